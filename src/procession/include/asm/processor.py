@@ -1,0 +1,63 @@
+"""The user side of a task, as the kernel sees it (asm/processor.h, asm/entry).
+
+Two architectures implement this: arch/x86 (an ELF image on a CPU of hw/) and arch/python (a coroutine).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from procession.include.linux.sched import Task
+    from procession.include.linux.signal import KSigaction, Siginfo
+
+__all__ = ("ThreadStruct",)
+
+
+class ThreadStruct(Protocol):
+    """Task.thread: registers and the like. Kernel threads have arch/kthread's, which never runs user code."""
+
+    def run(self, current: Task, budget_ns: int | None) -> Coroutine[Any, Any, None] | None:
+        """Run user code until the kernel has to do something.
+
+        Returns the kernel coroutine that does it (a system call that may sleep, a signal to deliver), which ends when
+        the task may go back to user mode; or None when the budget is used up or Task.ti_flags asks for work.
+        budget_ns None: nobody else is waiting and no timer is due, run uncounted.
+        """
+        ...
+
+    def copy_thread(self, current: Task, clone_flags: int, usp: int, p: Task, tls: int) -> ThreadStruct:
+        """Return the child's user side: as the parent's, but the call returns 0 there (spec 3.1 step 20).
+
+        usp: new stack pointer, 0 to keep.  Raises EPERM for a TLS address outside user space.
+        """
+        ...
+
+    def set_return(self, value: int) -> None:
+        """Set what the pending system call returns (negative: -errno)."""
+        ...
+
+    def syscall_nr(self) -> int:
+        """Number of the system call in progress (orig_rax), -1 if none."""
+        ...
+
+    def setup_rt_frame(self, current: Task, sig: int, ka: KSigaction, info: Siginfo, oldset: int) -> None:
+        """Make the user side run ka.handler next; raises LinuxError(EFAULT) if the frame cannot be written."""
+        ...
+
+    def syscall_restart(self, current: Task, code: int) -> None:
+        """Arrange for the interrupted call to be made again; code is an Errno restart code (spec 10.11)."""
+        ...
+
+    def user_pc(self) -> int:
+        """Instruction pointer, 0 if there is none."""
+        ...
+
+    def user_sp(self) -> int:
+        """Stack pointer, 0 if there is none."""
+        ...
+
+    def exit_thread(self) -> None:
+        """The task is ending: give up what the user side holds."""
+        ...

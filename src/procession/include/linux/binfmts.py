@@ -1,0 +1,50 @@
+"""A program about to be executed (include/linux/binfmts.h)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from procession.include.linux.cred import Cred
+    from procession.include.linux.fs import File
+    from procession.include.linux.mm_types import MmStruct, VmArea
+    from procession.include.linux.sched import Task
+
+__all__ = ("BINPRM_BUF_SIZE", "BINPRM_MAX_RECURSION", "LinuxBinfmt", "LinuxBinprm")
+
+BINPRM_BUF_SIZE = 128
+BINPRM_MAX_RECURSION = 4
+MAX_ARG_STRLEN = 131072
+
+
+@dataclass(eq=False, slots=True)
+class LinuxBinprm:
+    """struct linux_binprm."""
+
+    filename: str
+    interp: str
+    file: File | None = None
+    buf: bytes = b""
+    mm: MmStruct | None = None
+    vma: VmArea | None = None
+    p: int = 0                      # top of the new stack, user address
+    argc: int = 0
+    envc: int = 0
+    exec: int = 0
+    cred: Cred | None = None
+    unsafe: int = 0
+    per_clear: int = 0
+    secure: bool = False
+    recursion_depth: int = 0
+    argv: list[bytes] = field(default_factory=list)
+    envp: list[bytes] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class LinuxBinfmt:
+    """struct linux_binfmt: load_binary raises ENOEXEC to let the next format try."""
+
+    name: str
+    load_binary: Callable[[Task, LinuxBinprm], Coroutine[Any, Any, None]]

@@ -1,0 +1,24 @@
+"""Kernel bugs: they stop the machine, they are never an errno (include/asm-generic/bug.h)."""
+
+from typing import NoReturn
+
+__all__ = ("KernelBug", "KernelPanic", "bug", "bug_on")
+
+
+class KernelBug(AssertionError):
+    """A broken promise inside the kernel."""
+
+
+class KernelPanic(Exception):
+    """panic(): the guest did what Linux answers with a panic, such as killing init."""
+
+
+def bug(why: str, *what: object) -> NoReturn:
+    """Stop: the kernel found itself in a state that must not be (BUG)."""
+    raise KernelBug(": ".join([why, *map(repr, what)]))
+
+
+def bug_on(condition: bool, why: str, *what: object) -> None:  # noqa: FBT001 -- BUG_ON's own form
+    """Stop if condition holds (BUG_ON)."""
+    if condition:
+        bug(why, *what)

@@ -1,0 +1,324 @@
+"""Inodes, names, open files (include/linux/fs.h, dcache.h, mount.h, stat.h, fcntl.h).
+
+The VFS is as small as processes need. There is no dentry cache to tune: a Dentry is one name in one directory,
+kept while somebody refers to it. Operations live on the classes below, which file systems subclass; an
+operation that a file system lacks answers the errno that Linux's NULL method pointer leads to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntFlag
+from typing import TYPE_CHECKING, Any
+
+from procession.include.linux.errno import Errno, LinuxError
+
+if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.mm_types import VmArea
+    from procession.include.linux.sched import Task
+    from procession.include.linux.types import UserPtr
+    from procession.include.linux.wait import WaitQueueHead
+
+__all__ = (
+    "AT_FDCWD", "Dentry", "File", "FMode", "Inode", "Kstat", "MntNamespace", "OpenFlags", "PATH_MAX", "PathRef",
+    "Poll", "PollTable", "S", "SuperBlock", "Vfsmount",
+)
+
+PATH_MAX = 4096
+NAME_MAX = 255
+AT_FDCWD = -100
+PIPE_BUF = 4096
+
+
+class S:
+    """Inode.i_mode."""
+
+    IFMT = 0o170000
+    IFSOCK = 0o140000
+    IFLNK = 0o120000
+    IFREG = 0o100000
+    IFBLK = 0o060000
+    IFDIR = 0o040000
+    IFCHR = 0o020000
+    IFIFO = 0o010000
+    ISUID = 0o4000
+    ISGID = 0o2000
+    ISVTX = 0o1000
+    IXGRP = 0o010
+
+
+class OpenFlags(IntFlag):
+    """open(2) flags and File.f_flags."""
+
+    WRONLY = 0o1
+    RDWR = 0o2
+    CREAT = 0o100
+    EXCL = 0o200
+    NOCTTY = 0o400
+    TRUNC = 0o1000
+    APPEND = 0o2000
+    NONBLOCK = 0o4000
+    DSYNC = 0o10000
+    ASYNC = 0o20000
+    DIRECT = 0o40000
+    LARGEFILE = 0o100000
+    DIRECTORY = 0o200000
+    NOFOLLOW = 0o400000
+    NOATIME = 0o1000000
+    CLOEXEC = 0o2000000
+    PATH = 0o10000000
+
+
+class FMode:
+    """File.f_mode."""
+
+    READ = 1
+    WRITE = 2
+    LSEEK = 4
+    PREAD = 8
+    PWRITE = 16
+    EXEC = 32
+    PATH = 0x4000
+
+
+class Poll:
+    """Event bits of poll(2)."""
+
+    IN = 0x1
+    PRI = 0x2
+    OUT = 0x4
+    ERR = 0x8
+    HUP = 0x10
+    NVAL = 0x20
+    RDNORM = 0x40
+    RDBAND = 0x80
+    WRNORM = 0x100
+    WRBAND = 0x200
+    RDHUP = 0x2000
+
+
+@dataclass(slots=True)
+class Kstat:
+    """What stat(2) reports; times in ns since 1970."""
+
+    dev: int
+    ino: int
+    mode: int
+    nlink: int
+    uid: int
+    gid: int
+    rdev: int
+    size: int
+    blksize: int
+    blocks: int
+    atime_ns: int
+    mtime_ns: int
+    ctime_ns: int
+
+
+@dataclass(eq=False, slots=True)
+class SuperBlock:
+    """One mounted file system's instance."""
+
+    kernel: Kernel
+    s_type: str                     # "rootfs", "tmpfs", "proc", "devtmpfs", "pipefs"
+    s_dev: int                      # st_dev of its inodes
+    s_magic: int
+    s_root: Dentry | None = None
+    s_next_ino: int = 1
+    s_readonly: bool = False
+
+
+@dataclass(eq=False)
+class Inode:
+    """A file system object. Subclasses implement the operations their kind has.
+
+    Methods that may sleep are async; all raise LinuxError.  `mapping`: page index -> frame number, the page cache
+    of the file, owned by mm/filemap.
+    """
+
+    i_sb: SuperBlock
+    i_ino: int
+    i_mode: int
+    i_uid: int = 0
+    i_gid: int = 0
+    i_nlink: int = 1
+    i_rdev: int = 0
+    i_size: int = 0
+    i_atime_ns: int = 0
+    i_mtime_ns: int = 0
+    i_ctime_ns: int = 0
+    i_count: int = 0
+    i_writecount: int = 0           # > 0: writers; < 0: -(executing mappings), writes give ETXTBSY
+    mapping: dict[int, int] = field(default_factory=dict)
+
+    # Directories.
+    def lookup(self, name: str) -> Inode:
+        """Return the inode called name; raises ENOENT."""
+        raise LinuxError(Errno.ENOTDIR)
+
+    def readdir(self, current: Task) -> list[tuple[str, int, int]]:
+        """Return (name, ino, DT_ type) of all entries in a fixed order, without . and .. ."""
+        raise LinuxError(Errno.ENOTDIR)
+
+    def create(self, name: str, mode: int, rdev: int = 0) -> Inode:
+        """Make a file of the type in mode (regular, FIFO, device, socket)."""
+        raise LinuxError(Errno.EACCES)
+
+    def mkdir(self, name: str, mode: int) -> Inode:
+        """Make a directory."""
+        raise LinuxError(Errno.EPERM)
+
+    def symlink(self, name: str, target: str) -> Inode:
+        """Make a symbolic link."""
+        raise LinuxError(Errno.EPERM)
+
+    def link(self, inode: Inode, name: str) -> None:
+        """Add another name for inode."""
+        raise LinuxError(Errno.EPERM)
+
+    def unlink(self, name: str) -> None:
+        """Remove a name that is not a directory's."""
+        raise LinuxError(Errno.EPERM)
+
+    def rmdir(self, name: str) -> None:
+        """Remove an empty directory."""
+        raise LinuxError(Errno.EPERM)
+
+    def rename(self, old: str, new_dir: Inode, new: str) -> None:
+        """Move old here to new in new_dir, replacing what is there."""
+        raise LinuxError(Errno.EPERM)
+
+    # Symbolic links.
+    def readlink(self, current: Task) -> str:
+        """Return the link's text; raises EINVAL if this is no link."""
+        raise LinuxError(Errno.EINVAL)
+
+    def follow_link(self, current: Task) -> PathRef | None:
+        """Return where a magic link (/proc/PID/fd/N, exe, cwd) leads without its text, else None."""
+        return None
+
+    # Regular files: contents by offset, without an open file. Only page-cache files have them.
+    def readpage(self, index: int) -> bytes:
+        """Return the (up to 4096) bytes of page `index` from the backing store; used by mm/filemap."""
+        raise LinuxError(Errno.EIO)
+
+    def truncate(self, size: int) -> None:
+        """Set i_size, dropping or zero-filling."""
+        raise LinuxError(Errno.EINVAL)
+
+    def setattr(self) -> None:
+        """Called before mode, owner or times change, so that an overlay can copy up; may raise EROFS."""
+
+    def permission(self, current: Task, mask: int) -> None:
+        """Extra check beyond the mode bits; mask 4 read, 2 write, 1 execute; raises EACCES."""
+
+    def open(self, current: Task, file: File) -> File:
+        """Finish an open of this inode: return file, perhaps with its class changed, or another File."""
+        return file
+
+    def getattr(self, current: Task) -> Kstat:
+        """Fill in what stat(2) reports."""
+        return Kstat(
+            self.i_sb.s_dev, self.i_ino, self.i_mode, self.i_nlink, self.i_uid, self.i_gid, self.i_rdev, self.i_size,
+            4096, (self.i_size + 511) // 512, self.i_atime_ns, self.i_mtime_ns, self.i_ctime_ns,
+        )
+
+
+@dataclass(eq=False, slots=True)
+class Dentry:
+    """A name in a directory (struct dentry); the root of a file system is its own parent."""
+
+    d_name: str
+    d_parent: Dentry
+    d_inode: Inode
+    d_deleted: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Vfsmount:
+    """A mounted file system at a place in the tree."""
+
+    mnt_sb: SuperBlock
+    mnt_root: Dentry
+    mnt_parent: Vfsmount | None
+    mnt_mountpoint: Dentry | None
+    mnt_flags: int = 0              # MNT_NOSUID 1, MNT_NODEV 2, MNT_NOEXEC 4, MNT_READONLY 0x40
+    mnt_devname: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class PathRef:
+    """struct path: where a name lookup ended."""
+
+    mnt: Vfsmount
+    dentry: Dentry
+
+
+@dataclass(eq=False, slots=True)
+class MntNamespace:
+    """struct mnt_namespace; mounts in the order they were made, the root first."""
+
+    root: Vfsmount
+    mounts: list[Vfsmount]
+    count: int = 1
+
+
+class PollTable:
+    """What a file's poll method registers its wait queues with (fs/select.py makes one per sleeper)."""
+
+    def wait(self, queue: WaitQueueHead) -> None:
+        """Wake this poller when the queue is woken (poll_wait)."""
+        raise NotImplementedError
+
+
+class File:
+    """An open file description (struct file). Subclasses are the file_operations.
+
+    A buffer is a UserPtr, moved with mm/uaccess (copy_to_user, copy_from_user); counts and positions in bytes.
+    """
+
+    def __init__(self, path: PathRef, flags: int, mode: int) -> None:
+        self.f_count = 1
+        self.f_path = path
+        self.f_flags = flags        # OpenFlags without CREAT, EXCL, NOCTTY, TRUNC
+        self.f_mode = mode          # FMode
+        self.f_pos = 0
+        self.f_owner: Any = None    # F_SETOWN's fown_struct
+        self.private_data: Any = None
+
+    @property
+    def inode(self) -> Inode:
+        """The inode behind the name it was opened by."""
+        return self.f_path.dentry.d_inode
+
+    async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
+        """Read at pos, or at f_pos (moving it) if pos is None; returns bytes read, 0 at the end."""
+        raise LinuxError(Errno.EINVAL)
+
+    async def write(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
+        """Write at pos, or at f_pos (moving it) if pos is None; returns bytes written."""
+        raise LinuxError(Errno.EINVAL)
+
+    def poll(self, current: Task, table: PollTable | None) -> int:
+        """Return ready Poll bits; register wait queues with table unless it is None."""
+        return Poll.IN | Poll.OUT | Poll.RDNORM | Poll.WRNORM
+
+    def llseek(self, current: Task, offset: int, whence: int) -> int:
+        """Move f_pos; raises ESPIPE."""
+        raise LinuxError(Errno.ESPIPE)
+
+    async def ioctl(self, current: Task, cmd: int, arg: Any) -> int:
+        """Device control; arg is a UserPtr or a number."""
+        raise LinuxError(Errno.ENOTTY)
+
+    def mmap(self, current: Task, vma: VmArea) -> None:
+        """Agree to be mapped, or raise ENODEV."""
+        raise LinuxError(Errno.ENODEV)
+
+    def flush(self, current: Task) -> None:
+        """A descriptor of this file was closed (filp_close)."""
+
+    def release(self, current: Task | None) -> None:
+        """The last reference is gone."""

@@ -1,0 +1,138 @@
+"""All that Linux keeps in globals, as the fields of one object. Any number of kernels live in one process."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from procession.include.linux.spinlock import LockClass, SpinLock
+from procession.include.linux.wait import WaitQueueHead
+
+if TYPE_CHECKING:
+    from procession.hw.chooser import Chooser
+    from procession.hw.clock import Clock
+    from procession.hw.console import Console
+    from procession.hw.memory import Frames
+    from procession.include.linux.binfmts import LinuxBinfmt
+    from procession.include.linux.nsproxy import IpcNamespace, NetNamespace, Nsproxy, UserNamespace, UtsNamespace
+    from procession.include.linux.pid import Pid, PidNamespace
+    from procession.include.linux.sched import Task, UserStruct
+    from procession.include.linux.slab import KmemCache
+    from procession.include.linux.spinlock import Lockdep, RwLock
+    from procession.include.trace.events import Trace
+
+__all__ = ("Kernel",)
+
+HZ = 250                    # 3.2's x86 default
+USER_HZ = 100
+NSEC_PER_SEC = 1_000_000_000
+
+
+class Kernel:
+    """The state of one kernel. Each subsystem's *_init function, called by init/main.py, fills its own part."""
+
+    # hw: set by boot before start_kernel.
+    frames: Frames          # physical memory and struct page
+    clock: Clock            # now_ns: virtual nanoseconds since boot
+    chooser: Chooser        # everything free to choose
+    console: Console
+    cpu: int                # number of the CPU that is executing
+    nr_cpus: int
+    boot_time_ns: int       # CLOCK_REALTIME at boot, from the configuration
+    vcpus: list[Any]        # arch/x86's per-CPU execution back-ends, made when first used
+
+    trace: Trace
+    lockdep: Lockdep
+    lock_classes: dict[str, LockClass]
+    caches: dict[str, KmemCache]
+    unsupported: Counter[str]       # "call", "call: flag" that a guest asked for and 3.2 has but we have not
+    enosys: Counter[str]            # calls that 3.2 does not have
+    printk_log: list[tuple[int, str]]
+
+    # kernel/fork.c, exit.c
+    init_task: Task
+    tasklist_lock: RwLock
+    tasks: dict[Task, None]         # thread group leaders, init_task not included, by birth
+    nr_threads: int
+    process_counts: int
+    total_forks: int
+    max_threads: int
+
+    # kernel/pid.c
+    init_pid_ns: PidNamespace
+    init_struct_pid: Pid
+    pidmap_lock: SpinLock
+    pid_max: int
+    pid_max_min: int
+
+    # kernel/user.c, nsproxy.c, cred.c
+    init_user_ns: UserNamespace
+    root_user: UserStruct
+    uidhash: dict[tuple[int, int], UserStruct]
+    uidhash_lock: SpinLock
+    init_uts_ns: UtsNamespace
+    init_ipc_ns: IpcNamespace
+    init_net_ns: NetNamespace
+    init_nsproxy: Nsproxy
+
+    # kernel/sched.c
+    runqueues: list[Any]            # kernel/sched.py's Rq, by CPU
+    avenrun: list[int]
+
+    # kernel/hrtimer.c: heap of (expires_ns, serial, Hrtimer)
+    hrtimers: list[Any]
+    timer_serial: int
+
+    # kernel/rcupdate.c, kthread.c, futex.c
+    rcu: Any
+    kthreadd_task: Task
+    kthread_create_list: list[Any]
+    kthread_create_lock: SpinLock
+    futex_queues: Any
+
+    # mm
+    zero_pfn: int
+    page_cache: Any
+    total_pages: int
+    overcommit_memory: int
+
+    # fs
+    formats: list[LinuxBinfmt]
+    binfmt_lock: Any
+    rootfs: Any                     # Vfsmount of /
+    devices: dict[int, Any]         # rdev -> open function
+    core_pattern: str
+    suid_dumpable: int
+    sysctl_nr_open: int
+
+    # arch/python
+    programs: dict[str, Any]        # path -> registered Python program
+
+    # The result of the run.
+    halted: bool                    # PID 1's child, or PID 1, has ended: stop the machine
+    exit_code: int                  # wait status of the program the machine was booted for
+
+    @property
+    def current(self) -> Task:
+        """The task that this CPU is executing."""
+        task: Task = self.runqueues[self.cpu].curr
+        return task
+
+    def lock_class(self, name: str) -> LockClass:
+        """Return the lock class called name, made on first use."""
+        cls = self.lock_classes.get(name)
+        if cls is None:
+            cls = self.lock_classes[name] = LockClass(name, self.lockdep)
+        return cls
+
+    def wait_queue_head(self, name: str) -> WaitQueueHead:
+        """Make an empty wait queue whose lock is of class name (init_waitqueue_head)."""
+        return WaitQueueHead(SpinLock(self.lock_class(name)))
+
+    def not_modelled(self, what: str) -> None:
+        """Count something of 3.2's that a guest asked for and this kernel lacks: the caller then raises an errno."""
+        self.unsupported[what] += 1
+
+    def printk(self, text: str) -> None:
+        """Write a line to the kernel log."""
+        self.printk_log.append((self.clock.now_ns, text))

@@ -1,0 +1,137 @@
+"""Address spaces (include/linux/mm_types.h, mm.h, mman.h)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntFlag
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from procession.include.linux.fs import File
+    from procession.include.linux.sched import Task
+    from procession.include.linux.spinlock import SpinLock
+    from procession.include.linux.rwsem import RwSemaphore
+
+__all__ = ("MapFlags", "MmStruct", "PAGE_MASK", "PAGE_SHIFT", "PAGE_SIZE", "Prot", "TASK_SIZE", "VM", "VmArea")
+
+PAGE_SHIFT = 12
+PAGE_SIZE = 4096
+PAGE_MASK = ~(PAGE_SIZE - 1)
+TASK_SIZE = 0x7FFFFFFFF000
+STACK_TOP_MAX = TASK_SIZE
+
+
+class VM:
+    """VmArea.vm_flags."""
+
+    READ = 0x1
+    WRITE = 0x2
+    EXEC = 0x4
+    SHARED = 0x8
+    MAYREAD = 0x10
+    MAYWRITE = 0x20
+    MAYEXEC = 0x40
+    MAYSHARE = 0x80
+    GROWSDOWN = 0x100
+    DENYWRITE = 0x800
+    EXECUTABLE = 0x1000
+    LOCKED = 0x2000
+    DONTCOPY = 0x20000
+    DONTEXPAND = 0x40000
+    ACCOUNT = 0x100000
+    NORESERVE = 0x200000
+
+
+class Prot(IntFlag):
+    """mmap(2) and mprotect(2) protections."""
+
+    READ = 1
+    WRITE = 2
+    EXEC = 4
+    GROWSDOWN = 0x01000000
+    GROWSUP = 0x02000000
+
+
+class MapFlags(IntFlag):
+    """mmap(2) flags."""
+
+    SHARED = 0x1
+    PRIVATE = 0x2
+    FIXED = 0x10
+    ANONYMOUS = 0x20
+    BIT32 = 0x40
+    GROWSDOWN = 0x100
+    DENYWRITE = 0x800
+    EXECUTABLE = 0x1000
+    LOCKED = 0x2000
+    NORESERVE = 0x4000
+    POPULATE = 0x8000
+    NONBLOCK = 0x10000
+    STACK = 0x20000
+    HUGETLB = 0x40000
+
+
+@dataclass(eq=False, slots=True)
+class VmArea:
+    """One mapping, [vm_start, vm_end) (struct vm_area_struct).
+
+    anon_vma: whether private pages may hang here; without it fork copies no page table entries (spec 16).
+    vm_pgoff: file offset of vm_start in pages.  name: what /proc/PID/maps shows for a mapping without a file.
+    """
+
+    vm_mm: MmStruct
+    vm_start: int
+    vm_end: int
+    vm_flags: int
+    vm_pgoff: int = 0
+    vm_file: File | None = None
+    anon_vma: bool = False
+    name: str = ""
+
+
+@dataclass(eq=False, slots=True)
+class MmStruct:
+    """An address space (struct mm_struct).
+
+    pgd: physical address of the top page table, 0 until the first page is mapped.
+    mmap: VMAs by address; mm_users: tasks that use it; mm_count: 1 for all of those plus lazy users.
+    """
+
+    mmap_sem: RwSemaphore
+    page_table_lock: SpinLock
+    mm_users: int = 1
+    mm_count: int = 1
+    pgd: int = 0
+    mmap: list[VmArea] = field(default_factory=list)
+    mmap_cache: VmArea | None = None
+    nr_ptes: int = 0                # page-table pages of the lowest level
+    rss_anon: int = 0               # pages
+    rss_file: int = 0
+    hiwater_rss: int = 0
+    hiwater_vm: int = 0
+    total_vm: int = 0               # pages
+    locked_vm: int = 0
+    pinned_vm: int = 0
+    shared_vm: int = 0
+    exec_vm: int = 0
+    stack_vm: int = 0
+    def_flags: int = 0
+    mmap_base: int = 0              # mmap areas grow down from here
+    start_code: int = 0
+    end_code: int = 0
+    start_data: int = 0
+    end_data: int = 0
+    start_brk: int = 0
+    brk: int = 0
+    start_stack: int = 0
+    arg_start: int = 0
+    arg_end: int = 0
+    env_start: int = 0
+    env_end: int = 0
+    saved_auxv: bytes = b""
+    dumpable: int = 1
+    exe_file: File | None = None
+    owner: Task | None = None
+    core_state: object = None
+    oom_disable_count: int = 0
+    has_wx: bool = False            # Ours: some page may be both written and executed; see hw/unicorn_cpu

@@ -1,0 +1,39 @@
+"""Object caches: what is counted when kernel objects are made and freed (include/linux/slab.h).
+
+The objects are Python's; the cache counts them, so that a leak shows, and is where allocations can be made to fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from procession.include.linux.bug import bug
+
+__all__ = ("KmemCache",)
+
+
+class KmemCache:
+    """A named cache: alloc() before an object is made, free() when it is given up."""
+
+    __slots__ = ("fail", "name", "nr_active", "nr_allocs", "size")
+
+    def __init__(self, name: str, size: int) -> None:
+        self.name = name
+        self.size = size                                 # of the C object, bytes, for /proc/slabinfo
+        self.nr_active = 0
+        self.nr_allocs = 0
+        # Fault injection: called with the cache before each allocation, raises ENOMEM. None costs one test.
+        self.fail: Callable[[KmemCache], None] | None = None
+
+    def alloc(self) -> None:
+        """Count one more object; raises ENOMEM when told to fail."""
+        if self.fail is not None:
+            self.fail(self)
+        self.nr_active += 1
+        self.nr_allocs += 1
+
+    def free(self) -> None:
+        """Count one object less."""
+        if self.nr_active <= 0:
+            bug("slab object freed twice", self.name)
+        self.nr_active -= 1

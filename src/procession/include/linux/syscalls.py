@@ -1,0 +1,73 @@
+"""One declaration per system call (include/linux/syscalls.h).
+
+A call is a function named sys_<name>, marked @syscall, standing where SYSCALL_DEFINE stands in 3.2. Its first
+parameter is the calling task; the others carry the annotations of types.py. From them come argument decoding,
+strace's output and the table of what is supported. Numbers are in arch/x86/syscall_table.py.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+
+from procession.include.linux.types import Arg
+
+__all__ = ("SYSCALLS", "Param", "Syscall", "syscall")
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One argument: its C name and how to read and print it."""
+
+    name: str
+    arg: Arg
+
+
+class Syscall:
+    """A declared system call. `params` is computed on first use, since annotations may name later modules."""
+
+    __slots__ = ("_params", "fn", "is_async", "name")
+
+    def __init__(self, fn: Callable[..., Any]) -> None:
+        self.fn = fn
+        self.name = fn.__name__.removeprefix("sys_")
+        self.is_async = inspect.iscoroutinefunction(fn)
+        self._params: tuple[Param, ...] | None = None
+
+    @property
+    def params(self) -> tuple[Param, ...]:
+        """The arguments after `current`."""
+        if self._params is None:
+            self._params = tuple(_params(self.fn))
+        return self._params
+
+    def __repr__(self) -> str:
+        return f"<syscall {self.name}>"
+
+
+SYSCALLS: dict[str, Syscall] = {}
+
+
+def syscall(fn: F) -> F:
+    """Declare a system call; returns fn unchanged."""
+    call = Syscall(fn)
+    SYSCALLS[call.name] = call
+    return fn
+
+
+def _params(fn: Callable[..., Any]) -> list[Param]:
+    hints = get_type_hints(fn, include_extras=True)
+    names = list(inspect.signature(fn).parameters)[1:]
+    return [Param(name, _arg(hints[name])) for name in names]
+
+
+def _arg(hint: Any) -> Arg:
+    if get_origin(hint) is Annotated:
+        for extra in get_args(hint)[1:]:
+            if isinstance(extra, Arg):
+                return extra
+    return Arg("ptr")
