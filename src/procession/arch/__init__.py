@@ -1,0 +1,1 @@
+"""User code of two kinds."""

@@ -1,0 +1,1 @@
+"""The machine: CPU, memory, clock, console, chooser. What QEMU is to Linux."""

@@ -1,0 +1,1 @@
+"""The headers: data, flags, protocols."""

@@ -1,0 +1,1 @@
+"""init/ of Linux: from start_kernel to the first program."""

@@ -1,0 +1,1 @@
+"""Observers: they read trace events, /proc and user memory."""

@@ -1,0 +1,1 @@
+"""Python programs: coroutines whose await is a system call."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from procession.include.linux.mm_types import MmStruct, VmArea
     from procession.include.linux.sched import Task
 
-__all__ = ("BINPRM_BUF_SIZE", "BINPRM_MAX_RECURSION", "LinuxBinfmt", "LinuxBinprm")
+__all__ = ("BINPRM_BUF_SIZE", "BINPRM_MAX_RECURSION", "LinuxBinfmt", "LinuxBinprm", "UserStrings")
 
 BINPRM_BUF_SIZE = 128
 BINPRM_MAX_RECURSION = 4
@@ -38,6 +38,8 @@ class LinuxBinprm:
     per_clear: int = 0
     secure: bool = False
     recursion_depth: int = 0
+    cap_effective: bool = False
+    nondump: bool = False           # BINPRM_FLAGS_ENFORCE_NONDUMP: a file of the program is not readable by its user
     argv: list[bytes] = field(default_factory=list)
     envp: list[bytes] = field(default_factory=list)
 
@@ -48,3 +50,21 @@ class LinuxBinfmt:
 
     name: str
     load_binary: Callable[[Task, LinuxBinprm], Coroutine[Any, Any, None]]
+
+
+class UserStrings:
+    """What a Python program passes where C passes a NULL-terminated array of strings (argv, envp)."""
+
+    __slots__ = ("strings",)
+
+    def __init__(self, strings: tuple[bytes, ...]) -> None:
+        self.strings = strings
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is UserStrings and other.strings == self.strings
+
+    def __hash__(self) -> int:
+        return hash(self.strings)
+
+    def __repr__(self) -> str:
+        return repr(list(self.strings))

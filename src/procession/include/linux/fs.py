@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntFlag
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from procession.include.linux.errno import Errno, LinuxError
 
@@ -135,8 +135,13 @@ class Inode:
     """A file system object. Subclasses implement the operations their kind has.
 
     Methods that may sleep are async; all raise LinuxError.  `mapping`: page index -> frame number, the page cache
-    of the file, owned by mm/filemap.
+    of the file, owned by mm/filemap.  i_count: open files of this inode; when that and i_nlink are 0 it is evicted.
     """
+
+    # Whether names found here may be remembered in Dentry.d_subdirs; false where entries come and go (proc).
+    d_cache: ClassVar[bool] = True
+    # Whether the class overrides permission().
+    i_op_permission: ClassVar[bool] = False
 
     i_sb: SuperBlock
     i_ino: int
@@ -152,6 +157,7 @@ class Inode:
     i_count: int = 0
     i_writecount: int = 0           # > 0: writers; < 0: -(executing mappings), writes give ETXTBSY
     mapping: dict[int, int] = field(default_factory=dict)
+    i_mmap: dict[VmArea, None] = field(default_factory=dict)    # who maps it, so that truncation finds them
 
     # Directories.
     def lookup(self, name: str) -> Inode:
@@ -218,6 +224,9 @@ class Inode:
         """Finish an open of this inode: return file, perhaps with its class changed, or another File."""
         return file
 
+    def evict(self) -> None:
+        """Give up what the inode holds: its last name and its last open file are gone (evict_inode)."""
+
     def getattr(self, current: Task) -> Kstat:
         """Fill in what stat(2) reports."""
         return Kstat(
@@ -228,12 +237,17 @@ class Inode:
 
 @dataclass(eq=False, slots=True)
 class Dentry:
-    """A name in a directory (struct dentry); the root of a file system is its own parent."""
+    """A name in a directory (struct dentry); the root of a file system is its own parent.
+
+    d_subdirs: names looked up here before, None for those that do not exist.  d_mounted: how often it is a mount point.
+    """
 
     d_name: str
     d_parent: Dentry
     d_inode: Inode
     d_deleted: bool = False
+    d_mounted: int = 0
+    d_subdirs: dict[str, Dentry | None] | None = None
 
 
 @dataclass(eq=False, slots=True)

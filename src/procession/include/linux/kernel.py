@@ -70,6 +70,7 @@ class Kernel:
     root_user: UserStruct
     uidhash: dict[tuple[int, int], UserStruct]
     uidhash_lock: SpinLock
+    user_ns_serial: int
     init_uts_ns: UtsNamespace
     init_ipc_ns: IpcNamespace
     init_net_ns: NetNamespace
@@ -92,15 +93,33 @@ class Kernel:
 
     # mm
     zero_pfn: int
-    page_cache: Any
     total_pages: int
+    free_list: list[int]            # free frames, the next one to use last
+    next_fresh: int                 # frames from here on were never used, and are zero
+    page_cache: dict[int, Any]      # frame -> (inode, page index) of all cached file pages, oldest first
+    shm_sb: Any                     # SuperBlock of shared anonymous memory, made when first used
+    tlb_flush_pending: bool         # arch/x86: drop the TLB before user code runs on
+    tlb_gen: int                    # number of flushes asked for so far
+    tb_dirty_pages: list[int]       # arch/x86: frames whose translated code is out of date
     overcommit_memory: int
+    overcommit_ratio: int
+    vm_committed: int               # pages promised to private writable mappings
+    max_map_count: int
+    mmap_min_addr: int
+    fault_around_pages: int         # map up to so many cached file pages at a read fault; 3.2 knows only 1
 
     # fs
     formats: list[LinuxBinfmt]
     binfmt_lock: Any
     rootfs: Any                     # Vfsmount of /
     devices: dict[int, Any]         # rdev -> open function
+    file_systems: dict[str, Any]    # name -> fs/super.py's FileSystemType
+    mount_hashtable: dict[tuple[Any, Any], Any]     # (Vfsmount, Dentry) -> the Vfsmount on top of it
+    anon_minor: int                 # minor number of the last anonymous st_dev
+    nr_files: int                   # struct file in use
+    max_files: int
+    console_wait: WaitQueueHead     # readers of the console; the idle loop wakes it when input has come
+    console_dev: Any                # fs/devices.py's ConsoleDevice
     core_pattern: str
     suid_dumpable: int
     sysctl_nr_open: int

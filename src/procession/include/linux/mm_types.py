@@ -33,9 +33,13 @@ class VM:
     MAYEXEC = 0x40
     MAYSHARE = 0x80
     GROWSDOWN = 0x100
+    PFNMAP = 0x400
     DENYWRITE = 0x800
     EXECUTABLE = 0x1000
     LOCKED = 0x2000
+    IO = 0x4000
+    SEQ_READ = 0x8000
+    RAND_READ = 0x10000
     DONTCOPY = 0x20000
     DONTEXPAND = 0x40000
     ACCOUNT = 0x100000
@@ -129,9 +133,14 @@ class MmStruct:
     env_start: int = 0
     env_end: int = 0
     saved_auxv: bytes = b""
+    host_args: bytes = b""          # Ours: argv and environ of a Python program, which lie in no page; each string
+    host_env: bytes = b""           # ends in a NUL, as between arg_start and arg_end
     dumpable: int = 1
     exe_file: File | None = None
     owner: Task | None = None
     core_state: object = None
     oom_disable_count: int = 0
+    mmap_legacy: bool = False       # areas grow up from mmap_base instead
+    # Ours: where the lowest-level page tables are, so that no walk is needed: address >> 21 -> index into Frames.q.
+    pte_tables: dict[int, int] = field(default_factory=dict)
     has_wx: bool = False            # Ours: some page may be both written and executed; see hw/unicorn_cpu

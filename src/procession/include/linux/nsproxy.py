@@ -16,6 +16,7 @@ __all__ = ("IpcNamespace", "NetNamespace", "Nsproxy", "UserNamespace", "UtsNames
 class UserNamespace:
     """struct user_namespace: in 3.2 a label on user_structs, little more."""
 
+    serial: int = 0                 # Ours: a stable key, the first namespace is 0
     count: int = 1
     creator: object = None
 

@@ -1,8 +1,7 @@
 """Sleeping locks: mutexes and reader-writer semaphores (include/linux/mutex.h, rwsem.h).
 
-Data only; kernel/mutex.py and kernel/rwsem.py have the operations that sleep. mmap_sem is never held across a
-sleep here (nothing done under it waits), so plain code takes it with `with sem.read():`, which is a bug report if
-it would have had to wait.
+Data only; kernel/mutex.py has the operations that sleep. mmap_sem is never held across a sleep here (nothing done
+under it waits), so plain code takes it with `with sem.read():`, which is a bug report if it would have had to wait.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from procession.include.linux.spinlock import LockClass, RwLock
+from procession.include.linux.spinlock import ACQUIRE, LockClass, RwLock, _WriteGuard
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
@@ -24,9 +23,14 @@ class RwSemaphore(RwLock):
 
     __slots__ = ()
 
-    def write(self):  # type: ignore[no-untyped-def]
+    def __init__(self, cls: LockClass) -> None:
+        super().__init__(cls)
+        cls.sleeps = True
+        self._write = _WriteGuard(self, ACQUIRE)
+
+    def write(self) -> _WriteGuard:
         """down_write."""
-        return self.write_irq()
+        return self._write
 
 
 @dataclass(eq=False, slots=True)

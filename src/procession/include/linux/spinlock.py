@@ -1,35 +1,75 @@
-"""Spinlocks, reader-writer locks, mutexes, semaphores (include/linux/spinlock.h, mutex.h, rwsem.h).
+"""Spinlocks and reader-writer locks (include/linux/spinlock.h, rwlock.h, lockdep.h).
 
 Every lock belongs to a LockClass, which lockdep (kernel/lockdep.py) watches. A critical section under a spinning
 lock is a `with` block that contains no `await`: since such a section never gives up the CPU it cannot meet
-another task inside, and taking a lock that is already held is a deadlock, reported at once.
+another task inside, and taking a lock that is already held is a deadlock, reported at once. What another CPU did
+under the lock at a later time of its own clock shows as waiting: the clock moves on to when the lock was released.
+
+The guards follow lockdep's chain in line rather than call it: an enabled checker costs a dictionary look-up per lock.
 """
 
 from typing import Protocol
 
 from procession.include.linux.bug import bug
 
-__all__ = ("LockClass", "Lockdep", "RwLock", "SpinLock")
+__all__ = ("ACQUIRE", "ACQUIRE_IRQ", "ACQUIRE_READ", "LockChain", "LockClass", "Lockdep", "RwLock", "SpinLock")
+
+# How a lock is taken: the second half of a chain's key.
+ACQUIRE = 0
+ACQUIRE_IRQ = 1         # interrupts go off
+ACQUIRE_READ = 2
+
+
+class LockChain:
+    """The locks held now, as a node in the tree of all sequences seen so far; the root holds nothing.
+
+    next, next_irq, next_read: where taking one more lock leads, by class. A node exists once its sequence was checked.
+    """
+
+    __slots__ = ("cls", "how", "in_irq", "irq_off", "next", "next_irq", "next_read", "parent")
+
+    def __init__(self, parent: "LockChain | None", cls: "LockClass | None", how: int) -> None:
+        self.parent = parent
+        self.cls = cls
+        self.how = how
+        self.irq_off = how == ACQUIRE_IRQ or (parent is not None and parent.irq_off)
+        self.in_irq = parent is not None and parent.in_irq
+        self.next: dict[LockClass, LockChain] = {}
+        self.next_irq: dict[LockClass, LockChain] = {}
+        self.next_read: dict[LockClass, LockChain] = {}
 
 
 class Lockdep(Protocol):
-    """What a lock tells the checker; implemented in kernel/lockdep.py."""
+    """What the locks need of the checker; implemented in kernel/lockdep.py."""
 
     enabled: bool
+    smp: bool               # several CPUs: remember when locks are released
+    chain: LockChain        # what this CPU holds
 
-    def acquire(self, lock: "SpinLock | RwLock", *, read: bool, irq: bool) -> None: ...
-    def release(self, lock: "SpinLock | RwLock") -> None: ...
+    def extend(self, cls: "LockClass", how: int) -> LockChain:
+        """Check a sequence never seen before and return its node."""
+        ...
+
+    def spin(self, released_ns: int) -> None:
+        """Wait until released_ns."""
+        ...
+
+    def now_ns(self) -> int:
+        """The clock of this CPU."""
+        ...
 
 
 class LockClass:
     """All locks that play one role, such as every task's alloc_lock."""
 
-    __slots__ = ("dep", "name", "rank")
+    __slots__ = ("dep", "name", "rank", "sleeps", "usage")
 
     def __init__(self, name: str, dep: Lockdep) -> None:
         self.name = name
         self.dep = dep
         self.rank = -1          # lockdep's number for the class, -1 until it was first taken
+        self.usage = 0          # lockdep's bits: taken in interrupts, taken with interrupts on
+        self.sleeps = False     # taking it may sleep
 
     def __repr__(self) -> str:
         return self.name
@@ -47,18 +87,23 @@ class SpinLock:
         self._irq: _IrqGuard | None = None
 
     def __enter__(self) -> None:
+        cls = self.cls
         if self.locked:
-            bug("deadlock: spinlock taken twice", self.cls)
+            bug("deadlock: spinlock taken twice", cls)
         self.locked = True
-        dep = self.cls.dep
+        dep = cls.dep
         if dep.enabled:
-            dep.acquire(self, read=False, irq=False)
+            dep.chain = dep.chain.next.get(cls) or dep.extend(cls, ACQUIRE)
+        if dep.smp and self.released_ns:
+            dep.spin(self.released_ns)
 
-    def __exit__(self, *exc: object) -> None:
+    def __exit__(self, kind: object, value: object, trace: object) -> None:
         self.locked = False
         dep = self.cls.dep
         if dep.enabled:
-            dep.release(self)
+            dep.chain = dep.chain.parent  # type: ignore[assignment]  # what is held has a parent
+        if dep.smp:
+            self.released_ns = dep.now_ns()
 
     def irq(self) -> "_IrqGuard":
         """Take the lock with interrupts off."""
@@ -81,19 +126,24 @@ class _IrqGuard:
 
     def __enter__(self) -> None:
         lock = self.lock
+        cls = lock.cls
         if lock.locked:
-            bug("deadlock: spinlock taken twice", lock.cls)
+            bug("deadlock: spinlock taken twice", cls)
         lock.locked = True
-        dep = lock.cls.dep
+        dep = cls.dep
         if dep.enabled:
-            dep.acquire(lock, read=False, irq=True)
+            dep.chain = dep.chain.next_irq.get(cls) or dep.extend(cls, ACQUIRE_IRQ)
+        if dep.smp and lock.released_ns:
+            dep.spin(lock.released_ns)
 
-    def __exit__(self, *exc: object) -> None:
+    def __exit__(self, kind: object, value: object, trace: object) -> None:
         lock = self.lock
         lock.locked = False
         dep = lock.cls.dep
         if dep.enabled:
-            dep.release(lock)
+            dep.chain = dep.chain.parent  # type: ignore[assignment]
+        if dep.smp:
+            lock.released_ns = dep.now_ns()
 
 
 class RwLock:
@@ -105,15 +155,15 @@ class RwLock:
         self.cls = cls
         self.readers = 0
         self.writer = False
-        self.released_ns = 0
+        self.released_ns = 0    # by a writer: readers do not wait for readers
         self._read = _ReadGuard(self)
-        self._write = _WriteGuard(self)
+        self._write = WriteGuard(self, ACQUIRE_IRQ)
 
     def read(self) -> "_ReadGuard":
         """read_lock."""
         return self._read
 
-    def write_irq(self) -> "_WriteGuard":
+    def write_irq(self) -> "WriteGuard":
         """write_lock_irq."""
         return self._write
 
@@ -131,39 +181,51 @@ class _ReadGuard:
 
     def __enter__(self) -> None:
         lock = self.lock
+        cls = lock.cls
         if lock.writer:
-            bug("deadlock: read_lock under write_lock", lock.cls)
+            bug("deadlock: read_lock under write_lock", cls)
         lock.readers += 1
-        dep = lock.cls.dep
+        dep = cls.dep
         if dep.enabled:
-            dep.acquire(lock, read=True, irq=False)
+            dep.chain = dep.chain.next_read.get(cls) or dep.extend(cls, ACQUIRE_READ)
+        if dep.smp and lock.released_ns:
+            dep.spin(lock.released_ns)
 
-    def __exit__(self, *exc: object) -> None:
+    def __exit__(self, kind: object, value: object, trace: object) -> None:
         lock = self.lock
         lock.readers -= 1
         dep = lock.cls.dep
         if dep.enabled:
-            dep.release(lock)
+            dep.chain = dep.chain.parent  # type: ignore[assignment]
 
 
-class _WriteGuard:
-    __slots__ = ("lock",)
+class WriteGuard:
+    __slots__ = ("how", "lock")
 
-    def __init__(self, lock: RwLock) -> None:
+    def __init__(self, lock: RwLock, how: int) -> None:
         self.lock = lock
+        self.how = how
 
     def __enter__(self) -> None:
         lock = self.lock
+        cls = lock.cls
         if lock.writer or lock.readers:
-            bug("deadlock: write_lock of a held rwlock", lock.cls)
+            bug("deadlock: write_lock of a held rwlock", cls)
         lock.writer = True
-        dep = lock.cls.dep
+        dep = cls.dep
         if dep.enabled:
-            dep.acquire(lock, read=False, irq=True)
+            how = self.how
+            chain = dep.chain
+            follow = chain.next_irq if how else chain.next
+            dep.chain = follow.get(cls) or dep.extend(cls, how)
+        if dep.smp and lock.released_ns:
+            dep.spin(lock.released_ns)
 
-    def __exit__(self, *exc: object) -> None:
+    def __exit__(self, kind: object, value: object, trace: object) -> None:
         lock = self.lock
         lock.writer = False
         dep = lock.cls.dep
         if dep.enabled:
-            dep.release(lock)
+            dep.chain = dep.chain.parent  # type: ignore[assignment]
+        if dep.smp:
+            lock.released_ns = dep.now_ns()

@@ -1,0 +1,35 @@
+# make run    set everything up, boot, and run the host's /bin/sh in it
+# make test   set everything up and pass all tests
+# make check  formatting, types, layers
+# make bench  speed, beside the host's own figures
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: run test check bench clean
+
+run: $(READY)
+	$(BIN)/procession run -- /bin/sh -c 'echo "pid $$$$ on $$(uname -sr)"; (sleep 2; echo "two seconds later") & \
+	  sleep 1 & ls /etc | sort -r | head -3; wait; echo "all done, status $$?"'
+
+test: $(READY)
+	$(BIN)/python -m pytest -n auto -q
+
+check: $(READY)
+	$(BIN)/ruff check src tests bench
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY)
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --upgrade pip
+	$(BIN)/python -m pip install -q -e . --group dev
+	touch $(READY)

@@ -1,0 +1,136 @@
+"""Page tables of x86-64: entry bits, allocation, walks (asm/pgtable_types.h, arch/x86/mm/pgtable.c).
+
+Tables live in frames and are what the CPU walks. Code here names a table entry by its index into Frames.q, the view
+of memory as 64-bit words. `mm.pte_tables` remembers where the tables of the lowest level are; since only the kernel
+makes and frees tables it cannot go stale, and a look-up costs one dictionary access instead of four loads.
+
+Differs: no huge pages, no kernel half in a process's tables.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.include.linux.mm_types import VM
+from procession.mm import page_alloc
+
+if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.mm_types import MmStruct
+
+__all__ = (
+    "PTE_ACCESSED", "PTE_DIRTY", "PTE_NX", "PTE_PFN_MASK", "PTE_PRESENT", "PTE_PROTNONE", "PTE_RW", "PTE_USER",
+    "PTRS_PER_PTE", "free_pte_table", "lookup_address", "pgd_free", "pte_alloc", "table_pages", "vm_page_prot",
+    "walk",
+)
+
+PTE_PRESENT = 1
+PTE_RW = 2
+PTE_USER = 4
+PTE_ACCESSED = 0x20
+PTE_DIRTY = 0x40
+PTE_PROTNONE = 0x100    # where P is clear: the page is there, but nobody may touch it
+PTE_NX = 1 << 63
+PTE_PFN_MASK = 0x000FFFFFFFFFF000
+PTE_THERE = PTE_PRESENT | PTE_PROTNONE
+PTRS_PER_PTE = 512
+_TABLE = 0x67           # P RW US A D: upper levels grant everything, the last level decides
+
+# Entry bits by READ | WRITE | EXEC of vm_flags (protection_map). RW is never here: it is added by the write fault,
+# which breaks copy-on-write or marks a file page dirty. A page without EXEC has NX: the engine is slow on pages that
+# are both written and executable.
+_PROT = tuple(
+    PTE_PROTNONE | PTE_ACCESSED | PTE_USER | PTE_NX if not prot
+    else PTE_PRESENT | PTE_USER | PTE_ACCESSED | (0 if prot & VM.EXEC else PTE_NX)
+    for prot in range(8)
+)
+
+
+def vm_page_prot(vm_flags: int) -> int:
+    """Return the bits of a fresh entry in an area with these flags (vm_get_page_prot)."""
+    return _PROT[vm_flags & 7]
+
+
+def pte_alloc(k: Kernel, mm: MmStruct, address: int) -> int:
+    """Return the index of the last-level table that covers address, making tables as needed; raises ENOMEM."""
+    region = address >> 21
+    base = mm.pte_tables.get(region)
+    if base is not None:
+        return base
+    q = k.frames.q
+    alloc = page_alloc.alloc_zeroed_page
+    if not mm.pgd:
+        mm.pgd = alloc(k) << 12
+    slot = (mm.pgd >> 3) + (address >> 39 & 511)
+    for shift in (30, 21):
+        entry = q[slot]
+        if not entry:
+            entry = q[slot] = alloc(k) << 12 | _TABLE
+        slot = ((entry & PTE_PFN_MASK) >> 3) + (address >> shift & 511)
+    pfn = alloc(k)
+    q[slot] = pfn << 12 | _TABLE
+    mm.nr_ptes += 1
+    base = mm.pte_tables[region] = pfn << 9
+    return base
+
+
+def free_pte_table(k: Kernel, mm: MmStruct, region: int) -> None:
+    """Free the table of a 2 MiB region, which maps nothing any more, and tables above it that became empty."""
+    frames = k.frames
+    q = frames.q
+    phys = frames.phys
+    base = mm.pte_tables.pop(region)
+    mm.nr_ptes -= 1
+    address = region << 21
+    slots = [(mm.pgd >> 3) + (address >> 39 & 511)]
+    for shift in (30, 21):
+        slots.append(((q[slots[-1]] & PTE_PFN_MASK) >> 3) + (address >> shift & 511))
+    page_alloc.put_page(k, base >> 9)
+    while slots:
+        slot = slots.pop()
+        q[slot] = 0
+        table = slot >> 9
+        if bytes(phys[table << 12:(table + 1) << 12]) != page_alloc.ZEROES:
+            return
+        page_alloc.put_page(k, table)
+    mm.pgd = 0
+
+
+def table_pages(k: Kernel, mm: MmStruct) -> list[int]:
+    """Return the frames of all page tables of mm, lowest level first."""
+    if not mm.pgd:
+        return []
+    q = k.frames.q
+    pgd = mm.pgd >> 3
+    regions = mm.pte_tables
+    pages = [base >> 9 for base in regions.values()]
+    puds = []
+    for top in dict.fromkeys([region >> 18 for region in regions]):
+        puds.append(q[pgd + (top & 511)] >> 12 & 0xFFFFFFFF)
+    pud_of = dict(zip(dict.fromkeys([region >> 18 for region in regions]), puds, strict=True))
+    for middle in dict.fromkeys([region >> 9 for region in regions]):
+        pages.append(q[(pud_of[middle >> 9] << 9) + (middle & 511)] >> 12 & 0xFFFFFFFF)
+    pages += puds
+    # A failed pte_alloc may have left empty upper tables; they hang off entries no region leads to.
+    pages.append(mm.pgd >> 12)
+    return pages
+
+
+def walk(k: Kernel, mm: MmStruct, address: int) -> int:
+    """Return the entry for address as the CPU would find it, through all four levels; 0 if a table is missing."""
+    if not mm.pgd:
+        return 0
+    q = k.frames.q
+    table = mm.pgd
+    for shift in (39, 30, 21, 12):
+        entry = q[((table & PTE_PFN_MASK) >> 3) + (address >> shift & 511)]
+        if shift != 12 and not entry & PTE_PRESENT:
+            return 0
+        table = entry
+    return table
+
+
+def lookup_address(k: Kernel, mm: MmStruct, address: int) -> int:
+    """Return the index into Frames.q of the entry for address, -1 if its table does not exist."""
+    base = mm.pte_tables.get(address >> 21)
+    return -1 if base is None else base + (address >> 12 & 511)

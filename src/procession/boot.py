@@ -1,0 +1,153 @@
+"""The assembler: a kernel and a machine from a configuration, run until the program ends.
+
+    result = Kernel(root="/").run(["/bin/sh", "-c", "echo hello"])
+    result.exit_code, result.stdout
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from procession.fs import namespace
+from procession.hw.chooser import Chooser
+from procession.hw.clock import Clock
+from procession.hw.console import BufferConsole
+from procession.hw.memory import Frames
+from procession.include.linux import kernel as linux_kernel
+from procession.include.trace.events import Event, Trace
+from procession.init import main as init_main
+from procession.kernel import entry, lockdep
+from procession.mm import slab
+
+if TYPE_CHECKING:
+    from procession.hw.console import Console
+
+__all__ = ("DEFAULT_ENV", "Kernel", "Result")
+
+# A run begins at this moment unless it is told another: 2012-01-05, when 3.2 had just come out.
+BOOT_TIME_NS = 1_325_721_600 * 1_000_000_000
+DEFAULT_ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/", "TERM": "linux"}
+
+PythonProgram: TypeAlias = Callable[..., Awaitable[Any]]
+RootSpec: TypeAlias = str | Path | Mapping[str, bytes | str] | None
+
+
+@dataclass(slots=True)
+class Result:
+    """What a run left behind.
+
+    status: wait status of the program, as wait4(2) reports it.  stdout, stderr: what it wrote, empty when the
+    console was the host's.  trace: the events asked for.  kernel: the machine, stopped, to look at.
+    """
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+    kernel: Kernel
+    trace: list[Event] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """The status as a shell gives it: the exit code, or 128 + the signal."""
+        return self.status >> 8 if not self.status & 0x7F else 128 + (self.status & 0x7F)
+
+    @property
+    def output(self) -> str:
+        """Standard output as text; bytes that are no UTF-8 are shown escaped."""
+        return self.stdout.decode(errors="backslashreplace")
+
+
+class Kernel(linux_kernel.Kernel):
+    """A bootable kernel: all state in its base class, the machine around it made here."""
+
+    def __init__(
+        self,
+        *,
+        root: RootSpec = None,
+        memory: int = 1 << 30,
+        cpus: int = 1,
+        seed: int = 0,
+        boot_time_ns: int = BOOT_TIME_NS,
+        stdin: bytes = b"",
+        console: Console | None = None,
+        programs: Mapping[str, PythonProgram] | None = None,
+        trace: bool | Iterable[str] = False,
+        lockdep_on: bool = True,
+        realtime: bool = False,
+    ) -> None:
+        """Put the machine together; nothing runs yet.
+
+        root: a host directory or tar archive to run on (read only, changes stay in memory), a dict of path to
+        contents, or None for an empty root.  memory: bytes of physical memory.  programs: Python programs by the path
+        they can be executed at.  trace: True for all events, or their names.  realtime: sleep when the guest sleeps.
+        """
+        if memory < MIN_MEMORY:
+            raise ValueError(f"memory: at least {MIN_MEMORY >> 20} MiB")
+        if not 1 <= cpus <= MAX_CPUS:
+            raise ValueError(f"cpus: 1 to {MAX_CPUS}")
+        self.frames = Frames(memory)
+        self.clock = Clock(realtime=realtime)
+        self.chooser = Chooser(seed)
+        self.console = console if console is not None else BufferConsole(stdin)
+        self.cpu = 0
+        self.nr_cpus = cpus
+        self.boot_time_ns = boot_time_ns
+        self.vcpus = []
+        self.lockdep = lockdep.LockdepState(self, enabled=lockdep_on)
+        self.lock_classes = {}
+        self.caches = {}
+        self.unsupported = Counter()
+        self.enosys = Counter()
+        self.printk_log = []
+        self.programs = dict(programs or {})
+        self.halted = False
+        self.exit_code = 0
+        self.trace = Trace(self)
+        self.events: list[Event] = []
+        if trace:
+            self.trace.subscribe(self.events.append, *(() if trace is True else trace))
+        self._root = root
+        self._started = False
+
+    def run(
+        self,
+        program: PythonProgram | Sequence[str],
+        *args: str,
+        env: Mapping[str, str] | None = None,
+        cwd: str = "/",
+        as_init: bool = False,
+    ) -> Result:
+        """Boot, run program until it ends, and shut down.
+
+        program: argv of a file in the root, or `async def main(sys)`.  as_init: the program is PID 1 itself.
+        Raises LinuxError if the program cannot be executed, KernelBug for a bug of ours.
+        """
+        if self._started:
+            raise RuntimeError("a kernel runs once: make another one")
+        self._started = True
+        if callable(program):
+            name = getattr(program, "__name__", "main")
+            path = f"/bin/{name}"
+            self.programs[path] = program
+            argv = [path, *args]
+        else:
+            argv = [*program, *args]
+        if not argv:
+            raise ValueError("program: an empty argv")
+        environ = DEFAULT_ENV if env is None else env
+        init_main.start_kernel(self, self._root)
+        init_main.set_init_program(self, argv, [f"{key}={value}" for key, value in environ.items()], cwd, as_init=as_init)
+        entry.run(self)
+        return Result(self.exit_code, self.console.stdout, self.console.stderr, self, self.events)
+
+    def check_baseline(self) -> None:
+        """Stop with a KernelBug unless everything the run made has been given back."""
+        slab.check_baseline(self)
+
+
+MIN_MEMORY = 4 << 20
+MAX_CPUS = 64

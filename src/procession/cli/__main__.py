@@ -1,0 +1,5 @@
+"""python -m procession.cli."""
+
+from procession.cli.main import main
+
+main()

@@ -1,0 +1,233 @@
+"""The `procession` command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+import sys
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from procession.boot import Kernel, Result
+
+__all__ = ("app", "main")
+
+app = typer.Typer(
+    name="procession",
+    help="Linux 3.2's process management in Python: run programs repeatably, and see everything they do.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Program = Annotated[list[str], typer.Argument(metavar="PROGRAM [ARGS]...", help="What to run; put -- before it.")]
+Root = Annotated[
+    Path, typer.Option(help="Directory or tar archive to use as /. Read only: changes stay in memory."),
+]
+AsInit = Annotated[bool, typer.Option("--as-init", help="Make the program PID 1 instead of init's child.")]
+Cwd = Annotated[str, typer.Option(help="Directory to start in.")]
+Env = Annotated[list[str], typer.Option("--env", "-e", help="NAME=VALUE for the program; may be repeated.")]
+Seed = Annotated[int, typer.Option(help="What everything random in the guest is derived from.")]
+Cpus = Annotated[int, typer.Option(min=1, max=64, help="Number of CPUs.")]
+Memory = Annotated[str, typer.Option(help="Physical memory: 64M, 1G.")]
+Realtime = Annotated[bool, typer.Option("--realtime", help="Tie the guest's clock to the host's.")]
+
+_UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+def _fail(text: str, code: int = 2) -> NoReturn:
+    """One line for the user's mistake."""
+    print(f"procession: {text}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def _bytes(text: str) -> int:
+    unit = _UNITS.get(text[-1:].upper())
+    number = text[:-1] if unit else text
+    if not number.isdigit():
+        _fail(f"--memory {text}: not a size")
+    return int(number) * (unit or 1)
+
+
+def _environment(pairs: list[str]) -> dict[str, str]:
+    from procession.boot import DEFAULT_ENV
+
+    env = dict(DEFAULT_ENV)
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not name or not equals:
+            _fail(f"--env {pair}: not NAME=VALUE")
+        env[name] = value
+    return env
+
+
+def _machine(root: Path, seed: int, cpus: int, memory: str, *, realtime: bool) -> Kernel:
+    from procession.boot import Kernel
+    from procession.hw.console import HostConsole
+
+    if not root.exists():
+        _fail(f"--root {root}: no such file or directory")
+    try:
+        return Kernel(
+            root=root, seed=seed, cpus=cpus, memory=_bytes(memory), realtime=realtime, console=HostConsole(0, 1, 2),
+        )
+    except ValueError as error:
+        _fail(str(error))
+
+
+def _execute(kernel: Kernel, program: list[str], env: list[str], cwd: str, *, as_init: bool) -> Result:
+    """Run and translate what can go wrong into what a shell would say."""
+    from procession.include.linux.bug import KernelBug, KernelPanic
+    from procession.include.linux.errno import STRERROR, Errno, LinuxError
+
+    try:
+        return kernel.run(program, env=_environment(env), cwd=cwd, as_init=as_init)
+    except LinuxError as error:
+        _fail(f"{program[0]}: {STRERROR.get(error.errno, error.errno.name)}", 127 if error.errno == Errno.ENOENT else 126)
+    except KernelPanic as panic:
+        _fail(f"Kernel panic - not syncing: {panic}", 125)
+    except KernelBug as bug:
+        from procession.kernel.panic import oops_text
+
+        print(oops_text(kernel, bug), file=sys.stderr)
+        raise typer.Exit(125) from None
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+
+
+def _finish(result: Result) -> NoReturn:
+    from procession.include.linux.signal import Sig
+
+    sig = result.status & 0x7F
+    if sig and sig not in (Sig.SIGINT, Sig.SIGPIPE):
+        core = " (core dumped)" if result.status & 0x80 else ""
+        print(_SIGNAL_TEXT.get(sig, f"Signal {sig}") + core, file=sys.stderr)
+    raise typer.Exit(result.exit_code)
+
+
+# What a shell prints when a command dies of a signal.
+_SIGNAL_TEXT = {
+    1: "Hangup", 3: "Quit", 4: "Illegal instruction", 5: "Trace/breakpoint trap", 6: "Aborted", 7: "Bus error",
+    8: "Floating point exception", 9: "Killed", 10: "User defined signal 1", 11: "Segmentation fault",
+    12: "User defined signal 2", 14: "Alarm clock", 15: "Terminated", 16: "Stack fault", 24: "CPU time limit exceeded",
+    25: "File size limit exceeded", 26: "Virtual timer expired", 27: "Profiling timer expired", 29: "I/O possible",
+    30: "Power failure", 31: "Bad system call",
+}
+
+
+@app.command()
+def run(
+    program: Program,
+    root: Root = Path("/"),
+    strace: Annotated[bool, typer.Option("--strace", help="Print every system call, as strace -f does.")] = False,
+    tree: Annotated[bool, typer.Option("--tree", help="At the end, print the life of every process.")] = False,
+    trace: Annotated[Path | None, typer.Option(help="Write all trace events to this file, as JSON lines.")] = None,
+    unsupported: Annotated[
+        bool, typer.Option("--unsupported", help="At the end, list what the program asked for in vain."),
+    ] = False,
+    as_init: AsInit = False,
+    cwd: Cwd = "/",
+    env: Env = [],  # noqa: B006 -- typer copies it
+    seed: Seed = 0,
+    cpus: Cpus = 1,
+    memory: Memory = "1G",
+    realtime: Realtime = False,
+) -> None:
+    """Run a program in a fresh kernel; the exit status is the program's, 128+n after signal n."""
+    kernel = _machine(root, seed, cpus, memory, realtime=realtime)
+    lives = None
+    out = None
+    if strace:
+        from procession.tools.strace import Strace
+
+        Strace(kernel, sys.stderr)
+    if tree:
+        from procession.tools.tree import ProcessTree
+
+        lives = ProcessTree(kernel)
+    if trace is not None:
+        from procession.tools.tracefile import TraceWriter
+
+        out = _open(trace)
+        TraceWriter(kernel, out)
+    try:
+        result = _execute(kernel, program, env, cwd, as_init=as_init)
+    finally:
+        if out is not None:
+            out.close()
+    if lives is not None:
+        from rich.console import Console
+
+        Console(stderr=True, highlight=False, soft_wrap=True).print(lives.render())
+    if unsupported:
+        _print_unsupported(kernel)
+    _finish(result)
+
+
+def _open(path: Path):  # type: ignore[no-untyped-def]
+    try:
+        return path.open("w")
+    except OSError as error:
+        _fail(f"{path}: {error.strerror}")
+
+
+def _print_unsupported(kernel: Kernel) -> None:
+    for title, counts in (("not in Linux 3.2 (ENOSYS)", kernel.enosys), ("not supported here", kernel.unsupported)):
+        for what, times in sorted(counts.items()):
+            print(f"{title}: {what} ({times})", file=sys.stderr)
+
+
+@app.command()
+def strace(
+    program: Program,
+    follow: Annotated[bool, typer.Option("-f", help="Follow children.")] = False,
+    expression: Annotated[str | None, typer.Option("-e", metavar="EXPR", help="trace=CALL,…, trace=%CLASS or trace=!CALL.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", metavar="FILE", help="Write to FILE instead of stderr.")] = None,
+    root: Root = Path("/"),
+    as_init: AsInit = False,
+    cwd: Cwd = "/",
+    env: Env = [],  # noqa: B006 -- typer copies it
+    seed: Seed = 0,
+    cpus: Cpus = 1,
+    memory: Memory = "1G",
+) -> None:
+    """Run a program and print its system calls as strace(1) does."""
+    from procession.tools.strace import Strace, parse_filter
+
+    kernel = _machine(root, seed, cpus, memory, realtime=False)
+    only = None
+    if expression is not None:
+        try:
+            only = parse_filter(expression)
+        except ValueError as error:
+            _fail(str(error))
+    out = sys.stderr if output is None else _open(output)
+    Strace(kernel, out, follow=follow, only=only, to_file=output is not None)
+    try:
+        result = _execute(kernel, program, env, cwd, as_init=as_init)
+    finally:
+        if output is not None:
+            out.close()
+    _finish(result)
+
+
+@app.command()
+def syscalls() -> None:
+    """Print the system calls of Linux 3.2 and what of them is supported, down to flags."""
+    from rich.console import Console
+
+    from procession.tools.syscalls import table
+
+    Console(soft_wrap=not sys.stdout.isatty()).print(table())
+
+
+def main() -> None:
+    """Enter from the command line."""
+    try:
+        app()
+    except BrokenPipeError:
+        # Whoever read our output has gone; there is nobody to tell.
+        sys.stderr.close()
+        raise SystemExit(141) from None

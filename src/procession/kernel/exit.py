@@ -1,0 +1,399 @@
+"""Process termination (kernel/exit.c; spec 8). The waiting side is in kernel/exit_wait.py."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn
+
+from procession.fs import file, fs_struct, locks
+from procession.fs.proc import base as proc_base
+from procession.include.linux.bug import KernelPanic, bug, bug_on
+from procession.include.linux.pid import PidType
+from procession.include.linux.sched import (
+    PF,
+    ExitState,
+    SignalFlags,
+    Task,
+    TaskState,
+    same_thread_group,
+    thread_group_empty,
+    thread_group_leader,
+)
+from procession.include.linux.signal import Sig
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import Int
+from procession.kernel import (
+    fork,
+    fork_mm,
+    itimer,
+    nsproxy,
+    panic,
+    pid,
+    pid_namespace,
+    posix_timers,
+    rcupdate,
+    sched,
+    signal,
+)
+
+if TYPE_CHECKING:
+    from procession.include.linux.mm_types import MmStruct
+    from procession.include.linux.pid import Pid
+
+__all__ = (
+    "do_exit", "do_group_exit", "exit_mm", "exit_notify", "is_current_pgrp_orphaned", "release_task", "sys_exit",
+    "sys_exit_group",
+)
+
+_SIGCHLD = int(Sig.SIGCHLD)
+_PGID, _SID = int(PidType.PGID), int(PidType.SID)
+
+
+def unhash_process_locked(p: Task, group_dead: bool) -> None:
+    """Take p out of the pid and task tables (__unhash_process)."""
+    k = p.kernel
+    k.nr_threads -= 1
+    pid.detach_pid(p, 0)
+    if group_dead:
+        pid.detach_pid(p, _PGID)
+        pid.detach_pid(p, _SID)
+        del k.tasks[p]
+        del p.real_parent.children[p]
+        k.process_counts -= 1
+    del p.signal.threads[p]
+
+
+def exit_signal_locked(tsk: Task) -> None:
+    """Fold a dead thread into its process and take away its signal state (__exit_signal).
+
+    A leader is always the last one here: it is released only when its group is empty.
+    """
+    k = tsk.kernel
+    k.tasklist_lock.assert_held(write=True)
+    sig = tsk.signal
+    sighand = tsk.sighand
+    assert sighand is not None
+    leader = thread_group_leader(tsk)
+    with sighand.siglock:
+        if leader:
+            sig.tty = None
+        else:
+            _fold_thread(tsk)
+        sig.nr_threads -= 1
+        unhash_process_locked(tsk, leader)
+        if tsk.pending.list:
+            signal.flush_sigqueue(k, tsk.pending)
+        tsk.sighand = None
+    fork.put_sighand(k, sighand)
+    if leader and sig.shared_pending.list:
+        signal.flush_sigqueue(k, sig.shared_pending)
+
+
+def _fold_thread(tsk: Task) -> None:
+    """Add a thread's usage to its process, and wake an exec that waits for it to go."""
+    sig = tsk.signal
+    if sig.notify_count > 0:
+        sig.notify_count -= 1
+        if not sig.notify_count and sig.group_exit_task is not None:
+            sched.wake_up_process(sig.group_exit_task)
+    if sig.curr_target is tsk:
+        threads = list(sig.threads)
+        sig.curr_target = threads[(threads.index(tsk) + 1) % len(threads)]
+    sig.utime += tsk.utime
+    sig.stime += tsk.stime
+    sig.min_flt += tsk.min_flt
+    sig.maj_flt += tsk.maj_flt
+    sig.nvcsw += tsk.nvcsw
+    sig.nivcsw += tsk.nivcsw
+    sig.inblock += tsk.inblock
+    sig.oublock += tsk.oublock
+    sig.sum_sched_runtime += tsk.se.sum_exec_runtime
+
+
+def release_task(p: Task) -> None:
+    """Let a dead task go for good: its number is free, its memory follows after a grace period (spec 8.8).
+
+    If p was the last thread behind a leader that is a zombie already, the leader's parent hears of it now.
+    """
+    k = p.kernel
+    while True:
+        p.real_cred.user.processes -= 1
+        proc_base.proc_flush_task(p)
+        trace = k.trace
+        if trace.sched_process_free:
+            trace.sched_process_free(p.comm, p.pid, p.prio, k.current.pid)
+
+        zap_leader = False
+        with k.tasklist_lock.write_irq():
+            leader = p.group_leader
+            exit_signal_locked(p)
+            if leader is not p and leader.exit_state == ExitState.ZOMBIE and thread_group_empty(leader):
+                zap_leader = signal.do_notify_parent(leader, leader.exit_signal)
+                if zap_leader:
+                    leader.exit_state = ExitState.DEAD
+
+        rcupdate.call_rcu(k, fork.put_task_struct, p)
+        if not zap_leader:
+            return
+        p = leader
+
+
+# Orphaned process groups.
+
+
+def will_become_orphaned_pgrp(pgrp: Pid, ignored: Task | None) -> bool:
+    """Whether nobody outside pgrp, but in its session, will be left to watch over it (spec 8.6)."""
+    for p in _pgrp_members(pgrp):
+        if p is ignored or (p.exit_state and thread_group_empty(p)) or p.real_parent.tgid == 1:
+            continue
+        parent = p.real_parent
+        if pid.task_pgrp(parent) is not pgrp and pid.task_session(parent) is pid.task_session(p):
+            return False
+    return True
+
+
+def _pgrp_members(pgrp: Pid) -> list[Task]:
+    return list(reversed(pgrp.tasks[_PGID] or ()))
+
+
+def is_current_pgrp_orphaned(current: Task) -> bool:
+    """Whether current's process group is orphaned."""
+    with current.kernel.tasklist_lock.read():
+        pgrp = pid.task_pgrp(current)
+        assert pgrp is not None
+        return will_become_orphaned_pgrp(pgrp, None)
+
+
+def _has_stopped_jobs(pgrp: Pid) -> bool:
+    return any(p.signal.flags & SignalFlags.STOP_STOPPED for p in _pgrp_members(pgrp))
+
+
+def kill_orphaned_pgrp(tsk: Task, parent: Task | None) -> None:
+    """Send SIGHUP and SIGCONT to tsk's group if it loses its last watcher while a member is stopped.
+
+    parent None: tsk itself is exiting; else tsk is being taken from that parent.
+    """
+    pgrp = pid.task_pgrp(tsk)
+    ignored = None
+    if parent is None:
+        parent = tsk.real_parent
+        ignored = tsk
+    if (
+        pgrp is not None
+        and pid.task_pgrp(parent) is not pgrp
+        and pid.task_session(parent) is pid.task_session(tsk)
+        and will_become_orphaned_pgrp(pgrp, ignored)
+        and _has_stopped_jobs(pgrp)
+    ):
+        signal.kill_pgrp_info_locked(Sig.SIGHUP, signal.SEND_SIG_PRIV, pgrp)
+        signal.kill_pgrp_info_locked(Sig.SIGCONT, signal.SEND_SIG_PRIV, pgrp)
+
+
+# Finding new parents.
+
+
+async def find_new_reaper(father: Task) -> Task:
+    """Return who adopts father's children: a fellow thread that lives, else the namespace's init (spec 8.4).
+
+    Differs in form: sleeping for a dying container is done by the caller before it takes tasklist_lock.
+    """
+    for thread in _threads_after(father):
+        if not thread.flags & PF.EXITING:
+            ns = pid.task_active_pid_ns(father)
+            assert ns is not None
+            if ns.child_reaper is father:
+                ns.child_reaper = thread
+            return thread
+
+    k = father.kernel
+    ns = pid.task_active_pid_ns(father)
+    assert ns is not None
+    if ns.child_reaper is father:
+        if ns is k.init_pid_ns:
+            code = father.signal.group_exit_code or father.exit_code
+            raise KernelPanic(f"Attempted to kill init! exitcode=0x{code:08x}")
+        await pid_namespace.zap_pid_ns_processes(father, ns)
+        # Should init itself be traced or awaited from outside, its number must still lead to a reaper.
+        ns.child_reaper = k.init_pid_ns.child_reaper
+    assert ns.child_reaper is not None
+    return ns.child_reaper
+
+
+def _threads_after(p: Task) -> list[Task]:
+    """Return p's fellow threads, in ring order starting behind p."""
+    threads = list(p.signal.threads)
+    at = threads.index(p)
+    return threads[at + 1:] + threads[:at]
+
+
+def reparent_leader(father: Task, p: Task, dead: list[Task]) -> None:
+    """Move p to its new parent's children, and settle what that parent has to know."""
+    del father.children[p]
+    p.real_parent.children[p] = None
+    if p.exit_state == ExitState.DEAD or same_thread_group(p.real_parent, father):
+        return
+
+    # A new parent of another process knows nothing of a special exit signal.
+    p.exit_signal = _SIGCHLD
+    if p.exit_state == ExitState.ZOMBIE and thread_group_empty(p) and signal.do_notify_parent(p, p.exit_signal):
+        p.exit_state = ExitState.DEAD
+        dead.append(p)
+    kill_orphaned_pgrp(p, father)
+
+
+async def forget_original_parent(father: Task) -> None:
+    """Give father's children a new parent; those whose new parent ignores them are released at once."""
+    k = father.kernel
+    dead: list[Task] = []
+    reaper = await find_new_reaper(father)
+    if father.children:
+        with k.tasklist_lock.write_irq():
+            for p in list(father.children):
+                _reparent(father, p, reaper, dead)
+    for p in dead:
+        release_task(p)
+
+
+def _reparent(father: Task, p: Task, reaper: Task, dead: list[Task]) -> None:
+    trace = p.kernel.trace
+    if trace.sched_process_reparent:
+        trace.sched_process_reparent(p.comm, p.pid, father.pid, reaper.pid)
+    for t in p.signal.threads:
+        t.real_parent = reaper
+        if t.parent is father:
+            t.parent = reaper
+        if t.pdeath_signal:
+            signal.group_send_sig_info(t.pdeath_signal, signal.SEND_SIG_NOINFO, t)
+    reparent_leader(father, p, dead)
+
+
+# The end of a task.
+
+
+async def exit_notify(tsk: Task, group_dead: bool) -> None:
+    """Tell everybody concerned that tsk is dead, and become a zombie or nothing (spec 8.3)."""
+    k = tsk.kernel
+    # Children move first: once we are a zombie our parent may reap us, and they would be left with nobody.
+    await forget_original_parent(tsk)
+    await nsproxy.exit_task_namespaces(tsk)
+
+    with k.tasklist_lock.write_irq():
+        if group_dead:
+            kill_orphaned_pgrp(tsk.group_leader, None)
+        _settle_exit_signal(tsk)
+        autoreap = _notify(tsk)
+        tsk.exit_state = ExitState.DEAD if autoreap else ExitState.ZOMBIE
+        # An exec in another thread waits for the leader to become a zombie.
+        sig = tsk.signal
+        if sig.notify_count < 0 and sig.group_exit_task is not None:
+            sched.wake_up_process(sig.group_exit_task)
+    if autoreap:
+        release_task(tsk)
+
+
+def _settle_exit_signal(tsk: Task) -> None:
+    """Fall back to SIGCHLD if parent or child has become another program since the fork."""
+    if thread_group_leader(tsk) and tsk.exit_signal != _SIGCHLD and (
+        tsk.parent_exec_id != tsk.real_parent.self_exec_id or tsk.self_exec_id != tsk.parent_exec_id
+    ):
+        tsk.exit_signal = _SIGCHLD
+
+
+def _notify(tsk: Task) -> bool:
+    """Notify the parent; returns whether the task reaps itself."""
+    if thread_group_leader(tsk):
+        # A leader stays silent until its last thread is gone.
+        return thread_group_empty(tsk) and signal.do_notify_parent(tsk, tsk.exit_signal)
+    return True
+
+
+def exit_mm(tsk: Task) -> None:
+    """Leave the address space."""
+    mm = tsk.mm
+    fork_mm.mm_release(tsk, mm)
+    if mm is None:
+        return
+    with tsk.alloc_lock:
+        tsk.mm = None
+    if mm.owner is tsk:
+        _update_next_owner(mm, tsk)
+    fork_mm.mmput(tsk.kernel, mm)
+
+
+def _update_next_owner(mm: MmStruct, tsk: Task) -> None:
+    """Hand the role of mm's owner to somebody who still uses it."""
+    mm.owner = next((p for p in tsk.signal.threads if p.mm is mm), None)
+    if mm.owner is None and mm.mm_users > 1:
+        mm.owner = next((p for p in tsk.kernel.tasks if p.mm is mm), None)
+
+
+async def do_exit(current: Task, code: int) -> NoReturn:
+    """End the calling thread with a wait status (spec 8.2).
+
+    Differs: no taskstats, accounting, audit, perf, ptrace, SysV shared memory and semaphores, terminals.
+    """
+    k = current.kernel
+    if not current.pid:
+        raise KernelPanic("Attempted to kill the idle task!")
+    if current.flags & PF.EXITING:
+        # A bug on the way out: leave the task as it is rather than make it worse.
+        current.flags |= PF.EXITPIDONE
+        panic.oops(current, "fixing recursive fault")
+    signal.exit_signals(current)            # from here on no group signal picks us
+
+    sig = current.signal
+    sig.live -= 1
+    group_dead = sig.live == 0
+    if group_dead:
+        if sig.it_real_timer is not None:
+            itimer.exit_itimers_real(current)
+        if sig.posix_timers:
+            posix_timers.exit_itimers(current)
+        if current.mm is not None:
+            mm = current.mm
+            sig.maxrss = max(sig.maxrss, mm.hiwater_rss, mm.rss_anon + mm.rss_file)
+    current.exit_code = code
+
+    exit_mm(current)
+    trace = k.trace
+    if trace.sched_process_exit:
+        status = sig.group_exit_code if sig.flags & SignalFlags.GROUP_EXIT else code
+        trace.sched_process_exit(current.comm, current.pid, current.prio, status, current.tgid)
+    if current.files is not None:
+        locks.exit_files_locks(current)
+        file.exit_files(current)
+    if current.fs is not None:
+        fs_struct.exit_fs(current)
+    current.thread.exit_thread()
+    await exit_notify(current, group_dead)
+
+    current.flags |= PF.EXITPIDONE
+    current.state = TaskState.DEAD
+    await sched.schedule(current)
+    bug("a dead task was scheduled", current)
+
+
+async def do_group_exit(current: Task, exit_code: int) -> NoReturn:
+    """End the whole process: the first thread to come here decides the status (spec 8.1)."""
+    bug_on(bool(exit_code & 0x80), "core bit in an exit code", exit_code)
+    sig = current.signal
+    if sig.flags & SignalFlags.GROUP_EXIT or sig.group_exit_task is not None:
+        exit_code = sig.group_exit_code
+    elif not thread_group_empty(current):
+        assert current.sighand is not None
+        with current.sighand.siglock.irq():
+            sig.group_exit_code = exit_code
+            sig.flags = SignalFlags.GROUP_EXIT
+            signal.zap_other_threads(current)
+    await do_exit(current, exit_code)
+
+
+@syscall
+async def sys_exit(current: Task, error_code: Int) -> int:
+    """End the calling thread (_exit(2))."""
+    await do_exit(current, (error_code & 0xFF) << 8)
+
+
+@syscall
+async def sys_exit_group(current: Task, error_code: Int) -> int:
+    """End all threads of the process (exit_group(2))."""
+    await do_group_exit(current, (error_code & 0xFF) << 8)

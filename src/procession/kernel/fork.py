@@ -1,0 +1,484 @@
+"""Process creation (kernel/fork.c; spec 2, 3, 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated, Any
+
+from procession.fs import file, fs_struct
+from procession.include.linux.bug import bug_on
+from procession.include.linux.cred import Cap
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.pid import PidType
+from procession.include.linux.resource import Rlimit
+from procession.include.linux.sched import (
+    CSIGNAL,
+    PF,
+    TIF,
+    CloneFlags,
+    ExitState,
+    SchedEntity,
+    SighandStruct,
+    SignalFlags,
+    SignalStruct,
+    Task,
+    TaskState,
+)
+from procession.include.linux.signal import Sig, Sigpending
+from procession.include.linux.spinlock import RwLock, SpinLock
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import Arg, PidNr, ULong, UserPtr
+from procession.kernel import (
+    capability,
+    completion,
+    cred,
+    fork_mm,
+    kthread,
+    nsproxy,
+    pid,
+    posix_cpu_timers,
+    sched,
+    signal,
+)
+from procession.mm import slab, uaccess
+
+if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.pid import Pid
+
+__all__ = (
+    "copy_process", "do_fork", "fork_init", "free_task", "kernel_thread", "put_signal_struct", "put_sighand",
+    "put_task_struct", "schedule_tail", "sys_clone", "sys_fork", "sys_set_tid_address", "sys_vfork",
+)
+
+THREAD_SIZE = 8192
+_VM, _FS, _FILES, _SIGHAND = 0x100, 0x200, 0x400, 0x800
+_PTRACE, _VFORK, _PARENT, _THREAD = 0x2000, 0x4000, 0x8000, 0x10000
+_NEWNS, _UNTRACED, _NEWUSER, _NEWPID = 0x20000, 0x800000, 0x10000000, 0x20000000
+_PARENT_SETTID, _CHILD_CLEARTID, _CHILD_SETTID = 0x100000, 0x200000, 0x1000000
+_SIGCHLD = int(Sig.SIGCHLD)
+_PGID, _SID = int(PidType.PGID), int(PidType.SID)
+
+
+def fork_init(k: Kernel) -> None:
+    """Make the caches and size the machine's task limit by its memory (fork_init, proc_caches_init)."""
+    for name, size in (
+        ("task_struct", 1776), ("signal_cache", 896), ("sighand_cache", 2112), ("files_cache", 704),
+        ("fs_cache", 56), ("mm_struct", 880), ("vm_area_struct", 176),
+    ):
+        slab.kmem_cache_create(k, name, size)
+    k.tasklist_lock = RwLock(k.lock_class("tasklist_lock"))
+    k.tasks = {}
+    k.nr_threads = k.process_counts = k.total_forks = 0
+    k.max_threads = max(20, k.total_pages // (8 * THREAD_SIZE // 4096))
+
+
+async def do_fork(
+    current: Task, clone_flags: int, stack_start: int, parent_tidptr: UserPtr, child_tidptr: UserPtr, tls: int = 0,
+) -> int:
+    """Make a child of current, start it, and return its number as current sees it (spec 6).
+
+    Raises every errno of spec 2.2, and ERESTARTNOINTR if a signal arrives first.
+    """
+    if clone_flags & _NEWUSER:
+        if clone_flags & _THREAD:
+            raise LinuxError(Errno.EINVAL, "CLONE_NEWUSER with CLONE_THREAD")
+        if not all(capability.capable(current, cap) for cap in (Cap.SYS_ADMIN, Cap.SETUID, Cap.SETGID)):
+            raise LinuxError(Errno.EPERM, "CLONE_NEWUSER")
+
+    p = copy_process(current, clone_flags, stack_start, child_tidptr, tls)
+    k = current.kernel
+    assert current.nsproxy is not None
+    nr = pid.task_pid_nr_ns(p, current.nsproxy.pid_ns)
+    trace = k.trace
+    if trace.sched_process_fork:
+        trace.sched_process_fork(current.comm, current.pid, p.comm, p.pid)
+
+    if clone_flags & _PARENT_SETTID:
+        try:
+            uaccess.put_user(current, parent_tidptr, nr, 4)
+        except LinuxError:
+            pass    # 3.2 ignores the fault: the child exists and cannot be taken back
+    if not clone_flags & _VFORK:
+        p.flags &= ~PF.STARTING
+        sched.wake_up_new_task(p)
+        return nr
+
+    # The child signals from mm_release(): at exec or exit. It must find the completion before it first runs.
+    vfork = completion.init_completion(k)
+    p.vfork_done = vfork
+    p.flags &= ~PF.STARTING
+    sched.wake_up_new_task(p)
+    # Neither interruptible nor killable in 3.2: a stopped child holds its parent in state D.
+    await completion.wait_for_completion(current, vfork, "do_fork")
+    return nr
+
+
+def copy_process(current: Task, clone_flags: int, stack_start: int, child_tidptr: UserPtr, tls: int) -> Task:
+    """Make a new task as a copy of current, visible to everybody but not yet running (spec 3).
+
+    Differs: no perf, audit, NUMA policy, cgroup callbacks.
+    """
+    check_clone_flags(current, clone_flags)
+    k = current.kernel
+    with ExitStack() as undo:
+        p = dup_task_struct(current)
+        undo.callback(free_task, p)
+        check_nproc(current)
+        cred.copy_creds(current, p, clone_flags)
+        undo.callback(_bad_fork_cleanup_count, p)
+        if k.nr_threads >= k.max_threads:
+            raise LinuxError(Errno.EAGAIN, "the machine's task limit")
+
+        _reset_task(current, p)
+        sched.sched_fork(p)
+        _copy_resources(current, p, clone_flags, undo)
+        p.thread = current.thread.copy_thread(current, clone_flags, stack_start, p, tls)
+        undo.callback(p.thread.exit_thread)
+
+        assert p.nsproxy is not None
+        new_pid = pid.alloc_pid(k, p.nsproxy.pid_ns)
+        undo.callback(pid.free_pid, k, new_pid)
+        _settle_identity(current, p, new_pid, clone_flags, child_tidptr)
+
+        with k.tasklist_lock.write_irq():
+            _link_task(current, p, new_pid, clone_flags)
+        undo.pop_all()
+    return p
+
+
+def check_clone_flags(current: Task, clone_flags: int) -> None:
+    """Refuse what cannot be shared or separated; raises EINVAL (spec 2.2, rows 3 to 6)."""
+    if clone_flags & (_NEWNS | _FS) == _NEWNS | _FS:
+        raise LinuxError(Errno.EINVAL, "CLONE_NEWNS with CLONE_FS")
+    if clone_flags & _THREAD and not clone_flags & _SIGHAND:
+        raise LinuxError(Errno.EINVAL, "CLONE_THREAD without CLONE_SIGHAND")
+    if clone_flags & _SIGHAND and not clone_flags & _VM:
+        raise LinuxError(Errno.EINVAL, "CLONE_SIGHAND without CLONE_VM")
+    # A sibling of init would be reaped by nobody.
+    if clone_flags & _PARENT and current.signal.flags & SignalFlags.UNKILLABLE:
+        raise LinuxError(Errno.EINVAL, "CLONE_PARENT by init")
+
+
+def check_nproc(current: Task) -> None:
+    """Keep the user within RLIMIT_NPROC; raises EAGAIN (spec 2.2, row 9)."""
+    k = current.kernel
+    owner = current.real_cred.user
+    if (
+        owner.processes >= current.signal.rlim[Rlimit.NPROC][0]
+        and owner is not k.root_user
+        and not capability.capable(current, Cap.SYS_ADMIN)
+        and not capability.capable(current, Cap.SYS_RESOURCE)
+    ):
+        raise LinuxError(Errno.EAGAIN, "RLIMIT_NPROC")
+    current.flags &= ~PF.NPROC_EXCEEDED
+
+
+_COPIED = tuple(getattr(Task, name) for name in Task.__slots__)
+
+
+def dup_task_struct(orig: Task) -> Task:
+    """Return a copy of orig, field by field, with two references; raises ENOMEM."""
+    orig.kernel.caches["task_struct"].alloc()
+    p = Task.__new__(Task)
+    for slot in _COPIED:
+        slot.__set__(p, slot.__get__(orig))
+    p.ti_flags = 0
+    p.usage = 2         # one for being current once it runs, one for release_task
+    p.stack = None
+    return p
+
+
+def _bad_fork_cleanup_count(p: Task) -> None:
+    p.real_cred.user.processes -= 1
+    cred.exit_creds(p)
+
+
+def _reset_task(current: Task, p: Task) -> None:
+    """Give the newborn its own values where a copy of the parent's would be wrong (spec 1.3)."""
+    k = current.kernel
+    p.did_exec = False
+    p.flags = p.flags & ~(PF.SUPERPRIV | PF.WQ_WORKER) | PF.FORKNOEXEC | PF.STARTING
+    p.children = {}
+    p.ptraced = None
+    p.ptrace = p.jobctl = 0
+    p.vfork_done = None
+    p.alloc_lock = SpinLock(current.alloc_lock.cls)
+    p.pending = Sigpending()
+    p.utime = p.stime = p.inblock = p.oublock = 0
+    p.nvcsw = p.nivcsw = p.min_flt = p.maj_flt = 0
+    p.default_timer_slack_ns = current.timer_slack_ns
+    p.start_time = p.real_start_time = k.clock.now_ns
+    p.in_execve = False
+    p.se = SchedEntity()
+    p.on_cpu = False
+    p.restart_block = p.last_siginfo = p.kthread = None
+    p.wchan = ""
+    p.waiting_on = None
+
+
+def _copy_resources(current: Task, p: Task, clone_flags: int, undo: ExitStack) -> None:
+    """Copy or share what belongs to a process, in the order of 3.2, each with its way back."""
+    copy_files(current, p, clone_flags)
+    undo.callback(file.exit_files, p)
+    copy_fs(current, p, clone_flags)
+    undo.callback(fs_struct.exit_fs, p)
+    copy_sighand(p, clone_flags)
+    undo.callback(_bad_fork_cleanup_sighand, p)
+    copy_signal(current, p, clone_flags)
+    if not clone_flags & _THREAD:
+        undo.callback(_free_signal_struct, p.kernel, p.signal)
+    fork_mm.copy_mm(current, p, clone_flags)
+    if p.mm is not None:
+        undo.callback(fork_mm.mmput, p.kernel, p.mm)
+    nsproxy.copy_namespaces(current, clone_flags, p)
+    if p.nsproxy is not None:
+        # The last user's namespaces need no grace period here: nobody else has seen this task.
+        undo.callback(nsproxy.put_nsproxy, p.kernel, p.nsproxy)
+
+
+def copy_files(current: Task, p: Task, clone_flags: int) -> None:
+    """Share or copy the descriptor table; raises ENOMEM, EMFILE."""
+    oldf = current.files
+    if oldf is None:
+        return
+    if clone_flags & _FILES:
+        oldf.count += 1
+        return
+    p.files = file.dup_fd(current, oldf)
+
+
+def copy_fs(current: Task, p: Task, clone_flags: int) -> None:
+    """Share or copy root, cwd and umask; raises EAGAIN while an exec counts the sharers."""
+    fs = current.fs
+    if fs is None:
+        return
+    if clone_flags & _FS:
+        with fs.lock:
+            if fs.in_exec:
+                raise LinuxError(Errno.EAGAIN, "CLONE_FS during an exec")
+            fs.users += 1
+        return
+    p.fs = fs_struct.copy_fs_struct(current.kernel, fs)
+
+
+def copy_sighand(p: Task, clone_flags: int) -> None:
+    """Share or copy the signal actions; raises ENOMEM."""
+    old = p.sighand
+    assert old is not None
+    if clone_flags & _SIGHAND:
+        old.count += 1
+        return
+    p.kernel.caches["sighand_cache"].alloc()
+    p.sighand = new = SighandStruct(SpinLock(old.siglock.cls))
+    new.action = old.action.copy()
+
+
+def put_sighand(k: Kernel, sighand: SighandStruct) -> None:
+    """Drop a task's reference to its signal actions (__cleanup_sighand)."""
+    sighand.count -= 1
+    if sighand.count == 0:
+        k.caches["sighand_cache"].free()
+
+
+def _bad_fork_cleanup_sighand(p: Task) -> None:
+    assert p.sighand is not None
+    put_sighand(p.kernel, p.sighand)
+
+
+def copy_signal(current: Task, p: Task, clone_flags: int) -> None:
+    """Give a new process its signal_struct; a thread uses its leader's; raises ENOMEM (spec 1.5)."""
+    if clone_flags & _THREAD:
+        return
+    k = current.kernel
+    k.caches["signal_cache"].alloc()
+    old = current.signal
+    sig = new_signal_struct(k, p)
+    if clone_flags & _NEWPID:
+        sig.flags = SignalFlags.UNKILLABLE
+    with current.group_leader.alloc_lock:
+        sig.rlim = old.rlim.copy()
+    posix_cpu_timers.posix_cpu_timers_init_group(sig)
+    sig.oom_adj, sig.oom_score_adj, sig.oom_score_adj_min = old.oom_adj, old.oom_score_adj, old.oom_score_adj_min
+    p.signal = sig
+
+
+def new_signal_struct(k: Kernel, leader: Task) -> SignalStruct:
+    """Return a signal_struct for one process whose only thread is leader; limits are left to the caller."""
+    sig = SignalStruct()
+    sig.sigcnt = sig.live = sig.nr_threads = 1
+    sig.threads = {leader: None}
+    sig.wait_chldexit = k.wait_queue_head("wait_chldexit.lock")
+    sig.curr_target = leader
+    sig.shared_pending = Sigpending()
+    sig.group_exit_code = sig.notify_count = sig.group_stop_count = sig.flags = 0
+    sig.group_exit_task = sig.posix_timers = sig.it_real_timer = sig.leader_pid = None
+    sig.it = sig.cputime_expires = sig.tty_old_pgrp = sig.tty = None
+    sig.it_real_incr_ns = 0
+    sig.leader = False
+    sig.utime = sig.stime = sig.cutime = sig.cstime = 0
+    sig.nvcsw = sig.nivcsw = sig.cnvcsw = sig.cnivcsw = 0
+    sig.min_flt = sig.maj_flt = sig.cmin_flt = sig.cmaj_flt = 0
+    sig.inblock = sig.oublock = sig.cinblock = sig.coublock = 0
+    sig.maxrss = sig.cmaxrss = sig.sum_sched_runtime = 0
+    sig.oom_adj = sig.oom_score_adj = sig.oom_score_adj_min = 0
+    sig.cred_guard_mutex = None         # made by the first exec or ptrace
+    return sig
+
+
+def put_signal_struct(k: Kernel, sig: SignalStruct) -> None:
+    """Drop a task's reference."""
+    sig.sigcnt -= 1
+    if sig.sigcnt == 0:
+        _free_signal_struct(k, sig)
+
+
+def _free_signal_struct(k: Kernel, sig: SignalStruct) -> None:
+    k.caches["signal_cache"].free()
+
+
+def _settle_identity(current: Task, p: Task, new_pid: Pid, clone_flags: int, child_tidptr: UserPtr) -> None:
+    """Number the newborn and settle what depends on the flags (spec 3.1, step 22)."""
+    p.pids = [None, None, None]
+    p.pid = pid.pid_nr(new_pid)
+    p.set_child_tid = child_tidptr if clone_flags & _CHILD_SETTID else 0
+    p.clear_child_tid = child_tidptr if clone_flags & _CHILD_CLEARTID else 0
+    p.robust_list = 0
+    # An alternate stack in shared memory cannot serve two at once.
+    if clone_flags & (_VM | _VFORK) == _VM:
+        p.sas_ss_sp = p.sas_ss_size = 0
+    p.exit_signal = -1 if clone_flags & _THREAD else clone_flags & CSIGNAL
+    p.pdeath_signal = 0
+    p.exit_state = ExitState.NONE
+    if clone_flags & _THREAD:
+        p.tgid, p.group_leader = current.tgid, current.group_leader
+    else:
+        p.tgid, p.group_leader = p.pid, p
+
+
+def _link_task(current: Task, p: Task, new_pid: Pid, clone_flags: int) -> None:
+    """Make p findable: family, thread group, pids (spec 3.1, steps 24 to 28)."""
+    k = current.kernel
+    k.tasklist_lock.assert_held(write=True)
+    if clone_flags & (_PARENT | _THREAD):
+        p.real_parent = current.real_parent
+        p.parent_exec_id = current.parent_exec_id
+    else:
+        p.real_parent = current
+        p.parent_exec_id = current.self_exec_id
+    p.parent = p.real_parent
+
+    assert current.sighand is not None
+    with current.sighand.siglock:
+        # A signal to the process group must reach parent and child or the parent alone: not the parent too late.
+        signal.recalc_sigpending(current)
+        if current.ti_flags & TIF.SIGPENDING:
+            raise LinuxError(Errno.ERESTARTNOINTR, "fork with a pending signal")
+        sig = current.signal
+        if clone_flags & _THREAD:
+            sig.nr_threads += 1
+            sig.live += 1
+            sig.sigcnt += 1
+            sig.threads[p] = None
+        else:
+            _link_process(current, p, new_pid)
+        pid.attach_pid(p, 0, new_pid)
+        k.nr_threads += 1
+        k.total_forks += 1
+
+
+def _link_process(current: Task, p: Task, new_pid: Pid) -> None:
+    """Link a thread group leader; threads are on none of these lists."""
+    k = current.kernel
+    if new_pid.numbers[new_pid.level].nr == 1:
+        assert p.nsproxy is not None
+        p.nsproxy.pid_ns.child_reaper = p
+    p.signal.leader_pid = new_pid
+    p.signal.tty = current.signal.tty
+    leader = current.group_leader
+    pgrp, session = leader.pids[1], leader.pids[2]
+    assert pgrp is not None
+    assert session is not None
+    pid.attach_pid(p, _PGID, pgrp)
+    pid.attach_pid(p, _SID, session)
+    p.real_parent.children[p] = None
+    k.tasks[p] = None
+    k.process_counts += 1
+
+
+def schedule_tail(current: Task) -> None:
+    """The first thing a new task does: store its number where CLONE_CHILD_SETTID asked for it."""
+    if current.set_child_tid:
+        assert current.nsproxy is not None
+        nr = pid.task_pid_nr_ns(current, current.nsproxy.pid_ns)
+        try:
+            uaccess.put_user(current, current.set_child_tid, nr, 4)
+        except LinuxError:
+            pass    # nobody to tell: 3.2 ignores it as well
+
+
+def free_task(p: Task) -> None:
+    """Free a task whatever its count says: for newborns that never ran, and at the end of put_task_struct."""
+    p.kernel.caches["task_struct"].free()
+
+
+def put_task_struct(p: Task) -> None:
+    """Drop a reference; the last one frees the task (__put_task_struct)."""
+    p.usage -= 1
+    if p.usage:
+        return
+    bug_on(p.exit_state == ExitState.NONE, "freeing a living task", p)
+    bug_on(p.state != TaskState.DEAD, "freeing a task that has not left its CPU", p)
+    cred.exit_creds(p)
+    put_signal_struct(p.kernel, p.signal)
+    free_task(p)
+
+
+async def kernel_thread(
+    current: Task, fn: Callable[[Task, Any], Coroutine[Any, Any, int]], arg: object, flags: int,
+) -> int:
+    """Start a kernel thread that runs fn(task, arg) and exits with its result; returns its number."""
+    saved = current.thread
+    current.thread = kthread.KthreadThread(fn, arg)
+    try:
+        p = copy_process(current, flags | _VM | _UNTRACED, 0, 0, 0)
+    finally:
+        current.thread = saved
+    p.flags &= ~PF.STARTING
+    if current.kernel.trace.sched_process_fork:
+        current.kernel.trace.sched_process_fork(current.comm, current.pid, p.comm, p.pid)
+    sched.wake_up_new_task(p)
+    assert current.nsproxy is not None
+    return pid.task_pid_nr_ns(p, current.nsproxy.pid_ns)
+
+
+CloneArg = Annotated[int, Arg("clone_flags", 64, flags=CloneFlags, prefix="CLONE_")]
+
+
+@syscall
+async def sys_clone(
+    current: Task, clone_flags: CloneArg, newsp: ULong, parent_tid: UserPtr, child_tid: UserPtr, tls: ULong,
+) -> int:
+    """Make a child that shares what the flags say (clone(2)); x86-64's order of arguments."""
+    return await do_fork(current, clone_flags & 0xFFFFFFFF, newsp, parent_tid, child_tid, tls)
+
+
+@syscall
+def sys_set_tid_address(current: Task, tidptr: UserPtr) -> PidNr:
+    """Set where the thread's number is cleared when it ends; never fails (set_tid_address(2))."""
+    current.clear_child_tid = tidptr
+    assert current.nsproxy is not None
+    return pid.task_pid_nr_ns(current, current.nsproxy.pid_ns)
+
+
+@syscall
+async def sys_fork(current: Task) -> int:
+    """Make a child that is a copy (fork(2))."""
+    return await do_fork(current, _SIGCHLD, 0, 0, 0)
+
+
+@syscall
+async def sys_vfork(current: Task) -> int:
+    """Make a child in the same memory and wait until it execs or exits (vfork(2))."""
+    return await do_fork(current, _VFORK | _VM | _SIGCHLD, 0, 0, 0)

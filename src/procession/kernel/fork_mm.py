@@ -1,0 +1,183 @@
+"""Lifetimes of address spaces, and unshare(2) (the second half of kernel/fork.c; spec 6, 13, 16)."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated
+
+from procession.fs import file, file_table, fs_struct
+from procession.include.linux.bug import bug_on
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.mm_types import MmStruct
+from procession.include.linux.rwsem import RwSemaphore
+from procession.include.linux.sched import PF, CloneFlags, Task
+from procession.include.linux.spinlock import SpinLock
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import Arg
+from procession.kernel import completion, futex, nsproxy
+from procession.mm import mmap, uaccess
+
+if TYPE_CHECKING:
+    from procession.include.linux.fdtable import FilesStruct
+    from procession.include.linux.fs_struct import FsStruct
+    from procession.include.linux.kernel import Kernel
+
+__all__ = (
+    "copy_mm", "dup_mm", "get_task_mm", "mm_alloc", "mm_release", "mmdrop", "mmput", "sys_unshare",
+)
+
+_VM, _THREAD, _FS, _FILES, _SIGHAND = 0x100, 0x10000, 0x200, 0x400, 0x800
+_NEWNS, _NEWUTS, _NEWIPC, _NEWNET, _SYSVSEM = 0x20000, 0x4000000, 0x8000000, 0x40000000, 0x40000
+_UNSHARE_KNOWN = _THREAD | _FS | _NEWNS | _SIGHAND | _VM | _FILES | _SYSVSEM | _NEWUTS | _NEWIPC | _NEWNET
+
+
+def mm_alloc(k: Kernel) -> MmStruct:
+    """Return an empty address space with one user; raises ENOMEM."""
+    k.caches["mm_struct"].alloc()
+    return MmStruct(RwSemaphore(k.lock_class("mmap_sem")), SpinLock(k.lock_class("page_table_lock")))
+
+
+def dup_mm(current: Task, oldmm: MmStruct) -> MmStruct:
+    """Return a copy-on-write copy of oldmm; raises ENOMEM."""
+    k = current.kernel
+    mm = mm_alloc(k)
+    with ExitStack() as undo:
+        undo.callback(mmput, k, mm)
+        mm.dumpable = oldmm.dumpable
+        mm.mmap_base = oldmm.mmap_base
+        mm.start_code, mm.end_code = oldmm.start_code, oldmm.end_code
+        mm.start_data, mm.end_data = oldmm.start_data, oldmm.end_data
+        mm.start_brk, mm.brk, mm.start_stack = oldmm.start_brk, oldmm.brk, oldmm.start_stack
+        mm.arg_start, mm.arg_end = oldmm.arg_start, oldmm.arg_end
+        mm.env_start, mm.env_end = oldmm.env_start, oldmm.env_end
+        mm.saved_auxv = oldmm.saved_auxv
+        mm.has_wx = oldmm.has_wx
+        if oldmm.exe_file is not None:
+            mm.exe_file = file_table.get_file(oldmm.exe_file)
+        mmap.dup_mmap(current, mm, oldmm)
+        mm.hiwater_rss = mm.rss_anon + mm.rss_file
+        mm.hiwater_vm = mm.total_vm
+        undo.pop_all()
+    return mm
+
+
+def copy_mm(current: Task, p: Task, clone_flags: int) -> None:
+    """Share or duplicate the parent's memory; kernel threads have none; raises ENOMEM."""
+    p.mm = p.active_mm = None
+    oldmm = current.mm
+    if oldmm is None:
+        return
+    if clone_flags & _VM:
+        oldmm.mm_users += 1
+        mm = oldmm
+    else:
+        mm = dup_mm(current, oldmm)
+        mm.owner = p
+    p.mm = p.active_mm = mm
+
+
+def mmput(k: Kernel, mm: MmStruct) -> None:
+    """Drop a user; the last one unmaps everything."""
+    mm.mm_users -= 1
+    if mm.mm_users:
+        return
+    mmap.exit_mmap(k, mm)
+    if mm.exe_file is not None:
+        file_table.fput(None, mm.exe_file)
+        mm.exe_file = None
+    mmdrop(k, mm)
+
+
+def mmdrop(k: Kernel, mm: MmStruct) -> None:
+    """Drop a reference that is not a user's; the last one frees the struct."""
+    mm.mm_count -= 1
+    bug_on(mm.mm_count < 0, "mm dropped once too often")
+    if mm.mm_count == 0:
+        k.caches["mm_struct"].free()
+
+
+def get_task_mm(task: Task) -> MmStruct | None:
+    """Return task's memory with a user added, None for kernel threads and the dead."""
+    with task.alloc_lock:
+        mm = task.mm
+        if mm is None or task.flags & PF.KTHREAD:
+            return None
+        mm.mm_users += 1
+        return mm
+
+
+def mm_release(current: Task, mm: MmStruct | None) -> None:
+    """Tell those who wait for current to leave mm: robust futexes, a vfork parent, a joining thread (spec 6)."""
+    if current.robust_list:
+        futex.exit_robust_list(current)
+        current.robust_list = 0
+
+    vfork = current.vfork_done
+    if vfork is not None:
+        current.vfork_done = None
+        completion.complete(vfork)
+
+    if not current.clear_child_tid:
+        return
+    # The word is left alone if nobody could look at it, and after a fatal signal: a debugger may want it.
+    if not current.flags & PF.SIGNALED and mm is not None and mm.mm_users > 1:
+        try:
+            uaccess.put_user(current, current.clear_child_tid, 0, 4)
+            futex.futex_wake_one(current, current.clear_child_tid)
+        except LinuxError:
+            pass    # a bad address harms only the program that gave it
+    current.clear_child_tid = 0
+
+
+UnshareArg = Annotated[int, Arg("int", 64, flags=CloneFlags, prefix="CLONE_")]
+
+
+@syscall
+async def sys_unshare(current: Task, unshare_flags: UnshareArg) -> int:
+    """Stop sharing parts of the process (unshare(2); spec 13).
+
+    Raises EINVAL for flags 3.2 cannot unshare, or for VM, SIGHAND, THREAD of a task that really shares its memory;
+    EPERM without CAP_SYS_ADMIN.
+    """
+    flags = unshare_flags
+    if flags & ~_UNSHARE_KNOWN:
+        raise LinuxError(Errno.EINVAL, "cannot be unshared")
+    assert current.mm is not None
+    if flags & (_THREAD | _SIGHAND | _VM) and current.mm.mm_users > 1:
+        raise LinuxError(Errno.EINVAL, "memory is shared")
+    if flags & _NEWNS:
+        flags |= _FS
+
+    new_fs, new_files, new_ns = _unshare_copies(current, flags)
+    if new_ns is not None:
+        await nsproxy.switch_task_namespaces(current, new_ns)
+    k = current.kernel
+    with current.alloc_lock:
+        old_fs, old_files = current.fs, current.files
+        current.fs = new_fs or old_fs
+        current.files = new_files or old_files
+    if new_fs is not None and old_fs is not None:
+        fs_struct.put_fs_struct(k, old_fs)
+    if new_files is not None and old_files is not None:
+        file.put_files_struct(current, old_files)
+    return 0
+
+
+def _unshare_copies(
+    current: Task, flags: int,
+) -> tuple[FsStruct | None, FilesStruct | None, nsproxy.Nsproxy | None]:
+    """Make every copy before anything changes, so that a failure leaves the task as it was."""
+    k = current.kernel
+    new_fs = new_files = None
+    assert current.fs is not None
+    assert current.files is not None
+    with ExitStack() as undo:
+        if flags & _FS and current.fs.users > 1:
+            new_fs = fs_struct.copy_fs_struct(k, current.fs)
+            undo.callback(fs_struct.put_fs_struct, k, new_fs)
+        if flags & _FILES and current.files.count > 1:
+            new_files = file.dup_fd(current, current.files)
+            undo.callback(file.put_files_struct, current, new_files)
+        new_ns = nsproxy.unshare_nsproxy_namespaces(current, flags, new_fs)
+        undo.pop_all()
+    return new_fs, new_files, new_ns

@@ -1,0 +1,230 @@
+"""The lock validator (kernel/lockdep.c): lock order, sleeping while atomic, interrupt safety, imbalance.
+
+The guards in include/linux/spinlock.py walk a tree of lock sequences; this file is called only for a sequence that was
+never seen before. It adds the new order edges, looks for a cycle, and makes the node. A finding is a KernelBug.
+
+Differs: one interrupt state instead of hard, soft and reclaim; reports after the first are not suppressed, since the
+first stops the machine.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.include.linux.bug import bug
+from procession.include.linux.spinlock import ACQUIRE, ACQUIRE_IRQ, ACQUIRE_READ, LockChain, LockClass
+
+if TYPE_CHECKING:
+    from procession.hw.clock import Clock
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import Task
+
+__all__ = ("IrqContext", "Validator", "debug_check_no_locks_held", "lockdep_init", "might_sleep")
+
+# LockClass.usage.
+USED_IN_IRQ = 1
+USED_IN_IRQ_READ = 2
+ENABLED_IRQ = 4             # taken with interrupts on
+ENABLED_IRQ_READ = 8
+
+# Classes that nest in themselves in a fixed order (Linux says so at the call, with _nested).
+SELF_NESTING = {
+    "mmap_sem": "dup_mmap: the parent's, then the child's",
+}
+
+
+def lockdep_init(k: Kernel) -> None:
+    """Start with no classes and nothing held."""
+    k.lock_classes = {}
+    k.lockdep = Validator(k.clock, smp=k.nr_cpus > 1)
+
+
+class Validator:
+    """The checker of one kernel (Kernel.lockdep); the Lockdep of include/linux/spinlock.py."""
+
+    def __init__(self, clock: Clock, *, smp: bool = False) -> None:
+        self.enabled = True
+        self.smp = smp
+        self.clock = clock
+        self.root = LockChain(None, None, ACQUIRE)
+        self.irq_root = LockChain(None, None, ACQUIRE_IRQ)
+        self.irq_root.in_irq = True
+        self.chain = self.root
+        self.classes: list[LockClass] = []
+        # before -> {after: the sequence in which that was first seen}
+        self.edges: dict[LockClass, dict[LockClass, tuple[LockClass, ...]]] = {}
+        self.hard_irq = IrqContext(self)
+
+    def now_ns(self) -> int:
+        """Return the time of this CPU."""
+        return self.clock.now_ns
+
+    def spin(self, released_ns: int) -> None:
+        """Let the time pass until another CPU, whose clock is ahead, has released the lock."""
+        late_ns = released_ns - self.clock.now_ns
+        if late_ns > 0:
+            self.clock.advance(late_ns)
+
+    def held(self) -> list[LockClass]:
+        """Return the classes of the locks held, outermost first."""
+        return [cls for cls, _ in self._sequence()]
+
+    def _sequence(self) -> list[tuple[LockClass, int]]:
+        sequence = []
+        node: LockChain | None = self.chain
+        while node is not None:
+            if node.cls is not None:
+                sequence.append((node.cls, node.how))
+            node = node.parent
+        sequence.reverse()
+        return sequence
+
+    def extend(self, cls: LockClass, how: int) -> LockChain:
+        """Check that cls may be taken now, after what is held; returns the node (__lock_acquire)."""
+        chain = self.chain
+        if cls.rank < 0:
+            cls.rank = len(self.classes)
+            self.classes.append(cls)
+            self.edges[cls] = {}
+        sequence = self._sequence()
+        self._check_context(cls, sequence)
+        self._check_recursion(cls, how, sequence)
+        for before, before_how in sequence:
+            self._add_edge(before, before_how, cls, how, sequence)
+        self._mark_usage(cls, how, chain)
+
+        node = LockChain(chain, cls, how)
+        (chain.next, chain.next_irq, chain.next_read)[how][cls] = node
+        return node
+
+    def _check_context(self, cls: LockClass, sequence: list[tuple[LockClass, int]]) -> None:
+        if not cls.sleeps:
+            return
+        if self.chain.in_irq:
+            bug("BUG: sleeping function called from invalid context: in an interrupt", cls)
+        atomic = [before for before, _ in sequence if not before.sleeps]
+        if atomic:
+            bug("BUG: sleeping function called from invalid context: holding", *atomic, "taking", cls)
+
+    def _check_recursion(self, cls: LockClass, how: int, sequence: list[tuple[LockClass, int]]) -> None:
+        if cls.name in SELF_NESTING:
+            return
+        for before, before_how in sequence:
+            if before is cls and not before_how == how == ACQUIRE_READ:
+                bug("possible recursive locking detected", *(c for c, _ in sequence), cls)
+
+    def _add_edge(
+        self, before: LockClass, before_how: int, cls: LockClass, how: int, sequence: list[tuple[LockClass, int]],
+    ) -> None:
+        """Note that cls is taken under before, unless somewhere before is taken under cls (check_prev_add)."""
+        after = self.edges[before]
+        if cls in after or before is cls:
+            return
+        path = self._path(cls, before)
+        if path is not None:
+            where = " -> ".join(c.name for c in path)
+            seen = self.edges[path[0]][path[1]]
+            bug(
+                "possible circular locking dependency detected", before, cls,
+                f"the existing order is {where}, first seen in {' -> '.join(c.name for c in seen)}",
+            )
+        # A read lock may be taken again by a reader, so orders in which one takes part cannot close a cycle.
+        if ACQUIRE_READ in (before_how, how) and not (before.sleeps and cls.sleeps):
+            return
+        after[cls] = (*(c for c, _ in sequence), cls)
+        for safe in self.classes:
+            if safe.usage & (USED_IN_IRQ | USED_IN_IRQ_READ):
+                self._check_irq_order(safe)
+
+    def _path(self, start: LockClass, goal: LockClass) -> list[LockClass] | None:
+        """Return the shortest known order from start to goal."""
+        came_from: dict[LockClass, LockClass] = {}
+        queue = [start]
+        for node in queue:
+            for succ in self.edges[node]:
+                if succ in came_from or succ is start:
+                    continue
+                came_from[succ] = node
+                if succ is goal:
+                    path = [goal]
+                    while path[-1] is not start:
+                        path.append(came_from[path[-1]])
+                    return path[::-1]
+                queue.append(succ)
+        return None
+
+    def _mark_usage(self, cls: LockClass, how: int, chain: LockChain) -> None:
+        """Note in which context cls is taken, unless the two contexts could meet (mark_lock)."""
+        read = how == ACQUIRE_READ
+        if cls.sleeps:
+            return
+        if chain.in_irq:
+            clash = ENABLED_IRQ if read else ENABLED_IRQ | ENABLED_IRQ_READ
+            if cls.usage & clash:
+                bug("inconsistent lock state: taken in an interrupt, and elsewhere with interrupts on", cls)
+            cls.usage |= USED_IN_IRQ_READ if read else USED_IN_IRQ
+            self._check_irq_order(cls)
+        elif not (how == ACQUIRE_IRQ or chain.irq_off):
+            clash = USED_IN_IRQ if read else USED_IN_IRQ | USED_IN_IRQ_READ
+            if cls.usage & clash:
+                bug("inconsistent lock state: taken with interrupts on, and elsewhere in an interrupt", cls)
+            first = not cls.usage & (ENABLED_IRQ | ENABLED_IRQ_READ)
+            cls.usage |= ENABLED_IRQ_READ if read else ENABLED_IRQ
+            if first:
+                for safe in self.classes:
+                    if safe.usage & (USED_IN_IRQ | USED_IN_IRQ_READ):
+                        self._check_irq_order(safe)
+
+    def _check_irq_order(self, safe: LockClass) -> None:
+        """Stop if under a lock that interrupts take another is taken that is held with interrupts on elsewhere."""
+        if not safe.usage & USED_IN_IRQ:
+            return
+        for cls in self.classes:
+            if cls.usage & ENABLED_IRQ and not cls.sleeps and cls is not safe:
+                path = self._path(safe, cls)
+                if path is not None:
+                    where = " -> ".join(c.name for c in path)
+                    bug("irq lock inversion dependency detected: from irq-safe to irq-unsafe", where)
+
+
+class IrqContext:
+    """`with k.lockdep.hard_irq:` runs its block as an interrupt: interrupts are off and nothing is held by it."""
+
+    __slots__ = ("dep", "saved")
+
+    def __init__(self, dep: Validator) -> None:
+        self.dep = dep
+        self.saved: list[LockChain] = []
+
+    def __enter__(self) -> None:
+        dep = self.dep
+        self.saved.append(dep.chain)
+        dep.chain = dep.irq_root
+
+    def __exit__(self, kind: object, value: object, trace: object) -> None:
+        dep = self.dep
+        if kind is None and dep.chain is not dep.irq_root:
+            bug("locks held at the end of an interrupt", *dep.held())
+        dep.chain = self.saved.pop()
+
+
+def might_sleep(k: Kernel) -> None:
+    """Stop if this place must not sleep: a spinlock or RCU read lock is held, or this is an interrupt."""
+    dep: Validator = k.lockdep  # type: ignore[assignment]
+    if dep.chain is dep.root and not k.rcu.nesting:
+        return
+    if dep.chain.in_irq:
+        bug("BUG: sleeping function called from invalid context: in an interrupt")
+    atomic = [cls for cls in dep.held() if not cls.sleeps]
+    if atomic or k.rcu.nesting:
+        bug("BUG: sleeping function called from invalid context: holding", *(atomic or ["rcu_read_lock"]))
+
+
+def debug_check_no_locks_held(current: Task) -> None:
+    """Stop if the task leaves the kernel with a lock held (lockdep_sys_exit)."""
+    k = current.kernel
+    dep: Validator = k.lockdep  # type: ignore[assignment]
+    if dep.chain is not dep.root:
+        bug("lock held when returning to user space", current, *dep.held())
+    if k.rcu.nesting:
+        bug("rcu_read_lock held when returning to user space", current)

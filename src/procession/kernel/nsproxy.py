@@ -1,0 +1,159 @@
+"""Namespace sets of tasks (kernel/nsproxy.c, utsname.c; spec 13)."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from procession.fs import namespace
+from procession.fs.proc import namespaces as proc_namespaces
+from procession.include.linux.cred import Cap
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.nsproxy import IpcNamespace, NetNamespace, Nsproxy, UtsNamespace
+from procession.include.linux.sched import CloneFlags
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import Fd, Int
+from procession.kernel import capability, pid_namespace, rcupdate
+from procession.mm import slab
+
+if TYPE_CHECKING:
+    from procession.include.linux.fs_struct import FsStruct
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import Task
+
+__all__ = (
+    "copy_namespaces", "exit_task_namespaces", "nsproxy_init", "put_nsproxy", "switch_task_namespaces",
+    "sys_setns", "unshare_nsproxy_namespaces",
+)
+
+_NEWNS, _NEWUTS, _NEWIPC = int(CloneFlags.NEWNS), int(CloneFlags.NEWUTS), int(CloneFlags.NEWIPC)
+_NEWPID, _NEWNET, _SYSVSEM = int(CloneFlags.NEWPID), int(CloneFlags.NEWNET), int(CloneFlags.SYSVSEM)
+_ANY_NEW = _NEWNS | _NEWUTS | _NEWIPC | _NEWPID | _NEWNET
+
+
+def nsproxy_init(k: Kernel) -> None:
+    """Make the first namespaces; the mount namespace follows when the root is mounted."""
+    slab.kmem_cache_create(k, "nsproxy", 48)
+    slab.kmem_cache_create(k, "pid_namespace", 2112)
+    k.user_ns_serial = 0
+    k.init_uts_ns = UtsNamespace()
+    k.init_ipc_ns = IpcNamespace()
+    k.init_net_ns = NetNamespace()
+
+
+def copy_namespaces(current: Task, flags: int, p: Task) -> None:
+    """Share the parent's namespaces, or make those that the flags ask for.
+
+    Raises EPERM without CAP_SYS_ADMIN, EINVAL for NEWIPC with SYSVSEM and NEWPID with THREAD or PARENT.
+    """
+    old_ns = p.nsproxy
+    if old_ns is None:
+        return
+    old_ns.count += 1
+    if not flags & _ANY_NEW:
+        return
+    k = current.kernel
+    with ExitStack() as undo:
+        undo.callback(put_nsproxy, k, old_ns)
+        if not capability.capable(current, Cap.SYS_ADMIN):
+            raise LinuxError(Errno.EPERM, "new namespaces need CAP_SYS_ADMIN")
+        if flags & _NEWIPC and flags & _SYSVSEM:
+            raise LinuxError(Errno.EINVAL, "CLONE_NEWIPC with CLONE_SYSVSEM")
+        assert p.fs is not None
+        p.nsproxy = _create_new_namespaces(current, flags, old_ns, p.fs)
+
+
+def _create_new_namespaces(current: Task, flags: int, old: Nsproxy, new_fs: FsStruct) -> Nsproxy:
+    """Return a fresh nsproxy: mount, UTS, IPC, PID, network, in this order."""
+    k = current.kernel
+    k.caches["nsproxy"].alloc()
+    with ExitStack() as undo:
+        undo.callback(k.caches["nsproxy"].free)
+        mnt_ns = namespace.copy_mnt_ns(current, flags, old.mnt_ns, new_fs)
+        undo.callback(namespace.put_mnt_ns, k, mnt_ns)
+        uts_ns = old.uts_ns
+        if flags & _NEWUTS:
+            uts_ns = replace(uts_ns, count=0)
+        uts_ns.count += 1
+        ipc_ns = IpcNamespace(count=0) if flags & _NEWIPC else old.ipc_ns
+        ipc_ns.count += 1
+        undo.callback(_put_uts_ipc, uts_ns, ipc_ns)
+        pid_ns = pid_namespace.copy_pid_ns(current, flags, old.pid_ns)
+        net_ns = NetNamespace(count=0) if flags & _NEWNET else old.net_ns
+        net_ns.count += 1
+        undo.pop_all()
+    return Nsproxy(uts_ns, ipc_ns, mnt_ns, pid_ns, net_ns)
+
+
+def _put_uts_ipc(uts_ns: UtsNamespace, ipc_ns: IpcNamespace) -> None:
+    uts_ns.count -= 1
+    ipc_ns.count -= 1
+
+
+def put_nsproxy(k: Kernel, ns: Nsproxy) -> None:
+    """Drop a task's reference; the last one drops those to the namespaces."""
+    ns.count -= 1
+    if ns.count:
+        return
+    namespace.put_mnt_ns(k, ns.mnt_ns)
+    _put_uts_ipc(ns.uts_ns, ns.ipc_ns)
+    pid_namespace.put_pid_ns(k, ns.pid_ns)
+    ns.net_ns.count -= 1
+    k.caches["nsproxy"].free()
+
+
+def _unshare_check(current: Task) -> None:
+    if not capability.capable(current, Cap.SYS_ADMIN):
+        raise LinuxError(Errno.EPERM, "namespaces need CAP_SYS_ADMIN")
+
+
+def unshare_nsproxy_namespaces(current: Task, unshare_flags: int, new_fs: FsStruct | None) -> Nsproxy | None:
+    """Return the new set unshare(2) asks for, None if it asks for none; raises EPERM, ENOMEM."""
+    if not unshare_flags & (_NEWNS | _NEWUTS | _NEWIPC | _NEWNET):
+        return None
+    _unshare_check(current)
+    fs = new_fs or current.fs
+    assert current.nsproxy is not None
+    assert fs is not None
+    return _create_new_namespaces(current, unshare_flags, current.nsproxy, fs)
+
+
+async def switch_task_namespaces(p: Task, new: Nsproxy | None) -> None:
+    """Exchange p's set. Waits for readers of the old one if p was its last user."""
+    k = p.kernel
+    old = p.nsproxy
+    with p.alloc_lock:
+        p.nsproxy = new
+    if old is None:
+        return
+    if old.count == 1:
+        await rcupdate.synchronize_rcu(p)
+    put_nsproxy(k, old)
+
+
+async def exit_task_namespaces(p: Task) -> None:
+    """Drop a dying task's namespaces: a zombie has none."""
+    await switch_task_namespaces(p, None)
+
+
+@syscall
+async def sys_setns(current: Task, fd: Fd, nstype: Int) -> int:
+    """Enter the namespace behind an open /proc/PID/ns file: UTS, IPC or network only in 3.2 (setns(2)).
+
+    Raises EPERM, then EBADF, then EINVAL, as 3.2 checks them.
+    """
+    _unshare_check(current)
+    ns = proc_namespaces.proc_ns_fget(current, fd)
+    kind = {UtsNamespace: _NEWUTS, IpcNamespace: _NEWIPC, NetNamespace: _NEWNET}[type(ns)]
+    if nstype not in (0, kind):
+        raise LinuxError(Errno.EINVAL, "another kind of namespace")
+    assert current.nsproxy is not None
+    assert current.fs is not None
+    new = _create_new_namespaces(current, 0, current.nsproxy, current.fs)
+    field = {_NEWUTS: "uts_ns", _NEWIPC: "ipc_ns", _NEWNET: "net_ns"}[kind]
+    getattr(new, field).count -= 1
+    ns.count += 1
+    setattr(new, field, ns)
+    await switch_task_namespaces(current, new)
+    return 0

@@ -1,0 +1,83 @@
+"""PID namespaces (kernel/pid_namespace.c; spec 4, 8.7)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.pid import BITS_PER_PAGE, PIDMAP_ENTRIES, Pidmap, PidNamespace
+from procession.include.linux.sched import TIF, CloneFlags
+from procession.include.linux.signal import Sig
+from procession.kernel import exit_wait, pid, signal
+
+if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import Task
+
+__all__ = ("copy_pid_ns", "get_pid_ns", "is_container_init", "put_pid_ns", "zap_pid_ns_processes")
+
+_NEWPID = int(CloneFlags.NEWPID)
+_THREAD_OR_PARENT = int(CloneFlags.THREAD | CloneFlags.PARENT)
+
+
+def get_pid_ns(ns: PidNamespace) -> PidNamespace:
+    """Take a reference."""
+    ns.count += 1
+    return ns
+
+
+def put_pid_ns(k: Kernel, ns: PidNamespace) -> None:
+    """Drop a reference; the last one frees the namespace and drops its parent's."""
+    gone: PidNamespace | None = ns
+    while gone is not None and gone is not k.init_pid_ns:
+        gone.count -= 1
+        if gone.count > 0:
+            return
+        k.caches["pid_namespace"].free()
+        gone = gone.parent
+    if gone is k.init_pid_ns:
+        gone.count -= 1
+
+
+def copy_pid_ns(current: Task, flags: int, old_ns: PidNamespace) -> PidNamespace:
+    """Share old_ns, or make a child of it; raises EINVAL for NEWPID with THREAD or PARENT."""
+    if not flags & _NEWPID:
+        return get_pid_ns(old_ns)
+    if flags & _THREAD_OR_PARENT:
+        raise LinuxError(Errno.EINVAL, "CLONE_NEWPID with CLONE_THREAD or CLONE_PARENT")
+    return _create_pid_namespace(current.kernel, old_ns)
+
+
+def _create_pid_namespace(k: Kernel, parent: PidNamespace) -> PidNamespace:
+    k.caches["pid_namespace"].alloc()
+    ns = PidNamespace(level=parent.level + 1, parent=get_pid_ns(parent))
+    ns.pidmap = [Pidmap() for _ in range(PIDMAP_ENTRIES)]
+    ns.pidmap[0].page = page = bytearray(BITS_PER_PAGE // 8)
+    page[0] = 1
+    ns.pidmap[0].nr_free -= 1
+    return ns
+
+
+def is_container_init(p: Task) -> bool:
+    """Whether p has number 1 in the namespace it was born into."""
+    own = p.pids[0]
+    return own is not None and own.numbers[own.level].nr == 1
+
+
+async def zap_pid_ns_processes(current: Task, ns: PidNamespace) -> None:
+    """Kill everybody in ns and wait until they are gone: its init is dying (spec 8.7)."""
+    k = current.kernel
+    with k.tasklist_lock.read():
+        for nr in sorted(ns.pids):
+            p = pid.pid_task(ns.pids[nr], 0) if nr > 1 else None
+            if p is not None:
+                signal.send_sig_info(Sig.SIGKILL, signal.SEND_SIG_NOINFO, p)
+
+    # Our own pending signals must not cut the wait short: we are beyond handling them.
+    while True:
+        current.ti_flags &= ~TIF.SIGPENDING
+        try:
+            await exit_wait.wait_for_any(current)
+        except LinuxError as error:
+            if error.errno == Errno.ECHILD:
+                return

@@ -1,0 +1,59 @@
+"""Per-user counts (kernel/user.c, user_namespace.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.include.linux.nsproxy import UserNamespace
+from procession.include.linux.sched import UserStruct
+from procession.include.linux.spinlock import SpinLock
+from procession.mm import slab
+
+if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
+
+__all__ = ("alloc_uid", "free_uid", "get_uid", "uid_cache_init")
+
+
+def uid_cache_init(k: Kernel) -> None:
+    """Set up the user table with root, who is INIT_USER: it is exempt from RLIMIT_NPROC."""
+    slab.kmem_cache_create(k, "uid_cache", 128)
+    k.uidhash_lock = SpinLock(k.lock_class("uidhash_lock"))
+    k.init_user_ns = UserNamespace()
+    k.root_user = UserStruct(0, k.init_user_ns)
+    k.root_user.processes = 1           # the boot task
+    k.uidhash = {(0, k.init_user_ns.serial): k.root_user}
+
+
+def get_uid(user: UserStruct) -> UserStruct:
+    """Take a reference."""
+    user.count += 1
+    return user
+
+
+def alloc_uid(k: Kernel, ns: UserNamespace, uid: int) -> UserStruct:
+    """Return the user_struct of uid in ns with a reference taken, making it on first use; raises ENOMEM."""
+    key = (uid, ns.serial)
+    with k.uidhash_lock.irq():
+        user = k.uidhash.get(key)
+        if user is not None:
+            return get_uid(user)
+    k.caches["uid_cache"].alloc()
+    user = UserStruct(uid, ns)
+    ns.count += 1
+    with k.uidhash_lock.irq():
+        k.uidhash[key] = user
+    return user
+
+
+def free_uid(k: Kernel, user: UserStruct | None) -> None:
+    """Drop a reference; the last one forgets the user."""
+    if user is None:
+        return
+    user.count -= 1
+    if user.count:
+        return
+    with k.uidhash_lock.irq():
+        del k.uidhash[user.uid, user.user_ns.serial]
+    user.user_ns.count -= 1
+    k.caches["uid_cache"].free()
