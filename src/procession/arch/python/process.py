@@ -8,16 +8,14 @@ else runs, so a program is a function of what its traps answer, and fork() can c
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Generator
-from contextlib import suppress
 import types
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from procession.arch.python import crash, replay
-from procession.arch.python.buffer import Handler, InBuffer, OutBuffer, Stack, UserStrings
+from procession.arch.python.buffer import InBuffer, OutBuffer, Stack, UserStrings
 from procession.arch.python.errors import oserror
 from procession.arch.python.log import STARTED, Log, Request
 from procession.arch.x86 import syscall_table
-from procession.include.linux.bug import bug_on
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.sched import CloneFlags
 from procession.include.linux.signal import SEGV_MAPERR, SIG_KERNEL_ONLY_MASK, SaFlags, Sig, Siginfo
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.signal import KSigaction
 
-__all__ = ("NR", "PythonThread", "flush_thread", "start_thread", "trap")
+__all__ = ("NR", "PythonThread", "machine", "start_thread", "trap")
 
 TRAP_NS = 100           # a system call's cost, as on the other architecture
 ACCESS_NS = 5           # a load or store
@@ -43,8 +41,9 @@ START = 0               # call the function of the top frame; request is None or
 RESULT = 1              # hand `result` to the coroutine
 CALL = 2                # make the call `request` (again)
 RESTART = 3             # make restart_syscall(2) in its place
-REPLAY = 4              # just forked: build the coroutines first
-DEAD = 5
+
+# Calls that set registers of the other architecture.
+_NOT_HERE = frozenset({"arch_prctl", "get_thread_area", "ioperm", "iopl", "modify_ldt", "rt_sigreturn", "set_thread_area"})
 
 _SIGHAND, _VM = int(CloneFlags.SIGHAND), int(CloneFlags.VM)
 _SIGINFO = int(SaFlags.SIGINFO)
@@ -147,18 +146,308 @@ class PythonThread:
         """Run the program up to a call that sleeps, or until there is other work (see ThreadStruct.run)."""
         k = current.kernel
         clock = k.clock
-        deadline = clock.now_ns + budget_ns if budget_ns is not None else None
+        deadline = clock.now_ns + budget_ns if budget_ns is not None else 0
+        if self.coro is replay.UNBUILT:
+            self._rebuild(current)
         entries = self.log.entries
         while True:
+            calls = True
             if self.todo == RESULT:
                 entries.append((self.request, self.result))
                 try:
                     self.request = self.coro.send(self.result)
-                except BaseException as end:  # noqa: BLE001 -- sorted out by _ended
-                    self._ended(current, end)
-            elif self.todo != CALL:
-                self._prepare(current)
-            if self.todo <= RESULT:
-                # Unless a handler has just returned to something that is not a new call.
-                self.todo = CALL
-            ...
+                    self.todo = CALL
+                except BaseException as end:  # noqa: BLE001 -- _ended passes on what is not the program's
+                    calls = self._ended(current, end)
+            elif self.todo == START:
+                calls = self._begin(current)
+            if calls:
+                kstack = self._call(current)
+                if kstack is not None:
+                    return kstack
+            if current.ti_flags or current.thread is not self:
+                return None
+            if clock.now_ns >= clock.next_event_ns:
+                hrtimer.run_queues(k)
+                if current.ti_flags:
+                    return None
+            if budget_ns is not None and clock.now_ns >= deadline:
+                return None
+
+    def _call(self, current: Task) -> Coroutine[Any, Any, None] | None:
+        """Answer the request; returns the call's coroutine if it has gone to sleep."""
+        try:
+            name, args = self.request
+        except (TypeError, ValueError):
+            return self._foreign_await(current)
+        if self.todo == RESTART:
+            name, args = "restart_syscall", ()
+        call = SYSCALLS.get(name)
+        if call is None or name in _NOT_HERE:
+            self._machine(current, name, args)
+            return None
+
+        k = current.kernel
+        k.clock.advance(TRAP_NS)
+        current.stime += TRAP_NS
+        trace = k.trace
+        if trace.sys_enter:
+            trace.sys_enter(NR.get(name, -1), name, args)
+        if call.is_async:
+            kstack = _syscall(current, call, args)
+            try:
+                kstack.send(None)
+            except StopIteration:
+                return None
+            return kstack
+
+        try:
+            result = call.fn(current, *args)
+        except LinuxError as error:
+            result = -error.errno
+        self.result = result or 0
+        self.todo = RESULT
+        if trace.sys_exit:
+            trace.sys_exit(NR.get(name, -1), name, self.result)
+        return None
+
+    def _foreign_await(self, current: Task) -> None:
+        """The program awaited something that is no system call, such as asyncio's sleep."""
+        error = TypeError(f"a program can only await system calls, not {self.request!r}")
+        try:
+            self.request = self.coro.throw(error)
+        except BaseException as end:  # noqa: BLE001
+            self._ended(current, end)
+
+    def _machine(self, current: Task, name: str, args: tuple[Any, ...]) -> None:
+        """Execute what is no system call: loads and stores, and the bookkeeping of handlers."""
+        self.todo = RESULT
+        if name in ("=load", "=store"):
+            self._access(current, name, *args)
+        elif name == "=handler":
+            self.result = self._add_handler(args[0].fn)
+        elif name == "=function":
+            self.result = (self.handlers or {}).get(args[0], args[0])
+        elif name == "=abort":
+            crash.force_abort(current)
+        else:
+            current.kernel.enosys[name] += 1
+            self.result = -Errno.ENOSYS
+
+    def _access(self, current: Task, name: str, address: int, what: Any) -> None:
+        current.kernel.clock.advance(ACCESS_NS)
+        current.utime += ACCESS_NS
+        try:
+            if name == "=load":
+                self.result = uaccess.copy_from_user(current, address, what)
+            else:
+                uaccess.copy_to_user(current, address, what)
+                self.result = 0
+        except LinuxError:
+            # As any instruction that faults, it runs again if a handler lets it.
+            self.todo = CALL
+            info = Siginfo(signo=Sig.SIGSEGV, code=SEGV_MAPERR, addr=address)
+            signal.force_sig_info(Sig.SIGSEGV, info, current)
+
+    def _add_handler(self, fn: Callable[..., Any]) -> int:
+        """Return the number by which the kernel knows fn: never SIG_DFL or SIG_IGN."""
+        handlers = self.handlers
+        if handlers is None:
+            handlers = self.handlers = {}
+        for handle, known in handlers.items():
+            if known is fn:
+                return handle
+        handle = len(handlers) + 2
+        handlers[handle] = fn
+        return handle
+
+    # The beginning and the end of a coroutine.
+
+    def _begin(self, current: Task) -> bool:
+        """Call the thread's function, or a signal handler; see _ended for the result."""
+        info = self.request
+        if info is None:
+            fn, args = self.start.fn, (self.sys, *self.start.args)
+            self.log.entries.append(STARTED)
+        else:
+            assert self.handlers is not None
+            fn, args = self.handlers[info[0]], info[1]
+            self.log.entries.append((None, info))
+        try:
+            self.coro, self.request = replay.begin(fn, args)
+        except BaseException as end:  # noqa: BLE001
+            return self._ended(current, end)
+        self.todo = CALL
+        return True
+
+    def _ended(self, current: Task, end: BaseException) -> bool:
+        """The top coroutine has ended. Returns whether there is a call to make; else a handler has returned.
+
+        An exception in a handler comes out of the call that the handler interrupted, as in CPython.
+        """
+        while True:
+            if isinstance(end, (KeyboardInterrupt, GeneratorExit)):
+                raise end       # the host's user, not the program
+            self.coro = None
+            if not self.frames:
+                self._exit(current, end)
+                return True
+            self._sigreturn(current)
+            if isinstance(end, StopIteration):
+                return False
+            if self.coro is None:
+                continue        # interrupted before it began
+            try:
+                self.request = self.coro.throw(end)
+            except BaseException as another:  # noqa: BLE001
+                end = another
+                continue
+            self.todo = CALL
+            return True
+
+    def _exit(self, current: Task, end: BaseException) -> None:
+        """The thread's first function has ended: exit as crt0 does after main()."""
+        self.todo = CALL
+        code = crash.exit_code(end)
+        if code is not None:
+            self.request = (self.start.last, (code & 0xFF,))
+            return
+        self.coro = crash.report(crash.describe(end), self.start.last)
+        self.request = self.coro.send(None)
+
+    def _rebuild(self, current: Task) -> None:
+        """Build the coroutines of a forked child."""
+        try:
+            replay.rebuild(self)
+        except replay.Diverged as diverged:
+            self.frames = None
+            self.todo = CALL
+            self.coro = crash.diverged(current, str(diverged))
+            self.request = self.coro.send(None)
+
+    # Signals.
+
+    def setup_rt_frame(self, current: Task, sig: int, ka: KSigaction, info: Siginfo, oldset: int) -> None:
+        """Make the handler run next; raises EFAULT if its number is not a handler's, or handlers nest too deep."""
+        if self.coro is replay.UNBUILT:
+            self._rebuild(current)
+        if self.frames is None:
+            self.frames = []
+        if self.handlers is None or ka.handler not in self.handlers:
+            raise LinuxError(Errno.EFAULT, "no function is registered by this number")
+        if len(self.frames) >= MAX_FRAMES:
+            raise LinuxError(Errno.EFAULT, "stack overflow")
+        args = (sig, crash.view(info)) if ka.flags & _SIGINFO else (sig,)
+        self.frames.append((self.coro, self.request, self.result, self.todo, oldset))
+        self.coro, self.request, self.result, self.todo = None, (ka.handler, args), 0, START
+
+    def _sigreturn(self, current: Task) -> None:
+        """A handler has returned: go on with what it interrupted (rt_sigreturn(2))."""
+        assert self.frames
+        self.coro, self.request, self.result, self.todo, oldset = self.frames.pop()
+        k = current.kernel
+        k.clock.advance(TRAP_NS)
+        current.stime += TRAP_NS
+        trace = k.trace
+        if trace.sys_enter:
+            trace.sys_enter(15, "rt_sigreturn", ())
+        current.restart_block = None
+        signal.set_current_blocked(current, oldset & ~SIG_KERNEL_ONLY_MASK)
+        if trace.sys_exit:
+            trace.sys_exit(15, "rt_sigreturn", self.result if self.todo == RESULT else 0)
+
+    # The rest of ThreadStruct.
+
+    def copy_thread(self, current: Task, clone_flags: int, usp: Any, p: Task, tls: int) -> PythonThread:
+        """Return the child's user side: it starts in the function on its new stack, or where the parent is."""
+        if isinstance(usp, Stack):
+            child = PythonThread(self.sys, usp)
+        else:
+            child = PythonThread(self.sys, self.start)
+            child.log = Log(self.log)
+            child.coro, child.request, child.todo = replay.UNBUILT, self.request, RESULT
+            if self.frames:
+                child.frames = [
+                    (coro and replay.UNBUILT, request, result, todo, mask)
+                    for coro, request, result, todo, mask in self.frames
+                ]
+        if clone_flags & _SIGHAND:
+            if self.handlers is None:
+                self.handlers = {}
+            child.handlers = self.handlers
+        elif self.handlers:
+            child.handlers = dict(self.handlers)
+        if not clone_flags & _VM and p.mm is not None and current.mm is not None:
+            p.mm.host_args, p.mm.host_env = current.mm.host_args, current.mm.host_env
+        return child
+
+    def set_return(self, value: int) -> None:
+        """Set what the call in progress returns; a program that has just been executed expects nothing."""
+        if self.todo != START:
+            self.result = value
+            self.todo = RESULT
+
+    def syscall_get_error(self) -> int:
+        """Return the -errno that the call in progress is about to return, 0 if it is none."""
+        result = self.result
+        return result if self.todo == RESULT and type(result) is int and -4096 < result < 0 else 0
+
+    def syscall_nr(self) -> int:
+        """Return the number of the call in progress, -1 if there is none."""
+        if self.todo == START or self.request is None:
+            return -1
+        return NR.get(self.request[0], -1)
+
+    def syscall_restart(self, current: Task, code: int) -> None:
+        """Make the interrupted call again."""
+        self.todo = RESTART if code == Errno.ERESTART_RESTARTBLOCK else CALL
+
+    def user_pc(self) -> int:
+        """Return 0: there is no instruction pointer."""
+        return 0
+
+    def user_sp(self) -> int:
+        """Return 0: there is no stack pointer."""
+        return 0
+
+    def exit_thread(self) -> None:
+        """Drop the coroutines; what they do in `finally` no longer reaches the kernel."""
+        coros = [frame[0] for frame in self.frames or ()]
+        coros.append(self.coro)
+        self.coro = self.frames = self.handlers = None
+        self.log = Log()
+        for coro in reversed(coros):
+            if coro is not None and coro is not replay.UNBUILT:
+                _discard(coro)
+
+
+Frame: TypeAlias = tuple[Any, Any, Any, int, int]
+
+
+def _discard(coro: Coroutine[Any, Any, Any]) -> None:
+    # Each call that a `finally` clause awaits makes close() fail, and the next close() then goes on behind it.
+    for _ in range(MAX_FRAMES):
+        try:
+            coro.close()
+        except RuntimeError:
+            continue
+        except Exception:  # noqa: BLE001 -- nobody is left to see it
+            return
+        return
+
+
+async def _syscall(current: Task, call: Syscall, args: tuple[Any, ...]) -> None:
+    """Carry out a call that may sleep. execve(2) changes current.thread on the way."""
+    try:
+        result = await call.fn(current, *args)
+    except LinuxError as error:
+        result = -error.errno
+    current.thread.set_return(result or 0)
+    trace = current.kernel.trace
+    if trace.sys_exit:
+        trace.sys_exit(NR.get(call.name, -1), call.name, result or 0)
+
+
+def start_thread(current: Task, sys: Sys, program: Callable[..., Any]) -> None:
+    """Make current begin program in user mode."""
+    current.thread = PythonThread(sys, Stack(program, (), "exit_group"))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from procession.include.linux.errno import LinuxError
 from procession.include.linux.mm_types import VM
 from procession.mm import page_alloc
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "PTE_ACCESSED", "PTE_DIRTY", "PTE_NX", "PTE_PFN_MASK", "PTE_PRESENT", "PTE_PROTNONE", "PTE_RW", "PTE_USER",
-    "PTRS_PER_PTE", "free_pte_table", "lookup_address", "pgd_free", "pte_alloc", "table_pages", "vm_page_prot",
+    "PTRS_PER_PTE", "free_pte_table", "lookup_address", "pte_alloc", "table_pages", "vm_page_prot",
     "walk",
 )
 
@@ -58,20 +59,37 @@ def pte_alloc(k: Kernel, mm: MmStruct, address: int) -> int:
     if base is not None:
         return base
     q = k.frames.q
-    alloc = page_alloc.alloc_zeroed_page
-    if not mm.pgd:
-        mm.pgd = alloc(k) << 12
-    slot = (mm.pgd >> 3) + (address >> 39 & 511)
-    for shift in (30, 21):
-        entry = q[slot]
-        if not entry:
-            entry = q[slot] = alloc(k) << 12 | _TABLE
-        slot = ((entry & PTE_PFN_MASK) >> 3) + (address >> shift & 511)
-    pfn = alloc(k)
+    made: list[int] = []        # entries set so far, to be taken back if memory runs out
+    try:
+        if not mm.pgd:
+            mm.pgd = page_alloc.alloc_zeroed_page(k) << 12
+            made.append(-1)
+        slot = (mm.pgd >> 3) + (address >> 39 & 511)
+        for shift in (30, 21):
+            entry = q[slot]
+            if not entry:
+                entry = q[slot] = page_alloc.alloc_zeroed_page(k) << 12 | _TABLE
+                made.append(slot)
+            slot = ((entry & PTE_PFN_MASK) >> 3) + (address >> shift & 511)
+        pfn = page_alloc.alloc_zeroed_page(k)
+    except LinuxError:
+        _undo_tables(k, mm, made)
+        raise
     q[slot] = pfn << 12 | _TABLE
     mm.nr_ptes += 1
     base = mm.pte_tables[region] = pfn << 9
     return base
+
+
+def _undo_tables(k: Kernel, mm: MmStruct, made: list[int]) -> None:
+    q = k.frames.q
+    for slot in reversed(made):
+        if slot < 0:
+            page_alloc.put_page(k, mm.pgd >> 12)
+            mm.pgd = 0
+        else:
+            page_alloc.put_page(k, (q[slot] & PTE_PFN_MASK) >> 12)
+            q[slot] = 0
 
 
 def free_pte_table(k: Kernel, mm: MmStruct, region: int) -> None:
@@ -101,17 +119,14 @@ def table_pages(k: Kernel, mm: MmStruct) -> list[int]:
     if not mm.pgd:
         return []
     q = k.frames.q
+    pages = [base >> 9 for base in mm.pte_tables.values()]
     pgd = mm.pgd >> 3
-    regions = mm.pte_tables
-    pages = [base >> 9 for base in regions.values()]
-    puds = []
-    for top in dict.fromkeys([region >> 18 for region in regions]):
-        puds.append(q[pgd + (top & 511)] >> 12 & 0xFFFFFFFF)
-    pud_of = dict(zip(dict.fromkeys([region >> 18 for region in regions]), puds, strict=True))
-    for middle in dict.fromkeys([region >> 9 for region in regions]):
-        pages.append(q[(pud_of[middle >> 9] << 9) + (middle & 511)] >> 12 & 0xFFFFFFFF)
-    pages += puds
-    # A failed pte_alloc may have left empty upper tables; they hang off entries no region leads to.
+    puds = {}
+    for top in dict.fromkeys([region >> 18 for region in mm.pte_tables]):
+        puds[top] = (q[pgd + (top & 511)] & PTE_PFN_MASK) >> 12
+    for middle in dict.fromkeys([region >> 9 for region in mm.pte_tables]):
+        pages.append((q[(puds[middle >> 9] << 9) + (middle & 511)] & PTE_PFN_MASK) >> 12)
+    pages.extend(puds.values())
     pages.append(mm.pgd >> 12)
     return pages
 

@@ -42,6 +42,13 @@ class ThreadStruct(Protocol):
         """Number of the system call in progress (orig_rax), -1 if none."""
         ...
 
+    def syscall_get_error(self) -> int:
+        """What set_return was given last for the pending call if that was negative (a -errno), else 0.
+
+        Restart codes included; a signal frame or a finished restart leaves 0 (syscall_get_error, asm/syscall.h).
+        """
+        ...
+
     def setup_rt_frame(self, current: Task, sig: int, ka: KSigaction, info: Siginfo, oldset: int) -> None:
         """Make the user side run ka.handler next; raises LinuxError(EFAULT) if the frame cannot be written."""
         ...

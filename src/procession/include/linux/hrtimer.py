@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ("Hrtimer",)
+__all__ = ("NEVER", "Hrtimer")
+
+NEVER = 1 << 62     # ns: later than any expiry
 
 
 @dataclass(eq=False, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from procession.include.linux.spinlock import LockClass, SpinLock
@@ -78,7 +79,8 @@ class Kernel:
 
     # kernel/sched.c
     runqueues: list[Any]            # kernel/sched.py's Rq, by CPU
-    avenrun: list[int]
+    avenrun: list[int]              # as of the last fold: read it with sched_load.get_avenrun
+    calc_load_update_ns: int        # when the next fold is due
 
     # kernel/hrtimer.c: heap of (expires_ns, serial, Hrtimer)
     hrtimers: list[Any]
@@ -126,6 +128,10 @@ class Kernel:
 
     # arch/python
     programs: dict[str, Any]        # path -> registered Python program
+
+    # Ours: when every CPU is idle, waits up to so many ns (None: for ever) for something from outside the machine, and
+    # returns whether anything came. None: nothing can.
+    external_wait: Callable[[int | None], bool] | None
 
     # The result of the run.
     halted: bool                    # PID 1's child, or PID 1, has ended: stop the machine

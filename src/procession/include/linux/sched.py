@@ -84,6 +84,7 @@ class TIF:
     SIGPENDING = 4
     NEED_RESCHED = 8
     SINGLESTEP = 16
+    FORK = 1 << 18               # has not run yet: schedule_tail() is due
     MEMDIE = 0x100000
     RESTORE_SIGMASK = 1 << 24    # TS_RESTORE_SIGMASK, kept in the same word
 

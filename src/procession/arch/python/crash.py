@@ -1,0 +1,92 @@
+"""What happens when a Python program's code ends: exit codes, tracebacks, and the end of a copy that went astray."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from contextlib import suppress
+import traceback
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from procession.arch.python import process
+from procession.arch.python.buffer import InBuffer
+from procession.include.linux.signal import DEFAULT_ACTION, Sig, Siginfo
+from procession.kernel import signal
+
+if TYPE_CHECKING:
+    from procession.include.linux.sched import Task
+
+__all__ = ("SignalInfo", "describe", "diverged", "exit_code", "force_abort", "report", "view")
+
+_PACKAGE = __file__.rpartition("/")[0]
+
+
+class SignalInfo(NamedTuple):
+    """What a handler installed with SA_SIGINFO gets as its second argument (siginfo_t)."""
+
+    si_signo: int
+    si_code: int
+    si_pid: int
+    si_uid: int
+    si_status: int
+    si_addr: int
+    si_value: int
+
+
+def view(info: Siginfo) -> SignalInfo:
+    """Return a copy of info for the program."""
+    return SignalInfo(int(info.signo), int(info.code), info.pid, info.uid, info.status, info.addr, info.value)
+
+
+def exit_code(end: BaseException) -> int | None:
+    """Return the exit code for a function that ended so, None if it is an error to report."""
+    if isinstance(end, StopIteration):
+        return end.value if isinstance(end.value, int) else 0
+    if isinstance(end, SystemExit) and (end.code is None or isinstance(end.code, int)):
+        return end.code or 0
+    return None
+
+
+def describe(end: BaseException) -> str:
+    """Return what CPython prints to stderr, without the frames that are not the program's."""
+    if isinstance(end, SystemExit):
+        return f"{end.code}\n"
+    report = traceback.TracebackException.from_exception(end)
+    seen: traceback.TracebackException | None = report
+    while seen is not None:
+        frames = [frame for frame in seen.stack if not frame.filename.startswith(_PACKAGE)]
+        seen.stack = traceback.StackSummary.from_list(frames)
+        seen = seen.__cause__ or seen.__context__
+    return "".join(report.format())
+
+
+async def report(text: str, last: str) -> None:
+    """Write text to standard error and exit with status 1."""
+    data = text.encode("utf-8", "surrogateescape")
+    with suppress(OSError):
+        while data:
+            data = data[await process.trap("write", 2, InBuffer(data), len(data)):]
+    await process.trap(last, 1)
+
+
+def diverged(current: Task, why: str) -> Coroutine[Any, Any, None]:
+    """Return the coroutine that ends a forked copy which is no copy: a line to standard error, then SIGABRT."""
+    line = (
+        f"{current.comm}[{current.pid}]: fork: this program is not a function of its system calls and cannot be "
+        f"copied by replay: {why}\n"
+    )
+    current.kernel.printk(line.rstrip())
+
+    async def end() -> None:
+        data = line.encode("utf-8", "surrogateescape")
+        with suppress(OSError):
+            await process.trap("write", 2, InBuffer(data), len(data))
+        await process.machine("=abort")
+
+    return end()
+
+
+def force_abort(current: Task) -> None:
+    """Kill current with SIGABRT, whatever it has arranged for that signal."""
+    assert current.sighand is not None
+    current.sighand.action[Sig.SIGABRT - 1] = DEFAULT_ACTION
+    signal.force_sig(Sig.SIGABRT, current)

@@ -1,0 +1,134 @@
+"""fork() for coroutines: a second one is told everything the first one was told (see log.py).
+
+A suspended coroutine cannot be copied. But a program's only inputs are the answers to its traps, so a new coroutine
+of the same program that is given the recorded answers comes to the same place, with its own copy of everything the
+program has built. Nothing of this reaches the kernel; if the copy asks for something else than the original did,
+the program has another input (a global variable, the host's clock) and cannot be forked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from inspect import iscoroutine
+from typing import TYPE_CHECKING, Any
+
+from procession.arch.python.buffer import OutBuffer
+
+if TYPE_CHECKING:
+    from procession.arch.python.log import Entry, Request
+    from procession.arch.python.process import PythonThread
+
+__all__ = ("UNBUILT", "Diverged", "begin", "rebuild")
+
+
+class _Unbuilt:
+    """Stands where a coroutine will be when the child first runs."""
+
+    def __repr__(self) -> str:
+        return "<not yet replayed>"
+
+
+UNBUILT = _Unbuilt()
+
+
+class Diverged(Exception):  # noqa: N818
+    """The copy did not do what the original had done."""
+
+
+def begin(fn: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, Request]:
+    """Call fn and run it up to its first trap; raises what ends it, StopIteration if it is no coroutine function."""
+    coro = fn(*args)
+    if not iscoroutine(coro):
+        raise StopIteration(coro)
+    return coro, coro.send(None)
+
+
+class _Replay:
+    """The stack of coroutines during a replay: the top one and its request, and those below."""
+
+    def __init__(self, thread: PythonThread) -> None:
+        self.thread = thread
+        self.below: list[tuple[Any, Any]] = []
+        self.coro: Any = None
+        self.request: Any = None
+
+    def step(self, entry: Entry) -> None:
+        """Let user code run once more, as entry says."""
+        asked, answer = entry
+        try:
+            if asked is not None:
+                self.request = self.coro.send(self._answer(asked, answer))
+            elif answer is None:
+                start = self.thread.start
+                self.coro, self.request = begin(start.fn, (self.thread.sys, *start.args))
+            else:
+                handlers = self.thread.handlers
+                self.below.append((self.coro, self.request))
+                self.coro = None
+                if handlers is None or answer[0] not in handlers:
+                    raise Diverged(f"it has not installed the signal handler {answer[0]}")
+                self.coro, self.request = begin(handlers[answer[0]], answer[1])
+        except Diverged:
+            raise
+        except BaseException as end:  # noqa: BLE001
+            self._unwind(end)
+
+    def _answer(self, asked: Request, answer: Any) -> Any:
+        if self.request != asked:
+            raise Diverged(f"it came to {_call(self.request)} where its parent had come to {_call(asked)}")
+        for mine, known in zip(self.request[1], asked[1], strict=False):
+            if type(mine) is OutBuffer:
+                mine.data = known.data
+        # Functions are the copy's own.
+        if asked[0] == "=handler":
+            assert self.thread.handlers is not None
+            self.thread.handlers[answer] = self.request[1][0].fn
+        elif asked[0] == "=function":
+            return (self.thread.handlers or {}).get(asked[1][0], asked[1][0])
+        return answer
+
+    def _unwind(self, end: BaseException) -> None:
+        """The top coroutine has ended: go on with the one below, as process.py's _ended does."""
+        while True:
+            if isinstance(end, (KeyboardInterrupt, GeneratorExit)):
+                raise end
+            if not self.below:
+                raise Diverged("it ended early")
+            self.coro, self.request = self.below.pop()
+            if isinstance(end, StopIteration):
+                return
+            if self.coro is None:
+                continue
+            try:
+                self.request = self.coro.throw(end)
+            except BaseException as another:  # noqa: BLE001
+                end = another
+                continue
+            return
+
+
+def rebuild(thread: PythonThread) -> None:
+    """Put coroutines wherever thread has UNBUILT; raises Diverged."""
+    replay = _Replay(thread)
+    step = replay.step
+    for entry in thread.log.history():
+        step(entry)
+    if replay.request != thread.request:
+        raise Diverged(f"it came to {_call(replay.request)} where its parent had come to {_call(thread.request)}")
+
+    coros = [coro for coro, _ in replay.below if coro is not None]
+    frames = thread.frames or []
+    if len(coros) != sum(frame[0] is UNBUILT for frame in frames):
+        raise Diverged("it is in another signal handler than its parent was")
+    for n, frame in enumerate(frames):
+        if frame[0] is UNBUILT:
+            frames[n] = (coros.pop(0), *frame[1:])
+    thread.coro = replay.coro
+
+
+def _call(request: Any) -> str:
+    try:
+        name, args = request
+    except (TypeError, ValueError):
+        return "its end"
+    return f"{name.lstrip('=')}({', '.join(map(repr, args))})"

@@ -1,0 +1,289 @@
+"""Program execution (fs/exec.c; spec 7).
+
+The argument strings are kept in the bprm, and a format writes them to the new stack in one go: Linux copies each
+into the pages of the new mm at once. The limits and the addresses are the same. The halves of the file:
+exec_args (strings), exec_cred (credentials), exec_mm (threads and memory), and the calls here.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from procession.fs import exec_args, exec_cred, exec_mm, file, file_table, namei
+from procession.include.linux.binfmts import BINPRM_BUF_SIZE, BINPRM_MAX_RECURSION, LinuxBinfmt, LinuxBinprm
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import AT_FDCWD, FMode, OpenFlags, S
+from procession.include.linux.resource import Rlimit
+from procession.include.linux.sched import PF, TASK_COMM_LEN
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import Path, UserPtr
+from procession.kernel import pid, ptrace, sched, signal
+from procession.mm import filemap
+
+if TYPE_CHECKING:
+    from procession.include.linux.fdtable import FilesStruct
+    from procession.include.linux.fs import File
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import Task
+    from procession.include.linux.signal import Siginfo
+    from procession.include.linux.types import HostBuffer
+
+__all__ = (
+    "do_coredump", "do_execve", "exec_init", "flush_old_exec", "get_task_comm", "kernel_read", "open_exec",
+    "prepare_binprm", "register_binfmt", "search_binary_handler", "set_task_comm", "setup_new_exec", "sys_execve",
+    "would_dump",
+)
+
+MNT_NOSUID = 1
+MNT_NOEXEC = 4
+MAY_READ = 4
+PER_CLEAR_ON_SETID = 0x0400000 | 0x0100000 | 0x0040000 | 0x0200000 | 0x0080000
+_PAGE = 4096
+
+
+def exec_init(k: Kernel) -> None:
+    """Empty the list of binary formats; each registers itself afterwards (binfmt_*.init)."""
+    k.formats = []
+
+
+def register_binfmt(k: Kernel, fmt: LinuxBinfmt) -> None:
+    """Add a format; later ones are asked later."""
+    k.formats.append(fmt)
+
+
+@syscall
+async def sys_execve(current: Task, filename: Path, argv: UserPtr, envp: UserPtr) -> int:
+    """Execute the program at filename in place of the current one (execve(2)); spec 7.9 lists the errors."""
+    await do_execve(current, namei.getname(current, filename), argv, envp)
+    return 0
+
+
+async def do_execve(current: Task, filename: str, argv: UserPtr, envp: UserPtr) -> None:
+    """Execute filename; the order of the steps, and thus of the errors, is spec 7.1's."""
+    cred = current.cred
+    if current.flags & PF.NPROC_EXCEEDED and cred.user.processes > current.signal.rlim[Rlimit.NPROC][0]:
+        raise LinuxError(Errno.EAGAIN, "RLIMIT_NPROC was exceeded by a change of user")
+    current.flags &= ~PF.NPROC_EXCEEDED
+
+    with ExitStack() as undo:
+        displaced = file.unshare_files(current)
+        if displaced is not None:
+            undo.callback(_reset_files_struct, current, displaced)
+        bprm = LinuxBinprm(filename, filename)
+        await exec_cred.prepare_bprm_creds(current, bprm)
+        undo.callback(exec_cred.free_bprm, current, bprm)
+        if exec_cred.check_unsafe_exec(current, bprm):
+            undo.callback(_clear_in_exec, current)
+        current.in_execve = True
+        undo.callback(_clear_in_execve, current)
+
+        bprm.file = open_exec(current, filename)
+        undo.callback(_put_exec_file, current, bprm)
+        sched.sched_exec(current)
+        exec_mm.bprm_mm_init(current, bprm)
+        undo.callback(exec_mm.bprm_mm_drop, current, bprm)
+
+        args = exec_args.ArgReader(current)
+        argv_ptrs = args.count(argv)
+        envp_ptrs = args.count(envp)
+        await prepare_binprm(current, bprm)
+        exec_args.copy_strings(current, bprm, args, argv_ptrs, envp_ptrs)
+        await search_binary_handler(current, bprm)
+        undo.pop_all()
+
+    assert current.fs is not None
+    current.fs.in_exec = False
+    current.in_execve = False
+    exec_cred.free_bprm(current, bprm)
+    if displaced is not None:
+        file.put_files_struct(current, displaced)
+
+
+def _reset_files_struct(current: Task, files: FilesStruct) -> None:
+    """Give up the private copy and take the shared table back (reset_files_struct)."""
+    with current.alloc_lock:
+        old = current.files
+        current.files = files
+    assert old is not None
+    file.put_files_struct(current, old)
+
+
+def _clear_in_exec(current: Task) -> None:
+    assert current.fs is not None
+    current.fs.in_exec = False
+
+
+def _clear_in_execve(current: Task) -> None:
+    current.in_execve = False
+
+
+def _put_exec_file(current: Task, bprm: LinuxBinprm) -> None:
+    if bprm.file is not None:
+        namei.allow_write_access(bprm.file)
+        file_table.fput(current, bprm.file)
+        bprm.file = None
+
+
+# Files.
+
+
+def open_exec(current: Task, name: str) -> File:
+    """Open a file for execution and keep writers away from it.
+
+    Raises EACCES unless it is a regular file that current may execute, on a mount without noexec; ETXTBSY if it is
+    open for writing.
+    """
+    found = namei.do_filp_open(current, AT_FDCWD, name, OpenFlags.LARGEFILE | FMode.EXEC, 0)
+    try:
+        if found.inode.i_mode & S.IFMT != S.IFREG:
+            raise LinuxError(Errno.EACCES, f"{name}: not a regular file")
+        if found.f_path.mnt.mnt_flags & MNT_NOEXEC:
+            raise LinuxError(Errno.EACCES, f"{name}: mounted noexec")
+        namei.deny_write_access(found)
+    except LinuxError:
+        file_table.fput(current, found)
+        raise
+    return found
+
+
+class _KernelBuffer:
+    """A piece of kernel memory that a file's read method can fill (set_fs(KERNEL_DS))."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, size: int) -> None:
+        self.data = bytearray(size)
+
+    def load(self, offset: int, size: int) -> bytes:
+        return bytes(self.data[offset:offset + size])
+
+    def store(self, offset: int, data: bytes) -> None:
+        self.data[offset:offset + len(data)] = data
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+
+async def kernel_read(current: Task, source: File, offset: int, count: int) -> bytes:
+    """Return up to count bytes at offset."""
+    buffer: HostBuffer = _KernelBuffer(count)
+    got = await source.read(current, buffer, count, offset)
+    return buffer.load(0, got)
+
+
+async def prepare_binprm(current: Task, bprm: LinuxBinprm) -> None:
+    """Compute the credentials that bprm.file gives, and read its first bytes, padded with zeros."""
+    assert bprm.file is not None
+    exec_cred.bprm_fill_uid(current, bprm)
+    exec_cred.cap_bprm_set_creds(current, bprm)
+    head = await kernel_read(current, bprm.file, 0, BINPRM_BUF_SIZE)
+    bprm.buf = head.ljust(BINPRM_BUF_SIZE, b"\0")
+
+
+# Formats.
+
+
+async def search_binary_handler(current: Task, bprm: LinuxBinprm) -> None:
+    """Let the first format that knows the file load it; raises ENOEXEC if none does.
+
+    Differs: no module is asked for with request_module("binfmt-…").
+    """
+    k = current.kernel
+    depth = bprm.recursion_depth
+    old_pid = pid.task_pid_nr_ns(current, pid.task_active_pid_ns(current.parent) or k.init_pid_ns)
+    old_nr = current.pid
+    for fmt in tuple(k.formats):
+        try:
+            await fmt.load_binary(current, bprm)
+        except LinuxError as error:
+            # A format has said no; unless it has already put itself in the old program's place.
+            bprm.recursion_depth = depth
+            if error.errno != Errno.ENOEXEC or bprm.mm is None or bprm.file is None:
+                raise
+            continue
+        bprm.recursion_depth = depth
+        if depth == 0:
+            trace = k.trace
+            if trace.sched_process_exec:
+                trace.sched_process_exec(bprm.filename, current.pid, old_nr)
+            if current.ptrace:
+                await ptrace.ptrace_event(current, ptrace.PTRACE_EVENT_EXEC, old_pid)
+        _put_exec_file(current, bprm)
+        current.did_exec = True
+        return
+    raise LinuxError(Errno.ENOEXEC, f"{bprm.filename}: no format knows this file")
+
+
+async def flush_old_exec(current: Task, bprm: LinuxBinprm) -> None:
+    """Become a single thread with the new, empty address space. What fails from here on kills the program.
+
+    Raises EAGAIN while the process is already being killed, EINTR if the old memory is being dumped, ENOMEM.
+    """
+    await exec_mm.de_thread(current)
+    assert bprm.mm is not None
+    exec_mm.set_mm_exe_file(bprm.mm, bprm.file)
+    exec_mm.exec_mmap(current, bprm.mm)
+    bprm.mm = None              # it is current's now
+    current.flags &= ~(PF.RANDOMIZE | PF.KTHREAD)
+    exec_mm.flush_thread(current)
+    current.personality &= ~bprm.per_clear
+
+
+def would_dump(current: Task, bprm: LinuxBinprm, source: File) -> None:
+    """Remember if current must not see what is in one of the program's files."""
+    try:
+        namei.inode_permission(current, source.inode, MAY_READ)
+    except LinuxError:
+        bprm.nondump = True
+
+
+def setup_new_exec(current: Task, bprm: LinuxBinprm) -> None:
+    """Forget what the old program has set up for itself: the point of no return."""
+    k = current.kernel
+    mm = current.mm
+    cred = current.cred
+    assert mm is not None
+    assert bprm.cred is not None
+    assert bprm.file is not None
+    exec_mm.arch_pick_mmap_layout(current, mm)
+    current.sas_ss_sp = current.sas_ss_size = 0
+    mm.dumpable = 1 if cred.euid == cred.uid and cred.egid == cred.gid else k.suid_dumpable
+    set_task_comm(current, bprm.filename.rpartition("/")[2])
+
+    if bprm.cred.uid != cred.euid or bprm.cred.gid != cred.egid:
+        current.pdeath_signal = 0
+    else:
+        would_dump(current, bprm, bprm.file)
+        if bprm.nondump:
+            mm.dumpable = k.suid_dumpable
+
+    # An exit signal of the old program's choice means nothing to the new one; see exit_notify().
+    current.self_exec_id += 1
+    signal.flush_signal_handlers(current, 0)
+    if current.files is not None:
+        file.do_close_on_exec(current, current.files)
+
+
+def set_task_comm(p: Task, comm: str) -> None:
+    """Set p's name, cut to 15 bytes."""
+    with p.alloc_lock:
+        p.comm = comm.encode("utf-8", "surrogateescape")[:TASK_COMM_LEN - 1].decode("latin-1")
+
+
+def get_task_comm(p: Task) -> str:
+    """Return p's name; each character stands for a byte."""
+    with p.alloc_lock:
+        return p.comm
+
+
+async def do_coredump(current: Task, signr: int, info: Siginfo | None) -> bool:
+    """Dump current's memory; returns whether a file was written.
+
+    Differs: core files are not written yet, so the answer is what RLIMIT_CORE 0 gives.
+    """
+    mm = current.mm
+    if mm is None or not mm.dumpable or current.signal.rlim[Rlimit.CORE][0] < _PAGE:
+        return False
+    current.kernel.not_modelled("core file")
+    return False

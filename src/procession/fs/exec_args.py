@@ -1,0 +1,137 @@
+"""Arguments and environment of a new program (fs/exec.c: count, copy_strings; spec 7.7)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.fs import exec_mm
+from procession.include.linux.binfmts import MAX_ARG_STRLEN, UserStrings
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.resource import Rlimit
+from procession.include.linux.signal import Sig
+from procession.mm import uaccess
+
+if TYPE_CHECKING:
+    from procession.include.linux.binfmts import LinuxBinprm
+    from procession.include.linux.sched import Task
+    from procession.include.linux.types import UserPtr
+
+__all__ = ("ArgReader", "copy_strings", "copy_strings_kernel", "remove_arg_zero")
+
+ARG_MAX = 131072
+MAX_ARG_STRINGS = 0x7FFFFFFF
+_SIGKILL_BIT = 1 << (Sig.SIGKILL - 1)
+_PAGE = 4096
+
+
+class ArgReader:
+    """Reads the caller's strings a page at a time: they lie close together."""
+
+    __slots__ = ("current", "pages")
+
+    def __init__(self, current: Task) -> None:
+        self.current = current
+        self.pages: dict[int, bytes] = {}
+
+    def count(self, array: UserPtr | UserStrings) -> list[int] | tuple[bytes, ...]:
+        """Return the entries of a NULL-terminated array of pointers; a NULL array is empty (3.2 allows it).
+
+        Raises EFAULT, E2BIG, and ERESTARTNOHAND when current is being killed.
+        """
+        if isinstance(array, UserStrings):
+            return array.strings
+        if not isinstance(array, int):
+            raise LinuxError(Errno.EFAULT, "not an array of strings")
+        pointers: list[int] = []
+        if not array:
+            return pointers
+        while True:
+            if self.current.pending.signal & _SIGKILL_BIT:
+                raise LinuxError(Errno.ERESTARTNOHAND)
+            # As far as the page goes: what is behind it need not exist.
+            room = (_PAGE - (array & (_PAGE - 1))) >> 3
+            chunk = memoryview(uaccess.copy_from_user(self.current, array, max(room, 1) * 8)).cast("Q").tolist()
+            if 0 in chunk:
+                pointers += chunk[:chunk.index(0)]
+                return pointers
+            pointers += chunk
+            array += len(chunk) * 8
+            if len(pointers) > MAX_ARG_STRINGS:
+                raise LinuxError(Errno.E2BIG, "too many arguments")
+
+    def string(self, address: int) -> bytes:
+        """Return the string at address without its NUL; raises EFAULT, E2BIG."""
+        number = address >> 12
+        start = address & (_PAGE - 1)
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            page = self.pages.get(number)
+            if page is None:
+                page = self.pages[number] = uaccess.copy_from_user(self.current, number << 12, _PAGE)
+            end = page.find(0, start)
+            if end >= 0:
+                parts.append(page[start:end])
+                break
+            parts.append(page[start:])
+            size += _PAGE - start
+            if size >= MAX_ARG_STRLEN:
+                raise LinuxError(Errno.E2BIG, "an argument is too long")
+            number += 1
+            start = 0
+        text = parts[0] if len(parts) == 1 else b"".join(parts)
+        if len(text) >= MAX_ARG_STRLEN:
+            raise LinuxError(Errno.E2BIG, "an argument is too long")
+        return text
+
+
+def copy_strings(
+    current: Task,
+    bprm: LinuxBinprm,
+    reader: ArgReader,
+    argv: list[int] | tuple[bytes, ...],
+    envp: list[int] | tuple[bytes, ...],
+) -> None:
+    """Take over the file name, then the environment, then the arguments, each from its end (spec 7.1 step 12)."""
+    bprm.p -= len(_encode(bprm.filename)) + 1
+    bprm.exec = bprm.p
+    for strings, taken in ((envp, bprm.envp), (argv, bprm.argv)):
+        for item in reversed(strings):
+            text = reader.string(item) if isinstance(item, int) else item
+            if len(text) >= MAX_ARG_STRLEN:
+                raise LinuxError(Errno.E2BIG, "an argument is too long")
+            bprm.p -= len(text) + 1
+            taken.append(text)
+            _check_room(current, bprm)
+        taken.reverse()
+    bprm.envc = len(bprm.envp)
+    bprm.argc = len(bprm.argv)
+
+
+def _check_room(current: Task, bprm: LinuxBinprm) -> None:
+    """Raise E2BIG once the strings need more than a quarter of the stack; 128 KiB are always allowed."""
+    size = exec_mm.STACK_TOP_MAX - (bprm.p & ~(_PAGE - 1))
+    if size > ARG_MAX:
+        limit = current.signal.rlim[Rlimit.STACK][0]
+        if bprm.p < 0 or size > limit // 4:
+            raise LinuxError(Errno.E2BIG, "the arguments take more than a quarter of RLIMIT_STACK")
+
+
+def copy_strings_kernel(current: Task, bprm: LinuxBinprm, strings: list[bytes]) -> None:
+    """Put strings of the kernel's own before the arguments."""
+    for text in reversed(strings):
+        bprm.p -= len(text) + 1
+        _check_room(current, bprm)
+    bprm.argv[:0] = strings
+    bprm.argc = len(bprm.argv)
+
+
+def remove_arg_zero(bprm: LinuxBinprm) -> None:
+    """Drop argv[0], if there is one."""
+    if bprm.argv:
+        bprm.p += len(bprm.argv.pop(0)) + 1
+        bprm.argc = len(bprm.argv)
+
+
+def _encode(name: str) -> bytes:
+    return name.encode("utf-8", "surrogateescape")

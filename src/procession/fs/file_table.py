@@ -1,0 +1,94 @@
+"""Open file objects: counted, shared, given up (fs/file_table.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.fs import inode as fs_inode
+from procession.fs import locks
+from procession.include.linux.bug import bug_on
+from procession.include.linux.cred import Cap
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import S
+from procession.kernel import capability
+from procession.mm import slab
+
+if TYPE_CHECKING:
+    from procession.include.linux.fs import File, Inode
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import Task
+
+__all__ = ("alloc_file", "files_init", "fput", "get_empty_filp", "get_file", "get_write_access", "put_write_access")
+
+_WRITE = 2
+_IFMT, _IFREG = S.IFMT, S.IFREG
+
+
+def files_init(k: Kernel) -> None:
+    """Size the file table by the memory: a tenth of it, at 1 KiB a file, at least 8192."""
+    slab.kmem_cache_create(k, "filp", 192)
+    k.nr_files = 0
+    k.max_files = max(8192, k.total_pages * 4 // 10)
+
+
+def get_empty_filp(current: Task) -> None:
+    """Count one more open file; the caller makes the File object. Raises ENFILE, ENOMEM.
+
+    Differs: an object of ours is made by its class, so this only counts.
+    """
+    k = current.kernel
+    if k.nr_files >= k.max_files and not capability.capable(current, Cap.SYS_ADMIN):
+        k.printk(f"VFS: file-max limit {k.max_files} reached")
+        raise LinuxError(Errno.ENFILE, "the file table is full")
+    k.caches["filp"].alloc()
+    k.nr_files += 1
+
+
+def alloc_file(current: Task, file: File) -> File:
+    """Make file a counted open file: for files that do not come from open(2), such as pipes. Raises ENFILE.
+
+    Differs: takes the object, since its class is what the C function's file_operations are.
+    """
+    get_empty_filp(current)
+    file.f_path.dentry.d_inode.i_count += 1
+    return file
+
+
+def get_file(file: File) -> File:
+    """Take a reference."""
+    file.f_count += 1
+    return file
+
+
+def fput(current: Task | None, file: File) -> None:
+    """Drop a reference; the last one closes the file."""
+    file.f_count -= 1
+    if file.f_count:
+        bug_on(file.f_count < 0, "file put once too often", file)
+        return
+    inode = file.f_path.dentry.d_inode
+    k = inode.i_sb.kernel
+    locks.locks_remove_flock(file)
+    file.release(current)
+    if file.f_mode & _WRITE and inode.i_mode & _IFMT == _IFREG:
+        inode.i_writecount -= 1
+    free_filp(k)
+    fs_inode.iput(inode)
+
+
+def free_filp(k: Kernel) -> None:
+    """Undo get_empty_filp (put_filp)."""
+    k.nr_files -= 1
+    k.caches["filp"].free()
+
+
+def get_write_access(inode: Inode) -> None:
+    """Count a writer; raises ETXTBSY while the file is being executed."""
+    if inode.i_writecount < 0:
+        raise LinuxError(Errno.ETXTBSY, "being executed")
+    inode.i_writecount += 1
+
+
+def put_write_access(inode: Inode) -> None:
+    """Count a writer less."""
+    inode.i_writecount -= 1

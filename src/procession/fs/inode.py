@@ -1,0 +1,110 @@
+"""What all inodes have in common (fs/inode.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.include.linux.cred import Cap
+from procession.include.linux.fs import S
+from procession.kernel import capability
+
+if TYPE_CHECKING:
+    from procession.include.linux.fs import File, Inode, SuperBlock, Vfsmount
+    from procession.include.linux.sched import Task
+
+__all__ = (
+    "current_fs_time", "file_accessed", "file_remove_suid", "file_update_time", "get_next_ino", "init_special_inode",
+    "inode_init_owner", "inode_owner_or_capable", "iput", "should_remove_suid", "touch_atime",
+)
+
+MNT_NOATIME = 0x08
+MNT_NODIRATIME = 0x10
+DAY_NS = 24 * 60 * 60 * 1_000_000_000
+
+
+def current_fs_time(sb: SuperBlock) -> int:
+    """Return the time that inodes are stamped with, ns since 1970.
+
+    Differs: exact, where 3.2 takes the time of the last tick.
+    """
+    k = sb.kernel
+    return k.boot_time_ns + k.clock.now_ns
+
+
+def get_next_ino(sb: SuperBlock) -> int:
+    """Return a fresh inode number."""
+    ino = sb.s_next_ino
+    sb.s_next_ino = ino + 1
+    return ino
+
+
+def iput(inode: Inode) -> None:
+    """An open file of the inode is gone; if its last name went before, so does the inode."""
+    inode.i_count -= 1
+    if inode.i_count <= 0 and inode.i_nlink == 0:
+        inode.evict()
+
+
+def inode_init_owner(current: Task, inode: Inode, dir: Inode | None) -> None:
+    """Give a new inode its owner; one made in a set-group-id directory gets the directory's group."""
+    cred = current.cred
+    inode.i_uid = cred.fsuid
+    inode.i_gid = cred.fsgid
+    if dir is not None and dir.i_mode & S.ISGID:
+        inode.i_gid = dir.i_gid
+        if inode.i_mode & S.IFMT == S.IFDIR:
+            inode.i_mode |= S.ISGID
+
+
+def inode_owner_or_capable(current: Task, inode: Inode) -> bool:
+    """Whether current may do what only the owner may."""
+    return current.cred.fsuid == inode.i_uid or capability.capable(current, Cap.FOWNER)
+
+
+def touch_atime(mnt: Vfsmount, inode: Inode) -> None:
+    """Note an access, as relatime does: if the last one is older than the last change, or a day old."""
+    atime = inode.i_atime_ns
+    if atime > inode.i_mtime_ns and atime > inode.i_ctime_ns:
+        k = inode.i_sb.kernel
+        if k.boot_time_ns + k.clock.now_ns - atime < DAY_NS:
+            return
+    flags = mnt.mnt_flags
+    if flags & MNT_NOATIME or inode.i_sb.s_readonly or flags & 0x40:
+        return
+    if flags & MNT_NODIRATIME and inode.i_mode & S.IFMT == S.IFDIR:
+        return
+    k = inode.i_sb.kernel
+    inode.i_atime_ns = k.boot_time_ns + k.clock.now_ns
+
+
+def file_accessed(file: File) -> None:
+    """Note a read through file, unless it was opened O_NOATIME."""
+    if not file.f_flags & 0o1000000:
+        path = file.f_path
+        touch_atime(path.mnt, path.dentry.d_inode)
+
+
+def file_update_time(file: File) -> None:
+    """Note a write through file."""
+    inode = file.f_path.dentry.d_inode
+    k = inode.i_sb.kernel
+    inode.i_mtime_ns = inode.i_ctime_ns = k.boot_time_ns + k.clock.now_ns
+
+
+def should_remove_suid(mode: int) -> int:
+    """Return the set-id bits that a write takes away; set-group-id without group-exec is mandatory locking."""
+    kill = mode & S.ISUID
+    if mode & S.ISGID and mode & S.IXGRP:
+        kill |= S.ISGID
+    return kill if mode & S.IFMT == S.IFREG else 0
+
+
+def file_remove_suid(current: Task, file: File) -> None:
+    """Take the set-id bits of a file that somebody without CAP_FSETID writes to."""
+    inode = file.f_path.dentry.d_inode
+    if not inode.i_mode & (S.ISUID | S.ISGID):
+        return
+    kill = should_remove_suid(inode.i_mode)
+    if kill and not capability.capable(current, Cap.FSETID):
+        inode.setattr()
+        inode.i_mode &= ~kill

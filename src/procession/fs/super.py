@@ -1,0 +1,61 @@
+"""File system types and their instances (fs/super.c, fs/filesystems.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import SuperBlock
+
+if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import Task
+
+__all__ = (
+    "FileSystemType", "get_anon_bdev", "get_fs_type", "new_encode_dev", "register_filesystem", "sget",
+)
+
+# (kernel, mounting task or None at boot, mount flags, device name, options) -> instance with s_root set.
+MountFn = Callable[["Kernel", "Task | None", int, str, str], SuperBlock]
+
+
+@dataclass(frozen=True, slots=True)
+class FileSystemType:
+    """struct file_system_type."""
+
+    name: str
+    mount: MountFn
+    nodev: bool = True
+
+
+def register_filesystem(k: Kernel, fs: FileSystemType) -> None:
+    """Make a type known to mount(2) and /proc/filesystems; raises EBUSY if the name is taken."""
+    if fs.name in k.file_systems:
+        raise LinuxError(Errno.EBUSY, f"{fs.name} is registered")
+    k.file_systems[fs.name] = fs
+
+
+def get_fs_type(k: Kernel, name: str) -> FileSystemType:
+    """Return the type called name; raises ENODEV."""
+    fs: FileSystemType | None = k.file_systems.get(name)
+    if fs is None:
+        raise LinuxError(Errno.ENODEV, f"no file system type {name}")
+    return fs
+
+
+def new_encode_dev(major: int, minor: int) -> int:
+    """Return a device number as stat(2) shows it and mknod(2) takes it."""
+    return (minor & 0xFF) | (major << 8) | ((minor & ~0xFF) << 12)
+
+
+def get_anon_bdev(k: Kernel) -> int:
+    """Return a fresh st_dev for a file system without a device: 0:1, 0:2, …"""
+    k.anon_minor += 1
+    return new_encode_dev(0, k.anon_minor)
+
+
+def sget(k: Kernel, s_type: str, magic: int) -> SuperBlock:
+    """Make an empty instance; the caller sets s_root."""
+    return SuperBlock(k, s_type, get_anon_bdev(k), magic)

@@ -1,0 +1,229 @@
+"""Timers on the virtual clock, and sleeping (kernel/hrtimer.c).
+
+The timers of a machine are one heap of (expiry, serial, timer). A cancelled entry stays in it until it comes to the
+top: it is recognised by its serial. `clock.next_event_ns` is when a running CPU has to come here; 0 means that what it
+should be must be worked out again.
+
+Differs: timer slack is not used: a sleep ends exactly when it should.
+"""
+
+from __future__ import annotations
+
+from heapq import heapify, heappop, heappush
+from typing import TYPE_CHECKING
+
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.hrtimer import NEVER, Hrtimer
+from procession.include.linux.sched import TIF, TaskState
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import UserPtr
+from procession.kernel import posix_cpu_timers, rcupdate, sched, time
+
+if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import Task
+
+__all__ = (
+    "hrtimer_cancel", "hrtimer_forward", "hrtimer_get_remaining", "hrtimer_nanosleep", "hrtimer_start",
+    "hrtimers_init", "next_timer_event", "program_event", "run_queues", "schedule_hrtimeout", "schedule_timeout",
+    "sys_nanosleep",
+)
+
+_SIGPENDING = TIF.SIGPENDING
+_COMPACT = 64
+
+
+def hrtimers_init(k: Kernel) -> None:
+    """Start without timers."""
+    k.hrtimers = []
+    k.timer_serial = 0
+
+
+def hrtimer_start(k: Kernel, timer: Hrtimer, expires_ns: int) -> None:
+    """Arm timer for expires_ns on the monotonic clock, anew if it is armed."""
+    k.timer_serial = serial = k.timer_serial + 1
+    timer.expires_ns = expires_ns
+    timer.serial = serial
+    timer.queued = True
+    heap = k.hrtimers
+    heappush(heap, (expires_ns, serial, timer))
+    clock = k.clock
+    if expires_ns < clock.next_event_ns:
+        clock.next_event_ns = 0
+    if len(heap) > _COMPACT and not serial % _COMPACT:
+        heap[:] = [entry for entry in heap if entry[2].queued and entry[2].serial == entry[1]]
+        heapify(heap)
+
+
+def hrtimer_cancel(k: Kernel, timer: Hrtimer) -> bool:
+    """Disarm timer; returns whether it was armed."""
+    was_queued = timer.queued
+    timer.queued = False
+    return was_queued
+
+
+def hrtimer_get_remaining(k: Kernel, timer: Hrtimer) -> int:
+    """Return the time until expiry, in ns."""
+    return timer.expires_ns - k.clock.now_ns
+
+
+def hrtimer_forward(timer: Hrtimer, now_ns: int, interval_ns: int) -> int:
+    """Move the expiry of a timer that is not queued beyond now_ns; returns how many intervals that took."""
+    if now_ns < timer.expires_ns:
+        return 0
+    overrun = (now_ns - timer.expires_ns) // interval_ns + 1
+    timer.expires_ns += overrun * interval_ns
+    return overrun
+
+
+def next_timer_event(k: Kernel) -> int:
+    """Return when the first armed timer expires, NEVER if there is none."""
+    heap = k.hrtimers
+    while heap:
+        expires_ns, serial, timer = heap[0]
+        if timer.queued and timer.serial == serial:
+            return int(expires_ns)
+        heappop(heap)
+    return NEVER
+
+
+def run_queues(k: Kernel) -> None:
+    """Do what is due by now: expired timers, the end of a turn, CPU-time limits (hrtimer_interrupt and the tick).
+
+    Context: where an interrupt could come: user mode, or on the way back to it.
+    """
+    clock = k.clock
+    heap = k.hrtimers
+    now_ns = clock.now_ns
+    if heap and heap[0][0] <= now_ns:
+        with k.lockdep.hard_irq:  # type: ignore[attr-defined]  # the checker of kernel/lockdep.py
+            while heap and heap[0][0] <= now_ns:
+                _, serial, timer = heappop(heap)
+                if timer.queued and timer.serial == serial:
+                    _run_hrtimer(k, timer)
+    rq: sched.Rq = k.runqueues[k.cpu]
+    if now_ns >= rq.tick_ns:
+        sched.scheduler_tick(rq)
+    curr = rq.curr
+    sig = curr.signal
+    if sig.it is not None or sig.cputime_expires is not None:
+        with k.lockdep.hard_irq:  # type: ignore[attr-defined]
+            posix_cpu_timers.run_posix_cpu_timers(curr)
+    if k.rcu.next or k.rcu.wait:
+        rcupdate.rcu_quiescent(k)
+    program_event(k)
+
+
+def _run_hrtimer(k: Kernel, timer: Hrtimer) -> None:
+    timer.queued = False
+    if k.trace.hrtimer_expire:
+        k.trace.hrtimer_expire(timer.expires_ns)
+    again_ns = timer.function(timer)
+    if again_ns is not None:
+        hrtimer_start(k, timer, again_ns)
+
+
+def program_event(k: Kernel) -> None:
+    """Set when the executing CPU has to leave user mode (tick_program_event)."""
+    rq: sched.Rq = k.runqueues[k.cpu]
+    rq.tick_ns = event_ns = sched.next_tick(rq)
+    if k.hrtimers:
+        event_ns = min(event_ns, next_timer_event(k))
+    if rq.limit_ns < event_ns:
+        event_ns = rq.limit_ns
+    sig = rq.curr.signal
+    if sig.it is not None or sig.cputime_expires is not None:
+        event_ns = min(event_ns, posix_cpu_timers.next_event(rq.curr))
+    k.clock.next_event_ns = event_ns
+
+
+# Sleeping.
+
+
+def _hrtimer_wakeup(timer: Hrtimer) -> None:
+    """Wake the sleeper, and tell it that it was the timer."""
+    task: Task | None = timer.data  # type: ignore[assignment]
+    timer.data = None
+    if task is not None:
+        sched.wake_up_process(task)
+
+
+async def schedule_hrtimeout(current: Task, expires_ns: int | None) -> bool:
+    """Sleep, in the state that the caller has set, until expires_ns (None: for ever).
+
+    Returns True if the time has come, False if somebody woke the task before.
+    """
+    if expires_ns is None:
+        await sched.schedule(current)
+        return False
+    k = current.kernel
+    if expires_ns <= k.clock.now_ns:
+        current.state = TaskState.RUNNING
+        return True
+    timer = Hrtimer(_hrtimer_wakeup, data=current)
+    hrtimer_start(k, timer, expires_ns)
+    try:
+        await sched.schedule(current)
+    finally:
+        timer.queued = False
+        current.state = TaskState.RUNNING
+    return timer.data is None
+
+
+async def schedule_timeout(current: Task, timeout_ns: int | None) -> int:
+    """Sleep, in the state that the caller has set, for timeout_ns; returns the time left, 0 if it has passed."""
+    if timeout_ns is None:
+        await sched.schedule(current)
+        return NEVER
+    clock = current.kernel.clock
+    expires_ns = clock.now_ns + timeout_ns
+    await schedule_hrtimeout(current, expires_ns)
+    return max(0, expires_ns - clock.now_ns)
+
+
+async def do_nanosleep(current: Task, expires_ns: int) -> bool:
+    """Sleep until expires_ns; returns False if a signal came first."""
+    current.wchan = "hrtimer_nanosleep"
+    try:
+        while True:
+            current.state = TaskState.INTERRUPTIBLE
+            if await schedule_hrtimeout(current, expires_ns):
+                return True
+            if current.ti_flags & _SIGPENDING:
+                return False
+    finally:
+        current.wchan = ""
+
+
+async def hrtimer_nanosleep(
+    current: Task, expires_ns: int, rmtp: UserPtr, *, absolute: bool, clock_offset_ns: int = 0,
+) -> int:
+    """Sleep until expires_ns on the monotonic clock, for nanosleep(2) and clock_nanosleep(2).
+
+    Raises ERESTARTNOHAND if absolute; else writes the rest to rmtp and raises ERESTART_RESTARTBLOCK.
+    """
+    if await do_nanosleep(current, expires_ns):
+        return 0
+    if absolute:
+        raise LinuxError(Errno.ERESTARTNOHAND, "clock_nanosleep")
+    left_ns = expires_ns - current.kernel.clock.now_ns
+    if left_ns <= 0:
+        return 0
+    if rmtp:
+        time.put_timespec(current, rmtp, left_ns)
+
+    async def nanosleep_restart(current: Task) -> int:
+        return await hrtimer_nanosleep(current, expires_ns, rmtp, absolute=False)
+
+    current.restart_block = nanosleep_restart
+    raise LinuxError(Errno.ERESTART_RESTARTBLOCK, "nanosleep")
+
+
+@syscall
+async def sys_nanosleep(current: Task, rqtp: time.TimespecIn, rmtp: time.TimespecOut) -> int:
+    """Sleep for a time (nanosleep(2)).
+
+    Raises EFAULT, EINVAL for an impossible time, ERESTART_RESTARTBLOCK.
+    """
+    duration_ns = time.get_timespec(current, rqtp)
+    return await hrtimer_nanosleep(current, current.kernel.clock.now_ns + duration_ns, rmtp, absolute=False)

@@ -1,0 +1,464 @@
+"""The scheduler: run queues, switching, waking (kernel/sched.c; spec 17).
+
+The fair class is in sched_fair.py, real-time in sched_rt.py, the system calls in sched_syscalls.py. The machine loop
+that makes a picked task run is kernel/entry.py.
+
+Differs: no periodic tick. rq.tick_ns is when the tick would take the CPU from the running task; it is an event like
+a timer's. No stop class, no groups, no priority inheritance boost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+import types
+from typing import TYPE_CHECKING, Any
+
+from procession.hw.clock import SWITCH_NS
+from procession.include.linux.bug import bug, bug_on
+from procession.include.linux.hrtimer import NEVER
+from procession.include.linux.sched import TIF, SchedPolicy, TaskState
+from procession.include.linux.spinlock import SpinLock
+from procession.kernel import sched_fair, sched_load, sched_rt
+
+if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import Task
+    from procession.kernel.sched_fair import CfsRq
+    from procession.kernel.sched_rt import RtRq
+
+__all__ = (
+    "MAX_RT_PRIO", "Rq", "account_system", "account_user", "activate_task", "check_preempt_curr", "deactivate_task",
+    "do_schedule", "effective_prio", "idle_cpu", "init_idle", "nr_context_switches", "nr_running",
+    "nr_uninterruptible", "resched_task", "sched_exec", "sched_fork", "sched_init", "schedule", "scheduler_tick",
+    "set_load_weight", "set_user_nice", "task_nice", "task_sched_runtime", "try_to_wake_up", "wake_up_new_task",
+    "wake_up_process", "wake_up_state",
+)
+
+MAX_RT_PRIO = 100
+DEFAULT_PRIO = 120
+_RUNNING, _UNINTERRUPTIBLE, _DEAD = TaskState.RUNNING, TaskState.UNINTERRUPTIBLE, TaskState.DEAD
+_INTERRUPTIBLE, _WAKEKILL = TaskState.INTERRUPTIBLE, TaskState.WAKEKILL
+_ALL = TaskState.ALL
+_NEED_RESCHED, _SIGPENDING = TIF.NEED_RESCHED, TIF.SIGPENDING
+_SIGKILL_BIT = 1 << 8
+
+
+class Rq:
+    """One CPU's run queue (struct rq)."""
+
+    __slots__ = (
+        "cfs", "cpu", "curr", "dead", "idle", "kernel", "limit_ns", "lock", "now_ns", "nr_running", "nr_switches",
+        "nr_uninterruptible", "rt", "tick_ns",
+    )
+
+    def __init__(self, k: Kernel, cpu: int, idle: Task) -> None:
+        self.kernel = k
+        self.cpu = cpu
+        self.lock = SpinLock(k.lock_class("rq->lock"))
+        self.curr = idle
+        self.idle = idle
+        self.dead: Task | None = None       # left this CPU for the last time; finish_task_switch puts it
+        self.nr_running = 0                 # the running task included, idle not
+        self.nr_switches = 0
+        self.nr_uninterruptible = 0         # may be negative: only the sum over all CPUs has a meaning
+        self.cfs: CfsRq = sched_fair.CfsRq(k.nr_cpus)
+        self.rt: RtRq = sched_rt.RtRq()
+        self.now_ns = 0                     # this CPU's clock while another CPU executes
+        self.tick_ns = NEVER                # when the running task's turn ends
+        self.limit_ns = NEVER               # when the machine loop gives another CPU its turn
+
+
+def sched_init(k: Kernel) -> None:
+    """Make the run queues; the calling boot task becomes CPU 0's idle task. The others' follow with init_idle."""
+    k.cpu = 0
+    k.runqueues = [Rq(k, 0, k.init_task)]
+    sched_load.calc_load_init(k)
+    init_idle(k, k.init_task, 0)
+    k.init_task.on_cpu = True
+
+
+def init_idle(k: Kernel, idle: Task, cpu: int) -> None:
+    """Make idle the task that runs on cpu when nothing else does."""
+    if cpu == len(k.runqueues):
+        k.runqueues.append(Rq(k, cpu, idle))
+    bug_on(k.runqueues[cpu].idle is not idle, "idle tasks are made in the order of CPUs", cpu)
+    idle.state = _RUNNING
+    idle.cpu = cpu
+    idle.cpus_allowed = 1 << cpu
+    idle.se.exec_start = k.clock.now_ns
+
+
+# Priorities.
+
+
+def task_nice(p: Task) -> int:
+    """Return p's nice value."""
+    return p.static_prio - DEFAULT_PRIO
+
+
+def normal_prio(p: Task) -> int:
+    """Return the priority that follows from policy, real-time priority and nice value."""
+    if p.policy in (SchedPolicy.FIFO, SchedPolicy.RR):
+        return MAX_RT_PRIO - 1 - p.rt_priority
+    return p.static_prio
+
+
+def effective_prio(p: Task) -> int:
+    """Set normal_prio and return the priority in force; nobody is boosted here."""
+    p.normal_prio = normal_prio(p)
+    return p.normal_prio
+
+
+def set_load_weight(p: Task) -> None:
+    """Set the weight by which p shares the CPU."""
+    if p.policy == SchedPolicy.IDLE:
+        p.se.weight = sched_fair.WEIGHT_IDLEPRIO
+    else:
+        p.se.weight = sched_fair.PRIO_TO_WEIGHT[p.static_prio - MAX_RT_PRIO]
+
+
+def set_user_nice(p: Task, nice: int) -> None:
+    """Change p's nice value; a running task that lost or a waiting one that gained may switch."""
+    if task_nice(p) == nice or not -20 <= nice <= 19:
+        return
+    rq: Rq = p.kernel.runqueues[p.cpu]
+    with rq.lock.irq():
+        if p.prio < MAX_RT_PRIO:
+            # Remembered for the day it becomes an ordinary task again.
+            p.static_prio = DEFAULT_PRIO + nice
+            return
+        on_rq = p.se.on_rq
+        if on_rq:
+            dequeue_task(rq, p)
+        p.static_prio = DEFAULT_PRIO + nice
+        set_load_weight(p)
+        old_prio = p.prio
+        p.prio = effective_prio(p)
+        if on_rq:
+            enqueue_task(rq, p)
+            if p.prio < old_prio or (p.prio > old_prio and rq.curr is p):
+                resched_task(rq.curr)
+
+
+# Queueing.
+
+
+def enqueue_task(rq: Rq, p: Task) -> None:
+    """Put p on its class's queue again after its parameters changed."""
+    if p.prio < MAX_RT_PRIO:
+        sched_rt.enqueue_task_rt(rq, p)
+    else:
+        sched_fair.enqueue_task_fair(rq, p, wakeup=False)
+
+
+def dequeue_task(rq: Rq, p: Task) -> None:
+    """Take p off its class's queue for a change of its parameters; it stays counted as running."""
+    if p.prio < MAX_RT_PRIO:
+        sched_rt.dequeue_task_rt(rq, p)
+    else:
+        sched_fair.dequeue_task_fair(rq, p, sleep=False)
+
+
+def activate_task(rq: Rq, p: Task, wakeup: bool) -> None:
+    """Make p runnable on rq."""
+    k = rq.kernel
+    clock = k.clock
+    if clock.now_ns >= k.calc_load_update_ns:
+        sched_load.calc_global_load(k)
+    if p.prio < MAX_RT_PRIO:
+        sched_rt.enqueue_task_rt(rq, p)
+    else:
+        sched_fair.enqueue_task_fair(rq, p, wakeup)
+    rq.nr_running += 1
+    if rq.tick_ns == NEVER:
+        # Whoever runs there has company from now on: the machine loop must work out when its turn ends.
+        clock.next_event_ns = 0
+    if rq.cpu != k.cpu and rq.now_ns < clock.now_ns and rq.curr is rq.idle:
+        rq.now_ns = clock.now_ns
+
+
+def deactivate_task(rq: Rq, p: Task, sleep: bool) -> None:
+    """Take p off rq."""
+    k = rq.kernel
+    if k.clock.now_ns >= k.calc_load_update_ns:
+        sched_load.calc_global_load(k)
+    if sleep and p.state & _UNINTERRUPTIBLE:
+        rq.nr_uninterruptible += 1
+    if p.prio < MAX_RT_PRIO:
+        sched_rt.dequeue_task_rt(rq, p)
+    else:
+        sched_fair.dequeue_task_fair(rq, p, sleep)
+    rq.nr_running -= 1
+
+
+def resched_task(p: Task) -> None:
+    """Have the CPU that runs p pick again as soon as p can be left."""
+    p.ti_flags |= _NEED_RESCHED
+
+
+def check_preempt_curr(rq: Rq, p: Task) -> None:
+    """Let a task that became runnable take the CPU from the running one if it is due."""
+    curr = rq.curr
+    if curr is rq.idle:
+        curr.ti_flags |= _NEED_RESCHED
+    elif p.prio < MAX_RT_PRIO:
+        if p.prio < curr.prio:
+            curr.ti_flags |= _NEED_RESCHED
+    elif curr.prio >= MAX_RT_PRIO:
+        sched_fair.check_preempt_wakeup(rq, curr, p)
+
+
+# Waking.
+
+
+def try_to_wake_up(p: Task, mode: int) -> bool:
+    """Make p run if it sleeps in a state that mode admits; returns whether it did."""
+    state = p.state
+    if not state & mode:
+        return False
+    k = p.kernel
+    rq: Rq = k.runqueues[p.cpu]
+    se = p.se
+    if k.nr_cpus > 1 and not se.on_rq:
+        rq = sched_fair.select_task_rq(rq, p)
+    with rq.lock.irq():
+        if not se.on_rq:
+            if state & _UNINTERRUPTIBLE:
+                rq.nr_uninterruptible -= 1
+            activate_task(rq, p, wakeup=True)
+        if k.trace.sched_wakeup:
+            k.trace.sched_wakeup(p.comm, p.pid, p.prio, 1, rq.cpu)
+        if rq.curr is not p:
+            check_preempt_curr(rq, p)
+        p.state = _RUNNING
+    return True
+
+
+def wake_up_process(p: Task) -> bool:
+    """Wake p whatever it sleeps in; stopped and traced tasks too, as in 3.2."""
+    return try_to_wake_up(p, _ALL)
+
+
+def wake_up_state(p: Task, state: int) -> bool:
+    """Wake p if it sleeps in one of the given states."""
+    return try_to_wake_up(p, state)
+
+
+def sched_fork(p: Task) -> None:
+    """Set up a newborn's scheduling; nobody can wake it before wake_up_new_task (spec 17.3)."""
+    k = p.kernel
+    # RUNNING but on no queue: a signal cannot wake it.
+    p.state = _RUNNING
+    parent = k.current
+    p.prio = parent.normal_prio
+    if p.sched_reset_on_fork:
+        if p.policy in (SchedPolicy.FIFO, SchedPolicy.RR):
+            p.policy = int(SchedPolicy.NORMAL)
+            p.static_prio = DEFAULT_PRIO
+            p.rt_priority = 0
+        elif p.static_prio < DEFAULT_PRIO:
+            p.static_prio = DEFAULT_PRIO
+        p.prio = p.normal_prio = p.static_prio
+        p.sched_reset_on_fork = False
+    p.rt_time_slice = sched_rt.DEF_TIMESLICE_NS
+    p.on_cpu = False
+    p.cpu = k.cpu
+    set_load_weight(p)
+    if p.prio >= MAX_RT_PRIO:
+        sched_fair.task_fork_fair(k.runqueues[k.cpu], p)
+
+
+def wake_up_new_task(p: Task) -> None:
+    """Put a newborn on a run queue for the first time."""
+    k = p.kernel
+    rq: Rq = k.runqueues[p.cpu]
+    if k.nr_cpus > 1:
+        rq = sched_fair.select_task_rq_fork(rq, p)
+    if p.set_child_tid:
+        p.ti_flags |= TIF.FORK
+    with rq.lock.irq():
+        activate_task(rq, p, wakeup=False)
+        if k.trace.sched_wakeup_new:
+            k.trace.sched_wakeup_new(p.comm, p.pid, p.prio, 1, rq.cpu)
+        check_preempt_curr(rq, p)
+
+
+def sched_exec(current: Task) -> None:
+    """A program is about to be replaced, so the task may move for free.
+
+    Differs: it stays; an idle CPU pulls.
+    """
+
+
+# Switching.
+
+
+@types.coroutine
+def schedule(current: Task) -> Generator[None, None, None]:
+    """Give the CPU to whoever is due; returns when current runs again (schedule()).
+
+    A task whose state is not RUNNING goes to sleep, unless a signal that this state admits is pending.
+    """
+    rq: Rq = current.kernel.runqueues[current.cpu]
+    if rq.curr is not current:
+        bug("schedule() by a task that is not running", current)
+    if do_schedule(rq):
+        yield
+
+
+def do_schedule(rq: Rq) -> bool:
+    """Pick the next task and make it rq.curr; returns whether that is another one (__schedule)."""
+    prev = rq.curr
+    k = rq.kernel
+    dep: Any = k.lockdep
+    if dep.chain is not dep.root or k.rcu.nesting:
+        _schedule_bug(prev)
+
+    with rq.lock.irq():
+        prev.ti_flags &= ~_NEED_RESCHED
+        state = prev.state
+        if state:
+            if prev.ti_flags & _SIGPENDING and (
+                state & _INTERRUPTIBLE or (state & _WAKEKILL and prev.pending.signal & _SIGKILL_BIT)
+            ):
+                prev.state = _RUNNING
+            else:
+                deactivate_task(rq, prev, sleep=True)
+        if not rq.nr_running and k.nr_cpus > 1:
+            sched_fair.idle_balance(rq)
+
+        # put_prev_task, pick_next_task.
+        if prev.prio < MAX_RT_PRIO:
+            sched_rt.put_prev_task_rt(rq, prev)
+        elif prev is not rq.idle:
+            sched_fair.put_prev_task_fair(rq, prev)
+        rt = rq.rt
+        if rt.nr_running and not rt.throttled:
+            next = sched_rt.pick_next_task_rt(rq)
+        elif rq.cfs.nr_running:
+            next = sched_fair.pick_next_task_fair(rq)
+        else:
+            next = rq.idle
+        if next is prev:
+            if rq.tick_ns != NEVER or rq.nr_running > 1:
+                k.clock.next_event_ns = 0
+            return False
+        _context_switch(rq, prev, next, state)
+    return True
+
+
+def _context_switch(rq: Rq, prev: Task, next: Task, state: int) -> None:
+    """Change who runs. The machine loop does the rest: next's stack or user mode."""
+    k = rq.kernel
+    if state:
+        prev.nvcsw += 1
+    else:
+        prev.nivcsw += 1
+    rq.nr_switches += 1
+    if k.trace.sched_switch:
+        k.trace.sched_switch(
+            prev.comm, prev.pid, prev.prio, state_name(state), next.comm, next.pid, next.prio,
+        )
+    prev.on_cpu = False
+    next.on_cpu = True
+    rq.curr = next
+    if state == _DEAD:
+        rq.dead = prev
+    clock = k.clock
+    clock.advance(SWITCH_NS)
+    next.stime += SWITCH_NS
+    if rq.nr_running > 1 or rq.tick_ns != NEVER or next.signal.it is not None or next.signal.cputime_expires:
+        clock.next_event_ns = 0
+
+
+_STATE_NAMES = {1: "S", 2: "D", 4: "T", 8: "t", 16: "Z", 32: "X", 64: "x", 128: "W"}
+_state_name_cache = {0: "R"}
+
+
+def state_name(state: int) -> str:
+    """Return how sched_switch prints a state."""
+    name = _state_name_cache.get(state)
+    if name is None:
+        name = _state_name_cache[state] = "|".join(text for bit, text in _STATE_NAMES.items() if state & bit)
+    return name
+
+
+def _schedule_bug(prev: Task) -> None:
+    k = prev.kernel
+    dep: Any = k.lockdep
+    if k.rcu.nesting:
+        bug("BUG: scheduling while atomic: inside rcu_read_lock", prev)
+    if dep.chain.in_irq:
+        bug("BUG: scheduling while atomic: in an interrupt", prev)
+    bug("BUG: scheduling while atomic: holding", prev, *dep.held())
+
+
+def scheduler_tick(rq: Rq) -> None:
+    """The running task's turn may be over: see whether somebody else is due."""
+    curr = rq.curr
+    if curr is rq.idle:
+        return
+    with rq.lock.irq():
+        if curr.prio < MAX_RT_PRIO:
+            sched_rt.task_tick_rt(rq, curr)
+        else:
+            sched_fair.task_tick_fair(rq, curr)
+        sched_rt.check_throttle(rq)
+
+
+def next_tick(rq: Rq) -> int:
+    """Return when scheduler_tick has to look again, NEVER if nobody competes with the running task."""
+    curr = rq.curr
+    if rq.nr_running <= 1 or curr is rq.idle:
+        return NEVER
+    if curr.prio < MAX_RT_PRIO:
+        return sched_rt.next_tick_rt(rq, curr)
+    return sched_fair.next_tick_fair(rq, curr)
+
+
+# Time.
+
+
+def account_user(p: Task, ns: int) -> None:
+    """Let ns pass in user mode."""
+    p.kernel.clock.advance(ns)
+    p.utime += ns
+
+
+def account_system(p: Task, ns: int) -> None:
+    """Let ns pass in kernel mode."""
+    p.kernel.clock.advance(ns)
+    p.stime += ns
+
+
+def task_sched_runtime(p: Task) -> int:
+    """Return how long p has run, in ns, up to now."""
+    rq: Rq = p.kernel.runqueues[p.cpu]
+    runtime = p.se.sum_exec_runtime
+    if rq.curr is p:
+        runtime += max(0, p.kernel.clock.now_ns - p.se.exec_start)
+    return runtime
+
+
+# What /proc reports.
+
+
+def nr_running(k: Kernel) -> int:
+    """Return how many tasks can run, those that do included."""
+    return sum(rq.nr_running for rq in k.runqueues)
+
+
+def nr_uninterruptible(k: Kernel) -> int:
+    """Return how many tasks sleep in state D."""
+    return max(0, sum(rq.nr_uninterruptible for rq in k.runqueues))
+
+
+def nr_context_switches(k: Kernel) -> int:
+    """Return how often CPUs went from one task to another."""
+    return sum(rq.nr_switches for rq in k.runqueues)
+
+
+def idle_cpu(k: Kernel, cpu: int) -> bool:
+    """Whether cpu has nothing to do."""
+    rq: Rq = k.runqueues[cpu]
+    return rq.curr is rq.idle and not rq.nr_running

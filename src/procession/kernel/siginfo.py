@@ -1,0 +1,113 @@
+"""Signal information: the kernel's own kinds and the 128 bytes user space sees (asm-generic/siginfo.h).
+
+Ours as a file: in 3.2 copy_siginfo_to_user() is in kernel/signal.c. si_code here has no __SI_ class bits; the layout
+of the union follows from signal and code.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final, TypeAlias
+
+from procession.include.linux.signal import Sig, SiCode, Siginfo
+
+__all__ = (
+    "SEND_SIG_FORCED", "SEND_SIG_NOINFO", "SEND_SIG_PRIV", "SIGINFO_SIZE", "AnyInfo", "SpecialInfo", "siginfo_from_user",
+    "siginfo_to_user", "trace_fields",
+)
+
+SIGINFO_SIZE = 128
+
+
+class SpecialInfo:
+    """What a sender passes instead of a siginfo_t; code is what the receiver will read as si_code."""
+
+    __slots__ = ("code", "name")
+
+    def __init__(self, name: str, code: int) -> None:
+        self.name = name
+        self.code = code
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+SEND_SIG_NOINFO: Final = SpecialInfo("SEND_SIG_NOINFO", 0)          # from a user: the sender's pid and uid
+SEND_SIG_PRIV: Final = SpecialInfo("SEND_SIG_PRIV", 0x80)           # from the kernel
+SEND_SIG_FORCED: Final = SpecialInfo("SEND_SIG_FORCED", 0)          # from the kernel, without a queue entry
+
+AnyInfo: TypeAlias = Siginfo | SpecialInfo
+
+_KILL = struct.Struct("<iii4xiI104x")           # pid, uid
+_TIMER = struct.Struct("<iii4xiiQ96x")          # timer id, overrun, value
+_RT = struct.Struct("<iii4xiIQ96x")             # pid, uid, value
+_CHLD = struct.Struct("<iii4xiIi4xqq80x")       # pid, uid, status, utime, stime
+_FAULT = struct.Struct("<iii4xQ104x")           # address
+_POLL = struct.Struct("<iii4xqi100x")           # band, fd
+
+_SIGCHLD, _SIGTRAP, _SIGIO = int(Sig.SIGCHLD), int(Sig.SIGTRAP), int(Sig.SIGIO)
+_FAULTS = frozenset({int(Sig.SIGSEGV), int(Sig.SIGBUS), int(Sig.SIGFPE), int(Sig.SIGILL), _SIGTRAP})
+_SI_KERNEL, _SI_TIMER, _SI_SIGIO = int(SiCode.KERNEL), int(SiCode.TIMER), int(SiCode.SIGIO)
+_TRAP_CODES = 4             # beyond them a SIGTRAP's code is a tracer's, with pid and uid
+_U32, _U64 = 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF
+
+
+def _layout(signo: int, code: int) -> struct.Struct:
+    """Return which member of the union a signal uses."""
+    if code < 0:
+        if code == _SI_TIMER:
+            return _TIMER
+        return _POLL if code == _SI_SIGIO else _RT
+    if 0 < code < _SI_KERNEL:
+        if signo == _SIGCHLD:
+            return _CHLD
+        if signo in _FAULTS and (signo != _SIGTRAP or code <= _TRAP_CODES):
+            return _FAULT
+        if signo == _SIGIO:
+            return _POLL
+    return _KILL
+
+
+def siginfo_to_user(info: Siginfo) -> bytes:
+    """Return info as user space's siginfo_t, 128 bytes (copy_siginfo_to_user)."""
+    signo, code = info.signo, info.code
+    if code < 0 and info.raw:
+        return struct.pack("<i", signo) + info.raw[4:]
+    layout = _layout(signo, code)
+    if layout is _KILL:
+        return _KILL.pack(signo, info.errno, code, info.pid, info.uid & _U32)
+    if layout is _CHLD:
+        return _CHLD.pack(signo, info.errno, code, info.pid, info.uid & _U32, info.status, info.utime, info.stime)
+    if layout is _FAULT:
+        return _FAULT.pack(signo, info.errno, code, info.addr & _U64)
+    if layout is _RT:
+        return _RT.pack(signo, info.errno, code, info.pid, info.uid & _U32, info.value & _U64)
+    if layout is _TIMER:
+        return _TIMER.pack(signo, info.errno, code, info.tid, info.overrun, info.value & _U64)
+    return _POLL.pack(signo, info.errno, code, info.band, info.fd)
+
+
+def siginfo_from_user(data: bytes) -> Siginfo:
+    """Return what 128 bytes of a user's siginfo_t say; the bytes are kept, since 3.2 passes them on unread."""
+    signo, errno, code = struct.unpack_from("<iii", data)
+    info = Siginfo(signo=signo, errno=errno, code=code, raw=data)
+    layout = _layout(signo, code)
+    rest = layout.unpack(data)[3:]
+    if layout is _KILL:
+        info.pid, info.uid = rest
+    elif layout is _RT:
+        info.pid, info.uid, info.value = rest
+    elif layout is _CHLD:
+        info.pid, info.uid, info.status, info.utime, info.stime = rest
+    elif layout is _FAULT:
+        (info.addr,) = rest
+    elif layout is _TIMER:
+        info.tid, info.overrun, info.value = rest
+    else:
+        info.band, info.fd = rest
+    return info
+
+
+def trace_fields(info: AnyInfo) -> tuple[int, int]:
+    """Return (errno, code) as the signal tracepoints show them."""
+    return (info.errno, info.code) if isinstance(info, Siginfo) else (0, info.code)

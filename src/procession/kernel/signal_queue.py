@@ -1,0 +1,333 @@
+"""Pending sets and queues of signals (the first part of kernel/signal.c; spec 10.4, 10.7).
+
+Everything here is called with the siglock held. Other modules use these functions through kernel/signal.py.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.include.linux.errno import LinuxError
+from procession.include.linux.resource import Rlimit
+from procession.include.linux.sched import TIF, JobCtl, SignalFlags, TaskState
+from procession.include.linux.signal import (
+    DEFAULT_ACTION,
+    NSIG,
+    SIG_DFL,
+    SIG_IGN,
+    SIG_KERNEL_IGNORE_MASK,
+    SIG_KERNEL_STOP_MASK,
+    SYNCHRONOUS_MASK,
+    KSigaction,
+    Sig,
+    SiCode,
+    Siginfo,
+    Sigqueue,
+)
+from procession.kernel import hrtimer, posix_timers, sched, user
+from procession.mm import slab
+
+if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import SignalStruct, Task
+    from procession.include.linux.signal import Sigpending
+
+__all__ = (
+    "dequeue_signal", "fatal_signal_pending", "flush_itimer_signals", "flush_signal_handlers", "flush_signals",
+    "flush_sigqueue", "ignore_signals", "next_signal", "recalc_sigpending", "recalc_sigpending_and_wake",
+    "recalc_sigpending_tsk", "rm_from_queue", "sig_handler_ignored", "sig_ignored", "signal_pending",
+    "signal_pending_state", "signal_wake_up", "signals_init", "sigqueue_charge", "sigqueue_put", "threads_from",
+    "unhandled_signal",
+)
+
+_SIGALRM = int(Sig.SIGALRM)
+_SIGKILL_BIT = 1 << (int(Sig.SIGKILL) - 1)
+_SI_TIMER = int(SiCode.TIMER)
+_SIGPENDING = TIF.SIGPENDING
+_PENDING_MASK, _STOP_DEQUEUED = JobCtl.PENDING_MASK, JobCtl.STOP_DEQUEUED
+_INTERRUPTIBLE, _WAKEKILL = TaskState.INTERRUPTIBLE, TaskState.WAKEKILL
+_RLIMIT_SIGPENDING = int(Rlimit.SIGPENDING)
+_UNKILLABLE = SignalFlags.UNKILLABLE
+_IGNORE = KSigaction(SIG_IGN)
+_ALL_DEFAULT = [DEFAULT_ACTION] * NSIG
+
+
+def signals_init(k: Kernel) -> None:
+    """Make the cache of queue entries."""
+    slab.kmem_cache_create(k, "sigqueue", 160)
+
+
+def threads_from(p: Task) -> list[Task]:
+    """Return the threads of p's process in ring order, p first (while_each_thread)."""
+    threads = p.signal.threads
+    if len(threads) == 1:
+        return [p]
+    ring = list(threads)
+    at = ring.index(p)
+    return ring[at:] + ring[:at]
+
+
+# Is there work?
+
+
+def signal_pending(p: Task) -> bool:
+    """Whether p has a signal to look at before it goes back to user mode."""
+    return bool(p.ti_flags & _SIGPENDING)
+
+
+def fatal_signal_pending(p: Task) -> bool:
+    """Whether p is about to die."""
+    return bool(p.ti_flags & _SIGPENDING and p.pending.signal & _SIGKILL_BIT)
+
+
+def signal_pending_state(state: int, p: Task) -> bool:
+    """Whether a signal keeps p from falling asleep in this state (spec 1.1)."""
+    if not p.ti_flags & _SIGPENDING:
+        return False
+    return bool(state & _INTERRUPTIBLE) or bool(state & _WAKEKILL and p.pending.signal & _SIGKILL_BIT)
+
+
+def recalc_sigpending_tsk(t: Task) -> bool:
+    """Set TIF_SIGPENDING if t has something to do; it is never cleared here (spec 10.7).
+
+    Another thread may be between a call that is to be restarted and its way out.
+    """
+    if (t.pending.signal | t.signal.shared_pending.signal) & ~t.blocked or t.jobctl & _PENDING_MASK:
+        t.ti_flags |= _SIGPENDING
+        return True
+    return False
+
+
+def recalc_sigpending_and_wake(t: Task) -> None:
+    """As recalc_sigpending_tsk, for a thread that may sleep."""
+    if recalc_sigpending_tsk(t):
+        signal_wake_up(t, resume=False)
+
+
+def recalc_sigpending(current: Task) -> None:
+    """Set or clear the caller's TIF_SIGPENDING."""
+    if (
+        (current.pending.signal | current.signal.shared_pending.signal) & ~current.blocked
+        or current.jobctl & _PENDING_MASK
+    ):
+        current.ti_flags |= _SIGPENDING
+    else:
+        current.ti_flags &= ~_SIGPENDING
+
+
+def signal_wake_up(t: Task, resume: bool) -> None:
+    """Make t look at its signals; resume wakes it from a killable sleep or a stop as well."""
+    t.ti_flags |= _SIGPENDING
+    state = t.state
+    if state:
+        mask = _INTERRUPTIBLE | _WAKEKILL if resume else _INTERRUPTIBLE
+        if state & mask:
+            sched.try_to_wake_up(t, mask)
+
+
+# Is it ignored?
+
+
+def sig_handler_ignored(handler: int, sig: int) -> bool:
+    """Whether a signal with this handler does nothing at all."""
+    if handler == SIG_DFL:
+        return bool(SIG_KERNEL_IGNORE_MASK >> (sig - 1) & 1)
+    return handler == SIG_IGN
+
+
+def sig_ignored(t: Task, sig: int, from_ancestor_ns: bool) -> bool:
+    """Whether a signal sent to t need not even be queued (spec 10.5)."""
+    # A blocked signal is kept: its handler may have changed by the time it is unblocked.
+    if (t.blocked | t.real_blocked) >> (sig - 1) & 1:
+        return False
+    assert t.sighand is not None
+    handler = t.sighand.action[sig - 1].handler
+    if handler == SIG_DFL:
+        if not SIG_KERNEL_IGNORE_MASK >> (sig - 1) & 1 and (
+            from_ancestor_ns or not t.signal.flags & _UNKILLABLE
+        ):
+            return False
+    elif handler != SIG_IGN:
+        return False
+    return not t.ptrace       # a tracer wants to see them all
+
+
+def unhandled_signal(tsk: Task, sig: int) -> bool:
+    """Whether a fault signal is going to kill tsk rather than be handled or seen by a tracer."""
+    if tsk.tgid == 1:
+        return True
+    assert tsk.sighand is not None
+    if tsk.sighand.action[sig - 1].handler not in (SIG_DFL, SIG_IGN):
+        return False
+    return not tsk.ptrace
+
+
+# Queue entries.
+
+
+def sigqueue_charge(t: Task, info: Siginfo, override_rlimit: bool) -> Sigqueue | None:
+    """Return a queue entry charged to t's user, None if the user has too many (__sigqueue_alloc)."""
+    owner = t.real_cred.user
+    if not override_rlimit and owner.sigpending >= t.signal.rlim[_RLIMIT_SIGPENDING][0]:
+        return None
+    try:
+        t.kernel.caches["sigqueue"].alloc()
+    except LinuxError:
+        return None
+    owner.sigpending += 1
+    owner.count += 1
+    return Sigqueue(info, owner)
+
+
+def sigqueue_put(k: Kernel, q: Sigqueue) -> None:
+    """Free a queue entry, unless it belongs to a timer (__sigqueue_free)."""
+    if q.preallocated:
+        return
+    owner = q.user
+    assert owner is not None
+    owner.sigpending -= 1
+    if owner.count > 1:
+        owner.count -= 1
+    else:
+        user.free_uid(k, owner)
+    k.caches["sigqueue"].free()
+
+
+def flush_sigqueue(k: Kernel, pending: Sigpending) -> None:
+    """Empty a pending set and its queue."""
+    pending.signal = 0
+    if pending.list:
+        queue, pending.list = pending.list, []
+        for q in queue:
+            sigqueue_put(k, q)
+
+
+def flush_signals(t: Task) -> None:
+    """Throw away everything pending for t: what kernel threads do with a signal they have seen."""
+    assert t.sighand is not None
+    with t.sighand.siglock.irq():
+        t.ti_flags &= ~_SIGPENDING
+        flush_sigqueue(t.kernel, t.pending)
+        flush_sigqueue(t.kernel, t.signal.shared_pending)
+
+
+def flush_itimer_signals(current: Task) -> None:
+    """Throw away the timer signals that were meant for the program before exec."""
+    assert current.sighand is not None
+    with current.sighand.siglock.irq():
+        for pending in (current.pending, current.signal.shared_pending):
+            if not pending.list:
+                continue
+            keep = [q for q in pending.list if q.info.code != _SI_TIMER]
+            gone = [q for q in pending.list if q.info.code == _SI_TIMER]
+            pending.list = keep
+            left = {q.info.signo for q in keep}
+            for q in gone:
+                if q.info.signo not in left:
+                    pending.signal &= ~(1 << (q.info.signo - 1))
+                sigqueue_put(current.kernel, q)
+        recalc_sigpending(current)
+
+
+def ignore_signals(t: Task) -> None:
+    """Ignore everything, what is pending included: for kernel threads."""
+    assert t.sighand is not None
+    t.sighand.action[:] = [_IGNORE] * NSIG
+    flush_signals(t)
+
+
+def flush_signal_handlers(t: Task, force_default: bool) -> None:
+    """Set all signals to default; ignored ones stay ignored unless forced (spec 7.6).
+
+    Differs: sa_restorer is forgotten too; 3.2 leaked it to the next program.
+    """
+    assert t.sighand is not None
+    action = t.sighand.action
+    if action == _ALL_DEFAULT:
+        return
+    action[:] = [
+        _IGNORE if ka.handler == SIG_IGN and not force_default else DEFAULT_ACTION for ka in action
+    ]
+
+
+def rm_from_queue(k: Kernel, mask: int, pending: Sigpending) -> None:
+    """Take the signals in mask out of a pending set."""
+    if not pending.signal & mask:
+        return
+    pending.signal &= ~mask
+    gone = [q for q in pending.list if mask >> (q.info.signo - 1) & 1]
+    if gone:
+        pending.list = [q for q in pending.list if not mask >> (q.info.signo - 1) & 1]
+        for q in gone:
+            sigqueue_put(k, q)
+
+
+# Dequeueing.
+
+
+def next_signal(pending: Sigpending, mask: int) -> int:
+    """Return the signal to take first, 0 for none: faults before the others, then by number."""
+    ready = pending.signal & ~mask
+    if not ready:
+        return 0
+    ready = ready & SYNCHRONOUS_MASK or ready
+    return (ready & -ready).bit_length()
+
+
+def _collect_signal(k: Kernel, sig: int, pending: Sigpending) -> Siginfo:
+    """Take the oldest entry of sig off the queue; the bit stays while another is there."""
+    queue = pending.list
+    first: Sigqueue | None = None
+    for q in queue:
+        if q.info.signo == sig:
+            if first is not None:
+                break
+            first = q
+    else:
+        pending.signal &= ~(1 << (sig - 1))
+    if first is None:
+        # Its information was never queued: too many entries, or a forced signal.
+        return Siginfo(signo=sig)
+    queue.remove(first)
+    info = first.info
+    sigqueue_put(k, first)
+    return info
+
+
+def dequeue_signal(current: Task, mask: int) -> Siginfo | None:
+    """Take the next signal that mask does not block off the queues, the thread's own before the process's.
+
+    Returns its information, whose signo is the signal; None if there is none.
+    """
+    k = current.kernel
+    sig = next_signal(current.pending, mask)
+    if sig:
+        info = _collect_signal(k, sig, current.pending)
+    else:
+        shared = current.signal.shared_pending
+        sig = next_signal(shared, mask)
+        if not sig:
+            recalc_sigpending(current)
+            return None
+        info = _collect_signal(k, sig, shared)
+        if sig == _SIGALRM:
+            _restart_itimer(k, current.signal)
+    recalc_sigpending(current)
+    if SIG_KERNEL_STOP_MASK >> (sig - 1) & 1:
+        # A SIGCONT from here on takes the stop back; do_signal_stop() checks.
+        current.jobctl |= _STOP_DEQUEUED
+    if info.code == _SI_TIMER:
+        posix_timers.do_schedule_next_timer(current, info)
+    return info
+
+
+def _restart_itimer(k: Kernel, sig: SignalStruct) -> None:
+    """Arm a periodic ITIMER_REAL again: only a taken SIGALRM makes room for the next."""
+    timer, interval = sig.it_real_timer, sig.it_real_incr_ns
+    if timer is None or not interval or timer.queued:
+        return
+    now = k.clock.now_ns
+    expires = timer.expires_ns
+    if expires <= now:
+        expires += ((now - expires) // interval + 1) * interval
+    hrtimer.hrtimer_start(k, timer, expires)

@@ -1,0 +1,497 @@
+"""Faults, copy-on-write, duplicating and dropping page table entries (mm/memory.c; spec 16).
+
+struct page's mapcount counts the entries that map a frame; its count has one reference per entry, and one of the page
+cache for file pages. The zero page is not counted. A frame is anonymous unless the page cache owns it (PG_FILE).
+
+A new entry is never writable at a read fault, not even in a shared mapping: the write fault adds RW, which is where
+copy-on-write is broken or a file page becomes dirty. Entries are born accessed, and dirty with RW, so the CPU never
+has to write them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.arch.x86 import pgtable
+from procession.arch.x86.pgtable import (
+    PTE_DIRTY,
+    PTE_NX,
+    PTE_PFN_MASK,
+    PTE_RW,
+    PTE_THERE,
+)
+from procession.arch.x86.pgtable import _PROT as PROT
+from procession.hw.memory import PG_EXEC, PG_FILE
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.mm_types import VM
+from procession.mm import filemap, mmap, page_alloc, tlb
+
+if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.mm_types import MmStruct, VmArea
+    from procession.include.linux.sched import Task
+
+__all__ = (
+    "VM_FAULT_ERROR", "VM_FAULT_MAJOR", "VM_FAULT_OOM", "VM_FAULT_SIGBUS", "copy_page_range", "fixup_user_fault",
+    "follow_page", "free_pgtables", "get_user_page", "handle_mm_fault", "make_pages_present", "present_entries",
+    "unmap_all", "unmap_mapping_range", "zap_page_range",
+)
+
+# What handle_mm_fault answers; 0 is a minor fault.
+VM_FAULT_OOM = 1
+VM_FAULT_SIGBUS = 2
+VM_FAULT_MAJOR = 4
+VM_FAULT_ERROR = VM_FAULT_OOM | VM_FAULT_SIGBUS
+
+_WRITE, _EXEC, _SHARED, _GROWSDOWN = VM.WRITE, VM.EXEC, VM.SHARED, VM.GROWSDOWN
+_MKWRITE = PTE_RW | PTE_DIRTY
+_PFN = 0xFFFFFFFFFF         # after >> 12: cuts off NX
+# From so many entries on, NumPy's fixed cost is smaller than a loop's.
+_MANY = 24
+
+
+def handle_mm_fault(current: Task, mm: MmStruct, vma: VmArea, address: int, write: bool) -> int:
+    """Make address in vma present, and writable if write; returns VM_FAULT bits, 0 for a minor fault.
+
+    The caller holds mmap_sem for reading and has checked vma's permissions. Does not count the fault.
+    """
+    return handle_pte_fault(current.kernel, mm, vma, address, write)
+
+
+def handle_pte_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, write: bool) -> int:
+    """handle_mm_fault for callers without a current task."""
+    base = mm.pte_tables.get(address >> 21)
+    if base is None:
+        try:
+            base = pgtable.pte_alloc(k, mm, address)
+        except LinuxError:
+            return VM_FAULT_OOM
+    slot = base + (address >> 12 & 511)
+    entry = k.frames.q[slot]
+    if not entry & PTE_THERE:
+        if vma.vm_file is None:
+            return do_anonymous_page(k, mm, vma, address, slot, write)
+        return do_linear_fault(k, mm, vma, address, slot, write)
+    if write and not entry & PTE_RW:
+        return do_wp_page(k, mm, vma, address, slot, entry)
+    # Somebody was faster, and the CPU remembered the weaker entry.
+    tlb.flush_tlb_page(k, mm, address)
+    return 0
+
+
+def do_anonymous_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: int, write: bool) -> int:
+    """Map the zero page for a read, a new page of zeroes for a write."""
+    flags = vma.vm_flags
+    if flags & _GROWSDOWN and address & ~4095 == vma.vm_start and check_stack_guard_page(k, mm, vma, address):
+        return VM_FAULT_SIGBUS
+    frames = k.frames
+    if not write:
+        with mm.page_table_lock:
+            frames.q[slot] = k.zero_pfn << 12 | PROT[flags & 7]
+        return 0
+
+    try:
+        pfn = page_alloc.alloc_zeroed_page(k)
+    except LinuxError:
+        return VM_FAULT_OOM
+    vma.anon_vma = True
+    if flags & _EXEC:
+        frames.pflags[pfn] |= PG_EXEC
+    with mm.page_table_lock:
+        frames.mapcount[pfn] = 1
+        mm.rss_anon += 1
+        frames.q[slot] = pfn << 12 | PROT[flags & 7] | (_MKWRITE if flags & _WRITE else 0)
+    return 0
+
+
+def check_stack_guard_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int) -> bool:
+    """Whether the lowest page of a stack must stay a hole; tries to grow the stack by a page to keep one below.
+
+    As in 3.2 a failure to grow is not an error here: the page becomes usable and the next one down faults.
+    """
+    prev = mmap.vma_before(mm, vma)
+    if prev is not None and prev.vm_end == vma.vm_start:
+        return not prev.vm_flags & _GROWSDOWN
+    try:
+        mmap.expand_stack(k.current, vma, address - 4096)
+    except LinuxError:
+        pass
+    return False
+
+
+def do_linear_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: int, write: bool) -> int:
+    """Map a page of a file: the cached one, or for a write to a private mapping a copy (__do_fault)."""
+    file = vma.vm_file
+    assert file is not None
+    inode = file.f_path.dentry.d_inode
+    pgoff = (address - vma.vm_start >> 12) + vma.vm_pgoff
+    if pgoff >= inode.i_size + 4095 >> 12:
+        return VM_FAULT_SIGBUS
+    result = 0
+    cached = inode.mapping.get(pgoff)
+    if cached is None:
+        try:
+            cached = filemap.find_or_read_page(k, inode, pgoff)
+        except LinuxError as e:
+            return VM_FAULT_OOM if e.errno is Errno.ENOMEM else VM_FAULT_SIGBUS
+        result = VM_FAULT_MAJOR
+
+    frames = k.frames
+    flags = vma.vm_flags
+    entry = PROT[flags & 7]
+    pfn = cached
+    anon = write and not flags & _SHARED
+    if anon:
+        page_alloc.get_page(k, cached)      # the allocation may drop cached pages
+        try:
+            pfn = page_alloc.alloc_page(k)
+        except LinuxError:
+            return VM_FAULT_OOM
+        finally:
+            page_alloc.put_page(k, cached)
+        to, frm = pfn << 12, cached << 12
+        frames.phys[to:to + 4096] = frames.phys[frm:frm + 4096]
+        vma.anon_vma = True
+        if flags & _WRITE:
+            entry |= _MKWRITE
+    elif write:
+        filemap.page_mkwrite(k, inode, pfn)
+        if flags & _WRITE:
+            entry |= _MKWRITE
+
+    if not entry & PTE_NX:
+        frames.pflags[pfn] |= PG_EXEC
+    with mm.page_table_lock:
+        if anon:
+            mm.rss_anon += 1
+        else:
+            mm.rss_file += 1
+            frames.count[pfn] += 1
+        frames.mapcount[pfn] += 1
+        frames.q[slot] = pfn << 12 | entry
+    if k.fault_around_pages > 1 and not write:
+        do_fault_around(k, mm, vma, address, slot)
+    return result
+
+
+def do_fault_around(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: int) -> None:
+    """Map cached pages near a read fault too. A later kernel's (3.15's) behaviour; off unless asked for."""
+    assert vma.vm_file is not None
+    inode = vma.vm_file.f_path.dentry.d_inode
+    frames = k.frames
+    q = frames.q
+    nr = k.fault_around_pages
+    first = max(address >> 12 & -nr, vma.vm_start >> 12, address >> 12 & ~511)
+    last = min((address >> 12 & -nr) + nr, vma.vm_end >> 12, (address >> 12 | 511) + 1)
+    pgoff = first - (vma.vm_start >> 12) + vma.vm_pgoff
+    slot += first - (address >> 12)
+    entry = PROT[vma.vm_flags & 7]
+    mark = 0 if entry & PTE_NX else PG_EXEC
+    mapping = inode.mapping
+    end = inode.i_size + 4095 >> 12
+    added = 0
+    with mm.page_table_lock:
+        for _ in range(first, last):
+            pfn = mapping.get(pgoff)
+            if pfn is not None and pgoff < end and not q[slot]:
+                frames.count[pfn] += 1
+                frames.mapcount[pfn] += 1
+                if mark:
+                    frames.pflags[pfn] |= mark
+                q[slot] = pfn << 12 | entry
+                added += 1
+            pgoff += 1
+            slot += 1
+        mm.rss_file += added
+
+
+def do_wp_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: int, entry: int) -> int:
+    """Write to a page mapped read-only: use it again if nobody else maps it, else copy it."""
+    frames = k.frames
+    pfn = entry >> 12 & _PFN
+    flags = vma.vm_flags
+    is_file = frames.pflags[pfn] & PG_FILE
+    if is_file:
+        if flags & _SHARED:
+            assert vma.vm_file is not None
+            filemap.page_mkwrite(k, vma.vm_file.f_path.dentry.d_inode, pfn)
+            return _reuse_page(k, mm, flags, slot, entry)
+    elif frames.mapcount[pfn] == 1:
+        return _reuse_page(k, mm, flags, slot, entry)
+
+    zero = pfn == k.zero_pfn
+    try:
+        new = page_alloc.alloc_zeroed_page(k) if zero else page_alloc.alloc_page(k)
+    except LinuxError:
+        return VM_FAULT_OOM
+    fresh = PROT[flags & 7]
+    if flags & _WRITE:
+        fresh |= _MKWRITE
+    if not fresh & PTE_NX:
+        frames.pflags[new] |= PG_EXEC
+    vma.anon_vma = True
+    if zero:
+        with mm.page_table_lock:
+            mm.rss_anon += 1
+            frames.mapcount[new] = 1
+            frames.q[slot] = new << 12 | fresh
+    else:
+        to, frm = new << 12, pfn << 12
+        frames.phys[to:to + 4096] = frames.phys[frm:frm + 4096]
+        with mm.page_table_lock:
+            if is_file:
+                mm.rss_file -= 1
+                mm.rss_anon += 1
+            frames.mapcount[new] = 1
+            frames.q[slot] = new << 12 | fresh
+            frames.mapcount[pfn] -= 1
+            page_alloc.put_page(k, pfn)
+    k.tlb_flush_pending = True
+    k.tlb_gen += 1
+    return 0
+
+
+def _reuse_page(k: Kernel, mm: MmStruct, flags: int, slot: int, entry: int) -> int:
+    # Without VM_WRITE a tracer forces this write; the entry stays read-only.
+    if flags & _WRITE:
+        with mm.page_table_lock:
+            k.frames.q[slot] = entry | _MKWRITE
+        k.tlb_flush_pending = True
+        k.tlb_gen += 1
+    return 0
+
+
+def fixup_user_fault(current: Task, mm: MmStruct, address: int, write: bool) -> None:
+    """Fault address in as a user access would, stack growth included, and count it; raises EFAULT."""
+    with mm.mmap_sem.read():
+        vma = mm.mmap_cache
+        if vma is None or not vma.vm_start <= address < vma.vm_end:
+            vma = mmap.find_extend_vma(current, mm, address)
+        if vma is None or not vma.vm_flags & (_WRITE if write else VM.READ | VM.WRITE | VM.EXEC):
+            raise LinuxError(Errno.EFAULT, "no such mapping")
+        result = handle_pte_fault(current.kernel, mm, vma, address, write)
+    if result & VM_FAULT_ERROR:
+        raise LinuxError(Errno.EFAULT, "the page cannot be had")
+    if result & VM_FAULT_MAJOR:
+        current.maj_flt += 1
+    else:
+        current.min_flt += 1
+
+
+def follow_page(k: Kernel, mm: MmStruct, address: int, write: bool = False) -> int:
+    """Return the frame mapped at address, -1 if none (or none with write permission); changes nothing."""
+    base = mm.pte_tables.get(address >> 21)
+    if base is None:
+        return -1
+    entry = k.frames.q[base + (address >> 12 & 511)]
+    if not entry & PTE_THERE or (write and not entry & PTE_RW):
+        return -1
+    return entry >> 12 & _PFN
+
+
+def get_user_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, write: bool, force: bool) -> int:
+    """Return the frame at address in vma, made present as for an access by mm's owner; takes no reference.
+
+    force: as a tracer, past the area's permissions (a write breaks copy-on-write even in a read-only area).
+    Raises EFAULT, ENOMEM (get_user_pages, one page).
+    """
+    flags = vma.vm_flags
+    allowed = VM.MAYWRITE if write and force else VM.WRITE if write else VM.MAYREAD if force else VM.READ
+    if flags & (VM.IO | VM.PFNMAP) or not flags & allowed:
+        raise LinuxError(Errno.EFAULT, "area forbids it")
+    if write and force and not flags & VM.WRITE and flags & VM.SHARED:
+        raise LinuxError(Errno.EFAULT, "forced write to a shared area")
+    pfn = follow_page(k, mm, address, write)
+    if pfn < 0:
+        result = handle_pte_fault(k, mm, vma, address, write)
+        if result & VM_FAULT_OOM:
+            raise LinuxError(Errno.ENOMEM, "no memory for a page of another task")
+        if result & VM_FAULT_SIGBUS:
+            raise LinuxError(Errno.EFAULT, "beyond the end of the file")
+        pfn = follow_page(k, mm, address)
+    return pfn
+
+
+def make_pages_present(current: Task, mm: MmStruct, start: int, end: int) -> int:
+    """Fault in every page of [start, end) as its area allows, for mlock and MAP_POPULATE; returns 0 or an Errno.
+
+    The caller holds mmap_sem. Stops at the first page that cannot be had.
+    """
+    k = current.kernel
+    address = start
+    vma = None
+    while address < end:
+        if vma is None or address >= vma.vm_end:
+            vma = mmap.find_vma(mm, address)
+            if vma is None or vma.vm_start > address:
+                return int(Errno.ENOMEM)
+        flags = vma.vm_flags
+        # Breaking copy-on-write now saves a fault later; shared pages wait, so as not to dirty a whole file.
+        write = flags & (_WRITE | _SHARED) == _WRITE
+        if not flags & (VM.READ | VM.WRITE | VM.EXEC):
+            return int(Errno.ENOMEM)
+        if follow_page(k, mm, address, write) < 0:
+            result = handle_pte_fault(k, mm, vma, address, write)
+            if result & VM_FAULT_OOM:
+                return int(Errno.ENOMEM)
+            if result & VM_FAULT_SIGBUS:
+                return int(Errno.EFAULT)
+        address += 4096
+    return 0
+
+
+def present_entries(k: Kernel, lo: int, hi: int) -> list[int]:
+    """Return the indices in [lo, hi) of Frames.q, part of one table, that hold an entry."""
+    if hi - lo < 6:
+        q = k.frames.q
+        return [i for i in range(lo, hi) if q[i]]
+    found: list[int] = k.frames.np64[lo:hi].nonzero()[0].tolist()
+    return [i + lo for i in found] if found else found
+
+
+def tables_in(mm: MmStruct, start: int, end: int) -> list[tuple[int, int, int]]:
+    """Return (region, first index, last index + 1) of the parts of last-level tables that cover [start, end)."""
+    first, last = start >> 21, end - 1 >> 21
+    tables = mm.pte_tables
+    if first == last:
+        base = tables.get(first)
+        if base is None:
+            return []
+        return [(first, base + (start >> 12 & 511), base + (end - 1 >> 12 & 511) + 1)]
+    if last - first < len(tables):
+        regions = [region for region in range(first, last + 1) if region in tables]
+    else:
+        regions = sorted(region for region in tables if first <= region <= last)
+    return [
+        (
+            region,
+            tables[region] + (start >> 12 & 511 if region == first else 0),
+            tables[region] + ((end - 1 >> 12 & 511) + 1 if region == last else 512),
+        )
+        for region in regions
+    ]
+
+
+def copy_page_range(k: Kernel, dst: MmStruct, src: MmStruct, vma: VmArea) -> None:
+    """Give dst the entries of src's vma, write-protecting private ones in both; raises ENOMEM.
+
+    The caller skips areas without anon_vma: their pages come back by faults (spec 16). The parent's TLB must be
+    flushed afterwards. Differs: the child's entries are not marked old, since nothing here ages pages.
+    """
+    frames = k.frames
+    q = frames.q
+    count = frames.count
+    mapcount = frames.mapcount
+    pflags = frames.pflags
+    zero = k.zero_pfn
+    cow = vma.vm_flags & (VM.SHARED | VM.MAYWRITE) == VM.MAYWRITE
+    for region, lo, hi in tables_in(src, vma.vm_start, vma.vm_end):
+        found = present_entries(k, lo, hi)
+        if not found:
+            continue
+        delta = pgtable.pte_alloc(k, dst, region << 21) - src.pte_tables[region]
+        if len(found) >= _MANY:
+            _copy_many(k, dst, lo, hi, delta, cow)
+            continue
+        nr_file = nr_zero = 0
+        for i in found:
+            entry = q[i]
+            if cow and entry & PTE_RW:
+                entry -= PTE_RW
+                q[i] = entry
+            q[i + delta] = entry
+            pfn = entry >> 12 & _PFN
+            if pfn == zero:
+                nr_zero += 1
+                continue
+            count[pfn] += 1
+            mapcount[pfn] += 1
+            if pflags[pfn] & PG_FILE:
+                nr_file += 1
+        dst.rss_file += nr_file
+        dst.rss_anon += len(found) - nr_file - nr_zero
+
+
+def _copy_many(k: Kernel, dst: MmStruct, lo: int, hi: int, delta: int, cow: bool) -> None:
+    frames = k.frames
+    part = frames.np64[lo:hi]
+    if cow:
+        part &= ~PTE_RW & 0xFFFFFFFFFFFFFFFF
+    frames.np64[lo + delta:hi + delta] = part
+    pfns = (part[part.nonzero()[0]] & PTE_PFN_MASK) >> 12
+    pfns = pfns[pfns != k.zero_pfn]
+    # Within one area no frame is mapped twice, so indexing counts each once.
+    frames.np_count[pfns] += 1
+    frames.np_mapcount[pfns] += 1
+    nr_file = int((frames.np_pflags[pfns] & PG_FILE).astype(bool).sum())
+    dst.rss_file += nr_file
+    dst.rss_anon += len(pfns) - nr_file
+
+
+def zap_page_range(k: Kernel, mm: MmStruct, start: int, end: int) -> None:
+    """Drop the pages of [start, end); the areas stay. Flushes the TLB."""
+    rss = mm.rss_anon + mm.rss_file
+    mm.hiwater_rss = max(mm.hiwater_rss, rss)
+    for _, lo, hi in tables_in(mm, start, end):
+        found = present_entries(k, lo, hi)
+        if found:
+            with mm.page_table_lock:
+                _zap_entries(k, mm, found)
+            q = k.frames.q
+            for i in found:
+                q[i] = 0
+    if mm.rss_anon + mm.rss_file != rss:
+        k.tlb_flush_pending = True
+        k.tlb_gen += 1
+
+
+def _zap_entries(k: Kernel, mm: MmStruct, found: list[int]) -> None:
+    """Take back what the entries count; the entries themselves are the caller's (zap_pte_range)."""
+    if len(found) >= _MANY:
+        _zap_many(k, mm, found)
+        return
+    frames = k.frames
+    q = frames.q
+    count = frames.count
+    mapcount = frames.mapcount
+    pflags = frames.pflags
+    zero = k.zero_pfn
+    free = k.free_list
+    nr_file = nr_anon = 0
+    for i in found:
+        pfn = q[i] >> 12 & _PFN
+        if pfn == zero:
+            continue
+        mapcount[pfn] -= 1
+        left = count[pfn] - 1
+        count[pfn] = left
+        flags = pflags[pfn]
+        if flags & PG_FILE:
+            nr_file += 1
+            if left:
+                continue
+        else:
+            nr_anon += 1
+            if left:
+                continue
+            if not flags and not mapcount[pfn]:
+                free.append(pfn)
+                continue
+        page_alloc.free_page(k, pfn)
+    mm.rss_file -= nr_file
+    mm.rss_anon -= nr_anon
+
+
+def _zap_many(k: Kernel, mm: MmStruct, found: list[int]) -> None:
+    frames = k.frames
+    pfns = (frames.np64[found] & PTE_PFN_MASK) >> 12
+    pfns = pfns[pfns != k.zero_pfn]
+    # remap_file_pages aside, one table can map a frame twice only through several areas: count those one by one.
+    frames.np_mapcount[:] if False else None  # noqa: B018
+    _subtract(frames.np_mapcount, pfns)
+    _subtract(frames.np_count, pfns)
+    nr_file = int((frames.np_pflags[pfns] & PG_FILE).astype(bool).sum())
+    mm.rss_file -= nr_file
+    mm.rss_anon -= len(pfns) - nr_file
+    for pfn in dict.fromkeys(pfns[frames.np_count[pfns] == 0].tolist()):
+        page_alloc.free_page(k, pfn)

@@ -1,0 +1,134 @@
+"""Frames: allocation, reference counts, the machine's memory (mm/page_alloc.c, swap.c's put_page).
+
+Freed frames are used again newest first; frames never used before follow by number. There are no zones and no
+orders: nothing here needs contiguous memory.
+
+Differs: no watermarks, no background reclaim. When memory is used up, clean file pages nobody maps are dropped;
+then the OOM killer runs and the allocation fails at once, since a plain function cannot wait for the victim.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.hw.memory import PG_EXEC
+from procession.include.linux.bug import bug
+from procession.include.linux.errno import Errno, LinuxError
+from procession.mm import filemap, oom_kill
+
+if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
+
+__all__ = (
+    "ZEROES", "alloc_page", "alloc_zeroed_page", "clear_page", "copy_page", "free_page", "get_page", "mem_init",
+    "nr_free_pages", "put_page",
+)
+
+ZEROES = bytes(4096)
+
+
+def mem_init(k: Kernel) -> None:
+    """Hand the machine's frames to the allocator and set up the zero page. Frame 0 is never used: a pgd of 0 is none."""
+    k.total_pages = k.frames.nr_pages
+    k.free_list = []
+    k.next_fresh = 1
+    k.frames.count[0] = 1
+    k.page_cache = {}
+    k.shm_sb = None
+    k.tlb_flush_pending = False
+    k.tlb_gen = 0
+    k.tb_dirty_pages = []
+    k.overcommit_memory = 0
+    k.overcommit_ratio = 50
+    k.vm_committed = 0
+    k.max_map_count = 65530
+    k.mmap_min_addr = 65536
+    k.fault_around_pages = 1
+    k.zero_pfn = alloc_zeroed_page(k)
+
+
+def nr_free_pages(k: Kernel) -> int:
+    """Return how many frames are free."""
+    return len(k.free_list) + k.total_pages - k.next_fresh
+
+
+def alloc_page(k: Kernel) -> int:
+    """Return a frame with one reference and any contents; raises ENOMEM."""
+    free = k.free_list
+    if free:
+        pfn = free.pop()
+    else:
+        pfn = k.next_fresh
+        if pfn == k.total_pages:
+            pfn = _alloc_slowpath(k)
+        else:
+            k.next_fresh = pfn + 1
+    k.frames.count[pfn] = 1
+    return pfn
+
+
+def alloc_zeroed_page(k: Kernel) -> int:
+    """Return a frame full of zeroes with one reference (get_zeroed_page); raises ENOMEM."""
+    free = k.free_list
+    frames = k.frames
+    if free:
+        pfn = free.pop()
+        start = pfn << 12
+        frames.phys[start:start + 4096] = ZEROES
+    else:
+        pfn = k.next_fresh
+        if pfn == k.total_pages:
+            pfn = _alloc_slowpath(k)
+            clear_page(k, pfn)
+        else:
+            k.next_fresh = pfn + 1
+    frames.count[pfn] = 1
+    return pfn
+
+
+def _alloc_slowpath(k: Kernel) -> int:
+    if filemap.shrink_page_cache(k, 32):
+        return k.free_list.pop()
+    oom_kill.out_of_memory(k)
+    raise LinuxError(Errno.ENOMEM, "no free frame")
+
+
+def clear_page(k: Kernel, pfn: int) -> None:
+    """Fill a frame with zeroes."""
+    start = pfn << 12
+    k.frames.phys[start:start + 4096] = ZEROES
+
+
+def copy_page(k: Kernel, to: int, frm: int) -> None:
+    """Copy one frame's contents to another."""
+    phys = k.frames.phys
+    to <<= 12
+    frm <<= 12
+    phys[to:to + 4096] = phys[frm:frm + 4096]
+
+
+def get_page(k: Kernel, pfn: int) -> None:
+    """Take a reference."""
+    k.frames.count[pfn] += 1
+
+
+def put_page(k: Kernel, pfn: int) -> None:
+    """Drop a reference; the last one frees the frame."""
+    count = k.frames.count
+    left = count[pfn] - 1
+    count[pfn] = left
+    if left <= 0:
+        free_page(k, pfn)
+
+
+def free_page(k: Kernel, pfn: int) -> None:
+    """Give a frame without references back (free_hot_cold_page)."""
+    frames = k.frames
+    if frames.count[pfn] or frames.mapcount[pfn]:
+        bug("bad page state: count, mapcount", pfn, frames.count[pfn], frames.mapcount[pfn])
+    flags = frames.pflags[pfn]
+    if flags:
+        if flags & PG_EXEC:
+            k.tb_dirty_pages.append(pfn)
+        frames.pflags[pfn] = 0
+    k.free_list.append(pfn)
