@@ -11,9 +11,9 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from procession.fs import exec_args, exec_cred, exec_mm, file, file_table, namei
-from procession.include.linux.binfmts import BINPRM_BUF_SIZE, BINPRM_MAX_RECURSION, LinuxBinfmt, LinuxBinprm
+from procession.include.linux.binfmts import BINPRM_BUF_SIZE, LinuxBinfmt, LinuxBinprm
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import AT_FDCWD, FMode, OpenFlags, S
+from procession.include.linux.fs import AT_FDCWD, FMode, Inode, OpenFlags, S
 from procession.include.linux.resource import Rlimit
 from procession.include.linux.sched import PF, TASK_COMM_LEN
 from procession.include.linux.syscalls import syscall
@@ -22,7 +22,6 @@ from procession.kernel import pid, ptrace, sched, signal
 from procession.mm import filemap
 
 if TYPE_CHECKING:
-    from procession.include.linux.fdtable import FilesStruct
     from procession.include.linux.fs import File
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
@@ -35,10 +34,9 @@ __all__ = (
     "would_dump",
 )
 
-MNT_NOSUID = 1
 MNT_NOEXEC = 4
 MAY_READ = 4
-PER_CLEAR_ON_SETID = 0x0400000 | 0x0100000 | 0x0040000 | 0x0200000 | 0x0080000
+_OPEN_EXEC_FLAGS = int(OpenFlags.LARGEFILE) | FMode.EXEC
 _PAGE = 4096
 
 
@@ -69,7 +67,7 @@ async def do_execve(current: Task, filename: str, argv: UserPtr, envp: UserPtr) 
     with ExitStack() as undo:
         displaced = file.unshare_files(current)
         if displaced is not None:
-            undo.callback(_reset_files_struct, current, displaced)
+            undo.callback(file.reset_files_struct, current, displaced)
         bprm = LinuxBinprm(filename, filename)
         await exec_cred.prepare_bprm_creds(current, bprm)
         undo.callback(exec_cred.free_bprm, current, bprm)
@@ -78,7 +76,7 @@ async def do_execve(current: Task, filename: str, argv: UserPtr, envp: UserPtr) 
         current.in_execve = True
         undo.callback(_clear_in_execve, current)
 
-        bprm.file = open_exec(current, filename)
+        bprm.file = await open_exec(current, filename)
         undo.callback(_put_exec_file, current, bprm)
         sched.sched_exec(current)
         exec_mm.bprm_mm_init(current, bprm)
@@ -100,15 +98,6 @@ async def do_execve(current: Task, filename: str, argv: UserPtr, envp: UserPtr) 
         file.put_files_struct(current, displaced)
 
 
-def _reset_files_struct(current: Task, files: FilesStruct) -> None:
-    """Give up the private copy and take the shared table back (reset_files_struct)."""
-    with current.alloc_lock:
-        old = current.files
-        current.files = files
-    assert old is not None
-    file.put_files_struct(current, old)
-
-
 def _clear_in_exec(current: Task) -> None:
     assert current.fs is not None
     current.fs.in_exec = False
@@ -120,7 +109,7 @@ def _clear_in_execve(current: Task) -> None:
 
 def _put_exec_file(current: Task, bprm: LinuxBinprm) -> None:
     if bprm.file is not None:
-        namei.allow_write_access(bprm.file)
+        namei.allow_write_access(bprm.file.inode)
         file_table.fput(current, bprm.file)
         bprm.file = None
 
@@ -128,23 +117,27 @@ def _put_exec_file(current: Task, bprm: LinuxBinprm) -> None:
 # Files.
 
 
-def open_exec(current: Task, name: str) -> File:
+async def open_exec(current: Task, name: str) -> File:
     """Open a file for execution and keep writers away from it.
 
     Raises EACCES unless it is a regular file that current may execute, on a mount without noexec; ETXTBSY if it is
     open for writing.
     """
-    found = namei.do_filp_open(current, AT_FDCWD, name, OpenFlags.LARGEFILE | FMode.EXEC, 0)
+    found = await namei.do_filp_open(current, AT_FDCWD, name, _OPEN_EXEC_FLAGS, 0, namei.MAY_EXEC | namei.MAY_OPEN)
     try:
-        if found.inode.i_mode & S.IFMT != S.IFREG:
-            raise LinuxError(Errno.EACCES, f"{name}: not a regular file")
-        if found.f_path.mnt.mnt_flags & MNT_NOEXEC:
-            raise LinuxError(Errno.EACCES, f"{name}: mounted noexec")
-        namei.deny_write_access(found)
+        _check_exec(found, name)
     except LinuxError:
         file_table.fput(current, found)
         raise
     return found
+
+
+def _check_exec(source: File, name: str) -> None:
+    if source.inode.i_mode & S.IFMT != S.IFREG:
+        raise LinuxError(Errno.EACCES, f"{name}: not a regular file")
+    if source.f_path.mnt.mnt_flags & MNT_NOEXEC:
+        raise LinuxError(Errno.EACCES, f"{name}: mounted noexec")
+    namei.deny_write_access(source.inode)
 
 
 class _KernelBuffer:
@@ -167,6 +160,9 @@ class _KernelBuffer:
 
 async def kernel_read(current: Task, source: File, offset: int, count: int) -> bytes:
     """Return up to count bytes at offset."""
+    inode = source.inode
+    if type(inode).readpage is not Inode.readpage:
+        return filemap.pagecache_read(current.kernel, inode, offset, count)
     buffer: HostBuffer = _KernelBuffer(count)
     got = await source.read(current, buffer, count, offset)
     return buffer.load(0, got)

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "current_fs_time", "file_accessed", "file_remove_suid", "file_update_time", "get_next_ino", "init_special_inode",
-    "inode_init_owner", "inode_owner_or_capable", "iput", "should_remove_suid", "touch_atime",
+    "current_fs_time", "file_accessed", "get_next_ino", "inode_init_owner", "inode_owner_or_capable", "iput", "should_remove_suid", "touch_atime",
 )
 
 MNT_NOATIME = 0x08
@@ -84,27 +83,9 @@ def file_accessed(file: File) -> None:
         touch_atime(path.mnt, path.dentry.d_inode)
 
 
-def file_update_time(file: File) -> None:
-    """Note a write through file."""
-    inode = file.f_path.dentry.d_inode
-    k = inode.i_sb.kernel
-    inode.i_mtime_ns = inode.i_ctime_ns = k.boot_time_ns + k.clock.now_ns
-
-
 def should_remove_suid(mode: int) -> int:
     """Return the set-id bits that a write takes away; set-group-id without group-exec is mandatory locking."""
     kill = mode & S.ISUID
     if mode & S.ISGID and mode & S.IXGRP:
         kill |= S.ISGID
     return kill if mode & S.IFMT == S.IFREG else 0
-
-
-def file_remove_suid(current: Task, file: File) -> None:
-    """Take the set-id bits of a file that somebody without CAP_FSETID writes to."""
-    inode = file.f_path.dentry.d_inode
-    if not inode.i_mode & (S.ISUID | S.ISGID):
-        return
-    kill = should_remove_suid(inode.i_mode)
-    if kill and not capability.capable(current, Cap.FSETID):
-        inode.setattr()
-        inode.i_mode &= ~kill

@@ -48,27 +48,30 @@ def vfs_init(k: Kernel) -> None:
     devices.chrdev_init(k)
 
 
-def mount_root(k: Kernel, root_spec: overlay.RootSpec) -> None:
+def mount_root(k: Kernel, root_spec: overlay.RootSpec) -> MntNamespace:
     """Mount the root file system, /dev, and /proc if it is registered; the boot task starts at its root.
 
-    root_spec: see fs/overlay.fill_root.  Raises OSError if the host will not show it.
+    root_spec: see fs/overlay.fill_root.  Raises OSError if the host will not show it. The namespace is returned, and
+    put into init_nsproxy if there is one already.
     """
     sb = overlay.fill_root(k, root_spec)
     assert sb.s_root is not None
     root = _alloc_vfsmnt(k, sb, sb.s_root, 0, "rootfs")
     k.rootfs = root
     ns = MntNamespace(root, [root])
-    k.init_nsproxy.mnt_ns = ns
+    if hasattr(k, "init_nsproxy"):
+        k.init_nsproxy.mnt_ns = ns
     _mount_at_boot(k, ns, "dev", devices.DEVTMPFS)
     if "proc" in k.file_systems:
         _mount_at_boot(k, ns, "proc", "proc")
-    task = k.init_task
-    path = PathRef(root, sb.s_root)
-    if getattr(task, "fs", None) is None:
-        task.fs = fs_struct.init_fs(k, path)
-    else:
-        assert task.fs is not None
-        task.fs.root = task.fs.pwd = path
+    task = getattr(k, "init_task", None)
+    if task is not None:
+        path = PathRef(root, sb.s_root)
+        if getattr(task, "fs", None) is None:
+            task.fs = fs_struct.init_fs(k, path)
+        else:
+            task.fs.root = task.fs.pwd = path
+    return ns
 
 
 def _mount_at_boot(k: Kernel, ns: MntNamespace, name: str, fstype: str) -> None:

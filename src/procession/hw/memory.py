@@ -12,7 +12,7 @@ import mmap
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ("PG_EXEC", "PG_FILE", "PG_DIRTY", "Frames")
+__all__ = ("PG_DIRTY", "PG_EXEC", "PG_FILE", "Frames")
 
 FRAME_SIZE = 4096
 

@@ -181,28 +181,37 @@ async def schedule_timeout(current: Task, timeout_ns: int | None) -> int:
     return max(0, expires_ns - clock.now_ns)
 
 
-async def do_nanosleep(current: Task, expires_ns: int) -> bool:
+async def do_nanosleep(current: Task, expires_ns: int, *, realtime: bool = False) -> bool:
     """Sleep until expires_ns; returns False if a signal came first."""
+    k = current.kernel
+    if expires_ns <= k.clock.now_ns:
+        return True
+    timer = Hrtimer(_hrtimer_wakeup, data=current, realtime=realtime)
+    hrtimer_start(k, timer, expires_ns)
     current.wchan = "hrtimer_nanosleep"
     try:
         while True:
             current.state = TaskState.INTERRUPTIBLE
-            if await schedule_hrtimeout(current, expires_ns):
+            await sched.schedule(current)
+            if timer.data is None:
                 return True
             if current.ti_flags & _SIGPENDING:
                 return False
     finally:
+        timer.queued = False
+        current.state = TaskState.RUNNING
         current.wchan = ""
 
 
 async def hrtimer_nanosleep(
-    current: Task, expires_ns: int, rmtp: UserPtr, *, absolute: bool, clock_offset_ns: int = 0,
+    current: Task, expires_ns: int, rmtp: UserPtr, *, absolute: bool, realtime: bool = False,
 ) -> int:
     """Sleep until expires_ns on the monotonic clock, for nanosleep(2) and clock_nanosleep(2).
 
-    Raises ERESTARTNOHAND if absolute; else writes the rest to rmtp and raises ERESTART_RESTARTBLOCK.
+    realtime: this was a time of day; setting CLOCK_REALTIME moves it.  Raises ERESTARTNOHAND if absolute; else writes
+    the rest to rmtp and raises ERESTART_RESTARTBLOCK.
     """
-    if await do_nanosleep(current, expires_ns):
+    if await do_nanosleep(current, expires_ns, realtime=realtime):
         return 0
     if absolute:
         raise LinuxError(Errno.ERESTARTNOHAND, "clock_nanosleep")

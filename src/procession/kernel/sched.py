@@ -47,7 +47,7 @@ class Rq:
     """One CPU's run queue (struct rq)."""
 
     __slots__ = (
-        "cfs", "cpu", "curr", "dead", "idle", "kernel", "limit_ns", "lock", "now_ns", "nr_running", "nr_switches",
+        "cfs", "cpu", "curr", "dead", "idle", "kernel", "limit_ns", "lock", "nr_running", "nr_switches",
         "nr_uninterruptible", "rt", "tick_ns",
     )
 
@@ -63,7 +63,6 @@ class Rq:
         self.nr_uninterruptible = 0         # may be negative: only the sum over all CPUs has a meaning
         self.cfs: CfsRq = sched_fair.CfsRq(k.nr_cpus)
         self.rt: RtRq = sched_rt.RtRq()
-        self.now_ns = 0                     # this CPU's clock while another CPU executes
         self.tick_ns = NEVER                # when the running task's turn ends
         self.limit_ns = NEVER               # when the machine loop gives another CPU its turn
 
@@ -173,8 +172,9 @@ def activate_task(rq: Rq, p: Task, wakeup: bool) -> None:
     if rq.tick_ns == NEVER:
         # Whoever runs there has company from now on: the machine loop must work out when its turn ends.
         clock.next_event_ns = 0
-    if rq.cpu != k.cpu and rq.now_ns < clock.now_ns and rq.curr is rq.idle:
-        rq.now_ns = clock.now_ns
+    if rq.cpu != k.cpu and rq.curr is rq.idle:
+        # An idle CPU's clock stands still until there is something to do.
+        clock.cpu_ns[rq.cpu] = max(clock.cpu_ns[rq.cpu], clock.now_ns)
 
 
 def deactivate_task(rq: Rq, p: Task, sleep: bool) -> None:

@@ -5,6 +5,7 @@ Everything here is called with the siglock held. Other modules use these functio
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from procession.include.linux.errno import LinuxError
@@ -289,9 +290,10 @@ def _collect_signal(k: Kernel, sig: int, pending: Sigpending) -> Siginfo:
         # Its information was never queued: too many entries, or a forced signal.
         return Siginfo(signo=sig)
     queue.remove(first)
-    info = first.info
+    if first.preallocated:
+        return replace(first.info)      # the timer will use its own again
     sigqueue_put(k, first)
-    return info
+    return first.info
 
 
 def dequeue_signal(current: Task, mask: int) -> Siginfo | None:
@@ -323,11 +325,7 @@ def dequeue_signal(current: Task, mask: int) -> Siginfo | None:
 
 def _restart_itimer(k: Kernel, sig: SignalStruct) -> None:
     """Arm a periodic ITIMER_REAL again: only a taken SIGALRM makes room for the next."""
-    timer, interval = sig.it_real_timer, sig.it_real_incr_ns
-    if timer is None or not interval or timer.queued:
-        return
-    now = k.clock.now_ns
-    expires = timer.expires_ns
-    if expires <= now:
-        expires += ((now - expires) // interval + 1) * interval
-    hrtimer.hrtimer_start(k, timer, expires)
+    timer, interval_ns = sig.it_real_timer, sig.it_real_incr_ns
+    if timer is not None and interval_ns and not timer.queued:
+        hrtimer.hrtimer_forward(timer, k.clock.now_ns, interval_ns)
+        hrtimer.hrtimer_start(k, timer, timer.expires_ns)

@@ -12,7 +12,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from procession.arch.x86 import pgtable
+from procession.arch.x86.pgtable import _PROT as PROT
 from procession.arch.x86.pgtable import (
     PTE_DIRTY,
     PTE_NX,
@@ -20,13 +23,13 @@ from procession.arch.x86.pgtable import (
     PTE_RW,
     PTE_THERE,
 )
-from procession.arch.x86.pgtable import _PROT as PROT
 from procession.hw.memory import PG_EXEC, PG_FILE
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import VM
 from procession.mm import filemap, mmap, page_alloc, tlb
 
 if TYPE_CHECKING:
+    from procession.include.linux.fs import Inode
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.mm_types import MmStruct, VmArea
     from procession.include.linux.sched import Task
@@ -484,14 +487,63 @@ def _zap_entries(k: Kernel, mm: MmStruct, found: list[int]) -> None:
 
 def _zap_many(k: Kernel, mm: MmStruct, found: list[int]) -> None:
     frames = k.frames
-    pfns = (frames.np64[found] & PTE_PFN_MASK) >> 12
+    pfns = ((frames.np64[found] & PTE_PFN_MASK) >> 12).astype(np.int64)
     pfns = pfns[pfns != k.zero_pfn]
-    # remap_file_pages aside, one table can map a frame twice only through several areas: count those one by one.
-    frames.np_mapcount[:] if False else None  # noqa: B018
-    _subtract(frames.np_mapcount, pfns)
-    _subtract(frames.np_count, pfns)
-    nr_file = int((frames.np_pflags[pfns] & PG_FILE).astype(bool).sum())
+    # Several areas may map one frame: subtract.at counts each entry.
+    np.subtract.at(frames.np_mapcount, pfns, 1)
+    np.subtract.at(frames.np_count, pfns, 1)
+    flags = frames.np_pflags[pfns]
+    nr_file = int(np.count_nonzero(flags & PG_FILE))
     mm.rss_file -= nr_file
     mm.rss_anon -= len(pfns) - nr_file
-    for pfn in dict.fromkeys(pfns[frames.np_count[pfns] == 0].tolist()):
+    unused = frames.np_count[pfns] == 0
+    gone = pfns[unused].tolist()
+    if not flags[unused].any() and not frames.np_mapcount[pfns[unused]].any():
+        k.free_list += gone         # anonymous pages without flags: each has one entry only
+        return
+    for pfn in dict.fromkeys(gone):
         page_alloc.free_page(k, pfn)
+
+
+def free_pgtables(k: Kernel, mm: MmStruct, floor: int, ceiling: int) -> None:
+    """Free the tables that serve only addresses in [floor, ceiling), where nothing is mapped any more."""
+    first, last = floor + 0x1FFFFF >> 21, ceiling >> 21
+    tables = mm.pte_tables
+    if last - first < len(tables):
+        gone = [region for region in range(first, last) if region in tables]
+    else:
+        gone = [region for region in tables if first <= region < last]
+    for region in gone:
+        pgtable.free_pte_table(k, mm, region)
+
+
+def unmap_all(k: Kernel, mm: MmStruct) -> None:
+    """Drop every page and every page table of an address space that nobody uses any more (unmap_vmas for exit_mmap)."""
+    if not mm.pgd:
+        return
+    rss = mm.rss_anon + mm.rss_file
+    mm.hiwater_rss = max(mm.hiwater_rss, rss)
+    with mm.page_table_lock:
+        for base in mm.pte_tables.values():
+            # The table goes as well, so its entries need not be cleared.
+            found = present_entries(k, base, base + 512)
+            if found:
+                _zap_entries(k, mm, found)
+    count = k.frames.count
+    free = k.free_list
+    for pfn in pgtable.table_pages(k, mm):
+        count[pfn] -= 1
+        free.append(pfn)
+    mm.pte_tables.clear()
+    mm.pgd = mm.nr_ptes = 0
+    # The frame of the pgd may become the next one's: a CPU that compares addresses must not be fooled.
+    tlb.flush_tlb_mm(k, mm)
+
+
+def unmap_mapping_range(k: Kernel, inode: Inode, first: int, last: int) -> None:
+    """Drop pages [first, last) of a file, copies included, from everybody who maps it."""
+    for vma in list(inode.i_mmap):
+        start = vma.vm_start + (max(first - vma.vm_pgoff, 0) << 12)
+        end = min(vma.vm_end, vma.vm_start + (last - vma.vm_pgoff << 12))
+        if start < end:
+            zap_page_range(k, vma.vm_mm, start, end)

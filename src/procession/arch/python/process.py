@@ -43,7 +43,9 @@ CALL = 2                # make the call `request` (again)
 RESTART = 3             # make restart_syscall(2) in its place
 
 # Calls that set registers of the other architecture.
-_NOT_HERE = frozenset({"arch_prctl", "get_thread_area", "ioperm", "iopl", "modify_ldt", "rt_sigreturn", "set_thread_area"})
+_NOT_HERE = frozenset({
+    "arch_prctl", "get_thread_area", "ioperm", "iopl", "modify_ldt", "rt_sigreturn", "set_thread_area",
+})
 
 _SIGHAND, _VM = int(CloneFlags.SIGHAND), int(CloneFlags.VM)
 _SIGINFO = int(SaFlags.SIGINFO)

@@ -31,7 +31,7 @@ class _Unbuilt:
 UNBUILT = _Unbuilt()
 
 
-class Diverged(Exception):  # noqa: N818
+class Diverged(Exception):
     """The copy did not do what the original had done."""
 
 

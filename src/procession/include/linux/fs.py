@@ -128,6 +128,7 @@ class SuperBlock:
     s_root: Dentry | None = None
     s_next_ino: int = 1
     s_readonly: bool = False
+    s_fs_info: Any = None           # the file system's own
 
 
 @dataclass(eq=False)
@@ -158,6 +159,8 @@ class Inode:
     i_writecount: int = 0           # > 0: writers; < 0: -(executing mappings), writes give ETXTBSY
     mapping: dict[int, int] = field(default_factory=dict)
     i_mmap: dict[VmArea, None] = field(default_factory=dict)    # who maps it, so that truncation finds them
+    i_pipe: Any = None              # FIFOs and pipes: fs/pipe.py's PipeInodeInfo while open
+    i_flock: Any = None             # fs/locks.py's locks on the file, None until the first
 
     # Directories.
     def lookup(self, name: str) -> Inode:
@@ -292,6 +295,9 @@ class File:
 
     A buffer is a UserPtr, moved with mm/uaccess (copy_to_user, copy_from_user); counts and positions in bytes.
     """
+
+    # fs/eventpoll.py's watchers of this file: fput gives them up.
+    f_ep_links: Any = None
 
     def __init__(self, path: PathRef, flags: int, mode: int) -> None:
         self.f_count = 1

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ("NEVER", "Hrtimer")
+from procession.hw.clock import NEVER
 
-NEVER = 1 << 62     # ns: later than any expiry
+__all__ = ("NEVER", "Hrtimer")
 
 
 @dataclass(eq=False, slots=True)
@@ -22,3 +22,4 @@ class Hrtimer:
     serial: int = 0
     queued: bool = False
     data: object = None
+    realtime: bool = False      # waits for a time of CLOCK_REALTIME: moves when that clock is set

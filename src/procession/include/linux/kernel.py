@@ -85,6 +85,7 @@ class Kernel:
     # kernel/hrtimer.c: heap of (expires_ns, serial, Hrtimer)
     hrtimers: list[Any]
     timer_serial: int
+    posix_timers_id: dict[int, None]    # numbers in use
 
     # kernel/rcupdate.c, kthread.c, futex.c
     rcu: Any
@@ -125,6 +126,13 @@ class Kernel:
     core_pattern: str
     suid_dumpable: int
     sysctl_nr_open: int
+    pipe_mnt: Any                   # Vfsmount that pipes live in, no path leads there
+    pipe_max_size: int
+    sock_mnt: Any                   # the same for sockets
+    anon_inode_mnt: Any             # and for files that are only descriptors: epoll, eventfd, signalfd, timerfd
+    proc_sbs: list[Any]             # instances of /proc, one per pid namespace that it was mounted for
+    blocked_posix_locks: dict[Any, None]    # fs/locks.py: who waits for a record lock
+    boot_id: str                    # /proc/sys/kernel/random/boot_id, made when first read
 
     # arch/python
     programs: dict[str, Any]        # path -> registered Python program

@@ -140,7 +140,6 @@ class MmStruct:
     owner: Task | None = None
     core_state: object = None
     oom_disable_count: int = 0
-    mmap_legacy: bool = False       # areas grow up from mmap_base instead
     # Ours: where the lowest-level page tables are, so that no walk is needed: address >> 21 -> index into Frames.q.
     pte_tables: dict[int, int] = field(default_factory=dict)
     has_wx: bool = False            # Ours: some page may be both written and executed; see hw/unicorn_cpu

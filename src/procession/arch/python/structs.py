@@ -1,0 +1,187 @@
+"""The C structs of the ABI as tuples a Python program can read, named as the standard library names them."""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import NamedTuple
+
+__all__ = (
+    "ITIMERVAL", "RLIMIT", "RUSAGE", "SIGACTION", "SIGINFO", "STACK_T", "STAT", "SYSINFO", "TIMESPEC", "TIMEVAL",
+    "TMS", "DirEntry", "Rusage", "Stat", "SysInfo", "Tms", "Uname", "WaitidResult", "dirents", "mask_of", "rusage",
+    "set_of", "stat", "sysinfo", "timespec", "uname", "waitid_result",
+)
+
+TIMESPEC = Struct("<qq")
+TIMEVAL = Struct("<qq")
+ITIMERVAL = Struct("<qqqq")
+ITIMERSPEC = Struct("<qqqq")
+RLIMIT = Struct("<QQ")
+RUSAGE = Struct("<18q")   # four words of time, then ru_maxrss to ru_nivcsw
+SIGACTION = Struct("<QQQQ")
+SIGINFO = Struct("<iiiiiIi")
+STACK_T = Struct("<QiiQ")
+STAT = Struct("<QQQIIIiQqqqqqqqqq24x")
+SYSINFO = Struct("<qQQQQQQQQQHHiQQI4x")
+TMS = Struct("<qqqq")
+POLLFD = Struct("<ihh")
+EPOLL_EVENT = Struct("<IQ")
+SIGNALFD_INFO = Struct("<IiiIIiIIIIiiQQQQ48x")
+
+NSEC = 1_000_000_000
+
+
+class Stat(NamedTuple):
+    """struct stat; times in nanoseconds."""
+
+    st_mode: int
+    st_ino: int
+    st_dev: int
+    st_nlink: int
+    st_uid: int
+    st_gid: int
+    st_size: int
+    st_rdev: int
+    st_blksize: int
+    st_blocks: int
+    st_atime_ns: int
+    st_mtime_ns: int
+    st_ctime_ns: int
+
+
+def stat(data: bytes) -> Stat:
+    """Decode struct stat."""
+    (
+        dev, ino, nlink, mode, uid, gid, _pad, rdev, size, blksize, blocks, atime, atime_ns, mtime, mtime_ns, ctime,
+        ctime_ns,
+    ) = STAT.unpack(data)
+    return Stat(
+        mode, ino, dev, nlink, uid, gid, size, rdev, blksize, blocks, atime * NSEC + atime_ns, mtime * NSEC + mtime_ns,
+        ctime * NSEC + ctime_ns,
+    )
+
+
+class Rusage(NamedTuple):
+    """struct rusage; times in nanoseconds (the kernel's microseconds times 1000)."""
+
+    utime_ns: int
+    stime_ns: int
+    maxrss: int
+    minflt: int
+    majflt: int
+    inblock: int
+    oublock: int
+    nvcsw: int
+    nivcsw: int
+
+
+def rusage(data: bytes) -> Rusage:
+    """Decode struct rusage."""
+    r = RUSAGE.unpack(data)
+    utime_us, stime_us = r[0] * 1_000_000 + r[1], r[2] * 1_000_000 + r[3]
+    return Rusage(utime_us * 1000, stime_us * 1000, r[4], r[8], r[9], r[11], r[12], r[16], r[17])
+
+
+class Uname(NamedTuple):
+    """struct new_utsname."""
+
+    sysname: str
+    nodename: str
+    release: str
+    version: str
+    machine: str
+    domainname: str
+
+
+def uname(data: bytes) -> Uname:
+    """Decode struct new_utsname."""
+    return Uname(*(data[n * 65:n * 65 + 65].split(b"\0", 1)[0].decode("utf-8", "surrogateescape") for n in range(6)))
+
+
+class WaitidResult(NamedTuple):
+    """What waitid() reports about a child."""
+
+    si_pid: int
+    si_uid: int
+    si_signo: int
+    si_status: int
+    si_code: int
+
+
+def waitid_result(data: bytes) -> WaitidResult | None:
+    """Decode siginfo_t; None if no child has changed (WNOHANG)."""
+    signo, _errno, code, _pad, pid, uid, status = SIGINFO.unpack_from(data)
+    return WaitidResult(pid, uid, signo, status, code) if pid else None
+
+
+class SysInfo(NamedTuple):
+    """struct sysinfo."""
+
+    uptime: int
+    loads: tuple[int, int, int]
+    totalram: int
+    freeram: int
+    sharedram: int
+    bufferram: int
+    totalswap: int
+    freeswap: int
+    procs: int
+    mem_unit: int
+
+
+def sysinfo(data: bytes) -> SysInfo:
+    """Decode struct sysinfo."""
+    s = SYSINFO.unpack(data)
+    return SysInfo(s[0], s[1:4], s[4], s[5], s[6], s[7], s[8], s[9], s[10], s[15])
+
+
+class Tms(NamedTuple):
+    """struct tms and the result of times(2), in clock ticks."""
+
+    utime: int
+    stime: int
+    cutime: int
+    cstime: int
+    elapsed: int
+
+
+class DirEntry(NamedTuple):
+    """struct linux_dirent64."""
+
+    d_ino: int
+    d_type: int
+    d_name: str
+
+
+_DIRENT = Struct("<QqHB")
+
+
+def dirents(data: bytes) -> list[DirEntry]:
+    """Decode what getdents64() has returned."""
+    entries = []
+    at = 0
+    while at < len(data):
+        ino, _off, length, kind = _DIRENT.unpack_from(data, at)
+        name = data[at + _DIRENT.size:at + length].split(b"\0", 1)[0]
+        entries.append(DirEntry(ino, kind, name.decode("utf-8", "surrogateescape")))
+        at += length
+    return entries
+
+
+def timespec(ns: int) -> bytes:
+    """Encode nanoseconds as struct timespec."""
+    return TIMESPEC.pack(*divmod(ns, NSEC))
+
+
+def mask_of(signals: int | frozenset[int] | set[int] | tuple[int, ...] | list[int]) -> int:
+    """Return a set of signals as sigset_t; an int is one already."""
+    if isinstance(signals, int):
+        return signals
+    mask = 0
+    for sig in signals:
+        mask |= 1 << (sig - 1)
+    return mask
+
+
+def set_of(mask: int) -> frozenset[int]:
+    """Return the signals in a sigset_t."""
+    return frozenset(n + 1 for n in range(64) if mask >> n & 1)

@@ -1,0 +1,185 @@
+"""Sys: files, pipes, directories, polling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from procession.arch.python import structs
+from procession.arch.python.buffer import InBuffer, OutBuffer
+from procession.arch.python.process import trap
+from procession.arch.python.sys_process import path_of
+
+__all__ = ("FileCalls",)
+
+
+
+def _to_bytes(data: bytes | bytearray | memoryview | str) -> bytes:
+    return data.encode("utf-8", "surrogateescape") if isinstance(data, str) else bytes(data)
+
+
+class FileCalls:
+    """Everything with a descriptor or a path."""
+
+    __slots__ = ()
+
+    async def open(self, path: str | bytes, flags: int = 0, mode: int = 0o666) -> int:
+        """Open a file and return its descriptor."""
+        return await trap("open", path_of(path), flags, mode)  # type: ignore[no-any-return]
+
+    async def openat(self, dirfd: int, path: str | bytes, flags: int = 0, mode: int = 0o666) -> int:
+        """Open a file relative to a directory."""
+        return await trap("openat", dirfd, path_of(path), flags, mode)  # type: ignore[no-any-return]
+
+    async def read(self, fd: int, n: int) -> bytes:
+        """Read up to n bytes, b"" at the end."""
+        buffer = OutBuffer(n)
+        got = await trap("read", fd, buffer, n)
+        return bytes(buffer.data[:got])
+
+    async def pread(self, fd: int, n: int, offset: int) -> bytes:
+        """Read up to n bytes at offset."""
+        buffer = OutBuffer(n)
+        got = await trap("pread64", fd, buffer, n, offset)
+        return bytes(buffer.data[:got])
+
+    async def write(self, fd: int, data: bytes | bytearray | memoryview | str) -> int:
+        """Write bytes, or text as UTF-8; returns how many bytes were written."""
+        data = _to_bytes(data)
+        return await trap("write", fd, InBuffer(data), len(data))  # type: ignore[no-any-return]
+
+    async def pwrite(self, fd: int, data: bytes | str, offset: int) -> int:
+        """Write at offset."""
+        data = _to_bytes(data)
+        return await trap("pwrite64", fd, InBuffer(data), len(data), offset)  # type: ignore[no-any-return]
+
+    async def print(self, *args: object, sep: str = " ", end: str = "\n", fd: int = 1) -> None:
+        """Write args as text, like the built-in function, until all of it is written."""
+        data = (sep.join(map(str, args)) + end).encode("utf-8", "surrogateescape")
+        while data:
+            data = data[await trap("write", fd, InBuffer(data), len(data)):]
+
+    async def pipe(self, flags: int = 0) -> tuple[int, int]:
+        """Make a pipe; returns (read end, write end)."""
+        fds = OutBuffer(8)
+        await (trap("pipe2", fds, flags) if flags else trap("pipe", fds))
+        reader, writer = memoryview(fds.load(0, 8)).cast("i")
+        return reader, writer
+
+    async def socketpair(self, domain: int = 1, type: int = 1, protocol: int = 0) -> tuple[int, int]:
+        """Make a pair of connected sockets."""
+        fds = OutBuffer(8)
+        await trap("socketpair", domain, type, protocol, fds)
+        a, b = memoryview(fds.load(0, 8)).cast("i")
+        return a, b
+
+    async def stat(self, path: str | bytes) -> structs.Stat:
+        """Return what is known about a file; links are followed."""
+        buffer = OutBuffer(144)
+        await trap("stat", path_of(path), buffer)
+        return structs.stat(buffer.load(0, 144))
+
+    async def lstat(self, path: str | bytes) -> structs.Stat:
+        """Return what is known about a file, itself a link perhaps."""
+        buffer = OutBuffer(144)
+        await trap("lstat", path_of(path), buffer)
+        return structs.stat(buffer.load(0, 144))
+
+    async def fstat(self, fd: int) -> structs.Stat:
+        """Return what is known about an open file."""
+        buffer = OutBuffer(144)
+        await trap("fstat", fd, buffer)
+        return structs.stat(buffer.load(0, 144))
+
+    async def getcwd(self) -> str:
+        """Return the working directory."""
+        buffer = OutBuffer(4096)
+        size = await trap("getcwd", buffer, 4096)
+        return bytes(buffer.data[:size]).rstrip(b"\0").decode("utf-8", "surrogateescape")
+
+    async def readlink(self, path: str | bytes) -> str:
+        """Return where a symbolic link points."""
+        buffer = OutBuffer(4096)
+        size = await trap("readlink", path_of(path), buffer, 4096)
+        return bytes(buffer.data[:size]).decode("utf-8", "surrogateescape")
+
+    async def symlink(self, target: str | bytes, path: str | bytes) -> None:
+        """Make a symbolic link."""
+        await trap("symlink", path_of(target), path_of(path))
+
+    async def link(self, old: str | bytes, new: str | bytes) -> None:
+        """Give a file another name."""
+        await trap("link", path_of(old), path_of(new))
+
+    async def rename(self, old: str | bytes, new: str | bytes) -> None:
+        """Move a file."""
+        await trap("rename", path_of(old), path_of(new))
+
+    async def mount(self, source: str, target: str, fstype: str, flags: int = 0, data: str = "") -> None:
+        """Mount a file system."""
+        await trap("mount", path_of(source), path_of(target), path_of(fstype), flags, path_of(data))
+
+    async def getdents(self, fd: int, size: int = 32768) -> list[structs.DirEntry]:
+        """Return the next entries of an open directory, [] at its end."""
+        buffer = OutBuffer(size)
+        got = await trap("getdents64", fd, buffer, size)
+        return structs.dirents(bytes(buffer.data[:got]))
+
+    async def listdir(self, path: str | bytes = ".") -> list[str]:
+        """Return the names in a directory without . and .., in the file system's order."""
+        fd = await trap("open", path_of(path), 0o200000, 0)
+        names: list[str] = []
+        while entries := await self.getdents(fd):
+            names += [entry.d_name for entry in entries if entry.d_name not in (".", "..")]
+        await trap("close", fd)
+        return names
+
+    async def read_file(self, path: str | bytes) -> bytes:
+        """Return a file's contents."""
+        fd = await trap("open", path_of(path), 0, 0)
+        parts: list[bytes] = []
+        while part := await self.read(fd, 65536):
+            parts.append(part)
+        await trap("close", fd)
+        return b"".join(parts)
+
+    async def write_file(self, path: str | bytes, data: bytes | str, mode: int = 0o666) -> None:
+        """Replace a file's contents."""
+        fd = await trap("open", path_of(path), 0o1101, mode)
+        left = _to_bytes(data)
+        while left:
+            left = left[await self.write(fd, left):]
+        await trap("close", fd)
+
+    async def poll(self, fds: Sequence[tuple[int, int]], timeout_ms: int = -1) -> list[tuple[int, int]]:
+        """Wait for events on (fd, events) pairs; returns those that have some, [] after the timeout."""
+        buffer = OutBuffer(8 * len(fds), b"".join(structs.POLLFD.pack(fd, events, 0) for fd, events in fds))
+        await trap("poll", buffer, len(fds), timeout_ms)
+        found = structs.POLLFD.iter_unpack(buffer.load(0, 8 * len(fds)))
+        return [(fd, revents) for fd, _events, revents in found if revents]
+
+    async def epoll_ctl(self, epfd: int, op: int, fd: int, events: int = 0, data: int | None = None) -> None:
+        """Add, change or remove a descriptor; data is what epoll_wait() returns for it, fd itself by default."""
+        event = InBuffer(structs.EPOLL_EVENT.pack(events, fd if data is None else data))
+        await trap("epoll_ctl", epfd, op, fd, event)
+
+    async def epoll_wait(self, epfd: int, maxevents: int = 64, timeout_ms: int = -1) -> list[tuple[int, int]]:
+        """Wait for events; returns (data, events) pairs."""
+        buffer = OutBuffer(12 * maxevents)
+        count = await trap("epoll_wait", epfd, buffer, maxevents, timeout_ms)
+        found = structs.EPOLL_EVENT.iter_unpack(buffer.load(0, 12 * count))
+        return [(data, events) for events, data in found]
+
+    async def ioctl(self, fd: int, request: int, arg: Any = 0) -> int:
+        """Control a device; arg is a number or a bytearray that is changed in place."""
+        return await self.syscall("ioctl", fd, request, arg)  # type: ignore[attr-defined, no-any-return]
+
+    async def tcgetpgrp(self, fd: int) -> int:
+        """Return the terminal's foreground process group."""
+        pgrp = OutBuffer(4)
+        await trap("ioctl", fd, 0x540F, pgrp)
+        return int.from_bytes(pgrp.data, "little", signed=True)
+
+    async def tcsetpgrp(self, fd: int, pgrp: int) -> None:
+        """Set the terminal's foreground process group."""
+        await trap("ioctl", fd, 0x5410, InBuffer(pgrp.to_bytes(4, "little", signed=True)))

@@ -1,0 +1,228 @@
+"""Sys: processes, their identity, their end, memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn
+
+from procession.arch.python import structs
+from procession.arch.python.buffer import InBuffer, OutBuffer, Stack, UserStrings
+from procession.arch.python.process import machine, trap
+
+__all__ = ("ProcessCalls", "path_of")
+
+_SIGCHLD = 17
+_VFORK_VM = 0x4100
+
+
+def path_of(name: str | bytes) -> InBuffer:
+    """Return a path as the C string it is to the kernel; raises ValueError for a NUL inside, TypeError."""
+    data = name.encode("utf-8", "surrogateescape") if isinstance(name, str) else bytes(name)
+    if 0 in data:
+        raise ValueError("embedded null character")
+    return InBuffer(data + b"\0")
+
+
+def _strings(items: Sequence[str | bytes]) -> UserStrings:
+    if isinstance(items, (str, bytes)):
+        raise TypeError("argv and env are lists of strings, not one string")
+    return UserStrings(tuple(path_of(item).data[:-1] for item in items))
+
+
+class ProcessCalls:
+    """fork, exec, exit, wait and who one is."""
+
+    __slots__ = ()
+
+    async def fork(self) -> int:
+        """Return the child's pid in the parent, 0 in the child, which has its own copy of everything."""
+        return await trap("fork")  # type: ignore[no-any-return]
+
+    async def vfork(self) -> int:
+        """As fork(); the parent sleeps until the child execs or exits, and they share sys.peek/poke memory."""
+        return await trap("vfork")  # type: ignore[no-any-return]
+
+    async def clone(
+        self, fn: Callable[..., Any] | None, *args: Any, flags: int = _SIGCHLD, parent_tid: Any = 0, child_tid: Any = 0,
+        tls: int = 0,
+    ) -> int:
+        """Start `fn(sys, *args)` in a new task and return its number (clone(3) of libc).
+
+        fn is called, not copied: what it refers to is shared with the parent, as between threads. When it returns,
+        the task exits with that status. fn None: the child continues here, with result 0 (the bare system call).
+        """
+        if fn is None:
+            return await trap("clone", flags, 0, parent_tid, child_tid, tls)  # type: ignore[no-any-return]
+        if not callable(fn):
+            raise TypeError("clone() takes a function and its arguments, not a coroutine")
+        return await trap("clone", flags, Stack(fn, args), parent_tid, child_tid, tls)  # type: ignore[no-any-return]
+
+    async def execve(
+        self,
+        path: str | bytes,
+        argv: Sequence[str | bytes],
+        env: Mapping[str, str] | Sequence[str | bytes] | None = None,
+    ) -> NoReturn:
+        """Become another program; env None: keep the environment this program was given."""
+        if env is None:
+            env = self.environ  # type: ignore[attr-defined]
+        if isinstance(env, Mapping):
+            env = [f"{key}={value}" for key, value in env.items()]
+        await trap("execve", path_of(path), _strings(argv), _strings(env))
+        raise AssertionError("execve returned")
+
+    async def exit(self, code: int = 0) -> NoReturn:
+        """End this thread (exit(2)); the last one ends the process."""
+        await trap("exit", code)
+        raise AssertionError("exit returned")
+
+    async def exit_group(self, code: int = 0) -> NoReturn:
+        """End the process (exit(3) without atexit handlers)."""
+        await trap("exit_group", code)
+        raise AssertionError("exit_group returned")
+
+    async def waitpid(self, pid: int = -1, options: int = 0) -> tuple[int, int]:
+        """Wait for a child; returns (pid, status), (0, 0) with WNOHANG if none has changed."""
+        status = OutBuffer(4)
+        nr = await trap("wait4", pid, status, options, 0)
+        return nr, int.from_bytes(status.data, "little")
+
+    async def wait(self) -> tuple[int, int]:
+        """Wait for any child."""
+        return await self.waitpid(-1, 0)
+
+    async def wait4(self, pid: int = -1, options: int = 0) -> tuple[int, int, structs.Rusage]:
+        """Wait for a child; returns (pid, status, what it and its children used)."""
+        status, usage = OutBuffer(4), OutBuffer(144)
+        nr = await trap("wait4", pid, status, options, usage)
+        return nr, int.from_bytes(status.data, "little"), structs.rusage(usage.load(0, 144))
+
+    async def waitid(self, which: int, id: int, options: int) -> structs.WaitidResult | None:
+        """Wait for a child's exit, stop or continuation; None with WNOHANG if there is none."""
+        info = OutBuffer(128)
+        await trap("waitid", which, id, info, options, 0)
+        return structs.waitid_result(info.load(0, 128))
+
+    async def getgroups(self) -> list[int]:
+        """Return the supplementary groups."""
+        count = await trap("getgroups", 0, 0)
+        groups = OutBuffer(count * 4)
+        await trap("getgroups", count, groups)
+        return memoryview(groups.load(0, count * 4)).cast("I").tolist()
+
+    async def setgroups(self, groups: Sequence[int]) -> None:
+        """Set the supplementary groups."""
+        await trap("setgroups", len(groups), InBuffer(b"".join(g.to_bytes(4, "little") for g in groups)))
+
+    async def getresuid(self) -> tuple[int, int, int]:
+        """Return real, effective and saved user id."""
+        return await self._three("getresuid")
+
+    async def getresgid(self) -> tuple[int, int, int]:
+        """Return real, effective and saved group id."""
+        return await self._three("getresgid")
+
+    async def _three(self, name: str) -> tuple[int, int, int]:
+        buffers = OutBuffer(4), OutBuffer(4), OutBuffer(4)
+        await trap(name, *buffers)
+        real, effective, saved = (int.from_bytes(buffer.data, "little") for buffer in buffers)
+        return real, effective, saved
+
+    async def getrusage(self, who: int = 0) -> structs.Rusage:
+        """Return the resources used by this process, its children or this thread."""
+        usage = OutBuffer(144)
+        await trap("getrusage", who, usage)
+        return structs.rusage(usage.load(0, 144))
+
+    async def getrlimit(self, resource: int) -> tuple[int, int]:
+        """Return the soft and the hard limit."""
+        limits = OutBuffer(16)
+        await trap("getrlimit", resource, limits)
+        soft, hard = structs.RLIMIT.unpack(limits.load(0, 16))
+        return soft, hard
+
+    async def setrlimit(self, resource: int, limits: tuple[int, int]) -> None:
+        """Set the soft and the hard limit."""
+        await trap("setrlimit", resource, InBuffer(structs.RLIMIT.pack(*limits)))
+
+    async def prlimit64(self, pid: int, resource: int, limits: tuple[int, int] | None = None) -> tuple[int, int]:
+        """Set the limits of a process if limits are given; returns the old ones."""
+        old = OutBuffer(16)
+        new = 0 if limits is None else InBuffer(structs.RLIMIT.pack(*limits))
+        await trap("prlimit64", pid, resource, new, old)
+        soft, hard = structs.RLIMIT.unpack(old.load(0, 16))
+        return soft, hard
+
+    async def uname(self) -> structs.Uname:
+        """Return the kernel's names."""
+        names = OutBuffer(390)
+        await trap("uname", names)
+        return structs.uname(names.load(0, 390))
+
+    async def sethostname(self, name: str) -> None:
+        """Set the host's name in this UTS namespace."""
+        data = name.encode()
+        await trap("sethostname", InBuffer(data), len(data))
+
+    async def sysinfo(self) -> structs.SysInfo:
+        """Return figures about the whole machine."""
+        info = OutBuffer(112)
+        await trap("sysinfo", info)
+        return structs.sysinfo(info.load(0, 112))
+
+    async def times(self) -> structs.Tms:
+        """Return CPU time used, in clock ticks of 10 ms."""
+        buffer = OutBuffer(32)
+        elapsed = await trap("times", buffer)
+        return structs.Tms(*structs.TMS.unpack(buffer.load(0, 32)), elapsed)
+
+    async def getcpu(self) -> int:
+        """Return the number of the CPU this runs on."""
+        cpu = OutBuffer(4)
+        await trap("getcpu", cpu, 0, 0)
+        return int.from_bytes(cpu.data, "little")
+
+    async def sched_setaffinity(self, pid: int, cpus: set[int] | frozenset[int] | Sequence[int]) -> None:
+        """Let a task run on these CPUs only."""
+        mask = sum(1 << cpu for cpu in cpus)
+        await trap("sched_setaffinity", pid, 8, InBuffer(mask.to_bytes(8, "little")))
+
+    async def sched_getaffinity(self, pid: int = 0) -> frozenset[int]:
+        """Return the CPUs a task may run on."""
+        buffer = OutBuffer(128)
+        size = await trap("sched_getaffinity", pid, 128, buffer)
+        mask = int.from_bytes(buffer.load(0, size), "little")
+        return frozenset(n for n in range(mask.bit_length()) if mask >> n & 1)
+
+    async def sched_setscheduler(self, pid: int, policy: int, priority: int = 0) -> None:
+        """Set a task's policy and real-time priority."""
+        await trap("sched_setscheduler", pid, policy, InBuffer(priority.to_bytes(4, "little", signed=True)))
+
+    async def set_name(self, name: str) -> None:
+        """Set this thread's comm (PR_SET_NAME)."""
+        await trap("prctl", 15, path_of(name), 0, 0, 0)
+
+    # Memory: real pages behind this process's own page tables.
+
+    async def mmap(
+        self, addr: int = 0, length: int = 4096, prot: int = 3, flags: int = 0x22, fd: int = -1, offset: int = 0,
+    ) -> int:
+        """Map memory and return its address; use peek() and poke() to get at it."""
+        return await trap("mmap", addr, length, prot, flags, fd, offset)  # type: ignore[no-any-return]
+
+    async def peek(self, address: int, size: int) -> bytes:
+        """Load bytes from memory; an address that is not mapped is a SIGSEGV."""
+        _check_access(address, size)
+        return await machine("=load", address, size)  # type: ignore[no-any-return]
+
+    async def poke(self, address: int, data: bytes) -> None:
+        """Store bytes to memory; an address that may not be written is a SIGSEGV."""
+        _check_access(address, len(data))
+        await machine("=store", address, bytes(data))
+
+
+def _check_access(address: int, size: int) -> None:
+    if type(address) is not int or type(size) is not int:
+        raise TypeError("an address and a size are ints")
+    if size < 0:
+        raise ValueError("a negative size")

@@ -1,0 +1,159 @@
+"""Sys: signals, timers, clocks, sleeping."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from procession.arch.python import structs
+from procession.arch.python.buffer import Handler, InBuffer, OutBuffer
+from procession.arch.python.crash import SignalInfo
+from procession.arch.python.process import machine, trap
+
+__all__ = ("SignalCalls",)
+
+_SA_RESTORER = 0x04000000
+SignalSet = int | Iterable[int]
+
+
+def _set(signals: Any) -> InBuffer:
+    if not isinstance(signals, int):
+        signals = structs.mask_of(tuple(signals))
+    return InBuffer(signals.to_bytes(8, "little"))
+
+
+def _info(buffer: OutBuffer) -> SignalInfo:
+    data = buffer.load(0, 128)
+    signo, _errno, code, _pad, pid, uid, status = structs.SIGINFO.unpack_from(data)
+    return SignalInfo(
+        signo, code, pid, uid, status, int.from_bytes(data[16:24], "little"), int.from_bytes(data[24:32], "little"),
+    )
+
+
+class SignalCalls:
+    """Signals and time."""
+
+    __slots__ = ()
+
+    async def sigaction(
+        self, sig: int, handler: Callable[..., Any] | int | None = None, flags: int = 0, mask: SignalSet = 0,
+    ) -> Callable[..., Any] | int:
+        """Set what a signal does and return what it did: SIG_DFL, SIG_IGN or a function; None only asks.
+
+        The function gets the signal's number, with SA_SIGINFO also a SignalInfo. It may be `async def` and make
+        system calls. What it raises comes out of the call that the signal has interrupted.
+        """
+        old = OutBuffer(32)
+        new: InBuffer | int = 0
+        if handler is not None:
+            if callable(handler):
+                number = await machine("=handler", Handler(handler))
+            elif handler in (0, 1):
+                number = int(handler)
+            else:
+                raise TypeError("a handler is SIG_DFL, SIG_IGN or a function")
+            bits = structs.mask_of(mask if isinstance(mask, int) else tuple(mask))
+            new = InBuffer(structs.SIGACTION.pack(number, flags | _SA_RESTORER, 0, bits))
+        await trap("rt_sigaction", sig, new, old, 8)
+        was = structs.SIGACTION.unpack(old.load(0, 32))[0]
+        return await machine("=function", was) if was > 1 else was  # type: ignore[no-any-return]
+
+    async def signal(self, sig: int, handler: Callable[..., Any] | int) -> Callable[..., Any] | int:
+        """Do what signal(3) does: sigaction() with SA_RESTART."""
+        return await self.sigaction(sig, handler, 0x10000000)
+
+    async def sigprocmask(self, how: int, signals: SignalSet | None = None) -> frozenset[int]:
+        """Change the set of blocked signals; returns the old set. None only asks."""
+        old = OutBuffer(8)
+        await trap("rt_sigprocmask", how, 0 if signals is None else _set(signals), old, 8)
+        return structs.set_of(int.from_bytes(old.load(0, 8), "little"))
+
+    async def sigpending(self) -> frozenset[int]:
+        """Return the signals that are blocked and pending."""
+        pending = OutBuffer(8)
+        await trap("rt_sigpending", pending, 8)
+        return structs.set_of(int.from_bytes(pending.load(0, 8), "little"))
+
+    async def sigsuspend(self, signals: SignalSet = 0) -> None:
+        """Sleep with this set blocked until a handler has run; always raises InterruptedError."""
+        await trap("rt_sigsuspend", _set(signals), 8)
+
+    async def sigwaitinfo(self, signals: SignalSet, timeout_ns: int | None = None) -> SignalInfo:
+        """Wait for one of these (blocked) signals; raises BlockingIOError after the timeout."""
+        info = OutBuffer(128)
+        timeout = 0 if timeout_ns is None else InBuffer(structs.timespec(timeout_ns))
+        await trap("rt_sigtimedwait", _set(signals), info, timeout, 8)
+        return _info(info)
+
+    async def sigqueue(self, pid: int, sig: int, value: int = 0) -> None:
+        """Send a signal with a value (sigqueue(3))."""
+        me = await trap("getpid")
+        uid = await trap("getuid")
+        data = structs.SIGINFO.pack(sig, 0, -1, 0, me, uid, 0)[:24] + (value & (1 << 64) - 1).to_bytes(8, "little")
+        await trap("rt_sigqueueinfo", pid, sig, InBuffer(data.ljust(128, b"\0")))
+
+    async def raise_signal(self, sig: int) -> None:
+        """Send a signal to the calling thread (raise(3))."""
+        await trap("tgkill", await trap("getpid"), await trap("gettid"), sig)
+
+    async def signalfd(self, fd: int, signals: SignalSet, flags: int = 0) -> int:
+        """Make a descriptor that signals are read from."""
+        return await trap("signalfd4", fd, _set(signals), 8, flags)  # type: ignore[no-any-return]
+
+    # Time.
+
+    async def nanosleep(self, ns: int) -> None:
+        """Sleep for so many nanoseconds; an InterruptedError tells what is left in its remaining_ns."""
+        left = OutBuffer(16)
+        try:
+            await trap("nanosleep", InBuffer(structs.timespec(ns)), left)
+        except InterruptedError as error:
+            seconds, nanoseconds = structs.TIMESPEC.unpack(left.load(0, 16))
+            error.remaining_ns = seconds * structs.NSEC + nanoseconds  # type: ignore[attr-defined]
+            raise
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep; as nanosleep()."""
+        await self.nanosleep(round(seconds * structs.NSEC))
+
+    async def clock_gettime(self, clock: int = 1) -> int:
+        """Return a clock's time in nanoseconds; the monotonic one by default."""
+        now = OutBuffer(16)
+        await trap("clock_gettime", clock, now)
+        seconds, nanoseconds = structs.TIMESPEC.unpack(now.load(0, 16))
+        return seconds * structs.NSEC + nanoseconds  # type: ignore[no-any-return]
+
+    async def clock_nanosleep(self, clock: int, flags: int, ns: int) -> None:
+        """Sleep on a clock, until a time of it with TIMER_ABSTIME."""
+        await trap("clock_nanosleep", clock, flags, InBuffer(structs.timespec(ns)), 0)
+
+    async def time(self) -> int:
+        """Return seconds since 1970."""
+        return await trap("time", 0)  # type: ignore[no-any-return]
+
+    async def gettimeofday(self) -> tuple[int, int]:
+        """Return seconds and microseconds since 1970."""
+        now = OutBuffer(16)
+        await trap("gettimeofday", now, 0)
+        seconds, microseconds = structs.TIMEVAL.unpack(now.load(0, 16))
+        return seconds, microseconds
+
+    async def setitimer(self, which: int, value_us: int, interval_us: int = 0) -> tuple[int, int]:
+        """Set an interval timer in microseconds, 0 to stop it; returns the old (value, interval)."""
+        old = OutBuffer(32)
+        new = structs.ITIMERVAL.pack(*divmod(interval_us, 1_000_000), *divmod(value_us, 1_000_000))
+        await trap("setitimer", which, InBuffer(new), old)
+        a, b, c, d = structs.ITIMERVAL.unpack(old.load(0, 32))
+        return c * 1_000_000 + d, a * 1_000_000 + b
+
+    async def getitimer(self, which: int) -> tuple[int, int]:
+        """Return an interval timer's (value, interval) in microseconds."""
+        now = OutBuffer(32)
+        await trap("getitimer", which, now)
+        a, b, c, d = structs.ITIMERVAL.unpack(now.load(0, 32))
+        return c * 1_000_000 + d, a * 1_000_000 + b
+
+    async def timerfd_settime(self, fd: int, value_ns: int, interval_ns: int = 0, flags: int = 0) -> None:
+        """Arm a timer descriptor."""
+        data = structs.timespec(interval_ns) + structs.timespec(value_ns)
+        await trap("timerfd_settime", fd, flags, InBuffer(data), 0)

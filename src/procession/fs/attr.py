@@ -1,0 +1,96 @@
+"""Changing owner, mode, size and times (fs/attr.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.fs import inode as fs_inode
+from procession.include.linux.cred import Cap
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import S
+from procession.include.linux.resource import RLIM_INFINITY, Rlimit
+from procession.include.linux.signal import Sig
+from procession.kernel import capability, signal
+
+if TYPE_CHECKING:
+    from procession.include.linux.fs import Inode
+    from procession.include.linux.sched import Task
+
+__all__ = ("chmod_inode", "chown_inode", "inode_newsize_ok", "set_times", "truncate_inode")
+
+_FSIZE = int(Rlimit.FSIZE)
+MAX_BYTES = (1 << 63) - 1
+
+
+def _in_group_p(current: Task, gid: int) -> bool:
+    cred = current.cred
+    return gid == cred.fsgid or gid in cred.group_info
+
+
+def inode_newsize_ok(current: Task, inode: Inode, size: int) -> None:
+    """Check the limits on a file's size; raises EFBIG, with SIGXFSZ beyond RLIMIT_FSIZE."""
+    if size <= inode.i_size:
+        return
+    limit = current.signal.rlim[_FSIZE][0]
+    if limit != RLIM_INFINITY and size > limit:
+        signal.send_sig(Sig.SIGXFSZ, current, 0)
+        raise LinuxError(Errno.EFBIG, "RLIMIT_FSIZE")
+    if size > MAX_BYTES:
+        raise LinuxError(Errno.EFBIG, "beyond the largest size")
+
+
+def truncate_inode(current: Task, inode: Inode, size: int) -> None:
+    """Set the size of a file that may be written, and drop its set-id bits."""
+    inode_newsize_ok(current, inode, size)
+    inode.setattr()
+    kill = fs_inode.should_remove_suid(inode.i_mode)
+    if kill and not capability.capable(current, Cap.FSETID):
+        inode.i_mode &= ~kill
+    inode.truncate(size)
+    inode.i_mtime_ns = inode.i_ctime_ns = fs_inode.current_fs_time(inode.i_sb)
+
+
+def chmod_inode(current: Task, inode: Inode, mode: int) -> None:
+    """Set the permission bits; raises EPERM. Set-group-id is silently left out for a group not one's own."""
+    if not fs_inode.inode_owner_or_capable(current, inode):
+        raise LinuxError(Errno.EPERM, "not the owner")
+    mode = (mode & 0o7777) | (inode.i_mode & S.IFMT)
+    if mode & S.ISGID and not _in_group_p(current, inode.i_gid) and not capability.capable(current, Cap.FSETID):
+        mode &= ~S.ISGID
+    inode.setattr()
+    inode.i_mode = mode
+    inode.i_ctime_ns = fs_inode.current_fs_time(inode.i_sb)
+
+
+def chown_inode(current: Task, inode: Inode, uid: int, gid: int) -> None:
+    """Set owner and group, -1 for no change; raises EPERM. Set-id bits of a file go, even for root."""
+    fsuid = current.cred.fsuid
+    if uid != -1 and (fsuid != inode.i_uid or uid != inode.i_uid) and not capability.capable(current, Cap.CHOWN):
+        raise LinuxError(Errno.EPERM, "chown")
+    if (
+        gid != -1 and (fsuid != inode.i_uid or (not _in_group_p(current, gid) and gid != inode.i_gid))
+        and not capability.capable(current, Cap.CHOWN)
+    ):
+        raise LinuxError(Errno.EPERM, "chgrp")
+    kill = 0
+    if inode.i_mode & S.IFMT != S.IFDIR:
+        kill = inode.i_mode & S.ISUID
+        if inode.i_mode & (S.ISGID | S.IXGRP) == S.ISGID | S.IXGRP:
+            kill |= S.ISGID
+    inode.setattr()
+    inode.i_mode &= ~kill
+    if uid != -1:
+        inode.i_uid = uid
+    if gid != -1:
+        inode.i_gid = gid
+    inode.i_ctime_ns = fs_inode.current_fs_time(inode.i_sb)
+
+
+def set_times(inode: Inode, atime_ns: int | None, mtime_ns: int | None) -> None:
+    """Set access and modification time, None to leave one alone."""
+    inode.setattr()
+    if atime_ns is not None:
+        inode.i_atime_ns = atime_ns
+    if mtime_ns is not None:
+        inode.i_mtime_ns = mtime_ns
+    inode.i_ctime_ns = fs_inode.current_fs_time(inode.i_sb)

@@ -1,0 +1,411 @@
+"""ELF programs (fs/binfmt_elf.c; spec 7.1 steps 14-18, 7.8).
+
+Differs: nothing is randomized, there is no vdso, and 32-bit programs are not known.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
+
+from procession.arch.x86 import process as x86_process
+from procession.fs import binfmt_elf_tables, exec_cred, exec_mm, file_table, namei
+from procession.fs import exec as fs_exec
+from procession.include.linux.binfmts import BINPRM_BUF_SIZE, LinuxBinfmt
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import PATH_MAX, File
+from procession.include.linux.mm_types import PAGE_MASK, PAGE_SIZE, TASK_SIZE
+from procession.include.linux.sched import PF
+from procession.include.linux.signal import Sig
+from procession.kernel import signal
+from procession.mm import mmap, uaccess
+
+if TYPE_CHECKING:
+    from procession.include.linux.binfmts import LinuxBinprm
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import Task
+
+__all__ = ("ELF_ET_DYN_BASE", "Ehdr", "Phdr", "init_elf_binfmt", "load_elf_binary")
+
+ELFMAG = b"\x7fELF"
+ET_EXEC, ET_DYN = 2, 3
+EM_X86_64 = 62
+PT_LOAD, PT_INTERP, PT_GNU_STACK = 1, 3, 0x6474E551
+PF_X, PF_W, PF_R = 1, 2, 4
+ELF_ET_DYN_BASE = TASK_SIZE // 3 * 2
+
+_MAP_PRIVATE, _MAP_FIXED, _MAP_DENYWRITE, _MAP_EXECUTABLE = 0x2, 0x10, 0x800, 0x1000
+_PROT_READ, _PROT_WRITE, _PROT_EXEC = 1, 2, 4
+READ_IMPLIES_EXEC, MMAP_PAGE_ZERO = 0x0400000, 0x0100000
+_OFFSET = PAGE_SIZE - 1
+_U64 = (1 << 64) - 1
+
+_EHDR = Struct("<16sHHIQQQIHHHHHH")
+_PHDR = Struct("<IIQQQQQQ")
+# PF_R|PF_W|PF_X -> PROT_*.
+_PROT = [
+    (_PROT_READ if flags & PF_R else 0) | (_PROT_WRITE if flags & PF_W else 0) | (_PROT_EXEC if flags & PF_X else 0)
+    for flags in range(8)
+]
+
+
+class Ehdr(NamedTuple):
+    """Elf64_Ehdr."""
+
+    e_ident: bytes
+    e_type: int
+    e_machine: int
+    e_version: int
+    e_entry: int
+    e_phoff: int
+    e_shoff: int
+    e_flags: int
+    e_ehsize: int
+    e_phentsize: int
+    e_phnum: int
+    e_shentsize: int
+    e_shnum: int
+    e_shstrndx: int
+
+
+class Phdr(NamedTuple):
+    """Elf64_Phdr."""
+
+    p_type: int
+    p_flags: int
+    p_offset: int
+    p_vaddr: int
+    p_paddr: int
+    p_filesz: int
+    p_memsz: int
+    p_align: int
+
+
+async def load_elf_binary(current: Task, bprm: LinuxBinprm) -> None:
+    """Load an ELF program and its interpreter.
+
+    Raises ENOEXEC, ELIBBAD, EIO, ENOMEM and what opening the interpreter raises; from flush_old_exec on, any error
+    also kills current.
+    """
+    assert bprm.file is not None
+    ehdr = Ehdr._make(_EHDR.unpack_from(bprm.buf))
+    if ehdr.e_ident[:4] != ELFMAG or not _loadable(ehdr, bprm.file):
+        raise LinuxError(Errno.ENOEXEC, f"{bprm.interp}: not an x86-64 ELF program")
+    if ehdr.e_phentsize != _PHDR.size or not 1 <= ehdr.e_phnum <= 65536 // _PHDR.size:
+        raise LinuxError(Errno.ENOEXEC, f"{bprm.interp}: bad program headers")
+    phdrs = await _read_phdrs(current, bprm.file, ehdr)
+
+    interpreter = await _open_interpreter(current, bprm, phdrs)
+    try:
+        interp_ehdr = _interp_ehdr(bprm) if interpreter is not None else None
+        await fs_exec.flush_old_exec(current, bprm)
+        try:
+            await _load(current, bprm, ehdr, phdrs, interpreter, interp_ehdr)
+        except LinuxError:
+            # There is no program to return to any more. A signal that says more may have been sent already.
+            signal.send_sig(Sig.SIGKILL, current, 0)
+            raise
+    finally:
+        if interpreter is not None:
+            _put_interpreter(current, interpreter)
+
+
+def _loadable(ehdr: Ehdr, source: File) -> bool:
+    return ehdr.e_type in (ET_EXEC, ET_DYN) and ehdr.e_machine == EM_X86_64 and type(source).mmap is not File.mmap
+
+
+async def _read_phdrs(current: Task, source: File, ehdr: Ehdr) -> list[Phdr]:
+    size = ehdr.e_phnum * _PHDR.size
+    data = await fs_exec.kernel_read(current, source, ehdr.e_phoff, size)
+    if len(data) != size:
+        raise LinuxError(Errno.EIO, "the program headers end early")
+    return list(map(Phdr._make, _PHDR.iter_unpack(data)))
+
+
+async def _open_interpreter(current: Task, bprm: LinuxBinprm, phdrs: list[Phdr]) -> File | None:
+    """Open the program that PT_INTERP names, and leave its first bytes in bprm.buf."""
+    assert bprm.file is not None
+    for phdr in phdrs:
+        if phdr.p_type != PT_INTERP:
+            continue
+        if not 2 <= phdr.p_filesz <= PATH_MAX:
+            raise LinuxError(Errno.ENOEXEC, "bad length of the interpreter's name")
+        name = await fs_exec.kernel_read(current, bprm.file, phdr.p_offset, phdr.p_filesz)
+        if len(name) != phdr.p_filesz:
+            raise LinuxError(Errno.EIO, "the interpreter's name ends early")
+        if name[-1]:
+            raise LinuxError(Errno.ENOEXEC, "the interpreter's name is not terminated")
+        interpreter = await fs_exec.open_exec(current, name.split(b"\0", 1)[0].decode("utf-8", "surrogateescape"))
+        try:
+            fs_exec.would_dump(current, bprm, interpreter)
+            await _read_head(current, bprm, interpreter)
+        except LinuxError:
+            _put_interpreter(current, interpreter)
+            raise
+        return interpreter
+    return None
+
+
+async def _read_head(current: Task, bprm: LinuxBinprm, interpreter: File) -> None:
+    bprm.buf = await fs_exec.kernel_read(current, interpreter, 0, BINPRM_BUF_SIZE)
+    if len(bprm.buf) != BINPRM_BUF_SIZE:
+        raise LinuxError(Errno.EIO, "the interpreter is too short")
+
+
+def _put_interpreter(current: Task, interpreter: File) -> None:
+    namei.allow_write_access(interpreter.inode)
+    file_table.fput(current, interpreter)
+
+
+def _interp_ehdr(bprm: LinuxBinprm) -> Ehdr:
+    ehdr = Ehdr._make(_EHDR.unpack_from(bprm.buf))
+    if ehdr.e_ident[:4] != ELFMAG or ehdr.e_machine != EM_X86_64:
+        raise LinuxError(Errno.ELIBBAD, "the interpreter is no x86-64 ELF file")
+    return ehdr
+
+
+async def _load(
+    current: Task, bprm: LinuxBinprm, ehdr: Ehdr, phdrs: list[Phdr], interpreter: File | None, interp_ehdr: Ehdr | None,
+) -> None:
+    """Put the program into current's new address space and make it start."""
+    assert bprm.file is not None
+    current.flags &= ~PF.FORKNOEXEC
+    stack = _executable_stack(phdrs)
+    current.personality &= ~READ_IMPLIES_EXEC
+    if stack != exec_mm.EXSTACK_DISABLE_X:
+        current.personality |= READ_IMPLIES_EXEC
+    fs_exec.setup_new_exec(current, bprm)
+    exec_mm.setup_arg_pages(current, bprm, stack)
+    mm = current.mm
+    assert mm is not None
+
+    image = _Image(current, bprm.file)
+    image.load(ehdr, phdrs)
+    image.set_brk()
+    if image.elf_bss != image.elf_brk:
+        try:
+            _padzero(current, image.elf_bss)
+        except LinuxError:
+            _die(current, Sig.SIGSEGV, Errno.EFAULT, "the bss begins in a page that cannot be written")
+
+    entry = ehdr.e_entry + image.load_bias & _U64
+    start, base = entry, 0
+    if interpreter is not None:
+        assert interp_ehdr is not None
+        base = await _load_interp(current, interpreter, interp_ehdr)
+        start = interp_ehdr.e_entry + base & _U64
+    if start >= TASK_SIZE:
+        signal.force_sig(Sig.SIGSEGV, current)
+        raise LinuxError(Errno.EINVAL, "the entry point is not a user address")
+
+    exec_cred.install_exec_creds(current, bprm)
+    current.flags &= ~PF.FORKNOEXEC
+    binfmt_elf_tables.create_elf_tables(current, bprm, image.load_addr + ehdr.e_phoff, ehdr.e_phnum, base, entry)
+    mm.start_code, mm.end_code = image.start_code, image.end_code
+    mm.start_data, mm.end_data = image.start_data, image.end_data
+    mm.start_stack = bprm.p
+    if current.personality & MMAP_PAGE_ZERO:
+        with mm.mmap_sem.write():
+            mmap.do_mmap_pgoff(current, None, 0, PAGE_SIZE, _PROT_READ | _PROT_EXEC, _MAP_FIXED | _MAP_PRIVATE, 0)
+    x86_process.start_thread(current, start, bprm.p)
+
+
+def _die(current: Task, sig: int, errno: Errno, why: str) -> NoReturn:
+    signal.send_sig(sig, current, 0)
+    raise LinuxError(errno, why)
+
+
+def _executable_stack(phdrs: list[Phdr]) -> int:
+    for phdr in phdrs:
+        if phdr.p_type == PT_GNU_STACK:
+            return exec_mm.EXSTACK_ENABLE_X if phdr.p_flags & PF_X else exec_mm.EXSTACK_DISABLE_X
+    return exec_mm.EXSTACK_DEFAULT
+
+
+def _check_size(address: int, phdr: Phdr, errno: Errno) -> None:
+    """Raise errno for a segment that no address space could hold."""
+    if (
+        address >= TASK_SIZE
+        or phdr.p_filesz > phdr.p_memsz
+        or phdr.p_memsz > TASK_SIZE
+        or TASK_SIZE - phdr.p_memsz < address
+    ):
+        raise LinuxError(errno, "a segment does not fit into the address space")
+
+
+def elf_map(current: Task, source: File, addr: int, phdr: Phdr, flags: int, total_size: int = 0) -> int:
+    """Map one segment, its edges rounded to pages; returns where.
+
+    total_size: find room for this much, as for all segments together.
+    """
+    mm = current.mm
+    assert mm is not None
+    inset = phdr.p_vaddr & _OFFSET
+    size = phdr.p_filesz + inset + _OFFSET & PAGE_MASK
+    off = phdr.p_offset - inset
+    addr &= PAGE_MASK
+    if not size:
+        return addr                 # nothing of the file: all of it is bss
+    if off & _OFFSET or off < 0 or off + size > _U64:
+        raise LinuxError(Errno.EINVAL, "a segment's file offset and address do not agree")
+    prot = _PROT[phdr.p_flags & 7]
+    with mm.mmap_sem.write():
+        if not total_size:
+            return mmap.do_mmap_pgoff(current, source, addr, size, prot, flags, off >> 12)
+        total_size = total_size + _OFFSET & PAGE_MASK
+        mapped = mmap.do_mmap_pgoff(current, source, addr, total_size, prot, flags, off >> 12)
+        if total_size > size:
+            mmap.do_munmap(current, mm, mapped + size, total_size - size)
+        return mapped
+
+
+def _padzero(current: Task, elf_bss: int) -> None:
+    """Clear the rest of the page in which the file's part ends."""
+    inset = elf_bss & _OFFSET
+    if inset:
+        uaccess.clear_user(current, elf_bss, PAGE_SIZE - inset)
+
+
+def _do_brk(current: Task, start: int, length: int) -> None:
+    mm = current.mm
+    assert mm is not None
+    if length > 0:
+        with mm.mmap_sem.write():
+            mmap.do_brk(current, start, length)
+
+
+class _Image:
+    """The program while it is being mapped. The end addresses are without load_bias until load() has finished."""
+
+    def __init__(self, current: Task, source: File) -> None:
+        self.current = current
+        self.source = source
+        self.load_bias = 0
+        self.load_addr = 0
+        self.elf_bss = self.elf_brk = 0
+        self.start_code = _U64
+        self.end_code = self.start_data = self.end_data = 0
+
+    def load(self, ehdr: Ehdr, phdrs: list[Phdr]) -> None:
+        """Map every PT_LOAD; the first decides where a position-independent program lies."""
+        load_addr_set = False
+        for phdr in phdrs:
+            if phdr.p_type != PT_LOAD:
+                continue
+            if self.elf_brk > self.elf_bss:
+                self._bss_between()
+            flags = _MAP_PRIVATE | _MAP_DENYWRITE | _MAP_EXECUTABLE
+            vaddr = phdr.p_vaddr
+            if ehdr.e_type == ET_EXEC or load_addr_set:
+                flags |= _MAP_FIXED
+            else:
+                self.load_bias = ELF_ET_DYN_BASE - vaddr & PAGE_MASK
+            wanted = self.load_bias + vaddr
+            mapped = elf_map(self.current, self.source, wanted, phdr, flags)
+            if not load_addr_set:
+                load_addr_set = True
+                self.load_addr = vaddr - phdr.p_offset
+                if ehdr.e_type == ET_DYN:
+                    self.load_bias += mapped - (wanted & PAGE_MASK)
+                    self.load_addr += self.load_bias
+            _check_size(vaddr, phdr, Errno.EINVAL)
+            self._account(phdr)
+        bias = self.load_bias
+        self.elf_bss += bias
+        self.elf_brk += bias
+        self.start_code += bias
+        self.end_code += bias
+        self.start_data += bias
+        self.end_data += bias
+
+    def _account(self, phdr: Phdr) -> None:
+        start = phdr.p_vaddr
+        end = start + phdr.p_filesz
+        self.start_code = min(self.start_code, start)
+        self.start_data = max(self.start_data, start)
+        self.elf_bss = max(self.elf_bss, end)
+        if phdr.p_flags & PF_X:
+            self.end_code = max(self.end_code, end)
+        self.end_data = max(self.end_data, end)
+        self.elf_brk = max(self.elf_brk, start + phdr.p_memsz)
+
+    def _bss_between(self) -> None:
+        """Map the bss of the segments so far, since more segments follow behind it."""
+        elf_bss = self.elf_bss + self.load_bias
+        self._map_bss(elf_bss, self.elf_brk + self.load_bias)
+        inset = elf_bss & _OFFSET
+        if inset:
+            nbyte = min(PAGE_SIZE - inset, self.elf_brk - self.elf_bss)
+            try:
+                uaccess.clear_user(self.current, elf_bss, nbyte)
+            except LinuxError:
+                pass    # odd protections in the file: not an error in Linux either
+
+    def set_brk(self) -> None:
+        """Map the bss, and let the heap begin behind it."""
+        self._map_bss(self.elf_bss, self.elf_brk)
+
+    def _map_bss(self, start: int, end: int) -> None:
+        start = start + _OFFSET & PAGE_MASK
+        end = end + _OFFSET & PAGE_MASK
+        if end > start:
+            _do_brk(self.current, start, end - start)
+        mm = self.current.mm
+        assert mm is not None
+        mm.start_brk = mm.brk = end
+
+
+async def _load_interp(current: Task, source: File, ehdr: Ehdr) -> int:
+    """Map the interpreter and return its load address; any failure is fatal and raised after SIGSEGV was forced."""
+    try:
+        return _map_interp(current, source, ehdr, await _read_interp(current, source, ehdr))
+    except LinuxError:
+        signal.force_sig(Sig.SIGSEGV, current)
+        raise
+
+
+async def _read_interp(current: Task, source: File, ehdr: Ehdr) -> list[Phdr]:
+    """Return the interpreter's PT_LOADs; raises ENOEXEC, EIO, EINVAL if there are none."""
+    if not _loadable(ehdr, source) or ehdr.e_phentsize != _PHDR.size:
+        raise LinuxError(Errno.ENOEXEC, "the interpreter cannot be loaded")
+    if not 1 <= ehdr.e_phnum <= 65536 // _PHDR.size or ehdr.e_phnum * _PHDR.size > PAGE_SIZE:
+        raise LinuxError(Errno.ENOEXEC, "the interpreter's program headers are bad")
+    phdrs = [phdr for phdr in await _read_phdrs(current, source, ehdr) if phdr.p_type == PT_LOAD]
+    if not phdrs:
+        raise LinuxError(Errno.EINVAL, "the interpreter has nothing to load")
+    return phdrs
+
+
+def _map_interp(current: Task, source: File, ehdr: Ehdr, phdrs: list[Phdr]) -> int:
+    first, last = phdrs[0], phdrs[-1]
+    total_size = last.p_vaddr + last.p_memsz - (first.p_vaddr & PAGE_MASK)
+    load_addr = 0
+    load_addr_set = False
+    elf_bss = last_bss = 0
+    for phdr in phdrs:
+        flags = _MAP_PRIVATE | _MAP_DENYWRITE
+        wanted = load_addr + phdr.p_vaddr
+        if ehdr.e_type == ET_EXEC or load_addr_set:
+            flags |= _MAP_FIXED
+        else:
+            wanted = 0
+        mapped = elf_map(current, source, wanted, phdr, flags, total_size)
+        total_size = 0
+        if not load_addr_set and ehdr.e_type == ET_DYN:
+            load_addr = mapped - (phdr.p_vaddr & PAGE_MASK)
+            load_addr_set = True
+        start = load_addr + phdr.p_vaddr
+        _check_size(start, phdr, Errno.ENOMEM)
+        elf_bss = max(elf_bss, start + phdr.p_filesz)
+        last_bss = max(last_bss, start + phdr.p_memsz)
+
+    if last_bss > elf_bss:
+        _padzero(current, elf_bss)
+        elf_bss = elf_bss + _OFFSET & PAGE_MASK
+        _do_brk(current, elf_bss, last_bss - elf_bss)
+    return load_addr
+
+
+def init_elf_binfmt(k: Kernel) -> None:
+    """Register the format."""
+    fs_exec.register_binfmt(k, LinuxBinfmt("elf", load_elf_binary))

@@ -1,0 +1,78 @@
+"""What an ELF program finds on its stack (create_elf_tables in fs/binfmt_elf.c; spec 7.8)."""
+
+from __future__ import annotations
+
+from array import array
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from procession.fs import exec_mm
+from procession.include.linux.bug import bug_on
+from procession.mm import uaccess
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from procession.include.linux.binfmts import LinuxBinprm
+    from procession.include.linux.sched import Task
+
+__all__ = ("create_elf_tables",)
+
+AT_PHDR, AT_PHENT, AT_PHNUM, AT_PAGESZ, AT_BASE, AT_FLAGS, AT_ENTRY = 3, 4, 5, 6, 7, 8, 9
+AT_UID, AT_EUID, AT_GID, AT_EGID, AT_PLATFORM, AT_HWCAP, AT_CLKTCK = 11, 12, 13, 14, 15, 16, 17
+AT_SECURE, AT_RANDOM, AT_EXECFN = 23, 25, 31
+
+ELF_PLATFORM = b"x86_64\0"
+# CPUID 1 EDX of the modelled CPU: FPU to SSE2.
+ELF_HWCAP = 0x178BFBFF
+
+
+def create_elf_tables(
+    current: Task, bprm: LinuxBinprm, phdr: int, phnum: int, interp_load_addr: int, entry: int,
+) -> None:
+    """Write the strings, the auxiliary vector and the pointer arrays in one go; bprm.p becomes the stack pointer.
+
+    Raises EFAULT if the stack cannot be written.
+    """
+    mm = current.mm
+    assert mm is not None
+    cred = current.cred
+    strings = b"".join([
+        *(text + b"\0" for text in bprm.argv), *(text + b"\0" for text in bprm.envp),
+        bprm.filename.encode("utf-8", "surrogateescape"), bytes(9),
+    ])
+    top = exec_mm.STACK_TOP_MAX
+    bug_on(bprm.p + len(strings) != top, "argument strings and their addresses disagree", bprm.filename)
+
+    platform = (bprm.p & ~15) - len(ELF_PLATFORM)
+    random = platform - 16
+    auxv = array("Q", (
+        AT_HWCAP, ELF_HWCAP, AT_PAGESZ, 4096, AT_CLKTCK, 100, AT_PHDR, phdr, AT_PHENT, 56, AT_PHNUM, phnum,
+        AT_BASE, interp_load_addr, AT_FLAGS, 0, AT_ENTRY, entry, AT_UID, cred.uid, AT_EUID, cred.euid,
+        AT_GID, cred.gid, AT_EGID, cred.egid, AT_SECURE, int(bprm.secure), AT_RANDOM, random, AT_EXECFN, bprm.exec,
+        AT_PLATFORM, platform, 0, 0,
+    ))
+    mm.saved_auxv = auxv.tobytes()
+
+    words = array("Q", (bprm.argc,))
+    mm.arg_start = bprm.p
+    words.extend(_addresses(bprm.p, bprm.argv))
+    mm.arg_end = mm.env_start = bprm.p + sum(map(len, bprm.argv)) + bprm.argc
+    words.append(0)
+    words.extend(_addresses(mm.env_start, bprm.envp))
+    mm.env_end = mm.env_start + sum(map(len, bprm.envp)) + bprm.envc
+    words.append(0)
+
+    sp = random - len(auxv) * 8 - len(words) * 8 & ~15
+    block = words.tobytes() + mm.saved_auxv
+    random_bytes = current.kernel.chooser.random_bytes(16)
+    data = block.ljust(random - sp, b"\0") + random_bytes + ELF_PLATFORM
+    data = data.ljust(bprm.p - sp, b"\0") + strings
+    uaccess.copy_to_user(current, sp, data)
+    bprm.p = sp
+
+
+def _addresses(start: int, texts: list[bytes]) -> Iterator[int]:
+    """Yield where each of texts begins, one behind the other with a NUL between."""
+    addresses = list(accumulate((len(text) + 1 for text in texts), initial=start))
+    return iter(addresses[:-1])

@@ -1,0 +1,74 @@
+"""Python programs as executable files (ours).
+
+A program is registered under a path in Kernel.programs, and a file at that path stands for it: a magic number and
+the path it was registered by. The file can be renamed, linked, chmod-ed and executed like any other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from procession.arch.python import process as python_process
+from procession.arch.python.sys import Sys
+from procession.fs import exec as fs_exec
+from procession.fs import exec_cred, exec_mm
+from procession.include.linux.binfmts import LinuxBinfmt
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.sched import PF
+
+if TYPE_CHECKING:
+    from procession.include.linux.binfmts import LinuxBinprm
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import Task
+
+__all__ = ("MAGIC", "init_python_binfmt", "load_python_binary", "program_file")
+
+MAGIC = b"\x7fPYP\n"
+
+
+def program_file(name: str) -> bytes:
+    """Return the contents of the file that stands for the program registered as name."""
+    return MAGIC + name.encode("utf-8", "surrogateescape") + b"\n"
+
+
+async def load_python_binary(current: Task, bprm: LinuxBinprm) -> None:
+    """Become the registered program; raises ENOEXEC if the file names none."""
+    program = await _find(current, bprm)
+    if program is None:
+        raise LinuxError(Errno.ENOEXEC, f"{bprm.interp}: no Python program")
+
+    await fs_exec.flush_old_exec(current, bprm)
+    current.flags &= ~PF.FORKNOEXEC
+    fs_exec.setup_new_exec(current, bprm)
+    exec_cred.install_exec_creds(current, bprm)
+    current.flags &= ~PF.FORKNOEXEC
+
+    mm = current.mm
+    assert mm is not None
+    # The strings live on the host's side, so that a process that touches no memory has none.
+    exec_mm.drop_arg_pages(current, bprm)
+    mm.host_args = b"".join(text + b"\0" for text in bprm.argv)
+    mm.host_env = b"".join(text + b"\0" for text in bprm.envp)
+    mm.start_brk = mm.brk = PYTHON_BRK
+    sys = Sys(bprm.argv, bprm.envp)
+    python_process.start_thread(current, sys, program)
+
+
+# Where the heap of a program that uses brk(2) begins: where it would for a position-independent ELF program.
+PYTHON_BRK = 0x555555554000
+
+
+async def _find(current: Task, bprm: LinuxBinprm) -> Any:
+    if not bprm.buf.startswith(MAGIC):
+        return None
+    assert bprm.file is not None
+    text = bprm.buf
+    if b"\n" not in text[len(MAGIC):]:
+        text = await fs_exec.kernel_read(current, bprm.file, 0, 4096 + len(MAGIC) + 1)
+    name = text[len(MAGIC):].split(b"\n", 1)[0].decode("utf-8", "surrogateescape")
+    return current.kernel.programs.get(name)
+
+
+def init_python_binfmt(k: Kernel) -> None:
+    """Register the format."""
+    fs_exec.register_binfmt(k, LinuxBinfmt("python", load_python_binary))

@@ -1,0 +1,133 @@
+"""Names in directories, and the way back from a name to its path (fs/dcache.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import Dentry
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import SizeT, UserPtr
+from procession.mm import uaccess
+
+if TYPE_CHECKING:
+    from procession.include.linux.fs import Inode, PathRef, Vfsmount
+    from procession.include.linux.sched import Task
+
+__all__ = (
+    "d_absolute_path", "d_add", "d_delete", "d_make_root", "d_move", "d_path", "is_subdir", "sys_getcwd",
+)
+
+
+def d_make_root(inode: Inode) -> Dentry:
+    """Return the root dentry of a file system: its own parent (d_alloc_root)."""
+    root = Dentry.__new__(Dentry)
+    root.__init__("/", root, inode)  # type: ignore[misc]
+    return root
+
+
+def d_add(parent: Dentry, name: str, inode: Inode) -> Dentry:
+    """Remember that name in parent is inode."""
+    dentry = Dentry(name, parent, inode)
+    if parent.d_inode.d_cache:
+        if parent.d_subdirs is None:
+            parent.d_subdirs = {}
+        parent.d_subdirs[name] = dentry
+    return dentry
+
+
+def d_delete(dentry: Dentry) -> None:
+    """The name is gone; who still refers to it sees "(deleted)"."""
+    dentry.d_deleted = True
+    subdirs = dentry.d_parent.d_subdirs
+    if subdirs is not None and subdirs.get(dentry.d_name) is dentry:
+        del subdirs[dentry.d_name]
+
+
+def d_move(dentry: Dentry, new_parent: Dentry, new_name: str, target: Dentry | None) -> None:
+    """The name became another, perhaps replacing target."""
+    if target is not None:
+        d_delete(target)
+    if dentry.d_parent.d_subdirs is not None:
+        dentry.d_parent.d_subdirs.pop(dentry.d_name, None)
+    dentry.d_parent = new_parent
+    dentry.d_name = new_name
+    if new_parent.d_subdirs is None:
+        new_parent.d_subdirs = {}
+    new_parent.d_subdirs[new_name] = dentry
+
+
+def is_subdir(dentry: Dentry, ancestor: Dentry) -> bool:
+    """Whether dentry is ancestor or lies below it, in one file system."""
+    while dentry is not ancestor:
+        parent = dentry.d_parent
+        if parent is dentry:
+            return False
+        dentry = parent
+    return True
+
+
+def _walk_up(path: PathRef, root: PathRef | None) -> tuple[list[str], bool]:
+    """Return the names from the root down to path, and whether root was met (prepend_path)."""
+    names: list[str] = []
+    mnt: Vfsmount = path.mnt
+    dentry = path.dentry
+    while root is None or mnt is not root.mnt or dentry is not root.dentry:
+        if dentry is mnt.mnt_root:
+            if mnt.mnt_parent is None or mnt.mnt_mountpoint is None:
+                return names[::-1], root is None
+            dentry, mnt = mnt.mnt_mountpoint, mnt.mnt_parent
+            continue
+        names.append(dentry.d_name)
+        dentry = dentry.d_parent
+    return names[::-1], True
+
+
+def _special_name(path: PathRef) -> str | None:
+    """Return the text for a file that no path leads to: pipe:[7], anon_inode:[eventfd] (d_dname)."""
+    mnt = path.mnt
+    if mnt.mnt_parent is None and path.dentry.d_parent is path.dentry and path.dentry is not mnt.mnt_root:
+        return path.dentry.d_name
+    return None
+
+
+def d_path(path: PathRef, root: PathRef | None = None) -> str:
+    """Return the path's name as seen from root, " (deleted)" behind it if it was removed.
+
+    root None: from the global root.  A file of a kern_mount (its dentry is its own parent) is its own name.
+    """
+    special = _special_name(path)
+    if special is not None:
+        return special
+    names, _ = _walk_up(path, root)
+    text = "/" + "/".join(names)
+    dentry = path.dentry
+    return text + " (deleted)" if dentry.d_deleted and dentry.d_parent is not dentry else text
+
+
+def d_absolute_path(path: PathRef) -> str:
+    """Return the path's name from the global root."""
+    return d_path(path, None)
+
+
+@syscall
+def sys_getcwd(current: Task, buf: UserPtr, size: SizeT) -> int:
+    """Store the working directory's name, NUL included, and return its length (getcwd(2)).
+
+    Raises ENOENT if it was removed, ERANGE. A directory outside the root shows as (unreachable)/….
+    """
+    assert current.fs is not None
+    pwd, root = current.fs.pwd, current.fs.root
+    if pwd.dentry.d_deleted:
+        raise LinuxError(Errno.ENOENT, "the working directory was removed")
+    names, reached = _walk_up(pwd, root)
+    text = "/" + "/".join(names)
+    if not reached:
+        text = "(unreachable)" + text
+    data = text.encode("utf-8", "surrogateescape") + b"\0"
+    if len(data) > 4096:
+        raise LinuxError(Errno.ENAMETOOLONG, "working directory")
+    if len(data) > size:
+        raise LinuxError(Errno.ERANGE, "buffer too small")
+    uaccess.copy_to_user(current, buf, data)
+    return len(data)

@@ -1,0 +1,119 @@
+"""eventfd: a 64-bit counter to wait on (fs/eventfd.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.fs import anon_inodes
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import File, Poll
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import Fd, Int, UInt, UserPtr
+from procession.kernel import wait
+from procession.mm import uaccess
+
+if TYPE_CHECKING:
+    from procession.include.linux.fs import PollTable
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import Task
+
+__all__ = ("EventfdCtx", "EventfdFile", "eventfd_signal", "sys_eventfd", "sys_eventfd2")
+
+EFD_SEMAPHORE, O_CLOEXEC, O_NONBLOCK, O_RDWR = 1, 0o2000000, 0o4000, 0o2
+ULLONG_MAX = (1 << 64) - 1
+
+
+class EventfdCtx:
+    """struct eventfd_ctx."""
+
+    __slots__ = ("count", "flags", "wqh")
+
+    def __init__(self, k: Kernel, count: int, flags: int) -> None:
+        self.wqh = k.wait_queue_head("eventfd->wqh")
+        self.count = count
+        self.flags = flags
+
+
+class EventfdFile(File):
+    """An eventfd's open file."""
+
+    private_data: EventfdCtx
+
+    async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
+        """Take the counter, or one of it from a semaphore, waiting until it is positive.
+
+        Raises EINVAL for less than 8 bytes, EAGAIN, ERESTARTSYS, EFAULT.
+        """
+        if count < 8:
+            raise LinuxError(Errno.EINVAL, "eventfd: eight bytes")
+        ctx = self.private_data
+        if not ctx.count:
+            if self.f_flags & O_NONBLOCK:
+                raise LinuxError(Errno.EAGAIN, "the counter is zero")
+            await wait.wait_event_interruptible(current, ctx.wqh, lambda: ctx.count, "eventfd_read")
+        value = 1 if ctx.flags & EFD_SEMAPHORE else ctx.count
+        ctx.count -= value
+        wait.wake_up(ctx.wqh, Poll.OUT)
+        uaccess.put_user(current, buf, value, 8)
+        return 8
+
+    async def write(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
+        """Add to the counter, waiting until it does not overflow. Raises EINVAL, EFAULT, EAGAIN, ERESTARTSYS."""
+        if count < 8:
+            raise LinuxError(Errno.EINVAL, "eventfd: eight bytes")
+        value = uaccess.get_user(current, buf, 8)
+        if value == ULLONG_MAX:
+            raise LinuxError(Errno.EINVAL, "eventfd: the one value that is not allowed")
+        ctx = self.private_data
+        if ULLONG_MAX - ctx.count <= value:
+            if self.f_flags & O_NONBLOCK:
+                raise LinuxError(Errno.EAGAIN, "the counter would overflow")
+            await wait.wait_event_interruptible(
+                current, ctx.wqh, lambda: ULLONG_MAX - ctx.count > value, "eventfd_write",
+            )
+        ctx.count += value
+        wait.wake_up(ctx.wqh, Poll.IN)
+        return 8
+
+    def poll(self, current: Task, table: PollTable | None) -> int:
+        """Readable if positive, writable if one can be added."""
+        ctx = self.private_data
+        if table is not None:
+            table.wait(ctx.wqh)
+        mask = 0
+        if ctx.count > 0:
+            mask |= Poll.IN
+        if ctx.count == ULLONG_MAX:
+            mask |= Poll.ERR
+        if ctx.count < ULLONG_MAX - 1:
+            mask |= Poll.OUT
+        return mask
+
+    def release(self, current: Task | None) -> None:
+        """Tell pollers that it is over."""
+        wait.wake_up(self.private_data.wqh, Poll.HUP)
+
+
+def eventfd_signal(ctx: EventfdCtx, n: int) -> int:
+    """Add n from inside the kernel, as much as fits; returns how much did."""
+    n = min(n, ULLONG_MAX - ctx.count)
+    ctx.count += n
+    wait.wake_up(ctx.wqh, Poll.IN)
+    return n
+
+
+@syscall
+def sys_eventfd2(current: Task, count: UInt, flags: Int) -> Fd:
+    """Make a counter (eventfd2(2)): flags EFD_SEMAPHORE, EFD_NONBLOCK, EFD_CLOEXEC; raises EINVAL, EMFILE."""
+    if flags & ~(EFD_SEMAPHORE | O_CLOEXEC | O_NONBLOCK):
+        raise LinuxError(Errno.EINVAL, "eventfd2: unknown flags")
+    ctx = EventfdCtx(current.kernel, count, flags)
+    return anon_inodes.anon_inode_getfd(
+        current, "[eventfd]", EventfdFile, ctx, O_RDWR | flags & (O_CLOEXEC | O_NONBLOCK),
+    )
+
+
+@syscall
+def sys_eventfd(current: Task, count: UInt) -> Fd:
+    """Make a counter (eventfd(2))."""
+    return sys_eventfd2(current, count, 0)

@@ -1,0 +1,341 @@
+"""epoll: a set of watched files and the list of those that became ready (fs/eventpoll.c).
+
+Differs: ready files are asked one after the other without a sleep in between, so there is no overflow list.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Annotated, Any
+
+from procession.fs import anon_inodes, select
+from procession.fs import file as fs_file
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import File, Poll, PollTable
+from procession.include.linux.sched import TIF, TaskState
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import Arg, Fd, Int, SizeT, UserPtr
+from procession.include.linux.wait import WaitQueueEntry
+from procession.kernel import hrtimer, wait
+from procession.mm import uaccess
+
+if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import Task
+    from procession.include.linux.wait import WaitQueueHead
+
+__all__ = (
+    "Epitem", "Eventpoll", "EventpollFile", "eventpoll_release", "sys_epoll_create", "sys_epoll_create1",
+    "sys_epoll_ctl", "sys_epoll_pwait", "sys_epoll_wait",
+)
+
+EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD = 1, 2, 3
+EPOLLONESHOT, EPOLLET = 1 << 30, 1 << 31
+EP_PRIVATE_BITS = EPOLLONESHOT | EPOLLET
+EP_MAX_NESTS = 4
+EP_MAX_EVENTS = 0x7FFFFFFF // 12
+O_RDWR, O_CLOEXEC = 0o2, 0o2000000
+NSEC_PER_MSEC = 1_000_000
+_EVENT = struct.Struct("<IQ")
+_SIGPENDING, _INTERRUPTIBLE, _RUNNING = TIF.SIGPENDING, TaskState.INTERRUPTIBLE, TaskState.RUNNING
+
+EventPtr = Annotated[UserPtr, Arg("struct epoll_event")]
+EventsPtr = Annotated[UserPtr, Arg("struct epoll_event", out=True)]
+
+
+class Epitem:
+    """One watched file (struct epitem)."""
+
+    __slots__ = ("data", "ep", "events", "fd", "file", "pwqlist")
+
+    def __init__(self, ep: Eventpoll, file: File, fd: int, events: int, data: int) -> None:
+        self.ep = ep
+        self.file = file
+        self.fd = fd
+        self.events = events
+        self.data = data
+        self.pwqlist: list[_EpPollEntry] = []
+
+
+class Eventpoll:
+    """The object behind an epoll descriptor (struct eventpoll).
+
+    rbr: what is watched, by (file, descriptor).  rdllist: what is ready, in the order it became so.  wq: who sleeps in
+    epoll_wait; poll_wait: who polls the epoll file itself.
+    """
+
+    __slots__ = ("file", "poll_wait", "rbr", "rdllist", "wq")
+
+    def __init__(self, k: Kernel) -> None:
+        self.wq = k.wait_queue_head("ep->wq")
+        self.poll_wait = k.wait_queue_head("ep->poll_wait")
+        self.rbr: dict[tuple[File, int], Epitem] = {}
+        self.rdllist: dict[Epitem, None] = {}
+        self.file: EventpollFile | None = None
+
+
+class _EpPollEntry(WaitQueueEntry):
+    """An item's place on one queue of its file (struct eppoll_entry)."""
+
+    __slots__ = ("base", "whead")
+
+    base: Epitem
+    whead: WaitQueueHead
+
+
+class _EpPqueue(PollTable):
+    """Registers an item with the queues of its file (ep_ptable_queue_proc)."""
+
+    __slots__ = ("current", "item")
+
+    def __init__(self, current: Task, item: Epitem) -> None:
+        self.current = current
+        self.item = item
+
+    def wait(self, queue: WaitQueueHead) -> None:
+        entry = _EpPollEntry(self.current, False, _ep_poll_callback)
+        entry.base = self.item
+        entry.whead = queue
+        self.item.pwqlist.append(entry)
+        wait.add_wait_queue(queue, entry)
+
+
+def _ep_poll_callback(entry: WaitQueueEntry, mode: int, key: object) -> bool:
+    """A watched file was woken: note it as ready and wake the sleepers."""
+    assert isinstance(entry, _EpPollEntry)
+    item = entry.base
+    ep = item.ep
+    # A one-shot item that has fired has no events left.
+    if not item.events & ~EP_PRIVATE_BITS:
+        return True
+    if isinstance(key, int) and key and not key & item.events:
+        return True
+    if item not in ep.rdllist:
+        ep.rdllist[item] = None
+    wait.wake_up(ep.wq)
+    wait.wake_up(ep.poll_wait, Poll.IN)
+    return True
+
+
+class EventpollFile(File):
+    """An epoll descriptor's open file."""
+
+    private_data: Eventpoll
+
+    def poll(self, current: Task, table: PollTable | None) -> int:
+        """Readable when a watched file is ready (ep_eventpoll_poll)."""
+        ep = self.private_data
+        if table is not None:
+            table.wait(ep.poll_wait)
+        for item in list(ep.rdllist):
+            if item.file.poll(current, None) & item.events:
+                return Poll.IN | Poll.RDNORM
+            # It looked ready and is not any more.
+            del ep.rdllist[item]
+        return 0
+
+    def release(self, current: Task | None) -> None:
+        """Give up all items (ep_free)."""
+        ep = self.private_data
+        for item in list(ep.rbr.values()):
+            _ep_remove(ep, item)
+
+
+def eventpoll_release(file: File) -> None:
+    """A file is being closed for good: whoever watches it stops."""
+    for item in list(file.f_ep_links or ()):
+        _ep_remove(item.ep, item)
+
+
+def _ep_insert(current: Task, ep: Eventpoll, events: int, data: int, file: File, fd: int) -> None:
+    item = Epitem(ep, file, fd, events, data)
+    if file.f_ep_links is None:
+        file.f_ep_links = {}
+    file.f_ep_links[item] = None
+    ep.rbr[file, fd] = item
+    if file.poll(current, _EpPqueue(current, item)) & events:
+        _mark_ready(ep, item)
+
+
+def _mark_ready(ep: Eventpoll, item: Epitem) -> None:
+    if item not in ep.rdllist:
+        ep.rdllist[item] = None
+        wait.wake_up(ep.wq)
+        wait.wake_up(ep.poll_wait, Poll.IN)
+
+
+def _ep_modify(current: Task, ep: Eventpoll, item: Epitem, events: int, data: int) -> None:
+    item.events = events
+    item.data = data
+    if item.file.poll(current, None) & events:
+        _mark_ready(ep, item)
+
+
+def _ep_remove(ep: Eventpoll, item: Epitem) -> None:
+    for entry in item.pwqlist:
+        wait.remove_wait_queue(entry.whead, entry)
+    item.pwqlist.clear()
+    item.file.f_ep_links.pop(item, None)
+    del ep.rbr[item.file, item.fd]
+    ep.rdllist.pop(item, None)
+
+
+def _ep_loop_check(ep: Eventpoll, target: Eventpoll, depth: int) -> bool:
+    """Whether watching target from ep would close a circle, or nest too deep."""
+    if target is ep or depth > EP_MAX_NESTS:
+        return True
+    return any(
+        _ep_loop_check(ep, file.private_data, depth + 1)
+        for file, _ in target.rbr
+        if isinstance(file, EventpollFile)
+    )
+
+
+def _ep_send_events(current: Task, ep: Eventpoll, events: UserPtr, maxevents: int) -> int:
+    """Hand out what is ready; level-triggered items go back on the list. Raises EFAULT if nothing was handed out."""
+    ready = list(ep.rdllist)
+    count = 0
+    for item in ready:
+        if count >= maxevents:
+            break
+        del ep.rdllist[item]
+        revents = item.file.poll(current, None) & item.events
+        if not revents:
+            continue
+        try:
+            uaccess.copy_to_user(current, events, _EVENT.pack(revents, item.data), 12 * count)
+        except LinuxError:
+            ep.rdllist = {item: None, **ep.rdllist}
+            if not count:
+                raise
+            break
+        count += 1
+        if item.events & EPOLLONESHOT:
+            item.events &= EP_PRIVATE_BITS
+        elif not item.events & EPOLLET:
+            ep.rdllist[item] = None
+    return count
+
+
+async def _ep_poll(current: Task, ep: Eventpoll, events: UserPtr, maxevents: int, timeout: int) -> int:
+    """Wait until something is ready; returns the number of events, 0 after timeout ms. Raises EINTR, EFAULT."""
+    end_ns = None if timeout < 0 else current.kernel.clock.now_ns + timeout * NSEC_PER_MSEC
+    timed_out = timeout == 0
+    while True:
+        if not ep.rdllist and not timed_out:
+            timed_out = await _ep_wait(current, ep, end_ns)
+        if ep.rdllist:
+            count = _ep_send_events(current, ep, events, maxevents)
+            if count:
+                return count
+        if timed_out:
+            return 0
+
+
+async def _ep_wait(current: Task, ep: Eventpoll, end_ns: int | None) -> bool:
+    """Sleep as an exclusive waiter until something is ready; returns whether the time is over. Raises EINTR."""
+    entry = WaitQueueEntry(current, True)
+    wait.add_wait_queue_exclusive(ep.wq, entry)
+    current.wchan = "ep_poll"
+    current.waiting_on = ep.wq
+    timed_out = False
+    try:
+        while not ep.rdllist and not timed_out:
+            if current.ti_flags & _SIGPENDING:
+                raise LinuxError(Errno.EINTR, "epoll_wait")
+            current.state = _INTERRUPTIBLE
+            timed_out = await hrtimer.schedule_hrtimeout(current, end_ns)
+    finally:
+        current.state = _RUNNING
+        current.wchan = ""
+        current.waiting_on = None
+        wait.remove_wait_queue(ep.wq, entry)
+    return timed_out
+
+
+# System calls.
+
+
+@syscall
+def sys_epoll_create1(current: Task, flags: Int) -> Fd:
+    """Make an epoll object (epoll_create1(2)); raises EINVAL, EMFILE."""
+    if flags & ~O_CLOEXEC:
+        raise LinuxError(Errno.EINVAL, "epoll_create1: unknown flags")
+    ep = Eventpoll(current.kernel)
+    return anon_inodes.anon_inode_getfd(current, "[eventpoll]", EventpollFile, ep, O_RDWR | flags)
+
+
+@syscall
+def sys_epoll_create(current: Task, size: Int) -> Fd:
+    """Make an epoll object (epoll_create(2)); size means nothing but must be positive."""
+    if size <= 0:
+        raise LinuxError(Errno.EINVAL, "epoll_create: size")
+    return sys_epoll_create1(current, 0)
+
+
+@syscall
+def sys_epoll_ctl(current: Task, epfd: Fd, op: Int, fd: Fd, event: EventPtr) -> int:
+    """Watch, change or forget a file (epoll_ctl(2)).
+
+    Raises EFAULT, EBADF, EPERM for what cannot be polled, EINVAL, EEXIST, ENOENT, ELOOP.
+    """
+    events = data = 0
+    if op != EPOLL_CTL_DEL:
+        events, data = _EVENT.unpack(uaccess.copy_from_user(current, event, 12))
+    epfile = fs_file.fget_light(current, epfd)
+    file = fs_file.fget_light(current, fd)
+    if type(file).poll is File.poll:
+        raise LinuxError(Errno.EPERM, "this kind of file is always ready: epoll does not take it")
+    if file is epfile or not isinstance(epfile, EventpollFile):
+        raise LinuxError(Errno.EINVAL, "not an epoll descriptor")
+    ep = epfile.private_data
+    if op == EPOLL_CTL_ADD and isinstance(file, EventpollFile) and _ep_loop_check(ep, file.private_data, 1):
+        raise LinuxError(Errno.ELOOP, "epoll descriptors in a circle")
+
+    item = ep.rbr.get((file, fd))
+    if op == EPOLL_CTL_ADD:
+        if item is not None:
+            raise LinuxError(Errno.EEXIST, "watched already")
+        _ep_insert(current, ep, events | Poll.ERR | Poll.HUP, data, file, fd)
+    elif op in (EPOLL_CTL_MOD, EPOLL_CTL_DEL):
+        if item is None:
+            raise LinuxError(Errno.ENOENT, "not watched")
+        if op == EPOLL_CTL_DEL:
+            _ep_remove(ep, item)
+        else:
+            _ep_modify(current, ep, item, events | Poll.ERR | Poll.HUP, data)
+    else:
+        raise LinuxError(Errno.EINVAL, "epoll_ctl: op")
+    return 0
+
+
+@syscall
+async def sys_epoll_wait(current: Task, epfd: Fd, events: EventsPtr, maxevents: Int, timeout: Int) -> int:
+    """Wait for watched files to become ready (epoll_wait(2)); never restarted.
+
+    Raises EINVAL, EFAULT, EBADF, EINTR.
+    """
+    if not 0 < maxevents <= EP_MAX_EVENTS:
+        raise LinuxError(Errno.EINVAL, "epoll_wait: maxevents")
+    if not uaccess.user_pointer_ok(current, events, 1):
+        raise LinuxError(Errno.EFAULT, "epoll_wait: events")
+    file: Any = fs_file.fget_light(current, epfd)
+    if not isinstance(file, EventpollFile):
+        raise LinuxError(Errno.EINVAL, "not an epoll descriptor")
+    return await _ep_poll(current, file.private_data, events, maxevents, timeout)
+
+
+@syscall
+async def sys_epoll_pwait(
+    current: Task, epfd: Fd, events: EventsPtr, maxevents: Int, timeout: Int,
+    sigmask: Annotated[UserPtr, Arg("sigset_t")], sigsetsize: SizeT,
+) -> int:
+    """epoll_wait with another signal mask (epoll_pwait(2))."""
+    saved = select.set_user_sigmask(current, sigmask, sigsetsize)
+    try:
+        ret = await sys_epoll_wait(current, epfd, events, maxevents, timeout)
+    except LinuxError as error:
+        select.restore_user_sigmask(current, saved, interrupted=error.errno == Errno.EINTR)
+        raise
+    select.restore_user_sigmask(current, saved, interrupted=False)
+    return ret

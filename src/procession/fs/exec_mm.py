@@ -1,0 +1,259 @@
+"""Threads and memory of a program that executes another (fs/exec.c: de_thread, exec_mmap, setup_arg_pages)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.fs import file_table
+from procession.include.linux.bug import bug_on
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.mm_types import PAGE_MASK, PAGE_SIZE, STACK_TOP_MAX, TASK_SIZE, VM, VmArea
+from procession.include.linux.pid import PidType
+from procession.include.linux.resource import RLIM_INFINITY, Rlimit
+from procession.include.linux.sched import (
+    ExitState,
+    SighandStruct,
+    TaskState,
+    signal_group_exit,
+    thread_group_empty,
+    thread_group_leader,
+)
+from procession.include.linux.signal import Sig
+from procession.include.linux.spinlock import SpinLock
+from procession.kernel import exit, fork, fork_mm, pid, posix_timers, sched, signal
+from procession.mm import mmap
+
+if TYPE_CHECKING:
+    from procession.include.linux.binfmts import LinuxBinprm
+    from procession.include.linux.fs import File
+    from procession.include.linux.mm_types import MmStruct
+    from procession.include.linux.sched import Task
+
+__all__ = (
+    "EXSTACK_DEFAULT", "EXSTACK_DISABLE_X", "EXSTACK_ENABLE_X", "STACK_TOP_MAX", "arch_pick_mmap_layout",
+    "bprm_mm_drop", "bprm_mm_init", "de_thread", "drop_arg_pages", "exec_mmap", "flush_thread", "set_mm_exe_file",
+    "setup_arg_pages",
+)
+
+EXSTACK_DEFAULT, EXSTACK_DISABLE_X, EXSTACK_ENABLE_X = range(3)
+STACK_EXPAND = 131072
+READ_IMPLIES_EXEC = 0x0400000
+ADDR_COMPAT_LAYOUT = 0x0200000
+MIN_GAP = 128 << 20
+MAX_GAP = TASK_SIZE // 6 * 5
+TASK_UNMAPPED_BASE = TASK_SIZE // 3 + PAGE_SIZE - 1 & PAGE_MASK
+_STACK_FLAGS = (
+    VM.GROWSDOWN | VM.READ | VM.WRITE | VM.EXEC | VM.MAYREAD | VM.MAYWRITE | VM.MAYEXEC | VM.ACCOUNT
+)
+
+
+def bprm_mm_init(current: Task, bprm: LinuxBinprm) -> None:
+    """Make the new address space with nothing in it but one page of stack, at the highest place; raises ENOMEM."""
+    mm = bprm.mm = fork_mm.mm_alloc(current.kernel)
+    vma = VmArea(mm, STACK_TOP_MAX - PAGE_SIZE, STACK_TOP_MAX, _STACK_FLAGS & ~VM.EXEC)
+    try:
+        with mm.mmap_sem.write():
+            mmap.insert_vm_struct(current, mm, vma)
+            mm.stack_vm = mm.total_vm = 1
+    except LinuxError:
+        bprm_mm_drop(current, bprm)
+        raise
+    bprm.vma = vma
+    bprm.p = vma.vm_end - 8
+
+
+def bprm_mm_drop(current: Task, bprm: LinuxBinprm) -> None:
+    """Throw the new address space away, if it has not become current's."""
+    if bprm.mm is not None:
+        fork_mm.mmput(current.kernel, bprm.mm)
+        bprm.mm = None
+
+
+def set_mm_exe_file(mm: MmStruct, new: File | None) -> None:
+    """Record what /proc/PID/exe shows."""
+    if new is not None:
+        file_table.get_file(new)
+    old = mm.exe_file
+    mm.exe_file = new
+    if old is not None:
+        file_table.fput(None, old)
+
+
+async def de_thread(current: Task) -> None:
+    """Make current the only thread of its process, and its leader, under the process's number (spec 7.2).
+
+    Raises EAGAIN if the process is being killed or another thread is doing the same; ENOMEM.
+    """
+    sig = current.signal
+    if not thread_group_empty(current):
+        await _kill_others(current)
+        if not thread_group_leader(current):
+            await _become_leader(current)
+        sig.group_exit_task = None
+        sig.notify_count = 0
+
+    if current.mm is not None:
+        _setmax_mm_hiwater_rss(current, current.mm)
+    posix_timers.exit_itimers(current)
+    signal.flush_itimer_signals(current)
+    _unshare_sighand(current)
+    bug_on(not thread_group_leader(current), "exec in a thread that leads no process", current)
+
+
+async def _kill_others(current: Task) -> None:
+    sig = current.signal
+    assert current.sighand is not None
+    with current.sighand.siglock.irq():
+        if signal_group_exit(sig):
+            # Another exec or a group exit was first: SIGKILL is on its way to us.
+            raise LinuxError(Errno.EAGAIN, "the process is being killed")
+        sig.group_exit_task = current
+        sig.notify_count = signal.zap_other_threads(current)
+        # The leader stays a zombie until we have taken its number, so its going is not waited for here.
+        if not thread_group_leader(current):
+            sig.notify_count -= 1
+    while sig.notify_count:
+        await _sleep(current)
+
+
+async def _become_leader(current: Task) -> None:
+    k = current.kernel
+    leader = current.group_leader
+    current.signal.notify_count = -1        # exit_notify() of the leader wakes us
+    while not leader.exit_state:
+        await _sleep(current)
+
+    with k.tasklist_lock.write_irq():
+        # A monitor should see the process's age, not the thread's.
+        current.start_time = leader.start_time
+        bug_on(leader.tgid != current.tgid or current.pid == current.tgid, "not a thread of this leader", current)
+        pid.detach_pid(current, PidType.PID)
+        current.pid = leader.pid
+        leader_pid = pid.task_pid(leader)
+        assert leader_pid is not None
+        pid.attach_pid(current, PidType.PID, leader_pid)
+        pid.transfer_pid(leader, current, PidType.PGID)
+        pid.transfer_pid(leader, current, PidType.SID)
+        k.tasks = _replaced(k.tasks, leader, current)
+        parent = leader.real_parent
+        parent.children = _replaced(parent.children, leader, current)
+
+        current.group_leader = leader.group_leader = current
+        current.exit_signal = Sig.SIGCHLD
+        leader.exit_signal = -1
+        bug_on(leader.exit_state != ExitState.ZOMBIE, "the old leader is no zombie", leader)
+        leader.exit_state = ExitState.DEAD
+        if leader.ptrace:
+            # Its tracer sleeps in wait4() and would not hear of it otherwise.
+            signal.wake_up_parent(leader, leader.parent)
+    exit.release_task(leader)
+
+
+def _replaced(tasks: dict[Task, None], old: Task, new: Task) -> dict[Task, None]:
+    """Return tasks with new at old's place."""
+    return {new if t is old else t: None for t in tasks}
+
+
+async def _sleep(current: Task) -> None:
+    current.wchan = "de_thread"
+    current.state = TaskState.UNINTERRUPTIBLE
+    await sched.schedule(current)
+    current.wchan = ""
+
+
+def _unshare_sighand(current: Task) -> None:
+    """Take a private copy of the signal actions from tasks of other processes (CLONE_SIGHAND without THREAD)."""
+    k = current.kernel
+    old = current.sighand
+    assert old is not None
+    if old.count == 1:
+        return
+    k.caches["sighand_cache"].alloc()
+    new = SighandStruct(SpinLock(old.siglock.cls))
+    with k.tasklist_lock.write_irq(), old.siglock:
+        new.action = old.action.copy()
+        current.sighand = new
+    fork.put_sighand(k, old)
+
+
+def _setmax_mm_hiwater_rss(current: Task, mm: MmStruct) -> None:
+    sig = current.signal
+    sig.maxrss = max(sig.maxrss, mm.hiwater_rss, mm.rss_anon + mm.rss_file)
+
+
+def exec_mmap(current: Task, mm: MmStruct) -> None:
+    """Leave the old address space for mm; raises EINTR if the old one is being dumped."""
+    old = current.mm
+    fork_mm.mm_release(current, old)
+    if old is not None and old.core_state is not None:
+        raise LinuxError(Errno.EINTR, "the address space is being dumped")
+    with current.alloc_lock:
+        active = current.active_mm
+        current.mm = current.active_mm = mm
+    mm.owner = current
+    if old is not None:
+        bug_on(active is not old, "a user task runs on a borrowed mm", current)
+        _setmax_mm_hiwater_rss(current, old)
+        if old.owner is current:
+            exit._update_next_owner(old, current)
+        fork_mm.mmput(current.kernel, old)
+    elif active is not None:
+        fork_mm.mmdrop(current.kernel, active)
+
+
+def flush_thread(current: Task) -> None:
+    """Give up what the old program's user side held; start_thread makes a new one."""
+    current.thread.exit_thread()
+
+
+def arch_pick_mmap_layout(current: Task, mm: MmStruct) -> None:
+    """Choose where mmap() looks for room (arch/x86/mm/mmap.c).
+
+    Differs: nothing is randomized.
+    """
+    gap = current.signal.rlim[Rlimit.STACK][0]
+    if gap == RLIM_INFINITY or current.personality & ADDR_COMPAT_LAYOUT:
+        mm.mmap_base = TASK_UNMAPPED_BASE
+        return
+    mm.mmap_base = TASK_SIZE - min(max(gap, MIN_GAP), MAX_GAP) & PAGE_MASK
+
+
+def drop_arg_pages(current: Task, bprm: LinuxBinprm) -> None:
+    """Unmap the stack again: a Python program has its own (ours)."""
+    mm = current.mm
+    vma = bprm.vma
+    assert mm is not None
+    assert vma is not None
+    with mm.mmap_sem.write():
+        mmap.do_munmap(current, mm, vma.vm_start, vma.vm_end - vma.vm_start)
+    bprm.vma = None
+
+
+def setup_arg_pages(current: Task, bprm: LinuxBinprm, executable_stack: int) -> None:
+    """Give the new stack its final permissions and its first 128 KiB; raises EFAULT, ENOMEM.
+
+    Differs: the stack is where it was made, since its top is not randomized.
+    """
+    mm = current.mm
+    vma = bprm.vma
+    assert mm is not None
+    assert vma is not None
+    flags = _STACK_FLAGS
+    if executable_stack == EXSTACK_DISABLE_X or (
+        executable_stack == EXSTACK_DEFAULT and not current.personality & READ_IMPLIES_EXEC
+    ):
+        flags &= ~VM.EXEC
+    with mm.mmap_sem.write():
+        vma.vm_flags = flags | mm.def_flags
+        # In Linux the strings have been written there already, page by page.
+        start = min(vma.vm_start, bprm.p & PAGE_MASK)
+        limit = current.signal.rlim[Rlimit.STACK][0] & PAGE_MASK
+        if vma.vm_end - start + STACK_EXPAND > limit:
+            start = min(start, vma.vm_end - limit)
+        else:
+            start -= STACK_EXPAND
+        mm.start_stack = bprm.p
+        try:
+            mmap.expand_stack(current, vma, start)
+        except LinuxError:
+            raise LinuxError(Errno.EFAULT, "no room for the stack") from None

@@ -1,0 +1,371 @@
+"""File locks: flock(2), which belong to open files, and fcntl(2)'s record locks, which belong to processes
+(fs/locks.c).
+
+Differs: no mandatory locks and no leases.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Annotated
+
+from procession.fs import file as fs_file
+from procession.fs import file_table
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import FMode
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import Arg, Fd, Int, UserPtr
+from procession.kernel import wait
+from procession.mm import uaccess
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from procession.include.linux.fdtable import FilesStruct
+    from procession.include.linux.fs import File, Inode
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import Task
+    from procession.include.linux.wait import WaitQueueHead
+
+__all__ = (
+    "FileLock", "fcntl_getlk", "fcntl_setlk", "filelock_init", "locks_remove_flock", "locks_remove_posix", "posix_lock_file",
+    "sys_flock",
+)
+
+F_RDLCK, F_WRLCK, F_UNLCK = 0, 1, 2
+F_GETLK, F_SETLK, F_SETLKW = 5, 6, 7
+LOCK_SH, LOCK_EX, LOCK_NB, LOCK_UN, LOCK_MAND = 1, 2, 4, 8, 32
+FL_POSIX, FL_FLOCK = 1, 2
+OFFSET_MAX = (1 << 63) - 1
+MAX_DEADLK_ITERATIONS = 10
+_FLOCK = struct.Struct("<hh4xqqi4x")
+
+FlockPtr = Annotated[UserPtr, Arg("struct flock")]
+
+
+class FileLock:
+    """One lock, held or waited for (struct file_lock).
+
+    fl_next: the lock that stands in the way of one that waits.  fl_block: those that wait for this one, oldest first.
+    """
+
+    __slots__ = (
+        "fl_block", "fl_end", "fl_file", "fl_flags", "fl_next", "fl_owner", "fl_pid", "fl_start", "fl_type", "fl_wait",
+    )
+
+    def __init__(
+        self, kind: int, owner: object, pid: int, file: File, type: int, start: int = 0, end: int = OFFSET_MAX,
+    ) -> None:
+        self.fl_flags = kind
+        self.fl_owner = owner
+        self.fl_pid = pid
+        self.fl_file = file
+        self.fl_type = type
+        self.fl_start = start
+        self.fl_end = end
+        self.fl_next: FileLock | None = None
+        self.fl_block: dict[FileLock, None] = {}
+        self.fl_wait: WaitQueueHead | None = None
+
+
+def filelock_init(k: Kernel) -> None:
+    """Start without waiters."""
+    k.blocked_posix_locks = {}
+
+
+def _locks_of(inode: Inode) -> list[FileLock]:
+    if inode.i_flock is None:
+        inode.i_flock = []
+    locks: list[FileLock] = inode.i_flock
+    return locks
+
+
+# Waiting for a lock.
+
+
+def _wake_up_blocks(blocker: FileLock) -> None:
+    """Let those who wait for blocker try again (locks_wake_up_blocks)."""
+    for waiter in list(blocker.fl_block):
+        _delete_block(waiter)
+        if waiter.fl_wait is not None:
+            wait.wake_up(waiter.fl_wait)
+
+
+def _delete_block(waiter: FileLock) -> None:
+    if waiter.fl_next is not None:
+        waiter.fl_next.fl_block.pop(waiter, None)
+        waiter.fl_next = None
+
+
+def _delete_lock(inode: Inode, fl: FileLock) -> None:
+    inode.i_flock.remove(fl)
+    _wake_up_blocks(fl)
+    if not inode.i_flock:
+        inode.i_flock = None
+
+
+async def _lock_wait(current: Task, fl: FileLock, attempt: Callable[[], FileLock | None], wchan: str) -> None:
+    """Try until no lock stands in the way; raises ERESTARTSYS, and what attempt does."""
+    while True:
+        blocker = attempt()
+        if blocker is None:
+            return
+        if fl.fl_wait is None:
+            fl.fl_wait = current.kernel.wait_queue_head("file_lock->fl_wait")
+        fl.fl_next = blocker
+        blocker.fl_block[fl] = None
+        try:
+            await wait.wait_event_interruptible(current, fl.fl_wait, lambda: fl.fl_next is None, wchan)
+        finally:
+            _delete_block(fl)
+
+
+# flock.
+
+
+def _flock_lock_file(inode: Inode, fl: FileLock) -> FileLock | None:
+    """Take, convert or drop a flock lock; returns the lock that is in the way.
+
+    Converting drops the old lock first: another waiter may come in between, as flock(2) warns.
+    """
+    for old in inode.i_flock or ():
+        if old.fl_flags == FL_FLOCK and old.fl_file is fl.fl_file:
+            if old.fl_type == fl.fl_type:
+                return None
+            _delete_lock(inode, old)
+            break
+    if fl.fl_type == F_UNLCK:
+        return None
+    for other in inode.i_flock or ():
+        if other.fl_flags == FL_FLOCK and F_WRLCK in (other.fl_type, fl.fl_type):
+            blocker: FileLock = other
+            return blocker
+    new = FileLock(FL_FLOCK, fl.fl_owner, fl.fl_pid, fl.fl_file, fl.fl_type)
+    _locks_of(inode).append(new)
+    return None
+
+
+@syscall
+async def sys_flock(current: Task, fd: Fd, cmd: Int) -> int:
+    """Lock a whole file for its open file description (flock(2)).
+
+    Raises EBADF, EINVAL, EAGAIN with LOCK_NB, ERESTARTSYS.
+    """
+    file = fs_file.fget_light(current, fd)
+    can_sleep = not cmd & LOCK_NB
+    cmd &= ~LOCK_NB
+    if cmd != LOCK_UN and not cmd & LOCK_MAND and not file.f_mode & (FMode.READ | FMode.WRITE):
+        raise LinuxError(Errno.EBADF, "opened for neither reading nor writing")
+    types = {LOCK_SH: F_RDLCK, LOCK_EX: F_WRLCK, LOCK_UN: F_UNLCK}
+    if cmd not in types:
+        raise LinuxError(Errno.EINVAL, "flock: operation")
+    fl = FileLock(FL_FLOCK, file, current.tgid, file, types[cmd])
+    inode = file.inode
+    if not can_sleep:
+        if _flock_lock_file(inode, fl) is not None:
+            raise LinuxError(Errno.EAGAIN, "locked by somebody else")
+        return 0
+    file_table.get_file(file)
+    try:
+        await _lock_wait(current, fl, lambda: _flock_lock_file(inode, fl), "flock_lock_file_wait")
+    finally:
+        file_table.fput(current, file)
+    return 0
+
+
+def locks_remove_flock(file: File) -> None:
+    """The open file is gone: drop its flock lock."""
+    inode = file.f_path.dentry.d_inode
+    if inode.i_flock is None:
+        return
+    for fl in list(inode.i_flock):
+        if fl.fl_file is file:
+            _delete_lock(inode, fl)
+
+
+# Record locks.
+
+
+def _posix_conflict(inode: Inode, fl: FileLock) -> FileLock | None:
+    """Return the first lock of another owner that fl cannot coexist with."""
+    for other in inode.i_flock or ():
+        if (
+            other.fl_flags == FL_POSIX
+            and other.fl_owner is not fl.fl_owner
+            and other.fl_end >= fl.fl_start
+            and fl.fl_end >= other.fl_start
+            and F_WRLCK in (other.fl_type, fl.fl_type)
+        ):
+            blocker: FileLock = other
+            return blocker
+    return None
+
+
+def _posix_locks_deadlock(current: Task, fl: FileLock, blocker: FileLock) -> bool:
+    """Whether the owner of blocker, directly or through others, waits for fl's owner."""
+    waiting = current.kernel.blocked_posix_locks
+    held = blocker
+    for _ in range(MAX_DEADLK_ITERATIONS):
+        owner = held.fl_owner
+        behind = next((w.fl_next for w in waiting if w.fl_next is not None and w.fl_owner is owner), None)
+        if behind is None:
+            return False
+        held = behind
+        if held.fl_owner is fl.fl_owner:
+            return True
+    return False
+
+
+def posix_lock_file(inode: Inode, fl: FileLock) -> None:
+    """Make fl's range what fl says, for its owner: neighbours of the same type become one, others are cut.
+
+    The caller has seen that nobody else is in the way.
+    """
+    mine = [o for o in inode.i_flock or () if o.fl_flags == FL_POSIX and o.fl_owner is fl.fl_owner]
+    start, end = fl.fl_start, fl.fl_end
+    gone: list[FileLock] = []
+    rest: list[FileLock] = []
+    for old in mine:
+        if old.fl_type == fl.fl_type:
+            # Adjacent locks of one type count as touching.
+            if old.fl_end < start - 1 or (end < OFFSET_MAX and old.fl_start > end + 1):
+                continue
+            start, end = min(start, old.fl_start), max(end, old.fl_end)
+            gone.append(old)
+        elif old.fl_end >= fl.fl_start and old.fl_start <= fl.fl_end:
+            if old.fl_start < fl.fl_start:
+                rest.append(_part(old, old.fl_start, fl.fl_start - 1))
+            if old.fl_end > fl.fl_end:
+                rest.append(_part(old, fl.fl_end + 1, old.fl_end))
+            gone.append(old)
+    if fl.fl_type != F_UNLCK:
+        rest.append(FileLock(FL_POSIX, fl.fl_owner, fl.fl_pid, fl.fl_file, fl.fl_type, start, end))
+    if not gone and not rest:
+        return
+    locks = _locks_of(inode)
+    for old in gone:
+        locks.remove(old)
+    # Kept by owner, then by start, as /proc/locks and F_GETLK see them.
+    for new in sorted(rest, key=lambda lock: lock.fl_start):
+        locks.insert(_place(locks, new), new)
+    if not locks:
+        inode.i_flock = None
+    for old in gone:
+        _wake_up_blocks(old)
+
+
+def _part(old: FileLock, start: int, end: int) -> FileLock:
+    return FileLock(FL_POSIX, old.fl_owner, old.fl_pid, old.fl_file, old.fl_type, start, end)
+
+
+def _place(locks: list[FileLock], new: FileLock) -> int:
+    """Return where new belongs: among its owner's locks by start, else at the end."""
+    at = len(locks)
+    for i, lock in enumerate(locks):
+        if lock.fl_flags == FL_POSIX and lock.fl_owner is new.fl_owner:
+            if lock.fl_start > new.fl_start:
+                return i
+            at = i + 1
+    return at
+
+
+def _flock_to_posix_lock(current: Task, file: File, raw: bytes) -> FileLock:
+    """Return the lock that a struct flock describes; raises EINVAL, EOVERFLOW."""
+    type, whence, l_start, l_len, _ = _FLOCK.unpack(raw)
+    if whence == 0:
+        start = 0
+    elif whence == 1:
+        start = file.f_pos
+    elif whence == 2:
+        start = file.inode.i_size
+    else:
+        raise LinuxError(Errno.EINVAL, "flock: l_whence")
+    start += l_start
+    if start < 0:
+        raise LinuxError(Errno.EINVAL, "flock: before the start of the file")
+    end = OFFSET_MAX
+    if l_len > 0:
+        end = start + l_len - 1
+    elif l_len < 0:
+        end = start - 1
+        start += l_len
+        if start < 0:
+            raise LinuxError(Errno.EINVAL, "flock: before the start of the file")
+    if end > OFFSET_MAX:
+        raise LinuxError(Errno.EOVERFLOW, "flock: range")
+    if type not in (F_RDLCK, F_WRLCK, F_UNLCK):
+        raise LinuxError(Errno.EINVAL, "flock: l_type")
+    return FileLock(FL_POSIX, current.files, current.tgid, file, type, start, end)
+
+
+def fcntl_getlk(current: Task, file: File, ptr: UserPtr) -> int:
+    """F_GETLK: tell which lock would be in the way; raises EFAULT, EINVAL, EOVERFLOW."""
+    raw = uaccess.copy_from_user(current, ptr, 32)
+    fl = _flock_to_posix_lock(current, file, raw)
+    if fl.fl_type == F_UNLCK:
+        raise LinuxError(Errno.EINVAL, "F_GETLK of an unlock")
+    found = _posix_conflict(file.inode, fl)
+    if found is None:
+        uaccess.put_user(current, ptr, F_UNLCK, 2)
+        return 0
+    length = 0 if found.fl_end == OFFSET_MAX else found.fl_end - found.fl_start + 1
+    pid = _vnr(current, found)
+    uaccess.copy_to_user(current, ptr, _FLOCK.pack(found.fl_type, 0, found.fl_start, length, pid)[:28])
+    return 0
+
+
+def _vnr(current: Task, fl: FileLock) -> int:
+    """Return the owner's number as current sees it, 0 if it does not."""
+    k = current.kernel
+    assert current.nsproxy is not None
+    pid = k.init_pid_ns.pids.get(fl.fl_pid)
+    ns = current.nsproxy.pid_ns
+    if pid is None:
+        return fl.fl_pid if ns is k.init_pid_ns else 0
+    return pid.numbers[ns.level].nr if ns.level <= pid.level and pid.numbers[ns.level].ns is ns else 0
+
+
+async def fcntl_setlk(current: Task, file: File, cmd: int, ptr: UserPtr) -> int:
+    """F_SETLK and F_SETLKW: set or clear a record lock.
+
+    Raises EFAULT, EINVAL, EOVERFLOW, EBADF for the wrong open mode, EAGAIN (F_SETLK), EDEADLK, ERESTARTSYS.
+    """
+    fl = _flock_to_posix_lock(current, file, uaccess.copy_from_user(current, ptr, 32))
+    if (fl.fl_type == F_RDLCK and not file.f_mode & FMode.READ) or (
+        fl.fl_type == F_WRLCK and not file.f_mode & FMode.WRITE
+    ):
+        raise LinuxError(Errno.EBADF, "open mode does not allow this lock")
+    inode = file.inode
+
+    def attempt() -> FileLock | None:
+        blocker = _posix_conflict(inode, fl) if fl.fl_type != F_UNLCK else None
+        if blocker is None:
+            posix_lock_file(inode, fl)
+            return None
+        if cmd == F_SETLKW and _posix_locks_deadlock(current, fl, blocker):
+            raise LinuxError(Errno.EDEADLK, "F_SETLKW would wait for itself")
+        return blocker
+
+    if cmd != F_SETLKW:
+        if attempt() is not None:
+            raise LinuxError(Errno.EAGAIN, "locked by somebody else")
+        return 0
+    blocked = current.kernel.blocked_posix_locks
+    file_table.get_file(file)
+    blocked[fl] = None
+    try:
+        await _lock_wait(current, fl, attempt, "fcntl_setlk")
+    finally:
+        del blocked[fl]
+        file_table.fput(current, file)
+    return 0
+
+
+def locks_remove_posix(file: File, owner: FilesStruct | None) -> None:
+    """The process closed a descriptor of the file: all its record locks there are gone."""
+    inode = file.f_path.dentry.d_inode
+    if inode.i_flock is None:
+        return
+    for fl in list(inode.i_flock):
+        if fl.fl_flags == FL_POSIX and fl.fl_owner is owner:
+            _delete_lock(inode, fl)

@@ -1,0 +1,379 @@
+"""What an overlay shows from outside: host directories and tar archives, read only (ours).
+
+A Lower is one file there. It is named by the overlay, looked at without following symbolic links, and only regular
+files and directories are ever opened. OSError means that the host failed.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+import os
+import stat
+import tarfile
+import tempfile
+from typing import IO, Any, Protocol
+
+from procession.include.linux.errno import Errno, LinuxError
+
+__all__ = ("HostTree", "Lower", "TarTree", "open_lower")
+
+_DIR_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class Lower(Protocol):
+    """A file of the layer below. Names are text with surrogate escapes.
+
+    mode, uid, gid, nlink, size, rdev (as Linux encodes it), mtime_ns, ctime_ns: as stat(2) shows them.
+    key: equal for hard links of one file, None if it has only one name.
+    """
+
+    mode: int
+    uid: int
+    gid: int
+    nlink: int
+    size: int
+    rdev: int
+    mtime_ns: int
+    ctime_ns: int
+    key: object
+
+    def lookup(self, name: str) -> Lower | None:
+        """Return the member called name of a directory."""
+        ...
+
+    def listdir(self) -> list[tuple[str, int]]:
+        """Return (name, type bits of the mode or 0) of all members of a directory, sorted by name."""
+        ...
+
+    def readlink(self) -> str:
+        """Return the text of a symbolic link."""
+        ...
+
+    def pread(self, offset: int, n: int) -> bytes:
+        """Return up to n bytes of a regular file."""
+        ...
+
+
+def _host_error(error: OSError) -> LinuxError | OSError:
+    """Translate what a guest may see of the host's failures."""
+    if isinstance(error, FileNotFoundError):
+        return LinuxError(Errno.ENOENT, f"host: {error.strerror}")
+    if isinstance(error, PermissionError):
+        return LinuxError(Errno.EACCES, f"host: {error.strerror}")
+    return error
+
+
+class _FdCache:
+    """Host descriptors, the least recently used closed first."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._fds: OrderedDict[object, int] = OrderedDict()
+
+    def get(self, key: object) -> int | None:
+        fd = self._fds.get(key)
+        if fd is not None:
+            self._fds.move_to_end(key)
+        return fd
+
+    def put(self, key: object, fd: int) -> int:
+        self._fds[key] = fd
+        if len(self._fds) > self._limit:
+            os.close(self._fds.popitem(last=False)[1])
+        return fd
+
+    def close(self) -> None:
+        while self._fds:
+            os.close(self._fds.popitem()[1])
+
+
+class HostTree:
+    """A host directory. It is opened once; everything below is reached from there, a component at a time."""
+
+    def __init__(self, path: str, hidden: Iterable[str] = ()) -> None:
+        """Open path. hidden: directories at its top that are shown empty."""
+        # Descriptors only for what was used lately, so that a guest cannot use up the host's.
+        self.dirs = _FdCache(64)
+        self.files = _FdCache(128)
+        self.root_fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.hidden = frozenset(hidden)
+        self.root = HostLower(self, None, "", os.fstat(self.root_fd))
+
+    def __del__(self) -> None:
+        if hasattr(self, "root_fd"):
+            self.dirs.close()
+            self.files.close()
+            os.close(self.root_fd)
+
+
+class HostLower:
+    """A file of a host directory."""
+
+    __slots__ = (
+        "_dev_ino", "ctime_ns", "gid", "key", "mode", "mtime_ns", "name", "nlink", "parent", "rdev", "size", "tree", "uid",
+    )
+
+    def __init__(self, tree: HostTree, parent: HostLower | None, name: str, st: os.stat_result) -> None:
+        self.tree = tree
+        self.parent = parent
+        self.name = name
+        self.mode = st.st_mode
+        self.uid = st.st_uid
+        self.gid = st.st_gid
+        self.nlink = st.st_nlink
+        self.size = st.st_size
+        major, minor = os.major(st.st_rdev), os.minor(st.st_rdev)
+        self.rdev = (minor & 0xFF) | (major << 8) | ((minor & ~0xFF) << 12)
+        self.mtime_ns = st.st_mtime_ns
+        self.ctime_ns = st.st_ctime_ns
+        self._dev_ino = (st.st_dev, st.st_ino)
+        self.key = self._dev_ino if st.st_nlink > 1 and not stat.S_ISDIR(st.st_mode) else None
+
+    def _check(self, fd: int) -> int:
+        """Make sure that fd is the file that was looked up, and nothing put in its place since."""
+        st = os.fstat(fd)
+        if (st.st_dev, st.st_ino) != self._dev_ino:
+            os.close(fd)
+            raise OSError(f"{self.name}: changed on the host during the run")
+        return fd
+
+    def _dir_fd(self) -> int:
+        if self.parent is None:
+            return self.tree.root_fd
+        fd = self.tree.dirs.get(self)
+        if fd is None:
+            fd = self._check(os.open(self.name, _DIR_FLAGS, dir_fd=self.parent._dir_fd()))
+            self.tree.dirs.put(self, fd)
+        return fd
+
+    def _is_hidden(self) -> bool:
+        return self.parent is not None and self.parent.parent is None and self.name in self.tree.hidden
+
+    def lookup(self, name: str) -> HostLower | None:
+        """Look a name up with lstat; raises EACCES, OSError."""
+        if self._is_hidden():
+            return None
+        try:
+            st = os.stat(name, dir_fd=self._dir_fd(), follow_symlinks=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except UnicodeEncodeError:
+            return None
+        except OSError as error:
+            raise _host_error(error) from error
+        return HostLower(self.tree, self, name, st)
+
+    def listdir(self) -> list[tuple[str, int]]:
+        """List the directory; raises EACCES, OSError."""
+        if self._is_hidden():
+            return []
+        try:
+            with os.scandir(self._dir_fd()) as entries:
+                found = [(entry.name, _entry_type(entry)) for entry in entries]
+        except OSError as error:
+            raise _host_error(error) from error
+        found.sort()
+        return found
+
+    def readlink(self) -> str:
+        """Read the link's text; raises OSError."""
+        assert self.parent is not None
+        try:
+            return os.readlink(self.name, dir_fd=self.parent._dir_fd())
+        except OSError as error:
+            raise _host_error(error) from error
+
+    def pread(self, offset: int, n: int) -> bytes:
+        """Read from the file; raises EACCES, OSError."""
+        if not stat.S_ISREG(self.mode):
+            raise LinuxError(Errno.EIO, "not a regular file")
+        try:
+            fd = self.tree.files.get(self)
+            if fd is None:
+                assert self.parent is not None
+                fd = self._check(os.open(self.name, _FILE_FLAGS, dir_fd=self.parent._dir_fd()))
+                self.tree.files.put(self, fd)
+            return os.pread(fd, n, offset)
+        except OSError as error:
+            raise _host_error(error) from error
+
+
+def _entry_type(entry: os.DirEntry[str]) -> int:
+    if entry.is_symlink():
+        return stat.S_IFLNK
+    if entry.is_dir(follow_symlinks=False):
+        return stat.S_IFDIR
+    if entry.is_file(follow_symlinks=False):
+        return stat.S_IFREG
+    return 0
+
+
+class TarLower:
+    """A member of a tar archive."""
+
+    __slots__ = (
+        "children", "ctime_ns", "gid", "key", "mode", "mtime_ns", "nlink", "offset", "rdev", "size", "sparse", "target",
+        "tree", "uid",
+    )
+
+    def __init__(self, tree: TarTree, mode: int) -> None:
+        self.tree = tree
+        self.mode = mode
+        self.uid = self.gid = self.size = self.rdev = self.mtime_ns = self.ctime_ns = 0
+        self.nlink = 1
+        self.offset = 0
+        self.target = ""
+        self.sparse: bytes | None = None
+        self.key: object = None
+        self.children: dict[str, TarLower] = {}
+
+    def lookup(self, name: str) -> TarLower | None:
+        """Return the member called name."""
+        return self.children.get(name)
+
+    def listdir(self) -> list[tuple[str, int]]:
+        """List the directory."""
+        return sorted((name, stat.S_IFMT(child.mode)) for name, child in self.children.items())
+
+    def readlink(self) -> str:
+        """Return the link's text."""
+        return self.target
+
+    def pread(self, offset: int, n: int) -> bytes:
+        """Read from the member; raises OSError."""
+        n = min(n, self.size - offset)
+        if n <= 0:
+            return b""
+        if self.sparse is not None:
+            return self.sparse[offset:offset + n]
+        return os.pread(self.tree.data.fileno(), n, self.offset + offset)
+
+
+class TarTree:
+    """A tar archive, indexed once. A compressed one is unpacked into an anonymous temporary file first."""
+
+    def __init__(self, path: str) -> None:
+        """Open and index path; raises tarfile.TarError, OSError."""
+        # A fixed coding: what a guest sees does not depend on the host's locale.
+        self.data = _plain(path)
+        self.root = TarLower(self, stat.S_IFDIR | 0o755)
+        self.root.nlink = 2
+        with tarfile.open(fileobj=self.data, mode="r:", encoding="utf-8", errors="surrogateescape") as tar:
+            for info in tar:
+                self._add(tar, info)
+
+    def __del__(self) -> None:
+        if hasattr(self, "data"):
+            self.data.close()
+
+    def _add(self, tar: tarfile.TarFile, info: tarfile.TarInfo) -> None:
+        parts = _parts(info.name)
+        if parts is None:
+            return                      # "..": leads out of the archive
+        if not parts:
+            if info.isdir():
+                _fill(self.root, info)
+            return
+        parent = self._directory(parts[:-1])
+        if info.islnk():
+            target = self._find(info.linkname)
+            if target is not None:
+                if target.key is None:
+                    target.key = target
+                target.nlink += 1
+                parent.children[parts[-1]] = target
+            return
+        old = parent.children.get(parts[-1])
+        if info.isdir() and old is not None and stat.S_ISDIR(old.mode):
+            _fill(old, info)
+            return
+        node = TarLower(self, _kind(info))
+        _fill(node, info)
+        if info.isdir():
+            node.nlink = 2
+            parent.nlink += 1
+        elif info.issparse():
+            stream = tar.extractfile(info)
+            node.sparse = stream.read() if stream is not None else b""
+        parent.children[parts[-1]] = node
+
+    def _directory(self, parts: list[str]) -> TarLower:
+        """Return a directory, made if the archive has not mentioned it."""
+        node = self.root
+        for part in parts:
+            child = node.children.get(part)
+            if child is None or not stat.S_ISDIR(child.mode):
+                child = node.children[part] = TarLower(self, stat.S_IFDIR | 0o755)
+                child.nlink = 2
+                node.nlink += 1
+            node = child
+        return node
+
+    def _find(self, name: str) -> TarLower | None:
+        node: TarLower | None = self.root
+        for part in _parts(name) or []:
+            if node is None:
+                return None
+            node = node.children.get(part)
+        return node
+
+
+def _plain(path: str) -> IO[bytes]:
+    """Return the uncompressed archive as an open file."""
+    try:
+        with tarfile.open(path, "r:"):
+            pass
+        return open(path, "rb")  # noqa: SIM115 -- lives as long as the tree
+    except tarfile.ReadError:
+        pass
+    data: Any = tempfile.TemporaryFile()  # noqa: SIM115
+    with tarfile.open(path, "r:*") as tar:
+        stream: Any = tar.fileobj
+        stream.seek(0)
+        while chunk := stream.read(1 << 20):
+            data.write(chunk)
+    data.flush()
+    data.seek(0)
+    result: IO[bytes] = data
+    return result
+
+
+def _parts(name: str) -> list[str] | None:
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    return None if ".." in parts else parts
+
+
+def _kind(info: tarfile.TarInfo) -> int:
+    if info.isdir():
+        return stat.S_IFDIR
+    if info.issym():
+        return stat.S_IFLNK
+    if info.ischr():
+        return stat.S_IFCHR
+    if info.isblk():
+        return stat.S_IFBLK
+    if info.isfifo():
+        return stat.S_IFIFO
+    return stat.S_IFREG
+
+
+def _fill(node: TarLower, info: tarfile.TarInfo) -> None:
+    node.mode = stat.S_IFMT(node.mode) | (0o777 if info.issym() else info.mode & 0o7777)
+    node.uid, node.gid = info.uid, info.gid
+    node.mtime_ns = node.ctime_ns = int(info.mtime) * 1_000_000_000
+    if info.isreg():
+        node.size, node.offset = info.size, info.offset_data
+    elif info.issym():
+        node.target = info.linkname
+        node.size = len(info.linkname.encode("utf-8", "surrogateescape"))
+    elif info.ischr() or info.isblk():
+        node.rdev = (info.devminor & 0xFF) | (info.devmajor << 8) | ((info.devminor & ~0xFF) << 12)
+
+
+def open_lower(path: str, hidden: Iterable[str] = ()) -> Lower:
+    """Open a host directory or a tar archive; raises OSError, tarfile.TarError."""
+    if os.path.isdir(path):  # noqa: PTH112 -- str in, str used
+        return HostTree(path, hidden).root
+    return TarTree(path).root

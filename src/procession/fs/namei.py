@@ -1,0 +1,548 @@
+"""Path walking and open (fs/namei.c); creating and removing names is in namei_modify.py.
+
+The walk is entirely ours: no name of a guest is ever resolved by the host.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.fs import dcache, file_table, namespace, ramfs
+from procession.fs import file as fs_file
+from procession.fs import inode as fs_inode
+from procession.fs import open as fs_open
+from procession.include.linux.cred import Cap
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import AT_FDCWD, NAME_MAX, PATH_MAX, Dentry, File, FMode, Inode, PathRef, S
+from procession.kernel import capability
+from procession.mm import uaccess
+
+if TYPE_CHECKING:
+    from procession.include.linux.fs import Vfsmount
+    from procession.include.linux.sched import Task
+    from procession.include.linux.types import UserPtr
+
+__all__ = (
+    "allow_write_access", "deny_write_access", "dentry_open", "do_filp_open", "filp_open", "generic_permission", "getname",
+    "inode_permission", "kern_path", "kern_path_parent", "lookup_hash", "may_create", "path_lookupat", "user_path_at",
+    "user_path_parent",
+)
+
+MAY_EXEC, MAY_WRITE, MAY_READ, MAY_APPEND, MAY_ACCESS, MAY_OPEN, MAY_CHDIR = 1, 2, 4, 8, 16, 32, 64
+LAST_NORM, LAST_ROOT, LAST_DOT, LAST_DOTDOT, LAST_BIND = range(5)
+MAX_NESTED_LINKS = 8
+MAX_LINKS = 40
+
+_IFMT, _IFDIR, _IFLNK, _IFREG = S.IFMT, S.IFDIR, S.IFLNK, S.IFREG
+_WRONLY, _RDWR, _CREAT, _EXCL, _NOCTTY, _TRUNC, _APPEND = 0o1, 0o2, 0o100, 0o200, 0o400, 0o1000, 0o2000
+_DIRECT, _DIRECTORY, _NOFOLLOW, _NOATIME, _PATH = 0o40000, 0o200000, 0o400000, 0o1000000, 0o10000000
+_SYNC = 0o4000000
+_ACC_MODE = (MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE)
+_OPEN_FMODE = (FMode.READ, FMode.WRITE, FMode.READ | FMode.WRITE, 0)
+_SEEKABLE = FMode.LSEEK | FMode.PREAD | FMode.PWRITE
+
+
+class Nameidata:
+    """Where a walk is, and the last component it has still to take."""
+
+    __slots__ = ("current", "dentry", "depth", "last", "last_type", "links", "mnt", "root", "slash")
+
+    def __init__(self, current: Task, root: PathRef, start: PathRef) -> None:
+        self.current = current
+        self.root = root
+        self.mnt: Vfsmount = start.mnt
+        self.dentry: Dentry = start.dentry
+        self.last = ""
+        self.last_type = LAST_ROOT
+        self.slash = False          # slashes follow the last component: it has to be a directory
+        self.depth = 0              # current->link_count
+        self.links = 0              # current->total_link_count
+
+    def path(self) -> PathRef:
+        """Return where the walk is."""
+        return PathRef(self.mnt, self.dentry)
+
+
+# Permissions.
+
+
+def generic_permission(current: Task, inode: Inode, mask: int) -> None:
+    """Check the mode bits, then the capabilities that override them; raises EACCES."""
+    cred = current.cred
+    mode = inode.i_mode
+    if cred.fsuid == inode.i_uid:
+        bits = mode >> 6
+    elif cred.fsgid == inode.i_gid or inode.i_gid in cred.group_info:
+        bits = mode >> 3
+    else:
+        bits = mode
+    mask &= MAY_READ | MAY_WRITE | MAY_EXEC
+    if not mask & ~bits:
+        return
+    if mode & _IFMT == _IFDIR:
+        if capability.capable(current, Cap.DAC_OVERRIDE):
+            return
+        if not mask & MAY_WRITE and capability.capable(current, Cap.DAC_READ_SEARCH):
+            return
+    else:
+        # Even root executes only what somebody may execute.
+        if (not mask & MAY_EXEC or mode & 0o111) and capability.capable(current, Cap.DAC_OVERRIDE):
+            return
+        if mask == MAY_READ and capability.capable(current, Cap.DAC_READ_SEARCH):
+            return
+    raise LinuxError(Errno.EACCES, "permission bits")
+
+
+def inode_permission(current: Task, inode: Inode, mask: int) -> None:
+    """Check that current may access inode: mask 4 read, 2 write, 1 execute or search. Raises EACCES, EROFS."""
+    if mask & MAY_WRITE and inode.i_sb.s_readonly and inode.i_mode & _IFMT in (_IFREG, _IFDIR, _IFLNK):
+        raise LinuxError(Errno.EROFS, "read-only file system")
+    generic_permission(current, inode, mask)
+    if inode.i_op_permission:
+        inode.permission(current, mask & 7)
+
+
+def deny_write_access(file: File) -> None:
+    """Keep writers away while the file is executed; raises ETXTBSY if there is one."""
+    inode = file.f_path.dentry.d_inode
+    if inode.i_writecount > 0:
+        raise LinuxError(Errno.ETXTBSY, "open for writing")
+    inode.i_writecount -= 1
+
+
+def allow_write_access(file: File) -> None:
+    """Undo deny_write_access."""
+    file.f_path.dentry.d_inode.i_writecount += 1
+
+
+# Names from user space.
+
+
+def getname(current: Task, ptr: UserPtr, *, empty: bool = False) -> str:
+    """Return a path from user space; raises EFAULT, ENAMETOOLONG, and ENOENT for "" unless empty is allowed.
+
+    Names are bytes to Linux: ours are str, with surrogate escapes for what is no UTF-8.
+    """
+    raw = uaccess.strncpy_from_user(current, ptr, PATH_MAX)
+    if not raw and not empty:
+        raise LinuxError(Errno.ENOENT, "empty path")
+    return raw.decode("utf-8", "surrogateescape")
+
+
+# The walk.
+
+
+def _path_init(current: Task, dfd: int, name: str) -> Nameidata:
+    """Start a walk at the root, the working directory, or dfd; raises EBADF, ENOTDIR."""
+    fs = current.fs
+    assert fs is not None
+    root = fs.root
+    if name.startswith("/"):
+        return Nameidata(current, root, root)
+    if dfd == AT_FDCWD:
+        return Nameidata(current, root, fs.pwd)
+    start = fs_file.fget_raw(current, dfd).f_path
+    if name and start.dentry.d_inode.i_mode & _IFMT != _IFDIR:
+        raise LinuxError(Errno.ENOTDIR, "dirfd is no directory")
+    return Nameidata(current, root, start)
+
+
+def _link_path_walk(nd: Nameidata, name: str) -> None:
+    """Take all components but the last, which is left in nd.last; raises ENOENT, ENOTDIR, EACCES, ELOOP."""
+    name = name.lstrip("/")
+    nd.slash = False
+    if not name:
+        nd.last_type = LAST_ROOT
+        nd.last = ""
+        return
+    if name[-1] == "/":
+        nd.slash = True
+        name = name.rstrip("/")
+    parts = name.split("/")
+    last = parts.pop()
+    dentry = nd.dentry
+    for part in parts:
+        inode = dentry.d_inode
+        if inode.i_mode & 0o111 != 0o111 or inode.i_op_permission:
+            inode_permission(nd.current, inode, MAY_EXEC)
+        if part == "." or not part:
+            continue
+        if part == "..":
+            _follow_dotdot(nd)
+            dentry = nd.dentry
+            continue
+        subdirs = dentry.d_subdirs
+        child = subdirs.get(part) if subdirs is not None else None
+        if child is None:
+            child = _real_lookup(dentry, part)
+        kind = child.d_inode.i_mode & _IFMT
+        if kind == _IFDIR:
+            if child.d_mounted:
+                _follow_mount(nd, child)
+                dentry = nd.dentry
+            else:
+                nd.dentry = dentry = child
+        elif kind == _IFLNK:
+            slash = nd.slash
+            _nested_symlink(nd, child)
+            nd.slash = slash
+            dentry = nd.dentry
+        else:
+            raise LinuxError(Errno.ENOTDIR, part)
+    inode = dentry.d_inode
+    if inode.i_mode & 0o111 != 0o111 or inode.i_op_permission:
+        inode_permission(nd.current, inode, MAY_EXEC)
+    nd.last = last
+    nd.last_type = LAST_NORM
+    if last == ".":
+        nd.last_type = LAST_DOT
+    elif last == "..":
+        nd.last_type = LAST_DOTDOT
+
+
+def _real_lookup(parent: Dentry, name: str) -> Dentry:
+    """Ask the file system for a name that is not remembered; raises ENOENT, ENAMETOOLONG, ENOTDIR."""
+    subdirs = parent.d_subdirs
+    if subdirs is not None and name in subdirs:
+        raise LinuxError(Errno.ENOENT, name)
+    if len(name) > 63 and len(name.encode("utf-8", "surrogateescape")) > NAME_MAX:
+        raise LinuxError(Errno.ENAMETOOLONG, name)
+    directory = parent.d_inode
+    try:
+        inode = directory.lookup(name)
+    except LinuxError as error:
+        if error.errno == Errno.ENOENT and directory.d_cache:
+            if subdirs is None:
+                subdirs = parent.d_subdirs = {}
+            subdirs[name] = None
+        raise
+    return dcache.d_add(parent, name, inode)
+
+
+def _follow_mount(nd: Nameidata, dentry: Dentry) -> None:
+    """Step onto dentry, and onto what is mounted there."""
+    table = nd.current.kernel.mount_hashtable
+    mnt = nd.mnt
+    while dentry.d_mounted:
+        top = table.get((mnt, dentry))
+        if top is None:
+            break
+        mnt = top
+        dentry = mnt.mnt_root
+    nd.mnt = mnt
+    nd.dentry = dentry
+
+
+def _follow_dotdot(nd: Nameidata) -> None:
+    """Step up, not beyond the root and out of mounts."""
+    mnt, dentry, root = nd.mnt, nd.dentry, nd.root
+    while True:
+        if dentry is root.dentry and mnt is root.mnt:
+            break
+        if dentry is not mnt.mnt_root:
+            dentry = dentry.d_parent
+            break
+        if mnt.mnt_parent is None or mnt.mnt_mountpoint is None:
+            break
+        dentry, mnt = mnt.mnt_mountpoint, mnt.mnt_parent
+    nd.mnt = mnt
+    _follow_mount(nd, dentry)
+
+
+def _walk_component(nd: Nameidata, *, follow: bool) -> Dentry | None:
+    """Take nd.last. Returns a symbolic link that is to be followed, without stepping onto it."""
+    kind = nd.last_type
+    if kind == LAST_NORM:
+        parent = nd.dentry
+        subdirs = parent.d_subdirs
+        child = subdirs.get(nd.last) if subdirs is not None else None
+        if child is None:
+            if parent.d_inode.i_mode & _IFMT != _IFDIR:
+                raise LinuxError(Errno.ENOTDIR, parent.d_name)
+            child = _real_lookup(parent, nd.last)
+        if child.d_mounted:
+            _follow_mount(nd, child)
+            return None
+        if follow and child.d_inode.i_mode & _IFMT == _IFLNK:
+            return child
+        nd.dentry = child
+    elif kind == LAST_DOTDOT:
+        _follow_dotdot(nd)
+    return None
+
+
+def _follow_link(nd: Nameidata, link: Dentry) -> None:
+    """Follow one symbolic link up to its last component. Raises ELOOP at the 41st, and what a magic link refuses."""
+    if nd.links >= MAX_LINKS:
+        raise LinuxError(Errno.ELOOP, link.d_name)
+    nd.links += 1
+    inode = link.d_inode
+    fs_inode.touch_atime(nd.mnt, inode)
+    target = inode.follow_link(nd.current)
+    if target is not None:
+        nd.mnt, nd.dentry = target.mnt, target.dentry
+        nd.last_type = LAST_BIND
+        nd.slash = False
+        return
+    text = inode.readlink(nd.current)
+    if text.startswith("/"):
+        nd.mnt, nd.dentry = nd.root.mnt, nd.root.dentry
+    if not text:
+        nd.last_type = LAST_DOT
+        return
+    _link_path_walk(nd, text)
+
+
+def _nested_symlink(nd: Nameidata, link: Dentry) -> None:
+    """Follow a link in the middle of a path; it must lead to a directory. Raises ELOOP when 8 are nested."""
+    if nd.depth >= MAX_NESTED_LINKS:
+        raise LinuxError(Errno.ELOOP, "symbolic links nested too deep")
+    nd.depth += 1
+    more: Dentry | None = link
+    while more is not None:
+        _follow_link(nd, more)
+        more = _walk_component(nd, follow=True)
+    nd.depth -= 1
+    if nd.dentry.d_inode.i_mode & _IFMT != _IFDIR:
+        raise LinuxError(Errno.ENOTDIR, link.d_name)
+
+
+def path_lookupat(current: Task, dfd: int, name: str, *, follow: bool, directory: bool = False) -> PathRef:
+    """Return where name leads. directory: it must be one (ENOTDIR). A trailing slash implies both."""
+    nd = _path_init(current, dfd, name)
+    _link_path_walk(nd, name)
+    slash = nd.slash
+    link = _walk_component(nd, follow=follow or slash)
+    while link is not None:
+        _follow_link(nd, link)
+        slash = slash or nd.slash
+        link = _walk_component(nd, follow=follow or slash)
+    if (slash or directory) and nd.dentry.d_inode.i_mode & _IFMT != _IFDIR:
+        raise LinuxError(Errno.ENOTDIR, name)
+    return PathRef(nd.mnt, nd.dentry)
+
+
+def user_path_at(
+    current: Task, dfd: int, ptr: UserPtr, follow: bool, *, directory: bool = False, empty: bool = False,
+) -> PathRef:
+    """Look up a path given by user space. empty: "" names dfd itself (LOOKUP_EMPTY)."""
+    return path_lookupat(current, dfd, getname(current, ptr, empty=empty), follow=follow, directory=directory)
+
+
+def kern_path(current: Task, name: str, follow: bool = True) -> PathRef:
+    """Look up a path given by the kernel, with current's root, cwd and rights."""
+    if not name:
+        raise LinuxError(Errno.ENOENT, "empty path")
+    return path_lookupat(current, AT_FDCWD, name, follow=follow)
+
+
+def kern_path_parent(current: Task, dfd: int, name: str) -> Nameidata:
+    """Walk to the directory that name's last component is in."""
+    nd = _path_init(current, dfd, name)
+    _link_path_walk(nd, name)
+    return nd
+
+
+def user_path_parent(current: Task, dfd: int, ptr: UserPtr) -> Nameidata:
+    """As kern_path_parent, for a path from user space."""
+    return kern_path_parent(current, dfd, getname(current, ptr))
+
+
+def lookup_hash(nd: Nameidata) -> Dentry | None:
+    """Return the dentry of nd.last, without stepping onto it; None if there is none."""
+    parent = nd.dentry
+    subdirs = parent.d_subdirs
+    child = subdirs.get(nd.last) if subdirs is not None else None
+    if child is not None:
+        return child
+    if parent.d_inode.i_mode & _IFMT != _IFDIR:
+        raise LinuxError(Errno.ENOTDIR, parent.d_name)
+    try:
+        return _real_lookup(parent, nd.last)
+    except LinuxError as error:
+        if error.errno != Errno.ENOENT:
+            raise
+        return None
+
+
+# Opening.
+
+
+def do_filp_open(current: Task, dfd: int, name: str, flags: int, mode: int) -> File:
+    """Open name as open(2) does; the file is counted and belongs to the caller.
+
+    flags may hold FMode.EXEC: then only the right to execute is asked for. A FIFO is not waited for: who may open one
+    calls pipe.fifo_open afterwards, as fs/open.do_sys_open does.
+    """
+    flags, acc_mode = _build_open_flags(flags)
+    file_table.get_empty_filp(current)
+    try:
+        nd = _path_init(current, dfd, name)
+        _link_path_walk(nd, name)
+        created = _open_walk(nd, flags, mode)
+        if created:
+            acc_mode = MAY_OPEN         # the mode given does not bind this first open
+            flags &= ~_TRUNC
+        inode = nd.dentry.d_inode
+        truncate = flags & _TRUNC and inode.i_mode & _IFMT == _IFREG
+        if truncate:
+            namespace.mnt_want_write(nd.mnt)
+        if acc_mode:
+            _may_open(nd, inode, acc_mode, flags)
+        result = dentry_open(current, PathRef(nd.mnt, nd.dentry), flags)
+    except BaseException:
+        file_table.free_filp(current.kernel)
+        raise
+    if truncate:
+        try:
+            if inode.i_writecount < 0:
+                raise LinuxError(Errno.ETXTBSY, "being executed")
+            fs_open.do_truncate(current, inode, 0)
+        except BaseException:
+            file_table.fput(current, result)
+            raise
+    return result
+
+
+def filp_open(current: Task, name: str, flags: int, mode: int = 0) -> File:
+    """Open a path given by the kernel."""
+    return do_filp_open(current, AT_FDCWD, name, flags, mode)
+
+
+def _build_open_flags(flags: int) -> tuple[int, int]:
+    """Return the flags that count, and the rights they ask for."""
+    if flags & FMode.EXEC:
+        return flags & ~FMode.EXEC, MAY_EXEC | MAY_OPEN
+    if flags & _SYNC:
+        flags |= 0o10000
+    if flags & _PATH:
+        return flags & (_DIRECTORY | _NOFOLLOW | _PATH), 0
+    acc_mode = MAY_OPEN | _ACC_MODE[flags & 3]
+    if flags & _TRUNC:
+        acc_mode |= MAY_WRITE
+    if flags & _APPEND:
+        acc_mode |= MAY_APPEND
+    return flags, acc_mode
+
+
+def _open_walk(nd: Nameidata, flags: int, mode: int) -> bool:
+    """Take the last component and the links it leads through; returns whether the file was made just now."""
+    follow = not flags & _NOFOLLOW
+    link, created = _do_last(nd, flags, mode, follow=follow)
+    while link is not None:
+        if not follow and not nd.slash:
+            raise LinuxError(Errno.ELOOP, link.d_name)
+        slash = nd.slash
+        _follow_link(nd, link)
+        nd.slash = nd.slash or slash
+        flags &= ~_EXCL
+        link, created = _do_last(nd, flags, mode, follow=follow)
+    return created
+
+
+def _do_last(nd: Nameidata, flags: int, mode: int, *, follow: bool) -> tuple[Dentry | None, bool]:
+    """Take the last component of an open. Returns (link to follow, False) or (None, whether the file was made)."""
+    if nd.last_type != LAST_NORM:
+        _walk_component(nd, follow=False)
+        if flags & _CREAT and nd.last_type != LAST_BIND:
+            raise LinuxError(Errno.EISDIR, "cannot create a directory's own name")
+        if flags & _DIRECTORY and nd.dentry.d_inode.i_mode & _IFMT != _IFDIR:
+            raise LinuxError(Errno.ENOTDIR, nd.dentry.d_name)
+        return None, False
+
+    if not flags & _CREAT:
+        follow = follow or nd.slash
+        must_be_dir = nd.slash or bool(flags & _DIRECTORY)
+        link = _walk_component(nd, follow=follow or not flags & _PATH)
+        if link is not None:
+            return link, False
+        if must_be_dir and nd.dentry.d_inode.i_mode & _IFMT != _IFDIR:
+            raise LinuxError(Errno.ENOTDIR, nd.last)
+        return None, False
+
+    if nd.slash:
+        raise LinuxError(Errno.EISDIR, nd.last)
+    dentry = lookup_hash(nd)
+    if dentry is None:
+        _create(nd, mode)
+        return None, True
+    if flags & _EXCL:
+        raise LinuxError(Errno.EEXIST, nd.last)
+    if not dentry.d_mounted and dentry.d_inode.i_mode & _IFMT == _IFLNK:
+        return dentry, False
+    _follow_mount(nd, dentry)
+    if nd.dentry.d_inode.i_mode & _IFMT == _IFDIR:
+        raise LinuxError(Errno.EISDIR, nd.last)
+    return None, False
+
+
+def _create(nd: Nameidata, mode: int) -> None:
+    """Make the regular file that O_CREAT asks for, and step onto it (vfs_create)."""
+    current, parent = nd.current, nd.dentry
+    namespace.mnt_want_write(nd.mnt)
+    may_create(current, parent.d_inode)
+    fs = current.fs
+    assert fs is not None
+    inode = parent.d_inode.create(nd.last, _IFREG | (mode & 0o7777 & ~fs.umask))
+    fs_inode.inode_init_owner(current, inode, parent.d_inode)
+    nd.dentry = dcache.d_add(parent, nd.last, inode)
+
+
+def may_create(current: Task, dir: Inode) -> None:
+    """Check that names may be added to dir; raises ENOENT if it was removed, EACCES."""
+    if dir.i_nlink == 0:
+        raise LinuxError(Errno.ENOENT, "the directory was removed")
+    inode_permission(current, dir, MAY_WRITE | MAY_EXEC)
+
+
+def _may_open(nd: Nameidata, inode: Inode, acc_mode: int, flags: int) -> None:
+    """Check what kind of file it is and whether current may (may_open)."""
+    kind = inode.i_mode & _IFMT
+    if kind == _IFLNK:
+        raise LinuxError(Errno.ELOOP, "a symbolic link")
+    if kind == _IFDIR:
+        if acc_mode & MAY_WRITE:
+            raise LinuxError(Errno.EISDIR, "a directory is not written")
+    elif kind in (S.IFBLK, S.IFCHR) and nd.mnt.mnt_flags & 2:
+        raise LinuxError(Errno.EACCES, "no devices on this mount")
+    if acc_mode & MAY_WRITE and kind in (_IFREG, _IFDIR):
+        namespace.mnt_want_write(nd.mnt)
+    inode_permission(nd.current, inode, acc_mode & 7)
+    if flags & _NOATIME and not fs_inode.inode_owner_or_capable(nd.current, inode):
+        raise LinuxError(Errno.EPERM, "O_NOATIME is the owner's")
+
+
+def dentry_open(current: Task, path: PathRef, flags: int) -> File:
+    """Make the open file of an inode that was looked up and may be opened (__dentry_open).
+
+    The caller has counted it with get_empty_filp(). Raises ETXTBSY, ENXIO, EINVAL for O_DIRECT.
+    """
+    inode = path.dentry.d_inode
+    kind = inode.i_mode & _IFMT
+    if flags & _PATH:
+        result = File(path, flags & (_PATH | _DIRECTORY | _NOFOLLOW), FMode.PATH)
+        inode.i_count += 1
+        return result
+    f_mode = _OPEN_FMODE[flags & 3]
+    result = File(path, flags & ~(_CREAT | _EXCL | _NOCTTY | _TRUNC), f_mode | _SEEKABLE)
+    if kind == _IFREG:
+        if f_mode & 2:
+            if inode.i_writecount < 0:
+                raise LinuxError(Errno.ETXTBSY, "being executed")
+            inode.i_writecount += 1
+        try:
+            result = inode.open(current, result)
+            if flags & _DIRECT:
+                raise LinuxError(Errno.EINVAL, "O_DIRECT")
+        except BaseException:
+            if f_mode & 2:
+                inode.i_writecount -= 1
+            raise
+    elif kind == S.IFSOCK:
+        raise LinuxError(Errno.ENXIO, "a socket is connected to, not opened")
+    elif kind != S.IFIFO:
+        result = inode.open(current, result)
+        if kind == _IFDIR and type(result) is File:
+            result.__class__ = ramfs.DirFile
+    result.f_path.dentry.d_inode.i_count += 1
+    return result

@@ -1,0 +1,314 @@
+"""Opening, closing, and what changes a file by its name or descriptor (fs/open.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from procession.fs import attr, file_table, fs_struct, namei, namespace, pipe
+from procession.fs import file as fs_file
+from procession.include.linux.cred import Cap
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import AT_FDCWD, FMode, OpenFlags, PathRef, S
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import Arg, Fd, Int, ModeT, OffT, Path, UidT
+from procession.kernel import capability, cred
+
+if TYPE_CHECKING:
+    from procession.include.linux.cred import Cred
+    from procession.include.linux.fs import File, Inode
+    from procession.include.linux.sched import Task
+
+__all__ = (
+    "do_sys_open", "do_truncate", "sys_access", "sys_chdir", "sys_chmod", "sys_chown", "sys_chroot", "sys_close",
+    "sys_creat", "sys_faccessat", "sys_fallocate", "sys_fchdir", "sys_fchmod", "sys_fchmodat", "sys_fchown",
+    "sys_fchownat", "sys_ftruncate", "sys_lchown", "sys_open", "sys_openat", "sys_truncate", "sys_vhangup",
+)
+
+DirFd = Annotated[int, Arg("dirfd", 32, signed=True)]
+OFlags = Annotated[int, Arg("int", 32, signed=True, flags=OpenFlags, prefix="O_")]
+
+AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH = 0x100, 0x1000
+SECURE_NO_SETUID_FIXUP = 4
+O_CREAT, O_WRONLY, O_TRUNC, O_PATH, O_CLOEXEC, O_LARGEFILE = 0o100, 0o1, 0o1000, 0o10000000, 0o2000000, 0o100000
+MAY_EXEC, MAY_WRITE, MAY_ACCESS, MAY_CHDIR = 1, 2, 16, 64
+_IFMT, _IFIFO, _IFDIR, _IFREG = S.IFMT, S.IFIFO, S.IFDIR, S.IFREG
+
+
+async def do_sys_open(current: Task, dfd: int, name: str, flags: int, mode: int) -> int:
+    """Open name and return its new descriptor; sleeps for the other end of a FIFO."""
+    fd = fs_file.alloc_fd(current, 0, flags)
+    try:
+        file = namei.do_filp_open(current, dfd, name, flags & ~FMode.EXEC, mode)
+        inode = file.f_path.dentry.d_inode
+        if inode.i_mode & _IFMT == _IFIFO and not flags & O_PATH:
+            file = await _open_fifo(current, inode, file)
+    except BaseException:
+        fs_file.put_unused_fd(current, fd)
+        raise
+    fs_file.fd_install(current, fd, file)
+    return fd
+
+
+async def _open_fifo(current: Task, inode: Inode, file: File) -> File:
+    """Wait for a FIFO's other end; the file that results takes over the place of the one counted."""
+    try:
+        return await pipe.fifo_open(current, inode, file)
+    except BaseException:
+        file_table.fput(current, file)
+        raise
+
+
+@syscall
+async def sys_open(current: Task, filename: Path, flags: OFlags, mode: ModeT) -> Fd:
+    """Open or create a file (open(2))."""
+    return await do_sys_open(current, AT_FDCWD, namei.getname(current, filename), flags | O_LARGEFILE, mode)
+
+
+@syscall
+async def sys_openat(current: Task, dfd: DirFd, filename: Path, flags: OFlags, mode: ModeT) -> Fd:
+    """Open or create a file relative to a directory (openat(2))."""
+    return await do_sys_open(current, dfd, namei.getname(current, filename), flags | O_LARGEFILE, mode)
+
+
+@syscall
+async def sys_creat(current: Task, pathname: Path, mode: ModeT) -> Fd:
+    """Open for writing, created or emptied (creat(2))."""
+    flags = O_CREAT | O_WRONLY | O_TRUNC | O_LARGEFILE
+    return await do_sys_open(current, AT_FDCWD, namei.getname(current, pathname), flags, mode)
+
+
+@syscall
+def sys_close(current: Task, fd: Fd) -> int:
+    """Close a descriptor (close(2)). It is gone whatever is returned, so a restart makes no sense: EINTR."""
+    try:
+        fs_file.close_fd(current, fd)
+    except LinuxError as error:
+        if error.errno >= Errno.ERESTARTSYS:
+            raise LinuxError(Errno.EINTR, error.why) from error
+        raise
+    return 0
+
+
+@syscall
+def sys_vhangup(current: Task) -> int:
+    """Hang up the terminal (vhangup(2)); raises EPERM. There is none to hang up."""
+    if not capability.capable(current, Cap.SYS_TTY_CONFIG):
+        raise LinuxError(Errno.EPERM, "vhangup")
+    return 0
+
+
+# Size.
+
+
+def do_truncate(current: Task, inode: Inode, length: int) -> None:
+    """Set the size of a file; raises EINVAL, EFBIG."""
+    if length < 0:
+        raise LinuxError(Errno.EINVAL, "negative length")
+    attr.truncate_inode(current, inode, length)
+
+
+@syscall
+def sys_truncate(current: Task, path: Path, length: OffT) -> int:
+    """Set the size of a file by name (truncate(2))."""
+    if length < 0:
+        raise LinuxError(Errno.EINVAL, "negative length")
+    ref = namei.user_path_at(current, AT_FDCWD, path, follow=True)
+    inode = ref.dentry.d_inode
+    kind = inode.i_mode & _IFMT
+    if kind == _IFDIR:
+        raise LinuxError(Errno.EISDIR, "truncate of a directory")
+    if kind != _IFREG:
+        raise LinuxError(Errno.EINVAL, "truncate of a special file")
+    namespace.mnt_want_write(ref.mnt)
+    namei.inode_permission(current, inode, MAY_WRITE)
+    if inode.i_writecount < 0:
+        raise LinuxError(Errno.ETXTBSY, "being executed")
+    do_truncate(current, inode, length)
+    return 0
+
+
+@syscall
+def sys_ftruncate(current: Task, fd: Fd, length: OffT) -> int:
+    """Set the size of an open file (ftruncate(2))."""
+    if length < 0:
+        raise LinuxError(Errno.EINVAL, "negative length")
+    file = fs_file.fget_light(current, fd)
+    inode = file.f_path.dentry.d_inode
+    if inode.i_mode & _IFMT != _IFREG or not file.f_mode & FMode.WRITE:
+        raise LinuxError(Errno.EINVAL, "not open for writing, or no regular file")
+    do_truncate(current, inode, length)
+    return 0
+
+
+@syscall
+def sys_fallocate(current: Task, fd: Fd, mode: Int, offset: OffT, len: OffT) -> int:
+    """Reserve space (fallocate(2)): EOPNOTSUPP, as on 3.2's tmpfs, after the checks that come first."""
+    file = fs_file.fget_light(current, fd)
+    if offset < 0 or len <= 0:
+        raise LinuxError(Errno.EINVAL, "fallocate range")
+    if mode & ~3 or mode & 3 == 2:
+        raise LinuxError(Errno.EOPNOTSUPP, "fallocate mode")
+    if not file.f_mode & FMode.WRITE:
+        raise LinuxError(Errno.EBADF, "not open for writing")
+    kind = file.inode.i_mode & _IFMT
+    if kind == _IFIFO:
+        raise LinuxError(Errno.ESPIPE, "fallocate of a pipe")
+    if kind not in (_IFREG, _IFDIR):
+        raise LinuxError(Errno.ENODEV, "fallocate of a special file")
+    if offset + len >= 1 << 63:
+        raise LinuxError(Errno.EFBIG, "fallocate range")
+    raise LinuxError(Errno.EOPNOTSUPP, "fallocate")
+
+
+# Access.
+
+
+@syscall
+def sys_faccessat(current: Task, dfd: DirFd, filename: Path, mode: Int) -> int:
+    """Check what the real user may do (faccessat(2), without its library's flags)."""
+    if mode & ~7:
+        raise LinuxError(Errno.EINVAL, "access mode")
+    name = namei.getname(current, filename)
+    old = current.cred
+    if old.fsuid == old.uid and old.fsgid == old.gid and _effective_for_real(old) == old.cap_effective:
+        _access(current, dfd, name, mode)
+        return 0
+    new = cred.prepare_creds(current)
+    new.fsuid, new.fsgid = new.uid, new.gid
+    new.cap_effective = _effective_for_real(new)
+    current.cred = new                  # override_creds
+    try:
+        _access(current, dfd, name, mode)
+    finally:
+        current.cred = old
+        cred.put_cred(current.kernel, new)
+    return 0
+
+
+def _effective_for_real(c: Cred) -> int:
+    """Return the capabilities that count for the real user."""
+    if c.securebits & SECURE_NO_SETUID_FIXUP:
+        return c.cap_effective
+    return 0 if c.uid else c.cap_permitted
+
+
+def _access(current: Task, dfd: int, name: str, mode: int) -> None:
+    path = namei.path_lookupat(current, dfd, name, follow=True)
+    inode = path.dentry.d_inode
+    if mode & MAY_EXEC and inode.i_mode & _IFMT == _IFREG and path.mnt.mnt_flags & namespace.MNT_NOEXEC:
+        raise LinuxError(Errno.EACCES, "mounted noexec")
+    namei.inode_permission(current, inode, mode | MAY_ACCESS)
+    if mode & MAY_WRITE and inode.i_mode & _IFMT in (_IFREG, _IFDIR, S.IFLNK):
+        namespace.mnt_want_write(path.mnt)
+
+
+@syscall
+def sys_access(current: Task, filename: Path, mode: Int) -> int:
+    """Check what the real user may do (access(2))."""
+    return sys_faccessat(current, AT_FDCWD, filename, mode)
+
+
+# Places.
+
+
+def _set_pwd(current: Task, path: PathRef) -> None:
+    namei.inode_permission(current, path.dentry.d_inode, MAY_EXEC | MAY_CHDIR)
+    assert current.fs is not None
+    fs_struct.set_fs_pwd(current.fs, path)
+
+
+@syscall
+def sys_chdir(current: Task, filename: Path) -> int:
+    """Change the working directory (chdir(2))."""
+    _set_pwd(current, namei.user_path_at(current, AT_FDCWD, filename, follow=True, directory=True))
+    return 0
+
+
+@syscall
+def sys_fchdir(current: Task, fd: Fd) -> int:
+    """Change the working directory to an open one (fchdir(2))."""
+    path = fs_file.fget_raw(current, fd).f_path
+    if path.dentry.d_inode.i_mode & _IFMT != _IFDIR:
+        raise LinuxError(Errno.ENOTDIR, "fchdir")
+    _set_pwd(current, path)
+    return 0
+
+
+@syscall
+def sys_chroot(current: Task, filename: Path) -> int:
+    """Change the root directory (chroot(2)); the working directory stays where it is."""
+    path = namei.user_path_at(current, AT_FDCWD, filename, follow=True, directory=True)
+    namei.inode_permission(current, path.dentry.d_inode, MAY_EXEC | MAY_CHDIR)
+    if not capability.capable(current, Cap.SYS_CHROOT):
+        raise LinuxError(Errno.EPERM, "chroot")
+    assert current.fs is not None
+    fs_struct.set_fs_root(current.fs, path)
+    return 0
+
+
+# Mode and owner.
+
+
+def _chmod(current: Task, path: PathRef, mode: int) -> None:
+    namespace.mnt_want_write(path.mnt)
+    attr.chmod_inode(current, path.dentry.d_inode, mode)
+
+
+@syscall
+def sys_chmod(current: Task, filename: Path, mode: ModeT) -> int:
+    """Set the permission bits (chmod(2))."""
+    return sys_fchmodat(current, AT_FDCWD, filename, mode)
+
+
+@syscall
+def sys_fchmodat(current: Task, dfd: DirFd, filename: Path, mode: ModeT) -> int:
+    """Set the permission bits of a file named relative to a directory (fchmodat(2); the call has no flags)."""
+    _chmod(current, namei.user_path_at(current, dfd, filename, follow=True), mode)
+    return 0
+
+
+@syscall
+def sys_fchmod(current: Task, fd: Fd, mode: ModeT) -> int:
+    """Set the permission bits of an open file (fchmod(2))."""
+    _chmod(current, fs_file.fget_light(current, fd).f_path, mode)
+    return 0
+
+
+def _chown(current: Task, path: PathRef, user: int, group: int) -> None:
+    namespace.mnt_want_write(path.mnt)
+    none = 0xFFFFFFFF
+    uid, gid = user & none, group & none
+    attr.chown_inode(current, path.dentry.d_inode, -1 if uid == none else uid, -1 if gid == none else gid)
+
+
+@syscall
+def sys_chown(current: Task, filename: Path, user: UidT, group: UidT) -> int:
+    """Set owner and group (chown(2))."""
+    _chown(current, namei.user_path_at(current, AT_FDCWD, filename, follow=True), user, group)
+    return 0
+
+
+@syscall
+def sys_lchown(current: Task, filename: Path, user: UidT, group: UidT) -> int:
+    """Set owner and group, of a symbolic link itself (lchown(2))."""
+    _chown(current, namei.user_path_at(current, AT_FDCWD, filename, follow=False), user, group)
+    return 0
+
+
+@syscall
+def sys_fchownat(current: Task, dfd: DirFd, filename: Path, user: UidT, group: UidT, flag: Int) -> int:
+    """Set owner and group of a file named relative to a directory (fchownat(2))."""
+    if flag & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH):
+        raise LinuxError(Errno.EINVAL, "fchownat flags")
+    path = namei.user_path_at(
+        current, dfd, filename, follow=not flag & AT_SYMLINK_NOFOLLOW, empty=bool(flag & AT_EMPTY_PATH),
+    )
+    _chown(current, path, user, group)
+    return 0
+
+
+@syscall
+def sys_fchown(current: Task, fd: Fd, user: UidT, group: UidT) -> int:
+    """Set owner and group of an open file (fchown(2))."""
+    _chown(current, fs_file.fget_light(current, fd).f_path, user, group)
+    return 0

@@ -1,0 +1,430 @@
+"""Pipes (fs/pipe.c). FIFOs share everything but their open, which is in fs/fifo.py.
+
+A pipe is up to 16 page buffers. A write fills the last one if it fits there whole, then takes buffers of its own; that
+makes writes of up to PIPE_BUF bytes atomic, and is visible in when a pipe counts as full.
+
+Differs: no i_mutex, since neither side sleeps while it copies; no splice; no SIGIO.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from procession.fs import dcache, fifo, file_table, namespace
+from procession.fs import file as fs_file
+from procession.fs import inode as fs_inode
+from procession.fs import super as fs_super
+from procession.include.linux.cred import Cap
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import Dentry, File, FMode, Inode, PathRef, Poll, S
+from procession.include.linux.sched import TIF, TaskState
+from procession.include.linux.signal import Sig
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import Arg, Int, UserPtr
+from procession.include.linux.wait import WaitQueueEntry
+from procession.kernel import capability, sched, signal, wait
+from procession.mm import uaccess
+
+if TYPE_CHECKING:
+    from procession.include.linux.fs import PollTable
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import Task
+
+__all__ = (
+    "PipeFile", "PipeInode", "PipeInodeInfo", "alloc_pipe_info", "do_pipe_flags", "fifo_open", "get_pipe_info",
+    "init_pipe_fs", "pipe_fcntl", "pipe_release", "pipe_wait", "sys_pipe", "sys_pipe2",
+)
+
+PAGE_SIZE = 4096
+PIPE_DEF_BUFFERS = 16
+PIPE_MAX_SIZE = 1 << 20
+PIPEFS_MAGIC = 0x50495045
+O_NONBLOCK, O_CLOEXEC = 0o4000, 0o2000000
+O_WRONLY = 0o1
+FIONREAD = 0x541B
+F_SETPIPE_SZ, F_GETPIPE_SZ = 1031, 1032
+
+_READ, _WRITE = FMode.READ, FMode.WRITE
+_SIGPENDING, _INTERRUPTIBLE = TIF.SIGPENDING, TaskState.INTERRUPTIBLE
+_POLL_IN = Poll.IN | Poll.RDNORM
+_POLL_OUT = Poll.OUT | Poll.WRNORM
+_POLL_ALL = _POLL_IN | _POLL_OUT | Poll.ERR | Poll.HUP
+_SIGPIPE = int(Sig.SIGPIPE)
+
+
+class PipeInodeInfo:
+    """The contents of a pipe and who is at its ends (struct pipe_inode_info).
+
+    bufs: page buffers, the oldest first, each with all bytes ever put there.  offset: how much of the oldest has been
+    read.  r_counter, w_counter: how often an end was opened.
+    """
+
+    __slots__ = (
+        "buffers", "bufs", "offset", "r_counter", "readers", "w_counter", "wait", "waiting_writers", "writers",
+    )
+
+    def __init__(self, k: Kernel) -> None:
+        self.wait = k.wait_queue_head("pipe->wait")
+        self.bufs: deque[bytes] = deque()
+        self.offset = 0
+        self.buffers = PIPE_DEF_BUFFERS
+        self.readers = 0
+        self.writers = 0
+        self.waiting_writers = 0
+        self.r_counter = 1
+        self.w_counter = 1
+
+
+@dataclass(eq=False)
+class PipeInode(Inode):
+    """The inode of a pipe made by pipe(2)."""
+
+    def open(self, current: Task, file: File) -> File:
+        """Open the pipe once more, by its name under /proc/PID/fd (pipe_rdwr_open)."""
+        pipe = self.i_pipe
+        if file.f_mode & _READ:
+            pipe.readers += 1
+        if file.f_mode & _WRITE:
+            pipe.writers += 1
+        return PipeFile(file.f_path, file.f_flags, file.f_mode, pipe)
+
+
+class PipeFile(File):
+    """One end of a pipe, or both: a FIFO can be opened for reading and writing."""
+
+    def __init__(self, path: PathRef, flags: int, mode: int, pipe: PipeInodeInfo) -> None:
+        super().__init__(path, flags, mode)
+        self.pipe = pipe
+        self.f_version = 0      # w_counter at an open that found no writer: no POLLHUP until one has come
+
+    async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
+        """Read what is there, waiting for the first byte (pipe_read).
+
+        Returns 0 if there is no writer; raises EAGAIN, ERESTARTSYS, EFAULT.
+        """
+        if not count:
+            return 0
+        pipe = self.pipe
+        bufs = pipe.bufs
+        ret = 0
+        emptied = False
+        while True:
+            while bufs:
+                head = bufs[0]
+                offset = pipe.offset
+                chars = len(head) - offset
+                try:
+                    if chars > count:
+                        chars = count
+                        uaccess.copy_to_user(current, buf, head[offset:offset + chars], ret)
+                        pipe.offset = offset + chars
+                    else:
+                        uaccess.copy_to_user(current, buf, head[offset:] if offset else head, ret)
+                        bufs.popleft()
+                        pipe.offset = 0
+                        emptied = True
+                except LinuxError:
+                    if not ret:
+                        raise
+                    count = 0
+                    break
+                ret += chars
+                count -= chars
+                if not count:
+                    break
+            # A writer that waits for room may still have more for us.
+            if not count or not pipe.writers or (ret and not pipe.waiting_writers):
+                break
+            if not pipe.waiting_writers and self.f_flags & O_NONBLOCK:
+                raise LinuxError(Errno.EAGAIN, "the pipe is empty")
+            if current.ti_flags & _SIGPENDING:
+                if not ret:
+                    raise LinuxError(Errno.ERESTARTSYS, "pipe_read")
+                break
+            if emptied and pipe.wait.task_list:
+                wait.wake_up_interruptible_sync(pipe.wait, _POLL_OUT)
+            await pipe_wait(current, pipe)
+
+        if emptied and pipe.wait.task_list:
+            wait.wake_up_interruptible_sync(pipe.wait, _POLL_OUT)
+        if ret:
+            k = current.kernel
+            self.f_path.dentry.d_inode.i_atime_ns = k.boot_time_ns + k.clock.now_ns
+        return ret
+
+    async def write(self, current: Task, buf: Any, count: int, pos: int | None) -> int:
+        """Write everything, waiting for room (pipe_write).
+
+        Raises EPIPE with SIGPIPE if there is no reader, EAGAIN, ERESTARTSYS, EFAULT; none of them after a byte was
+        written.
+        """
+        if not count:
+            return 0
+        pipe = self.pipe
+        if not pipe.readers:
+            self._broken(current)
+        ret = _merge(current, pipe, buf, count) if pipe.bufs else 0
+        written = ret > 0
+        count -= ret
+        while count:
+            if not pipe.readers:
+                if ret:
+                    signal.send_sig(_SIGPIPE, current, 0)
+                    break
+                self._broken(current)
+            room = (pipe.buffers - len(pipe.bufs)) * PAGE_SIZE
+            if room > 0:
+                chars = min(room, count)
+                got = _fill(current, pipe, buf + ret if ret else buf, chars, ret)
+                ret += got
+                count -= got
+                if got:
+                    written = True
+                if got < chars or not count:
+                    break
+            if self.f_flags & O_NONBLOCK:
+                if not ret:
+                    raise LinuxError(Errno.EAGAIN, "the pipe is full")
+                break
+            if current.ti_flags & _SIGPENDING:
+                if not ret:
+                    raise LinuxError(Errno.ERESTARTSYS, "pipe_write")
+                break
+            if written:
+                wait.wake_up_interruptible_sync(pipe.wait, _POLL_IN)
+                written = False
+            pipe.waiting_writers += 1
+            await pipe_wait(current, pipe)
+            pipe.waiting_writers -= 1
+
+        if written and pipe.wait.task_list:
+            wait.wake_up_interruptible_sync(pipe.wait, _POLL_IN)
+        if ret:
+            k = current.kernel
+            inode = self.f_path.dentry.d_inode
+            inode.i_mtime_ns = inode.i_ctime_ns = k.boot_time_ns + k.clock.now_ns
+        return ret
+
+    def _broken(self, current: Task) -> None:
+        signal.send_sig(_SIGPIPE, current, 0)
+        raise LinuxError(Errno.EPIPE, "nobody reads the pipe")
+
+    def poll(self, current: Task, table: PollTable | None) -> int:
+        """Report what can be done without waiting (pipe_poll)."""
+        pipe = self.pipe
+        if table is not None:
+            table.wait(pipe.wait)
+        mask = 0
+        if self.f_mode & _READ:
+            if pipe.bufs:
+                mask = _POLL_IN
+            if not pipe.writers and self.f_version != pipe.w_counter:
+                mask |= Poll.HUP
+        if self.f_mode & _WRITE:
+            if len(pipe.bufs) < pipe.buffers:
+                mask |= _POLL_OUT
+            # Most Unices do not set POLLERR for FIFOs, but Linux does.
+            if not pipe.readers:
+                mask |= Poll.ERR
+        return mask
+
+    async def ioctl(self, current: Task, cmd: int, arg: Any) -> int:
+        """FIONREAD: how many bytes are there (pipe_ioctl); raises EINVAL for the rest, as 3.2 does."""
+        if cmd != FIONREAD:
+            raise LinuxError(Errno.EINVAL, "no such ioctl of a pipe")
+        pipe = self.pipe
+        uaccess.put_user(current, arg, sum(map(len, pipe.bufs)) - pipe.offset, 4)
+        return 0
+
+    def release(self, current: Task | None) -> None:
+        """Take this end away; who waits at the other hears of it."""
+        mode = self.f_mode
+        path = self.f_path
+        inode = path.dentry.d_inode
+        pipe_release(inode, mode & _READ, (mode & _WRITE) >> 1)
+        if inode.i_pipe is None and path.dentry.d_parent is path.dentry:
+            path.dentry.d_parent = path.mnt.mnt_root        # no cycle for the garbage collector
+
+
+def _merge(current: Task, pipe: PipeInodeInfo, buf: UserPtr, count: int) -> int:
+    """Put the odd bytes of a write behind what is in the last buffer if they fit; returns how many; raises EFAULT."""
+    chars = count & (PAGE_SIZE - 1)
+    last = pipe.bufs[-1]
+    if not chars or len(last) + chars > PAGE_SIZE:
+        return 0
+    pipe.bufs[-1] = last + uaccess.copy_from_user(current, buf, chars)
+    return chars
+
+
+def _fill(current: Task, pipe: PipeInodeInfo, buf: UserPtr, chars: int, ret: int) -> int:
+    """Put chars bytes into new buffers; returns fewer, whole pages, at a bad address, which is EFAULT if ret is 0."""
+    try:
+        data = uaccess.copy_from_user(current, buf, chars)
+    except LinuxError:
+        try:
+            data = uaccess.copy_from_user_partial(current, buf, chars)
+        except LinuxError:
+            data = b""
+        data = data[:len(data) & -PAGE_SIZE]
+        if not data and not ret:
+            raise
+    if len(data) <= PAGE_SIZE:
+        if data:
+            pipe.bufs.append(data)
+        return len(data)
+    pipe.bufs.extend([data[at:at + PAGE_SIZE] for at in range(0, len(data), PAGE_SIZE)])
+    return len(data)
+
+
+async def pipe_wait(current: Task, pipe: PipeInodeInfo) -> None:
+    """Sleep until something happens to the pipe, or a signal comes."""
+    entry = WaitQueueEntry(current, False, wait.autoremove_wake_function)
+    q = pipe.wait
+    current.wchan = "pipe_wait"
+    current.waiting_on = q
+    wait.prepare_to_wait(q, entry, _INTERRUPTIBLE)
+    await sched.schedule(current)
+    wait.finish_wait(q, entry)
+    current.wchan = ""
+    current.waiting_on = None
+
+
+async def fifo_open(current: Task, inode: Inode, file: File) -> File:
+    """Open a FIFO, or a pipe by its name under /proc; see fs/fifo.py."""
+    return await fifo.fifo_open(current, inode, file)
+
+
+def pipe_release(inode: Inode, decr: int, decw: int) -> None:
+    """Take readers and writers away; the last one takes the contents along."""
+    pipe = inode.i_pipe
+    pipe.readers -= decr
+    pipe.writers -= decw
+    if not pipe.readers and not pipe.writers:
+        inode.i_pipe = None
+    elif pipe.wait.task_list:
+        wait.wake_up_interruptible_sync(pipe.wait, _POLL_ALL)
+
+
+def alloc_pipe_info(k: Kernel) -> PipeInodeInfo:
+    """Return an empty pipe of 16 buffers."""
+    return PipeInodeInfo(k)
+
+
+# Making pipes.
+
+
+def init_pipe_fs(k: Kernel) -> None:
+    """Mount the file system that pipes live in."""
+    k.pipe_max_size = PIPE_MAX_SIZE
+    sb = fs_super.sget(k, "pipefs", PIPEFS_MAGIC)
+    sb.s_root = dcache.d_make_root(Inode(sb, fs_inode.get_next_ino(sb), S.IFDIR | 0o555))
+    k.pipe_mnt = namespace.kern_mount(k, sb)
+
+
+def get_pipe_inode(current: Task) -> PipeInode:
+    """Return a fresh pipe's inode with one reader and one writer."""
+    k = current.kernel
+    sb = k.pipe_mnt.mnt_sb
+    cred = current.cred
+    inode = PipeInode(sb, fs_inode.get_next_ino(sb), S.IFIFO | 0o600, cred.fsuid, cred.fsgid)
+    inode.i_atime_ns = inode.i_mtime_ns = inode.i_ctime_ns = k.boot_time_ns + k.clock.now_ns
+    pipe = alloc_pipe_info(k)
+    pipe.readers = pipe.writers = 1
+    inode.i_pipe = pipe
+    return inode
+
+
+def create_pipe_files(current: Task, flags: int) -> tuple[PipeFile, PipeFile]:
+    """Return the read and write end of a new pipe (create_write_pipe, create_read_pipe); raises ENFILE."""
+    mnt = current.kernel.pipe_mnt
+    inode = get_pipe_inode(current)
+    dentry = Dentry(f"pipe:[{inode.i_ino}]", mnt.mnt_root, inode)
+    dentry.d_parent = dentry
+    path = PathRef(mnt, dentry)
+    flags &= O_NONBLOCK
+    fw = PipeFile(path, O_WRONLY | flags, _WRITE, inode.i_pipe)
+    file_table.alloc_file(current, fw)
+    fr = PipeFile(path, flags, _READ, inode.i_pipe)
+    try:
+        file_table.alloc_file(current, fr)
+    except LinuxError:
+        inode.i_pipe.readers -= 1
+        file_table.fput(current, fw)
+        raise
+    return fr, fw
+
+
+def do_pipe_flags(current: Task, flags: int) -> tuple[int, int]:
+    """Make a pipe and two descriptors for it; raises EINVAL, ENFILE, EMFILE."""
+    if flags & ~(O_CLOEXEC | O_NONBLOCK):
+        raise LinuxError(Errno.EINVAL, "pipe2: unknown flags")
+    fr, fw = create_pipe_files(current, flags)
+    fdr = -1
+    try:
+        fdr = fs_file.alloc_fd(current, 0, flags)
+        fdw = fs_file.alloc_fd(current, 0, flags)
+    except LinuxError:
+        if fdr >= 0:
+            fs_file.put_unused_fd(current, fdr)
+        file_table.fput(current, fr)
+        file_table.fput(current, fw)
+        raise
+    fs_file.fd_install(current, fdr, fr)
+    fs_file.fd_install(current, fdw, fw)
+    return fdr, fdw
+
+
+FdPair = Annotated[UserPtr, Arg("fd_pair", out=True)]
+
+
+@syscall
+def sys_pipe2(current: Task, fildes: FdPair, flags: Int) -> int:
+    """Make a pipe (pipe2(2)): flags O_CLOEXEC and O_NONBLOCK; O_DIRECT is younger than 3.2."""
+    fdr, fdw = do_pipe_flags(current, flags)
+    try:
+        uaccess.copy_to_user(current, fildes, fdr.to_bytes(4, "little") + fdw.to_bytes(4, "little"))
+    except LinuxError:
+        fs_file.close_fd(current, fdr)
+        fs_file.close_fd(current, fdw)
+        raise
+    return 0
+
+
+@syscall
+def sys_pipe(current: Task, fildes: FdPair) -> int:
+    """Make a pipe: fildes[0] reads what fildes[1] writes (pipe(2))."""
+    return sys_pipe2(current, fildes, 0)
+
+
+# Sizes.
+
+
+def get_pipe_info(file: File) -> PipeInodeInfo | None:
+    """Return the pipe behind an open file, None if it is something else."""
+    return file.pipe if isinstance(file, PipeFile) else None
+
+
+def round_pipe_size(size: int) -> int:
+    """Return the next power of two of pages, in bytes."""
+    nr_pages = max(1, (size + PAGE_SIZE - 1) // PAGE_SIZE)
+    return (1 << (nr_pages - 1).bit_length()) * PAGE_SIZE
+
+
+def pipe_fcntl(current: Task, file: File, cmd: int, arg: int) -> int:
+    """F_SETPIPE_SZ and F_GETPIPE_SZ; raises EBADF, EINVAL, EPERM above the limit, EBUSY if more is in the pipe."""
+    pipe = get_pipe_info(file)
+    if pipe is None:
+        raise LinuxError(Errno.EBADF, "not a pipe")
+    if cmd == F_GETPIPE_SZ:
+        return pipe.buffers * PAGE_SIZE
+    if cmd != F_SETPIPE_SZ or arg < 0:
+        raise LinuxError(Errno.EINVAL, "pipe_fcntl")
+    size = round_pipe_size(arg)
+    if size > current.kernel.pipe_max_size and not capability.capable(current, Cap.SYS_RESOURCE):
+        raise LinuxError(Errno.EPERM, "beyond fs.pipe-max-size")
+    if size // PAGE_SIZE < len(pipe.bufs):
+        raise LinuxError(Errno.EBUSY, "more in the pipe than that")
+    pipe.buffers = size // PAGE_SIZE
+    return size

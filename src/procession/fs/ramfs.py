@@ -1,0 +1,305 @@
+"""Files that live in memory only: tmpfs, and the upper half of the root (fs/ramfs/inode.c, mm/shmem.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.fs import dcache
+from procession.fs import inode as fs_inode
+from procession.fs import super as fs_super
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import File, Inode, Kstat, S
+from procession.mm import filemap
+
+if TYPE_CHECKING:
+    from procession.include.linux.fs import SuperBlock
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.mm_types import VmArea
+    from procession.include.linux.sched import Task
+    from procession.include.linux.types import UserPtr
+
+__all__ = (
+    "DT", "RamfsDir", "RamfsLink", "RamfsReg", "RamfsSpecial", "RegularFile", "fill_tmpfs", "init_ramfs_fs", "new_inode",
+)
+
+TMPFS_MAGIC = 0x01021994
+BOGO_DIRENT_SIZE = 20
+MAX_BYTES = (1 << 63) - 1
+LINK_MAX = 65000
+
+# What readdir calls the type of a file.
+DT = {S.IFIFO: 1, S.IFCHR: 2, S.IFDIR: 4, S.IFBLK: 6, S.IFREG: 8, S.IFLNK: 10, S.IFSOCK: 12}
+
+
+class RegularFile(File):
+    """An open file whose contents are in the page cache (generic_file operations)."""
+
+    async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
+        """Read; raises EFAULT, EIO."""
+        done = filemap.generic_file_read(current, self, buf, count, pos)
+        fs_inode.file_accessed(self)
+        return done
+
+    async def write(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
+        """Write; raises EFAULT, EFBIG, ENOSPC."""
+        return filemap.generic_file_write(current, self, buf, count, pos)
+
+    def llseek(self, current: Task, offset: int, whence: int) -> int:
+        """Move f_pos; SEEK_DATA and SEEK_HOLE see a file without holes. Raises EINVAL, ENXIO."""
+        size = self.f_path.dentry.d_inode.i_size
+        if whence == 1:
+            offset += self.f_pos
+        elif whence == 2:
+            offset += size
+        elif whence in (3, 4):
+            if not 0 <= offset < size:
+                raise LinuxError(Errno.ENXIO, "beyond the end")
+            if whence == 4:
+                offset = size
+        elif whence:
+            raise LinuxError(Errno.EINVAL, "whence")
+        if not 0 <= offset <= MAX_BYTES:
+            raise LinuxError(Errno.EINVAL, "negative offset")
+        self.f_pos = offset
+        return offset
+
+    def mmap(self, current: Task, vma: VmArea) -> None:
+        """Agree."""
+        fs_inode.file_accessed(self)
+
+
+class DirFile(File):
+    """An open directory; read by fs/readdir.py. private_data: the entries as they were at position 0."""
+
+    async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
+        """Refuse."""
+        raise LinuxError(Errno.EISDIR, "read of a directory")
+
+    def llseek(self, current: Task, offset: int, whence: int) -> int:
+        """Move to a position that getdents gave; raises EINVAL."""
+        if whence == 1:
+            offset += self.f_pos
+        elif whence:
+            raise LinuxError(Errno.EINVAL, "whence")
+        if offset < 0:
+            raise LinuxError(Errno.EINVAL, "negative offset")
+        self.f_pos = offset
+        return offset
+
+
+class RamfsReg(Inode):
+    """A regular file. Pages that were never written are holes."""
+
+    def open(self, current: Task, file: File) -> File:
+        """Make it a page-cache file."""
+        file.__class__ = RegularFile
+        return file
+
+    def readpage(self, index: int) -> bytes:
+        """A hole."""
+        return b""
+
+    def truncate(self, size: int) -> None:
+        """Set the size; what is cut off is gone."""
+        filemap.truncate_setsize(self.i_sb.kernel, self, size)
+
+    def evict(self) -> None:
+        """Free the pages."""
+        filemap.truncate_inode_pages(self.i_sb.kernel, self, 0)
+
+    def getattr(self, current: Task) -> Kstat:
+        """As all, but blocks are the pages there are."""
+        return Kstat(
+            self.i_sb.s_dev, self.i_ino, self.i_mode, self.i_nlink, self.i_uid, self.i_gid, self.i_rdev, self.i_size,
+            4096, len(self.mapping) * 8, self.i_atime_ns, self.i_mtime_ns, self.i_ctime_ns,
+        )
+
+
+class RamfsLink(Inode):
+    """A symbolic link."""
+
+    target = ""
+
+    def readlink(self, current: Task) -> str:
+        """Return the text."""
+        return self.target
+
+
+class RamfsSpecial(Inode):
+    """A device node, FIFO or socket. A device's open function is found in Kernel.devices."""
+
+    def open(self, current: Task, file: File) -> File:
+        """Open the guest's device of that number; raises ENXIO if there is none."""
+        device = self.i_sb.kernel.devices.get(self.i_rdev)
+        if device is None or self.i_mode & S.IFMT != S.IFCHR:
+            raise LinuxError(Errno.ENXIO, "no such device")
+        opened: File = device(current, self, file)
+        return opened
+
+
+class RamfsDir(Inode):
+    """A directory."""
+
+    def __init__(self, i_sb: SuperBlock, i_ino: int, i_mode: int) -> None:
+        super().__init__(i_sb, i_ino, i_mode)
+        self.children: dict[str, Inode] = {}
+
+    # The class of new members, so that a file system built on this one can have its own.
+    def new_inode(self, mode: int, rdev: int = 0) -> Inode:
+        """Make an inode of the kind in mode."""
+        return new_inode(self.i_sb, mode, rdev)
+
+    def open(self, current: Task, file: File) -> File:
+        """Make it a directory stream."""
+        file.__class__ = DirFile
+        return file
+
+    def lookup(self, name: str) -> Inode:
+        """Return a member; raises ENOENT."""
+        inode = self.children.get(name)
+        if inode is None:
+            raise LinuxError(Errno.ENOENT, name)
+        return inode
+
+    def readdir(self, current: Task) -> list[tuple[str, int, int]]:
+        """Return the members, newest first as 3.2's tmpfs lists them."""
+        return [(name, i.i_ino, DT.get(i.i_mode & S.IFMT, 0)) for name, i in reversed(self.children.items())]
+
+    def is_empty(self) -> bool:
+        """Whether rmdir may take the directory."""
+        return not self.children
+
+    def add(self, name: str, inode: Inode) -> None:
+        """Enter a name."""
+        self.children[name] = inode
+        self.i_size += BOGO_DIRENT_SIZE
+        self.i_mtime_ns = self.i_ctime_ns = fs_inode.current_fs_time(self.i_sb)
+
+    def forget(self, name: str) -> Inode:
+        """Take a name out."""
+        inode = self.children.pop(name)
+        self.i_size -= BOGO_DIRENT_SIZE
+        self.i_mtime_ns = self.i_ctime_ns = fs_inode.current_fs_time(self.i_sb)
+        return inode
+
+    def create(self, name: str, mode: int, rdev: int = 0) -> Inode:
+        """Make a file of the kind in mode."""
+        inode = self.new_inode(mode, rdev)
+        self.add(name, inode)
+        return inode
+
+    def mkdir(self, name: str, mode: int) -> Inode:
+        """Make a directory; raises EMLINK."""
+        if self.i_nlink >= LINK_MAX:
+            raise LinuxError(Errno.EMLINK, "too many subdirectories")
+        inode = self.new_inode(S.IFDIR | mode)
+        self.add(name, inode)
+        self.i_nlink += 1
+        return inode
+
+    def symlink(self, name: str, target: str) -> Inode:
+        """Make a symbolic link."""
+        inode = self.new_inode(S.IFLNK | 0o777)
+        assert isinstance(inode, RamfsLink)
+        inode.target = target
+        inode.i_size = len(target.encode("utf-8", "surrogateescape"))
+        self.add(name, inode)
+        return inode
+
+    def link(self, inode: Inode, name: str) -> None:
+        """Add a hard link; raises EMLINK."""
+        if inode.i_nlink >= LINK_MAX:
+            raise LinuxError(Errno.EMLINK, name)
+        self.add(name, inode)
+        inode.i_nlink += 1
+        inode.i_ctime_ns = self.i_ctime_ns
+
+    def unlink(self, name: str) -> None:
+        """Remove a name; the file goes with its last one, once it is closed."""
+        drop_link(self.forget(name))
+
+    def rmdir(self, name: str) -> None:
+        """Remove a directory; raises ENOTEMPTY."""
+        inode = self.children[name]
+        if isinstance(inode, RamfsDir) and not inode.is_empty():
+            raise LinuxError(Errno.ENOTEMPTY, name)
+        self.forget(name)
+        inode.i_nlink = 0
+        self.i_nlink -= 1
+
+    def rename(self, old: str, new_dir: Inode, new: str) -> None:
+        """Move a member, replacing what is there; raises ENOTEMPTY."""
+        assert isinstance(new_dir, RamfsDir)
+        inode = self.children[old]
+        is_dir = isinstance(inode, RamfsDir)
+        target = new_dir.children.get(new)
+        if target is not None:
+            if isinstance(target, RamfsDir):
+                new_dir.rmdir(new)
+            else:
+                new_dir.unlink(new)
+        self.forget(old)
+        new_dir.add(new, inode)
+        inode.i_ctime_ns = self.i_ctime_ns
+        if is_dir and new_dir is not self:
+            self.i_nlink -= 1
+            new_dir.i_nlink += 1
+
+
+def drop_link(inode: Inode) -> None:
+    """A name of the inode is gone; without names and open files, so is the inode."""
+    inode.i_nlink -= 1
+    inode.i_ctime_ns = fs_inode.current_fs_time(inode.i_sb)
+    if inode.i_nlink == 0 and inode.i_count <= 0:
+        inode.evict()
+
+
+def new_inode(sb: SuperBlock, mode: int, rdev: int = 0) -> Inode:
+    """Make an inode of the kind in mode, stamped with the present time."""
+    kind = mode & S.IFMT
+    ino = fs_inode.get_next_ino(sb)
+    inode: Inode
+    if kind == S.IFREG:
+        inode = RamfsReg(sb, ino, mode)
+    elif kind == S.IFDIR:
+        inode = RamfsDir(sb, ino, mode)
+        inode.i_nlink = 2
+        inode.i_size = 2 * BOGO_DIRENT_SIZE
+    elif kind == S.IFLNK:
+        inode = RamfsLink(sb, ino, mode)
+    else:
+        inode = RamfsSpecial(sb, ino, mode)
+        inode.i_rdev = rdev
+    inode.i_atime_ns = inode.i_mtime_ns = inode.i_ctime_ns = fs_inode.current_fs_time(sb)
+    return inode
+
+
+def _parse_options(options: str) -> tuple[int, int, int]:
+    """Return mode, uid, gid from tmpfs's mount options; raises EINVAL."""
+    values = {"mode": 0o1777, "uid": 0, "gid": 0}
+    for option in filter(None, options.split(",")):
+        key, _, value = option.partition("=")
+        try:
+            if key in values:
+                values[key] = int(value, 8 if key == "mode" else 10)
+            elif key not in ("size", "nr_blocks", "nr_inodes", "mpol"):
+                raise LinuxError(Errno.EINVAL, f"tmpfs option {key}")
+        except ValueError:
+            raise LinuxError(Errno.EINVAL, f"tmpfs option {option}") from None
+    return values["mode"] & 0o7777, values["uid"], values["gid"]
+
+
+def fill_tmpfs(k: Kernel, current: Task | None, flags: int, dev: str, options: str) -> SuperBlock:
+    """Make an empty tmpfs (shmem_fill_super). Differs: size limits are not enforced, memory is the limit."""
+    mode, uid, gid = _parse_options(options)
+    sb = fs_super.sget(k, "tmpfs", TMPFS_MAGIC)
+    root = new_inode(sb, S.IFDIR | mode)
+    root.i_uid, root.i_gid = uid, gid
+    sb.s_root = dcache.d_make_root(root)
+    return sb
+
+
+def init_ramfs_fs(k: Kernel) -> None:
+    """Register tmpfs and ramfs."""
+    fs_super.register_filesystem(k, fs_super.FileSystemType("tmpfs", fill_tmpfs))
+    fs_super.register_filesystem(k, fs_super.FileSystemType("ramfs", fill_tmpfs))

@@ -1,0 +1,86 @@
+"""Listing directories (fs/readdir.c)."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Annotated
+
+from procession.fs import file as fs_file
+from procession.fs import inode as fs_inode
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import S
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import Arg, Fd, UInt, UserPtr
+from procession.mm import uaccess
+
+if TYPE_CHECKING:
+    from procession.include.linux.fs import File
+    from procession.include.linux.sched import Task
+
+__all__ = ("sys_getdents", "sys_getdents64", "vfs_readdir")
+
+DirentBuf = Annotated[UserPtr, Arg("dirents", out=True)]
+_HEAD = struct.Struct("<QQH")
+DT_DIR = 4
+
+Entry = tuple[str, int, int]
+
+
+def vfs_readdir(current: Task, file: File) -> list[Entry]:
+    """Return all entries of an open directory, . and .. first, as they were when it was last at its start.
+
+    Reading from a list that stands still gives every entry once, whatever is removed meanwhile. Raises ENOTDIR, ENOENT.
+    """
+    dentry = file.f_path.dentry
+    inode = dentry.d_inode
+    if inode.i_mode & S.IFMT != S.IFDIR:
+        raise LinuxError(Errno.ENOTDIR, "getdents")
+    if inode.i_nlink == 0:
+        raise LinuxError(Errno.ENOENT, "the directory was removed")
+    if file.f_pos == 0 or file.private_data is None:
+        dots = [(".", inode.i_ino, DT_DIR), ("..", dentry.d_parent.d_inode.i_ino, DT_DIR)]
+        file.private_data = dots + inode.readdir(current)
+    fs_inode.file_accessed(file)
+    entries: list[Entry] = file.private_data
+    return entries
+
+
+def _fill(current: Task, fd: int, dirent: UserPtr, count: int, *, is64: bool) -> int:
+    file = fs_file.fget_light(current, fd)
+    entries = vfs_readdir(current, file)
+    out = bytearray()
+    pos = file.f_pos
+    while pos < len(entries):
+        name, ino, kind = entries[pos]
+        raw = name.encode("utf-8", "surrogateescape")
+        if is64:
+            reclen = 19 + len(raw) + 1 + 7 & ~7
+            record = _HEAD.pack(ino, pos + 1, reclen) + bytes((kind,)) + raw
+        else:
+            reclen = 18 + len(raw) + 2 + 7 & ~7
+            record = _HEAD.pack(ino, pos + 1, reclen) + raw
+        record = record.ljust(reclen, b"\0")
+        if not is64:
+            record = record[:-1] + bytes((kind,))
+        if len(out) + reclen > count:
+            if not out:
+                raise LinuxError(Errno.EINVAL, "buffer too small for one entry")
+            break
+        out += record
+        pos += 1
+    if out:
+        uaccess.copy_to_user(current, dirent, bytes(out))
+    file.f_pos = pos
+    return len(out)
+
+
+@syscall
+def sys_getdents(current: Task, fd: Fd, dirent: DirentBuf, count: UInt) -> int:
+    """Store directory entries, types in the last byte of each (getdents(2))."""
+    return _fill(current, fd, dirent, count, is64=False)
+
+
+@syscall
+def sys_getdents64(current: Task, fd: Fd, dirent: DirentBuf, count: UInt) -> int:
+    """Store directory entries (getdents64(2))."""
+    return _fill(current, fd, dirent, count, is64=True)

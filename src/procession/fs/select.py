@@ -1,0 +1,450 @@
+"""Waiting for several files at once: poll, ppoll, select, pselect6 (fs/select.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+import struct
+from typing import TYPE_CHECKING, Annotated, Any
+
+from procession.fs import file_table
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import Poll, PollTable
+from procession.include.linux.kernel import NSEC_PER_SEC
+from procession.include.linux.resource import Rlimit
+from procession.include.linux.sched import TIF, TaskState
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import Arg, Int, SizeT, UInt, UserPtr
+from procession.include.linux.wait import WaitQueueEntry
+from procession.kernel import hrtimer, sched, signal, time, wait
+from procession.mm import uaccess
+
+if TYPE_CHECKING:
+    from procession.include.linux.sched import Task
+    from procession.include.linux.wait import WaitQueueHead
+
+__all__ = (
+    "PollWqueues", "core_sys_select", "do_select", "do_sys_poll", "restore_user_sigmask", "set_user_sigmask",
+    "sys_poll", "sys_ppoll", "sys_pselect6", "sys_select",
+)
+
+_SIGPENDING, _INTERRUPTIBLE, _RUNNING = TIF.SIGPENDING, TaskState.INTERRUPTIBLE, TaskState.RUNNING
+_ALWAYS = Poll.ERR | Poll.HUP
+_NOFILE = int(Rlimit.NOFILE)
+NSEC_PER_USEC, NSEC_PER_MSEC, USEC_PER_SEC = 1000, 1_000_000, 1_000_000
+STICKY_TIMEOUTS = 0x4000000
+SIG_UNBLOCKABLE = 1 << 8 | 1 << 18
+
+POLLIN_SET = Poll.RDNORM | Poll.RDBAND | Poll.IN | Poll.HUP | Poll.ERR
+POLLOUT_SET = Poll.WRBAND | Poll.WRNORM | Poll.OUT | Poll.ERR
+POLLEX_SET = Poll.PRI
+
+_POLLFD = struct.Struct("<ihh")
+_TWO_LONGS = struct.Struct("<qq")
+
+PollFds = Annotated[UserPtr, Arg("struct pollfd", out=True)]
+FdSet = Annotated[UserPtr, Arg("fd_set", out=True)]
+Timespec = Annotated[UserPtr, Arg("struct timespec")]
+Timeval = Annotated[UserPtr, Arg("struct timeval")]
+SigsetPtr = Annotated[UserPtr, Arg("sigset_t")]
+
+
+class _PollTableEntry(WaitQueueEntry):
+    """One queue that a poller is on (struct poll_table_entry)."""
+
+    __slots__ = ("key", "queue", "table")
+
+    key: int
+    queue: WaitQueueHead
+    table: PollWqueues
+
+
+class PollWqueues(PollTable):
+    """All queues that one sleeper is on (struct poll_wqueues).
+
+    key: the events it wants from the file that is being asked.  enabled: false from when the caller will not sleep.
+    """
+
+    __slots__ = ("current", "enabled", "entries", "key", "triggered")
+
+    def __init__(self, current: Task) -> None:
+        self.current = current
+        self.entries: list[_PollTableEntry] = []
+        self.key = 0
+        self.enabled = True
+        self.triggered = False
+
+    def wait(self, queue: WaitQueueHead) -> None:
+        """Wake this poller when the queue is woken with one of its events (__pollwait)."""
+        if not self.enabled:
+            return
+        entry = _PollTableEntry(self.current, False, _pollwake)
+        entry.key = self.key
+        entry.queue = queue
+        entry.table = self
+        self.entries.append(entry)
+        wait.add_wait_queue(queue, entry)
+
+    def freewait(self) -> None:
+        """Leave all queues (poll_freewait)."""
+        for entry in self.entries:
+            wait.remove_wait_queue(entry.queue, entry)
+        self.entries.clear()
+
+
+def _pollwake(entry: WaitQueueEntry, mode: int, key: object) -> bool:
+    """Wake the poller unless the event is none that it waits for (pollwake)."""
+    assert isinstance(entry, _PollTableEntry)
+    if isinstance(key, int) and key and not key & entry.key:
+        return False
+    entry.table.triggered = True
+    return sched.try_to_wake_up(entry.task, mode)
+
+
+async def _poll_schedule_timeout(current: Task, table: PollWqueues, expires_ns: int | None, wchan: str) -> bool:
+    """Sleep until a queue triggers, a signal, or the time; returns whether it was the time."""
+    timed_out = False
+    if not table.triggered:
+        current.state = _INTERRUPTIBLE
+        current.wchan = wchan
+        current.waiting_on = [entry.queue for entry in table.entries]
+        timed_out = await hrtimer.schedule_hrtimeout(current, expires_ns)
+        current.state = _RUNNING
+        current.wchan = ""
+        current.waiting_on = None
+    table.triggered = False
+    return timed_out
+
+
+# poll.
+
+
+def _do_pollfd(current: Task, fd: int, events: int, table: PollWqueues) -> int:
+    """Return what is ready of events on fd, POLLNVAL if it is not open."""
+    if fd < 0:
+        return 0
+    files = current.files
+    assert files is not None
+    file = files.fd[fd] if fd < len(files.fd) else None
+    if file is None:
+        return Poll.NVAL
+    wanted = events & 0xFFFF | _ALWAYS
+    table.key = wanted
+    return file.poll(current, table if table.enabled else None) & wanted
+
+
+async def _do_poll(current: Task, fds: list[tuple[int, int]], end_ns: int | None) -> tuple[int, list[int]]:
+    """Ask all files until one is ready, a signal comes or the time is over; returns (count, revents)."""
+    table = PollWqueues(current)
+    timed_out = end_ns == 0
+    if timed_out:
+        table.enabled = False
+    held = _hold(current, fds) if current.files is not None and current.files.count > 1 else None
+    try:
+        while True:
+            count = 0
+            revents = []
+            for fd, events in fds:
+                mask = _do_pollfd(current, fd, events, table)
+                revents.append(mask)
+                if mask:
+                    count += 1
+                    table.enabled = False
+            table.enabled = False
+            if count or timed_out:
+                return count, revents
+            if current.ti_flags & _SIGPENDING:
+                raise LinuxError(Errno.EINTR, "poll")
+            timed_out = await _poll_schedule_timeout(current, table, end_ns, "poll_schedule_timeout")
+    finally:
+        table.freewait()
+        if held is not None:
+            _unhold(current, held)
+
+
+def _hold(current: Task, fds: list[tuple[int, int]]) -> list[Any]:
+    """Keep the files alive while we sleep: another thread could close them."""
+    assert current.files is not None
+    table = current.files.fd
+    held = [table[fd] for fd, _ in fds if 0 <= fd < len(table) and table[fd] is not None]
+    for file in held:
+        assert file is not None
+        file.f_count += 1
+    return held
+
+
+def _unhold(current: Task, held: list[Any]) -> None:
+    for file in held:
+        file_table.fput(current, file)
+
+
+async def do_sys_poll(current: Task, ufds: UserPtr, nfds: int, end_ns: int | None) -> int:
+    """Poll until end_ns on the monotonic clock (0: do not wait, None: for ever).
+
+    Raises EINVAL for more than RLIMIT_NOFILE entries, EFAULT, EINTR.
+    """
+    if nfds > current.signal.rlim[_NOFILE][0]:
+        raise LinuxError(Errno.EINVAL, "more entries than descriptors")
+    raw = uaccess.copy_from_user(current, ufds, 8 * nfds) if nfds else b""
+    fds = [(fd, events) for fd, events, _ in _POLLFD.iter_unpack(raw)]
+    count, revents = await _do_poll(current, fds, end_ns)
+    for i, mask in enumerate(revents):
+        uaccess.put_user(current, ufds, mask, 2, 8 * i + 6)
+    return count
+
+
+@syscall
+async def sys_poll(current: Task, ufds: PollFds, nfds: UInt, timeout_msecs: Int) -> int:
+    """Wait until one of nfds files is ready (poll(2)); returns how many are.
+
+    Raises EINVAL, EFAULT; interrupted it goes on with the time that is left (ERESTART_RESTARTBLOCK).
+    """
+    if timeout_msecs < 0:
+        end_ns = None
+    elif timeout_msecs == 0:
+        end_ns = 0
+    else:
+        end_ns = current.kernel.clock.now_ns + timeout_msecs * NSEC_PER_MSEC
+    return await _do_restart_poll(current, ufds, nfds, end_ns)
+
+
+async def _do_restart_poll(current: Task, ufds: UserPtr, nfds: int, end_ns: int | None) -> int:
+    try:
+        return await do_sys_poll(current, ufds, nfds, end_ns)
+    except LinuxError as error:
+        if error.errno != Errno.EINTR:
+            raise
+        current.restart_block = _restart_poll(ufds, nfds, end_ns)
+        raise LinuxError(Errno.ERESTART_RESTARTBLOCK, "poll") from None
+
+
+def _restart_poll(ufds: UserPtr, nfds: int, end_ns: int | None) -> Callable[[Task], Coroutine[Any, Any, int]]:
+    async def do_restart_poll(current: Task) -> int:
+        return await _do_restart_poll(current, ufds, nfds, end_ns)
+
+    return do_restart_poll
+
+
+# Signal masks for the time of a call.
+
+
+def set_user_sigmask(current: Task, sigmask: UserPtr, sigsetsize: int) -> int | None:
+    """Exchange the signal mask for the one at sigmask; returns the old one, None if sigmask is NULL.
+
+    Ours: the lines that ppoll, pselect6 and epoll_pwait repeat.  Raises EINVAL, EFAULT.
+    """
+    if not sigmask:
+        return None
+    if sigsetsize != 8:
+        raise LinuxError(Errno.EINVAL, "size of sigset_t")
+    mask = uaccess.get_user(current, sigmask, 8) & ~SIG_UNBLOCKABLE
+    saved = current.blocked
+    signal.set_current_blocked(current, mask)
+    return saved
+
+
+def restore_user_sigmask(current: Task, saved: int | None, *, interrupted: bool) -> None:
+    """Put the mask back: at once, or if a signal interrupted the call after its handler was set up."""
+    if saved is None:
+        return
+    if interrupted:
+        current.saved_sigmask = saved
+        current.ti_flags |= TIF.RESTORE_SIGMASK | _SIGPENDING
+    else:
+        signal.set_current_blocked(current, saved)
+
+
+def _end_time(current: Task, timeout_ns: int) -> int:
+    """Return when timeout_ns from now is; 0 stands for not waiting (poll_select_set_timeout)."""
+    return current.kernel.clock.now_ns + timeout_ns if timeout_ns else 0
+
+
+def _copy_remaining(current: Task, end_ns: int | None, ptr: UserPtr, *, timeval: bool, errno: int) -> int:
+    """Store the time that is left where the program gave the timeout; returns the errno that results.
+
+    A timeout that cannot be written, or that a personality wants kept, makes a restart impossible: EINTR then
+    (poll_select_copy_remaining).
+    """
+    if not ptr:
+        return errno
+    if not current.personality & STICKY_TIMEOUTS:
+        if not end_ns:
+            return errno
+        left_ns = max(0, end_ns - current.kernel.clock.now_ns)
+        try:
+            (time.put_timeval if timeval else time.put_timespec)(current, ptr, left_ns)
+        except LinuxError:
+            pass
+        else:
+            return errno
+    return Errno.EINTR if errno == Errno.ERESTARTNOHAND else errno
+
+
+@syscall
+async def sys_ppoll(
+    current: Task, ufds: PollFds, nfds: UInt, tsp: Timespec, sigmask: SigsetPtr, sigsetsize: SizeT,
+) -> int:
+    """Poll with another signal mask and a timeout in ns (ppoll(2)).
+
+    Writes the time left back. Raises EINVAL, EFAULT; interrupted EINTR, or again if no handler ran (ERESTARTNOHAND).
+    """
+    end_ns = _end_time(current, time.get_timespec(current, tsp)) if tsp else None
+    saved = set_user_sigmask(current, sigmask, sigsetsize)
+    errno = 0
+    ret = 0
+    failed: LinuxError | None = None
+    try:
+        ret = await do_sys_poll(current, ufds, nfds, end_ns)
+    except LinuxError as error:
+        failed = error
+        errno = Errno.ERESTARTNOHAND if error.errno == Errno.EINTR else error.errno
+    restore_user_sigmask(current, saved, interrupted=errno == Errno.ERESTARTNOHAND)
+    errno = _copy_remaining(current, end_ns, tsp, timeval=False, errno=errno)
+    if failed is not None:
+        raise LinuxError(Errno(errno), failed.why)
+    return ret
+
+
+# select.
+
+
+def _max_select_fd(current: Task, n: int, wanted: int) -> int:
+    """Return how many descriptors are worth looking at; raises EBADF for one that is not open."""
+    assert current.files is not None
+    wanted &= (1 << n) - 1
+    if wanted & ~current.files.open_fds:
+        raise LinuxError(Errno.EBADF, "a descriptor in the set is not open")
+    return wanted.bit_length()
+
+
+async def do_select(
+    current: Task, n: int, sets: tuple[int, int, int], end_ns: int | None,
+) -> tuple[int, tuple[int, int, int]]:
+    """Return (count, the ready ones of each set), without waiting beyond end_ns; sets are bit masks. Raises EBADF."""
+    want_in, want_out, want_ex = sets
+    n = _max_select_fd(current, n, want_in | want_out | want_ex)
+    fds = [i for i in range(n) if (want_in | want_out | want_ex) >> i & 1]
+    table = PollWqueues(current)
+    timed_out = end_ns == 0
+    if timed_out:
+        table.enabled = False
+    held = None
+    if current.files is not None and current.files.count > 1:
+        held = _hold(current, [(fd, 0) for fd in fds])
+    try:
+        while True:
+            count = got_in = got_out = got_ex = 0
+            for fd in fds:
+                bit = 1 << fd
+                mask = _select_poll(current, fd, table, bit, want_in, want_out, want_ex)
+                if mask & POLLIN_SET and want_in & bit:
+                    got_in |= bit
+                    count += 1
+                if mask & POLLOUT_SET and want_out & bit:
+                    got_out |= bit
+                    count += 1
+                if mask & POLLEX_SET and want_ex & bit:
+                    got_ex |= bit
+                    count += 1
+                if count:
+                    table.enabled = False
+            table.enabled = False
+            if count or timed_out or current.ti_flags & _SIGPENDING:
+                return count, (got_in, got_out, got_ex)
+            timed_out = await _poll_schedule_timeout(current, table, end_ns, "poll_schedule_timeout")
+    finally:
+        table.freewait()
+        if held is not None:
+            _unhold(current, held)
+
+
+def _select_poll(
+    current: Task, fd: int, table: PollWqueues, bit: int, want_in: int, want_out: int, want_ex: int,
+) -> int:
+    """Ask one file; what was closed since we began is skipped."""
+    assert current.files is not None
+    files = current.files.fd
+    file = files[fd] if fd < len(files) else None
+    if file is None:
+        return 0
+    key = POLLEX_SET if want_ex & bit else 0
+    if want_in & bit:
+        key |= POLLIN_SET
+    if want_out & bit:
+        key |= POLLOUT_SET
+    table.key = key
+    return file.poll(current, table if table.enabled else None)
+
+
+async def core_sys_select(
+    current: Task, n: int, inp: UserPtr, outp: UserPtr, exp: UserPtr, end_ns: int | None,
+) -> int:
+    """Select on user space's sets, which are overwritten; raises EINVAL, EBADF, EFAULT, ERESTARTNOHAND."""
+    if n < 0:
+        raise LinuxError(Errno.EINVAL, "negative number of descriptors")
+    assert current.files is not None
+    n = min(n, max(current.files.max_fds, len(current.files.fd)))
+    size = (n + 63) // 64 * 8
+    pointers = (inp, outp, exp)
+    limit = (1 << n) - 1
+    wanted = [int.from_bytes(uaccess.copy_from_user(current, p, size), "little") & limit if p else 0 for p in pointers]
+    count, ready = await do_select(current, n, (wanted[0], wanted[1], wanted[2]), end_ns)
+    if not count and current.ti_flags & _SIGPENDING:
+        raise LinuxError(Errno.ERESTARTNOHAND, "select")
+    for pointer, bits in zip(pointers, ready, strict=True):
+        if pointer:
+            uaccess.copy_to_user(current, pointer, bits.to_bytes(size, "little"))
+    return count
+
+
+async def _select_and_store(
+    current: Task, n: int, sets: tuple[UserPtr, UserPtr, UserPtr], end_ns: int | None, tp: UserPtr,
+    saved: int | None, *, timeval: bool,
+) -> int:
+    """Do a select, put the signal mask back and store the time that is left."""
+    errno = 0
+    ret = 0
+    failed: LinuxError | None = None
+    try:
+        ret = await core_sys_select(current, n, *sets, end_ns)
+    except LinuxError as error:
+        failed = error
+        errno = error.errno
+    restore_user_sigmask(current, saved, interrupted=errno == Errno.ERESTARTNOHAND)
+    errno = _copy_remaining(current, end_ns, tp, timeval=timeval, errno=errno)
+    if failed is not None:
+        raise LinuxError(Errno(errno), failed.why)
+    return ret
+
+
+@syscall
+async def sys_select(current: Task, n: Int, inp: FdSet, outp: FdSet, exp: FdSet, tvp: Timeval) -> int:
+    """Wait until descriptors below n are ready to read, write, or have news (select(2)).
+
+    Writes the time left back, as Linux does. Raises EINVAL, EBADF, EFAULT; restarted unless a handler ran
+    (ERESTARTNOHAND).
+    """
+    end_ns = None
+    if tvp:
+        sec, usec = _TWO_LONGS.unpack(uaccess.copy_from_user(current, tvp, 16))
+        # Microseconds may be more than a second here: only what comes out must be a time.
+        more, usec = divmod(usec, USEC_PER_SEC) if usec >= 0 else (0, usec)
+        sec += more
+        if sec < 0 or usec < 0:
+            raise LinuxError(Errno.EINVAL, "not a timeval")
+        end_ns = _end_time(current, min(sec * NSEC_PER_SEC + usec * NSEC_PER_USEC, time.KTIME_MAX >> 1))
+    return await _select_and_store(current, n, (inp, outp, exp), end_ns, tvp, None, timeval=True)
+
+
+@syscall
+async def sys_pselect6(
+    current: Task, n: Int, inp: FdSet, outp: FdSet, exp: FdSet, tsp: Timespec, sig: UserPtr,
+) -> int:
+    """Select with a timeout in ns and, at *sig, the address and size of another signal mask (pselect(2))."""
+    sigmask = 0
+    sigsetsize = 0
+    if sig:
+        sigmask = uaccess.get_user(current, sig, 8)
+        sigsetsize = uaccess.get_user(current, sig, 8, False, 8)
+    end_ns = _end_time(current, time.get_timespec(current, tsp)) if tsp else None
+    saved = set_user_sigmask(current, sigmask, sigsetsize)
+    return await _select_and_store(current, n, (inp, outp, exp), end_ns, tsp, saved, timeval=False)

@@ -1,0 +1,167 @@
+"""signalfd: signals taken by read(2) (fs/signalfd.c)."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Annotated
+
+from procession.fs import anon_inodes
+from procession.fs import file as fs_file
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import File, Poll
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import Arg, Fd, Int, SizeT, UserPtr
+from procession.kernel import signal, wait
+from procession.mm import uaccess
+
+if TYPE_CHECKING:
+    from procession.include.linux.fs import PollTable
+    from procession.include.linux.sched import Task
+    from procession.include.linux.signal import Siginfo
+    from procession.include.linux.wait import WaitQueueHead
+
+__all__ = ("SignalfdFile", "signalfd_notify", "sys_signalfd", "sys_signalfd4")
+
+O_CLOEXEC, O_NONBLOCK, O_RDWR = 0o2000000, 0o4000, 0o2
+ALL_SIGNALS = (1 << 64) - 1
+SIG_UNBLOCKABLE = 1 << 8 | 1 << 18
+SIZEOF_SIGINFO = 128
+# signo errno code pid uid fd tid band overrun trapno status int ptr utime stime addr
+_SIGINFO = struct.Struct("<IiiIIiIIIIiiQQQQ48x")
+_FAULTS = (4, 5, 7, 8, 11)
+_SIGCHLD, _SIGPOLL = 17, 29
+
+
+def _wqh(current: Task) -> WaitQueueHead:
+    """Return the queue that signals for current's process are announced on."""
+    sighand = current.sighand
+    assert sighand is not None
+    if sighand.signalfd_wqh is None:
+        sighand.signalfd_wqh = current.kernel.wait_queue_head("signalfd_wqh")
+    return sighand.signalfd_wqh
+
+
+def signalfd_notify(tsk: Task, sig: int) -> None:
+    """A signal was queued for tsk (include/linux/signalfd.h)."""
+    if tsk.sighand is not None and tsk.sighand.signalfd_wqh is not None:
+        wait.wake_up(tsk.sighand.signalfd_wqh)
+
+
+class SignalfdFile(File):
+    """A signalfd's open file; private_data is the set of signals it does not take."""
+
+    private_data: int
+
+    def poll(self, current: Task, table: PollTable | None) -> int:
+        """Readable if one of the signals is pending for the task that asks."""
+        if table is not None:
+            table.wait(_wqh(current))
+        wanted = ~self.private_data
+        pending = current.pending.signal | current.signal.shared_pending.signal
+        return Poll.IN if pending & wanted & ALL_SIGNALS else 0
+
+    async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
+        """Take as many signals as fit, waiting for the first. Raises EINVAL, EAGAIN, ERESTARTSYS, EFAULT."""
+        slots = count // SIZEOF_SIGINFO
+        if not slots:
+            raise LinuxError(Errno.EINVAL, "signalfd: 128 bytes each")
+        nonblock = bool(self.f_flags & O_NONBLOCK)
+        total = 0
+        while slots:
+            info = await self._dequeue(current, nonblock=nonblock or total > 0)
+            if info is None:
+                break
+            try:
+                uaccess.copy_to_user(current, buf, signalfd_siginfo(info), total)
+            except LinuxError:
+                if not total:
+                    raise
+                break
+            total += SIZEOF_SIGINFO
+            slots -= 1
+        if not total:
+            raise LinuxError(Errno.EAGAIN, "no signal")
+        return total
+
+    async def _dequeue(self, current: Task, *, nonblock: bool) -> Siginfo | None:
+        """Take one signal (signalfd_dequeue); None if there is none and nonblock is set."""
+        info = _dequeue_locked(current, self.private_data)
+        if info is not None or nonblock:
+            return info
+        taken: list[Siginfo] = []
+
+        def arrived() -> bool:
+            got = _dequeue_locked(current, self.private_data)
+            if got is not None:
+                taken.append(got)
+            return got is not None
+
+        await wait.wait_event_interruptible(current, _wqh(current), arrived, "signalfd_dequeue")
+        return taken[0]
+
+
+def _dequeue_locked(current: Task, mask: int) -> Siginfo | None:
+    assert current.sighand is not None
+    with current.sighand.siglock.irq():
+        return signal.dequeue_signal(current, mask)
+
+
+def signalfd_siginfo(info: Siginfo) -> bytes:
+    """Return struct signalfd_siginfo: of the union, the members that the signal fills (signalfd_copyinfo)."""
+    signo, code = int(info.signo), int(info.code)
+    pid = uid = fd = tid = band = overrun = status = value = ptr = utime = stime = addr = 0
+    if code == -2:                                          # SI_TIMER
+        tid, overrun, ptr, value = info.tid, info.overrun, info.value, _int(info.value)
+    elif code in (0, -6) or (code > 0 and signo not in (*_FAULTS, _SIGCHLD, _SIGPOLL)):
+        pid, uid = info.pid, info.uid
+    elif code > 0 and signo == _SIGPOLL:
+        band, fd = info.band, info.fd
+    elif code > 0 and signo in _FAULTS:
+        addr = info.addr
+    elif code > 0:                                          # SIGCHLD
+        pid, uid, status, utime, stime = info.pid, info.uid, info.status, info.utime, info.stime
+    else:                                                   # sigqueue, message queues and the like
+        pid, uid, ptr, value = info.pid, info.uid, info.value, _int(info.value)
+    return _SIGINFO.pack(
+        signo, info.errno, code, pid & 0xFFFFFFFF, uid & 0xFFFFFFFF, fd, tid, band & 0xFFFFFFFF, overrun, 0, status,
+        value, ptr & ALL_SIGNALS, utime, stime, addr,
+    )
+
+
+def _int(value: int) -> int:
+    """The low half of a sigval as a C int."""
+    value &= 0xFFFFFFFF
+    return value - (1 << 32) if value >> 31 else value
+
+
+@syscall
+def sys_signalfd4(
+    current: Task, ufd: Fd, user_mask: Annotated[UserPtr, Arg("sigset_t")], sizemask: SizeT, flags: Int,
+) -> Fd:
+    """Make a descriptor that reads the signals in the set, or give ufd another set (signalfd4(2)).
+
+    Raises EINVAL, also for a bad address, EBADF, EMFILE.
+    """
+    if flags & ~(O_CLOEXEC | O_NONBLOCK):
+        raise LinuxError(Errno.EINVAL, "signalfd4: unknown flags")
+    if sizemask != 8:
+        raise LinuxError(Errno.EINVAL, "size of sigset_t")
+    try:
+        wanted = uaccess.get_user(current, user_mask, 8)
+    except LinuxError:
+        raise LinuxError(Errno.EINVAL, "signalfd4: bad address") from None
+    mask = ~(wanted & ~SIG_UNBLOCKABLE) & ALL_SIGNALS
+    if ufd == -1:
+        return anon_inodes.anon_inode_getfd(current, "[signalfd]", SignalfdFile, mask, O_RDWR | flags)
+    file = fs_file.fget_light(current, ufd)
+    if not isinstance(file, SignalfdFile):
+        raise LinuxError(Errno.EINVAL, "not a signalfd")
+    file.private_data = mask
+    wait.wake_up(_wqh(current))
+    return ufd
+
+
+@syscall
+def sys_signalfd(current: Task, ufd: Fd, user_mask: Annotated[UserPtr, Arg("sigset_t")], sizemask: SizeT) -> Fd:
+    """signalfd4 without flags (signalfd(2))."""
+    return sys_signalfd4(current, ufd, user_mask, sizemask, 0)

@@ -1,0 +1,75 @@
+"""What file system a file is on (fs/statfs.c)."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Annotated
+
+from procession.fs import file as fs_file
+from procession.fs import namei
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import AT_FDCWD, NAME_MAX
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import Arg, Fd, Path, UInt, UserPtr
+from procession.mm import page_alloc, uaccess
+
+if TYPE_CHECKING:
+    from procession.include.linux.fs import PathRef, Vfsmount
+    from procession.include.linux.sched import Task
+
+__all__ = ("sys_fstatfs", "sys_statfs", "sys_ustat")
+
+StatfsBuf = Annotated[UserPtr, Arg("struct statfs", out=True)]
+TMPFS_MAGIC = 0x01021994
+_STATFS = struct.Struct("<7q2i3q32x")
+
+
+def _flags(mnt: Vfsmount) -> int:
+    """Return f_flags: ST_VALID and the mount's."""
+    flags = 0x20 | 0x1000
+    for mnt_bit, st_bit in ((1, 2), (2, 4), (4, 8), (8, 0x400), (0x10, 0x800), (0x40, 1)):
+        if mnt.mnt_flags & mnt_bit:
+            flags |= st_bit
+    if mnt.mnt_sb.s_readonly:
+        flags |= 1
+    return flags
+
+
+def _statfs(current: Task, path: PathRef, buf: UserPtr) -> None:
+    sb = path.mnt.mnt_sb
+    k = current.kernel
+    blocks = free = files = ffree = 0
+    if sb.s_magic == TMPFS_MAGIC:
+        # As tmpfs: half of the memory, as many inodes as pages.
+        blocks = files = k.total_pages // 2
+        free = min(blocks, page_alloc.nr_free_pages(k))
+        ffree = max(0, files - sb.s_next_ino)
+    uaccess.copy_to_user(current, buf, _STATFS.pack(
+        sb.s_magic, 4096, blocks, free, free, files, ffree, sb.s_dev, 0, NAME_MAX, 4096, _flags(path.mnt),
+    ))
+
+
+@syscall
+def sys_statfs(current: Task, pathname: Path, buf: StatfsBuf) -> int:
+    """Describe the file system that holds a file (statfs(2))."""
+    _statfs(current, namei.user_path_at(current, AT_FDCWD, pathname, follow=True), buf)
+    return 0
+
+
+@syscall
+def sys_fstatfs(current: Task, fd: Fd, buf: StatfsBuf) -> int:
+    """Describe the file system that holds an open file (fstatfs(2))."""
+    _statfs(current, fs_file.fget_light(current, fd).f_path, buf)
+    return 0
+
+
+@syscall
+def sys_ustat(current: Task, dev: UInt, ubuf: UserPtr) -> int:
+    """Describe a mounted file system by device (ustat(2)); raises EINVAL."""
+    assert current.nsproxy is not None
+    for mnt in current.nsproxy.mnt_ns.mounts:
+        if mnt.mnt_sb.s_dev == dev:
+            k = current.kernel
+            uaccess.copy_to_user(current, ubuf, struct.pack("<i4xQ12x4x", page_alloc.nr_free_pages(k), 0))
+            return 0
+    raise LinuxError(Errno.EINVAL, "no such device is mounted")

@@ -1,0 +1,139 @@
+"""Capabilities (kernel/capability.c, and cap_capable of security/commoncap.c)."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Annotated
+
+from procession.include.linux.cred import Cap
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.sched import PF
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import Arg, UserPtr
+from procession.kernel import cred, pid
+from procession.mm import uaccess
+
+if TYPE_CHECKING:
+    from procession.include.linux.cred import Cred
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.nsproxy import UserNamespace
+    from procession.include.linux.sched import Task
+
+__all__ = (
+    "capable", "has_capability", "has_ns_capability", "ns_capable", "nsown_capable", "sys_capget", "sys_capset",
+)
+
+_VERSION_1, _VERSION_2, _VERSION_3 = 0x19980330, 0x20071026, 0x20080522
+_WORDS = {_VERSION_1: 1, _VERSION_2: 2, _VERSION_3: 2}
+_HEADER = struct.Struct("<Ii")
+_DATA = struct.Struct("<III")       # effective, permitted, inheritable: 32 capabilities
+
+HeaderPtr = Annotated[UserPtr, Arg("struct __user_cap_header")]
+
+
+def _cap_capable(k: Kernel, cred: Cred, targ_ns: UserNamespace, cap: int) -> bool:
+    """Whether these credentials have cap in a user namespace: their own, or one that their user made."""
+    while True:
+        if targ_ns is not k.init_user_ns and targ_ns.creator is cred.user:
+            return True
+        if targ_ns is cred.user.user_ns:
+            return bool(cred.cap_effective >> cap & 1)
+        if targ_ns is k.init_user_ns:
+            return False
+        targ_ns = targ_ns.creator.user_ns  # type: ignore[attr-defined]  # the UserStruct that made it
+
+
+def capable(current: Task, cap: int) -> bool:
+    """Whether current may do what cap is for, on the whole machine. Success marks it as having used privilege."""
+    return ns_capable(current, current.kernel.init_user_ns, cap)
+
+
+def ns_capable(current: Task, ns: UserNamespace, cap: int) -> bool:
+    """As capable, towards what belongs to a user namespace."""
+    if _cap_capable(current.kernel, current.cred, ns, cap):
+        current.flags |= PF.SUPERPRIV
+        return True
+    return False
+
+
+def nsown_capable(current: Task, cap: int) -> bool:
+    """As capable, in current's own user namespace."""
+    return ns_capable(current, current.cred.user.user_ns, cap)
+
+
+def has_capability(t: Task, cap: int) -> bool:
+    """Whether another task has cap; leaves no mark."""
+    return _cap_capable(t.kernel, t.real_cred, t.kernel.init_user_ns, cap)
+
+
+def has_ns_capability(t: Task, ns: UserNamespace, cap: int) -> bool:
+    """As has_capability, in a user namespace."""
+    return _cap_capable(t.kernel, t.real_cred, ns, cap)
+
+
+def _read_header(current: Task, header: UserPtr) -> tuple[int, int]:
+    """Return (words per set, pid); raises EINVAL after telling the caller which version is right."""
+    words = _WORDS.get(uaccess.get_user(current, header, 4))
+    if words is None:
+        uaccess.put_user(current, header, _VERSION_3, 4)
+        raise LinuxError(Errno.EINVAL, "version of the capability interface")
+    return words, uaccess.get_user(current, header, 4, signed=True, offset=4)
+
+
+@syscall
+def sys_capget(current: Task, header: HeaderPtr, dataptr: UserPtr) -> int:
+    """Return the capabilities of a thread; without dataptr only ask for the version. Raises EINVAL, ESRCH, EFAULT."""
+    try:
+        words, nr = _read_header(current, header)
+    except LinuxError as error:
+        if not dataptr and error.errno == Errno.EINVAL:
+            return 0
+        raise
+    if not dataptr:
+        return 0
+    if nr < 0:
+        raise LinuxError(Errno.EINVAL, "negative pid")
+    target: Task | None = current
+    if nr:
+        target = pid.find_task_by_vpid(current, nr)
+        if target is None:
+            raise LinuxError(Errno.ESRCH, f"no thread {nr}")
+    assert target is not None
+    c = target.real_cred
+    out = b"".join(
+        _DATA.pack(
+            c.cap_effective >> shift & 0xFFFFFFFF, c.cap_permitted >> shift & 0xFFFFFFFF,
+            c.cap_inheritable >> shift & 0xFFFFFFFF,
+        )
+        for shift in range(0, 32 * words, 32)
+    )
+    uaccess.copy_to_user(current, dataptr, out)
+    return 0
+
+
+@syscall
+def sys_capset(current: Task, header: HeaderPtr, data: UserPtr) -> int:
+    """Set the caller's capabilities; raises EINVAL, EFAULT, EPERM for another thread or for more than it may have."""
+    words, nr = _read_header(current, header)
+    assert current.nsproxy is not None
+    if nr not in (0, pid.task_pid_nr_ns(current, current.nsproxy.pid_ns)):
+        raise LinuxError(Errno.EPERM, "capset of another thread")
+    effective = permitted = inheritable = 0
+    raw = uaccess.copy_from_user(current, data, _DATA.size * words)
+    for word in range(words):
+        e, p, i = _DATA.unpack_from(raw, _DATA.size * word)
+        effective |= e << 32 * word
+        permitted |= p << 32 * word
+        inheritable |= i << 32 * word
+
+    old = current.cred
+    if (inheritable & ~(old.cap_inheritable | old.cap_permitted) and not nsown_capable(current, Cap.SETPCAP)) or (
+        inheritable & ~(old.cap_inheritable | old.cap_bset)
+    ):
+        raise LinuxError(Errno.EPERM, "inheritable set")
+    if permitted & ~old.cap_permitted or effective & ~permitted:
+        raise LinuxError(Errno.EPERM, "more than is permitted")
+    new = cred.prepare_creds(current)
+    new.cap_effective, new.cap_inheritable, new.cap_permitted = effective, inheritable, permitted
+    cred.commit_creds(current, new)
+    return 0

@@ -1,0 +1,198 @@
+"""The machine loop: what runs on a CPU, kernel stack or user mode (arch/x86/kernel/entry_64.S, process.c; ours).
+
+A task either has a suspended kernel stack (task.stack, a coroutine) or is in user mode. schedule() yields out of a
+stack after it has put another task into rq.curr; each turn of the loop makes rq.curr go on.
+
+With several CPUs the one whose clock is behind moves next; the chooser decides between equals.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.include.linux.bug import KernelBug, KernelPanic
+from procession.include.linux.errno import LinuxError
+from procession.include.linux.hrtimer import NEVER
+from procession.include.linux.sched import TIF, TaskState
+from procession.kernel import fork, hrtimer, lockdep, panic, rcupdate, sched, signal
+
+if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import Task
+
+__all__ = ("DEADLOCK", "HALTED", "LIMIT", "exit_to_user_mode", "run", "sleepers")
+
+# How run() ended.
+HALTED = "halted"           # Kernel.halted was set
+DEADLOCK = "deadlock"       # everybody sleeps and nothing will ever wake anybody
+LIMIT = "limit"             # the time the caller gave is over
+
+_NEED_RESCHED, _SIGPENDING, _FORK = TIF.NEED_RESCHED, TIF.SIGPENDING, TIF.FORK
+WORK_MASK = _NEED_RESCHED | _SIGPENDING | _FORK
+# A CPU's turn while there are others: what the clocks may differ by.
+CPU_TURN_NS = 50_000
+
+
+def run(k: Kernel, limit_ns: int | None = None) -> str:
+    """Run until Kernel.halted is set, nothing can happen any more, or the clock has reached limit_ns.
+
+    Returns HALTED, DEADLOCK or LIMIT.  Raises KernelPanic, and KernelBug for anything that leaves kernel code.
+    """
+    k.clock.next_event_ns = 0
+    end_ns = NEVER if limit_ns is None else limit_ns
+    try:
+        if k.nr_cpus == 1:
+            return _run_up(k, end_ns)
+        return _run_smp(k, end_ns)
+    except KernelPanic as error:
+        k.printk(f"Kernel panic - not syncing: {error}")
+        raise
+    except KernelBug as error:
+        error.add_note(panic.oops_text(k, str(error)))
+        raise
+    except (LinuxError, StopIteration, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # An exception that no system call caught is a bug, whatever its type.
+        text = panic.oops_text(k, repr(error))
+        raise KernelBug(text) from error
+
+
+async def exit_to_user_mode(current: Task) -> None:
+    """Do what has to be done before current goes back to user mode (do_notify_resume, ret_from_fork)."""
+    while True:
+        flags = current.ti_flags
+        if flags & _FORK:
+            current.ti_flags &= ~_FORK
+            fork.schedule_tail(current)
+        elif flags & _NEED_RESCHED:
+            await sched.schedule(current)
+        elif flags & _SIGPENDING:
+            await signal.do_signal(current)
+        else:
+            return
+
+
+def _run_up(k: Kernel, end_ns: int) -> str:
+    rq: sched.Rq = k.runqueues[0]
+    rq.limit_ns = end_ns
+    while True:
+        _cpu_loop(k, rq)
+        if k.halted:
+            return HALTED
+        if k.clock.now_ns >= end_ns:
+            return LIMIT
+        if not _cpu_idle(k, end_ns):
+            return DEADLOCK
+
+
+def _run_smp(k: Kernel, end_ns: int) -> str:
+    rqs: list[sched.Rq] = k.runqueues
+    clock = k.clock
+    clock.switch_cpu(k.cpu, k.cpu)
+    while True:
+        if k.halted:
+            return HALTED
+        clock.switch_cpu(k.cpu, k.cpu)
+        busy = [rq for rq in rqs if rq.nr_running]
+        if not busy:
+            if clock.now_ns >= end_ns:
+                return LIMIT
+            # All clocks stand still but the one that the timers go by.
+            if not _cpu_idle(k, end_ns):
+                return DEADLOCK
+            hrtimer.run_queues(k)
+            continue
+        first_ns = min(clock.cpu_ns[rq.cpu] for rq in busy)
+        if first_ns >= end_ns:
+            return LIMIT
+        ready = [rq for rq in busy if clock.cpu_ns[rq.cpu] == first_ns]
+        rq = ready[k.chooser.choose("next cpu", len(ready))]
+        clock.switch_cpu(k.cpu, rq.cpu)
+        k.cpu = rq.cpu
+        clock.next_event_ns = 0
+        rq.limit_ns = min(end_ns, first_ns + CPU_TURN_NS)
+        _cpu_loop(k, rq)
+
+
+def _cpu_loop(k: Kernel, rq: sched.Rq) -> None:
+    """Run one CPU until it is idle, its limit is reached, or the machine is halted."""
+    clock = k.clock
+    idle = rq.idle
+    dep = k.lockdep
+    rcu = k.rcu
+    while True:
+        if rq.dead is not None:
+            _finish_task_switch(rq)
+        if rcu.next:
+            rcupdate.rcu_quiescent(k)
+        if clock.now_ns >= clock.next_event_ns:
+            hrtimer.run_queues(k)
+            if clock.now_ns >= rq.limit_ns:
+                return
+
+        curr = rq.curr
+        stack = curr.stack
+        if stack is not None:
+            try:
+                stack.send(None)
+            except StopIteration:
+                curr.stack = None
+                if dep.chain.parent is not None or rcu.nesting:
+                    lockdep.debug_check_no_locks_held(curr)
+        elif curr is idle:
+            if not rq.nr_running:
+                return
+            sched.do_schedule(rq)
+            continue
+        elif curr.ti_flags & WORK_MASK:
+            if curr.ti_flags & WORK_MASK == _NEED_RESCHED:
+                sched.do_schedule(rq)
+            else:
+                curr.stack = exit_to_user_mode(curr)
+            continue
+        else:
+            event_ns = clock.next_event_ns
+            coro = curr.thread.run(curr, None if event_ns == NEVER else max(1, event_ns - clock.now_ns))
+            if coro is not None:
+                curr.stack = coro
+            elif dep.chain.parent is not None:
+                lockdep.debug_check_no_locks_held(curr)
+        if k.halted:
+            return
+
+
+def _finish_task_switch(rq: sched.Rq) -> None:
+    """The task that left this CPU was dead: take its stack down and drop the reference for being current."""
+    dead = rq.dead
+    assert dead is not None
+    rq.dead = None
+    if dead.stack is not None:
+        dead.stack.close()
+        dead.stack = None
+    fork.put_task_struct(dead)
+
+
+def _cpu_idle(k: Kernel, end_ns: int) -> bool:
+    """All CPUs are idle: let time pass until something is due; returns False if nothing ever will be."""
+    clock = k.clock
+    event_ns = min(hrtimer.next_timer_event(k), end_ns)
+    external_wait = k.external_wait
+    if external_wait is not None:
+        timeout_ns = None if event_ns == NEVER else event_ns - clock.now_ns
+        if external_wait(timeout_ns):
+            clock.sync()
+            return True
+    if event_ns == NEVER:
+        return False
+    clock.idle_until(event_ns)
+    return True
+
+
+def sleepers(k: Kernel) -> list[str]:
+    """Return one line for each task that sleeps: what a deadlock is made of."""
+    lines = []
+    for leader in k.tasks:
+        for p in leader.signal.threads:
+            if p.state != TaskState.RUNNING and not p.exit_state:
+                where = p.wchan or "?"
+                lines.append(f"{p.comm}:{p.pid} {sched.state_name(p.state)} in {where}")
+    return lines

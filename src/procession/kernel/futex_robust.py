@@ -1,0 +1,91 @@
+"""Robust locks: what a dying thread still holds is marked for those who come after it (kernel/futex.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from procession.include.linux.cred import Cap
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import Arg, PidNr, SizeT, UserPtr
+from procession.kernel import capability, futex, futex_pi, pid
+from procession.mm import uaccess
+
+if TYPE_CHECKING:
+    from procession.include.linux.sched import Task
+
+__all__ = ("exit_robust_list", "sys_get_robust_list", "sys_set_robust_list")
+
+ROBUST_LIST_LIMIT = 2048
+_HEAD_SIZE = 24             # struct robust_list_head: list, futex_offset, list_op_pending
+
+
+def exit_robust_list(current: Task) -> None:
+    """Walk the list that the thread registered; any fault ends the walk."""
+    head = current.robust_list
+    if not isinstance(head, int) or not head:
+        return
+    try:
+        _walk(current, head)
+    except LinuxError:
+        pass    # the list is the program's; a broken one harms only itself
+
+
+def _walk(current: Task, head: int) -> None:
+    entry = uaccess.get_user(current, head, 8)
+    offset = uaccess.get_user(current, head + 8, 8, True)
+    pending = uaccess.get_user(current, head + 16, 8)
+    for _ in range(ROBUST_LIST_LIMIT):
+        if entry & ~1 == head:
+            break
+        # Read on first: a lock that is handed over may be freed by its new owner.
+        following: int | None = None
+        try:
+            following = uaccess.get_user(current, entry & ~1, 8)
+        finally:
+            if entry & ~1 != pending & ~1:
+                handle_futex_death(current, (entry & ~1) + offset, entry & 1)
+        entry = following
+    if pending & ~1:
+        handle_futex_death(current, (pending & ~1) + offset, pending & 1)
+
+
+def handle_futex_death(current: Task, uaddr: int, pi: int) -> None:
+    """Mark one lock as orphaned if current holds it, and wake one waiter; raises EFAULT."""
+    assert current.nsproxy is not None
+    word = uaccess.get_user(current, uaddr, 4)
+    if word & futex_pi.FUTEX_TID_MASK != pid.task_pid_nr_ns(current, current.nsproxy.pid_ns):
+        return
+    uaccess.put_user(current, uaddr, word & futex_pi.FUTEX_WAITERS | futex_pi.FUTEX_OWNER_DIED, 4)
+    if word & futex_pi.FUTEX_WAITERS and not pi:
+        futex.futex_wake(current, uaddr, True, 1, futex.FUTEX_BITSET_MATCH_ANY)
+
+
+@syscall
+def sys_set_robust_list(current: Task, head: UserPtr, length: SizeT) -> int:
+    """Register the calling thread's list of robust locks (set_robust_list(2)); raises EINVAL."""
+    if length != _HEAD_SIZE:
+        raise LinuxError(Errno.EINVAL, "size of struct robust_list_head")
+    current.robust_list = head  # type: ignore[assignment]  # an address, or a Python program's buffer
+    return 0
+
+
+@syscall
+def sys_get_robust_list(
+    current: Task, nr: PidNr, head_ptr: Annotated[UserPtr, Arg("ptr", out=True)],
+    len_ptr: Annotated[UserPtr, Arg("ptr", out=True)],
+) -> int:
+    """Read a thread's registration (get_robust_list(2)); raises ESRCH, EPERM, EFAULT."""
+    p = current
+    if nr:
+        found = pid.find_task_by_vpid(current, nr)
+        if found is None:
+            raise LinuxError(Errno.ESRCH, f"no thread {nr}")
+        p = found
+        euid = current.cred.euid
+        if euid not in (p.cred.euid, p.cred.uid) and not capability.capable(current, Cap.SYS_PTRACE):
+            raise LinuxError(Errno.EPERM, "another user's thread")
+    uaccess.put_user(current, len_ptr, _HEAD_SIZE, 8)
+    head = p.robust_list
+    uaccess.put_user(current, head_ptr, head if isinstance(head, int) else 0, 8)
+    return 0

@@ -1,0 +1,229 @@
+"""Kernel threads (kernel/kthread.c; spec 12).
+
+They are all children of kthreadd (PID 2), so that they start from a clean environment whoever asks for them. A
+thread function is `async def threadfn(current, data) -> int`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from procession.fs import exec as fs_exec
+from procession.include.linux.bug import bug, bug_on
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.sched import PF, CloneFlags, TaskState, get_task_struct
+from procession.include.linux.signal import Sig
+from procession.include.linux.spinlock import SpinLock
+from procession.kernel import completion, exit, fork, pid, sched, sched_syscalls, signal
+
+if TYPE_CHECKING:
+    from procession.include.asm.processor import ThreadStruct
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import Task
+    from procession.include.linux.signal import KSigaction, Siginfo
+    from procession.include.linux.wait import Completion
+
+__all__ = (
+    "Kthread", "KthreadThread", "kthread_bind", "kthread_create", "kthread_data", "kthread_init", "kthread_run",
+    "kthread_should_stop", "kthread_stop", "kthreadd",
+)
+
+ThreadFn = Callable[["Task", Any], Coroutine[Any, Any, int]]
+_EINTR = -int(Errno.EINTR)
+_CLONE = int(CloneFlags.FS | CloneFlags.FILES) | int(Sig.SIGCHLD)
+
+
+class KthreadThread:
+    """The user side of a task that has none: its first run starts fn (the ThreadStruct of kernel threads)."""
+
+    __slots__ = ("arg", "fn", "started")
+
+    def __init__(self, fn: ThreadFn, arg: object) -> None:
+        self.fn = fn
+        self.arg = arg
+        self.started = False
+
+    def run(self, current: Task, budget_ns: int | None) -> Coroutine[Any, Any, None] | None:
+        """Return the thread's whole life; it is a bug to come here again."""
+        bug_on(self.started, "a kernel thread returned to user mode", current)
+        self.started = True
+        return self._ret_from_fork(current)
+
+    async def _ret_from_fork(self, current: Task) -> None:
+        code = await self.fn(current, self.arg)
+        if current.thread is self:
+            await exit.do_exit(current, code)
+        # Else fn executed a program, and this is its way to user mode.
+
+    def copy_thread(self, current: Task, clone_flags: int, usp: int, p: Task, tls: int) -> ThreadStruct:
+        """Return itself: kernel_thread() lends it to the parent for this moment."""
+        return self
+
+    def set_return(self, value: int) -> None:
+        """There is no system call to return from."""
+
+    def syscall_nr(self) -> int:
+        """Return -1: there is no system call."""
+        return -1
+
+    def setup_rt_frame(self, current: Task, sig: int, ka: KSigaction, info: Siginfo, oldset: int) -> None:
+        """Stop: a kernel thread has no handlers."""
+        bug("signal handler in a kernel thread", current)
+
+    def syscall_restart(self, current: Task, code: int) -> None:
+        """Stop: a kernel thread makes no system calls."""
+        bug("system call restart in a kernel thread", current)
+
+    def user_pc(self) -> int:
+        """Return 0."""
+        return 0
+
+    def user_sp(self) -> int:
+        """Return 0."""
+        return 0
+
+    def exit_thread(self) -> None:
+        """Nothing is held."""
+
+
+class Kthread:
+    """What a kernel thread and those who control it share (struct kthread)."""
+
+    __slots__ = ("data", "exited", "should_stop")
+
+    def __init__(self, data: object, exited: Completion) -> None:
+        self.should_stop = False
+        self.data = data
+        self.exited = exited
+
+
+class _CreateInfo:
+    """A request to kthreadd (struct kthread_create_info)."""
+
+    __slots__ = ("data", "done", "error", "result", "threadfn")
+
+    def __init__(self, threadfn: ThreadFn, data: object, done: Completion) -> None:
+        self.threadfn = threadfn
+        self.data = data
+        self.done = done
+        self.result: Task | None = None
+        self.error: LinuxError | None = None
+
+
+def kthread_init(k: Kernel) -> None:
+    """Start with no requests; kthreadd itself is started by rest_init."""
+    k.kthread_create_lock = SpinLock(k.lock_class("kthread_create_lock"))
+    k.kthread_create_list = []
+
+
+def kthread_should_stop(current: Task) -> bool:
+    """Whether somebody waits in kthread_stop() for the calling kernel thread to return."""
+    should_stop: bool = current.kthread.should_stop
+    return should_stop
+
+
+def kthread_data(p: Task) -> Any:
+    """Return the data that the thread was created with."""
+    return p.kthread.data
+
+
+async def _kthread(current: Task, create: _CreateInfo) -> int:
+    """The life of a kernel thread: tell the creator, sleep until woken, run the function."""
+    self = Kthread(create.data, completion.init_completion(current.kernel))
+    current.kthread = self
+    # mm_release() completes vfork_done, which is how kthread_stop() learns that we are gone.
+    current.vfork_done = self.exited
+    current.state = TaskState.UNINTERRUPTIBLE
+    create.result = current
+    completion.complete(create.done)
+    current.wchan = "kthread"
+    await sched.schedule(current)
+    current.wchan = ""
+
+    if self.should_stop:
+        return _EINTR
+    return await create.threadfn(current, create.data)
+
+
+async def kthread_create(current: Task, threadfn: ThreadFn, data: object, name: str) -> Task:
+    """Have kthreadd make a thread called name; it sleeps until wake_up_process(). Raises ENOMEM, EAGAIN."""
+    k = current.kernel
+    create = _CreateInfo(threadfn, data, completion.init_completion(k))
+    with k.kthread_create_lock:
+        k.kthread_create_list.append(create)
+    sched.wake_up_process(k.kthreadd_task)
+    await completion.wait_for_completion(current, create.done, "kthread_create_on_node")
+    p = create.result
+    if p is None:
+        assert create.error is not None
+        raise create.error
+    fs_exec.set_task_comm(p, name)
+    # kthreadd may have been given another policy by a curious root.
+    sched_syscalls.sched_setscheduler_nocheck(p, 0, 0)
+    p.cpus_allowed = (1 << k.nr_cpus) - 1
+    return p
+
+
+async def kthread_run(current: Task, threadfn: ThreadFn, data: object, name: str) -> Task:
+    """As kthread_create, and wake it."""
+    p = await kthread_create(current, threadfn, data, name)
+    sched.wake_up_process(p)
+    return p
+
+
+def kthread_bind(p: Task, cpu: int) -> None:
+    """Tie a thread that has not run yet to one CPU."""
+    bug_on(p.state != TaskState.UNINTERRUPTIBLE, "kthread_bind of a running thread", p)
+    p.cpus_allowed = 1 << cpu
+    p.flags |= PF.THREAD_BOUND
+
+
+async def kthread_stop(current: Task, p: Task) -> int:
+    """Ask a kernel thread to return and wait until it has; returns what its function returned, -EINTR if it never ran."""
+    get_task_struct(p)
+    kthread: Kthread = p.kthread
+    if p.vfork_done is not None:
+        kthread.should_stop = True
+        sched.wake_up_process(p)
+        await completion.wait_for_completion(current, kthread.exited, "kthread_stop")
+    code = p.exit_code
+    fork.put_task_struct(p)
+    return code
+
+
+async def _create_kthread(current: Task, create: _CreateInfo) -> None:
+    try:
+        await fork.kernel_thread(current, _kthread, create, _CLONE)
+    except LinuxError as error:
+        create.error = error
+        completion.complete(create.done)
+
+
+async def kthreadd(current: Task, unused: object) -> NoReturn:
+    """PID 2: make kernel threads on request, for ever."""
+    k = current.kernel
+    fs_exec.set_task_comm(current, "kthreadd")
+    signal.ignore_signals(current)
+    current.cpus_allowed = (1 << k.nr_cpus) - 1
+    current.flags |= PF.NOFREEZE | PF.FREEZER_NOSIG
+    while True:
+        current.state = TaskState.INTERRUPTIBLE
+        if not k.kthread_create_list:
+            current.wchan = "kthreadd"
+            await sched.schedule(current)
+            current.wchan = ""
+        current.state = TaskState.RUNNING
+        while True:
+            with k.kthread_create_lock:
+                create = k.kthread_create_list.pop(0) if k.kthread_create_list else None
+            if create is None:
+                break
+            await _create_kthread(current, create)
+
+
+def kthread_task(k: Kernel, nr: int) -> Task:
+    """Ours: return the task that kernel_thread() made, by the number it returned."""
+    p = pid.find_task_by_pid_ns(nr, k.init_pid_ns)
+    assert p is not None
+    return p

@@ -1,0 +1,45 @@
+"""When the kernel must not go on (kernel/panic.c, arch/x86/kernel/dumpstack.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn
+
+from procession.include.linux.bug import KernelBug, KernelPanic
+
+if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import Task
+
+__all__ = ("oops", "oops_text", "panic")
+
+
+def panic(k: Kernel, why: str) -> NoReturn:
+    """Stop the machine: the guest did what Linux answers with a panic."""
+    k.printk(f"Kernel panic - not syncing: {why}")
+    raise KernelPanic(why)
+
+
+def oops_text(k: Kernel, why: str) -> str:
+    """Return a report of a kernel bug: who ran, in which call, holding what."""
+    try:
+        current = k.current
+    except (AttributeError, IndexError):
+        return f"BUG: {why}\nduring boot"
+    lines = [f"BUG: {why}", f"CPU: {k.cpu} time: {k.clock.now_ns} ns"]
+    lines.append(f"PID: {current.pid}, comm: {current.comm}, state: {current.state}, flags: {current.flags:#x}")
+    nr = current.thread.syscall_nr()
+    if nr >= 0:
+        lines.append(f"system call: {nr}")
+    lines.append(f"user pc: {current.thread.user_pc():#x} sp: {current.thread.user_sp():#x}")
+    held = k.lockdep.held()  # type: ignore[attr-defined]  # the checker of kernel/lockdep.py
+    if held:
+        lines.append(f"locks held: {', '.join(cls.name for cls in held)}")
+    lines.extend(f"[{ns}] {text}" for ns, text in k.printk_log[-10:])
+    return "\n".join(lines)
+
+
+def oops(current: Task, why: str) -> NoReturn:
+    """Stop the machine: the kernel found a bug in itself while it worked for current."""
+    text = oops_text(current.kernel, why)
+    current.kernel.printk(text)
+    raise KernelBug(text)

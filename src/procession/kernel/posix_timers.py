@@ -1,0 +1,466 @@
+"""POSIX clocks and timers (kernel/posix-timers.c; spec 10.14, 20)."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Annotated
+
+from procession.include.linux.cred import Cap
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.hrtimer import Hrtimer
+from procession.include.linux.kernel import HZ, NSEC_PER_SEC
+from procession.include.linux.sched import TaskState, same_thread_group
+from procession.include.linux.signal import NSIG, SiCode, Sig, Siginfo
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import Arg, Int, UserPtr
+from procession.kernel import capability, hrtimer, pid, posix_cpu_timers, sched, signal, time
+from procession.kernel.posix_cpu_timers import CpuTimer
+from procession.mm import slab, uaccess
+
+if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.pid import Pid
+    from procession.include.linux.sched import Task
+    from procession.include.linux.signal import Sigqueue
+
+__all__ = (
+    "KItimer", "clock_getres", "clock_gettime", "do_schedule_next_timer", "exit_itimers", "posix_timers_init",
+    "sys_clock_getres", "sys_clock_gettime", "sys_clock_nanosleep", "sys_clock_settime", "sys_timer_create",
+    "sys_timer_delete", "sys_timer_getoverrun", "sys_timer_gettime", "sys_timer_settime",
+)
+
+(
+    CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID, CLOCK_MONOTONIC_RAW,
+    CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME,
+) = range(8)
+TIMER_ABSTIME = 1
+SIGEV_SIGNAL, SIGEV_NONE, SIGEV_THREAD, SIGEV_THREAD_ID = 0, 1, 2, 4
+TICK_NSEC = NSEC_PER_SEC // HZ
+_DELAYTIMER_MAX = 0x7FFFFFFF
+_CPU_PROCESS, _CPU_THREAD = ~0 << 3 | 2, ~0 << 3 | 6        # MAKE_..._CPUCLOCK(0, CPUCLOCK_SCHED)
+_WITH_TIMERS = (CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME)
+
+ClockId = Annotated[int, Arg("clockid", 32, signed=True)]
+ItimerspecIn = Annotated[UserPtr, Arg("struct itimerspec")]
+ItimerspecOut = Annotated[UserPtr, Arg("struct itimerspec", out=True)]
+
+
+def posix_timers_init(k: Kernel) -> None:
+    """Start without timers; their ids are the machine's, not the process's, in 3.2."""
+    slab.kmem_cache_create(k, "posix_timers_cache", 176)
+    k.posix_timers_id = {}
+
+
+# Clocks.
+
+
+def _cpu_clock(clock: int) -> int:
+    """Return the dynamic id of a CPU clock, 0 if clock is another; raises EINVAL if there is no such clock."""
+    if clock == CLOCK_PROCESS_CPUTIME_ID:
+        return _CPU_PROCESS
+    if clock == CLOCK_THREAD_CPUTIME_ID:
+        return _CPU_THREAD
+    if clock < 0:
+        return clock
+    if clock > CLOCK_BOOTTIME:
+        raise LinuxError(Errno.EINVAL, f"clock {clock}")
+    return 0
+
+
+def clock_gettime(current: Task, clock: int) -> int:
+    """Return a clock's time in ns; raises EINVAL for a clock that 3.2 does not have."""
+    k = current.kernel
+    cpu_clock = _cpu_clock(clock)
+    if cpu_clock:
+        return posix_cpu_timers.clock_sample(cpu_clock, posix_cpu_timers.clock_target(current, cpu_clock))
+    now_ns = k.clock.now_ns
+    if clock in (CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE):
+        now_ns -= now_ns % TICK_NSEC
+    if clock in (CLOCK_REALTIME, CLOCK_REALTIME_COARSE):
+        now_ns += k.boot_time_ns
+    return now_ns
+
+
+def clock_getres(current: Task, clock: int) -> int:
+    """Return a clock's resolution in ns; raises EINVAL."""
+    cpu_clock = _cpu_clock(clock)
+    if cpu_clock:
+        posix_cpu_timers.clock_target(current, cpu_clock)
+        return posix_cpu_timers.clock_getres(cpu_clock)
+    return TICK_NSEC if clock in (CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE) else 1
+
+
+@syscall
+def sys_clock_gettime(current: Task, which_clock: ClockId, tp: time.TimespecOut) -> int:
+    """Read a clock (clock_gettime(2)); raises EINVAL, EFAULT."""
+    time.put_timespec(current, tp, clock_gettime(current, which_clock))
+    return 0
+
+
+@syscall
+def sys_clock_getres(current: Task, which_clock: ClockId, tp: time.TimespecOut) -> int:
+    """Read a clock's resolution (clock_getres(2)); raises EINVAL, EFAULT."""
+    resolution_ns = clock_getres(current, which_clock)
+    if tp:
+        time.put_timespec(current, tp, resolution_ns)
+    return 0
+
+
+@syscall
+def sys_clock_settime(current: Task, which_clock: ClockId, tp: time.TimespecIn) -> int:
+    """Set CLOCK_REALTIME, the only one that can be set (clock_settime(2)); raises EINVAL, EFAULT, EPERM."""
+    if which_clock < 0:
+        posix_cpu_timers.clock_target(current, which_clock)
+        raise LinuxError(Errno.EPERM, "CPU clocks cannot be set")
+    if which_clock != CLOCK_REALTIME:
+        raise LinuxError(Errno.EINVAL, f"clock {which_clock} cannot be set")
+    real_ns = time.get_timespec(current, tp)
+    if not capability.capable(current, Cap.SYS_TIME):
+        raise LinuxError(Errno.EPERM, "setting the time needs CAP_SYS_TIME")
+    time.do_settimeofday(current.kernel, real_ns)
+    return 0
+
+
+@syscall
+async def sys_clock_nanosleep(
+    current: Task, which_clock: ClockId, flags: Int, rqtp: time.TimespecIn, rmtp: time.TimespecOut,
+) -> int:
+    """Sleep on a clock, for a time or until a time (clock_nanosleep(2)).
+
+    Raises EINVAL for an unknown clock or time, EOPNOTSUPP for a clock to sleep on that makes no sense, EFAULT;
+    ERESTARTNOHAND if until a time, else ERESTART_RESTARTBLOCK.
+    """
+    cpu_clock = _cpu_clock(which_clock)
+    if cpu_clock == _CPU_THREAD and which_clock > 0 or not cpu_clock and which_clock not in _WITH_TIMERS:
+        raise LinuxError(Errno.EOPNOTSUPP, f"sleeping on clock {which_clock}")
+    request_ns = time.get_timespec(current, rqtp)
+    absolute = bool(flags & TIMER_ABSTIME)
+    if cpu_clock:
+        return await _cpu_nanosleep(current, cpu_clock, request_ns, rmtp, absolute=absolute)
+    k = current.kernel
+    if not absolute:
+        request_ns += k.clock.now_ns
+    elif which_clock == CLOCK_REALTIME:
+        request_ns -= k.boot_time_ns
+    return await hrtimer.hrtimer_nanosleep(
+        current, request_ns, rmtp, absolute=absolute, realtime=absolute and which_clock == CLOCK_REALTIME,
+    )
+
+
+async def _cpu_nanosleep(current: Task, clock: int, request_ns: int, rmtp: UserPtr, *, absolute: bool) -> int:
+    """Sleep until somebody else's CPU clock, or that of the own process, has moved on."""
+    p = posix_cpu_timers.clock_target(current, clock)
+    if p is current and clock & posix_cpu_timers.CPUCLOCK_PERTHREAD_MASK:
+        raise LinuxError(Errno.EINVAL, "waiting for one's own CPU time")
+    now_ns = posix_cpu_timers.clock_sample(clock, p)
+    expires_ns = request_ns if absolute else now_ns + request_ns
+    left_ns = await _cpu_sleep_until(current, clock, p, expires_ns)
+    if not left_ns:
+        return 0
+    if absolute:
+        raise LinuxError(Errno.ERESTARTNOHAND, "clock_nanosleep")
+    if rmtp:
+        time.put_timespec(current, rmtp, left_ns)
+
+    async def posix_cpu_nsleep_restart(current: Task) -> int:
+        return await _cpu_nanosleep(current, clock, expires_ns, rmtp, absolute=True)
+
+    current.restart_block = posix_cpu_nsleep_restart
+    raise LinuxError(Errno.ERESTART_RESTARTBLOCK, "clock_nanosleep")
+
+
+async def _cpu_sleep_until(current: Task, clock: int, p: Task, expires_ns: int) -> int:
+    """Return 0 when the clock has come to expires_ns, the rest if a signal came first."""
+    timer = CpuTimer(clock, p, lambda timer: sched.wake_up_process(current))
+    current.wchan = "posix_cpu_nsleep"
+    try:
+        while True:
+            left_ns = expires_ns - posix_cpu_timers.clock_sample(clock, p)
+            if left_ns <= 0:
+                return 0
+            if signal.signal_pending(current):
+                return left_ns
+            current.state = TaskState.INTERRUPTIBLE
+            posix_cpu_timers.posix_cpu_timer_set(timer, expires_ns)
+            await sched.schedule(current)
+    finally:
+        current.wchan = ""
+        posix_cpu_timers.posix_cpu_timer_del(timer)
+
+
+# Timers.
+
+
+class KItimer:
+    """A timer made by timer_create (struct k_itimer)."""
+
+    __slots__ = (
+        "clock", "cpu_timer", "expired", "id", "interval_ns", "notify", "overrun", "overrun_last", "signo", "sigq",
+        "target", "task", "timer",
+    )
+
+    def __init__(self, id: int, clock: int, current: Task) -> None:
+        self.id = id
+        self.clock = clock
+        self.task = current.group_leader        # whose process owns it
+        self.target: Pid | None = None          # of the thread that gets the signal with SIGEV_THREAD_ID
+        self.notify = SIGEV_SIGNAL
+        self.signo = int(Sig.SIGALRM)
+        self.interval_ns = 0
+        self.overrun = 0
+        self.overrun_last = 0
+        self.expired = False                    # its signal is on the way: the next period begins when it is taken
+        self.sigq: Sigqueue | None = None
+        self.timer: Hrtimer | None = None
+        self.cpu_timer: CpuTimer | None = None
+
+
+def _now(timer: KItimer) -> int:
+    cpu_timer = timer.cpu_timer
+    if cpu_timer is not None:
+        return posix_cpu_timers.clock_sample(cpu_timer.clock, cpu_timer.task)
+    return timer.task.kernel.clock.now_ns
+
+
+def _expiry(timer: KItimer) -> int:
+    return (timer.cpu_timer or timer.timer).expires_ns  # type: ignore[union-attr]  # one of the two is there
+
+
+def _is_armed(timer: KItimer) -> bool:
+    if timer.timer is not None:
+        return timer.timer.queued
+    cpu_timer = timer.cpu_timer
+    assert cpu_timer is not None
+    expires = cpu_timer.task.signal.cputime_expires
+    return expires is not None and cpu_timer in expires.timers
+
+
+def _start(timer: KItimer, expires_ns: int) -> None:
+    if timer.cpu_timer is not None:
+        posix_cpu_timers.posix_cpu_timer_set(timer.cpu_timer, expires_ns)
+    else:
+        assert timer.timer is not None
+        hrtimer.hrtimer_start(timer.task.kernel, timer.timer, expires_ns)
+
+
+def _cancel(timer: KItimer) -> None:
+    timer.expired = False
+    if timer.cpu_timer is not None:
+        posix_cpu_timers.posix_cpu_timer_del(timer.cpu_timer)
+    elif timer.timer is not None:
+        timer.timer.queued = False
+
+
+def _lock_timer(current: Task, timer_id: int) -> KItimer:
+    """Return the caller's timer; raises EINVAL if it has none of this number."""
+    timers = current.signal.posix_timers
+    timer: KItimer | None = timers.get(timer_id) if timers else None
+    if timer is None:
+        raise LinuxError(Errno.EINVAL, f"no timer {timer_id}")
+    return timer
+
+
+def _posix_timer_fn(timer: KItimer) -> None:
+    """The timer has expired: send its signal. If nobody wants it, a periodic timer just goes on."""
+    if timer.interval_ns:
+        timer.expired = True
+    if timer.notify != SIGEV_NONE and _send(timer):
+        return
+    if timer.interval_ns:
+        timer.expired = False
+        # 3.2 does not let an ignored timer of a tiny interval eat the machine.
+        _forward(timer, max(_now(timer), _expiry(timer)))
+
+
+def _send(timer: KItimer) -> bool:
+    """Send the timer's signal; returns False if it is ignored (posix_timer_event)."""
+    assert timer.sigq is not None
+    p = timer.task
+    group = True
+    if timer.notify & SIGEV_THREAD_ID:
+        thread = pid.pid_task(timer.target, 0)
+        if thread is not None and thread.sighand is not None:
+            p, group = thread, False
+    return signal.send_sigqueue(timer.sigq, p, group)
+
+
+def _forward(timer: KItimer, now_ns: int) -> None:
+    """Arm a periodic timer for the first period that is not over; the others count as overruns."""
+    expires_ns = _expiry(timer)
+    periods = (now_ns - expires_ns) // timer.interval_ns + 1 if now_ns >= expires_ns else 0
+    timer.overrun += max(0, periods - 1)
+    _start(timer, expires_ns + max(periods, 0) * timer.interval_ns)
+
+
+def do_schedule_next_timer(current: Task, info: Siginfo) -> None:
+    """A timer's signal was dequeued: tell it how many expiries it stands for, and start the next period."""
+    timers = current.signal.posix_timers
+    timer: KItimer | None = timers.get(info.tid) if timers else None
+    if timer is None or not timer.expired:
+        return
+    timer.expired = False
+    _forward(timer, _now(timer))
+    assert timer.sigq is not None
+    timer.overrun_last = min(timer.overrun + timer.sigq.info.overrun, _DELAYTIMER_MAX)
+    info.overrun += timer.overrun
+    timer.overrun = 0
+    timer.sigq.info.overrun = 0
+
+
+@syscall
+def sys_timer_create(
+    current: Task, which_clock: ClockId, timer_event_spec: Annotated[UserPtr, Arg("struct sigevent")],
+    created_timer_id: Annotated[UserPtr, Arg("ptr", out=True)],
+) -> int:
+    """Make a timer that is not armed (timer_create(2)).
+
+    Raises EINVAL for an unknown clock or event, EOPNOTSUPP, EAGAIN when RLIMIT_SIGPENDING is used up, EFAULT.
+    """
+    k = current.kernel
+    cpu_clock = _cpu_clock(which_clock)
+    if not cpu_clock and which_clock not in _WITH_TIMERS:
+        raise LinuxError(Errno.EOPNOTSUPP, f"timers on clock {which_clock}")
+    sigq = signal.sigqueue_alloc(current)
+    k.caches["posix_timers_cache"].alloc()
+    timer = KItimer(_new_id(k), which_clock, current)
+    timer.sigq = sigq
+    try:
+        value = _read_sigevent(current, timer, timer_event_spec)
+        uaccess.put_user(current, created_timer_id, timer.id, 4)
+        if cpu_clock:
+            p = posix_cpu_timers.clock_target(current, cpu_clock)
+            timer.cpu_timer = CpuTimer(cpu_clock, p, lambda _: _posix_timer_fn(timer))
+        else:
+            timer.timer = Hrtimer(_hrtimer_fn, data=timer)
+    except LinuxError:
+        _release(current, timer)
+        raise
+    sigq.info = Siginfo(signo=timer.signo, code=SiCode.TIMER, tid=timer.id, value=value)
+    assert current.sighand is not None
+    with current.sighand.siglock.irq():
+        if current.signal.posix_timers is None:
+            current.signal.posix_timers = {}
+        current.signal.posix_timers[timer.id] = timer
+    return 0
+
+
+def _hrtimer_fn(timer: Hrtimer) -> int | None:
+    _posix_timer_fn(timer.data)  # type: ignore[arg-type]
+    return None
+
+
+def _new_id(k: Kernel) -> int:
+    """Return the lowest number that no timer of the machine has."""
+    nr = 0
+    while nr in k.posix_timers_id:
+        nr += 1
+    k.posix_timers_id[nr] = None
+    return nr
+
+
+def _read_sigevent(current: Task, timer: KItimer, ptr: UserPtr) -> int:
+    """Set how the timer notifies; returns the signal's value; raises EFAULT, EINVAL (good_sigevent)."""
+    if not ptr:
+        return timer.id
+    value, signo, notify, tid = struct.unpack("<Qiii", uaccess.copy_from_user(current, ptr, 64)[:20])
+    timer.signo, timer.notify = signo, notify
+    if notify & SIGEV_THREAD_ID:
+        thread = pid.find_task_by_vpid(current, tid)
+        if thread is None or not same_thread_group(thread, current) or notify & ~SIGEV_THREAD_ID != SIGEV_SIGNAL:
+            raise LinuxError(Errno.EINVAL, f"SIGEV_THREAD_ID {tid}")
+        timer.target = pid.get_task_pid(thread, 0)
+    if notify & ~SIGEV_THREAD_ID != SIGEV_NONE and not 0 < signo <= NSIG:
+        raise LinuxError(Errno.EINVAL, f"signal {signo}")
+    return int(value)
+
+
+def _release(current: Task, timer: KItimer) -> None:
+    k = current.kernel
+    del k.posix_timers_id[timer.id]
+    pid.put_pid(k, timer.target)
+    assert timer.sigq is not None
+    signal.sigqueue_free(current, timer.sigq)
+    k.caches["posix_timers_cache"].free()
+
+
+def _get(timer: KItimer) -> tuple[int, int]:
+    """Return (ns left, interval); an armed timer that is due has 1 ns left (common_timer_get)."""
+    now_ns = _now(timer)
+    if timer.timer is None and timer.cpu_timer is None:
+        return 0, timer.interval_ns
+    if timer.interval_ns and (timer.expired or timer.notify == SIGEV_NONE):
+        expires_ns = _expiry(timer)
+        if now_ns >= expires_ns:
+            expires_ns += ((now_ns - expires_ns) // timer.interval_ns + 1) * timer.interval_ns
+        return expires_ns - now_ns, timer.interval_ns
+    if not _is_armed(timer):
+        return 0, timer.interval_ns
+    left_ns = _expiry(timer) - now_ns
+    return left_ns if left_ns > 0 else 1, timer.interval_ns
+
+
+def _put_itimerspec(current: Task, ptr: UserPtr, value_ns: int, interval_ns: int) -> None:
+    time.put_timespec(current, ptr, interval_ns)
+    time.put_timespec(current, ptr, value_ns, 16)
+
+
+@syscall
+def sys_timer_gettime(current: Task, timer_id: Int, setting: ItimerspecOut) -> int:
+    """Read a timer (timer_gettime(2)); raises EINVAL, EFAULT."""
+    value_ns, interval_ns = _get(_lock_timer(current, timer_id))
+    _put_itimerspec(current, setting, value_ns, interval_ns)
+    return 0
+
+
+@syscall
+def sys_timer_settime(
+    current: Task, timer_id: Int, flags: Int, new_setting: ItimerspecIn, old_setting: ItimerspecOut,
+) -> int:
+    """Arm a timer, or disarm it with a value of zero (timer_settime(2)); raises EINVAL, EFAULT."""
+    if not new_setting:
+        raise LinuxError(Errno.EINVAL, "timer_settime without a setting")
+    interval_ns = time.get_timespec(current, new_setting)
+    value_ns = time.get_timespec(current, new_setting, 16)
+    timer = _lock_timer(current, timer_id)
+    old_value_ns, old_interval_ns = _get(timer)
+    _cancel(timer)
+    timer.overrun = timer.overrun_last = 0
+    timer.interval_ns = interval_ns if value_ns else 0
+    if value_ns:
+        k = current.kernel
+        if not flags & TIMER_ABSTIME:
+            value_ns += _now(timer)
+        elif timer.clock == CLOCK_REALTIME:
+            value_ns -= k.boot_time_ns
+        if timer.timer is not None:
+            timer.timer.realtime = bool(flags & TIMER_ABSTIME) and timer.clock == CLOCK_REALTIME
+        _start(timer, value_ns)
+    if old_setting:
+        _put_itimerspec(current, old_setting, old_value_ns, old_interval_ns)
+    return 0
+
+
+@syscall
+def sys_timer_getoverrun(current: Task, timer_id: Int) -> int:
+    """Return how many expiries the last signal stood for beside its own (timer_getoverrun(2)); raises EINVAL."""
+    return _lock_timer(current, timer_id).overrun_last
+
+
+@syscall
+def sys_timer_delete(current: Task, timer_id: Int) -> int:
+    """Remove a timer (timer_delete(2)); raises EINVAL."""
+    timer = _lock_timer(current, timer_id)
+    _cancel(timer)
+    assert current.signal.posix_timers is not None
+    del current.signal.posix_timers[timer_id]
+    _release(current, timer)
+    return 0
+
+
+def exit_itimers(current: Task) -> None:
+    """Remove all timers of current's process: it is ending, or executes another program."""
+    timers: dict[int, KItimer] | None = current.signal.posix_timers
+    current.signal.posix_timers = None
+    for timer in (timers or {}).values():
+        _cancel(timer)
+        _release(current, timer)

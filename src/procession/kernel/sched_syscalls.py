@@ -1,0 +1,302 @@
+"""System calls of the scheduler (kernel/sched.c; spec 17.1)."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Annotated
+
+from procession.include.linux.cred import Cap
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.hrtimer import NEVER
+from procession.include.linux.resource import Rlimit
+from procession.include.linux.sched import PF, SCHED_RESET_ON_FORK, TIF, SchedPolicy
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import Arg, Int, PidNr, UInt, UserPtr
+from procession.kernel import capability, pid, sched, sched_fair, sched_rt, time
+from procession.mm import uaccess
+
+if TYPE_CHECKING:
+    from procession.include.linux.sched import Task
+
+__all__ = (
+    "sched_getaffinity", "sched_setaffinity", "sched_setscheduler", "sched_setscheduler_nocheck",
+    "sys_sched_get_priority_max", "sys_sched_get_priority_min", "sys_sched_getaffinity", "sys_sched_getparam",
+    "sys_sched_getscheduler", "sys_sched_rr_get_interval", "sys_sched_setaffinity", "sys_sched_setparam",
+    "sys_sched_setscheduler", "sys_sched_yield",
+)
+
+_NORMAL, _FIFO, _RR, _BATCH, _IDLE = (int(policy) for policy in SchedPolicy)
+_RT = (_FIFO, _RR)
+_KNOWN = (_NORMAL, _FIFO, _RR, _BATCH, _IDLE)
+MAX_USER_RT_PRIO = 100
+_KEEP_POLICY = -1
+
+
+def _find_process_by_pid(current: Task, nr: int) -> Task:
+    """Return the thread a call is about, 0 for the caller; raises ESRCH."""
+    if not nr:
+        return current
+    p = pid.find_task_by_vpid(current, nr)
+    if p is None:
+        raise LinuxError(Errno.ESRCH, f"no thread {nr}")
+    return p
+
+
+def _check_same_owner(current: Task, p: Task) -> bool:
+    euid = current.cred.euid
+    return euid in (p.cred.euid, p.cred.uid) and current.cred.user.user_ns is p.cred.user.user_ns
+
+
+# Policy.
+
+
+def sched_setscheduler(current: Task, p: Task, policy: int, priority: int) -> None:
+    """Change p's policy if current may; policy -1 keeps it; raises EINVAL, EPERM (spec 17.1)."""
+    reset_on_fork = p.sched_reset_on_fork
+    if policy < 0:
+        policy = p.policy
+    else:
+        reset_on_fork = bool(policy & SCHED_RESET_ON_FORK)
+        policy &= ~SCHED_RESET_ON_FORK
+        if policy not in _KNOWN:
+            raise LinuxError(Errno.EINVAL, f"policy {policy}")
+    if not 0 <= priority < MAX_USER_RT_PRIO:
+        raise LinuxError(Errno.EINVAL, f"priority {priority}")
+    if (policy in _RT) != (priority != 0):
+        raise LinuxError(Errno.EINVAL, f"priority {priority} for policy {policy}")
+    if not capability.capable(current, Cap.SYS_NICE):
+        _check_unprivileged(current, p, policy, priority, reset_on_fork)
+    _setscheduler(p, policy, priority, reset_on_fork)
+
+
+def _check_unprivileged(current: Task, p: Task, policy: int, priority: int, reset_on_fork: bool) -> None:
+    rlim = p.signal.rlim
+    if policy in _RT:
+        rlim_rtprio = rlim[Rlimit.RTPRIO][0]
+        if policy != p.policy and not rlim_rtprio:
+            raise LinuxError(Errno.EPERM, "RLIMIT_RTPRIO is 0")
+        if priority > p.rt_priority and priority > rlim_rtprio:
+            raise LinuxError(Errno.EPERM, "beyond RLIMIT_RTPRIO")
+    # SCHED_IDLE counts as nice 20: leaving it is a raise.
+    if p.policy == _IDLE and policy != _IDLE and sched.task_nice(p) < 20 - rlim[Rlimit.NICE][0]:
+        raise LinuxError(Errno.EPERM, "leaving SCHED_IDLE beyond RLIMIT_NICE")
+    if not _check_same_owner(current, p):
+        raise LinuxError(Errno.EPERM, "another user's thread")
+    if p.sched_reset_on_fork and not reset_on_fork:
+        raise LinuxError(Errno.EPERM, "SCHED_RESET_ON_FORK cannot be cleared")
+
+
+def sched_setscheduler_nocheck(p: Task, policy: int, priority: int) -> None:
+    """Change p's policy, from kernel code."""
+    if p.policy != policy or p.rt_priority != priority:
+        _setscheduler(p, policy, priority, p.sched_reset_on_fork)
+
+
+def _setscheduler(p: Task, policy: int, priority: int, reset_on_fork: bool) -> None:
+    rq: sched.Rq = p.kernel.runqueues[p.cpu]
+    with rq.lock.irq():
+        on_rq = p.se.on_rq
+        running = rq.curr is p
+        if on_rq:
+            sched.dequeue_task(rq, p)
+        if running:
+            _put_prev(rq, p)
+        was_fair = p.prio >= sched.MAX_RT_PRIO
+        old_prio = p.prio
+        p.policy = policy
+        p.rt_priority = priority
+        p.sched_reset_on_fork = reset_on_fork
+        p.prio = sched.effective_prio(p)
+        sched.set_load_weight(p)
+        if p.prio < sched.MAX_RT_PRIO and policy == _RR:
+            p.rt_time_slice = sched_rt.DEF_TIMESLICE_NS
+        if was_fair and p.prio < sched.MAX_RT_PRIO and not on_rq:
+            # Its vruntime would be from another age when it comes back.
+            p.se.vruntime -= rq.cfs.min_vruntime
+        if not was_fair and p.prio >= sched.MAX_RT_PRIO:
+            p.se.vruntime = 0 if on_rq else rq.cfs.min_vruntime
+        if running:
+            _set_curr(rq, p)
+        if on_rq:
+            sched.enqueue_task(rq, p)
+            if running and p.prio > old_prio:
+                sched.resched_task(p)
+            elif not running:
+                sched.check_preempt_curr(rq, p)
+    p.kernel.clock.next_event_ns = 0
+
+
+def _put_prev(rq: sched.Rq, p: Task) -> None:
+    if p.prio < sched.MAX_RT_PRIO:
+        sched_rt.put_prev_task_rt(rq, p)
+    else:
+        sched_fair.put_prev_task_fair(rq, p)
+
+
+def _set_curr(rq: sched.Rq, p: Task) -> None:
+    if p.prio < sched.MAX_RT_PRIO:
+        sched_rt.set_curr_task_rt(rq, p)
+    else:
+        sched_fair.set_curr_task_fair(rq, p)
+
+
+PolicyArg = Annotated[int, Arg("sched_policy", 32, signed=True, prefix="SCHED_")]
+ParamIn = Annotated[UserPtr, Arg("struct sched_param")]
+ParamOut = Annotated[UserPtr, Arg("struct sched_param", out=True)]
+
+
+def _do_sched_setscheduler(current: Task, nr: int, policy: int, param: UserPtr) -> int:
+    if not param or nr < 0:
+        raise LinuxError(Errno.EINVAL, "sched_setscheduler")
+    priority = uaccess.get_user(current, param, 4, True)
+    sched_setscheduler(current, _find_process_by_pid(current, nr), policy, priority)
+    return 0
+
+
+@syscall
+def sys_sched_setscheduler(current: Task, nr: PidNr, policy: PolicyArg, param: ParamIn) -> int:
+    """Change a thread's policy and real-time priority (sched_setscheduler(2)).
+
+    Raises EINVAL, EFAULT, ESRCH, EPERM.
+    """
+    if policy < 0:
+        raise LinuxError(Errno.EINVAL, f"policy {policy}")
+    return _do_sched_setscheduler(current, nr, policy, param)
+
+
+@syscall
+def sys_sched_setparam(current: Task, nr: PidNr, param: ParamIn) -> int:
+    """Change a thread's real-time priority (sched_setparam(2)); raises EINVAL, EFAULT, ESRCH, EPERM."""
+    return _do_sched_setscheduler(current, nr, _KEEP_POLICY, param)
+
+
+@syscall
+def sys_sched_getscheduler(current: Task, nr: PidNr) -> int:
+    """Return a thread's policy, with RESET_ON_FORK if set (sched_getscheduler(2)); raises EINVAL, ESRCH."""
+    if nr < 0:
+        raise LinuxError(Errno.EINVAL, f"pid {nr}")
+    p = _find_process_by_pid(current, nr)
+    return p.policy | (SCHED_RESET_ON_FORK if p.sched_reset_on_fork else 0)
+
+
+@syscall
+def sys_sched_getparam(current: Task, nr: PidNr, param: ParamOut) -> int:
+    """Read a thread's real-time priority (sched_getparam(2)); raises EINVAL, ESRCH, EFAULT."""
+    if not param or nr < 0:
+        raise LinuxError(Errno.EINVAL, "sched_getparam")
+    uaccess.put_user(current, param, _find_process_by_pid(current, nr).rt_priority, 4)
+    return 0
+
+
+@syscall
+def sys_sched_get_priority_max(current: Task, policy: PolicyArg) -> int:
+    """Return the highest priority of a policy (sched_get_priority_max(2)); raises EINVAL."""
+    if policy not in _KNOWN:
+        raise LinuxError(Errno.EINVAL, f"policy {policy}")
+    return MAX_USER_RT_PRIO - 1 if policy in _RT else 0
+
+
+@syscall
+def sys_sched_get_priority_min(current: Task, policy: PolicyArg) -> int:
+    """Return the lowest priority of a policy (sched_get_priority_min(2)); raises EINVAL."""
+    if policy not in _KNOWN:
+        raise LinuxError(Errno.EINVAL, f"policy {policy}")
+    return 1 if policy in _RT else 0
+
+
+@syscall
+def sys_sched_rr_get_interval(current: Task, nr: PidNr, interval: time.TimespecOut) -> int:
+    """Read how long a thread may run before its equals are due (sched_rr_get_interval(2)).
+
+    Raises EINVAL, ESRCH, EFAULT.
+    """
+    if nr < 0:
+        raise LinuxError(Errno.EINVAL, f"pid {nr}")
+    p = _find_process_by_pid(current, nr)
+    rq: sched.Rq = p.kernel.runqueues[p.cpu]
+    if p.policy == _RR:
+        slice_ns = sched_rt.DEF_TIMESLICE_NS
+    elif p.policy == _FIFO or not rq.cfs.load:
+        slice_ns = 0
+    else:
+        slice_ns = sched_fair.sched_slice(rq.cfs, p.se)
+    time.put_timespec(current, interval, slice_ns)
+    return 0
+
+
+@syscall
+def sys_sched_yield(current: Task) -> int:
+    """Let others run first (sched_yield(2)); a fair task is passed over once, a real-time one goes behind its equals.
+
+    A busy wait cannot stop the machine: each call costs time, and time brings the others' turn.
+    """
+    rq: sched.Rq = current.kernel.runqueues[current.cpu]
+    with rq.lock.irq():
+        if current.prio < sched.MAX_RT_PRIO:
+            sched_rt.yield_task_rt(rq)
+        else:
+            sched_fair.yield_task_fair(rq)
+        # The caller schedules on its way to user mode, which is now.
+        if rq.nr_running > 1 or rq.tick_ns != NEVER:
+            current.ti_flags |= TIF.NEED_RESCHED
+    return 0
+
+
+# Affinity.
+
+
+def sched_getaffinity(p: Task) -> int:
+    """Return the CPUs that p may use and that there are, as a bit mask."""
+    return p.cpus_allowed & ((1 << p.kernel.nr_cpus) - 1)
+
+
+def sched_setaffinity(current: Task, p: Task, mask: int) -> None:
+    """Restrict p to the CPUs in mask; raises EPERM, EINVAL if none of them is there, or p is bound."""
+    if not _check_same_owner(current, p) and not capability.capable(current, Cap.SYS_NICE):
+        raise LinuxError(Errno.EPERM, "another user's thread")
+    k = p.kernel
+    mask &= (1 << k.nr_cpus) - 1
+    if not mask or (p.flags & PF.THREAD_BOUND and p is not current):
+        raise LinuxError(Errno.EINVAL, "affinity")
+    p.cpus_allowed = mask
+    if mask >> p.cpu & 1:
+        return
+    rq: sched.Rq = k.runqueues[p.cpu]
+    if rq.curr is p:
+        # It moves when it next sleeps: the task itself cannot be carried from under its CPU (migration_thread).
+        p.ti_flags |= TIF.NEED_RESCHED
+    elif p.se.on_rq:
+        with rq.lock.irq():
+            sched.deactivate_task(rq, p, sleep=False)
+            dest: sched.Rq = k.runqueues[(mask & -mask).bit_length() - 1]
+            p.cpu = dest.cpu
+            sched.activate_task(dest, p, wakeup=False)
+            sched.check_preempt_curr(dest, p)
+
+
+@syscall
+def sys_sched_setaffinity(
+    current: Task, nr: PidNr, length: UInt, user_mask_ptr: Annotated[UserPtr, Arg("cpumask")],
+) -> int:
+    """Choose the CPUs that a thread may use (sched_setaffinity(2)); raises EFAULT, ESRCH, EPERM, EINVAL."""
+    size = min(length, 8)
+    mask = int.from_bytes(uaccess.copy_from_user(current, user_mask_ptr, size), "little") if size else 0
+    sched_setaffinity(current, _find_process_by_pid(current, nr), mask)
+    return 0
+
+
+@syscall
+def sys_sched_getaffinity(
+    current: Task, nr: PidNr, length: UInt, user_mask_ptr: Annotated[UserPtr, Arg("cpumask", out=True)],
+) -> int:
+    """Read the CPUs that a thread may use; returns how many bytes were written (sched_getaffinity(2)).
+
+    Raises EINVAL for a buffer too small or not a multiple of 8, ESRCH, EFAULT.
+    """
+    if length * 8 < current.kernel.nr_cpus or length & 7:
+        raise LinuxError(Errno.EINVAL, f"cpumask of {length} bytes")
+    mask = sched_getaffinity(_find_process_by_pid(current, nr))
+    uaccess.copy_to_user(current, user_mask_ptr, struct.pack("<Q", mask))
+    return 8
+
+

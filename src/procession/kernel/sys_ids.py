@@ -1,0 +1,249 @@
+"""Changing user and group ids (the part of kernel/sys.c about credentials; spec 20)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.include.linux.cred import Cap
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.resource import Rlimit
+from procession.include.linux.sched import PF
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import UidT, UserPtr
+from procession.kernel import capability, cred, user
+from procession.mm import uaccess
+
+if TYPE_CHECKING:
+    from procession.include.linux.cred import Cred
+    from procession.include.linux.sched import Task
+
+__all__ = (
+    "sys_getresgid", "sys_getresuid", "sys_setfsgid", "sys_setfsuid", "sys_setgid", "sys_setregid", "sys_setresgid",
+    "sys_setresuid", "sys_setreuid", "sys_setuid",
+)
+
+_KEEP = 0xFFFFFFFF      # -1: leave this id alone
+_NPROC = int(Rlimit.NPROC)
+SECURE_NO_SETUID_FIXUP, SECURE_KEEP_CAPS = 1 << 2, 1 << 4
+# What fsuid 0 is worth.
+_CAP_FS_SET = sum(1 << cap for cap in (
+    Cap.CHOWN, Cap.DAC_OVERRIDE, Cap.DAC_READ_SEARCH, Cap.FOWNER, Cap.FSETID, Cap.LINUX_IMMUTABLE, Cap.MKNOD,
+    Cap.MAC_OVERRIDE,
+))
+
+
+def _set_user(current: Task, new: Cred) -> None:
+    """Account new to the user of its real id; raises EAGAIN.
+
+    Too many processes do not fail here but at the next exec: too many programs forget to look at the result.
+    """
+    k = current.kernel
+    try:
+        owner = user.alloc_uid(k, current.cred.user.user_ns, new.uid)
+    except LinuxError:
+        raise LinuxError(Errno.EAGAIN, "no user_struct") from None
+    if owner.processes >= current.signal.rlim[_NPROC][0] and owner is not k.root_user:
+        current.flags |= PF.NPROC_EXCEEDED
+    else:
+        current.flags &= ~PF.NPROC_EXCEEDED
+    user.free_uid(k, new.user)
+    new.user = owner
+
+
+def _fix_setuid(new: Cred, old: Cred) -> None:
+    """Give and take capabilities as root comes and goes (cap_emulate_setxuid)."""
+    if new.securebits & SECURE_NO_SETUID_FIXUP:
+        return
+    was_root = 0 in (old.uid, old.euid, old.suid)
+    if was_root and 0 not in (new.uid, new.euid, new.suid) and not new.securebits & SECURE_KEEP_CAPS:
+        new.cap_permitted = new.cap_effective = 0
+    if old.euid == 0 and new.euid != 0:
+        new.cap_effective = 0
+    if old.euid != 0 and new.euid == 0:
+        new.cap_effective = new.cap_permitted
+
+
+class _Change:
+    """Credentials being changed: `with _Change(current) as new:` commits, or throws away if an errno comes out."""
+
+    __slots__ = ("current", "new")
+
+    def __init__(self, current: Task) -> None:
+        self.current = current
+        self.new = cred.prepare_creds(current)
+
+    def __enter__(self) -> Cred:
+        return self.new
+
+    def __exit__(self, kind: object, value: object, trace: object) -> None:
+        if kind is None:
+            cred.commit_creds(self.current, self.new)
+        else:
+            cred.abort_creds(self.current.kernel, self.new)
+
+
+def _may_setuid(current: Task) -> bool:
+    return capability.nsown_capable(current, Cap.SETUID)
+
+
+def _may_setgid(current: Task) -> bool:
+    return capability.nsown_capable(current, Cap.SETGID)
+
+
+@syscall
+def sys_setuid(current: Task, uid: UidT) -> int:
+    """Become uid: for good with CAP_SETUID, else effectively, back to the real or saved id; raises EPERM, EAGAIN."""
+    old = current.cred
+    with _Change(current) as new:
+        if _may_setuid(current):
+            new.suid = new.uid = uid
+            if uid != old.uid:
+                _set_user(current, new)
+        elif uid not in (old.uid, old.suid):
+            raise LinuxError(Errno.EPERM, "neither the real nor the saved uid")
+        new.fsuid = new.euid = uid
+        _fix_setuid(new, old)
+    return 0
+
+
+@syscall
+def sys_setreuid(current: Task, ruid: UidT, euid: UidT) -> int:
+    """Set real and effective uid, -1 keeps one; raises EPERM, EAGAIN (setreuid(2))."""
+    old = current.cred
+    with _Change(current) as new:
+        if ruid != _KEEP:
+            new.uid = ruid
+            if ruid not in (old.uid, old.euid) and not _may_setuid(current):
+                raise LinuxError(Errno.EPERM, "real uid")
+        if euid != _KEEP:
+            new.euid = euid
+            if euid not in (old.uid, old.euid, old.suid) and not _may_setuid(current):
+                raise LinuxError(Errno.EPERM, "effective uid")
+        if new.uid != old.uid:
+            _set_user(current, new)
+        if ruid != _KEEP or euid not in (_KEEP, old.uid):
+            new.suid = new.euid
+        new.fsuid = new.euid
+        _fix_setuid(new, old)
+    return 0
+
+
+@syscall
+def sys_setresuid(current: Task, ruid: UidT, euid: UidT, suid: UidT) -> int:
+    """Set real, effective and saved uid, -1 keeps one; raises EPERM, EAGAIN (setresuid(2))."""
+    old = current.cred
+    with _Change(current) as new:
+        own = (_KEEP, old.uid, old.euid, old.suid)
+        if not _may_setuid(current) and not (ruid in own and euid in own and suid in own):
+            raise LinuxError(Errno.EPERM, "not one of our uids")
+        if ruid != _KEEP:
+            new.uid = ruid
+            if ruid != old.uid:
+                _set_user(current, new)
+        if euid != _KEEP:
+            new.euid = euid
+        if suid != _KEEP:
+            new.suid = suid
+        new.fsuid = new.euid
+        _fix_setuid(new, old)
+    return 0
+
+
+@syscall
+def sys_getresuid(current: Task, ruid: UserPtr, euid: UserPtr, suid: UserPtr) -> int:
+    """Return the three uids; raises EFAULT (getresuid(2))."""
+    c = current.cred
+    uaccess.put_user(current, ruid, c.uid, 4)
+    uaccess.put_user(current, euid, c.euid, 4)
+    uaccess.put_user(current, suid, c.suid, 4)
+    return 0
+
+
+@syscall
+def sys_setfsuid(current: Task, uid: UidT) -> int:
+    """Set the uid that files see; returns the old one, changed or not (setfsuid(2))."""
+    old = current.cred
+    before = old.fsuid
+    if uid == before or not (uid in (old.uid, old.euid, old.suid) or _may_setuid(current)):
+        return before
+    new = cred.prepare_creds(current)
+    new.fsuid = uid
+    if not new.securebits & SECURE_NO_SETUID_FIXUP:
+        if before == 0:
+            new.cap_effective &= ~_CAP_FS_SET
+        elif uid == 0:
+            new.cap_effective |= new.cap_permitted & _CAP_FS_SET
+    cred.commit_creds(current, new)
+    return before
+
+
+@syscall
+def sys_setgid(current: Task, gid: UidT) -> int:
+    """Set the group id: for good with CAP_SETGID, else effectively; raises EPERM (setgid(2))."""
+    old = current.cred
+    with _Change(current) as new:
+        if _may_setgid(current):
+            new.gid = new.sgid = gid
+        elif gid not in (old.gid, old.sgid):
+            raise LinuxError(Errno.EPERM, "neither the real nor the saved gid")
+        new.egid = new.fsgid = gid
+    return 0
+
+
+@syscall
+def sys_setregid(current: Task, rgid: UidT, egid: UidT) -> int:
+    """Set real and effective gid, -1 keeps one; raises EPERM (setregid(2))."""
+    old = current.cred
+    with _Change(current) as new:
+        if rgid != _KEEP:
+            if rgid not in (old.gid, old.egid) and not _may_setgid(current):
+                raise LinuxError(Errno.EPERM, "real gid")
+            new.gid = rgid
+        if egid != _KEEP:
+            if egid not in (old.gid, old.egid, old.sgid) and not _may_setgid(current):
+                raise LinuxError(Errno.EPERM, "effective gid")
+            new.egid = egid
+        if rgid != _KEEP or egid not in (_KEEP, old.gid):
+            new.sgid = new.egid
+        new.fsgid = new.egid
+    return 0
+
+
+@syscall
+def sys_setresgid(current: Task, rgid: UidT, egid: UidT, sgid: UidT) -> int:
+    """Set real, effective and saved gid, -1 keeps one; raises EPERM (setresgid(2))."""
+    old = current.cred
+    with _Change(current) as new:
+        own = (_KEEP, old.gid, old.egid, old.sgid)
+        if not _may_setgid(current) and not (rgid in own and egid in own and sgid in own):
+            raise LinuxError(Errno.EPERM, "not one of our gids")
+        if rgid != _KEEP:
+            new.gid = rgid
+        if egid != _KEEP:
+            new.egid = egid
+        if sgid != _KEEP:
+            new.sgid = sgid
+        new.fsgid = new.egid
+    return 0
+
+
+@syscall
+def sys_getresgid(current: Task, rgid: UserPtr, egid: UserPtr, sgid: UserPtr) -> int:
+    """Return the three gids; raises EFAULT (getresgid(2))."""
+    c = current.cred
+    uaccess.put_user(current, rgid, c.gid, 4)
+    uaccess.put_user(current, egid, c.egid, 4)
+    uaccess.put_user(current, sgid, c.sgid, 4)
+    return 0
+
+
+@syscall
+def sys_setfsgid(current: Task, gid: UidT) -> int:
+    """Set the gid that files see; returns the old one, changed or not (setfsgid(2))."""
+    old = current.cred
+    before = old.fsgid
+    if gid != before and (gid in (old.gid, old.egid, old.sgid) or _may_setgid(current)):
+        new = cred.prepare_creds(current)
+        new.fsgid = gid
+        cred.commit_creds(current, new)
+    return before

@@ -1,0 +1,214 @@
+"""prctl(2) (the part of kernel/sys.c, and cap_task_prctl of security/commoncap.c; spec 20)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+from procession.fs import exec
+from procession.include.linux.cred import Cap
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.sched import TASK_COMM_LEN
+from procession.include.linux.signal import NSIG
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import Int, ULong
+from procession.kernel import capability, cred
+from procession.mm import uaccess
+
+if TYPE_CHECKING:
+    from procession.include.linux.sched import Task
+
+__all__ = ("sys_prctl",)
+
+Option: TypeAlias = "Callable[[Task, int, int, int, int], int]"
+
+_LAST_CAP = max(Cap)
+_KEEP_CAPS, _KEEP_CAPS_LOCKED = 1 << 4, 1 << 5
+_SECURE_BITS, _SECURE_LOCKS = 0x15, 0x2A
+_PR_TSC_ENABLE, _PR_TSC_SIGSEGV = 1, 2
+_PF_MCE_PROCESS, _PF_MCE_EARLY = 0x80, 0x8000000
+_SECCOMP_STRICT = 1
+
+
+def _invalid(why: str) -> LinuxError:
+    return LinuxError(Errno.EINVAL, f"prctl: {why}")
+
+
+def _set_pdeathsig(current: Task, arg2: int, *rest: int) -> int:
+    if arg2 > NSIG:
+        raise _invalid("no signal")
+    current.pdeath_signal = arg2
+    return 0
+
+
+def _get_pdeathsig(current: Task, arg2: int, *rest: int) -> int:
+    uaccess.put_user(current, arg2, current.pdeath_signal, 4)
+    return 0
+
+
+def _get_dumpable(current: Task, *rest: int) -> int:
+    assert current.mm is not None
+    return current.mm.dumpable
+
+
+def _set_dumpable(current: Task, arg2: int, *rest: int) -> int:
+    if arg2 > 1:
+        raise _invalid("dumpable")
+    assert current.mm is not None
+    current.mm.dumpable = arg2
+    return 0
+
+
+def _get_keepcaps(current: Task, *rest: int) -> int:
+    return int(bool(current.cred.securebits & _KEEP_CAPS))
+
+
+def _set_keepcaps(current: Task, arg2: int, *rest: int) -> int:
+    if arg2 > 1:
+        raise _invalid("keepcaps")
+    bits = current.cred.securebits
+    if bits & _KEEP_CAPS_LOCKED:
+        raise LinuxError(Errno.EPERM, "SECURE_KEEP_CAPS is locked")
+    _commit_securebits(current, bits | _KEEP_CAPS if arg2 else bits & ~_KEEP_CAPS)
+    return 0
+
+
+def _commit_securebits(current: Task, bits: int) -> None:
+    new = cred.prepare_creds(current)
+    new.securebits = bits
+    cred.commit_creds(current, new)
+
+
+def _get_timing(current: Task, *rest: int) -> int:
+    return 0        # PR_TIMING_STATISTICAL, the only one
+
+
+def _set_timing(current: Task, arg2: int, *rest: int) -> int:
+    if arg2:
+        raise _invalid("timing")
+    return 0
+
+
+def _set_name(current: Task, arg2: int, *rest: int) -> int:
+    # What is longer is cut, and nothing beyond is looked at.
+    try:
+        name = uaccess.strncpy_from_user(current, arg2, TASK_COMM_LEN)
+    except LinuxError as error:
+        if error.errno != Errno.ENAMETOOLONG:
+            raise
+        name = uaccess.copy_from_user(current, arg2, TASK_COMM_LEN - 1)
+    exec.set_task_comm(current, name[:TASK_COMM_LEN - 1].decode("latin-1"))
+    return 0
+
+
+def _get_name(current: Task, arg2: int, *rest: int) -> int:
+    uaccess.copy_to_user(current, arg2, current.comm.encode("latin-1").ljust(TASK_COMM_LEN, b"\0"))
+    return 0
+
+
+def _get_seccomp(current: Task, *rest: int) -> int:
+    return current.seccomp_mode
+
+
+def _set_seccomp(current: Task, arg2: int, *rest: int) -> int:
+    if current.seccomp_mode:
+        raise LinuxError(Errno.EPERM, "seccomp is for good")
+    if arg2 != _SECCOMP_STRICT:
+        raise _invalid("seccomp mode")
+    current.seccomp_mode = arg2
+    return 0
+
+
+def _capbset_read(current: Task, arg2: int, *rest: int) -> int:
+    if arg2 > _LAST_CAP:
+        raise _invalid("no capability")
+    return current.cred.cap_bset >> arg2 & 1
+
+
+def _capbset_drop(current: Task, arg2: int, *rest: int) -> int:
+    if not capability.capable(current, Cap.SETPCAP):
+        raise LinuxError(Errno.EPERM, "CAP_SETPCAP")
+    if arg2 > _LAST_CAP:
+        raise _invalid("no capability")
+    new = cred.prepare_creds(current)
+    new.cap_bset &= ~(1 << arg2)
+    cred.commit_creds(current, new)
+    return 0
+
+
+def _get_tsc(current: Task, arg2: int, *rest: int) -> int:
+    uaccess.put_user(current, arg2, _PR_TSC_ENABLE, 4)
+    return 0
+
+
+def _set_tsc(current: Task, arg2: int, *rest: int) -> int:
+    if arg2 == _PR_TSC_SIGSEGV:
+        current.kernel.not_modelled("prctl: PR_TSC_SIGSEGV")
+    if arg2 != _PR_TSC_ENABLE:
+        raise _invalid("TSC mode")
+    return 0
+
+
+def _get_securebits(current: Task, *rest: int) -> int:
+    return current.cred.securebits
+
+
+def _set_securebits(current: Task, arg2: int, *rest: int) -> int:
+    bits = current.cred.securebits
+    if (
+        (bits & _SECURE_LOCKS) >> 1 & (bits ^ arg2)             # a locked bit would change
+        or bits & _SECURE_LOCKS & ~arg2                         # a lock would be opened
+        or arg2 & ~(_SECURE_BITS | _SECURE_LOCKS)
+        or not capability.nsown_capable(current, Cap.SETPCAP)
+    ):
+        raise LinuxError(Errno.EPERM, "securebits")
+    _commit_securebits(current, arg2)
+    return 0
+
+
+def _set_timerslack(current: Task, arg2: int, *rest: int) -> int:
+    current.timer_slack_ns = arg2 or current.default_timer_slack_ns
+    return 0
+
+
+def _get_timerslack(current: Task, *rest: int) -> int:
+    return current.timer_slack_ns
+
+
+def _task_perf_events(current: Task, *rest: int) -> int:
+    return 0        # there are none to switch
+
+
+def _mce_kill(current: Task, arg2: int, arg3: int, *rest: int) -> int:
+    if any(rest) or (arg2 == 0 and arg3) or arg2 > 1 or arg3 > 2:
+        raise _invalid("machine-check policy")
+    current.flags &= ~(_PF_MCE_PROCESS | _PF_MCE_EARLY)
+    if arg2 and arg3 != 2:
+        current.flags |= _PF_MCE_PROCESS | (_PF_MCE_EARLY if arg3 else 0)
+    return 0
+
+
+def _mce_kill_get(current: Task, *args: int) -> int:
+    if any(args):
+        raise _invalid("machine-check policy")
+    if not current.flags & _PF_MCE_PROCESS:
+        return 2
+    return int(bool(current.flags & _PF_MCE_EARLY))
+
+
+_OPTIONS: dict[int, Option] = {
+    1: _set_pdeathsig, 2: _get_pdeathsig, 3: _get_dumpable, 4: _set_dumpable, 7: _get_keepcaps, 8: _set_keepcaps,
+    13: _get_timing, 14: _set_timing, 15: _set_name, 16: _get_name, 21: _get_seccomp, 22: _set_seccomp,
+    23: _capbset_read, 24: _capbset_drop, 25: _get_tsc, 26: _set_tsc, 27: _get_securebits, 28: _set_securebits,
+    29: _set_timerslack, 30: _get_timerslack, 31: _task_perf_events, 32: _task_perf_events, 33: _mce_kill,
+    34: _mce_kill_get,
+}
+
+
+@syscall
+def sys_prctl(current: Task, option: Int, arg2: ULong, arg3: ULong, arg4: ULong, arg5: ULong) -> int:
+    """Get or set a property of the process; raises EINVAL for what 3.2 does not know, EPERM, EFAULT (prctl(2))."""
+    handler = _OPTIONS.get(option)
+    if handler is None:
+        raise _invalid(f"option {option}")
+    return handler(current, arg2, arg3, arg4, arg5)

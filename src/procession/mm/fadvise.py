@@ -1,0 +1,38 @@
+"""Advice about files: posix_fadvise, readahead (mm/fadvise.c, mm/filemap.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.fs import file as fs_file
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import FMode, S
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import Fd, Int, OffT, SizeT
+
+if TYPE_CHECKING:
+    from procession.include.linux.sched import Task
+
+__all__ = ("sys_fadvise64", "sys_readahead")
+
+
+@syscall
+def sys_fadvise64(current: Task, fd: Fd, offset: OffT, length: SizeT, advice: Int) -> int:
+    """Advise on the use of a file, to no effect here (posix_fadvise(2)); raises EBADF, ESPIPE, EINVAL."""
+    file = fs_file.fget_light(current, fd)
+    if file.inode.i_mode & S.IFMT == S.IFIFO:
+        raise LinuxError(Errno.ESPIPE, "a pipe")
+    if length >> 63 or not 0 <= advice <= 5:
+        raise LinuxError(Errno.EINVAL, "bad length or advice")
+    return 0
+
+
+@syscall
+def sys_readahead(current: Task, fd: Fd, offset: OffT, count: SizeT) -> int:
+    """Read a part of a file ahead of its use, to no effect here (readahead(2)); raises EBADF, EINVAL."""
+    file = fs_file.fget_light(current, fd)
+    if not file.f_mode & FMode.READ:
+        raise LinuxError(Errno.EBADF, "not open for reading")
+    if file.inode.i_mode & S.IFMT != S.IFREG:
+        raise LinuxError(Errno.EINVAL, "not a regular file")
+    return 0

@@ -1,0 +1,255 @@
+"""The page cache: file contents in frames, shared by reads, writes and mappings (mm/filemap.c, truncate.c).
+
+`inode.mapping` has the frames of a file by page index, k.page_cache finds the file of a frame. The cache owns one
+reference to each. A page the file system could not bring back is PG_DIRTY and stays; a clean one may be dropped when
+memory runs out and nobody maps it. There is no write-back: memory is the only store of what guests write.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.hw.memory import PG_DIRTY, PG_EXEC, PG_FILE
+from procession.include.linux.bug import bug_on
+from procession.include.linux.cred import Cap
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import OpenFlags, S
+from procession.include.linux.resource import RLIM_INFINITY, Rlimit
+from procession.include.linux.signal import Sig
+from procession.kernel import capability, signal
+from procession.mm import memory, page_alloc, uaccess
+
+if TYPE_CHECKING:
+    from procession.include.linux.fs import File, Inode
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import Task
+    from procession.include.linux.types import UserPtr
+
+__all__ = (
+    "add_to_page_cache", "find_or_read_page", "generic_file_read", "generic_file_write", "page_mkwrite",
+    "pagecache_read", "pagecache_write", "shrink_page_cache", "truncate_inode_pages", "truncate_setsize",
+)
+
+_MAX_BYTES = (1 << 63) - 1
+_APPEND = int(OpenFlags.APPEND)
+_FSIZE = int(Rlimit.FSIZE)
+
+
+def find_or_read_page(k: Kernel, inode: Inode, index: int) -> int:
+    """Return the frame of page index of a file, read in if it is not cached; raises EIO, ENOMEM.
+
+    No reference is taken. The part beyond the end of the file is zero.
+    """
+    pfn = inode.mapping.get(index)
+    if pfn is not None:
+        return pfn
+    data = inode.readpage(index)
+    pfn = page_alloc.alloc_page(k)
+    size = len(data)
+    start = pfn << 12
+    phys = k.frames.phys
+    if size < 4096:
+        phys[start + size:start + 4096] = page_alloc.ZEROES[size:]
+    if size:
+        phys[start:start + size] = data
+    add_to_page_cache(k, inode, index, pfn)
+    return pfn
+
+
+def add_to_page_cache(k: Kernel, inode: Inode, index: int, pfn: int) -> None:
+    """Make pfn page index of a file; the caller's reference becomes the cache's."""
+    bug_on(index in inode.mapping, "page cached twice", index)
+    inode.mapping[index] = pfn
+    k.page_cache[pfn] = (inode, index)
+    k.frames.pflags[pfn] |= PG_FILE
+
+
+def delete_from_page_cache(k: Kernel, inode: Inode, index: int) -> None:
+    """Take a page out of the cache; it lives on while somebody maps it."""
+    pfn = inode.mapping.pop(index)
+    del k.page_cache[pfn]
+    if k.frames.count[pfn] > 1:
+        # Still mapped: from here on an anonymous page as far as its holder is concerned.
+        k.frames.pflags[pfn] &= ~(PG_FILE | PG_DIRTY)
+    page_alloc.put_page(k, pfn)
+
+
+def shrink_page_cache(k: Kernel, nr: int) -> int:
+    """Drop up to nr clean unmapped pages, oldest first; returns how many went (shrink_page_list)."""
+    frames = k.frames
+    victims = []
+    for pfn, (inode, index) in k.page_cache.items():
+        if frames.count[pfn] == 1 and not frames.pflags[pfn] & PG_DIRTY:
+            victims.append((inode, index))
+            if len(victims) == nr:
+                break
+    for inode, index in victims:
+        delete_from_page_cache(k, inode, index)
+    return len(victims)
+
+
+def page_mkwrite(k: Kernel, inode: Inode, pfn: int) -> None:
+    """A shared mapping is about to write to a page."""
+    k.frames.pflags[pfn] |= PG_DIRTY
+    inode.i_mtime_ns = inode.i_ctime_ns = k.boot_time_ns + k.clock.now_ns
+
+
+def pagecache_read(k: Kernel, inode: Inode, pos: int, count: int) -> bytes:
+    """Return up to count bytes of a file at pos, short at its end (kernel_read); raises EIO, ENOMEM."""
+    count = min(count, inode.i_size - pos)
+    if count <= 0 or pos < 0:
+        return b""
+    phys = k.frames.phys
+    mapping = inode.mapping
+    index, offset = pos >> 12, pos & 4095
+    if offset + count <= 4096:
+        pfn = mapping.get(index)
+        if pfn is None:
+            pfn = find_or_read_page(k, inode, index)
+        start = (pfn << 12) + offset
+        return bytes(phys[start:start + count])
+    pieces = []
+    while count:
+        part = min(count, 4096 - offset)
+        pfn = mapping.get(index)
+        if pfn is None:
+            pfn = find_or_read_page(k, inode, index)
+        start = (pfn << 12) + offset
+        # Copied at once: reading the next page may drop this one.
+        pieces.append(bytes(phys[start:start + part]))
+        count -= part
+        offset = 0
+        index += 1
+    return b"".join(pieces)
+
+
+def pagecache_write(k: Kernel, inode: Inode, pos: int, data: bytes) -> int:
+    """Write data to a file at pos, which grows if need be; returns bytes written, less than all if memory runs out.
+
+    Raises ENOSPC if nothing could be written, EIO.
+    """
+    frames = k.frames
+    done, total = 0, len(data)
+    while done < total:
+        index, offset = pos >> 12, pos & 4095
+        part = min(total - done, 4096 - offset)
+        try:
+            pfn = _page_to_write(k, inode, index, offset, part)
+        except LinuxError as e:
+            if done:
+                break
+            raise LinuxError(Errno.ENOSPC, "no memory for file data") from e if e.errno is Errno.ENOMEM else e
+        start = (pfn << 12) + offset
+        frames.phys[start:start + part] = data[done:done + part] if part < total else data
+        flags = frames.pflags[pfn]
+        if flags & PG_EXEC:
+            k.tb_dirty_pages.append(pfn)
+        frames.pflags[pfn] = flags | PG_DIRTY
+        done += part
+        pos += part
+        inode.i_size = max(inode.i_size, pos)
+    return done
+
+
+def _page_to_write(k: Kernel, inode: Inode, index: int, offset: int, part: int) -> int:
+    """Return the frame for a write to part of a page; what will be overwritten is not read first."""
+    pfn = inode.mapping.get(index)
+    if pfn is not None:
+        return pfn
+    if index << 12 < inode.i_size and part < 4096:
+        return find_or_read_page(k, inode, index)
+    pfn = page_alloc.alloc_page(k) if part == 4096 else page_alloc.alloc_zeroed_page(k)
+    add_to_page_cache(k, inode, index, pfn)
+    return pfn
+
+
+def generic_file_read(current: Task, file: File, buf: UserPtr, count: int, pos: int | None) -> int:
+    """Read a page-cache file into user memory; pos None: at f_pos, which moves (generic_file_aio_read).
+
+    Returns bytes read, 0 at the end; raises EFAULT, EIO.
+    """
+    inode = file.f_path.dentry.d_inode
+    at = file.f_pos if pos is None else pos
+    data = pagecache_read(current.kernel, inode, at, count)
+    done = uaccess.copy_to_user_partial(current, buf, data) if data else 0
+    if pos is None:
+        file.f_pos = at + done
+    return done
+
+
+def generic_file_write(current: Task, file: File, buf: UserPtr, count: int, pos: int | None) -> int:
+    """Write user memory to a page-cache file; pos None: at f_pos, which moves (generic_file_aio_write).
+
+    Returns bytes written; raises EFAULT, EFBIG (with SIGXFSZ beyond RLIMIT_FSIZE), ENOSPC, EIO.
+    """
+    k = current.kernel
+    inode = file.f_path.dentry.d_inode
+    at = file.f_pos if pos is None else pos
+    if file.f_flags & _APPEND:
+        at = inode.i_size
+    count = generic_write_checks(current, at, count)
+    if not count:
+        return 0
+    data = uaccess.copy_from_user_partial(current, buf, count)
+    file_remove_suid(current, inode)
+    inode.i_mtime_ns = inode.i_ctime_ns = k.boot_time_ns + k.clock.now_ns
+    done = pagecache_write(k, inode, at, data)
+    if pos is None:
+        file.f_pos = at + done
+    return done
+
+
+def generic_write_checks(current: Task, pos: int, count: int) -> int:
+    """Return how much of a write the limits leave; raises EFBIG."""
+    limit = current.signal.rlim[_FSIZE][0]
+    if limit != RLIM_INFINITY and count:
+        if pos >= limit:
+            signal.send_sig(Sig.SIGXFSZ, current, 0)
+            raise LinuxError(Errno.EFBIG, "RLIMIT_FSIZE")
+        count = min(count, limit - pos)
+    if count and pos >= _MAX_BYTES:
+        raise LinuxError(Errno.EFBIG, "beyond the largest offset")
+    return min(count, _MAX_BYTES - pos)
+
+
+def file_remove_suid(current: Task, inode: Inode) -> None:
+    """A write takes away the set-id bits, unless the writer may keep them."""
+    mode = inode.i_mode
+    kill = mode & S.ISUID
+    if mode & (S.ISGID | S.IXGRP) == S.ISGID | S.IXGRP:
+        kill |= S.ISGID
+    if kill and mode & S.IFMT == S.IFREG and not capability.capable(current, Cap.FSETID):
+        inode.setattr()
+        inode.i_mode = mode & ~kill
+
+
+def truncate_inode_pages(k: Kernel, inode: Inode, lstart: int) -> None:
+    """Forget the cached pages of a file from byte lstart on; the rest of a page cut in two becomes zero.
+
+    With lstart 0 the file system lets go of a file (evict_inode).
+    """
+    index, offset = lstart >> 12, lstart & 4095
+    if offset:
+        pfn = inode.mapping.get(index)
+        if pfn is not None:
+            start = pfn << 12
+            k.frames.phys[start + offset:start + 4096] = page_alloc.ZEROES[offset:]
+            k.frames.pflags[pfn] |= PG_DIRTY
+        index += 1
+    for i in [i for i in inode.mapping if i >= index]:
+        delete_from_page_cache(k, inode, i)
+
+
+def truncate_setsize(k: Kernel, inode: Inode, newsize: int) -> None:
+    """Set the size of a page-cache file: unmap and forget what lies beyond (also vmtruncate).
+
+    The file system must see to it that readpage gives zeroes for what was cut off, should the file grow again.
+    """
+    oldsize = inode.i_size
+    if newsize < oldsize and newsize & 4095 and newsize >> 12 not in inode.mapping:
+        find_or_read_page(k, inode, newsize >> 12)      # so that its rest can be made zero for good
+    inode.i_size = newsize
+    if newsize < oldsize:
+        if inode.i_mmap:
+            memory.unmap_mapping_range(k, inode, newsize + 4095 >> 12, 1 << 52)
+        truncate_inode_pages(k, inode, newsize)

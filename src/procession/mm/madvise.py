@@ -1,0 +1,112 @@
+"""Advice about mappings; some of it is binding (mm/madvise.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.mm_types import VM, MmStruct, VmArea
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import Int, SizeT, ULong
+from procession.mm import filemap, memory, mlock, mmap, shmem
+
+if TYPE_CHECKING:
+    from procession.include.linux.sched import Task
+
+__all__ = ("sys_madvise",)
+
+NORMAL, RANDOM, SEQUENTIAL, WILLNEED, DONTNEED = range(5)
+REMOVE, DONTFORK, DOFORK, MERGEABLE, UNMERGEABLE, HUGEPAGE, NOHUGEPAGE = range(9, 16)
+_KNOWN = (*range(5), *range(9, 16))
+# Same-page merging and huge pages change nothing a program can see but speed.
+_HINTS = (WILLNEED, MERGEABLE, UNMERGEABLE, HUGEPAGE, NOHUGEPAGE)
+
+
+@syscall
+def sys_madvise(current: Task, start: ULong, length: SizeT, behavior: Int) -> int:
+    """Advise on the use of memory (madvise(2)); raises EINVAL, ENOMEM for holes, EBADF, EACCES, ENOSYS."""
+    if behavior not in _KNOWN:
+        raise LinuxError(Errno.EINVAL, f"unknown advice {behavior}")
+    if start & 4095:
+        raise LinuxError(Errno.EINVAL, "not page-aligned")
+    end = start + (length + 4095 & ~4095)
+    if end >> 64:
+        raise LinuxError(Errno.EINVAL, "the range wraps")
+    if end == start:
+        return 0
+    mm = current.mm
+    if mm is None:
+        raise LinuxError(Errno.ENOMEM, "no address space")
+    with mm.mmap_sem.write():
+        unmapped = False
+        while start < end:
+            vma = mmap.find_vma(mm, start)
+            if vma is None:
+                raise LinuxError(Errno.ENOMEM, "not mapped")
+            if start < vma.vm_start:
+                unmapped = True         # the rest is advised all the same
+                start = vma.vm_start
+                if start >= end:
+                    break
+            stop = min(vma.vm_end, end)
+            _madvise_vma(current, mm, vma, start, stop, behavior)
+            start = stop
+    if unmapped:
+        raise LinuxError(Errno.ENOMEM, "a part is not mapped")
+    return 0
+
+
+def _madvise_vma(current: Task, mm: MmStruct, vma: VmArea, start: int, end: int, behavior: int) -> None:
+    if behavior == DONTNEED:
+        if vma.vm_flags & (VM.LOCKED | VM.PFNMAP):
+            raise LinuxError(Errno.EINVAL, "locked")
+        memory.zap_page_range(current.kernel, mm, start, end)
+    elif behavior == REMOVE:
+        _remove(current, vma, start, end)
+    elif behavior in _HINTS:
+        if behavior == WILLNEED and vma.vm_file is None:
+            raise LinuxError(Errno.EBADF, "not a file")
+    else:
+        _madvise_behavior(current, mm, vma, start, end, behavior)
+
+
+def _madvise_behavior(current: Task, mm: MmStruct, vma: VmArea, start: int, end: int, behavior: int) -> None:
+    flags = vma.vm_flags
+    if behavior == NORMAL:
+        flags &= ~(VM.RAND_READ | VM.SEQ_READ)
+    elif behavior == SEQUENTIAL:
+        flags = flags & ~VM.RAND_READ | VM.SEQ_READ
+    elif behavior == RANDOM:
+        flags = flags & ~VM.SEQ_READ | VM.RAND_READ
+    elif behavior == DONTFORK:
+        flags |= VM.DONTCOPY
+    else:
+        if flags & VM.IO:
+            raise LinuxError(Errno.EINVAL, "device memory")
+        flags &= ~VM.DONTCOPY
+    if flags == vma.vm_flags:
+        return
+    try:
+        mlock.change_vma_flags(current, mm, vma, start, end, flags)
+    except LinuxError as e:
+        raise LinuxError(Errno.EAGAIN if e.errno is Errno.ENOMEM else e.errno, "no memory to split an area") from e
+
+
+def _remove(current: Task, vma: VmArea, start: int, end: int) -> None:
+    """Punch a hole into shared memory: the pages read as zero again."""
+    if vma.vm_flags & VM.LOCKED:
+        raise LinuxError(Errno.EINVAL, "locked")
+    file = vma.vm_file
+    if file is None:
+        raise LinuxError(Errno.EINVAL, "not a file")
+    if vma.vm_flags & (VM.SHARED | VM.WRITE) != VM.SHARED | VM.WRITE:
+        raise LinuxError(Errno.EACCES, "not a shared writable mapping")
+    inode = file.f_path.dentry.d_inode
+    if not isinstance(inode, shmem.ShmemInode):
+        raise LinuxError(Errno.ENOSYS, "the file system cannot punch holes")
+    k = current.kernel
+    first = (start - vma.vm_start >> 12) + vma.vm_pgoff
+    last = first + (end - start >> 12)
+    memory.unmap_mapping_range(k, inode, first, last)
+    for index in [i for i in inode.mapping if first <= i < last]:
+        filemap.delete_from_page_cache(k, inode, index)

@@ -1,0 +1,180 @@
+"""Locked memory: mlock, munlock, mlockall, munlockall (mm/mlock.c).
+
+Nothing here is ever paged out, so a lock shows only as presence, in the counts, and in what the limits refuse.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.include.linux.cred import Cap
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.mm_types import VM, MmStruct, VmArea
+from procession.include.linux.resource import Rlimit
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import Int, SizeT, ULong
+from procession.kernel import capability
+from procession.mm import memory, mmap, util
+from procession.mm import vma as areas
+
+if TYPE_CHECKING:
+    from procession.include.linux.sched import Task
+
+__all__ = (
+    "can_do_mlock", "check_mlock_limit", "sys_mlock", "sys_mlockall", "sys_munlock", "sys_munlockall",
+)
+
+MCL_CURRENT, MCL_FUTURE = 1, 2
+_MEMLOCK = int(Rlimit.MEMLOCK)
+_NOT_LOCKABLE = VM.IO | VM.PFNMAP | VM.DONTEXPAND
+
+
+def can_do_mlock(current: Task) -> bool:
+    """Whether current may lock any memory at all."""
+    return util.rlimit(current, _MEMLOCK) != 0 or capability.capable(current, Cap.IPC_LOCK)
+
+
+def check_mlock_limit(current: Task, mm: MmStruct, pages: int) -> None:
+    """Refuse to lock more pages than RLIMIT_MEMLOCK; raises EAGAIN (mlock_future_check)."""
+    if mm.locked_vm + pages > util.rlimit(current, _MEMLOCK) >> 12 and not capability.capable(current, Cap.IPC_LOCK):
+        raise LinuxError(Errno.EAGAIN, "RLIMIT_MEMLOCK")
+
+
+def mlock_fixup(current: Task, mm: MmStruct, vma: VmArea, start: int, end: int, newflags: int) -> None:
+    """Give [start, end) of vma newflags, which differ in LOCKED at most; raises ENOMEM."""
+    if newflags == vma.vm_flags or vma.vm_flags & _NOT_LOCKABLE:
+        return
+    pages = end - start >> 12
+    change_vma_flags(current, mm, vma, start, end, newflags)
+    mm.locked_vm += pages if newflags & VM.LOCKED else -pages
+
+
+def change_vma_flags(current: Task, mm: MmStruct, vma: VmArea, start: int, end: int, newflags: int) -> VmArea:
+    """Make [start, end) of vma an area of its own, or part of a neighbour, with newflags; raises ENOMEM.
+
+    What mlock, madvise and mprotect have in common.
+    """
+    k = current.kernel
+    prev = mmap.vma_before(mm, vma) if start == vma.vm_start else vma
+    pgoff = vma.vm_pgoff + (start - vma.vm_start >> 12)
+    merged = areas.vma_merge(k, mm, prev, start, end, newflags, vma.anon_vma, vma.vm_file, pgoff, vma.name)
+    if merged is not None:
+        return merged
+    if start != vma.vm_start:
+        areas.split_vma(k, mm, vma, start, True)
+    if end != vma.vm_end:
+        areas.split_vma(k, mm, vma, end, False)
+    vma.vm_flags = newflags
+    return vma
+
+
+def do_mlock(current: Task, mm: MmStruct, start: int, length: int, on: bool) -> None:
+    """Set or clear the lock of every area in the range; raises ENOMEM for a hole, EINVAL."""
+    end = start + (length + 4095 & ~4095)
+    if end >> 64:
+        raise LinuxError(Errno.EINVAL, "the range wraps")
+    if end == start:
+        return
+    vma = mmap.find_vma(mm, start)
+    if vma is None or vma.vm_start > start:
+        raise LinuxError(Errno.ENOMEM, "not mapped")
+    while True:
+        newflags = vma.vm_flags | VM.LOCKED if on else vma.vm_flags & ~VM.LOCKED
+        stop = min(vma.vm_end, end)
+        mlock_fixup(current, mm, vma, start, stop, newflags)
+        start = stop
+        if start >= end:
+            return
+        vma = mmap.find_vma(mm, start)
+        if vma is None or vma.vm_start > start:
+            raise LinuxError(Errno.ENOMEM, "not mapped")
+
+
+def mlock_pages(current: Task, mm: MmStruct, start: int, end: int) -> int:
+    """Bring the locked pages of a range in (do_mlock_pages); returns 0 or an Errno as mlock(2) words it."""
+    for vma in mm.mmap:
+        if vma.vm_end <= start or vma.vm_start >= end or not vma.vm_flags & VM.LOCKED:
+            continue
+        error = memory.make_pages_present(current, mm, max(start, vma.vm_start), min(end, vma.vm_end))
+        if error:
+            return int(Errno.ENOMEM if error == Errno.EFAULT else Errno.EAGAIN)
+    return 0
+
+
+def _mm(current: Task) -> MmStruct:
+    if current.mm is None:
+        raise LinuxError(Errno.ENOMEM, "no address space")
+    return current.mm
+
+
+@syscall
+def sys_mlock(current: Task, start: ULong, length: SizeT) -> int:
+    """Lock pages in memory (mlock(2)); raises EPERM, ENOMEM, EAGAIN, EINVAL."""
+    if not can_do_mlock(current):
+        raise LinuxError(Errno.EPERM, "RLIMIT_MEMLOCK is 0")
+    mm = _mm(current)
+    length = length + (start & 4095) + 4095 & ~4095
+    start &= ~4095
+    with mm.mmap_sem.write():
+        locked = (length >> 12) + mm.locked_vm
+        if locked > util.rlimit(current, _MEMLOCK) >> 12 and not capability.capable(current, Cap.IPC_LOCK):
+            raise LinuxError(Errno.ENOMEM, "RLIMIT_MEMLOCK")
+        do_mlock(current, mm, start, length, True)
+        error = mlock_pages(current, mm, start, start + length)
+    if error:
+        raise LinuxError(Errno(error), "a page cannot be had")
+    return 0
+
+
+@syscall
+def sys_munlock(current: Task, start: ULong, length: SizeT) -> int:
+    """Unlock pages (munlock(2)); raises ENOMEM, EINVAL."""
+    mm = _mm(current)
+    length = length + (start & 4095) + 4095 & ~4095
+    with mm.mmap_sem.write():
+        do_mlock(current, mm, start & ~4095, length, False)
+    return 0
+
+
+@syscall
+def sys_mlockall(current: Task, flags: Int) -> int:
+    """Lock all pages, now or in future mappings (mlockall(2)); raises EINVAL, EPERM, ENOMEM."""
+    if not flags or flags & ~(MCL_CURRENT | MCL_FUTURE):
+        raise LinuxError(Errno.EINVAL, "unknown flags")
+    if not can_do_mlock(current):
+        raise LinuxError(Errno.EPERM, "RLIMIT_MEMLOCK is 0")
+    mm = _mm(current)
+    with mm.mmap_sem.write():
+        limit = util.rlimit(current, _MEMLOCK) >> 12
+        if flags & MCL_CURRENT and mm.total_vm > limit and not capability.capable(current, Cap.IPC_LOCK):
+            raise LinuxError(Errno.ENOMEM, "RLIMIT_MEMLOCK")
+        _do_mlockall(current, mm, flags)
+        if flags & MCL_CURRENT:
+            mlock_pages(current, mm, 0, 1 << 64)
+    return 0
+
+
+@syscall
+def sys_munlockall(current: Task) -> int:
+    """Unlock all pages (munlockall(2))."""
+    mm = _mm(current)
+    with mm.mmap_sem.write():
+        _do_mlockall(current, mm, 0)
+    return 0
+
+
+def _do_mlockall(current: Task, mm: MmStruct, flags: int) -> None:
+    mm.def_flags = VM.LOCKED if flags & MCL_FUTURE else 0
+    if flags == MCL_FUTURE:
+        return
+    start = 0
+    while True:
+        vma = mmap.find_vma(mm, start)
+        if vma is None:
+            return
+        start = vma.vm_end
+        newflags = vma.vm_flags | VM.LOCKED if flags & MCL_CURRENT else vma.vm_flags & ~VM.LOCKED
+        try:
+            mlock_fixup(current, mm, vma, vma.vm_start, vma.vm_end, newflags)
+        except LinuxError:
+            continue        # as 3.2: an area that cannot be locked does not stop the others

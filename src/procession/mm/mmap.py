@@ -1,0 +1,573 @@
+"""Areas of address spaces: finding, mapping, unmapping, growing (mm/mmap.c; spec 16).
+
+mm.mmap is the list of areas by address; look-ups are bisections. Merging and splitting are in mm/vma.py, fork's copy
+and the end in mm/mmap_fork.py's functions, reachable from here under their Linux names.
+
+Differs: no address randomisation, no hint caches: a new area takes the first hole that fits, from the top.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from operator import attrgetter
+from typing import TYPE_CHECKING, Annotated
+
+from procession.fs import file as fs_file
+from procession.fs import file_table
+from procession.include.linux.cred import Cap
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import FMode, OpenFlags
+from procession.include.linux.mm_types import TASK_SIZE, VM, MapFlags, MmStruct, Prot, VmArea
+from procession.include.linux.resource import RLIM_INFINITY, Rlimit
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import Arg, Fd, SizeT, ULong
+from procession.kernel import capability
+from procession.mm import memory, mlock, shmem, tlb, util
+from procession.mm import vma as areas
+
+if TYPE_CHECKING:
+    from procession.include.linux.fs import File
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import Task
+
+__all__ = (
+    "do_brk", "do_mmap_pgoff", "do_munmap", "dup_mmap", "exit_mmap", "expand_stack", "find_extend_vma", "find_vma",
+    "find_vma_intersection", "get_unmapped_area", "insert_vm_struct", "mmap_region", "sys_brk", "sys_mmap",
+    "sys_munmap", "vma_before",
+)
+
+_end = attrgetter("vm_end")
+_MNT_NOEXEC = 4
+_READ_IMPLIES_EXEC = 0x0400000
+_PROT_READ, _PROT_WRITE, _PROT_EXEC, _PROT_RWX = 1, 2, 4, 7
+_O_APPEND = int(OpenFlags.APPEND)
+_RWX = VM.READ | VM.WRITE | VM.EXEC
+_MAY = VM.MAYREAD | VM.MAYWRITE | VM.MAYEXEC
+TASK_UNMAPPED_BASE = TASK_SIZE // 3 + 4095 & ~4095
+_FIXED, _SHARED, _PRIVATE, _ANONYMOUS = 0x10, 1, 2, 0x20
+_32BIT, _LOCKED, _NORESERVE, _POPULATE, _NONBLOCK, _HUGETLB = 0x40, 0x2000, 0x4000, 0x8000, 0x10000, 0x40000
+
+
+def find_vma(mm: MmStruct, addr: int) -> VmArea | None:
+    """Return the first area that ends above addr: addr is in it or before it; None behind the last."""
+    vma = mm.mmap_cache
+    if vma is not None and vma.vm_start <= addr < vma.vm_end:
+        return vma
+    i = bisect_right(mm.mmap, addr, key=_end)
+    if i == len(mm.mmap):
+        return None
+    mm.mmap_cache = vma = mm.mmap[i]
+    return vma
+
+
+def vma_before(mm: MmStruct, vma: VmArea) -> VmArea | None:
+    """Return the area before vma (vm_prev)."""
+    i = areas.vma_index(mm, vma)
+    return mm.mmap[i - 1] if i else None
+
+
+def find_vma_prev(mm: MmStruct, addr: int) -> tuple[VmArea | None, VmArea | None]:
+    """Return find_vma's answer and the area before it."""
+    i = bisect_right(mm.mmap, addr, key=_end)
+    return (mm.mmap[i] if i < len(mm.mmap) else None), (mm.mmap[i - 1] if i else None)
+
+
+def find_vma_intersection(mm: MmStruct, start: int, end: int) -> VmArea | None:
+    """Return the first area that overlaps [start, end)."""
+    vma = find_vma(mm, start)
+    return vma if vma is not None and vma.vm_start < end else None
+
+
+def find_extend_vma(current: Task, mm: MmStruct, addr: int) -> VmArea | None:
+    """Return the area addr is in, growing a stack down to it if need be and possible."""
+    vma = find_vma(mm, addr & ~4095)
+    if vma is None or vma.vm_start <= addr:
+        return vma
+    if not vma.vm_flags & VM.GROWSDOWN:
+        return None
+    try:
+        expand_stack(current, vma, addr)
+    except LinuxError:
+        return None
+    return vma
+
+
+def expand_stack(current: Task, vma: VmArea, address: int) -> None:
+    """Grow a stack area down to address (expand_downwards); raises ENOMEM, EPERM below mmap_min_addr."""
+    address &= ~4095
+    check_mmap_min_addr(current, address)
+    if address >= vma.vm_start:
+        return
+    mm = vma.vm_mm
+    grow = vma.vm_start - address >> 12
+    if vma.vm_file is not None and grow > vma.vm_pgoff:
+        raise LinuxError(Errno.ENOMEM, "the file begins here")
+    _acct_stack_growth(current, mm, vma, vma.vm_end - address, grow)
+    vma.vm_start = address
+    vma.vm_pgoff -= grow
+
+
+def _acct_stack_growth(current: Task, mm: MmStruct, vma: VmArea, size: int, grow: int) -> None:
+    if not util.may_expand_vm(current, mm, grow):
+        raise LinuxError(Errno.ENOMEM, "RLIMIT_AS")
+    if size > util.rlimit(current, Rlimit.STACK):
+        raise LinuxError(Errno.ENOMEM, "RLIMIT_STACK")
+    if vma.vm_flags & VM.LOCKED:
+        limit = util.rlimit(current, Rlimit.MEMLOCK) >> 12
+        if mm.locked_vm + grow > limit and not capability.capable(current, Cap.IPC_LOCK):
+            raise LinuxError(Errno.ENOMEM, "RLIMIT_MEMLOCK")
+    if vma.vm_flags & VM.ACCOUNT:
+        util.vm_enough_memory(current, grow)
+    mm.total_vm += grow
+    if vma.vm_flags & VM.LOCKED:
+        mm.locked_vm += grow
+    util.vm_stat_account(mm, vma.vm_flags, vma.vm_file, grow)
+
+
+def check_mmap_min_addr(current: Task, addr: int) -> None:
+    """Keep unprivileged users from mapping the lowest pages; raises EPERM (cap_file_mmap)."""
+    if addr < current.kernel.mmap_min_addr and not capability.capable(current, Cap.SYS_RAWIO):
+        raise LinuxError(Errno.EPERM, "below mmap_min_addr")
+
+
+def get_unmapped_area(current: Task, mm: MmStruct, addr: int, length: int, flags: int) -> int:
+    """Choose an address: addr itself with MAP_FIXED, near it if free, else the first hole; raises ENOMEM, EINVAL."""
+    if length > TASK_SIZE:
+        raise LinuxError(Errno.ENOMEM, "larger than the address space")
+    if flags & _FIXED:
+        if addr > TASK_SIZE - length:
+            raise LinuxError(Errno.ENOMEM, "beyond the address space")
+        if addr & 4095:
+            raise LinuxError(Errno.EINVAL, "not page-aligned")
+        return addr
+    if addr and not flags & _32BIT:
+        addr = addr + 4095 & ~4095
+        vma = find_vma(mm, addr)
+        if TASK_SIZE - length >= addr and (vma is None or addr + length <= vma.vm_start):
+            return addr
+    if flags & _32BIT:
+        return _bottomup(mm, length, 0x40000000, 0x80000000)
+    if mm.mmap_base == TASK_UNMAPPED_BASE:
+        return _bottomup(mm, length, TASK_UNMAPPED_BASE, TASK_SIZE)
+
+    # arch_get_unmapped_area_topdown
+    top = mm.mmap_base
+    vmas = mm.mmap
+    i = bisect_right(vmas, top - 1, key=_end)
+    if i < len(vmas):
+        top = min(top, vmas[i].vm_start)
+    while True:
+        i -= 1
+        below = vmas[i].vm_end if i >= 0 else 0
+        if top - below >= length and top - length >= current.kernel.mmap_min_addr:
+            return top - length
+        if i < 0:
+            break
+        top = vmas[i].vm_start
+    return _bottomup(mm, length, TASK_UNMAPPED_BASE, TASK_SIZE)
+
+
+def _bottomup(mm: MmStruct, length: int, begin: int, end: int) -> int:
+    addr = begin
+    vmas = mm.mmap
+    for i in range(bisect_right(vmas, addr, key=_end), len(vmas)):
+        vma = vmas[i]
+        if addr + length <= vma.vm_start:
+            break
+        addr = vma.vm_end
+    if addr > end - length:
+        raise LinuxError(Errno.ENOMEM, "no hole is large enough")
+    return addr
+
+
+def do_mmap_pgoff(
+    current: Task, file: File | None, addr: int, length: int, prot: int, flags: int, pgoff: int,
+) -> int:
+    """Map a file, or memory, into current's address space; returns the address (spec of mmap(2)).
+
+    The caller holds mmap_sem for writing. Raises EINVAL, ENOMEM, EOVERFLOW, EPERM, EAGAIN, EACCES, ENODEV, ETXTBSY.
+    """
+    mm = current.mm
+    assert mm is not None
+    k = current.kernel
+    if (
+        prot & _PROT_READ and current.personality & _READ_IMPLIES_EXEC
+        and not (file is not None and file.f_path.mnt.mnt_flags & _MNT_NOEXEC)
+    ):
+        prot |= _PROT_EXEC
+    if not length:
+        raise LinuxError(Errno.EINVAL, "length 0")
+    if not flags & _FIXED and addr & ~4095 and addr < k.mmap_min_addr:
+        addr = k.mmap_min_addr      # round_hint_to_min
+    length = length + 4095 & ~4095
+    if length >> 64:
+        raise LinuxError(Errno.ENOMEM, "the length overflows")
+    if pgoff + (length >> 12) >> 64:
+        raise LinuxError(Errno.EOVERFLOW, "the offset overflows")
+    if len(mm.mmap) > k.max_map_count:
+        raise LinuxError(Errno.ENOMEM, "too many areas")
+    addr = get_unmapped_area(current, mm, addr, length, flags)
+
+    vm_flags = prot & _PROT_RWX | mm.def_flags | _MAY | flags & (VM.GROWSDOWN | VM.DENYWRITE | VM.EXECUTABLE)
+    if flags & _LOCKED:
+        if not mlock.can_do_mlock(current):
+            raise LinuxError(Errno.EPERM, "RLIMIT_MEMLOCK is 0")
+        vm_flags |= VM.LOCKED
+    if vm_flags & VM.LOCKED:
+        mlock.check_mlock_limit(current, mm, length >> 12)
+    kind = flags & 0xF
+    if file is not None:
+        vm_flags = _file_flags(file, prot, kind, vm_flags)
+    elif kind == _SHARED:
+        pgoff = 0
+        vm_flags |= VM.SHARED | VM.MAYSHARE
+    elif kind == _PRIVATE:
+        pgoff = addr >> 12
+    else:
+        raise LinuxError(Errno.EINVAL, "neither shared nor private")
+    check_mmap_min_addr(current, addr)
+    return mmap_region(current, file, addr, length, flags, vm_flags, pgoff)
+
+
+def _file_flags(file: File, prot: int, kind: int, vm_flags: int) -> int:
+    """Check a file mapping against how the file was opened; returns the area's flags."""
+    if kind == _SHARED:
+        if prot & _PROT_WRITE:
+            if not file.f_mode & FMode.WRITE:
+                raise LinuxError(Errno.EACCES, "a shared writable mapping of a file not open for writing")
+            if file.f_flags & _O_APPEND:
+                raise LinuxError(Errno.EACCES, "a shared writable mapping of an append-only descriptor")
+        vm_flags |= VM.SHARED | VM.MAYSHARE
+        if not file.f_mode & FMode.WRITE:
+            vm_flags &= ~(VM.MAYWRITE | VM.SHARED)
+    elif kind != _PRIVATE:
+        raise LinuxError(Errno.EINVAL, "neither shared nor private")
+    if not file.f_mode & FMode.READ:
+        raise LinuxError(Errno.EACCES, "mapping a file not open for reading")
+    if file.f_path.mnt.mnt_flags & _MNT_NOEXEC:
+        if vm_flags & VM.EXEC:
+            raise LinuxError(Errno.EPERM, "the mount is noexec")
+        vm_flags &= ~VM.MAYEXEC
+    return vm_flags
+
+
+def mmap_region(
+    current: Task, file: File | None, addr: int, length: int, flags: int, vm_flags: int, pgoff: int,
+) -> int:
+    """Make the area, in place of whatever is there; raises ENOMEM, ENODEV, ETXTBSY."""
+    mm = current.mm
+    assert mm is not None
+    k = current.kernel
+    pages = length >> 12
+    end = addr + length
+    if find_vma_intersection(mm, addr, end) is not None:
+        do_munmap(current, mm, addr, length)
+    if not util.may_expand_vm(current, mm, pages):
+        raise LinuxError(Errno.ENOMEM, "RLIMIT_AS")
+    if flags & _NORESERVE and k.overcommit_memory != util.OVERCOMMIT_NEVER:
+        vm_flags |= VM.NORESERVE
+    charged = vm_flags & (VM.NORESERVE | VM.SHARED | VM.WRITE) == VM.WRITE
+    if charged:
+        util.vm_enough_memory(current, pages)
+        vm_flags |= VM.ACCOUNT
+
+    i = bisect_right(mm.mmap, addr, key=_end)
+    prev = mm.mmap[i - 1] if i else None
+    vma = None
+    if file is not None or not vm_flags & VM.SHARED:
+        vma = areas.vma_merge(k, mm, prev, addr, end, vm_flags, False, file, pgoff)
+    if vma is None:
+        try:
+            vma = _new_region(current, mm, file, addr, end, vm_flags, pgoff)
+        except LinuxError:
+            if charged:
+                k.vm_committed -= pages
+            raise
+        addr = vma.vm_start
+        vm_flags = vma.vm_flags
+    mm.total_vm += pages
+    util.vm_stat_account(mm, vm_flags, vma.vm_file, pages)
+    if vm_flags & (VM.WRITE | VM.EXEC) == VM.WRITE | VM.EXEC:
+        mm.has_wx = True
+    if vm_flags & VM.LOCKED:
+        mm.locked_vm += pages
+        memory.make_pages_present(current, mm, addr, end)
+    elif flags & _POPULATE and not flags & _NONBLOCK:
+        memory.make_pages_present(current, mm, addr, end)
+    return addr
+
+
+def _new_region(
+    current: Task, mm: MmStruct, file: File | None, addr: int, end: int, vm_flags: int, pgoff: int,
+) -> VmArea:
+    k = current.kernel
+    k.caches["vm_area_struct"].alloc()
+    vma = VmArea(mm, addr, end, vm_flags, pgoff, file)
+    try:
+        if file is not None:
+            if vm_flags & VM.DENYWRITE and file.f_path.dentry.d_inode.i_writecount > 0:
+                raise LinuxError(Errno.ETXTBSY, "open for writing")
+            file.f_count += 1
+            try:
+                file.mmap(current, vma)
+            except LinuxError:
+                file_table.fput(current, file)
+                raise
+        elif vm_flags & VM.SHARED:
+            shmem.shmem_zero_setup(current, vma)
+    except LinuxError:
+        k.caches["vm_area_struct"].free()
+        raise
+    areas.vma_link(mm, vma)
+    return vma
+
+
+def do_munmap(current: Task, mm: MmStruct, start: int, length: int) -> None:
+    """Unmap [start, start+length), cutting areas as needed; raises EINVAL, ENOMEM. Holds: mmap_sem for writing."""
+    if start & 4095 or start > TASK_SIZE or length > TASK_SIZE - start:
+        raise LinuxError(Errno.EINVAL, "bad range")
+    length = length + 4095 & ~4095
+    if not length:
+        raise LinuxError(Errno.EINVAL, "length 0")
+    end = start + length
+    vmas = mm.mmap
+    i = bisect_right(vmas, start, key=_end)
+    if i == len(vmas) or vmas[i].vm_start >= end:
+        return
+    k = current.kernel
+    vma = vmas[i]
+    if start > vma.vm_start:
+        # Making a hole adds an area, splitting alone does not count yet.
+        if end < vma.vm_end and len(vmas) >= k.max_map_count:
+            raise LinuxError(Errno.ENOMEM, "too many areas")
+        areas.split_vma(k, mm, vma, start, False)
+        i += 1
+    last = find_vma(mm, end)
+    if last is not None and end > last.vm_start:
+        areas.split_vma(k, mm, last, end, True)
+    j = i
+    while j < len(vmas) and vmas[j].vm_start < end:
+        j += 1
+    gone = vmas[i:j]
+    del vmas[i:j]
+    mm.mmap_cache = None
+    floor = vmas[i - 1].vm_end if i else 0
+    ceiling = vmas[i].vm_start if i < len(vmas) else TASK_SIZE
+    unmap_region(k, mm, gone, floor, ceiling)
+
+
+def unmap_region(k: Kernel, mm: MmStruct, gone: list[VmArea], floor: int, ceiling: int) -> None:
+    """Drop the pages, tables and objects of areas already taken off the list."""
+    mm.hiwater_vm = max(mm.hiwater_vm, mm.total_vm)
+    if mm.pgd:
+        memory.zap_page_range(k, mm, gone[0].vm_start, gone[-1].vm_end)
+        memory.free_pgtables(k, mm, floor, ceiling)
+    for vma in gone:
+        pages = vma.vm_end - vma.vm_start >> 12
+        flags = vma.vm_flags
+        if flags & VM.LOCKED:
+            mm.locked_vm -= pages
+        if flags & VM.ACCOUNT:
+            k.vm_committed -= pages
+        mm.total_vm -= pages
+        util.vm_stat_account(mm, flags, vma.vm_file, -pages)
+        areas.remove_vma(k, vma)
+
+
+def do_brk(current: Task, addr: int, length: int) -> int:
+    """Map anonymous memory at addr, for the heap and a program's bss; raises ENOMEM, EAGAIN, EPERM, EINVAL."""
+    mm = current.mm
+    assert mm is not None
+    k = current.kernel
+    length = length + 4095 & ~4095
+    if not length:
+        return addr
+    check_mmap_min_addr(current, addr)
+    vm_flags = VM.READ | VM.WRITE | _MAY | VM.ACCOUNT | mm.def_flags
+    if current.personality & _READ_IMPLIES_EXEC:
+        vm_flags |= VM.EXEC
+        mm.has_wx = True
+    get_unmapped_area(current, mm, addr, length, _FIXED)
+    pages = length >> 12
+    if vm_flags & VM.LOCKED:
+        mlock.check_mlock_limit(current, mm, pages)
+    end = addr + length
+    if find_vma_intersection(mm, addr, end) is not None:
+        do_munmap(current, mm, addr, length)
+    if not util.may_expand_vm(current, mm, pages):
+        raise LinuxError(Errno.ENOMEM, "RLIMIT_AS")
+    if len(mm.mmap) > k.max_map_count:
+        raise LinuxError(Errno.ENOMEM, "too many areas")
+    util.vm_enough_memory(current, pages)
+    i = bisect_right(mm.mmap, addr, key=_end)
+    prev = mm.mmap[i - 1] if i else None
+    if areas.vma_merge(k, mm, prev, addr, end, vm_flags, False, None, addr >> 12) is None:
+        try:
+            k.caches["vm_area_struct"].alloc()
+        except LinuxError:
+            k.vm_committed -= pages
+            raise
+        areas.vma_link(mm, VmArea(mm, addr, end, vm_flags, addr >> 12))
+    mm.total_vm += pages
+    if vm_flags & VM.LOCKED:
+        mm.locked_vm += pages
+        memory.make_pages_present(current, mm, addr, end)
+    return addr
+
+
+def insert_vm_struct(current: Task, mm: MmStruct, vma: VmArea) -> None:
+    """Link an area made by the caller (exec's stack, the vdso); raises ENOMEM if it overlaps or memory is short.
+
+    The counts of mm are the caller's. Takes the object into account, and vma.vm_file's reference over.
+    """
+    if vma.vm_file is None:
+        vma.vm_pgoff = vma.vm_start >> 12
+    if find_vma_intersection(mm, vma.vm_start, vma.vm_end) is not None:
+        raise LinuxError(Errno.ENOMEM, "areas overlap")
+    k = current.kernel
+    k.caches["vm_area_struct"].alloc()
+    if vma.vm_flags & VM.ACCOUNT:
+        try:
+            util.vm_enough_memory(current, vma.vm_end - vma.vm_start >> 12)
+        except LinuxError:
+            k.caches["vm_area_struct"].free()
+            raise
+    areas.vma_link(mm, vma)
+
+
+def dup_mmap(current: Task, mm: MmStruct, oldmm: MmStruct) -> None:
+    """Copy oldmm's areas to the empty mm, sharing pages copy-on-write; raises ENOMEM, then mm is for exit_mmap.
+
+    Memory locks are not inherited.
+    """
+    k = current.kernel
+    mm.shared_vm, mm.exec_vm, mm.stack_vm = oldmm.shared_vm, oldmm.exec_vm, oldmm.stack_vm
+    total_vm = oldmm.total_vm
+    new = mm.mmap
+    with oldmm.mmap_sem.write(), mm.mmap_sem.write():
+        cache = k.caches["vm_area_struct"]
+        for mpnt in oldmm.mmap:
+            start, end, flags, file = mpnt.vm_start, mpnt.vm_end, mpnt.vm_flags, mpnt.vm_file
+            if flags & _UNUSUAL:
+                if flags & VM.DONTCOPY:
+                    pages = end - start >> 12
+                    total_vm -= pages
+                    util.vm_stat_account(mm, flags, file, -pages)
+                    continue
+                flags &= ~VM.LOCKED
+            if flags & VM.ACCOUNT:
+                util.vm_enough_memory(current, end - start >> 12)
+            try:
+                cache.alloc()
+            except LinuxError:
+                if flags & VM.ACCOUNT:
+                    k.vm_committed -= end - start >> 12
+                raise
+            anon_vma = mpnt.anon_vma
+            tmp = VmArea(mm, start, end, flags, mpnt.vm_pgoff, file, anon_vma, mpnt.name)
+            if file is not None:
+                file.f_count += 1
+                inode = file.f_path.dentry.d_inode
+                inode.i_mmap[tmp] = None
+                if flags & VM.DENYWRITE:
+                    inode.i_writecount -= 1
+            new.append(tmp)
+            if anon_vma:
+                memory.copy_page_range(k, mm, oldmm, mpnt)
+        tlb.flush_tlb_mm(k, oldmm)
+    mm.total_vm = total_vm
+
+
+_UNUSUAL = VM.DONTCOPY | VM.LOCKED
+
+
+def exit_mmap(k: Kernel, mm: MmStruct) -> None:
+    """Give back everything an address space holds; its last user is gone."""
+    memory.unmap_all(k, mm)
+    cache = k.caches["vm_area_struct"]
+    for vma in mm.mmap:
+        if vma.vm_flags & VM.ACCOUNT:
+            k.vm_committed -= vma.vm_end - vma.vm_start >> 12
+        file = vma.vm_file
+        if file is not None:
+            inode = file.f_path.dentry.d_inode
+            del inode.i_mmap[vma]
+            if vma.vm_flags & VM.DENYWRITE:
+                inode.i_writecount += 1
+            if file.f_count > 1:
+                file.f_count -= 1
+            else:
+                file_table.fput(None, file)
+        cache.free()
+    mm.mmap.clear()
+    mm.mmap_cache = None
+    mm.total_vm = mm.locked_vm = mm.shared_vm = mm.exec_vm = mm.stack_vm = 0
+
+
+ProtArg = Annotated[int, Arg("int", 64, flags=Prot, prefix="PROT_")]
+MapArg = Annotated[int, Arg("int", 64, flags=MapFlags, prefix="MAP_")]
+
+
+@syscall
+def sys_mmap(current: Task, addr: ULong, length: SizeT, prot: ProtArg, flags: MapArg, fd: Fd, offset: ULong) -> int:
+    """Map files or memory (mmap(2)); raises as do_mmap_pgoff, and EBADF.
+
+    Differs: huge pages are always used up (ENOMEM).
+    """
+    if offset & 4095:
+        raise LinuxError(Errno.EINVAL, "the offset is not page-aligned")
+    file = None
+    if not flags & _ANONYMOUS:
+        if flags & _HUGETLB:
+            raise LinuxError(Errno.EINVAL, "MAP_HUGETLB of a file")
+        file = fs_file.fget(current, fd)
+    elif flags & _HUGETLB:
+        current.kernel.not_modelled("mmap: MAP_HUGETLB")
+        raise LinuxError(Errno.ENOMEM, "no huge pages")
+    flags &= ~(VM.EXECUTABLE | VM.DENYWRITE)
+    try:
+        if current.mm is None:
+            raise LinuxError(Errno.ENOMEM, "no address space")
+        with current.mm.mmap_sem.write():
+            return do_mmap_pgoff(current, file, addr, length, prot, flags, offset >> 12)
+    finally:
+        if file is not None:
+            file_table.fput(current, file)
+
+
+@syscall
+def sys_munmap(current: Task, addr: ULong, length: SizeT) -> int:
+    """Unmap pages (munmap(2)); raises EINVAL, ENOMEM."""
+    mm = current.mm
+    if mm is None:
+        raise LinuxError(Errno.EINVAL, "no address space")
+    with mm.mmap_sem.write():
+        do_munmap(current, mm, addr, length)
+    return 0
+
+
+@syscall
+def sys_brk(current: Task, brk: ULong) -> int:
+    """Move the end of the heap; returns the end after the call, moved or not (brk(2) of the kernel)."""
+    mm = current.mm
+    if mm is None:
+        return 0
+    with mm.mmap_sem.write():
+        if brk < mm.start_brk:
+            return mm.brk
+        limit = util.rlimit(current, Rlimit.DATA)
+        if limit != RLIM_INFINITY and brk - mm.start_brk + mm.end_data - mm.start_data > limit:
+            return mm.brk
+        newbrk, oldbrk = brk + 4095 & ~4095, mm.brk + 4095 & ~4095
+        try:
+            if newbrk < oldbrk:
+                do_munmap(current, mm, newbrk, oldbrk - newbrk)
+            elif newbrk > oldbrk:
+                # One page stays free below the next area.
+                if find_vma_intersection(mm, oldbrk, newbrk + 4096) is not None:
+                    return mm.brk
+                do_brk(current, oldbrk, newbrk - oldbrk)
+        except LinuxError:
+            return mm.brk
+        mm.brk = brk
+        return brk

@@ -1,0 +1,130 @@
+"""Changing the protection of mapped pages (mm/mprotect.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.arch.x86.pgtable import PTE_ACCESSED, PTE_DIRTY, PTE_NX, PTE_PFN_MASK, PTE_RW, vm_page_prot
+from procession.hw.memory import PG_EXEC
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.mm_types import VM, MmStruct, VmArea
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import SizeT, ULong
+from procession.mm import memory, mlock, mmap, tlb, util
+
+if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import Task
+
+__all__ = ("mprotect_fixup", "sys_mprotect")
+
+_RWX = VM.READ | VM.WRITE | VM.EXEC
+_GROWSDOWN, _GROWSUP = 0x01000000, 0x02000000
+_PROT_SEM = 8
+_READ_IMPLIES_EXEC = 0x0400000
+
+
+@syscall
+def sys_mprotect(current: Task, start: ULong, length: SizeT, prot: mmap.ProtArg) -> int:
+    """Change the protection of pages (mprotect(2)); raises EINVAL, ENOMEM, EACCES."""
+    grows = prot & (_GROWSDOWN | _GROWSUP)
+    prot &= ~(_GROWSDOWN | _GROWSUP)
+    if grows == _GROWSDOWN | _GROWSUP or start & 4095:
+        raise LinuxError(Errno.EINVAL, "bad start or direction")
+    if not length:
+        return 0
+    end = start + (length + 4095 & ~4095)
+    if end <= start or end >> 64:
+        raise LinuxError(Errno.ENOMEM, "the range wraps")
+    if prot & ~(_RWX | _PROT_SEM):
+        raise LinuxError(Errno.EINVAL, "unknown protection")
+    if prot & VM.READ and current.personality & _READ_IMPLIES_EXEC:
+        prot |= VM.EXEC
+    mm = current.mm
+    if mm is None:
+        raise LinuxError(Errno.ENOMEM, "no address space")
+    with mm.mmap_sem.write():
+        _do_mprotect(current, mm, start, end, prot & _RWX, grows)
+    return 0
+
+
+def _do_mprotect(current: Task, mm: MmStruct, start: int, end: int, prot: int, grows: int) -> None:
+    vma = mmap.find_vma(mm, start)
+    if vma is None:
+        raise LinuxError(Errno.ENOMEM, "not mapped")
+    if grows == _GROWSDOWN:
+        if vma.vm_start >= end:
+            raise LinuxError(Errno.ENOMEM, "not mapped")
+        start = vma.vm_start
+        if not vma.vm_flags & VM.GROWSDOWN:
+            raise LinuxError(Errno.EINVAL, "not a stack")
+    else:
+        if vma.vm_start > start:
+            raise LinuxError(Errno.ENOMEM, "not mapped")
+        if grows:
+            raise LinuxError(Errno.EINVAL, "nothing grows up")
+    while True:
+        newflags = prot | vma.vm_flags & ~_RWX
+        if newflags & ~(newflags >> 4) & _RWX:
+            raise LinuxError(Errno.EACCES, "more than the file was opened for")
+        stop = min(vma.vm_end, end)
+        mprotect_fixup(current, mm, vma, start, stop, newflags)
+        start = stop
+        if start >= end:
+            return
+        vma = mmap.find_vma(mm, start)
+        if vma is None or vma.vm_start > start:
+            raise LinuxError(Errno.ENOMEM, "not mapped")
+
+
+def mprotect_fixup(current: Task, mm: MmStruct, vma: VmArea, start: int, end: int, newflags: int) -> None:
+    """Give [start, end) of vma newflags, in the area and in its pages; raises ENOMEM."""
+    oldflags = vma.vm_flags
+    if newflags == oldflags:
+        return
+    k = current.kernel
+    pages = end - start >> 12
+    charged = newflags & VM.WRITE and not oldflags & (VM.ACCOUNT | VM.WRITE | VM.SHARED | VM.NORESERVE)
+    if charged:
+        # Private pages may now be written, so they must be promised.
+        util.vm_enough_memory(current, pages)
+        newflags |= VM.ACCOUNT
+    file = vma.vm_file
+    try:
+        mlock.change_vma_flags(current, mm, vma, start, end, newflags)
+    except LinuxError:
+        if charged:
+            k.vm_committed -= pages
+        raise
+    if newflags & (VM.WRITE | VM.EXEC) == VM.WRITE | VM.EXEC:
+        mm.has_wx = True
+    change_protection(k, mm, start, end, newflags)
+    util.vm_stat_account(mm, oldflags, file, -pages)
+    util.vm_stat_account(mm, newflags, file, pages)
+
+
+def change_protection(k: Kernel, mm: MmStruct, start: int, end: int, vm_flags: int) -> None:
+    """Rewrite the entries of present pages.
+
+    Write permission goes (a private page gets it back at the next write fault, which finds that nobody shares it),
+    except in a shared mapping, whose pages are known to be dirty.
+    """
+    prot = vm_page_prot(vm_flags)
+    keep = PTE_PFN_MASK | PTE_ACCESSED | PTE_DIRTY
+    if vm_flags & (VM.SHARED | VM.WRITE) == VM.SHARED | VM.WRITE:
+        keep |= PTE_RW
+    frames = k.frames
+    q = frames.q
+    mark = not prot & PTE_NX
+    changed = False
+    with mm.page_table_lock:
+        for _, lo, hi in memory.tables_in(mm, start, end):
+            found = memory.present_entries(k, lo, hi)
+            for i in found:
+                entry = q[i] & keep | prot
+                q[i] = entry
+                if mark:
+                    frames.pflags[(entry & PTE_PFN_MASK) >> 12] |= PG_EXEC
+            changed |= bool(found)
+    if changed:
+        tlb.flush_tlb_range(k, mm, start, end)

@@ -1,0 +1,194 @@
+"""Growing, shrinking and moving mappings (mm/mremap.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.arch.x86 import pgtable
+from procession.include.linux.bug import bug_on
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.mm_types import TASK_SIZE, VM, MmStruct, VmArea
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import SizeT, ULong
+from procession.mm import memory, mlock, mmap, tlb, util
+from procession.mm import vma as areas
+
+if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import Task
+
+__all__ = ("sys_mremap",)
+
+MREMAP_MAYMOVE, MREMAP_FIXED = 1, 2
+_MAP_FIXED = 0x10
+
+
+@syscall
+def sys_mremap(current: Task, addr: ULong, old_len: SizeT, new_len: SizeT, flags: ULong, new_addr: ULong) -> int:
+    """Resize or move a mapping (mremap(2)); raises EINVAL, EFAULT, ENOMEM, EAGAIN, EPERM."""
+    mm = current.mm
+    if mm is None:
+        raise LinuxError(Errno.EFAULT, "no address space")
+    if flags & ~(MREMAP_FIXED | MREMAP_MAYMOVE) or addr & 4095:
+        raise LinuxError(Errno.EINVAL, "bad flags or address")
+    old_len = old_len + 4095 & ~4095
+    new_len = new_len + 4095 & ~4095
+    if not new_len or new_len >> 64:
+        raise LinuxError(Errno.EINVAL, "length 0")
+    with mm.mmap_sem.write():
+        if flags & MREMAP_FIXED:
+            if not flags & MREMAP_MAYMOVE:
+                raise LinuxError(Errno.EINVAL, "MREMAP_FIXED without MREMAP_MAYMOVE")
+            return mremap_to(current, mm, addr, old_len, new_addr, new_len)
+        return _mremap(current, mm, addr, old_len, new_len, flags)
+
+
+def _mremap(current: Task, mm: MmStruct, addr: int, old_len: int, new_len: int, flags: int) -> int:
+    k = current.kernel
+    if old_len >= new_len:
+        if old_len != new_len:
+            mmap.do_munmap(current, mm, addr + new_len, old_len - new_len)
+        return addr
+    vma, charged = vma_to_resize(current, mm, addr, old_len, new_len)
+    try:
+        if old_len == vma.vm_end - addr and _vma_expandable(mm, vma, new_len - old_len):
+            pages = new_len - old_len >> 12
+            vma.vm_end = addr + new_len
+            mm.total_vm += pages
+            util.vm_stat_account(mm, vma.vm_flags, vma.vm_file, pages)
+            if vma.vm_flags & VM.LOCKED:
+                mm.locked_vm += pages
+                memory.make_pages_present(current, mm, addr + old_len, addr + new_len)
+            return addr
+        if not flags & MREMAP_MAYMOVE:
+            raise LinuxError(Errno.ENOMEM, "no room behind the mapping")
+        new_addr = mmap.get_unmapped_area(current, mm, 0, new_len, 0)
+        mmap.check_mmap_min_addr(current, new_addr)
+        return move_vma(current, mm, vma, addr, old_len, new_len, new_addr)
+    except LinuxError:
+        k.vm_committed -= charged
+        raise
+
+
+def _vma_expandable(mm: MmStruct, vma: VmArea, delta: int) -> bool:
+    end = vma.vm_end + delta
+    return end <= TASK_SIZE and mmap.find_vma_intersection(mm, vma.vm_end, end) is None
+
+
+def vma_to_resize(current: Task, mm: MmStruct, addr: int, old_len: int, new_len: int) -> tuple[VmArea, int]:
+    """Return the one area that [addr, addr+old_len) lies in, and how many pages its growth was charged.
+
+    Raises EFAULT if it is not one area or may not grow; EINVAL, EAGAIN, ENOMEM.
+    """
+    vma = mmap.find_vma(mm, addr)
+    if vma is None or vma.vm_start > addr or old_len > vma.vm_end - addr:
+        raise LinuxError(Errno.EFAULT, "not one mapping")
+    if new_len <= old_len:
+        return vma, 0
+    if vma.vm_flags & (VM.DONTEXPAND | VM.PFNMAP):
+        raise LinuxError(Errno.EFAULT, "the mapping may not grow")
+    pages = new_len - old_len >> 12
+    if vma.vm_flags & VM.LOCKED:
+        mlock.check_mlock_limit(current, mm, pages)
+    if not util.may_expand_vm(current, mm, pages):
+        raise LinuxError(Errno.ENOMEM, "RLIMIT_AS")
+    if not vma.vm_flags & VM.ACCOUNT:
+        return vma, 0
+    util.vm_enough_memory(current, pages)
+    return vma, pages
+
+
+def mremap_to(current: Task, mm: MmStruct, addr: int, old_len: int, new_addr: int, new_len: int) -> int:
+    """Move to a given place, in place of what is there (MREMAP_FIXED)."""
+    if new_addr & 4095 or new_len > TASK_SIZE or new_addr > TASK_SIZE - new_len:
+        raise LinuxError(Errno.EINVAL, "bad new address")
+    if new_addr <= addr < new_addr + new_len or addr <= new_addr < addr + old_len:
+        raise LinuxError(Errno.EINVAL, "old and new place overlap")
+    mmap.check_mmap_min_addr(current, new_addr)
+    mmap.do_munmap(current, mm, new_addr, new_len)
+    if old_len >= new_len:
+        if old_len > new_len:
+            mmap.do_munmap(current, mm, addr + new_len, old_len - new_len)
+        old_len = new_len
+    vma, charged = vma_to_resize(current, mm, addr, old_len, new_len)
+    try:
+        mmap.get_unmapped_area(current, mm, new_addr, new_len, _MAP_FIXED)
+        return move_vma(current, mm, vma, addr, old_len, new_len, new_addr)
+    except LinuxError:
+        current.kernel.vm_committed -= charged
+        raise
+
+
+def move_vma(
+    current: Task, mm: MmStruct, vma: VmArea, old_addr: int, old_len: int, new_len: int, new_addr: int,
+) -> int:
+    """Move [old_addr, old_addr+old_len) of vma, pages and all, to new_addr; raises ENOMEM."""
+    k = current.kernel
+    if len(mm.mmap) >= k.max_map_count - 3:
+        raise LinuxError(Errno.ENOMEM, "too many areas")
+    pgoff = vma.vm_pgoff + (old_addr - vma.vm_start >> 12)
+    new_vma = copy_vma(k, mm, vma, new_addr, new_len, pgoff)
+    pages = new_len >> 12
+    flags = new_vma.vm_flags
+    mm.total_vm += pages
+    util.vm_stat_account(mm, flags, new_vma.vm_file, pages)
+    if flags & VM.LOCKED:
+        mm.locked_vm += pages
+    try:
+        move_page_tables(k, mm, old_addr, new_addr, old_len)
+    except LinuxError:
+        # The growth is the caller's to give back, the rest stays charged to the old place.
+        if flags & VM.ACCOUNT:
+            k.vm_committed += pages
+        mmap.do_munmap(current, mm, new_addr, new_len)
+        raise
+
+    # The charge moves along: what do_munmap gives back for the old place is the new one's.
+    if flags & VM.ACCOUNT:
+        k.vm_committed += old_len >> 12
+    hiwater_vm = mm.hiwater_vm
+    if old_len:
+        mmap.do_munmap(current, mm, old_addr, old_len)
+    mm.hiwater_vm = hiwater_vm
+    if flags & VM.LOCKED and new_len > old_len:
+        memory.make_pages_present(current, mm, new_addr + old_len, new_addr + new_len)
+    return new_addr
+
+
+def copy_vma(k: Kernel, mm: MmStruct, vma: VmArea, addr: int, length: int, pgoff: int) -> VmArea:
+    """Make an area like vma at addr, or let a neighbour take the place; raises ENOMEM."""
+    if vma.vm_file is None and not vma.anon_vma:
+        pgoff = addr >> 12          # nothing refers to the old offset yet, so a better one may allow merging
+    _, prev = mmap.find_vma_prev(mm, addr)
+    merged = areas.vma_merge(
+        k, mm, prev, addr, addr + length, vma.vm_flags, vma.anon_vma, vma.vm_file, pgoff, vma.name,
+    )
+    if merged is not None:
+        return merged
+    k.caches["vm_area_struct"].alloc()
+    new = VmArea(mm, addr, addr + length, vma.vm_flags, pgoff, vma.vm_file, vma.anon_vma, vma.name)
+    if new.vm_file is not None:
+        new.vm_file.f_count += 1
+    areas.vma_link(mm, new)
+    return new
+
+
+def move_page_tables(k: Kernel, mm: MmStruct, old_addr: int, new_addr: int, length: int) -> None:
+    """Move page table entries; raises ENOMEM before anything has moved."""
+    if not length:
+        return
+    delta = new_addr - old_addr
+    moves = []
+    for region, lo, hi in memory.tables_in(mm, old_addr, old_addr + length):
+        base = mm.pte_tables[region]
+        for slot in memory.present_entries(k, lo, hi):
+            address = (region << 21) + (slot - base << 12) + delta
+            moves.append((slot, pgtable.pte_alloc(k, mm, address) + (address >> 12 & 511)))
+    q = k.frames.q
+    with mm.page_table_lock:
+        for old, new in moves:
+            bug_on(q[new] != 0, "moving onto a mapped page")
+            q[new] = q[old]
+            q[old] = 0
+    if moves:
+        tlb.flush_tlb_range(k, mm, old_addr, old_addr + length)

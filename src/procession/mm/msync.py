@@ -1,0 +1,52 @@
+"""msync(2) (mm/msync.c). There is no device behind the page cache, so only the checks are left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.mm_types import VM
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import Int, SizeT, ULong
+from procession.mm import mmap
+
+if TYPE_CHECKING:
+    from procession.include.linux.sched import Task
+
+__all__ = ("sys_msync",)
+
+MS_ASYNC, MS_INVALIDATE, MS_SYNC = 1, 2, 4
+
+
+@syscall
+def sys_msync(current: Task, start: ULong, length: SizeT, flags: Int) -> int:
+    """Write changes of shared mappings to their files (msync(2)); raises EINVAL, EBUSY, ENOMEM for holes."""
+    if flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) or start & 4095:
+        raise LinuxError(Errno.EINVAL, "bad flags or address")
+    if flags & MS_ASYNC and flags & MS_SYNC:
+        raise LinuxError(Errno.EINVAL, "both MS_ASYNC and MS_SYNC")
+    end = start + (length + 4095 & ~4095)
+    if end >> 64:
+        raise LinuxError(Errno.ENOMEM, "the range wraps")
+    if end == start:
+        return 0
+    mm = current.mm
+    if mm is None:
+        raise LinuxError(Errno.ENOMEM, "no address space")
+    unmapped = False
+    with mm.mmap_sem.read():
+        while start < end:
+            vma = mmap.find_vma(mm, start)
+            if vma is None:
+                raise LinuxError(Errno.ENOMEM, "not mapped")
+            if start < vma.vm_start:
+                unmapped = True
+                start = vma.vm_start
+                if start >= end:
+                    break
+            if flags & MS_INVALIDATE and vma.vm_flags & VM.LOCKED:
+                raise LinuxError(Errno.EBUSY, "locked")
+            start = vma.vm_end
+    if unmapped:
+        raise LinuxError(Errno.ENOMEM, "a part is not mapped")
+    return 0
