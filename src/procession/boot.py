@@ -97,8 +97,8 @@ class Kernel(linux_kernel.Kernel):
         self.nr_cpus = cpus
         self.boot_time_ns = boot_time_ns
         self.vcpus = []
-        self.lockdep = lockdep.LockdepState(self, enabled=lockdep_on)
-        self.lock_classes = {}
+        lockdep.lockdep_init(self)
+        self.lockdep.enabled = lockdep_on
         self.caches = {}
         self.unsupported = Counter()
         self.enosys = Counter()

@@ -135,7 +135,7 @@ async def _open_interpreter(current: Task, bprm: LinuxBinprm, phdrs: list[Phdr])
             raise LinuxError(Errno.EIO, "the interpreter's name ends early")
         if name[-1]:
             raise LinuxError(Errno.ENOEXEC, "the interpreter's name is not terminated")
-        interpreter = await fs_exec.open_exec(current, name.split(b"\0", 1)[0].decode("utf-8", "surrogateescape"))
+        interpreter = fs_exec.open_exec(current, name.split(b"\0", 1)[0].decode("utf-8", "surrogateescape"))
         try:
             fs_exec.would_dump(current, bprm, interpreter)
             await _read_head(current, bprm, interpreter)
@@ -153,7 +153,7 @@ async def _read_head(current: Task, bprm: LinuxBinprm, interpreter: File) -> Non
 
 
 def _put_interpreter(current: Task, interpreter: File) -> None:
-    namei.allow_write_access(interpreter.inode)
+    namei.allow_write_access(interpreter)
     file_table.fput(current, interpreter)
 
 

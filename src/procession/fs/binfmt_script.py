@@ -23,7 +23,7 @@ async def load_script(current: Task, bprm: LinuxBinprm) -> None:
         raise LinuxError(Errno.ENOEXEC, f"{bprm.interp}: not a script, or too many of them")
     bprm.recursion_depth += 1
     assert bprm.file is not None
-    namei.allow_write_access(bprm.file.inode)
+    namei.allow_write_access(bprm.file)
     file_table.fput(current, bprm.file)
     bprm.file = None
 
@@ -36,7 +36,7 @@ async def load_script(current: Task, bprm: LinuxBinprm) -> None:
     exec_args.copy_strings_kernel(current, bprm, strings)
     bprm.interp = interpreter.decode("utf-8", "surrogateescape")
 
-    bprm.file = await fs_exec.open_exec(current, bprm.interp)
+    bprm.file = fs_exec.open_exec(current, bprm.interp)
     await fs_exec.prepare_binprm(current, bprm)
     await fs_exec.search_binary_handler(current, bprm)
 

@@ -76,7 +76,7 @@ async def do_execve(current: Task, filename: str, argv: UserPtr, envp: UserPtr) 
         current.in_execve = True
         undo.callback(_clear_in_execve, current)
 
-        bprm.file = await open_exec(current, filename)
+        bprm.file = open_exec(current, filename)
         undo.callback(_put_exec_file, current, bprm)
         sched.sched_exec(current)
         exec_mm.bprm_mm_init(current, bprm)
@@ -109,7 +109,7 @@ def _clear_in_execve(current: Task) -> None:
 
 def _put_exec_file(current: Task, bprm: LinuxBinprm) -> None:
     if bprm.file is not None:
-        namei.allow_write_access(bprm.file.inode)
+        namei.allow_write_access(bprm.file)
         file_table.fput(current, bprm.file)
         bprm.file = None
 
@@ -117,13 +117,13 @@ def _put_exec_file(current: Task, bprm: LinuxBinprm) -> None:
 # Files.
 
 
-async def open_exec(current: Task, name: str) -> File:
+def open_exec(current: Task, name: str) -> File:
     """Open a file for execution and keep writers away from it.
 
     Raises EACCES unless it is a regular file that current may execute, on a mount without noexec; ETXTBSY if it is
     open for writing.
     """
-    found = await namei.do_filp_open(current, AT_FDCWD, name, _OPEN_EXEC_FLAGS, 0, namei.MAY_EXEC | namei.MAY_OPEN)
+    found = namei.do_filp_open(current, AT_FDCWD, name, _OPEN_EXEC_FLAGS, 0)
     try:
         _check_exec(found, name)
     except LinuxError:
@@ -137,7 +137,7 @@ def _check_exec(source: File, name: str) -> None:
         raise LinuxError(Errno.EACCES, f"{name}: not a regular file")
     if source.f_path.mnt.mnt_flags & MNT_NOEXEC:
         raise LinuxError(Errno.EACCES, f"{name}: mounted noexec")
-    namei.deny_write_access(source.inode)
+    namei.deny_write_access(source)
 
 
 class _KernelBuffer:
@@ -256,7 +256,7 @@ def setup_new_exec(current: Task, bprm: LinuxBinprm) -> None:
 
     # An exit signal of the old program's choice means nothing to the new one; see exit_notify().
     current.self_exec_id += 1
-    signal.flush_signal_handlers(current, 0)
+    signal.flush_signal_handlers(current, False)
     if current.files is not None:
         file.do_close_on_exec(current, current.files)
 

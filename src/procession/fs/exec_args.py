@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from procession.fs import exec_mm
@@ -33,7 +34,7 @@ class ArgReader:
         self.current = current
         self.pages: dict[int, bytes] = {}
 
-    def count(self, array: UserPtr | UserStrings) -> list[int] | tuple[bytes, ...]:
+    def count(self, array: UserPtr | UserStrings) -> Sequence[int | bytes]:
         """Return the entries of a NULL-terminated array of pointers; a NULL array is empty (3.2 allows it).
 
         Raises EFAULT, E2BIG, and ERESTARTNOHAND when current is being killed.
@@ -42,7 +43,7 @@ class ArgReader:
             return array.strings
         if not isinstance(array, int):
             raise LinuxError(Errno.EFAULT, "not an array of strings")
-        pointers: list[int] = []
+        pointers: list[int | bytes] = []
         if not array:
             return pointers
         while True:
@@ -89,23 +90,29 @@ def copy_strings(
     current: Task,
     bprm: LinuxBinprm,
     reader: ArgReader,
-    argv: list[int] | tuple[bytes, ...],
-    envp: list[int] | tuple[bytes, ...],
+    argv: Sequence[int | bytes],
+    envp: Sequence[int | bytes],
 ) -> None:
     """Take over the file name, then the environment, then the arguments, each from its end (spec 7.1 step 12)."""
     bprm.p -= len(_encode(bprm.filename)) + 1
     bprm.exec = bprm.p
-    for strings, taken in ((envp, bprm.envp), (argv, bprm.argv)):
-        for item in reversed(strings):
-            text = reader.string(item) if isinstance(item, int) else item
-            if len(text) >= MAX_ARG_STRLEN:
-                raise LinuxError(Errno.E2BIG, "an argument is too long")
-            bprm.p -= len(text) + 1
-            taken.append(text)
-            _check_room(current, bprm)
-        taken.reverse()
+    _take(current, bprm, reader, envp, bprm.envp)
+    _take(current, bprm, reader, argv, bprm.argv)
     bprm.envc = len(bprm.envp)
     bprm.argc = len(bprm.argv)
+
+
+def _take(
+    current: Task, bprm: LinuxBinprm, reader: ArgReader, strings: Sequence[int | bytes], taken: list[bytes],
+) -> None:
+    for item in reversed(strings):
+        text = reader.string(item) if isinstance(item, int) else item
+        if len(text) >= MAX_ARG_STRLEN:
+            raise LinuxError(Errno.E2BIG, "an argument is too long")
+        bprm.p -= len(text) + 1
+        taken.append(text)
+        _check_room(current, bprm)
+    taken.reverse()
 
 
 def _check_room(current: Task, bprm: LinuxBinprm) -> None:

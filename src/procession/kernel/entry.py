@@ -13,18 +13,17 @@ from typing import TYPE_CHECKING
 from procession.include.linux.bug import KernelBug, KernelPanic
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.hrtimer import NEVER
-from procession.include.linux.sched import TIF, TaskState
-from procession.kernel import fork, hrtimer, lockdep, panic, rcupdate, sched, signal
+from procession.include.linux.sched import TIF, SignalFlags, TaskState
+from procession.kernel import fork, hrtimer, lockdep, panic, rcupdate, sched, signal, wait
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("DEADLOCK", "HALTED", "LIMIT", "exit_to_user_mode", "run", "sleepers")
+__all__ = ("HALTED", "LIMIT", "Deadlock", "exit_to_user_mode", "run", "sleepers")
 
 # How run() ended.
 HALTED = "halted"           # Kernel.halted was set
-DEADLOCK = "deadlock"       # everybody sleeps and nothing will ever wake anybody
 LIMIT = "limit"             # the time the caller gave is over
 
 _NEED_RESCHED, _SIGPENDING, _FORK = TIF.NEED_RESCHED, TIF.SIGPENDING, TIF.FORK
@@ -33,18 +32,36 @@ WORK_MASK = _NEED_RESCHED | _SIGPENDING | _FORK
 CPU_TURN_NS = 50_000
 
 
-def run(k: Kernel, limit_ns: int | None = None) -> str:
-    """Run until Kernel.halted is set, nothing can happen any more, or the clock has reached limit_ns.
+class Deadlock(Exception):
+    """Everybody sleeps, and nothing will ever wake anybody; the text says who sleeps where."""
 
-    Returns HALTED, DEADLOCK or LIMIT.  Raises KernelPanic, and KernelBug for anything that leaves kernel code.
+
+def run(k: Kernel, limit_ns: int | None = None) -> str:
+    """Run until Kernel.halted is set, or the clock has reached limit_ns; returns HALTED or LIMIT.
+
+    Raises LinuxError if the program that the machine was booted for cannot be executed, Deadlock, KernelPanic, and
+    KernelBug for anything else that leaves kernel code.
     """
     k.clock.next_event_ns = 0
-    end_ns = NEVER if limit_ns is None else limit_ns
+    how = _run(k, NEVER if limit_ns is None else limit_ns)
+    if k.init_error is not None:
+        raise k.init_error
+    return how
+
+
+def _run(k: Kernel, end_ns: int) -> str:
     try:
         if k.nr_cpus == 1:
             return _run_up(k, end_ns)
         return _run_smp(k, end_ns)
     except KernelPanic as error:
+        program = k.init_program
+        if program is not None and program.as_init and k.current.tgid == 1:
+            # The program was PID 1, and it has ended: what is a panic to Linux is the end of the run here.
+            sig = k.current.signal
+            k.exit_code = sig.group_exit_code if sig.flags & SignalFlags.GROUP_EXIT else k.current.exit_code
+            k.halted = True
+            return HALTED
         k.printk(f"Kernel panic - not syncing: {error}")
         raise
     except KernelBug as error:
@@ -81,7 +98,7 @@ def _run_up(k: Kernel, end_ns: int) -> str:
         if k.clock.now_ns >= end_ns:
             return LIMIT
         if not _cpu_idle(k, end_ns):
-            return DEADLOCK
+            raise Deadlock("; ".join(sleepers(k)))
 
 
 def _run_smp(k: Kernel, end_ns: int) -> str:
@@ -98,7 +115,7 @@ def _run_smp(k: Kernel, end_ns: int) -> str:
                 return LIMIT
             # All clocks stand still but the one that the timers go by.
             if not _cpu_idle(k, end_ns):
-                return DEADLOCK
+                raise Deadlock("; ".join(sleepers(k)))
             hrtimer.run_queues(k)
             continue
         first_ns = min(clock.cpu_ns[rq.cpu] for rq in busy)
@@ -175,15 +192,29 @@ def _cpu_idle(k: Kernel, end_ns: int) -> bool:
     """All CPUs are idle: let time pass until something is due; returns False if nothing ever will be."""
     clock = k.clock
     event_ns = min(hrtimer.next_timer_event(k), end_ns)
-    external_wait = k.external_wait
-    if external_wait is not None:
-        timeout_ns = None if event_ns == NEVER else event_ns - clock.now_ns
-        if external_wait(timeout_ns):
-            clock.sync()
-            return True
+    if k.console_wait.task_list and _console_input(k, event_ns):
+        return True
     if event_ns == NEVER:
         return False
     clock.idle_until(event_ns)
+    return True
+
+
+def _console_input(k: Kernel, event_ns: int) -> bool:
+    """Somebody reads the console: wait for the host as long as nothing else is due, and wake the readers.
+
+    Virtual time does not pass while the host is waited for, so with a timer due the host is only asked.
+    """
+    clock = k.clock
+    timeout_ns: int | None = 0
+    if event_ns == NEVER:
+        timeout_ns = None
+    elif clock.realtime:
+        timeout_ns = max(0, event_ns - clock.now_ns)
+    if not k.console.wait(timeout_ns):
+        return False
+    clock.sync()
+    wait.wake_up_interruptible(k.console_wait)
     return True
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-from procession.fs import file, fs_struct, locks
+from procession.fs import file, fs_struct
 from procession.fs.proc import base as proc_base
 from procession.include.linux.bug import KernelPanic, bug, bug_on
 from procession.include.linux.pid import PidType
@@ -359,7 +359,6 @@ async def do_exit(current: Task, code: int) -> NoReturn:
         status = sig.group_exit_code if sig.flags & SignalFlags.GROUP_EXIT else code
         trace.sched_process_exit(current.comm, current.pid, current.prio, status, current.tgid)
     if current.files is not None:
-        locks.exit_files_locks(current)
         file.exit_files(current)
     if current.fs is not None:
         fs_struct.exit_fs(current)

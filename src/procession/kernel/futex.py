@@ -11,12 +11,11 @@ from bisect import insort
 from typing import TYPE_CHECKING, Annotated, Any
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.hrtimer import Hrtimer
 from procession.include.linux.mm_types import PAGE_SHIFT, VM
 from procession.include.linux.sched import TIF, TaskState
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, Int, UInt, UserPtr
+from procession.include.linux.types import Arg, UInt, UserPtr
 from procession.kernel import futex_pi, futex_robust, hrtimer, sched, time
 from procession.mm import mmap, uaccess
 
@@ -197,7 +196,7 @@ def futex_wake(current: Task, uaddr: UserPtr, shared: bool, nr_wake: int, bitset
 
 def _wake(futexes: FutexHash, key: FutexKey, nr_wake: int, bitset: int) -> int:
     woken = 0
-    for q in futexes.queues.get(key, ()).copy() if key in futexes.queues else ():
+    for q in list(futexes.queues.get(key, ())):
         if q.pi_owner is not None:
             raise LinuxError(Errno.EINVAL, "a PI futex")
         if q.bitset & bitset:
@@ -227,7 +226,7 @@ def futex_requeue(
     futexes: FutexHash = current.kernel.futex_queues
     done = 0
     with futexes.lock:
-        for q in futexes.queues.get(key1, ()).copy() if key1 in futexes.queues else ():
+        for q in list(futexes.queues.get(key1, ())):
             if done - nr_wake >= nr_requeue:
                 break
             if q.pi_owner is not None:
@@ -278,7 +277,7 @@ def futex_wake_op(
 
 
 def exit_robust_list(current: Task) -> None:
-    """current is leaving its memory: mark the robust locks that it still holds."""
+    """Current is leaving its memory: mark the robust locks that it still holds."""
     futex_robust.exit_robust_list(current)
 
 

@@ -114,7 +114,7 @@ def _hand_over(current: Task, uaddr: UserPtr, key: futex.FutexKey, flags: int) -
 
 
 def exit_pi_state_list(current: Task) -> None:
-    """current is dying: hand the PI locks for which somebody waits for it to the first waiter, marked as orphaned."""
+    """Current is dying: hand the PI locks for which somebody waits for it to the first waiter, marked as orphaned."""
     futexes: futex.FutexHash = current.kernel.futex_queues
     for key, queue in list(futexes.queues.items()):
         if queue and queue[0].pi_owner is current:

@@ -129,8 +129,7 @@ def program_event(k: Kernel) -> None:
     rq.tick_ns = event_ns = sched.next_tick(rq)
     if k.hrtimers:
         event_ns = min(event_ns, next_timer_event(k))
-    if rq.limit_ns < event_ns:
-        event_ns = rq.limit_ns
+    event_ns = min(event_ns, rq.limit_ns)
     sig = rq.curr.signal
     if sig.it is not None or sig.cputime_expires is not None:
         event_ns = min(event_ns, posix_cpu_timers.next_event(rq.curr))

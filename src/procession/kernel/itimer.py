@@ -29,7 +29,7 @@ _NSEC_PER_USEC = 1000
 
 def it_real_fn(timer: Hrtimer) -> int | None:
     """ITIMER_REAL is over: SIGALRM to the process. A periodic one goes on when the signal is dequeued."""
-    k, sig = timer.data  # type: ignore[misc]
+    sig: SignalStruct = timer.data  # type: ignore[assignment]
     if sig.leader_pid is not None:
         signal.kill_pid_info(Sig.SIGALRM, signal.SEND_SIG_PRIV, sig.leader_pid)
     return None
@@ -77,7 +77,7 @@ def do_setitimer(current: Task, which: int, value_ns: int, interval_ns: int) -> 
     with current.sighand.siglock.irq():
         timer = sig.it_real_timer
         if timer is None:
-            timer = sig.it_real_timer = Hrtimer(it_real_fn, data=(k, sig))
+            timer = sig.it_real_timer = Hrtimer(it_real_fn, data=sig)
         hrtimer.hrtimer_cancel(k, timer)
         if value_ns:
             sig.it_real_incr_ns = interval_ns

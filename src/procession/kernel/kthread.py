@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from procession.include.linux.wait import Completion
 
 __all__ = (
-    "Kthread", "KthreadThread", "kthread_bind", "kthread_create", "kthread_data", "kthread_init", "kthread_run",
-    "kthread_should_stop", "kthread_stop", "kthreadd",
+    "IdleThread", "Kthread", "KthreadThread", "kthread_bind", "kthread_create", "kthread_data", "kthread_init",
+    "kthread_run", "kthread_should_stop", "kthread_stop", "kthreadd",
 )
 
 ThreadFn = Callable[["Task", Any], Coroutine[Any, Any, int]]
@@ -51,8 +51,9 @@ class KthreadThread:
         return self._ret_from_fork(current)
 
     async def _ret_from_fork(self, current: Task) -> None:
+        own: object = current.thread
         code = await self.fn(current, self.arg)
-        if current.thread is self:
+        if current.thread is own:
             await exit.do_exit(current, code)
         # Else fn executed a program, and this is its way to user mode.
 
@@ -66,6 +67,10 @@ class KthreadThread:
     def syscall_nr(self) -> int:
         """Return -1: there is no system call."""
         return -1
+
+    def syscall_get_error(self) -> int:
+        """Return 0: there is no system call."""
+        return 0
 
     def setup_rt_frame(self, current: Task, sig: int, ka: KSigaction, info: Siginfo, oldset: int) -> None:
         """Stop: a kernel thread has no handlers."""
@@ -85,6 +90,20 @@ class KthreadThread:
 
     def exit_thread(self) -> None:
         """Nothing is held."""
+
+
+class IdleThread(KthreadThread):
+    """The user side of an idle task: the machine loop never runs it."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(_never, None)
+        self.started = True
+
+
+async def _never(current: Task, arg: object) -> int:
+    bug("the idle task ran", current)
 
 
 class Kthread:
@@ -180,7 +199,7 @@ def kthread_bind(p: Task, cpu: int) -> None:
 
 
 async def kthread_stop(current: Task, p: Task) -> int:
-    """Ask a kernel thread to return and wait until it has; returns what its function returned, -EINTR if it never ran."""
+    """Ask a kernel thread to return and wait until it has; returns its result, -EINTR if it never ran."""
     get_task_struct(p)
     kthread: Kthread = p.kthread
     if p.vfork_done is not None:

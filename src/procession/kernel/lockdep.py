@@ -15,11 +15,10 @@ from procession.include.linux.bug import bug
 from procession.include.linux.spinlock import ACQUIRE, ACQUIRE_IRQ, ACQUIRE_READ, LockChain, LockClass
 
 if TYPE_CHECKING:
-    from procession.hw.clock import Clock
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("IrqContext", "Validator", "debug_check_no_locks_held", "lockdep_init", "might_sleep")
+__all__ = ("IrqContext", "LockdepState", "debug_check_no_locks_held", "might_sleep")
 
 # LockClass.usage.
 USED_IN_IRQ = 1
@@ -33,19 +32,13 @@ SELF_NESTING = {
 }
 
 
-def lockdep_init(k: Kernel) -> None:
-    """Start with no classes and nothing held."""
-    k.lock_classes = {}
-    k.lockdep = Validator(k.clock, smp=k.nr_cpus > 1)
-
-
-class Validator:
+class LockdepState:
     """The checker of one kernel (Kernel.lockdep); the Lockdep of include/linux/spinlock.py."""
 
-    def __init__(self, clock: Clock, *, smp: bool = False) -> None:
-        self.enabled = True
-        self.smp = smp
-        self.clock = clock
+    def __init__(self, k: Kernel, *, enabled: bool = True) -> None:
+        self.enabled = enabled
+        self.smp = k.nr_cpus > 1
+        self.clock = k.clock
         self.root = LockChain(None, None, ACQUIRE)
         self.irq_root = LockChain(None, None, ACQUIRE_IRQ)
         self.irq_root.in_irq = True
@@ -192,7 +185,7 @@ class IrqContext:
 
     __slots__ = ("dep", "saved")
 
-    def __init__(self, dep: Validator) -> None:
+    def __init__(self, dep: LockdepState) -> None:
         self.dep = dep
         self.saved: list[LockChain] = []
 
@@ -210,12 +203,12 @@ class IrqContext:
 
 def might_sleep(k: Kernel) -> None:
     """Stop if this place must not sleep: a spinlock or RCU read lock is held, or this is an interrupt."""
-    dep: Validator = k.lockdep  # type: ignore[assignment]
+    dep: LockdepState = k.lockdep  # type: ignore[assignment]
     if dep.chain is dep.root and not k.rcu.nesting:
         return
     if dep.chain.in_irq:
         bug("BUG: sleeping function called from invalid context: in an interrupt")
-    atomic = [cls for cls in dep.held() if not cls.sleeps]
+    atomic = [cls.name for cls in dep.held() if not cls.sleeps]
     if atomic or k.rcu.nesting:
         bug("BUG: sleeping function called from invalid context: holding", *(atomic or ["rcu_read_lock"]))
 
@@ -223,7 +216,7 @@ def might_sleep(k: Kernel) -> None:
 def debug_check_no_locks_held(current: Task) -> None:
     """Stop if the task leaves the kernel with a lock held (lockdep_sys_exit)."""
     k = current.kernel
-    dep: Validator = k.lockdep  # type: ignore[assignment]
+    dep: LockdepState = k.lockdep  # type: ignore[assignment]
     if dep.chain is not dep.root:
         bug("lock held when returning to user space", current, *dep.held())
     if k.rcu.nesting:

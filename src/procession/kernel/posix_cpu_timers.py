@@ -195,7 +195,7 @@ def _itimer_clock(p: Task, which: int) -> int:
 def next_event(p: Task) -> int:
     """Return when the first of what p's process has on its CPU clocks can expire if only p runs."""
     sig = p.signal
-    utime, stime, runtime = thread_group_cputime(p)
+    utime, stime, _ = thread_group_cputime(p)
     left_ns = NEVER
     if sig.it is not None:
         for which, (expires_ns, _) in sig.it.items():

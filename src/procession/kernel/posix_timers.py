@@ -14,7 +14,6 @@ from procession.include.linux.signal import NSIG, SiCode, Sig, Siginfo
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Arg, Int, UserPtr
 from procession.kernel import capability, hrtimer, pid, posix_cpu_timers, sched, signal, time
-from procession.kernel.posix_cpu_timers import CpuTimer
 from procession.mm import slab, uaccess
 
 if TYPE_CHECKING:
@@ -131,7 +130,7 @@ async def sys_clock_nanosleep(
     ERESTARTNOHAND if until a time, else ERESTART_RESTARTBLOCK.
     """
     cpu_clock = _cpu_clock(which_clock)
-    if cpu_clock == _CPU_THREAD and which_clock > 0 or not cpu_clock and which_clock not in _WITH_TIMERS:
+    if (cpu_clock == _CPU_THREAD and which_clock > 0) or (not cpu_clock and which_clock not in _WITH_TIMERS):
         raise LinuxError(Errno.EOPNOTSUPP, f"sleeping on clock {which_clock}")
     request_ns = time.get_timespec(current, rqtp)
     absolute = bool(flags & TIMER_ABSTIME)
@@ -169,9 +168,13 @@ async def _cpu_nanosleep(current: Task, clock: int, request_ns: int, rmtp: UserP
     raise LinuxError(Errno.ERESTART_RESTARTBLOCK, "clock_nanosleep")
 
 
+def _wake(p: Task) -> None:
+    sched.wake_up_process(p)
+
+
 async def _cpu_sleep_until(current: Task, clock: int, p: Task, expires_ns: int) -> int:
     """Return 0 when the clock has come to expires_ns, the rest if a signal came first."""
-    timer = CpuTimer(clock, p, lambda timer: sched.wake_up_process(current))
+    timer = posix_cpu_timers.CpuTimer(clock, p, lambda _: _wake(current))
     current.wchan = "posix_cpu_nsleep"
     try:
         while True:
@@ -212,7 +215,7 @@ class KItimer:
         self.expired = False                    # its signal is on the way: the next period begins when it is taken
         self.sigq: Sigqueue | None = None
         self.timer: Hrtimer | None = None
-        self.cpu_timer: CpuTimer | None = None
+        self.cpu_timer: posix_cpu_timers.CpuTimer | None = None
 
 
 def _now(timer: KItimer) -> int:
@@ -329,7 +332,7 @@ def sys_timer_create(
         uaccess.put_user(current, created_timer_id, timer.id, 4)
         if cpu_clock:
             p = posix_cpu_timers.clock_target(current, cpu_clock)
-            timer.cpu_timer = CpuTimer(cpu_clock, p, lambda _: _posix_timer_fn(timer))
+            timer.cpu_timer = posix_cpu_timers.CpuTimer(cpu_clock, p, lambda _: _posix_timer_fn(timer))
         else:
             timer.timer = Hrtimer(_hrtimer_fn, data=timer)
     except LinuxError:

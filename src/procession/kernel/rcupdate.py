@@ -73,7 +73,7 @@ def call_rcu(k: Kernel, func: Callable[[Any], None], arg: object) -> None:
 
 
 def rcu_quiescent(k: Kernel) -> None:
-    """This CPU is in a quiescent state: end the grace period if it was the last, start the next if there is work."""
+    """Note that this CPU reads nothing: end the grace period if it was the last one awaited, start the next."""
     rcu: RcuState = k.rcu
     bug_on(bool(rcu.nesting), "quiescent state inside rcu_read_lock")
     if k.nr_cpus == 1:

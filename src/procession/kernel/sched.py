@@ -445,7 +445,7 @@ def task_sched_runtime(p: Task) -> int:
 
 def nr_running(k: Kernel) -> int:
     """Return how many tasks can run, those that do included."""
-    return sum(rq.nr_running for rq in k.runqueues)
+    return sum(int(rq.nr_running) for rq in k.runqueues)
 
 
 def nr_uninterruptible(k: Kernel) -> int:
@@ -455,7 +455,7 @@ def nr_uninterruptible(k: Kernel) -> int:
 
 def nr_context_switches(k: Kernel) -> int:
     """Return how often CPUs went from one task to another."""
-    return sum(rq.nr_switches for rq in k.runqueues)
+    return sum(int(rq.nr_switches) for rq in k.runqueues)
 
 
 def idle_cpu(k: Kernel, cpu: int) -> bool:

@@ -95,8 +95,7 @@ def update_curr(cfs: CfsRq, now_ns: int) -> None:
     timeline = cfs.timeline
     if timeline and timeline[0][0] < vruntime:
         vruntime = timeline[0][0]
-    if vruntime > cfs.min_vruntime:
-        cfs.min_vruntime = vruntime
+    cfs.min_vruntime = max(cfs.min_vruntime, vruntime)
 
 
 def _sched_period(cfs: CfsRq, nr_running: int) -> int:
@@ -118,8 +117,7 @@ def _place_entity(cfs: CfsRq, se: SchedEntity, initial: bool) -> None:
         vruntime = cfs.min_vruntime + calc_delta_fair(sched_slice(cfs, se), se.weight)
     else:
         vruntime = cfs.min_vruntime - (cfs.latency_ns >> 1)
-    if vruntime > se.vruntime:
-        se.vruntime = vruntime
+    se.vruntime = max(se.vruntime, vruntime)
 
 
 def _insert(cfs: CfsRq, p: Task) -> None:
@@ -183,12 +181,11 @@ def dequeue_task_fair(rq: Rq, p: Task, sleep: bool) -> None:
         vruntime = curr.se.vruntime if sleep or curr is not p else cfs.min_vruntime
     else:
         return
-    if vruntime > cfs.min_vruntime:
-        cfs.min_vruntime = vruntime
+    cfs.min_vruntime = max(cfs.min_vruntime, vruntime)
 
 
 def put_prev_task_fair(rq: Rq, prev: Task) -> None:
-    """prev stops running; if it can go on it returns to the queue."""
+    """Prev stops running; if it can go on it returns to the queue."""
     cfs = rq.cfs
     if prev.se.on_rq:
         update_curr(cfs, rq.kernel.clock.now_ns)
@@ -197,7 +194,7 @@ def put_prev_task_fair(rq: Rq, prev: Task) -> None:
 
 
 def set_curr_task_fair(rq: Rq, p: Task) -> None:
-    """p starts running, or becomes a fair task while it runs."""
+    """P starts running, or becomes a fair task while it runs."""
     cfs = rq.cfs
     se = p.se
     if se.on_rq:

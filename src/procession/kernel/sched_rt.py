@@ -72,12 +72,12 @@ def pick_next_task_rt(rq: Rq) -> Task:
 
 
 def set_curr_task_rt(rq: Rq, p: Task) -> None:
-    """p becomes a real-time task while it runs."""
+    """P becomes a real-time task while it runs."""
     p.se.exec_start = rq.kernel.clock.now_ns
 
 
 def put_prev_task_rt(rq: Rq, prev: Task) -> None:
-    """prev stops running."""
+    """Prev stops running."""
     _update_curr_rt(rq)
 
 

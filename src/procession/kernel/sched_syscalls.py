@@ -11,7 +11,7 @@ from procession.include.linux.hrtimer import NEVER
 from procession.include.linux.resource import Rlimit
 from procession.include.linux.sched import PF, SCHED_RESET_ON_FORK, TIF, SchedPolicy
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, Int, PidNr, UInt, UserPtr
+from procession.include.linux.types import Arg, PidNr, UInt, UserPtr
 from procession.kernel import capability, pid, sched, sched_fair, sched_rt, time
 from procession.mm import uaccess
 

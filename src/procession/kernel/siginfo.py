@@ -9,11 +9,11 @@ from __future__ import annotations
 import struct
 from typing import Final, TypeAlias
 
-from procession.include.linux.signal import Sig, SiCode, Siginfo
+from procession.include.linux.signal import SiCode, Sig, Siginfo
 
 __all__ = (
-    "SEND_SIG_FORCED", "SEND_SIG_NOINFO", "SEND_SIG_PRIV", "SIGINFO_SIZE", "AnyInfo", "SpecialInfo", "siginfo_from_user",
-    "siginfo_to_user", "trace_fields",
+    "SEND_SIG_FORCED", "SEND_SIG_NOINFO", "SEND_SIG_PRIV", "SIGINFO_SIZE", "AnyInfo", "SpecialInfo",
+    "siginfo_from_user", "siginfo_to_user", "trace_fields",
 )
 
 SIGINFO_SIZE = 128

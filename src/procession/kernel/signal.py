@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from procession.fs import exec
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.sched import PF, TIF, JobCtl, SignalFlags, signal_group_exit, thread_group_empty
 from procession.include.linux.signal import (
@@ -26,7 +27,7 @@ from procession.include.linux.signal import (
     Sig,
     Siginfo,
 )
-from procession.kernel import exit, signal_syscalls
+from procession.kernel import exit
 from procession.kernel.siginfo import (
     SEND_SIG_FORCED,
     SEND_SIG_NOINFO,
@@ -268,7 +269,7 @@ async def get_signal_to_deliver(current: Task) -> tuple[int, KSigaction, Siginfo
             if info.signo == _SIGSTOP or not exit.is_current_pgrp_orphaned(current):
                 await do_signal_stop(current, info.signo)
         elif verdict == _FATAL:
-            await _die(current, info.signo)
+            await _die(current, info)
 
 
 def _settle(current: Task, info: Siginfo) -> KSigaction | int:
@@ -294,14 +295,12 @@ def _settle(current: Task, info: Siginfo) -> KSigaction | int:
     return _STOP if bit & SIG_KERNEL_STOP_MASK else _FATAL
 
 
-async def _die(current: Task, signr: int) -> None:
-    """Let a signal end the process.
-
-    Differs: no core dump is written, so that the status never has the core bit: 3.2's default RLIMIT_CORE of 0.
-    """
+async def _die(current: Task, info: Siginfo) -> None:
+    """Let a signal end the process, with a core dump if that is its way."""
+    signr = info.signo
     current.flags |= PF.SIGNALED
-    if SIG_KERNEL_COREDUMP_MASK >> (signr - 1) & 1 and current.signal.rlim[4][0] and current.mm is not None:
-        current.kernel.not_modelled("core dump")
+    if SIG_KERNEL_COREDUMP_MASK >> (signr - 1) & 1:
+        await exec.do_coredump(current, signr, info)
     await exit.do_group_exit(current, signr)
 
 

@@ -20,17 +20,17 @@ from procession.include.linux.signal import (
     SIG_KERNEL_STOP_MASK,
     SYNCHRONOUS_MASK,
     KSigaction,
-    Sig,
     SiCode,
+    Sig,
     Siginfo,
     Sigqueue,
 )
-from procession.kernel import hrtimer, posix_timers, sched, user
+from procession.kernel import itimer, posix_timers, sched, user
 from procession.mm import slab
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
-    from procession.include.linux.sched import SignalStruct, Task
+    from procession.include.linux.sched import Task
     from procession.include.linux.signal import Sigpending
 
 __all__ = (
@@ -313,19 +313,11 @@ def dequeue_signal(current: Task, mask: int) -> Siginfo | None:
             return None
         info = _collect_signal(k, sig, shared)
         if sig == _SIGALRM:
-            _restart_itimer(k, current.signal)
+            itimer.it_real_restart(k, current.signal)
     recalc_sigpending(current)
     if SIG_KERNEL_STOP_MASK >> (sig - 1) & 1:
         # A SIGCONT from here on takes the stop back; do_signal_stop() checks.
         current.jobctl |= _STOP_DEQUEUED
-    if info.code == _SI_TIMER:
+    if info.code == _SI_TIMER and not info.raw:
         posix_timers.do_schedule_next_timer(current, info)
     return info
-
-
-def _restart_itimer(k: Kernel, sig: SignalStruct) -> None:
-    """Arm a periodic ITIMER_REAL again: only a taken SIGALRM makes room for the next."""
-    timer, interval_ns = sig.it_real_timer, sig.it_real_incr_ns
-    if timer is not None and interval_ns and not timer.queued:
-        hrtimer.hrtimer_forward(timer, k.clock.now_ns, interval_ns)
-        hrtimer.hrtimer_start(k, timer, timer.expires_ns)

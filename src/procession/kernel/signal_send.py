@@ -28,8 +28,8 @@ from procession.include.linux.signal import (
     SIGRTMIN,
     KSigaction,
     SaFlags,
-    Sig,
     SiCode,
+    Sig,
     Siginfo,
     Sigqueue,
 )
@@ -94,7 +94,10 @@ def check_kill_permission(current: Task, sig: int, info: AnyInfo, t: Task) -> No
 
 
 def prepare_signal(sig: int, p: Task, from_ancestor_ns: bool) -> bool:
-    """Do what a stop or continue signal does by being sent; returns False if the signal itself is ignored (spec 10.5)."""
+    """Do what a stop or continue signal does by being sent (spec 10.5).
+
+    Returns False if the signal itself is ignored.
+    """
     bit = 1 << (sig - 1)
     if bit & (SIG_KERNEL_STOP_MASK | _SIGCONT_BIT) and not p.signal.flags & _GROUP_EXIT:
         k = p.kernel

@@ -240,7 +240,7 @@ async def sys_pause(current: Task) -> int:
 
 @syscall
 async def sys_rt_sigsuspend(current: Task, unewset: SetIn, sigsetsize: SizeT) -> int:
-    """Sleep with another mask until a signal has run a handler; raises EINVAL, EFAULT, ERESTARTNOHAND (sigsuspend(2))."""
+    """Sleep with another mask until a handler has run; raises EINVAL, EFAULT, ERESTARTNOHAND (sigsuspend(2))."""
     _check_set_size(sigsetsize)
     newset = uaccess.get_user(current, unewset, 8) & _ALLOWED
     current.saved_sigmask = current.blocked

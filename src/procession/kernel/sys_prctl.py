@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from procession.fs import exec
 from procession.include.linux.cred import Cap
@@ -11,7 +11,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.sched import TASK_COMM_LEN
 from procession.include.linux.signal import NSIG
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Int, ULong
+from procession.include.linux.types import Int, ULong, UserPtr
 from procession.kernel import capability, cred
 from procession.mm import uaccess
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ("sys_prctl",)
 
-Option: TypeAlias = "Callable[[Task, int, int, int, int], int]"
+Option: TypeAlias = "Callable[[Task, Any, int, int, int], int]"
 
 _LAST_CAP = max(Cap)
 _KEEP_CAPS, _KEEP_CAPS_LOCKED = 1 << 4, 1 << 5
@@ -41,7 +41,7 @@ def _set_pdeathsig(current: Task, arg2: int, *rest: int) -> int:
     return 0
 
 
-def _get_pdeathsig(current: Task, arg2: int, *rest: int) -> int:
+def _get_pdeathsig(current: Task, arg2: UserPtr, *rest: int) -> int:
     uaccess.put_user(current, arg2, current.pdeath_signal, 4)
     return 0
 
@@ -89,7 +89,7 @@ def _set_timing(current: Task, arg2: int, *rest: int) -> int:
     return 0
 
 
-def _set_name(current: Task, arg2: int, *rest: int) -> int:
+def _set_name(current: Task, arg2: UserPtr, *rest: int) -> int:
     # What is longer is cut, and nothing beyond is looked at.
     try:
         name = uaccess.strncpy_from_user(current, arg2, TASK_COMM_LEN)
@@ -101,7 +101,7 @@ def _set_name(current: Task, arg2: int, *rest: int) -> int:
     return 0
 
 
-def _get_name(current: Task, arg2: int, *rest: int) -> int:
+def _get_name(current: Task, arg2: UserPtr, *rest: int) -> int:
     uaccess.copy_to_user(current, arg2, current.comm.encode("latin-1").ljust(TASK_COMM_LEN, b"\0"))
     return 0
 
@@ -136,7 +136,7 @@ def _capbset_drop(current: Task, arg2: int, *rest: int) -> int:
     return 0
 
 
-def _get_tsc(current: Task, arg2: int, *rest: int) -> int:
+def _get_tsc(current: Task, arg2: UserPtr, *rest: int) -> int:
     uaccess.put_user(current, arg2, _PR_TSC_ENABLE, 4)
     return 0
 
@@ -204,11 +204,15 @@ _OPTIONS: dict[int, Option] = {
     34: _mce_kill_get,
 }
 
+_WITH_POINTER = frozenset({2, 15, 16, 25})
+
 
 @syscall
-def sys_prctl(current: Task, option: Int, arg2: ULong, arg3: ULong, arg4: ULong, arg5: ULong) -> int:
+def sys_prctl(current: Task, option: Int, arg2: UserPtr, arg3: ULong, arg4: ULong, arg5: ULong) -> int:
     """Get or set a property of the process; raises EINVAL for what 3.2 does not know, EPERM, EFAULT (prctl(2))."""
     handler = _OPTIONS.get(option)
     if handler is None:
         raise _invalid(f"option {option}")
+    if not isinstance(arg2, int) and option not in _WITH_POINTER:
+        raise LinuxError(Errno.EFAULT, "prctl: a buffer where a number belongs")
     return handler(current, arg2, arg3, arg4, arg5)

@@ -45,8 +45,9 @@ def ktime_get_real(k: Kernel) -> int:
 
 def get_timespec(current: Task, ptr: UserPtr, offset: int = 0) -> int:
     """Read a struct timespec, as ns; raises EFAULT, EINVAL if it is not a time. Very long becomes KTIME_MAX."""
-    sec, nsec = _TWO_LONGS.unpack(uaccess.copy_from_user(current, ptr, 16) if not offset else
-                                  uaccess.copy_from_user(current, ptr, offset + 16)[offset:])
+    sec: int
+    nsec: int
+    sec, nsec = _TWO_LONGS.unpack(uaccess.copy_from_user(current, ptr, offset + 16)[offset:])
     if sec < 0 or not 0 <= nsec < NSEC_PER_SEC:
         raise LinuxError(Errno.EINVAL, "not a timespec")
     return min(sec * NSEC_PER_SEC + nsec, KTIME_MAX >> 1)
@@ -59,6 +60,8 @@ def put_timespec(current: Task, ptr: UserPtr, ns: int, offset: int = 0) -> None:
 
 def get_timeval(current: Task, ptr: UserPtr, offset: int = 0) -> int:
     """Read a struct timeval, as ns; raises EFAULT, EINVAL if it is not a time."""
+    sec: int
+    usec: int
     sec, usec = _TWO_LONGS.unpack(uaccess.copy_from_user(current, ptr, offset + 16)[offset:])
     if sec < 0 or not 0 <= usec < USEC_PER_SEC:
         raise LinuxError(Errno.EINVAL, "not a timeval")
@@ -133,7 +136,7 @@ def sys_adjtimex(current: Task, txc: Annotated[UserPtr, Arg("struct timex", out=
     sec, usec = divmod(ktime_get_real(current.kernel) // NSEC_PER_USEC, USEC_PER_SEC)
     timex = struct.pack(
         "<i4xqqqqi4xqqqqqqqqi4xqqqqqi44x",
-        modes, 0, 0, 16_000_000, 16_000_000, _STA_UNSYNC, 2, 1, 32_768_000, sec, usec, 10_000, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        modes, 0, 0, 16_000_000, 16_000_000, _STA_UNSYNC, 2, 1, 32_768_000, sec, usec, 10_000, *[0] * 9,
     )
     uaccess.copy_to_user(current, txc, timex)
     return _TIME_ERROR

@@ -6,8 +6,8 @@ import struct
 from typing import TYPE_CHECKING, Annotated
 
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, PidNr, UInt, UidT, UserPtr
-from procession.kernel import itimer, pid
+from procession.include.linux.types import Arg, PidNr, UidT, UInt, UserPtr
+from procession.kernel import itimer, pid, sched_load
 from procession.mm import page_alloc, uaccess
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def sys_sysinfo(current: Task, info: Annotated[UserPtr, Arg("struct sysinfo", ou
     """Return uptime, load, memory and the number of threads; raises EFAULT (sysinfo(2))."""
     k = current.kernel
     uptime = -(-k.clock.now_ns // _NSEC_PER_SEC)
-    loads = [load << _LOAD_SHIFT for load in k.avenrun]
+    loads = sched_load.get_avenrun(k, 0, _LOAD_SHIFT)
     free = page_alloc.nr_free_pages(k) * 4096
     uaccess.copy_to_user(current, info, _SYSINFO.pack(
         uptime, *loads, k.total_pages * 4096, free, 0, 0, 0, 0, min(k.nr_threads, 0xFFFF), 0, 0, 1,

@@ -189,7 +189,9 @@ async def wait_event_interruptible_exclusive(
         await _wait(current, q, condition, wchan, _INTERRUPTIBLE, exclusive=True)
 
 
-async def wait_event_killable(current: Task, q: WaitQueueHead, condition: Callable[[], object], wchan: str = "") -> None:
+async def wait_event_killable(
+    current: Task, q: WaitQueueHead, condition: Callable[[], object], wchan: str = "",
+) -> None:
     """Sleep until condition() holds; raises ERESTARTSYS if a fatal signal comes first."""
     if not condition():
         await _wait(current, q, condition, wchan, _KILLABLE, exclusive=False)

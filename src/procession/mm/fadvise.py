@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from procession.fs import file as fs_file
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import FMode, S
+from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, Int, OffT, SizeT
-
-if TYPE_CHECKING:
-    from procession.include.linux.sched import Task
 
 __all__ = ("sys_fadvise64", "sys_readahead")
 

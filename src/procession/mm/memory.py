@@ -15,15 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from procession.arch.x86 import pgtable
-from procession.arch.x86.pgtable import _PROT as PROT
-from procession.arch.x86.pgtable import (
-    PTE_DIRTY,
-    PTE_NX,
-    PTE_PFN_MASK,
-    PTE_RW,
-    PTE_THERE,
-)
 from procession.hw.memory import PG_EXEC, PG_FILE
+from procession.include.asm.pgtable import PAGE_PROT as PROT
+from procession.include.asm.pgtable import PTE_DIRTY, PTE_NX, PTE_PFN_MASK, PTE_RW, PTE_THERE
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import VM
 from procession.mm import filemap, mmap, page_alloc, tlb

@@ -5,16 +5,14 @@ Differs: built as without CONFIG_NUMA and CONFIG_SWAP.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from procession.include.linux.cred import Cap
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Int, Path, PidNr, SizeT, ULong, UserPtr
 from procession.kernel import capability
-
-if TYPE_CHECKING:
-    from procession.include.linux.sched import Task
 
 __all__ = (
     "sys_get_mempolicy", "sys_mbind", "sys_migrate_pages", "sys_move_pages", "sys_remap_file_pages",
@@ -28,7 +26,9 @@ def _refuse(current: Task, call: str) -> NoReturn:
 
 
 @syscall
-def sys_mbind(current: Task, start: ULong, length: ULong, mode: ULong, nmask: UserPtr, maxnode: ULong, flags: Int) -> int:
+def sys_mbind(
+    current: Task, start: ULong, length: ULong, mode: ULong, nmask: UserPtr, maxnode: ULong, flags: Int,
+) -> int:
     """Set the NUMA policy of pages (mbind(2)); raises ENOSYS."""
     _refuse(current, "mbind")
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import SizeT, ULong, UserPtr
 from procession.mm import memory, mmap, uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.mm_types import MmStruct
-    from procession.include.linux.sched import Task
 
 __all__ = ("sys_mincore",)
 

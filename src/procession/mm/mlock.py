@@ -5,20 +5,16 @@ Nothing here is ever paged out, so a lock shows only as presence, in the counts,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from procession.include.linux.cred import Cap
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import VM, MmStruct, VmArea
 from procession.include.linux.resource import Rlimit
+from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Int, SizeT, ULong
 from procession.kernel import capability
 from procession.mm import memory, mmap, util
 from procession.mm import vma as areas
-
-if TYPE_CHECKING:
-    from procession.include.linux.sched import Task
 
 __all__ = (
     "can_do_mlock", "check_mlock_limit", "sys_mlock", "sys_mlockall", "sys_munlock", "sys_munlockall",

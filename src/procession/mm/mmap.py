@@ -19,6 +19,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import FMode, OpenFlags
 from procession.include.linux.mm_types import TASK_SIZE, VM, MapFlags, MmStruct, Prot, VmArea
 from procession.include.linux.resource import RLIM_INFINITY, Rlimit
+from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Arg, Fd, SizeT, ULong
 from procession.kernel import capability
@@ -28,7 +29,6 @@ from procession.mm import vma as areas
 if TYPE_CHECKING:
     from procession.include.linux.fs import File
     from procession.include.linux.kernel import Kernel
-    from procession.include.linux.sched import Task
 
 __all__ = (
     "do_brk", "do_mmap_pgoff", "do_munmap", "dup_mmap", "exit_mmap", "expand_stack", "find_extend_vma", "find_vma",
@@ -300,23 +300,21 @@ def mmap_region(
 def _new_region(
     current: Task, mm: MmStruct, file: File | None, addr: int, end: int, vm_flags: int, pgoff: int,
 ) -> VmArea:
-    k = current.kernel
-    k.caches["vm_area_struct"].alloc()
+    cache = current.kernel.caches["vm_area_struct"]
+    if file is not None and vm_flags & VM.DENYWRITE and file.f_path.dentry.d_inode.i_writecount > 0:
+        raise LinuxError(Errno.ETXTBSY, "open for writing")
+    cache.alloc()
     vma = VmArea(mm, addr, end, vm_flags, pgoff, file)
     try:
         if file is not None:
-            if vm_flags & VM.DENYWRITE and file.f_path.dentry.d_inode.i_writecount > 0:
-                raise LinuxError(Errno.ETXTBSY, "open for writing")
             file.f_count += 1
-            try:
-                file.mmap(current, vma)
-            except LinuxError:
-                file_table.fput(current, file)
-                raise
+            file.mmap(current, vma)
         elif vm_flags & VM.SHARED:
             shmem.shmem_zero_setup(current, vma)
     except LinuxError:
-        k.caches["vm_area_struct"].free()
+        if file is not None:
+            file_table.fput(current, file)
+        cache.free()
         raise
     areas.vma_link(mm, vma)
     return vma

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from procession.arch.x86.pgtable import PTE_ACCESSED, PTE_DIRTY, PTE_NX, PTE_PFN_MASK, PTE_RW, vm_page_prot
 from procession.hw.memory import PG_EXEC
+from procession.include.asm.pgtable import PAGE_PROT, PTE_ACCESSED, PTE_DIRTY, PTE_NX, PTE_PFN_MASK, PTE_RW
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import VM, MmStruct, VmArea
+from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import SizeT, ULong
 from procession.mm import memory, mlock, mmap, tlb, util
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
-    from procession.include.linux.sched import Task
 
 __all__ = ("mprotect_fixup", "sys_mprotect")
 
@@ -109,7 +109,7 @@ def change_protection(k: Kernel, mm: MmStruct, start: int, end: int, vm_flags: i
     Write permission goes (a private page gets it back at the next write fault, which finds that nobody shares it),
     except in a shared mapping, whose pages are known to be dirty.
     """
-    prot = vm_page_prot(vm_flags)
+    prot = PAGE_PROT[vm_flags & 7]
     keep = PTE_PFN_MASK | PTE_ACCESSED | PTE_DIRTY
     if vm_flags & (VM.SHARED | VM.WRITE) == VM.SHARED | VM.WRITE:
         keep |= PTE_RW

@@ -8,6 +8,7 @@ from procession.arch.x86 import pgtable
 from procession.include.linux.bug import bug_on
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import TASK_SIZE, VM, MmStruct, VmArea
+from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import SizeT, ULong
 from procession.mm import memory, mlock, mmap, tlb, util
@@ -15,7 +16,6 @@ from procession.mm import vma as areas
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
-    from procession.include.linux.sched import Task
 
 __all__ = ("sys_mremap",)
 
@@ -50,18 +50,19 @@ def _mremap(current: Task, mm: MmStruct, addr: int, old_len: int, new_len: int, 
             mmap.do_munmap(current, mm, addr + new_len, old_len - new_len)
         return addr
     vma, charged = vma_to_resize(current, mm, addr, old_len, new_len)
+    if old_len == vma.vm_end - addr and _vma_expandable(mm, vma, new_len - old_len):
+        pages = new_len - old_len >> 12
+        vma.vm_end = addr + new_len
+        mm.total_vm += pages
+        util.vm_stat_account(mm, vma.vm_flags, vma.vm_file, pages)
+        if vma.vm_flags & VM.LOCKED:
+            mm.locked_vm += pages
+            memory.make_pages_present(current, mm, addr + old_len, addr + new_len)
+        return addr
+    if not flags & MREMAP_MAYMOVE:
+        k.vm_committed -= charged
+        raise LinuxError(Errno.ENOMEM, "no room behind the mapping")
     try:
-        if old_len == vma.vm_end - addr and _vma_expandable(mm, vma, new_len - old_len):
-            pages = new_len - old_len >> 12
-            vma.vm_end = addr + new_len
-            mm.total_vm += pages
-            util.vm_stat_account(mm, vma.vm_flags, vma.vm_file, pages)
-            if vma.vm_flags & VM.LOCKED:
-                mm.locked_vm += pages
-                memory.make_pages_present(current, mm, addr + old_len, addr + new_len)
-            return addr
-        if not flags & MREMAP_MAYMOVE:
-            raise LinuxError(Errno.ENOMEM, "no room behind the mapping")
         new_addr = mmap.get_unmapped_area(current, mm, 0, new_len, 0)
         mmap.check_mmap_min_addr(current, new_addr)
         return move_vma(current, mm, vma, addr, old_len, new_len, new_addr)

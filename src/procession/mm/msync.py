@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import VM
+from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Int, SizeT, ULong
 from procession.mm import mmap
-
-if TYPE_CHECKING:
-    from procession.include.linux.sched import Task
 
 __all__ = ("sys_msync",)
 

@@ -28,7 +28,7 @@ ZEROES = bytes(4096)
 
 
 def mem_init(k: Kernel) -> None:
-    """Hand the machine's frames to the allocator and set up the zero page. Frame 0 is never used: a pgd of 0 is none."""
+    """Hand the machine's frames to the allocator and make the zero page. Frame 0 is never used: a pgd of 0 is none."""
     k.total_pages = k.frames.nr_pages
     k.free_list = []
     k.next_fresh = 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import PidNr, ULong, UserPtr
 from procession.kernel import fork_mm, pid, ptrace
@@ -12,7 +13,6 @@ from procession.mm import uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.mm_types import MmStruct
-    from procession.include.linux.sched import Task
 
 __all__ = ("sys_process_vm_readv", "sys_process_vm_writev")
 

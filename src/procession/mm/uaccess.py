@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from procession.arch.x86.pgtable import PTE_PFN_MASK, PTE_PRESENT, PTE_RW, PTE_USER
 from procession.hw.memory import PG_EXEC
+from procession.include.asm.pgtable import PTE_PFN_MASK, PTE_PRESENT, PTE_RW, PTE_USER
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import TASK_SIZE
 from procession.kernel import fork_mm

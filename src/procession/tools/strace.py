@@ -9,8 +9,8 @@ from typing import IO, TYPE_CHECKING, Any
 from procession.include.linux.errno import STRERROR, Errno
 from procession.include.linux.signal import SIG_IGN, SIG_KERNEL_IGNORE_MASK, signame
 from procession.include.linux.syscalls import SYSCALLS, Syscall
-from procession.mm import memory
 from procession.tools import strace_args
+from procession.tools.peek import peek as peek_memory
 from procession.tools.strace_args import CALLS, PRINTERS, Peek, flag_names, pointer
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ class Strace:
             if not isinstance(ptr, int):
                 have = len(ptr)
                 return ptr.load(offset, min(size, have - offset)) if 0 <= offset < have else None
-            return None if current.mm is None else memory.peek(k, current.mm, ptr + offset, size)
+            return None if current.mm is None else peek_memory(k, current.mm, ptr + offset, size)
 
         return peek
 

@@ -17,7 +17,7 @@ from procession.arch.python.errors import oserror
 from procession.arch.python.log import STARTED, Log, Request
 from procession.arch.x86 import syscall_table
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.sched import CloneFlags
+from procession.include.linux.sched import TIF, CloneFlags
 from procession.include.linux.signal import SEGV_MAPERR, SIG_KERNEL_ONLY_MASK, SaFlags, Sig, Siginfo
 from procession.include.linux.syscalls import SYSCALLS, Syscall
 from procession.kernel import hrtimer, signal
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.signal import KSigaction
 
-__all__ = ("NR", "PythonThread", "machine", "start_thread", "trap")
+__all__ = ("NR", "PythonThread", "generic_trap", "machine", "start_thread", "trap")
 
 TRAP_NS = 100           # a system call's cost, as on the other architecture
 ACCESS_NS = 5           # a load or store
@@ -49,6 +49,7 @@ _NOT_HERE = frozenset({
 
 _SIGHAND, _VM = int(CloneFlags.SIGHAND), int(CloneFlags.VM)
 _SIGINFO = int(SaFlags.SIGINFO)
+_WORK = TIF.SIGPENDING | TIF.NEED_RESCHED | TIF.FORK
 
 _POINTERS = (InBuffer, OutBuffer, Stack, UserStrings)
 _INTEGER_KINDS = frozenset({"int", "fd", "uid", "mode"})
@@ -68,6 +69,13 @@ def trap(name: str, *args: Any) -> Generator[Request, Any, Any]:
     return result
 
 
+async def generic_trap(name: str, *args: Any) -> Any:
+    """As trap(), for arguments that come straight from the program: any number of them, in any place."""
+    decoder = _decoders.get(name) or _make_decoder(name)
+    args = (*args, 0, 0, 0, 0, 0, 0)[:len(decoder)]
+    return await trap(name, *map(_decode_one, args, decoder))
+
+
 @types.coroutine
 def machine(name: str, *args: Any) -> Generator[Request, Any, Any]:
     """Execute one of the instructions at the end of this file."""
@@ -77,18 +85,14 @@ def machine(name: str, *args: Any) -> Generator[Request, Any, Any]:
 
 def _decode(name: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return args as registers would deliver them; most need no change."""
-    decoder = _decoders.get(name)
-    if decoder is None:
-        decoder = _make_decoder(name)
-    if len(args) != len(decoder):
-        args = (*args, 0, 0, 0, 0, 0, 0)[:len(decoder)]
-    for value, register in zip(args, decoder, strict=False):
-        if type(value) is int:
+    for value in args:
+        kind = type(value)
+        if kind is int:
             if 0 <= value < 0x80000000:
                 continue
-        elif register is None and type(value) in _POINTERS:
+        elif kind is InBuffer or kind is OutBuffer:
             continue
-        return tuple(map(_decode_one, args, decoder))
+        return tuple(map(_decode_one, args, _decoders.get(name) or _make_decoder(name)))
     return args
 
 
@@ -167,11 +171,11 @@ class PythonThread:
                 kstack = self._call(current)
                 if kstack is not None:
                     return kstack
-            if current.ti_flags or current.thread is not self:
+            if current.ti_flags & _WORK or current.thread is not self:
                 return None
             if clock.now_ns >= clock.next_event_ns:
                 hrtimer.run_queues(k)
-                if current.ti_flags:
+                if current.ti_flags & _WORK:
                     return None
             if budget_ns is not None and clock.now_ns >= deadline:
                 return None
@@ -181,7 +185,8 @@ class PythonThread:
         try:
             name, args = self.request
         except (TypeError, ValueError):
-            return self._foreign_await(current)
+            self._foreign_await(current)
+            return None
         if self.todo == RESTART:
             name, args = "restart_syscall", ()
         call = SYSCALLS.get(name)

@@ -62,16 +62,20 @@ class _Replay:
                 start = self.thread.start
                 self.coro, self.request = begin(start.fn, (self.thread.sys, *start.args))
             else:
-                handlers = self.thread.handlers
+                fn = self._handler(answer[0])
                 self.below.append((self.coro, self.request))
                 self.coro = None
-                if handlers is None or answer[0] not in handlers:
-                    raise Diverged(f"it has not installed the signal handler {answer[0]}")
-                self.coro, self.request = begin(handlers[answer[0]], answer[1])
+                self.coro, self.request = begin(fn, answer[1])
         except Diverged:
             raise
         except BaseException as end:  # noqa: BLE001
             self._unwind(end)
+
+    def _handler(self, handle: int) -> Callable[..., Any]:
+        handlers = self.thread.handlers
+        if handlers is None or handle not in handlers:
+            raise Diverged(f"it has not installed the signal handler {handle}")
+        return handlers[handle]
 
     def _answer(self, asked: Request, answer: Any) -> Any:
         if self.request != asked:

@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Any
 
 from procession.arch.python.buffer import InBuffer, OutBuffer
 from procession.arch.python.constants import Constants
-from procession.arch.python.process import NR, trap
+from procession.arch.python.process import NR, generic_trap
 from procession.arch.python.sys_file import FileCalls
-from procession.arch.python.sys_process import ProcessCalls, path_of
+from procession.arch.python.sys_plain import PlainCalls, path_of
+from procession.arch.python.sys_process import ProcessCalls
 from procession.arch.python.sys_signal import SignalCalls
 from procession.arch.x86.syscall_table import SYSCALL_NAMES
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ("Sys",)
 
 
-class Sys(ProcessCalls, FileCalls, SignalCalls, Constants):
+class Sys(ProcessCalls, FileCalls, SignalCalls, PlainCalls, Constants):
     """System calls, and argv and environ of the program, which never change.
 
     It holds nothing else: a task and its forked or cloned children use the same object.
@@ -55,9 +56,9 @@ class Sys(ProcessCalls, FileCalls, SignalCalls, Constants):
         """
         name = call if isinstance(call, str) else SYSCALL_NAMES.get(call, str(call))
         if not any(isinstance(arg, bytearray) for arg in args):
-            return await trap(name, *map(_pointer, args))  # type: ignore[no-any-return]
+            return await generic_trap(name, *map(_pointer, args))  # type: ignore[no-any-return]
         outputs = [(arg, OutBuffer(len(arg), bytes(arg))) if isinstance(arg, bytearray) else None for arg in args]
-        result = await trap(
+        result = await generic_trap(
             name, *(_pointer(arg) if out is None else out[1] for arg, out in zip(args, outputs, strict=True)),
         )
         for out in outputs:

@@ -8,19 +8,12 @@ from typing import Any, NoReturn
 from procession.arch.python import structs
 from procession.arch.python.buffer import InBuffer, OutBuffer, Stack, UserStrings
 from procession.arch.python.process import machine, trap
+from procession.arch.python.sys_plain import path_of
 
-__all__ = ("ProcessCalls", "path_of")
+__all__ = ("ProcessCalls",)
 
 _SIGCHLD = 17
 _VFORK_VM = 0x4100
-
-
-def path_of(name: str | bytes) -> InBuffer:
-    """Return a path as the C string it is to the kernel; raises ValueError for a NUL inside, TypeError."""
-    data = name.encode("utf-8", "surrogateescape") if isinstance(name, str) else bytes(name)
-    if 0 in data:
-        raise ValueError("embedded null character")
-    return InBuffer(data + b"\0")
 
 
 def _strings(items: Sequence[str | bytes]) -> UserStrings:
@@ -174,7 +167,8 @@ class ProcessCalls:
         """Return CPU time used, in clock ticks of 10 ms."""
         buffer = OutBuffer(32)
         elapsed = await trap("times", buffer)
-        return structs.Tms(*structs.TMS.unpack(buffer.load(0, 32)), elapsed)
+        utime, stime, cutime, cstime = structs.TMS.unpack(buffer.load(0, 32))
+        return structs.Tms(utime, stime, cutime, cstime, elapsed)
 
     async def getcpu(self) -> int:
         """Return the number of the CPU this runs on."""

@@ -59,7 +59,7 @@ class SignalCalls:
         return await machine("=function", was) if was > 1 else was  # type: ignore[no-any-return]
 
     async def signal(self, sig: int, handler: Callable[..., Any] | int) -> Callable[..., Any] | int:
-        """Do what signal(3) does: sigaction() with SA_RESTART."""
+        """Set what a signal does, with SA_RESTART, as libc does."""
         return await self.sigaction(sig, handler, 0x10000000)
 
     async def sigprocmask(self, how: int, signals: SignalSet | None = None) -> frozenset[int]:

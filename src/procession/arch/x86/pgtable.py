@@ -1,4 +1,4 @@
-"""Page tables of x86-64: entry bits, allocation, walks (asm/pgtable_types.h, arch/x86/mm/pgtable.c).
+"""Page tables of x86-64: allocation and walks (arch/x86/mm/pgtable.c, asm/pgalloc.h).
 
 Tables live in frames and are what the CPU walks. Code here names a table entry by its index into Frames.q, the view
 of memory as 64-bit words. `mm.pte_tables` remembers where the tables of the lowest level are; since only the kernel
@@ -11,46 +11,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from procession.include.asm.pgtable import PTE_PFN_MASK, PTE_PRESENT, PTE_TABLE
 from procession.include.linux.errno import LinuxError
-from procession.include.linux.mm_types import VM
 from procession.mm import page_alloc
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.mm_types import MmStruct
 
-__all__ = (
-    "PTE_ACCESSED", "PTE_DIRTY", "PTE_NX", "PTE_PFN_MASK", "PTE_PRESENT", "PTE_PROTNONE", "PTE_RW", "PTE_USER",
-    "PTRS_PER_PTE", "free_pte_table", "lookup_address", "pte_alloc", "table_pages", "vm_page_prot",
-    "walk",
-)
-
-PTE_PRESENT = 1
-PTE_RW = 2
-PTE_USER = 4
-PTE_ACCESSED = 0x20
-PTE_DIRTY = 0x40
-PTE_PROTNONE = 0x100    # where P is clear: the page is there, but nobody may touch it
-PTE_NX = 1 << 63
-PTE_PFN_MASK = 0x000FFFFFFFFFF000
-PTE_THERE = PTE_PRESENT | PTE_PROTNONE
-PTRS_PER_PTE = 512
-_TABLE = 0x67           # P RW US A D: upper levels grant everything, the last level decides
-
-# Entry bits by READ | WRITE | EXEC of vm_flags (protection_map). RW is never here: it is added by the write fault,
-# which breaks copy-on-write or marks a file page dirty. A page without EXEC has NX: the engine is slow on pages that
-# are both written and executable.
-_PROT = tuple(
-    PTE_PROTNONE | PTE_ACCESSED | PTE_USER | PTE_NX if not prot
-    else PTE_PRESENT | PTE_USER | PTE_ACCESSED | (0 if prot & VM.EXEC else PTE_NX)
-    for prot in range(8)
-)
-
-
-def vm_page_prot(vm_flags: int) -> int:
-    """Return the bits of a fresh entry in an area with these flags (vm_get_page_prot)."""
-    return _PROT[vm_flags & 7]
-
+__all__ = ("free_pte_table", "lookup_address", "pte_alloc", "table_pages", "walk")
 
 def pte_alloc(k: Kernel, mm: MmStruct, address: int) -> int:
     """Return the index of the last-level table that covers address, making tables as needed; raises ENOMEM."""
@@ -68,14 +37,14 @@ def pte_alloc(k: Kernel, mm: MmStruct, address: int) -> int:
         for shift in (30, 21):
             entry = q[slot]
             if not entry:
-                entry = q[slot] = page_alloc.alloc_zeroed_page(k) << 12 | _TABLE
+                entry = q[slot] = page_alloc.alloc_zeroed_page(k) << 12 | PTE_TABLE
                 made.append(slot)
             slot = ((entry & PTE_PFN_MASK) >> 3) + (address >> shift & 511)
         pfn = page_alloc.alloc_zeroed_page(k)
     except LinuxError:
         _undo_tables(k, mm, made)
         raise
-    q[slot] = pfn << 12 | _TABLE
+    q[slot] = pfn << 12 | PTE_TABLE
     mm.nr_ptes += 1
     base = mm.pte_tables[region] = pfn << 9
     return base
@@ -124,8 +93,8 @@ def table_pages(k: Kernel, mm: MmStruct) -> list[int]:
     puds = {}
     for top in dict.fromkeys([region >> 18 for region in mm.pte_tables]):
         puds[top] = (q[pgd + (top & 511)] & PTE_PFN_MASK) >> 12
-    for middle in dict.fromkeys([region >> 9 for region in mm.pte_tables]):
-        pages.append((q[(puds[middle >> 9] << 9) + (middle & 511)] & PTE_PFN_MASK) >> 12)
+    middles = dict.fromkeys([region >> 9 for region in mm.pte_tables])
+    pages += [(q[(puds[middle >> 9] << 9) + (middle & 511)] & PTE_PFN_MASK) >> 12 for middle in middles]
     pages.extend(puds.values())
     pages.append(mm.pgd >> 12)
     return pages

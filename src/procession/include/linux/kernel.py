@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from procession.include.linux.spinlock import LockClass, SpinLock
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from procession.hw.console import Console
     from procession.hw.memory import Frames
     from procession.include.linux.binfmts import LinuxBinfmt
+    from procession.include.linux.errno import LinuxError
     from procession.include.linux.nsproxy import IpcNamespace, NetNamespace, Nsproxy, UserNamespace, UtsNamespace
     from procession.include.linux.pid import Pid, PidNamespace
     from procession.include.linux.sched import Task, UserStruct
@@ -137,12 +137,10 @@ class Kernel:
     # arch/python
     programs: dict[str, Any]        # path -> registered Python program
 
-    # Ours: when every CPU is idle, waits up to so many ns (None: for ever) for something from outside the machine, and
-    # returns whether anything came. None: nothing can.
-    external_wait: Callable[[int | None], bool] | None
-
     # The result of the run.
     halted: bool                    # PID 1's child, or PID 1, has ended: stop the machine
+    init_program: Any               # init/main.py's InitProgram: what PID 1 runs
+    init_error: LinuxError | None   # why that could not be executed
     exit_code: int                  # wait status of the program the machine was booted for
 
     @property

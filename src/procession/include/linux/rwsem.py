@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from procession.include.linux.spinlock import ACQUIRE, LockClass, RwLock, _WriteGuard
+from procession.include.linux.spinlock import ACQUIRE, LockClass, RwLock, WriteGuard
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
@@ -26,9 +26,9 @@ class RwSemaphore(RwLock):
     def __init__(self, cls: LockClass) -> None:
         super().__init__(cls)
         cls.sleeps = True
-        self._write = _WriteGuard(self, ACQUIRE)
+        self._write = WriteGuard(self, ACQUIRE)
 
-    def write(self) -> _WriteGuard:
+    def write(self) -> WriteGuard:
         """down_write."""
         return self._write
 

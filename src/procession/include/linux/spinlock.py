@@ -32,8 +32,8 @@ class LockChain:
         self.parent = parent
         self.cls = cls
         self.how = how
-        self.irq_off = how == ACQUIRE_IRQ or (parent is not None and parent.irq_off)
-        self.in_irq = parent is not None and parent.in_irq
+        self.irq_off: bool = how == ACQUIRE_IRQ or (parent is not None and parent.irq_off)
+        self.in_irq: bool = parent is not None and parent.in_irq
         self.next: dict[LockClass, LockChain] = {}
         self.next_irq: dict[LockClass, LockChain] = {}
         self.next_read: dict[LockClass, LockChain] = {}

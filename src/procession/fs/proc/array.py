@@ -1,0 +1,244 @@
+"""What stat, status and statm say about a task (fs/proc/array.c; spec 18)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+import zlib
+
+from procession.include.linux.kernel import NSEC_PER_SEC, USER_HZ
+from procession.include.linux.resource import Rlimit
+from procession.include.linux.sched import Task, pid_alive
+from procession.include.linux.signal import SIG_DFL, SIG_IGN
+from procession.kernel import pid, ptrace
+from procession.kernel import sched as kernel_sched
+
+if TYPE_CHECKING:
+    from procession.include.linux.mm_types import MmStruct
+    from procession.include.linux.pid import PidNamespace
+
+__all__ = (
+    "do_task_stat", "get_task_state", "proc_pid_statm", "proc_pid_status", "proc_tgid_stat", "proc_tid_stat",
+    "task_statm", "thread_group_times", "wchan_address",
+)
+
+NSEC_PER_TICK = NSEC_PER_SEC // USER_HZ
+NGROUPS_SMALL = 32
+_ALL_ONES = (1 << 64) - 1
+_RSS, _SIGPENDING = int(Rlimit.RSS), int(Rlimit.SIGPENDING)
+_STATES = (
+    "R (running)", "S (sleeping)", "D (disk sleep)", "T (stopped)", "t (tracing stop)", "Z (zombie)", "X (dead)",
+    "x (dead)", "K (wakekill)", "W (waking)",
+)
+
+
+def get_task_state(tsk: Task) -> str:
+    """Return the state's letter and name; which bits count is spec 1.2."""
+    return _STATES[(tsk.state & 0x0F | tsk.exit_state).bit_length()]
+
+
+def wchan_address(name: str) -> int:
+    """Ours: a kernel text address that stands for a function: ours have none. The same name, the same address."""
+    return 0xFFFFFFFF81000000 + (zlib.crc32(name.encode()) & 0x7FFFF0) if name else 0
+
+
+def thread_group_times(p: Task) -> tuple[int, int]:
+    """Return (utime, stime) of a whole process in ns.
+
+    Differs: not scaled to the exact run time: ours are exact already.
+    """
+    sig = p.signal
+    utime, stime = sig.utime, sig.stime
+    for t in sig.threads:
+        utime += t.utime
+        stime += t.stime
+    return utime, stime
+
+
+def collect_sigign_sigcatch(p: Task) -> tuple[int, int]:
+    """Return the sets of ignored and of caught signals."""
+    ignored = caught = 0
+    if p.sighand is not None:
+        for i, ka in enumerate(p.sighand.action):
+            if ka.handler == SIG_IGN:
+                ignored |= 1 << i
+            elif ka.handler != SIG_DFL:
+                caught |= 1 << i
+    return ignored, caught
+
+
+def task_statm(mm: MmStruct) -> tuple[int, int, int, int, int]:
+    """Return (size, resident, shared, text, data) in pages."""
+    text = (((mm.end_code + 4095) & ~4095) - (mm.start_code & ~4095)) >> 12
+    return mm.total_vm, mm.rss_anon + mm.rss_file, mm.rss_file, text, mm.total_vm - mm.shared_vm
+
+
+def proc_pid_statm(current: Task, ns: PidNamespace, task: Task) -> bytes:
+    """Return statm; library and dirty pages are always 0."""
+    mm = task.mm
+    if mm is None:
+        return b"0 0 0 0 0 0 0\n"
+    return b"%d %d %d %d 0 %d 0\n" % task_statm(mm)
+
+
+def proc_tid_stat(current: Task, ns: PidNamespace, task: Task) -> bytes:
+    """Return /proc/PID/task/TID/stat."""
+    return do_task_stat(current, ns, task, whole=False)
+
+
+def proc_tgid_stat(current: Task, ns: PidNamespace, task: Task) -> bytes:
+    """Return /proc/PID/stat."""
+    return do_task_stat(current, ns, task, whole=True)
+
+
+def do_task_stat(current: Task, ns: PidNamespace, task: Task, *, whole: bool) -> bytes:
+    """Return the 44 fields of stat; whole: of the process, not of the thread alone (spec 18.1)."""
+    mm = task.mm
+    permitted = ptrace.ptrace_may_access(current, task, ptrace.PTRACE_MODE_READ)
+    sig = task.signal
+    ppid, pgid, sid, num_threads, tty_nr, tty_pgrp = 0, -1, -1, 0, 0, -1
+    cmin_flt = cmaj_flt = cutime = cstime = rsslim = sigign = sigcatch = 0
+    min_flt, maj_flt, utime, stime = task.min_flt, task.maj_flt, task.utime, task.stime
+    if task.sighand is not None:
+        num_threads = sig.nr_threads
+        sigign, sigcatch = collect_sigign_sigcatch(task)
+        cmin_flt, cmaj_flt, cutime, cstime = sig.cmin_flt, sig.cmaj_flt, sig.cutime, sig.cstime
+        rsslim = sig.rlim[_RSS][0]
+        if sig.tty is not None:
+            tty_nr, tty_pgrp = _tty(sig.tty, ns)
+        sid = pid.task_session_nr_ns(task, ns)
+        ppid = pid.task_tgid_nr_ns(task.real_parent, ns)
+        pgid = pid.task_pgrp_nr_ns(task, ns)
+    if whole:
+        min_flt = sig.min_flt + sum(t.min_flt for t in sig.threads)
+        maj_flt = sig.maj_flt + sum(t.maj_flt for t in sig.threads)
+        utime, stime = thread_group_times(task)
+        if task.sighand is None:
+            min_flt = maj_flt = utime = stime = 0
+    wchan = _ALL_ONES
+    if permitted and (not whole or num_threads < 2):
+        wchan = wchan_address(task.wchan)
+    eip = esp = 0
+    if mm is not None and permitted:
+        eip, esp = task.thread.user_pc(), task.thread.user_sp()
+    fields = (
+        get_task_state(task)[0], ppid, pgid, sid, tty_nr, tty_pgrp, task.flags, min_flt, cmin_flt, maj_flt, cmaj_flt,
+        utime // NSEC_PER_TICK, stime // NSEC_PER_TICK, cutime // NSEC_PER_TICK, cstime // NSEC_PER_TICK,
+        task.prio - kernel_sched.MAX_RT_PRIO, kernel_sched.task_nice(task), num_threads, 0,
+        task.real_start_time // NSEC_PER_TICK,
+        mm.total_vm << 12 if mm else 0, mm.rss_anon + mm.rss_file if mm else 0, rsslim,
+        (mm.start_code if permitted else 1) if mm else 0, (mm.end_code if permitted else 1) if mm else 0,
+        mm.start_stack if permitted and mm else 0, esp, eip,
+        task.pending.signal & 0x7FFFFFFF, task.blocked & 0x7FFFFFFF, sigign & 0x7FFFFFFF, sigcatch & 0x7FFFFFFF,
+        wchan, 0, 0, task.exit_signal, task.cpu, task.rt_priority, int(task.policy), 0, 0, 0,
+    )
+    text = f"{pid.task_pid_nr_ns(task, ns)} ({task.comm}) {' '.join(map(str, fields))}\n"
+    return text.encode("latin-1", "replace")
+
+
+def _tty(tty: object, ns: PidNamespace) -> tuple[int, int]:
+    """Return a terminal's device number and its foreground process group."""
+    pgrp = getattr(tty, "pgrp", None)
+    return getattr(tty, "device", 0), pid.pid_nr_ns(pgrp, ns) if pgrp is not None else -1
+
+
+# status.
+
+
+def proc_pid_status(current: Task, ns: PidNamespace, task: Task) -> bytes:
+    """Return status (spec 18.2)."""
+    lines = [f"Name:\t{_escape(task.comm)}"]
+    lines += _task_state(ns, task)
+    if task.mm is not None:
+        lines += _task_mem(task.mm)
+    lines += _task_sig(task)
+    lines += _task_cap(task)
+    lines += _task_cpus_allowed(task)
+    lines += ["Mems_allowed:\t00000000,00000001", "Mems_allowed_list:\t0"]
+    lines += [f"voluntary_ctxt_switches:\t{task.nvcsw}", f"nonvoluntary_ctxt_switches:\t{task.nivcsw}", ""]
+    return "\n".join(lines).encode("latin-1", "replace")
+
+
+def _escape(comm: str) -> str:
+    return comm.replace("\\", "\\\\").replace("\n", "\\n")
+
+
+def _task_state(ns: PidNamespace, p: Task) -> list[str]:
+    cred = p.real_cred
+    ppid = pid.task_tgid_nr_ns(p.real_parent, ns) if pid_alive(p) else 0
+    tracer = pid.task_pid_nr_ns(p.parent, ns) if p.ptrace else 0
+    groups = "".join(f"{gid} " for gid in cred.group_info[:NGROUPS_SMALL])
+    return [
+        f"State:\t{get_task_state(p)}",
+        f"Tgid:\t{pid.task_tgid_nr_ns(p, ns)}",
+        f"Pid:\t{pid.task_pid_nr_ns(p, ns)}",
+        f"PPid:\t{ppid}",
+        f"TracerPid:\t{tracer}",
+        f"Uid:\t{cred.uid}\t{cred.euid}\t{cred.suid}\t{cred.fsuid}",
+        f"Gid:\t{cred.gid}\t{cred.egid}\t{cred.sgid}\t{cred.fsgid}",
+        f"FDSize:\t{p.files.max_fds if p.files is not None else 0}",
+        f"Groups:\t{groups}",
+    ]
+
+
+def _task_mem(mm: MmStruct) -> list[str]:
+    rss = mm.rss_anon + mm.rss_file
+    data = mm.total_vm - mm.shared_vm - mm.stack_vm
+    text_kb = (((mm.end_code + 4095) & ~4095) - (mm.start_code & ~4095)) >> 10
+    values = (
+        ("VmPeak", max(mm.hiwater_vm, mm.total_vm) * 4), ("VmSize", mm.total_vm * 4), ("VmLck", mm.locked_vm * 4),
+        ("VmPin", mm.pinned_vm * 4), ("VmHWM", max(mm.hiwater_rss, rss) * 4), ("VmRSS", rss * 4),
+        ("VmData", data * 4), ("VmStk", mm.stack_vm * 4), ("VmExe", text_kb), ("VmLib", mm.exec_vm * 4 - text_kb),
+        ("VmPTE", mm.nr_ptes * 4), ("VmSwap", 0),
+    )
+    return [f"{name}:\t{value & _ALL_ONES:8d} kB" for name, value in values]
+
+
+def _task_sig(p: Task) -> list[str]:
+    num_threads = qsize = qlim = pending = shared = blocked = ignored = caught = 0
+    if p.sighand is not None:
+        pending, shared, blocked = p.pending.signal, p.signal.shared_pending.signal, p.blocked
+        ignored, caught = collect_sigign_sigcatch(p)
+        num_threads = p.signal.nr_threads
+        qsize = p.real_cred.user.sigpending
+        qlim = p.signal.rlim[_SIGPENDING][0]
+    sets = (("SigPnd", pending), ("ShdPnd", shared), ("SigBlk", blocked), ("SigIgn", ignored), ("SigCgt", caught))
+    return [f"Threads:\t{num_threads}", f"SigQ:\t{qsize}/{qlim}"] + [f"{name}:\t{bits:016x}" for name, bits in sets]
+
+
+def _task_cap(p: Task) -> list[str]:
+    cred = p.real_cred
+    return [
+        f"CapInh:\t{cred.cap_inheritable:016x}", f"CapPrm:\t{cred.cap_permitted:016x}",
+        f"CapEff:\t{cred.cap_effective:016x}", f"CapBnd:\t{cred.cap_bset:016x}",
+    ]
+
+
+def _task_cpus_allowed(p: Task) -> list[str]:
+    nr_cpus = p.kernel.nr_cpus
+    mask = p.cpus_allowed & ((1 << nr_cpus) - 1)
+    return [f"Cpus_allowed:\t{bitmap(mask, nr_cpus)}", f"Cpus_allowed_list:\t{bitmap_list(mask)}"]
+
+
+def bitmap(mask: int, bits: int) -> str:
+    """Return a mask as bitmap_scnprintf prints it: groups of 32 bits, the first as wide as bits asks for."""
+    width = ((bits & 31 or 32) + 3) // 4
+    groups = []
+    for shift in range((bits - 1) // 32 * 32, -1, -32):
+        groups.append(f"{mask >> shift & 0xFFFFFFFF:0{width}x}")
+        width = 8
+    return ",".join(groups)
+
+
+def bitmap_list(mask: int) -> str:
+    """Return a mask as bitmap_scnlistprintf prints it: 0-3,5."""
+    out = []
+    bit = 0
+    while mask >> bit:
+        if mask >> bit & 1:
+            end = bit
+            while mask >> (end + 1) & 1:
+                end += 1
+            out.append(str(bit) if end == bit else f"{bit}-{end}")
+            bit = end
+        bit += 1
+    return ",".join(out)

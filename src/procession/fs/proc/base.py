@@ -1,0 +1,284 @@
+"""The directories of processes and threads under /proc (fs/proc/base.c).
+
+Differs: names are looked up anew each time instead of being revalidated, so a dead task's names are gone at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from procession.fs.proc import array, base_files, fd, links, mem, mounts, namespaces, task_mmu
+from procession.fs.proc.generic import DT_DIR, DT_LNK, DT_REG, ProcFile, ProcInode, ProcSuperBlock
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import File, Inode, Kstat, S
+from procession.include.linux.sched import Task, pid_alive, same_thread_group
+from procession.kernel import pid
+
+if TYPE_CHECKING:
+    from procession.include.linux.pid import Pid, PidNamespace
+
+__all__ = ("PidDir", "PidFile", "PidInode", "TaskDir", "proc_flush_task", "proc_pid_lookup", "proc_pid_readdir")
+
+# (reader, namespace of the mount, task) -> text
+Show = Callable[[Task, "PidNamespace", Task], bytes]
+# (writer, task, data); returns nothing, raises what the write answers
+Store = Callable[[Task, Task, bytes], None]
+
+
+class Entry(NamedTuple):
+    """One name in a process's directory (struct pid_entry)."""
+
+    mode: int
+    show: Show | None = None
+    store: Store | None = None
+    make: Callable[[ProcSuperBlock, Pid], Inode] | None = None
+
+
+class PidInode(ProcInode):
+    """What all inodes that belong to a task have in common."""
+
+    def __init__(self, sb: ProcSuperBlock, pid: Pid, mode: int, nlink: int = 1) -> None:
+        super().__init__(sb, mode, nlink)
+        self.pid = pid
+
+    def task(self) -> Task | None:
+        """Return the task, None if it is gone (get_proc_task)."""
+        return pid.pid_task(self.pid, 0)
+
+    def revalidate(self, task: Task) -> None:
+        """Belong to the task's user if it may be dumped, else to root (pid_revalidate)."""
+        if self.i_mode == S.IFDIR | 0o555 or (task.mm is not None and task.mm.dumpable == 1):
+            self.i_uid, self.i_gid = task.real_cred.euid, task.real_cred.egid
+        else:
+            self.i_uid = self.i_gid = 0
+
+
+class PidFile(PidInode):
+    """A file made of text about a task."""
+
+    def __init__(self, sb: ProcSuperBlock, pid: Pid, entry: Entry) -> None:
+        super().__init__(sb, pid, S.IFREG | entry.mode)
+        self.entry = entry
+
+    def open(self, current: Task, file: File) -> File:
+        """Return the open file; reading it raises ESRCH once the task is gone."""
+        return ProcFile(file, self._show if self.entry.show else _unreadable, self._store if self.entry.store else None)
+
+    def _show(self, current: Task) -> bytes:
+        task = self.task()
+        if task is None:
+            raise LinuxError(Errno.ESRCH, "the task is gone")
+        assert self.entry.show is not None
+        return self.entry.show(current, self.i_sb.ns, task)
+
+    def _store(self, current: Task, data: bytes) -> None:
+        task = self.task()
+        if task is None:
+            raise LinuxError(Errno.ESRCH, "the task is gone")
+        assert self.entry.store is not None
+        self.entry.store(current, task, data)
+
+    def truncate(self, size: int) -> None:
+        """Accept O_TRUNC."""
+
+
+def _unreadable(current: Task) -> bytes:
+    raise LinuxError(Errno.EINVAL, "no read")
+
+
+class PidDir(PidInode):
+    """/proc/PID or /proc/PID/task/TID."""
+
+    def __init__(self, sb: ProcSuperBlock, pid: Pid, table: dict[str, Entry]) -> None:
+        nlink = 2 + sum(1 for entry in table.values() if entry.mode & S.IFMT == S.IFDIR)
+        super().__init__(sb, pid, S.IFDIR | 0o555, nlink)
+        self.table = table
+        self.children: dict[str, Inode] = {}
+
+    def lookup(self, name: str) -> Inode:
+        """Return an entry; raises ENOENT, also if the task is gone."""
+        task = self.task()
+        entry = self.table.get(name)
+        if task is None or entry is None:
+            raise LinuxError(Errno.ENOENT, name)
+        child = self._child(name, entry)
+        if isinstance(child, PidInode):
+            child.revalidate(task)
+        return child
+
+    def _child(self, name: str, entry: Entry) -> Inode:
+        child = self.children.get(name)
+        if child is None:
+            make = entry.make
+            child = make(self.i_sb, self.pid) if make is not None else PidFile(self.i_sb, self.pid, entry)
+            self.children[name] = child
+        return child
+
+    def readdir(self, current: Task) -> list[tuple[str, int, int]]:
+        """List the entries; raises ENOENT if the task is gone."""
+        if self.task() is None:
+            raise LinuxError(Errno.ENOENT, "the task is gone")
+        types = {S.IFDIR: DT_DIR, S.IFLNK: DT_LNK}
+        return [
+            (name, self._child(name, entry).i_ino, types.get(entry.mode & S.IFMT, DT_REG))
+            for name, entry in self.table.items()
+        ]
+
+
+class TaskDir(PidInode):
+    """/proc/PID/task: a directory for each thread."""
+
+    def __init__(self, sb: ProcSuperBlock, pid: Pid) -> None:
+        super().__init__(sb, pid, S.IFDIR | 0o555, 2)
+        self.threads: dict[Pid, PidDir] = {}
+
+    def lookup(self, name: str) -> Inode:
+        """Return a thread's directory; raises ENOENT if it is none of this process."""
+        leader = self.task()
+        tid = self.i_sb.ns.pids.get(name_to_int(name))
+        task = pid.pid_task(tid, 0)
+        if leader is None or tid is None or task is None or not same_thread_group(leader, task):
+            raise LinuxError(Errno.ENOENT, name)
+        inode = self._thread(tid)
+        inode.revalidate(task)
+        return inode
+
+    def _thread(self, tid: Pid) -> PidDir:
+        inode = self.threads.get(tid)
+        if inode is None:
+            inode = self.threads[tid] = PidDir(self.i_sb, tid, TID_BASE_STUFF)
+        return inode
+
+    def readdir(self, current: Task) -> list[tuple[str, int, int]]:
+        """List the threads, the leader first, then by birth; raises ENOENT if the process is gone."""
+        task = self.task()
+        if task is None:
+            raise LinuxError(Errno.ENOENT, "the task is gone")
+        out = []
+        for t in task.group_leader.signal.threads:
+            tid = t.pids[0]
+            if tid is not None:
+                out.append((str(pid.pid_nr_ns(tid, self.i_sb.ns)), self._thread(tid).i_ino, DT_DIR))
+        return out
+
+    def getattr(self, current: Task) -> Kstat:
+        """Count every thread as a link."""
+        stat = super().getattr(current)
+        task = self.task()
+        if task is not None and task.sighand is not None:
+            stat.nlink += task.signal.nr_threads
+        return stat
+
+
+def name_to_int(name: str) -> int:
+    """Return the number that name is in its only spelling, -1 for everything else."""
+    if not name.isascii() or not name.isdecimal() or (len(name) > 1 and name[0] == "0"):
+        return -1
+    return int(name)
+
+
+# The root's part.
+
+
+def proc_pid_lookup(sb: ProcSuperBlock, name: str) -> PidDir:
+    """Return the directory of a process or, though it is not listed, of a thread; raises ENOENT."""
+    found = sb.ns.pids.get(name_to_int(name))
+    task = pid.pid_task(found, 0)
+    if found is None or task is None:
+        raise LinuxError(Errno.ENOENT, name)
+    inode = _pid_dir(sb, found)
+    inode.revalidate(task)
+    return inode
+
+
+def _pid_dir(sb: ProcSuperBlock, found: Pid) -> PidDir:
+    inode = sb.pids.get(found)
+    if inode is None:
+        inode = sb.pids[found] = PidDir(sb, found, TGID_BASE_STUFF)
+    assert isinstance(inode, PidDir)
+    return inode
+
+
+def proc_pid_readdir(sb: ProcSuperBlock) -> list[tuple[str, int, int]]:
+    """List the processes by number (next_tgid): leaders only."""
+    out = []
+    pids = sb.ns.pids
+    for nr in sorted(pids):
+        task = pid.pid_task(pids[nr], 0)
+        # has_group_leader_pid(): during an exec the number, not exit_signal, tells.
+        if task is not None and task.pid == task.tgid:
+            out.append((str(nr), _pid_dir(sb, pids[nr]).i_ino, DT_DIR))
+    return out
+
+
+def proc_flush_task(p: Task) -> None:
+    """A task is being released: forget its directories in every /proc."""
+    k = p.kernel
+    own = p.pids[0]
+    for sb in k.proc_sbs:
+        if sb.pids and own is not None:
+            sb.pids.pop(own, None)
+            if p.group_leader is not p:
+                _flush_thread(sb, p.group_leader.pids[0], own)
+
+
+def _flush_thread(sb: ProcSuperBlock, leader: Pid | None, own: Pid) -> None:
+    inode = sb.pids.get(leader) if leader is not None else None
+    task_dir = inode.children.get("task") if isinstance(inode, PidDir) else None
+    if isinstance(task_dir, TaskDir):
+        task_dir.threads.pop(own, None)
+
+
+# The tables.
+
+
+def _link(get: links.GetLink) -> Entry:
+    return Entry(S.IFLNK | 0o777, make=lambda sb, p: links.PidLink(sb, p, get))
+
+
+def _common() -> tuple[dict[str, Entry], ...]:
+    """Return the entries that processes and threads have alike, in 3.2's order, in pieces."""
+    head = {
+        "fd": Entry(S.IFDIR | 0o500, make=fd.FdDir),
+        "fdinfo": Entry(S.IFDIR | 0o500, make=fd.FdinfoDir),
+        "ns": Entry(S.IFDIR | 0o511, make=namespaces.NsDir),
+        "environ": Entry(0o400, base_files.environ),
+        "auxv": Entry(0o400, base_files.proc_pid_auxv),
+        "status": Entry(0o444, array.proc_pid_status),
+        "personality": Entry(0o444, base_files.proc_pid_personality),
+        "limits": Entry(0o444, base_files.proc_pid_limits),
+        "sched": Entry(0o644, base_files.sched_show),
+        "comm": Entry(0o644, base_files.comm_show, base_files.comm_write),
+        "syscall": Entry(0o444, base_files.proc_pid_syscall),
+        "cmdline": Entry(0o444, base_files.proc_pid_cmdline),
+    }
+    tail = {
+        "statm": Entry(0o444, array.proc_pid_statm),
+        "maps": Entry(0o444, task_mmu.show_maps),
+        "mem": Entry(0o600, make=mem.MemInode),
+        "cwd": _link(links.proc_cwd_link),
+        "root": _link(links.proc_root_link),
+        "exe": _link(links.proc_exe_link),
+        "mounts": Entry(0o444, mounts.show_vfsmnt),
+        "mountinfo": Entry(0o444, mounts.show_mountinfo),
+        "smaps": Entry(0o444, task_mmu.show_smaps),
+        "wchan": Entry(0o444, base_files.proc_pid_wchan),
+        "stack": Entry(0o444, base_files.proc_pid_stack),
+        "cgroup": Entry(0o444, base_files.proc_cgroup_show),
+        "oom_score": Entry(0o444, base_files.proc_oom_score),
+        "oom_adj": Entry(0o644, base_files.oom_adjust_show, base_files.oom_adjust_write),
+        "oom_score_adj": Entry(0o644, base_files.oom_score_adj_show, base_files.oom_score_adj_write),
+        "io": Entry(0o400, base_files.proc_io_accounting),
+    }
+    return head, tail
+
+
+def _tables() -> tuple[dict[str, Entry], dict[str, Entry]]:
+    head, tail = _common()
+    tgid = {"task": Entry(S.IFDIR | 0o555, make=TaskDir), **head, "stat": Entry(0o444, array.proc_tgid_stat), **tail}
+    tid = {**head, "stat": Entry(0o444, array.proc_tid_stat), **tail}
+    return tgid, tid
+
+
+TGID_BASE_STUFF, TID_BASE_STUFF = _tables()

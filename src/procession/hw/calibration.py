@@ -1,0 +1,282 @@
+"""Find out where the engine keeps what: nothing about its insides is hard-coded, and a wrong guess is refused.
+
+The engine's CPU state is one block of memory. It is found by writing sixteen known values into the registers and
+following the pointers of the engine's handle; single fields are found by changing them through the official
+interface, or by provoking a fault, and looking at what moved. Memory is read through a pipe: a bad pointer is then an
+EFAULT and not a crash.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+import os
+import struct
+from typing import TYPE_CHECKING, Any
+
+from unicorn import x86_const
+
+from procession.hw.cpu import CpuError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from procession.hw.unicorn_cpu import UnicornCpu
+
+__all__ = ("CpuCounter", "Layout", "Peeker", "calibrate", "calibrate_counter", "find_state")
+
+HANDLE_SIZE = 8 << 10         # bytes of the handle that are searched
+_SPAN = 1 << 16                 # bytes behind a pointer that are searched for the registers
+_MARK = 0x1122334455660000
+_GPRS = ("RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI", *(f"R{i}" for i in range(8, 16)))
+_PATTERN = struct.pack("<16Q", *(_MARK + i * 0x101 for i in range(16)))
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Offsets into the CPU state. Those called ..._q count 64-bit words, ..._d 32-bit words, others bytes.
+
+    The sixteen general registers come first, in the order of their numbers in machine code.
+    handle_word, delta: the state is at handle[handle_word] + delta.  size: bytes that make up a task's state.
+    """
+
+    handle_word: int
+    delta: int
+    size: int
+    rip_q: int
+    rflags_q: int
+    cc_src_q: int
+    cc_op_d: int
+    cc_op_eflags: int
+    df_d: int
+    fs_base_q: int
+    gs_base_q: int
+    cr2_q: int
+    cr3_q: int
+    error_code_d: int
+    old_exception_d: int
+    mxcsr_d: int
+    fpuc: int
+    fpus: int
+    fpstt: int
+    fptags: int
+    fpregs: int
+    xmm: int
+    xmm_stride: int
+
+
+@dataclass(frozen=True, slots=True)
+class CpuCounter:
+    """Where a counting engine's handle has the instructions begun and their limit (64-bit words)."""
+
+    counter_q: int
+    limit_q: int
+
+
+class Peeker:
+    """Reads memory of this process at any address."""
+
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._libc.write.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t)
+        self._libc.write.restype = ctypes.c_ssize_t
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._write, False)
+
+    def peek(self, address: int, size: int) -> bytes:
+        """Return up to size bytes at address, fewer at the end of readable memory, none if there is none."""
+        got = self._libc.write(self._write, address, size)
+        data = b""
+        while got > len(data):
+            data += os.read(self._read, got - len(data))
+        return data
+
+    def close(self) -> None:
+        """Give the pipe back."""
+        os.close(self._read)
+        os.close(self._write)
+
+
+def find_state(handle: int, write: Callable[[int, int], None]) -> tuple[int, int]:
+    """Return (handle_word, delta) of the block that holds the CPU state; raises CpuError.
+
+    write(register, value) is the engine's official way to set a register.
+    """
+    for i, name in enumerate(_GPRS):
+        write(getattr(x86_const, f"UC_X86_REG_{name}"), _MARK + i * 0x101)
+    peeker = Peeker()
+    try:
+        words = peeker.peek(handle, HANDLE_SIZE)
+        for word in range(len(words) // 8):
+            (pointer,) = struct.unpack_from("<Q", words, word * 8)
+            if pointer < 0x10000 or pointer & 7 or pointer >= 1 << 56:
+                continue
+            at = peeker.peek(pointer, _SPAN).find(_PATTERN)
+            if at >= 0:
+                return word, at
+    finally:
+        peeker.close()
+    raise CpuError("this build of Unicorn keeps its registers where they cannot be found")
+
+
+class _Probe:
+    """Changes one thing at a time and reports which bytes of the state moved."""
+
+    def __init__(self, cpu: UnicornCpu, window: memoryview) -> None:
+        self.cpu = cpu
+        self.window = window
+
+    def field(self, name: str, value: int, width: int) -> int:
+        """Return the offset of the register's field: the only place where value appears when it is written."""
+        register = getattr(x86_const, f"UC_X86_REG_{name}")
+        raw = value.to_bytes(width, "little")
+        before = bytes(self.window)
+        old = self.cpu.read_register(register)
+        self.cpu.write_register(register, value)
+        after = bytes(self.window)
+        self.cpu.write_register(register, old)
+        found = [at for at in _moved(before, after) if after[at:at + width] == raw]
+        if len(found) != 1:
+            raise CpuError(f"calibration: {name} found at {found}")
+        return found[0]
+
+    def change(self, act: Callable[[], Any]) -> tuple[bytes, bytes]:
+        """Return the state before and after act."""
+        before = bytes(self.window)
+        act()
+        return before, bytes(self.window)
+
+
+def _moved(before: bytes, after: bytes) -> list[int]:
+    """Return the offsets of 16-bit words that differ, each run of differences by its first."""
+    found = []
+    last = -2
+    for at in range(0, len(before), 2):
+        if before[at:at + 2] != after[at:at + 2]:
+            if at != last + 2:
+                found.append(at)
+            last = at
+    return found
+
+
+def calibrate(cpu: UnicornCpu, handle_word: int, delta: int, window: memoryview) -> Layout:
+    """Measure the layout on a CPU that runs user code of its own; raises CpuError if anything is ambiguous.
+
+    window: the engine's state, as much of it as its saved contexts have.
+    """
+    probe = _Probe(cpu, window)
+    value = _MARK + 0x5A7A
+    words = {
+        name: probe.field(name, value, 8) // 8
+        for name in ("RIP", "FS_BASE", "GS_BASE", "CR2")
+    }
+    cr3_q = probe.field("CR3", cpu.firmware + 0x7000, 8) // 8
+    rflags_q, cc_src_q, cc_op_d, cc_op_eflags, df_d = _find_flags(cpu, probe)
+    error_code_d, old_exception_d = _find_fault_fields(cpu, probe, words["CR2"])
+    xmm0, xmm1 = (probe.field(f"XMM{i}", value | value << 64, 16) for i in (0, 1))
+    if probe.field("XMM15", value | value << 64, 16) != xmm0 + 15 * (xmm1 - xmm0):
+        raise CpuError("calibration: XMM registers are not in a row")
+    fpstt, fpus, fptags, fpregs = _find_x87(cpu, probe)
+    return Layout(
+        handle_word=handle_word, delta=delta, size=(old_exception_d * 4 + 8) & ~7,
+        rip_q=words["RIP"], rflags_q=rflags_q, cc_src_q=cc_src_q, cc_op_d=cc_op_d, cc_op_eflags=cc_op_eflags, df_d=df_d,
+        fs_base_q=words["FS_BASE"], gs_base_q=words["GS_BASE"], cr2_q=words["CR2"], cr3_q=cr3_q,
+        error_code_d=error_code_d, old_exception_d=old_exception_d,
+        mxcsr_d=probe.field("MXCSR", 0x1FA5, 4) // 4, fpuc=probe.field("FPCW", 0x0F7A, 2),
+        fpus=fpus, fpstt=fpstt, fptags=fptags, fpregs=fpregs, xmm=xmm0, xmm_stride=xmm1 - xmm0,
+    )
+
+
+_FLAGS = 0x202
+_ARITHMETIC = 0x8D5             # the flags that the engine computes only when asked
+_DF = 0x400
+
+
+def _find_flags(cpu: UnicornCpu, probe: _Probe) -> tuple[int, int, int, int, int]:
+    """Return where rflags, the arithmetic flags and the direction are, and how the engine marks them as computed."""
+    flags = x86_const.UC_X86_REG_EFLAGS
+    cpu.write_register(flags, _FLAGS)
+    before, after = probe.change(lambda: cpu.write_register(flags, _FLAGS | _ARITHMETIC))
+    cc_src = [at for at in _moved(before, after) if struct.unpack_from("<Q", after, at)[0] == _ARITHMETIC]
+    before, after = probe.change(lambda: cpu.write_register(flags, _FLAGS | _DF))
+    df = [at for at in _moved(before, after) if after[at:at + 4] == b"\xff\xff\xff\xff"]
+    cpu.write_register(flags, _FLAGS)
+    # IOPL lives in rflags proper.
+    before, after = probe.change(lambda: cpu.write_register(flags, _FLAGS | 0x200000))
+    rflags = [at - 2 for at in _moved(before, after) if struct.unpack_from("<I", after, at - 2)[0] == _FLAGS | 0x200000]
+    cpu.write_register(flags, _FLAGS)
+    # An addition leaves its flags uncomputed; writing them settles that.
+    cpu.run_firmware(bytes.fromhex("4801c0 0f05"))      # add rax, rax; syscall
+    before, after = probe.change(lambda: cpu.write_register(flags, _FLAGS))
+    marks = [
+        at // 4 for at in range(0, len(before), 4)
+        if before[at:at + 4] != after[at:at + 4] and not cc_src[0] - 16 <= at < cc_src[0] + 16 and rflags[0] < at < 512
+    ]
+    if not (len(cc_src) == len(df) == len(rflags) == len(marks) == 1):
+        raise CpuError(f"calibration: flags found at {cc_src} {df} {rflags} {marks}")
+    (computed,) = struct.unpack_from("<I", after, marks[0] * 4)
+    return rflags[0] // 8, cc_src[0] // 8, marks[0], computed, df[0] // 4
+
+
+def _find_fault_fields(cpu: UnicornCpu, probe: _Probe, cr2_q: int) -> tuple[int, int]:
+    """Return where a fault leaves its error code, and the exception number that turns a second one into a double fault.
+
+    Two faults whose codes differ: a read and a write of an address that is not mapped.
+    """
+    hole = cpu.HOLE
+    load, store = bytes.fromhex("488b07"), bytes.fromhex("488907")      # mov rax, [rdi]; mov [rdi], rax
+    cpu.write_register(x86_const.UC_X86_REG_RDI, hole)
+    before, read = probe.change(lambda: cpu.run_firmware(load))
+    if struct.unpack_from("<Q", read, cr2_q * 8)[0] != hole:
+        raise CpuError("calibration: no page fault")
+    old = [
+        at for at in range(0, len(before), 4) if before[at:at + 4] == b"\xff\xff\xff\xff" and read[at:at + 4] == b"\x0e\0\0\0"
+    ]
+    if len(old) != 1:
+        raise CpuError(f"calibration: last exception found at {old}")
+    probe.window[old[0]:old[0] + 4] = b"\xff\xff\xff\xff"
+    _, written = probe.change(lambda: cpu.run_firmware(store))
+    code = [at for at in range(0, len(read), 4) if read[at:at + 4] == b"\x04\0\0\0" and written[at:at + 4] == b"\x06\0\0\0"]
+    probe.window[old[0]:old[0] + 4] = b"\xff\xff\xff\xff"
+    if len(code) != 1:
+        raise CpuError(f"calibration: error code found at {code}")
+    return code[0] // 4, old[0] // 4
+
+
+def _find_x87(cpu: UnicornCpu, probe: _Probe) -> tuple[int, int, int, int]:
+    """Return where the top of the x87 stack, the status word, the tags and the registers are.
+
+    Loading 1.0 pushes: the top goes from 0 to 7, register 7 becomes valid.
+    """
+    cpu.run_firmware(bytes.fromhex("dbe3 0f05"))                                            # fninit; syscall
+    before, after = probe.change(lambda: cpu.run_firmware(bytes.fromhex("d9e8 0f05")))     # fld1; syscall
+    one = bytes.fromhex("0000000000000080ff3f")
+    registers = [at for at in _moved(before, after) if after[at - 6:at + 4] == one]
+    tops = [at for at in _moved(before, after) if before[at:at + 4] == bytes(4) and after[at:at + 4] == b"\x07\0\0\0"]
+    # Tag 7 of eight bytes: 1 is empty, 0 valid.
+    tags = [at for at in range(len(before) - 8) if before[at:at + 8] == b"\1" * 8 and after[at:at + 8] == b"\1" * 7 + b"\0"]
+    cpu.run_firmware(bytes.fromhex("dbe3 0f05"))                                            # fninit; syscall
+    if not (len(registers) == len(tops) == len(tags) == 1):
+        raise CpuError(f"calibration: x87 found at {registers} {tops} {tags}")
+    status = probe.field("FPSW", 0x4741, 2)
+    return tops[0], status, tags[0], registers[0] - 6 - 7 * 16
+
+
+def calibrate_counter(cpu: UnicornCpu, words: memoryview) -> CpuCounter:
+    """Find the counter of a counting engine in its handle: two runs of known length must show it in one place."""
+    spin = bytes.fromhex("ebfe")
+    places: set[int] = set()
+    for count in (10_007, 20_011):
+        cpu.run_firmware(spin, count)
+        found = {
+            i for i in range(len(words) - 1) if words[i] == count + 1 and words[i + 1] == count
+        }
+        places = found if not places else places & found
+    if len(places) != 1:
+        raise CpuError(f"calibration: instruction counter found at {sorted(places)}")
+    at = places.pop()
+    # A run that ends early must count just what it ran: three instructions and the system call.
+    cpu.run_firmware(bytes.fromhex("90 90 90 0f05"), 1000)
+    if words[at] != 4:
+        raise CpuError(f"calibration: 4 instructions counted as {words[at]}")
+    return CpuCounter(at, at + 1)

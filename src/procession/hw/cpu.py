@@ -1,0 +1,95 @@
+"""What the kernel needs of a CPU (the contract between arch/x86 and an execution engine).
+
+An engine runs user code until one of the hooks stops it. The hooks are called with the CPU standing at the event, may
+change its registers and the page tables, and user code goes on when they return: a page fault's instruction runs
+again, a system call's successor is next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+__all__ = ("Cpu", "CpuError", "CpuState", "Hooks", "Trap")
+
+
+class CpuError(Exception):
+    """The engine did what it must not do, or is not one that we know."""
+
+
+class Trap:
+    """Numbers of x86 exceptions, as hooks get them."""
+
+    DE = 0
+    DB = 1
+    NMI = 2
+    BP = 3
+    OF = 4
+    BR = 5
+    UD = 6
+    NM = 7
+    DF = 8
+    TS = 10
+    NP = 11
+    SS = 12
+    GP = 13
+    PF = 14
+    MF = 16
+    AC = 17
+    XF = 19
+
+
+class Hooks(Protocol):
+    """Who handles what user code does. An exception that leaves a hook ends run() and comes out of it."""
+
+    def syscall(self) -> None:
+        """A SYSCALL instruction, at state.rip; what follows it runs next."""
+        ...
+
+    def interrupt(self, vector: int) -> None:
+        """An exception, or INT n, in which case state.rip is already behind it."""
+        ...
+
+
+class CpuState(Protocol):
+    """The registers of one task, wherever they are just now: on an engine or put away.
+
+    q: the state as 64-bit words; see hw/calibration.Layout for what is where.  cpu: the engine that has it, or None.
+    saved: where it is kept otherwise.
+    """
+
+    q: memoryview
+    cpu: Any
+    saved: memoryview
+
+
+class Cpu(Protocol):
+    """One execution engine."""
+
+    def load(self, state: CpuState) -> None:
+        """Take a task's registers in, putting away those of the last one."""
+        ...
+
+    def unload(self) -> None:
+        """Put the registers away."""
+        ...
+
+    def set_page_table(self, pgd: int) -> None:
+        """Translate addresses by the tables at pgd (0: nothing is mapped) and forget all older translations."""
+        ...
+
+    def run(self, count: int) -> None:
+        """Run user code until a hook calls stop(); a counting engine also stops after count instructions."""
+        ...
+
+    def stop(self) -> None:
+        """End run() after the current instruction."""
+        ...
+
+    def drop_code(self, frames: Sequence[int]) -> None:
+        """Forget code translated from these frames: the kernel has written into them."""
+        ...
+
+    def drop_all_code(self) -> None:
+        """Forget all translated code."""
+        ...

@@ -1,0 +1,370 @@
+"""A CPU made of Unicorn engines.
+
+An engine that runs freely and one that counts instructions are two instances over the same memory: one instance that
+did both would lose all its translated code at each change, and would not count in blocks translated before. A task's
+registers move between them as one copy of the engine's state block, whose layout calibration.py has measured.
+
+Beside the machine's memory an engine has a few pages of firmware at a physical address no machine reaches: an
+identity map, a stub that enters user mode, an empty page table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+import ctypes
+import mmap
+from typing import Any
+
+from unicorn import Uc, UcError, unicorn_const, x86_const
+from unicorn.unicorn_py3.unicorn import uclib
+
+from procession.hw import calibration
+from procession.hw.calibration import CpuCounter, Layout
+from procession.hw.cpu import CpuError, CpuState, Hooks, Trap
+
+__all__ = ("CpuRegisters", "UnicornCpu", "user_template")
+
+FIRMWARE = 1 << 38
+_PAGE = 4096
+_PAGES = 16
+_PML4, _PDPT, _STUB, _EMPTY, _CODE = (FIRMWARE + i * _PAGE for i in range(5))
+_TCG_BUFFER = 64 << 20
+_MANY_FRAMES = 64               # from so many on it is cheaper to drop all code
+
+_CR0 = 0x80010033               # PG WP NE ET MP PE
+_CR4 = 1 << 9 | 1 << 10 | 1 << 5 | 1 << 2       # OSFXSR OSXMMEXCPT PAE TSD
+_EFER = 0xD01                   # NXE LMA LME SCE
+_STAR, _EFER_MSR = 0xC0000081, 0xC0000080
+USER_CS, USER_DS = 0x33, 0x2B
+_NO_EXCEPTION = 0xFFFFFFFF
+
+# Releasing Python's lock costs a fraction of a microsecond, so only the long call does: without that no other thread
+# could stop a guest's endless loop.
+_start = uclib.uc_emu_start
+_short = ctypes.PyDLL(uclib._name)
+_stop = _short.uc_emu_stop
+_stop.argtypes = (ctypes.c_void_p,)
+_reg_read = _short.uc_reg_read
+_reg_read.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
+_reg_write = _short.uc_reg_write
+_reg_write.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
+_hook_add = _short.uc_hook_add
+_emu = ctypes.CDLL(uclib._name).uc_emu_start
+_emu.argtypes = (ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_size_t)
+
+# The callbacks' leading arguments are not looked at, and converting them costs time: a C function may be called with
+# more arguments than it takes.
+_SYSCALL_HOOK = ctypes.CFUNCTYPE(None)
+_INTERRUPT_HOOK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32)
+_INVALID_HOOK = ctypes.CFUNCTYPE(ctypes.c_bool)
+
+_CR3 = x86_const.UC_X86_REG_CR3
+_EFLAGS = x86_const.UC_X86_REG_EFLAGS
+_ARITHMETIC = 0x8D5
+_DF = 0x400
+
+_layouts: list[Layout] = []         # measured once a process: the library does not change
+_counters: list[CpuCounter] = []
+_templates: list[bytes] = []
+
+
+class _NoHooks:
+    """Hooks of an engine that is still on its own: everything just stops it."""
+
+    def __init__(self, cpu: UnicornCpu) -> None:
+        self.cpu = cpu
+
+    def syscall(self) -> None:
+        self.cpu.stop()
+
+    def interrupt(self, vector: int) -> None:
+        self.cpu.stop()
+
+
+class UnicornCpu:
+    """One engine.
+
+    state: the registers' memory as bytes; q, s, d, i: the same as words of 64 and 32 bits, unsigned and signed.
+    counted: whether it counts.  owner: whose registers it has.  stop: ends run().
+    error: what a hook raised.  interrupted: set by another thread that called stop, see interrupt().
+    """
+
+    HOLE = 0x7F8000000000       # where the firmware's page table has nothing
+    firmware = FIRMWARE
+
+    __slots__ = (
+        "_callbacks", "_firmware", "_frames_memory", "_handle_words", "_number", "_pgd", "_pgd_address", "_scratch",
+        "_scratch_address", "_uc", "counted", "counter", "counter_q", "d", "error", "handle", "i", "interrupted",
+        "layout", "limit_q", "memory", "owner", "q", "running", "s", "state", "stop",
+    )
+
+    def __init__(self, address: int, size: int, *, counted: bool = False, memory: object = None) -> None:
+        """Make an engine over the size bytes of host memory at address; memory is kept alive with it.
+
+        Raises CpuError if this build of Unicorn is not understood.
+        """
+        self.counted = counted
+        self.memory = memory
+        self.owner: CpuState | None = None
+        self.error: BaseException | None = None
+        self.interrupted = False
+        self.running = False
+        self._callbacks: list[Any] = []
+        uc = self._uc = Uc(unicorn_const.UC_ARCH_X86, unicorn_const.UC_MODE_64)
+        # Newer models have RDRAND, which gives the host's entropy and cannot be hooked.
+        uc.ctl_set_cpu_model(x86_const.UC_CPU_X86_SANDYBRIDGE)
+        uc.ctl_set_tcg_buffer_size(_TCG_BUFFER)
+        uc.ctl_exits_enabled(True)      # and there are none: no address ends a run
+        self.handle: int = uc._uch.value
+        self._pgd = ctypes.c_uint64(0)
+        self._pgd_address = ctypes.addressof(self._pgd)
+        self._scratch = (ctypes.c_uint64 * 8)()
+        self._scratch_address = ctypes.addressof(self._scratch)
+        self._make_firmware()
+        uc.mem_map_ptr(0, size, unicorn_const.UC_PROT_ALL, address)
+        handle = self.handle
+        self.stop: Callable[[], None] = lambda: _stop(handle)
+        self._calibrate()
+
+    # Making an engine.
+
+    def _make_firmware(self) -> None:
+        memory = self._firmware = mmap.mmap(-1, _PAGES * _PAGE)
+        q = memoryview(memory).cast("Q")
+        q[0] = _PDPT | 7
+        for i in range(512):
+            q[512 + i] = i << 30 | 0x87                     # 1 GiB each, user, writable
+        memory[_STUB - FIRMWARE:_STUB - FIRMWARE + 3] = bytes.fromhex("480f07")     # sysretq
+        address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+        uc = self._uc
+        uc.mem_map_ptr(FIRMWARE, _PAGES * _PAGE, unicorn_const.UC_PROT_ALL, address)
+        uc.reg_write(x86_const.UC_X86_REG_CR3, _PML4)
+        uc.reg_write(x86_const.UC_X86_REG_CR4, _CR4)
+        uc.msr_write(_EFER_MSR, _EFER)
+        uc.reg_write(x86_const.UC_X86_REG_CR0, _CR0)
+        uc.msr_write(_STAR, (USER_CS - 16) << 48 | 0x10 << 32)
+
+    def _calibrate(self) -> None:
+        if _layouts:
+            layout = _layouts[0]
+            words = _view(self.handle, (layout.handle_word + 1) * 8).cast("Q")
+            state = words[layout.handle_word] + layout.delta
+            self._see(state, layout.size)
+            self.layout = layout
+            self._enter_user_mode()
+        else:
+            word, delta = calibration.find_state(self.handle, self.write_register)
+            pointer = _view(self.handle, (word + 1) * 8).cast("Q")[word]
+            size: int = uclib.uc_context_size(self._uc._uch)
+            window = _view(pointer + delta, size - size % 64)
+            self._see(pointer + delta, len(window))
+            self._enter_user_mode()
+            self.layout = calibration.calibrate(self, word, delta, window)
+            self._see(pointer + delta, self.layout.size)
+            _layouts.append(self.layout)
+        self.counter_q = self.limit_q = 0
+        self._handle_words = memoryview(b"")
+        if self.counted:
+            self._handle_words = _view(self.handle, calibration.HANDLE_SIZE).cast("Q")
+            if not _counters:
+                _counters.append(calibration.calibrate_counter(self, self._handle_words))
+            self.counter_q, self.limit_q = _counters[0].counter_q, _counters[0].limit_q
+        self.counter = self._handle_words
+        self._check()
+
+    def _see(self, address: int, size: int) -> None:
+        self.state = _view(address, size)
+        self.q = self.state.cast("Q")
+        self.s = self.state.cast("q")
+        self.d = self.state.cast("I")
+        self.i = self.state.cast("i")
+
+    def _enter_user_mode(self) -> None:
+        """Go to CPL 3 the only way there is, and keep the state as what user programs begin with."""
+        for i in range(16):
+            self.q[i] = 0
+        self._hook(_NoHooks(self))
+        uc = self._uc
+        uc.reg_write(x86_const.UC_X86_REG_RCX, _CODE)
+        uc.reg_write(x86_const.UC_X86_REG_R11, 0x202)
+        self._firmware[_CODE - FIRMWARE:_CODE - FIRMWARE + 2] = bytes.fromhex("0f05")
+        self._start(_STUB, 1 << 20 if self.counted else 0)
+        if uc.reg_read(x86_const.UC_X86_REG_CS) != USER_CS or uc.reg_read(_EFLAGS) != 0x202:
+            raise CpuError("the engine does not enter user mode")
+        for i in range(16):
+            self.q[i] = 0
+
+    def _check(self) -> None:
+        """Refuse a CPU that is not at rest in user mode, and keep its state as the template if it is the first."""
+        layout = self.layout
+        if self.d[layout.old_exception_d] != _NO_EXCEPTION or self.read_register(_EFLAGS) != 0x202:
+            raise CpuError("calibration left the CPU in disorder")
+        self.run_firmware(bytes.fromhex("dbe3 0f05"))       # fninit; syscall
+        self.write_register(x86_const.UC_X86_REG_MXCSR, 0x1F80)
+        self.write_register(_EFLAGS, 0x202)
+        for i in range(16):
+            self.q[i] = 0
+        self.q[layout.rip_q] = self.q[layout.cr2_q] = 0
+        self.d[layout.error_code_d] = 0
+        if not _templates:
+            _templates.append(bytes(self.state))
+
+    def run_firmware(self, code: bytes, count: int = 0) -> None:
+        """Run a few instructions in user mode, up to a system call, an exception or count; for calibration."""
+        at = _CODE - FIRMWARE
+        self._firmware[at:at + len(code)] = code
+        self._uc.ctl_flush_tb()
+        self._start(_CODE, count or (1 << 20 if self.counted else 0))
+
+    # Registers, through the front door.
+
+    def read_register(self, register: int) -> int:
+        """Return a register of at most 64 bits."""
+        scratch = self._scratch
+        scratch[0] = 0
+        _reg_read(self.handle, register, self._scratch_address)
+        return scratch[0]
+
+    def write_register(self, register: int, value: int) -> None:
+        """Set a register of up to 128 bits."""
+        self._scratch[0] = value & 0xFFFFFFFFFFFFFFFF
+        self._scratch[1] = value >> 64
+        _reg_write(self.handle, register, self._scratch_address)
+
+    def flags(self) -> int:
+        """Return rflags; the engine computes the arithmetic ones only when asked."""
+        _reg_read(self.handle, _EFLAGS, self._scratch_address)
+        return self._scratch[0] & 0xFFFFFFFF
+
+    # Hooks.
+
+    def set_hooks(self, hooks: Hooks) -> None:
+        """Call these from now on."""
+        for hook in self._callbacks:
+            uclib.uc_hook_del(self._uc._uch, hook[0])
+        self._callbacks.clear()
+        self._hook(hooks)
+
+    def _hook(self, hooks: Hooks) -> None:
+        syscall = _SYSCALL_HOOK(hooks.syscall)
+        interrupt = _INTERRUPT_HOOK(lambda _, vector: hooks.interrupt(vector))
+        self._add_hook(unicorn_const.UC_HOOK_INSN, syscall, ctypes.c_int(x86_const.UC_X86_INS_SYSCALL))
+        self._add_hook(unicorn_const.UC_HOOK_INTR, interrupt)
+
+        def invalid() -> bool:
+            hooks.interrupt(Trap.UD)
+            return True
+
+        self._add_hook(unicorn_const.UC_HOOK_INSN_INVALID, _INVALID_HOOK(invalid))
+
+    def _add_hook(self, kind: int, callback: Any, *extra: Any) -> None:
+        number = ctypes.c_size_t()
+        status = _hook_add(
+            ctypes.c_void_p(self.handle), ctypes.byref(number), ctypes.c_int(kind), callback, None,
+            ctypes.c_uint64(1), ctypes.c_uint64(0), *extra,
+        )
+        if status:
+            raise CpuError(f"cannot hook: {UcError(status)}")
+        self._callbacks.append((number, callback))
+
+    # Running.
+
+    def load(self, state: CpuState) -> None:
+        """Take a task's registers in, from wherever they are."""
+        if self.owner is not None:
+            self.unload()
+        if state.cpu is not None:
+            state.cpu.unload()
+        cr3_q = self.layout.cr3_q
+        pgd = self.q[cr3_q]
+        self.state[:] = state.saved
+        self.q[cr3_q] = pgd             # what this engine's own TLB goes by
+        state.cpu = self.owner = self
+        state.q = self.q
+        self.owner = state
+
+    def unload(self) -> None:
+        """Put the registers away, with the arithmetic flags computed."""
+        owner = self.owner
+        if owner is None:
+            return
+        self.settle_flags()
+        owner.saved[:] = self.state
+        owner.q = owner.saved.cast("Q")
+        owner.cpu = None
+        self.owner = None
+
+    def settle_flags(self) -> None:
+        """Have the flags computed and stored as such, so that the state block alone tells them."""
+        layout = self.layout
+        if self.d[layout.cc_op_d] != layout.cc_op_eflags:
+            _reg_read(self.handle, _EFLAGS, self._scratch_address)
+            self.q[layout.cc_src_q] = self._scratch[0] & _ARITHMETIC
+            self.d[layout.cc_op_d] = layout.cc_op_eflags
+
+    def set_page_table(self, pgd: int) -> None:
+        """Translate by the tables at pgd from now on, and forget translations; 0 is an empty table."""
+        self._pgd.value = pgd or _EMPTY
+        _reg_write(self.handle, _CR3, self._pgd_address)
+
+    def run(self, count: int = 0) -> None:
+        """Run user code from where it stands until a hook calls stop(), or count instructions are done.
+
+        Raises what a hook raised; KeyboardInterrupt if interrupt() was called; CpuError if the engine fails.
+        """
+        self.running = True
+        status = _emu(self.handle, self.q[self.layout.rip_q], 0, 0, count)
+        self.running = False
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
+        if self.interrupted:
+            self.interrupted = False
+            raise KeyboardInterrupt
+        if status:
+            raise CpuError(f"Unicorn: {UcError(status)} at {self.q[self.layout.rip_q]:#x}")
+
+    def _start(self, begin: int, count: int) -> None:
+        status = _emu(self.handle, begin, 0, 0, count)
+        if status:
+            raise CpuError(f"Unicorn: {UcError(status)}")
+
+    def interrupt(self) -> None:
+        """Make run() raise KeyboardInterrupt soon; callable from any thread and from signal handlers."""
+        self.interrupted = True
+        self.stop()
+
+    # Translated code.
+
+    def drop_code(self, frames: Sequence[int]) -> None:
+        """Forget code translated from these frames. Changes the page table: call set_page_table() afterwards."""
+        if len(frames) > _MANY_FRAMES:
+            self._uc.ctl_flush_tb()
+            return
+        self.set_page_table(_PML4)
+        for pfn in frames:
+            self._uc.ctl_remove_cache(pfn * _PAGE, (pfn + 1) * _PAGE)
+
+    def drop_all_code(self) -> None:
+        """Forget all translated code."""
+        self._uc.ctl_flush_tb()
+
+
+class CpuRegisters:
+    """A bare CpuState: a task's registers and nothing else."""
+
+    __slots__ = ("cpu", "q", "saved")
+
+    def __init__(self, template: bytes) -> None:
+        self.saved = memoryview(bytearray(template))
+        self.q = self.saved.cast("Q")
+        self.cpu: UnicornCpu | None = None
+
+
+def user_template() -> bytes:
+    """Return the state user programs begin with; an engine must have been made before."""
+    return _templates[0]
+
+
+def _view(address: int, size: int) -> memoryview:
+    return memoryview((ctypes.c_ubyte * size).from_address(address)).cast("B")

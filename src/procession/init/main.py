@@ -1,0 +1,347 @@
+"""From an assembled machine to the first program (init/main.c; spec 12).
+
+start_kernel() brings the kernel up as PID 0 and leaves two new tasks behind: kernel_init, which becomes PID 1, and
+kthreadd. They run when the machine loop (kernel/entry.py) is started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from procession.fs import (
+    anon_inodes,
+    binfmt_elf,
+    binfmt_python,
+    binfmt_script,
+    file,
+    file_table,
+    fs_struct,
+    locks,
+    namei,
+    namespace,
+    pipe,
+)
+from procession.fs import exec as fs_exec
+from procession.fs.proc import root as proc_root
+from procession.include.linux.binfmts import UserStrings
+from procession.include.linux.bug import bug
+from procession.include.linux.cred import Cred
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import OpenFlags
+from procession.include.linux.nsproxy import Nsproxy
+from procession.include.linux.resource import RLIM_INFINITY, RLIM_NLIMITS, Rlimit
+from procession.include.linux.sched import (
+    PF,
+    CloneFlags,
+    ExitState,
+    SchedEntity,
+    SchedPolicy,
+    SighandStruct,
+    SignalFlags,
+    Task,
+    TaskState,
+)
+from procession.include.linux.signal import Sig, Sigpending
+from procession.include.linux.spinlock import SpinLock
+from procession.kernel import (
+    completion,
+    cred,
+    exit_wait,
+    fork,
+    futex,
+    hrtimer,
+    kthread,
+    nsproxy,
+    pid,
+    posix_timers,
+    rcupdate,
+    sched,
+    signal,
+    user,
+)
+from procession.mm import page_alloc
+
+if TYPE_CHECKING:
+    from procession.fs.overlay import RootSpec
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.wait import Completion
+
+__all__ = ("InitProgram", "set_init_program", "start_kernel")
+
+_FS, _FILES, _SIGHAND = int(CloneFlags.FS), int(CloneFlags.FILES), int(CloneFlags.SIGHAND)
+_SIGCHLD = int(Sig.SIGCHLD)
+_STACK_LIMIT = 8 << 20
+_MEMLOCK_LIMIT = 64 << 10
+_CONSOLE_MODE = int(OpenFlags.RDWR)
+
+
+@dataclass(slots=True)
+class InitProgram:
+    """What the machine was booted for.
+
+    as_init: the program is PID 1 itself; else PID 1 is a small init that runs it as a child, and reaps.
+    """
+
+    argv: Sequence[str]
+    envp: Sequence[str]
+    cwd: str = "/"
+    as_init: bool = False
+    nr: int = 0             # its process, once it was forked
+
+
+def start_kernel(k: Kernel, root: RootSpec) -> None:
+    """Bring up all subsystems, in an order in which each finds what it needs; root: what to mount at /.
+
+    Context: the caller is PID 0. Raises OSError if the host will not show the root.
+    """
+    page_alloc.mem_init(k)
+    fork.fork_init(k)
+    user.uid_cache_init(k)
+    cred.cred_init(k)
+    nsproxy.nsproxy_init(k)
+    pid.pidmap_init(k)
+    init_task(k)
+    sched.sched_init(k)
+    rcupdate.rcu_init(k)
+    hrtimer.hrtimers_init(k)
+    posix_timers.posix_timers_init(k)
+    futex.futex_init(k)
+    kthread.kthread_init(k)
+    signal.signals_init(k)
+    vfs_caches_init(k, root)
+    smp_init(k)
+    k.halted = False
+    k.exit_code = 0
+    k.init_program = k.init_error = None
+    rest_init(k)
+
+
+def vfs_caches_init(k: Kernel, root: RootSpec) -> None:
+    """Set up files, mount the root, and give the boot task its place in it."""
+    file_table.files_init(k)
+    locks.filelock_init(k)
+    namespace.vfs_init(k)
+    proc_root.proc_root_init(k)
+    pipe.init_pipe_fs(k)
+    anon_inodes.anon_inode_init(k)
+    fs_exec.exec_init(k)
+    binfmt_script.init_script_binfmt(k)
+    binfmt_elf.init_elf_binfmt(k)
+    binfmt_python.init_python_binfmt(k)
+    mnt_ns = namespace.mount_root(k, root)
+    k.init_nsproxy = Nsproxy(k.init_uts_ns, k.init_ipc_ns, mnt_ns, k.init_pid_ns, k.init_net_ns)
+    k.init_task.nsproxy = k.init_nsproxy
+    k.init_task.files = file.init_files(k)
+
+
+# PID 0.
+
+
+def init_task(k: Kernel) -> None:
+    """Make the boot task by hand; every other task is a copy of its parent (INIT_TASK)."""
+    p = Task.__new__(Task)
+    k.init_task = p
+    p.kernel = k
+    p.thread = kthread.IdleThread()
+    p.stack = None
+    p.usage = 2
+    p.state = TaskState.RUNNING
+    p.flags = PF.KTHREAD
+    p.ti_flags = p.ptrace = p.jobctl = p.exit_code = p.exit_signal = p.pdeath_signal = 0
+    p.exit_state = ExitState.NONE
+    p.pid = p.tgid = 0
+    p.comm = "swapper"
+    p.real_parent = p.parent = p.group_leader = p
+    p.children = {}
+    p.ptraced = None
+    p.pids = [k.init_struct_pid] * 3
+    p.self_exec_id = p.parent_exec_id = 0
+    p.did_exec = p.in_execve = False
+    p.alloc_lock = SpinLock(k.lock_class("alloc_lock"))
+    p.mm = p.active_mm = p.files = p.fs = p.nsproxy = None
+    _init_sched(p)
+    _init_cred(k, p)
+    _init_signals(k, p)
+    p.start_time = p.real_start_time = k.clock.now_ns
+    p.utime = p.stime = p.nvcsw = p.nivcsw = p.min_flt = p.maj_flt = p.inblock = p.oublock = 0
+    p.set_child_tid = p.clear_child_tid = p.robust_list = 0
+    p.restart_block = p.vfork_done = p.kthread = p.journal_info = p.waiting_on = None
+    p.personality = p.seccomp_mode = p.ioprio = 0
+    p.timer_slack_ns = p.default_timer_slack_ns = 50_000
+    p.wchan = ""
+
+
+def _init_sched(p: Task) -> None:
+    p.prio = p.static_prio = p.normal_prio = sched.DEFAULT_PRIO
+    p.policy = int(SchedPolicy.NORMAL)
+    p.rt_priority = p.rt_time_slice = 0
+    p.sched_reset_on_fork = p.on_cpu = False
+    p.cpu = 0
+    p.cpus_allowed = (1 << p.kernel.nr_cpus) - 1
+    p.se = SchedEntity()
+
+
+def _init_cred(k: Kernel, p: Task) -> None:
+    """Be root with all capabilities; these credentials are static and never freed."""
+    init_cred = Cred(k.root_user)
+    init_cred.usage = 4
+    p.real_cred = p.cred = init_cred
+
+
+def _init_signals(k: Kernel, p: Task) -> None:
+    p.signal = fork.new_signal_struct(k, p)
+    p.signal.rlim = init_rlimits(k)
+    p.sighand = SighandStruct(SpinLock(k.lock_class("sighand->siglock")))
+    p.pending = Sigpending()
+    p.blocked = p.real_blocked = p.saved_sigmask = 0
+    p.sas_ss_sp = p.sas_ss_size = p.ptrace_message = 0
+    p.last_siginfo = None
+
+
+def init_rlimits(k: Kernel) -> list[tuple[int, int]]:
+    """Return the limits that everybody inherits (INIT_RLIMITS, fork_init; spec 19)."""
+    rlim = [(RLIM_INFINITY, RLIM_INFINITY)] * RLIM_NLIMITS
+    rlim[Rlimit.STACK] = (_STACK_LIMIT, RLIM_INFINITY)
+    rlim[Rlimit.CORE] = (0, RLIM_INFINITY)
+    rlim[Rlimit.NPROC] = rlim[Rlimit.SIGPENDING] = (k.max_threads // 2, k.max_threads // 2)
+    rlim[Rlimit.NOFILE] = (1024, 4096)
+    rlim[Rlimit.MEMLOCK] = (_MEMLOCK_LIMIT, _MEMLOCK_LIMIT)
+    rlim[Rlimit.MSGQUEUE] = (819200, 819200)
+    rlim[Rlimit.NICE] = rlim[Rlimit.RTPRIO] = (0, 0)
+    return rlim
+
+
+_SLOTS = tuple(getattr(Task, name) for name in Task.__slots__)
+
+
+def smp_init(k: Kernel) -> None:
+    """Give every other CPU its idle task: a copy of the boot task, PID 0 like it (fork_idle)."""
+    if k.nr_cpus > 1:
+        k.init_task.comm = "swapper/0"
+    k.clock.switch_cpu(0, 0)
+    for cpu in range(1, k.nr_cpus):
+        idle = Task.__new__(Task)
+        for slot in _SLOTS:
+            slot.__set__(idle, slot.__get__(k.init_task))
+        idle.comm = f"swapper/{cpu}"
+        idle.se = SchedEntity()
+        idle.thread = kthread.IdleThread()
+        idle.on_cpu = True
+        sched.init_idle(k, idle, cpu)
+        k.clock.cpu_ns.append(k.clock.now_ns)
+
+
+def rest_init(k: Kernel) -> None:
+    """Start PID 1 and PID 2; the boot task is the idle task from here on."""
+    boot = k.init_task
+    kthreadd_done = completion.init_completion(k)
+    _at_boot(fork.kernel_thread(boot, kernel_init, kthreadd_done, _FS | _SIGHAND))
+    nr = _at_boot(fork.kernel_thread(boot, kthread.kthreadd, None, _FS | _FILES))
+    k.kthreadd_task = kthread.kthread_task(k, nr)
+    completion.complete(kthreadd_done)
+
+
+def _at_boot(coro: Coroutine[Any, Any, int]) -> int:
+    """Run kernel code that may sleep, before anybody can: it does not."""
+    try:
+        coro.send(None)
+    except StopIteration as done:
+        return int(done.value)
+    return bug("the boot task slept")
+
+
+# PID 1.
+
+
+def set_init_program(
+    k: Kernel, argv: Sequence[str], envp: Sequence[str], cwd: str = "/", *, as_init: bool = False,
+) -> None:
+    """Say what PID 1 is to run; between start_kernel() and the machine loop."""
+    k.init_program = InitProgram(argv, envp, cwd, as_init)
+
+
+async def kernel_init(current: Task, kthreadd_done: Completion) -> int:
+    """PID 1: a small init that runs the program and reaps whatever is left to it, or the program itself."""
+    k = current.kernel
+    await completion.wait_for_completion(current, kthreadd_done, "kernel_init")
+    program: InitProgram | None = k.init_program
+    if program is None:
+        bug("no program to run")
+    fs_exec.set_task_comm(current, "init")
+    open_console(current)
+    current.signal.flags |= SignalFlags.UNKILLABLE
+    if program.as_init:
+        await _run_program(current, program)
+        return 0
+
+    current.flags &= ~PF.KTHREAD
+    program.nr = await fork.kernel_thread(current, _run_program, program, _SIGCHLD)
+    k.exit_code = await _reap_until(current, program.nr)
+    k.halted = True
+    # Nothing runs any more: the machine loop looks at `halted` when this task gives up the CPU.
+    current.state = TaskState.UNINTERRUPTIBLE
+    await sched.schedule(current)
+    return bug("running after the halt")
+
+
+def open_console(current: Task) -> None:
+    """Open /dev/console as 0, 1 and 2; without one the first program starts with nothing open, as in Linux."""
+    try:
+        console = namei.filp_open(current, "/dev/console", _CONSOLE_MODE)
+    except LinuxError:
+        current.kernel.printk("Warning: unable to open an initial console.")
+        return
+    for copy in range(3):
+        fd = file.alloc_fd(current)
+        file.fd_install(current, fd, console if copy == 0 else file_table.get_file(console))
+
+
+async def _run_program(current: Task, program: InitProgram) -> int:
+    """Become the program; if that fails the machine stops, and the reason is the caller's of run()."""
+    k = current.kernel
+    try:
+        if program.cwd != "/":
+            assert current.fs is not None
+            fs_struct.set_fs_pwd(current.fs, namei.kern_path(current, program.cwd))
+        argv = UserStrings(tuple(arg.encode("utf-8", "surrogateescape") for arg in program.argv))
+        envp = UserStrings(tuple(text.encode("utf-8", "surrogateescape") for text in program.envp))
+        await _execvpe(current, program, argv, envp)
+    except LinuxError as error:
+        k.init_error = error
+        k.halted = True
+        return 127 << 8
+    return 0
+
+
+async def _execvpe(current: Task, program: InitProgram, argv: UserStrings, envp: UserStrings) -> None:
+    """Execute argv[0], looked for along PATH if it has no slash."""
+    name = program.argv[0]
+    if "/" in name:
+        await fs_exec.do_execve(current, name, argv, envp)  # type: ignore[arg-type]
+        return
+    path = next((text[5:] for text in program.envp if text.startswith("PATH=")), "/bin:/usr/bin")
+    error = LinuxError(Errno.ENOENT, f"{name}: not found in {path}")
+    for directory in path.split(":"):
+        try:
+            await fs_exec.do_execve(current, f"{directory or '.'}/{name}", argv, envp)  # type: ignore[arg-type]
+        except LinuxError as failed:
+            if failed.errno not in (Errno.ENOENT, Errno.ENOTDIR):
+                error = failed
+        else:
+            return
+    raise error
+
+
+async def _reap_until(current: Task, nr: int) -> int:
+    """Wait for all children until process nr has ended; returns its wait status."""
+    while True:
+        wo = exit_wait.WaitOpts(exit_wait.WEXITED | exit_wait.WALL)
+        try:
+            if await exit_wait.do_wait(current, wo) == nr:
+                return wo.status
+        except LinuxError as error:
+            if error.errno != Errno.ERESTARTSYS:
+                raise
+            signal.flush_signals(current)

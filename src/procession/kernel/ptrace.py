@@ -1,0 +1,53 @@
+"""Who may look into and trace whom (kernel/ptrace.c; spec 14). The requests themselves are not modelled yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.include.linux.cred import Cap
+from procession.kernel import capability
+
+if TYPE_CHECKING:
+    from procession.include.linux.nsproxy import UserNamespace
+    from procession.include.linux.sched import Task
+
+__all__ = ("PTRACE_EVENT_EXEC", "PTRACE_MODE_ATTACH", "PTRACE_MODE_READ", "ptrace_event", "ptrace_may_access")
+
+PTRACE_MODE_READ, PTRACE_MODE_ATTACH = 1, 2
+PTRACE_EVENT_FORK, PTRACE_EVENT_VFORK, PTRACE_EVENT_CLONE, PTRACE_EVENT_EXEC = 1, 2, 3, 4
+
+
+def ptrace_has_cap(current: Task, ns: UserNamespace) -> bool:
+    """Whether current may trace anybody in a user namespace."""
+    return capability.ns_capable(current, ns, Cap.SYS_PTRACE)
+
+
+def ptrace_may_access(current: Task, task: Task, mode: int) -> bool:
+    """Whether current may look at (PTRACE_MODE_READ) or attach to task (spec 14.2).
+
+    Oneself always. Else all of the target's ids must be current's real ones, the target must be dumpable, and must not
+    be permitted more than current; CAP_SYS_PTRACE stands in for each.
+    """
+    # Not only out of kindness: a program looks into /proc/self without being asked for capabilities it never used.
+    if task is current:
+        return True
+    cred, tcred = current.cred, task.real_cred
+    ns = tcred.user.user_ns
+    same_user = (
+        cred.user.user_ns is ns
+        and cred.uid == tcred.euid and cred.uid == tcred.suid and cred.uid == tcred.uid
+        and cred.gid == tcred.egid and cred.gid == tcred.sgid and cred.gid == tcred.gid
+    )
+    if not same_user and not ptrace_has_cap(current, ns):
+        return False
+    dumpable = task.mm.dumpable if task.mm is not None else 0
+    if not dumpable and not ptrace_has_cap(current, ns):
+        return False
+    # security_ptrace_access_check: the capability module's rule.
+    if cred.user.user_ns is ns and not tcred.cap_permitted & ~cred.cap_permitted:
+        return True
+    return ptrace_has_cap(current, ns)
+
+
+async def ptrace_event(current: Task, event: int, message: int) -> None:
+    """Stop for the tracer if it asked for this event. Differs: nobody is ever traced yet."""

@@ -1,0 +1,521 @@
+"""Process groups, sessions, limits, usage, names (kernel/sys.c; spec 11, 19, 20).
+
+The calls about user and group ids are in sys_ids.py, prctl(2) in sys_prctl.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+import struct
+from typing import TYPE_CHECKING, Annotated
+
+from procession.include.linux.cred import Cap
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.kernel import HZ, USER_HZ
+from procession.include.linux.pid import PidType
+from procession.include.linux.resource import (
+    RLIM_NLIMITS,
+    RUSAGE_CHILDREN,
+    RUSAGE_SELF,
+    RUSAGE_THREAD,
+    Rlimit,
+    Rusage,
+)
+from procession.include.linux.sched import TaskState, same_thread_group, thread_group_leader
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import Arg, Int, ModeT, PidNr, UInt, UserPtr
+from procession.kernel import (
+    capability,
+    exec_domain,
+    pid,
+    posix_cpu_timers,
+    rcupdate,
+    sched,
+    sys_ids,
+    sys_prctl,
+)
+from procession.mm import uaccess
+
+if TYPE_CHECKING:
+    from procession.include.linux.pid import Pid
+    from procession.include.linux.sched import Task
+
+__all__ = (
+    "can_nice", "do_prlimit", "getrusage", "k_getrusage", "pack_rusage", "set_special_pids", "sys_getcpu",
+    "sys_getpgid", "sys_getpgrp", "sys_getpriority", "sys_getrlimit", "sys_getrusage", "sys_getsid", "sys_ids",
+    "sys_prctl", "sys_prlimit64", "sys_reboot", "sys_setdomainname", "sys_sethostname", "sys_setpgid",
+    "sys_setpriority", "sys_setrlimit", "sys_setsid", "sys_times", "sys_umask", "sys_uname", "task_rlimit",
+)
+
+_PGID, _SID = int(PidType.PGID), int(PidType.SID)
+_RLIM = struct.Struct("<QQ")
+_TMS = struct.Struct("<qqqq")
+_RUSAGE = struct.Struct("<18q")
+_UTSNAME = struct.Struct("65s65s65s65s65s65s")
+_UTS_LEN = 64
+_TICK_NS = 1_000_000_000 // USER_HZ
+# 3.2's tick counter starts five minutes before it wraps at 32 bits; times(2) shows it.
+_INITIAL_TICKS = ((1 << 32) - 300 * HZ) * USER_HZ // HZ
+_KIB_PER_PAGE = 4
+
+RlimPtr = Annotated[UserPtr, Arg("struct rlimit")]
+RlimOut = Annotated[UserPtr, Arg("struct rlimit", out=True)]
+
+
+# Priorities.
+
+PRIO_PROCESS, PRIO_PGRP, PRIO_USER = 0, 1, 2
+
+
+def can_nice(current: Task, p: Task, nice: int) -> bool:
+    """Whether current may set p's nice value this low: RLIMIT_NICE counts up from 20 - nice."""
+    return 20 - nice <= task_rlimit(p, Rlimit.NICE) or capability.capable(current, Cap.SYS_NICE)
+
+
+def _set_one_prio(current: Task, p: Task, niceval: int) -> None:
+    cred, pcred = current.cred, p.real_cred
+    ns = pcred.user.user_ns
+    own = cred.user.user_ns is ns and cred.euid in (pcred.uid, pcred.euid)
+    if not own and not capability.ns_capable(current, ns, Cap.SYS_NICE):
+        raise LinuxError(Errno.EPERM, f"priority of {p!r}")
+    if niceval < sched.task_nice(p) and not can_nice(current, p, niceval):
+        raise LinuxError(Errno.EACCES, "RLIMIT_NICE")
+    if pcred.cap_permitted & ~cred.cap_permitted and not capability.ns_capable(current, ns, Cap.SYS_NICE):
+        raise LinuxError(Errno.EPERM, f"{p!r} has more capabilities")
+    sched.set_user_nice(p, niceval)
+
+
+def _prio_targets(current: Task, which: int, who: int) -> Iterator[Task]:
+    """The threads that getpriority(2) and setpriority(2) are about; tasklist_lock held."""
+    if which == PRIO_PROCESS:
+        p = pid.find_task_by_vpid(current, who) if who else current
+        if p is not None:
+            yield p
+    elif which == PRIO_PGRP:
+        pgrp = pid.find_vpid(current, who) if who else pid.task_pgrp(current)
+        members = pgrp.tasks[_PGID] if pgrp is not None else None
+        for leader in reversed(members or {}):
+            yield from leader.signal.threads
+    else:
+        uid = who & 0xFFFFFFFF or current.cred.uid
+        for leader in current.kernel.tasks:
+            for p in leader.signal.threads:
+                if p.real_cred.uid == uid:
+                    yield p
+
+
+@syscall
+def sys_setpriority(current: Task, which: Int, who: Int, niceval: Int) -> int:
+    """Set the nice value of a thread, of a group's or a user's threads.
+
+    Raises EINVAL, ESRCH if there is none, EPERM, EACCES; of several failures the last (setpriority(2)).
+    """
+    if not PRIO_PROCESS <= which <= PRIO_USER:
+        raise LinuxError(Errno.EINVAL, "which")
+    niceval = max(-20, min(19, niceval))
+    failure: LinuxError | None = LinuxError(Errno.ESRCH, "nobody")
+    k = current.kernel
+    with rcupdate.rcu_read_lock(k), k.tasklist_lock.read():
+        for p in list(_prio_targets(current, which, who)):
+            try:
+                _set_one_prio(current, p, niceval)
+            except LinuxError as error:
+                failure = error
+            else:
+                # A success hides only that nobody was there before.
+                if failure is not None and failure.errno == Errno.ESRCH:
+                    failure = None
+    if failure is not None:
+        raise failure
+    return 0
+
+
+@syscall
+def sys_getpriority(current: Task, which: Int, who: Int) -> int:
+    """Return 20 - nice of the most favoured of the threads; raises EINVAL, ESRCH (getpriority(2))."""
+    if not PRIO_PROCESS <= which <= PRIO_USER:
+        raise LinuxError(Errno.EINVAL, "which")
+    k = current.kernel
+    with rcupdate.rcu_read_lock(k), k.tasklist_lock.read():
+        values = [20 - sched.task_nice(p) for p in _prio_targets(current, which, who)]
+    if not values:
+        raise LinuxError(Errno.ESRCH, "nobody")
+    return max(values)
+
+
+# Process groups and sessions.
+
+
+@syscall
+def sys_setpgid(current: Task, pid: PidNr, pgid: PidNr) -> int:
+    """Move a process, ourselves or a child that has not exec'ed, to a group of its session (setpgid(2); spec 11.1).
+
+    Raises EINVAL, ESRCH, EPERM, EACCES.
+    """
+    assert current.nsproxy is not None
+    nr = pid or _tgid_nr(current.group_leader, current)
+    pgid = pgid or nr
+    if pgid < 0:
+        raise LinuxError(Errno.EINVAL, "negative pgid")
+    with current.kernel.tasklist_lock.write_irq(), rcupdate.rcu_read_lock(current.kernel):
+        _setpgid_locked(current, nr, pgid)
+    return 0
+
+
+def _tgid_nr(p: Task, viewer: Task) -> int:
+    assert viewer.nsproxy is not None
+    return pid.task_tgid_nr_ns(p, viewer.nsproxy.pid_ns)
+
+
+def _setpgid_locked(current: Task, nr: int, pgid: int) -> None:
+    leader = current.group_leader
+    p = pid.find_task_by_vpid(current, nr)
+    if p is None:
+        raise LinuxError(Errno.ESRCH, f"no process {nr}")
+    if not thread_group_leader(p):
+        raise LinuxError(Errno.EINVAL, "a thread is in its process's group")
+    if same_thread_group(p.real_parent, leader):
+        if pid.task_session(p) is not pid.task_session(leader):
+            raise LinuxError(Errno.EPERM, "child in another session")
+        if p.did_exec:
+            raise LinuxError(Errno.EACCES, "child has exec'ed")
+    elif p is not leader:
+        raise LinuxError(Errno.ESRCH, "neither ourselves nor our child")
+    if p.signal.leader:
+        raise LinuxError(Errno.EPERM, "session leader")
+
+    pgrp = pid.task_pid(p)
+    if pgid != nr:
+        pgrp = pid.find_vpid(current, pgid)
+        member = pid.pid_task(pgrp, _PGID)
+        if member is None or pid.task_session(member) is not pid.task_session(leader):
+            raise LinuxError(Errno.EPERM, f"no group {pgid} in this session")
+    assert pgrp is not None
+    if pid.task_pgrp(p) is not pgrp:
+        pid.change_pid(p, _PGID, pgrp)
+
+
+def _group_nr(current: Task, nr: int, of: int) -> int:
+    """Return the number of a process's group or session, 0 if it is not visible; raises ESRCH."""
+    p = pid.find_task_by_vpid(current, nr) if nr else current
+    if p is None or p.group_leader.pids[of] is None:
+        raise LinuxError(Errno.ESRCH, f"no process {nr}")
+    return pid.pid_vnr(current, p.group_leader.pids[of])
+
+
+@syscall
+def sys_getpgid(current: Task, pid: PidNr) -> PidNr:
+    """Return a process's group, 0 for ourselves; raises ESRCH (getpgid(2))."""
+    return _group_nr(current, pid, _PGID)
+
+
+@syscall
+def sys_getpgrp(current: Task) -> PidNr:
+    """Return our process group (getpgrp(2))."""
+    return _group_nr(current, 0, _PGID)
+
+
+@syscall
+def sys_getsid(current: Task, pid: PidNr) -> PidNr:
+    """Return a process's session, 0 for ourselves; raises ESRCH (getsid(2))."""
+    return _group_nr(current, pid, _SID)
+
+
+def set_special_pids(current: Task, to: Pid) -> None:
+    """Make current's process a member of the session and group of this number (__set_special_pids)."""
+    leader = current.group_leader
+    if pid.task_session(leader) is not to:
+        pid.change_pid(leader, _SID, to)
+    if pid.task_pgrp(leader) is not to:
+        pid.change_pid(leader, _PGID, to)
+
+
+@syscall
+def sys_setsid(current: Task) -> PidNr:
+    """Begin a session, without a terminal; raises EPERM for a leader, also if our number names a group (setsid(2))."""
+    leader = current.group_leader
+    sid = pid.task_pid(leader)
+    assert sid is not None
+    with current.kernel.tasklist_lock.write_irq():
+        if leader.signal.leader:
+            raise LinuxError(Errno.EPERM, "a session leader already")
+        if pid.pid_task(sid, _PGID) is not None:
+            raise LinuxError(Errno.EPERM, "our number names a process group")
+        leader.signal.leader = True
+        set_special_pids(current, sid)
+        assert leader.sighand is not None
+        with leader.sighand.siglock:
+            leader.signal.tty = None
+    return pid.pid_vnr(current, sid)
+
+
+# Time.
+
+
+@syscall
+def sys_times(current: Task, tbuf: Annotated[UserPtr, Arg("struct tms", out=True)]) -> int:
+    """Return the CPU time of the process and its reaped children, and the tick counter; raises EFAULT (times(2))."""
+    if tbuf:
+        sig = current.signal
+        utime, stime, _ = posix_cpu_timers.thread_group_cputime(current)
+        ticks = (utime // _TICK_NS, stime // _TICK_NS, sig.cutime // _TICK_NS, sig.cstime // _TICK_NS)
+        uaccess.copy_to_user(current, tbuf, _TMS.pack(*ticks))
+    return _INITIAL_TICKS + current.kernel.clock.now_ns // _TICK_NS
+
+
+# Names.
+
+
+@syscall
+def sys_uname(current: Task, name: Annotated[UserPtr, Arg("struct utsname", out=True)]) -> int:
+    """Return the names of system and machine; raises EFAULT (uname(2))."""
+    assert current.nsproxy is not None
+    uts = current.nsproxy.uts_ns
+    release, machine = uts.release, uts.machine
+    if current.personality & exec_domain.UNAME26:
+        release = f"2.6.{int(release.split('.')[1]) + 40}"
+    if current.personality & exec_domain.PER_MASK == exec_domain.PER_LINUX32:
+        machine = "i686"
+    fields = (uts.sysname, uts.nodename, release, uts.version, machine, uts.domainname)
+    uaccess.copy_to_user(current, name, _UTSNAME.pack(*(field.encode("latin-1") for field in fields)))
+    return 0
+
+
+def _new_name(current: Task, name: UserPtr, length: int) -> str:
+    if not capability.capable(current, Cap.SYS_ADMIN):
+        raise LinuxError(Errno.EPERM, "CAP_SYS_ADMIN")
+    if not 0 <= length <= _UTS_LEN:
+        raise LinuxError(Errno.EINVAL, "length of the name")
+    return uaccess.copy_from_user(current, name, length).decode("latin-1") if length else ""
+
+
+@syscall
+def sys_sethostname(current: Task, name: UserPtr, len: Int) -> int:
+    """Set the host name of the UTS namespace; raises EPERM, EINVAL, EFAULT (sethostname(2))."""
+    assert current.nsproxy is not None
+    current.nsproxy.uts_ns.nodename = _new_name(current, name, len)
+    return 0
+
+
+@syscall
+def sys_setdomainname(current: Task, name: UserPtr, len: Int) -> int:
+    """Set the NIS domain name of the UTS namespace; raises EPERM, EINVAL, EFAULT (setdomainname(2))."""
+    assert current.nsproxy is not None
+    current.nsproxy.uts_ns.domainname = _new_name(current, name, len)
+    return 0
+
+
+# Limits.
+
+
+def task_rlimit(p: Task, limit: int) -> int:
+    """Return a soft limit of p."""
+    return p.signal.rlim[limit][0]
+
+
+def do_prlimit(current: Task, tsk: Task, resource: int, new: tuple[int, int] | None) -> tuple[int, int]:
+    """Return a limit (soft, hard) of tsk and set it to new unless that is None; raises EINVAL, EPERM, ESRCH."""
+    if not 0 <= resource < RLIM_NLIMITS:
+        raise LinuxError(Errno.EINVAL, f"no limit {resource}")
+    k = current.kernel
+    if new is not None:
+        if new[0] > new[1]:
+            raise LinuxError(Errno.EINVAL, "soft limit above the hard one")
+        if resource == Rlimit.NOFILE and new[1] > k.sysctl_nr_open:
+            raise LinuxError(Errno.EPERM, "nr_open")
+    with k.tasklist_lock.read():
+        if tsk.sighand is None:
+            raise LinuxError(Errno.ESRCH, "released task")
+        rlim = tsk.signal.rlim
+        with tsk.group_leader.alloc_lock:
+            old = rlim[resource]
+            if new is not None:
+                if new[1] > old[1] and not capability.capable(current, Cap.SYS_RESOURCE):
+                    raise LinuxError(Errno.EPERM, "CAP_SYS_RESOURCE")
+                if resource == Rlimit.CPU and new[0] == 0:
+                    new = (1, new[1])       # 0 would never be noticed to have passed
+                rlim[resource] = new
+        if new is not None and resource == Rlimit.CPU:
+            posix_cpu_timers.update_rlimit_cpu(tsk, new[0])
+    return old
+
+
+@syscall
+def sys_getrlimit(current: Task, resource: UInt, rlim: RlimOut) -> int:
+    """Return a limit; raises EINVAL, EFAULT (getrlimit(2))."""
+    uaccess.copy_to_user(current, rlim, _RLIM.pack(*do_prlimit(current, current, resource, None)))
+    return 0
+
+
+@syscall
+def sys_setrlimit(current: Task, resource: UInt, rlim: RlimPtr) -> int:
+    """Set a limit; raises EFAULT, EINVAL, EPERM (setrlimit(2))."""
+    soft, hard = _RLIM.unpack(uaccess.copy_from_user(current, rlim, _RLIM.size))
+    do_prlimit(current, current, resource, (soft, hard))
+    return 0
+
+
+@syscall
+def sys_prlimit64(current: Task, pid: PidNr, resource: UInt, new_rlim: RlimPtr, old_rlim: RlimOut) -> int:
+    """Set and return a limit of any process; raises EFAULT, ESRCH, EPERM, EINVAL (prlimit(2))."""
+    new: tuple[int, int] | None = None
+    if new_rlim:
+        soft, hard = _RLIM.unpack(uaccess.copy_from_user(current, new_rlim, _RLIM.size))
+        new = soft, hard
+    old = do_prlimit(current, _prlimit_target(current, pid), resource, new)
+    if old_rlim:
+        uaccess.copy_to_user(current, old_rlim, _RLIM.pack(*old))
+    return 0
+
+
+def _prlimit_target(current: Task, nr: int) -> Task:
+    """Return whose limits are meant; raises ESRCH, EPERM unless all its ids are our real ones."""
+    p = pid.find_task_by_vpid(current, nr) if nr else current
+    if p is None:
+        raise LinuxError(Errno.ESRCH, f"no process {nr}")
+    if p is current:
+        return p
+    cred, tcred = current.cred, p.real_cred
+    ns = tcred.user.user_ns
+    own = cred.user.user_ns is ns and {tcred.euid, tcred.suid, tcred.uid} == {cred.uid} and (
+        {tcred.egid, tcred.sgid, tcred.gid} == {cred.gid}
+    )
+    if not own and not capability.ns_capable(current, ns, Cap.SYS_RESOURCE):
+        raise LinuxError(Errno.EPERM, f"limits of {p!r}")
+    return p
+
+
+# Usage.
+
+
+def k_getrusage(p: Task, who: int) -> Rusage:
+    """Return what p has used: RUSAGE_SELF, _CHILDREN (reaped ones), _BOTH, or _THREAD.
+
+    Differs: user and system time are measured, not estimated from ticks.
+    """
+    r = Rusage()
+    sig = p.signal
+    maxrss = sig.maxrss
+    if who == RUSAGE_THREAD:
+        _accumulate_thread(p, r)
+    elif p.sighand is None:
+        return r
+    else:
+        with p.sighand.siglock.irq():
+            if who != RUSAGE_SELF:
+                _set_children(p, r)
+                maxrss = sig.cmaxrss
+            if who != RUSAGE_CHILDREN:
+                maxrss = max(maxrss, sig.maxrss)
+                _accumulate_dead_threads(p, r)
+                for t in sig.threads:
+                    _accumulate_thread(t, r)
+    if who != RUSAGE_CHILDREN and p.mm is not None:
+        maxrss = max(maxrss, p.mm.hiwater_rss, p.mm.rss_anon + p.mm.rss_file)
+    r.maxrss = maxrss * _KIB_PER_PAGE
+    return r
+
+
+def _accumulate_thread(t: Task, r: Rusage) -> None:
+    r.utime_ns += t.utime
+    r.stime_ns += t.stime
+    r.minflt += t.min_flt
+    r.majflt += t.maj_flt
+    r.inblock += t.inblock
+    r.oublock += t.oublock
+    r.nvcsw += t.nvcsw
+    r.nivcsw += t.nivcsw
+
+
+def _accumulate_dead_threads(p: Task, r: Rusage) -> None:
+    sig = p.signal
+    r.utime_ns += sig.utime
+    r.stime_ns += sig.stime
+    r.minflt += sig.min_flt
+    r.majflt += sig.maj_flt
+    r.inblock += sig.inblock
+    r.oublock += sig.oublock
+    r.nvcsw += sig.nvcsw
+    r.nivcsw += sig.nivcsw
+
+
+def _set_children(p: Task, r: Rusage) -> None:
+    sig = p.signal
+    r.utime_ns, r.stime_ns = sig.cutime, sig.cstime
+    r.minflt, r.majflt = sig.cmin_flt, sig.cmaj_flt
+    r.inblock, r.oublock = sig.cinblock, sig.coublock
+    r.nvcsw, r.nivcsw = sig.cnvcsw, sig.cnivcsw
+
+
+def pack_rusage(r: Rusage) -> bytes:
+    """Return struct rusage; what Linux does not maintain is 0."""
+    utime_us, stime_us = r.utime_ns // 1000, r.stime_ns // 1000
+    return _RUSAGE.pack(
+        *divmod(utime_us, 1_000_000), *divmod(stime_us, 1_000_000), r.maxrss, 0, 0, 0, r.minflt, r.majflt, 0,
+        r.inblock, r.oublock, 0, 0, 0, r.nvcsw, r.nivcsw,
+    )
+
+
+def getrusage(current: Task, p: Task, who: int, ru: UserPtr) -> None:
+    """Write p's usage to user memory; raises EFAULT."""
+    uaccess.copy_to_user(current, ru, pack_rusage(k_getrusage(p, who)))
+
+
+@syscall
+def sys_getrusage(current: Task, who: Int, ru: Annotated[UserPtr, Arg("struct rusage", out=True)]) -> int:
+    """Return what we, our reaped children or this thread have used; raises EINVAL, EFAULT (getrusage(2))."""
+    if who not in (RUSAGE_SELF, RUSAGE_CHILDREN, RUSAGE_THREAD):
+        raise LinuxError(Errno.EINVAL, "who")
+    getrusage(current, current, who, ru)
+    return 0
+
+
+# The rest.
+
+
+@syscall
+def sys_umask(current: Task, mask: ModeT) -> ModeT:
+    """Set the mask of new files' modes, return the old one (umask(2))."""
+    assert current.fs is not None
+    old = current.fs.umask
+    current.fs.umask = mask & 0o777
+    return old
+
+
+@syscall
+def sys_getcpu(current: Task, cpup: UserPtr, nodep: UserPtr, unused: UserPtr) -> int:
+    """Return which CPU runs us, and its memory node, 0; raises EFAULT (getcpu(2))."""
+    if cpup:
+        uaccess.put_user(current, cpup, current.kernel.cpu, 4)
+    if nodep:
+        uaccess.put_user(current, nodep, 0, 4)
+    return 0
+
+
+_REBOOT_MAGIC1 = 0xFEE1DEAD
+_REBOOT_MAGIC2 = frozenset({672274793, 85072278, 369367448, 537993216})
+_CMD_CAD_ON, _CMD_CAD_OFF = 0x89ABCDEF, 0
+_CMD_STOPS = frozenset({0x01234567, 0xCDEF0123, 0x4321FEDC, 0xA1B2C3D4})     # restart, halt, power off, restart2
+
+
+@syscall
+async def sys_reboot(current: Task, magic1: UInt, magic2: UInt, cmd: UInt, arg: UserPtr) -> int:
+    """Stop the machine; raises EPERM, EINVAL (reboot(2)).
+
+    Differs: there is nobody to start it again, so that all ways of going down are one.
+    """
+    if not capability.capable(current, Cap.SYS_BOOT):
+        raise LinuxError(Errno.EPERM, "CAP_SYS_BOOT")
+    if magic1 != _REBOOT_MAGIC1 or magic2 not in _REBOOT_MAGIC2:
+        raise LinuxError(Errno.EINVAL, "magic numbers")
+    if cmd in (_CMD_CAD_ON, _CMD_CAD_OFF):
+        return 0
+    if cmd not in _CMD_STOPS:
+        raise LinuxError(Errno.EINVAL, "command")
+    k = current.kernel
+    k.printk("Power down." if cmd == 0x4321FEDC else "System halted." if cmd == 0xCDEF0123 else "Restarting system.")
+    k.halted = True
+    while True:
+        current.state = TaskState.UNINTERRUPTIBLE
+        current.wchan = "sys_reboot"
+        await sched.schedule(current)
