@@ -19,9 +19,10 @@ from procession.hw.console import BufferConsole
 from procession.hw.memory import Frames
 from procession.include.linux import kernel as linux_kernel
 from procession.include.trace.events import Event, Trace
+from procession.include.linux.bug import bug
 from procession.init import main as init_main
-from procession.kernel import entry, lockdep
-from procession.mm import slab
+from procession.kernel import entry, lockdep, rcupdate
+from procession.mm import debug, slab
 
 if TYPE_CHECKING:
     from procession.hw.console import Console
@@ -97,8 +98,8 @@ class Kernel(linux_kernel.Kernel):
         self.nr_cpus = cpus
         self.boot_time_ns = boot_time_ns
         self.vcpus = []
-        lockdep.lockdep_init(self)
-        self.lockdep.enabled = lockdep_on
+        self.lockdep = lockdep.LockdepState(self, enabled=lockdep_on)
+        self.lock_classes = {}
         self.caches = {}
         self.unsupported = Counter()
         self.enosys = Counter()
@@ -124,7 +125,8 @@ class Kernel(linux_kernel.Kernel):
         """Boot, run program until it ends, and shut down.
 
         program: argv of a file in the root, or `async def main(sys)`.  as_init: the program is PID 1 itself.
-        Raises LinuxError if the program cannot be executed, KernelBug for a bug of ours.
+        Raises LinuxError if the program cannot be executed, Deadlock if it can never end, KernelPanic if it makes
+        the kernel panic, KernelBug for a bug of ours.
         """
         if self._started:
             raise RuntimeError("a kernel runs once: make another one")
@@ -142,11 +144,15 @@ class Kernel(linux_kernel.Kernel):
         init_main.start_kernel(self, self._root)
         init_main.set_init_program(self, argv, [f"{key}={value}" for key, value in environ.items()], cwd, as_init=as_init)
         entry.run(self)
+        rcupdate.rcu_barrier(self)
         return Result(self.exit_code, self.console.stdout, self.console.stderr, self, self.events)
 
     def check_baseline(self) -> None:
         """Stop with a KernelBug unless everything the run made has been given back."""
-        slab.check_baseline(self)
+        slabs = slab.slab_report(self, self.slab_baseline)
+        frames = debug.frames_in_use(self) - self.frames_baseline
+        if slabs or frames:
+            bug(f"leak: objects by cache: {slabs}, page frames: {frames}")
 
 
 MIN_MEMORY = 4 << 20

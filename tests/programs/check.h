@@ -200,6 +200,10 @@ static inline int is_pending(int sig) {
 
 static inline pid_t gettid_(void) { return (pid_t)syscall(SYS_gettid); }
 static inline int tgkill_(pid_t tgid, pid_t tid, int sig) { return (int)syscall(SYS_tgkill, tgid, tid, sig); }
+/* Without libc's translation of codes and its restart after EINTR. */
+static inline int sigtimedwait_(const sigset_t *set, siginfo_t *info, const struct timespec *timeout) {
+  return (int)syscall(SYS_rt_sigtimedwait, set, info, timeout, 8);
+}
 static inline long futex(int *word, int op, int value, const struct timespec *timeout) {
   return syscall(SYS_futex, word, op, value, timeout, NULL, 0);
 }

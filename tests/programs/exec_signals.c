@@ -25,7 +25,7 @@ int main(int argc, char **argv) {
     siginfo_t info;
     sigset_t wanted = set_of(RT(0), 0);
     struct timespec no_time = { 0, 0 };
-    for (int n; (n = sigtimedwait(&wanted, &info, &no_time)) > 0;) say("got %d with %d", n, info.si_value.sival_int);
+    for (int n; (n = sigtimedwait_(&wanted, &info, &no_time)) > 0;) say("got %d with %d", n, info.si_value.sival_int);
     return 0;
   }
   memset(&sa, 0, sizeof sa);

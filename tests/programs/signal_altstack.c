@@ -24,9 +24,11 @@ static void overflow(int sig) {
   say("stack overflow caught: on it %d", on_stack());
   _exit(0);
 }
+static volatile int bottomless = 1;
 static int deeper(volatile char *p) {
   volatile char block[4096];
   block[0] = *p;
+  if (!bottomless) return 0;
   return deeper(block) + block[0];
 }
 

@@ -1,10 +1,10 @@
 /* SA_NODEFER, SA_RESETHAND, sa_mask; KILL and STOP cannot be caught, ignored or blocked. */
 #include "check.h"
 
-static volatile int depth, deepest;
+static volatile int depth, deepest, calls;
 static void recursive(int sig) {
   if (++depth > deepest) deepest = depth;
-  if (depth < 3) raise(sig);
+  if (++calls < 3) raise(sig);
   depth--;
 }
 static void check_mask(int sig) {
@@ -17,11 +17,11 @@ static void check_mask(int sig) {
 int main(void) {
   struct sigaction sa, old;
   on_signal_flags(SIGUSR1, recursive, 0);
-  deepest = 0;
+  deepest = calls = 0;
   raise(SIGUSR1);
   say("default: depth %d", deepest);
   on_signal_flags(SIGUSR1, recursive, SA_NODEFER);
-  deepest = 0;
+  deepest = calls = 0;
   raise(SIGUSR1);
   say("SA_NODEFER: depth %d", deepest);
 

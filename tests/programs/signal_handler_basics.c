@@ -1,14 +1,14 @@
 /* Handlers run with the signal blocked, may interrupt one another, and return to where the program was. */
 #include "check.h"
 
-static volatile int depth;
+static volatile int depth, calls;
 static void inner(int sig) { say("  SIGUSR2 handler %d at depth %d", sig, depth); }
 static void outer(int sig) {
   sigset_t mask;
   depth++;
   sigprocmask(SIG_BLOCK, NULL, &mask);
   say("SIGUSR1 handler %d: USR1 blocked %d, USR2 blocked %d", sig, sigismember(&mask, SIGUSR1), sigismember(&mask, SIGUSR2));
-  if (depth == 1) raise(SIGUSR1);
+  if (++calls == 1) raise(SIGUSR1);
   raise(SIGUSR2);
   depth--;
 }

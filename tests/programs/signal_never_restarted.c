@@ -36,7 +36,7 @@ int main(void) {
   sigemptyset(&none);
   prod(), result("sigsuspend", sigsuspend(&none));
   sigset_t other = set_of(SIGUSR2, 0);
-  prod(), result("sigtimedwait", sigtimedwait(&other, NULL, &day));
+  prod(), result("sigtimedwait", sigtimedwait_(&other, NULL, &day));
   int ep = (int)must(epoll_create1(0));
   struct epoll_event event;
   prod(), result("epoll_wait", epoll_wait(ep, &event, 1, -1));

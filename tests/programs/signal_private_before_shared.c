@@ -10,7 +10,7 @@ int main(void) {
   tgkill_(getpid(), getpid(), RT(3));
   struct timespec none = { 0, 0 };
   siginfo_t info;
-  for (int sig; (sig = sigtimedwait(&set, &info, &none)) > 0;) say("%d code %d", sig, info.si_code);
-  show("empty", sigtimedwait(&set, NULL, &none));
+  for (int sig; (sig = sigtimedwait_(&set, &info, &none)) > 0;) say("%d code %d", sig, info.si_code);
+  show("empty", sigtimedwait_(&set, NULL, &none));
   return 0;
 }

@@ -1,6 +1,5 @@
-/* A handler during a blocking call: with SA_RESTART read, write, wait, flock and futex go on; without, EINTR. */
+/* A handler during a blocking call: with SA_RESTART read, write and wait go on; without, EINTR. */
 #include "check.h"
-#include <sys/file.h>
 
 static volatile int handled;
 static void handler(int sig) {
@@ -10,7 +9,7 @@ static void handler(int sig) {
 static struct gate p;
 static pid_t target;
 
-/* Signals the parent twice as soon as it sleeps, then does what lets its call finish. */
+/* Signals the parent as soon as it sleeps, then does what lets its call finish. */
 static pid_t prodder(void (*finish)(void)) {
   pid_t child;
   target = getpid();
@@ -27,77 +26,67 @@ static pid_t prodder(void (*finish)(void)) {
 }
 static void feed(void) { must(write(p.fd[1], "x", 1)); }
 static void nothing(void) {}
+static void poke_once(pid_t *child) {
+  target = getpid();
+  CHILD(*child) {
+    wait_asleep(target);
+    kill(target, SIGUSR1);
+    for (;;) pause(); /* a dying child would interrupt wait() too */
+  }
+}
+static void end(pid_t child) {
+  kill(child, SIGKILL);
+  wait_for(child);
+}
 static void drain(void) {
   char buffer[65536];
   must(read(p.fd[0], buffer, sizeof buffer));
 }
 
-static void run(const char *name, int flags) {
+static void restarted(void) {
   char c;
-  on_signal_flags(SIGUSR1, handler, flags);
-  say("%s", name);
+  static char block[65536];
+  int status;
 
   pid_t child = prodder(feed);
-  long r = read(p.fd[0], &c, 1);
-  show("  read", r);
+  show("read", read(p.fd[0], &c, 1));
   wait_for(child);
-  if (r == -1) must(read(p.fd[0], &c, 1));
+  say("handled %d", handled);
 
   child = prodder(nothing);
-  int status;
-  r = waitpid(child, &status, 0);
-  show("  waitpid", r == child ? 0 : r);
-  if (r == -1) wait_for(child);
+  show("waitpid", waitpid(child, &status, 0) == child);
+  say("handled %d, %s", handled, wait_str(status));
 
-  static char block[65536];
   must(write(p.fd[1], block, sizeof block));
   child = prodder(drain);
-  r = write(p.fd[1], "y", 1);
-  show("  write", r);
+  show("write", write(p.fd[1], "y", 1));
   wait_for(child);
   drain();
-  (void)handled;
+}
+
+static void interrupted(void) {
+  char c;
+  static char block[65536];
+  pid_t child;
+  poke_once(&child);
+  show("read", read(p.fd[0], &c, 1));
+  end(child);
+  poke_once(&child);
+  show("waitpid", waitpid(child, NULL, 0));
+  end(child);
+  must(write(p.fd[1], block, sizeof block));
+  poke_once(&child);
+  show("write", write(p.fd[1], "y", 1));
+  end(child);
 }
 
 int main(void) {
   p = new_gate();
-  run("SA_RESTART", SA_RESTART);
-  for (int i = 0; i < 1; i++) {
-    /* Without: the finisher must not wait for us to sleep again, since we do not. */
-    struct sigaction sa;
-    memset(&sa, 0, sizeof sa);
-    sa.sa_handler = handler;
-    must(sigaction(SIGUSR1, &sa, NULL));
-    char c;
-    pid_t child;
-    target = getpid();
-    CHILD(child) {
-      wait_asleep(target);
-      kill(target, SIGUSR1);
-      pause();
-    }
-    show("no restart: read", read(p.fd[0], &c, 1));
-    show("handled", handled > 0);
-    kill(child, SIGKILL);
-    wait_for(child);
-    CHILD(child) {
-      wait_asleep(target);
-      kill(target, SIGUSR1);
-      pause();
-    }
-    show("no restart: waitpid", waitpid(child, NULL, 0));
-    kill(child, SIGKILL);
-    wait_for(child);
-    static char block[65536];
-    must(write(p.fd[1], block, sizeof block));
-    CHILD(child) {
-      wait_asleep(target);
-      kill(target, SIGUSR1);
-      pause();
-    }
-    show("no restart: write", write(p.fd[1], "y", 1));
-    kill(child, SIGKILL);
-    wait_for(child);
-  }
+  say("SA_RESTART");
+  on_signal_flags(SIGUSR1, handler, SA_RESTART);
+  restarted();
+  say("without");
+  on_signal_flags(SIGUSR1, handler, 0);
+  interrupted();
   return 0;
 }

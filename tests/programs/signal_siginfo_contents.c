@@ -29,8 +29,8 @@ int main(void) {
   CHILD(child) raise(SIGKILL);
   pause();
   wait_for(child);
+  on_signal(SIGCHLD, SIG_DFL);
   CHILD(child) {
-    on_signal(SIGPIPE, SIG_DFL);
     kill(getppid(), SIGHUP);
     _exit(0);
   }

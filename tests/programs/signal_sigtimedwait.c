@@ -10,15 +10,15 @@ int main(void) {
   must(sigprocmask(SIG_BLOCK, &set, NULL));
   on_signal(SIGUSR1, handler);
   on_signal(SIGUSR2, handler);
-  show("nothing", sigtimedwait(&set, &info, &none));
-  show("nothing in 2 ms", sigtimedwait(&set, &info, &short_time));
-  show("bad time", sigtimedwait(&set, &info, &bad));
+  show("nothing", sigtimedwait_(&set, &info, &none));
+  show("nothing in 2 ms", sigtimedwait_(&set, &info, &short_time));
+  show("bad time", sigtimedwait_(&set, &info, &bad));
   show("bad size", syscall(SYS_rt_sigtimedwait, &set, &info, &none, 4));
   kill(getpid(), SIGTERM);
   kill(getpid(), SIGUSR1);
   sigqueue(getpid(), RT(0), (union sigval){ .sival_int = 6 });
   for (int i = 0; i < 3; i++) {
-    int sig = sigtimedwait(&set, &info, &none);
+    int sig = sigtimedwait_(&set, &info, &none);
     say("took %d, si_signo %d, code %d", sig, info.si_signo, info.si_code);
   }
   pid_t me = getpid(), child;
@@ -27,7 +27,7 @@ int main(void) {
     kill(me, SIGUSR1);
     _exit(0);
   }
-  int sig = sigtimedwait(&set, &info, &day);
+  int sig = sigtimedwait_(&set, &info, &day);
   say("slept for %d from the child %d", sig, info.si_pid == child);
   wait_for(child);
   CHILD(child) {
@@ -35,7 +35,7 @@ int main(void) {
     kill(me, SIGUSR2);
     _exit(0);
   }
-  show("another signal", sigtimedwait(&set, &info, &day));
+  show("another signal", sigtimedwait_(&set, &info, &day));
   wait_for(child);
   unblock(SIGUSR1);
   CHILD(child) {
@@ -44,7 +44,7 @@ int main(void) {
     _exit(0);
   }
   sigset_t one = set_of(SIGUSR1, 0);
-  sig = sigtimedwait(&one, &info, &day);
+  sig = sigtimedwait_(&one, &info, &day);
   say("even unblocked, it takes %d", sig);
   wait_for(child);
   return 0;

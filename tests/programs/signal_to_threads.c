@@ -14,6 +14,7 @@ static void *thread(void *arg) {
   if (i == 2) unblock(SIGUSR1);
   open_gate(&ready);
   for (;;) pause();
+  return NULL;
 }
 
 int main(void) {

@@ -81,6 +81,7 @@ def _execute(kernel: Kernel, program: list[str], env: list[str], cwd: str, *, as
     """Run and translate what can go wrong into what a shell would say."""
     from procession.include.linux.bug import KernelBug, KernelPanic
     from procession.include.linux.errno import STRERROR, Errno, LinuxError
+    from procession.kernel.entry import Deadlock
 
     try:
         return kernel.run(program, env=_environment(env), cwd=cwd, as_init=as_init)
@@ -88,10 +89,10 @@ def _execute(kernel: Kernel, program: list[str], env: list[str], cwd: str, *, as
         _fail(f"{program[0]}: {STRERROR.get(error.errno, error.errno.name)}", 127 if error.errno == Errno.ENOENT else 126)
     except KernelPanic as panic:
         _fail(f"Kernel panic - not syncing: {panic}", 125)
+    except Deadlock as deadlock:
+        _fail(f"deadlock: {deadlock}", 125)
     except KernelBug as bug:
-        from procession.kernel.panic import oops_text
-
-        print(oops_text(kernel, bug), file=sys.stderr)
+        print("\n".join([str(bug), *getattr(bug, "__notes__", ())]), file=sys.stderr)
         raise typer.Exit(125) from None
     except KeyboardInterrupt:
         _fail("interrupted", 130)

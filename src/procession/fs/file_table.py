@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from procession.fs import fcntl, locks
 from procession.fs import inode as fs_inode
-from procession.fs import locks
 from procession.include.linux.bug import bug_on
 from procession.include.linux.cred import Cap
 from procession.include.linux.errno import Errno, LinuxError
@@ -70,6 +70,8 @@ def fput(current: Task | None, file: File) -> None:
     k = inode.i_sb.kernel
     locks.locks_remove_flock(file)
     file.release(current)
+    if file.f_owner is not None:
+        fcntl.f_delown(k, file)
     if file.f_mode & _WRITE and inode.i_mode & _IFMT == _IFREG:
         inode.i_writecount -= 1
     free_filp(k)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 import os
+from pathlib import Path
 import stat
 import tarfile
 import tempfile
@@ -112,7 +113,8 @@ class HostLower:
     """A file of a host directory."""
 
     __slots__ = (
-        "_dev_ino", "ctime_ns", "gid", "key", "mode", "mtime_ns", "name", "nlink", "parent", "rdev", "size", "tree", "uid",
+        "_dev_ino", "ctime_ns", "gid", "key", "mode", "mtime_ns", "name", "nlink", "parent", "rdev", "size", "tree",
+        "uid",
     )
 
     def __init__(self, tree: HostTree, parent: HostLower | None, name: str, st: os.stat_result) -> None:
@@ -129,7 +131,7 @@ class HostLower:
         self.mtime_ns = st.st_mtime_ns
         self.ctime_ns = st.st_ctime_ns
         self._dev_ino = (st.st_dev, st.st_ino)
-        self.key = self._dev_ino if st.st_nlink > 1 and not stat.S_ISDIR(st.st_mode) else None
+        self.key: object = self._dev_ino if st.st_nlink > 1 and not stat.S_ISDIR(st.st_mode) else None
 
     def _check(self, fd: int) -> int:
         """Make sure that fd is the file that was looked up, and nothing put in its place since."""
@@ -151,7 +153,7 @@ class HostLower:
     def _is_hidden(self) -> bool:
         return self.parent is not None and self.parent.parent is None and self.name in self.tree.hidden
 
-    def lookup(self, name: str) -> HostLower | None:
+    def lookup(self, name: str) -> Lower | None:
         """Look a name up with lstat; raises EACCES, OSError."""
         if self._is_hidden():
             return None
@@ -229,7 +231,7 @@ class TarLower:
         self.key: object = None
         self.children: dict[str, TarLower] = {}
 
-    def lookup(self, name: str) -> TarLower | None:
+    def lookup(self, name: str) -> Lower | None:
         """Return the member called name."""
         return self.children.get(name)
 
@@ -325,7 +327,7 @@ def _plain(path: str) -> IO[bytes]:
     try:
         with tarfile.open(path, "r:"):
             pass
-        return open(path, "rb")  # noqa: SIM115 -- lives as long as the tree
+        return Path(path).open("rb")
     except tarfile.ReadError:
         pass
     data: Any = tempfile.TemporaryFile()  # noqa: SIM115

@@ -23,8 +23,20 @@ if TYPE_CHECKING:
     from procession.include.linux.types import UserPtr
 
 __all__ = (
-    "allow_write_access", "deny_write_access", "dentry_open", "do_filp_open", "filp_open", "generic_permission", "getname",
-    "inode_permission", "kern_path", "kern_path_parent", "lookup_hash", "may_create", "path_lookupat", "user_path_at",
+    "allow_write_access",
+    "dentry_open",
+    "deny_write_access",
+    "do_filp_open",
+    "filp_open",
+    "generic_permission",
+    "getname",
+    "inode_permission",
+    "kern_path",
+    "kern_path_parent",
+    "lookup_hash",
+    "may_create",
+    "path_lookupat",
+    "user_path_at",
     "user_path_parent",
 )
 
@@ -386,7 +398,7 @@ def do_filp_open(current: Task, dfd: int, name: str, flags: int, mode: int) -> F
         inode = nd.dentry.d_inode
         truncate = flags & _TRUNC and inode.i_mode & _IFMT == _IFREG
         if truncate:
-            namespace.mnt_want_write(nd.mnt)
+            _may_truncate(nd.mnt, inode)
         if acc_mode:
             _may_open(nd, inode, acc_mode, flags)
         result = dentry_open(current, PathRef(nd.mnt, nd.dentry), flags)
@@ -395,13 +407,18 @@ def do_filp_open(current: Task, dfd: int, name: str, flags: int, mode: int) -> F
         raise
     if truncate:
         try:
-            if inode.i_writecount < 0:
-                raise LinuxError(Errno.ETXTBSY, "being executed")
             fs_open.do_truncate(current, inode, 0)
         except BaseException:
             file_table.fput(current, result)
             raise
     return result
+
+
+def _may_truncate(mnt: Vfsmount, inode: Inode) -> None:
+    """Check what O_TRUNC needs even without write access to the descriptor; raises EROFS, ETXTBSY."""
+    namespace.mnt_want_write(mnt)
+    if inode.i_writecount < 0:
+        raise LinuxError(Errno.ETXTBSY, "being executed")
 
 
 def filp_open(current: Task, name: str, flags: int, mode: int = 0) -> File:
@@ -524,16 +541,17 @@ def dentry_open(current: Task, path: PathRef, flags: int) -> File:
         inode.i_count += 1
         return result
     f_mode = _OPEN_FMODE[flags & 3]
-    result = File(path, flags & ~(_CREAT | _EXCL | _NOCTTY | _TRUNC), f_mode | _SEEKABLE)
+    seekable = 0 if kind == S.IFIFO else _SEEKABLE
+    result = File(path, flags & ~(_CREAT | _EXCL | _NOCTTY | _TRUNC), f_mode | seekable)
     if kind == _IFREG:
+        if f_mode & 2 and inode.i_writecount < 0:
+            raise LinuxError(Errno.ETXTBSY, "being executed")
+        if flags & _DIRECT:
+            raise LinuxError(Errno.EINVAL, "O_DIRECT")
         if f_mode & 2:
-            if inode.i_writecount < 0:
-                raise LinuxError(Errno.ETXTBSY, "being executed")
             inode.i_writecount += 1
         try:
             result = inode.open(current, result)
-            if flags & _DIRECT:
-                raise LinuxError(Errno.EINVAL, "O_DIRECT")
         except BaseException:
             if f_mode & 2:
                 inode.i_writecount -= 1

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from procession.fs import dcache, devices, fs_struct, namei, overlay, ramfs
+from procession.fs import dcache, devices, fs_struct, namei, ramfs
 from procession.fs import super as fs_super
 from procession.include.linux.cred import Cap
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import MntNamespace, PathRef, S, SuperBlock, Vfsmount
+from procession.include.linux.fs import AT_FDCWD, MntNamespace, PathRef, S, SuperBlock, Vfsmount
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Int, Path, ULong, UserPtr
 from procession.kernel import capability
 from procession.mm import slab, uaccess
 
 if TYPE_CHECKING:
+    from procession.fs.overlay import RootSpec
     from procession.include.linux.fs import Dentry
     from procession.include.linux.fs_struct import FsStruct
     from procession.include.linux.kernel import Kernel
@@ -48,12 +49,15 @@ def vfs_init(k: Kernel) -> None:
     devices.chrdev_init(k)
 
 
-def mount_root(k: Kernel, root_spec: overlay.RootSpec) -> MntNamespace:
+def mount_root(k: Kernel, root_spec: RootSpec) -> MntNamespace:
     """Mount the root file system, /dev, and /proc if it is registered; the boot task starts at its root.
 
     root_spec: see fs/overlay.fill_root.  Raises OSError if the host will not show it. The namespace is returned, and
     put into init_nsproxy if there is one already.
     """
+    # Imported this late because its classes derive from ramfs's, which a cycle may leave unfinished until now.
+    from procession.fs import overlay  # noqa: PLC0415
+
     sb = overlay.fill_root(k, root_spec)
     assert sb.s_root is not None
     root = _alloc_vfsmnt(k, sb, sb.s_root, 0, "rootfs")
@@ -221,7 +225,7 @@ def sys_mount(
     """
     kind, dev = _string(current, type), _string(current, dev_name)
     options = _string(current, data) if kind else ""
-    path = namei.user_path_at(current, namei.AT_FDCWD, dir_name, follow=True)
+    path = namei.user_path_at(current, AT_FDCWD, dir_name, follow=True)
     if not capability.capable(current, Cap.SYS_ADMIN):
         raise LinuxError(Errno.EPERM, "mount needs CAP_SYS_ADMIN")
     if flags & MS_MGC_MSK == MS_MGC_VAL:
@@ -326,7 +330,7 @@ def sys_umount2(current: Task, name: Path, flags: Int) -> int:
     """Take a mount away (umount(2)); raises EINVAL, EPERM, EBUSY. MNT_DETACH does not look whether it is used."""
     if flags & ~(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW):
         raise LinuxError(Errno.EINVAL, "unknown flags")
-    path = namei.user_path_at(current, namei.AT_FDCWD, name, follow=not flags & UMOUNT_NOFOLLOW)
+    path = namei.user_path_at(current, AT_FDCWD, name, follow=not flags & UMOUNT_NOFOLLOW)
     mnt, ns = path.mnt, _ns(current)
     if path.dentry is not mnt.mnt_root or mnt not in ns.mounts:
         raise LinuxError(Errno.EINVAL, "not the root of a mount")

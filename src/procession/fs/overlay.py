@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from procession.fs import dcache, lower, ramfs
-from procession.fs import binfmt_python
+from procession.fs import binfmt_python, dcache, lower, ramfs
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import Inode, Kstat, S
+from procession.mm import filemap
 
 if TYPE_CHECKING:
     from procession.fs.lower import Lower
@@ -185,7 +185,7 @@ def fill_root(k: Kernel, spec: RootSpec) -> SuperBlock:
 
 
 def _make_dirs(directory: ramfs.RamfsDir, path: str, mode: int = 0o755) -> ramfs.RamfsDir:
-    """Return a directory, made with what leads to it if it is not there; raises ENOTDIR, ELOOP (ValueError's work)."""
+    """Return a directory, made with what leads to it if it is not there."""
     for part in path.split("/"):
         if not part:
             continue
@@ -228,4 +228,4 @@ def _make_file(k: Kernel, root: ramfs.RamfsDir, path: str, contents: bytes | str
         pass
     inode = directory.create(name, S.IFREG | 0o755)
     data = contents.encode() if isinstance(contents, str) else bytes(contents)
-    ramfs.filemap.pagecache_write(k, inode, 0, data)
+    filemap.pagecache_write(k, inode, 0, data)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from procession.include.linux.types import UserPtr
 
 __all__ = (
-    "DT", "RamfsDir", "RamfsLink", "RamfsReg", "RamfsSpecial", "RegularFile", "fill_tmpfs", "init_ramfs_fs", "new_inode",
+    "DT", "DirFile", "RamfsDir", "RamfsLink", "RamfsReg", "RamfsSpecial", "RegularFile", "fill_tmpfs",
+    "init_ramfs_fs", "new_inode",
 )
 
 TMPFS_MAGIC = 0x01021994

@@ -51,7 +51,7 @@ def new_encode_dev(major: int, minor: int) -> int:
 
 
 def get_anon_bdev(k: Kernel) -> int:
-    """Return a fresh st_dev for a file system without a device: 0:1, 0:2, …"""
+    """Return a fresh st_dev for a file system without a device: 0:1, 0:2 and so on."""
     k.anon_minor += 1
     return new_encode_dev(0, k.anon_minor)
 

@@ -45,6 +45,6 @@ class Frames:
         self.np_count: npt.NDArray[np.int32] = np.zeros(nr, dtype=np.int32)
         self.np_mapcount: npt.NDArray[np.int32] = np.zeros(nr, dtype=np.int32)
         self.np_pflags: npt.NDArray[np.uint8] = np.zeros(nr, dtype=np.uint8)
-        self.count = memoryview(self.np_count)
-        self.mapcount = memoryview(self.np_mapcount)
-        self.pflags = memoryview(self.np_pflags)
+        self.count = self.np_count.data
+        self.mapcount = self.np_mapcount.data
+        self.pflags = self.np_pflags.data

@@ -40,7 +40,6 @@ _NO_EXCEPTION = 0xFFFFFFFF
 
 # Releasing Python's lock costs a fraction of a microsecond, so only the long call does: without that no other thread
 # could stop a guest's endless loop.
-_start = uclib.uc_emu_start
 _short = ctypes.PyDLL(uclib._name)
 _stop = _short.uc_emu_stop
 _stop.argtypes = (ctypes.c_void_p,)
@@ -279,7 +278,7 @@ class UnicornCpu:
         pgd = self.q[cr3_q]
         self.state[:] = state.saved
         self.q[cr3_q] = pgd             # what this engine's own TLB goes by
-        state.cpu = self.owner = self
+        state.cpu = self
         state.q = self.q
         self.owner = state
 

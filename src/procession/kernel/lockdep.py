@@ -3,8 +3,8 @@
 The guards in include/linux/spinlock.py walk a tree of lock sequences; this file is called only for a sequence that was
 never seen before. It adds the new order edges, looks for a cycle, and makes the node. A finding is a KernelBug.
 
-Differs: one interrupt state instead of hard, soft and reclaim; reports after the first are not suppressed, since the
-first stops the machine.
+Differs: one interrupt state instead of hard, soft and reclaim. Orders in which read locks take part are kept, too, and
+followed only where they can block: 3.2 forgets them, and so misses a cycle whose reading half was seen first.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class LockdepState:
         self.irq_root.in_irq = True
         self.chain = self.root
         self.classes: list[LockClass] = []
-        # before -> {after: the sequence in which that was first seen}
-        self.edges: dict[LockClass, dict[LockClass, tuple[LockClass, ...]]] = {}
+        # before -> after -> (before was read-locked, after too) -> the sequence in which that was first seen
+        self.edges: dict[LockClass, dict[LockClass, dict[tuple[bool, bool], tuple[LockClass, ...]]]] = {}
         self.hard_irq = IrqContext(self)
 
     def now_ns(self) -> int:
@@ -110,40 +110,47 @@ class LockdepState:
         self, before: LockClass, before_how: int, cls: LockClass, how: int, sequence: list[tuple[LockClass, int]],
     ) -> None:
         """Note that cls is taken under before, unless somewhere before is taken under cls (check_prev_add)."""
-        after = self.edges[before]
-        if cls in after or before is cls:
+        kind = (before_how == ACQUIRE_READ, how == ACQUIRE_READ)
+        seen = self.edges[before].setdefault(cls, {})
+        if kind in seen or before is cls:
             return
-        path = self._path(cls, before)
+        path = self._path(cls, before, wanted_read=kind[1], held_read=kind[0])
         if path is not None:
             where = " -> ".join(c.name for c in path)
-            seen = self.edges[path[0]][path[1]]
+            first = next(iter(self.edges[path[0]][path[1]].values()))
             bug(
                 "possible circular locking dependency detected", before, cls,
-                f"the existing order is {where}, first seen in {' -> '.join(c.name for c in seen)}",
+                f"the existing order is {where}, first seen in {' -> '.join(c.name for c in first)}",
             )
-        # A read lock may be taken again by a reader, so orders in which one takes part cannot close a cycle.
-        if ACQUIRE_READ in (before_how, how) and not (before.sleeps and cls.sleeps):
-            return
-        after[cls] = (*(c for c, _ in sequence), cls)
+        seen[kind] = (*(c for c, _ in sequence), cls)
         for safe in self.classes:
-            if safe.usage & (USED_IN_IRQ | USED_IN_IRQ_READ):
-                self._check_irq_order(safe)
+            self._check_irq_order(safe)
 
-    def _path(self, start: LockClass, goal: LockClass) -> list[LockClass] | None:
-        """Return the shortest known order from start to goal."""
-        came_from: dict[LockClass, LockClass] = {}
-        queue = [start]
-        for node in queue:
-            for succ in self.edges[node]:
-                if succ in came_from or succ is start:
-                    continue
-                came_from[succ] = node
-                if succ is goal:
-                    path = [goal]
-                    while path[-1] is not start:
-                        path.append(came_from[path[-1]])
-                    return path[::-1]
-                queue.append(succ)
+    def _path(
+        self, start: LockClass, goal: LockClass, *, wanted_read: bool = False, held_read: bool = False,
+    ) -> list[LockClass] | None:
+        """Return the shortest known order in which start is waited for by a holder of goal.
+
+        A reader does not wait for a reader, so an order that asks for a read lock goes on only through holders that
+        write, and the other way round.
+        """
+        first = (start, wanted_read)
+        came_from: dict[tuple[LockClass, bool], tuple[LockClass, bool]] = {}
+        queue = [first]
+        for state in queue:
+            node, read = state
+            for succ, kinds in self.edges[node].items():
+                for held, wanted in kinds:
+                    following = (succ, wanted)
+                    if (read and held) or following in came_from or following == first:
+                        continue
+                    came_from[following] = state
+                    if succ is goal and not (wanted and held_read):
+                        path = [following]
+                        while path[-1] != first:
+                            path.append(came_from[path[-1]])
+                        return [cls for cls, _ in reversed(path)]
+                    queue.append(following)
         return None
 
     def _mark_usage(self, cls: LockClass, how: int, chain: LockChain) -> None:
@@ -165,8 +172,7 @@ class LockdepState:
             cls.usage |= ENABLED_IRQ_READ if read else ENABLED_IRQ
             if first:
                 for safe in self.classes:
-                    if safe.usage & (USED_IN_IRQ | USED_IN_IRQ_READ):
-                        self._check_irq_order(safe)
+                    self._check_irq_order(safe)
 
     def _check_irq_order(self, safe: LockClass) -> None:
         """Stop if under a lock that interrupts take another is taken that is held with interrupts on elsewhere."""

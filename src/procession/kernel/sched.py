@@ -450,7 +450,7 @@ def nr_running(k: Kernel) -> int:
 
 def nr_uninterruptible(k: Kernel) -> int:
     """Return how many tasks sleep in state D."""
-    return max(0, sum(rq.nr_uninterruptible for rq in k.runqueues))
+    return max(0, sum(int(rq.nr_uninterruptible) for rq in k.runqueues))
 
 
 def nr_context_switches(k: Kernel) -> int:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from procession.fs import inode as fs_inode
 from procession.hw.memory import PG_DIRTY, PG_EXEC, PG_FILE
 from procession.include.linux.bug import bug_on
+from procession.include.linux.cred import Cap
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import OpenFlags
+from procession.include.linux.fs import OpenFlags, S
 from procession.include.linux.resource import RLIM_INFINITY, Rlimit
 from procession.include.linux.signal import Sig
-from procession.kernel import signal
+from procession.kernel import capability, signal
 from procession.mm import memory, page_alloc, uaccess
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ __all__ = (
 
 _MAX_BYTES = (1 << 63) - 1
 _APPEND = int(OpenFlags.APPEND)
+_SUID_SGID = S.ISUID | S.ISGID
 _FSIZE = int(Rlimit.FSIZE)
 
 
@@ -173,7 +174,6 @@ def generic_file_read(current: Task, file: File, buf: UserPtr, count: int, pos: 
     inode = file.f_path.dentry.d_inode
     at = file.f_pos if pos is None else pos
     data = pagecache_read(current.kernel, inode, at, count)
-    fs_inode.file_accessed(file)
     done = uaccess.copy_to_user_partial(current, buf, data) if data else 0
     if pos is None:
         file.f_pos = at + done
@@ -194,8 +194,9 @@ def generic_file_write(current: Task, file: File, buf: UserPtr, count: int, pos:
     if not count:
         return 0
     data = uaccess.copy_from_user_partial(current, buf, count)
-    fs_inode.file_remove_suid(current, file)
-    fs_inode.file_update_time(file)
+    if inode.i_mode & _SUID_SGID:
+        file_remove_suid(current, inode)
+    inode.i_mtime_ns = inode.i_ctime_ns = k.boot_time_ns + k.clock.now_ns
     done = pagecache_write(k, inode, at, data)
     if pos is None:
         file.f_pos = at + done
@@ -213,6 +214,17 @@ def generic_write_checks(current: Task, pos: int, count: int) -> int:
     if count and pos >= _MAX_BYTES:
         raise LinuxError(Errno.EFBIG, "beyond the largest offset")
     return min(count, _MAX_BYTES - pos)
+
+
+def file_remove_suid(current: Task, inode: Inode) -> None:
+    """A write takes away the set-id bits, unless the writer may keep them."""
+    mode = inode.i_mode
+    kill = mode & S.ISUID
+    if mode & (S.ISGID | S.IXGRP) == S.ISGID | S.IXGRP:     # without group-exec it means mandatory locking
+        kill |= S.ISGID
+    if kill and mode & S.IFMT == S.IFREG and not capability.capable(current, Cap.FSETID):
+        inode.setattr()
+        inode.i_mode = mode & ~kill
 
 
 def truncate_inode_pages(k: Kernel, inode: Inode, lstart: int) -> None:

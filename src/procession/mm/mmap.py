@@ -442,6 +442,7 @@ def dup_mmap(current: Task, mm: MmStruct, oldmm: MmStruct) -> None:
     mm.shared_vm, mm.exec_vm, mm.stack_vm = oldmm.shared_vm, oldmm.exec_vm, oldmm.stack_vm
     total_vm = oldmm.total_vm
     new = mm.mmap
+    with_pages = []
     with oldmm.mmap_sem.write(), mm.mmap_sem.write():
         cache = k.caches["vm_area_struct"]
         for mpnt in oldmm.mmap:
@@ -471,7 +472,9 @@ def dup_mmap(current: Task, mm: MmStruct, oldmm: MmStruct) -> None:
                     inode.i_writecount -= 1
             new.append(tmp)
             if anon_vma:
-                memory.copy_page_range(k, mm, oldmm, mpnt)
+                with_pages.append(mpnt)
+        if with_pages:
+            memory.copy_page_range(k, mm, oldmm, with_pages)
         tlb.flush_tlb_mm(k, oldmm)
     mm.total_vm = total_vm
 

@@ -103,10 +103,10 @@ def _copy(
                     done = uaccess.access_remote_vm(k, mm, address, part, data, force=False)
                     assert isinstance(done, int)
                 else:
-                    data = uaccess.access_remote_vm(k, mm, address, part, force=False)
-                    assert isinstance(data, bytes)
-                    done = len(data)
-                    uaccess.copy_to_user(current, at, data)
+                    got = uaccess.access_remote_vm(k, mm, address, part, force=False)
+                    assert isinstance(got, bytes)
+                    done = len(got)
+                    uaccess.copy_to_user(current, at, got)
             except LinuxError:
                 if total:
                     return total

@@ -63,7 +63,7 @@ def copy_from_user_partial(current: Task, ptr: UserPtr, n: int) -> bytes:
     if mm is None:
         raise LinuxError(Errno.EFAULT, "no user memory")
     phys = current.kernel.frames.phys
-    pieces = []
+    pieces: list[bytes] = []
     end = ptr + n
     while ptr < end:
         part = min(4096 - (ptr & 4095), end - ptr)
@@ -156,16 +156,23 @@ def get_user(current: Task, ptr: UserPtr, size: int, signed: bool = False, offse
     """Return the little-endian number of size bytes at ptr + offset; raises EFAULT."""
     if not isinstance(ptr, int):
         return int.from_bytes(ptr.load(offset, size), "little", signed=signed)
-    return int.from_bytes(copy_from_user(current, ptr + offset, size), "little", signed=signed)
+    ptr += offset
+    mm = current.mm
+    at = ptr & 4095
+    if mm is not None and at + size <= 4096:
+        base = mm.pte_tables.get(ptr >> 21)
+        if base is not None:
+            frames = current.kernel.frames
+            entry = frames.q[base + (ptr >> 12 & 511)]
+            if entry & 5 == 5:
+                at += entry & PTE_PFN_MASK
+                return int.from_bytes(frames.phys[at:at + size], "little", signed=signed)
+    return int.from_bytes(copy_from_user(current, ptr, size), "little", signed=signed)
 
 
 def put_user(current: Task, ptr: UserPtr, value: int, size: int, offset: int = 0) -> None:
     """Store value as a little-endian number of size bytes, cut to fit, at ptr + offset; raises EFAULT."""
-    data = (value & (1 << size * 8) - 1).to_bytes(size, "little")
-    if not isinstance(ptr, int):
-        ptr.store(offset, data)
-        return
-    copy_to_user(current, ptr + offset, data)
+    copy_to_user(current, ptr, (value & (1 << size * 8) - 1).to_bytes(size, "little"), offset)
 
 
 def clear_user(current: Task, ptr: UserPtr, n: int) -> None:
@@ -202,7 +209,7 @@ def strnlen_user(current: Task, ptr: int, maxlen: int) -> bytes | None:
     if mm is None:
         raise LinuxError(Errno.EFAULT, "no user memory")
     phys = current.kernel.frames.phys
-    pieces = []
+    pieces: list[bytes] = []
     left = maxlen
     while left > 0:
         at = _frame(current, mm, ptr, False)

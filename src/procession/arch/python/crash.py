@@ -5,36 +5,19 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from contextlib import suppress
 import traceback
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from procession.arch.python import process
+from procession.arch.python import traps
 from procession.arch.python.buffer import InBuffer
-from procession.include.linux.signal import DEFAULT_ACTION, Sig, Siginfo
+from procession.include.linux.signal import DEFAULT_ACTION, Sig
 from procession.kernel import signal
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
-__all__ = ("SignalInfo", "describe", "diverged", "exit_code", "force_abort", "report", "view")
+__all__ = ("describe", "diverged", "exit_code", "force_abort", "report")
 
 _PACKAGE = __file__.rpartition("/")[0]
-
-
-class SignalInfo(NamedTuple):
-    """What a handler installed with SA_SIGINFO gets as its second argument (siginfo_t)."""
-
-    si_signo: int
-    si_code: int
-    si_pid: int
-    si_uid: int
-    si_status: int
-    si_addr: int
-    si_value: int
-
-
-def view(info: Siginfo) -> SignalInfo:
-    """Return a copy of info for the program."""
-    return SignalInfo(int(info.signo), int(info.code), info.pid, info.uid, info.status, info.addr, info.value)
 
 
 def exit_code(end: BaseException) -> int | None:
@@ -64,8 +47,8 @@ async def report(text: str, last: str) -> None:
     data = text.encode("utf-8", "surrogateescape")
     with suppress(OSError):
         while data:
-            data = data[await process.trap("write", 2, InBuffer(data), len(data)):]
-    await process.trap(last, 1)
+            data = data[await traps.trap("write", 2, InBuffer(data), len(data)):]
+    await traps.trap(last, 1)
 
 
 def diverged(current: Task, why: str) -> Coroutine[Any, Any, None]:
@@ -79,8 +62,8 @@ def diverged(current: Task, why: str) -> Coroutine[Any, Any, None]:
     async def end() -> None:
         data = line.encode("utf-8", "surrogateescape")
         with suppress(OSError):
-            await process.trap("write", 2, InBuffer(data), len(data))
-        await process.machine("=abort")
+            await traps.trap("write", 2, InBuffer(data), len(data))
+        await traps.machine("=abort")
 
     return end()
 

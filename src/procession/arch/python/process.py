@@ -1,21 +1,19 @@
 """Python programs as user code: a coroutine whose `await` is a system call (arch/…/kernel/process.c, entry.S).
 
-The program is given a Sys object (sys.py). Each of its calls ends in trap(), which yields a request to
+The program is given a Sys object (sys.py). Each of its calls ends in trap() (traps.py), which yields a request to
 PythonThread.run(): that is this architecture's SYSCALL instruction. Between two traps no time passes and nothing
 else runs, so a program is a function of what its traps answer, and fork() can copy it by replay (replay.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Generator
-import types
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from procession.arch.python import crash, replay
-from procession.arch.python.buffer import InBuffer, OutBuffer, Stack, UserStrings
-from procession.arch.python.errors import oserror
-from procession.arch.python.log import STARTED, Log, Request
-from procession.arch.x86 import syscall_table
+from procession.arch.python import crash, replay, structs
+from procession.arch.python.buffer import Stack
+from procession.arch.python.log import STARTED, Log
+from procession.arch.python.traps import NR
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.sched import TIF, CloneFlags
 from procession.include.linux.signal import SEGV_MAPERR, SIG_KERNEL_ONLY_MASK, SaFlags, Sig, Siginfo
@@ -28,13 +26,11 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.signal import KSigaction
 
-__all__ = ("NR", "PythonThread", "generic_trap", "machine", "start_thread", "trap")
+__all__ = ("PythonThread", "start_thread")
 
 TRAP_NS = 100           # a system call's cost, as on the other architecture
 ACCESS_NS = 5           # a load or store
 MAX_FRAMES = 1000       # signal handlers that interrupt each other, before the stack counts as overrun
-
-NR: dict[str, int] = {name: nr for nr, name in syscall_table.SYSCALL_NAMES.items()}
 
 # PythonThread.todo: what run() does first.
 START = 0               # call the function of the top frame; request is None or (handle, arguments)
@@ -50,81 +46,6 @@ _NOT_HERE = frozenset({
 _SIGHAND, _VM = int(CloneFlags.SIGHAND), int(CloneFlags.VM)
 _SIGINFO = int(SaFlags.SIGINFO)
 _WORK = TIF.SIGPENDING | TIF.NEED_RESCHED | TIF.FORK
-
-_POINTERS = (InBuffer, OutBuffer, Stack, UserStrings)
-_INTEGER_KINDS = frozenset({"int", "fd", "uid", "mode"})
-# Call name -> for each argument (mask, sign bit), or None where a pointer may stand.
-_decoders: dict[str, tuple[tuple[int, int] | None, ...]] = {}
-
-
-# The program's side of a trap.
-
-
-@types.coroutine
-def trap(name: str, *args: Any) -> Generator[Request, Any, Any]:
-    """Make a system call; raises the OSError it answers, TypeError for arguments no register can hold."""
-    result = yield name, _decode(name, args)
-    if -4096 < result < 0:
-        raise oserror(-result)
-    return result
-
-
-async def generic_trap(name: str, *args: Any) -> Any:
-    """As trap(), for arguments that come straight from the program: any number of them, in any place."""
-    decoder = _decoders.get(name) or _make_decoder(name)
-    args = (*args, 0, 0, 0, 0, 0, 0)[:len(decoder)]
-    return await trap(name, *map(_decode_one, args, decoder))
-
-
-@types.coroutine
-def machine(name: str, *args: Any) -> Generator[Request, Any, Any]:
-    """Execute one of the instructions at the end of this file."""
-    result = yield name, args
-    return result
-
-
-def _decode(name: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return args as registers would deliver them; most need no change."""
-    for value in args:
-        kind = type(value)
-        if kind is int:
-            if 0 <= value < 0x80000000:
-                continue
-        elif kind is InBuffer or kind is OutBuffer:
-            continue
-        return tuple(map(_decode_one, args, _decoders.get(name) or _make_decoder(name)))
-    return args
-
-
-def _decode_one(value: Any, register: tuple[int, int] | None) -> Any:
-    if isinstance(value, _POINTERS):
-        if register is None or isinstance(value, Stack):
-            return value
-        raise TypeError("a number is expected here, not a buffer")
-    if value is None:
-        return 0
-    if not isinstance(value, int):
-        raise TypeError(f"a system call takes numbers and buffers, not {type(value).__name__}")
-    mask, sign = register or (0xFFFFFFFFFFFFFFFF, 0)
-    number = int(value) & mask
-    return number - mask - 1 if number & sign else number
-
-
-def _make_decoder(name: str) -> tuple[tuple[int, int] | None, ...]:
-    call = SYSCALLS.get(name)
-    if call is None:
-        return ()
-    decoder = tuple(
-        ((1 << p.arg.bits) - 1, (1 << (p.arg.bits - 1)) if p.arg.signed else 0)
-        if p.arg.kind in _INTEGER_KINDS or p.arg.bits == 32
-        else None
-        for p in call.params
-    )
-    _decoders[name] = decoder
-    return decoder
-
-
-# The kernel's side.
 
 
 class PythonThread:
@@ -195,7 +116,7 @@ class PythonThread:
             return None
 
         k = current.kernel
-        k.clock.advance(TRAP_NS)
+        k.clock.now_ns += TRAP_NS
         current.stime += TRAP_NS
         trace = k.trace
         if trace.sys_enter:
@@ -344,7 +265,7 @@ class PythonThread:
             raise LinuxError(Errno.EFAULT, "no function is registered by this number")
         if len(self.frames) >= MAX_FRAMES:
             raise LinuxError(Errno.EFAULT, "stack overflow")
-        args = (sig, crash.view(info)) if ka.flags & _SIGINFO else (sig,)
+        args = (sig, structs.signal_info(info)) if ka.flags & _SIGINFO else (sig,)
         self.frames.append((self.coro, self.request, self.result, self.todo, oldset))
         self.coro, self.request, self.result, self.todo = None, (ka.handler, args), 0, START
 

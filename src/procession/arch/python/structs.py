@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from struct import Struct
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from procession.include.linux.signal import Siginfo
 
 __all__ = (
-    "ITIMERVAL", "RLIMIT", "RUSAGE", "SIGACTION", "SIGINFO", "STACK_T", "STAT", "SYSINFO", "TIMESPEC", "TIMEVAL",
-    "TMS", "DirEntry", "Rusage", "Stat", "SysInfo", "Tms", "Uname", "WaitidResult", "dirents", "mask_of", "rusage",
-    "set_of", "stat", "sysinfo", "timespec", "uname", "waitid_result",
+    "EPOLL_EVENT", "ITIMERVAL", "NSEC", "POLLFD", "RLIMIT", "RUSAGE", "SIGACTION", "SIGINFO", "STAT", "SYSINFO",
+    "TIMESPEC", "TIMEVAL", "TMS", "DirEntry", "Rusage", "SignalInfo", "Stat", "SysInfo", "Tms", "Uname", "WaitidResult",
+    "dirents", "mask_of", "rusage", "set_of", "signal_info", "stat", "sysinfo", "timespec", "uname", "waitid_result",
 )
 
 TIMESPEC = Struct("<qq")
 TIMEVAL = Struct("<qq")
 ITIMERVAL = Struct("<qqqq")
-ITIMERSPEC = Struct("<qqqq")
 RLIMIT = Struct("<QQ")
 RUSAGE = Struct("<18q")   # four words of time, then ru_maxrss to ru_nivcsw
 SIGACTION = Struct("<QQQQ")
 SIGINFO = Struct("<iiiiiIi")
-STACK_T = Struct("<QiiQ")
 STAT = Struct("<QQQIIIiQqqqqqqqqq24x")
 SYSINFO = Struct("<qQQQQQQQQQHHiQQI4x")
 TMS = Struct("<qqqq")
 POLLFD = Struct("<ihh")
 EPOLL_EVENT = Struct("<IQ")
-SIGNALFD_INFO = Struct("<IiiIIiIIIIiiQQQQ48x")
 
 NSEC = 1_000_000_000
 
@@ -111,6 +111,23 @@ def waitid_result(data: bytes) -> WaitidResult | None:
     """Decode siginfo_t; None if no child has changed (WNOHANG)."""
     signo, _errno, code, _pad, pid, uid, status = SIGINFO.unpack_from(data)
     return WaitidResult(pid, uid, signo, status, code) if pid else None
+
+
+class SignalInfo(NamedTuple):
+    """What a handler installed with SA_SIGINFO gets as its second argument (siginfo_t)."""
+
+    si_signo: int
+    si_code: int
+    si_pid: int
+    si_uid: int
+    si_status: int
+    si_addr: int
+    si_value: int
+
+
+def signal_info(info: Siginfo) -> SignalInfo:
+    """Return a copy of info for the program."""
+    return SignalInfo(int(info.signo), int(info.code), info.pid, info.uid, info.status, info.addr, info.value)
 
 
 class SysInfo(NamedTuple):

@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, Any
 
 from procession.arch.python.buffer import InBuffer, OutBuffer
 from procession.arch.python.constants import Constants
-from procession.arch.python.process import NR, generic_trap
 from procession.arch.python.sys_file import FileCalls
 from procession.arch.python.sys_plain import PlainCalls, path_of
 from procession.arch.python.sys_process import ProcessCalls
 from procession.arch.python.sys_signal import SignalCalls
+from procession.arch.python.traps import NR, generic_trap
 from procession.arch.x86.syscall_table import SYSCALL_NAMES
 
 if TYPE_CHECKING:

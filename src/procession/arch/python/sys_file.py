@@ -7,8 +7,8 @@ from typing import Any
 
 from procession.arch.python import structs
 from procession.arch.python.buffer import InBuffer, OutBuffer
-from procession.arch.python.process import trap
 from procession.arch.python.sys_plain import path_of
+from procession.arch.python.traps import trap
 
 __all__ = ("FileCalls",)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 
 from procession.arch.python.buffer import InBuffer
-from procession.arch.python.process import trap
+from procession.arch.python.traps import trap
 
 __all__ = ("PlainCalls", "path_of")
 

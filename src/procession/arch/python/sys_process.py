@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 
 from procession.arch.python import structs
 from procession.arch.python.buffer import InBuffer, OutBuffer, Stack, UserStrings
-from procession.arch.python.process import machine, trap
 from procession.arch.python.sys_plain import path_of
+from procession.arch.python.traps import machine, trap
 
 __all__ = ("ProcessCalls",)
 

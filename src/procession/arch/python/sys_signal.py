@@ -7,8 +7,7 @@ from typing import Any
 
 from procession.arch.python import structs
 from procession.arch.python.buffer import Handler, InBuffer, OutBuffer
-from procession.arch.python.crash import SignalInfo
-from procession.arch.python.process import machine, trap
+from procession.arch.python.traps import machine, trap
 
 __all__ = ("SignalCalls",)
 
@@ -22,10 +21,10 @@ def _set(signals: Any) -> InBuffer:
     return InBuffer(signals.to_bytes(8, "little"))
 
 
-def _info(buffer: OutBuffer) -> SignalInfo:
+def _info(buffer: OutBuffer) -> structs.SignalInfo:
     data = buffer.load(0, 128)
     signo, _errno, code, _pad, pid, uid, status = structs.SIGINFO.unpack_from(data)
-    return SignalInfo(
+    return structs.SignalInfo(
         signo, code, pid, uid, status, int.from_bytes(data[16:24], "little"), int.from_bytes(data[24:32], "little"),
     )
 
@@ -78,7 +77,7 @@ class SignalCalls:
         """Sleep with this set blocked until a handler has run; always raises InterruptedError."""
         await trap("rt_sigsuspend", _set(signals), 8)
 
-    async def sigwaitinfo(self, signals: SignalSet, timeout_ns: int | None = None) -> SignalInfo:
+    async def sigwaitinfo(self, signals: SignalSet, timeout_ns: int | None = None) -> structs.SignalInfo:
         """Wait for one of these (blocked) signals; raises BlockingIOError after the timeout."""
         info = OutBuffer(128)
         timeout = 0 if timeout_ns is None else InBuffer(structs.timespec(timeout_ns))

@@ -6,19 +6,20 @@ Differs: names are looked up anew each time instead of being revalidated, so a d
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from procession.fs.proc import array, base_files, fd, links, mem, mounts, namespaces, task_mmu
-from procession.fs.proc.generic import DT_DIR, DT_LNK, DT_REG, ProcFile, ProcInode, ProcSuperBlock
+from procession.fs.proc import array, base_files, fd, generic, links, mem, mounts, namespaces, task_mmu
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import File, Inode, Kstat, S
-from procession.include.linux.sched import Task, pid_alive, same_thread_group
+from procession.include.linux.proc_fs import DT_DIR, DT_LNK, DT_REG, PidInode, ProcSuperBlock
+from procession.include.linux.sched import Task, same_thread_group
 from procession.kernel import pid
 
 if TYPE_CHECKING:
     from procession.include.linux.pid import Pid, PidNamespace
 
-__all__ = ("PidDir", "PidFile", "PidInode", "TaskDir", "proc_flush_task", "proc_pid_lookup", "proc_pid_readdir")
+__all__ = ("PidDir", "PidFile", "TaskDir", "proc_flush_task", "proc_pid_lookup", "proc_pid_readdir")
 
 # (reader, namespace of the mount, task) -> text
 Show = Callable[[Task, "PidNamespace", Task], bytes]
@@ -35,25 +36,6 @@ class Entry(NamedTuple):
     make: Callable[[ProcSuperBlock, Pid], Inode] | None = None
 
 
-class PidInode(ProcInode):
-    """What all inodes that belong to a task have in common."""
-
-    def __init__(self, sb: ProcSuperBlock, pid: Pid, mode: int, nlink: int = 1) -> None:
-        super().__init__(sb, mode, nlink)
-        self.pid = pid
-
-    def task(self) -> Task | None:
-        """Return the task, None if it is gone (get_proc_task)."""
-        return pid.pid_task(self.pid, 0)
-
-    def revalidate(self, task: Task) -> None:
-        """Belong to the task's user if it may be dumped, else to root (pid_revalidate)."""
-        if self.i_mode == S.IFDIR | 0o555 or (task.mm is not None and task.mm.dumpable == 1):
-            self.i_uid, self.i_gid = task.real_cred.euid, task.real_cred.egid
-        else:
-            self.i_uid = self.i_gid = 0
-
-
 class PidFile(PidInode):
     """A file made of text about a task."""
 
@@ -63,7 +45,7 @@ class PidFile(PidInode):
 
     def open(self, current: Task, file: File) -> File:
         """Return the open file; reading it raises ESRCH once the task is gone."""
-        return ProcFile(file, self._show if self.entry.show else _unreadable, self._store if self.entry.store else None)
+        return generic.ProcFile(file, self._show, self._store if self.entry.store else None)
 
     def _show(self, current: Task) -> bytes:
         task = self.task()
@@ -81,10 +63,6 @@ class PidFile(PidInode):
 
     def truncate(self, size: int) -> None:
         """Accept O_TRUNC."""
-
-
-def _unreadable(current: Task) -> bytes:
-    raise LinuxError(Errno.EINVAL, "no read")
 
 
 class PidDir(PidInode):
@@ -147,7 +125,7 @@ class TaskDir(PidInode):
     def _thread(self, tid: Pid) -> PidDir:
         inode = self.threads.get(tid)
         if inode is None:
-            inode = self.threads[tid] = PidDir(self.i_sb, tid, TID_BASE_STUFF)
+            inode = self.threads[tid] = PidDir(self.i_sb, tid, tid_base_stuff())
         return inode
 
     def readdir(self, current: Task) -> list[tuple[str, int, int]]:
@@ -195,7 +173,7 @@ def proc_pid_lookup(sb: ProcSuperBlock, name: str) -> PidDir:
 def _pid_dir(sb: ProcSuperBlock, found: Pid) -> PidDir:
     inode = sb.pids.get(found)
     if inode is None:
-        inode = sb.pids[found] = PidDir(sb, found, TGID_BASE_STUFF)
+        inode = sb.pids[found] = PidDir(sb, found, tgid_base_stuff())
     assert isinstance(inode, PidDir)
     return inode
 
@@ -237,12 +215,17 @@ def _link(get: links.GetLink) -> Entry:
     return Entry(S.IFLNK | 0o777, make=lambda sb, p: links.PidLink(sb, p, get))
 
 
-def _common() -> tuple[dict[str, Entry], ...]:
-    """Return the entries that processes and threads have alike, in 3.2's order, in pieces."""
-    head = {
-        "fd": Entry(S.IFDIR | 0o500, make=fd.FdDir),
-        "fdinfo": Entry(S.IFDIR | 0o500, make=fd.FdinfoDir),
-        "ns": Entry(S.IFDIR | 0o511, make=namespaces.NsDir),
+def _directory(mode: int, make: Callable[[ProcSuperBlock, Pid], Inode]) -> Entry:
+    return Entry(S.IFDIR | mode, make=make)
+
+
+@cache
+def tid_base_stuff() -> dict[str, Entry]:
+    """Return the entries of a thread's directory, in 3.2's order."""
+    return {
+        "fd": _directory(0o500, fd.FdDir),
+        "fdinfo": _directory(0o500, fd.FdinfoDir),
+        "ns": _directory(0o511, namespaces.NsDir),
         "environ": Entry(0o400, base_files.environ),
         "auxv": Entry(0o400, base_files.proc_pid_auxv),
         "status": Entry(0o444, array.proc_pid_status),
@@ -252,8 +235,7 @@ def _common() -> tuple[dict[str, Entry], ...]:
         "comm": Entry(0o644, base_files.comm_show, base_files.comm_write),
         "syscall": Entry(0o444, base_files.proc_pid_syscall),
         "cmdline": Entry(0o444, base_files.proc_pid_cmdline),
-    }
-    tail = {
+        "stat": Entry(0o444, array.proc_tid_stat),
         "statm": Entry(0o444, array.proc_pid_statm),
         "maps": Entry(0o444, task_mmu.show_maps),
         "mem": Entry(0o600, make=mem.MemInode),
@@ -271,14 +253,11 @@ def _common() -> tuple[dict[str, Entry], ...]:
         "oom_score_adj": Entry(0o644, base_files.oom_score_adj_show, base_files.oom_score_adj_write),
         "io": Entry(0o400, base_files.proc_io_accounting),
     }
-    return head, tail
 
 
-def _tables() -> tuple[dict[str, Entry], dict[str, Entry]]:
-    head, tail = _common()
-    tgid = {"task": Entry(S.IFDIR | 0o555, make=TaskDir), **head, "stat": Entry(0o444, array.proc_tgid_stat), **tail}
-    tid = {**head, "stat": Entry(0o444, array.proc_tid_stat), **tail}
-    return tgid, tid
-
-
-TGID_BASE_STUFF, TID_BASE_STUFF = _tables()
+@cache
+def tgid_base_stuff() -> dict[str, Entry]:
+    """Return the entries of a process's directory: those of a thread, and its threads."""
+    table = {"task": _directory(0o555, TaskDir), **tid_base_stuff()}
+    table["stat"] = Entry(0o444, array.proc_tgid_stat)
+    return table

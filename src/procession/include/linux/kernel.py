@@ -49,6 +49,7 @@ class Kernel:
     unsupported: Counter[str]       # "call", "call: flag" that a guest asked for and 3.2 has but we have not
     enosys: Counter[str]            # calls that 3.2 does not have
     printk_log: list[tuple[int, str]]
+    printk_cleared: int = 0         # syslog(2) was told to forget the entries before this one
 
     # kernel/fork.c, exit.c
     init_task: Task
@@ -115,7 +116,7 @@ class Kernel:
     formats: list[LinuxBinfmt]
     binfmt_lock: Any
     rootfs: Any                     # Vfsmount of /
-    devices: dict[int, Any]         # rdev -> open function
+    devices: dict[int, Any]         # rdev of a character device -> open function
     file_systems: dict[str, Any]    # name -> fs/super.py's FileSystemType
     mount_hashtable: dict[tuple[Any, Any], Any]     # (Vfsmount, Dentry) -> the Vfsmount on top of it
     anon_minor: int                 # minor number of the last anonymous st_dev
@@ -123,6 +124,7 @@ class Kernel:
     max_files: int
     console_wait: WaitQueueHead     # readers of the console; the idle loop wakes it when input has come
     console_dev: Any                # fs/devices.py's ConsoleDevice
+    devtmpfs_sb: Any                # SuperBlock of /dev
     core_pattern: str
     suid_dumpable: int
     sysctl_nr_open: int
@@ -131,6 +133,7 @@ class Kernel:
     sock_mnt: Any                   # the same for sockets
     anon_inode_mnt: Any             # and for files that are only descriptors: epoll, eventfd, signalfd, timerfd
     proc_sbs: list[Any]             # instances of /proc, one per pid namespace that it was mounted for
+    sysctls: dict[str, int]         # kernel/sysctl.py: tunables that have no other home
     blocked_posix_locks: dict[Any, None]    # fs/locks.py: who waits for a record lock
     boot_id: str                    # /proc/sys/kernel/random/boot_id, made when first read
 

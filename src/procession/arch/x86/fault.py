@@ -1,0 +1,108 @@
+"""Page faults (arch/x86/mm/fault.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.arch.x86 import vsyscall_64
+from procession.include.linux.errno import LinuxError
+from procession.include.linux.mm_types import TASK_SIZE, VM
+from procession.include.linux.signal import BUS_ADRERR, SEGV_ACCERR, SEGV_MAPERR, Sig, Siginfo
+from procession.kernel import signal
+from procession.mm import memory, mmap, oom_kill
+
+if TYPE_CHECKING:
+    from procession.include.linux.mm_types import MmStruct, VmArea
+    from procession.include.linux.sched import Task
+
+__all__ = ("PF_INSTR", "PF_PROT", "PF_USER", "PF_WRITE", "do_page_fault", "force_sig_info_fault")
+
+# Bits of the error code.
+PF_PROT = 1             # the page is there, but forbids it
+PF_WRITE = 2
+PF_USER = 4
+PF_INSTR = 16
+
+_TRAP_NO = 14
+# ENTER may push so much below sp before it moves sp.
+_BELOW_SP = 65536 + 32 * 8
+_WRITE, _ACCESS, _GROWSDOWN = VM.WRITE, VM.READ | VM.WRITE | VM.EXEC, VM.GROWSDOWN
+_SIGSEGV, _SIGBUS = int(Sig.SIGSEGV), int(Sig.SIGBUS)
+_OOM, _SIGBUS_FAULT, _MAJOR = memory.VM_FAULT_OOM, memory.VM_FAULT_SIGBUS, memory.VM_FAULT_MAJOR
+_ERROR = memory.VM_FAULT_ERROR
+
+
+def do_page_fault(current: Task, address: int, error_code: int) -> None:
+    """Make the page present, or send current the signal it deserves; the instruction then runs again."""
+    k = current.kernel
+    trace = k.trace
+    if trace.page_fault_user:
+        trace.page_fault_user(address, current.thread.user_pc(), error_code)
+    mm = current.mm
+    if address >= TASK_SIZE or mm is None:
+        if error_code & PF_INSTR and vsyscall_64.emulate_vsyscall(current, address):
+            return
+        bad_area(current, address, error_code, SEGV_MAPERR)
+        return
+
+    write = error_code & PF_WRITE
+    with mm.mmap_sem.read():
+        vma = mm.mmap_cache
+        if vma is None or not vma.vm_start <= address < vma.vm_end:
+            vma = _find_area(current, mm, address)
+        if vma is None:
+            code = SEGV_MAPERR
+        elif not vma.vm_flags & _WRITE if write else error_code & PF_PROT or not vma.vm_flags & _ACCESS:
+            code = SEGV_ACCERR
+        else:
+            code = 0
+            result = memory.handle_mm_fault(current, mm, vma, address, write != 0)
+    if code:
+        bad_area(current, address, error_code, code)
+    elif result & _ERROR:
+        mm_fault_error(current, address, error_code, result)
+    elif result & _MAJOR:
+        current.maj_flt += 1
+    else:
+        current.min_flt += 1
+
+
+def _find_area(current: Task, mm: MmStruct, address: int) -> VmArea | None:
+    """Return the area of address, having grown a stack down to it if it is near sp; else None."""
+    vma = mmap.find_vma(mm, address)
+    if vma is None or vma.vm_start <= address:
+        return vma
+    if not vma.vm_flags & _GROWSDOWN or address + _BELOW_SP < current.thread.user_sp():
+        return None
+    try:
+        mmap.expand_stack(current, vma, address)
+    except LinuxError:
+        return None
+    return vma
+
+
+def mm_fault_error(current: Task, address: int, error_code: int, result: int) -> None:
+    """There is an area, but no page to be had."""
+    if result & _OOM:
+        # If somebody else is killed, the fault repeats and finds memory.
+        oom_kill.pagefault_out_of_memory(current)
+        return
+    force_sig_info_fault(current, _SIGBUS, BUS_ADRERR, address, _TRAP_NO, error_code)
+
+
+def bad_area(current: Task, address: int, error_code: int, si_code: int) -> None:
+    """The program has no right to this access."""
+    # No program can tell what the kernel half has mapped.
+    error_code |= address >= TASK_SIZE
+    force_sig_info_fault(current, _SIGSEGV, si_code, address, _TRAP_NO, error_code)
+
+
+def force_sig_info_fault(
+    current: Task, sig: int, si_code: int, address: int, trap_no: int, error_code: int,
+) -> None:
+    """Send a signal about a memory access, and remember the exception for its frame."""
+    thread = current.thread
+    thread.trap_no = trap_no            # type: ignore[attr-defined]  # only X86Thread has page faults
+    thread.error_code = error_code      # type: ignore[attr-defined]
+    thread.cr2 = address                # type: ignore[attr-defined]
+    signal.force_sig_info(sig, Siginfo(signo=sig, code=si_code, addr=address), current)

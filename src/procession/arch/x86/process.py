@@ -1,0 +1,264 @@
+"""The user side of a task that runs an ELF program (arch/x86/kernel/process_64.c, asm/processor.h, asm/ptrace.h)."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Annotated, Any
+
+from procession.arch.x86 import entry, signal as x86_signal
+from procession.hw import unicorn_cpu
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.mm_types import TASK_SIZE
+from procession.include.linux.sched import CloneFlags
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import Arg, Int, UInt, ULong
+from procession.kernel import capability
+from procession.include.linux.cred import Cap
+from procession.mm import uaccess
+
+if TYPE_CHECKING:
+    from procession.hw.calibration import Layout
+    from procession.hw.unicorn_cpu import UnicornCpu
+    from procession.include.linux.sched import Task
+    from procession.include.linux.signal import KSigaction, Siginfo
+
+__all__ = ("PtRegs", "X86Thread", "start_thread", "sys_arch_prctl", "sys_ioperm", "sys_iopl")
+
+_SETTLS = int(CloneFlags.SETTLS)
+_U64 = 0xFFFFFFFFFFFFFFFF
+_ARITHMETIC = 0x8D5
+_DF = 0x400
+_RESTARTBLOCK = int(Errno.ERESTART_RESTARTBLOCK)
+_NR_RESTART_SYSCALL = 219
+_AX, _SP = 0, 4
+
+USER_CS, USER_DS = unicorn_cpu.USER_CS, unicorn_cpu.USER_DS
+
+
+class PtRegs:
+    """A task's user registers by the kernel's names (struct pt_regs), readable and writable where they are.
+
+    ax bx cx dx si di bp sp r8…r15, ip, flags, orig_ax, fs_base, gs_base; cs ss ds es fs gs never change here.
+    """
+
+    __slots__ = ("_thread",)
+
+    GENERAL = ("ax", "cx", "dx", "bx", "sp", "bp", "si", "di", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15")
+    _CONSTANT = {"cs": USER_CS, "ss": USER_DS, "ds": 0, "es": 0, "fs": 0, "gs": 0}
+    NAMES = (*GENERAL, "ip", "flags", "orig_ax", "fs_base", "gs_base", *_CONSTANT)
+
+    def __init__(self, thread: X86Thread) -> None:
+        object.__setattr__(self, "_thread", thread)
+
+    def __getattr__(self, name: str) -> int:
+        thread: X86Thread = self._thread
+        if name in self.GENERAL:
+            return int(thread.q[self.GENERAL.index(name)])
+        layout = thread.layout
+        if name == "ip":
+            return int(thread.q[layout.rip_q])
+        if name == "flags":
+            return thread.flags
+        if name == "orig_ax":
+            return thread.orig_ax & _U64
+        if name == "fs_base":
+            return int(thread.q[layout.fs_base_q])
+        if name == "gs_base":
+            return int(thread.q[layout.gs_base_q])
+        if name in self._CONSTANT:
+            return self._CONSTANT[name]
+        raise AttributeError(name)
+
+    def __setattr__(self, name: str, value: int) -> None:
+        thread: X86Thread = self._thread
+        layout = thread.layout
+        if name in self.GENERAL:
+            thread.q[self.GENERAL.index(name)] = value & _U64
+        elif name == "ip":
+            thread.q[layout.rip_q] = value & _U64
+        elif name == "flags":
+            thread.flags = value
+        elif name == "orig_ax":
+            thread.orig_ax = (value & _U64 ^ 1 << 63) - (1 << 63)
+        elif name == "fs_base":
+            thread.q[layout.fs_base_q] = value & _U64
+        elif name == "gs_base":
+            thread.q[layout.gs_base_q] = value & _U64
+        elif name not in self._CONSTANT:
+            raise AttributeError(name)
+
+
+class X86Thread:
+    """Task.thread of an ELF program.
+
+    saved: the registers, when no engine has them; q: where they are now, as 64-bit words; cpu: the engine that has
+    them (hw.cpu.CpuState).  orig_ax: number of the call in progress or just answered, -1 otherwise.
+    trap_no, error_code, cr2: the last exception that became a signal.
+    """
+
+    __slots__ = ("cpu", "cr2", "error_code", "layout", "orig_ax", "q", "saved", "trap_no", "tsc_sigsegv")
+
+    def __init__(self, state: bytes, layout: Layout) -> None:
+        self.saved = memoryview(bytearray(state))
+        self.q = self.saved.cast("Q")
+        self.cpu: UnicornCpu | None = None
+        self.layout = layout
+        self.orig_ax = -1
+        self.trap_no = self.error_code = self.cr2 = 0
+        self.tsc_sigsegv = False        # prctl(PR_SET_TSC, PR_TSC_SIGSEGV)
+
+    @property
+    def regs(self) -> PtRegs:
+        """The registers by name."""
+        return PtRegs(self)
+
+    @property
+    def flags(self) -> int:
+        """Rflags."""
+        if self.cpu is not None:
+            self.cpu.settle_flags()
+        layout, q = self.layout, self.q
+        flags = q[layout.rflags_q] & ~(_ARITHMETIC | _DF) | q[layout.cc_src_q] & _ARITHMETIC | 2
+        df = q[layout.df_d >> 1] >> (layout.df_d & 1) * 32 & 0xFFFFFFFF
+        return int(flags | _DF if df & 0x80000000 else flags)
+
+    @flags.setter
+    def flags(self, value: int) -> None:
+        layout, q = self.layout, self.q
+        keep = q[layout.rflags_q] & ~0x250DFF
+        q[layout.rflags_q] = keep | value & 0x250DFF & ~(_ARITHMETIC | _DF) | 0x202
+        q[layout.cc_src_q] = value & _ARITHMETIC
+        _set_d(q, layout.cc_op_d, layout.cc_op_eflags)
+        _set_d(q, layout.df_d, 0xFFFFFFFF if value & _DF else 1)
+
+    def run(self, current: Task, budget_ns: int | None) -> Coroutine[Any, Any, None] | None:
+        """Run user code up to a call that sleeps, or until there is other work (see ThreadStruct.run)."""
+        k = current.kernel
+        cpu = k.cpu
+        vcpu = k.vcpus[cpu] if cpu < len(k.vcpus) else entry.vcpu_of(k)
+        stack: Coroutine[Any, Any, None] | None = vcpu.run(current, self, budget_ns)
+        return stack
+
+    def copy_thread(self, current: Task, clone_flags: int, usp: int, p: Task, tls: int) -> X86Thread:
+        """Return the child's registers: the parent's, but the call returns 0; raises EPERM for a TLS address."""
+        cpu = self.cpu
+        if cpu is not None:
+            cpu.settle_flags()
+            child = X86Thread(bytes(cpu.state), self.layout)
+        else:
+            child = X86Thread(bytes(self.saved), self.layout)
+        child.tsc_sigsegv = self.tsc_sigsegv
+        q = child.q
+        q[_AX] = 0
+        if usp:
+            q[_SP] = usp
+        if clone_flags & _SETTLS:
+            if tls >= TASK_SIZE:
+                raise LinuxError(Errno.EPERM, "TLS outside user space")
+            q[self.layout.fs_base_q] = tls
+        return child
+
+    def set_return(self, value: int) -> None:
+        """Set what the system call returns."""
+        self.q[_AX] = value & _U64
+
+    def syscall_nr(self) -> int:
+        """Return orig_ax."""
+        return self.orig_ax
+
+    def syscall_get_error(self) -> int:
+        """Return ax if it is an errno, else 0."""
+        value = self.q[_AX]
+        return value - (1 << 64) if value > _U64 - 4095 else 0
+
+    def syscall_restart(self, current: Task, code: int) -> None:
+        """Go back to the SYSCALL instruction (spec 10.11)."""
+        self.q[_AX] = _NR_RESTART_SYSCALL if code == _RESTARTBLOCK else self.orig_ax & _U64
+        self.q[self.layout.rip_q] -= 2
+        self.orig_ax = -1
+
+    def setup_rt_frame(self, current: Task, sig: int, ka: KSigaction, info: Siginfo, oldset: int) -> None:
+        """Make ka.handler run next; raises EFAULT."""
+        x86_signal.setup_rt_frame(current, self, sig, ka, info, oldset)
+
+    def user_pc(self) -> int:
+        """Return ip."""
+        return int(self.q[self.layout.rip_q])
+
+    def user_sp(self) -> int:
+        """Return sp."""
+        return int(self.q[_SP])
+
+    def exit_thread(self) -> None:
+        """Leave the engine; the registers are worth nothing any more."""
+        if self.cpu is not None:
+            self.cpu.owner = None
+            self.cpu = None
+            self.q = self.saved.cast("Q")
+
+
+def _set_d(q: memoryview, at: int, value: int) -> None:
+    """Set a 32-bit word in a view of 64-bit words."""
+    shift = (at & 1) * 32
+    q[at >> 1] = q[at >> 1] & ~(0xFFFFFFFF << shift) & _U64 | value << shift
+
+
+def start_thread(current: Task, ip: int, sp: int) -> None:
+    """Make current begin at ip in user mode, with fresh registers (start_thread, flush_thread)."""
+    cpu = entry.vcpu_of(current.kernel).free.cpu
+    thread = X86Thread(unicorn_cpu.user_template(), cpu.layout)
+    thread.q[thread.layout.rip_q] = ip
+    thread.q[_SP] = sp
+    current.thread = thread
+
+
+ArchPrctlCode = Annotated[int, Arg("arch_prctl", 32, signed=True)]
+ARCH_SET_GS, ARCH_SET_FS, ARCH_GET_FS, ARCH_GET_GS = 0x1001, 0x1002, 0x1003, 0x1004
+
+
+@syscall
+def sys_arch_prctl(current: Task, code: ArchPrctlCode, addr: ULong) -> int:
+    """Set or get the base of fs or gs; raises EPERM for a kernel address, EINVAL, EFAULT (arch_prctl(2))."""
+    thread = current.thread
+    if not isinstance(thread, X86Thread):
+        raise LinuxError(Errno.EINVAL, "no segments here")
+    layout = thread.layout
+    if code in (ARCH_SET_FS, ARCH_SET_GS):
+        if addr >= TASK_SIZE:
+            raise LinuxError(Errno.EPERM, "not a user address")
+        thread.q[layout.fs_base_q if code == ARCH_SET_FS else layout.gs_base_q] = addr
+    elif code in (ARCH_GET_FS, ARCH_GET_GS):
+        uaccess.put_user(current, addr, thread.q[layout.fs_base_q if code == ARCH_GET_FS else layout.gs_base_q], 8)
+    else:
+        raise LinuxError(Errno.EINVAL, f"arch_prctl code {code:#x}")
+    return 0
+
+
+@syscall
+def sys_iopl(current: Task, level: UInt) -> int:
+    """Ask for access to all I/O ports; raises EINVAL, EPERM (iopl(2)).
+
+    Differs: there are no ports, so nobody gets a level.
+    """
+    if level > 3:
+        raise LinuxError(Errno.EINVAL, "I/O privilege level")
+    if level:
+        if capability.capable(current, Cap.SYS_RAWIO):
+            current.kernel.not_modelled("iopl")
+        raise LinuxError(Errno.EPERM, "no access to I/O ports")
+    return 0
+
+
+@syscall
+def sys_ioperm(current: Task, frm: ULong, num: ULong, turn_on: Int) -> int:
+    """Ask for access to some I/O ports; raises EINVAL, EPERM (ioperm(2)).
+
+    Differs: there are no ports, so nobody gets any.
+    """
+    if (frm + num & _U64) <= frm or frm + num > 65536:
+        raise LinuxError(Errno.EINVAL, "I/O port numbers")
+    if turn_on:
+        if capability.capable(current, Cap.SYS_RAWIO):
+            current.kernel.not_modelled("ioperm")
+        raise LinuxError(Errno.EPERM, "no access to I/O ports")
+    return 0

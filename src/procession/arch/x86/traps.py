@@ -1,0 +1,115 @@
+"""Exceptions other than page faults (arch/x86/kernel/traps.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.hw.cpu import Trap
+from procession.include.linux.errno import LinuxError
+from procession.include.linux.signal import FPE_FLTDIV, FPE_INTDIV, ILL_ILLOPN, TRAP_TRACE, Sig, Siginfo
+from procession.kernel import signal
+from procession.mm import uaccess
+
+if TYPE_CHECKING:
+    from procession.arch.x86.process import X86Thread
+    from procession.include.linux.sched import Task
+
+__all__ = ("do_general_protection", "do_trap", "send_sigtrap")
+
+_SIGFPE, _SIGSEGV, _SIGTRAP = int(Sig.SIGFPE), int(Sig.SIGSEGV), int(Sig.SIGTRAP)
+FPE_FLTOVF, FPE_FLTUND, FPE_FLTRES, FPE_FLTINV = 4, 5, 6, 7
+BUS_ADRALN = 1
+_U32 = 0xFFFFFFFF
+
+# Vector -> signal, si_code. A code of None: no siginfo, that is SI_KERNEL. The address is ip, except for #AC.
+_TRAPS: dict[int, tuple[int, int | None]] = {
+    Trap.DE: (_SIGFPE, FPE_INTDIV),
+    Trap.DB: (_SIGTRAP, TRAP_TRACE),
+    Trap.BP: (_SIGTRAP, None),
+    Trap.OF: (_SIGSEGV, None),
+    Trap.BR: (_SIGSEGV, None),
+    Trap.UD: (int(Sig.SIGILL), ILL_ILLOPN),
+    9: (_SIGFPE, None),
+    Trap.TS: (_SIGSEGV, None),
+    Trap.NP: (int(Sig.SIGBUS), None),
+    Trap.SS: (int(Sig.SIGBUS), None),
+    Trap.AC: (int(Sig.SIGBUS), BUS_ADRALN),
+}
+
+
+def do_trap(current: Task, thread: X86Thread, vector: int, error_code: int) -> None:
+    """Send current the signal that exception vector stands for."""
+    if vector == Trap.GP:
+        do_general_protection(current, thread, error_code)
+        return
+    if vector in (Trap.MF, Trap.XF):
+        math_error(current, thread, vector)
+        return
+    if vector not in _TRAPS:
+        # INT n: there is no gate, which is a protection fault at the instruction itself.
+        thread.q[thread.layout.rip_q] -= 2
+        do_general_protection(current, thread, vector << 3 | 2)
+        return
+    sig, code = _TRAPS[vector]
+    thread.trap_no, thread.error_code = vector, error_code
+    if code is None:
+        signal.force_sig(sig, current)
+        return
+    addr = 0 if vector == Trap.AC else thread.user_pc()
+    signal.force_sig_info(sig, Siginfo(signo=sig, code=code, addr=addr), current)
+
+
+def do_general_protection(current: Task, thread: X86Thread, error_code: int) -> None:
+    """Answer RDTSC from the virtual clock; all else that is forbidden in user mode is SIGSEGV."""
+    if error_code == 0 and not thread.tsc_sigsegv and _rdtsc(current, thread):
+        return
+    thread.trap_no, thread.error_code = Trap.GP, error_code
+    signal.force_sig(_SIGSEGV, current)
+
+
+def _rdtsc(current: Task, thread: X86Thread) -> bool:
+    """Carry out RDTSC or RDTSCP if that is what ip points at: the engine's own would give the host's time.
+
+    The counter runs at 1 GHz.
+    """
+    q = thread.q
+    ip = thread.user_pc()
+    try:
+        code = uaccess.copy_from_user(current, ip, 2)
+        if code == b"\x0f\x01":
+            code += uaccess.copy_from_user(current, ip + 2, 1)
+    except LinuxError:
+        return False
+    if code == b"\x0f\x01\xf9":
+        q[1] = current.kernel.cpu       # TSC_AUX, as the vDSO's getcpu expects it
+    elif code != b"\x0f\x31":
+        return False
+    now = current.kernel.clock.now_ns
+    q[0] = now & _U32
+    q[2] = now >> 32 & _U32
+    q[thread.layout.rip_q] = ip + len(code)
+    return True
+
+
+def math_error(current: Task, thread: X86Thread, vector: int) -> None:
+    """Send SIGFPE with what the x87 or SSE status says, or nothing if it says nothing."""
+    layout, saved = thread.layout, thread.q.cast("B")
+    if vector == Trap.MF:
+        control = int.from_bytes(saved[layout.fpuc:layout.fpuc + 2], "little")
+        status = int.from_bytes(saved[layout.fpus:layout.fpus + 2], "little")
+        err = status & ~control & 0x3F
+    else:
+        mxcsr = int.from_bytes(saved[layout.mxcsr_d * 4:layout.mxcsr_d * 4 + 4], "little")
+        err = ~(mxcsr >> 7) & mxcsr & 0x3F
+    thread.trap_no, thread.error_code = vector, 0
+    for mask, code in ((1, FPE_FLTINV), (4, FPE_FLTDIV), (8, FPE_FLTOVF), (0x12, FPE_FLTUND), (0x20, FPE_FLTRES)):
+        if err & mask:
+            signal.force_sig_info(_SIGFPE, Siginfo(signo=_SIGFPE, code=code, addr=thread.user_pc()), current)
+            return
+
+
+def send_sigtrap(current: Task, thread: X86Thread) -> None:
+    """Report a single step."""
+    thread.trap_no, thread.error_code = Trap.DB, 0
+    info = Siginfo(signo=_SIGTRAP, code=TRAP_TRACE, addr=thread.user_pc())
+    signal.force_sig_info(_SIGTRAP, info, current)

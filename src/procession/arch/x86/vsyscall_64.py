@@ -1,0 +1,49 @@
+"""Three system calls at fixed addresses, for programs older than the vDSO (arch/x86/kernel/vsyscall_64.c).
+
+As with vsyscall=emulate, 3.2's default, nothing is mapped there: calling one is a page fault, answered here. There is
+no vDSO: AT_SYSINFO_EHDR is not passed, and libc makes real system calls.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.mm_types import TASK_SIZE
+from procession.include.linux.signal import Sig
+from procession.include.linux.syscalls import SYSCALLS
+from procession.kernel import signal
+from procession.mm import uaccess
+
+if TYPE_CHECKING:
+    from procession.include.linux.sched import Task
+
+__all__ = ("VSYSCALL_START", "emulate_vsyscall")
+
+VSYSCALL_START = 0xFFFFFFFFFF600000
+_CALLS = (("gettimeofday", 2), ("time", 1), ("getcpu", 2))
+
+
+def emulate_vsyscall(current: Task, address: int) -> bool:
+    """Carry out the call at address and return from it; false if there is none, so that the fault is one."""
+    nr = (address & 0xC00) >> 10
+    if address & ~0xC00 != VSYSCALL_START or nr >= len(_CALLS):
+        return False
+    thread: Any = current.thread
+    regs = thread.regs
+    name, nr_args = _CALLS[nr]
+    args = [regs.di, regs.si][:nr_args]
+    try:
+        caller = uaccess.get_user(current, regs.sp, 8)
+        if any(arg >= TASK_SIZE for arg in args):
+            raise LinuxError(Errno.EFAULT, "not a user address")
+        result = SYSCALLS[name].fn(current, *args, *([0] if name == "getcpu" else []))
+    except LinuxError as error:
+        if error.errno is Errno.EFAULT:
+            signal.force_sig(Sig.SIGSEGV, current)
+            return True
+        result = -error.errno
+    regs.ax = result
+    regs.ip = caller
+    regs.sp += 8
+    return True

@@ -1,0 +1,280 @@
+"""Character devices of the machine, and /dev (drivers/char/mem.c, random.c, tty; drivers/base/devtmpfs.c).
+
+A device is an open function in Kernel.devices under its number: (current, inode, file) -> File. No device of the host
+is ever involved, but for the console's input and output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from procession.fs import dcache, file_table, ramfs
+from procession.fs import file as fs_file
+from procession.fs import inode as fs_inode
+from procession.fs import super as fs_super
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import Dentry, File, FMode, PathRef, Poll, S, Vfsmount
+from procession.kernel import wait
+from procession.mm import shmem, uaccess
+
+if TYPE_CHECKING:
+    from procession.include.linux.fs import Inode, PollTable, SuperBlock
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.mm_types import VmArea
+    from procession.include.linux.sched import Task
+    from procession.include.linux.types import UserPtr
+
+__all__ = ("DEVTMPFS", "ConsoleDevice", "ConsoleFile", "chrdev_init", "open_console", "register_chrdev")
+
+DEVTMPFS = "devtmpfs"
+O_NONBLOCK = 0o4000
+_SEEKABLE = FMode.LSEEK | FMode.PREAD | FMode.PWRITE
+_PIECE = 65536
+TCGETS, TIOCGWINSZ = 0x5401, 0x5413
+CONSOLE_DEV = fs_super.new_encode_dev(5, 1)
+
+OpenFn = Callable[["Task", "Inode", File], File]
+
+
+class NullFile(File):
+    """/dev/null."""
+
+    async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
+        """End of file."""
+        return 0
+
+    async def write(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
+        """Take everything, without looking."""
+        return count
+
+    def llseek(self, current: Task, offset: int, whence: int) -> int:
+        """Stay at 0."""
+        self.f_pos = 0
+        return 0
+
+
+class ZeroFile(NullFile):
+    """/dev/zero."""
+
+    async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
+        """Store zeros; raises EFAULT if none could be."""
+        return _store(current, buf, count, bytes)
+
+    def mmap(self, current: Task, vma: VmArea) -> None:
+        """Map anonymous memory."""
+        shmem.mmap_zero(current, vma)
+
+
+class FullFile(ZeroFile):
+    """/dev/full."""
+
+    async def write(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
+        """Raise ENOSPC."""
+        raise LinuxError(Errno.ENOSPC, "/dev/full")
+
+    def mmap(self, current: Task, vma: VmArea) -> None:
+        """Raise ENODEV."""
+        raise LinuxError(Errno.ENODEV, "/dev/full")
+
+
+class RandomFile(NullFile):
+    """/dev/random and /dev/urandom: bytes from the machine's chooser; the pool never runs dry."""
+
+    async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
+        """Store random bytes; raises EFAULT if none could be."""
+        return _store(current, buf, count, current.kernel.chooser.random_bytes)
+
+
+class KmsgFile(NullFile):
+    """/dev/kmsg: writes go to the kernel log, reads find nothing (3.2 has no reading there)."""
+
+    async def write(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
+        """Log a line."""
+        text = uaccess.copy_from_user(current, buf, min(count, 1024))
+        current.kernel.printk(text.decode("utf-8", "backslashreplace").rstrip("\n"))
+        return count
+
+
+def _store(current: Task, buf: UserPtr, count: int, make: Callable[[int], bytes]) -> int:
+    """Store count made bytes piece by piece; returns how many fitted into good memory."""
+    done = 0
+    while done < count:
+        part = min(count - done, _PIECE)
+        try:
+            uaccess.copy_to_user(current, buf, make(part), done)
+        except LinuxError:
+            if done:
+                break
+            raise
+        done += part
+    return done
+
+
+# The console.
+
+
+class ConsoleDevice:
+    """The machine's console: input that has come and was not read yet.
+
+    tty: whether programs are to see a terminal; a driver that makes it one replaces ConsoleFile.
+    """
+
+    __slots__ = ("buf", "eof", "k")
+
+    def __init__(self, k: Kernel) -> None:
+        self.k = k
+        self.buf = b""
+        self.eof = False
+
+    def fill(self) -> bool:
+        """Fetch input if there is none; returns whether a read would not wait."""
+        if self.buf or self.eof:
+            return True
+        data = self.k.console.read(4096)
+        if data is None:
+            return False
+        self.buf = data
+        self.eof = not data
+        return True
+
+    def take(self, count: int) -> bytes:
+        """Return input that fill() has announced; b"" is an end of file, after which more may come."""
+        data = self.buf[:count]
+        self.buf = self.buf[len(data):]
+        self.eof = False
+        return data
+
+
+class ConsoleFile(File):
+    """/dev/console. private_data: the stream, 1 or 2, that writes go to."""
+
+    async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
+        """Read input, waiting for some; raises EAGAIN, ERESTARTSYS."""
+        if not count:
+            return 0
+        k = current.kernel
+        device: ConsoleDevice = k.console_dev
+        if not device.fill():
+            if self.f_flags & O_NONBLOCK:
+                raise LinuxError(Errno.EAGAIN, "no input")
+            await wait.wait_event_interruptible(current, k.console_wait, device.fill, "n_tty_read")
+        data = device.take(count)
+        uaccess.copy_to_user(current, buf, data)
+        return len(data)
+
+    async def write(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
+        """Write to the host's standard output or error; raises EIO if it is gone."""
+        data = uaccess.copy_from_user(current, buf, count)
+        k = current.kernel
+        try:
+            k.console.write(self.private_data, data)
+        except OSError as error:
+            k.printk(f"console: {error}")
+            raise LinuxError(Errno.EIO, f"host: {error}") from error
+        return count
+
+    def poll(self, current: Task, table: PollTable | None) -> int:
+        """Writable always, readable when input has come."""
+        k = current.kernel
+        if table is not None:
+            table.wait(k.console_wait)
+        ready = Poll.OUT | Poll.WRNORM
+        return ready | Poll.IN | Poll.RDNORM if k.console_dev.fill() else ready
+
+
+def _open_console(current: Task, inode: Inode, file: File) -> File:
+    file.__class__ = ConsoleFile
+    file.private_data = getattr(inode, "console_stream", 1)
+    file.f_mode &= ~_SEEKABLE
+    return file
+
+
+def _open_tty(current: Task, inode: Inode, file: File) -> File:
+    if current.signal.tty is None:
+        raise LinuxError(Errno.ENXIO, "no controlling terminal")
+    return _open_console(current, inode, file)
+
+
+def open_console(k: Kernel, current: Task) -> None:
+    """Give the first process descriptors 0, 1 and 2: /dev/console for reading and writing (kernel_init).
+
+    Each has an inode of its own, so that standard output and error stay apart even when opened again through
+    /proc/self/fd.
+    """
+    mnt, dev = _devtmpfs(k)
+    for fd, stream in ((0, 1), (1, 1), (2, 2)):
+        inode = ramfs.RamfsSpecial(dev.d_inode.i_sb, fs_inode.get_next_ino(dev.d_inode.i_sb), S.IFCHR | 0o600)
+        inode.i_rdev = CONSOLE_DEV
+        inode.i_atime_ns = inode.i_mtime_ns = inode.i_ctime_ns = fs_inode.current_fs_time(inode.i_sb)
+        inode.console_stream = stream  # type: ignore[attr-defined]
+        path = PathRef(mnt, Dentry("console", dev, inode))
+        file = _open_console(current, inode, File(path, 2 | 0o100000, FMode.READ | FMode.WRITE))
+        file_table.alloc_file(current, file)
+        got = fs_file.alloc_fd(current)
+        assert got == fd
+        fs_file.fd_install(current, fd, file)
+
+
+def _devtmpfs(k: Kernel) -> tuple[Vfsmount, Dentry]:
+    """Return the mount of /dev and its root."""
+    for mnt in k.mount_hashtable.values():
+        if mnt.mnt_sb.s_type == DEVTMPFS:
+            return mnt, mnt.mnt_root
+    return k.rootfs, k.rootfs.mnt_root
+
+
+# The table, and /dev.
+
+
+def register_chrdev(k: Kernel, major: int, minor: int, open_fn: OpenFn) -> None:
+    """Make a device number openable."""
+    k.devices[fs_super.new_encode_dev(major, minor)] = open_fn
+
+
+def _becomes(cls: type[File]) -> OpenFn:
+    def open_fn(current: Task, inode: Inode, file: File) -> File:
+        file.__class__ = cls
+        return file
+
+    return open_fn
+
+
+# name, minor of major 1, class, mode
+MEM_DEVICES: tuple[tuple[str, int, type[File], int], ...] = (
+    ("null", 3, NullFile, 0o666), ("zero", 5, ZeroFile, 0o666), ("full", 7, FullFile, 0o666),
+    ("random", 8, RandomFile, 0o666), ("urandom", 9, RandomFile, 0o666), ("kmsg", 11, KmsgFile, 0o644),
+)
+LINKS = (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2"))
+
+
+def chrdev_init(k: Kernel) -> None:
+    """Register the devices and the file system that shows them."""
+    for _, minor, cls, _ in MEM_DEVICES:
+        register_chrdev(k, 1, minor, _becomes(cls))
+    register_chrdev(k, 5, 0, _open_tty)
+    register_chrdev(k, 5, 1, _open_console)
+    k.console_wait = k.wait_queue_head("console_wait")
+    k.console_dev = ConsoleDevice(k)
+    fs_super.register_filesystem(k, fs_super.FileSystemType(DEVTMPFS, fill_devtmpfs))
+
+
+def fill_devtmpfs(k: Kernel, current: Task | None, flags: int, dev: str, options: str) -> SuperBlock:
+    """Return the one instance of /dev's file system, made at the first mount."""
+    shared: Any = getattr(k, "devtmpfs_sb", None)
+    if shared is not None:
+        return shared  # type: ignore[no-any-return]
+    sb = fs_super.sget(k, DEVTMPFS, ramfs.TMPFS_MAGIC)
+    root = ramfs.new_inode(sb, S.IFDIR | 0o755)
+    assert isinstance(root, ramfs.RamfsDir)
+    for name, minor, _, mode in MEM_DEVICES:
+        root.create(name, S.IFCHR | mode, fs_super.new_encode_dev(1, minor))
+    root.create("tty", S.IFCHR | 0o666, fs_super.new_encode_dev(5, 0))
+    root.create("console", S.IFCHR | 0o600, CONSOLE_DEV)
+    for name, target in LINKS:
+        root.symlink(name, target)
+    root.mkdir("shm", 0o1777)
+    root.mkdir("pts", 0o755)
+    sb.s_root = dcache.d_make_root(root)
+    k.devtmpfs_sb = sb
+    return sb

@@ -1,0 +1,259 @@
+"""Duplicating descriptors, and fcntl(2) (fs/fcntl.c)."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any
+
+from procession.fs import file as fs_file
+from procession.fs import file_table, locks, pipe
+from procession.fs import inode as fs_inode
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import FMode
+from procession.include.linux.pid import PidType
+from procession.include.linux.resource import Rlimit
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import Fd, Int, UInt, ULong
+from procession.kernel import pid as kernel_pid
+from procession.mm import uaccess
+
+if TYPE_CHECKING:
+    from procession.include.linux.fs import File
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.pid import Pid
+    from procession.include.linux.sched import Task
+
+__all__ = ("FownStruct", "f_delown", "f_getown", "f_setown", "sys_dup", "sys_dup2", "sys_dup3", "sys_fcntl")
+
+F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW = range(8)
+F_SETOWN, F_GETOWN, F_SETSIG, F_GETSIG, F_SETOWN_EX, F_GETOWN_EX = 8, 9, 10, 11, 15, 16
+F_SETLEASE, F_GETLEASE, F_NOTIFY, F_DUPFD_CLOEXEC, F_SETPIPE_SZ, F_GETPIPE_SZ = 1024, 1025, 1026, 1030, 1031, 1032
+F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP = 0, 1, 2
+F_UNLCK = 2
+FD_CLOEXEC = 1
+O_CLOEXEC, O_NOATIME, O_DIRECT = 0o2000000, 0o1000000, 0o40000
+O_APPEND, O_NONBLOCK = 0o2000, 0o4000
+SETFL_MASK = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME
+_NOFILE = int(Rlimit.NOFILE)
+_FOR_O_PATH = (F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL)
+
+
+class FownStruct:
+    """Who gets SIGIO and SIGURG for a file (struct fown_struct)."""
+
+    __slots__ = ("euid", "pid", "pid_type", "signum", "uid")
+
+    def __init__(self) -> None:
+        self.pid: Pid | None = None
+        self.pid_type: PidType = PidType.PID
+        self.uid = self.euid = 0
+        self.signum = 0
+
+
+# dup.
+
+
+@syscall
+def sys_dup(current: Task, fildes: Fd) -> Fd:
+    """Return the lowest free descriptor, leading to the same open file (dup(2))."""
+    file = fs_file.fget_raw(current, fildes)
+    fd = fs_file.alloc_fd(current)
+    file.f_count += 1
+    fs_file.fd_install(current, fd, file)
+    return fd
+
+
+def _do_dup3(current: Task, oldfd: int, newfd: int, flags: int) -> int:
+    files = current.files
+    assert files is not None
+    with files.file_lock:
+        table = files.fd
+        file = table[oldfd] if 0 <= oldfd < len(table) else None
+        if file is None or not 0 <= newfd < current.signal.rlim[_NOFILE][0]:
+            raise LinuxError(Errno.EBADF, "dup2")
+        fs_file.expand_files(current, files, newfd)
+        bit = 1 << newfd
+        tofree = table[newfd]
+        if tofree is None and files.open_fds & bit:
+            raise LinuxError(Errno.EBUSY, "another thread is opening a file there")
+        file.f_count += 1
+        table[newfd] = file
+        files.open_fds |= bit
+        if flags & O_CLOEXEC:
+            files.close_on_exec |= bit
+        else:
+            files.close_on_exec &= ~bit
+    if tofree is not None:
+        fs_file.filp_close(current, tofree, files)
+    return newfd
+
+
+@syscall
+def sys_dup3(current: Task, oldfd: Fd, newfd: Fd, flags: Int) -> Fd:
+    """Make newfd lead to the same open file, closing what it was (dup3(2))."""
+    if flags & ~O_CLOEXEC or oldfd == newfd:
+        raise LinuxError(Errno.EINVAL, "dup3")
+    return _do_dup3(current, oldfd, newfd, flags)
+
+
+@syscall
+def sys_dup2(current: Task, oldfd: Fd, newfd: Fd) -> Fd:
+    """Make newfd lead to the same open file, closing what it was (dup2(2))."""
+    if oldfd == newfd:
+        fs_file.fget_raw(current, oldfd)
+        return newfd
+    return _do_dup3(current, oldfd, newfd, 0)
+
+
+# Owners.
+
+
+def f_delown(k: Kernel, file: File) -> None:
+    """Forget the owner."""
+    owner: FownStruct | None = file.f_owner
+    if owner is not None and owner.pid is not None:
+        kernel_pid.put_pid(k, owner.pid)
+        owner.pid = None
+
+
+def _f_modown(current: Task, file: File, pid: Pid | None, pid_type: PidType) -> None:
+    if file.f_owner is None:
+        file.f_owner = FownStruct()
+    owner: FownStruct = file.f_owner
+    if pid is not None:
+        kernel_pid.get_pid(pid)
+    f_delown(current.kernel, file)
+    owner.pid, owner.pid_type = pid, pid_type
+    if pid is not None:
+        owner.uid, owner.euid = current.cred.uid, current.cred.euid
+
+
+def f_setown(current: Task, file: File, arg: int) -> None:
+    """Make process arg, or process group -arg, the owner."""
+    who = arg - (1 << 32) if arg & 0x80000000 else arg
+    pid_type = PidType.PID
+    if who < 0:
+        pid_type, who = PidType.PGID, -who
+    _f_modown(current, file, kernel_pid.find_vpid(current, who), pid_type)
+
+
+def f_getown(current: Task, file: File) -> int:
+    """Return the owner as F_SETOWN takes it, 0 if there is none."""
+    owner: FownStruct | None = file.f_owner
+    if owner is None:
+        return 0
+    nr = kernel_pid.pid_vnr(current, owner.pid)
+    return -nr if owner.pid_type == PidType.PGID else nr
+
+
+def _f_setown_ex(current: Task, file: File, arg: Any) -> None:
+    kind, nr = struct.unpack("<ii", uaccess.copy_from_user(current, arg, 8))
+    if kind not in (F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP):
+        raise LinuxError(Errno.EINVAL, "F_SETOWN_EX type")
+    pid = kernel_pid.find_vpid(current, nr)
+    if nr and pid is None:
+        raise LinuxError(Errno.ESRCH, f"no process {nr}")
+    _f_modown(current, file, pid, PidType.PGID if kind == F_OWNER_PGRP else PidType.PID)
+
+
+def _f_getown_ex(current: Task, file: File, arg: Any) -> None:
+    owner: FownStruct | None = file.f_owner
+    kind, nr = F_OWNER_PID, 0
+    if owner is not None:
+        nr = kernel_pid.pid_vnr(current, owner.pid)
+        kind = F_OWNER_PGRP if owner.pid_type == PidType.PGID else F_OWNER_PID
+    uaccess.copy_to_user(current, arg, struct.pack("<ii", kind, nr))
+
+
+# fcntl.
+
+
+def _setfl(current: Task, file: File, arg: int) -> None:
+    flags = file.f_flags
+    if (arg ^ flags) & O_APPEND and file.inode.i_sb.s_readonly:
+        pass                            # 3.2 looks at an append-only attribute here, which no file of ours has
+    if arg & O_NOATIME and not flags & O_NOATIME and not fs_inode.inode_owner_or_capable(current, file.inode):
+        raise LinuxError(Errno.EPERM, "O_NOATIME is the owner's")
+    if arg & O_DIRECT:
+        raise LinuxError(Errno.EINVAL, "O_DIRECT")
+    file.f_flags = (arg & SETFL_MASK) | (flags & ~SETFL_MASK)
+
+
+def _dupfd(current: Task, file: File, arg: int, flags: int) -> int:
+    if arg >= current.signal.rlim[_NOFILE][0]:
+        raise LinuxError(Errno.EINVAL, "beyond RLIMIT_NOFILE")
+    fd = fs_file.alloc_fd(current, arg, flags)
+    file.f_count += 1
+    fs_file.fd_install(current, fd, file)
+    return fd
+
+
+def _set_close_on_exec(current: Task, fd: int, on: int) -> None:
+    files = current.files
+    assert files is not None
+    with files.file_lock:
+        if on:
+            files.close_on_exec |= 1 << fd
+        else:
+            files.close_on_exec &= ~(1 << fd)
+
+
+def _owner_cmd(current: Task, file: File, cmd: int, arg: Any) -> int:
+    """The commands about owner and signal; raises EINVAL for any other."""
+    if cmd == F_SETOWN:
+        f_setown(current, file, arg & 0xFFFFFFFF)
+    elif cmd == F_GETOWN:
+        return f_getown(current, file)
+    elif cmd == F_SETOWN_EX:
+        _f_setown_ex(current, file, arg)
+    elif cmd == F_GETOWN_EX:
+        _f_getown_ex(current, file, arg)
+    elif cmd == F_GETSIG:
+        return file.f_owner.signum if file.f_owner is not None else 0
+    elif cmd == F_SETSIG:
+        if not 0 <= arg <= 64:
+            raise LinuxError(Errno.EINVAL, "F_SETSIG")
+        if file.f_owner is None:
+            file.f_owner = FownStruct()
+        file.f_owner.signum = arg
+    elif cmd == F_GETLEASE:
+        return F_UNLCK
+    else:
+        if cmd in (F_SETLEASE, F_NOTIFY):
+            current.kernel.not_modelled("fcntl: lease" if cmd == F_SETLEASE else "fcntl: F_NOTIFY")
+        raise LinuxError(Errno.EINVAL, f"fcntl command {cmd}")
+    return 0
+
+
+@syscall
+async def sys_fcntl(current: Task, fd: Fd, cmd: UInt, arg: ULong) -> int:
+    """Ask or change what a descriptor or its open file is like (fcntl(2)); record locks may sleep."""
+    file = fs_file.fget_raw(current, fd)
+    if file.f_mode & FMode.PATH and cmd not in _FOR_O_PATH:
+        raise LinuxError(Errno.EBADF, "an O_PATH descriptor")
+    if cmd == F_DUPFD:
+        return _dupfd(current, file, arg, 0)
+    if cmd == F_DUPFD_CLOEXEC:
+        return _dupfd(current, file, arg, O_CLOEXEC)
+    if cmd == F_GETFD:
+        assert current.files is not None
+        return current.files.close_on_exec >> fd & 1
+    if cmd == F_SETFD:
+        _set_close_on_exec(current, fd, arg & FD_CLOEXEC)
+        return 0
+    if cmd == F_GETFL:
+        return file.f_flags
+    if cmd == F_SETFL:
+        _setfl(current, file, arg)
+        return 0
+    if cmd == F_GETLK:
+        return locks.fcntl_getlk(current, file, arg)
+    if cmd in (F_SETLK, F_SETLKW):
+        file_table.get_file(file)
+        try:
+            return await locks.fcntl_setlk(current, file, cmd, arg)
+        finally:
+            file_table.fput(current, file)
+    if cmd in (F_SETPIPE_SZ, F_GETPIPE_SZ):
+        return pipe.pipe_fcntl(current, file, cmd, arg)
+    return _owner_cmd(current, file, cmd, arg)

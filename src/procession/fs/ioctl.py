@@ -1,0 +1,86 @@
+"""ioctl(2): what every file understands, then the file's own (fs/ioctl.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.fs import file as fs_file
+from procession.fs import file_table
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import S
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import Arg, Fd, UserPtr
+from procession.mm import uaccess
+
+if TYPE_CHECKING:
+    from typing import Annotated
+
+    from procession.include.linux.fs import File
+    from procession.include.linux.sched import Task
+else:
+    from typing import Annotated
+
+__all__ = ("sys_ioctl",)
+
+FIBMAP, FIGETBSZ, FIONREAD = 1, 2, 0x541B
+FIONCLEX, FIOCLEX, FIONBIO, FIOASYNC, FIOQSIZE = 0x5450, 0x5451, 0x5421, 0x5452, 0x5460
+O_NONBLOCK = 0o4000
+
+IoctlCmd = Annotated[int, Arg("ioctl", 32)]
+IoctlArg = Annotated[UserPtr, Arg("ioctl_arg")]
+
+
+def _close_on_exec(current: Task, fd: int, *, on: bool) -> None:
+    files = current.files
+    assert files is not None
+    with files.file_lock:
+        if on:
+            files.close_on_exec |= 1 << fd
+        else:
+            files.close_on_exec &= ~(1 << fd)
+
+
+def _file_ioctl(current: Task, file: File, cmd: int, arg: UserPtr) -> bool:
+    """Answer what regular files and directories understand; returns whether it was that."""
+    inode = file.inode
+    kind = inode.i_mode & S.IFMT
+    if cmd == FIONREAD and kind == S.IFREG:
+        uaccess.put_user(current, arg, inode.i_size - file.f_pos, 4)
+    elif cmd == FIBMAP and kind == S.IFREG:
+        raise LinuxError(Errno.EINVAL, "no block map")
+    elif cmd == FIOQSIZE and kind in (S.IFREG, S.IFDIR, S.IFLNK):
+        uaccess.put_user(current, arg, inode.i_size, 8)
+    elif cmd == FIGETBSZ:
+        uaccess.put_user(current, arg, 4096, 4)
+    else:
+        return False
+    return True
+
+
+@syscall
+async def sys_ioctl(current: Task, fd: Fd, cmd: IoctlCmd, arg: IoctlArg) -> int:
+    """Control a device (ioctl(2)); raises ENOTTY for what the file does not know."""
+    file = fs_file.fget_light(current, fd)
+    if cmd in (FIOCLEX, FIONCLEX):
+        _close_on_exec(current, fd, on=cmd == FIOCLEX)
+        return 0
+    if cmd == FIONBIO:
+        on = uaccess.get_user(current, arg, 4)
+        file.f_flags = file.f_flags | O_NONBLOCK if on else file.f_flags & ~O_NONBLOCK
+        return 0
+    if cmd == FIOASYNC:
+        if uaccess.get_user(current, arg, 4):
+            current.kernel.not_modelled("ioctl: FIOASYNC")
+            raise LinuxError(Errno.ENOTTY, "FIOASYNC")
+        return 0
+    if _file_ioctl(current, file, cmd, arg):
+        return 0
+    file.f_count += 1
+    try:
+        return await file.ioctl(current, cmd, arg)
+    except LinuxError as error:
+        if error.errno == Errno.ENOIOCTLCMD:
+            raise LinuxError(Errno.ENOTTY, error.why) from error
+        raise
+    finally:
+        file_table.fput(current, file)

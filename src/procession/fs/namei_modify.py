@@ -1,0 +1,316 @@
+"""Making, removing and renaming names (the second half of fs/namei.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from procession.fs import dcache, namei, namespace
+from procession.fs import inode as fs_inode
+from procession.include.linux.cred import Cap
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import AT_FDCWD, Dentry, Inode, S
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import Arg, Int, ModeT, Path, UInt
+from procession.kernel import capability
+
+if TYPE_CHECKING:
+    from procession.fs.namei import Nameidata
+    from procession.include.linux.sched import Task
+
+__all__ = (
+    "sys_link", "sys_linkat", "sys_mkdir", "sys_mkdirat", "sys_mknod", "sys_mknodat", "sys_rename", "sys_renameat",
+    "sys_rmdir", "sys_symlink", "sys_symlinkat", "sys_unlink", "sys_unlinkat", "vfs_mkdir", "vfs_mknod", "vfs_rename",
+    "vfs_rmdir", "vfs_symlink", "vfs_unlink",
+)
+
+DirFd = Annotated[int, Arg("dirfd", 32, signed=True)]
+AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_EMPTY_PATH = 0x200, 0x400, 0x1000
+MAY_EXEC, MAY_WRITE = 1, 2
+_IFMT, _IFDIR, _IFREG, _IFLNK = S.IFMT, S.IFDIR, S.IFREG, S.IFLNK
+
+
+def _is_dir(dentry: Dentry) -> bool:
+    return dentry.d_inode.i_mode & _IFMT == _IFDIR
+
+
+def _path_create(current: Task, dfd: int, name: str, *, is_dir: bool) -> Nameidata:
+    """Walk to the directory where name is to be made (kern_path_create).
+
+    Raises EEXIST if it is there, or has no name of its own; ENOENT for a trailing slash unless is_dir.
+    """
+    nd = namei.kern_path_parent(current, dfd, name)
+    if nd.last_type != namei.LAST_NORM or namei.lookup_hash(nd) is not None:
+        raise LinuxError(Errno.EEXIST, name)
+    if nd.slash and not is_dir:
+        raise LinuxError(Errno.ENOENT, "a trailing slash names a directory")
+    namespace.mnt_want_write(nd.mnt)
+    return nd
+
+
+def _umask(current: Task) -> int:
+    assert current.fs is not None
+    return current.fs.umask
+
+
+def _instantiate(current: Task, parent: Dentry, name: str, inode: Inode) -> Dentry:
+    fs_inode.inode_init_owner(current, inode, parent.d_inode)
+    return dcache.d_add(parent, name, inode)
+
+
+# Making.
+
+
+def vfs_mknod(current: Task, parent: Dentry, name: str, mode: int, dev: int) -> Dentry:
+    """Make a regular file, device, FIFO or socket; raises EPERM without CAP_MKNOD for a device."""
+    namei.may_create(current, parent.d_inode)
+    kind = mode & _IFMT
+    if kind in (S.IFCHR, S.IFBLK) and not capability.capable(current, Cap.MKNOD):
+        raise LinuxError(Errno.EPERM, "mknod")
+    return _instantiate(current, parent, name, parent.d_inode.create(name, mode, dev))
+
+
+def vfs_mkdir(current: Task, parent: Dentry, name: str, mode: int) -> Dentry:
+    """Make a directory."""
+    namei.may_create(current, parent.d_inode)
+    return _instantiate(current, parent, name, parent.d_inode.mkdir(name, mode & (0o777 | S.ISVTX)))
+
+
+def vfs_symlink(current: Task, parent: Dentry, name: str, target: str) -> Dentry:
+    """Make a symbolic link."""
+    namei.may_create(current, parent.d_inode)
+    return _instantiate(current, parent, name, parent.d_inode.symlink(name, target))
+
+
+@syscall
+def sys_mknodat(current: Task, dfd: DirFd, filename: Path, mode: ModeT, dev: UInt) -> int:
+    """Make a file that is no directory (mknodat(2))."""
+    kind = mode & _IFMT
+    if kind == _IFDIR:
+        raise LinuxError(Errno.EPERM, "mknod of a directory")
+    nd = _path_create(current, dfd, namei.getname(current, filename), is_dir=False)
+    if kind not in (0, _IFREG, S.IFCHR, S.IFBLK, S.IFIFO, S.IFSOCK):
+        raise LinuxError(Errno.EINVAL, "mknod type")
+    mode &= 0o7777 & ~_umask(current)
+    vfs_mknod(current, nd.dentry, nd.last, (kind or _IFREG) | mode, dev if kind in (S.IFCHR, S.IFBLK) else 0)
+    return 0
+
+
+@syscall
+def sys_mknod(current: Task, filename: Path, mode: ModeT, dev: UInt) -> int:
+    """Make a file that is no directory (mknod(2))."""
+    return sys_mknodat(current, AT_FDCWD, filename, mode, dev)
+
+
+@syscall
+def sys_mkdirat(current: Task, dfd: DirFd, pathname: Path, mode: ModeT) -> int:
+    """Make a directory (mkdirat(2))."""
+    nd = _path_create(current, dfd, namei.getname(current, pathname), is_dir=True)
+    vfs_mkdir(current, nd.dentry, nd.last, mode & ~_umask(current))
+    return 0
+
+
+@syscall
+def sys_mkdir(current: Task, pathname: Path, mode: ModeT) -> int:
+    """Make a directory (mkdir(2))."""
+    return sys_mkdirat(current, AT_FDCWD, pathname, mode)
+
+
+@syscall
+def sys_symlinkat(current: Task, oldname: Path, newdfd: DirFd, newname: Path) -> int:
+    """Make a symbolic link with any text (symlinkat(2))."""
+    target = namei.getname(current, oldname)
+    nd = _path_create(current, newdfd, namei.getname(current, newname), is_dir=False)
+    vfs_symlink(current, nd.dentry, nd.last, target)
+    return 0
+
+
+@syscall
+def sys_symlink(current: Task, oldname: Path, newname: Path) -> int:
+    """Make a symbolic link (symlink(2))."""
+    return sys_symlinkat(current, oldname, AT_FDCWD, newname)
+
+
+@syscall
+def sys_linkat(current: Task, olddfd: DirFd, oldname: Path, newdfd: DirFd, newname: Path, flags: Int) -> int:
+    """Give a file another name (linkat(2)); raises EXDEV across mounts, EPERM for a directory."""
+    if flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH):
+        raise LinuxError(Errno.EINVAL, "linkat flags")
+    empty = bool(flags & AT_EMPTY_PATH)
+    if empty and not capability.capable(current, Cap.DAC_READ_SEARCH):
+        raise LinuxError(Errno.ENOENT, "AT_EMPTY_PATH")
+    old = namei.user_path_at(current, olddfd, oldname, follow=bool(flags & AT_SYMLINK_FOLLOW), empty=empty)
+    nd = _path_create(current, newdfd, namei.getname(current, newname), is_dir=False)
+    if old.mnt is not nd.mnt:
+        raise LinuxError(Errno.EXDEV, "link across mounts")
+    inode, parent = old.dentry.d_inode, nd.dentry
+    namei.may_create(current, parent.d_inode)
+    if inode.i_mode & _IFMT == _IFDIR:
+        raise LinuxError(Errno.EPERM, "link to a directory")
+    if inode.i_nlink == 0:
+        raise LinuxError(Errno.ENOENT, "link to a removed file")
+    parent.d_inode.link(inode, nd.last)
+    dcache.d_add(parent, nd.last, inode)
+    return 0
+
+
+@syscall
+def sys_link(current: Task, oldname: Path, newname: Path) -> int:
+    """Give a file another name (link(2)); a symbolic link is not followed."""
+    return sys_linkat(current, AT_FDCWD, oldname, AT_FDCWD, newname, 0)
+
+
+# Removing.
+
+
+def _may_delete(current: Task, dir: Inode, victim: Dentry, *, is_dir: bool) -> None:
+    """Check that victim's name may go (may_delete); raises EACCES, EPERM (sticky), ENOTDIR, EISDIR, EBUSY, ENOENT."""
+    namei.inode_permission(current, dir, MAY_WRITE | MAY_EXEC)
+    inode = victim.d_inode
+    if dir.i_mode & S.ISVTX:
+        fsuid = current.cred.fsuid
+        if fsuid not in (inode.i_uid, dir.i_uid) and not capability.capable(current, Cap.FOWNER):
+            raise LinuxError(Errno.EPERM, "sticky directory")
+    if is_dir:
+        if inode.i_mode & _IFMT != _IFDIR:
+            raise LinuxError(Errno.ENOTDIR, victim.d_name)
+        if victim.d_parent is victim:
+            raise LinuxError(Errno.EBUSY, "the root of a file system")
+    elif inode.i_mode & _IFMT == _IFDIR:
+        raise LinuxError(Errno.EISDIR, victim.d_name)
+    if dir.i_nlink == 0:
+        raise LinuxError(Errno.ENOENT, "the directory was removed")
+
+
+def vfs_rmdir(current: Task, parent: Dentry, dentry: Dentry) -> None:
+    """Remove an empty directory."""
+    _may_delete(current, parent.d_inode, dentry, is_dir=True)
+    if dentry.d_mounted:
+        raise LinuxError(Errno.EBUSY, "a mount point")
+    parent.d_inode.rmdir(dentry.d_name)
+    dcache.d_delete(dentry)
+
+
+def vfs_unlink(current: Task, parent: Dentry, dentry: Dentry) -> None:
+    """Remove a name that is not a directory's."""
+    _may_delete(current, parent.d_inode, dentry, is_dir=False)
+    if dentry.d_mounted:
+        raise LinuxError(Errno.EBUSY, "a mount point")
+    parent.d_inode.unlink(dentry.d_name)
+    dcache.d_delete(dentry)
+
+
+def _do_rmdir(current: Task, dfd: int, name: str) -> None:
+    nd = namei.kern_path_parent(current, dfd, name)
+    if nd.last_type != namei.LAST_NORM:
+        errno = {namei.LAST_DOTDOT: Errno.ENOTEMPTY, namei.LAST_DOT: Errno.EINVAL}.get(nd.last_type, Errno.EBUSY)
+        raise LinuxError(errno, name)
+    dentry = namei.lookup_hash(nd)
+    if dentry is None:
+        raise LinuxError(Errno.ENOENT, name)
+    namespace.mnt_want_write(nd.mnt)
+    vfs_rmdir(current, nd.dentry, dentry)
+
+
+def _do_unlinkat(current: Task, dfd: int, name: str) -> None:
+    nd = namei.kern_path_parent(current, dfd, name)
+    if nd.last_type != namei.LAST_NORM:
+        raise LinuxError(Errno.EISDIR, name)
+    dentry = namei.lookup_hash(nd)
+    if dentry is None:
+        raise LinuxError(Errno.ENOENT, name)
+    if nd.slash:
+        raise LinuxError(Errno.EISDIR if _is_dir(dentry) else Errno.ENOTDIR, name)
+    namespace.mnt_want_write(nd.mnt)
+    vfs_unlink(current, nd.dentry, dentry)
+
+
+@syscall
+def sys_rmdir(current: Task, pathname: Path) -> int:
+    """Remove an empty directory (rmdir(2))."""
+    _do_rmdir(current, AT_FDCWD, namei.getname(current, pathname))
+    return 0
+
+
+@syscall
+def sys_unlink(current: Task, pathname: Path) -> int:
+    """Remove a name; the file goes with its last name and its last open descriptor (unlink(2))."""
+    _do_unlinkat(current, AT_FDCWD, namei.getname(current, pathname))
+    return 0
+
+
+@syscall
+def sys_unlinkat(current: Task, dfd: DirFd, pathname: Path, flag: Int) -> int:
+    """Remove a name, or with AT_REMOVEDIR an empty directory (unlinkat(2))."""
+    if flag & ~AT_REMOVEDIR:
+        raise LinuxError(Errno.EINVAL, "unlinkat flags")
+    name = namei.getname(current, pathname)
+    if flag & AT_REMOVEDIR:
+        _do_rmdir(current, dfd, name)
+    else:
+        _do_unlinkat(current, dfd, name)
+    return 0
+
+
+# Renaming.
+
+
+def _child_towards(ancestor: Dentry, dentry: Dentry) -> Dentry | None:
+    """Return the child of ancestor that dentry is, or is below; None if it is not below ancestor (d_ancestor)."""
+    while dentry.d_parent is not dentry:
+        if dentry.d_parent is ancestor:
+            return dentry
+        dentry = dentry.d_parent
+    return None
+
+
+def vfs_rename(
+    current: Task, old_parent: Dentry, old: Dentry, new_parent: Dentry, new_name: str, new: Dentry | None,
+) -> None:
+    """Move a name, replacing new; raises EACCES, EPERM, EISDIR, ENOTDIR, EBUSY, ENOTEMPTY."""
+    if new is not None and new.d_inode is old.d_inode:
+        return                          # two names of one file: nothing to do, says POSIX
+    is_dir = _is_dir(old)
+    old_dir, new_dir = old_parent.d_inode, new_parent.d_inode
+    _may_delete(current, old_dir, old, is_dir=is_dir)
+    if new is None:
+        namei.may_create(current, new_dir)
+    else:
+        _may_delete(current, new_dir, new, is_dir=is_dir)
+    if is_dir and new_dir is not old_dir:
+        # Its .. changes.
+        namei.inode_permission(current, old.d_inode, MAY_WRITE)
+    if old.d_mounted or (new is not None and new.d_mounted):
+        raise LinuxError(Errno.EBUSY, "a mount point")
+    old_dir.rename(old.d_name, new_dir, new_name)
+    dcache.d_move(old, new_parent, new_name, new)
+
+
+@syscall
+def sys_renameat(current: Task, olddfd: DirFd, oldname: Path, newdfd: DirFd, newname: Path) -> int:
+    """Move a name, replacing what is there (renameat(2))."""
+    old_nd = namei.user_path_parent(current, olddfd, oldname)
+    new_nd = namei.user_path_parent(current, newdfd, newname)
+    if old_nd.mnt is not new_nd.mnt:
+        raise LinuxError(Errno.EXDEV, "rename across mounts")
+    if old_nd.last_type != namei.LAST_NORM or new_nd.last_type != namei.LAST_NORM:
+        raise LinuxError(Errno.EBUSY, "rename of . or ..")
+    old = namei.lookup_hash(old_nd)
+    if old is None:
+        raise LinuxError(Errno.ENOENT, old_nd.last)
+    if not _is_dir(old) and (old_nd.slash or new_nd.slash):
+        raise LinuxError(Errno.ENOTDIR, "a trailing slash names a directory")
+    same = old_nd.dentry is new_nd.dentry
+    if not same and _child_towards(old_nd.dentry, new_nd.dentry) is old:
+        raise LinuxError(Errno.EINVAL, "a directory cannot move into itself")
+    new = namei.lookup_hash(new_nd)
+    if not same and new is not None and _child_towards(new_nd.dentry, old_nd.dentry) is new:
+        raise LinuxError(Errno.ENOTEMPTY, "the target holds the source")
+    namespace.mnt_want_write(old_nd.mnt)
+    vfs_rename(current, old_nd.dentry, old, new_nd.dentry, new_nd.last, new)
+    return 0
+
+
+@syscall
+def sys_rename(current: Task, oldname: Path, newname: Path) -> int:
+    """Move a name, replacing what is there (rename(2))."""
+    return sys_renameat(current, AT_FDCWD, oldname, AT_FDCWD, newname)

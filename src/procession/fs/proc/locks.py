@@ -1,0 +1,47 @@
+"""/proc/locks (the end of fs/locks.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.fs import locks
+from procession.kernel import pid
+
+if TYPE_CHECKING:
+    from procession.fs.locks import FileLock
+    from procession.include.linux.sched import Task
+
+__all__ = ("locks_show",)
+
+
+def locks_show(current: Task) -> bytes:
+    """Return all locks that the reader's namespace can see, and below each who waits for it.
+
+    Differs: found through open files, in the order of processes.
+    """
+    inodes = {}
+    for p in current.kernel.tasks:
+        for t in p.signal.threads:
+            for file in t.files.fd if t.files is not None else ():
+                if file is not None and file.inode.i_flock:
+                    inodes[file.inode] = None
+    lines = []
+    number = 0
+    for inode in inodes:
+        for fl in inode.i_flock:
+            number += 1
+            lines.append(f"{number}: {_lock(current, fl)}\n")
+            lines += [f"{number}: -> {_lock(current, waiter)}\n" for waiter in fl.fl_block]
+    return "".join(lines).encode()
+
+
+def _lock(current: Task, fl: FileLock) -> str:
+    inode = fl.fl_file.inode
+    dev = inode.i_sb.s_dev
+    kind = "POSIX  ADVISORY " if fl.fl_flags == locks.FL_POSIX else "FLOCK  ADVISORY "
+    access = "WRITE" if fl.fl_type == locks.F_WRLCK else "READ "
+    assert current.nsproxy is not None
+    found = current.kernel.init_pid_ns.pids.get(fl.fl_pid)
+    nr = pid.pid_nr_ns(found, current.nsproxy.pid_ns) if found is not None else fl.fl_pid
+    end = "EOF" if fl.fl_end == locks.OFFSET_MAX else str(fl.fl_end)
+    return f"{kind} {access} {nr} {dev >> 8 & 0xFFF:02x}:{dev & 0xFF:02x}:{inode.i_ino} {fl.fl_start} {end}"

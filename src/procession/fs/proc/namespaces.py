@@ -1,0 +1,87 @@
+"""ns: files that stand for a task's namespaces (fs/proc/namespaces.c). Regular files, net, uts and ipc only, in 3.2."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from procession.fs import file as fs_file
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import File, Inode, S
+from procession.include.linux.nsproxy import IpcNamespace, NetNamespace, UtsNamespace
+from procession.include.linux.proc_fs import DT_REG, PidInode
+from procession.kernel import ptrace
+
+if TYPE_CHECKING:
+    from procession.include.linux.pid import Pid
+    from procession.include.linux.proc_fs import ProcSuperBlock
+    from procession.include.linux.sched import Task
+
+__all__ = ("NsDir", "NsFile", "NsInode", "proc_ns_fget")
+
+Namespace: TypeAlias = UtsNamespace | IpcNamespace | NetNamespace
+
+_FIELDS = {"net": "net_ns", "uts": "uts_ns", "ipc": "ipc_ns"}
+
+
+class NsFile(File):
+    """An open namespace file: keeps the namespace alive, and setns(2) takes it from here."""
+
+    private_data: Namespace
+
+    def release(self, current: Task | None) -> None:
+        """Let the namespace go."""
+        self.private_data.count -= 1
+
+
+class NsInode(PidInode):
+    """ns/NAME."""
+
+    def __init__(self, sb: ProcSuperBlock, pid: Pid, ns: Namespace) -> None:
+        super().__init__(sb, pid, S.IFREG | 0o400)
+        self.ns = ns
+
+    def open(self, current: Task, file: File) -> File:
+        """Return the open file."""
+        out = NsFile(file.f_path, file.f_flags, file.f_mode)
+        out.private_data = self.ns
+        self.ns.count += 1
+        return out
+
+
+class NsDir(PidInode):
+    """/proc/PID/ns."""
+
+    def __init__(self, sb: ProcSuperBlock, pid: Pid) -> None:
+        super().__init__(sb, pid, S.IFDIR | 0o511, 2)
+
+    def _task(self, current: Task) -> Task:
+        task = self.task()
+        if task is None:
+            raise LinuxError(Errno.ENOENT, "the task is gone")
+        if not ptrace.ptrace_may_access(current, task, ptrace.PTRACE_MODE_READ):
+            raise LinuxError(Errno.EPERM, "needs the right to trace")
+        return task
+
+    def lookup(self, name: str) -> Inode:
+        """Return a namespace's file; raises ENOENT, also for a zombie, EPERM."""
+        if name not in _FIELDS:
+            raise LinuxError(Errno.ENOENT, name)
+        task = self._task(self.i_sb.kernel.current)
+        if task.nsproxy is None:
+            raise LinuxError(Errno.ENOENT, "a zombie has no namespaces")
+        inode = NsInode(self.i_sb, self.pid, getattr(task.nsproxy, _FIELDS[name]))
+        inode.revalidate(task)
+        return inode
+
+    def readdir(self, current: Task) -> list[tuple[str, int, int]]:
+        """List the three; raises EPERM."""
+        self._task(current)
+        return [(name, self.i_ino, DT_REG) for name in _FIELDS]
+
+
+def proc_ns_fget(current: Task, fd: int) -> Namespace:
+    """Return the namespace behind a descriptor; raises EBADF, EINVAL for another kind of file."""
+    file = fs_file.fget_light(current, fd)
+    if not isinstance(file, NsFile):
+        raise LinuxError(Errno.EINVAL, "not a namespace file")
+    return file.private_data

@@ -1,0 +1,120 @@
+"""The root of /proc: mounting, and the files about the whole machine (fs/proc/root.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.fs import dcache
+from procession.fs import super as fs_super
+from procession.fs.proc import (
+    base,
+    cmdline,
+    cpuinfo,
+    devices,
+    filesystems,
+    generic,
+    interrupts,
+    loadavg,
+    locks,
+    meminfo,
+    proc_sysctl,
+    slabinfo,
+    stat,
+    uptime,
+    version,
+)
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import Inode
+from procession.include.linux.proc_fs import DT_LNK, ProcDir, ProcLink, ProcSuperBlock
+from procession.kernel import pid
+
+if TYPE_CHECKING:
+    from procession.include.linux.fs import SuperBlock
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.pid import PidNamespace
+    from procession.include.linux.sched import Task
+
+__all__ = ("ProcRoot", "proc_mount", "proc_root_init", "proc_sb")
+
+PROC_SUPER_MAGIC = 0x9FA0
+
+
+def proc_root_init(k: Kernel) -> None:
+    """Register the file system; after vfs_init, before the root is mounted."""
+    k.proc_sbs = []
+    k.boot_id = ""
+    proc_sysctl.proc_sys_init(k)
+    fs_super.register_filesystem(k, fs_super.FileSystemType("proc", proc_mount))
+
+
+def proc_mount(k: Kernel, current: Task | None, flags: int, dev: str, options: str) -> SuperBlock:
+    """Return the instance of the mounting task's pid namespace: all its mounts are one file system."""
+    ns = k.init_pid_ns
+    if current is not None:
+        assert current.nsproxy is not None
+        ns = current.nsproxy.pid_ns
+    return proc_sb(k, ns)
+
+
+def proc_sb(k: Kernel, ns: PidNamespace) -> ProcSuperBlock:
+    """Return the instance that shows ns, made on first use."""
+    for sb in k.proc_sbs:
+        if sb.ns is ns:
+            assert isinstance(sb, ProcSuperBlock)
+            return sb
+    sb = ProcSuperBlock(k, fs_super.get_anon_bdev(k), PROC_SUPER_MAGIC, ns)
+    root = ProcRoot(sb)
+    sb.s_root = dcache.d_make_root(root)
+    _fill(root, sb)
+    k.proc_sbs.append(sb)
+    return sb
+
+
+class ProcRoot(ProcDir):
+    """/proc: files about the machine, self, then the processes."""
+
+    d_cache = False
+
+    def __init__(self, sb: ProcSuperBlock) -> None:
+        super().__init__(sb)
+        self.self_link = ProcLink(sb, self._self)
+
+    def _self(self, current: Task) -> str:
+        nr = pid.task_tgid_nr_ns(current, self.i_sb.ns)
+        if not nr:
+            raise LinuxError(Errno.ENOENT, "the reader is not in this namespace")
+        return str(nr)
+
+    def lookup(self, name: str) -> Inode:
+        """Return an entry; raises ENOENT."""
+        inode = self.entries.get(name)
+        if inode is not None:
+            return inode
+        return self.self_link if name == "self" else base.proc_pid_lookup(self.i_sb, name)
+
+    def readdir(self, current: Task) -> list[tuple[str, int, int]]:
+        """List the machine's files, then self, then the processes by number."""
+        return [
+            *super().readdir(current), ("self", self.self_link.i_ino, DT_LNK), *base.proc_pid_readdir(self.i_sb),
+        ]
+
+
+def _fill(root: ProcRoot, sb: ProcSuperBlock) -> None:
+    """Make the entries that are there from the start."""
+    for name, show in (
+        ("cmdline", cmdline.cmdline_proc_show), ("cpuinfo", cpuinfo.show_cpuinfo),
+        ("devices", devices.devinfo_show), ("filesystems", filesystems.filesystems_proc_show),
+        ("interrupts", interrupts.show_interrupts), ("loadavg", loadavg.loadavg_proc_show),
+        ("locks", locks.locks_show), ("meminfo", meminfo.meminfo_proc_show),
+        ("partitions", lambda _: b"major minor  #blocks  name\n\n"), ("stat", stat.show_stat),
+        ("swaps", lambda _: b"Filename\t\t\t\tType\t\tSize\tUsed\tPriority\n"),
+        ("uptime", uptime.uptime_proc_show), ("version", version.version_proc_show),
+        ("vmstat", meminfo.vmstat_show),
+    ):
+        root.add(name, generic.ProcReg(sb, 0o444, show))
+    root.add("slabinfo", generic.ProcReg(sb, 0o600, slabinfo.slabinfo_show))
+    root.add("mounts", ProcLink(sb, lambda _: "self/mounts"))
+    root.add("sys", proc_sysctl.proc_sys_dir(sb))
+    tty = ProcDir(sb)
+    tty.add("drivers", generic.ProcReg(sb, 0o444, devices.tty_drivers_show))
+    root.add("tty", tty)

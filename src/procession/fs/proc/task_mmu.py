@@ -1,0 +1,113 @@
+"""maps and smaps: a task's mappings (fs/proc/task_mmu.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.fs import dcache
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.mm_types import VM, MmStruct, VmArea
+from procession.kernel import ptrace
+from procession.mm import memory
+
+if TYPE_CHECKING:
+    from procession.include.linux.pid import PidNamespace
+    from procession.include.linux.sched import Task
+
+__all__ = ("mm_for_maps", "show_map_vma", "show_maps", "show_smaps")
+
+PAGE_SIZE = 4096
+NAME_COLUMN = 73            # 25 + 6 * sizeof(void *)
+
+
+def mm_for_maps(current: Task, task: Task) -> MmStruct | None:
+    """Return task's memory if current may see its layout, None if it has none; raises EACCES."""
+    mm = task.mm
+    if mm is None or mm is current.mm or ptrace.ptrace_may_access(current, task, ptrace.PTRACE_MODE_READ):
+        return mm
+    raise LinuxError(Errno.EACCES, "needs the right to trace")
+
+
+def show_maps(current: Task, ns: PidNamespace, task: Task) -> bytes:
+    """Return maps: nothing for kernel threads and the dead. Differs: no [vsyscall] page; 3.2 has one."""
+    mm = mm_for_maps(current, task)
+    if mm is None:
+        return b""
+    with mm.mmap_sem.read():
+        return b"".join(show_map_vma(mm, vma, _prev(mm, i)) for i, vma in enumerate(mm.mmap))
+
+
+def _prev(mm: MmStruct, index: int) -> VmArea | None:
+    return mm.mmap[index - 1] if index else None
+
+
+def show_map_vma(mm: MmStruct, vma: VmArea, prev: VmArea | None) -> bytes:
+    """Return one line of maps. The guard page of a stack is not shown."""
+    flags = vma.vm_flags
+    start = vma.vm_start
+    # A stack right above another one that grows down needs no guard.
+    if flags & VM.GROWSDOWN and not (prev is not None and prev.vm_end == start and prev.vm_flags & VM.GROWSDOWN):
+        start += PAGE_SIZE
+    dev = ino = pgoff = 0
+    if vma.vm_file is not None:
+        inode = vma.vm_file.inode
+        dev, ino, pgoff = inode.i_sb.s_dev, inode.i_ino, vma.vm_pgoff << 12
+    major, minor = dev >> 8 & 0xFFF, dev & 0xFF | dev >> 12 & 0xFFF00
+    text = (
+        f"{start:08x}-{vma.vm_end:08x} "
+        f"{'r' if flags & VM.READ else '-'}{'w' if flags & VM.WRITE else '-'}{'x' if flags & VM.EXEC else '-'}"
+        f"{'s' if flags & VM.MAYSHARE else 'p'} {pgoff:08x} {major:02x}:{minor:02x} {ino} "
+    ).encode()
+    name = _name(mm, vma)
+    if not name:
+        return text + b"\n"
+    return text.ljust(max(NAME_COLUMN, len(text) + 1)) + name + b"\n"
+
+
+def _name(mm: MmStruct, vma: VmArea) -> bytes:
+    if vma.vm_file is not None:
+        path = dcache.d_path(vma.vm_file.f_path)
+        return path.replace("\n", "\\012").encode("utf-8", "surrogateescape")
+    if vma.name:
+        return vma.name.encode()
+    if vma.vm_start <= mm.brk and vma.vm_end >= mm.start_brk:
+        return b"[heap]"
+    if vma.vm_start <= mm.start_stack <= vma.vm_end:
+        return b"[stack]"
+    return b""
+
+
+def show_smaps(current: Task, ns: PidNamespace, task: Task) -> bytes:
+    """Return smaps. Differs: nothing counts as swapped or referenced, and proportional sizes are sizes."""
+    mm = mm_for_maps(current, task)
+    if mm is None:
+        return b""
+    with mm.mmap_sem.read():
+        return b"".join(_show_smap(current, mm, vma, _prev(mm, i)) for i, vma in enumerate(mm.mmap))
+
+
+def _show_smap(current: Task, mm: MmStruct, vma: VmArea, prev: VmArea | None) -> bytes:
+    k = current.kernel
+    rss = shared = anonymous = pss = 0
+    for address in range(vma.vm_start, vma.vm_end, PAGE_SIZE):
+        if address >> 21 not in mm.pte_tables:
+            continue
+        pfn = memory.follow_page(k, mm, address)
+        if pfn < 0 or pfn == k.zero_pfn:
+            continue
+        mapcount = max(1, k.frames.mapcount[pfn])
+        rss += 4
+        pss += 4096 // mapcount
+        if mapcount > 1:
+            shared += 4
+        if pfn not in k.page_cache:
+            anonymous += 4
+    private = rss - shared
+    rows = (
+        ("Size", (vma.vm_end - vma.vm_start) >> 10), ("Rss", rss), ("Pss", pss >> 10), ("Shared_Clean", 0),
+        ("Shared_Dirty", shared), ("Private_Clean", 0), ("Private_Dirty", private), ("Referenced", rss),
+        ("Anonymous", anonymous), ("AnonHugePages", 0), ("Swap", 0), ("KernelPageSize", 4), ("MMUPageSize", 4),
+        ("Locked", 0),
+    )
+    text = "".join(f"{name + ':':<15} {value:8d} kB\n" for name, value in rows)
+    return show_map_vma(mm, vma, prev) + text.encode()

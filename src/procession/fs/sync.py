@@ -1,0 +1,55 @@
+"""Flushing to storage (fs/sync.c): there is none, so only the descriptors are checked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.fs import file as fs_file
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import S
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import Fd, OffT, UInt
+
+if TYPE_CHECKING:
+    from procession.include.linux.sched import Task
+
+__all__ = ("sys_fdatasync", "sys_fsync", "sys_sync", "sys_sync_file_range", "sys_syncfs")
+
+
+@syscall
+def sys_sync(current: Task) -> int:
+    """Write everything back (sync(2))."""
+    return 0
+
+
+@syscall
+def sys_fsync(current: Task, fd: Fd) -> int:
+    """Write a file back (fsync(2)); raises EBADF, EINVAL for pipes, sockets and devices."""
+    file = fs_file.fget_light(current, fd)
+    if file.inode.i_mode & S.IFMT not in (S.IFREG, S.IFDIR, S.IFBLK):
+        raise LinuxError(Errno.EINVAL, "cannot be synchronised")
+    return 0
+
+
+@syscall
+def sys_fdatasync(current: Task, fd: Fd) -> int:
+    """Write a file's data back (fdatasync(2))."""
+    return sys_fsync(current, fd)
+
+
+@syscall
+def sys_syncfs(current: Task, fd: Fd) -> int:
+    """Write a file system back (syncfs(2)); raises EBADF."""
+    fs_file.fget_light(current, fd)
+    return 0
+
+
+@syscall
+def sys_sync_file_range(current: Task, fd: Fd, offset: OffT, nbytes: OffT, flags: UInt) -> int:
+    """Write a part of a file back (sync_file_range(2)); raises EINVAL, EBADF, ESPIPE."""
+    if flags & ~7 or offset < 0 or nbytes < 0:
+        raise LinuxError(Errno.EINVAL, "sync_file_range")
+    file = fs_file.fget_light(current, fd)
+    if file.inode.i_mode & S.IFMT not in (S.IFREG, S.IFDIR, S.IFBLK, S.IFLNK):
+        raise LinuxError(Errno.ESPIPE, "sync_file_range")
+    return 0

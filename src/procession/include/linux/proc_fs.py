@@ -1,0 +1,105 @@
+"""What /proc is built of (include/linux/proc_fs.h): its super block, directories, links, and inodes that have a pid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import Inode, S, SuperBlock
+
+if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.pid import Pid, PidNamespace
+    from procession.include.linux.sched import Task
+
+__all__ = ("DT_DIR", "DT_LNK", "DT_REG", "PidInode", "ProcDir", "ProcInode", "ProcLink", "ProcSuperBlock")
+
+DT_DIR, DT_REG, DT_LNK = 4, 8, 10
+
+
+class ProcSuperBlock(SuperBlock):
+    """One instance of /proc: it shows the processes of one pid namespace.
+
+    pids: the directories of those that were looked up, so that a name keeps its inode number.
+    """
+
+    __slots__ = ("ns", "pids")
+
+    def __init__(self, k: Kernel, s_dev: int, magic: int, ns: PidNamespace) -> None:
+        super().__init__(k, "proc", s_dev, magic)
+        self.ns = ns
+        self.pids: dict[Pid, Inode] = {}
+
+
+class ProcInode(Inode):
+    """An inode of /proc: made when it is first asked for, stamped with that time, empty."""
+
+    d_cache = False
+    i_sb: ProcSuperBlock
+
+    def __init__(self, sb: ProcSuperBlock, mode: int, nlink: int = 1) -> None:
+        ino = sb.s_next_ino
+        sb.s_next_ino = ino + 1
+        super().__init__(sb, ino, mode, i_nlink=nlink)
+        k = sb.kernel
+        self.i_atime_ns = self.i_mtime_ns = self.i_ctime_ns = k.boot_time_ns + k.clock.now_ns
+
+
+class ProcDir(ProcInode):
+    """A directory whose entries never change."""
+
+    d_cache = True
+
+    def __init__(self, sb: ProcSuperBlock, mode: int = 0o555) -> None:
+        super().__init__(sb, S.IFDIR | mode, 2)
+        self.entries: dict[str, Inode] = {}
+
+    def add(self, name: str, inode: Inode) -> None:
+        """Put an entry there."""
+        self.entries[name] = inode
+        if inode.i_mode & S.IFMT == S.IFDIR:
+            self.i_nlink += 1
+
+    def lookup(self, name: str) -> Inode:
+        """Return an entry; raises ENOENT."""
+        inode = self.entries.get(name)
+        if inode is None:
+            raise LinuxError(Errno.ENOENT, name)
+        return inode
+
+    def readdir(self, current: Task) -> list[tuple[str, int, int]]:
+        """List the entries in the order they were added."""
+        return [(name, inode.i_ino, (inode.i_mode & S.IFMT) >> 12) for name, inode in self.entries.items()]
+
+
+class ProcLink(ProcInode):
+    """A symbolic link with a text that may depend on the reader."""
+
+    def __init__(self, sb: ProcSuperBlock, text: Callable[[Task], str]) -> None:
+        super().__init__(sb, S.IFLNK | 0o777)
+        self.text = text
+
+    def readlink(self, current: Task) -> str:
+        """Return the text."""
+        return self.text(current)
+
+
+class PidInode(ProcInode):
+    """What all inodes that belong to a task have in common."""
+
+    def __init__(self, sb: ProcSuperBlock, pid: Pid, mode: int, nlink: int = 1) -> None:
+        super().__init__(sb, mode, nlink)
+        self.pid = pid
+
+    def task(self) -> Task | None:
+        """Return the task, None if it is gone (get_proc_task)."""
+        users = self.pid.tasks[0]
+        return next(reversed(users)) if users else None
+
+    def revalidate(self, task: Task) -> None:
+        """Belong to the task's user if it may be dumped, else to root (pid_revalidate)."""
+        if self.i_mode == S.IFDIR | 0o555 or (task.mm is not None and task.mm.dumpable == 1):
+            self.i_uid, self.i_gid = task.real_cred.euid, task.real_cred.egid
+        else:
+            self.i_uid = self.i_gid = 0

@@ -1,0 +1,147 @@
+"""A kernel without files and user programs, in which kernel threads play the processes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from procession.hw.chooser import Chooser
+from procession.hw.clock import Clock
+from procession.hw.console import BufferConsole
+from procession.hw.memory import Frames
+from procession.include.linux.kernel import Kernel
+from procession.include.linux.nsproxy import Nsproxy
+from procession.include.linux.sched import Task
+from procession.include.trace.events import Trace
+from procession.init import main as init_main
+from procession.kernel import (
+    cred,
+    entry,
+    fork,
+    futex,
+    hrtimer,
+    kthread,
+    lockdep,
+    nsproxy,
+    pid,
+    posix_timers,
+    rcupdate,
+    sched,
+    signal,
+    user,
+)
+from procession.mm import page_alloc
+
+SIGCHLD = 17
+ThreadFn = Callable[[Task, Any], Coroutine[Any, Any, int]]
+
+
+class BareKernel(Kernel):
+    """A booted kernel with PID 0 only."""
+
+    def __init__(self, cpus: int = 1) -> None:
+        self.frames = Frames(4 << 20)
+        self.clock = Clock()
+        self.chooser = Chooser(0)
+        self.console = BufferConsole()
+        self.cpu = 0
+        self.nr_cpus = cpus
+        self.boot_time_ns = 0
+        self.vcpus = []
+        self.lockdep = lockdep.LockdepState(self)
+        self.lock_classes = {}
+        self.caches = {}
+        self.unsupported = Counter()
+        self.enosys = Counter()
+        self.printk_log = []
+        self.programs = {}
+        self.trace = Trace(self)
+        self.halted = False
+        self.exit_code = 0
+        self.init_program = self.init_error = None
+        page_alloc.mem_init(self)
+        fork.fork_init(self)
+        user.uid_cache_init(self)
+        cred.cred_init(self)
+        nsproxy.nsproxy_init(self)
+        pid.pidmap_init(self)
+        init_main.init_task(self)
+        self.init_nsproxy = Nsproxy(self.init_uts_ns, self.init_ipc_ns, None, self.init_pid_ns, self.init_net_ns)
+        self.init_task.nsproxy = self.init_nsproxy
+        sched.sched_init(self)
+        rcupdate.rcu_init(self)
+        hrtimer.hrtimers_init(self)
+        posix_timers.posix_timers_init(self)
+        futex.futex_init(self)
+        kthread.kthread_init(self)
+        signal.signals_init(self)
+        init_main.smp_init(self)
+        self.console_wait = self.wait_queue_head("console")
+
+    def spawn(self, fn: ThreadFn, arg: object = None, name: str = "") -> Task:
+        """Start a task that runs fn; the first one is PID 1 and must not end."""
+        coro = fork.kernel_thread(self.current, fn, arg, SIGCHLD)
+        nr = init_main._at_boot(coro)
+        p = kthread.kthread_task(self, nr)
+        p.comm = name or fn.__name__[:15]
+        return p
+
+    def settle(self) -> str:
+        """Run until everybody sleeps; returns who does, and where."""
+        with pytest.raises(entry.Deadlock) as end:
+            entry.run(self)
+        return str(end.value)
+
+    def start(self, fn: ThreadFn, arg: object = None, name: str = "") -> Task:
+        """Spawn, and let it come to its first sleep: newborns do not run in the order of birth under CFS."""
+        p = self.spawn(fn, arg, name)
+        self.settle()
+        return p
+
+    def go(self, limit_ns: int | None = None) -> str:
+        """Run the machine."""
+        return entry.run(self, limit_ns)
+
+
+async def sleep(current: Task, ns: int) -> None:
+    """Sleep in state S."""
+    current.state = 1
+    await hrtimer.schedule_hrtimeout(current, current.kernel.clock.now_ns + ns)
+
+
+async def work(current: Task, ns: int, step_ns: int = 100_000) -> None:
+    """Use the CPU for ns, giving it up when told to, as user code does."""
+    k = current.kernel
+    while ns > 0:
+        step = min(step_ns, ns)
+        sched.account_user(current, step)
+        ns -= step
+        if k.clock.now_ns >= k.clock.next_event_ns:
+            hrtimer.run_queues(k)
+        if current.ti_flags & 8:
+            await sched.schedule(current)
+
+
+async def _init(current: Task, arg: object) -> int:
+    while True:
+        current.state = 1
+        await sched.schedule(current)
+
+
+@pytest.fixture
+def k() -> BareKernel:
+    """One CPU, and a PID 1 that sleeps for ever."""
+    kernel = BareKernel()
+    kernel.spawn(_init, name="init")
+    return kernel
+
+
+@pytest.fixture
+def smp() -> BareKernel:
+    """Two CPUs, and a PID 1 that sleeps for ever."""
+    kernel = BareKernel(cpus=2)
+    kernel.spawn(_init, name="init")
+    return kernel

@@ -1,0 +1,173 @@
+"""Timers on the virtual clock."""
+
+from __future__ import annotations
+
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.hrtimer import NEVER, Hrtimer
+from procession.kernel import hrtimer, itimer, posix_cpu_timers, sched, signal, time
+
+from .conftest import sleep, work
+
+
+def test_timers_expire_by_time_then_by_order_of_arming(k):
+    """A total order."""
+    log = []
+    for name, at in (("c", 30), ("a", 10), ("b1", 20), ("b2", 20)):
+        hrtimer.hrtimer_start(k, Hrtimer(lambda t: log.append(t.data), data=name), at)
+    k.settle()
+    assert log == ["a", "b1", "b2", "c"]
+    assert hrtimer.next_timer_event(k) == NEVER
+
+
+def test_a_cancelled_timer_does_not_expire_and_may_be_armed_again(k):
+    """Its old entry in the heap means nothing."""
+    log = []
+    t = Hrtimer(lambda t: log.append(k.clock.now_ns))
+    hrtimer.hrtimer_start(k, t, 1000)
+    assert hrtimer.hrtimer_cancel(k, t)
+    assert not hrtimer.hrtimer_cancel(k, t)
+    assert hrtimer.next_timer_event(k) == NEVER
+    hrtimer.hrtimer_start(k, t, 500_000)
+    hrtimer.hrtimer_start(k, t, 900_000)
+    k.settle()
+    assert log == [900_000]
+
+
+def test_a_timer_function_may_arm_its_timer_again(k):
+    """HRTIMER_RESTART."""
+    log = []
+
+    def fire(t):
+        log.append(t.expires_ns)
+        return t.expires_ns + 1000 if len(log) < 3 else None
+
+    hrtimer.hrtimer_start(k, Hrtimer(fire), 5000)
+    k.settle()
+    assert log == [5000, 6000, 7000]
+
+
+def test_forward_skips_periods_that_are_over():
+    """And counts them."""
+    t = Hrtimer(lambda t: None, expires_ns=100)
+    assert hrtimer.hrtimer_forward(t, 50, 10) == 0
+    assert hrtimer.hrtimer_forward(t, 125, 10) == 3
+    assert t.expires_ns == 130
+
+
+def test_cancelled_timers_do_not_pile_up(k):
+    """A poll() loop with long timeouts must not grow the heap."""
+    t = Hrtimer(lambda t: None)
+    for n in range(10_000):
+        hrtimer.hrtimer_start(k, t, 10**15 + n)
+        hrtimer.hrtimer_cancel(k, t)
+    assert len(k.hrtimers) < 200
+
+
+def test_sleeping_takes_no_host_time_and_exactly_the_guests(k):
+    """An hour."""
+    log = []
+
+    async def sleeper(current, arg):
+        start = k.clock.now_ns
+        log.append(await hrtimer.do_nanosleep(current, start + 3600 * 10**9))
+        log.append((k.clock.now_ns - start) // 10**9)
+        return 0
+
+    k.spawn(sleeper)
+    k.settle()
+    assert log == [True, 3600]
+
+
+def test_a_signal_ends_a_sleep_and_its_restart_goes_on_to_the_same_moment(k):
+    """restart_syscall(2)."""
+    log = []
+
+    async def sleeper(current, arg):
+        try:
+            await hrtimer.hrtimer_nanosleep(current, 10_000_000, 0, absolute=False)
+        except LinuxError as error:
+            log.append(error.errno)
+            signal.flush_signals(current)
+            log.append(await current.restart_block(current))
+            log.append(k.clock.now_ns // 1_000_000)
+        return 0
+
+    async def sender(current, arg):
+        await sleep(current, 1_000_000)
+        signal.send_sig(15, p, 1)
+        return 0
+
+    p = k.spawn(sleeper)
+    k.spawn(sender)
+    k.settle()
+    assert log == [Errno.ERESTART_RESTARTBLOCK, 0, 10]
+
+
+def test_setting_the_time_moves_those_who_wait_for_a_time_of_day(k):
+    """clock_was_set."""
+    log = []
+    hrtimer.hrtimer_start(k, Hrtimer(lambda t: log.append(("real", k.clock.now_ns)), realtime=True), 10**9)
+    hrtimer.hrtimer_start(k, Hrtimer(lambda t: log.append(("monotonic", k.clock.now_ns))), 10**9)
+    time.do_settimeofday(k, time.ktime_get_real(k) + 5 * 10**8)
+    k.settle()
+    assert log == [("real", 5 * 10**8), ("monotonic", 10**9)]
+
+
+def test_alarm_rounds_what_is_left_but_not_to_zero(k):
+    """Spec 10.14."""
+    p = k.init_task
+    assert itimer.alarm_setitimer(p, 10) == 0
+    k.clock.advance(9_400_000_000)
+    assert itimer.alarm_setitimer(p, 10) == 1       # 0.6 s
+    k.clock.advance(8_600_000_000)
+    assert itimer.alarm_setitimer(p, 10) == 1       # 1.4 s
+    k.clock.advance(9_900_000_000)
+    assert itimer.alarm_setitimer(p, 0) == 1        # 0.1 s
+    assert itimer.alarm_setitimer(p, 0) == 0
+
+
+def test_itimer_prof_expires_at_the_exact_cpu_time(k):
+    """Time asleep does not count."""
+    log = []
+
+    async def worker(current, arg):
+        itimer.do_setitimer(current, itimer.ITIMER_PROF, 3_000_000, 0)
+        await sleep(current, 10**9)
+        while not current.signal.shared_pending.signal:
+            await work(current, 10_000, 10_000)
+        log.append(current.utime)
+        log.append(current.signal.it)
+        return 0
+
+    k.spawn(worker)
+    k.settle()
+    assert 2_900_000 <= log[0] <= 3_000_000
+    assert log[1] is None
+
+
+def test_rlimit_cpu_sends_sigxcpu_and_moves_on_by_a_second(k):
+    """The soft limit rises with each signal."""
+    log = []
+
+    async def worker(current, arg):
+        current.signal.rlim[0] = (1, 3)
+        posix_cpu_timers.update_rlimit_cpu(current, 1)
+        for _ in range(2):
+            while not current.signal.shared_pending.signal:
+                await work(current, 10_000_000, 10_000_000)
+            log.append((current.signal.shared_pending.signal.bit_length(), current.signal.rlim[0],
+                        (current.utime + current.stime) // 10**9))
+            signal.flush_signals(current)
+        return 0
+
+    k.spawn(worker)
+    k.settle()
+    assert log == [(24, (2, 3), 1), (24, (3, 3), 2)]
+
+
+def test_thread_group_cputime_counts_the_dead(k):
+    """signal->utime and friends."""
+    p = k.init_task
+    p.signal.utime, p.signal.sum_sched_runtime = 5, 7
+    assert posix_cpu_timers.thread_group_cputime(p)[0] == 5
+    assert sched.task_sched_runtime(p) >= 0

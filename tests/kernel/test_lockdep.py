@@ -1,0 +1,245 @@
+"""The lock validator finds what would go wrong on another day."""
+
+from __future__ import annotations
+
+import pytest
+
+from procession.include.linux.bug import KernelBug
+from procession.include.linux.hrtimer import Hrtimer
+from procession.include.linux.rwsem import RwSemaphore
+from procession.include.linux.spinlock import RwLock, SpinLock
+from procession.kernel import hrtimer, lockdep, mutex, rcupdate, sched
+
+
+def lock(k, name):
+    return SpinLock(k.lock_class(name))
+
+
+def test_opposite_orders_are_reported_at_the_second_one(k):
+    """ABBA: no deadlock happened, but one could."""
+    a, b = lock(k, "a"), lock(k, "b")
+    with a, b:
+        pass
+    with b, pytest.raises(KernelBug, match="circular locking dependency.*a -> b"), a:
+        pass
+
+
+def test_a_cycle_over_three_classes_is_found(k):
+    """A -> B, B -> C, C -> A."""
+    a, b, c = lock(k, "a"), lock(k, "b"), lock(k, "c")
+    with a, b:
+        pass
+    with b, c:
+        pass
+    with c, pytest.raises(KernelBug, match="circular"), a:
+        pass
+
+
+def test_the_same_order_again_is_fine(k):
+    """A known sequence is not even looked at twice."""
+    a, b = lock(k, "a"), lock(k, "b")
+    for _ in range(3):
+        with a, b:
+            pass
+    assert k.lockdep.held() == []
+
+
+def test_two_locks_of_one_class_must_not_nest(k):
+    """Two tasks could take them in either order."""
+    first, second = lock(k, "same"), lock(k, "same")
+    with first, pytest.raises(KernelBug, match="recursive locking"), second:
+        pass
+
+
+def test_mmap_sem_of_parent_and_child_nest(k):
+    """dup_mmap holds both."""
+    parent, child = (RwSemaphore(k.lock_class("mmap_sem")) for _ in range(2))
+    with parent.write(), child.write():
+        assert [cls.name for cls in k.lockdep.held()] == ["mmap_sem", "mmap_sem"]
+
+
+def test_taking_a_held_spinlock_is_a_deadlock(k):
+    """Nobody else could release it."""
+    a = lock(k, "a")
+    with a, pytest.raises(KernelBug, match="taken twice"), a:
+        pass
+
+
+def test_readers_nest(k):
+    """3.2's rwlocks let a reader in again."""
+    rw = RwLock(k.lock_class("rw"))
+    with rw.read(), rw.read():
+        rw.assert_held()
+    with rw.read(), pytest.raises(KernelBug, match="write_lock of a held"), rw.write_irq():
+        pass
+
+
+def test_alloc_lock_and_the_task_list_read_lock_nest_both_ways(k):
+    """Spec 15.2, item 7; with the write lock the first combination is already wrong."""
+    alloc, tasklist = lock(k, "alloc"), RwLock(k.lock_class("tasklist"))
+    with alloc, tasklist.read():
+        pass
+    with tasklist.read(), alloc:
+        pass
+    with tasklist.write_irq(), pytest.raises(KernelBug, match="circular.*alloc -> tasklist"), alloc:
+        pass
+
+
+def test_reading_halves_do_not_make_a_cycle(k):
+    """Readers do not wait for each other."""
+    a, b = RwLock(k.lock_class("a")), RwLock(k.lock_class("b"))
+    with a.read(), b.read():
+        pass
+    with b.read(), a.read():
+        pass
+    with b.write_irq():
+        pass
+    with a.write_irq():
+        pass
+
+
+def test_a_lock_taken_in_interrupts_must_not_be_taken_with_interrupts_on(k):
+    """The interrupt could hit its own holder."""
+    a = lock(k, "a")
+    with k.lockdep.hard_irq, a:
+        pass
+    with a.irq():
+        pass
+    with pytest.raises(KernelBug, match="inconsistent lock state"), a:
+        pass
+
+
+def test_the_other_way_round_is_found_in_the_interrupt(k):
+    """First with interrupts on, then from a timer."""
+    a = lock(k, "a")
+    with a:
+        pass
+
+    def fire(timer):
+        with a:
+            pass
+
+    hrtimer.hrtimer_start(k, Hrtimer(fire), k.clock.now_ns)
+    with pytest.raises(KernelBug, match="inconsistent lock state"):
+        hrtimer.run_queues(k)
+
+
+def test_a_lock_inside_one_that_is_off_is_taken_with_interrupts_off(k):
+    """What counts is the state, not how the inner lock is written."""
+    outer, inner = lock(k, "outer"), lock(k, "inner")
+    with outer.irq(), inner:
+        pass
+    with k.lockdep.hard_irq, inner:
+        pass
+
+
+def test_an_irq_safe_lock_must_not_depend_on_an_unsafe_one(k):
+    """CPU 0 holds unsafe and is interrupted, wanting safe; CPU 1 holds safe and wants unsafe."""
+    safe, unsafe = lock(k, "safe"), lock(k, "unsafe")
+    with k.lockdep.hard_irq, safe:
+        pass
+    with unsafe:
+        pass
+    with safe.irq(), pytest.raises(KernelBug, match="irq lock inversion.*safe -> unsafe"), unsafe:
+        pass
+
+
+def test_scheduling_under_a_spinlock_is_a_bug(k):
+    """A critical section does not contain an await."""
+    a = lock(k, "a")
+
+    async def bad(current, arg):
+        with a:
+            current.state = 1
+            await sched.schedule(current)
+        return 0
+
+    k.spawn(bad)
+    with pytest.raises(KernelBug, match="scheduling while atomic.*bad"):
+        k.go()
+
+
+def test_scheduling_inside_an_rcu_reader_is_a_bug(k):
+    """Its grace period would never end."""
+
+    async def bad(current, arg):
+        with rcupdate.rcu_read_lock(k):
+            current.state = 1
+            await sched.schedule(current)
+        return 0
+
+    k.spawn(bad)
+    with pytest.raises(KernelBug, match="inside rcu_read_lock"):
+        k.go()
+
+
+def test_taking_a_sleeping_lock_under_a_spinlock_is_a_bug_even_if_it_is_free(k):
+    """It will not always be."""
+    a, sem = lock(k, "a"), RwSemaphore(k.lock_class("mmap_sem"))
+    with a, pytest.raises(KernelBug, match="sleeping function.*holding.*a"), sem.read():
+        pass
+
+    async def bad(current, arg):
+        with a:
+            await mutex.mutex_lock(current, mutex.mutex_init(k, "m"))
+        return 0
+
+    k.spawn(bad)
+    a.locked = False
+    k.lockdep.chain = k.lockdep.root
+    with pytest.raises(KernelBug, match="sleeping function"):
+        k.go()
+
+
+def test_might_sleep_is_quiet_where_sleeping_is_allowed(k):
+    """Under a sleeping lock it is."""
+    lockdep.might_sleep(k)
+    with RwSemaphore(k.lock_class("mmap_sem")).read():
+        lockdep.might_sleep(k)
+    with lock(k, "a"), pytest.raises(KernelBug, match="sleeping function"):
+        lockdep.might_sleep(k)
+
+
+def test_leaving_the_kernel_with_a_lock_held_is_a_bug(k):
+    """A lock() without an unlock()."""
+    a = lock(k, "a")
+
+    class UserSide:
+        def run(self, current, budget_ns):
+            a.__enter__()
+
+        def syscall_nr(self):
+            return -1
+
+        user_pc = user_sp = syscall_nr
+
+    async def to_user_mode(current, arg):
+        current.thread = UserSide()
+        return 0
+
+    k.spawn(to_user_mode)
+    with pytest.raises(KernelBug, match="lock held when returning to user space"):
+        k.go()
+
+
+def test_switched_off_it_reports_nothing(k):
+    """Kernel.lockdep.enabled."""
+    k.lockdep.enabled = False
+    a, b = lock(k, "a"), lock(k, "b")
+    with a, b:
+        pass
+    with b, a:
+        pass
+
+
+def test_the_kernels_own_order_is_recorded(k):
+    """Waking a task takes its run queue's lock under the lock of the wait queue, and so on."""
+
+    async def child(current, arg):
+        return 0
+
+    k.spawn(child)
+    k.settle()
+    order = {cls.name: [after.name for after in edges] for cls, edges in k.lockdep.edges.items()}
+    assert "sighand->siglock" in order["tasklist_lock"]
+    assert "tasklist_lock" not in order["sighand->siglock"]
