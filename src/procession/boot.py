@@ -21,6 +21,7 @@ from procession.include.linux import kernel as linux_kernel
 from procession.include.trace.events import Event, Trace
 from procession.include.linux.bug import bug
 from procession.init import main as init_main
+from procession.init import vmlinux  # noqa: F401 -- links everything in
 from procession.kernel import entry, lockdep, rcupdate
 from procession.mm import debug, slab
 

@@ -22,7 +22,7 @@ def test_timers_expire_by_time_then_by_order_of_arming(k):
 def test_a_cancelled_timer_does_not_expire_and_may_be_armed_again(k):
     """Its old entry in the heap means nothing."""
     log = []
-    t = Hrtimer(lambda t: log.append(k.clock.now_ns))
+    t = Hrtimer(lambda _: log.append(k.clock.now_ns))
     hrtimer.hrtimer_start(k, t, 1000)
     assert hrtimer.hrtimer_cancel(k, t)
     assert not hrtimer.hrtimer_cancel(k, t)
@@ -48,7 +48,7 @@ def test_a_timer_function_may_arm_its_timer_again(k):
 
 def test_forward_skips_periods_that_are_over():
     """And counts them."""
-    t = Hrtimer(lambda t: None, expires_ns=100)
+    t = Hrtimer(lambda _: None, expires_ns=100)
     assert hrtimer.hrtimer_forward(t, 50, 10) == 0
     assert hrtimer.hrtimer_forward(t, 125, 10) == 3
     assert t.expires_ns == 130
@@ -56,7 +56,7 @@ def test_forward_skips_periods_that_are_over():
 
 def test_cancelled_timers_do_not_pile_up(k):
     """A poll() loop with long timeouts must not grow the heap."""
-    t = Hrtimer(lambda t: None)
+    t = Hrtimer(lambda _: None)
     for n in range(10_000):
         hrtimer.hrtimer_start(k, t, 10**15 + n)
         hrtimer.hrtimer_cancel(k, t)
@@ -106,8 +106,8 @@ def test_a_signal_ends_a_sleep_and_its_restart_goes_on_to_the_same_moment(k):
 def test_setting_the_time_moves_those_who_wait_for_a_time_of_day(k):
     """clock_was_set."""
     log = []
-    hrtimer.hrtimer_start(k, Hrtimer(lambda t: log.append(("real", k.clock.now_ns)), realtime=True), 10**9)
-    hrtimer.hrtimer_start(k, Hrtimer(lambda t: log.append(("monotonic", k.clock.now_ns))), 10**9)
+    hrtimer.hrtimer_start(k, Hrtimer(lambda _: log.append(("real", k.clock.now_ns)), realtime=True), 10**9)
+    hrtimer.hrtimer_start(k, Hrtimer(lambda _: log.append(("monotonic", k.clock.now_ns))), 10**9)
     time.do_settimeofday(k, time.ktime_get_real(k) + 5 * 10**8)
     k.settle()
     assert log == [("real", 5 * 10**8), ("monotonic", 10**9)]

@@ -20,7 +20,7 @@ def test_opposite_orders_are_reported_at_the_second_one(k):
     a, b = lock(k, "a"), lock(k, "b")
     with a, b:
         pass
-    with b, pytest.raises(KernelBug, match="circular locking dependency.*a -> b"), a:
+    with b, pytest.raises(KernelBug, match=r"circular locking dependency.*a -> b"), a:
         pass
 
 
@@ -81,7 +81,7 @@ def test_alloc_lock_and_the_task_list_read_lock_nest_both_ways(k):
         pass
     with tasklist.read(), alloc:
         pass
-    with tasklist.write_irq(), pytest.raises(KernelBug, match="circular.*alloc -> tasklist"), alloc:
+    with tasklist.write_irq(), pytest.raises(KernelBug, match=r"circular.*alloc -> tasklist"), alloc:
         pass
 
 
@@ -140,7 +140,7 @@ def test_an_irq_safe_lock_must_not_depend_on_an_unsafe_one(k):
         pass
     with unsafe:
         pass
-    with safe.irq(), pytest.raises(KernelBug, match="irq lock inversion.*safe -> unsafe"), unsafe:
+    with safe.irq(), pytest.raises(KernelBug, match=r"irq lock inversion.*safe -> unsafe"), unsafe:
         pass
 
 
@@ -155,7 +155,7 @@ def test_scheduling_under_a_spinlock_is_a_bug(k):
         return 0
 
     k.spawn(bad)
-    with pytest.raises(KernelBug, match="scheduling while atomic.*bad"):
+    with pytest.raises(KernelBug, match=r"scheduling while atomic.*bad"):
         k.go()
 
 
@@ -176,7 +176,7 @@ def test_scheduling_inside_an_rcu_reader_is_a_bug(k):
 def test_taking_a_sleeping_lock_under_a_spinlock_is_a_bug_even_if_it_is_free(k):
     """It will not always be."""
     a, sem = lock(k, "a"), RwSemaphore(k.lock_class("mmap_sem"))
-    with a, pytest.raises(KernelBug, match="sleeping function.*holding.*a"), sem.read():
+    with a, pytest.raises(KernelBug, match=r"sleeping function.*holding.*a"), sem.read():
         pass
 
     async def bad(current, arg):

@@ -15,17 +15,16 @@ from .conftest import sleep
 def test_nonexclusive_sleepers_wake_newest_first_then_one_exclusive(k):
     """The order of wait.h: the head takes newcomers, exclusive ones stand at the tail."""
     q = k.wait_queue_head("q")
-    log = []
+    wanted, log = [], []
 
     async def sleeper(current, exclusive):
-        done = []
         wait_on = wait.wait_event_interruptible_exclusive if exclusive else wait.wait_event_interruptible
-        await wait_on(current, q, lambda: done or done.append(1), "sleeper")
+        await wait_on(current, q, lambda: wanted, "sleeper")
         log.append(current.comm)
         return 0
 
     async def waker(current, arg):
-        await sleep(current, 10**6)
+        wanted.append(1)
         wait.wake_up(q)
         return 0
 

@@ -43,9 +43,9 @@ int main(void) {
   raise(SIGUSR1);
   raise(SIGUSR2);
   ss.ss_size = 1024;
-  show("too small", sigaltstack(&ss, NULL));
+  show("too small", syscall(SYS_sigaltstack, &ss, NULL));
   ss.ss_flags = 77;
-  show("bad flags", sigaltstack(&ss, NULL));
+  show("bad flags", syscall(SYS_sigaltstack, &ss, NULL));
   ss.ss_flags = SS_DISABLE;
   show("disable", sigaltstack(&ss, NULL));
   show("bad pointer", syscall(SYS_sigaltstack, 8, NULL));

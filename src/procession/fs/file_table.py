@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from procession.fs import fcntl, locks
+from procession.fs import eventpoll, fcntl, locks
 from procession.fs import inode as fs_inode
 from procession.include.linux.bug import bug_on
 from procession.include.linux.cred import Cap
@@ -68,6 +68,8 @@ def fput(current: Task | None, file: File) -> None:
         return
     inode = file.f_path.dentry.d_inode
     k = inode.i_sb.kernel
+    if file.f_ep_links:
+        eventpoll.eventpoll_release(file)
     locks.locks_remove_flock(file)
     file.release(current)
     if file.f_owner is not None:

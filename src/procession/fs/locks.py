@@ -1,5 +1,4 @@
-"""File locks: flock(2), which belong to open files, and fcntl(2)'s record locks, which belong to processes
-(fs/locks.c).
+"""File locks: flock(2)'s belong to open files, fcntl(2)'s record locks to processes (fs/locks.c).
 
 Differs: no mandatory locks and no leases.
 """
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
     from procession.include.linux.wait import WaitQueueHead
 
 __all__ = (
-    "FileLock", "fcntl_getlk", "fcntl_setlk", "filelock_init", "locks_remove_flock", "locks_remove_posix", "posix_lock_file",
-    "sys_flock",
+    "FileLock", "fcntl_getlk", "fcntl_setlk", "filelock_init", "locks_remove_flock", "locks_remove_posix",
+    "posix_lock_file", "sys_flock",
 )
 
 F_RDLCK, F_WRLCK, F_UNLCK = 0, 1, 2

@@ -4,7 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from procession.fs import dcache, devices, fs_struct, namei, ramfs
+from procession.fs import (
+    dcache,
+    devices,
+    fcntl,
+    fs_struct,
+    ioctl,
+    namei,
+    namei_modify,
+    open,
+    ramfs,
+    read_write,
+    readdir,
+    splice,
+    stat,
+    statfs,
+    sync,
+    utimes,
+    xattr,
+)
 from procession.fs import super as fs_super
 from procession.include.linux.cred import Cap
 from procession.include.linux.errno import Errno, LinuxError
@@ -34,6 +52,11 @@ MS_PROPAGATION = MS_PRIVATE | MS_SLAVE | MS_SHARED | MS_UNBINDABLE
 MS_MGC_VAL, MS_MGC_MSK = 0xC0ED0000, 0xFFFF0000
 MNT_FORCE, MNT_DETACH, MNT_EXPIRE, UMOUNT_NOFOLLOW = 1, 2, 4, 8
 CLONE_NEWNS = 0x20000
+
+# Files whose system calls are declared by being imported; nothing else here needs them.
+SYSCALL_FILES = (
+    dcache, fcntl, ioctl, namei_modify, open, read_write, readdir, splice, stat, statfs, sync, utimes, xattr,
+)
 
 
 def vfs_init(k: Kernel) -> None:

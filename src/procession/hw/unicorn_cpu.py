@@ -349,6 +349,15 @@ class UnicornCpu:
         self._uc.ctl_flush_tb()
 
 
+    def close(self) -> None:
+        """Free the engine. It must not be used any more."""
+        self.unload()
+        self._callbacks.clear()
+        self.state = self.q = self.s = self.d = self.i = self.counter = self._handle_words = memoryview(b"")
+        self._uc = None         # the binding closes it with the last reference
+        self.memory = None
+
+
 class CpuRegisters:
     """A bare CpuState: a task's registers and nothing else."""
 

@@ -14,7 +14,6 @@ from procession.include.linux.kernel import Kernel
 from procession.include.linux.pid import PidType
 from procession.include.linux.sched import (
     PF,
-    CloneFlags,
     SignalFlags,
     Task,
 )
@@ -34,10 +33,7 @@ from procession.kernel import (
 )
 
 HANDLER = 0x400000
-SIGKILL, SIGTERM, SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP = 9, 15, 17, 18, 19, 20
-SIGUSR1, SIGUSR2, SIGSEGV, SIGHUP, SIGQUIT, SIGURG = 10, 12, 11, 1, 3, 23
-THREAD = int(CloneFlags.THREAD | CloneFlags.SIGHAND | CloneFlags.VM)
-WUNTRACED, WCONTINUED, WNOHANG = 2, 8, 1
+SIGCHLD = 17
 
 Action = Callable[[Task], Any]
 

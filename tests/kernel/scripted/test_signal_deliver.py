@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.sched import (
-    CloneFlags,
     ExitState,
     Task,
 )
@@ -25,13 +23,9 @@ from procession.kernel import (
     signal_syscalls,
 )
 
-HANDLER = 0x400000
-SIGKILL, SIGTERM, SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP = 9, 15, 17, 18, 19, 20
-SIGUSR1, SIGUSR2, SIGSEGV, SIGHUP, SIGQUIT, SIGURG = 10, 12, 11, 1, 3, 23
-THREAD = int(CloneFlags.THREAD | CloneFlags.SIGHAND | CloneFlags.VM)
-WUNTRACED, WCONTINUED, WNOHANG = 2, 8, 1
+SIGUSR1, SIGUSR2, SIGSEGV, SIGHUP = 10, 12, 11, 1
 
-Action = Callable[[Task], Any]
+Machine = Any       # conftest.py's
 
 
 # Delivery.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from procession.include.linux.sched import (
     CloneFlags,
     ExitState,
     SignalFlags,
-    Task,
     TaskState,
 )
 from procession.include.linux.signal import (
@@ -36,12 +34,11 @@ from procession.kernel import (
 )
 
 HANDLER = 0x400000
-SIGKILL, SIGTERM, SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP = 9, 15, 17, 18, 19, 20
-SIGUSR1, SIGUSR2, SIGSEGV, SIGHUP, SIGQUIT, SIGURG = 10, 12, 11, 1, 3, 23
+SIGKILL, SIGTERM, SIGCHLD, SIGCONT = 9, 15, 17, 18
+SIGUSR1, SIGUSR2, SIGSEGV, SIGQUIT, SIGURG = 10, 12, 11, 3, 23
 THREAD = int(CloneFlags.THREAD | CloneFlags.SIGHAND | CloneFlags.VM)
-WUNTRACED, WCONTINUED, WNOHANG = 2, 8, 1
 
-Action = Callable[[Task], Any]
+Machine = Any       # conftest.py's
 
 
 # Death.

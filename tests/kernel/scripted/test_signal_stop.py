@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from procession.include.linux.errno import LinuxError
@@ -27,16 +26,11 @@ from procession.kernel import (
     signal_syscalls,
 )
 
-HANDLER = 0x400000
 SIGKILL, SIGTERM, SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP = 9, 15, 17, 18, 19, 20
-SIGUSR1, SIGUSR2, SIGSEGV, SIGHUP, SIGQUIT, SIGURG = 10, 12, 11, 1, 3, 23
 THREAD = int(CloneFlags.THREAD | CloneFlags.SIGHAND | CloneFlags.VM)
-WUNTRACED, WCONTINUED, WNOHANG = 2, 8, 1
+WUNTRACED, WCONTINUED = 2, 8
 
-Action = Callable[[Task], Any]
-
-
-# Job control.
+Machine = Any       # conftest.py's
 
 
 def test_stop_and_continue_are_reported_once(m: Machine) -> None:

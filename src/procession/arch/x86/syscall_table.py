@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from procession.include.linux.syscalls import SYSCALLS, Syscall
 
-__all__ = ("NR_SYSCALLS", "SYSCALL_NAMES", "get_syscall")
+__all__ = ("NI_SYSCALLS", "NR_SYSCALLS", "SYSCALL_NAMES", "get_syscall")
 
 # In the order of their numbers.
 _NAMES = """
@@ -42,6 +42,12 @@ _NAMES = """
 
 SYSCALL_NAMES: dict[int, str] = dict(enumerate(_NAMES.split()))
 NR_SYSCALLS = len(SYSCALL_NAMES)
+
+# Numbers that 3.2 has reserved, but answers with ENOSYS on this architecture.
+NI_SYSCALLS = frozenset({
+    "uselib", "create_module", "get_kernel_syms", "query_module", "nfsservctl", "getpmsg", "putpmsg", "afs_syscall",
+    "tuxcall", "security", "set_thread_area", "get_thread_area", "epoll_ctl_old", "epoll_wait_old", "vserver",
+})
 
 
 def get_syscall(nr: int) -> Syscall | None:

@@ -9,6 +9,7 @@ from procession.kernel import pid
 
 if TYPE_CHECKING:
     from procession.fs.locks import FileLock
+    from procession.include.linux.fs import Inode
     from procession.include.linux.sched import Task
 
 __all__ = ("locks_show",)
@@ -19,7 +20,7 @@ def locks_show(current: Task) -> bytes:
 
     Differs: found through open files, in the order of processes.
     """
-    inodes = {}
+    inodes: dict[Inode, None] = {}
     for p in current.kernel.tasks:
         for t in p.signal.threads:
             for file in t.files.fd if t.files is not None else ():

@@ -18,8 +18,10 @@ def slabinfo_show(current: Task) -> bytes:
     """Return the object caches. Differs: objects are counted, not packed into pages, so every slab is full."""
     lines = [
         "slabinfo - version: 2.1\n",
-        "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> "
-        "<batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>\n",
+        (
+            "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> "
+            "<batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>\n"
+        ),
     ]
     for name, active, size, _ in slab.slabinfo(current.kernel):
         pages = 1 if size <= PAGE_SIZE else (size + PAGE_SIZE - 1) // PAGE_SIZE

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from procession.include.linux.types import Arg
@@ -60,8 +61,10 @@ def syscall(fn: F) -> F:
 
 
 def _params(fn: Callable[..., Any]) -> list[Param]:
-    hints = get_type_hints(fn, include_extras=True)
     names = list(inspect.signature(fn).parameters)[1:]
+    # Without the first parameter: modules import Task for the type checker only.
+    arguments = SimpleNamespace(__annotations__={name: fn.__annotations__[name] for name in names})
+    hints = get_type_hints(arguments, fn.__globals__, include_extras=True)
     return [Param(name, _arg(hints[name])) for name in names]
 
 

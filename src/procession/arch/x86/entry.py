@@ -1,0 +1,522 @@
+"""Between user mode and the kernel (arch/x86/kernel/entry_64.S): system calls, exceptions, the way back.
+
+Most system calls and page faults are answered while the engine stands still inside one of its hooks, and user code
+goes on without leaving it. It is left (stopped) when a call sleeps, replaces the user state or the memory, when
+Task.ti_flags has work, or when the clock has reached next_event_ns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+import signal as host_signal
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+from procession.arch.x86 import fault, traps
+from procession.arch.x86.syscall_table import NI_SYSCALLS, NR_SYSCALLS, SYSCALL_NAMES
+from procession.hw.clock import FAULT_NS, TRAP_NS
+from procession.hw.cpu import Trap
+from procession.hw.unicorn_cpu import UnicornCpu
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.hrtimer import NEVER
+from procession.include.linux.sched import TIF
+from procession.include.linux.signal import Sig
+from procession.include.linux.syscalls import SYSCALLS, Param, Syscall
+from procession.kernel import exit, signal
+
+if TYPE_CHECKING:
+    from procession.arch.x86.process import X86Thread
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.mm_types import MmStruct
+    from procession.include.linux.sched import Task
+
+__all__ = ("Entry", "SyscallStack", "Vcpu", "install_interrupt", "machine_shutdown", "vcpu_of")
+
+_ENOSYS = -int(Errno.ENOSYS)
+_U64 = 0xFFFFFFFFFFFFFFFF
+_NO_EXCEPTION = 0xFFFFFFFF
+_PAGE_FAULT = Trap.PF
+_SYSCALL_TRACE, _SINGLESTEP = TIF.SYSCALL_TRACE, TIF.SINGLESTEP
+_SIGTRAP, _SIGKILL = int(Sig.SIGTRAP), int(Sig.SIGKILL)
+PT_PTRACED, PT_TRACESYSGOOD = 1, 4
+
+# Where a system call's arguments are: di si dx r10 r8 r9, as numbers of registers.
+_ARGUMENTS = (7, 6, 2, 10, 8, 9)
+# They leave by another door than they came in: other registers, other memory, or another task's.
+_ON_OWN_STACK = frozenset({"fork", "vfork", "clone", "execve", "exit", "exit_group", "rt_sigreturn"})
+# What a task under seccomp mode 1 may still call.
+_SECCOMP = frozenset({0, 1, 15, 60})
+
+Decoder = Callable[[], tuple[Any, ...]]
+
+
+class SyscallStack:
+    """A kernel stack that carries out a system call: a coroutine to the machine loop (Task.stack)."""
+
+    __slots__ = ("coro", "current", "name", "nr")
+
+    def __init__(self, current: Task, nr: int, name: str, coro: Any) -> None:
+        self.current = current
+        self.nr = nr
+        self.name = name
+        self.coro = coro
+
+    def send(self, value: None) -> Any:
+        """Go on; raises StopIteration when the call is done and its result is in the task's registers."""
+        try:
+            return self.coro.send(value)
+        except StopIteration as done:
+            result = done.value or 0
+        except LinuxError as error:
+            result = -error.errno
+        self.finish(result)
+        raise StopIteration
+
+    def finish(self, result: int) -> None:
+        """Store the result; execve(2) has put another thread into current meanwhile."""
+        current = self.current
+        current.thread.set_return(result)
+        trace = current.kernel.trace
+        if trace.sys_exit:
+            trace.sys_exit(self.nr, self.name, result)
+
+    def throw(self, *error: Any) -> Any:
+        """Raise error in the call."""
+        return self.coro.throw(*error)
+
+    def close(self) -> None:
+        """Take the stack down: the task is dead."""
+        self.coro.close()
+
+
+class Entry:
+    """The kernel's side of one engine (hw.cpu.Hooks).
+
+    current, thread, mm: who runs.  pgd, tlb_gen: what the engine's TLB goes by.  seen: instructions already charged.
+    stack: what run() has to hand to the machine loop.  stopped: a hook has stopped the engine.
+    """
+
+    __slots__ = (
+        "calls", "clock", "counter_q", "counters", "cpu", "cr2_q", "current", "d", "error_code_d", "k", "limit_q", "mm",
+        "old_exception_d", "pgd", "q", "rip_q", "seen", "stack", "stopped", "thread", "tlb_gen", "trace",
+    )
+
+    current: Task
+    thread: X86Thread
+
+    def __init__(self, k: Kernel, cpu: UnicornCpu) -> None:
+        self.k = k
+        self.cpu = cpu
+        self.clock = k.clock
+        self.trace = k.trace
+        layout = cpu.layout
+        self.q, self.d = cpu.q, cpu.d
+        self.rip_q, self.cr2_q = layout.rip_q, layout.cr2_q
+        self.error_code_d, self.old_exception_d = layout.error_code_d, layout.old_exception_d
+        self.counters, self.counter_q, self.limit_q = cpu.counter, cpu.counter_q, cpu.limit_q
+        self.mm: MmStruct | None = None
+        self.pgd = -1
+        self.tlb_gen = -1
+        self.seen = 0
+        self.stack: SyscallStack | None = None
+        self.stopped = False
+        self.calls: list[tuple[Syscall, Decoder] | None] = [None] * NR_SYSCALLS
+        cpu.set_hooks(self)
+
+    # Hooks.
+
+    def syscall(self) -> None:
+        """Answer the SYSCALL instruction the engine stands at."""
+        try:
+            cpu = self.cpu
+            if cpu.counted:
+                self.charge()
+            q = self.q
+            current = self.current
+            self.clock.now_ns += TRAP_NS
+            current.stime += TRAP_NS
+            nr = self.thread.orig_ax = q[0]
+            q[1] = q[self.rip_q] + 2
+            q[11] = cpu.flags()
+            entry = self.calls[nr] if nr < NR_SYSCALLS else None
+            if entry is None or current.ti_flags & _SYSCALL_TRACE or current.seccomp_mode:
+                self.slow(current, nr)
+                return
+            call, decode = entry
+            args = decode()
+            if self.trace.sys_enter:
+                self.trace.sys_enter(nr, call.name, args)
+            try:
+                result = call.fn(current, *args)
+                if call.is_async:
+                    try:
+                        result.send(None)
+                    except StopIteration as done:
+                        result = done.value
+                    else:
+                        self.stack = SyscallStack(current, nr, call.name, result)
+                        self.halt()
+                        return
+            except LinuxError as error:
+                result = -error.errno
+            q[0] = result & _U64 if result else 0
+            if self.trace.sys_exit:
+                self.trace.sys_exit(nr, call.name, result or 0)
+            self.go_on()
+        except BaseException as error:  # noqa: BLE001 -- comes out of run()
+            self.fail(error)
+
+    def interrupt(self, vector: int) -> None:
+        """Handle the exception the engine stands at."""
+        try:
+            k = self.k
+            current, thread = self.current, self.thread
+            if self.cpu.counted:
+                self.charge()
+            # Else the next exception would count as the second half of a double fault.
+            self.d[self.old_exception_d] = _NO_EXCEPTION
+            thread.orig_ax = -1
+            if vector != _PAGE_FAULT:
+                self.clock.now_ns += TRAP_NS
+                current.stime += TRAP_NS
+                traps.do_trap(current, thread, vector, self.d[self.error_code_d])
+                self.go_on()
+                return
+
+            self.clock.now_ns += FAULT_NS
+            current.stime += FAULT_NS
+            gen = k.tlb_gen
+            fault.do_page_fault(current, self.q[self.cr2_q], self.d[self.error_code_d])
+            # One flush is that of the page at fault, whose translation is about to be replaced by this very access.
+            if k.tlb_gen == gen + 1 and not current.ti_flags and self.tlb_gen == gen:
+                self.tlb_gen = gen + 1
+            self.go_on()
+        except BaseException as error:  # noqa: BLE001
+            self.fail(error)
+
+    def go_on(self) -> None:
+        """Leave the kernel: back to user code, or out of the engine if there is other work."""
+        clock = self.clock
+        left_ns = clock.next_event_ns - clock.now_ns
+        if self.current.ti_flags or left_ns <= 0:
+            self.halt()
+            return
+        k = self.k
+        if k.tlb_gen != self.tlb_gen or self.mm.pgd != self.pgd or k.tb_dirty_pages:    # type: ignore[union-attr]
+            self.flush()
+        if self.cpu.counted:
+            self.counters[self.limit_q] = self.counters[self.counter_q] + min(left_ns, _LONG)
+
+    def halt(self) -> None:
+        """End run() after this instruction."""
+        self.stopped = True
+        self.cpu.stop()
+
+    def fail(self, error: BaseException) -> None:
+        """Make run() raise error."""
+        self.cpu.error = error
+        self.halt()
+
+    def charge(self) -> None:
+        """Let the time of the instructions counted since the last look pass."""
+        counters = self.counters
+        done = min(counters[self.counter_q], counters[self.limit_q])
+        ns = done - self.seen
+        self.seen = done
+        self.clock.now_ns += ns
+        self.current.utime += ns
+
+    # System calls off the fast path.
+
+    def slow(self, current: Task, nr: int) -> None:
+        """Make the call on a stack of its own, or prepare it for the fast path, or answer ENOSYS."""
+        if current.seccomp_mode and nr not in _SECCOMP:
+            self.stack = SyscallStack(current, nr, "seccomp", exit.do_exit(current, _SIGKILL))
+            self.halt()
+            return
+        name = SYSCALL_NAMES.get(nr, f"syscall_{nr}")
+        call = SYSCALLS.get(name)
+        if current.ti_flags & _SYSCALL_TRACE:
+            self.stack = SyscallStack(current, nr, name, self.traced(current))
+            self.halt()
+            return
+        if call is None:
+            self.ni_syscall(current, nr, name)
+            self.q[0] = _ENOSYS & _U64
+            self.go_on()
+            return
+        decode = self.decoder(call)
+        if name in _ON_OWN_STACK or current.seccomp_mode:
+            args = decode()
+            if self.trace.sys_enter:
+                self.trace.sys_enter(nr, name, args)
+            self.stack = SyscallStack(current, nr, name, _on_stack(current, call, args))
+            self.halt()
+            return
+        self.calls[nr] = call, decode
+        self.clock.now_ns -= TRAP_NS
+        current.stime -= TRAP_NS
+        self.syscall()
+
+    def ni_syscall(self, current: Task, nr: int, name: str) -> None:
+        """Count a call that does not exist (sys_ni_syscall): in 3.2, or only here."""
+        k = self.k
+        if nr >= NR_SYSCALLS or name in NI_SYSCALLS:
+            k.enosys[name] += 1
+        else:
+            k.not_modelled(name)
+        if self.trace.sys_enter:
+            self.trace.sys_enter(nr, name, tuple(self.q[i] for i in _ARGUMENTS))
+        if self.trace.sys_exit:
+            self.trace.sys_exit(nr, name, _ENOSYS)
+
+    def decoder(self, call: Syscall) -> Decoder:
+        """Return a function that reads the call's arguments from the registers."""
+        return _make_decoder([self._place(i, param) for i, param in enumerate(call.params)])
+
+    def _place(self, i: int, param: Param) -> tuple[memoryview, int]:
+        arg, register, cpu = param.arg, _ARGUMENTS[i], self.cpu
+        if arg.bits == 32:
+            return (cpu.i if arg.signed else cpu.d), register * 2
+        return (cpu.s if arg.signed else cpu.q), register
+
+    async def traced(self, current: Task) -> int:
+        """Make a call with a tracer looking at its beginning and end (syscall_trace_enter, syscall_trace_leave)."""
+        thread: Any = current.thread
+        thread.set_return(_ENOSYS)
+        await _report_syscall(current)
+        nr = thread.orig_ax
+        name = SYSCALL_NAMES.get(nr, f"syscall_{nr}")
+        call = SYSCALLS.get(name)
+        if call is None:
+            result = _ENOSYS
+            if nr >= 0:
+                self.ni_syscall(current, nr, name)
+        else:
+            args = _decode_saved(call, thread.q)
+            if self.trace.sys_enter:
+                self.trace.sys_enter(nr, name, args)
+            try:
+                result = await _on_stack(current, call, args)
+            except LinuxError as error:
+                result = -error.errno
+        current.thread.set_return(result)
+        await _report_syscall(current)
+        # The tracer may have changed it.
+        regs: Any = current.thread
+        value = int(regs.q[0])
+        return value - (1 << 64) if value >> 63 else value
+
+    # Running.
+
+    def run(self, current: Task, thread: X86Thread, count: int) -> SyscallStack | None:
+        """Run current's user code until a hook stops it or count instructions are done."""
+        cpu = self.cpu
+        if cpu.owner is not thread:
+            cpu.load(thread)
+        self.current = current
+        self.thread = thread
+        k = self.k
+        if self.mm is not current.mm or k.tlb_gen != self.tlb_gen or k.tb_dirty_pages or self.mm.pgd != self.pgd:
+            self.mm = current.mm
+            self.flush()
+        self.stack = None
+        self.stopped = False
+        self.seen = 0
+        cpu.run(count)
+        if cpu.counted:
+            self.charge()
+        if not self.stopped:
+            thread.orig_ax = -1
+        return self.stack
+
+    def flush(self) -> None:
+        """Catch up with what mm/tlb.py has marked: rewritten code, changed page tables."""
+        k = self.k
+        if k.tb_dirty_pages:
+            pages = k.tb_dirty_pages[:]
+            k.tb_dirty_pages.clear()
+            for vcpu in k.vcpus:
+                vcpu.drop_code(pages)
+        k.tlb_flush_pending = False
+        self.tlb_gen = k.tlb_gen
+        mm = self.mm
+        assert mm is not None
+        self.pgd = mm.pgd
+        self.cpu.set_page_table(mm.pgd)
+
+
+_LONG = 1 << 40
+
+
+class Vcpu:
+    """One CPU: an engine that runs freely, and one that counts, made when it is first needed."""
+
+    __slots__ = ("counted", "free", "k", "wx")
+
+    def __init__(self, k: Kernel) -> None:
+        self.k = k
+        self.free = self._make(counted=False)
+        self.counted: Entry | None = None
+        self.wx: Entry | None = None        # which one ran a program that may write its own code
+
+    def _make(self, *, counted: bool) -> Entry:
+        frames = self.k.frames
+        return Entry(self.k, UnicornCpu(frames.addr, frames.nr_pages << 12, counted=counted, memory=frames))
+
+    def run(self, current: Task, thread: X86Thread, budget_ns: int | None) -> SyscallStack | None:
+        """Run user code, for budget_ns at most unless None."""
+        entry = self.free
+        count = 0
+        stepping = current.ti_flags & _SINGLESTEP
+        if budget_ns is not None or stepping:
+            entry = self.counted or self._count()
+            count = 1 if stepping else min(budget_ns or _LONG, _LONG)
+        mm = current.mm
+        if mm is not None and mm.has_wx and self._other_wrote(entry):
+            entry.cpu.drop_all_code()
+        stack = entry.run(current, thread, count)
+        if stepping and stack is None:
+            traps.send_sigtrap(current, thread)
+        return stack
+
+    def _count(self) -> Entry:
+        self.counted = self._make(counted=True)
+        return self.counted
+
+    def _other_wrote(self, entry: Entry) -> bool:
+        """Whether another engine has run such a program since this one did: it saw those stores, this one did not."""
+        machine = self.k.vcpus[0]
+        last, machine.wx = machine.wx, entry
+        return last is not entry and last is not None
+
+    def seize(self, thread: X86Thread) -> UnicornCpu:
+        """Return the engine that has thread's registers, loading them into one if need be."""
+        if thread.cpu is None:
+            self.free.cpu.load(thread)
+        assert thread.cpu is not None
+        return thread.cpu
+
+    def drop_code(self, frames: list[int]) -> None:
+        """Forget code translated from these frames."""
+        for entry in (self.free, self.counted):
+            if entry is not None:
+                entry.cpu.drop_code(frames)
+                entry.tlb_gen = -1
+
+    def close(self) -> None:
+        """Give the engines up."""
+        for entry in (self.free, self.counted):
+            if entry is not None:
+                entry.cpu.close()
+
+
+def vcpu_of(k: Kernel) -> Vcpu:
+    """Return the executing CPU's engines, made when first asked for."""
+    while len(k.vcpus) <= k.cpu:
+        k.vcpus.append(Vcpu(k))
+    vcpu: Vcpu = k.vcpus[k.cpu]
+    return vcpu
+
+
+def machine_shutdown(k: Kernel) -> None:
+    """Free the host memory of all engines; nothing runs on this machine any more."""
+    for vcpu in k.vcpus:
+        vcpu.close()
+    k.vcpus.clear()
+
+
+# Arguments.
+
+
+def _make_decoder(places: list[tuple[memoryview, int]]) -> Decoder:
+    """Return a function that loads the given words; one for each number of arguments, for speed."""
+    match places:
+        case []:
+            return tuple
+        case [(a, i)]:
+            return lambda: (a[i],)
+        case [(a, i), (b, j)]:
+            return lambda: (a[i], b[j])
+        case [(a, i), (b, j), (c, m)]:
+            return lambda: (a[i], b[j], c[m])
+        case [(a, i), (b, j), (c, m), (d, n)]:
+            return lambda: (a[i], b[j], c[m], d[n])
+        case [(a, i), (b, j), (c, m), (d, n), (e, o)]:
+            return lambda: (a[i], b[j], c[m], d[n], e[o])
+    return lambda: tuple([view[at] for view, at in places])
+
+
+def _decode_saved(call: Syscall, q: memoryview) -> tuple[Any, ...]:
+    """Read a call's arguments from registers that are on no engine."""
+    args = []
+    for register, param in zip(_ARGUMENTS, call.params, strict=False):
+        bits = param.arg.bits
+        value = q[register] & (1 << bits) - 1
+        args.append(value - (1 << bits) if param.arg.signed and value >> bits - 1 else value)
+    return tuple(args)
+
+
+async def _on_stack(current: Task, call: Syscall, args: tuple[Any, ...]) -> int:
+    result = call.fn(current, *args)
+    if call.is_async:
+        result = await result
+    return result or 0
+
+
+async def _report_syscall(current: Task) -> None:
+    """Stop for the tracer (ptrace_report_syscall); it may send a signal on the way."""
+    if not current.ptrace & PT_PTRACED:
+        return
+    await signal.ptrace_notify(current, _SIGTRAP | (0x80 if current.ptrace & PT_TRACESYSGOOD else 0))
+    if current.exit_code:
+        signal.send_sig(current.exit_code, current, 1)
+        current.exit_code = 0
+
+
+# The host's Ctrl-C.
+
+
+@contextmanager
+def install_interrupt(k: Kernel) -> Iterator[None]:
+    """While active, SIGINT makes the machine raise KeyboardInterrupt even in a guest's endless loop.
+
+    Python's own handler runs only between two steps of Python code. So a thread waits for the byte that the C handler
+    writes, and stops the engines. Main thread only.
+    """
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)       # noqa: FBT003
+    stop = threading.Event()
+
+    def engines() -> list[UnicornCpu]:
+        return [entry.cpu for vcpu in k.vcpus for entry in (vcpu.free, vcpu.counted) if entry is not None]
+
+    def watch() -> None:
+        while reader.recv(64) and not stop.is_set():
+            for cpu in engines():
+                if cpu.running:
+                    cpu.stop()
+
+    def on_sigint(signum: int, frame: object) -> None:
+        for cpu in engines():
+            if cpu.running and not cpu.interrupted:
+                cpu.interrupt()
+                return
+        raise KeyboardInterrupt
+
+    old_handler = host_signal.signal(host_signal.SIGINT, on_sigint)
+    old_fd = host_signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    watcher = threading.Thread(target=watch, name="procession-interrupt", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        host_signal.set_wakeup_fd(old_fd)
+        host_signal.signal(host_signal.SIGINT, old_handler)
+        stop.set()
+        writer.send(b"\0")
+        watcher.join()
+        reader.close()
+        writer.close()

@@ -1,0 +1,178 @@
+"""Signal frames (arch/x86/kernel/signal.c, i387.c; spec 10.12)."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any
+
+from unicorn import x86_const
+
+from procession.arch.x86 import entry
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.mm_types import TASK_SIZE
+from procession.include.linux.signal import SIG_KERNEL_ONLY_MASK, SaFlags, Sig
+from procession.include.linux.syscalls import syscall
+from procession.kernel import siginfo, signal, signal_syscalls
+from procession.mm import uaccess
+
+if TYPE_CHECKING:
+    from procession.arch.x86.process import X86Thread
+    from procession.include.linux.sched import Task
+    from procession.include.linux.signal import KSigaction, Siginfo
+
+__all__ = ("FXSAVE_SIZE", "restore_fxsave", "save_fxsave", "setup_rt_frame", "sys_rt_sigreturn")
+
+FXSAVE_SIZE = 512
+_RED_ZONE = 128
+_FRAME_SIZE = 440
+_UCONTEXT = 8               # offsets in the frame
+_INFO = 312
+_UC_STACK, _UC_MCONTEXT, _UC_SIGMASK = 16, 40, 296      # offsets in ucontext
+
+_SA_SIGINFO, _SA_ONSTACK, _SA_RESTORER = int(SaFlags.SIGINFO), int(SaFlags.ONSTACK), int(SaFlags.RESTORER)
+
+# pretcode; uc_flags, uc_link; ss_sp, ss_flags, ss_size; r8 … sp, ip, flags; cs gs fs; err trapno oldmask cr2 fpstate;
+# uc_sigmask.
+_FRAME = struct.Struct("<Q QQ QI4xQ 18Q HHHH 5Q 64x Q")
+_SIGCONTEXT = struct.Struct("<18Q HHHH 5Q")
+# sigcontext's order of the general registers, as their numbers in machine code.
+_ORDER = (8, 9, 10, 11, 12, 13, 14, 15, 7, 6, 5, 3, 2, 0, 1, 4)
+_USER_CS = 0x33
+
+_U64 = 0xFFFFFFFFFFFFFFFF
+_DF, _TF = 0x400, 0x100
+_FIX_EFLAGS = 0x50DD5       # what a program may change: AC RF OF DF TF SF ZF AF PF CF
+
+
+def setup_rt_frame(current: Task, thread: X86Thread, sig: int, ka: KSigaction, info: Siginfo, oldset: int) -> None:
+    """Push a frame for ka's handler and go there; raises EFAULT if it cannot be written or has no way back."""
+    q = thread.q
+    sp = thread.user_sp()
+    fpstate, frame = get_sigframe(current, sp, ka)
+    if not 0 <= frame <= TASK_SIZE - _FRAME_SIZE:
+        raise LinuxError(Errno.EFAULT, "no room for a signal frame")
+    if not ka.flags & _SA_RESTORER:
+        raise LinuxError(Errno.EFAULT, "no sa_restorer")
+    uaccess.copy_to_user(current, fpstate, save_fxsave(thread))
+    if ka.flags & _SA_SIGINFO:
+        uaccess.copy_to_user(current, frame + _INFO, siginfo.siginfo_to_user(info))
+    layout = thread.layout
+    uaccess.copy_to_user(current, frame, _FRAME.pack(
+        ka.restorer, 0, 0, current.sas_ss_sp & _U64, signal.sas_ss_flags(current, sp), current.sas_ss_size,
+        *[q[i] for i in _ORDER], q[layout.rip_q], thread.flags, _USER_CS, 0, 0, 0,
+        thread.error_code, thread.trap_no, oldset, thread.cr2, fpstate, oldset,
+    ))
+    q[7] = sig
+    q[6] = frame + _INFO
+    q[2] = frame + _UCONTEXT
+    q[0] = 0
+    q[4] = frame
+    q[layout.rip_q] = ka.handler
+    thread.flags &= ~(_DF | _TF)
+
+
+def get_sigframe(current: Task, sp: int, ka: KSigaction) -> tuple[int, int]:
+    """Return where the FP state and the frame go; the frame's address is -1 if the alternate stack overflows."""
+    on_stack = signal.on_sig_stack(current, sp)
+    top = sp - _RED_ZONE
+    if ka.flags & _SA_ONSTACK and not on_stack and current.sas_ss_size:
+        top = current.sas_ss_sp + current.sas_ss_size
+    fpstate = top - FXSAVE_SIZE & ~63
+    # As at the entry of a function: 16 divides sp + 8.
+    frame = (fpstate - _FRAME_SIZE & ~15) - 8
+    if on_stack and not signal.on_sig_stack(current, frame):
+        return fpstate, -1
+    return fpstate, frame
+
+
+@syscall
+async def sys_rt_sigreturn(current: Task) -> int:
+    """Return from a signal handler: what the frame at sp - 8 says; a bad frame is SIGSEGV."""
+    thread: Any = current.thread
+    frame = thread.user_sp() - 8
+    try:
+        (mask,) = struct.unpack("<Q", uaccess.copy_from_user(current, frame + _UCONTEXT + _UC_SIGMASK, 8))
+        signal.set_current_blocked(current, mask & ~SIG_KERNEL_ONLY_MASK)
+        result = restore_sigcontext(current, thread, frame + _UCONTEXT + _UC_MCONTEXT)
+        _restore_altstack(current, frame + _UCONTEXT + _UC_STACK, thread.user_sp())
+    except LinuxError:
+        signal.force_sig(Sig.SIGSEGV, current)
+        return 0
+    return result
+
+
+def restore_sigcontext(current: Task, thread: X86Thread, address: int) -> int:
+    """Load the registers from a struct sigcontext; returns ax; raises EFAULT."""
+    # A restarted nanosleep would sleep for what an older interruption left.
+    current.restart_block = None
+    words = _SIGCONTEXT.unpack(uaccess.copy_from_user(current, address, _SIGCONTEXT.size))
+    q = thread.q
+    for i, register in enumerate(_ORDER):
+        q[register] = words[i]
+    q[thread.layout.rip_q] = words[16]
+    thread.flags = thread.flags & ~_FIX_EFLAGS | words[17] & _FIX_EFLAGS
+    thread.orig_ax = -1
+    fpstate = words[26]
+    restore_fxsave(current, thread, uaccess.copy_from_user(current, fpstate, FXSAVE_SIZE) if fpstate else None)
+    return int(q[0])
+
+
+def _restore_altstack(current: Task, address: int, sp: int) -> None:
+    """Only a bad address counts; that the stack is in use, or badly described, does not."""
+    try:
+        signal_syscalls.do_sigaltstack(current, address, 0, sp)
+    except LinuxError as error:
+        if error.errno is Errno.EFAULT:
+            raise
+
+
+# The x87 and SSE state, as FXSAVE stores it.
+
+_FX_HEAD = struct.Struct("<HHBxHQQII")
+_MXCSR_MASK = 0xFFFF
+
+
+def save_fxsave(thread: X86Thread) -> bytes:
+    """Return the 512 bytes of FXSAVE."""
+    layout = thread.layout
+    state = thread.q.cast("B")
+    top = state[layout.fpstt] & 7
+    control = int.from_bytes(state[layout.fpuc:layout.fpuc + 2], "little")
+    status = int.from_bytes(state[layout.fpus:layout.fpus + 2], "little") & ~0x3800 | top << 11
+    tags = sum((not state[layout.fptags + i]) << i for i in range(8))
+    mxcsr = int.from_bytes(state[layout.mxcsr_d * 4:layout.mxcsr_d * 4 + 4], "little")
+    parts = [_FX_HEAD.pack(control, status, tags, 0, 0, 0, mxcsr, _MXCSR_MASK)]
+    for i in range(8):
+        at = layout.fpregs + 16 * (top + i & 7)
+        parts.append(bytes(state[at:at + 10]) + bytes(6))
+    for i in range(16):
+        at = layout.xmm + layout.xmm_stride * i
+        parts.append(bytes(state[at:at + 16]))
+    parts.append(bytes(96))
+    return b"".join(parts)
+
+
+_FX_INITIAL = _FX_HEAD.pack(0x37F, 0, 0, 0, 0, 0, 0x1F80, _MXCSR_MASK) + bytes(FXSAVE_SIZE - 32)
+
+
+def restore_fxsave(current: Task, thread: X86Thread, data: bytes | None) -> None:
+    """Load the state from 512 bytes as FXRSTOR does, None for its initial value; raises EFAULT for bad bits."""
+    control, status, tags, _, _, _, mxcsr, _ = _FX_HEAD.unpack_from(data := data or _FX_INITIAL)
+    if mxcsr & ~_MXCSR_MASK:
+        raise LinuxError(Errno.EFAULT, "reserved bits of MXCSR")
+    # Control words go through the engine: it derives its rounding mode from them.
+    cpu = entry.vcpu_of(current.kernel).seize(thread)
+    cpu.write_register(x86_const.UC_X86_REG_FPCW, control)
+    cpu.write_register(x86_const.UC_X86_REG_MXCSR, mxcsr)
+    layout = thread.layout
+    state = cpu.state
+    top = status >> 11 & 7
+    state[layout.fpstt] = top
+    state[layout.fpus:layout.fpus + 2] = (status & ~0x3800).to_bytes(2, "little")
+    for i in range(8):
+        state[layout.fptags + i] = not tags >> i & 1
+        at = layout.fpregs + 16 * (top + i & 7)
+        state[at:at + 10] = data[32 + 16 * i:42 + 16 * i]
+    for i in range(16):
+        at = layout.xmm + layout.xmm_stride * i
+        state[at:at + 16] = data[160 + 16 * i:176 + 16 * i]
