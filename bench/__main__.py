@@ -78,7 +78,7 @@ def python_fork_cycle_guest(count: int = 200) -> float:
     """Seconds per fork + exit + wait of a Python program here."""
     took = 0.0
 
-    async def main(sys):  # noqa: ANN001, ANN202
+    async def main(sys):
         nonlocal took
         for cycle in range(count + 20):
             if cycle == 20:
@@ -101,7 +101,7 @@ def sleepers(count: int = 10_000) -> tuple[float, float]:
     async def sleeper(sys):  # noqa: ANN001, ANN202
         await sys.pause()
 
-    async def main(sys):  # noqa: ANN001, ANN202
+    async def main(sys):
         for n in range(count + 1):
             if n == 50:
                 memory.append(rss())
@@ -127,7 +127,7 @@ def rss() -> int:
 def boot() -> float:
     """Seconds to boot a kernel whose program does nothing."""
 
-    async def main(sys):  # noqa: ANN001, ANN202
+    async def main(sys):
         return 0
 
     start = time.perf_counter()

@@ -20,7 +20,7 @@ from procession.include.linux.signal import Sigpending
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.syscalls import SYSCALLS
 from procession.include.trace.events import Trace
-from procession.kernel import cred, lockdep
+from procession.kernel import cred, lockdep, rcupdate
 from procession.mm import page_alloc, slab
 
 BOOT_TIME_NS = 1_325_721_600 * 1_000_000_000
@@ -73,6 +73,7 @@ def bare_kernel(root=None, megabytes=16, stdin=b""):
     for name in ("files_cache", "fs_cache", "vm_area_struct"):
         slab.kmem_cache_create(k, name, 1)
     cred.cred_init(k)
+    rcupdate.rcu_init(k)
     file_table.files_init(k)
     locks.filelock_init(k)
     namespace.vfs_init(k)

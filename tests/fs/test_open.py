@@ -47,8 +47,7 @@ def test_umask_and_a_mode_that_does_not_bind_the_creator(tree, fails):
     fd = tree.open("/new", O_CREAT | O_RDWR, 0o444)
     assert tree.stat_of("/new").mode == S.IFREG | 0o440
     assert tree.write(fd, Buffer(b"abc"), 3) == 3
-    tree.task.cred.fsuid = 7
-    tree.task.cred.cap_effective = 0
+    tree.become(7)
     with fails("EACCES"):
         tree.open("/new", 0, 0)
 

@@ -218,5 +218,5 @@ class Machine(RuleBasedStateMachine):
 
 TestModel = Machine.TestCase
 TestModel.settings = settings(
-    max_examples=3000, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck),
+    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck),
 )

@@ -243,6 +243,17 @@ static inline void *new_stack(void) {
 /* A fork-like clone(2) on the caller's stack. Returns -1 and errno as libc would. */
 static inline long clone_fork(unsigned long flags) { return syscall(SYS_clone, flags, 0, 0, 0, 0); }
 
+/* Go on in a child that leads a session of its own, so that groups and sessions do not depend on who started us. */
+static inline void own_session(void) {
+  pid_t pid = (pid_t)must(fork());
+  if (pid == 0) {
+    must(setsid());
+    return;
+  }
+  int status = wait_for(pid);
+  _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+}
+
 /* Memory that stays shared after fork. */
 static inline void *shared_memory(size_t size) {
   void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

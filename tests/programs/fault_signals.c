@@ -19,7 +19,7 @@ static void handler(int sig, siginfo_t *i, void *context) {
 
 static void all(void) {
   volatile int zero = 0;
-  TRY("load from 0", (void)*(volatile int *)zero);
+  TRY("load from 0", (void)*(volatile int *)(long)zero);
   TRY("store to 16", *(volatile int *)(long)(zero + 16) = 1);
   TRY("jump to 0", ((void (*)(void))(long)zero)());
   TRY("kernel address", (void)*(volatile int *)0xffff880000000000);

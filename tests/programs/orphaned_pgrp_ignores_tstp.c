@@ -2,6 +2,7 @@
 #include "check.h"
 
 int main(void) {
+  own_session();
   pid_t session;
   struct gate done = new_gate();
   CHILD(session) {

@@ -11,7 +11,7 @@ int main(int argc, char **argv) {
   struct gate go = new_gate();
   must(dup2(go.fd[0], 8));
   must(dup2(go.fd[1], 9));
-  say("own group at first: %d", getpgrp() == getpid());
+  own_session();
   show("negative group", setpgid(0, -1));
   show("no such process", setpgid(30000, 0));
   show("init", setpgid(1, 0));
@@ -61,7 +61,6 @@ int main(int argc, char **argv) {
   show("child that has executed a program", setpgid(child, 0));
   open_gate(&go);
   say("%s", reap(child));
-  show("session leader itself", (setpgid(0, 0), setsid(), 0));
   CHILD(child) {
     must(setsid());
     show("session leader", setpgid(0, 0));

@@ -2,6 +2,7 @@
 #include "check.h"
 
 int main(void) {
+  own_session();
   pid_t child;
   CHILD(child) {
     pid_t parent_session = getsid(0);

@@ -8,6 +8,7 @@ static void handler(int sig) {
 }
 
 int main(void) {
+  own_session();
   struct gate ready = new_gate();
   pid_t child[4];
   on_signal(SIGUSR1, handler);

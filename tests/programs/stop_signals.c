@@ -20,6 +20,7 @@ static void test(int sig, void (*disposition)(int)) {
 }
 
 int main(void) {
+  own_session();
   static const int stops[] = { SIGTSTP, SIGTTIN, SIGTTOU };
   for (int i = 0; i < 3; i++) test(stops[i], SIG_DFL), test(stops[i], handler), test(stops[i], SIG_IGN);
   block(SIGTSTP);

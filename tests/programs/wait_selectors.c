@@ -21,6 +21,7 @@ static void report(const char *what, pid_t got, int status) {
 }
 
 int main(void) {
+  own_session();
   int status;
   pid_t got;
   pid_t a = made(1, 0), b = made(2, 0), c = made(3, 1), d = made(4, 1), e = made(5, 0);

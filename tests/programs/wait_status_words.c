@@ -2,6 +2,7 @@
 #include "check.h"
 
 int main(void) {
+  own_session();
   static const int codes[] = { 0, 1, 127, 128, 255, 256, 257, -1, 0x1234 };
   for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
     pid_t child;

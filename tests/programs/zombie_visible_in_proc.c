@@ -12,6 +12,7 @@ static long size_of(pid_t pid, const char *name) {
 }
 
 int main(void) {
+  own_session();
   pid_t child;
   CHILD(child) {
     setpgid(0, 0);

@@ -28,7 +28,7 @@ Root = Annotated[
 ]
 AsInit = Annotated[bool, typer.Option("--as-init", help="Make the program PID 1 instead of init's child.")]
 Cwd = Annotated[str, typer.Option(help="Directory to start in.")]
-Env = Annotated[list[str], typer.Option("--env", "-e", help="NAME=VALUE for the program; may be repeated.")]
+Env = Annotated[list[str], typer.Option("--env", help="NAME=VALUE for the program; may be repeated.")]
 Seed = Annotated[int, typer.Option(help="What everything random in the guest is derived from.")]
 Cpus = Annotated[int, typer.Option(min=1, max=64, help="Number of CPUs.")]
 Memory = Annotated[str, typer.Option(help="Physical memory: 64M, 1G.")]

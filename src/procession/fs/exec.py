@@ -8,7 +8,7 @@ exec_args (strings), exec_cred (credentials), exec_mm (threads and memory), and 
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from procession.fs import exec_args, exec_cred, exec_mm, file, file_table, namei
 from procession.include.linux.binfmts import BINPRM_BUF_SIZE, LinuxBinfmt, LinuxBinprm
@@ -17,7 +17,7 @@ from procession.include.linux.fs import AT_FDCWD, FMode, Inode, OpenFlags, S
 from procession.include.linux.resource import Rlimit
 from procession.include.linux.sched import PF, TASK_COMM_LEN
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Path, UserPtr
+from procession.include.linux.types import Arg, Path, UserPtr
 from procession.kernel import pid, ptrace, sched, signal
 from procession.mm import filemap
 
@@ -51,7 +51,9 @@ def register_binfmt(k: Kernel, fmt: LinuxBinfmt) -> None:
 
 
 @syscall
-async def sys_execve(current: Task, filename: Path, argv: UserPtr, envp: UserPtr) -> int:
+async def sys_execve(
+    current: Task, filename: Path, argv: Annotated[UserPtr, Arg("argv")], envp: Annotated[UserPtr, Arg("envp")],
+) -> int:
     """Execute the program at filename in place of the current one (execve(2)); spec 7.9 lists the errors."""
     await do_execve(current, namei.getname(current, filename), argv, envp)
     return 0

@@ -146,7 +146,10 @@ class HostLower:
             return self.tree.root_fd
         fd = self.tree.dirs.get(self)
         if fd is None:
-            fd = self._check(os.open(self.name, _DIR_FLAGS, dir_fd=self.parent._dir_fd()))
+            try:
+                fd = self._check(os.open(self.name, _DIR_FLAGS, dir_fd=self.parent._dir_fd()))
+            except PermissionError as error:
+                raise LinuxError(Errno.EACCES, f"host: {error.strerror}") from error
             self.tree.dirs.put(self, fd)
         return fd
 
@@ -157,11 +160,10 @@ class HostLower:
         """Look a name up with lstat; raises EACCES, OSError."""
         if self._is_hidden():
             return None
+        fd = self._dir_fd()
         try:
-            st = os.stat(name, dir_fd=self._dir_fd(), follow_symlinks=False)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except UnicodeEncodeError:
+            st = os.stat(name, dir_fd=fd, follow_symlinks=False)
+        except (FileNotFoundError, UnicodeEncodeError):
             return None
         except OSError as error:
             raise _host_error(error) from error
@@ -171,8 +173,9 @@ class HostLower:
         """List the directory; raises EACCES, OSError."""
         if self._is_hidden():
             return []
+        fd = self._dir_fd()
         try:
-            with os.scandir(self._dir_fd()) as entries:
+            with os.scandir(fd) as entries:
                 found = [(entry.name, _entry_type(entry)) for entry in entries]
         except OSError as error:
             raise _host_error(error) from error

@@ -159,6 +159,14 @@ def _moved(before: bytes, after: bytes) -> list[int]:
     return found
 
 
+def _became(before: bytes, after: bytes, old: bytes, new: bytes) -> list[int]:
+    """Return the offsets of 32-bit words from which on old has become new."""
+    width = len(old)
+    return [
+        at for at in range(0, len(before), 4) if before[at:at + width] == old and after[at:at + width] == new
+    ]
+
+
 def calibrate(cpu: UnicornCpu, handle_word: int, delta: int, window: memoryview) -> Layout:
     """Measure the layout on a CPU that runs user code of its own; raises CpuError if anything is ambiguous.
 
@@ -229,14 +237,12 @@ def _find_fault_fields(cpu: UnicornCpu, probe: _Probe, cr2_q: int) -> tuple[int,
     before, read = probe.change(lambda: cpu.run_firmware(load))
     if struct.unpack_from("<Q", read, cr2_q * 8)[0] != hole:
         raise CpuError("calibration: no page fault")
-    old = [
-        at for at in range(0, len(before), 4) if before[at:at + 4] == b"\xff\xff\xff\xff" and read[at:at + 4] == b"\x0e\0\0\0"
-    ]
+    old = _became(before, read, b"\xff\xff\xff\xff", b"\x0e\0\0\0")
     if len(old) != 1:
         raise CpuError(f"calibration: last exception found at {old}")
     probe.window[old[0]:old[0] + 4] = b"\xff\xff\xff\xff"
     _, written = probe.change(lambda: cpu.run_firmware(store))
-    code = [at for at in range(0, len(read), 4) if read[at:at + 4] == b"\x04\0\0\0" and written[at:at + 4] == b"\x06\0\0\0"]
+    code = _became(read, written, b"\x04\0\0\0", b"\x06\0\0\0")
     probe.window[old[0]:old[0] + 4] = b"\xff\xff\xff\xff"
     if len(code) != 1:
         raise CpuError(f"calibration: error code found at {code}")
@@ -252,9 +258,9 @@ def _find_x87(cpu: UnicornCpu, probe: _Probe) -> tuple[int, int, int, int]:
     before, after = probe.change(lambda: cpu.run_firmware(bytes.fromhex("d9e8 0f05")))     # fld1; syscall
     one = bytes.fromhex("0000000000000080ff3f")
     registers = [at for at in _moved(before, after) if after[at - 6:at + 4] == one]
-    tops = [at for at in _moved(before, after) if before[at:at + 4] == bytes(4) and after[at:at + 4] == b"\x07\0\0\0"]
+    tops = _became(before, after, bytes(4), b"\x07\0\0\0")
     # Tag 7 of eight bytes: 1 is empty, 0 valid.
-    tags = [at for at in range(len(before) - 8) if before[at:at + 8] == b"\1" * 8 and after[at:at + 8] == b"\1" * 7 + b"\0"]
+    tags = _became(before, after, b"\1" * 8, b"\1" * 7 + b"\0")
     cpu.run_firmware(bytes.fromhex("dbe3 0f05"))                                            # fninit; syscall
     if not (len(registers) == len(tops) == len(tags) == 1):
         raise CpuError(f"calibration: x87 found at {registers} {tops} {tags}")

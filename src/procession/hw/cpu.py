@@ -50,6 +50,13 @@ class Hooks(Protocol):
         """An exception, or INT n, in which case state.rip is already behind it."""
         ...
 
+    def port_io(self) -> None:
+        """An instruction that wants to do port I/O, at state.rip.
+
+        Unlike the others it may be in the middle of a block: some instructions behind it still run after stop().
+        """
+        ...
+
 
 class CpuState(Protocol):
     """The registers of one task, wherever they are just now: on an engine or put away.

@@ -15,7 +15,8 @@ import ctypes
 import mmap
 from typing import Any
 
-from unicorn import Uc, UcError, unicorn_const, x86_const
+import unicorn
+from unicorn import unicorn_const, x86_const
 from unicorn.unicorn_py3.unicorn import uclib
 
 from procession.hw import calibration
@@ -38,6 +39,9 @@ _STAR, _EFER_MSR = 0xC0000081, 0xC0000080
 USER_CS, USER_DS = 0x33, 0x2B
 _NO_EXCEPTION = 0xFFFFFFFF
 
+_Uc: Any = unicorn.Uc           # type: ignore[attr-defined]  # the binding's types are incomplete
+_error: Any = unicorn.UcError   # type: ignore[attr-defined]
+
 # Releasing Python's lock costs a fraction of a microsecond, so only the long call does: without that no other thread
 # could stop a guest's endless loop.
 _short = ctypes.PyDLL(uclib._name)
@@ -56,6 +60,7 @@ _emu.argtypes = (ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uin
 _SYSCALL_HOOK = ctypes.CFUNCTYPE(None)
 _INTERRUPT_HOOK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32)
 _INVALID_HOOK = ctypes.CFUNCTYPE(ctypes.c_bool)
+_IN_HOOK = ctypes.CFUNCTYPE(ctypes.c_uint32)
 
 _CR3 = x86_const.UC_X86_REG_CR3
 _EFLAGS = x86_const.UC_X86_REG_EFLAGS
@@ -77,6 +82,9 @@ class _NoHooks:
         self.cpu.stop()
 
     def interrupt(self, vector: int) -> None:
+        self.cpu.stop()
+
+    def port_io(self) -> None:
         self.cpu.stop()
 
 
@@ -109,7 +117,8 @@ class UnicornCpu:
         self.interrupted = False
         self.running = False
         self._callbacks: list[Any] = []
-        uc = self._uc = Uc(unicorn_const.UC_ARCH_X86, unicorn_const.UC_MODE_64)
+        self._uc: Any
+        uc = self._uc = _Uc(unicorn_const.UC_ARCH_X86, unicorn_const.UC_MODE_64)
         # Newer models have RDRAND, which gives the host's entropy and cannot be hooked.
         uc.ctl_set_cpu_model(x86_const.UC_CPU_X86_SANDYBRIDGE)
         uc.ctl_set_tcg_buffer_size(_TCG_BUFFER)
@@ -256,6 +265,14 @@ class UnicornCpu:
 
         self._add_hook(unicorn_const.UC_HOOK_INSN_INVALID, _INVALID_HOOK(invalid))
 
+        # The engine lets user mode do port I/O, and completes the instruction.
+        def port_in() -> int:
+            hooks.port_io()
+            return 0
+
+        self._add_hook(unicorn_const.UC_HOOK_INSN, _IN_HOOK(port_in), ctypes.c_int(x86_const.UC_X86_INS_IN))
+        self._add_hook(unicorn_const.UC_HOOK_INSN, _SYSCALL_HOOK(hooks.port_io), ctypes.c_int(x86_const.UC_X86_INS_OUT))
+
     def _add_hook(self, kind: int, callback: Any, *extra: Any) -> None:
         number = ctypes.c_size_t()
         status = _hook_add(
@@ -263,7 +280,7 @@ class UnicornCpu:
             ctypes.c_uint64(1), ctypes.c_uint64(0), *extra,
         )
         if status:
-            raise CpuError(f"cannot hook: {UcError(status)}")
+            raise CpuError(f"cannot hook: {_error(status)}")
         self._callbacks.append((number, callback))
 
     # Running.
@@ -321,12 +338,12 @@ class UnicornCpu:
             self.interrupted = False
             raise KeyboardInterrupt
         if status:
-            raise CpuError(f"Unicorn: {UcError(status)} at {self.q[self.layout.rip_q]:#x}")
+            raise CpuError(f"Unicorn: {_error(status)} at {self.q[self.layout.rip_q]:#x}")
 
     def _start(self, begin: int, count: int) -> None:
         status = _emu(self.handle, begin, 0, 0, count)
         if status:
-            raise CpuError(f"Unicorn: {UcError(status)}")
+            raise CpuError(f"Unicorn: {_error(status)}")
 
     def interrupt(self) -> None:
         """Make run() raise KeyboardInterrupt soon; callable from any thread and from signal handlers."""

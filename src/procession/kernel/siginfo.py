@@ -7,9 +7,12 @@ of the union follows from signal and code.
 from __future__ import annotations
 
 import struct
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from procession.include.linux.signal import SiCode, Sig, Siginfo
+
+if TYPE_CHECKING:
+    from procession.include.linux.sched import Task
 
 __all__ = (
     "SEND_SIG_FORCED", "SEND_SIG_NOINFO", "SEND_SIG_PRIV", "SIGINFO_SIZE", "AnyInfo", "SpecialInfo",
@@ -108,6 +111,14 @@ def siginfo_from_user(data: bytes) -> Siginfo:
     return info
 
 
-def trace_fields(info: AnyInfo) -> tuple[int, int]:
-    """Return (errno, code) as the signal tracepoints show them."""
-    return (info.errno, info.code) if isinstance(info, Siginfo) else (0, info.code)
+def trace_fields(info: AnyInfo, current: Task) -> tuple[int, ...]:
+    """Return what a trace event says of info: errno, code, then pid, uid, status, utime, stime, addr.
+
+    The last six are ours: what strace prints of a signal.
+    """
+    if isinstance(info, Siginfo):
+        return info.errno, info.code, info.pid, info.uid, info.status, info.utime, info.stime, info.addr
+    if info is SEND_SIG_NOINFO:
+        return 0, int(SiCode.USER), current.tgid, current.cred.uid, 0, 0, 0, 0
+    return 0, info.code, 0, 0, 0, 0, 0, 0
+

@@ -35,6 +35,7 @@ from procession.kernel.siginfo import (
     AnyInfo,
     siginfo_from_user,
     siginfo_to_user,
+    trace_fields,
 )
 from procession.kernel.signal_queue import (
     dequeue_signal,
@@ -280,7 +281,8 @@ def _settle(current: Task, info: Siginfo) -> KSigaction | int:
     ka = action[signr - 1]
     trace = current.kernel.trace
     if trace.signal_deliver:
-        trace.signal_deliver(signr, info.errno, info.code, ka.handler, ka.flags)
+        errno, code, *rest = trace_fields(info, current)
+        trace.signal_deliver(signr, errno, code, ka.handler, ka.flags, *rest)
     handler = ka.handler
     if handler not in (SIG_DFL, SIG_IGN):
         if ka.flags & _RESETHAND:

@@ -220,8 +220,8 @@ def send_signal(sig: int, info: AnyInfo, t: Task, group: bool) -> None:
 def _send_signal(sig: int, info: AnyInfo, t: Task, group: bool, from_ancestor_ns: bool) -> None:
     trace = t.kernel.trace
     if trace.signal_generate:
-        errno, code = trace_fields(info)
-        trace.signal_generate(sig, errno, code, t.comm, t.pid)
+        errno, code, *rest = trace_fields(info, t.kernel.current)
+        trace.signal_generate(sig, errno, code, t.comm, t.pid, *rest)
     if not prepare_signal(sig, t, from_ancestor_ns):
         return
     pending = t.signal.shared_pending if group else t.pending

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from procession.include.linux.errno import STRERROR, Errno
-from procession.include.linux.signal import SIG_IGN, SIG_KERNEL_IGNORE_MASK, signame
+from procession.include.linux.signal import SIG_IGN, SIG_KERNEL_IGNORE_MASK, Sig, signame
 from procession.include.linux.syscalls import SYSCALLS, Syscall
 from procession.tools import strace_args
 from procession.tools.peek import peek as peek_memory
-from procession.tools.strace_args import CALLS, PRINTERS, Peek, flag_names, pointer
+from procession.tools.strace_args import CALLS, LATER_CALLS, PRINTERS, Peek, flag_names, pointer
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -103,12 +103,12 @@ class Strace:
         self._to_file = to_file
         self._pending: dict[int, _Pending] = {}
         self._open_pid: int | None = None       # whose unfinished line is last in the output
-        self._first_pid: int | None = None
+        self._started = False
         self._attached: dict[int, None] = {}
         self._ignored: dict[int, list[str]] = {}
         kernel.trace.subscribe(
             self._on_event, "sys_enter", "sys_exit", "signal_deliver", "signal_generate", "sched_process_exit",
-            "sched_process_fork",
+            "sched_process_fork", "sched_process_exec",
         )
 
     def _on_event(self, event: Event) -> None:
@@ -133,11 +133,6 @@ class Strace:
         self._break(pid)
         self._out.write(f"{self._prefix(pid)}{text}\n")
 
-    def _wants(self, pid: int) -> bool:
-        if self._first_pid is None:
-            return False
-        return pid in self._attached
-
     # Events.
 
     def _sched_process_fork(self, pid: int, _pcomm: str, parent: int, _ccomm: str, child: int) -> None:
@@ -148,15 +143,25 @@ class Strace:
             self._break(pid)
             self._out.write(f"strace: Process {child} attached\n")
 
+    def _sched_process_exec(self, pid: int, filename: str, nr: int, old_nr: int) -> None:
+        if self._started:
+            return
+        # The program itself is executed by init, without a system call: say it in the words of one.
+        self._started = True
+        self._attached[pid] = None
+        if self._only is not None and not self._only("execve"):
+            return
+        program = self._kernel.init_program
+        argv = ", ".join(strace_args.quote(arg.encode(errors="surrogateescape")) for arg in program.argv)
+        count = len(program.envp)
+        text = f"execve({strace_args.quote(filename.encode())}, [{argv}], /* {count} var{'s' if count != 1 else ''} */)"
+        self._line(pid, f"{text:<{_COLUMN - len(self._prefix(pid)) - 1}} = 0")
+
     def _sys_enter(self, pid: int, nr: int, name: str, args: tuple[Any, ...]) -> None:
-        if self._first_pid is None:
-            if name != "execve":
-                return              # init's own life before the program
-            self._first_pid = pid
-            self._attached[pid] = None
         if pid not in self._attached or (self._only is not None and not self._only(name)):
             return
         call = SYSCALLS.get(name)
+        name = LATER_CALLS.get(nr, name)
         shown, rest_from = self._arguments(call, name, args, 0, at_exit=False)
         self._break(pid)
         text = f"{self._prefix(pid)}{name}({shown}"
@@ -173,7 +178,7 @@ class Strace:
             rest, _ = self._arguments(
                 pending.call, name, pending.args, pending.rest_from, at_exit=True, ret=ret, failed=failed,
             )
-            self._finish(pid, pending, rest + ")", _result(name, ret))
+            self._finish(pid, pending, rest + ")", _result(pending.name, ret))
         for text in self._ignored.pop(pid, ()):
             self._line(pid, text)
 
@@ -189,7 +194,8 @@ class Strace:
     def _signal_deliver(
         self, pid: int, sig: int, _errno: int, code: int, _handler: int, _flags: int, *info: int,
     ) -> None:
-        if self._wants(pid):
+        # No tracer sees SIGKILL before it has done its work.
+        if pid in self._attached and sig != Sig.SIGKILL:
             self._line(pid, f"--- {signame(sig)} {strace_args.siginfo(sig, code, *info)} ---")
 
     def _signal_generate(self, pid: int, sig: int, _errno: int, code: int, _comm: str, target: int, *info: int) -> None:

@@ -6,6 +6,7 @@ from rich.table import Table
 
 from procession.arch.x86 import syscall_table
 from procession.include.linux.syscalls import SYSCALLS, Syscall
+from procession.init import vmlinux  # noqa: F401 -- links every call in
 
 __all__ = ("table",)
 

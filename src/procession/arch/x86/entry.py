@@ -7,7 +7,7 @@ Task.ti_flags has work, or when the clock has reached next_event_ns.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager
 import signal as host_signal
 import socket
@@ -20,7 +20,6 @@ from procession.hw.clock import FAULT_NS, TRAP_NS
 from procession.hw.cpu import Trap
 from procession.hw.unicorn_cpu import UnicornCpu
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.hrtimer import NEVER
 from procession.include.linux.sched import TIF
 from procession.include.linux.signal import Sig
 from procession.include.linux.syscalls import SYSCALLS, Param, Syscall
@@ -52,7 +51,7 @@ _SECCOMP = frozenset({0, 1, 15, 60})
 Decoder = Callable[[], tuple[Any, ...]]
 
 
-class SyscallStack:
+class SyscallStack(Coroutine[Any, Any, None]):
     """A kernel stack that carries out a system call: a coroutine to the machine loop (Task.stack)."""
 
     __slots__ = ("coro", "current", "name", "nr")
@@ -86,6 +85,9 @@ class SyscallStack:
         """Raise error in the call."""
         return self.coro.throw(*error)
 
+    def __await__(self) -> Generator[Any, Any, None]:
+        raise TypeError("only the machine loop drives a kernel stack")
+
     def close(self) -> None:
         """Take the stack down: the task is dead."""
         self.coro.close()
@@ -96,11 +98,12 @@ class Entry:
 
     current, thread, mm: who runs.  pgd, tlb_gen: what the engine's TLB goes by.  seen: instructions already charged.
     stack: what run() has to hand to the machine loop.  stopped: a hook has stopped the engine.
+    io_ip: where port I/O was tried, -1 if it was not.
     """
 
     __slots__ = (
-        "calls", "clock", "counter_q", "counters", "cpu", "cr2_q", "current", "d", "error_code_d", "k", "limit_q", "mm",
-        "old_exception_d", "pgd", "q", "rip_q", "seen", "stack", "stopped", "thread", "tlb_gen", "trace",
+        "calls", "clock", "counter_q", "counters", "cpu", "cr2_q", "current", "d", "error_code_d", "io_ip", "k", "limit_q",
+        "mm",        "old_exception_d", "pgd", "q", "rip_q", "seen", "stack", "stopped", "thread", "tlb_gen", "trace",
     )
 
     current: Task
@@ -122,6 +125,7 @@ class Entry:
         self.seen = 0
         self.stack: SyscallStack | None = None
         self.stopped = False
+        self.io_ip = -1
         self.calls: list[tuple[Syscall, Decoder] | None] = [None] * NR_SYSCALLS
         cpu.set_hooks(self)
 
@@ -129,6 +133,8 @@ class Entry:
 
     def syscall(self) -> None:
         """Answer the SYSCALL instruction the engine stands at."""
+        if self.stopped:
+            return      # in the rest of a block that has ended already, see port_io
         try:
             cpu = self.cpu
             if cpu.counted:
@@ -170,6 +176,9 @@ class Entry:
 
     def interrupt(self, vector: int) -> None:
         """Handle the exception the engine stands at."""
+        if self.stopped:
+            self.d[self.old_exception_d] = _NO_EXCEPTION
+            return
         try:
             k = self.k
             current, thread = self.current, self.thread
@@ -195,6 +204,12 @@ class Entry:
             self.go_on()
         except BaseException as error:  # noqa: BLE001
             self.fail(error)
+
+    def port_io(self) -> None:
+        """Remember where it was: user mode has no ports, and the engine goes on to the end of the block."""
+        if not self.stopped:
+            self.io_ip = self.q[self.rip_q]
+            self.halt()
 
     def go_on(self) -> None:
         """Leave the kernel: back to user code, or out of the engine if there is other work."""
@@ -319,8 +334,10 @@ class Entry:
         self.current = current
         self.thread = thread
         k = self.k
-        if self.mm is not current.mm or k.tlb_gen != self.tlb_gen or k.tb_dirty_pages or self.mm.pgd != self.pgd:
-            self.mm = current.mm
+        mm = current.mm
+        assert mm is not None
+        if self.mm is not mm or k.tlb_gen != self.tlb_gen or k.tb_dirty_pages or mm.pgd != self.pgd:
+            self.mm = mm
             self.flush()
         self.stack = None
         self.stopped = False
@@ -330,6 +347,10 @@ class Entry:
             self.charge()
         if not self.stopped:
             thread.orig_ax = -1
+        elif self.io_ip >= 0:
+            self.q[self.rip_q], self.io_ip = self.io_ip, -1
+            thread.orig_ax = -1
+            traps.do_trap(current, thread, Trap.GP, 0)
         return self.stack
 
     def flush(self) -> None:
@@ -487,7 +508,7 @@ def install_interrupt(k: Kernel) -> Iterator[None]:
     writes, and stops the engines. Main thread only.
     """
     reader, writer = socket.socketpair()
-    writer.setblocking(False)       # noqa: FBT003
+    writer.setblocking(False)
     stop = threading.Event()
 
     def engines() -> list[UnicornCpu]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from procession.arch.x86 import entry, signal as x86_signal
+from procession.arch.x86 import entry
+from procession.arch.x86 import signal as x86_signal
 from procession.hw import unicorn_cpu
+from procession.include.linux.cred import Cap
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import TASK_SIZE
 from procession.include.linux.sched import CloneFlags
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Arg, Int, UInt, ULong
 from procession.kernel import capability
-from procession.include.linux.cred import Cap
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -43,15 +44,16 @@ class PtRegs:
 
     __slots__ = ("_thread",)
 
+    _thread: X86Thread
     GENERAL = ("ax", "cx", "dx", "bx", "sp", "bp", "si", "di", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15")
-    _CONSTANT = {"cs": USER_CS, "ss": USER_DS, "ds": 0, "es": 0, "fs": 0, "gs": 0}
+    _CONSTANT: ClassVar[dict[str, int]] = {"cs": USER_CS, "ss": USER_DS, "ds": 0, "es": 0, "fs": 0, "gs": 0}
     NAMES = (*GENERAL, "ip", "flags", "orig_ax", "fs_base", "gs_base", *_CONSTANT)
 
     def __init__(self, thread: X86Thread) -> None:
         object.__setattr__(self, "_thread", thread)
 
     def __getattr__(self, name: str) -> int:
-        thread: X86Thread = self._thread
+        thread = self._thread
         if name in self.GENERAL:
             return int(thread.q[self.GENERAL.index(name)])
         layout = thread.layout
@@ -70,7 +72,7 @@ class PtRegs:
         raise AttributeError(name)
 
     def __setattr__(self, name: str, value: int) -> None:
-        thread: X86Thread = self._thread
+        thread = self._thread
         layout = thread.layout
         if name in self.GENERAL:
             thread.q[self.GENERAL.index(name)] = value & _U64
@@ -135,9 +137,8 @@ class X86Thread:
         """Run user code up to a call that sleeps, or until there is other work (see ThreadStruct.run)."""
         k = current.kernel
         cpu = k.cpu
-        vcpu = k.vcpus[cpu] if cpu < len(k.vcpus) else entry.vcpu_of(k)
-        stack: Coroutine[Any, Any, None] | None = vcpu.run(current, self, budget_ns)
-        return stack
+        vcpu: entry.Vcpu = k.vcpus[cpu] if cpu < len(k.vcpus) else entry.vcpu_of(k)
+        return vcpu.run(current, self, budget_ns)
 
     def copy_thread(self, current: Task, clone_flags: int, usp: int, p: Task, tls: int) -> X86Thread:
         """Return the child's registers: the parent's, but the call returns 0; raises EPERM for a TLS address."""

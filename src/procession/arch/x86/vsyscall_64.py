@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import TASK_SIZE
 from procession.include.linux.signal import Sig
 from procession.include.linux.syscalls import SYSCALLS
 from procession.kernel import signal
@@ -35,8 +34,6 @@ def emulate_vsyscall(current: Task, address: int) -> bool:
     args = [regs.di, regs.si][:nr_args]
     try:
         caller = uaccess.get_user(current, regs.sp, 8)
-        if any(arg >= TASK_SIZE for arg in args):
-            raise LinuxError(Errno.EFAULT, "not a user address")
         result = SYSCALLS[name].fn(current, *args, *([0] if name == "getcpu" else []))
     except LinuxError as error:
         if error.errno is Errno.EFAULT:

@@ -18,6 +18,7 @@ __all__ = ("mm_for_maps", "show_map_vma", "show_maps", "show_smaps")
 
 PAGE_SIZE = 4096
 NAME_COLUMN = 73            # 25 + 6 * sizeof(void *)
+GATE_VMA = b"ffffffffff600000-ffffffffff601000 r-xp 00000000 00:00 0".ljust(NAME_COLUMN) + b"[vsyscall]\n"
 
 
 def mm_for_maps(current: Task, task: Task) -> MmStruct | None:
@@ -29,12 +30,12 @@ def mm_for_maps(current: Task, task: Task) -> MmStruct | None:
 
 
 def show_maps(current: Task, ns: PidNamespace, task: Task) -> bytes:
-    """Return maps: nothing for kernel threads and the dead. Differs: no [vsyscall] page; 3.2 has one."""
+    """Return maps, the vsyscall page last; nothing for kernel threads and the dead."""
     mm = mm_for_maps(current, task)
     if mm is None:
         return b""
     with mm.mmap_sem.read():
-        return b"".join(show_map_vma(mm, vma, _prev(mm, i)) for i, vma in enumerate(mm.mmap))
+        return b"".join(show_map_vma(mm, vma, _prev(mm, i)) for i, vma in enumerate(mm.mmap)) + GATE_VMA
 
 
 def _prev(mm: MmStruct, index: int) -> VmArea | None:

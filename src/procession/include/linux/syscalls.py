@@ -7,9 +7,9 @@ strace's output and the table of what is supported. Numbers are in arch/x86/sysc
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+import inspect
 from types import SimpleNamespace
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 

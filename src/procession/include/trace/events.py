@@ -21,6 +21,8 @@ __all__ = ("EVENTS", "Event", "Trace")
 Event = tuple[Any, ...]
 Listener = Callable[[Event], None]
 
+_SIGINFO = ("si_pid", "si_uid", "si_status", "si_utime", "si_stime", "si_addr")
+
 # name -> (field names, how TP_printk words them).
 EVENTS: dict[str, tuple[tuple[str, ...], str]] = {
     "sched_switch": (
@@ -43,8 +45,14 @@ EVENTS: dict[str, tuple[tuple[str, ...], str]] = {
     "sched_process_free": (("comm", "pid", "prio", "reaper_pid"), "comm={} pid={} prio={}"),
     # Ours: a child was given another parent.
     "sched_process_reparent": (("comm", "pid", "old_parent", "new_parent"), "comm={} pid={} from={} to={}"),
-    "signal_generate": (("sig", "errno", "code", "comm", "pid"), "sig={} errno={} code={} comm={} pid={}"),
-    "signal_deliver": (("sig", "errno", "code", "sa_handler", "sa_flags"), "sig={} errno={} code={} sa_handler={:x} sa_flags={:x}"),
+    # Ours: the six fields from si_pid on.
+    "signal_generate": (
+        ("sig", "errno", "code", "comm", "pid", *_SIGINFO), "sig={} errno={} code={} comm={} pid={}",
+    ),
+    "signal_deliver": (
+        ("sig", "errno", "code", "sa_handler", "sa_flags", *_SIGINFO),
+        "sig={} errno={} code={} sa_handler={:x} sa_flags={:x}",
+    ),
     "signal_overflow_fail": (("sig", "group", "code"), "sig={} group={} code={}"),
     "signal_lose_info": (("sig", "group", "code"), "sig={} group={} code={}"),
     "sys_enter": (("nr", "name", "args"), "NR {} ({})"),
