@@ -1,6 +1,6 @@
 """Opening named pipes."""
 
-from tests.fs.test_pipe import errno_of, run
+from tests.fs.programs import errno_of, run
 
 
 def test_open_waits_for_the_other_end():
@@ -80,7 +80,7 @@ def test_read_and_write_at_once():
 def test_a_signal_interrupts_an_open():
     """And nothing stays behind: the next opener of the other kind waits again."""
     async def main(sys):
-        async def handler(sys, sig):
+        async def handler(sig):
             pass
 
         await sys.mkfifo("/f")

@@ -1,26 +1,8 @@
 """Pipes, shown by programs that use them."""
 
-from procession import Kernel
+from tests.fs.programs import errno_of, run
 
 PAGE = 4096
-
-
-def run(main, **kwargs):
-    """Run a program; returns what it wrote to standard output."""
-    result = Kernel(**kwargs).run(main)
-    assert result.stderr == b""
-    return result.output
-
-
-async def errno_of(awaitable):
-    """Return the name of the error a call answers."""
-    import errno
-
-    try:
-        await awaitable
-    except OSError as error:
-        return errno.errorcode[error.errno]
-    return "none"
 
 
 def test_bytes_come_out_in_order():
@@ -44,7 +26,7 @@ def test_a_reader_waits_for_a_writer():
         if pid == 0:
             await sys.print(await sys.read(r, 100))
             return
-        await sys.sched_yield()
+        await sys.sleep(1)
         await sys.print(await sys.read_file(f"/proc/{pid}/wchan"))
         await sys.write(w, b"late")
         await sys.wait()
@@ -170,7 +152,7 @@ def test_the_last_reader_leaving_wakes_a_blocked_writer():
 def test_a_signal_interrupts_a_read():
     """Without SA_RESTART EINTR, with it the read goes on."""
     async def main(sys):
-        async def handler(sys, sig):
+        async def handler(sig):
             await sys.print("caught", sig)
 
         r, w = await sys.pipe()

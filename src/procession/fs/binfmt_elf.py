@@ -6,7 +6,7 @@ Differs: nothing is randomized, there is no vdso, and 32-bit programs are not kn
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple
 
 from procession.arch.x86 import process as x86_process
 from procession.fs import binfmt_elf_tables, exec_cred, exec_mm, file_table, namei
@@ -101,8 +101,10 @@ async def load_elf_binary(current: Task, bprm: LinuxBinprm) -> None:
         await fs_exec.flush_old_exec(current, bprm)
         try:
             await _load(current, bprm, ehdr, phdrs, interpreter, interp_ehdr)
+        except _SigsegvSent:
+            raise
         except LinuxError:
-            # There is no program to return to any more. A signal that says more may have been sent already.
+            # There is no program to return to any more.
             signal.send_sig(Sig.SIGKILL, current, 0)
             raise
     finally:
@@ -185,8 +187,9 @@ async def _load(
     if image.elf_bss != image.elf_brk:
         try:
             _padzero(current, image.elf_bss)
-        except LinuxError:
-            _die(current, Sig.SIGSEGV, Errno.EFAULT, "the bss begins in a page that cannot be written")
+        except LinuxError as error:
+            signal.send_sig(Sig.SIGSEGV, current, 0)
+            raise _SigsegvSent(error.errno, "the bss begins in a page that cannot be written") from None
 
     entry = ehdr.e_entry + image.load_bias & _U64
     start, base = entry, 0
@@ -196,7 +199,7 @@ async def _load(
         start = interp_ehdr.e_entry + base & _U64
     if start >= TASK_SIZE:
         signal.force_sig(Sig.SIGSEGV, current)
-        raise LinuxError(Errno.EINVAL, "the entry point is not a user address")
+        raise _SigsegvSent(Errno.EINVAL, "the entry point is not a user address")
 
     exec_cred.install_exec_creds(current, bprm)
     current.flags &= ~PF.FORKNOEXEC
@@ -210,9 +213,8 @@ async def _load(
     x86_process.start_thread(current, start, bprm.p)
 
 
-def _die(current: Task, sig: int, errno: Errno, why: str) -> NoReturn:
-    signal.send_sig(sig, current, 0)
-    raise LinuxError(errno, why)
+class _SigsegvSent(LinuxError):
+    """Loading failed in a way that 3.2 answers with SIGSEGV instead of SIGKILL; it has been sent."""
 
 
 def _executable_stack(phdrs: list[Phdr]) -> int:
@@ -359,9 +361,9 @@ async def _load_interp(current: Task, source: File, ehdr: Ehdr) -> int:
     """Map the interpreter and return its load address; any failure is fatal and raised after SIGSEGV was forced."""
     try:
         return _map_interp(current, source, ehdr, await _read_interp(current, source, ehdr))
-    except LinuxError:
+    except LinuxError as error:
         signal.force_sig(Sig.SIGSEGV, current)
-        raise
+        raise _SigsegvSent(error.errno, error.why) from None
 
 
 async def _read_interp(current: Task, source: File, ehdr: Ehdr) -> list[Phdr]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any
 
 from procession.fs import file, fs_struct
@@ -29,6 +28,7 @@ from procession.include.linux.signal import Sig, Sigpending
 from procession.include.linux.spinlock import RwLock, SpinLock
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Arg, PidNr, ULong, UserPtr
+from procession.include.linux.undo import Undo
 from procession.kernel import (
     capability,
     completion,
@@ -122,12 +122,12 @@ def copy_process(current: Task, clone_flags: int, stack_start: int, child_tidptr
     """
     check_clone_flags(current, clone_flags)
     k = current.kernel
-    with ExitStack() as undo:
+    with Undo() as undo:
         p = dup_task_struct(current)
-        undo.callback(free_task, p)
+        undo.push(free_task, p)
         check_nproc(current)
         cred.copy_creds(current, p, clone_flags)
-        undo.callback(_bad_fork_cleanup_count, p)
+        undo.push(_bad_fork_cleanup_count, p)
         if k.nr_threads >= k.max_threads:
             raise LinuxError(Errno.EAGAIN, "the machine's task limit")
 
@@ -135,16 +135,15 @@ def copy_process(current: Task, clone_flags: int, stack_start: int, child_tidptr
         sched.sched_fork(p)
         _copy_resources(current, p, clone_flags, undo)
         p.thread = current.thread.copy_thread(current, clone_flags, stack_start, p, tls)
-        undo.callback(p.thread.exit_thread)
+        undo.push(p.thread.exit_thread)
 
         assert p.nsproxy is not None
         new_pid = pid.alloc_pid(k, p.nsproxy.pid_ns)
-        undo.callback(pid.free_pid, k, new_pid)
+        undo.push(pid.free_pid, k, new_pid)
         _settle_identity(current, p, new_pid, clone_flags, child_tidptr)
 
         with k.tasklist_lock.write_irq():
             _link_task(current, p, new_pid, clone_flags)
-        undo.pop_all()
     return p
 
 
@@ -228,24 +227,24 @@ def _reset_task(current: Task, p: Task) -> None:
     p.waiting_on = None
 
 
-def _copy_resources(current: Task, p: Task, clone_flags: int, undo: ExitStack) -> None:
+def _copy_resources(current: Task, p: Task, clone_flags: int, undo: Undo) -> None:
     """Copy or share what belongs to a process, in the order of 3.2, each with its way back."""
     copy_files(current, p, clone_flags)
-    undo.callback(file.exit_files, p)
+    undo.push(file.exit_files, p)
     copy_fs(current, p, clone_flags)
-    undo.callback(fs_struct.exit_fs, p)
+    undo.push(fs_struct.exit_fs, p)
     copy_sighand(p, clone_flags)
-    undo.callback(_bad_fork_cleanup_sighand, p)
+    undo.push(_bad_fork_cleanup_sighand, p)
     copy_signal(current, p, clone_flags)
     if not clone_flags & _THREAD:
-        undo.callback(_free_signal_struct, p.kernel, p.signal)
+        undo.push(_free_signal_struct, p.kernel, p.signal)
     fork_mm.copy_mm(current, p, clone_flags)
     if p.mm is not None:
-        undo.callback(fork_mm.mmput, p.kernel, p.mm)
+        undo.push(fork_mm.mmput, p.kernel, p.mm)
     nsproxy.copy_namespaces(current, clone_flags, p)
     if p.nsproxy is not None:
         # The last user's namespaces need no grace period here: nobody else has seen this task.
-        undo.callback(nsproxy.put_nsproxy, p.kernel, p.nsproxy)
+        undo.push(nsproxy.put_nsproxy, p.kernel, p.nsproxy)
 
 
 def copy_files(current: Task, p: Task, clone_flags: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 from procession.fs import file, file_table, fs_struct
@@ -14,6 +13,7 @@ from procession.include.linux.sched import PF, CloneFlags, Task
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Arg
+from procession.include.linux.undo import Undo
 from procession.kernel import completion, futex, nsproxy
 from procession.mm import mmap, uaccess
 
@@ -41,8 +41,8 @@ def dup_mm(current: Task, oldmm: MmStruct) -> MmStruct:
     """Return a copy-on-write copy of oldmm; raises ENOMEM."""
     k = current.kernel
     mm = mm_alloc(k)
-    with ExitStack() as undo:
-        undo.callback(mmput, k, mm)
+    with Undo() as undo:
+        undo.push(mmput, k, mm)
         mm.dumpable = oldmm.dumpable
         mm.mmap_base = oldmm.mmap_base
         mm.start_code, mm.end_code = oldmm.start_code, oldmm.end_code
@@ -57,7 +57,6 @@ def dup_mm(current: Task, oldmm: MmStruct) -> MmStruct:
         mmap.dup_mmap(current, mm, oldmm)
         mm.hiwater_rss = mm.rss_anon + mm.rss_file
         mm.hiwater_vm = mm.total_vm
-        undo.pop_all()
     return mm
 
 
@@ -171,13 +170,12 @@ def _unshare_copies(
     new_fs = new_files = None
     assert current.fs is not None
     assert current.files is not None
-    with ExitStack() as undo:
+    with Undo() as undo:
         if flags & _FS and current.fs.users > 1:
             new_fs = fs_struct.copy_fs_struct(k, current.fs)
-            undo.callback(fs_struct.put_fs_struct, k, new_fs)
+            undo.push(fs_struct.put_fs_struct, k, new_fs)
         if flags & _FILES and current.files.count > 1:
             new_files = file.dup_fd(current, current.files)
-            undo.callback(file.put_files_struct, current, new_files)
+            undo.push(file.put_files_struct, current, new_files)
         new_ns = nsproxy.unshare_nsproxy_namespaces(current, flags, new_fs)
-        undo.pop_all()
     return new_fs, new_files, new_ns

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from procession.include.linux.nsproxy import IpcNamespace, NetNamespace, Nsproxy
 from procession.include.linux.sched import CloneFlags
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, Int
+from procession.include.linux.undo import Undo
 from procession.kernel import capability, pid_namespace, rcupdate
 from procession.mm import slab
 
@@ -54,8 +54,8 @@ def copy_namespaces(current: Task, flags: int, p: Task) -> None:
     if not flags & _ANY_NEW:
         return
     k = current.kernel
-    with ExitStack() as undo:
-        undo.callback(put_nsproxy, k, old_ns)
+    with Undo() as undo:
+        undo.push(put_nsproxy, k, old_ns)
         if not capability.capable(current, Cap.SYS_ADMIN):
             raise LinuxError(Errno.EPERM, "new namespaces need CAP_SYS_ADMIN")
         if flags & _NEWIPC and flags & _SYSVSEM:
@@ -68,21 +68,20 @@ def _create_new_namespaces(current: Task, flags: int, old: Nsproxy, new_fs: FsSt
     """Return a fresh nsproxy: mount, UTS, IPC, PID, network, in this order."""
     k = current.kernel
     k.caches["nsproxy"].alloc()
-    with ExitStack() as undo:
-        undo.callback(k.caches["nsproxy"].free)
+    with Undo() as undo:
+        undo.push(k.caches["nsproxy"].free)
         mnt_ns = namespace.copy_mnt_ns(current, flags, old.mnt_ns, new_fs)
-        undo.callback(namespace.put_mnt_ns, k, mnt_ns)
+        undo.push(namespace.put_mnt_ns, k, mnt_ns)
         uts_ns = old.uts_ns
         if flags & _NEWUTS:
             uts_ns = replace(uts_ns, count=0)
         uts_ns.count += 1
         ipc_ns = IpcNamespace(count=0) if flags & _NEWIPC else old.ipc_ns
         ipc_ns.count += 1
-        undo.callback(_put_uts_ipc, uts_ns, ipc_ns)
+        undo.push(_put_uts_ipc, uts_ns, ipc_ns)
         pid_ns = pid_namespace.copy_pid_ns(current, flags, old.pid_ns)
         net_ns = NetNamespace(count=0) if flags & _NEWNET else old.net_ns
         net_ns.count += 1
-        undo.pop_all()
     return Nsproxy(uts_ns, ipc_ns, mnt_ns, pid_ns, net_ns)
 
 

@@ -17,6 +17,9 @@ __all__ = ("NR", "generic_trap", "machine", "trap")
 NR: dict[str, int] = {name: nr for nr, name in syscall_table.SYSCALL_NAMES.items()}
 
 _POINTERS = (InBuffer, OutBuffer, Stack, UserStrings)
+_POINTER_TYPES = frozenset(_POINTERS)
+# Calls in which -1 is a usual argument, and the same in any width: a signed number.
+_TAKES_MINUS_1 = frozenset({"kill", "poll", "wait4"})
 _INTEGER_KINDS = frozenset({"int", "fd", "uid", "mode"})
 # Call name -> for each argument (mask, sign bit), or None where a pointer may stand.
 _decoders: dict[str, tuple[tuple[int, int] | None, ...]] = {}
@@ -50,9 +53,9 @@ def _decode(name: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
     for value in args:
         kind = type(value)
         if kind is int:
-            if 0 <= value < 0x80000000:
+            if -1 <= value < 0x80000000 and (value >= 0 or name in _TAKES_MINUS_1):
                 continue
-        elif kind is InBuffer or kind is OutBuffer:
+        elif kind in _POINTER_TYPES:
             continue
         return tuple(map(_decode_one, args, _decoders.get(name) or _make_decoder(name)))
     return args

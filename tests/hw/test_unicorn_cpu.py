@@ -1,0 +1,424 @@
+"""The engine does what the kernel counts on (design: facts measured with Unicorn)."""
+
+import dataclasses
+import struct
+import threading
+import time
+
+from machine import AX, BX, CODE, CODE_FRAME, CX, DATA, DATA_FRAME, DI, DX, NX, PLAIN, RW, SI, TEXT, D, Machine
+import pytest
+
+from procession.hw import calibration, unicorn_cpu
+from procession.hw.cpu import CpuError, Trap
+
+
+@pytest.fixture
+def m():
+    machine = Machine()
+    yield machine
+    machine.cpu.close()
+
+
+@pytest.fixture
+def counting():
+    machine = Machine(counted=True)
+    yield machine
+    machine.cpu.close()
+
+
+# Calibration.
+
+
+def test_layout_is_measured_once_and_plausible(m):
+    layout = m.cpu.layout
+    offsets = [value for value in dataclasses.astuple(layout)[2:]]
+    assert all(0 <= value <= layout.size for value in offsets)
+    again = Machine()
+    assert again.cpu.layout is layout
+    again.cpu.close()
+
+
+def test_registers_are_where_the_layout_says(m):
+    from unicorn import x86_const
+
+    cpu, layout = m.cpu, m.cpu.layout
+    cpu.q[BX] = 0xDEADBEEF12345678
+    assert cpu.read_register(x86_const.UC_X86_REG_RBX) == 0xDEADBEEF12345678
+    cpu.q[layout.fs_base_q] = 0x7F0012345678
+    assert cpu.read_register(x86_const.UC_X86_REG_FS_BASE) == 0x7F0012345678
+    cpu.write_register(x86_const.UC_X86_REG_MXCSR, 0x1FA0)
+    assert cpu.d[layout.mxcsr_d] == 0x1FA0
+    cpu.write_register(x86_const.UC_X86_REG_EFLAGS, 0x202 | 0x41)
+    assert cpu.q[layout.cc_src_q] & 0x8D5 == 0x41
+
+
+def test_a_library_that_is_not_understood_is_refused():
+    with pytest.raises(CpuError, match="cannot be found"):
+        calibration.find_state(struct.unpack("<Q", struct.pack("<Q", id(object())))[0], lambda register, value: None)
+
+
+def test_a_bad_pointer_is_no_crash():
+    peeker = calibration.Peeker()
+    try:
+        assert peeker.peek(0x10, 100) == b""
+        assert peeker.peek(0xDEAD00000000, 100) == b""
+    finally:
+        peeker.close()
+
+
+# Faults.
+
+
+def test_fault_is_handled_inside_and_the_instruction_runs_again(m):
+    m.code("488b0425 00104000 48890425 08104000 0f05")     # mov rax,[DATA]; mov [DATA+8],rax; syscall
+    m.frames.q[DATA_FRAME << 9] = 77
+
+    def fix(vector):
+        m.map(DATA, DATA_FRAME, PLAIN | (RW | D if m.cpu.d[m.cpu.layout.error_code_d] & 2 else 0))
+        return True
+
+    m.on_fault = fix
+    assert m.run() == [
+        (Trap.PF, CODE, DATA, 4), (Trap.PF, CODE + 8, DATA + 8, 7), ("syscall", 77),
+    ]
+    assert m.frames.q[(DATA_FRAME << 9) + 1] == 77
+
+
+def test_thousand_faults_never_become_a_double_fault(m):
+    m.code("488b0425 00104000 0f05")
+    count = 0
+
+    def fix(vector):
+        nonlocal count
+        count += 1
+        if count == 1000:
+            m.map(DATA, DATA_FRAME, PLAIN)
+        return True
+
+    m.on_fault = fix
+    assert {event[0] for event in m.run()} == {Trap.PF, "syscall"}
+    assert count == 1000
+
+
+def test_copy_on_write_through_a_replaced_entry(m):
+    """The access that faulted replaces the TLB's entry by itself."""
+    m.map(DATA, DATA_FRAME, PLAIN)
+    m.frames.q[DATA_FRAME << 9] = 1
+    m.code("488b0425 00104000 48ff0425 00104000 488b1c25 00104000 0f05")
+
+    def cow(vector):
+        m.frames.q[18 << 9] = m.frames.q[DATA_FRAME << 9] + 100
+        m.map(DATA, 18, PLAIN | RW | D)
+        return True
+
+    m.on_fault = cow
+    m.run()
+    assert (m.cpu.q[AX], m.cpu.q[BX]) == (1, 102)
+    assert m.frames.q[DATA_FRAME << 9] == 1
+
+
+def test_page_table_change_needs_set_page_table(m):
+    m.map(DATA, DATA_FRAME, PLAIN)
+    m.frames.q[DATA_FRAME << 9], m.frames.q[18 << 9] = 1, 2
+    m.code("488b0425 00104000 0f05")
+    m.run()
+    m.map(DATA, 18, PLAIN)
+    m.cpu.set_page_table(m.pgd)
+    m.run()
+    assert m.cpu.q[AX] == 2
+
+
+def test_empty_page_table(m):
+    m.cpu.set_page_table(0)
+    assert m.run() == [(Trap.PF, CODE, CODE, 0x14)]
+
+
+def test_nx(m):
+    m.map(DATA, DATA_FRAME, PLAIN)
+    assert m.run(DATA) == [(Trap.PF, DATA, DATA, 0x15)]
+
+
+# Protection.
+
+
+@pytest.mark.parametrize("code", [
+    "f4", "fa", "0f20d8", "0f22d8", "0f32", "0f30", "0f31", "0f01f9", "0f01f8", "0f07",
+], ids=["hlt", "cli", "mov rax,cr3", "mov cr3,rax", "rdmsr", "wrmsr", "rdtsc", "rdtscp", "swapgs", "sysret"])
+def test_privileged_instructions_fault(m, code):
+    m.code(code)
+    assert m.run() == [(Trap.GP, CODE)]
+
+
+def test_supervisor_pages_fault(m):
+    m.map(DATA, DATA_FRAME, PLAIN & ~4)
+    m.code("488b0425 00104000 0f05")
+    assert m.run() == [(Trap.PF, CODE, DATA, 5)]
+
+
+def test_port_io_is_reported(m):
+    m.code("90 e480 0f05")
+    assert m.run()[0] == ("port", CODE + 1)
+
+
+@pytest.mark.parametrize(("code", "vector", "ip"), [
+    ("31d2 31c9 f7f1", Trap.DE, 4), ("0f0b", Trap.UD, 0), ("cc", Trap.BP, 1), ("cd80", 0x80, 2),
+    ("48b80000000000000080 ffe0", Trap.GP, None), ("0f3f", Trap.UD, 0),
+])
+def test_exceptions(m, code, vector, ip):
+    m.code(code)
+    event = m.run()[-1]
+    assert event[0] == vector
+    assert ip is None or event[1] == CODE + ip
+
+
+def test_no_address_ends_a_run(m):
+    """Not even 0, where emu_start's `until` would stop."""
+    m.code("31c0 ffe0")
+    assert m.run() == [(Trap.PF, 0, 0, 0x14)]
+
+
+@pytest.mark.parametrize("code", ["0fc7f0", "0fc7f8"], ids=["rdrand", "rdseed"])
+def test_no_host_entropy(m, code):
+    m.code(code)
+    assert m.run() == [(Trap.UD, CODE)]
+
+
+# Counting.
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 10, 1001, 100_000])
+def test_count_is_exact(counting, count):
+    m = counting
+    m.code("48ffc0 ebfb")              # inc rax; jmp
+    m.cpu.q[AX] = 0
+    m.run(count=count)
+    assert m.cpu.q[AX] == (count + 1) // 2
+    counters = m.cpu.counter
+    assert min(counters[m.cpu.counter_q], counters[m.cpu.limit_q]) == count
+
+
+def test_count_when_stopped_early(counting):
+    m = counting
+    m.code("90 90 90 0f05 90 90 0f05")
+    m.run(count=1000)
+    assert m.cpu.counter[m.cpu.counter_q] == 4
+    m.run(CODE + 5, count=1000)
+    assert m.cpu.counter[m.cpu.counter_q] == 3
+
+
+def test_limit_can_be_moved_inside_a_hook(counting):
+    m = counting
+    m.code("0f05 90 90 90 90 90 90 90 90 90 90")
+    m.syscalls_left = 1
+    original = m.syscall
+
+    def syscall():
+        original()
+        m.cpu.counter[m.cpu.limit_q] = m.cpu.counter[m.cpu.counter_q] + 4
+
+    m.syscall = syscall
+    m.use(m.cpu)
+    m.run(count=1000)
+    assert m.cpu.q[m.ip] == CODE + 2 + 4
+
+
+def test_faults_while_counting(counting):
+    m = counting
+    m.code("488b0425 00104000 90 0f05")
+    m.on_fault = lambda vector: m.map(DATA, DATA_FRAME, PLAIN) or True
+    assert m.run(count=100) == [(Trap.PF, CODE, DATA, 4), ("syscall", 0)]
+    # The load is begun twice.
+    assert m.cpu.counter[m.cpu.counter_q] == 4
+
+
+# Contexts.
+
+
+def test_registers_move_between_engines(m):
+    other = m.engine(counted=True)
+    task = m.task()
+    m.cpu.load(task)
+    m.code("48ffc0 d9e8 f20f5ac1 0f05 48ffc0 f9 0f05")
+    cpu = m.cpu
+    cpu.q[AX] = 41
+    cpu.state[cpu.layout.xmm + 64:cpu.layout.xmm + 72] = struct.pack("<d", 2.5)
+    m.run()
+    resume = cpu.q[m.ip]
+    assert resume == CODE + 11
+
+    m.use(other)
+    other.load(task)
+    assert task.cpu is other
+    assert cpu.owner is None
+    assert task.q[AX] == 42
+    m.run(resume, count=100)
+    assert m.events == [("syscall", 43)]
+    layout = other.layout
+    assert struct.unpack("<f", other.state[layout.xmm:layout.xmm + 4])[0] == 2.5
+    assert other.state[layout.fpstt] == 7
+    other.unload()
+    assert task.q[layout.cc_src_q] & 1      # carry
+    assert task.q[AX] == 43
+    other.close()
+
+
+def test_two_tasks_on_one_engine(m):
+    a, b = m.task(), m.task()
+    m.code("48ffc0 0f05")
+    for _ in range(3):
+        for task, start in ((a, 10), (b, 20)):
+            m.cpu.load(task)
+            if not task.q[m.ip]:
+                task.q[AX] = start
+            m.run()
+    m.cpu.unload()
+    assert (a.q[AX], b.q[AX]) == (13, 23)
+
+
+def test_arithmetic_flags_survive_being_put_away(m):
+    a, b = m.task(), m.task()
+    m.cpu.load(a)
+    m.code("48c7c0ffffffff 4883c001 0f05 0f92c3 0f05")      # add sets carry and zero; syscall; setc bl; syscall
+    m.run()
+    m.cpu.load(b)
+    m.cpu.load(a)
+    m.run(CODE + 13)
+    assert m.cpu.q[BX] & 0xFF == 1
+
+
+# Translated code.
+
+
+def test_stale_code_runs_on_until_dropped(m):
+    m.code("b801000000 0f05")
+    assert m.run() == [("syscall", 1)]
+    start = CODE_FRAME << 12
+    m.frames.phys[start:start + 5] = bytes.fromhex("b802000000")
+    m.cpu.set_page_table(m.pgd)
+    stale = m.run()[:]
+    m.cpu.drop_code([CODE_FRAME])
+    m.cpu.set_page_table(m.pgd)
+    assert m.run() == [("syscall", 2)]
+    # If this fails the engine has become better, and drop_code() is no longer needed.
+    assert stale == [("syscall", 1)]
+
+
+def test_code_is_dropped_inside_a_hook(m):
+    """A system call that rewrites the code it returns to."""
+    m.code("b801000000 0f05 b803000000 0f05")
+    m.run()
+    m.run(CODE + 7)
+    m.syscalls_left = 1
+    original = m.syscall
+
+    def syscall():
+        original()
+        if m.syscalls_left == 0 and len(m.events) == 1:
+            start = (CODE_FRAME << 12) + 7
+            m.frames.phys[start:start + 5] = bytes.fromhex("b804000000")
+            m.cpu.drop_code([CODE_FRAME])
+            m.cpu.set_page_table(m.pgd)
+
+    m.syscall = syscall
+    m.use(m.cpu)
+    assert m.run() == [("syscall", 1), ("syscall", 4)]
+
+
+def test_many_frames_drop_everything(m):
+    m.code("b801000000 0f05")
+    m.run()
+    start = CODE_FRAME << 12
+    m.frames.phys[start:start + 5] = bytes.fromhex("b802000000")
+    m.cpu.drop_code(list(range(200)))
+    assert m.run() == [("syscall", 2)]
+
+
+def test_self_modifying_code_is_seen_by_its_own_engine_only(m):
+    m.map(CODE, CODE_FRAME, TEXT | RW | D)
+    m.map(DATA, DATA_FRAME, TEXT | RW | D)
+    body = "b801000000 0f05"
+    m.frames.phys[(DATA_FRAME << 12):(DATA_FRAME << 12) + 7] = bytes.fromhex(body)
+    other = m.engine(counted=True)
+    first = m.cpu
+    m.use(other)
+    assert m.run(DATA, count=100) == [("syscall", 1)]
+    m.use(first)
+    m.cpu.q[DI] = DATA
+    m.code("c6470105 ffe7")                 # mov byte [rdi+1], 5; jmp rdi
+    assert m.run() == [("syscall", 5)]
+    m.use(other)
+    other.drop_all_code()
+    assert m.run(DATA, count=100) == [("syscall", 5)]
+    other.close()
+
+
+# Stopping.
+
+
+def test_exception_in_a_hook_comes_out_of_run(m):
+    m.code("0f05")
+
+    def syscall():
+        m.cpu.error = ZeroDivisionError("x")
+        m.cpu.stop()
+
+    m.syscall = syscall
+    m.use(m.cpu)
+    with pytest.raises(ZeroDivisionError):
+        m.run()
+
+
+def test_endless_loop_can_be_interrupted_from_another_thread(m):
+    m.code("ebfe")
+    timer = threading.Timer(0.05, m.cpu.interrupt)
+    timer.start()
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        m.run()
+    assert time.monotonic() - started < 5
+    timer.join()
+
+
+# Determinism.
+
+
+def test_string_instructions_count_the_same_each_time(counting):
+    m = counting
+    m.map(DATA, DATA_FRAME, PLAIN | RW | D)
+    m.code("b964000000 f3a4 0f05")
+    counts = set()
+    for _ in range(3):
+        m.cpu.q[DI], m.cpu.q[SI] = DATA + 512, DATA
+        m.run(count=10_000)
+        counts.add(m.cpu.counter[m.cpu.counter_q])
+        assert m.cpu.q[CX] == 0
+    assert len(counts) == 1
+
+
+def test_rdtsc_can_be_answered_by_the_kernel(m):
+    m.code("0f31 48c1e220 4809d0 0f05")
+
+    def rdtsc(vector):
+        m.cpu.q[AX], m.cpu.q[DX] = 5, 7
+        m.cpu.q[m.ip] += 2
+        return True
+
+    m.on_fault = rdtsc
+    assert m.run() == [(Trap.GP, CODE), ("syscall", 7 << 32 | 5)]
+
+
+def test_engines_can_be_made_and_closed_many_times():
+    for _ in range(20):
+        machine = Machine()
+        machine.code("0f05")
+        assert machine.run() == [("syscall", 0)]
+        machine.cpu.close()
+
+
+def test_template_is_a_fresh_user_program(m):
+    template = unicorn_cpu.user_template()
+    layout = m.cpu.layout
+    assert template[:128] == bytes(128)
+    assert struct.unpack_from("<H", template, layout.fpuc)[0] == 0x37F
+    assert struct.unpack_from("<I", template, layout.mxcsr_d * 4)[0] == 0x1F80
+    assert NX      # the harness is complete
