@@ -24,7 +24,9 @@ def load(filesz: int, memsz: int | None = None, vaddr: int = BASE, offset: int =
     return PHDR.pack(PT_LOAD, flags, offset, vaddr, vaddr, filesz, filesz if memsz is None else memsz, 4096)
 
 
-def elf(code: bytes = EXIT_42, *, phdrs: list[bytes] | None = None, extra: list[bytes] | None = None, **fields: int) -> bytes:
+def elf(
+    code: bytes = EXIT_42, *, phdrs: list[bytes] | None = None, extra: list[bytes] | None = None, **fields: int,
+) -> bytes:
     """Return a small program; keyword arguments replace fields of its header."""
     count = 1 + len(extra or ()) if phdrs is None else len(phdrs)
     start = EHDR.size + count * PHDR.size
@@ -32,7 +34,8 @@ def elf(code: bytes = EXIT_42, *, phdrs: list[bytes] | None = None, extra: list[
         phdrs = [load(start + len(code)), *(extra or ())]
     header = {
         "e_type": 2, "e_machine": 62, "e_version": 1, "e_entry": BASE + start, "e_phoff": EHDR.size, "e_shoff": 0,
-        "e_flags": 0, "e_ehsize": 64, "e_phentsize": 56, "e_phnum": count, "e_shentsize": 0, "e_shnum": 0, "e_shstrndx": 0,
+        "e_flags": 0, "e_ehsize": 64, "e_phentsize": 56, "e_phnum": count, "e_shentsize": 0, "e_shnum": 0,
+        "e_shstrndx": 0,
     }
     header.update(fields)
     return EHDR.pack(IDENT, *header.values()) + b"".join(phdrs) + code
@@ -48,8 +51,6 @@ def with_interp(name: bytes) -> bytes:
 
 def exec_errno(files: dict[str, bytes], path: str = "/prog") -> int:
     """Execute path in a child; returns the errno, or 0 after the exec."""
-    found = []
-
     async def main(sys):
         try:
             await sys.execve(path, [path], {})
@@ -151,6 +152,7 @@ def test_bss_is_zero_in_a_fresh_page_and_behind_the_data():
     code = bytes.fromhex("0fb63c2510204000 0b3c2500304000 b8e7000000 0f05")
     start = EHDR.size + 2 * PHDR.size
     data = load(16, 0x1800, vaddr=BASE + 0x2000, offset=0x1000, flags=6)
-    program = elf(code, phdrs=[load(start + len(code)), data], e_entry=BASE + start).ljust(0x1000, b"\0") + b"\xff" * 4096
+    program = elf(code, phdrs=[load(start + len(code)), data], e_entry=BASE + start).ljust(0x1000, b"\0")
+    program += b"\xff" * 4096
 
     assert run_status({"/prog": program}) == 0

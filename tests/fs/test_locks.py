@@ -164,7 +164,7 @@ def test_deadlock():
         await lock(sys, fd, SETLKW, WR, 1, 1)
         await sys.print("parent has it")
 
-    assert run(main) == "EDEADLK\nparent has it\n"
+    assert run(main) == "EDEADLOCK\nparent has it\n"
 
 
 def test_record_lock_errors():

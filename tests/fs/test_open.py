@@ -28,7 +28,8 @@ def tree(sys):
     ("/d", O_TRUNC, "EISDIR"), ("/f", O_DIRECTORY, "ENOTDIR"), ("/f", O_CREAT | O_EXCL, "EEXIST"),
     ("/link", O_CREAT | O_EXCL, "EEXIST"), ("/todo", O_CREAT | O_EXCL, "EEXIST"), ("/link", O_NOFOLLOW, "ELOOP"),
     ("/new/", O_CREAT, "EISDIR"), ("/f/", 0, "ENOTDIR"), ("/none/x", O_CREAT, "ENOENT"), ("/f/x", O_CREAT, "ENOTDIR"),
-    ("/.", O_CREAT, "EISDIR"), ("/", O_CREAT, "EISDIR"), ("/f", O_DIRECT, "EINVAL"), ("/dlink", O_NOFOLLOW | O_DIRECTORY, "ELOOP"),
+    ("/.", O_CREAT, "EISDIR"), ("/", O_CREAT, "EISDIR"), ("/f", O_DIRECT, "EINVAL"),
+    ("/dlink", O_NOFOLLOW | O_DIRECTORY, "ELOOP"),
 ])
 def test_open_errors_leave_nothing_behind(tree, fails, path, flags, errno):
     before = (tree.k.nr_files, tree.task.files.open_fds)

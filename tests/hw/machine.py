@@ -68,7 +68,7 @@ class Machine:
         else:
             self.cpu.stop()
 
-    def interrupt(self, vector):
+    def interrupt(self, engine, vector):
         cpu = self.cpu
         cpu.d[cpu.layout.old_exception_d] = 0xFFFFFFFF
         fault = (cpu.q[cpu.layout.cr2_q], cpu.d[cpu.layout.error_code_d]) if vector == Trap.PF else ()

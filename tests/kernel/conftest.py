@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Coroutine
+import types
 from typing import Any
 
 import pytest
@@ -79,6 +80,8 @@ class BareKernel(Kernel):
         kthread.kthread_init(self)
         signal.signals_init(self)
         init_main.smp_init(self)
+        self.init_task.cpus_allowed = (1 << cpus) - 1
+        self.proc_sbs = []
         self.console_wait = self.wait_queue_head("console")
 
     def spawn(self, fn: ThreadFn, arg: object = None, name: str = "") -> Task:
@@ -121,8 +124,15 @@ async def work(current: Task, ns: int, step_ns: int = 100_000) -> None:
         ns -= step
         if k.clock.now_ns >= k.clock.next_event_ns:
             hrtimer.run_queues(k)
+            await interrupt()
         if current.ti_flags & 8:
             await sched.schedule(current)
+
+
+@types.coroutine
+def interrupt():
+    """Let the machine loop look at its limit, as it can whenever user code runs."""
+    yield
 
 
 async def _init(current: Task, arg: object) -> int:
@@ -135,7 +145,7 @@ async def _init(current: Task, arg: object) -> int:
 def k() -> BareKernel:
     """One CPU, and a PID 1 that sleeps for ever."""
     kernel = BareKernel()
-    kernel.spawn(_init, name="init")
+    kernel.start(_init, name="init")
     return kernel
 
 
@@ -143,5 +153,5 @@ def k() -> BareKernel:
 def smp() -> BareKernel:
     """Two CPUs, and a PID 1 that sleeps for ever."""
     kernel = BareKernel(cpus=2)
-    kernel.spawn(_init, name="init")
+    kernel.start(_init, name="init")
     return kernel

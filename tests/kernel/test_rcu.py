@@ -84,7 +84,7 @@ def test_a_grace_period_ends_when_every_cpu_has_passed(smp):
         return 0
 
     async def writer(current, arg):
-        await work(current, 20_000, 10_000)
+        await work(current, 200_000, 10_000)
         rcupdate.call_rcu(smp, lambda _: log.append(("freed", None)), None)
         await work(current, 5_000_000)
         log.append(("writer done", current.cpu))

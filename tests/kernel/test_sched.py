@@ -30,8 +30,8 @@ def test_equal_tasks_share_equally(k):
     tasks = [k.spawn(spin) for _ in range(4)]
     k.go(limit_ns=1000 * MS)
     times = runtimes(*tasks)
-    assert max(times) - min(times) <= 2 * MS
-    assert sum(times) > 990 * MS
+    assert max(times) - min(times) <= 8 * MS
+    assert sum(times) > 980 * MS
 
 
 @pytest.mark.parametrize(("nice", "weight"), [(-20, 88761), (-5, 3121), (0, 1024), (5, 335), (19, 15)])
@@ -54,14 +54,14 @@ def test_policy_idle_gets_what_is_left(k):
     assert time_a / time_b == pytest.approx(3 / 1024, rel=0.3)
 
 
-def test_two_tasks_alternate_in_slices_of_three_milliseconds(k):
-    """Latency 6 ms, two runnable tasks."""
+def test_two_tasks_alternate_at_every_tick(k):
+    """Latency 6 ms for two: a slice of 3 ms, seen at a tick, of which there are 250 a second."""
     switches = []
     k.trace.subscribe(lambda event: switches.append(event[0]), "sched_switch")
     k.spawn(spin), k.spawn(spin)
     k.go(limit_ns=100 * MS)
-    turns = [b - a for a, b in zip(switches[4:], switches[5:], strict=False)]
-    assert all(2.9 * MS < turn < 3.3 * MS for turn in turns), turns
+    turns = [b - a for a, b in zip(switches[6:], switches[7:], strict=False)]
+    assert all(3.9 * MS < turn < 4.2 * MS for turn in turns), turns
 
 
 def test_a_task_alone_is_never_interrupted(k):
@@ -124,6 +124,7 @@ def test_yield_passes_the_cpu_on_once(k):
     log = []
 
     async def yielder(current, arg):
+        await sleep(current, 100 * MS)      # from which both come back to the same vruntime
         for _ in range(3):
             log.append(current.comm)
             sched_syscalls.sys_sched_yield(current)
@@ -132,6 +133,7 @@ def test_yield_passes_the_cpu_on_once(k):
 
     k.spawn(yielder, name="a")
     k.spawn(yielder, name="b")
+    k.spawn(spin, 101 * MS)
     k.settle()
     assert sorted(log[:2]) == ["a", "b"]
     assert log[0] != log[1] != log[2] != log[3]
@@ -324,8 +326,8 @@ def test_time_is_charged_to_user_and_system(k):
 
     p = k.start(worker)
     assert p.utime == 3000
-    assert p.stime == 2000 + 1000       # the switch to it
-    assert sched.task_sched_runtime(p) == 5000
+    assert p.stime == 2000 + 1000       # and the switch to it
+    assert sched.task_sched_runtime(p) == 6000
 
 
 def test_load_average_rises_towards_the_number_of_runnable_tasks(k):

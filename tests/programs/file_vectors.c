@@ -4,6 +4,7 @@
 
 int main(void) {
   char a[4] = "", b[5] = "", c[20] = "";
+  void *volatile nowhere = (void *)8;
   int p[2];
   go_to_scratch();
   int fd = (int)must(open("f", O_CREAT | O_RDWR, 0644));
@@ -26,11 +27,12 @@ int main(void) {
   say("%s|%s|%s", a, b, c);
   show("preadv of a pipe", preadv(p[0], in, 1, 0));
   show("readv of nothing", readv(fd, in, 0));
-  show("too many", readv(fd, in, 1025));
+  volatile int many = 1025;
+  show("too many", readv(fd, in, many));
   struct iovec bad = {a, (size_t)-1};
   show("negative length", readv(fd, &bad, 1));
-  show("bad array", readv(fd, (struct iovec *)8, 2));
-  struct iovec half[2] = {{"ok", 2}, {(void *)8, 4}};
+  show("bad array", readv(fd, nowhere, 2));
+  struct iovec half[2] = {{"ok", 2}, {nowhere, 4}};
   must(lseek(fd, 0, SEEK_SET));
   show("bad second buffer", writev(p[1], half, 2) == -1 ? -1 : 0);
 

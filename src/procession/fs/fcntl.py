@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from procession.fs import file as fs_file
 from procession.fs import file_table, locks, pipe
@@ -13,7 +13,7 @@ from procession.include.linux.fs import FMode
 from procession.include.linux.pid import PidType
 from procession.include.linux.resource import Rlimit
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Fd, Int, UInt, ULong
+from procession.include.linux.types import Arg, Fd, Int, UInt
 from procession.kernel import pid as kernel_pid
 from procession.mm import uaccess
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = ("FownStruct", "f_delown", "f_getown", "f_setown", "sys_dup", "sys_dup2", "sys_dup3", "sys_fcntl")
+
+# A number, or the address of a struct flock.
+FcntlArg = Annotated[Any, Arg("fcntl_arg")]
 
 F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW = range(8)
 F_SETOWN, F_GETOWN, F_SETSIG, F_GETSIG, F_SETOWN_EX, F_GETOWN_EX = 8, 9, 10, 11, 15, 16
@@ -180,6 +183,7 @@ def _setfl(current: Task, file: File, arg: int) -> None:
 
 
 def _dupfd(current: Task, file: File, arg: int, flags: int) -> int:
+    arg &= 0xFFFFFFFF
     if arg >= current.signal.rlim[_NOFILE][0]:
         raise LinuxError(Errno.EINVAL, "beyond RLIMIT_NOFILE")
     fd = fs_file.alloc_fd(current, arg, flags)
@@ -226,9 +230,11 @@ def _owner_cmd(current: Task, file: File, cmd: int, arg: Any) -> int:
 
 
 @syscall
-async def sys_fcntl(current: Task, fd: Fd, cmd: UInt, arg: ULong) -> int:
+async def sys_fcntl(current: Task, fd: Fd, cmd: UInt, arg: FcntlArg) -> int:
     """Ask or change what a descriptor or its open file is like (fcntl(2)); record locks may sleep."""
     file = fs_file.fget_raw(current, fd)
+    if not isinstance(arg, int) and cmd not in (F_GETLK, F_SETLK, F_SETLKW):
+        raise LinuxError(Errno.EINVAL, "a buffer where a number is expected")
     if file.f_mode & FMode.PATH and cmd not in _FOR_O_PATH:
         raise LinuxError(Errno.EBADF, "an O_PATH descriptor")
     if cmd == F_DUPFD:

@@ -52,6 +52,10 @@ class Lower(Protocol):
         """Return the text of a symbolic link."""
         ...
 
+    def prepare(self) -> None:
+        """Make sure that a regular file can be read."""
+        ...
+
     def pread(self, offset: int, n: int) -> bytes:
         """Return up to n bytes of a regular file."""
         ...
@@ -190,19 +194,26 @@ class HostLower:
         except OSError as error:
             raise _host_error(error) from error
 
-    def pread(self, offset: int, n: int) -> bytes:
-        """Read from the file; raises EACCES, OSError."""
-        if not stat.S_ISREG(self.mode):
-            raise LinuxError(Errno.EIO, "not a regular file")
+    def _file_fd(self) -> int:
+        fd = self.tree.files.get(self)
+        if fd is None:
+            if not stat.S_ISREG(self.mode):
+                raise LinuxError(Errno.EIO, "not a regular file")
+            assert self.parent is not None
+            fd = self._check(os.open(self.name, _FILE_FLAGS, dir_fd=self.parent._dir_fd()))
+            self.tree.files.put(self, fd)
+        return fd
+
+    def prepare(self) -> None:
+        """Open the file; raises EACCES, OSError."""
         try:
-            fd = self.tree.files.get(self)
-            if fd is None:
-                assert self.parent is not None
-                fd = self._check(os.open(self.name, _FILE_FLAGS, dir_fd=self.parent._dir_fd()))
-                self.tree.files.put(self, fd)
-            return os.pread(fd, n, offset)
-        except OSError as error:
-            raise _host_error(error) from error
+            self._file_fd()
+        except PermissionError as error:
+            raise LinuxError(Errno.EACCES, f"host: {error.strerror}") from error
+
+    def pread(self, offset: int, n: int) -> bytes:
+        """Read from the file; raises OSError."""
+        return os.pread(self._file_fd(), n, offset)
 
 
 def _entry_type(entry: os.DirEntry[str]) -> int:
@@ -245,6 +256,9 @@ class TarLower:
     def readlink(self) -> str:
         """Return the link's text."""
         return self.target
+
+    def prepare(self) -> None:
+        """Nothing: the archive is open."""
 
     def pread(self, offset: int, n: int) -> bytes:
         """Read from the member; raises OSError."""

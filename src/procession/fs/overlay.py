@@ -21,7 +21,7 @@ from procession.mm import filemap
 
 if TYPE_CHECKING:
     from procession.fs.lower import Lower
-    from procession.include.linux.fs import SuperBlock
+    from procession.include.linux.fs import File, SuperBlock
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
@@ -38,6 +38,14 @@ class OverlayReg(ramfs.RamfsReg):
 
     lower: Lower
     lower_size = 0                  # how much of the file below still shows: truncation cuts it for good
+    prepared = False
+
+    def open(self, current: Task, file: File) -> File:
+        """See that the file below can be read; raises EACCES, EIO."""
+        if not self.prepared and self.lower_size:
+            _below(self, self.lower.prepare)
+            self.prepared = True
+        return super().open(current, file)
 
     def readpage(self, index: int) -> bytes:
         """Read a page from below; raises EIO if the host fails."""
@@ -79,7 +87,7 @@ class OverlayDir(ramfs.RamfsDir):
 
     def lookup(self, name: str) -> Inode:
         """Return a member; raises ENOENT, EACCES."""
-        inode = self.children.get(name)
+        inode: Inode | None = self.children.get(name)
         if inode is not None:
             return inode
         if name in self.whiteouts:
@@ -87,7 +95,8 @@ class OverlayDir(ramfs.RamfsDir):
         node = _below(self, self.lower.lookup, name)
         if node is None:
             raise LinuxError(Errno.ENOENT, name)
-        inode = self.children[name] = _from_lower(self.i_sb, node, self.reserved.pop(name, None))
+        inode = _below(self, _from_lower, self.i_sb, node, self.reserved.get(name))
+        self.children[name] = inode
         return inode
 
     def _names(self) -> list[tuple[str, int]]:

@@ -14,6 +14,7 @@ import os
 import struct
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from unicorn import x86_const
 
 from procession.hw.cpu import CpuError
@@ -37,11 +38,9 @@ class Layout:
     """Offsets into the CPU state. Those called ..._q count 64-bit words, ..._d 32-bit words, others bytes.
 
     The sixteen general registers come first, in the order of their numbers in machine code.
-    handle_word, delta: the state is at handle[handle_word] + delta.  size: bytes that make up a task's state.
+    size: bytes that make up a task's state.
     """
 
-    handle_word: int
-    delta: int
     size: int
     rip_q: int
     rflags_q: int
@@ -97,26 +96,46 @@ class Peeker:
         os.close(self._write)
 
 
-def find_state(handle: int, write: Callable[[int, int], None]) -> tuple[int, int]:
-    """Return (handle_word, delta) of the block that holds the CPU state; raises CpuError.
+def find_state(handle: int, write: Callable[[int, int], None]) -> int:
+    """Return the address of the CPU state of an engine; raises CpuError.
 
     write(register, value) is the engine's official way to set a register.
     """
     for i, name in enumerate(_GPRS):
         write(getattr(x86_const, f"UC_X86_REG_{name}"), _MARK + i * 0x101)
     peeker = Peeker()
+
+    def is_state(address: int) -> bool:
+        """Whether the registers themselves are there, and not a copy of what they held: a change must show."""
+        if peeker.peek(address, len(_PATTERN)) != _PATTERN:
+            return False
+        write(x86_const.UC_X86_REG_RAX, _MARK + 1)
+        changed = peeker.peek(address, 8) == (_MARK + 1).to_bytes(8, "little")
+        write(x86_const.UC_X86_REG_RAX, _MARK)
+        return changed
+
     try:
-        words = peeker.peek(handle, HANDLE_SIZE)
-        for word in range(len(words) // 8):
-            (pointer,) = struct.unpack_from("<Q", words, word * 8)
+        words = struct.unpack(f"<{HANDLE_SIZE // 8}Q", peeker.peek(handle, HANDLE_SIZE).ljust(HANDLE_SIZE, b"\0"))
+        # The way that led to another engine's state comes first; but it may have been a neighbour's pointer by chance.
+        for word, delta in _ways:
+            if is_state(words[word] + delta):
+                return words[word] + delta
+        for word, pointer in enumerate(words):
             if pointer < 0x10000 or pointer & 7 or pointer >= 1 << 56:
                 continue
-            at = peeker.peek(pointer, _SPAN).find(_PATTERN)
-            if at >= 0:
-                return word, at
+            span = peeker.peek(pointer, _SPAN)
+            at = span.find(_PATTERN)
+            while at >= 0:
+                if is_state(pointer + at):
+                    _ways[:] = [(word, at)]
+                    return pointer + at
+                at = span.find(_PATTERN, at + 8)
     finally:
         peeker.close()
     raise CpuError("this build of Unicorn keeps its registers where they cannot be found")
+
+
+_ways: list[tuple[int, int]] = []       # (word of the handle, distance from where it points to)
 
 
 class _Probe:
@@ -149,14 +168,9 @@ class _Probe:
 
 def _moved(before: bytes, after: bytes) -> list[int]:
     """Return the offsets of 16-bit words that differ, each run of differences by its first."""
-    found = []
-    last = -2
-    for at in range(0, len(before), 2):
-        if before[at:at + 2] != after[at:at + 2]:
-            if at != last + 2:
-                found.append(at)
-            last = at
-    return found
+    changed = np.flatnonzero(np.frombuffer(before, np.uint16) != np.frombuffer(after, np.uint16))
+    first = np.diff(changed, prepend=-2) > 1
+    return [int(at) * 2 for at in changed[first]]
 
 
 def _became(before: bytes, after: bytes, old: bytes, new: bytes) -> list[int]:
@@ -167,7 +181,7 @@ def _became(before: bytes, after: bytes, old: bytes, new: bytes) -> list[int]:
     ]
 
 
-def calibrate(cpu: UnicornCpu, handle_word: int, delta: int, window: memoryview) -> Layout:
+def calibrate(cpu: UnicornCpu, window: memoryview) -> Layout:
     """Measure the layout on a CPU that runs user code of its own; raises CpuError if anything is ambiguous.
 
     window: the engine's state, as much of it as its saved contexts have.
@@ -186,7 +200,7 @@ def calibrate(cpu: UnicornCpu, handle_word: int, delta: int, window: memoryview)
         raise CpuError("calibration: XMM registers are not in a row")
     fpstt, fpus, fptags, fpregs = _find_x87(cpu, probe)
     return Layout(
-        handle_word=handle_word, delta=delta, size=(old_exception_d * 4 + 8) & ~7,
+        size=(old_exception_d * 4 + 8) & ~7,
         rip_q=words["RIP"], rflags_q=rflags_q, cc_src_q=cc_src_q, cc_op_d=cc_op_d, cc_op_eflags=cc_op_eflags, df_d=df_d,
         fs_base_q=words["FS_BASE"], gs_base_q=words["GS_BASE"], cr2_q=words["CR2"], cr3_q=cr3_q,
         error_code_d=error_code_d, old_exception_d=old_exception_d,

@@ -46,7 +46,7 @@ class Hooks(Protocol):
         """A SYSCALL instruction, at state.rip; what follows it runs next."""
         ...
 
-    def interrupt(self, vector: int) -> None:
+    def interrupt(self, engine: int, vector: int) -> None:
         """An exception, or INT n, in which case state.rip is already behind it."""
         ...
 

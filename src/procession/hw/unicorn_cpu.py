@@ -55,7 +55,7 @@ _hook_add = _short.uc_hook_add
 _emu = ctypes.CDLL(uclib._name).uc_emu_start
 _emu.argtypes = (ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_size_t)
 
-# The callbacks' leading arguments are not looked at, and converting them costs time: a C function may be called with
+# The callbacks' arguments are hardly looked at, and converting them costs time: a C function may be called with
 # more arguments than it takes.
 _SYSCALL_HOOK = ctypes.CFUNCTYPE(None)
 _INTERRUPT_HOOK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32)
@@ -81,7 +81,7 @@ class _NoHooks:
     def syscall(self) -> None:
         self.cpu.stop()
 
-    def interrupt(self, vector: int) -> None:
+    def interrupt(self, engine: int, vector: int) -> None:
         self.cpu.stop()
 
     def port_io(self) -> None:
@@ -153,22 +153,18 @@ class UnicornCpu:
         uc.msr_write(_STAR, (USER_CS - 16) << 48 | 0x10 << 32)
 
     def _calibrate(self) -> None:
+        address = calibration.find_state(self.handle, self.write_register)
         if _layouts:
-            layout = _layouts[0]
-            words = _view(self.handle, (layout.handle_word + 1) * 8).cast("Q")
-            state = words[layout.handle_word] + layout.delta
-            self._see(state, layout.size)
-            self.layout = layout
+            self.layout = _layouts[0]
+            self._see(address, self.layout.size)
             self._enter_user_mode()
         else:
-            word, delta = calibration.find_state(self.handle, self.write_register)
-            pointer = _view(self.handle, (word + 1) * 8).cast("Q")[word]
             size: int = uclib.uc_context_size(self._uc._uch)
-            window = _view(pointer + delta, size - size % 64)
-            self._see(pointer + delta, len(window))
+            window = _view(address, size - size % 64)
+            self._see(address, len(window))
             self._enter_user_mode()
-            self.layout = calibration.calibrate(self, word, delta, window)
-            self._see(pointer + delta, self.layout.size)
+            self.layout = calibration.calibrate(self, window)
+            self._see(address, self.layout.size)
             _layouts.append(self.layout)
         self.counter_q = self.limit_q = 0
         self._handle_words = memoryview(b"")
@@ -255,12 +251,12 @@ class UnicornCpu:
 
     def _hook(self, hooks: Hooks) -> None:
         syscall = _SYSCALL_HOOK(hooks.syscall)
-        interrupt = _INTERRUPT_HOOK(lambda _, vector: hooks.interrupt(vector))
+        interrupt = _INTERRUPT_HOOK(hooks.interrupt)
         self._add_hook(unicorn_const.UC_HOOK_INSN, syscall, ctypes.c_int(x86_const.UC_X86_INS_SYSCALL))
         self._add_hook(unicorn_const.UC_HOOK_INTR, interrupt)
 
         def invalid() -> bool:
-            hooks.interrupt(Trap.UD)
+            hooks.interrupt(0, Trap.UD)
             return True
 
         self._add_hook(unicorn_const.UC_HOOK_INSN_INVALID, _INVALID_HOOK(invalid))

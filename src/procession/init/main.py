@@ -15,6 +15,7 @@ from procession.fs import (
     binfmt_elf,
     binfmt_python,
     binfmt_script,
+    devices,
     file,
     file_table,
     fs_struct,
@@ -61,7 +62,7 @@ from procession.kernel import (
     signal,
     user,
 )
-from procession.mm import page_alloc
+from procession.mm import debug, page_alloc, slab
 
 if TYPE_CHECKING:
     from procession.fs.overlay import RootSpec
@@ -269,33 +270,25 @@ async def kernel_init(current: Task, kthreadd_done: Completion) -> int:
     program: InitProgram | None = k.init_program
     if program is None:
         bug("no program to run")
+    current.cpus_allowed = (1 << k.nr_cpus) - 1
     fs_exec.set_task_comm(current, "init")
-    open_console(current)
+    devices.open_console(k, current)
     current.signal.flags |= SignalFlags.UNKILLABLE
     if program.as_init:
         await _run_program(current, program)
         return 0
 
     current.flags &= ~PF.KTHREAD
+    k.slab_baseline = slab.slab_baseline(k)
+    k.frames_baseline = debug.frames_in_use(k)
     program.nr = await fork.kernel_thread(current, _run_program, program, _SIGCHLD)
     k.exit_code = await _reap_until(current, program.nr)
+    await _kill_survivors(current)
     k.halted = True
     # Nothing runs any more: the machine loop looks at `halted` when this task gives up the CPU.
     current.state = TaskState.UNINTERRUPTIBLE
     await sched.schedule(current)
     return bug("running after the halt")
-
-
-def open_console(current: Task) -> None:
-    """Open /dev/console as 0, 1 and 2; without one the first program starts with nothing open, as in Linux."""
-    try:
-        console = namei.filp_open(current, "/dev/console", _CONSOLE_MODE)
-    except LinuxError:
-        current.kernel.printk("Warning: unable to open an initial console.")
-        return
-    for copy in range(3):
-        fd = file.alloc_fd(current)
-        file.fd_install(current, fd, console if copy == 0 else file_table.get_file(console))
 
 
 async def _run_program(current: Task, program: InitProgram) -> int:
@@ -335,7 +328,7 @@ async def _execvpe(current: Task, program: InitProgram, argv: UserStrings, envp:
 
 
 async def _reap_until(current: Task, nr: int) -> int:
-    """Wait for all children until process nr has ended; returns its wait status."""
+    """Wait for all children until process nr has ended; returns its wait status. Raises ECHILD if it is no child."""
     while True:
         wo = exit_wait.WaitOpts(exit_wait.WEXITED | exit_wait.WALL)
         try:
@@ -345,3 +338,13 @@ async def _reap_until(current: Task, nr: int) -> int:
             if error.errno != Errno.ERESTARTSYS:
                 raise
             signal.flush_signals(current)
+
+
+async def _kill_survivors(current: Task) -> None:
+    """Kill whoever has outlived the program, as the end of a container does, and reap them."""
+    try:
+        signal.kill_something_info(current, Sig.SIGKILL, signal.SEND_SIG_PRIV, -1)
+        await _reap_until(current, -1)
+    except LinuxError as error:
+        if error.errno not in (Errno.ESRCH, Errno.ECHILD):      # nobody to kill, nobody left
+            raise

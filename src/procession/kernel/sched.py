@@ -3,8 +3,8 @@
 The fair class is in sched_fair.py, real-time in sched_rt.py, the system calls in sched_syscalls.py. The machine loop
 that makes a picked task run is kernel/entry.py.
 
-Differs: no periodic tick. rq.tick_ns is when the tick would take the CPU from the running task; it is an event like
-a timer's. No stop class, no groups, no priority inheritance boost.
+Differs: of the ticks, only those happen that would do something. rq.tick_ns is the next one that takes the CPU from
+the running task; it is an event like a timer's. No stop class, no groups, no priority inheritance boost.
 """
 
 from __future__ import annotations

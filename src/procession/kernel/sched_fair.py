@@ -13,6 +13,7 @@ from bisect import bisect_left, insort
 from typing import TYPE_CHECKING
 
 from procession.include.linux.bug import bug_on
+from procession.include.linux.kernel import HZ, NSEC_PER_SEC
 from procession.include.linux.sched import TIF, SchedPolicy
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ __all__ = (
     "yield_task_fair",
 )
 
+TICK_NSEC = NSEC_PER_SEC // HZ
 NICE_0_LOAD = 1024
 WEIGHT_IDLEPRIO = 3
 PRIO_TO_WEIGHT = (
@@ -300,13 +302,13 @@ def task_tick_fair(rq: Rq, curr: Task) -> None:
 
 
 def next_tick_fair(rq: Rq, curr: Task) -> int:
-    """Return the first time at which task_tick_fair would reschedule."""
+    """Return the first tick at which task_tick_fair would reschedule."""
     cfs = rq.cfs
     se = curr.se
     now_ns = se.exec_start
     if not cfs.timeline:
         # Company of another class: real-time tasks that are throttled come back by their own timer.
-        return now_ns + cfs.latency_ns
+        return now_ns + TICK_NSEC
     ideal_ns = sched_slice(cfs, se)
     ran_ns = se.sum_exec_runtime - se.prev_sum_exec_runtime
     left_ns = ideal_ns - ran_ns + 1
@@ -314,7 +316,8 @@ def next_tick_fair(rq: Rq, curr: Task) -> int:
     if se.weight != NICE_0_LOAD:
         lag_left_ns = lag_left_ns * se.weight // NICE_0_LOAD + 1
     lag_left_ns = max(lag_left_ns, cfs.min_granularity_ns - ran_ns)
-    return now_ns + max(1, min(left_ns, lag_left_ns))
+    # Rounded up: in between nobody looks.
+    return -(-(now_ns + max(1, min(left_ns, lag_left_ns))) // TICK_NSEC) * TICK_NSEC
 
 
 # Several CPUs.

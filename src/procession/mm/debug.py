@@ -9,7 +9,7 @@ from procession.arch.x86 import pgtable
 from procession.hw.memory import PG_EXEC, PG_FILE
 from procession.include.asm.pgtable import PTE_NX, PTE_PFN_MASK, PTE_PRESENT, PTE_PROTNONE, PTE_RW
 from procession.include.linux.mm_types import VM
-from procession.mm import page_alloc
+from procession.mm import page_alloc, shmem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,11 +85,10 @@ def validate_memory(k: Kernel, mms: Iterable[MmStruct], extra: Iterable[int] = (
             wrong.append(f"frame {pfn}: mapcount {k.frames.mapcount[pfn]}, found {mapped[pfn]}")
         if (pfn in free) != (count[pfn] == 0):
             wrong.append(f"frame {pfn}: free and in use, or neither")
-    shmem = {
-        inode: inode.committed for inode, _ in k.page_cache.values() if hasattr(inode, "committed")
-    }
-    if committed > k.vm_committed or (not shmem and committed > k.vm_committed):
-        wrong.append(f"vm_committed {k.vm_committed}, areas account for {committed}")
+    # Shared anonymous memory is promised to its inode, which only its pages lead to.
+    shared = {inode: inode.committed for inode, _ in k.page_cache.values() if isinstance(inode, shmem.ShmemInode)}
+    if committed + sum(shared.values()) > k.vm_committed:
+        wrong.append(f"vm_committed {k.vm_committed}, areas account for {committed} and {sum(shared.values())}")
     return wrong
 
 

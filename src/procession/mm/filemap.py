@@ -17,7 +17,7 @@ from procession.include.linux.fs import OpenFlags, S
 from procession.include.linux.resource import RLIM_INFINITY, Rlimit
 from procession.include.linux.signal import Sig
 from procession.kernel import capability, signal
-from procession.mm import memory, page_alloc, uaccess
+from procession.mm import memory, page_alloc, tlb, uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import File, Inode
@@ -239,6 +239,7 @@ def truncate_inode_pages(k: Kernel, inode: Inode, lstart: int) -> None:
             start = pfn << 12
             k.frames.phys[start + offset:start + 4096] = page_alloc.ZEROES[offset:]
             k.frames.pflags[pfn] |= PG_DIRTY
+            tlb.flush_icache_page(k, pfn)
         index += 1
     for i in [i for i in inode.mapping if i >= index]:
         delete_from_page_cache(k, inode, i)

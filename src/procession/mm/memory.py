@@ -388,7 +388,6 @@ def copy_page_range(k: Kernel, dst: MmStruct, src: MmStruct, vmas: list[VmArea])
     zero = k.zero_pfn
     src_tables = src.pte_tables
     dst_tables = dst.pte_tables
-    nr_anon = nr_file = 0
     for vma in vmas:
         cow = vma.vm_flags & _COW_MASK == _MAYWRITE
         for region, lo, hi in tables_in(src, vma.vm_start, vma.vm_end):
@@ -402,6 +401,9 @@ def copy_page_range(k: Kernel, dst: MmStruct, src: MmStruct, vmas: list[VmArea])
             if len(found) >= _MANY:
                 _copy_many(k, dst, lo, hi, delta, cow)
                 continue
+            nr_file = 0
+            nr_anon = len(found)
+            has_file = vma.vm_file is not None
             for i in found:
                 entry = q[i]
                 if cow and entry & PTE_RW:
@@ -409,17 +411,16 @@ def copy_page_range(k: Kernel, dst: MmStruct, src: MmStruct, vmas: list[VmArea])
                     q[i] = entry
                 q[i + delta] = entry
                 pfn = entry >> 12 & _PFN
-                if pfn != zero:
-                    count[pfn] += 1
-                    mapcount[pfn] += 1
-                    if pflags[pfn] & PG_FILE:
-                        nr_file += 1
-                    else:
-                        nr_anon += 1
+                if pfn == zero:
+                    nr_anon -= 1
+                    continue
+                count[pfn] += 1
+                mapcount[pfn] += 1
+                if has_file and pflags[pfn] & PG_FILE:
+                    nr_file += 1
             # Kept in step: the next table may not be had, and then all of this is undone.
             dst.rss_file += nr_file
-            dst.rss_anon += nr_anon
-            nr_anon = nr_file = 0
+            dst.rss_anon += nr_anon - nr_file
 
 
 def _copy_many(k: Kernel, dst: MmStruct, lo: int, hi: int, delta: int, cow: bool) -> None:

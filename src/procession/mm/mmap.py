@@ -1,7 +1,7 @@
 """Areas of address spaces: finding, mapping, unmapping, growing (mm/mmap.c; spec 16).
 
-mm.mmap is the list of areas by address; look-ups are bisections. Merging and splitting are in mm/vma.py, fork's copy
-and the end in mm/mmap_fork.py's functions, reachable from here under their Linux names.
+mm.mmap is the list of areas by address; look-ups are bisections. Merging and splitting are in mm/vma.py, the accounts
+in mm/util.py.
 
 Differs: no address randomisation, no hint caches: a new area takes the first hole that fits, from the top.
 """
@@ -23,7 +23,7 @@ from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Arg, Fd, SizeT, ULong
 from procession.kernel import capability
-from procession.mm import memory, mlock, shmem, tlb, util
+from procession.mm import memory, mlock, page_alloc, shmem, tlb, util
 from procession.mm import vma as areas
 
 if TYPE_CHECKING:
@@ -441,38 +441,44 @@ def dup_mmap(current: Task, mm: MmStruct, oldmm: MmStruct) -> None:
     k = current.kernel
     mm.shared_vm, mm.exec_vm, mm.stack_vm = oldmm.shared_vm, oldmm.exec_vm, oldmm.stack_vm
     total_vm = oldmm.total_vm
+    cache = k.caches["vm_area_struct"]
+    room = page_alloc.nr_free_pages(k) >> 1 if k.overcommit_memory == 0 else 0
+    charged = 0
     new = mm.mmap
     with_pages = []
     with oldmm.mmap_sem.write(), mm.mmap_sem.write():
-        cache = k.caches["vm_area_struct"]
-        for mpnt in oldmm.mmap:
-            start, end, flags, file = mpnt.vm_start, mpnt.vm_end, mpnt.vm_flags, mpnt.vm_file
-            if flags & _UNUSUAL:
-                if flags & VM.DONTCOPY:
-                    pages = end - start >> 12
-                    total_vm -= pages
-                    util.vm_stat_account(mm, flags, file, -pages)
-                    continue
-                flags &= ~VM.LOCKED
-            if flags & VM.ACCOUNT:
-                util.vm_enough_memory(current, end - start >> 12)
-            try:
-                cache.alloc()
-            except LinuxError:
+        try:
+            for mpnt in oldmm.mmap:
+                start, end, flags, file = mpnt.vm_start, mpnt.vm_end, mpnt.vm_flags, mpnt.vm_file
+                if flags & _UNUSUAL:
+                    if flags & VM.DONTCOPY:
+                        pages = end - start >> 12
+                        total_vm -= pages
+                        util.vm_stat_account(mm, flags, file, -pages)
+                        continue
+                    flags &= ~VM.LOCKED
+                if cache.fail is not None:
+                    cache.fail(cache)
                 if flags & VM.ACCOUNT:
-                    k.vm_committed -= end - start >> 12
-                raise
-            anon_vma = mpnt.anon_vma
-            tmp = VmArea(mm, start, end, flags, mpnt.vm_pgoff, file, anon_vma, mpnt.name)
-            if file is not None:
-                file.f_count += 1
-                inode = file.f_path.dentry.d_inode
-                inode.i_mmap[tmp] = None
-                if flags & VM.DENYWRITE:
-                    inode.i_writecount -= 1
-            new.append(tmp)
-            if anon_vma:
-                with_pages.append(mpnt)
+                    # As vm_enough_memory() for small areas, without asking it for each.
+                    if end - start >> 12 < room:
+                        charged += end - start >> 12
+                    else:
+                        util.vm_enough_memory(current, end - start >> 12)
+                tmp = VmArea(mm, start, end, flags, mpnt.vm_pgoff, file, mpnt.anon_vma, mpnt.name)
+                if file is not None:
+                    file.f_count += 1
+                    inode = file.f_path.dentry.d_inode
+                    inode.i_mmap[tmp] = None
+                    if flags & VM.DENYWRITE:
+                        inode.i_writecount -= 1
+                new.append(tmp)
+                if mpnt.anon_vma:
+                    with_pages.append(mpnt)
+        finally:
+            k.vm_committed += charged
+            cache.nr_active += len(new)
+            cache.nr_allocs += len(new)
         if with_pages:
             memory.copy_page_range(k, mm, oldmm, with_pages)
         tlb.flush_tlb_mm(k, oldmm)
@@ -485,21 +491,23 @@ _UNUSUAL = VM.DONTCOPY | VM.LOCKED
 def exit_mmap(k: Kernel, mm: MmStruct) -> None:
     """Give back everything an address space holds; its last user is gone."""
     memory.unmap_all(k, mm)
-    cache = k.caches["vm_area_struct"]
+    committed = 0
     for vma in mm.mmap:
-        if vma.vm_flags & VM.ACCOUNT:
-            k.vm_committed -= vma.vm_end - vma.vm_start >> 12
+        flags = vma.vm_flags
+        if flags & VM.ACCOUNT:
+            committed += vma.vm_end - vma.vm_start >> 12
         file = vma.vm_file
         if file is not None:
             inode = file.f_path.dentry.d_inode
             del inode.i_mmap[vma]
-            if vma.vm_flags & VM.DENYWRITE:
+            if flags & VM.DENYWRITE:
                 inode.i_writecount += 1
             if file.f_count > 1:
                 file.f_count -= 1
             else:
                 file_table.fput(None, file)
-        cache.free()
+    k.vm_committed -= committed
+    k.caches["vm_area_struct"].nr_active -= len(mm.mmap)
     mm.mmap.clear()
     mm.mmap_cache = None
     mm.total_vm = mm.locked_vm = mm.shared_vm = mm.exec_vm = mm.stack_vm = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from contextlib import suppress
+from dis import opmap
 import traceback
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,20 @@ from procession.kernel import signal
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
-__all__ = ("describe", "diverged", "exit_code", "force_abort", "report")
+__all__ = ("describe", "diverged", "exit_code", "force_abort", "is_hosts", "report")
 
+_RAISE = opmap["RAISE_VARARGS"]
 _PACKAGE = __file__.rpartition("/")[0]
+
+
+def is_hosts(end: BaseException) -> bool:
+    """Whether an exception that came out of a program's code is Ctrl-C on the host: the program did not raise it."""
+    if not isinstance(end, KeyboardInterrupt):
+        return False
+    tb = end.__traceback__
+    while tb is not None and tb.tb_next is not None:
+        tb = tb.tb_next
+    return tb is None or tb.tb_frame.f_code.co_code[tb.tb_lasti] != _RAISE
 
 
 def exit_code(end: BaseException) -> int | None:

@@ -39,6 +39,9 @@ class Log:
 
     def history(self) -> Iterator[Entry]:
         """Yield all entries, the oldest first."""
+        if self.parent is None:
+            yield from self.entries
+            return
         chain: list[tuple[list[Entry], int]] = [(self.entries, len(self.entries))]
         log = self
         while log.parent is not None:

@@ -214,8 +214,8 @@ class PythonThread:
         An exception in a handler comes out of the call that the handler interrupted, as in CPython.
         """
         while True:
-            if isinstance(end, (KeyboardInterrupt, GeneratorExit)):
-                raise end       # the host's user, not the program
+            if crash.is_hosts(end):
+                raise end
             self.coro = None
             if not self.frames:
                 self._exit(current, end)
@@ -340,16 +340,18 @@ class PythonThread:
 
     def exit_thread(self) -> None:
         """Drop the coroutines; what they do in `finally` no longer reaches the kernel."""
-        coros = [frame[0] for frame in self.frames or ()]
-        coros.append(self.coro)
+        coro, frames = self.coro, self.frames
         self.coro = self.frames = self.handlers = None
-        self.log = Log()
-        for coro in reversed(coros):
-            if coro is not None and coro is not replay.UNBUILT:
-                _discard(coro)
+        self.log = _FORGOTTEN
+        if coro is not None and coro is not replay.UNBUILT:
+            _discard(coro)
+        for frame in reversed(frames or ()):
+            if frame[0] is not None and frame[0] is not replay.UNBUILT:
+                _discard(frame[0])
 
 
 Frame: TypeAlias = tuple[Any, Any, Any, int, int]
+_FORGOTTEN = Log()      # of all that have ended; nothing is ever added to it
 
 
 def _discard(coro: Coroutine[Any, Any, Any]) -> None:
@@ -359,8 +361,9 @@ def _discard(coro: Coroutine[Any, Any, Any]) -> None:
             coro.close()
         except RuntimeError:
             continue
-        except Exception:  # noqa: BLE001 -- nobody is left to see it
-            return
+        except BaseException as end:
+            if crash.is_hosts(end):
+                raise
         return
 
 

@@ -9,9 +9,10 @@ the program has another input (a global variable, the host's clock) and cannot b
 from __future__ import annotations
 
 from collections.abc import Callable
-from inspect import iscoroutine
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
+from procession.arch.python import crash
 from procession.arch.python.buffer import OutBuffer
 
 if TYPE_CHECKING:
@@ -38,13 +39,15 @@ class Diverged(Exception):
 def begin(fn: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, Request]:
     """Call fn and run it up to its first trap; raises what ends it, StopIteration if it is no coroutine function."""
     coro = fn(*args)
-    if not iscoroutine(coro):
+    if type(coro) is not CoroutineType:
         raise StopIteration(coro)
     return coro, coro.send(None)
 
 
 class _Replay:
     """The stack of coroutines during a replay: the top one and its request, and those below."""
+
+    __slots__ = ("below", "coro", "request", "thread")
 
     def __init__(self, thread: PythonThread) -> None:
         self.thread = thread
@@ -94,7 +97,7 @@ class _Replay:
     def unwind(self, end: BaseException) -> None:
         """The top coroutine has ended: go on with the one below, as process.py's _ended does."""
         while True:
-            if isinstance(end, (KeyboardInterrupt, GeneratorExit)):
+            if crash.is_hosts(end):
                 raise end
             if not self.below:
                 raise Diverged("it ended early")

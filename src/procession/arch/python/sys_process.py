@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from procession.arch.python import structs
@@ -27,13 +27,13 @@ class ProcessCalls:
 
     __slots__ = ()
 
-    async def fork(self) -> int:
+    def fork(self) -> Awaitable[int]:
         """Return the child's pid in the parent, 0 in the child, which has its own copy of everything."""
-        return await trap("fork")  # type: ignore[no-any-return]
+        return trap("fork")
 
-    async def vfork(self) -> int:
+    def vfork(self) -> Awaitable[int]:
         """As fork(); the parent sleeps until the child execs or exits, and they share sys.peek/poke memory."""
-        return await trap("vfork")  # type: ignore[no-any-return]
+        return trap("vfork")
 
     async def clone(
         self, fn: Callable[..., Any] | None, *args: Any, flags: int = _SIGCHLD, parent_tid: Any = 0, child_tid: Any = 0,
@@ -82,7 +82,9 @@ class ProcessCalls:
 
     async def wait(self) -> tuple[int, int]:
         """Wait for any child."""
-        return await self.waitpid(-1, 0)
+        status = OutBuffer(4)
+        nr = await trap("wait4", -1, status, 0, 0)
+        return nr, int.from_bytes(status.data, "little")
 
     async def wait4(self, pid: int = -1, options: int = 0) -> tuple[int, int, structs.Rusage]:
         """Wait for a child; returns (pid, status, what it and its children used)."""

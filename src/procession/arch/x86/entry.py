@@ -98,12 +98,14 @@ class Entry:
 
     current, thread, mm: who runs.  pgd, tlb_gen: what the engine's TLB goes by.  seen: instructions already charged.
     stack: what run() has to hand to the machine loop.  stopped: a hook has stopped the engine.
-    io_ip: where port I/O was tried, -1 if it was not.
+    calls, own_stack: how to read the arguments of the calls made so far, by number; calls answered in the hook, others.
+    io_ip: where port I/O was tried, -1 if it was not.  healed_ip: the last instruction whose fault needed no flush.
     """
 
     __slots__ = (
-        "calls", "clock", "counter_q", "counters", "cpu", "cr2_q", "current", "d", "error_code_d", "io_ip", "k", "limit_q",
-        "mm",        "old_exception_d", "pgd", "q", "rip_q", "seen", "stack", "stopped", "thread", "tlb_gen", "trace",
+        "calls", "clock", "counter_q", "counters", "cpu", "cr2_q", "current", "d", "error_code_d", "healed_ip", "io_ip",
+        "k", "limit_q", "mm", "old_exception_d", "own_stack", "pgd", "q", "rip_q", "seen", "stack", "stopped", "thread",
+        "tlb_gen", "trace",
     )
 
     current: Task
@@ -125,8 +127,9 @@ class Entry:
         self.seen = 0
         self.stack: SyscallStack | None = None
         self.stopped = False
-        self.io_ip = -1
+        self.io_ip = self.healed_ip = -1
         self.calls: list[tuple[Syscall, Decoder] | None] = [None] * NR_SYSCALLS
+        self.own_stack: dict[int, Decoder] = {}
         cpu.set_hooks(self)
 
     # Hooks.
@@ -174,7 +177,7 @@ class Entry:
         except BaseException as error:  # noqa: BLE001 -- comes out of run()
             self.fail(error)
 
-    def interrupt(self, vector: int) -> None:
+    def interrupt(self, engine: int, vector: int) -> None:
         """Handle the exception the engine stands at."""
         if self.stopped:
             self.d[self.old_exception_d] = _NO_EXCEPTION
@@ -197,9 +200,15 @@ class Entry:
             self.clock.now_ns += FAULT_NS
             current.stime += FAULT_NS
             gen = k.tlb_gen
-            fault.do_page_fault(current, self.q[self.cr2_q], self.d[self.error_code_d])
-            # One flush is that of the page at fault, whose translation is about to be replaced by this very access.
-            if k.tlb_gen == gen + 1 and not current.ti_flags and self.tlb_gen == gen:
+            q = self.q
+            ip = q[self.rip_q]
+            fault.do_page_fault(current, q[self.cr2_q], self.d[self.error_code_d])
+            # One flush is that of the page at fault, whose translation the access replaces when it is made again:
+            # unless it is not, because something else stops the instruction.
+            if ip == self.healed_ip:
+                self.tlb_gen = -1
+            elif k.tlb_gen == gen + 1 and self.tlb_gen == gen:
+                self.healed_ip = ip
                 self.tlb_gen = gen + 1
             self.go_on()
         except BaseException as error:  # noqa: BLE001
@@ -262,8 +271,9 @@ class Entry:
             self.q[0] = _ENOSYS & _U64
             self.go_on()
             return
-        decode = self.decoder(call)
+        decode = self.own_stack.get(nr) or self.decoder(call)
         if name in _ON_OWN_STACK or current.seccomp_mode:
+            self.own_stack[nr] = decode
             args = decode()
             if self.trace.sys_enter:
                 self.trace.sys_enter(nr, name, args)
@@ -345,6 +355,8 @@ class Entry:
         cpu.run(count)
         if cpu.counted:
             self.charge()
+        if self.q[self.rip_q] == self.healed_ip:
+            self.tlb_gen = -1
         if not self.stopped:
             thread.orig_ax = -1
         elif self.io_ip >= 0:

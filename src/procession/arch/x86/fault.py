@@ -56,7 +56,7 @@ def do_page_fault(current: Task, address: int, error_code: int) -> None:
             code = SEGV_ACCERR
         else:
             code = 0
-            result = memory.handle_mm_fault(current, mm, vma, address, write != 0)
+            result = memory.handle_pte_fault(k, mm, vma, address, write != 0)
     if code:
         bad_area(current, address, error_code, code)
     elif result & _ERROR:

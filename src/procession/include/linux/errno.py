@@ -54,12 +54,20 @@ class Errno(IntEnum):
     ELIBBAD = 80
     EUSERS = 87
     ENOTSOCK = 88
+    EDESTADDRREQ = 89
+    EMSGSIZE = 90
+    EPROTOTYPE = 91
+    ENOPROTOOPT = 92
+    EPROTONOSUPPORT = 93
+    ESOCKTNOSUPPORT = 94
     EOPNOTSUPP = 95
     EAFNOSUPPORT = 97
     EADDRINUSE = 98
+    ECONNRESET = 104
     ENOBUFS = 105
     EISCONN = 106
     ENOTCONN = 107
+    ETOOMANYREFS = 109
     ETIMEDOUT = 110
     ECONNREFUSED = 111
     ESTALE = 116
@@ -110,5 +118,13 @@ STRERROR = {
     95: "Operation not supported", 97: "Address family not supported by protocol", 98: "Address already in use",
     105: "No buffer space available", 106: "Transport endpoint is already connected",
     107: "Transport endpoint is not connected", 110: "Connection timed out", 111: "Connection refused",
+    89: "Destination address required",
+    90: "Message too long",
+    91: "Protocol wrong type for socket",
+    92: "Protocol not available",
+    93: "Protocol not supported",
+    94: "Socket type not supported",
+    104: "Connection reset by peer",
+    109: "Too many references: cannot splice",
     116: "Stale file handle",
 }  # the wording of glibc's strerror(3), fixed here because the host's may differ

@@ -140,6 +140,10 @@ class Kernel:
     # arch/python
     programs: dict[str, Any]        # path -> registered Python program
 
+    # What was allocated when the program was started: it has to be given back by the end.
+    slab_baseline: dict[str, int]
+    frames_baseline: int
+
     # The result of the run.
     halted: bool                    # PID 1's child, or PID 1, has ended: stop the machine
     init_program: Any               # init/main.py's InitProgram: what PID 1 runs

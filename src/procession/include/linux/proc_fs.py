@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import Inode, S, SuperBlock
+from procession.include.linux.fs import Inode, Kstat, S, SuperBlock
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -44,6 +44,13 @@ class ProcInode(Inode):
         super().__init__(sb, ino, mode, i_nlink=nlink)
         k = sb.kernel
         self.i_atime_ns = self.i_mtime_ns = self.i_ctime_ns = k.boot_time_ns + k.clock.now_ns
+
+    def getattr(self, current: Task) -> Kstat:
+        """Show a file that takes no room."""
+        stat = super().getattr(current)
+        stat.blocks = 0
+        stat.blksize = 1024
+        return stat
 
 
 class ProcDir(ProcInode):

@@ -1,0 +1,262 @@
+"""The harness: programs are compiled once, run on the host's kernel as if it were 3.2, and run inside.
+
+Where the host does not allow the namespaces that this takes, the recordings in programs/expected/ stand in for it
+(`pytest --record` makes them).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+import faulthandler
+import hashlib
+import os
+from pathlib import Path
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from types import FrameType
+from typing import Any
+
+import pytest
+
+TESTS = Path(__file__).parent
+PROGRAMS = TESTS / "programs"
+HOST_SECONDS = 30
+INSIDE_SECONDS = 60
+WARNINGS = ["-Wall", "-Wextra", "-Werror"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record", action="store_true", help="write what the host's kernel says to tests/programs/expected/")
+    parser.addoption("--host-only", action="store_true", help="run the programs on the host alone, three times each")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run showed to the world."""
+
+    stdout: bytes
+    stderr: bytes
+    exit_code: int
+
+    @property
+    def text(self) -> str:
+        """Output and exit code in the form of the recordings."""
+        out = self.stdout.decode(errors="backslashreplace")
+        newline = "" if not out or out.endswith("\n") else "\n[no newline]\n"
+        return f"{out}{newline}[exit {self.exit_code}]\n"
+
+
+class Cache:
+    """Compiled programs, kept from one session to the next and shared by parallel workers."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def build(self, name: str, command: Sequence[str], sources: Sequence[Path], version: str) -> Path:
+        """Path of the program `command` makes; it is run, with `-o PATH` added, unless that was done before."""
+        key = hashlib.sha256("\0".join([*command, version]).encode())
+        for source in sources:
+            key.update(source.read_bytes())
+        home = self.directory / key.hexdigest()[:24]
+        if not (home / name).exists():
+            made = Path(tempfile.mkdtemp(dir=self.directory))
+            result = subprocess.run([*command, "-o", str(made / name)], capture_output=True, text=True, cwd=made, check=False)
+            if result.returncode:
+                shutil.rmtree(made)
+                pytest.fail(f"{' '.join(command)}\n{result.stderr}", pytrace=False)
+            made.chmod(0o755)
+            try:
+                made.rename(home)  # another worker may have been faster: then its result stays
+            except OSError:
+                shutil.rmtree(made)
+        return home / name
+
+
+@pytest.fixture(scope="session")
+def cache(request: pytest.FixtureRequest) -> Cache:
+    config_cache = request.config.cache
+    assert config_cache is not None
+    return Cache(config_cache.mkdir("programs"))
+
+
+# --- compilers ---
+
+
+def _version(command: Sequence[str]) -> str | None:
+    try:
+        return subprocess.run([*command, "--version"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+class Compilers:
+    """The C libraries a program can be linked with, by name: musl, glibc (both static), dynamic."""
+
+    def __init__(self, cache: Cache) -> None:
+        self.cache = cache
+        zig = [sys.executable, "-m", "ziglang", "cc"]
+        gcc = [shutil.which("gcc") or shutil.which("cc") or "gcc"]
+        common = ["-std=gnu11", "-O1", *WARNINGS]
+        self.commands = {
+            "musl": [*zig, "-target", "x86_64-linux-musl", *common, "-fno-sanitize=undefined", "-static"],
+            "glibc": [*gcc, *common, "-static", "-pthread"],
+            "dynamic": [*gcc, *common, "-pthread"],
+        }
+        gcc_version = _version(gcc)
+        self.versions = {"musl": _version([sys.executable, "-m", "ziglang", "version"][:-1]) or "", "glibc": gcc_version, "dynamic": gcc_version}
+        self.missing: dict[str, str] = {}
+
+    def why_not(self, libc: str) -> str | None:
+        """Say why nothing can be linked with libc here, or None."""
+        if libc not in self.missing:
+            self.missing[libc] = self._try(libc)
+        return self.missing[libc] or None
+
+    def _try(self, libc: str) -> str:
+        with tempfile.TemporaryDirectory() as directory:
+            source = Path(directory) / "empty.c"
+            source.write_text("int main(void) { return 0; }\n")
+            try:
+                result = subprocess.run(
+                    [*self.commands[libc], str(source), "-o", str(source.with_suffix(""))], capture_output=True, text=True, check=False
+                )
+            except OSError as error:
+                return f"{libc}: {error}"
+            return "" if result.returncode == 0 else f"{libc}: {result.stderr.strip()[-300:]}"
+
+    def compile(self, name: str, libc: str) -> Path:
+        """Compile programs/NAME.c, or skip the test."""
+        why = self.why_not(libc)
+        if why:
+            pytest.skip(f"cannot compile {name} with {why}")
+        source = PROGRAMS / f"{name}.c"
+        return self.cache.build(name, [*self.commands[libc], str(source)], [source, PROGRAMS / "check.h"], self.versions[libc] or "")
+
+
+@pytest.fixture(scope="session")
+def compilers(cache: Cache) -> Compilers:
+    return Compilers(cache)
+
+
+# --- the host as 3.2 ---
+
+
+class Oracle:
+    """The host's kernel, alone with the program in namespaces, with the calls of 3.2."""
+
+    def __init__(self, cache: Cache) -> None:
+        self.cache = cache
+        self.root = False  # may the program really change users?
+        self.why_not: str | None = None
+        self.command: list[str] = []
+        self.scratch = "/mnt" if str(cache.directory).startswith("/tmp/") else "/tmp"
+        self.environment = {
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": "/",
+            "TERM": "linux",
+            "LC_ALL": "C",
+            "TMPDIR": self.scratch,
+        }
+        self._find()
+
+    def _find(self) -> None:
+        compiler = shutil.which("gcc") or shutil.which("cc")
+        if not compiler:
+            self.why_not = "no C compiler for tests/oracle/host32.c"
+            return
+        source = TESTS / "oracle" / "host32.c"
+        program = str(self.cache.build("host32", [compiler, "-O1", *WARNINGS, "-pthread", str(source)], [source], _version([compiler]) or ""))
+        for options, root in ([], os.geteuid() == 0), (["-u"], False):
+            try:
+                result = subprocess.run([program, *options, "-p"], capture_output=True, text=True, timeout=HOST_SECONDS, check=False)
+            except subprocess.TimeoutExpired:
+                continue
+            if result.returncode == 0:
+                self.command, self.root = [program, *options], root
+                return
+            self.why_not = result.stderr.strip() or f"host32 -p: exit {result.returncode}"
+
+    def dumps_core(self) -> bool:
+        """Whether a core goes to a file here, as in a fresh 3.2."""
+        return Path("/proc/sys/kernel/core_pattern").read_text(encoding="ascii")[:1] not in "|/"
+
+    def run(self, argv: Sequence[str], stdin: bytes = b"") -> Outcome:
+        """Run argv there."""
+        result = subprocess.run(
+            [*self.command, "-s", self.scratch, "-t", str(HOST_SECONDS), *argv],
+            input=stdin,
+            capture_output=True,
+            env=self.environment,
+            timeout=HOST_SECONDS + 10,
+            check=False,
+        )
+        if result.returncode in {124, 125}:
+            pytest.fail(f"the host: {result.stderr.decode()} exit {result.returncode}", pytrace=False)
+        return Outcome(result.stdout, result.stderr, result.returncode)
+
+
+@pytest.fixture(scope="session")
+def oracle(cache: Cache) -> Oracle:
+    return Oracle(cache)
+
+
+# --- inside ---
+
+
+@contextmanager
+def time_limit(seconds: int) -> Iterator[None]:
+    """Raise TimeoutError in the test; end the whole process if that does not help (the CPU is emulated in C)."""
+
+    def expired(_signal: int, _frame: FrameType | None) -> None:
+        raise TimeoutError(f"not done after {seconds} s")
+
+    previous = signal.signal(signal.SIGALRM, expired)
+    signal.alarm(seconds)
+    faulthandler.dump_traceback_later(2 * seconds, exit=True)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+RunInside = Callable[..., Any]
+
+
+@pytest.fixture
+def inside(oracle: Oracle) -> RunInside:
+    """Run argv in a fresh Procession over the host's files, and see that it left nothing behind."""
+    procession = pytest.importorskip("procession")
+
+    def run(argv: Sequence[str], *, stdin: bytes = b"", baseline: bool = True, **options: Any) -> Any:
+        with time_limit(INSIDE_SECONDS):
+            kernel = procession.Kernel(root="/", stdin=stdin, **options)
+            result = kernel.run(list(argv), env=oracle.environment)
+        if baseline:
+            result.kernel.check_baseline()
+        return result
+
+    return run
+
+
+@pytest.fixture
+def same_as_host(oracle: Oracle, inside: RunInside) -> Callable[..., Any]:
+    """Run argv in both worlds; output and exit code must agree. Skips where the host cannot take part."""
+
+    def run(argv: Sequence[str], *, stdin: bytes = b"", stderr: bool = False) -> Any:
+        if oracle.why_not and not oracle.command:
+            pytest.skip(f"the host cannot play 3.2: {oracle.why_not}")
+        host = oracle.run(argv, stdin)
+        ours = inside(argv, stdin=stdin)
+        assert Outcome(ours.stdout, b"", ours.exit_code).text == host.text, ours.stderr.decode(errors="replace")
+        if stderr:
+            assert ours.stderr == host.stderr
+        return ours
+
+    return run

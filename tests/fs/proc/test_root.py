@@ -1,0 +1,111 @@
+"""The files about the machine, and /proc/sys."""
+
+import re
+
+from procession.fs.proc import loadavg, uptime
+from tests.fs.programs import errno_of, run
+
+
+def test_loadavg_format():
+    """Two decimals each, cut."""
+    assert loadavg.format_loadavg((10, 2048 + 1034, 4095), 2, 37, 1234) == b"0.00 1.50 1.99 2/37 1234\n"
+
+
+def test_uptime_format():
+    """Seconds and hundredths."""
+    assert uptime.format_uptime(3_021_999_999, 50_000_000) == b"3.02 0.05\n"
+
+
+def test_global_files():
+    """Those that ps, top and uptime read."""
+    async def main(sys):
+        await sys.sleep(3)
+        for name in ("loadavg", "uptime", "version", "sys/kernel/osrelease", "filesystems"):
+            await sys.write(1, await sys.read_file("/proc/" + name))
+
+    out = run(main)
+
+    assert re.match(r"0\.\d\d 0\.\d\d 0\.\d\d 1/3 3\n3\.00 [23]\.\d\d\nLinux version 3\.2\.0 .* #1 SMP\n3\.2\.0\n", out)
+    assert "nodev\tproc\n" in out
+
+
+def test_stat_counts():
+    """Processes are counted from boot on; btime is when that was."""
+    async def main(sys):
+        before = await sys.read_file("/proc/stat")
+        for _ in range(3):
+            if await sys.fork() == 0:
+                return
+            await sys.wait()
+        after = await sys.read_file("/proc/stat")
+        rows = [dict(line.split(b" ", 1) for line in data.splitlines()) for data in (before, after)]
+        await sys.print(int(rows[1][b"processes"]) - int(rows[0][b"processes"]), rows[0][b"btime"])
+        await sys.print(len(rows[0][b"cpu0"].split()), rows[0][b"procs_running"])
+
+    assert run(main) == "3 b'1325721600'\n10 b'1'\n"
+
+
+def test_sysctl_values_and_bounds():
+    """Numbers can be read and set within their bounds."""
+    async def main(sys):
+        path = "/proc/sys/kernel/pid_max"
+        await sys.print(await sys.read_file(path))
+        await sys.write_file(path, b"1000\n")
+        await sys.print(await sys.read_file(path), await errno_of(sys.write_file(path, b"5")))
+        await sys.print(await errno_of(sys.write_file(path, b"many")), await errno_of(sys.open("/proc/sys/none", 0)))
+        await sys.print(await sys.read_file("/proc/sys/fs/pipe-max-size"))
+        await sys.write_file("/proc/sys/fs/pipe-max-size", b"5000")
+        await sys.print(await sys.read_file("/proc/sys/fs/pipe-max-size"))
+        await sys.write_file("/proc/sys/kernel/hostname", b"there\n")
+        await sys.print((await sys.uname()).nodename)
+        await sys.setuid(1000)
+        await sys.print(await errno_of(sys.write_file(path, b"2000")))
+
+    assert run(main) == (
+        "b'32768\\n'\nb'1000\\n' EINVAL\nEINVAL ENOENT\nb'1048576\\n'\nb'8192\\n'\nthere\nEACCES\n"
+    )
+
+
+def test_random_is_the_machines():
+    """boot_id stays, uuid changes; the same seed gives the same."""
+    async def main(sys):
+        for name in ("boot_id", "boot_id", "uuid", "uuid"):
+            await sys.write(1, await sys.read_file("/proc/sys/kernel/random/" + name))
+
+    first, second, third, fourth = run(main).split()
+
+    assert first == second
+    assert third != fourth
+    assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", third)
+    assert run(main).split() == [first, second, third, fourth]
+
+
+def test_another_pid_namespace_has_its_own_proc():
+    """Mounted inside, it shows the inside's numbers."""
+    async def main(sys):
+        async def inside(sys):
+            await sys.mkdir("/inner")
+            await sys.mount("proc", "/inner", "proc")
+            names = [name for name in await sys.listdir("/inner") if name.isdigit()]
+            await sys.print(names, await sys.readlink("/inner/self"))
+            await sys.print((await sys.read_file("/inner/self/stat")).split()[:4])
+            await sys.print(await errno_of(sys.readlink("/proc/self")))
+
+        await sys.clone(inside, flags=sys.CLONE_NEWPID | sys.SIGCHLD)
+        await sys.wait()
+
+    out = run(main).splitlines()
+
+    assert out[0] == "['1'] 1"
+    assert out[1] == "[b'1', b'(main)', b'R', b'0']"
+    assert out[2] == "none"
+
+
+def test_locks_are_listed():
+    """With their kind, owner and range."""
+    async def main(sys):
+        fd = await sys.open("/f", sys.O_CREAT | sys.O_RDWR)
+        await sys.syscall("flock", fd, 2)
+        await sys.write(1, await sys.read_file("/proc/locks"))
+
+    assert re.fullmatch(r"1: FLOCK  ADVISORY  WRITE 3 00:\d\d:\d+ 0 EOF\n", run(main))

@@ -1,0 +1,110 @@
+"""Behaviour by programs: each C file of programs/ says the same inside and on a host that plays 3.2.
+
+Comments in a program speak to this file:
+    // needs: root              the oracle must be real root; otherwise the recording counts
+    // needs: pty               the host must have /dev/ptmx
+    // needs: core pattern ...  cores must go to plain files on the host
+    // needs: glibc             only compiled with that C library
+    // differs: why             later kernels answer otherwise; programs/differs/NAME.out is what 3.2 says
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+import re
+
+import pytest
+
+PROGRAMS = Path(__file__).parent / "programs"
+NAMES = sorted(path.stem for path in PROGRAMS.glob("*.c"))
+LIBCS = ["musl", "glibc"]
+
+# Also linked dynamically: the loader maps, protects and relocates before main() runs.
+DYNAMIC = {
+    "atexit_order",
+    "cow_many_generations",
+    "exec_argv_env",
+    "exec_dash_c_shell",
+    "exec_from_thread_takes_leader_pid",
+    "fork_from_thread",
+    "fork_inherits",
+    "fork_tree",
+    "posix_spawn",
+    "proc_self",
+    "pthread_mutex_cond",
+    "signal_restart",
+    "stdio_buffer_doubled_by_fork",
+    "vfork_shares_memory",
+}
+CASES = [(name, libc) for name in NAMES for libc in [*LIBCS, *(["dynamic"] if name in DYNAMIC else [])]]
+
+
+def marks(name, kind):
+    text = (PROGRAMS / f"{name}.c").read_text(encoding="utf-8")
+    return re.findall(rf"^// {kind}: (.*)$", text, flags=re.MULTILINE)
+
+
+def host_can_run(name, oracle):
+    """None, or why the recording has to stand in for the host."""
+    if not oracle.command:
+        return f"the host cannot play 3.2: {oracle.why_not}"
+    needs = marks(name, "needs")
+    if "root" in needs and not oracle.root:
+        return "the host lets us be root in a user namespace only"
+    if "pty" in needs and not Path("/dev/ptmx").exists():
+        return "the host has no /dev/ptmx"
+    if any(need.startswith("core pattern") for need in needs) and not oracle.dumps_core():
+        return "the host pipes its cores to a program"
+    return None
+
+
+def expectation(name, program, oracle, request):
+    """What 3.2 prints."""
+    differs = PROGRAMS / "differs" / f"{name}.out"
+    if differs.exists():
+        return differs.read_text(encoding="utf-8")
+    recording = PROGRAMS / "expected" / f"{name}.out"
+    why = host_can_run(name, oracle)
+    if why is None:
+        text = oracle.run([str(program)]).text
+        if request.config.getoption("--record"):
+            recording.write_text(text, encoding="utf-8")
+        return text
+    if not recording.exists():
+        pytest.skip(f"{name}: {why}, and there is no recording of it")
+    return recording.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("name", "libc"), CASES, ids=["-".join(case) for case in CASES])
+def test_program(name, libc, compilers, oracle, request):
+    """The program prints inside what it prints on 3.2."""
+    if "glibc" in marks(name, "needs") and libc == "musl":
+        pytest.skip(f"{name} needs glibc")
+    program = compilers.compile(name, libc)
+    expected = expectation(name, program, oracle, request)
+    if request.config.getoption("--host-only"):
+        assert "FAILED" not in expected
+        if not (PROGRAMS / "differs" / f"{name}.out").exists() and host_can_run(name, oracle) is None:
+            assert [oracle.run([str(program)]).text for _ in range(2)] == [expected] * 2
+        return
+    inside = request.getfixturevalue("inside")
+    result = inside([str(program)])
+    out = result.stdout.decode(errors="backslashreplace")
+    newline = "" if not out or out.endswith("\n") else "\n[no newline]\n"
+    assert f"{out}{newline}[exit {result.exit_code}]\n" == expected, result.stderr.decode(errors="replace")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_program_is_documented_and_recorded(name):
+    """Each program says what it shows, has an expectation on file, and names its reason where it differs."""
+    text = (PROGRAMS / f"{name}.c").read_text(encoding="utf-8")
+    assert text.startswith("/* ")
+    differs = (PROGRAMS / "differs" / f"{name}.out").exists()
+    assert differs == bool(marks(name, "differs"))
+    assert differs != (PROGRAMS / "expected" / f"{name}.out").exists()
+
+
+def test_no_expectation_without_a_program():
+    """Recordings go away with their programs."""
+    files = [path for kind in ("expected", "differs") for path in (PROGRAMS / kind).glob("*.out")]
+    assert {path.stem for path in files} <= set(NAMES)
