@@ -12,6 +12,7 @@ static void look(const char *name) {
 }
 
 int main(void) {
+  must_be_contained();
   pid_t child;
   look("root");
   CHILD(child) {

@@ -3,6 +3,7 @@
 #include "check.h"
 
 int main(void) {
+  must_be_contained();
   show("SIGKILL", kill(1, SIGKILL));
   show("SIGSTOP", kill(1, SIGSTOP));
   show("SIGTERM", kill(1, SIGTERM));

@@ -2,6 +2,7 @@
 #include "check.h"
 
 int main(void) {
+  must_be_contained();
   pid_t me = getpid();
   show("self, 0", kill(me, 0));
   show("self, 65", kill(me, 65));

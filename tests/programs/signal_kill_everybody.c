@@ -8,6 +8,7 @@ static void handler(int sig) {
 }
 
 int main(void) {
+  must_be_contained();
   must(setpgid(0, 0));
   struct gate ready = new_gate();
   pid_t child[4];

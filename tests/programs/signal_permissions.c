@@ -24,6 +24,7 @@ static void try_as(const char *name, uid_t r, uid_t e, uid_t s, pid_t target, in
 }
 
 int main(void) {
+  must_be_contained();
   own_session();
   pid_t a = target_as(1001, 1002, 1003);
   try_as("real is its real", 1001, 5, 5, a, 0);

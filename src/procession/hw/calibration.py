@@ -115,7 +115,7 @@ def find_state(handle: int, write: Callable[[int, int], None]) -> int:
         return changed
 
     try:
-        words = struct.unpack(f"<{HANDLE_SIZE // 8}Q", peeker.peek(handle, HANDLE_SIZE).ljust(HANDLE_SIZE, b"\0"))
+        words: tuple[int, ...] = struct.unpack(f"<{HANDLE_SIZE // 8}Q", peeker.peek(handle, HANDLE_SIZE).ljust(HANDLE_SIZE, b"\0"))
         # The way that led to another engine's state comes first; but it may have been a neighbour's pointer by chance.
         for word, delta in _ways:
             if is_state(words[word] + delta):

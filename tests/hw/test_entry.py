@@ -1,0 +1,133 @@
+"""System calls and exceptions as machine code sees them."""
+
+import os
+import signal
+import threading
+
+from elf import EXIT, EXIT_AX, elf, run
+import pytest
+
+from procession.arch.x86 import entry, syscall_table
+from procession.boot import Kernel
+from procession.include.linux.signal import Sig
+
+
+def killed_by(text, **options):
+    return run(text, **options).status & 0x7F
+
+
+def test_exit_code():
+    assert run("bf2a000000" + EXIT).exit_code == 42
+
+
+def test_table_is_complete():
+    names = syscall_table.SYSCALL_NAMES
+    assert len(names) == len(set(names.values())) == 312
+    some = {
+        0: "read", 15: "rt_sigreturn", 59: "execve", 110: "getppid", 158: "arch_prctl", 205: "set_thread_area",
+        231: "exit_group", 247: "waitid", 272: "unshare", 302: "prlimit64", 311: "process_vm_writev",
+    }
+    assert {nr: names[nr] for nr in some} == some
+    assert syscall_table.NI_SYSCALLS < set(names.values())
+    call = syscall_table.get_syscall(158)
+    assert call is not None
+    assert [param.name for param in call.params] == ["code", "addr"]
+    assert syscall_table.get_syscall(312) is None
+
+
+@pytest.mark.parametrize(("nr", "name"), [(312, "syscall_312"), (334, "syscall_334"), (174, "create_module")])
+def test_later_and_removed_calls_are_enosys(nr, name):
+    result = run(f"b8{nr.to_bytes(4, 'little').hex()} 0f05 f7d8" + EXIT_AX)
+    assert result.exit_code == 38
+    assert result.kernel.enosys == {name: 1}
+    assert not result.kernel.unsupported
+
+
+def test_all_64_bits_of_the_number_count():
+    # mov rax, 0x10000003c; syscall: this is not exit.
+    assert run("48b83c00000001000000 0f05 f7d8" + EXIT_AX).exit_code == 38
+
+
+def test_a_call_that_only_this_kernel_lacks_is_counted_apart():
+    result = run("b8f9000000 0f05 f7d8" + EXIT_AX)       # request_key
+    assert result.exit_code == 38
+    assert result.kernel.unsupported == {"request_key": 1}
+    assert not result.kernel.enosys
+
+
+def test_rcx_and_r11_after_a_call():
+    # mov eax,39; stc; syscall; x: lea rdx,[rip + x]; cmp rcx,rdx; sete dil; and r11d,1; lea edi,[rdi+r11*2]
+    code = "31ff b827000000 f9 0f05 488d15f9ffffff 4839d1 400f94c7 4183e301 428d3c5f"
+    assert run(code + EXIT).exit_code == 3
+
+
+def test_other_registers_and_carry_survive_a_call():
+    # mov ebx,5; mov edx,6; mov r15d,7; mov eax,39; stc; syscall; mov edi,0; adc edi,ebx; add edi,edx; add edi,r15d
+    code = "bb05000000 ba06000000 41bf07000000 b827000000 f9 0f05 bf00000000 11df 01d7 4401ff"
+    assert run(code + EXIT).exit_code == 19
+
+
+@pytest.mark.parametrize(("code", "sig"), [
+    ("0f0b", Sig.SIGILL), ("f4", Sig.SIGSEGV), ("31d2 31c9 f7f1", Sig.SIGFPE), ("cc", Sig.SIGTRAP),
+    ("cd80", Sig.SIGSEGV), ("e480", Sig.SIGSEGV), ("ee 0f05 90", Sig.SIGSEGV), ("31c0 ffe0", Sig.SIGSEGV),
+    ("8b042500000000", Sig.SIGSEGV), ("48b80000000000000080 8b00", Sig.SIGSEGV),
+    ("48b8000060ffffffffff ffe0", Sig.SIGSEGV), ("48b8000c60ffffffffff ffd0", Sig.SIGSEGV),
+], ids=[
+    "ud2", "hlt", "div", "int3", "int80", "in", "out", "jump to 0", "null", "noncanonical", "bad vsyscall return",
+    "no such vsyscall",
+])
+def test_exceptions_kill(code, sig):
+    assert killed_by(code) == sig
+
+
+def test_vsyscall_time():
+    # mov rax, time; xor edi,edi; call rax; shr rax, 24
+    assert run("48b8000460ffffffffff 31ff ffd0 48c1e818" + EXIT_AX).exit_code == 1_325_721_600 >> 24 & 0xFF
+
+
+@pytest.mark.parametrize(("code", "status"), [
+    ("4889e0 482d00000100 c60001", 0),              # store at sp - 65536: ENTER may do that
+    ("4889e0 482d00000200 c60001", Sig.SIGSEGV),    # at sp - 131072
+    ("4881ec00001000 c6042401", 0),                 # sub rsp, 1 MiB
+    ("4881ec00008000 c6042401", Sig.SIGSEGV),       # beyond RLIMIT_STACK
+])
+def test_stack_growth(code, status):
+    assert run(code + "31ff" + EXIT).status == status
+
+
+def test_rdtsc_is_virtual_time():
+    code = "0f31 89c3 0f31 29d8" + EXIT_AX
+    codes = {run(code).exit_code for _ in range(3)}
+    assert len(codes) == 1
+    assert codes != {0}
+
+
+def test_rdtscp_and_its_length():
+    assert run("0f01f9 89cf" + EXIT).exit_code == 0
+
+
+@pytest.mark.parametrize("timer", [False, True])
+def test_self_modifying_code(timer):
+    """With a timer pending the counting engine runs it, else the free one; exec of the same page sees new stores."""
+    # [alarm(1)]; mov ecx,200; loop: inc byte [imm]; dec ecx; jnz loop; imm is that of: mov eax, 0
+    alarm = "bf01000000 b825000000 0f05" if timer else ""
+    # Each round calls the patched instruction: inc byte [rip+4]; dec ecx; mov eax, 0; jnz back
+    code = alarm + "b9c8000000" + "fe0503000000 ffc9 b800000000 75f1"
+    assert run(code + EXIT_AX, flags=7).exit_code == 200
+
+
+def test_endless_loop_and_ctrl_c():
+    machine = Kernel(root={"/t": elf("ebfe")}, memory=64 << 20)
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    with entry.install_interrupt(machine):
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            machine.run(["/t"])
+    timer.join()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_machine_shutdown():
+    result = run("31ff" + EXIT)
+    entry.machine_shutdown(result.kernel)
+    assert result.kernel.vcpus == []
