@@ -98,7 +98,7 @@ def sleepers(count: int = 10_000) -> tuple[float, float]:
     marks: list[float] = []
     memory: list[int] = []
 
-    async def sleeper(sys):  # noqa: ANN001, ANN202
+    async def sleeper(sys):
         await sys.pause()
 
     async def main(sys):

@@ -1,7 +1,7 @@
 """The assembler: a kernel and a machine from a configuration, run until the program ends.
 
-    result = Kernel(root="/").run(["/bin/sh", "-c", "echo hello"])
-    result.exit_code, result.stdout
+result = Kernel(root="/").run(["/bin/sh", "-c", "echo hello"])
+result.exit_code, result.stdout
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from procession.fs import namespace
 from procession.hw.chooser import Chooser
 from procession.hw.clock import Clock
 from procession.hw.console import BufferConsole
 from procession.hw.memory import Frames
 from procession.include.linux import kernel as linux_kernel
-from procession.include.trace.events import Event, Trace
 from procession.include.linux.bug import bug
+from procession.include.trace.events import Event, Trace
 from procession.init import main as init_main
 from procession.init import vmlinux  # noqa: F401 -- links everything in
 from procession.kernel import entry, lockdep, rcupdate

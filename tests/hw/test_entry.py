@@ -87,7 +87,7 @@ def test_vsyscall_time():
 
 @pytest.mark.parametrize(("code", "status"), [
     ("4889e0 482d00000100 c60001", 0),              # store at sp - 65536: ENTER may do that
-    ("4889e0 482d00000200 c60001", Sig.SIGSEGV),    # at sp - 131072
+    ("4889e0 482d00001000 c60001", Sig.SIGSEGV),    # at sp - 1 MiB, below what exec has set up
     ("4881ec00001000 c6042401", 0),                 # sub rsp, 1 MiB
     ("4881ec00008000 c6042401", Sig.SIGSEGV),       # beyond RLIMIT_STACK
 ])
@@ -108,10 +108,9 @@ def test_rdtscp_and_its_length():
 
 @pytest.mark.parametrize("timer", [False, True])
 def test_self_modifying_code(timer):
-    """With a timer pending the counting engine runs it, else the free one; exec of the same page sees new stores."""
-    # [alarm(1)]; mov ecx,200; loop: inc byte [imm]; dec ecx; jnz loop; imm is that of: mov eax, 0
+    """With a timer pending the counting engine runs it, else the free one."""
     alarm = "bf01000000 b825000000 0f05" if timer else ""
-    # Each round calls the patched instruction: inc byte [rip+4]; dec ecx; mov eax, 0; jnz back
+    # loop: inc byte [the 0 below]; dec ecx; mov eax, 0; jnz loop
     code = alarm + "b9c8000000" + "fe0503000000 ffc9 b800000000 75f1"
     assert run(code + EXIT_AX, flags=7).exit_code == 200
 

@@ -272,8 +272,10 @@ static inline void *shared_memory(size_t size) {
 static inline void go_to_scratch(void) {
   const char *dir = getenv("TMPDIR");
   must(chdir(dir ? dir : "/tmp"));
-  must(mkdir("scratch", 0755));
-  must(chdir("scratch"));
+  char name[] = "scratch-XXXXXX";
+  must(mkdtemp(name) ? 0 : -1);
+  must(chdir(name));
+  must(chmod(".", 0755));
   umask(022);
 }
 static inline void write_file(const char *path, const char *text, mode_t mode) {

@@ -23,10 +23,12 @@ int main(int argc, char **argv) {
   posix_spawnattr_setsigmask(&attr, &mask);
   posix_spawnattr_setpgroup(&attr, 0);
   posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
-  say("spawn: %d", posix_spawn(&pid, argv[0], &actions, &attr, args, environ));
-  say("%s", reap(pid));
-  say("plain spawn: %d", posix_spawn(&pid, argv[0], NULL, NULL, args, environ));
-  say("%s", reap(pid));
+  int r = posix_spawn(&pid, argv[0], &actions, &attr, args, environ);
+  const char *end = reap(pid);
+  say("spawn: %d, %s", r, end);
+  r = posix_spawn(&pid, argv[0], NULL, NULL, args, environ);
+  end = reap(pid);
+  say("plain spawn: %d, %s", r, end);
   say("no such program: %s", errname(posix_spawn(&pid, "/nowhere/at/all", NULL, NULL, args, environ)));
   show("and no child", wait(NULL));
   return 0;

@@ -48,8 +48,19 @@ if TYPE_CHECKING:
     from procession.include.linux.pid import Pid
 
 __all__ = (
-    "copy_process", "do_fork", "fork_init", "free_task", "kernel_thread", "put_signal_struct", "put_sighand",
-    "put_task_struct", "schedule_tail", "sys_clone", "sys_fork", "sys_set_tid_address", "sys_vfork",
+    "copy_process",
+    "do_fork",
+    "fork_init",
+    "free_task",
+    "kernel_thread",
+    "put_sighand",
+    "put_signal_struct",
+    "put_task_struct",
+    "schedule_tail",
+    "sys_clone",
+    "sys_fork",
+    "sys_set_tid_address",
+    "sys_vfork",
 )
 
 THREAD_SIZE = 8192

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from procession.include.linux.fdtable import FilesStruct
     from procession.include.linux.fs_struct import FsStruct
     from procession.include.linux.kernel import Kernel
+    from procession.include.linux.nsproxy import Nsproxy
 
 __all__ = (
     "copy_mm", "dup_mm", "get_task_mm", "mm_alloc", "mm_release", "mmdrop", "mmput", "sys_unshare",
@@ -164,7 +165,7 @@ async def sys_unshare(current: Task, unshare_flags: UnshareArg) -> int:
 
 def _unshare_copies(
     current: Task, flags: int,
-) -> tuple[FsStruct | None, FilesStruct | None, nsproxy.Nsproxy | None]:
+) -> tuple[FsStruct | None, FilesStruct | None, Nsproxy | None]:
     """Make every copy before anything changes, so that a failure leaves the task as it was."""
     k = current.kernel
     new_fs = new_files = None

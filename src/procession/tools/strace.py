@@ -305,13 +305,13 @@ def _one(peek: Peek, name: str, at: int, arg: Arg, args: tuple[Any, ...], ret: i
     printer = PRINTERS.get(arg.kind)
     if printer is not None:
         return printer(peek, value)
-    if not isinstance(value, int) or arg.kind.startswith("struct") or arg.bits == 64 and not arg.signed and value > 1 << 32:
+    if not isinstance(value, int) or arg.kind.startswith("struct") or (arg.bits == 64 and not arg.signed and value > 1 << 32):
         return pointer(value)
     return str(value)
 
 
 def _pointers(peek: Peek, array: Any) -> list[int]:
-    out = []
+    out: list[int] = []
     while len(out) < 1024:
         raw = peek(array, 8 * len(out), 8)
         value = int.from_bytes(raw, "little") if raw else 0

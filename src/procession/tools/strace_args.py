@@ -13,7 +13,7 @@ from procession.include.linux.resource import RLIM_INFINITY, Rlimit
 from procession.include.linux.sched import CloneFlags
 from procession.include.linux.signal import NSIG, SaFlags, Sig, signame
 
-__all__ = ("CALLS", "PRINTERS", "LATER_CALLS", "Peek", "flag_names", "quote", "sigset")
+__all__ = ("CALLS", "LATER_CALLS", "PRINTERS", "Peek", "flag_names", "quote", "sigset")
 
 # Reads user memory for a printer: (pointer, offset, size) -> bytes, None if it is not there.
 Peek: TypeAlias = Callable[[Any, int, int], bytes | None]

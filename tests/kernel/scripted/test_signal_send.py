@@ -291,8 +291,7 @@ def test_trace_events(m: Machine) -> None:
     m.kill(p, SIGUSR1)
     m.run()
 
-    assert [e[4:] for e in events[:2]] == [
-        ("signal_generate", SIGUSR1, 0, 0, p.comm, p.pid),
-        ("signal_deliver", SIGUSR1, 0, 0, HANDLER, 0),
-    ]
+    # More fields follow, for strace.
+    assert events[0][4:10] == ("signal_generate", SIGUSR1, 0, 0, p.comm, p.pid)
+    assert events[1][4:10] == ("signal_deliver", SIGUSR1, 0, 0, HANDLER, 0)
     assert Sig(events[-1][5]) == Sig.SIGCHLD

@@ -204,10 +204,10 @@ class Entry:
             ip = q[self.rip_q]
             fault.do_page_fault(current, q[self.cr2_q], self.d[self.error_code_d])
             # One flush is that of the page at fault, whose translation the access replaces when it is made again:
-            # unless it is not, because something else stops the instruction.
+            # unless it is not, because something else stops the instruction. Code of the old page needs the flush.
             if ip == self.healed_ip:
                 self.tlb_gen = -1
-            elif k.tlb_gen == gen + 1 and self.tlb_gen == gen:
+            elif k.tlb_gen == gen + 1 and self.tlb_gen == gen and not self.mm.has_wx:   # type: ignore[union-attr]
                 self.healed_ip = ip
                 self.tlb_gen = gen + 1
             self.go_on()

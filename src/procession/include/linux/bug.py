@@ -18,7 +18,7 @@ def bug(why: str, *what: object) -> NoReturn:
     raise KernelBug(": ".join([why, *map(repr, what)]))
 
 
-def bug_on(condition: bool, why: str, *what: object) -> None:  # noqa: FBT001 -- BUG_ON's own form
+def bug_on(condition: bool, why: str, *what: object) -> None:
     """Stop if condition holds (BUG_ON)."""
     if condition:
         bug(why, *what)

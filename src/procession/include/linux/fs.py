@@ -21,8 +21,21 @@ if TYPE_CHECKING:
     from procession.include.linux.wait import WaitQueueHead
 
 __all__ = (
-    "AT_FDCWD", "Dentry", "File", "FMode", "Inode", "Kstat", "MntNamespace", "OpenFlags", "PATH_MAX", "PathRef",
-    "Poll", "PollTable", "S", "SuperBlock", "Vfsmount",
+    "AT_FDCWD",
+    "PATH_MAX",
+    "Dentry",
+    "FMode",
+    "File",
+    "Inode",
+    "Kstat",
+    "MntNamespace",
+    "OpenFlags",
+    "PathRef",
+    "Poll",
+    "PollTable",
+    "S",
+    "SuperBlock",
+    "Vfsmount",
 )
 
 PATH_MAX = 4096

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import File
+    from procession.include.linux.rwsem import RwSemaphore
     from procession.include.linux.sched import Task
     from procession.include.linux.spinlock import SpinLock
-    from procession.include.linux.rwsem import RwSemaphore
 
-__all__ = ("MapFlags", "MmStruct", "PAGE_MASK", "PAGE_SHIFT", "PAGE_SIZE", "Prot", "TASK_SIZE", "VM", "VmArea")
+__all__ = ("PAGE_MASK", "PAGE_SHIFT", "PAGE_SIZE", "TASK_SIZE", "VM", "MapFlags", "MmStruct", "Prot", "VmArea")
 
 PAGE_SHIFT = 12
 PAGE_SIZE = 4096

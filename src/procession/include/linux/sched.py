@@ -21,9 +21,26 @@ if TYPE_CHECKING:
     from procession.include.linux.wait import Completion, WaitQueueHead
 
 __all__ = (
-    "CloneFlags", "ExitState", "JobCtl", "PF", "SchedEntity", "SchedPolicy", "SighandStruct", "SignalFlags",
-    "SignalStruct", "TIF", "TaskState", "Task", "UserStruct", "delay_group_leader", "get_task_struct", "pid_alive",
-    "same_thread_group", "signal_group_exit", "thread_group_empty", "thread_group_leader",
+    "PF",
+    "TIF",
+    "CloneFlags",
+    "ExitState",
+    "JobCtl",
+    "SchedEntity",
+    "SchedPolicy",
+    "SighandStruct",
+    "SignalFlags",
+    "SignalStruct",
+    "Task",
+    "TaskState",
+    "UserStruct",
+    "delay_group_leader",
+    "get_task_struct",
+    "pid_alive",
+    "same_thread_group",
+    "signal_group_exit",
+    "thread_group_empty",
+    "thread_group_leader",
 )
 
 TASK_COMM_LEN = 16

@@ -14,9 +14,28 @@ if TYPE_CHECKING:
     from procession.include.linux.types import UserPtr
 
 __all__ = (
-    "DEFAULT_ACTION", "MINSIGSTKSZ", "NSIG", "SIGRTMIN", "SIG_DFL", "SIG_IGN", "SIG_KERNEL_COREDUMP_MASK",
-    "SIG_KERNEL_IGNORE_MASK", "SIG_KERNEL_ONLY_MASK", "SIG_KERNEL_STOP_MASK", "SYNCHRONOUS_MASK", "KSigaction",
-    "SaFlags", "SiCode", "SigAltStack", "Sig", "SigHow", "Siginfo", "Sigpending", "Sigqueue", "sigmask", "signame",
+    "DEFAULT_ACTION",
+    "MINSIGSTKSZ",
+    "NSIG",
+    "SIGRTMIN",
+    "SIG_DFL",
+    "SIG_IGN",
+    "SIG_KERNEL_COREDUMP_MASK",
+    "SIG_KERNEL_IGNORE_MASK",
+    "SIG_KERNEL_ONLY_MASK",
+    "SIG_KERNEL_STOP_MASK",
+    "SYNCHRONOUS_MASK",
+    "KSigaction",
+    "SaFlags",
+    "SiCode",
+    "Sig",
+    "SigAltStack",
+    "SigHow",
+    "Siginfo",
+    "Sigpending",
+    "Sigqueue",
+    "sigmask",
+    "signame",
 )
 
 NSIG = 64
