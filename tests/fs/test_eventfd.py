@@ -80,7 +80,7 @@ def test_signalfd_wakes_a_reader():
         pid = await sys.fork()
         if pid == 0:
             await sys.sleep(1)
-            return 5
+            await sys.exit(5)
         data = await sys.read(fd, 128)
         signo, _, code, child = struct.unpack_from("<IiiI", data)
         await sys.print(signo == sys.SIGCHLD, code, child == pid, struct.unpack_from("<i", data, 40)[0])

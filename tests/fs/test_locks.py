@@ -81,7 +81,8 @@ def test_record_locks_belong_to_the_process():
             await sys.syscall("fcntl", fd, GETLK, query)
             kind, _, start, length, pid = fields(query)
             await sys.print(kind, start, length, pid == me)
-            await sys.print(await errno_of(lock(sys, fd, SETLK, RD, 15, 1)), await errno_of(lock(sys, fd, SETLK, RD, 30, 1)))
+            for start in (15, 30):
+                await sys.print(await errno_of(lock(sys, fd, SETLK, RD, start, 1)))
             return
         await sys.wait()
         await sys.close(await sys.open("/f", sys.O_RDONLY))
@@ -90,7 +91,7 @@ def test_record_locks_belong_to_the_process():
             return
         await sys.wait()
 
-    assert run(main) == "1 10 20 True\nEAGAIN none\nnone\n"
+    assert run(main) == "1 10 20 True\nEAGAIN\nnone\nnone\n"
 
 
 def test_ranges_are_cut_and_joined():
@@ -147,7 +148,7 @@ def test_setlkw_waits():
         await lock(sys, fd, SETLKW, WR)
         await sys.print((await sys.clock_gettime() - start) // 10**9)
 
-    assert run(main) == "3\n" or run(main) == "2\n"
+    assert run(main) in ("2\n", "3\n")
 
 
 def test_deadlock():

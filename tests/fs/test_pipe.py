@@ -37,7 +37,7 @@ def test_a_reader_waits_for_a_writer():
 def test_capacity_is_sixteen_pages():
     """A pipe holds 65536 bytes of page-sized writes."""
     async def main(sys):
-        r, w = await sys.pipe(sys.O_NONBLOCK)
+        _, w = await sys.pipe(sys.O_NONBLOCK)
         total = 0
         while True:
             try:
@@ -52,7 +52,7 @@ def test_capacity_is_sixteen_pages():
 def test_small_writes_share_a_page():
     """A write that fits behind the last one does not take a buffer of its own."""
     async def main(sys):
-        r, w = await sys.pipe(sys.O_NONBLOCK)
+        _, w = await sys.pipe(sys.O_NONBLOCK)
         total = 0
         while await errno_of(sys.write(w, b"x" * 100)) == "none":
             total += 100
@@ -64,7 +64,7 @@ def test_small_writes_share_a_page():
 def test_a_write_that_does_not_fit_takes_a_new_buffer():
     """With 3000 bytes in every page the pipe is full long before 65536 bytes."""
     async def main(sys):
-        r, w = await sys.pipe(sys.O_NONBLOCK)
+        _, w = await sys.pipe(sys.O_NONBLOCK)
         count = 0
         while await errno_of(sys.write(w, bytes(3000))) == "none":
             count += 1

@@ -35,7 +35,7 @@ def test_poll_sleeps_until_something_happens():
 def test_poll_times_out():
     """And returns 0 then; a negative descriptor is skipped, a closed one POLLNVAL."""
     async def main(sys):
-        r, w = await sys.pipe()
+        r, _ = await sys.pipe()
         start = await sys.clock_gettime()
         await sys.print(await sys.poll([(r, 1), (-1, 1)], 1500), (await sys.clock_gettime() - start) // 10**6)
         await sys.print(await sys.poll([(55, 1)], 1500))
@@ -46,7 +46,7 @@ def test_poll_times_out():
 def test_poll_goes_on_after_a_stop():
     """Stopped and continued it is restarted with the time that was left."""
     async def main(sys):
-        r, w = await sys.pipe()
+        r, _ = await sys.pipe()
         pid = await sys.fork()
         if pid == 0:
             start = await sys.clock_gettime()
@@ -133,7 +133,7 @@ def test_select():
 def test_select_timeout():
     """The timeout is in microseconds, and what is left is written back: nothing."""
     async def main(sys):
-        r, w = await sys.pipe()
+        r, _ = await sys.pipe()
         rd = fds(r)
         tv = bytearray(struct.pack("<qq", 1, 500000))
         start = await sys.clock_gettime()
@@ -161,7 +161,7 @@ def test_select_restarts_only_without_a_handler():
         async def handler(sig):
             pass
 
-        r, w = await sys.pipe()
+        r, _ = await sys.pipe()
         pid = await sys.fork()
         if pid == 0:
             await sys.sigaction(sys.SIGUSR1, handler, sys.SA_RESTART)

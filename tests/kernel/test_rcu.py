@@ -117,3 +117,17 @@ def test_synchronize_waits_for_the_other_cpu(smp):
     smp.spawn(writer)
     smp.settle()
     assert "synchronized" in log
+
+
+def test_a_grace_period_ends_when_all_cpus_are_idle(smp):
+    """Idleness is quiescent, also if nothing else ever happens."""
+    log = []
+
+    async def writer(current, arg):
+        await rcupdate.synchronize_rcu(current)
+        log.append("synchronized")
+        return 0
+
+    smp.spawn(writer)
+    smp.settle()
+    assert log == ["synchronized"]

@@ -125,6 +125,16 @@ static int install_filter(void) {
   return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
 }
 
+/* A host name is its namespace's: the answering thread has to be in the same one. */
+static void enter_uts_namespace_of(pid_t pid) {
+  char path[40];
+  snprintf(path, sizeof path, "/proc/%d/ns/uts", (int)pid);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd == -1) return;
+  setns(fd, CLONE_NEWUTS);
+  close(fd);
+}
+
 /* A thread of PID 1 that answers every uname(2). */
 static void *answer_uname(void *arg) {
   int listener = (int)(long)arg;
@@ -136,6 +146,7 @@ static void *answer_uname(void *arg) {
       return NULL;
     }
     struct utsname name;
+    enter_uts_namespace_of((pid_t)request.pid);
     uname(&name);
     strcpy(name.release, "3.2.0");
     strcpy(name.version, "#1 SMP");

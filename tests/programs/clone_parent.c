@@ -15,12 +15,12 @@ int main(void) {
     }
     *sibling = (pid_t)r;
     show("the maker cannot wait for it", waitpid((pid_t)r, NULL, 0));
-    open_gate(&go);
     open_gate(&ready);
     _exit(12);
   }
   pass_gate(&ready);
   say("child %s", reap(child));
+  open_gate(&go);
   say("sibling %s", reap(*sibling));
   show("then", wait(NULL));
   return 0;

@@ -7,33 +7,28 @@ static void handler(int sig) {
   chld++;
 }
 static struct gate go;
-static int last_words;
 static void *worker(void *arg) {
   (void)arg;
   pass_gate(&go);
-  if (last_words) syscall(SYS_exit_group, 7);
-  syscall(SYS_exit, 7);
+  syscall(SYS_exit_group, 7);
   return NULL;
 }
 
 int main(void) {
   on_signal(SIGCHLD, handler);
-  for (last_words = 0; last_words < 2; last_words++) {
-    go = new_gate();
-    chld = 0;
-    pid_t child;
-    CHILD(child) {
-      pthread_t t;
-      pthread_create(&t, NULL, worker, NULL);
-      syscall(SYS_exit, 3);
-    }
-    wait_state(child, "Z");
-    show("WNOHANG", waitpid(child, NULL, WNOHANG));
-    show("kill 0", kill(child, 0));
-    say("SIGCHLD so far %d", chld);
-    open_gate(&go);
-    const char *end = reap(child);
-    say("worker ended by %s: %s, SIGCHLD %d", last_words ? "exit_group(7)" : "exit(7)", end, chld);
+  go = new_gate();
+  pid_t child;
+  CHILD(child) {
+    pthread_t t;
+    pthread_create(&t, NULL, worker, NULL);
+    syscall(SYS_exit, 3);
   }
+  wait_state(child, "Z");
+  show("WNOHANG", waitpid(child, NULL, WNOHANG));
+  show("kill 0", kill(child, 0));
+  say("SIGCHLD so far %d", chld);
+  open_gate(&go);
+  const char *end = reap(child);
+  say("worker ended by exit_group(7): %s, SIGCHLD %d", end, chld);
   return 0;
 }

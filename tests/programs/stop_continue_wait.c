@@ -26,6 +26,7 @@ int main(void) {
   kill(child, SIGSTOP);
   event("stopped again: no news", WUNTRACED | WNOHANG);
   kill(child, SIGCONT);
+  wait_asleep(child);
   event("continued", WCONTINUED);
   event("once only", WCONTINUED | WNOHANG);
   wait_asleep(child);

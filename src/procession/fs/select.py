@@ -150,10 +150,13 @@ async def _do_poll(current: Task, fds: list[tuple[int, int]], end_ns: int | None
                     count += 1
                     table.enabled = False
             table.enabled = False
-            if count or timed_out:
+            if count:
                 return count, revents
+            # A signal counts even if there is no time to wait for it.
             if current.ti_flags & _SIGPENDING:
                 raise LinuxError(Errno.EINTR, "poll")
+            if timed_out:
+                return count, revents
             timed_out = await _poll_schedule_timeout(current, table, end_ns, "poll_schedule_timeout")
     finally:
         table.freewait()

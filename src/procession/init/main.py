@@ -63,6 +63,7 @@ from procession.kernel import (
     user,
 )
 from procession.mm import debug, page_alloc, slab
+from procession.net import socket
 
 if TYPE_CHECKING:
     from procession.fs.overlay import RootSpec
@@ -127,6 +128,7 @@ def vfs_caches_init(k: Kernel, root: RootSpec) -> None:
     proc_root.proc_root_init(k)
     pipe.init_pipe_fs(k)
     anon_inodes.anon_inode_init(k)
+    socket.sock_init(k)
     fs_exec.exec_init(k)
     binfmt_script.init_script_binfmt(k)
     binfmt_elf.init_elf_binfmt(k)

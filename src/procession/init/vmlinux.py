@@ -63,3 +63,4 @@ from procession.mm import (  # noqa: F401 -- importing declares
     msync,
     process_vm_access,
 )
+from procession.net import socket  # noqa: F401 -- importing declares

@@ -110,6 +110,9 @@ def _run_smp(k: Kernel, end_ns: int) -> str:
             return HALTED
         clock.switch_cpu(k.cpu, k.cpu)
         busy = [rq for rq in rqs if rq.nr_running]
+        if not busy and (k.rcu.next or k.rcu.wait):
+            rcupdate.rcu_quiescent(k)       # nobody reads on an idle CPU
+            continue
         if not busy:
             if clock.now_ns >= end_ns:
                 return LIMIT
@@ -139,7 +142,7 @@ def _cpu_loop(k: Kernel, rq: sched.Rq) -> None:
     while True:
         if rq.dead is not None:
             _finish_task_switch(rq)
-        if rcu.next:
+        if rcu.next or rcu.wait:
             rcupdate.rcu_quiescent(k)
         if clock.now_ns >= clock.next_event_ns:
             hrtimer.run_queues(k)

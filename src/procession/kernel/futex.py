@@ -277,8 +277,10 @@ def futex_wake_op(
 
 
 def exit_robust_list(current: Task) -> None:
-    """Current is leaving its memory: mark the robust locks that it still holds."""
+    """Mark the robust locks that current still holds, as it leaves its memory, and hand on those with PI waiters."""
     futex_robust.exit_robust_list(current)
+    if current.kernel.futex_queues.queues:
+        futex_pi.exit_pi_state_list(current)
 
 
 # The call.

@@ -3,15 +3,15 @@
 import re
 
 import pytest
-
-from procession.fs.proc import array
 from tests.fs.programs import run
 
-FIELDS = (
-    "pid comm state ppid pgrp session tty_nr tpgid flags minflt cminflt majflt cmajflt utime stime cutime cstime priority "
-    "nice num_threads itrealvalue starttime vsize rss rsslim startcode endcode startstack kstkesp kstkeip signal blocked "
-    "sigignore sigcatch wchan nswap cnswap exit_signal processor rt_priority policy blkio guest cguest"
-).split()
+from procession.fs.proc import array
+
+FIELDS = """
+    pid comm state ppid pgrp session tty_nr tpgid flags minflt cminflt majflt cmajflt utime stime cutime cstime
+    priority nice num_threads itrealvalue starttime vsize rss rsslim startcode endcode startstack kstkesp kstkeip
+    signal blocked sigignore sigcatch wchan nswap cnswap exit_signal processor rt_priority policy blkio guest cguest
+""".split()  # noqa: SIM905 -- a list of 44 strings hides the names
 
 
 def parse(data):
@@ -116,12 +116,12 @@ def test_status_has_these_lines():
     text = lines[0].decode()
     names = [line.partition(":")[0] for line in text.splitlines()]
 
-    assert names == (
-        "Name State Tgid Pid PPid TracerPid Uid Gid FDSize Groups VmPeak VmSize VmLck VmPin VmHWM VmRSS VmData VmStk "
-        "VmExe VmLib VmPTE VmSwap Threads SigQ SigPnd ShdPnd SigBlk SigIgn SigCgt CapInh CapPrm CapEff CapBnd "
-        "Cpus_allowed Cpus_allowed_list Mems_allowed Mems_allowed_list voluntary_ctxt_switches "
-        "nonvoluntary_ctxt_switches"
-    ).split()
+    assert names == """
+        Name State Tgid Pid PPid TracerPid Uid Gid FDSize Groups VmPeak VmSize VmLck VmPin VmHWM VmRSS VmData VmStk
+        VmExe VmLib VmPTE VmSwap Threads SigQ SigPnd ShdPnd SigBlk SigIgn SigCgt CapInh CapPrm CapEff CapBnd
+        Cpus_allowed Cpus_allowed_list Mems_allowed Mems_allowed_list voluntary_ctxt_switches
+        nonvoluntary_ctxt_switches
+    """.split()  # noqa: SIM905
     assert text.startswith("Name:\ta\\\\b\\nc\nState:\tR (running)\n")
     assert "Groups:\t7 8 \n" in text
     assert "SigBlk:\t8000000000000200\nSigIgn:\t0000000000000001\n" in text

@@ -2,8 +2,9 @@
 
 import re
 
-from procession.fs.proc import loadavg, uptime
 from tests.fs.programs import errno_of, run
+
+from procession.fs.proc import loadavg, uptime
 
 
 def test_loadavg_format():

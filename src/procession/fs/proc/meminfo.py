@@ -33,7 +33,8 @@ def meminfo_proc_show(current: Task) -> bytes:
         ("Inactive(file)", max(0, cached - mapped) * 4), ("Unevictable", 0), ("Mlocked", 0), ("SwapTotal", 0),
         ("SwapFree", 0), ("Dirty", 0), ("Writeback", 0), ("AnonPages", anon * 4), ("Mapped", mapped * 4), ("Shmem", 0),
         ("Slab", slab_kb), ("SReclaimable", 0), ("SUnreclaim", slab_kb),
-        ("KernelStack", k.nr_threads * KERNEL_STACK_KB), ("PageTables", tables * 4), ("NFS_Unstable", 0), ("Bounce", 0), ("WritebackTmp", 0), ("CommitLimit", limit * 4),
+        ("KernelStack", k.nr_threads * KERNEL_STACK_KB), ("PageTables", tables * 4), ("NFS_Unstable", 0),
+        ("Bounce", 0), ("WritebackTmp", 0), ("CommitLimit", limit * 4),
         ("Committed_AS", k.vm_committed * 4), ("VmallocTotal", VMALLOC_KB), ("VmallocUsed", 0),
         ("VmallocChunk", VMALLOC_KB),
     )

@@ -1,0 +1,1 @@
+"""Sockets: local ones only."""

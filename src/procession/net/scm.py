@@ -1,0 +1,127 @@
+"""Control messages of sockets: open files and credentials (net/core/scm.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+import struct
+from typing import TYPE_CHECKING
+
+from procession.fs import file as fs_file
+from procession.fs import file_table
+from procession.include.linux.cred import Cap
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.net import Msg, Scm
+from procession.kernel import capability
+from procession.mm import uaccess
+from procession.net.unix import af_unix
+
+if TYPE_CHECKING:
+    from procession.include.linux.fs import File
+    from procession.include.linux.sched import Task
+
+__all__ = ("scm_destroy", "scm_recv", "scm_send")
+
+SOL_SOCKET, SCM_RIGHTS, SCM_CREDENTIALS = 1, 1, 2
+SCM_MAX_FD = 253
+O_CLOEXEC = 0o2000000
+CMSG_HEAD, UCRED = 16, 12
+_CMSG = struct.Struct("<Qii")
+
+
+def scm_destroy(current: Task | None, scm: Scm) -> None:
+    """Close files that nobody takes."""
+    for file in scm.fp:
+        file_table.fput(current, file)
+    scm.fp = ()
+
+
+def scm_send(current: Task, control: bytes) -> list[File]:
+    """Return the files of the control messages, with references.
+
+    Raises EINVAL, EBADF, EPERM for somebody else's credentials.
+    """
+    files: list[File] = []
+    try:
+        _control_messages(current, control, files)
+    except LinuxError:
+        for file in files:
+            file_table.fput(current, file)
+        raise
+    return files
+
+
+def _control_messages(current: Task, control: bytes, files: list[File]) -> None:
+    at = 0
+    while at + CMSG_HEAD <= len(control):
+        length, level, kind = _CMSG.unpack_from(control, at)
+        if length < CMSG_HEAD or at + length > len(control):
+            raise LinuxError(Errno.EINVAL, "control message")
+        if level == SOL_SOCKET:
+            _control_message(current, kind, control[at + CMSG_HEAD:at + length], files)
+        at += length + 7 & ~7
+
+
+def _control_message(current: Task, kind: int, body: bytes, files: list[File]) -> None:
+    if kind == SCM_RIGHTS:
+        for (fd,) in struct.iter_unpack("<i", body[:len(body) & ~3]):
+            if len(files) == SCM_MAX_FD:
+                raise LinuxError(Errno.EINVAL, "too many files")
+            files.append(fs_file.fget(current, fd))
+    elif kind == SCM_CREDENTIALS:
+        _scm_check_creds(current, body)
+    else:
+        raise LinuxError(Errno.EINVAL, "control message")
+
+
+def _scm_check_creds(current: Task, body: bytes) -> None:
+    """Raise EPERM unless the credentials are the sender's own, or it may claim others."""
+    if len(body) != UCRED:
+        raise LinuxError(Errno.EINVAL, "struct ucred")
+    nr, uid, gid = struct.unpack("<III", body)
+    cred = current.cred
+    if (
+        (nr == af_unix.task_cred(current)[0] or capability.capable(current, Cap.SYS_ADMIN))
+        and (uid in (cred.uid, cred.euid, cred.suid) or capability.capable(current, Cap.SETUID))
+        and (gid in (cred.gid, cred.egid, cred.sgid) or capability.capable(current, Cap.SETGID))
+    ):
+        return
+    raise LinuxError(Errno.EPERM, "somebody else's credentials")
+
+
+def scm_recv(
+    current: Task, scm: Scm, control: int, room: int, flags: int, *, passcred: bool,
+) -> tuple[int, int]:
+    """Store control messages; returns (bytes used, flags to report). What has no room is cut, and files closed."""
+    used = out_flags = 0
+    if passcred and scm.creds is not None:
+        length = CMSG_HEAD + UCRED
+        if room >= length:
+            message = _CMSG.pack(length, SOL_SOCKET, SCM_CREDENTIALS) + struct.pack("<III", *scm.creds)
+            uaccess.copy_to_user(current, control, message)
+            used += min(length + 7 & ~7, room)
+        else:
+            out_flags |= Msg.CTRUNC
+    if scm.fp:
+        fds = _scm_detach_fds(current, scm.fp[:max(0, (room - used - CMSG_HEAD) // 4)], flags)
+        if len(fds) < len(scm.fp):
+            out_flags |= Msg.CTRUNC
+        if fds:
+            length = CMSG_HEAD + 4 * len(fds)
+            message = _CMSG.pack(length, SOL_SOCKET, SCM_RIGHTS) + struct.pack(f"<{len(fds)}i", *fds)
+            uaccess.copy_to_user(current, control + used, message)
+            used += min(length + 7 & ~7, room - used)
+        scm_destroy(current, scm)
+    return used, out_flags
+
+
+def _scm_detach_fds(current: Task, files: Sequence[File], flags: int) -> list[int]:
+    """Give received files descriptors, as many as there are free ones."""
+    fds = []
+    for file in files:
+        try:
+            fd = fs_file.alloc_fd(current, 0, O_CLOEXEC if flags & Msg.CMSG_CLOEXEC else 0)
+        except LinuxError:
+            break
+        fs_file.fd_install(current, fd, file_table.get_file(file))
+        fds.append(fd)
+    return fds

@@ -1,0 +1,444 @@
+"""The socket system calls (net/socket.c). Only the local family is there; the others are EAFNOSUPPORT."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Annotated, Any
+
+from procession.fs import dcache, file_table, namespace
+from procession.fs import file as fs_file
+from procession.fs import inode as fs_inode
+from procession.fs import super as fs_super
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import Dentry, File, FMode, Inode, PathRef, S
+from procession.include.linux.net import AF, SOCK, Msg, Scm
+from procession.include.linux.syscalls import syscall
+from procession.include.linux.types import Arg, Fd, Int, SizeT, UInt, UserPtr
+from procession.mm import uaccess
+from procession.net import scm as net_scm
+from procession.net.unix import af_unix
+
+if TYPE_CHECKING:
+    from procession.include.linux.fs import PollTable
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import Task
+    from procession.net.unix.af_unix import UnixSock
+
+__all__ = (
+    "SocketFile", "sock_init", "sock_map_fd", "sockfd_lookup", "sys_accept", "sys_accept4", "sys_bind", "sys_connect",
+    "sys_getpeername", "sys_getsockname", "sys_getsockopt", "sys_listen", "sys_recvfrom", "sys_recvmsg", "sys_sendmsg",
+    "sys_sendto", "sys_setsockopt", "sys_shutdown", "sys_socket", "sys_socketpair",
+)
+
+SOCKFS_MAGIC = 0x534F434B
+O_RDWR, O_NONBLOCK, O_CLOEXEC = 0o2, 0o4000, 0o2000000
+SOL_SOCKET = 1
+SO_REUSEADDR, SO_TYPE, SO_ERROR, SO_SNDBUF, SO_RCVBUF, SO_KEEPALIVE, SO_LINGER = 2, 3, 4, 7, 8, 9, 13
+SO_PASSCRED, SO_PEERCRED, SO_RCVTIMEO, SO_SNDTIMEO, SO_ACCEPTCONN, SO_PROTOCOL, SO_DOMAIN = 16, 17, 20, 21, 30, 38, 39
+UIO_MAXIOV = 1024
+FIONREAD, SIOCOUTQ = 0x541B, 0x5411
+_ADDRESS_MAX = 128
+_MSGHDR = struct.Struct("<QI4xQQQQI4x")
+
+InBuf = Annotated[UserPtr, Arg("buf")]
+OutBuf = Annotated[UserPtr, Arg("outbuf", out=True)]
+FdPair = Annotated[UserPtr, Arg("fd_pair", out=True)]
+
+
+class SocketFile(File):
+    """A socket's open file."""
+
+    private_data: UnixSock
+
+    async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
+        """Receive."""
+        data, _, scm = await af_unix.unix_recvmsg(current, self.private_data, count, _flags(self, 0))
+        net_scm.scm_destroy(current, scm)
+        uaccess.copy_to_user(current, buf, data)
+        return len(data)
+
+    async def write(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
+        """Send."""
+        data = uaccess.copy_from_user(current, buf, count)
+        return await af_unix.unix_sendmsg(current, self.private_data, data, Scm(), _flags(self, 0), to=None)
+
+    def poll(self, current: Task, table: PollTable | None) -> int:
+        """Report what can be done without waiting."""
+        return af_unix.unix_poll(self.private_data, table)
+
+    async def ioctl(self, current: Task, cmd: int, arg: Any) -> int:
+        """FIONREAD and SIOCOUTQ; raises EINVAL while listening, ENOTTY."""
+        sk = self.private_data
+        if cmd == SIOCOUTQ:
+            value = sk.wmem
+        elif cmd == FIONREAD:
+            if sk.state == af_unix.TCP_LISTEN:
+                raise LinuxError(Errno.EINVAL, "listening")
+            lengths = [len(skb.data) for skb in sk.receive_queue]
+            value = sum(lengths) if sk.type == SOCK.STREAM else sum(lengths[:1])
+        else:
+            raise LinuxError(Errno.ENOTTY, "no such ioctl of a socket")
+        uaccess.put_user(current, arg, value, 4)
+        return 0
+
+    def release(self, current: Task | None) -> None:
+        """Close the connection."""
+        af_unix.unix_release(self.private_data)
+
+
+def _flags(file: File, flags: int) -> int:
+    return flags | Msg.DONTWAIT if file.f_flags & O_NONBLOCK else flags
+
+
+def sock_init(k: Kernel) -> None:
+    """Mount the file system that sockets live in."""
+    sb = fs_super.sget(k, "sockfs", SOCKFS_MAGIC)
+    sb.s_root = dcache.d_make_root(Inode(sb, fs_inode.get_next_ino(sb), S.IFDIR | 0o555))
+    k.sock_mnt = namespace.kern_mount(k, sb)
+    k.unix_sockets = {}
+
+
+def sock_alloc_file(current: Task, sk: UnixSock, flags: int) -> SocketFile:
+    """Return the open file of a socket; raises ENFILE."""
+    k = current.kernel
+    sb = k.sock_mnt.mnt_sb
+    cred = current.cred
+    inode = Inode(sb, fs_inode.get_next_ino(sb), S.IFSOCK | 0o777, cred.fsuid, cred.fsgid)
+    inode.i_atime_ns = inode.i_mtime_ns = inode.i_ctime_ns = k.boot_time_ns + k.clock.now_ns
+    dentry = Dentry(f"socket:[{inode.i_ino}]", k.sock_mnt.mnt_root, inode)
+    dentry.d_parent = dentry
+    file = SocketFile(PathRef(k.sock_mnt, dentry), O_RDWR | flags & O_NONBLOCK, FMode.READ | FMode.WRITE)
+    file_table.alloc_file(current, file)
+    file.private_data = sk
+    return file
+
+
+def sock_map_fd(current: Task, sk: UnixSock, flags: int) -> int:
+    """Install a socket in a new descriptor; raises EMFILE, ENFILE."""
+    fd = fs_file.alloc_fd(current, 0, flags & O_CLOEXEC)
+    try:
+        file = sock_alloc_file(current, sk, flags)
+    except LinuxError:
+        fs_file.put_unused_fd(current, fd)
+        raise
+    fs_file.fd_install(current, fd, file)
+    return fd
+
+
+def sockfd_lookup(current: Task, fd: int) -> SocketFile:
+    """Return the socket behind a descriptor; raises EBADF, ENOTSOCK."""
+    file = fs_file.fget_light(current, fd)
+    if not isinstance(file, SocketFile):
+        raise LinuxError(Errno.ENOTSOCK, f"descriptor {fd}")
+    return file
+
+
+def sock_create(current: Task, family: int, type: int, protocol: int) -> tuple[UnixSock, int]:
+    """Return a new socket and the flags that came with type; raises EINVAL, EAFNOSUPPORT, and what the family does."""
+    flags = type & ~SOCK.TYPE_MASK
+    if flags & ~(SOCK.CLOEXEC | SOCK.NONBLOCK):
+        raise LinuxError(Errno.EINVAL, "socket: unknown flags")
+    type &= SOCK.TYPE_MASK
+    if not 0 <= family < AF.MAX:
+        raise LinuxError(Errno.EAFNOSUPPORT, f"address family {family}")
+    if type >= SOCK.MAX:
+        raise LinuxError(Errno.EINVAL, f"socket type {type}")
+    if family != AF.UNIX:
+        if family:
+            current.kernel.not_modelled(f"socket: family {family}")
+        raise LinuxError(Errno.EAFNOSUPPORT, f"address family {family}")
+    return af_unix.unix_create(current, type, protocol), flags
+
+
+@syscall
+def sys_socket(current: Task, family: Int, type: Int, protocol: Int) -> Fd:
+    """Make a socket (socket(2))."""
+    sk, flags = sock_create(current, family, type, protocol)
+    return sock_map_fd(current, sk, flags)
+
+
+@syscall
+def sys_socketpair(current: Task, family: Int, type: Int, protocol: Int, usockvec: FdPair) -> int:
+    """Make two connected sockets (socketpair(2))."""
+    a, flags = sock_create(current, family, type, protocol)
+    b, _ = sock_create(current, family, type, protocol)
+    af_unix.unix_socketpair(current, a, b)
+    fd1 = sock_map_fd(current, a, flags)
+    try:
+        fd2 = sock_map_fd(current, b, flags)
+    except LinuxError:
+        fs_file.close_fd(current, fd1)
+        raise
+    try:
+        uaccess.copy_to_user(current, usockvec, struct.pack("<ii", fd1, fd2))
+    except LinuxError:
+        fs_file.close_fd(current, fd1)
+        fs_file.close_fd(current, fd2)
+        raise
+    return 0
+
+
+# Names and connections.
+
+
+def move_addr_to_kernel(current: Task, ptr: UserPtr, length: int) -> bytes:
+    """Read a socket address; raises EINVAL, EFAULT."""
+    if not 0 <= length <= _ADDRESS_MAX:
+        raise LinuxError(Errno.EINVAL, "length of an address")
+    return uaccess.copy_from_user(current, ptr, length) if length else b""
+
+
+def move_addr_to_user(current: Task, address: bytes, ptr: UserPtr, lenptr: UserPtr) -> None:
+    """Store an address, as much of it as there is room for, and its real length; raises EINVAL, EFAULT."""
+    room = uaccess.get_user(current, lenptr, 4, signed=True)
+    if room < 0:
+        raise LinuxError(Errno.EINVAL, "length of an address")
+    if room:
+        uaccess.copy_to_user(current, ptr, address[:room])
+    uaccess.put_user(current, lenptr, len(address), 4)
+
+
+def _name(sk: UnixSock | None) -> bytes:
+    """Return a socket's address as user space sees it."""
+    return struct.pack("<H", AF.UNIX) + (sk.addr if sk is not None else b"")
+
+
+@syscall
+def sys_bind(current: Task, fd: Fd, umyaddr: UserPtr, addrlen: Int) -> int:
+    """Give a socket a name (bind(2))."""
+    file = sockfd_lookup(current, fd)
+    af_unix.unix_bind(current, file.private_data, move_addr_to_kernel(current, umyaddr, addrlen))
+    return 0
+
+
+@syscall
+def sys_listen(current: Task, fd: Fd, backlog: Int) -> int:
+    """Accept connections (listen(2))."""
+    af_unix.unix_listen(current, sockfd_lookup(current, fd).private_data, backlog)
+    return 0
+
+
+@syscall
+async def sys_accept4(current: Task, fd: Fd, upeer_sockaddr: UserPtr, upeer_addrlen: UserPtr, flags: Int) -> Fd:
+    """Take a connection (accept4(2))."""
+    if flags & ~(SOCK.CLOEXEC | SOCK.NONBLOCK):
+        raise LinuxError(Errno.EINVAL, "accept4: unknown flags")
+    file = sockfd_lookup(current, fd)
+    file_table.get_file(file)
+    try:
+        server = await af_unix.unix_accept(current, file.private_data, nonblock=bool(file.f_flags & O_NONBLOCK))
+    finally:
+        file_table.fput(current, file)
+    newfd = sock_map_fd(current, server, flags)
+    if upeer_sockaddr:
+        try:
+            move_addr_to_user(current, _name(server.peer), upeer_sockaddr, upeer_addrlen)
+        except LinuxError:
+            fs_file.close_fd(current, newfd)
+            raise
+    return newfd
+
+
+@syscall
+async def sys_accept(current: Task, fd: Fd, upeer_sockaddr: UserPtr, upeer_addrlen: UserPtr) -> Fd:
+    """Take a connection (accept(2))."""
+    return await sys_accept4(current, fd, upeer_sockaddr, upeer_addrlen, 0)
+
+
+@syscall
+async def sys_connect(current: Task, fd: Fd, uservaddr: UserPtr, addrlen: Int) -> int:
+    """Connect a socket (connect(2))."""
+    file = sockfd_lookup(current, fd)
+    address = move_addr_to_kernel(current, uservaddr, addrlen)
+    file_table.get_file(file)
+    try:
+        await af_unix.unix_connect(current, file.private_data, address, nonblock=bool(file.f_flags & O_NONBLOCK))
+    finally:
+        file_table.fput(current, file)
+    return 0
+
+
+@syscall
+def sys_getsockname(current: Task, fd: Fd, usockaddr: UserPtr, usockaddr_len: UserPtr) -> int:
+    """Store a socket's own name (getsockname(2))."""
+    file = sockfd_lookup(current, fd)
+    move_addr_to_user(current, _name(file.private_data), usockaddr, usockaddr_len)
+    return 0
+
+
+@syscall
+def sys_getpeername(current: Task, fd: Fd, usockaddr: UserPtr, usockaddr_len: UserPtr) -> int:
+    """Store the name of the other end (getpeername(2)); raises ENOTCONN."""
+    peer = sockfd_lookup(current, fd).private_data.peer
+    if peer is None:
+        raise LinuxError(Errno.ENOTCONN, "not connected")
+    move_addr_to_user(current, _name(peer), usockaddr, usockaddr_len)
+    return 0
+
+
+@syscall
+def sys_shutdown(current: Task, fd: Fd, how: Int) -> int:
+    """End a direction: 0 receiving, 1 sending, 2 both (shutdown(2))."""
+    sk = sockfd_lookup(current, fd).private_data
+    if not 0 <= how <= 2:
+        raise LinuxError(Errno.EINVAL, "shutdown: how")
+    af_unix.unix_shutdown(sk, how + 1)
+    return 0
+
+
+# Options.
+
+
+@syscall
+def sys_setsockopt(current: Task, fd: Fd, level: Int, optname: Int, optval: UserPtr, optlen: Int) -> int:
+    """Set an option (setsockopt(2)); those without a meaning for local sockets are accepted, as in 3.2."""
+    sk = sockfd_lookup(current, fd).private_data
+    if optlen < 0:
+        raise LinuxError(Errno.EINVAL, "setsockopt: length")
+    if level != SOL_SOCKET:
+        raise LinuxError(Errno.EOPNOTSUPP, "a local socket has no protocol options")
+    if optlen < 4:
+        raise LinuxError(Errno.EINVAL, "setsockopt: length")
+    value = uaccess.get_user(current, optval, 4, signed=True)
+    if optname == SO_PASSCRED:
+        sk.passcred = bool(value)
+    elif optname == SO_SNDBUF:
+        sk.sndbuf = max(2 * min(value, af_unix.SK_WMEM_MAX), 2048)
+    elif optname in (SO_RCVTIMEO, SO_SNDTIMEO):
+        current.kernel.not_modelled("setsockopt: timeout")
+        raise LinuxError(Errno.ENOPROTOOPT, "socket timeouts")
+    elif optname in (SO_TYPE, SO_ERROR, SO_PEERCRED, SO_PROTOCOL, SO_DOMAIN) or not 0 < optname <= SO_DOMAIN:
+        raise LinuxError(Errno.ENOPROTOOPT, f"option {optname}")
+    return 0
+
+
+@syscall
+def sys_getsockopt(current: Task, fd: Fd, level: Int, optname: Int, optval: UserPtr, optlen: UserPtr) -> int:
+    """Return an option (getsockopt(2))."""
+    sk = sockfd_lookup(current, fd).private_data
+    room = uaccess.get_user(current, optlen, 4, signed=True)
+    if room < 0:
+        raise LinuxError(Errno.EINVAL, "getsockopt: length")
+    if level != SOL_SOCKET:
+        raise LinuxError(Errno.EOPNOTSUPP, "a local socket has no protocol options")
+    if optname == SO_PEERCRED:
+        value = struct.pack("<III", *sk.peercred)
+    elif optname == SO_LINGER:
+        value = bytes(8)
+    else:
+        value = struct.pack("<i", _option(sk, optname))
+    value = value[:room]
+    uaccess.copy_to_user(current, optval, value)
+    uaccess.put_user(current, optlen, len(value), 4)
+    return 0
+
+
+def _option(sk: UnixSock, optname: int) -> int:
+    if optname == SO_ERROR:
+        err, sk.err = sk.err, 0
+        return int(err)
+    values = {
+        SO_TYPE: sk.type, SO_SNDBUF: sk.sndbuf, SO_RCVBUF: af_unix.SK_WMEM_MAX, SO_PASSCRED: int(sk.passcred),
+        SO_ACCEPTCONN: int(sk.state == af_unix.TCP_LISTEN), SO_PROTOCOL: 0, SO_DOMAIN: AF.UNIX, SO_REUSEADDR: 0,
+        SO_KEEPALIVE: 0,
+    }
+    if optname not in values:
+        raise LinuxError(Errno.ENOPROTOOPT, f"option {optname}")
+    return values[optname]
+
+
+# Data.
+
+
+async def sock_sendmsg(current: Task, file: SocketFile, data: bytes, scm: Scm, flags: int, to: bytes | None) -> int:
+    """Send a message; the references of scm's files are consumed either way."""
+    file_table.get_file(file)
+    sent = -1
+    try:
+        sent = await af_unix.unix_sendmsg(current, file.private_data, data, scm, _flags(file, flags), to=to)
+    finally:
+        if sent <= 0 and (sent < 0 or file.private_data.type == SOCK.STREAM):
+            net_scm.scm_destroy(current, scm)
+        file_table.fput(current, file)
+    return sent
+
+
+async def sock_recvmsg(current: Task, file: SocketFile, size: int, flags: int) -> tuple[bytes, int, Scm]:
+    """Receive a message; see unix_recvmsg."""
+    file_table.get_file(file)
+    try:
+        return await af_unix.unix_recvmsg(current, file.private_data, size, _flags(file, flags))
+    finally:
+        file_table.fput(current, file)
+
+
+@syscall
+async def sys_sendto(
+    current: Task, fd: Fd, buff: InBuf, len: SizeT, flags: UInt, addr: UserPtr, addr_len: Int,
+) -> int:
+    """Send a message, perhaps to an address (sendto(2))."""
+    file = sockfd_lookup(current, fd)
+    to = move_addr_to_kernel(current, addr, addr_len) if addr else None
+    data = uaccess.copy_from_user(current, buff, len)
+    return await sock_sendmsg(current, file, data, Scm(), flags, to)
+
+
+@syscall
+async def sys_recvfrom(
+    current: Task, fd: Fd, ubuf: OutBuf, size: SizeT, flags: UInt, addr: UserPtr, addr_len: UserPtr,
+) -> int:
+    """Receive a message, and perhaps its sender's address (recvfrom(2))."""
+    file = sockfd_lookup(current, fd)
+    data, full, scm = await sock_recvmsg(current, file, size, flags)
+    net_scm.scm_destroy(current, scm)
+    uaccess.copy_to_user(current, ubuf, data)
+    stream = file.private_data.type == SOCK.STREAM
+    if addr:
+        move_addr_to_user(current, b"" if stream else scm.name, addr, addr_len)
+    return full if flags & Msg.TRUNC and not stream else len(data)
+
+
+def _iovec(current: Task, ptr: int, count: int) -> list[tuple[int, int]]:
+    """Read an array of (address, length); raises EMSGSIZE, EFAULT."""
+    if count > UIO_MAXIOV:
+        raise LinuxError(Errno.EMSGSIZE, "too many pieces")
+    raw = uaccess.copy_from_user(current, ptr, 16 * count) if count else b""
+    return [(base, length) for base, length in struct.iter_unpack("<QQ", raw)]
+
+
+@syscall
+async def sys_sendmsg(current: Task, fd: Fd, msg: UserPtr, flags: UInt) -> int:
+    """Send pieces of memory as one message, with open files (sendmsg(2))."""
+    file = sockfd_lookup(current, fd)
+    name, namelen, iov, iovlen, control, controllen, _ = _MSGHDR.unpack(uaccess.copy_from_user(current, msg, 56))
+    pieces = [uaccess.copy_from_user(current, base, length) for base, length in _iovec(current, iov, iovlen)]
+    to = move_addr_to_kernel(current, name, namelen) if name else None
+    scm = Scm()
+    if controllen:
+        scm.fp = net_scm.scm_send(current, uaccess.copy_from_user(current, control, controllen))
+    return await sock_sendmsg(current, file, b"".join(pieces), scm, flags, to)
+
+
+@syscall
+async def sys_recvmsg(current: Task, fd: Fd, msg: UserPtr, flags: UInt) -> int:
+    """Receive a message into pieces of memory, with open files and credentials (recvmsg(2))."""
+    file = sockfd_lookup(current, fd)
+    name, namelen, iov, iovlen, control, controllen, _ = _MSGHDR.unpack(uaccess.copy_from_user(current, msg, 56))
+    pieces = _iovec(current, iov, iovlen)
+    data, full, scm = await sock_recvmsg(current, file, sum(length for _, length in pieces), flags)
+    at = 0
+    for base, length in pieces:
+        uaccess.copy_to_user(current, base, data[at:at + length])
+        at += length
+    sk = file.private_data
+    stream = sk.type == SOCK.STREAM
+    if name:
+        address = b"" if stream else scm.name
+        uaccess.copy_to_user(current, name, address[:namelen])
+        uaccess.put_user(current, msg, len(address), 4, 8)
+    used, out_flags = net_scm.scm_recv(current, scm, control, controllen, flags, passcred=sk.passcred)
+    if full > len(data):
+        out_flags |= Msg.TRUNC
+    uaccess.put_user(current, msg, used, 8, 40)
+    uaccess.put_user(current, msg, out_flags | flags & Msg.CMSG_CLOEXEC, 4, 48)
+    return full if flags & Msg.TRUNC and not stream else len(data)

@@ -1,0 +1,532 @@
+"""Local sockets (net/unix/af_unix.c).
+
+Differs: files in flight are not garbage-collected: sockets that only hold each other stay.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+import struct
+from typing import TYPE_CHECKING, Any
+
+from procession.fs import file_table, namei, namei_modify
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import AT_FDCWD, Poll, S
+from procession.include.linux.net import SOCK, Msg, Scm
+from procession.include.linux.signal import Sig
+from procession.kernel import pid, signal, wait
+
+if TYPE_CHECKING:
+    from procession.include.linux.fs import Inode, PollTable
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import Task
+
+__all__ = (
+    "Skb", "UnixSock", "unix_accept", "unix_bind", "unix_connect", "unix_create", "unix_listen", "unix_poll",
+    "unix_recvmsg", "unix_release", "unix_sendmsg", "unix_shutdown", "unix_socketpair",
+)
+
+UNIX_PATH_MAX = 108
+SOMAXCONN = 128
+MAX_DGRAM_QLEN = 10
+SK_WMEM_MAX = 212992
+SKB_OVERHEAD = 576          # about what a buffer's bookkeeping is charged with
+RCV_SHUTDOWN, SEND_SHUTDOWN, SHUTDOWN_MASK = 1, 2, 3
+TCP_ESTABLISHED, TCP_CLOSE, TCP_LISTEN = 1, 7, 10
+_SIGPIPE = int(Sig.SIGPIPE)
+_AF_UNIX = struct.pack("<H", 1)
+_POLL_IN = Poll.IN | Poll.RDNORM
+_POLL_OUT = Poll.OUT | Poll.WRNORM | Poll.WRBAND
+
+
+class Skb:
+    """A piece of data on its way (struct sk_buff)."""
+
+    __slots__ = ("data", "scm", "sender")
+
+    def __init__(self, data: bytes, sender: UnixSock, scm: Scm) -> None:
+        self.data = data
+        self.sender = sender
+        self.scm = scm
+
+
+class UnixSock:
+    """struct unix_sock.
+
+    addr: sun_path as bound, a path with its NUL or a NUL and an abstract name.  wmem: bytes sent and not yet read.
+    accept_queue: the server's ends of connections nobody has accepted.
+    """
+
+    __slots__ = (
+        "accept_queue", "addr", "backlog", "dead", "err", "inode", "kernel", "passcred", "peer", "peer_wait",
+        "peercred", "receive_queue", "shutdown", "sndbuf", "state", "type", "wait", "wmem",
+    )
+
+    def __init__(self, k: Kernel, type: int) -> None:
+        self.kernel = k
+        self.type = type
+        self.state = TCP_CLOSE
+        self.wait = k.wait_queue_head("sk->wait")
+        self.peer_wait = k.wait_queue_head("unix->peer_wait")
+        self.receive_queue: deque[Skb] = deque()
+        self.accept_queue: deque[UnixSock] = deque()
+        self.backlog = 0
+        self.peer: UnixSock | None = None
+        self.peercred = (0, 0xFFFFFFFF, 0xFFFFFFFF)
+        self.addr = b""
+        self.inode: Inode | None = None
+        self.shutdown = 0
+        self.err = 0
+        self.wmem = 0
+        self.sndbuf = SK_WMEM_MAX
+        self.passcred = False
+        self.dead = False
+
+    def state_change(self) -> None:
+        """Wake everybody: the other end or a direction is gone."""
+        wait.wake_up_all(self.wait)
+        wait.wake_up_all(self.peer_wait)
+
+    def sock_error(self) -> None:
+        """Raise the error that the other end left, once."""
+        if self.err:
+            err, self.err = self.err, 0
+            raise LinuxError(Errno(err), "socket error")
+
+
+def task_cred(current: Task) -> tuple[int, int, int]:
+    """Return (pid, uid, gid) as SO_PEERCRED and SCM_CREDENTIALS show them."""
+    assert current.nsproxy is not None
+    return pid.task_tgid_nr_ns(current, current.nsproxy.pid_ns), current.cred.euid, current.cred.egid
+
+
+def unix_create(current: Task, type: int, protocol: int) -> UnixSock:
+    """Make a socket; raises EPROTONOSUPPORT, ESOCKTNOSUPPORT."""
+    if protocol not in (0, 1):
+        raise LinuxError(Errno.EPROTONOSUPPORT, "a local socket has no protocols")
+    if type == SOCK.RAW:
+        type = SOCK.DGRAM           # believed to be what BSD did
+    if type not in (SOCK.STREAM, SOCK.DGRAM, SOCK.SEQPACKET):
+        raise LinuxError(Errno.ESOCKTNOSUPPORT, f"socket type {type}")
+    return UnixSock(current.kernel, type)
+
+
+def unix_socketpair(current: Task, a: UnixSock, b: UnixSock) -> None:
+    """Connect two new sockets."""
+    a.peer, b.peer = b, a
+    a.peercred = b.peercred = task_cred(current)
+    if a.type != SOCK.DGRAM:
+        a.state = b.state = TCP_ESTABLISHED
+
+
+def unix_release(sk: UnixSock) -> None:
+    """The socket's file is closed (unix_release_sock)."""
+    unread = bool(sk.receive_queue) or bool(sk.accept_queue)
+    sk.dead = True
+    sk.shutdown = SHUTDOWN_MASK
+    sk.state = TCP_CLOSE
+    names = sk.kernel.unix_sockets
+    key: Any = sk.inode if sk.inode is not None else sk.addr
+    if names.get(key) is sk:
+        del names[key]
+    peer = sk.peer
+    if peer is not None and sk.type != SOCK.DGRAM:
+        peer.shutdown = SHUTDOWN_MASK
+        if unread:
+            peer.err = Errno.ECONNRESET
+        peer.state_change()
+    sk.peer = None
+    wait.wake_up_all(sk.peer_wait)
+    while sk.receive_queue:
+        skb = sk.receive_queue.popleft()
+        _consume(skb)
+        for file in skb.scm.fp:
+            file_table.fput(None, file)
+    # Connections nobody has accepted are reset.
+    while sk.accept_queue:
+        server = sk.accept_queue.popleft()
+        if server.peer is not None:
+            server.peer.err = Errno.ECONNRESET
+        unix_release(server)
+
+
+def _consume(skb: Skb) -> None:
+    """Give a buffer's room back to its sender."""
+    sender = skb.sender
+    sender.wmem -= len(skb.data) + SKB_OVERHEAD
+    if sender.wmem * 4 <= sender.sndbuf:
+        wait.wake_up_all(sender.wait, _POLL_OUT)
+
+
+# Names.
+
+
+def _path_of(name: bytes) -> bytes:
+    """Check a sockaddr_un and return its path part, empty for an unnamed one; raises EINVAL."""
+    if not 2 <= len(name) <= 2 + UNIX_PATH_MAX or name[:2] != _AF_UNIX:
+        raise LinuxError(Errno.EINVAL, "not a local address")
+    path = name[2:]
+    return path if not path or path[0] == 0 else path.split(b"\0", 1)[0] + b"\0"
+
+
+def unix_bind(current: Task, sk: UnixSock, name: bytes) -> None:
+    """Give a socket a name: a file, or an abstract one; raises EINVAL, EADDRINUSE, and what mknod does."""
+    path = _path_of(name)
+    if sk.addr:
+        if not path:
+            return
+        raise LinuxError(Errno.EINVAL, "bound already")
+    names = current.kernel.unix_sockets
+    if not path:
+        # Autobind: five hex digits nobody uses.
+        number = 0
+        while (path := b"\0%05x" % number) in names:
+            number += 1
+    key: Any = path
+    if path[0]:
+        key = sk.inode = _bind_file(current, path[:-1].decode("utf-8", "surrogateescape"))
+    elif path in names:
+        raise LinuxError(Errno.EADDRINUSE, "abstract name")
+    sk.addr = path
+    names[key] = sk
+
+
+def _bind_file(current: Task, name: str) -> Inode:
+    assert current.fs is not None
+    try:
+        nd = namei_modify._path_create(current, AT_FDCWD, name, is_dir=False)
+    except LinuxError as error:
+        if error.errno == Errno.EEXIST:
+            raise LinuxError(Errno.EADDRINUSE, name) from None
+        raise
+    mode = S.IFSOCK | 0o777 & ~current.fs.umask
+    return namei_modify.vfs_mknod(current, nd.dentry, nd.last, mode, 0).d_inode
+
+
+def _find_other(current: Task, path: bytes, type: int) -> UnixSock:
+    """Return the socket with that name; raises ECONNREFUSED, EPROTOTYPE, and what the path walk does."""
+    key: Any = path
+    if path[:1] not in (b"", b"\0"):
+        key = namei.kern_path(current, path[:-1].decode("utf-8", "surrogateescape")).dentry.d_inode
+        namei.inode_permission(current, key, 2)
+    other: UnixSock | None = current.kernel.unix_sockets.get(key)
+    if other is None:
+        raise LinuxError(Errno.ECONNREFUSED, "nobody is bound to that name")
+    if other.type != type:
+        raise LinuxError(Errno.EPROTOTYPE, "another type of socket")
+    return other
+
+
+# Connections.
+
+
+def unix_listen(current: Task, sk: UnixSock, backlog: int) -> None:
+    """Accept connections from now on; raises EOPNOTSUPP, EINVAL without a name."""
+    if sk.type == SOCK.DGRAM:
+        raise LinuxError(Errno.EOPNOTSUPP, "datagram sockets do not listen")
+    if not sk.addr or sk.state not in (TCP_CLOSE, TCP_LISTEN):
+        raise LinuxError(Errno.EINVAL, "not bound, or connected")
+    backlog = min(backlog, SOMAXCONN) if backlog >= 0 else SOMAXCONN
+    if backlog > sk.backlog:
+        wait.wake_up_all(sk.peer_wait)
+    sk.backlog = backlog
+    sk.state = TCP_LISTEN
+    sk.peercred = task_cred(current)
+
+
+async def unix_connect(current: Task, sk: UnixSock, name: bytes, *, nonblock: bool) -> None:
+    """Connect to a listening socket, or say where datagrams go by default (AF_UNSPEC: nowhere any more).
+
+    Raises EINVAL, ECONNREFUSED, EPROTOTYPE, EISCONN, EPERM, EAGAIN when the backlog is full, ERESTARTSYS.
+    """
+    if sk.type == SOCK.DGRAM:
+        if name[:2] == b"\0\0":
+            sk.peer = None
+            return
+        other = _find_other(current, _path_of(name), sk.type)
+        if other.peer is not None and other.peer is not sk:
+            raise LinuxError(Errno.EPERM, "connected to somebody else")
+        sk.peer = other
+        return
+    path = _path_of(name)
+    while True:
+        other = _find_other(current, path, sk.type)
+        if other.state != TCP_LISTEN or other.shutdown & RCV_SHUTDOWN:
+            raise LinuxError(Errno.ECONNREFUSED, "not listening")
+        if len(other.accept_queue) <= other.backlog:
+            break
+        if nonblock:
+            raise LinuxError(Errno.EAGAIN, "the backlog is full")
+        await wait.wait_event_interruptible_exclusive(
+            current, other.peer_wait,
+            lambda busy=other: busy.state != TCP_LISTEN or len(busy.accept_queue) <= busy.backlog,  # type: ignore[misc]
+            "unix_wait_for_peer",
+        )
+    # Only now, as in 3.2: a second connect to a full backlog waits before it learns that it is one.
+    if sk.state != TCP_CLOSE:
+        raise LinuxError(Errno.EISCONN if sk.state == TCP_ESTABLISHED else Errno.EINVAL, "not a fresh socket")
+    server = UnixSock(current.kernel, sk.type)
+    server.peer, sk.peer = sk, server
+    server.state = sk.state = TCP_ESTABLISHED
+    server.addr, server.inode = other.addr, other.inode
+    server.peercred, sk.peercred = task_cred(current), other.peercred
+    server.passcred = other.passcred
+    other.accept_queue.append(server)
+    wait.wake_up(other.wait, _POLL_IN)
+
+
+async def unix_accept(current: Task, sk: UnixSock, *, nonblock: bool) -> UnixSock:
+    """Return the server's end of the oldest connection; raises EOPNOTSUPP, EINVAL, EAGAIN, ERESTARTSYS."""
+    if sk.type == SOCK.DGRAM:
+        raise LinuxError(Errno.EOPNOTSUPP, "datagram sockets do not accept")
+    if sk.state != TCP_LISTEN:
+        raise LinuxError(Errno.EINVAL, "not listening")
+    if not sk.accept_queue:
+        if nonblock:
+            raise LinuxError(Errno.EAGAIN, "no connection")
+        await wait.wait_event_interruptible_exclusive(
+            current, sk.wait, lambda: sk.accept_queue or sk.shutdown & RCV_SHUTDOWN, "skb_recv_datagram",
+        )
+        if not sk.accept_queue:
+            raise LinuxError(Errno.EINVAL, "shut down")
+    server = sk.accept_queue.popleft()
+    wait.wake_up(sk.peer_wait)
+    return server
+
+
+def unix_shutdown(sk: UnixSock, how: int) -> None:
+    """End one direction or both: RCV_SHUTDOWN, SEND_SHUTDOWN."""
+    sk.shutdown |= how
+    peer = sk.peer
+    if peer is not None and sk.type != SOCK.DGRAM:
+        if how & RCV_SHUTDOWN:
+            peer.shutdown |= SEND_SHUTDOWN
+        if how & SEND_SHUTDOWN:
+            peer.shutdown |= RCV_SHUTDOWN
+        peer.state_change()
+    sk.state_change()
+
+
+# Sending.
+
+
+async def unix_sendmsg(current: Task, sk: UnixSock, data: bytes, scm: Scm, flags: int, *, to: bytes | None) -> int:
+    """Send data, with the files of scm, whose references pass over once something was sent.
+
+    Raises EPIPE with SIGPIPE, ENOTCONN, EISCONN, EMSGSIZE, EAGAIN, ECONNREFUSED, ERESTARTSYS.
+    """
+    if flags & Msg.OOB:
+        raise LinuxError(Errno.EOPNOTSUPP, "no urgent data")
+    scm.creds = task_cred(current)
+    scm.name = _AF_UNIX + sk.addr if sk.addr else b""
+    if sk.type == SOCK.STREAM:
+        if to is not None:
+            raise LinuxError(Errno.EISCONN if sk.state == TCP_ESTABLISHED else Errno.EOPNOTSUPP, "a stream's address")
+        return await _stream_sendmsg(current, sk, data, scm, flags)
+    if sk.type == SOCK.SEQPACKET:
+        sk.sock_error()
+        if sk.state != TCP_ESTABLISHED:
+            raise LinuxError(Errno.ENOTCONN, "not connected")
+        to = None
+    return await _dgram_sendmsg(current, sk, data, scm, flags, to)
+
+
+async def _stream_sendmsg(current: Task, sk: UnixSock, data: bytes, scm: Scm, flags: int) -> int:
+    if sk.peer is None:
+        raise LinuxError(Errno.ENOTCONN, "not connected")
+    sent = 0
+    most = sk.sndbuf // 2 - 64
+    while sent < len(data):
+        try:
+            _check_stream(current, sk, flags)
+            await _wait_for_room(current, sk, flags)
+            peer = _check_stream(current, sk, flags)
+        except LinuxError:
+            if sent:
+                break
+            raise
+        piece = data[sent:sent + most]
+        _queue(sk, peer, piece, scm)
+        # Files go with the first piece only.
+        scm = Scm((), scm.creds, scm.name)
+        sent += len(piece)
+    return sent
+
+
+def _check_stream(current: Task, sk: UnixSock, flags: int) -> UnixSock:
+    """Return the other end; raises EPIPE if nobody can read any more, with SIGPIPE unless MSG_NOSIGNAL."""
+    peer = sk.peer
+    if peer is None or sk.shutdown & SEND_SHUTDOWN or peer.dead or peer.shutdown & RCV_SHUTDOWN:
+        if not flags & Msg.NOSIGNAL:
+            signal.send_sig(_SIGPIPE, current, 0)
+        raise LinuxError(Errno.EPIPE, "nobody reads the socket")
+    return peer
+
+
+async def _wait_for_room(current: Task, sk: UnixSock, flags: int) -> None:
+    """Wait until what is under way leaves room (sock_alloc_send_skb)."""
+    if sk.wmem < sk.sndbuf:
+        return
+    if flags & Msg.DONTWAIT:
+        raise LinuxError(Errno.EAGAIN, "the send buffer is full")
+    await wait.wait_event_interruptible(
+        current, sk.wait, lambda: sk.wmem < sk.sndbuf or sk.shutdown & SEND_SHUTDOWN or sk.err,
+        "sock_alloc_send_pskb",
+    )
+    sk.sock_error()
+
+
+def _queue(sk: UnixSock, other: UnixSock, data: bytes, scm: Scm) -> None:
+    sk.wmem += len(data) + SKB_OVERHEAD
+    other.receive_queue.append(Skb(data, sk, scm))
+    wait.wake_up(other.wait, _POLL_IN)
+
+
+async def _dgram_sendmsg(
+    current: Task, sk: UnixSock, data: bytes, scm: Scm, flags: int, to: bytes | None,
+) -> int:
+    if len(data) > sk.sndbuf - 32:
+        raise LinuxError(Errno.EMSGSIZE, "larger than the send buffer")
+    other = _find_other(current, _path_of(to), sk.type) if to is not None else sk.peer
+    if other is None:
+        raise LinuxError(Errno.ENOTCONN, "no destination")
+    await _wait_for_room(current, sk, flags)
+    while True:
+        if other.dead:
+            if sk.peer is other:
+                sk.peer = None
+            raise LinuxError(Errno.ECONNREFUSED, "the receiver is gone")
+        if sk.type == SOCK.SEQPACKET:
+            _check_stream(current, sk, flags)
+        elif other.shutdown & RCV_SHUTDOWN:
+            raise LinuxError(Errno.EPIPE, "the receiver is shut down")
+        if other.peer is not None and other.peer is not sk:
+            raise LinuxError(Errno.EPERM, "the receiver is connected to somebody else")
+        # The length of the queue bounds those who are not its partner; a partner is bound by its send buffer.
+        if other.peer is sk or len(other.receive_queue) <= MAX_DGRAM_QLEN:
+            break
+        if flags & Msg.DONTWAIT:
+            raise LinuxError(Errno.EAGAIN, "the receiver is busy")
+        await wait.wait_event_interruptible_exclusive(
+            current, other.peer_wait,
+            lambda full=other: full.dead or len(full.receive_queue) <= MAX_DGRAM_QLEN,  # type: ignore[misc]
+            "unix_wait_for_peer",
+        )
+    _queue(sk, other, data, scm)
+    return len(data)
+
+
+# Receiving.
+
+
+async def unix_recvmsg(current: Task, sk: UnixSock, size: int, flags: int) -> tuple[bytes, int, Scm]:
+    """Return (data, full length of the message, what came along, with references to files).
+
+    Raises EINVAL, ENOTCONN, EAGAIN, ERESTARTSYS, ECONNRESET.
+    """
+    if flags & Msg.OOB:
+        raise LinuxError(Errno.EOPNOTSUPP, "no urgent data")
+    if sk.type == SOCK.STREAM:
+        if sk.state != TCP_ESTABLISHED:
+            raise LinuxError(Errno.EINVAL, "not connected")
+        return await _stream_recvmsg(current, sk, size, flags)
+    if sk.type == SOCK.SEQPACKET and sk.state != TCP_ESTABLISHED:
+        raise LinuxError(Errno.ENOTCONN, "not connected")
+    await _wait_for_data(current, sk, flags, 0)
+    if not sk.receive_queue:
+        return b"", 0, Scm()
+    skb = sk.receive_queue[0]
+    if flags & Msg.PEEK:
+        return skb.data[:size], len(skb.data), _peeked(skb.scm)
+    sk.receive_queue.popleft()
+    _consume(skb)
+    wait.wake_up(sk.peer_wait)
+    return skb.data[:size], len(skb.data), skb.scm
+
+
+async def _stream_recvmsg(current: Task, sk: UnixSock, size: int, flags: int) -> tuple[bytes, int, Scm]:
+    out = bytearray()
+    got: Scm | None = None
+    peek = flags & Msg.PEEK
+    wait_all = flags & Msg.WAITALL and not flags & (Msg.PEEK | Msg.DONTWAIT)
+    at = 0
+    while len(out) < size:
+        if at >= len(sk.receive_queue):
+            if out and not wait_all:
+                break
+            try:
+                await _wait_for_data(current, sk, flags, at)
+            except LinuxError:
+                if out:
+                    break
+                raise
+            if at >= len(sk.receive_queue):
+                break
+        skb = sk.receive_queue[at]
+        # Data of different senders, or in front of other files, is not mixed.
+        if got is None:
+            got = _peeked(skb.scm) if peek else skb.scm
+        elif skb.scm.fp or skb.scm.creds != got.creds:
+            break
+        chunk = skb.data[:size - len(out)]
+        out += chunk
+        if peek:
+            at += 1
+        elif _take(sk, skb, len(chunk)):
+            break
+    return bytes(out), len(out), got or Scm()
+
+
+def _take(sk: UnixSock, skb: Skb, count: int) -> bool:
+    """Take count bytes off the first buffer; returns whether files came with it, which end a read."""
+    had_files = bool(skb.scm.fp)
+    if count == len(skb.data):
+        sk.receive_queue.popleft()
+        _consume(skb)
+    else:
+        skb.sender.wmem -= count
+        skb.data = skb.data[count:]
+        skb.scm = Scm((), skb.scm.creds, skb.scm.name)
+    return had_files
+
+
+def _peeked(scm: Scm) -> Scm:
+    """What a look sees: every file once more."""
+    return Scm([file_table.get_file(file) for file in scm.fp], scm.creds, scm.name)
+
+
+async def _wait_for_data(current: Task, sk: UnixSock, flags: int, at: int) -> None:
+    """Wait for a buffer beyond the first `at`, or for the end; raises EAGAIN, ERESTARTSYS, ECONNRESET."""
+    if len(sk.receive_queue) > at:
+        return
+    sk.sock_error()
+    if sk.shutdown & RCV_SHUTDOWN:
+        return
+    if flags & Msg.DONTWAIT:
+        raise LinuxError(Errno.EAGAIN, "nothing to read")
+    wchan = "unix_stream_data_wait" if sk.type == SOCK.STREAM else "skb_recv_datagram"
+    await wait.wait_event_interruptible(
+        current, sk.wait, lambda: len(sk.receive_queue) > at or sk.err or sk.shutdown & RCV_SHUTDOWN, wchan,
+    )
+    if len(sk.receive_queue) <= at:
+        sk.sock_error()
+
+
+def unix_poll(sk: UnixSock, table: PollTable | None) -> int:
+    """Return what can be done without waiting."""
+    if table is not None:
+        table.wait(sk.wait)
+    mask = 0
+    if sk.err:
+        mask |= Poll.ERR
+    if sk.shutdown == SHUTDOWN_MASK:
+        mask |= Poll.HUP
+    if sk.shutdown & RCV_SHUTDOWN:
+        mask |= Poll.RDHUP | _POLL_IN
+    if sk.receive_queue or sk.accept_queue:
+        mask |= _POLL_IN
+    if sk.type != SOCK.DGRAM and sk.state == TCP_CLOSE:
+        mask |= Poll.HUP
+    if sk.wmem * 4 <= sk.sndbuf:
+        mask |= _POLL_OUT
+    return mask
