@@ -28,7 +28,7 @@ def test_table_is_complete():
         231: "exit_group", 247: "waitid", 272: "unshare", 302: "prlimit64", 311: "process_vm_writev",
     }
     assert {nr: names[nr] for nr in some} == some
-    assert syscall_table.NI_SYSCALLS < set(names.values())
+    assert set(names.values()) > syscall_table.NI_SYSCALLS
     call = syscall_table.get_syscall(158)
     assert call is not None
     assert [param.name for param in call.params] == ["code", "addr"]

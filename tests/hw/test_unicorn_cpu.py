@@ -48,7 +48,7 @@ def test_registers_are_where_the_layout_says(m):
     cpu.write_register(x86_const.UC_X86_REG_MXCSR, 0x1FA0)
     assert cpu.d[layout.mxcsr_d] == 0x1FA0
     cpu.write_register(x86_const.UC_X86_REG_EFLAGS, 0x202 | 0x41)
-    assert cpu.q[layout.cc_src_q] & 0x8D5 == 0x41
+    assert cpu.q[layout.rflags_q] == 0x243
 
 
 def test_a_library_that_is_not_understood_is_refused():
@@ -280,7 +280,7 @@ def test_registers_move_between_engines(m):
     assert struct.unpack("<f", other.state[layout.xmm:layout.xmm + 4])[0] == 2.5
     assert other.state[layout.fpstt] == 7
     other.unload()
-    assert task.q[layout.cc_src_q] & 1      # carry
+    assert task.q[layout.rflags_q] & 1      # carry
     assert task.q[AX] == 43
     other.close()
 
@@ -307,6 +307,44 @@ def test_arithmetic_flags_survive_being_put_away(m):
     m.cpu.load(a)
     m.run(CODE + 13)
     assert m.cpu.q[BX] & 0xFF == 1
+
+
+@pytest.mark.parametrize("counted", [False, True])
+@pytest.mark.parametrize("zero", [0, 0x40])
+def test_flags_are_obeyed_where_the_layout_says(counted, zero):
+    machine = Machine(counted=counted)
+    machine.code("7407 b801000000 0f05 b802000000 0f05")      # jz; mov eax,1; syscall; mov eax,2; syscall
+    machine.cpu.q[machine.cpu.layout.rflags_q] = 0x202 | zero
+    assert machine.run(count=100 if counted else 0) == [("syscall", 2 if zero else 1)]
+    machine.cpu.close()
+
+
+# add, adc, sbb, rcl, inc, shifts, bt, lahf, string compare, sse compare: whatever leaves flags in another form.
+FLAGGY = (
+    "b932000000 4801d8 4883d200 4819d3 48c1d003 48ffc6 4983d000 48d1e0 4983d100 f9 4983d200 f8 4983d200"
+    "9f 0fb6ec 4901ea 4839d8 410f92c3 660f2fc1 410f97c4 7502 ffc0 ffc9 75c0 0f05"
+)
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 5, 7, 1000])
+def test_interrupting_anywhere_changes_nothing(m, step):
+    m.code(FLAGGY)
+    m.run()
+    expected = list(m.cpu.q[:16])
+    assert expected[CX] == 0
+    counting = Machine(counted=True)
+    cpu, task, other = counting.cpu, counting.task(), counting.task()
+    cpu.load(task)
+    counting.code(FLAGGY)
+    cpu.q[counting.ip] = CODE
+    while not counting.events:
+        cpu.run(step)
+        flags = cpu.q[cpu.layout.rflags_q]
+        cpu.load(other)
+        cpu.load(task)
+        cpu.q[cpu.layout.rflags_q] = flags & 0x250DD5 | 0x202       # as sigreturn does
+    assert list(cpu.q[:16]) == expected
+    cpu.close()
 
 
 # Translated code.

@@ -38,16 +38,12 @@ class Layout:
     """Offsets into the CPU state. Those called ..._q count 64-bit words, ..._d 32-bit words, others bytes.
 
     The sixteen general registers come first, in the order of their numbers in machine code.
-    size: bytes that make up a task's state.
+    size: bytes that make up a task's state.  rflags_q is valid, and obeyed, only while the engine is not running.
     """
 
     size: int
     rip_q: int
     rflags_q: int
-    cc_src_q: int
-    cc_op_d: int
-    cc_op_eflags: int
-    df_d: int
     fs_base_q: int
     gs_base_q: int
     cr2_q: int
@@ -115,7 +111,8 @@ def find_state(handle: int, write: Callable[[int, int], None]) -> int:
         return changed
 
     try:
-        words: tuple[int, ...] = struct.unpack(f"<{HANDLE_SIZE // 8}Q", peeker.peek(handle, HANDLE_SIZE).ljust(HANDLE_SIZE, b"\0"))
+        data = peeker.peek(handle, HANDLE_SIZE).ljust(HANDLE_SIZE, b"\0")
+        words: tuple[int, ...] = struct.unpack(f"<{HANDLE_SIZE // 8}Q", data)
         # The way that led to another engine's state comes first; but it may have been a neighbour's pointer by chance.
         for word, delta in _ways:
             if is_state(words[word] + delta):
@@ -193,7 +190,6 @@ def calibrate(cpu: UnicornCpu, window: memoryview) -> Layout:
         for name in ("RIP", "FS_BASE", "GS_BASE", "CR2")
     }
     cr3_q = probe.field("CR3", cpu.firmware + 0x7000, 8) // 8
-    rflags_q, cc_src_q, cc_op_d, cc_op_eflags, df_d = _find_flags(cpu, probe)
     error_code_d, old_exception_d = _find_fault_fields(cpu, probe, words["CR2"])
     xmm0, xmm1 = (probe.field(f"XMM{i}", value | value << 64, 16) for i in (0, 1))
     if probe.field("XMM15", value | value << 64, 16) != xmm0 + 15 * (xmm1 - xmm0):
@@ -201,43 +197,12 @@ def calibrate(cpu: UnicornCpu, window: memoryview) -> Layout:
     fpstt, fpus, fptags, fpregs = _find_x87(cpu, probe)
     return Layout(
         size=(old_exception_d * 4 + 8) & ~7,
-        rip_q=words["RIP"], rflags_q=rflags_q, cc_src_q=cc_src_q, cc_op_d=cc_op_d, cc_op_eflags=cc_op_eflags, df_d=df_d,
+        rip_q=words["RIP"], rflags_q=probe.field("EFLAGS", 0x200AD7, 4) // 8,
         fs_base_q=words["FS_BASE"], gs_base_q=words["GS_BASE"], cr2_q=words["CR2"], cr3_q=cr3_q,
         error_code_d=error_code_d, old_exception_d=old_exception_d,
         mxcsr_d=probe.field("MXCSR", 0x1FA5, 4) // 4, fpuc=probe.field("FPCW", 0x0F7A, 2),
         fpus=fpus, fpstt=fpstt, fptags=fptags, fpregs=fpregs, xmm=xmm0, xmm_stride=xmm1 - xmm0,
     )
-
-
-_FLAGS = 0x202
-_ARITHMETIC = 0x8D5             # the flags that the engine computes only when asked
-_DF = 0x400
-
-
-def _find_flags(cpu: UnicornCpu, probe: _Probe) -> tuple[int, int, int, int, int]:
-    """Return where rflags, the arithmetic flags and the direction are, and how the engine marks them as computed."""
-    flags = x86_const.UC_X86_REG_EFLAGS
-    cpu.write_register(flags, _FLAGS)
-    before, after = probe.change(lambda: cpu.write_register(flags, _FLAGS | _ARITHMETIC))
-    cc_src = [at for at in _moved(before, after) if struct.unpack_from("<Q", after, at)[0] == _ARITHMETIC]
-    before, after = probe.change(lambda: cpu.write_register(flags, _FLAGS | _DF))
-    df = [at for at in _moved(before, after) if after[at:at + 4] == b"\xff\xff\xff\xff"]
-    cpu.write_register(flags, _FLAGS)
-    # IOPL lives in rflags proper.
-    before, after = probe.change(lambda: cpu.write_register(flags, _FLAGS | 0x200000))
-    rflags = [at - 2 for at in _moved(before, after) if struct.unpack_from("<I", after, at - 2)[0] == _FLAGS | 0x200000]
-    cpu.write_register(flags, _FLAGS)
-    # An addition leaves its flags uncomputed; writing them settles that.
-    cpu.run_firmware(bytes.fromhex("4801c0 0f05"))      # add rax, rax; syscall
-    before, after = probe.change(lambda: cpu.write_register(flags, _FLAGS))
-    marks = [
-        at // 4 for at in range(0, len(before), 4)
-        if before[at:at + 4] != after[at:at + 4] and not cc_src[0] - 16 <= at < cc_src[0] + 16 and rflags[0] < at < 512
-    ]
-    if not (len(cc_src) == len(df) == len(rflags) == len(marks) == 1):
-        raise CpuError(f"calibration: flags found at {cc_src} {df} {rflags} {marks}")
-    (computed,) = struct.unpack_from("<I", after, marks[0] * 4)
-    return rflags[0] // 8, cc_src[0] // 8, marks[0], computed, df[0] // 4
 
 
 def _find_fault_fields(cpu: UnicornCpu, probe: _Probe, cr2_q: int) -> tuple[int, int]:

@@ -64,8 +64,6 @@ _IN_HOOK = ctypes.CFUNCTYPE(ctypes.c_uint32)
 
 _CR3 = x86_const.UC_X86_REG_CR3
 _EFLAGS = x86_const.UC_X86_REG_EFLAGS
-_ARITHMETIC = 0x8D5
-_DF = 0x400
 
 _layouts: list[Layout] = []         # measured once a process: the library does not change
 _counters: list[CpuCounter] = []
@@ -205,9 +203,9 @@ class UnicornCpu:
             raise CpuError("calibration left the CPU in disorder")
         self.run_firmware(bytes.fromhex("dbe3 0f05"))       # fninit; syscall
         self.write_register(x86_const.UC_X86_REG_MXCSR, 0x1F80)
-        self.write_register(_EFLAGS, 0x202)
         for i in range(16):
             self.q[i] = 0
+        self.q[layout.rflags_q] = 0x202
         self.q[layout.rip_q] = self.q[layout.cr2_q] = 0
         self.d[layout.error_code_d] = 0
         if not _templates:
@@ -236,7 +234,7 @@ class UnicornCpu:
         _reg_write(self.handle, register, self._scratch_address)
 
     def flags(self) -> int:
-        """Return rflags; the engine computes the arithmetic ones only when asked."""
+        """Return rflags inside a hook: while it runs the engine computes the arithmetic ones only when asked."""
         _reg_read(self.handle, _EFLAGS, self._scratch_address)
         return self._scratch[0] & 0xFFFFFFFF
 
@@ -296,23 +294,14 @@ class UnicornCpu:
         self.owner = state
 
     def unload(self) -> None:
-        """Put the registers away, with the arithmetic flags computed."""
+        """Put the registers away."""
         owner = self.owner
         if owner is None:
             return
-        self.settle_flags()
         owner.saved[:] = self.state
         owner.q = owner.saved.cast("Q")
         owner.cpu = None
         self.owner = None
-
-    def settle_flags(self) -> None:
-        """Have the flags computed and stored as such, so that the state block alone tells them."""
-        layout = self.layout
-        if self.d[layout.cc_op_d] != layout.cc_op_eflags:
-            _reg_read(self.handle, _EFLAGS, self._scratch_address)
-            self.q[layout.cc_src_q] = self._scratch[0] & _ARITHMETIC
-            self.d[layout.cc_op_d] = layout.cc_op_eflags
 
     def set_page_table(self, pgd: int) -> None:
         """Translate by the tables at pgd from now on, and forget translations; 0 is an empty table."""

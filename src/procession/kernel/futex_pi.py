@@ -46,7 +46,7 @@ def _try_lock(current: Task, uaddr: UserPtr, key: futex.FutexKey) -> Task | None
         uaccess.put_user(current, uaddr, word & FUTEX_OWNER_DIED | vpid | (FUTEX_WAITERS if waiters else 0), 4)
         return None
     owner = pid.find_task_by_vpid(current, word & FUTEX_TID_MASK)
-    if owner is None or owner.flags & PF.KTHREAD:
+    if owner is None:
         raise LinuxError(Errno.ESRCH, "the PI futex's owner is gone")
     if owner.flags & PF.EXITPIDONE:
         raise LinuxError(Errno.ESRCH, "the PI futex's owner is dying")
@@ -114,7 +114,7 @@ def _hand_over(current: Task, uaddr: UserPtr, key: futex.FutexKey, flags: int) -
 
 
 def exit_pi_state_list(current: Task) -> None:
-    """Current is dying: hand the PI locks for which somebody waits for it to the first waiter, marked as orphaned."""
+    """Hand the PI locks that a dying task holds and others wait for to the first of these, marked as orphaned."""
     futexes: futex.FutexHash = current.kernel.futex_queues
     for key, queue in list(futexes.queues.items()):
         if queue and queue[0].pi_owner is current:

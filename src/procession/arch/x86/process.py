@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from procession.arch.x86 import entry
 from procession.arch.x86 import signal as x86_signal
 from procession.hw import unicorn_cpu
+from procession.include.linux.bug import bug_on
 from procession.include.linux.cred import Cap
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import TASK_SIZE
@@ -27,8 +28,7 @@ __all__ = ("PtRegs", "X86Thread", "start_thread", "sys_arch_prctl", "sys_ioperm"
 
 _SETTLS = int(CloneFlags.SETTLS)
 _U64 = 0xFFFFFFFFFFFFFFFF
-_ARITHMETIC = 0x8D5
-_DF = 0x400
+_FLAGS = 0x250DD5           # ID AC RF OF DF TF SF ZF AF PF CF: what user mode may have set
 _RESTARTBLOCK = int(Errno.ERESTART_RESTARTBLOCK)
 _NR_RESTART_SYSCALL = 219
 _AX, _SP = 0, 4
@@ -117,21 +117,15 @@ class X86Thread:
     @property
     def flags(self) -> int:
         """Rflags."""
-        if self.cpu is not None:
-            self.cpu.settle_flags()
-        layout, q = self.layout, self.q
-        flags = q[layout.rflags_q] & ~(_ARITHMETIC | _DF) | q[layout.cc_src_q] & _ARITHMETIC | 2
-        df = q[layout.df_d >> 1] >> (layout.df_d & 1) * 32 & 0xFFFFFFFF
-        return int(flags | _DF if df & 0x80000000 else flags)
+        if self.cpu is not None and self.cpu.running:
+            return self.cpu.flags()
+        return int(self.q[self.layout.rflags_q])
 
     @flags.setter
     def flags(self, value: int) -> None:
-        layout, q = self.layout, self.q
-        keep = q[layout.rflags_q] & ~0x250DFF
-        q[layout.rflags_q] = keep | value & 0x250DFF & ~(_ARITHMETIC | _DF) | 0x202
-        q[layout.cc_src_q] = value & _ARITHMETIC
-        _set_d(q, layout.cc_op_d, layout.cc_op_eflags)
-        _set_d(q, layout.df_d, 0xFFFFFFFF if value & _DF else 1)
+        """Not possible inside a system call that is answered in the engine's hook."""
+        bug_on(self.cpu is not None and self.cpu.running, "flags of a running engine")
+        self.q[self.layout.rflags_q] = value & _FLAGS | 0x202
 
     def run(self, current: Task, budget_ns: int | None) -> Coroutine[Any, Any, None] | None:
         """Run user code up to a call that sleeps, or until there is other work (see ThreadStruct.run)."""
@@ -142,12 +136,7 @@ class X86Thread:
 
     def copy_thread(self, current: Task, clone_flags: int, usp: int, p: Task, tls: int) -> X86Thread:
         """Return the child's registers: the parent's, but the call returns 0; raises EPERM for a TLS address."""
-        cpu = self.cpu
-        if cpu is not None:
-            cpu.settle_flags()
-            child = X86Thread(bytes(cpu.state), self.layout)
-        else:
-            child = X86Thread(bytes(self.saved), self.layout)
+        child = X86Thread(bytes(self.saved if self.cpu is None else self.cpu.state), self.layout)
         child.tsc_sigsegv = self.tsc_sigsegv
         q = child.q
         q[_AX] = 0
@@ -196,12 +185,6 @@ class X86Thread:
             self.cpu.owner = None
             self.cpu = None
             self.q = self.saved.cast("Q")
-
-
-def _set_d(q: memoryview, at: int, value: int) -> None:
-    """Set a 32-bit word in a view of 64-bit words."""
-    shift = (at & 1) * 32
-    q[at >> 1] = q[at >> 1] & ~(0xFFFFFFFF << shift) & _U64 | value << shift
 
 
 def start_thread(current: Task, ip: int, sp: int) -> None:
