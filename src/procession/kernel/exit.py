@@ -29,6 +29,7 @@ from procession.kernel import (
     panic,
     pid,
     pid_namespace,
+    posix_cpu_timers,
     posix_timers,
     rcupdate,
     sched,
@@ -74,6 +75,8 @@ def exit_signal_locked(tsk: Task) -> None:
     assert sighand is not None
     leader = thread_group_leader(tsk)
     with sighand.siglock:
+        if sig.cputime_expires is not None:
+            posix_cpu_timers.posix_cpu_timers_exit(tsk)
         if leader:
             sig.tty = None
         else:

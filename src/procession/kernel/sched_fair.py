@@ -54,7 +54,7 @@ class CfsRq:
 
     __slots__ = (
         "curr", "last", "latency_ns", "load", "min_granularity_ns", "min_vruntime", "nr_latency", "nr_running",
-        "serial", "skip", "timeline", "wakeup_granularity_ns",
+        "serial", "timeline", "wakeup_granularity_ns",
     )
 
     def __init__(self, nr_cpus: int) -> None:
@@ -66,7 +66,6 @@ class CfsRq:
         self.timeline: list[tuple[int, int, Task]] = []
         self.curr: Task | None = None
         self.last: Task | None = None               # was preempted by a wake-up: give it the CPU back if it is fair
-        self.skip: Task | None = None               # has yielded
         self.min_vruntime = 0
         self.load = 0                               # weights of all that are queued, curr included
         self.nr_running = 0
@@ -163,8 +162,6 @@ def dequeue_task_fair(rq: Rq, p: Task, sleep: bool) -> None:
     update_curr(cfs, rq.kernel.clock.now_ns)
     if cfs.last is p:
         cfs.last = None
-    if cfs.skip is p:
-        cfs.skip = None
     if cfs.curr is not p:
         _remove(cfs, p)
     se.on_rq = False
@@ -207,20 +204,13 @@ def set_curr_task_fair(rq: Rq, p: Task) -> None:
 
 
 def pick_next_task_fair(rq: Rq) -> Task:
-    """Return the leftmost task, unless it has yielded or a preempted one is about as far left."""
+    """Return the leftmost task, unless a preempted one is about as far left."""
     cfs = rq.cfs
     timeline = cfs.timeline
     p = timeline[0][2]
-    if cfs.skip is p and len(timeline) > 1:
-        second = timeline[1][2]
-        if _wakeup_preempt_entity(cfs, second.se, p.se) < 1:
-            p = second
     last = cfs.last
-    if last is not None and _wakeup_preempt_entity(cfs, last.se, timeline[0][2].se) < 1:
+    if last is not None and _wakeup_preempt_entity(cfs, last.se, p.se) < 1:
         p = last
-    if cfs.skip is p:
-        cfs.skip = None
-    if last is p:
         cfs.last = None
 
     _remove(cfs, p)
@@ -269,7 +259,11 @@ def task_fork_fair(rq: Rq, p: Task) -> None:
 
 
 def yield_task_fair(rq: Rq) -> None:
-    """Pass the running task over once."""
+    """Put the running task behind everybody who can run now: each of them has its turn before it runs again.
+
+    Differs: 3.2 only passes the task over once, if the next is close enough; this is what 2.6 offered as
+    sched_compat_yield. Two tasks that yield to each other would else keep a third from running for long.
+    """
     cfs = rq.cfs
     curr = rq.curr
     if rq.nr_running == 1:
@@ -278,7 +272,8 @@ def yield_task_fair(rq: Rq) -> None:
         cfs.last = None
     if curr.policy != _BATCH:
         update_curr(cfs, rq.kernel.clock.now_ns)
-    cfs.skip = curr
+    if cfs.timeline:
+        curr.se.vruntime = max(curr.se.vruntime, cfs.timeline[-1][0])
 
 
 def task_tick_fair(rq: Rq, curr: Task) -> None:
@@ -295,8 +290,6 @@ def task_tick_fair(rq: Rq, curr: Task) -> None:
         # So that it is not picked again as the buddy of somebody it was preempted by.
         if cfs.last is curr:
             cfs.last = None
-        if cfs.skip is curr:
-            cfs.skip = None
     elif ran_ns >= cfs.min_granularity_ns and se.vruntime - cfs.timeline[0][0] > ideal_ns:
         curr.ti_flags |= _NEED_RESCHED
 

@@ -226,7 +226,7 @@ def sys_sched_rr_get_interval(current: Task, nr: PidNr, interval: time.TimespecO
 
 @syscall
 def sys_sched_yield(current: Task) -> int:
-    """Let others run first (sched_yield(2)); a fair task is passed over once, a real-time one goes behind its equals.
+    """Let others run first (sched_yield(2)): all of them if the task is a fair one, its equals if it is real-time.
 
     A busy wait cannot stop the machine: each call costs time, and time brings the others' turn.
     """
