@@ -6,10 +6,13 @@ from procession import Kernel
 def turns(niceness):
     """Return who ran, in order, when one task for each nice value yields six times."""
     order = []
+    ready = []
 
     async def worker(sys, number, nice):
         await sys.setpriority(0, 0, nice)
-        await sys.sleep(0.001)
+        ready.append(number)
+        while len(ready) < len(niceness):
+            await sys.sched_yield()
         for _ in range(6):
             order.append(number)
             await sys.sched_yield()

@@ -8,6 +8,7 @@ int main(void) {
   if (outer == 0) {
     long inner = must(clone_fork(CLONE_NEWPID | SIGCHLD));
     if (inner == 0) {
+      pass_gate(&down);
       say("innermost: getpid %d, getppid %d, getsid %d, getpgrp %d", getpid(), getppid(), getsid(0), getpgrp());
       say("setsid gives %d", setsid());
       pid_t c;
@@ -19,6 +20,7 @@ int main(void) {
       _exit(6);
     }
     say("middle: getpid %d, its child is %ld", getpid(), inner);
+    open_gate(&down);
     pass_gate(&up);
     show("middle: getsid of it", getsid((pid_t)inner));
     open_gate(&down);
@@ -27,7 +29,7 @@ int main(void) {
     say("middle: waited for %d, status %d", info.si_pid, info.si_status);
     _exit(0);
   }
-  say("outer: pid is not 1: %d", outer != 1);
   say("%s", reap((pid_t)outer));
+  say("outer: its pid was not 1: %d", outer != 1);
   return 0;
 }
