@@ -71,7 +71,18 @@ class CpuState(Protocol):
 
 
 class Cpu(Protocol):
-    """One execution engine."""
+    """One execution engine.
+
+    q, d: the registers it has, as words of 64 and 32 bits.  owner: whose they are.  counted: whether it counts
+    instructions.  running: run() is in progress, perhaps inside a hook.  error: set by a hook for run() to raise.
+    """
+
+    q: memoryview
+    d: memoryview
+    owner: CpuState | None
+    counted: bool
+    running: bool
+    error: BaseException | None
 
     def load(self, state: CpuState) -> None:
         """Take a task's registers in, putting away those of the last one."""
@@ -79,6 +90,14 @@ class Cpu(Protocol):
 
     def unload(self) -> None:
         """Put the registers away."""
+        ...
+
+    def flags(self) -> int:
+        """Return rflags; only inside a hook. At other times they are among the registers."""
+        ...
+
+    def set_fpu_control(self, fpcw: int, mxcsr: int) -> None:
+        """Set the control words of x87 and SSE."""
         ...
 
     def set_page_table(self, pgd: int) -> None:

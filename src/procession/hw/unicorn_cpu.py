@@ -51,7 +51,10 @@ _reg_read = _short.uc_reg_read
 _reg_read.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 _reg_write = _short.uc_reg_write
 _reg_write.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
-_hook_add = _short.uc_hook_add
+_hook_add = _short.uc_hook_add      # what comes after these arguments is variadic
+_hook_add.argtypes = (
+    ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64,
+)
 _emu = ctypes.CDLL(uclib._name).uc_emu_start
 _emu.argtypes = (ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_size_t)
 
@@ -238,6 +241,11 @@ class UnicornCpu:
         _reg_read(self.handle, _EFLAGS, self._scratch_address)
         return self._scratch[0] & 0xFFFFFFFF
 
+    def set_fpu_control(self, fpcw: int, mxcsr: int) -> None:
+        """Set the x87 control word and MXCSR; the engine derives its rounding modes from them."""
+        self.write_register(x86_const.UC_X86_REG_FPCW, fpcw)
+        self.write_register(x86_const.UC_X86_REG_MXCSR, mxcsr)
+
     # Hooks.
 
     def set_hooks(self, hooks: Hooks) -> None:
@@ -269,10 +277,8 @@ class UnicornCpu:
 
     def _add_hook(self, kind: int, callback: Any, *extra: Any) -> None:
         number = ctypes.c_size_t()
-        status = _hook_add(
-            ctypes.c_void_p(self.handle), ctypes.byref(number), ctypes.c_int(kind), callback, None,
-            ctypes.c_uint64(1), ctypes.c_uint64(0), *extra,
-        )
+        address = ctypes.cast(callback, ctypes.c_void_p)
+        status = _hook_add(self.handle, ctypes.addressof(number), kind, address, None, 1, 0, *extra)
         if status:
             raise CpuError(f"cannot hook: {_error(status)}")
         self._callbacks.append((number, callback))

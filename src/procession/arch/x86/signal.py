@@ -5,8 +5,6 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any
 
-from unicorn import x86_const
-
 from procession.arch.x86 import entry
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import TASK_SIZE
@@ -162,8 +160,7 @@ def restore_fxsave(current: Task, thread: X86Thread, data: bytes | None) -> None
         raise LinuxError(Errno.EFAULT, "reserved bits of MXCSR")
     # Control words go through the engine: it derives its rounding mode from them.
     cpu = entry.vcpu_of(current.kernel).seize(thread)
-    cpu.write_register(x86_const.UC_X86_REG_FPCW, control)
-    cpu.write_register(x86_const.UC_X86_REG_MXCSR, mxcsr)
+    cpu.set_fpu_control(control, mxcsr)
     layout = thread.layout
     state = cpu.state
     top = status >> 11 & 7
