@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+import threading
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from procession.arch.x86 import entry as x86_entry
 from procession.hw.chooser import Chooser
 from procession.hw.clock import Clock
 from procession.hw.console import BufferConsole
@@ -143,9 +146,19 @@ class Kernel(linux_kernel.Kernel):
         environ = DEFAULT_ENV if env is None else env
         init_main.start_kernel(self, self._root)
         init_main.set_init_program(self, argv, [f"{key}={value}" for key, value in environ.items()], cwd, as_init=as_init)
-        entry.run(self)
+        try:
+            with self._interruptible():
+                entry.run(self)
+        finally:
+            x86_entry.machine_shutdown(self)
         rcupdate.rcu_barrier(self)
         return Result(self.exit_code, self.console.stdout, self.console.stderr, self, self.events)
+
+    def _interruptible(self) -> AbstractContextManager[None]:
+        """Let Ctrl-C stop even a guest that never leaves its loop; only the main thread hears of it."""
+        if threading.current_thread() is threading.main_thread():
+            return x86_entry.install_interrupt(self)
+        return nullcontext()
 
     def check_baseline(self) -> None:
         """Stop with a KernelBug unless everything the run made has been given back."""
