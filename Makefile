@@ -18,7 +18,7 @@ test: $(READY)
 	$(BIN)/python -m pytest -n auto -q
 
 check: $(READY)
-	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff check src tests bench examples
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

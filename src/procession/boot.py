@@ -91,6 +91,8 @@ class Kernel(linux_kernel.Kernel):
         """
         if memory < MIN_MEMORY:
             raise ValueError(f"memory: at least {MIN_MEMORY >> 20} MiB")
+        if memory > MAX_MEMORY:
+            raise ValueError(f"memory: at most {MAX_MEMORY >> 30} GiB")
         if not 1 <= cpus <= MAX_CPUS:
             raise ValueError(f"cpus: 1 to {MAX_CPUS}")
         self.frames = Frames(memory)
@@ -169,4 +171,5 @@ class Kernel(linux_kernel.Kernel):
 
 
 MIN_MEMORY = 4 << 20
+MAX_MEMORY = 64 << 30
 MAX_CPUS = 64

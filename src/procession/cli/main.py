@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+import io
+import os
 from pathlib import Path
 import sys
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import IO, TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
     from procession.boot import Kernel, Result
 
 __all__ = ("app", "main")
@@ -39,14 +45,31 @@ _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 def _fail(text: str, code: int = 2) -> NoReturn:
     """One line for the user's mistake."""
-    print(f"procession: {text}", file=sys.stderr)
+    with suppress(OSError):
+        print(f"procession: {text}", file=sys.stderr)
     raise typer.Exit(code)
+
+
+def _nobody_reads() -> NoReturn:
+    """End as after SIGPIPE: whoever read our output has gone, and there is nobody to tell."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    raise typer.Exit(141)
+
+
+def _host_error(error: OSError) -> NoReturn:
+    """One line for what the host would not do."""
+    if isinstance(error, BrokenPipeError):
+        _nobody_reads()
+    name = f"{error.filename}: " if error.filename is not None else ""
+    _fail(name + (error.strerror or str(error)))
 
 
 def _bytes(text: str) -> int:
     unit = _UNITS.get(text[-1:].upper())
     number = text[:-1] if unit else text
-    if not number.isdigit():
+    if not number.isascii() or not number.isdecimal():
         _fail(f"--memory {text}: not a size")
     return int(number) * (unit or 1)
 
@@ -75,6 +98,8 @@ def _machine(root: Path, seed: int, cpus: int, memory: str, *, realtime: bool) -
         )
     except ValueError as error:
         _fail(str(error))
+    except (OSError, MemoryError):
+        _fail(f"--memory {memory}: the host has not so much")
 
 
 def _execute(kernel: Kernel, program: list[str], env: list[str], cwd: str, *, as_init: bool) -> Result:
@@ -86,7 +111,8 @@ def _execute(kernel: Kernel, program: list[str], env: list[str], cwd: str, *, as
     try:
         return kernel.run(program, env=_environment(env), cwd=cwd, as_init=as_init)
     except LinuxError as error:
-        _fail(f"{program[0]}: {STRERROR.get(error.errno, error.errno.name)}", 127 if error.errno == Errno.ENOENT else 126)
+        what = kernel.init_program.doing if kernel.init_program is not None else program[0]
+        _fail(f"{what}: {STRERROR.get(error.errno, error.errno.name)}", 127 if error.errno == Errno.ENOENT else 126)
     except KernelPanic as panic:
         _fail(f"Kernel panic - not syncing: {panic}", 125)
     except Deadlock as deadlock:
@@ -96,6 +122,10 @@ def _execute(kernel: Kernel, program: list[str], env: list[str], cwd: str, *, as
         raise typer.Exit(125) from None
     except KeyboardInterrupt:
         _fail("interrupted", 130)
+    except MemoryError:
+        _fail("the host is out of memory", 125)
+    except OSError as error:
+        _host_error(error)
 
 
 def _finish(result: Result) -> NoReturn:
@@ -139,7 +169,6 @@ def run(
     """Run a program in a fresh kernel; the exit status is the program's, 128+n after signal n."""
     kernel = _machine(root, seed, cpus, memory, realtime=realtime)
     lives = None
-    out = None
     if strace:
         from procession.tools.strace import Strace
 
@@ -148,16 +177,14 @@ def run(
         from procession.tools.tree import ProcessTree
 
         lives = ProcessTree(kernel)
-    if trace is not None:
+    if trace is None:
+        result = _execute(kernel, program, env, cwd, as_init=as_init)
+    else:
         from procession.tools.tracefile import TraceWriter
 
-        out = _open(trace)
-        TraceWriter(kernel, out)
-    try:
-        result = _execute(kernel, program, env, cwd, as_init=as_init)
-    finally:
-        if out is not None:
-            out.close()
+        with _output(trace) as out:
+            TraceWriter(kernel, out)
+            result = _execute(kernel, program, env, cwd, as_init=as_init)
     if lives is not None:
         from rich.console import Console
 
@@ -167,11 +194,36 @@ def run(
     _finish(result)
 
 
-def _open(path: Path):  # type: ignore[no-untyped-def]
+class _File(io.FileIO):
+    """A file whose errors say its name."""
+
+    def write(self, data: ReadableBuffer) -> int | None:
+        """Write data; raises OSError."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            error.filename = self.name
+            raise
+
+
+@contextmanager
+def _output(path: Path) -> Iterator[IO[str]]:
+    """Open a file for the length of a run; what the host has against it is the user's one line."""
     try:
-        return path.open("w")
+        raw = _File(path, "w")
     except OSError as error:
-        _fail(f"{path}: {error.strerror}")
+        _host_error(error)
+    out = io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", errors="surrogateescape")
+    try:
+        yield out
+    except BaseException:
+        with suppress(OSError):
+            out.close()
+        raise
+    try:
+        out.close()
+    except OSError as error:
+        _host_error(error)
 
 
 def _print_unsupported(kernel: Kernel) -> None:
@@ -204,13 +256,13 @@ def strace(
             only = parse_filter(expression)
         except ValueError as error:
             _fail(str(error))
-    out = sys.stderr if output is None else _open(output)
-    Strace(kernel, out, follow=follow, only=only, to_file=output is not None)
-    try:
+    if output is None:
+        Strace(kernel, sys.stderr, follow=follow, only=only)
         result = _execute(kernel, program, env, cwd, as_init=as_init)
-    finally:
-        if output is not None:
-            out.close()
+    else:
+        with _output(output) as out:
+            Strace(kernel, out, follow=follow, only=only, to_file=True)
+            result = _execute(kernel, program, env, cwd, as_init=as_init)
     _finish(result)
 
 
@@ -226,9 +278,21 @@ def syscalls() -> None:
 
 def main() -> None:
     """Enter from the command line."""
+    _standard_files()
     try:
         app()
-    except BrokenPipeError:
-        # Whoever read our output has gone; there is nobody to tell.
-        sys.stderr.close()
-        raise SystemExit(141) from None
+    except OSError as error:
+        print(f"procession: {error.strerror or error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+def _standard_files() -> None:
+    """Put /dev/null where a standard file is closed: else the next file opened would take its place."""
+    for fd, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)      # the lowest number free: fd
+            setattr(sys, name, open(fd, "w" if fd else "r", closefd=False))  # noqa: SIM115

@@ -15,7 +15,8 @@ from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import Dentry, File, FMode, PathRef, Poll, S, Vfsmount
-from procession.kernel import wait
+from procession.include.linux.signal import Sig
+from procession.kernel import signal, wait
 from procession.mm import shmem, uaccess
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ O_NONBLOCK = 0o4000
 _SEEKABLE = FMode.LSEEK | FMode.PREAD | FMode.PWRITE
 _PIECE = 65536
 TCGETS, TIOCGWINSZ = 0x5401, 0x5413
+_HOST_ERRORS = frozenset({Errno.EPIPE, Errno.ENOSPC, Errno.EFBIG})
 CONSOLE_DEV = fs_super.new_encode_dev(5, 1)
 
 OpenFn = Callable[["Task", "Inode", File], File]
@@ -164,15 +166,25 @@ class ConsoleFile(File):
         return len(data)
 
     async def write(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
-        """Write to the host's standard output or error; raises EIO if it is gone."""
-        data = uaccess.copy_from_user(current, buf, count)
-        k = current.kernel
-        try:
-            k.console.write(self.private_data, data)
-        except OSError as error:
-            k.printk(f"console: {error}")
-            raise LinuxError(Errno.EIO, f"host: {error}") from error
-        return count
+        """Write to the host's standard output or error; raises what the host answers.
+
+        If nobody reads there any more, that is EPIPE and SIGPIPE as from a pipe.
+        """
+        if not isinstance(buf, int):
+            _to_host(current, self.private_data, buf.load(0, count))
+            return count
+        done = 0
+        while done < count:
+            part = min(count - done, _PIECE)
+            try:
+                data = uaccess.copy_from_user(current, buf + done, part)
+                _to_host(current, self.private_data, data)
+            except LinuxError:
+                if done:
+                    break
+                raise
+            done += part
+        return done
 
     def poll(self, current: Task, table: PollTable | None) -> int:
         """Writable always, readable when input has come."""
@@ -181,6 +193,18 @@ class ConsoleFile(File):
             table.wait(k.console_wait)
         ready = Poll.OUT | Poll.WRNORM
         return ready | Poll.IN | Poll.RDNORM if k.console_dev.fill() else ready
+
+
+def _to_host(current: Task, stream: int, data: bytes) -> None:
+    k = current.kernel
+    try:
+        k.console.write(stream, data)
+    except OSError as error:
+        k.printk(f"console: {error}")
+        errno = Errno(error.errno) if error.errno in _HOST_ERRORS else Errno.EIO
+        if errno is Errno.EPIPE:
+            signal.send_sig(Sig.SIGPIPE, current, 0)
+        raise LinuxError(errno, f"host: {error}") from error
 
 
 def _open_console(current: Task, inode: Inode, file: File) -> File:

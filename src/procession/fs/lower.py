@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from errno import EINVAL
+import lzma
 import os
 from pathlib import Path
 import stat
 import tarfile
 import tempfile
 from typing import IO, Any, Protocol
+import zlib
 
 from procession.include.linux.errno import Errno, LinuxError
 
@@ -392,7 +395,11 @@ def _fill(node: TarLower, info: tarfile.TarInfo) -> None:
 
 
 def open_lower(path: str, hidden: Iterable[str] = ()) -> Lower:
-    """Open a host directory or a tar archive; raises OSError, tarfile.TarError."""
+    """Open a host directory or a tar archive; raises OSError."""
     if os.path.isdir(path):  # noqa: PTH112 -- str in, str used
         return HostTree(path, hidden).root
-    return TarTree(path).root
+    try:
+        return TarTree(path).root
+    except (tarfile.TarError, EOFError, ValueError, lzma.LZMAError, zlib.error) as error:
+        why = str(error).partition("\n")[0].rstrip(":")
+        raise OSError(EINVAL, f"not a tar archive that can be read: {why}", path) from error

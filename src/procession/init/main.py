@@ -84,6 +84,7 @@ class InitProgram:
     """What the machine was booted for.
 
     as_init: the program is PID 1 itself; else PID 1 is a small init that runs it as a child, and reaps.
+    doing: what the last step before the program was about, for whoever has to say why it did not start.
     """
 
     argv: Sequence[str]
@@ -91,6 +92,7 @@ class InitProgram:
     cwd: str = "/"
     as_init: bool = False
     nr: int = 0             # its process, once it was forked
+    doing: str = ""
 
 
 def start_kernel(k: Kernel, root: RootSpec) -> None:
@@ -299,6 +301,7 @@ async def _run_program(current: Task, program: InitProgram) -> int:
     try:
         if program.cwd != "/":
             assert current.fs is not None
+            program.doing = program.cwd
             fs_struct.set_fs_pwd(current.fs, namei.kern_path(current, program.cwd))
         argv = UserStrings(tuple(arg.encode("utf-8", "surrogateescape") for arg in program.argv))
         envp = UserStrings(tuple(text.encode("utf-8", "surrogateescape") for text in program.envp))
@@ -312,7 +315,9 @@ async def _run_program(current: Task, program: InitProgram) -> int:
 
 async def _execvpe(current: Task, program: InitProgram, argv: UserStrings, envp: UserStrings) -> None:
     """Execute argv[0], looked for along PATH if it has no slash."""
-    name = program.argv[0]
+    program.doing = name = program.argv[0]
+    if not name:
+        raise LinuxError(Errno.ENOENT, "a program without a name")
     if "/" in name:
         await fs_exec.do_execve(current, name, argv, envp)  # type: ignore[arg-type]
         return

@@ -35,6 +35,7 @@ def oops_text(k: Kernel, why: str) -> str:
     if held:
         lines.append(f"locks held: {', '.join(cls.name for cls in held)}")
     lines.extend(f"[{ns}] {text}" for ns, text in k.printk_log[-10:])
+    lines.append("This is a bug of Procession, not of the program. Please report it with this text and the command.")
     return "\n".join(lines)
 
 
