@@ -330,6 +330,16 @@ class Processes(RuleBasedStateMachine):
         self.fork(i)
         self.fork(i + 1)
 
+    @precondition(lambda self: self.someone_can_act() and len(self.model.procs) < WORKERS)
+    @rule(i=index, sig=st.sampled_from([STOP, TSTP]))
+    def stopped_job(self, i, sig):
+        """What a shell does for ^Z."""
+        p = self.actor(i)
+        self.step(p, "fork", len(self.model.procs), call=lambda: self.model.fork(p))
+        child = self.model.procs[-1]
+        self.step(p, "setpgid", child.name, child.name, call=lambda: self.model.setpgid(p, child, child))
+        self.step(p, "kill", child.name, sig, call=lambda: self.model.kill(p, "pid", child, sig))
+
     @precondition(lambda self: len(self.model.procs) > 2 and self.someone_can_act())
     @rule(i=index, code=st.sampled_from([0, 1, 255]))
     def exit(self, i, code):

@@ -197,7 +197,7 @@ def run(
 class _File(io.FileIO):
     """A file whose errors say its name."""
 
-    def write(self, data: ReadableBuffer) -> int | None:
+    def write(self, data: ReadableBuffer, /) -> int:
         """Write data; raises OSError."""
         try:
             return super().write(data)

@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procession.include.linux.bug import KernelBug, KernelPanic
-from procession.include.linux.errno import LinuxError
 from procession.include.linux.hrtimer import NEVER
 from procession.include.linux.sched import TIF, SignalFlags, TaskState
 from procession.kernel import fork, hrtimer, lockdep, panic, rcupdate, sched, signal, wait

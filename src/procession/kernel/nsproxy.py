@@ -50,18 +50,15 @@ def copy_namespaces(current: Task, flags: int, p: Task) -> None:
     old_ns = p.nsproxy
     if old_ns is None:
         return
-    old_ns.count += 1
     if not flags & _ANY_NEW:
+        old_ns.count += 1
         return
-    k = current.kernel
-    with Undo() as undo:
-        undo.push(put_nsproxy, k, old_ns)
-        if not capability.capable(current, Cap.SYS_ADMIN):
-            raise LinuxError(Errno.EPERM, "new namespaces need CAP_SYS_ADMIN")
-        if flags & _NEWIPC and flags & _SYSVSEM:
-            raise LinuxError(Errno.EINVAL, "CLONE_NEWIPC with CLONE_SYSVSEM")
-        assert p.fs is not None
-        p.nsproxy = _create_new_namespaces(current, flags, old_ns, p.fs)
+    if not capability.capable(current, Cap.SYS_ADMIN):
+        raise LinuxError(Errno.EPERM, "new namespaces need CAP_SYS_ADMIN")
+    if flags & _NEWIPC and flags & _SYSVSEM:
+        raise LinuxError(Errno.EINVAL, "CLONE_NEWIPC with CLONE_SYSVSEM")
+    assert p.fs is not None
+    p.nsproxy = _create_new_namespaces(current, flags, old_ns, p.fs)
 
 
 def _create_new_namespaces(current: Task, flags: int, old: Nsproxy, new_fs: FsStruct) -> Nsproxy:

@@ -14,6 +14,7 @@ from procession.arch.python import crash, replay, structs
 from procession.arch.python.buffer import Stack
 from procession.arch.python.log import STARTED, Log
 from procession.arch.python.traps import NR
+from procession.arch.x86.syscall_table import NI_SYSCALLS
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.sched import TIF, CloneFlags
 from procession.include.linux.signal import SEGV_MAPERR, SIG_KERNEL_ONLY_MASK, SaFlags, Sig, Siginfo
@@ -159,7 +160,8 @@ class PythonThread:
         elif name == "=abort":
             crash.force_abort(current)
         else:
-            current.kernel.enosys[name] += 1
+            # Not in 3.2, or only not here.
+            (current.kernel.unsupported if name in NR and name not in NI_SYSCALLS else current.kernel.enosys)[name] += 1
             self.result = -Errno.ENOSYS
 
     def _access(self, current: Task, name: str, address: int, what: Any) -> None:

@@ -54,7 +54,8 @@ class Sys(ProcessCalls, FileCalls, SignalCalls, PlainCalls, Constants):
         Each argument is a number, None (NULL), str (a C string), bytes (read only) or a bytearray, into which the
         kernel's output is copied.
         """
-        name = call if isinstance(call, str) else SYSCALL_NAMES.get(call, str(call))
+        # A name with "=" is an instruction of process.py's, and no call.
+        name = call.lstrip("=") if isinstance(call, str) else SYSCALL_NAMES.get(call, str(call))
         if not any(isinstance(arg, bytearray) for arg in args):
             return await generic_trap(name, *map(_pointer, args))  # type: ignore[no-any-return]
         outputs = [(arg, OutBuffer(len(arg), bytes(arg))) if isinstance(arg, bytearray) else None for arg in args]

@@ -1,0 +1,111 @@
+/* Every system call of 3.2 with hostile arguments; argv: seed, rounds, first call, last call. */
+#include <errno.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static uint64_t state;
+static char *page; /* 4 pages: good, good, read only, hole */
+
+static uint64_t rnd(void)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state;
+}
+
+static uint64_t hostile(void)
+{
+	static const uint64_t fixed[] = {
+		0, 1, 2, 3, 4, 8, 0x1000, -1ULL, -2ULL, -4096ULL, 0xffff800000000000, 0x800000000000, 0x7ffffffff000,
+		0x7fffffffffff, 1ULL << 62, 1ULL << 63, 0x7fffffffffffffff, 1ULL << 31, 1ULL << 32, 0xffffffff, 0x7fffffff,
+		0x80000000, 4095, 4097, 1 << 20, 0xffffffffff600000, 12, 0xdeadbeef, 100, 1000, 65536, 64, 16,
+	};
+	uint64_t r = rnd();
+	switch (r >> 8 & 15) {
+	case 0: case 1: case 2: case 3: case 4: case 5:
+		return fixed[r % (sizeof fixed / sizeof fixed[0])];
+	case 6: return r;
+	case 7: return r >> 40 & 7;
+	case 8: return 1ULL << (r >> 40 & 63);
+	case 9: return (uint64_t)page + 4096;
+	case 10: return (uint64_t)page + (r >> 40 & 4095);
+	case 11: return (uint64_t)page + 8192 - (r >> 40 & 15);
+	case 12: return (uint64_t)page + 12288 - (r >> 40 & 15);
+	case 13: return (uint64_t)page + 8192 + (r >> 40 & 8191);
+	case 14: return r >> 40 & 0xffff;
+	default: return -(r >> 40 & 0xff);
+	}
+}
+
+static long raw(long nr, const uint64_t *a)
+{
+	register long r10 __asm__("r10") = a[3], r8 __asm__("r8") = a[4], r9 __asm__("r9") = a[5];
+	long ret;
+	__asm__ volatile("syscall" : "=a"(ret) : "a"(nr), "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+
+static void one(long nr)
+{
+	uint64_t a[6];
+	pid_t pid = fork();
+	if (pid > 0) {
+		int status;
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+		return;
+	}
+	if (pid < 0) {
+		printf("fork: errno %d\n", errno);
+		return;
+	}
+	alarm(2);
+	for (int i = 0; i < 4096 * 2; i += 8) {
+		uint64_t v = rnd() & 1 ? hostile() : 0;
+		memcpy(page + i, &v, 8);
+	}
+	if (rnd() & 1)
+		strcpy(page + 8192 - 10, "/tmp/file");
+	if (rnd() & 1)
+		strcpy(page, rnd() & 1 ? "/proc/self/stat" : "/tmp");
+	for (int call = 0; call < 3; call++) {
+		for (int i = 0; i < 6; i++)
+			a[i] = hostile();
+		if ((nr == SYS_kill || nr == SYS_tkill || nr == SYS_tgkill || nr == SYS_rt_sigqueueinfo || nr == 297)
+		    && a[1] != 0)
+			a[0] = getpid();
+		raw(nr, a);
+	}
+	_exit(0);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 5)
+		return 2;
+	int rounds = atoi(argv[2]), first = atoi(argv[3]), last = atoi(argv[4]);
+	state = strtoull(argv[1], 0, 0) * 0x9e3779b97f4a7c15 + 1;
+	page = mmap(0, 4 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	munmap(page + 3 * 4096, 4096);
+	mprotect(page + 2 * 4096, 4096, PROT_READ);
+	setpgid(0, 0);
+	signal(SIGTERM, SIG_IGN);
+	for (int round = 0; round < rounds; round++)
+		for (long nr = first; nr <= last; nr++) {
+			for (int i = 0; i < 40; i++)
+				rnd();
+			one(nr);
+		}
+	puts("survived");
+	return 0;
+}
