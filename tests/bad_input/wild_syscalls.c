@@ -1,13 +1,20 @@
-/* Every system call of 3.2 with hostile arguments; argv: seed, rounds, first call, last call. */
+/* Every system call of 3.2 with hostile arguments; argv: seed, rounds, first call, last call,
+ * and how many others each process makes after three of its own.
+ */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,7 +41,7 @@ static uint64_t hostile(void)
 	case 0: case 1: case 2: case 3: case 4: case 5:
 		return fixed[r % (sizeof fixed / sizeof fixed[0])];
 	case 6: return r;
-	case 7: return r >> 40 & 7;
+	case 7: return r >> 40 & 31;
 	case 8: return 1ULL << (r >> 40 & 63);
 	case 9: return (uint64_t)page + 4096;
 	case 10: return (uint64_t)page + (r >> 40 & 4095);
@@ -55,7 +62,27 @@ static long raw(long nr, const uint64_t *a)
 	return ret;
 }
 
-static void one(long nr)
+/* Descriptors of every kind. */
+static void open_things(void)
+{
+	int p[2], s[2];
+	static const char *const names[] = {
+		"/", "/proc", "/proc/self/maps", "/proc/self/mem", "/dev/zero", "/dev/full", "/dev/null", "/tmp/file",
+		"/dev/urandom", "/dev/tty", "/proc/self/fd", "/etc/passwd",
+	};
+	if (pipe(p) || socketpair(AF_UNIX, SOCK_STREAM, 0, s))
+		puts("no pipe or socket");
+	eventfd(0, 0);
+	epoll_create(1);
+	timerfd_create(CLOCK_MONOTONIC, 0);
+	syscall(SYS_signalfd4, -1, page, 8, 0);
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		open(names[i], i == 7 ? O_RDWR | O_CREAT : O_RDONLY, 0644);
+	if (write(10, "some bytes", 10) != 10)
+		write(4, "x", 1);
+}
+
+static void one(long nr, int mix)
 {
 	uint64_t a[6];
 	pid_t pid = fork();
@@ -78,9 +105,13 @@ static void one(long nr)
 		strcpy(page + 8192 - 10, "/tmp/file");
 	if (rnd() & 1)
 		strcpy(page, rnd() & 1 ? "/proc/self/stat" : "/tmp");
-	for (int call = 0; call < 3; call++) {
+	for (int call = 0; call < 3 + mix; call++) {
 		for (int i = 0; i < 6; i++)
 			a[i] = hostile();
+		if (call >= 3)
+			nr = rnd() % 312;
+		if (call >= 3 && (nr == SYS_exit || nr == SYS_exit_group || nr == SYS_pause || nr == SYS_rt_sigsuspend))
+			continue;
 		if ((nr == SYS_kill || nr == SYS_tkill || nr == SYS_tgkill || nr == SYS_rt_sigqueueinfo || nr == 297)
 		    && a[1] != 0)
 			a[0] = getpid();
@@ -91,20 +122,21 @@ static void one(long nr)
 
 int main(int argc, char **argv)
 {
-	if (argc != 5)
+	if (argc != 6)
 		return 2;
-	int rounds = atoi(argv[2]), first = atoi(argv[3]), last = atoi(argv[4]);
+	int rounds = atoi(argv[2]), first = atoi(argv[3]), last = atoi(argv[4]), mix = atoi(argv[5]);
 	state = strtoull(argv[1], 0, 0) * 0x9e3779b97f4a7c15 + 1;
 	page = mmap(0, 4 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	munmap(page + 3 * 4096, 4096);
 	mprotect(page + 2 * 4096, 4096, PROT_READ);
 	setpgid(0, 0);
+	open_things();
 	signal(SIGTERM, SIG_IGN);
 	for (int round = 0; round < rounds; round++)
 		for (long nr = first; nr <= last; nr++) {
 			for (int i = 0; i < 40; i++)
 				rnd();
-			one(nr);
+			one(nr, mix);
 		}
 	puts("survived");
 	return 0;

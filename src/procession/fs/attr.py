@@ -10,7 +10,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import S
 from procession.include.linux.resource import RLIM_INFINITY, Rlimit
 from procession.include.linux.signal import Sig
-from procession.kernel import capability, signal
+from procession.kernel import capability, groups, signal
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import Inode
@@ -20,11 +20,6 @@ __all__ = ("chmod_inode", "chown_inode", "inode_newsize_ok", "set_times", "trunc
 
 _FSIZE = int(Rlimit.FSIZE)
 MAX_BYTES = (1 << 63) - 1
-
-
-def _in_group_p(current: Task, gid: int) -> bool:
-    cred = current.cred
-    return gid == cred.fsgid or gid in cred.group_info
 
 
 def inode_newsize_ok(current: Task, inode: Inode, size: int) -> None:
@@ -55,7 +50,7 @@ def chmod_inode(current: Task, inode: Inode, mode: int) -> None:
     if not fs_inode.inode_owner_or_capable(current, inode):
         raise LinuxError(Errno.EPERM, "not the owner")
     mode = (mode & 0o7777) | (inode.i_mode & S.IFMT)
-    if mode & S.ISGID and not _in_group_p(current, inode.i_gid) and not capability.capable(current, Cap.FSETID):
+    if mode & S.ISGID and not groups.in_group_p(current, inode.i_gid) and not capability.capable(current, Cap.FSETID):
         mode &= ~S.ISGID
     inode.setattr()
     inode.i_mode = mode
@@ -68,7 +63,7 @@ def chown_inode(current: Task, inode: Inode, uid: int, gid: int) -> None:
     if uid != -1 and (fsuid != inode.i_uid or uid != inode.i_uid) and not capability.capable(current, Cap.CHOWN):
         raise LinuxError(Errno.EPERM, "chown")
     if (
-        gid != -1 and (fsuid != inode.i_uid or (not _in_group_p(current, gid) and gid != inode.i_gid))
+        gid != -1 and (fsuid != inode.i_uid or (not groups.in_group_p(current, gid) and gid != inode.i_gid))
         and not capability.capable(current, Cap.CHOWN)
     ):
         raise LinuxError(Errno.EPERM, "chgrp")

@@ -129,6 +129,11 @@ class ConsoleDevice:
         self.buf = b""
         self.eof = False
 
+    @property
+    def announced(self) -> bool:
+        """Whether input, or its end, was fetched and not yet read: whoever waits for input knows of it."""
+        return bool(self.buf) or self.eof
+
     def fill(self) -> bool:
         """Fetch input if there is none; returns whether a read would not wait."""
         if self.buf or self.eof:

@@ -75,8 +75,6 @@ async def do_execve(current: Task, filename: str, argv: UserPtr, envp: UserPtr) 
         undo.callback(exec_cred.free_bprm, current, bprm)
         if exec_cred.check_unsafe_exec(current, bprm):
             undo.callback(_clear_in_exec, current)
-        current.in_execve = True
-        undo.callback(_clear_in_execve, current)
 
         bprm.file = open_exec(current, filename)
         undo.callback(_put_exec_file, current, bprm)
@@ -94,7 +92,6 @@ async def do_execve(current: Task, filename: str, argv: UserPtr, envp: UserPtr) 
 
     assert current.fs is not None
     current.fs.in_exec = False
-    current.in_execve = False
     exec_cred.free_bprm(current, bprm)
     if displaced is not None:
         file.put_files_struct(current, displaced)
@@ -103,10 +100,6 @@ async def do_execve(current: Task, filename: str, argv: UserPtr, envp: UserPtr) 
 def _clear_in_exec(current: Task) -> None:
     assert current.fs is not None
     current.fs.in_exec = False
-
-
-def _clear_in_execve(current: Task) -> None:
-    current.in_execve = False
 
 
 def _put_exec_file(current: Task, bprm: LinuxBinprm) -> None:

@@ -30,7 +30,6 @@ from procession.include.linux.binfmts import UserStrings
 from procession.include.linux.bug import bug
 from procession.include.linux.cred import Cred
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import OpenFlags
 from procession.include.linux.nsproxy import Nsproxy
 from procession.include.linux.resource import RLIM_INFINITY, RLIM_NLIMITS, Rlimit
 from procession.include.linux.sched import (
@@ -76,7 +75,6 @@ _FS, _FILES, _SIGHAND = int(CloneFlags.FS), int(CloneFlags.FILES), int(CloneFlag
 _SIGCHLD = int(Sig.SIGCHLD)
 _STACK_LIMIT = 8 << 20
 _MEMLOCK_LIMIT = 64 << 10
-_CONSOLE_MODE = int(OpenFlags.RDWR)
 
 
 @dataclass(slots=True)
@@ -162,8 +160,10 @@ def init_task(k: Kernel) -> None:
     p.children = {}
     p.ptraced = None
     p.pids = [k.init_struct_pid] * 3
+    # For ever a member: pid 0 is never freed, whoever leaves its group and session (INIT_STRUCT_PID).
+    k.init_struct_pid.tasks = [{p: None} for _ in p.pids]
     p.self_exec_id = p.parent_exec_id = 0
-    p.did_exec = p.in_execve = False
+    p.did_exec = False
     p.alloc_lock = SpinLock(k.lock_class("alloc_lock"))
     p.mm = p.active_mm = p.files = p.fs = p.nsproxy = None
     _init_sched(p)
@@ -172,8 +172,8 @@ def init_task(k: Kernel) -> None:
     p.start_time = p.real_start_time = k.clock.now_ns
     p.utime = p.stime = p.nvcsw = p.nivcsw = p.min_flt = p.maj_flt = p.inblock = p.oublock = 0
     p.set_child_tid = p.clear_child_tid = p.robust_list = 0
-    p.restart_block = p.vfork_done = p.kthread = p.journal_info = p.waiting_on = None
-    p.personality = p.seccomp_mode = p.ioprio = 0
+    p.restart_block = p.vfork_done = p.kthread = p.waiting_on = None
+    p.personality = p.seccomp_mode = 0
     p.timer_slack_ns = p.default_timer_slack_ns = 50_000
     p.wchan = ""
 
@@ -198,6 +198,8 @@ def _init_cred(k: Kernel, p: Task) -> None:
 def _init_signals(k: Kernel, p: Task) -> None:
     p.signal = fork.new_signal_struct(k, p)
     p.signal.rlim = init_rlimits(k)
+    # Ours: in 3.2 a signal to group 0 stays queued with the idle task for ever.
+    p.signal.flags = SignalFlags.UNKILLABLE
     p.sighand = SighandStruct(SpinLock(k.lock_class("sighand->siglock")))
     p.pending = Sigpending()
     p.blocked = p.real_blocked = p.saved_sigmask = 0

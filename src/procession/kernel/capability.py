@@ -25,7 +25,6 @@ __all__ = (
 
 _VERSION_1, _VERSION_2, _VERSION_3 = 0x19980330, 0x20071026, 0x20080522
 _WORDS = {_VERSION_1: 1, _VERSION_2: 2, _VERSION_3: 2}
-_HEADER = struct.Struct("<Ii")
 _DATA = struct.Struct("<III")       # effective, permitted, inheritable: 32 capabilities
 
 HeaderPtr = Annotated[UserPtr, Arg("struct __user_cap_header")]
@@ -40,7 +39,8 @@ def _cap_capable(k: Kernel, cred: Cred, targ_ns: UserNamespace, cap: int) -> boo
             return bool(cred.cap_effective >> cap & 1)
         if targ_ns is k.init_user_ns:
             return False
-        targ_ns = targ_ns.creator.user_ns  # type: ignore[attr-defined]  # the UserStruct that made it
+        assert targ_ns.creator is not None
+        targ_ns = targ_ns.creator.user_ns
 
 
 def capable(current: Task, cap: int) -> bool:
@@ -71,26 +71,27 @@ def has_ns_capability(t: Task, ns: UserNamespace, cap: int) -> bool:
     return _cap_capable(t.kernel, t.real_cred, ns, cap)
 
 
-def _read_header(current: Task, header: UserPtr) -> tuple[int, int]:
-    """Return (words per set, pid); raises EINVAL after telling the caller which version is right."""
+def _validate_magic(current: Task, header: UserPtr) -> int:
+    """Return the words per set; raises EINVAL after telling the caller which version is right, EFAULT."""
     words = _WORDS.get(uaccess.get_user(current, header, 4))
     if words is None:
         uaccess.put_user(current, header, _VERSION_3, 4)
         raise LinuxError(Errno.EINVAL, "version of the capability interface")
-    return words, uaccess.get_user(current, header, 4, signed=True, offset=4)
+    return words
 
 
 @syscall
 def sys_capget(current: Task, header: HeaderPtr, dataptr: UserPtr) -> int:
     """Return the capabilities of a thread; without dataptr only ask for the version. Raises EINVAL, ESRCH, EFAULT."""
     try:
-        words, nr = _read_header(current, header)
+        words = _validate_magic(current, header)
     except LinuxError as error:
         if not dataptr and error.errno == Errno.EINVAL:
             return 0
         raise
     if not dataptr:
         return 0
+    nr = uaccess.get_user(current, header, 4, signed=True, offset=4)
     if nr < 0:
         raise LinuxError(Errno.EINVAL, "negative pid")
     target: Task | None = current
@@ -114,7 +115,8 @@ def sys_capget(current: Task, header: HeaderPtr, dataptr: UserPtr) -> int:
 @syscall
 def sys_capset(current: Task, header: HeaderPtr, data: UserPtr) -> int:
     """Set the caller's capabilities; raises EINVAL, EFAULT, EPERM for another thread or for more than it may have."""
-    words, nr = _read_header(current, header)
+    words = _validate_magic(current, header)
+    nr = uaccess.get_user(current, header, 4, signed=True, offset=4)
     assert current.nsproxy is not None
     if nr not in (0, pid.task_pid_nr_ns(current, current.nsproxy.pid_ns)):
         raise LinuxError(Errno.EPERM, "capset of another thread")

@@ -8,6 +8,7 @@ from procession.include.linux.bug import bug_on
 from procession.include.linux.cred import Cred
 from procession.include.linux.nsproxy import UserNamespace
 from procession.include.linux.sched import CloneFlags
+from procession.include.linux.undo import Undo
 from procession.kernel import rcupdate, user
 from procession.mm import slab
 
@@ -103,19 +104,24 @@ def copy_creds(current: Task, p: Task, clone_flags: int) -> None:
 
     new = prepare_creds(current)
     if clone_flags & _NEWUSER:
-        _create_user_ns(current, new)
+        with Undo() as undo:
+            undo.push(put_cred, current.kernel, new)
+            _create_user_ns(current, new)
     new.usage = 2
     p.cred = p.real_cred = new
     new.user.processes += 1
 
 
 def _create_user_ns(current: Task, new: Cred) -> None:
-    """Enter a fresh user namespace as its root, without any group (create_user_ns)."""
+    """Enter a fresh user namespace as its root, without any group (create_user_ns); raises ENOMEM."""
     k = current.kernel
+    k.caches["user_namespace"].alloc()
     k.user_ns_serial += 1
     ns = UserNamespace(serial=k.user_ns_serial, count=0, creator=new.user)
-    root = user.alloc_uid(k, ns, 0)
-    user.free_uid(k, new.user)
+    with Undo() as undo:
+        undo.push(k.caches["user_namespace"].free)
+        root = user.alloc_uid(k, ns, 0)
+    # new's reference to its user is the namespace's now: whoever made it is its owner as long as it is there.
     new.user = root
     new.uid = new.euid = new.suid = new.fsuid = 0
     new.gid = new.egid = new.sgid = new.fsgid = 0

@@ -207,8 +207,11 @@ def _cpu_idle(k: Kernel, end_ns: int) -> bool:
 def _console_input(k: Kernel, event_ns: int) -> bool:
     """Somebody reads the console: wait for the host as long as nothing else is due, and wake the readers.
 
-    Virtual time does not pass while the host is waited for, so with a timer due the host is only asked.
+    Virtual time does not pass while the host is waited for, so with a timer due the host is only asked. Input that
+    lies there already is not what the sleepers wait for.
     """
+    if k.console_dev.announced:
+        return False
     clock = k.clock
     timeout_ns: int | None = 0
     if event_ns == NEVER:

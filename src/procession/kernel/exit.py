@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 from procession.fs import file, fs_struct
 from procession.fs.proc import base as proc_base
 from procession.include.linux.bug import KernelPanic, bug, bug_on
+from procession.include.linux.errno import LinuxError
 from procession.include.linux.pid import PidType
 from procession.include.linux.sched import (
     PF,
@@ -146,7 +147,7 @@ def release_task(p: Task) -> None:
 def will_become_orphaned_pgrp(pgrp: Pid, ignored: Task | None) -> bool:
     """Whether nobody outside pgrp, but in its session, will be left to watch over it (spec 8.6)."""
     for p in _pgrp_members(pgrp):
-        if p is ignored or (p.exit_state and thread_group_empty(p)) or p.real_parent.tgid == 1:
+        if p is ignored or (p.exit_state and thread_group_empty(p)) or p.real_parent.pid == 1:
             continue
         parent = p.real_parent
         if pid.task_pgrp(parent) is not pgrp and pid.task_session(parent) is pid.task_session(p):
@@ -212,8 +213,7 @@ async def find_new_reaper(father: Task) -> Task:
     assert ns is not None
     if ns.child_reaper is father:
         if ns is k.init_pid_ns:
-            code = father.signal.group_exit_code or father.exit_code
-            raise KernelPanic(f"Attempted to kill init! exitcode=0x{code:08x}")
+            raise KernelPanic("Attempted to kill init!")
         await pid_namespace.zap_pid_ns_processes(father, ns)
         # Should init itself be traced or awaited from outside, its number must still lead to a reaper.
         ns.child_reaper = k.init_pid_ns.child_reaper
@@ -265,7 +265,10 @@ def _reparent(father: Task, p: Task, reaper: Task, dead: list[Task]) -> None:
         if t.parent is father:
             t.parent = reaper
         if t.pdeath_signal:
-            signal.group_send_sig_info(t.pdeath_signal, signal.SEND_SIG_NOINFO, t)
+            try:
+                signal.group_send_sig_info(t.pdeath_signal, signal.SEND_SIG_NOINFO, t)
+            except LinuxError:
+                pass    # a father that has changed users may have lost the right to
     reparent_leader(father, p, dead)
 
 

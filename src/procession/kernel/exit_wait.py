@@ -41,18 +41,11 @@ if TYPE_CHECKING:
 __all__ = ("WaitFlags", "WaitOpts", "do_wait", "sys_wait4", "sys_waitid", "wait_for_any")
 
 
-class WaitFlags(IntFlag):
-    """Options of wait4(2) and waitid(2)."""
-
-    WNOHANG = 0x1
-    WUNTRACED = 0x2
-    WEXITED = 0x4
-    WCONTINUED = 0x8
-    WNOWAIT = 0x01000000
-    __WNOTHREAD = 0x20000000
-    __WALL = 0x40000000
-    __WCLONE = 0x80000000
-
+# Options of wait4(2) and waitid(2). Not a class statement: that would mangle the names with two underscores.
+WaitFlags = IntFlag("WaitFlags", {
+    "WNOHANG": 0x1, "WUNTRACED": 0x2, "WEXITED": 0x4, "WCONTINUED": 0x8, "WNOWAIT": 0x01000000,
+    "__WNOTHREAD": 0x20000000, "__WALL": 0x40000000, "__WCLONE": 0x80000000,
+})
 
 WNOHANG, WUNTRACED, WEXITED, WCONTINUED, WNOWAIT = 1, 2, 4, 8, 0x01000000
 WNOTHREAD, WALL, WCLONE = 0x20000000, 0x40000000, 0x80000000
@@ -299,11 +292,11 @@ async def sys_wait4(
         found = await do_wait(current, wo)
     finally:
         pid.put_pid(current.kernel, wo.wo_pid)
-    if found and stat_addr:
-        uaccess.put_user(current, stat_addr, wo.status, 4)
     if found and ru:
         assert wo.rusage is not None
         uaccess.copy_to_user(current, ru, sys.pack_rusage(wo.rusage))
+    if found and stat_addr:
+        uaccess.put_user(current, stat_addr, wo.status, 4)
     return found
 
 

@@ -230,7 +230,6 @@ def _reset_task(current: Task, p: Task) -> None:
     p.nvcsw = p.nivcsw = p.min_flt = p.maj_flt = 0
     p.default_timer_slack_ns = current.timer_slack_ns
     p.start_time = p.real_start_time = k.clock.now_ns
-    p.in_execve = False
     p.se = SchedEntity()
     p.on_cpu = False
     p.restart_block = p.last_siginfo = p.kthread = None

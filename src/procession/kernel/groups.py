@@ -15,7 +15,7 @@ from procession.mm import uaccess
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
-__all__ = ("in_egroup_p", "in_group_p", "sys_getgroups", "sys_setgroups")
+__all__ = ("in_group_p", "sys_getgroups", "sys_setgroups")
 
 NGROUPS_MAX = 65536
 
@@ -24,12 +24,6 @@ def in_group_p(current: Task, grp: int) -> bool:
     """Whether current is in the group, where files are concerned."""
     c = current.cred
     return grp == c.fsgid or grp in c.group_info
-
-
-def in_egroup_p(current: Task, grp: int) -> bool:
-    """Whether current is in the group, by its effective id."""
-    c = current.cred
-    return grp == c.egid or grp in c.group_info
 
 
 @syscall

@@ -102,6 +102,8 @@ def alloc_pidmap(k: Kernel, ns: PidNamespace) -> int:
         index, offset = index + 1, 0
         if index * BITS_PER_PAGE >= k.pid_max:
             index, offset = 0, RESERVED_PIDS
+            if ns.last_pid == RESERVED_PIDS:
+                break           # as in 3.2: that is where the scan has begun, behind it
     raise LinuxError(Errno.ENOMEM, "no free pid")
 
 

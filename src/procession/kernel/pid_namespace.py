@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("copy_pid_ns", "get_pid_ns", "is_container_init", "put_pid_ns", "zap_pid_ns_processes")
+__all__ = ("copy_pid_ns", "get_pid_ns", "put_pid_ns", "zap_pid_ns_processes")
 
 _NEWPID = int(CloneFlags.NEWPID)
 _THREAD_OR_PARENT = int(CloneFlags.THREAD | CloneFlags.PARENT)
@@ -56,12 +56,6 @@ def _create_pid_namespace(k: Kernel, parent: PidNamespace) -> PidNamespace:
     page[0] = 1
     ns.pidmap[0].nr_free -= 1
     return ns
-
-
-def is_container_init(p: Task) -> bool:
-    """Whether p has number 1 in the namespace it was born into."""
-    own = p.pids[0]
-    return own is not None and own.numbers[own.level].nr == 1
 
 
 async def zap_pid_ns_processes(current: Task, ns: PidNamespace) -> None:

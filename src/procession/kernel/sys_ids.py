@@ -166,7 +166,10 @@ def sys_setfsuid(current: Task, uid: UidT) -> int:
     before = old.fsuid
     if uid == before or not (uid in (old.uid, old.euid, old.suid) or _may_setuid(current)):
         return before
-    new = cred.prepare_creds(current)
+    try:
+        new = cred.prepare_creds(current)
+    except LinuxError:
+        return before
     new.fsuid = uid
     if not new.securebits & SECURE_NO_SETUID_FIXUP:
         if before == 0:
@@ -243,7 +246,10 @@ def sys_setfsgid(current: Task, gid: UidT) -> int:
     old = current.cred
     before = old.fsgid
     if gid != before and (gid in (old.gid, old.egid, old.sgid) or _may_setgid(current)):
-        new = cred.prepare_creds(current)
+        try:
+            new = cred.prepare_creds(current)
+        except LinuxError:
+            return before
         new.fsgid = gid
         cred.commit_creds(current, new)
     return before

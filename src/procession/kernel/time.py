@@ -135,7 +135,7 @@ def sys_adjtimex(current: Task, txc: Annotated[UserPtr, Arg("struct timex", out=
         current.kernel.not_modelled("adjtimex: modes")
     sec, usec = divmod(ktime_get_real(current.kernel) // NSEC_PER_USEC, USEC_PER_SEC)
     timex = struct.pack(
-        "<i4xqqqqi4xqqqqqqqqi4xqqqqqi44x",
+        "<I4xqqqqi4xqqqqqqqqi4xqqqqqi44x",
         modes, 0, 0, 16_000_000, 16_000_000, _STA_UNSYNC, 2, 1, 32_768_000, sec, usec, 10_000, *[0] * 9,
     )
     uaccess.copy_to_user(current, txc, timex)

@@ -18,6 +18,7 @@ __all__ = ("alloc_uid", "free_uid", "get_uid", "uid_cache_init")
 def uid_cache_init(k: Kernel) -> None:
     """Set up the user table with root, who is INIT_USER: it is exempt from RLIMIT_NPROC."""
     slab.kmem_cache_create(k, "uid_cache", 128)
+    slab.kmem_cache_create(k, "user_namespace", 1072)
     k.uidhash_lock = SpinLock(k.lock_class("uidhash_lock"))
     k.init_user_ns = UserNamespace()
     k.root_user = UserStruct(0, k.init_user_ns)
@@ -47,13 +48,17 @@ def alloc_uid(k: Kernel, ns: UserNamespace, uid: int) -> UserStruct:
 
 
 def free_uid(k: Kernel, user: UserStruct | None) -> None:
-    """Drop a reference; the last one forgets the user."""
-    if user is None:
-        return
-    user.count -= 1
-    if user.count:
-        return
-    with k.uidhash_lock.irq():
-        del k.uidhash[user.uid, user.user_ns.serial]
-    user.user_ns.count -= 1
-    k.caches["uid_cache"].free()
+    """Drop a reference; the last one forgets the user, and the namespace whose last user that was."""
+    while user is not None:
+        user.count -= 1
+        if user.count:
+            return
+        ns = user.user_ns
+        with k.uidhash_lock.irq():
+            del k.uidhash[user.uid, ns.serial]
+        k.caches["uid_cache"].free()
+        ns.count -= 1
+        if ns.count:
+            return
+        k.caches["user_namespace"].free()
+        user = ns.creator

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from procession.include.linux.fs import MntNamespace
     from procession.include.linux.pid import PidNamespace
+    from procession.include.linux.sched import UserStruct
 
 __all__ = ("IpcNamespace", "NetNamespace", "Nsproxy", "UserNamespace", "UtsNamespace")
 
@@ -18,7 +19,7 @@ class UserNamespace:
 
     serial: int = 0                 # Ours: a stable key, the first namespace is 0
     count: int = 1
-    creator: object = None
+    creator: UserStruct | None = None   # with a reference; None for the first
 
 
 @dataclass(eq=False, slots=True)

@@ -307,8 +307,8 @@ class Task:
         # Only the task itself.
         "saved_sigmask", "sas_ss_sp", "sas_ss_size", "restart_block", "vfork_done", "set_child_tid",
         "clear_child_tid", "robust_list", "utime", "stime", "nvcsw", "nivcsw", "min_flt", "maj_flt", "start_time",
-        "real_start_time", "in_execve", "personality", "timer_slack_ns", "default_timer_slack_ns", "seccomp_mode",
-        "journal_info", "inblock", "oublock", "kthread", "ioprio",
+        "real_start_time", "personality", "timer_slack_ns", "default_timer_slack_ns", "seccomp_mode",
+        "inblock", "oublock", "kthread",
     )
 
     kernel: Kernel
@@ -380,16 +380,13 @@ class Task:
     maj_flt: int
     start_time: int                             # ns, monotonic
     real_start_time: int
-    in_execve: bool
     personality: int
     timer_slack_ns: int
     default_timer_slack_ns: int
     seccomp_mode: int
-    journal_info: object
     inblock: int
     oublock: int
     kthread: Any                                # kernel/kthread.py's struct kthread
-    ioprio: int
 
     def __repr__(self) -> str:
         return f"<{self.comm}:{self.pid}>"
