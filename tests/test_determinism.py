@@ -11,6 +11,8 @@ import pytest
 from procession import Kernel
 from procession.tools.tracefile import trace_hash
 
+CLONE_FILES, SIGCHLD = 0x400, 17
+
 PROGRAMS = ["fork_tree", "signal_rt_queue_order", "pipe_atomic_writes", "signal_preserves_registers", "posix_timers", "proc_others", "exec_signals"]
 COMMANDS = {
     "dash": ["dash", "-c", "for i in 1 2 3; do (sleep 0.0$i; echo $i $$) & done; seq 1 100 | sort -R | head -n 5; wait; date; ls /proc"],
@@ -98,3 +100,32 @@ def test_tracing_changes_nothing(inside):
     assert plain.stdout == traced.stdout
     assert plain.kernel.clock.now_ns == traced.kernel.clock.now_ns
     assert trace_hash(plain.trace) == trace_hash([])
+
+
+def test_recorded_choices_are_made_again():
+    """A run of several CPUs whose choices are replayed under another seed is the same run."""
+
+    async def child(sys, gate):
+        await sys.read(gate, 1)
+        for _ in range(2000):
+            await sys.getpid()
+
+    async def main(sys):
+        gate, lift = await sys.pipe()
+        for _ in range(4):
+            await sys.clone(child, gate, flags=CLONE_FILES | SIGCHLD)
+        await sys.sleep(0.1)
+        await sys.close(lift)       # wakes them all at one moment: which CPU moves first is free to choose
+        for _ in range(4):
+            await sys.waitpid(-1)
+
+    first = Kernel(cpus=3, seed=7, trace=True)
+    first.run(main)
+    again = Kernel(cpus=3, seed=8, trace=True, replay=first.chooser.record)
+    again.run(main)
+    other = Kernel(cpus=3, seed=8, trace=True)
+    other.run(main)
+
+    assert first.chooser.record
+    assert again.events == first.events
+    assert other.events != first.events

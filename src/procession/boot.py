@@ -15,7 +15,7 @@ import threading
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from procession.arch.x86 import entry as x86_entry
-from procession.hw.chooser import Chooser
+from procession.hw.chooser import Choice, Chooser
 from procession.hw.clock import Clock
 from procession.hw.console import BufferConsole
 from procession.hw.memory import Frames
@@ -82,12 +82,14 @@ class Kernel(linux_kernel.Kernel):
         trace: bool | Iterable[str] = False,
         lockdep_on: bool = True,
         realtime: bool = False,
+        replay: Sequence[Choice] = (),
     ) -> None:
         """Put the machine together; nothing runs yet.
 
         root: a host directory or tar archive to run on (read only, changes stay in memory), a dict of path to
         contents, or None for an empty root.  memory: bytes of physical memory.  programs: Python programs by the path
         they can be executed at.  trace: True for all events, or their names.  realtime: sleep when the guest sleeps.
+        replay: the choices of an earlier run (its kernel.chooser.record), to be made again.
         """
         if memory < MIN_MEMORY:
             raise ValueError(f"memory: at least {MIN_MEMORY >> 20} MiB")
@@ -97,11 +99,21 @@ class Kernel(linux_kernel.Kernel):
             raise ValueError(f"cpus: 1 to {MAX_CPUS}")
         self.frames = Frames(memory)
         self.clock = Clock(realtime=realtime)
-        self.chooser = Chooser(seed)
+        self.chooser = Chooser(seed, replay)
         self.console = console if console is not None else BufferConsole(stdin)
-        self.cpu = 0
         self.nr_cpus = cpus
         self.boot_time_ns = boot_time_ns
+        self.programs = dict(programs or {})
+        self._root = root
+        self._started = False
+        self._empty(lockdep_on=lockdep_on)
+        self.events: list[Event] = []
+        if trace:
+            self.trace.subscribe(self.events.append, *(() if trace is True else trace))
+
+    def _empty(self, *, lockdep_on: bool) -> None:
+        """Be a kernel in which nothing has happened; start_kernel() fills in the rest."""
+        self.cpu = 0
         self.vcpus = []
         self.lockdep = lockdep.LockdepState(self, enabled=lockdep_on)
         self.lock_classes = {}
@@ -109,15 +121,9 @@ class Kernel(linux_kernel.Kernel):
         self.unsupported = Counter()
         self.enosys = Counter()
         self.printk_log = []
-        self.programs = dict(programs or {})
         self.halted = False
         self.exit_code = 0
         self.trace = Trace(self)
-        self.events: list[Event] = []
-        if trace:
-            self.trace.subscribe(self.events.append, *(() if trace is True else trace))
-        self._root = root
-        self._started = False
 
     def run(
         self,
@@ -147,7 +153,8 @@ class Kernel(linux_kernel.Kernel):
             raise ValueError("program: an empty argv")
         environ = DEFAULT_ENV if env is None else env
         init_main.start_kernel(self, self._root)
-        init_main.set_init_program(self, argv, [f"{key}={value}" for key, value in environ.items()], cwd, as_init=as_init)
+        envp = [f"{key}={value}" for key, value in environ.items()]
+        init_main.set_init_program(self, argv, envp, cwd, as_init=as_init)
         try:
             with self._interruptible():
                 entry.run(self)

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 static uint64_t state;
+static sigset_t all;
 static char *page; /* 4 pages: good, good, read only, hole */
 
 static uint64_t rnd(void)
@@ -87,8 +88,14 @@ static void one(long nr, int mix)
 	uint64_t a[6];
 	pid_t pid = fork();
 	if (pid > 0) {
-		int status;
-		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		struct timespec wait = { 3, 0 };
+		setpgid(pid, pid);
+		/* A process may have made itself deaf to its alarm, or left children that sleep forever. */
+		while (waitpid(pid, 0, WNOHANG) == 0)
+			if (sigtimedwait(&all, 0, &wait) < 0)
+				kill(-pid, SIGKILL);
+		kill(-pid, SIGKILL);
+		while (waitpid(-1, 0, WNOHANG) > 0)
 			;
 		return;
 	}
@@ -96,6 +103,8 @@ static void one(long nr, int mix)
 		printf("fork: errno %d\n", errno);
 		return;
 	}
+	setpgid(0, 0);
+	sigprocmask(SIG_UNBLOCK, &all, 0);
 	alarm(2);
 	for (int i = 0; i < 4096 * 2; i += 8) {
 		uint64_t v = rnd() & 1 ? hostile() : 0;
@@ -129,9 +138,10 @@ int main(int argc, char **argv)
 	page = mmap(0, 4 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	munmap(page + 3 * 4096, 4096);
 	mprotect(page + 2 * 4096, 4096, PROT_READ);
-	setpgid(0, 0);
+	/* Clones may be our children, and choose what signal tells us of their end. */
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, 0);
 	open_things();
-	signal(SIGTERM, SIG_IGN);
 	for (int round = 0; round < rounds; round++)
 		for (long nr = first; nr <= last; nr++) {
 			for (int i = 0; i < 40; i++)

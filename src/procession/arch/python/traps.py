@@ -20,7 +20,7 @@ _POINTERS = (InBuffer, OutBuffer, Stack, UserStrings)
 _POINTER_TYPES = frozenset(_POINTERS)
 # Calls in which -1 is a usual argument, and the same in any width: a signed number.
 _TAKES_MINUS_1 = frozenset({"kill", "poll", "wait4"})
-_INTEGER_KINDS = frozenset({"int", "fd", "uid", "mode"})
+_INTEGER_KINDS = frozenset({"int", "addr", "fd", "uid", "mode", "time"})
 # Call name -> for each argument (mask, sign bit), or None where a pointer may stand.
 _decoders: dict[str, tuple[tuple[int, int] | None, ...]] = {}
 

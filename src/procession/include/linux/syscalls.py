@@ -15,7 +15,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from procession.include.linux.types import Arg
 
-__all__ = ("SYSCALLS", "Param", "Syscall", "syscall")
+__all__ = ("SYSCALLS", "Param", "Syscall", "syscall", "syscall_refused")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,13 +31,15 @@ class Param:
 class Syscall:
     """A declared system call. `params` is computed on first use, since annotations may name later modules."""
 
-    __slots__ = ("_params", "fn", "is_async", "name")
+    __slots__ = ("_params", "_result", "fn", "is_async", "is_refused", "name")
 
     def __init__(self, fn: Callable[..., Any]) -> None:
         self.fn = fn
         self.name = fn.__name__.removeprefix("sys_")
         self.is_async = inspect.iscoroutinefunction(fn)
+        self.is_refused = False
         self._params: tuple[Param, ...] | None = None
+        self._result: Arg | None = None
 
     @property
     def params(self) -> tuple[Param, ...]:
@@ -45,6 +47,13 @@ class Syscall:
         if self._params is None:
             self._params = tuple(_params(self.fn))
         return self._params
+
+    @property
+    def result(self) -> Arg:
+        """How to print what it returns."""
+        if self._result is None:
+            self._result = _arg(_hints(self.fn, ["return"])["return"])
+        return self._result
 
     def __repr__(self) -> str:
         return f"<syscall {self.name}>"
@@ -60,12 +69,23 @@ def syscall(fn: F) -> F:
     return fn
 
 
+def syscall_refused(fn: F) -> F:
+    """Declare a system call that 3.2 has and this kernel refuses, once it has checked what 3.2 checks first."""
+    syscall(fn)
+    SYSCALLS[fn.__name__.removeprefix("sys_")].is_refused = True
+    return fn
+
+
 def _params(fn: Callable[..., Any]) -> list[Param]:
     names = list(inspect.signature(fn).parameters)[1:]
-    # Without the first parameter: modules import Task for the type checker only.
-    arguments = SimpleNamespace(__annotations__={name: fn.__annotations__[name] for name in names})
-    hints = get_type_hints(arguments, fn.__globals__, include_extras=True)
+    hints = _hints(fn, names)
     return [Param(name, _arg(hints[name])) for name in names]
+
+
+def _hints(fn: Callable[..., Any], names: list[str]) -> dict[str, Any]:
+    # Without the first parameter: modules import Task for the type checker only.
+    chosen = SimpleNamespace(__annotations__={name: fn.__annotations__[name] for name in names})
+    return get_type_hints(chosen, fn.__globals__, include_extras=True)
 
 
 def _arg(hint: Any) -> Arg:
@@ -73,4 +93,8 @@ def _arg(hint: Any) -> Arg:
         for extra in get_args(hint)[1:]:
             if isinstance(extra, Arg):
                 return extra
-    return Arg("ptr")
+    return _SIGNED if hint is int else _POINTER
+
+
+_POINTER = Arg("ptr")
+_SIGNED = Arg("int", signed=True)

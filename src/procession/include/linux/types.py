@@ -1,16 +1,19 @@
 """C types of system-call arguments, as annotations (include/linux/types.h).
 
 A system call's signature says how each register is read: `Int` is sign-extended from 32 bits, `ULong` taken
-whole. The same annotation tells strace how to print it. `Arg.kind` names a printer in tools/strace.
+whole. The same annotation tells strace how to print it, and the table of system calls which constants are understood.
+`Arg.kind` names a printer in tools/strace.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from enum import IntFlag
+from enum import IntEnum, IntFlag
 from typing import Annotated, Protocol, TypeAlias
 
 __all__ = (
-    "Arg", "Fd", "HostBuffer", "Int", "Long", "ModeT", "OffT", "Path", "PidNr", "SizeT", "UInt", "ULong",
-    "UidT", "UserPtr",
+    "Addr", "Arg", "DirFd", "Fd", "GidT", "HostBuffer", "InBuf", "Int", "IntOut", "IoVec", "IoVecOut", "Long", "ModeT",
+    "OffT", "OutBuf", "Path", "PidNr", "SigNr", "SizeT", "Str", "TimeT", "UInt", "ULong", "UidT", "UserPtr",
 )
 
 
@@ -33,11 +36,14 @@ class HostBuffer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Arg:
-    """How a register becomes an argument, and how strace prints it.
+    """How a register becomes an argument, how strace prints it, and which of its constants are understood.
 
-    kind: "int", "ptr", "fd", "path", "buf", "outbuf" (its length is the next argument, or the result when
-    out), or the name of a struct ("struct timespec").  out: written by the call, so printed at its exit.
-    flags: the IntFlag or IntEnum class whose names are printed.  prefix: what the C names begin with.
+    kind: "int", "addr", "fd", "path", "buf", "outbuf" (the length is the next argument, or the result), or another
+    name that tools/strace_args.PRINTERS has.  out: written by the call, so printed at its exit.
+    values: the constants it may be, or that it may begin with if flags are or-ed in: then those of the bits in mask.
+    flags: the bits it may have, in the order strace prints them.  prefix: what the C names begin with.
+    unknown: how strace calls all of them, else made of prefix.
+    accepts: the members that 3.2 takes here, None for all.  refused: those that 3.2 takes and this kernel does not.
     """
 
     kind: str = "int"
@@ -46,19 +52,36 @@ class Arg:
     out: bool = False
     flags: type[IntFlag] | None = None
     prefix: str = ""
+    values: type[IntEnum] | None = None
+    mask: int = 0
+    unknown: str = ""
+    accepts: tuple[int, ...] | None = None
+    refused: tuple[int, ...] = ()
 
 
 Int = Annotated[int, Arg("int", 32, signed=True)]
 UInt = Annotated[int, Arg("int", 32)]
 Long = Annotated[int, Arg("int", 64, signed=True)]
 ULong = Annotated[int, Arg("int", 64)]
+Addr = Annotated[int, Arg("addr", 64)]
 SizeT = Annotated[int, Arg("int", 64)]
 OffT = Annotated[int, Arg("int", 64, signed=True)]
 PidNr = Annotated[int, Arg("int", 32, signed=True)]
 UidT = Annotated[int, Arg("uid", 32)]
-Fd = Annotated[int, Arg("fd", 32, signed=True)]
+GidT = UidT
+Fd = Annotated[int, Arg("int", 32, signed=True)]
+DirFd = Annotated[int, Arg("fd", 32, signed=True)]
 ModeT = Annotated[int, Arg("mode", 32)]
+SigNr = Annotated[int, Arg("signal", 32, signed=True)]
+TimeT = Annotated[int, Arg("time", 64, signed=True)]
 
 # A claim of user space, checked by uaccess at each use: a virtual address or a Python program's buffer.
 UserPtr: TypeAlias = int | HostBuffer
 Path = Annotated[UserPtr, Arg("path")]
+# A string that is not a file's name: a long one is cut off.
+Str = Annotated[UserPtr, Arg("string")]
+InBuf = Annotated[UserPtr, Arg("buf")]
+OutBuf = Annotated[UserPtr, Arg("outbuf", out=True)]
+IoVec = Annotated[UserPtr, Arg("iovec")]
+IoVecOut = Annotated[UserPtr, Arg("iovec", out=True)]
+IntOut = Annotated[UserPtr, Arg("int *", out=True)]
