@@ -31,7 +31,9 @@ WARNINGS = ["-Wall", "-Wextra", "-Werror"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--record", action="store_true", help="write what the host's kernel says to tests/programs/expected/")
+    parser.addoption(
+        "--record", action="store_true", help="write what the host's kernel says to tests/programs/expected/"
+    )
     parser.addoption("--host-only", action="store_true", help="run the programs on the host alone, three times each")
 
 
@@ -65,7 +67,9 @@ class Cache:
         home = self.directory / key.hexdigest()[:24]
         if not (home / name).exists():
             made = Path(tempfile.mkdtemp(dir=self.directory))
-            result = subprocess.run([*command, "-o", str(made / name)], capture_output=True, text=True, cwd=made, check=False)
+            result = subprocess.run(
+                [*command, "-o", str(made / name)], capture_output=True, text=True, cwd=made, check=False
+            )
             if result.returncode:
                 shutil.rmtree(made)
                 pytest.fail(f"{' '.join(command)}\n{result.stderr}", pytrace=False)
@@ -108,7 +112,11 @@ class Compilers:
             "dynamic": [*gcc, *common, "-pthread"],
         }
         gcc_version = _version(gcc)
-        self.versions = {"musl": _version([sys.executable, "-m", "ziglang", "version"][:-1]) or "", "glibc": gcc_version, "dynamic": gcc_version}
+        self.versions = {
+            "musl": _version([sys.executable, "-m", "ziglang", "version"][:-1]) or "",
+            "glibc": gcc_version,
+            "dynamic": gcc_version,
+        }
         self.missing: dict[str, str] = {}
 
     def why_not(self, libc: str) -> str | None:
@@ -123,7 +131,10 @@ class Compilers:
             source.write_text("int main(void) { return 0; }\n")
             try:
                 result = subprocess.run(
-                    [*self.commands[libc], str(source), "-o", str(source.with_suffix(""))], capture_output=True, text=True, check=False
+                    [*self.commands[libc], str(source), "-o", str(source.with_suffix(""))],
+                    capture_output=True,
+                    text=True,
+                    check=False,
                 )
             except OSError as error:
                 return f"{libc}: {error}"
@@ -135,7 +146,9 @@ class Compilers:
         if why:
             pytest.skip(f"cannot compile {name} with {why}")
         source = PROGRAMS / f"{name}.c"
-        return self.cache.build(name, [*self.commands[libc], str(source)], [source, PROGRAMS / "check.h"], self.versions[libc] or "")
+        return self.cache.build(
+            name, [*self.commands[libc], str(source)], [source, PROGRAMS / "check.h"], self.versions[libc] or ""
+        )
 
 
 @pytest.fixture(scope="session")
@@ -170,10 +183,16 @@ class Oracle:
             self.why_not = "no C compiler for tests/oracle/host32.c"
             return
         source = TESTS / "oracle" / "host32.c"
-        program = str(self.cache.build("host32", [compiler, "-O1", *WARNINGS, "-pthread", str(source)], [source], _version([compiler]) or ""))
+        program = str(
+            self.cache.build(
+                "host32", [compiler, "-O1", *WARNINGS, "-pthread", str(source)], [source], _version([compiler]) or ""
+            )
+        )
         for options, root in ([], os.geteuid() == 0), (["-u"], False):
             try:
-                result = subprocess.run([program, *options, "-p"], capture_output=True, text=True, timeout=HOST_SECONDS, check=False)
+                result = subprocess.run(
+                    [program, *options, "-p"], capture_output=True, text=True, timeout=HOST_SECONDS, check=False
+                )
             except subprocess.TimeoutExpired:
                 continue
             if result.returncode == 0:

@@ -13,10 +13,26 @@ from procession.tools.tracefile import trace_hash
 
 CLONE_FILES, SIGCHLD = 0x400, 17
 
-PROGRAMS = ["fork_tree", "signal_rt_queue_order", "pipe_atomic_writes", "signal_preserves_registers", "posix_timers", "proc_others", "exec_signals"]
+PROGRAMS = [
+    "fork_tree",
+    "signal_rt_queue_order",
+    "pipe_atomic_writes",
+    "signal_preserves_registers",
+    "posix_timers",
+    "proc_others",
+    "exec_signals",
+]
 COMMANDS = {
-    "dash": ["dash", "-c", "for i in 1 2 3; do (sleep 0.0$i; echo $i $$) & done; seq 1 100 | sort -R | head -n 5; wait; date; ls /proc"],
-    "bash": ["bash", "-c", "echo $RANDOM $SRANDOM $SECONDS; sleep 1000 & kill $!; wait; diff <(seq 10) <(seq 11); ls -l /proc/self/fd"],
+    "dash": [
+        "dash",
+        "-c",
+        "for i in 1 2 3; do (sleep 0.0$i; echo $i $$) & done; seq 1 100 | sort -R | head -n 5; wait; date; ls /proc",
+    ],
+    "bash": [
+        "bash",
+        "-c",
+        "echo $RANDOM $SRANDOM $SECONDS; sleep 1000 & kill $!; wait; diff <(seq 10) <(seq 11); ls -l /proc/self/fd",
+    ],
     "random": ["dash", "-c", "head -c 64 /dev/urandom | od -x; mktemp -u; cat /proc/self/maps /proc/self/stat"],
     "busybox": ["busybox", "sh", "-c", "busybox ps; busybox top -b -n 1 | head -n 4; busybox free"],
 }
@@ -115,7 +131,7 @@ def test_recorded_choices_are_made_again():
         for _ in range(4):
             await sys.clone(child, gate, flags=CLONE_FILES | SIGCHLD)
         await sys.sleep(0.1)
-        await sys.close(lift)       # wakes them all at one moment: which CPU moves first is free to choose
+        await sys.close(lift)  # wakes them all at one moment: which CPU moves first is free to choose
         for _ in range(4):
             await sys.waitpid(-1)
 

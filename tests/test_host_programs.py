@@ -1,5 +1,7 @@
 """The host's own programs, unmodified, in both worlds: shells, coreutils, findutils, busybox."""
 
+# ruff: noqa: E501 -- a script stays in one piece
+
 from __future__ import annotations
 
 import shutil
@@ -23,7 +25,7 @@ POSIX = {
     "trap_during_wait": "trap 'echo trapped' USR1; (sleep 0.02; kill -USR1 $$; sleep 0.05) & wait; echo $(( $? > 128 )); wait; echo end",
     "trap_is_reset_in_subshell": "trap 'echo outer' EXIT; (echo inner; exit 2); echo $?",
     "subshell_is_apart": "x=1; (x=2; cd /usr; echo $x; pwd); echo $x; pwd; umask 022; (umask 077); umask",
-    "command_substitution": "x=$(echo a; echo b); echo \"$x\"; echo $(echo $(echo deep)); y=$(exit 9); echo $?; echo `expr 3 + 4`",
+    "command_substitution": 'x=$(echo a; echo b); echo "$x"; echo $(echo $(echo deep)); y=$(exit 9); echo $?; echo `expr 3 + 4`',
     "here_document": "cat <<A; cat <<'B'\nx is $((1+1))\nA\nx is $((1+1))\nB",
     "large_here_document": "cat <<A | wc -c\n$(seq 1 20000)\nA",
     "redirections": "cd $TMPDIR; echo x > f; echo y >> f; cat < f; cat nothing 2> err; echo $?; test -s err && echo message; echo to err 1>&2 2>&1; exec 5>g; echo five >&5; exec 5>&-; cat g; rm f g err",
@@ -42,7 +44,7 @@ POSIX = {
     "ulimit": "ulimit -n; (ulimit -n 20; ulimit -n); ulimit -c; (ulimit -s 1000; ulimit -s); (ulimit -f 1; ulimit -f)",
     "process_ids": "test $$ = $(sh -c 'echo $PPID'); echo $?; test $PPID = 1; echo $?; x=$(echo $$); test $x = $$; echo $?",
     "orphan": "sh -c '(sleep 0.03; sh -c \"echo \\$PPID\" > $TMPDIR/pp) & exit 0'; sleep 0.1; test -s $TMPDIR/pp && echo written; rm $TMPDIR/pp",
-    "nested_shells": "sh -c 'sh -c \"sh -c \\\"exit 9\\\"\"'; echo $?",
+    "nested_shells": 'sh -c \'sh -c "sh -c \\"exit 9\\""\'; echo $?',
     "case_and_patterns": "for f in a.c b.h c; do case $f in *.c) echo C;; *.h) echo H;; *) echo other;; esac; done; cd /usr; echo s?in; echo nothing*here",
     "arithmetic_and_test": "echo $((3 * (4 + 5) % 7)); [ 3 -lt 10 ] && echo less; [ abc = abd ] || echo differ; [ -d / -a ! -f / ] && echo dir",
     "printf_formats": "printf '%d %05d %x %s|%-5s|%c\\n' 42 42 255 str ab xyz; printf '%s\\n' a b c; printf 'no newline'",
@@ -54,7 +56,7 @@ POSIX = {
     "checksums": "seq 1 5000 | md5sum; seq 1 5000 | cksum; seq 1 5000 | sha256sum | cut -c1-16",
     "dd": "dd if=/dev/zero bs=1000 count=50 2>/dev/null | wc -c; dd if=/dev/zero of=$TMPDIR/z bs=1024 count=3 seek=2 2>/dev/null; wc -c < $TMPDIR/z; rm $TMPDIR/z",
     "time_out": "timeout 0.05 sleep 100; echo $?; timeout 5 true; echo $?; timeout -s KILL 0.05 sleep 100; echo $?",
-    "nice_and_nohup": "nice; nice -n 5 nice; nohup echo kept 2>/dev/null; sh -c 'trap \"\" HUP; exec sh -c \"kill -HUP \\$\\$; echo survived\"'",
+    "nice_and_nohup": 'nice; nice -n 5 nice; nohup echo kept 2>/dev/null; sh -c \'trap "" HUP; exec sh -c "kill -HUP \\$\\$; echo survived"\'',
     "dates": "date -u -d @0 +%F; date -u -d @86399 +%T; test $(date +%s) -gt 0; echo $?",
     "proc": "cat /proc/self/comm; readlink /proc/self/exe | sed 's,.*/,,'; tr '\\0' ' ' < /proc/self/cmdline; echo; ls /proc/self/fd | wc -l; grep ^State /proc/self/status",
     "devices": "echo gone > /dev/null; head -c 3 /dev/zero | od -An -tx1; echo $?; cat /dev/null | wc -c; head -c 16 /dev/urandom | wc -c",
@@ -65,16 +67,40 @@ POSIX = {
 
 # Needs a program beyond the shell and coreutils; the test says its name if it is not there.
 WITH_PROGRAM = {
-    "find_and_xargs": ("xargs", "cd $TMPDIR; mkdir d; touch d/a d/b 'd/c c'; find d -type f | sort | xargs -d '\\n' -n 1 echo; find d -name 'a*' -exec echo {} +; seq 1 10 | xargs -n 4 echo; seq 1 4 | xargs -P 2 -n 1 true; echo $?; rm -r d"),
-    "xargs_status": ("xargs", "echo 1 | xargs false; echo $?; echo 1 | xargs sh -c 'exit 255' 2>/dev/null; echo $?; echo 1 | xargs /no/such 2>/dev/null; echo $?"),
-    "awk": ("awk", "seq 1 10 | awk '{ s += $1 } END { print s }'; awk 'BEGIN { \"echo sub\" | getline x; print x; system(\"exit 3\"); print \"z\" | \"cat\" }'"),
+    "find_and_xargs": (
+        "xargs",
+        "cd $TMPDIR; mkdir d; touch d/a d/b 'd/c c'; find d -type f | sort | xargs -d '\\n' -n 1 echo; find d -name 'a*' -exec echo {} +; seq 1 10 | xargs -n 4 echo; seq 1 4 | xargs -P 2 -n 1 true; echo $?; rm -r d",
+    ),
+    "xargs_status": (
+        "xargs",
+        "echo 1 | xargs false; echo $?; echo 1 | xargs sh -c 'exit 255' 2>/dev/null; echo $?; echo 1 | xargs /no/such 2>/dev/null; echo $?",
+    ),
+    "awk": (
+        "awk",
+        'seq 1 10 | awk \'{ s += $1 } END { print s }\'; awk \'BEGIN { "echo sub" | getline x; print x; system("exit 3"); print "z" | "cat" }\'',
+    ),
     "sed": ("sed", "seq 1 5 | sed -n '2,4p;$s/5/five/p'; printf 'a b\\n' | sed 's/\\(.\\) \\(.\\)/\\2 \\1/'"),
-    "grep": ("grep", "printf 'x1\\ny2\\nx3\\n' | grep -c x; grep -q root /etc/passwd; echo $?; grep nothing-like-it /etc/passwd; echo $?"),
-    "perl": ("perl", "perl -e 'my $p = fork; if (!$p) { exit 3 } waitpid $p, 0; print $? >> 8, \"\\n\"; $SIG{ALRM} = sub { print \"rang\\n\" }; alarm 1; sleep 5; print `echo sub`; kill 9, $$'; echo $?"),
-    "tar": ("tar", "cd $TMPDIR; mkdir d; seq 1 2000 > d/f; ln -s f d/l; tar cf - d | tar tf - | sort; tar czf a.tgz d && tar xzOf a.tgz d/f | md5sum; rm -r d a.tgz"),
+    "grep": (
+        "grep",
+        "printf 'x1\\ny2\\nx3\\n' | grep -c x; grep -q root /etc/passwd; echo $?; grep nothing-like-it /etc/passwd; echo $?",
+    ),
+    "perl": (
+        "perl",
+        'perl -e \'my $p = fork; if (!$p) { exit 3 } waitpid $p, 0; print $? >> 8, "\\n"; $SIG{ALRM} = sub { print "rang\\n" }; alarm 1; sleep 5; print `echo sub`; kill 9, $$\'; echo $?',
+    ),
+    "tar": (
+        "tar",
+        "cd $TMPDIR; mkdir d; seq 1 2000 > d/f; ln -s f d/l; tar cf - d | tar tf - | sort; tar czf a.tgz d && tar xzOf a.tgz d/f | md5sum; rm -r d a.tgz",
+    ),
     "gzip": ("gzip", "seq 1 5000 | gzip -c | gzip -dc | md5sum"),
-    "make": ("make", "cd $TMPDIR; printf 'all: a b\\n\\t@echo all\\na b:\\n\\t@sleep 0.01; echo $@\\nbad:\\n\\t@exit 3\\n' > Makefile; make -s; make -s -j2 a b | sort; make -s bad 2>/dev/null; echo $?; rm Makefile"),
-    "python3": ("python3", "python3 -S -E -c 'import os; p = os.fork(); p or os._exit(3); print(os.waitpid(p, 0)[1] >> 8)'"),
+    "make": (
+        "make",
+        "cd $TMPDIR; printf 'all: a b\\n\\t@echo all\\na b:\\n\\t@sleep 0.01; echo $@\\nbad:\\n\\t@exit 3\\n' > Makefile; make -s; make -s -j2 a b | sort; make -s bad 2>/dev/null; echo $?; rm Makefile",
+    ),
+    "python3": (
+        "python3",
+        "python3 -S -E -c 'import os; p = os.fork(); p or os._exit(3); print(os.waitpid(p, 0)[1] >> 8)'",
+    ),
 }
 
 BASH = {
@@ -137,7 +163,24 @@ def test_standard_error_is_apart(same_as_host):
     same_as_host([*shell_command("dash"), "-c", "echo out; echo err >&2; exec >&2; echo more"], stderr=True)
 
 
-@pytest.mark.parametrize("applet", ["ash -c 'echo $((6*7))'", "sort -r", "seq 3", "awk '{n+=length} END {print n}'", "wc", "sha1sum", "vi --help 2>&1 | head -n 1", "xargs -n2 echo", "cut -c2-", "tac", "expr 6 '*' 7", "factor 1001", "bc"])
+@pytest.mark.parametrize(
+    "applet",
+    [
+        "ash -c 'echo $((6*7))'",
+        "sort -r",
+        "seq 3",
+        "awk '{n+=length} END {print n}'",
+        "wc",
+        "sha1sum",
+        "vi --help 2>&1 | head -n 1",
+        "xargs -n2 echo",
+        "cut -c2-",
+        "tac",
+        "expr 6 '*' 7",
+        "factor 1001",
+        "bc",
+    ],
+)
 def test_busybox(applet, same_as_host):
     """Busybox is one program that is many."""
     busybox = shell_command("busybox")[0]

@@ -1,8 +1,8 @@
 """Fork, exit, wait, kill, stop, continue, groups and sessions in any order, against a model of two hundred lines.
 
-Hypothesis writes a script: which process does what. A controller program inside the kernel forks a first worker; workers
-do what they are told through pipes, one at a time, and after each step the controller looks at all of them in /proc.
-The model below says what it must see. It is the only place where the rules are written a second time, in other words.
+Hypothesis writes a script: which process does what. A controller program inside the kernel forks a first worker;
+workers do what they are told through pipes, one at a time, and after each step the controller looks at all of them in
+/proc. The model below says what it must see. It is the only place where the rules are written a second time.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 import errno
 import json
 
-from hypothesis import HealthCheck, settings, strategies as st
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 import pytest
 
@@ -90,7 +91,11 @@ class Model:
 
     def orphaned(self, pgrp, but=None):
         return not any(
-            m is not but and m.state != "Z" and m.parent is not self.init and m.parent.pgrp is not pgrp and m.parent.session is m.session
+            m is not but
+            and m.state != "Z"
+            and m.parent is not self.init
+            and m.parent.pgrp is not pgrp
+            and m.parent.session is m.session
             for m in self.members(pgrp)
         )
 
@@ -158,7 +163,10 @@ class Model:
         candidates = [
             c
             for c in p.children
-            if kind == "any" or (kind == "pid" and c is target) or (kind == "own" and c.pgrp is p.pgrp) or (kind == "group" and c.pgrp is target)
+            if kind == "any"
+            or (kind == "pid" and c is target)
+            or (kind == "own" and c.pgrp is p.pgrp)
+            or (kind == "group" and c.pgrp is target)
         ]
         if not candidates:
             raise Refused("ECHILD")
@@ -258,7 +266,14 @@ def controller(script):
             await worker(sys, 0, pipes, reply_to)
         pids = {"w0": first}
         for number, (actor, op, *args) in enumerate([("w0", "getpid"), *script]):
-            translated = [pids[a] if isinstance(a, str) and a in pids else -pids[a[1:]] if isinstance(a, str) and a[1:] in pids else a for a in args]
+            translated = [
+                pids[a]
+                if isinstance(a, str) and a in pids
+                else -pids[a[1:]]
+                if isinstance(a, str) and a[1:] in pids
+                else a
+                for a in args
+            ]
             await sys.write(pipes[int(actor[1:])][1], json.dumps([number, op, *translated]))
             await sys.nanosleep(1_000_000)  # returns when all others sleep: nothing takes that long
             try:
@@ -350,7 +365,12 @@ class Processes(RuleBasedStateMachine):
         self.step(p, "exit", code, call=lambda: self.model.exit(p, code << 8))
 
     @precondition(someone_can_act)
-    @rule(i=index, j=index, kind=st.sampled_from(["any", "pid", "own", "group"]), options=st.sampled_from([0, WUNTRACED, WCONTINUED, WUNTRACED | WCONTINUED]))
+    @rule(
+        i=index,
+        j=index,
+        kind=st.sampled_from(["any", "pid", "own", "group"]),
+        options=st.sampled_from([0, WUNTRACED, WCONTINUED, WUNTRACED | WCONTINUED]),
+    )
     def wait(self, i, j, kind, options):
         p, target = self.actor(i), self.pick(j)
         selector = {"any": -1, "pid": target.name, "own": 0, "group": f"-{target.name}"}[kind]
@@ -419,7 +439,9 @@ class Processes(RuleBasedStateMachine):
 
 
 TestProcesses = Processes.TestCase
-TestProcesses.settings = settings(max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
+TestProcesses.settings = settings(
+    max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+)
 
 
 @pytest.mark.parametrize("cpus", [1, 2])
@@ -434,5 +456,8 @@ def test_a_script_by_hand(cpus):
     ]
     result = Kernel(memory=64 << 20, cpus=cpus).run(controller(script))
     lines = [json.loads(line) for line in result.stdout.splitlines()]
-    assert lines[4] == [None, {"w0": ["S", "top", "w0", "w0"], "w1": ["S", "w0", "w0", "w0"], "w2": ["T", "w1", "w2", "w0"]}]
+    assert lines[4] == [
+        None,
+        {"w0": ["S", "top", "w0", "w0"], "w1": ["S", "w0", "w0", "w0"], "w2": ["T", "w1", "w2", "w0"]},
+    ]
     assert lines[5] == [None, {"w0": ["S", "top", "w0", "w0"], "w1": ["Z", "w0", "w0", "w0"]}]

@@ -29,6 +29,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import AT_FDCWD, MntNamespace, PathRef, S, SuperBlock, Vfsmount
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Int, Path, ULong, UserPtr
+from procession.include.linux.undo import Undo
 from procession.kernel import capability
 from procession.mm import slab, uaccess
 
@@ -195,11 +196,13 @@ def copy_mnt_ns(current: Task, flags: int, ns: MntNamespace, new_fs: FsStruct | 
     root = _clone_mnt(k, ns.root, ns.root.mnt_root)
     copies[ns.root] = root
     new = MntNamespace(root, [root])
-    for old in ns.mounts[1:]:
-        assert old.mnt_parent is not None
-        assert old.mnt_mountpoint is not None
-        copies[old] = mnt = _clone_mnt(k, old, old.mnt_root)
-        _attach(k, new, mnt, PathRef(copies[old.mnt_parent], old.mnt_mountpoint))
+    with Undo() as undo:
+        undo.push(put_mnt_ns, k, new)
+        for old in ns.mounts[1:]:
+            assert old.mnt_parent is not None
+            assert old.mnt_mountpoint is not None
+            copies[old] = mnt = _clone_mnt(k, old, old.mnt_root)
+            _attach(k, new, mnt, PathRef(copies[old.mnt_parent], old.mnt_mountpoint))
     if new_fs is not None:
         with new_fs.lock:
             for name in ("root", "pwd"):

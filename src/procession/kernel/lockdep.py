@@ -36,17 +36,30 @@ class LockdepState:
     """The checker of one kernel (Kernel.lockdep); the Lockdep of include/linux/spinlock.py."""
 
     def __init__(self, k: Kernel, *, enabled: bool = True) -> None:
-        self.enabled = enabled
         self.smp = k.nr_cpus > 1
         self.clock = k.clock
-        self.root = LockChain(None, None, ACQUIRE)
-        self.irq_root = LockChain(None, None, ACQUIRE_IRQ)
-        self.irq_root.in_irq = True
-        self.chain = self.root
+        self.enabled = enabled
         self.classes: list[LockClass] = []
         # before -> after -> (before was read-locked, after too) -> the sequence in which that was first seen
         self.edges: dict[LockClass, dict[LockClass, dict[tuple[bool, bool], tuple[LockClass, ...]]]] = {}
         self.hard_irq = IrqContext(self)
+
+    @property
+    def enabled(self) -> bool:
+        """Whether anything is checked."""
+        return self._enabled
+
+    @enabled.setter
+    def enabled(self, enabled: bool) -> None:
+        """Begin anew, with no lock held; without checks whatever is taken leads back to the root."""
+        self._enabled = enabled
+        self.root = LockChain(self, None, None, ACQUIRE)
+        self.irq_root = LockChain(self, None, None, ACQUIRE_IRQ)
+        self.irq_root.in_irq = True
+        if not enabled:
+            self.root.parent = self.root
+            self.irq_root.parent = self.irq_root
+        self.chain = self.root
 
     def now_ns(self) -> int:
         """Return the time of this CPU."""
@@ -65,9 +78,8 @@ class LockdepState:
     def _sequence(self) -> list[tuple[LockClass, int]]:
         sequence = []
         node: LockChain | None = self.chain
-        while node is not None:
-            if node.cls is not None:
-                sequence.append((node.cls, node.how))
+        while node is not None and node.cls is not None:
+            sequence.append((node.cls, node.how))
             node = node.parent
         sequence.reverse()
         return sequence
@@ -75,6 +87,9 @@ class LockdepState:
     def extend(self, cls: LockClass, how: int) -> LockChain:
         """Check that cls may be taken now, after what is held; returns the node (__lock_acquire)."""
         chain = self.chain
+        if not self._enabled:
+            (chain.next, chain.next_irq, chain.next_read)[how][cls] = chain
+            return chain
         if cls.rank < 0:
             cls.rank = len(self.classes)
             self.classes.append(cls)
@@ -86,7 +101,7 @@ class LockdepState:
             self._add_edge(before, before_how, cls, how, sequence)
         self._mark_usage(cls, how, chain)
 
-        node = LockChain(chain, cls, how)
+        node = LockChain(self, chain, cls, how)
         (chain.next, chain.next_irq, chain.next_read)[how][cls] = node
         return node
 

@@ -62,7 +62,7 @@ class S:
 
 
 class OpenFlags(IntFlag):
-    """open(2) flags and File.f_flags."""
+    """open(2) flags and File.f_flags, in the order strace prints them."""
 
     WRONLY = 0o1
     RDWR = 0o2
@@ -72,15 +72,16 @@ class OpenFlags(IntFlag):
     TRUNC = 0o1000
     APPEND = 0o2000
     NONBLOCK = 0o4000
+    SYNC = 0o4010000
     DSYNC = 0o10000
-    ASYNC = 0o20000
     DIRECT = 0o40000
     LARGEFILE = 0o100000
-    DIRECTORY = 0o200000
     NOFOLLOW = 0o400000
     NOATIME = 0o1000000
     CLOEXEC = 0o2000000
     PATH = 0o10000000
+    DIRECTORY = 0o200000
+    ASYNC = 0o20000
 
 
 class FMode:

@@ -49,30 +49,30 @@ class VM:
 class Prot(IntFlag):
     """mmap(2) and mprotect(2) protections."""
 
+    NONE = 0
     READ = 1
     WRITE = 2
     EXEC = 4
+    SEM = 8
     GROWSDOWN = 0x01000000
     GROWSUP = 0x02000000
 
 
 class MapFlags(IntFlag):
-    """mmap(2) flags."""
+    """mmap(2) flags beside the type of the mapping, in the order strace prints them."""
 
-    SHARED = 0x1
-    PRIVATE = 0x2
-    FIXED = 0x10
-    ANONYMOUS = 0x20
-    BIT32 = 0x40
-    GROWSDOWN = 0x100
-    DENYWRITE = 0x800
-    EXECUTABLE = 0x1000
-    LOCKED = 0x2000
-    NORESERVE = 0x4000
-    POPULATE = 0x8000
-    NONBLOCK = 0x10000
-    STACK = 0x20000
-    HUGETLB = 0x40000
+    MAP_FIXED = 0x10
+    MAP_ANONYMOUS = 0x20
+    MAP_32BIT = 0x40
+    MAP_NORESERVE = 0x4000
+    MAP_POPULATE = 0x8000
+    MAP_NONBLOCK = 0x10000
+    MAP_GROWSDOWN = 0x100
+    MAP_DENYWRITE = 0x800
+    MAP_EXECUTABLE = 0x1000
+    MAP_LOCKED = 0x2000
+    MAP_STACK = 0x20000
+    MAP_HUGETLB = 0x40000
 
 
 @dataclass(eq=False, slots=True)

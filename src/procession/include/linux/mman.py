@@ -11,15 +11,15 @@ from typing import Annotated
 from procession.include.linux.mm_types import MapFlags, Prot
 from procession.include.linux.types import Arg
 
-__all__ = ("FadviseArg", "MadviseArg", "MapArg", "MapType", "MlockallArg", "MremapArg", "MsyncArg", "ProtArg")
+__all__ = ("FadviseArg", "MadviseArg", "MapArg", "MapType", "MlockallArg", "MprotectArg", "MremapArg", "MsyncArg", "ProtArg")
 
 
 class MapType(IntEnum):
     """The lowest bits of mmap(2)'s flags."""
 
-    FILE = 0
-    SHARED = 1
-    PRIVATE = 2
+    MAP_FILE = 0
+    MAP_SHARED = 1
+    MAP_PRIVATE = 2
 
 
 class Madvise(IntEnum):
@@ -73,8 +73,11 @@ class Fadvise(IntEnum):
 
 
 ProtArg = Annotated[int, Arg("int", 64, flags=Prot, prefix="PROT_")]
+MprotectArg = ProtArg
 MapArg = Annotated[
-    int, Arg("int", 64, flags=MapFlags, prefix="MAP_", values=MapType, mask=0xF, refused=(MapFlags.HUGETLB,)),
+    int,
+    Arg("int", 64, flags=MapFlags, values=MapType, mask=0xF, unknown="MAP_???",
+        accepts=(MapType.MAP_SHARED, MapType.MAP_PRIVATE, *MapFlags), refused=(MapFlags.MAP_HUGETLB,)),
 ]
 MadviseArg = Annotated[int, Arg("int", 32, signed=True, values=Madvise, prefix="MADV_")]
 MremapArg = Annotated[int, Arg("int", 64, flags=MremapFlags, prefix="MREMAP_")]

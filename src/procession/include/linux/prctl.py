@@ -92,7 +92,7 @@ PrctlOption = Annotated[int, Arg("int", 32, signed=True, values=Prctl, prefix="P
 # Its arguments from the second on depend on the option.
 PrctlArg = Annotated[UserPtr, Arg("prctl_arg", out=True)]
 ArchPrctlOption = Annotated[int, Arg("int", 32, signed=True, values=ArchPrctl, prefix="ARCH_")]
-ArchPrctlArg = Annotated[UserPtr, Arg("arch_prctl_arg", out=True)]
+ArchPrctlArg = Annotated[int, Arg("arch_prctl_arg", out=True)]
 PersonalityArg = Annotated[
     int, Arg("personality", 32, flags=PersonalityFlags, values=Per, mask=0xFF, unknown="PER_???"),
 ]

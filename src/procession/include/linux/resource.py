@@ -2,8 +2,14 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Annotated
 
-__all__ = ("RLIM_INFINITY", "RLIM_NLIMITS", "RUSAGE_CHILDREN", "RUSAGE_SELF", "RUSAGE_THREAD", "Rlimit", "Rusage")
+from procession.include.linux.types import Arg, UserPtr
+
+__all__ = (
+    "RLIM_INFINITY", "RLIM_NLIMITS", "RUSAGE_CHILDREN", "RUSAGE_SELF", "RUSAGE_THREAD", "PrioArg", "RlimOut", "RlimPtr",
+    "Rlimit", "RlimitArg", "Rusage", "RusageArg", "RusageOut",
+)
 
 RLIM_INFINITY = (1 << 64) - 1
 RLIM_NLIMITS = 16
@@ -31,6 +37,22 @@ class Rlimit(IntEnum):
     RTTIME = 15
 
 
+class RusageWho(IntEnum):
+    """getrusage(2)."""
+
+    SELF = 0
+    CHILDREN = -1
+    THREAD = 1
+
+
+class PrioWhich(IntEnum):
+    """getpriority(2)."""
+
+    PROCESS = 0
+    PGRP = 1
+    USER = 2
+
+
 @dataclass(slots=True)
 class Rusage:
     """struct rusage, times in ns, maxrss in KiB."""
@@ -44,3 +66,11 @@ class Rusage:
     oublock: int = 0
     nvcsw: int = 0
     nivcsw: int = 0
+
+
+RlimitArg = Annotated[int, Arg("int", 32, values=Rlimit, prefix="RLIMIT_")]
+RlimPtr = Annotated[UserPtr, Arg("struct rlimit")]
+RlimOut = Annotated[UserPtr, Arg("struct rlimit", out=True)]
+RusageArg = Annotated[int, Arg("int", 32, signed=True, values=RusageWho, prefix="RUSAGE_")]
+RusageOut = Annotated[UserPtr, Arg("struct rusage", out=True)]
+PrioArg = Annotated[int, Arg("int", 32, signed=True, values=PrioWhich, prefix="PRIO_")]

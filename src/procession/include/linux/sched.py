@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from enum import IntEnum, IntFlag
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from procession.include.linux.signal import DEFAULT_ACTION, NSIG, KSigaction, Sigpending
+from procession.include.linux.types import Arg
 
 if TYPE_CHECKING:
     from procession.include.asm.processor import ThreadStruct
@@ -23,16 +24,20 @@ if TYPE_CHECKING:
 __all__ = (
     "PF",
     "TIF",
+    "CloneArg",
     "CloneFlags",
     "ExitState",
     "JobCtl",
+    "PolicyArg",
     "SchedEntity",
     "SchedPolicy",
+    "SetnsArg",
     "SighandStruct",
     "SignalFlags",
     "SignalStruct",
     "Task",
     "TaskState",
+    "UnshareArg",
     "UserStruct",
     "delay_group_leader",
     "get_task_struct",
@@ -166,6 +171,7 @@ CSIGNAL = 0xFF
 class SchedPolicy(IntEnum):
     """Scheduling policies; RESET_ON_FORK may be or-ed in by sched_setscheduler(2)."""
 
+    OTHER = 0
     NORMAL = 0
     FIFO = 1
     RR = 2
@@ -174,6 +180,19 @@ class SchedPolicy(IntEnum):
 
 
 SCHED_RESET_ON_FORK = 0x40000000
+
+PolicyArg = Annotated[int, Arg("int", 32, signed=True, values=SchedPolicy, prefix="SCHED_")]
+CloneArg = Annotated[int, Arg("clone_flags", 64, flags=CloneFlags, prefix="CLONE_")]
+_UNSHARED = (
+    CloneFlags.VM, CloneFlags.FS, CloneFlags.FILES, CloneFlags.SIGHAND, CloneFlags.THREAD, CloneFlags.NEWNS,
+    CloneFlags.SYSVSEM, CloneFlags.NEWUTS, CloneFlags.NEWIPC, CloneFlags.NEWNET,
+)
+UnshareArg = Annotated[int, Arg("int", 64, flags=CloneFlags, prefix="CLONE_", accepts=_UNSHARED)]
+SetnsArg = Annotated[
+    int,
+    Arg("int", 32, signed=True, flags=CloneFlags, prefix="CLONE_",
+        accepts=(CloneFlags.NEWUTS, CloneFlags.NEWIPC, CloneFlags.NEWNET)),
+]
 
 
 class SchedEntity:

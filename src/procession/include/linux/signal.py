@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from procession.include.linux.types import Arg, UserPtr
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import UserStruct
-    from procession.include.linux.types import UserPtr
 
 __all__ = (
     "DEFAULT_ACTION",
@@ -31,9 +32,13 @@ __all__ = (
     "Sig",
     "SigAltStack",
     "SigHow",
+    "SigHowArg",
     "Siginfo",
+    "SigsetIn",
+    "SigsetOut",
     "Sigpending",
     "Sigqueue",
+    "SsFlags",
     "sigmask",
     "signame",
 )
@@ -108,16 +113,16 @@ SYNCHRONOUS_MASK = sigmask(11, 7, 4, 5, 8)
 
 
 class SaFlags(IntFlag):
-    """sa_flags."""
+    """sa_flags, in the order strace prints them."""
 
-    NOCLDSTOP = 1
-    NOCLDWAIT = 2
-    SIGINFO = 4
     RESTORER = 0x04000000
     ONSTACK = 0x08000000
     RESTART = 0x10000000
     NODEFER = 0x40000000
     RESETHAND = 0x80000000
+    SIGINFO = 4
+    NOCLDSTOP = 1
+    NOCLDWAIT = 2
 
 
 class SigHow(IntEnum):
@@ -126,6 +131,13 @@ class SigHow(IntEnum):
     BLOCK = 0
     UNBLOCK = 1
     SETMASK = 2
+
+
+class SsFlags(IntFlag):
+    """struct sigaltstack."""
+
+    ONSTACK = 1
+    DISABLE = 2
 
 
 class SiCode(IntEnum):
@@ -215,3 +227,8 @@ class SigAltStack:
     sp: UserPtr = 0
     flags: int = 0
     size: int = 0
+
+
+SigHowArg = Annotated[int, Arg("int", 32, signed=True, values=SigHow, prefix="SIG_")]
+SigsetIn = Annotated[UserPtr, Arg("sigset_t")]
+SigsetOut = Annotated[UserPtr, Arg("sigset_t", out=True)]

@@ -5,7 +5,7 @@ lock is a `with` block that contains no `await`: since such a section never give
 another task inside, and taking a lock that is already held is a deadlock, reported at once. What another CPU did
 under the lock at a later time of its own clock shows as waiting: the clock moves on to when the lock was released.
 
-The guards follow lockdep's chain in line rather than call it: an enabled checker costs a dictionary look-up per lock.
+The guards follow lockdep's chain in line rather than call it: the checker costs a dictionary look-up per lock.
 """
 
 from typing import Protocol
@@ -20,34 +20,46 @@ ACQUIRE_IRQ = 1         # interrupts go off
 ACQUIRE_READ = 2
 
 
+class _Followers(dict["LockClass", "LockChain"]):
+    """Where taking one more lock leads, by class. A sequence that is not there yet is checked first."""
+
+    __slots__ = ("dep", "how")
+
+    def __init__(self, dep: "Lockdep", how: int) -> None:
+        self.dep = dep
+        self.how = how
+
+    def __missing__(self, cls: "LockClass") -> "LockChain":
+        return self.dep.extend(cls, self.how)
+
+
 class LockChain:
     """The locks held now, as a node in the tree of all sequences seen so far; the root holds nothing.
 
-    next, next_irq, next_read: where taking one more lock leads, by class. A node exists once its sequence was checked.
+    next, next_irq, next_read: where taking one more lock leads. A node exists once its sequence was checked.
     """
 
     __slots__ = ("cls", "how", "in_irq", "irq_off", "next", "next_irq", "next_read", "parent")
 
-    def __init__(self, parent: "LockChain | None", cls: "LockClass | None", how: int) -> None:
+    def __init__(self, dep: "Lockdep", parent: "LockChain | None", cls: "LockClass | None", how: int) -> None:
         self.parent = parent
         self.cls = cls
         self.how = how
         self.irq_off: bool = how == ACQUIRE_IRQ or (parent is not None and parent.irq_off)
         self.in_irq: bool = parent is not None and parent.in_irq
-        self.next: dict[LockClass, LockChain] = {}
-        self.next_irq: dict[LockClass, LockChain] = {}
-        self.next_read: dict[LockClass, LockChain] = {}
+        self.next = _Followers(dep, ACQUIRE)
+        self.next_irq = _Followers(dep, ACQUIRE_IRQ)
+        self.next_read = _Followers(dep, ACQUIRE_READ)
 
 
 class Lockdep(Protocol):
     """What the locks need of the checker; implemented in kernel/lockdep.py."""
 
-    enabled: bool
     smp: bool               # several CPUs: remember when locks are released
     chain: LockChain        # what this CPU holds
 
     def extend(self, cls: "LockClass", how: int) -> LockChain:
-        """Check a sequence never seen before and return its node."""
+        """Check a sequence never seen before and return its node; a checker that is off stays where it is."""
         ...
 
     def spin(self, released_ns: int) -> None:
@@ -92,16 +104,14 @@ class SpinLock:
             bug("deadlock: spinlock taken twice", cls)
         self.locked = True
         dep = cls.dep
-        if dep.enabled:
-            dep.chain = dep.chain.next.get(cls) or dep.extend(cls, ACQUIRE)
+        dep.chain = dep.chain.next[cls]
         if dep.smp and self.released_ns:
             dep.spin(self.released_ns)
 
     def __exit__(self, kind: object, value: object, trace: object) -> None:
         self.locked = False
         dep = self.cls.dep
-        if dep.enabled:
-            dep.chain = dep.chain.parent  # type: ignore[assignment]  # what is held has a parent
+        dep.chain = dep.chain.parent  # type: ignore[assignment]  # what is held has a parent
         if dep.smp:
             self.released_ns = dep.now_ns()
 
@@ -131,8 +141,7 @@ class _IrqGuard:
             bug("deadlock: spinlock taken twice", cls)
         lock.locked = True
         dep = cls.dep
-        if dep.enabled:
-            dep.chain = dep.chain.next_irq.get(cls) or dep.extend(cls, ACQUIRE_IRQ)
+        dep.chain = dep.chain.next_irq[cls]
         if dep.smp and lock.released_ns:
             dep.spin(lock.released_ns)
 
@@ -140,8 +149,7 @@ class _IrqGuard:
         lock = self.lock
         lock.locked = False
         dep = lock.cls.dep
-        if dep.enabled:
-            dep.chain = dep.chain.parent  # type: ignore[assignment]
+        dep.chain = dep.chain.parent  # type: ignore[assignment]
         if dep.smp:
             lock.released_ns = dep.now_ns()
 
@@ -186,8 +194,7 @@ class _ReadGuard:
             bug("deadlock: read_lock under write_lock", cls)
         lock.readers += 1
         dep = cls.dep
-        if dep.enabled:
-            dep.chain = dep.chain.next_read.get(cls) or dep.extend(cls, ACQUIRE_READ)
+        dep.chain = dep.chain.next_read[cls]
         if dep.smp and lock.released_ns:
             dep.spin(lock.released_ns)
 
@@ -195,8 +202,7 @@ class _ReadGuard:
         lock = self.lock
         lock.readers -= 1
         dep = lock.cls.dep
-        if dep.enabled:
-            dep.chain = dep.chain.parent  # type: ignore[assignment]
+        dep.chain = dep.chain.parent  # type: ignore[assignment]
 
 
 class WriteGuard:
@@ -213,11 +219,7 @@ class WriteGuard:
             bug("deadlock: write_lock of a held rwlock", cls)
         lock.writer = True
         dep = cls.dep
-        if dep.enabled:
-            how = self.how
-            chain = dep.chain
-            follow = chain.next_irq if how else chain.next
-            dep.chain = follow.get(cls) or dep.extend(cls, how)
+        dep.chain = dep.chain.next_irq[cls] if self.how else dep.chain.next[cls]
         if dep.smp and lock.released_ns:
             dep.spin(lock.released_ns)
 
@@ -225,7 +227,6 @@ class WriteGuard:
         lock = self.lock
         lock.writer = False
         dep = lock.cls.dep
-        if dep.enabled:
-            dep.chain = dep.chain.parent  # type: ignore[assignment]
+        dep.chain = dep.chain.parent  # type: ignore[assignment]
         if dep.smp:
             lock.released_ns = dep.now_ns()
