@@ -17,7 +17,7 @@ POSIX = {
     "sigpipe_ends_the_writer": "yes | head -n 3; seq 1 100000 | head -n 1; echo done",
     "background_and_wait": "(sleep 0.02; echo second) & echo first; wait; echo third",
     "wait_for_a_status": "(exit 5) & p=$!; wait $p; echo $?; wait $p 2>/dev/null; (sleep 0.01; exit 6) & wait $!; echo $?",
-    "many_jobs": "for i in 1 2 3 4 5; do (sleep 0.0$i; echo job $i) & done; wait; echo all",
+    "many_jobs": "for i in 1 2 3 4 5; do (sleep 0.$i; echo job $i) & done; wait; echo all",
     "kill_a_job": "sleep 1000 & kill $!; wait $!; echo $?; sleep 1000 & kill -9 $!; wait $!; echo $?; sleep 1000 & kill -HUP $!; wait $!; echo $?",
     "killed_child_status": "sh -c 'kill -TERM $$'; echo $?; sh -c 'kill -SEGV $$' 2>/dev/null; echo $?",
     "trap_exit": "trap 'echo leaving $?' EXIT; echo in; exit 4",

@@ -439,7 +439,7 @@ def test_numbers_go_up_and_come_round():
         for expected in range(301, 310):
             assert await sys.clone(exits) == expected
         # Below 300 there would be room, but those are for the first round only.
-        assert await errno_of(sys.clone(exits)) == "EAGAIN"
+        assert await errno_of(sys.clone(exits)) == "ENOMEM"      # EAGAIN in later kernels
         await sys.waitpid(305)
         assert await sys.clone(exits) == 305
 
@@ -709,9 +709,7 @@ def test_ordinary_signals_merge_and_real_time_ones_queue():
         for sig, value in ((41, 1), (40, 2), (40, 3), (sys.SIGUSR2, 4), (sys.SIGUSR2, 5), (sys.SIGUSR1, 6)):
             await sys.sigqueue(me, sig, value)
         await sys.sigprocmask(sys.SIG_UNBLOCK, every)
-        # The handlers are stacked before the first runs: that of the highest number is on top, as with ELF programs.
-        assert sorted(seen) == [(10, 6), (12, 4), (40, 2), (40, 3), (41, 1)]
-        assert seen.index((40, 2)) < seen.index((40, 3))
+        assert seen == [(10, 6), (12, 4), (40, 2), (40, 3), (41, 1)]
 
     run(main)
 

@@ -29,7 +29,6 @@ int main(void) {
       raise(SIGSTOP);
       stay();
     }
-    wait_state(child, "T");
     must(waitpid(child, NULL, WUNTRACED));
     CHILD(child) {          /* a zombie, and an orphan behind it */
       CHILD(grandchild) {
@@ -38,7 +37,8 @@ int main(void) {
       }
       _exit(0);
     }
-    wait_state(child, "Z");
+    siginfo_t info;
+    must(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT));
     long inner = must(clone_fork(CLONE_NEWPID | SIGCHLD));
     if (inner == 0) {
       CHILD(child) {

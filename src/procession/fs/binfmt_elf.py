@@ -203,7 +203,7 @@ async def _load(
 
     exec_cred.install_exec_creds(current, bprm)
     current.flags &= ~PF.FORKNOEXEC
-    binfmt_elf_tables.create_elf_tables(current, bprm, image.load_addr + ehdr.e_phoff, ehdr.e_phnum, base, entry)
+    binfmt_elf_tables.create_elf_tables(current, bprm, image.load_addr + ehdr.e_phoff & _U64, ehdr.e_phnum, base, entry)
     mm.start_code, mm.end_code = image.start_code, image.end_code
     mm.start_data, mm.end_data = image.start_data, image.end_data
     mm.start_stack = bprm.p
@@ -312,13 +312,15 @@ class _Image:
                     self.load_addr += self.load_bias
             _check_size(vaddr, phdr, Errno.EINVAL)
             self._account(phdr)
+        # The machine's words: what a file claims to be before its own beginning wraps around.
         bias = self.load_bias
-        self.elf_bss += bias
-        self.elf_brk += bias
-        self.start_code += bias
-        self.end_code += bias
-        self.start_data += bias
-        self.end_data += bias
+        self.load_addr &= _U64
+        self.elf_bss = self.elf_bss + bias & _U64
+        self.elf_brk = self.elf_brk + bias & _U64
+        self.start_code = self.start_code + bias & _U64
+        self.end_code = self.end_code + bias & _U64
+        self.start_data = self.start_data + bias & _U64
+        self.end_data = self.end_data + bias & _U64
 
     def _account(self, phdr: Phdr) -> None:
         start = phdr.p_vaddr

@@ -229,11 +229,15 @@ def open_console(k: Kernel, current: Task) -> None:
     """Give the first process descriptors 0, 1 and 2: /dev/console for reading and writing (kernel_init).
 
     Each has an inode of its own, so that standard output and error stay apart even when opened again through
-    /proc/self/fd.
+    /proc/self/fd; to stat(2) it is /dev/console's.
     """
     mnt, dev = _devtmpfs(k)
+    try:
+        ino = dev.d_inode.lookup("console").i_ino
+    except LinuxError:
+        ino = fs_inode.get_next_ino(dev.d_inode.i_sb)
     for fd, stream in ((0, 1), (1, 1), (2, 2)):
-        inode = ramfs.RamfsSpecial(dev.d_inode.i_sb, fs_inode.get_next_ino(dev.d_inode.i_sb), S.IFCHR | 0o600)
+        inode = ramfs.RamfsSpecial(dev.d_inode.i_sb, ino, S.IFCHR | 0o600)
         inode.i_rdev = CONSOLE_DEV
         inode.i_atime_ns = inode.i_mtime_ns = inode.i_ctime_ns = fs_inode.current_fs_time(inode.i_sb)
         inode.console_stream = stream  # type: ignore[attr-defined]

@@ -147,6 +147,7 @@ def pagecache_write(k: Kernel, inode: Inode, pos: int, data: bytes) -> int:
         flags = frames.pflags[pfn]
         if flags & PG_EXEC:
             k.tb_dirty_pages.append(pfn)
+            k.tlb_gen += 1
         frames.pflags[pfn] = flags | PG_DIRTY
         done += part
         pos += part

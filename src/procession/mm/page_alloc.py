@@ -130,5 +130,6 @@ def free_page(k: Kernel, pfn: int) -> None:
     if flags:
         if flags & PG_EXEC:
             k.tb_dirty_pages.append(pfn)
+            k.tlb_gen += 1
         frames.pflags[pfn] = 0
     k.free_list.append(pfn)

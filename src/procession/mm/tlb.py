@@ -2,8 +2,8 @@
 
 The CPU caches entries that allow an access, never ones that refuse it. So a flush is needed after an entry lost
 a permission or was replaced, and after it gained one if the CPU may hold the older entry. The functions only mark;
-arch/x86 obeys before user code runs on: it flushes when k.tlb_flush_pending is set (k.tlb_gen counts requests, for a
-machine with several CPUs), and drops translated code of the frames in k.tb_dirty_pages.
+arch/x86 obeys before user code runs on: it flushes when k.tlb_gen, which counts requests, is not what it was, and
+then drops translated code of the frames in k.tb_dirty_pages, too.
 """
 
 from __future__ import annotations
@@ -41,3 +41,4 @@ def flush_icache_page(k: Kernel, pfn: int) -> None:
     """The kernel wrote into a frame: have the CPUs forget code translated from it."""
     if k.frames.pflags[pfn] & PG_EXEC:
         k.tb_dirty_pages.append(pfn)
+        k.tlb_gen += 1

@@ -123,6 +123,7 @@ def copy_to_user_partial(current: Task, ptr: UserPtr, data: bytes) -> int:
         phys[at:at + part] = data[done:done + part]
         if pflags[at >> 12] & PG_EXEC:
             k.tb_dirty_pages.append(at >> 12)
+            k.tlb_gen += 1
         ptr += part
         done += part
     return done
@@ -147,6 +148,7 @@ def copy_to_user(current: Task, ptr: UserPtr, data: bytes, offset: int = 0) -> N
                 frames.phys[at:at + n] = data
                 if frames.pflags[at >> 12] & PG_EXEC:
                     k.tb_dirty_pages.append(at >> 12)
+                    k.tlb_gen += 1
                 return
     if copy_to_user_partial(current, ptr, data) < n:
         raise LinuxError(Errno.EFAULT, f"bad address in {ptr:#x}+{n:#x}")

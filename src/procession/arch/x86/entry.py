@@ -128,7 +128,7 @@ class Entry:
         self.stack: SyscallStack | None = None
         self.stopped = False
         self.io_ip = self.healed_ip = -1
-        self.calls: list[tuple[Syscall, Decoder] | None] = [None] * NR_SYSCALLS
+        self.calls: dict[int, tuple[Syscall, Callable[..., Any], bool, Decoder]] = {}
         self.own_stack: dict[int, Decoder] = {}
         cpu.set_hooks(self)
 
@@ -144,22 +144,23 @@ class Entry:
                 self.charge()
             q = self.q
             current = self.current
+            trace = self.trace
             self.clock.now_ns += TRAP_NS
             current.stime += TRAP_NS
             nr = self.thread.orig_ax = q[0]
             q[1] = q[self.rip_q] + 2
             q[11] = cpu.flags()
-            entry = self.calls[nr] if nr < NR_SYSCALLS else None
+            entry = self.calls.get(nr)
             if entry is None or current.ti_flags & _SYSCALL_TRACE or current.seccomp_mode:
                 self.slow(current, nr)
                 return
-            call, decode = entry
+            call, function, is_async, decode = entry
             args = decode()
-            if self.trace.sys_enter:
-                self.trace.sys_enter(nr, call.name, args)
+            if trace.sys_enter:
+                trace.sys_enter(nr, call.name, args)
             try:
-                result = call.fn(current, *args)
-                if call.is_async:
+                result = function(current, *args)
+                if is_async:
                     try:
                         result.send(None)
                     except StopIteration as done:
@@ -171,8 +172,8 @@ class Entry:
             except LinuxError as error:
                 result = -error.errno
             q[0] = result & _U64 if result else 0
-            if self.trace.sys_exit:
-                self.trace.sys_exit(nr, call.name, result or 0)
+            if trace.sys_exit:
+                trace.sys_exit(nr, call.name, result or 0)
             self.go_on()
         except BaseException as error:  # noqa: BLE001 -- comes out of run()
             self.fail(error)
@@ -207,7 +208,7 @@ class Entry:
             # unless it is not, because something else stops the instruction. Code of the old page needs the flush.
             if ip == self.healed_ip:
                 self.tlb_gen = -1
-            elif k.tlb_gen == gen + 1 and self.tlb_gen == gen and not self.mm.has_wx:   # type: ignore[union-attr]
+            elif k.tlb_gen == gen + 1 and self.tlb_gen == gen and self.only_page(k):
                 self.healed_ip = ip
                 self.tlb_gen = gen + 1
             self.go_on()
@@ -223,15 +224,19 @@ class Entry:
     def go_on(self) -> None:
         """Leave the kernel: back to user code, or out of the engine if there is other work."""
         clock = self.clock
-        left_ns = clock.next_event_ns - clock.now_ns
-        if self.current.ti_flags or left_ns <= 0:
+        if self.current.ti_flags or clock.now_ns >= clock.next_event_ns:
             self.halt()
             return
-        k = self.k
-        if k.tlb_gen != self.tlb_gen or self.mm.pgd != self.pgd or k.tb_dirty_pages:    # type: ignore[union-attr]
+        if self.k.tlb_gen != self.tlb_gen:
             self.flush()
         if self.cpu.counted:
+            left_ns = clock.next_event_ns - clock.now_ns
             self.counters[self.limit_q] = self.counters[self.counter_q] + min(left_ns, _LONG)
+
+    def only_page(self, k: Kernel) -> bool:
+        """Whether the flush that is due has no other reason than the page that was at fault."""
+        mm = self.mm
+        return not (mm is None or mm.has_wx or mm.pgd != self.pgd or k.tb_dirty_pages)
 
     def halt(self) -> None:
         """End run() after this instruction."""
@@ -280,7 +285,7 @@ class Entry:
             self.stack = SyscallStack(current, nr, name, _on_stack(current, call, args))
             self.halt()
             return
-        self.calls[nr] = call, decode
+        self.calls[nr] = call, call.fn, call.is_async, decode
         self.clock.now_ns -= TRAP_NS
         current.stime -= TRAP_NS
         self.syscall()
@@ -346,7 +351,7 @@ class Entry:
         k = self.k
         mm = current.mm
         assert mm is not None
-        if self.mm is not mm or k.tlb_gen != self.tlb_gen or k.tb_dirty_pages or mm.pgd != self.pgd:
+        if self.mm is not mm or k.tlb_gen != self.tlb_gen:
             self.mm = mm
             self.flush()
         self.stack = None

@@ -1,4 +1,4 @@
-"""Constants of epoll, eventfd and signalfd (include/linux/eventpoll.h, eventfd.h, signalfd.h).
+"""Constants of poll, epoll, eventfd and signalfd (include/linux/poll.h, eventpoll.h, eventfd.h, signalfd.h).
 
 For signatures: they are printed and listed, code computes with plain ints.
 """
@@ -11,7 +11,8 @@ from typing import Annotated
 from procession.include.linux.types import Arg, UserPtr
 
 __all__ = (
-    "EfdArg", "EpollCreateArg", "EpollEvents", "EpollOp", "EpollOpArg", "EventPtr", "EventsPtr", "PollEvents", "SfdArg",
+    "EfdArg", "EpollCreateArg", "EpollEvents", "EpollOp", "EpollOpArg", "EventPtr", "EventsPtr", "FdSet", "PollEvents",
+    "PollFds", "SfdArg", "SigsetPair",
 )
 
 
@@ -86,3 +87,8 @@ EfdArg = Annotated[int, Arg("int", 32, signed=True, flags=EfdFlags, prefix="EFD_
 SfdArg = Annotated[int, Arg("int", 32, signed=True, flags=SfdFlags, prefix="SFD_")]
 EventPtr = Annotated[UserPtr, Arg("struct epoll_event")]
 EventsPtr = Annotated[UserPtr, Arg("epoll_events", out=True)]
+# The events that happened come after the result.
+PollFds = Annotated[UserPtr, Arg("pollfd[]")]
+FdSet = Annotated[UserPtr, Arg("fd_set")]
+# pselect6's: a signal set and its size.
+SigsetPair = Annotated[UserPtr, Arg("sigset_pair")]

@@ -12,8 +12,10 @@ from procession.include.linux.fs import OpenFlags
 from procession.include.linux.types import Arg, UserPtr
 
 __all__ = (
-    "AccessArg", "AtFlags", "FallocateArg", "FcntlArg", "FcntlCmd", "FdFlags", "FlockArg", "LockType", "MountArg",
-    "OpenArg", "OpenMode", "OwnerType", "SyncFileRangeArg", "UmountArg", "WhenceArg", "XattrArg",
+    "AccessArg", "AtFlags", "AtFollowArg", "AtLinkArg", "AtOwnerArg", "AtRemoveArg", "AtStatArg", "CloexecArg", "DevArg",
+    "Dirents", "FallocateArg", "FcntlArg", "FcntlCmd", "FcntlCmdArg", "FdFlags", "FdPair", "FileModeArg", "FlockArg",
+    "LockType", "MountArg", "OpenArg", "OpenMode", "OwnerType", "PipeFlagsArg", "SpliceArg", "StatBuf", "StatfsBuf",
+    "SyncFileRangeArg", "Timespecs", "Timevals", "UmountArg", "Utimbuf", "Whence", "WhenceArg", "XattrArg",
 )
 
 
@@ -206,3 +208,38 @@ UmountArg = Annotated[
     int, Arg("int", 32, signed=True, flags=UmountFlags, unknown="MNT_???", refused=(UmountFlags.MNT_EXPIRE,)),
 ]
 SpliceArg = Annotated[int, Arg("int", 32, flags=SpliceFlags, prefix="SPLICE_F_")]
+CloexecArg = Annotated[int, Arg("int", 32, signed=True, flags=OpenFlags, prefix="O_", accepts=(OpenFlags.CLOEXEC,))]
+PipeFlagsArg = Annotated[
+    int,
+    Arg("int", 32, signed=True, flags=OpenFlags, prefix="O_", accepts=(OpenFlags.NONBLOCK, OpenFlags.CLOEXEC)),
+]
+AtStatArg = Annotated[
+    int,
+    Arg("int", 32, signed=True, flags=AtFlags, prefix="AT_",
+        accepts=(AtFlags.SYMLINK_NOFOLLOW, AtFlags.NO_AUTOMOUNT, AtFlags.EMPTY_PATH)),
+]
+AtRemoveArg = Annotated[int, Arg("int", 32, signed=True, flags=AtFlags, prefix="AT_", accepts=(AtFlags.REMOVEDIR,))]
+AtLinkArg = Annotated[
+    int,
+    Arg("int", 32, signed=True, flags=AtFlags, prefix="AT_",
+        accepts=(AtFlags.SYMLINK_FOLLOW, AtFlags.EMPTY_PATH)),
+]
+AtOwnerArg = Annotated[
+    int,
+    Arg("int", 32, signed=True, flags=AtFlags, prefix="AT_",
+        accepts=(AtFlags.SYMLINK_NOFOLLOW, AtFlags.EMPTY_PATH)),
+]
+AtFollowArg = Annotated[
+    int,
+    Arg("int", 32, signed=True, flags=AtFlags, prefix="AT_",
+        accepts=(AtFlags.SYMLINK_NOFOLLOW,)),
+]
+FileModeArg = Annotated[int, Arg("file_mode", 32)]
+DevArg = Annotated[int, Arg("dev", 32)]
+FdPair = Annotated[UserPtr, Arg("int[2]", out=True)]
+StatBuf = Annotated[UserPtr, Arg("struct stat", out=True)]
+StatfsBuf = Annotated[UserPtr, Arg("struct statfs", out=True)]
+Dirents = Annotated[UserPtr, Arg("dirents", out=True)]
+Timespecs = Annotated[UserPtr, Arg("timespec[2]")]
+Timevals = Annotated[UserPtr, Arg("timeval[2]")]
+Utimbuf = Annotated[UserPtr, Arg("struct utimbuf")]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from procession.include.linux.types import Arg, UserPtr
 
-__all__ = ("FutexArg", "FutexCmd", "FutexFlags", "FutexOp")
+__all__ = ("FutexArg", "FutexCmd", "FutexFlags", "FutexOp", "FutexVal")
 
 
 class FutexCmd(IntEnum):
@@ -53,5 +53,6 @@ FutexOp = Annotated[
         refused=(FutexCmd.WAIT_REQUEUE_PI, FutexCmd.CMP_REQUEUE_PI,
                  FutexCmd.WAIT_REQUEUE_PI_PRIVATE, FutexCmd.CMP_REQUEUE_PI_PRIVATE)),
 ]
-# The arguments from the third on, which depend on the operation.
+# Which of the other arguments there are depends on the operation.
+FutexVal = Annotated[int, Arg("futex_val", 32)]
 FutexArg = Annotated[UserPtr, Arg("futex_arg")]

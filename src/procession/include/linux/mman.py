@@ -11,7 +11,7 @@ from typing import Annotated
 from procession.include.linux.mm_types import MapFlags, Prot
 from procession.include.linux.types import Arg
 
-__all__ = ("FadviseArg", "MadviseArg", "MapArg", "MapType", "MlockallArg", "MprotectArg", "MremapArg", "MsyncArg", "ProtArg")
+__all__ = ("FadviseArg", "MadviseArg", "MapArg", "MapType", "MlockallArg", "MremapArg", "MsyncArg", "NewAddrArg", "OffsetArg", "ProtArg")
 
 
 class MapType(IntEnum):
@@ -73,7 +73,6 @@ class Fadvise(IntEnum):
 
 
 ProtArg = Annotated[int, Arg("int", 64, flags=Prot, prefix="PROT_")]
-MprotectArg = ProtArg
 MapArg = Annotated[
     int,
     Arg("int", 64, flags=MapFlags, values=MapType, mask=0xF, unknown="MAP_???",
@@ -84,3 +83,6 @@ MremapArg = Annotated[int, Arg("int", 64, flags=MremapFlags, prefix="MREMAP_")]
 MsyncArg = Annotated[int, Arg("int", 32, signed=True, flags=MsyncFlags, prefix="MS_")]
 MlockallArg = Annotated[int, Arg("int", 32, signed=True, flags=MlockallFlags, prefix="MCL_")]
 FadviseArg = Annotated[int, Arg("int", 32, signed=True, values=Fadvise, prefix="POSIX_FADV_")]
+OffsetArg = Annotated[int, Arg("offset", 64)]
+# Looked at with MREMAP_FIXED only.
+NewAddrArg = Annotated[int, Arg("mremap_addr", 64)]

@@ -8,7 +8,8 @@ from typing import Annotated
 from procession.include.linux.types import Arg, UserPtr
 
 __all__ = (
-    "ArchPrctl", "ArchPrctlArg", "ArchPrctlOption", "PersonalityArg", "Prctl", "PrctlArg", "PrctlOption", "SecureBits",
+    "ArchPrctl", "ArchPrctlArg", "ArchPrctlOption", "PersonalityArg", "Prctl", "PrctlArg", "PrctlArgs",
+    "PrctlOption", "SecureBits",
 )
 
 
@@ -91,6 +92,7 @@ class PersonalityFlags(IntFlag):
 PrctlOption = Annotated[int, Arg("int", 32, signed=True, values=Prctl, prefix="PR_")]
 # Its arguments from the second on depend on the option.
 PrctlArg = Annotated[UserPtr, Arg("prctl_arg", out=True)]
+PrctlArgs = Annotated[int, Arg("prctl_args", 64)]
 ArchPrctlOption = Annotated[int, Arg("int", 32, signed=True, values=ArchPrctl, prefix="ARCH_")]
 ArchPrctlArg = Annotated[int, Arg("arch_prctl_arg", out=True)]
 PersonalityArg = Annotated[

@@ -7,7 +7,7 @@ from enum import IntEnum, IntFlag
 from typing import TYPE_CHECKING, Annotated, Any
 
 from procession.include.linux.signal import DEFAULT_ACTION, NSIG, KSigaction, Sigpending
-from procession.include.linux.types import Arg
+from procession.include.linux.types import Arg, UserPtr
 
 if TYPE_CHECKING:
     from procession.include.asm.processor import ThreadStruct
@@ -26,8 +26,12 @@ __all__ = (
     "TIF",
     "CloneArg",
     "CloneFlags",
+    "CpuMaskIn",
+    "CpuMaskOut",
     "ExitState",
     "JobCtl",
+    "ParamIn",
+    "ParamOut",
     "PolicyArg",
     "SchedEntity",
     "SchedPolicy",
@@ -182,6 +186,10 @@ class SchedPolicy(IntEnum):
 SCHED_RESET_ON_FORK = 0x40000000
 
 PolicyArg = Annotated[int, Arg("int", 32, signed=True, values=SchedPolicy, prefix="SCHED_")]
+ParamIn = Annotated[UserPtr, Arg("struct sched_param")]
+ParamOut = Annotated[UserPtr, Arg("struct sched_param", out=True)]
+CpuMaskIn = Annotated[UserPtr, Arg("cpumask")]
+CpuMaskOut = Annotated[UserPtr, Arg("cpumask", out=True)]
 CloneArg = Annotated[int, Arg("clone_flags", 64, flags=CloneFlags, prefix="CLONE_")]
 _UNSHARED = (
     CloneFlags.VM, CloneFlags.FS, CloneFlags.FILES, CloneFlags.SIGHAND, CloneFlags.THREAD, CloneFlags.NEWNS,

@@ -26,6 +26,10 @@ __all__ = (
     "SIG_KERNEL_ONLY_MASK",
     "SIG_KERNEL_STOP_MASK",
     "SYNCHRONOUS_MASK",
+    "ActionIn",
+    "ActionOut",
+    "InfoIn",
+    "InfoOut",
     "KSigaction",
     "SaFlags",
     "SiCode",
@@ -36,9 +40,12 @@ __all__ = (
     "Siginfo",
     "SigsetIn",
     "SigsetOut",
+    "Sigevent",
     "Sigpending",
     "Sigqueue",
     "SsFlags",
+    "StackIn",
+    "StackOut",
     "sigmask",
     "signame",
 )
@@ -232,3 +239,10 @@ class SigAltStack:
 SigHowArg = Annotated[int, Arg("int", 32, signed=True, values=SigHow, prefix="SIG_")]
 SigsetIn = Annotated[UserPtr, Arg("sigset_t")]
 SigsetOut = Annotated[UserPtr, Arg("sigset_t", out=True)]
+ActionIn = Annotated[UserPtr, Arg("struct sigaction")]
+ActionOut = Annotated[UserPtr, Arg("struct sigaction", out=True)]
+InfoIn = Annotated[UserPtr, Arg("siginfo_t")]
+InfoOut = Annotated[UserPtr, Arg("siginfo_t", out=True)]
+StackIn = Annotated[UserPtr, Arg("stack_t")]
+StackOut = Annotated[UserPtr, Arg("stack_t", out=True)]
+Sigevent = Annotated[UserPtr, Arg("struct sigevent")]

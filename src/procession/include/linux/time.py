@@ -11,9 +11,9 @@ from typing import Annotated
 from procession.include.linux.types import Arg, UserPtr
 
 __all__ = (
-    "ClockArg", "ItimerArg", "ItimerspecIn", "ItimerspecOut", "ItimervalIn", "ItimervalOut", "TfdCreateArg",
-    "TfdSettimeArg", "TimerArg", "TimerClockArg", "TimerfdClockArg", "TimespecIn", "TimespecLeft", "TimespecOut",
-    "TimevalIn", "TimevalOut",
+    "ClockArg", "ItimerArg", "ItimerspecIn", "ItimerspecOut", "ItimervalIn", "ItimervalOut", "RealtimeArg",
+    "TfdCreateArg", "TfdSettimeArg", "TimeOut", "TimerArg", "TimerClockArg", "TimerfdClockArg", "TimespecIn",
+    "TimespecLeft", "TimespecOut", "TimespecTimeout", "TimevalIn", "TimevalOut", "TimevalTimeout", "Timezone", "TimezoneOut",
 )
 
 
@@ -56,6 +56,9 @@ class TfdFlags(IntFlag):
 _WITH_TIMERS = (Clock.REALTIME, Clock.MONOTONIC, Clock.PROCESS_CPUTIME_ID, Clock.THREAD_CPUTIME_ID, Clock.BOOTTIME)
 
 ClockArg = Annotated[int, Arg("int", 32, signed=True, values=Clock, prefix="CLOCK_")]
+RealtimeArg = Annotated[
+    int, Arg("int", 32, signed=True, values=Clock, prefix="CLOCK_", accepts=(Clock.REALTIME,)),
+]
 TimerClockArg = Annotated[int, Arg("int", 32, signed=True, values=Clock, prefix="CLOCK_", accepts=_WITH_TIMERS)]
 TimerfdClockArg = Annotated[
     int, Arg("int", 32, signed=True, values=Clock, prefix="CLOCK_", accepts=(Clock.REALTIME, Clock.MONOTONIC)),
@@ -81,3 +84,9 @@ ItimervalIn = Annotated[UserPtr, Arg("struct itimerval")]
 ItimervalOut = Annotated[UserPtr, Arg("struct itimerval", out=True)]
 ItimerspecIn = Annotated[UserPtr, Arg("struct itimerspec")]
 ItimerspecOut = Annotated[UserPtr, Arg("struct itimerspec", out=True)]
+# What is left of it comes after the result.
+TimespecTimeout = Annotated[UserPtr, Arg("timespec_left")]
+TimevalTimeout = Annotated[UserPtr, Arg("timeval_left")]
+Timezone = Annotated[UserPtr, Arg("struct timezone")]
+TimezoneOut = Annotated[UserPtr, Arg("struct timezone", out=True)]
+TimeOut = Annotated[UserPtr, Arg("time_t *", out=True)]

@@ -12,8 +12,9 @@ from enum import IntEnum, IntFlag
 from typing import Annotated, Protocol, TypeAlias
 
 __all__ = (
-    "Addr", "Arg", "DirFd", "Fd", "GidT", "HostBuffer", "InBuf", "Int", "IntOut", "IoVec", "IoVecOut", "Long", "ModeT",
-    "OffT", "OutBuf", "Path", "PidNr", "SigNr", "SizeT", "Str", "TimeT", "UInt", "ULong", "UidT", "UserPtr",
+    "Addr", "AddrOut", "Arg", "CharVec", "DirFd", "Fd", "Groups", "GroupsOut", "HiddenArg", "HostBuffer", "InBuf", "Int",
+    "Int64Ptr", "IntOut", "IoVec", "IoVecOut", "IoVecRemote", "Length", "Long", "LongOut", "ModeT", "OffT", "OffsetPtr",
+    "OutBuf", "OutStr", "Path", "PidNr", "SigNr", "SizeT", "Str", "TimeT", "UInt", "UInt32", "ULong", "UidT", "UserPtr",
 )
 
 
@@ -68,10 +69,14 @@ SizeT = Annotated[int, Arg("int", 64)]
 OffT = Annotated[int, Arg("int", 64, signed=True)]
 PidNr = Annotated[int, Arg("int", 32, signed=True)]
 UidT = Annotated[int, Arg("uid", 32)]
-GidT = UidT
 Fd = Annotated[int, Arg("int", 32, signed=True)]
 DirFd = Annotated[int, Arg("fd", 32, signed=True)]
 ModeT = Annotated[int, Arg("mode", 32)]
+# Signed to the kernel, but strace does not show it.
+Length = Annotated[int, Arg("unsigned", 64, signed=True)]
+UInt32 = Annotated[int, Arg("unsigned", 32, signed=True)]
+# The upper half of an offset, which strace prints with the lower one.
+HiddenArg = Annotated[int, Arg("hidden", 64)]
 SigNr = Annotated[int, Arg("signal", 32, signed=True)]
 TimeT = Annotated[int, Arg("time", 64, signed=True)]
 
@@ -85,3 +90,13 @@ OutBuf = Annotated[UserPtr, Arg("outbuf", out=True)]
 IoVec = Annotated[UserPtr, Arg("iovec")]
 IoVecOut = Annotated[UserPtr, Arg("iovec", out=True)]
 IntOut = Annotated[UserPtr, Arg("int *", out=True)]
+IoVecRemote = Annotated[UserPtr, Arg("iovec_addr")]
+OutStr = Annotated[UserPtr, Arg("outstring", out=True)]
+LongOut = Annotated[UserPtr, Arg("long *", out=True)]
+AddrOut = Annotated[UserPtr, Arg("void **", out=True)]
+Int64Ptr = Annotated[UserPtr, Arg("long *")]
+# Read and written back.
+OffsetPtr = Annotated[UserPtr, Arg("offset *", out=True)]
+Groups = Annotated[UserPtr, Arg("gid_t[]")]
+GroupsOut = Annotated[UserPtr, Arg("gid_t[]", out=True)]
+CharVec = Annotated[UserPtr, Arg("char[]", out=True)]
