@@ -1,6 +1,6 @@
 """What README.md and docs/ show is true: their Python runs and prints what they say, their tables are complete.
 
-`python tests/test_docs.py` writes the table of methods in docs/python.md anew.
+`python tests/test_docs.py` writes those tables anew that are made from the source.
 """
 
 from __future__ import annotations
@@ -12,13 +12,17 @@ import re
 import pytest
 
 from procession.arch.python import sys_file, sys_plain, sys_process, sys_signal
+from procession.arch.x86.syscall_table import NI_SYSCALLS, SYSCALL_NAMES
+from procession.include.linux.syscalls import SYSCALLS
 from procession.include.trace.events import EVENTS
+from procession.init import vmlinux  # noqa: F401 -- links every call in
 
 HOME = Path(__file__).parent.parent
 PYTHON_MD = HOME / "docs" / "python.md"
 SECTIONS = {"Processes": sys_process, "Files": sys_file, "Signals and time": sys_signal, "Plain calls": sys_plain}
 BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
-METHODS = re.compile(r"(<!-- methods: .*? -->\n).*?(<!-- end -->)", re.DOTALL)
+SOURCE = Path(sys_file.__file__).parents[2]
+NOTE = re.compile(r"Differs: (.+?)(?=\n\n|\s+Raises |\s+Context: |\Z)", re.DOTALL)
 
 
 def blocks():
@@ -65,12 +69,64 @@ def methods(module):
 
 def table_of_methods():
     tables = [f"### {title}\n\n| | |\n|---|---|\n{''.join(methods(module))}" for title, module in SECTIONS.items()]
-    return "\n" + "\n".join(tables) + "\n"
+    return "\n".join(tables)
 
 
-def test_every_method_is_in_the_table():
-    """With its signature and what its docstring says."""
-    assert table_of_methods() in PYTHON_MD.read_text(encoding="utf-8")
+def missing_calls():
+    names = [name for name in SYSCALL_NAMES.values() if name not in SYSCALLS and name not in NI_SYSCALLS]
+    return ", ".join(f"`{name}`" for name in names) + ".\n"
+
+
+def refused_parts():
+    found = []
+    for path in sorted(SOURCE.rglob("*.py")):
+        for text in re.findall(r"not_modelled\((.*)\)$", path.read_text(encoding="utf-8"), re.MULTILINE):
+            found += [f"`{name}` ({path.relative_to(SOURCE)})" for name in re.findall(r'(?<!f)"(\w[^"]*)"', text)]
+    return ", ".join(found) + ".\n"
+
+
+def notes():
+    """Everything that a docstring says after "Differs:", by file."""
+    rows = ["| where | what |\n|---|---|\n"]
+    for path in sorted(SOURCE.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                for note in NOTE.findall(ast.get_docstring(node) or ""):
+                    where = f"`{path.relative_to(SOURCE)}`"
+                    name = getattr(node, "name", "")
+                    text = " ".join(note.split()).replace("|", "\\|")
+                    rows.append(f"| {where}{f' `{name}`' if name else ''} | {text} |\n")
+    return "".join(rows)
+
+
+MADE = [
+    ("python.md", "methods", table_of_methods),
+    ("differences.md", "missing", missing_calls),
+    ("differences.md", "refused", refused_parts),
+    ("differences.md", "notes", notes),
+]
+
+
+def with_made(text, marker, make):
+    """Return a document with the part behind a marker made from the source."""
+    part = re.compile(rf"(<!-- {marker}: .*? -->\n).*?(<!-- end -->)", re.DOTALL)
+    assert part.search(text)
+    return part.sub(lambda match: f"{match[1]}\n{make()}\n{match[2]}", text)
+
+
+@pytest.mark.parametrize(("name", "marker", "make"), MADE, ids=[marker for _, marker, _ in MADE])
+def test_what_is_made_from_the_source_is_up_to_date(name, marker, make):
+    """Run this file as a program when this fails."""
+    text = (HOME / "docs" / name).read_text(encoding="utf-8")
+    assert with_made(text, marker, make) == text
+
+
+def test_the_list_of_differences_from_today_is_complete():
+    """It names every program whose expectation is not the host's word."""
+    text = (HOME / "docs" / "differences.md").read_text(encoding="utf-8")
+    programs = {path.stem for path in (HOME / "tests" / "programs" / "differs").glob("*.out")}
+    assert set(re.findall(r"^\|.*\| `(\w+)\.c` \|$", text, re.MULTILINE)) == programs
 
 
 def test_every_trace_event_is_in_the_table():
@@ -81,5 +137,6 @@ def test_every_trace_event_is_in_the_table():
 
 
 if __name__ == "__main__":
-    old = PYTHON_MD.read_text(encoding="utf-8")
-    PYTHON_MD.write_text(METHODS.sub(lambda match: match[1] + table_of_methods() + match[2], old), encoding="utf-8")
+    for name, marker, make in MADE:
+        document = HOME / "docs" / name
+        document.write_text(with_made(document.read_text(encoding="utf-8"), marker, make), encoding="utf-8")

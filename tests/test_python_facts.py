@@ -416,64 +416,6 @@ def test_the_signal_for_the_parents_death():
     run(main)
 
 
-# Numbers.
-
-
-def test_numbers_go_up_and_come_round():
-    """The next free one after the last given; behind pid_max it goes on at 300."""
-
-    async def main(sys):
-        await sys.write_file("/proc/sys/kernel/pid_max", "310")
-        first = await sys.clone(exits)
-        second = await sys.clone(exits)
-        assert second == first + 1
-        await sys.waitpid(first)
-        assert await sys.clone(exits) == second + 1          # not `first`, though it is free
-        numbers = []
-        while not numbers or numbers[-1] != 309:
-            numbers.append(await sys.clone(exits))
-            await sys.waitpid(numbers[-1])
-        sleeper = await sys.clone(pauses)
-        assert sleeper == 300
-        await sys.kill(sleeper, sys.SIGKILL)
-        for expected in range(301, 310):
-            assert await sys.clone(exits) == expected
-        # Below 300 there would be room, but those are for the first round only.
-        assert await errno_of(sys.clone(exits)) == "ENOMEM"      # EAGAIN in later kernels
-        await sys.waitpid(305)
-        assert await sys.clone(exits) == 305
-
-    run(main)
-
-
-def test_a_number_in_use_as_a_group_is_not_given_again():
-    """The leader is gone, its group is not."""
-
-    async def main(sys):
-        await sys.write_file("/proc/sys/kernel/pid_max", "303")
-
-        async def leader(sys):
-            await sys.setpgid()
-            await sys.clone(pauses)
-
-        async def once():
-            pid = await sys.clone(exits)
-            await sys.waitpid(pid)
-            return pid
-
-        while await once() != 302:
-            pass
-        pid = await spawn(sys, leader)
-        assert pid == 300
-        await sys.waitpid(pid)                               # 301 is in its group
-        assert [await once() for _ in range(3)] == [302, 302, 302]
-        await sys.kill(-300, sys.SIGKILL)
-        await sys.nanosleep(MS)
-        assert [await once() for _ in range(3)] == [300, 301, 302]
-
-    run(main)
-
-
 # Pipes.
 
 
@@ -1168,18 +1110,6 @@ def test_a_failed_exec_changes_nothing():
         assert await sys.sigaction(sys.SIGUSR1) is pauses
 
     run(main)
-
-
-def test_a_program_may_be_executed_without_argv():
-    """Since 5.18 Linux adds an empty string; 3.2 does not."""
-
-    async def bare(sys):
-        await sys.print(len(sys.argv))
-
-    async def main(sys):
-        await sys.execve("/bin/bare", [], {})
-
-    assert run(main, programs={"/bin/bare": bare}) == "0\n"
 
 
 # clone.

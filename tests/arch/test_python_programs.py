@@ -540,3 +540,30 @@ def test_a_run_is_repeatable():
     first, second = Kernel(trace=True).run(main), Kernel(trace=True).run(main)
 
     assert [event[:5] for event in first.trace] == [event[:5] for event in second.trace]
+
+
+def test_calls_that_are_missing_are_counted():
+    """Apart: those that 3.2 has, and those that it has not."""
+    async def main(sys):
+        for name in ("quotactl", "no_such_call", "uselib"):
+            try:
+                await sys.syscall(name)
+            except OSError as error:
+                await sys.print(error.errno)
+
+    result = Kernel().run(main)
+
+    assert result.output == "38\n38\n38\n"
+    assert (result.kernel.unsupported, result.kernel.enosys) == ({"quotactl": 1}, {"no_such_call": 1, "uselib": 1})
+
+
+def test_no_call_reaches_the_machinery_behind_handlers_and_memory():
+    """The names with which methods of Sys ask for it are nobody else's."""
+    async def main(sys):
+        for name in ("=load", "=store", "=handler", "=function", "=abort", "="):
+            try:
+                await sys.syscall(name, "x")
+            except OSError as error:
+                await sys.print(error.errno)
+
+    assert run(main) == "38\n" * 6

@@ -118,7 +118,8 @@ def test_each_allocation_of_unshare_is_undone(monkeypatch):
         await sys.clone(other, flags=sys.CLONE_VM | sys.CLONE_FS | sys.CLONE_FILES | sys.SIGCHLD)
         code = 0
         try:
-            await sys.unshare(sys.CLONE_NEWNS | sys.CLONE_NEWUTS | sys.CLONE_NEWIPC | sys.CLONE_NEWNET | sys.CLONE_FILES)
+            flags = sys.CLONE_NEWNS | sys.CLONE_NEWUTS | sys.CLONE_NEWIPC | sys.CLONE_NEWNET | sys.CLONE_FILES
+            await sys.unshare(flags)
         except OSError as error:
             code = error.errno
         await sys.kill(-1, sys.SIGKILL)
@@ -146,9 +147,8 @@ _CODE = bytes.fromhex("bf07000000 b8e7000000 0f05")
 def _elf(*, interpreter=b"", base=0x400000):
     count = 2 if interpreter else 1
     start = 64 + 56 * count
-    head = struct.pack(
-        "<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01" + bytes(9), 2, 62, 1, base + start, 64, 0, 0, 64, 56, count, 0, 0, 0,
-    )
+    ident = b"\x7fELF\x02\x01\x01" + bytes(9)
+    head = struct.pack("<16sHHIQQQIHHHHHH", ident, 2, 62, 1, base + start, 64, 0, 0, 64, 56, count, 0, 0, 0)
     size = start + len(_CODE) + len(interpreter)
     phdrs = struct.pack("<IIQQQQQQ", 1, 7, 0, base, base, size, size + 8192, 4096)
     if interpreter:
@@ -185,7 +185,7 @@ async def _alone(sys):
 async def _shares(sys):
     """Share files and signal actions with a process that stays, so that exec has to copy them."""
     async def sharer(sys):
-        await sys.nanosleep(0.01)
+        await sys.sleep(0.01)
 
     await sys.clone(sharer, flags=sys.CLONE_VM | sys.CLONE_SIGHAND | sys.CLONE_FILES | sys.SIGCHLD)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import Dentry
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import SizeT, UserPtr
+from procession.include.linux.types import OutStr, SizeT
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def d_absolute_path(path: PathRef) -> str:
 
 
 @syscall
-def sys_getcwd(current: Task, buf: UserPtr, size: SizeT) -> int:
+def sys_getcwd(current: Task, buf: OutStr, size: SizeT) -> int:
     """Store the working directory's name, NUL included, and return its length (getcwd(2)).
 
     Raises ENOENT if it was removed, ERANGE. A directory outside the root shows as (unreachable)/….

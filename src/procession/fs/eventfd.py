@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from procession.fs import anon_inodes
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.eventpoll import EfdArg
 from procession.include.linux.fs import File, Poll
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Fd, Int, UInt, UserPtr
+from procession.include.linux.types import Fd, UInt, UserPtr
 from procession.kernel import wait
 from procession.mm import uaccess
 
@@ -103,7 +104,7 @@ def eventfd_signal(ctx: EventfdCtx, n: int) -> int:
 
 
 @syscall
-def sys_eventfd2(current: Task, count: UInt, flags: Int) -> Fd:
+def sys_eventfd2(current: Task, count: UInt, flags: EfdArg) -> Fd:
     """Make a counter (eventfd2(2)): flags EFD_SEMAPHORE, EFD_NONBLOCK, EFD_CLOEXEC; raises EINVAL, EMFILE."""
     if flags & ~(EFD_SEMAPHORE | O_CLOEXEC | O_NONBLOCK):
         raise LinuxError(Errno.EINVAL, "eventfd2: unknown flags")

@@ -6,15 +6,17 @@ Differs: ready files are asked one after the other without a sleep in between, s
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from procession.fs import anon_inodes, select
 from procession.fs import file as fs_file
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.eventpoll import EpollCreateArg, EpollOpArg, EventPtr, EventsPtr
 from procession.include.linux.fs import File, Poll, PollTable
 from procession.include.linux.sched import TIF, TaskState
+from procession.include.linux.signal import SigsetIn
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, Fd, Int, SizeT, UserPtr
+from procession.include.linux.types import Fd, Int, SizeT, UserPtr
 from procession.include.linux.wait import WaitQueueEntry
 from procession.kernel import hrtimer, wait
 from procession.mm import uaccess
@@ -39,8 +41,6 @@ NSEC_PER_MSEC = 1_000_000
 _EVENT = struct.Struct("<IQ")
 _SIGPENDING, _INTERRUPTIBLE, _RUNNING = TIF.SIGPENDING, TaskState.INTERRUPTIBLE, TaskState.RUNNING
 
-EventPtr = Annotated[UserPtr, Arg("struct epoll_event")]
-EventsPtr = Annotated[UserPtr, Arg("struct epoll_event", out=True)]
 
 
 class Epitem:
@@ -257,7 +257,7 @@ async def _ep_wait(current: Task, ep: Eventpoll, end_ns: int | None) -> bool:
 
 
 @syscall
-def sys_epoll_create1(current: Task, flags: Int) -> Fd:
+def sys_epoll_create1(current: Task, flags: EpollCreateArg) -> Fd:
     """Make an epoll object (epoll_create1(2)); raises EINVAL, EMFILE."""
     if flags & ~O_CLOEXEC:
         raise LinuxError(Errno.EINVAL, "epoll_create1: unknown flags")
@@ -274,7 +274,7 @@ def sys_epoll_create(current: Task, size: Int) -> Fd:
 
 
 @syscall
-def sys_epoll_ctl(current: Task, epfd: Fd, op: Int, fd: Fd, event: EventPtr) -> int:
+def sys_epoll_ctl(current: Task, epfd: Fd, op: EpollOpArg, fd: Fd, event: EventPtr) -> int:
     """Watch, change or forget a file (epoll_ctl(2)).
 
     Raises EFAULT, EBADF, EPERM for what cannot be polled, EINVAL, EEXIST, ENOENT, ELOOP.
@@ -327,8 +327,7 @@ async def sys_epoll_wait(current: Task, epfd: Fd, events: EventsPtr, maxevents: 
 
 @syscall
 async def sys_epoll_pwait(
-    current: Task, epfd: Fd, events: EventsPtr, maxevents: Int, timeout: Int,
-    sigmask: Annotated[UserPtr, Arg("sigset_t")], sigsetsize: SizeT,
+    current: Task, epfd: Fd, events: EventsPtr, maxevents: Int, timeout: Int, sigmask: SigsetIn, sigsetsize: SizeT,
 ) -> int:
     """epoll_wait with another signal mask (epoll_pwait(2))."""
     saved = select.set_user_sigmask(current, sigmask, sigsetsize)

@@ -25,11 +25,10 @@ if TYPE_CHECKING:
     from procession.include.linux.fs import File
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
-    from procession.include.linux.signal import Siginfo
     from procession.include.linux.types import HostBuffer
 
 __all__ = (
-    "do_coredump", "do_execve", "exec_init", "flush_old_exec", "get_task_comm", "kernel_read", "open_exec",
+    "do_execve", "exec_init", "flush_old_exec", "get_task_comm", "kernel_read", "open_exec",
     "prepare_binprm", "register_binfmt", "search_binary_handler", "set_task_comm", "setup_new_exec", "sys_execve",
     "would_dump",
 )
@@ -37,7 +36,6 @@ __all__ = (
 MNT_NOEXEC = 4
 MAY_READ = 4
 _OPEN_EXEC_FLAGS = int(OpenFlags.LARGEFILE) | FMode.EXEC
-_PAGE = 4096
 
 
 def exec_init(k: Kernel) -> None:
@@ -266,15 +264,3 @@ def get_task_comm(p: Task) -> str:
     """Return p's name; each character stands for a byte."""
     with p.alloc_lock:
         return p.comm
-
-
-async def do_coredump(current: Task, signr: int, info: Siginfo | None) -> bool:
-    """Dump current's memory; returns whether a file was written.
-
-    Differs: core files are not written yet, so the answer is what RLIMIT_CORE 0 gives.
-    """
-    mm = current.mm
-    if mm is None or not mm.dumpable or current.signal.rlim[Rlimit.CORE][0] < _PAGE:
-        return False
-    current.kernel.not_modelled("core file")
-    return False

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from procession.fs import file as fs_file
 from procession.fs import file_table, locks, pipe
 from procession.fs import inode as fs_inode
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fcntl import CloexecArg, FcntlArg, FcntlCmdArg
 from procession.include.linux.fs import FMode
 from procession.include.linux.pid import PidType
 from procession.include.linux.resource import Rlimit
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, Fd, Int, UInt
+from procession.include.linux.types import Fd
 from procession.kernel import pid as kernel_pid
 from procession.mm import uaccess
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ("FownStruct", "f_delown", "f_getown", "f_setown", "sys_dup", "sys_dup2", "sys_dup3", "sys_fcntl")
 
 # A number, or the address of a struct flock.
-FcntlArg = Annotated[Any, Arg("fcntl_arg")]
 
 F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW = range(8)
 F_SETOWN, F_GETOWN, F_SETSIG, F_GETSIG, F_SETOWN_EX, F_GETOWN_EX = 8, 9, 10, 11, 15, 16
@@ -92,7 +92,7 @@ def _do_dup3(current: Task, oldfd: int, newfd: int, flags: int) -> int:
 
 
 @syscall
-def sys_dup3(current: Task, oldfd: Fd, newfd: Fd, flags: Int) -> Fd:
+def sys_dup3(current: Task, oldfd: Fd, newfd: Fd, flags: CloexecArg) -> Fd:
     """Make newfd lead to the same open file, closing what it was (dup3(2))."""
     if flags & ~O_CLOEXEC or oldfd == newfd:
         raise LinuxError(Errno.EINVAL, "dup3")
@@ -230,7 +230,7 @@ def _owner_cmd(current: Task, file: File, cmd: int, arg: Any) -> int:
 
 
 @syscall
-async def sys_fcntl(current: Task, fd: Fd, cmd: UInt, arg: FcntlArg) -> int:
+async def sys_fcntl(current: Task, fd: Fd, cmd: FcntlCmdArg, arg: FcntlArg) -> int:
     """Ask or change what a descriptor or its open file is like (fcntl(2)); record locks may sleep."""
     file = fs_file.fget_raw(current, fd)
     if not isinstance(arg, int) and cmd not in (F_GETLK, F_SETLK, F_SETLKW):

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 from procession.fs import file as fs_file
 from procession.fs import file_table
+from procession.include.asm.ioctls import IoctlArg, IoctlCmd
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import S
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, Fd, UserPtr
+from procession.include.linux.types import Fd, UserPtr
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
-    from typing import Annotated
 
     from procession.include.linux.fs import File
     from procession.include.linux.sched import Task
 else:
-    from typing import Annotated
+    pass
 
 __all__ = ("sys_ioctl",)
 
@@ -26,8 +26,6 @@ FIBMAP, FIGETBSZ, FIONREAD = 1, 2, 0x541B
 FIONCLEX, FIOCLEX, FIONBIO, FIOASYNC, FIOQSIZE = 0x5450, 0x5451, 0x5421, 0x5452, 0x5460
 O_NONBLOCK = 0o4000
 
-IoctlCmd = Annotated[int, Arg("ioctl", 32)]
-IoctlArg = Annotated[UserPtr, Arg("ioctl_arg")]
 
 
 def _close_on_exec(current: Task, fd: int, *, on: bool) -> None:

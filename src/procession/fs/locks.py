@@ -6,14 +6,15 @@ Differs: no mandatory locks and no leases.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from procession.fs import file as fs_file
 from procession.fs import file_table
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fcntl import FlockArg
 from procession.include.linux.fs import FMode
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, Fd, Int, UserPtr
+from procession.include.linux.types import Fd, UserPtr
 from procession.kernel import wait
 from procession.mm import uaccess
 
@@ -39,7 +40,6 @@ OFFSET_MAX = (1 << 63) - 1
 MAX_DEADLK_ITERATIONS = 10
 _FLOCK = struct.Struct("<hh4xqqi4x")
 
-FlockPtr = Annotated[UserPtr, Arg("struct flock")]
 
 
 class FileLock:
@@ -145,7 +145,7 @@ def _flock_lock_file(inode: Inode, fl: FileLock) -> FileLock | None:
 
 
 @syscall
-async def sys_flock(current: Task, fd: Fd, cmd: Int) -> int:
+async def sys_flock(current: Task, fd: Fd, cmd: FlockArg) -> int:
     """Lock a whole file for its open file description (flock(2)).
 
     Raises EBADF, EINVAL, EAGAIN with LOCK_NB, ERESTARTSYS.

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from procession.fs import dcache, namei, namespace
 from procession.fs import inode as fs_inode
 from procession.include.linux.cred import Cap
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fcntl import AtLinkArg, AtRemoveArg, DevArg, FileModeArg
 from procession.include.linux.fs import AT_FDCWD, Dentry, Inode, S
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, Int, ModeT, Path, UInt
+from procession.include.linux.types import DirFd, ModeT, Path
 from procession.kernel import capability
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ __all__ = (
     "vfs_rmdir", "vfs_symlink", "vfs_unlink",
 )
 
-DirFd = Annotated[int, Arg("dirfd", 32, signed=True)]
 AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_EMPTY_PATH = 0x200, 0x400, 0x1000
 MAY_EXEC, MAY_WRITE = 1, 2
 _IFMT, _IFDIR, _IFREG, _IFLNK = S.IFMT, S.IFDIR, S.IFREG, S.IFLNK
@@ -82,7 +82,7 @@ def vfs_symlink(current: Task, parent: Dentry, name: str, target: str) -> Dentry
 
 
 @syscall
-def sys_mknodat(current: Task, dfd: DirFd, filename: Path, mode: ModeT, dev: UInt) -> int:
+def sys_mknodat(current: Task, dfd: DirFd, filename: Path, mode: FileModeArg, dev: DevArg) -> int:
     """Make a file that is no directory (mknodat(2))."""
     kind = mode & _IFMT
     if kind == _IFDIR:
@@ -96,7 +96,7 @@ def sys_mknodat(current: Task, dfd: DirFd, filename: Path, mode: ModeT, dev: UIn
 
 
 @syscall
-def sys_mknod(current: Task, filename: Path, mode: ModeT, dev: UInt) -> int:
+def sys_mknod(current: Task, filename: Path, mode: FileModeArg, dev: DevArg) -> int:
     """Make a file that is no directory (mknod(2))."""
     return sys_mknodat(current, AT_FDCWD, filename, mode, dev)
 
@@ -131,7 +131,7 @@ def sys_symlink(current: Task, oldname: Path, newname: Path) -> int:
 
 
 @syscall
-def sys_linkat(current: Task, olddfd: DirFd, oldname: Path, newdfd: DirFd, newname: Path, flags: Int) -> int:
+def sys_linkat(current: Task, olddfd: DirFd, oldname: Path, newdfd: DirFd, newname: Path, flags: AtLinkArg) -> int:
     """Give a file another name (linkat(2)); raises EXDEV across mounts, EPERM for a directory."""
     if flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH):
         raise LinuxError(Errno.EINVAL, "linkat flags")
@@ -239,7 +239,7 @@ def sys_unlink(current: Task, pathname: Path) -> int:
 
 
 @syscall
-def sys_unlinkat(current: Task, dfd: DirFd, pathname: Path, flag: Int) -> int:
+def sys_unlinkat(current: Task, dfd: DirFd, pathname: Path, flag: AtRemoveArg) -> int:
     """Remove a name, or with AT_REMOVEDIR an empty directory (unlinkat(2))."""
     if flag & ~AT_REMOVEDIR:
         raise LinuxError(Errno.EINVAL, "unlinkat flags")

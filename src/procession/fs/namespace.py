@@ -26,9 +26,10 @@ from procession.fs import (
 from procession.fs import super as fs_super
 from procession.include.linux.cred import Cap
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fcntl import MountArg, UmountArg
 from procession.include.linux.fs import AT_FDCWD, MntNamespace, PathRef, S, SuperBlock, Vfsmount
-from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Int, Path, ULong, UserPtr
+from procession.include.linux.syscalls import syscall, syscall_refused
+from procession.include.linux.types import Path, Str, UserPtr
 from procession.include.linux.undo import Undo
 from procession.kernel import capability
 from procession.mm import slab, uaccess
@@ -242,9 +243,7 @@ def _string(current: Task, ptr: UserPtr) -> str:
 
 
 @syscall
-def sys_mount(
-    current: Task, dev_name: Path, dir_name: Path, type: Path, flags: ULong, data: UserPtr,
-) -> int:
+def sys_mount(current: Task, dev_name: Path, dir_name: Path, type: Str, flags: MountArg, data: Str) -> int:
     """Mount a file system, bind a directory elsewhere, or change a mount's flags (mount(2)).
 
     Differs: propagation types are accepted and ignored when private, else EINVAL; MS_MOVE is not modelled.
@@ -352,7 +351,7 @@ def _mount_is_busy(current: Task, mnt: Vfsmount) -> bool:
 
 
 @syscall
-def sys_umount2(current: Task, name: Path, flags: Int) -> int:
+def sys_umount2(current: Task, name: Path, flags: UmountArg) -> int:
     """Take a mount away (umount(2)); raises EINVAL, EPERM, EBUSY. MNT_DETACH does not look whether it is used."""
     if flags & ~(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW):
         raise LinuxError(Errno.EINVAL, "unknown flags")
@@ -375,7 +374,7 @@ def sys_umount2(current: Task, name: Path, flags: Int) -> int:
     return 0
 
 
-@syscall
+@syscall_refused
 def sys_pivot_root(current: Task, new_root: Path, put_old: Path) -> int:
     """Not modelled: EINVAL, as 3.2 answers when the root is not a mount point that can move (pivot_root(2))."""
     if not capability.capable(current, Cap.SYS_ADMIN):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from procession.fs import attr, file_table, fs_struct, namei, namespace, pipe
 from procession.fs import file as fs_file
 from procession.include.linux.cred import Cap
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import AT_FDCWD, FMode, OpenFlags, PathRef, S
+from procession.include.linux.fcntl import AccessArg, AtOwnerArg, FallocateArg, OpenArg
+from procession.include.linux.fs import AT_FDCWD, FMode, PathRef, S
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, Fd, Int, ModeT, OffT, Path, UidT
+from procession.include.linux.types import DirFd, Fd, Length, ModeT, OffT, Path, UidT
 from procession.kernel import capability, cred
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ __all__ = (
     "sys_fchownat", "sys_ftruncate", "sys_lchown", "sys_open", "sys_openat", "sys_truncate", "sys_vhangup",
 )
 
-DirFd = Annotated[int, Arg("dirfd", 32, signed=True)]
-OFlags = Annotated[int, Arg("int", 32, signed=True, flags=OpenFlags, prefix="O_")]
 
 AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH = 0x100, 0x1000
 SECURE_NO_SETUID_FIXUP = 4
@@ -59,13 +58,13 @@ async def _open_fifo(current: Task, inode: Inode, file: File) -> File:
 
 
 @syscall
-async def sys_open(current: Task, filename: Path, flags: OFlags, mode: ModeT) -> Fd:
+async def sys_open(current: Task, filename: Path, flags: OpenArg, mode: ModeT) -> Fd:
     """Open or create a file (open(2))."""
     return await do_sys_open(current, AT_FDCWD, namei.getname(current, filename), flags | O_LARGEFILE, mode)
 
 
 @syscall
-async def sys_openat(current: Task, dfd: DirFd, filename: Path, flags: OFlags, mode: ModeT) -> Fd:
+async def sys_openat(current: Task, dfd: DirFd, filename: Path, flags: OpenArg, mode: ModeT) -> Fd:
     """Open or create a file relative to a directory (openat(2))."""
     return await do_sys_open(current, dfd, namei.getname(current, filename), flags | O_LARGEFILE, mode)
 
@@ -108,7 +107,7 @@ def do_truncate(current: Task, inode: Inode, length: int) -> None:
 
 
 @syscall
-def sys_truncate(current: Task, path: Path, length: OffT) -> int:
+def sys_truncate(current: Task, path: Path, length: Length) -> int:
     """Set the size of a file by name (truncate(2))."""
     if length < 0:
         raise LinuxError(Errno.EINVAL, "negative length")
@@ -128,7 +127,7 @@ def sys_truncate(current: Task, path: Path, length: OffT) -> int:
 
 
 @syscall
-def sys_ftruncate(current: Task, fd: Fd, length: OffT) -> int:
+def sys_ftruncate(current: Task, fd: Fd, length: Length) -> int:
     """Set the size of an open file (ftruncate(2))."""
     if length < 0:
         raise LinuxError(Errno.EINVAL, "negative length")
@@ -141,7 +140,7 @@ def sys_ftruncate(current: Task, fd: Fd, length: OffT) -> int:
 
 
 @syscall
-def sys_fallocate(current: Task, fd: Fd, mode: Int, offset: OffT, len: OffT) -> int:
+def sys_fallocate(current: Task, fd: Fd, mode: FallocateArg, offset: OffT, len: OffT) -> int:
     """Reserve space (fallocate(2)): EOPNOTSUPP, as on 3.2's tmpfs, after the checks that come first."""
     file = fs_file.fget_light(current, fd)
     if offset < 0 or len <= 0:
@@ -164,7 +163,7 @@ def sys_fallocate(current: Task, fd: Fd, mode: Int, offset: OffT, len: OffT) -> 
 
 
 @syscall
-def sys_faccessat(current: Task, dfd: DirFd, filename: Path, mode: Int) -> int:
+def sys_faccessat(current: Task, dfd: DirFd, filename: Path, mode: AccessArg) -> int:
     """Check what the real user may do (faccessat(2), without its library's flags)."""
     if mode & ~7:
         raise LinuxError(Errno.EINVAL, "access mode")
@@ -203,7 +202,7 @@ def _access(current: Task, dfd: int, name: str, mode: int) -> None:
 
 
 @syscall
-def sys_access(current: Task, filename: Path, mode: Int) -> int:
+def sys_access(current: Task, filename: Path, mode: AccessArg) -> int:
     """Check what the real user may do (access(2))."""
     return sys_faccessat(current, AT_FDCWD, filename, mode)
 
@@ -296,7 +295,7 @@ def sys_lchown(current: Task, filename: Path, user: UidT, group: UidT) -> int:
 
 
 @syscall
-def sys_fchownat(current: Task, dfd: DirFd, filename: Path, user: UidT, group: UidT, flag: Int) -> int:
+def sys_fchownat(current: Task, dfd: DirFd, filename: Path, user: UidT, group: UidT, flag: AtOwnerArg) -> int:
     """Set owner and group of a file named relative to a directory (fchownat(2))."""
     if flag & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH):
         raise LinuxError(Errno.EINVAL, "fchownat flags")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from procession.fs import dcache, fifo, file_table, namespace
 from procession.fs import file as fs_file
@@ -18,11 +18,12 @@ from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
 from procession.include.linux.cred import Cap
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fcntl import FdPair, PipeFlagsArg
 from procession.include.linux.fs import Dentry, File, FMode, Inode, PathRef, Poll, S
 from procession.include.linux.sched import TIF, TaskState
 from procession.include.linux.signal import Sig
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, Int, UserPtr
+from procession.include.linux.types import UserPtr
 from procession.include.linux.wait import WaitQueueEntry
 from procession.kernel import capability, sched, signal, wait
 from procession.mm import uaccess
@@ -376,11 +377,10 @@ def do_pipe_flags(current: Task, flags: int) -> tuple[int, int]:
     return fdr, fdw
 
 
-FdPair = Annotated[UserPtr, Arg("fd_pair", out=True)]
 
 
 @syscall
-def sys_pipe2(current: Task, fildes: FdPair, flags: Int) -> int:
+def sys_pipe2(current: Task, fildes: FdPair, flags: PipeFlagsArg) -> int:
     """Make a pipe (pipe2(2)): flags O_CLOEXEC and O_NONBLOCK; O_DIRECT is younger than 3.2."""
     fdr, fdw = do_pipe_flags(current, flags)
     try:

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from procession.fs import file as fs_file
 from procession.fs import file_table
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fcntl import WhenceArg
 from procession.include.linux.fs import FMode, S
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, Fd, Int, OffT, SizeT, ULong, UserPtr
+from procession.include.linux.types import (
+    Fd,
+    HiddenArg,
+    InBuf,
+    IoVec,
+    IoVecOut,
+    OffsetPtr,
+    OffT,
+    OutBuf,
+    SizeT,
+    ULong,
+    UserPtr,
+)
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -27,10 +40,6 @@ UIO_MAXIOV = 1024
 _READ, _WRITE, _PREAD, _PWRITE = FMode.READ, FMode.WRITE, FMode.PREAD, FMode.PWRITE
 _TOP = 1 << 63
 
-InBuf = Annotated[UserPtr, Arg("buf")]
-OutBuf = Annotated[UserPtr, Arg("outbuf", out=True)]
-InVec = Annotated[UserPtr, Arg("iovec")]
-OutVec = Annotated[UserPtr, Arg("iovec", out=True)]
 
 
 class KernelBuffer:
@@ -238,33 +247,33 @@ async def _do_readv_writev(
 
 
 @syscall
-async def sys_readv(current: Task, fd: Fd, vec: OutVec, vlen: ULong) -> int:
+async def sys_readv(current: Task, fd: Fd, vec: IoVecOut, vlen: ULong) -> int:
     """Read into several buffers (readv(2))."""
     return await _do_readv_writev(current, _rw_file(current, fd, _READ), vec, vlen, None, write=False)
 
 
 @syscall
-async def sys_writev(current: Task, fd: Fd, vec: InVec, vlen: ULong) -> int:
+async def sys_writev(current: Task, fd: Fd, vec: IoVec, vlen: ULong) -> int:
     """Write several buffers as one (writev(2))."""
     return await _do_readv_writev(current, _rw_file(current, fd, _WRITE), vec, vlen, None, write=True)
 
 
 @syscall
-async def sys_preadv(current: Task, fd: Fd, vec: OutVec, vlen: ULong, pos_l: OffT, pos_h: ULong) -> int:
+async def sys_preadv(current: Task, fd: Fd, vec: IoVecOut, vlen: ULong, pos_l: OffT, pos_h: HiddenArg) -> int:
     """Read into several buffers at a position (preadv(2)); all of it is in pos_l."""
     file = _at_file(current, fd, pos_l, _READ, _PREAD)
     return await _do_readv_writev(current, file, vec, vlen, pos_l, write=False)
 
 
 @syscall
-async def sys_pwritev(current: Task, fd: Fd, vec: InVec, vlen: ULong, pos_l: OffT, pos_h: ULong) -> int:
+async def sys_pwritev(current: Task, fd: Fd, vec: IoVec, vlen: ULong, pos_l: OffT, pos_h: HiddenArg) -> int:
     """Write several buffers at a position (pwritev(2)); all of it is in pos_l."""
     file = _at_file(current, fd, pos_l, _WRITE, _PWRITE)
     return await _do_readv_writev(current, file, vec, vlen, pos_l, write=True)
 
 
 @syscall
-def sys_lseek(current: Task, fd: Fd, offset: OffT, whence: Int) -> OffT:
+def sys_lseek(current: Task, fd: Fd, offset: OffT, whence: WhenceArg) -> OffT:
     """Move the file position (lseek(2)); whence up to SEEK_HOLE, which is 3.1's."""
     file = fs_file.fget_light(current, fd)
     if not 0 <= whence <= 4:
@@ -278,7 +287,7 @@ def sys_lseek(current: Task, fd: Fd, offset: OffT, whence: Int) -> OffT:
 
 
 @syscall
-async def sys_sendfile(current: Task, out_fd: Fd, in_fd: Fd, offset: UserPtr, count: SizeT) -> int:
+async def sys_sendfile(current: Task, out_fd: Fd, in_fd: Fd, offset: OffsetPtr, count: SizeT) -> int:
     """Copy from a regular file to a descriptor inside the kernel (sendfile(2)).
 
     Raises EINVAL if the input is no regular file or the output is opened O_APPEND, EAGAIN, EPIPE.

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fcntl import Dirents
 from procession.include.linux.fs import S
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, Fd, UInt, UserPtr
+from procession.include.linux.types import Fd, UInt, UserPtr
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ("sys_getdents", "sys_getdents64", "vfs_readdir")
 
-DirentBuf = Annotated[UserPtr, Arg("dirents", out=True)]
 _HEAD = struct.Struct("<QQH")
 DT_DIR = 4
 
@@ -75,12 +75,12 @@ def _fill(current: Task, fd: int, dirent: UserPtr, count: int, *, is64: bool) ->
 
 
 @syscall
-def sys_getdents(current: Task, fd: Fd, dirent: DirentBuf, count: UInt) -> int:
+def sys_getdents(current: Task, fd: Fd, dirent: Dirents, count: UInt) -> int:
     """Store directory entries, types in the last byte of each (getdents(2))."""
     return _fill(current, fd, dirent, count, is64=False)
 
 
 @syscall
-def sys_getdents64(current: Task, fd: Fd, dirent: DirentBuf, count: UInt) -> int:
+def sys_getdents64(current: Task, fd: Fd, dirent: Dirents, count: UInt) -> int:
     """Store directory entries (getdents64(2))."""
     return _fill(current, fd, dirent, count, is64=True)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 import struct
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from procession.fs import file_table
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.eventpoll import FdSet, PollFds, SigsetPair
 from procession.include.linux.fs import Poll, PollTable
 from procession.include.linux.kernel import NSEC_PER_SEC
 from procession.include.linux.resource import Rlimit
 from procession.include.linux.sched import TIF, TaskState
+from procession.include.linux.signal import SigsetIn
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, Int, SizeT, UInt, UserPtr
+from procession.include.linux.time import TimespecTimeout, TimevalTimeout
+from procession.include.linux.types import Int, SizeT, UInt, UserPtr
 from procession.include.linux.wait import WaitQueueEntry
 from procession.kernel import hrtimer, sched, signal, time, wait
 from procession.mm import uaccess
@@ -41,11 +44,6 @@ POLLEX_SET = Poll.PRI
 _POLLFD = struct.Struct("<ihh")
 _TWO_LONGS = struct.Struct("<qq")
 
-PollFds = Annotated[UserPtr, Arg("struct pollfd", out=True)]
-FdSet = Annotated[UserPtr, Arg("fd_set", out=True)]
-Timespec = Annotated[UserPtr, Arg("struct timespec")]
-Timeval = Annotated[UserPtr, Arg("struct timeval")]
-SigsetPtr = Annotated[UserPtr, Arg("sigset_t")]
 
 
 class _PollTableEntry(WaitQueueEntry):
@@ -284,7 +282,7 @@ def _copy_remaining(current: Task, end_ns: int | None, ptr: UserPtr, *, timeval:
 
 @syscall
 async def sys_ppoll(
-    current: Task, ufds: PollFds, nfds: UInt, tsp: Timespec, sigmask: SigsetPtr, sigsetsize: SizeT,
+    current: Task, ufds: PollFds, nfds: UInt, tsp: TimespecTimeout, sigmask: SigsetIn, sigsetsize: SizeT,
 ) -> int:
     """Poll with another signal mask and a timeout in ns (ppoll(2)).
 
@@ -420,7 +418,7 @@ async def _select_and_store(
 
 
 @syscall
-async def sys_select(current: Task, n: Int, inp: FdSet, outp: FdSet, exp: FdSet, tvp: Timeval) -> int:
+async def sys_select(current: Task, n: Int, inp: FdSet, outp: FdSet, exp: FdSet, tvp: TimevalTimeout) -> int:
     """Wait until descriptors below n are ready to read, write, or have news (select(2)).
 
     Writes the time left back, as Linux does. Raises EINVAL, EBADF, EFAULT; restarted unless a handler ran
@@ -440,7 +438,7 @@ async def sys_select(current: Task, n: Int, inp: FdSet, outp: FdSet, exp: FdSet,
 
 @syscall
 async def sys_pselect6(
-    current: Task, n: Int, inp: FdSet, outp: FdSet, exp: FdSet, tsp: Timespec, sig: UserPtr,
+    current: Task, n: Int, inp: FdSet, outp: FdSet, exp: FdSet, tsp: TimespecTimeout, sig: SigsetPair,
 ) -> int:
     """Select with a timeout in ns and, at *sig, the address and size of another signal mask (pselect(2))."""
     sigmask = 0

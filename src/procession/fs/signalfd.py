@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from procession.fs import anon_inodes
 from procession.fs import file as fs_file
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.eventpoll import SfdArg
 from procession.include.linux.fs import File, Poll
+from procession.include.linux.signal import SigsetIn
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, Fd, Int, SizeT, UserPtr
+from procession.include.linux.types import Fd, SizeT, UserPtr
 from procession.kernel import signal, wait
 from procession.mm import uaccess
 
@@ -135,9 +137,7 @@ def _int(value: int) -> int:
 
 
 @syscall
-def sys_signalfd4(
-    current: Task, ufd: Fd, user_mask: Annotated[UserPtr, Arg("sigset_t")], sizemask: SizeT, flags: Int,
-) -> Fd:
+def sys_signalfd4(current: Task, ufd: Fd, user_mask: SigsetIn, sizemask: SizeT, flags: SfdArg) -> Fd:
     """Make a descriptor that reads the signals in the set, or give ufd another set (signalfd4(2)).
 
     Raises EINVAL, also for a bad address, EBADF, EMFILE.
@@ -162,6 +162,6 @@ def sys_signalfd4(
 
 
 @syscall
-def sys_signalfd(current: Task, ufd: Fd, user_mask: Annotated[UserPtr, Arg("sigset_t")], sizemask: SizeT) -> Fd:
+def sys_signalfd(current: Task, ufd: Fd, user_mask: SigsetIn, sizemask: SizeT) -> Fd:
     """signalfd4 without flags (signalfd(2))."""
     return sys_signalfd4(current, ufd, user_mask, sizemask, 0)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from procession.fs import file as fs_file
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Fd, SizeT, UInt, ULong, UserPtr
+from procession.include.linux.fcntl import SpliceArg
+from procession.include.linux.syscalls import syscall_refused
+from procession.include.linux.types import Fd, Int64Ptr, IoVec, SizeT, ULong
 
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -22,9 +23,9 @@ def _refuse(current: Task, name: str) -> NoReturn:
     raise LinuxError(Errno.EINVAL, name)
 
 
-@syscall
+@syscall_refused
 def sys_splice(
-    current: Task, fd_in: Fd, off_in: UserPtr, fd_out: Fd, off_out: UserPtr, len: SizeT, flags: UInt,
+    current: Task, fd_in: Fd, off_in: Int64Ptr, fd_out: Fd, off_out: Int64Ptr, len: SizeT, flags: SpliceArg,
 ) -> int:
     """Move data between a pipe and a file (splice(2)): EINVAL."""
     if not len:
@@ -34,8 +35,8 @@ def sys_splice(
     _refuse(current, "splice")
 
 
-@syscall
-def sys_tee(current: Task, fdin: Fd, fdout: Fd, len: SizeT, flags: UInt) -> int:
+@syscall_refused
+def sys_tee(current: Task, fdin: Fd, fdout: Fd, len: SizeT, flags: SpliceArg) -> int:
     """Copy data between pipes (tee(2)): EINVAL."""
     if not len:
         return 0
@@ -44,8 +45,8 @@ def sys_tee(current: Task, fdin: Fd, fdout: Fd, len: SizeT, flags: UInt) -> int:
     _refuse(current, "tee")
 
 
-@syscall
-def sys_vmsplice(current: Task, fd: Fd, iov: UserPtr, nr_segs: ULong, flags: UInt) -> int:
+@syscall_refused
+def sys_vmsplice(current: Task, fd: Fd, iov: IoVec, nr_segs: ULong, flags: SpliceArg) -> int:
     """Put user pages into a pipe (vmsplice(2)): EINVAL."""
     fs_file.fget_light(current, fd)
     if not nr_segs:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
 from procession.fs import namei
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fcntl import AtStatArg, StatBuf
 from procession.include.linux.fs import AT_FDCWD, S
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, Fd, Int, Path, UserPtr
+from procession.include.linux.types import DirFd, Fd, Int, OutBuf, Path, UserPtr
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ __all__ = (
 )
 
 AT_SYMLINK_NOFOLLOW, AT_NO_AUTOMOUNT, AT_EMPTY_PATH = 0x100, 0x800, 0x1000
-DirFd = Annotated[int, Arg("dirfd", 32, signed=True)]
-StatBuf = Annotated[UserPtr, Arg("struct stat", out=True)]
-OutBuf = Annotated[UserPtr, Arg("outbuf", out=True)]
 
 _STAT = struct.Struct("<QQQIIIIQqqqqqqqqq24x")
 _NSEC = 1_000_000_000
@@ -57,7 +55,7 @@ def sys_lstat(current: Task, filename: Path, statbuf: StatBuf) -> int:
 
 
 @syscall
-def sys_newfstatat(current: Task, dfd: DirFd, filename: Path, statbuf: StatBuf, flag: Int) -> int:
+def sys_newfstatat(current: Task, dfd: DirFd, filename: Path, statbuf: StatBuf, flag: AtStatArg) -> int:
     """Describe a file named relative to a directory (fstatat(2))."""
     if flag & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH):
         raise LinuxError(Errno.EINVAL, "fstatat flags")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from procession.fs import file as fs_file
 from procession.fs import namei
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fcntl import DevArg, StatfsBuf
 from procession.include.linux.fs import AT_FDCWD, NAME_MAX
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, Fd, Path, UInt, UserPtr
+from procession.include.linux.types import Fd, Path, UserPtr
 from procession.mm import page_alloc, uaccess
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ("sys_fstatfs", "sys_statfs", "sys_ustat")
 
-StatfsBuf = Annotated[UserPtr, Arg("struct statfs", out=True)]
 TMPFS_MAGIC = 0x01021994
 _STATFS = struct.Struct("<7q2i3q32x")
 
@@ -64,7 +64,7 @@ def sys_fstatfs(current: Task, fd: Fd, buf: StatfsBuf) -> int:
 
 
 @syscall
-def sys_ustat(current: Task, dev: UInt, ubuf: UserPtr) -> int:
+def sys_ustat(current: Task, dev: DevArg, ubuf: UserPtr) -> int:
     """Describe a mounted file system by device (ustat(2)); raises EINVAL."""
     assert current.nsproxy is not None
     for mnt in current.nsproxy.mnt_ns.mounts:

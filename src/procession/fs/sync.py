@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from procession.fs import file as fs_file
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fcntl import SyncFileRangeArg
 from procession.include.linux.fs import S
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Fd, OffT, UInt
+from procession.include.linux.types import Fd, OffT
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
@@ -45,7 +46,7 @@ def sys_syncfs(current: Task, fd: Fd) -> int:
 
 
 @syscall
-def sys_sync_file_range(current: Task, fd: Fd, offset: OffT, nbytes: OffT, flags: UInt) -> int:
+def sys_sync_file_range(current: Task, fd: Fd, offset: OffT, nbytes: OffT, flags: SyncFileRangeArg) -> int:
     """Write a part of a file back (sync_file_range(2)); raises EINVAL, EBADF, ESPIPE."""
     if flags & ~7 or offset < 0 or nbytes < 0:
         raise LinuxError(Errno.EINVAL, "sync_file_range")

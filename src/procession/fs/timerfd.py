@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from procession.fs import anon_inodes
 from procession.fs import file as fs_file
@@ -12,7 +12,8 @@ from procession.include.linux.fs import File, Poll
 from procession.include.linux.hrtimer import Hrtimer
 from procession.include.linux.kernel import NSEC_PER_SEC
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, Fd, Int, UserPtr
+from procession.include.linux.time import ItimerspecIn, ItimerspecOut, TfdCreateArg, TfdSettimeArg, TimerfdClockArg
+from procession.include.linux.types import Fd, UserPtr
 from procession.kernel import hrtimer, wait
 from procession.mm import uaccess
 
@@ -29,8 +30,6 @@ TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET = 1, 2
 KTIME_MAX = (1 << 63) - 1
 _ITIMERSPEC = struct.Struct("<qqqq")
 
-ItimerspecIn = Annotated[UserPtr, Arg("struct itimerspec")]
-ItimerspecOut = Annotated[UserPtr, Arg("struct itimerspec", out=True)]
 
 
 class TimerfdCtx:
@@ -116,7 +115,7 @@ def _pack(value_ns: int, interval_ns: int) -> bytes:
 
 
 @syscall
-def sys_timerfd_create(current: Task, clockid: Int, flags: Int) -> Fd:
+def sys_timerfd_create(current: Task, clockid: TimerfdClockArg, flags: TfdCreateArg) -> Fd:
     """Make a timer on CLOCK_REALTIME or CLOCK_MONOTONIC (timerfd_create(2)); raises EINVAL, EMFILE."""
     if flags & ~(O_CLOEXEC | O_NONBLOCK) or clockid not in (CLOCK_REALTIME, CLOCK_MONOTONIC):
         raise LinuxError(Errno.EINVAL, "timerfd_create")
@@ -125,7 +124,7 @@ def sys_timerfd_create(current: Task, clockid: Int, flags: Int) -> Fd:
 
 
 @syscall
-def sys_timerfd_settime(current: Task, ufd: Fd, flags: Int, utmr: ItimerspecIn, otmr: ItimerspecOut) -> int:
+def sys_timerfd_settime(current: Task, ufd: Fd, flags: TfdSettimeArg, utmr: ItimerspecIn, otmr: ItimerspecOut) -> int:
     """Arm or, with a zero value, disarm a timer (timerfd_settime(2)).
 
     Differs: TFD_TIMER_CANCEL_ON_SET is accepted, but setting the clock cancels nothing.  Raises EFAULT, EINVAL, EBADF.

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from procession.fs import attr, namei, namespace
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fcntl import AtFollowArg, Timespecs, Timevals, Utimbuf
 from procession.include.linux.fs import AT_FDCWD, PathRef
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, Int, Path, UserPtr
+from procession.include.linux.types import DirFd, Path, UserPtr
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ AT_SYMLINK_NOFOLLOW = 0x100
 MAY_WRITE = 2
 NSEC = 1_000_000_000
 
-DirFd = Annotated[int, Arg("dirfd", 32, signed=True)]
 Times = tuple[tuple[int, int], tuple[int, int]]
 
 
@@ -71,7 +71,7 @@ def do_utimes(current: Task, dfd: int, filename: UserPtr, times: Times | None, f
 
 
 @syscall
-def sys_utimensat(current: Task, dfd: DirFd, filename: Path, utimes: UserPtr, flags: Int) -> int:
+def sys_utimensat(current: Task, dfd: DirFd, filename: Path, utimes: Timespecs, flags: AtFollowArg) -> int:
     """Set times in nanoseconds (utimensat(2), futimens(3))."""
     times: Times | None = None
     if not _is_null(utimes):
@@ -84,7 +84,7 @@ def sys_utimensat(current: Task, dfd: DirFd, filename: Path, utimes: UserPtr, fl
 
 
 @syscall
-def sys_futimesat(current: Task, dfd: DirFd, filename: Path, utimes: UserPtr) -> int:
+def sys_futimesat(current: Task, dfd: DirFd, filename: Path, utimes: Timevals) -> int:
     """Set times in microseconds (futimesat(2))."""
     times: Times | None = None
     if not _is_null(utimes):
@@ -97,13 +97,13 @@ def sys_futimesat(current: Task, dfd: DirFd, filename: Path, utimes: UserPtr) ->
 
 
 @syscall
-def sys_utimes(current: Task, filename: Path, utimes: UserPtr) -> int:
+def sys_utimes(current: Task, filename: Path, utimes: Timevals) -> int:
     """Set times in microseconds (utimes(2))."""
     return sys_futimesat(current, AT_FDCWD, filename, utimes)
 
 
 @syscall
-def sys_utime(current: Task, filename: Path, times: UserPtr) -> int:
+def sys_utime(current: Task, filename: Path, times: Utimbuf) -> int:
     """Set times in seconds (utime(2))."""
     pair: Times | None = None
     if not _is_null(times):

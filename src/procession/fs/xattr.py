@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from procession.fs import file as fs_file
 from procession.fs import namei
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fcntl import XattrArg
 from procession.include.linux.fs import AT_FDCWD
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, Fd, Int, Path, SizeT, UserPtr
+from procession.include.linux.types import Fd, InBuf, OutBuf, Path, SizeT, Str, UserPtr
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ __all__ = (
 )
 
 XATTR_NAME_MAX = 255
-Name = Annotated[UserPtr, Arg("path")]
 
 
 def _refuse(current: Task, name: UserPtr) -> NoReturn:
@@ -43,84 +43,84 @@ def _path(current: Task, pathname: UserPtr, *, follow: bool) -> None:
 
 
 @syscall
-def sys_setxattr(current: Task, pathname: Path, name: Name, value: UserPtr, size: SizeT, flags: Int) -> int:
+def sys_setxattr(current: Task, pathname: Path, name: Str, value: InBuf, size: SizeT, flags: XattrArg) -> int:
     """setxattr(2)."""
     _path(current, pathname, follow=True)
     _refuse(current, name)
 
 
 @syscall
-def sys_lsetxattr(current: Task, pathname: Path, name: Name, value: UserPtr, size: SizeT, flags: Int) -> int:
+def sys_lsetxattr(current: Task, pathname: Path, name: Str, value: InBuf, size: SizeT, flags: XattrArg) -> int:
     """lsetxattr(2)."""
     _path(current, pathname, follow=False)
     _refuse(current, name)
 
 
 @syscall
-def sys_fsetxattr(current: Task, fd: Fd, name: Name, value: UserPtr, size: SizeT, flags: Int) -> int:
+def sys_fsetxattr(current: Task, fd: Fd, name: Str, value: InBuf, size: SizeT, flags: XattrArg) -> int:
     """fsetxattr(2)."""
     fs_file.fget_light(current, fd)
     _refuse(current, name)
 
 
 @syscall
-def sys_getxattr(current: Task, pathname: Path, name: Name, value: UserPtr, size: SizeT) -> int:
+def sys_getxattr(current: Task, pathname: Path, name: Str, value: OutBuf, size: SizeT) -> int:
     """getxattr(2)."""
     _path(current, pathname, follow=True)
     _refuse(current, name)
 
 
 @syscall
-def sys_lgetxattr(current: Task, pathname: Path, name: Name, value: UserPtr, size: SizeT) -> int:
+def sys_lgetxattr(current: Task, pathname: Path, name: Str, value: OutBuf, size: SizeT) -> int:
     """lgetxattr(2)."""
     _path(current, pathname, follow=False)
     _refuse(current, name)
 
 
 @syscall
-def sys_fgetxattr(current: Task, fd: Fd, name: Name, value: UserPtr, size: SizeT) -> int:
+def sys_fgetxattr(current: Task, fd: Fd, name: Str, value: OutBuf, size: SizeT) -> int:
     """fgetxattr(2)."""
     fs_file.fget_light(current, fd)
     _refuse(current, name)
 
 
 @syscall
-def sys_listxattr(current: Task, pathname: Path, list: UserPtr, size: SizeT) -> int:
+def sys_listxattr(current: Task, pathname: Path, list: OutBuf, size: SizeT) -> int:
     """Return an empty list (listxattr(2))."""
     _path(current, pathname, follow=True)
     return 0
 
 
 @syscall
-def sys_llistxattr(current: Task, pathname: Path, list: UserPtr, size: SizeT) -> int:
+def sys_llistxattr(current: Task, pathname: Path, list: OutBuf, size: SizeT) -> int:
     """Return an empty list (llistxattr(2))."""
     _path(current, pathname, follow=False)
     return 0
 
 
 @syscall
-def sys_flistxattr(current: Task, fd: Fd, list: UserPtr, size: SizeT) -> int:
+def sys_flistxattr(current: Task, fd: Fd, list: OutBuf, size: SizeT) -> int:
     """Return an empty list (flistxattr(2))."""
     fs_file.fget_light(current, fd)
     return 0
 
 
 @syscall
-def sys_removexattr(current: Task, pathname: Path, name: Name) -> int:
+def sys_removexattr(current: Task, pathname: Path, name: Str) -> int:
     """removexattr(2)."""
     _path(current, pathname, follow=True)
     _refuse(current, name)
 
 
 @syscall
-def sys_lremovexattr(current: Task, pathname: Path, name: Name) -> int:
+def sys_lremovexattr(current: Task, pathname: Path, name: Str) -> int:
     """lremovexattr(2)."""
     _path(current, pathname, follow=False)
     _refuse(current, name)
 
 
 @syscall
-def sys_fremovexattr(current: Task, fd: Fd, name: Name) -> int:
+def sys_fremovexattr(current: Task, fd: Fd, name: Str) -> int:
     """fremovexattr(2)."""
     fs_file.fget_light(current, fd)
     _refuse(current, name)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from procession.include.linux.cred import Cap
+from procession.include.linux.cred import Cap, CapDataIn, CapDataOut, CapHeader
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.sched import PF
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, UserPtr
+from procession.include.linux.types import UserPtr
 from procession.kernel import cred, pid
 from procession.mm import uaccess
 
@@ -27,7 +27,6 @@ _VERSION_1, _VERSION_2, _VERSION_3 = 0x19980330, 0x20071026, 0x20080522
 _WORDS = {_VERSION_1: 1, _VERSION_2: 2, _VERSION_3: 2}
 _DATA = struct.Struct("<III")       # effective, permitted, inheritable: 32 capabilities
 
-HeaderPtr = Annotated[UserPtr, Arg("struct __user_cap_header")]
 
 
 def _cap_capable(k: Kernel, cred: Cred, targ_ns: UserNamespace, cap: int) -> bool:
@@ -81,7 +80,7 @@ def _validate_magic(current: Task, header: UserPtr) -> int:
 
 
 @syscall
-def sys_capget(current: Task, header: HeaderPtr, dataptr: UserPtr) -> int:
+def sys_capget(current: Task, header: CapHeader, dataptr: CapDataOut) -> int:
     """Return the capabilities of a thread; without dataptr only ask for the version. Raises EINVAL, ESRCH, EFAULT."""
     try:
         words = _validate_magic(current, header)
@@ -113,7 +112,7 @@ def sys_capget(current: Task, header: HeaderPtr, dataptr: UserPtr) -> int:
 
 
 @syscall
-def sys_capset(current: Task, header: HeaderPtr, data: UserPtr) -> int:
+def sys_capset(current: Task, header: CapHeader, data: CapDataIn) -> int:
     """Set the caller's capabilities; raises EINVAL, EFAULT, EPERM for another thread or for more than it may have."""
     words = _validate_magic(current, header)
     nr = uaccess.get_user(current, header, 4, signed=True, offset=4)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from procession.include.linux.prctl import PersonalityArg
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import UInt
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
@@ -19,7 +19,7 @@ _QUERY = 0xFFFFFFFF
 
 
 @syscall
-def sys_personality(current: Task, personality: UInt) -> int:
+def sys_personality(current: Task, personality: PersonalityArg) -> PersonalityArg:
     """Set how the system presents itself, return what it was; never fails (personality(2))."""
     old = current.personality
     if personality != _QUERY:

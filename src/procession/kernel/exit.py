@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-from procession.fs import file, fs_struct
+from procession.fs import coredump, file, fs_struct
 from procession.fs.proc import base as proc_base
 from procession.include.linux.bug import KernelPanic, bug, bug_on
 from procession.include.linux.errno import LinuxError
@@ -359,6 +359,9 @@ async def do_exit(current: Task, code: int) -> NoReturn:
             sig.maxrss = max(sig.maxrss, mm.hiwater_rss, mm.rss_anon + mm.rss_file)
     current.exit_code = code
 
+    if current.mm is not None and current.mm.core_state is not None:
+        fork_mm.mm_release(current, current.mm)
+        await coredump.wait_for_dump(current, current.mm)
     exit_mm(current)
     trace = k.trace
     if trace.sched_process_exit:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntFlag
 import struct
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.pid import PidType
-from procession.include.linux.resource import RUSAGE_BOTH, Rusage
+from procession.include.linux.resource import RUSAGE_BOTH, Rusage, RusageOut
 from procession.include.linux.sched import (
     ExitState,
     SignalFlags,
@@ -21,31 +20,18 @@ from procession.include.linux.sched import (
     TaskState,
     delay_group_leader,
 )
-from procession.include.linux.signal import (
-    CLD_CONTINUED,
-    CLD_DUMPED,
-    CLD_EXITED,
-    CLD_KILLED,
-    CLD_STOPPED,
-    Sig,
-)
+from procession.include.linux.signal import CLD_CONTINUED, CLD_DUMPED, CLD_EXITED, CLD_KILLED, CLD_STOPPED, InfoOut, Sig
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, Int, PidNr, UserPtr
-from procession.include.linux.wait import WaitQueueEntry
+from procession.include.linux.types import PidNr
+from procession.include.linux.wait import IdTypeArg, Wait4Arg, WaitidArg, WaitQueueEntry, WaitStatus
 from procession.kernel import exit, pid, sched, signal, sys, wait
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.pid import Pid
 
-__all__ = ("WaitFlags", "WaitOpts", "do_wait", "sys_wait4", "sys_waitid", "wait_for_any")
+__all__ = ("WaitOpts", "do_wait", "sys_wait4", "sys_waitid", "wait_for_any")
 
-
-# Options of wait4(2) and waitid(2). Not a class statement: that would mangle the names with two underscores.
-WaitFlags = IntFlag("WaitFlags", {
-    "WNOHANG": 0x1, "WUNTRACED": 0x2, "WEXITED": 0x4, "WCONTINUED": 0x8, "WNOWAIT": 0x01000000,
-    "__WNOTHREAD": 0x20000000, "__WALL": 0x40000000, "__WCLONE": 0x80000000,
-})
 
 WNOHANG, WUNTRACED, WEXITED, WCONTINUED, WNOWAIT = 1, 2, 4, 8, 0x01000000
 WNOTHREAD, WALL, WCLONE = 0x20000000, 0x40000000, 0x80000000
@@ -265,14 +251,10 @@ async def wait_for_any(current: Task) -> int:
     return await do_wait(current, WaitOpts(WEXITED | WALL))
 
 
-WaitArg = Annotated[int, Arg("int", 32, signed=True, flags=WaitFlags)]
 
 
 @syscall
-async def sys_wait4(
-    current: Task, upid: PidNr, stat_addr: Annotated[UserPtr, Arg("wait_status", out=True)], options: WaitArg,
-    ru: Annotated[UserPtr, Arg("struct rusage", out=True)],
-) -> int:
+async def sys_wait4(current: Task, upid: PidNr, stat_addr: WaitStatus, options: Wait4Arg, ru: RusageOut) -> int:
     """Wait for a child to end, stop or continue (wait4(2); spec 9.1).
 
     Raises EINVAL for unknown options, ECHILD, ERESTARTSYS; EFAULT comes after the child is reaped.
@@ -302,8 +284,7 @@ async def sys_wait4(
 
 @syscall
 async def sys_waitid(
-    current: Task, which: Int, upid: PidNr, infop: Annotated[UserPtr, Arg("siginfo_t", out=True)], options: WaitArg,
-    ru: Annotated[UserPtr, Arg("struct rusage", out=True)],
+    current: Task, which: IdTypeArg, upid: PidNr, infop: InfoOut, options: WaitidArg, ru: RusageOut,
 ) -> int:
     """Wait with a siginfo as the answer (waitid(2); spec 9.1).
 

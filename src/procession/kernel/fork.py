@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from procession.fs import file, fs_struct
 from procession.include.linux.bug import bug_on
@@ -15,7 +15,7 @@ from procession.include.linux.sched import (
     CSIGNAL,
     PF,
     TIF,
-    CloneFlags,
+    CloneArg,
     ExitState,
     SchedEntity,
     SighandStruct,
@@ -27,7 +27,7 @@ from procession.include.linux.sched import (
 from procession.include.linux.signal import Sig, Sigpending
 from procession.include.linux.spinlock import RwLock, SpinLock
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, PidNr, ULong, UserPtr
+from procession.include.linux.types import Addr, PidNr, UserPtr
 from procession.include.linux.undo import Undo
 from procession.kernel import (
     capability,
@@ -472,12 +472,11 @@ async def kernel_thread(
     return pid.task_pid_nr_ns(p, current.nsproxy.pid_ns)
 
 
-CloneArg = Annotated[int, Arg("clone_flags", 64, flags=CloneFlags, prefix="CLONE_")]
 
 
 @syscall
 async def sys_clone(
-    current: Task, clone_flags: CloneArg, newsp: ULong, parent_tid: UserPtr, child_tid: UserPtr, tls: ULong,
+    current: Task, clone_flags: CloneArg, newsp: Addr, parent_tid: UserPtr, child_tid: UserPtr, tls: Addr,
 ) -> int:
     """Make a child that shares what the flags say (clone(2)); x86-64's order of arguments."""
     return await do_fork(current, clone_flags & 0xFFFFFFFF, newsp, parent_tid, child_tid, tls)

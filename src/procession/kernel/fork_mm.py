@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from procession.fs import file, file_table, fs_struct
 from procession.include.linux.bug import bug_on
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import MmStruct
 from procession.include.linux.rwsem import RwSemaphore
-from procession.include.linux.sched import PF, CloneFlags, Task
+from procession.include.linux.sched import PF, Task, UnshareArg
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg
 from procession.include.linux.undo import Undo
 from procession.kernel import completion, futex, nsproxy
 from procession.mm import mmap, uaccess
@@ -129,7 +128,6 @@ def mm_release(current: Task, mm: MmStruct | None) -> None:
     current.clear_child_tid = 0
 
 
-UnshareArg = Annotated[int, Arg("int", 64, flags=CloneFlags, prefix="CLONE_")]
 
 
 @syscall

@@ -8,14 +8,15 @@ Priority-inheriting locks are in futex_pi.py, robust lists in futex_robust.py.
 from __future__ import annotations
 
 from bisect import insort
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.futex import FutexArg, FutexOp, FutexVal
 from procession.include.linux.mm_types import PAGE_SHIFT, VM
 from procession.include.linux.sched import TIF, TaskState
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, UInt, UserPtr
+from procession.include.linux.types import UInt, UserPtr
 from procession.kernel import futex_pi, futex_robust, hrtimer, sched, time
 from procession.mm import mmap, uaccess
 
@@ -285,7 +286,6 @@ def exit_robust_list(current: Task) -> None:
 
 # The call.
 
-FutexOp = Annotated[int, Arg("futex_op", 32, signed=True)]
 _WITH_TIMEOUT = (FUTEX_WAIT, FUTEX_LOCK_PI, FUTEX_WAIT_BITSET, FUTEX_WAIT_REQUEUE_PI)
 
 
@@ -304,8 +304,7 @@ def _timeout(current: Task, cmd: int, op: int, utime: UserPtr) -> int | None:
 
 @syscall
 async def sys_futex(
-    current: Task, uaddr: UserPtr, op: FutexOp, val: UInt, utime: Annotated[UserPtr, Arg("struct timespec")],
-    uaddr2: UserPtr, val3: UInt,
+    current: Task, uaddr: UserPtr, op: FutexOp, val: UInt, utime: FutexArg, uaddr2: FutexArg, val3: FutexVal,
 ) -> int:
     """Sleep on a word of memory, or wake those who do (futex(2)); utime is a number for some operations.
 

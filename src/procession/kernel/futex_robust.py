@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from procession.include.linux.cred import Cap
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, PidNr, SizeT, UserPtr
+from procession.include.linux.types import AddrOut, LongOut, PidNr, SizeT, UserPtr
 from procession.kernel import capability, futex, futex_pi, pid
 from procession.mm import uaccess
 
@@ -71,10 +71,7 @@ def sys_set_robust_list(current: Task, head: UserPtr, length: SizeT) -> int:
 
 
 @syscall
-def sys_get_robust_list(
-    current: Task, nr: PidNr, head_ptr: Annotated[UserPtr, Arg("ptr", out=True)],
-    len_ptr: Annotated[UserPtr, Arg("ptr", out=True)],
-) -> int:
+def sys_get_robust_list(current: Task, nr: PidNr, head_ptr: AddrOut, len_ptr: LongOut) -> int:
     """Read a thread's registration (get_robust_list(2)); raises ESRCH, EPERM, EFAULT."""
     p = current
     if nr:

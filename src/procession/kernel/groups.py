@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from procession.include.linux.cred import Cap
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Int, UserPtr
+from procession.include.linux.types import Groups, GroupsOut, Int
 from procession.kernel import capability, cred
 from procession.mm import uaccess
 
@@ -27,7 +27,7 @@ def in_group_p(current: Task, grp: int) -> bool:
 
 
 @syscall
-def sys_getgroups(current: Task, gidsetsize: Int, grouplist: UserPtr) -> int:
+def sys_getgroups(current: Task, gidsetsize: Int, grouplist: GroupsOut) -> int:
     """Return how many supplementary groups there are, and which; raises EINVAL if they do not fit, EFAULT."""
     groups = current.cred.group_info
     if gidsetsize < 0 or (gidsetsize and len(groups) > gidsetsize):
@@ -38,7 +38,7 @@ def sys_getgroups(current: Task, gidsetsize: Int, grouplist: UserPtr) -> int:
 
 
 @syscall
-def sys_setgroups(current: Task, gidsetsize: Int, grouplist: UserPtr) -> int:
+def sys_setgroups(current: Task, gidsetsize: Int, grouplist: Groups) -> int:
     """Set the supplementary groups, which are kept sorted; raises EPERM, EINVAL, EFAULT."""
     if not capability.nsown_capable(current, Cap.SETGID):
         raise LinuxError(Errno.EPERM, "CAP_SETGID")

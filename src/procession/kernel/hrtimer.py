@@ -16,6 +16,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.hrtimer import NEVER, Hrtimer
 from procession.include.linux.sched import TIF, TaskState
 from procession.include.linux.syscalls import syscall
+from procession.include.linux.time import TimespecIn, TimespecLeft
 from procession.include.linux.types import UserPtr
 from procession.kernel import posix_cpu_timers, rcupdate, sched, time
 
@@ -228,7 +229,7 @@ async def hrtimer_nanosleep(
 
 
 @syscall
-async def sys_nanosleep(current: Task, rqtp: time.TimespecIn, rmtp: time.TimespecOut) -> int:
+async def sys_nanosleep(current: Task, rqtp: TimespecIn, rmtp: TimespecLeft) -> int:
     """Sleep for a time (nanosleep(2)).
 
     Raises EFAULT, EINVAL for an impossible time, ERESTART_RESTARTBLOCK.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.hrtimer import Hrtimer
@@ -10,7 +10,8 @@ from procession.include.linux.kernel import HZ, NSEC_PER_SEC
 from procession.include.linux.sched import SignalStruct
 from procession.include.linux.signal import Sig
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, Int, UserPtr
+from procession.include.linux.time import ItimerArg, ItimervalIn, ItimervalOut
+from procession.include.linux.types import UserPtr
 from procession.kernel import hrtimer, posix_cpu_timers, signal, time
 
 if TYPE_CHECKING:
@@ -97,8 +98,6 @@ def alarm_setitimer(current: Task, seconds: int) -> int:
     return sec
 
 
-ItimervalIn = Annotated[UserPtr, Arg("struct itimerval")]
-ItimervalOut = Annotated[UserPtr, Arg("struct itimerval", out=True)]
 
 
 def _put_itimerval(current: Task, ptr: UserPtr, value_ns: int, interval_ns: int) -> None:
@@ -107,7 +106,7 @@ def _put_itimerval(current: Task, ptr: UserPtr, value_ns: int, interval_ns: int)
 
 
 @syscall
-def sys_getitimer(current: Task, which: Int, value: ItimervalOut) -> int:
+def sys_getitimer(current: Task, which: ItimerArg, value: ItimervalOut) -> int:
     """Read an interval timer (getitimer(2)); raises EFAULT, EINVAL."""
     if not value:
         raise LinuxError(Errno.EFAULT, "getitimer")
@@ -117,7 +116,7 @@ def sys_getitimer(current: Task, which: Int, value: ItimervalOut) -> int:
 
 
 @syscall
-def sys_setitimer(current: Task, which: Int, value: ItimervalIn, ovalue: ItimervalOut) -> int:
+def sys_setitimer(current: Task, which: ItimerArg, value: ItimervalIn, ovalue: ItimervalOut) -> int:
     """Set an interval timer (setitimer(2)); a NULL value disarms it, as in 3.2. Raises EFAULT, EINVAL."""
     interval_ns = value_ns = 0
     if value:

@@ -10,9 +10,9 @@ from procession.fs.proc import namespaces as proc_namespaces
 from procession.include.linux.cred import Cap
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.nsproxy import IpcNamespace, NetNamespace, Nsproxy, UtsNamespace
-from procession.include.linux.sched import CloneFlags
+from procession.include.linux.sched import CloneFlags, SetnsArg
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Fd, Int
+from procession.include.linux.types import Fd
 from procession.include.linux.undo import Undo
 from procession.kernel import capability, pid_namespace, rcupdate
 from procession.mm import slab
@@ -134,7 +134,7 @@ async def exit_task_namespaces(p: Task) -> None:
 
 
 @syscall
-async def sys_setns(current: Task, fd: Fd, nstype: Int) -> int:
+async def sys_setns(current: Task, fd: Fd, nstype: SetnsArg) -> int:
     """Enter the namespace behind an open /proc/PID/ns file: UTS, IPC or network only in 3.2 (setns(2)).
 
     Raises EPERM, then EBADF, then EINVAL, as 3.2 checks them.

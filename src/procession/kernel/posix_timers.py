@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from procession.include.linux.cred import Cap
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.hrtimer import Hrtimer
 from procession.include.linux.kernel import HZ, NSEC_PER_SEC
 from procession.include.linux.sched import TaskState, same_thread_group
-from procession.include.linux.signal import NSIG, SiCode, Sig, Siginfo
+from procession.include.linux.signal import NSIG, SiCode, Sig, Sigevent, Siginfo
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, Int, UserPtr
+from procession.include.linux.time import (
+    ClockArg,
+    ItimerspecIn,
+    ItimerspecOut,
+    RealtimeArg,
+    TimerArg,
+    TimerClockArg,
+    TimespecIn,
+    TimespecLeft,
+    TimespecOut,
+)
+from procession.include.linux.types import Int, IntOut, UserPtr
 from procession.kernel import capability, hrtimer, pid, posix_cpu_timers, sched, signal, time
 from procession.mm import slab, uaccess
 
@@ -39,9 +50,6 @@ _DELAYTIMER_MAX = 0x7FFFFFFF
 _CPU_PROCESS, _CPU_THREAD = ~0 << 3 | 2, ~0 << 3 | 6        # MAKE_..._CPUCLOCK(0, CPUCLOCK_SCHED)
 _WITH_TIMERS = (CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME)
 
-ClockId = Annotated[int, Arg("clockid", 32, signed=True)]
-ItimerspecIn = Annotated[UserPtr, Arg("struct itimerspec")]
-ItimerspecOut = Annotated[UserPtr, Arg("struct itimerspec", out=True)]
 
 
 def posix_timers_init(k: Kernel) -> None:
@@ -90,14 +98,14 @@ def clock_getres(current: Task, clock: int) -> int:
 
 
 @syscall
-def sys_clock_gettime(current: Task, which_clock: ClockId, tp: time.TimespecOut) -> int:
+def sys_clock_gettime(current: Task, which_clock: ClockArg, tp: TimespecOut) -> int:
     """Read a clock (clock_gettime(2)); raises EINVAL, EFAULT."""
     time.put_timespec(current, tp, clock_gettime(current, which_clock))
     return 0
 
 
 @syscall
-def sys_clock_getres(current: Task, which_clock: ClockId, tp: time.TimespecOut) -> int:
+def sys_clock_getres(current: Task, which_clock: ClockArg, tp: TimespecOut) -> int:
     """Read a clock's resolution (clock_getres(2)); raises EINVAL, EFAULT."""
     resolution_ns = clock_getres(current, which_clock)
     if tp:
@@ -106,7 +114,7 @@ def sys_clock_getres(current: Task, which_clock: ClockId, tp: time.TimespecOut) 
 
 
 @syscall
-def sys_clock_settime(current: Task, which_clock: ClockId, tp: time.TimespecIn) -> int:
+def sys_clock_settime(current: Task, which_clock: RealtimeArg, tp: TimespecIn) -> int:
     """Set CLOCK_REALTIME, the only one that can be set (clock_settime(2)); raises EINVAL, EFAULT, EPERM."""
     if which_clock < 0:
         posix_cpu_timers.clock_target(current, which_clock)
@@ -122,7 +130,7 @@ def sys_clock_settime(current: Task, which_clock: ClockId, tp: time.TimespecIn) 
 
 @syscall
 async def sys_clock_nanosleep(
-    current: Task, which_clock: ClockId, flags: Int, rqtp: time.TimespecIn, rmtp: time.TimespecOut,
+    current: Task, which_clock: TimerClockArg, flags: TimerArg, rqtp: TimespecIn, rmtp: TimespecLeft,
 ) -> int:
     """Sleep on a clock, for a time or until a time (clock_nanosleep(2)).
 
@@ -312,8 +320,7 @@ def do_schedule_next_timer(current: Task, info: Siginfo) -> None:
 
 @syscall
 def sys_timer_create(
-    current: Task, which_clock: ClockId, timer_event_spec: Annotated[UserPtr, Arg("struct sigevent")],
-    created_timer_id: Annotated[UserPtr, Arg("ptr", out=True)],
+    current: Task, which_clock: TimerClockArg, timer_event_spec: Sigevent, created_timer_id: IntOut,
 ) -> int:
     """Make a timer that is not armed (timer_create(2)).
 
@@ -417,7 +424,7 @@ def sys_timer_gettime(current: Task, timer_id: Int, setting: ItimerspecOut) -> i
 
 @syscall
 def sys_timer_settime(
-    current: Task, timer_id: Int, flags: Int, new_setting: ItimerspecIn, old_setting: ItimerspecOut,
+    current: Task, timer_id: Int, flags: TimerArg, new_setting: ItimerspecIn, old_setting: ItimerspecOut,
 ) -> int:
     """Arm a timer, or disarm it with a value of zero (timer_settime(2)); raises EINVAL, EFAULT."""
     if not new_setting:

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from procession.include.linux.cred import Cap
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.hrtimer import NEVER
 from procession.include.linux.resource import Rlimit
-from procession.include.linux.sched import PF, SCHED_RESET_ON_FORK, TIF, SchedPolicy
+from procession.include.linux.sched import (
+    PF,
+    SCHED_RESET_ON_FORK,
+    TIF,
+    CpuMaskIn,
+    CpuMaskOut,
+    ParamIn,
+    ParamOut,
+    PolicyArg,
+    SchedPolicy,
+)
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, PidNr, UInt, UserPtr
+from procession.include.linux.time import TimespecOut
+from procession.include.linux.types import PidNr, UInt, UserPtr
 from procession.kernel import capability, pid, sched, sched_fair, sched_rt, time
 from procession.mm import uaccess
 
@@ -140,9 +151,6 @@ def _set_curr(rq: sched.Rq, p: Task) -> None:
         sched_fair.set_curr_task_fair(rq, p)
 
 
-PolicyArg = Annotated[int, Arg("sched_policy", 32, signed=True, prefix="SCHED_")]
-ParamIn = Annotated[UserPtr, Arg("struct sched_param")]
-ParamOut = Annotated[UserPtr, Arg("struct sched_param", out=True)]
 
 
 def _do_sched_setscheduler(current: Task, nr: int, policy: int, param: UserPtr) -> int:
@@ -171,7 +179,7 @@ def sys_sched_setparam(current: Task, nr: PidNr, param: ParamIn) -> int:
 
 
 @syscall
-def sys_sched_getscheduler(current: Task, nr: PidNr) -> int:
+def sys_sched_getscheduler(current: Task, nr: PidNr) -> PolicyArg:
     """Return a thread's policy, with RESET_ON_FORK if set (sched_getscheduler(2)); raises EINVAL, ESRCH."""
     if nr < 0:
         raise LinuxError(Errno.EINVAL, f"pid {nr}")
@@ -205,7 +213,7 @@ def sys_sched_get_priority_min(current: Task, policy: PolicyArg) -> int:
 
 
 @syscall
-def sys_sched_rr_get_interval(current: Task, nr: PidNr, interval: time.TimespecOut) -> int:
+def sys_sched_rr_get_interval(current: Task, nr: PidNr, interval: TimespecOut) -> int:
     """Read how long a thread may run before its equals are due (sched_rr_get_interval(2)).
 
     Raises EINVAL, ESRCH, EFAULT.
@@ -275,9 +283,7 @@ def sched_setaffinity(current: Task, p: Task, mask: int) -> None:
 
 
 @syscall
-def sys_sched_setaffinity(
-    current: Task, nr: PidNr, length: UInt, user_mask_ptr: Annotated[UserPtr, Arg("cpumask")],
-) -> int:
+def sys_sched_setaffinity(current: Task, nr: PidNr, length: UInt, user_mask_ptr: CpuMaskIn) -> int:
     """Choose the CPUs that a thread may use (sched_setaffinity(2)); raises EFAULT, ESRCH, EPERM, EINVAL."""
     size = min(length, 8)
     mask = int.from_bytes(uaccess.copy_from_user(current, user_mask_ptr, size), "little") if size else 0
@@ -286,9 +292,7 @@ def sys_sched_setaffinity(
 
 
 @syscall
-def sys_sched_getaffinity(
-    current: Task, nr: PidNr, length: UInt, user_mask_ptr: Annotated[UserPtr, Arg("cpumask", out=True)],
-) -> int:
+def sys_sched_getaffinity(current: Task, nr: PidNr, length: UInt, user_mask_ptr: CpuMaskOut) -> int:
     """Read the CPUs that a thread may use; returns how many bytes were written (sched_getaffinity(2)).
 
     Raises EINVAL for a buffer too small or not a multiple of 8, ESRCH, EFAULT.

@@ -112,13 +112,16 @@ def siginfo_from_user(data: bytes) -> Siginfo:
 
 
 def trace_fields(info: AnyInfo, current: Task) -> tuple[int, ...]:
-    """Return what a trace event says of info: errno, code, then pid, uid, status, utime, stime, addr.
+    """Return what a trace event says of info: errno, code, then what strace prints of a signal, which is ours.
 
-    The last six are ours: what strace prints of a signal.
+    That is pid, uid, status, utime, stime, addr, value, timer, overrun.
     """
     if isinstance(info, Siginfo):
-        return info.errno, info.code, info.pid, info.uid, info.status, info.utime, info.stime, info.addr
+        return (
+            info.errno, info.code, info.pid, info.uid, info.status, info.utime, info.stime, info.addr, info.value,
+            info.tid, info.overrun,
+        )
     if info is SEND_SIG_NOINFO:
-        return 0, int(SiCode.USER), current.tgid, current.cred.uid, 0, 0, 0, 0
-    return 0, info.code, 0, 0, 0, 0, 0, 0
+        return 0, int(SiCode.USER), current.tgid, current.cred.uid, 0, 0, 0, 0, 0, 0, 0
+    return 0, info.code, 0, 0, 0, 0, 0, 0, 0, 0, 0
 

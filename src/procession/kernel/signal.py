@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from procession.fs import exec
+from procession.fs import coredump
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.sched import PF, TIF, JobCtl, SignalFlags, signal_group_exit, thread_group_empty
 from procession.include.linux.signal import (
@@ -302,7 +302,7 @@ async def _die(current: Task, info: Siginfo) -> None:
     signr = info.signo
     current.flags |= PF.SIGNALED
     if SIG_KERNEL_COREDUMP_MASK >> (signr - 1) & 1:
-        await exec.do_coredump(current, signr, info)
+        await coredump.do_coredump(current, signr)
     await exit.do_group_exit(current, signr)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.sched import TaskState
@@ -11,12 +11,22 @@ from procession.include.linux.signal import (
     MINSIGSTKSZ,
     NSIG,
     SIG_KERNEL_ONLY_MASK,
+    ActionIn,
+    ActionOut,
+    InfoIn,
+    InfoOut,
     KSigaction,
     SiCode,
+    SigHowArg,
     Siginfo,
+    SigsetIn,
+    SigsetOut,
+    StackIn,
+    StackOut,
 )
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, Int, PidNr, SizeT, UserPtr
+from procession.include.linux.time import TimespecIn
+from procession.include.linux.types import PidNr, SigNr, SizeT, UserPtr
 from procession.kernel import hrtimer, pid, rcupdate, sched, siginfo, signal
 from procession.mm import uaccess
 
@@ -40,16 +50,6 @@ _TIMESPEC = struct.Struct("<qq")
 _NSEC_PER_SEC = 1_000_000_000
 SS_ONSTACK, SS_DISABLE = 1, 2
 
-SigNr = Annotated[int, Arg("signal", 32, signed=True)]
-SetIn = Annotated[UserPtr, Arg("sigset_t")]
-SetOut = Annotated[UserPtr, Arg("sigset_t", out=True)]
-ActionIn = Annotated[UserPtr, Arg("struct sigaction")]
-ActionOut = Annotated[UserPtr, Arg("struct sigaction", out=True)]
-InfoIn = Annotated[UserPtr, Arg("siginfo_t")]
-InfoOut = Annotated[UserPtr, Arg("siginfo_t", out=True)]
-TimespecIn = Annotated[UserPtr, Arg("struct timespec")]
-StackIn = Annotated[UserPtr, Arg("stack_t")]
-StackOut = Annotated[UserPtr, Arg("stack_t", out=True)]
 
 
 def _check_set_size(sigsetsize: int) -> None:
@@ -175,7 +175,7 @@ def sys_rt_sigaction(current: Task, sig: SigNr, act: ActionIn, oact: ActionOut, 
 
 
 @syscall
-def sys_rt_sigprocmask(current: Task, how: Int, nset: SetIn, oset: SetOut, sigsetsize: SizeT) -> int:
+def sys_rt_sigprocmask(current: Task, how: SigHowArg, nset: SigsetIn, oset: SigsetOut, sigsetsize: SizeT) -> int:
     """Change the set of blocked signals, return the old one; raises EINVAL, EFAULT (sigprocmask(2))."""
     if sigsetsize != _SET_SIZE:
         raise LinuxError(Errno.EINVAL, "size of a signal set")
@@ -188,7 +188,7 @@ def sys_rt_sigprocmask(current: Task, how: Int, nset: SetIn, oset: SetOut, sigse
 
 
 @syscall
-def sys_rt_sigpending(current: Task, set: SetOut, sigsetsize: SizeT) -> int:
+def sys_rt_sigpending(current: Task, set: SigsetOut, sigsetsize: SizeT) -> int:
     """Return which blocked signals are pending; a shorter set is allowed. Raises EINVAL, EFAULT (sigpending(2))."""
     if sigsetsize > _SET_SIZE:
         raise LinuxError(Errno.EINVAL, "size of a signal set")
@@ -239,7 +239,7 @@ async def sys_pause(current: Task) -> int:
 
 
 @syscall
-async def sys_rt_sigsuspend(current: Task, unewset: SetIn, sigsetsize: SizeT) -> int:
+async def sys_rt_sigsuspend(current: Task, unewset: SigsetIn, sigsetsize: SizeT) -> int:
     """Sleep with another mask until a handler has run; raises EINVAL, EFAULT, ERESTARTNOHAND (sigsuspend(2))."""
     _check_set_size(sigsetsize)
     newset = uaccess.get_user(current, unewset, 8) & _ALLOWED
@@ -256,8 +256,8 @@ async def sys_rt_sigsuspend(current: Task, unewset: SetIn, sigsetsize: SizeT) ->
 
 @syscall
 async def sys_rt_sigtimedwait(
-    current: Task, uthese: SetIn, uinfo: InfoOut, uts: TimespecIn, sigsetsize: SizeT,
-) -> int:
+    current: Task, uthese: SigsetIn, uinfo: InfoOut, uts: TimespecIn, sigsetsize: SizeT,
+) -> SigNr:
     """Take a signal of a set, waiting for one; raises EINVAL, EFAULT, EAGAIN at the timeout, EINTR (sigwaitinfo(2)).
 
     Differs: the timeout is not rounded up to ticks.

@@ -18,12 +18,18 @@ from procession.include.linux.resource import (
     RUSAGE_CHILDREN,
     RUSAGE_SELF,
     RUSAGE_THREAD,
+    PrioArg,
     Rlimit,
+    RlimitArg,
+    RlimOut,
+    RlimPtr,
     Rusage,
+    RusageArg,
+    RusageOut,
 )
 from procession.include.linux.sched import TaskState, same_thread_group, thread_group_leader
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, Int, ModeT, PidNr, UInt, UserPtr
+from procession.include.linux.types import Arg, InBuf, Int, IntOut, ModeT, PidNr, UInt, UInt32, UserPtr
 from procession.kernel import (
     capability,
     exec_domain,
@@ -58,8 +64,6 @@ _TICK_NS = 1_000_000_000 // USER_HZ
 _INITIAL_TICKS = ((1 << 32) - 300 * HZ) * USER_HZ // HZ
 _KIB_PER_PAGE = 4
 
-RlimPtr = Annotated[UserPtr, Arg("struct rlimit")]
-RlimOut = Annotated[UserPtr, Arg("struct rlimit", out=True)]
 
 
 # Priorities.
@@ -105,7 +109,7 @@ def _prio_targets(current: Task, which: int, who: int) -> Iterator[Task]:
 
 
 @syscall
-def sys_setpriority(current: Task, which: Int, who: Int, niceval: Int) -> int:
+def sys_setpriority(current: Task, which: PrioArg, who: Int, niceval: Int) -> int:
     """Set the nice value of a thread, of a group's or a user's threads.
 
     Raises EINVAL, ESRCH if there is none, EPERM, EACCES; of several failures the last (setpriority(2)).
@@ -131,7 +135,7 @@ def sys_setpriority(current: Task, which: Int, who: Int, niceval: Int) -> int:
 
 
 @syscall
-def sys_getpriority(current: Task, which: Int, who: Int) -> int:
+def sys_getpriority(current: Task, which: PrioArg, who: Int) -> int:
     """Return 20 - nice of the most favoured of the threads; raises EINVAL, ESRCH (getpriority(2))."""
     if not PRIO_PROCESS <= which <= PRIO_USER:
         raise LinuxError(Errno.EINVAL, "which")
@@ -290,7 +294,7 @@ def _new_name(current: Task, name: UserPtr, length: int) -> str:
 
 
 @syscall
-def sys_sethostname(current: Task, name: UserPtr, len: Int) -> int:
+def sys_sethostname(current: Task, name: InBuf, len: UInt32) -> int:
     """Set the host name of the UTS namespace; raises EPERM, EINVAL, EFAULT (sethostname(2))."""
     assert current.nsproxy is not None
     current.nsproxy.uts_ns.nodename = _new_name(current, name, len)
@@ -298,7 +302,7 @@ def sys_sethostname(current: Task, name: UserPtr, len: Int) -> int:
 
 
 @syscall
-def sys_setdomainname(current: Task, name: UserPtr, len: Int) -> int:
+def sys_setdomainname(current: Task, name: InBuf, len: UInt32) -> int:
     """Set the NIS domain name of the UTS namespace; raises EPERM, EINVAL, EFAULT (setdomainname(2))."""
     assert current.nsproxy is not None
     current.nsproxy.uts_ns.domainname = _new_name(current, name, len)
@@ -341,14 +345,14 @@ def do_prlimit(current: Task, tsk: Task, resource: int, new: tuple[int, int] | N
 
 
 @syscall
-def sys_getrlimit(current: Task, resource: UInt, rlim: RlimOut) -> int:
+def sys_getrlimit(current: Task, resource: RlimitArg, rlim: RlimOut) -> int:
     """Return a limit; raises EINVAL, EFAULT (getrlimit(2))."""
     uaccess.copy_to_user(current, rlim, _RLIM.pack(*do_prlimit(current, current, resource, None)))
     return 0
 
 
 @syscall
-def sys_setrlimit(current: Task, resource: UInt, rlim: RlimPtr) -> int:
+def sys_setrlimit(current: Task, resource: RlimitArg, rlim: RlimPtr) -> int:
     """Set a limit; raises EFAULT, EINVAL, EPERM (setrlimit(2))."""
     soft, hard = _RLIM.unpack(uaccess.copy_from_user(current, rlim, _RLIM.size))
     do_prlimit(current, current, resource, (soft, hard))
@@ -356,7 +360,7 @@ def sys_setrlimit(current: Task, resource: UInt, rlim: RlimPtr) -> int:
 
 
 @syscall
-def sys_prlimit64(current: Task, pid: PidNr, resource: UInt, new_rlim: RlimPtr, old_rlim: RlimOut) -> int:
+def sys_prlimit64(current: Task, pid: PidNr, resource: RlimitArg, new_rlim: RlimPtr, old_rlim: RlimOut) -> int:
     """Set and return a limit of any process; raises EFAULT, ESRCH, EPERM, EINVAL (prlimit(2))."""
     new: tuple[int, int] | None = None
     if new_rlim:
@@ -462,7 +466,7 @@ def getrusage(current: Task, p: Task, who: int, ru: UserPtr) -> None:
 
 
 @syscall
-def sys_getrusage(current: Task, who: Int, ru: Annotated[UserPtr, Arg("struct rusage", out=True)]) -> int:
+def sys_getrusage(current: Task, who: RusageArg, ru: RusageOut) -> int:
     """Return what we, our reaped children or this thread have used; raises EINVAL, EFAULT (getrusage(2))."""
     if who not in (RUSAGE_SELF, RUSAGE_CHILDREN, RUSAGE_THREAD):
         raise LinuxError(Errno.EINVAL, "who")
@@ -483,7 +487,7 @@ def sys_umask(current: Task, mask: ModeT) -> ModeT:
 
 
 @syscall
-def sys_getcpu(current: Task, cpup: UserPtr, nodep: UserPtr, unused: UserPtr) -> int:
+def sys_getcpu(current: Task, cpup: IntOut, nodep: IntOut, unused: UserPtr) -> int:
     """Return which CPU runs us, and its memory node, 0; raises EFAULT (getcpu(2))."""
     if cpup:
         uaccess.put_user(current, cpup, current.kernel.cpu, 4)

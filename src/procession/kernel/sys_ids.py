@@ -9,7 +9,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.resource import Rlimit
 from procession.include.linux.sched import PF
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import UidT, UserPtr
+from procession.include.linux.types import IntOut, UidT
 from procession.kernel import capability, cred, user
 from procession.mm import uaccess
 
@@ -150,7 +150,7 @@ def sys_setresuid(current: Task, ruid: UidT, euid: UidT, suid: UidT) -> int:
 
 
 @syscall
-def sys_getresuid(current: Task, ruid: UserPtr, euid: UserPtr, suid: UserPtr) -> int:
+def sys_getresuid(current: Task, ruid: IntOut, euid: IntOut, suid: IntOut) -> int:
     """Return the three uids; raises EFAULT (getresuid(2))."""
     c = current.cred
     uaccess.put_user(current, ruid, c.uid, 4)
@@ -231,7 +231,7 @@ def sys_setresgid(current: Task, rgid: UidT, egid: UidT, sgid: UidT) -> int:
 
 
 @syscall
-def sys_getresgid(current: Task, rgid: UserPtr, egid: UserPtr, sgid: UserPtr) -> int:
+def sys_getresgid(current: Task, rgid: IntOut, egid: IntOut, sgid: IntOut) -> int:
     """Return the three gids; raises EFAULT (getresgid(2))."""
     c = current.cred
     uaccess.put_user(current, rgid, c.gid, 4)

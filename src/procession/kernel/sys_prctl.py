@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from procession.fs import exec
 from procession.include.linux.cred import Cap
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.prctl import PrctlArg, PrctlArgs, PrctlOption
 from procession.include.linux.sched import TASK_COMM_LEN
 from procession.include.linux.signal import NSIG
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Int, ULong, UserPtr
+from procession.include.linux.types import UserPtr
 from procession.kernel import capability, cred
 from procession.mm import uaccess
 
@@ -208,7 +209,9 @@ _WITH_POINTER = frozenset({2, 15, 16, 25})
 
 
 @syscall
-def sys_prctl(current: Task, option: Int, arg2: UserPtr, arg3: ULong, arg4: ULong, arg5: ULong) -> int:
+def sys_prctl(
+    current: Task, option: PrctlOption, arg2: PrctlArg, arg3: PrctlArgs, arg4: PrctlArgs, arg5: PrctlArgs,
+) -> int:
     """Get or set a property of the process; raises EINVAL for what 3.2 does not know, EPERM, EFAULT (prctl(2))."""
     handler = _OPTIONS.get(option)
     if handler is None:

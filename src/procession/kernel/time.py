@@ -9,7 +9,8 @@ from procession.include.linux.cred import Cap
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.kernel import NSEC_PER_SEC
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, Long, UserPtr
+from procession.include.linux.time import TimeOut, TimevalIn, TimevalOut, Timezone, TimezoneOut
+from procession.include.linux.types import Arg, TimeT, UserPtr
 from procession.kernel import capability, hrtimer
 from procession.mm import uaccess
 
@@ -22,10 +23,6 @@ __all__ = (
     "sys_adjtimex", "sys_gettimeofday", "sys_settimeofday", "sys_time",
 )
 
-TimespecIn = Annotated[UserPtr, Arg("struct timespec")]
-TimespecOut = Annotated[UserPtr, Arg("struct timespec", out=True)]
-TimevalIn = Annotated[UserPtr, Arg("struct timeval")]
-TimevalOut = Annotated[UserPtr, Arg("struct timeval", out=True)]
 
 NSEC_PER_USEC = 1000
 USEC_PER_SEC = 1_000_000
@@ -75,7 +72,7 @@ def put_timeval(current: Task, ptr: UserPtr, ns: int, offset: int = 0) -> None:
 
 
 @syscall
-def sys_time(current: Task, tloc: Annotated[UserPtr, Arg("ptr", out=True)]) -> Long:
+def sys_time(current: Task, tloc: TimeOut) -> TimeT:
     """Return the seconds since 1970, and store them if tloc is given (time(2)); raises EFAULT."""
     seconds = ktime_get_real(current.kernel) // NSEC_PER_SEC
     if tloc:
@@ -84,7 +81,7 @@ def sys_time(current: Task, tloc: Annotated[UserPtr, Arg("ptr", out=True)]) -> L
 
 
 @syscall
-def sys_gettimeofday(current: Task, tv: TimevalOut, tz: Annotated[UserPtr, Arg("ptr", out=True)]) -> int:
+def sys_gettimeofday(current: Task, tv: TimevalOut, tz: TimezoneOut) -> int:
     """Return the time of day (gettimeofday(2)); the time zone is UTC. Raises EFAULT."""
     if tv:
         put_timeval(current, tv, ktime_get_real(current.kernel))
@@ -94,7 +91,7 @@ def sys_gettimeofday(current: Task, tv: TimevalOut, tz: Annotated[UserPtr, Arg("
 
 
 @syscall
-def sys_settimeofday(current: Task, tv: TimevalIn, tz: UserPtr) -> int:
+def sys_settimeofday(current: Task, tv: TimevalIn, tz: Timezone) -> int:
     """Set the time of day (settimeofday(2)); raises EFAULT, EINVAL, EPERM without CAP_SYS_TIME.
 
     Differs: the kernel's time zone, which only file systems look at, is accepted and forgotten.

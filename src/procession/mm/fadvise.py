@@ -5,15 +5,16 @@ from __future__ import annotations
 from procession.fs import file as fs_file
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import FMode, S
+from procession.include.linux.mman import FadviseArg
 from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Fd, Int, OffT, SizeT
+from procession.include.linux.types import Fd, OffT, SizeT
 
 __all__ = ("sys_fadvise64", "sys_readahead")
 
 
 @syscall
-def sys_fadvise64(current: Task, fd: Fd, offset: OffT, length: SizeT, advice: Int) -> int:
+def sys_fadvise64(current: Task, fd: Fd, offset: OffT, length: SizeT, advice: FadviseArg) -> int:
     """Advise on the use of a file, to no effect here (posix_fadvise(2)); raises EBADF, ESPIPE, EINVAL."""
     file = fs_file.fget_light(current, fd)
     if file.inode.i_mode & S.IFMT == S.IFIFO:

@@ -31,6 +31,7 @@ __all__ = (
 )
 
 _MAX_BYTES = (1 << 63) - 1
+_PIECE = 1 << 20            # how much of a write is held in the host's memory at a time
 _APPEND = int(OpenFlags.APPEND)
 _SUID_SGID = S.ISUID | S.ISGID
 _FSIZE = int(Rlimit.FSIZE)
@@ -194,11 +195,17 @@ def generic_file_write(current: Task, file: File, buf: UserPtr, count: int, pos:
     count = generic_write_checks(current, at, count)
     if not count:
         return 0
-    data = uaccess.copy_from_user_partial(current, buf, count)
+    data = uaccess.copy_from_user_partial(current, buf, min(count, _PIECE))
     if inode.i_mode & _SUID_SGID:
         file_remove_suid(current, inode)
     inode.i_mtime_ns = inode.i_ctime_ns = k.boot_time_ns + k.clock.now_ns
     done = pagecache_write(k, inode, at, data)
+    while done < count and done % _PIECE == 0:
+        try:
+            data = uaccess.copy_from_user_partial(current, buf + done, min(count - done, _PIECE))
+            done += pagecache_write(k, inode, at + done, data)
+        except LinuxError:
+            break
     if pos is None:
         file.f_pos = at + done
     return done

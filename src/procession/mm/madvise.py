@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import VM, MmStruct, VmArea
+from procession.include.linux.mman import MadviseArg
 from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Int, SizeT, ULong
+from procession.include.linux.types import Addr, SizeT
 from procession.mm import filemap, memory, mlock, mmap, shmem
 
 __all__ = ("sys_madvise",)
@@ -19,7 +20,7 @@ _HINTS = (WILLNEED, MERGEABLE, UNMERGEABLE, HUGEPAGE, NOHUGEPAGE)
 
 
 @syscall
-def sys_madvise(current: Task, start: ULong, length: SizeT, behavior: Int) -> int:
+def sys_madvise(current: Task, start: Addr, length: SizeT, behavior: MadviseArg) -> int:
     """Advise on the use of memory (madvise(2)); raises EINVAL, ENOMEM for holes, EBADF, EACCES, ENOSYS."""
     if behavior not in _KNOWN:
         raise LinuxError(Errno.EINVAL, f"unknown advice {behavior}")

@@ -247,7 +247,6 @@ def do_wp_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: int, en
             frames.q[slot] = new << 12 | fresh
             frames.mapcount[pfn] -= 1
             page_alloc.put_page(k, pfn)
-    k.tlb_flush_pending = True
     k.tlb_gen += 1
     return 0
 
@@ -257,7 +256,6 @@ def _reuse_page(k: Kernel, mm: MmStruct, flags: int, slot: int, entry: int) -> i
     if flags & _WRITE:
         with mm.page_table_lock:
             k.frames.q[slot] = entry | _MKWRITE
-        k.tlb_flush_pending = True
         k.tlb_gen += 1
     return 0
 
@@ -447,8 +445,7 @@ def _pfns_of(k: Kernel, entries: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64
 
 def zap_page_range(k: Kernel, mm: MmStruct, start: int, end: int) -> None:
     """Drop the pages of [start, end); the areas stay. Flushes the TLB."""
-    rss = mm.rss_anon + mm.rss_file
-    mm.hiwater_rss = max(mm.hiwater_rss, rss)
+    mm.hiwater_rss = max(mm.hiwater_rss, mm.rss_anon + mm.rss_file)
     for _, lo, hi in tables_in(mm, start, end):
         found = present_entries(k, lo, hi)
         if found:
@@ -457,9 +454,7 @@ def zap_page_range(k: Kernel, mm: MmStruct, start: int, end: int) -> None:
             q = k.frames.q
             for i in found:
                 q[i] = 0
-    if mm.rss_anon + mm.rss_file != rss:
-        k.tlb_flush_pending = True
-        k.tlb_gen += 1
+            k.tlb_gen += 1
 
 
 def _zap_entries(k: Kernel, mm: MmStruct, found: list[int]) -> None:

@@ -9,9 +9,10 @@ from typing import NoReturn
 
 from procession.include.linux.cred import Cap
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.mman import MapArg, ProtArg
 from procession.include.linux.sched import Task
-from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Int, Path, PidNr, SizeT, ULong, UserPtr
+from procession.include.linux.syscalls import syscall_refused
+from procession.include.linux.types import Addr, Int, Path, PidNr, SizeT, ULong, UserPtr
 from procession.kernel import capability
 
 __all__ = (
@@ -25,33 +26,33 @@ def _refuse(current: Task, call: str) -> NoReturn:
     raise LinuxError(Errno.ENOSYS, f"{call}: not configured")
 
 
-@syscall
+@syscall_refused
 def sys_mbind(
-    current: Task, start: ULong, length: ULong, mode: ULong, nmask: UserPtr, maxnode: ULong, flags: Int,
+    current: Task, start: Addr, length: ULong, mode: ULong, nmask: UserPtr, maxnode: ULong, flags: Int,
 ) -> int:
     """Set the NUMA policy of pages (mbind(2)); raises ENOSYS."""
     _refuse(current, "mbind")
 
 
-@syscall
+@syscall_refused
 def sys_set_mempolicy(current: Task, mode: Int, nmask: UserPtr, maxnode: ULong) -> int:
     """Set the NUMA policy of a thread (set_mempolicy(2)); raises ENOSYS."""
     _refuse(current, "set_mempolicy")
 
 
-@syscall
-def sys_get_mempolicy(current: Task, policy: UserPtr, nmask: UserPtr, maxnode: ULong, addr: ULong, flags: ULong) -> int:
+@syscall_refused
+def sys_get_mempolicy(current: Task, policy: UserPtr, nmask: UserPtr, maxnode: ULong, addr: Addr, flags: ULong) -> int:
     """Return the NUMA policy (get_mempolicy(2)); raises ENOSYS."""
     _refuse(current, "get_mempolicy")
 
 
-@syscall
+@syscall_refused
 def sys_migrate_pages(current: Task, pid: PidNr, maxnode: ULong, old_nodes: UserPtr, new_nodes: UserPtr) -> int:
     """Move a process's pages between nodes (migrate_pages(2)); raises ENOSYS."""
     _refuse(current, "migrate_pages")
 
 
-@syscall
+@syscall_refused
 def sys_move_pages(
     current: Task, pid: PidNr, nr_pages: ULong, pages: UserPtr, nodes: UserPtr, status: UserPtr, flags: Int,
 ) -> int:
@@ -59,14 +60,14 @@ def sys_move_pages(
     _refuse(current, "move_pages")
 
 
-@syscall
-def sys_remap_file_pages(current: Task, start: ULong, size: SizeT, prot: ULong, pgoff: ULong, flags: ULong) -> int:
+@syscall_refused
+def sys_remap_file_pages(current: Task, start: Addr, size: SizeT, prot: ProtArg, pgoff: ULong, flags: MapArg) -> int:
     """Rearrange the pages of a mapping (remap_file_pages(2)); not modelled: raises EINVAL."""
     current.kernel.not_modelled("remap_file_pages")
     raise LinuxError(Errno.EINVAL, "nonlinear mappings are not modelled")
 
 
-@syscall
+@syscall_refused
 def sys_swapon(current: Task, path: Path, flags: Int) -> int:
     """Add swap space (swapon(2)); raises EPERM, ENOSYS."""
     if not capability.capable(current, Cap.SYS_ADMIN):
@@ -74,7 +75,7 @@ def sys_swapon(current: Task, path: Path, flags: Int) -> int:
     _refuse(current, "swapon")
 
 
-@syscall
+@syscall_refused
 def sys_swapoff(current: Task, path: Path) -> int:
     """Take swap space away (swapoff(2)); raises EPERM, ENOSYS."""
     if not capability.capable(current, Cap.SYS_ADMIN):

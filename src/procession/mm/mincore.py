@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import SizeT, ULong, UserPtr
+from procession.include.linux.types import Addr, CharVec, SizeT
 from procession.mm import memory, mmap, uaccess
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ __all__ = ("sys_mincore",)
 
 
 @syscall
-def sys_mincore(current: Task, start: ULong, length: SizeT, vec: UserPtr) -> int:
+def sys_mincore(current: Task, start: Addr, length: SizeT, vec: CharVec) -> int:
     """Store a byte per page, 1 if it is in memory (mincore(2)); raises EINVAL, ENOMEM, EFAULT."""
     if start & 4095:
         raise LinuxError(Errno.EINVAL, "not page-aligned")

@@ -8,10 +8,11 @@ from __future__ import annotations
 from procession.include.linux.cred import Cap
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import VM, MmStruct, VmArea
+from procession.include.linux.mman import MlockallArg
 from procession.include.linux.resource import Rlimit
 from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Int, SizeT, ULong
+from procession.include.linux.types import Addr, SizeT
 from procession.kernel import capability
 from procession.mm import memory, mmap, util
 from procession.mm import vma as areas
@@ -104,7 +105,7 @@ def _mm(current: Task) -> MmStruct:
 
 
 @syscall
-def sys_mlock(current: Task, start: ULong, length: SizeT) -> int:
+def sys_mlock(current: Task, start: Addr, length: SizeT) -> int:
     """Lock pages in memory (mlock(2)); raises EPERM, ENOMEM, EAGAIN, EINVAL."""
     if not can_do_mlock(current):
         raise LinuxError(Errno.EPERM, "RLIMIT_MEMLOCK is 0")
@@ -123,7 +124,7 @@ def sys_mlock(current: Task, start: ULong, length: SizeT) -> int:
 
 
 @syscall
-def sys_munlock(current: Task, start: ULong, length: SizeT) -> int:
+def sys_munlock(current: Task, start: Addr, length: SizeT) -> int:
     """Unlock pages (munlock(2)); raises ENOMEM, EINVAL."""
     mm = _mm(current)
     length = length + (start & 4095) + 4095 & ~4095
@@ -133,7 +134,7 @@ def sys_munlock(current: Task, start: ULong, length: SizeT) -> int:
 
 
 @syscall
-def sys_mlockall(current: Task, flags: Int) -> int:
+def sys_mlockall(current: Task, flags: MlockallArg) -> int:
     """Lock all pages, now or in future mappings (mlockall(2)); raises EINVAL, EPERM, ENOMEM."""
     if not flags or flags & ~(MCL_CURRENT | MCL_FUTURE):
         raise LinuxError(Errno.EINVAL, "unknown flags")

@@ -10,18 +10,19 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from operator import attrgetter
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from procession.fs import file as fs_file
 from procession.fs import file_table
 from procession.include.linux.cred import Cap
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import FMode, OpenFlags
-from procession.include.linux.mm_types import TASK_SIZE, VM, MapFlags, MmStruct, Prot, VmArea
+from procession.include.linux.mm_types import TASK_SIZE, VM, MmStruct, VmArea
+from procession.include.linux.mman import MapArg, OffsetArg, ProtArg
 from procession.include.linux.resource import RLIM_INFINITY, Rlimit
 from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, Fd, SizeT, ULong
+from procession.include.linux.types import Addr, Fd, SizeT
 from procession.kernel import capability
 from procession.mm import memory, mlock, page_alloc, shmem, tlb, util
 from procession.mm import vma as areas
@@ -513,12 +514,10 @@ def exit_mmap(k: Kernel, mm: MmStruct) -> None:
     mm.total_vm = mm.locked_vm = mm.shared_vm = mm.exec_vm = mm.stack_vm = 0
 
 
-ProtArg = Annotated[int, Arg("int", 64, flags=Prot, prefix="PROT_")]
-MapArg = Annotated[int, Arg("int", 64, flags=MapFlags, prefix="MAP_")]
 
 
 @syscall
-def sys_mmap(current: Task, addr: ULong, length: SizeT, prot: ProtArg, flags: MapArg, fd: Fd, offset: ULong) -> int:
+def sys_mmap(current: Task, addr: Addr, length: SizeT, prot: ProtArg, flags: MapArg, fd: Fd, offset: OffsetArg) -> Addr:
     """Map files or memory (mmap(2)); raises as do_mmap_pgoff, and EBADF.
 
     Differs: huge pages are always used up (ENOMEM).
@@ -545,7 +544,7 @@ def sys_mmap(current: Task, addr: ULong, length: SizeT, prot: ProtArg, flags: Ma
 
 
 @syscall
-def sys_munmap(current: Task, addr: ULong, length: SizeT) -> int:
+def sys_munmap(current: Task, addr: Addr, length: SizeT) -> int:
     """Unmap pages (munmap(2)); raises EINVAL, ENOMEM."""
     mm = current.mm
     if mm is None:
@@ -556,7 +555,7 @@ def sys_munmap(current: Task, addr: ULong, length: SizeT) -> int:
 
 
 @syscall
-def sys_brk(current: Task, brk: ULong) -> int:
+def sys_brk(current: Task, brk: Addr) -> Addr:
     """Move the end of the heap; returns the end after the call, moved or not (brk(2) of the kernel)."""
     mm = current.mm
     if mm is None:

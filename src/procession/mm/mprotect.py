@@ -8,9 +8,10 @@ from procession.hw.memory import PG_EXEC
 from procession.include.asm.pgtable import PAGE_PROT, PTE_ACCESSED, PTE_DIRTY, PTE_NX, PTE_PFN_MASK, PTE_RW
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import VM, MmStruct, VmArea
+from procession.include.linux.mman import ProtArg
 from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import SizeT, ULong
+from procession.include.linux.types import Addr, SizeT
 from procession.mm import memory, mlock, mmap, tlb, util
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _READ_IMPLIES_EXEC = 0x0400000
 
 
 @syscall
-def sys_mprotect(current: Task, start: ULong, length: SizeT, prot: mmap.ProtArg) -> int:
+def sys_mprotect(current: Task, start: Addr, length: SizeT, prot: ProtArg) -> int:
     """Change the protection of pages (mprotect(2)); raises EINVAL, ENOMEM, EACCES."""
     grows = prot & (_GROWSDOWN | _GROWSUP)
     prot &= ~(_GROWSDOWN | _GROWSUP)

@@ -8,9 +8,10 @@ from procession.arch.x86 import pgtable
 from procession.include.linux.bug import bug_on
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import TASK_SIZE, VM, MmStruct, VmArea
+from procession.include.linux.mman import MremapArg, NewAddrArg
 from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import SizeT, ULong
+from procession.include.linux.types import Addr, SizeT
 from procession.mm import memory, mlock, mmap, tlb, util
 from procession.mm import vma as areas
 
@@ -24,7 +25,9 @@ _MAP_FIXED = 0x10
 
 
 @syscall
-def sys_mremap(current: Task, addr: ULong, old_len: SizeT, new_len: SizeT, flags: ULong, new_addr: ULong) -> int:
+def sys_mremap(
+    current: Task, addr: Addr, old_len: SizeT, new_len: SizeT, flags: MremapArg, new_addr: NewAddrArg,
+) -> Addr:
     """Resize or move a mapping (mremap(2)); raises EINVAL, EFAULT, ENOMEM, EAGAIN, EPERM."""
     mm = current.mm
     if mm is None:

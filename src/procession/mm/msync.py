@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import VM
+from procession.include.linux.mman import MsyncArg
 from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Int, SizeT, ULong
+from procession.include.linux.types import Addr, SizeT
 from procession.mm import mmap
 
 __all__ = ("sys_msync",)
@@ -15,7 +16,7 @@ MS_ASYNC, MS_INVALIDATE, MS_SYNC = 1, 2, 4
 
 
 @syscall
-def sys_msync(current: Task, start: ULong, length: SizeT, flags: Int) -> int:
+def sys_msync(current: Task, start: Addr, length: SizeT, flags: MsyncArg) -> int:
     """Write changes of shared mappings to their files (msync(2)); raises EINVAL, EBUSY, ENOMEM for holes."""
     if flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) or start & 4095:
         raise LinuxError(Errno.EINVAL, "bad flags or address")

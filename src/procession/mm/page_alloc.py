@@ -35,7 +35,6 @@ def mem_init(k: Kernel) -> None:
     k.frames.count[0] = 1
     k.page_cache = {}
     k.shm_sb = None
-    k.tlb_flush_pending = False
     k.tlb_gen = 0
     k.tb_dirty_pages = []
     k.overcommit_memory = 0

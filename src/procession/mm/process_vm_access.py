@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import PidNr, ULong, UserPtr
+from procession.include.linux.types import IoVec, IoVecOut, IoVecRemote, PidNr, ULong, UserPtr
 from procession.kernel import fork_mm, pid, ptrace
 from procession.mm import uaccess
 
@@ -22,7 +22,7 @@ SSIZE_MAX = (1 << 63) - 1
 
 @syscall
 def sys_process_vm_readv(
-    current: Task, pid: PidNr, lvec: UserPtr, liovcnt: ULong, rvec: UserPtr, riovcnt: ULong, flags: ULong,
+    current: Task, pid: PidNr, lvec: IoVecOut, liovcnt: ULong, rvec: IoVecRemote, riovcnt: ULong, flags: ULong,
 ) -> int:
     """Copy from another process (process_vm_readv(2)); raises EINVAL, EFAULT, ESRCH, EPERM, ENOMEM."""
     return process_vm_rw(current, pid, (lvec, liovcnt), (rvec, riovcnt), flags, False)
@@ -30,7 +30,7 @@ def sys_process_vm_readv(
 
 @syscall
 def sys_process_vm_writev(
-    current: Task, pid: PidNr, lvec: UserPtr, liovcnt: ULong, rvec: UserPtr, riovcnt: ULong, flags: ULong,
+    current: Task, pid: PidNr, lvec: IoVec, liovcnt: ULong, rvec: IoVecRemote, riovcnt: ULong, flags: ULong,
 ) -> int:
     """Copy to another process (process_vm_writev(2)); raises EINVAL, EFAULT, ESRCH, EPERM, ENOMEM."""
     return process_vm_rw(current, pid, (lvec, liovcnt), (rvec, riovcnt), flags, True)

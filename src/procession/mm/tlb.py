@@ -21,19 +21,16 @@ __all__ = ("flush_icache_page", "flush_tlb_mm", "flush_tlb_page", "flush_tlb_ran
 
 def flush_tlb_mm(k: Kernel, mm: MmStruct) -> None:
     """Have every CPU forget the entries of mm."""
-    k.tlb_flush_pending = True
     k.tlb_gen += 1
 
 
 def flush_tlb_range(k: Kernel, mm: MmStruct, start: int, end: int) -> None:
     """Have every CPU forget the entries for [start, end). Ours: all of them, which costs the engine the same."""
-    k.tlb_flush_pending = True
     k.tlb_gen += 1
 
 
 def flush_tlb_page(k: Kernel, mm: MmStruct, address: int) -> None:
     """Have every CPU forget the entry for one page."""
-    k.tlb_flush_pending = True
     k.tlb_gen += 1
 
 

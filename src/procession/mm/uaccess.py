@@ -168,6 +168,8 @@ def get_user(current: Task, ptr: UserPtr, size: int, signed: bool = False, offse
             entry = frames.q[base + (ptr >> 12 & 511)]
             if entry & 5 == 5:
                 at += entry & PTE_PFN_MASK
+                if size == 8 and not (at & 7 or signed):
+                    return frames.q[at >> 3]
                 return int.from_bytes(frames.phys[at:at + size], "little", signed=signed)
     return int.from_bytes(copy_from_user(current, ptr, size), "little", signed=signed)
 

@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from procession.fs import dcache, file_table, namespace
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fcntl import FdPair
 from procession.include.linux.fs import Dentry, File, FMode, Inode, PathRef, S
 from procession.include.linux.net import AF, SOCK, Msg, Scm
+from procession.include.linux.socket import (
+    AcceptArg,
+    FamilyArg,
+    MsgArg,
+    MsgIn,
+    MsgOut,
+    OptLenArg,
+    OptLevelArg,
+    OptNameArg,
+    OptOut,
+    OptValArg,
+    ShutArg,
+    SockaddrIn,
+    SockaddrOut,
+    SockLenArg,
+    SockTypeArg,
+)
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, Fd, Int, SizeT, UInt, UserPtr
+from procession.include.linux.types import Fd, InBuf, Int, OutBuf, SizeT, UserPtr
 from procession.mm import uaccess
 from procession.net import scm as net_scm
 from procession.net.unix import af_unix
@@ -40,9 +58,6 @@ FIONREAD, SIOCOUTQ = 0x541B, 0x5411
 _ADDRESS_MAX = 128
 _MSGHDR = struct.Struct("<QI4xQQQQI4x")
 
-InBuf = Annotated[UserPtr, Arg("buf")]
-OutBuf = Annotated[UserPtr, Arg("outbuf", out=True)]
-FdPair = Annotated[UserPtr, Arg("fd_pair", out=True)]
 
 
 class SocketFile(File):
@@ -151,14 +166,14 @@ def sock_create(current: Task, family: int, type: int, protocol: int) -> tuple[U
 
 
 @syscall
-def sys_socket(current: Task, family: Int, type: Int, protocol: Int) -> Fd:
+def sys_socket(current: Task, family: FamilyArg, type: SockTypeArg, protocol: Int) -> Fd:
     """Make a socket (socket(2))."""
     sk, flags = sock_create(current, family, type, protocol)
     return sock_map_fd(current, sk, flags)
 
 
 @syscall
-def sys_socketpair(current: Task, family: Int, type: Int, protocol: Int, usockvec: FdPair) -> int:
+def sys_socketpair(current: Task, family: FamilyArg, type: SockTypeArg, protocol: Int, usockvec: FdPair) -> int:
     """Make two connected sockets (socketpair(2))."""
     a, flags = sock_create(current, family, type, protocol)
     b, _ = sock_create(current, family, type, protocol)
@@ -204,7 +219,7 @@ def _name(sk: UnixSock | None) -> bytes:
 
 
 @syscall
-def sys_bind(current: Task, fd: Fd, umyaddr: UserPtr, addrlen: Int) -> int:
+def sys_bind(current: Task, fd: Fd, umyaddr: SockaddrIn, addrlen: Int) -> int:
     """Give a socket a name (bind(2))."""
     file = sockfd_lookup(current, fd)
     af_unix.unix_bind(current, file.private_data, move_addr_to_kernel(current, umyaddr, addrlen))
@@ -219,7 +234,9 @@ def sys_listen(current: Task, fd: Fd, backlog: Int) -> int:
 
 
 @syscall
-async def sys_accept4(current: Task, fd: Fd, upeer_sockaddr: UserPtr, upeer_addrlen: UserPtr, flags: Int) -> Fd:
+async def sys_accept4(
+    current: Task, fd: Fd, upeer_sockaddr: SockaddrOut, upeer_addrlen: SockLenArg, flags: AcceptArg,
+) -> Fd:
     """Take a connection (accept4(2))."""
     if flags & ~(SOCK.CLOEXEC | SOCK.NONBLOCK):
         raise LinuxError(Errno.EINVAL, "accept4: unknown flags")
@@ -240,13 +257,13 @@ async def sys_accept4(current: Task, fd: Fd, upeer_sockaddr: UserPtr, upeer_addr
 
 
 @syscall
-async def sys_accept(current: Task, fd: Fd, upeer_sockaddr: UserPtr, upeer_addrlen: UserPtr) -> Fd:
+async def sys_accept(current: Task, fd: Fd, upeer_sockaddr: SockaddrOut, upeer_addrlen: SockLenArg) -> Fd:
     """Take a connection (accept(2))."""
     return await sys_accept4(current, fd, upeer_sockaddr, upeer_addrlen, 0)
 
 
 @syscall
-async def sys_connect(current: Task, fd: Fd, uservaddr: UserPtr, addrlen: Int) -> int:
+async def sys_connect(current: Task, fd: Fd, uservaddr: SockaddrIn, addrlen: Int) -> int:
     """Connect a socket (connect(2))."""
     file = sockfd_lookup(current, fd)
     address = move_addr_to_kernel(current, uservaddr, addrlen)
@@ -259,7 +276,7 @@ async def sys_connect(current: Task, fd: Fd, uservaddr: UserPtr, addrlen: Int) -
 
 
 @syscall
-def sys_getsockname(current: Task, fd: Fd, usockaddr: UserPtr, usockaddr_len: UserPtr) -> int:
+def sys_getsockname(current: Task, fd: Fd, usockaddr: SockaddrOut, usockaddr_len: SockLenArg) -> int:
     """Store a socket's own name (getsockname(2))."""
     file = sockfd_lookup(current, fd)
     move_addr_to_user(current, _name(file.private_data), usockaddr, usockaddr_len)
@@ -267,7 +284,7 @@ def sys_getsockname(current: Task, fd: Fd, usockaddr: UserPtr, usockaddr_len: Us
 
 
 @syscall
-def sys_getpeername(current: Task, fd: Fd, usockaddr: UserPtr, usockaddr_len: UserPtr) -> int:
+def sys_getpeername(current: Task, fd: Fd, usockaddr: SockaddrOut, usockaddr_len: SockLenArg) -> int:
     """Store the name of the other end (getpeername(2)); raises ENOTCONN."""
     peer = sockfd_lookup(current, fd).private_data.peer
     if peer is None:
@@ -277,7 +294,7 @@ def sys_getpeername(current: Task, fd: Fd, usockaddr: UserPtr, usockaddr_len: Us
 
 
 @syscall
-def sys_shutdown(current: Task, fd: Fd, how: Int) -> int:
+def sys_shutdown(current: Task, fd: Fd, how: ShutArg) -> int:
     """End a direction: 0 receiving, 1 sending, 2 both (shutdown(2))."""
     sk = sockfd_lookup(current, fd).private_data
     if not 0 <= how <= 2:
@@ -290,7 +307,9 @@ def sys_shutdown(current: Task, fd: Fd, how: Int) -> int:
 
 
 @syscall
-def sys_setsockopt(current: Task, fd: Fd, level: Int, optname: Int, optval: UserPtr, optlen: Int) -> int:
+def sys_setsockopt(
+    current: Task, fd: Fd, level: OptLevelArg, optname: OptNameArg, optval: OptValArg, optlen: Int,
+) -> int:
     """Set an option (setsockopt(2)); those without a meaning for local sockets are accepted, as in 3.2."""
     sk = sockfd_lookup(current, fd).private_data
     if optlen < 0:
@@ -313,7 +332,9 @@ def sys_setsockopt(current: Task, fd: Fd, level: Int, optname: Int, optval: User
 
 
 @syscall
-def sys_getsockopt(current: Task, fd: Fd, level: Int, optname: Int, optval: UserPtr, optlen: UserPtr) -> int:
+def sys_getsockopt(
+    current: Task, fd: Fd, level: OptLevelArg, optname: OptNameArg, optval: OptOut, optlen: OptLenArg,
+) -> int:
     """Return an option (getsockopt(2))."""
     sk = sockfd_lookup(current, fd).private_data
     room = uaccess.get_user(current, optlen, 4, signed=True)
@@ -374,7 +395,7 @@ async def sock_recvmsg(current: Task, file: SocketFile, size: int, flags: int) -
 
 @syscall
 async def sys_sendto(
-    current: Task, fd: Fd, buff: InBuf, len: SizeT, flags: UInt, addr: UserPtr, addr_len: Int,
+    current: Task, fd: Fd, buff: InBuf, len: SizeT, flags: MsgArg, addr: SockaddrIn, addr_len: Int,
 ) -> int:
     """Send a message, perhaps to an address (sendto(2))."""
     file = sockfd_lookup(current, fd)
@@ -385,7 +406,7 @@ async def sys_sendto(
 
 @syscall
 async def sys_recvfrom(
-    current: Task, fd: Fd, ubuf: OutBuf, size: SizeT, flags: UInt, addr: UserPtr, addr_len: UserPtr,
+    current: Task, fd: Fd, ubuf: OutBuf, size: SizeT, flags: MsgArg, addr: SockaddrOut, addr_len: SockLenArg,
 ) -> int:
     """Receive a message, and perhaps its sender's address (recvfrom(2))."""
     file = sockfd_lookup(current, fd)
@@ -407,7 +428,7 @@ def _iovec(current: Task, ptr: int, count: int) -> list[tuple[int, int]]:
 
 
 @syscall
-async def sys_sendmsg(current: Task, fd: Fd, msg: UserPtr, flags: UInt) -> int:
+async def sys_sendmsg(current: Task, fd: Fd, msg: MsgIn, flags: MsgArg) -> int:
     """Send pieces of memory as one message, with open files (sendmsg(2))."""
     file = sockfd_lookup(current, fd)
     name, namelen, iov, iovlen, control, controllen, _ = _MSGHDR.unpack(uaccess.copy_from_user(current, msg, 56))
@@ -420,7 +441,7 @@ async def sys_sendmsg(current: Task, fd: Fd, msg: UserPtr, flags: UInt) -> int:
 
 
 @syscall
-async def sys_recvmsg(current: Task, fd: Fd, msg: UserPtr, flags: UInt) -> int:
+async def sys_recvmsg(current: Task, fd: Fd, msg: MsgOut, flags: MsgArg) -> int:
     """Receive a message into pieces of memory, with open files and credentials (recvmsg(2))."""
     file = sockfd_lookup(current, fd)
     name, namelen, iov, iovlen, control, controllen, _ = _MSGHDR.unpack(uaccess.copy_from_user(current, msg, 56))

@@ -14,8 +14,8 @@ import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
-from procession.arch.x86 import fault, traps
-from procession.arch.x86.syscall_table import NI_SYSCALLS, NR_SYSCALLS, SYSCALL_NAMES
+from procession.arch.x86 import fault, syscall_table, traps
+from procession.arch.x86.syscall_table import NI_SYSCALLS, NR_SYSCALLS
 from procession.hw.clock import FAULT_NS, TRAP_NS
 from procession.hw.cpu import Trap
 from procession.hw.unicorn_cpu import UnicornCpu
@@ -265,7 +265,7 @@ class Entry:
             self.stack = SyscallStack(current, nr, "seccomp", exit.do_exit(current, _SIGKILL))
             self.halt()
             return
-        name = SYSCALL_NAMES.get(nr, f"syscall_{nr}")
+        name = syscall_table.syscall_name(nr)
         call = SYSCALLS.get(name)
         if current.ti_flags & _SYSCALL_TRACE:
             self.stack = SyscallStack(current, nr, name, self.traced(current))
@@ -318,7 +318,7 @@ class Entry:
         thread.set_return(_ENOSYS)
         await _report_syscall(current)
         nr = thread.orig_ax
-        name = SYSCALL_NAMES.get(nr, f"syscall_{nr}")
+        name = syscall_table.syscall_name(nr)
         call = SYSCALLS.get(name)
         if call is None:
             result = _ENOSYS
@@ -378,7 +378,6 @@ class Entry:
             k.tb_dirty_pages.clear()
             for vcpu in k.vcpus:
                 vcpu.drop_code(pages)
-        k.tlb_flush_pending = False
         self.tlb_gen = k.tlb_gen
         mm = self.mm
         assert mm is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from procession.arch.x86 import entry
 from procession.arch.x86 import signal as x86_signal
@@ -12,9 +12,10 @@ from procession.include.linux.bug import bug_on
 from procession.include.linux.cred import Cap
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import TASK_SIZE
+from procession.include.linux.prctl import ArchPrctlArg, ArchPrctlOption
 from procession.include.linux.sched import CloneFlags
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, Int, UInt, ULong
+from procession.include.linux.types import Addr, Int, UInt
 from procession.kernel import capability
 from procession.mm import uaccess
 
@@ -196,12 +197,11 @@ def start_thread(current: Task, ip: int, sp: int) -> None:
     current.thread = thread
 
 
-ArchPrctlCode = Annotated[int, Arg("arch_prctl", 32, signed=True)]
 ARCH_SET_GS, ARCH_SET_FS, ARCH_GET_FS, ARCH_GET_GS = 0x1001, 0x1002, 0x1003, 0x1004
 
 
 @syscall
-def sys_arch_prctl(current: Task, code: ArchPrctlCode, addr: ULong) -> int:
+def sys_arch_prctl(current: Task, code: ArchPrctlOption, addr: ArchPrctlArg) -> int:
     """Set or get the base of fs or gs; raises EPERM for a kernel address, EINVAL, EFAULT (arch_prctl(2))."""
     thread = current.thread
     if not isinstance(thread, X86Thread):
@@ -234,7 +234,7 @@ def sys_iopl(current: Task, level: UInt) -> int:
 
 
 @syscall
-def sys_ioperm(current: Task, frm: ULong, num: ULong, turn_on: Int) -> int:
+def sys_ioperm(current: Task, frm: Addr, num: Addr, turn_on: Int) -> int:
     """Ask for access to some I/O ports; raises EINVAL, EPERM (ioperm(2)).
 
     Differs: there are no ports, so nobody gets any.

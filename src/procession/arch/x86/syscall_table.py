@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from procession.include.linux.syscalls import SYSCALLS, Syscall
 
-__all__ = ("NI_SYSCALLS", "NR_SYSCALLS", "SYSCALL_NAMES", "get_syscall")
+__all__ = ("LATER_CALLS", "NI_SYSCALLS", "NR_SYSCALLS", "SYSCALL_NAMES", "get_syscall", "syscall_name")
 
 # In the order of their numbers.
 _NAMES = """
@@ -48,6 +48,33 @@ NI_SYSCALLS = frozenset({
     "uselib", "create_module", "get_kernel_syms", "query_module", "nfsservctl", "getpmsg", "putpmsg", "afs_syscall",
     "tuxcall", "security", "set_thread_area", "get_thread_area", "epoll_ctl_old", "epoll_wait_old", "vserver",
 })
+
+# Calls that came after 3.2, for those who ask in vain: number -> (name, how many arguments it has).
+LATER_CALLS: dict[int, tuple[str, int]] = {
+    312: ("kcmp", 5), 313: ("finit_module", 3), 314: ("sched_setattr", 3), 315: ("sched_getattr", 4),
+    316: ("renameat2", 5), 317: ("seccomp", 3), 318: ("getrandom", 3), 319: ("memfd_create", 2),
+    320: ("kexec_file_load", 5), 321: ("bpf", 3), 322: ("execveat", 5), 323: ("userfaultfd", 1), 324: ("membarrier", 3),
+    325: ("mlock2", 3), 326: ("copy_file_range", 6), 327: ("preadv2", 6), 328: ("pwritev2", 6),
+    329: ("pkey_mprotect", 4), 330: ("pkey_alloc", 2), 331: ("pkey_free", 1), 332: ("statx", 5),
+    333: ("io_pgetevents", 6), 334: ("rseq", 4), 424: ("pidfd_send_signal", 4), 425: ("io_uring_setup", 2),
+    426: ("io_uring_enter", 6), 427: ("io_uring_register", 4), 428: ("open_tree", 3), 429: ("move_mount", 5),
+    430: ("fsopen", 2), 431: ("fsconfig", 5), 432: ("fsmount", 3), 433: ("fspick", 3), 434: ("pidfd_open", 2),
+    435: ("clone3", 2), 436: ("close_range", 3), 437: ("openat2", 4), 438: ("pidfd_getfd", 3), 439: ("faccessat2", 4),
+    440: ("process_madvise", 5), 441: ("epoll_pwait2", 6), 442: ("mount_setattr", 5), 443: ("quotactl_fd", 4),
+    444: ("landlock_create_ruleset", 3), 445: ("landlock_add_rule", 4), 446: ("landlock_restrict_self", 2),
+    447: ("memfd_secret", 1), 448: ("process_mrelease", 2), 449: ("futex_waitv", 5), 450: ("set_mempolicy_home_node", 4),
+    451: ("cachestat", 4), 452: ("fchmodat2", 4), 453: ("map_shadow_stack", 3), 454: ("futex_wake", 4),
+    455: ("futex_wait", 6), 456: ("futex_requeue", 4), 457: ("statmount", 4), 458: ("listmount", 4),
+    462: ("mseal", 3),
+}
+
+
+def syscall_name(nr: int) -> str:
+    """Return the name of call nr, whether 3.2 has it or not; "syscall_NR" if nobody has."""
+    name = SYSCALL_NAMES.get(nr)
+    if name is None:
+        name = LATER_CALLS[nr][0] if nr in LATER_CALLS else f"syscall_{nr:#x}"
+    return name
 
 
 def get_syscall(nr: int) -> Syscall | None:

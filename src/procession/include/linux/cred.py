@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from procession.include.linux.types import Arg, UserPtr
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import UserStruct
 
-__all__ = ("CAP_FULL_SET", "Cap", "Cred")
+__all__ = ("CAP_FULL_SET", "Cap", "CapDataIn", "CapDataOut", "CapHeader", "Cred")
 
 
 class Cap(IntEnum):
@@ -71,3 +73,8 @@ class Cred:
         self.cap_permitted = self.cap_effective = self.cap_bset = CAP_FULL_SET
         self.user = user
         self.group_info: tuple[int, ...] = ()
+
+
+CapHeader = Annotated[UserPtr, Arg("cap_header")]
+CapDataIn = Annotated[UserPtr, Arg("cap_data")]
+CapDataOut = Annotated[UserPtr, Arg("cap_data", out=True)]

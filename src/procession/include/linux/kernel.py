@@ -102,8 +102,7 @@ class Kernel:
     next_fresh: int                 # frames from here on were never used, and are zero
     page_cache: dict[int, Any]      # frame -> (inode, page index) of all cached file pages, oldest first
     shm_sb: Any                     # SuperBlock of shared anonymous memory, made when first used
-    tlb_flush_pending: bool         # arch/x86: drop the TLB before user code runs on
-    tlb_gen: int                    # number of flushes asked for so far
+    tlb_gen: int                    # arch/x86: number of TLB flushes asked for so far
     tb_dirty_pages: list[int]       # arch/x86: frames whose translated code is out of date
     overcommit_memory: int
     overcommit_ratio: int

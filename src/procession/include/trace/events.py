@@ -21,7 +21,9 @@ __all__ = ("EVENTS", "Event", "Trace")
 Event = tuple[Any, ...]
 Listener = Callable[[Event], None]
 
-_SIGINFO = ("si_pid", "si_uid", "si_status", "si_utime", "si_stime", "si_addr")
+_SIGINFO = (
+    "si_pid", "si_uid", "si_status", "si_utime", "si_stime", "si_addr", "si_value", "si_timerid", "si_overrun",
+)
 
 # name -> (field names, how TP_printk words them).
 EVENTS: dict[str, tuple[tuple[str, ...], str]] = {
@@ -29,11 +31,15 @@ EVENTS: dict[str, tuple[tuple[str, ...], str]] = {
         ("prev_comm", "prev_pid", "prev_prio", "prev_state", "next_comm", "next_pid", "next_prio"),
         "prev_comm={} prev_pid={} prev_prio={} prev_state={} ==> next_comm={} next_pid={} next_prio={}",
     ),
-    "sched_wakeup": (("comm", "pid", "prio", "success", "target_cpu"), "comm={} pid={} prio={} success={} target_cpu={}"),
+    "sched_wakeup": (
+        ("comm", "pid", "prio", "success", "target_cpu"), "comm={} pid={} prio={} success={} target_cpu={}",
+    ),
     "sched_wakeup_new": (
         ("comm", "pid", "prio", "success", "target_cpu"), "comm={} pid={} prio={} success={} target_cpu={}",
     ),
-    "sched_migrate_task": (("comm", "pid", "prio", "orig_cpu", "dest_cpu"), "comm={} pid={} prio={} orig_cpu={} dest_cpu={}"),
+    "sched_migrate_task": (
+        ("comm", "pid", "prio", "orig_cpu", "dest_cpu"), "comm={} pid={} prio={} orig_cpu={} dest_cpu={}",
+    ),
     "sched_process_fork": (
         ("parent_comm", "parent_pid", "child_comm", "child_pid"), "comm={} pid={} child_comm={} child_pid={}",
     ),
@@ -45,7 +51,7 @@ EVENTS: dict[str, tuple[tuple[str, ...], str]] = {
     "sched_process_free": (("comm", "pid", "prio", "reaper_pid"), "comm={} pid={} prio={}"),
     # Ours: a child was given another parent.
     "sched_process_reparent": (("comm", "pid", "old_parent", "new_parent"), "comm={} pid={} from={} to={}"),
-    # Ours: the six fields from si_pid on.
+    # Ours: the fields from si_pid on.
     "signal_generate": (
         ("sig", "errno", "code", "comm", "pid", *_SIGINFO), "sig={} errno={} code={} comm={} pid={}",
     ),

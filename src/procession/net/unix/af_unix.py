@@ -310,7 +310,9 @@ def unix_shutdown(sk: UnixSock, how: int) -> None:
 # Sending.
 
 
-async def unix_sendmsg(current: Task, sk: UnixSock, data: bytes, scm: Scm, flags: int, *, to: bytes | None) -> int:
+async def unix_sendmsg(
+    current: Task, sk: UnixSock, data: Message, scm: Scm, flags: int, *, to: bytes | None,
+) -> int:
     """Send data, with the files of scm, whose references pass over once something was sent.
 
     Raises EPIPE with SIGPIPE, ENOTCONN, EISCONN, EMSGSIZE, EAGAIN, ECONNREFUSED, ERESTARTSYS.
@@ -331,7 +333,7 @@ async def unix_sendmsg(current: Task, sk: UnixSock, data: bytes, scm: Scm, flags
     return await _dgram_sendmsg(current, sk, data, scm, flags, to)
 
 
-async def _stream_sendmsg(current: Task, sk: UnixSock, data: bytes, scm: Scm, flags: int) -> int:
+async def _stream_sendmsg(current: Task, sk: UnixSock, data: Message, scm: Scm, flags: int) -> int:
     if sk.peer is None:
         raise LinuxError(Errno.ENOTCONN, "not connected")
     sent = 0
@@ -341,11 +343,11 @@ async def _stream_sendmsg(current: Task, sk: UnixSock, data: bytes, scm: Scm, fl
             _check_stream(current, sk, flags)
             await _wait_for_room(current, sk, flags)
             peer = _check_stream(current, sk, flags)
+            piece = data[sent:sent + most]
         except LinuxError:
             if sent:
                 break
             raise
-        piece = data[sent:sent + most]
         _queue(sk, peer, piece, scm)
         # Files go with the first piece only.
         scm = Scm((), scm.creds, scm.name)
@@ -383,10 +385,12 @@ def _queue(sk: UnixSock, other: UnixSock, data: bytes, scm: Scm) -> None:
 
 
 async def _dgram_sendmsg(
-    current: Task, sk: UnixSock, data: bytes, scm: Scm, flags: int, to: bytes | None,
+    current: Task, sk: UnixSock, data: Message, scm: Scm, flags: int, to: bytes | None,
 ) -> int:
     if len(data) > sk.sndbuf - 32:
         raise LinuxError(Errno.EMSGSIZE, "larger than the send buffer")
+    if not isinstance(data, bytes):
+        data = data[:]
     other = _find_other(current, _path_of(to), sk.type) if to is not None else sk.peer
     if other is None:
         raise LinuxError(Errno.ENOTCONN, "no destination")

@@ -1,0 +1,578 @@
+"""How strace prints what arguments point to: one printer per Arg.kind that is a C struct or an array."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+import struct
+from typing import Any, TypeAlias
+
+from procession.include.linux.cred import Cap
+from procession.include.linux.eventpoll import EpollEvents, PollEvents
+from procession.include.linux.resource import RLIM_INFINITY
+from procession.include.linux.signal import SaFlags, SsFlags, signame
+from procession.include.linux.syscalls import Param
+from procession.tools.strace_args import (
+    ABBREVIATED,
+    Peek,
+    comment_time,
+    data,
+    flag_names,
+    pointer,
+    quote,
+    siginfo,
+    sigset,
+    wait_status,
+)
+
+__all__ = ("AFTER", "BEFORE", "STRUCTS", "Printer", "Shown", "array")
+
+
+@dataclass(slots=True)
+class Shown:
+    """A call that is being printed.
+
+    ret: None at its entry.  before: what was behind pointers at its entry, by the argument's position.
+    limit: how many bytes of strings are shown.
+    """
+
+    args: tuple[Any, ...]
+    params: tuple[Param, ...]
+    peek: Peek
+    limit: int = ABBREVIATED
+    ret: int | None = None
+    before: dict[int, Any] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> bool:
+        """Whether it returned an errno, or a wish to be restarted."""
+        return self.ret is not None and -4096 < self.ret < 0
+
+    def read(self, ptr: Any, fmt: struct.Struct) -> tuple[Any, ...] | None:
+        """Return the fields of the struct that ptr points to, None if they cannot be read."""
+        if isinstance(ptr, int) and not ptr:
+            return None
+        raw = self.peek(ptr, 0, fmt.size)
+        return None if raw is None or len(raw) < fmt.size else fmt.unpack(raw)
+
+    def read_int(self, ptr: Any, fmt: struct.Struct) -> int | None:
+        """Return one number."""
+        found = self.read(ptr, fmt)
+        return None if found is None else int(found[0])
+
+
+# Text for the argument at a position; None if it is not shown.
+Printer: TypeAlias = Callable[[Shown, int], str | None]
+
+INT, UINT, LONG = struct.Struct("<i"), struct.Struct("<I"), struct.Struct("<q")
+_TWO_LONGS, _FOUR_LONGS = struct.Struct("<qq"), struct.Struct("<qqqq")
+
+
+def _struct(fmt: str) -> Callable[[Callable[..., str]], Printer]:
+    """Make a printer of a C struct from a function of its fields."""
+    layout = struct.Struct("<" + fmt)
+
+    def wrap(fn: Callable[..., str]) -> Printer:
+        def printer(shown: Shown, at: int) -> str:
+            fields = shown.read(shown.args[at], layout)
+            return pointer(shown.args[at]) if fields is None else fn(*fields)
+
+        return printer
+
+    return wrap
+
+
+def array(
+    shown: Shown, ptr: Any, count: int, fmt: struct.Struct, fn: Callable[..., str], separator: str = ", ",
+) -> str:
+    """An array of structs; the address if its beginning cannot be read."""
+    if isinstance(ptr, int) and not ptr:
+        return "NULL"
+    out = []
+    for at in range(max(count, 0)):
+        if at == ABBREVIATED:
+            out.append("...")
+            break
+        raw = shown.peek(ptr, at * fmt.size, fmt.size)
+        if raw is None or len(raw) < fmt.size:
+            if not out:
+                return pointer(ptr)
+            out.append(f"... /* {pointer(ptr + at * fmt.size if isinstance(ptr, int) else ptr)} */")
+            break
+        out.append(fn(*fmt.unpack(raw)))
+    return "[" + separator.join(out) + "]"
+
+
+# Time.
+
+
+def _timespec_text(sec: int, nsec: int) -> str:
+    return f"{{tv_sec={sec}, tv_nsec={nsec}}}"
+
+
+def _timeval_text(sec: int, usec: int) -> str:
+    return f"{{tv_sec={sec}, tv_usec={usec}}}"
+
+
+def _interval(text: Callable[[int, int], str]) -> Callable[..., str]:
+    return lambda isec, ifraction, sec, fraction: (
+        f"{{it_interval={text(isec, ifraction)}, it_value={text(sec, fraction)}}}"
+    )
+
+
+def _two_times(text: Callable[[int, int], str], digits: int) -> Printer:
+    """The times of access and change, with the special values of utimensat(2)."""
+    special = {0x3FFFFFFF: "UTIME_NOW", 0x3FFFFFFE: "UTIME_OMIT"} if digits == 9 else {}
+
+    def one(sec: int, fraction: int) -> str:
+        return special.get(fraction) or text(sec, fraction) + comment_time(sec, fraction, digits)
+
+    return lambda shown, at: array(shown, shown.args[at], 2, _TWO_LONGS, one)
+
+
+@_struct("qq")
+def _utimbuf(actime: int, modtime: int) -> str:
+    return f"{{actime={actime}{comment_time(actime)}, modtime={modtime}{comment_time(modtime)}}}"
+
+
+_timespec = _struct("qq")(_timespec_text)
+_timeval = _struct("qq")(_timeval_text)
+
+
+def _remaining(shown: Shown, at: int) -> str | None:
+    """What a sleep has left: only an interrupted one that can be gone on with writes it."""
+    return _timespec(shown, at) if shown.ret == -516 else pointer(shown.args[at])
+
+
+def _left(printer: Printer) -> Printer:
+    """The rest of a timeout, when something happened before it."""
+
+    def after(shown: Shown, at: int) -> str | None:
+        if not shown.ret or shown.failed or (isinstance(shown.args[at], int) and not shown.args[at]):
+            return None
+        return f"left {printer(shown, at)}"
+
+    return after
+
+
+@_struct("ii")
+def _timezone(west: int, dst: int) -> str:
+    return f"{{tz_minuteswest={west}, tz_dsttime={dst}}}"
+
+
+@_struct("q")
+def _time_t(sec: int) -> str:
+    return f"[{sec}{comment_time(sec)}]"
+
+
+@_struct("I4xqqqqi4xqqqqqqqqi4xqqqqqi")
+def _timex(
+    modes: int, offset: int, freq: int, maxerror: int, esterror: int, status: int, *rest: int,
+) -> str:
+    constant, precision, tolerance, sec, usec, *tail = rest
+    names = ("tick", "ppsfreq", "jitter", "shift", "stabil", "jitcnt", "calcnt", "errcnt", "stbcnt", "tai")
+    shown = {0: "0", 64: "STA_UNSYNC"}.get(status, hex(status))
+    return (
+        f"{{modes={modes}, offset={offset}, freq={freq}, maxerror={maxerror}, esterror={esterror}, status={shown}, "
+        f"constant={constant}, precision={precision}, tolerance={tolerance}, time={_timeval_text(sec, usec)}, "
+        + ", ".join(f"{name}={value}" for name, value in zip(names, tail, strict=True)) + "}"
+    )
+
+
+# Signals.
+
+
+@_struct("Q")
+def _sigset(mask: int) -> str:
+    return sigset(mask)
+
+
+def _sized_sigset(shown: Shown, at: int) -> str | None:
+    """A signal set whose size is the next argument, if there is one: only the right size is looked at."""
+    following = [param.name for param in shown.params[at + 1:]]
+    for name in ("sigsetsize", "sizemask"):
+        if name in following and shown.args[at + 1 + following.index(name)] != 8:
+            return pointer(shown.args[at])
+    return _sigset(shown, at)
+
+
+def _sigset_pair(shown: Shown, at: int) -> str:
+    fields = shown.read(shown.args[at], struct.Struct("<QQ"))
+    if fields is None:
+        return pointer(shown.args[at])
+    mask, size = fields
+    inner = shown.read_int(mask, struct.Struct("<Q")) if size == 8 else None
+    return f"{{sigmask={pointer(mask) if inner is None else sigset(inner)}, sigsetsize={size}}}"
+
+
+@_struct("QQQQ")
+def _ksigaction(handler: int, flags: int, restorer: int, mask: int) -> str:
+    name = {0: "SIG_DFL", 1: "SIG_IGN"}.get(handler) or hex(handler)
+    text = f"{{sa_handler={name}, sa_mask={sigset(mask)}, sa_flags={flag_names(flags, SaFlags, 'SA_')}"
+    if flags & SaFlags.RESTORER:
+        text += f", sa_restorer={pointer(restorer)}"
+    return text + "}"
+
+
+_SIGINFO = struct.Struct("<iii4x4i8x88x")
+
+
+def _siginfo(shown: Shown, at: int) -> str:
+    ptr = shown.args[at]
+    raw = None if isinstance(ptr, int) and not ptr else shown.peek(ptr, 0, 48)
+    if raw is None or len(raw) < 48:
+        return pointer(ptr)
+    signo, _errno, code = struct.unpack_from("<iii", raw)
+    if not signo:
+        return "{}"
+    if signo == 17 and 0 < code <= 6:
+        pid, uid, status, utime, stime = struct.unpack_from("<iIi4xqq", raw, 16)
+        return siginfo(signo, code, pid, uid, status, utime, stime)
+    if code > 0:
+        return siginfo(signo, code, 0, 0, 0, addr=struct.unpack_from("<Q", raw, 16)[0])
+    pid, uid, value = struct.unpack_from("<iIQ", raw, 16)
+    if code == -2:
+        return siginfo(signo, code, 0, 0, 0, value=value, timer=pid, overrun=uid)
+    return siginfo(signo, code, pid, uid, 0, value=value)
+
+
+@_struct("QiiQ")
+def _sigaltstack(sp: int, flags: int, _pad: int, size: int) -> str:
+    return f"{{ss_sp={pointer(sp)}, ss_flags={flag_names(flags & 0xFFFFFFFF, SsFlags, 'SS_')}, ss_size={size}}}"
+
+
+_NOTIFY = {0: "SIGEV_SIGNAL", 1: "SIGEV_NONE", 2: "SIGEV_THREAD", 4: "SIGEV_THREAD_ID"}
+
+
+@_struct("Qiii")
+def _sigevent(value: int, signo: int, notify: int, tid: int) -> str:
+    number = value & 0xFFFFFFFF
+    union = f"{{sival_int={number - ((number & 0x80000000) << 1)}, sival_ptr={pointer(value)}}}"
+    thread = f", sigev_notify_thread_id={tid}" if notify == 4 else ""
+    how = _NOTIFY.get(notify) or f"{notify:#x} /* SIGEV_??? */"
+    return f"{{sigev_value={union}, sigev_signo={signame(signo)}, sigev_notify={how}{thread}}}"
+
+
+# Processes.
+
+
+def _wait_status(shown: Shown, at: int) -> str:
+    # With WNOHANG and nobody to wait for there is no status.
+    status = shown.read_int(shown.args[at], INT) if shown.ret else None
+    return pointer(shown.args[at]) if status is None else f"[{wait_status(status)}]"
+
+
+def _rusage(shown: Shown, at: int) -> str:
+    fields = shown.read(shown.args[at], _FOUR_LONGS)
+    if fields is None or (shown.params[0].name == "upid" and not shown.ret):
+        return pointer(shown.args[at])
+    return f"{{ru_utime={_timeval_text(*fields[:2])}, ru_stime={_timeval_text(*fields[2:])}, ...}}"
+
+
+@_struct("QQ")
+def _rlimit(cur: int, top: int) -> str:
+    return f"{{rlim_cur={_limit(cur)}, rlim_max={_limit(top)}}}"
+
+
+def _limit(value: int) -> str:
+    if value == RLIM_INFINITY:
+        return "RLIM64_INFINITY"
+    return f"{value // 1024}*1024" if value > 1024 and value % 1024 == 0 else str(value)
+
+
+@_struct("390s")
+def _utsname(raw: bytes) -> str:
+    names = [quote(raw[at:at + 65].split(b"\0")[0]) for at in range(0, 130, 65)]
+    return f"{{sysname={names[0]}, nodename={names[1]}, ...}}"
+
+
+@_struct("qqqq")
+def _tms(utime: int, stime: int, cutime: int, cstime: int) -> str:
+    shown = [f"{n} /* {n / 100:.2f} s */" if n else "0" for n in (utime, stime, cutime, cstime)]
+    return "{{tms_utime={}, tms_stime={}, tms_cutime={}, tms_cstime={}}}".format(*shown)
+
+
+@_struct("q3Q6QH6x2QI4x")
+def _sysinfo(uptime: int, a: int, b: int, c: int, *rest: int) -> str:
+    names = ("totalram", "freeram", "sharedram", "bufferram", "totalswap", "freeswap", "procs", "totalhigh", "freehigh",
+             "mem_unit")
+    return f"{{uptime={uptime}, loads=[{a}, {b}, {c}], " + ", ".join(map("{}={}".format, names, rest)) + "}"
+
+
+@_struct("i")
+def _sched_param(priority: int) -> str:
+    return f"[{priority}]"
+
+
+def _cpumask(shown: Shown, at: int) -> str:
+    """A set of CPUs; its size is the argument before, or the result of a call that fills it."""
+    size = shown.ret if shown.ret is not None and shown.params[at].arg.out else shown.args[at - 1]
+    raw = shown.peek(shown.args[at], 0, min(size or 0, 128))
+    if raw is None or not size:
+        return pointer(shown.args[at]) if size else "[]"
+    mask = int.from_bytes(raw, "little")
+    return "[" + " ".join(str(n) for n in range(mask.bit_length()) if mask >> n & 1) + "]"
+
+
+def _groups(shown: Shown, at: int) -> str:
+    count = shown.args[0] if shown.ret is None else shown.ret
+    if count < 0 or count > 65536 or (shown.ret is not None and not shown.args[0]):
+        return pointer(shown.args[at])
+    return array(shown, shown.args[at], count, UINT, str)
+
+
+_CAP_VERSIONS = {0x19980330: 1, 0x20071026: 2, 0x20080522: 3}
+
+
+@_struct("Ii")
+def _cap_header(version: int, pid: int) -> str:
+    number = _CAP_VERSIONS.get(version)
+    name = f"_LINUX_CAPABILITY_VERSION_{number}" if number else f"{hex(version) if version else 0} /* _LINUX_CAPABILITY_VERSION_??? */"
+    return f"{{version={name}, pid={pid}}}"
+
+
+def _caps(mask: int) -> str:
+    names = [f"1<<CAP_{cap.name}" for cap in Cap if mask >> cap & 1]
+    rest = mask >> len(Cap) << len(Cap)
+    return "|".join(names + ([hex(rest)] if rest else [])) or "0"
+
+
+def _cap_data(shown: Shown, at: int) -> str:
+    version = shown.read_int(shown.args[0], UINT)
+    if version not in _CAP_VERSIONS:
+        return pointer(shown.args[at])
+    words = shown.read(shown.args[at], struct.Struct("<3I" if _CAP_VERSIONS[version] == 1 else "<6I"))
+    if words is None:
+        return pointer(shown.args[at])
+    effective, permitted, inheritable = (
+        words[n] | (words[n + 3] << 32 if len(words) > 3 else 0) for n in range(3)
+    )
+    return f"{{effective={_caps(effective)}, permitted={_caps(permitted)}, inheritable={_caps(inheritable)}}}"
+
+
+# Files.
+
+
+_S_IFMT = {0o140000: "S_IFSOCK", 0o120000: "S_IFLNK", 0o100000: "S_IFREG", 0o060000: "S_IFBLK", 0o040000: "S_IFDIR",
+           0o020000: "S_IFCHR", 0o010000: "S_IFIFO"}
+
+
+def file_mode(mode: int) -> str:
+    """A file's type and permissions."""
+    kind = _S_IFMT.get(mode & 0o170000)
+    if kind is None:
+        return f"{mode:#o}".replace("0o", "0") if mode else "000"
+    bits = [name for bit, name in ((0o4000, "S_ISUID"), (0o2000, "S_ISGID"), (0o1000, "S_ISVTX")) if mode & bit]
+    return "|".join([kind, *bits, f"0{mode & 0o777:02o}" if mode & 0o777 else "000"])
+
+
+def device(dev: int) -> str:
+    """A device's number."""
+    major, minor = dev >> 8 & 0xFFF | dev >> 32 & 0xFFFFF000, dev & 0xFF | dev >> 12 & 0xFFFFFF00
+    return f"makedev({hex(major) if major else 0}, {hex(minor) if minor else 0})"
+
+
+@_struct("QQQIIIIQq88x")
+def _stat(_dev: int, _ino: int, _nlink: int, mode: int, _uid: int, _gid: int, _pad: int, rdev: int, size: int) -> str:
+    is_device = mode & 0o170000 in (0o020000, 0o060000)
+    last = f"st_rdev={device(rdev)}" if is_device else f"st_size={size}"
+    return f"{{st_mode={file_mode(mode)}, {last}, ...}}"
+
+
+_MAGIC = {0xEF53: "EXT2_SUPER_MAGIC", 0x01021994: "TMPFS_MAGIC", 0x9FA0: "PROC_SUPER_MAGIC", 0x858458F6: "RAMFS_MAGIC",
+          0x50495045: "PIPEFS_MAGIC", 0x534F434B: "SOCKFS_MAGIC", 0x09041934: "ANON_INODE_FS_MAGIC",
+          0x62656572: "SYSFS_MAGIC", 0x794C7630: "OVERLAYFS_SUPER_MAGIC", 0x1CD1: "DEVPTS_SUPER_MAGIC"}
+_ST_FLAGS = ("RDONLY", "NOSUID", "NODEV", "NOEXEC", "SYNCHRONOUS", "VALID", "MANDLOCK", "", "", "", "NOATIME", "NODIRATIME",
+             "RELATIME")
+
+
+@_struct("7q2I3Q32x")
+def _statfs(magic: int, *rest: int) -> str:
+    bsize, blocks, bfree, bavail, files, ffree, fsid0, fsid1, namelen, frsize, flags = rest
+    order = (5, 0, 1, 2, 3, 4, 6, 10, 11, 12)
+    names = ["ST_" + _ST_FLAGS[bit] for bit in order if flags >> bit & 1]
+    fsid = ", ".join(hex(word) if word else "0" for word in (fsid0, fsid1))
+    return (
+        f"{{f_type={_MAGIC.get(magic) or hex(magic)}, f_bsize={bsize}, f_blocks={blocks}, f_bfree={bfree}, "
+        f"f_bavail={bavail}, f_files={files}, f_ffree={ffree}, f_fsid={{val=[{fsid}]}}, f_namelen={namelen}, "
+        f"f_frsize={frsize}, f_flags={'|'.join(names) or 0}}}"
+    )
+
+
+def _dirents(shown: Shown, at: int) -> str:
+    ptr, size = shown.args[at], shown.ret or 0
+    raw = shown.peek(ptr, 0, size) if size else b""
+    if raw is None:
+        return pointer(ptr)
+    count = where = 0
+    while where + 18 <= len(raw):
+        step = int.from_bytes(raw[where + 16:where + 18], "little")
+        if not step:
+            break
+        count += 1
+        where += step
+    return f"{pointer(ptr)} /* {count} entr{'y' if count == 1 else 'ies'} */"
+
+
+_IOVEC = struct.Struct("<QQ")
+
+
+def iovec(shown: Shown, ptr: Any, count: int, *, size: int | None, show: bool = True) -> str:
+    """An array of pieces of memory; size: how many bytes there are in them all, None for what they say."""
+    left = size
+
+    def one(base: int, length: int) -> str:
+        nonlocal left
+        have = length
+        if left is not None:
+            have = min(length, left)
+            left -= have
+        text = data(shown.peek, base, have, shown.limit) if show else pointer(base)
+        return f"{{iov_base={text}, iov_len={length}}}"
+
+    return array(shown, ptr, min(count, 1024), _IOVEC, one)
+
+
+def _iovec(shown: Shown, at: int) -> str:
+    out = shown.params[at].arg.out
+    size = shown.ret if out and not shown.failed else None
+    return iovec(shown, shown.args[at], shown.args[at + 1], size=size, show=not out or not shown.failed)
+
+
+# Readiness.
+
+
+_POLLFD = struct.Struct("<ihH")
+
+
+def _pollfds(shown: Shown, at: int) -> str:
+    def one(fd: int, events: int, _revents: int) -> str:
+        shown_events = flag_names(events & 0xFFFF, PollEvents, "POLL")
+        return f"{{fd={fd}}}" if fd < 0 else f"{{fd={fd}, events={shown_events}}}"
+
+    count = shown.args[at + 1]
+    if not count and shown.args[at]:
+        return "[]"
+    return array(shown, shown.args[at], count, _POLLFD, one)
+
+
+def _pollfds_after(shown: Shown, at: int) -> str | None:
+    if shown.failed:
+        return None
+    if not shown.ret:
+        return "Timeout"
+    out = []
+    for n in range(min(shown.args[at + 1], 1024)):
+        raw = shown.peek(shown.args[at], n * _POLLFD.size, _POLLFD.size)
+        if raw is None:
+            break
+        fd, _events, revents = _POLLFD.unpack(raw)
+        if revents:
+            out.append(f"{{fd={fd}, revents={flag_names(revents, PollEvents, 'POLL')}}}")
+    return f"[{', '.join(out)}]"
+
+
+def _fds(shown: Shown, at: int) -> list[int] | None:
+    count = min(shown.args[0], 1024)
+    raw = shown.peek(shown.args[at], 0, (count + 63) // 64 * 8) if count > 0 else None
+    if raw is None:
+        return None
+    bits = int.from_bytes(raw, "little")
+    return [fd for fd in range(count) if bits >> fd & 1]
+
+
+def _fd_set(shown: Shown, at: int) -> str:
+    fds = _fds(shown, at) if shown.args[at] else None
+    return pointer(shown.args[at]) if fds is None else "[" + " ".join(map(str, fds)) + "]"
+
+
+_SETS = {"inp": "in", "outp": "out", "exp": "except"}
+
+
+def _fd_set_after(shown: Shown, at: int) -> str | None:
+    if shown.failed:
+        return None
+    if not shown.ret:
+        return "Timeout" if shown.params[at].name == "inp" else None
+    fds = _fds(shown, at) if shown.args[at] else None
+    return f"{_SETS[shown.params[at].name]} [{' '.join(map(str, fds))}]" if fds else None
+
+
+def _epoll_text(events: int, payload: int) -> str:
+    names = flag_names(events, EpollEvents, "EPOLL")
+    return f"{{events={names}, data={{u32={payload & 0xFFFFFFFF}, u64={payload}}}}}"
+
+
+def _epoll_event(shown: Shown, at: int) -> str:
+    # EPOLL_CTL_DEL does not look at it.
+    fields = shown.read(shown.args[at], struct.Struct("<IQ")) if shown.args[1] != 2 else None
+    return pointer(shown.args[at]) if fields is None else _epoll_text(*fields)
+
+
+def _epoll_events(shown: Shown, at: int) -> str:
+    return array(shown, shown.args[at], shown.ret or 0, struct.Struct("<IQ"), _epoll_text)
+
+
+# Numbers behind pointers.
+
+
+@_struct("i")
+def _int_ptr(value: int) -> str:
+    return f"[{value}]"
+
+
+@_struct("ii")
+def _fd_pair(a: int, b: int) -> str:
+    return f"[{a}, {b}]"
+
+
+@_struct("q")
+def _long_ptr(value: int) -> str:
+    return f"[{value}]"
+
+
+@_struct("Q")
+def _addr_ptr(value: int) -> str:
+    return f"[{pointer(value)}]"
+
+
+def _offset_ptr(shown: Shown, at: int) -> str:
+    """A file offset, and what became of it."""
+    before, after = shown.before.get(at), shown.read_int(shown.args[at], LONG)
+    if before is None or after is None:
+        return pointer(shown.args[at])
+    return f"[{before}]" if shown.failed or before == after else f"[{before}] => [{after}]"
+
+
+def _char_vector(shown: Shown, at: int) -> str:
+    """mincore(2)'s answer: one byte a page."""
+    pages = (shown.args[1] + 4095) // 4096
+    return array(shown, shown.args[at], pages, struct.Struct("<B"), lambda byte: str(byte & 1))
+
+
+STRUCTS: dict[str, Printer] = {
+    "struct timespec": _timespec, "struct timeval": _timeval, "timespec_left": _timespec, "timeval_left": _timeval,
+    "struct itimerval": _struct("qqqq")(_interval(_timeval_text)),
+    "struct itimerspec": _struct("qqqq")(_interval(_timespec_text)),
+    "timespec[2]": _two_times(_timespec_text, 9), "timeval[2]": _two_times(_timeval_text, 6),
+    "struct utimbuf": _utimbuf, "remaining": _remaining, "struct timezone": _timezone, "time_t *": _time_t,
+    "struct timex": _timex,
+    "sigset_t": _sized_sigset, "sigset_pair": _sigset_pair, "struct sigaction": _ksigaction, "siginfo_t": _siginfo,
+    "stack_t": _sigaltstack, "struct sigevent": _sigevent,
+    "wait_status": _wait_status, "struct rusage": _rusage, "struct rlimit": _rlimit, "struct utsname": _utsname,
+    "struct tms": _tms, "struct sysinfo": _sysinfo, "struct sched_param": _sched_param, "cpumask": _cpumask,
+    "gid_t[]": _groups, "cap_header": _cap_header, "cap_data": _cap_data,
+    "struct stat": _stat, "struct statfs": _statfs, "dirents": _dirents, "iovec": _iovec,
+    "iovec_addr": lambda shown, at: iovec(shown, shown.args[at], shown.args[at + 1], size=None, show=False),
+    "pollfd[]": _pollfds, "fd_set": _fd_set, "struct epoll_event": _epoll_event, "epoll_events": _epoll_events,
+    "int *": _int_ptr, "int[2]": _fd_pair, "long *": _long_ptr, "void **": _addr_ptr, "offset *": _offset_ptr,
+    "char[]": _char_vector,
+}
+
+# What comes in parentheses after the result, for an argument of that kind.
+AFTER: dict[str, Printer] = {
+    "pollfd[]": _pollfds_after, "fd_set": _fd_set_after, "timespec_left": _left(_timespec), "timeval_left": _left(_timeval),
+}
+
+# What is remembered of an argument when the call is entered.
+BEFORE: dict[str, struct.Struct] = {"offset *": LONG, "socklen": INT}
