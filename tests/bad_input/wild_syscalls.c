@@ -21,6 +21,8 @@
 static uint64_t state;
 static const uint64_t everything = -1ULL;
 static sigset_t all;
+/* Terabytes of readable and writable memory that nobody has touched. */
+#define VAST 0x100000000000
 static char *page; /* 4 pages: good, good, read only, hole */
 
 static uint64_t rnd(void)
@@ -33,10 +35,10 @@ static uint64_t rnd(void)
 
 static uint64_t hostile(void)
 {
-	static const uint64_t fixed[] = {
+	const uint64_t fixed[] = {
 		0, 1, 2, 3, 4, 8, 0x1000, -1ULL, -2ULL, -4096ULL, 0xffff800000000000, 0x800000000000, 0x7ffffffff000,
 		0x7fffffffffff, 1ULL << 62, 1ULL << 63, 0x7fffffffffffffff, 1ULL << 31, 1ULL << 32, 0xffffffff, 0x7fffffff,
-		0x80000000, 4095, 4097, 1 << 20, 0xffffffffff600000, 12, 0xdeadbeef, 100, 1000, 65536, 64, 16,
+		0x80000000, (uint64_t)VAST, 0x3ffffffffff, 4095, 4097, 1 << 20, 0xffffffffff600000, 12, 0xdeadbeef, 100, 1000, 65536, 64, 16,
 	};
 	uint64_t r = rnd();
 	switch (r >> 8 & 15) {
@@ -137,6 +139,7 @@ int main(int argc, char **argv)
 	int rounds = atoi(argv[2]), first = atoi(argv[3]), last = atoi(argv[4]), mix = atoi(argv[5]);
 	state = strtoull(argv[1], 0, 0) * 0x9e3779b97f4a7c15 + 1;
 	page = mmap(0, 4 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	mmap((void *)VAST, 1ULL << 42, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 	munmap(page + 3 * 4096, 4096);
 	mprotect(page + 2 * 4096, 4096, PROT_READ);
 	/* Clones may be our children, and choose what signal tells us of their end. */

@@ -200,9 +200,10 @@ def generic_file_write(current: Task, file: File, buf: UserPtr, count: int, pos:
         file_remove_suid(current, inode)
     inode.i_mtime_ns = inode.i_ctime_ns = k.boot_time_ns + k.clock.now_ns
     done = pagecache_write(k, inode, at, data)
+    rest: Any = buf
     while done < count and done % _PIECE == 0:
         try:
-            data = uaccess.copy_from_user_partial(current, buf + done, min(count - done, _PIECE))
+            data = uaccess.copy_from_user_partial(current, rest + done, min(count - done, _PIECE))
             done += pagecache_write(k, inode, at + done, data)
         except LinuxError:
             break

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from procession.include.linux.fs import PollTable
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
-    from procession.net.unix.af_unix import UnixSock
+    from procession.net.unix.af_unix import UnixSock, UserMessage
 
 __all__ = (
     "SocketFile", "sock_init", "sock_map_fd", "sockfd_lookup", "sys_accept", "sys_accept4", "sys_bind", "sys_connect",
@@ -56,6 +56,8 @@ SO_PASSCRED, SO_PEERCRED, SO_RCVTIMEO, SO_SNDTIMEO, SO_ACCEPTCONN, SO_PROTOCOL, 
 UIO_MAXIOV = 1024
 FIONREAD, SIOCOUTQ = 0x541B, 0x5411
 _ADDRESS_MAX = 128
+_OPTMEM_MAX = 20480
+_LARGE = 65536
 _MSGHDR = struct.Struct("<QI4xQQQQI4x")
 
 
@@ -74,7 +76,7 @@ class SocketFile(File):
 
     async def write(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
         """Send."""
-        data = uaccess.copy_from_user(current, buf, count)
+        data = _message(current, buf, count)
         return await af_unix.unix_sendmsg(current, self.private_data, data, Scm(), _flags(self, 0), to=None)
 
     def poll(self, current: Task, table: PollTable | None) -> int:
@@ -371,7 +373,16 @@ def _option(sk: UnixSock, optname: int) -> int:
 # Data.
 
 
-async def sock_sendmsg(current: Task, file: SocketFile, data: bytes, scm: Scm, flags: int, to: bytes | None) -> int:
+def _message(current: Task, ptr: UserPtr, count: int) -> bytes | UserMessage:
+    """Return what to send; raises EFAULT, if it is much not before it is sent."""
+    if count <= _LARGE or not isinstance(ptr, int):
+        return uaccess.copy_from_user(current, ptr, count)
+    return af_unix.UserMessage(current, [(ptr, count)])
+
+
+async def sock_sendmsg(
+    current: Task, file: SocketFile, data: bytes | UserMessage, scm: Scm, flags: int, to: bytes | None,
+) -> int:
     """Send a message; the references of scm's files are consumed either way."""
     file_table.get_file(file)
     sent = -1
@@ -400,7 +411,7 @@ async def sys_sendto(
     """Send a message, perhaps to an address (sendto(2))."""
     file = sockfd_lookup(current, fd)
     to = move_addr_to_kernel(current, addr, addr_len) if addr else None
-    data = uaccess.copy_from_user(current, buff, len)
+    data = _message(current, buff, len)
     return await sock_sendmsg(current, file, data, Scm(), flags, to)
 
 
@@ -432,12 +443,14 @@ async def sys_sendmsg(current: Task, fd: Fd, msg: MsgIn, flags: MsgArg) -> int:
     """Send pieces of memory as one message, with open files (sendmsg(2))."""
     file = sockfd_lookup(current, fd)
     name, namelen, iov, iovlen, control, controllen, _ = _MSGHDR.unpack(uaccess.copy_from_user(current, msg, 56))
-    pieces = [uaccess.copy_from_user(current, base, length) for base, length in _iovec(current, iov, iovlen)]
+    data = af_unix.UserMessage(current, _iovec(current, iov, iovlen))
     to = move_addr_to_kernel(current, name, namelen) if name else None
     scm = Scm()
+    if controllen > _OPTMEM_MAX:
+        raise LinuxError(Errno.ENOBUFS, "control messages")
     if controllen:
         scm.fp = net_scm.scm_send(current, uaccess.copy_from_user(current, control, controllen))
-    return await sock_sendmsg(current, file, b"".join(pieces), scm, flags, to)
+    return await sock_sendmsg(current, file, data if len(data) > _LARGE else data[:], scm, flags, to)
 
 
 @syscall

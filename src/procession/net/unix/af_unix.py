@@ -15,6 +15,7 @@ from procession.include.linux.fs import AT_FDCWD, Poll, S
 from procession.include.linux.net import SOCK, Msg, Scm
 from procession.include.linux.signal import Sig
 from procession.kernel import pid, signal, wait
+from procession.mm import uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import Inode, PollTable
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "Skb", "UnixSock", "unix_accept", "unix_bind", "unix_connect", "unix_create", "unix_listen", "unix_poll",
-    "unix_recvmsg", "unix_release", "unix_sendmsg", "unix_shutdown", "unix_socketpair",
+    "Skb", "UnixSock", "UserMessage", "unix_accept", "unix_bind", "unix_connect", "unix_create", "unix_listen",
+    "unix_poll", "unix_recvmsg", "unix_release", "unix_sendmsg", "unix_shutdown", "unix_socketpair",
 )
 
 UNIX_PATH_MAX = 108
@@ -37,6 +38,36 @@ _SIGPIPE = int(Sig.SIGPIPE)
 _AF_UNIX = struct.pack("<H", 1)
 _POLL_IN = Poll.IN | Poll.RDNORM
 _POLL_OUT = Poll.OUT | Poll.WRNORM | Poll.WRBAND
+
+
+class UserMessage:
+    """Something to be sent that is copied from user memory as it goes: a program may well claim to send terabytes."""
+
+    __slots__ = ("current", "pieces", "size")
+
+    def __init__(self, current: Task, pieces: list[tuple[int, int]]) -> None:
+        self.current = current
+        self.pieces = pieces
+        self.size = sum(length for _, length in pieces)
+
+    def __len__(self) -> int:
+        # What a length may be in Python is also the most that a size_t could say without being negative.
+        return min(self.size, (1 << 63) - 1)
+
+    def __getitem__(self, part: slice) -> bytes:
+        """Copy a part of it; raises EFAULT."""
+        start, stop, _ = part.indices(len(self))
+        data = []
+        for base, length in self.pieces:
+            if start >= stop:
+                break
+            if start < length:
+                n = min(length, stop) - start
+                data.append(uaccess.copy_from_user(self.current, base + start, n))
+                start += n
+            start -= length
+            stop -= length
+        return b"".join(data)
 
 
 class Skb:
@@ -311,7 +342,7 @@ def unix_shutdown(sk: UnixSock, how: int) -> None:
 
 
 async def unix_sendmsg(
-    current: Task, sk: UnixSock, data: Message, scm: Scm, flags: int, *, to: bytes | None,
+    current: Task, sk: UnixSock, data: bytes | UserMessage, scm: Scm, flags: int, *, to: bytes | None,
 ) -> int:
     """Send data, with the files of scm, whose references pass over once something was sent.
 
@@ -333,7 +364,7 @@ async def unix_sendmsg(
     return await _dgram_sendmsg(current, sk, data, scm, flags, to)
 
 
-async def _stream_sendmsg(current: Task, sk: UnixSock, data: Message, scm: Scm, flags: int) -> int:
+async def _stream_sendmsg(current: Task, sk: UnixSock, data: bytes | UserMessage, scm: Scm, flags: int) -> int:
     if sk.peer is None:
         raise LinuxError(Errno.ENOTCONN, "not connected")
     sent = 0
@@ -385,7 +416,7 @@ def _queue(sk: UnixSock, other: UnixSock, data: bytes, scm: Scm) -> None:
 
 
 async def _dgram_sendmsg(
-    current: Task, sk: UnixSock, data: Message, scm: Scm, flags: int, to: bytes | None,
+    current: Task, sk: UnixSock, data: bytes | UserMessage, scm: Scm, flags: int, to: bytes | None,
 ) -> int:
     if len(data) > sk.sndbuf - 32:
         raise LinuxError(Errno.EMSGSIZE, "larger than the send buffer")

@@ -1,0 +1,418 @@
+"""How strace prints arguments by Arg.kind: the plain kinds, and those that depend on a command in another argument."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+from procession.include.asm.ioctls import Ioctl
+from procession.include.linux.cred import Cap
+from procession.include.linux.fcntl import FcntlCmd, FdFlags, LockType, OpenMode, OwnerType, Whence
+from procession.include.linux.fs import AT_FDCWD, OpenFlags
+from procession.include.linux.futex import FutexCmd
+from procession.include.linux.prctl import Prctl, SecureBits
+from procession.include.linux.sched import CSIGNAL, CloneFlags
+from procession.include.linux.signal import signame
+from procession.tools.strace_args import (
+    c_string,
+    constant,
+    data,
+    date_text,
+    flag_names,
+    number,
+    pointer,
+    quote,
+    string,
+    value_name,
+)
+from procession.tools.strace_sockets import SOCKET_PRINTERS
+from procession.tools.strace_structs import AFTER, INT, LONG, STRUCTS, UINT, Printer, Shown, device, file_mode
+from procession.tools.strace_tty import termios
+
+__all__ = ("after", "argument", "result")
+
+_U64 = 0xFFFFFFFFFFFFFFFF
+
+
+# Plain kinds.
+
+
+def _int(shown: Shown, at: int) -> str:
+    arg, value = shown.params[at].arg, shown.args[at]
+    if not isinstance(value, int):
+        return pointer(value)
+    return number(value, arg) if arg.flags is None and arg.values is None else constant(value, arg)
+
+
+def _mode(shown: Shown, at: int) -> str | None:
+    value = shown.args[at]
+    # Only a call that makes a file has a mode.
+    if at and shown.params[at - 1].arg.kind == "open_flags" and not shown.args[at - 1] & OpenFlags.CREAT:
+        return None
+    return octal(value)
+
+
+def octal(value: int) -> str:
+    """Permissions: at least three digits, or two and the 0 before them."""
+    return f"0{value & 0xFFFFFFFF:02o}" if value else "000"
+
+
+def open_flags(value: int) -> str:
+    """The flags of an open file."""
+    access = "O_" + OpenMode(value & 3).name
+    rest = flag_names(value & 0xFFFFFFFC, OpenFlags, "O_", "", "O_???")
+    rest = rest.replace("O_ASYNC", "FASYNC")
+    return f"{access}|{rest}" if rest else access
+
+
+def _clone_flags(shown: Shown, at: int) -> str:
+    value = shown.args[at] & _U64
+    flags = flag_names(value & ~CSIGNAL, CloneFlags, "CLONE_", "")
+    sig = signame(value & CSIGNAL) if value & CSIGNAL else ""
+    return "|".join(part for part in (flags, sig) if part) or "0"
+
+
+def _dev(shown: Shown, at: int) -> str | None:
+    # mknod(2) looks at it for a device only.
+    if at and shown.params[at - 1].arg.kind == "file_mode" and shown.args[at - 1] & 0o170000 not in (0o020000, 0o060000):
+        return None
+    return device(shown.args[at])
+
+
+def _offset(shown: Shown, at: int) -> str:
+    return hex(shown.args[at]) if shown.args[at] else "0"
+
+
+def _mremap_addr(shown: Shown, at: int) -> str | None:
+    return pointer(shown.args[at]) if shown.args[at - 1] & 2 else None
+
+
+def _outbuf(shown: Shown, at: int) -> str:
+    if shown.failed:
+        return pointer(shown.args[at])
+    return data(shown.peek, shown.args[at], min(shown.ret or 0, shown.args[at + 1]), shown.limit)
+
+
+def _argv(shown: Shown, at: int) -> str:
+    ptr = shown.args[at]
+    if not isinstance(ptr, int):
+        return "[" + ", ".join(quote(item) for item in getattr(ptr, "strings", ())) + "]"
+    items, whole = _pointers(shown, ptr)
+    if not items and not whole:
+        return pointer(ptr)
+    texts = [string(shown.peek, item, shown.limit) for item in items[:32]]
+    return "[" + ", ".join(texts + (["..."] if len(items) > 32 else [])) + ("" if whole else ", ...") + "]"
+
+
+def _envp(shown: Shown, at: int) -> str:
+    ptr = shown.args[at]
+    if not isinstance(ptr, int):
+        return f"/* {len(getattr(ptr, 'strings', ()))} vars */"
+    items, whole = _pointers(shown, ptr)
+    if not items and not whole:
+        return pointer(ptr)
+    return f"{pointer(ptr)} /* {len(items)} var{'s' if len(items) != 1 else ''}{'' if whole else ', unterminated'} */"
+
+
+def _pointers(shown: Shown, ptr: int) -> tuple[list[int], bool]:
+    """Return the pointers before the NULL, and whether there is one."""
+    out: list[int] = []
+    while ptr and len(out) < 65536:
+        value = shown.read_int(ptr + 8 * len(out), LONG)
+        if value is None:
+            break
+        if not value:
+            return out, True
+        out.append(value & _U64)
+    return out, False
+
+
+def _personality(shown: Shown, at: int) -> str:
+    value = shown.args[at]
+    return "0xffffffff" if value == 0xFFFFFFFF else constant(value, shown.params[at].arg)
+
+
+# fcntl(2).
+
+_NO_ARGUMENT = frozenset({FcntlCmd.GETFD, FcntlCmd.GETFL, FcntlCmd.GETOWN, FcntlCmd.GETSIG, FcntlCmd.GETLEASE,
+                          FcntlCmd.GETPIPE_SZ})
+_FLOCK = struct.Struct("<hh4xqqi4x")
+
+
+def _fcntl_arg(shown: Shown, at: int) -> str | None:
+    cmd, value = shown.args[at - 1], shown.args[at]
+    if cmd in _NO_ARGUMENT:
+        return None
+    if cmd in (FcntlCmd.GETLK, FcntlCmd.SETLK, FcntlCmd.SETLKW):
+        return _flock(shown, value, cmd)
+    if not isinstance(value, int):
+        return pointer(value)
+    if cmd in (FcntlCmd.DUPFD, FcntlCmd.DUPFD_CLOEXEC, FcntlCmd.SETOWN, FcntlCmd.SETPIPE_SZ):
+        return str((value & 0xFFFFFFFF ^ 0x80000000) - 0x80000000)
+    if cmd == FcntlCmd.SETFD:
+        return flag_names(value & 0xFFFFFFFF, FdFlags, "FD_")
+    if cmd == FcntlCmd.SETFL:
+        return open_flags(value)
+    if cmd == FcntlCmd.SETSIG:
+        return signame(value & 0xFFFFFFFF)
+    if cmd == FcntlCmd.SETLEASE:
+        return value_name(value, LockType, "F_")
+    if cmd in (FcntlCmd.SETOWN_EX, FcntlCmd.GETOWN_EX):
+        fields = None if cmd == FcntlCmd.GETOWN_EX and shown.failed else shown.read(value, struct.Struct("<ii"))
+        return pointer(value) if fields is None else f"{{type={value_name(fields[0], OwnerType, 'F_OWNER_')}, pid={fields[1]}}}"
+    return hex(value & _U64) if value else "0"
+
+
+def _flock(shown: Shown, ptr: Any, cmd: int) -> str:
+    fields = None if cmd == FcntlCmd.GETLK and shown.failed else shown.read(ptr, _FLOCK)
+    if fields is None:
+        return pointer(ptr)
+    kind, whence, start, length, pid = fields
+    text = (f"{{l_type={value_name(kind, LockType, 'F_', bits=16)}, l_whence={value_name(whence, Whence, 'SEEK_', bits=16)}, "
+            f"l_start={start}, l_len={length}")
+    return text + (f", l_pid={pid}}}" if cmd == FcntlCmd.GETLK else "}")
+
+
+def _fcntl_result(shown: Shown, ret: int) -> str | None:
+    cmd = shown.args[1]
+    if cmd == FcntlCmd.GETFL:
+        return f"{_hex(ret)} (flags {open_flags(ret)})"
+    if cmd == FcntlCmd.GETFD and ret:
+        return f"{_hex(ret)} (flags {flag_names(ret, FdFlags, 'FD_')})"
+    if cmd == FcntlCmd.GETLEASE:
+        return f"{_hex(ret)} ({value_name(ret, LockType, 'F_')})"
+    if cmd == FcntlCmd.GETSIG and ret:
+        return f"{ret} ({signame(ret)})"
+    return None
+
+
+def _hex(value: int) -> str:
+    return hex(value) if value else "0"
+
+
+# ioctl(2).
+
+_AMBIGUOUS = {Ioctl.TCSETS: "SNDCTL_TMR_START or TCSETS", Ioctl.TCSETSW: "SNDCTL_TMR_STOP or TCSETSW",
+              Ioctl.TCSETSF: "SNDCTL_TMR_CONTINUE or TCSETSF"}
+_DIRECTIONS = ("_IOC_NONE", "_IOC_WRITE", "_IOC_READ", "_IOC_READ|_IOC_WRITE")
+
+
+def _ioctl_cmd(shown: Shown, at: int) -> str:
+    cmd = shown.args[at]
+    if cmd in _AMBIGUOUS:
+        return _AMBIGUOUS[Ioctl(cmd)]
+    try:
+        return Ioctl(cmd).name
+    except ValueError:
+        size = cmd >> 16 & 0x3FFF
+        return f"_IOC({_DIRECTIONS[cmd >> 30]}, {cmd >> 8 & 0xFF:#x}, {cmd & 0xFF:#x}, {_hex(size)})"
+
+
+def _ioctl_arg(shown: Shown, at: int) -> str | None:
+    cmd, ptr = shown.args[at - 1], shown.args[at]
+    if cmd in (Ioctl.FIOCLEX, Ioctl.FIONCLEX, Ioctl.TIOCNOTTY):
+        return None
+    if cmd in (Ioctl.TIOCSPGRP, Ioctl.FIONBIO, Ioctl.FIOASYNC):
+        return STRUCTS["int *"](shown, at)
+    if cmd in (Ioctl.TIOCSCTTY, Ioctl.TCSBRK):
+        return str(ptr)
+    if cmd in (Ioctl.TCSETS, Ioctl.TCSETSW, Ioctl.TCSETSF):
+        return termios(shown, ptr)
+    if cmd == Ioctl.TIOCSWINSZ or (cmd == Ioctl.TIOCGWINSZ and not shown.failed):
+        fields = shown.read(ptr, struct.Struct("<HHHH"))
+        return pointer(ptr) if fields is None else "{{ws_row={}, ws_col={}, ws_xpixel={}, ws_ypixel={}}}".format(*fields)
+    if not shown.failed:
+        if cmd in (Ioctl.TIOCGPGRP, Ioctl.TIOCGSID, Ioctl.TIOCOUTQ, Ioctl.FIONREAD):
+            return STRUCTS["int *"](shown, at)
+        if cmd == Ioctl.TCGETS:
+            return termios(shown, ptr)
+    if not isinstance(ptr, int):
+        return pointer(ptr)
+    known = cmd in Ioctl.__members__.values() and cmd not in (Ioctl.FIBMAP, Ioctl.FIGETBSZ, Ioctl.FIOQSIZE)
+    return pointer(ptr) if known else _hex(ptr & _U64)
+
+
+# prctl(2), arch_prctl(2).
+
+_DUMP = {0: "SUID_DUMP_DISABLE", 1: "SUID_DUMP_USER", 2: "SUID_DUMP_ROOT"}
+_TSC = {1: "PR_TSC_ENABLE", 2: "PR_TSC_SIGSEGV"}
+_SECCOMP = {0: "SECCOMP_MODE_DISABLED", 1: "SECCOMP_MODE_STRICT", 2: "SECCOMP_MODE_FILTER"}
+_MCE = {0: "PR_MCE_KILL_CLEAR", 1: "PR_MCE_KILL_SET"}
+_MCE_POLICY = {0: "PR_MCE_KILL_LATE", 1: "PR_MCE_KILL_EARLY", 2: "PR_MCE_KILL_DEFAULT"}
+_BARE = frozenset({
+    Prctl.GET_DUMPABLE, Prctl.GET_KEEPCAPS, Prctl.GET_TIMING, Prctl.GET_SECCOMP, Prctl.GET_SECUREBITS,
+    Prctl.GET_TIMERSLACK, Prctl.TASK_PERF_EVENTS_DISABLE, Prctl.TASK_PERF_EVENTS_ENABLE,
+})
+_ALL_FOUR = frozenset({Prctl.MCE_KILL, Prctl.MCE_KILL_GET})
+_COMM_MAX = 15
+
+
+def _table(value: int, names: dict[int, str], unknown: str) -> str:
+    return names.get(value) or f"{_hex(value & _U64)} /* {unknown}_??? */"
+
+
+def _prctl_arg(shown: Shown, at: int) -> str | None:
+    option, value = shown.args[0], shown.args[at]
+    if option in _BARE:
+        return None
+    if option == Prctl.SET_NAME or (option == Prctl.GET_NAME and not shown.failed):
+        return string(shown.peek, value, _COMM_MAX)
+    if option in (Prctl.GET_PDEATHSIG, Prctl.GET_TSC) and not shown.failed:
+        found = shown.read_int(value, INT)
+        if found is None:
+            return pointer(value)
+        return f"[{signame(found)}]" if option == Prctl.GET_PDEATHSIG else f"[{_table(found, _TSC, 'PR_TSC')}]"
+    if not isinstance(value, int) or option in (Prctl.GET_PDEATHSIG, Prctl.GET_TSC, Prctl.GET_NAME):
+        return pointer(value)
+    match option:
+        case Prctl.SET_PDEATHSIG:
+            return signame(value) if value else "0"
+        case Prctl.SET_DUMPABLE:
+            return _table(value, _DUMP, "SUID_DUMP")
+        case Prctl.SET_TSC:
+            return _table(value, _TSC, "PR_TSC")
+        case Prctl.SET_SECCOMP:
+            return _table(value, _SECCOMP, "SECCOMP_MODE")
+        case Prctl.MCE_KILL:
+            return _table(value, _MCE, "PR_MCE_KILL")
+        case Prctl.CAPBSET_READ | Prctl.CAPBSET_DROP:
+            return value_name(value, Cap, "CAP_")
+        case Prctl.SET_SECUREBITS:
+            return flag_names(value, SecureBits, "SECBIT_")
+        case Prctl.SET_KEEPCAPS | Prctl.SET_TIMING | Prctl.SET_TIMERSLACK:
+            return str((value & _U64 ^ 1 << 63) - (1 << 63))
+    return _hex(value & _U64)
+
+
+def _prctl_args(shown: Shown, at: int) -> str | None:
+    option = shown.args[0]
+    if option in Prctl.__members__.values() and option not in _ALL_FOUR:
+        return None
+    return _hex(shown.args[at] & _U64)
+
+
+def _prctl_result(shown: Shown, ret: int) -> str | None:
+    option = shown.args[0]
+    if option == Prctl.GET_DUMPABLE:
+        return f"{_hex(ret)} ({_DUMP[ret]})".replace("0x", "") if ret in _DUMP else None
+    if option == Prctl.MCE_KILL_GET:
+        return f"{ret} ({_MCE_POLICY[ret]})" if ret in _MCE_POLICY else None
+    if option == Prctl.GET_SECUREBITS and ret:
+        return f"{ret:#x} ({flag_names(ret, SecureBits, 'SECBIT_')})"
+    return None
+
+
+def _arch_prctl_arg(shown: Shown, at: int) -> str:
+    getting = shown.args[0] in (0x1003, 0x1004)
+    return STRUCTS["void **"](shown, at) if getting and not shown.failed else pointer(shown.args[at])
+
+
+# futex(2).
+
+_TIMED = (FutexCmd.WAIT, FutexCmd.WAIT_BITSET, FutexCmd.LOCK_PI, FutexCmd.WAIT_REQUEUE_PI)
+_COUNTED = (FutexCmd.REQUEUE, FutexCmd.CMP_REQUEUE, FutexCmd.WAKE_OP, FutexCmd.CMP_REQUEUE_PI)
+_ONE_ARGUMENT = (FutexCmd.UNLOCK_PI, FutexCmd.TRYLOCK_PI)
+_OPS = ("FUTEX_OP_SET", "FUTEX_OP_ADD", "FUTEX_OP_OR", "FUTEX_OP_ANDN", "FUTEX_OP_XOR")
+_COMPARES = ("FUTEX_OP_CMP_EQ", "FUTEX_OP_CMP_NE", "FUTEX_OP_CMP_LT", "FUTEX_OP_CMP_LE", "FUTEX_OP_CMP_GT",
+             "FUTEX_OP_CMP_GE")
+
+
+def _futex_val(shown: Shown, at: int) -> str | None:
+    cmd, value = shown.args[1] & 0x7F, shown.args[at]
+    known = cmd in FutexCmd.__members__.values()
+    if at == 2:
+        return None if cmd in (*_ONE_ARGUMENT, FutexCmd.LOCK_PI) else str(value)
+    if cmd in (FutexCmd.WAIT_BITSET, FutexCmd.WAKE_BITSET):
+        return "FUTEX_BITSET_MATCH_ANY" if value == 0xFFFFFFFF else _hex(value)
+    if cmd == FutexCmd.WAKE_OP:
+        return _wake_op(value)
+    if cmd in (FutexCmd.CMP_REQUEUE, FutexCmd.CMP_REQUEUE_PI):
+        return str(value)
+    return None if known else _hex(value)
+
+
+def _wake_op(value: int) -> str:
+    shift, op, cmp = value >> 31, value >> 28 & 7, value >> 24 & 15
+    name = _OPS[op] if op < len(_OPS) else f"{op:#x} /* FUTEX_OP_??? */"
+    compare = _COMPARES[cmp] if cmp < len(_COMPARES) else f"{cmp:#x} /* FUTEX_OP_CMP_??? */"
+    head = "FUTEX_OP_OPARG_SHIFT<<28|" if shift else ""
+    return f"{head}{name}<<28|{_hex(value >> 12 & 0xFFF)}<<12|{compare}<<24|{_hex(value & 0xFFF)}"
+
+
+def _futex_arg(shown: Shown, at: int) -> str | None:
+    cmd, value = shown.args[1] & 0x7F, shown.args[at]
+    if cmd not in FutexCmd.__members__.values():
+        return pointer(value) if value else "0"
+    if at == 4:
+        return pointer(value) if cmd in (*_COUNTED, FutexCmd.WAIT_REQUEUE_PI) else None
+    if cmd in _TIMED:
+        return STRUCTS["struct timespec"](shown, at)
+    if cmd in _COUNTED and isinstance(value, int):
+        return str(value & 0xFFFFFFFF)
+    return None
+
+
+PRINTERS: dict[str, Printer] = STRUCTS | SOCKET_PRINTERS | {
+    "int": _int, "unsigned": lambda shown, at: str(shown.args[at] & (1 << shown.params[at].arg.bits) - 1),
+    "addr": lambda shown, at: pointer(shown.args[at]), "ptr": lambda shown, at: pointer(shown.args[at]),
+    "fd": lambda shown, at: "AT_FDCWD" if shown.args[at] == AT_FDCWD else str(shown.args[at]),
+    "uid": lambda shown, at: str(shown.args[at]) if shown.args[at] != 0xFFFFFFFF else "-1",
+    "signal": lambda shown, at: signame(shown.args[at]), "mode": _mode,
+    "file_mode": lambda shown, at: file_mode(shown.args[at]), "dev": _dev, "offset": _offset,
+    "hidden": lambda _shown, _at: None, "mremap_addr": _mremap_addr, "personality": _personality,
+    "open_flags": lambda shown, at: open_flags(shown.args[at]), "clone_flags": _clone_flags,
+    "path": lambda shown, at: string(shown.peek, shown.args[at]),
+    "string": lambda shown, at: string(shown.peek, shown.args[at], shown.limit),
+    "outstring": lambda shown, at: pointer(shown.args[at]) if shown.failed else string(shown.peek, shown.args[at]),
+    "buf": lambda shown, at: data(shown.peek, shown.args[at], shown.args[at + 1], shown.limit), "outbuf": _outbuf,
+    "argv": _argv, "envp": _envp,
+    "fcntl_arg": _fcntl_arg, "ioctl": _ioctl_cmd, "ioctl_arg": _ioctl_arg, "prctl_arg": _prctl_arg,
+    "prctl_args": _prctl_args, "arch_prctl_arg": _arch_prctl_arg, "futex_arg": _futex_arg, "futex_val": _futex_val,
+}
+
+# Kinds that say themselves what becomes of an argument that a failed call was to fill in; others show the address.
+_KNOW_FAILURE = frozenset({
+    "fcntl_arg", "ioctl_arg", "prctl_arg", "arch_prctl_arg", "iovec", "remaining", "outbuf", "outstring", "offset *",
+    "socklen", "sockaddr", "struct msghdr", "sockopt_value", "path", "string",
+})
+_RESULTS = {"fcntl_arg": _fcntl_result, "prctl_arg": _prctl_result}
+
+
+def argument(shown: Shown, at: int) -> str | None:
+    """Return the text of one argument, None if the call does not have it this time."""
+    arg = shown.params[at].arg
+    if arg.out and shown.failed and arg.kind not in _KNOW_FAILURE:
+        return pointer(shown.args[at])
+    return PRINTERS[arg.kind](shown, at)
+
+
+def after(shown: Shown) -> str:
+    """Return what a successful call's arguments have to say behind the result: empty, or beginning with a blank."""
+    found = [
+        AFTER[param.arg.kind](shown, at) for at, param in enumerate(shown.params) if param.arg.kind in AFTER
+    ]
+    texts = [text for text in found if text]
+    return f" ({', '.join(texts)})" if texts else ""
+
+
+def result(shown: Shown, arg: Any) -> str:
+    """Return the result of a call that has not failed; arg: what its declaration says of it."""
+    ret = shown.ret or 0
+    for param in shown.params:
+        if param.arg.kind in _RESULTS:
+            text = _RESULTS[param.arg.kind](shown, ret)
+            if text is not None:
+                return text
+    if arg.kind == "addr":
+        return pointer(ret)
+    if arg.kind == "mode":
+        return octal(ret)
+    if arg.kind == "signal":
+        return f"{ret} ({signame(ret)})"
+    if arg.kind == "time":
+        return f"{ret} ({date_text(ret)})"
+    if arg.kind == "personality":
+        return f"{_hex(ret)} ({constant(ret, arg)})"
+    if arg.values is not None:
+        return f"{_hex(ret)} ({constant(ret, arg)})"
+    return str(ret) + after(shown)

@@ -1,0 +1,130 @@
+"""How strace prints addresses, messages and options of sockets."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+from procession.include.linux.socket import SockOpt, SockOptLevel
+from procession.tools.strace_args import data, pointer, quote, value_name
+from procession.tools.strace_structs import INT, Printer, Shown, iovec
+
+__all__ = ("SOCKET_PRINTERS",)
+
+_FAMILIES = {0: "AF_UNSPEC", 1: "AF_UNIX", 2: "AF_INET", 10: "AF_INET6", 16: "AF_NETLINK", 17: "AF_PACKET"}
+_MSGHDR = struct.Struct("<QI4xQQQQI4x")
+_CMSG = struct.Struct("<Qii")
+
+
+def address(shown: Shown, ptr: Any, length: int) -> str:
+    """A struct sockaddr of that length."""
+    if isinstance(ptr, int) and not ptr:
+        return "NULL"
+    raw = shown.peek(ptr, 0, min(length, 128)) if length >= 2 else None
+    if raw is None or len(raw) < 2:
+        return pointer(ptr)
+    family = int.from_bytes(raw[:2], "little")
+    name = _FAMILIES.get(family) or f"{family:#x} /* AF_??? */"
+    rest = raw[2:]
+    if not rest:
+        return f"{{sa_family={name}}}"
+    if family == 1:
+        if rest[0]:
+            return f"{{sa_family={name}, sun_path={quote(rest.split(bytes(1))[0])}}}"
+        return f"{{sa_family={name}, sun_path=@{quote(rest[1:])}}}" if len(rest) > 1 else f"{{sa_family={name}}}"
+    return f"{{sa_family={name}, sa_data={quote(rest)}}}"
+
+
+def _sockaddr(shown: Shown, at: int) -> str:
+    length = shown.args[at + 1]
+    if not shown.params[at].arg.out:
+        return address(shown, shown.args[at], length)
+    if shown.failed:
+        return pointer(shown.args[at])
+    room, used = shown.before.get(at + 1), shown.read_int(length, INT)
+    return pointer(shown.args[at]) if room is None or used is None else address(shown, shown.args[at], min(room, used))
+
+
+def _socklen(shown: Shown, at: int) -> str:
+    before = shown.before.get(at)
+    now = shown.read_int(shown.args[at], INT)
+    if before is None or now is None:
+        return pointer(shown.args[at])
+    return f"[{before}]" if shown.failed or now == before else f"[{before} => {now}]"
+
+
+# Messages.
+
+
+def _msghdr(shown: Shown, at: int) -> str:
+    fields = shown.read(shown.args[at], _MSGHDR)
+    if fields is None:
+        return pointer(shown.args[at])
+    name, namelen, iov, iovlen, control, controllen, flags = fields
+    received = shown.params[at].arg.out
+    if received and shown.failed:
+        return f"{{msg_namelen={namelen}}}"
+    size = shown.ret if received else None
+    text = f"{{msg_name={address(shown, name, namelen)}, msg_namelen={namelen}, "
+    text += f"msg_iov={iovec(shown, iov, iovlen, size=size)}, msg_iovlen={iovlen}"
+    if controllen:
+        text += f", msg_control={_control(shown, control, controllen)}"
+    names = {0: "0", 8: "MSG_CTRUNC", 0x20: "MSG_TRUNC", 0x28: "MSG_CTRUNC|MSG_TRUNC", 0x40000000: "MSG_CMSG_CLOEXEC"}
+    return text + f", msg_controllen={controllen}, msg_flags={names.get(flags) or hex(flags)}}}"
+
+
+def _control(shown: Shown, ptr: int, length: int) -> str:
+    raw = shown.peek(ptr, 0, min(length, 4096)) if ptr else None
+    if raw is None:
+        return pointer(ptr)
+    out, at = [], 0
+    while at + _CMSG.size <= len(raw):
+        size, level, kind = _CMSG.unpack_from(raw, at)
+        head = f"{{cmsg_len={size}, cmsg_level={value_name(level, SockOptLevel, 'SOL_', 'SOL_??')}, cmsg_type="
+        body = raw[at + _CMSG.size:at + size]
+        if level == 1 and kind == 1:
+            fds = ", ".join(str(fd) for (fd,) in struct.iter_unpack("<i", body[:len(body) // 4 * 4]))
+            out.append(f"{head}SCM_RIGHTS, cmsg_data=[{fds}]}}")
+        elif level == 1 and kind == 2 and len(body) >= 12:
+            out.append("{}SCM_CREDENTIALS, cmsg_data={{pid={}, uid={}, gid={}}}}}".format(head, *struct.unpack("<iii", body[:12])))
+        else:
+            out.append(f"{head}{kind:#x}}}")
+        if size < _CMSG.size:
+            break
+        at += (size + 7) // 8 * 8
+    return "[" + ", ".join(out) + "]"
+
+
+# Options.
+
+
+def _sockopt(shown: Shown, at: int) -> str:
+    if shown.args[at - 1] != SockOptLevel.SOCKET:
+        return str(shown.args[at])
+    return value_name(shown.args[at], SockOpt, "SO_")
+
+
+def _sockopt_value(shown: Shown, at: int) -> str:
+    ptr, level, option, length = shown.args[at], shown.args[at - 2], shown.args[at - 1], shown.args[at + 1]
+    if shown.params[at].arg.out:
+        if shown.failed:
+            return pointer(ptr)
+        length = shown.read_int(length, INT) or 0
+    if not isinstance(ptr, int):
+        return pointer(ptr)
+    if level == SockOptLevel.SOCKET and option == SockOpt.PEERCRED and length == 12:
+        fields = shown.read(ptr, struct.Struct("<iii"))
+        return pointer(ptr) if fields is None else "{{pid={}, uid={}, gid={}}}".format(*fields)
+    if level == SockOptLevel.SOCKET and option == SockOpt.LINGER and length == 8:
+        fields = shown.read(ptr, struct.Struct("<ii"))
+        return pointer(ptr) if fields is None else "{{l_onoff={}, l_linger={}}}".format(*fields)
+    if length == INT.size:
+        value = shown.read_int(ptr, INT)
+        return pointer(ptr) if value is None else f"[{value}]"
+    return data(shown.peek, ptr, length, shown.limit)
+
+
+SOCKET_PRINTERS: dict[str, Printer] = {
+    "sockaddr": _sockaddr, "socklen": _socklen, "struct msghdr": _msghdr, "sockopt": _sockopt,
+    "sockopt_value": _sockopt_value,
+}
