@@ -5,14 +5,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from procession.boot import Kernel, Result
+    from procession.hw.chooser import ReplayError
+    from procession.include.linux.bug import KernelBug, KernelPanic
     from procession.include.linux.errno import Errno, LinuxError
     from procession.include.linux.signal import Sig
+    from procession.kernel.entry import Deadlock
 
-__all__ = ("Errno", "Kernel", "LinuxError", "Result", "Sig")
+__all__ = ("Deadlock", "Errno", "Kernel", "KernelBug", "KernelPanic", "LinuxError", "ReplayError", "Result", "Sig")
 
 _HOME = {
     "Errno": "include.linux.errno", "LinuxError": "include.linux.errno", "Sig": "include.linux.signal",
-    "Kernel": "boot", "Result": "boot",
+    "Kernel": "boot", "Result": "boot", "Deadlock": "kernel.entry", "KernelBug": "include.linux.bug",
+    "KernelPanic": "include.linux.bug", "ReplayError": "hw.chooser",
 }
 
 

@@ -21,7 +21,7 @@ from procession.hw.console import BufferConsole
 from procession.hw.memory import Frames
 from procession.include.linux import kernel as linux_kernel
 from procession.include.linux.bug import bug
-from procession.include.trace.events import Event, Trace
+from procession.include.trace.events import EVENTS, Event, Trace
 from procession.init import main as init_main
 from procession.init import vmlinux  # noqa: F401 -- links everything in
 from procession.kernel import entry, lockdep, rcupdate
@@ -109,7 +109,11 @@ class Kernel(linux_kernel.Kernel):
         self._empty(lockdep_on=lockdep_on)
         self.events: list[Event] = []
         if trace:
-            self.trace.subscribe(self.events.append, *(() if trace is True else trace))
+            names = () if trace is True else tuple(trace)
+            unknown = [name for name in names if name not in EVENTS]
+            if unknown:
+                raise ValueError(f"trace: no event {', '.join(unknown)}")
+            self.trace.subscribe(self.events.append, *names)
 
     def _empty(self, *, lockdep_on: bool) -> None:
         """Be a kernel in which nothing has happened; start_kernel() fills in the rest."""
@@ -170,7 +174,12 @@ class Kernel(linux_kernel.Kernel):
         return nullcontext()
 
     def check_baseline(self) -> None:
-        """Stop with a KernelBug unless everything the run made has been given back."""
+        """Stop with a KernelBug unless everything the run made has been given back.
+
+        Raises RuntimeError if the program was PID 1 itself, which nobody reaps, or was never started.
+        """
+        if not hasattr(self, "slab_baseline"):
+            raise RuntimeError("check_baseline: there is no baseline before the program, nor when it is PID 1")
         slabs = slab.slab_report(self, self.slab_baseline)
         frames = debug.frames_in_use(self) - self.frames_baseline
         if slabs or frames:

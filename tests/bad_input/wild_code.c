@@ -147,9 +147,11 @@ int main(int argc, char **argv)
 		}
 		setpgid(pid, pid);
 		struct timespec wait = { 1, 0 };
-		while (waitpid(pid, &status, WNOHANG) == 0)
-			if (sigtimedwait(&all, 0, &wait) < 0)
+		for (int tries = 0; tries < 3 && waitpid(pid, &status, WNOHANG) == 0;)
+			if (sigtimedwait(&all, 0, &wait) < 0) {
 				kill(-pid, SIGKILL);
+				tries++;
+			}
 		kill(-pid, SIGKILL);
 		while (waitpid(-1, 0, WNOHANG) > 0)
 			;

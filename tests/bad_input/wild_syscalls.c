@@ -94,9 +94,11 @@ static void one(long nr, int mix)
 		struct timespec wait = { 3, 0 };
 		setpgid(pid, pid);
 		/* A process may have made itself deaf to its alarm, or left children that sleep forever. */
-		while (waitpid(pid, 0, WNOHANG) == 0)
-			if (sigtimedwait(&all, 0, &wait) < 0)
+		for (int tries = 0; tries < 3 && waitpid(pid, 0, WNOHANG) == 0;)
+			if (sigtimedwait(&all, 0, &wait) < 0) {
 				kill(-pid, SIGKILL);
+				tries++;
+			}
 		kill(-pid, SIGKILL);
 		while (waitpid(-1, 0, WNOHANG) > 0)
 			;

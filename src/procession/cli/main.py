@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+import gc
 import io
 import os
 from pathlib import Path
@@ -236,7 +238,10 @@ def _print_unsupported(kernel: Kernel) -> None:
 def strace(
     program: Program,
     follow: Annotated[bool, typer.Option("-f", help="Follow children.")] = False,
-    expression: Annotated[str | None, typer.Option("-e", metavar="EXPR", help="trace=CALL,…, trace=%CLASS or trace=!CALL.")] = None,
+    expressions: Annotated[
+        list[str], typer.Option("-e", metavar="EXPR", help="trace=CALL,%CLASS,/REGEX,… or trace=!…; signal=SIG,…"),
+    ] = [],  # noqa: B006 -- typer copies it
+    limit: Annotated[int, typer.Option("-s", metavar="N", min=0, help="How many bytes of a string to show.")] = 32,
     output: Annotated[Path | None, typer.Option("-o", metavar="FILE", help="Write to FILE instead of stderr.")] = None,
     root: Root = Path("/"),
     as_init: AsInit = False,
@@ -247,21 +252,20 @@ def strace(
     memory: Memory = "1G",
 ) -> None:
     """Run a program and print its system calls as strace(1) does."""
-    from procession.tools.strace import Strace, parse_filter
+    from procession.tools.strace import Strace
+    from procession.tools.strace_filter import parse_filters
 
     kernel = _machine(root, seed, cpus, memory, realtime=False)
-    only = None
-    if expression is not None:
-        try:
-            only = parse_filter(expression)
-        except ValueError as error:
-            _fail(str(error))
+    try:
+        only = parse_filters(expressions)
+    except ValueError as error:
+        _fail(str(error))
     if output is None:
-        Strace(kernel, sys.stderr, follow=follow, only=only)
+        Strace(kernel, sys.stderr, follow=follow, only=only, limit=limit)
         result = _execute(kernel, program, env, cwd, as_init=as_init)
     else:
         with _output(output) as out:
-            Strace(kernel, out, follow=follow, only=only, to_file=True)
+            Strace(kernel, out, follow=follow, only=only, to_file=True, limit=limit)
             result = _execute(kernel, program, env, cwd, as_init=as_init)
     _finish(result)
 
@@ -278,6 +282,10 @@ def syscalls() -> None:
 
 def main() -> None:
     """Enter from the command line."""
+    # NumPy's library for matrices, of which there are none here, would start a thread for each of the host's CPUs.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # The process ends with this function: looking for garbage among all that it made takes longer than many a guest.
+    atexit.register(gc.freeze)
     _standard_files()
     try:
         app()

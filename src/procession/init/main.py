@@ -59,6 +59,7 @@ from procession.kernel import (
     rcupdate,
     sched,
     signal,
+    sys,
     user,
 )
 from procession.mm import debug, page_alloc, slab
@@ -72,7 +73,7 @@ if TYPE_CHECKING:
 __all__ = ("InitProgram", "set_init_program", "start_kernel")
 
 _FS, _FILES, _SIGHAND = int(CloneFlags.FS), int(CloneFlags.FILES), int(CloneFlags.SIGHAND)
-_SIGCHLD = int(Sig.SIGCHLD)
+_SIGCHLD, _SIGKILL = int(Sig.SIGCHLD), int(Sig.SIGKILL)
 _STACK_LIMIT = 8 << 20
 _MEMLOCK_LIMIT = 64 << 10
 
@@ -285,6 +286,7 @@ async def kernel_init(current: Task, kthreadd_done: Completion) -> int:
         return 0
 
     current.flags &= ~PF.KTHREAD
+    sys.sys_setsid(current)
     k.slab_baseline = slab.slab_baseline(k)
     k.frames_baseline = debug.frames_in_use(k)
     program.nr = await fork.kernel_thread(current, _run_program, program, _SIGCHLD)
@@ -352,7 +354,7 @@ async def _reap_until(current: Task, nr: int) -> int:
 async def _kill_survivors(current: Task) -> None:
     """Kill whoever has outlived the program, as the end of a container does, and reap them."""
     try:
-        signal.kill_something_info(current, Sig.SIGKILL, signal.SEND_SIG_PRIV, -1)
+        signal.kill_something_info(current, _SIGKILL, signal.SEND_SIG_PRIV, -1)
         await _reap_until(current, -1)
     except LinuxError as error:
         if error.errno not in (Errno.ESRCH, Errno.ECHILD):      # nobody to kill, nobody left

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from procession.hw.chooser import ReplayError
 from procession.include.linux.bug import KernelBug, KernelPanic
 from procession.include.linux.hrtimer import NEVER
 from procession.include.linux.sched import TIF, SignalFlags, TaskState
@@ -39,7 +40,7 @@ def run(k: Kernel, limit_ns: int | None = None) -> str:
     """Run until Kernel.halted is set, or the clock has reached limit_ns; returns HALTED or LIMIT.
 
     Raises LinuxError if the program that the machine was booted for cannot be executed, Deadlock, KernelPanic, and
-    KernelBug for anything else that leaves kernel code.
+    KernelBug for anything else that leaves kernel code, ReplayError if this is not the run that was recorded.
     """
     k.clock.next_event_ns = 0
     how = _run(k, NEVER if limit_ns is None else limit_ns)
@@ -66,8 +67,8 @@ def _run(k: Kernel, end_ns: int) -> str:
     except KernelBug as error:
         error.add_note(panic.oops_text(k, str(error)))
         raise
-    except (OSError, MemoryError, Deadlock):
-        raise       # the host's failures, and the guest's
+    except (OSError, MemoryError, Deadlock, ReplayError):
+        raise       # the host's failures, the guest's, and the user's
     except Exception as error:
         # An exception that no system call caught is a bug, whatever its type.
         text = panic.oops_text(k, repr(error))

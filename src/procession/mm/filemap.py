@@ -7,7 +7,7 @@ memory runs out and nobody maps it. There is no write-back: memory is the only s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from procession.hw.memory import PG_DIRTY, PG_EXEC, PG_FILE
 from procession.include.linux.bug import bug_on

@@ -14,7 +14,7 @@ from procession.include.linux.signal import NSIG, Sig, signame
 from procession.include.linux.types import Arg
 
 __all__ = (
-    "ABBREVIATED", "Peek", "c_string", "comment_time", "constant", "data", "flag_names", "number", "pointer", "quote",
+    "ABBREVIATED", "Peek", "c_string", "comment_time", "constant", "data", "date_text", "flag_names", "number", "pointer", "quote",
     "siginfo", "sigset", "string", "value_name", "wait_status",
 )
 

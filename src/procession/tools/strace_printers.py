@@ -302,7 +302,7 @@ def _prctl_result(shown: Shown, ret: int) -> str | None:
     return None
 
 
-def _arch_prctl_arg(shown: Shown, at: int) -> str:
+def _arch_prctl_arg(shown: Shown, at: int) -> str | None:
     getting = shown.args[0] in (0x1003, 0x1004)
     return STRUCTS["void **"](shown, at) if getting and not shown.failed else pointer(shown.args[at])
 
@@ -355,6 +355,7 @@ def _futex_arg(shown: Shown, at: int) -> str | None:
 PRINTERS: dict[str, Printer] = STRUCTS | SOCKET_PRINTERS | {
     "int": _int, "unsigned": lambda shown, at: str(shown.args[at] & (1 << shown.params[at].arg.bits) - 1),
     "addr": lambda shown, at: pointer(shown.args[at]), "ptr": lambda shown, at: pointer(shown.args[at]),
+    "descriptor": lambda shown, at: str(shown.args[at]),
     "fd": lambda shown, at: "AT_FDCWD" if shown.args[at] == AT_FDCWD else str(shown.args[at]),
     "uid": lambda shown, at: str(shown.args[at]) if shown.args[at] != 0xFFFFFFFF else "-1",
     "signal": lambda shown, at: signame(shown.args[at]), "mode": _mode,

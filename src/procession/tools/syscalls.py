@@ -1,14 +1,16 @@
-"""The table of system calls: number, name, arguments, which flags are understood."""
+"""The table of system calls: number, name, arguments, which constants are understood."""
 
 from __future__ import annotations
 
+from rich.markup import escape
 from rich.table import Table
 
 from procession.arch.x86 import syscall_table
 from procession.include.linux.syscalls import SYSCALLS, Syscall
+from procession.include.linux.types import Arg
 from procession.init import vmlinux  # noqa: F401 -- links every call in
 
-__all__ = ("table",)
+__all__ = ("supported", "table")
 
 
 def table() -> Table:
@@ -16,18 +18,46 @@ def table() -> Table:
     out = Table("nr", "call", "arguments", "supported", box=None)
     for nr, name in sorted(syscall_table.SYSCALL_NAMES.items()):
         call = SYSCALLS.get(name)
-        if call is None:
-            out.add_row(str(nr), name, "", "no (ENOSYS, counted)")
-        else:
-            out.add_row(str(nr), name, ", ".join(param.name for param in call.params), _flags(call))
+        arguments = ", ".join(param.name for param in call.params) if call is not None else ""
+        out.add_row(str(nr), name, arguments, escape(supported(name)))
     return out
 
 
-def _flags(call: Syscall) -> str:
-    """Name the flags that the call's declaration lists."""
-    known = [
-        f"{param.name}: " + " ".join(f"{param.arg.prefix}{flag.name}" for flag in param.arg.flags)
-        for param in call.params
-        if param.arg.flags is not None
-    ]
-    return "yes; " + "; ".join(known) if known else "yes"
+def supported(name: str) -> str:
+    """Say what of a call of 3.2's table is there."""
+    call = SYSCALLS.get(name)
+    if name in syscall_table.NI_SYSCALLS:
+        return "not in 3.2"
+    if call is None:
+        return "no (ENOSYS, counted)"
+    if call.is_refused:
+        return "no (refused, counted)"
+    return "; ".join(["yes", *_constants(call)])
+
+
+def _constants(call: Syscall) -> list[str]:
+    """Name the constants that the call's declaration lists, and those that it refuses."""
+    out = []
+    for param in call.params:
+        known, refused = _names(param.arg)
+        if known:
+            out.append(f"{param.name}: {' '.join(known)}")
+        if refused:
+            out.append(f"{param.name} not: {' '.join(refused)}")
+    return out
+
+
+def _names(arg: Arg) -> tuple[list[str], list[str]]:
+    """Return the names of what an argument may be, and of what 3.2 would take."""
+    known: list[str] = []
+    refused: list[str] = []
+    for names in (arg.values, arg.flags):
+        for name, member in (names.__members__ if names is not None else {}).items():
+            within = names is arg.flags and arg.mask and int(member) & ~arg.mask == 0
+            if within or (int(member) < 0 and names is arg.flags):
+                continue
+            if member in arg.refused:
+                refused.append(arg.prefix + name)
+            elif arg.accepts is None or member in arg.accepts:
+                known.append(arg.prefix + name)
+    return known, refused

@@ -6,7 +6,7 @@ For signatures: they are printed and listed, code computes with plain ints. Memb
 from __future__ import annotations
 
 from enum import IntEnum, IntFlag
-from typing import Annotated
+from typing import Annotated, Any
 
 from procession.include.linux.fs import OpenFlags
 from procession.include.linux.types import Arg, UserPtr
@@ -190,7 +190,8 @@ WhenceArg = Annotated[int, Arg("int", 32, signed=True, values=Whence, prefix="SE
 FcntlCmdArg = Annotated[
     int, Arg("int", 32, values=FcntlCmd, prefix="F_", refused=(FcntlCmd.SETLEASE, FcntlCmd.NOTIFY)),
 ]
-FcntlArg = Annotated[UserPtr, Arg("fcntl_arg", out=True)]
+# A number for most commands.
+FcntlArg = Annotated[Any, Arg("fcntl_arg", out=True)]
 FlockArg = Annotated[
     int,
     Arg("int", 32, signed=True, flags=FlockOp, prefix="LOCK_", accepts=(FlockOp.SH, FlockOp.EX, FlockOp.NB, FlockOp.UN),

@@ -69,7 +69,7 @@ SizeT = Annotated[int, Arg("int", 64)]
 OffT = Annotated[int, Arg("int", 64, signed=True)]
 PidNr = Annotated[int, Arg("int", 32, signed=True)]
 UidT = Annotated[int, Arg("uid", 32)]
-Fd = Annotated[int, Arg("int", 32, signed=True)]
+Fd = Annotated[int, Arg("descriptor", 32, signed=True)]
 DirFd = Annotated[int, Arg("fd", 32, signed=True)]
 ModeT = Annotated[int, Arg("mode", 32)]
 # Signed to the kernel, but strace does not show it.
