@@ -74,6 +74,8 @@ static void open_things(void)
 		"/", "/proc", "/proc/self/maps", "/proc/self/mem", "/dev/zero", "/dev/full", "/dev/null", "/tmp/file",
 		"/dev/urandom", "/dev/tty", "/proc/self/fd", "/etc/passwd",
 	};
+	for (int fd = 0; fd < 3; fd++)
+		dup2(open("/dev/null", O_RDWR), fd);
 	if (pipe(p) || socketpair(AF_UNIX, SOCK_STREAM, 0, s))
 		puts("no pipe or socket");
 	eventfd(0, 0);
@@ -147,6 +149,7 @@ int main(int argc, char **argv)
 	/* Clones may be our children, and choose what signal tells us of their end. */
 	sigfillset(&all);
 	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &everything, 0, 8); /* the C library keeps some for itself */
+	int out = fcntl(1, F_DUPFD_CLOEXEC, 900);
 	open_things();
 	for (int round = 0; round < rounds; round++)
 		for (long nr = first; nr <= last; nr++) {
@@ -154,6 +157,5 @@ int main(int argc, char **argv)
 				rnd();
 			one(nr, mix);
 		}
-	puts("survived");
-	return 0;
+	return write(out, "survived\n", 9) != 9;
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procession.fs import file_table, locks
-from procession.include.linux.bug import bug, bug_on
+from procession.include.linux.bug import bug
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fdtable import FilesStruct
 from procession.include.linux.fs import FMode
@@ -134,18 +134,19 @@ def fd_install(current: Task, fd: int, file: File) -> None:
 
 
 def filp_close(current: Task, file: File, files: FilesStruct | None) -> None:
-    """A descriptor of file is gone: drop its process's record locks and the reference."""
-    bug_on(file.f_count <= 0, "closing a file that nobody holds", file)
-    try:
-        file.flush(current)
-    finally:
-        if not file.f_mode & _PATH:
-            locks.locks_remove_posix(file, files)
-        file_table.fput(current, file)
+    """A descriptor of file is gone: drop its process's record locks and the reference.
+
+    Differs: no file system here has a flush method.
+    """
+    if file.f_count <= 0:
+        bug("closing a file that nobody holds", file)
+    if not file.f_mode & _PATH:
+        locks.locks_remove_posix(file, files)
+    file_table.fput(current, file)
 
 
 def close_fd(current: Task, fd: int) -> None:
-    """Close one descriptor; raises EBADF, and whatever flush does."""
+    """Close one descriptor; raises EBADF."""
     files = current.files
     assert files is not None
     with files.file_lock:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from procession.fs import eventpoll, fcntl, locks
 from procession.fs import inode as fs_inode
-from procession.include.linux.bug import bug_on
+from procession.include.linux.bug import bug
 from procession.include.linux.cred import Cap
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import S
@@ -64,7 +64,8 @@ def fput(current: Task | None, file: File) -> None:
     """Drop a reference; the last one closes the file."""
     file.f_count -= 1
     if file.f_count:
-        bug_on(file.f_count < 0, "file put once too often", file)
+        if file.f_count < 0:
+            bug("file put once too often", file)
         return
     inode = file.f_path.dentry.d_inode
     k = inode.i_sb.kernel

@@ -26,7 +26,7 @@ from procession.fs import (
 from procession.fs import super as fs_super
 from procession.include.linux.cred import Cap
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fcntl import MountArg, UmountArg
+from procession.include.linux.fcntl import MountArg, MountTypeArg, UmountArg
 from procession.include.linux.fs import AT_FDCWD, MntNamespace, PathRef, S, SuperBlock, Vfsmount
 from procession.include.linux.syscalls import syscall, syscall_refused
 from procession.include.linux.types import Path, Str, UserPtr
@@ -198,7 +198,7 @@ def copy_mnt_ns(current: Task, flags: int, ns: MntNamespace, new_fs: FsStruct | 
     copies[ns.root] = root
     new = MntNamespace(root, [root])
     with Undo() as undo:
-        undo.push(put_mnt_ns, k, new)
+        undo.push((put_mnt_ns, k, new))
         for old in ns.mounts[1:]:
             assert old.mnt_parent is not None
             assert old.mnt_mountpoint is not None
@@ -243,7 +243,7 @@ def _string(current: Task, ptr: UserPtr) -> str:
 
 
 @syscall
-def sys_mount(current: Task, dev_name: Path, dir_name: Path, type: Str, flags: MountArg, data: Str) -> int:
+def sys_mount(current: Task, dev_name: Path, dir_name: Path, type: MountTypeArg, flags: MountArg, data: Str) -> int:
     """Mount a file system, bind a directory elsewhere, or change a mount's flags (mount(2)).
 
     Differs: propagation types are accepted and ignored when private, else EINVAL; MS_MOVE is not modelled.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from procession.include.linux.bug import bug_on
+from procession.include.linux.bug import bug, bug_on
 from procession.include.linux.cred import Cred
 from procession.include.linux.nsproxy import UserNamespace
 from procession.include.linux.sched import CloneFlags
@@ -38,7 +38,8 @@ def get_cred(cred: Cred) -> Cred:
 def put_cred(k: Kernel, cred: Cred) -> None:
     """Drop a reference; the last one frees after a grace period, since readers look without a lock."""
     cred.usage -= 1
-    bug_on(cred.usage < 0, "cred put once too often")
+    if cred.usage < 0:
+        bug("cred put once too often")
     if cred.usage == 0:
         rcupdate.call_rcu(k, _put_cred_rcu, (k, cred))
 
@@ -105,7 +106,7 @@ def copy_creds(current: Task, p: Task, clone_flags: int) -> None:
     new = prepare_creds(current)
     if clone_flags & _NEWUSER:
         with Undo() as undo:
-            undo.push(put_cred, current.kernel, new)
+            undo.push((put_cred, current.kernel, new))
             _create_user_ns(current, new)
     new.usage = 2
     p.cred = p.real_cred = new
@@ -119,7 +120,7 @@ def _create_user_ns(current: Task, new: Cred) -> None:
     k.user_ns_serial += 1
     ns = UserNamespace(serial=k.user_ns_serial, count=0, creator=new.user)
     with Undo() as undo:
-        undo.push(k.caches["user_namespace"].free)
+        undo.push((k.caches["user_namespace"].free,))
         root = user.alloc_uid(k, ns, 0)
     # new's reference to its user is the namespace's now: whoever made it is its owner as long as it is there.
     new.user = root

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from procession.fs import coredump, file, fs_struct
 from procession.fs.proc import base as proc_base
-from procession.include.linux.bug import KernelPanic, bug, bug_on
+from procession.include.linux.bug import KernelPanic, bug
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.pid import PidType
 from procession.include.linux.sched import (
@@ -382,7 +382,8 @@ async def do_exit(current: Task, code: int) -> NoReturn:
 
 async def do_group_exit(current: Task, exit_code: int) -> NoReturn:
     """End the whole process: the first thread to come here decides the status (spec 8.1)."""
-    bug_on(bool(exit_code & 0x80), "core bit in an exit code", exit_code)
+    if exit_code & 0x80:
+        bug("core bit in an exit code", exit_code)
     sig = current.signal
     if sig.flags & SignalFlags.GROUP_EXIT or sig.group_exit_task is not None:
         exit_code = sig.group_exit_code

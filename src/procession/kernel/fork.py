@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from procession.fs import file, fs_struct
-from procession.include.linux.bug import bug_on
+from procession.include.linux.bug import bug
 from procession.include.linux.cred import Cap
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.pid import PidType
@@ -70,6 +70,7 @@ _NEWNS, _UNTRACED, _NEWUSER, _NEWPID = 0x20000, 0x800000, 0x10000000, 0x20000000
 _PARENT_SETTID, _CHILD_CLEARTID, _CHILD_SETTID = 0x100000, 0x200000, 0x1000000
 _SIGCHLD = int(Sig.SIGCHLD)
 _PGID, _SID = int(PidType.PGID), int(PidType.SID)
+_RLIMIT_NPROC = int(Rlimit.NPROC)
 
 
 def fork_init(k: Kernel) -> None:
@@ -135,10 +136,10 @@ def copy_process(current: Task, clone_flags: int, stack_start: int, child_tidptr
     k = current.kernel
     with Undo() as undo:
         p = dup_task_struct(current)
-        undo.push(free_task, p)
+        undo.push((free_task, p))
         check_nproc(current)
         cred.copy_creds(current, p, clone_flags)
-        undo.push(_bad_fork_cleanup_count, p)
+        undo.push((_bad_fork_cleanup_count, p))
         if k.nr_threads >= k.max_threads:
             raise LinuxError(Errno.EAGAIN, "the machine's task limit")
 
@@ -146,11 +147,11 @@ def copy_process(current: Task, clone_flags: int, stack_start: int, child_tidptr
         sched.sched_fork(p)
         _copy_resources(current, p, clone_flags, undo)
         p.thread = current.thread.copy_thread(current, clone_flags, stack_start, p, tls)
-        undo.push(p.thread.exit_thread)
+        undo.push((p.thread.exit_thread,))
 
         assert p.nsproxy is not None
         new_pid = pid.alloc_pid(k, p.nsproxy.pid_ns)
-        undo.push(pid.free_pid, k, new_pid)
+        undo.push((pid.free_pid, k, new_pid))
         _settle_identity(current, p, new_pid, clone_flags, child_tidptr)
 
         with k.tasklist_lock.write_irq():
@@ -176,7 +177,7 @@ def check_nproc(current: Task) -> None:
     k = current.kernel
     owner = current.real_cred.user
     if (
-        owner.processes >= current.signal.rlim[Rlimit.NPROC][0]
+        owner.processes >= current.signal.rlim[_RLIMIT_NPROC][0]
         and owner is not k.root_user
         and not capability.capable(current, Cap.SYS_ADMIN)
         and not capability.capable(current, Cap.SYS_RESOURCE)
@@ -240,21 +241,21 @@ def _reset_task(current: Task, p: Task) -> None:
 def _copy_resources(current: Task, p: Task, clone_flags: int, undo: Undo) -> None:
     """Copy or share what belongs to a process, in the order of 3.2, each with its way back."""
     copy_files(current, p, clone_flags)
-    undo.push(file.exit_files, p)
+    undo.push((file.exit_files, p))
     copy_fs(current, p, clone_flags)
-    undo.push(fs_struct.exit_fs, p)
+    undo.push((fs_struct.exit_fs, p))
     copy_sighand(p, clone_flags)
-    undo.push(_bad_fork_cleanup_sighand, p)
+    undo.push((_bad_fork_cleanup_sighand, p))
     copy_signal(current, p, clone_flags)
     if not clone_flags & _THREAD:
-        undo.push(_free_signal_struct, p.kernel, p.signal)
+        undo.push((_free_signal_struct, p.kernel, p.signal))
     fork_mm.copy_mm(current, p, clone_flags)
     if p.mm is not None:
-        undo.push(fork_mm.mmput, p.kernel, p.mm)
+        undo.push((fork_mm.mmput, p.kernel, p.mm))
     nsproxy.copy_namespaces(current, clone_flags, p)
     if p.nsproxy is not None:
         # The last user's namespaces need no grace period here: nobody else has seen this task.
-        undo.push(nsproxy.put_nsproxy, p.kernel, p.nsproxy)
+        undo.push((nsproxy.put_nsproxy, p.kernel, p.nsproxy))
 
 
 def copy_files(current: Task, p: Task, clone_flags: int) -> None:
@@ -447,8 +448,10 @@ def put_task_struct(p: Task) -> None:
     p.usage -= 1
     if p.usage:
         return
-    bug_on(p.exit_state == ExitState.NONE, "freeing a living task", p)
-    bug_on(p.state != TaskState.DEAD, "freeing a task that has not left its CPU", p)
+    if p.exit_state == ExitState.NONE:
+        bug("freeing a living task", p)
+    if p.state != TaskState.DEAD:
+        bug("freeing a task that has not left its CPU", p)
     cred.exit_creds(p)
     put_signal_struct(p.kernel, p.signal)
     free_task(p)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procession.fs import file, file_table, fs_struct
-from procession.include.linux.bug import bug_on
+from procession.include.linux.bug import bug
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import MmStruct
 from procession.include.linux.rwsem import RwSemaphore
@@ -42,7 +42,7 @@ def dup_mm(current: Task, oldmm: MmStruct) -> MmStruct:
     k = current.kernel
     mm = mm_alloc(k)
     with Undo() as undo:
-        undo.push(mmput, k, mm)
+        undo.push((mmput, k, mm))
         mm.dumpable = oldmm.dumpable
         mm.mmap_base = oldmm.mmap_base
         mm.start_code, mm.end_code = oldmm.start_code, oldmm.end_code
@@ -90,7 +90,8 @@ def mmput(k: Kernel, mm: MmStruct) -> None:
 def mmdrop(k: Kernel, mm: MmStruct) -> None:
     """Drop a reference that is not a user's; the last one frees the struct."""
     mm.mm_count -= 1
-    bug_on(mm.mm_count < 0, "mm dropped once too often")
+    if mm.mm_count < 0:
+        bug("mm dropped once too often")
     if mm.mm_count == 0:
         k.caches["mm_struct"].free()
 
@@ -172,9 +173,9 @@ def _unshare_copies(
     with Undo() as undo:
         if flags & _FS and current.fs.users > 1:
             new_fs = fs_struct.copy_fs_struct(k, current.fs)
-            undo.push(fs_struct.put_fs_struct, k, new_fs)
+            undo.push((fs_struct.put_fs_struct, k, new_fs))
         if flags & _FILES and current.files.count > 1:
             new_files = file.dup_fd(current, current.files)
-            undo.push(file.put_files_struct, current, new_files)
+            undo.push((file.put_files_struct, current, new_files))
         new_ns = nsproxy.unshare_nsproxy_namespaces(current, flags, new_fs)
     return new_fs, new_files, new_ns

@@ -16,7 +16,7 @@ from procession.include.linux.mm_types import PAGE_SHIFT, VM
 from procession.include.linux.sched import TIF, TaskState
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import UInt, UserPtr
+from procession.include.linux.types import UserPtr
 from procession.kernel import futex_pi, futex_robust, hrtimer, sched, time
 from procession.mm import mmap, uaccess
 
@@ -304,7 +304,7 @@ def _timeout(current: Task, cmd: int, op: int, utime: UserPtr) -> int | None:
 
 @syscall
 async def sys_futex(
-    current: Task, uaddr: UserPtr, op: FutexOp, val: UInt, utime: FutexArg, uaddr2: FutexArg, val3: FutexVal,
+    current: Task, uaddr: UserPtr, op: FutexOp, val: FutexVal, utime: FutexArg, uaddr2: FutexArg, val3: FutexVal,
 ) -> int:
     """Sleep on a word of memory, or wake those who do (futex(2)); utime is a number for some operations.
 

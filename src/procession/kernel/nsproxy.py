@@ -66,16 +66,16 @@ def _create_new_namespaces(current: Task, flags: int, old: Nsproxy, new_fs: FsSt
     k = current.kernel
     k.caches["nsproxy"].alloc()
     with Undo() as undo:
-        undo.push(k.caches["nsproxy"].free)
+        undo.push((k.caches["nsproxy"].free,))
         mnt_ns = namespace.copy_mnt_ns(current, flags, old.mnt_ns, new_fs)
-        undo.push(namespace.put_mnt_ns, k, mnt_ns)
+        undo.push((namespace.put_mnt_ns, k, mnt_ns))
         uts_ns = old.uts_ns
         if flags & _NEWUTS:
             uts_ns = replace(uts_ns, count=0)
         uts_ns.count += 1
         ipc_ns = IpcNamespace(count=0) if flags & _NEWIPC else old.ipc_ns
         ipc_ns.count += 1
-        undo.push(_put_uts_ipc, uts_ns, ipc_ns)
+        undo.push((_put_uts_ipc, uts_ns, ipc_ns))
         pid_ns = pid_namespace.copy_pid_ns(current, flags, old.pid_ns)
         net_ns = NetNamespace(count=0) if flags & _NEWNET else old.net_ns
         net_ns.count += 1

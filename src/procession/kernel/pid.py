@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from procession.include.linux.bug import bug_on
+from procession.include.linux.bug import bug
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.pid import (
     BITS_PER_PAGE,
@@ -133,9 +133,10 @@ def free_pidmap(upid: Upid) -> None:
     index, offset = divmod(upid.nr, BITS_PER_PAGE)
     pidmap = upid.ns.pidmap[index]
     page = pidmap.page
-    bug_on(page is None or not page[offset >> 3] >> (offset & 7) & 1, "freeing a free pid", upid.nr)
-    assert page is not None
-    page[offset >> 3] &= ~(1 << (offset & 7)) & _FULL
+    bit = 1 << (offset & 7)
+    if page is None or not page[offset >> 3] & bit:
+        bug("freeing a free pid", upid.nr)
+    page[offset >> 3] &= ~bit
     pidmap.nr_free += 1
 
 
@@ -164,7 +165,8 @@ def put_pid(k: Kernel, pid: Pid | None) -> None:
     if pid is None:
         return
     pid.count -= 1
-    bug_on(pid.count < 0, "struct pid put once too often", pid)
+    if pid.count < 0:
+        bug("struct pid put once too often", pid)
     if pid.count == 0:
         k.caches["pid"].free()
         pid_namespace.put_pid_ns(k, pid.numbers[pid.level].ns)

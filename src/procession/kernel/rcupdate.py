@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from procession.include.linux.bug import bug_on
+from procession.include.linux.bug import bug
 from procession.kernel import completion, lockdep
 
 if TYPE_CHECKING:
@@ -75,7 +75,8 @@ def call_rcu(k: Kernel, func: Callable[[Any], None], arg: object) -> None:
 def rcu_quiescent(k: Kernel) -> None:
     """Note that this CPU reads nothing: end the grace period if it was the last one awaited, start the next."""
     rcu: RcuState = k.rcu
-    bug_on(bool(rcu.nesting), "quiescent state inside rcu_read_lock")
+    if rcu.nesting:
+        bug("quiescent state inside rcu_read_lock")
     if k.nr_cpus == 1:
         batch = rcu.next
         rcu.next = []
@@ -127,7 +128,8 @@ def _wakeme_after_rcu(done: Completion) -> None:
 def rcu_barrier(k: Kernel) -> None:
     """Run all callbacks now, also those that callbacks queue: for the end of the machine, when no CPU reads."""
     rcu: RcuState = k.rcu
-    bug_on(bool(rcu.nesting), "rcu_barrier inside rcu_read_lock")
+    if rcu.nesting:
+        bug("rcu_barrier inside rcu_read_lock")
     while rcu.wait or rcu.next:
         batch = rcu.wait + rcu.next
         rcu.wait, rcu.next = [], []

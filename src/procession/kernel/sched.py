@@ -18,7 +18,7 @@ from procession.include.linux.bug import bug, bug_on
 from procession.include.linux.hrtimer import NEVER
 from procession.include.linux.sched import TIF, SchedPolicy, TaskState
 from procession.include.linux.spinlock import SpinLock
-from procession.kernel import sched_fair, sched_load, sched_rt
+from procession.kernel import hrtimer, sched_fair, sched_load, sched_rt
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -41,6 +41,7 @@ _INTERRUPTIBLE, _WAKEKILL = TaskState.INTERRUPTIBLE, TaskState.WAKEKILL
 _ALL = TaskState.ALL
 _NEED_RESCHED, _SIGPENDING = TIF.NEED_RESCHED, TIF.SIGPENDING
 _SIGKILL_BIT = 1 << 8
+_IDLE, _RT_POLICIES = int(SchedPolicy.IDLE), (int(SchedPolicy.FIFO), int(SchedPolicy.RR))
 
 
 class Rq:
@@ -97,7 +98,7 @@ def task_nice(p: Task) -> int:
 
 def normal_prio(p: Task) -> int:
     """Return the priority that follows from policy, real-time priority and nice value."""
-    if p.policy in (SchedPolicy.FIFO, SchedPolicy.RR):
+    if p.policy in _RT_POLICIES:
         return MAX_RT_PRIO - 1 - p.rt_priority
     return p.static_prio
 
@@ -110,7 +111,7 @@ def effective_prio(p: Task) -> int:
 
 def set_load_weight(p: Task) -> None:
     """Set the weight by which p shares the CPU."""
-    if p.policy == SchedPolicy.IDLE:
+    if p.policy == _IDLE:
         p.se.weight = sched_fair.WEIGHT_IDLEPRIO
     else:
         p.se.weight = sched_fair.PRIO_TO_WEIGHT[p.static_prio - MAX_RT_PRIO]
@@ -252,7 +253,7 @@ def sched_fork(p: Task) -> None:
     parent = k.current
     p.prio = parent.normal_prio
     if p.sched_reset_on_fork:
-        if p.policy in (SchedPolicy.FIFO, SchedPolicy.RR):
+        if p.policy in _RT_POLICIES:
             p.policy = int(SchedPolicy.NORMAL)
             p.static_prio = DEFAULT_PRIO
             p.rt_priority = 0
@@ -367,8 +368,8 @@ def _context_switch(rq: Rq, prev: Task, next: Task, state: int) -> None:
     clock = k.clock
     clock.advance(SWITCH_NS)
     next.stime += SWITCH_NS
-    if rq.nr_running > 1 or rq.tick_ns != NEVER or next.signal.it is not None or next.signal.cputime_expires:
-        clock.next_event_ns = 0
+    if clock.next_event_ns != NEVER or rq.nr_running > 1 or next.signal.it is not None or next.signal.cputime_expires:
+        hrtimer.program_event(k)
 
 
 _STATE_NAMES = {1: "S", 2: "D", 4: "T", 8: "t", 16: "Z", 32: "X", 64: "x", 128: "W"}

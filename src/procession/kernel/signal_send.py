@@ -10,7 +10,7 @@ from dataclasses import replace
 import struct
 from typing import TYPE_CHECKING
 
-from procession.include.linux.bug import bug_on
+from procession.include.linux.bug import bug, bug_on
 from procession.include.linux.cred import Cap
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.pid import PidType
@@ -486,8 +486,10 @@ def do_notify_parent(tsk: Task, sig: int) -> bool:
 
     Context: tasklist_lock held for writing.
     """
-    bug_on(sig == -1, "a thread that is no leader notifies nobody", tsk)
-    bug_on(bool(tsk.state & _STOPPED_OR_TRACED), "a stopped task cannot be dead", tsk)
+    if sig == -1:
+        bug("a thread that is no leader notifies nobody", tsk)
+    if tsk.state & _STOPPED_OR_TRACED:
+        bug("a stopped task cannot be dead", tsk)
     parent = tsk.parent
     psig = parent.sighand
     assert psig is not None

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 from procession.arch.x86 import syscall_table
 from procession.include.linux.errno import STRERROR, Errno
 from procession.include.linux.sched import CloneFlags
-from procession.include.linux.signal import SIG_IGN, SIG_KERNEL_IGNORE_MASK, SIG_KERNEL_STOP_MASK, Sig, signame
+from procession.include.linux.signal import SIG_DFL, SIG_IGN, SIG_KERNEL_IGNORE_MASK, SIG_KERNEL_STOP_MASK, Sig, signame
 from procession.include.linux.syscalls import SYSCALLS, Syscall
 from procession.tools import strace_args, strace_printers
 from procession.tools.peek import peek as peek_memory
@@ -43,7 +43,6 @@ class _Pending:
     call: Syscall | None
     shown: Shown
     rest_from: int              # index of the first argument printed at exit
-    text: bool                  # whether an argument was printed at entry
     column: int                 # characters on the line so far
     interrupted: bool = False   # somebody else's line came between
 
@@ -71,6 +70,7 @@ class Strace:
         self._started = False
         self._attached: dict[int, None] = {}
         self._ignored: dict[int, list[str]] = {}
+        self._fatal: dict[int, tuple[int, str]] = {}    # signals that kill without being delivered
         kernel.trace.subscribe(
             self._on_event, "sys_enter", "sys_exit", "signal_deliver", "signal_generate", "sched_process_exit",
             "sched_process_fork", "sched_process_exec",
@@ -105,7 +105,7 @@ class Strace:
             return
         self._attached[child] = None
         if not self._to_file:
-            self._break()
+            # In the middle of the parent's line, which goes on behind it.
             self._out.write(f"strace: Process {child} attached\n")
 
     def _sched_process_exec(self, pid: int, filename: str, nr: int, old_nr: int) -> None:
@@ -119,7 +119,8 @@ class Strace:
         if self._only.call is not None and not self._only.call("execve"):
             return
         program = self._kernel.init_program
-        argv = [strace_args.quote(arg.encode(errors="surrogateescape")) for arg in program.argv[:ABBREVIATED]]
+        strings = [arg.encode(errors="surrogateescape") for arg in program.argv[:ABBREVIATED]]
+        argv = [strace_args.quote(text[:self._limit], cut=len(text) > self._limit) for text in strings]
         argv += ["..."] if len(program.argv) > ABBREVIATED else []
         task = self._task(nr)
         envp = _envp_address(self._kernel, task, len(program.argv))
@@ -153,6 +154,9 @@ class Strace:
                 pending.interrupted = True
             unfinished = pending.call is not None and pending.rest_from < len(pending.call.params)
             self._finish(nr, pending, " <unfinished ...>)" if unfinished else ")", "?")
+        sig, text = self._fatal.pop(nr, (0, ""))
+        if sig and sig == code & 0x7F:
+            self._signal_line(nr, sig, text)
         if code & 0x7F:
             core = " (core dumped)" if code & 0x80 else ""
             self._line(nr, f"+++ killed by {signame(code & 0x7F)}{core} +++")
@@ -173,7 +177,7 @@ class Strace:
         self._break()
         line = f"{self._prefix(pid)}{name}({text}"
         self._out.write(line)
-        self._pending[pid] = _Pending(name, call, shown, rest_from, bool(text), len(line))
+        self._pending[pid] = _Pending(name, call, shown, rest_from, len(line))
         self._open_pid = pid
         if name in _NO_RETURN:
             self._finish(pid, self._pending.pop(pid), ")", "?")
@@ -182,9 +186,13 @@ class Strace:
         pending = self._pending.pop(pid, None)
         if pending is not None:
             shown = pending.shown
-            shown.ret = ret
+            shown.ret = ret - (1 << 64) if ret >> 63 > 0 else ret
             shown.peek = self._peek()
-            rest = _join(shown, pending.rest_from, len(shown.params))[0] if pending.call is not None else ""
+            rest = ""
+            if _is_clone(pending.call):
+                rest = _clone_rest(shown)
+            elif pending.call is not None:
+                rest = _join(shown, pending.rest_from, len(shown.params))[0]
             self._finish(pid, pending, rest + ")", _result(pending.call, shown))
         for text in self._ignored.pop(pid, ()):
             self._line(pid, text)
@@ -205,14 +213,15 @@ class Strace:
         params = call.params
         if name == "rt_sigreturn":
             return self._signal_frame(shown.peek), 0
-        if params and params[0].arg.kind == "clone_flags":
-            return _clone(shown), len(params)
+        if _is_clone(call):
+            return f"child_stack={pointer(shown.args[1])}, flags={strace_printers.argument(shown, 0)}", len(params)
         for at, param in enumerate(params):
             if param.arg.kind in BEFORE:
                 shown.before[at] = shown.read_int(shown.args[at], BEFORE[param.arg.kind])
         stop = next((at for at, param in enumerate(params) if param.arg.out), len(params))
         text, anything = _join(shown, 0, stop)
-        return text + (", " if anything and stop < len(params) else ""), stop
+        more = stop < len(params) and strace_printers.argument(shown, stop) is not None
+        return text + (", " if anything and more else ""), stop
 
     def _signal_frame(self, peek: Peek) -> str:
         sp = self._kernel.current.thread.user_sp()
@@ -227,30 +236,35 @@ class Strace:
         # No tracer sees SIGKILL before it has done its work.
         if pid not in self._attached or sig == Sig.SIGKILL:
             return
+        self._fatal.pop(pid, None)
         self._signal_line(pid, sig, f"--- {signame(sig)} {strace_args.siginfo(sig, code, *info)} ---")
         if not handler and SIG_KERNEL_STOP_MASK >> (sig - 1) & 1:
             self._signal_line(pid, sig, f"--- stopped by {signame(sig)} ---")
 
     def _signal_generate(self, pid: int, sig: int, _errno: int, code: int, _comm: str, target: int, *info: int) -> None:
-        # A traced process would be stopped for a signal even if it ignores it; here it never comes to a delivery.
-        if target not in self._attached or not self._ignores(target, sig):
+        handler = self._handler(target, sig) if target in self._attached else None
+        if handler is None:
             return
         text = f"--- {signame(sig)} {strace_args.siginfo(sig, code, *info)} ---"
-        if target not in self._pending:
-            self._signal_line(target, sig, text)
-        elif self._only.signal is None or self._only.signal(signame(sig)):
-            self._ignored.setdefault(target, []).append(text)
+        if handler == SIG_IGN or (handler == SIG_DFL and SIG_KERNEL_IGNORE_MASK >> (sig - 1) & 1):
+            # A traced process would be stopped for a signal even if it ignores it; here it never comes to a delivery.
+            if target not in self._pending:
+                self._signal_line(target, sig, text)
+            elif self._only.signal is None or self._only.signal(signame(sig)):
+                self._ignored.setdefault(target, []).append(text)
+        elif handler == SIG_DFL and sig != Sig.SIGKILL:
+            self._fatal.setdefault(target, (sig, text))
 
     def _signal_line(self, pid: int, sig: int, text: str) -> None:
         if self._only.signal is None or self._only.signal(signame(sig)):
             self._line(pid, text)
 
-    def _ignores(self, nr: int, sig: int) -> bool:
+    def _handler(self, nr: int, sig: int) -> int | None:
+        """Return what task nr does on sig, None if it has blocked it."""
         p = self._task(nr)
         if p is None or p.sighand is None or p.blocked >> (sig - 1) & 1:
-            return False
-        handler = p.sighand.action[sig - 1].handler
-        return handler == SIG_IGN or (handler == 0 and bool(SIG_KERNEL_IGNORE_MASK >> (sig - 1) & 1))
+            return None
+        return p.sighand.action[sig - 1].handler
 
     # The machine.
 
@@ -288,17 +302,22 @@ def _join(shown: Shown, start: int, stop: int) -> tuple[str, bool]:
     return ", ".join(present), bool(present)
 
 
-def _clone(shown: Shown) -> str:
-    """clone(2)'s arguments, with names, and only those that its flags give a meaning."""
-    flags, stack, parent_tid, child_tid, tls = shown.args
-    out = [f"child_stack={pointer(stack)}", f"flags={strace_printers.argument(shown, 0)}"]
+def _is_clone(call: Syscall | None) -> bool:
+    """Whether it is the call whose arguments strace prints by name, the stack before the flags."""
+    return call is not None and bool(call.params) and call.params[0].arg.kind == "clone_flags"
+
+
+def _clone_rest(shown: Shown) -> str:
+    """Those of clone(2)'s other arguments that its flags give a meaning."""
+    flags, _stack, parent_tid, child_tid, tls = shown.args
+    out = ""
     if flags & CloneFlags.PARENT_SETTID:
-        out.append(f"parent_tid={pointer(parent_tid)}")
+        out += f", parent_tid={pointer(parent_tid) if shown.failed else strace_printers.PRINTERS['int *'](shown, 2)}"
     if flags & CloneFlags.SETTLS:
-        out.append(f"tls={pointer(tls)}")
+        out += f", tls={pointer(tls)}"
     if flags & (CloneFlags.CHILD_SETTID | CloneFlags.CHILD_CLEARTID):
-        out.append(f"child_tidptr={pointer(child_tid)}")
-    return ", ".join(out)
+        out += f", child_tidptr={pointer(child_tid)}"
+    return out
 
 
 def _envp_address(k: Kernel, task: Task | None, argc: int) -> str:

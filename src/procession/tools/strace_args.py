@@ -14,8 +14,8 @@ from procession.include.linux.signal import NSIG, Sig, signame
 from procession.include.linux.types import Arg
 
 __all__ = (
-    "ABBREVIATED", "Peek", "c_string", "comment_time", "constant", "data", "date_text", "flag_names", "number", "pointer", "quote",
-    "siginfo", "sigset", "string", "value_name", "wait_status",
+    "ABBREVIATED", "Peek", "c_string", "comment_time", "constant", "data", "date_text", "flag_names", "number",
+    "pointer", "quote", "siginfo", "sigset", "string", "value_name", "wait_status",
 )
 
 # Reads user memory for a printer: (pointer, offset, size) -> bytes, None if it is not there.
@@ -193,8 +193,8 @@ _FAULT = {
 
 
 def siginfo(
-    signo: int, code: int, pid: int, uid: int, status: int, utime: int = 0, stime: int = 0, addr: int = 0, value: int = 0,
-    timer: int = 0, overrun: int = 0,
+    signo: int, code: int, pid: int, uid: int, status: int, utime: int = 0, stime: int = 0, addr: int = 0,
+    value: int = 0, timer: int = 0, overrun: int = 0,
 ) -> str:
     """A siginfo_t as strace prints it."""
     head = f"{{si_signo={signame(signo)}, si_code="

@@ -14,7 +14,6 @@ from procession.include.linux.prctl import Prctl, SecureBits
 from procession.include.linux.sched import CSIGNAL, CloneFlags
 from procession.include.linux.signal import signame
 from procession.tools.strace_args import (
-    c_string,
     constant,
     data,
     date_text,
@@ -26,13 +25,16 @@ from procession.tools.strace_args import (
     value_name,
 )
 from procession.tools.strace_sockets import SOCKET_PRINTERS
-from procession.tools.strace_structs import AFTER, INT, LONG, STRUCTS, UINT, Printer, Shown, device, file_mode
+from procession.tools.strace_structs import AFTER, INT, LONG, STRUCTS, Printer, Shown, device, file_mode
 from procession.tools.strace_tty import termios
 
-__all__ = ("after", "argument", "result")
+__all__ = ("PRINTERS", "after", "argument", "result")
 
 _U64 = 0xFFFFFFFFFFFFFFFF
 
+
+# A remount, a bind, a move, a change of propagation.
+_NOT_NEW = 0x20 | 0x1000 | 0x2000 | 0x20000 | 0x40000 | 0x80000 | 0x100000
 
 # Plain kinds.
 
@@ -74,8 +76,9 @@ def _clone_flags(shown: Shown, at: int) -> str:
 
 def _dev(shown: Shown, at: int) -> str | None:
     # mknod(2) looks at it for a device only.
-    if at and shown.params[at - 1].arg.kind == "file_mode" and shown.args[at - 1] & 0o170000 not in (0o020000, 0o060000):
-        return None
+    if at and shown.params[at - 1].arg.kind == "file_mode":
+        kind = shown.args[at - 1] & 0o170000
+        return device(shown.args[at]) if kind in (0o020000, 0o060000) else None
     return device(shown.args[at])
 
 
@@ -91,6 +94,13 @@ def _outbuf(shown: Shown, at: int) -> str:
     if shown.failed:
         return pointer(shown.args[at])
     return data(shown.peek, shown.args[at], min(shown.ret or 0, shown.args[at + 1]), shown.limit)
+
+
+def _mount_type(shown: Shown, at: int) -> str:
+    # Looked at for a new mount only.
+    if shown.args[at + 1] & _NOT_NEW:
+        return pointer(shown.args[at])
+    return string(shown.peek, shown.args[at], shown.limit)
 
 
 def _argv(shown: Shown, at: int) -> str:
@@ -159,7 +169,9 @@ def _fcntl_arg(shown: Shown, at: int) -> str | None:
         return value_name(value, LockType, "F_")
     if cmd in (FcntlCmd.SETOWN_EX, FcntlCmd.GETOWN_EX):
         fields = None if cmd == FcntlCmd.GETOWN_EX and shown.failed else shown.read(value, struct.Struct("<ii"))
-        return pointer(value) if fields is None else f"{{type={value_name(fields[0], OwnerType, 'F_OWNER_')}, pid={fields[1]}}}"
+        if fields is None:
+            return pointer(value)
+        return f"{{type={value_name(fields[0], OwnerType, 'F_OWNER_')}, pid={fields[1]}}}"
     return hex(value & _U64) if value else "0"
 
 
@@ -168,8 +180,10 @@ def _flock(shown: Shown, ptr: Any, cmd: int) -> str:
     if fields is None:
         return pointer(ptr)
     kind, whence, start, length, pid = fields
-    text = (f"{{l_type={value_name(kind, LockType, 'F_', bits=16)}, l_whence={value_name(whence, Whence, 'SEEK_', bits=16)}, "
-            f"l_start={start}, l_len={length}")
+    text = (
+        f"{{l_type={value_name(kind, LockType, 'F_', bits=16)}, "
+        f"l_whence={value_name(whence, Whence, 'SEEK_', bits=16)}, l_start={start}, l_len={length}"
+    )
     return text + (f", l_pid={pid}}}" if cmd == FcntlCmd.GETLK else "}")
 
 
@@ -220,7 +234,9 @@ def _ioctl_arg(shown: Shown, at: int) -> str | None:
         return termios(shown, ptr)
     if cmd == Ioctl.TIOCSWINSZ or (cmd == Ioctl.TIOCGWINSZ and not shown.failed):
         fields = shown.read(ptr, struct.Struct("<HHHH"))
-        return pointer(ptr) if fields is None else "{{ws_row={}, ws_col={}, ws_xpixel={}, ws_ypixel={}}}".format(*fields)
+        if fields is None:
+            return pointer(ptr)
+        return "{{ws_row={}, ws_col={}, ws_xpixel={}, ws_ypixel={}}}".format(*fields)
     if not shown.failed:
         if cmd in (Ioctl.TIOCGPGRP, Ioctl.TIOCGSID, Ioctl.TIOCOUTQ, Ioctl.FIONREAD):
             return STRUCTS["int *"](shown, at)
@@ -366,7 +382,7 @@ PRINTERS: dict[str, Printer] = STRUCTS | SOCKET_PRINTERS | {
     "string": lambda shown, at: string(shown.peek, shown.args[at], shown.limit),
     "outstring": lambda shown, at: pointer(shown.args[at]) if shown.failed else string(shown.peek, shown.args[at]),
     "buf": lambda shown, at: data(shown.peek, shown.args[at], shown.args[at + 1], shown.limit), "outbuf": _outbuf,
-    "argv": _argv, "envp": _envp,
+    "argv": _argv, "envp": _envp, "mount_type": _mount_type,
     "fcntl_arg": _fcntl_arg, "ioctl": _ioctl_cmd, "ioctl_arg": _ioctl_arg, "prctl_arg": _prctl_arg,
     "prctl_args": _prctl_args, "arch_prctl_arg": _arch_prctl_arg, "futex_arg": _futex_arg, "futex_val": _futex_val,
 }
@@ -376,13 +392,15 @@ _KNOW_FAILURE = frozenset({
     "fcntl_arg", "ioctl_arg", "prctl_arg", "arch_prctl_arg", "iovec", "remaining", "outbuf", "outstring", "offset *",
     "socklen", "sockaddr", "struct msghdr", "sockopt_value", "path", "string",
 })
+# What a failed call was given shows its address, too, when it stands behind an argument to be filled in.
+_READ_AT_EXIT = frozenset(STRUCTS) - {"struct timespec"}
 _RESULTS = {"fcntl_arg": _fcntl_result, "prctl_arg": _prctl_result}
 
 
 def argument(shown: Shown, at: int) -> str | None:
     """Return the text of one argument, None if the call does not have it this time."""
     arg = shown.params[at].arg
-    if arg.out and shown.failed and arg.kind not in _KNOW_FAILURE:
+    if shown.failed and arg.kind not in _KNOW_FAILURE and (arg.out or arg.kind in _READ_AT_EXIT):
         return pointer(shown.args[at])
     return PRINTERS[arg.kind](shown, at)
 

@@ -86,7 +86,8 @@ def _control(shown: Shown, ptr: int, length: int) -> str:
             fds = ", ".join(str(fd) for (fd,) in struct.iter_unpack("<i", body[:len(body) // 4 * 4]))
             out.append(f"{head}SCM_RIGHTS, cmsg_data=[{fds}]}}")
         elif level == 1 and kind == 2 and len(body) >= 12:
-            out.append("{}SCM_CREDENTIALS, cmsg_data={{pid={}, uid={}, gid={}}}}}".format(head, *struct.unpack("<iii", body[:12])))
+            pid, uid, gid = struct.unpack("<iii", body[:12])
+            out.append(f"{head}SCM_CREDENTIALS, cmsg_data={{pid={pid}, uid={uid}, gid={gid}}}}}")
         else:
             out.append(f"{head}{kind:#x}}}")
         if size < _CMSG.size:

@@ -214,9 +214,6 @@ def _ksigaction(handler: int, flags: int, restorer: int, mask: int) -> str:
     return text + "}"
 
 
-_SIGINFO = struct.Struct("<iii4x4i8x88x")
-
-
 def _siginfo(shown: Shown, at: int) -> str:
     ptr = shown.args[at]
     raw = None if isinstance(ptr, int) and not ptr else shown.peek(ptr, 0, 48)
@@ -327,7 +324,8 @@ _CAP_VERSIONS = {0x19980330: 1, 0x20071026: 2, 0x20080522: 3}
 @_struct("Ii")
 def _cap_header(version: int, pid: int) -> str:
     number = _CAP_VERSIONS.get(version)
-    name = f"_LINUX_CAPABILITY_VERSION_{number}" if number else f"{hex(version) if version else 0} /* _LINUX_CAPABILITY_VERSION_??? */"
+    shown = hex(version) if version else "0"
+    name = f"_LINUX_CAPABILITY_VERSION_{number}" if number else f"{shown} /* _LINUX_CAPABILITY_VERSION_??? */"
     return f"{{version={name}, pid={pid}}}"
 
 
@@ -382,8 +380,8 @@ def _stat(_dev: int, _ino: int, _nlink: int, mode: int, _uid: int, _gid: int, _p
 _MAGIC = {0xEF53: "EXT2_SUPER_MAGIC", 0x01021994: "TMPFS_MAGIC", 0x9FA0: "PROC_SUPER_MAGIC", 0x858458F6: "RAMFS_MAGIC",
           0x50495045: "PIPEFS_MAGIC", 0x534F434B: "SOCKFS_MAGIC", 0x09041934: "ANON_INODE_FS_MAGIC",
           0x62656572: "SYSFS_MAGIC", 0x794C7630: "OVERLAYFS_SUPER_MAGIC", 0x1CD1: "DEVPTS_SUPER_MAGIC"}
-_ST_FLAGS = ("RDONLY", "NOSUID", "NODEV", "NOEXEC", "SYNCHRONOUS", "VALID", "MANDLOCK", "", "", "", "NOATIME", "NODIRATIME",
-             "RELATIME")
+_ST_FLAGS = ("RDONLY", "NOSUID", "NODEV", "NOEXEC", "SYNCHRONOUS", "VALID", "MANDLOCK", "", "", "", "NOATIME",
+             "NODIRATIME", "RELATIME")
 
 
 @_struct("7q2I3Q32x")
@@ -571,7 +569,8 @@ STRUCTS: dict[str, Printer] = {
 
 # What comes in parentheses after the result, for an argument of that kind.
 AFTER: dict[str, Printer] = {
-    "pollfd[]": _pollfds_after, "fd_set": _fd_set_after, "timespec_left": _left(_timespec), "timeval_left": _left(_timeval),
+    "pollfd[]": _pollfds_after, "fd_set": _fd_set_after,
+    "timespec_left": _left(_timespec), "timeval_left": _left(_timeval),
 }
 
 # What is remembered of an argument when the call is entered.

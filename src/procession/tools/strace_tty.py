@@ -10,8 +10,8 @@ from procession.tools.strace_structs import Shown
 
 __all__ = ("termios",)
 
-_IFLAG = ("IGNBRK", "BRKINT", "IGNPAR", "PARMRK", "INPCK", "ISTRIP", "INLCR", "IGNCR", "ICRNL", "IUCLC", "IXON", "IXANY",
-          "IXOFF", "IMAXBEL", "IUTF8")
+_IFLAG = ("IGNBRK", "BRKINT", "IGNPAR", "PARMRK", "INPCK", "ISTRIP", "INLCR", "IGNCR", "ICRNL", "IUCLC", "IXON",
+          "IXANY", "IXOFF", "IMAXBEL", "IUTF8")
 _OFLAG = ("OPOST", "OLCUC", "ONLCR", "OCRNL", "ONOCR", "ONLRET", "OFILL", "OFDEL")
 _LFLAG = ("ISIG", "ICANON", "XCASE", "ECHO", "ECHOE", "ECHOK", "ECHONL", "NOFLSH", "TOSTOP", "ECHOCTL", "ECHOPRT",
           "ECHOKE", "FLUSHO", "", "PENDIN", "IEXTEN", "EXTPROC")

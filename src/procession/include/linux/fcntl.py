@@ -12,10 +12,11 @@ from procession.include.linux.fs import OpenFlags
 from procession.include.linux.types import Arg, UserPtr
 
 __all__ = (
-    "AccessArg", "AtFlags", "AtFollowArg", "AtLinkArg", "AtOwnerArg", "AtRemoveArg", "AtStatArg", "CloexecArg", "DevArg",
-    "Dirents", "FallocateArg", "FcntlArg", "FcntlCmd", "FcntlCmdArg", "FdFlags", "FdPair", "FileModeArg", "FlockArg",
-    "LockType", "MountArg", "OpenArg", "OpenMode", "OwnerType", "PipeFlagsArg", "SpliceArg", "StatBuf", "StatfsBuf",
-    "SyncFileRangeArg", "Timespecs", "Timevals", "UmountArg", "Utimbuf", "Whence", "WhenceArg", "XattrArg",
+    "AccessArg", "AtFlags", "AtFollowArg", "AtLinkArg", "AtOwnerArg", "AtRemoveArg", "AtStatArg", "CloexecArg",
+    "DevArg", "Dirents", "FallocateArg", "FcntlArg", "FcntlCmd", "FcntlCmdArg", "FdFlags", "FdPair", "FileModeArg",
+    "FlockArg", "LockType", "MountArg", "MountTypeArg", "OpenArg", "OpenMode", "OwnerType", "PipeFlagsArg",
+    "SpliceArg", "StatBuf", "StatfsBuf", "SyncFileRangeArg", "Timespecs", "Timevals", "UmountArg", "Utimbuf",
+    "Whence", "WhenceArg", "XattrArg",
 )
 
 
@@ -205,6 +206,8 @@ MountArg = Annotated[
     Arg("int", 64, flags=MountFlags, prefix="MS_",
         refused=(MountFlags.MOVE, MountFlags.UNBINDABLE, MountFlags.SLAVE, MountFlags.SHARED)),
 ]
+# Means nothing unless something new is mounted.
+MountTypeArg = Annotated[UserPtr, Arg("mount_type")]
 UmountArg = Annotated[
     int, Arg("int", 32, signed=True, flags=UmountFlags, unknown="MNT_???", refused=(UmountFlags.MNT_EXPIRE,)),
 ]

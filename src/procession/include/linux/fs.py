@@ -351,8 +351,5 @@ class File:
         """Agree to be mapped, or raise ENODEV."""
         raise LinuxError(Errno.ENODEV)
 
-    def flush(self, current: Task) -> None:
-        """A descriptor of this file was closed (filp_close)."""
-
     def release(self, current: Task | None) -> None:
         """The last reference is gone."""

@@ -11,7 +11,10 @@ from typing import Annotated
 from procession.include.linux.mm_types import MapFlags, Prot
 from procession.include.linux.types import Arg
 
-__all__ = ("FadviseArg", "MadviseArg", "MapArg", "MapType", "MlockallArg", "MremapArg", "MsyncArg", "NewAddrArg", "OffsetArg", "ProtArg")
+__all__ = (
+    "FadviseArg", "MadviseArg", "MapArg", "MapType", "MlockallArg", "MremapArg", "MsyncArg", "NewAddrArg",
+    "OffsetArg", "ProtArg",
+)
 
 
 class MapType(IntEnum):

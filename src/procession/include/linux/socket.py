@@ -11,8 +11,8 @@ from typing import Annotated
 from procession.include.linux.types import Arg, UserPtr
 
 __all__ = (
-    "AcceptArg", "FamilyArg", "MsgArg", "MsgIn", "MsgOut", "OptLenArg", "OptLevelArg", "OptNameArg", "OptOut", "OptValArg", "ShutArg",
-    "SockLenArg", "SockOpt", "SockOptLevel", "SockTypeArg", "SockaddrIn", "SockaddrOut",
+    "AcceptArg", "FamilyArg", "MsgArg", "MsgIn", "MsgOut", "OptLenArg", "OptLevelArg", "OptNameArg", "OptOut",
+    "OptValArg", "ShutArg", "SockLenArg", "SockOpt", "SockOptLevel", "SockTypeArg", "SockaddrIn", "SockaddrOut",
 )
 
 
@@ -128,7 +128,9 @@ AcceptArg = Annotated[int, Arg("int", 32, signed=True, flags=SockFlags, prefix="
 ShutArg = Annotated[int, Arg("int", 32, signed=True, values=Shut, prefix="SHUT_")]
 MsgArg = Annotated[int, Arg("int", 32, flags=MsgFlags, prefix="MSG_")]
 OptLevelArg = Annotated[
-    int, Arg("int", 32, signed=True, values=SockOptLevel, prefix="SOL_", unknown="SOL_??", accepts=(SockOptLevel.SOCKET,)),
+    int,
+    Arg("int", 32, signed=True, values=SockOptLevel, prefix="SOL_", unknown="SOL_??",
+        accepts=(SockOptLevel.SOCKET,)),
 ]
 OptNameArg = Annotated[
     int,

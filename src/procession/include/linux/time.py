@@ -13,7 +13,8 @@ from procession.include.linux.types import Arg, UserPtr
 __all__ = (
     "ClockArg", "ItimerArg", "ItimerspecIn", "ItimerspecOut", "ItimervalIn", "ItimervalOut", "RealtimeArg",
     "TfdCreateArg", "TfdSettimeArg", "TimeOut", "TimerArg", "TimerClockArg", "TimerfdClockArg", "TimespecIn",
-    "TimespecLeft", "TimespecOut", "TimespecTimeout", "TimevalIn", "TimevalOut", "TimevalTimeout", "Timezone", "TimezoneOut",
+    "TimespecLeft", "TimespecOut", "TimespecTimeout", "TimevalIn", "TimevalOut", "TimevalTimeout", "Timezone",
+    "TimezoneOut",
 )
 
 

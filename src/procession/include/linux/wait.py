@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.spinlock import SpinLock
 
-__all__ = ("Completion", "IdTypeArg", "Wait4Arg", "WaitFlags", "WaitQueueEntry", "WaitQueueHead", "WaitStatus", "WaitidArg")
+__all__ = (
+    "Completion", "IdTypeArg", "Wait4Arg", "WaitFlags", "WaitQueueEntry", "WaitQueueHead", "WaitStatus",
+    "WaitidArg",
+)
 
 
 # Not a class body: there, names that begin with two underscores are mangled.
