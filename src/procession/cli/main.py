@@ -251,7 +251,7 @@ def strace(
     cpus: Cpus = 1,
     memory: Memory = "1G",
 ) -> None:
-    """Run a program and print its system calls, laid out as strace(1) does."""
+    """Run a program and print its system calls, laid out as strace lays them out."""
     from procession.tools.strace import Strace
     from procession.tools.strace_filter import parse_filters
 

@@ -31,6 +31,7 @@ CPUCLOCK_PROF, CPUCLOCK_VIRT, CPUCLOCK_SCHED = 0, 1, 2
 CPUCLOCK_CLOCK_MASK = 3
 CPUCLOCK_PERTHREAD_MASK = 4
 ITIMER_VIRTUAL = 1
+_RLIMIT_CPU = int(Rlimit.CPU)
 _TICK_NSEC = NSEC_PER_SEC // HZ
 
 
@@ -117,7 +118,7 @@ def _drop_if_empty(sig: SignalStruct) -> None:
 
 def posix_cpu_timers_init_group(sig: SignalStruct) -> None:
     """Arm a new process's RLIMIT_CPU if it is finite."""
-    if sig.rlim[Rlimit.CPU][0] != RLIM_INFINITY:
+    if sig.rlim[_RLIMIT_CPU][0] != RLIM_INFINITY:
         _expires(sig).limited = True
 
 

@@ -366,9 +366,10 @@ def _context_switch(rq: Rq, prev: Task, next: Task, state: int) -> None:
     if state == _DEAD:
         rq.dead = prev
     clock = k.clock
-    clock.advance(SWITCH_NS)
+    clock.now_ns += SWITCH_NS
     next.stime += SWITCH_NS
-    if clock.next_event_ns != NEVER or rq.nr_running > 1 or next.signal.it is not None or next.signal.cputime_expires:
+    sig = next.signal
+    if rq.nr_running > 1 or rq.tick_ns != NEVER or not clock.next_event_ns or sig.it is not None or sig.cputime_expires:
         hrtimer.program_event(k)
 
 

@@ -152,7 +152,9 @@ def get_unmapped_area(current: Task, mm: MmStruct, addr: int, length: int, flags
         return _bottomup(mm, length, TASK_UNMAPPED_BASE, TASK_SIZE)
 
     # arch_get_unmapped_area_topdown
-    top = mm.mmap_base
+    top, hole = mm.free_area_cache, mm.cached_hole_size
+    if not top or length <= hole:
+        top, hole = mm.mmap_base, 0
     vmas = mm.mmap
     i = bisect_right(vmas, top - 1, key=_end)
     if i < len(vmas):
@@ -161,9 +163,11 @@ def get_unmapped_area(current: Task, mm: MmStruct, addr: int, length: int, flags
         i -= 1
         below = vmas[i].vm_end if i >= 0 else 0
         if top - below >= length and top - length >= current.kernel.mmap_min_addr:
+            mm.free_area_cache, mm.cached_hole_size = top, hole
             return top - length
         if i < 0:
             break
+        hole = max(hole, top - below)
         top = vmas[i].vm_start
     return _bottomup(mm, length, TASK_UNMAPPED_BASE, TASK_SIZE)
 
@@ -352,6 +356,8 @@ def do_munmap(current: Task, mm: MmStruct, start: int, length: int) -> None:
     mm.mmap_cache = None
     floor = vmas[i - 1].vm_end if i else 0
     ceiling = vmas[i].vm_start if i < len(vmas) else TASK_SIZE
+    if 0 < mm.free_area_cache < ceiling:
+        mm.free_area_cache = ceiling if ceiling < mm.mmap_base else 0
     unmap_region(k, mm, gone, floor, ceiling)
 
 

@@ -12,6 +12,7 @@ from procession.include.linux.signal import signame
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import Task
     from procession.include.trace.events import Event
 
 __all__ = ("ProcessTree",)
@@ -19,7 +20,7 @@ __all__ = ("ProcessTree",)
 
 @dataclass(eq=False, slots=True)
 class _Life:
-    """One task, as the trace events told of it. Times in ns."""
+    """One task, as the trace events told of it. Times in ns; tgid 0: not known yet."""
 
     pid: int
     comm: str
@@ -33,11 +34,13 @@ class ProcessTree:
     """A listener that collects lives while the kernel runs and draws them afterwards."""
 
     NAMES = (
-        "sched_process_fork", "sched_process_exec", "sched_process_exit", "sched_process_free", "sched_process_reparent",
+        "sched_process_fork", "sched_process_exec", "sched_process_exit", "sched_process_free",
+        "sched_process_reparent",
     )
 
     def __init__(self, kernel: Kernel) -> None:
         """Start listening."""
+        self._kernel = kernel
         self._roots: list[_Life] = []
         # The current bearer of each number; numbers are reused, lives are not.
         self._alive: dict[int, _Life] = {}
@@ -57,10 +60,18 @@ class ProcessTree:
     def _sched_process_fork(self, now: int, parent_comm: str, parent_pid: int, child_comm: str, child_pid: int) -> None:
         parent = self._life(now, parent_pid, parent_comm)
         child = self._alive[child_pid] = _Life(child_pid, child_comm, now)
+        task = _task(self._kernel, child_pid)
+        child.tgid = task.tgid if task is not None else 0
         parent.children.append(child)
 
     def _sched_process_exec(self, now: int, filename: str, pid: int, old_pid: int) -> None:
-        self._life(now, pid, filename).events.append(f"{_time(now)} exec {filename}")
+        life = self._life(now, pid, filename)
+        who = ""
+        if old_pid != pid and old_pid in self._alive:
+            # The thread goes on under its leader's number.
+            self._alive.pop(old_pid).events.append(f"{_time(now)} became {pid}")
+            who = f"thread {old_pid}: "
+        life.events.append(f"{_time(now)} {who}exec {filename}")
 
     def _sched_process_exit(self, now: int, comm: str, pid: int, prio: int, exit_code: int, tgid: int) -> None:
         life = self._life(now, pid, comm)
@@ -77,16 +88,30 @@ class ProcessTree:
 
     def render(self) -> Tree:
         """Return the tree for rich to print."""
+        # Those still there may have got their names since they were born: init and the kernel's threads.
+        for life in self._alive.values():
+            task = _task(self._kernel, life.pid)
+            if task is not None:
+                life.comm, life.tgid = task.comm, task.tgid
         top = Tree("processes", hide_root=True)
         for root in self._roots:
             _draw(top, root)
         return top
 
 
+def _task(k: Kernel, nr: int) -> Task | None:
+    """Return the task with that number; 0 is the idle task."""
+    if not nr:
+        return k.init_task
+    found = k.init_pid_ns.pids.get(nr)
+    users = found.tasks[0] if found is not None else None
+    return next(reversed(users)) if users else None
+
+
 def _draw(branch: Tree, life: _Life) -> None:
-    kind = f" (thread of {life.tgid})" if life.tgid and life.tgid != life.pid else ""
-    label = [f"[bold]{life.pid} {escape(life.comm)}[/bold]{kind}  {_time(life.born_ns)} born"]
-    label += [f"  {escape(line)}" for line in life.events]
+    kind = f", thread of {life.tgid}" if life.tgid and life.tgid != life.pid else ""
+    label = [f"[bold]{life.pid} {escape(life.comm)}[/bold]{kind}"]
+    label += [f"  {escape(line)}" for line in (f"{_time(life.born_ns)} born", *life.events)]
     node = branch.add("\n".join(label))
     for child in life.children:
         _draw(node, child)

@@ -121,6 +121,8 @@ class MmStruct:
     stack_vm: int = 0
     def_flags: int = 0
     mmap_base: int = 0              # mmap areas grow down from here
+    free_area_cache: int = 0        # no hole above is larger than cached_hole_size; 0: nothing is known
+    cached_hole_size: int = 0
     start_code: int = 0
     end_code: int = 0
     start_data: int = 0
