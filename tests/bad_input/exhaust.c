@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -143,8 +145,111 @@ int main(int argc, char **argv)
 		if (pipe2(p, O_NONBLOCK) || write(p[1], m, 1ULL << 40) != 65536)
 			puts("pipe?");
 		n = write(out, m, 1ULL << 40);
+	} else if (!strcmp(what, "creat")) {
+		char name[40];
+		int fd;
+		for (;; n++) {
+			sprintf(name, "/tmp/f%lu", n);
+			if ((fd = open(name, O_CREAT | O_RDWR, 0600)) < 0)
+				break;
+			close(fd);
+		}
+	} else if (!strcmp(what, "stat")) {
+		char name[40];
+		for (; n < 300000; n++) {
+			sprintf(name, "/tmp/f%lu", n);
+			access(name, 0);
+		}
+	} else if (!strcmp(what, "deep")) {
+		while (n < 30000 && !mkdir("d", 0700) && !chdir("d"))
+			n++;
+		char *path = getcwd(0, 0);
+		printf("%d\n", path ? (int)strlen(path) : -errno);
+		close(open("x", O_CREAT | O_RDWR, 0600));
+		rename("x", "y");
+		int fd = open("../../../../..", O_RDONLY);
+		char link[64], text[4096];
+		sprintf(link, "/proc/self/fd/%d", fd);
+		printf("%d\n", (int)readlink(link, text, sizeof text));
+		printf("%d\n", (int)readlink("/proc/self/cwd", text, sizeof text));
+		if (!fork())
+			_exit(chroot(".") || chdir("/"));
+		wait(0);
+	} else if (!strcmp(what, "manymaps")) {
+		for (;; n++)
+			if (mmap(0, 4096, n & 1 ? PROT_READ : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
+				break;
+		for (n = 0; n < 200; n++) {
+			pid_t pid = fork();
+			if (!pid)
+				for (;;)
+					pause();
+			if (pid < 0)
+				break;
+		}
+		int e = errno;
+		signal(SIGTERM, SIG_IGN);
+		kill(0, SIGTERM);
+		errno = e;
+	} else if (!strcmp(what, "manypipes")) {
+		static char buf[65536];
+		int p[2];
+		pid_t pid = 0;
+		for (n = 0; n < 200; n++) {
+			pid = fork();
+			if (pid <= 0)
+				break;
+		}
+		if (!pid) {
+			while (!pipe2(p, O_NONBLOCK))
+				if (write(p[1], buf, sizeof buf) <= 0)
+					break;
+			if (errno == ENOMEM)
+				_exit(1);
+			for (;;)
+				pause();
+		}
+		sleep(1);
+	} else if (!strcmp(what, "manysockets")) {
+		static char buf[1 << 20];
+		int p[2];
+		pid_t pid = 0;
+		for (n = 0; n < 100; n++) {
+			pid = fork();
+			if (pid <= 0)
+				break;
+		}
+		if (!pid) {
+			while (!socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, p))
+				if (write(p[1], buf, sizeof buf) <= 0)
+					break;
+			for (;;)
+				pause();
+		}
+		sleep(1);
+	} else if (!strcmp(what, "passedsockets")) {
+		/* Descriptors in flight inside each other: no process holds them. */
+		int p[2], q[2];
+		socketpair(AF_UNIX, SOCK_DGRAM, 0, p);
+		for (; n < 100000; n++) {
+			struct iovec iov = { "x", 1 };
+			char control[CMSG_SPACE(8)];
+			struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control };
+			struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+			if (socketpair(AF_UNIX, SOCK_DGRAM, 0, q))
+				break;
+			c->cmsg_level = SOL_SOCKET;
+			c->cmsg_type = SCM_RIGHTS;
+			c->cmsg_len = CMSG_LEN(8);
+			memcpy(CMSG_DATA(c), p, 8);
+			if (sendmsg(q[0], &msg, MSG_DONTWAIT) < 0)
+				break;
+			close(p[0]);
+			close(p[1]);
+			memcpy(p, q, sizeof p);
+		}
 	}
 	int e = errno;
-	printf("%s: errno %d\n", what, e);
+	printf("%s: errno %d after %lu\n", what, e, n);
 	return 0;
 }

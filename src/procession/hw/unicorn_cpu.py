@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 import ctypes
+from functools import partial
 import mmap
 from typing import Any
 
@@ -51,6 +52,8 @@ _reg_read = _short.uc_reg_read
 _reg_read.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 _reg_write = _short.uc_reg_write
 _reg_write.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
+# Without argtypes: for calls made so often that converting the arguments counts. Theirs are made once.
+_quick = ctypes.PyDLL(uclib._name)
 _hook_add = _short.uc_hook_add      # what comes after these arguments is variadic
 _hook_add.argtypes = (
     ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64,
@@ -101,9 +104,9 @@ class UnicornCpu:
     firmware = FIRMWARE
 
     __slots__ = (
-        "_callbacks", "_firmware", "_frames_memory", "_handle_words", "_number", "_pgd", "_pgd_address", "_scratch",
-        "_scratch_address", "_uc", "counted", "counter", "counter_q", "d", "error", "handle", "i", "interrupted",
-        "layout", "limit_q", "memory", "owner", "q", "running", "s", "state", "stop",
+        "_callbacks", "_firmware", "_frames_memory", "_handle_words", "_load_flags", "_number", "_pgd", "_scratch",
+        "_scratch_address", "_set_cr3", "_uc", "counted", "counter", "counter_q", "d", "error", "handle", "i",
+        "interrupted", "layout", "limit_q", "memory", "owner", "q", "running", "s", "state", "stop",
     )
 
     def __init__(self, address: int, size: int, *, counted: bool = False, memory: object = None) -> None:
@@ -125,10 +128,14 @@ class UnicornCpu:
         uc.ctl_set_tcg_buffer_size(_TCG_BUFFER)
         uc.ctl_exits_enabled(True)      # and there are none: no address ends a run
         self.handle: int = uc._uch.value
-        self._pgd = ctypes.c_uint64(0)
-        self._pgd_address = ctypes.addressof(self._pgd)
-        self._scratch = (ctypes.c_uint64 * 8)()
-        self._scratch_address = ctypes.addressof(self._scratch)
+        self._scratch = memoryview(bytearray(64)).cast("Q")
+        self._scratch_address = _address(self._scratch)
+        self._pgd = memoryview(bytearray(8)).cast("Q")
+        uch = ctypes.c_void_p(self.handle)
+        self._load_flags = partial(
+            _quick.uc_reg_read, uch, ctypes.c_int(_EFLAGS), ctypes.c_void_p(self._scratch_address),
+        )
+        self._set_cr3 = partial(_quick.uc_reg_write, uch, ctypes.c_int(_CR3), ctypes.c_void_p(_address(self._pgd)))
         self._make_firmware()
         uc.mem_map_ptr(0, size, unicorn_const.UC_PROT_ALL, address)
         handle = self.handle
@@ -238,7 +245,7 @@ class UnicornCpu:
 
     def flags(self) -> int:
         """Return rflags inside a hook: while it runs the engine computes the arithmetic ones only when asked."""
-        _reg_read(self.handle, _EFLAGS, self._scratch_address)
+        self._load_flags()
         return self._scratch[0] & 0xFFFFFFFF
 
     def set_fpu_control(self, fpcw: int, mxcsr: int) -> None:
@@ -311,8 +318,8 @@ class UnicornCpu:
 
     def set_page_table(self, pgd: int) -> None:
         """Translate by the tables at pgd from now on, and forget translations; 0 is an empty table."""
-        self._pgd.value = pgd or _EMPTY
-        _reg_write(self.handle, _CR3, self._pgd_address)
+        self._pgd[0] = pgd or _EMPTY
+        self._set_cr3()
 
     def run(self, count: int = 0) -> None:
         """Run user code from where it stands until a hook calls stop(), or count instructions are done.
@@ -380,6 +387,10 @@ class CpuRegisters:
 def user_template() -> bytes:
     """Return the state user programs begin with; an engine must have been made before."""
     return _templates[0]
+
+
+def _address(memory: memoryview) -> int:
+    return ctypes.addressof(ctypes.c_char.from_buffer(memory))
 
 
 def _view(address: int, size: int) -> memoryview:

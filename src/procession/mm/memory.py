@@ -20,7 +20,7 @@ from procession.hw.memory import PG_EXEC, PG_FILE
 from procession.include.asm.pgtable import PAGE_PROT as PROT
 from procession.include.asm.pgtable import PTE_DIRTY, PTE_NX, PTE_RW, PTE_THERE
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import VM
+from procession.include.linux.mm_types import VM, VM_FAULT_ERROR, VM_FAULT_MAJOR, VM_FAULT_OOM, VM_FAULT_SIGBUS
 from procession.mm import filemap, mmap, page_alloc, tlb
 
 if TYPE_CHECKING:
@@ -34,12 +34,6 @@ __all__ = (
     "follow_page", "free_pgtables", "get_user_page", "handle_mm_fault", "make_pages_present", "present_entries",
     "unmap_all", "unmap_mapping_range", "zap_page_range",
 )
-
-# What handle_mm_fault answers; 0 is a minor fault.
-VM_FAULT_OOM = 1
-VM_FAULT_SIGBUS = 2
-VM_FAULT_MAJOR = 4
-VM_FAULT_ERROR = VM_FAULT_OOM | VM_FAULT_SIGBUS
 
 _WRITE, _EXEC, _SHARED, _GROWSDOWN = VM.WRITE, VM.EXEC, VM.SHARED, VM.GROWSDOWN
 _MKWRITE = PTE_RW | PTE_DIRTY

@@ -32,6 +32,7 @@ _RESTARTS = {
     516: "ERESTART_RESTARTBLOCK (Interrupted by signal)",
 }
 _NO_RETURN = frozenset({"exit", "exit_group"})
+_SIGKILL_BIT = 1 << 8
 _UC_SIGMASK = 296       # in the struct ucontext that the stack begins with when a signal handler has returned
 
 
@@ -152,8 +153,7 @@ class Strace:
         if pending is not None:
             if self._open_pid != nr:
                 pending.interrupted = True
-            unfinished = pending.call is not None and pending.rest_from < len(pending.call.params)
-            self._finish(nr, pending, " <unfinished ...>)" if unfinished else ")", "?")
+            self._abandoned(nr, pending)
         sig, text = self._fatal.pop(nr, (0, ""))
         if sig and sig == code & 0x7F:
             self._signal_line(nr, sig, text)
@@ -184,7 +184,9 @@ class Strace:
 
     def _sys_exit(self, pid: int, nr: int, name: str, ret: int) -> None:
         pending = self._pending.pop(pid, None)
-        if pending is not None:
+        if pending is not None and -ret in _RESTARTS and self._kernel.current.pending.signal & _SIGKILL_BIT:
+            self._abandoned(pid, pending)
+        elif pending is not None:
             shown = pending.shown
             shown.ret = ret - (1 << 64) if ret >> 63 > 0 else ret
             shown.peek = self._peek()
@@ -205,6 +207,11 @@ class Strace:
             pending.column = len(head)
         self._open_pid = None
         self._out.write(rest + " " * max(1, _COLUMN - pending.column - len(rest)) + f"= {result}\n")
+
+    def _abandoned(self, pid: int, pending: _Pending) -> None:
+        """End the line of a call that its task did not live to see the end of."""
+        unfinished = pending.call is not None and pending.rest_from < len(pending.call.params)
+        self._finish(pid, pending, " <unfinished ...>)" if unfinished else ")", "?")
 
     def _at_entry(self, nr: int, name: str, call: Syscall | None, shown: Shown) -> tuple[str, int]:
         """Return the text of the arguments before the first that the call fills in, and which that is."""

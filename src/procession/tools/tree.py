@@ -65,13 +65,12 @@ class ProcessTree:
         parent.children.append(child)
 
     def _sched_process_exec(self, now: int, filename: str, pid: int, old_pid: int) -> None:
-        life = self._life(now, pid, filename)
-        who = ""
+        became = ""
         if old_pid != pid and old_pid in self._alive:
-            # The thread goes on under its leader's number.
-            self._alive.pop(old_pid).events.append(f"{_time(now)} became {pid}")
-            who = f"thread {old_pid}: "
-        life.events.append(f"{_time(now)} {who}exec {filename}")
+            # A thread has ended all others, and goes on under the number that its leader had.
+            self._alive[pid] = self._alive.pop(old_pid)
+            became = f"became {pid}, "
+        self._life(now, pid, filename).events.append(f"{_time(now)} {became}exec {filename}")
 
     def _sched_process_exit(self, now: int, comm: str, pid: int, prio: int, exit_code: int, tgid: int) -> None:
         life = self._life(now, pid, comm)

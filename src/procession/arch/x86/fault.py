@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from procession.arch.x86 import vsyscall_64
 from procession.include.linux.errno import LinuxError
-from procession.include.linux.mm_types import TASK_SIZE, VM
+from procession.include.linux.mm_types import TASK_SIZE, VM, VM_FAULT_ERROR, VM_FAULT_MAJOR, VM_FAULT_OOM
 from procession.include.linux.signal import BUS_ADRERR, SEGV_ACCERR, SEGV_MAPERR, Sig, Siginfo
 from procession.kernel import signal
 from procession.mm import memory, mmap, oom_kill
@@ -28,8 +28,6 @@ _TRAP_NO = 14
 _BELOW_SP = 65536 + 32 * 8
 _WRITE, _ACCESS, _GROWSDOWN = VM.WRITE, VM.READ | VM.WRITE | VM.EXEC, VM.GROWSDOWN
 _SIGSEGV, _SIGBUS = int(Sig.SIGSEGV), int(Sig.SIGBUS)
-_OOM, _SIGBUS_FAULT, _MAJOR = memory.VM_FAULT_OOM, memory.VM_FAULT_SIGBUS, memory.VM_FAULT_MAJOR
-_ERROR = memory.VM_FAULT_ERROR
 
 
 def do_page_fault(current: Task, address: int, error_code: int) -> None:
@@ -59,9 +57,9 @@ def do_page_fault(current: Task, address: int, error_code: int) -> None:
             result = memory.handle_pte_fault(k, mm, vma, address, write != 0)
     if code:
         bad_area(current, address, error_code, code)
-    elif result & _ERROR:
+    elif result & VM_FAULT_ERROR:
         mm_fault_error(current, address, error_code, result)
-    elif result & _MAJOR:
+    elif result & VM_FAULT_MAJOR:
         current.maj_flt += 1
     else:
         current.min_flt += 1
@@ -83,7 +81,7 @@ def _find_area(current: Task, mm: MmStruct, address: int) -> VmArea | None:
 
 def mm_fault_error(current: Task, address: int, error_code: int, result: int) -> None:
     """There is an area, but no page to be had."""
-    if result & _OOM:
+    if result & VM_FAULT_OOM:
         # If somebody else is killed, the fault repeats and finds memory.
         oom_kill.pagefault_out_of_memory(current)
         return

@@ -12,13 +12,22 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.spinlock import SpinLock
 
-__all__ = ("PAGE_MASK", "PAGE_SHIFT", "PAGE_SIZE", "TASK_SIZE", "VM", "MapFlags", "MmStruct", "Prot", "VmArea")
+__all__ = (
+    "PAGE_MASK", "PAGE_SHIFT", "PAGE_SIZE", "TASK_SIZE", "VM", "VM_FAULT_ERROR", "VM_FAULT_MAJOR", "VM_FAULT_OOM",
+    "VM_FAULT_SIGBUS", "MapFlags", "MmStruct", "Prot", "VmArea",
+)
 
 PAGE_SHIFT = 12
 PAGE_SIZE = 4096
 PAGE_MASK = ~(PAGE_SIZE - 1)
 TASK_SIZE = 0x7FFFFFFFF000
 STACK_TOP_MAX = TASK_SIZE
+
+# What handling a page fault came to; 0 is a minor fault.
+VM_FAULT_OOM = 1
+VM_FAULT_SIGBUS = 2
+VM_FAULT_MAJOR = 4
+VM_FAULT_ERROR = VM_FAULT_OOM | VM_FAULT_SIGBUS
 
 
 class VM:

@@ -1,0 +1,357 @@
+/* System calls with arguments of every shape, whose results are the same on 3.2 and on today's kernels: what strace
+   says of them must be the same, too. Most go past the library, which would change the arguments. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define S(name, ...) syscall(SYS_##name, ##__VA_ARGS__)
+#define BAD ((void *)1)
+#define NOBODY 0x7ffffff
+
+static long z[512];
+
+static void handler(int sig) { (void)sig; }
+
+static void soon(void)
+{
+    struct itimerval it = { { 0, 0 }, { 0, 20000 } };
+
+    setitimer(ITIMER_REAL, &it, 0);
+}
+
+/* Flags and constants: known ones, unknown ones, both. */
+static void constants(void)
+{
+    struct { void *handler; unsigned long flags; void *restorer; unsigned long mask; } sa = { handler, 4, 0, 0x1234567812345678 };
+
+    S(openat, -1, "x", 0x7ff8, 0);
+    S(open, "/", 3 | O_DSYNC);
+    S(open, "/nope", O_PATH | O_SYNC);
+    S(open, "/nope/x", O_CREAT | O_EXCL | O_WRONLY | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
+    S(openat, AT_FDCWD, "/nope", O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_DIRECTORY);
+    S(mmap, 0x1000L, 0L, 0L, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE | MAP_STACK, -1L, 0x2000L);
+    S(mprotect, 0L, 0L, 0x01000000L);
+    S(unshare, 0x10L);
+    S(rt_sigaction, 0, &sa, 0, 8);
+    S(rt_sigaction, 33, &sa, 0, 4);
+    S(umount2, "zz", 0);
+    S(umount2, "zz", 2);
+    S(access, "/nope", R_OK | W_OK | X_OK);
+    S(access, BAD, F_OK);
+    S(faccessat, -5, "x", F_OK);
+    S(newfstatat, AT_FDCWD, "/nope", 0L, AT_SYMLINK_NOFOLLOW);
+    S(unlinkat, AT_FDCWD, "/nope", AT_REMOVEDIR);
+    S(linkat, -1, "a", -2, "b", AT_SYMLINK_FOLLOW);
+    S(fchownat, -1, "a", -1, 5, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH);
+    S(lseek, -1, -5L, 7);
+    S(lseek, -1, 5L, SEEK_END);
+    S(fcntl, -1, 77, 5L);
+    S(fcntl, -1, F_SETFL, O_APPEND | O_NONBLOCK | 2L);
+    S(fcntl, -1, F_SETFD, -1L);
+    S(fcntl, -1, F_SETOWN, -5L);
+    S(fcntl, -1, F_SETSIG, 10L);
+    S(fcntl, -1, F_DUPFD_CLOEXEC, 10L);
+    S(fcntl, -1, F_GETLEASE);
+    S(fcntl, -1, F_SETLK, z);
+    S(fcntl, -1, F_GETLK, BAD);
+    S(flock, -1, 6);
+    S(ioctl, -1, 0x5401, z);
+    S(ioctl, -1, 0x5410, z);
+    S(ioctl, -1, 0xdead, 5L);
+    S(ioctl, -1, 0x5451, 0L);
+    S(kill, NOBODY, 99);
+    S(kill, NOBODY, 0);
+    S(tgkill, -1, -1, 64);
+    S(rt_sigprocmask, 5, z, z, 8);
+    S(rt_sigprocmask, 0, z, z, 7);
+    S(waitid, 9, 5, z, 0, z);
+    S(wait4, -1, 0L, 0x10, 0L);
+    S(getrusage, 5, z);
+    S(getrlimit, 33, z);
+    S(prlimit64, NOBODY, 7, (long[]){ 4096, 1000 }, 0L);
+    S(getitimer, 5, z);
+    S(setpriority, 7, -1, -5);
+    S(clock_gettime, 33, z);
+    S(clock_nanosleep, 99, 1, z, z);
+    S(timerfd_create, 77, 0);
+    S(eventfd2, 1, 1 << 5);
+    S(madvise, 1L, 0L, 4);
+    S(mremap, 1L, 1L, 1L, 1L);
+    S(mremap, 0L, 0L, 0L, 3L, 0L);
+    S(msync, 1L, 1L, 4);
+    S(fadvise64, -1, 5L, 5L, 3);
+    S(sched_setscheduler, NOBODY, 2, z);
+    S(sched_get_priority_max, 9);
+    S(prctl, 99, 1L, 2L, 3L, 4L);
+    S(prctl, 4, 7L);
+    S(prctl, 24, 99L);
+    S(futex, 1L, 1, 1, 1L, 1L, 1);
+    S(futex, 1L, 3, 1, 1L, 1L, 1);
+    S(futex, 1L, 5, 1, 1L, 1L, 1);
+    S(futex, 1L, 0x189, 1, z, 1L, -1);
+    S(personality, 0xffffffffL);
+    S(arch_prctl, 99, 5L);
+    S(mknod, "/nope/y", S_IFIFO | 0600, 5L);
+    S(mknod, "/nope/y", S_IFCHR | 0600, 0x501L);
+    S(chmod, "/nope", 0);
+    S(umask, 022);
+    S(utimensat, -1, "a", (long[]){ 1700000000, 0x3fffffff, 5, 0x3ffffffe }, AT_SYMLINK_NOFOLLOW);
+    S(utime, "/nope", (long[]){ 1700000000, 0 });
+}
+
+/* Strings, buffers, pointers that lead nowhere. */
+static void memory(void)
+{
+    char *argv[50];
+    struct iovec iov[2] = { { "ab", 2 }, { "cde\n", 4 } };
+
+    S(open, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/b", 0);
+    S(open, 0L, 0);
+    S(open, BAD, 0);
+    S(open, "a\x01" "7\x7f\"\\\n\t", 0);
+    S(write, -1, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 50L);
+    S(write, -1, BAD, 5L);
+    S(write, -1, z, 0L);
+    S(read, -1, z, 5L);
+    S(writev, -1, iov, 2L);
+    S(readv, -1, iov, 2L);
+    S(pwritev, -1, BAD, 2L, 5L, 0L);
+    S(execve, BAD, BAD, BAD);
+    S(execve, "/nope", 0L, 0L);
+    S(execve, "/nope", (long[]){ (long)"a", 1, 0 }, (long[]){ (long)"a", 0 });
+    for (int i = 0; i < 49; i++)
+        argv[i] = "ab";
+    argv[3] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    argv[49] = 0;
+    S(execve, "/nope", argv, argv);
+    S(nanosleep, BAD, z);
+    S(poll, BAD, 1, 0);
+    S(select, 5, z, BAD, 0L, BAD);
+    S(uname, BAD);
+    S(pipe, BAD);
+    S(sigaltstack, BAD, 0L);
+    S(getcwd, z, 1L);
+}
+
+static void files(void)
+{
+    struct iovec in[2] = { { z, 5 }, { z + 1, 40 } };
+    int fd = S(open, "/etc/passwd", O_RDONLY);
+    int p[2], d;
+
+    S(fcntl, fd, F_GETFL);
+    S(fcntl, fd, F_GETFD);
+    S(fcntl, fd, F_SETFD, 1);
+    S(fcntl, fd, F_GETFD);
+    S(fcntl, fd, F_GETLK, (struct flock[]){ { .l_type = 1 } });
+    S(fcntl, fd, F_GETOWN);
+    S(fstat, fd, z);
+    S(stat, "/dev/null", z);
+    S(lstat, "/proc/self/exe", z);
+    S(stat, "/tmp", z);
+    S(readv, fd, in, 2L);
+    S(preadv, fd, in, 2L, 3L, 0L);
+    S(read, fd, z, 100L);
+    S(pread64, fd, z, 5L, 0L);
+    S(lseek, fd, 0L, 0);
+    S(sendfile, -1, fd, (long[]){ 3 }, 4L);
+    S(readlink, "/proc/self/exe", z, 3L);
+    S(getdents64, fd, z, 100L);
+    S(flock, fd, 1);
+    d = S(open, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    S(getdents64, d, z, 1000L);
+    S(getdents64, d, z, 1000L);
+    S(pipe, p);
+    S(pipe2, p, O_CLOEXEC | O_NONBLOCK);
+    S(read, p[0], z, 5L);
+    S(write, p[1], "x", 1L);
+    S(fcntl, p[0], F_GETFL);
+    S(ioctl, p[0], 0x541b, z);
+    S(dup3, fd, d, O_CLOEXEC);
+}
+
+static void readiness(void)
+{
+    int p[2], e, t;
+    unsigned ev[3] = { 1, 7, 0 };
+    struct pollfd fds[3] = { { -1, -1, 0 }, { 0, 1, 0 }, { 1, 4, 0 } };
+    unsigned long set[16] = { 0 }, sigs = 0x200;
+    long tv[2] = { 5, 0 };
+
+    S(pipe2, p, O_CLOEXEC);
+    fds[1].fd = p[0];
+    fds[2].fd = p[1];
+    S(poll, fds, 3, 0);
+    S(poll, fds, 0, 0);
+    S(write, p[1], "x", 1L);
+    S(poll, fds, 3, -1);
+    S(ppoll, fds, 3, (long[]){ 5, 0 }, &sigs, 8L);
+    set[0] = 1UL << p[0] | 1UL << p[1];
+    S(select, p[1] + 1, set, 0L, 0L, tv);
+    set[0] = 1UL << p[1];
+    S(select, p[1] + 1, 0L, set, 0L, 0L);
+    S(pselect6, 0, 0L, 0L, 0L, (long[]){ 0, 1 }, (long[]){ (long)&sigs, 8 });
+    e = S(epoll_create1, 0x80000);
+    S(epoll_ctl, e, 1, p[0], ev);
+    S(epoll_wait, e, z, 5, 0);
+    S(epoll_ctl, e, 2, p[0], 0L);
+    S(epoll_pwait, e, z, 5, 0, &sigs, 8L);
+    S(epoll_wait, -1, z, 5, -1);
+    e = S(eventfd2, 7, O_NONBLOCK);
+    S(read, e, z, 8L);
+    S(signalfd4, -1, &sigs, 8L, 0x80000);
+    t = S(timerfd_create, 1, 0x800);
+    S(timerfd_settime, t, 0, (long[]){ 0, 0, 5, 6 }, z);
+}
+
+static void signals(void)
+{
+    unsigned long set = 1 << 11;
+    union sigval value = { .sival_int = 7 };
+    int timer;
+
+    signal(SIGUSR1, handler);
+    signal(SIGALRM, handler);
+    S(rt_sigaction, 10, 0L, z, 8L);
+    kill(getpid(), SIGUSR1);
+    raise(SIGUSR1);
+    raise(SIGWINCH);
+    S(rt_sigprocmask, 0, &set, &set, 8L);
+    set = 1 << 11;
+    kill(getpid(), SIGUSR2);
+    S(rt_sigpending, z, 8L);
+    S(rt_sigtimedwait, &set, z, 0L, 8L);
+    sigqueue(getpid(), SIGUSR2, value);
+    S(rt_sigtimedwait, &set, z, 0L, 8L);
+    S(rt_sigtimedwait, &set, 0L, (long[]){ 0, 5 }, 8L);
+    soon();
+    S(nanosleep, (long[]){ 5, 0 }, z);
+    soon();
+    S(clock_nanosleep, 1, 0, (long[]){ 50, 0 }, z);
+    soon();
+    S(clock_nanosleep, 1, 1, (long[]){ 500000000, 0 }, z);
+    soon();
+    S(pause);
+    soon();
+    S(poll, 0, 0, 1000);
+    soon();
+    S(select, 0, 0, 0, 0, (long[]){ 9, 9 });
+    soon();
+    S(rt_sigsuspend, (long[]){ 0 }, 8L);
+    soon();
+    S(futex, z + 500, 0, 0, (long[]){ 9, 0 });
+    S(timer_create, 1, 0L, &timer);
+    S(timer_settime, timer, 0, (long[]){ 0, 0, 1, 0 }, z);
+    S(timer_getoverrun, timer);
+    S(timer_delete, timer);
+    S(sigaltstack, 0L, z);
+    S(sigaltstack, (long[]){ 0x1000, 0, 8192 }, 0L);
+    S(sigaltstack, 0L, z);
+}
+
+static void properties(void)
+{
+    S(getrusage, 0, z);
+    S(prlimit64, 0, 4, 0L, z);
+    S(getpriority, 0, 0);
+    S(sched_getparam, 0, z);
+    S(sched_getscheduler, 0);
+    S(sched_get_priority_max, 1);
+    S(capget, (int[]){ 0x20080522, 0 }, 0L);
+    S(prctl, 15, "name");
+    S(prctl, 16, z);
+    S(prctl, 3);
+    S(prctl, 1, 9L);
+    S(prctl, 2, z);
+    S(prctl, 7);
+    S(prctl, 23, 5L);
+    S(personality, 0L);
+    S(get_robust_list, 0, z, z + 1);
+    S(arch_prctl, 0x1004, z);
+    S(getresuid, z, z, z);
+    S(setresuid, -1, -1, -1);
+    S(setgroups, -1, z);
+    S(gettimeofday, z, 0L);
+    S(time, 0L);
+}
+
+static void sockets(void)
+{
+    int pair[2], length = 110, one = 1;
+    char control[64] = { 0 };
+    struct iovec iov = { "hi", 2 };
+    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = 24 };
+
+    S(socket, 1, 0x80801, 0);
+    S(socketpair, 1, 1, 0, pair);
+    S(sendto, pair[0], "hello", 5L, 0x4000, 0L, 0);
+    S(recvfrom, pair[1], z, 100L, 0, 0L, 0L);
+    *(long *)control = 20;
+    ((int *)control)[2] = ((int *)control)[3] = 1;
+    S(sendmsg, pair[0], &msg, 0);
+    iov = (struct iovec){ z, 50 };
+    msg.msg_controllen = 64;
+    S(recvmsg, pair[1], &msg, 0);
+    S(recvmsg, -1, &msg, 0);
+    S(shutdown, pair[0], 2);
+    S(getsockopt, pair[0], 1, 3, z, (int[]){ 4 });
+    S(setsockopt, pair[0], 1, 16, &one, 4);
+    S(getsockname, pair[0], z, &length);
+    S(bind, -1, "\1\0abc", 5);
+    S(connect, -1, "\1\0\0abc", 6);
+    S(connect, -1, "\2\0\0\1\1\2\3\4", 8);
+    S(accept4, -1, z, &length, 0x80000);
+    S(socketpair, 1, 1, 0, 0L);
+}
+
+static void children(void)
+{
+    pid_t child = fork();
+
+    if (!child)
+        _exit(3);
+    S(wait4, -1, z, 0, 0L);
+    child = fork();
+    if (!child)
+        kill(getpid(), SIGTERM);
+    S(waitid, 0, 0, z, WEXITED | WNOWAIT, 0L);
+    S(wait4, -1, z, WNOHANG | WUNTRACED | WCONTINUED, z + 50);
+    child = vfork();
+    if (!child)
+        _exit(256 + 7);
+    S(wait4, child, 0L, 0, 0L);
+    S(wait4, -1, z, 0, 0L);
+    child = fork();
+    if (!child)
+        raise(SIGSTOP), _exit(0);
+    S(wait4, child, z, WUNTRACED, 0L);
+    kill(child, SIGKILL);
+    S(wait4, child, z, 0, 0L);
+}
+
+int main(void)
+{
+    constants();
+    memory();
+    files();
+    readiness();
+    signals();
+    properties();
+    sockets();
+    children();
+    signal(SIGSEGV, SIG_DFL);
+    *(volatile int *)8 = 1;
+    return 0;
+}
