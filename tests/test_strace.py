@@ -26,8 +26,9 @@ ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "
 
 # Calls that 3.2 lacks, that the vDSO answers on the host, or that the allocator makes depending on addresses.
 DROPPED = re.compile(
-    r"(rseq|getrandom|statx|clone3|faccessat2|openat2|membarrier|close_range|clock_gettime|gettimeofday|time|uname|brk|"
-    r"prlimit64\(0, RLIMIT_(?:STACK|NPROC)|readlink\(\"/proc/self/exe\", \"[^\"]*\", 4096|getppid|getpgrp)\b|"
+    r"(rseq|getrandom|statx|clone3|faccessat2|openat2|membarrier|close_range|clock_gettime|gettimeofday|time|uname|"
+    r"brk|sysinfo|prlimit64\(0, RLIMIT_(?:STACK|NPROC)|readlink\(\"/proc/self/exe\", \"[^\"]*\", 4096|"
+    r"getppid|getpgrp)\b|"
     r"mmap\(NULL, \d+, PROT_READ\|PROT_WRITE, MAP_PRIVATE\|MAP_ANONYMOUS, -1, 0\)"
 )
 # What comes when it comes: a pipeline's processes run side by side.
@@ -73,7 +74,9 @@ def normal(text, *, ordered=True):
 def normal_line(line, names):
     line = re.sub(r"\) +=", ") =", line, count=1)
     line = PID_RESULT.sub(lambda m: f"{m[1]}({m[2]}) = {names.get(m[3], m[3])}", line)
-    line = PID_FIRST.sub(lambda m: f"{m[1]}({m[2]}{names.get(m[3], m[3])}" + (", …" if m[1] == "tgkill" else m[4] or ""), line)
+    line = PID_FIRST.sub(
+        lambda m: f"{m[1]}({m[2]}{names.get(m[3], m[3])}" + (", …" if m[1] == "tgkill" else m[4] or ""), line,
+    )
     line = re.sub(r"si_pid=(\d+)", lambda m: f"si_pid={names.get(m[1], m[1])}", line)
     line = re.sub(r"(rt_sigreturn\(.*\)|getdents64\(.*\)) = .*", r"\1", line)
     line = re.sub(r"0x[0-9a-f]{5,16}", "ADDRESS", line)
@@ -90,7 +93,8 @@ def host_strace(argv, directory):
     out = directory / "host"
     # Its standard files are devices, as inside.
     null = subprocess.DEVNULL
-    subprocess.run([program, "-f", "-o", str(out), *argv], env=ENV, cwd="/", stdin=null, stdout=null, stderr=null, check=False)
+    command = [program, "-f", "-o", str(out), *argv]
+    subprocess.run(command, env=ENV, cwd="/", stdin=null, stdout=null, stderr=null, check=False)
     text = out.read_text(errors="replace") if out.exists() else ""
     if "exited" not in text and "killed" not in text:
         pytest.skip("the host does not let strace trace")
@@ -223,7 +227,7 @@ def test_filters():
 
 
 def test_quoting_and_names():
-    assert quote(b'a\x01' b'7\x7f"\\\n\x00x') == r'"a\0017\177\"\\\n\0x"'
+    assert quote(b'a\x017\x7f"\\\n\x00x') == r'"a\0017\177\"\\\n\0x"'
     assert quote(b"abc", cut=True) == '"abc"...'
     assert sigset(0) == "[]"
     assert sigset((1 << 64) - 1) == "~[]"
@@ -262,7 +266,8 @@ def test_no_arguments_and_no_memory_make_strace_fail():
             args = []
             for param in call.params:
                 value = choice.choice(VALUES) & (1 << param.arg.bits) - 1
-                args.append(value - (1 << param.arg.bits) if param.arg.signed and value >> param.arg.bits - 1 else value)
+                negative = param.arg.signed and value >> param.arg.bits - 1
+                args.append(value - (1 << param.arg.bits) if negative else value)
             shown = Shown(tuple(args), call.params, peek, ret=choice.choice((None, 0, 1, 5, 4096, -14, -516)))
             for at in range(len(args)):
                 text = argument(shown, at)

@@ -7,7 +7,6 @@ exec_args (strings), exec_cred (credentials), exec_mm (threads and memory), and 
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 from procession.fs import exec_args, exec_cred, exec_mm, file, file_table, namei
@@ -18,6 +17,7 @@ from procession.include.linux.resource import Rlimit
 from procession.include.linux.sched import PF, TASK_COMM_LEN
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Arg, Path, UserPtr
+from procession.include.linux.undo import Undo
 from procession.kernel import pid, ptrace, sched, signal
 from procession.mm import filemap
 
@@ -64,21 +64,21 @@ async def do_execve(current: Task, filename: str, argv: UserPtr, envp: UserPtr) 
         raise LinuxError(Errno.EAGAIN, "RLIMIT_NPROC was exceeded by a change of user")
     current.flags &= ~PF.NPROC_EXCEEDED
 
-    with ExitStack() as undo:
+    with Undo() as undo:
         displaced = file.unshare_files(current)
         if displaced is not None:
-            undo.callback(file.reset_files_struct, current, displaced)
+            undo.push((file.reset_files_struct, current, displaced))
         bprm = LinuxBinprm(filename, filename)
         await exec_cred.prepare_bprm_creds(current, bprm)
-        undo.callback(exec_cred.free_bprm, current, bprm)
+        undo.push((exec_cred.free_bprm, current, bprm))
         if exec_cred.check_unsafe_exec(current, bprm):
-            undo.callback(_clear_in_exec, current)
+            undo.push((_clear_in_exec, current))
 
         bprm.file = open_exec(current, filename)
-        undo.callback(_put_exec_file, current, bprm)
+        undo.push((_put_exec_file, current, bprm))
         sched.sched_exec(current)
         exec_mm.bprm_mm_init(current, bprm)
-        undo.callback(exec_mm.bprm_mm_drop, current, bprm)
+        undo.push((exec_mm.bprm_mm_drop, current, bprm))
 
         args = exec_args.ArgReader(current)
         argv_ptrs = args.count(argv)
@@ -86,7 +86,6 @@ async def do_execve(current: Task, filename: str, argv: UserPtr, envp: UserPtr) 
         await prepare_binprm(current, bprm)
         exec_args.copy_strings(current, bprm, args, argv_ptrs, envp_ptrs)
         await search_binary_handler(current, bprm)
-        undo.pop_all()
 
     assert current.fs is not None
     current.fs.in_exec = False

@@ -23,6 +23,21 @@ def as_dict(event: Event) -> dict[str, Any]:
     )
 
 
+def _plain(value: Any) -> Any:
+    """Return what stands for a Python program's argument that is no number: strings, or how long a buffer is."""
+    strings = getattr(value, "strings", None)
+    if strings is not None:
+        return [item.decode(errors="backslashreplace") for item in strings]
+    try:
+        return f"buffer of {len(value)}"
+    except TypeError:
+        return type(value).__name__
+
+
+def _line(what: Any) -> str:
+    return json.dumps(what, separators=(",", ":"), default=_plain)
+
+
 class TraceWriter:
     """Writes every event to an open text file as it happens; raises OSError when the host cannot."""
 
@@ -32,13 +47,13 @@ class TraceWriter:
         kernel.trace.subscribe(self._on_event, *names)
 
     def _on_event(self, event: Event) -> None:
-        self._out.write(json.dumps(as_dict(event), separators=(",", ":")) + "\n")
+        self._out.write(_line(as_dict(event)) + "\n")
 
 
 def trace_hash(events: list[Event]) -> str:
     """Return the SHA-256 of a run's events: equal for equal runs."""
     digest = hashlib.sha256()
     for event in events:
-        digest.update(json.dumps(event, separators=(",", ":")).encode())
+        digest.update(_line(event).encode())
         digest.update(b"\n")
     return digest.hexdigest()

@@ -21,7 +21,8 @@ _POINTER_TYPES = frozenset(_POINTERS)
 # Calls in which -1 is a usual argument, and the same in any width: a signed number.
 _TAKES_MINUS_1 = frozenset({"kill", "poll", "wait4"})
 _INTEGER_KINDS = frozenset({
-    "int", "addr", "clone_flags", "fd", "hidden", "mode", "mremap_addr", "offset", "prctl_args", "time", "uid", "unsigned",
+    "int", "addr", "clone_flags", "fd", "hidden", "mode", "mremap_addr", "offset", "prctl_args", "time", "uid",
+    "unsigned",
 })
 # Call name -> for each argument (mask, sign bit), or None where a pointer may stand.
 _decoders: dict[str, tuple[tuple[int, int] | None, ...]] = {}
