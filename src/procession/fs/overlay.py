@@ -121,7 +121,8 @@ class OverlayDir(ramfs.RamfsDir):
 
     def forget(self, name: str) -> Inode:
         """Take a name out, and hide what is below."""
-        self.whiteouts[name] = None
+        if name not in self.whiteouts and _below(self, self.lower.lookup, name) is not None:
+            self.whiteouts[name] = None
         return super().forget(name)
 
 

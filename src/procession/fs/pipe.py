@@ -124,6 +124,7 @@ class PipeFile(File):
                     else:
                         uaccess.copy_to_user(current, buf, head[offset:] if offset else head, ret)
                         bufs.popleft()
+                        current.kernel.kmem_pages -= 1
                         pipe.offset = 0
                         emptied = True
                 except LinuxError:
@@ -271,6 +272,13 @@ def _fill(current: Task, pipe: PipeInodeInfo, buf: UserPtr, chars: int, ret: int
         data = data[:len(data) & -PAGE_SIZE]
         if not data and not ret:
             raise
+    k = current.kernel
+    k.kmem_pages += len(data) + PAGE_SIZE - 1 >> 12
+    if k.kmem_pages > k.kmem_limit:
+        k.kmem_pages -= len(data) + PAGE_SIZE - 1 >> 12
+        if ret:
+            return 0
+        raise LinuxError(Errno.ENOMEM, "no memory for a pipe's contents")
     if len(data) <= PAGE_SIZE:
         if data:
             pipe.bufs.append(data)
@@ -303,6 +311,7 @@ def pipe_release(inode: Inode, decr: int, decw: int) -> None:
     pipe.readers -= decr
     pipe.writers -= decw
     if not pipe.readers and not pipe.writers:
+        inode.i_sb.kernel.kmem_pages -= len(pipe.bufs)
         inode.i_pipe = None
     elif pipe.wait.task_list:
         wait.wake_up_interruptible_sync(pipe.wait, _POLL_ALL)

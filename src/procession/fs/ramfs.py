@@ -226,6 +226,7 @@ class RamfsDir(Inode):
             raise LinuxError(Errno.ENOTEMPTY, name)
         self.forget(name)
         inode.i_nlink = 0
+        _uncount(inode)
         self.i_nlink -= 1
 
     def rename(self, old: str, new_dir: Inode, new: str) -> None:
@@ -251,12 +252,27 @@ def drop_link(inode: Inode) -> None:
     """A name of the inode is gone; without names and open files, so is the inode."""
     inode.i_nlink -= 1
     inode.i_ctime_ns = fs_inode.current_fs_time(inode.i_sb)
-    if inode.i_nlink == 0 and inode.i_count <= 0:
-        inode.evict()
+    if inode.i_nlink == 0:
+        _uncount(inode)
+        if inode.i_count <= 0:
+            inode.evict()
+
+
+def _uncount(inode: Inode) -> None:
+    if inode.i_counted:
+        inode.i_counted = False
+        inode.i_sb.kernel.nr_inodes -= 1
 
 
 def new_inode(sb: SuperBlock, mode: int, rdev: int = 0) -> Inode:
-    """Make an inode of the kind in mode, stamped with the present time."""
+    """Make an inode of the kind in mode, stamped with the present time; raises ENOSPC if there are too many.
+
+    Differs: there may be as many as tmpfs allows by default, in all file systems together.
+    """
+    k = sb.kernel
+    if k.nr_inodes >= k.max_inodes:
+        raise LinuxError(Errno.ENOSPC, "no memory for a file")
+    k.nr_inodes += 1
     kind = mode & S.IFMT
     ino = fs_inode.get_next_ino(sb)
     inode: Inode
@@ -271,6 +287,7 @@ def new_inode(sb: SuperBlock, mode: int, rdev: int = 0) -> Inode:
     else:
         inode = RamfsSpecial(sb, ino, mode)
         inode.i_rdev = rdev
+    inode.i_counted = True
     inode.i_atime_ns = inode.i_mtime_ns = inode.i_ctime_ns = fs_inode.current_fs_time(sb)
     return inode
 
@@ -302,5 +319,7 @@ def fill_tmpfs(k: Kernel, current: Task | None, flags: int, dev: str, options: s
 
 def init_ramfs_fs(k: Kernel) -> None:
     """Register tmpfs and ramfs."""
+    k.nr_inodes = 0
+    k.max_inodes = max(8192, k.total_pages // 2)
     fs_super.register_filesystem(k, fs_super.FileSystemType("tmpfs", fill_tmpfs))
     fs_super.register_filesystem(k, fs_super.FileSystemType("ramfs", fill_tmpfs))

@@ -37,6 +37,9 @@ def mem_init(k: Kernel) -> None:
     k.shm_sb = None
     k.tlb_gen = 0
     k.tb_dirty_pages = []
+    # What is kept in objects of the host takes no frames, so it has limits of its own.
+    k.kmem_pages = 0
+    k.kmem_limit = k.total_pages // 2
     k.overcommit_memory = 0
     k.overcommit_ratio = 50
     k.vm_committed = 0

@@ -14,9 +14,13 @@ __all__ = ("kmem_cache_create", "slab_baseline", "slab_report", "slabinfo")
 
 
 def kmem_cache_create(k: Kernel, name: str, size: int) -> KmemCache:
-    """Make the cache k.caches[name] for objects of size bytes; a name is used once."""
+    """Make the cache k.caches[name] for objects of size bytes; a name is used once.
+
+    Its objects take no frames, so that a guest could use up the host: they may come to half of the machine's memory.
+    """
     bug_on(name in k.caches, "cache made twice", name)
     cache = k.caches[name] = KmemCache(name, size)
+    cache.limit = k.total_pages * 2048 // size
     return cache
 
 

@@ -104,6 +104,8 @@ class Kernel:
     shm_sb: Any                     # SuperBlock of shared anonymous memory, made when first used
     tlb_gen: int                    # arch/x86: number of TLB flushes asked for so far
     tb_dirty_pages: list[int]       # arch/x86: frames whose translated code is out of date
+    kmem_pages: int                 # what lies in pipes and sockets, in pages
+    kmem_limit: int                 # and the most that may
     overcommit_memory: int
     overcommit_ratio: int
     vm_committed: int               # pages promised to private writable mappings
@@ -119,6 +121,8 @@ class Kernel:
     file_systems: dict[str, Any]    # name -> fs/super.py's FileSystemType
     mount_hashtable: dict[tuple[Any, Any], Any]     # (Vfsmount, Dentry) -> the Vfsmount on top of it
     anon_minor: int                 # minor number of the last anonymous st_dev
+    nr_inodes: int                  # files that live in memory only
+    max_inodes: int
     nr_files: int                   # struct file in use
     max_files: int
     console_wait: WaitQueueHead     # readers of the console; the idle loop wakes it when input has come

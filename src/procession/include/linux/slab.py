@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from procession.include.linux.bug import bug
+from procession.include.linux.errno import Errno, LinuxError
 
 __all__ = ("KmemCache",)
 
@@ -15,18 +16,21 @@ __all__ = ("KmemCache",)
 class KmemCache:
     """A named cache: alloc() before an object is made, free() when it is given up."""
 
-    __slots__ = ("fail", "name", "nr_active", "nr_allocs", "size")
+    __slots__ = ("fail", "limit", "name", "nr_active", "nr_allocs", "size")
 
     def __init__(self, name: str, size: int) -> None:
         self.name = name
         self.size = size                                 # of the C object, bytes, for /proc/slabinfo
         self.nr_active = 0
         self.nr_allocs = 0
+        self.limit = 1 << 62                             # how many there is memory for
         # Fault injection: called with the cache before each allocation, raises ENOMEM. None costs one test.
         self.fail: Callable[[KmemCache], None] | None = None
 
     def alloc(self) -> None:
-        """Count one more object; raises ENOMEM when told to fail."""
+        """Count one more object; raises ENOMEM beyond the limit, or when told to fail."""
+        if self.nr_active >= self.limit:
+            raise LinuxError(Errno.ENOMEM, f"no memory for {self.name}")
         if self.fail is not None:
             self.fail(self)
         self.nr_active += 1

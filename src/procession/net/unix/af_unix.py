@@ -73,10 +73,11 @@ class UserMessage:
 class Skb:
     """A piece of data on its way (struct sk_buff)."""
 
-    __slots__ = ("data", "scm", "sender")
+    __slots__ = ("data", "pages", "scm", "sender")
 
     def __init__(self, data: bytes, sender: UnixSock, scm: Scm) -> None:
         self.data = data
+        self.pages = len(data) + SKB_OVERHEAD + 4095 >> 12
         self.sender = sender
         self.scm = scm
 
@@ -184,6 +185,7 @@ def unix_release(sk: UnixSock) -> None:
 def _consume(skb: Skb) -> None:
     """Give a buffer's room back to its sender."""
     sender = skb.sender
+    sender.kernel.kmem_pages -= skb.pages
     sender.wmem -= len(skb.data) + SKB_OVERHEAD
     if sender.wmem * 4 <= sender.sndbuf:
         wait.wake_up_all(sender.wait, _POLL_OUT)
@@ -375,11 +377,11 @@ async def _stream_sendmsg(current: Task, sk: UnixSock, data: bytes | UserMessage
             await _wait_for_room(current, sk, flags)
             peer = _check_stream(current, sk, flags)
             piece = data[sent:sent + most]
+            _queue(sk, peer, piece, scm)
         except LinuxError:
             if sent:
                 break
             raise
-        _queue(sk, peer, piece, scm)
         # Files go with the first piece only.
         scm = Scm((), scm.creds, scm.name)
         sent += len(piece)
@@ -410,8 +412,14 @@ async def _wait_for_room(current: Task, sk: UnixSock, flags: int) -> None:
 
 
 def _queue(sk: UnixSock, other: UnixSock, data: bytes, scm: Scm) -> None:
+    """Put a message into the receiver's queue; raises ENOBUFS, ETOOMANYREFS."""
+    k = sk.kernel
+    skb = Skb(data, sk, scm)
+    if k.kmem_pages + skb.pages > k.kmem_limit:
+        raise LinuxError(Errno.ENOBUFS, "no memory for a message")
+    k.kmem_pages += skb.pages
     sk.wmem += len(data) + SKB_OVERHEAD
-    other.receive_queue.append(Skb(data, sk, scm))
+    other.receive_queue.append(skb)
     wait.wake_up(other.wait, _POLL_IN)
 
 

@@ -1,0 +1,81 @@
+"""Trace files: one JSON object a line, the same ones each time."""
+
+from __future__ import annotations
+
+import io
+import json
+
+from procession import Kernel
+from procession.include.trace.events import EVENTS
+from procession.tools.tracefile import TraceWriter, as_dict, trace_hash
+
+COMMAND = ["/bin/sh", "-c", "echo a | cat; sleep 1 & wait; kill -USR1 $$"]
+
+
+def write(**options):
+    kernel = Kernel(root="/", **options)
+    out = io.StringIO()
+    TraceWriter(kernel, out)
+    kernel.run(COMMAND)
+    return out.getvalue()
+
+
+def test_every_line_has_the_fields_of_its_event():
+    events = [json.loads(line) for line in write().splitlines()]
+    for event in events:
+        names = list(event)
+        assert names[:5] == ["time_ns", "cpu", "pid", "comm", "event"]
+        assert tuple(names[5:]) == EVENTS[event["event"]][0]
+    times = [event["time_ns"] for event in events]
+    assert times == sorted(times)
+    assert {"sched_process_fork", "sched_process_exit", "sched_process_free", "signal_generate", "sys_enter"} <= {
+        event["event"] for event in events
+    }
+
+
+def test_a_death_is_told_by_exit_and_free():
+    events = [json.loads(line) for line in write().splitlines()]
+    (end,) = [event for event in events if event["event"] == "sched_process_exit" and event["pid"] == 3]
+    assert end["exit_code"] == 10
+    assert end["tgid"] == 3
+
+
+def test_two_runs_are_equal_byte_for_byte():
+    assert write() == write()
+    assert write(seed=1) != write(seed=2)
+
+
+def test_only_the_named_events_are_written():
+    kernel = Kernel(root="/")
+    out = io.StringIO()
+    TraceWriter(kernel, out, ("sched_process_exec",))
+    kernel.run(["/bin/true"])
+    (event,) = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert (event["event"], event["filename"], event["pid"]) == ("sched_process_exec", "/bin/true", 3)
+
+
+def test_trace_hash_is_the_runs_fingerprint():
+    def events(seed):
+        kernel = Kernel(root="/", seed=seed, trace=True)
+        return kernel.run(["/bin/cat", "/etc/passwd"]).trace
+
+    one, again, other = events(0), events(0), events(5)
+    assert trace_hash(one) == trace_hash(again)
+    assert len(trace_hash(one)) == 64
+    assert trace_hash(one) != trace_hash(other)
+    assert trace_hash(one) != trace_hash(one[:-1])
+    assert as_dict(one[0])["event"] in EVENTS
+
+
+def test_a_python_programs_buffers_have_a_place_in_the_trace():
+    async def main(sys):
+        await sys.write(1, b"four")
+        await sys.open("/nope", 0)
+
+    kernel = Kernel()
+    out = io.StringIO()
+    TraceWriter(kernel, out, ("sys_enter",))
+    kernel.run(main)
+    events = [json.loads(line) for line in out.getvalue().splitlines()]
+    (written,) = [event for event in events if event["name"] == "write"]
+    assert written["args"] == [1, "buffer of 4", 4]
