@@ -28,13 +28,17 @@ ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "
 DROPPED = re.compile(
     r"(rseq|getrandom|statx|clone3|faccessat2|openat2|membarrier|close_range|clock_gettime|gettimeofday|time|uname|"
     r"brk|sysinfo|prlimit64\(0, RLIMIT_(?:STACK|NPROC)|readlink\(\"/proc/self/exe\", \"[^\"]*\", 4096|"
-    r"getppid|getpgrp)\b|"
+    r"getppid|getpgrp|munmap\(0x[0-9a-f]+, (?:135168|528384))\b|"
     r"mmap\(NULL, \d+, PROT_READ\|PROT_WRITE, MAP_PRIVATE\|MAP_ANONYMOUS, -1, 0\)"
 )
 # What comes when it comes: a pipeline's processes run side by side.
 UNORDERED = re.compile(r"--- SIGCHLD|rt_sigreturn|wait4|.* \? ERESTART")
-PID_RESULT = re.compile(r"^(getpid|gettid|clone|fork|vfork|wait4|set_tid_address|getpgid|getsid|setsid)\((.*)\) = (\d+)$")
-PID_FIRST = re.compile(r"^(kill|tkill|wait4|waitid|rt_sigqueueinfo|setpgid|getpgid|tgkill)\(((?:P_PID, )?)(\d+)(, \d+)?")
+PID_RESULT = re.compile(
+    r"^(getpid|gettid|clone|fork|vfork|wait4|set_tid_address|getpgid|getsid|setsid)\((.*)\) = (\d+)$",
+)
+PID_FIRST = re.compile(
+    r"^(kill|tkill|wait4|waitid|rt_sigqueueinfo|setpgid|getpgid|tgkill)\(((?:P_PID, )?)(\d+)(, \d+)?",
+)
 
 
 def by_process(text):
@@ -178,7 +182,8 @@ def test_columns_prefixes_and_attached_lines():
         "[pid     4] exit_group(0)               = ?",
         "[pid     4] +++ exited with 0 +++",
         "<... wait4 resumed>[{WIFEXITED(s) && WEXITSTATUS(s) == 0}], 0, NULL) = 4",
-        "--- SIGCHLD {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=4, si_uid=0, si_status=0, si_utime=0, si_stime=0} ---",
+        "--- SIGCHLD {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=4, si_uid=0, si_status=0, "
+        "si_utime=0, si_stime=0} ---",
         "wait4(-1, 0x…, WNOHANG, NULL) = -1 ECHILD (No child processes)",
         "exit_group(5)                           = ?",
         "+++ exited with 5 +++",

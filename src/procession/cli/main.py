@@ -273,11 +273,15 @@ def strace(
 @app.command()
 def syscalls() -> None:
     """Print the system calls of Linux 3.2 and what of them is supported, down to flags."""
+    from procession.tools.syscalls import lines, table
+
+    if not sys.stdout.isatty():
+        for line in lines():
+            print(line)
+        return
     from rich.console import Console
 
-    from procession.tools.syscalls import table
-
-    Console(soft_wrap=not sys.stdout.isatty()).print(table())
+    Console().print(table())
 
 
 def main() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich.markup import escape
 from rich.table import Table
 
@@ -10,16 +12,33 @@ from procession.include.linux.syscalls import SYSCALLS, Syscall
 from procession.include.linux.types import Arg
 from procession.init import vmlinux  # noqa: F401 -- links every call in
 
-__all__ = ("supported", "table")
+__all__ = ("lines", "supported", "table")
+
+_TITLES = ("nr", "call", "arguments", "supported")
 
 
 def table() -> Table:
-    """Return the table for rich to print."""
-    out = Table("nr", "call", "arguments", "supported", box=None)
+    """Return the table for rich to print on a terminal."""
+    out = Table(*_TITLES, box=None)
+    for row in _rows():
+        out.add_row(*map(escape, row))
+    return out
+
+
+def lines() -> Iterator[str]:
+    """Yield the table as text, a call a line, for other programs to read."""
+    rows = [_TITLES, *_rows()]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for nr, name, arguments, what in rows:
+        yield f"{nr:>{widths[0]}}  {name:<{widths[1]}}  {arguments:<{widths[2]}}  {what}"
+
+
+def _rows() -> list[tuple[str, str, str, str]]:
+    out = []
     for nr, name in sorted(syscall_table.SYSCALL_NAMES.items()):
         call = SYSCALLS.get(name)
         arguments = ", ".join(param.name for param in call.params) if call is not None else ""
-        out.add_row(str(nr), name, arguments, escape(supported(name)))
+        out.append((str(nr), name, arguments, supported(name)))
     return out
 
 

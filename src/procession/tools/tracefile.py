@@ -16,9 +16,9 @@ __all__ = ("TraceWriter", "as_dict", "trace_hash")
 
 
 def as_dict(event: Event) -> dict[str, Any]:
-    """Return the event with its fields named."""
+    """Return the event with its fields named; common_ are those of the current task, as ftrace calls them."""
     now, cpu, pid, comm, name, *fields = event
-    return {"time_ns": now, "cpu": cpu, "pid": pid, "comm": comm, "event": name} | dict(
+    return {"time_ns": now, "cpu": cpu, "common_pid": pid, "common_comm": comm, "event": name} | dict(
         zip(EVENTS[name][0], fields, strict=True),
     )
 
