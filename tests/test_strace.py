@@ -176,14 +176,17 @@ def test_columns_prefixes_and_attached_lines():
     assert lines[0] == first
     assert lines[1:3] == ["vfork(strace: Process 4 attached", " <unfinished ...>"]
     assert lines[3].startswith('[pid     4] execve("/bin/true", ["/bin/true"], 0x')
+    sigchld = (
+        "--- SIGCHLD {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=4, si_uid=0, si_status=0, "
+        "si_utime=0, si_stime=0} ---"
+    )
     assert lines[4:] == [
         "[pid     3] <... vfork resumed>)        = 4",
         "[pid     3] wait4(-1,  <unfinished ...>",
         "[pid     4] exit_group(0)               = ?",
         "[pid     4] +++ exited with 0 +++",
         "<... wait4 resumed>[{WIFEXITED(s) && WEXITSTATUS(s) == 0}], 0, NULL) = 4",
-        "--- SIGCHLD {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=4, si_uid=0, si_status=0, "
-        "si_utime=0, si_stime=0} ---",
+        sigchld,
         "wait4(-1, 0x…, WNOHANG, NULL) = -1 ECHILD (No child processes)",
         "exit_group(5)                           = ?",
         "+++ exited with 5 +++",

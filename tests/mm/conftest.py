@@ -56,10 +56,10 @@ def make_kernel(megabytes=8):
     k.printk_log = []
     k.trace = Trace(k)
     k.nr_files, k.max_files, k.anon_minor = 0, 1000, 0
-    for name in ("mm_struct", "vm_area_struct", "filp"):
-        slab.kmem_cache_create(k, name, 1)
     k.frames = Frames(megabytes << 20)
     page_alloc.mem_init(k)
+    for name in ("mm_struct", "vm_area_struct", "filp"):
+        slab.kmem_cache_create(k, name, 1)
     k.init_user_ns = SimpleNamespace()
     k.tasks = {}
     k.task = make_task(k)
