@@ -34,8 +34,9 @@ def tiny(cache, tmp_path_factory):
     source = tmp_path_factory.mktemp("tiny") / "tiny.c"
     source.write_text(
         "#include <stdio.h>\n"
-        'int main(int n, char **v) { char s[99]; FILE *f = fopen("/greeting", "r"); for (int i = 1; i < n; i++) puts(v[i]);\n'
-        "if (!f || !fgets(s, 99, f)) return 9; fputs(s, stdout); return 3; }\n",
+        "int main(int n, char **v) { char s[99]; for (int i = 1; i < n; i++) puts(v[i]);\n"
+        'FILE *f = fopen("/greeting", "r"); if (!f || !fgets(s, 99, f)) return 9;\n'
+        "fputs(s, stdout); return 3; }\n",
     )
     return cache.build("tiny", ["gcc", "-O1", "-static", str(source)], [source], "")
 

@@ -241,11 +241,14 @@ int main(int argc, char **argv)
 			c->cmsg_level = SOL_SOCKET;
 			c->cmsg_type = SCM_RIGHTS;
 			c->cmsg_len = CMSG_LEN(8);
-			memcpy(CMSG_DATA(c), p, 8);
-			if (sendmsg(q[0], &msg, MSG_DONTWAIT) < 0)
+			/* First the new one into the one before, which nothing limits; or the old ones into the new one. */
+			int down = argc > 2;
+			memcpy(CMSG_DATA(c), down ? q : p, 8);
+			if (sendmsg(down ? p[0] : q[0], &msg, MSG_DONTWAIT) < 0)
 				break;
+			if (!down || n)
+				close(p[1]);
 			close(p[0]);
-			close(p[1]);
 			memcpy(p, q, sizeof p);
 		}
 	}

@@ -17,6 +17,7 @@ from procession.include.linux.time import (
     ItimerspecIn,
     ItimerspecOut,
     RealtimeArg,
+    SleepClockArg,
     TimerArg,
     TimerClockArg,
     TimespecIn,
@@ -130,7 +131,7 @@ def sys_clock_settime(current: Task, which_clock: RealtimeArg, tp: TimespecIn) -
 
 @syscall
 async def sys_clock_nanosleep(
-    current: Task, which_clock: TimerClockArg, flags: TimerArg, rqtp: TimespecIn, rmtp: TimespecLeft,
+    current: Task, which_clock: SleepClockArg, flags: TimerArg, rqtp: TimespecIn, rmtp: TimespecLeft,
 ) -> int:
     """Sleep on a clock, for a time or until a time (clock_nanosleep(2)).
 

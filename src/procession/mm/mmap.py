@@ -449,6 +449,8 @@ def dup_mmap(current: Task, mm: MmStruct, oldmm: MmStruct) -> None:
     mm.shared_vm, mm.exec_vm, mm.stack_vm = oldmm.shared_vm, oldmm.exec_vm, oldmm.stack_vm
     total_vm = oldmm.total_vm
     cache = k.caches["vm_area_struct"]
+    if cache.nr_active + len(oldmm.mmap) > cache.limit:
+        raise LinuxError(Errno.ENOMEM, "no memory for the areas of a copy")
     room = page_alloc.nr_free_pages(k) >> 1 if k.overcommit_memory == 0 else 0
     charged = 0
     new = mm.mmap

@@ -113,6 +113,7 @@ def sock_init(k: Kernel) -> None:
     sb.s_root = dcache.d_make_root(Inode(sb, fs_inode.get_next_ino(sb), S.IFDIR | 0o555))
     k.sock_mnt = namespace.kern_mount(k, sb)
     k.unix_sockets = {}
+    k.scm_work_list = None
 
 
 def sock_alloc_file(current: Task, sk: UnixSock, flags: int) -> SocketFile:

@@ -117,22 +117,27 @@ class _Replay:
 def rebuild(thread: PythonThread) -> None:
     """Put coroutines wherever thread has UNBUILT; raises Diverged."""
     replay = _Replay(thread)
-    step = replay.step
+    request: Any = None         # replay.request, which is brought up to date only for others to see
     for entry in thread.log.history():
         asked, answer = entry
         # The usual step, written out: the same call as in the original, and it is not the last.
-        if asked is not None and asked == replay.request and asked[0][0] != "=":
-            for mine, known in zip(replay.request[1], asked[1], strict=False):
-                if type(mine) is OutBuffer:
-                    mine.data = known.data
+        if asked is not None and asked == request and asked[0][0] != "=":
+            args = asked[1]
+            if args:
+                for mine, known in zip(request[1], args, strict=False):
+                    if type(mine) is OutBuffer:
+                        mine.data = known.data
             try:
-                replay.request = replay.coro.send(answer)
+                request = replay.coro.send(answer)
             except BaseException as end:  # noqa: BLE001
                 replay.unwind(end)
+                request = replay.request
         else:
-            step(entry)
-    if replay.request != thread.request:
-        raise Diverged(f"it came to {_call(replay.request)} where its parent had come to {_call(thread.request)}")
+            replay.request = request
+            replay.step(entry)
+            request = replay.request
+    if request != thread.request:
+        raise Diverged(f"it came to {_call(request)} where its parent had come to {_call(thread.request)}")
 
     coros = [coro for coro, _ in replay.below if coro is not None]
     frames = thread.frames or []

@@ -134,6 +134,7 @@ class Kernel:
     pipe_mnt: Any                   # Vfsmount that pipes live in, no path leads there
     pipe_max_size: int
     sock_mnt: Any                   # the same for sockets
+    scm_work_list: list[Any] | None     # net/unix: files of lost messages while they are being closed
     unix_sockets: dict[Any, Any]    # net/unix: the bound ones, by inode or abstract name
     anon_inode_mnt: Any             # and for files that are only descriptors: epoll, eventfd, signalfd, timerfd
     proc_sbs: list[Any]             # instances of /proc, one per pid namespace that it was mounted for

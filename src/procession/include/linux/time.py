@@ -61,6 +61,12 @@ RealtimeArg = Annotated[
     int, Arg("int", 32, signed=True, values=Clock, prefix="CLOCK_", accepts=(Clock.REALTIME,)),
 ]
 TimerClockArg = Annotated[int, Arg("int", 32, signed=True, values=Clock, prefix="CLOCK_", accepts=_WITH_TIMERS)]
+# One's own CPU time does not go on in one's sleep.
+SleepClockArg = Annotated[
+    int,
+    Arg("int", 32, signed=True, values=Clock, prefix="CLOCK_",
+        accepts=tuple(clock for clock in _WITH_TIMERS if clock is not Clock.THREAD_CPUTIME_ID)),
+]
 TimerfdClockArg = Annotated[
     int, Arg("int", 32, signed=True, values=Clock, prefix="CLOCK_", accepts=(Clock.REALTIME, Clock.MONOTONIC)),
 ]

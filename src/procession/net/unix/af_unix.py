@@ -18,7 +18,9 @@ from procession.kernel import pid, signal, wait
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
-    from procession.include.linux.fs import Inode, PollTable
+    from collections.abc import Sequence
+
+    from procession.include.linux.fs import File, Inode, PollTable
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
@@ -30,6 +32,7 @@ __all__ = (
 UNIX_PATH_MAX = 108
 SOMAXCONN = 128
 MAX_DGRAM_QLEN = 10
+MAX_RECURSION_LEVEL = 4
 SK_WMEM_MAX = 212992
 SKB_OVERHEAD = 576          # about what a buffer's bookkeeping is charged with
 RCV_SHUTDOWN, SEND_SHUTDOWN, SHUTDOWN_MASK = 1, 2, 3
@@ -85,13 +88,14 @@ class Skb:
 class UnixSock:
     """struct unix_sock.
 
+    recursion_level: how deep sockets were passed through sockets to get here.
     addr: sun_path as bound, a path with its NUL or a NUL and an abstract name.  wmem: bytes sent and not yet read.
     accept_queue: the server's ends of connections nobody has accepted.
     """
 
     __slots__ = (
         "accept_queue", "addr", "backlog", "dead", "err", "inode", "kernel", "passcred", "peer", "peer_wait",
-        "peercred", "receive_queue", "shutdown", "sndbuf", "state", "type", "wait", "wmem",
+        "peercred", "receive_queue", "recursion_level", "shutdown", "sndbuf", "state", "type", "wait", "wmem",
     )
 
     def __init__(self, k: Kernel, type: int) -> None:
@@ -110,6 +114,7 @@ class UnixSock:
         self.shutdown = 0
         self.err = 0
         self.wmem = 0
+        self.recursion_level = 0
         self.sndbuf = SK_WMEM_MAX
         self.passcred = False
         self.dead = False
@@ -172,14 +177,27 @@ def unix_release(sk: UnixSock) -> None:
     while sk.receive_queue:
         skb = sk.receive_queue.popleft()
         _consume(skb)
-        for file in skb.scm.fp:
-            file_table.fput(None, file)
+        if skb.scm.fp:
+            _close_files(sk.kernel, skb.scm.fp)
     # Connections nobody has accepted are reset.
     while sk.accept_queue:
         server = sk.accept_queue.popleft()
         if server.peer is not None:
             server.peer.err = Errno.ECONNRESET
         unix_release(server)
+
+
+def _close_files(k: Kernel, files: Sequence[File]) -> None:
+    """Close files nobody received; sockets among them may hold more, which does not nest (scm_destroy)."""
+    if k.scm_work_list is not None:
+        k.scm_work_list.extend(files)
+        return
+    work = k.scm_work_list = list(files)
+    try:
+        while work:
+            file_table.fput(None, work.pop())
+    finally:
+        k.scm_work_list = None
 
 
 def _consume(skb: Skb) -> None:
@@ -414,6 +432,10 @@ async def _wait_for_room(current: Task, sk: UnixSock, flags: int) -> None:
 def _queue(sk: UnixSock, other: UnixSock, data: bytes, scm: Scm) -> None:
     """Put a message into the receiver's queue; raises ENOBUFS, ETOOMANYREFS."""
     k = sk.kernel
+    level = max([_recursion_level(file) for file in scm.fp], default=0)
+    if level > MAX_RECURSION_LEVEL:
+        raise LinuxError(Errno.ETOOMANYREFS, "sockets inside sockets")
+    other.recursion_level = max(other.recursion_level, level + 1)
     skb = Skb(data, sk, scm)
     if k.kmem_pages + skb.pages > k.kmem_limit:
         raise LinuxError(Errno.ENOBUFS, "no memory for a message")
@@ -421,6 +443,11 @@ def _queue(sk: UnixSock, other: UnixSock, data: bytes, scm: Scm) -> None:
     sk.wmem += len(data) + SKB_OVERHEAD
     other.receive_queue.append(skb)
     wait.wake_up(other.wait, _POLL_IN)
+
+
+def _recursion_level(file: File) -> int:
+    sk = file.private_data
+    return sk.recursion_level if isinstance(sk, UnixSock) else 0
 
 
 async def _dgram_sendmsg(
