@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -57,14 +58,15 @@ int main(int argc, char **argv)
 			if (mmap(0, 4096, n & 1 ? PROT_READ : PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
 				break;
 	} else if (!strcmp(what, "brk")) {
-		while (sbrk(1 << 24) != (void *)-1)
+		/* Not by sbrk(), which musl does not have. */
+		uint64_t at = syscall(SYS_brk, 0);
+		while ((uint64_t)syscall(SYS_brk, at + ((n + 1) << 24)) == at + ((n + 1) << 24))
 			n++;
+		errno = 0;
 	} else if (!strcmp(what, "brktouch")) {
-		char *p;
-		while ((p = sbrk(1 << 20)) != (void *)-1) {
-			memset(p, 1, 1 << 20);
-			n++;
-		}
+		char *start = (char *)syscall(SYS_brk, 0);
+		for (; (char *)syscall(SYS_brk, start + ((n + 1) << 20)) == start + ((n + 1) << 20); n++)
+			memset(start + (n << 20), 1, 1 << 20);
 	} else if (!strcmp(what, "stack")) {
 		return deeper(0);
 	} else if (!strcmp(what, "file")) {
@@ -104,8 +106,8 @@ int main(int argc, char **argv)
 		char *p = mmap(0, 1 << 24, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 		for (int i = 0; i < 20; i++)
 			if (!fork()) {
-				char *q = mmap(0, 1 << 26, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-				for (int j = 0; j < 1 << 26; j += 4096)
+				char *q = mmap(0, 1 << 22, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+				for (int j = 0; j < 1 << 22; j += 4096)
 					p[j & ((1 << 24) - 1)] = q[j] = 1;
 				_exit(0);
 			}

@@ -199,3 +199,12 @@ def test_flush_is_asked_for(k, p):
         before = k.tlb_gen
         action()
         assert k.tlb_gen > before
+
+
+def test_unmapping_the_zero_page_asks_for_a_flush(k, p):
+    """It is not counted as resident, but the CPU remembers it all the same."""
+    a = map_anon(p, 4096)
+    touch(p, a, False)
+    before = k.tlb_gen
+    mmap.sys_munmap(p, a, 4096)
+    assert k.tlb_gen > before

@@ -25,6 +25,7 @@ _READ_WRITE = FMode.READ | FMode.WRITE
 
 def anon_inode_init(k: Kernel) -> None:
     """Make the one inode."""
+    k.ep_nests = 0
     sb = fs_super.sget(k, "anon_inodefs", ANON_INODE_FS_MAGIC)
     # No type bits, and for nobody but root: as 3.2 has it.
     inode = Inode(sb, fs_inode.get_next_ino(sb), 0o600)

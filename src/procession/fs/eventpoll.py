@@ -112,9 +112,20 @@ def _ep_poll_callback(entry: WaitQueueEntry, mode: int, key: object) -> bool:
         return True
     if item not in ep.rdllist:
         ep.rdllist[item] = None
-    wait.wake_up(ep.wq)
-    wait.wake_up(ep.poll_wait, Poll.IN)
+    _wake_up(ep, item)
     return True
+
+
+def _wake_up(ep: Eventpoll, item: Epitem) -> None:
+    """Tell who sleeps on ep that it has something, and who polls it, up to a depth (ep_poll_safewake)."""
+    wait.wake_up(ep.wq)
+    if not ep.poll_wait.task_list:
+        return
+    k = item.file.f_path.mnt.mnt_sb.kernel
+    if k.ep_nests <= EP_MAX_NESTS:
+        k.ep_nests += 1
+        wait.wake_up(ep.poll_wait, Poll.IN)
+        k.ep_nests -= 1
 
 
 class EventpollFile(File):
@@ -124,11 +135,19 @@ class EventpollFile(File):
 
     def poll(self, current: Task, table: PollTable | None) -> int:
         """Readable when a watched file is ready (ep_eventpoll_poll)."""
-        ep = self.private_data
         if table is not None:
-            table.wait(ep.poll_wait)
+            table.wait(self.private_data.poll_wait)
+        return self.ready(current, 0)
+
+    def ready(self, current: Task, nests: int) -> int:
+        """Look at the files that seem ready; what lies deeper than Linux looks never is (ep_poll_readyevents_proc)."""
+        ep = self.private_data
+        if nests > EP_MAX_NESTS:
+            return 0
         for item in list(ep.rdllist):
-            if item.file.poll(current, None) & item.events:
+            file = item.file
+            mask = file.ready(current, nests + 1) if isinstance(file, EventpollFile) else file.poll(current, None)
+            if mask & item.events:
                 return Poll.IN | Poll.RDNORM
             # It looked ready and is not any more.
             del ep.rdllist[item]
@@ -160,8 +179,7 @@ def _ep_insert(current: Task, ep: Eventpoll, events: int, data: int, file: File,
 def _mark_ready(ep: Eventpoll, item: Epitem) -> None:
     if item not in ep.rdllist:
         ep.rdllist[item] = None
-        wait.wake_up(ep.wq)
-        wait.wake_up(ep.poll_wait, Poll.IN)
+        _wake_up(ep, item)
 
 
 def _ep_modify(current: Task, ep: Eventpoll, item: Epitem, events: int, data: int) -> None:
@@ -180,15 +198,19 @@ def _ep_remove(ep: Eventpoll, item: Epitem) -> None:
     ep.rdllist.pop(item, None)
 
 
-def _ep_loop_check(ep: Eventpoll, target: Eventpoll, depth: int) -> bool:
+def _ep_loop_check(ep: Eventpoll, target: Eventpoll) -> bool:
     """Whether watching target from ep would close a circle, or nest too deep."""
-    if target is ep or depth > EP_MAX_NESTS:
-        return True
-    return any(
-        _ep_loop_check(ep, file.private_data, depth + 1)
-        for file, _ in target.rbr
-        if isinstance(file, EventpollFile)
-    )
+    level = {target: None}
+    for _ in range(EP_MAX_NESTS):
+        if ep in level:
+            return True
+        # Each once a level: there may be very many ways down.
+        level = {
+            file.private_data: None for watched in level for file, _ in watched.rbr if isinstance(file, EventpollFile)
+        }
+        if not level:
+            return False
+    return True
 
 
 def _ep_send_events(current: Task, ep: Eventpoll, events: UserPtr, maxevents: int) -> int:
@@ -289,7 +311,7 @@ def sys_epoll_ctl(current: Task, epfd: Fd, op: EpollOpArg, fd: Fd, event: EventP
     if file is epfile or not isinstance(epfile, EventpollFile):
         raise LinuxError(Errno.EINVAL, "not an epoll descriptor")
     ep = epfile.private_data
-    if op == EPOLL_CTL_ADD and isinstance(file, EventpollFile) and _ep_loop_check(ep, file.private_data, 1):
+    if op == EPOLL_CTL_ADD and isinstance(file, EventpollFile) and _ep_loop_check(ep, file.private_data):
         raise LinuxError(Errno.ELOOP, "epoll descriptors in a circle")
 
     item = ep.rbr.get((file, fd))

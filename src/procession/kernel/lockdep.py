@@ -28,6 +28,7 @@ ENABLED_IRQ_READ = 8
 
 # Classes that nest in themselves in a fixed order (Linux says so at the call, with _nested).
 SELF_NESTING = {
+    "ep->poll_wait": "ep_poll_safewake: of the epoll file watched, then of the one that watches",
     "mmap_sem": "dup_mmap: the parent's, then the child's",
 }
 

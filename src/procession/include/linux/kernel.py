@@ -136,6 +136,7 @@ class Kernel:
     sock_mnt: Any                   # the same for sockets
     scm_work_list: list[Any] | None     # net/unix: files of lost messages while they are being closed
     unix_sockets: dict[Any, Any]    # net/unix: the bound ones, by inode or abstract name
+    ep_nests: int                   # how many epoll files are waking each other's pollers just now
     anon_inode_mnt: Any             # and for files that are only descriptors: epoll, eventfd, signalfd, timerfd
     proc_sbs: list[Any]             # instances of /proc, one per pid namespace that it was mounted for
     sysctls: dict[str, int]         # kernel/sysctl.py: tunables that have no other home
