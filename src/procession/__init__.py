@@ -1,7 +1,8 @@
 """Procession: Linux 3.2's process management, in Python."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+
+TYPE_CHECKING = False       # typing's, without what its import takes
 
 if TYPE_CHECKING:
     from procession.boot import Kernel, Result

@@ -1,5 +1,5 @@
 """python -m procession."""
 
-from procession.cli.main import main
+from procession.cli import main
 
 main()

@@ -16,9 +16,11 @@ import threading
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from procession.arch.x86 import entry as x86_entry
+from procession.arch.x86 import interrupt
 from procession.hw.chooser import Choice, Chooser
 from procession.hw.clock import Clock
-from procession.hw.console import BufferConsole
+from procession.hw.console import BufferConsole, HostConsole
+from procession.hw.core_store import CoreStore
 from procession.hw.memory import Frames
 from procession.include.linux import kernel as linux_kernel
 from procession.include.linux.bug import bug
@@ -26,15 +28,16 @@ from procession.include.trace.events import EVENTS, Event, Trace
 from procession.init import main as init_main
 from procession.init import vmlinux  # noqa: F401 -- links everything in
 from procession.kernel import entry, lockdep, rcupdate
-from procession.mm import debug, slab
+from procession.mm import page_alloc, slab
 
 if TYPE_CHECKING:
     from procession.hw.console import Console
 
-__all__ = ("DEFAULT_ENV", "Kernel", "Result")
+__all__ = ("DEFAULT_ENV", "DEFAULT_WINSIZE", "Command", "Kernel", "Result")
 
 # A run begins at this moment unless it is told another: 2012-01-05, when 3.2 had just come out.
 BOOT_TIME_NS = 1_325_721_600 * 1_000_000_000
+DEFAULT_WINSIZE = (24, 80)
 DEFAULT_ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/", "TERM": "linux"}
 
 PythonProgram: TypeAlias = Callable[..., Awaitable[Any]]
@@ -66,8 +69,24 @@ class Result:
         return self.stdout.decode(errors="backslashreplace")
 
 
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a kernel was booted to run."""
+
+    argv: list[str]
+    env: dict[str, str]
+    cwd: str
+    as_init: bool
+
+
 class Kernel(linux_kernel.Kernel):
-    """A bootable kernel: all state in its base class, the machine around it made here."""
+    """A bootable kernel: all state in its base class, the machine around it made here.
+
+    root, memory: as they were given.  command: what run() was called for.  at_end: told once how
+    the run has ended, by its Result or by the exception that leaves run().
+    """
+
+    command: Command
 
     def __init__(
         self,
@@ -79,18 +98,23 @@ class Kernel(linux_kernel.Kernel):
         boot_time_ns: int = BOOT_TIME_NS,
         stdin: bytes = b"",
         console: Console | None = None,
+        tty: bool = False,
+        winsize: tuple[int, int] = DEFAULT_WINSIZE,
         programs: Mapping[str, PythonProgram] | None = None,
         trace: bool | Iterable[str] = False,
         lockdep_on: bool = True,
         realtime: bool = False,
         replay: Sequence[Choice] = (),
+        cores: str | Path | None = None,
     ) -> None:
         """Put the machine together; nothing runs yet.
 
         root: a host directory or tar archive to run on (read only, changes stay in memory), a dict of path to
         contents, or None for an empty root.  memory: bytes of physical memory.  programs: Python programs by the path
         they can be executed at.  trace: True for all events, or their names.  realtime: sleep when the guest sleeps.
-        replay: the choices of an earlier run (its kernel.chooser.record), to be made again.
+        tty: let the console be a terminal, /dev/hvc0, of winsize (rows, columns), and the program its session's leader.
+        replay: the choices of an earlier run (its kernel.chooser.record), to be made again.  cores: a directory of the
+        host for the core files of programs that a signal ends (core_store.written lists them); OSError if it is none.
         """
         if memory < MIN_MEMORY:
             raise ValueError(f"memory: at least {MIN_MEMORY >> 20} MiB")
@@ -102,10 +126,18 @@ class Kernel(linux_kernel.Kernel):
         self.clock = Clock(realtime=realtime)
         self.chooser = Chooser(seed, replay)
         self.console = console if console is not None else BufferConsole(stdin)
+        self.tty = tty
+        self.winsize = winsize
+        self.hvc_wants = False
         self.nr_cpus = cpus
+        self.memory = memory
         self.boot_time_ns = boot_time_ns
         self.programs = dict(programs or {})
-        self._root = root
+        if cores is not None:
+            self.core_store = CoreStore(Path(cores))
+            self.core_pattern = CORES_OUTSIDE
+        self.root = root
+        self.at_end: list[Callable[[Result | BaseException], None]] = []
         self._started = False
         self._empty(lockdep_on=lockdep_on)
         self.events: list[Event] = []
@@ -156,12 +188,24 @@ class Kernel(linux_kernel.Kernel):
             argv = [*program, *args]
         if not argv:
             raise ValueError("program: an empty argv")
-        environ = DEFAULT_ENV if env is None else env
-        init_main.start_kernel(self, self._root)
-        envp = [f"{key}={value}" for key, value in environ.items()]
-        init_main.set_init_program(self, argv, envp, cwd, as_init=as_init)
+        self.command = Command(argv, dict(DEFAULT_ENV if env is None else env), cwd, as_init)
         try:
-            with self._interruptible(), _seldom_collecting():
+            result = self._run()
+        except BaseException as error:
+            for tell in self.at_end:
+                tell(error)
+            raise
+        for tell in self.at_end:
+            tell(result)
+        return result
+
+    def _run(self) -> Result:
+        init_main.start_kernel(self, self.root)
+        command = self.command
+        envp = [f"{key}={value}" for key, value in command.env.items()]
+        init_main.set_init_program(self, command.argv, envp, command.cwd, as_init=command.as_init)
+        try:
+            with self._interruptible(), self._watching(), _seldom_collecting():
                 entry.run(self)
         finally:
             x86_entry.machine_shutdown(self)
@@ -171,7 +215,17 @@ class Kernel(linux_kernel.Kernel):
     def _interruptible(self) -> AbstractContextManager[None]:
         """Let Ctrl-C stop even a guest that never leaves its loop; only the main thread hears of it."""
         if threading.current_thread() is threading.main_thread():
-            return x86_entry.install_interrupt(self)
+            return interrupt.install_interrupt(self)
+        return nullcontext()
+
+    def _watching(self) -> AbstractContextManager[None]:
+        """Watch the host's input for a program that makes no calls.
+
+        Not if the console is being recorded: where input cuts in must then be a moment that a replay finds again.
+        """
+        if self.tty and isinstance(self.console, HostConsole):
+            self.hvc_live = True
+            return interrupt.watch_input(self, self.console.fileno())
         return nullcontext()
 
     def check_baseline(self) -> None:
@@ -182,7 +236,7 @@ class Kernel(linux_kernel.Kernel):
         if not hasattr(self, "slab_baseline"):
             raise RuntimeError("check_baseline: there is no baseline before the program, nor when it is PID 1")
         slabs = slab.slab_report(self, self.slab_baseline)
-        frames = debug.frames_in_use(self) - self.frames_baseline
+        frames = page_alloc.nr_used_pages(self) - self.frames_baseline
         if slabs or frames:
             bug(f"leak: objects by cache: {slabs}, page frames: {frames}")
 
@@ -198,6 +252,7 @@ def _seldom_collecting() -> Iterator[None]:
         gc.set_threshold(young, middle, old)
 
 
+CORES_OUTSIDE = "|core.%e.%p"       # core_pattern of a machine whose cores go to the host
 MIN_MEMORY = 4 << 20
 MAX_MEMORY = 64 << 30
 MAX_CPUS = 64

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 import gc
-import io
 import os
 from pathlib import Path
 import sys
-from typing import IO, TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
+from procession.cli.host import SIGNALS, Stopped, die_of
+from procession.hw.hostfile import HostFile
 
+if TYPE_CHECKING:
     from procession.boot import Kernel, Result
+    from procession.tools.fault_inject import Injector
 
 __all__ = ("app", "main")
 
@@ -76,10 +77,12 @@ def _bytes(text: str) -> int:
     return int(number) * (unit or 1)
 
 
-def _environment(pairs: list[str]) -> dict[str, str]:
+def _environment(pairs: list[str], *, tty: bool) -> dict[str, str]:
     from procession.boot import DEFAULT_ENV
 
     env = dict(DEFAULT_ENV)
+    if tty and "TERM" in os.environ:
+        env["TERM"] = os.environ["TERM"]
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not name or not equals:
@@ -88,19 +91,29 @@ def _environment(pairs: list[str]) -> dict[str, str]:
     return env
 
 
-def _machine(root: Path, seed: int, cpus: int, memory: str, *, realtime: bool) -> Kernel:
-    from procession.boot import Kernel
-    from procession.hw.console import HostConsole
+def _machine(
+    root: Path, seed: int, cpus: int, memory: str, *, realtime: bool = False, core: Path | None = None,
+    tty: bool = False,
+) -> Kernel:
+    from procession.boot import DEFAULT_WINSIZE, Kernel
+    from procession.hw.console import HostConsole, TerminalConsole
 
+    terminal = TerminalConsole(0, 1) if tty else None
     if not root.exists():
         _fail(f"--root {root}: no such file or directory")
     try:
         return Kernel(
-            root=root, seed=seed, cpus=cpus, memory=_bytes(memory), realtime=realtime, console=HostConsole(0, 1, 2),
+            root=root, seed=seed, cpus=cpus, memory=_bytes(memory), realtime=realtime,
+            console=terminal or HostConsole(0, 1, 2), cores=core, tty=tty,
+            winsize=(terminal and terminal.size()) or DEFAULT_WINSIZE,
         )
     except ValueError as error:
         _fail(str(error))
-    except (OSError, MemoryError):
+    except FileExistsError:
+        _fail(f"--core {core}: not a directory")
+    except (OSError, MemoryError) as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            _host_error(error)
         _fail(f"--memory {memory}: the host has not so much")
 
 
@@ -111,7 +124,7 @@ def _execute(kernel: Kernel, program: list[str], env: list[str], cwd: str, *, as
     from procession.kernel.entry import Deadlock
 
     try:
-        return kernel.run(program, env=_environment(env), cwd=cwd, as_init=as_init)
+        return kernel.run(program, env=_environment(env, tty=kernel.tty), cwd=cwd, as_init=as_init)
     except LinuxError as error:
         what = kernel.init_program.doing if kernel.init_program is not None else program[0]
         _fail(f"{what}: {STRERROR.get(error.errno, error.errno.name)}", 127 if error.errno == Errno.ENOENT else 126)
@@ -120,10 +133,9 @@ def _execute(kernel: Kernel, program: list[str], env: list[str], cwd: str, *, as
     except Deadlock as deadlock:
         _fail(f"deadlock: {deadlock}", 125)
     except KernelBug as bug:
+        SIGNALS.check()     # what was interrupted may look broken on the way out
         print("\n".join([str(bug), *getattr(bug, "__notes__", ())]), file=sys.stderr)
         raise typer.Exit(125) from None
-    except KeyboardInterrupt:
-        _fail("interrupted", 130)
     except MemoryError:
         _fail("the host is out of memory", 125)
     except OSError as error:
@@ -157,8 +169,21 @@ def run(
     strace: Annotated[bool, typer.Option("--strace", help="Print every system call, as strace -f does.")] = False,
     tree: Annotated[bool, typer.Option("--tree", help="At the end, print the life of every process.")] = False,
     trace: Annotated[Path | None, typer.Option(help="Write all trace events to this file, as JSON lines.")] = None,
+    core: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write a core file there for each program that dumps core."),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Hold all structures against each other after every trap."),
+    ] = False,
     unsupported: Annotated[
         bool, typer.Option("--unsupported", help="At the end, list what the program asked for in vain."),
+    ] = False,
+    fail: Annotated[
+        str | None, typer.Option(metavar="SPEC", help="Refuse the kernel a request: CALL[@AT][:KIND][:N], as fork:2."),
+    ] = None,
+    tty: Annotated[bool, typer.Option("--tty", "-t", help="Let the program's input and output be a terminal.")] = False,
+    interactive: Annotated[
+        bool, typer.Option("--interactive", "-i", help="Connect that to this terminal, for somebody who types."),
     ] = False,
     as_init: AsInit = False,
     cwd: Cwd = "/",
@@ -169,7 +194,13 @@ def run(
     realtime: Realtime = False,
 ) -> None:
     """Run a program in a fresh kernel; the exit status is the program's, 128+n after signal n."""
-    kernel = _machine(root, seed, cpus, memory, realtime=realtime)
+    if interactive:
+        _check_terminal(tty=tty)
+    kernel = _machine(root, seed, cpus, memory, realtime=realtime or interactive, core=core, tty=tty)
+    if check:
+        from procession.tools.validate import Checker
+
+        Checker(kernel)
     lives = None
     if strace:
         from procession.tools.strace import Strace
@@ -179,43 +210,77 @@ def run(
         from procession.tools.tree import ProcessTree
 
         lives = ProcessTree(kernel)
-    if trace is None:
+    injector = _injector(kernel, fail) if fail is not None else None
+    at_the_terminal = _at_the_terminal(kernel) if interactive else nullcontext()
+    with SIGNALS.caught(), at_the_terminal, _recorded(kernel, trace, fail or ""):
         result = _execute(kernel, program, env, cwd, as_init=as_init)
-    else:
-        from procession.tools.tracefile import TraceWriter
-
-        with _output(trace) as out:
-            TraceWriter(kernel, out)
-            result = _execute(kernel, program, env, cwd, as_init=as_init)
     if lives is not None:
         from rich.console import Console
 
         Console(stderr=True, highlight=False, soft_wrap=True).print(lives.render())
     if unsupported:
         _print_unsupported(kernel)
+    if injector is not None:
+        print(f"procession: --fail {injector.report()}", file=sys.stderr)
     _finish(result)
 
 
-class _File(io.FileIO):
-    """A file whose errors say its name."""
-
-    def write(self, data: ReadableBuffer, /) -> int:
-        """Write data; raises OSError."""
-        try:
-            return super().write(data)
-        except OSError as error:
-            error.filename = self.name
-            raise
+def _check_terminal(*, tty: bool) -> None:
+    if not tty:
+        _fail("-i: the program has no terminal to be connected; add -t")
+    if not (os.isatty(0) and os.isatty(1)):
+        _fail("-i: standard input and output are no terminal")
 
 
 @contextmanager
-def _output(path: Path) -> Iterator[IO[str]]:
+def _at_the_terminal(kernel: Kernel) -> Iterator[None]:
+    """Hand every key to the guest, and the terminal back as it was; what is printed meanwhile ends its lines itself."""
+    from procession.hw.console import TerminalConsole
+    from procession.hw.terminal import HostTerminal
+
+    console = kernel.console
+    assert isinstance(console, TerminalConsole)
+    with HostTerminal(0) as terminal, console.watched():
+        terminal.raw()
+        if isinstance(sys.stderr, HostFile) and sys.stderr.isatty():
+            sys.stderr.newline = "\r\n"
+        try:
+            yield
+        finally:
+            if isinstance(sys.stderr, HostFile):
+                sys.stderr.newline = "\n"
+
+
+def _injector(kernel: Kernel, text: str) -> Injector:
+    from procession.tools.fault_inject import Injector, parse_spec
+
+    try:
+        return Injector(kernel, parse_spec(text))
+    except ValueError as error:
+        _fail(f"--fail {error}")
+
+
+@contextmanager
+def _recorded(kernel: Kernel, trace: Path | None, fail: str) -> Iterator[None]:
+    """Write the run's events to the file trace, if there is to be one."""
+    if trace is None:
+        yield
+        return
+    from procession.tools.tracefile import TraceWriter
+
+    with _output(trace) as out:
+        TraceWriter(kernel, out, fail=fail)
+        yield
+
+
+@contextmanager
+def _output(path: Path) -> Iterator[HostFile]:
     """Open a file for the length of a run; what the host has against it is the user's one line."""
     try:
-        raw = _File(path, "w")
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
     except OSError as error:
         _host_error(error)
-    out = io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", errors="surrogateescape")
+    out = HostFile(fd, str(path), held=SIGNALS.held)
     try:
         yield out
     except BaseException:
@@ -255,19 +320,43 @@ def strace(
     from procession.tools.strace import Strace
     from procession.tools.strace_filter import parse_filters
 
-    kernel = _machine(root, seed, cpus, memory, realtime=False)
+    kernel = _machine(root, seed, cpus, memory)
     try:
         only = parse_filters(expressions)
     except ValueError as error:
         _fail(str(error))
-    if output is None:
-        Strace(kernel, sys.stderr, follow=follow, only=only, limit=limit)
+    with SIGNALS.caught(), nullcontext(sys.stderr) if output is None else _output(output) as out:
+        Strace(kernel, out, follow=follow, only=only, to_file=output is not None, limit=limit)
         result = _execute(kernel, program, env, cwd, as_init=as_init)
-    else:
-        with _output(output) as out:
-            Strace(kernel, out, follow=follow, only=only, to_file=True, limit=limit)
-            result = _execute(kernel, program, env, cwd, as_init=as_init)
     _finish(result)
+
+
+@app.command()
+def replay(
+    trace: Annotated[Path, typer.Argument(metavar="TRACE", help="What `procession run --trace TRACE` has written.")],
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="EVENT", help="Stop there: N, 12.5ms, NAME or NAME:FIELD=VALUE,…, with @N for the N-th."),
+    ] = None,
+    show: Annotated[bool, typer.Option("--show", help="Show what the program writes.")] = False,
+    root: Annotated[Path | None, typer.Option(help="Where the root is now, if not where it was.")] = None,
+) -> None:
+    """Run a recorded run again, and compare; with --until, show the machine at an event."""
+    from procession.hw.console import HostConsole
+    from procession.tools.replay import Difference, Replay, TraceError
+
+    try:
+        with SIGNALS.caught(), Replay(
+            trace, root=False if root is None else root, console=HostConsole(0, 1, 2) if show else None,
+        ) as machine:
+            print(machine.report(until), end="")
+    except Difference as difference:
+        made_by = machine.header["procession"]
+        _fail(f"{trace}: this is not the recorded run (made by version {made_by}); {difference}", 1)
+    except (TraceError, ValueError) as error:
+        _fail(str(error))
+    except OSError as error:
+        _host_error(error)
 
 
 @app.command()
@@ -291,20 +380,34 @@ def main() -> None:
     # The process ends with this function: looking for garbage among all that it made takes longer than many a guest.
     atexit.register(gc.freeze)
     _standard_files()
+    stdout = sys.stdout
     try:
-        app()
+        try:
+            app()
+        finally:
+            stdout.flush()
+            if sys.stdout is not stdout:    # the library prints help itself, and has met with nobody to read it
+                _nobody_reads()
+    except Stopped as stopped:
+        die_of(stopped.signum)
+    except typer.Exit as leave:
+        raise SystemExit(leave.exit_code) from None
+    except BrokenPipeError:
+        raise SystemExit(141) from None
     except OSError as error:
         print(f"procession: {error.strerror or error}", file=sys.stderr)
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
 
 
 def _standard_files() -> None:
-    """Put /dev/null where a standard file is closed: else the next file opened would take its place."""
-    for fd, name in enumerate(("stdin", "stdout", "stderr")):
+    """Put /dev/null where a standard file is closed: else the next file opened would take its place.
+
+    And print to what takes also a non-blocking file, whose O_NONBLOCK somebody else may have set.
+    """
+    for fd in range(3):
         try:
             os.fstat(fd)
         except OSError:
             os.open(os.devnull, os.O_RDWR)      # the lowest number free: fd
-            setattr(sys, name, open(fd, "w" if fd else "r", closefd=False))  # noqa: SIM115
+    sys.stdout = HostFile(1, limit=1 << 20, held=SIGNALS.held)
+    sys.stderr = HostFile(2, limit=0, held=SIGNALS.held)

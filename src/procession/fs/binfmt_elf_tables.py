@@ -30,20 +30,13 @@ ELF_HWCAP = 0x178BFBFF
 def create_elf_tables(
     current: Task, bprm: LinuxBinprm, phdr: int, phnum: int, interp_load_addr: int, entry: int,
 ) -> None:
-    """Write the strings, the auxiliary vector and the pointer arrays in one go; bprm.p becomes the stack pointer.
+    """Write the auxiliary vector and the pointer arrays below the strings; bprm.p becomes the stack pointer.
 
     Raises EFAULT if the stack cannot be written.
     """
     mm = current.mm
     assert mm is not None
     cred = current.cred
-    strings = b"".join([
-        *(text + b"\0" for text in bprm.argv), *(text + b"\0" for text in bprm.envp),
-        bprm.filename.encode("utf-8", "surrogateescape"), bytes(9),
-    ])
-    top = exec_mm.STACK_TOP_MAX
-    bug_on(bprm.p + len(strings) != top, "argument strings and their addresses disagree", bprm.filename)
-
     platform = (bprm.p & ~15) - len(ELF_PLATFORM)
     random = platform - 16
     auxv = array("Q", (
@@ -62,12 +55,13 @@ def create_elf_tables(
     words.extend(_addresses(mm.env_start, bprm.envp))
     mm.env_end = mm.env_start + sum(map(len, bprm.envp)) + bprm.envc
     words.append(0)
+    end = mm.env_end + len(bprm.filename.encode("utf-8", "surrogateescape")) + 9
+    bug_on(end != exec_mm.STACK_TOP_MAX, "argument strings and their addresses disagree", bprm.filename)
 
     sp = random - len(auxv) * 8 - len(words) * 8 & ~15
     block = words.tobytes() + mm.saved_auxv
     random_bytes = current.kernel.chooser.random_bytes(16)
     data = block.ljust(random - sp, b"\0") + random_bytes + ELF_PLATFORM
-    data = data.ljust(bprm.p - sp, b"\0") + strings
     uaccess.copy_to_user(current, sp, data)
     bprm.p = sp
 

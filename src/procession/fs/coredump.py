@@ -1,12 +1,15 @@
 """Core files: the memory and the registers of a program that a signal has ended (fs/exec.c, fs/binfmt_elf.c).
 
-Differs: core_pattern cannot name a program to pipe the core to. The dump filter is the default one: private and
-shared anonymous memory, private file pages that were written to, and the first page of mapped ELF files.
+Differs: core_pattern cannot name a program to pipe the core to; what it pipes goes to the host, if the machine has a
+place for cores there (Kernel.core_store). The dump filter is the default one: private and shared anonymous memory,
+private file pages that were written to, and the first page of mapped ELF files.
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from struct import Struct
 from typing import TYPE_CHECKING
 
@@ -251,7 +254,7 @@ async def _dump_to_file(current: Task, mm: MmStruct, core_state: CoreState, sign
     name = format_corename(current, signr)
     limit = current.signal.rlim[Rlimit.CORE][0]
     if name.startswith("|"):
-        current.kernel.not_modelled("core_pattern with a pipe")
+        await _dump_to_store(current, mm, core_state, signr, name[1:].strip())
         return
     if limit < MIN_COREDUMP:
         return
@@ -264,13 +267,37 @@ async def _dump_to_file(current: Task, mm: MmStruct, core_state: CoreState, sign
         open.do_truncate(current, inode, 0)
         current.signal.group_exit_code |= 0x80
         current.flags |= PF.DUMPCORE
-        await _elf_core_dump(current, mm, core, core_state, signr, limit)
+        await _elf_core_dump(current, mm, partial(_write, current, core), core_state, signr, limit)
     finally:
         file.filp_close(current, core, current.files)
 
 
+async def _dump_to_store(current: Task, mm: MmStruct, core_state: CoreState, signr: int, name: str) -> None:
+    """Dump to the host, whatever RLIMIT_CORE says: as for every pipe it only counts if it is 1."""
+    store = current.kernel.core_store
+    if store is None:
+        current.kernel.not_modelled("core_pattern with a pipe")
+        return
+    if current.signal.rlim[Rlimit.CORE][0] == 1:
+        return
+    core = store.open(name)
+
+    async def write(pos: int, data: bytes) -> None:
+        core.write(pos, data)
+
+    try:
+        current.signal.group_exit_code |= 0x80
+        current.flags |= PF.DUMPCORE
+        await _elf_core_dump(current, mm, write, core_state, signr, _INF)
+    finally:
+        core.close()
+
+
+Writer = Callable[[int, bytes], Awaitable[None]]
+
+
 async def _elf_core_dump(
-    current: Task, mm: MmStruct, core: File, core_state: CoreState, signr: int, limit: int,
+    current: Task, mm: MmStruct, write: Writer, core_state: CoreState, signr: int, limit: int,
 ) -> None:
     """Write header, notes, and what is there of each segment, as far as limit goes; raises what write raises."""
     notes = _notes(current, core_state, signr)
@@ -295,7 +322,7 @@ async def _elf_core_dump(
     written = len(text)
     if written > limit:
         return
-    await _write(current, core, 0, text + notes)
+    await write(0, text + notes)
 
     at = start
     for vma, size in zip(list(mm.mmap), sizes, strict=True):
@@ -305,7 +332,7 @@ async def _elf_core_dump(
                 written += PAGE_SIZE
                 if written > limit:
                     return
-                await _write(current, core, at, page)
+                await write(at, page)
             at += PAGE_SIZE
 
 

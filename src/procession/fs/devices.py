@@ -1,4 +1,4 @@
-"""Character devices of the machine, and /dev (drivers/char/mem.c, random.c, tty; drivers/base/devtmpfs.c).
+"""Character devices of the machine, and /dev (drivers/char/mem.c, random.c; drivers/base/devtmpfs.c).
 
 A device is an open function in Kernel.devices under its number: (current, inode, file) -> File. No device of the host
 is ever involved, but for the console's input and output.
@@ -117,10 +117,7 @@ def _store(current: Task, buf: UserPtr, count: int, make: Callable[[int], bytes]
 
 
 class ConsoleDevice:
-    """The machine's console: input that has come and was not read yet.
-
-    tty: whether programs are to see a terminal; a driver that makes it one replaces ConsoleFile.
-    """
+    """The machine's console where it is no terminal: input that has come and was not read yet."""
 
     __slots__ = ("buf", "eof", "k")
 
@@ -219,12 +216,6 @@ def _open_console(current: Task, inode: Inode, file: File) -> File:
     return file
 
 
-def _open_tty(current: Task, inode: Inode, file: File) -> File:
-    if current.signal.tty is None:
-        raise LinuxError(Errno.ENXIO, "no controlling terminal")
-    return _open_console(current, inode, file)
-
-
 def open_console(k: Kernel, current: Task) -> None:
     """Give the first process descriptors 0, 1 and 2: /dev/console for reading and writing (kernel_init).
 
@@ -242,7 +233,7 @@ def open_console(k: Kernel, current: Task) -> None:
         inode.i_atime_ns = inode.i_mtime_ns = inode.i_ctime_ns = fs_inode.current_fs_time(inode.i_sb)
         inode.console_stream = stream  # type: ignore[attr-defined]
         path = PathRef(mnt, Dentry("console", dev, inode))
-        file = _open_console(current, inode, File(path, 2 | 0o100000, FMode.READ | FMode.WRITE))
+        file = k.devices[CONSOLE_DEV](current, inode, File(path, 2 | 0o100000, FMode.READ | FMode.WRITE))
         file_table.alloc_file(current, file)
         got = fs_file.alloc_fd(current)
         assert got == fd
@@ -260,9 +251,9 @@ def _devtmpfs(k: Kernel) -> tuple[Vfsmount, Dentry]:
 # The table, and /dev.
 
 
-def register_chrdev(k: Kernel, major: int, minor: int, open_fn: OpenFn) -> None:
-    """Make a device number openable."""
-    k.devices[fs_super.new_encode_dev(major, minor)] = open_fn
+def register_chrdev(k: Kernel, major: int, minor: int | None, open_fn: OpenFn) -> None:
+    """Make a device number openable; minor None: all of that major number that have no function of their own."""
+    k.devices[-major if minor is None else fs_super.new_encode_dev(major, minor)] = open_fn
 
 
 def _becomes(cls: type[File]) -> OpenFn:
@@ -285,7 +276,6 @@ def chrdev_init(k: Kernel) -> None:
     """Register the devices and the file system that shows them."""
     for _, minor, cls, _ in MEM_DEVICES:
         register_chrdev(k, 1, minor, _becomes(cls))
-    register_chrdev(k, 5, 0, _open_tty)
     register_chrdev(k, 5, 1, _open_console)
     k.console_wait = k.wait_queue_head("console_wait")
     k.console_dev = ConsoleDevice(k)
@@ -304,6 +294,9 @@ def fill_devtmpfs(k: Kernel, current: Task | None, flags: int, dev: str, options
         root.create(name, S.IFCHR | mode, fs_super.new_encode_dev(1, minor))
     root.create("tty", S.IFCHR | 0o666, fs_super.new_encode_dev(5, 0))
     root.create("console", S.IFCHR | 0o600, CONSOLE_DEV)
+    if k.tty:
+        root.create("hvc0", S.IFCHR | 0o600, fs_super.new_encode_dev(229, 0))
+    root.create("ptmx", S.IFCHR | 0o666, fs_super.new_encode_dev(5, 2))
     for name, target in LINKS:
         root.symlink(name, target)
     root.mkdir("shm", 0o1777)

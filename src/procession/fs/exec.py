@@ -1,7 +1,6 @@
 """Program execution (fs/exec.c; spec 7).
 
-The argument strings are kept in the bprm, and a format writes them to the new stack in one go: Linux copies each
-into the pages of the new mm at once. The limits and the addresses are the same. The halves of the file:
+The argument strings are kept in the bprm too, beside the pages of the new stack. The parts of the file:
 exec_args (strings), exec_cred (credentials), exec_mm (threads and memory), and the calls here.
 """
 

@@ -100,6 +100,17 @@ def copy_strings(
     _take(current, bprm, reader, argv, bprm.argv)
     bprm.envc = len(bprm.envp)
     bprm.argc = len(bprm.argv)
+    _put_args(current, bprm, [*bprm.argv, *bprm.envp, _encode(bprm.filename)])
+
+
+def _put_args(current: Task, bprm: LinuxBinprm, strings: list[bytes]) -> None:
+    """Write strings to the new stack, from bprm.p on; raises E2BIG if there are no pages (get_arg_page)."""
+    assert bprm.mm is not None
+    data = b"".join([text + b"\0" for text in strings])
+    try:
+        uaccess.write_remote_vm(current.kernel, bprm.mm, bprm.p, data)
+    except LinuxError:
+        raise LinuxError(Errno.E2BIG, "no pages for the arguments") from None
 
 
 def _take(
@@ -129,6 +140,7 @@ def copy_strings_kernel(current: Task, bprm: LinuxBinprm, strings: list[bytes]) 
     for text in reversed(strings):
         bprm.p -= len(text) + 1
         _check_room(current, bprm)
+    _put_args(current, bprm, strings)
     bprm.argv[:0] = strings
     bprm.argc = len(bprm.argv)
 

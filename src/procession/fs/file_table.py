@@ -32,7 +32,7 @@ def files_init(k: Kernel) -> None:
 
 
 def get_empty_filp(current: Task) -> None:
-    """Count one more open file; the caller makes the File object. Raises ENFILE, ENOMEM.
+    """Count one more open file; the caller makes the File object. Raises ENFILE, without memory too.
 
     Differs: an object of ours is made by its class, so this only counts.
     """
@@ -40,7 +40,10 @@ def get_empty_filp(current: Task) -> None:
     if k.nr_files >= k.max_files and not capability.capable(current, Cap.SYS_ADMIN):
         k.printk(f"VFS: file-max limit {k.max_files} reached")
         raise LinuxError(Errno.ENFILE, "the file table is full")
-    k.caches["filp"].alloc()
+    try:
+        k.caches["filp"].alloc()
+    except LinuxError:
+        raise LinuxError(Errno.ENFILE, "no memory for an open file") from None
     k.nr_files += 1
 
 

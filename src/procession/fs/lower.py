@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 from errno import EINVAL
+import gzip
 import lzma
 import os
 from pathlib import Path
@@ -24,6 +25,9 @@ __all__ = ("HostTree", "Lower", "TarTree", "open_lower")
 
 _DIR_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+_DIRECTORY_SIZE = 4096      # ext4's smallest
 
 
 class Lower(Protocol):
@@ -132,11 +136,13 @@ class HostLower:
         self.uid = st.st_uid
         self.gid = st.st_gid
         self.nlink = st.st_nlink
-        self.size = st.st_size
+        # What the host's file system makes of directories and its clock of changes says nothing about the files: the
+        # same tree is the same on any machine.
+        self.size = _DIRECTORY_SIZE if stat.S_ISDIR(st.st_mode) else st.st_size
         major, minor = os.major(st.st_rdev), os.minor(st.st_rdev)
         self.rdev = (minor & 0xFF) | (major << 8) | ((minor & ~0xFF) << 12)
         self.mtime_ns = st.st_mtime_ns
-        self.ctime_ns = st.st_ctime_ns
+        self.ctime_ns = st.st_mtime_ns
         self._dev_ino = (st.st_dev, st.st_ino)
         self.key: object = self._dev_ino if st.st_nlink > 1 and not stat.S_ISDIR(st.st_mode) else None
 
@@ -240,7 +246,8 @@ class TarLower:
     def __init__(self, tree: TarTree, mode: int) -> None:
         self.tree = tree
         self.mode = mode
-        self.uid = self.gid = self.size = self.rdev = self.mtime_ns = self.ctime_ns = 0
+        self.uid = self.gid = self.rdev = self.mtime_ns = self.ctime_ns = 0
+        self.size = _DIRECTORY_SIZE if stat.S_ISDIR(mode) else 0
         self.nlink = 1
         self.offset = 0
         self.target = ""
@@ -351,12 +358,16 @@ def _plain(path: str) -> IO[bytes]:
     except tarfile.ReadError:
         pass
     data: Any = tempfile.TemporaryFile()  # noqa: SIM115
-    with tarfile.open(path, "r:*") as tar:
-        stream: Any = tar.fileobj
-        stream.seek(0)
-        while chunk := stream.read(1 << 20):
-            data.write(chunk)
-    data.flush()
+    try:
+        with tarfile.open(path, "r:*") as tar:
+            stream: Any = tar.fileobj
+            stream.seek(0)
+            while chunk := stream.read(1 << 20):
+                data.write(chunk)
+        data.flush()
+    except BaseException:
+        data.close()
+        raise
     data.seek(0)
     result: IO[bytes] = data
     return result
@@ -400,6 +411,6 @@ def open_lower(path: str, hidden: Iterable[str] = ()) -> Lower:
         return HostTree(path, hidden).root
     try:
         return TarTree(path).root
-    except (tarfile.TarError, EOFError, ValueError, lzma.LZMAError, zlib.error) as error:
+    except (tarfile.TarError, EOFError, ValueError, gzip.BadGzipFile, lzma.LZMAError, zlib.error) as error:
         why = str(error).partition("\n")[0].rstrip(":")
         raise OSError(EINVAL, f"not a tar archive that can be read: {why}", path) from error

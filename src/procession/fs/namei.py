@@ -542,7 +542,7 @@ def dentry_open(current: Task, path: PathRef, flags: int) -> File:
         return result
     f_mode = _OPEN_FMODE[flags & 3]
     seekable = 0 if kind == S.IFIFO else _SEEKABLE
-    result = File(path, flags & ~(_CREAT | _EXCL | _NOCTTY | _TRUNC), f_mode | seekable)
+    result = File(path, flags & ~(_CREAT | _EXCL | _TRUNC), f_mode | seekable)
     if kind == _IFREG:
         if f_mode & 2 and inode.i_writecount < 0:
             raise LinuxError(Errno.ETXTBSY, "being executed")
@@ -562,5 +562,6 @@ def dentry_open(current: Task, path: PathRef, flags: int) -> File:
         result = inode.open(current, result)
         if kind == _IFDIR and type(result) is File:
             result.__class__ = ramfs.DirFile
+    result.f_flags &= ~_NOCTTY          # only now: the open itself has to know
     result.f_path.dentry.d_inode.i_count += 1
     return result

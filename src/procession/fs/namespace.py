@@ -90,7 +90,8 @@ def mount_root(k: Kernel, root_spec: RootSpec) -> MntNamespace:
     ns = MntNamespace(root, [root])
     if hasattr(k, "init_nsproxy"):
         k.init_nsproxy.mnt_ns = ns
-    _mount_at_boot(k, ns, "dev", devices.DEVTMPFS)
+    if _mount_at_boot(k, ns, "dev", devices.DEVTMPFS) is not None and "devpts" in k.file_systems:
+        _mount_devpts(k, ns)
     if "proc" in k.file_systems:
         _mount_at_boot(k, ns, "proc", "proc")
     task = getattr(k, "init_task", None)
@@ -103,19 +104,30 @@ def mount_root(k: Kernel, root_spec: RootSpec) -> MntNamespace:
     return ns
 
 
-def _mount_at_boot(k: Kernel, ns: MntNamespace, name: str, fstype: str) -> None:
-    """Mount a file system on a directory of the root, which is made if it is not there."""
+def _mount_devpts(k: Kernel, ns: MntNamespace) -> None:
+    """Mount /dev/pts, with the options that distributions use; /dev was mounted last."""
+    dev = ns.mounts[-1]
+    dentry = dcache.d_add(dev.mnt_root, "pts", dev.mnt_root.d_inode.lookup("pts"))
+    sb = fs_super.get_fs_type(k, "devpts").mount(k, None, 0, "devpts", "gid=5,mode=620")
+    assert sb.s_root is not None
+    _attach(k, ns, _alloc_vfsmnt(k, sb, sb.s_root, 0, "devpts"), PathRef(dev, dentry))
+
+
+def _mount_at_boot(k: Kernel, ns: MntNamespace, name: str, fstype: str) -> Vfsmount | None:
+    """Mount a file system on a directory of the root, which is made if it is not there; None if it is a file."""
     root = k.rootfs.mnt_root
     try:
         inode = root.d_inode.lookup(name)
     except LinuxError:
         inode = root.d_inode.mkdir(name, 0o755)
     if inode.i_mode & S.IFMT != S.IFDIR:
-        return
+        return None
     dentry = dcache.d_add(root, name, inode)
     sb = fs_super.get_fs_type(k, fstype).mount(k, None, 0, fstype, "")
     assert sb.s_root is not None
-    _attach(k, ns, _alloc_vfsmnt(k, sb, sb.s_root, 0, fstype), PathRef(k.rootfs, dentry))
+    mnt = _alloc_vfsmnt(k, sb, sb.s_root, 0, fstype)
+    _attach(k, ns, mnt, PathRef(k.rootfs, dentry))
+    return mnt
 
 
 def _alloc_vfsmnt(k: Kernel, sb: SuperBlock, root: Dentry, flags: int, devname: str) -> Vfsmount:

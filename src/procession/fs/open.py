@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from procession.drivers.tty import tty_io
 from procession.fs import attr, file_table, fs_struct, namei, namespace, pipe
 from procession.fs import file as fs_file
 from procession.include.linux.cred import Cap
@@ -90,9 +91,10 @@ def sys_close(current: Task, fd: Fd) -> int:
 
 @syscall
 def sys_vhangup(current: Task) -> int:
-    """Hang up the terminal (vhangup(2)); raises EPERM. There is none to hang up."""
+    """Hang up the controlling terminal, if there is one (vhangup(2)); raises EPERM."""
     if not capability.capable(current, Cap.SYS_TTY_CONFIG):
         raise LinuxError(Errno.EPERM, "vhangup")
+    tty_io.tty_vhangup_self(current)
     return 0
 
 

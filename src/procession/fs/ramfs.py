@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "DT", "DirFile", "RamfsDir", "RamfsLink", "RamfsReg", "RamfsSpecial", "RegularFile", "fill_tmpfs",
-    "init_ramfs_fs", "new_inode",
+    "init_ramfs_fs", "new_inode", "open_chrdev",
 )
 
 TMPFS_MAGIC = 0x01021994
@@ -131,11 +131,17 @@ class RamfsSpecial(Inode):
 
     def open(self, current: Task, file: File) -> File:
         """Open the guest's device of that number; raises ENXIO if there is none."""
-        device = self.i_sb.kernel.devices.get(self.i_rdev)
-        if device is None or self.i_mode & S.IFMT != S.IFCHR:
-            raise LinuxError(Errno.ENXIO, "no such device")
-        opened: File = device(current, self, file)
-        return opened
+        return open_chrdev(current, self, file)
+
+
+def open_chrdev(current: Task, inode: Inode, file: File) -> File:
+    """Open the device of inode's number, or of its major number alone; raises ENXIO if there is none (chrdev_open)."""
+    devices = inode.i_sb.kernel.devices
+    device = devices.get(inode.i_rdev) or devices.get(-(inode.i_rdev >> 8 & 0xFFF))
+    if device is None or inode.i_mode & S.IFMT != S.IFCHR:
+        raise LinuxError(Errno.ENXIO, "no such device")
+    opened: File = device(current, inode, file)
+    return opened
 
 
 class RamfsDir(Inode):

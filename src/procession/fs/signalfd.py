@@ -10,7 +10,7 @@ from procession.fs import file as fs_file
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.eventpoll import SfdArg
 from procession.include.linux.fs import File, Poll
-from procession.include.linux.signal import SigsetIn
+from procession.include.linux.signal import CLD_CONTINUED, SigsetIn
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, SizeT, UserPtr
 from procession.kernel import signal, wait
@@ -112,7 +112,9 @@ def signalfd_siginfo(info: Siginfo) -> bytes:
     """Return struct signalfd_siginfo: of the union, the members that the signal fills (signalfd_copyinfo)."""
     signo, code = int(info.signo), int(info.code)
     pid = uid = fd = tid = band = overrun = status = value = ptr = utime = stime = addr = 0
-    if code == -2:                                          # SI_TIMER
+    if info.pid and 0 < code <= CLD_CONTINUED:              # a child, whatever its exit signal
+        pid, uid, status, utime, stime = info.pid, info.uid, info.status, info.utime, info.stime
+    elif code == -2:                                        # SI_TIMER
         tid, overrun, ptr, value = info.tid, info.overrun, info.value, _int(info.value)
     elif code in (0, -6) or (code > 0 and signo not in (*_FAULTS, _SIGCHLD, _SIGPOLL)):
         pid, uid = info.pid, info.uid

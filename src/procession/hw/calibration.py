@@ -33,7 +33,7 @@ _GPRS = ("RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI", *(f"R{i}" for i
 _PATTERN = struct.pack("<16Q", *(_MARK + i * 0x101 for i in range(16)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Layout:
     """Offsets into the CPU state. Those called ..._q count 64-bit words, ..._d 32-bit words, others bytes.
 
@@ -49,6 +49,7 @@ class Layout:
     cr2_q: int
     cr3_q: int
     error_code_d: int
+    is_int_d: int               # 1 if it was INT n, which the engine lets user mode do for any n
     old_exception_d: int
     mxcsr_d: int
     fpuc: int
@@ -190,7 +191,7 @@ def calibrate(cpu: UnicornCpu, window: memoryview) -> Layout:
         for name in ("RIP", "FS_BASE", "GS_BASE", "CR2")
     }
     cr3_q = probe.field("CR3", cpu.firmware + 0x7000, 8) // 8
-    error_code_d, old_exception_d = _find_fault_fields(cpu, probe, words["CR2"])
+    error_code_d, is_int_d, old_exception_d = _find_fault_fields(cpu, probe, words["CR2"])
     xmm0, xmm1 = (probe.field(f"XMM{i}", value | value << 64, 16) for i in (0, 1))
     if probe.field("XMM15", value | value << 64, 16) != xmm0 + 15 * (xmm1 - xmm0):
         raise CpuError("calibration: XMM registers are not in a row")
@@ -199,14 +200,14 @@ def calibrate(cpu: UnicornCpu, window: memoryview) -> Layout:
         size=(old_exception_d * 4 + 8) & ~7,
         rip_q=words["RIP"], rflags_q=probe.field("EFLAGS", 0x200AD7, 4) // 8,
         fs_base_q=words["FS_BASE"], gs_base_q=words["GS_BASE"], cr2_q=words["CR2"], cr3_q=cr3_q,
-        error_code_d=error_code_d, old_exception_d=old_exception_d,
+        error_code_d=error_code_d, is_int_d=is_int_d, old_exception_d=old_exception_d,
         mxcsr_d=probe.field("MXCSR", 0x1FA5, 4) // 4, fpuc=probe.field("FPCW", 0x0F7A, 2),
         fpus=fpus, fpstt=fpstt, fptags=fptags, fpregs=fpregs, xmm=xmm0, xmm_stride=xmm1 - xmm0,
     )
 
 
-def _find_fault_fields(cpu: UnicornCpu, probe: _Probe, cr2_q: int) -> tuple[int, int]:
-    """Return where a fault leaves its error code, and the exception number that turns a second one into a double fault.
+def _find_fault_fields(cpu: UnicornCpu, probe: _Probe, cr2_q: int) -> tuple[int, int, int]:
+    """Return where a fault leaves its error code, and whether it was INT n, and what makes a second one a double fault.
 
     Two faults whose codes differ: a read and a write of an address that is not mapped.
     """
@@ -225,7 +226,13 @@ def _find_fault_fields(cpu: UnicornCpu, probe: _Probe, cr2_q: int) -> tuple[int,
     probe.window[old[0]:old[0] + 4] = b"\xff\xff\xff\xff"
     if len(code) != 1:
         raise CpuError(f"calibration: error code found at {code}")
-    return code[0] // 4, old[0] // 4
+    at = code[0] + 4
+    _, after = probe.change(lambda: cpu.run_firmware(bytes.fromhex("cd20")))
+    probe.window[old[0]:old[0] + 4] = b"\xff\xff\xff\xff"
+    if written[at:at + 4] != bytes(4) or after[at:at + 4] != b"\1\0\0\0":
+        raise CpuError("calibration: INT n does not show")
+    probe.window[at:at + 4] = bytes(4)
+    return code[0] // 4, at // 4, old[0] // 4
 
 
 def _find_x87(cpu: UnicornCpu, probe: _Probe) -> tuple[int, int, int, int]:
@@ -240,7 +247,8 @@ def _find_x87(cpu: UnicornCpu, probe: _Probe) -> tuple[int, int, int, int]:
     tops = _became(before, after, bytes(4), b"\x07\0\0\0")
     # Tag 7 of eight bytes: 1 is empty, 0 valid.
     tags = _became(before, after, b"\1" * 8, b"\1" * 7 + b"\0")
-    cpu.run_firmware(bytes.fromhex("dbe3 0f05"))                                            # fninit; syscall
+    # FXSAVE shows empty registers, too, and programs begin with this state: fninit; fldz; fninit; syscall.
+    cpu.run_firmware(bytes.fromhex("dbe3 d9ee dbe3 0f05"))
     if not (len(registers) == len(tops) == len(tags) == 1):
         raise CpuError(f"calibration: x87 found at {registers} {tops} {tags}")
     status = probe.field("FPSW", 0x4741, 2)

@@ -5,7 +5,7 @@ Each kind of question has a stream of its own, so asking one kind more often doe
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Sized
+from collections.abc import Callable, Sequence, Sized
 import hashlib
 
 __all__ = ("Choice", "Chooser", "ReplayError")
@@ -31,14 +31,15 @@ class Chooser:
     """The machine's only source of arbitrariness.
 
     record: all answers so far.  replay: answers to give first, as another Chooser recorded them; when they are used
-    up the streams go on as if they had been asked.
+    up the streams go on as if they had been asked.  heard: told of every choice as it is made.
     """
 
-    __slots__ = ("_bytes", "_next", "_replay", "_streams", "record", "seed")
+    __slots__ = ("_bytes", "_next", "_replay", "_streams", "heard", "record", "seed")
 
     def __init__(self, seed: int = 0, replay: Sequence[Choice] = ()) -> None:
         self.seed = seed
         self.record: list[Choice] = []
+        self.heard: Callable[[str, int], None] | None = None
         self._replay = tuple(replay)
         self._next = 0
         self._streams: dict[str, int] = {}
@@ -60,6 +61,8 @@ class Chooser:
         if self._next < len(self._replay):
             answer = self._replayed(kind, n)
         self.record.append((kind, answer))
+        if self.heard is not None:
+            self.heard(kind, answer)
         return answer
 
     def random_bytes(self, n: int) -> bytes:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from errno import EIO
 import os
 import select
+import signal
 from typing import Protocol
 
-__all__ = ("BufferConsole", "Console", "HostConsole")
+from procession.hw.hostfile import write_all
+
+__all__ = ("BufferConsole", "Console", "HostConsole", "TerminalConsole")
+
+Size = tuple[int, int]          # rows, columns
+_ESCAPE = 0x1D                  # Ctrl-]
+_ESCAPES = 3
 
 
 class Console(Protocol):
@@ -31,7 +41,11 @@ class Console(Protocol):
         ...
 
     def wait(self, timeout_ns: int | None) -> bool:
-        """Wait until read() has an answer; false if none can or did come."""
+        """Wait until read() or winsize() has an answer; false if none can or did come."""
+        ...
+
+    def winsize(self) -> Size | None:
+        """Return the size of the window if that has changed since this was called last."""
         ...
 
 
@@ -70,6 +84,10 @@ class BufferConsole:
         """Always: the input is there."""
         return True
 
+    def winsize(self) -> Size | None:
+        """It stays as it is."""
+        return None
+
 
 class HostConsole:
     """Passes everything to file descriptors of the host."""
@@ -79,6 +97,10 @@ class HostConsole:
     def __init__(self, stdin: int = 0, stdout: int = 1, stderr: int = 2) -> None:
         self._in = stdin
         self._outs = {1: stdout, 2: stderr}
+
+    def fileno(self) -> int:
+        """Return the descriptor that input comes from."""
+        return self._in
 
     @property
     def stdout(self) -> bytes:
@@ -92,17 +114,95 @@ class HostConsole:
 
     def write(self, fd: int, data: bytes) -> None:
         """Write all of data; raises OSError (BrokenPipeError) if the host cannot."""
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._outs[fd], view):]
+        write_all(self._outs[fd], data)
 
     def read(self, n: int) -> bytes | None:
         """Read what is there without waiting."""
         if not self.wait(0):
             return None
-        return os.read(self._in, n)
+        try:
+            return os.read(self._in, n)
+        except BlockingIOError:
+            return None         # somebody else was faster
+        except OSError as error:
+            if error.errno != EIO:
+                raise
+            return b""          # the terminal has gone away
 
     def wait(self, timeout_ns: int | None) -> bool:
         """Wait for input or its end."""
-        ready, _, _ = select.select([self._in], [], [], None if timeout_ns is None else timeout_ns / 1e9)
-        return bool(ready)
+        return _wait((self._in,), timeout_ns)
+
+    def winsize(self) -> Size | None:
+        """There is no window."""
+        return None
+
+
+class TerminalConsole(HostConsole):
+    """The host's terminal at which a person sits: its window has a size, and three Ctrl-] in a row end the run."""
+
+    __slots__ = ("_changed", "_escapes", "_woken")
+
+    def __init__(self, stdin: int = 0, stdout: int = 1) -> None:
+        super().__init__(stdin, stdout, stdout)
+        self._changed = False
+        self._escapes = 0
+        self._woken = -1
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Hear of changes of the size in here (SIGWINCH). Main thread only."""
+        self._woken, wake = os.pipe()
+        os.set_blocking(self._woken, False)
+        os.set_blocking(wake, False)
+
+        def on_change(signum: int, frame: object) -> None:
+            self._changed = True
+            with suppress(BlockingIOError):
+                os.write(wake, b"\0")
+
+        old = signal.signal(signal.SIGWINCH, on_change)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGWINCH, old)
+            os.close(wake)
+            os.close(self._woken)
+            self._woken = -1
+
+    def read(self, n: int) -> bytes | None:
+        """Read what was typed; the third Ctrl-] in a row is a SIGINT to this process."""
+        data = super().read(n)
+        for byte in data or b"":
+            self._escapes = self._escapes + 1 if byte == _ESCAPE else 0
+            if self._escapes == _ESCAPES:
+                os.kill(os.getpid(), signal.SIGINT)
+        return data
+
+    def wait(self, timeout_ns: int | None) -> bool:
+        """Wait for input, its end, or another size."""
+        return self._changed or _wait((self._in,) if self._woken < 0 else (self._in, self._woken), timeout_ns)
+
+    def winsize(self) -> Size | None:
+        """Return the size if it may have changed."""
+        if not self._changed:
+            return None
+        self._changed = False
+        with suppress(BlockingIOError):
+            os.read(self._woken, 4096)
+        return self.size()
+
+    def size(self) -> Size | None:
+        """Return the size now, None if it has none."""
+        try:
+            columns, rows = os.get_terminal_size(self._outs[1])
+        except OSError:
+            return None
+        return rows, columns
+
+
+def _wait(fds: tuple[int, ...], timeout_ns: int | None) -> bool:
+    poll = select.poll()
+    for fd in fds:
+        poll.register(fd, select.POLLIN)
+    return bool(poll.poll(None if timeout_ns is None else -(-timeout_ns // 1_000_000)))

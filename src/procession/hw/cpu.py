@@ -104,12 +104,20 @@ class Cpu(Protocol):
         """Translate addresses by the tables at pgd (0: nothing is mapped) and forget all older translations."""
         ...
 
+    def set_exits(self, addresses: Sequence[int]) -> None:
+        """Have run() end before the instruction at any of these addresses."""
+        ...
+
     def run(self, count: int) -> None:
-        """Run user code until a hook calls stop(); a counting engine also stops after count instructions."""
+        """Run user code until a hook calls stop() or an exit; a counting engine also stops after count instructions."""
         ...
 
     def stop(self) -> None:
         """End run() after the current instruction."""
+        ...
+
+    def leave(self) -> None:
+        """End run() from within a hook, whatever that has done to the page tables."""
         ...
 
     def drop_code(self, frames: Sequence[int]) -> None:

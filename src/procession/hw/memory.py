@@ -17,7 +17,7 @@ __all__ = ("PG_DIRTY", "PG_EXEC", "PG_FILE", "Frames")
 FRAME_SIZE = 4096
 
 # Frames.pflags.
-PG_EXEC = 1             # was mapped executable: translated code may exist for it
+PG_EXEC = 1             # may be executed, and not be written: translated code may exist for it; see mm/text.py
 PG_FILE = 2             # belongs to the page cache; all other mapped pages are anonymous
 PG_DIRTY = 4            # newer than the file's backing store, so it cannot be dropped
 

@@ -68,6 +68,7 @@ _INTERRUPT_HOOK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32)
 _INVALID_HOOK = ctypes.CFUNCTYPE(ctypes.c_bool)
 _IN_HOOK = ctypes.CFUNCTYPE(ctypes.c_uint32)
 
+_USE_EXITS = unicorn_const.UC_CTL_UC_USE_EXITS | 1 << 26 | unicorn_const.UC_CTL_IO_WRITE << 30
 _CR3 = x86_const.UC_X86_REG_CR3
 _EFLAGS = x86_const.UC_X86_REG_EFLAGS
 
@@ -104,9 +105,10 @@ class UnicornCpu:
     firmware = FIRMWARE
 
     __slots__ = (
-        "_callbacks", "_firmware", "_frames_memory", "_handle_words", "_load_flags", "_number", "_pgd", "_scratch",
-        "_scratch_address", "_set_cr3", "_uc", "counted", "counter", "counter_q", "d", "error", "handle", "i",
-        "interrupted", "layout", "limit_q", "memory", "owner", "q", "running", "s", "state", "stop",
+        "_callbacks", "_exits_off", "_exits_on", "_firmware", "_frames_memory", "_handle_words", "_has_exits",
+        "_load_flags", "_number", "_pgd", "_scratch", "_scratch_address", "_set_cr3", "_uc", "counted", "counter",
+        "counter_q", "d", "error", "handle", "i", "interrupted", "layout", "limit_q", "memory", "owner", "q", "running",
+        "s", "state", "stop",
     )
 
     def __init__(self, address: int, size: int, *, counted: bool = False, memory: object = None) -> None:
@@ -136,6 +138,10 @@ class UnicornCpu:
             _quick.uc_reg_read, uch, ctypes.c_int(_EFLAGS), ctypes.c_void_p(self._scratch_address),
         )
         self._set_cr3 = partial(_quick.uc_reg_write, uch, ctypes.c_int(_CR3), ctypes.c_void_p(_address(self._pgd)))
+        self._exits_off, self._exits_on = (
+            partial(_quick.uc_ctl, uch, ctypes.c_uint(_USE_EXITS), ctypes.c_int(on)) for on in (0, 1)
+        )
+        self._has_exits = False
         self._make_firmware()
         uc.mem_map_ptr(0, size, unicorn_const.UC_PROT_ALL, address)
         handle = self.handle
@@ -248,6 +254,10 @@ class UnicornCpu:
         self._load_flags()
         return self._scratch[0] & 0xFFFFFFFF
 
+    def set_flags(self, value: int) -> None:
+        """Set rflags inside a hook."""
+        self.write_register(_EFLAGS, value)
+
     def set_fpu_control(self, fpcw: int, mxcsr: int) -> None:
         """Set the x87 control word and MXCSR; the engine derives its rounding modes from them."""
         self.write_register(x86_const.UC_X86_REG_FPCW, fpcw)
@@ -321,12 +331,30 @@ class UnicornCpu:
         self._pgd[0] = pgd or _EMPTY
         self._set_cr3()
 
+    def set_exits(self, addresses: Sequence[int]) -> None:
+        """End run() before the instruction at any of these addresses from now on, for code translated from now on.
+
+        None may be the first byte of a page, and all have to be executable when one of them, or count, ends run():
+        the engine then looks up the byte before each, and a page fault there would be nobody's.
+        """
+        self._exits_on()
+        self._uc.ctl_set_exits(addresses)
+        self._has_exits = bool(addresses)
+
+    def leave(self) -> None:
+        """End run() from within a hook, which may have changed page tables: exits are not looked at any more."""
+        if self._has_exits:
+            self._exits_off()
+        self.stop()
+
     def run(self, count: int = 0) -> None:
-        """Run user code from where it stands until a hook calls stop(), or count instructions are done.
+        """Run user code from where it stands until a hook calls stop(), or count instructions or an exit is reached.
 
         Raises what a hook raised; KeyboardInterrupt if interrupt() was called; CpuError if the engine fails.
         """
         self.running = True
+        if self._has_exits:
+            self._exits_on()
         status = _emu(self.handle, self.q[self.layout.rip_q], 0, 0, count)
         self.running = False
         if self.error is not None:

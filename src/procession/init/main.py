@@ -10,12 +10,14 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from procession.drivers.tty import tty_io
 from procession.fs import (
     anon_inodes,
     binfmt_elf,
     binfmt_python,
     binfmt_script,
     devices,
+    fcntl,
     file,
     file_table,
     fs_struct,
@@ -25,11 +27,13 @@ from procession.fs import (
     pipe,
 )
 from procession.fs import exec as fs_exec
+from procession.fs import open as fs_open
 from procession.fs.proc import root as proc_root
 from procession.include.linux.binfmts import UserStrings
 from procession.include.linux.bug import bug
 from procession.include.linux.cred import Cred
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import AT_FDCWD
 from procession.include.linux.nsproxy import Nsproxy
 from procession.include.linux.resource import RLIM_INFINITY, RLIM_NLIMITS, Rlimit
 from procession.include.linux.sched import (
@@ -62,7 +66,7 @@ from procession.kernel import (
     sys,
     user,
 )
-from procession.mm import debug, page_alloc, slab
+from procession.mm import page_alloc, slab
 from procession.net import socket
 
 if TYPE_CHECKING:
@@ -74,6 +78,7 @@ __all__ = ("InitProgram", "set_init_program", "start_kernel")
 
 _FS, _FILES, _SIGHAND = int(CloneFlags.FS), int(CloneFlags.FILES), int(CloneFlags.SIGHAND)
 _SIGCHLD, _SIGKILL = int(Sig.SIGCHLD), int(Sig.SIGKILL)
+_O_RDWR = 2
 _STACK_LIMIT = 8 << 20
 _MEMLOCK_LIMIT = 64 << 10
 
@@ -130,6 +135,7 @@ def vfs_caches_init(k: Kernel, root: RootSpec) -> None:
     pipe.init_pipe_fs(k)
     anon_inodes.anon_inode_init(k)
     socket.sock_init(k)
+    tty_io.tty_init(k)
     fs_exec.exec_init(k)
     binfmt_script.init_script_binfmt(k)
     binfmt_elf.init_elf_binfmt(k)
@@ -288,7 +294,7 @@ async def kernel_init(current: Task, kthreadd_done: Completion) -> int:
     current.flags &= ~PF.KTHREAD
     sys.sys_setsid(current)
     k.slab_baseline = slab.slab_baseline(k)
-    k.frames_baseline = debug.frames_in_use(k)
+    k.frames_baseline = page_alloc.nr_used_pages(k)
     program.nr = await fork.kernel_thread(current, _run_program, program, _SIGCHLD)
     k.exit_code = await _reap_until(current, program.nr)
     await _kill_survivors(current)
@@ -303,6 +309,8 @@ async def _run_program(current: Task, program: InitProgram) -> int:
     """Become the program; if that fails the machine stops, and the reason is the caller's of run()."""
     k = current.kernel
     try:
+        if k.tty:
+            await _open_terminal(current)
         if program.cwd != "/":
             assert current.fs is not None
             program.doing = program.cwd
@@ -315,6 +323,15 @@ async def _run_program(current: Task, program: InitProgram) -> int:
         k.halted = True
         return 127 << 8
     return 0
+
+
+async def _open_terminal(current: Task) -> None:
+    """Lead a session whose terminal is the console's, opened as 0, 1 and 2: what getty(8) does."""
+    sys.sys_setsid(current)
+    fd = await fs_open.do_sys_open(current, AT_FDCWD, "/dev/hvc0", _O_RDWR, 0)
+    for to in range(3):
+        fcntl.sys_dup2(current, fd, to)
+    file.close_fd(current, fd)
 
 
 async def _execvpe(current: Task, program: InitProgram, argv: UserStrings, envp: UserStrings) -> None:

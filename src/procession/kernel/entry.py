@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from procession.drivers.tty.hvc import hvc_console
 from procession.hw.chooser import ReplayError
 from procession.include.linux.bug import KernelBug, KernelPanic
 from procession.include.linux.hrtimer import NEVER
@@ -172,12 +173,14 @@ def _cpu_loop(k: Kernel, rq: sched.Rq) -> None:
                 curr.stack = exit_to_user_mode(curr)
             continue
         else:
-            event_ns = clock.next_event_ns
+            event_ns = k.next_timer_ns if k.hvc_live else clock.next_event_ns
             coro = curr.thread.run(curr, None if event_ns == NEVER else max(1, event_ns - clock.now_ns))
             if coro is not None:
                 curr.stack = coro
             elif dep.chain.parent is not None:
                 lockdep.debug_check_no_locks_held(curr)
+        if k.after_trap is not None:
+            k.after_trap()
         if k.halted:
             return
 
@@ -197,7 +200,7 @@ def _cpu_idle(k: Kernel, end_ns: int) -> bool:
     """All CPUs are idle: let time pass until something is due; returns False if nothing ever will be."""
     clock = k.clock
     event_ns = min(hrtimer.next_timer_event(k), end_ns)
-    if k.console_wait.task_list and _console_input(k, event_ns):
+    if (k.tty or k.console_wait.task_list) and _console_input(k, event_ns):
         return True
     if event_ns == NEVER:
         return False
@@ -206,7 +209,7 @@ def _cpu_idle(k: Kernel, end_ns: int) -> bool:
 
 
 def _console_input(k: Kernel, event_ns: int) -> bool:
-    """Somebody reads the console: wait for the host as long as nothing else is due, and wake the readers.
+    """Somebody may read the console: wait for the host as long as nothing else is due, and wake the readers.
 
     Virtual time does not pass while the host is waited for, so with a timer due the host is only asked. Input that
     lies there already is not what the sleepers wait for.
@@ -219,6 +222,8 @@ def _console_input(k: Kernel, event_ns: int) -> bool:
         timeout_ns = None
     elif clock.realtime:
         timeout_ns = max(0, event_ns - clock.now_ns)
+    if k.tty:
+        return hvc_console.hvc_idle_input(k, timeout_ns)
     if not k.console.wait(timeout_ns):
         return False
     clock.sync()

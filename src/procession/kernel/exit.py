@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
+from procession.drivers.tty import tty_io, tty_jobctrl
 from procession.fs import coredump, file, fs_struct
 from procession.fs.proc import base as proc_base
 from procession.include.linux.bug import KernelPanic, bug
@@ -78,18 +79,22 @@ def exit_signal_locked(tsk: Task) -> None:
     with sighand.siglock:
         if sig.cputime_expires is not None:
             posix_cpu_timers.posix_cpu_timers_exit(tsk)
+        tty = None
         if leader:
+            tty = sig.tty
             sig.tty = None
         else:
             _fold_thread(tsk)
         sig.nr_threads -= 1
         unhash_process_locked(tsk, leader)
-        if tsk.pending.list:
+        if tsk.pending.signal:          # a SIGKILL from a group exit has no entry
             signal.flush_sigqueue(k, tsk.pending)
         tsk.sighand = None
     fork.put_sighand(k, sighand)
-    if leader and sig.shared_pending.list:
-        signal.flush_sigqueue(k, sig.shared_pending)
+    if leader:
+        if sig.shared_pending.signal:
+            signal.flush_sigqueue(k, sig.shared_pending)
+        tty_io.tty_kref_put(tty)
 
 
 def _fold_thread(tsk: Task) -> None:
@@ -319,7 +324,7 @@ def exit_mm(tsk: Task) -> None:
     if mm is None:
         return
     with tsk.alloc_lock:
-        tsk.mm = None
+        tsk.mm = tsk.active_mm = None       # nobody borrows an address space here: no CPU looks at one in the kernel
     if mm.owner is tsk:
         _update_next_owner(mm, tsk)
     fork_mm.mmput(tsk.kernel, mm)
@@ -335,7 +340,7 @@ def _update_next_owner(mm: MmStruct, tsk: Task) -> None:
 async def do_exit(current: Task, code: int) -> NoReturn:
     """End the calling thread with a wait status (spec 8.2).
 
-    Differs: no taskstats, accounting, audit, perf, ptrace, SysV shared memory and semaphores, terminals.
+    Differs: no taskstats, accounting, audit, perf, ptrace, SysV shared memory and semaphores.
     """
     k = current.kernel
     if not current.pid:
@@ -372,6 +377,8 @@ async def do_exit(current: Task, code: int) -> NoReturn:
     if current.fs is not None:
         fs_struct.exit_fs(current)
     current.thread.exit_thread()
+    if group_dead:
+        tty_jobctrl.disassociate_ctty(current, on_exit=True)
     await exit_notify(current, group_dead)
 
     current.flags |= PF.EXITPIDONE

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
+from procession.drivers.tty import tty_io
 from procession.fs import file, fs_struct
 from procession.include.linux.bug import bug
 from procession.include.linux.cred import Cap
@@ -415,7 +416,7 @@ def _link_process(current: Task, p: Task, new_pid: Pid) -> None:
         assert p.nsproxy is not None
         p.nsproxy.pid_ns.child_reaper = p
     p.signal.leader_pid = new_pid
-    p.signal.tty = current.signal.tty
+    p.signal.tty = tty_io.tty_kref_get(current.signal.tty)
     leader = current.group_leader
     pgrp, session = leader.pids[1], leader.pids[2]
     assert pgrp is not None

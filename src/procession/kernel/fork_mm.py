@@ -51,7 +51,6 @@ def dup_mm(current: Task, oldmm: MmStruct) -> MmStruct:
         mm.arg_start, mm.arg_end = oldmm.arg_start, oldmm.arg_end
         mm.env_start, mm.env_end = oldmm.env_start, oldmm.env_end
         mm.saved_auxv = oldmm.saved_auxv
-        mm.has_wx = oldmm.has_wx
         if oldmm.exe_file is not None:
             mm.exe_file = file_table.get_file(oldmm.exe_file)
         mmap.dup_mmap(current, mm, oldmm)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
+from procession.drivers.tty.hvc import hvc_console
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.hrtimer import NEVER, Hrtimer
 from procession.include.linux.sched import TIF, TaskState
@@ -105,6 +106,8 @@ def run_queues(k: Kernel) -> None:
     rq: sched.Rq = k.runqueues[k.cpu]
     if now_ns >= rq.tick_ns:
         sched.scheduler_tick(rq)
+    if now_ns >= k.hvc_poll_ns:
+        hvc_console.hvc_poll(k)
     curr = rq.curr
     sig = curr.signal
     if sig.it is not None or sig.cputime_expires is not None:
@@ -134,7 +137,8 @@ def program_event(k: Kernel) -> None:
     sig = rq.curr.signal
     if sig.it is not None or sig.cputime_expires is not None:
         event_ns = min(event_ns, posix_cpu_timers.next_event(rq.curr))
-    k.clock.next_event_ns = event_ns
+    k.next_timer_ns = event_ns
+    k.clock.next_event_ns = min(event_ns, k.hvc_poll_ns)
 
 
 # Sleeping.

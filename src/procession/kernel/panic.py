@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
+from procession.arch.x86 import syscall_table
 from procession.include.linux.bug import KernelBug, KernelPanic
 
 if TYPE_CHECKING:
@@ -27,10 +29,12 @@ def oops_text(k: Kernel, why: str) -> str:
         return f"BUG: {why}\nduring boot"
     lines = [f"BUG: {why}", f"CPU: {k.cpu} time: {k.clock.now_ns} ns"]
     lines.append(f"PID: {current.pid}, comm: {current.comm}, state: {current.state}, flags: {current.flags:#x}")
-    nr = current.thread.syscall_nr()
-    if nr >= 0:
-        lines.append(f"system call: {nr}")
-    lines.append(f"user pc: {current.thread.user_pc():#x} sp: {current.thread.user_sp():#x}")
+    # Whatever state the task is in, the report must get out.
+    with suppress(Exception):
+        nr = current.thread.syscall_nr()
+        if nr >= 0:
+            lines.append(f"system call: {nr} ({syscall_table.SYSCALL_NAMES.get(nr, 'unknown')})")
+        lines.append(f"user pc: {current.thread.user_pc():#x} sp: {current.thread.user_sp():#x}")
     held = k.lockdep.held()  # type: ignore[attr-defined]  # the checker of kernel/lockdep.py
     if held:
         lines.append(f"locks held: {', '.join(cls.name for cls in held)}")

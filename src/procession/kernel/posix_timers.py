@@ -287,13 +287,12 @@ def _posix_timer_fn(timer: KItimer) -> None:
 def _send(timer: KItimer) -> bool:
     """Send the timer's signal; returns False if it is ignored (posix_timer_event)."""
     assert timer.sigq is not None
-    p = timer.task
-    group = True
-    if timer.notify & SIGEV_THREAD_ID:
-        thread = pid.pid_task(timer.target, 0)
-        if thread is not None and thread.sighand is not None:
-            p, group = thread, False
-    return signal.send_sigqueue(timer.sigq, p, group)
+    if not timer.notify & SIGEV_THREAD_ID:
+        return signal.send_sigqueue(timer.sigq, timer.task, group=True)
+    thread = pid.pid_task(timer.target, 0)
+    if thread is None or thread.sighand is None:
+        return True     # the thread is gone: nobody else gets it, and the timer stops
+    return signal.send_sigqueue(timer.sigq, thread, group=False)
 
 
 def _forward(timer: KItimer, now_ns: int) -> None:
@@ -325,14 +324,13 @@ def sys_timer_create(
 ) -> int:
     """Make a timer that is not armed (timer_create(2)).
 
-    Raises EINVAL for an unknown clock or event, EOPNOTSUPP, EAGAIN when RLIMIT_SIGPENDING is used up, EFAULT.
+    Raises EINVAL for an unknown clock or event, EOPNOTSUPP, EAGAIN without memory or beyond RLIMIT_SIGPENDING, EFAULT.
     """
     k = current.kernel
     cpu_clock = _cpu_clock(which_clock)
     if not cpu_clock and which_clock not in _WITH_TIMERS:
         raise LinuxError(Errno.EOPNOTSUPP, f"timers on clock {which_clock}")
-    sigq = signal.sigqueue_alloc(current)
-    k.caches["posix_timers_cache"].alloc()
+    sigq = _alloc_posix_timer(current)
     timer = KItimer(_new_id(k), which_clock, current)
     timer.sigq = sigq
     try:
@@ -353,6 +351,20 @@ def sys_timer_create(
             current.signal.posix_timers = {}
         current.signal.posix_timers[timer.id] = timer
     return 0
+
+
+def _alloc_posix_timer(current: Task) -> Sigqueue:
+    """Count a timer and return the queue entry that stays with it; raises EAGAIN if there is not memory for both."""
+    cache = current.kernel.caches["posix_timers_cache"]
+    try:
+        cache.alloc()
+    except LinuxError:
+        raise LinuxError(Errno.EAGAIN, "no memory for a timer") from None
+    try:
+        return signal.sigqueue_alloc(current)
+    except LinuxError:
+        cache.free()
+        raise
 
 
 def _hrtimer_fn(timer: Hrtimer) -> int | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from procession.include.linux.signal import SiCode, Sig, Siginfo
+from procession.include.linux.signal import CLD_CONTINUED, SiCode, Sig, Siginfo
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
@@ -76,7 +76,8 @@ def siginfo_to_user(info: Siginfo) -> bytes:
     signo, code = info.signo, info.code
     if code < 0 and info.raw:
         return struct.pack("<i", signo) + info.raw[4:]
-    layout = _layout(signo, code)
+    # What a child sends has the class CHLD whatever its exit signal; faults and polls have no pid.
+    layout = _CHLD if info.pid and 0 < code <= CLD_CONTINUED else _layout(signo, code)
     if layout is _KILL:
         return _KILL.pack(signo, info.errno, code, info.pid, info.uid & _U32)
     if layout is _CHLD:

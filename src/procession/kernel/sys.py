@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import struct
 from typing import TYPE_CHECKING, Annotated
 
+from procession.drivers.tty import tty_jobctrl
 from procession.include.linux.cred import Cap
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.kernel import HZ, USER_HZ
@@ -247,9 +248,7 @@ def sys_setsid(current: Task) -> PidNr:
             raise LinuxError(Errno.EPERM, "our number names a process group")
         leader.signal.leader = True
         set_special_pids(current, sid)
-        assert leader.sighand is not None
-        with leader.sighand.siglock:
-            leader.signal.tty = None
+        tty_jobctrl.proc_clear_tty(leader)
     return pid.pid_vnr(current, sid)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from procession.hw.memory import PG_DIRTY, PG_EXEC, PG_FILE
+from procession.hw.memory import PG_DIRTY, PG_FILE
 from procession.include.linux.bug import bug_on
 from procession.include.linux.cred import Cap
 from procession.include.linux.errno import Errno, LinuxError
@@ -17,7 +17,7 @@ from procession.include.linux.fs import OpenFlags, S
 from procession.include.linux.resource import RLIM_INFINITY, Rlimit
 from procession.include.linux.signal import Sig
 from procession.kernel import capability, signal
-from procession.mm import memory, page_alloc, tlb, uaccess
+from procession.mm import memory, page_alloc, text, uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import File, Inode
@@ -31,7 +31,7 @@ __all__ = (
 )
 
 _MAX_BYTES = (1 << 63) - 1
-_PIECE = 1 << 20            # how much of a write is held in the host's memory at a time
+_PIECE = 1 << 20            # how much of a call's data is held in the host's memory at a time
 _APPEND = int(OpenFlags.APPEND)
 _SUID_SGID = S.ISUID | S.ISGID
 _FSIZE = int(Rlimit.FSIZE)
@@ -145,11 +145,8 @@ def pagecache_write(k: Kernel, inode: Inode, pos: int, data: bytes) -> int:
             raise LinuxError(Errno.ENOSPC, "no memory for file data") from e
         start = (pfn << 12) + offset
         frames.phys[start:start + part] = data[done:done + part] if part < total else data
-        flags = frames.pflags[pfn]
-        if flags & PG_EXEC:
-            k.tb_dirty_pages.append(pfn)
-            k.tlb_gen += 1
-        frames.pflags[pfn] = flags | PG_DIRTY
+        text.revoke_exec(k, pfn, -1)
+        frames.pflags[pfn] |= PG_DIRTY
         done += part
         pos += part
         inode.i_size = max(inode.i_size, pos)
@@ -175,8 +172,18 @@ def generic_file_read(current: Task, file: File, buf: UserPtr, count: int, pos: 
     """
     inode = file.f_path.dentry.d_inode
     at = file.f_pos if pos is None else pos
-    data = pagecache_read(current.kernel, inode, at, count)
+    k = current.kernel
+    data = pagecache_read(k, inode, at, min(count, _PIECE))
     done = uaccess.copy_to_user_partial(current, buf, data) if data else 0
+    rest: Any = buf
+    while done < count and done % _PIECE == 0 and done:
+        try:
+            data = pagecache_read(k, inode, at + done, min(count - done, _PIECE))
+            if not data:
+                break
+            done += uaccess.copy_to_user_partial(current, rest + done, data)
+        except LinuxError:
+            break
     if pos is None:
         file.f_pos = at + done
     return done
@@ -248,7 +255,7 @@ def truncate_inode_pages(k: Kernel, inode: Inode, lstart: int) -> None:
             start = pfn << 12
             k.frames.phys[start + offset:start + 4096] = page_alloc.ZEROES[offset:]
             k.frames.pflags[pfn] |= PG_DIRTY
-            tlb.flush_icache_page(k, pfn)
+            text.revoke_exec(k, pfn, -1)
         index += 1
     for i in [i for i in inode.mapping if i >= index]:
         delete_from_page_cache(k, inode, i)

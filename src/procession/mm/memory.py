@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from procession.arch.x86 import pgtable
-from procession.hw.memory import PG_EXEC, PG_FILE
+from procession.hw.memory import PG_FILE
 from procession.include.asm.pgtable import PAGE_PROT as PROT
 from procession.include.asm.pgtable import PTE_DIRTY, PTE_NX, PTE_RW, PTE_THERE
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import VM, VM_FAULT_ERROR, VM_FAULT_MAJOR, VM_FAULT_OOM, VM_FAULT_SIGBUS
-from procession.mm import filemap, mmap, page_alloc, tlb
+from procession.mm import filemap, mmap, page_alloc, text, tlb
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import Inode
@@ -35,7 +35,7 @@ __all__ = (
     "unmap_all", "unmap_mapping_range", "zap_page_range",
 )
 
-_WRITE, _EXEC, _SHARED, _GROWSDOWN = VM.WRITE, VM.EXEC, VM.SHARED, VM.GROWSDOWN
+_WRITE, _SHARED, _GROWSDOWN = VM.WRITE, VM.SHARED, VM.GROWSDOWN
 _MKWRITE = PTE_RW | PTE_DIRTY
 _PFN = 0xFFFFFFFFFF         # after >> 12: cuts off NX
 # From so many entries on, NumPy's fixed cost is smaller than a loop's.
@@ -90,8 +90,6 @@ def do_anonymous_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: 
     except LinuxError:
         return VM_FAULT_OOM
     vma.anon_vma = True
-    if flags & _EXEC:
-        frames.pflags[pfn] |= PG_EXEC
     with mm.page_table_lock:
         frames.mapcount[pfn] = 1
         mm.rss_anon += 1
@@ -151,11 +149,10 @@ def do_linear_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: in
             entry |= _MKWRITE
     elif write:
         filemap.page_mkwrite(k, inode, pfn)
+        text.revoke_exec(k, pfn, slot)
         if flags & _WRITE:
             entry |= _MKWRITE
 
-    if not entry & PTE_NX:
-        frames.pflags[pfn] |= PG_EXEC
     with mm.page_table_lock:
         if anon:
             mm.rss_anon += 1
@@ -181,7 +178,6 @@ def do_fault_around(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: in
     pgoff = first - (vma.vm_start >> 12) + vma.vm_pgoff
     slot += first - (address >> 12)
     entry = PROT[vma.vm_flags & 7]
-    mark = 0 if entry & PTE_NX else PG_EXEC
     mapping = inode.mapping
     end = inode.i_size + 4095 >> 12
     added = 0
@@ -191,8 +187,6 @@ def do_fault_around(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: in
             if pfn is not None and pgoff < end and not q[slot]:
                 frames.count[pfn] += 1
                 frames.mapcount[pfn] += 1
-                if mark:
-                    frames.pflags[pfn] |= mark
                 q[slot] = pfn << 12 | entry
                 added += 1
             pgoff += 1
@@ -210,9 +204,9 @@ def do_wp_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: int, en
         if flags & _SHARED:
             assert vma.vm_file is not None
             filemap.page_mkwrite(k, vma.vm_file.f_path.dentry.d_inode, pfn)
-            return _reuse_page(k, mm, flags, slot, entry)
+            return _reuse_page(k, mm, flags, slot, pfn)
     elif frames.mapcount[pfn] == 1:
-        return _reuse_page(k, mm, flags, slot, entry)
+        return _reuse_page(k, mm, flags, slot, pfn)
 
     zero = pfn == k.zero_pfn
     try:
@@ -222,8 +216,6 @@ def do_wp_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: int, en
     fresh = PROT[flags & 7]
     if flags & _WRITE:
         fresh |= _MKWRITE
-    if not fresh & PTE_NX:
-        frames.pflags[new] |= PG_EXEC
     vma.anon_vma = True
     if zero:
         with mm.page_table_lock:
@@ -241,15 +233,18 @@ def do_wp_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: int, en
             frames.q[slot] = new << 12 | fresh
             frames.mapcount[pfn] -= 1
             page_alloc.put_page(k, pfn)
-    k.tlb_gen += 1
+    # Two flushes where code was executed: the CPU that made the fault must find its way into the new page, too.
+    k.tlb_gen += 1 if entry & PTE_NX else 2
     return 0
 
 
-def _reuse_page(k: Kernel, mm: MmStruct, flags: int, slot: int, entry: int) -> int:
+def _reuse_page(k: Kernel, mm: MmStruct, flags: int, slot: int, pfn: int) -> int:
     # Without VM_WRITE a tracer forces this write; the entry stays read-only.
+    with mm.page_table_lock:
+        text.revoke_exec(k, pfn, slot)
+        if flags & _WRITE:
+            k.frames.q[slot] |= _MKWRITE
     if flags & _WRITE:
-        with mm.page_table_lock:
-            k.frames.q[slot] = entry | _MKWRITE
         k.tlb_gen += 1
     return 0
 

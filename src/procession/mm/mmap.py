@@ -3,7 +3,7 @@
 mm.mmap is the list of areas by address; look-ups are bisections. Merging and splitting are in mm/vma.py, the accounts
 in mm/util.py.
 
-Differs: no address randomisation, no hint caches: a new area takes the first hole that fits, from the top.
+Differs: no address randomisation; a new area always takes the first hole that fits, from the top.
 """
 
 from __future__ import annotations
@@ -292,8 +292,6 @@ def mmap_region(
         vm_flags = vma.vm_flags
     mm.total_vm += pages
     util.vm_stat_account(mm, vm_flags, vma.vm_file, pages)
-    if vm_flags & (VM.WRITE | VM.EXEC) == VM.WRITE | VM.EXEC:
-        mm.has_wx = True
     if vm_flags & VM.LOCKED:
         mm.locked_vm += pages
         memory.make_pages_present(current, mm, addr, end)
@@ -391,7 +389,6 @@ def do_brk(current: Task, addr: int, length: int) -> int:
     vm_flags = VM.READ | VM.WRITE | _MAY | VM.ACCOUNT | mm.def_flags
     if current.personality & _READ_IMPLIES_EXEC:
         vm_flags |= VM.EXEC
-        mm.has_wx = True
     get_unmapped_area(current, mm, addr, length, _FIXED)
     pages = length >> 12
     if vm_flags & VM.LOCKED:
@@ -466,8 +463,8 @@ def dup_mmap(current: Task, mm: MmStruct, oldmm: MmStruct) -> None:
                         util.vm_stat_account(mm, flags, file, -pages)
                         continue
                     flags &= ~VM.LOCKED
-                if cache.fail is not None:
-                    cache.fail(cache)
+                if k.fault_attr is not None and k.fault_attr.should_fail(k, "slab", cache.name):
+                    raise LinuxError(Errno.ENOMEM, "injected: no memory for an area")
                 if flags & VM.ACCOUNT:
                     # As vm_enough_memory() for small areas, without asking it for each.
                     if end - start >> 12 < room:
@@ -489,6 +486,7 @@ def dup_mmap(current: Task, mm: MmStruct, oldmm: MmStruct) -> None:
             cache.nr_active += len(new)
             cache.nr_allocs += len(new)
         if with_pages:
+            mm.exits.update(oldmm.exits)
             memory.copy_page_range(k, mm, oldmm, with_pages)
         tlb.flush_tlb_mm(k, oldmm)
     mm.total_vm = total_vm

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from procession.hw.memory import PG_EXEC
-from procession.include.asm.pgtable import PAGE_PROT, PTE_ACCESSED, PTE_DIRTY, PTE_NX, PTE_PFN_MASK, PTE_RW
+from procession.include.asm.pgtable import PAGE_PROT, PTE_ACCESSED, PTE_DIRTY, PTE_PFN_MASK, PTE_RW
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import VM, MmStruct, VmArea
 from procession.include.linux.mman import ProtArg
@@ -97,8 +96,6 @@ def mprotect_fixup(current: Task, mm: MmStruct, vma: VmArea, start: int, end: in
         if charged:
             k.vm_committed -= pages
         raise
-    if newflags & (VM.WRITE | VM.EXEC) == VM.WRITE | VM.EXEC:
-        mm.has_wx = True
     change_protection(k, mm, start, end, newflags)
     util.vm_stat_account(mm, oldflags, file, -pages)
     util.vm_stat_account(mm, newflags, file, pages)
@@ -114,18 +111,13 @@ def change_protection(k: Kernel, mm: MmStruct, start: int, end: int, vm_flags: i
     keep = PTE_PFN_MASK | PTE_ACCESSED | PTE_DIRTY
     if vm_flags & (VM.SHARED | VM.WRITE) == VM.SHARED | VM.WRITE:
         keep |= PTE_RW
-    frames = k.frames
-    q = frames.q
-    mark = not prot & PTE_NX
+    q = k.frames.q
     changed = False
     with mm.page_table_lock:
         for _, lo, hi in memory.tables_in(mm, start, end):
             found = memory.present_entries(k, lo, hi)
             for i in found:
-                entry = q[i] & keep | prot
-                q[i] = entry
-                if mark:
-                    frames.pflags[(entry & PTE_PFN_MASK) >> 12] |= PG_EXEC
+                q[i] = q[i] & keep | prot
             changed |= bool(found)
     if changed:
         tlb.flush_tlb_range(k, mm, start, end)

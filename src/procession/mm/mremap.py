@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procession.arch.x86 import pgtable
+from procession.include.asm.pgtable import PTE_NX
 from procession.include.linux.bug import bug_on
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import TASK_SIZE, VM, MmStruct, VmArea
@@ -192,7 +193,7 @@ def move_page_tables(k: Kernel, mm: MmStruct, old_addr: int, new_addr: int, leng
     with mm.page_table_lock:
         for old, new in moves:
             bug_on(q[new] != 0, "moving onto a mapped page")
-            q[new] = q[old]
+            q[new] = q[old] | PTE_NX        # among other neighbours, see mm/text.py
             q[old] = 0
     if moves:
         tlb.flush_tlb_range(k, mm, old_addr, old_addr + length)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "ZEROES", "alloc_page", "alloc_zeroed_page", "clear_page", "copy_page", "free_page", "get_page", "mem_init",
-    "nr_free_pages", "put_page",
+    "nr_free_pages", "nr_used_pages", "put_page",
 )
 
 ZEROES = bytes(4096)
@@ -37,6 +37,7 @@ def mem_init(k: Kernel) -> None:
     k.shm_sb = None
     k.tlb_gen = 0
     k.tb_dirty_pages = []
+    k.untranslatable = {}
     # What is kept in objects of the host takes no frames, so it has limits of its own.
     k.kmem_pages = 0
     k.kmem_limit = k.total_pages // 2
@@ -54,8 +55,15 @@ def nr_free_pages(k: Kernel) -> int:
     return len(k.free_list) + k.total_pages - k.next_fresh
 
 
+def nr_used_pages(k: Kernel) -> int:
+    """Return the frames not free, without those of the page cache: what must be back at its baseline at the end."""
+    return k.total_pages - nr_free_pages(k) - len(k.page_cache)
+
+
 def alloc_page(k: Kernel) -> int:
     """Return a frame with one reference and any contents; raises ENOMEM."""
+    if k.fault_attr is not None:
+        _should_fail_alloc_page(k)
     free = k.free_list
     if free:
         pfn = free.pop()
@@ -71,6 +79,8 @@ def alloc_page(k: Kernel) -> int:
 
 def alloc_zeroed_page(k: Kernel) -> int:
     """Return a frame full of zeroes with one reference (get_zeroed_page); raises ENOMEM."""
+    if k.fault_attr is not None:
+        _should_fail_alloc_page(k)
     free = k.free_list
     frames = k.frames
     if free:
@@ -86,6 +96,13 @@ def alloc_zeroed_page(k: Kernel) -> int:
             k.next_fresh = pfn + 1
     frames.count[pfn] = 1
     return pfn
+
+
+def _should_fail_alloc_page(k: Kernel) -> None:
+    """Raise ENOMEM if this allocation is to be refused; nobody is killed for it (should_fail_alloc_page)."""
+    assert k.fault_attr is not None
+    if k.fault_attr.should_fail(k, "page", "page"):
+        raise LinuxError(Errno.ENOMEM, "injected: no free frame")
 
 
 def _alloc_slowpath(k: Kernel) -> int:
@@ -132,6 +149,7 @@ def free_page(k: Kernel, pfn: int) -> None:
     if flags:
         if flags & PG_EXEC:
             k.tb_dirty_pages.append(pfn)
+            k.untranslatable.pop(pfn, None)
             k.tlb_gen += 1
         frames.pflags[pfn] = 0
     k.free_list.append(pfn)

@@ -19,7 +19,7 @@ def kmem_cache_create(k: Kernel, name: str, size: int) -> KmemCache:
     Its objects take no frames, so that a guest could use up the host: they may come to half of the machine's memory.
     """
     bug_on(name in k.caches, "cache made twice", name)
-    cache = k.caches[name] = KmemCache(name, size)
+    cache = k.caches[name] = KmemCache(k, name, size)
     cache.limit = k.total_pages * 2048 // size
     return cache
 

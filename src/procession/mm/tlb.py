@@ -10,13 +10,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from procession.hw.memory import PG_EXEC
-
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.mm_types import MmStruct
 
-__all__ = ("flush_icache_page", "flush_tlb_mm", "flush_tlb_page", "flush_tlb_range")
+__all__ = ("flush_tlb_mm", "flush_tlb_page", "flush_tlb_range")
 
 
 def flush_tlb_mm(k: Kernel, mm: MmStruct) -> None:
@@ -32,10 +30,3 @@ def flush_tlb_range(k: Kernel, mm: MmStruct, start: int, end: int) -> None:
 def flush_tlb_page(k: Kernel, mm: MmStruct, address: int) -> None:
     """Have every CPU forget the entry for one page."""
     k.tlb_gen += 1
-
-
-def flush_icache_page(k: Kernel, pfn: int) -> None:
-    """The kernel wrote into a frame: have the CPUs forget code translated from it."""
-    if k.frames.pflags[pfn] & PG_EXEC:
-        k.tb_dirty_pages.append(pfn)
-        k.tlb_gen += 1

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from procession.hw.memory import PG_EXEC
+from procession.arch.x86 import pgtable
 from procession.include.asm.pgtable import PTE_PFN_MASK, PTE_PRESENT, PTE_RW, PTE_USER
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import TASK_SIZE
 from procession.kernel import fork_mm
-from procession.mm import memory, mmap, tlb
+from procession.mm import memory, mmap, text
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = (
     "access_ok", "access_process_vm", "access_remote_vm", "clear_user", "copy_from_user", "copy_from_user_partial",
-    "copy_to_user", "copy_to_user_partial", "get_user", "peek", "put_user", "strncpy_from_user", "strnlen_user",
-    "user_pointer_ok", "write_remote_vm",
+    "copy_to_user", "copy_to_user_partial", "get_user", "load", "peek", "put_user", "store", "strncpy_from_user",
+    "strnlen_user", "user_pointer_ok", "write_remote_vm",
 )
 
 _READ = PTE_PRESENT | PTE_USER
@@ -34,6 +34,13 @@ _WRITE = PTE_PRESENT | PTE_USER | PTE_RW
 def access_ok(address: int, size: int) -> bool:
     """Whether [address, address+size) lies in the user half."""
     return address >= 0 and address + size <= TASK_SIZE
+
+
+def _should_fail_usercopy(k: Kernel, function: str) -> None:
+    """Raise EFAULT if this access is to be refused (should_fail_usercopy)."""
+    assert k.fault_attr is not None
+    if k.fault_attr.should_fail(k, "usercopy", function):
+        raise LinuxError(Errno.EFAULT, f"injected into {function}")
 
 
 def _frame(current: Task, mm: MmStruct, address: int, write: bool) -> int:
@@ -55,6 +62,12 @@ def _frame(current: Task, mm: MmStruct, address: int, write: bool) -> int:
 
 def copy_from_user_partial(current: Task, ptr: UserPtr, n: int) -> bytes:
     """Return the first n bytes at ptr, or those before the first bad page; raises EFAULT if there are none."""
+    if current.kernel.fault_attr is not None:
+        _should_fail_usercopy(current.kernel, "copy_from_user")
+    return _load(current, ptr, n)
+
+
+def _load(current: Task, ptr: UserPtr, n: int) -> bytes:
     if not isinstance(ptr, int):
         return ptr.load(0, n)
     if n <= 0:
@@ -80,6 +93,8 @@ def copy_from_user_partial(current: Task, ptr: UserPtr, n: int) -> bytes:
 
 def copy_from_user(current: Task, ptr: UserPtr, n: int) -> bytes:
     """Return n bytes at ptr; raises EFAULT."""
+    if current.kernel.fault_attr is not None:
+        _should_fail_usercopy(current.kernel, "copy_from_user")
     if not isinstance(ptr, int):
         return ptr.load(0, n)
     mm = current.mm
@@ -91,14 +106,25 @@ def copy_from_user(current: Task, ptr: UserPtr, n: int) -> bytes:
             if entry & 5 == 5:
                 at = (entry & PTE_PFN_MASK) + (ptr & 4095)
                 return bytes(frames.phys[at:at + n])
-    data = copy_from_user_partial(current, ptr, n)
+    return load(current, ptr, n)
+
+
+def load(current: Task, ptr: UserPtr, n: int) -> bytes:
+    """Ours: copy_from_user for a program's own accesses, which are not the kernel's to refuse; raises EFAULT."""
+    data = _load(current, ptr, n)
     if len(data) < n:
-        raise LinuxError(Errno.EFAULT, f"bad address {ptr + len(data):#x}")
+        raise LinuxError(Errno.EFAULT, f"only {len(data)} of {n} bytes are there")
     return data
 
 
 def copy_to_user_partial(current: Task, ptr: UserPtr, data: bytes) -> int:
     """Store data at ptr up to the first bad page; returns bytes stored; raises EFAULT if that is none of some."""
+    if current.kernel.fault_attr is not None:
+        _should_fail_usercopy(current.kernel, "copy_to_user")
+    return _store(current, ptr, data)
+
+
+def _store(current: Task, ptr: UserPtr, data: bytes) -> int:
     if not isinstance(ptr, int):
         ptr.store(0, data)
         return len(data)
@@ -108,9 +134,7 @@ def copy_to_user_partial(current: Task, ptr: UserPtr, data: bytes) -> int:
     mm = current.mm
     if mm is None:
         raise LinuxError(Errno.EFAULT, "no user memory")
-    k = current.kernel
-    phys = k.frames.phys
-    pflags = k.frames.pflags
+    phys = current.kernel.frames.phys
     done = 0
     while done < n:
         part = min(4096 - (ptr & 4095), n - done)
@@ -121,9 +145,6 @@ def copy_to_user_partial(current: Task, ptr: UserPtr, data: bytes) -> int:
                 break
             raise
         phys[at:at + part] = data[done:done + part]
-        if pflags[at >> 12] & PG_EXEC:
-            k.tb_dirty_pages.append(at >> 12)
-            k.tlb_gen += 1
         ptr += part
         done += part
     return done
@@ -131,6 +152,8 @@ def copy_to_user_partial(current: Task, ptr: UserPtr, data: bytes) -> int:
 
 def copy_to_user(current: Task, ptr: UserPtr, data: bytes, offset: int = 0) -> None:
     """Store data at ptr + offset; raises EFAULT, perhaps with a part stored."""
+    if current.kernel.fault_attr is not None:
+        _should_fail_usercopy(current.kernel, "copy_to_user")
     if not isinstance(ptr, int):
         ptr.store(offset, data)
         return
@@ -140,22 +163,26 @@ def copy_to_user(current: Task, ptr: UserPtr, data: bytes, offset: int = 0) -> N
     if mm is not None and (ptr & 4095) + n <= 4096:
         base = mm.pte_tables.get(ptr >> 21)
         if base is not None:
-            k = current.kernel
-            frames = k.frames
+            frames = current.kernel.frames
             entry = frames.q[base + (ptr >> 12 & 511)]
             if entry & 7 == 7:
                 at = (entry & PTE_PFN_MASK) + (ptr & 4095)
                 frames.phys[at:at + n] = data
-                if frames.pflags[at >> 12] & PG_EXEC:
-                    k.tb_dirty_pages.append(at >> 12)
-                    k.tlb_gen += 1
                 return
-    if copy_to_user_partial(current, ptr, data) < n:
-        raise LinuxError(Errno.EFAULT, f"bad address in {ptr:#x}+{n:#x}")
+    store(current, ptr, data)
+
+
+def store(current: Task, ptr: UserPtr, data: bytes) -> None:
+    """Ours: copy_to_user for a program's own accesses, which are not the kernel's to refuse; raises EFAULT."""
+    if _store(current, ptr, data) < len(data):
+        raise LinuxError(Errno.EFAULT, f"bad address in {ptr:#x}+{len(data):#x}")
 
 
 def get_user(current: Task, ptr: UserPtr, size: int, signed: bool = False, offset: int = 0) -> int:
     """Return the little-endian number of size bytes at ptr + offset; raises EFAULT."""
+    k = current.kernel
+    if k.fault_attr is not None:
+        _should_fail_usercopy(k, "get_user")
     if not isinstance(ptr, int):
         return int.from_bytes(ptr.load(offset, size), "little", signed=signed)
     ptr += offset
@@ -164,14 +191,14 @@ def get_user(current: Task, ptr: UserPtr, size: int, signed: bool = False, offse
     if mm is not None and at + size <= 4096:
         base = mm.pte_tables.get(ptr >> 21)
         if base is not None:
-            frames = current.kernel.frames
+            frames = k.frames
             entry = frames.q[base + (ptr >> 12 & 511)]
             if entry & 5 == 5:
                 at += entry & PTE_PFN_MASK
                 if size == 8 and not (at & 7 or signed):
                     return frames.q[at >> 3]
                 return int.from_bytes(frames.phys[at:at + size], "little", signed=signed)
-    return int.from_bytes(copy_from_user(current, ptr, size), "little", signed=signed)
+    return int.from_bytes(load(current, ptr, size), "little", signed=signed)
 
 
 def put_user(current: Task, ptr: UserPtr, value: int, size: int, offset: int = 0) -> None:
@@ -181,18 +208,22 @@ def put_user(current: Task, ptr: UserPtr, value: int, size: int, offset: int = 0
 
 def clear_user(current: Task, ptr: UserPtr, n: int) -> None:
     """Store n zero bytes; raises EFAULT."""
+    if current.kernel.fault_attr is not None:
+        _should_fail_usercopy(current.kernel, "clear_user")
     if not isinstance(ptr, int):
         ptr.store(0, bytes(n))
         return
     while n > 0:
         part = min(n, 65536)
-        copy_to_user(current, ptr, bytes(part))
+        store(current, ptr, bytes(part))
         ptr += part
         n -= part
 
 
 def strncpy_from_user(current: Task, ptr: UserPtr, maxlen: int) -> bytes:
     """Return the string at ptr without its NUL; raises EFAULT, ENAMETOOLONG if no NUL is in the first maxlen bytes."""
+    if current.kernel.fault_attr is not None:
+        _should_fail_usercopy(current.kernel, "strncpy_from_user")
     if not isinstance(ptr, int):
         data = ptr.load(0, min(maxlen, len(ptr)))
         end = data.find(0)
@@ -293,7 +324,7 @@ def access_remote_vm(
                 pieces.append(bytes(phys[at:at + part]))
             else:
                 phys[at:at + part] = write_data[done:done + part]
-                tlb.flush_icache_page(k, pfn)
+                text.revoke_exec(k, pfn, pgtable.lookup_address(k, mm, address))
             address += part
             done += part
     return done if write else b"".join(pieces)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from procession.arch.x86 import syscall_table
 from procession.include.linux.errno import STRERROR, Errno
@@ -17,9 +18,10 @@ from procession.tools.strace_filter import Filter
 from procession.tools.strace_structs import BEFORE, Shown
 
 if TYPE_CHECKING:
-    from procession.include.linux.kernel import Kernel
+    from procession.boot import Kernel, Result
     from procession.include.linux.sched import Task
     from procession.include.trace.events import Event
+    from procession.tools.tracefile import Out
 
 __all__ = ("Strace",)
 
@@ -56,7 +58,7 @@ class Strace:
     """
 
     def __init__(
-        self, kernel: Kernel, out: IO[str], *, follow: bool = True, only: Filter | None = None, to_file: bool = False,
+        self, kernel: Kernel, out: Out, *, follow: bool = True, only: Filter | None = None, to_file: bool = False,
         limit: int = ABBREVIATED,
     ) -> None:
         """Start listening."""
@@ -76,6 +78,13 @@ class Strace:
             self._on_event, "sys_enter", "sys_exit", "signal_deliver", "signal_generate", "sched_process_exit",
             "sched_process_fork", "sched_process_exec",
         )
+
+        kernel.at_end.append(self._on_end)
+
+    def _on_end(self, how: Result | BaseException) -> None:
+        if isinstance(how, BaseException):
+            with suppress(OSError):     # perhaps this very file
+                self._break()
 
     def _on_event(self, event: Event) -> None:
         _now, _cpu, pid, _comm, name, *fields = event

@@ -26,7 +26,7 @@ from procession.tools.strace_args import (
 )
 from procession.tools.strace_sockets import SOCKET_PRINTERS
 from procession.tools.strace_structs import AFTER, INT, LONG, STRUCTS, Printer, Shown, device, file_mode
-from procession.tools.strace_tty import termios
+from procession.tools.strace_tty import modem_lines, termios
 
 __all__ = ("PRINTERS", "after", "argument", "result")
 
@@ -222,30 +222,63 @@ def _ioctl_cmd(shown: Shown, at: int) -> str:
         return f"_IOC({_DIRECTIONS[cmd >> 30]}, {cmd >> 8 & 0xFF:#x}, {cmd & 0xFF:#x}, {_hex(size)})"
 
 
+_BARE_IOCTLS = frozenset({
+    Ioctl.FIOCLEX, Ioctl.FIONCLEX, Ioctl.TIOCNOTTY, Ioctl.TIOCEXCL, Ioctl.TIOCNXCL, Ioctl.TIOCSBRK, Ioctl.TIOCCBRK,
+    Ioctl.TIOCCONS, Ioctl.TIOCVHANGUP,
+})
+_NUMBER_IOCTLS = frozenset({Ioctl.TIOCSCTTY, Ioctl.TCSBRK, Ioctl.TCSBRKP})
+_INT_IN = frozenset({
+    Ioctl.TIOCSPGRP, Ioctl.FIONBIO, Ioctl.FIOASYNC, Ioctl.TIOCSPTLCK, Ioctl.TIOCPKT, Ioctl.TIOCSETD,
+    Ioctl.TIOCSSOFTCAR,
+})
+_INT_OUT = frozenset({
+    Ioctl.TIOCGPGRP, Ioctl.TIOCGSID, Ioctl.TIOCOUTQ, Ioctl.FIONREAD, Ioctl.TIOCGPTN, Ioctl.TIOCGETD,
+    Ioctl.TIOCGSOFTCAR, Ioctl.TIOCGDEV,
+})
+_MODEM_IN = frozenset({Ioctl.TIOCMSET, Ioctl.TIOCMBIS, Ioctl.TIOCMBIC})
+_TERMIOS_IN = frozenset({
+    Ioctl.TCSETS, Ioctl.TCSETSW, Ioctl.TCSETSF, Ioctl.TCSETS2, Ioctl.TCSETSW2, Ioctl.TCSETSF2, Ioctl.TIOCSLCKTRMIOS,
+})
+_TERMIO_IN = frozenset({Ioctl.TCSETA, Ioctl.TCSETAW, Ioctl.TCSETAF})
+_TERMIOS_OUT = frozenset({Ioctl.TCGETS, Ioctl.TCGETS2, Ioctl.TCGETA, Ioctl.TIOCGLCKTRMIOS})
+_QUEUES = {Ioctl.TCFLSH: ("TCIFLUSH", "TCOFLUSH", "TCIOFLUSH"),
+           Ioctl.TCXONC: ("TCOOFF", "TCOON", "TCIOFF", "TCION")}
+_WINSIZE = struct.Struct("<HHHH")
+
+
 def _ioctl_arg(shown: Shown, at: int) -> str | None:
     cmd, ptr = shown.args[at - 1], shown.args[at]
-    if cmd in (Ioctl.FIOCLEX, Ioctl.FIONCLEX, Ioctl.TIOCNOTTY):
+    if cmd in _BARE_IOCTLS:
         return None
-    if cmd in (Ioctl.TIOCSPGRP, Ioctl.FIONBIO, Ioctl.FIOASYNC):
-        return STRUCTS["int *"](shown, at)
-    if cmd in (Ioctl.TIOCSCTTY, Ioctl.TCSBRK):
+    if cmd in _NUMBER_IOCTLS:
         return str(ptr)
-    if cmd in (Ioctl.TCSETS, Ioctl.TCSETSW, Ioctl.TCSETSF):
-        return termios(shown, ptr)
+    if cmd in _INT_IN or (cmd in _INT_OUT and not shown.failed):
+        return STRUCTS["int *"](shown, at)
+    if cmd in _TERMIOS_IN or cmd in _TERMIO_IN or (cmd in _TERMIOS_OUT and not shown.failed):
+        return termios(shown, ptr, old=cmd in _TERMIO_IN or cmd == Ioctl.TCGETA)
+    if cmd in _QUEUES:
+        names = _QUEUES[Ioctl(cmd)]
+        return names[ptr] if ptr in range(len(names)) else f"{ptr:#x} /* TC??? */"
     if cmd == Ioctl.TIOCSWINSZ or (cmd == Ioctl.TIOCGWINSZ and not shown.failed):
-        fields = shown.read(ptr, struct.Struct("<HHHH"))
+        fields = shown.read(ptr, _WINSIZE)
         if fields is None:
             return pointer(ptr)
         return "{{ws_row={}, ws_col={}, ws_xpixel={}, ws_ypixel={}}}".format(*fields)
-    if not shown.failed:
-        if cmd in (Ioctl.TIOCGPGRP, Ioctl.TIOCGSID, Ioctl.TIOCOUTQ, Ioctl.FIONREAD):
-            return STRUCTS["int *"](shown, at)
-        if cmd == Ioctl.TCGETS:
-            return termios(shown, ptr)
+    if cmd in _MODEM_IN:
+        return modem_lines(shown, ptr)
+    if cmd == Ioctl.TIOCSTI:
+        return _quoted_byte(shown, ptr)
     if not isinstance(ptr, int):
         return pointer(ptr)
-    known = cmd in Ioctl.__members__.values() and cmd not in (Ioctl.FIBMAP, Ioctl.FIGETBSZ, Ioctl.FIOQSIZE)
+    known = cmd in Ioctl.__members__.values() and cmd not in (
+        Ioctl.FIBMAP, Ioctl.FIGETBSZ, Ioctl.FIOQSIZE, Ioctl.TIOCSIG,
+    )
     return pointer(ptr) if known else _hex(ptr & _U64)
+
+
+def _quoted_byte(shown: Shown, ptr: Any) -> str:
+    fields = shown.read(ptr, struct.Struct("c"))
+    return pointer(ptr) if fields is None else quote(fields[0])
 
 
 # prctl(2), arch_prctl(2).

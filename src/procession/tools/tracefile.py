@@ -1,18 +1,31 @@
-"""The stream of trace events as a file: one JSON object a line, in the order things happened."""
+"""The stream of trace events as a file: one JSON object a line, in the order things happened.
+
+The first line describes the run, the last one how it ended. Between the events stand the answers that the machine got
+from outside (what was typed, the host's time, choices), each where it was asked for: tools/replay.py needs nothing else
+to run it all again.
+"""
 
 from __future__ import annotations
 
+from contextlib import nullcontext, suppress
 import hashlib
+from importlib.metadata import version
 import json
-from typing import IO, TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
+from procession.boot import Result
 from procession.include.trace.events import EVENTS
 
 if TYPE_CHECKING:
-    from procession.include.linux.kernel import Kernel
+    from procession.boot import Kernel
+    from procession.hw.clock import HostTime
+    from procession.hw.console import Console
     from procession.include.trace.events import Event
 
-__all__ = ("TraceWriter", "as_dict", "trace_hash")
+__all__ = ("FORMAT", "Out", "TraceWriter", "add_output", "as_dict", "describe", "ending", "line_of", "trace_hash")
+
+FORMAT = 1
 
 
 def as_dict(event: Event) -> dict[str, Any]:
@@ -30,30 +43,195 @@ def _plain(value: Any) -> Any:
         return [item.decode(errors="backslashreplace") for item in strings]
     try:
         return f"buffer of {len(value)}"
-    except TypeError:
+    except (TypeError, NotImplementedError):    # a stack has no length
         return type(value).__name__
 
 
-def _line(what: Any) -> str:
-    return json.dumps(what, separators=(",", ":"), default=_plain)
+_encode = json.JSONEncoder(separators=(",", ":"), default=_plain).encode
+
+
+def line_of(event: Event) -> str:
+    """Return the event's line, without the newline."""
+    return _encode(as_dict(event))
+
+
+class Out(Protocol):
+    """Where the lines go."""
+
+    def write(self, text: str, /) -> object:
+        """Write text, all of it."""
+        ...
+
+
+def describe(kernel: Kernel, names: tuple[str, ...] = (), fail: str = "") -> dict[str, Any]:
+    """Return all that decides how the kernel's run goes, but for the answers from outside: a trace's first line.
+
+    names: the events that are written, all if none.  fail: what is refused on purpose, as a FaultSpec is written.
+    """
+    root = kernel.root
+    if root is None:
+        where: dict[str, str] | None = None
+    elif isinstance(root, str | Path):
+        path = Path(root).absolute()
+        where = {"kind": "directory" if path.is_dir() else "archive", "path": str(path)}
+    else:
+        where = {"kind": "files"}
+    command = kernel.command
+    return {
+        "event": "run", "format": FORMAT, "procession": version("procession"), "argv": command.argv, "env": command.env,
+        "cwd": command.cwd, "as_init": command.as_init, "root": where, "programs": sorted(kernel.programs),
+        "seed": kernel.chooser.seed, "cpus": kernel.nr_cpus, "memory": kernel.memory,
+        "boot_time_ns": kernel.boot_time_ns, "realtime": kernel.clock.realtime, "names": list(names),
+        "cores": kernel.core_store is not None, "fail": fail, "tty": kernel.tty, "winsize": list(kernel.winsize),
+    }
+
+
+def ending(how: Result | BaseException) -> dict[str, Any]:
+    """Return how a run ended: a status, or what it was ended by."""
+    if isinstance(how, Result):
+        return {"how": "exited", "status": how.status}
+    return {"how": type(how).__name__, "why": str(how).partition("\n")[0]}
 
 
 class TraceWriter:
-    """Writes every event to an open text file as it happens; raises OSError when the host cannot."""
+    """Writes a run as it happens; raises OSError when the host cannot.
 
-    def __init__(self, kernel: Kernel, out: IO[str], names: tuple[str, ...] = ()) -> None:
-        """Start listening to the named events, all by default."""
+    events: how many were written.
+    """
+
+    def __init__(self, kernel: Kernel, out: Out, names: tuple[str, ...] = (), *, fail: str = "") -> None:
+        """Start listening to the named events, all by default. fail: what an Injector refuses, str(FaultSpec)."""
+        self._kernel = kernel
         self._out = out
+        self._names = names
+        self._fail = fail
+        self.events = 0
+        self._begun = False
+        self._digest = hashlib.sha256()
         kernel.trace.subscribe(self._on_event, *names)
+        kernel.at_end.append(self._on_end)
+        kernel.console = self._console = _RecordedConsole(kernel.console, self)
+        kernel.clock.host = _RecordedTime(kernel.clock.host, self)
+        kernel.chooser.heard = self._on_choice
+
+    def _begin(self) -> None:
+        self._begun = True
+        self._out.write(_encode(describe(self._kernel, self._names, self._fail)) + "\n")
 
     def _on_event(self, event: Event) -> None:
-        self._out.write(_line(as_dict(event)) + "\n")
+        if not self._begun:
+            self._begin()
+        line = line_of(event) + "\n"
+        self._out.write(line)
+        self.events += 1
+        self._digest.update(line.encode())
+
+    def answer(self, what: str, **fields: object) -> None:
+        """Write an answer that the machine got from outside."""
+        if not self._begun:
+            self._begin()
+        self._out.write(_encode({"event": what, "time_ns": self._kernel.clock.now_ns} | fields) + "\n")
+
+    def _on_choice(self, kind: str, answer: int) -> None:
+        self.answer("choice", kind=kind, answer=answer)
+
+    def _on_end(self, how: Result | BaseException) -> None:
+        if not self._begun or isinstance(how, OSError):
+            return      # nothing ran, or the host failed: perhaps this very file
+        end = {
+            "event": "end", **ending(how), "events": self.events, "sha256": self._digest.hexdigest(),
+            "output": self._console.digest.hexdigest(),
+        }
+        with nullcontext() if isinstance(how, Result) else suppress(OSError):
+            self._out.write(_encode(end) + "\n")
+
+
+class _RecordedConsole:
+    """A console whose answers are written down. Those that say nothing are only counted.
+
+    digest: of all output.
+    """
+
+    __slots__ = ("_inner", "_reads", "_sizes", "_waits", "_writer", "_writes", "digest")
+
+    def __init__(self, inner: Console, writer: TraceWriter) -> None:
+        self._inner = inner
+        self._writer = writer
+        self._reads = self._waits = self._writes = self._sizes = 0
+        self.digest = hashlib.sha256()
+
+    @property
+    def stdout(self) -> bytes:
+        return self._inner.stdout
+
+    @property
+    def stderr(self) -> bytes:
+        return self._inner.stderr
+
+    def write(self, fd: int, data: bytes) -> None:
+        """Output data, and write down if it failed."""
+        self._writes += 1
+        try:
+            self._inner.write(fd, data)
+        except OSError as error:
+            self._writer.answer("console_write", call=self._writes, errno=error.errno)
+            raise
+        add_output(self.digest, fd, data)
+
+    def read(self, n: int) -> bytes | None:
+        """Read, and write down what came."""
+        self._reads += 1
+        data = self._inner.read(n)
+        if data is not None:
+            text = data.decode("utf-8", "surrogateescape")
+            self._writer.answer("console_read", call=self._reads, data=text)
+        return data
+
+    def wait(self, timeout_ns: int | None) -> bool:
+        """Wait, and write down if something came."""
+        self._waits += 1
+        come = self._inner.wait(timeout_ns)
+        if come:
+            self._writer.answer("console_wait", call=self._waits)
+        return come
+
+    def winsize(self) -> tuple[int, int] | None:
+        """Ask, and write down if it has changed."""
+        self._sizes += 1
+        size = self._inner.winsize()
+        if size is not None:
+            self._writer.answer("console_winsize", call=self._sizes, size=list(size))
+        return size
+
+
+def add_output(digest: Any, fd: int, data: bytes) -> None:
+    """Add a piece of output to a digest."""
+    digest.update(b"%d %d\n" % (fd, len(data)))
+    digest.update(data)
+
+
+class _RecordedTime:
+    """The host's clock, every answer written down."""
+
+    def __init__(self, inner: HostTime, writer: TraceWriter) -> None:
+        self._inner = inner
+        self._writer = writer
+
+    def now_ns(self) -> int:
+        """Ask, and write the answer down."""
+        ns = self._inner.now_ns()
+        self._writer.answer("host_time", ns=ns)
+        return ns
+
+    def sleep_until(self, ns: int) -> None:
+        """Sleep."""
+        self._inner.sleep_until(ns)
 
 
 def trace_hash(events: list[Event]) -> str:
     """Return the SHA-256 of a run's events: equal for equal runs."""
     digest = hashlib.sha256()
     for event in events:
-        digest.update(_line(event).encode())
+        digest.update(line_of(event).encode())
         digest.update(b"\n")
     return digest.hexdigest()

@@ -8,6 +8,7 @@ else runs, so a program is a function of what its traps answer, and fork() can c
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+import reprlib
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from procession.arch.python import crash, replay, structs
@@ -93,6 +94,8 @@ class PythonThread:
                 kstack = self._call(current)
                 if kstack is not None:
                     return kstack
+                if k.after_trap is not None:
+                    k.after_trap()
             if current.ti_flags & _WORK or current.thread is not self:
                 return None
             if clock.now_ns >= clock.next_event_ns:
@@ -106,7 +109,7 @@ class PythonThread:
         """Answer the request; returns the call's coroutine if it has gone to sleep."""
         try:
             name, args = self.request
-        except (TypeError, ValueError):
+        except Exception:  # noqa: BLE001 -- whatever it is, taking it apart is not what it was made for
             self._foreign_await(current)
             return None
         if self.todo == RESTART:
@@ -142,7 +145,7 @@ class PythonThread:
 
     def _foreign_await(self, current: Task) -> None:
         """The program awaited something that is no system call, such as asyncio's sleep."""
-        error = TypeError(f"a program can only await system calls, not {self.request!r}")
+        error = TypeError(f"a program can only await system calls, not {reprlib.repr(self.request)}")
         try:
             self.request = self.coro.throw(error)
         except BaseException as end:  # noqa: BLE001
@@ -169,9 +172,9 @@ class PythonThread:
         current.utime += ACCESS_NS
         try:
             if name == "=load":
-                self.result = uaccess.copy_from_user(current, address, what)
+                self.result = uaccess.load(current, address, what)
             else:
-                uaccess.copy_to_user(current, address, what)
+                uaccess.store(current, address, what)
                 self.result = 0
         except LinuxError:
             # As any instruction that faults, it runs again if a handler lets it.

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 __all__ = (
     "EPOLL_EVENT", "ITIMERVAL", "NSEC", "POLLFD", "RLIMIT", "RUSAGE", "SIGACTION", "SIGINFO", "STAT", "SYSINFO",
     "TIMESPEC", "TIMEVAL", "TMS", "DirEntry", "Rusage", "SignalInfo", "Stat", "SysInfo", "Tms", "Uname", "WaitidResult",
-    "dirents", "mask_of", "rusage", "set_of", "signal_info", "stat", "sysinfo", "timespec", "uname", "waitid_result",
+    "dirents", "mask_of", "rusage", "set_of", "siginfo", "signal_info", "stat", "sysinfo", "timespec", "uname",
+    "waitid_result",
 )
 
 TIMESPEC = Struct("<qq")
@@ -125,8 +126,19 @@ class SignalInfo(NamedTuple):
     si_value: int
 
 
+def siginfo(data: bytes) -> SignalInfo:
+    """Decode siginfo_t; its members share memory, so that not all of them mean something."""
+    signo, _errno, code, _pad, pid, uid, status = SIGINFO.unpack_from(data)
+    return SignalInfo(
+        signo, code, pid, uid, status, int.from_bytes(data[16:24], "little"), int.from_bytes(data[24:32], "little"),
+    )
+
+
 def signal_info(info: Siginfo) -> SignalInfo:
     """Return a copy of info for the program."""
+    if info.code < 0 and info.raw:
+        # A program's own bytes, passed on unread.
+        return siginfo(info.raw)._replace(si_signo=int(info.signo))
     return SignalInfo(int(info.signo), int(info.code), info.pid, info.uid, info.status, info.addr, info.value)
 
 

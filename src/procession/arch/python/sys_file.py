@@ -174,6 +174,15 @@ class FileCalls:
         """Control a device; arg is a number or a bytearray that is changed in place."""
         return await self.syscall("ioctl", fd, request, arg)  # type: ignore[attr-defined, no-any-return]
 
+    async def openpty(self) -> tuple[int, int]:
+        """Make a pseudo-terminal; returns (master, slave)."""
+        master = await self.open("/dev/ptmx", 0o402)
+        await trap("ioctl", master, 0x40045431, InBuffer(bytes(4)))
+        number = OutBuffer(4)
+        await trap("ioctl", master, 0x80045430, number)
+        slave = await self.open(f"/dev/pts/{int.from_bytes(number.data, 'little')}", 0o402)
+        return master, slave
+
     async def tcgetpgrp(self, fd: int) -> int:
         """Return the terminal's foreground process group."""
         pgrp = OutBuffer(4)

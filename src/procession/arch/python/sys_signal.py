@@ -22,11 +22,7 @@ def _set(signals: Any) -> InBuffer:
 
 
 def _info(buffer: OutBuffer) -> structs.SignalInfo:
-    data = buffer.load(0, 128)
-    signo, _errno, code, _pad, pid, uid, status = structs.SIGINFO.unpack_from(data)
-    return structs.SignalInfo(
-        signo, code, pid, uid, status, int.from_bytes(data[16:24], "little"), int.from_bytes(data[24:32], "little"),
-    )
+    return structs.siginfo(buffer.load(0, 128))
 
 
 class SignalCalls:
@@ -83,6 +79,14 @@ class SignalCalls:
         timeout = 0 if timeout_ns is None else InBuffer(structs.timespec(timeout_ns))
         await trap("rt_sigtimedwait", _set(signals), info, timeout, 8)
         return _info(info)
+
+    async def sigwait(self, signals: SignalSet) -> int:
+        """Wait for one of these (blocked) signals and return its number; others do not end it (sigwait(3))."""
+        while True:
+            try:
+                return (await self.sigwaitinfo(signals)).si_signo
+            except InterruptedError:
+                continue
 
     async def sigqueue(self, pid: int, sig: int, value: int = 0) -> None:
         """Send a signal with a value (sigqueue(3))."""

@@ -7,23 +7,22 @@ Task.ti_flags has work, or when the clock has reached next_event_ns.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Generator, Iterator
-from contextlib import contextmanager
-import signal as host_signal
-import socket
-import threading
+from collections.abc import Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any
 
-from procession.arch.x86 import fault, syscall_table, traps
+from procession.arch.x86 import arguments, fault, step, syscall_table, traps
 from procession.arch.x86.syscall_table import NI_SYSCALLS, NR_SYSCALLS
+from procession.hw import untranslatable
 from procession.hw.clock import FAULT_NS, TRAP_NS
 from procession.hw.cpu import Trap
 from procession.hw.unicorn_cpu import UnicornCpu
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.mm_types import VM
 from procession.include.linux.sched import TIF
 from procession.include.linux.signal import Sig
-from procession.include.linux.syscalls import SYSCALLS, Param, Syscall
+from procession.include.linux.syscalls import SYSCALLS, Syscall
 from procession.kernel import exit, signal
+from procession.mm import mmap, text
 
 if TYPE_CHECKING:
     from procession.arch.x86.process import X86Thread
@@ -31,24 +30,25 @@ if TYPE_CHECKING:
     from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.sched import Task
 
-__all__ = ("Entry", "SyscallStack", "Vcpu", "install_interrupt", "machine_shutdown", "vcpu_of")
+__all__ = ("Entry", "SyscallStack", "Vcpu", "machine_shutdown", "vcpu_of")
 
 _ENOSYS = -int(Errno.ENOSYS)
 _U64 = 0xFFFFFFFFFFFFFFFF
 _NO_EXCEPTION = 0xFFFFFFFF
-_PAGE_FAULT = Trap.PF
-_SYSCALL_TRACE, _SINGLESTEP = TIF.SYSCALL_TRACE, TIF.SINGLESTEP
+_PAGE_FAULT, _DEBUG = Trap.PF, Trap.DB
+_FETCH = fault.PF_INSTR | fault.PF_PROT      # from a page that is there
+_EXEC = VM.EXEC
+_USER_GATES = (int(Trap.BP), int(Trap.OF))      # what INT n may raise
+_NO_GATE = traps.NO_GATE
+_SYSCALL_TRACE, _SINGLESTEP, _SIGPENDING = TIF.SYSCALL_TRACE, TIF.SINGLESTEP, TIF.SIGPENDING
 _SIGTRAP, _SIGKILL = int(Sig.SIGTRAP), int(Sig.SIGKILL)
 PT_PTRACED, PT_TRACESYSGOOD = 1, 4
 
-# Where a system call's arguments are: di si dx r10 r8 r9, as numbers of registers.
-_ARGUMENTS = (7, 6, 2, 10, 8, 9)
 # They leave by another door than they came in: other registers, other memory, or another task's.
-_ON_OWN_STACK = frozenset({"fork", "vfork", "clone", "execve", "exit", "exit_group", "rt_sigreturn"})
+_ON_OWN_STACK = frozenset({"fork", "vfork", "clone", "execve", "exit", "exit_group"})
+_NR_RT_SIGRETURN = 15
 # What a task under seccomp mode 1 may still call.
 _SECCOMP = frozenset({0, 1, 15, 60})
-
-Decoder = Callable[[], tuple[Any, ...]]
 
 
 class SyscallStack(Coroutine[Any, Any, None]):
@@ -100,12 +100,14 @@ class Entry:
     stack: what run() has to hand to the machine loop.  stopped: a hook has stopped the engine.
     calls, own_stack: how to read the arguments of the calls made so far, by number; calls answered in the hook, others.
     io_ip: where port I/O was tried, -1 if it was not.  healed_ip: the last instruction whose fault needed no flush.
+    fetched: ip and page of the last fetch that was allowed.  step: an instruction that runs by itself.
+    exits: what the engine has to stop before.
     """
 
     __slots__ = (
-        "calls", "clock", "counter_q", "counters", "cpu", "cr2_q", "current", "d", "error_code_d", "healed_ip", "io_ip",
-        "k", "limit_q", "mm", "old_exception_d", "own_stack", "pgd", "q", "rip_q", "seen", "stack", "stopped", "thread",
-        "tlb_gen", "trace",
+        "calls", "clock", "counter_q", "counters", "cpu", "cr2_q", "current", "d", "error_code_d", "exits", "fetched",
+        "healed_ip", "io_ip", "is_int_d", "k", "limit_q", "mm", "old_exception_d", "own_stack", "pgd", "q", "rip_q",
+        "seen", "stack", "step", "stopped", "thread", "tlb_gen", "trace",
     )
 
     current: Task
@@ -120,16 +122,20 @@ class Entry:
         self.q, self.d = cpu.q, cpu.d
         self.rip_q, self.cr2_q = layout.rip_q, layout.cr2_q
         self.error_code_d, self.old_exception_d = layout.error_code_d, layout.old_exception_d
+        self.is_int_d = layout.is_int_d
         self.counters, self.counter_q, self.limit_q = cpu.counter, cpu.counter_q, cpu.limit_q
         self.mm: MmStruct | None = None
         self.pgd = -1
         self.tlb_gen = -1
         self.seen = 0
-        self.stack: SyscallStack | None = None
+        self.stack: Coroutine[Any, Any, None] | None = None
         self.stopped = False
         self.io_ip = self.healed_ip = -1
-        self.calls: dict[int, tuple[Syscall, Callable[..., Any], bool, Decoder]] = {}
-        self.own_stack: dict[int, Decoder] = {}
+        self.fetched = (-1, -1)
+        self.step: step.Step | None = None
+        self.exits: tuple[int, ...] = ()
+        self.calls: dict[int, tuple[Syscall, Callable[..., Any], bool, arguments.Decoder]] = {}
+        self.own_stack: dict[int, arguments.Decoder] = {}
         cpu.set_hooks(self)
 
     # Hooks.
@@ -145,6 +151,8 @@ class Entry:
             q = self.q
             current = self.current
             trace = self.trace
+            if self.step is not None:
+                self.end_step()
             self.clock.now_ns += TRAP_NS
             current.stime += TRAP_NS
             nr = self.thread.orig_ax = q[0]
@@ -172,53 +180,104 @@ class Entry:
             except LinuxError as error:
                 result = -error.errno
             q[0] = result & _U64 if result else 0
+            if nr == _NR_RT_SIGRETURN:
+                q[self.rip_q] = q[self.rip_q] - 2 & _U64    # the engine goes on behind the instruction there
             if trace.sys_exit:
                 trace.sys_exit(nr, call.name, result or 0)
+            k = self.k
+            if k.after_trap is not None:
+                k.after_trap()
             # What go_on() looks at; there is seldom anything.
             clock = self.clock
-            if (
-                current.ti_flags or clock.now_ns >= clock.next_event_ns or self.k.tlb_gen != self.tlb_gen or cpu.counted
-            ):
+            if current.ti_flags == _SIGPENDING:
+                self.deliver(current)
+            if current.ti_flags or clock.now_ns >= clock.next_event_ns or k.tlb_gen != self.tlb_gen or cpu.counted:
                 self.go_on()
         except BaseException as error:  # noqa: BLE001 -- comes out of run()
             self.fail(error)
 
     def interrupt(self, engine: int, vector: int) -> None:
         """Handle the exception the engine stands at."""
+        d = self.d
+        # Else the next exception would count as the second half of a double fault.
+        d[self.old_exception_d] = _NO_EXCEPTION
+        is_int, d[self.is_int_d] = d[self.is_int_d], 0
         if self.stopped:
-            self.d[self.old_exception_d] = _NO_EXCEPTION
             return
         try:
-            k = self.k
-            current, thread = self.current, self.thread
             if self.cpu.counted:
                 self.charge()
-            # Else the next exception would count as the second half of a double fault.
-            self.d[self.old_exception_d] = _NO_EXCEPTION
-            thread.orig_ax = -1
-            if vector != _PAGE_FAULT:
-                self.clock.now_ns += TRAP_NS
-                current.stime += TRAP_NS
-                traps.do_trap(current, thread, vector, self.d[self.error_code_d])
-                self.go_on()
-                return
-
-            self.clock.now_ns += FAULT_NS
-            current.stime += FAULT_NS
-            gen = k.tlb_gen
-            q = self.q
-            ip = q[self.rip_q]
-            fault.do_page_fault(current, q[self.cr2_q], self.d[self.error_code_d])
-            # One flush is that of the page at fault, whose translation the access replaces when it is made again:
-            # unless it is not, because something else stops the instruction. Code of the old page needs the flush.
-            if ip == self.healed_ip:
-                self.tlb_gen = -1
-            elif k.tlb_gen == gen + 1 and self.tlb_gen == gen and self.only_page(k):
-                self.healed_ip = ip
-                self.tlb_gen = gen + 1
+            self.thread.orig_ax = -1
+            if is_int and vector not in _USER_GATES:
+                vector = _NO_GATE | vector
+            if self.step is not None and not self.end_step(done=vector == _DEBUG) and vector == _DEBUG:
+                self.fetched = (-1, -1)
+            elif vector != _PAGE_FAULT:
+                self.trap(vector, d[self.error_code_d])
+            else:
+                error_code = d[self.error_code_d]
+                if error_code & _FETCH != _FETCH or not self.fetch(self.q[self.cr2_q]):
+                    self.page_fault(error_code)
             self.go_on()
         except BaseException as error:  # noqa: BLE001
             self.fail(error)
+
+    def trap(self, vector: int, error_code: int) -> None:
+        """Answer an exception other than a page fault."""
+        current = self.current
+        self.clock.now_ns += TRAP_NS
+        current.stime += TRAP_NS
+        traps.do_trap(current, self.thread, vector, error_code)
+        if self.k.after_trap is not None:
+            self.k.after_trap()
+
+    def page_fault(self, error_code: int) -> None:
+        """Answer a page fault, and leave its flush out where the access itself makes up for it."""
+        k, current = self.k, self.current
+        self.clock.now_ns += FAULT_NS
+        current.stime += FAULT_NS
+        gen = k.tlb_gen
+        ip = self.q[self.rip_q]
+        fault.do_page_fault(current, self.q[self.cr2_q], error_code)
+        # One flush is that of the page at fault, whose translation the access replaces when it is made again:
+        # unless it is not, because something else stops the instruction. Code of the old page needs the flush.
+        if ip == self.healed_ip:
+            self.tlb_gen = -1
+        elif k.tlb_gen == gen + 1 and self.tlb_gen == gen and self.only_page(k):
+            self.healed_ip = ip
+            self.tlb_gen = gen + 1
+        if k.after_trap is not None:
+            k.after_trap()
+
+    def fetch(self, address: int) -> bool:
+        """Answer a fetch from a present page that mm/text.py has not let anybody execute yet; false if nobody may."""
+        current = self.current
+        mm = current.mm
+        assert mm is not None
+        vma = mmap.find_vma(mm, address)
+        if vma is None or address < vma.vm_start or not vma.vm_flags & _EXEC:
+            return False
+        ip = self.q[self.rip_q]
+        fetched = ip, address >> 12
+        # The second time in a row: it stores into its own page, which took the permission back.
+        if fetched != self.fetched and text.allow_exec(self.k, mm, vma, address):
+            self.fetched = fetched
+        else:
+            code = step.code_at(current, ip)
+            if untranslatable.begins(code):
+                self.trap(Trap.UD, 0)
+                return True
+            self.step = step.Step(current, self.thread, code)
+        # Not a fault of the program's, but it must not be free: a timer has to end a loop of these.
+        self.clock.now_ns += FAULT_NS
+        current.utime += FAULT_NS
+        return True
+
+    def end_step(self, *, done: bool = False) -> bool:
+        """End the step in progress; returns whether its trap, if it is done, is one that the program shall see."""
+        ended, self.step = self.step, None
+        assert ended is not None
+        return ended.end(self.current, done=done)
 
     def port_io(self) -> None:
         """Remember where it was: user mode has no ports, and the engine goes on to the end of the block."""
@@ -238,15 +297,30 @@ class Entry:
             left_ns = clock.next_event_ns - clock.now_ns
             self.counters[self.limit_q] = self.counters[self.counter_q] + min(left_ns, _LONG)
 
+    def deliver(self, current: Task) -> None:
+        """Let the signal that a call has left behind take effect here: a handler needs no other door."""
+        q, rip_q = self.q, self.rip_q
+        # Where the engine is when this hook has returned.
+        q[rip_q] = q[rip_q] + 2 & _U64
+        stack = signal.do_signal(current)
+        try:
+            stack.send(None)
+        except StopIteration:
+            pass
+        else:
+            self.stack = stack      # it stops the process, or ends it
+            self.halt()
+        q[rip_q] = q[rip_q] - 2 & _U64
+
     def only_page(self, k: Kernel) -> bool:
         """Whether the flush that is due has no other reason than the page that was at fault."""
         mm = self.mm
-        return not (mm is None or mm.has_wx or mm.pgd != self.pgd or k.tb_dirty_pages)
+        return not (mm is None or mm.pgd != self.pgd or k.tb_dirty_pages)
 
     def halt(self) -> None:
         """End run() after this instruction."""
         self.stopped = True
-        self.cpu.stop()
+        self.cpu.leave()
 
     def fail(self, error: BaseException) -> None:
         """Make run() raise error."""
@@ -281,7 +355,7 @@ class Entry:
             self.q[0] = _ENOSYS & _U64
             self.go_on()
             return
-        decode = self.own_stack.get(nr) or self.decoder(call)
+        decode = self.own_stack.get(nr) or arguments.decoder(self.cpu, call)
         if name in _ON_OWN_STACK or current.seccomp_mode:
             self.own_stack[nr] = decode
             args = decode()
@@ -303,19 +377,9 @@ class Entry:
         else:
             k.not_modelled(name)
         if self.trace.sys_enter:
-            self.trace.sys_enter(nr, name, tuple(self.q[i] for i in _ARGUMENTS))
+            self.trace.sys_enter(nr, name, tuple(self.q[i] for i in arguments.REGISTERS))
         if self.trace.sys_exit:
             self.trace.sys_exit(nr, name, _ENOSYS)
-
-    def decoder(self, call: Syscall) -> Decoder:
-        """Return a function that reads the call's arguments from the registers."""
-        return _make_decoder([self._place(i, param) for i, param in enumerate(call.params)])
-
-    def _place(self, i: int, param: Param) -> tuple[memoryview, int]:
-        arg, register, cpu = param.arg, _ARGUMENTS[i], self.cpu
-        if arg.bits == 32:
-            return (cpu.i if arg.signed else cpu.d), register * 2
-        return (cpu.s if arg.signed else cpu.q), register
 
     async def traced(self, current: Task) -> int:
         """Make a call with a tracer looking at its beginning and end (syscall_trace_enter, syscall_trace_leave)."""
@@ -330,7 +394,7 @@ class Entry:
             if nr >= 0:
                 self.ni_syscall(current, nr, name)
         else:
-            args = _decode_saved(call, thread.q)
+            args = arguments.decode_saved(call, thread.q)
             if self.trace.sys_enter:
                 self.trace.sys_enter(nr, name, args)
             try:
@@ -346,7 +410,7 @@ class Entry:
 
     # Running.
 
-    def run(self, current: Task, thread: X86Thread, count: int) -> SyscallStack | None:
+    def run(self, current: Task, thread: X86Thread, count: int) -> Coroutine[Any, Any, None] | None:
         """Run current's user code until a hook stops it or count instructions are done."""
         cpu = self.cpu
         if cpu.owner is not thread:
@@ -365,15 +429,33 @@ class Entry:
         cpu.run(count)
         if cpu.counted:
             self.charge()
+        if self.step is not None:
+            self.end_step()
         if self.q[self.rip_q] == self.healed_ip:
             self.tlb_gen = -1
         if not self.stopped:
             thread.orig_ax = -1
+            if not cpu.counted or self.seen < self.counters[self.limit_q]:
+                self.at_exit(current, thread)
         elif self.io_ip >= 0:
             self.q[self.rip_q], self.io_ip = self.io_ip, -1
             thread.orig_ax = -1
             traps.do_trap(current, thread, Trap.GP, 0)
         return self.stack
+
+    def at_exit(self, current: Task, thread: X86Thread) -> None:
+        """Answer what the engine has stopped before by itself: an illegal instruction."""
+        mm = current.mm
+        assert mm is not None
+        ip = thread.user_pc()
+        if ip not in self.exits:
+            # Stopped from outside, or by an exit of another address space that has the page with another one behind it.
+            text.retranslate(self.k, mm, ip)
+            self.tlb_gen = -1
+        elif untranslatable.begins(step.code_at(current, ip)):
+            self.trap(Trap.UD, 0)
+        else:
+            text.forget_exits(self.k, mm, ip)
 
     def flush(self) -> None:
         """Catch up with what mm/tlb.py has marked: rewritten code, changed page tables."""
@@ -388,6 +470,11 @@ class Entry:
         assert mm is not None
         self.pgd = mm.pgd
         self.cpu.set_page_table(mm.pgd)
+        if mm.exits or self.exits:
+            exits = text.exits(k, mm)
+            if exits != self.exits:
+                self.exits = exits
+                self.cpu.set_exits(exits)
 
 
 _LONG = 1 << 40
@@ -396,19 +483,18 @@ _LONG = 1 << 40
 class Vcpu:
     """One CPU: an engine that runs freely, and one that counts, made when it is first needed."""
 
-    __slots__ = ("counted", "free", "k", "wx")
+    __slots__ = ("counted", "free", "k")
 
     def __init__(self, k: Kernel) -> None:
         self.k = k
         self.free = self._make(counted=False)
         self.counted: Entry | None = None
-        self.wx: Entry | None = None        # which one ran a program that may write its own code
 
     def _make(self, *, counted: bool) -> Entry:
         frames = self.k.frames
         return Entry(self.k, UnicornCpu(frames.addr, frames.nr_pages << 12, counted=counted, memory=frames))
 
-    def run(self, current: Task, thread: X86Thread, budget_ns: int | None) -> SyscallStack | None:
+    def run(self, current: Task, thread: X86Thread, budget_ns: int | None) -> Coroutine[Any, Any, None] | None:
         """Run user code, for budget_ns at most unless None."""
         entry = self.free
         count = 0
@@ -416,9 +502,6 @@ class Vcpu:
         if budget_ns is not None or stepping:
             entry = self.counted or self._count()
             count = 1 if stepping else min(budget_ns or _LONG, _LONG)
-        mm = current.mm
-        if mm is not None and mm.has_wx and self._other_wrote(entry):
-            entry.cpu.drop_all_code()
         stack = entry.run(current, thread, count)
         if stepping and stack is None:
             traps.send_sigtrap(current, thread)
@@ -427,12 +510,6 @@ class Vcpu:
     def _count(self) -> Entry:
         self.counted = self._make(counted=True)
         return self.counted
-
-    def _other_wrote(self, entry: Entry) -> bool:
-        """Whether another engine has run such a program since this one did: it saw those stores, this one did not."""
-        machine = self.k.vcpus[0]
-        last, machine.wx = machine.wx, entry
-        return last is not entry and last is not None
 
     def seize(self, thread: X86Thread) -> UnicornCpu:
         """Return the engine that has thread's registers, loading them into one if need be."""
@@ -470,37 +547,6 @@ def machine_shutdown(k: Kernel) -> None:
     k.vcpus.clear()
 
 
-# Arguments.
-
-
-def _make_decoder(places: list[tuple[memoryview, int]]) -> Decoder:
-    """Return a function that loads the given words; one for each number of arguments, for speed."""
-    match places:
-        case []:
-            return tuple
-        case [(a, i)]:
-            return lambda: (a[i],)
-        case [(a, i), (b, j)]:
-            return lambda: (a[i], b[j])
-        case [(a, i), (b, j), (c, m)]:
-            return lambda: (a[i], b[j], c[m])
-        case [(a, i), (b, j), (c, m), (d, n)]:
-            return lambda: (a[i], b[j], c[m], d[n])
-        case [(a, i), (b, j), (c, m), (d, n), (e, o)]:
-            return lambda: (a[i], b[j], c[m], d[n], e[o])
-    return lambda: tuple([view[at] for view, at in places])
-
-
-def _decode_saved(call: Syscall, q: memoryview) -> tuple[Any, ...]:
-    """Read a call's arguments from registers that are on no engine."""
-    args = []
-    for register, param in zip(_ARGUMENTS, call.params, strict=False):
-        bits = param.arg.bits
-        value = q[register] & (1 << bits) - 1
-        args.append(value - (1 << bits) if param.arg.signed and value >> bits - 1 else value)
-    return tuple(args)
-
-
 async def _on_stack(current: Task, call: Syscall, args: tuple[Any, ...]) -> int:
     result = call.fn(current, *args)
     if call.is_async:
@@ -516,49 +562,3 @@ async def _report_syscall(current: Task) -> None:
     if current.exit_code:
         signal.send_sig(current.exit_code, current, 1)
         current.exit_code = 0
-
-
-# The host's Ctrl-C.
-
-
-@contextmanager
-def install_interrupt(k: Kernel) -> Iterator[None]:
-    """While active, SIGINT makes the machine raise KeyboardInterrupt even in a guest's endless loop.
-
-    Python's own handler runs only between two steps of Python code. So a thread waits for the byte that the C handler
-    writes, and stops the engines. Main thread only.
-    """
-    reader, writer = socket.socketpair()
-    writer.setblocking(False)
-    stop = threading.Event()
-
-    def engines() -> list[UnicornCpu]:
-        return [entry.cpu for vcpu in k.vcpus for entry in (vcpu.free, vcpu.counted) if entry is not None]
-
-    def watch() -> None:
-        while reader.recv(64) and not stop.is_set():
-            for cpu in engines():
-                if cpu.running:
-                    cpu.stop()
-
-    def on_sigint(signum: int, frame: object) -> None:
-        for cpu in engines():
-            if cpu.running and not cpu.interrupted:
-                cpu.interrupt()
-                return
-        raise KeyboardInterrupt
-
-    old_handler = host_signal.signal(host_signal.SIGINT, on_sigint)
-    old_fd = host_signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-    watcher = threading.Thread(target=watch, name="procession-interrupt", daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        host_signal.set_wakeup_fd(old_fd)
-        host_signal.signal(host_signal.SIGINT, old_handler)
-        stop.set()
-        writer.send(b"\0")
-        watcher.join()
-        reader.close()
-        writer.close()

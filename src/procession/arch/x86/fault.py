@@ -9,7 +9,7 @@ from procession.include.linux.errno import LinuxError
 from procession.include.linux.mm_types import TASK_SIZE, VM, VM_FAULT_ERROR, VM_FAULT_MAJOR, VM_FAULT_OOM
 from procession.include.linux.signal import BUS_ADRERR, SEGV_ACCERR, SEGV_MAPERR, Sig, Siginfo
 from procession.kernel import signal
-from procession.mm import memory, mmap, oom_kill
+from procession.mm import memory, mmap, oom_kill, text
 
 if TYPE_CHECKING:
     from procession.include.linux.mm_types import MmStruct, VmArea
@@ -55,6 +55,8 @@ def do_page_fault(current: Task, address: int, error_code: int) -> None:
         else:
             code = 0
             result = memory.handle_pte_fault(k, mm, vma, address, write != 0)
+            if error_code & PF_INSTR and not result & VM_FAULT_ERROR:
+                text.allow_exec(k, mm, vma, address)
     if code:
         bad_area(current, address, error_code, code)
     elif result & VM_FAULT_ERROR:

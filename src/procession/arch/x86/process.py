@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from procession.arch.x86 import entry
 from procession.arch.x86 import signal as x86_signal
 from procession.hw import unicorn_cpu
-from procession.include.linux.bug import bug_on
 from procession.include.linux.cred import Cap
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import TASK_SIZE
@@ -124,9 +123,11 @@ class X86Thread:
 
     @flags.setter
     def flags(self, value: int) -> None:
-        """Not possible inside a system call that is answered in the engine's hook."""
-        bug_on(self.cpu is not None and self.cpu.running, "flags of a running engine")
-        self.q[self.layout.rflags_q] = value & _FLAGS | 0x202
+        value = value & _FLAGS | 0x202
+        if self.cpu is not None and self.cpu.running:
+            self.cpu.set_flags(value)
+        else:
+            self.q[self.layout.rflags_q] = value
 
     def run(self, current: Task, budget_ns: int | None) -> Coroutine[Any, Any, None] | None:
         """Run user code up to a call that sleeps, or until there is other work (see ThreadStruct.run)."""

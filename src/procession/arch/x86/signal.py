@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 import struct
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from procession.arch.x86 import entry
 from procession.include.linux.errno import Errno, LinuxError
@@ -14,7 +17,10 @@ from procession.kernel import siginfo, signal, signal_syscalls
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from procession.arch.x86.process import X86Thread
+    from procession.hw.calibration import Layout
     from procession.include.linux.sched import Task
     from procession.include.linux.signal import KSigaction, Siginfo
 
@@ -55,9 +61,10 @@ def setup_rt_frame(current: Task, thread: X86Thread, sig: int, ka: KSigaction, i
     if ka.flags & _SA_SIGINFO:
         uaccess.copy_to_user(current, frame + _INFO, siginfo.siginfo_to_user(info))
     layout = thread.layout
+    flags = thread.flags
     uaccess.copy_to_user(current, frame, _FRAME.pack(
         ka.restorer, 0, 0, current.sas_ss_sp & _U64, signal.sas_ss_flags(current, sp), current.sas_ss_size,
-        *[q[i] for i in _ORDER], q[layout.rip_q], thread.flags, _USER_CS, 0, 0, 0,
+        *[q[i] for i in _ORDER], q[layout.rip_q], flags, _USER_CS, 0, 0, 0,
         thread.error_code, thread.trap_no, oldset, thread.cr2, fpstate, oldset,
     ))
     q[7] = sig
@@ -66,7 +73,8 @@ def setup_rt_frame(current: Task, thread: X86Thread, sig: int, ka: KSigaction, i
     q[0] = 0
     q[4] = frame
     q[layout.rip_q] = ka.handler
-    thread.flags &= ~(_DF | _TF)
+    if flags & (_DF | _TF):
+        thread.flags = flags & ~(_DF | _TF)
 
 
 def get_sigframe(current: Task, sp: int, ka: KSigaction) -> tuple[int, int]:
@@ -84,7 +92,7 @@ def get_sigframe(current: Task, sp: int, ka: KSigaction) -> tuple[int, int]:
 
 
 @syscall
-async def sys_rt_sigreturn(current: Task) -> int:
+def sys_rt_sigreturn(current: Task) -> int:
     """Return from a signal handler: what the frame at sp - 8 says; a bad frame is SIGSEGV."""
     thread: Any = current.thread
     frame = thread.user_sp() - 8
@@ -130,26 +138,51 @@ _FX_HEAD = struct.Struct("<HHBxHQQII")
 _MXCSR_MASK = 0xFFFF
 
 
+@cache
+def _valid_bits(empty: bytes) -> int:
+    """Return FXSAVE's tags, a bit for each register in use, from the engine's, a byte for each that is empty."""
+    return sum((not tag) << i for i, tag in enumerate(empty))
+
+
+@cache
+def _empty_bytes(valid: int) -> bytes:
+    """Inverse of _valid_bits()."""
+    return bytes(not valid >> i & 1 for i in range(8))
+
+
 def save_fxsave(thread: X86Thread) -> bytes:
     """Return the 512 bytes of FXSAVE."""
     layout = thread.layout
     state = thread.q.cast("B")
     top = state[layout.fpstt] & 7
-    control = int.from_bytes(state[layout.fpuc:layout.fpuc + 2], "little")
-    status = int.from_bytes(state[layout.fpus:layout.fpus + 2], "little") & ~0x3800 | top << 11
-    tags = sum((not state[layout.fptags + i]) << i for i in range(8))
+    control, status = _control_and_status(layout, state)
+    valid = _valid_bits(bytes(state[layout.fptags:layout.fptags + 8]))
     mxcsr = int.from_bytes(state[layout.mxcsr_d * 4:layout.mxcsr_d * 4 + 4], "little")
-    parts = [_FX_HEAD.pack(control, status, tags, 0, 0, 0, mxcsr, _MXCSR_MASK)]
-    for i in range(8):
-        at = layout.fpregs + 16 * (top + i & 7)
-        parts.append(bytes(state[at:at + 10]) + bytes(6))
-    for i in range(16):
-        at = layout.xmm + layout.xmm_stride * i
-        parts.append(bytes(state[at:at + 16]))
-    parts.append(bytes(96))
-    return b"".join(parts)
+    registers = np.frombuffer(thread.q, np.uint64).take(_fx_words(layout, top)) & _FX_MASK
+    head = _FX_HEAD.pack(control, status | top << 11, valid, 0, 0, 0, mxcsr, _MXCSR_MASK)
+    return head + registers.tobytes() + _FX_TAIL
 
 
+def _control_and_status(layout: Layout, state: memoryview) -> tuple[int, int]:
+    """Return the x87 control and status words, the latter without the top of the stack."""
+    control = int.from_bytes(state[layout.fpuc:layout.fpuc + 2], "little")
+    return control, int.from_bytes(state[layout.fpus:layout.fpus + 2], "little") & ~0x3800
+
+
+@cache
+def _fx_words(layout: Layout, top: int) -> NDArray[np.intp]:
+    """Return where in its state the engine has the x87 and XMM registers, in the order of FXSAVE, in words of 8 bytes.
+
+    FXSAVE counts the x87 registers from the top of the stack.
+    """
+    starts = [layout.fpregs + 16 * (top + i & 7) for i in range(8)]
+    starts += [layout.xmm + layout.xmm_stride * i for i in range(16)]
+    return np.array([(start + half) // 8 for start in starts for half in (0, 8)])
+
+
+# An x87 register is ten bytes of sixteen; the others are 0 in the image.
+_FX_MASK = np.array([_U64, 0xFFFF] * 8 + [_U64, _U64] * 16, np.uint64)
+_FX_TAIL = bytes(FXSAVE_SIZE - _FX_HEAD.size - _FX_MASK.nbytes)
 _FX_INITIAL = _FX_HEAD.pack(0x37F, 0, 0, 0, 0, 0, 0x1F80, _MXCSR_MASK) + bytes(FXSAVE_SIZE - 32)
 
 
@@ -158,18 +191,14 @@ def restore_fxsave(current: Task, thread: X86Thread, data: bytes | None) -> None
     control, status, tags, _, _, _, mxcsr, _ = _FX_HEAD.unpack_from(data := data or _FX_INITIAL)
     if mxcsr & ~_MXCSR_MASK:
         raise LinuxError(Errno.EFAULT, "reserved bits of MXCSR")
-    # Control words go through the engine: it derives its rounding mode from them.
     cpu = entry.vcpu_of(current.kernel).seize(thread)
-    cpu.set_fpu_control(control, mxcsr)
     layout = thread.layout
     state = cpu.state
+    if (control, mxcsr) != (_control_and_status(layout, state)[0], cpu.d[layout.mxcsr_d]):
+        cpu.set_fpu_control(control, mxcsr)
     top = status >> 11 & 7
     state[layout.fpstt] = top
     state[layout.fpus:layout.fpus + 2] = (status & ~0x3800).to_bytes(2, "little")
-    for i in range(8):
-        state[layout.fptags + i] = not tags >> i & 1
-        at = layout.fpregs + 16 * (top + i & 7)
-        state[at:at + 10] = data[32 + 16 * i:42 + 16 * i]
-    for i in range(16):
-        at = layout.xmm + layout.xmm_stride * i
-        state[at:at + 16] = data[160 + 16 * i:176 + 16 * i]
+    state[layout.fptags:layout.fptags + 8] = _empty_bytes(tags)
+    words = np.frombuffer(data, np.uint64, _FX_MASK.size, _FX_HEAD.size)
+    np.frombuffer(cpu.q, np.uint64)[_fx_words(layout, top)] = words & _FX_MASK

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from procession.hw.cpu import Trap
 from procession.include.linux.errno import LinuxError
-from procession.include.linux.signal import FPE_FLTDIV, FPE_INTDIV, ILL_ILLOPN, TRAP_TRACE, Sig, Siginfo
+from procession.include.linux.signal import FPE_FLTDIV, FPE_INTDIV, ILL_ILLOPN, TRAP_BRKPT, TRAP_TRACE, Sig, Siginfo
 from procession.kernel import signal
 from procession.mm import uaccess
 
@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from procession.arch.x86.process import X86Thread
     from procession.include.linux.sched import Task
 
-__all__ = ("do_general_protection", "do_trap", "send_sigtrap")
+__all__ = ("NO_GATE", "do_general_protection", "do_trap", "send_sigtrap")
 
 _SIGFPE, _SIGSEGV, _SIGTRAP = int(Sig.SIGFPE), int(Sig.SIGSEGV), int(Sig.SIGTRAP)
 FPE_FLTOVF, FPE_FLTUND, FPE_FLTRES, FPE_FLTINV = 4, 5, 6, 7
 BUS_ADRALN = 1
 _U32 = 0xFFFFFFFF
+NO_GATE = 1 << 8        # beside a vector: it was INT n, and not the exception of that number
 
 # Vector -> signal, si_code. A code of None: no siginfo, that is SI_KERNEL. The address is ip, except for #AC.
 _TRAPS: dict[int, tuple[int, int | None]] = {
@@ -45,10 +46,13 @@ def do_trap(current: Task, thread: X86Thread, vector: int, error_code: int) -> N
     if vector in (Trap.MF, Trap.XF):
         math_error(current, thread, vector)
         return
+    if vector == Trap.UD and _icebp(current, thread):
+        return
     if vector not in _TRAPS:
-        # INT n: there is no gate, which is a protection fault at the instruction itself.
-        thread.q[thread.layout.rip_q] -= 2
-        do_general_protection(current, thread, vector << 3 | 2)
+        # INT n: no gate for user mode, which is a protection fault at the instruction itself. INT 6 stands there.
+        if vector != NO_GATE | Trap.UD:
+            thread.q[thread.layout.rip_q] -= 2
+        do_general_protection(current, thread, (vector & ~NO_GATE) << 3 | 2)
         return
     sig, code = _TRAPS[vector]
     thread.trap_no, thread.error_code = vector, error_code
@@ -57,6 +61,20 @@ def do_trap(current: Task, thread: X86Thread, vector: int, error_code: int) -> N
         return
     addr = 0 if vector == Trap.AC else thread.user_pc()
     signal.force_sig_info(sig, Siginfo(signo=sig, code=code, addr=addr), current)
+
+
+def _icebp(current: Task, thread: X86Thread) -> bool:
+    """Carry out INT1 if that is what ip points at: the engine takes it for an undefined instruction."""
+    ip = thread.user_pc()
+    try:
+        if uaccess.copy_from_user(current, ip, 1) != b"\xf1":
+            return False
+    except LinuxError:
+        return False
+    thread.q[thread.layout.rip_q] = ip + 1
+    thread.trap_no, thread.error_code = Trap.DB, 0
+    signal.force_sig_info(_SIGTRAP, Siginfo(signo=_SIGTRAP, code=TRAP_BRKPT, addr=ip + 1), current)
+    return True
 
 
 def do_general_protection(current: Task, thread: X86Thread, error_code: int) -> None:

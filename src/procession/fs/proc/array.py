@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 import zlib
 
+from procession.drivers.tty import tty_io
 from procession.include.linux.kernel import NSEC_PER_SEC, USER_HZ
 from procession.include.linux.resource import Rlimit
 from procession.include.linux.sched import Task, pid_alive
@@ -59,9 +60,12 @@ def collect_sigign_sigcatch(p: Task) -> tuple[int, int]:
     ignored = caught = 0
     if p.sighand is not None:
         for i, ka in enumerate(p.sighand.action):
-            if ka.handler == SIG_IGN:
+            handler = ka.handler
+            if handler == SIG_DFL:
+                continue
+            if handler == SIG_IGN:
                 ignored |= 1 << i
-            elif ka.handler != SIG_DFL:
+            else:
                 caught |= 1 << i
     return ignored, caught
 
@@ -104,7 +108,7 @@ def do_task_stat(current: Task, ns: PidNamespace, task: Task, *, whole: bool) ->
         cmin_flt, cmaj_flt, cutime, cstime = sig.cmin_flt, sig.cmaj_flt, sig.cutime, sig.cstime
         rsslim = sig.rlim[_RSS][0]
         if sig.tty is not None:
-            tty_nr, tty_pgrp = _tty(sig.tty, ns)
+            tty_nr, tty_pgrp = tty_io.tty_devnum(sig.tty), pid.pid_nr_ns(sig.tty.pgrp, ns)
         sid = pid.task_session_nr_ns(task, ns)
         ppid = pid.task_tgid_nr_ns(task.real_parent, ns)
         pgid = pid.task_pgrp_nr_ns(task, ns)
@@ -133,12 +137,6 @@ def do_task_stat(current: Task, ns: PidNamespace, task: Task, *, whole: bool) ->
     )
     text = f"{pid.task_pid_nr_ns(task, ns)} ({task.comm}) {' '.join(map(str, fields))}\n"
     return text.encode("latin-1", "replace")
-
-
-def _tty(tty: object, ns: PidNamespace) -> tuple[int, int]:
-    """Return a terminal's device number and its foreground process group."""
-    pgrp = getattr(tty, "pgrp", None)
-    return getattr(tty, "device", 0), pid.pid_nr_ns(pgrp, ns) if pgrp is not None else -1
 
 
 # status.

@@ -17,6 +17,7 @@ from procession.include.linux.sched import Task, same_thread_group
 from procession.kernel import pid
 
 if TYPE_CHECKING:
+    from procession.include.linux.fs import MntNamespace, PathRef
     from procession.include.linux.pid import Pid, PidNamespace
 
 __all__ = ("PidDir", "PidFile", "TaskDir", "proc_flush_task", "proc_pid_lookup", "proc_pid_readdir")
@@ -215,6 +216,10 @@ def _link(get: links.GetLink) -> Entry:
     return Entry(S.IFLNK | 0o777, make=lambda sb, p: links.PidLink(sb, p, get))
 
 
+def _mounts(show: Callable[[MntNamespace, PathRef], bytes]) -> Entry:
+    return Entry(0o444, make=lambda sb, p: mounts.MountsInode(sb, p, show))
+
+
 def _directory(mode: int, make: Callable[[ProcSuperBlock, Pid], Inode]) -> Entry:
     return Entry(S.IFDIR | mode, make=make)
 
@@ -242,8 +247,8 @@ def tid_base_stuff() -> dict[str, Entry]:
         "cwd": _link(links.proc_cwd_link),
         "root": _link(links.proc_root_link),
         "exe": _link(links.proc_exe_link),
-        "mounts": Entry(0o444, mounts.show_vfsmnt),
-        "mountinfo": Entry(0o444, mounts.show_mountinfo),
+        "mounts": _mounts(mounts.show_vfsmnt),
+        "mountinfo": _mounts(mounts.show_mountinfo),
         "smaps": Entry(0o444, task_mmu.show_smaps),
         "wchan": Entry(0o444, base_files.proc_pid_wchan),
         "stack": Entry(0o444, base_files.proc_pid_stack),

@@ -20,7 +20,9 @@ def devinfo_show(current: Task) -> bytes:
 
 def tty_drivers_show(current: Task) -> bytes:
     """Return the terminal drivers, from which ps makes a terminal's name."""
+    hvc = (("hvc", "/dev/hvc", 229, "0-7", "system"),) if current.kernel.tty else ()
     rows = (
+        *hvc,
         ("/dev/tty", "/dev/tty", 5, "0", "system:/dev/tty"), ("/dev/console", "/dev/console", 5, "1", "system:console"),
         ("/dev/ptmx", "/dev/ptmx", 5, "2", "system"), ("pty_slave", "/dev/pts", 136, "0-1048575", "pty:slave"),
         ("unknown", "/dev/tty", 4, "1-63", "console"),

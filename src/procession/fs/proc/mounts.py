@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from procession.fs import dcache
+from procession.fs import dcache, namespace
+from procession.fs.proc import generic
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import PathRef
+from procession.include.linux.fs import File, MntNamespace, PathRef, S
+from procession.include.linux.proc_fs import PidInode
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import Vfsmount
-    from procession.include.linux.pid import PidNamespace
+    from procession.include.linux.pid import Pid
+    from procession.include.linux.proc_fs import ProcSuperBlock
     from procession.include.linux.sched import Task
 
-__all__ = ("show_mountinfo", "show_vfsmnt")
+__all__ = ("MountsFile", "MountsInode", "show_mountinfo", "show_vfsmnt")
 
 _MNT_OPTIONS = ((1, ",nosuid"), (2, ",nodev"), (4, ",noexec"), (0x08, ",noatime"), (0x10, ",nodiratime"))
 MNT_READONLY = 0x40
@@ -26,23 +30,45 @@ def _mangle(text: str) -> str:
     return text
 
 
-def _mounts(task: Task) -> tuple[list[Vfsmount], PathRef]:
-    if task.nsproxy is None:
-        raise LinuxError(Errno.EINVAL, "the task has no mount namespace")
-    if task.fs is None:
-        raise LinuxError(Errno.ENOENT, "the task has no root")
-    return task.nsproxy.mnt_ns.mounts, task.fs.root
+class MountsInode(PidInode):
+    """/proc/PID/mounts or mountinfo: what its opener found stays, whatever becomes of the task (mounts_open_common)."""
+
+    def __init__(self, sb: ProcSuperBlock, pid: Pid, show: Callable[[MntNamespace, PathRef], bytes]) -> None:
+        super().__init__(sb, pid, S.IFREG | 0o444)
+        self.show = show
+
+    def open(self, current: Task, file: File) -> File:
+        """Hold the task's mounts; raises EINVAL if it has none any more, ENOENT if it has no root."""
+        task = self.task()
+        if task is None or task.nsproxy is None:
+            raise LinuxError(Errno.EINVAL, "the task has no mount namespace")
+        if task.fs is None:
+            raise LinuxError(Errno.ENOENT, "the task has no root")
+        ns, root = namespace.get_mnt_ns(task.nsproxy.mnt_ns), task.fs.root
+        out = MountsFile(file, lambda _current: self.show(ns, root))
+        out.private_data = ns
+        return out
+
+    def truncate(self, size: int) -> None:
+        """Accept O_TRUNC."""
+
+
+class MountsFile(generic.ProcFile):
+    """An open mounts file; private_data is the mount namespace it holds."""
+
+    def release(self, current: Task | None) -> None:
+        """Let the namespace go."""
+        namespace.put_mnt_ns(self.inode.i_sb.kernel, self.private_data)
 
 
 def _options(mnt: Vfsmount) -> str:
     return "".join(text for bit, text in _MNT_OPTIONS if mnt.mnt_flags & bit)
 
 
-def show_vfsmnt(current: Task, ns: PidNamespace, task: Task) -> bytes:
+def show_vfsmnt(ns: MntNamespace, root: PathRef) -> bytes:
     """Return mounts: one line per mount, as in /etc/fstab."""
-    mounts, root = _mounts(task)
     lines = []
-    for mnt in mounts:
+    for mnt in ns.mounts:
         readonly = mnt.mnt_flags & MNT_READONLY or mnt.mnt_sb.s_readonly
         path = dcache.d_path(PathRef(mnt, mnt.mnt_root), root)
         lines.append(
@@ -52,10 +78,9 @@ def show_vfsmnt(current: Task, ns: PidNamespace, task: Task) -> bytes:
     return "".join(lines).encode("utf-8", "surrogateescape")
 
 
-def show_mountinfo(current: Task, ns: PidNamespace, task: Task) -> bytes:
+def show_mountinfo(ns: MntNamespace, root: PathRef) -> bytes:
     """Return mountinfo. Differs: mounts are numbered within their namespace."""
-    mounts, root = _mounts(task)
-    ids = {mnt: i for i, mnt in enumerate(mounts, 1)}
+    ids = {mnt: i for i, mnt in enumerate(ns.mounts, 1)}
     lines = []
     for mnt, number in ids.items():
         dev = mnt.mnt_sb.s_dev

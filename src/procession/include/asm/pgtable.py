@@ -1,7 +1,5 @@
 """Bits of a page table entry of x86-64 (asm/pgtable_types.h)."""
 
-from procession.include.linux.mm_types import VM
-
 __all__ = (
     "PAGE_PROT", "PTE_ACCESSED", "PTE_DIRTY", "PTE_NX", "PTE_PFN_MASK", "PTE_PRESENT", "PTE_PROTNONE", "PTE_RW",
     "PTE_TABLE", "PTE_THERE", "PTE_USER",
@@ -19,10 +17,8 @@ PTE_THERE = PTE_PRESENT | PTE_PROTNONE
 PTE_TABLE = 0x67                # P RW US A D: upper levels grant everything, the last level decides
 
 # Bits of a fresh entry, by READ | WRITE | EXEC of vm_flags (protection_map). RW is never here: it is added by the
-# write fault, which breaks copy-on-write or marks a file page dirty. A page without EXEC has NX: the engine is slow
-# on pages that are both written and executable.
+# write fault, which breaks copy-on-write or marks a file page dirty. NX always is: the first fetch removes it, see
+# mm/text.py.
 PAGE_PROT = tuple(
-    PTE_PROTNONE | PTE_ACCESSED | PTE_USER | PTE_NX if not prot
-    else PTE_PRESENT | PTE_USER | PTE_ACCESSED | (0 if prot & VM.EXEC else PTE_NX)
-    for prot in range(8)
+    (PTE_PRESENT if prot else PTE_PROTNONE) | PTE_USER | PTE_ACCESSED | PTE_NX for prot in range(8)
 )

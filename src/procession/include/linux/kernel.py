@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from procession.include.linux.hrtimer import NEVER
 from procession.include.linux.spinlock import LockClass, SpinLock
 from procession.include.linux.wait import WaitQueueHead
 
@@ -12,14 +14,17 @@ if TYPE_CHECKING:
     from procession.hw.chooser import Chooser
     from procession.hw.clock import Clock
     from procession.hw.console import Console
+    from procession.hw.core_store import CoreStore
     from procession.hw.memory import Frames
     from procession.include.linux.binfmts import LinuxBinfmt
     from procession.include.linux.errno import LinuxError
+    from procession.include.linux.fault_inject import FaultAttr
     from procession.include.linux.nsproxy import IpcNamespace, NetNamespace, Nsproxy, UserNamespace, UtsNamespace
     from procession.include.linux.pid import Pid, PidNamespace
     from procession.include.linux.sched import Task, UserStruct
     from procession.include.linux.slab import KmemCache
     from procession.include.linux.spinlock import Lockdep, RwLock
+    from procession.include.linux.tty import TtyDriver
     from procession.include.trace.events import Trace
 
 __all__ = ("Kernel",)
@@ -43,6 +48,8 @@ class Kernel:
     vcpus: list[Any]        # arch/x86's per-CPU execution back-ends, made when first used
 
     trace: Trace
+    # Called when a trap was answered or a kernel stack put aside: no lock is held, all structures are whole.
+    after_trap: Callable[[], None] | None = None
     lockdep: Lockdep
     lock_classes: dict[str, LockClass]
     caches: dict[str, KmemCache]
@@ -96,6 +103,7 @@ class Kernel:
     futex_queues: Any
 
     # mm
+    fault_attr: FaultAttr | None = None     # whom to refuse what on purpose; None: nobody anything
     zero_pfn: int
     total_pages: int
     free_list: list[int]            # free frames, the next one to use last
@@ -104,6 +112,7 @@ class Kernel:
     shm_sb: Any                     # SuperBlock of shared anonymous memory, made when first used
     tlb_gen: int                    # arch/x86: number of TLB flushes asked for so far
     tb_dirty_pages: list[int]       # arch/x86: frames whose translated code is out of date
+    untranslatable: dict[int, list[int]]    # arch/x86: executed frame -> offsets of what the CPU cannot translate
     kmem_pages: int                 # what lies in pipes and sockets, in pages
     kmem_limit: int                 # and the most that may
     overcommit_memory: int
@@ -128,7 +137,19 @@ class Kernel:
     console_wait: WaitQueueHead     # readers of the console; the idle loop wakes it when input has come
     console_dev: Any                # fs/devices.py's ConsoleDevice
     devtmpfs_sb: Any                # SuperBlock of /dev
+    ptm_driver: TtyDriver           # drivers/tty: masters and slaves of pseudo-terminals
+    pts_driver: TtyDriver
+    devpts_sb: Any                  # SuperBlock of /dev/pts
+    pty_count: int                  # pairs in use
+    tty: bool = False               # configuration: the console is a terminal, of (rows, columns)
+    winsize: tuple[int, int]
+    hvc_driver: TtyDriver           # only then
+    hvc_poll_ns: int = NEVER        # when to look for input next
+    hvc_wants: bool                 # to be told of it at once: nothing is known to lie there, and there is room
+    hvc_live: bool = False          # somebody watches for input besides
+    next_timer_ns: int              # what else is due: until then a program may run without looking
     core_pattern: str
+    core_store: CoreStore | None = None     # hw: where what core_pattern pipes goes
     suid_dumpable: int
     sysctl_nr_open: int
     pipe_mnt: Any                   # Vfsmount that pipes live in, no path leads there

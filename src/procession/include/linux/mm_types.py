@@ -153,4 +153,5 @@ class MmStruct:
     oom_disable_count: int = 0
     # Ours: where the lowest-level page tables are, so that no walk is needed: address >> 21 -> index into Frames.q.
     pte_tables: dict[int, int] = field(default_factory=dict)
-    has_wx: bool = False            # Ours: some page may be both written and executed; see hw/unicorn_cpu
+    # Ours: addresses that the CPU must stop before, by the page they are in; see mm/text.py.
+    exits: dict[int, tuple[int, ...]] = field(default_factory=dict)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from procession.include.linux.nsproxy import Nsproxy, UserNamespace
     from procession.include.linux.pid import Pid
     from procession.include.linux.spinlock import SpinLock
+    from procession.include.linux.tty import TtyStruct
     from procession.include.linux.wait import Completion, WaitQueueHead
 
 __all__ = (
@@ -272,7 +273,7 @@ class SignalStruct:
     cputime_expires: Any
     tty_old_pgrp: Pid | None
     leader: bool
-    tty: Any
+    tty: TtyStruct | None
     utime: int
     stime: int
     cutime: int

@@ -5,10 +5,13 @@ The objects are Python's; the cache counts them, so that a leak shows, and is wh
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from procession.include.linux.bug import bug
 from procession.include.linux.errno import Errno, LinuxError
+
+if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
 
 __all__ = ("KmemCache",)
 
@@ -16,23 +19,23 @@ __all__ = ("KmemCache",)
 class KmemCache:
     """A named cache: alloc() before an object is made, free() when it is given up."""
 
-    __slots__ = ("fail", "limit", "name", "nr_active", "nr_allocs", "size")
+    __slots__ = ("kernel", "limit", "name", "nr_active", "nr_allocs", "size")
 
-    def __init__(self, name: str, size: int) -> None:
+    def __init__(self, k: Kernel, name: str, size: int) -> None:
+        self.kernel = k
         self.name = name
         self.size = size                                 # of the C object, bytes, for /proc/slabinfo
         self.nr_active = 0
         self.nr_allocs = 0
         self.limit = 1 << 62                             # how many there is memory for
-        # Fault injection: called with the cache before each allocation, raises ENOMEM. None costs one test.
-        self.fail: Callable[[KmemCache], None] | None = None
 
     def alloc(self) -> None:
         """Count one more object; raises ENOMEM beyond the limit, or when told to fail."""
         if self.nr_active >= self.limit:
             raise LinuxError(Errno.ENOMEM, f"no memory for {self.name}")
-        if self.fail is not None:
-            self.fail(self)
+        fault_attr = self.kernel.fault_attr
+        if fault_attr is not None and fault_attr.should_fail(self.kernel, "slab", self.name):
+            raise LinuxError(Errno.ENOMEM, f"injected: no memory for {self.name}")
         self.nr_active += 1
         self.nr_allocs += 1
 

@@ -1,0 +1,150 @@
+"""Signals to the host process while the engine runs: no step of Python is made then, so that no handler would run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+import select
+import signal
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from procession.arch.x86.entry import Entry
+    from procession.include.linux.kernel import Kernel
+
+__all__ = ("install_interrupt", "interrupt_engines", "watch_input")
+
+_AGAIN_SECONDS = 0.005
+_SOON = 1_000_000       # instructions: more than an engine does while a thread adds two numbers
+
+
+def _running(k: Kernel) -> list[Entry]:
+    entries = [entry for vcpu in tuple(k.vcpus) for entry in (vcpu.free, vcpu.counted) if entry is not None]
+    return [entry for entry in entries if entry.cpu.running]
+
+
+def interrupt_engines(k: Kernel) -> None:
+    """Make an engine that runs raise KeyboardInterrupt; callable from any thread."""
+    for entry in _running(k):
+        entry.cpu.interrupt()
+
+
+def _let_out(entry: Entry) -> None:
+    """End an engine's run soon, so that nothing else changes: neither what is done nor what is counted.
+
+    A counting engine that is stopped from outside has counted an instruction that it has not done.
+    """
+    if not entry.cpu.counted:
+        entry.cpu.stop()
+        return
+    with suppress(IndexError):      # it has just been closed
+        soon = entry.counters[entry.counter_q] + _SOON
+        entry.counters[entry.limit_q] = min(soon, entry.counters[entry.limit_q])
+
+
+class _Watcher:
+    """A thread that ends the engines' run when a signal has come, again and again until its handler has run.
+
+    Once is not enough: an engine that is just about to start forgets that it was told to stop.
+    """
+
+    def __init__(self, k: Kernel) -> None:
+        self._k = k
+        self.handled = 0
+        self._over = threading.Event()
+        self._reader, self._writer = socket.socketpair()
+        self._writer.setblocking(False)
+        self._old_fd = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        self._thread = threading.Thread(target=self._watch, name="procession-interrupt", daemon=True)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        handled = 0
+        while self._reader.recv(64) and not self._over.is_set():
+            for _ in range(100):
+                for entry in _running(self._k):
+                    _let_out(entry)
+                if self.handled != handled or self._over.wait(_AGAIN_SECONDS):
+                    break
+            handled = self.handled
+
+    def close(self) -> None:
+        """End the thread."""
+        signal.set_wakeup_fd(self._old_fd)
+        self._over.set()
+        self._writer.send(b"\0")
+        self._thread.join()
+        self._reader.close()
+        self._writer.close()
+
+
+@contextmanager
+def install_interrupt(k: Kernel) -> Iterator[None]:
+    """While active, Python's signal handlers run also while the guest is in an endless loop.
+
+    What a handler raises comes out of the machine, be it in the midst of an engine's hook, where Python itself would
+    only print it. Main thread only.
+    """
+    watcher = _Watcher(k)
+
+    def wrapped(handler: Callable[[int, Any], Any]) -> Callable[[int, Any], None]:
+        def on_signal(signum: int, frame: Any) -> None:
+            watcher.handled += 1
+            running = _running(k)
+            if not running:
+                handler(signum, frame)
+                return
+            try:
+                handler(signum, frame)
+            except BaseException as error:  # noqa: BLE001 -- comes out of run()
+                running[0].cpu.error = error
+                running[0].cpu.stop()
+
+        return on_signal
+
+    old = {}
+    for signum in signal.valid_signals():
+        handler = signal.getsignal(signum)
+        if callable(handler):
+            ours = wrapped(handler)
+            old[signum] = handler, ours
+            signal.signal(signum, ours)
+    try:
+        yield
+    finally:
+        for signum, (handler, ours) in old.items():
+            if signal.getsignal(signum) is ours:
+                signal.signal(signum, handler)
+        watcher.close()
+
+
+@contextmanager
+def watch_input(k: Kernel, fd: int) -> Iterator[None]:
+    """While active, input on fd cuts in on a program that makes no calls: the console driver looks for it at once."""
+    reader, writer = socket.socketpair()
+    over = threading.Event()
+
+    def watch() -> None:
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        poll.register(reader, select.POLLIN)
+        while not over.is_set():
+            poll.poll()
+            if k.hvc_wants:
+                k.hvc_poll_ns = k.clock.next_event_ns = 0
+                for entry in _running(k):
+                    _let_out(entry)
+            over.wait(_AGAIN_SECONDS)
+
+    thread = threading.Thread(target=watch, name="procession-input", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        writer.send(b"\0")
+        thread.join()
+        reader.close()
+        writer.close()

@@ -1,0 +1,82 @@
+"""Executing an instruction of a page that must not be executed as a whole: see mm/text.py. Ours.
+
+The engine translates ahead, so only the trap flag keeps it from translating what follows. A program does not see it:
+PUSHF is mended, and what ends the step restores the program's own.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from procession.hw import untranslatable
+from procession.include.linux.errno import LinuxError
+from procession.mm import mmap, text, uaccess
+
+if TYPE_CHECKING:
+    from procession.arch.x86.process import X86Thread
+    from procession.include.linux.sched import Task
+
+__all__ = ("Step", "code_at")
+
+_TF = 0x100
+_AX, _SP, _R11 = 0, 4, 11
+_PREFIX = rb"[\xf0\xf2\xf3\x26\x2e\x36\x3e\x40-\x4f\x64-\x67]*"
+_pushf = re.compile(_PREFIX + rb"\x9c", re.DOTALL).match
+_loads_flags = re.compile(_PREFIX + rb"[\x9d\xcf]", re.DOTALL).match
+_traps_itself = re.compile(_PREFIX + rb"\xf1", re.DOTALL).match
+
+
+def code_at(current: Task, ip: int) -> bytes:
+    """Return what is present of the longest instruction that could be at ip."""
+    mm = current.mm
+    assert mm is not None
+    k = current.kernel
+    here = min(4096 - (ip & 4095), untranslatable.LONGEST)
+    code = uaccess.peek(k, mm, ip, here) or b""
+    if here < untranslatable.LONGEST:
+        code += uaccess.peek(k, mm, ip + here, untranslatable.LONGEST - here) or b""
+    return code
+
+
+class Step:
+    """One instruction on its way, begun and ended inside hooks or while the engine stands."""
+
+    __slots__ = ("_code", "_flags_q", "_own_tf", "_slots", "_thread")
+
+    def __init__(self, current: Task, thread: X86Thread, code: bytes) -> None:
+        """Begin: the pages that the instruction at ip lies in may be executed, and it will trap behind it."""
+        mm = current.mm
+        assert mm is not None
+        self._thread = thread
+        self._code = code
+        self._flags_q = thread.layout.rflags_q
+        self._own_tf = thread.q[self._flags_q] & _TF
+        self._slots = []
+        ip = thread.user_pc()
+        for address in dict.fromkeys((ip & ~4095, ip + untranslatable.LONGEST - 1 & ~4095)):
+            vma = mmap.find_vma(mm, address)
+            if vma is not None and vma.vm_start <= address:
+                slot = text.lend_exec(current.kernel, mm, vma, address)
+                if slot >= 0:
+                    self._slots.append(slot)
+        thread.q[self._flags_q] |= _TF
+
+    def end(self, current: Task, *, done: bool) -> bool:
+        """Put everything back; done: it trapped behind the instruction. Returns whether that trap is the program's."""
+        text.take_back_exec(current.kernel, self._slots)
+        q = self._thread.q
+        if done and _loads_flags(self._code):
+            return bool(self._own_tf)
+        if not self._own_tf:
+            q[self._flags_q] &= ~_TF
+            if done and _pushf(self._code):
+                self._mend_pushed_flags(current, q[_SP])
+        return bool(self._own_tf or _traps_itself(self._code))
+
+    def _mend_pushed_flags(self, current: Task, sp: int) -> None:
+        try:
+            pushed = uaccess.get_user(current, sp, 2)
+            uaccess.put_user(current, sp, pushed & ~_TF, 2)
+        except LinuxError:
+            pass        # another thread has unmapped the stack meanwhile

@@ -1,0 +1,1 @@
+"""Device drivers, as in Linux's drivers/."""

@@ -1,0 +1,1 @@
+"""Terminals, as in Linux's drivers/tty/."""

@@ -1,0 +1,1 @@
+"""Consoles that a hypervisor provides, as in Linux's drivers/tty/hvc/."""

@@ -1,0 +1,176 @@
+"""The machine's console as a terminal, /dev/hvc0 (drivers/tty/hvc/hvc_console.c).
+
+Only with Kernel(tty=True). /dev/console is then this terminal as well. As in 3.2 nothing announces input: the driver
+looks for it, every ten milliseconds while something runs, and whenever nothing does. The host's own (Kernel.hvc_live)
+is watched besides by arch/x86/interrupt.py, which cuts in on programs that make no calls; a scripted one
+keeps to the clock, so that everything is repeatable.
+
+Differs: output leaves at once; a worker of its own, khvcd, does the looking in 3.2.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any
+
+from procession.drivers.tty import n_tty, tty_buffer, tty_io, tty_jobctrl
+from procession.fs import devices
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.hrtimer import NEVER
+from procession.include.linux.signal import Sig
+from procession.include.linux.tty import TtyDriver, tty_std_termios
+
+if TYPE_CHECKING:
+    from procession.include.linux.fs import File, Inode
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import Task
+    from procession.include.linux.tty import TtyStruct
+
+__all__ = ("HVC_MAJOR", "hvc_console_init", "hvc_idle_input", "hvc_poll")
+
+HVC_MAJOR = 229
+O_NOCTTY = 0o400
+_ROOM = 4096
+_INTERVAL_NS = 10_000_000
+_WINSIZE = struct.Struct("<4H")
+
+
+class HvcOperations:
+    """What the console can do."""
+
+    __slots__ = ()
+
+    def open(self, tty: TtyStruct) -> None:
+        """Begin to look for input."""
+        k = tty.kernel
+        k.hvc_poll_ns = k.clock.now_ns
+        k.clock.next_event_ns = 0
+
+    def close(self, tty: TtyStruct) -> None:
+        """Nothing has to be done."""
+
+    def write(self, tty: TtyStruct, data: bytes) -> int:
+        """Pass data to the machine; if nobody is there any more, the line is hung up and this raises EIO."""
+        k = tty.kernel
+        if tty.stopped:
+            return 0
+        try:
+            k.console.write(1, data)
+        except OSError as error:
+            k.printk(f"console: {error}")
+            tty_io.tty_hangup(tty)
+            raise LinuxError(Errno.EIO, f"host: {error}") from error
+        return len(data)
+
+    def write_room(self, tty: TtyStruct) -> int:
+        """There is always room, unless the output is stopped."""
+        return 0 if tty.stopped else _ROOM
+
+    def set_termios(self, tty: TtyStruct) -> None:
+        """A console has no speed."""
+
+    def unthrottle(self, tty: TtyStruct) -> None:
+        """Look for what had to wait."""
+        hvc_poll(tty.kernel)
+
+    def flush_buffer(self, tty: TtyStruct) -> None:
+        """Everything has left already."""
+
+    def resize(self, tty: TtyStruct, winsize: bytes) -> None:
+        """Change the size and tell the foreground (tty_do_resize)."""
+        if winsize == tty.winsize:
+            return
+        tty_jobctrl.kill_tty_pgrp(tty.pgrp, Sig.SIGWINCH)
+        tty.winsize = winsize
+
+    def ioctl(self, current: Task, tty: TtyStruct, cmd: int, arg: Any) -> int:
+        """Know nothing special."""
+        raise LinuxError(Errno.ENOIOCTLCMD, "hvc")
+
+
+def hvc_console_init(k: Kernel) -> None:
+    """Register the driver, and make it the console."""
+    k.hvc_poll_ns = NEVER
+    k.hvc_wants = False
+    if not k.tty:
+        return
+    k.hvc_driver = TtyDriver(
+        "hvc", HVC_MAJOR, 0, HvcOperations(), tty_std_termios(), real_raw=True, reset_termios=True,
+    )
+    devices.register_chrdev(k, HVC_MAJOR, 0, _hvc_open)
+    devices.register_chrdev(k, 5, 1, _console_open)
+
+
+def _install(current: Task) -> TtyStruct | None:
+    """Return the terminal if it is open."""
+    driver = current.kernel.hvc_driver
+    tty: TtyStruct | None = driver.ttys.get(0)
+    return tty
+
+
+def _open(current: Task, file: File, cls: type[tty_io.TtyFile], *, noctty: bool) -> File:
+    k = current.kernel
+    tty = _install(current)
+    if tty is not None:
+        return tty_io.tty_open(current, file, tty, cls, noctty=noctty)
+    tty = tty_io.tty_init_dev(k, k.hvc_driver, 0)
+    tty.winsize = _WINSIZE.pack(*k.winsize, 0, 0)
+    return tty_io.tty_finish_open(current, file, tty, cls, noctty=noctty)
+
+
+def _hvc_open(current: Task, inode: Inode, file: File) -> File:
+    return _open(current, file, tty_io.TtyFile, noctty=bool(file.f_flags & O_NOCTTY))
+
+
+def _console_open(current: Task, inode: Inode, file: File) -> File:
+    return _open(current, file, tty_io.ConsoleTtyFile, noctty=True)
+
+
+def hvc_poll(k: Kernel) -> bool:
+    """Take in what has come, if there is room, and a new window size; returns whether there was any of it.
+
+    Once the input has ended there is nothing to look for any more; hvc_idle_input() hangs the line up.
+    """
+    tty = k.hvc_driver.ttys.get(0)
+    if tty is None:
+        k.hvc_poll_ns = NEVER
+        return False
+    k.hvc_poll_ns = k.clock.now_ns + _INTERVAL_NS
+    size = k.console.winsize()
+    if size is not None:
+        k.winsize = size
+        tty.driver.ops.resize(tty, _WINSIZE.pack(*size, 0, 0))
+    n_tty.n_tty_set_room(tty)
+    k.hvc_wants = False
+    if tty.buf.flushing or tty.buf.segments or not tty.receive_room:
+        tty.throttled = True
+        return size is not None
+    data = k.console.read(tty.receive_room)
+    if not data:
+        k.hvc_wants = data is None
+        if data is not None:
+            k.hvc_poll_ns = NEVER
+        return size is not None
+    # There may be more, and whoever watches tells only those who found nothing.
+    k.hvc_wants = True
+    tty_buffer.tty_insert_flip_string(tty, data)
+    tty_buffer.tty_flip_buffer_push(tty)
+    return True
+
+
+def hvc_idle_input(k: Kernel, timeout_ns: int | None) -> bool:
+    """Nothing runs: wait for input; returns whether anything has happened.
+
+    timeout_ns None: nothing is due either. If the input has ended then, the line is gone, and is hung up.
+    """
+    tty = k.hvc_driver.ttys.get(0)
+    if tty is None or not k.console.wait(timeout_ns):
+        return False
+    k.clock.sync()
+    if hvc_poll(k):
+        return True
+    alive = any(not file.hung_up and not file.is_console for file in tty.files)
+    if timeout_ns is not None or k.hvc_poll_ns != NEVER or not alive:
+        return False
+    tty_io.tty_hangup(tty)
+    return True

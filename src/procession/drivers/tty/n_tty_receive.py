@@ -1,0 +1,336 @@
+"""N_TTY, the way in: what each received character does (the input half of drivers/tty/n_tty.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.drivers.tty import n_tty, tty_io, tty_jobctrl
+from procession.drivers.tty import n_tty_output as out
+from procession.include.asm.termbits import DISABLED_CHAR, Iflag, Lflag, V
+from procession.include.linux.signal import Sig
+from procession.include.linux.tty import N_TTY_BUF_SIZE
+from procession.kernel import wait
+
+if TYPE_CHECKING:
+    from procession.include.linux.tty import NTty, TtyStruct
+
+__all__ = ("n_tty_receive_buf", "n_tty_set_process_char_map")
+
+TTY_THRESHOLD_THROTTLE = 128
+_KILL_BY_ERASING = Lflag.ECHOK | Lflag.ECHOKE | Lflag.ECHOE
+_NL, _CR, _TAB, _BS, _BEL = b"\n\r\t\b\a"
+
+
+def n_tty_set_process_char_map(tty: TtyStruct) -> None:
+    """Work out which characters are more than data, and whether none is (n_tty_set_termios)."""
+    n, t = tty.disc_data, tty.termios
+    iflag, lflag, cc = t.c_iflag, t.c_lflag, t.c_cc
+    special = Iflag.ISTRIP | Iflag.IUCLC | Iflag.IGNCR | Iflag.ICRNL | Iflag.INLCR | Iflag.IXON | Iflag.PARMRK
+    n.raw = not (iflag & special or lflag & (Lflag.ICANON | Lflag.ISIG | Lflag.ECHO))
+    if n.raw:
+        n.real_raw = bool(
+            tty.driver.real_raw and (iflag & Iflag.IGNBRK or not iflag & Iflag.BRKINT)
+            and (iflag & Iflag.IGNPAR or not iflag & Iflag.INPCK),
+        )
+        return
+    n.real_raw = False
+    chars: set[int] = set()
+    if iflag & (Iflag.IGNCR | Iflag.ICRNL):
+        chars.add(_CR)
+    if iflag & Iflag.INLCR:
+        chars.add(_NL)
+    if lflag & Lflag.ICANON:
+        chars |= {cc[V.ERASE], cc[V.KILL], cc[V.EOF], cc[V.EOL], _NL}
+        if lflag & Lflag.IEXTEN:
+            chars |= {cc[V.WERASE], cc[V.LNEXT], cc[V.EOL2]}
+            if lflag & Lflag.ECHO:
+                chars.add(cc[V.REPRINT])
+    if iflag & Iflag.IXON:
+        chars |= {cc[V.START], cc[V.STOP]}
+    if lflag & Lflag.ISIG:
+        chars |= {cc[V.INTR], cc[V.QUIT], cc[V.SUSP]}
+    n.process_char_map = frozenset(chars - {DISABLED_CHAR})
+
+
+def _put_tty_queue(n: NTty, c: int) -> None:
+    """Add a byte to the input, unless it is full."""
+    with n.read_lock.irq():
+        if len(n.read_buf) < N_TTY_BUF_SIZE:
+            n.read_buf.append(c)
+
+
+def n_tty_receive_buf(tty: TtyStruct, data: bytes) -> None:
+    """Take in what has been received; the caller sees to it that there is room."""
+    n = tty.disc_data
+    if n.real_raw:
+        with n.read_lock.irq():
+            n.read_buf += data[:N_TTY_BUF_SIZE - len(n.read_buf)]
+    else:
+        for c in data:
+            _receive_char(tty, n, c)
+    n_tty.n_tty_set_room(tty)
+    if tty.termios.c_lflag & Lflag.EXTPROC or (not n.icanon and len(n.read_buf) >= n.minimum_to_wake):
+        wait.wake_up_interruptible(tty.read_wait)
+    if tty.receive_room < TTY_THRESHOLD_THROTTLE:
+        tty.throttled = True
+
+
+def _receive_char(tty: TtyStruct, n: NTty, c: int) -> None:
+    if n.raw:
+        _put_tty_queue(n, c)
+        return
+    t = tty.termios
+    iflag, lflag, cc = t.c_iflag, t.c_lflag, t.c_cc
+    if iflag & Iflag.ISTRIP:
+        c &= 0x7F
+    if iflag & Iflag.IUCLC and lflag & Lflag.IEXTEN:
+        c = out.tolower(c)
+    if lflag & Lflag.EXTPROC:
+        _put_tty_queue(n, c)
+        return
+    if (
+        tty.stopped and not tty.flow_stopped and iflag & Iflag.IXON and iflag & Iflag.IXANY
+        and c not in (cc[V.START], cc[V.STOP], cc[V.INTR], cc[V.QUIT], cc[V.SUSP])
+    ):
+        tty_io.start_tty(tty)
+        out.process_echoes(tty)
+
+    if n.lnext or c not in n.process_char_map:
+        n.lnext = False
+        _receive_plain(tty, n, c, made=False)
+        return
+    if iflag & Iflag.IXON and c == cc[V.START]:
+        tty_io.start_tty(tty)
+        out.process_echoes(tty)
+        return
+    if iflag & Iflag.IXON and c == cc[V.STOP]:
+        tty_io.stop_tty(tty)
+        return
+    if lflag & Lflag.ISIG and c in (cc[V.INTR], cc[V.QUIT], cc[V.SUSP]):
+        _receive_signal(tty, n, c)
+        return
+
+    if c == _CR:
+        if iflag & Iflag.IGNCR:
+            return
+        if iflag & Iflag.ICRNL:
+            c = _NL
+    elif c == _NL and iflag & Iflag.INLCR:
+        c = _CR
+    if not (n.icanon and _receive_canon(tty, n, c)):
+        _receive_plain(tty, n, c, made=True)
+
+
+def _parmrk(tty: TtyStruct, c: int) -> int:
+    """Return 1 if c has to be doubled, so that it is not taken for a mark."""
+    return 1 if c == 0xFF and tty.termios.c_iflag & Iflag.PARMRK else 0
+
+
+def _receive_plain(tty: TtyStruct, n: NTty, c: int, *, made: bool) -> None:
+    """Add a character that is data, and echo it; without room for it there is a beep.
+
+    made: it was looked at, and perhaps made of another: a newline is then echoed as one, else it shows as ^J.
+    """
+    parmrk = _parmrk(tty, c)
+    echo = tty.termios.c_lflag & Lflag.ECHO
+    if len(n.read_buf) >= N_TTY_BUF_SIZE - parmrk - 1:
+        if echo:
+            out.process_output(tty, _BEL)
+        return
+    if echo:
+        _finish_erasing(tty, n)
+        if c == _NL and made:
+            out.echo_char_raw(tty, _NL)
+        else:
+            if n.canon_head == n.read_head:
+                out.echo_set_canon_col(tty)
+            out.echo_char(tty, c)
+        out.process_echoes(tty)
+    if parmrk:
+        _put_tty_queue(n, c)
+    _put_tty_queue(n, c)
+
+
+def _receive_signal(tty: TtyStruct, n: NTty, c: int) -> None:
+    """Send what an interrupt, quit or suspend character stands for: first flush, then echo, then signal."""
+    t = tty.termios
+    cc = t.c_cc
+    sig = Sig.SIGINT if c == cc[V.INTR] else Sig.SIGQUIT if c == cc[V.QUIT] else Sig.SIGTSTP
+    if not t.c_lflag & Lflag.NOFLSH:
+        n_tty.n_tty_flush_buffer(tty)
+        tty.driver.ops.flush_buffer(tty)
+    if t.c_iflag & Iflag.IXON:
+        tty_io.start_tty(tty)
+    if t.c_lflag & Lflag.ECHO:
+        out.echo_char(tty, c)
+        out.process_echoes(tty)
+    tty_jobctrl.kill_tty_pgrp(tty.pgrp, sig)
+
+
+def _receive_canon(tty: TtyStruct, n: NTty, c: int) -> bool:
+    """Edit the line or end it; returns whether c was about that."""
+    t = tty.termios
+    lflag, cc = t.c_lflag, t.c_cc
+    iexten = lflag & Lflag.IEXTEN
+    if c in (cc[V.ERASE], cc[V.KILL]) or (c == cc[V.WERASE] and iexten):
+        _eraser(tty, n, c)
+        out.process_echoes(tty)
+        return True
+    if c == cc[V.LNEXT] and iexten:
+        n.lnext = True
+        if lflag & Lflag.ECHO:
+            _finish_erasing(tty, n)
+            if lflag & Lflag.ECHOCTL:
+                out.echo_char_raw(tty, ord("^"))
+                out.echo_char_raw(tty, _BS)
+                out.process_echoes(tty)
+        return True
+    if c == cc[V.REPRINT] and lflag & Lflag.ECHO and iexten:
+        _finish_erasing(tty, n)
+        out.echo_char(tty, c)
+        out.echo_char_raw(tty, _NL)
+        for old in n.read_buf[n.canon_head - n.read_tail:]:
+            out.echo_char(tty, old)
+        out.process_echoes(tty)
+        return True
+    return _receive_line_end(tty, n, c)
+
+
+def _receive_line_end(tty: TtyStruct, n: NTty, c: int) -> bool:
+    """End the line if c is a newline, end of file or additional line end; returns whether it is."""
+    t = tty.termios
+    lflag, cc = t.c_lflag, t.c_cc
+    if c == _NL:
+        if len(n.read_buf) >= N_TTY_BUF_SIZE:
+            if lflag & Lflag.ECHO:
+                out.process_output(tty, _BEL)
+            return True
+        if lflag & (Lflag.ECHO | Lflag.ECHONL):
+            out.echo_char_raw(tty, _NL)
+            out.process_echoes(tty)
+    elif c == cc[V.EOF]:
+        if len(n.read_buf) >= N_TTY_BUF_SIZE:
+            return True
+        if n.canon_head != n.read_head:
+            n.push = True
+        c = DISABLED_CHAR
+    elif c == cc[V.EOL] or (c == cc[V.EOL2] and lflag & Lflag.IEXTEN):
+        parmrk = _parmrk(tty, c)
+        if len(n.read_buf) >= N_TTY_BUF_SIZE - parmrk:
+            if lflag & Lflag.ECHO:
+                out.process_output(tty, _BEL)
+            return True
+        if lflag & Lflag.ECHO:
+            if n.canon_head == n.read_head:
+                out.echo_set_canon_col(tty)
+            out.echo_char(tty, c)
+            out.process_echoes(tty)
+        if parmrk:
+            _put_tty_queue(n, c)
+    else:
+        return False
+
+    with n.read_lock.irq():
+        if len(n.read_buf) < N_TTY_BUF_SIZE:
+            n.read_flags.append(n.read_head)
+            n.read_buf.append(c)
+        n.canon_head = n.read_head
+    wait.wake_up_interruptible(tty.read_wait)
+    return True
+
+
+# Erasing.
+
+
+def _finish_erasing(tty: TtyStruct, n: NTty) -> None:
+    if n.erasing:
+        out.echo_char_raw(tty, ord("/"))
+        n.erasing = False
+
+
+def _truncate(n: NTty, head: int) -> None:
+    with n.read_lock.irq():
+        del n.read_buf[head - n.read_tail:]
+
+
+def _eraser(tty: TtyStruct, n: NTty, c: int) -> None:
+    """Take a character, word or line back from what is being edited."""
+    if n.read_head == n.canon_head:
+        return
+    t = tty.termios
+    lflag, cc = t.c_lflag, t.c_cc
+    erase = c == cc[V.ERASE]
+    werase = not erase and c == cc[V.WERASE]
+    echo = lflag & Lflag.ECHO
+    if not erase and not werase and (not echo or lflag & _KILL_BY_ERASING != _KILL_BY_ERASING):
+        _truncate(n, n.canon_head)
+        if echo:
+            _finish_erasing(tty, n)
+            out.echo_char(tty, cc[V.KILL])
+            if lflag & Lflag.ECHOK:
+                out.echo_char_raw(tty, _NL)
+        return
+
+    seen_alnums = False
+    while n.read_head != n.canon_head:
+        start = n.canon_head - n.read_tail
+        at = len(n.read_buf) - 1
+        while out.is_continuation(n.read_buf[at], tty) and at > start:
+            at -= 1
+        c = n.read_buf[at]
+        if out.is_continuation(c, tty):
+            break               # half a character is not erased
+        if werase:
+            if out.isalnum(c) or c == ord("_"):
+                seen_alnums = True
+            elif seen_alnums:
+                break
+        rest = bytes(n.read_buf[at + 1:])
+        _truncate(n, n.read_tail + at)
+        if echo:
+            _echo_erased(tty, n, c, rest, erase=erase)
+        if erase:
+            break
+    if n.read_head == n.canon_head and echo:
+        _finish_erasing(tty, n)
+
+
+def _echo_erased(tty: TtyStruct, n: NTty, c: int, rest: bytes, *, erase: bool) -> None:
+    """Show that the character of c and rest was erased."""
+    lflag = tty.termios.c_lflag
+    if lflag & Lflag.ECHOPRT:
+        if not n.erasing:
+            out.echo_char_raw(tty, ord("\\"))
+            n.erasing = True
+        out.echo_char(tty, c)
+        for more in rest:
+            out.echo_char_raw(tty, more)
+            out.echo_move_back_col(tty)
+    elif erase and not lflag & Lflag.ECHOE:
+        out.echo_char(tty, tty.termios.c_cc[V.ERASE])
+    elif c == _TAB:
+        _echo_erased_tab(tty, n)
+    else:
+        control = out.iscntrl(c)
+        if control and lflag & Lflag.ECHOCTL:
+            for raw in b"\b \b":
+                out.echo_char_raw(tty, raw)
+        if not control or lflag & Lflag.ECHOCTL:
+            for raw in b"\b \b":
+                out.echo_char_raw(tty, raw)
+
+
+def _echo_erased_tab(tty: TtyStruct, n: NTty) -> None:
+    """Go back over a tab: how far depends on the columns in use before it."""
+    num_chars = 0
+    after_tab = False
+    for c in reversed(n.read_buf[n.canon_head - n.read_tail:]):
+        if c == _TAB:
+            after_tab = True
+            break
+        if out.iscntrl(c):
+            if tty.termios.c_lflag & Lflag.ECHOCTL:
+                num_chars += 2
+        elif not out.is_continuation(c, tty):
+            num_chars += 1
+    out.echo_erase_tab(tty, num_chars, after_tab=after_tab)

@@ -1,0 +1,1 @@
+"""The file system of pseudo-terminals, as in Linux's fs/devpts/."""

@@ -1,0 +1,187 @@
+"""devpts: the names of pseudo-terminals' slaves (fs/devpts/inode.c).
+
+Options: uid=, gid=, mode= of new slaves, ptmxmode= of the instance's own ptmx, newinstance for an instance of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from procession.fs import dcache, ramfs
+from procession.fs import inode as fs_inode
+from procession.fs import super as fs_super
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import Inode, S, SuperBlock
+
+if TYPE_CHECKING:
+    from procession.include.linux.fs import File
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import Task
+    from procession.include.linux.tty import TtyStruct
+
+__all__ = (
+    "DevptsSuperBlock", "devpts_kill_index", "devpts_new_index", "devpts_pty_kill", "devpts_pty_new",
+    "init_devpts_fs", "pts_sb_from_inode",
+)
+
+DEVPTS_SUPER_MAGIC = 0x1CD1
+NR_UNIX98_PTY_MAX = 4096
+_NUMBERS = {"uid": 10, "gid": 10, "mode": 8, "ptmxmode": 8, "max": 10}
+
+
+class DevptsSuperBlock(SuperBlock):
+    """An instance. allocated: the numbers in use; opts: uid and gid are None for those of whoever opens."""
+
+    __slots__ = ("allocated", "opts")
+
+    def __init__(self, k: Kernel) -> None:
+        super().__init__(k, "devpts", fs_super.get_anon_bdev(k), DEVPTS_SUPER_MAGIC)
+        self.allocated: set[int] = set()
+        self.opts: dict[str, int | None] = {}
+
+
+@dataclass(eq=False)
+class DevptsInode(Inode):
+    """A slave, or ptmx. tty: the slave, until its master is closed."""
+
+    tty: TtyStruct | None = None
+
+    def open(self, current: Task, file: File) -> File:
+        """Open the device."""
+        return ramfs.open_chrdev(current, self, file)
+
+
+class DevptsRoot(Inode):
+    """The only directory; nobody but the kernel changes it."""
+
+    d_cache = False
+
+    def __init__(self, sb: SuperBlock) -> None:
+        super().__init__(sb, 1, S.IFDIR | 0o755)
+        self.i_nlink = 2
+        self.entries: dict[str, DevptsInode] = {}
+
+    def lookup(self, name: str) -> Inode:
+        """Return a slave or ptmx; raises ENOENT."""
+        inode = self.entries.get(name)
+        if inode is None:
+            raise LinuxError(Errno.ENOENT, name)
+        return inode
+
+    def readdir(self, current: Task) -> list[tuple[str, int, int]]:
+        """List the slaves, newest first, then ptmx."""
+        return [(name, inode.i_ino, ramfs.DT[S.IFCHR]) for name, inode in reversed(self.entries.items())]
+
+    def open(self, current: Task, file: File) -> File:
+        """Make it a directory stream."""
+        file.__class__ = ramfs.DirFile
+        return file
+
+
+def init_devpts_fs(k: Kernel) -> None:
+    """Register the file system and make the instance that all mounts without newinstance show."""
+    k.devpts_sb = _new_instance(k, _parse_options("")[0])
+    k.pty_count = 0
+    fs_super.register_filesystem(k, fs_super.FileSystemType("devpts", _devpts_mount))
+
+
+def _parse_options(options: str) -> tuple[dict[str, int | None], bool]:
+    """Return the options and whether an instance of its own is asked for; raises EINVAL."""
+    opts: dict[str, int | None] = {"uid": None, "gid": None, "mode": 0o600, "ptmxmode": 0}
+    newinstance = False
+    for option in filter(None, options.split(",")):
+        key, _, value = option.partition("=")
+        if option == "newinstance":
+            newinstance = True
+            continue
+        try:
+            number = int(value, _NUMBERS[key])
+        except (KeyError, ValueError):
+            raise LinuxError(Errno.EINVAL, f"devpts option {option}") from None
+        opts[key] = number & 0o7777 if key.endswith("mode") else number
+    return opts, newinstance
+
+
+def _new_instance(k: Kernel, opts: dict[str, int | None]) -> DevptsSuperBlock:
+    sb = DevptsSuperBlock(k)
+    root = DevptsRoot(sb)
+    root.i_atime_ns = root.i_mtime_ns = root.i_ctime_ns = fs_inode.current_fs_time(sb)
+    sb.s_root = dcache.d_make_root(root)
+    sb.opts = opts
+    root.entries["ptmx"] = _new_inode(sb, 2, int(opts["ptmxmode"] or 0), fs_super.new_encode_dev(5, 2))
+    return sb
+
+
+def _new_inode(sb: SuperBlock, ino: int, mode: int, rdev: int) -> DevptsInode:
+    inode = DevptsInode(sb, ino, S.IFCHR | mode)
+    inode.i_rdev = rdev
+    inode.i_atime_ns = inode.i_mtime_ns = inode.i_ctime_ns = fs_inode.current_fs_time(sb)
+    return inode
+
+
+def _root(sb: SuperBlock) -> DevptsRoot:
+    assert sb.s_root is not None
+    root = sb.s_root.d_inode
+    assert isinstance(root, DevptsRoot)
+    return root
+
+
+def _devpts_mount(k: Kernel, current: Task | None, flags: int, dev: str, options: str) -> SuperBlock:
+    """Return the shared instance with new options, or one of its own."""
+    opts, newinstance = _parse_options(options)
+    if newinstance:
+        return _new_instance(k, opts)
+    sb: DevptsSuperBlock = k.devpts_sb
+    sb.opts = opts
+    return sb
+
+
+def pts_sb_from_inode(k: Kernel, inode: Inode) -> DevptsSuperBlock:
+    """Return the instance that a ptmx belongs to: the shared one if it lies elsewhere."""
+    sb = inode.i_sb
+    if isinstance(sb, DevptsSuperBlock):
+        return sb
+    shared: DevptsSuperBlock = k.devpts_sb
+    return shared
+
+
+def devpts_new_index(sb: DevptsSuperBlock) -> int:
+    """Return the lowest free number; raises EIO if there are too many."""
+    index = 0
+    while index in sb.allocated:
+        index += 1
+    k = sb.kernel
+    if index >= NR_UNIX98_PTY_MAX or k.pty_count >= NR_UNIX98_PTY_MAX:
+        raise LinuxError(Errno.EIO, "too many ptys")
+    sb.allocated.add(index)
+    k.pty_count += 1
+    return index
+
+
+def devpts_kill_index(sb: DevptsSuperBlock, index: int) -> None:
+    """Give a number back."""
+    sb.allocated.discard(index)
+    sb.kernel.pty_count -= 1
+
+
+def devpts_pty_new(current: Task, sb: DevptsSuperBlock, tty: TtyStruct) -> DevptsInode:
+    """Name a slave, which belongs to whoever opens the master."""
+    opts, cred = sb.opts, current.cred
+    inode = _new_inode(sb, tty.index + 3, int(opts["mode"] or 0), fs_super.new_encode_dev(136, tty.index))
+    uid, gid = opts["uid"], opts["gid"]
+    inode.i_uid = cred.fsuid if uid is None else uid
+    inode.i_gid = cred.fsgid if gid is None else gid
+    inode.tty = tty
+    _root(sb).entries[str(tty.index)] = inode
+    return inode
+
+
+def devpts_pty_kill(tty: TtyStruct) -> None:
+    """The master is closed: the name goes at once, whoever still has the slave open."""
+    inode: DevptsInode | None = tty.devpts_inode
+    if inode is not None:
+        inode.tty = None
+        inode.i_nlink -= 1
+        tty.devpts_inode = None
+        del _root(inode.i_sb).entries[str(tty.index)]

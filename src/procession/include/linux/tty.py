@@ -1,0 +1,215 @@
+"""Terminals: struct tty_struct, its driver, its settings (include/linux/tty.h, tty_driver.h, termios.h).
+
+One end of a pseudo-terminal is a TtyStruct whose link is the other end. The functions are in drivers/tty/.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+import struct
+from typing import TYPE_CHECKING, Any, Protocol
+
+from procession.include.asm.termbits import INIT_C_CC, Cflag, Iflag, Lflag, Oflag
+
+if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.pid import Pid
+    from procession.include.linux.rwsem import Mutex
+    from procession.include.linux.sched import Task
+    from procession.include.linux.spinlock import SpinLock
+    from procession.include.linux.wait import WaitQueueHead
+
+__all__ = (
+    "N_TTY_BUF_SIZE", "TERMIO", "TERMIOS", "TERMIOS2", "Ktermios", "NTty", "TtyBufhead", "TtyDriver", "TtyOperations",
+    "TtyStruct", "tty_std_termios",
+)
+
+N_TTY_BUF_SIZE = 4096
+
+TERMIOS = struct.Struct("<IIIIB19s")            # as TCGETS has it
+TERMIOS2 = struct.Struct("<IIIIB19sII")         # and the speeds in numbers
+TERMIO = struct.Struct("<HHHHB8sx")             # System V's
+
+
+@dataclass(slots=True)
+class Ktermios:
+    """struct ktermios."""
+
+    c_iflag: int = 0
+    c_oflag: int = 0
+    c_cflag: int = 0
+    c_lflag: int = 0
+    c_line: int = 0
+    c_cc: bytes = INIT_C_CC
+    c_ispeed: int = 0
+    c_ospeed: int = 0
+
+    def copy(self) -> Ktermios:
+        """Return another one like it."""
+        return Ktermios(
+            self.c_iflag, self.c_oflag, self.c_cflag, self.c_lflag, self.c_line, self.c_cc, self.c_ispeed,
+            self.c_ospeed,
+        )
+
+
+def tty_std_termios() -> Ktermios:
+    """Return what a terminal starts with."""
+    return Ktermios(
+        Iflag.ICRNL | Iflag.IXON, Oflag.OPOST | Oflag.ONLCR, Cflag.B38400 | Cflag.CS8 | Cflag.CREAD | Cflag.HUPCL,
+        Lflag.ISIG | Lflag.ICANON | Lflag.ECHO | Lflag.ECHOE | Lflag.ECHOK | Lflag.ECHOCTL | Lflag.ECHOKE
+        | Lflag.IEXTEN,
+        c_ispeed=38400, c_ospeed=38400,
+    )
+
+
+class TtyOperations(Protocol):
+    """What a driver can do (struct tty_operations). None of it sleeps."""
+
+    def open(self, tty: TtyStruct) -> None:
+        """Called at every open; raises EIO."""
+        ...
+
+    def close(self, tty: TtyStruct) -> None:
+        """Called at every close, before the count falls."""
+        ...
+
+    def write(self, tty: TtyStruct, data: bytes) -> int:
+        """Output data; returns how much was taken. Raises EIO."""
+        ...
+
+    def write_room(self, tty: TtyStruct) -> int:
+        """Return how many bytes post-processed output may have now."""
+        ...
+
+    def set_termios(self, tty: TtyStruct) -> None:
+        """Correct settings that the device does not have."""
+        ...
+
+    def unthrottle(self, tty: TtyStruct) -> None:
+        """There is room for input again."""
+        ...
+
+    def flush_buffer(self, tty: TtyStruct) -> None:
+        """Throw output away that has not left yet."""
+        ...
+
+    def resize(self, tty: TtyStruct, winsize: bytes) -> None:
+        """Change the window size and tell those whom it concerns."""
+        ...
+
+    def ioctl(self, current: Task, tty: TtyStruct, cmd: int, arg: Any) -> int:
+        """Answer what only this driver knows; raises ENOIOCTLCMD."""
+        ...
+
+
+@dataclass(eq=False, slots=True)
+class TtyDriver:
+    """struct tty_driver: a kind of terminal. ttys: those in use, by index."""
+
+    name: str
+    major: int
+    minor_start: int
+    ops: TtyOperations
+    init_termios: Ktermios
+    is_pty: bool = False
+    is_master: bool = False
+    real_raw: bool = False
+    reset_termios: bool = False
+    ttys: dict[int, TtyStruct] = field(default_factory=dict)
+
+
+class TtyBufhead:
+    """Input that has come but that the line discipline had no room for (struct tty_bufhead).
+
+    segments: [data, bytes taken, size], oldest first.  memory_used: the sizes together.
+    """
+
+    __slots__ = ("flushing", "lock", "memory_used", "pages", "segments")
+
+    def __init__(self, lock: SpinLock) -> None:
+        self.lock = lock
+        self.segments: deque[list[Any]] = deque()
+        self.memory_used = 0
+        self.pages = 0              # charged to Kernel.kmem_pages
+        self.flushing = False
+
+
+class NTty:
+    """What N_TTY keeps for a terminal; 3.2 has these fields in struct tty_struct itself.
+
+    Positions count all bytes ever received: the buffer holds those from read_tail on, a line's end is a position in
+    read_flags, and what is from canon_head on is still being edited.
+    """
+
+    __slots__ = (
+        "canon_column", "canon_head", "column", "echo_buf", "erasing", "icanon", "lnext", "minimum_to_wake",
+        "process_char_map", "push", "raw", "read_buf", "read_flags", "read_lock", "read_tail", "real_raw",
+    )
+
+    def __init__(self, read_lock: SpinLock) -> None:
+        self.read_lock = read_lock
+        self.read_buf = bytearray()
+        self.read_tail = 0
+        self.canon_head = 0
+        self.read_flags: deque[int] = deque()
+        self.echo_buf = bytearray()
+        self.column = self.canon_column = 0
+        self.minimum_to_wake = 1
+        self.process_char_map: frozenset[int] = frozenset()
+        self.icanon = self.raw = self.real_raw = False
+        self.lnext = self.erasing = self.push = False
+
+    @property
+    def read_head(self) -> int:
+        """Where the next byte goes."""
+        return self.read_tail + len(self.read_buf)
+
+
+class TtyStruct:
+    """A terminal, or one end of a pseudo-terminal (struct tty_struct)."""
+
+    __slots__ = (
+        # Fixed at birth.
+        "kernel", "driver", "index", "link", "read_wait", "write_wait", "atomic_read_lock", "atomic_write_lock",
+        "ctrl_lock", "buf",
+        # tty_mutex, which is no more than not sleeping: whoever opens or closes does it in one go.
+        "kref", "count", "files", "exclusive", "closing", "other_closed", "pty_lock", "devpts_inode",
+        # ctrl_lock.
+        "pgrp", "session", "ctrl_status", "packet",
+        # termios_mutex, likewise.
+        "termios", "termios_locked", "winsize",
+        # Flow control and line discipline.
+        "stopped", "flow_stopped", "throttled", "receive_room", "disc_data",
+    )
+
+    kernel: Kernel
+    driver: TtyDriver
+    index: int
+    link: TtyStruct | None
+    read_wait: WaitQueueHead
+    write_wait: WaitQueueHead
+    atomic_read_lock: Mutex
+    atomic_write_lock: Mutex
+    ctrl_lock: SpinLock
+    buf: TtyBufhead
+    kref: int
+    count: int
+    files: dict[Any, None]          # drivers/tty/tty_io.py's TtyFile, while open
+    exclusive: bool
+    closing: bool
+    other_closed: bool
+    pty_lock: bool
+    devpts_inode: Any
+    pgrp: Pid | None
+    session: Pid | None
+    ctrl_status: int
+    packet: bool
+    termios: Ktermios
+    termios_locked: Ktermios
+    winsize: bytes
+    stopped: bool
+    flow_stopped: bool
+    throttled: bool
+    receive_room: int
+    disc_data: NTty

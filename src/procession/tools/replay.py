@@ -1,0 +1,593 @@
+"""A recorded run, run again: up to any event, where the machine stands still and can be looked at.
+
+    with Replay("trace.jsonl") as replay:
+        event = replay.until("sched_process_exit:pid=4")
+        replay.kernel.tasks
+        replay.back_to(event.number - 10)
+
+The machine runs in a thread that waits inside the listener of the event where it shall stop, so the kernel is just as
+it was at that event: nothing has been unwound. Going back is a new machine that runs up to an earlier event.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+import hashlib
+import json
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+import threading
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+from procession.arch.x86 import interrupt
+from procession.boot import Kernel, Result
+from procession.hw.chooser import Chooser, ReplayError
+from procession.hw.console import BufferConsole
+from procession.include.linux.signal import signame
+from procession.include.trace.events import EVENTS
+from procession.tools import ps
+from procession.tools.fault_inject import Injector, parse_spec
+from procession.tools.tracefile import FORMAT, add_output, as_dict, ending, line_of
+from procession.tools.tracepoint import EventSpec, parse_event, search
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from procession.boot import PythonProgram, RootSpec
+    from procession.hw.console import Console
+    from procession.include.trace.events import Event
+
+__all__ = ("Difference", "Replay", "Stop", "Summary", "TraceError")
+
+# Ends by which a run is cut off from outside: the replay ends where the recording does.
+_FROM_OUTSIDE = frozenset({"KeyboardInterrupt", "Stopped", "SystemExit", "MemoryError", "TimeoutError"})
+
+
+class TraceError(ReplayError, ValueError):
+    """A file is no trace, or one of something that cannot be run again."""
+
+
+class Difference(ReplayError):
+    """The run is not the recorded one: files of its root are others, or it was recorded by another version.
+
+    number: of the event.  recorded, now: the lines, or what there is instead.
+    """
+
+    def __init__(self, number: int, recorded: str, now: str) -> None:
+        super().__init__(f"event {number} differs\n  recorded: {recorded}\n  now:      {now}")
+        self.number = number
+        self.recorded = recorded
+        self.now = now
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Where a replay stands: the event, its number counted from 1, and the events before it, the latest last."""
+
+    number: int
+    event: Event
+    before: tuple[Event, ...]
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a field of the event, as in a trace file."""
+        return as_dict(self.event)[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A whole replay: how many events were the same, and their hash.
+
+    how: the recording's last line, which says how the run ended; None if the recording is cut off.
+    """
+
+    events: int
+    sha256: str
+    how: dict[str, Any] | None
+
+
+class _Abandoned(KeyboardInterrupt):
+    """The machine is not wanted any more."""
+
+
+class _Reader:
+    """The lines of a trace, one after the other. A last line without its end was cut off, and counts as missing."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb")
+        self._next: str | None = None
+        self.line = 0
+        self.take()
+
+    def peek(self) -> str | None:
+        """Return the next line, None at the end."""
+        return self._next
+
+    def take(self) -> str | None:
+        """Return the next line and go on."""
+        taken = self._next
+        raw = self._file.readline()
+        self.line += 1
+        self._next = raw[:-1].decode("utf-8", "replace") if raw.endswith(b"\n") else None
+        return taken
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _is_event(line: str) -> bool:
+    return line.startswith('{"time_ns":')
+
+
+def _parse(path: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not isinstance(found.get("event"), str):
+        raise TraceError(f"{path}: line {number} is not a line of a trace")
+    return found
+
+
+_FIELDS: dict[str, type | tuple[type, ...]] = {
+    "argv": list, "env": dict, "cwd": str, "as_init": bool, "root": (dict, type(None)), "programs": list, "seed": int,
+    "cpus": int, "memory": int, "boot_time_ns": int, "realtime": bool, "names": list, "procession": str,
+    "cores": bool, "fail": str,
+}
+
+
+def _header(path: Path) -> dict[str, Any]:
+    reader = _Reader(path)
+    try:
+        line = reader.take()
+    finally:
+        reader.close()
+    if line is None:
+        raise TraceError(f"{path}: not a trace: it has no whole line")
+    found = _parse(path, 1, line)
+    if found["event"] != "run":
+        raise TraceError(f"{path}: not a trace: its first line does not describe a run")
+    if found.get("format") != FORMAT:
+        raise TraceError(f"{path}: a trace of format {found.get('format')}, this is for format {FORMAT}")
+    for name, kind in _FIELDS.items():
+        if not isinstance(found.get(name), kind) or (kind is int and found[name] is True):
+            raise TraceError(f"{path}: the description of the run has no {name}")
+    texts = (*found["argv"], *found["env"].values(), *found["programs"])
+    if not found["argv"] or not all(isinstance(text, str) for text in texts):
+        raise TraceError(f"{path}: what it says of argv, env and programs are no strings")
+    unknown = [name for name in found["names"] if name not in tuple(EVENTS)]
+    if unknown:
+        raise TraceError(f"{path}: there is no event {unknown[0]}")
+    return found
+
+
+class Replay:
+    """One recorded run.
+
+    header: what the first line of the trace says.  kernel: the machine, standing still between two calls here.
+    number: of the event where it stands, 0 before the first.
+    """
+
+    kernel: Kernel
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        root: RootSpec | Literal[False] = False,
+        program: PythonProgram | None = None,
+        programs: Mapping[str, PythonProgram] | None = None,
+        console: Console | None = None,
+    ) -> None:
+        """Read how to run it; nothing runs yet.
+
+        root: where the root is now, if not where it was. program, programs: the Python programs, which no trace
+        contains. console: where output goes; it is dropped otherwise. Raises TraceError, OSError.
+        """
+        self.path = Path(path)
+        self.header = _header(self.path)
+        self._root = self._find_root(root)
+        self._program = program
+        self._programs = dict(programs or {})
+        self._console = console
+        lacking = [name for name in self.header["programs"] if name not in self._programs]
+        if lacking and not (program is not None and lacking == self.header["argv"][:1]):
+            raise TraceError(f"{self.path}: a run of Python programs, which have to be given: {', '.join(lacking)}")
+        self.number = 0
+        self._machine: _Machine | None = None
+        self._make()
+
+    def _find_root(self, root: RootSpec | Literal[False]) -> RootSpec:
+        if root is not False:
+            return root
+        where = self.header["root"]
+        if where is None:
+            return None
+        path = where.get("path")
+        if not isinstance(path, str):
+            raise TraceError(f"{self.path}: the root was made of a dictionary, which has to be given")
+        if not os.path.lexists(path):
+            raise TraceError(f"{self.path}: its root {path} is not there any more")
+        return path
+
+    def _make(self) -> None:
+        try:
+            self._machine = _Machine(self)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise TraceError(f"{self.path}: {error}") from error
+        self.kernel = self._machine.kernel
+
+    # Where to.
+
+    def find(self, spec: str | int | EventSpec) -> int | None:
+        """Return the number of the event that is meant, None if there is none from here on; raises ValueError."""
+        if isinstance(spec, int):
+            spec = EventSpec(number=spec)
+        elif isinstance(spec, str):
+            spec = parse_event(spec)
+        return search(self._events(spec), spec, self.number)
+
+    def _events(self, spec: EventSpec) -> Iterator[tuple[int, dict[str, Any]]]:
+        wanted = f'"event":"{spec.name}"' if spec.name else ""
+        number = 0
+        reader = _Reader(self.path)
+        try:
+            while (line := reader.take()) is not None:
+                if not _is_event(line):
+                    continue
+                number += 1
+                if wanted in line:
+                    yield number, _parse(self.path, reader.line - 1, line) if spec.number is None else {}
+        finally:
+            reader.close()
+
+    # Going.
+
+    def until(self, spec: str | int | EventSpec) -> Stop:
+        """Run on up to an event and stop there.
+
+        A name means the next such event from here. Raises ValueError if there is no such event or it has gone by,
+        Difference if this turns out not to be the recorded run.
+        """
+        number = self.find(spec)
+        if number is None:
+            raise ValueError(f"{spec}: no such event after event {self.number} of the trace")
+        if number <= self.number:
+            raise ValueError(f"{spec}: gone by, this is event {self.number}; back_to() goes back")
+        return self._go(number)
+
+    def back_to(self, spec: str | int | EventSpec) -> Stop:
+        """Run anew up to an event, counted from the beginning of the run, and stop there; raises as until()."""
+        self.close()
+        self._make()
+        return self.until(spec)
+
+    def finish(self) -> Summary:
+        """Run on to the end of the recording; raises Difference."""
+        last, end = self._tail()
+        machine = self._running()
+        if end is not None and end["how"] not in _FROM_OUTSIDE:
+            machine.go(None)
+            self.number = machine.number
+            return Summary(machine.number, machine.digest.hexdigest(), end)
+        if last > self.number:
+            self._go(last)
+        return Summary(self.number, machine.digest.hexdigest(), end)
+
+    def _tail(self) -> tuple[int, dict[str, Any] | None]:
+        """Return the number of the last event, and the last line if the recording has an end."""
+        number, last = 0, ""
+        reader = _Reader(self.path)
+        try:
+            while (line := reader.take()) is not None:
+                number += _is_event(line)
+                last = line
+        finally:
+            reader.close()
+        end = _parse(self.path, reader.line - 1, last)
+        if end["event"] != "end":
+            return number, None
+        if not isinstance(end.get("how"), str):
+            raise TraceError(f"{self.path}: its last line does not say how the run ended")
+        return number, end
+
+    def _running(self) -> _Machine:
+        if self._machine is None:
+            raise RuntimeError("the replay has been closed")
+        return self._machine
+
+    def _go(self, number: int) -> Stop:
+        machine = self._running()
+        machine.go(number)
+        self.number = machine.number
+        *before, event = machine.latest
+        return Stop(self.number, event, tuple(before))
+
+    def ps(self) -> str:
+        """Return the processes as a table: where each one is, and in which system call."""
+        return ps.ps(self.kernel, self._running().calls)
+
+    def report(self, spec: str | None = None) -> str:
+        """Run up to an event, or to the end of the recording, and return in a few lines what there is to see."""
+        if spec is None:
+            done = self.finish()
+            how = "the recording is cut off here" if done.how is None else _how(done.how)
+            return f"identical: {done.events} events, sha256 {done.sha256}; {how}\n"
+        stop = self.until(spec)
+        before = "".join(_wording(event) for event in stop.before)
+        return f"{before}{_wording(stop.event)}^ event {stop.number}\n\n{self.ps()}"
+
+    # The end.
+
+    def close(self) -> None:
+        """Give the machine up; nothing can be looked at any more."""
+        if self._machine is not None:
+            self._machine.close()
+            self._machine = None
+        self.number = 0
+
+    def __enter__(self) -> Replay:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _wording(event: Event) -> str:
+    """Return an event as ftrace prints it."""
+    now, cpu, pid, comm, name, *fields = event
+    if name == "sys_enter":
+        text = f"{fields[1]}({', '.join(map(str, fields[2]))})"
+    elif name == "sys_exit":
+        text = f"{fields[1]} = {fields[2]}"
+    else:
+        text = EVENTS[name][1].format(*fields)
+    return f"{now // 10**9:>5}.{now % 10**9:09} [{cpu}] {comm}-{pid}: {name}: {text}\n"
+
+
+def _how(end: dict[str, Any]) -> str:
+    status = end.get("status")
+    if isinstance(status, int):
+        return f"killed by {signame(status & 0x7F)}" if status & 0x7F else f"exited with {status >> 8}"
+    why = f": {end['why']}" if end.get("why") else ""
+    return f"ended by {end['how']}{why}"
+
+
+class _Machine:
+    """A kernel in a thread of its own that is told how far to go. One side always waits for the other."""
+
+    def __init__(self, replay: Replay) -> None:
+        self.replay = replay
+        self.number = 0
+        self.latest: deque[Event] = deque(maxlen=11)
+        self.calls: dict[int, str] = {}
+        self.digest = hashlib.sha256()
+        self._cores = TemporaryDirectory(prefix="procession-cores-")    # for nobody
+        try:
+            self.kernel = self._kernel(replay)
+        except BaseException:
+            self._cores.cleanup()
+            raise
+        self.reader = _Reader(replay.path)
+        self.reader.take()
+        self._goal: int | None = None
+        self._go = threading.Semaphore(0)
+        self._stands = threading.Semaphore(0)
+        self._error: BaseException | None = None
+        self._ended = self._abandoned = False
+        self._thread: threading.Thread | None = None
+
+    def _kernel(self, replay: Replay) -> Kernel:
+        header = replay.header
+        kernel = Kernel(
+            root=replay._root, memory=header["memory"], cpus=header["cpus"], seed=header["seed"],
+            boot_time_ns=header["boot_time_ns"], realtime=header["realtime"], programs=replay._programs,
+            cores=self._cores.name if header["cores"] else None, tty=header["tty"], winsize=tuple(header["winsize"]),
+        )
+        if header["fail"]:
+            Injector(kernel, parse_spec(header["fail"]))
+        kernel.console = self.console = _RecordedAnswers(self, replay._console or BufferConsole())
+        kernel.clock.host = _RecordedTime(self)
+        kernel.chooser = _RecordedChoices(self, header["seed"])
+        kernel.trace.subscribe(self._on_event, *header["names"])
+        return kernel
+
+    # In the thread of whoever replays.
+
+    def go(self, goal: int | None) -> None:
+        """Let the machine run up to event goal, or its end; raises what it ends with."""
+        if self._ended:
+            raise ValueError("the run has ended")
+        self._goal = goal
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._main, name="procession-replay", daemon=True)
+            self._thread.start()
+        else:
+            self._go.release()
+        self._stands.acquire()
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+
+    def close(self) -> None:
+        """End the machine's thread, wherever it is."""
+        self._abandoned = True
+        self._go.release()
+        while self._thread is not None and self._thread.is_alive():
+            interrupt.interrupt_engines(self.kernel)
+            self._thread.join(0.02)
+        self.reader.close()
+        self._cores.cleanup()
+
+    # In the machine's thread.
+
+    def _main(self) -> None:
+        header = self.replay.header
+        how: Result | BaseException
+        try:
+            program = self.replay._program
+            argv = header["argv"]
+            what, args = (argv, ()) if program is None else (program, argv[1:])
+            how = self.kernel.run(what, *args, env=header["env"], cwd=header["cwd"], as_init=header["as_init"])
+        except (_Abandoned, Difference, TraceError) as error:
+            self._error = error
+        except BaseException as error:  # noqa: BLE001 -- compared with how the recorded run ended
+            how = error
+            self._compare_end(how)
+        else:
+            self._compare_end(how)
+        self._ended = True
+        self._stands.release()
+
+    def _compare_end(self, how: Result | BaseException) -> None:
+        try:
+            self._check_end(ending(how))
+        except (Difference, TraceError) as error:
+            self._error = error
+            if isinstance(how, BaseException):
+                error.__cause__ = how
+
+    def _check_end(self, now: dict[str, Any]) -> None:
+        line = self.reader.peek()
+        if line is None or not line.startswith('{"event":"end"'):
+            self.differs(f"the run ends: {now}")
+        recorded = _parse(self.replay.path, self.reader.line, line)
+        if any(recorded.get(key) != value for key, value in now.items()):
+            self.differs(f"the run ends: {now}")
+        if recorded.get("output") != self.console.digest.hexdigest():
+            raise Difference(self.number, "another output", "the same events, and other bytes written")
+
+    def _on_event(self, event: Event) -> None:
+        now = line_of(event)
+        recorded = self.reader.peek()
+        if recorded != now:
+            self.differs(now)
+        self.reader.take()
+        self.number += 1
+        self.digest.update(now.encode())
+        self.digest.update(b"\n")
+        self.latest.append(event)
+        self._follow(event)
+        if self.number == self._goal:
+            self._stands.release()
+            self._go.acquire()
+        if self._abandoned:
+            raise _Abandoned
+
+    def _follow(self, event: Event) -> None:
+        """Keep in mind who is in which system call."""
+        pid, name = event[2], event[4]
+        if name == "sys_enter":
+            self.calls[pid] = event[6]
+        elif name == "sys_exit":
+            self.calls.pop(pid, None)
+        elif name == "sched_process_free":
+            self.calls.pop(event[6], None)
+        elif name == "sched_process_exec" and event[7] != event[6]:
+            self.calls[event[6]] = self.calls.pop(event[7], "execve")
+
+    def differs(self, now: str) -> NoReturn:
+        """Say that the machine does something else than what is recorded."""
+        recorded = self.reader.peek()
+        if recorded is not None:
+            _parse(self.replay.path, self.reader.line, recorded)
+        raise Difference(self.number + 1, "the recording ends here" if recorded is None else recorded, now)
+
+    def answer(self, what: str, says: str, type_: type, /, **asked: object) -> Any:
+        """Take the next line if it is an answer of this kind to this question; returns its field `says`, or None."""
+        line = self.reader.peek()
+        if line is None or not line.startswith(f'{{"event":"{what}"'):
+            return None
+        found = _parse(self.replay.path, self.reader.line, line)
+        if any(found.get(key) != value for key, value in asked.items()):
+            return None
+        if type(found.get(says)) is not type_:
+            raise TraceError(f"{self.replay.path}: line {self.reader.line} has no {says}")
+        self.reader.take()
+        return found[says]
+
+
+class _RecordedAnswers:
+    """A console that gives the recorded answers, and passes output on. digest: of all output."""
+
+    def __init__(self, machine: _Machine, inner: Console) -> None:
+        self._machine = machine
+        self._inner = inner
+        self._reads = self._waits = self._writes = self._sizes = 0
+        self.digest = hashlib.sha256()
+
+    @property
+    def stdout(self) -> bytes:
+        return self._inner.stdout
+
+    @property
+    def stderr(self) -> bytes:
+        return self._inner.stderr
+
+    def write(self, fd: int, data: bytes) -> None:
+        """Output, or fail as was recorded."""
+        self._writes += 1
+        errno = self._machine.answer("console_write", "errno", int, call=self._writes)
+        if errno is not None:
+            raise OSError(errno, os.strerror(errno))
+        self._inner.write(fd, data)
+        add_output(self.digest, fd, data)
+
+    def read(self, n: int) -> bytes | None:
+        """Return what came then."""
+        self._reads += 1
+        data = self._machine.answer("console_read", "data", str, call=self._reads)
+        return None if data is None else data.encode("utf-8", "surrogateescape")
+
+    def wait(self, timeout_ns: int | None) -> bool:
+        """Return what was the answer then, without waiting."""
+        self._waits += 1
+        return self._machine.answer("console_wait", "call", int, call=self._waits) is not None
+
+    def winsize(self) -> tuple[int, int] | None:
+        """Return the size that it had from now on."""
+        self._sizes += 1
+        size = self._machine.answer("console_winsize", "size", list, call=self._sizes)
+        return None if size is None else (int(size[0]), int(size[1]))
+
+
+class _RecordedTime:
+    """The host's clock as it was; sleeping takes no time."""
+
+    def __init__(self, machine: _Machine) -> None:
+        self._machine = machine
+
+    def now_ns(self) -> int:
+        """Return the recorded time."""
+        ns: int | None = self._machine.answer("host_time", "ns", int)
+        if ns is None:
+            self._machine.differs("the host's time is asked for")
+        return ns
+
+    def sleep_until(self, ns: int) -> None:
+        """Do not."""
+
+
+class _RecordedChoices(Chooser):
+    """The choices that were made then; random bytes come from the seed."""
+
+    __slots__ = ("_machine",)
+
+    def __init__(self, machine: _Machine, seed: int) -> None:
+        super().__init__(seed)
+        self._machine = machine
+
+    def choose(self, kind: str, options: Any) -> int:
+        """Return the recorded choice; raises Difference if there was none, or none among these."""
+        n: int = options if isinstance(options, int) else len(options)
+        if n <= 1:
+            return 0
+        answer: int | None = self._machine.answer("choice", "answer", int, kind=kind)
+        if answer is None or not 0 <= answer < n:
+            self._machine.differs(f"a choice of {kind} among {n}")
+        self.record.append((kind, answer))
+        return answer

@@ -1,0 +1,132 @@
+"""All validators together, after every trap."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from procession import boot
+from procession.include.linux.bug import KernelBug
+from procession.include.trace.events import EVENTS
+from procession.tools.validate import memory, pids, references, sched, signals, tasks, terminals
+from procession.tools.validate.census import Census
+
+if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
+    from procession.include.trace.events import Event
+
+__all__ = ("AT_EVERY_TRAP", "Checker", "validate_all")
+
+AT_EVERY_TRAP = (
+    tasks.validate_family, tasks.validate_threads, tasks.validate_dead, tasks.validate_task_counts,
+    pids.validate_pidmaps, pids.validate_attached, pids.validate_reapers,
+    signals.validate_pending, signals.validate_sigpending, signals.validate_jobctl, signals.validate_sigqueues,
+    sched.validate_runqueues, sched.validate_wait_queues, sched.validate_futexes, sched.validate_timers,
+    sched.validate_locks,
+    references.validate_task_references, references.validate_pid_counts, references.validate_namespace_counts,
+    references.validate_cred_counts, references.validate_file_counts, references.validate_descriptors,
+    references.validate_objects,
+    terminals.validate_terminals, terminals.validate_tty_buffers,
+)
+_EVENTS_KEPT = 12
+_FAULTS_AT_ONCE = 8
+_TASKS_AT_ONCE = 24
+
+
+def validate_all(k: Kernel) -> list[str]:
+    """Return everything that is wrong with a kernel, in words; nobody may be inside it."""
+    seen = Census(k)
+    wrong = [text for validate in AT_EVERY_TRAP for text in validate(k, seen)]
+    spaces = list(seen.mms)
+    wrong += memory.validate_areas(k, spaces) + memory.validate_pages(k, spaces)
+    return wrong + memory.validate_page_cache(k)
+
+
+class Checker:
+    """Runs the validators on a kernel after every trap; the first violation is a KernelBug that lists all it finds.
+
+    Memory is looked at when something about it has changed, page by page of the page cache when that has grown or
+    shrunk, and all of it once more at the end. Page faults that changed one page and nothing else are looked at eight
+    at a time, or at the next trap of another kind. With many tasks, n/24 traps pass between two looks.
+
+    dense: for long runs; after so many looks one trap passes between two of them, after as many more two, and so on.
+    """
+
+    def __init__(self, kernel: Kernel, *, dense: int | None = None) -> None:
+        """Start checking; raises ValueError if somebody else's function is called after traps already."""
+        if kernel.after_trap is not None:
+            raise ValueError("the kernel is watched already")
+        self._kernel = kernel
+        self._dense = dense
+        self._events: deque[Event] = deque(maxlen=_EVENTS_KEPT)
+        self._memory: tuple[int, ...] = ()
+        self._cached = -1
+        self._faults = self._rest = 0
+        self.traps = 0          # how often the validators ran
+        kernel.trace.subscribe(self._events.append)
+        kernel.after_trap = self.check
+        if isinstance(kernel, boot.Kernel):
+            kernel.at_end.append(self._at_end)
+
+    def check(self) -> None:
+        """Look at everything that may have changed; raises KernelBug."""
+        k = self._kernel
+        events = self._events
+        if events and events[-1][4] == "page_fault_user" and not k.halted:
+            # Nothing but one page has changed.
+            self._faults += 1
+            if self._faults % _FAULTS_AT_ONCE:
+                return
+        if self._rest:
+            self._rest -= 1
+            if not k.halted:
+                return
+        self.traps += 1
+        seen = Census(k)
+        self._rest = len(seen.tasks) // _TASKS_AT_ONCE
+        if self._dense is not None:
+            self._rest += self.traps // self._dense
+        wrong: list[str] = []
+        for validate in AT_EVERY_TRAP:
+            wrong += validate(k, seen)
+        now = memory.fingerprint(k, seen)
+        if now != self._memory or k.halted:
+            self._memory = now
+            spaces = list(seen.mms)
+            wrong += memory.validate_areas(k, spaces)
+            wrong += memory.validate_pages(k, spaces)
+            if len(k.page_cache) != self._cached or k.halted:
+                self._cached = len(k.page_cache)
+                wrong += memory.validate_page_cache(k)
+        if wrong:
+            self.stop()
+            raise KernelBug(self._report(wrong))
+
+    def _at_end(self, how: boot.Result | BaseException) -> None:
+        if isinstance(how, boot.Result):
+            self.finish()
+
+    def finish(self) -> None:
+        """Look at everything once more, after the run; raises KernelBug."""
+        wrong = validate_all(self._kernel)
+        if wrong:
+            raise KernelBug(self._report(wrong))
+
+    def stop(self) -> None:
+        """Check no longer."""
+        self._kernel.after_trap = None
+        self._kernel.trace.unsubscribe(self._events.append)
+
+    def _report(self, wrong: list[str]) -> str:
+        call = next((event for event in reversed(self._events) if event[4] in ("sys_enter", "sys_exit")), None)
+        lines = ["broken promises:", *(f"  {text}" for text in dict.fromkeys(wrong))]
+        if call is not None:
+            lines.append(f"the last call: {call[6]} by <{call[3]}:{call[2]}>; the last events:")
+        lines += [f"  {_line(event)}" for event in self._events]
+        return "\n".join(lines)
+
+
+def _line(event: Event) -> str:
+    now, cpu, nr, comm, name, *fields = event
+    named = " ".join(f"{field}={value!r}" for field, value in zip(EVENTS[name][0], fields, strict=True))
+    return f"{now} ns, CPU {cpu}, <{comm}:{nr}>: {name} {named}"

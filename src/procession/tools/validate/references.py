@@ -1,0 +1,267 @@
+"""Reference counts: each is the number of references that a walk finds, plus at most those on sleeping stacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from procession.fs.pipe import PipeFile
+from procession.fs.proc.mounts import MountsFile
+from procession.fs.proc.namespaces import NsFile
+from procession.include.linux.cred import Cred
+from procession.include.linux.fdtable import FilesStruct
+from procession.include.linux.fs import File, FMode, S
+from procession.include.linux.fs_struct import FsStruct
+from procession.include.linux.mm_types import VM, MmStruct, VmArea
+from procession.include.linux.nsproxy import Nsproxy
+from procession.include.linux.pid import Pid, PidNamespace
+from procession.include.linux.sched import SighandStruct, Task, TaskState, UserStruct
+from procession.tools.validate import terminals
+from procession.tools.validate.census import Census, tally
+
+if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
+
+__all__ = (
+    "validate_cred_counts", "validate_descriptors", "validate_file_counts", "validate_namespace_counts",
+    "validate_objects", "validate_pid_counts", "validate_task_references",
+)
+
+_WRITE, _IFMT, _IFREG, _DENYWRITE = FMode.WRITE, S.IFMT, S.IFREG, VM.DENYWRITE
+_usage, _count, _f_count, _i_count = (attrgetter(name) for name in ("usage", "count", "f_count", "i_count"))
+
+
+def _compare(
+    seen: Census, wrong: list[str], what: str, found: dict[Any, int], count_of: Callable[[Any], int],
+) -> None:
+    """Complain of each count that is neither what was found nor explained by a sleeper."""
+    for thing, references in found.items():
+        count = count_of(thing)
+        if count != references and not seen.excused(thing, references, count):
+            wrong.append(f"{what} of {_name(seen, thing)}: {count}, found {references}")
+
+
+def _name(seen: Census, thing: Any) -> str:
+    """Words for an object: what it is, and whose."""
+    kind = type(thing).__name__
+    if isinstance(thing, Task | Pid):
+        return repr(thing)
+    if isinstance(thing, UserStruct):
+        return f"user {thing.uid}"
+    if isinstance(thing, File):
+        return f"{kind} {thing.f_path.dentry.d_name!r}"
+    users = [p for p in seen.tasks if any(getattr(p, name, None) is thing for name in _HOLDERS)]
+    return f"{kind} {users}" if users else kind
+
+
+_HOLDERS = ("mm", "files", "fs", "sighand", "signal", "nsproxy", "cred", "real_cred")
+
+
+def validate_task_references(k: Kernel, seen: Census | None = None) -> list[str]:
+    """Return which counts of tasks and of what they share are off."""
+    seen = seen or Census(k)
+    wrong: list[str] = []
+    tasks = seen.tasks
+    usage = tally((*seen.hashed, *seen.rcu_tasks))      # release_task's
+    on_cpu = [task for rq in k.runqueues for task in (rq.curr, rq.dead)]
+    for p in tasks[1:]:
+        # The reference for being current goes when the task leaves its CPU for ever.
+        if p.state != TaskState.DEAD or p in on_cpu:
+            usage[p] = usage.get(p, 0) + 1
+    _compare(seen, wrong, "usage", usage, _usage)
+    _compare(seen, wrong, "sigcnt", seen.signals, attrgetter("sigcnt"))
+    _compare(seen, wrong, "count", tally([p.sighand for p in tasks if p.sighand is not None]), _count)
+    _compare(seen, wrong, "mm_users", seen.mms, attrgetter("mm_users"))
+    _compare(seen, wrong, "mm_count", dict.fromkeys(seen.mms, 1), attrgetter("mm_count"))
+    _compare(seen, wrong, "count", seen.files, _count)
+    _compare(seen, wrong, "users", tally([p.fs for p in tasks if p.fs is not None]), attrgetter("users"))
+    for mm in seen.mms:
+        if mm.owner is not None and mm.owner.mm is not mm and mm.mm_users and not seen.visible[mm]:
+            wrong.append(f"{_name(seen, mm)} belongs to {mm.owner!r}, who does not use it")
+    return wrong
+
+
+def validate_pid_counts(k: Kernel, seen: Census | None = None) -> list[str]:
+    """Return which struct pids and pid namespaces have counts that are off."""
+    seen = seen or Census(k)
+    wrong: list[str] = []
+    found = tally((*k.init_pid_ns.pids.values(), *seen.rcu_pids))
+    for file in seen.open_files:
+        owner = file.f_owner
+        if owner is not None and owner.pid is not None:
+            found[owner.pid] = found.get(owner.pid, 0) + 1
+    for sig in seen.signals:
+        for timer in (sig.posix_timers or {}).values():
+            if timer.target is not None:
+                found[timer.target] = found.get(timer.target, 0) + 1
+    tally(terminals.terminal_pids(seen), found)
+    boot = found.pop(k.init_struct_pid, 0) + 1          # static: in no hash, never freed
+    if k.init_struct_pid.count != boot and not seen.excused(k.init_struct_pid, boot, k.init_struct_pid.count):
+        wrong.append(f"count of the boot task's pid: {k.init_struct_pid.count}, found {boot}")
+    _compare(seen, wrong, "count", found, _count)
+    _objects(seen, wrong, "pid", found, Pid)
+
+    pids = list(found)
+    if k.caches["pid"].nr_active != len(pids):
+        # Unhashed, and kept by those who sleep with it: a wait for this one child.
+        pids += [what for what in seen.visible if isinstance(what, Pid) and what not in found and what.count > 0]
+    spaces = tally([pid.numbers[-1].ns for pid in pids])
+    tally([nsproxy.pid_ns for nsproxy in seen.nsproxies], spaces)
+    tally([ns.parent for ns in list(spaces) if ns.parent is not None], spaces)
+    _compare(seen, wrong, "count", spaces, _count)
+    _objects(seen, wrong, "pid_namespace", [ns for ns in spaces if ns is not k.init_pid_ns], PidNamespace)
+    return wrong
+
+
+def validate_namespace_counts(k: Kernel, seen: Census | None = None) -> list[str]:
+    """Return which namespace sets, and namespaces in them, have counts that are off."""
+    seen = seen or Census(k)
+    wrong: list[str] = []
+    sets = seen.nsproxies
+    _compare(seen, wrong, "count", sets, _count)
+    found: dict[Any, int] = {}
+    for nsproxy in sets:
+        tally((nsproxy.uts_ns, nsproxy.ipc_ns, nsproxy.net_ns, nsproxy.mnt_ns), found)
+    found.pop(None, None)
+    tally([file.private_data for file in seen.open_files if isinstance(file, NsFile | MountsFile)], found)
+    _compare(seen, wrong, "count", found, _count)
+    return wrong
+
+
+def validate_cred_counts(k: Kernel, seen: Census | None = None) -> list[str]:
+    """Return which credentials and users have counts that are off."""
+    seen = seen or Census(k)
+    wrong: list[str] = []
+    creds = tally([p.real_cred for p in seen.tasks], tally([p.cred for p in seen.tasks]))
+    creds[k.init_task.cred] += 2        # static: the boot task's never go
+    _compare(seen, wrong, "usage", creds, _usage)
+    for cred in seen.rcu_creds:
+        if cred.usage or cred in creds:
+            wrong.append(f"{_name(seen, cred)} waits to be freed with usage {cred.usage}")
+    _objects(seen, wrong, "cred_jar", (*list(creds)[1:], *seen.rcu_creds), Cred)
+
+    users = tally([cred.user for cred in (*creds, *seen.rcu_creds)])
+    extra = 0
+    if k.caches["cred_jar"].nr_active != len(creds) - 1 + len(seen.rcu_creds):
+        extra = sum(isinstance(what, Cred) and what not in creds for what in seen.visible)
+    spaces = tally([user.user_ns for user in k.uidhash.values()])
+    tally([ns.creator for ns in spaces if ns.creator is not None], users)
+    if seen.sigqueues:
+        tally([q.user for q in seen.sigqueues], users)
+    for user, references in users.items():
+        if not references <= user.count <= references + extra + (seen.visible[user] if user.count > references else 0):
+            wrong.append(f"count of user {user.uid}: {user.count}, found {references}")
+        if k.uidhash.get((user.uid, user.user_ns.serial)) is not user:
+            wrong.append(f"user {user.uid} is not in the hash")
+    _compare(seen, wrong, "count", spaces, _count)
+    if len(k.uidhash) - 1 != k.caches["uid_cache"].nr_active:
+        wrong.append(f"uid_cache objects: {k.caches['uid_cache'].nr_active}, found {len(k.uidhash) - 1}")
+    return wrong
+
+
+# Files.
+
+
+def validate_file_counts(k: Kernel, seen: Census | None = None) -> list[str]:
+    """Return which open files and inodes have counts that are off; pipes' ends and writers too."""
+    seen = seen or Census(k)
+    wrong: list[str] = []
+    files = seen.open_files
+    _compare(seen, wrong, "f_count", files, _f_count)
+    if "filp" in k.caches:
+        _objects(seen, wrong, "filp", files, File)
+        if k.nr_files != k.caches["filp"].nr_active:
+            wrong.append(f"nr_files {k.nr_files}, filp objects {k.caches['filp'].nr_active}")
+    inodes = tally([file.f_path.dentry.d_inode for file in files])
+    _compare(seen, wrong, "i_count", inodes, _i_count)
+
+    writers = dict.fromkeys(inodes, 0)
+    pipes: dict[Any, list[int]] = {}
+    for file in files:
+        mode = file.f_mode
+        if mode & _WRITE:
+            inode = file.f_path.dentry.d_inode
+            if inode.i_mode & _IFMT == _IFREG:
+                writers[inode] += 1
+        if isinstance(file, PipeFile):
+            ends = pipes.setdefault(file.pipe, [0, 0])
+            ends[0] += bool(mode & FMode.READ)
+            ends[1] += bool(mode & _WRITE)
+    for mm in seen.mms:
+        for vma in mm.mmap:
+            if vma.vm_flags & _DENYWRITE and vma.vm_file is not None:
+                writers[vma.vm_file.f_path.dentry.d_inode] -= 1
+    for inode, found in writers.items():
+        count = inode.i_writecount
+        if count != found and abs(count - found) > seen.visible[inode]:
+            wrong.append(f"i_writecount of inode {inode.i_ino}: {count}, found {found}")
+    for pipe, (readers, writing) in pipes.items():
+        if (pipe.readers, pipe.writers) != (readers, writing):
+            wrong += _pipe_ends(seen, pipe, readers, writing)
+    return wrong
+
+
+def _pipe_ends(seen: Census, pipe: Any, readers: int, writers: int) -> list[str]:
+    """Complain of a pipe's counts; who sleeps in the open of a FIFO is counted, and has no descriptor yet."""
+    inode = next(file.f_path.dentry.d_inode for file in seen.open_files if getattr(file, "pipe", None) is pipe)
+    return [
+        f"pipe {inode.i_ino}: {name} {count}, found {found}"
+        for name, count, found in (("readers", pipe.readers, readers), ("writers", pipe.writers, writers))
+        if count != found and not seen.excused(inode, found, count)
+    ]
+
+
+def validate_descriptors(k: Kernel, seen: Census | None = None) -> list[str]:
+    """Return which descriptor tables and their bitmaps disagree."""
+    seen = seen or Census(k)
+    wrong: list[str] = []
+    for files in seen.files:
+        bits = 0
+        for fd, file in enumerate(files.fd):
+            if file is not None:
+                bits |= 1 << fd
+        reserved = files.open_fds & ~bits
+        if bits & ~files.open_fds:
+            wrong.append(f"{_name(seen, files)}: descriptors {bits & ~files.open_fds:#x} are open, but marked free")
+        # Somebody who opens a file may sleep over it, with its number reserved.
+        if reserved and not any(p.files is files and p.stack is not None for p in seen.tasks):
+            wrong.append(f"{_name(seen, files)}: descriptors {reserved:#x} are reserved by nobody")
+        if ~files.open_fds & ((1 << files.next_fd) - 1):
+            wrong.append(f"{_name(seen, files)}: a descriptor below next_fd {files.next_fd} is free")
+        if len(files.fd) > files.max_fds:
+            wrong.append(f"{_name(seen, files)}: {len(files.fd)} descriptors, room for {files.max_fds}")
+    return wrong
+
+
+# Objects.
+
+
+def _objects(seen: Census, wrong: list[str], cache: str, found: Iterable[Any], kind: type) -> None:
+    """Complain if a cache counts other objects than there are, those that only sleepers know included."""
+    known = found if isinstance(found, dict) else dict.fromkeys(found)
+    active = seen.k.caches[cache].nr_active
+    if active == len(known):
+        return
+    hidden = sum(isinstance(what, kind) and what not in known for what in seen.visible)
+    if not len(known) <= active <= len(known) + hidden:
+        wrong.append(f"{cache} objects: {active}, found {len(known)}")
+
+
+def validate_objects(k: Kernel, seen: Census | None = None) -> list[str]:
+    """Return which caches count other objects than the walk finds: a leak, or something freed too early."""
+    seen = seen or Census(k)
+    wrong: list[str] = []
+    boot = k.init_task.sighand
+    sighands = dict.fromkeys(p.sighand for p in seen.tasks if p.sighand is not boot)
+    sighands.pop(None, None)
+    _objects(seen, wrong, "sighand_cache", sighands, SighandStruct)
+    _objects(seen, wrong, "mm_struct", seen.mms, MmStruct)
+    _objects(seen, wrong, "vm_area_struct", [vma for mm in seen.mms for vma in mm.mmap], VmArea)
+    sets = dict(seen.nsproxies)
+    sets.pop(k.init_nsproxy, None)
+    _objects(seen, wrong, "nsproxy", sets, Nsproxy)
+    if k.init_task.files is not None:
+        _objects(seen, wrong, "files_cache", seen.files, FilesStruct)
+        _objects(seen, wrong, "fs_cache", [p.fs for p in seen.tasks if p.fs is not None], FsStruct)
+    return wrong

@@ -1,0 +1,247 @@
+"""Run queues, wait queues, timers, locks: who may run, and who can be woken."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from procession.fs.eventpoll import _EpPollEntry
+from procession.include.linux.fs import File
+from procession.include.linux.rwsem import Mutex
+from procession.include.linux.sched import TaskState
+from procession.include.linux.wait import Completion, WaitQueueHead
+from procession.kernel import itimer
+from procession.tools.validate.census import Census
+
+if TYPE_CHECKING:
+    from procession.include.linux.hrtimer import Hrtimer
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import Task
+    from procession.kernel.futex import FutexHash
+    from procession.kernel.sched import Rq
+
+__all__ = ("validate_futexes", "validate_locks", "validate_runqueues", "validate_timers", "validate_wait_queues")
+
+_RUNNING, _UNINTERRUPTIBLE, _DEAD = TaskState.RUNNING, TaskState.UNINTERRUPTIBLE, TaskState.DEAD
+_MAX_RT_PRIO = 100
+
+
+def validate_runqueues(k: Kernel, seen: Census | None = None) -> list[str]:
+    """Return who is on a run queue and should not be, or the other way round, and which counts do not fit."""
+    seen = seen or Census(k)
+    wrong: list[str] = []
+    queued: dict[Task, Rq] = {}
+    for rq in k.runqueues:
+        _runqueue(rq, queued, wrong)
+    blocked = 0
+    for p in seen.hashed:
+        on_rq = p.se.on_rq
+        if on_rq != (p in queued):
+            wrong.append(f"{p!r}: on_rq {on_rq}, queued on {queued[p].cpu if p in queued else 'no CPU'}")
+        if on_rq != (p.state == _RUNNING):
+            wrong.append(f"{p!r}: state {p.state}, on_rq {on_rq}")
+        if p.state & _UNINTERRUPTIBLE:
+            blocked += 1
+        if p.on_cpu != (k.runqueues[p.cpu].curr is p):
+            wrong.append(f"{p!r}: on_cpu {p.on_cpu}, CPU {p.cpu} runs {k.runqueues[p.cpu].curr!r}")
+    uninterruptible = sum(rq.nr_uninterruptible for rq in k.runqueues)
+    if uninterruptible != blocked:
+        wrong.append(f"nr_uninterruptible {uninterruptible}, found {blocked}")
+    if len(queued) != sum(1 for p in queued if p.signal.threads and p in p.signal.threads):
+        wrong.append(f"a released task is on a run queue: {[p for p in queued if p not in p.signal.threads]}")
+    return wrong
+
+
+def _runqueue(rq: Rq, queued: dict[Task, Rq], wrong: list[str]) -> None:
+    cfs, rt = rq.cfs, rq.rt
+    curr = rq.curr
+    fair = [p for _, _, p in cfs.timeline]
+    for (vruntime, serial, p), (after, next_serial, _) in pairwise(cfs.timeline):
+        if (vruntime, serial) > (after, next_serial):
+            wrong.append(f"CPU {rq.cpu}: {p!r} is queued with vruntime {vruntime} ahead of {after}")
+    for vruntime, serial, p in cfs.timeline:
+        if (p.se.vruntime, p.se.serial) != (vruntime, serial):
+            wrong.append(f"CPU {rq.cpu}: {p!r} is queued with vruntime {vruntime}, not its {p.se.vruntime}")
+    if cfs.curr is not None:
+        if cfs.curr is not curr or curr in fair:
+            wrong.append(f"CPU {rq.cpu}: runs {curr!r}, its fair class {cfs.curr!r}")
+        elif curr.se.on_rq:
+            fair.append(curr)
+    real = [p for queue in rt.active.values() for p in queue]
+    bitmap = 0
+    for prio, queue in rt.active.items():
+        bitmap |= bool(queue) << prio
+        wrong += [f"CPU {rq.cpu}: {p!r} of priority {p.prio} is queued at {prio}" for p in queue if p.prio != prio]
+    load = sum(p.se.weight for p in fair)
+    for what, count, found in (
+        ("fair nr_running", cfs.nr_running, len(fair)), ("load", cfs.load, load),
+        ("real-time nr_running", rt.nr_running, len(real)), ("bitmap", rt.bitmap, bitmap),
+        ("nr_running", rq.nr_running, len(fair) + len(real)),
+    ):
+        if count != found:
+            wrong.append(f"CPU {rq.cpu}: {what} {count}, found {found}")
+    for p in (*fair, *real):
+        if p in queued or p.cpu != rq.cpu or p is rq.idle:
+            wrong.append(f"CPU {rq.cpu}: {p!r} of CPU {p.cpu} is queued here")
+        if (p.prio < _MAX_RT_PRIO) != (p in real):
+            wrong.append(f"CPU {rq.cpu}: {p!r} of priority {p.prio} is in the other class's queue")
+        queued[p] = rq
+    if cfs.last is not None and not cfs.last.se.on_rq:
+        wrong.append(f"CPU {rq.cpu}: last is {cfs.last!r}, which is not queued")
+    if rq.dead is not None and rq.dead.state != _DEAD:
+        wrong.append(f"CPU {rq.cpu}: {rq.dead!r} has left for ever in state {rq.dead.state}")
+
+
+# Wait queues.
+
+
+def validate_wait_queues(k: Kernel, seen: Census | None = None) -> list[str]:
+    """Return who stands on a wait queue without waiting, and who waits on one that does not know."""
+    seen = seen or Census(k)
+    wrong: list[str] = []
+    queues: list[WaitQueueHead] = [k.console_wait, *(sig.wait_chldexit for sig in seen.signals)]
+    for p in seen.hashed:
+        if p.stack is None:
+            if p.waiting_on is not None or p.wchan:
+                wrong.append(f"{p!r} is in user mode and waits in {p.wchan}")
+            continue
+        where = p.waiting_on
+        kind = type(where)
+        if kind is WaitQueueHead:
+            queue: WaitQueueHead = where  # type: ignore[assignment]
+        elif kind is Completion or kind is Mutex:
+            queue = where.wait  # type: ignore[attr-defined]
+        else:
+            continue
+        queues.append(queue)
+        if p.state != _RUNNING and not any(entry.task is p for entry in queue.task_list):
+            wrong.append(f"{p!r} sleeps in {p.wchan} on a queue that it is not on")
+    for file in seen.open_files:
+        queues += _queues_of(file)
+    for p in seen.hashed:
+        if p.sighand is not None and p.sighand.signalfd_wqh is not None:
+            queues.append(p.sighand.signalfd_wqh)
+    for queue in dict.fromkeys(queues):
+        if queue.task_list:
+            _wait_queue(queue, wrong)
+    return wrong
+
+
+def _wait_queue(queue: WaitQueueHead, wrong: list[str]) -> None:
+    name = queue.lock.cls.name
+    for entry in queue.task_list:
+        if isinstance(entry, _EpPollEntry):
+            continue        # stands there as long as the epoll set watches the file, whoever made it
+        p = entry.task
+        if p.exit_state or p.state == _DEAD:
+            wrong.append(f"{p!r} is dead and on a queue ({name})")
+        elif p.stack is None:
+            wrong.append(f"{p!r} is in user mode and on a queue ({name})")
+    if len(dict.fromkeys(queue.task_list)) != len(queue.task_list):
+        wrong.append(f"an entry is on a queue twice ({name})")
+
+
+_paths: dict[tuple[type, ...], list[tuple[str, ...]]] = {}
+
+
+def _queues_of(file: File) -> list[WaitQueueHead]:
+    """Return the wait queues that a file's object has; where they are is the same for all files of a kind."""
+    kind = (type(file), type(file.private_data))
+    paths = _paths.get(kind)
+    if paths is None:
+        paths = _paths[kind] = _find_queues(file)
+    queues: list[WaitQueueHead] = []
+    if not paths:
+        return queues
+    for path in paths:
+        where: Any = file
+        for name in path:
+            where = getattr(where, name, None)
+        if isinstance(where, WaitQueueHead):
+            queues.append(where)
+    return queues
+
+
+def _attributes(what: object) -> list[str]:
+    slots = [name for cls in type(what).__mro__ for name in getattr(cls, "__slots__", ())]
+    return [name for name in (*slots, *getattr(what, "__dict__", ())) if not name.startswith("__")]
+
+
+def _find_queues(file: File) -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = []
+    for name in _attributes(file):
+        value = getattr(file, name, None)
+        if isinstance(value, WaitQueueHead):
+            found.append((name,))
+        elif type(value).__module__.startswith("procession."):
+            found += [
+                (name, inner) for inner in _attributes(value) if isinstance(getattr(value, inner, None), WaitQueueHead)
+            ]
+    return found
+
+
+def validate_futexes(k: Kernel, seen: Census | None = None) -> list[str]:
+    """Return which sleepers on user-space locks are not asleep, or queued wrongly."""
+    wrong: list[str] = []
+    futexes: FutexHash = k.futex_queues
+    for key, queue in futexes.queues.items():
+        if not queue:
+            wrong.append(f"an empty queue is kept for futex {key[1]:#x}")
+        for q in queue:
+            if q.key != key:
+                wrong.append(f"{q.task!r} stands on the queue of another futex")
+            if q.task.exit_state or q.task.stack is None:
+                wrong.append(f"{q.task!r} is queued on a futex and does not sleep")
+        if any(after < q for q, after in pairwise(queue)):
+            wrong.append(f"the queue of futex {key[1]:#x} is out of order")
+    return wrong
+
+
+# Timers and locks.
+
+
+def validate_timers(k: Kernel, seen: Census | None = None) -> list[str]:
+    """Return which armed timers are those of the dead, or will never run."""
+    seen = seen or Census(k)
+    wrong: list[str] = []
+    armed: dict[Hrtimer, None] = {}
+    for expires_ns, serial, timer in k.hrtimers:
+        if timer.queued and timer.serial == serial:
+            armed[timer] = None
+            if timer.expires_ns != expires_ns:
+                wrong.append(f"a timer for {timer.expires_ns} ns stands at {expires_ns} ns")
+            whose = timer.data
+            if getattr(whose, "exit_state", 0):
+                wrong.append(f"a timer of {whose!r}, who is dead, is armed")
+            if timer.function is itimer.it_real_fn and not whose.live:
+                wrong.append(f"ITIMER_REAL of the dead process {whose.leader_pid!r} is armed")
+    for sig in seen.signals:
+        timer = sig.it_real_timer
+        if timer is not None and timer.queued and timer not in armed:
+            wrong.append(f"ITIMER_REAL of {list(sig.threads)} is armed, but not queued")
+        for posix in (sig.posix_timers or {}).values():
+            if posix.timer is not None and posix.timer.queued and posix.timer not in armed:
+                wrong.append(f"timer {posix.id} of {list(sig.threads)} is armed, but not queued")
+    return wrong
+
+
+def validate_locks(k: Kernel, seen: Census | None = None) -> list[str]:
+    """Return which spinlocks are held between two traps, where nobody may hold one, and who reads under RCU."""
+    seen = seen or Census(k)
+    wrong: list[str] = []
+    dep: Any = k.lockdep
+    if dep.chain is not dep.root:
+        wrong.append(f"locks held: {[cls.name for cls in dep.held()]}")
+    if k.rcu.nesting:
+        wrong.append(f"rcu_read_lock is held {k.rcu.nesting} times")
+    if k.tasklist_lock.writer or k.tasklist_lock.readers:
+        wrong.append("tasklist_lock is held")
+    for p in seen.tasks:
+        if p.alloc_lock.locked or (p.sighand is not None and p.sighand.siglock.locked):
+            wrong.append(f"alloc_lock or siglock of {p!r} is held")
+        if p.mm is not None and (p.mm.mmap_sem.writer or p.mm.mmap_sem.readers or p.mm.page_table_lock.locked):
+            wrong.append(f"mmap_sem or page_table_lock of {p!r} is held")
+    for lock in (k.pidmap_lock, k.uidhash_lock, k.kthread_create_lock, *(rq.lock for rq in k.runqueues)):
+        if lock.locked:
+            wrong.append(f"{lock.cls.name} is held")
+    return wrong
