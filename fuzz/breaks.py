@@ -1,0 +1,121 @@
+"""Ways to break the kernel on purpose, to see the fuzzer notice: each replaces a piece of one function's source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+import inspect
+import re
+import sys
+from textwrap import dedent
+from types import ModuleType
+
+from fuzz import compare, runners
+from fuzz.generator import Program
+from fuzz.reduce import reduced
+from procession.fs import file
+from procession.include.linux.bug import KernelBug
+from procession.kernel import exit, exit_wait, fork, signal, signal_queue, signal_send, signal_stop
+
+# name -> (module, function, old, new)
+BREAKS: dict[str, tuple[ModuleType, str, str, str]] = {
+    "an orphaned group gets no SIGHUP": (
+        exit, "kill_orphaned_pgrp", "signal.kill_pgrp_info_locked(Sig.SIGHUP,", "(lambda *_: 0)(Sig.SIGHUP,"),
+    "a group whose parent is in the session is orphaned, too": (
+        exit, "will_become_orphaned_pgrp", "return False", "continue"),
+    "WNOWAIT reaps": (exit_wait, "wait_task_zombie", "if wo.wo_flags & WNOWAIT:", "if False:"),
+    "WNOWAIT takes a stop": (exit_wait, "wait_task_stopped", "and not wo.wo_flags & WNOWAIT", ""),
+    "SIGCONT leaves pending stops": (signal_send, "prepare_signal", "else SIG_KERNEL_STOP_MASK", "else 0"),
+    "a stop leaves a pending SIGCONT": (signal_send, "prepare_signal", "gone = _SIGCONT_BIT if", "gone = 0 if"),
+    "a standard signal is queued twice": (
+        signal_send, "_send_signal", "if sig < SIGRTMIN and pending.signal & bit:", "if False:"),
+    "real-time signals come last in, first out": (
+        signal_send, "_send_signal", "pending.list.append(q)", "pending.list.insert(0, q)"),
+    "exec keeps ignored signals no longer": (
+        signal_queue, "flush_signal_handlers", "if ka.handler == SIG_IGN and not force_default", "if False"),
+    "exec keeps handlers as ignored": (
+        signal_queue, "flush_signal_handlers", "if ka.handler == SIG_IGN and not", "if ka.handler and not"),
+    "close-on-exec is forgotten": (file, "do_close_on_exec", "while doomed:", "while False:"),
+    "the highest signal comes first": (
+        signal_queue, "next_signal", "(ready & -ready).bit_length()", "ready.bit_length()"),
+    "SA_NOCLDWAIT does nothing": (signal_send, "do_notify_parent", "elif ka.flags & _NOCLDWAIT:", "elif False:"),
+    "an ignored SIGCHLD leaves zombies": (
+        signal_send, "do_notify_parent", "autoreap = True\n                sig = 0", "sig = 0"),
+    "SA_NODEFER does nothing": (signal, "handle_signal", "if not ka.flags & _NODEFER:", "if True:"),
+    "SA_RESTART does nothing": (signal, "handle_signal", "and ka.flags & _RESTART", "and False"),
+    "sigsuspend's mask stays": (signal, "handle_signal", "current.saved_sigmask if", "blocked if"),
+    "the parent's death signal is inherited": (
+        fork, "_settle_identity", "p.pdeath_signal = 0", "p.pdeath_signal = current.pdeath_signal"),
+    "a continued child is reported for ever": (
+        exit_wait, "wait_task_continued", "if not wo.wo_flags & WNOWAIT:", "if False:"),
+    "SA_NOCLDSTOP does nothing": (signal_stop, "do_notify_parent_cldstop", "ka.flags & _NOCLDSTOP", "False"),
+}
+
+
+@contextmanager
+def broken(name: str) -> Iterator[None]:
+    """Break the kernel in this way for a while."""
+    module, function, old, new = BREAKS[name]
+    original = getattr(module, function)
+    source = dedent(inspect.getsource(original))
+    if old not in source:
+        raise LookupError(f"{function} has changed: {old!r} is not in it")
+    namespace: dict[str, object] = {}
+    exec(compile(source.replace(old, new), f"<{name}>", "exec"), vars(module), namespace)  # noqa: S102
+    # Other modules may know it by its name.
+    known = [m for n, m in sys.modules.items() if n.startswith("procession") and vars(m).get(function) is original]
+    for user in known:
+        setattr(user, function, namespace[function])
+    try:
+        yield
+    finally:
+        for user in known:
+            setattr(user, function, original)
+
+
+def file_name(name: str) -> str:
+    """Name the file of the corpus that shows a break."""
+    return "break_" + re.sub(r"\W+", "_", name) + ".txt"
+
+
+def seen_by(name: str, programs: Sequence[Program], expected: Sequence[str]) -> list[bool]:
+    """Run them in a kernel broken in this way; returns which of them show it."""
+    try:
+        with broken(name):
+            got = runners.run_python(programs)
+    except KernelBug:
+        if len(programs) == 1:
+            return [True]
+        # Found, but by whom? Each for itself.
+        return [seen_by(name, [program], [text])[0] for program, text in zip(programs, expected, strict=True)]
+    return [a != b for a, b in zip(got, expected, strict=True)]
+
+
+def first_to_see(name: str, programs: Sequence[Program], expected: Sequence[str], step: int = 25) -> int | None:
+    """Return how many programs it takes to see the break; None if none of them shows it."""
+    for at in range(0, len(programs), step):
+        some = slice(at, at + step)
+        seen = seen_by(name, programs[some], expected[some])
+        if True in seen:
+            return at + seen.index(True) + 1
+    return None
+
+
+def smallest(name: str, program: Program) -> Program:
+    """Reduce a program that shows the break."""
+    return reduced(program, lambda variants: seen_by(name, variants, runners.run_python(variants)))
+
+
+def main() -> None:
+    """Try all of them: python -m fuzz.breaks CHUNK COUNT."""
+    programs = compare.generate(int(sys.argv[1]), int(sys.argv[2]))
+    expected = runners.run_python(programs)
+    for name in BREAKS:
+        needed = first_to_see(name, programs, expected)
+        print(f"{name}: {needed}", flush=True)
+        if needed is not None:
+            print(smallest(name, programs[needed - 1]).text(), flush=True)
+
+
+if __name__ == "__main__":
+    main()

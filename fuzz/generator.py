@@ -1,0 +1,225 @@
+"""Random process programs: Hypothesis strategies, so that what is found gets shrunk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import strategies as st
+
+from fuzz.operations import (
+    CHLD,
+    CLONE_PARENT,
+    CLONE_THREAD,
+    CLONE_VFORK,
+    CLONE_VM,
+    CONT,
+    CORE_SIGNALS,
+    CSIGNAL,
+    IDIOMS,
+    KILL,
+    OPERATIONS,
+    STOP_SIGNALS,
+    TABLE,
+    TERM,
+    Operation,
+)
+from procession.arch.x86.syscall_table import SYSCALL_NAMES
+
+MOST_ACTORS = 7
+MOST_STEPS = 24
+FEWEST, MOST = 4, 14        # steps or idioms drawn; those that shrink to nothing vanish
+STEP_BYTES = 8
+_NUMBERS = {name: nr for nr, name in SYSCALL_NAMES.items()}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One actor does one thing. For an operation that makes a new actor the last word is that one's number."""
+
+    actor: int
+    words: tuple[str, ...]
+
+    @property
+    def operation(self) -> Operation:
+        """What the table says of it."""
+        return OPERATIONS[self.words[0]]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A program in the interpreters' language."""
+
+    actors: int
+    steps: list[str]
+
+
+@dataclass(frozen=True)
+class Program:
+    """A list of steps."""
+
+    steps: tuple[Step, ...]
+
+    def text(self) -> str:
+        """One line a step; the form of the corpus."""
+        return "".join(f"a{step.actor} {' '.join(step.words)}\n" for step in self.steps)
+
+    @classmethod
+    def parse(cls, text: str) -> Program:
+        """Inverse of text(), without lines of comment; raises ValueError for a word that is no operation."""
+        steps = []
+        for line in text.splitlines():
+            if line.startswith("#"):
+                continue
+            actor, *words = line.split()
+            if words[0] not in OPERATIONS:
+                raise ValueError(f"no operation {words[0]!r}")
+            steps.append(Step(int(actor[1:]), tuple(words)))
+        return cls(tuple(steps))
+
+    def encode(self) -> Encoded:
+        """Translate names of operations and descriptors."""
+        actors = 1 + sum(step.operation.births for step in self.steps)
+        first_fd = 5 + 2 * actors
+        lines = []
+        for step in self.steps:
+            operation = step.operation
+            code = operation.code or str(_NUMBERS[operation.name])
+            args = [str(first_fd + int(word[1:])) if word[0] == "f" else word for word in step.words[1:]]
+            lines.append(" ".join([str(step.actor), operation.flag, code, *args]))
+        return Encoded(actors, lines)
+
+
+RawSteps = list[tuple[int | str, list[str]]]
+_KINDS: list[Any] = [
+    None,
+    *(idiom for idiom in IDIOMS for _ in range(3)),
+    *(operation for operation in TABLE for _ in range(operation.weight)),
+]
+
+
+def decode(data: bytes) -> RawSteps:
+    """Choose one step or an idiom: pairs of an index into the living, and words with @index.
+
+    The first two bytes choose what to do, the third who does it, the others the arguments.
+    """
+    kind = _KINDS[int.from_bytes(data[:2], "big") * len(_KINDS) >> 16]
+    if kind is None:
+        return []
+    if isinstance(kind, Operation):
+        choices = zip(kind.args, data[3:], strict=False)
+        return [(data[2], [kind.name, *(words[byte % len(words)] for words, byte in choices)])]
+    return [(data[2] if who == "d" else who, words.split()) for who, words in kind]
+
+
+class _Assembly:
+    """Picks actors that exist, and as far as it is plain that still live."""
+
+    def __init__(self) -> None:
+        """Begin with the first actor."""
+        self.alive = [0]
+        self.born = 1
+        self.shares_memory = self.odd_signal = False
+        self.leader: dict[str, str] = {}    # thread: the actor that leads its process
+        self.vforks = False             # somebody may be asleep in vfork
+        self.stops = False              # somebody may be stopped
+        self.steps: list[Step] = []
+
+    def add(self, raw: RawSteps) -> None:
+        """Add one step or idiom."""
+        doer = 0
+        for who, words in raw:
+            if not self.alive:
+                return
+            if isinstance(who, int):
+                doer = self.alive[who % len(self.alive)]
+            actor = self.born - 1 if who == "n" else self.born - 2 if who == "m" else doer
+            self.add_step(actor, [self.resolve(word, doer) for word in words])
+
+    def resolve(self, word: str, doer: int) -> str:
+        """Name an actor for @index."""
+        bare = word.removeprefix("-")
+        if bare[0] != "@":
+            return word
+        which = {"d": doer, "n": self.born - 1}.get(bare[1:])
+        if which is None:
+            which = int(bare[1:]) % self.born
+        return f"{'-' if word[0] == '-' else ''}a{which}"
+
+    def add_step(self, actor: int, words: list[str]) -> None:
+        """Add a step and take note of births and deaths."""
+        operation = OPERATIONS[words[0]]
+        if operation.births:
+            if self.born == MOST_ACTORS:
+                return
+            words = self.birth(actor, words)
+        elif (words[0] == "exec" and self.odd_signal) or (
+            words[0] == "exit" and self.leader and f"a{actor}" not in self.leader
+        ):
+            return
+        if operation.flag == "s" and (self.shares_memory or self.leader):
+            words = [str(TERM) if word in CORE_SIGNALS else word for word in words]
+        if operation.flag == "s" and self.vforks:
+            words = [str(CONT) if word in STOP_SIGNALS else word for word in words]
+        if operation.flag == "s" and str(CONT) in words:
+            words = [self.leader.get(word, word) for word in words]
+        self.stops |= operation.flag == "s" and not STOP_SIGNALS.isdisjoint(words)
+        if operation.ends and actor in self.alive:
+            if len(self.alive) == 1:
+                return
+            self.alive.remove(actor)
+        if words[0] == "kill" and words[2] == str(KILL) and words[1][0] == "a" and int(words[1][1:]) in self.alive:
+            self.alive.remove(int(words[1][1:]))
+        self.steps.append(Step(actor, tuple(words)))
+
+    def birth(self, parent: int, words: list[str]) -> list[str]:
+        """Give the child a number; see LEFT_OUT for what is remembered.
+
+        Who acts in the end is not known yet: another does if the one who was meant is dead or asleep.
+        """
+        if self.odd_signal or self.leader or self.stops:
+            words = _without_vfork(words)
+        elif self.vforks:
+            words = _plain_child(words)
+        self.vforks |= words != _without_vfork(words)
+        if words[0] == "clone":
+            flags = int(words[1])
+            self.odd_signal |= not flags & CLONE_THREAD and flags & CSIGNAL != CHLD
+            self.shares_memory |= flags & (CLONE_VM | CLONE_THREAD) == CLONE_VM
+            if flags & CLONE_THREAD:
+                self.leader[f"a{self.born}"] = self.leader.get(f"a{parent}", f"a{parent}")
+            words = ["clone", str(flags & ~CLONE_PARENT if self.odd_signal else flags)]
+        self.shares_memory |= words[0] == "vfork"
+        self.alive.append(self.born)
+        self.born += 1
+        return [*words, str(self.born - 1)]
+
+
+def _without_vfork(words: list[str]) -> list[str]:
+    if words[0] == "vfork":
+        return ["fork", *words[1:]]
+    if words[0] == "clone":
+        return ["clone", str(int(words[1]) & ~CLONE_VFORK), *words[2:]]
+    return words
+
+
+def _plain_child(words: list[str]) -> list[str]:
+    """Make a process with SIGCHLD, whatever else it shares."""
+    if words[0] != "clone":
+        return words
+    flags = int(words[1])
+    if flags & CLONE_THREAD:
+        return ["fork", *words[2:]]
+    return ["clone", str(flags & ~CSIGNAL | CHLD), *words[2:]]
+
+
+def assemble(data: bytes) -> Program:
+    """Make a program from drawn bytes, eight for a step or an idiom."""
+    assembly = _Assembly()
+    for at in range(0, len(data), STEP_BYTES):
+        assembly.add(decode(data[at:at + STEP_BYTES].ljust(STEP_BYTES, b"\0")))
+    return Program(tuple(assembly.steps[:MOST_STEPS]))
+
+
+# One draw for all: a draw for each step would take three times as long, and shrinking works on the bytes as well.
+programs: st.SearchStrategy[Program] = st.binary(min_size=FEWEST * STEP_BYTES, max_size=MOST * STEP_BYTES).map(assemble)

@@ -1,0 +1,106 @@
+"""Three ways to run a batch of programs: on the host, as an ELF program inside, as a Python program inside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+import hashlib
+from pathlib import Path
+import subprocess
+import sys
+import tempfile
+from typing import Any
+
+from fuzz import interpreter
+from fuzz.generator import Program
+from procession import Kernel
+from procession.tools.validate import Checker
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+HOST_SECONDS = 120
+MEMORY = 256 << 20
+CANNOT = {124, 125}     # exit codes of host32: out of time, namespaces not allowed
+
+
+class HostRefuses(Exception):
+    """The host does not let us have namespaces or SCHED_FIFO."""
+
+
+def _built(name: str, command: Sequence[str], source: Path) -> Path:
+    """Path of a compiled program, kept for the next time."""
+    key = hashlib.sha256("\0".join(command).encode() + source.read_bytes()).hexdigest()[:16]
+    folder = ROOT / ".pytest_cache" / "d" / "fuzz" / key
+    if not (folder / name).exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(dir=folder.parent))
+        subprocess.run([*command, "-o", made / name, source], check=True, cwd=made)
+        made.chmod(0o755)
+        try:
+            made.rename(folder)     # another one may have been faster: then its result stays
+        except OSError:
+            (made / name).unlink()
+            made.rmdir()
+    return folder / name
+
+
+def build_interpreter() -> Path:
+    """Compile interpreter.c with the compiler from PyPI, static."""
+    zig = [sys.executable, "-m", "ziglang", "cc", "-target", "x86_64-linux-musl", "-static", "-O1", "-s"]
+    return _built("interpreter", [*zig, "-fno-sanitize=undefined", "-Wall", "-Wextra", "-Werror"],
+                  HERE / "interpreter.c")
+
+
+def build_host32() -> Path:
+    """Compile the host as 3.2 with the system's compiler."""
+    return _built("host32", ["cc", "-O1", "-pthread"], ROOT / "tests" / "oracle" / "host32.c")
+
+
+def _input(programs: Sequence[Program]) -> bytes:
+    lines = []
+    for number, program in enumerate(programs):
+        encoded = program.encode()
+        lines += [f"program {number} {encoded.actors}", *encoded.steps, "end"]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _split(output: bytes, count: int) -> list[str]:
+    """Cut the output of a batch into transcripts; what is missing is empty."""
+    parts = [""] * count
+    for part in output.decode(errors="backslashreplace").split("== ")[1:]:
+        number, _, text = part.partition("\n")
+        parts[int(number)] = text
+    return parts
+
+
+def run_host(programs: Sequence[Program]) -> list[str]:
+    """Run on the host's kernel, playing 3.2; raises HostRefuses."""
+    path = build_interpreter()
+    command = [str(build_host32()), "-t", str(HOST_SECONDS), str(path)]
+    result = subprocess.run(
+        command, input=_input(programs), capture_output=True, env={}, timeout=HOST_SECONDS + 10, check=False
+    )
+    if result.returncode in CANNOT or b"FAILED 24576" in result.stdout:    # exit code 96: no SCHED_FIFO
+        raise HostRefuses(result.stderr.decode() or "no SCHED_FIFO")
+    return _split(result.stdout, len(programs))
+
+
+def run_elf(programs: Sequence[Program], *, check: bool = False) -> list[str]:
+    """Run the C interpreter inside; check: with the validators after every trap."""
+    kernel = Kernel(root={"/interpreter": build_interpreter().read_bytes()}, stdin=_input(programs), memory=MEMORY)
+    return _run_inside(kernel, ["/interpreter"], len(programs), check=check)
+
+
+def run_python(programs: Sequence[Program], *, check: bool = False) -> list[str]:
+    """Run the Python interpreter inside; check: with the validators after every trap."""
+    kernel = Kernel(programs={interpreter.ACTOR_PATH: interpreter.actor_main}, memory=MEMORY)
+    main = interpreter.batch([program.encode() for program in programs])
+    return _run_inside(kernel, main, len(programs), check=check)
+
+
+def _run_inside(kernel: Kernel, program: Any, count: int, *, check: bool) -> list[str]:
+    checker = Checker(kernel) if check and kernel.after_trap is None else None  # a test may watch it already
+    result = kernel.run(program)
+    if checker is not None:
+        checker.finish()
+    kernel.check_baseline()
+    return _split(result.stdout + result.stderr, count)
