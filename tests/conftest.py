@@ -26,7 +26,7 @@ import pytest
 TESTS = Path(__file__).parent
 PROGRAMS = TESTS / "programs"
 HOST_SECONDS = 30
-INSIDE_SECONDS = 60
+INSIDE_SECONDS = 180
 WARNINGS = ["-Wall", "-Wextra", "-Werror"]
 
 
@@ -146,14 +146,31 @@ class Compilers:
         if why:
             pytest.skip(f"cannot compile {name} with {why}")
         source = PROGRAMS / f"{name}.c"
+        headers = [PROGRAMS / "check.h"]
+        if '"tty.h"' in source.read_text(encoding="utf-8"):
+            headers.append(PROGRAMS / "tty.h")
         return self.cache.build(
-            name, [*self.commands[libc], str(source)], [source, PROGRAMS / "check.h"], self.versions[libc] or ""
+            name, [*self.commands[libc], str(source)], [source, *headers], self.versions[libc] or ""
         )
 
 
 @pytest.fixture(scope="session")
 def compilers(cache: Cache) -> Compilers:
     return Compilers(cache)
+
+
+@pytest.fixture(scope="session")
+def hostile(compilers: Compilers) -> Callable[[str], str]:
+    """Path of a program of bad_input/."""
+    def build(name: str) -> str:
+        why = compilers.why_not("musl")
+        if why:
+            pytest.skip(f"cannot compile {name} with {why}")
+        source = TESTS / "bad_input" / f"{name}.c"
+        command = [*compilers.commands["musl"], "-s", str(source)]
+        return str(compilers.cache.build(name, command, [source], compilers.versions["musl"]))
+
+    return build
 
 
 # --- the host as 3.2 ---
@@ -168,12 +185,16 @@ class Oracle:
         self.why_not: str | None = None
         self.command: list[str] = []
         self.scratch = "/mnt" if str(cache.directory).startswith("/tmp/") else "/tmp"
+        # Empty inside, too, whatever lies in the host's own directory for such files.
+        self.tmpdir = cache.directory / "empty"
+        self.tmpdir.mkdir(exist_ok=True)
+        self.tmpdir.chmod(0o1777)
         self.environment = {
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": "/",
             "TERM": "linux",
             "LC_ALL": "C",
-            "TMPDIR": self.scratch,
+            "TMPDIR": str(self.tmpdir),
         }
         self._find()
 
@@ -207,7 +228,7 @@ class Oracle:
     def run(self, argv: Sequence[str], stdin: bytes = b"") -> Outcome:
         """Run argv there."""
         result = subprocess.run(
-            [*self.command, "-s", self.scratch, "-t", str(HOST_SECONDS), *argv],
+            [*self.command, "-s", self.scratch, "-s", str(self.tmpdir), "-t", str(HOST_SECONDS), *argv],
             input=stdin,
             capture_output=True,
             env=self.environment,
@@ -243,6 +264,22 @@ def time_limit(seconds: int) -> Iterator[None]:
         faulthandler.cancel_dump_traceback_later()
         signal.alarm(0)
         signal.signal(signal.SIGALRM, previous)
+
+
+@pytest.fixture(autouse=True)
+def checked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hold all structures of every kernel against each other after its traps, but in tests marked `unchecked`."""
+    if request.node.get_closest_marker("unchecked"):
+        return
+    boot = pytest.importorskip("procession.boot")
+    validate = pytest.importorskip("procession.tools.validate")
+    assemble = boot.Kernel.__init__
+
+    def checked_init(kernel: Any, *args: Any, **options: Any) -> None:
+        assemble(kernel, *args, **options)
+        validate.Checker(kernel, dense=200)
+
+    monkeypatch.setattr(boot.Kernel, "__init__", checked_init)
 
 
 RunInside = Callable[..., Any]

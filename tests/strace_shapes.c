@@ -111,6 +111,33 @@ static void constants(void)
     S(utime, "/nope", (long[]){ 1700000000, 0 });
 }
 
+/* Terminals: what is read from the program is printed even if the call fails, what is written to it needs a master. */
+static void terminals(void)
+{
+    unsigned all[9] = { ~0u, ~0u, ~0u, ~0u };
+    int number = 5, master = open("/dev/ptmx", O_RDWR | O_NOCTTY);
+    static const unsigned in[] = { 0x5402, 0x5403, 0x5404, 0x5406, 0x5407, 0x5408, 0x402c542b, 0x402c542c, 0x402c542d, 0x5457,
+                                   0x5414, 0x5420, 0x5423, 0x40045431, 0x5418, 0x541a };
+    static const unsigned out[] = { 0x5401, 0x5405, 0x802c542a, 0x5456, 0x5413, 0x5411, 0x541b, 0x5424, 0x5419, 0x540f };
+    static const unsigned bare[] = { 0x540c, 0x540d, 0x541d, 0x5422, 0x5427, 0x5428, 0x5437 };
+
+    for (int i = 0; i < 16; i++) S(ioctl, -1, in[i], i < 11 ? (void *)all : (void *)&number);
+    for (int i = 0; i < 16; i++) S(ioctl, -1, in[i], BAD);
+    for (int i = 0; i < 10; i++) S(ioctl, master, out[i], all);
+    for (int i = 0; i < 10; i++) S(ioctl, -1, out[i], all);
+    for (int i = 0; i < 7; i++) S(ioctl, -1, bare[i], 0L);
+    for (long i = 0; i < 4; i++) S(ioctl, -1, 0x540b, i);
+    for (long i = 0; i < 5; i++) S(ioctl, -1, 0x540a, i);
+    S(ioctl, -1, 0x5409, 1L);
+    S(ioctl, -1, 0x5425, 3L);
+    S(ioctl, -1, 0x540e, 1L);
+    S(ioctl, -1, 0x5412, "\n");
+    S(ioctl, -1, 0x40045436, 2L);
+    all[2] = 0xf | 2u << 16;
+    S(ioctl, -1, 0x5402, all);
+    S(close, master);
+}
+
 /* Strings, buffers, pointers that lead nowhere. */
 static void memory(void)
 {
@@ -316,29 +343,44 @@ static void sockets(void)
     S(socketpair, 1, 1, 0, 0L);
 }
 
+/* A child ends when it likes, before its parent waits or after; SIGCHLD comes when the parent has waited. */
+static void sigchld(int how)
+{
+    unsigned long set = 1UL << (SIGCHLD - 1);
+
+    S(rt_sigprocmask, how, &set, 0L, 8L);
+}
+
 static void children(void)
 {
-    pid_t child = fork();
+    pid_t child;
 
+    sigchld(SIG_BLOCK);
+    child = fork();
     if (!child)
         _exit(3);
     S(wait4, -1, z, 0, 0L);
+    sigchld(SIG_UNBLOCK), sigchld(SIG_BLOCK);
     child = fork();
     if (!child)
         kill(getpid(), SIGTERM);
     S(waitid, 0, 0, z, WEXITED | WNOWAIT, 0L);
     S(wait4, -1, z, WNOHANG | WUNTRACED | WCONTINUED, z + 50);
+    sigchld(SIG_UNBLOCK), sigchld(SIG_BLOCK);
     child = vfork();
     if (!child)
         _exit(256 + 7);
     S(wait4, child, 0L, 0, 0L);
+    sigchld(SIG_UNBLOCK), sigchld(SIG_BLOCK);
     S(wait4, -1, z, 0, 0L);
     child = fork();
     if (!child)
         raise(SIGSTOP), _exit(0);
     S(wait4, child, z, WUNTRACED, 0L);
+    sigchld(SIG_UNBLOCK), sigchld(SIG_BLOCK);
     kill(child, SIGKILL);
     S(wait4, child, z, 0, 0L);
+    sigchld(SIG_UNBLOCK);
 }
 
 int main(void)
@@ -350,6 +392,7 @@ int main(void)
     signals();
     properties();
     sockets();
+    terminals();
     children();
     signal(SIGSEGV, SIG_DFL);
     *(volatile int *)8 = 1;

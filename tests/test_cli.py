@@ -218,9 +218,35 @@ def test_what_is_refused_is_not_called_supported():
     assert not NI_SYSCALLS & set(SYSCALLS)
 
 
+@pytest.mark.parametrize(("spec", "report"), [
+    ("%fork:2", "%fork:2: refused sh:3 slab cred_jar in prepare_creds < copy_creds < copy_process < do_fork < sys_"),
+    ("%fork:pid", "%fork:pid:1: refused sh:3 pid in alloc_pidmap < alloc_pid < copy_process < do_fork < sys_"),
+    ("%fork:99", "%fork:99: nothing refused: %fork made only "),
+    ("%fork@2", "%fork@2:1: nothing refused: %fork was reached only 1 times\n"),
+    ("waitid", "waitid:1: nothing refused: waitid was never reached\n"),
+    ("exit:usercopy", "exit:usercopy:1: "),
+])
+def test_fail_refuses_a_request_and_says_which(spec, report):
+    done = run("--fail", spec, "--", SH, "-c", "/bin/true; echo $?")
+    assert done.stderr.decode().splitlines()[-1].startswith(f"procession: --fail {report}".rstrip("\n"))
+    assert done.stdout == (b"0\n" if "nothing" in report or "exit" in report else b"")
+    assert (done.returncode == 0) == bool(done.stdout)
+
+
+@pytest.mark.parametrize("spec", [
+    "", ":", "x", "fork:", "fork@", "fork@0", "fork@x", "fork:0", "fork:-1", "fork:x", "fork:page:x", "fork:1:2",
+    "fork:page:1:2", "fork:page+x", "fork@2:each", "fork:\N{SUPERSCRIPT TWO}", "forks",
+])
+def test_a_bad_fail_spec_is_one_line(spec):
+    done = run("--fail", spec, "--", SH)
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"procession: --fail ")
+    assert done.stderr.count(b"\n") == 1
+
+
 @pytest.mark.parametrize(("command", "words"), [
     ((), ["run", "strace", "syscalls"]),
-    (("run",), ["--strace", "--tree", "--trace", "--unsupported", "--as-init", "--root", "--seed", "--memory"]),
+    (("run",), ["--strace", "--tree", "--trace", "--unsupported", "--fail", "--as-init", "--root", "--memory"]),
     (("strace",), ["-f", "-e", "-o", "-s", "--root"]),
     (("syscalls",), ["supported"]),
 ])
@@ -235,3 +261,22 @@ def test_nothing_prints_help_and_unknown_options_are_mistakes():
     assert b"Usage" in procession().stdout + procession().stderr
     assert run("--nonsense").returncode == 2
     assert run().returncode == 2
+
+
+def test_core_files_go_to_a_directory(tmp_path):
+    cores = tmp_path / "cores"
+    done = run("--core", str(cores), "--", "/bin/sh", "-c", "kill -QUIT $$")
+    assert done.returncode == 131
+    assert done.stderr == b"Quit (core dumped)\n"
+    (core,) = cores.iterdir()
+    assert core.name.startswith("core.")
+    assert core.read_bytes()[:4] == b"\x7fELF"
+
+
+def test_a_bad_directory_for_core_files_is_a_mistake_of_the_user(tmp_path):
+    (tmp_path / "file").touch()
+    for path, text in ((tmp_path / "file", "not a directory"), ("/proc/none", "No such file or directory")):
+        done = run("--core", str(path), "--", "/bin/true")
+        assert done.returncode == 2
+        assert done.stderr.count(b"\n") == 1
+        assert text.encode() in done.stderr

@@ -3,6 +3,7 @@
 Comments in a program speak to this file:
     // needs: root              the oracle must be real root; otherwise the recording counts
     // needs: pty               the host must have /dev/ptmx
+    // needs: tiocsti           the host must allow TIOCSTI
     // needs: core pattern ...  cores must go to plain files on the host
     // needs: glibc             only compiled with that C library
     // differs: why             later kernels answer otherwise; programs/differs/NAME.out is what 3.2 says
@@ -53,6 +54,9 @@ def host_can_run(name, oracle):
         return "the host lets us be root in a user namespace only"
     if "pty" in needs and not Path("/dev/ptmx").exists():
         return "the host has no /dev/ptmx"
+    sysctl = Path("/proc/sys/dev/tty/legacy_tiocsti")
+    if "tiocsti" in needs and sysctl.exists() and sysctl.read_text(encoding="ascii").strip() == "0":
+        return "the host has turned TIOCSTI off"
     if any(need.startswith("core pattern") for need in needs) and not oracle.dumps_core():
         return "the host pipes its cores to a program"
     return None

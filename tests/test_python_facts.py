@@ -416,6 +416,29 @@ def test_the_signal_for_the_parents_death():
     run(main)
 
 
+def test_sigwait_takes_only_what_it_waits_for():
+    """A handler that runs meanwhile does not end it."""
+
+    async def main(sys):
+        await sys.sigprocmask(sys.SIG_BLOCK, {sys.SIGUSR1, sys.SIGUSR2})
+        await sys.sigaction(sys.SIGALRM, lambda _sig: None)
+        me = await sys.getpid()
+
+        async def child(sys):
+            await sys.sleep(1)
+            await sys.kill(me, sys.SIGALRM)
+            await sys.kill(me, sys.SIGUSR2)
+            await sys.sleep(1)
+            await sys.kill(me, sys.SIGUSR1)
+
+        await sys.clone(child)
+        assert await sys.sigwait({sys.SIGUSR1}) == sys.SIGUSR1
+        assert await sys.sigpending() == {sys.SIGUSR2}
+        await sys.wait()
+
+    run(main)
+
+
 # Pipes.
 
 
@@ -1468,3 +1491,20 @@ def test_descriptors_that_are_no_files():
         assert await sys.wait() == (pid, 3 << 8)
 
     run(main)
+
+
+def test_signalfd_tells_the_status_of_a_child_with_another_exit_signal():
+    """In 3.2 si_code has its class in it, CHLD; today's kernels go by the signal's number and tell no status."""
+
+    async def child(sys):
+        return 3
+
+    async def main(sys):
+        await sys.sigprocmask(sys.SIG_BLOCK, {sys.SIGUSR1})
+        fd = await sys.signalfd(-1, {sys.SIGUSR1})
+        pid = await sys.clone(child, flags=sys.SIGUSR1)
+        data = await sys.read(fd, 128)
+        found = [int.from_bytes(data[at:at + 4], "little") for at in (0, 8, 12, 40)]
+        await sys.print(found == [sys.SIGUSR1, sys.CLD_EXITED, pid, 3])
+
+    assert Kernel().run(main).output == "True\n"

@@ -20,8 +20,21 @@ def write(argv=COMMAND):
     return out.getvalue()
 
 
+def events_of(text):
+    """The events alone, without what the first and last line and the answers from outside say."""
+    return [found for found in map(json.loads, text.splitlines()) if found["event"] in EVENTS]
+
+
+def test_the_first_and_the_last_line_describe_the_run():
+    first, *middle, last = map(json.loads, write().splitlines())
+    assert (first["event"], first["argv"], first["root"]) == ("run", COMMAND, {"kind": "directory", "path": "/"})
+    assert (first["seed"], first["cpus"], first["memory"], first["realtime"]) == (0, 1, 1 << 30, False)
+    assert (last["event"], last["how"], last["status"]) == ("end", "exited", 10)
+    assert last["events"] == len(middle)
+
+
 def test_every_line_has_the_fields_of_its_event():
-    events = [json.loads(line) for line in write().splitlines()]
+    events = events_of(write())
     for event in events:
         names = list(event)
         assert names[:5] == ["time_ns", "cpu", "common_pid", "common_comm", "event"]
@@ -34,7 +47,7 @@ def test_every_line_has_the_fields_of_its_event():
 
 
 def test_a_death_is_told_by_exit_and_free():
-    events = [json.loads(line) for line in write().splitlines()]
+    events = events_of(write())
     (end,) = [event for event in events if event["event"] == "sched_process_exit" and event["pid"] == 3]
     assert end["exit_code"] == 10
     assert end["tgid"] == 3
@@ -50,7 +63,7 @@ def test_only_the_named_events_are_written():
     out = io.StringIO()
     TraceWriter(kernel, out, ("sched_process_exec",))
     kernel.run(["/bin/true"])
-    (event,) = [json.loads(line) for line in out.getvalue().splitlines()]
+    (event,) = events_of(out.getvalue())
     assert (event["event"], event["filename"], event["pid"]) == ("sched_process_exec", "/bin/true", 3)
 
 
@@ -70,12 +83,16 @@ def test_a_python_programs_buffers_have_a_place_in_the_trace():
     async def main(sys):
         await sys.write(1, b"four")
         await sys.open("/tmp", 0)
+        await sys.clone(child)
+
+    async def child(sys):
+        pass
 
     kernel = Kernel()
     out = io.StringIO()
     TraceWriter(kernel, out, ("sys_enter",))
     kernel.run(main)
-    events = [json.loads(line) for line in out.getvalue().splitlines()]
+    events = events_of(out.getvalue())
     written, opened = (event for event in events if event["name"] in ("write", "open"))
     assert written["args"] == [1, "buffer of 4", 4]
     assert opened["args"] == ["buffer of 5", 0, 438]

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -59,6 +60,8 @@ int main(int argc, char **argv)
 				break;
 	} else if (!strcmp(what, "brk")) {
 		/* Not by sbrk(), which musl does not have. */
+		struct rlimit limit = { 1 << 30, 1 << 30 };
+		setrlimit(RLIMIT_AS, &limit);
 		uint64_t at = syscall(SYS_brk, 0);
 		while ((uint64_t)syscall(SYS_brk, at + ((n + 1) << 24)) == at + ((n + 1) << 24))
 			n++;
@@ -158,7 +161,7 @@ int main(int argc, char **argv)
 		}
 	} else if (!strcmp(what, "stat")) {
 		char name[40];
-		for (; n < 300000; n++) {
+		for (; n < 100000; n++) {
 			sprintf(name, "/tmp/f%lu", n);
 			access(name, 0);
 		}

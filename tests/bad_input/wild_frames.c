@@ -1,4 +1,4 @@
-/* rt_sigreturn to frames of noise; argv: seed, frames. */
+/* rt_sigreturn to frames of noise, real frames damaged, frames for stacks that are none; argv: seed, frames. */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdint.h>
@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -48,12 +49,45 @@ static void handler(int sig, siginfo_t *info, void *context)
 	(void)info;
 	for (int i = 0; i < mutations; i++) {
 		uint64_t r = rnd();
-		if (r & 1 && uc->uc_mcontext.fpregs)
+		if ((r & 7) == 7 && uc->uc_mcontext.fpregs)
+			((uint32_t *)uc->uc_mcontext.fpregs)[6] = r >> 32; /* mxcsr */
+		else if (r & 1 && uc->uc_mcontext.fpregs)
 			((uint64_t *)uc->uc_mcontext.fpregs)[(r >> 8) % 64] = odd(area);
 		else
 			words[(r >> 8) % 38] = odd(area);
 	}
 	signal(SIGUSR1, SIG_DFL);
+}
+
+/* Another frame on top, until the stack is full. */
+static void deeper(int sig)
+{
+	if (rnd() & 15)
+		raise(sig);
+}
+
+/* Deliver a signal to a stack that is full, read only, not there, or no address at all. */
+static void on_no_stack(void)
+{
+	struct sigaction sa = { .sa_handler = deeper, .sa_flags = SA_ONSTACK | SA_NODEFER };
+	uint64_t r = rnd();
+	/* Some of these come back for ever. */
+	struct itimerval soon = { { 0, 0 }, { 0, 2000 } };
+	setitimer(ITIMER_REAL, &soon, 0);
+	stack_t ss = { .ss_sp = (void *)odd(area), .ss_size = r & 1 ? 2048 + (r >> 8 & 4095) : odd(area) };
+	int sigs[] = { SIGUSR1, SIGSEGV, SIGILL, SIGTRAP };
+	mprotect((void *)(area + 4096), 4096, r & 2 ? PROT_READ : PROT_READ | PROT_WRITE);
+	if (r & 4)
+		sigaltstack(&ss, 0);
+	for (int i = 0; i < 4; i++)
+		sigaction(sigs[i], &sa, 0);
+	if (r & 8)
+		raise(SIGUSR1);
+	uint64_t sp = odd(area);
+	if (r & 16)
+		__asm__ volatile("mov %0, %%rsp; mov $39, %%eax; syscall; mov %%eax, %%edi; mov $10, %%esi; mov $62, %%eax; syscall; ud2"
+				 :: "r"(sp) : "memory");
+	__asm__ volatile("mov %0, %%rsp; std; int3; push %%rax; hlt" :: "r"(sp) : "memory");
 }
 
 int main(int argc, char **argv)
@@ -72,6 +106,8 @@ int main(int argc, char **argv)
 			for (int j = 0; j < i * 7 % 100; j++)
 				rnd();
 			alarm(1);
+			if (i % 3 == 2)
+				on_no_stack();
 			if (i & 1) {
 				struct sigaction sa = { .sa_sigaction = handler, .sa_flags = SA_SIGINFO };
 				mutations = 1 + rnd() % 3;

@@ -1,8 +1,12 @@
-/* Every system call of 3.2 with hostile arguments; argv: seed, rounds, first call, last call,
- * and how many others each process makes after three of its own.
+/* Every system call of 3.2 with hostile arguments; argv: seed, rounds, first call, last call, how many others each
+ * process makes after three of its own, and how many processes there are at once. Some of them are two threads, some live
+ * in namespaces of their own.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -18,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static uint64_t state;
+static _Thread_local uint64_t state;
 static const uint64_t everything = -1ULL;
 static sigset_t all;
 /* Terabytes of readable and writable memory that nobody has touched. */
@@ -88,28 +92,38 @@ static void open_things(void)
 		write(4, "x", 1);
 }
 
-static void one(long nr, int mix)
+static int mix;
+
+static void calls(long nr, int count)
 {
 	uint64_t a[6];
-	pid_t pid = fork();
-	if (pid > 0) {
-		struct timespec wait = { 3, 0 };
-		setpgid(pid, pid);
-		/* A process may have made itself deaf to its alarm, or left children that sleep forever. */
-		for (int tries = 0; tries < 3 && waitpid(pid, 0, WNOHANG) == 0;)
-			if (sigtimedwait(&all, 0, &wait) < 0) {
-				kill(-pid, SIGKILL);
-				tries++;
-			}
-		kill(-pid, SIGKILL);
-		while (waitpid(-1, 0, WNOHANG) > 0)
-			;
-		return;
+	for (int call = 0; call < count; call++) {
+		for (int i = 0; i < 6; i++)
+			a[i] = hostile();
+		if (call >= 3)
+			nr = rnd() % 312;
+		if (call >= 3 && (nr == SYS_exit || nr == SYS_exit_group || nr == SYS_pause || nr == SYS_rt_sigsuspend))
+			continue;
+		if ((nr == SYS_kill || nr == SYS_tkill || nr == SYS_tgkill || nr == SYS_rt_sigqueueinfo || nr == 297)
+		    && a[1] != 0)
+			a[0] = getpid();
+		/* A sibling whose end would kill or stop our parent, which blocks all other signals. */
+		if (nr == SYS_clone && ((a[0] & 0xff) == SIGKILL || (a[0] & 0xff) == SIGSTOP))
+			a[0] &= ~(uint64_t)CLONE_PARENT;
+		raw(nr, a);
 	}
-	if (pid < 0) {
-		printf("fork: errno %d\n", errno);
-		return;
-	}
+}
+
+static void *thread(void *seed)
+{
+	state = (uint64_t)seed | 1;
+	calls(rnd() % 312, 3 + mix / 2);
+	return 0;
+}
+
+static void child(long nr)
+{
+	pthread_t other;
 	setpgid(0, 0);
 	syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, &everything, 0, 8);
 	alarm(2);
@@ -121,26 +135,59 @@ static void one(long nr, int mix)
 		strcpy(page + 8192 - 10, "/tmp/file");
 	if (rnd() & 1)
 		strcpy(page, rnd() & 1 ? "/proc/self/stat" : "/tmp");
-	for (int call = 0; call < 3 + mix; call++) {
-		for (int i = 0; i < 6; i++)
-			a[i] = hostile();
-		if (call >= 3)
-			nr = rnd() % 312;
-		if (call >= 3 && (nr == SYS_exit || nr == SYS_exit_group || nr == SYS_pause || nr == SYS_rt_sigsuspend))
-			continue;
-		if ((nr == SYS_kill || nr == SYS_tkill || nr == SYS_tgkill || nr == SYS_rt_sigqueueinfo || nr == 297)
-		    && a[1] != 0)
-			a[0] = getpid();
-		raw(nr, a);
-	}
+	uint64_t kind = rnd();
+	if ((kind & 7) == 1)
+		unshare(kind >> 8 & (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_FS | CLONE_FILES));
+	if ((kind & 7) == 2)
+		pthread_create(&other, 0, thread, (void *)rnd());
+	calls(nr, 3 + mix);
 	_exit(0);
+}
+
+static void some(long nr, int width)
+{
+	pid_t pids[64];
+	int left = 0;
+	for (int i = 0; i < width; i++) {
+		for (int j = 0; j < 40; j++)
+			rnd();
+		uint64_t own = rnd();
+		/* Now and then the first of a pid namespace. */
+		pid_t pid = (own & 15) == 3 ? syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0) : fork();
+		if (!pid) {
+			state = own | 1;
+			child((nr + i * 37) % 312);
+		}
+		if (pid < 0) {
+			printf("fork: errno %d\n", errno);
+			continue;
+		}
+		setpgid(pid, pid);
+		pids[left++] = pid;
+	}
+	/* A process may have made itself deaf to its alarm, or left children that sleep forever. */
+	struct timespec wait = { 3, 0 };
+	for (int i = 0; i < left; i++) {
+		for (int tries = 0; tries < 3 && waitpid(pids[i], 0, WNOHANG) == 0;)
+			if (sigtimedwait(&all, 0, &wait) < 0) {
+				kill(-pids[i], SIGKILL);
+				kill(pids[i], SIGKILL);
+				tries++;
+			}
+		kill(-pids[i], SIGKILL);
+	}
+	while (waitpid(-1, 0, WNOHANG) > 0)
+		;
 }
 
 int main(int argc, char **argv)
 {
-	if (argc != 6)
+	if (argc != 7)
 		return 2;
-	int rounds = atoi(argv[2]), first = atoi(argv[3]), last = atoi(argv[4]), mix = atoi(argv[5]);
+	int rounds = atoi(argv[2]), first = atoi(argv[3]), last = atoi(argv[4]), width = atoi(argv[6]);
+	mix = atoi(argv[5]);
+	if (width < 1 || width > 64)
+		return 2;
 	state = strtoull(argv[1], 0, 0) * 0x9e3779b97f4a7c15 + 1;
 	page = mmap(0, 4 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	mmap((void *)VAST, 1ULL << 42, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
@@ -152,10 +199,7 @@ int main(int argc, char **argv)
 	int out = fcntl(1, F_DUPFD_CLOEXEC, 900);
 	open_things();
 	for (int round = 0; round < rounds; round++)
-		for (long nr = first; nr <= last; nr++) {
-			for (int i = 0; i < 40; i++)
-				rnd();
-			one(nr, mix);
-		}
+		for (long nr = first; nr <= last; nr += width)
+			some(nr, width);
 	return write(out, "survived\n", 9) != 9;
 }

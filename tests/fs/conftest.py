@@ -61,6 +61,7 @@ def bare_kernel(root=None, megabytes=16, stdin=b""):
     k = BareKernel()
     k.clock, k.boot_time_ns = Clock(), BOOT_TIME_NS
     k.chooser, k.console = Chooser(1), BufferConsole(stdin)
+    k.tty = False
     k.frames = Frames(megabytes << 20)
     k.nr_cpus, k.cpu = 1, 0
     k.caches, k.lock_classes, k.printk_log = {}, {}, []

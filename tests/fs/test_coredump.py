@@ -188,3 +188,62 @@ def test_a_vfork_parent_does_not_hang():
     result = Kernel(root={"/vforks": program}).run(main)
     result.kernel.check_baseline()
     assert int(result.output) & 0x7F == 11
+
+
+def crash_once(cores, prepare=None, pattern=None):
+    """Run a program that crashes on a machine whose cores go to the host; returns its wait status and the machine."""
+    async def main(sys):
+        if pattern is not None:
+            fd = await sys.open("/proc/sys/kernel/core_pattern", sys.O_WRONLY)
+            await sys.write(fd, pattern.encode())
+            await sys.close(fd)
+        pid = await sys.fork()
+        if pid == 0:
+            if prepare is not None:
+                await prepare(sys)
+            await sys.execve("/crash", ["crash"])
+        await sys.print((await sys.waitpid(pid))[1])
+
+    kernel = Kernel(root={"/crash": elf()}, cores=cores)
+    result = kernel.run(main)
+    kernel.check_baseline()
+    return int(result.output), kernel
+
+
+def test_cores_outside(tmp_path):
+    """They go to a directory of the host whatever the limit is, and the status says so."""
+    status, kernel = crash_once(tmp_path / "new" / "cores")
+    (core,) = kernel.core_store.written
+    assert status == 11 | 0x80
+    assert core == tmp_path / "new" / "cores" / "core.crash.4"
+    assert notes(core.read_bytes())[0][1][1][40:56].rstrip(b"\0") == b"crash"
+    assert core.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_limit_of_one_keeps_a_core_inside(tmp_path):
+    """As for every pipe in core_pattern: 1 means that the helper itself has crashed."""
+    async def prepare(sys):
+        await sys.setrlimit(sys.RLIMIT_CORE, (1, 1))
+
+    status, kernel = crash_once(tmp_path, prepare)
+    assert (status, kernel.core_store.written) == (11, [])
+
+
+@pytest.mark.parametrize(("pattern", "name"), [
+    ("|../../up", "..!..!up"), ("|/etc/passwd", "!etc!passwd"), ("|..", "core.."), ("|", "core"), ("|  x %s", "x 11"),
+])
+def test_a_guest_cannot_lead_cores_elsewhere(pattern, name, tmp_path):
+    """It chooses a name, not a place; what is there already is left alone."""
+    cores = tmp_path / "cores"
+    cores.mkdir()
+    (cores / name).write_text("mine")
+    _, kernel = crash_once(cores, pattern=pattern)
+    assert kernel.core_store.written == [cores / f"{name}.1"]
+    assert (cores / name).read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["cores"]
+
+
+def test_a_place_for_cores_that_is_none(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError):
+        Kernel(cores=tmp_path / "file")

@@ -35,6 +35,7 @@ from procession.kernel import (
     user,
 )
 from procession.mm import page_alloc
+from procession.tools.validate import Checker
 
 SIGCHLD = 17
 ThreadFn = Callable[[Task, Any], Coroutine[Any, Any, int]]
@@ -83,6 +84,7 @@ class BareKernel(Kernel):
         self.init_task.cpus_allowed = (1 << cpus) - 1
         self.proc_sbs = []
         self.console_wait = self.wait_queue_head("console")
+        Checker(self, dense=200)
 
     def spawn(self, fn: ThreadFn, arg: object = None, name: str = "") -> Task:
         """Start a task that runs fn; the first one is PID 1 and must not end."""

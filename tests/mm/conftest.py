@@ -17,7 +17,8 @@ from procession.include.linux.signal import Sigpending
 from procession.include.linux.spinlock import SpinLock
 from procession.include.trace.events import Trace
 from procession.kernel import fork_mm, lockdep
-from procession.mm import debug, memory, mmap, page_alloc, slab
+from procession.mm import memory, mmap, page_alloc, slab
+from procession.tools import validate
 
 
 class MiniKernel(Kernel):
@@ -155,18 +156,18 @@ def all_mms(k):
 
 
 def check(k):
-    assert debug.validate_memory(k, all_mms(k)) == []
+    assert validate.validate_memory(k, all_mms(k)) == []
 
 
 @pytest.fixture
 def k():
     k = make_kernel()
-    base = debug.frames_in_use(k)
+    base = page_alloc.nr_used_pages(k)
     yield k
     check(k)
     for p in list(k.tasks):
         exit_mm(p)
-    assert debug.frames_in_use(k) == base
+    assert page_alloc.nr_used_pages(k) == base
     assert k.vm_committed == 0
     assert k.caches["vm_area_struct"].nr_active == 0
     assert k.caches["mm_struct"].nr_active == 0

@@ -2,9 +2,10 @@
 
 import pytest
 
+from procession.arch.x86 import pgtable
 from procession.hw.memory import PG_EXEC
 from procession.include.linux.errno import Errno, LinuxError
-from procession.mm import memory, mmap, mprotect, page_alloc, uaccess
+from procession.mm import memory, mmap, mprotect, page_alloc, text, uaccess
 
 from .conftest import check, exit_mm, fork, make_file, map_anon, touch, user_write
 
@@ -178,13 +179,74 @@ def test_executable_pages_are_remembered(k, p):
     a = map_anon(p, 4096, prot=7)
     user_write(p, a, b"\xc3")
     frame = pfn(p, a)
+    assert not k.frames.pflags[frame] & PG_EXEC
+    assert text.allow_exec(k, p.mm, mmap.find_vma(p.mm, a), a)
     assert k.frames.pflags[frame] & PG_EXEC
-    assert p.mm.has_wx
+    check(k)
     uaccess.copy_to_user(p, a, b"\x90")
+    assert not k.frames.pflags[frame] & PG_EXEC
     assert k.tb_dirty_pages == [frame]
+    check(k)
+    assert text.allow_exec(k, p.mm, mmap.find_vma(p.mm, a), a)
     mmap.sys_munmap(p, a, 4096)
     assert k.tb_dirty_pages == [frame, frame]
     assert not k.frames.pflags[frame]
+
+
+def test_a_frame_is_executable_or_writable_for_everybody(k, p):
+    file = make_file(k, bytes(8192))
+    views = [mmap.do_mmap_pgoff(p, file, 0, 8192, prot, 1, 0) for prot in (3, 5)]
+    q = fork(p)
+    for task in (p, q):
+        touch(task, views[0] + 4096, write=True)
+        touch(task, views[1] + 4096)
+    executable = mmap.find_vma(q.mm, views[1])
+    assert text.allow_exec(k, q.mm, executable, views[1] + 4096)
+    assert not any(pgtable.walk(k, task.mm, views[0] + 4096) & 2 for task in (p, q))
+    check(k)
+    touch(p, views[0] + 4096, write=True)
+    assert pgtable.walk(k, q.mm, views[1] + 4096) >> 63
+    check(k)
+
+
+def test_what_no_engine_translates_is_an_exit(k, p):
+    a = map_anon(p, 3 * 4096, prot=7)
+    vma = mmap.find_vma(p.mm, a)
+    inside, across = a + 4096 + 100, a + 8190
+    user_write(p, inside - 1, bytes.fromhex("66f00fabc0"))
+    user_write(p, across, bytes.fromhex("f048 0fbae8"))
+    user_write(p, a, b"\xc3")
+    for page in range(3):
+        assert text.allow_exec(k, p.mm, vma, a + 4096 * page)
+    assert text.exits(k, p.mm) == (inside - 1, inside, across)
+    user_write(p, a + 8192, b"\x90")            # the next page is not executable any more, and its neighbour is
+    assert text.exits(k, p.mm) == (inside - 1, inside, across)
+    assert text.allow_exec(k, p.mm, vma, a + 8192)
+    assert text.exits(k, p.mm) == (inside - 1, inside)
+    user_write(p, a + 8192, b"\x0f")
+    assert text.allow_exec(k, p.mm, vma, a + 8192)
+    assert text.exits(k, p.mm) == (inside - 1, inside, across)
+    assert text.exits(k, fork(p).mm) == (inside - 1, inside, across)
+    user_write(p, inside, b"\x90")
+    assert text.exits(k, p.mm) == ()
+    assert text.allow_exec(k, p.mm, vma, a + 4096)
+    assert text.exits(k, p.mm) == (across,)
+    mmap.sys_munmap(p, a + 4096, 4096)
+    assert text.exits(k, p.mm) == ()
+    check(k)
+
+
+def test_a_page_that_has_to_be_executed_one_instruction_at_a_time(k, p):
+    """One that begins with it, or is full of it."""
+    a = map_anon(p, 4096, prot=7)
+    vma = mmap.find_vma(p.mm, a)
+    user_write(p, a, bytes.fromhex("f00fabc0"))
+    assert not text.allow_exec(k, p.mm, vma, a)
+    user_write(p, a, b"\x90" + bytes.fromhex("f00fabc0") * 65)
+    assert not text.allow_exec(k, p.mm, vma, a)
+    user_write(p, a + 1, b"\x90")
+    assert text.allow_exec(k, p.mm, vma, a)
+    assert len(text.exits(k, p.mm)) == 64
 
 
 def test_flush_is_asked_for(k, p):

@@ -4,6 +4,7 @@ import pytest
 
 from procession.hw.memory import PG_DIRTY
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fault_inject import FaultAttr
 from procession.mm import filemap, madvise, memory, mmap, oom_kill, page_alloc, process_vm_access, slab, uaccess
 
 from .conftest import MemInode, fork, make_file, map_anon, open_again, touch, user_write
@@ -211,10 +212,6 @@ def test_failing_slab_allocations_are_undone(k, p):
     f = make_file(k, b"x" * P)
     mmap.do_mmap_pgoff(p, f, 0, P, 1, 2, 0)
 
-    def fail(cache):
-        raise LinuxError(Errno.ENOMEM, "injected")
-
-    cache = k.caches["vm_area_struct"]
     for call in (
         lambda: fork(p),
         lambda: map_anon(p, P, prot=1),
@@ -223,7 +220,9 @@ def test_failing_slab_allocations_are_undone(k, p):
         lambda: mmap.sys_munmap(p, a + P, P),
         lambda: madvise.sys_madvise(p, a + P, P, 10),
     ):
-        cache.fail = fail
+        attr = k.fault_attr = FaultAttr(("slab",))
+        attr.armed[k.current] = 1
         with pytest.raises(LinuxError):
             call()
-        cache.fail = None
+        assert [fault.kind for fault in attr.hits] == ["slab"]
+        k.fault_attr = None

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from procession.include.linux.errno import LinuxError
-from procession.mm import debug, madvise, mlock, mmap, mprotect, mremap, uaccess
+from procession.mm import madvise, mlock, mmap, mprotect, mremap, page_alloc, uaccess
+from procession.tools import validate
 
 from .conftest import all_mms, exit_mm, fork, make_file, make_kernel
 
@@ -32,7 +33,7 @@ class Machine(RuleBasedStateMachine):
     @initialize()
     def boot(self):
         self.k = make_kernel(4)
-        self.base_frames = debug.frames_in_use(self.k)
+        self.base_frames = page_alloc.nr_used_pages(self.k)
         self.file = make_file(self.k, FILE)
         self.file_cells = [Cell(FILE[i * P:(i + 1) * P]) for i in range(4)]
         self.tasks = [self.k.task]
@@ -197,7 +198,7 @@ class Machine(RuleBasedStateMachine):
     def memory_is_consistent(self):
         if not hasattr(self, "k"):
             return
-        assert debug.validate_memory(self.k, all_mms(self.k)) == []
+        assert validate.validate_memory(self.k, all_mms(self.k)) == []
         for p, model in zip(self.tasks, self.models, strict=True):
             mapped = {}
             for vma in p.mm.mmap:
@@ -210,7 +211,7 @@ class Machine(RuleBasedStateMachine):
             return
         for p in self.tasks:
             exit_mm(p)
-        assert debug.frames_in_use(self.k) == self.base_frames
+        assert page_alloc.nr_used_pages(self.k) == self.base_frames
         assert self.k.vm_committed == 0
         assert self.k.caches["vm_area_struct"].nr_active == 0
         assert self.file.f_count == 1

@@ -1,10 +1,10 @@
 /* host32: let the host's kernel play Linux 3.2 for one program, so that its answers can be compared with Procession's.
  *
- *   host32 [-u] [-s DIR] [-t SECONDS] PROGRAM [ARG]...     run PROGRAM
+ *   host32 [-u] [-s DIR]... [-t SECONDS] PROGRAM [ARG]...  run PROGRAM
  *   host32 [-u] -p                                         only try whether it could
  *
  * PROGRAM is PID 2 in PID, mount, IPC and UTS namespaces of its own; PID 1, a session leader, does nothing but reap, so
- * orphans, kill(-1) and process groups stay inside. -s puts an empty tmpfs on DIR. -u starts with a user namespace, for
+ * orphans, kill(-1) and process groups stay inside. -s puts an empty tmpfs on each DIR. -u starts with a user namespace, for
  * hosts where one is not root. Limits are those that 3.2 gives to its init. A seccomp filter, made from the table
  * below, answers calls, flags and options that came later as 3.2 did, and uname(2) reports release 3.2.0.
  * What changed inside a call since 3.2 cannot be hidden; the tests name those places.
@@ -210,7 +210,7 @@ static void default_signals(void) {
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, 8);
 }
 
-struct options { int user, probe, seconds; const char *scratch; char **argv; };
+struct options { int user, probe, seconds, nr_scratch; const char *scratch[4]; char **argv; };
 
 static void run_program(const struct options *o, int to_init, int from_init) {
   int listener = install_filter();
@@ -235,11 +235,21 @@ static void serve_uname(pid_t program, int listener) {
 
 static int status_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
 
+/* Pseudo-terminals of its own, so that numbers begin at 0; a host that will not is left as it is. */
+static void mount_ptys(void) {
+  if (mount("devpts", "/dev/pts", "devpts", 0, "newinstance,gid=5,mode=620,ptmxmode=666") &&
+      mount("devpts", "/dev/pts", "devpts", 0, "newinstance,mode=620,ptmxmode=666"))
+    return;
+  mount("/dev/pts/ptmx", "/dev/ptmx", NULL, MS_BIND, NULL);
+}
+
 static void be_init(const struct options *o) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL)) refuse("private mounts");
   if (mount("proc", "/proc", "proc", 0, NULL)) refuse("/proc");
-  if (o->scratch && mount("tmpfs", o->scratch, "tmpfs", 0, "mode=1777")) refuse(o->scratch);
+  mount_ptys();
+  for (int i = 0; i < o->nr_scratch; i++)
+    if (mount("tmpfs", o->scratch[i], "tmpfs", 0, "mode=1777")) refuse(o->scratch[i]);
   setsid();
   umask(022);
   set_limits_of_3_2();
@@ -278,13 +288,13 @@ int main(int argc, char **argv) {
   for (int c; (c = getopt(argc, argv, "+ups:t:")) != -1;) {
     if (c == 'u') o.user = 1;
     else if (c == 'p') o.probe = 1;
-    else if (c == 's') o.scratch = optarg;
+    else if (c == 's' && o.nr_scratch < 4) o.scratch[o.nr_scratch++] = optarg;
     else if (c == 't') o.seconds = atoi(optarg);
     else return NOT_PERMITTED;
   }
   o.argv = o.probe ? nothing : argv + optind;
   if (!o.argv[0]) {
-    fprintf(stderr, "usage: host32 [-u] [-s DIR] [-t SECONDS] PROGRAM [ARG]... | host32 [-u] -p\n");
+    fprintf(stderr, "usage: host32 [-u] [-s DIR]... [-t SECONDS] PROGRAM [ARG]... | host32 [-u] -p\n");
     return NOT_PERMITTED;
   }
 

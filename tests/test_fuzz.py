@@ -1,0 +1,69 @@
+"""The fuzzer: its corpus, and a small share of what `make fuzz` does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fuzz import breaks, compare, runners
+from fuzz.generator import Program
+import pytest
+
+CORPUS = sorted((Path(compare.__file__).parent / "corpus").glob("*.txt"))
+CHUNKS = [7, 8]
+SHARE = 40
+CHECKED = 3
+
+
+def parts(path):
+    """A file of the corpus: the program, and what the host has said."""
+    program, _, transcript = path.read_text().partition("\n\n")
+    return Program.parse(program), transcript
+
+
+@pytest.fixture(scope="module")
+def replayed():
+    """The whole corpus, run in one go: name -> (recorded, elf, python)."""
+    programs = [parts(path)[0] for path in CORPUS]
+    elf, python = runners.run_elf(programs), runners.run_python(programs, check=True)
+    return {path.stem: (parts(path)[1], *ours) for path, *ours in zip(CORPUS, elf, python, strict=True)}
+
+
+@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
+def test_corpus(path, replayed):
+    recorded, elf, python = replayed[path.stem]
+    assert elf == recorded
+    assert python == recorded
+
+
+def test_the_host_still_says_what_was_recorded():
+    try:
+        transcripts = runners.run_host([parts(path)[0] for path in CORPUS])
+    except runners.HostRefuses as refusal:
+        pytest.skip(str(refusal))
+    assert transcripts == [parts(path)[1] for path in CORPUS]
+
+
+@pytest.mark.parametrize("chunk", CHUNKS)
+def test_random_programs(chunk):
+    programs = compare.generate(chunk, SHARE)
+    elf, python = runners.run_elf(programs), runners.run_python(programs)
+    assert elf == python
+    assert runners.run_elf(programs[:CHECKED], check=True) == elf[:CHECKED]
+    assert runners.run_python(programs[:CHECKED], check=True) == python[:CHECKED]
+    try:
+        host = runners.run_host(programs)
+    except runners.HostRefuses as refusal:
+        pytest.skip(str(refusal))
+    assert python == host
+
+
+@pytest.mark.parametrize("name", breaks.BREAKS)
+def test_a_broken_kernel_is_noticed(name):
+    """Each way to break it has a program in the corpus that shows it."""
+    program, recorded = parts(Path(breaks.__file__).parent / "corpus" / breaks.file_name(name))
+    assert breaks.seen_by(name, [program], [recorded]) == [True]
+
+
+def test_a_program_is_its_text():
+    for program in compare.generate(1, 20):
+        assert Program.parse(program.text()) == program

@@ -1,0 +1,808 @@
+"""The validators: nothing to say of a run that is well, the right thing of every structure that is broken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+import re
+import subprocess
+import sys
+
+import pytest
+
+from procession import Kernel
+from procession.fs import file_table
+from procession.include.linux.bug import KernelBug
+from procession.include.linux.hrtimer import Hrtimer
+from procession.include.linux.sched import CloneFlags, get_task_struct
+from procession.include.linux.signal import Siginfo, Sigqueue
+from procession.include.linux.wait import WaitQueueEntry
+from procession.kernel import cred, entry, exit, fork, hrtimer, pid, signal, signal_queue, wait
+from procession.tools.validate import Checker, validate_all
+
+pytestmark = pytest.mark.unchecked
+
+
+async def family(sys):
+    """A child, a thread's worth of sleepers, a pipe: something of everything."""
+    r, w = await sys.pipe()
+    if await sys.fork() == 0:
+        await sys.read(r, 1)
+        await sys.exit(7)
+    await sys.write(w, b"x")
+    _, status = await sys.waitpid(-1)
+    await sys.print(f"{status >> 8}")
+
+
+def test_a_run_that_is_well():
+    kernel = Kernel()
+    checker = Checker(kernel)
+    result = kernel.run(family)
+    checker.finish()
+    assert (result.output, checker.traps > 10) == ("7\n", True)
+    assert validate_all(kernel) == []
+
+
+def test_checking_changes_nothing():
+    plain, checked = Kernel(trace=True), Kernel(trace=True)
+    Checker(checked)
+    assert plain.run(family).trace == checked.run(family).trace
+
+
+def test_a_missing_put_stops_the_machine(monkeypatch):
+    monkeypatch.setattr(exit.fork_mm, "mmput", lambda *_: None)
+    kernel = Kernel()
+    Checker(kernel)
+    with pytest.raises(KernelBug, match=r"mm_struct objects: \d+, found \d+") as bug:
+        kernel.run(family)
+    assert "the last call: exit by <family:4>" in str(bug.value)
+    assert any("PID: " in note for note in bug.value.__notes__)
+
+
+def test_one_checker_a_kernel():
+    kernel = Kernel()
+    Checker(kernel)
+    with pytest.raises(ValueError, match="already"):
+        Checker(kernel)
+
+
+def test_the_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "procession.cli", "run", "--check", "--", "/bin/sh", "-c", "echo hello | cat"],
+        capture_output=True, check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"hello\n", b"")
+
+
+# One mutation for each promise. They start from a machine in which everybody sleeps.
+
+THREAD = 0x10F00
+USR1, STOP = 10, 19
+
+
+async def everybody(sys):
+    """Processes in all states, started in this order: see World."""
+    await sys.set_name("main")
+    end, _other = await sys.pipe()
+    await sys.pipe()        # 5 and 6, for which nobody waits
+    address = await sys.mmap(length=8192)
+    await sys.poke(address, b"shared")
+
+    async def sleeper(sys):
+        await sys.pause()
+
+    if await sys.fork() == 0:
+        await sys.set_name("reader")
+        await sys.read(end, 1)
+    if await sys.fork() == 0:
+        await sys.set_name("threads")
+        await sys.clone(sleeper, flags=THREAD)
+        await sys.pause()
+    if await sys.fork() == 0:
+        await sys.set_name("zombie")
+        await sys.exit(3)
+    if await sys.fork() == 0:
+        await sys.set_name("stopped")
+        await sys.raise_signal(STOP)
+    if await sys.fork() == 0:
+        await sys.set_name("blocker")
+        await sys.setsid()
+        await sys.sigprocmask(0, {USR1})
+        await sys.raise_signal(USR1)
+        await sys.poke(address + 4096, b"own")
+        await sys.pause()
+    if await sys.fork() == 0:
+        await sys.set_name("terminal")
+        await sys.setsid()
+        await sys.openpty()
+        await sys.open("/dev/pts/0", sys.O_RDWR)        # the session's from now on
+        await sys.pause()
+    await sys.pause()
+
+
+@dataclass
+class World:
+    """The machine and who is in it; address: where main and all its children have a page in common."""
+
+    k: Kernel
+    init: object
+    main: object
+    reader: object
+    threads: object
+    thread: object
+    zombie: object
+    stopped: object
+    blocker: object
+    terminal: object
+
+    @property
+    def address(self):
+        return next(vma.vm_start for vma in self.main.mm.mmap if not vma.vm_file)
+
+    def entry(self, p, page=0):
+        """Index of the page's entry in all of memory."""
+        address = self.address + page * 4096
+        return p.mm.pte_tables[address >> 21] + (address >> 12 & 511)
+
+
+@pytest.fixture
+def world():
+    kernel = Kernel()
+    with pytest.raises(entry.Deadlock):
+        kernel.run(everybody)
+    assert validate_all(kernel) == []
+    named = {p.comm: p for p in kernel.tasks}
+    threads = list(named["threads"].signal.threads)
+    return World(
+        kernel, named["init"], named["main"], named["reader"], *threads, named["zombie"], named["stopped"],
+        named["blocker"], named["terminal"],
+    )
+
+
+MUTATIONS = []
+
+
+def breaks(complaint):
+    """Note a function that breaks a world in a way that must lead to this complaint."""
+    def note(function):
+        MUTATIONS.append(pytest.param(function, complaint, id=function.__name__))
+        return function
+
+    return note
+
+
+# Families and thread groups.
+
+
+@breaks(r"<reader:\d+> is no child of its parent <main:3>")
+def a_child_is_lost(w):
+    del w.main.children[w.reader]
+
+
+@breaks(r"no way leads from <swapper:0> to <reader:\d+>")
+def a_family_is_cut_off(w):
+    del w.main.children[w.reader]
+
+
+@breaks(r"is a child of <main:3>, but its parent is <init:1>")
+def a_parent_does_not_know(w):
+    w.reader.real_parent = w.reader.parent = w.init
+
+
+@breaks(r"is not traced, but its parents differ")
+def parents_differ(w):
+    w.reader.parent = w.init
+
+
+@breaks(r"is dead and has children")
+def a_dead_parent(w):
+    del w.main.children[w.reader]
+    w.zombie.children[w.reader] = None
+    w.reader.real_parent = w.reader.parent = w.zombie
+
+
+@breaks(r"is a child of <threads:\d+>, but leads no process")
+def a_thread_as_a_child(w):
+    w.threads.children[w.thread] = None
+
+
+@breaks(r"leads a process whose threads are")
+def the_leader_is_not_first(w):
+    w.threads.signal.threads = {w.thread: None, w.threads: None}
+
+
+@breaks(r"is not what a thread of <threads:\d+> is")
+def a_thread_with_another_tgid(w):
+    w.thread.tgid = 99
+
+
+@breaks(r"has the parent <init:1>, its leader <main:3>")
+def a_thread_with_another_parent(w):
+    w.thread.real_parent = w.thread.parent = w.init
+
+
+@breaks(r"is a thread with exit signal 17")
+def a_thread_with_an_exit_signal(w):
+    w.thread.exit_signal = 17
+
+
+@breaks(r"nr_threads 3, found 2")
+def threads_miscounted(w):
+    w.threads.signal.nr_threads += 1
+
+
+@breaks(r"live 1, found 2")
+def live_threads_miscounted(w):
+    w.threads.signal.live -= 1
+
+
+@breaks(r"curr_target <main:3> is none of its threads")
+def a_target_elsewhere(w):
+    w.threads.signal.curr_target = w.main
+
+
+@breaks(r"nr_threads: \d+, found \d+")
+def the_machines_threads_miscounted(w):
+    w.k.nr_threads += 1
+
+
+@breaks(r"process_counts: \d+, found \d+")
+def processes_miscounted(w):
+    w.k.process_counts -= 1
+
+
+@breaks(r"user 0: processes \d+, found \d+")
+def a_users_processes_miscounted(w):
+    w.k.root_user.processes += 1
+
+
+# The dead.
+
+
+@breaks(r"is dead and still has its files")
+def a_zombie_with_files(w):
+    w.zombie.files = w.main.files
+    w.main.files.count += 1
+
+
+@breaks(r"is dead and still has its mm")
+def a_zombie_with_memory(w):
+    w.zombie.mm = w.main.mm
+
+
+@breaks(r"state 1, exit_state 16")
+def a_zombie_that_sleeps(w):
+    w.zombie.state = 1
+
+
+@breaks(r"is dead and not released \(exit_state 32\)")
+def a_corpse_in_the_task_list(w):
+    w.zombie.exit_state = 32
+
+
+@breaks(r"is hashed, but has no sighand")
+def a_zombie_without_sighand(w):
+    w.zombie.sighand = None
+
+
+@breaks(r"borrows an mm that it has not counted")
+def a_zombie_with_a_borrowed_mm(w):
+    w.zombie.active_mm = w.main.mm
+
+
+# Numbers.
+
+
+@breaks(r"number \d+ is in use, but its bit is clear")
+def a_bit_is_cleared(w):
+    w.k.init_pid_ns.pidmap[0].page[w.reader.pid >> 3] &= ~(1 << (w.reader.pid & 7))
+
+
+@breaks(r"\d+ bits are set, for \d+ numbers and 0")
+def a_bit_is_left(w):
+    w.k.init_pid_ns.pidmap[0].page[100] |= 1
+    w.k.init_pid_ns.pidmap[0].nr_free -= 1
+
+
+@breaks(r"nr_free \d+, found \d+")
+def free_numbers_miscounted(w):
+    w.k.init_pid_ns.pidmap[0].nr_free += 1
+
+
+@breaks(r"is not hashed")
+def a_number_is_unhashed(w):
+    del w.k.init_pid_ns.pids[w.reader.pid]
+
+
+@breaks(r"number 77 leads to <pid \d+>")
+def a_number_leads_elsewhere(w):
+    w.k.init_pid_ns.pids[77] = w.reader.pids[0]
+
+
+@breaks(r"as its PGID, which does not know")
+def a_group_forgets_a_member(w):
+    del w.reader.pids[1].tasks[1][w.reader]
+
+
+@breaks(r"as a SID, whose is")
+def a_session_keeps_a_member(w):
+    w.main.pids[2].tasks[2][w.blocker] = None
+
+
+@breaks(r"is a process group of several sessions")
+def a_group_in_two_sessions(w):
+    pid.change_pid(w.reader, 2, w.blocker.pids[2])
+
+
+@breaks(r"is hashed, but nobody uses it")
+def a_pid_without_users(w):
+    pid.alloc_pid(w.k, w.k.init_pid_ns)
+
+
+@breaks(r"leads a session that is not its own")
+def a_false_session_leader(w):
+    w.reader.signal.leader = True
+
+
+@breaks(r"leader_pid is")
+def a_false_leader_pid(w):
+    w.reader.signal.leader_pid = w.main.pids[0]
+
+
+@breaks(r"child_reaper is <zombie:\d+>")
+def a_dead_reaper(w):
+    w.k.init_pid_ns.child_reaper = w.zombie
+
+
+@breaks(r"count of <pid \d+>: 2, found 1")
+def a_pid_is_kept(w):
+    pid.get_pid(w.reader.pids[0])
+
+
+@breaks(r"pid objects: \d+, found \d+")
+def a_pid_object_leaks(w):
+    w.k.caches["pid"].alloc()
+
+
+@breaks(r"count of PidNamespace: \d+, found \d+")
+def a_pid_namespace_is_kept(w):
+    w.k.init_pid_ns.count += 1
+
+
+# Signals.
+
+
+@breaks(r"signal 12 is queued, but not pending")
+def an_entry_without_its_bit(w):
+    w.blocker.pending.list.append(Sigqueue(Siginfo(signo=12), w.k.root_user))
+
+
+@breaks(r"signal 10 is queued 2 times")
+def a_signal_queued_twice(w):
+    queue = w.blocker.pending.list or w.blocker.signal.shared_pending.list
+    queue.append(Sigqueue(Siginfo(signo=10), w.k.root_user))
+
+
+@breaks(r"blocks SIGKILL or SIGSTOP")
+def kill_is_blocked(w):
+    w.reader.blocked |= 1 << 8
+
+
+@breaks(r"has 0x800 to take, but TIF_SIGPENDING is clear")
+def a_thread_is_not_told(w):
+    w.reader.pending.signal |= 1 << 11
+
+
+@breaks(r"no thread of <threads:\d+> was told of 0x800")
+def a_process_is_not_told(w):
+    w.threads.signal.shared_pending.signal |= 1 << 11
+
+
+@breaks(r"group_stop_count 1, threads to come 0")
+def a_stop_is_miscounted(w):
+    w.threads.signal.group_stop_count = 1
+
+
+@breaks(r"is stopped, its process is not")
+def a_stop_is_forgotten(w):
+    w.stopped.signal.flags = 0
+
+
+@breaks(r"is stopped with a stop to come")
+def a_stop_stays_pending(w):
+    w.stopped.jobctl |= 1 << 17
+
+
+@breaks(r"user 0: sigpending \d+, found \d+")
+def a_users_signals_miscounted(w):
+    w.k.root_user.sigpending += 1
+
+
+@breaks(r"sigqueue objects: \d+, found \d+")
+def a_queue_entry_leaks(w):
+    (w.blocker.pending.list or w.blocker.signal.shared_pending.list).clear()
+
+
+@breaks(r"posix timers: 0, numbers taken 1")
+def a_timer_number_leaks(w):
+    w.k.posix_timers_id[0] = None
+
+
+# The scheduler, sleepers, timers, locks.
+
+
+@breaks(r"on_rq True, queued on no CPU")
+def on_no_queue(w):
+    w.reader.se.on_rq = True
+
+
+@breaks(r"state 0, on_rq False")
+def awake_on_no_queue(w):
+    w.reader.state = 0
+
+
+@breaks(r"CPU 0: nr_running 1, found 0")
+def runnable_miscounted(w):
+    w.k.runqueues[0].nr_running += 1
+
+
+@breaks(r"CPU 0: load 1024, found 0")
+def load_miscounted(w):
+    w.k.runqueues[0].cfs.load += 1024
+
+
+@breaks(r"ahead of")
+def a_queue_out_of_order(w):
+    cfs = w.k.runqueues[0].cfs
+    cfs.timeline[:] = [(5, 1, w.reader), (4, 2, w.main)]
+
+
+@breaks(r"on_cpu True, CPU 0 runs")
+def on_a_cpu_that_runs_another(w):
+    w.reader.on_cpu = True
+
+
+@breaks(r"nr_uninterruptible 1, found 0")
+def blocked_miscounted(w):
+    w.k.runqueues[0].nr_uninterruptible += 1
+
+
+@breaks(r"sleeps in pipe_wait on a queue that it is not on")
+def a_sleeper_nobody_wakes(w):
+    w.reader.waiting_on.task_list.clear()
+
+
+@breaks(r"is dead and on a queue \(wait_chldexit.lock\)")
+def a_dead_sleeper(w):
+    w.main.signal.wait_chldexit.task_list.append(WaitQueueEntry(w.zombie))
+
+
+@breaks(r"is in user mode and on a queue")
+def a_sleeper_awake(w):
+    w.main.stack.close()
+    w.main.stack = None
+    w.main.signal.wait_chldexit.task_list.append(WaitQueueEntry(w.main))
+
+
+@breaks(r"an entry is on a queue twice")
+def queued_twice(w):
+    queue = w.reader.waiting_on.task_list
+    queue.append(queue[0])
+
+
+@breaks(r"an empty queue is kept for futex 0x10")
+def an_empty_futex_queue(w):
+    w.k.futex_queues.queues[w.main.mm, 16, 0] = []
+
+
+@breaks(r"who is dead, is armed")
+def a_timer_of_the_dead(w):
+    hrtimer.hrtimer_start(w.k, Hrtimer(print, data=w.zombie), 1 << 60)
+
+
+@breaks(r"tasklist_lock is held")
+def a_lock_is_held(w):
+    w.k.tasklist_lock.readers += 1
+
+
+@breaks(r"rcu_read_lock is held 1 times")
+def a_reader_stays(w):
+    w.k.rcu.nesting += 1
+
+
+@breaks(r"siglock of <main:3> is held")
+def a_siglock_is_held(w):
+    w.main.sighand.siglock.locked = True
+
+
+# Counts of references.
+
+
+@breaks(r"usage of <reader:\d+>: 3, found 2")
+def a_task_is_kept(w):
+    get_task_struct(w.reader)
+
+
+@breaks(r"usage of <reader:\d+>: 1, found 2")
+def a_task_is_put_twice(w):
+    w.reader.usage -= 1
+
+
+@breaks(r"sigcnt of SignalStruct \[<threads:\d+>, <threads:\d+>\]: 3, found 2")
+def a_signal_struct_is_kept(w):
+    w.threads.signal.sigcnt += 1
+
+
+@breaks(r"count of SighandStruct \[<reader:\d+>\]: 2, found 1")
+def a_sighand_is_kept(w):
+    w.reader.sighand.count += 1
+
+
+@breaks(r"mm_users of MmStruct \[<reader:\d+>\]: 2, found 1")
+def an_mm_has_a_user_more(w):
+    w.reader.mm.mm_users += 1
+
+
+@breaks(r"mm_count of MmStruct \[<reader:\d+>\]: 0, found 1")
+def an_mm_is_dropped(w):
+    w.reader.mm.mm_count -= 1
+
+
+@breaks(r"belongs to <main:3>, who does not use it")
+def an_mm_has_another_owner(w):
+    w.reader.mm.owner = w.main
+
+
+@breaks(r"count of FilesStruct \[<reader:\d+>\]: 2, found 1")
+def a_descriptor_table_is_kept(w):
+    w.reader.files.count += 1
+
+
+@breaks(r"users of FsStruct \[<reader:\d+>\]: 2, found 1")
+def an_fs_is_kept(w):
+    w.reader.fs.users += 1
+
+
+@breaks(r"count of Nsproxy \[.*\]: \d+, found \d+")
+def an_nsproxy_is_kept(w):
+    w.k.init_nsproxy.count += 1
+
+
+@breaks(r"count of UtsNamespace: 2, found 1")
+def a_uts_namespace_is_kept(w):
+    w.k.init_uts_ns.count += 1
+
+
+@breaks(r"usage of Cred \[<reader:\d+>\]: 3, found 2")
+def a_cred_is_kept(w):
+    cred.get_cred(w.reader.cred)
+
+
+@breaks(r"count of user 0: \d+, found \d+")
+def a_user_is_kept(w):
+    w.k.root_user.count += 1
+
+
+@breaks(r"uid_cache objects: 1, found 0")
+def a_user_object_leaks(w):
+    w.k.caches["uid_cache"].alloc()
+
+
+@breaks(r"f_count of PipeFile 'pipe:\[\d+\]': \d+, found \d+")
+def a_file_is_kept(w):
+    file_table.get_file(w.stopped.files.fd[6])
+
+
+@breaks(r"filp objects: \d+, found \d+")
+def a_file_object_leaks(w):
+    w.k.caches["filp"].alloc()
+    w.k.nr_files += 1
+
+
+@breaks(r"i_count of PipeInode: 3, found 2")
+def an_inode_is_kept(w):
+    w.stopped.files.fd[6].inode.i_count += 1
+
+
+@breaks(r"i_writecount of inode \d+: 1, found 0")
+def a_writer_is_left(w):
+    w.stopped.files.fd[6].inode.i_writecount += 1
+
+
+@breaks(r"pipe \d+: writers 2, found 1")
+def a_pipes_writers_miscounted(w):
+    w.stopped.files.fd[6].pipe.writers += 1
+
+
+@breaks(r"descriptors 0x10 are open, but marked free")
+def a_descriptor_is_marked_free(w):
+    w.reader.files.open_fds &= ~0x10
+
+
+@breaks(r"a descriptor below next_fd 9 is free")
+def a_free_descriptor_is_forgotten(w):
+    w.reader.files.next_fd = 9
+
+
+@breaks(r"sighand_cache objects: \d+, found \d+")
+def a_sighand_object_leaks(w):
+    w.k.caches["sighand_cache"].alloc()
+
+
+@breaks(r"task_struct objects: \d+, found \d+")
+def a_task_object_leaks(w):
+    w.k.caches["task_struct"].alloc()
+
+
+# Memory.
+
+
+@breaks(r"frame \d+ is shared and writable, mm of <main:3>")
+def a_shared_page_is_writable(w):
+    w.k.frames.q[w.entry(w.main)] |= 2
+
+
+@breaks(r"frame \d+: count \d+, found \d+, mm of")
+def a_frame_is_kept(w):
+    pfn = w.k.frames.q[w.entry(w.main)] >> 12 & 0xFFFFFFFF
+    w.k.frames.count[pfn] += 1
+
+
+@breaks(r"frame \d+: mapcount \d+, found \d+, mm of")
+def a_mapping_is_miscounted(w):
+    pfn = w.k.frames.q[w.entry(w.main)] >> 12 & 0xFFFFFFFF
+    w.k.frames.mapcount[pfn] -= 1
+
+
+@breaks(r"mm of <blocker:\d+>: rss \d+ anon \d+ file, found")
+def an_entry_is_lost(w):
+    w.k.frames.q[w.entry(w.blocker, 1)] = 0
+
+
+@breaks(r"presence does not fit")
+def a_page_is_hidden(w):
+    w.k.frames.q[w.entry(w.blocker)] ^= 0x101
+
+
+@breaks(r"NX does not fit")
+def a_page_is_executable(w):
+    w.k.frames.q[w.entry(w.blocker)] &= ~(1 << 63)
+
+
+@breaks(r"page outside all areas")
+def a_page_outlives_its_area(w):
+    w.blocker.mm.mmap.pop(0)
+
+
+@breaks(r"frame \d+ is on the free list 2 times")
+def a_frame_is_freed_twice(w):
+    w.k.free_list[:0] = [w.k.free_list[0]]
+
+
+@breaks(r"free and in use, or neither")
+def a_frame_is_lost(w):
+    w.k.free_list.pop()
+
+
+@breaks(r"pte_tables does not lead to all tables")
+def a_table_is_forgotten(w):
+    w.blocker.mm.pte_tables.popitem()
+
+
+@breaks(r"total_vm \d+, found \d+")
+def an_area_is_miscounted(w):
+    w.blocker.mm.total_vm += 1
+
+
+@breaks(r"area 0x[0-9a-f]+ belongs to another mm")
+def an_area_of_another_mm(w):
+    w.blocker.mm.mmap[0].vm_mm = w.main.mm
+
+
+@breaks(r"vm_committed \d+, found \d+")
+def a_promise_is_forgotten(w):
+    w.k.vm_committed -= 1
+
+
+@breaks(r"page cache: frame \d+ is not page 0 of its file")
+def a_cached_page_is_unknown(w):
+    pfn = w.k.free_list.pop() if w.k.free_list else w.k.next_fresh
+    w.k.page_cache[pfn] = (w.main.files.fd[0].inode, 0)
+
+
+# Terminals.
+
+
+@breaks(r"count of pty_slave 0: 4, found 3")
+def a_terminal_is_opened_without_a_file(w):
+    w.terminal.signal.tty.count += 1
+
+
+@breaks(r"kref of pty_slave 0: 3, found 2")
+def a_terminal_is_kept(w):
+    w.terminal.signal.tty.kref += 1
+
+
+@breaks(r"pty_slave 0: the other end leads elsewhere")
+def a_terminal_has_another_end(w):
+    tty = w.terminal.signal.tty
+    tty.link.link = tty.link
+
+
+@breaks(r"pty_slave 0: foreground None, session <pid \d+>")
+def a_session_without_a_foreground(w):
+    tty = w.terminal.signal.tty
+    pid.put_pid(w.k, tty.pgrp)
+    tty.pgrp = None
+
+
+@breaks(r"<terminal:\d+>: its terminal pty_slave 0 is another session's")
+def a_terminal_of_another_session(w):
+    tty = w.terminal.signal.tty
+    pid.put_pid(w.k, tty.session)
+    tty.session = pid.get_pid(w.blocker.pids[2])
+
+
+@breaks(r"tty_struct objects: 3, found 2")
+def a_terminal_is_lost(w):
+    w.k.caches["tty_struct"].alloc()
+
+
+@breaks(r"count of <pid \d+>: \d+, found \d+")
+def a_terminal_counts_its_session_twice(w):
+    pid.get_pid(w.terminal.signal.tty.session)
+
+
+@pytest.mark.parametrize(("mutate", "complaint"), MUTATIONS)
+def test_a_broken_promise_is_noticed(world, mutate, complaint):
+    mutate(world)
+    wrong = "\n".join(validate_all(world.k))
+    assert re.search(complaint, wrong), wrong
+
+
+# Lines of the kernel taken out.
+
+
+@pytest.mark.parametrize(("where", "name", "complaint"), [
+    (signal, "flush_sigqueue", "was released with signals pending"),
+    (exit.pid, "detach_pid", "is hashed|was released"),
+    (exit.file, "exit_files", "is dead and still has its files"),
+    (exit.fs_struct, "exit_fs", "is dead and still has its fs"),
+    (fork, "put_sighand", "sighand_cache objects"),
+    (signal_queue, "sigqueue_put", "sigqueue objects"),
+    (wait, "remove_wait_queue", "is in user mode and on a queue"),
+    (cred, "exit_creds", "cred_jar objects"),
+], ids=lambda value: value if isinstance(value, str) else "")
+def test_a_missing_line_is_noticed(monkeypatch, where, name, complaint):
+    async def main(sys):
+        await sys.sigprocmask(0, {USR1})
+        if await sys.fork() == 0:
+            await sys.raise_signal(USR1)
+            await sys.exit(0)
+        await sys.wait()
+        await sys.getpid()
+        await sys.getpid()
+
+    monkeypatch.setattr(where, name, lambda *_: None)
+    kernel = Kernel()
+    Checker(kernel)
+    with pytest.raises(KernelBug, match=complaint):
+        kernel.run(main)
+
+
+def test_a_set_of_namespaces_that_waits_for_its_readers():
+    """Its last user sleeps for a grace period, and only the sleeper's stack knows of the set."""
+    async def child(sys):
+        for _ in range(5):
+            await sys.unshare(CloneFlags.NEWUTS)
+
+    async def main(sys):
+        children = [await sys.clone(child) for _ in range(4)]
+        for _ in range(300):
+            await sys.getppid()
+        for nr in children:
+            await sys.waitpid(nr)
+
+    kernel = Kernel(cpus=3)
+    Checker(kernel)
+    assert kernel.run(main).exit_code == 0
+    kernel.check_baseline()
