@@ -2,13 +2,15 @@
 # make test   set everything up and pass all tests
 # make check  formatting, types, layers
 # make bench  speed, beside the host's own figures
+# make fuzz   N random process programs on the host and inside
+# make soak   the long runs of every kind: random programs, hostile guests, faults on purpose, repetition (hours)
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test check bench clean
+.PHONY: run test check bench fuzz soak clean
 
 run: $(READY)
 	$(BIN)/procession run -- /bin/sh -c 'echo "pid $$$$ on $$(uname -sr)"; (sleep 2; echo "two seconds later") & \
@@ -18,12 +20,20 @@ test: $(READY)
 	$(BIN)/python -m pytest -n auto -q
 
 check: $(READY)
-	$(BIN)/ruff check src tests bench examples
+	$(BIN)/ruff check src tests bench examples fuzz
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 bench: $(READY)
 	$(BIN)/python -m bench
+
+N ?= 2000
+fuzz: $(READY)
+	$(BIN)/python -m fuzz $(N)
+
+SHARE ?= 1
+soak: $(READY)
+	$(BIN)/python -m fuzz.soak --share $(SHARE)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
@@ -32,4 +42,6 @@ $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --upgrade pip
 	$(BIN)/python -m pip install -q -e . --group dev
+# As pip does for what it copies: the first command is as fast as the second.
+	$(BIN)/python -m compileall -q src
 	touch $(READY)

@@ -187,6 +187,11 @@ def main() -> None:
         for count in (10, 100):
             here = best(lambda: python_fork_cycle_guest(count), 20)  # noqa: B023 -- called at once
             report.ratio(f"fork + exit + wait, Python, {count} times", here, host, 0.1, "<= 1/10 of os.fork")
+        signal, pingpong = str(folder / "signal"), str(folder / "pingpong")
+        report.ratio("kill of itself, with a handler in C", per_cycle(guest_run, signal, 1000, 21_000),
+                     per_cycle(host_run, signal, 1000, 201_000), 4, "<= 4 x host")
+        report.ratio("a byte through a pipe and back, two processes", per_cycle(guest_run, pingpong, 1000, 11_000),
+                     per_cycle(host_run, pingpong, 1000, 51_000), 2, "<= 2 x host")
         here, host = per_cycle(guest_run, getppid, 1000, 101_000), per_cycle(host_run, getppid, 1000, 1_001_000)
         here, host = 1 / here, 1 / host
         report.row("getppid from C", f"{here:,.0f}/s", f"{host:,.0f}/s", "", ">= 150,000/s", here >= 150_000)
@@ -208,4 +213,5 @@ def compute(report: Report, program: str) -> None:
     report.ratio("compute-bound C, against qemu-user", here, host, 4, "<= 4 x qemu")
 
 
-main()
+if __name__ == "__main__":
+    main()
