@@ -271,6 +271,14 @@ def test_three_escapes_end_the_run():
     assert session.end() == 130
 
 
+def test_three_escapes_where_sigint_is_ignored():
+    """As in a script that traps it, or for a background job of a shell without job control."""
+    session = Session(["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *inside(["sh", "-c", "echo begun; cat"])])
+    session.until("begun")
+    session.type("\x1d\x1d\x1d", then=None)
+    assert session.end() == 130
+
+
 def run(*arguments, **options):
     return subprocess.run(
         [sys.executable, "-m", "procession.cli", "run", *arguments], capture_output=True, check=False,

@@ -90,6 +90,10 @@ class HostSignals:
         if self._signum:
             raise Stopped(self._signum)
 
+    def stop(self, signum: int) -> None:
+        """Do as if this signal had come, even if it is ignored."""
+        self._on_signal(signum, sys._getframe())
+
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         now = time.monotonic()
         if self._signum:

@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext, suppress
 import gc
 import os
 from pathlib import Path
+import signal
 import sys
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -240,7 +241,7 @@ def _at_the_terminal(kernel: Kernel) -> Iterator[None]:
 
     console = kernel.console
     assert isinstance(console, TerminalConsole)
-    with HostTerminal(0) as terminal, console.watched():
+    with HostTerminal(0) as terminal, console.attended(lambda: SIGNALS.stop(signal.SIGINT)):
         terminal.raw()
         if isinstance(sys.stderr, HostFile) and sys.stderr.isatty():
             sys.stderr.newline = "\r\n"

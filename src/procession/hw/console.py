@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from errno import EIO
 import os
@@ -139,19 +139,24 @@ class HostConsole:
 
 
 class TerminalConsole(HostConsole):
-    """The host's terminal at which a person sits: its window has a size, and three Ctrl-] in a row end the run."""
+    """The host's terminal: its window has a size, and whoever sits there can get out with three Ctrl-] in a row."""
 
-    __slots__ = ("_changed", "_escapes", "_woken")
+    __slots__ = ("_changed", "_escape", "_escapes", "_woken")
 
     def __init__(self, stdin: int = 0, stdout: int = 1) -> None:
         super().__init__(stdin, stdout, stdout)
         self._changed = False
+        self._escape: Callable[[], object] | None = None
         self._escapes = 0
         self._woken = -1
 
     @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Hear of changes of the size in here (SIGWINCH). Main thread only."""
+    def attended(self, escape: Callable[[], object]) -> Iterator[None]:
+        """Somebody sits there in here: hear of changes of the size (SIGWINCH), call escape at the third Ctrl-].
+
+        Main thread only.
+        """
+        self._escape = escape
         self._woken, wake = os.pipe()
         os.set_blocking(self._woken, False)
         os.set_blocking(wake, False)
@@ -169,14 +174,17 @@ class TerminalConsole(HostConsole):
             os.close(wake)
             os.close(self._woken)
             self._woken = -1
+            self._escape = None
 
     def read(self, n: int) -> bytes | None:
-        """Read what was typed; the third Ctrl-] in a row is a SIGINT to this process."""
+        """Read what was typed."""
         data = super().read(n)
+        if self._escape is None:
+            return data
         for byte in data or b"":
             self._escapes = self._escapes + 1 if byte == _ESCAPE else 0
             if self._escapes == _ESCAPES:
-                os.kill(os.getpid(), signal.SIGINT)
+                self._escape()
         return data
 
     def wait(self, timeout_ns: int | None) -> bool:
