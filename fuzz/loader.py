@@ -1,7 +1,7 @@
-"""Damaged executables, guided by what they reach of the kernel's loaders: `python -m fuzz.loader [LIBFUZZER OPTIONS]`.
+"""Damaged executables, guided by what they reach of the kernel: `python -m fuzz.loader [LIBFUZZER OPTIONS] [DIR]`.
 
 Needs atheris, which is not among the development packages (`pip install atheris`). Try -max_total_time=600
--len_control=0.
+-len_control=0. What reaches something new is kept in DIR, without one beside the seeds.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ with atheris.instrument_imports(
 ):
     from procession import Kernel, LinuxError
 
-from fuzz.hostile import MEMORY, originals
+from fuzz.hostile import MEMORY, originals, workshop
 
 
 def one(data: bytes) -> None:
@@ -42,11 +42,13 @@ def one(data: bytes) -> None:
 
 
 def run() -> None:
-    """Fuzz until told to stop; the smallest of the originals and a script are what it begins with."""
-    whole = min(originals(), key=len)
-    for data in (whole, b"#!/sh -c\n", whole[:400]):
-        one(data)
-    atheris.Setup(sys.argv, one)
+    """Fuzz until told to stop, beginning with two of the originals, the start of one, and a script."""
+    seeds = workshop() / "loader"      # libFuzzer leaves without a clean-up, so it is not a temporary one
+    seeds.mkdir(exist_ok=True)
+    whole = sorted(originals(), key=len)[:2]
+    for number, data in enumerate((*whole, whole[0][:400], b"#!/sh -c\n")):
+        (seeds / str(number)).write_bytes(data)
+    atheris.Setup([*sys.argv, str(seeds)], one)
     atheris.Fuzz()
 
 
