@@ -116,7 +116,8 @@ _DEEDS = frozenset({
 def workshop() -> Path:
     """Return the directory for what is made once and kept."""
     home = Path(tempfile.gettempdir()) / f"procession-hostile-{os.getuid()}"
-    home.mkdir(mode=0o700, exist_ok=True)
+    if not home.exists():
+        home.mkdir(mode=0o700, exist_ok=True)
     if home.stat().st_uid != os.getuid():
         raise PermissionError(f"{home} is somebody else's")
     return home
@@ -126,8 +127,7 @@ def program(name: str) -> str:
     """Return the path of a program of tests/bad_input, compiled unless it is there."""
     source = SOURCES / f"{name}.c"
     key = hashlib.sha256(source.read_bytes()).hexdigest()[:16]
-    home = workshop()
-    path = home / f"{name}-{key}"
+    path = workshop() / f"{name}-{key}"
     if not path.exists():
         made = path.with_suffix(f".{os.getpid()}")
         options = ["-target", "x86_64-linux-musl", "-std=gnu11", "-O1", "-static", "-s", "-fno-sanitize=undefined"]
