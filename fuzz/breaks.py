@@ -10,9 +10,10 @@ import sys
 from textwrap import dedent
 from types import ModuleType
 
-from fuzz import compare, runners
+from fuzz import compare, runners, terminals
 from fuzz.generator import Program
 from fuzz.reduce import reduced
+from procession.drivers.tty import n_tty_output, n_tty_receive
 from procession.fs import file
 from procession.include.linux.bug import KernelBug
 from procession.kernel import exit, exit_wait, fork, signal, signal_queue, signal_send, signal_stop
@@ -51,11 +52,31 @@ BREAKS: dict[str, tuple[ModuleType, str, str, str]] = {
     "SA_NOCLDSTOP does nothing": (signal_stop, "do_notify_parent_cldstop", "ka.flags & _NOCLDSTOP", "False"),
 }
 
+# The same for terminals, which have their own programs.
+TERMINAL_BREAKS: dict[str, tuple[ModuleType, str, str, str]] = {
+    "an erased character is a byte": (n_tty_output, "is_continuation", "c & 0xC0 == 0x80", "False"),
+    "a word erases the line": (n_tty_receive, "_eraser", "elif seen_alnums:", "elif False:"),
+    "a kill is not shown": (n_tty_receive, "_eraser", "if lflag & Lflag.ECHOK:", "if False:"),
+    "a printed erasure has no end": (n_tty_receive, "_finish_erasing", "if n.erasing:", "if False:"),
+    "an erased tab ignores ^X before it": (n_tty_receive, "_echo_erased_tab", "num_chars += 2", "num_chars += 1"),
+    "the eighth bit is kept": (n_tty_receive, "_receive_char", "if iflag & Iflag.ISTRIP:", "if False:"),
+    "a mark is not doubled": (n_tty_receive, "_parmrk", "return 1 if", "return 0 if"),
+    "any key starts the output": (n_tty_receive, "_receive_char", "and iflag & Iflag.IXANY", ""),
+    "literal next is for one key and the next": (
+        n_tty_receive, "_receive_char", "n.lnext = False", "n.lnext = n.lnext and c < 32"),
+    "EOL2 ends no line": (n_tty_receive, "_receive_line_end", "c == cc[V.EOL2]", "False"),
+    "a signal leaves the output stopped": (n_tty_receive, "_receive_signal", "if t.c_iflag & Iflag.IXON:", "if False:"),
+    "ONLCR keeps the column": (
+        n_tty_output, "_do_output_char", "n.canon_column = n.column = 0\n            write(", "write("),
+    "ONOCR is for every column": (n_tty_output, "_do_output_char", "and n.column == 0", ""),
+    "backspace is a column": (n_tty_output, "_do_output_char", "max(0, n.column - 1)", "n.column + 1"),
+}
+
 
 @contextmanager
 def broken(name: str) -> Iterator[None]:
     """Break the kernel in this way for a while."""
-    module, function, old, new = BREAKS[name]
+    module, function, old, new = (BREAKS | TERMINAL_BREAKS)[name]
     original = getattr(module, function)
     source = dedent(inspect.getsource(original))
     if old not in source:
@@ -91,6 +112,15 @@ def seen_by(name: str, programs: Sequence[Program], expected: Sequence[str]) -> 
     return [a != b for a, b in zip(got, expected, strict=True)]
 
 
+def seen_at_terminals(
+    name: str, programs: Sequence[terminals.Program], expected: Sequence[str],
+) -> list[bool]:
+    """Run programs of terminals.py in a kernel broken in this way; returns which of them show it."""
+    with broken(name):
+        got = terminals.run_inside(programs)
+    return [a != b for a, b in zip(got, expected, strict=True)]
+
+
 def first_to_see(name: str, programs: Sequence[Program], expected: Sequence[str], step: int = 25) -> int | None:
     """Return how many programs it takes to see the break; None if none of them shows it."""
     for at in range(0, len(programs), step):
@@ -115,6 +145,10 @@ def main() -> None:
         print(f"{name}: {needed}", flush=True)
         if needed is not None:
             print(smallest(name, programs[needed - 1]).text(), flush=True)
+    keys = terminals.generate(int(sys.argv[1]))
+    expected = terminals.run_inside(keys)
+    for name in TERMINAL_BREAKS:
+        print(f"{name}: {sum(seen_at_terminals(name, keys, expected))} of {len(keys)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -43,11 +43,15 @@ def _built(name: str, command: Sequence[str], source: Path) -> Path:
     return folder / name
 
 
-def build_interpreter() -> Path:
-    """Compile interpreter.c with the compiler from PyPI, static."""
+def build_static(name: str) -> Path:
+    """Compile a program of this directory with the compiler from PyPI, static."""
     zig = [sys.executable, "-m", "ziglang", "cc", "-target", "x86_64-linux-musl", "-static", "-O1", "-s"]
-    return _built("interpreter", [*zig, "-fno-sanitize=undefined", "-Wall", "-Wextra", "-Werror"],
-                  HERE / "interpreter.c")
+    return _built(name, [*zig, "-fno-sanitize=undefined", "-Wall", "-Wextra", "-Werror"], HERE / f"{name}.c")
+
+
+def build_interpreter() -> Path:
+    """Compile interpreter.c."""
+    return build_static("interpreter")
 
 
 def build_host32() -> Path:
@@ -63,7 +67,7 @@ def _input(programs: Sequence[Program]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def _split(output: bytes, count: int) -> list[str]:
+def split(output: bytes, count: int) -> list[str]:
     """Cut the output of a batch into transcripts; what is missing is empty."""
     parts = [""] * count
     for part in output.decode(errors="backslashreplace").split("== ")[1:]:
@@ -72,16 +76,18 @@ def _split(output: bytes, count: int) -> list[str]:
     return parts
 
 
-def run_host(programs: Sequence[Program]) -> list[str]:
-    """Run on the host's kernel, playing 3.2; raises HostRefuses."""
-    path = build_interpreter()
-    command = [str(build_host32()), "-t", str(HOST_SECONDS), str(path)]
-    result = subprocess.run(
-        command, input=_input(programs), capture_output=True, env={}, timeout=HOST_SECONDS + 10, check=False
-    )
+def ask_host(program: Path, text: bytes) -> bytes:
+    """Run a program with this input on the host's kernel, playing 3.2; returns its output; raises HostRefuses."""
+    command = [str(build_host32()), "-t", str(HOST_SECONDS), str(program)]
+    result = subprocess.run(command, input=text, capture_output=True, env={}, timeout=HOST_SECONDS + 10, check=False)
     if result.returncode in CANNOT or b"FAILED 24576" in result.stdout:    # exit code 96: no SCHED_FIFO
         raise HostRefuses(result.stderr.decode() or "no SCHED_FIFO")
-    return _split(result.stdout, len(programs))
+    return result.stdout
+
+
+def run_host(programs: Sequence[Program]) -> list[str]:
+    """Run on the host's kernel, playing 3.2; raises HostRefuses."""
+    return split(ask_host(build_interpreter(), _input(programs)), len(programs))
 
 
 def run_elf(programs: Sequence[Program], *, check: bool = False) -> list[str]:
@@ -103,4 +109,4 @@ def _run_inside(kernel: Kernel, program: Any, count: int, *, check: bool) -> lis
     if checker is not None:
         checker.finish()
     kernel.check_baseline()
-    return _split(result.stdout + result.stderr, count)
+    return split(result.stdout + result.stderr, count)

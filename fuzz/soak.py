@@ -20,7 +20,7 @@ import traceback
 from rich.console import Console
 from rich.table import Table
 
-from fuzz import faults, hostile, programs, repeat
+from fuzz import faults, hostile, programs, repeat, terminals
 from fuzz.tried import Tried
 
 __all__ = ("KINDS", "main")
@@ -28,6 +28,7 @@ __all__ = ("KINDS", "main")
 # Kind -> what runs it, and how often in a whole soak: a number of tries, of seconds for faults.
 KINDS: dict[str, tuple[Callable[[int, int], Tried], int]] = {
     "programs": (programs.run, 100_000),
+    "terminals": (terminals.run, 20_000),
     "faults": (faults.run, 600),
     "calls": (partial(hostile.run, "calls"), 1_000_000),
     "files": (partial(hostile.run, "files"), 100_000),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fuzz import breaks, compare, runners
+from fuzz import breaks, compare, runners, terminals
 from fuzz.generator import Program
 import pytest
 
 CORPUS = sorted((Path(compare.__file__).parent / "corpus").glob("*.txt"))
+TERMINALS = sorted((Path(compare.__file__).parent / "corpus" / "terminals").glob("*.txt"))
 CHUNKS = [7, 8]
 SHARE = 40
 CHECKED = 3
@@ -67,3 +68,37 @@ def test_a_broken_kernel_is_noticed(name):
 def test_a_program_is_its_text():
     for program in compare.generate(1, 20):
         assert Program.parse(program.text()) == program
+
+
+# Terminals.
+
+
+def at_terminals(paths):
+    """Files of the corpus: the programs, and what the host has said of each."""
+    parted = [path.read_text().partition("\n\n") for path in paths]
+    return [tuple(program.splitlines()) for program, _, _ in parted], [transcript for _, _, transcript in parted]
+
+
+def test_corpus_of_terminals():
+    programs, recorded = at_terminals(TERMINALS)
+    assert terminals.run_inside(programs, check=True) == recorded
+    try:
+        assert terminals.run_host(programs) == recorded
+    except runners.HostRefuses as refusal:
+        pytest.skip(str(refusal))
+
+
+@pytest.mark.parametrize("chunk", CHUNKS)
+def test_random_terminals(chunk):
+    programs = terminals.generate(chunk)
+    try:
+        finds = terminals.run_batch(programs)
+    except runners.HostRefuses as refusal:
+        pytest.skip(str(refusal))
+    assert [find.diff() for find in finds] == []
+
+
+@pytest.mark.parametrize("name", breaks.TERMINAL_BREAKS)
+def test_a_broken_terminal_is_noticed(name):
+    programs, recorded = at_terminals([Path(compare.__file__).parent / "corpus" / "terminals" / breaks.file_name(name)])
+    assert breaks.seen_at_terminals(name, programs, recorded) == [True]

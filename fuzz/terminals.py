@@ -1,0 +1,270 @@
+"""Random use of a terminal, on the host and inside: keys, output, reads, settings of a pseudo-terminal.
+
+    python -m fuzz.terminals [N] [--seed S] [--program FILE]
+
+A program is a list of steps, one a line; terminals.c runs it and notes what comes out at either end. A new step is an
+entry of STEPS and one of the table in terminals.c. What is known to differ between 3.2 and today's kernels is left
+out, see LEFT_OUT.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+import difflib
+from functools import partial
+import itertools
+from pathlib import Path
+import sys
+import time
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from fuzz import runners
+from fuzz.tried import Tried
+from procession import Deadlock, Kernel, KernelBug, KernelPanic
+from procession.include.asm.termbits import Iflag, Lflag, Oflag, V
+from procession.tools.validate import Checker
+
+__all__ = ("Find", "generate", "run", "run_batch", "run_host", "run_inside", "shrink")
+
+# What 3.2 does differently from today's kernels (docs/differences.md), and how terminals.c or STEPS avoid it.
+LEFT_OUT = {
+    "Lflag.NOFLSH off": "Ctrl-C leaves what the master has not read yet, today it goes: NOFLSH is always on",
+    "TCOFLUSH": "the same",
+    "several keys in one write": "an echo comes with its key, today with the last of them: keys come one by one",
+    "TCIFLUSH with echoes waiting": "they go, too, today they stay: the output is started first",
+    "ICANON flipped with input waiting": "it is no line until its end, today it is one at once: the input goes first",
+    "an empty end of file before another": "it is passed over: each is read before the next is typed",
+    "ICANON flipped behind a literal next": "it is still literal, today it is forgotten: another key comes before",
+    "Iflag.IXANY without Lflag.ISIG": "^C, ^\\ and ^Z do not start the output, today they do: never both in a program",
+    "Iflag.IXANY with these keys disabled": "the byte 0 does not start the output, today it does: they are not",
+    "Lflag.ECHOPRT without Lflag.ECHOCTL": "a literal next lets the end of an erasure wait: never both in a program",
+    "Lflag.ECHONL without Lflag.ECHO": "a signal that starts the output lets the echo wait: never both in a program",
+    "4096 bytes of input": "what does not fit beeps, today it is dropped silently: programs stay below",
+    "Lflag.EXTPROC": "has programs of its own: tests/programs/tty_extproc.c",
+}
+
+CHUNK = 60              # programs that run at the same time
+FEWEST_STEPS, MOST_STEPS = 10, 40
+MOST_KEYS = 12
+MOST_SHOWN = 12
+LETTERS = b"abcdefgh"
+CONTROLS = b"\t\x03\b\n\r\x0f\x11\x12\x13\x15\x16\x17\x1a\x1b\x1c\x7f\0"
+ALPHABET = [bytes([c]) for c in LETTERS + CONTROLS + b" _\\A~\xff\xc8\xa4"] + ["ä".encode(), "€".encode()]
+_IFLAGS = [Iflag.IGNPAR, Iflag.PARMRK, Iflag.ISTRIP, Iflag.INLCR, Iflag.IGNCR, Iflag.ICRNL, Iflag.IUCLC, Iflag.IXON,
+           Iflag.IXANY, Iflag.IXOFF, Iflag.IUTF8, Iflag.IMAXBEL]
+_OFLAGS = [Oflag.OPOST, Oflag.OLCUC, Oflag.ONLCR, Oflag.OCRNL, Oflag.ONOCR, Oflag.ONLRET, Oflag.XTABS]
+_LFLAGS = [Lflag.ISIG, Lflag.ICANON, Lflag.ECHO, Lflag.ECHOE, Lflag.ECHOK, Lflag.ECHONL, Lflag.ECHOCTL, Lflag.ECHOPRT,
+           Lflag.ECHOKE, Lflag.IEXTEN]
+_FLOW_KEYS = [V.INTR, V.QUIT, V.START, V.STOP, V.SUSP]
+_EDIT_KEYS = [V.ERASE, V.KILL, V.EOL, V.REPRINT, V.WERASE, V.LNEXT, V.EOL2]
+
+_text = st.lists(st.sampled_from(ALPHABET), min_size=1, max_size=MOST_KEYS).map(lambda found: b"".join(found).hex())
+_byte = st.sampled_from(ALPHABET).map(lambda found: found[-1])
+_flag = st.one_of(*(
+    st.sampled_from(bits).map(partial("{} {}".format, word)) for word, bits in enumerate((_IFLAGS, _OFLAGS, _LFLAGS))
+))
+_key = st.one_of(st.sampled_from(LETTERS), _byte)
+_control = st.one_of(
+    st.tuples(st.sampled_from(_FLOW_KEYS), _key.filter(bool)),
+    st.tuples(st.sampled_from(_EDIT_KEYS), st.one_of(_key, st.just(0))),
+    st.tuples(st.just(V.MIN), st.integers(0, 3)),
+).map(lambda pair: f"{pair[0]} {pair[1]}")
+
+# name -> its arguments, and how often it is taken.
+STEPS: dict[str, tuple[st.SearchStrategy[str], int]] = {
+    "keys": (_text, 8),
+    "print": (_text, 3),
+    "read": (st.integers(1, 80).map(str), 4),
+    "flip": (_flag, 5),
+    "control": (_control, 3),
+    "look": (st.just(""), 2),
+    "eof": (st.just(""), 2),
+    "flow": (st.integers(0, 3).map(str), 1),
+    "flush": (st.just(""), 1),
+    "sti": (_byte.map(lambda c: bytes([c]).hex()), 1),
+    "packet": (st.integers(0, 1).map(str), 1),
+    "size": (st.tuples(st.integers(1, 4), st.integers(1, 4)).map(lambda pair: f"{pair[0]} {pair[1]}"), 1),
+}
+
+Program = tuple[str, ...]
+
+
+def _some_of(word: int, bits: Sequence[int]) -> st.SearchStrategy[str]:
+    """Flip each of these bits or not."""
+    chosen = st.lists(st.booleans(), min_size=len(bits), max_size=len(bits))
+    return chosen.map(lambda taken: f"flip {word} {sum(itertools.compress(bits, taken))}")
+
+
+_NEVER_BOTH = [((0, Iflag.IXANY), (2, Lflag.ISIG)), ((2, Lflag.ECHOPRT), (2, Lflag.ECHOCTL)),
+               ((2, Lflag.ECHONL), (2, Lflag.ECHO))]
+
+
+def _flips(program: Program, word: int, bit: int) -> bool:
+    flips = (step.split() for step in program if step.startswith(f"flip {word} "))
+    return any(int(bits) & bit for _, _, bits in flips)
+
+
+# Not those that take much away of what there is to see.
+_settings = st.tuples(
+    _some_of(0, [bit for bit in _IFLAGS if bit not in (Iflag.ISTRIP, Iflag.IGNCR)]),
+    _some_of(1, _OFLAGS),
+    _some_of(2, [bit for bit in _LFLAGS if bit not in (Lflag.ISIG, Lflag.ICANON, Lflag.ECHO)]),
+)
+_steps = [args.map(partial("{} {}".format, name)).map(str.strip) for name, (args, n) in STEPS.items() for _ in range(n)]
+programs: st.SearchStrategy[Program] = st.tuples(
+    _settings, st.lists(st.one_of(_steps), min_size=FEWEST_STEPS, max_size=MOST_STEPS),
+).map(lambda parts: (*parts[0], *parts[1])).filter(
+    lambda program: not any(_flips(program, *one) and _flips(program, *other) for one, other in _NEVER_BOTH))
+
+
+@dataclass
+class Find:
+    """A program that does something else here than on the host."""
+
+    program: Program
+    host: str
+    here: str
+
+    def diff(self) -> str:
+        """Where the transcripts part."""
+        lines = difflib.unified_diff(self.host.splitlines(), self.here.splitlines(), "host", "here", lineterm="", n=4)
+        return "\n".join(lines)
+
+
+def generate(chunk: int, count: int = CHUNK) -> list[Program]:
+    """Return the different ones among count programs; the same for the same chunk."""
+    found: dict[Program, None] = {}
+
+    @seed(chunk)
+    @settings(max_examples=count, database=None, phases=[Phase.generate], deadline=None,
+              suppress_health_check=list(HealthCheck))
+    @given(programs)
+    def collect(program: Program) -> None:
+        found.setdefault(program)
+
+    collect()
+    return list(found)
+
+
+def build() -> Path:
+    """Compile terminals.c with the compiler from PyPI, static."""
+    return runners.build_static("terminals")
+
+
+def _input(some: Sequence[Program]) -> bytes:
+    lines = itertools.chain.from_iterable((f"program {n}", *program, "end") for n, program in enumerate(some))
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def run_host(some: Sequence[Program]) -> list[str]:
+    """Run at most CHUNK programs on the host's kernel, playing 3.2; raises HostRefuses."""
+    return runners.split(runners.ask_host(build(), _input(some)), len(some))
+
+
+def run_inside(some: Sequence[Program], *, check: bool = False) -> list[str]:
+    """Run at most CHUNK programs inside; check: with the validators after every trap."""
+    kernel = Kernel(root={"/terminals": build().read_bytes()}, stdin=_input(some))
+    checker = Checker(kernel) if check and kernel.after_trap is None else None  # a test may watch it already
+    try:
+        result = kernel.run(["/terminals"])
+        if checker is not None:
+            checker.finish()
+        kernel.check_baseline()
+    except (KernelBug, KernelPanic, Deadlock) as end:
+        if len(some) == 1:
+            return [f"{type(end).__name__}: {end}\n"]
+        return [run_inside([program], check=check)[0] for program in some]
+    return runners.split(result.stdout + result.stderr, len(some))
+
+
+def run_batch(some: Sequence[Program]) -> list[Find]:
+    """Run them both ways; returns those that differ and of which the host is sure, each run alone three times."""
+    finds = [Find(*row) for row in zip(some, run_host(some), run_inside(some), strict=True)]
+    return [find for find in finds if find.host != find.here and _is_steady(find)]
+
+
+def _is_steady(find: Find) -> bool:
+    alone = [run_host([find.program])[0] for _ in range(3)]
+    find.host = alone[0]
+    return len(set(alone)) == 1 and find.host != find.here
+
+
+def run_chunk(chunk: int) -> tuple[int, list[Find]]:
+    """One batch: how many programs, and what differs."""
+    some = generate(chunk)
+    return len(some), run_batch(some)
+
+
+def shrink(program: Program, is_bad: Callable[[Program], bool]) -> Program:
+    """Leave out steps and bytes as long as the program stays bad."""
+    while True:
+        smaller = next(filter(is_bad, _variants(program)), None)
+        if smaller is None:
+            return program
+        program = smaller
+
+
+def _variants(program: Program) -> list[Program]:
+    """Without one of the steps, the last first; then without one byte of one."""
+    indices = list(reversed(range(len(program))))
+    variants = [(*program[:i], *program[i + 1:]) for i in indices if len(program) > 1]
+    for i in indices:
+        name, _, text = program[i].partition(" ")
+        if name in ("keys", "print") and len(text) > 2:
+            shorter = (text[:at] + text[at + 2:] for at in range(0, len(text), 2))
+            variants += [(*program[:i], f"{name} {rest}", *program[i + 1:]) for rest in shorter]
+    return variants
+
+
+def run(wanted: int, first: int = 0, *, jobs: int = 2, progress: Callable[[int, int], object] | None = None) -> Tried:
+    """Run so many programs; raises HostRefuses."""
+    began = time.monotonic()
+    tried = Tried("terminals in random use, on the host and inside", 0, "programs")
+    build()
+    runners.build_host32()
+    chunks = itertools.count(first * 1_000_000)
+    with ProcessPoolExecutor(jobs) as pool:
+        while tried.count < wanted:
+            for count, finds in pool.map(run_chunk, itertools.islice(chunks, 2 * jobs)):
+                tried.count += count
+                tried.found += ["\n".join(find.program) for find in finds]
+            if progress is not None:
+                progress(tried.count, len(tried.found))
+    tried.seconds = time.monotonic() - began
+    return tried
+
+
+def show(path: Path) -> int:
+    """Run one program and show the host's transcript and what differs."""
+    program = tuple(line for line in path.read_text().split("\n\n")[0].splitlines() if not line.startswith("#"))
+    find = Find(program, run_host([program])[0], run_inside([program])[0])
+    print(find.host, find.diff(), sep="\n")
+    return int(find.host != find.here)
+
+
+def main() -> int:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="fuzz.terminals", description="Terminals in random use, here and there.")
+    parser.add_argument("programs", nargs="?", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--program", type=Path, help="run one program")
+    options = parser.parse_args()
+    if options.program:
+        return show(options.program)
+    tried = run(options.programs, options.seed, jobs=options.jobs,
+                progress=lambda count, found: print(f"{count} programs, {found} differ", file=sys.stderr, flush=True))
+    for text in tried.found[:MOST_SHOWN]:
+        program = shrink(tuple(text.splitlines()), lambda some: bool(run_batch([some])))
+        print("---", *program, *(find.diff() for find in run_batch([program])), sep="\n")
+    print(f"{tried.count} programs, {tried.seconds:.0f} s, {len(tried.found)} differ")
+    return int(bool(tried.found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
