@@ -13,7 +13,7 @@ from types import ModuleType
 from fuzz import compare, runners, terminals
 from fuzz.generator import Program
 from fuzz.reduce import reduced
-from procession.drivers.tty import n_tty_output, n_tty_receive
+from procession.drivers.tty import n_tty_output, n_tty_receive, tty_jobctrl
 from procession.fs import file
 from procession.include.linux.bug import KernelBug
 from procession.kernel import exit, exit_wait, fork, signal, signal_queue, signal_send, signal_stop
@@ -50,6 +50,20 @@ BREAKS: dict[str, tuple[ModuleType, str, str, str]] = {
     "a continued child is reported for ever": (
         exit_wait, "wait_task_continued", "if not wo.wo_flags & WNOWAIT:", "if False:"),
     "SA_NOCLDSTOP does nothing": (signal_stop, "do_notify_parent_cldstop", "ka.flags & _NOCLDSTOP", "False"),
+    "the background reads": (tty_jobctrl, "job_control", "raise _signal_own_pgrp(current, Sig.SIGTTIN)", "return"),
+    "an orphaned reader reads": (
+        tty_jobctrl, "job_control", "raise LinuxError(Errno.EIO,", "return print("),
+    "an ignored SIGTTOU is no permission": (
+        tty_jobctrl, "tty_check_change", "if is_ignored(current, Sig.SIGTTOU):\n        return",
+        "if is_ignored(current, Sig.SIGTTOU):\n        raise LinuxError(Errno.EIO, 'broken')"),
+    "the foreground outlives its session": (
+        tty_jobctrl, "disassociate_ctty", "kill_tty_pgrp(pgrp, Sig.SIGHUP, int(on_exit))", "pass"),
+    "a terminal given up continues nobody": (tty_jobctrl, "disassociate_ctty", "if not on_exit:", "if False:"),
+    "a hangup is not told": (
+        tty_jobctrl, "tty_signal_session_leader", "send_signal(Sig.SIGHUP", "send_signal(Sig.SIGWINCH"),
+    "no terminal can be taken": (tty_jobctrl, "tiocsctty", "arg != 1 or", "True or"),
+    "a foreground of another session": (
+        tty_jobctrl, "tiocspgrp", "if session_of_pgrp(pgrp) is not session:", "if False:"),
 }
 
 # The same for terminals, which have their own programs.

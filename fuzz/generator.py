@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from hypothesis import strategies as st
 
 from fuzz.operations import (
+    BACKGROUND_SIGNALS,
     CHLD,
     CLONE_PARENT,
     CLONE_THREAD,
@@ -19,9 +19,14 @@ from fuzz.operations import (
     IDIOMS,
     KILL,
     OPERATIONS,
+    SA_RESTART,
     STOP_SIGNALS,
     TABLE,
     TERM,
+    TERMINAL_IDIOMS,
+    TERMINAL_START,
+    TERMINAL_TABLE,
+    TERMINAL_WORDS,
     Operation,
 )
 from procession.arch.x86.syscall_table import SYSCALL_NAMES
@@ -48,9 +53,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Encoded:
-    """A program in the interpreters' language."""
+    """A program in the interpreters' language. terminal: whether it is given one."""
 
     actors: int
+    terminal: bool
     steps: list[str]
 
 
@@ -80,30 +86,44 @@ class Program:
     def encode(self) -> Encoded:
         """Translate names of operations and descriptors."""
         actors = 1 + sum(step.operation.births for step in self.steps)
+        terminal = any(not TERMINAL_WORDS.isdisjoint(step.words) for step in self.steps)
         first_fd = 5 + 2 * actors
+        known = {}
+        if terminal:
+            known = {"m": str(first_fd), "t": str(first_fd + 1)}
+            first_fd += 2
         lines = []
         for step in self.steps:
             operation = step.operation
             code = operation.code or str(_NUMBERS[operation.name])
-            args = [str(first_fd + int(word[1:])) if word[0] == "f" else word for word in step.words[1:]]
+            args = [
+                str(first_fd + int(word[1:])) if word[0] == "f" else known.get(word, word) for word in step.words[1:]
+            ]
             lines.append(" ".join([str(step.actor), operation.flag, code, *args]))
-        return Encoded(actors, lines)
+        return Encoded(actors, terminal, lines)
 
 
 RawSteps = list[tuple[int | str, list[str]]]
-_KINDS: list[Any] = [
+_Kind = Operation | tuple[tuple[str, str], ...] | None
+_KINDS: list[_Kind] = [
     None,
     *(idiom for idiom in IDIOMS for _ in range(3)),
     *(operation for operation in TABLE for _ in range(operation.weight)),
 ]
+_TERMINAL_KINDS: list[_Kind] = [
+    *_KINDS,
+    *(idiom for idiom in TERMINAL_IDIOMS for _ in range(8)),
+    *(operation for operation in TERMINAL_TABLE for _ in range(2 * operation.weight)),
+]
+_TERMINALS = 80     # of 256 programs so many have a terminal
 
 
-def decode(data: bytes) -> RawSteps:
+def decode(data: bytes, kinds: list[_Kind]) -> RawSteps:
     """Choose one step or an idiom: pairs of an index into the living, and words with @index.
 
     The first two bytes choose what to do, the third who does it, the others the arguments.
     """
-    kind = _KINDS[int.from_bytes(data[:2], "big") * len(_KINDS) >> 16]
+    kind = kinds[int.from_bytes(data[:2], "big") * len(kinds) >> 16]
     if kind is None:
         return []
     if isinstance(kind, Operation):
@@ -115,14 +135,16 @@ def decode(data: bytes) -> RawSteps:
 class _Assembly:
     """Picks actors that exist, and as far as it is plain that still live."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, terminal: bool) -> None:
         """Begin with the first actor."""
         self.alive = [0]
         self.born = 1
         self.shares_memory = self.odd_signal = False
         self.leader: dict[str, str] = {}    # thread: the actor that leads its process
         self.vforks = False             # somebody may be asleep in vfork
-        self.stops = False              # somebody may be stopped
+        self.stops = terminal           # somebody may be stopped
+        self.terminal = terminal
+        self.closed: set[str] = set()   # ends of the terminal, whose numbers somebody may have given to a pipe
         self.steps: list[Step] = []
 
     def add(self, raw: RawSteps) -> None:
@@ -138,13 +160,13 @@ class _Assembly:
 
     def resolve(self, word: str, doer: int) -> str:
         """Name an actor for @index."""
-        bare = word.removeprefix("-")
+        bare = word.lstrip("-=")
         if bare[0] != "@":
             return word
         which = {"d": doer, "n": self.born - 1}.get(bare[1:])
         if which is None:
             which = int(bare[1:]) % self.born
-        return f"{'-' if word[0] == '-' else ''}a{which}"
+        return f"{word.removesuffix(bare)}a{which}"
 
     def add_step(self, actor: int, words: list[str]) -> None:
         """Add a step and take note of births and deaths."""
@@ -157,6 +179,12 @@ class _Assembly:
             words[0] == "exit" and self.leader and f"a{actor}" not in self.leader
         ):
             return
+        if words[0] == "ioctl" and words[1] in self.closed:
+            return
+        if words[0] == "close":
+            self.closed |= {words[1]} & TERMINAL_WORDS
+        if self.terminal and words[0] == "sigaction" and words[1] in BACKGROUND_SIGNALS:
+            words = [*words[:3], str(int(words[3]) & ~SA_RESTART), *words[4:]]
         if operation.flag == "s" and (self.shares_memory or self.leader):
             words = [str(TERM) if word in CORE_SIGNALS else word for word in words]
         if operation.flag == "s" and self.vforks:
@@ -214,12 +242,18 @@ def _plain_child(words: list[str]) -> list[str]:
 
 
 def assemble(data: bytes) -> Program:
-    """Make a program from drawn bytes, eight for a step or an idiom."""
-    assembly = _Assembly()
-    for at in range(0, len(data), STEP_BYTES):
-        assembly.add(decode(data[at:at + STEP_BYTES].ljust(STEP_BYTES, b"\0")))
+    """Make a program from drawn bytes, eight for a step or an idiom; the first one decides about a terminal."""
+    terminal = data[0] > 255 - _TERMINALS
+    assembly = _Assembly(terminal=terminal)
+    kinds = _TERMINAL_KINDS if terminal else _KINDS
+    if terminal:
+        assembly.add([(0 if who == "d" else who, words.split()) for who, words in TERMINAL_START])
+    for at in range(1, len(data), STEP_BYTES):
+        assembly.add(decode(data[at:at + STEP_BYTES].ljust(STEP_BYTES, b"\0"), kinds))
     return Program(tuple(assembly.steps[:MOST_STEPS]))
 
 
 # One draw for all: a draw for each step would take three times as long, and shrinking works on the bytes as well.
-programs: st.SearchStrategy[Program] = st.binary(min_size=FEWEST * STEP_BYTES, max_size=MOST * STEP_BYTES).map(assemble)
+programs: st.SearchStrategy[Program] = st.binary(
+    min_size=1 + FEWEST * STEP_BYTES, max_size=1 + MOST * STEP_BYTES,
+).map(assemble)

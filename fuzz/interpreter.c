@@ -4,10 +4,11 @@
  *   interpreter ACTOR               what an actor executes to go on after exec
  *
  * Input, made by generator.encode():
- *   program NUMBER ACTORS           begins a program
+ *   program NUMBER ACTORS TERMINAL  begins a program; TERMINAL is 1 if it is given one
  *   ACTOR FLAGS OP ARG...           one step
  *   end
- * OP is the number of a system call, or a letter: F fork or clone, X exec, A sigaction, R return from a handler.
+ * OP is the number of a system call, or a letter: F fork or clone, X exec, A sigaction, R return from a handler,
+ * T write to a terminal's master.
  *
  * PID 1 of the namespace is the controller. It hands each step to its actor through a pipe. Everybody is SCHED_FIFO on
  * one CPU, the controller with the lowest priority: it runs only when all actors sleep, are stopped or dead, so a step
@@ -23,6 +24,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -197,7 +199,7 @@ static long exec_(long which, int me) {
   return call3(SYS_execve, which ? "/nonexistent" : own_path, argv, envp);
 }
 
-/* An argument: a number; =V,V... a pointer to 64-bit values; sTEXT to text; iSIG,CODE,VALUE to a siginfo;
+/* An argument: a number; =V,V... a pointer to 64-bit values; sTEXT to text, ^C being a control character; iSIG,CODE,VALUE to a siginfo;
    ?N to N bytes, shown as int words; ?m to a signal set; ?i to a siginfo; ?dN to N bytes of data. */
 struct arg { char out; int size; uint64_t memory[32]; };
 static long parse(const char **s, struct arg *a) {
@@ -208,7 +210,10 @@ static long parse(const char **s, struct arg *a) {
   ++*s;
   if (kind == 's') {
     char *text = (char *)a->memory;
-    for (int n = 0; **s && **s != ' ' && n < 255; n++) text[n] = *(*s)++;
+    for (int n = 0; **s && **s != ' ' && n < 255; n++) {
+      if (**s == '^') ++*s, text[n] = *(*s)++ & 31;
+      else text[n] = *(*s)++;
+    }
   } else if (kind == 'i') {
     int *info = (int *)a->memory;
     info[0] = (int)number(s), ++*s;
@@ -239,7 +244,7 @@ static void put_output(struct line *l, const struct arg *a, long result) {
     const char *data = (const char *)a->memory;
     put(l, " \"");
     for (long n = 0; n < result && n < 255; n++) {
-      char c[2] = { data[n] ? data[n] : '0', 0 };
+      char c[2] = { data[n] == '\n' ? '$' : data[n] ? data[n] : '0', 0 };
       put(l, c);
     }
     put(l, "\"");
@@ -291,6 +296,21 @@ static void make_call(long tid, long nr, const char *s) {
   answer(tid, call6(nr, value[0], value[1], value[2], value[3], value[4], value[5]), args, count);
 }
 
+/* T fd text size: what the keys do, later kernels do a little after the call. So they wait for it, and signals for the
+   answer. */
+static void type(long tid, const char *s) {
+  struct arg args[3];
+  long value[3];
+  unsigned long all = ~0UL, old;
+  struct timespec nap = { 0, NAP_MS * 500000L };
+  for (int n = 0; n < 3; n++) s = skip(s), value[n] = parse(&s, &args[n]);
+  call6(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, (long)&old, 8, 0, 0);
+  long result = call3(SYS_write, value[0], value[1], value[2]);
+  call3(SYS_nanosleep, &nap, 0, 0);
+  answer(tid, result, NULL, 0);
+  call6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&old, 0, 8, 0, 0);
+}
+
 static void loop(struct self self, int in_handler) {
   const int home = self.me;
   for (;;) {
@@ -307,6 +327,10 @@ static void loop(struct self self, int in_handler) {
       continue;
     }
     s++;
+    if (op == 'T') {
+      type(self.tid, s);
+      continue;
+    }
     long arg[MOST_ARGS] = { 0 };
     int count = 0;
     for (s = skip(s); *s && count < MOST_ARGS; s = skip(s)) arg[count++] = number(&s);
@@ -327,6 +351,7 @@ static void loop(struct self self, int in_handler) {
 struct watched { long tid; int stat, asked; char shown[256]; };
 static struct watched actors[MOST_ACTORS];
 static int actor_count;
+static int terminal; /* whether the program has one */
 static int reader = -1; /* who may be waiting for a pipe */
 static struct { char text[1 << 16]; int n; } out;
 
@@ -423,7 +448,8 @@ static long read_status(long tid, char *text, long size) {
   return n;
 }
 
-/* state ppid pgrp session threads | pending blocked ignored caught | exit_signal: fields of /proc/PID/stat. What is
+/* state ppid pgrp session threads | pending blocked ignored caught | exit_signal: fields of /proc/PID/stat; in programs
+   with a terminal also whether this is the controlling one, and its foreground group. What is
    sent to a process that has ended stays pending in 3.2 and is dropped by later kernels: not shown. */
 static void picture(int stat, struct line *l) {
   char text[1024];
@@ -433,8 +459,8 @@ static void picture(int stat, struct line *l) {
     return;
   }
   text[n] = 0;
-  char *s = strrchr(text, ')');
-  int field = 2;
+  char *s = strrchr(text, ')'), tty[64];
+  int field = 2, tty_n = 0;
   for (s = s ? s + 1 : text; *s && *s != '\n'; ) {
     while (*s == ' ') s++;
     char *end = s;
@@ -446,9 +472,14 @@ static void picture(int stat, struct line *l) {
       if (field != 3) put(l, " ");
       put(l, field == 31 && l->text[0] == 'Z' ? "-" : s);
     }
+    if (field == 7) tty[tty_n++] = *s == '0' ? '0' : '1';
+    if (field == 8)
+      for (tty[tty_n++] = ' '; *s && tty_n < (int)sizeof tty - 1; s++) tty[tty_n++] = *s;
     *end = saved;
     s = end;
   }
+  tty[tty_n] = 0;
+  if (terminal) put(l, " tty "), put(l, tty);
 }
 static void look(int k) {
   if (!actors[k].tid || actors[k].shown[0] == 'g') return;
@@ -527,7 +558,7 @@ static int may_act(int actor, char flag, const char *args) {
 /* Actors in arguments become their numbers: a2 the pid, -a2 the group. */
 static void resolve(struct line *l, const char *s) {
   while (*s && *s != '\n') {
-    if (*s == 'a' && s[1] >= '0' && s[1] < '0' + MOST_ACTORS && (s[-1] == ' ' || s[-1] == '-')) {
+    if (*s == 'a' && s[1] >= '0' && s[1] < '0' + MOST_ACTORS && (s[-1] == ' ' || s[-1] == '-' || s[-1] == '=')) {
       long tid = actors[s[1] - '0'].tid;
       put_number(l, tid ? tid : 999);
       s += 2;
@@ -582,6 +613,21 @@ static void step(const char *s) {
   else look_around();
 }
 
+/* Its descriptors are the first after the pipes. */
+static void open_terminal(int *ends) {
+  int unlock = 0, number;
+  struct line path;
+  ends[0] = (int)call6(SYS_openat, AT_FDCWD, (long)"/dev/ptmx", O_RDWR | O_NOCTTY, 0, 0, 0);
+  call3(SYS_ioctl, ends[0], TIOCSPTLCK, &unlock);
+  if (call3(SYS_ioctl, ends[0], TIOCGPTN, &number)) call3(SYS_exit_group, 93, 0, 0);
+  path.n = 0;
+  put(&path, "/dev/pts/");
+  put_number(&path, number);
+  path.text[path.n] = 0;
+  ends[1] = (int)call6(SYS_openat, AT_FDCWD, (long)path.text, O_RDWR | O_NOCTTY, 0, 0, 0);
+  if (ends[1] < 0) call3(SYS_exit_group, 93, 0, 0);
+}
+
 static void control(const char *s, const char *end, int count) {
   actor_count = count;
   signal(SIGALRM, SIG_DFL);
@@ -590,8 +636,11 @@ static void control(const char *s, const char *end, int count) {
   int fds[2];
   for (int k = 0; k <= count; k++) call3(SYS_pipe, fds, 0, 0);
   call3(SYS_fcntl, LOG_R, F_SETFL, O_NONBLOCK);
+  int ends[2];
+  if (terminal) open_terminal(ends);
   set_priority(20);
   if (call6(SYS_clone, SIGCHLD, 0, 0, 0, 0, 0) == 0) enter(0);
+  for (int k = 0; terminal && k < 2; k++) call3(SYS_close, ends[k], 0, 0);
   set_priority(10);
   look_around();
   while (s < end) {
@@ -655,6 +704,8 @@ int main(int argc, char **argv) {
     long which = number(&header);
     header++;
     int count = (int)number(&header);
+    header++;
+    terminal = (int)number(&header);
     struct line l;
   l.n = 0;
     put(&l, "== ");

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
+import re
 import struct
 from typing import Any
 
@@ -18,7 +19,9 @@ ACTOR_PATH = "/bin/actor"
 NAP_NS = 12_000_000
 WANTED = ("State:", "Tgid:", "PPid:", "Threads:", "SigPnd:", "ShdPnd:", "SigBlk:", "SigIgn:", "SigCgt:")
 SI_QUEUE = -1
+WRITE, SIGPROCMASK = 1, 14
 PRCTL, PR_SET_NAME, PR_GET_NAME = 157, 15, 16
+IOCTL, TIOCSPTLCK, TIOCGPTN = 16, 0x40045431, 0x80045430
 CLD_FIRST, CLD_LAST = 1, 6
 
 
@@ -45,7 +48,7 @@ class Output:
         if self.kind == "i":
             return info_text(words[2], words[4], words[6], words[0])
         if self.kind == "d":
-            data = bytes(self.memory[:result]).replace(b"\0", b"0").decode()
+            data = bytes(self.memory[:result]).replace(b"\0", b"0").replace(b"\n", b"$").decode()
             return f' "{data}"'
         return "".join(f" {word}" for word in words[: self.size // 4])
 
@@ -57,7 +60,8 @@ def argument(token: str) -> Any:
             data = b"".join((int(v) & (1 << 64) - 1).to_bytes(8, "little") for v in token[1:].split(","))
             return data.ljust(256, b"\0")
         case "s":
-            return token[1:].encode().ljust(256, b"\0")
+            text = re.sub(r"\^(.)", lambda found: chr(ord(found[1]) & 31), token[1:])
+            return text.encode().ljust(256, b"\0")
         case "i":
             signo, code, value = map(int, token[1:].split(","))
             return struct.pack("<iiiiiii", signo, 0, code, 0, 77, 0, value).ljust(256, b"\0")
@@ -155,6 +159,22 @@ async def make_call(sys: Any, tid: int, nr: int, tokens: list[str]) -> None:
     await answer(sys, tid, partial(sys.syscall, nr, *plain), [arg for arg in args if isinstance(arg, Output)])
 
 
+async def type_keys(sys: Any, tid: int, tokens: list[str]) -> None:
+    """Write to a terminal's master; signals wait until that is answered, see interpreter.c."""
+    old = bytearray(8)
+    await sys.syscall(SIGPROCMASK, sys.SIG_BLOCK, b"\xff" * 8, old, 8)
+    await answer(sys, tid, partial(write_and_nap, sys, *map(argument, tokens)))
+    await sys.syscall(SIGPROCMASK, sys.SIG_SETMASK, bytes(old), 0, 8)
+
+
+async def write_and_nap(sys: Any, *args: Any) -> Any:
+    """write(2), and time for what it does."""
+    try:
+        return await sys.syscall(WRITE, *args)
+    finally:
+        await sys.nanosleep(NAP_NS // 2)
+
+
 async def do_fork(sys: Any, space: Space, me: int, tid: int, flags: int, child: int) -> tuple[int, int]:
     """Make actor child; returns who goes on, and its tid."""
     try:
@@ -196,6 +216,8 @@ async def loop(sys: Any, space: Space, me: int, tid: int, *, in_handler: bool = 
                 await say(sys, f"{tid} = {int(leave)}")
                 if leave:
                     return
+            case "T":
+                await type_keys(sys, tid, tokens)
             case _:
                 await make_call(sys, tid, int(op), tokens)
 
@@ -203,10 +225,11 @@ async def loop(sys: Any, space: Space, me: int, tid: int, *, in_handler: bool = 
 class Controller:
     """PID 1 of a program's namespace."""
 
-    def __init__(self, sys: Any, count: int) -> None:
-        """Be ready for so many actors."""
+    def __init__(self, sys: Any, count: int, *, terminal: bool) -> None:
+        """Be ready for so many actors, who have a terminal or not."""
         self.sys = sys
         self.count = count
+        self.terminal = terminal
         self.tids = [0] * count
         self.stats = [-1] * count   # /proc/TID/stat, open
         self.shown = [""] * count
@@ -223,7 +246,10 @@ class Controller:
             await sys.pipe()
         await sys.fcntl(LOG_R, sys.F_SETFL, sys.O_NONBLOCK)
         await sys.sched_setscheduler(0, sys.SCHED_FIFO, 20)
+        ends = await self.open_terminal() if self.terminal else ()
         await sys.clone(first_actor)
+        for fd in ends:
+            await sys.close(fd)
         await sys.sched_setscheduler(0, sys.SCHED_FIFO, 10)
         await self.look_around()
         for line in steps:
@@ -231,6 +257,16 @@ class Controller:
         for k in range(self.count):
             await self.show_status(k)
         await sys.print("".join(f"{line}\n" for line in self.out), end="")
+
+    async def open_terminal(self) -> tuple[int, int]:
+        """Open a pseudo-terminal; its descriptors are the first after the pipes."""
+        sys = self.sys
+        master = await sys.open("/dev/ptmx", sys.O_RDWR | sys.O_NOCTTY)
+        await sys.syscall(IOCTL, master, TIOCSPTLCK, bytes(4))
+        number = bytearray(4)
+        await sys.syscall(IOCTL, master, TIOCGPTN, number)
+        path = f"/dev/pts/{int.from_bytes(number, 'little')}"
+        return master, await sys.open(path, sys.O_RDWR | sys.O_NOCTTY)
 
     async def step(self, line: str) -> None:
         """Let an actor do something, and wait until all is quiet."""
@@ -255,10 +291,10 @@ class Controller:
 
     def resolve(self, word: str) -> str:
         """Put numbers for names: a2 is a pid, -a2 a group."""
-        bare = word.removeprefix("-")
+        bare = word.lstrip("-=")
         if bare[0] != "a":
             return word
-        return f"{'-' if word[0] == '-' else ''}{self.tids[int(bare[1])] or 999}"
+        return f"{word.removesuffix(bare)}{self.tids[int(bare[1])] or 999}"
 
     def choose(self, meant: int, flag: str, args: list[str]) -> int | None:
         """Return the actor meant, or the next one who can do it."""
@@ -347,7 +383,8 @@ class Controller:
         fields = [*" "] * 2 + text.rpartition(")")[2].split()
         if fields[2] == "Z":
             fields[30] = "-"    # see interpreter.c
-        return " ".join([*fields[2:6], fields[19], *fields[30:34], fields[37]])
+        tty = ["tty", str(int(fields[6] != "0")), fields[7]] if self.terminal else []
+        return " ".join([*fields[2:6], fields[19], *fields[30:34], fields[37], *tty])
 
     async def show_status(self, k: int) -> None:
         """What /proc/PID/status says of signals."""
@@ -363,7 +400,7 @@ class Controller:
 
 async def run_program(sys: Any, program: Encoded) -> None:
     """Be PID 1 of one program."""
-    await Controller(sys, program.actors).run(program.steps)
+    await Controller(sys, program.actors, terminal=program.terminal).run(program.steps)
 
 
 def batch(programs: list[Encoded]) -> Callable[..., Any]:

@@ -6,7 +6,8 @@ stands first: it is where shrinking goes. Words are:
     12 -1           numbers
     @2 -@2          the pid of an actor, its group (made a2, -a2, an actor that exists, by the generator)
     f0 f1 …         descriptors, counted from the first one that belongs to the program
-    =1,2            a pointer to 64-bit values           stext   a pointer to text
+    t m             the slave and the master of a pseudo-terminal, which the first actor has from the beginning
+    =1,2 =@2        a pointer to 64-bit values           stext   a pointer to text, ^C being a control character
     i10,-1,7        a pointer to a siginfo: signal, code, value
     ?8 ?m ?i ?d4    a pointer to memory the call fills in, shown as ints, signal set, siginfo, data
 
@@ -19,6 +20,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+import struct
+
+from procession.include.asm.ioctls import Ioctl
+from procession.include.asm.termbits import INIT_C_CC, Cflag, Iflag, Lflag, Oflag
 
 HUP, INT, QUIT, KILL, USR1, SEGV, USR2, PIPE, ALRM, TERM, ABRT = 1, 2, 3, 9, 10, 11, 12, 13, 14, 15, 6
 CHLD, CONT, STOP, TSTP, TTIN, TTOU, URG, WINCH, RT, RT2, RTMAX = 17, 18, 19, 20, 21, 22, 23, 28, 34, 35, 64
@@ -59,6 +64,10 @@ What 3.2 does differently from today's kernels; docs/differences.md explains eac
 - waitid(P_PGID, 0) is EINVAL in 3.2, the own group today.
 - What is sent to a process that has ended stays pending in 3.2, is dropped today: not shown.
 - A siginfo with a code that only the kernel or tkill(2) uses is refused also to oneself in 3.2.
+- TIOCSPGRP looks at the number first today, and the caller's terminal then: no negative ones.
+- An ioctl that a pipe does not know is EINVAL, today ENOTTY: none on a descriptor that may have become one.
+- vhangup sleeps on its way today, so that others come first: not used.
+- There is neither ^\\ at terminals, nor vfork in programs with one: what came before about cores and vfork.
 - __WALL, __WCLONE and __WNOTHREAD are EINVAL in 3.2's waitid; tests/oracle/host32.c tells the host so.
 """
 
@@ -258,4 +267,57 @@ IDIOMS: Sequence[tuple[tuple[str, str], ...]] = [
      ("d", f"kill @d {USR1}")),
 ]
 
-OPERATIONS = {operation.name: operation for operation in TABLE}
+# Terminals: programs that have one choose from these as well.
+
+
+def _settings(lflag: int) -> str:
+    """A pointer to a struct termios."""
+    flags = Iflag.ICRNL | Iflag.IXON, Oflag.OPOST | Oflag.ONLCR, Cflag.B38400 | Cflag.CS8 | Cflag.CREAD, lflag
+    return "=" + ",".join(map(str, struct.unpack("<5Q", struct.pack("<4IB19s4x", *flags, 0, INIT_C_CC))))
+
+
+_LFLAG = Lflag.ISIG | Lflag.ICANON | Lflag.ECHO
+FOREGROUND = words(*(f"=@{n}" for n in range(8)), "=@d", "=@d", "=1", "=999")
+SCTTY, NOTTY, GPGRP, SPGRP, GSID = map(
+    str, (Ioctl.TIOCSCTTY, Ioctl.TIOCNOTTY, Ioctl.TIOCGPGRP, Ioctl.TIOCSPGRP, Ioctl.TIOCGSID))
+TERMINAL_TABLE = [
+    _op("ioctl", "t", SCTTY, words(0, 1, 0), weight=4),
+    _op("ioctl", "t", NOTTY, "0", weight=2),
+    _op("ioctl", "t", SPGRP, FOREGROUND, weight=10),
+    _op("ioctl", words("t", "t", "m"), words(GPGRP, GPGRP, GSID), "?4", weight=4),
+    _op("ioctl", "t", str(Ioctl.TCSETS), words(_settings(_LFLAG | Lflag.TOSTOP), _settings(_LFLAG)), weight=4),
+    _op("ioctl", words("t", "m"), str(Ioctl.TCFLSH), words(0, 1, 7)),
+    _op("ioctl", words("t", "m"), str(Ioctl.TIOCSWINSZ), words("=1", "=2", "=65537"), weight=3),
+    _op("read", "t", "?d6", "6", weight=6, flag="r"),
+    _op("write", "t", "sabc", "3", weight=6),
+    _op("type", "m", words("s^C", "s^Z", "sab^J", "s^D", "s^Z"), words(1, 1, 3), code="T", weight=8, flag="z"),
+    _op("close", words("t", "m", "t"), weight=4),
+    _op("open", "s/dev/tty", words(2, 0o4002), "0", weight=2),
+    _op("sigaction", words(TTOU, TTIN, TSTP, HUP, CONT, WINCH, INT), words(HANDLER, IGN, DFL), ACTION_FLAGS, SET,
+        code="A", weight=6, flag="-"),
+]
+TERMINAL_IDIOMS: Sequence[tuple[tuple[str, str], ...]] = [
+    (("d", "fork"), ("n", "setpgid 0 0"), ("d", f"ioctl t {SPGRP} =@n")),
+    (("d", "fork"), ("n", "setpgid 0 0"), ("d", f"ioctl t {SPGRP} =@n"), ("d", "type m s^Z 1")),
+    (("d", "fork"), ("n", "setpgid 0 0"), ("d", f"ioctl t {SPGRP} =@n"), ("n", "read t ?d6 6"), ("d", "type m s^C 1")),
+    (("d", "fork"), ("n", "setpgid 0 0"), ("n", "read t ?d6 6")),
+    (("d", "fork"), ("n", "setpgid 0 0"), ("n", f"ioctl t {SPGRP} =@n")),
+    (("d", "fork"), ("n", "setpgid 0 0"), ("n", f"sigaction {TTOU} 1 0 0"), ("n", f"ioctl t {SPGRP} =@n")),
+    (("d", f"ioctl t {Ioctl.TCSETS} {_settings(_LFLAG | Lflag.TOSTOP)}"), ("d", "fork"), ("n", "setpgid 0 0"),
+     ("n", "write t sabc 3")),
+    (("d", "fork"), ("n", "setpgid 0 0"), ("n", "fork"), ("m", "exit_group 0"), ("n", "read t ?d6 6")),
+    (("d", f"sigaction {HUP} 2 4 0"), ("d", "close m")),
+    (("d", "fork"), ("n", "setsid"), ("n", f"ioctl t {SCTTY} 1")),
+    (("d", "fork"), ("n", "setsid"), ("d", f"ioctl t {SPGRP} =@n")),
+    (("d", "fork"), ("n", f"sigaction {HUP} 2 4 0"), ("n", f"sigaction {CONT} 2 4 0"), ("d", f"ioctl t {NOTTY} 0")),
+    (("d", "fork"), ("n", f"sigaction {HUP} 2 4 0"), ("d", "exit_group 0"), ("n", f"ioctl t {GPGRP} ?4")),
+    (("d", "fork"), ("n", "setpgid 0 0"), ("d", f"kill @n {STOP}"), ("d", "exit_group 0")),
+]
+# Their handlers do not restart what they interrupt: it would be interrupted for ever.
+BACKGROUND_SIGNALS = frozenset(words(TTIN, TTOU))
+# How each program with a terminal begins.
+TERMINAL_START: tuple[tuple[str, str], ...] = (("d", "setsid"), ("d", f"ioctl t {SCTTY} 0"))
+TERMINAL_WORDS = frozenset("tm")
+
+OPERATIONS = {operation.name: operation for operation in TERMINAL_TABLE}
+OPERATIONS |= {operation.name: operation for operation in TABLE}

@@ -9,7 +9,8 @@ from fuzz.generator import Program, Step
 
 def _renamed(word: str, numbers: dict[int, int]) -> str | None:
     """Return a word after actors have got new numbers, None if it speaks of one that is lost."""
-    sign, bare = ("-", word[1:]) if word[0] == "-" else ("", word)
+    bare = word.lstrip("-=")
+    sign = word.removesuffix(bare)
     if bare[0] != "a" or not bare[1:].isdigit():
         return word
     number = numbers.get(int(bare[1:]))

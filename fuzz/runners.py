@@ -63,7 +63,7 @@ def _input(programs: Sequence[Program]) -> bytes:
     lines = []
     for number, program in enumerate(programs):
         encoded = program.encode()
-        lines += [f"program {number} {encoded.actors}", *encoded.steps, "end"]
+        lines += [f"program {number} {encoded.actors} {encoded.terminal:d}", *encoded.steps, "end"]
     return "".join(f"{line}\n" for line in lines).encode()
 
 

@@ -130,7 +130,7 @@ static void change(struct termios *t) {
   calm();
   tcgetattr(slave, &old);
   if ((old.c_lflag ^ t->c_lflag) & ICANON) {
-    type_byte('a'); /* a literal next waits for it */
+    type_byte('z'); /* a literal next waits for it; nobody else types it */
     tcflush(slave, TCIFLUSH);
   }
   t->c_lflag |= NOFLSH;
