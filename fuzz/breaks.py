@@ -63,7 +63,7 @@ BREAKS: dict[str, tuple[ModuleType, str, str, str]] = {
         tty_jobctrl, "tty_signal_session_leader", "send_signal(Sig.SIGHUP", "send_signal(Sig.SIGWINCH"),
     "no terminal can be taken": (tty_jobctrl, "tiocsctty", "arg != 1 or", "True or"),
     "a foreground of another session": (
-        tty_jobctrl, "tiocspgrp", "if session_of_pgrp(pgrp) is not session:", "if False:"),
+        tty_jobctrl, "session_of_pgrp", "pid.task_session(p)", "pid.task_session(p.real_parent)"),
 }
 
 # The same for terminals, which have their own programs.
