@@ -90,7 +90,7 @@ def do_setitimer(current: Task, which: int, value_ns: int, interval_ns: int) -> 
 
 def alarm_setitimer(current: Task, seconds: int) -> int:
     """Arm ITIMER_REAL for alarm(2); returns what was left in seconds, rounded, but not to 0 if it was armed."""
-    left_ns, _ = do_setitimer(current, ITIMER_REAL, min(seconds, 0x7FFFFFFF) * NSEC_PER_SEC, 0)
+    left_ns, _ = do_setitimer(current, ITIMER_REAL, seconds * NSEC_PER_SEC, 0)
     sec, rest_ns = divmod(left_ns, NSEC_PER_SEC)
     usec = rest_ns // _NSEC_PER_USEC
     if (not sec and usec) or usec >= 500_000:

@@ -181,7 +181,8 @@ def set_cpu_itimer(current: Task, which: int, value_ns: int, interval_ns: int) -
         if value_ns:
             value_ns += _itimer_clock(current, which)
         it[which] = (value_ns, interval_ns)
-        sig.it = it if it[1][0] or it[2][0] else None
+        # A disarmed timer keeps its interval, for getitimer(2).
+        sig.it = it if any(it[1] + it[2]) else None
     current.kernel.clock.next_event_ns = 0
 
 
@@ -239,7 +240,7 @@ def _check_itimers(p: Task, utime: int, stime: int) -> None:
             expires_ns = 0
         sig.it[which] = (expires_ns, interval_ns)
         signal.group_send_sig_info(signo, signal.SEND_SIG_PRIV, p)
-    if not (sig.it[1][0] or sig.it[2][0]):
+    if not any(sig.it[1] + sig.it[2]):
         sig.it = None
 
 
