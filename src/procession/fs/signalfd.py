@@ -30,6 +30,7 @@ SIG_UNBLOCKABLE = 1 << 8 | 1 << 18
 SIZEOF_SIGINFO = 128
 # signo errno code pid uid fd tid band overrun trapno status int ptr utime stime addr
 _SIGINFO = struct.Struct("<IiiIIiIIIIiiQQQQ48x")
+_RT = struct.Struct("<iIQ")     # pid, uid, value: of the union in siginfo_t
 _FAULTS = (4, 5, 7, 8, 11)
 _SIGCHLD, _SIGPOLL = 17, 29
 
@@ -114,6 +115,10 @@ def signalfd_siginfo(info: Siginfo) -> bytes:
     pid = uid = fd = tid = band = overrun = status = value = ptr = utime = stime = addr = 0
     if info.pid and 0 < code <= CLD_CONTINUED:              # a child, whatever its exit signal
         pid, uid, status, utime, stime = info.pid, info.uid, info.status, info.utime, info.stime
+    elif code < 0 and info.raw:
+        # A program's own siginfo: its code has no class, so that 3.2 takes it for sigqueue's, whatever it says.
+        pid, uid, ptr = _RT.unpack_from(info.raw, 16)
+        value = _int(ptr)
     elif code == -2:                                        # SI_TIMER
         tid, overrun, ptr, value = info.tid, info.overrun, info.value, _int(info.value)
     elif code in (0, -6) or (code > 0 and signo not in (*_FAULTS, _SIGCHLD, _SIGPOLL)):

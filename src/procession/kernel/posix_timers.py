@@ -219,7 +219,7 @@ class KItimer:
         self.notify = SIGEV_SIGNAL
         self.signo = int(Sig.SIGALRM)
         self.interval_ns = 0
-        self.overrun = 0
+        self.overrun = -1                       # the expiry that the signal itself stands for is none
         self.overrun_last = 0
         self.expired = False                    # its signal is on the way: the next period begins when it is taken
         self.sigq: Sigqueue | None = None
@@ -280,8 +280,13 @@ def _posix_timer_fn(timer: KItimer) -> None:
         return
     if timer.interval_ns:
         timer.expired = False
-        # 3.2 does not let an ignored timer of a tiny interval eat the machine.
-        _forward(timer, max(_now(timer), _expiry(timer)))
+        now_ns = max(_now(timer), _expiry(timer))
+        # An ignored timer of a tiny interval must not eat the machine.
+        if timer.interval_ns < TICK_NSEC:
+            now_ns += TICK_NSEC
+        _forward(timer, now_ns)
+        if timer.cpu_timer is not None:
+            timer.overrun = -1      # posix_cpu_timer_schedule() forgets what was ignored, schedule_next_timer() not
 
 
 def _send(timer: KItimer) -> bool:
@@ -299,8 +304,8 @@ def _forward(timer: KItimer, now_ns: int) -> None:
     """Arm a periodic timer for the first period that is not over; the others count as overruns."""
     expires_ns = _expiry(timer)
     periods = (now_ns - expires_ns) // timer.interval_ns + 1 if now_ns >= expires_ns else 0
-    timer.overrun += max(0, periods - 1)
-    _start(timer, expires_ns + max(periods, 0) * timer.interval_ns)
+    timer.overrun += periods
+    _start(timer, expires_ns + periods * timer.interval_ns)
 
 
 def do_schedule_next_timer(current: Task, info: Siginfo) -> None:
@@ -314,7 +319,7 @@ def do_schedule_next_timer(current: Task, info: Siginfo) -> None:
     assert timer.sigq is not None
     timer.overrun_last = min(timer.overrun + timer.sigq.info.overrun, _DELAYTIMER_MAX)
     info.overrun += timer.overrun
-    timer.overrun = 0
+    timer.overrun = -1
     timer.sigq.info.overrun = 0
 
 
@@ -447,7 +452,7 @@ def sys_timer_settime(
     timer = _lock_timer(current, timer_id)
     old_value_ns, old_interval_ns = _get(timer)
     _cancel(timer)
-    timer.overrun = timer.overrun_last = 0
+    timer.overrun, timer.overrun_last = -1, 0
     timer.interval_ns = interval_ns if value_ns else 0
     if value_ns:
         k = current.kernel
