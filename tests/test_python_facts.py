@@ -711,6 +711,23 @@ def test_ignoring_a_signal_drops_what_is_pending():
     run(main)
 
 
+def test_sets_of_signals_hold_signals_only():
+    """What is no signal cannot be put into a set (sigaddset(3)); a number is the set itself, of which 64 bits count."""
+
+    async def main(sys):
+        for wrong in ({0}, {65}, {sys.SIGUSR1, -1}):
+            assert await errno_of(sys.sigprocmask(sys.SIG_BLOCK, wrong)) == "EINVAL"
+            assert await errno_of(sys.sigaction(sys.SIGUSR1, sys.SIG_IGN, 0, wrong)) == "EINVAL"
+            assert await errno_of(sys.sigwaitinfo(wrong, 0)) == "EINVAL"
+        assert await sys.sigprocmask(sys.SIG_BLOCK) == frozenset()
+        assert await sys.sigaction(sys.SIGUSR1) == sys.SIG_DFL
+
+        await sys.sigprocmask(sys.SIG_SETMASK, -1)
+        assert await sys.sigprocmask(sys.SIG_BLOCK) == frozenset(range(1, 65)) - {sys.SIGKILL, sys.SIGSTOP}
+
+    run(main)
+
+
 def test_sigsuspend_swaps_the_mask_for_as_long_as_it_sleeps():
     """The handler runs with the temporary mask, the old one is back afterwards."""
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
+from procession.arch.python.errors import oserror
+from procession.include.linux.errno import Errno
+from procession.include.linux.signal import NSIG
+
 if TYPE_CHECKING:
     from procession.include.linux.signal import Siginfo
 
@@ -202,11 +206,13 @@ def timespec(ns: int) -> bytes:
 
 
 def mask_of(signals: int | frozenset[int] | set[int] | tuple[int, ...] | list[int]) -> int:
-    """Return a set of signals as sigset_t; an int is one already."""
+    """Return a set of signals as sigset_t; an int is one already. Raises EINVAL for no signal (sigaddset(3))."""
     if isinstance(signals, int):
-        return signals
+        return signals & (1 << NSIG) - 1
     mask = 0
     for sig in signals:
+        if not 1 <= sig <= NSIG:
+            raise oserror(Errno.EINVAL)
         mask |= 1 << (sig - 1)
     return mask
 

@@ -15,10 +15,12 @@ _SA_RESTORER = 0x04000000
 SignalSet = int | Iterable[int]
 
 
+def _mask(signals: SignalSet) -> int:
+    return structs.mask_of(signals if isinstance(signals, int) else tuple(signals))
+
+
 def _set(signals: Any) -> InBuffer:
-    if not isinstance(signals, int):
-        signals = structs.mask_of(tuple(signals))
-    return InBuffer(signals.to_bytes(8, "little"))
+    return InBuffer(_mask(signals).to_bytes(8, "little"))
 
 
 def _info(buffer: OutBuffer) -> structs.SignalInfo:
@@ -47,8 +49,7 @@ class SignalCalls:
                 number = int(handler)
             else:
                 raise TypeError("a handler is SIG_DFL, SIG_IGN or a function")
-            bits = structs.mask_of(mask if isinstance(mask, int) else tuple(mask))
-            new = InBuffer(structs.SIGACTION.pack(number, flags | _SA_RESTORER, 0, bits))
+            new = InBuffer(structs.SIGACTION.pack(number, flags | _SA_RESTORER, 0, _mask(mask)))
         await trap("rt_sigaction", sig, new, old, 8)
         was = structs.SIGACTION.unpack(old.load(0, 32))[0]
         return await machine("=function", was) if was > 1 else was  # type: ignore[no-any-return]
