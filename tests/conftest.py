@@ -37,6 +37,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--host-only", action="store_true", help="run the programs on the host alone, three times each")
 
 
+def pytest_configure() -> None:
+    """Ignore no signal: what a background job or nohup ignores, programs would ignore, too."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a run showed to the world."""

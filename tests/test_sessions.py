@@ -247,7 +247,7 @@ def test_a_key_in_a_loop_without_calls_is_run_again(tmp_path):
     trace = tmp_path / "trace"
     session = Session(inside(SHELLS["dash"], "--trace", str(trace)))
     session.until()
-    session.line("i=0; while :; do i=$((i + 1)); done", then="done\r\n")
+    session.line("i=0; while :; do i=$((i + 1)); case $i in 1) echo going;; esac; done", then="going\r\n")
     session.pause()
     session.type(INTR)
     session.line("echo $((i > 0))")
