@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from procession.arch.x86 import entry
+from procession.hw.cpu import Trap
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import TASK_SIZE
 from procession.include.linux.signal import SIG_KERNEL_ONLY_MASK, SaFlags, Sig
@@ -75,6 +76,8 @@ def setup_rt_frame(current: Task, thread: X86Thread, sig: int, ka: KSigaction, i
     q[layout.rip_q] = ka.handler
     if flags & (_DF | _TF):
         thread.flags = flags & ~(_DF | _TF)
+    # A handler begins with a new FP state (save_i387_xstate() ends in clear_used_math()).
+    restore_fxsave(current, thread, None)
 
 
 def get_sigframe(current: Task, sp: int, ka: KSigaction) -> tuple[int, int]:
@@ -120,6 +123,10 @@ def restore_sigcontext(current: Task, thread: X86Thread, address: int) -> int:
     thread.orig_ax = -1
     fpstate = words[26]
     restore_fxsave(current, thread, uaccess.copy_from_user(current, fpstate, FXSAVE_SIZE) if fpstate else None)
+    if words[18] | 3 != _USER_CS:
+        # Nowhere to go back to: the protection fault that IRET meets (bad_iret).
+        thread.trap_no, thread.error_code = Trap.GP, 0
+        signal.force_sig(Sig.SIGSEGV, current)
     return int(q[0])
 
 
