@@ -49,6 +49,7 @@ SIGEV_SIGNAL, SIGEV_NONE, SIGEV_THREAD, SIGEV_THREAD_ID = 0, 1, 2, 4
 TICK_NSEC = NSEC_PER_SEC // HZ
 _DELAYTIMER_MAX = 0x7FFFFFFF
 _CPU_PROCESS, _CPU_THREAD = ~0 << 3 | 2, ~0 << 3 | 6        # MAKE_..._CPUCLOCK(0, CPUCLOCK_SCHED)
+_CLOCKFD, _CLOCKFD_MASK = 3, 7              # a device's clock, by its open file: nobody has one
 _WITH_TIMERS = (CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME)
 
 
@@ -118,6 +119,7 @@ def sys_clock_getres(current: Task, which_clock: ClockArg, tp: TimespecOut) -> i
 def sys_clock_settime(current: Task, which_clock: RealtimeArg, tp: TimespecIn) -> int:
     """Set CLOCK_REALTIME, the only one that can be set (clock_settime(2)); raises EINVAL, EFAULT, EPERM."""
     if which_clock < 0:
+        uaccess.copy_from_user(current, tp, 16)
         posix_cpu_timers.clock_target(current, which_clock)
         raise LinuxError(Errno.EPERM, "CPU clocks cannot be set")
     if which_clock != CLOCK_REALTIME:
@@ -139,7 +141,10 @@ async def sys_clock_nanosleep(
     ERESTARTNOHAND if until a time, else ERESTART_RESTARTBLOCK.
     """
     cpu_clock = _cpu_clock(which_clock)
-    if (cpu_clock == _CPU_THREAD and which_clock > 0) or (not cpu_clock and which_clock not in _WITH_TIMERS):
+    if (
+        (cpu_clock == _CPU_THREAD and which_clock > 0) or cpu_clock & _CLOCKFD_MASK == _CLOCKFD
+        or (not cpu_clock and which_clock not in _WITH_TIMERS)
+    ):
         raise LinuxError(Errno.EOPNOTSUPP, f"sleeping on clock {which_clock}")
     request_ns = time.get_timespec(current, rqtp)
     absolute = bool(flags & TIMER_ABSTIME)
@@ -245,6 +250,11 @@ def _is_armed(timer: KItimer) -> bool:
     assert cpu_timer is not None
     expires = cpu_timer.task.signal.cputime_expires
     return expires is not None and cpu_timer in expires.timers
+
+
+def _is_reaped(timer: KItimer) -> bool:
+    """Whether the task is gone whose CPU clock the timer is on."""
+    return timer.cpu_timer is not None and timer.cpu_timer.task.sighand is None
 
 
 def _start(timer: KItimer, expires_ns: int) -> None:
@@ -414,7 +424,7 @@ def _release(current: Task, timer: KItimer) -> None:
 def _get(timer: KItimer) -> tuple[int, int]:
     """Return (ns left, interval); an armed timer that is due has 1 ns left (common_timer_get)."""
     now_ns = _now(timer)
-    if timer.timer is None and timer.cpu_timer is None:
+    if (timer.timer is None and timer.cpu_timer is None) or _is_reaped(timer):
         return 0, timer.interval_ns
     if timer.interval_ns and (timer.expired or timer.notify == SIGEV_NONE):
         expires_ns = _expiry(timer)
@@ -444,12 +454,14 @@ def sys_timer_gettime(current: Task, timer_id: Int, setting: ItimerspecOut) -> i
 def sys_timer_settime(
     current: Task, timer_id: Int, flags: TimerArg, new_setting: ItimerspecIn, old_setting: ItimerspecOut,
 ) -> int:
-    """Arm a timer, or disarm it with a value of zero (timer_settime(2)); raises EINVAL, EFAULT."""
+    """Arm a timer, or disarm it with a value of zero (timer_settime(2)); raises EINVAL, EFAULT, ESRCH."""
     if not new_setting:
         raise LinuxError(Errno.EINVAL, "timer_settime without a setting")
     interval_ns = time.get_timespec(current, new_setting)
     value_ns = time.get_timespec(current, new_setting, 16)
     timer = _lock_timer(current, timer_id)
+    if _is_reaped(timer):
+        raise LinuxError(Errno.ESRCH, "the clock's task is gone")
     old_value_ns, old_interval_ns = _get(timer)
     _cancel(timer)
     timer.overrun, timer.overrun_last = -1, 0
