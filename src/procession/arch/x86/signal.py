@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.signal import KSigaction, Siginfo
 
-__all__ = ("FXSAVE_SIZE", "restore_fxsave", "save_fxsave", "setup_rt_frame", "sys_rt_sigreturn")
+__all__ = ("FXSAVE_SIZE", "init_fpu", "restore_fxsave", "save_fxsave", "setup_rt_frame", "sys_rt_sigreturn")
 
 FXSAVE_SIZE = 512
 _RED_ZONE = 128
@@ -77,7 +77,7 @@ def setup_rt_frame(current: Task, thread: X86Thread, sig: int, ka: KSigaction, i
     if flags & (_DF | _TF):
         thread.flags = flags & ~(_DF | _TF)
     # A handler begins with a new FP state (save_i387_xstate() ends in clear_used_math()).
-    restore_fxsave(current, thread, None)
+    init_fpu(current, thread)
 
 
 def get_sigframe(current: Task, sp: int, ka: KSigaction) -> tuple[int, int]:
@@ -122,7 +122,10 @@ def restore_sigcontext(current: Task, thread: X86Thread, address: int) -> int:
     thread.flags = thread.flags & ~_FIX_EFLAGS | words[17] & _FIX_EFLAGS
     thread.orig_ax = -1
     fpstate = words[26]
-    restore_fxsave(current, thread, uaccess.copy_from_user(current, fpstate, FXSAVE_SIZE) if fpstate else None)
+    if fpstate:
+        restore_fxsave(current, thread, uaccess.copy_from_user(current, fpstate, FXSAVE_SIZE))
+    else:
+        init_fpu(current, thread)
     if words[18] | 3 != _USER_CS:
         # Nowhere to go back to: the protection fault that IRET meets (bad_iret).
         thread.trap_no, thread.error_code = Trap.GP, 0
@@ -190,12 +193,26 @@ def _fx_words(layout: Layout, top: int) -> NDArray[np.intp]:
 # An x87 register is ten bytes of sixteen; the others are 0 in the image.
 _FX_MASK = np.array([_U64, 0xFFFF] * 8 + [_U64, _U64] * 16, np.uint64)
 _FX_TAIL = bytes(FXSAVE_SIZE - _FX_HEAD.size - _FX_MASK.nbytes)
-_FX_INITIAL = _FX_HEAD.pack(0x37F, 0, 0, 0, 0, 0, 0x1F80, _MXCSR_MASK) + bytes(FXSAVE_SIZE - 32)
+_INITIAL_CONTROL, _INITIAL_MXCSR = 0x37F, 0x1F80
+_ALL_EMPTY = b"\1" * 8
 
 
-def restore_fxsave(current: Task, thread: X86Thread, data: bytes | None) -> None:
-    """Load the state from 512 bytes as FXRSTOR does, None for its initial value; raises EFAULT for bad bits."""
-    control, status, tags, _, _, _, mxcsr, _ = _FX_HEAD.unpack_from(data := data or _FX_INITIAL)
+def init_fpu(current: Task, thread: X86Thread) -> None:
+    """Load the state that a program begins with."""
+    cpu = entry.vcpu_of(current.kernel).seize(thread)
+    layout, state = cpu.layout, cpu.state
+    control = state[layout.fpuc] | state[layout.fpuc + 1] << 8
+    if control != _INITIAL_CONTROL or cpu.d[layout.mxcsr_d] != _INITIAL_MXCSR:
+        cpu.set_fpu_control(_INITIAL_CONTROL, _INITIAL_MXCSR)
+    state[layout.fpstt] = 0
+    state[layout.fpus:layout.fpus + 2] = b"\0\0"
+    state[layout.fptags:layout.fptags + 8] = _ALL_EMPTY
+    np.frombuffer(cpu.q, np.uint64)[_fx_words(layout, 0)] = 0
+
+
+def restore_fxsave(current: Task, thread: X86Thread, data: bytes) -> None:
+    """Load the state from 512 bytes as FXRSTOR does; raises EFAULT for bad bits."""
+    control, status, tags, _, _, _, mxcsr, _ = _FX_HEAD.unpack_from(data)
     if mxcsr & ~_MXCSR_MASK:
         raise LinuxError(Errno.EFAULT, "reserved bits of MXCSR")
     cpu = entry.vcpu_of(current.kernel).seize(thread)
