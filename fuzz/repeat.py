@@ -35,7 +35,7 @@ EXAMPLES = sorted(path.stem for path in (HOME / "examples").glob("*.py"))
 SCRIPTS = (
     "for i in 1 2 3; do (sleep 0.0$i; echo $i $$) & done; seq 1 100 | sort -R | head -n 5; wait; date; ls /proc",
     "head -c 64 /dev/urandom | od -x; mktemp -u; cat /proc/self/maps /proc/self/stat /proc/self/auxv | od -x",
-    "ls -la / /etc | head -n 50; cat /proc/meminfo /proc/stat /proc/cpuinfo /proc/mounts; df; id; umask; env; locale",
+    "ls -la /usr /etc | head -n 50; cat /proc/meminfo /proc/stat /proc/cpuinfo /proc/mounts; df; id; umask; env; locale",
     "cat /proc/[0-9]*/status /proc/sys/kernel/random/uuid; uname -a; ulimit -a; stat / /bin/sh",
     "trap 'echo usr1' USR1; kill -USR1 $$; (kill -9 $$ & wait) & sleep 1; echo never",
     "seq 1 3000 | while read x; do case $x in *77) echo $x;; esac; done | sort | uniq -c | wc -l",
@@ -50,13 +50,13 @@ Run = dict[str, Any]
 def table(count: int, seed: int) -> list[Run]:
     """Return that many different runs: C programs, shell scripts, Python programs, on one to three CPUs."""
     rng = random.Random(seed)  # noqa: S311
-    names = sorted(path.stem for path in (HOME / "tests" / "programs").glob("*.c"))
-    rng.shuffle(names)
     scripts = [(script, cpus) for cpus in (1, 2, 3) for script in SCRIPTS]
     runs: list[Run] = [{"example": name} for name in EXAMPLES]
     runs += [{"argv": ["/bin/sh", "-c", script], "cpus": cpus} for script, cpus in scripts]
     rng.shuffle(runs)
     del runs[max(count // 5, 1):]
+    names = sorted(path.stem for path in (HOME / "tests" / "programs").glob("*.c"))
+    rng.shuffle(names)
     for turn in itertools.count():
         for at, name in enumerate(names):
             if len(runs) >= count:

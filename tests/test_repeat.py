@@ -22,7 +22,7 @@ COUNT = 20
 
 @pytest.fixture(scope="module")
 def runs():
-    return repeat.compiled(repeat.table(COUNT, 1))
+    return repeat.compiled(repeat.table(COUNT, 5))
 
 
 @pytest.fixture(scope="module")
