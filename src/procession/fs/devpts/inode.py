@@ -36,7 +36,7 @@ class DevptsSuperBlock(SuperBlock):
     __slots__ = ("allocated", "opts")
 
     def __init__(self, k: Kernel) -> None:
-        super().__init__(k, "devpts", fs_super.get_anon_bdev(k), DEVPTS_SUPER_MAGIC)
+        super().__init__(k, "devpts", fs_super.get_anon_bdev(k), DEVPTS_SUPER_MAGIC, s_blocksize=1024)
         self.allocated: set[int] = set()
         self.opts: dict[str, int | None] = {}
 

@@ -143,6 +143,7 @@ class SuperBlock:
     s_next_ino: int = 1
     s_readonly: bool = False
     s_fs_info: Any = None           # the file system's own
+    s_blocksize: int = 4096
 
 
 @dataclass(eq=False)
@@ -249,7 +250,7 @@ class Inode:
         """Fill in what stat(2) reports."""
         return Kstat(
             self.i_sb.s_dev, self.i_ino, self.i_mode, self.i_nlink, self.i_uid, self.i_gid, self.i_rdev, self.i_size,
-            4096, (self.i_size + 511) // 512, self.i_atime_ns, self.i_mtime_ns, self.i_ctime_ns,
+            self.i_sb.s_blocksize, (self.i_size + 511) // 512, self.i_atime_ns, self.i_mtime_ns, self.i_ctime_ns,
         )
 
 

@@ -27,7 +27,7 @@ class ProcSuperBlock(SuperBlock):
     __slots__ = ("ns", "pids")
 
     def __init__(self, k: Kernel, s_dev: int, magic: int, ns: PidNamespace) -> None:
-        super().__init__(k, "proc", s_dev, magic)
+        super().__init__(k, "proc", s_dev, magic, s_blocksize=1024)
         self.ns = ns
         self.pids: dict[Pid, Inode] = {}
 
@@ -49,7 +49,6 @@ class ProcInode(Inode):
         """Show a file that takes no room."""
         stat = super().getattr(current)
         stat.blocks = 0
-        stat.blksize = 1024
         return stat
 
 
