@@ -90,6 +90,8 @@ def test_a_missing_cwd_is_said():
     assert done.returncode in (126, 127)
     assert b"/no/such" in done.stderr
     assert b"Traceback" not in done.stderr
+    file = run("--cwd", "/etc/passwd", "--", "/bin/true")
+    assert (file.returncode, file.stderr) == (126, b"procession: /etc/passwd: Not a directory\n")
 
 
 def test_as_init_is_pid_1():

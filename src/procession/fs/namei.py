@@ -341,11 +341,11 @@ def user_path_at(
     return path_lookupat(current, dfd, getname(current, ptr, empty=empty), follow=follow, directory=directory)
 
 
-def kern_path(current: Task, name: str, follow: bool = True) -> PathRef:
+def kern_path(current: Task, name: str, follow: bool = True, *, directory: bool = False) -> PathRef:
     """Look up a path given by the kernel, with current's root, cwd and rights."""
     if not name:
         raise LinuxError(Errno.ENOENT, "empty path")
-    return path_lookupat(current, AT_FDCWD, name, follow=follow)
+    return path_lookupat(current, AT_FDCWD, name, follow=follow, directory=directory)
 
 
 def kern_path_parent(current: Task, dfd: int, name: str) -> Nameidata:

@@ -314,7 +314,7 @@ async def _run_program(current: Task, program: InitProgram) -> int:
         if program.cwd != "/":
             assert current.fs is not None
             program.doing = program.cwd
-            fs_struct.set_fs_pwd(current.fs, namei.kern_path(current, program.cwd))
+            fs_struct.set_fs_pwd(current.fs, namei.kern_path(current, program.cwd, directory=True))
         argv = UserStrings(tuple(arg.encode("utf-8", "surrogateescape") for arg in program.argv))
         envp = UserStrings(tuple(text.encode("utf-8", "surrogateescape") for text in program.envp))
         await _execvpe(current, program, argv, envp)
