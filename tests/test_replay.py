@@ -332,6 +332,8 @@ def test_a_file_that_is_no_trace(tmp_path, text):
     {"cpus": "1"}, {"memory": 1}, {"memory": 1 << 70}, {"memory": -1}, {"root": "/"}, {"root": {}},
     {"root": {"path": "/no/such"}}, {"names": ["x"]}, {"names": [[]]}, {"seed": None}, {"seed": 1.5},
     {"programs": ["/bin/x"]}, {"programs": [0]}, {"cwd": 3}, {"realtime": 0}, {"boot_time_ns": "now"}, {"as_init": 1},
+    {"root": {"path": "\ud800"}}, {"root": {"path": "a\0b"}}, {"tty": None}, {"winsize": 5}, {"winsize": []},
+    {"winsize": [24]}, {"winsize": ["24", "80"]}, {"winsize": [-1, 80]}, {"winsize": [24, 1 << 16]},
 ])
 def test_a_description_that_makes_no_sense(recorded, tmp_path, change):
     path, _ = recorded
@@ -341,6 +343,33 @@ def test_a_description_that_makes_no_sense(recorded, tmp_path, change):
 
     with pytest.raises(TraceError):
         Replay(edited(path, tmp_path, edit))
+
+
+@pytest.mark.parametrize("name", ["argv", "tty", "winsize", "fail"])
+def test_a_description_that_lacks_something(recorded, tmp_path, name):
+    path, _ = recorded
+
+    def edit(lines):
+        header = json.loads(lines[0])
+        del header[name]
+        lines[0] = json.dumps(header) + "\n"
+
+    with pytest.raises(TraceError, match=f"no {name}"):
+        Replay(edited(path, tmp_path, edit))
+
+
+@pytest.mark.parametrize("line", ["an event", "the end", '{"event":"choice"}'])
+def test_lines_after_the_end(recorded, tmp_path, line):
+    path, events = recorded
+
+    def edit(lines):
+        lines.append({"an event": lines[-2], "the end": lines[-1]}.get(line, line + "\n"))
+
+    with Replay(edited(path, tmp_path, edit)) as replay:
+        with pytest.raises(TraceError, match="comes after the end"):
+            replay.finish()
+        with pytest.raises(TraceError, match="comes after the end"):
+            replay.until(len(events) + 1)
 
 
 @pytest.mark.parametrize("line", ["junk", "{}", '{"event":5}', "[]"])

@@ -96,6 +96,7 @@ class _Reader:
     """The lines of a trace, one after the other. A last line without its end was cut off, and counts as missing."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._file = path.open("rb")
         self._next: str | None = None
         self.line = 0
@@ -106,11 +107,13 @@ class _Reader:
         return self._next
 
     def take(self) -> str | None:
-        """Return the next line and go on."""
+        """Return the next line and go on; raises TraceError where something comes after the end of the run."""
         taken = self._next
         raw = self._file.readline()
         self.line += 1
         self._next = raw[:-1].decode("utf-8", "replace") if raw.endswith(b"\n") else None
+        if self._next is not None and taken is not None and _is_end(taken):
+            raise TraceError(f"{self._path}: line {self.line} comes after the end")
         return taken
 
     def close(self) -> None:
@@ -119,6 +122,10 @@ class _Reader:
 
 def _is_event(line: str) -> bool:
     return line.startswith('{"time_ns":')
+
+
+def _is_end(line: str) -> bool:
+    return line.startswith('{"event":"end"')
 
 
 def _parse(path: Path, number: int, line: str) -> dict[str, Any]:
@@ -131,10 +138,12 @@ def _parse(path: Path, number: int, line: str) -> dict[str, Any]:
     return found
 
 
+_USHRT_MAX = 0xFFFF
+
 _FIELDS: dict[str, type | tuple[type, ...]] = {
     "argv": list, "env": dict, "cwd": str, "as_init": bool, "root": (dict, type(None)), "programs": list, "seed": int,
     "cpus": int, "memory": int, "boot_time_ns": int, "realtime": bool, "names": list, "procession": str,
-    "cores": bool, "fail": str,
+    "cores": bool, "fail": str, "tty": bool, "winsize": list,
 }
 
 
@@ -157,6 +166,8 @@ def _header(path: Path) -> dict[str, Any]:
     texts = (*found["argv"], *found["env"].values(), *found["programs"])
     if not found["argv"] or not all(isinstance(text, str) for text in texts):
         raise TraceError(f"{path}: what it says of argv, env and programs are no strings")
+    if len(found["winsize"]) != 2 or any(type(n) is not int or not 0 <= n <= _USHRT_MAX for n in found["winsize"]):
+        raise TraceError(f"{path}: its winsize is no size of a window")
     unknown = [name for name in found["names"] if name not in tuple(EVENTS)]
     if unknown:
         raise TraceError(f"{path}: there is no event {unknown[0]}")
@@ -208,8 +219,10 @@ class Replay:
         path = where.get("path")
         if not isinstance(path, str):
             raise TraceError(f"{self.path}: the root was made of a dictionary, which has to be given")
-        if not os.path.lexists(path):
-            raise TraceError(f"{self.path}: its root {path} is not there any more")
+        try:
+            os.lstat(path)
+        except (OSError, ValueError):       # ValueError: no file can have such a name
+            raise TraceError(f"{self.path}: its root {path!a} is not there any more") from None
         return path
 
     def _make(self) -> None:
@@ -453,7 +466,7 @@ class _Machine:
 
     def _check_end(self, now: dict[str, Any]) -> None:
         line = self.reader.peek()
-        if line is None or not line.startswith('{"event":"end"'):
+        if line is None or not _is_end(line):
             self.differs(f"the run ends: {now}")
         recorded = _parse(self.replay.path, self.reader.line, line)
         if any(recorded.get(key) != value for key, value in now.items()):
