@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from pathlib import Path
 import pty
 import resource
 import select
@@ -368,6 +369,20 @@ def test_output_into_a_file_that_may_not_grow(tmp_path):
     assert code == 0
     assert b"File too large" in err
     assert path.stat().st_size == 5000
+
+
+@pytest.mark.parametrize("arguments", [
+    ("run", "--tree", "--", "/bin/true"), ("run", "--fail", "fork", "--", "/bin/true"), ("run", "--cpus", "0", "x"),
+    ("run", "--", SH, "-c", "kill -TERM $$"), ("nonsense",),
+], ids=" ".join)
+def test_a_full_or_abandoned_standard_error(arguments):
+    """What cannot be said leaves a status at least: that of a full disk, or of a reader who has gone."""
+    with Path("/dev/full").open("wb") as full:
+        assert end(start(*arguments, stderr=full))[0] == 2
+    reader, writer = os.pipe()
+    os.close(reader)
+    assert end(start(*arguments, stderr=writer))[0] == 141
+    os.close(writer)
 
 
 # Terminals.

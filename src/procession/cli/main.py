@@ -20,6 +20,7 @@ from procession.hw.hostfile import HostFile
 if TYPE_CHECKING:
     from procession.boot import Kernel, Result
     from procession.tools.fault_inject import Injector
+    from procession.tools.tree import ProcessTree
 
 __all__ = ("app", "main")
 
@@ -216,9 +217,7 @@ def run(
     with SIGNALS.caught(), at_the_terminal, _recorded(kernel, trace, fail or ""):
         result = _execute(kernel, program, env, cwd, as_init=as_init)
     if lives is not None:
-        from rich.console import Console
-
-        Console(stderr=True, highlight=False, soft_wrap=True).print(lives.render())
+        _print_tree(lives)
     if unsupported:
         _print_unsupported(kernel)
     if injector is not None:
@@ -292,6 +291,15 @@ def _output(path: Path) -> Iterator[HostFile]:
         out.close()
     except OSError as error:
         _host_error(error)
+
+
+def _print_tree(lives: ProcessTree) -> None:
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    with console.capture() as text:     # printing itself it would end the command where nobody reads
+        console.print(lives.render())
+    print(text.get(), end="", file=sys.stderr)
 
 
 def _print_unsupported(kernel: Kernel) -> None:
@@ -396,7 +404,8 @@ def main() -> None:
     except BrokenPipeError:
         raise SystemExit(141) from None
     except OSError as error:
-        print(f"procession: {error.strerror or error}", file=sys.stderr)
+        with suppress(OSError):
+            print(f"procession: {error.strerror or error}", file=sys.stderr)
         raise SystemExit(2) from None
 
 
