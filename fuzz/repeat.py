@@ -35,8 +35,8 @@ EXAMPLES = sorted(path.stem for path in (HOME / "examples").glob("*.py"))
 SCRIPTS = (
     "for i in 1 2 3; do (sleep 0.0$i; echo $i $$) & done; seq 1 100 | sort -R | head -n 5; wait; date; ls /proc",
     "head -c 64 /dev/urandom | od -x; mktemp -u; cat /proc/self/maps /proc/self/stat /proc/self/auxv | od -x",
-    "ls -la /usr /etc | head -n 50; cat /proc/meminfo /proc/stat /proc/cpuinfo /proc/mounts; df; id; umask; env; locale",
-    "cat /proc/[0-9]*/status /proc/sys/kernel/random/uuid; uname -a; ulimit -a; stat / /bin/sh",
+    "ls -l /usr /etc | head -n 50; cat /proc/meminfo /proc/stat /proc/cpuinfo /proc/mounts; df; id; umask; env; locale",
+    "cat /proc/[0-9]*/status /proc/sys/kernel/random/uuid; uname -a; ulimit -a; stat /usr /bin/sh",
     "trap 'echo usr1' USR1; kill -USR1 $$; (kill -9 $$ & wait) & sleep 1; echo never",
     "seq 1 3000 | while read x; do case $x in *77) echo $x;; esac; done | sort | uniq -c | wc -l",
     "mkfifo /tmp/p; cat /tmp/p | wc & seq 1 5000 > /tmp/p; wait; find /etc -name 'p*' | head",
