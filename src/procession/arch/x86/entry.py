@@ -34,6 +34,7 @@ __all__ = ("Entry", "SyscallStack", "Vcpu", "machine_shutdown", "vcpu_of")
 
 _ENOSYS = -int(Errno.ENOSYS)
 _U64 = 0xFFFFFFFFFFFFFFFF
+_TF = 0x100
 _NO_EXCEPTION = 0xFFFFFFFF
 _PAGE_FAULT, _DEBUG = Trap.PF, Trap.DB
 _FETCH = fault.PF_INSTR | fault.PF_PROT      # from a page that is there
@@ -106,8 +107,8 @@ class Entry:
 
     __slots__ = (
         "calls", "clock", "counter_q", "counters", "cpu", "cr2_q", "current", "d", "error_code_d", "exits", "fetched",
-        "healed_ip", "io_ip", "is_int_d", "k", "limit_q", "mm", "old_exception_d", "own_stack", "pgd", "q", "rip_q",
-        "seen", "stack", "step", "stopped", "thread", "tlb_gen", "trace",
+        "flags_q", "healed_ip", "io_ip", "is_int_d", "k", "limit_q", "mm", "old_exception_d", "own_stack", "pgd", "q",
+        "rip_q", "seen", "stack", "step", "stopped", "thread", "tlb_gen", "trace",
     )
 
     current: Task
@@ -120,7 +121,7 @@ class Entry:
         self.trace = k.trace
         layout = cpu.layout
         self.q, self.d = cpu.q, cpu.d
-        self.rip_q, self.cr2_q = layout.rip_q, layout.cr2_q
+        self.rip_q, self.cr2_q, self.flags_q = layout.rip_q, layout.cr2_q, layout.rflags_q
         self.error_code_d, self.old_exception_d = layout.error_code_d, layout.old_exception_d
         self.is_int_d = layout.is_int_d
         self.counters, self.counter_q, self.limit_q = cpu.counter, cpu.counter_q, cpu.limit_q
@@ -193,6 +194,9 @@ class Entry:
                 self.deliver(current)
             if current.ti_flags or clock.now_ns >= clock.next_event_ns or k.tlb_gen != self.tlb_gen or cpu.counted:
                 self.go_on()
+            if q[self.flags_q] & _TF:
+                # The engine would trap right here, a CPU does so behind the next instruction.
+                self.halt()
         except BaseException as error:  # noqa: BLE001 -- comes out of run()
             self.fail(error)
 
