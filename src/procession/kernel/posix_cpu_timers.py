@@ -179,11 +179,16 @@ def set_cpu_itimer(current: Task, which: int, value_ns: int, interval_ns: int) -
     with current.sighand.siglock.irq():
         it = sig.it or {1: (0, 0), 2: (0, 0)}
         if value_ns:
-            value_ns += _itimer_clock(current, which)
+            # The tick that has begun does not count.
+            value_ns += _itimer_clock(current, which) + _TICK_NSEC
         it[which] = (value_ns, interval_ns)
-        # A disarmed timer keeps its interval, for getitimer(2).
-        sig.it = it if any(it[1] + it[2]) else None
+        sig.it = it if _in_use(it) else None
     current.kernel.clock.next_event_ns = 0
+
+
+def _in_use(it: dict[int, tuple[int, int]]) -> bool:
+    """Whether there is anything to remember; an interval is, even if the timer does not run."""
+    return any(it[1] + it[2])
 
 
 def _itimer_clock(p: Task, which: int) -> int:
@@ -240,7 +245,7 @@ def _check_itimers(p: Task, utime: int, stime: int) -> None:
             expires_ns = 0
         sig.it[which] = (expires_ns, interval_ns)
         signal.group_send_sig_info(signo, signal.SEND_SIG_PRIV, p)
-    if not any(sig.it[1] + sig.it[2]):
+    if not _in_use(sig.it):
         sig.it = None
 
 
