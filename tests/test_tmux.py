@@ -73,7 +73,7 @@ def start(window, tmp_path, *argv):
 def unchanged(window, tmp_path):
     """Whether the terminal is as it was: modes by stty, the screen by what is echoed."""
     window.at_prompt("host>")
-    window.line("stty -a > after; clear; echo visible")
+    window.line("stty -a > after; clear; echo vis''ible")     # the command itself must not look like its output
     window.see("visible\n")
     assert (tmp_path / "after").read_text() == (tmp_path / "before").read_text()
 
