@@ -17,7 +17,8 @@ from procession.include.linux.sched import CloneFlags, get_task_struct
 from procession.include.linux.signal import Siginfo, Sigqueue
 from procession.include.linux.wait import WaitQueueEntry
 from procession.kernel import cred, entry, exit, fork, hrtimer, pid, signal, signal_queue, wait
-from procession.tools.validate import Checker, validate_all
+from procession.tools.validate import Checker, tasks, validate_all
+from procession.tools.validate.census import Census
 
 pytestmark = pytest.mark.unchecked
 
@@ -757,6 +758,69 @@ def test_a_broken_promise_is_noticed(world, mutate, complaint):
     mutate(world)
     wrong = "\n".join(validate_all(world.k))
     assert re.search(complaint, wrong), wrong
+
+
+# The order of children, from one look to the next.
+
+
+def adopt(father, child):
+    del child.real_parent.children[child]
+    father.children[child] = None
+
+
+def test_children_that_change_places(world):
+    order = tasks.ChildrensOrder()
+    assert order.validate(Census(world.k)) == []
+    world.main.children = dict(reversed(world.main.children.items()))
+    [wrong] = order.validate(Census(world.k))
+    assert re.match(r"children of <main:3>: \[<pid 9>, .*\], were \[<pid 4>", wrong)
+    assert order.validate(Census(world.k)) == []
+
+
+def test_a_child_that_is_not_put_last(world):
+    order = tasks.ChildrensOrder()
+    order.validate(Census(world.k))
+    first = dict.fromkeys((world.reader, *world.init.children))
+    del world.main.children[world.reader]
+    world.init.children = first
+    [wrong] = order.validate(Census(world.k))
+    assert wrong.startswith("children of <init:1>")
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_orphans_are_adopted_in_order(world, right):
+    order = tasks.ChildrensOrder()
+    order.validate(Census(world.k))
+    for child in [world.reader, world.blocker][:: 1 if right else -1]:
+        adopt(world.init, child)
+    wrong = order.validate(Census(world.k))
+    assert bool(wrong) != right
+    assert right or "adopted from among" in wrong[0]
+
+
+def test_a_kernel_that_adopts_in_reverse(monkeypatch):
+    async def main(sys):
+        if await sys.fork() == 0:
+            for _ in range(3):
+                if await sys.fork() == 0:
+                    await sys.pause()
+            await sys.exit(0)
+        await sys.wait()
+        await sys.getpid()
+
+    def first(father, p, dead):
+        del father.children[p]
+        p.real_parent.children = {p: None, **p.real_parent.children}
+        p.exit_signal = 17
+
+    kernel = Kernel()
+    Checker(kernel)
+    assert kernel.run(main).exit_code == 0
+    monkeypatch.setattr(exit, "reparent_leader", first)
+    kernel = Kernel()
+    Checker(kernel)
+    with pytest.raises(KernelBug, match="children of <init:1>"):
+        kernel.run(main)
 
 
 # Lines of the kernel taken out.

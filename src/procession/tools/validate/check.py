@@ -59,6 +59,7 @@ class Checker:
         self._kernel = kernel
         self._dense = dense
         self._events: deque[Event] = deque(maxlen=_EVENTS_KEPT)
+        self._order = tasks.ChildrensOrder()
         self._memory: tuple[int, ...] = ()
         self._cached = -1
         self._faults = self._rest = 0
@@ -89,6 +90,7 @@ class Checker:
         wrong: list[str] = []
         for validate in AT_EVERY_TRAP:
             wrong += validate(k, seen)
+        wrong += self._order.validate(seen)
         now = memory.fingerprint(k, seen)
         if now != self._memory or k.halted:
             self._memory = now

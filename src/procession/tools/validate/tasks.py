@@ -9,8 +9,9 @@ from procession.tools.validate.census import Census, tally
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
+    from procession.include.linux.pid import Pid
 
-__all__ = ("validate_dead", "validate_family", "validate_task_counts", "validate_threads")
+__all__ = ("ChildrensOrder", "validate_dead", "validate_family", "validate_task_counts", "validate_threads")
 
 _EXITING, _EXITPIDONE = PF.EXITING, PF.EXITPIDONE
 _ZOMBIE, _DEAD = ExitState.ZOMBIE, ExitState.DEAD
@@ -49,6 +50,38 @@ def validate_family(k: Kernel, seen: Census | None = None) -> list[str]:
         if p.real_parent.exit_state:
             wrong.append(f"{p!r} has a dead parent {p.real_parent!r}")
     return wrong
+
+
+class ChildrensOrder:
+    """What no single look can see: children keep their places, those born and those adopted go behind them.
+
+    Adopted together they stay in order. They are told apart by their struct pid: an exec that takes over the leader's
+    takes its place, too.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[Task, list[Pid | None]] = {}
+
+    def validate(self, seen: Census) -> list[str]:
+        """Return whose children are in another order than they were at the look before."""
+        before = self._before
+        self._before = {p: [child.pids[0] for child in p.children] for p in seen.tasks if p.children}
+        wrong: list[str] = []
+        for father, children in self._before.items():
+            old = before.get(father, [])
+            if children == old:
+                continue
+            there = set(children)
+            stayed = [child for child in old if child in there]
+            if children[:len(stayed)] != stayed:
+                wrong.append(f"children of {father!r}: {children}, were {old}")
+                continue
+            place = {child: at for at, child in enumerate(children[len(stayed):])}
+            for family in before.values():
+                adopted = [place[child] for child in family if child in place]
+                if adopted != sorted(adopted):
+                    wrong.append(f"children of {father!r}: {children}, adopted from among {family}")
+        return wrong
 
 
 def validate_threads(k: Kernel, seen: Census | None = None) -> list[str]:
