@@ -710,6 +710,45 @@ def a_cached_page_is_unknown(w):
     w.k.page_cache[pfn] = (w.main.files.fd[0].inode, 0)
 
 
+# Mounts.
+
+
+def mount_of(w, fstype):
+    return next(mnt for mnt in w.main.nsproxy.mnt_ns.mounts if mnt.mnt_devname == fstype)
+
+
+@breaks(r"mount proc is not hashed")
+def a_mount_that_no_walk_finds(w):
+    proc = mount_of(w, "proc")
+    del w.k.mount_hashtable[proc.mnt_parent, proc.mnt_mountpoint]
+
+
+@breaks(r"mount proc is hashed, but in no namespace")
+def a_mount_that_is_in_no_list(w):
+    w.main.nsproxy.mnt_ns.mounts.remove(mount_of(w, "proc"))
+
+
+@breaks(r"d_mounted of 'proc': 2, found 1")
+def a_mount_point_is_counted_twice(w):
+    mount_of(w, "proc").mnt_mountpoint.d_mounted += 1
+
+
+@breaks(r"mount devpts: its parent is not in its namespace")
+def a_mount_on_what_was_unmounted(w):
+    mount_of(w, "devpts").mnt_parent = None
+
+
+@breaks(r"the first mount of a namespace is not its root, but proc")
+def a_namespace_with_another_root(w):
+    mounts = w.main.nsproxy.mnt_ns.mounts
+    mounts.insert(0, mounts.pop(mounts.index(mount_of(w, "proc"))))
+
+
+@breaks(r"mnt_cache objects: 5, found 4")
+def a_mount_is_lost(w):
+    w.k.caches["mnt_cache"].alloc()
+
+
 # Terminals.
 
 

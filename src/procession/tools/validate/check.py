@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from procession import boot
 from procession.include.linux.bug import KernelBug
 from procession.include.trace.events import EVENTS
-from procession.tools.validate import memory, pids, references, sched, signals, tasks, terminals
+from procession.tools.validate import memory, mounts, pids, references, sched, signals, tasks, terminals
 from procession.tools.validate.census import Census
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ AT_EVERY_TRAP = (
     references.validate_task_references, references.validate_pid_counts, references.validate_namespace_counts,
     references.validate_cred_counts, references.validate_file_counts, references.validate_descriptors,
     references.validate_objects,
-    terminals.validate_terminals, terminals.validate_tty_buffers,
+    mounts.validate_mounts, terminals.validate_terminals, terminals.validate_tty_buffers,
 )
 _EVENTS_KEPT = 12
 _FAULTS_AT_ONCE = 8
