@@ -291,12 +291,12 @@ def fill_devtmpfs(k: Kernel, current: Task | None, flags: int, dev: str, options
     root = ramfs.new_inode(sb, S.IFDIR | 0o755)
     assert isinstance(root, ramfs.RamfsDir)
     for name, minor, _, mode in MEM_DEVICES:
-        root.create(name, S.IFCHR | mode, fs_super.new_encode_dev(1, minor))
-    root.create("tty", S.IFCHR | 0o666, fs_super.new_encode_dev(5, 0))
-    root.create("console", S.IFCHR | 0o600, CONSOLE_DEV)
+        root.mknod(name, S.IFCHR | mode, fs_super.new_encode_dev(1, minor))
+    root.mknod("tty", S.IFCHR | 0o666, fs_super.new_encode_dev(5, 0))
+    root.mknod("console", S.IFCHR | 0o600, CONSOLE_DEV)
     if k.tty:
-        root.create("hvc0", S.IFCHR | 0o600, fs_super.new_encode_dev(229, 0))
-    root.create("ptmx", S.IFCHR | 0o666, fs_super.new_encode_dev(5, 2))
+        root.mknod("hvc0", S.IFCHR | 0o600, fs_super.new_encode_dev(229, 0))
+    root.mknod("ptmx", S.IFCHR | 0o666, fs_super.new_encode_dev(5, 2))
     for name, target in LINKS:
         root.symlink(name, target)
     root.mkdir("shm", 0o1777)

@@ -109,9 +109,10 @@ def inode_permission(current: Task, inode: Inode, mask: int) -> None:
     """Check that current may access inode: mask 4 read, 2 write, 1 execute or search. Raises EACCES, EROFS."""
     if mask & MAY_WRITE and inode.i_sb.s_readonly and inode.i_mode & _IFMT in (_IFREG, _IFDIR, _IFLNK):
         raise LinuxError(Errno.EROFS, "read-only file system")
-    generic_permission(current, inode, mask)
     if inode.i_op_permission:
         inode.permission(current, mask & 7)
+    else:
+        generic_permission(current, inode, mask)
 
 
 def deny_write_access(file: File) -> None:
@@ -361,7 +362,7 @@ def user_path_parent(current: Task, dfd: int, ptr: UserPtr) -> Nameidata:
 
 
 def lookup_hash(nd: Nameidata) -> Dentry | None:
-    """Return the dentry of nd.last, without stepping onto it; None if there is none."""
+    """Return the dentry of nd.last, without stepping onto it; None for a negative one."""
     parent = nd.dentry
     subdirs = parent.d_subdirs
     child = subdirs.get(nd.last) if subdirs is not None else None
@@ -372,7 +373,7 @@ def lookup_hash(nd: Nameidata) -> Dentry | None:
     try:
         return _real_lookup(parent, nd.last)
     except LinuxError as error:
-        if error.errno != Errno.ENOENT:
+        if error.errno != Errno.ENOENT or not parent.d_inode.d_negative:
             raise
         return None
 

@@ -66,10 +66,9 @@ def vfs_mknod(current: Task, parent: Dentry, name: str, mode: int, dev: int) -> 
     kind = mode & _IFMT
     if kind in (S.IFCHR, S.IFBLK) and not capability.capable(current, Cap.MKNOD):
         raise LinuxError(Errno.EPERM, "mknod")
-    if kind != _IFREG and type(parent.d_inode).create is Inode.create:
-        # Where nothing can be made, that is EACCES only for regular files (vfs_create).
-        raise LinuxError(Errno.EPERM, "no mknod here")
-    return _instantiate(current, parent, name, parent.d_inode.create(name, mode, dev))
+    inode = parent.d_inode
+    made = inode.create(name, mode) if kind == _IFREG else inode.mknod(name, mode, dev)
+    return _instantiate(current, parent, name, made)
 
 
 def vfs_mkdir(current: Task, parent: Dentry, name: str, mode: int) -> Dentry:

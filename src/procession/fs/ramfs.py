@@ -189,7 +189,11 @@ class RamfsDir(Inode):
         self.i_mtime_ns = self.i_ctime_ns = fs_inode.current_fs_time(self.i_sb)
         return inode
 
-    def create(self, name: str, mode: int, rdev: int = 0) -> Inode:
+    def create(self, name: str, mode: int) -> Inode:
+        """Make a regular file."""
+        return self.mknod(name, mode)
+
+    def mknod(self, name: str, mode: int, rdev: int = 0) -> Inode:
         """Make a file of the kind in mode."""
         inode = self.new_inode(mode, rdev)
         self.add(name, inode)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from procession.fs import namei
 from procession.fs.proc import generic, links
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import File, FMode, Inode, S
 from procession.include.linux.proc_fs import DT_LNK, DT_REG, PidInode
+from procession.kernel import pid as kernel_pid
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import PathRef
@@ -120,6 +122,15 @@ class FdDir(_Fds):
     """/proc/PID/fd."""
 
     d_type = DT_LNK
+    i_op_permission = True
+
+    def permission(self, current: Task, mask: int) -> None:
+        """Let a process look at its own descriptors even when it may not be dumped (proc_fd_permission)."""
+        try:
+            namei.generic_permission(current, self, mask)
+        except LinuxError:
+            if kernel_pid.task_pid(current) is not self.pid:
+                raise
 
     def make(self, fd: int) -> PidInode:
         """Make a link."""

@@ -156,7 +156,9 @@ class Inode:
 
     # Whether names found here may be remembered in Dentry.d_subdirs; false where entries come and go (proc).
     d_cache: ClassVar[bool] = True
-    # Whether the class overrides permission().
+    # Whether looking up what is not there gives a negative dentry, to be made into something; in proc it fails.
+    d_negative: ClassVar[bool] = True
+    # Whether the class has a permission() of its own.
     i_op_permission: ClassVar[bool] = False
 
     i_sb: SuperBlock
@@ -187,9 +189,13 @@ class Inode:
         """Return (name, ino, DT_ type) of all entries in a fixed order, without . and .. ."""
         raise LinuxError(Errno.ENOTDIR)
 
-    def create(self, name: str, mode: int, rdev: int = 0) -> Inode:
-        """Make a file of the type in mode (regular, FIFO, device, socket)."""
+    def create(self, name: str, mode: int) -> Inode:
+        """Make a regular file."""
         raise LinuxError(Errno.EACCES)
+
+    def mknod(self, name: str, mode: int, rdev: int = 0) -> Inode:
+        """Make a file of the type in mode: FIFO, device or socket."""
+        raise LinuxError(Errno.EPERM)
 
     def mkdir(self, name: str, mode: int) -> Inode:
         """Make a directory."""
@@ -237,7 +243,7 @@ class Inode:
         """Called before mode, owner or times change, so that an overlay can copy up; may raise EROFS."""
 
     def permission(self, current: Task, mask: int) -> None:
-        """Extra check beyond the mode bits; mask 4 read, 2 write, 1 execute; raises EACCES."""
+        """Check instead of generic_permission(); mask 4 read, 2 write, 1 execute or search; raises EACCES."""
 
     def open(self, current: Task, file: File) -> File:
         """Finish an open of this inode: return file, perhaps with its class changed, or another File."""

@@ -35,7 +35,7 @@ class ProcSuperBlock(SuperBlock):
 class ProcInode(Inode):
     """An inode of /proc: made when it is first asked for, stamped with that time, empty."""
 
-    d_cache = False
+    d_cache = d_negative = False
     i_sb: ProcSuperBlock
 
     def __init__(self, sb: ProcSuperBlock, mode: int, nlink: int = 1) -> None:
