@@ -110,6 +110,16 @@ def test_a_directory_as_the_root(tiny, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "greeting"]
 
 
+@pytest.mark.parametrize("name", ["dev", "proc"])
+def test_a_root_in_which_dev_or_proc_is_a_file(tiny, tmp_path, name):
+    (tmp_path / "tiny").write_bytes(tiny.read_bytes())
+    (tmp_path / "tiny").chmod(0o755)
+    (tmp_path / "greeting").write_text("hello\n")
+    (tmp_path / name).write_text("")
+    done = run("--root", str(tmp_path), "--check", "--", "/tiny")
+    assert (done.returncode, done.stdout, done.stderr) == (3, b"hello\n", b"")
+
+
 @pytest.mark.parametrize("kind", ["tar", "tar.gz"])
 def test_an_archive_as_the_root(tiny, tmp_path, kind):
     archive = tmp_path / f"root.{kind}"

@@ -221,6 +221,36 @@ def test_archives(tmp_path, mode, fails):
     assert s.read_file("/hard") == b"mine"
 
 
+@pytest.mark.parametrize("header", [
+    {"uid": "4294967296"}, {"gid": "-1"}, {"size": "-5"}, {"mtime": "1e30"}, {"mtime": "inf"}, {"mtime": "nan"},
+], ids=str)
+def test_an_archive_with_numbers_that_no_inode_has(tmp_path, header):
+    path = tmp_path / "root.tar"
+    info = tarfile.TarInfo("odd")
+    info.pax_headers = header
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
+        tar.addfile(info)
+    with pytest.raises(OSError, match="odd: its owner, size, time or device"):
+        bare_kernel(str(path))
+
+
+@pytest.mark.parametrize("name", ["dev", "proc", "tmp"])
+@pytest.mark.parametrize("kind", ["file", "fifo", "dangling link"])
+def test_a_root_that_has_other_things_of_our_names(tmp_path, name, kind):
+    """They stay, and nothing is mounted there."""
+    path = tmp_path / name
+    if kind == "file":
+        path.write_text("text")
+    elif kind == "fifo":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/nowhere")
+    s = Sys(bare_kernel(str(tmp_path)))
+    assert s.listdir("/") == [".", "..", "dev", "proc", "tmp"]
+    if kind == "file":
+        assert s.read_file(f"/{name}") == b"text"
+
+
 def test_dict_roots():
     s = Sys(bare_kernel({"/bin/sh": b"\x7fELF", "etc/motd": "hi\n", "/var/empty/": b""}))
     assert s.read_file("/bin/sh") == b"\x7fELF"

@@ -392,7 +392,18 @@ def _kind(info: tarfile.TarInfo) -> int:
     return stat.S_IFREG
 
 
+def _check(info: tarfile.TarInfo) -> None:
+    """Raise ValueError for numbers that no inode has; an archive may say anything."""
+    limits = (
+        (info.uid, 1 << 32), (info.gid, 1 << 32), (info.size, 1 << 63), (info.devmajor, 1 << 12),
+        (info.devminor, 1 << 20),
+    )
+    if any(not 0 <= number < limit for number, limit in limits) or not -1 << 63 <= info.mtime < 1 << 63:
+        raise ValueError(f"{info.name}: its owner, size, time or device is none that a file can have")
+
+
 def _fill(node: TarLower, info: tarfile.TarInfo) -> None:
+    _check(info)
     node.mode = stat.S_IFMT(node.mode) | (0o777 if info.issym() else info.mode & 0o7777)
     node.uid, node.gid = info.uid, info.gid
     node.mtime_ns = node.ctime_ns = int(info.mtime) * 1_000_000_000

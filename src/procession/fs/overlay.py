@@ -171,8 +171,8 @@ def fill_root(k: Kernel, spec: RootSpec) -> SuperBlock:
     """Make the root file system.
 
     spec: a host directory or a tar archive (shown, never written), a dict of paths and contents (a path that ends in
-    a slash is a directory), or None for an empty root. Directories dev, proc, tmp are there in any case, and a file for
-    every registered Python program. Raises OSError, tarfile.TarError if the host has no such thing.
+    a slash is a directory), or None for an empty root. Directories dev, proc, tmp are made if nothing has these names,
+    and a file for every registered Python program. Raises OSError, tarfile.TarError if the host has no such thing.
     """
     sb = fs_super.sget(k, "rootfs", ramfs.TMPFS_MAGIC)
     sb.s_fs_info = {}
@@ -185,7 +185,7 @@ def fill_root(k: Kernel, spec: RootSpec) -> SuperBlock:
     assert isinstance(inode, ramfs.RamfsDir)
     sb.s_root = dcache.d_make_root(inode)
     for name, mode in (("dev", 0o755), ("proc", 0o555), ("tmp", 0o1777)):
-        _make_dirs(inode, name, mode)
+        _make_mount_point(inode, name, mode)
     if isinstance(spec, Mapping):
         for path, contents in spec.items():
             _make_file(k, inode, path, contents)
@@ -194,7 +194,15 @@ def fill_root(k: Kernel, spec: RootSpec) -> SuperBlock:
     return sb
 
 
-def _make_dirs(directory: ramfs.RamfsDir, path: str, mode: int = 0o755) -> ramfs.RamfsDir:
+def _make_mount_point(root: ramfs.RamfsDir, name: str, mode: int) -> None:
+    """Make a directory of the root, unless it has something of this name; on a file nothing will be mounted."""
+    try:
+        root.lookup(name)
+    except LinuxError:
+        root.mkdir(name, mode)
+
+
+def _make_dirs(directory: ramfs.RamfsDir, path: str) -> ramfs.RamfsDir:
     """Return a directory, made with what leads to it if it is not there."""
     for part in path.split("/"):
         if not part:
@@ -202,7 +210,7 @@ def _make_dirs(directory: ramfs.RamfsDir, path: str, mode: int = 0o755) -> ramfs
         try:
             child = directory.lookup(part)
         except LinuxError:
-            child = directory.mkdir(part, mode)
+            child = directory.mkdir(part, 0o755)
         for _ in range(8):
             if not isinstance(child, ramfs.RamfsLink):
                 break

@@ -104,6 +104,7 @@ def start_kernel(k: Kernel, root: RootSpec) -> None:
 
     Context: the caller is PID 0. Raises OSError if the host will not show the root.
     """
+    k.init_program = k.init_error = None
     page_alloc.mem_init(k)
     fork.fork_init(k)
     user.uid_cache_init(k)
@@ -122,7 +123,6 @@ def start_kernel(k: Kernel, root: RootSpec) -> None:
     smp_init(k)
     k.halted = False
     k.exit_code = 0
-    k.init_program = k.init_error = None
     rest_init(k)
 
 
