@@ -15,7 +15,6 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 import hashlib
-import json
 import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,7 +29,18 @@ from procession.include.linux.signal import signame
 from procession.include.trace.events import EVENTS
 from procession.tools import ps
 from procession.tools.fault_inject import Injector, parse_spec
-from procession.tools.tracefile import FORMAT, add_output, as_dict, ending, line_of
+from procession.tools.tracefile import (
+    NumberedConsole,
+    TraceError,
+    TraceReader,
+    as_dict,
+    ending,
+    is_end,
+    is_event,
+    line_of,
+    parse_line,
+    read_header,
+)
 from procession.tools.tracepoint import EventSpec, parse_event, search
 
 if TYPE_CHECKING:
@@ -44,10 +54,6 @@ __all__ = ("Difference", "Replay", "Stop", "Summary", "TraceError")
 
 # Ends by which a run is cut off from outside: the replay ends where the recording does.
 _FROM_OUTSIDE = frozenset({"KeyboardInterrupt", "Stopped", "SystemExit", "MemoryError", "TimeoutError"})
-
-
-class TraceError(ReplayError, ValueError):
-    """A file is no trace, or one of something that cannot be run again."""
 
 
 class Difference(ReplayError):
@@ -92,88 +98,6 @@ class _Abandoned(KeyboardInterrupt):
     """The machine is not wanted any more."""
 
 
-class _Reader:
-    """The lines of a trace, one after the other. A last line without its end was cut off, and counts as missing."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file = path.open("rb")
-        self._next: str | None = None
-        self.line = 0
-        self.take()
-
-    def peek(self) -> str | None:
-        """Return the next line, None at the end."""
-        return self._next
-
-    def take(self) -> str | None:
-        """Return the next line and go on; raises TraceError where something comes after the end of the run."""
-        taken = self._next
-        raw = self._file.readline()
-        self.line += 1
-        self._next = raw[:-1].decode("utf-8", "replace") if raw.endswith(b"\n") else None
-        if self._next is not None and taken is not None and _is_end(taken):
-            raise TraceError(f"{self._path}: line {self.line} comes after the end")
-        return taken
-
-    def close(self) -> None:
-        self._file.close()
-
-
-def _is_event(line: str) -> bool:
-    return line.startswith('{"time_ns":')
-
-
-def _is_end(line: str) -> bool:
-    return line.startswith('{"event":"end"')
-
-
-def _parse(path: Path, number: int, line: str) -> dict[str, Any]:
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict) or not isinstance(found.get("event"), str):
-        raise TraceError(f"{path}: line {number} is not a line of a trace")
-    return found
-
-
-_USHRT_MAX = 0xFFFF
-
-_FIELDS: dict[str, type | tuple[type, ...]] = {
-    "argv": list, "env": dict, "cwd": str, "as_init": bool, "root": (dict, type(None)), "programs": list, "seed": int,
-    "cpus": int, "memory": int, "boot_time_ns": int, "realtime": bool, "names": list, "procession": str,
-    "cores": bool, "fail": str, "tty": bool, "winsize": list,
-}
-
-
-def _header(path: Path) -> dict[str, Any]:
-    reader = _Reader(path)
-    try:
-        line = reader.take()
-    finally:
-        reader.close()
-    if line is None:
-        raise TraceError(f"{path}: not a trace: it has no whole line")
-    found = _parse(path, 1, line)
-    if found["event"] != "run":
-        raise TraceError(f"{path}: not a trace: its first line does not describe a run")
-    if found.get("format") != FORMAT:
-        raise TraceError(f"{path}: a trace of format {found.get('format')}, this is for format {FORMAT}")
-    for name, kind in _FIELDS.items():
-        if not isinstance(found.get(name), kind) or (kind is int and found[name] is True):
-            raise TraceError(f"{path}: the description of the run has no {name}")
-    texts = (*found["argv"], *found["env"].values(), *found["programs"])
-    if not found["argv"] or not all(isinstance(text, str) for text in texts):
-        raise TraceError(f"{path}: what it says of argv, env and programs are no strings")
-    if len(found["winsize"]) != 2 or any(type(n) is not int or not 0 <= n <= _USHRT_MAX for n in found["winsize"]):
-        raise TraceError(f"{path}: its winsize is no size of a window")
-    unknown = [name for name in found["names"] if name not in tuple(EVENTS)]
-    if unknown:
-        raise TraceError(f"{path}: there is no event {unknown[0]}")
-    return found
-
-
 class Replay:
     """One recorded run.
 
@@ -198,7 +122,7 @@ class Replay:
         contains. console: where output goes; it is dropped otherwise. Raises TraceError, OSError.
         """
         self.path = Path(path)
-        self.header = _header(self.path)
+        self.header = read_header(self.path)
         self._root = self._find_root(root)
         self._program = program
         self._programs = dict(programs or {})
@@ -245,14 +169,14 @@ class Replay:
     def _events(self, spec: EventSpec) -> Iterator[tuple[int, dict[str, Any]]]:
         wanted = f'"event":"{spec.name}"' if spec.name else ""
         number = 0
-        reader = _Reader(self.path)
+        reader = TraceReader(self.path)
         try:
             while (line := reader.take()) is not None:
-                if not _is_event(line):
+                if not is_event(line):
                     continue
                 number += 1
                 if wanted in line:
-                    yield number, _parse(self.path, reader.line - 1, line) if spec.number is None else {}
+                    yield number, parse_line(self.path, reader.line - 1, line) if spec.number is None else {}
         finally:
             reader.close()
 
@@ -292,14 +216,14 @@ class Replay:
     def _tail(self) -> tuple[int, dict[str, Any] | None]:
         """Return the number of the last event, and the last line if the recording has an end."""
         number, last = 0, ""
-        reader = _Reader(self.path)
+        reader = TraceReader(self.path)
         try:
             while (line := reader.take()) is not None:
-                number += _is_event(line)
+                number += is_event(line)
                 last = line
         finally:
             reader.close()
-        end = _parse(self.path, reader.line - 1, last)
+        end = parse_line(self.path, reader.line - 1, last)
         if end["event"] != "end":
             return number, None
         if not isinstance(end.get("how"), str):
@@ -385,7 +309,7 @@ class _Machine:
         except BaseException:
             self._cores.cleanup()
             raise
-        self.reader = _Reader(replay.path)
+        self.reader = TraceReader(replay.path)
         self.reader.take()
         self._goal: int | None = None
         self._go = threading.Semaphore(0)
@@ -466,9 +390,9 @@ class _Machine:
 
     def _check_end(self, now: dict[str, Any]) -> None:
         line = self.reader.peek()
-        if line is None or not _is_end(line):
+        if line is None or not is_end(line):
             self.differs(f"the run ends: {now}")
-        recorded = _parse(self.replay.path, self.reader.line, line)
+        recorded = parse_line(self.replay.path, self.reader.line, line)
         if any(recorded.get(key) != value for key, value in now.items()):
             self.differs(f"the run ends: {now}")
         if recorded.get("output") != self.console.digest.hexdigest():
@@ -507,7 +431,7 @@ class _Machine:
         """Say that the machine does something else than what is recorded."""
         recorded = self.reader.peek()
         if recorded is not None:
-            _parse(self.replay.path, self.reader.line, recorded)
+            parse_line(self.replay.path, self.reader.line, recorded)
         raise Difference(self.number + 1, "the recording ends here" if recorded is None else recorded, now)
 
     def answer(self, what: str, says: str, type_: type, /, **asked: object) -> Any:
@@ -515,7 +439,7 @@ class _Machine:
         line = self.reader.peek()
         if line is None or not line.startswith(f'{{"event":"{what}"'):
             return None
-        found = _parse(self.replay.path, self.reader.line, line)
+        found = parse_line(self.replay.path, self.reader.line, line)
         if any(found.get(key) != value for key, value in asked.items()):
             return None
         if type(found.get(says)) is not type_:
@@ -524,22 +448,14 @@ class _Machine:
         return found[says]
 
 
-class _RecordedAnswers:
-    """A console that gives the recorded answers, and passes output on. digest: of all output."""
+class _RecordedAnswers(NumberedConsole):
+    """A console that gives the recorded answers, and passes output on."""
+
+    __slots__ = ("_machine",)
 
     def __init__(self, machine: _Machine, inner: Console) -> None:
+        super().__init__(inner)
         self._machine = machine
-        self._inner = inner
-        self._reads = self._waits = self._writes = self._sizes = 0
-        self.digest = hashlib.sha256()
-
-    @property
-    def stdout(self) -> bytes:
-        return self._inner.stdout
-
-    @property
-    def stderr(self) -> bytes:
-        return self._inner.stderr
 
     def write(self, fd: int, data: bytes) -> None:
         """Output, or fail as was recorded."""
@@ -547,8 +463,7 @@ class _RecordedAnswers:
         errno = self._machine.answer("console_write", "errno", int, call=self._writes)
         if errno is not None:
             raise OSError(errno, os.strerror(errno))
-        self._inner.write(fd, data)
-        add_output(self.digest, fd, data)
+        self._output(fd, data)
 
     def read(self, n: int) -> bytes | None:
         """Return what came then."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from procession.boot import Result
+from procession.hw.chooser import ReplayError
 from procession.include.trace.events import EVENTS
 
 if TYPE_CHECKING:
@@ -23,9 +24,16 @@ if TYPE_CHECKING:
     from procession.hw.console import Console
     from procession.include.trace.events import Event
 
-__all__ = ("FORMAT", "Out", "TraceWriter", "add_output", "as_dict", "describe", "ending", "line_of", "trace_hash")
+__all__ = (
+    "FORMAT", "NumberedConsole", "Out", "TraceError", "TraceReader", "TraceWriter", "as_dict", "describe", "ending",
+    "is_end", "is_event", "line_of", "parse_line", "read_header", "trace_hash",
+)
 
 FORMAT = 1
+
+
+class TraceError(ReplayError, ValueError):
+    """A file is no trace, or one of something that cannot be run again."""
 
 
 def as_dict(event: Event) -> dict[str, Any]:
@@ -146,37 +154,52 @@ class TraceWriter:
             self._out.write(_encode(end) + "\n")
 
 
-class _RecordedConsole:
-    """A console whose answers are written down. Those that say nothing are only counted.
+class NumberedConsole:
+    """What recording a console and giving its answers again have in common: calls are numbered, output is hashed.
 
     digest: of all output.
     """
 
-    __slots__ = ("_inner", "_reads", "_sizes", "_waits", "_writer", "_writes", "digest")
+    __slots__ = ("_inner", "_reads", "_sizes", "_waits", "_writes", "digest")
 
-    def __init__(self, inner: Console, writer: TraceWriter) -> None:
+    def __init__(self, inner: Console) -> None:
         self._inner = inner
-        self._writer = writer
         self._reads = self._waits = self._writes = self._sizes = 0
         self.digest = hashlib.sha256()
 
     @property
     def stdout(self) -> bytes:
+        """What was written to 1, if it was kept."""
         return self._inner.stdout
 
     @property
     def stderr(self) -> bytes:
+        """What was written to 2, if it was kept."""
         return self._inner.stderr
+
+    def _output(self, fd: int, data: bytes) -> None:
+        self._inner.write(fd, data)
+        self.digest.update(b"%d %d\n" % (fd, len(data)))
+        self.digest.update(data)
+
+
+class _RecordedConsole(NumberedConsole):
+    """A console whose answers are written down. Those that say nothing are only counted."""
+
+    __slots__ = ("_writer",)
+
+    def __init__(self, inner: Console, writer: TraceWriter) -> None:
+        super().__init__(inner)
+        self._writer = writer
 
     def write(self, fd: int, data: bytes) -> None:
         """Output data, and write down if it failed."""
         self._writes += 1
         try:
-            self._inner.write(fd, data)
+            self._output(fd, data)
         except OSError as error:
             self._writer.answer("console_write", call=self._writes, errno=error.errno)
             raise
-        add_output(self.digest, fd, data)
 
     def read(self, n: int) -> bytes | None:
         """Read, and write down what came."""
@@ -204,12 +227,6 @@ class _RecordedConsole:
         return size
 
 
-def add_output(digest: Any, fd: int, data: bytes) -> None:
-    """Add a piece of output to a digest."""
-    digest.update(b"%d %d\n" % (fd, len(data)))
-    digest.update(data)
-
-
 class _RecordedTime:
     """The host's clock, every answer written down."""
 
@@ -235,3 +252,93 @@ def trace_hash(events: list[Event]) -> str:
         digest.update(line_of(event).encode())
         digest.update(b"\n")
     return digest.hexdigest()
+
+
+# Reading.
+
+
+class TraceReader:
+    """The lines of a trace, one after the other. A last line without its end was cut off, and counts as missing."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("rb")
+        self._next: str | None = None
+        self.line = 0
+        self.take()
+
+    def peek(self) -> str | None:
+        """Return the next line, None at the end."""
+        return self._next
+
+    def take(self) -> str | None:
+        """Return the next line and go on; raises TraceError where something comes after the end of the run."""
+        taken = self._next
+        raw = self._file.readline()
+        self.line += 1
+        self._next = raw[:-1].decode("utf-8", "replace") if raw.endswith(b"\n") else None
+        if self._next is not None and taken is not None and is_end(taken):
+            raise TraceError(f"{self._path}: line {self.line} comes after the end")
+        return taken
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def is_event(line: str) -> bool:
+    """Whether the line is an event's."""
+    return line.startswith('{"time_ns":')
+
+
+def is_end(line: str) -> bool:
+    """Whether the line says how the run ended."""
+    return line.startswith('{"event":"end"')
+
+
+def parse_line(path: Path, number: int, line: str) -> dict[str, Any]:
+    """Return what a line says; raises TraceError."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not isinstance(found.get("event"), str):
+        raise TraceError(f"{path}: line {number} is not a line of a trace")
+    return found
+
+
+_USHRT_MAX = 0xFFFF
+
+_FIELDS: dict[str, type | tuple[type, ...]] = {
+    "argv": list, "env": dict, "cwd": str, "as_init": bool, "root": (dict, type(None)), "programs": list, "seed": int,
+    "cpus": int, "memory": int, "boot_time_ns": int, "realtime": bool, "names": list, "procession": str,
+    "cores": bool, "fail": str, "tty": bool, "winsize": list,
+}
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """Return the description of the run; raises TraceError, OSError."""
+    reader = TraceReader(path)
+    try:
+        line = reader.take()
+    finally:
+        reader.close()
+    if line is None:
+        raise TraceError(f"{path}: not a trace: it has no whole line")
+    found = parse_line(path, 1, line)
+    if found["event"] != "run":
+        raise TraceError(f"{path}: not a trace: its first line does not describe a run")
+    if found.get("format") != FORMAT:
+        raise TraceError(f"{path}: a trace of format {found.get('format')}, this is for format {FORMAT}")
+    for name, kind in _FIELDS.items():
+        if not isinstance(found.get(name), kind) or (kind is int and found[name] is True):
+            raise TraceError(f"{path}: the description of the run has no {name}")
+    texts = (*found["argv"], *found["env"].values(), *found["programs"])
+    if not found["argv"] or not all(isinstance(text, str) for text in texts):
+        raise TraceError(f"{path}: what it says of argv, env and programs are no strings")
+    if len(found["winsize"]) != 2 or any(type(n) is not int or not 0 <= n <= _USHRT_MAX for n in found["winsize"]):
+        raise TraceError(f"{path}: its winsize is no size of a window")
+    unknown = [name for name in found["names"] if name not in tuple(EVENTS)]
+    if unknown:
+        raise TraceError(f"{path}: there is no event {unknown[0]}")
+    return found
