@@ -13,6 +13,7 @@ import faulthandler
 import hashlib
 import os
 from pathlib import Path
+import re
 import shutil
 import signal
 import subprocess
@@ -153,9 +154,8 @@ class Compilers:
         if why:
             pytest.skip(f"cannot compile {name} with {why}")
         source = PROGRAMS / f"{name}.c"
-        headers = [PROGRAMS / "check.h"]
-        if '"tty.h"' in source.read_text(encoding="utf-8"):
-            headers.append(PROGRAMS / "tty.h")
+        included = re.findall(r'#include "(.*)"', source.read_text(encoding="utf-8"))
+        headers = [PROGRAMS / name for name in sorted({"check.h", *included})]      # which all include check.h
         return self.cache.build(
             name, [*self.commands[libc], str(source)], [source, *headers], self.versions[libc] or ""
         )

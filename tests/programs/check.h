@@ -199,6 +199,26 @@ static inline int is_pending(int sig) {
 #define RT(n) (40 + (n))
 
 static inline pid_t gettid_(void) { return (pid_t)syscall(SYS_gettid); }
+
+/* A thread that says its number and does nothing until it is let go. */
+struct idle_thread { pthread_t t; pid_t tid; struct gate ready, go; };
+static inline void *be_idle(void *arg) {
+  struct idle_thread *idle = arg;
+  idle->tid = gettid_();
+  open_gate(&idle->ready);
+  pass_gate(&idle->go);
+  return NULL;
+}
+static inline void begin_idle(struct idle_thread *idle) {
+  idle->ready = new_gate();
+  idle->go = new_gate();
+  pthread_create(&idle->t, NULL, be_idle, idle);
+  pass_gate(&idle->ready);
+}
+static inline void end_idle(struct idle_thread *idle) {
+  open_gate(&idle->go);
+  pthread_join(idle->t, NULL);
+}
 static inline int tgkill_(pid_t tgid, pid_t tid, int sig) { return (int)syscall(SYS_tgkill, tgid, tid, sig); }
 /* Without libc's translation of codes and its restart after EINTR. */
 static inline int sigtimedwait_(const sigset_t *set, siginfo_t *info, const struct timespec *timeout) {

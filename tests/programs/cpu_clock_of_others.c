@@ -8,18 +8,8 @@ static long read_(clockid_t c) {
   if (syscall(SYS_clock_gettime, c, &t)) return -1;
   return t.tv_sec * 1000000000L + t.tv_nsec;
 }
-static struct gate go, ready;
-static pid_t tid;
-static void *thread(void *arg) {
-  tid = gettid_();
-  open_gate(&ready);
-  pass_gate(&go);
-  return arg;
-}
 
 int main(void) {
-  go = new_gate();
-  ready = new_gate();
   pid_t child;
   CHILD(child) {
     alarm(100); /* with a clock that runs, instructions take time inside too */
@@ -35,15 +25,13 @@ int main(void) {
   show_ok("own, by number", read_(process_clock(getpid())));
   show_ok("own, by 0", read_(process_clock(0)));
   show_ok("nobody", read_(process_clock(30000)));
-  pthread_t t;
-  pthread_create(&t, NULL, thread, NULL);
-  pass_gate(&ready);
-  show_ok("own thread", read_(thread_clock(tid)));
+  struct idle_thread idle;
+  begin_idle(&idle);
+  show_ok("own thread", read_(thread_clock(idle.tid)));
   show_ok("a child's thread", read_(thread_clock(child)));
-  open_gate(&go);
-  pthread_join(t, NULL);
-  for (int i = 0; i < 1000 && tgkill_(getpid(), tid, 0) == 0; i++) sleep_ms(1);
-  show_ok("ended", read_(thread_clock(tid)));
+  end_idle(&idle);
+  for (int i = 0; i < 1000 && tgkill_(getpid(), idle.tid, 0) == 0; i++) sleep_ms(1);
+  show_ok("ended", read_(thread_clock(idle.tid)));
   struct timespec zero = { 0, 0 };
   show("set", syscall(SYS_clock_settime, process_clock(child), &zero));
   kill(child, SIGKILL);

@@ -1,40 +1,29 @@
 /* kill() takes the number of any thread and means its process; tkill() of a thread that ended is ESRCH. */
 #include "check.h"
 
-static struct gate ready, go;
-static pid_t tid;
 static volatile int count;
 static void handler(int sig) {
   (void)sig;
   count++;
 }
-static void *thread(void *arg) {
-  block(SIGUSR1);
-  tid = gettid_();
-  open_gate(&ready);
-  pass_gate(&go);
-  return arg;
-}
 
 int main(void) {
-  ready = new_gate();
-  go = new_gate();
   on_signal(SIGUSR1, handler);
-  pthread_t t;
-  pthread_create(&t, NULL, thread, NULL);
-  pass_gate(&ready);
-  show("kill by thread number", kill(tid, SIGUSR1));
+  struct idle_thread idle;
+  block(SIGUSR1); /* in that thread, too */
+  begin_idle(&idle);
+  unblock(SIGUSR1);
+  show("kill by thread number", kill(idle.tid, SIGUSR1));
   say("handled in the other thread: %d", count);
-  show("getpgid of a thread is its process's", getpgid(tid) == getpgrp());
-  show("setpgid of a thread", setpgid(tid, 0));
-  show("as a group", kill(-tid, 0));
-  show("waitpid of a thread", waitpid(tid, NULL, __WALL | WNOHANG));
-  open_gate(&go);
-  pthread_join(t, NULL);
-  for (int i = 0; i < 1000 && tgkill_(getpid(), tid, 0) == 0; i++) sleep_ms(1);
-  show("ended: tgkill", tgkill_(getpid(), tid, 0));
-  show("ended: tkill", syscall(SYS_tkill, tid, 0));
-  show("ended: kill", kill(tid, 0));
+  show("getpgid of a thread is its process's", getpgid(idle.tid) == getpgrp());
+  show("setpgid of a thread", setpgid(idle.tid, 0));
+  show("as a group", kill(-idle.tid, 0));
+  show("waitpid of a thread", waitpid(idle.tid, NULL, __WALL | WNOHANG));
+  end_idle(&idle);
+  for (int i = 0; i < 1000 && tgkill_(getpid(), idle.tid, 0) == 0; i++) sleep_ms(1);
+  show("ended: tgkill", tgkill_(getpid(), idle.tid, 0));
+  show("ended: tkill", syscall(SYS_tkill, idle.tid, 0));
+  show("ended: kill", kill(idle.tid, 0));
   pid_t child;
   CHILD(child) _exit(0);
   wait_state(child, "Z");
