@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-import difflib
 import errno
 from functools import partial
 import re
+from typing import TypeVar
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from fuzz import runners
-from fuzz.generator import Program, programs
+from fuzz.generator import Program, different, programs
 from fuzz.reduce import reduced
 from procession import Deadlock, KernelBug, KernelPanic
 
@@ -30,11 +30,8 @@ class Find:
 
     def diff(self) -> str:
         """Where the transcripts part."""
-        parts = []
-        for name, other in ("elf", self.elf), ("python", self.python):
-            lines = difflib.unified_diff(self.host.splitlines(), other.splitlines(), "host", name, lineterm="", n=4)
-            parts += [*lines]
-        return "\n".join(parts)
+        parts = (runners.diff(self.host, self.elf, "elf"), runners.diff(self.host, self.python, "python"))
+        return "\n".join(filter(None, parts))
 
     def signature(self) -> str:
         """Finds with the same one are likely one bug: the call and the first lines to differ, without numbers."""
@@ -49,17 +46,7 @@ class Find:
 
 def generate(chunk: int, count: int) -> list[Program]:
     """Return the different ones among count programs; the same for the same chunk."""
-    found: dict[str, Program] = {}
-
-    @seed(chunk)
-    @settings(max_examples=count, database=None, phases=[Phase.generate], deadline=None,
-              suppress_health_check=list(HealthCheck))
-    @given(programs)
-    def collect(program: Program) -> None:
-        found.setdefault(program.text(), program)
-
-    collect()
-    return [program for program in found.values() if program.steps]
+    return [program for program in different(programs, chunk, count) if program.steps]
 
 
 def run(some: Sequence[Program], *, check: bool = False) -> list[Find]:
@@ -69,13 +56,16 @@ def run(some: Sequence[Program], *, check: bool = False) -> list[Find]:
     """
     all_three = (
         runners.run_host(some),
-        _run_inside(partial(runners.run_elf, check=check), some),
-        _run_inside(partial(runners.run_python, check=check), some),
+        survived(partial(runners.run_elf, check=check), some),
+        survived(partial(runners.run_python, check=check), some),
     )
     return [Find(*row) for row in zip(some, *all_three, strict=True)]
 
 
-def _run_inside(runner: Callable[[Sequence[Program]], list[str]], some: Sequence[Program]) -> list[str]:
+_Program = TypeVar("_Program")
+
+
+def survived(runner: Callable[[Sequence[_Program]], list[str]], some: Sequence[_Program]) -> list[str]:
     """Run them; a program that breaks the kernel has the bug's text for a transcript."""
     try:
         return runner(some)
@@ -83,7 +73,7 @@ def _run_inside(runner: Callable[[Sequence[Program]], list[str]], some: Sequence
         if len(some) == 1:
             return [f"{type(end).__name__}: {end}\n"]
         middle = len(some) // 2
-        return _run_inside(runner, some[:middle]) + _run_inside(runner, some[middle:])
+        return survived(runner, some[:middle]) + survived(runner, some[middle:])
 
 
 def differs(find: Find) -> bool:
@@ -101,7 +91,7 @@ def shrink(find: Find, count: int) -> Find:
     wanted = find.program.text()
     smallest = find
     begun = False
-    only = partial(_run_inside, runners.run_elf if find.host == find.python else runners.run_python)
+    only = partial(survived, runners.run_elf if find.host == find.python else runners.run_python)
 
     @seed(find.chunk)
     @settings(max_examples=count, database=None, phases=[Phase.generate, Phase.shrink], deadline=None,
@@ -182,4 +172,4 @@ def _outcome(result: int) -> str:
     return "ok" if result >= 0 else errno.errorcode.get(-result, str(result))
 
 
-__all__ = ("Find", "Statistics", "differs", "generate", "is_steady", "run", "shrink")
+__all__ = ("Find", "Statistics", "differs", "generate", "is_steady", "run", "shrink", "survived")

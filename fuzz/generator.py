@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import TypeVar
 
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from fuzz.operations import (
@@ -257,3 +260,20 @@ def assemble(data: bytes) -> Program:
 programs: st.SearchStrategy[Program] = st.binary(
     min_size=1 + FEWEST * STEP_BYTES, max_size=1 + MOST * STEP_BYTES,
 ).map(assemble)
+
+_Drawn = TypeVar("_Drawn", bound=Hashable)
+
+
+def different(strategy: st.SearchStrategy[_Drawn], chunk: int, count: int) -> list[_Drawn]:
+    """Return the different ones of count examples; the same for the same chunk."""
+    found: dict[_Drawn, None] = {}
+
+    @seed(chunk)
+    @settings(max_examples=count, database=None, phases=[Phase.generate], deadline=None,
+              suppress_health_check=list(HealthCheck))
+    @given(strategy)
+    def collect(example: _Drawn) -> None:
+        found.setdefault(example)
+
+    collect()
+    return list(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+import difflib
 import hashlib
 from pathlib import Path
 import subprocess
@@ -76,6 +77,12 @@ def split(output: bytes, count: int) -> list[str]:
     return parts
 
 
+def diff(host: str, other: str, name: str) -> str:
+    """Show where two transcripts part."""
+    lines = difflib.unified_diff(host.splitlines(), other.splitlines(), "host", name, lineterm="", n=4)
+    return "\n".join(lines)
+
+
 def ask_host(program: Path, text: bytes) -> bytes:
     """Run a program with this input on the host's kernel, playing 3.2; returns its output; raises HostRefuses."""
     command = [str(build_host32()), "-t", str(HOST_SECONDS), str(program)]
@@ -93,17 +100,18 @@ def run_host(programs: Sequence[Program]) -> list[str]:
 def run_elf(programs: Sequence[Program], *, check: bool = False) -> list[str]:
     """Run the C interpreter inside; check: with the validators after every trap."""
     kernel = Kernel(root={"/interpreter": build_interpreter().read_bytes()}, stdin=_input(programs), memory=MEMORY)
-    return _run_inside(kernel, ["/interpreter"], len(programs), check=check)
+    return ask_kernel(kernel, ["/interpreter"], len(programs), check=check)
 
 
 def run_python(programs: Sequence[Program], *, check: bool = False) -> list[str]:
     """Run the Python interpreter inside; check: with the validators after every trap."""
     kernel = Kernel(programs={interpreter.ACTOR_PATH: interpreter.actor_main}, memory=MEMORY)
     main = interpreter.batch([program.encode() for program in programs])
-    return _run_inside(kernel, main, len(programs), check=check)
+    return ask_kernel(kernel, main, len(programs), check=check)
 
 
-def _run_inside(kernel: Kernel, program: Any, count: int, *, check: bool) -> list[str]:
+def ask_kernel(kernel: Kernel, program: Any, count: int, *, check: bool) -> list[str]:
+    """Run a batch inside, and see that nothing is left behind; check: with the validators after every trap."""
     checker = Checker(kernel) if check and kernel.after_trap is None else None  # a test may watch it already
     result = kernel.run(program)
     if checker is not None:

@@ -13,21 +13,20 @@ import argparse
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-import difflib
 from functools import partial
 import itertools
 from pathlib import Path
 import sys
 import time
 
-from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from fuzz import runners
+from fuzz.compare import survived
+from fuzz.generator import different
 from fuzz.tried import Tried
-from procession import Deadlock, Kernel, KernelBug, KernelPanic
+from procession import Kernel
 from procession.include.asm.termbits import Iflag, Lflag, Oflag, V
-from procession.tools.validate import Checker
 
 __all__ = ("Find", "generate", "run", "run_batch", "run_host", "run_inside", "shrink")
 
@@ -132,23 +131,12 @@ class Find:
 
     def diff(self) -> str:
         """Where the transcripts part."""
-        lines = difflib.unified_diff(self.host.splitlines(), self.here.splitlines(), "host", "here", lineterm="", n=4)
-        return "\n".join(lines)
+        return runners.diff(self.host, self.here, "here")
 
 
 def generate(chunk: int, count: int = CHUNK) -> list[Program]:
     """Return the different ones among count programs; the same for the same chunk."""
-    found: dict[Program, None] = {}
-
-    @seed(chunk)
-    @settings(max_examples=count, database=None, phases=[Phase.generate], deadline=None,
-              suppress_health_check=list(HealthCheck))
-    @given(programs)
-    def collect(program: Program) -> None:
-        found.setdefault(program)
-
-    collect()
-    return list(found)
+    return different(programs, chunk, count)
 
 
 def build() -> Path:
@@ -169,22 +157,12 @@ def run_host(some: Sequence[Program]) -> list[str]:
 def run_inside(some: Sequence[Program], *, check: bool = False) -> list[str]:
     """Run at most CHUNK programs inside; check: with the validators after every trap."""
     kernel = Kernel(root={"/terminals": build().read_bytes()}, stdin=_input(some))
-    checker = Checker(kernel) if check and kernel.after_trap is None else None  # a test may watch it already
-    try:
-        result = kernel.run(["/terminals"])
-        if checker is not None:
-            checker.finish()
-        kernel.check_baseline()
-    except (KernelBug, KernelPanic, Deadlock) as end:
-        if len(some) == 1:
-            return [f"{type(end).__name__}: {end}\n"]
-        return [run_inside([program], check=check)[0] for program in some]
-    return runners.split(result.stdout + result.stderr, len(some))
+    return runners.ask_kernel(kernel, ["/terminals"], len(some), check=check)
 
 
 def run_batch(some: Sequence[Program]) -> list[Find]:
     """Run them both ways; returns those that differ and of which the host is sure, each run alone three times."""
-    finds = [Find(*row) for row in zip(some, run_host(some), run_inside(some), strict=True)]
+    finds = [Find(*row) for row in zip(some, run_host(some), survived(run_inside, some), strict=True)]
     return [find for find in finds if find.host != find.here and _is_steady(find)]
 
 
