@@ -34,13 +34,14 @@ from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, InBuf, Int, OutBuf, SizeT, UserPtr
 from procession.mm import uaccess
 from procession.net import scm as net_scm
+from procession.net.iovec import UserMessage
 from procession.net.unix import af_unix
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import PollTable
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
-    from procession.net.unix.af_unix import UnixSock, UserMessage
+    from procession.net.unix.af_unix import UnixSock
 
 __all__ = (
     "SocketFile", "sock_init", "sock_map_fd", "sockfd_lookup", "sys_accept", "sys_accept4", "sys_bind", "sys_connect",
@@ -378,7 +379,7 @@ def _message(current: Task, ptr: UserPtr, count: int) -> bytes | UserMessage:
     """Return what to send; raises EFAULT, if it is much not before it is sent."""
     if count <= _LARGE or not isinstance(ptr, int):
         return uaccess.copy_from_user(current, ptr, count)
-    return af_unix.UserMessage(current, [(ptr, count)])
+    return UserMessage(current, [(ptr, count)])
 
 
 async def sock_sendmsg(
@@ -444,7 +445,7 @@ async def sys_sendmsg(current: Task, fd: Fd, msg: MsgIn, flags: MsgArg) -> int:
     """Send pieces of memory as one message, with open files (sendmsg(2))."""
     file = sockfd_lookup(current, fd)
     name, namelen, iov, iovlen, control, controllen, _ = _MSGHDR.unpack(uaccess.copy_from_user(current, msg, 56))
-    data = af_unix.UserMessage(current, _iovec(current, iov, iovlen))
+    data = UserMessage(current, _iovec(current, iov, iovlen))
     to = move_addr_to_kernel(current, name, namelen) if name else None
     scm = Scm()
     if controllen > _OPTMEM_MAX:

@@ -15,7 +15,6 @@ from procession.include.linux.fs import AT_FDCWD, Poll, S
 from procession.include.linux.net import SOCK, Msg, Scm
 from procession.include.linux.signal import Sig
 from procession.kernel import pid, signal, wait
-from procession.mm import uaccess
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,9 +22,10 @@ if TYPE_CHECKING:
     from procession.include.linux.fs import File, Inode, PollTable
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
+    from procession.net.iovec import UserMessage
 
 __all__ = (
-    "Skb", "UnixSock", "UserMessage", "unix_accept", "unix_bind", "unix_connect", "unix_create", "unix_listen",
+    "Skb", "UnixSock", "unix_accept", "unix_bind", "unix_connect", "unix_create", "unix_listen",
     "unix_poll", "unix_recvmsg", "unix_release", "unix_sendmsg", "unix_shutdown", "unix_socketpair",
 )
 
@@ -41,36 +41,6 @@ _SIGPIPE = int(Sig.SIGPIPE)
 _AF_UNIX = struct.pack("<H", 1)
 _POLL_IN = Poll.IN | Poll.RDNORM
 _POLL_OUT = Poll.OUT | Poll.WRNORM | Poll.WRBAND
-
-
-class UserMessage:
-    """Something to be sent that is copied from user memory as it goes: a program may well claim to send terabytes."""
-
-    __slots__ = ("current", "pieces", "size")
-
-    def __init__(self, current: Task, pieces: list[tuple[int, int]]) -> None:
-        self.current = current
-        self.pieces = pieces
-        self.size = sum(length for _, length in pieces)
-
-    def __len__(self) -> int:
-        # What a length may be in Python is also the most that a size_t could say without being negative.
-        return min(self.size, (1 << 63) - 1)
-
-    def __getitem__(self, part: slice) -> bytes:
-        """Copy a part of it; raises EFAULT."""
-        start, stop, _ = part.indices(len(self))
-        data = []
-        for base, length in self.pieces:
-            if start >= stop:
-                break
-            if start < length:
-                n = min(length, stop) - start
-                data.append(uaccess.copy_from_user(self.current, base + start, n))
-                start += n
-            start -= length
-            stop -= length
-        return b"".join(data)
 
 
 class Skb:
