@@ -224,6 +224,14 @@ def test_logout_with_jobs(shell):
     same(shell, logout_with_jobs, ends=True)
 
 
+def replay(trace):
+    """Run it again: it has to be the same."""
+    again = subprocess.run(
+        [sys.executable, "-m", "procession.cli", "replay", str(trace)], capture_output=True, text=True, check=False,
+    )
+    assert again.returncode == 0, again.stderr
+
+
 def test_a_session_is_run_again(tmp_path):
     """What was typed, and when, is in the trace; so is another size of the window."""
     trace = tmp_path / "trace"
@@ -236,10 +244,7 @@ def test_a_session_is_run_again(tmp_path):
     session.line("exit 4", then=None)
     assert session.end() == 4
     assert "30 100" in session.transcript
-    again = subprocess.run(
-        [sys.executable, "-m", "procession.cli", "replay", str(trace)], capture_output=True, text=True, check=False,
-    )
-    assert again.returncode == 0, again.stderr
+    replay(trace)
 
 
 def test_a_key_in_a_loop_without_calls_is_run_again(tmp_path):
@@ -254,10 +259,7 @@ def test_a_key_in_a_loop_without_calls_is_run_again(tmp_path):
     session.line("exit 4", then=None)
     assert session.end() == 4
     assert "\r\n1\r\n" in session.transcript
-    again = subprocess.run(
-        [sys.executable, "-m", "procession.cli", "replay", str(trace)], capture_output=True, text=True, check=False,
-    )
-    assert again.returncode == 0, again.stderr
+    replay(trace)
 
 
 def test_three_escapes_end_the_run():
