@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-TYPE_CHECKING = False       # typing's, without what its import takes
+TYPE_CHECKING = False  # typing's, without what its import takes
 
 if TYPE_CHECKING:
     from procession.boot import Kernel, Result
@@ -15,9 +15,15 @@ if TYPE_CHECKING:
 __all__ = ("Deadlock", "Errno", "Kernel", "KernelBug", "KernelPanic", "LinuxError", "ReplayError", "Result", "Sig")
 
 _HOME = {
-    "Errno": "include.linux.errno", "LinuxError": "include.linux.errno", "Sig": "include.linux.signal",
-    "Kernel": "boot", "Result": "boot", "Deadlock": "kernel.entry", "KernelBug": "include.linux.bug",
-    "KernelPanic": "include.linux.bug", "ReplayError": "hw.chooser",
+    "Errno": "include.linux.errno",
+    "LinuxError": "include.linux.errno",
+    "Sig": "include.linux.signal",
+    "Kernel": "boot",
+    "Result": "boot",
+    "Deadlock": "kernel.entry",
+    "KernelBug": "include.linux.bug",
+    "KernelPanic": "include.linux.bug",
+    "ReplayError": "hw.chooser",
 }
 
 

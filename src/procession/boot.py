@@ -252,7 +252,7 @@ def _seldom_collecting() -> Iterator[None]:
         gc.set_threshold(young, middle, old)
 
 
-CORES_OUTSIDE = "|core.%e.%p"       # core_pattern of a machine whose cores go to the host
+CORES_OUTSIDE = "|core.%e.%p"  # core_pattern of a machine whose cores go to the host
 MIN_MEMORY = 4 << 20
 MAX_MEMORY = 64 << 30
 MAX_CPUS = 64

@@ -37,7 +37,7 @@ def die_of(signum: int) -> NoReturn:
     signal.signal(signum, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signum})
     os.kill(os.getpid(), signum)
-    os._exit(128 + signum)      # PID 1 of a container does not die of it
+    os._exit(128 + signum)  # PID 1 of a container does not die of it
 
 
 class HostSignals:

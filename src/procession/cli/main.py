@@ -34,9 +34,7 @@ app = typer.Typer(
 )
 
 Program = Annotated[list[str], typer.Argument(metavar="PROGRAM [ARGS]...", help="What to run; put -- before it.")]
-Root = Annotated[
-    Path, typer.Option(help="Directory or tar archive to use as /. Read only: changes stay in memory."),
-]
+Root = Annotated[Path, typer.Option(help="Directory or tar archive to use as /. Read only: changes stay in memory.")]
 AsInit = Annotated[bool, typer.Option("--as-init", help="Make the program PID 1 instead of init's child.")]
 Cwd = Annotated[str, typer.Option(help="Directory to start in.")]
 Env = Annotated[list[str], typer.Option("--env", help="NAME=VALUE for the program; may be repeated.")]
@@ -94,7 +92,13 @@ def _environment(pairs: list[str], *, tty: bool) -> dict[str, str]:
 
 
 def _machine(
-    root: Path, seed: int, cpus: int, memory: str, *, realtime: bool = False, core: Path | None = None,
+    root: Path,
+    seed: int,
+    cpus: int,
+    memory: str,
+    *,
+    realtime: bool = False,
+    core: Path | None = None,
     tty: bool = False,
 ) -> Kernel:
     from procession.boot import DEFAULT_WINSIZE, Kernel
@@ -105,8 +109,14 @@ def _machine(
         _fail(f"--root {root}: no such file or directory")
     try:
         return Kernel(
-            root=root, seed=seed, cpus=cpus, memory=_bytes(memory), realtime=realtime,
-            console=terminal or HostConsole(0, 1, 2), cores=core, tty=tty,
+            root=root,
+            seed=seed,
+            cpus=cpus,
+            memory=_bytes(memory),
+            realtime=realtime,
+            console=terminal or HostConsole(0, 1, 2),
+            cores=core,
+            tty=tty,
             winsize=(terminal and terminal.size()) or DEFAULT_WINSIZE,
         )
     except ValueError as error:
@@ -135,7 +145,7 @@ def _execute(kernel: Kernel, program: list[str], env: list[str], cwd: str, *, as
     except Deadlock as deadlock:
         _fail(f"deadlock: {deadlock}", 125)
     except KernelBug as bug:
-        SIGNALS.check()     # what was interrupted may look broken on the way out
+        SIGNALS.check()  # what was interrupted may look broken on the way out
         print("\n".join([str(bug), *getattr(bug, "__notes__", ())]), file=sys.stderr)
         raise typer.Exit(125) from None
     except MemoryError:
@@ -156,11 +166,27 @@ def _finish(result: Result) -> NoReturn:
 
 # What a shell prints when a command dies of a signal.
 _SIGNAL_TEXT = {
-    1: "Hangup", 3: "Quit", 4: "Illegal instruction", 5: "Trace/breakpoint trap", 6: "Aborted", 7: "Bus error",
-    8: "Floating point exception", 9: "Killed", 10: "User defined signal 1", 11: "Segmentation fault",
-    12: "User defined signal 2", 14: "Alarm clock", 15: "Terminated", 16: "Stack fault", 24: "CPU time limit exceeded",
-    25: "File size limit exceeded", 26: "Virtual timer expired", 27: "Profiling timer expired", 29: "I/O possible",
-    30: "Power failure", 31: "Bad system call",
+    1: "Hangup",
+    3: "Quit",
+    4: "Illegal instruction",
+    5: "Trace/breakpoint trap",
+    6: "Aborted",
+    7: "Bus error",
+    8: "Floating point exception",
+    9: "Killed",
+    10: "User defined signal 1",
+    11: "Segmentation fault",
+    12: "User defined signal 2",
+    14: "Alarm clock",
+    15: "Terminated",
+    16: "Stack fault",
+    24: "CPU time limit exceeded",
+    25: "File size limit exceeded",
+    26: "Virtual timer expired",
+    27: "Profiling timer expired",
+    29: "I/O possible",
+    30: "Power failure",
+    31: "Bad system call",
 }
 
 
@@ -172,20 +198,20 @@ def run(
     tree: Annotated[bool, typer.Option("--tree", help="At the end, print the life of every process.")] = False,
     trace: Annotated[Path | None, typer.Option(help="Write all trace events to this file, as JSON lines.")] = None,
     core: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write a core file there for each program that dumps core."),
+        Path | None, typer.Option(metavar="DIR", help="Write a core file there for each program that dumps core.")
     ] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Hold all structures against each other after every trap."),
+        bool, typer.Option("--check", help="Hold all structures against each other after every trap.")
     ] = False,
     unsupported: Annotated[
-        bool, typer.Option("--unsupported", help="At the end, list what the program asked for in vain."),
+        bool, typer.Option("--unsupported", help="At the end, list what the program asked for in vain.")
     ] = False,
     fail: Annotated[
-        str | None, typer.Option(metavar="SPEC", help="Refuse the kernel a request: CALL[@AT][:KIND][:N], as fork:2."),
+        str | None, typer.Option(metavar="SPEC", help="Refuse the kernel a request: CALL[@AT][:KIND][:N], as fork:2.")
     ] = None,
     tty: Annotated[bool, typer.Option("--tty", "-t", help="Let the program's input and output be a terminal.")] = False,
     interactive: Annotated[
-        bool, typer.Option("--interactive", "-i", help="Connect that to this terminal, for somebody who types."),
+        bool, typer.Option("--interactive", "-i", help="Connect that to this terminal, for somebody who types.")
     ] = False,
     as_init: AsInit = False,
     cwd: Cwd = "/",
@@ -297,7 +323,7 @@ def _print_tree(lives: ProcessTree) -> None:
     from rich.console import Console
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    with console.capture() as text:     # printing itself it would end the command where nobody reads
+    with console.capture() as text:  # printing itself it would end the command where nobody reads
         console.print(lives.render())
     print(text.get(), end="", file=sys.stderr)
 
@@ -313,7 +339,7 @@ def strace(
     program: Program,
     follow: Annotated[bool, typer.Option("-f", help="Follow children.")] = False,
     expressions: Annotated[
-        list[str], typer.Option("-e", metavar="EXPR", help="trace=CALL,%CLASS,/REGEX,… or trace=!…; signal=SIG,…"),
+        list[str], typer.Option("-e", metavar="EXPR", help="trace=CALL,%CLASS,/REGEX,… or trace=!…; signal=SIG,…")
     ] = [],  # noqa: B006 -- typer copies it
     limit: Annotated[int, typer.Option("-s", metavar="N", min=0, help="How many bytes of a string to show.")] = 32,
     output: Annotated[Path | None, typer.Option("-o", metavar="FILE", help="Write to FILE instead of stderr.")] = None,
@@ -355,9 +381,12 @@ def replay(
     from procession.tools.replay import Difference, Replay, TraceError
 
     try:
-        with SIGNALS.caught(), Replay(
-            trace, root=False if root is None else root, console=HostConsole(0, 1, 2) if show else None,
-        ) as machine:
+        with (
+            SIGNALS.caught(),
+            Replay(
+                trace, root=False if root is None else root, console=HostConsole(0, 1, 2) if show else None
+            ) as machine,
+        ):
             print(machine.report(until), end="")
     except Difference as difference:
         made_by = machine.header["procession"]
@@ -395,7 +424,7 @@ def main() -> None:
             app()
         finally:
             stdout.flush()
-            if sys.stdout is not stdout:    # the library prints help itself, and has met with nobody to read it
+            if sys.stdout is not stdout:  # the library prints help itself, and has met with nobody to read it
                 _nobody_reads()
     except Stopped as stopped:
         die_of(stopped.signum)
@@ -418,6 +447,6 @@ def _standard_files() -> None:
         try:
             os.fstat(fd)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)      # the lowest number free: fd
+            os.open(os.devnull, os.O_RDWR)  # the lowest number free: fd
     sys.stdout = HostFile(1, limit=1 << 20, held=SIGNALS.held)
     sys.stderr = HostFile(2, limit=0, held=SIGNALS.held)

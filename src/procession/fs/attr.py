@@ -63,7 +63,8 @@ def chown_inode(current: Task, inode: Inode, uid: int, gid: int) -> None:
     if uid != -1 and (fsuid != inode.i_uid or uid != inode.i_uid) and not capability.capable(current, Cap.CHOWN):
         raise LinuxError(Errno.EPERM, "chown")
     if (
-        gid != -1 and (fsuid != inode.i_uid or (not groups.in_group_p(current, gid) and gid != inode.i_gid))
+        gid != -1
+        and (fsuid != inode.i_uid or (not groups.in_group_p(current, gid) and gid != inode.i_gid))
         and not capability.capable(current, Cap.CHOWN)
     ):
         raise LinuxError(Errno.EPERM, "chgrp")

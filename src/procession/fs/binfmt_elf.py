@@ -167,7 +167,7 @@ def _interp_ehdr(bprm: LinuxBinprm) -> Ehdr:
 
 
 async def _load(
-    current: Task, bprm: LinuxBinprm, ehdr: Ehdr, phdrs: list[Phdr], interpreter: File | None, interp_ehdr: Ehdr | None,
+    current: Task, bprm: LinuxBinprm, ehdr: Ehdr, phdrs: list[Phdr], interpreter: File | None, interp_ehdr: Ehdr | None
 ) -> None:
     """Put the program into current's new address space and make it start."""
     assert bprm.file is not None
@@ -247,7 +247,7 @@ def elf_map(current: Task, source: File, addr: int, phdr: Phdr, flags: int, tota
     off = phdr.p_offset - inset
     addr &= PAGE_MASK
     if not size:
-        return addr                 # nothing of the file: all of it is bss
+        return addr  # nothing of the file: all of it is bss
     if off & _OFFSET or off < 0 or off + size > _U64:
         raise LinuxError(Errno.EINVAL, "a segment's file offset and address do not agree")
     prot = _PROT[phdr.p_flags & 7]
@@ -260,7 +260,7 @@ def elf_map(current: Task, source: File, addr: int, phdr: Phdr, flags: int, tota
             try:
                 mmap.do_munmap(current, mm, mapped + size, total_size - size)
             except LinuxError:
-                pass    # 3.2 does not look: the other segments will lie on top of it
+                pass  # 3.2 does not look: the other segments will lie on top of it
         return mapped
 
 
@@ -346,7 +346,7 @@ class _Image:
             try:
                 uaccess.clear_user(self.current, elf_bss, nbyte)
             except LinuxError:
-                pass    # odd protections in the file: not an error in Linux either
+                pass  # odd protections in the file: not an error in Linux either
 
     def set_brk(self) -> None:
         """Map the bss, and let the heap begin behind it."""

@@ -28,7 +28,7 @@ ELF_HWCAP = 0x178BFBFF
 
 
 def create_elf_tables(
-    current: Task, bprm: LinuxBinprm, phdr: int, phnum: int, interp_load_addr: int, entry: int,
+    current: Task, bprm: LinuxBinprm, phdr: int, phnum: int, interp_load_addr: int, entry: int
 ) -> None:
     """Write the auxiliary vector and the pointer arrays below the strings; bprm.p becomes the stack pointer.
 
@@ -39,12 +39,47 @@ def create_elf_tables(
     cred = current.cred
     platform = (bprm.p & ~15) - len(ELF_PLATFORM)
     random = platform - 16
-    auxv = array("Q", (
-        AT_HWCAP, ELF_HWCAP, AT_PAGESZ, 4096, AT_CLKTCK, 100, AT_PHDR, phdr, AT_PHENT, 56, AT_PHNUM, phnum,
-        AT_BASE, interp_load_addr, AT_FLAGS, 0, AT_ENTRY, entry, AT_UID, cred.uid, AT_EUID, cred.euid,
-        AT_GID, cred.gid, AT_EGID, cred.egid, AT_SECURE, int(bprm.secure), AT_RANDOM, random, AT_EXECFN, bprm.exec,
-        AT_PLATFORM, platform, 0, 0,
-    ))
+    auxv = array(
+        "Q",
+        (
+            AT_HWCAP,
+            ELF_HWCAP,
+            AT_PAGESZ,
+            4096,
+            AT_CLKTCK,
+            100,
+            AT_PHDR,
+            phdr,
+            AT_PHENT,
+            56,
+            AT_PHNUM,
+            phnum,
+            AT_BASE,
+            interp_load_addr,
+            AT_FLAGS,
+            0,
+            AT_ENTRY,
+            entry,
+            AT_UID,
+            cred.uid,
+            AT_EUID,
+            cred.euid,
+            AT_GID,
+            cred.gid,
+            AT_EGID,
+            cred.egid,
+            AT_SECURE,
+            int(bprm.secure),
+            AT_RANDOM,
+            random,
+            AT_EXECFN,
+            bprm.exec,
+            AT_PLATFORM,
+            platform,
+            0,
+            0,
+        ),
+    )
     mm.saved_auxv = auxv.tobytes()
 
     words = array("Q", (bprm.argc,))

@@ -63,9 +63,9 @@ async def _find(current: Task, bprm: LinuxBinprm) -> Any:
         return None
     assert bprm.file is not None
     text = bprm.buf
-    if b"\n" not in text[len(MAGIC):]:
+    if b"\n" not in text[len(MAGIC) :]:
         text = await fs_exec.kernel_read(current, bprm.file, 0, 4096 + len(MAGIC) + 1)
-    name = text[len(MAGIC):].split(b"\n", 1)[0].decode("utf-8", "surrogateescape")
+    name = text[len(MAGIC) :].split(b"\n", 1)[0].decode("utf-8", "surrogateescape")
     return current.kernel.programs.get(name)
 
 

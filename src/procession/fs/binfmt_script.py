@@ -46,7 +46,7 @@ def parse_line(buf: bytes) -> tuple[bytes, bytes]:
 
     A line that does not fit in the buffer is cut there, silently.
     """
-    line = buf[2:BINPRM_BUF_SIZE - 1].split(b"\0", 1)[0].split(b"\n", 1)[0].strip(b" \t")
+    line = buf[2 : BINPRM_BUF_SIZE - 1].split(b"\0", 1)[0].split(b"\n", 1)[0].strip(b" \t")
     for at, byte in enumerate(line):
         if byte in b" \t":
             return line[:at], line[at:].lstrip(b" \t")

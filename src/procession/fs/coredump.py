@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ("CoreState", "do_coredump", "format_corename", "wait_for_dump")
 
-MIN_COREDUMP = PAGE_SIZE            # ELF_EXEC_PAGESIZE
+MIN_COREDUMP = PAGE_SIZE  # ELF_EXEC_PAGESIZE
 CORENAME_MAX_SIZE = 128
 _SIGKILL_BIT = 1 << (int(Sig.SIGKILL) - 1)
 _OPEN_FLAGS = int(OpenFlags.RDWR | OpenFlags.CREAT | OpenFlags.NOFOLLOW | OpenFlags.LARGEFILE)
@@ -63,8 +63,33 @@ _IDENT = ELFMAG + b"\x02\x01\x01" + bytes(9)
 PF_X, PF_W, PF_R = 1, 2, 4
 # struct user_regs_struct.
 _REGS = (
-    "r15", "r14", "r13", "r12", "bp", "bx", "r11", "r10", "r9", "r8", "ax", "cx", "dx", "si", "di", "orig_ax", "ip",
-    "cs", "flags", "sp", "ss", "fs_base", "gs_base", "ds", "es", "fs", "gs",
+    "r15",
+    "r14",
+    "r13",
+    "r12",
+    "bp",
+    "bx",
+    "r11",
+    "r10",
+    "r9",
+    "r8",
+    "ax",
+    "cx",
+    "dx",
+    "si",
+    "di",
+    "orig_ax",
+    "ip",
+    "cs",
+    "flags",
+    "sp",
+    "ss",
+    "fs_base",
+    "gs_base",
+    "ds",
+    "es",
+    "fs",
+    "gs",
 )
 
 
@@ -172,7 +197,7 @@ def format_corename(current: Task, signr: int) -> str:
             at += 1
             continue
         # A single % at the end is dropped, as is a letter without a meaning.
-        letter = pattern[at + 1:at + 2]
+        letter = pattern[at + 1 : at + 2]
         at += 2
         out.append(_specifier(current, letter, signr))
         pid_in_pattern |= letter == "p"
@@ -297,7 +322,7 @@ Writer = Callable[[int, bytes], Awaitable[None]]
 
 
 async def _elf_core_dump(
-    current: Task, mm: MmStruct, write: Writer, core_state: CoreState, signr: int, limit: int,
+    current: Task, mm: MmStruct, write: Writer, core_state: CoreState, signr: int, limit: int
 ) -> None:
     """Write header, notes, and what is there of each segment, as far as limit goes; raises what write raises."""
     notes = _notes(current, core_state, signr)
@@ -312,7 +337,8 @@ async def _elf_core_dump(
     start = offset = offset + PAGE_SIZE - 1 & -PAGE_SIZE
     for vma, size in zip(mm.mmap, sizes, strict=True):
         flags = (
-            (PF_R if vma.vm_flags & VM.READ else 0) | (PF_W if vma.vm_flags & VM.WRITE else 0)
+            (PF_R if vma.vm_flags & VM.READ else 0)
+            | (PF_W if vma.vm_flags & VM.WRITE else 0)
             | (PF_X if vma.vm_flags & VM.EXEC else 0)
         )
         head.append(_PHDR.pack(PT_LOAD, flags, offset, vma.vm_start, 0, size, vma.vm_end - vma.vm_start, PAGE_SIZE))
@@ -372,7 +398,7 @@ def _get_dump_page(current: Task, mm: MmStruct, vma: VmArea, address: int) -> by
             return None
     if pfn < 0 or pfn == k.zero_pfn:
         return None
-    return bytes(k.frames.phys[pfn << 12:(pfn + 1) << 12])
+    return bytes(k.frames.phys[pfn << 12 : (pfn + 1) << 12])
 
 
 # The notes.
@@ -413,9 +439,19 @@ def _prstatus(current: Task, t: Task, thread: x86_process.X86Thread, signr: int)
     else:
         utime, stime = t.utime, t.stime
     return _PRSTATUS.pack(
-        signr, 0, 0, signr, t.pending.signal, t.blocked, pid.task_pid_nr_ns(t, ns),
-        pid.task_pid_nr_ns(t.real_parent, ns), pid.task_pgrp_nr_ns(t, ns), pid.task_session_nr_ns(t, ns),
-        *_times(utime, stime, sig.cutime, sig.cstime), *(getattr(regs, name) & _INF for name in _REGS), 1,
+        signr,
+        0,
+        0,
+        signr,
+        t.pending.signal,
+        t.blocked,
+        pid.task_pid_nr_ns(t, ns),
+        pid.task_pid_nr_ns(t.real_parent, ns),
+        pid.task_pgrp_nr_ns(t, ns),
+        pid.task_session_nr_ns(t, ns),
+        *_times(utime, stime, sig.cutime, sig.cstime),
+        *(getattr(regs, name) & _INF for name in _REGS),
+        1,
     )
 
 
@@ -430,10 +466,19 @@ def _prpsinfo(current: Task, mm: MmStruct) -> bytes:
             pass
     # It runs: nothing else is dumping it.
     return _PRPSINFO.pack(
-        0, b"R", 0, sched.task_nice(current), current.flags, current.cred.uid, current.cred.gid,
-        pid.task_pid_nr_ns(current, ns), pid.task_pid_nr_ns(current.real_parent, ns),
-        pid.task_pgrp_nr_ns(current, ns), pid.task_session_nr_ns(current, ns),
-        current.comm.encode("latin-1"), args.replace(b"\0", b" "),
+        0,
+        b"R",
+        0,
+        sched.task_nice(current),
+        current.flags,
+        current.cred.uid,
+        current.cred.gid,
+        pid.task_pid_nr_ns(current, ns),
+        pid.task_pid_nr_ns(current.real_parent, ns),
+        pid.task_pgrp_nr_ns(current, ns),
+        pid.task_session_nr_ns(current, ns),
+        current.comm.encode("latin-1"),
+        args.replace(b"\0", b" "),
     )
 
 

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from procession.include.linux.fs import Inode, PathRef, Vfsmount
     from procession.include.linux.sched import Task
 
-__all__ = (
-    "d_absolute_path", "d_add", "d_delete", "d_make_root", "d_move", "d_path", "is_subdir", "sys_getcwd",
-)
+__all__ = ("d_absolute_path", "d_add", "d_delete", "d_make_root", "d_move", "d_path", "is_subdir", "sys_getcwd")
 
 
 def d_make_root(inode: Inode) -> Dentry:

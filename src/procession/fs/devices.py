@@ -145,7 +145,7 @@ class ConsoleDevice:
     def take(self, count: int) -> bytes:
         """Return input that fill() has announced; b"" is an end of file, after which more may come."""
         data = self.buf[:count]
-        self.buf = self.buf[len(data):]
+        self.buf = self.buf[len(data) :]
         self.eof = False
         return data
 
@@ -266,8 +266,12 @@ def _becomes(cls: type[File]) -> OpenFn:
 
 # name, minor of major 1, class, mode
 MEM_DEVICES: tuple[tuple[str, int, type[File], int], ...] = (
-    ("null", 3, NullFile, 0o666), ("zero", 5, ZeroFile, 0o666), ("full", 7, FullFile, 0o666),
-    ("random", 8, RandomFile, 0o666), ("urandom", 9, RandomFile, 0o666), ("kmsg", 11, KmsgFile, 0o644),
+    ("null", 3, NullFile, 0o666),
+    ("zero", 5, ZeroFile, 0o666),
+    ("full", 7, FullFile, 0o666),
+    ("random", 8, RandomFile, 0o666),
+    ("urandom", 9, RandomFile, 0o666),
+    ("kmsg", 11, KmsgFile, 0o644),
 )
 LINKS = (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2"))
 

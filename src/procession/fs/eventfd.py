@@ -70,7 +70,7 @@ class EventfdFile(File):
             if self.f_flags & O_NONBLOCK:
                 raise LinuxError(Errno.EAGAIN, "the counter would overflow")
             await wait.wait_event_interruptible(
-                current, ctx.wqh, lambda: ULLONG_MAX - ctx.count > value, "eventfd_write",
+                current, ctx.wqh, lambda: ULLONG_MAX - ctx.count > value, "eventfd_write"
             )
         ctx.count += value
         wait.wake_up(ctx.wqh, Poll.IN)
@@ -110,7 +110,7 @@ def sys_eventfd2(current: Task, count: UInt, flags: EfdArg) -> Fd:
         raise LinuxError(Errno.EINVAL, "eventfd2: unknown flags")
     ctx = EventfdCtx(current.kernel, count, flags)
     return anon_inodes.anon_inode_getfd(
-        current, "[eventfd]", EventfdFile, ctx, O_RDWR | flags & (O_CLOEXEC | O_NONBLOCK),
+        current, "[eventfd]", EventfdFile, ctx, O_RDWR | flags & (O_CLOEXEC | O_NONBLOCK)
     )
 
 

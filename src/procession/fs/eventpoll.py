@@ -27,8 +27,15 @@ if TYPE_CHECKING:
     from procession.include.linux.wait import WaitQueueHead
 
 __all__ = (
-    "Epitem", "Eventpoll", "EventpollFile", "eventpoll_release", "sys_epoll_create", "sys_epoll_create1",
-    "sys_epoll_ctl", "sys_epoll_pwait", "sys_epoll_wait",
+    "Epitem",
+    "Eventpoll",
+    "EventpollFile",
+    "eventpoll_release",
+    "sys_epoll_create",
+    "sys_epoll_create1",
+    "sys_epoll_ctl",
+    "sys_epoll_pwait",
+    "sys_epoll_wait",
 )
 
 EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD = 1, 2, 3
@@ -40,7 +47,6 @@ O_RDWR, O_CLOEXEC = 0o2, 0o2000000
 NSEC_PER_MSEC = 1_000_000
 _EVENT = struct.Struct("<IQ")
 _SIGPENDING, _INTERRUPTIBLE, _RUNNING = TIF.SIGPENDING, TaskState.INTERRUPTIBLE, TaskState.RUNNING
-
 
 
 class Epitem:
@@ -349,7 +355,7 @@ async def sys_epoll_wait(current: Task, epfd: Fd, events: EventsPtr, maxevents: 
 
 @syscall
 async def sys_epoll_pwait(
-    current: Task, epfd: Fd, events: EventsPtr, maxevents: Int, timeout: Int, sigmask: SigsetIn, sigsetsize: SizeT,
+    current: Task, epfd: Fd, events: EventsPtr, maxevents: Int, timeout: Int, sigmask: SigsetIn, sigsetsize: SizeT
 ) -> int:
     """epoll_wait with another signal mask (epoll_pwait(2))."""
     saved = select.set_user_sigmask(current, sigmask, sigsetsize)

@@ -27,8 +27,18 @@ if TYPE_CHECKING:
     from procession.include.linux.types import HostBuffer
 
 __all__ = (
-    "do_execve", "exec_init", "flush_old_exec", "get_task_comm", "kernel_read", "open_exec",
-    "prepare_binprm", "register_binfmt", "search_binary_handler", "set_task_comm", "setup_new_exec", "sys_execve",
+    "do_execve",
+    "exec_init",
+    "flush_old_exec",
+    "get_task_comm",
+    "kernel_read",
+    "open_exec",
+    "prepare_binprm",
+    "register_binfmt",
+    "search_binary_handler",
+    "set_task_comm",
+    "setup_new_exec",
+    "sys_execve",
     "would_dump",
 )
 
@@ -49,7 +59,7 @@ def register_binfmt(k: Kernel, fmt: LinuxBinfmt) -> None:
 
 @syscall
 async def sys_execve(
-    current: Task, filename: Path, argv: Annotated[UserPtr, Arg("argv")], envp: Annotated[UserPtr, Arg("envp")],
+    current: Task, filename: Path, argv: Annotated[UserPtr, Arg("argv")], envp: Annotated[UserPtr, Arg("envp")]
 ) -> int:
     """Execute the program at filename in place of the current one (execve(2)); spec 7.9 lists the errors."""
     await do_execve(current, namei.getname(current, filename), argv, envp)
@@ -140,10 +150,10 @@ class _KernelBuffer:
         self.data = bytearray(size)
 
     def load(self, offset: int, size: int) -> bytes:
-        return bytes(self.data[offset:offset + size])
+        return bytes(self.data[offset : offset + size])
 
     def store(self, offset: int, data: bytes) -> None:
-        self.data[offset:offset + len(data)] = data
+        self.data[offset : offset + len(data)] = data
 
     def __len__(self) -> int:
         return len(self.data)
@@ -211,7 +221,7 @@ async def flush_old_exec(current: Task, bprm: LinuxBinprm) -> None:
     assert bprm.mm is not None
     exec_mm.set_mm_exe_file(bprm.mm, bprm.file)
     exec_mm.exec_mmap(current, bprm.mm)
-    bprm.mm = None              # it is current's now
+    bprm.mm = None  # it is current's now
     current.flags &= ~(PF.RANDOMIZE | PF.KTHREAD)
     exec_mm.flush_thread(current)
     current.personality &= ~bprm.per_clear
@@ -255,7 +265,7 @@ def setup_new_exec(current: Task, bprm: LinuxBinprm) -> None:
 def set_task_comm(p: Task, comm: str) -> None:
     """Set p's name, cut to 15 bytes."""
     with p.alloc_lock:
-        p.comm = comm.encode("utf-8", "surrogateescape")[:TASK_COMM_LEN - 1].decode("latin-1")
+        p.comm = comm.encode("utf-8", "surrogateescape")[: TASK_COMM_LEN - 1].decode("latin-1")
 
 
 def get_task_comm(p: Task) -> str:

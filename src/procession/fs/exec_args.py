@@ -53,7 +53,7 @@ class ArgReader:
             room = (_PAGE - (array & (_PAGE - 1))) >> 3
             chunk = memoryview(uaccess.copy_from_user(self.current, array, max(room, 1) * 8)).cast("Q").tolist()
             if 0 in chunk:
-                pointers += chunk[:chunk.index(0)]
+                pointers += chunk[: chunk.index(0)]
                 return pointers
             pointers += chunk
             array += len(chunk) * 8
@@ -87,11 +87,7 @@ class ArgReader:
 
 
 def copy_strings(
-    current: Task,
-    bprm: LinuxBinprm,
-    reader: ArgReader,
-    argv: Sequence[int | bytes],
-    envp: Sequence[int | bytes],
+    current: Task, bprm: LinuxBinprm, reader: ArgReader, argv: Sequence[int | bytes], envp: Sequence[int | bytes]
 ) -> None:
     """Take over the file name, then the environment, then the arguments, each from its end (spec 7.1 step 12)."""
     bprm.p -= len(_encode(bprm.filename)) + 1
@@ -114,7 +110,7 @@ def _put_args(current: Task, bprm: LinuxBinprm, strings: list[bytes]) -> None:
 
 
 def _take(
-    current: Task, bprm: LinuxBinprm, reader: ArgReader, strings: Sequence[int | bytes], taken: list[bytes],
+    current: Task, bprm: LinuxBinprm, reader: ArgReader, strings: Sequence[int | bytes], taken: list[bytes]
 ) -> None:
     for item in reversed(strings):
         text = reader.string(item) if isinstance(item, int) else item

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "bprm_fill_uid", "cap_bprm_set_creds", "check_unsafe_exec", "free_bprm", "install_exec_creds",
+    "bprm_fill_uid",
+    "cap_bprm_set_creds",
+    "check_unsafe_exec",
+    "free_bprm",
+    "install_exec_creds",
     "prepare_bprm_creds",
 )
 
@@ -129,7 +133,7 @@ def install_exec_creds(current: Task, bprm: LinuxBinprm) -> None:
     assert new is not None
     cred.commit_creds(current, new)
     bprm.cred = None
-    bprm.secure = new.euid != new.uid or new.egid != new.gid or (
-        new.uid != 0 and (bprm.cap_effective or new.cap_permitted != 0)
+    bprm.secure = (
+        new.euid != new.uid or new.egid != new.gid or (new.uid != 0 and (bprm.cap_effective or new.cap_permitted != 0))
     )
     mutex.mutex_unlock(current, current.signal.cred_guard_mutex)

@@ -30,8 +30,18 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "EXSTACK_DEFAULT", "EXSTACK_DISABLE_X", "EXSTACK_ENABLE_X", "STACK_TOP_MAX", "arch_pick_mmap_layout",
-    "bprm_mm_drop", "bprm_mm_init", "de_thread", "drop_arg_pages", "exec_mmap", "flush_thread", "set_mm_exe_file",
+    "EXSTACK_DEFAULT",
+    "EXSTACK_DISABLE_X",
+    "EXSTACK_ENABLE_X",
+    "STACK_TOP_MAX",
+    "arch_pick_mmap_layout",
+    "bprm_mm_drop",
+    "bprm_mm_init",
+    "de_thread",
+    "drop_arg_pages",
+    "exec_mmap",
+    "flush_thread",
+    "set_mm_exe_file",
     "setup_arg_pages",
 )
 
@@ -42,9 +52,7 @@ ADDR_COMPAT_LAYOUT = 0x0200000
 MIN_GAP = 128 << 20
 MAX_GAP = TASK_SIZE // 6 * 5
 TASK_UNMAPPED_BASE = TASK_SIZE // 3 + PAGE_SIZE - 1 & PAGE_MASK
-_STACK_FLAGS = (
-    VM.GROWSDOWN | VM.READ | VM.WRITE | VM.EXEC | VM.MAYREAD | VM.MAYWRITE | VM.MAYEXEC | VM.ACCOUNT
-)
+_STACK_FLAGS = VM.GROWSDOWN | VM.READ | VM.WRITE | VM.EXEC | VM.MAYREAD | VM.MAYWRITE | VM.MAYEXEC | VM.ACCOUNT
 
 
 def bprm_mm_init(current: Task, bprm: LinuxBinprm) -> None:
@@ -119,7 +127,7 @@ async def _kill_others(current: Task) -> None:
 async def _become_leader(current: Task) -> None:
     k = current.kernel
     leader = current.group_leader
-    current.signal.notify_count = -1        # exit_notify() of the leader wakes us
+    current.signal.notify_count = -1  # exit_notify() of the leader wakes us
     while not leader.exit_state:
         await _sleep(current)
 

@@ -174,7 +174,7 @@ def _f_getown_ex(current: Task, file: File, arg: Any) -> None:
 def _setfl(current: Task, file: File, arg: int) -> None:
     flags = file.f_flags
     if (arg ^ flags) & O_APPEND and file.inode.i_sb.s_readonly:
-        pass                            # 3.2 looks at an append-only attribute here, which no file of ours has
+        pass  # 3.2 looks at an append-only attribute here, which no file of ours has
     if arg & O_NOATIME and not flags & O_NOATIME and not fs_inode.inode_owner_or_capable(current, file.inode):
         raise LinuxError(Errno.EPERM, "O_NOATIME is the owner's")
     if arg & O_DIRECT:

@@ -17,12 +17,26 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "alloc_fd", "close_files", "do_close_on_exec", "dup_fd", "exit_files", "expand_files", "fd_install", "fget",
-    "fget_light", "fget_raw", "filp_close", "get_unused_fd", "init_files", "put_files_struct", "put_unused_fd",
-    "reset_files_struct", "unshare_files",
+    "alloc_fd",
+    "close_files",
+    "do_close_on_exec",
+    "dup_fd",
+    "exit_files",
+    "expand_files",
+    "fd_install",
+    "fget",
+    "fget_light",
+    "fget_raw",
+    "filp_close",
+    "get_unused_fd",
+    "init_files",
+    "put_files_struct",
+    "put_unused_fd",
+    "reset_files_struct",
+    "unshare_files",
 )
 
-_NOFILE = 7             # Rlimit.NOFILE
+_NOFILE = 7  # Rlimit.NOFILE
 _PATH = FMode.PATH
 NR_OPEN_DEFAULT = 64
 O_CLOEXEC = 0o2000000
@@ -178,10 +192,8 @@ def dup_fd(current: Task, oldf: FilesStruct) -> FilesStruct:
             if file is not None:
                 file.f_count += 1
             elif open_fds >> fd & 1:
-                open_fds &= ~(1 << fd)      # reserved by a thread that is just opening: the copy has nothing there
-        new = FilesStruct(
-            SpinLock(oldf.file_lock.cls), 1, oldf.next_fd, oldf.close_on_exec & open_fds, open_fds, table,
-        )
+                open_fds &= ~(1 << fd)  # reserved by a thread that is just opening: the copy has nothing there
+        new = FilesStruct(SpinLock(oldf.file_lock.cls), 1, oldf.next_fd, oldf.close_on_exec & open_fds, open_fds, table)
     if open_files > NR_OPEN_DEFAULT:
         while new.max_fds < open_files:
             new.max_fds = 128 if new.max_fds < 128 else new.max_fds * 2

@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = (
-    "chroot_fs_refs", "copy_fs_struct", "exit_fs", "init_fs", "put_fs_struct", "set_fs_pwd", "set_fs_root",
-)
+__all__ = ("chroot_fs_refs", "copy_fs_struct", "exit_fs", "init_fs", "put_fs_struct", "set_fs_pwd", "set_fs_root")
 
 
 def init_fs(k: Kernel, root: PathRef) -> FsStruct:

@@ -13,8 +13,14 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "current_fs_time", "file_accessed", "get_next_ino", "inode_init_owner", "inode_owner_or_capable", "iput",
-    "should_remove_suid", "touch_atime",
+    "current_fs_time",
+    "file_accessed",
+    "get_next_ino",
+    "inode_init_owner",
+    "inode_owner_or_capable",
+    "iput",
+    "should_remove_suid",
+    "touch_atime",
 )
 
 MNT_NOATIME = 0x08

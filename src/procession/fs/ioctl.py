@@ -14,7 +14,6 @@ from procession.include.linux.types import Fd, UserPtr
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
-
     from procession.include.linux.fs import File
     from procession.include.linux.sched import Task
 else:
@@ -25,7 +24,6 @@ __all__ = ("sys_ioctl",)
 FIBMAP, FIGETBSZ, FIONREAD = 1, 2, 0x541B
 FIONCLEX, FIOCLEX, FIONBIO, FIOASYNC, FIOQSIZE = 0x5450, 0x5451, 0x5421, 0x5452, 0x5460
 O_NONBLOCK = 0o4000
-
 
 
 def _close_on_exec(current: Task, fd: int, *, on: bool) -> None:

@@ -28,8 +28,14 @@ if TYPE_CHECKING:
     from procession.include.linux.wait import WaitQueueHead
 
 __all__ = (
-    "FileLock", "fcntl_getlk", "fcntl_setlk", "filelock_init", "locks_remove_flock", "locks_remove_posix",
-    "posix_lock_file", "sys_flock",
+    "FileLock",
+    "fcntl_getlk",
+    "fcntl_setlk",
+    "filelock_init",
+    "locks_remove_flock",
+    "locks_remove_posix",
+    "posix_lock_file",
+    "sys_flock",
 )
 
 F_RDLCK, F_WRLCK, F_UNLCK = 0, 1, 2
@@ -41,7 +47,6 @@ MAX_DEADLK_ITERATIONS = 10
 _FLOCK = struct.Struct("<hh4xqqi4x")
 
 
-
 class FileLock:
     """One lock, held or waited for (struct file_lock).
 
@@ -49,11 +54,20 @@ class FileLock:
     """
 
     __slots__ = (
-        "fl_block", "fl_end", "fl_file", "fl_flags", "fl_next", "fl_owner", "fl_pid", "fl_start", "fl_type", "fl_wait",
+        "fl_block",
+        "fl_end",
+        "fl_file",
+        "fl_flags",
+        "fl_next",
+        "fl_owner",
+        "fl_pid",
+        "fl_start",
+        "fl_type",
+        "fl_wait",
     )
 
     def __init__(
-        self, kind: int, owner: object, pid: int, file: File, type: int, start: int = 0, end: int = OFFSET_MAX,
+        self, kind: int, owner: object, pid: int, file: File, type: int, start: int = 0, end: int = OFFSET_MAX
     ) -> None:
         self.fl_flags = kind
         self.fl_owner = owner

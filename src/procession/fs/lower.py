@@ -27,7 +27,7 @@ _DIR_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
-_DIRECTORY_SIZE = 4096      # ext4's smallest
+_DIRECTORY_SIZE = 4096  # ext4's smallest
 
 
 class Lower(Protocol):
@@ -124,7 +124,18 @@ class HostLower:
     """A file of a host directory."""
 
     __slots__ = (
-        "_dev_ino", "ctime_ns", "gid", "key", "mode", "mtime_ns", "name", "nlink", "parent", "rdev", "size", "tree",
+        "_dev_ino",
+        "ctime_ns",
+        "gid",
+        "key",
+        "mode",
+        "mtime_ns",
+        "name",
+        "nlink",
+        "parent",
+        "rdev",
+        "size",
+        "tree",
         "uid",
     )
 
@@ -239,8 +250,20 @@ class TarLower:
     """A member of a tar archive."""
 
     __slots__ = (
-        "children", "ctime_ns", "gid", "key", "mode", "mtime_ns", "nlink", "offset", "rdev", "size", "sparse", "target",
-        "tree", "uid",
+        "children",
+        "ctime_ns",
+        "gid",
+        "key",
+        "mode",
+        "mtime_ns",
+        "nlink",
+        "offset",
+        "rdev",
+        "size",
+        "sparse",
+        "target",
+        "tree",
+        "uid",
     )
 
     def __init__(self, tree: TarTree, mode: int) -> None:
@@ -276,7 +299,7 @@ class TarLower:
         if n <= 0:
             return b""
         if self.sparse is not None:
-            return self.sparse[offset:offset + n]
+            return self.sparse[offset : offset + n]
         return os.pread(self.tree.data.fileno(), n, self.offset + offset)
 
 
@@ -300,7 +323,7 @@ class TarTree:
     def _add(self, tar: tarfile.TarFile, info: tarfile.TarInfo) -> None:
         parts = _parts(info.name)
         if parts is None:
-            return                      # "..": leads out of the archive
+            return  # "..": leads out of the archive
         if not parts:
             if info.isdir():
                 _fill(self.root, info)
@@ -395,7 +418,10 @@ def _kind(info: tarfile.TarInfo) -> int:
 def _check(info: tarfile.TarInfo) -> None:
     """Raise ValueError for numbers that no inode has; an archive may say anything."""
     limits = (
-        (info.uid, 1 << 32), (info.gid, 1 << 32), (info.size, 1 << 63), (info.devmajor, 1 << 12),
+        (info.uid, 1 << 32),
+        (info.gid, 1 << 32),
+        (info.size, 1 << 63),
+        (info.devmajor, 1 << 12),
         (info.devminor, 1 << 20),
     )
     if any(not 0 <= number < limit for number, limit in limits) or not -1 << 63 <= info.mtime < 1 << 63:

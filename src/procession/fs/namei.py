@@ -66,9 +66,9 @@ class Nameidata:
         self.dentry: Dentry = start.dentry
         self.last = ""
         self.last_type = LAST_ROOT
-        self.slash = False          # slashes follow the last component: it has to be a directory
-        self.depth = 0              # current->link_count
-        self.links = 0              # current->total_link_count
+        self.slash = False  # slashes follow the last component: it has to be a directory
+        self.depth = 0  # current->link_count
+        self.links = 0  # current->total_link_count
 
     def path(self) -> PathRef:
         """Return where the walk is."""
@@ -336,7 +336,7 @@ def path_lookupat(current: Task, dfd: int, name: str, *, follow: bool, directory
 
 
 def user_path_at(
-    current: Task, dfd: int, ptr: UserPtr, follow: bool, *, directory: bool = False, empty: bool = False,
+    current: Task, dfd: int, ptr: UserPtr, follow: bool, *, directory: bool = False, empty: bool = False
 ) -> PathRef:
     """Look up a path given by user space. empty: "" names dfd itself (LOOKUP_EMPTY)."""
     return path_lookupat(current, dfd, getname(current, ptr, empty=empty), follow=follow, directory=directory)
@@ -394,7 +394,7 @@ def do_filp_open(current: Task, dfd: int, name: str, flags: int, mode: int) -> F
         _link_path_walk(nd, name)
         created = _open_walk(nd, flags, mode)
         if created:
-            acc_mode = MAY_OPEN         # the mode given does not bind this first open
+            acc_mode = MAY_OPEN  # the mode given does not bind this first open
             flags &= ~_TRUNC
         inode = nd.dentry.d_inode
         truncate = flags & _TRUNC and inode.i_mode & _IFMT == _IFREG
@@ -563,6 +563,6 @@ def dentry_open(current: Task, path: PathRef, flags: int) -> File:
         result = inode.open(current, result)
         if kind == _IFDIR and type(result) is File:
             result.__class__ = ramfs.DirFile
-    result.f_flags &= ~_NOCTTY          # only now: the open itself has to know
+    result.f_flags &= ~_NOCTTY  # only now: the open itself has to know
     result.f_path.dentry.d_inode.i_count += 1
     return result

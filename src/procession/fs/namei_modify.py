@@ -19,9 +19,25 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "sys_link", "sys_linkat", "sys_mkdir", "sys_mkdirat", "sys_mknod", "sys_mknodat", "sys_rename", "sys_renameat",
-    "sys_rmdir", "sys_symlink", "sys_symlinkat", "sys_unlink", "sys_unlinkat", "vfs_mkdir", "vfs_mknod", "vfs_rename",
-    "vfs_rmdir", "vfs_symlink", "vfs_unlink",
+    "sys_link",
+    "sys_linkat",
+    "sys_mkdir",
+    "sys_mkdirat",
+    "sys_mknod",
+    "sys_mknodat",
+    "sys_rename",
+    "sys_renameat",
+    "sys_rmdir",
+    "sys_symlink",
+    "sys_symlinkat",
+    "sys_unlink",
+    "sys_unlinkat",
+    "vfs_mkdir",
+    "vfs_mknod",
+    "vfs_rename",
+    "vfs_rmdir",
+    "vfs_symlink",
+    "vfs_unlink",
 )
 
 AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_EMPTY_PATH = 0x200, 0x400, 0x1000
@@ -266,11 +282,11 @@ def _child_towards(ancestor: Dentry, dentry: Dentry) -> Dentry | None:
 
 
 def vfs_rename(
-    current: Task, old_parent: Dentry, old: Dentry, new_parent: Dentry, new_name: str, new: Dentry | None,
+    current: Task, old_parent: Dentry, old: Dentry, new_parent: Dentry, new_name: str, new: Dentry | None
 ) -> None:
     """Move a name, replacing new; raises EACCES, EPERM, EISDIR, ENOTDIR, EBUSY, ENOTEMPTY."""
     if new is not None and new.d_inode is old.d_inode:
-        return                          # two names of one file: nothing to do, says POSIX
+        return  # two names of one file: nothing to do, says POSIX
     is_dir = _is_dir(old)
     old_dir, new_dir = old_parent.d_inode, new_parent.d_inode
     _may_delete(current, old_dir, old, is_dir=is_dir)

@@ -42,8 +42,18 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "copy_mnt_ns", "get_mnt_ns", "kern_mount", "lookup_mnt", "mnt_want_write", "mount_fs", "mount_root", "put_mnt_ns",
-    "sys_mount", "sys_pivot_root", "sys_umount2", "vfs_init",
+    "copy_mnt_ns",
+    "get_mnt_ns",
+    "kern_mount",
+    "lookup_mnt",
+    "mnt_want_write",
+    "mount_fs",
+    "mount_root",
+    "put_mnt_ns",
+    "sys_mount",
+    "sys_pivot_root",
+    "sys_umount2",
+    "vfs_init",
 )
 
 MNT_NOSUID, MNT_NODEV, MNT_NOEXEC, MNT_NOATIME, MNT_NODIRATIME, MNT_READONLY = 1, 2, 4, 8, 0x10, 0x40
@@ -57,7 +67,19 @@ CLONE_NEWNS = 0x20000
 
 # Files whose system calls are declared by being imported; nothing else here needs them.
 SYSCALL_FILES = (
-    dcache, fcntl, ioctl, namei_modify, open, read_write, readdir, splice, stat, statfs, sync, utimes, xattr,
+    dcache,
+    fcntl,
+    ioctl,
+    namei_modify,
+    open,
+    read_write,
+    readdir,
+    splice,
+    stat,
+    statfs,
+    sync,
+    utimes,
+    xattr,
 )
 
 
@@ -240,8 +262,12 @@ def _ns(current: Task) -> MntNamespace:
 def _mnt_flags(flags: int) -> int:
     out = 0
     for bit, mnt_bit in (
-        (MS_NOSUID, MNT_NOSUID), (MS_NODEV, MNT_NODEV), (MS_NOEXEC, MNT_NOEXEC), (MS_NOATIME, MNT_NOATIME),
-        (MS_NODIRATIME, MNT_NODIRATIME), (MS_RDONLY, MNT_READONLY),
+        (MS_NOSUID, MNT_NOSUID),
+        (MS_NODEV, MNT_NODEV),
+        (MS_NOEXEC, MNT_NOEXEC),
+        (MS_NOATIME, MNT_NOATIME),
+        (MS_NODIRATIME, MNT_NODIRATIME),
+        (MS_RDONLY, MNT_READONLY),
     ):
         if flags & bit:
             out |= mnt_bit

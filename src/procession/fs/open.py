@@ -21,9 +21,28 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "do_sys_open", "do_truncate", "sys_access", "sys_chdir", "sys_chmod", "sys_chown", "sys_chroot", "sys_close",
-    "sys_creat", "sys_faccessat", "sys_fallocate", "sys_fchdir", "sys_fchmod", "sys_fchmodat", "sys_fchown",
-    "sys_fchownat", "sys_ftruncate", "sys_lchown", "sys_open", "sys_openat", "sys_truncate", "sys_vhangup",
+    "do_sys_open",
+    "do_truncate",
+    "sys_access",
+    "sys_chdir",
+    "sys_chmod",
+    "sys_chown",
+    "sys_chroot",
+    "sys_close",
+    "sys_creat",
+    "sys_faccessat",
+    "sys_fallocate",
+    "sys_fchdir",
+    "sys_fchmod",
+    "sys_fchmodat",
+    "sys_fchown",
+    "sys_fchownat",
+    "sys_ftruncate",
+    "sys_lchown",
+    "sys_open",
+    "sys_openat",
+    "sys_truncate",
+    "sys_vhangup",
 )
 
 
@@ -177,7 +196,7 @@ def sys_faccessat(current: Task, dfd: DirFd, filename: Path, mode: AccessArg) ->
     new = cred.prepare_creds(current)
     new.fsuid, new.fsgid = new.uid, new.gid
     new.cap_effective = _effective_for_real(new)
-    current.cred = new                  # override_creds
+    current.cred = new  # override_creds
     try:
         _access(current, dfd, name, mode)
     finally:
@@ -302,7 +321,7 @@ def sys_fchownat(current: Task, dfd: DirFd, filename: Path, user: UidT, group: U
     if flag & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH):
         raise LinuxError(Errno.EINVAL, "fchownat flags")
     path = namei.user_path_at(
-        current, dfd, filename, follow=not flag & AT_SYMLINK_NOFOLLOW, empty=bool(flag & AT_EMPTY_PATH),
+        current, dfd, filename, follow=not flag & AT_SYMLINK_NOFOLLOW, empty=bool(flag & AT_EMPTY_PATH)
     )
     _chown(current, path, user, group)
     return 0

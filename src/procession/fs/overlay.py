@@ -37,7 +37,7 @@ class OverlayReg(ramfs.RamfsReg):
     """A regular file whose pages are read from below until they are written."""
 
     lower: Lower
-    lower_size = 0                  # how much of the file below still shows: truncation cuts it for good
+    lower_size = 0  # how much of the file below still shows: truncation cuts it for good
     prepared = False
 
     def open(self, current: Task, file: File) -> File:
@@ -83,7 +83,7 @@ class OverlayDir(ramfs.RamfsDir):
         super().__init__(i_sb, i_ino, i_mode)
         self.lower: Lower = lower_dir
         self.whiteouts: dict[str, None] = {}
-        self.reserved: dict[str, int] = {}      # inode numbers that readdir has shown
+        self.reserved: dict[str, int] = {}  # inode numbers that readdir has shown
 
     def lookup(self, name: str) -> Inode:
         """Return a member; raises ENOENT, EACCES."""

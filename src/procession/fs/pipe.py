@@ -34,8 +34,19 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "PipeFile", "PipeInode", "PipeInodeInfo", "alloc_pipe_info", "do_pipe_flags", "fifo_open", "get_pipe_info",
-    "init_pipe_fs", "pipe_fcntl", "pipe_release", "pipe_wait", "sys_pipe", "sys_pipe2",
+    "PipeFile",
+    "PipeInode",
+    "PipeInodeInfo",
+    "alloc_pipe_info",
+    "do_pipe_flags",
+    "fifo_open",
+    "get_pipe_info",
+    "init_pipe_fs",
+    "pipe_fcntl",
+    "pipe_release",
+    "pipe_wait",
+    "sys_pipe",
+    "sys_pipe2",
 )
 
 PAGE_SIZE = 4096
@@ -62,9 +73,7 @@ class PipeInodeInfo:
     read.  r_counter, w_counter: how often an end was opened.
     """
 
-    __slots__ = (
-        "buffers", "bufs", "offset", "r_counter", "readers", "w_counter", "wait", "waiting_writers", "writers",
-    )
+    __slots__ = ("buffers", "bufs", "offset", "r_counter", "readers", "w_counter", "wait", "waiting_writers", "writers")
 
     def __init__(self, k: Kernel) -> None:
         self.wait = k.wait_queue_head("pipe->wait")
@@ -98,7 +107,7 @@ class PipeFile(File):
     def __init__(self, path: PathRef, flags: int, mode: int, pipe: PipeInodeInfo) -> None:
         super().__init__(path, flags, mode)
         self.pipe = pipe
-        self.f_version = 0      # w_counter at an open that found no writer: no POLLHUP until one has come
+        self.f_version = 0  # w_counter at an open that found no writer: no POLLHUP until one has come
 
     async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
         """Read what is there, waiting for the first byte (pipe_read).
@@ -119,7 +128,7 @@ class PipeFile(File):
                 try:
                     if chars > count:
                         chars = count
-                        uaccess.copy_to_user(current, buf, head[offset:offset + chars], ret)
+                        uaccess.copy_to_user(current, buf, head[offset : offset + chars], ret)
                         pipe.offset = offset + chars
                     else:
                         uaccess.copy_to_user(current, buf, head[offset:] if offset else head, ret)
@@ -247,7 +256,7 @@ class PipeFile(File):
         inode = path.dentry.d_inode
         pipe_release(inode, mode & _READ, (mode & _WRITE) >> 1)
         if inode.i_pipe is None and path.dentry.d_parent is path.dentry:
-            path.dentry.d_parent = path.mnt.mnt_root        # no cycle for the garbage collector
+            path.dentry.d_parent = path.mnt.mnt_root  # no cycle for the garbage collector
 
 
 def _merge(current: Task, pipe: PipeInodeInfo, buf: UserPtr, count: int) -> int:
@@ -269,7 +278,7 @@ def _fill(current: Task, pipe: PipeInodeInfo, buf: UserPtr, chars: int, ret: int
             data = uaccess.copy_from_user_partial(current, buf, chars)
         except LinuxError:
             data = b""
-        data = data[:len(data) & -PAGE_SIZE]
+        data = data[: len(data) & -PAGE_SIZE]
         if not data and not ret:
             raise
     k = current.kernel
@@ -283,7 +292,7 @@ def _fill(current: Task, pipe: PipeInodeInfo, buf: UserPtr, chars: int, ret: int
         if data:
             pipe.bufs.append(data)
         return len(data)
-    pipe.bufs.extend([data[at:at + PAGE_SIZE] for at in range(0, len(data), PAGE_SIZE)])
+    pipe.bufs.extend([data[at : at + PAGE_SIZE] for at in range(0, len(data), PAGE_SIZE)])
     return len(data)
 
 
@@ -384,8 +393,6 @@ def do_pipe_flags(current: Task, flags: int) -> tuple[int, int]:
     fs_file.fd_install(current, fdr, fr)
     fs_file.fd_install(current, fdw, fw)
     return fdr, fdw
-
-
 
 
 @syscall

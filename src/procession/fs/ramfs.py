@@ -19,8 +19,17 @@ if TYPE_CHECKING:
     from procession.include.linux.types import UserPtr
 
 __all__ = (
-    "DT", "DirFile", "RamfsDir", "RamfsLink", "RamfsReg", "RamfsSpecial", "RegularFile", "fill_tmpfs",
-    "init_ramfs_fs", "new_inode", "open_chrdev",
+    "DT",
+    "DirFile",
+    "RamfsDir",
+    "RamfsLink",
+    "RamfsReg",
+    "RamfsSpecial",
+    "RegularFile",
+    "fill_tmpfs",
+    "init_ramfs_fs",
+    "new_inode",
+    "open_chrdev",
 )
 
 TMPFS_MAGIC = 0x01021994
@@ -111,8 +120,19 @@ class RamfsReg(Inode):
     def getattr(self, current: Task) -> Kstat:
         """As all, but blocks are the pages there are."""
         return Kstat(
-            self.i_sb.s_dev, self.i_ino, self.i_mode, self.i_nlink, self.i_uid, self.i_gid, self.i_rdev, self.i_size,
-            4096, len(self.mapping) * 8, self.i_atime_ns, self.i_mtime_ns, self.i_ctime_ns,
+            self.i_sb.s_dev,
+            self.i_ino,
+            self.i_mode,
+            self.i_nlink,
+            self.i_uid,
+            self.i_gid,
+            self.i_rdev,
+            self.i_size,
+            4096,
+            len(self.mapping) * 8,
+            self.i_atime_ns,
+            self.i_mtime_ns,
+            self.i_ctime_ns,
         )
 
 

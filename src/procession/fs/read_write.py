@@ -31,15 +31,23 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "KernelBuffer", "sys_lseek", "sys_pread64", "sys_preadv", "sys_pwrite64", "sys_pwritev", "sys_read", "sys_readv",
-    "sys_sendfile", "sys_write", "sys_writev",
+    "KernelBuffer",
+    "sys_lseek",
+    "sys_pread64",
+    "sys_preadv",
+    "sys_pwrite64",
+    "sys_pwritev",
+    "sys_read",
+    "sys_readv",
+    "sys_sendfile",
+    "sys_write",
+    "sys_writev",
 )
 
 MAX_RW_COUNT = 0x7FFFF000
 UIO_MAXIOV = 1024
 _READ, _WRITE, _PREAD, _PWRITE = FMode.READ, FMode.WRITE, FMode.PREAD, FMode.PWRITE
 _TOP = 1 << 63
-
 
 
 class KernelBuffer:
@@ -63,12 +71,12 @@ class KernelBuffer:
     def load(self, offset: int, size: int) -> bytes:
         """Return size bytes."""
         offset += self.start
-        return bytes(self.data[offset:offset + size])
+        return bytes(self.data[offset : offset + size])
 
     def store(self, offset: int, data: bytes) -> None:
         """Write data at offset."""
         offset += self.start
-        self.data[offset:offset + len(data)] = data
+        self.data[offset : offset + len(data)] = data
 
 
 class IovBuffer:
@@ -116,7 +124,7 @@ class IovBuffer:
         """Scatter data; raises EFAULT."""
         done = 0
         for base, part in self._pieces(offset, len(data)):
-            uaccess.copy_to_user(self.current, base, data[done:done + part])
+            uaccess.copy_to_user(self.current, base, data[done : done + part])
             done += part
 
 
@@ -233,9 +241,7 @@ def rw_copy_check_uvector(current: Task, vec: UserPtr, vlen: int) -> list[tuple[
     return segments
 
 
-async def _do_readv_writev(
-    current: Task, file: File, vec: UserPtr, vlen: int, pos: int | None, *, write: bool,
-) -> int:
+async def _do_readv_writev(current: Task, file: File, vec: UserPtr, vlen: int, pos: int | None, *, write: bool) -> int:
     segments = rw_copy_check_uvector(current, vec, vlen)
     if not segments:
         return 0

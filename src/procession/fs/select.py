@@ -26,8 +26,16 @@ if TYPE_CHECKING:
     from procession.include.linux.wait import WaitQueueHead
 
 __all__ = (
-    "PollWqueues", "core_sys_select", "do_select", "do_sys_poll", "restore_user_sigmask", "set_user_sigmask",
-    "sys_poll", "sys_ppoll", "sys_pselect6", "sys_select",
+    "PollWqueues",
+    "core_sys_select",
+    "do_select",
+    "do_sys_poll",
+    "restore_user_sigmask",
+    "set_user_sigmask",
+    "sys_poll",
+    "sys_ppoll",
+    "sys_pselect6",
+    "sys_select",
 )
 
 _SIGPENDING, _INTERRUPTIBLE, _RUNNING = TIF.SIGPENDING, TaskState.INTERRUPTIBLE, TaskState.RUNNING
@@ -43,7 +51,6 @@ POLLEX_SET = Poll.PRI
 
 _POLLFD = struct.Struct("<ihh")
 _TWO_LONGS = struct.Struct("<qq")
-
 
 
 class _PollTableEntry(WaitQueueEntry):
@@ -282,7 +289,7 @@ def _copy_remaining(current: Task, end_ns: int | None, ptr: UserPtr, *, timeval:
 
 @syscall
 async def sys_ppoll(
-    current: Task, ufds: PollFds, nfds: UInt, tsp: TimespecTimeout, sigmask: SigsetIn, sigsetsize: SizeT,
+    current: Task, ufds: PollFds, nfds: UInt, tsp: TimespecTimeout, sigmask: SigsetIn, sigsetsize: SizeT
 ) -> int:
     """Poll with another signal mask and a timeout in ns (ppoll(2)).
 
@@ -318,7 +325,7 @@ def _max_select_fd(current: Task, n: int, wanted: int) -> int:
 
 
 async def do_select(
-    current: Task, n: int, sets: tuple[int, int, int], end_ns: int | None,
+    current: Task, n: int, sets: tuple[int, int, int], end_ns: int | None
 ) -> tuple[int, tuple[int, int, int]]:
     """Return (count, the ready ones of each set), without waiting beyond end_ns; sets are bit masks. Raises EBADF."""
     want_in, want_out, want_ex = sets
@@ -359,7 +366,7 @@ async def do_select(
 
 
 def _select_poll(
-    current: Task, fd: int, table: PollWqueues, bit: int, want_in: int, want_out: int, want_ex: int,
+    current: Task, fd: int, table: PollWqueues, bit: int, want_in: int, want_out: int, want_ex: int
 ) -> int:
     """Ask one file; what was closed since we began is skipped."""
     assert current.files is not None
@@ -376,9 +383,7 @@ def _select_poll(
     return file.poll(current, table if table.enabled else None)
 
 
-async def core_sys_select(
-    current: Task, n: int, inp: UserPtr, outp: UserPtr, exp: UserPtr, end_ns: int | None,
-) -> int:
+async def core_sys_select(current: Task, n: int, inp: UserPtr, outp: UserPtr, exp: UserPtr, end_ns: int | None) -> int:
     """Select on user space's sets, which are overwritten; raises EINVAL, EBADF, EFAULT, ERESTARTNOHAND."""
     if n < 0:
         raise LinuxError(Errno.EINVAL, "negative number of descriptors")
@@ -398,8 +403,14 @@ async def core_sys_select(
 
 
 async def _select_and_store(
-    current: Task, n: int, sets: tuple[UserPtr, UserPtr, UserPtr], end_ns: int | None, tp: UserPtr,
-    saved: int | None, *, timeval: bool,
+    current: Task,
+    n: int,
+    sets: tuple[UserPtr, UserPtr, UserPtr],
+    end_ns: int | None,
+    tp: UserPtr,
+    saved: int | None,
+    *,
+    timeval: bool,
 ) -> int:
     """Do a select, put the signal mask back and store the time that is left."""
     errno = 0
@@ -438,7 +449,7 @@ async def sys_select(current: Task, n: Int, inp: FdSet, outp: FdSet, exp: FdSet,
 
 @syscall
 async def sys_pselect6(
-    current: Task, n: Int, inp: FdSet, outp: FdSet, exp: FdSet, tsp: TimespecTimeout, sig: SigsetPair,
+    current: Task, n: Int, inp: FdSet, outp: FdSet, exp: FdSet, tsp: TimespecTimeout, sig: SigsetPair
 ) -> int:
     """Select with a timeout in ns and, at *sig, the address and size of another signal mask (pselect(2))."""
     sigmask = 0

@@ -30,7 +30,7 @@ SIG_UNBLOCKABLE = 1 << 8 | 1 << 18
 SIZEOF_SIGINFO = 128
 # signo errno code pid uid fd tid band overrun trapno status int ptr utime stime addr
 _SIGINFO = struct.Struct("<IiiIIiIIIIiiQQQQ48x")
-_RT = struct.Struct("<iIQ")     # pid, uid, value: of the union in siginfo_t
+_RT = struct.Struct("<iIQ")  # pid, uid, value: of the union in siginfo_t
 _FAULTS = (4, 5, 7, 8, 11)
 _SIGCHLD, _SIGPOLL = 17, 29
 
@@ -113,13 +113,13 @@ def signalfd_siginfo(info: Siginfo) -> bytes:
     """Return struct signalfd_siginfo: of the union, the members that the signal fills (signalfd_copyinfo)."""
     signo, code = int(info.signo), int(info.code)
     pid = uid = fd = tid = band = overrun = status = value = ptr = utime = stime = addr = 0
-    if info.pid and 0 < code <= CLD_CONTINUED:              # a child, whatever its exit signal
+    if info.pid and 0 < code <= CLD_CONTINUED:  # a child, whatever its exit signal
         pid, uid, status, utime, stime = info.pid, info.uid, info.status, info.utime, info.stime
     elif code < 0 and info.raw:
         # A program's own siginfo: its code has no class, so that 3.2 takes it for sigqueue's, whatever it says.
         pid, uid, ptr = _RT.unpack_from(info.raw, 16)
         value = _int(ptr)
-    elif code == -2:                                        # SI_TIMER
+    elif code == -2:  # SI_TIMER
         tid, overrun, ptr, value = info.tid, info.overrun, info.value, _int(info.value)
     elif code in (0, -6) or (code > 0 and signo not in (*_FAULTS, _SIGCHLD, _SIGPOLL)):
         pid, uid = info.pid, info.uid
@@ -127,13 +127,27 @@ def signalfd_siginfo(info: Siginfo) -> bytes:
         band, fd = info.band, info.fd
     elif code > 0 and signo in _FAULTS:
         addr = info.addr
-    elif code > 0:                                          # SIGCHLD
+    elif code > 0:  # SIGCHLD
         pid, uid, status, utime, stime = info.pid, info.uid, info.status, info.utime, info.stime
-    else:                                                   # sigqueue, message queues and the like
+    else:  # sigqueue, message queues and the like
         pid, uid, ptr, value = info.pid, info.uid, info.value, _int(info.value)
     return _SIGINFO.pack(
-        signo, info.errno, code, pid & 0xFFFFFFFF, uid & 0xFFFFFFFF, fd, tid, band & 0xFFFFFFFF, overrun, 0, status,
-        value, ptr & ALL_SIGNALS, utime, stime, addr,
+        signo,
+        info.errno,
+        code,
+        pid & 0xFFFFFFFF,
+        uid & 0xFFFFFFFF,
+        fd,
+        tid,
+        band & 0xFFFFFFFF,
+        overrun,
+        0,
+        status,
+        value,
+        ptr & ALL_SIGNALS,
+        utime,
+        stime,
+        addr,
     )
 
 

@@ -25,7 +25,7 @@ def _refuse(current: Task, name: str) -> NoReturn:
 
 @syscall_refused
 def sys_splice(
-    current: Task, fd_in: Fd, off_in: Int64Ptr, fd_out: Fd, off_out: Int64Ptr, len: SizeT, flags: SpliceArg,
+    current: Task, fd_in: Fd, off_in: Int64Ptr, fd_out: Fd, off_out: Int64Ptr, len: SizeT, flags: SpliceArg
 ) -> int:
     """Move data between a pipe and a file (splice(2)): EINVAL."""
     if not len:

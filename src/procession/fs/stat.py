@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from procession.include.linux.fs import Kstat
     from procession.include.linux.sched import Task
 
-__all__ = (
-    "cp_new_stat", "sys_fstat", "sys_lstat", "sys_newfstatat", "sys_readlink", "sys_readlinkat", "sys_stat",
-)
+__all__ = ("cp_new_stat", "sys_fstat", "sys_lstat", "sys_newfstatat", "sys_readlink", "sys_readlinkat", "sys_stat")
 
 AT_SYMLINK_NOFOLLOW, AT_NO_AUTOMOUNT, AT_EMPTY_PATH = 0x100, 0x800, 0x1000
 
@@ -32,10 +30,29 @@ _NSEC = 1_000_000_000
 def cp_new_stat(current: Task, stat: Kstat, statbuf: UserPtr) -> None:
     """Store a struct stat of x86-64, 144 bytes; raises EFAULT."""
     atime, mtime, ctime = stat.atime_ns, stat.mtime_ns, stat.ctime_ns
-    uaccess.copy_to_user(current, statbuf, _STAT.pack(
-        stat.dev, stat.ino, stat.nlink, stat.mode, stat.uid, stat.gid, 0, stat.rdev, stat.size, stat.blksize,
-        stat.blocks, atime // _NSEC, atime % _NSEC, mtime // _NSEC, mtime % _NSEC, ctime // _NSEC, ctime % _NSEC,
-    ))
+    uaccess.copy_to_user(
+        current,
+        statbuf,
+        _STAT.pack(
+            stat.dev,
+            stat.ino,
+            stat.nlink,
+            stat.mode,
+            stat.uid,
+            stat.gid,
+            0,
+            stat.rdev,
+            stat.size,
+            stat.blksize,
+            stat.blocks,
+            atime // _NSEC,
+            atime % _NSEC,
+            mtime // _NSEC,
+            mtime % _NSEC,
+            ctime // _NSEC,
+            ctime % _NSEC,
+        ),
+    )
 
 
 @syscall
@@ -60,7 +77,7 @@ def sys_newfstatat(current: Task, dfd: DirFd, filename: Path, statbuf: StatBuf, 
     if flag & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH):
         raise LinuxError(Errno.EINVAL, "fstatat flags")
     path = namei.user_path_at(
-        current, dfd, filename, follow=not flag & AT_SYMLINK_NOFOLLOW, empty=bool(flag & AT_EMPTY_PATH),
+        current, dfd, filename, follow=not flag & AT_SYMLINK_NOFOLLOW, empty=bool(flag & AT_EMPTY_PATH)
     )
     cp_new_stat(current, path.dentry.d_inode.getattr(current), statbuf)
     return 0

@@ -44,9 +44,11 @@ def _statfs(current: Task, path: PathRef, buf: UserPtr) -> None:
         blocks = files = k.total_pages // 2
         free = min(blocks, page_alloc.nr_free_pages(k))
         ffree = max(0, files - sb.s_next_ino)
-    uaccess.copy_to_user(current, buf, _STATFS.pack(
-        sb.s_magic, 4096, blocks, free, free, files, ffree, sb.s_dev, 0, NAME_MAX, 4096, _flags(path.mnt),
-    ))
+    uaccess.copy_to_user(
+        current,
+        buf,
+        _STATFS.pack(sb.s_magic, 4096, blocks, free, free, files, ffree, sb.s_dev, 0, NAME_MAX, 4096, _flags(path.mnt)),
+    )
 
 
 @syscall

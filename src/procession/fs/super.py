@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = (
-    "FileSystemType", "get_anon_bdev", "get_fs_type", "new_encode_dev", "register_filesystem", "sget",
-)
+__all__ = ("FileSystemType", "get_anon_bdev", "get_fs_type", "new_encode_dev", "register_filesystem", "sget")
 
 # (kernel, mounting task or None at boot, mount flags, device name, options) -> instance with s_root set.
 MountFn = Callable[["Kernel", "Task | None", int, str, str], SuperBlock]

@@ -31,7 +31,6 @@ KTIME_MAX = (1 << 63) - 1
 _ITIMERSPEC = struct.Struct("<qqqq")
 
 
-
 class TimerfdCtx:
     """struct timerfd_ctx; ticks: expirations not yet read, of which a periodic timer counts only the first."""
 
@@ -132,8 +131,10 @@ def sys_timerfd_settime(current: Task, ufd: Fd, flags: TfdSettimeArg, utmr: Itim
     isec, insec, sec, nsec = _ITIMERSPEC.unpack(uaccess.copy_from_user(current, utmr, 32))
     if (
         flags & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET)
-        or sec < 0 or not 0 <= nsec < NSEC_PER_SEC
-        or isec < 0 or not 0 <= insec < NSEC_PER_SEC
+        or sec < 0
+        or not 0 <= nsec < NSEC_PER_SEC
+        or isec < 0
+        or not 0 <= insec < NSEC_PER_SEC
     ):
         raise LinuxError(Errno.EINVAL, "timerfd_settime")
     ctx = _timerfd_fget(current, ufd)

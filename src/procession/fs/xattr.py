@@ -19,8 +19,18 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "sys_fgetxattr", "sys_flistxattr", "sys_fremovexattr", "sys_fsetxattr", "sys_getxattr", "sys_lgetxattr",
-    "sys_listxattr", "sys_llistxattr", "sys_lremovexattr", "sys_lsetxattr", "sys_removexattr", "sys_setxattr",
+    "sys_fgetxattr",
+    "sys_flistxattr",
+    "sys_fremovexattr",
+    "sys_fsetxattr",
+    "sys_getxattr",
+    "sys_lgetxattr",
+    "sys_listxattr",
+    "sys_llistxattr",
+    "sys_lremovexattr",
+    "sys_lsetxattr",
+    "sys_removexattr",
+    "sys_setxattr",
 )
 
 XATTR_NAME_MAX = 255

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ("CpuCounter", "Layout", "Peeker", "calibrate", "calibrate_counter", "find_state")
 
-HANDLE_SIZE = 8 << 10         # bytes of the handle that are searched
-_SPAN = 1 << 16                 # bytes behind a pointer that are searched for the registers
+HANDLE_SIZE = 8 << 10  # bytes of the handle that are searched
+_SPAN = 1 << 16  # bytes behind a pointer that are searched for the registers
 _MARK = 0x1122334455660000
 _GPRS = ("RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI", *(f"R{i}" for i in range(8, 16)))
 _PATTERN = struct.pack("<16Q", *(_MARK + i * 0x101 for i in range(16)))
@@ -49,7 +49,7 @@ class Layout:
     cr2_q: int
     cr3_q: int
     error_code_d: int
-    is_int_d: int               # 1 if it was INT n, which the engine lets user mode do for any n
+    is_int_d: int  # 1 if it was INT n, which the engine lets user mode do for any n
     old_exception_d: int
     mxcsr_d: int
     fpuc: int
@@ -133,7 +133,7 @@ def find_state(handle: int, write: Callable[[int, int], None]) -> int:
     raise CpuError("this build of Unicorn keeps its registers where they cannot be found")
 
 
-_ways: list[tuple[int, int]] = []       # (word of the handle, distance from where it points to)
+_ways: list[tuple[int, int]] = []  # (word of the handle, distance from where it points to)
 
 
 class _Probe:
@@ -152,7 +152,7 @@ class _Probe:
         self.cpu.write_register(register, value)
         after = bytes(self.window)
         self.cpu.write_register(register, old)
-        found = [at for at in _moved(before, after) if after[at:at + width] == raw]
+        found = [at for at in _moved(before, after) if after[at : at + width] == raw]
         if len(found) != 1:
             raise CpuError(f"calibration: {name} found at {found}")
         return found[0]
@@ -174,9 +174,7 @@ def _moved(before: bytes, after: bytes) -> list[int]:
 def _became(before: bytes, after: bytes, old: bytes, new: bytes) -> list[int]:
     """Return the offsets of 32-bit words from which on old has become new."""
     width = len(old)
-    return [
-        at for at in range(0, len(before), 4) if before[at:at + width] == old and after[at:at + width] == new
-    ]
+    return [at for at in range(0, len(before), 4) if before[at : at + width] == old and after[at : at + width] == new]
 
 
 def calibrate(cpu: UnicornCpu, window: memoryview) -> Layout:
@@ -186,10 +184,7 @@ def calibrate(cpu: UnicornCpu, window: memoryview) -> Layout:
     """
     probe = _Probe(cpu, window)
     value = _MARK + 0x5A7A
-    words = {
-        name: probe.field(name, value, 8) // 8
-        for name in ("RIP", "FS_BASE", "GS_BASE", "CR2")
-    }
+    words = {name: probe.field(name, value, 8) // 8 for name in ("RIP", "FS_BASE", "GS_BASE", "CR2")}
     cr3_q = probe.field("CR3", cpu.firmware + 0x7000, 8) // 8
     error_code_d, is_int_d, old_exception_d = _find_fault_fields(cpu, probe, words["CR2"])
     xmm0, xmm1 = (probe.field(f"XMM{i}", value | value << 64, 16) for i in (0, 1))
@@ -198,11 +193,23 @@ def calibrate(cpu: UnicornCpu, window: memoryview) -> Layout:
     fpstt, fpus, fptags, fpregs = _find_x87(cpu, probe)
     return Layout(
         size=(old_exception_d * 4 + 8) & ~7,
-        rip_q=words["RIP"], rflags_q=probe.field("EFLAGS", 0x200AD7, 4) // 8,
-        fs_base_q=words["FS_BASE"], gs_base_q=words["GS_BASE"], cr2_q=words["CR2"], cr3_q=cr3_q,
-        error_code_d=error_code_d, is_int_d=is_int_d, old_exception_d=old_exception_d,
-        mxcsr_d=probe.field("MXCSR", 0x1FA5, 4) // 4, fpuc=probe.field("FPCW", 0x0F7A, 2),
-        fpus=fpus, fpstt=fpstt, fptags=fptags, fpregs=fpregs, xmm=xmm0, xmm_stride=xmm1 - xmm0,
+        rip_q=words["RIP"],
+        rflags_q=probe.field("EFLAGS", 0x200AD7, 4) // 8,
+        fs_base_q=words["FS_BASE"],
+        gs_base_q=words["GS_BASE"],
+        cr2_q=words["CR2"],
+        cr3_q=cr3_q,
+        error_code_d=error_code_d,
+        is_int_d=is_int_d,
+        old_exception_d=old_exception_d,
+        mxcsr_d=probe.field("MXCSR", 0x1FA5, 4) // 4,
+        fpuc=probe.field("FPCW", 0x0F7A, 2),
+        fpus=fpus,
+        fpstt=fpstt,
+        fptags=fptags,
+        fpregs=fpregs,
+        xmm=xmm0,
+        xmm_stride=xmm1 - xmm0,
     )
 
 
@@ -212,7 +219,7 @@ def _find_fault_fields(cpu: UnicornCpu, probe: _Probe, cr2_q: int) -> tuple[int,
     Two faults whose codes differ: a read and a write of an address that is not mapped.
     """
     hole = cpu.HOLE
-    load, store = bytes.fromhex("488b07"), bytes.fromhex("488907")      # mov rax, [rdi]; mov [rdi], rax
+    load, store = bytes.fromhex("488b07"), bytes.fromhex("488907")  # mov rax, [rdi]; mov [rdi], rax
     cpu.write_register(x86_const.UC_X86_REG_RDI, hole)
     before, read = probe.change(lambda: cpu.run_firmware(load))
     if struct.unpack_from("<Q", read, cr2_q * 8)[0] != hole:
@@ -220,18 +227,18 @@ def _find_fault_fields(cpu: UnicornCpu, probe: _Probe, cr2_q: int) -> tuple[int,
     old = _became(before, read, b"\xff\xff\xff\xff", b"\x0e\0\0\0")
     if len(old) != 1:
         raise CpuError(f"calibration: last exception found at {old}")
-    probe.window[old[0]:old[0] + 4] = b"\xff\xff\xff\xff"
+    probe.window[old[0] : old[0] + 4] = b"\xff\xff\xff\xff"
     _, written = probe.change(lambda: cpu.run_firmware(store))
     code = _became(read, written, b"\x04\0\0\0", b"\x06\0\0\0")
-    probe.window[old[0]:old[0] + 4] = b"\xff\xff\xff\xff"
+    probe.window[old[0] : old[0] + 4] = b"\xff\xff\xff\xff"
     if len(code) != 1:
         raise CpuError(f"calibration: error code found at {code}")
     at = code[0] + 4
     _, after = probe.change(lambda: cpu.run_firmware(bytes.fromhex("cd20")))
-    probe.window[old[0]:old[0] + 4] = b"\xff\xff\xff\xff"
-    if written[at:at + 4] != bytes(4) or after[at:at + 4] != b"\1\0\0\0":
+    probe.window[old[0] : old[0] + 4] = b"\xff\xff\xff\xff"
+    if written[at : at + 4] != bytes(4) or after[at : at + 4] != b"\1\0\0\0":
         raise CpuError("calibration: INT n does not show")
-    probe.window[at:at + 4] = bytes(4)
+    probe.window[at : at + 4] = bytes(4)
     return code[0] // 4, at // 4, old[0] // 4
 
 
@@ -240,10 +247,10 @@ def _find_x87(cpu: UnicornCpu, probe: _Probe) -> tuple[int, int, int, int]:
 
     Loading 1.0 pushes: the top goes from 0 to 7, register 7 becomes valid.
     """
-    cpu.run_firmware(bytes.fromhex("dbe3 0f05"))                                            # fninit; syscall
-    before, after = probe.change(lambda: cpu.run_firmware(bytes.fromhex("d9e8 0f05")))     # fld1; syscall
+    cpu.run_firmware(bytes.fromhex("dbe3 0f05"))  # fninit; syscall
+    before, after = probe.change(lambda: cpu.run_firmware(bytes.fromhex("d9e8 0f05")))  # fld1; syscall
     one = bytes.fromhex("0000000000000080ff3f")
-    registers = [at for at in _moved(before, after) if after[at - 6:at + 4] == one]
+    registers = [at for at in _moved(before, after) if after[at - 6 : at + 4] == one]
     tops = _became(before, after, bytes(4), b"\x07\0\0\0")
     # Tag 7 of eight bytes: 1 is empty, 0 valid.
     tags = _became(before, after, b"\1" * 8, b"\1" * 7 + b"\0")
@@ -261,9 +268,7 @@ def calibrate_counter(cpu: UnicornCpu, words: memoryview) -> CpuCounter:
     places: set[int] = set()
     for count in (10_007, 20_011):
         cpu.run_firmware(spin, count)
-        found = {
-            i for i in range(len(words) - 1) if words[i] == count + 1 and words[i + 1] == count
-        }
+        found = {i for i in range(len(words) - 1) if words[i] == count + 1 and words[i + 1] == count}
         places = found if not places else places & found
     if len(places) != 1:
         raise CpuError(f"calibration: instruction counter found at {sorted(places)}")

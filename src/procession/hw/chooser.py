@@ -10,7 +10,7 @@ import hashlib
 
 __all__ = ("Choice", "Chooser", "ReplayError")
 
-Choice = tuple[str, int]        # kind of question, answer
+Choice = tuple[str, int]  # kind of question, answer
 
 _MASK = (1 << 64) - 1
 _GAMMA = 0x9E3779B97F4A7C15

@@ -10,12 +10,12 @@ from typing import Protocol
 
 __all__ = ("FAULT_NS", "INSN_NS", "NEVER", "SWITCH_NS", "TRAP_NS", "Clock", "HostTime", "MonotonicTime")
 
-TRAP_NS = 100           # a system call or exception
-FAULT_NS = 500          # a page fault, on top of nothing else
-SWITCH_NS = 1000        # another task gets the CPU
-INSN_NS = 1             # one counted instruction
+TRAP_NS = 100  # a system call or exception
+FAULT_NS = 500  # a page fault, on top of nothing else
+SWITCH_NS = 1000  # another task gets the CPU
+INSN_NS = 1  # one counted instruction
 
-NEVER = (1 << 63) - 1   # next_event_ns when no timer is queued
+NEVER = (1 << 63) - 1  # next_event_ns when no timer is queued
 
 
 class HostTime(Protocol):

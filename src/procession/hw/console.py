@@ -14,8 +14,8 @@ from procession.hw.hostfile import write_all
 
 __all__ = ("BufferConsole", "Console", "HostConsole", "TerminalConsole")
 
-Size = tuple[int, int]          # rows, columns
-_ESCAPE = 0x1D                  # Ctrl-]
+Size = tuple[int, int]  # rows, columns
+_ESCAPE = 0x1D  # Ctrl-]
 _ESCAPES = 3
 
 
@@ -76,7 +76,7 @@ class BufferConsole:
 
     def read(self, n: int) -> bytes | None:
         """Return the next part of the input."""
-        data = self._in[self._pos:self._pos + n]
+        data = self._in[self._pos : self._pos + n]
         self._pos += len(data)
         return data
 
@@ -123,11 +123,11 @@ class HostConsole:
         try:
             return os.read(self._in, n)
         except BlockingIOError:
-            return None         # somebody else was faster
+            return None  # somebody else was faster
         except OSError as error:
             if error.errno != EIO:
                 raise
-            return b""          # the terminal has gone away
+            return b""  # the terminal has gone away
 
     def wait(self, timeout_ns: int | None) -> bool:
         """Wait for input or its end."""

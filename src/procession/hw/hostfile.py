@@ -27,7 +27,7 @@ def write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         try:
-            view = view[os.write(fd, view):]
+            view = view[os.write(fd, view) :]
         except BlockingIOError:
             wait_writable(fd)
 
@@ -39,7 +39,11 @@ class HostFile(io.TextIOBase):
     """
 
     def __init__(
-        self, fd: int, name: str | None = None, *, limit: int = 1 << 16,
+        self,
+        fd: int,
+        name: str | None = None,
+        *,
+        limit: int = 1 << 16,
         held: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         """Write to fd, by pieces of limit bytes; 0: at once. name: for errors; then close() closes fd, too."""
@@ -48,12 +52,12 @@ class HostFile(io.TextIOBase):
         self._name = name
         self._limit = limit
         self._held = held
-        self.newline = "\n"         # what ends a line: a terminal in raw mode takes both characters
+        self.newline = "\n"  # what ends a line: a terminal in raw mode takes both characters
         self._regular = stat.S_ISREG(os.fstat(fd).st_mode)
         self._parts: list[bytes] = []
         self._size = 0
         self._pending = b""
-        self._tail = 0      # bytes written behind the last newline
+        self._tail = 0  # bytes written behind the last newline
 
     @property
     def encoding(self) -> str:  # type: ignore[override]

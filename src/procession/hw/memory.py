@@ -17,9 +17,9 @@ __all__ = ("PG_DIRTY", "PG_EXEC", "PG_FILE", "Frames")
 FRAME_SIZE = 4096
 
 # Frames.pflags.
-PG_EXEC = 1             # may be executed, and not be written: translated code may exist for it; see mm/text.py
-PG_FILE = 2             # belongs to the page cache; all other mapped pages are anonymous
-PG_DIRTY = 4            # newer than the file's backing store, so it cannot be dropped
+PG_EXEC = 1  # may be executed, and not be written: translated code may exist for it; see mm/text.py
+PG_FILE = 2  # belongs to the page cache; all other mapped pages are anonymous
+PG_DIRTY = 4  # newer than the file's backing store, so it cannot be dropped
 
 
 class Frames:
@@ -29,7 +29,17 @@ class Frames:
     """
 
     __slots__ = (
-        "addr", "count", "mapcount", "nr_pages", "np64", "np_count", "np_mapcount", "np_pflags", "pflags", "phys", "q",
+        "addr",
+        "count",
+        "mapcount",
+        "nr_pages",
+        "np64",
+        "np_count",
+        "np_mapcount",
+        "np_pflags",
+        "pflags",
+        "phys",
+        "q",
         "_map",
     )
 

@@ -45,7 +45,7 @@ class HostTerminal:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None,
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._saved is None:
             return
@@ -78,7 +78,7 @@ class HostTerminal:
                 termios.tcsetattr(self.fd, termios.TCSADRAIN, attributes)
             except termios.error as error:
                 if error.args[0] == EINTR:
-                    continue        # the handler has run: it was stopped
+                    continue  # the handler has run: it was stopped
             return
 
     def raw(self) -> None:
@@ -87,8 +87,14 @@ class HostTerminal:
             return
         iflag, oflag, cflag, lflag, ispeed, ospeed, cc = self._saved
         iflag &= ~(
-            termios.IGNBRK | termios.BRKINT | termios.PARMRK | termios.ISTRIP | termios.INLCR | termios.IGNCR
-            | termios.ICRNL | termios.IXON
+            termios.IGNBRK
+            | termios.BRKINT
+            | termios.PARMRK
+            | termios.ISTRIP
+            | termios.INLCR
+            | termios.IGNCR
+            | termios.ICRNL
+            | termios.IXON
         )
         oflag &= ~termios.OPOST
         lflag &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN)
@@ -112,8 +118,13 @@ class HostTerminal:
         self._end_guard()
         with suppress(OSError):
             self._guard = subprocess.Popen(  # noqa: S603 -- our own file
-                [sys.executable, "-ISB", terminal_guard.__file__], stdin=subprocess.PIPE, stdout=self.fd,
-                stderr=subprocess.DEVNULL, cwd="/", start_new_session=True, bufsize=0,
+                [sys.executable, "-ISB", terminal_guard.__file__],
+                stdin=subprocess.PIPE,
+                stdout=self.fd,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                start_new_session=True,
+                bufsize=0,
             )
             assert self._guard.stdin is not None
             self._guard.stdin.write(marshal.dumps((self._saved, self._wanted)))
@@ -134,7 +145,7 @@ class HostTerminal:
     def _on_stop(self, signum: int, frame: FrameType | None) -> None:
         self.restore()
         signal.signal(signum, signal.SIG_DFL)
-        os.kill(os.getpid(), signum)        # goes on behind this with SIGCONT
+        os.kill(os.getpid(), signum)  # goes on behind this with SIGCONT
         signal.signal(signum, self._on_stop)
 
     def _on_continue(self, signum: int, frame: FrameType | None) -> None:

@@ -31,17 +31,17 @@ _PAGE = 4096
 _PAGES = 16
 _PML4, _PDPT, _STUB, _EMPTY, _CODE = (FIRMWARE + i * _PAGE for i in range(5))
 _TCG_BUFFER = 64 << 20
-_MANY_FRAMES = 64               # from so many on it is cheaper to drop all code
+_MANY_FRAMES = 64  # from so many on it is cheaper to drop all code
 
-_CR0 = 0x80010033               # PG WP NE ET MP PE
-_CR4 = 1 << 9 | 1 << 10 | 1 << 5 | 1 << 2       # OSFXSR OSXMMEXCPT PAE TSD
-_EFER = 0xD01                   # NXE LMA LME SCE
+_CR0 = 0x80010033  # PG WP NE ET MP PE
+_CR4 = 1 << 9 | 1 << 10 | 1 << 5 | 1 << 2  # OSFXSR OSXMMEXCPT PAE TSD
+_EFER = 0xD01  # NXE LMA LME SCE
 _STAR, _EFER_MSR = 0xC0000081, 0xC0000080
 USER_CS, USER_DS = 0x33, 0x2B
 _NO_EXCEPTION = 0xFFFFFFFF
 
-_Uc: Any = unicorn.Uc           # type: ignore[attr-defined]  # the binding's types are incomplete
-_error: Any = unicorn.UcError   # type: ignore[attr-defined]
+_Uc: Any = unicorn.Uc  # type: ignore[attr-defined]  # the binding's types are incomplete
+_error: Any = unicorn.UcError  # type: ignore[attr-defined]
 
 # Releasing Python's lock costs a fraction of a microsecond, so only the long call does: without that no other thread
 # could stop a guest's endless loop.
@@ -54,9 +54,15 @@ _reg_write = _short.uc_reg_write
 _reg_write.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 # Without argtypes: for calls made so often that converting the arguments counts. Theirs are made once.
 _quick = ctypes.PyDLL(uclib._name)
-_hook_add = _short.uc_hook_add      # what comes after these arguments is variadic
+_hook_add = _short.uc_hook_add  # what comes after these arguments is variadic
 _hook_add.argtypes = (
-    ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64,
+    ctypes.c_void_p,
+    ctypes.c_void_p,
+    ctypes.c_int,
+    ctypes.c_void_p,
+    ctypes.c_void_p,
+    ctypes.c_uint64,
+    ctypes.c_uint64,
 )
 _emu = ctypes.CDLL(uclib._name).uc_emu_start
 _emu.argtypes = (ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_size_t)
@@ -72,7 +78,7 @@ _USE_EXITS = unicorn_const.UC_CTL_UC_USE_EXITS | 1 << 26 | unicorn_const.UC_CTL_
 _CR3 = x86_const.UC_X86_REG_CR3
 _EFLAGS = x86_const.UC_X86_REG_EFLAGS
 
-_layouts: list[Layout] = []         # measured once a process: the library does not change
+_layouts: list[Layout] = []  # measured once a process: the library does not change
 _counters: list[CpuCounter] = []
 _templates: list[bytes] = []
 
@@ -101,14 +107,41 @@ class UnicornCpu:
     error: what a hook raised.  interrupted: set by another thread that called stop, see interrupt().
     """
 
-    HOLE = 0x7F8000000000       # where the firmware's page table has nothing
+    HOLE = 0x7F8000000000  # where the firmware's page table has nothing
     firmware = FIRMWARE
 
     __slots__ = (
-        "_callbacks", "_exits_off", "_exits_on", "_firmware", "_frames_memory", "_handle_words", "_has_exits",
-        "_load_flags", "_number", "_pgd", "_scratch", "_scratch_address", "_set_cr3", "_uc", "counted", "counter",
-        "counter_q", "d", "error", "handle", "i", "interrupted", "layout", "limit_q", "memory", "owner", "q", "running",
-        "s", "state", "stop",
+        "_callbacks",
+        "_exits_off",
+        "_exits_on",
+        "_firmware",
+        "_frames_memory",
+        "_handle_words",
+        "_has_exits",
+        "_load_flags",
+        "_number",
+        "_pgd",
+        "_scratch",
+        "_scratch_address",
+        "_set_cr3",
+        "_uc",
+        "counted",
+        "counter",
+        "counter_q",
+        "d",
+        "error",
+        "handle",
+        "i",
+        "interrupted",
+        "layout",
+        "limit_q",
+        "memory",
+        "owner",
+        "q",
+        "running",
+        "s",
+        "state",
+        "stop",
     )
 
     def __init__(self, address: int, size: int, *, counted: bool = False, memory: object = None) -> None:
@@ -128,14 +161,14 @@ class UnicornCpu:
         # Newer models have RDRAND, which gives the host's entropy and cannot be hooked.
         uc.ctl_set_cpu_model(x86_const.UC_CPU_X86_SANDYBRIDGE)
         uc.ctl_set_tcg_buffer_size(_TCG_BUFFER)
-        uc.ctl_exits_enabled(True)      # and there are none: no address ends a run
+        uc.ctl_exits_enabled(True)  # and there are none: no address ends a run
         self.handle: int = uc._uch.value
         self._scratch = memoryview(bytearray(64)).cast("Q")
         self._scratch_address = _address(self._scratch)
         self._pgd = memoryview(bytearray(8)).cast("Q")
         uch = ctypes.c_void_p(self.handle)
         self._load_flags = partial(
-            _quick.uc_reg_read, uch, ctypes.c_int(_EFLAGS), ctypes.c_void_p(self._scratch_address),
+            _quick.uc_reg_read, uch, ctypes.c_int(_EFLAGS), ctypes.c_void_p(self._scratch_address)
         )
         self._set_cr3 = partial(_quick.uc_reg_write, uch, ctypes.c_int(_CR3), ctypes.c_void_p(_address(self._pgd)))
         self._exits_off, self._exits_on = (
@@ -155,8 +188,8 @@ class UnicornCpu:
         q = memoryview(memory).cast("Q")
         q[0] = _PDPT | 7
         for i in range(512):
-            q[512 + i] = i << 30 | 0x87                     # 1 GiB each, user, writable
-        memory[_STUB - FIRMWARE:_STUB - FIRMWARE + 3] = bytes.fromhex("480f07")     # sysretq
+            q[512 + i] = i << 30 | 0x87  # 1 GiB each, user, writable
+        memory[_STUB - FIRMWARE : _STUB - FIRMWARE + 3] = bytes.fromhex("480f07")  # sysretq
         address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
         uc = self._uc
         uc.mem_map_ptr(FIRMWARE, _PAGES * _PAGE, unicorn_const.UC_PROT_ALL, address)
@@ -205,7 +238,7 @@ class UnicornCpu:
         uc = self._uc
         uc.reg_write(x86_const.UC_X86_REG_RCX, _CODE)
         uc.reg_write(x86_const.UC_X86_REG_R11, 0x202)
-        self._firmware[_CODE - FIRMWARE:_CODE - FIRMWARE + 2] = bytes.fromhex("0f05")
+        self._firmware[_CODE - FIRMWARE : _CODE - FIRMWARE + 2] = bytes.fromhex("0f05")
         self._start(_STUB, 1 << 20 if self.counted else 0)
         if uc.reg_read(x86_const.UC_X86_REG_CS) != USER_CS or uc.reg_read(_EFLAGS) != 0x202:
             raise CpuError("the engine does not enter user mode")
@@ -217,7 +250,7 @@ class UnicornCpu:
         layout = self.layout
         if self.d[layout.old_exception_d] != _NO_EXCEPTION or self.read_register(_EFLAGS) != 0x202:
             raise CpuError("calibration left the CPU in disorder")
-        self.run_firmware(bytes.fromhex("dbe3 0f05"))       # fninit; syscall
+        self.run_firmware(bytes.fromhex("dbe3 0f05"))  # fninit; syscall
         self.write_register(x86_const.UC_X86_REG_MXCSR, 0x1F80)
         for i in range(16):
             self.q[i] = 0
@@ -230,7 +263,7 @@ class UnicornCpu:
     def run_firmware(self, code: bytes, count: int = 0) -> None:
         """Run a few instructions in user mode, up to a system call, an exception or count; for calibration."""
         at = _CODE - FIRMWARE
-        self._firmware[at:at + len(code)] = code
+        self._firmware[at : at + len(code)] = code
         self._uc.ctl_flush_tb()
         self._start(_CODE, count or (1 << 20 if self.counted else 0))
 
@@ -311,7 +344,7 @@ class UnicornCpu:
         cr3_q = self.layout.cr3_q
         pgd = self.q[cr3_q]
         self.state[:] = state.saved
-        self.q[cr3_q] = pgd             # what this engine's own TLB goes by
+        self.q[cr3_q] = pgd  # what this engine's own TLB goes by
         state.cpu = self
         state.q = self.q
         self.owner = state
@@ -391,13 +424,12 @@ class UnicornCpu:
         """Forget all translated code."""
         self._uc.ctl_flush_tb()
 
-
     def close(self) -> None:
         """Free the engine. It must not be used any more."""
         self.unload()
         self._callbacks.clear()
         self.state = self.q = self.s = self.d = self.i = self.counter = self._handle_words = memoryview(b"")
-        self._uc = None         # the binding closes it with the last reference
+        self._uc = None  # the binding closes it with the last reference
         self.memory = None
 
 

@@ -10,7 +10,7 @@ import re
 
 __all__ = ("LONGEST", "begins", "may_begin", "starts")
 
-LONGEST = 15                # bytes of an instruction
+LONGEST = 15  # bytes of an instruction
 
 _PREFIXES = b"\xf0\xf2\xf3\x26\x2e\x36\x3e\x64\x65\x66\x67" + bytes(range(0x40, 0x50))
 _PREFIX = rb"[\xf0\xf2\xf3\x26\x2e\x36\x3e\x40-\x4f\x64-\x67]"

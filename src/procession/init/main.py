@@ -95,7 +95,7 @@ class InitProgram:
     envp: Sequence[str]
     cwd: str = "/"
     as_init: bool = False
-    nr: int = 0             # its process, once it was forked
+    nr: int = 0  # its process, once it was forked
     doing: str = ""
 
 
@@ -270,7 +270,7 @@ def _at_boot(coro: Coroutine[Any, Any, int]) -> int:
 
 
 def set_init_program(
-    k: Kernel, argv: Sequence[str], envp: Sequence[str], cwd: str = "/", *, as_init: bool = False,
+    k: Kernel, argv: Sequence[str], envp: Sequence[str], cwd: str = "/", *, as_init: bool = False
 ) -> None:
     """Say what PID 1 is to run; between start_kernel() and the machine loop."""
     k.init_program = InitProgram(argv, envp, cwd, as_init)
@@ -374,5 +374,5 @@ async def _kill_survivors(current: Task) -> None:
         signal.kill_something_info(current, _SIGKILL, signal.SEND_SIG_PRIV, -1)
         await _reap_until(current, -1)
     except LinuxError as error:
-        if error.errno not in (Errno.ESRCH, Errno.ECHILD):      # nobody to kill, nobody left
+        if error.errno not in (Errno.ESRCH, Errno.ECHILD):  # nobody to kill, nobody left
             raise

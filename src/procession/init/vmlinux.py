@@ -1,9 +1,6 @@
 """What the linker does for Linux: pull in every file that declares system calls, whoever else uses it."""
 
-from procession.arch.x86 import (  # noqa: F401 -- importing declares
-    process,
-    signal,
-)
+from procession.arch.x86 import process, signal  # noqa: F401 -- importing declares
 from procession.fs import (  # noqa: F401 -- importing declares
     dcache,
     eventfd,
@@ -51,16 +48,5 @@ from procession.kernel import (  # noqa: F401 -- importing declares
     time,
     timer,
 )
-from procession.mm import (  # noqa: F401 -- importing declares
-    fadvise,
-    madvise,
-    mempolicy,
-    mincore,
-    mlock,
-    mmap,
-    mprotect,
-    mremap,
-    msync,
-    process_vm_access,
-)
+from procession.mm import fadvise, madvise, mempolicy, mincore, mlock, mmap, mprotect, mremap, msync, process_vm_access  # noqa: F401 -- importing declares
 from procession.net import socket  # noqa: F401 -- importing declares

@@ -19,14 +19,11 @@ if TYPE_CHECKING:
     from procession.include.linux.nsproxy import UserNamespace
     from procession.include.linux.sched import Task
 
-__all__ = (
-    "capable", "has_capability", "has_ns_capability", "ns_capable", "nsown_capable", "sys_capget", "sys_capset",
-)
+__all__ = ("capable", "has_capability", "has_ns_capability", "ns_capable", "nsown_capable", "sys_capget", "sys_capset")
 
 _VERSION_1, _VERSION_2, _VERSION_3 = 0x19980330, 0x20071026, 0x20080522
 _WORDS = {_VERSION_1: 1, _VERSION_2: 2, _VERSION_3: 2}
-_DATA = struct.Struct("<III")       # effective, permitted, inheritable: 32 capabilities
-
+_DATA = struct.Struct("<III")  # effective, permitted, inheritable: 32 capabilities
 
 
 def _cap_capable(k: Kernel, cred: Cred, targ_ns: UserNamespace, cap: int) -> bool:
@@ -102,7 +99,8 @@ def sys_capget(current: Task, header: CapHeader, dataptr: CapDataOut) -> int:
     c = target.real_cred
     out = b"".join(
         _DATA.pack(
-            c.cap_effective >> shift & 0xFFFFFFFF, c.cap_permitted >> shift & 0xFFFFFFFF,
+            c.cap_effective >> shift & 0xFFFFFFFF,
+            c.cap_permitted >> shift & 0xFFFFFFFF,
             c.cap_inheritable >> shift & 0xFFFFFFFF,
         )
         for shift in range(0, 32 * words, 32)

@@ -14,11 +14,17 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "complete", "complete_all", "completion_done", "init_completion", "try_wait_for_completion", "wait_for_completion",
-    "wait_for_completion_interruptible", "wait_for_completion_killable",
+    "complete",
+    "complete_all",
+    "completion_done",
+    "init_completion",
+    "try_wait_for_completion",
+    "wait_for_completion",
+    "wait_for_completion_interruptible",
+    "wait_for_completion_killable",
 )
 
-_ALL_DONE = 1 << 31      # more than anybody consumes
+_ALL_DONE = 1 << 31  # more than anybody consumes
 _SIGKILL_BIT = 1 << 8
 
 
@@ -63,14 +69,14 @@ async def wait_for_completion(current: Task, x: Completion, wchan: str = "wait_f
 
 
 async def wait_for_completion_interruptible(
-    current: Task, x: Completion, wchan: str = "wait_for_completion_interruptible",
+    current: Task, x: Completion, wchan: str = "wait_for_completion_interruptible"
 ) -> None:
     """Sleep until x is done; raises ERESTARTSYS if a signal comes first."""
     await _wait_for_common(current, x, TaskState.INTERRUPTIBLE, wchan)
 
 
 async def wait_for_completion_killable(
-    current: Task, x: Completion, wchan: str = "wait_for_completion_killable",
+    current: Task, x: Completion, wchan: str = "wait_for_completion_killable"
 ) -> None:
     """Sleep until x is done; raises ERESTARTSYS if a fatal signal comes first."""
     await _wait_for_common(current, x, TaskState.KILLABLE, wchan)
@@ -85,8 +91,10 @@ async def _wait_for_common(current: Task, x: Completion, state: int, wchan: str)
         current.waiting_on = x
         try:
             while not x.done:
-                if current.ti_flags & TIF.SIGPENDING and state != TaskState.UNINTERRUPTIBLE and (
-                    state == TaskState.INTERRUPTIBLE or current.pending.signal & _SIGKILL_BIT
+                if (
+                    current.ti_flags & TIF.SIGPENDING
+                    and state != TaskState.UNINTERRUPTIBLE
+                    and (state == TaskState.INTERRUPTIBLE or current.pending.signal & _SIGKILL_BIT)
                 ):
                     raise LinuxError(Errno.ERESTARTSYS, wchan)
                 current.state = state

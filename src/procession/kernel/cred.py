@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "abort_creds", "commit_creds", "copy_creds", "cred_init", "exit_creds", "get_cred", "prepare_creds", "put_cred",
+    "abort_creds",
+    "commit_creds",
+    "copy_creds",
+    "cred_init",
+    "exit_creds",
+    "get_cred",
+    "prepare_creds",
+    "put_cred",
 )
 
 _THREAD = int(CloneFlags.THREAD)
@@ -77,7 +84,7 @@ def commit_creds(current: Task, new: Cred) -> None:
     k = current.kernel
     old = current.real_cred
     bug_on(current.cred is not old, "committing over overridden credentials", current)
-    new.usage += 1              # one for cred, one for real_cred
+    new.usage += 1  # one for cred, one for real_cred
 
     gained = new.cap_permitted & ~old.cap_permitted
     if (old.euid, old.egid, old.fsuid, old.fsgid) != (new.euid, new.egid, new.fsuid, new.fsgid) or gained:

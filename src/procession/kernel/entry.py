@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 __all__ = ("HALTED", "LIMIT", "Deadlock", "exit_to_user_mode", "run", "sleepers")
 
 # How run() ended.
-HALTED = "halted"           # Kernel.halted was set
-LIMIT = "limit"             # the time the caller gave is over
+HALTED = "halted"  # Kernel.halted was set
+LIMIT = "limit"  # the time the caller gave is over
 
 _NEED_RESCHED, _SIGPENDING, _FORK = TIF.NEED_RESCHED, TIF.SIGPENDING, TIF.FORK
 WORK_MASK = _NEED_RESCHED | _SIGPENDING | _FORK
@@ -69,7 +69,7 @@ def _run(k: Kernel, end_ns: int) -> str:
         error.add_note(panic.oops_text(k, str(error)))
         raise
     except (OSError, MemoryError, Deadlock, ReplayError):
-        raise       # the host's failures, the guest's, and the user's
+        raise  # the host's failures, the guest's, and the user's
     except Exception as error:
         # An exception that no system call caught is a bug, whatever its type.
         text = panic.oops_text(k, repr(error))
@@ -114,7 +114,7 @@ def _run_smp(k: Kernel, end_ns: int) -> str:
         clock.switch_cpu(k.cpu, k.cpu)
         busy = [rq for rq in rqs if rq.nr_running]
         if not busy and (k.rcu.next or k.rcu.wait):
-            rcupdate.rcu_quiescent(k)       # nobody reads on an idle CPU
+            rcupdate.rcu_quiescent(k)  # nobody reads on an idle CPU
             continue
         if not busy:
             if clock.now_ns >= end_ns:

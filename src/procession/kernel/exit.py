@@ -43,7 +43,13 @@ if TYPE_CHECKING:
     from procession.include.linux.pid import Pid
 
 __all__ = (
-    "do_exit", "do_group_exit", "exit_mm", "exit_notify", "is_current_pgrp_orphaned", "release_task", "sys_exit",
+    "do_exit",
+    "do_group_exit",
+    "exit_mm",
+    "exit_notify",
+    "is_current_pgrp_orphaned",
+    "release_task",
+    "sys_exit",
     "sys_exit_group",
 )
 
@@ -87,7 +93,7 @@ def exit_signal_locked(tsk: Task) -> None:
             _fold_thread(tsk)
         sig.nr_threads -= 1
         unhash_process_locked(tsk, leader)
-        if tsk.pending.signal:          # a SIGKILL from a group exit has no entry
+        if tsk.pending.signal:  # a SIGKILL from a group exit has no entry
             signal.flush_sigqueue(k, tsk.pending)
         tsk.sighand = None
     fork.put_sighand(k, sighand)
@@ -230,7 +236,7 @@ def _threads_after(p: Task) -> list[Task]:
     """Return p's fellow threads, in ring order starting behind p."""
     threads = list(p.signal.threads)
     at = threads.index(p)
-    return threads[at + 1:] + threads[:at]
+    return threads[at + 1 :] + threads[:at]
 
 
 def reparent_leader(father: Task, p: Task, dead: list[Task]) -> None:
@@ -273,7 +279,7 @@ def _reparent(father: Task, p: Task, reaper: Task, dead: list[Task]) -> None:
             try:
                 signal.group_send_sig_info(t.pdeath_signal, signal.SEND_SIG_NOINFO, t)
             except LinuxError:
-                pass    # a father that has changed users may have lost the right to
+                pass  # a father that has changed users may have lost the right to
     reparent_leader(father, p, dead)
 
 
@@ -303,8 +309,10 @@ async def exit_notify(tsk: Task, group_dead: bool) -> None:
 
 def _settle_exit_signal(tsk: Task) -> None:
     """Fall back to SIGCHLD if parent or child has become another program since the fork."""
-    if thread_group_leader(tsk) and tsk.exit_signal != _SIGCHLD and (
-        tsk.parent_exec_id != tsk.real_parent.self_exec_id or tsk.self_exec_id != tsk.parent_exec_id
+    if (
+        thread_group_leader(tsk)
+        and tsk.exit_signal != _SIGCHLD
+        and (tsk.parent_exec_id != tsk.real_parent.self_exec_id or tsk.self_exec_id != tsk.parent_exec_id)
     ):
         tsk.exit_signal = _SIGCHLD
 
@@ -324,7 +332,7 @@ def exit_mm(tsk: Task) -> None:
     if mm is None:
         return
     with tsk.alloc_lock:
-        tsk.mm = tsk.active_mm = None       # nobody borrows an address space here: no CPU looks at one in the kernel
+        tsk.mm = tsk.active_mm = None  # nobody borrows an address space here: no CPU looks at one in the kernel
     if mm.owner is tsk:
         _update_next_owner(mm, tsk)
     fork_mm.mmput(tsk.kernel, mm)
@@ -349,7 +357,7 @@ async def do_exit(current: Task, code: int) -> NoReturn:
         # A bug on the way out: leave the task as it is rather than make it worse.
         current.flags |= PF.EXITPIDONE
         panic.oops(current, "fixing recursive fault")
-    signal.exit_signals(current)            # from here on no group signal picks us
+    signal.exit_signals(current)  # from here on no group signal picks us
 
     sig = current.signal
     sig.live -= 1

@@ -13,13 +13,7 @@ from typing import TYPE_CHECKING
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.pid import PidType
 from procession.include.linux.resource import RUSAGE_BOTH, Rusage, RusageOut
-from procession.include.linux.sched import (
-    ExitState,
-    SignalFlags,
-    Task,
-    TaskState,
-    delay_group_leader,
-)
+from procession.include.linux.sched import ExitState, SignalFlags, Task, TaskState, delay_group_leader
 from procession.include.linux.signal import CLD_CONTINUED, CLD_DUMPED, CLD_EXITED, CLD_KILLED, CLD_STOPPED, InfoOut, Sig
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import PidNr
@@ -53,7 +47,7 @@ class WaitOpts:
     notask_error: Errno | None = None
     # Results, written to user memory after the locks are dropped.
     status: int = 0
-    cause: int = 0              # si_code
+    cause: int = 0  # si_code
     si_status: int = 0
     si_pid: int = 0
     si_uid: int = 0
@@ -97,7 +91,7 @@ def wait_task_zombie(current: Task, wo: WaitOpts, p: Task) -> int:
         # As 3.2 does, from the task's own code: group_exit_code is not looked at here.
         return _fill(wo, current, p, *_exit_cause(p.exit_code), p.exit_code)
 
-    p.exit_state = ExitState.DEAD       # claimed: nobody else may report it
+    p.exit_state = ExitState.DEAD  # claimed: nobody else may report it
     _account_child(p)
     trace = p.kernel.trace
     if trace.sched_process_wait:
@@ -176,7 +170,7 @@ def _scan(current: Task, wo: WaitOpts) -> tuple[int, Task | None]:
         return found
     threads = list(current.signal.threads)
     at = threads.index(current)
-    for tsk in threads[at + 1:] + threads[:at]:
+    for tsk in threads[at + 1 :] + threads[:at]:
         found = _do_wait_thread(current, wo, tsk)
         if found[0]:
             return found
@@ -251,8 +245,6 @@ async def wait_for_any(current: Task) -> int:
     return await do_wait(current, WaitOpts(WEXITED | WALL))
 
 
-
-
 @syscall
 async def sys_wait4(current: Task, upid: PidNr, stat_addr: WaitStatus, options: Wait4Arg, ru: RusageOut) -> int:
     """Wait for a child to end, stop or continue (wait4(2); spec 9.1).
@@ -284,7 +276,7 @@ async def sys_wait4(current: Task, upid: PidNr, stat_addr: WaitStatus, options: 
 
 @syscall
 async def sys_waitid(
-    current: Task, which: IdTypeArg, upid: PidNr, infop: InfoOut, options: WaitidArg, ru: RusageOut,
+    current: Task, which: IdTypeArg, upid: PidNr, infop: InfoOut, options: WaitidArg, ru: RusageOut
 ) -> int:
     """Wait with a siginfo as the answer (waitid(2); spec 9.1).
 

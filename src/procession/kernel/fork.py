@@ -77,8 +77,13 @@ _RLIMIT_NPROC = int(Rlimit.NPROC)
 def fork_init(k: Kernel) -> None:
     """Make the caches and size the machine's task limit by its memory (fork_init, proc_caches_init)."""
     for name, size in (
-        ("task_struct", 1776), ("signal_cache", 896), ("sighand_cache", 2112), ("files_cache", 704),
-        ("fs_cache", 56), ("mm_struct", 880), ("vm_area_struct", 176),
+        ("task_struct", 1776),
+        ("signal_cache", 896),
+        ("sighand_cache", 2112),
+        ("files_cache", 704),
+        ("fs_cache", 56),
+        ("mm_struct", 880),
+        ("vm_area_struct", 176),
     ):
         slab.kmem_cache_create(k, name, size)
     k.tasklist_lock = RwLock(k.lock_class("tasklist_lock"))
@@ -88,7 +93,7 @@ def fork_init(k: Kernel) -> None:
 
 
 async def do_fork(
-    current: Task, clone_flags: int, stack_start: int, parent_tidptr: UserPtr, child_tidptr: UserPtr, tls: int = 0,
+    current: Task, clone_flags: int, stack_start: int, parent_tidptr: UserPtr, child_tidptr: UserPtr, tls: int = 0
 ) -> int:
     """Make a child of current, start it, and return its number as current sees it (spec 6).
 
@@ -112,7 +117,7 @@ async def do_fork(
         try:
             uaccess.put_user(current, parent_tidptr, nr, 4)
         except LinuxError:
-            pass    # 3.2 ignores the fault: the child exists and cannot be taken back
+            pass  # 3.2 ignores the fault: the child exists and cannot be taken back
     if not clone_flags & _VFORK:
         p.flags &= ~PF.STARTING
         sched.wake_up_new_task(p)
@@ -207,7 +212,7 @@ def dup_task_struct(orig: Task) -> Task:
     orig.kernel.caches["task_struct"].alloc()
     p = _copy_task(orig)
     p.ti_flags = 0
-    p.usage = 2         # one for being current once it runs, one for release_task
+    p.usage = 2  # one for being current once it runs, one for release_task
     p.stack = None
     return p
 
@@ -344,7 +349,7 @@ def new_signal_struct(k: Kernel, leader: Task) -> SignalStruct:
     sig.inblock = sig.oublock = sig.cinblock = sig.coublock = 0
     sig.maxrss = sig.cmaxrss = sig.sum_sched_runtime = 0
     sig.oom_adj = sig.oom_score_adj = sig.oom_score_adj_min = 0
-    sig.cred_guard_mutex = None         # made by the first exec or ptrace
+    sig.cred_guard_mutex = None  # made by the first exec or ptrace
     return sig
 
 
@@ -436,7 +441,7 @@ def schedule_tail(current: Task) -> None:
         try:
             uaccess.put_user(current, current.set_child_tid, nr, 4)
         except LinuxError:
-            pass    # nobody to tell: 3.2 ignores it as well
+            pass  # nobody to tell: 3.2 ignores it as well
 
 
 def free_task(p: Task) -> None:
@@ -459,7 +464,7 @@ def put_task_struct(p: Task) -> None:
 
 
 async def kernel_thread(
-    current: Task, fn: Callable[[Task, Any], Coroutine[Any, Any, int]], arg: object, flags: int,
+    current: Task, fn: Callable[[Task, Any], Coroutine[Any, Any, int]], arg: object, flags: int
 ) -> int:
     """Start a kernel thread that runs fn(task, arg) and exits with its result; returns its number."""
     saved = current.thread
@@ -476,11 +481,9 @@ async def kernel_thread(
     return pid.task_pid_nr_ns(p, current.nsproxy.pid_ns)
 
 
-
-
 @syscall
 async def sys_clone(
-    current: Task, clone_flags: CloneArg, newsp: Addr, parent_tid: UserPtr, child_tid: UserPtr, tls: Addr,
+    current: Task, clone_flags: CloneArg, newsp: Addr, parent_tid: UserPtr, child_tid: UserPtr, tls: Addr
 ) -> int:
     """Make a child that shares what the flags say (clone(2)); x86-64's order of arguments."""
     return await do_fork(current, clone_flags & 0xFFFFFFFF, newsp, parent_tid, child_tid, tls)

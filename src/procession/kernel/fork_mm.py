@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.nsproxy import Nsproxy
 
-__all__ = (
-    "copy_mm", "dup_mm", "get_task_mm", "mm_alloc", "mm_release", "mmdrop", "mmput", "sys_unshare",
-)
+__all__ = ("copy_mm", "dup_mm", "get_task_mm", "mm_alloc", "mm_release", "mmdrop", "mmput", "sys_unshare")
 
 _VM, _THREAD, _FS, _FILES, _SIGHAND = 0x100, 0x10000, 0x200, 0x400, 0x800
 _NEWNS, _NEWUTS, _NEWIPC, _NEWNET, _SYSVSEM = 0x20000, 0x4000000, 0x8000000, 0x40000000, 0x40000
@@ -124,10 +122,8 @@ def mm_release(current: Task, mm: MmStruct | None) -> None:
             uaccess.put_user(current, current.clear_child_tid, 0, 4)
             futex.futex_wake_one(current, current.clear_child_tid)
         except LinuxError:
-            pass    # a bad address harms only the program that gave it
+            pass  # a bad address harms only the program that gave it
     current.clear_child_tid = 0
-
-
 
 
 @syscall
@@ -161,9 +157,7 @@ async def sys_unshare(current: Task, unshare_flags: UnshareArg) -> int:
     return 0
 
 
-def _unshare_copies(
-    current: Task, flags: int,
-) -> tuple[FsStruct | None, FilesStruct | None, Nsproxy | None]:
+def _unshare_copies(current: Task, flags: int) -> tuple[FsStruct | None, FilesStruct | None, Nsproxy | None]:
     """Make every copy before anything changes, so that a failure leaves the task as it was."""
     k = current.kernel
     new_fs = new_files = None

@@ -25,13 +25,35 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "FutexHash", "FutexQ", "exit_robust_list", "futex_init", "futex_requeue", "futex_wait", "futex_wake",
-    "futex_wake_one", "futex_wake_op", "get_futex_key", "queue_me", "sys_futex", "unqueue_me", "wake_futex",
+    "FutexHash",
+    "FutexQ",
+    "exit_robust_list",
+    "futex_init",
+    "futex_requeue",
+    "futex_wait",
+    "futex_wake",
+    "futex_wake_one",
+    "futex_wake_op",
+    "get_futex_key",
+    "queue_me",
+    "sys_futex",
+    "unqueue_me",
+    "wake_futex",
 )
 
 (
-    FUTEX_WAIT, FUTEX_WAKE, FUTEX_FD, FUTEX_REQUEUE, FUTEX_CMP_REQUEUE, FUTEX_WAKE_OP, FUTEX_LOCK_PI,
-    FUTEX_UNLOCK_PI, FUTEX_TRYLOCK_PI, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET, FUTEX_WAIT_REQUEUE_PI,
+    FUTEX_WAIT,
+    FUTEX_WAKE,
+    FUTEX_FD,
+    FUTEX_REQUEUE,
+    FUTEX_CMP_REQUEUE,
+    FUTEX_WAKE_OP,
+    FUTEX_LOCK_PI,
+    FUTEX_UNLOCK_PI,
+    FUTEX_TRYLOCK_PI,
+    FUTEX_WAIT_BITSET,
+    FUTEX_WAKE_BITSET,
+    FUTEX_WAIT_REQUEUE_PI,
     FUTEX_CMP_REQUEUE_PI,
 ) = range(13)
 FUTEX_PRIVATE_FLAG = 128
@@ -51,12 +73,12 @@ class FutexQ:
 
     def __init__(self, task: Task, key: FutexKey, bitset: int, serial: int) -> None:
         self.task = task
-        self.key: FutexKey | None = key         # None once it was woken
+        self.key: FutexKey | None = key  # None once it was woken
         self.bitset = bitset
         # Real-time tasks by priority, all others alike; equals in the order of coming.
         self.prio = min(task.normal_prio, sched.MAX_RT_PRIO)
         self.serial = serial
-        self.pi_owner: Task | None = None       # waits for a PI lock that this task holds
+        self.pi_owner: Task | None = None  # waits for a PI lock that this task holds
 
     def __lt__(self, other: FutexQ) -> bool:
         return (self.prio, self.serial) < (other.prio, other.serial)
@@ -81,7 +103,7 @@ def futex_init(k: Kernel) -> None:
 def get_futex_key(current: Task, uaddr: UserPtr, shared: bool) -> FutexKey:
     """Return what names the word at uaddr for all who can reach it; raises EINVAL if not aligned, EFAULT."""
     if not isinstance(uaddr, int):
-        return uaddr, 0, 0          # a Python program's buffer
+        return uaddr, 0, 0  # a Python program's buffer
     if uaddr & 3:
         raise LinuxError(Errno.EINVAL, f"futex at {uaddr:#x}")
     mm = current.mm
@@ -133,9 +155,7 @@ def wake_futex(futexes: FutexHash, q: FutexQ) -> None:
 # Waiting.
 
 
-async def futex_wait(
-    current: Task, uaddr: UserPtr, shared: bool, val: int, expires_ns: int | None, bitset: int,
-) -> int:
+async def futex_wait(current: Task, uaddr: UserPtr, shared: bool, val: int, expires_ns: int | None, bitset: int) -> int:
     """Sleep until woken, if the word is val.
 
     Raises EINVAL, EFAULT, EAGAIN for another value, ETIMEDOUT, and for a signal ERESTARTSYS without a timeout, else
@@ -214,7 +234,7 @@ def futex_wake_one(current: Task, uaddr: UserPtr) -> int:
 
 
 def futex_requeue(
-    current: Task, uaddr1: UserPtr, uaddr2: UserPtr, shared: bool, nr_wake: int, nr_requeue: int, cmpval: int | None,
+    current: Task, uaddr1: UserPtr, uaddr2: UserPtr, shared: bool, nr_wake: int, nr_requeue: int, cmpval: int | None
 ) -> int:
     """Wake nr_wake sleepers of uaddr1 and move nr_requeue others to uaddr2; returns how many that were together.
 
@@ -247,7 +267,7 @@ def _sign_extend_12(value: int) -> int:
 
 
 def futex_wake_op(
-    current: Task, uaddr1: UserPtr, uaddr2: UserPtr, shared: bool, nr_wake: int, nr_wake2: int, encoded: int,
+    current: Task, uaddr1: UserPtr, uaddr2: UserPtr, shared: bool, nr_wake: int, nr_wake2: int, encoded: int
 ) -> int:
     """Change the word at uaddr2, wake sleepers of uaddr1, and those of uaddr2 if its old value passes a test.
 
@@ -304,7 +324,7 @@ def _timeout(current: Task, cmd: int, op: int, utime: UserPtr) -> int | None:
 
 @syscall
 async def sys_futex(
-    current: Task, uaddr: UserPtr, op: FutexOp, val: FutexVal, utime: FutexArg, uaddr2: FutexArg, val3: FutexVal,
+    current: Task, uaddr: UserPtr, op: FutexOp, val: FutexVal, utime: FutexArg, uaddr2: FutexArg, val3: FutexVal
 ) -> int:
     """Sleep on a word of memory, or wake those who do (futex(2)); utime is a number for some operations.
 

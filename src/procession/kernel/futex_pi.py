@@ -53,9 +53,7 @@ def _try_lock(current: Task, uaddr: UserPtr, key: futex.FutexKey) -> Task | None
     return owner
 
 
-async def futex_lock_pi(
-    current: Task, uaddr: UserPtr, shared: bool, expires_ns: int | None, *, trylock: bool,
-) -> int:
+async def futex_lock_pi(current: Task, uaddr: UserPtr, shared: bool, expires_ns: int | None, *, trylock: bool) -> int:
     """Take a PI lock, sleeping until its owner hands it over.
 
     Raises EFAULT, EINVAL, EDEADLK, ESRCH, EAGAIN if only trying, ETIMEDOUT, ERESTARTNOINTR for a signal.
@@ -123,4 +121,4 @@ def exit_pi_state_list(current: Task) -> None:
                 try:
                     _hand_over(current, address, key, FUTEX_OWNER_DIED)
                 except LinuxError:
-                    continue    # the word is gone: its waiters stay, as with any other lost lock
+                    continue  # the word is gone: its waiters stay, as with any other lost lock

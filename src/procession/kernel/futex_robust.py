@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ("exit_robust_list", "sys_get_robust_list", "sys_set_robust_list")
 
 ROBUST_LIST_LIMIT = 2048
-_HEAD_SIZE = 24             # struct robust_list_head: list, futex_offset, list_op_pending
+_HEAD_SIZE = 24  # struct robust_list_head: list, futex_offset, list_op_pending
 
 
 def exit_robust_list(current: Task) -> None:
@@ -28,7 +28,7 @@ def exit_robust_list(current: Task) -> None:
     try:
         _walk(current, head)
     except LinuxError:
-        pass    # the list is the program's; a broken one harms only itself
+        pass  # the list is the program's; a broken one harms only itself
 
 
 def _walk(current: Task, head: int) -> None:

@@ -26,8 +26,17 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "hrtimer_cancel", "hrtimer_forward", "hrtimer_get_remaining", "hrtimer_nanosleep", "hrtimer_start",
-    "hrtimers_init", "next_timer_event", "program_event", "run_queues", "schedule_hrtimeout", "schedule_timeout",
+    "hrtimer_cancel",
+    "hrtimer_forward",
+    "hrtimer_get_remaining",
+    "hrtimer_nanosleep",
+    "hrtimer_start",
+    "hrtimers_init",
+    "next_timer_event",
+    "program_event",
+    "run_queues",
+    "schedule_hrtimeout",
+    "schedule_timeout",
     "sys_nanosleep",
 )
 
@@ -208,7 +217,7 @@ async def do_nanosleep(current: Task, expires_ns: int, *, realtime: bool = False
 
 
 async def hrtimer_nanosleep(
-    current: Task, expires_ns: int, rmtp: UserPtr, *, absolute: bool, realtime: bool = False,
+    current: Task, expires_ns: int, rmtp: UserPtr, *, absolute: bool, realtime: bool = False
 ) -> int:
     """Sleep until expires_ns on the monotonic clock, for nanosleep(2) and clock_nanosleep(2).
 

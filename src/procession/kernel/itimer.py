@@ -19,8 +19,14 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "alarm_setitimer", "do_getitimer", "do_setitimer", "exit_itimers_real", "it_real_fn", "it_real_restart",
-    "sys_getitimer", "sys_setitimer",
+    "alarm_setitimer",
+    "do_getitimer",
+    "do_setitimer",
+    "exit_itimers_real",
+    "it_real_fn",
+    "it_real_restart",
+    "sys_getitimer",
+    "sys_setitimer",
 )
 
 ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF = 0, 1, 2
@@ -96,8 +102,6 @@ def alarm_setitimer(current: Task, seconds: int) -> int:
     if (not sec and usec) or usec >= 500_000:
         sec += 1
     return sec
-
-
 
 
 def _put_itimerval(current: Task, ptr: UserPtr, value_ns: int, interval_ns: int) -> None:

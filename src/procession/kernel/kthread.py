@@ -25,8 +25,17 @@ if TYPE_CHECKING:
     from procession.include.linux.wait import Completion
 
 __all__ = (
-    "IdleThread", "Kthread", "KthreadThread", "kthread_bind", "kthread_create", "kthread_data", "kthread_init",
-    "kthread_run", "kthread_should_stop", "kthread_stop", "kthreadd",
+    "IdleThread",
+    "Kthread",
+    "KthreadThread",
+    "kthread_bind",
+    "kthread_create",
+    "kthread_data",
+    "kthread_init",
+    "kthread_run",
+    "kthread_should_stop",
+    "kthread_stop",
+    "kthreadd",
 )
 
 ThreadFn = Callable[["Task", Any], Coroutine[Any, Any, int]]

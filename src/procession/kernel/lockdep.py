@@ -23,7 +23,7 @@ __all__ = ("IrqContext", "LockdepState", "debug_check_no_locks_held", "might_sle
 # LockClass.usage.
 USED_IN_IRQ = 1
 USED_IN_IRQ_READ = 2
-ENABLED_IRQ = 4             # taken with interrupts on
+ENABLED_IRQ = 4  # taken with interrupts on
 ENABLED_IRQ_READ = 8
 
 # Classes that nest in themselves in a fixed order (Linux says so at the call, with _nested).
@@ -123,7 +123,7 @@ class LockdepState:
                 bug("possible recursive locking detected", *(c for c, _ in sequence), cls)
 
     def _add_edge(
-        self, before: LockClass, before_how: int, cls: LockClass, how: int, sequence: list[tuple[LockClass, int]],
+        self, before: LockClass, before_how: int, cls: LockClass, how: int, sequence: list[tuple[LockClass, int]]
     ) -> None:
         """Note that cls is taken under before, unless somewhere before is taken under cls (check_prev_add)."""
         kind = (before_how == ACQUIRE_READ, how == ACQUIRE_READ)
@@ -135,7 +135,9 @@ class LockdepState:
             where = " -> ".join(c.name for c in path)
             first = next(iter(self.edges[path[0]][path[1]].values()))
             bug(
-                "possible circular locking dependency detected", before, cls,
+                "possible circular locking dependency detected",
+                before,
+                cls,
                 f"the existing order is {where}, first seen in {' -> '.join(c.name for c in first)}",
             )
         seen[kind] = (*(c for c, _ in sequence), cls)
@@ -143,7 +145,7 @@ class LockdepState:
             self._check_irq_order(safe)
 
     def _path(
-        self, start: LockClass, goal: LockClass, *, wanted_read: bool = False, held_read: bool = False,
+        self, start: LockClass, goal: LockClass, *, wanted_read: bool = False, held_read: bool = False
     ) -> list[LockClass] | None:
         """Return the shortest known order in which start is waited for by a holder of goal.
 

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "mutex_init", "mutex_is_locked", "mutex_lock", "mutex_lock_interruptible", "mutex_lock_killable", "mutex_trylock",
+    "mutex_init",
+    "mutex_is_locked",
+    "mutex_lock",
+    "mutex_lock_interruptible",
+    "mutex_lock_killable",
+    "mutex_trylock",
     "mutex_unlock",
 )
 
@@ -69,8 +74,10 @@ async def _lock(current: Task, lock: Mutex, state: int, wchan: str) -> None:
     try:
         # mutex_unlock leaves a mutex with waiters to the first of them.
         while lock.owner is not None or lock.wait.task_list[0] is not entry:
-            if current.ti_flags & TIF.SIGPENDING and state != TaskState.UNINTERRUPTIBLE and (
-                state == TaskState.INTERRUPTIBLE or current.pending.signal & _SIGKILL_BIT
+            if (
+                current.ti_flags & TIF.SIGPENDING
+                and state != TaskState.UNINTERRUPTIBLE
+                and (state == TaskState.INTERRUPTIBLE or current.pending.signal & _SIGKILL_BIT)
             ):
                 raise LinuxError(Errno.EINTR, wchan)
             current.state = state

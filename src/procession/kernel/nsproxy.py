@@ -23,8 +23,13 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "copy_namespaces", "exit_task_namespaces", "nsproxy_init", "put_nsproxy", "switch_task_namespaces",
-    "sys_setns", "unshare_nsproxy_namespaces",
+    "copy_namespaces",
+    "exit_task_namespaces",
+    "nsproxy_init",
+    "put_nsproxy",
+    "switch_task_namespaces",
+    "sys_setns",
+    "unshare_nsproxy_namespaces",
 )
 
 _NEWNS, _NEWUTS, _NEWIPC = int(CloneFlags.NEWNS), int(CloneFlags.NEWUTS), int(CloneFlags.NEWIPC)

@@ -30,10 +30,34 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "alloc_pid", "attach_pid", "change_pid", "detach_pid", "find_get_pid", "find_pid_ns", "find_task_by_pid_ns",
-    "find_task_by_vpid", "find_vpid", "free_pid", "get_pid", "get_task_pid", "pid_nr", "pid_nr_ns", "pid_task",
-    "pid_vnr", "pidmap_init", "put_pid", "task_active_pid_ns", "task_pgrp", "task_pgrp_nr_ns", "task_pid",
-    "task_pid_nr_ns", "task_session", "task_session_nr_ns", "task_tgid", "task_tgid_nr_ns", "transfer_pid",
+    "alloc_pid",
+    "attach_pid",
+    "change_pid",
+    "detach_pid",
+    "find_get_pid",
+    "find_pid_ns",
+    "find_task_by_pid_ns",
+    "find_task_by_vpid",
+    "find_vpid",
+    "free_pid",
+    "get_pid",
+    "get_task_pid",
+    "pid_nr",
+    "pid_nr_ns",
+    "pid_task",
+    "pid_vnr",
+    "pidmap_init",
+    "put_pid",
+    "task_active_pid_ns",
+    "task_pgrp",
+    "task_pgrp_nr_ns",
+    "task_pid",
+    "task_pid_nr_ns",
+    "task_session",
+    "task_session_nr_ns",
+    "task_tgid",
+    "task_tgid_nr_ns",
+    "transfer_pid",
 )
 
 _BITS_PER_BYTE = 8
@@ -50,7 +74,7 @@ def pidmap_init(k: Kernel) -> None:
     ns = PidNamespace(level=0, parent=None, pidmap=[Pidmap() for _ in range(PIDMAP_ENTRIES)])
     first = ns.pidmap[0]
     first.page = bytearray(BITS_PER_PAGE // _BITS_PER_BYTE)
-    first.page[0] = 1           # PID 0 belongs to the idle task
+    first.page[0] = 1  # PID 0 belongs to the idle task
     first.nr_free -= 1
     k.init_pid_ns = ns
     # Static in Linux, and in no hash: nobody finds PID 0.
@@ -105,7 +129,7 @@ def alloc_pidmap(k: Kernel, ns: PidNamespace) -> int:
         if index * BITS_PER_PAGE >= k.pid_max:
             index, offset = 0, RESERVED_PIDS
             if ns.last_pid == RESERVED_PIDS:
-                break           # as in 3.2: that is where the scan has begun, behind it
+                break  # as in 3.2: that is where the scan has begun, behind it
     raise LinuxError(Errno.ENOMEM, "no free pid")
 
 

@@ -22,9 +22,21 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import SignalStruct, Task
 
 __all__ = (
-    "CpuTimer", "CputimeExpires", "clock_getres", "clock_sample", "clock_target", "get_cpu_itimer", "next_event",
-    "posix_cpu_timer_del", "posix_cpu_timer_set", "posix_cpu_timers_exit", "posix_cpu_timers_init_group",
-    "run_posix_cpu_timers", "set_cpu_itimer", "thread_group_cputime", "update_rlimit_cpu",
+    "CpuTimer",
+    "CputimeExpires",
+    "clock_getres",
+    "clock_sample",
+    "clock_target",
+    "get_cpu_itimer",
+    "next_event",
+    "posix_cpu_timer_del",
+    "posix_cpu_timer_set",
+    "posix_cpu_timers_exit",
+    "posix_cpu_timers_init_group",
+    "run_posix_cpu_timers",
+    "set_cpu_itimer",
+    "thread_group_cputime",
+    "update_rlimit_cpu",
 )
 
 CPUCLOCK_PROF, CPUCLOCK_VIRT, CPUCLOCK_SCHED = 0, 1, 2
@@ -53,8 +65,8 @@ class CputimeExpires:
     __slots__ = ("limited", "timers")
 
     def __init__(self) -> None:
-        self.limited = False                    # RLIMIT_CPU is finite
-        self.timers: list[CpuTimer] = []        # by time of arming
+        self.limited = False  # RLIMIT_CPU is finite
+        self.timers: list[CpuTimer] = []  # by time of arming
 
 
 def thread_group_cputime(p: Task) -> tuple[int, int, int]:
@@ -88,9 +100,7 @@ def clock_target(current: Task, clock: int) -> Task:
     if nr == 0:
         return current
     p = pid.find_task_by_vpid(current, nr)
-    if p is None or not (
-        same_thread_group(p, current) if clock & CPUCLOCK_PERTHREAD_MASK else thread_group_leader(p)
-    ):
+    if p is None or not (same_thread_group(p, current) if clock & CPUCLOCK_PERTHREAD_MASK else thread_group_leader(p)):
         raise LinuxError(Errno.EINVAL, f"CPU clock of {nr}")
     return p
 
@@ -156,9 +166,7 @@ def posix_cpu_timers_exit(tsk: Task) -> None:
     """A thread is gone: its clock stands still, and its timers with it."""
     expires: CputimeExpires | None = tsk.signal.cputime_expires
     if expires is not None:
-        expires.timers = [
-            t for t in expires.timers if not (t.task is tsk and t.clock & CPUCLOCK_PERTHREAD_MASK)
-        ]
+        expires.timers = [t for t in expires.timers if not (t.task is tsk and t.clock & CPUCLOCK_PERTHREAD_MASK)]
         _drop_if_empty(tsk.signal)
 
 

@@ -35,23 +35,40 @@ if TYPE_CHECKING:
     from procession.include.linux.signal import Sigqueue
 
 __all__ = (
-    "KItimer", "clock_getres", "clock_gettime", "do_schedule_next_timer", "exit_itimers", "posix_timers_init",
-    "sys_clock_getres", "sys_clock_gettime", "sys_clock_nanosleep", "sys_clock_settime", "sys_timer_create",
-    "sys_timer_delete", "sys_timer_getoverrun", "sys_timer_gettime", "sys_timer_settime",
+    "KItimer",
+    "clock_getres",
+    "clock_gettime",
+    "do_schedule_next_timer",
+    "exit_itimers",
+    "posix_timers_init",
+    "sys_clock_getres",
+    "sys_clock_gettime",
+    "sys_clock_nanosleep",
+    "sys_clock_settime",
+    "sys_timer_create",
+    "sys_timer_delete",
+    "sys_timer_getoverrun",
+    "sys_timer_gettime",
+    "sys_timer_settime",
 )
 
 (
-    CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID, CLOCK_MONOTONIC_RAW,
-    CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME,
+    CLOCK_REALTIME,
+    CLOCK_MONOTONIC,
+    CLOCK_PROCESS_CPUTIME_ID,
+    CLOCK_THREAD_CPUTIME_ID,
+    CLOCK_MONOTONIC_RAW,
+    CLOCK_REALTIME_COARSE,
+    CLOCK_MONOTONIC_COARSE,
+    CLOCK_BOOTTIME,
 ) = range(8)
 TIMER_ABSTIME = 1
 SIGEV_SIGNAL, SIGEV_NONE, SIGEV_THREAD, SIGEV_THREAD_ID = 0, 1, 2, 4
 TICK_NSEC = NSEC_PER_SEC // HZ
 _DELAYTIMER_MAX = 0x7FFFFFFF
-_CPU_PROCESS, _CPU_THREAD = ~0 << 3 | 2, ~0 << 3 | 6        # MAKE_..._CPUCLOCK(0, CPUCLOCK_SCHED)
-_CLOCKFD, _CLOCKFD_MASK = 3, 7              # a device's clock, by its open file: nobody has one
+_CPU_PROCESS, _CPU_THREAD = ~0 << 3 | 2, ~0 << 3 | 6  # MAKE_..._CPUCLOCK(0, CPUCLOCK_SCHED)
+_CLOCKFD, _CLOCKFD_MASK = 3, 7  # a device's clock, by its open file: nobody has one
 _WITH_TIMERS = (CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME)
-
 
 
 def posix_timers_init(k: Kernel) -> None:
@@ -133,7 +150,7 @@ def sys_clock_settime(current: Task, which_clock: RealtimeArg, tp: TimespecIn) -
 
 @syscall
 async def sys_clock_nanosleep(
-    current: Task, which_clock: SleepClockArg, flags: TimerArg, rqtp: TimespecIn, rmtp: TimespecLeft,
+    current: Task, which_clock: SleepClockArg, flags: TimerArg, rqtp: TimespecIn, rmtp: TimespecLeft
 ) -> int:
     """Sleep on a clock, for a time or until a time (clock_nanosleep(2)).
 
@@ -142,7 +159,8 @@ async def sys_clock_nanosleep(
     """
     cpu_clock = _cpu_clock(which_clock)
     if (
-        (cpu_clock == _CPU_THREAD and which_clock > 0) or cpu_clock & _CLOCKFD_MASK == _CLOCKFD
+        (cpu_clock == _CPU_THREAD and which_clock > 0)
+        or cpu_clock & _CLOCKFD_MASK == _CLOCKFD
         or (not cpu_clock and which_clock not in _WITH_TIMERS)
     ):
         raise LinuxError(Errno.EOPNOTSUPP, f"sleeping on clock {which_clock}")
@@ -156,7 +174,7 @@ async def sys_clock_nanosleep(
     elif which_clock == CLOCK_REALTIME:
         request_ns -= k.boot_time_ns
     return await hrtimer.hrtimer_nanosleep(
-        current, request_ns, rmtp, absolute=absolute, realtime=absolute and which_clock == CLOCK_REALTIME,
+        current, request_ns, rmtp, absolute=absolute, realtime=absolute and which_clock == CLOCK_REALTIME
     )
 
 
@@ -212,21 +230,32 @@ class KItimer:
     """A timer made by timer_create (struct k_itimer)."""
 
     __slots__ = (
-        "clock", "cpu_timer", "expired", "id", "interval_ns", "notify", "overrun", "overrun_last", "signo", "sigq",
-        "target", "task", "timer",
+        "clock",
+        "cpu_timer",
+        "expired",
+        "id",
+        "interval_ns",
+        "notify",
+        "overrun",
+        "overrun_last",
+        "signo",
+        "sigq",
+        "target",
+        "task",
+        "timer",
     )
 
     def __init__(self, id: int, clock: int, current: Task) -> None:
         self.id = id
         self.clock = clock
-        self.task = current.group_leader        # whose process owns it
-        self.target: Pid | None = None          # of the thread that gets the signal with SIGEV_THREAD_ID
+        self.task = current.group_leader  # whose process owns it
+        self.target: Pid | None = None  # of the thread that gets the signal with SIGEV_THREAD_ID
         self.notify = SIGEV_SIGNAL
         self.signo = int(Sig.SIGALRM)
         self.interval_ns = 0
-        self.overrun = -1                       # the expiry that the signal itself stands for is none
+        self.overrun = -1  # the expiry that the signal itself stands for is none
         self.overrun_last = 0
-        self.expired = False                    # its signal is on the way: the next period begins when it is taken
+        self.expired = False  # its signal is on the way: the next period begins when it is taken
         self.sigq: Sigqueue | None = None
         self.timer: Hrtimer | None = None
         self.cpu_timer: posix_cpu_timers.CpuTimer | None = None
@@ -296,7 +325,7 @@ def _posix_timer_fn(timer: KItimer) -> None:
             now_ns += TICK_NSEC
         _forward(timer, now_ns)
         if timer.cpu_timer is not None:
-            timer.overrun = -1      # posix_cpu_timer_schedule() forgets what was ignored, schedule_next_timer() not
+            timer.overrun = -1  # posix_cpu_timer_schedule() forgets what was ignored, schedule_next_timer() not
 
 
 def _send(timer: KItimer) -> bool:
@@ -306,7 +335,7 @@ def _send(timer: KItimer) -> bool:
         return signal.send_sigqueue(timer.sigq, timer.task, group=True)
     thread = pid.pid_task(timer.target, 0)
     if thread is None or thread.sighand is None:
-        return True     # the thread is gone: nobody else gets it, and the timer stops
+        return True  # the thread is gone: nobody else gets it, and the timer stops
     return signal.send_sigqueue(timer.sigq, thread, group=False)
 
 
@@ -335,7 +364,7 @@ def do_schedule_next_timer(current: Task, info: Siginfo) -> None:
 
 @syscall
 def sys_timer_create(
-    current: Task, which_clock: TimerClockArg, timer_event_spec: Sigevent, created_timer_id: IntOut,
+    current: Task, which_clock: TimerClockArg, timer_event_spec: Sigevent, created_timer_id: IntOut
 ) -> int:
     """Make a timer that is not armed (timer_create(2)).
 
@@ -452,7 +481,7 @@ def sys_timer_gettime(current: Task, timer_id: Int, setting: ItimerspecOut) -> i
 
 @syscall
 def sys_timer_settime(
-    current: Task, timer_id: Int, flags: TimerArg, new_setting: ItimerspecIn, old_setting: ItimerspecOut,
+    current: Task, timer_id: Int, flags: TimerArg, new_setting: ItimerspecIn, old_setting: ItimerspecOut
 ) -> int:
     """Arm a timer, or disarm it with a value of zero (timer_settime(2)); raises EINVAL, EFAULT, ESRCH."""
     if not new_setting:

@@ -24,9 +24,7 @@ _LOG_BUF_LEN = 1 << 18
 
 def log_text(k: Kernel, start: int = 0) -> bytes:
     """Return the log from entry start on, as dmesg -r shows it."""
-    lines = (
-        f"<6>[{ns // 1_000_000_000:5}.{ns // 1000 % 1_000_000:06}] {text}\n" for ns, text in k.printk_log[start:]
-    )
+    lines = (f"<6>[{ns // 1_000_000_000:5}.{ns // 1000 % 1_000_000:06}] {text}\n" for ns, text in k.printk_log[start:])
     return "".join(lines).encode("utf-8", "backslashreplace")
 
 

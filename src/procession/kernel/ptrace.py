@@ -35,8 +35,12 @@ def ptrace_may_access(current: Task, task: Task, mode: int) -> bool:
     ns = tcred.user.user_ns
     same_user = (
         cred.user.user_ns is ns
-        and cred.uid == tcred.euid and cred.uid == tcred.suid and cred.uid == tcred.uid
-        and cred.gid == tcred.egid and cred.gid == tcred.sgid and cred.gid == tcred.gid
+        and cred.uid == tcred.euid
+        and cred.uid == tcred.suid
+        and cred.uid == tcred.uid
+        and cred.gid == tcred.egid
+        and cred.gid == tcred.sgid
+        and cred.gid == tcred.gid
     )
     if not same_user and not ptrace_has_cap(current, ns):
         return False

@@ -32,12 +32,12 @@ class RcuState:
     __slots__ = ("completed", "nesting", "next", "qsmask", "reader", "wait")
 
     def __init__(self) -> None:
-        self.nesting = 0                    # depth of rcu_read_lock on this CPU: a reader never loses its CPU
+        self.nesting = 0  # depth of rcu_read_lock on this CPU: a reader never loses its CPU
         self.reader = _Reader(self)
-        self.next: list[Callback] = []      # to wait for the next grace period
-        self.wait: list[Callback] = []      # waiting for the current one
-        self.qsmask = 0                     # CPUs the current grace period still waits for
-        self.completed = 0                  # grace periods that have ended
+        self.next: list[Callback] = []  # to wait for the next grace period
+        self.wait: list[Callback] = []  # waiting for the current one
+        self.qsmask = 0  # CPUs the current grace period still waits for
+        self.completed = 0  # grace periods that have ended
 
 
 class _Reader:
@@ -69,7 +69,7 @@ def call_rcu(k: Kernel, func: Callable[[Any], None], arg: object) -> None:
     pending = k.rcu.next
     pending.append((func, arg))
     if len(pending) == _BLIMIT:
-        k.clock.next_event_ns = 0       # makes the CPU leave user mode, which is where grace periods end
+        k.clock.next_event_ns = 0  # makes the CPU leave user mode, which is where grace periods end
 
 
 def rcu_quiescent(k: Kernel) -> None:

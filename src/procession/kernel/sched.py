@@ -27,11 +27,34 @@ if TYPE_CHECKING:
     from procession.kernel.sched_rt import RtRq
 
 __all__ = (
-    "MAX_RT_PRIO", "Rq", "account_system", "account_user", "activate_task", "check_preempt_curr", "deactivate_task",
-    "do_schedule", "effective_prio", "idle_cpu", "init_idle", "nr_context_switches", "nr_running",
-    "nr_uninterruptible", "resched_task", "sched_exec", "sched_fork", "sched_init", "schedule", "scheduler_tick",
-    "set_load_weight", "set_user_nice", "task_nice", "task_sched_runtime", "try_to_wake_up", "wake_up_new_task",
-    "wake_up_process", "wake_up_state",
+    "MAX_RT_PRIO",
+    "Rq",
+    "account_system",
+    "account_user",
+    "activate_task",
+    "check_preempt_curr",
+    "deactivate_task",
+    "do_schedule",
+    "effective_prio",
+    "idle_cpu",
+    "init_idle",
+    "nr_context_switches",
+    "nr_running",
+    "nr_uninterruptible",
+    "resched_task",
+    "sched_exec",
+    "sched_fork",
+    "sched_init",
+    "schedule",
+    "scheduler_tick",
+    "set_load_weight",
+    "set_user_nice",
+    "task_nice",
+    "task_sched_runtime",
+    "try_to_wake_up",
+    "wake_up_new_task",
+    "wake_up_process",
+    "wake_up_state",
 )
 
 MAX_RT_PRIO = 100
@@ -48,8 +71,19 @@ class Rq:
     """One CPU's run queue (struct rq)."""
 
     __slots__ = (
-        "cfs", "cpu", "curr", "dead", "idle", "kernel", "limit_ns", "lock", "nr_running", "nr_switches",
-        "nr_uninterruptible", "rt", "tick_ns",
+        "cfs",
+        "cpu",
+        "curr",
+        "dead",
+        "idle",
+        "kernel",
+        "limit_ns",
+        "lock",
+        "nr_running",
+        "nr_switches",
+        "nr_uninterruptible",
+        "rt",
+        "tick_ns",
     )
 
     def __init__(self, k: Kernel, cpu: int, idle: Task) -> None:
@@ -58,14 +92,14 @@ class Rq:
         self.lock = SpinLock(k.lock_class("rq->lock"))
         self.curr = idle
         self.idle = idle
-        self.dead: Task | None = None       # left this CPU for the last time; finish_task_switch puts it
-        self.nr_running = 0                 # the running task included, idle not
+        self.dead: Task | None = None  # left this CPU for the last time; finish_task_switch puts it
+        self.nr_running = 0  # the running task included, idle not
         self.nr_switches = 0
-        self.nr_uninterruptible = 0         # may be negative: only the sum over all CPUs has a meaning
+        self.nr_uninterruptible = 0  # may be negative: only the sum over all CPUs has a meaning
         self.cfs: CfsRq = sched_fair.CfsRq(k.nr_cpus)
         self.rt: RtRq = sched_rt.RtRq()
-        self.tick_ns = NEVER                # when the running task's turn ends
-        self.limit_ns = NEVER               # when the machine loop gives another CPU its turn
+        self.tick_ns = NEVER  # when the running task's turn ends
+        self.limit_ns = NEVER  # when the machine loop gives another CPU its turn
 
 
 def sched_init(k: Kernel) -> None:
@@ -357,9 +391,7 @@ def _context_switch(rq: Rq, prev: Task, next: Task, state: int) -> None:
         prev.nivcsw += 1
     rq.nr_switches += 1
     if k.trace.sched_switch:
-        k.trace.sched_switch(
-            prev.comm, prev.pid, prev.prio, state_name(state), next.comm, next.pid, next.prio,
-        )
+        k.trace.sched_switch(prev.comm, prev.pid, prev.prio, state_name(state), next.comm, next.pid, next.prio)
     prev.on_cpu = False
     next.on_cpu = True
     rq.curr = next

@@ -21,9 +21,24 @@ if TYPE_CHECKING:
     from procession.kernel.sched import Rq
 
 __all__ = (
-    "PRIO_TO_WEIGHT", "WEIGHT_IDLEPRIO", "CfsRq", "calc_delta_fair", "check_preempt_wakeup", "dequeue_task_fair",
-    "enqueue_task_fair", "idle_balance", "next_tick_fair", "pick_next_task_fair", "put_prev_task_fair", "sched_slice",
-    "select_task_rq", "select_task_rq_fork", "set_curr_task_fair", "task_fork_fair", "task_tick_fair", "update_curr",
+    "PRIO_TO_WEIGHT",
+    "WEIGHT_IDLEPRIO",
+    "CfsRq",
+    "calc_delta_fair",
+    "check_preempt_wakeup",
+    "dequeue_task_fair",
+    "enqueue_task_fair",
+    "idle_balance",
+    "next_tick_fair",
+    "pick_next_task_fair",
+    "put_prev_task_fair",
+    "sched_slice",
+    "select_task_rq",
+    "select_task_rq_fork",
+    "set_curr_task_fair",
+    "task_fork_fair",
+    "task_tick_fair",
+    "update_curr",
     "yield_task_fair",
 )
 
@@ -31,16 +46,88 @@ TICK_NSEC = NSEC_PER_SEC // HZ
 NICE_0_LOAD = 1024
 WEIGHT_IDLEPRIO = 3
 PRIO_TO_WEIGHT = (
-    88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916,
-    9548, 7620, 6100, 4904, 3906, 3121, 2501, 1991, 1586, 1277,
-    1024, 820, 655, 526, 423, 335, 272, 215, 172, 137,
-    110, 87, 70, 56, 45, 36, 29, 23, 18, 15,
+    88761,
+    71755,
+    56483,
+    46273,
+    36291,
+    29154,
+    23254,
+    18705,
+    14949,
+    11916,
+    9548,
+    7620,
+    6100,
+    4904,
+    3906,
+    3121,
+    2501,
+    1991,
+    1586,
+    1277,
+    1024,
+    820,
+    655,
+    526,
+    423,
+    335,
+    272,
+    215,
+    172,
+    137,
+    110,
+    87,
+    70,
+    56,
+    45,
+    36,
+    29,
+    23,
+    18,
+    15,
 )
 PRIO_TO_WMULT = (
-    48388, 59856, 76040, 92818, 118348, 147320, 184698, 229616, 287308, 360437,
-    449829, 563644, 704093, 875809, 1099582, 1376151, 1717300, 2157191, 2708050, 3363326,
-    4194304, 5237765, 6557202, 8165337, 10153587, 12820798, 15790321, 19976592, 24970740, 31350126,
-    39045157, 49367440, 61356676, 76695844, 95443717, 119304647, 148102320, 186737708, 238609294, 286331153,
+    48388,
+    59856,
+    76040,
+    92818,
+    118348,
+    147320,
+    184698,
+    229616,
+    287308,
+    360437,
+    449829,
+    563644,
+    704093,
+    875809,
+    1099582,
+    1376151,
+    1717300,
+    2157191,
+    2708050,
+    3363326,
+    4194304,
+    5237765,
+    6557202,
+    8165337,
+    10153587,
+    12820798,
+    15790321,
+    19976592,
+    24970740,
+    31350126,
+    39045157,
+    49367440,
+    61356676,
+    76695844,
+    95443717,
+    119304647,
+    148102320,
+    186737708,
+    238609294,
+    286331153,
 )
 _INVERSE = dict(zip(PRIO_TO_WEIGHT, PRIO_TO_WMULT, strict=True)) | {WEIGHT_IDLEPRIO: 1431655765}
 _WMULT_SHIFT = 32
@@ -53,21 +140,30 @@ class CfsRq:
     """The fair tasks of one CPU (struct cfs_rq). Times in ns."""
 
     __slots__ = (
-        "curr", "last", "latency_ns", "load", "min_granularity_ns", "min_vruntime", "nr_latency", "nr_running",
-        "serial", "timeline", "wakeup_granularity_ns",
+        "curr",
+        "last",
+        "latency_ns",
+        "load",
+        "min_granularity_ns",
+        "min_vruntime",
+        "nr_latency",
+        "nr_running",
+        "serial",
+        "timeline",
+        "wakeup_granularity_ns",
     )
 
     def __init__(self, nr_cpus: int) -> None:
-        factor = min(nr_cpus, 8).bit_length()       # 1 + log2
+        factor = min(nr_cpus, 8).bit_length()  # 1 + log2
         self.latency_ns = 6_000_000 * factor
         self.min_granularity_ns = 750_000 * factor
         self.wakeup_granularity_ns = 1_000_000 * factor
         self.nr_latency = 8
         self.timeline: list[tuple[int, int, Task]] = []
         self.curr: Task | None = None
-        self.last: Task | None = None               # was preempted by a wake-up: give it the CPU back if it is fair
+        self.last: Task | None = None  # was preempted by a wake-up: give it the CPU back if it is fair
         self.min_vruntime = 0
-        self.load = 0                               # weights of all that are queued, curr included
+        self.load = 0  # weights of all that are queued, curr included
         self.nr_running = 0
         self.serial = 0
 
@@ -234,7 +330,7 @@ def check_preempt_wakeup(rq: Rq, curr: Task, p: Task) -> None:
     if curr.ti_flags & _NEED_RESCHED:
         return
     if p.policy != _NORMAL:
-        return                      # BATCH and IDLE never preempt on wake-up
+        return  # BATCH and IDLE never preempt on wake-up
     if curr.policy == _IDLE:
         curr.ti_flags |= _NEED_RESCHED
         return
@@ -347,9 +443,7 @@ def select_task_rq_fork(rq: Rq, p: Task) -> Rq:
     """Return where a newborn goes: the shortest queue, its parent's CPU among equals."""
     best = None
     for other in _allowed(rq, p):
-        if best is None or other.nr_running < best.nr_running or (
-            other is rq and other.nr_running == best.nr_running
-        ):
+        if best is None or other.nr_running < best.nr_running or (other is rq and other.nr_running == best.nr_running):
             best = other
     assert best is not None
     if best is not rq:

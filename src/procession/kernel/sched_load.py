@@ -17,7 +17,7 @@ __all__ = ("FIXED_1", "calc_global_load", "calc_load_init", "get_avenrun")
 
 FSHIFT = 11
 FIXED_1 = 1 << FSHIFT
-EXP = (1884, 2014, 2037)                # 1/exp(5 s / 1, 5, 15 min), fixed point
+EXP = (1884, 2014, 2037)  # 1/exp(5 s / 1, 5, 15 min), fixed point
 LOAD_FREQ_NS = (5 * HZ + 1) * NSEC_PER_SEC // HZ
 _STEP_BY_STEP = 64
 

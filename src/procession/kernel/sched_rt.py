@@ -17,8 +17,17 @@ if TYPE_CHECKING:
     from procession.kernel.sched import Rq
 
 __all__ = (
-    "DEF_TIMESLICE_NS", "RtRq", "check_throttle", "dequeue_task_rt", "enqueue_task_rt", "next_tick_rt",
-    "pick_next_task_rt", "put_prev_task_rt", "set_curr_task_rt", "task_tick_rt", "yield_task_rt",
+    "DEF_TIMESLICE_NS",
+    "RtRq",
+    "check_throttle",
+    "dequeue_task_rt",
+    "enqueue_task_rt",
+    "next_tick_rt",
+    "pick_next_task_rt",
+    "put_prev_task_rt",
+    "set_curr_task_rt",
+    "task_tick_rt",
+    "yield_task_rt",
 )
 
 DEF_TIMESLICE_NS = 100_000_000
@@ -33,10 +42,10 @@ class RtRq:
     __slots__ = ("active", "bitmap", "nr_running", "period_start_ns", "period_timer", "rt_time_ns", "throttled")
 
     def __init__(self) -> None:
-        self.active: dict[int, list[Task]] = {}     # prio -> tasks, first to run first
-        self.bitmap = 0                             # bit prio is set if active[prio] is not empty
+        self.active: dict[int, list[Task]] = {}  # prio -> tasks, first to run first
+        self.bitmap = 0  # bit prio is set if active[prio] is not empty
         self.nr_running = 0
-        self.rt_time_ns = 0                         # used up in this period
+        self.rt_time_ns = 0  # used up in this period
         self.period_start_ns = 0
         self.throttled = False
         self.period_timer: Hrtimer | None = None

@@ -30,10 +30,20 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "sched_getaffinity", "sched_setaffinity", "sched_setscheduler", "sched_setscheduler_nocheck",
-    "sys_sched_get_priority_max", "sys_sched_get_priority_min", "sys_sched_getaffinity", "sys_sched_getparam",
-    "sys_sched_getscheduler", "sys_sched_rr_get_interval", "sys_sched_setaffinity", "sys_sched_setparam",
-    "sys_sched_setscheduler", "sys_sched_yield",
+    "sched_getaffinity",
+    "sched_setaffinity",
+    "sched_setscheduler",
+    "sched_setscheduler_nocheck",
+    "sys_sched_get_priority_max",
+    "sys_sched_get_priority_min",
+    "sys_sched_getaffinity",
+    "sys_sched_getparam",
+    "sys_sched_getscheduler",
+    "sys_sched_rr_get_interval",
+    "sys_sched_setaffinity",
+    "sys_sched_setparam",
+    "sys_sched_setscheduler",
+    "sys_sched_yield",
 )
 
 _NORMAL, _FIFO, _RR, _BATCH, _IDLE = (int(policy) for policy in SchedPolicy)
@@ -149,8 +159,6 @@ def _set_curr(rq: sched.Rq, p: Task) -> None:
         sched_rt.set_curr_task_rt(rq, p)
     else:
         sched_fair.set_curr_task_fair(rq, p)
-
-
 
 
 def _do_sched_setscheduler(current: Task, nr: int, policy: int, param: UserPtr) -> int:
@@ -302,5 +310,3 @@ def sys_sched_getaffinity(current: Task, nr: PidNr, length: UInt, user_mask_ptr:
     mask = sched_getaffinity(_find_process_by_pid(current, nr))
     uaccess.copy_to_user(current, user_mask_ptr, struct.pack("<Q", mask))
     return 8
-
-

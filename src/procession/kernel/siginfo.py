@@ -15,8 +15,15 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "SEND_SIG_FORCED", "SEND_SIG_NOINFO", "SEND_SIG_PRIV", "SIGINFO_SIZE", "AnyInfo", "SpecialInfo",
-    "siginfo_from_user", "siginfo_to_user", "trace_fields",
+    "SEND_SIG_FORCED",
+    "SEND_SIG_NOINFO",
+    "SEND_SIG_PRIV",
+    "SIGINFO_SIZE",
+    "AnyInfo",
+    "SpecialInfo",
+    "siginfo_from_user",
+    "siginfo_to_user",
+    "trace_fields",
 )
 
 SIGINFO_SIZE = 128
@@ -35,23 +42,23 @@ class SpecialInfo:
         return self.name
 
 
-SEND_SIG_NOINFO: Final = SpecialInfo("SEND_SIG_NOINFO", 0)          # from a user: the sender's pid and uid
-SEND_SIG_PRIV: Final = SpecialInfo("SEND_SIG_PRIV", 0x80)           # from the kernel
-SEND_SIG_FORCED: Final = SpecialInfo("SEND_SIG_FORCED", 0)          # from the kernel, without a queue entry
+SEND_SIG_NOINFO: Final = SpecialInfo("SEND_SIG_NOINFO", 0)  # from a user: the sender's pid and uid
+SEND_SIG_PRIV: Final = SpecialInfo("SEND_SIG_PRIV", 0x80)  # from the kernel
+SEND_SIG_FORCED: Final = SpecialInfo("SEND_SIG_FORCED", 0)  # from the kernel, without a queue entry
 
 AnyInfo: TypeAlias = Siginfo | SpecialInfo
 
-_KILL = struct.Struct("<iii4xiI104x")           # pid, uid
-_TIMER = struct.Struct("<iii4xiiQ96x")          # timer id, overrun, value
-_RT = struct.Struct("<iii4xiIQ96x")             # pid, uid, value
-_CHLD = struct.Struct("<iii4xiIi4xqq80x")       # pid, uid, status, utime, stime
-_FAULT = struct.Struct("<iii4xQ104x")           # address
-_POLL = struct.Struct("<iii4xqi100x")           # band, fd
+_KILL = struct.Struct("<iii4xiI104x")  # pid, uid
+_TIMER = struct.Struct("<iii4xiiQ96x")  # timer id, overrun, value
+_RT = struct.Struct("<iii4xiIQ96x")  # pid, uid, value
+_CHLD = struct.Struct("<iii4xiIi4xqq80x")  # pid, uid, status, utime, stime
+_FAULT = struct.Struct("<iii4xQ104x")  # address
+_POLL = struct.Struct("<iii4xqi100x")  # band, fd
 
 _SIGCHLD, _SIGTRAP, _SIGIO = int(Sig.SIGCHLD), int(Sig.SIGTRAP), int(Sig.SIGIO)
 _FAULTS = frozenset({int(Sig.SIGSEGV), int(Sig.SIGBUS), int(Sig.SIGFPE), int(Sig.SIGILL), _SIGTRAP})
 _SI_KERNEL, _SI_TIMER, _SI_SIGIO = int(SiCode.KERNEL), int(SiCode.TIMER), int(SiCode.SIGIO)
-_TRAP_CODES = 4             # beyond them a SIGTRAP's code is a tracer's, with pid and uid
+_TRAP_CODES = 4  # beyond them a SIGTRAP's code is a tracer's, with pid and uid
 _U32, _U64 = 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF
 
 
@@ -119,10 +126,18 @@ def trace_fields(info: AnyInfo, current: Task) -> tuple[int, ...]:
     """
     if isinstance(info, Siginfo):
         return (
-            info.errno, info.code, info.pid, info.uid, info.status, info.utime, info.stime, info.addr, info.value,
-            info.tid, info.overrun,
+            info.errno,
+            info.code,
+            info.pid,
+            info.uid,
+            info.status,
+            info.utime,
+            info.stime,
+            info.addr,
+            info.value,
+            info.tid,
+            info.overrun,
         )
     if info is SEND_SIG_NOINFO:
         return 0, int(SiCode.USER), current.tgid, current.cred.uid, 0, 0, 0, 0, 0, 0, 0
     return 0, info.code, 0, 0, 0, 0, 0, 0, 0, 0, 0
-

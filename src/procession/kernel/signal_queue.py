@@ -34,10 +34,27 @@ if TYPE_CHECKING:
     from procession.include.linux.signal import Sigpending
 
 __all__ = (
-    "dequeue_signal", "fatal_signal_pending", "flush_itimer_signals", "flush_signal_handlers", "flush_signals",
-    "flush_sigqueue", "ignore_signals", "next_signal", "recalc_sigpending", "recalc_sigpending_and_wake",
-    "recalc_sigpending_tsk", "rm_from_queue", "sig_handler_ignored", "sig_ignored", "signal_pending",
-    "signal_pending_state", "signal_wake_up", "signals_init", "sigqueue_charge", "sigqueue_put", "threads_from",
+    "dequeue_signal",
+    "fatal_signal_pending",
+    "flush_itimer_signals",
+    "flush_signal_handlers",
+    "flush_signals",
+    "flush_sigqueue",
+    "ignore_signals",
+    "next_signal",
+    "recalc_sigpending",
+    "recalc_sigpending_and_wake",
+    "recalc_sigpending_tsk",
+    "rm_from_queue",
+    "sig_handler_ignored",
+    "sig_ignored",
+    "signal_pending",
+    "signal_pending_state",
+    "signal_wake_up",
+    "signals_init",
+    "sigqueue_charge",
+    "sigqueue_put",
+    "threads_from",
     "unhandled_signal",
 )
 
@@ -108,9 +125,8 @@ def recalc_sigpending_and_wake(t: Task) -> None:
 def recalc_sigpending(current: Task) -> None:
     """Set or clear the caller's TIF_SIGPENDING."""
     if (
-        (current.pending.signal | current.signal.shared_pending.signal) & ~current.blocked
-        or current.jobctl & _PENDING_MASK
-    ):
+        current.pending.signal | current.signal.shared_pending.signal
+    ) & ~current.blocked or current.jobctl & _PENDING_MASK:
         current.ti_flags |= _SIGPENDING
     else:
         current.ti_flags &= ~_SIGPENDING
@@ -144,13 +160,11 @@ def sig_ignored(t: Task, sig: int, from_ancestor_ns: bool) -> bool:
     assert t.sighand is not None
     handler = t.sighand.action[sig - 1].handler
     if handler == SIG_DFL:
-        if not SIG_KERNEL_IGNORE_MASK >> (sig - 1) & 1 and (
-            from_ancestor_ns or not t.signal.flags & _UNKILLABLE
-        ):
+        if not SIG_KERNEL_IGNORE_MASK >> (sig - 1) & 1 and (from_ancestor_ns or not t.signal.flags & _UNKILLABLE):
             return False
     elif handler != SIG_IGN:
         return False
-    return not t.ptrace       # a tracer wants to see them all
+    return not t.ptrace  # a tracer wants to see them all
 
 
 def unhandled_signal(tsk: Task, sig: int) -> bool:
@@ -246,9 +260,7 @@ def flush_signal_handlers(t: Task, force_default: bool) -> None:
     action = t.sighand.action
     if action == _ALL_DEFAULT:
         return
-    action[:] = [
-        _IGNORE if ka.handler == SIG_IGN and not force_default else DEFAULT_ACTION for ka in action
-    ]
+    action[:] = [_IGNORE if ka.handler == SIG_IGN and not force_default else DEFAULT_ACTION for ka in action]
 
 
 def rm_from_queue(k: Kernel, mask: int, pending: Sigpending) -> None:
@@ -291,7 +303,7 @@ def _collect_signal(k: Kernel, sig: int, pending: Sigpending) -> Siginfo:
         return Siginfo(signo=sig)
     queue.remove(first)
     if first.preallocated:
-        return replace(first.info)      # the timer will use its own again
+        return replace(first.info)  # the timer will use its own again
     sigqueue_put(k, first)
     return first.info
 

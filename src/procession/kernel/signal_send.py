@@ -41,23 +41,43 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "check_kill_permission", "complete_signal", "do_notify_parent", "do_send_sig_info", "force_sig", "force_sig_info",
-    "force_sigsegv", "group_send_sig_info", "kill_pgrp", "kill_pgrp_info_locked", "kill_pid", "kill_pid_info",
-    "kill_proc_info", "kill_something_info", "prepare_signal", "send_sig", "send_sig_info", "send_signal",
-    "send_sigqueue", "si_fromuser", "sigqueue_alloc", "sigqueue_free", "wake_up_parent", "zap_other_threads",
+    "check_kill_permission",
+    "complete_signal",
+    "do_notify_parent",
+    "do_send_sig_info",
+    "force_sig",
+    "force_sig_info",
+    "force_sigsegv",
+    "group_send_sig_info",
+    "kill_pgrp",
+    "kill_pgrp_info_locked",
+    "kill_pid",
+    "kill_pid_info",
+    "kill_proc_info",
+    "kill_something_info",
+    "prepare_signal",
+    "send_sig",
+    "send_sig_info",
+    "send_signal",
+    "send_sigqueue",
+    "si_fromuser",
+    "sigqueue_alloc",
+    "sigqueue_free",
+    "wake_up_parent",
+    "zap_other_threads",
 )
 
 _SIGKILL, _SIGCHLD, _SIGCONT, _SIGSEGV = int(Sig.SIGKILL), int(Sig.SIGCHLD), int(Sig.SIGCONT), int(Sig.SIGSEGV)
 _SIGKILL_BIT, _SIGCONT_BIT = 1 << (_SIGKILL - 1), 1 << (_SIGCONT - 1)
 _NOCLDWAIT = int(SaFlags.NOCLDWAIT)
 _SI_TIMER = int(SiCode.TIMER)
-_SIGPENDING = 4             # TIF.SIGPENDING
+_SIGPENDING = 4  # TIF.SIGPENDING
 _PGID = int(PidType.PGID)
 _GROUP_EXIT = SignalFlags.GROUP_EXIT
 _UNKILLABLE_OR_EXIT = SignalFlags.UNKILLABLE | SignalFlags.GROUP_EXIT
 _STOPPED_OR_TRACED = TaskState.STOPPED_BIT | TaskState.TRACED_BIT
 _NOT_FATAL_MASK = SIG_KERNEL_IGNORE_MASK | SIG_KERNEL_STOP_MASK
-_TICK_NS = 10_000_000       # of the clock ticks in si_utime: USER_HZ
+_TICK_NS = 10_000_000  # of the clock ticks in si_utime: USER_HZ
 
 
 # Who may send to whom.
@@ -123,7 +143,7 @@ def _note_continued(p: Task) -> None:
     if sig.flags & SignalFlags.STOP_STOPPED:
         why = SignalFlags.CLD_CONTINUED
     elif sig.group_stop_count:
-        why = SignalFlags.CLD_STOPPED       # the stop was as good as there: report that it happened
+        why = SignalFlags.CLD_STOPPED  # the stop was as good as there: report that it happened
     if why:
         sig.flags = why | SignalFlags.STOP_CONTINUED
         sig.group_stop_count = 0
@@ -150,7 +170,7 @@ def complete_signal(sig: int, p: Task, group: bool) -> None:
     if _wants_signal(sig, p):
         t = p
     elif not group or len(signal.threads) == 1:
-        return          # it stays queued until p unblocks it or wakes up
+        return  # it stays queued until p unblocks it or wakes up
     else:
         chosen = _choose_thread(sig, p)
         if chosen is None:
@@ -165,7 +185,7 @@ def complete_signal(sig: int, p: Task, group: bool) -> None:
         and not signal.flags & _UNKILLABLE_OR_EXIT
         and not t.real_blocked & bit
         and (sig == _SIGKILL or not t.ptrace)
-        and not bit & SIG_KERNEL_COREDUMP_MASK      # whose dump wants the threads as they are
+        and not bit & SIG_KERNEL_COREDUMP_MASK  # whose dump wants the threads as they are
     ):
         signal.flags = _GROUP_EXIT
         signal.group_exit_code = sig
@@ -525,6 +545,11 @@ def _death_info(tsk: Task, parent: Task, sig: int) -> Siginfo:
     signal = tsk.signal
     assert parent.nsproxy is not None
     return Siginfo(
-        signo=sig, code=cause, pid=pid.pid_nr_ns(tsk.pids[0], parent.nsproxy.pid_ns), uid=tsk.real_cred.uid,
-        status=status, utime=(tsk.utime + signal.utime) // _TICK_NS, stime=(tsk.stime + signal.stime) // _TICK_NS,
+        signo=sig,
+        code=cause,
+        pid=pid.pid_nr_ns(tsk.pids[0], parent.nsproxy.pid_ns),
+        uid=tsk.real_cred.uid,
+        status=status,
+        utime=(tsk.utime + signal.utime) // _TICK_NS,
+        stime=(tsk.stime + signal.stime) // _TICK_NS,
     )

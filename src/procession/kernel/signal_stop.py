@@ -10,28 +10,31 @@ from typing import TYPE_CHECKING
 
 from procession.include.linux.bug import bug_on
 from procession.include.linux.sched import PF, JobCtl, SignalFlags, TaskState, signal_group_exit
-from procession.include.linux.signal import (
-    CLD_CONTINUED,
-    CLD_STOPPED,
-    CLD_TRAPPED,
-    SIG_IGN,
-    SaFlags,
-    Sig,
-    Siginfo,
-)
+from procession.include.linux.signal import CLD_CONTINUED, CLD_STOPPED, CLD_TRAPPED, SIG_IGN, SaFlags, Sig, Siginfo
 from procession.kernel import pid, sched, signal_queue, signal_send
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "PTRACE_EVENT_STOP", "PT_SEIZED", "do_jobctl_trap", "do_notify_parent_cldstop", "do_signal_stop", "ptrace_notify",
-    "ptrace_signal", "ptrace_stop", "ptrace_trap_notify", "report_jobctl", "task_clear_jobctl_pending",
-    "task_clear_jobctl_trapping", "task_is_stopped_or_traced", "task_participate_group_stop",
+    "PTRACE_EVENT_STOP",
+    "PT_SEIZED",
+    "do_jobctl_trap",
+    "do_notify_parent_cldstop",
+    "do_signal_stop",
+    "ptrace_notify",
+    "ptrace_signal",
+    "ptrace_stop",
+    "ptrace_trap_notify",
+    "report_jobctl",
+    "task_clear_jobctl_pending",
+    "task_clear_jobctl_trapping",
+    "task_is_stopped_or_traced",
+    "task_participate_group_stop",
     "task_set_jobctl_pending",
 )
 
-PT_SEIZED = 0x10000         # of Task.ptrace (include/linux/ptrace.h)
+PT_SEIZED = 0x10000  # of Task.ptrace (include/linux/ptrace.h)
 PTRACE_EVENT_STOP = 7
 
 _SIGCHLD, _SIGCONT, _SIGTRAP = int(Sig.SIGCHLD), int(Sig.SIGCONT), int(Sig.SIGTRAP)
@@ -94,7 +97,7 @@ def task_participate_group_stop(p: Task) -> bool:
     if sig.group_stop_count:
         sig.group_stop_count -= 1
     if not sig.group_stop_count and not sig.flags & SignalFlags.STOP_STOPPED:
-        sig.flags = SignalFlags.STOP_STOPPED        # assigned: other flags are lost, as in 3.2
+        sig.flags = SignalFlags.STOP_STOPPED  # assigned: other flags are lost, as in 3.2
         return True
     return False
 
@@ -127,8 +130,13 @@ def do_notify_parent_cldstop(tsk: Task, for_ptracer: bool, why: int) -> None:
         status = tsk.exit_code & 0x7F
     assert parent.nsproxy is not None
     info = Siginfo(
-        signo=_SIGCHLD, code=why, pid=pid.task_pid_nr_ns(tsk, parent.nsproxy.pid_ns), uid=tsk.real_cred.uid,
-        status=status, utime=tsk.utime // _TICK_NS, stime=tsk.stime // _TICK_NS,
+        signo=_SIGCHLD,
+        code=why,
+        pid=pid.task_pid_nr_ns(tsk, parent.nsproxy.pid_ns),
+        uid=tsk.real_cred.uid,
+        status=status,
+        utime=tsk.utime // _TICK_NS,
+        stime=tsk.stime // _TICK_NS,
     )
     sighand = parent.sighand
     assert sighand is not None
@@ -212,7 +220,7 @@ def _begin_group_stop(current: Task, signr: int) -> bool:
 
 
 async def ptrace_stop(
-    current: Task, exit_code: int, why: int, clear_code: bool, info: Siginfo | None,
+    current: Task, exit_code: int, why: int, clear_code: bool, info: Siginfo | None
 ) -> Siginfo | None:
     """Stop for the tracer, which finds exit_code and info; returns info, as the tracer may have changed it.
 
@@ -261,7 +269,7 @@ async def ptrace_stop(
 async def _ptrace_do_notify(current: Task, signr: int, exit_code: int, why: int) -> None:
     assert current.nsproxy is not None
     info = Siginfo(
-        signo=signr, code=exit_code, pid=pid.task_pid_nr_ns(current, current.nsproxy.pid_ns), uid=current.cred.uid,
+        signo=signr, code=exit_code, pid=pid.task_pid_nr_ns(current, current.nsproxy.pid_ns), uid=current.cred.uid
     )
     await ptrace_stop(current, exit_code, why, True, info)
 
@@ -298,9 +306,7 @@ async def ptrace_signal(current: Task, info: Siginfo) -> Siginfo | None:
     if signr != info.signo:
         assert current.nsproxy is not None
         tracer = current.parent
-        info = Siginfo(
-            signo=signr, pid=pid.task_pid_nr_ns(tracer, current.nsproxy.pid_ns), uid=tracer.real_cred.uid,
-        )
+        info = Siginfo(signo=signr, pid=pid.task_pid_nr_ns(tracer, current.nsproxy.pid_ns), uid=tracer.real_cred.uid)
     if current.blocked >> (signr - 1) & 1:
         assert current.sighand is not None
         with current.sighand.siglock.irq():

@@ -34,9 +34,21 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "do_sigaction", "do_sigaltstack", "sys_kill", "sys_pause", "sys_restart_syscall", "sys_rt_sigaction",
-    "sys_rt_sigpending", "sys_rt_sigprocmask", "sys_rt_sigqueueinfo", "sys_rt_sigsuspend", "sys_rt_sigtimedwait",
-    "sys_rt_tgsigqueueinfo", "sys_sigaltstack", "sys_tgkill", "sys_tkill",
+    "do_sigaction",
+    "do_sigaltstack",
+    "sys_kill",
+    "sys_pause",
+    "sys_restart_syscall",
+    "sys_rt_sigaction",
+    "sys_rt_sigpending",
+    "sys_rt_sigprocmask",
+    "sys_rt_sigqueueinfo",
+    "sys_rt_sigsuspend",
+    "sys_rt_sigtimedwait",
+    "sys_rt_tgsigqueueinfo",
+    "sys_sigaltstack",
+    "sys_tgkill",
+    "sys_tkill",
 )
 
 _SET_SIZE = 8
@@ -44,12 +56,11 @@ _FULL_SET = (1 << NSIG) - 1
 _ALLOWED = _FULL_SET & ~SIG_KERNEL_ONLY_MASK
 _SI_USER, _SI_TKILL = int(SiCode.USER), int(SiCode.TKILL)
 _INTERRUPTIBLE = TaskState.INTERRUPTIBLE
-_SIGACTION = struct.Struct("<QQQQ")         # handler, flags, restorer, mask
-_STACK_T = struct.Struct("<Qi4xQ")          # sp, flags, size
+_SIGACTION = struct.Struct("<QQQQ")  # handler, flags, restorer, mask
+_STACK_T = struct.Struct("<Qi4xQ")  # sp, flags, size
 _TIMESPEC = struct.Struct("<qq")
 _NSEC_PER_SEC = 1_000_000_000
 SS_ONSTACK, SS_DISABLE = 1, 2
-
 
 
 def _check_set_size(sigsetsize: int) -> None:
@@ -62,9 +73,7 @@ def _check_set_size(sigsetsize: int) -> None:
 
 def _own_info(current: Task, sig: int, code: int) -> Siginfo:
     assert current.nsproxy is not None
-    return Siginfo(
-        signo=sig, code=code, pid=pid.task_tgid_nr_ns(current, current.nsproxy.pid_ns), uid=current.cred.uid,
-    )
+    return Siginfo(signo=sig, code=code, pid=pid.task_tgid_nr_ns(current, current.nsproxy.pid_ns), uid=current.cred.uid)
 
 
 @syscall
@@ -256,7 +265,7 @@ async def sys_rt_sigsuspend(current: Task, unewset: SigsetIn, sigsetsize: SizeT)
 
 @syscall
 async def sys_rt_sigtimedwait(
-    current: Task, uthese: SigsetIn, uinfo: InfoOut, uts: TimespecIn, sigsetsize: SizeT,
+    current: Task, uthese: SigsetIn, uinfo: InfoOut, uts: TimespecIn, sigsetsize: SizeT
 ) -> SigNr:
     """Take a signal of a set, waiting for one; raises EINVAL, EFAULT, EAGAIN at the timeout, EINTR (sigwaitinfo(2)).
 

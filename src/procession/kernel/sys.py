@@ -31,16 +31,7 @@ from procession.include.linux.resource import (
 from procession.include.linux.sched import TaskState, same_thread_group, thread_group_leader
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Arg, InBuf, Int, IntOut, ModeT, PidNr, UInt, UInt32, UserPtr
-from procession.kernel import (
-    capability,
-    exec_domain,
-    pid,
-    posix_cpu_timers,
-    rcupdate,
-    sched,
-    sys_ids,
-    sys_prctl,
-)
+from procession.kernel import capability, exec_domain, pid, posix_cpu_timers, rcupdate, sched, sys_ids, sys_prctl
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -48,10 +39,33 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "can_nice", "do_prlimit", "getrusage", "k_getrusage", "pack_rusage", "set_special_pids", "sys_getcpu",
-    "sys_getpgid", "sys_getpgrp", "sys_getpriority", "sys_getrlimit", "sys_getrusage", "sys_getsid", "sys_ids",
-    "sys_prctl", "sys_prlimit64", "sys_reboot", "sys_setdomainname", "sys_sethostname", "sys_setpgid",
-    "sys_setpriority", "sys_setrlimit", "sys_setsid", "sys_times", "sys_umask", "sys_uname", "task_rlimit",
+    "can_nice",
+    "do_prlimit",
+    "getrusage",
+    "k_getrusage",
+    "pack_rusage",
+    "set_special_pids",
+    "sys_getcpu",
+    "sys_getpgid",
+    "sys_getpgrp",
+    "sys_getpriority",
+    "sys_getrlimit",
+    "sys_getrusage",
+    "sys_getsid",
+    "sys_ids",
+    "sys_prctl",
+    "sys_prlimit64",
+    "sys_reboot",
+    "sys_setdomainname",
+    "sys_sethostname",
+    "sys_setpgid",
+    "sys_setpriority",
+    "sys_setrlimit",
+    "sys_setsid",
+    "sys_times",
+    "sys_umask",
+    "sys_uname",
+    "task_rlimit",
 )
 
 _PGID, _SID = int(PidType.PGID), int(PidType.SID)
@@ -64,7 +78,6 @@ _TICK_NS = 1_000_000_000 // USER_HZ
 # 3.2's tick counter starts five minutes before it wraps at 32 bits; times(2) shows it.
 _INITIAL_TICKS = ((1 << 32) - 300 * HZ) * USER_HZ // HZ
 _KIB_PER_PAGE = 4
-
 
 
 # Priorities.
@@ -336,7 +349,7 @@ def do_prlimit(current: Task, tsk: Task, resource: int, new: tuple[int, int] | N
                 if new[1] > old[1] and not capability.capable(current, Cap.SYS_RESOURCE):
                     raise LinuxError(Errno.EPERM, "CAP_SYS_RESOURCE")
                 if resource == Rlimit.CPU and new[0] == 0:
-                    new = (1, new[1])       # 0 would never be noticed to have passed
+                    new = (1, new[1])  # 0 would never be noticed to have passed
                 rlim[resource] = new
         if new is not None and resource == Rlimit.CPU:
             posix_cpu_timers.update_rlimit_cpu(tsk, new[0])
@@ -380,8 +393,10 @@ def _prlimit_target(current: Task, nr: int) -> Task:
         return p
     cred, tcred = current.cred, p.real_cred
     ns = tcred.user.user_ns
-    own = cred.user.user_ns is ns and {tcred.euid, tcred.suid, tcred.uid} == {cred.uid} and (
-        {tcred.egid, tcred.sgid, tcred.gid} == {cred.gid}
+    own = (
+        cred.user.user_ns is ns
+        and {tcred.euid, tcred.suid, tcred.uid} == {cred.uid}
+        and ({tcred.egid, tcred.sgid, tcred.gid} == {cred.gid})
     )
     if not own and not capability.ns_capable(current, ns, Cap.SYS_RESOURCE):
         raise LinuxError(Errno.EPERM, f"limits of {p!r}")
@@ -454,8 +469,22 @@ def pack_rusage(r: Rusage) -> bytes:
     """Return struct rusage; what Linux does not maintain is 0."""
     utime_us, stime_us = r.utime_ns // 1000, r.stime_ns // 1000
     return _RUSAGE.pack(
-        *divmod(utime_us, 1_000_000), *divmod(stime_us, 1_000_000), r.maxrss, 0, 0, 0, r.minflt, r.majflt, 0,
-        r.inblock, r.oublock, 0, 0, 0, r.nvcsw, r.nivcsw,
+        *divmod(utime_us, 1_000_000),
+        *divmod(stime_us, 1_000_000),
+        r.maxrss,
+        0,
+        0,
+        0,
+        r.minflt,
+        r.majflt,
+        0,
+        r.inblock,
+        r.oublock,
+        0,
+        0,
+        0,
+        r.nvcsw,
+        r.nivcsw,
     )
 
 
@@ -498,7 +527,7 @@ def sys_getcpu(current: Task, cpup: IntOut, nodep: IntOut, unused: UserPtr) -> i
 _REBOOT_MAGIC1 = 0xFEE1DEAD
 _REBOOT_MAGIC2 = frozenset({672274793, 85072278, 369367448, 537993216})
 _CMD_CAD_ON, _CMD_CAD_OFF = 0x89ABCDEF, 0
-_CMD_STOPS = frozenset({0x01234567, 0xCDEF0123, 0x4321FEDC, 0xA1B2C3D4})     # restart, halt, power off, restart2
+_CMD_STOPS = frozenset({0x01234567, 0xCDEF0123, 0x4321FEDC, 0xA1B2C3D4})  # restart, halt, power off, restart2
 
 
 @syscall

@@ -18,18 +18,35 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "sys_getresgid", "sys_getresuid", "sys_setfsgid", "sys_setfsuid", "sys_setgid", "sys_setregid", "sys_setresgid",
-    "sys_setresuid", "sys_setreuid", "sys_setuid",
+    "sys_getresgid",
+    "sys_getresuid",
+    "sys_setfsgid",
+    "sys_setfsuid",
+    "sys_setgid",
+    "sys_setregid",
+    "sys_setresgid",
+    "sys_setresuid",
+    "sys_setreuid",
+    "sys_setuid",
 )
 
-_KEEP = 0xFFFFFFFF      # -1: leave this id alone
+_KEEP = 0xFFFFFFFF  # -1: leave this id alone
 _NPROC = int(Rlimit.NPROC)
 SECURE_NO_SETUID_FIXUP, SECURE_KEEP_CAPS = 1 << 2, 1 << 4
 # What fsuid 0 is worth.
-_CAP_FS_SET = sum(1 << cap for cap in (
-    Cap.CHOWN, Cap.DAC_OVERRIDE, Cap.DAC_READ_SEARCH, Cap.FOWNER, Cap.FSETID, Cap.LINUX_IMMUTABLE, Cap.MKNOD,
-    Cap.MAC_OVERRIDE,
-))
+_CAP_FS_SET = sum(
+    1 << cap
+    for cap in (
+        Cap.CHOWN,
+        Cap.DAC_OVERRIDE,
+        Cap.DAC_READ_SEARCH,
+        Cap.FOWNER,
+        Cap.FSETID,
+        Cap.LINUX_IMMUTABLE,
+        Cap.MKNOD,
+        Cap.MAC_OVERRIDE,
+    )
+)
 
 
 def _set_user(current: Task, new: Cred) -> None:

@@ -81,7 +81,7 @@ def _commit_securebits(current: Task, bits: int) -> None:
 
 
 def _get_timing(current: Task, *rest: int) -> int:
-    return 0        # PR_TIMING_STATISTICAL, the only one
+    return 0  # PR_TIMING_STATISTICAL, the only one
 
 
 def _set_timing(current: Task, arg2: int, *rest: int) -> int:
@@ -98,7 +98,7 @@ def _set_name(current: Task, arg2: UserPtr, *rest: int) -> int:
         if error.errno != Errno.ENAMETOOLONG:
             raise
         name = uaccess.copy_from_user(current, arg2, TASK_COMM_LEN - 1)
-    exec.set_task_comm(current, name[:TASK_COMM_LEN - 1].decode("latin-1"))
+    exec.set_task_comm(current, name[: TASK_COMM_LEN - 1].decode("latin-1"))
     return 0
 
 
@@ -157,8 +157,8 @@ def _get_securebits(current: Task, *rest: int) -> int:
 def _set_securebits(current: Task, arg2: int, *rest: int) -> int:
     bits = current.cred.securebits
     if (
-        (bits & _SECURE_LOCKS) >> 1 & (bits ^ arg2)             # a locked bit would change
-        or bits & _SECURE_LOCKS & ~arg2                         # a lock would be opened
+        (bits & _SECURE_LOCKS) >> 1 & (bits ^ arg2)  # a locked bit would change
+        or bits & _SECURE_LOCKS & ~arg2  # a lock would be opened
         or arg2 & ~(_SECURE_BITS | _SECURE_LOCKS)
         or not capability.nsown_capable(current, Cap.SETPCAP)
     ):
@@ -177,7 +177,7 @@ def _get_timerslack(current: Task, *rest: int) -> int:
 
 
 def _task_perf_events(current: Task, *rest: int) -> int:
-    return 0        # there are none to switch
+    return 0  # there are none to switch
 
 
 def _mce_kill(current: Task, arg2: int, arg3: int, *rest: int) -> int:
@@ -198,10 +198,29 @@ def _mce_kill_get(current: Task, *args: int) -> int:
 
 
 _OPTIONS: dict[int, Option] = {
-    1: _set_pdeathsig, 2: _get_pdeathsig, 3: _get_dumpable, 4: _set_dumpable, 7: _get_keepcaps, 8: _set_keepcaps,
-    13: _get_timing, 14: _set_timing, 15: _set_name, 16: _get_name, 21: _get_seccomp, 22: _set_seccomp,
-    23: _capbset_read, 24: _capbset_drop, 25: _get_tsc, 26: _set_tsc, 27: _get_securebits, 28: _set_securebits,
-    29: _set_timerslack, 30: _get_timerslack, 31: _task_perf_events, 32: _task_perf_events, 33: _mce_kill,
+    1: _set_pdeathsig,
+    2: _get_pdeathsig,
+    3: _get_dumpable,
+    4: _set_dumpable,
+    7: _get_keepcaps,
+    8: _set_keepcaps,
+    13: _get_timing,
+    14: _set_timing,
+    15: _set_name,
+    16: _get_name,
+    21: _get_seccomp,
+    22: _set_seccomp,
+    23: _capbset_read,
+    24: _capbset_drop,
+    25: _get_tsc,
+    26: _set_tsc,
+    27: _get_securebits,
+    28: _set_securebits,
+    29: _set_timerslack,
+    30: _get_timerslack,
+    31: _task_perf_events,
+    32: _task_perf_events,
+    33: _mce_kill,
     34: _mce_kill_get,
 }
 
@@ -210,7 +229,7 @@ _WITH_POINTER = frozenset({2, 15, 16, 25})
 
 @syscall
 def sys_prctl(
-    current: Task, option: PrctlOption, arg2: PrctlArg, arg3: PrctlArgs, arg4: PrctlArgs, arg5: PrctlArgs,
+    current: Task, option: PrctlOption, arg2: PrctlArg, arg3: PrctlArgs, arg4: PrctlArgs, arg5: PrctlArgs
 ) -> int:
     """Get or set a property of the process; raises EINVAL for what 3.2 does not know, EPERM, EFAULT (prctl(2))."""
     handler = _OPTIONS.get(option)

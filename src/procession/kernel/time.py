@@ -19,8 +19,17 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "do_settimeofday", "get_timespec", "get_timeval", "ktime_get", "ktime_get_real", "put_timespec", "put_timeval",
-    "sys_adjtimex", "sys_gettimeofday", "sys_settimeofday", "sys_time",
+    "do_settimeofday",
+    "get_timespec",
+    "get_timeval",
+    "ktime_get",
+    "ktime_get_real",
+    "put_timespec",
+    "put_timeval",
+    "sys_adjtimex",
+    "sys_gettimeofday",
+    "sys_settimeofday",
+    "sys_time",
 )
 
 
@@ -126,14 +135,26 @@ def sys_adjtimex(current: Task, txc: Annotated[UserPtr, Arg("struct timex", out=
     Raises EFAULT; EPERM without CAP_SYS_TIME if anything is to change. Differs: changes have no effect.
     """
     modes = uaccess.get_user(current, txc, 4)
-    if modes and modes != 0xA001:       # ADJ_OFFSET_SS_READ only looks
+    if modes and modes != 0xA001:  # ADJ_OFFSET_SS_READ only looks
         if not capability.capable(current, Cap.SYS_TIME):
             raise LinuxError(Errno.EPERM, "adjusting the clock needs CAP_SYS_TIME")
         current.kernel.not_modelled("adjtimex: modes")
     sec, usec = divmod(ktime_get_real(current.kernel) // NSEC_PER_USEC, USEC_PER_SEC)
     timex = struct.pack(
         "<I4xqqqqi4xqqqqqqqqi4xqqqqqi44x",
-        modes, 0, 0, 16_000_000, 16_000_000, _STA_UNSYNC, 2, 1, 32_768_000, sec, usec, 10_000, *[0] * 9,
+        modes,
+        0,
+        0,
+        16_000_000,
+        16_000_000,
+        _STA_UNSYNC,
+        2,
+        1,
+        32_768_000,
+        sec,
+        usec,
+        10_000,
+        *[0] * 9,
     )
     uaccess.copy_to_user(current, txc, timex)
     return _TIME_ERROR

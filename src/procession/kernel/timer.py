@@ -14,13 +14,20 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "sys_alarm", "sys_getegid", "sys_geteuid", "sys_getgid", "sys_getpid", "sys_getppid", "sys_gettid", "sys_getuid",
+    "sys_alarm",
+    "sys_getegid",
+    "sys_geteuid",
+    "sys_getgid",
+    "sys_getpid",
+    "sys_getppid",
+    "sys_gettid",
+    "sys_getuid",
     "sys_sysinfo",
 )
 
 # uptime, loads, total/free/shared/buffer RAM, total/free swap, procs, total/free high memory, unit.
 _SYSINFO = struct.Struct("<q3Q6QH6x2QI4x")
-_LOAD_SHIFT = 16 - 11       # SI_LOAD_SHIFT - FSHIFT
+_LOAD_SHIFT = 16 - 11  # SI_LOAD_SHIFT - FSHIFT
 _NSEC_PER_SEC = 1_000_000_000
 
 
@@ -79,7 +86,9 @@ def sys_sysinfo(current: Task, info: Annotated[UserPtr, Arg("struct sysinfo", ou
     uptime = -(-k.clock.now_ns // _NSEC_PER_SEC)
     loads = sched_load.get_avenrun(k, 0, _LOAD_SHIFT)
     free = page_alloc.nr_free_pages(k) * 4096
-    uaccess.copy_to_user(current, info, _SYSINFO.pack(
-        uptime, *loads, k.total_pages * 4096, free, 0, 0, 0, 0, min(k.nr_threads, 0xFFFF), 0, 0, 1,
-    ))
+    uaccess.copy_to_user(
+        current,
+        info,
+        _SYSINFO.pack(uptime, *loads, k.total_pages * 4096, free, 0, 0, 0, 0, min(k.nr_threads, 0xFFFF), 0, 0, 1),
+    )
     return 0

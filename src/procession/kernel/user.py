@@ -22,7 +22,7 @@ def uid_cache_init(k: Kernel) -> None:
     k.uidhash_lock = SpinLock(k.lock_class("uidhash_lock"))
     k.init_user_ns = UserNamespace()
     k.root_user = UserStruct(0, k.init_user_ns)
-    k.root_user.processes = 1           # the boot task
+    k.root_user.processes = 1  # the boot task
     k.uidhash = {(0, k.init_user_ns.serial): k.root_user}
 
 

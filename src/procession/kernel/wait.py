@@ -20,11 +20,29 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "add_wait_queue", "add_wait_queue_exclusive", "autoremove_wake_function", "default_wake_function", "finish_wait",
-    "init_waitqueue_head", "prepare_to_wait", "prepare_to_wait_exclusive", "remove_wait_queue", "wait_event",
-    "wait_event_interruptible", "wait_event_interruptible_exclusive", "wait_event_interruptible_timeout",
-    "wait_event_killable", "wait_event_timeout", "waitqueue_active", "wake_up", "wake_up_all", "wake_up_common",
-    "wake_up_interruptible", "wake_up_interruptible_all", "wake_up_interruptible_sync", "wake_up_locked",
+    "add_wait_queue",
+    "add_wait_queue_exclusive",
+    "autoremove_wake_function",
+    "default_wake_function",
+    "finish_wait",
+    "init_waitqueue_head",
+    "prepare_to_wait",
+    "prepare_to_wait_exclusive",
+    "remove_wait_queue",
+    "wait_event",
+    "wait_event_interruptible",
+    "wait_event_interruptible_exclusive",
+    "wait_event_interruptible_timeout",
+    "wait_event_killable",
+    "wait_event_timeout",
+    "waitqueue_active",
+    "wake_up",
+    "wake_up_all",
+    "wake_up_common",
+    "wake_up_interruptible",
+    "wake_up_interruptible_all",
+    "wake_up_interruptible_sync",
+    "wake_up_locked",
 )
 
 _RUNNING, _INTERRUPTIBLE, _UNINTERRUPTIBLE = TaskState.RUNNING, TaskState.INTERRUPTIBLE, TaskState.UNINTERRUPTIBLE
@@ -174,7 +192,7 @@ async def wait_event(current: Task, q: WaitQueueHead, condition: Callable[[], ob
 
 
 async def wait_event_interruptible(
-    current: Task, q: WaitQueueHead, condition: Callable[[], object], wchan: str = "",
+    current: Task, q: WaitQueueHead, condition: Callable[[], object], wchan: str = ""
 ) -> None:
     """Sleep until condition() holds; raises ERESTARTSYS if a signal comes first."""
     if not condition():
@@ -182,7 +200,7 @@ async def wait_event_interruptible(
 
 
 async def wait_event_interruptible_exclusive(
-    current: Task, q: WaitQueueHead, condition: Callable[[], object], wchan: str = "",
+    current: Task, q: WaitQueueHead, condition: Callable[[], object], wchan: str = ""
 ) -> None:
     """As wait_event_interruptible, as one of those of whom a wake-up wakes only one."""
     if not condition():
@@ -190,7 +208,7 @@ async def wait_event_interruptible_exclusive(
 
 
 async def wait_event_killable(
-    current: Task, q: WaitQueueHead, condition: Callable[[], object], wchan: str = "",
+    current: Task, q: WaitQueueHead, condition: Callable[[], object], wchan: str = ""
 ) -> None:
     """Sleep until condition() holds; raises ERESTARTSYS if a fatal signal comes first."""
     if not condition():
@@ -198,7 +216,7 @@ async def wait_event_killable(
 
 
 async def _wait(
-    current: Task, q: WaitQueueHead, condition: Callable[[], object], wchan: str, state: int, *, exclusive: bool,
+    current: Task, q: WaitQueueHead, condition: Callable[[], object], wchan: str, state: int, *, exclusive: bool
 ) -> None:
     entry = WaitQueueEntry(current, exclusive, autoremove_wake_function)
     current.wchan = wchan
@@ -211,8 +229,10 @@ async def _wait(
                 prepare_to_wait(q, entry, state)
             if condition():
                 return
-            if current.ti_flags & _SIGPENDING and state != _UNINTERRUPTIBLE and (
-                state == _INTERRUPTIBLE or current.pending.signal & _SIGKILL_BIT
+            if (
+                current.ti_flags & _SIGPENDING
+                and state != _UNINTERRUPTIBLE
+                and (state == _INTERRUPTIBLE or current.pending.signal & _SIGKILL_BIT)
             ):
                 # An exclusive wake-up that we no longer want must not be lost with us.
                 if exclusive and entry not in q.task_list:
@@ -227,7 +247,7 @@ async def _wait(
 
 
 async def wait_event_timeout(
-    current: Task, q: WaitQueueHead, condition: Callable[[], object], timeout_ns: int, wchan: str = "",
+    current: Task, q: WaitQueueHead, condition: Callable[[], object], timeout_ns: int, wchan: str = ""
 ) -> int:
     """Sleep in state D until condition() holds or timeout_ns have passed.
 
@@ -237,14 +257,14 @@ async def wait_event_timeout(
 
 
 async def wait_event_interruptible_timeout(
-    current: Task, q: WaitQueueHead, condition: Callable[[], object], timeout_ns: int, wchan: str = "",
+    current: Task, q: WaitQueueHead, condition: Callable[[], object], timeout_ns: int, wchan: str = ""
 ) -> int:
     """As wait_event_timeout; raises ERESTARTSYS if a signal comes first."""
     return await _wait_timeout(current, q, condition, timeout_ns, wchan, _INTERRUPTIBLE)
 
 
 async def _wait_timeout(
-    current: Task, q: WaitQueueHead, condition: Callable[[], object], timeout_ns: int, wchan: str, state: int,
+    current: Task, q: WaitQueueHead, condition: Callable[[], object], timeout_ns: int, wchan: str, state: int
 ) -> int:
     clock = current.kernel.clock
     expires_ns = clock.now_ns + timeout_ns

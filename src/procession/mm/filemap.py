@@ -26,12 +26,20 @@ if TYPE_CHECKING:
     from procession.include.linux.types import UserPtr
 
 __all__ = (
-    "add_to_page_cache", "find_or_read_page", "generic_file_read", "generic_file_write", "page_mkwrite",
-    "pagecache_read", "pagecache_write", "shrink_page_cache", "truncate_inode_pages", "truncate_setsize",
+    "add_to_page_cache",
+    "find_or_read_page",
+    "generic_file_read",
+    "generic_file_write",
+    "page_mkwrite",
+    "pagecache_read",
+    "pagecache_write",
+    "shrink_page_cache",
+    "truncate_inode_pages",
+    "truncate_setsize",
 )
 
 _MAX_BYTES = (1 << 63) - 1
-_PIECE = 1 << 20            # how much of a call's data is held in the host's memory at a time
+_PIECE = 1 << 20  # how much of a call's data is held in the host's memory at a time
 _APPEND = int(OpenFlags.APPEND)
 _SUID_SGID = S.ISUID | S.ISGID
 _FSIZE = int(Rlimit.FSIZE)
@@ -51,9 +59,9 @@ def find_or_read_page(k: Kernel, inode: Inode, index: int) -> int:
     start = pfn << 12
     phys = k.frames.phys
     if size < 4096:
-        phys[start + size:start + 4096] = page_alloc.ZEROES[size:]
+        phys[start + size : start + 4096] = page_alloc.ZEROES[size:]
     if size:
-        phys[start:start + size] = data
+        phys[start : start + size] = data
     add_to_page_cache(k, inode, index, pfn)
     return pfn
 
@@ -109,7 +117,7 @@ def pagecache_read(k: Kernel, inode: Inode, pos: int, count: int) -> bytes:
         if pfn is None:
             pfn = find_or_read_page(k, inode, index)
         start = (pfn << 12) + offset
-        return bytes(phys[start:start + count])
+        return bytes(phys[start : start + count])
     pieces = []
     while count:
         part = min(count, 4096 - offset)
@@ -118,7 +126,7 @@ def pagecache_read(k: Kernel, inode: Inode, pos: int, count: int) -> bytes:
             pfn = find_or_read_page(k, inode, index)
         start = (pfn << 12) + offset
         # Copied at once: reading the next page may drop this one.
-        pieces.append(bytes(phys[start:start + part]))
+        pieces.append(bytes(phys[start : start + part]))
         count -= part
         offset = 0
         index += 1
@@ -144,7 +152,7 @@ def pagecache_write(k: Kernel, inode: Inode, pos: int, data: bytes) -> int:
                 raise
             raise LinuxError(Errno.ENOSPC, "no memory for file data") from e
         start = (pfn << 12) + offset
-        frames.phys[start:start + part] = data[done:done + part] if part < total else data
+        frames.phys[start : start + part] = data[done : done + part] if part < total else data
         text.revoke_exec(k, pfn, -1)
         frames.pflags[pfn] |= PG_DIRTY
         done += part
@@ -236,7 +244,7 @@ def file_remove_suid(current: Task, inode: Inode) -> None:
     """A write takes away the set-id bits, unless the writer may keep them."""
     mode = inode.i_mode
     kill = mode & S.ISUID
-    if mode & (S.ISGID | S.IXGRP) == S.ISGID | S.IXGRP:     # without group-exec it means mandatory locking
+    if mode & (S.ISGID | S.IXGRP) == S.ISGID | S.IXGRP:  # without group-exec it means mandatory locking
         kill |= S.ISGID
     if kill and mode & S.IFMT == S.IFREG and not capability.capable(current, Cap.FSETID):
         inode.setattr()
@@ -253,7 +261,7 @@ def truncate_inode_pages(k: Kernel, inode: Inode, lstart: int) -> None:
         pfn = inode.mapping.get(index)
         if pfn is not None:
             start = pfn << 12
-            k.frames.phys[start + offset:start + 4096] = page_alloc.ZEROES[offset:]
+            k.frames.phys[start + offset : start + 4096] = page_alloc.ZEROES[offset:]
             k.frames.pflags[pfn] |= PG_DIRTY
             text.revoke_exec(k, pfn, -1)
         index += 1
@@ -268,7 +276,7 @@ def truncate_setsize(k: Kernel, inode: Inode, newsize: int) -> None:
     """
     oldsize = inode.i_size
     if newsize < oldsize and newsize & 4095 and newsize >> 12 not in inode.mapping:
-        find_or_read_page(k, inode, newsize >> 12)      # so that its rest can be made zero for good
+        find_or_read_page(k, inode, newsize >> 12)  # so that its rest can be made zero for good
     inode.i_size = newsize
     if newsize < oldsize:
         if inode.i_mmap:

@@ -41,7 +41,7 @@ def sys_madvise(current: Task, start: Addr, length: SizeT, behavior: MadviseArg)
             if vma is None:
                 raise LinuxError(Errno.ENOMEM, "not mapped")
             if start < vma.vm_start:
-                unmapped = True         # the rest is advised all the same
+                unmapped = True  # the rest is advised all the same
                 start = vma.vm_start
                 if start >= end:
                     break

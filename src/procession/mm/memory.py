@@ -30,14 +30,26 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "VM_FAULT_ERROR", "VM_FAULT_MAJOR", "VM_FAULT_OOM", "VM_FAULT_SIGBUS", "copy_page_range", "fixup_user_fault",
-    "follow_page", "free_pgtables", "get_user_page", "handle_mm_fault", "make_pages_present", "present_entries",
-    "unmap_all", "unmap_mapping_range", "zap_page_range",
+    "VM_FAULT_ERROR",
+    "VM_FAULT_MAJOR",
+    "VM_FAULT_OOM",
+    "VM_FAULT_SIGBUS",
+    "copy_page_range",
+    "fixup_user_fault",
+    "follow_page",
+    "free_pgtables",
+    "get_user_page",
+    "handle_mm_fault",
+    "make_pages_present",
+    "present_entries",
+    "unmap_all",
+    "unmap_mapping_range",
+    "zap_page_range",
 )
 
 _WRITE, _SHARED, _GROWSDOWN = VM.WRITE, VM.SHARED, VM.GROWSDOWN
 _MKWRITE = PTE_RW | PTE_DIRTY
-_PFN = 0xFFFFFFFFFF         # after >> 12: cuts off NX
+_PFN = 0xFFFFFFFFFF  # after >> 12: cuts off NX
 # From so many entries on, NumPy's fixed cost is smaller than a loop's.
 _MANY = 20
 _MAYWRITE = VM.MAYWRITE
@@ -135,7 +147,7 @@ def do_linear_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: in
     pfn = cached
     anon = write and not flags & _SHARED
     if anon:
-        page_alloc.get_page(k, cached)      # the allocation may drop cached pages
+        page_alloc.get_page(k, cached)  # the allocation may drop cached pages
         try:
             pfn = page_alloc.alloc_page(k)
         except LinuxError:
@@ -143,7 +155,7 @@ def do_linear_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: in
         finally:
             page_alloc.put_page(k, cached)
         to, frm = pfn << 12, cached << 12
-        frames.phys[to:to + 4096] = frames.phys[frm:frm + 4096]
+        frames.phys[to : to + 4096] = frames.phys[frm : frm + 4096]
         vma.anon_vma = True
         if flags & _WRITE:
             entry |= _MKWRITE
@@ -224,7 +236,7 @@ def do_wp_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: int, en
             frames.q[slot] = new << 12 | fresh
     else:
         to, frm = new << 12, pfn << 12
-        frames.phys[to:to + 4096] = frames.phys[frm:frm + 4096]
+        frames.phys[to : to + 4096] = frames.phys[frm : frm + 4096]
         with mm.page_table_lock:
             if is_file:
                 mm.rss_file -= 1
@@ -415,7 +427,7 @@ def _copy_many(k: Kernel, dst: MmStruct, lo: int, hi: int, delta: int, cow: bool
     part = frames.np64[lo:hi]
     if cow:
         part &= _NP_NOT_RW
-    frames.np64[lo + delta:hi + delta] = part
+    frames.np64[lo + delta : hi + delta] = part
     pfns = _pfns_of(k, part[part.nonzero()[0]])
     # Within one area no frame is mapped twice, so indexing counts each once.
     frames.np_count[pfns] += 1

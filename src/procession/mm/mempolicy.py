@@ -16,8 +16,14 @@ from procession.include.linux.types import Addr, Int, Path, PidNr, SizeT, ULong,
 from procession.kernel import capability
 
 __all__ = (
-    "sys_get_mempolicy", "sys_mbind", "sys_migrate_pages", "sys_move_pages", "sys_remap_file_pages",
-    "sys_set_mempolicy", "sys_swapoff", "sys_swapon",
+    "sys_get_mempolicy",
+    "sys_mbind",
+    "sys_migrate_pages",
+    "sys_move_pages",
+    "sys_remap_file_pages",
+    "sys_set_mempolicy",
+    "sys_swapoff",
+    "sys_swapon",
 )
 
 
@@ -28,7 +34,7 @@ def _refuse(current: Task, call: str) -> NoReturn:
 
 @syscall_refused
 def sys_mbind(
-    current: Task, start: Addr, length: ULong, mode: ULong, nmask: UserPtr, maxnode: ULong, flags: Int,
+    current: Task, start: Addr, length: ULong, mode: ULong, nmask: UserPtr, maxnode: ULong, flags: Int
 ) -> int:
     """Set the NUMA policy of pages (mbind(2)); raises ENOSYS."""
     _refuse(current, "mbind")
@@ -54,7 +60,7 @@ def sys_migrate_pages(current: Task, pid: PidNr, maxnode: ULong, old_nodes: User
 
 @syscall_refused
 def sys_move_pages(
-    current: Task, pid: PidNr, nr_pages: ULong, pages: UserPtr, nodes: UserPtr, status: UserPtr, flags: Int,
+    current: Task, pid: PidNr, nr_pages: ULong, pages: UserPtr, nodes: UserPtr, status: UserPtr, flags: Int
 ) -> int:
     """Move single pages between nodes (move_pages(2)); raises ENOSYS."""
     _refuse(current, "move_pages")

@@ -17,9 +17,7 @@ from procession.kernel import capability
 from procession.mm import memory, mmap, util
 from procession.mm import vma as areas
 
-__all__ = (
-    "can_do_mlock", "check_mlock_limit", "sys_mlock", "sys_mlockall", "sys_munlock", "sys_munlockall",
-)
+__all__ = ("can_do_mlock", "check_mlock_limit", "sys_mlock", "sys_mlockall", "sys_munlock", "sys_munlockall")
 
 MCL_CURRENT, MCL_FUTURE = 1, 2
 _MEMLOCK = int(Rlimit.MEMLOCK)
@@ -174,4 +172,4 @@ def _do_mlockall(current: Task, mm: MmStruct, flags: int) -> None:
         try:
             mlock_fixup(current, mm, vma, vma.vm_start, vma.vm_end, newflags)
         except LinuxError:
-            continue        # as 3.2: an area that cannot be locked does not stop the others
+            continue  # as 3.2: an area that cannot be locked does not stop the others

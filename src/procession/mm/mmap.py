@@ -32,9 +32,22 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
 
 __all__ = (
-    "do_brk", "do_mmap_pgoff", "do_munmap", "dup_mmap", "exit_mmap", "expand_stack", "find_extend_vma", "find_vma",
-    "find_vma_intersection", "get_unmapped_area", "insert_vm_struct", "mmap_region", "sys_brk", "sys_mmap",
-    "sys_munmap", "vma_before",
+    "do_brk",
+    "do_mmap_pgoff",
+    "do_munmap",
+    "dup_mmap",
+    "exit_mmap",
+    "expand_stack",
+    "find_extend_vma",
+    "find_vma",
+    "find_vma_intersection",
+    "get_unmapped_area",
+    "insert_vm_struct",
+    "mmap_region",
+    "sys_brk",
+    "sys_mmap",
+    "sys_munmap",
+    "vma_before",
 )
 
 _end = attrgetter("vm_end")
@@ -185,9 +198,7 @@ def _bottomup(mm: MmStruct, length: int, begin: int, end: int) -> int:
     return addr
 
 
-def do_mmap_pgoff(
-    current: Task, file: File | None, addr: int, length: int, prot: int, flags: int, pgoff: int,
-) -> int:
+def do_mmap_pgoff(current: Task, file: File | None, addr: int, length: int, prot: int, flags: int, pgoff: int) -> int:
     """Map a file, or memory, into current's address space; returns the address (spec of mmap(2)).
 
     The caller holds mmap_sem for writing. Raises EINVAL, ENOMEM, EOVERFLOW, EPERM, EAGAIN, EACCES, ENODEV, ETXTBSY.
@@ -196,14 +207,15 @@ def do_mmap_pgoff(
     assert mm is not None
     k = current.kernel
     if (
-        prot & _PROT_READ and current.personality & _READ_IMPLIES_EXEC
+        prot & _PROT_READ
+        and current.personality & _READ_IMPLIES_EXEC
         and not (file is not None and file.f_path.mnt.mnt_flags & _MNT_NOEXEC)
     ):
         prot |= _PROT_EXEC
     if not length:
         raise LinuxError(Errno.EINVAL, "length 0")
     if not flags & _FIXED and addr & ~4095 and addr < k.mmap_min_addr:
-        addr = k.mmap_min_addr      # round_hint_to_min
+        addr = k.mmap_min_addr  # round_hint_to_min
     length = length + 4095 & ~4095
     if length >> 64:
         raise LinuxError(Errno.ENOMEM, "the length overflows")
@@ -256,9 +268,7 @@ def _file_flags(file: File, prot: int, kind: int, vm_flags: int) -> int:
     return vm_flags
 
 
-def mmap_region(
-    current: Task, file: File | None, addr: int, length: int, flags: int, vm_flags: int, pgoff: int,
-) -> int:
+def mmap_region(current: Task, file: File | None, addr: int, length: int, flags: int, vm_flags: int, pgoff: int) -> int:
     """Make the area, in place of whatever is there; raises ENOMEM, ENODEV, ETXTBSY."""
     mm = current.mm
     assert mm is not None
@@ -301,7 +311,7 @@ def mmap_region(
 
 
 def _new_region(
-    current: Task, mm: MmStruct, file: File | None, addr: int, end: int, vm_flags: int, pgoff: int,
+    current: Task, mm: MmStruct, file: File | None, addr: int, end: int, vm_flags: int, pgoff: int
 ) -> VmArea:
     cache = current.kernel.caches["vm_area_struct"]
     if file is not None and vm_flags & VM.DENYWRITE and file.f_path.dentry.d_inode.i_writecount > 0:
@@ -518,8 +528,6 @@ def exit_mmap(k: Kernel, mm: MmStruct) -> None:
     mm.mmap.clear()
     mm.mmap_cache = None
     mm.total_vm = mm.locked_vm = mm.shared_vm = mm.exec_vm = mm.stack_vm = 0
-
-
 
 
 @syscall

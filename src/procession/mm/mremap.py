@@ -27,7 +27,7 @@ _MAP_FIXED = 0x10
 
 @syscall
 def sys_mremap(
-    current: Task, addr: Addr, old_len: SizeT, new_len: SizeT, flags: MremapArg, new_addr: NewAddrArg,
+    current: Task, addr: Addr, old_len: SizeT, new_len: SizeT, flags: MremapArg, new_addr: NewAddrArg
 ) -> Addr:
     """Resize or move a mapping (mremap(2)); raises EINVAL, EFAULT, ENOMEM, EAGAIN, EPERM."""
     mm = current.mm
@@ -124,9 +124,7 @@ def mremap_to(current: Task, mm: MmStruct, addr: int, old_len: int, new_addr: in
         raise
 
 
-def move_vma(
-    current: Task, mm: MmStruct, vma: VmArea, old_addr: int, old_len: int, new_len: int, new_addr: int,
-) -> int:
+def move_vma(current: Task, mm: MmStruct, vma: VmArea, old_addr: int, old_len: int, new_len: int, new_addr: int) -> int:
     """Move [old_addr, old_addr+old_len) of vma, pages and all, to new_addr; raises ENOMEM."""
     k = current.kernel
     if len(mm.mmap) >= k.max_map_count - 3:
@@ -163,11 +161,9 @@ def move_vma(
 def copy_vma(k: Kernel, mm: MmStruct, vma: VmArea, addr: int, length: int, pgoff: int) -> VmArea:
     """Make an area like vma at addr, or let a neighbour take the place; raises ENOMEM."""
     if vma.vm_file is None and not vma.anon_vma:
-        pgoff = addr >> 12          # nothing refers to the old offset yet, so a better one may allow merging
+        pgoff = addr >> 12  # nothing refers to the old offset yet, so a better one may allow merging
     _, prev = mmap.find_vma_prev(mm, addr)
-    merged = areas.vma_merge(
-        k, mm, prev, addr, addr + length, vma.vm_flags, vma.anon_vma, vma.vm_file, pgoff, vma.name,
-    )
+    merged = areas.vma_merge(k, mm, prev, addr, addr + length, vma.vm_flags, vma.anon_vma, vma.vm_file, pgoff, vma.name)
     if merged is not None:
         return merged
     k.caches["vm_area_struct"].alloc()
@@ -193,7 +189,7 @@ def move_page_tables(k: Kernel, mm: MmStruct, old_addr: int, new_addr: int, leng
     with mm.page_table_lock:
         for old, new in moves:
             bug_on(q[new] != 0, "moving onto a mapped page")
-            q[new] = q[old] | PTE_NX        # among other neighbours, see mm/text.py
+            q[new] = q[old] | PTE_NX  # among other neighbours, see mm/text.py
             q[old] = 0
     if moves:
         tlb.flush_tlb_range(k, mm, old_addr, old_addr + length)

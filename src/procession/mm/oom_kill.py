@@ -24,7 +24,7 @@ def out_of_memory(k: Kernel) -> None:
     """Kill the process that frees most, unless one is dying already; panics if there is none."""
     current = k.current
     if signal.fatal_signal_pending(current):
-        current.ti_flags |= TIF.MEMDIE      # it will soon give back what it has
+        current.ti_flags |= TIF.MEMDIE  # it will soon give back what it has
         return
     with k.tasklist_lock.read():
         victim, points = _select_bad_process(k, current)
@@ -100,7 +100,7 @@ def _oom_kill_task(k: Kernel, p: Task) -> None:
         return
     k.printk(
         f"Killed process {p.pid} ({p.comm}) total-vm:{mm.total_vm * 4}kB, anon-rss:{mm.rss_anon * 4}kB, "
-        f"file-rss:{mm.rss_file * 4}kB",
+        f"file-rss:{mm.rss_file * 4}kB"
     )
     trace = k.trace
     if trace.oom_kill:
@@ -108,7 +108,9 @@ def _oom_kill_task(k: Kernel, p: Task) -> None:
     # Whoever shares the memory keeps it alive, so they all go.
     for q in k.tasks:
         if (
-            q.mm is mm and not same_thread_group(q, p) and not q.flags & PF.KTHREAD
+            q.mm is mm
+            and not same_thread_group(q, p)
+            and not q.flags & PF.KTHREAD
             and q.signal.oom_score_adj != OOM_SCORE_ADJ_MIN
         ):
             signal.force_sig(Sig.SIGKILL, q)

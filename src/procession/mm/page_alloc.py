@@ -20,8 +20,17 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
 
 __all__ = (
-    "ZEROES", "alloc_page", "alloc_zeroed_page", "clear_page", "copy_page", "free_page", "get_page", "mem_init",
-    "nr_free_pages", "nr_used_pages", "put_page",
+    "ZEROES",
+    "alloc_page",
+    "alloc_zeroed_page",
+    "clear_page",
+    "copy_page",
+    "free_page",
+    "get_page",
+    "mem_init",
+    "nr_free_pages",
+    "nr_used_pages",
+    "put_page",
 )
 
 ZEROES = bytes(4096)
@@ -86,7 +95,7 @@ def alloc_zeroed_page(k: Kernel) -> int:
     if free:
         pfn = free.pop()
         start = pfn << 12
-        frames.phys[start:start + 4096] = ZEROES
+        frames.phys[start : start + 4096] = ZEROES
     else:
         pfn = k.next_fresh
         if pfn == k.total_pages:
@@ -115,7 +124,7 @@ def _alloc_slowpath(k: Kernel) -> int:
 def clear_page(k: Kernel, pfn: int) -> None:
     """Fill a frame with zeroes."""
     start = pfn << 12
-    k.frames.phys[start:start + 4096] = ZEROES
+    k.frames.phys[start : start + 4096] = ZEROES
 
 
 def copy_page(k: Kernel, to: int, frm: int) -> None:
@@ -123,7 +132,7 @@ def copy_page(k: Kernel, to: int, frm: int) -> None:
     phys = k.frames.phys
     to <<= 12
     frm <<= 12
-    phys[to:to + 4096] = phys[frm:frm + 4096]
+    phys[to : to + 4096] = phys[frm : frm + 4096]
 
 
 def get_page(k: Kernel, pfn: int) -> None:

@@ -22,7 +22,7 @@ SSIZE_MAX = (1 << 63) - 1
 
 @syscall
 def sys_process_vm_readv(
-    current: Task, pid: PidNr, lvec: IoVecOut, liovcnt: ULong, rvec: IoVecRemote, riovcnt: ULong, flags: ULong,
+    current: Task, pid: PidNr, lvec: IoVecOut, liovcnt: ULong, rvec: IoVecRemote, riovcnt: ULong, flags: ULong
 ) -> int:
     """Copy from another process (process_vm_readv(2)); raises EINVAL, EFAULT, ESRCH, EPERM, ENOMEM."""
     return process_vm_rw(current, pid, (lvec, liovcnt), (rvec, riovcnt), flags, False)
@@ -30,14 +30,14 @@ def sys_process_vm_readv(
 
 @syscall
 def sys_process_vm_writev(
-    current: Task, pid: PidNr, lvec: IoVec, liovcnt: ULong, rvec: IoVecRemote, riovcnt: ULong, flags: ULong,
+    current: Task, pid: PidNr, lvec: IoVec, liovcnt: ULong, rvec: IoVecRemote, riovcnt: ULong, flags: ULong
 ) -> int:
     """Copy to another process (process_vm_writev(2)); raises EINVAL, EFAULT, ESRCH, EPERM, ENOMEM."""
     return process_vm_rw(current, pid, (lvec, liovcnt), (rvec, riovcnt), flags, True)
 
 
 def process_vm_rw(
-    current: Task, nr: int, lvec: tuple[UserPtr, int], rvec: tuple[UserPtr, int], flags: int, vm_write: bool,
+    current: Task, nr: int, lvec: tuple[UserPtr, int], rvec: tuple[UserPtr, int], flags: int, vm_write: bool
 ) -> int:
     """Copy as the vectors say; returns bytes copied, short if the other memory ends early."""
     if flags:
@@ -83,7 +83,7 @@ def mm_access(current: Task, task: Task) -> MmStruct:
 
 
 def _copy(
-    current: Task, mm: MmStruct, local: list[tuple[int, int]], remote: list[tuple[int, int]], vm_write: bool,
+    current: Task, mm: MmStruct, local: list[tuple[int, int]], remote: list[tuple[int, int]], vm_write: bool
 ) -> int:
     k = current.kernel
     total = 0

@@ -37,8 +37,8 @@ __all__ = ("allow_exec", "exits", "forget_exits", "lend_exec", "retranslate", "r
 _PFN = 0xFFFFFFFFFF
 _NOT_NX = ~PTE_NX
 _BORDER = untranslatable.LONGEST - 1
-_MANY_EXITS = 64        # in one page
-_MANY_PAGES = 256       # with exits, in one address space
+_MANY_EXITS = 64  # in one page
+_MANY_PAGES = 256  # with exits, in one address space
 
 
 def allow_exec(k: Kernel, mm: MmStruct, vma: VmArea, address: int) -> bool:
@@ -52,7 +52,7 @@ def allow_exec(k: Kernel, mm: MmStruct, vma: VmArea, address: int) -> bool:
     pfn = entry >> 12 & _PFN
     inside = k.untranslatable.get(pfn)
     if inside is None and not frames.pflags[pfn] & PG_EXEC:
-        inside = untranslatable.starts(frames.phys[pfn << 12:(pfn + 1) << 12])
+        inside = untranslatable.starts(frames.phys[pfn << 12 : (pfn + 1) << 12])
     if inside and (inside[0] == 0 or len(inside) > _MANY_EXITS or len(mm.exits) >= _MANY_PAGES):
         return False
     with mm.page_table_lock:
@@ -64,7 +64,7 @@ def allow_exec(k: Kernel, mm: MmStruct, vma: VmArea, address: int) -> bool:
             for other in _entries_of(k, pfn, slot):
                 if q[other] & PTE_RW:
                     q[other] -= PTE_RW
-                    k.tlb_gen += 2      # not the flush of the page at fault, which may be left out
+                    k.tlb_gen += 2  # not the flush of the page at fault, which may be left out
             frames.pflags[pfn] |= PG_EXEC
         q[slot] &= _NOT_NX
     return True
@@ -160,10 +160,10 @@ def _set_exits(k: Kernel, mm: MmStruct, page: int, pfn: int) -> None:
     """
     phys = k.frames.phys
     found = k.untranslatable.get(pfn, [])
-    tail = bytes(phys[(pfn + 1 << 12) - _BORDER:pfn + 1 << 12])
+    tail = bytes(phys[(pfn + 1 << 12) - _BORDER : pfn + 1 << 12])
     if untranslatable.may_begin(tail):
         after = _frame_at(k, mm, page + 4096)
-        across = untranslatable.starts(tail + bytes(phys[after:after + _BORDER])) if after >= 0 else []
+        across = untranslatable.starts(tail + bytes(phys[after : after + _BORDER])) if after >= 0 else []
         across = [4096 - _BORDER + at for at in across if at < _BORDER]
         if across:
             found = sorted({*found, *across})
@@ -183,7 +183,7 @@ def _set_exits_before(k: Kernel, mm: MmStruct, page: int, pfn: int) -> None:
     before = _frame_at(k, mm, page - 4096)
     if before < 0 or not _executable(k, mm, page - 4096):
         return
-    if untranslatable.may_begin(bytes(k.frames.phys[before + 4096 - _BORDER:before + 4096])):
+    if untranslatable.may_begin(bytes(k.frames.phys[before + 4096 - _BORDER : before + 4096])):
         _set_exits(k, mm, page - 4096, before >> 12)
 
 

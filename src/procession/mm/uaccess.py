@@ -22,9 +22,23 @@ if TYPE_CHECKING:
     from procession.include.linux.types import UserPtr
 
 __all__ = (
-    "access_ok", "access_process_vm", "access_remote_vm", "clear_user", "copy_from_user", "copy_from_user_partial",
-    "copy_to_user", "copy_to_user_partial", "get_user", "load", "peek", "put_user", "store", "strncpy_from_user",
-    "strnlen_user", "user_pointer_ok", "write_remote_vm",
+    "access_ok",
+    "access_process_vm",
+    "access_remote_vm",
+    "clear_user",
+    "copy_from_user",
+    "copy_from_user_partial",
+    "copy_to_user",
+    "copy_to_user_partial",
+    "get_user",
+    "load",
+    "peek",
+    "put_user",
+    "store",
+    "strncpy_from_user",
+    "strnlen_user",
+    "user_pointer_ok",
+    "write_remote_vm",
 )
 
 _READ = PTE_PRESENT | PTE_USER
@@ -86,7 +100,7 @@ def _load(current: Task, ptr: UserPtr, n: int) -> bytes:
             if pieces:
                 break
             raise
-        pieces.append(bytes(phys[at:at + part]))
+        pieces.append(bytes(phys[at : at + part]))
         ptr += part
     return b"".join(pieces)
 
@@ -105,7 +119,7 @@ def copy_from_user(current: Task, ptr: UserPtr, n: int) -> bytes:
             entry = frames.q[base + (ptr >> 12 & 511)]
             if entry & 5 == 5:
                 at = (entry & PTE_PFN_MASK) + (ptr & 4095)
-                return bytes(frames.phys[at:at + n])
+                return bytes(frames.phys[at : at + n])
     return load(current, ptr, n)
 
 
@@ -144,7 +158,7 @@ def _store(current: Task, ptr: UserPtr, data: bytes) -> int:
             if done:
                 break
             raise
-        phys[at:at + part] = data[done:done + part]
+        phys[at : at + part] = data[done : done + part]
         ptr += part
         done += part
     return done
@@ -167,7 +181,7 @@ def copy_to_user(current: Task, ptr: UserPtr, data: bytes, offset: int = 0) -> N
             entry = frames.q[base + (ptr >> 12 & 511)]
             if entry & 7 == 7:
                 at = (entry & PTE_PFN_MASK) + (ptr & 4095)
-                frames.phys[at:at + n] = data
+                frames.phys[at : at + n] = data
                 return
     store(current, ptr, data)
 
@@ -197,7 +211,7 @@ def get_user(current: Task, ptr: UserPtr, size: int, signed: bool = False, offse
                 at += entry & PTE_PFN_MASK
                 if size == 8 and not (at & 7 or signed):
                     return frames.q[at >> 3]
-                return int.from_bytes(frames.phys[at:at + size], "little", signed=signed)
+                return int.from_bytes(frames.phys[at : at + size], "little", signed=signed)
     return int.from_bytes(load(current, ptr, size), "little", signed=signed)
 
 
@@ -250,7 +264,7 @@ def strnlen_user(current: Task, ptr: int, maxlen: int) -> bytes | None:
         at = _frame(current, mm, ptr, False)
         # Most strings are short: look at a little first.
         part = min(4096 - (ptr & 4095), left, 256)
-        piece = bytes(phys[at:at + part])
+        piece = bytes(phys[at : at + part])
         end = piece.find(0)
         if end >= 0:
             if not pieces:
@@ -278,7 +292,7 @@ def peek(k: Kernel, mm: MmStruct, address: int, n: int) -> bytes | None:
             return None
         part = min(4096 - (address & 4095), n)
         at = (pfn << 12) + (address & 4095)
-        pieces.append(bytes(phys[at:at + part]))
+        pieces.append(bytes(phys[at : at + part]))
         address += part
         n -= part
     return b"".join(pieces)
@@ -300,7 +314,7 @@ def access_process_vm(tsk: Task, address: int, n: int, write_data: bytes | None 
 
 
 def access_remote_vm(
-    k: Kernel, mm: MmStruct, address: int, n: int, write_data: bytes | None = None, *, force: bool = True,
+    k: Kernel, mm: MmStruct, address: int, n: int, write_data: bytes | None = None, *, force: bool = True
 ) -> bytes | int:
     """access_process_vm for a given mm."""
     phys = k.frames.phys
@@ -321,9 +335,9 @@ def access_remote_vm(
             part = min(4096 - (address & 4095), n - done)
             at = (pfn << 12) + (address & 4095)
             if write_data is None:
-                pieces.append(bytes(phys[at:at + part]))
+                pieces.append(bytes(phys[at : at + part]))
             else:
-                phys[at:at + part] = write_data[done:done + part]
+                phys[at : at + part] = write_data[done : done + part]
                 text.revoke_exec(k, pfn, pgtable.lookup_address(k, mm, address))
             address += part
             done += part

@@ -37,7 +37,9 @@ def vma_link(mm: MmStruct, vma: VmArea) -> None:
     i = bisect_left(areas, vma.vm_start, key=_start)
     bug_on(
         (i > 0 and areas[i - 1].vm_end > vma.vm_start) or (i < len(areas) and areas[i].vm_start < vma.vm_end),
-        "overlapping areas", vma.vm_start, vma.vm_end,
+        "overlapping areas",
+        vma.vm_start,
+        vma.vm_end,
     )
     areas.insert(i, vma)
     file = vma.vm_file
@@ -64,8 +66,16 @@ def remove_vma(k: Kernel, vma: VmArea) -> None:
 
 
 def vma_merge(
-    k: Kernel, mm: MmStruct, prev: VmArea | None, addr: int, end: int, vm_flags: int, anon_vma: bool,
-    file: File | None, pgoff: int, name: str = "",
+    k: Kernel,
+    mm: MmStruct,
+    prev: VmArea | None,
+    addr: int,
+    end: int,
+    vm_flags: int,
+    anon_vma: bool,
+    file: File | None,
+    pgoff: int,
+    name: str = "",
 ) -> VmArea | None:
     """Let neighbours take over [addr, end), which is a hole or a part of areas that is about to get these properties.
 
@@ -81,12 +91,20 @@ def vma_merge(
         nxt = areas[i + 1] if i + 1 < len(areas) else None
     pages = end - addr >> 12
     before = (
-        nxt is not None and nxt.vm_start == end and nxt.vm_flags == vm_flags and nxt.vm_file is file
-        and nxt.vm_pgoff == pgoff + pages and nxt.name == name
+        nxt is not None
+        and nxt.vm_start == end
+        and nxt.vm_flags == vm_flags
+        and nxt.vm_file is file
+        and nxt.vm_pgoff == pgoff + pages
+        and nxt.name == name
     )
     if (
-        prev is not None and prev.vm_end == addr and prev.vm_flags == vm_flags and prev.vm_file is file
-        and prev.vm_pgoff + (addr - prev.vm_start >> 12) == pgoff and prev.name == name
+        prev is not None
+        and prev.vm_end == addr
+        and prev.vm_flags == vm_flags
+        and prev.vm_file is file
+        and prev.vm_pgoff + (addr - prev.vm_start >> 12) == pgoff
+        and prev.name == name
     ):
         if before:
             assert nxt is not None

@@ -57,13 +57,13 @@ def _control_messages(current: Task, control: bytes, files: list[File]) -> None:
         if length < CMSG_HEAD or at + length > len(control):
             raise LinuxError(Errno.EINVAL, "control message")
         if level == SOL_SOCKET:
-            _control_message(current, kind, control[at + CMSG_HEAD:at + length], files)
+            _control_message(current, kind, control[at + CMSG_HEAD : at + length], files)
         at += length + 7 & ~7
 
 
 def _control_message(current: Task, kind: int, body: bytes, files: list[File]) -> None:
     if kind == SCM_RIGHTS:
-        for (fd,) in struct.iter_unpack("<i", body[:len(body) & ~3]):
+        for (fd,) in struct.iter_unpack("<i", body[: len(body) & ~3]):
             if len(files) == SCM_MAX_FD:
                 raise LinuxError(Errno.EINVAL, "too many files")
             files.append(fs_file.fget(current, fd))
@@ -88,9 +88,7 @@ def _scm_check_creds(current: Task, body: bytes) -> None:
     raise LinuxError(Errno.EPERM, "somebody else's credentials")
 
 
-def scm_recv(
-    current: Task, scm: Scm, control: int, room: int, flags: int, *, passcred: bool,
-) -> tuple[int, int]:
+def scm_recv(current: Task, scm: Scm, control: int, room: int, flags: int, *, passcred: bool) -> tuple[int, int]:
     """Store control messages; returns (bytes used, flags to report). What has no room is cut, and files closed."""
     used = out_flags = 0
     if passcred and scm.creds is not None:
@@ -102,7 +100,7 @@ def scm_recv(
         else:
             out_flags |= Msg.CTRUNC
     if scm.fp:
-        fds = _scm_detach_fds(current, scm.fp[:max(0, (room - used - CMSG_HEAD) // 4)], flags)
+        fds = _scm_detach_fds(current, scm.fp[: max(0, (room - used - CMSG_HEAD) // 4)], flags)
         if len(fds) < len(scm.fp):
             out_flags |= Msg.CTRUNC
         if fds:

@@ -44,9 +44,26 @@ if TYPE_CHECKING:
     from procession.net.unix.af_unix import UnixSock
 
 __all__ = (
-    "SocketFile", "sock_init", "sock_map_fd", "sockfd_lookup", "sys_accept", "sys_accept4", "sys_bind", "sys_connect",
-    "sys_getpeername", "sys_getsockname", "sys_getsockopt", "sys_listen", "sys_recvfrom", "sys_recvmsg", "sys_sendmsg",
-    "sys_sendto", "sys_setsockopt", "sys_shutdown", "sys_socket", "sys_socketpair",
+    "SocketFile",
+    "sock_init",
+    "sock_map_fd",
+    "sockfd_lookup",
+    "sys_accept",
+    "sys_accept4",
+    "sys_bind",
+    "sys_connect",
+    "sys_getpeername",
+    "sys_getsockname",
+    "sys_getsockopt",
+    "sys_listen",
+    "sys_recvfrom",
+    "sys_recvmsg",
+    "sys_sendmsg",
+    "sys_sendto",
+    "sys_setsockopt",
+    "sys_shutdown",
+    "sys_socket",
+    "sys_socketpair",
 )
 
 SOCKFS_MAGIC = 0x534F434B
@@ -60,7 +77,6 @@ _ADDRESS_MAX = 128
 _OPTMEM_MAX = 20480
 _LARGE = 65536
 _MSGHDR = struct.Struct("<QI4xQQQQI4x")
-
 
 
 class SocketFile(File):
@@ -239,7 +255,7 @@ def sys_listen(current: Task, fd: Fd, backlog: Int) -> int:
 
 @syscall
 async def sys_accept4(
-    current: Task, fd: Fd, upeer_sockaddr: SockaddrOut, upeer_addrlen: SockLenArg, flags: AcceptArg,
+    current: Task, fd: Fd, upeer_sockaddr: SockaddrOut, upeer_addrlen: SockLenArg, flags: AcceptArg
 ) -> Fd:
     """Take a connection (accept4(2))."""
     if flags & ~(SOCK.CLOEXEC | SOCK.NONBLOCK):
@@ -312,7 +328,7 @@ def sys_shutdown(current: Task, fd: Fd, how: ShutArg) -> int:
 
 @syscall
 def sys_setsockopt(
-    current: Task, fd: Fd, level: OptLevelArg, optname: OptNameArg, optval: OptValArg, optlen: Int,
+    current: Task, fd: Fd, level: OptLevelArg, optname: OptNameArg, optval: OptValArg, optlen: Int
 ) -> int:
     """Set an option (setsockopt(2)); those without a meaning for local sockets are accepted, as in 3.2."""
     sk = sockfd_lookup(current, fd).private_data
@@ -337,7 +353,7 @@ def sys_setsockopt(
 
 @syscall
 def sys_getsockopt(
-    current: Task, fd: Fd, level: OptLevelArg, optname: OptNameArg, optval: OptOut, optlen: OptLenArg,
+    current: Task, fd: Fd, level: OptLevelArg, optname: OptNameArg, optval: OptOut, optlen: OptLenArg
 ) -> int:
     """Return an option (getsockopt(2))."""
     sk = sockfd_lookup(current, fd).private_data
@@ -363,8 +379,14 @@ def _option(sk: UnixSock, optname: int) -> int:
         err, sk.err = sk.err, 0
         return int(err)
     values = {
-        SO_TYPE: sk.type, SO_SNDBUF: sk.sndbuf, SO_RCVBUF: af_unix.SK_WMEM_MAX, SO_PASSCRED: int(sk.passcred),
-        SO_ACCEPTCONN: int(sk.state == af_unix.TCP_LISTEN), SO_PROTOCOL: 0, SO_DOMAIN: AF.UNIX, SO_REUSEADDR: 0,
+        SO_TYPE: sk.type,
+        SO_SNDBUF: sk.sndbuf,
+        SO_RCVBUF: af_unix.SK_WMEM_MAX,
+        SO_PASSCRED: int(sk.passcred),
+        SO_ACCEPTCONN: int(sk.state == af_unix.TCP_LISTEN),
+        SO_PROTOCOL: 0,
+        SO_DOMAIN: AF.UNIX,
+        SO_REUSEADDR: 0,
         SO_KEEPALIVE: 0,
     }
     if optname not in values:
@@ -383,7 +405,7 @@ def _message(current: Task, ptr: UserPtr, count: int) -> bytes | UserMessage:
 
 
 async def sock_sendmsg(
-    current: Task, file: SocketFile, data: bytes | UserMessage, scm: Scm, flags: int, to: bytes | None,
+    current: Task, file: SocketFile, data: bytes | UserMessage, scm: Scm, flags: int, to: bytes | None
 ) -> int:
     """Send a message; the references of scm's files are consumed either way."""
     file_table.get_file(file)
@@ -408,7 +430,7 @@ async def sock_recvmsg(current: Task, file: SocketFile, size: int, flags: int) -
 
 @syscall
 async def sys_sendto(
-    current: Task, fd: Fd, buff: InBuf, len: SizeT, flags: MsgArg, addr: SockaddrIn, addr_len: Int,
+    current: Task, fd: Fd, buff: InBuf, len: SizeT, flags: MsgArg, addr: SockaddrIn, addr_len: Int
 ) -> int:
     """Send a message, perhaps to an address (sendto(2))."""
     file = sockfd_lookup(current, fd)
@@ -419,7 +441,7 @@ async def sys_sendto(
 
 @syscall
 async def sys_recvfrom(
-    current: Task, fd: Fd, ubuf: OutBuf, size: SizeT, flags: MsgArg, addr: SockaddrOut, addr_len: SockLenArg,
+    current: Task, fd: Fd, ubuf: OutBuf, size: SizeT, flags: MsgArg, addr: SockaddrOut, addr_len: SockLenArg
 ) -> int:
     """Receive a message, and perhaps its sender's address (recvfrom(2))."""
     file = sockfd_lookup(current, fd)
@@ -464,7 +486,7 @@ async def sys_recvmsg(current: Task, fd: Fd, msg: MsgOut, flags: MsgArg) -> int:
     data, full, scm = await sock_recvmsg(current, file, sum(length for _, length in pieces), flags)
     at = 0
     for base, length in pieces:
-        uaccess.copy_to_user(current, base, data[at:at + length])
+        uaccess.copy_to_user(current, base, data[at : at + length])
         at += length
     sk = file.private_data
     stream = sk.type == SOCK.STREAM

@@ -14,11 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from procession.arch.x86.syscall_table import SYSCALL_NAMES
 from procession.include.linux.fault_inject import FAULT_KINDS, Fault, FaultAttr
-from procession.include.linux.signal import (
-    SIG_DFL,
-    SIG_KERNEL_IGNORE_MASK,
-    SIG_KERNEL_STOP_MASK,
-)
+from procession.include.linux.signal import SIG_DFL, SIG_KERNEL_IGNORE_MASK, SIG_KERNEL_STOP_MASK
 
 if TYPE_CHECKING:
     from procession.boot import Kernel, PythonProgram, Result
@@ -29,7 +25,7 @@ __all__ = ("FaultSpec", "Injector", "census", "every_failure", "parse_spec")
 # What can stand in a system call's place.
 EXIT, SIGNAL, ANY_FORK = "exit", "signal", "%fork"
 _EXITS = ("exit", "exit_group")
-_FORKS = ("fork", "vfork", "clone")     # a libc's fork() is mostly one of the others
+_FORKS = ("fork", "vfork", "clone")  # a libc's fork() is mostly one of the others
 _CALLS = frozenset(SYSCALL_NAMES.values())
 
 

@@ -42,4 +42,4 @@ def _absent(mm: MmStruct, address: int, size: int) -> bytes | None:
     if index * PAGE_SIZE >= inode.i_size:
         return None
     page = inode.readpage(index).ljust(PAGE_SIZE, b"\0")
-    return page[address % PAGE_SIZE:address % PAGE_SIZE + size]
+    return page[address % PAGE_SIZE : address % PAGE_SIZE + size]

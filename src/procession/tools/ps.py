@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ("ps", "signals_in")
 
 _COLUMNS = ("PID", "TID", "PPID", "PGID", "STAT", "COMMAND", "WCHAN", "CALL", "PENDING")
-_NUMBERS = 4        # columns that are numbers
+_NUMBERS = 4  # columns that are numbers
 
 
 def signals_in(mask: int) -> list[str]:
@@ -51,10 +51,19 @@ def ps(k: Kernel, calls: Mapping[int, str] | None = None) -> str:
     rows = [_COLUMNS]
     for depth, p in _tasks(k):
         pending = p.pending.signal | p.signal.shared_pending.signal
-        rows.append((
-            str(p.tgid), str(p.pid), str(p.real_parent.tgid), str(pid.pid_nr(pid.task_pgrp(p))), _state(p),
-            "  " * depth + p.comm, p.wchan or "-", (calls or {}).get(p.pid, "-"), ",".join(signals_in(pending)) or "-",
-        ))
+        rows.append(
+            (
+                str(p.tgid),
+                str(p.pid),
+                str(p.real_parent.tgid),
+                str(pid.pid_nr(pid.task_pgrp(p))),
+                _state(p),
+                "  " * depth + p.comm,
+                p.wchan or "-",
+                (calls or {}).get(p.pid, "-"),
+                ",".join(signals_in(pending)) or "-",
+            )
+        )
     widths = [max(len(row[at]) for row in rows) for at in range(len(_COLUMNS))]
     lines = []
     for row in rows:

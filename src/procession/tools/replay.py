@@ -145,7 +145,7 @@ class Replay:
             raise TraceError(f"{self.path}: the root was made of a dictionary, which has to be given")
         try:
             os.lstat(path)
-        except (OSError, ValueError):       # ValueError: no file can have such a name
+        except (OSError, ValueError):  # ValueError: no file can have such a name
             raise TraceError(f"{self.path}: its root {path!a} is not there any more") from None
         return path
 
@@ -269,7 +269,7 @@ class Replay:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None,
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
 
@@ -303,7 +303,7 @@ class _Machine:
         self.latest: deque[Event] = deque(maxlen=11)
         self.calls: dict[int, str] = {}
         self.digest = hashlib.sha256()
-        self._cores = TemporaryDirectory(prefix="procession-cores-")    # for nobody
+        self._cores = TemporaryDirectory(prefix="procession-cores-")  # for nobody
         try:
             self.kernel = self._kernel(replay)
         except BaseException:
@@ -321,9 +321,16 @@ class _Machine:
     def _kernel(self, replay: Replay) -> Kernel:
         header = replay.header
         kernel = Kernel(
-            root=replay._root, memory=header["memory"], cpus=header["cpus"], seed=header["seed"],
-            boot_time_ns=header["boot_time_ns"], realtime=header["realtime"], programs=replay._programs,
-            cores=self._cores.name if header["cores"] else None, tty=header["tty"], winsize=tuple(header["winsize"]),
+            root=replay._root,
+            memory=header["memory"],
+            cpus=header["cpus"],
+            seed=header["seed"],
+            boot_time_ns=header["boot_time_ns"],
+            realtime=header["realtime"],
+            programs=replay._programs,
+            cores=self._cores.name if header["cores"] else None,
+            tty=header["tty"],
+            winsize=tuple(header["winsize"]),
         )
         if header["fail"]:
             Injector(kernel, parse_spec(header["fail"]))

@@ -35,7 +35,7 @@ _RESTARTS = {
 }
 _NO_RETURN = frozenset({"exit", "exit_group"})
 _SIGKILL_BIT = 1 << 8
-_UC_SIGMASK = 296       # in the struct ucontext that the stack begins with when a signal handler has returned
+_UC_SIGMASK = 296  # in the struct ucontext that the stack begins with when a signal handler has returned
 
 
 @dataclass(eq=False, slots=True)
@@ -45,9 +45,9 @@ class _Pending:
     name: str
     call: Syscall | None
     shown: Shown
-    rest_from: int              # index of the first argument printed at exit
-    column: int                 # characters on the line so far
-    interrupted: bool = False   # somebody else's line came between
+    rest_from: int  # index of the first argument printed at exit
+    column: int  # characters on the line so far
+    interrupted: bool = False  # somebody else's line came between
 
 
 class Strace:
@@ -58,7 +58,13 @@ class Strace:
     """
 
     def __init__(
-        self, kernel: Kernel, out: Out, *, follow: bool = True, only: Filter | None = None, to_file: bool = False,
+        self,
+        kernel: Kernel,
+        out: Out,
+        *,
+        follow: bool = True,
+        only: Filter | None = None,
+        to_file: bool = False,
         limit: int = ABBREVIATED,
     ) -> None:
         """Start listening."""
@@ -69,21 +75,27 @@ class Strace:
         self._to_file = to_file
         self._limit = limit
         self._pending: dict[int, _Pending] = {}
-        self._open_pid: int | None = None       # whose unfinished line is last in the output
+        self._open_pid: int | None = None  # whose unfinished line is last in the output
         self._started = False
         self._attached: dict[int, None] = {}
         self._ignored: dict[int, list[str]] = {}
-        self._fatal: dict[int, tuple[int, str]] = {}    # signals that kill without being delivered
+        self._fatal: dict[int, tuple[int, str]] = {}  # signals that kill without being delivered
         kernel.trace.subscribe(
-            self._on_event, "sys_enter", "sys_exit", "signal_deliver", "signal_generate", "sched_process_exit",
-            "sched_process_fork", "sched_process_exec",
+            self._on_event,
+            "sys_enter",
+            "sys_exit",
+            "signal_deliver",
+            "signal_generate",
+            "sched_process_exit",
+            "sched_process_fork",
+            "sched_process_exec",
         )
 
         kernel.at_end.append(self._on_end)
 
     def _on_end(self, how: Result | BaseException) -> None:
         if isinstance(how, BaseException):
-            with suppress(OSError):     # perhaps this very file
+            with suppress(OSError):  # perhaps this very file
                 self._break()
 
     def _on_event(self, event: Event) -> None:
@@ -130,7 +142,7 @@ class Strace:
             return
         program = self._kernel.init_program
         strings = [arg.encode(errors="surrogateescape") for arg in program.argv[:ABBREVIATED]]
-        argv = [strace_args.quote(text[:self._limit], cut=len(text) > self._limit) for text in strings]
+        argv = [strace_args.quote(text[: self._limit], cut=len(text) > self._limit) for text in strings]
         argv += ["..."] if len(program.argv) > ABBREVIATED else []
         task = self._task(nr)
         envp = _envp_address(self._kernel, task, len(program.argv))
@@ -225,7 +237,7 @@ class Strace:
     def _at_entry(self, nr: int, name: str, call: Syscall | None, shown: Shown) -> tuple[str, int]:
         """Return the text of the arguments before the first that the call fills in, and which that is."""
         if call is None:
-            return ", ".join(hex(arg) if arg else "0" for arg in shown.args[:_count(nr)]), 0
+            return ", ".join(hex(arg) if arg else "0" for arg in shown.args[: _count(nr)]), 0
         params = call.params
         if name == "rt_sigreturn":
             return self._signal_frame(shown.peek), 0
@@ -247,7 +259,7 @@ class Strace:
     # Signals.
 
     def _signal_deliver(
-        self, pid: int, sig: int, _errno: int, code: int, handler: int, _flags: int, *info: int,
+        self, pid: int, sig: int, _errno: int, code: int, handler: int, _flags: int, *info: int
     ) -> None:
         # No tracer sees SIGKILL before it has done its work.
         if pid not in self._attached or sig == Sig.SIGKILL:

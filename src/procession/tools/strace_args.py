@@ -14,8 +14,22 @@ from procession.include.linux.signal import NSIG, Sig, signame
 from procession.include.linux.types import Arg
 
 __all__ = (
-    "ABBREVIATED", "Peek", "c_string", "comment_time", "constant", "data", "date_text", "flag_names", "number",
-    "pointer", "quote", "siginfo", "sigset", "string", "value_name", "wait_status",
+    "ABBREVIATED",
+    "Peek",
+    "c_string",
+    "comment_time",
+    "constant",
+    "data",
+    "date_text",
+    "flag_names",
+    "number",
+    "pointer",
+    "quote",
+    "siginfo",
+    "sigset",
+    "string",
+    "value_name",
+    "wait_status",
 )
 
 # Reads user memory for a printer: (pointer, offset, size) -> bytes, None if it is not there.
@@ -181,8 +195,16 @@ def wait_status(status: int) -> str:
 
 
 _CLD = {1: "CLD_EXITED", 2: "CLD_KILLED", 3: "CLD_DUMPED", 4: "CLD_TRAPPED", 5: "CLD_STOPPED", 6: "CLD_CONTINUED"}
-_CODES = {0: "SI_USER", 0x80: "SI_KERNEL", -1: "SI_QUEUE", -2: "SI_TIMER", -3: "SI_MESGQ", -4: "SI_ASYNCIO",
-          -5: "SI_SIGIO", -6: "SI_TKILL"}
+_CODES = {
+    0: "SI_USER",
+    0x80: "SI_KERNEL",
+    -1: "SI_QUEUE",
+    -2: "SI_TIMER",
+    -3: "SI_MESGQ",
+    -4: "SI_ASYNCIO",
+    -5: "SI_SIGIO",
+    -6: "SI_TKILL",
+}
 _FAULT = {
     4: ("ILL_ILLOPC", "ILL_ILLOPN", "ILL_ILLADR", "ILL_ILLTRP", "ILL_PRVOPC", "ILL_PRVREG", "ILL_COPROC", "ILL_BADSTK"),
     5: ("TRAP_BRKPT", "TRAP_TRACE", "TRAP_BRANCH", "TRAP_HWBKPT"),
@@ -193,15 +215,26 @@ _FAULT = {
 
 
 def siginfo(
-    signo: int, code: int, pid: int, uid: int, status: int, utime: int = 0, stime: int = 0, addr: int = 0,
-    value: int = 0, timer: int = 0, overrun: int = 0,
+    signo: int,
+    code: int,
+    pid: int,
+    uid: int,
+    status: int,
+    utime: int = 0,
+    stime: int = 0,
+    addr: int = 0,
+    value: int = 0,
+    timer: int = 0,
+    overrun: int = 0,
 ) -> str:
     """A siginfo_t as strace prints it."""
     head = f"{{si_signo={signame(signo)}, si_code="
     if signo == Sig.SIGCHLD and code in _CLD:
         shown = str(status) if code == 1 else signame(status)
-        return (f"{head}{_CLD[code]}, si_pid={pid}, si_uid={uid}, si_status={shown}, si_utime={_ticks(utime)}, "
-                f"si_stime={_ticks(stime)}}}")
+        return (
+            f"{head}{_CLD[code]}, si_pid={pid}, si_uid={uid}, si_status={shown}, si_utime={_ticks(utime)}, "
+            f"si_stime={_ticks(stime)}}}"
+        )
     faults = _FAULT.get(signo, ())
     if 0 < code <= len(faults):
         return f"{head}{faults[code - 1]}, si_addr={pointer(addr)}}}"

@@ -144,8 +144,9 @@ def _personality(shown: Shown, at: int) -> str:
 
 # fcntl(2).
 
-_NO_ARGUMENT = frozenset({FcntlCmd.GETFD, FcntlCmd.GETFL, FcntlCmd.GETOWN, FcntlCmd.GETSIG, FcntlCmd.GETLEASE,
-                          FcntlCmd.GETPIPE_SZ})
+_NO_ARGUMENT = frozenset(
+    {FcntlCmd.GETFD, FcntlCmd.GETFL, FcntlCmd.GETOWN, FcntlCmd.GETSIG, FcntlCmd.GETLEASE, FcntlCmd.GETPIPE_SZ}
+)
 _FLOCK = struct.Struct("<hh4xqqi4x")
 
 
@@ -206,8 +207,11 @@ def _hex(value: int) -> str:
 
 # ioctl(2).
 
-_AMBIGUOUS = {Ioctl.TCSETS: "SNDCTL_TMR_START or TCSETS", Ioctl.TCSETSW: "SNDCTL_TMR_STOP or TCSETSW",
-              Ioctl.TCSETSF: "SNDCTL_TMR_CONTINUE or TCSETSF"}
+_AMBIGUOUS = {
+    Ioctl.TCSETS: "SNDCTL_TMR_START or TCSETS",
+    Ioctl.TCSETSW: "SNDCTL_TMR_STOP or TCSETSW",
+    Ioctl.TCSETSF: "SNDCTL_TMR_CONTINUE or TCSETSF",
+}
 _DIRECTIONS = ("_IOC_NONE", "_IOC_WRITE", "_IOC_READ", "_IOC_READ|_IOC_WRITE")
 
 
@@ -222,27 +226,50 @@ def _ioctl_cmd(shown: Shown, at: int) -> str:
         return f"_IOC({_DIRECTIONS[cmd >> 30]}, {cmd >> 8 & 0xFF:#x}, {cmd & 0xFF:#x}, {_hex(size)})"
 
 
-_BARE_IOCTLS = frozenset({
-    Ioctl.FIOCLEX, Ioctl.FIONCLEX, Ioctl.TIOCNOTTY, Ioctl.TIOCEXCL, Ioctl.TIOCNXCL, Ioctl.TIOCSBRK, Ioctl.TIOCCBRK,
-    Ioctl.TIOCCONS, Ioctl.TIOCVHANGUP,
-})
+_BARE_IOCTLS = frozenset(
+    {
+        Ioctl.FIOCLEX,
+        Ioctl.FIONCLEX,
+        Ioctl.TIOCNOTTY,
+        Ioctl.TIOCEXCL,
+        Ioctl.TIOCNXCL,
+        Ioctl.TIOCSBRK,
+        Ioctl.TIOCCBRK,
+        Ioctl.TIOCCONS,
+        Ioctl.TIOCVHANGUP,
+    }
+)
 _NUMBER_IOCTLS = frozenset({Ioctl.TIOCSCTTY, Ioctl.TCSBRK, Ioctl.TCSBRKP})
-_INT_IN = frozenset({
-    Ioctl.TIOCSPGRP, Ioctl.FIONBIO, Ioctl.FIOASYNC, Ioctl.TIOCSPTLCK, Ioctl.TIOCPKT, Ioctl.TIOCSETD,
-    Ioctl.TIOCSSOFTCAR,
-})
-_INT_OUT = frozenset({
-    Ioctl.TIOCGPGRP, Ioctl.TIOCGSID, Ioctl.TIOCOUTQ, Ioctl.FIONREAD, Ioctl.TIOCGPTN, Ioctl.TIOCGETD,
-    Ioctl.TIOCGSOFTCAR, Ioctl.TIOCGDEV,
-})
+_INT_IN = frozenset(
+    {
+        Ioctl.TIOCSPGRP,
+        Ioctl.FIONBIO,
+        Ioctl.FIOASYNC,
+        Ioctl.TIOCSPTLCK,
+        Ioctl.TIOCPKT,
+        Ioctl.TIOCSETD,
+        Ioctl.TIOCSSOFTCAR,
+    }
+)
+_INT_OUT = frozenset(
+    {
+        Ioctl.TIOCGPGRP,
+        Ioctl.TIOCGSID,
+        Ioctl.TIOCOUTQ,
+        Ioctl.FIONREAD,
+        Ioctl.TIOCGPTN,
+        Ioctl.TIOCGETD,
+        Ioctl.TIOCGSOFTCAR,
+        Ioctl.TIOCGDEV,
+    }
+)
 _MODEM_IN = frozenset({Ioctl.TIOCMSET, Ioctl.TIOCMBIS, Ioctl.TIOCMBIC})
-_TERMIOS_IN = frozenset({
-    Ioctl.TCSETS, Ioctl.TCSETSW, Ioctl.TCSETSF, Ioctl.TCSETS2, Ioctl.TCSETSW2, Ioctl.TCSETSF2, Ioctl.TIOCSLCKTRMIOS,
-})
+_TERMIOS_IN = frozenset(
+    {Ioctl.TCSETS, Ioctl.TCSETSW, Ioctl.TCSETSF, Ioctl.TCSETS2, Ioctl.TCSETSW2, Ioctl.TCSETSF2, Ioctl.TIOCSLCKTRMIOS}
+)
 _TERMIO_IN = frozenset({Ioctl.TCSETA, Ioctl.TCSETAW, Ioctl.TCSETAF})
 _TERMIOS_OUT = frozenset({Ioctl.TCGETS, Ioctl.TCGETS2, Ioctl.TCGETA, Ioctl.TIOCGLCKTRMIOS})
-_QUEUES = {Ioctl.TCFLSH: ("TCIFLUSH", "TCOFLUSH", "TCIOFLUSH"),
-           Ioctl.TCXONC: ("TCOOFF", "TCOON", "TCIOFF", "TCION")}
+_QUEUES = {Ioctl.TCFLSH: ("TCIFLUSH", "TCOFLUSH", "TCIOFLUSH"), Ioctl.TCXONC: ("TCOOFF", "TCOON", "TCIOFF", "TCION")}
 _WINSIZE = struct.Struct("<HHHH")
 
 
@@ -271,7 +298,10 @@ def _ioctl_arg(shown: Shown, at: int) -> str | None:
     if not isinstance(ptr, int):
         return pointer(ptr)
     known = cmd in Ioctl.__members__.values() and cmd not in (
-        Ioctl.FIBMAP, Ioctl.FIGETBSZ, Ioctl.FIOQSIZE, Ioctl.TIOCSIG,
+        Ioctl.FIBMAP,
+        Ioctl.FIGETBSZ,
+        Ioctl.FIOQSIZE,
+        Ioctl.TIOCSIG,
     )
     return pointer(ptr) if known else _hex(ptr & _U64)
 
@@ -288,10 +318,18 @@ _TSC = {1: "PR_TSC_ENABLE", 2: "PR_TSC_SIGSEGV"}
 _SECCOMP = {0: "SECCOMP_MODE_DISABLED", 1: "SECCOMP_MODE_STRICT", 2: "SECCOMP_MODE_FILTER"}
 _MCE = {0: "PR_MCE_KILL_CLEAR", 1: "PR_MCE_KILL_SET"}
 _MCE_POLICY = {0: "PR_MCE_KILL_LATE", 1: "PR_MCE_KILL_EARLY", 2: "PR_MCE_KILL_DEFAULT"}
-_BARE = frozenset({
-    Prctl.GET_DUMPABLE, Prctl.GET_KEEPCAPS, Prctl.GET_TIMING, Prctl.GET_SECCOMP, Prctl.GET_SECUREBITS,
-    Prctl.GET_TIMERSLACK, Prctl.TASK_PERF_EVENTS_DISABLE, Prctl.TASK_PERF_EVENTS_ENABLE,
-})
+_BARE = frozenset(
+    {
+        Prctl.GET_DUMPABLE,
+        Prctl.GET_KEEPCAPS,
+        Prctl.GET_TIMING,
+        Prctl.GET_SECCOMP,
+        Prctl.GET_SECUREBITS,
+        Prctl.GET_TIMERSLACK,
+        Prctl.TASK_PERF_EVENTS_DISABLE,
+        Prctl.TASK_PERF_EVENTS_ENABLE,
+    }
+)
 _ALL_FOUR = frozenset({Prctl.MCE_KILL, Prctl.MCE_KILL_GET})
 _COMM_MAX = 15
 
@@ -362,8 +400,14 @@ _TIMED = (FutexCmd.WAIT, FutexCmd.WAIT_BITSET, FutexCmd.LOCK_PI, FutexCmd.WAIT_R
 _COUNTED = (FutexCmd.REQUEUE, FutexCmd.CMP_REQUEUE, FutexCmd.WAKE_OP, FutexCmd.CMP_REQUEUE_PI)
 _ONE_ARGUMENT = (FutexCmd.UNLOCK_PI, FutexCmd.TRYLOCK_PI)
 _OPS = ("FUTEX_OP_SET", "FUTEX_OP_ADD", "FUTEX_OP_OR", "FUTEX_OP_ANDN", "FUTEX_OP_XOR")
-_COMPARES = ("FUTEX_OP_CMP_EQ", "FUTEX_OP_CMP_NE", "FUTEX_OP_CMP_LT", "FUTEX_OP_CMP_LE", "FUTEX_OP_CMP_GT",
-             "FUTEX_OP_CMP_GE")
+_COMPARES = (
+    "FUTEX_OP_CMP_EQ",
+    "FUTEX_OP_CMP_NE",
+    "FUTEX_OP_CMP_LT",
+    "FUTEX_OP_CMP_LE",
+    "FUTEX_OP_CMP_GT",
+    "FUTEX_OP_CMP_GE",
+)
 
 
 def _futex_val(shown: Shown, at: int) -> str | None:
@@ -401,30 +445,66 @@ def _futex_arg(shown: Shown, at: int) -> str | None:
     return None
 
 
-PRINTERS: dict[str, Printer] = STRUCTS | SOCKET_PRINTERS | {
-    "int": _int, "unsigned": lambda shown, at: str(shown.args[at] & (1 << shown.params[at].arg.bits) - 1),
-    "addr": lambda shown, at: pointer(shown.args[at]), "ptr": lambda shown, at: pointer(shown.args[at]),
-    "descriptor": lambda shown, at: str(shown.args[at]),
-    "fd": lambda shown, at: "AT_FDCWD" if shown.args[at] == AT_FDCWD else str(shown.args[at]),
-    "uid": lambda shown, at: str(shown.args[at]) if shown.args[at] != 0xFFFFFFFF else "-1",
-    "signal": lambda shown, at: signame(shown.args[at]), "mode": _mode,
-    "file_mode": lambda shown, at: file_mode(shown.args[at]), "dev": _dev, "offset": _offset,
-    "hidden": lambda _shown, _at: None, "mremap_addr": _mremap_addr, "personality": _personality,
-    "open_flags": lambda shown, at: open_flags(shown.args[at]), "clone_flags": _clone_flags,
-    "path": lambda shown, at: string(shown.peek, shown.args[at]),
-    "string": lambda shown, at: string(shown.peek, shown.args[at], shown.limit),
-    "outstring": lambda shown, at: pointer(shown.args[at]) if shown.failed else string(shown.peek, shown.args[at]),
-    "buf": lambda shown, at: data(shown.peek, shown.args[at], shown.args[at + 1], shown.limit), "outbuf": _outbuf,
-    "argv": _argv, "envp": _envp, "mount_type": _mount_type,
-    "fcntl_arg": _fcntl_arg, "ioctl": _ioctl_cmd, "ioctl_arg": _ioctl_arg, "prctl_arg": _prctl_arg,
-    "prctl_args": _prctl_args, "arch_prctl_arg": _arch_prctl_arg, "futex_arg": _futex_arg, "futex_val": _futex_val,
-}
+PRINTERS: dict[str, Printer] = (
+    STRUCTS
+    | SOCKET_PRINTERS
+    | {
+        "int": _int,
+        "unsigned": lambda shown, at: str(shown.args[at] & (1 << shown.params[at].arg.bits) - 1),
+        "addr": lambda shown, at: pointer(shown.args[at]),
+        "ptr": lambda shown, at: pointer(shown.args[at]),
+        "descriptor": lambda shown, at: str(shown.args[at]),
+        "fd": lambda shown, at: "AT_FDCWD" if shown.args[at] == AT_FDCWD else str(shown.args[at]),
+        "uid": lambda shown, at: str(shown.args[at]) if shown.args[at] != 0xFFFFFFFF else "-1",
+        "signal": lambda shown, at: signame(shown.args[at]),
+        "mode": _mode,
+        "file_mode": lambda shown, at: file_mode(shown.args[at]),
+        "dev": _dev,
+        "offset": _offset,
+        "hidden": lambda _shown, _at: None,
+        "mremap_addr": _mremap_addr,
+        "personality": _personality,
+        "open_flags": lambda shown, at: open_flags(shown.args[at]),
+        "clone_flags": _clone_flags,
+        "path": lambda shown, at: string(shown.peek, shown.args[at]),
+        "string": lambda shown, at: string(shown.peek, shown.args[at], shown.limit),
+        "outstring": lambda shown, at: pointer(shown.args[at]) if shown.failed else string(shown.peek, shown.args[at]),
+        "buf": lambda shown, at: data(shown.peek, shown.args[at], shown.args[at + 1], shown.limit),
+        "outbuf": _outbuf,
+        "argv": _argv,
+        "envp": _envp,
+        "mount_type": _mount_type,
+        "fcntl_arg": _fcntl_arg,
+        "ioctl": _ioctl_cmd,
+        "ioctl_arg": _ioctl_arg,
+        "prctl_arg": _prctl_arg,
+        "prctl_args": _prctl_args,
+        "arch_prctl_arg": _arch_prctl_arg,
+        "futex_arg": _futex_arg,
+        "futex_val": _futex_val,
+    }
+)
 
 # Kinds that say themselves what becomes of an argument that a failed call was to fill in; others show the address.
-_KNOW_FAILURE = frozenset({
-    "fcntl_arg", "ioctl_arg", "prctl_arg", "arch_prctl_arg", "iovec", "remaining", "outbuf", "outstring", "offset *",
-    "socklen", "sockaddr", "struct msghdr", "sockopt_value", "path", "string",
-})
+_KNOW_FAILURE = frozenset(
+    {
+        "fcntl_arg",
+        "ioctl_arg",
+        "prctl_arg",
+        "arch_prctl_arg",
+        "iovec",
+        "remaining",
+        "outbuf",
+        "outstring",
+        "offset *",
+        "socklen",
+        "sockaddr",
+        "struct msghdr",
+        "sockopt_value",
+        "path",
+        "string",
+    }
+)
 # What a failed call was given shows its address, too, when it stands behind an argument to be filled in.
 _READ_AT_EXIT = frozenset(STRUCTS) - {"struct timespec"}
 _RESULTS = {"fcntl_arg": _fcntl_result, "prctl_arg": _prctl_result}
@@ -440,9 +520,7 @@ def argument(shown: Shown, at: int) -> str | None:
 
 def after(shown: Shown) -> str:
     """Return what a successful call's arguments have to say behind the result: empty, or beginning with a blank."""
-    found = [
-        AFTER[param.arg.kind](shown, at) for at, param in enumerate(shown.params) if param.arg.kind in AFTER
-    ]
+    found = [AFTER[param.arg.kind](shown, at) for at, param in enumerate(shown.params) if param.arg.kind in AFTER]
     texts = [text for text in found if text]
     return f" ({', '.join(texts)})" if texts else ""
 

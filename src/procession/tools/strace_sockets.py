@@ -81,9 +81,9 @@ def _control(shown: Shown, ptr: int, length: int) -> str:
     while at + _CMSG.size <= len(raw):
         size, level, kind = _CMSG.unpack_from(raw, at)
         head = f"{{cmsg_len={size}, cmsg_level={value_name(level, SockOptLevel, 'SOL_', 'SOL_??')}, cmsg_type="
-        body = raw[at + _CMSG.size:at + size]
+        body = raw[at + _CMSG.size : at + size]
         if level == 1 and kind == 1:
-            fds = ", ".join(str(fd) for (fd,) in struct.iter_unpack("<i", body[:len(body) // 4 * 4]))
+            fds = ", ".join(str(fd) for (fd,) in struct.iter_unpack("<i", body[: len(body) // 4 * 4]))
             out.append(f"{head}SCM_RIGHTS, cmsg_data=[{fds}]}}")
         elif level == 1 and kind == 2 and len(body) >= 12:
             pid, uid, gid = struct.unpack("<iii", body[:12])
@@ -126,6 +126,9 @@ def _sockopt_value(shown: Shown, at: int) -> str:
 
 
 SOCKET_PRINTERS: dict[str, Printer] = {
-    "sockaddr": _sockaddr, "socklen": _socklen, "struct msghdr": _msghdr, "sockopt": _sockopt,
+    "sockaddr": _sockaddr,
+    "socklen": _socklen,
+    "struct msghdr": _msghdr,
+    "sockopt": _sockopt,
     "sockopt_value": _sockopt_value,
 }

@@ -82,9 +82,7 @@ def _struct(fmt: str) -> Callable[[Callable[..., str]], Printer]:
     return wrap
 
 
-def array(
-    shown: Shown, ptr: Any, count: int, fmt: struct.Struct, fn: Callable[..., str], separator: str = ", ",
-) -> str:
+def array(shown: Shown, ptr: Any, count: int, fmt: struct.Struct, fn: Callable[..., str], separator: str = ", ") -> str:
     """An array of structs; the address if its beginning cannot be read."""
     if isinstance(ptr, int) and not ptr:
         return "NULL"
@@ -166,16 +164,15 @@ def _time_t(sec: int) -> str:
 
 
 @_struct("I4xqqqqi4xqqqqqqqqi4xqqqqqi")
-def _timex(
-    modes: int, offset: int, freq: int, maxerror: int, esterror: int, status: int, *rest: int,
-) -> str:
+def _timex(modes: int, offset: int, freq: int, maxerror: int, esterror: int, status: int, *rest: int) -> str:
     constant, precision, tolerance, sec, usec, *tail = rest
     names = ("tick", "ppsfreq", "jitter", "shift", "stabil", "jitcnt", "calcnt", "errcnt", "stbcnt", "tai")
     shown = {0: "0", 64: "STA_UNSYNC"}.get(status, hex(status))
     return (
         f"{{modes={modes}, offset={offset}, freq={freq}, maxerror={maxerror}, esterror={esterror}, status={shown}, "
         f"constant={constant}, precision={precision}, tolerance={tolerance}, time={_timeval_text(sec, usec)}, "
-        + ", ".join(f"{name}={value}" for name, value in zip(names, tail, strict=True)) + "}"
+        + ", ".join(f"{name}={value}" for name, value in zip(names, tail, strict=True))
+        + "}"
     )
 
 
@@ -189,7 +186,7 @@ def _sigset(mask: int) -> str:
 
 def _sized_sigset(shown: Shown, at: int) -> str | None:
     """A signal set whose size is the next argument, if there is one: only the right size is looked at."""
-    following = [param.name for param in shown.params[at + 1:]]
+    following = [param.name for param in shown.params[at + 1 :]]
     for name in ("sigsetsize", "sizemask"):
         if name in following and shown.args[at + 1 + following.index(name)] != 8:
             return pointer(shown.args[at])
@@ -279,7 +276,7 @@ def _limit(value: int) -> str:
 
 @_struct("390s")
 def _utsname(raw: bytes) -> str:
-    names = [quote(raw[at:at + 65].split(b"\0")[0]) for at in range(0, 130, 65)]
+    names = [quote(raw[at : at + 65].split(b"\0")[0]) for at in range(0, 130, 65)]
     return f"{{sysname={names[0]}, nodename={names[1]}, ...}}"
 
 
@@ -291,8 +288,18 @@ def _tms(utime: int, stime: int, cutime: int, cstime: int) -> str:
 
 @_struct("q3Q6QH6x2QI4x")
 def _sysinfo(uptime: int, a: int, b: int, c: int, *rest: int) -> str:
-    names = ("totalram", "freeram", "sharedram", "bufferram", "totalswap", "freeswap", "procs", "totalhigh", "freehigh",
-             "mem_unit")
+    names = (
+        "totalram",
+        "freeram",
+        "sharedram",
+        "bufferram",
+        "totalswap",
+        "freeswap",
+        "procs",
+        "totalhigh",
+        "freehigh",
+        "mem_unit",
+    )
     return f"{{uptime={uptime}, loads=[{a}, {b}, {c}], " + ", ".join(map("{}={}".format, names, rest)) + "}"
 
 
@@ -342,17 +349,22 @@ def _cap_data(shown: Shown, at: int) -> str:
     words = shown.read(shown.args[at], struct.Struct("<3I" if _CAP_VERSIONS[version] == 1 else "<6I"))
     if words is None:
         return pointer(shown.args[at])
-    effective, permitted, inheritable = (
-        words[n] | (words[n + 3] << 32 if len(words) > 3 else 0) for n in range(3)
-    )
+    effective, permitted, inheritable = (words[n] | (words[n + 3] << 32 if len(words) > 3 else 0) for n in range(3))
     return f"{{effective={_caps(effective)}, permitted={_caps(permitted)}, inheritable={_caps(inheritable)}}}"
 
 
 # Files.
 
 
-_S_IFMT = {0o140000: "S_IFSOCK", 0o120000: "S_IFLNK", 0o100000: "S_IFREG", 0o060000: "S_IFBLK", 0o040000: "S_IFDIR",
-           0o020000: "S_IFCHR", 0o010000: "S_IFIFO"}
+_S_IFMT = {
+    0o140000: "S_IFSOCK",
+    0o120000: "S_IFLNK",
+    0o100000: "S_IFREG",
+    0o060000: "S_IFBLK",
+    0o040000: "S_IFDIR",
+    0o020000: "S_IFCHR",
+    0o010000: "S_IFIFO",
+}
 
 
 def file_mode(mode: int) -> str:
@@ -377,11 +389,33 @@ def _stat(_dev: int, _ino: int, _nlink: int, mode: int, _uid: int, _gid: int, _p
     return f"{{st_mode={file_mode(mode)}, {last}, ...}}"
 
 
-_MAGIC = {0xEF53: "EXT2_SUPER_MAGIC", 0x01021994: "TMPFS_MAGIC", 0x9FA0: "PROC_SUPER_MAGIC", 0x858458F6: "RAMFS_MAGIC",
-          0x50495045: "PIPEFS_MAGIC", 0x534F434B: "SOCKFS_MAGIC", 0x09041934: "ANON_INODE_FS_MAGIC",
-          0x62656572: "SYSFS_MAGIC", 0x794C7630: "OVERLAYFS_SUPER_MAGIC", 0x1CD1: "DEVPTS_SUPER_MAGIC"}
-_ST_FLAGS = ("RDONLY", "NOSUID", "NODEV", "NOEXEC", "SYNCHRONOUS", "VALID", "MANDLOCK", "", "", "", "NOATIME",
-             "NODIRATIME", "RELATIME")
+_MAGIC = {
+    0xEF53: "EXT2_SUPER_MAGIC",
+    0x01021994: "TMPFS_MAGIC",
+    0x9FA0: "PROC_SUPER_MAGIC",
+    0x858458F6: "RAMFS_MAGIC",
+    0x50495045: "PIPEFS_MAGIC",
+    0x534F434B: "SOCKFS_MAGIC",
+    0x09041934: "ANON_INODE_FS_MAGIC",
+    0x62656572: "SYSFS_MAGIC",
+    0x794C7630: "OVERLAYFS_SUPER_MAGIC",
+    0x1CD1: "DEVPTS_SUPER_MAGIC",
+}
+_ST_FLAGS = (
+    "RDONLY",
+    "NOSUID",
+    "NODEV",
+    "NOEXEC",
+    "SYNCHRONOUS",
+    "VALID",
+    "MANDLOCK",
+    "",
+    "",
+    "",
+    "NOATIME",
+    "NODIRATIME",
+    "RELATIME",
+)
 
 
 @_struct("7q2I3Q32x")
@@ -404,7 +438,7 @@ def _dirents(shown: Shown, at: int) -> str:
         return pointer(ptr)
     count = where = 0
     while where + 18 <= len(raw):
-        step = int.from_bytes(raw[where + 16:where + 18], "little")
+        step = int.from_bytes(raw[where + 16 : where + 18], "little")
         if not step:
             break
         count += 1
@@ -549,28 +583,59 @@ def _char_vector(shown: Shown, at: int) -> str:
 
 
 STRUCTS: dict[str, Printer] = {
-    "struct timespec": _timespec, "struct timeval": _timeval, "timespec_left": _timespec, "timeval_left": _timeval,
+    "struct timespec": _timespec,
+    "struct timeval": _timeval,
+    "timespec_left": _timespec,
+    "timeval_left": _timeval,
     "struct itimerval": _struct("qqqq")(_interval(_timeval_text)),
     "struct itimerspec": _struct("qqqq")(_interval(_timespec_text)),
-    "timespec[2]": _two_times(_timespec_text, 9), "timeval[2]": _two_times(_timeval_text, 6),
-    "struct utimbuf": _utimbuf, "remaining": _remaining, "struct timezone": _timezone, "time_t *": _time_t,
+    "timespec[2]": _two_times(_timespec_text, 9),
+    "timeval[2]": _two_times(_timeval_text, 6),
+    "struct utimbuf": _utimbuf,
+    "remaining": _remaining,
+    "struct timezone": _timezone,
+    "time_t *": _time_t,
     "struct timex": _timex,
-    "sigset_t": _sized_sigset, "sigset_pair": _sigset_pair, "struct sigaction": _ksigaction, "siginfo_t": _siginfo,
-    "stack_t": _sigaltstack, "struct sigevent": _sigevent,
-    "wait_status": _wait_status, "struct rusage": _rusage, "struct rlimit": _rlimit, "struct utsname": _utsname,
-    "struct tms": _tms, "struct sysinfo": _sysinfo, "struct sched_param": _sched_param, "cpumask": _cpumask,
-    "gid_t[]": _groups, "cap_header": _cap_header, "cap_data": _cap_data,
-    "struct stat": _stat, "struct statfs": _statfs, "dirents": _dirents, "iovec": _iovec,
+    "sigset_t": _sized_sigset,
+    "sigset_pair": _sigset_pair,
+    "struct sigaction": _ksigaction,
+    "siginfo_t": _siginfo,
+    "stack_t": _sigaltstack,
+    "struct sigevent": _sigevent,
+    "wait_status": _wait_status,
+    "struct rusage": _rusage,
+    "struct rlimit": _rlimit,
+    "struct utsname": _utsname,
+    "struct tms": _tms,
+    "struct sysinfo": _sysinfo,
+    "struct sched_param": _sched_param,
+    "cpumask": _cpumask,
+    "gid_t[]": _groups,
+    "cap_header": _cap_header,
+    "cap_data": _cap_data,
+    "struct stat": _stat,
+    "struct statfs": _statfs,
+    "dirents": _dirents,
+    "iovec": _iovec,
     "iovec_addr": lambda shown, at: iovec(shown, shown.args[at], shown.args[at + 1], size=None, show=False),
-    "pollfd[]": _pollfds, "fd_set": _fd_set, "struct epoll_event": _epoll_event, "epoll_events": _epoll_events,
-    "int *": _int_ptr, "int[2]": _fd_pair, "long *": _long_ptr, "void **": _addr_ptr, "offset *": _offset_ptr,
+    "pollfd[]": _pollfds,
+    "fd_set": _fd_set,
+    "struct epoll_event": _epoll_event,
+    "epoll_events": _epoll_events,
+    "int *": _int_ptr,
+    "int[2]": _fd_pair,
+    "long *": _long_ptr,
+    "void **": _addr_ptr,
+    "offset *": _offset_ptr,
     "char[]": _char_vector,
 }
 
 # What comes in parentheses after the result, for an argument of that kind.
 AFTER: dict[str, Printer] = {
-    "pollfd[]": _pollfds_after, "fd_set": _fd_set_after,
-    "timespec_left": _left(_timespec), "timeval_left": _left(_timeval),
+    "pollfd[]": _pollfds_after,
+    "fd_set": _fd_set_after,
+    "timespec_left": _left(_timespec),
+    "timeval_left": _left(_timeval),
 }
 
 # What is remembered of an argument when the call is entered.

@@ -10,26 +10,113 @@ from procession.tools.strace_structs import Shown
 
 __all__ = ("modem_lines", "termios")
 
-_IFLAG = ("IGNBRK", "BRKINT", "IGNPAR", "PARMRK", "INPCK", "ISTRIP", "INLCR", "IGNCR", "ICRNL", "IUCLC", "IXON",
-          "IXANY", "IXOFF", "IMAXBEL", "IUTF8")
+_IFLAG = (
+    "IGNBRK",
+    "BRKINT",
+    "IGNPAR",
+    "PARMRK",
+    "INPCK",
+    "ISTRIP",
+    "INLCR",
+    "IGNCR",
+    "ICRNL",
+    "IUCLC",
+    "IXON",
+    "IXANY",
+    "IXOFF",
+    "IMAXBEL",
+    "IUTF8",
+)
 _OFLAG = ("OPOST", "OLCUC", "ONLCR", "OCRNL", "ONOCR", "ONLRET", "OFILL", "OFDEL")
 # In the order of printing.
-_LFLAG = {0x1: "ISIG", 0x2: "ICANON", 0x4: "XCASE", 0x8: "ECHO", 0x10: "ECHOE", 0x20: "ECHOK", 0x40: "ECHONL",
-          0x80: "NOFLSH", 0x8000: "IEXTEN", 0x200: "ECHOCTL", 0x400: "ECHOPRT", 0x800: "ECHOKE", 0x1000: "FLUSHO",
-          0x4000: "PENDIN", 0x100: "TOSTOP", 0x10000: "EXTPROC"}
+_LFLAG = {
+    0x1: "ISIG",
+    0x2: "ICANON",
+    0x4: "XCASE",
+    0x8: "ECHO",
+    0x10: "ECHOE",
+    0x20: "ECHOK",
+    0x40: "ECHONL",
+    0x80: "NOFLSH",
+    0x8000: "IEXTEN",
+    0x200: "ECHOCTL",
+    0x400: "ECHOPRT",
+    0x800: "ECHOKE",
+    0x1000: "FLUSHO",
+    0x4000: "PENDIN",
+    0x100: "TOSTOP",
+    0x10000: "EXTPROC",
+}
 # Fields of several bits: mask, shift, names.
-_DELAYS = ((0x100, 8, ("NL0", "NL1")), (0x600, 9, ("CR0", "CR1", "CR2", "CR3")),
-           (0x1800, 11, ("TAB0", "TAB1", "TAB2", "XTABS")), (0x2000, 13, ("BS0", "BS1")), (0x4000, 14, ("VT0", "VT1")),
-           (0x8000, 15, ("FF0", "FF1")))
-_SPEEDS = ("B0", "B50", "B75", "B110", "B134", "B150", "B200", "B300", "B600", "B1200", "B1800", "B2400", "B4800",
-           "B9600", "B19200", "B38400")
+_DELAYS = (
+    (0x100, 8, ("NL0", "NL1")),
+    (0x600, 9, ("CR0", "CR1", "CR2", "CR3")),
+    (0x1800, 11, ("TAB0", "TAB1", "TAB2", "XTABS")),
+    (0x2000, 13, ("BS0", "BS1")),
+    (0x4000, 14, ("VT0", "VT1")),
+    (0x8000, 15, ("FF0", "FF1")),
+)
+_SPEEDS = (
+    "B0",
+    "B50",
+    "B75",
+    "B110",
+    "B134",
+    "B150",
+    "B200",
+    "B300",
+    "B600",
+    "B1200",
+    "B1800",
+    "B2400",
+    "B4800",
+    "B9600",
+    "B19200",
+    "B38400",
+)
 _SIZES = ("CS5", "CS6", "CS7", "CS8")
-_FAST = ("BOTHER", "B57600", "B115200", "B230400", "B460800", "B500000", "B576000", "B921600", "B1000000", "B1152000",
-         "B1500000", "B2000000", "B2500000", "B3000000", "B3500000", "B4000000")
-_CFLAG = {0x40: "CSTOPB", 0x80: "CREAD", 0x100: "PARENB", 0x200: "PARODD", 0x400: "HUPCL", 0x800: "CLOCAL",
-          0x40000000: "CMSPAR", 0x80000000: "CRTSCTS"}
-_MODEM = {0x1: "LE", 0x2: "DTR", 0x4: "RTS", 0x8: "ST", 0x10: "SR", 0x20: "CTS", 0x40: "CAR", 0x80: "RNG", 0x100: "DSR",
-          0x2000: "OUT1", 0x4000: "OUT2", 0x8000: "LOOP"}
+_FAST = (
+    "BOTHER",
+    "B57600",
+    "B115200",
+    "B230400",
+    "B460800",
+    "B500000",
+    "B576000",
+    "B921600",
+    "B1000000",
+    "B1152000",
+    "B1500000",
+    "B2000000",
+    "B2500000",
+    "B3000000",
+    "B3500000",
+    "B4000000",
+)
+_CFLAG = {
+    0x40: "CSTOPB",
+    0x80: "CREAD",
+    0x100: "PARENB",
+    0x200: "PARODD",
+    0x400: "HUPCL",
+    0x800: "CLOCAL",
+    0x40000000: "CMSPAR",
+    0x80000000: "CRTSCTS",
+}
+_MODEM = {
+    0x1: "LE",
+    0x2: "DTR",
+    0x4: "RTS",
+    0x8: "ST",
+    0x10: "SR",
+    0x20: "CTS",
+    0x40: "CAR",
+    0x80: "RNG",
+    0x100: "DSR",
+    0x2000: "OUT1",
+    0x4000: "OUT2",
+    0x8000: "LOOP",
+}
 _CBAUD, _CBAUDEX, _IBSHIFT = 0x100F, 0x1000, 16
 
 

@@ -73,7 +73,7 @@ def _names(arg: Arg) -> tuple[list[str], list[str]]:
     for names in (arg.values, arg.flags):
         for name, member in (names.__members__ if names is not None else {}).items():
             within = names is arg.flags and arg.mask and int(member) & ~arg.mask == 0
-            if within or member.name != name:       # the other enumeration's, or an alias
+            if within or member.name != name:  # the other enumeration's, or an alias
                 continue
             if member in arg.refused:
                 refused.append(arg.prefix + name)

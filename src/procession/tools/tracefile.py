@@ -25,8 +25,21 @@ if TYPE_CHECKING:
     from procession.include.trace.events import Event
 
 __all__ = (
-    "FORMAT", "NumberedConsole", "Out", "TraceError", "TraceReader", "TraceWriter", "as_dict", "describe", "ending",
-    "is_end", "is_event", "line_of", "parse_line", "read_header", "trace_hash",
+    "FORMAT",
+    "NumberedConsole",
+    "Out",
+    "TraceError",
+    "TraceReader",
+    "TraceWriter",
+    "as_dict",
+    "describe",
+    "ending",
+    "is_end",
+    "is_event",
+    "line_of",
+    "parse_line",
+    "read_header",
+    "trace_hash",
 )
 
 FORMAT = 1
@@ -40,7 +53,7 @@ def as_dict(event: Event) -> dict[str, Any]:
     """Return the event with its fields named; common_ are those of the current task, as ftrace calls them."""
     now, cpu, pid, comm, name, *fields = event
     return {"time_ns": now, "cpu": cpu, "common_pid": pid, "common_comm": comm, "event": name} | dict(
-        zip(EVENTS[name][0], fields, strict=True),
+        zip(EVENTS[name][0], fields, strict=True)
     )
 
 
@@ -51,7 +64,7 @@ def _plain(value: Any) -> Any:
         return [item.decode(errors="backslashreplace") for item in strings]
     try:
         return f"buffer of {len(value)}"
-    except (TypeError, NotImplementedError):    # a stack has no length
+    except (TypeError, NotImplementedError):  # a stack has no length
         return type(value).__name__
 
 
@@ -86,11 +99,25 @@ def describe(kernel: Kernel, names: tuple[str, ...] = (), fail: str = "") -> dic
         where = {"kind": "files"}
     command = kernel.command
     return {
-        "event": "run", "format": FORMAT, "procession": version("procession"), "argv": command.argv, "env": command.env,
-        "cwd": command.cwd, "as_init": command.as_init, "root": where, "programs": sorted(kernel.programs),
-        "seed": kernel.chooser.seed, "cpus": kernel.nr_cpus, "memory": kernel.memory,
-        "boot_time_ns": kernel.boot_time_ns, "realtime": kernel.clock.realtime, "names": list(names),
-        "cores": kernel.core_store is not None, "fail": fail, "tty": kernel.tty, "winsize": list(kernel.winsize),
+        "event": "run",
+        "format": FORMAT,
+        "procession": version("procession"),
+        "argv": command.argv,
+        "env": command.env,
+        "cwd": command.cwd,
+        "as_init": command.as_init,
+        "root": where,
+        "programs": sorted(kernel.programs),
+        "seed": kernel.chooser.seed,
+        "cpus": kernel.nr_cpus,
+        "memory": kernel.memory,
+        "boot_time_ns": kernel.boot_time_ns,
+        "realtime": kernel.clock.realtime,
+        "names": list(names),
+        "cores": kernel.core_store is not None,
+        "fail": fail,
+        "tty": kernel.tty,
+        "winsize": list(kernel.winsize),
     }
 
 
@@ -145,9 +172,12 @@ class TraceWriter:
 
     def _on_end(self, how: Result | BaseException) -> None:
         if not self._begun or isinstance(how, OSError):
-            return      # nothing ran, or the host failed: perhaps this very file
+            return  # nothing ran, or the host failed: perhaps this very file
         end = {
-            "event": "end", **ending(how), "events": self.events, "sha256": self._digest.hexdigest(),
+            "event": "end",
+            **ending(how),
+            "events": self.events,
+            "sha256": self._digest.hexdigest(),
             "output": self._console.digest.hexdigest(),
         }
         with nullcontext() if isinstance(how, Result) else suppress(OSError):
@@ -310,9 +340,23 @@ def parse_line(path: Path, number: int, line: str) -> dict[str, Any]:
 _USHRT_MAX = 0xFFFF
 
 _FIELDS: dict[str, type | tuple[type, ...]] = {
-    "argv": list, "env": dict, "cwd": str, "as_init": bool, "root": (dict, type(None)), "programs": list, "seed": int,
-    "cpus": int, "memory": int, "boot_time_ns": int, "realtime": bool, "names": list, "procession": str,
-    "cores": bool, "fail": str, "tty": bool, "winsize": list,
+    "argv": list,
+    "env": dict,
+    "cwd": str,
+    "as_init": bool,
+    "root": (dict, type(None)),
+    "programs": list,
+    "seed": int,
+    "cpus": int,
+    "memory": int,
+    "boot_time_ns": int,
+    "realtime": bool,
+    "names": list,
+    "procession": str,
+    "cores": bool,
+    "fail": str,
+    "tty": bool,
+    "winsize": list,
 }
 
 

@@ -34,7 +34,10 @@ class ProcessTree:
     """A listener that collects lives while the kernel runs and draws them afterwards."""
 
     NAMES = (
-        "sched_process_fork", "sched_process_exec", "sched_process_exit", "sched_process_free",
+        "sched_process_fork",
+        "sched_process_exec",
+        "sched_process_exit",
+        "sched_process_free",
         "sched_process_reparent",
     )
 

@@ -65,7 +65,7 @@ class InBuffer(_Pointer):
         """Return size bytes; raises EFAULT beyond the end."""
         if offset < 0 or offset + size > len(self.data):
             raise LinuxError(Errno.EFAULT, "beyond the end of a program's buffer")
-        return self.data[offset:offset + size]
+        return self.data[offset : offset + size]
 
     def store(self, offset: int, data: bytes) -> None:
         """Raise EFAULT."""
@@ -102,7 +102,7 @@ class OutBuffer(_Pointer):
         """Return size bytes; raises EFAULT beyond the end."""
         if offset < 0 or offset + size > self.size:
             raise LinuxError(Errno.EFAULT, "beyond the end of a program's buffer")
-        return bytes(self.data[offset:offset + size]).ljust(size, b"\0")
+        return bytes(self.data[offset : offset + size]).ljust(size, b"\0")
 
     def store(self, offset: int, data: bytes) -> None:
         """Write data at offset; raises EFAULT beyond the end."""

@@ -59,7 +59,7 @@ async def report(text: str, last: str) -> None:
     data = text.encode("utf-8", "surrogateescape")
     with suppress(OSError):
         while data:
-            data = data[await traps.trap("write", 2, InBuffer(data), len(data)):]
+            data = data[await traps.trap("write", 2, InBuffer(data), len(data)) :]
     await traps.trap(last, 1)
 
 

@@ -30,20 +30,20 @@ if TYPE_CHECKING:
 
 __all__ = ("PythonThread", "start_thread")
 
-TRAP_NS = 100           # a system call's cost, as on the other architecture
-ACCESS_NS = 5           # a load or store
-MAX_FRAMES = 1000       # signal handlers that interrupt each other, before the stack counts as overrun
+TRAP_NS = 100  # a system call's cost, as on the other architecture
+ACCESS_NS = 5  # a load or store
+MAX_FRAMES = 1000  # signal handlers that interrupt each other, before the stack counts as overrun
 
 # PythonThread.todo: what run() does first.
-START = 0               # call the function of the top frame; request is None or (handle, arguments)
-RESULT = 1              # hand `result` to the coroutine
-CALL = 2                # make the call `request` (again)
-RESTART = 3             # make restart_syscall(2) in its place
+START = 0  # call the function of the top frame; request is None or (handle, arguments)
+RESULT = 1  # hand `result` to the coroutine
+CALL = 2  # make the call `request` (again)
+RESTART = 3  # make restart_syscall(2) in its place
 
 # Calls that set registers of the other architecture.
-_NOT_HERE = frozenset({
-    "arch_prctl", "get_thread_area", "ioperm", "iopl", "modify_ldt", "rt_sigreturn", "set_thread_area",
-})
+_NOT_HERE = frozenset(
+    {"arch_prctl", "get_thread_area", "ioperm", "iopl", "modify_ldt", "rt_sigreturn", "set_thread_area"}
+)
 
 _SIGHAND, _VM = int(CloneFlags.SIGHAND), int(CloneFlags.VM)
 _SIGINFO = int(SaFlags.SIGINFO)
@@ -229,7 +229,7 @@ class PythonThread:
             if isinstance(end, StopIteration):
                 return False
             if self.coro is None:
-                continue        # interrupted before it began
+                continue  # interrupted before it began
             try:
                 self.request = self.coro.throw(end)
             except BaseException as another:  # noqa: BLE001
@@ -356,7 +356,7 @@ class PythonThread:
 
 
 Frame: TypeAlias = tuple[Any, Any, Any, int, int]
-_FORGOTTEN = Log()      # of all that have ended; nothing is ever added to it
+_FORGOTTEN = Log()  # of all that have ended; nothing is ever added to it
 
 
 def _discard(coro: Coroutine[Any, Any, Any]) -> None:

@@ -117,7 +117,7 @@ class _Replay:
 def rebuild(thread: PythonThread) -> None:
     """Put coroutines wherever thread has UNBUILT; raises Diverged."""
     replay = _Replay(thread)
-    request: Any = None         # replay.request, which is brought up to date only for others to see
+    request: Any = None  # replay.request, which is brought up to date only for others to see
     for entry in thread.log.history():
         asked, answer = entry
         # The usual step, written out: the same call as in the original, and it is not the last.

@@ -13,9 +13,37 @@ if TYPE_CHECKING:
     from procession.include.linux.signal import Siginfo
 
 __all__ = (
-    "EPOLL_EVENT", "ITIMERVAL", "NSEC", "POLLFD", "RLIMIT", "RUSAGE", "SIGACTION", "SIGINFO", "STAT", "SYSINFO",
-    "TIMESPEC", "TIMEVAL", "TMS", "DirEntry", "Rusage", "SignalInfo", "Stat", "SysInfo", "Tms", "Uname", "WaitidResult",
-    "dirents", "mask_of", "rusage", "set_of", "siginfo", "signal_info", "stat", "sysinfo", "timespec", "uname",
+    "EPOLL_EVENT",
+    "ITIMERVAL",
+    "NSEC",
+    "POLLFD",
+    "RLIMIT",
+    "RUSAGE",
+    "SIGACTION",
+    "SIGINFO",
+    "STAT",
+    "SYSINFO",
+    "TIMESPEC",
+    "TIMEVAL",
+    "TMS",
+    "DirEntry",
+    "Rusage",
+    "SignalInfo",
+    "Stat",
+    "SysInfo",
+    "Tms",
+    "Uname",
+    "WaitidResult",
+    "dirents",
+    "mask_of",
+    "rusage",
+    "set_of",
+    "siginfo",
+    "signal_info",
+    "stat",
+    "sysinfo",
+    "timespec",
+    "uname",
     "waitid_result",
 )
 
@@ -23,7 +51,7 @@ TIMESPEC = Struct("<qq")
 TIMEVAL = Struct("<qq")
 ITIMERVAL = Struct("<qqqq")
 RLIMIT = Struct("<QQ")
-RUSAGE = Struct("<18q")   # four words of time, then ru_maxrss to ru_nivcsw
+RUSAGE = Struct("<18q")  # four words of time, then ru_maxrss to ru_nivcsw
 SIGACTION = Struct("<QQQQ")
 SIGINFO = Struct("<iiiiiIi")
 STAT = Struct("<QQQIIIiQqqqqqqqqq24x")
@@ -56,11 +84,37 @@ class Stat(NamedTuple):
 def stat(data: bytes) -> Stat:
     """Decode struct stat."""
     (
-        dev, ino, nlink, mode, uid, gid, _pad, rdev, size, blksize, blocks, atime, atime_ns, mtime, mtime_ns, ctime,
+        dev,
+        ino,
+        nlink,
+        mode,
+        uid,
+        gid,
+        _pad,
+        rdev,
+        size,
+        blksize,
+        blocks,
+        atime,
+        atime_ns,
+        mtime,
+        mtime_ns,
+        ctime,
         ctime_ns,
     ) = STAT.unpack(data)
     return Stat(
-        mode, ino, dev, nlink, uid, gid, size, rdev, blksize, blocks, atime * NSEC + atime_ns, mtime * NSEC + mtime_ns,
+        mode,
+        ino,
+        dev,
+        nlink,
+        uid,
+        gid,
+        size,
+        rdev,
+        blksize,
+        blocks,
+        atime * NSEC + atime_ns,
+        mtime * NSEC + mtime_ns,
         ctime * NSEC + ctime_ns,
     )
 
@@ -99,7 +153,7 @@ class Uname(NamedTuple):
 
 def uname(data: bytes) -> Uname:
     """Decode struct new_utsname."""
-    return Uname(*(data[n * 65:n * 65 + 65].split(b"\0", 1)[0].decode("utf-8", "surrogateescape") for n in range(6)))
+    return Uname(*(data[n * 65 : n * 65 + 65].split(b"\0", 1)[0].decode("utf-8", "surrogateescape") for n in range(6)))
 
 
 class WaitidResult(NamedTuple):
@@ -134,7 +188,7 @@ def siginfo(data: bytes) -> SignalInfo:
     """Decode siginfo_t; its members share memory, so that not all of them mean something."""
     signo, _errno, code, _pad, pid, uid, status = SIGINFO.unpack_from(data)
     return SignalInfo(
-        signo, code, pid, uid, status, int.from_bytes(data[16:24], "little"), int.from_bytes(data[24:32], "little"),
+        signo, code, pid, uid, status, int.from_bytes(data[16:24], "little"), int.from_bytes(data[24:32], "little")
     )
 
 
@@ -194,7 +248,7 @@ def dirents(data: bytes) -> list[DirEntry]:
     at = 0
     while at < len(data):
         ino, _off, length, kind = _DIRENT.unpack_from(data, at)
-        name = data[at + _DIRENT.size:at + length].split(b"\0", 1)[0]
+        name = data[at + _DIRENT.size : at + length].split(b"\0", 1)[0]
         entries.append(DirEntry(ino, kind, name.decode("utf-8", "surrogateescape")))
         at += length
     return entries

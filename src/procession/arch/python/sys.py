@@ -60,7 +60,7 @@ class Sys(ProcessCalls, FileCalls, SignalCalls, PlainCalls, Constants):
             return await generic_trap(name, *map(_pointer, args))  # type: ignore[no-any-return]
         outputs = [(arg, OutBuffer(len(arg), bytes(arg))) if isinstance(arg, bytearray) else None for arg in args]
         result = await generic_trap(
-            name, *(_pointer(arg) if out is None else out[1] for arg, out in zip(args, outputs, strict=True)),
+            name, *(_pointer(arg) if out is None else out[1] for arg, out in zip(args, outputs, strict=True))
         )
         for out in outputs:
             if out is not None:

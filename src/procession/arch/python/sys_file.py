@@ -13,7 +13,6 @@ from procession.arch.python.traps import trap
 __all__ = ("FileCalls",)
 
 
-
 def _to_bytes(data: bytes | bytearray | memoryview | str) -> bytes:
     return data.encode("utf-8", "surrogateescape") if isinstance(data, str) else bytes(data)
 
@@ -57,7 +56,7 @@ class FileCalls:
         """Write args as text, like the built-in function, until all of it is written."""
         data = (sep.join(map(str, args)) + end).encode("utf-8", "surrogateescape")
         while data:
-            data = data[await trap("write", fd, InBuffer(data), len(data)):]
+            data = data[await trap("write", fd, InBuffer(data), len(data)) :]
 
     async def pipe(self, flags: int = 0) -> tuple[int, int]:
         """Make a pipe; returns (read end, write end)."""
@@ -148,7 +147,7 @@ class FileCalls:
         fd = await trap("open", path_of(path), 0o1101, mode)
         left = _to_bytes(data)
         while left:
-            left = left[await self.write(fd, left):]
+            left = left[await self.write(fd, left) :]
         await trap("close", fd)
 
     async def poll(self, fds: Sequence[tuple[int, int]], timeout_ms: int = -1) -> list[tuple[int, int]]:

@@ -245,7 +245,7 @@ class PlainCalls:
         return trap("mprotect", address, length, prot)
 
     def futex(
-        self, address: int, op: int, value: int, timeout: int = 0, address2: int = 0, value3: int = 0,
+        self, address: int, op: int, value: int, timeout: int = 0, address2: int = 0, value3: int = 0
     ) -> Awaitable[int]:
         """futex(2) on memory from mmap(); timeout and address2 are addresses."""
         return trap("futex", address, op, value, timeout, address2, value3)

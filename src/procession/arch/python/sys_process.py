@@ -36,7 +36,12 @@ class ProcessCalls:
         return trap("vfork")
 
     async def clone(
-        self, fn: Callable[..., Any] | None, *args: Any, flags: int = _SIGCHLD, parent_tid: Any = 0, child_tid: Any = 0,
+        self,
+        fn: Callable[..., Any] | None,
+        *args: Any,
+        flags: int = _SIGCHLD,
+        parent_tid: Any = 0,
+        child_tid: Any = 0,
         tls: int = 0,
     ) -> int:
         """Start `fn(sys, *args)` in a new task and return its number (clone(3) of libc).
@@ -201,7 +206,7 @@ class ProcessCalls:
     # Memory: real pages behind this process's own page tables.
 
     async def mmap(
-        self, addr: int = 0, length: int = 4096, prot: int = 3, flags: int = 0x22, fd: int = -1, offset: int = 0,
+        self, addr: int = 0, length: int = 4096, prot: int = 3, flags: int = 0x22, fd: int = -1, offset: int = 0
     ) -> int:
         """Map memory and return its address; use peek() and poke() to get at it."""
         return await trap("mmap", addr, length, prot, flags, fd, offset)  # type: ignore[no-any-return]

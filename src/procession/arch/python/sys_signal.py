@@ -33,7 +33,7 @@ class SignalCalls:
     __slots__ = ()
 
     async def sigaction(
-        self, sig: int, handler: Callable[..., Any] | int | None = None, flags: int = 0, mask: SignalSet = 0,
+        self, sig: int, handler: Callable[..., Any] | int | None = None, flags: int = 0, mask: SignalSet = 0
     ) -> Callable[..., Any] | int:
         """Set what a signal does and return what it did: SIG_DFL, SIG_IGN or a function; None only asks.
 

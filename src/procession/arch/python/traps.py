@@ -20,10 +20,22 @@ _POINTERS = (InBuffer, OutBuffer, Stack, UserStrings)
 _POINTER_TYPES = frozenset(_POINTERS)
 # Calls in which -1 is a usual argument, and the same in any width: a signed number.
 _TAKES_MINUS_1 = frozenset({"kill", "poll", "wait4"})
-_INTEGER_KINDS = frozenset({
-    "int", "addr", "clone_flags", "fd", "hidden", "mode", "mremap_addr", "offset", "prctl_args", "time", "uid",
-    "unsigned",
-})
+_INTEGER_KINDS = frozenset(
+    {
+        "int",
+        "addr",
+        "clone_flags",
+        "fd",
+        "hidden",
+        "mode",
+        "mremap_addr",
+        "offset",
+        "prctl_args",
+        "time",
+        "uid",
+        "unsigned",
+    }
+)
 # Call name -> for each argument (mask, sign bit), or None where a pointer may stand.
 _decoders: dict[str, tuple[tuple[int, int] | None, ...]] = {}
 
@@ -40,7 +52,7 @@ def trap(name: str, *args: Any) -> Generator[Request, Any, Any]:
 async def generic_trap(name: str, *args: Any) -> Any:
     """As trap(), for arguments that come straight from the program: any number of them, in any place."""
     decoder = _decoders.get(name) or _make_decoder(name)
-    args = (*args, 0, 0, 0, 0, 0, 0)[:len(decoder)]
+    args = (*args, 0, 0, 0, 0, 0, 0)[: len(decoder)]
     return await trap(name, *map(_decode_one, args, decoder))
 
 

@@ -37,9 +37,9 @@ _U64 = 0xFFFFFFFFFFFFFFFF
 _TF = 0x100
 _NO_EXCEPTION = 0xFFFFFFFF
 _PAGE_FAULT, _DEBUG = Trap.PF, Trap.DB
-_FETCH = fault.PF_INSTR | fault.PF_PROT      # from a page that is there
+_FETCH = fault.PF_INSTR | fault.PF_PROT  # from a page that is there
 _EXEC = VM.EXEC
-_USER_GATES = (int(Trap.BP), int(Trap.OF))      # what INT n may raise
+_USER_GATES = (int(Trap.BP), int(Trap.OF))  # what INT n may raise
 _NO_GATE = traps.NO_GATE
 _SYSCALL_TRACE, _SINGLESTEP, _SIGPENDING = TIF.SYSCALL_TRACE, TIF.SINGLESTEP, TIF.SIGPENDING
 _SIGTRAP, _SIGKILL = int(Sig.SIGTRAP), int(Sig.SIGKILL)
@@ -106,9 +106,36 @@ class Entry:
     """
 
     __slots__ = (
-        "calls", "clock", "counter_q", "counters", "cpu", "cr2_q", "current", "d", "error_code_d", "exits", "fetched",
-        "flags_q", "healed_ip", "io_ip", "is_int_d", "k", "limit_q", "mm", "old_exception_d", "own_stack", "pgd", "q",
-        "rip_q", "seen", "stack", "step", "stopped", "thread", "tlb_gen", "trace",
+        "calls",
+        "clock",
+        "counter_q",
+        "counters",
+        "cpu",
+        "cr2_q",
+        "current",
+        "d",
+        "error_code_d",
+        "exits",
+        "fetched",
+        "flags_q",
+        "healed_ip",
+        "io_ip",
+        "is_int_d",
+        "k",
+        "limit_q",
+        "mm",
+        "old_exception_d",
+        "own_stack",
+        "pgd",
+        "q",
+        "rip_q",
+        "seen",
+        "stack",
+        "step",
+        "stopped",
+        "thread",
+        "tlb_gen",
+        "trace",
     )
 
     current: Task
@@ -144,7 +171,7 @@ class Entry:
     def syscall(self) -> None:
         """Answer the SYSCALL instruction the engine stands at."""
         if self.stopped:
-            return      # in the rest of a block that has ended already, see port_io
+            return  # in the rest of a block that has ended already, see port_io
         try:
             cpu = self.cpu
             if cpu.counted:
@@ -182,7 +209,7 @@ class Entry:
                 result = -error.errno
             q[0] = result & _U64 if result else 0
             if nr == _NR_RT_SIGRETURN:
-                q[self.rip_q] = q[self.rip_q] - 2 & _U64    # the engine goes on behind the instruction there
+                q[self.rip_q] = q[self.rip_q] - 2 & _U64  # the engine goes on behind the instruction there
             if trace.sys_exit:
                 trace.sys_exit(nr, call.name, result or 0)
             k = self.k
@@ -312,7 +339,7 @@ class Entry:
         except StopIteration:
             pass
         else:
-            self.stack = stack      # it stops the process, or ends it
+            self.stack = stack  # it stops the process, or ends it
             self.halt()
         q[rip_q] = q[rip_q] - 2 & _U64
 

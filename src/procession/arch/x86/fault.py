@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ("PF_INSTR", "PF_PROT", "PF_USER", "PF_WRITE", "do_page_fault", "force_sig_info_fault")
 
 # Bits of the error code.
-PF_PROT = 1             # the page is there, but forbids it
+PF_PROT = 1  # the page is there, but forbids it
 PF_WRITE = 2
 PF_USER = 4
 PF_INSTR = 16
@@ -97,12 +97,10 @@ def bad_area(current: Task, address: int, error_code: int, si_code: int) -> None
     force_sig_info_fault(current, _SIGSEGV, si_code, address, _TRAP_NO, error_code)
 
 
-def force_sig_info_fault(
-    current: Task, sig: int, si_code: int, address: int, trap_no: int, error_code: int,
-) -> None:
+def force_sig_info_fault(current: Task, sig: int, si_code: int, address: int, trap_no: int, error_code: int) -> None:
     """Send a signal about a memory access, and remember the exception for its frame."""
     thread = current.thread
-    thread.trap_no = trap_no            # type: ignore[attr-defined]  # only X86Thread has page faults
-    thread.error_code = error_code      # type: ignore[attr-defined]
-    thread.cr2 = address                # type: ignore[attr-defined]
+    thread.trap_no = trap_no  # type: ignore[attr-defined]  # only X86Thread has page faults
+    thread.error_code = error_code  # type: ignore[attr-defined]
+    thread.cr2 = address  # type: ignore[attr-defined]
     signal.force_sig_info(sig, Siginfo(signo=sig, code=si_code, addr=address), current)

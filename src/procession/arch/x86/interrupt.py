@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ("install_interrupt", "interrupt_engines", "watch_input")
 
 _AGAIN_SECONDS = 0.005
-_SOON = 1_000_000       # instructions: more than an engine does while a thread adds two numbers
+_SOON = 1_000_000  # instructions: more than an engine does while a thread adds two numbers
 
 
 def _running(k: Kernel) -> list[Entry]:
@@ -39,7 +39,7 @@ def _let_out(entry: Entry) -> None:
     if not entry.cpu.counted:
         entry.cpu.stop()
         return
-    with suppress(IndexError):      # it has just been closed
+    with suppress(IndexError):  # it has just been closed
         soon = entry.counters[entry.counter_q] + _SOON
         entry.counters[entry.limit_q] = min(soon, entry.counters[entry.limit_q])
 

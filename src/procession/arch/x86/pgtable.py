@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ("free_pte_table", "lookup_address", "pte_alloc", "table_pages", "walk")
 
+
 def pte_alloc(k: Kernel, mm: MmStruct, address: int) -> int:
     """Return the index of the last-level table that covers address, making tables as needed; raises ENOMEM."""
     region = address >> 21
@@ -28,11 +29,11 @@ def pte_alloc(k: Kernel, mm: MmStruct, address: int) -> int:
     if base is not None:
         return base
     q = k.frames.q
-    made: list[int] = []        # entries set so far, to be taken back if memory runs out
+    made: list[int] = []  # entries set so far, to be taken back if memory runs out
     try:
         if not mm.pgd:
             mm.pgd = page_alloc.alloc_zeroed_page(k) << 12
-            k.tlb_gen += 1      # an empty table took its place so far
+            k.tlb_gen += 1  # an empty table took its place so far
             made.append(-1)
         slot = (mm.pgd >> 3) + (address >> 39 & 511)
         for shift in (30, 21):
@@ -79,7 +80,7 @@ def free_pte_table(k: Kernel, mm: MmStruct, region: int) -> None:
         slot = slots.pop()
         q[slot] = 0
         table = slot >> 9
-        if bytes(phys[table << 12:(table + 1) << 12]) != page_alloc.ZEROES:
+        if bytes(phys[table << 12 : (table + 1) << 12]) != page_alloc.ZEROES:
             return
         page_alloc.put_page(k, table)
     mm.pgd = 0

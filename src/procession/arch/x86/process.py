@@ -28,7 +28,7 @@ __all__ = ("PtRegs", "X86Thread", "start_thread", "sys_arch_prctl", "sys_ioperm"
 
 _SETTLS = int(CloneFlags.SETTLS)
 _U64 = 0xFFFFFFFFFFFFFFFF
-_FLAGS = 0x250DD5           # ID AC RF OF DF TF SF ZF AF PF CF: what user mode may have set
+_FLAGS = 0x250DD5  # ID AC RF OF DF TF SF ZF AF PF CF: what user mode may have set
 _RESTARTBLOCK = int(Errno.ERESTART_RESTARTBLOCK)
 _NR_RESTART_SYSCALL = 219
 _AX, _SP = 0, 4
@@ -107,7 +107,7 @@ class X86Thread:
         self.layout = layout
         self.orig_ax = -1
         self.trap_no = self.error_code = self.cr2 = 0
-        self.tsc_sigsegv = False        # prctl(PR_SET_TSC, PR_TSC_SIGSEGV)
+        self.tsc_sigsegv = False  # prctl(PR_SET_TSC, PR_TSC_SIGSEGV)
 
     @property
     def regs(self) -> PtRegs:

@@ -30,9 +30,9 @@ __all__ = ("FXSAVE_SIZE", "init_fpu", "restore_fxsave", "save_fxsave", "setup_rt
 FXSAVE_SIZE = 512
 _RED_ZONE = 128
 _FRAME_SIZE = 440
-_UCONTEXT = 8               # offsets in the frame
+_UCONTEXT = 8  # offsets in the frame
 _INFO = 312
-_UC_STACK, _UC_MCONTEXT, _UC_SIGMASK = 16, 40, 296      # offsets in ucontext
+_UC_STACK, _UC_MCONTEXT, _UC_SIGMASK = 16, 40, 296  # offsets in ucontext
 
 _SA_SIGINFO, _SA_ONSTACK, _SA_RESTORER = int(SaFlags.SIGINFO), int(SaFlags.ONSTACK), int(SaFlags.RESTORER)
 
@@ -46,7 +46,7 @@ _USER_CS = 0x33
 
 _U64 = 0xFFFFFFFFFFFFFFFF
 _DF, _TF = 0x400, 0x100
-_FIX_EFLAGS = 0x50DD5       # what a program may change: AC RF OF DF TF SF ZF AF PF CF
+_FIX_EFLAGS = 0x50DD5  # what a program may change: AC RF OF DF TF SF ZF AF PF CF
 
 
 def setup_rt_frame(current: Task, thread: X86Thread, sig: int, ka: KSigaction, info: Siginfo, oldset: int) -> None:
@@ -63,11 +63,31 @@ def setup_rt_frame(current: Task, thread: X86Thread, sig: int, ka: KSigaction, i
         uaccess.copy_to_user(current, frame + _INFO, siginfo.siginfo_to_user(info))
     layout = thread.layout
     flags = thread.flags
-    uaccess.copy_to_user(current, frame, _FRAME.pack(
-        ka.restorer, 0, 0, current.sas_ss_sp & _U64, signal.sas_ss_flags(current, sp), current.sas_ss_size,
-        *[q[i] for i in _ORDER], q[layout.rip_q], flags, _USER_CS, 0, 0, 0,
-        thread.error_code, thread.trap_no, oldset, thread.cr2, fpstate, oldset,
-    ))
+    uaccess.copy_to_user(
+        current,
+        frame,
+        _FRAME.pack(
+            ka.restorer,
+            0,
+            0,
+            current.sas_ss_sp & _U64,
+            signal.sas_ss_flags(current, sp),
+            current.sas_ss_size,
+            *[q[i] for i in _ORDER],
+            q[layout.rip_q],
+            flags,
+            _USER_CS,
+            0,
+            0,
+            0,
+            thread.error_code,
+            thread.trap_no,
+            oldset,
+            thread.cr2,
+            fpstate,
+            oldset,
+        ),
+    )
     q[7] = sig
     q[6] = frame + _INFO
     q[2] = frame + _UCONTEXT
@@ -166,8 +186,8 @@ def save_fxsave(thread: X86Thread) -> bytes:
     state = thread.q.cast("B")
     top = state[layout.fpstt] & 7
     control, status = _control_and_status(layout, state)
-    valid = _valid_bits(bytes(state[layout.fptags:layout.fptags + 8]))
-    mxcsr = int.from_bytes(state[layout.mxcsr_d * 4:layout.mxcsr_d * 4 + 4], "little")
+    valid = _valid_bits(bytes(state[layout.fptags : layout.fptags + 8]))
+    mxcsr = int.from_bytes(state[layout.mxcsr_d * 4 : layout.mxcsr_d * 4 + 4], "little")
     registers = np.frombuffer(thread.q, np.uint64).take(_fx_words(layout, top)) & _FX_MASK
     head = _FX_HEAD.pack(control, status | top << 11, valid, 0, 0, 0, mxcsr, _MXCSR_MASK)
     return head + registers.tobytes() + _FX_TAIL
@@ -175,8 +195,8 @@ def save_fxsave(thread: X86Thread) -> bytes:
 
 def _control_and_status(layout: Layout, state: memoryview) -> tuple[int, int]:
     """Return the x87 control and status words, the latter without the top of the stack."""
-    control = int.from_bytes(state[layout.fpuc:layout.fpuc + 2], "little")
-    return control, int.from_bytes(state[layout.fpus:layout.fpus + 2], "little") & ~0x3800
+    control = int.from_bytes(state[layout.fpuc : layout.fpuc + 2], "little")
+    return control, int.from_bytes(state[layout.fpus : layout.fpus + 2], "little") & ~0x3800
 
 
 @cache
@@ -205,8 +225,8 @@ def init_fpu(current: Task, thread: X86Thread) -> None:
     if control != _INITIAL_CONTROL or cpu.d[layout.mxcsr_d] != _INITIAL_MXCSR:
         cpu.set_fpu_control(_INITIAL_CONTROL, _INITIAL_MXCSR)
     state[layout.fpstt] = 0
-    state[layout.fpus:layout.fpus + 2] = b"\0\0"
-    state[layout.fptags:layout.fptags + 8] = _ALL_EMPTY
+    state[layout.fpus : layout.fpus + 2] = b"\0\0"
+    state[layout.fptags : layout.fptags + 8] = _ALL_EMPTY
     np.frombuffer(cpu.q, np.uint64)[_fx_words(layout, 0)] = 0
 
 
@@ -222,7 +242,7 @@ def restore_fxsave(current: Task, thread: X86Thread, data: bytes) -> None:
         cpu.set_fpu_control(control, mxcsr)
     top = status >> 11 & 7
     state[layout.fpstt] = top
-    state[layout.fpus:layout.fpus + 2] = (status & ~0x3800).to_bytes(2, "little")
-    state[layout.fptags:layout.fptags + 8] = _empty_bytes(tags)
+    state[layout.fpus : layout.fpus + 2] = (status & ~0x3800).to_bytes(2, "little")
+    state[layout.fptags : layout.fptags + 8] = _empty_bytes(tags)
     words = np.frombuffer(data, np.uint64, _FX_MASK.size, _FX_HEAD.size)
     np.frombuffer(cpu.q, np.uint64)[_fx_words(layout, top)] = words & _FX_MASK

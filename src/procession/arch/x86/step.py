@@ -79,4 +79,4 @@ class Step:
             pushed = uaccess.get_user(current, sp, 2)
             uaccess.put_user(current, sp, pushed & ~_TF, 2)
         except LinuxError:
-            pass        # another thread has unmapped the stack meanwhile
+            pass  # another thread has unmapped the stack meanwhile

@@ -20,7 +20,7 @@ _SIGFPE, _SIGSEGV, _SIGTRAP = int(Sig.SIGFPE), int(Sig.SIGSEGV), int(Sig.SIGTRAP
 FPE_FLTOVF, FPE_FLTUND, FPE_FLTRES, FPE_FLTINV = 4, 5, 6, 7
 BUS_ADRALN = 1
 _U32 = 0xFFFFFFFF
-NO_GATE = 1 << 8        # beside a vector: it was INT n, and not the exception of that number
+NO_GATE = 1 << 8  # beside a vector: it was INT n, and not the exception of that number
 
 # Vector -> signal, si_code. A code of None: no siginfo, that is SI_KERNEL. The address is ip, except for #AC.
 _TRAPS: dict[int, tuple[int, int | None]] = {
@@ -99,7 +99,7 @@ def _rdtsc(current: Task, thread: X86Thread) -> bool:
     except LinuxError:
         return False
     if code == b"\x0f\x01\xf9":
-        q[1] = current.kernel.cpu       # TSC_AUX, as the vDSO's getcpu expects it
+        q[1] = current.kernel.cpu  # TSC_AUX, as the vDSO's getcpu expects it
     elif code != b"\x0f\x31":
         return False
     now = current.kernel.clock.now_ns
@@ -113,11 +113,11 @@ def math_error(current: Task, thread: X86Thread, vector: int) -> None:
     """Send SIGFPE with what the x87 or SSE status says, or nothing if it says nothing."""
     layout, saved = thread.layout, thread.q.cast("B")
     if vector == Trap.MF:
-        control = int.from_bytes(saved[layout.fpuc:layout.fpuc + 2], "little")
-        status = int.from_bytes(saved[layout.fpus:layout.fpus + 2], "little")
+        control = int.from_bytes(saved[layout.fpuc : layout.fpuc + 2], "little")
+        status = int.from_bytes(saved[layout.fpus : layout.fpus + 2], "little")
         err = status & ~control & 0x3F
     else:
-        mxcsr = int.from_bytes(saved[layout.mxcsr_d * 4:layout.mxcsr_d * 4 + 4], "little")
+        mxcsr = int.from_bytes(saved[layout.mxcsr_d * 4 : layout.mxcsr_d * 4 + 4], "little")
         err = ~(mxcsr >> 7) & mxcsr & 0x3F
     thread.trap_no, thread.error_code = vector, 0
     for mask, code in ((1, FPE_FLTINV), (4, FPE_FLTDIV), (8, FPE_FLTOVF), (0x12, FPE_FLTUND), (0x20, FPE_FLTRES)):

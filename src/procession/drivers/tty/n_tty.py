@@ -28,8 +28,15 @@ if TYPE_CHECKING:
     from procession.include.linux.types import UserPtr
 
 __all__ = (
-    "n_tty_chars_in_buffer", "n_tty_flush_buffer", "n_tty_inq", "n_tty_open", "n_tty_poll", "n_tty_read",
-    "n_tty_set_room", "n_tty_set_termios", "n_tty_write",
+    "n_tty_chars_in_buffer",
+    "n_tty_flush_buffer",
+    "n_tty_inq",
+    "n_tty_open",
+    "n_tty_poll",
+    "n_tty_read",
+    "n_tty_set_room",
+    "n_tty_set_termios",
+    "n_tty_write",
 )
 
 TTY_THRESHOLD_UNTHROTTLE = 128
@@ -207,7 +214,7 @@ async def n_tty_read(current: Task, tty: TtyStruct, file: TtyFile, buf: UserPtr,
                 n.push = False
         elif n.push:
             n.push = False
-            continue            # the end of file was no more than the end of the last read's line
+            continue  # the end of file was no more than the end of the last read's line
         n_tty_set_room(tty)
         if error is not None and not reader.done:
             raise error
@@ -291,7 +298,7 @@ def _copy_line(current: Task, n: NTty, reader: _Reader) -> None:
     at_end = size == end and bool(n.read_flags) and reader.nr > size
     # An end of file is taken together with the line even if there is no space left, but it needs space to be seen.
     eof = at_end and n.read_buf[end] == DISABLED_CHAR
-    data = bytes(n.read_buf[:size + (at_end and not eof)])
+    data = bytes(n.read_buf[: size + (at_end and not eof)])
     stored = reader.put(current, data) if data else 0
     taken = min(stored + 1, len(data)) + (eof and stored == len(data))
     with n.read_lock.irq():
@@ -306,7 +313,7 @@ def _copy_line(current: Task, n: NTty, reader: _Reader) -> None:
 
 def _copy_from_read_buf(current: Task, tty: TtyStruct, n: NTty, reader: _Reader) -> None:
     """Give the reader what there is; raises EFAULT."""
-    data = bytes(n.read_buf[:reader.nr])
+    data = bytes(n.read_buf[: reader.nr])
     stored = reader.put(current, data)
     with n.read_lock.irq():
         del n.read_buf[:stored]
@@ -315,8 +322,12 @@ def _copy_from_read_buf(current: Task, tty: TtyStruct, n: NTty, reader: _Reader)
         # Lines from before EXTPROC was set; 3.2 goes on counting them.
         while n.read_flags and n.read_flags[0] < n.read_tail:
             n.read_flags.popleft()
-    if tty.termios.c_lflag & Lflag.EXTPROC and n.icanon and stored == 1 and not n.read_buf and (
-        data[0] == tty.termios.c_cc[V.EOF]
+    if (
+        tty.termios.c_lflag & Lflag.EXTPROC
+        and n.icanon
+        and stored == 1
+        and not n.read_buf
+        and (data[0] == tty.termios.c_cc[V.EOF])
     ):
         reader.done -= 1
         reader.nr += 1

@@ -15,8 +15,18 @@ if TYPE_CHECKING:
     from procession.include.linux.tty import NTty, TtyStruct
 
 __all__ = (
-    "add_echo", "echo_char", "echo_char_raw", "echo_erase_tab", "echo_move_back_col", "echo_set_canon_col", "isalnum",
-    "iscntrl", "process_echoes", "process_output", "process_output_block", "tolower",
+    "add_echo",
+    "echo_char",
+    "echo_char_raw",
+    "echo_erase_tab",
+    "echo_move_back_col",
+    "echo_set_canon_col",
+    "isalnum",
+    "iscntrl",
+    "process_echoes",
+    "process_output",
+    "process_output_block",
+    "tolower",
 )
 
 ECHO_OP_START = 0xFF
@@ -111,7 +121,7 @@ def process_output(tty: TtyStruct, c: int) -> bool:
 def process_output_block(tty: TtyStruct, data: bytes) -> int:
     """Output the part of data up to the first character that is not output as it is; returns its length."""
     ops = tty.driver.ops
-    data = data[:ops.write_room(tty)]
+    data = data[: ops.write_room(tty)]
     n, oflag = tty.disc_data, tty.termios.c_oflag
     utf8 = tty.termios.c_iflag & Iflag.IUTF8
     done = len(data)

@@ -29,8 +29,9 @@ def n_tty_set_process_char_map(tty: TtyStruct) -> None:
     n.raw = not (iflag & special or lflag & (Lflag.ICANON | Lflag.ISIG | Lflag.ECHO))
     if n.raw:
         n.real_raw = bool(
-            tty.driver.real_raw and (iflag & Iflag.IGNBRK or not iflag & Iflag.BRKINT)
-            and (iflag & Iflag.IGNPAR or not iflag & Iflag.INPCK),
+            tty.driver.real_raw
+            and (iflag & Iflag.IGNBRK or not iflag & Iflag.BRKINT)
+            and (iflag & Iflag.IGNPAR or not iflag & Iflag.INPCK)
         )
         return
     n.real_raw = False
@@ -64,7 +65,7 @@ def n_tty_receive_buf(tty: TtyStruct, data: bytes) -> None:
     n = tty.disc_data
     if n.real_raw:
         with n.read_lock.irq():
-            n.read_buf += data[:N_TTY_BUF_SIZE - len(n.read_buf)]
+            n.read_buf += data[: N_TTY_BUF_SIZE - len(n.read_buf)]
     else:
         for c in data:
             _receive_char(tty, n, c)
@@ -89,7 +90,10 @@ def _receive_char(tty: TtyStruct, n: NTty, c: int) -> None:
         _put_tty_queue(n, c)
         return
     if (
-        tty.stopped and not tty.flow_stopped and iflag & Iflag.IXON and iflag & Iflag.IXANY
+        tty.stopped
+        and not tty.flow_stopped
+        and iflag & Iflag.IXON
+        and iflag & Iflag.IXANY
         and c not in (cc[V.START], cc[V.STOP], cc[V.INTR], cc[V.QUIT], cc[V.SUSP])
     ):
         tty_io.start_tty(tty)
@@ -189,7 +193,7 @@ def _receive_canon(tty: TtyStruct, n: NTty, c: int) -> bool:
         _finish_erasing(tty, n)
         out.echo_char(tty, c)
         out.echo_char_raw(tty, _NL)
-        for old in n.read_buf[n.canon_head - n.read_tail:]:
+        for old in n.read_buf[n.canon_head - n.read_tail :]:
             out.echo_char(tty, old)
         out.process_echoes(tty)
         return True
@@ -250,7 +254,7 @@ def _finish_erasing(tty: TtyStruct, n: NTty) -> None:
 
 def _truncate(n: NTty, head: int) -> None:
     with n.read_lock.irq():
-        del n.read_buf[head - n.read_tail:]
+        del n.read_buf[head - n.read_tail :]
 
 
 def _eraser(tty: TtyStruct, n: NTty, c: int) -> None:
@@ -279,13 +283,13 @@ def _eraser(tty: TtyStruct, n: NTty, c: int) -> None:
             at -= 1
         c = n.read_buf[at]
         if out.is_continuation(c, tty):
-            break               # half a character is not erased
+            break  # half a character is not erased
         if werase:
             if out.isalnum(c) or c == ord("_"):
                 seen_alnums = True
             elif seen_alnums:
                 break
-        rest = bytes(n.read_buf[at + 1:])
+        rest = bytes(n.read_buf[at + 1 :])
         _truncate(n, n.read_tail + at)
         if echo:
             _echo_erased(tty, n, c, rest, erase=erase)
@@ -324,7 +328,7 @@ def _echo_erased_tab(tty: TtyStruct, n: NTty) -> None:
     """Go back over a tab: how far depends on the columns in use before it."""
     num_chars = 0
     after_tab = False
-    for c in reversed(n.read_buf[n.canon_head - n.read_tail:]):
+    for c in reversed(n.read_buf[n.canon_head - n.read_tail :]):
         if c == _TAB:
             after_tab = True
             break

@@ -136,11 +136,18 @@ def pty_init(k: Kernel) -> None:
     cooked = tty_std_termios()
     cooked.c_cflag = Cflag.B38400 | Cflag.CS8 | Cflag.CREAD
     k.ptm_driver = TtyDriver(
-        "pty_master", UNIX98_PTY_MASTER_MAJOR, 0, PtmOperations(), raw, is_pty=True, is_master=True, real_raw=True,
+        "pty_master",
+        UNIX98_PTY_MASTER_MAJOR,
+        0,
+        PtmOperations(),
+        raw,
+        is_pty=True,
+        is_master=True,
+        real_raw=True,
         reset_termios=True,
     )
     k.pts_driver = TtyDriver(
-        "pty_slave", UNIX98_PTY_SLAVE_MAJOR, 0, PtyOperations(), cooked, is_pty=True, real_raw=True, reset_termios=True,
+        "pty_slave", UNIX98_PTY_SLAVE_MAJOR, 0, PtyOperations(), cooked, is_pty=True, real_raw=True, reset_termios=True
     )
     devpts.init_devpts_fs(k)
     devices.register_chrdev(k, 5, PTMX_MINOR, _ptmx_open)

@@ -29,7 +29,7 @@ def tty_insert_flip_string(tty: TtyStruct, data: bytes) -> int:
             space = _request_room(tty, goal)
             if not space:
                 break
-            buf.segments[-1][0] += data[copied:copied + space]
+            buf.segments[-1][0] += data[copied : copied + space]
             copied += space
     return copied
 
@@ -92,7 +92,7 @@ def flush_to_ldisc(tty: TtyStruct) -> None:
             with buf.lock.irq():
                 segment = buf.segments[0]
                 data, taken, _ = segment
-                piece = bytes(data[taken:taken + tty.receive_room])
+                piece = bytes(data[taken : taken + tty.receive_room])
                 segment[1] = taken + len(piece)
                 if segment[1] == len(data):
                     _free_first(tty, buf)

@@ -36,9 +36,25 @@ if TYPE_CHECKING:
     from procession.include.linux.types import UserPtr
 
 __all__ = (
-    "ConsoleTtyFile", "HungUpTtyFile", "TtyFile", "alloc_tty_struct", "lock_interruptible", "set_ctrl_status",
-    "start_tty", "stop_tty", "take_ctrl_status", "tty_add_file", "tty_devnum", "tty_hangup", "tty_init", "tty_init_dev",
-    "tty_kref_get", "tty_kref_put", "tty_open", "tty_unthrottle", "tty_wakeup",
+    "ConsoleTtyFile",
+    "HungUpTtyFile",
+    "TtyFile",
+    "alloc_tty_struct",
+    "lock_interruptible",
+    "set_ctrl_status",
+    "start_tty",
+    "stop_tty",
+    "take_ctrl_status",
+    "tty_add_file",
+    "tty_devnum",
+    "tty_hangup",
+    "tty_init",
+    "tty_init_dev",
+    "tty_kref_get",
+    "tty_kref_put",
+    "tty_open",
+    "tty_unthrottle",
+    "tty_wakeup",
 )
 
 TTYAUX_MAJOR = 5
@@ -201,7 +217,7 @@ class TtyFile(File):
 
     private_data: TtyStruct
     hung_up = False
-    is_console = False          # opened as /dev/console: no job control, and a hangup does not concern it
+    is_console = False  # opened as /dev/console: no job control, and a hangup does not concern it
 
     async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
         """Read; raises EIO, EAGAIN, ERESTARTSYS, EFAULT (tty_read)."""
@@ -313,9 +329,7 @@ def tty_open(current: Task, file: File, tty: TtyStruct, cls: type[TtyFile] = Tty
     return tty_finish_open(current, file, tty, cls, noctty=noctty)
 
 
-def tty_finish_open(
-    current: Task, file: File, tty: TtyStruct, cls: type[TtyFile] = TtyFile, *, noctty: bool,
-) -> File:
+def tty_finish_open(current: Task, file: File, tty: TtyStruct, cls: type[TtyFile] = TtyFile, *, noctty: bool) -> File:
     """Have the driver open tty, whose count has risen, and perhaps make it the controlling terminal."""
     opened = tty_add_file(tty, file, cls)
     try:

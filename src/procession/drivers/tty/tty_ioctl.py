@@ -26,8 +26,39 @@ TCIFLUSH, TCOFLUSH, TCIOFLUSH = 0, 1, 2
 TCOOFF, TCOON, TCIOFF, TCION = 0, 1, 2, 3
 N_TTY = 0
 _CHANGES = frozenset((Ioctl.TIOCSETD, Ioctl.TIOCSBRK, Ioctl.TIOCCBRK, Ioctl.TCSBRK, Ioctl.TCSBRKP))
-_BAUD = (0, 50, 75, 110, 134, 150, 200, 300, 600, 1200, 1800, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400,
-         460800, 500000, 576000, 921600, 1000000, 1152000, 1500000, 2000000, 2500000, 3000000, 3500000, 4000000)
+_BAUD = (
+    0,
+    50,
+    75,
+    110,
+    134,
+    150,
+    200,
+    300,
+    600,
+    1200,
+    1800,
+    2400,
+    4800,
+    9600,
+    19200,
+    38400,
+    57600,
+    115200,
+    230400,
+    460800,
+    500000,
+    576000,
+    921600,
+    1000000,
+    1152000,
+    1500000,
+    2000000,
+    2500000,
+    3000000,
+    3500000,
+    4000000,
+)
 
 
 async def tty_ioctl(current: Task, file: TtyFile, cmd: int, arg: Any) -> int:
@@ -127,13 +158,29 @@ def _tiocmget(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: object) -
 
 
 _GENERIC: dict[int, Callable[[Task, TtyStruct, TtyStruct, Any], int | None]] = {
-    Ioctl.TIOCSTI: _tiocsti, Ioctl.TIOCGWINSZ: _tiocgwinsz, Ioctl.TIOCSWINSZ: _tiocswinsz, Ioctl.TIOCCONS: _tioccons,
-    Ioctl.TIOCEXCL: _tiocexcl, Ioctl.TIOCNXCL: _tiocnxcl, Ioctl.TIOCNOTTY: _tiocnotty, Ioctl.TIOCSCTTY: _tiocsctty,
-    Ioctl.TIOCGPGRP: tty_jobctrl.tiocgpgrp, Ioctl.TIOCSPGRP: tty_jobctrl.tiocspgrp,
+    Ioctl.TIOCSTI: _tiocsti,
+    Ioctl.TIOCGWINSZ: _tiocgwinsz,
+    Ioctl.TIOCSWINSZ: _tiocswinsz,
+    Ioctl.TIOCCONS: _tioccons,
+    Ioctl.TIOCEXCL: _tiocexcl,
+    Ioctl.TIOCNXCL: _tiocnxcl,
+    Ioctl.TIOCNOTTY: _tiocnotty,
+    Ioctl.TIOCSCTTY: _tiocsctty,
+    Ioctl.TIOCGPGRP: tty_jobctrl.tiocgpgrp,
+    Ioctl.TIOCSPGRP: tty_jobctrl.tiocspgrp,
     Ioctl.TIOCGSID: tty_jobctrl.tiocgsid,
-    Ioctl.TIOCGETD: _tiocgetd, Ioctl.TIOCSETD: _tiocsetd, Ioctl.TIOCVHANGUP: _tiocvhangup, Ioctl.TIOCGDEV: _tiocgdev,
-    Ioctl.TIOCSBRK: _nothing, Ioctl.TIOCCBRK: _nothing, Ioctl.TCSBRK: _nothing, Ioctl.TCSBRKP: _nothing,
-    Ioctl.TIOCMGET: _tiocmget, Ioctl.TIOCMSET: _tiocmget, Ioctl.TIOCMBIC: _tiocmget, Ioctl.TIOCMBIS: _tiocmget,
+    Ioctl.TIOCGETD: _tiocgetd,
+    Ioctl.TIOCSETD: _tiocsetd,
+    Ioctl.TIOCVHANGUP: _tiocvhangup,
+    Ioctl.TIOCGDEV: _tiocgdev,
+    Ioctl.TIOCSBRK: _nothing,
+    Ioctl.TIOCCBRK: _nothing,
+    Ioctl.TCSBRK: _nothing,
+    Ioctl.TCSBRKP: _nothing,
+    Ioctl.TIOCMGET: _tiocmget,
+    Ioctl.TIOCMSET: _tiocmget,
+    Ioctl.TIOCMBIC: _tiocmget,
+    Ioctl.TIOCMBIS: _tiocmget,
 }
 
 
@@ -240,9 +287,7 @@ def _pack_termios(t: Ktermios) -> bytes:
 
 
 def _pack_termios2(t: Ktermios) -> bytes:
-    return TERMIOS2.pack(
-        t.c_iflag, t.c_oflag, t.c_cflag, t.c_lflag, t.c_line, t.c_cc, t.c_ispeed, t.c_ospeed,
-    )
+    return TERMIOS2.pack(t.c_iflag, t.c_oflag, t.c_cflag, t.c_lflag, t.c_line, t.c_cc, t.c_ispeed, t.c_ospeed)
 
 
 def _pack_termio(t: Ktermios) -> bytes:
@@ -264,8 +309,14 @@ def _from_termio(old: Ktermios, data: bytes) -> Ktermios:
     iflag, oflag, cflag, lflag, line, cc = TERMIO.unpack(data)
     high = 0xFFFF0000
     return Ktermios(
-        old.c_iflag & high | iflag, old.c_oflag & high | oflag, old.c_cflag & high | cflag,
-        old.c_lflag & high | lflag, line, cc + old.c_cc[8:], old.c_ispeed, old.c_ospeed,
+        old.c_iflag & high | iflag,
+        old.c_oflag & high | oflag,
+        old.c_cflag & high | cflag,
+        old.c_lflag & high | lflag,
+        line,
+        cc + old.c_cc[8:],
+        old.c_ispeed,
+        old.c_ospeed,
     )
 
 
@@ -274,13 +325,21 @@ _OLD: _Unpack = (TERMIOS.size, _from_termios)
 _NEW: _Unpack = (TERMIOS2.size, _from_termios2)
 _SYSV: _Unpack = (TERMIO.size, _from_termio)
 _GET: dict[int, Callable[[Ktermios], bytes]] = {
-    Ioctl.TCGETS: _pack_termios, Ioctl.TCGETS2: _pack_termios2, Ioctl.TCGETA: _pack_termio,
+    Ioctl.TCGETS: _pack_termios,
+    Ioctl.TCGETS2: _pack_termios2,
+    Ioctl.TCGETA: _pack_termio,
 }
 # How to read the struct, and whether to flush the input.
 _SET: dict[int, tuple[_Unpack, bool]] = {
-    Ioctl.TCSETS: (_OLD, False), Ioctl.TCSETSW: (_OLD, False), Ioctl.TCSETSF: (_OLD, True),
-    Ioctl.TCSETS2: (_NEW, False), Ioctl.TCSETSW2: (_NEW, False), Ioctl.TCSETSF2: (_NEW, True),
-    Ioctl.TCSETA: (_SYSV, False), Ioctl.TCSETAW: (_SYSV, False), Ioctl.TCSETAF: (_SYSV, True),
+    Ioctl.TCSETS: (_OLD, False),
+    Ioctl.TCSETSW: (_OLD, False),
+    Ioctl.TCSETSF: (_OLD, True),
+    Ioctl.TCSETS2: (_NEW, False),
+    Ioctl.TCSETSW2: (_NEW, False),
+    Ioctl.TCSETSF2: (_NEW, True),
+    Ioctl.TCSETA: (_SYSV, False),
+    Ioctl.TCSETAW: (_SYSV, False),
+    Ioctl.TCSETAF: (_SYSV, True),
 }
 
 

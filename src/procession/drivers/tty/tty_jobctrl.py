@@ -22,9 +22,21 @@ if TYPE_CHECKING:
     from procession.include.linux.types import UserPtr
 
 __all__ = (
-    "disassociate_ctty", "is_ignored", "job_control", "kill_tty_pgrp", "no_tty", "proc_clear_tty", "proc_set_tty",
-    "session_clear_tty", "tiocgpgrp", "tiocgsid", "tiocsctty", "tiocspgrp", "tty_check_change",
-    "tty_open_proc_set_tty", "tty_signal_session_leader",
+    "disassociate_ctty",
+    "is_ignored",
+    "job_control",
+    "kill_tty_pgrp",
+    "no_tty",
+    "proc_clear_tty",
+    "proc_set_tty",
+    "session_clear_tty",
+    "tiocgpgrp",
+    "tiocgsid",
+    "tiocsctty",
+    "tiocspgrp",
+    "tty_check_change",
+    "tty_open_proc_set_tty",
+    "tty_signal_session_leader",
 )
 
 _PID, _PGID, _SID = int(PidType.PID), int(PidType.PGID), int(PidType.SID)
@@ -37,7 +49,7 @@ def kill_tty_pgrp(pgrp: Pid | None, sig: int, priv: int = 1) -> None:
     try:
         signal.kill_pgrp(pgrp, sig, priv)
     except LinuxError:
-        pass    # everybody in it is gone
+        pass  # everybody in it is gone
 
 
 def is_ignored(current: Task, sig: int) -> bool:

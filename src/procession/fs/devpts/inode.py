@@ -21,8 +21,13 @@ if TYPE_CHECKING:
     from procession.include.linux.tty import TtyStruct
 
 __all__ = (
-    "DevptsSuperBlock", "devpts_kill_index", "devpts_new_index", "devpts_pty_kill", "devpts_pty_new",
-    "init_devpts_fs", "pts_sb_from_inode",
+    "DevptsSuperBlock",
+    "devpts_kill_index",
+    "devpts_new_index",
+    "devpts_pty_kill",
+    "devpts_pty_new",
+    "init_devpts_fs",
+    "pts_sb_from_inode",
 )
 
 DEVPTS_SUPER_MAGIC = 0x1CD1

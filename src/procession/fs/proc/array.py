@@ -18,8 +18,15 @@ if TYPE_CHECKING:
     from procession.include.linux.pid import PidNamespace
 
 __all__ = (
-    "do_task_stat", "get_task_state", "proc_pid_statm", "proc_pid_status", "proc_tgid_stat", "proc_tid_stat",
-    "task_statm", "thread_group_times", "wchan_address",
+    "do_task_stat",
+    "get_task_state",
+    "proc_pid_statm",
+    "proc_pid_status",
+    "proc_tgid_stat",
+    "proc_tid_stat",
+    "task_statm",
+    "thread_group_times",
+    "wchan_address",
 )
 
 NSEC_PER_TICK = NSEC_PER_SEC // USER_HZ
@@ -27,8 +34,16 @@ NGROUPS_SMALL = 32
 _ALL_ONES = (1 << 64) - 1
 _RSS, _SIGPENDING = int(Rlimit.RSS), int(Rlimit.SIGPENDING)
 _STATES = (
-    "R (running)", "S (sleeping)", "D (disk sleep)", "T (stopped)", "t (tracing stop)", "Z (zombie)", "X (dead)",
-    "x (dead)", "K (wakekill)", "W (waking)",
+    "R (running)",
+    "S (sleeping)",
+    "D (disk sleep)",
+    "T (stopped)",
+    "t (tracing stop)",
+    "Z (zombie)",
+    "X (dead)",
+    "x (dead)",
+    "K (wakekill)",
+    "W (waking)",
 )
 
 
@@ -125,15 +140,48 @@ def do_task_stat(current: Task, ns: PidNamespace, task: Task, *, whole: bool) ->
     if mm is not None and permitted:
         eip, esp = task.thread.user_pc(), task.thread.user_sp()
     fields = (
-        get_task_state(task)[0], ppid, pgid, sid, tty_nr, tty_pgrp, task.flags, min_flt, cmin_flt, maj_flt, cmaj_flt,
-        utime // NSEC_PER_TICK, stime // NSEC_PER_TICK, cutime // NSEC_PER_TICK, cstime // NSEC_PER_TICK,
-        task.prio - kernel_sched.MAX_RT_PRIO, kernel_sched.task_nice(task), num_threads, 0,
+        get_task_state(task)[0],
+        ppid,
+        pgid,
+        sid,
+        tty_nr,
+        tty_pgrp,
+        task.flags,
+        min_flt,
+        cmin_flt,
+        maj_flt,
+        cmaj_flt,
+        utime // NSEC_PER_TICK,
+        stime // NSEC_PER_TICK,
+        cutime // NSEC_PER_TICK,
+        cstime // NSEC_PER_TICK,
+        task.prio - kernel_sched.MAX_RT_PRIO,
+        kernel_sched.task_nice(task),
+        num_threads,
+        0,
         task.real_start_time // NSEC_PER_TICK,
-        mm.total_vm << 12 if mm else 0, mm.rss_anon + mm.rss_file if mm else 0, rsslim,
-        (mm.start_code if permitted else 1) if mm else 0, (mm.end_code if permitted else 1) if mm else 0,
-        mm.start_stack if permitted and mm else 0, esp, eip,
-        task.pending.signal & 0x7FFFFFFF, task.blocked & 0x7FFFFFFF, sigign & 0x7FFFFFFF, sigcatch & 0x7FFFFFFF,
-        wchan, 0, 0, task.exit_signal, task.cpu, task.rt_priority, int(task.policy), 0, 0, 0,
+        mm.total_vm << 12 if mm else 0,
+        mm.rss_anon + mm.rss_file if mm else 0,
+        rsslim,
+        (mm.start_code if permitted else 1) if mm else 0,
+        (mm.end_code if permitted else 1) if mm else 0,
+        mm.start_stack if permitted and mm else 0,
+        esp,
+        eip,
+        task.pending.signal & 0x7FFFFFFF,
+        task.blocked & 0x7FFFFFFF,
+        sigign & 0x7FFFFFFF,
+        sigcatch & 0x7FFFFFFF,
+        wchan,
+        0,
+        0,
+        task.exit_signal,
+        task.cpu,
+        task.rt_priority,
+        int(task.policy),
+        0,
+        0,
+        0,
     )
     text = f"{pid.task_pid_nr_ns(task, ns)} ({task.comm}) {' '.join(map(str, fields))}\n"
     return text.encode("latin-1", "replace")
@@ -183,10 +231,18 @@ def _task_mem(mm: MmStruct) -> list[str]:
     data = mm.total_vm - mm.shared_vm - mm.stack_vm
     text_kb = (((mm.end_code + 4095) & ~4095) - (mm.start_code & ~4095)) >> 10
     values = (
-        ("VmPeak", max(mm.hiwater_vm, mm.total_vm) * 4), ("VmSize", mm.total_vm * 4), ("VmLck", mm.locked_vm * 4),
-        ("VmPin", mm.pinned_vm * 4), ("VmHWM", max(mm.hiwater_rss, rss) * 4), ("VmRSS", rss * 4),
-        ("VmData", data * 4), ("VmStk", mm.stack_vm * 4), ("VmExe", text_kb), ("VmLib", mm.exec_vm * 4 - text_kb),
-        ("VmPTE", mm.nr_ptes * 4), ("VmSwap", 0),
+        ("VmPeak", max(mm.hiwater_vm, mm.total_vm) * 4),
+        ("VmSize", mm.total_vm * 4),
+        ("VmLck", mm.locked_vm * 4),
+        ("VmPin", mm.pinned_vm * 4),
+        ("VmHWM", max(mm.hiwater_rss, rss) * 4),
+        ("VmRSS", rss * 4),
+        ("VmData", data * 4),
+        ("VmStk", mm.stack_vm * 4),
+        ("VmExe", text_kb),
+        ("VmLib", mm.exec_vm * 4 - text_kb),
+        ("VmPTE", mm.nr_ptes * 4),
+        ("VmSwap", 0),
     )
     return [f"{name}:\t{value & _ALL_ONES:8d} kB" for name, value in values]
 
@@ -206,8 +262,10 @@ def _task_sig(p: Task) -> list[str]:
 def _task_cap(p: Task) -> list[str]:
     cred = p.real_cred
     return [
-        f"CapInh:\t{cred.cap_inheritable:016x}", f"CapPrm:\t{cred.cap_permitted:016x}",
-        f"CapEff:\t{cred.cap_effective:016x}", f"CapBnd:\t{cred.cap_bset:016x}",
+        f"CapInh:\t{cred.cap_inheritable:016x}",
+        f"CapPrm:\t{cred.cap_permitted:016x}",
+        f"CapEff:\t{cred.cap_effective:016x}",
+        f"CapBnd:\t{cred.cap_bset:016x}",
     ]
 
 

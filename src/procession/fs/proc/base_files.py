@@ -20,10 +20,24 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "comm_show", "comm_write", "environ", "oom_adjust_show", "oom_adjust_write", "oom_score_adj_show",
-    "oom_score_adj_write", "proc_cgroup_show", "proc_io_accounting", "proc_oom_score", "proc_pid_auxv",
-    "proc_pid_cmdline", "proc_pid_limits", "proc_pid_personality", "proc_pid_stack", "proc_pid_syscall",
-    "proc_pid_wchan", "sched_show",
+    "comm_show",
+    "comm_write",
+    "environ",
+    "oom_adjust_show",
+    "oom_adjust_write",
+    "oom_score_adj_show",
+    "oom_score_adj_write",
+    "proc_cgroup_show",
+    "proc_io_accounting",
+    "proc_oom_score",
+    "proc_pid_auxv",
+    "proc_pid_cmdline",
+    "proc_pid_limits",
+    "proc_pid_personality",
+    "proc_pid_stack",
+    "proc_pid_syscall",
+    "proc_pid_wchan",
+    "sched_show",
 )
 
 PAGE_SIZE = 4096
@@ -32,11 +46,22 @@ OOM_DISABLE, OOM_ADJUST_MAX, OOM_SCORE_ADJ_MAX = -17, 15, 1000
 
 # name, unit; index = Rlimit
 _LIMITS = (
-    ("Max cpu time", "seconds"), ("Max file size", "bytes"), ("Max data size", "bytes"), ("Max stack size", "bytes"),
-    ("Max core file size", "bytes"), ("Max resident set", "bytes"), ("Max processes", "processes"),
-    ("Max open files", "files"), ("Max locked memory", "bytes"), ("Max address space", "bytes"),
-    ("Max file locks", "locks"), ("Max pending signals", "signals"), ("Max msgqueue size", "bytes"),
-    ("Max nice priority", ""), ("Max realtime priority", ""), ("Max realtime timeout", "us"),
+    ("Max cpu time", "seconds"),
+    ("Max file size", "bytes"),
+    ("Max data size", "bytes"),
+    ("Max stack size", "bytes"),
+    ("Max core file size", "bytes"),
+    ("Max resident set", "bytes"),
+    ("Max processes", "processes"),
+    ("Max open files", "files"),
+    ("Max locked memory", "bytes"),
+    ("Max address space", "bytes"),
+    ("Max file locks", "locks"),
+    ("Max pending signals", "signals"),
+    ("Max msgqueue size", "bytes"),
+    ("Max nice priority", ""),
+    ("Max realtime priority", ""),
+    ("Max realtime timeout", "us"),
 )
 
 
@@ -92,7 +117,7 @@ def proc_pid_auxv(current: Task, ns: PidNamespace, task: Task) -> bytes:
     raw = mm.saved_auxv
     for at in range(0, len(raw) - 15, 16):
         if struct.unpack_from("<Q", raw, at)[0] == 0:
-            return raw[:at + 16]
+            return raw[: at + 16]
     return raw
 
 
@@ -122,10 +147,15 @@ def sched_show(current: Task, ns: PidNamespace, task: Task) -> bytes:
     se = task.se
     threads = task.signal.nr_threads if task.sighand is not None else 0
     rows = (
-        ("se.exec_start", _ms(se.exec_start)), ("se.vruntime", _ms(se.vruntime)),
-        ("se.sum_exec_runtime", _ms(se.sum_exec_runtime)), ("nr_switches", str(task.nvcsw + task.nivcsw)),
-        ("nr_voluntary_switches", str(task.nvcsw)), ("nr_involuntary_switches", str(task.nivcsw)),
-        ("se.load.weight", str(se.weight)), ("policy", str(int(task.policy))), ("prio", str(task.prio)),
+        ("se.exec_start", _ms(se.exec_start)),
+        ("se.vruntime", _ms(se.vruntime)),
+        ("se.sum_exec_runtime", _ms(se.sum_exec_runtime)),
+        ("nr_switches", str(task.nvcsw + task.nivcsw)),
+        ("nr_voluntary_switches", str(task.nvcsw)),
+        ("nr_involuntary_switches", str(task.nivcsw)),
+        ("se.load.weight", str(se.weight)),
+        ("policy", str(int(task.policy))),
+        ("prio", str(task.prio)),
     )
     head = f"{task.comm} ({pid.task_pid_nr_ns(task, ns)}, #threads: {threads})\n{'-' * 57}\n"
     body = "".join(f"{name:<35}:{value:>21}\n" for name, value in rows)
@@ -147,7 +177,7 @@ def comm_write(current: Task, task: Task, data: bytes) -> None:
     """Set the command name of a thread of one's own process, cut to 15 bytes; raises EINVAL for another's."""
     if not same_thread_group(current, task):
         raise LinuxError(Errno.EINVAL, "another process's name")
-    name = data[:TASK_COMM_LEN - 1].split(b"\0", 1)[0]
+    name = data[: TASK_COMM_LEN - 1].split(b"\0", 1)[0]
     fs_exec.set_task_comm(task, name.decode("latin-1"))
 
 
@@ -261,4 +291,3 @@ def oom_score_adj_write(current: Task, task: Task, data: bytes) -> None:
     if privileged:
         sig.oom_score_adj_min = value
     sig.oom_adj = OOM_DISABLE if value == -OOM_SCORE_ADJ_MAX else _divide(value * OOM_ADJUST_MAX, OOM_SCORE_ADJ_MAX)
-

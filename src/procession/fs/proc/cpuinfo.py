@@ -15,11 +15,24 @@ _FLAGS = (
     "lm constant_tsc rep_good nopl pni pclmulqdq ssse3 cx16 sse4_1 sse4_2 popcnt lahf_lm"
 )
 _CPU = (
-    ("processor\t", "{cpu}"), ("vendor_id\t", "GenuineIntel"), ("cpu family\t", "6"), ("model\t\t", "42"),
-    ("model name\t", "Intel Xeon E312xx (Sandy Bridge)"), ("stepping\t", "1"), ("cpu MHz\t\t", "1000.000"),
-    ("cache size\t", "4096 KB"), ("fpu\t\t", "yes"), ("fpu_exception\t", "yes"), ("cpuid level\t", "13"),
-    ("wp\t\t", "yes"), ("flags\t\t", _FLAGS), ("bogomips\t", "2000.00"), ("clflush size\t", "64"),
-    ("cache_alignment\t", "64"), ("address sizes\t", "40 bits physical, 48 bits virtual"), ("power management", ""),
+    ("processor\t", "{cpu}"),
+    ("vendor_id\t", "GenuineIntel"),
+    ("cpu family\t", "6"),
+    ("model\t\t", "42"),
+    ("model name\t", "Intel Xeon E312xx (Sandy Bridge)"),
+    ("stepping\t", "1"),
+    ("cpu MHz\t\t", "1000.000"),
+    ("cache size\t", "4096 KB"),
+    ("fpu\t\t", "yes"),
+    ("fpu_exception\t", "yes"),
+    ("cpuid level\t", "13"),
+    ("wp\t\t", "yes"),
+    ("flags\t\t", _FLAGS),
+    ("bogomips\t", "2000.00"),
+    ("clflush size\t", "64"),
+    ("cache_alignment\t", "64"),
+    ("address sizes\t", "40 bits physical, 48 bits virtual"),
+    ("power management", ""),
 )
 
 

@@ -23,8 +23,10 @@ def tty_drivers_show(current: Task) -> bytes:
     hvc = (("hvc", "/dev/hvc", 229, "0-7", "system"),) if current.kernel.tty else ()
     rows = (
         *hvc,
-        ("/dev/tty", "/dev/tty", 5, "0", "system:/dev/tty"), ("/dev/console", "/dev/console", 5, "1", "system:console"),
-        ("/dev/ptmx", "/dev/ptmx", 5, "2", "system"), ("pty_slave", "/dev/pts", 136, "0-1048575", "pty:slave"),
+        ("/dev/tty", "/dev/tty", 5, "0", "system:/dev/tty"),
+        ("/dev/console", "/dev/console", 5, "1", "system:console"),
+        ("/dev/ptmx", "/dev/ptmx", 5, "2", "system"),
+        ("pty_slave", "/dev/pts", 136, "0-1048575", "pty:slave"),
         ("unknown", "/dev/tty", 4, "1-63", "console"),
     )
     return "".join(f"{a:<20} {b:<15} {c:3d} {d:>7} {e}\n" for a, b, c, d, e in rows).encode()

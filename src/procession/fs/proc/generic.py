@@ -53,7 +53,7 @@ class ProcFile(File):
         at = self.f_pos if pos is None else pos
         if not at or self.text is None:
             self.text = self.show(current)
-        chunk = self.text[at:at + count]
+        chunk = self.text[at : at + count]
         if chunk:
             uaccess.copy_to_user(current, buf, chunk)
         if pos is None:

@@ -73,7 +73,7 @@ def show_vfsmnt(ns: MntNamespace, root: PathRef) -> bytes:
         path = dcache.d_path(PathRef(mnt, mnt.mnt_root), root)
         lines.append(
             f"{_mangle(mnt.mnt_devname)} {_mangle(path)} {mnt.mnt_sb.s_type} {'ro' if readonly else 'rw'}"
-            f"{_options(mnt)} 0 0\n",
+            f"{_options(mnt)} 0 0\n"
         )
     return "".join(lines).encode("utf-8", "surrogateescape")
 
@@ -90,6 +90,6 @@ def show_mountinfo(ns: MntNamespace, root: PathRef) -> bytes:
             f"{number} {parent} {dev >> 8 & 0xFFF}:{dev & 0xFF | dev >> 12 & 0xFFF00} {_mangle(inside)} "
             f"{_mangle(dcache.d_path(PathRef(mnt, mnt.mnt_root), root))} "
             f"{'ro' if mnt.mnt_flags & MNT_READONLY else 'rw'}{_options(mnt)} - {mnt.mnt_sb.s_type} "
-            f"{_mangle(mnt.mnt_devname)} {'ro' if mnt.mnt_sb.s_readonly else 'rw'}\n",
+            f"{_mangle(mnt.mnt_devname)} {'ro' if mnt.mnt_sb.s_readonly else 'rw'}\n"
         )
     return "".join(lines).encode("utf-8", "surrogateescape")

@@ -94,21 +94,25 @@ class ProcRoot(ProcDir):
 
     def readdir(self, current: Task) -> list[tuple[str, int, int]]:
         """List the machine's files, then self, then the processes by number."""
-        return [
-            *super().readdir(current), ("self", self.self_link.i_ino, DT_LNK), *base.proc_pid_readdir(self.i_sb),
-        ]
+        return [*super().readdir(current), ("self", self.self_link.i_ino, DT_LNK), *base.proc_pid_readdir(self.i_sb)]
 
 
 def _fill(root: ProcRoot, sb: ProcSuperBlock) -> None:
     """Make the entries that are there from the start."""
     for name, show in (
-        ("cmdline", cmdline.cmdline_proc_show), ("cpuinfo", cpuinfo.show_cpuinfo),
-        ("devices", devices.devinfo_show), ("filesystems", filesystems.filesystems_proc_show),
-        ("interrupts", interrupts.show_interrupts), ("loadavg", loadavg.loadavg_proc_show),
-        ("locks", locks.locks_show), ("meminfo", meminfo.meminfo_proc_show),
-        ("partitions", lambda _: b"major minor  #blocks  name\n\n"), ("stat", stat.show_stat),
+        ("cmdline", cmdline.cmdline_proc_show),
+        ("cpuinfo", cpuinfo.show_cpuinfo),
+        ("devices", devices.devinfo_show),
+        ("filesystems", filesystems.filesystems_proc_show),
+        ("interrupts", interrupts.show_interrupts),
+        ("loadavg", loadavg.loadavg_proc_show),
+        ("locks", locks.locks_show),
+        ("meminfo", meminfo.meminfo_proc_show),
+        ("partitions", lambda _: b"major minor  #blocks  name\n\n"),
+        ("stat", stat.show_stat),
         ("swaps", lambda _: b"Filename\t\t\t\tType\t\tSize\tUsed\tPriority\n"),
-        ("uptime", uptime.uptime_proc_show), ("version", version.version_proc_show),
+        ("uptime", uptime.uptime_proc_show),
+        ("version", version.version_proc_show),
         ("vmstat", meminfo.vmstat_show),
     ):
         root.add(name, generic.ProcReg(sb, 0o444, show))

@@ -29,6 +29,6 @@ def slabinfo_show(current: Task) -> bytes:
         slabs = -(-active // per_slab)
         lines.append(
             f"{name:<17} {active:6d} {active:6d} {size:6d} {per_slab:4d} {pages:4d} : tunables {0:4d} {0:4d} {0:4d} : "
-            f"slabdata {slabs:6d} {slabs:6d} {0:6d}\n",
+            f"slabdata {slabs:6d} {slabs:6d} {0:6d}\n"
         )
     return "".join(lines).encode()

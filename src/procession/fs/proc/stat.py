@@ -40,8 +40,12 @@ def show_stat(current: Task) -> bytes:
     lines = [_cpu_line("cpu ", times, 1)]
     lines += [_cpu_line(f"cpu{cpu}", times, k.nr_cpus) for cpu in range(k.nr_cpus)]
     lines += [
-        "intr 0\n", f"ctxt {sched.nr_context_switches(k)}\n", f"btime {k.boot_time_ns // NSEC_PER_SEC}\n",
-        f"processes {k.total_forks}\n", f"procs_running {sched.nr_running(k)}\n", "procs_blocked 0\n",
+        "intr 0\n",
+        f"ctxt {sched.nr_context_switches(k)}\n",
+        f"btime {k.boot_time_ns // NSEC_PER_SEC}\n",
+        f"processes {k.total_forks}\n",
+        f"procs_running {sched.nr_running(k)}\n",
+        "procs_blocked 0\n",
         "softirq 0 0 0 0 0 0 0 0 0 0 0\n",
     ]
     return "".join(lines).encode()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ("mm_for_maps", "show_map_vma", "show_maps", "show_smaps")
 
 PAGE_SIZE = 4096
-NAME_COLUMN = 73            # 25 + 6 * sizeof(void *)
+NAME_COLUMN = 73  # 25 + 6 * sizeof(void *)
 GATE_VMA = b"ffffffffff600000-ffffffffff601000 r-xp 00000000 00:00 0".ljust(NAME_COLUMN) + b"[vsyscall]\n"
 
 
@@ -105,9 +105,19 @@ def _show_smap(current: Task, mm: MmStruct, vma: VmArea, prev: VmArea | None) ->
             anonymous += 4
     private = rss - shared
     rows = (
-        ("Size", (vma.vm_end - vma.vm_start) >> 10), ("Rss", rss), ("Pss", pss >> 10), ("Shared_Clean", 0),
-        ("Shared_Dirty", shared), ("Private_Clean", 0), ("Private_Dirty", private), ("Referenced", rss),
-        ("Anonymous", anonymous), ("AnonHugePages", 0), ("Swap", 0), ("KernelPageSize", 4), ("MMUPageSize", 4),
+        ("Size", (vma.vm_end - vma.vm_start) >> 10),
+        ("Rss", rss),
+        ("Pss", pss >> 10),
+        ("Shared_Clean", 0),
+        ("Shared_Dirty", shared),
+        ("Private_Clean", 0),
+        ("Private_Dirty", private),
+        ("Referenced", rss),
+        ("Anonymous", anonymous),
+        ("AnonHugePages", 0),
+        ("Swap", 0),
+        ("KernelPageSize", 4),
+        ("MMUPageSize", 4),
         ("Locked", 0),
     )
     text = "".join(f"{name + ':':<15} {value:8d} kB\n" for name, value in rows)

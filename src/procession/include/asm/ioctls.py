@@ -69,8 +69,5 @@ class Ioctl(IntEnum):
     FIOQSIZE = 0x5460
 
 
-IoctlCmd = Annotated[
-    int,
-    Arg("ioctl", 32, values=Ioctl, refused=(Ioctl.FIOASYNC, Ioctl.TIOCCONS)),
-]
+IoctlCmd = Annotated[int, Arg("ioctl", 32, values=Ioctl, refused=(Ioctl.FIOASYNC, Ioctl.TIOCCONS))]
 IoctlArg = Annotated[UserPtr, Arg("ioctl_arg", out=True)]

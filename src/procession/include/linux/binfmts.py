@@ -29,7 +29,7 @@ class LinuxBinprm:
     buf: bytes = b""
     mm: MmStruct | None = None
     vma: VmArea | None = None
-    p: int = 0                      # top of the new stack, user address
+    p: int = 0  # top of the new stack, user address
     argc: int = 0
     envc: int = 0
     exec: int = 0
@@ -39,7 +39,7 @@ class LinuxBinprm:
     secure: bool = False
     recursion_depth: int = 0
     cap_effective: bool = False
-    nondump: bool = False           # BINPRM_FLAGS_ENFORCE_NONDUMP: a file of the program is not readable by its user
+    nondump: bool = False  # BINPRM_FLAGS_ENFORCE_NONDUMP: a file of the program is not readable by its user
     argv: list[bytes] = field(default_factory=list)
     envp: list[bytes] = field(default_factory=list)
 

@@ -61,8 +61,22 @@ class Cred:
     """Who a task acts as (struct cred). Never changed once committed: prepare_creds() copies."""
 
     __slots__ = (
-        "cap_bset", "cap_effective", "cap_inheritable", "cap_permitted", "egid", "euid", "fsgid", "fsuid", "gid",
-        "group_info", "securebits", "sgid", "suid", "uid", "usage", "user",
+        "cap_bset",
+        "cap_effective",
+        "cap_inheritable",
+        "cap_permitted",
+        "egid",
+        "euid",
+        "fsgid",
+        "fsuid",
+        "gid",
+        "group_info",
+        "securebits",
+        "sgid",
+        "suid",
+        "uid",
+        "usage",
+        "user",
     )
 
     def __init__(self, user: UserStruct) -> None:

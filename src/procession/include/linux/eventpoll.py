@@ -11,8 +11,18 @@ from typing import Annotated
 from procession.include.linux.types import Arg, UserPtr
 
 __all__ = (
-    "EfdArg", "EpollCreateArg", "EpollEvents", "EpollOp", "EpollOpArg", "EventPtr", "EventsPtr", "FdSet", "PollEvents",
-    "PollFds", "SfdArg", "SigsetPair",
+    "EfdArg",
+    "EpollCreateArg",
+    "EpollEvents",
+    "EpollOp",
+    "EpollOpArg",
+    "EventPtr",
+    "EventsPtr",
+    "FdSet",
+    "PollEvents",
+    "PollFds",
+    "SfdArg",
+    "SigsetPair",
 )
 
 

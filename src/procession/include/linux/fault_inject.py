@@ -20,10 +20,14 @@ __all__ = ("FAULT_KINDS", "Fault", "FaultAttr")
 # What can be refused: an object of a cache, a frame, a number for a task, a load or store through a user pointer.
 FAULT_KINDS = ("slab", "page", "pid", "usercopy")
 # Whose functions are no news in Fault.where: they are where everybody asks; and those that nobody calls.
-_ASKED = frozenset({
-    "procession.include.linux.fault_inject", "procession.include.linux.slab", "procession.mm.page_alloc",
-    "procession.mm.uaccess",
-})
+_ASKED = frozenset(
+    {
+        "procession.include.linux.fault_inject",
+        "procession.include.linux.slab",
+        "procession.mm.page_alloc",
+        "procession.mm.uaccess",
+    }
+)
 _BOTTOM = frozenset({"procession.arch.x86.entry", "procession.arch.python.process", "procession.kernel.entry"})
 
 
@@ -87,5 +91,5 @@ def _where() -> tuple[str, ...]:
             break
         if module not in _ASKED:
             names.append(frame.f_code.co_name)
-        frame = frame.f_back        # type: ignore[assignment]
+        frame = frame.f_back  # type: ignore[assignment]
     return tuple(names)

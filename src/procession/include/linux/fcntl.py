@@ -12,11 +12,42 @@ from procession.include.linux.fs import OpenFlags
 from procession.include.linux.types import Arg, UserPtr
 
 __all__ = (
-    "AccessArg", "AtFlags", "AtFollowArg", "AtLinkArg", "AtOwnerArg", "AtRemoveArg", "AtStatArg", "CloexecArg",
-    "DevArg", "Dirents", "FallocateArg", "FcntlArg", "FcntlCmd", "FcntlCmdArg", "FdFlags", "FdPair", "FileModeArg",
-    "FlockArg", "LockType", "MountArg", "MountTypeArg", "OpenArg", "OpenMode", "OwnerType", "PipeFlagsArg",
-    "SpliceArg", "StatBuf", "StatfsBuf", "SyncFileRangeArg", "Timespecs", "Timevals", "UmountArg", "Utimbuf",
-    "Whence", "WhenceArg", "XattrArg",
+    "AccessArg",
+    "AtFlags",
+    "AtFollowArg",
+    "AtLinkArg",
+    "AtOwnerArg",
+    "AtRemoveArg",
+    "AtStatArg",
+    "CloexecArg",
+    "DevArg",
+    "Dirents",
+    "FallocateArg",
+    "FcntlArg",
+    "FcntlCmd",
+    "FcntlCmdArg",
+    "FdFlags",
+    "FdPair",
+    "FileModeArg",
+    "FlockArg",
+    "LockType",
+    "MountArg",
+    "MountTypeArg",
+    "OpenArg",
+    "OpenMode",
+    "OwnerType",
+    "PipeFlagsArg",
+    "SpliceArg",
+    "StatBuf",
+    "StatfsBuf",
+    "SyncFileRangeArg",
+    "Timespecs",
+    "Timevals",
+    "UmountArg",
+    "Utimbuf",
+    "Whence",
+    "WhenceArg",
+    "XattrArg",
 )
 
 
@@ -183,60 +214,68 @@ class SpliceFlags(IntFlag):
     GIFT = 8
 
 
-OpenArg = Annotated[
-    int, Arg("open_flags", 32, signed=True, flags=OpenFlags, prefix="O_", values=OpenMode, mask=3),
-]
+OpenArg = Annotated[int, Arg("open_flags", 32, signed=True, flags=OpenFlags, prefix="O_", values=OpenMode, mask=3)]
 AccessArg = Annotated[int, Arg("int", 32, signed=True, flags=AccessMode, unknown="?_OK")]
 WhenceArg = Annotated[int, Arg("int", 32, signed=True, values=Whence, prefix="SEEK_")]
-FcntlCmdArg = Annotated[
-    int, Arg("int", 32, values=FcntlCmd, prefix="F_", refused=(FcntlCmd.SETLEASE, FcntlCmd.NOTIFY)),
-]
+FcntlCmdArg = Annotated[int, Arg("int", 32, values=FcntlCmd, prefix="F_", refused=(FcntlCmd.SETLEASE, FcntlCmd.NOTIFY))]
 # A number for most commands.
 FcntlArg = Annotated[Any, Arg("fcntl_arg", out=True)]
 FlockArg = Annotated[
     int,
-    Arg("int", 32, signed=True, flags=FlockOp, prefix="LOCK_", accepts=(FlockOp.SH, FlockOp.EX, FlockOp.NB, FlockOp.UN),
-        refused=(FlockOp.MAND, FlockOp.READ, FlockOp.WRITE)),
+    Arg(
+        "int",
+        32,
+        signed=True,
+        flags=FlockOp,
+        prefix="LOCK_",
+        accepts=(FlockOp.SH, FlockOp.EX, FlockOp.NB, FlockOp.UN),
+        refused=(FlockOp.MAND, FlockOp.READ, FlockOp.WRITE),
+    ),
 ]
 FallocateArg = Annotated[int, Arg("int", 32, signed=True, flags=Fallocate, prefix="FALLOC_FL_")]
 SyncFileRangeArg = Annotated[int, Arg("int", 32, flags=SyncFileRange, prefix="SYNC_FILE_RANGE_")]
 XattrArg = Annotated[int, Arg("int", 32, signed=True, flags=Xattr, prefix="XATTR_")]
 MountArg = Annotated[
     int,
-    Arg("int", 64, flags=MountFlags, prefix="MS_",
-        refused=(MountFlags.MOVE, MountFlags.UNBINDABLE, MountFlags.SLAVE, MountFlags.SHARED)),
+    Arg(
+        "int",
+        64,
+        flags=MountFlags,
+        prefix="MS_",
+        refused=(MountFlags.MOVE, MountFlags.UNBINDABLE, MountFlags.SLAVE, MountFlags.SHARED),
+    ),
 ]
 # Means nothing unless something new is mounted.
 MountTypeArg = Annotated[UserPtr, Arg("mount_type")]
 UmountArg = Annotated[
-    int, Arg("int", 32, signed=True, flags=UmountFlags, unknown="MNT_???", refused=(UmountFlags.MNT_EXPIRE,)),
+    int, Arg("int", 32, signed=True, flags=UmountFlags, unknown="MNT_???", refused=(UmountFlags.MNT_EXPIRE,))
 ]
 SpliceArg = Annotated[int, Arg("int", 32, flags=SpliceFlags, prefix="SPLICE_F_")]
 CloexecArg = Annotated[int, Arg("int", 32, signed=True, flags=OpenFlags, prefix="O_", accepts=(OpenFlags.CLOEXEC,))]
 PipeFlagsArg = Annotated[
-    int,
-    Arg("int", 32, signed=True, flags=OpenFlags, prefix="O_", accepts=(OpenFlags.NONBLOCK, OpenFlags.CLOEXEC)),
+    int, Arg("int", 32, signed=True, flags=OpenFlags, prefix="O_", accepts=(OpenFlags.NONBLOCK, OpenFlags.CLOEXEC))
 ]
 AtStatArg = Annotated[
     int,
-    Arg("int", 32, signed=True, flags=AtFlags, prefix="AT_",
-        accepts=(AtFlags.SYMLINK_NOFOLLOW, AtFlags.NO_AUTOMOUNT, AtFlags.EMPTY_PATH)),
+    Arg(
+        "int",
+        32,
+        signed=True,
+        flags=AtFlags,
+        prefix="AT_",
+        accepts=(AtFlags.SYMLINK_NOFOLLOW, AtFlags.NO_AUTOMOUNT, AtFlags.EMPTY_PATH),
+    ),
 ]
 AtRemoveArg = Annotated[int, Arg("int", 32, signed=True, flags=AtFlags, prefix="AT_", accepts=(AtFlags.REMOVEDIR,))]
 AtLinkArg = Annotated[
-    int,
-    Arg("int", 32, signed=True, flags=AtFlags, prefix="AT_",
-        accepts=(AtFlags.SYMLINK_FOLLOW, AtFlags.EMPTY_PATH)),
+    int, Arg("int", 32, signed=True, flags=AtFlags, prefix="AT_", accepts=(AtFlags.SYMLINK_FOLLOW, AtFlags.EMPTY_PATH))
 ]
 AtOwnerArg = Annotated[
     int,
-    Arg("int", 32, signed=True, flags=AtFlags, prefix="AT_",
-        accepts=(AtFlags.SYMLINK_NOFOLLOW, AtFlags.EMPTY_PATH)),
+    Arg("int", 32, signed=True, flags=AtFlags, prefix="AT_", accepts=(AtFlags.SYMLINK_NOFOLLOW, AtFlags.EMPTY_PATH)),
 ]
 AtFollowArg = Annotated[
-    int,
-    Arg("int", 32, signed=True, flags=AtFlags, prefix="AT_",
-        accepts=(AtFlags.SYMLINK_NOFOLLOW,)),
+    int, Arg("int", 32, signed=True, flags=AtFlags, prefix="AT_", accepts=(AtFlags.SYMLINK_NOFOLLOW,))
 ]
 FileModeArg = Annotated[int, Arg("file_mode", 32)]
 DevArg = Annotated[int, Arg("dev", 32)]

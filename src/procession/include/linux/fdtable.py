@@ -25,4 +25,4 @@ class FilesStruct:
     close_on_exec: int = 0
     open_fds: int = 0
     fd: list[File | None] = field(default_factory=list)
-    max_fds: int = 64               # what /proc/PID/status shows as FDSize: 64, then powers of two * 64
+    max_fds: int = 64  # what /proc/PID/status shows as FDSize: 64, then powers of two * 64

@@ -136,13 +136,13 @@ class SuperBlock:
     """One mounted file system's instance."""
 
     kernel: Kernel
-    s_type: str                     # "rootfs", "tmpfs", "proc", "devtmpfs", "pipefs"
-    s_dev: int                      # st_dev of its inodes
+    s_type: str  # "rootfs", "tmpfs", "proc", "devtmpfs", "pipefs"
+    s_dev: int  # st_dev of its inodes
     s_magic: int
     s_root: Dentry | None = None
     s_next_ino: int = 1
     s_readonly: bool = False
-    s_fs_info: Any = None           # the file system's own
+    s_fs_info: Any = None  # the file system's own
     s_blocksize: int = 4096
 
 
@@ -173,12 +173,12 @@ class Inode:
     i_mtime_ns: int = 0
     i_ctime_ns: int = 0
     i_count: int = 0
-    i_counted: bool = False         # in Kernel.nr_inodes
-    i_writecount: int = 0           # > 0: writers; < 0: -(executing mappings), writes give ETXTBSY
+    i_counted: bool = False  # in Kernel.nr_inodes
+    i_writecount: int = 0  # > 0: writers; < 0: -(executing mappings), writes give ETXTBSY
     mapping: dict[int, int] = field(default_factory=dict)
-    i_mmap: dict[VmArea, None] = field(default_factory=dict)    # who maps it, so that truncation finds them
-    i_pipe: Any = None              # FIFOs and pipes: fs/pipe.py's PipeInodeInfo while open
-    i_flock: Any = None             # fs/locks.py's locks on the file, None until the first
+    i_mmap: dict[VmArea, None] = field(default_factory=dict)  # who maps it, so that truncation finds them
+    i_pipe: Any = None  # FIFOs and pipes: fs/pipe.py's PipeInodeInfo while open
+    i_flock: Any = None  # fs/locks.py's locks on the file, None until the first
 
     # Directories.
     def lookup(self, name: str) -> Inode:
@@ -255,8 +255,19 @@ class Inode:
     def getattr(self, current: Task) -> Kstat:
         """Fill in what stat(2) reports."""
         return Kstat(
-            self.i_sb.s_dev, self.i_ino, self.i_mode, self.i_nlink, self.i_uid, self.i_gid, self.i_rdev, self.i_size,
-            self.i_sb.s_blocksize, (self.i_size + 511) // 512, self.i_atime_ns, self.i_mtime_ns, self.i_ctime_ns,
+            self.i_sb.s_dev,
+            self.i_ino,
+            self.i_mode,
+            self.i_nlink,
+            self.i_uid,
+            self.i_gid,
+            self.i_rdev,
+            self.i_size,
+            self.i_sb.s_blocksize,
+            (self.i_size + 511) // 512,
+            self.i_atime_ns,
+            self.i_mtime_ns,
+            self.i_ctime_ns,
         )
 
 
@@ -283,7 +294,7 @@ class Vfsmount:
     mnt_root: Dentry
     mnt_parent: Vfsmount | None
     mnt_mountpoint: Dentry | None
-    mnt_flags: int = 0              # MNT_NOSUID 1, MNT_NODEV 2, MNT_NOEXEC 4, MNT_READONLY 0x40
+    mnt_flags: int = 0  # MNT_NOSUID 1, MNT_NODEV 2, MNT_NOEXEC 4, MNT_READONLY 0x40
     mnt_devname: str = "none"
 
 
@@ -324,10 +335,10 @@ class File:
     def __init__(self, path: PathRef, flags: int, mode: int) -> None:
         self.f_count = 1
         self.f_path = path
-        self.f_flags = flags        # OpenFlags without CREAT, EXCL, NOCTTY, TRUNC
-        self.f_mode = mode          # FMode
+        self.f_flags = flags  # OpenFlags without CREAT, EXCL, NOCTTY, TRUNC
+        self.f_mode = mode  # FMode
         self.f_pos = 0
-        self.f_owner: Any = None    # F_SETOWN's fown_struct
+        self.f_owner: Any = None  # F_SETOWN's fown_struct
         self.private_data: Any = None
 
     @property

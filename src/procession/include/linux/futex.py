@@ -48,10 +48,22 @@ class FutexFlags(IntFlag):
 
 FutexOp = Annotated[
     int,
-    Arg("int", 32, signed=True, flags=FutexFlags, prefix="FUTEX_", values=FutexCmd, mask=0xFF,
+    Arg(
+        "int",
+        32,
+        signed=True,
+        flags=FutexFlags,
+        prefix="FUTEX_",
+        values=FutexCmd,
+        mask=0xFF,
         accepts=(*[cmd for cmd in FutexCmd if cmd is not FutexCmd.FD], FutexFlags.CLOCK_REALTIME),
-        refused=(FutexCmd.WAIT_REQUEUE_PI, FutexCmd.CMP_REQUEUE_PI,
-                 FutexCmd.WAIT_REQUEUE_PI_PRIVATE, FutexCmd.CMP_REQUEUE_PI_PRIVATE)),
+        refused=(
+            FutexCmd.WAIT_REQUEUE_PI,
+            FutexCmd.CMP_REQUEUE_PI,
+            FutexCmd.WAIT_REQUEUE_PI_PRIVATE,
+            FutexCmd.CMP_REQUEUE_PI_PRIVATE,
+        ),
+    ),
 ]
 # Which of the other arguments there are depends on the operation.
 FutexVal = Annotated[int, Arg("futex_val", 32)]

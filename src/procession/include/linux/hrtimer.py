@@ -22,4 +22,4 @@ class Hrtimer:
     serial: int = 0
     queued: bool = False
     data: object = None
-    realtime: bool = False      # waits for a time of CLOCK_REALTIME: moves when that clock is set
+    realtime: bool = False  # waits for a time of CLOCK_REALTIME: moves when that clock is set

@@ -13,8 +13,19 @@ if TYPE_CHECKING:
     from procession.include.linux.spinlock import SpinLock
 
 __all__ = (
-    "PAGE_MASK", "PAGE_SHIFT", "PAGE_SIZE", "TASK_SIZE", "VM", "VM_FAULT_ERROR", "VM_FAULT_MAJOR", "VM_FAULT_OOM",
-    "VM_FAULT_SIGBUS", "MapFlags", "MmStruct", "Prot", "VmArea",
+    "PAGE_MASK",
+    "PAGE_SHIFT",
+    "PAGE_SIZE",
+    "TASK_SIZE",
+    "VM",
+    "VM_FAULT_ERROR",
+    "VM_FAULT_MAJOR",
+    "VM_FAULT_OOM",
+    "VM_FAULT_SIGBUS",
+    "MapFlags",
+    "MmStruct",
+    "Prot",
+    "VmArea",
 )
 
 PAGE_SHIFT = 12
@@ -117,20 +128,20 @@ class MmStruct:
     pgd: int = 0
     mmap: list[VmArea] = field(default_factory=list)
     mmap_cache: VmArea | None = None
-    nr_ptes: int = 0                # page-table pages of the lowest level
-    rss_anon: int = 0               # pages
+    nr_ptes: int = 0  # page-table pages of the lowest level
+    rss_anon: int = 0  # pages
     rss_file: int = 0
     hiwater_rss: int = 0
     hiwater_vm: int = 0
-    total_vm: int = 0               # pages
+    total_vm: int = 0  # pages
     locked_vm: int = 0
     pinned_vm: int = 0
     shared_vm: int = 0
     exec_vm: int = 0
     stack_vm: int = 0
     def_flags: int = 0
-    mmap_base: int = 0              # mmap areas grow down from here
-    free_area_cache: int = 0        # no hole above is larger than cached_hole_size; 0: nothing is known
+    mmap_base: int = 0  # mmap areas grow down from here
+    free_area_cache: int = 0  # no hole above is larger than cached_hole_size; 0: nothing is known
     cached_hole_size: int = 0
     start_code: int = 0
     end_code: int = 0
@@ -144,8 +155,8 @@ class MmStruct:
     env_start: int = 0
     env_end: int = 0
     saved_auxv: bytes = b""
-    host_args: bytes = b""          # Ours: argv and environ of a Python program, which lie in no page; each string
-    host_env: bytes = b""           # ends in a NUL, as between arg_start and arg_end
+    host_args: bytes = b""  # Ours: argv and environ of a Python program, which lie in no page; each string
+    host_env: bytes = b""  # ends in a NUL, as between arg_start and arg_end
     dumpable: int = 1
     exe_file: File | None = None
     owner: Task | None = None

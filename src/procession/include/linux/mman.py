@@ -12,8 +12,16 @@ from procession.include.linux.mm_types import MapFlags, Prot
 from procession.include.linux.types import Arg
 
 __all__ = (
-    "FadviseArg", "MadviseArg", "MapArg", "MapType", "MlockallArg", "MremapArg", "MsyncArg", "NewAddrArg",
-    "OffsetArg", "ProtArg",
+    "FadviseArg",
+    "MadviseArg",
+    "MapArg",
+    "MapType",
+    "MlockallArg",
+    "MremapArg",
+    "MsyncArg",
+    "NewAddrArg",
+    "OffsetArg",
+    "ProtArg",
 )
 
 
@@ -78,8 +86,16 @@ class Fadvise(IntEnum):
 ProtArg = Annotated[int, Arg("int", 64, flags=Prot, prefix="PROT_")]
 MapArg = Annotated[
     int,
-    Arg("int", 64, flags=MapFlags, values=MapType, mask=0xF, unknown="MAP_???",
-        accepts=(MapType.MAP_SHARED, MapType.MAP_PRIVATE, *MapFlags), refused=(MapFlags.MAP_HUGETLB,)),
+    Arg(
+        "int",
+        64,
+        flags=MapFlags,
+        values=MapType,
+        mask=0xF,
+        unknown="MAP_???",
+        accepts=(MapType.MAP_SHARED, MapType.MAP_PRIVATE, *MapFlags),
+        refused=(MapFlags.MAP_HUGETLB,),
+    ),
 ]
 MadviseArg = Annotated[int, Arg("int", 32, signed=True, values=Madvise, prefix="MADV_")]
 MremapArg = Annotated[int, Arg("int", 64, flags=MremapFlags, prefix="MREMAP_")]

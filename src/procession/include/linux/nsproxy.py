@@ -17,9 +17,9 @@ __all__ = ("IpcNamespace", "NetNamespace", "Nsproxy", "UserNamespace", "UtsNames
 class UserNamespace:
     """struct user_namespace: in 3.2 a label on user_structs, little more."""
 
-    serial: int = 0                 # Ours: a stable key, the first namespace is 0
+    serial: int = 0  # Ours: a stable key, the first namespace is 0
     count: int = 1
-    creator: UserStruct | None = None   # with a reference; None for the first
+    creator: UserStruct | None = None  # with a reference; None for the first
 
 
 @dataclass(eq=False, slots=True)

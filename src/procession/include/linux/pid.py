@@ -10,7 +10,14 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "BITS_PER_PAGE", "PIDMAP_ENTRIES", "PID_MAX_LIMIT", "RESERVED_PIDS", "Pid", "PidNamespace", "PidType", "Pidmap",
+    "BITS_PER_PAGE",
+    "PIDMAP_ENTRIES",
+    "PID_MAX_LIMIT",
+    "RESERVED_PIDS",
+    "Pid",
+    "PidNamespace",
+    "PidType",
+    "Pidmap",
     "Upid",
 )
 
@@ -48,7 +55,7 @@ class Pid:
     def __init__(self, level: int, numbers: list[Upid]) -> None:
         self.count = 1
         self.level = level
-        self.numbers = numbers                                     # index = namespace level
+        self.numbers = numbers  # index = namespace level
         self.tasks: list[dict[Task, None] | None] = [None, None, None]
 
     def __repr__(self) -> str:

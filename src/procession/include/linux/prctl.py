@@ -8,8 +8,15 @@ from typing import Annotated
 from procession.include.linux.types import Arg, UserPtr
 
 __all__ = (
-    "ArchPrctl", "ArchPrctlArg", "ArchPrctlOption", "PersonalityArg", "Prctl", "PrctlArg", "PrctlArgs",
-    "PrctlOption", "SecureBits",
+    "ArchPrctl",
+    "ArchPrctlArg",
+    "ArchPrctlOption",
+    "PersonalityArg",
+    "Prctl",
+    "PrctlArg",
+    "PrctlArgs",
+    "PrctlOption",
+    "SecureBits",
 )
 
 
@@ -96,5 +103,5 @@ PrctlArgs = Annotated[int, Arg("prctl_args", 64)]
 ArchPrctlOption = Annotated[int, Arg("int", 32, signed=True, values=ArchPrctl, prefix="ARCH_")]
 ArchPrctlArg = Annotated[int, Arg("arch_prctl_arg", out=True)]
 PersonalityArg = Annotated[
-    int, Arg("personality", 32, flags=PersonalityFlags, values=Per, mask=0xFF, unknown="PER_???"),
+    int, Arg("personality", 32, flags=PersonalityFlags, values=Per, mask=0xFF, unknown="PER_???")
 ]

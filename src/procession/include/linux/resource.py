@@ -7,8 +7,19 @@ from typing import Annotated
 from procession.include.linux.types import Arg, UserPtr
 
 __all__ = (
-    "RLIM_INFINITY", "RLIM_NLIMITS", "RUSAGE_CHILDREN", "RUSAGE_SELF", "RUSAGE_THREAD", "PrioArg", "RlimOut", "RlimPtr",
-    "Rlimit", "RlimitArg", "Rusage", "RusageArg", "RusageOut",
+    "RLIM_INFINITY",
+    "RLIM_NLIMITS",
+    "RUSAGE_CHILDREN",
+    "RUSAGE_SELF",
+    "RUSAGE_THREAD",
+    "PrioArg",
+    "RlimOut",
+    "RlimPtr",
+    "Rlimit",
+    "RlimitArg",
+    "Rusage",
+    "RusageArg",
+    "RusageOut",
 )
 
 RLIM_INFINITY = (1 << 64) - 1

@@ -111,9 +111,9 @@ class TIF:
     SIGPENDING = 4
     NEED_RESCHED = 8
     SINGLESTEP = 16
-    FORK = 1 << 18               # has not run yet: schedule_tail() is due
+    FORK = 1 << 18  # has not run yet: schedule_tail() is due
     MEMDIE = 0x100000
-    RESTORE_SIGMASK = 1 << 24    # TS_RESTORE_SIGMASK, kept in the same word
+    RESTORE_SIGMASK = 1 << 24  # TS_RESTORE_SIGMASK, kept in the same word
 
 
 class JobCtl:
@@ -193,14 +193,28 @@ CpuMaskIn = Annotated[UserPtr, Arg("cpumask")]
 CpuMaskOut = Annotated[UserPtr, Arg("cpumask", out=True)]
 CloneArg = Annotated[int, Arg("clone_flags", 64, flags=CloneFlags, prefix="CLONE_")]
 _UNSHARED = (
-    CloneFlags.VM, CloneFlags.FS, CloneFlags.FILES, CloneFlags.SIGHAND, CloneFlags.THREAD, CloneFlags.NEWNS,
-    CloneFlags.SYSVSEM, CloneFlags.NEWUTS, CloneFlags.NEWIPC, CloneFlags.NEWNET,
+    CloneFlags.VM,
+    CloneFlags.FS,
+    CloneFlags.FILES,
+    CloneFlags.SIGHAND,
+    CloneFlags.THREAD,
+    CloneFlags.NEWNS,
+    CloneFlags.SYSVSEM,
+    CloneFlags.NEWUTS,
+    CloneFlags.NEWIPC,
+    CloneFlags.NEWNET,
 )
 UnshareArg = Annotated[int, Arg("int", 64, flags=CloneFlags, prefix="CLONE_", accepts=_UNSHARED)]
 SetnsArg = Annotated[
     int,
-    Arg("int", 32, signed=True, flags=CloneFlags, prefix="CLONE_",
-        accepts=(CloneFlags.NEWUTS, CloneFlags.NEWIPC, CloneFlags.NEWNET)),
+    Arg(
+        "int",
+        32,
+        signed=True,
+        flags=CloneFlags,
+        prefix="CLONE_",
+        accepts=(CloneFlags.NEWUTS, CloneFlags.NEWIPC, CloneFlags.NEWNET),
+    ),
 ]
 
 
@@ -212,7 +226,7 @@ class SchedEntity:
     def __init__(self) -> None:
         self.weight = 1024
         self.vruntime = 0
-        self.serial = 0                  # breaks ties of vruntime: later enqueued, later run
+        self.serial = 0  # breaks ties of vruntime: later enqueued, later run
         self.on_rq = False
         self.exec_start = 0
         self.sum_exec_runtime = 0
@@ -226,9 +240,9 @@ class SighandStruct:
 
     def __init__(self, siglock: SpinLock) -> None:
         self.count = 1
-        self.action: list[KSigaction] = [DEFAULT_ACTION] * NSIG    # index = signal - 1
+        self.action: list[KSigaction] = [DEFAULT_ACTION] * NSIG  # index = signal - 1
         self.siglock = siglock
-        self.signalfd_wqh: WaitQueueHead | None = None             # made when first used
+        self.signalfd_wqh: WaitQueueHead | None = None  # made when first used
 
 
 class SignalStruct:
@@ -236,21 +250,55 @@ class SignalStruct:
 
     __slots__ = (
         # Counters (tasklist_lock and siglock).
-        "sigcnt", "live", "nr_threads",
+        "sigcnt",
+        "live",
+        "nr_threads",
         # Leader first, then by birth (the thread_group ring); tasklist_lock.
         "threads",
         "wait_chldexit",
         # siglock.
-        "curr_target", "shared_pending", "group_exit_code", "notify_count", "group_exit_task", "group_stop_count",
-        "flags", "posix_timers", "it_real_timer", "it_real_incr_ns", "leader_pid", "it", "cputime_expires",
-        "tty_old_pgrp", "leader", "tty",
+        "curr_target",
+        "shared_pending",
+        "group_exit_code",
+        "notify_count",
+        "group_exit_task",
+        "group_stop_count",
+        "flags",
+        "posix_timers",
+        "it_real_timer",
+        "it_real_incr_ns",
+        "leader_pid",
+        "it",
+        "cputime_expires",
+        "tty_old_pgrp",
+        "leader",
+        "tty",
         # Totals of dead threads, and of reaped children (c...); times in ns.
-        "utime", "stime", "cutime", "cstime", "nvcsw", "nivcsw", "cnvcsw", "cnivcsw", "min_flt", "maj_flt",
-        "cmin_flt", "cmaj_flt", "inblock", "oublock", "cinblock", "coublock", "maxrss", "cmaxrss",
+        "utime",
+        "stime",
+        "cutime",
+        "cstime",
+        "nvcsw",
+        "nivcsw",
+        "cnvcsw",
+        "cnivcsw",
+        "min_flt",
+        "maj_flt",
+        "cmin_flt",
+        "cmaj_flt",
+        "inblock",
+        "oublock",
+        "cinblock",
+        "coublock",
+        "maxrss",
+        "cmaxrss",
         "sum_sched_runtime",
         # group_leader.alloc_lock.
         "rlim",
-        "oom_adj", "oom_score_adj", "oom_score_adj_min", "cred_guard_mutex",
+        "oom_adj",
+        "oom_score_adj",
+        "oom_score_adj_min",
+        "cred_guard_mutex",
     )
 
     sigcnt: int
@@ -320,30 +368,93 @@ class Task:
         # Fixed at birth.
         "kernel",
         # The task itself and the scheduler (pi_lock, rq lock).
-        "state", "ti_flags", "stack", "thread", "usage", "flags", "on_cpu", "cpu", "prio", "static_prio",
-        "normal_prio", "rt_priority", "policy", "sched_reset_on_fork", "se", "rt_time_slice", "cpus_allowed",
-        "wchan", "waiting_on",
+        "state",
+        "ti_flags",
+        "stack",
+        "thread",
+        "usage",
+        "flags",
+        "on_cpu",
+        "cpu",
+        "prio",
+        "static_prio",
+        "normal_prio",
+        "rt_priority",
+        "policy",
+        "sched_reset_on_fork",
+        "se",
+        "rt_time_slice",
+        "cpus_allowed",
+        "wchan",
+        "waiting_on",
         # tasklist_lock.
-        "exit_state", "exit_code", "exit_signal", "pdeath_signal", "did_exec", "pid", "tgid", "real_parent",
-        "parent", "children", "group_leader", "ptraced", "pids", "self_exec_id", "parent_exec_id", "ptrace",
+        "exit_state",
+        "exit_code",
+        "exit_signal",
+        "pdeath_signal",
+        "did_exec",
+        "pid",
+        "tgid",
+        "real_parent",
+        "parent",
+        "children",
+        "group_leader",
+        "ptraced",
+        "pids",
+        "self_exec_id",
+        "parent_exec_id",
+        "ptrace",
         # alloc_lock.
-        "alloc_lock", "comm", "mm", "active_mm", "files", "fs", "nsproxy",
+        "alloc_lock",
+        "comm",
+        "mm",
+        "active_mm",
+        "files",
+        "fs",
+        "nsproxy",
         # RCU; changed by the task itself only.
-        "real_cred", "cred",
+        "real_cred",
+        "cred",
         # sighand.siglock.
-        "signal", "sighand", "pending", "blocked", "real_blocked", "jobctl", "last_siginfo", "ptrace_message",
+        "signal",
+        "sighand",
+        "pending",
+        "blocked",
+        "real_blocked",
+        "jobctl",
+        "last_siginfo",
+        "ptrace_message",
         # Only the task itself.
-        "saved_sigmask", "sas_ss_sp", "sas_ss_size", "restart_block", "vfork_done", "set_child_tid",
-        "clear_child_tid", "robust_list", "utime", "stime", "nvcsw", "nivcsw", "min_flt", "maj_flt", "start_time",
-        "real_start_time", "personality", "timer_slack_ns", "default_timer_slack_ns", "seccomp_mode",
-        "inblock", "oublock", "kthread",
+        "saved_sigmask",
+        "sas_ss_sp",
+        "sas_ss_size",
+        "restart_block",
+        "vfork_done",
+        "set_child_tid",
+        "clear_child_tid",
+        "robust_list",
+        "utime",
+        "stime",
+        "nvcsw",
+        "nivcsw",
+        "min_flt",
+        "maj_flt",
+        "start_time",
+        "real_start_time",
+        "personality",
+        "timer_slack_ns",
+        "default_timer_slack_ns",
+        "seccomp_mode",
+        "inblock",
+        "oublock",
+        "kthread",
     )
 
     kernel: Kernel
     state: int
     ti_flags: int
-    stack: Coroutine[Any, Any, None] | None     # the kernel stack: None while in user mode
-    thread: ThreadStruct                        # the user side; see include/asm/processor.py
+    stack: Coroutine[Any, Any, None] | None  # the kernel stack: None while in user mode
+    thread: ThreadStruct  # the user side; see include/asm/processor.py
     usage: int
     flags: int
     on_cpu: bool
@@ -356,27 +467,27 @@ class Task:
     sched_reset_on_fork: bool
     se: SchedEntity
     rt_time_slice: int
-    cpus_allowed: int                           # bit mask
-    wchan: str                                  # name of the function it sleeps in, "" when running
-    waiting_on: object                          # the queue or lock it sleeps on, for people to look at
+    cpus_allowed: int  # bit mask
+    wchan: str  # name of the function it sleeps in, "" when running
+    waiting_on: object  # the queue or lock it sleeps on, for people to look at
     exit_state: int
     exit_code: int
     exit_signal: int
     pdeath_signal: int
     did_exec: bool
-    pid: int                                    # global number
+    pid: int  # global number
     tgid: int
     real_parent: Task
     parent: Task
-    children: dict[Task, None]                  # oldest first
+    children: dict[Task, None]  # oldest first
     group_leader: Task
-    ptraced: dict[Task, None] | None            # iterate reversed(); None until used
-    pids: list[Pid | None]                      # by PidType
+    ptraced: dict[Task, None] | None  # iterate reversed(); None until used
+    pids: list[Pid | None]  # by PidType
     self_exec_id: int
     parent_exec_id: int
     ptrace: int
     alloc_lock: SpinLock
-    comm: str                                   # at most 15 bytes; latin-1
+    comm: str  # at most 15 bytes; latin-1
     mm: MmStruct | None
     active_mm: MmStruct | None
     files: FilesStruct | None
@@ -395,18 +506,18 @@ class Task:
     saved_sigmask: int
     sas_ss_sp: int
     sas_ss_size: int
-    restart_block: Any                          # None, or a coroutine function called by restart_syscall(2)
+    restart_block: Any  # None, or a coroutine function called by restart_syscall(2)
     vfork_done: Completion | None
-    set_child_tid: Any                          # UserPtr
+    set_child_tid: Any  # UserPtr
     clear_child_tid: Any
     robust_list: int
-    utime: int                                  # ns
+    utime: int  # ns
     stime: int
     nvcsw: int
     nivcsw: int
     min_flt: int
     maj_flt: int
-    start_time: int                             # ns, monotonic
+    start_time: int  # ns, monotonic
     real_start_time: int
     personality: int
     timer_slack_ns: int
@@ -414,7 +525,7 @@ class Task:
     seccomp_mode: int
     inblock: int
     oublock: int
-    kthread: Any                                # kernel/kthread.py's struct kthread
+    kthread: Any  # kernel/kthread.py's struct kthread
 
     def __repr__(self) -> str:
         return f"<{self.comm}:{self.pid}>"

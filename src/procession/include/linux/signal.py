@@ -199,15 +199,15 @@ class Siginfo:
     pid: int = 0
     uid: int = 0
     status: int = 0
-    utime: int = 0          # clock ticks (USER_HZ)
+    utime: int = 0  # clock ticks (USER_HZ)
     stime: int = 0
-    addr: int = 0           # faults
-    value: int = 0          # sigqueue, timers: sigval as 64 bits
-    tid: int = 0            # POSIX timers: timer id
+    addr: int = 0  # faults
+    value: int = 0  # sigqueue, timers: sigval as 64 bits
+    tid: int = 0  # POSIX timers: timer id
     overrun: int = 0
     band: int = 0
     fd: int = 0
-    raw: bytes = b""        # rt_sigqueueinfo: the 128 bytes the sender gave
+    raw: bytes = b""  # rt_sigqueueinfo: the 128 bytes the sender gave
 
 
 @dataclass(eq=False, slots=True)

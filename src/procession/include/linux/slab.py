@@ -24,10 +24,10 @@ class KmemCache:
     def __init__(self, k: Kernel, name: str, size: int) -> None:
         self.kernel = k
         self.name = name
-        self.size = size                                 # of the C object, bytes, for /proc/slabinfo
+        self.size = size  # of the C object, bytes, for /proc/slabinfo
         self.nr_active = 0
         self.nr_allocs = 0
-        self.limit = 1 << 62                             # how many there is memory for
+        self.limit = 1 << 62  # how many there is memory for
 
     def alloc(self) -> None:
         """Count one more object; raises ENOMEM beyond the limit, or when told to fail."""

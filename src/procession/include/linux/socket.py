@@ -11,8 +11,23 @@ from typing import Annotated
 from procession.include.linux.types import Arg, UserPtr
 
 __all__ = (
-    "AcceptArg", "FamilyArg", "MsgArg", "MsgIn", "MsgOut", "OptLenArg", "OptLevelArg", "OptNameArg", "OptOut",
-    "OptValArg", "ShutArg", "SockLenArg", "SockOpt", "SockOptLevel", "SockTypeArg", "SockaddrIn", "SockaddrOut",
+    "AcceptArg",
+    "FamilyArg",
+    "MsgArg",
+    "MsgIn",
+    "MsgOut",
+    "OptLenArg",
+    "OptLevelArg",
+    "OptNameArg",
+    "OptOut",
+    "OptValArg",
+    "ShutArg",
+    "SockLenArg",
+    "SockOpt",
+    "SockOptLevel",
+    "SockTypeArg",
+    "SockaddrIn",
+    "SockaddrOut",
 )
 
 
@@ -116,26 +131,39 @@ class SockOpt(IntEnum):
 
 FamilyArg = Annotated[
     int,
-    Arg("int", 32, signed=True, values=Family, prefix="AF_", accepts=(Family.UNIX,),
-        refused=tuple(f for f in Family if f not in (Family.UNSPEC, Family.UNIX))),
+    Arg(
+        "int",
+        32,
+        signed=True,
+        values=Family,
+        prefix="AF_",
+        accepts=(Family.UNIX,),
+        refused=tuple(f for f in Family if f not in (Family.UNSPEC, Family.UNIX)),
+    ),
 ]
 SockTypeArg = Annotated[
     int,
-    Arg("int", 32, signed=True, flags=SockFlags, prefix="SOCK_", values=SockType, mask=0xF,
-        accepts=(SockType.STREAM, SockType.DGRAM, SockType.RAW, SockType.SEQPACKET, *SockFlags)),
+    Arg(
+        "int",
+        32,
+        signed=True,
+        flags=SockFlags,
+        prefix="SOCK_",
+        values=SockType,
+        mask=0xF,
+        accepts=(SockType.STREAM, SockType.DGRAM, SockType.RAW, SockType.SEQPACKET, *SockFlags),
+    ),
 ]
 AcceptArg = Annotated[int, Arg("int", 32, signed=True, flags=SockFlags, prefix="SOCK_")]
 ShutArg = Annotated[int, Arg("int", 32, signed=True, values=Shut, prefix="SHUT_")]
 MsgArg = Annotated[int, Arg("int", 32, flags=MsgFlags, prefix="MSG_")]
 OptLevelArg = Annotated[
     int,
-    Arg("int", 32, signed=True, values=SockOptLevel, prefix="SOL_", unknown="SOL_??",
-        accepts=(SockOptLevel.SOCKET,)),
+    Arg("int", 32, signed=True, values=SockOptLevel, prefix="SOL_", unknown="SOL_??", accepts=(SockOptLevel.SOCKET,)),
 ]
 OptNameArg = Annotated[
     int,
-    Arg("sockopt", 32, signed=True, values=SockOpt, prefix="SO_",
-        refused=(SockOpt.RCVTIMEO_OLD, SockOpt.SNDTIMEO_OLD)),
+    Arg("sockopt", 32, signed=True, values=SockOpt, prefix="SO_", refused=(SockOpt.RCVTIMEO_OLD, SockOpt.SNDTIMEO_OLD)),
 ]
 OptValArg = Annotated[UserPtr, Arg("sockopt_value")]
 OptOut = Annotated[UserPtr, Arg("sockopt_value", out=True)]

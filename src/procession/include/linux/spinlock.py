@@ -16,7 +16,7 @@ __all__ = ("ACQUIRE", "ACQUIRE_IRQ", "ACQUIRE_READ", "LockChain", "LockClass", "
 
 # How a lock is taken: the second half of a chain's key.
 ACQUIRE = 0
-ACQUIRE_IRQ = 1         # interrupts go off
+ACQUIRE_IRQ = 1  # interrupts go off
 ACQUIRE_READ = 2
 
 
@@ -55,8 +55,8 @@ class LockChain:
 class Lockdep(Protocol):
     """What the locks need of the checker; implemented in kernel/lockdep.py."""
 
-    smp: bool               # several CPUs: remember when locks are released
-    chain: LockChain        # what this CPU holds
+    smp: bool  # several CPUs: remember when locks are released
+    chain: LockChain  # what this CPU holds
 
     def extend(self, cls: "LockClass", how: int) -> LockChain:
         """Check a sequence never seen before and return its node; a checker that is off stays where it is."""
@@ -79,9 +79,9 @@ class LockClass:
     def __init__(self, name: str, dep: Lockdep) -> None:
         self.name = name
         self.dep = dep
-        self.rank = -1          # lockdep's number for the class, -1 until it was first taken
-        self.usage = 0          # lockdep's bits: taken in interrupts, taken with interrupts on
-        self.sleeps = False     # taking it may sleep
+        self.rank = -1  # lockdep's number for the class, -1 until it was first taken
+        self.usage = 0  # lockdep's bits: taken in interrupts, taken with interrupts on
+        self.sleeps = False  # taking it may sleep
 
     def __repr__(self) -> str:
         return self.name
@@ -95,7 +95,7 @@ class SpinLock:
     def __init__(self, cls: LockClass) -> None:
         self.cls = cls
         self.locked = False
-        self.released_ns = 0    # when it was last released: another CPU that comes earlier has to spin
+        self.released_ns = 0  # when it was last released: another CPU that comes earlier has to spin
         self._irq: _IrqGuard | None = None
 
     def __enter__(self) -> None:
@@ -163,7 +163,7 @@ class RwLock:
         self.cls = cls
         self.readers = 0
         self.writer = False
-        self.released_ns = 0    # by a writer: readers do not wait for readers
+        self.released_ns = 0  # by a writer: readers do not wait for readers
         self._read = _ReadGuard(self)
         self._write = WriteGuard(self, ACQUIRE_IRQ)
 

@@ -11,9 +11,27 @@ from typing import Annotated
 from procession.include.linux.types import Arg, UserPtr
 
 __all__ = (
-    "ClockArg", "ItimerArg", "ItimerspecIn", "ItimerspecOut", "ItimervalIn", "ItimervalOut", "RealtimeArg",
-    "TfdCreateArg", "TfdSettimeArg", "TimeOut", "TimerArg", "TimerClockArg", "TimerfdClockArg", "TimespecIn",
-    "TimespecLeft", "TimespecOut", "TimespecTimeout", "TimevalIn", "TimevalOut", "TimevalTimeout", "Timezone",
+    "ClockArg",
+    "ItimerArg",
+    "ItimerspecIn",
+    "ItimerspecOut",
+    "ItimervalIn",
+    "ItimervalOut",
+    "RealtimeArg",
+    "TfdCreateArg",
+    "TfdSettimeArg",
+    "TimeOut",
+    "TimerArg",
+    "TimerClockArg",
+    "TimerfdClockArg",
+    "TimespecIn",
+    "TimespecLeft",
+    "TimespecOut",
+    "TimespecTimeout",
+    "TimevalIn",
+    "TimevalOut",
+    "TimevalTimeout",
+    "Timezone",
     "TimezoneOut",
 )
 
@@ -57,28 +75,38 @@ class TfdFlags(IntFlag):
 _WITH_TIMERS = (Clock.REALTIME, Clock.MONOTONIC, Clock.PROCESS_CPUTIME_ID, Clock.THREAD_CPUTIME_ID, Clock.BOOTTIME)
 
 ClockArg = Annotated[int, Arg("int", 32, signed=True, values=Clock, prefix="CLOCK_")]
-RealtimeArg = Annotated[
-    int, Arg("int", 32, signed=True, values=Clock, prefix="CLOCK_", accepts=(Clock.REALTIME,)),
-]
+RealtimeArg = Annotated[int, Arg("int", 32, signed=True, values=Clock, prefix="CLOCK_", accepts=(Clock.REALTIME,))]
 TimerClockArg = Annotated[int, Arg("int", 32, signed=True, values=Clock, prefix="CLOCK_", accepts=_WITH_TIMERS)]
 # One's own CPU time does not go on in one's sleep.
 SleepClockArg = Annotated[
     int,
-    Arg("int", 32, signed=True, values=Clock, prefix="CLOCK_",
-        accepts=tuple(clock for clock in _WITH_TIMERS if clock is not Clock.THREAD_CPUTIME_ID)),
+    Arg(
+        "int",
+        32,
+        signed=True,
+        values=Clock,
+        prefix="CLOCK_",
+        accepts=tuple(clock for clock in _WITH_TIMERS if clock is not Clock.THREAD_CPUTIME_ID),
+    ),
 ]
 TimerfdClockArg = Annotated[
-    int, Arg("int", 32, signed=True, values=Clock, prefix="CLOCK_", accepts=(Clock.REALTIME, Clock.MONOTONIC)),
+    int, Arg("int", 32, signed=True, values=Clock, prefix="CLOCK_", accepts=(Clock.REALTIME, Clock.MONOTONIC))
 ]
 ItimerArg = Annotated[int, Arg("int", 32, signed=True, values=Itimer, prefix="ITIMER_")]
 TimerArg = Annotated[int, Arg("int", 32, signed=True, flags=TimerFlags, prefix="TIMER_")]
 TfdCreateArg = Annotated[
-    int, Arg("int", 32, signed=True, flags=TfdFlags, prefix="TFD_", accepts=(TfdFlags.CLOEXEC, TfdFlags.NONBLOCK)),
+    int, Arg("int", 32, signed=True, flags=TfdFlags, prefix="TFD_", accepts=(TfdFlags.CLOEXEC, TfdFlags.NONBLOCK))
 ]
 TfdSettimeArg = Annotated[
     int,
-    Arg("int", 32, signed=True, flags=TfdFlags, prefix="TFD_",
-        accepts=(TfdFlags.TIMER_ABSTIME, TfdFlags.TIMER_CANCEL_ON_SET)),
+    Arg(
+        "int",
+        32,
+        signed=True,
+        flags=TfdFlags,
+        prefix="TFD_",
+        accepts=(TfdFlags.TIMER_ABSTIME, TfdFlags.TIMER_CANCEL_ON_SET),
+    ),
 ]
 
 TimespecIn = Annotated[UserPtr, Arg("struct timespec")]

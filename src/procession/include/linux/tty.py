@@ -21,15 +21,24 @@ if TYPE_CHECKING:
     from procession.include.linux.wait import WaitQueueHead
 
 __all__ = (
-    "N_TTY_BUF_SIZE", "TERMIO", "TERMIOS", "TERMIOS2", "Ktermios", "NTty", "TtyBufhead", "TtyDriver", "TtyOperations",
-    "TtyStruct", "tty_std_termios",
+    "N_TTY_BUF_SIZE",
+    "TERMIO",
+    "TERMIOS",
+    "TERMIOS2",
+    "Ktermios",
+    "NTty",
+    "TtyBufhead",
+    "TtyDriver",
+    "TtyOperations",
+    "TtyStruct",
+    "tty_std_termios",
 )
 
 N_TTY_BUF_SIZE = 4096
 
-TERMIOS = struct.Struct("<IIIIB19s")            # as TCGETS has it
-TERMIOS2 = struct.Struct("<IIIIB19sII")         # and the speeds in numbers
-TERMIO = struct.Struct("<HHHHB8sx")             # System V's
+TERMIOS = struct.Struct("<IIIIB19s")  # as TCGETS has it
+TERMIOS2 = struct.Struct("<IIIIB19sII")  # and the speeds in numbers
+TERMIO = struct.Struct("<HHHHB8sx")  # System V's
 
 
 @dataclass(slots=True)
@@ -48,18 +57,26 @@ class Ktermios:
     def copy(self) -> Ktermios:
         """Return another one like it."""
         return Ktermios(
-            self.c_iflag, self.c_oflag, self.c_cflag, self.c_lflag, self.c_line, self.c_cc, self.c_ispeed,
-            self.c_ospeed,
+            self.c_iflag, self.c_oflag, self.c_cflag, self.c_lflag, self.c_line, self.c_cc, self.c_ispeed, self.c_ospeed
         )
 
 
 def tty_std_termios() -> Ktermios:
     """Return what a terminal starts with."""
     return Ktermios(
-        Iflag.ICRNL | Iflag.IXON, Oflag.OPOST | Oflag.ONLCR, Cflag.B38400 | Cflag.CS8 | Cflag.CREAD | Cflag.HUPCL,
-        Lflag.ISIG | Lflag.ICANON | Lflag.ECHO | Lflag.ECHOE | Lflag.ECHOK | Lflag.ECHOCTL | Lflag.ECHOKE
+        Iflag.ICRNL | Iflag.IXON,
+        Oflag.OPOST | Oflag.ONLCR,
+        Cflag.B38400 | Cflag.CS8 | Cflag.CREAD | Cflag.HUPCL,
+        Lflag.ISIG
+        | Lflag.ICANON
+        | Lflag.ECHO
+        | Lflag.ECHOE
+        | Lflag.ECHOK
+        | Lflag.ECHOCTL
+        | Lflag.ECHOKE
         | Lflag.IEXTEN,
-        c_ispeed=38400, c_ospeed=38400,
+        c_ispeed=38400,
+        c_ospeed=38400,
     )
 
 
@@ -131,7 +148,7 @@ class TtyBufhead:
         self.lock = lock
         self.segments: deque[list[Any]] = deque()
         self.memory_used = 0
-        self.pages = 0              # charged to Kernel.kmem_pages
+        self.pages = 0  # charged to Kernel.kmem_pages
         self.flushing = False
 
 
@@ -143,8 +160,22 @@ class NTty:
     """
 
     __slots__ = (
-        "canon_column", "canon_head", "column", "echo_buf", "erasing", "icanon", "lnext", "minimum_to_wake",
-        "process_char_map", "push", "raw", "read_buf", "read_flags", "read_lock", "read_tail", "real_raw",
+        "canon_column",
+        "canon_head",
+        "column",
+        "echo_buf",
+        "erasing",
+        "icanon",
+        "lnext",
+        "minimum_to_wake",
+        "process_char_map",
+        "push",
+        "raw",
+        "read_buf",
+        "read_flags",
+        "read_lock",
+        "read_tail",
+        "real_raw",
     )
 
     def __init__(self, read_lock: SpinLock) -> None:
@@ -171,16 +202,40 @@ class TtyStruct:
 
     __slots__ = (
         # Fixed at birth.
-        "kernel", "driver", "index", "link", "read_wait", "write_wait", "atomic_read_lock", "atomic_write_lock",
-        "ctrl_lock", "buf",
+        "kernel",
+        "driver",
+        "index",
+        "link",
+        "read_wait",
+        "write_wait",
+        "atomic_read_lock",
+        "atomic_write_lock",
+        "ctrl_lock",
+        "buf",
         # tty_mutex, which is no more than not sleeping: whoever opens or closes does it in one go.
-        "kref", "count", "files", "exclusive", "closing", "other_closed", "pty_lock", "devpts_inode",
+        "kref",
+        "count",
+        "files",
+        "exclusive",
+        "closing",
+        "other_closed",
+        "pty_lock",
+        "devpts_inode",
         # ctrl_lock.
-        "pgrp", "session", "ctrl_status", "packet",
+        "pgrp",
+        "session",
+        "ctrl_status",
+        "packet",
         # termios_mutex, likewise.
-        "termios", "termios_locked", "winsize",
+        "termios",
+        "termios_locked",
+        "winsize",
         # Flow control and line discipline.
-        "stopped", "flow_stopped", "throttled", "receive_room", "disc_data",
+        "stopped",
+        "flow_stopped",
+        "throttled",
+        "receive_room",
+        "disc_data",
     )
 
     kernel: Kernel
@@ -195,7 +250,7 @@ class TtyStruct:
     buf: TtyBufhead
     kref: int
     count: int
-    files: dict[Any, None]          # drivers/tty/tty_io.py's TtyFile, while open
+    files: dict[Any, None]  # drivers/tty/tty_io.py's TtyFile, while open
     exclusive: bool
     closing: bool
     other_closed: bool

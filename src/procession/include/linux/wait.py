@@ -17,16 +17,31 @@ if TYPE_CHECKING:
     from procession.include.linux.spinlock import SpinLock
 
 __all__ = (
-    "Completion", "IdTypeArg", "Wait4Arg", "WaitFlags", "WaitQueueEntry", "WaitQueueHead", "WaitStatus",
+    "Completion",
+    "IdTypeArg",
+    "Wait4Arg",
+    "WaitFlags",
+    "WaitQueueEntry",
+    "WaitQueueHead",
+    "WaitStatus",
     "WaitidArg",
 )
 
 
 # Not a class body: there, names that begin with two underscores are mangled.
-WaitFlags = IntFlag("WaitFlags", {
-    "WNOHANG": 0x1, "WEXITED": 0x4, "WSTOPPED": 0x2, "WCONTINUED": 0x8, "WNOWAIT": 0x01000000,
-    "__WCLONE": 0x80000000, "__WALL": 0x40000000, "__WNOTHREAD": 0x20000000,
-})
+WaitFlags = IntFlag(
+    "WaitFlags",
+    {
+        "WNOHANG": 0x1,
+        "WEXITED": 0x4,
+        "WSTOPPED": 0x2,
+        "WCONTINUED": 0x8,
+        "WNOWAIT": 0x01000000,
+        "__WCLONE": 0x80000000,
+        "__WALL": 0x40000000,
+        "__WNOTHREAD": 0x20000000,
+    },
+)
 _WAIT4 = tuple(flag for flag in WaitFlags if flag not in (WaitFlags["WEXITED"], WaitFlags["WNOWAIT"]))
 
 
@@ -39,9 +54,23 @@ class IdType(IntEnum):
 
 
 Wait4Arg = Annotated[int, Arg("int", 32, signed=True, flags=WaitFlags, unknown="W???", accepts=_WAIT4)]
-WaitidArg = Annotated[int, Arg("int", 32, signed=True, flags=WaitFlags, unknown="W???", accepts=(
-    WaitFlags["WNOHANG"], WaitFlags["WEXITED"], WaitFlags["WSTOPPED"], WaitFlags["WCONTINUED"], WaitFlags["WNOWAIT"],
-))]
+WaitidArg = Annotated[
+    int,
+    Arg(
+        "int",
+        32,
+        signed=True,
+        flags=WaitFlags,
+        unknown="W???",
+        accepts=(
+            WaitFlags["WNOHANG"],
+            WaitFlags["WEXITED"],
+            WaitFlags["WSTOPPED"],
+            WaitFlags["WCONTINUED"],
+            WaitFlags["WNOWAIT"],
+        ),
+    ),
+]
 IdTypeArg = Annotated[int, Arg("int", 32, signed=True, values=IdType, prefix="P_")]
 WaitStatus = Annotated[UserPtr, Arg("wait_status", out=True)]
 

@@ -21,9 +21,7 @@ __all__ = ("EVENTS", "Event", "Trace")
 Event = tuple[Any, ...]
 Listener = Callable[[Event], None]
 
-_SIGINFO = (
-    "si_pid", "si_uid", "si_status", "si_utime", "si_stime", "si_addr", "si_value", "si_timerid", "si_overrun",
-)
+_SIGINFO = ("si_pid", "si_uid", "si_status", "si_utime", "si_stime", "si_addr", "si_value", "si_timerid", "si_overrun")
 
 # name -> (field names, how TP_printk words them).
 EVENTS: dict[str, tuple[tuple[str, ...], str]] = {
@@ -32,16 +30,20 @@ EVENTS: dict[str, tuple[tuple[str, ...], str]] = {
         "prev_comm={} prev_pid={} prev_prio={} prev_state={} ==> next_comm={} next_pid={} next_prio={}",
     ),
     "sched_wakeup": (
-        ("comm", "pid", "prio", "success", "target_cpu"), "comm={} pid={} prio={} success={} target_cpu={}",
+        ("comm", "pid", "prio", "success", "target_cpu"),
+        "comm={} pid={} prio={} success={} target_cpu={}",
     ),
     "sched_wakeup_new": (
-        ("comm", "pid", "prio", "success", "target_cpu"), "comm={} pid={} prio={} success={} target_cpu={}",
+        ("comm", "pid", "prio", "success", "target_cpu"),
+        "comm={} pid={} prio={} success={} target_cpu={}",
     ),
     "sched_migrate_task": (
-        ("comm", "pid", "prio", "orig_cpu", "dest_cpu"), "comm={} pid={} prio={} orig_cpu={} dest_cpu={}",
+        ("comm", "pid", "prio", "orig_cpu", "dest_cpu"),
+        "comm={} pid={} prio={} orig_cpu={} dest_cpu={}",
     ),
     "sched_process_fork": (
-        ("parent_comm", "parent_pid", "child_comm", "child_pid"), "comm={} pid={} child_comm={} child_pid={}",
+        ("parent_comm", "parent_pid", "child_comm", "child_pid"),
+        "comm={} pid={} child_comm={} child_pid={}",
     ),
     # Ours: 3.2 has no exec event yet; name and fields are those of 3.4.
     "sched_process_exec": (("filename", "pid", "old_pid"), "filename={} pid={} old_pid={}"),
@@ -52,9 +54,7 @@ EVENTS: dict[str, tuple[tuple[str, ...], str]] = {
     # Ours: a child was given another parent.
     "sched_process_reparent": (("comm", "pid", "old_parent", "new_parent"), "comm={} pid={} from={} to={}"),
     # Ours: the fields from si_pid on.
-    "signal_generate": (
-        ("sig", "errno", "code", "comm", "pid", *_SIGINFO), "sig={} errno={} code={} comm={} pid={}",
-    ),
+    "signal_generate": (("sig", "errno", "code", "comm", "pid", *_SIGINFO), "sig={} errno={} code={} comm={} pid={}"),
     "signal_deliver": (
         ("sig", "errno", "code", "sa_handler", "sa_flags", *_SIGINFO),
         "sig={} errno={} code={} sa_handler={:x} sa_flags={:x}",
@@ -85,6 +85,7 @@ class Trace:
             setattr(self, name, None)
 
     if TYPE_CHECKING:
+
         def __getattr__(self, name: str) -> Any: ...
 
     def subscribe(self, listener: Listener, *names: str) -> None:

@@ -25,8 +25,19 @@ if TYPE_CHECKING:
     from procession.net.iovec import UserMessage
 
 __all__ = (
-    "Skb", "UnixSock", "unix_accept", "unix_bind", "unix_connect", "unix_create", "unix_listen",
-    "unix_poll", "unix_recvmsg", "unix_release", "unix_sendmsg", "unix_shutdown", "unix_socketpair",
+    "Skb",
+    "UnixSock",
+    "unix_accept",
+    "unix_bind",
+    "unix_connect",
+    "unix_create",
+    "unix_listen",
+    "unix_poll",
+    "unix_recvmsg",
+    "unix_release",
+    "unix_sendmsg",
+    "unix_shutdown",
+    "unix_socketpair",
 )
 
 UNIX_PATH_MAX = 108
@@ -34,7 +45,7 @@ SOMAXCONN = 128
 MAX_DGRAM_QLEN = 10
 MAX_RECURSION_LEVEL = 4
 SK_WMEM_MAX = 212992
-SKB_OVERHEAD = 576          # about what a buffer's bookkeeping is charged with
+SKB_OVERHEAD = 576  # about what a buffer's bookkeeping is charged with
 RCV_SHUTDOWN, SEND_SHUTDOWN, SHUTDOWN_MASK = 1, 2, 3
 TCP_ESTABLISHED, TCP_CLOSE, TCP_LISTEN = 1, 7, 10
 _SIGPIPE = int(Sig.SIGPIPE)
@@ -64,8 +75,25 @@ class UnixSock:
     """
 
     __slots__ = (
-        "accept_queue", "addr", "backlog", "dead", "err", "inode", "kernel", "passcred", "peer", "peer_wait",
-        "peercred", "receive_queue", "recursion_level", "shutdown", "sndbuf", "state", "type", "wait", "wmem",
+        "accept_queue",
+        "addr",
+        "backlog",
+        "dead",
+        "err",
+        "inode",
+        "kernel",
+        "passcred",
+        "peer",
+        "peer_wait",
+        "peercred",
+        "receive_queue",
+        "recursion_level",
+        "shutdown",
+        "sndbuf",
+        "state",
+        "type",
+        "wait",
+        "wmem",
     )
 
     def __init__(self, k: Kernel, type: int) -> None:
@@ -112,7 +140,7 @@ def unix_create(current: Task, type: int, protocol: int) -> UnixSock:
     if protocol not in (0, 1):
         raise LinuxError(Errno.EPROTONOSUPPORT, "a local socket has no protocols")
     if type == SOCK.RAW:
-        type = SOCK.DGRAM           # believed to be what BSD did
+        type = SOCK.DGRAM  # believed to be what BSD did
     if type not in (SOCK.STREAM, SOCK.DGRAM, SOCK.SEQPACKET):
         raise LinuxError(Errno.ESOCKTNOSUPPORT, f"socket type {type}")
     return UnixSock(current.kernel, type)
@@ -279,7 +307,8 @@ async def unix_connect(current: Task, sk: UnixSock, name: bytes, *, nonblock: bo
         if nonblock:
             raise LinuxError(Errno.EAGAIN, "the backlog is full")
         await wait.wait_event_interruptible_exclusive(
-            current, other.peer_wait,
+            current,
+            other.peer_wait,
             lambda busy=other: busy.state != TCP_LISTEN or len(busy.accept_queue) <= busy.backlog,  # type: ignore[misc]
             "unix_wait_for_peer",
         )
@@ -306,7 +335,7 @@ async def unix_accept(current: Task, sk: UnixSock, *, nonblock: bool) -> UnixSoc
         if nonblock:
             raise LinuxError(Errno.EAGAIN, "no connection")
         await wait.wait_event_interruptible_exclusive(
-            current, sk.wait, lambda: sk.accept_queue or sk.shutdown & RCV_SHUTDOWN, "skb_recv_datagram",
+            current, sk.wait, lambda: sk.accept_queue or sk.shutdown & RCV_SHUTDOWN, "skb_recv_datagram"
         )
         if not sk.accept_queue:
             raise LinuxError(Errno.EINVAL, "shut down")
@@ -332,7 +361,7 @@ def unix_shutdown(sk: UnixSock, how: int) -> None:
 
 
 async def unix_sendmsg(
-    current: Task, sk: UnixSock, data: bytes | UserMessage, scm: Scm, flags: int, *, to: bytes | None,
+    current: Task, sk: UnixSock, data: bytes | UserMessage, scm: Scm, flags: int, *, to: bytes | None
 ) -> int:
     """Send data, with the files of scm, whose references pass over once something was sent.
 
@@ -364,7 +393,7 @@ async def _stream_sendmsg(current: Task, sk: UnixSock, data: bytes | UserMessage
             _check_stream(current, sk, flags)
             await _wait_for_room(current, sk, flags)
             peer = _check_stream(current, sk, flags)
-            piece = data[sent:sent + most]
+            piece = data[sent : sent + most]
             _queue(sk, peer, piece, scm)
         except LinuxError:
             if sent:
@@ -393,8 +422,7 @@ async def _wait_for_room(current: Task, sk: UnixSock, flags: int) -> None:
     if flags & Msg.DONTWAIT:
         raise LinuxError(Errno.EAGAIN, "the send buffer is full")
     await wait.wait_event_interruptible(
-        current, sk.wait, lambda: sk.wmem < sk.sndbuf or sk.shutdown & SEND_SHUTDOWN or sk.err,
-        "sock_alloc_send_pskb",
+        current, sk.wait, lambda: sk.wmem < sk.sndbuf or sk.shutdown & SEND_SHUTDOWN or sk.err, "sock_alloc_send_pskb"
     )
     sk.sock_error()
 
@@ -421,7 +449,7 @@ def _recursion_level(file: File) -> int:
 
 
 async def _dgram_sendmsg(
-    current: Task, sk: UnixSock, data: bytes | UserMessage, scm: Scm, flags: int, to: bytes | None,
+    current: Task, sk: UnixSock, data: bytes | UserMessage, scm: Scm, flags: int, to: bytes | None
 ) -> int:
     if len(data) > sk.sndbuf - 32:
         raise LinuxError(Errno.EMSGSIZE, "larger than the send buffer")
@@ -448,7 +476,8 @@ async def _dgram_sendmsg(
         if flags & Msg.DONTWAIT:
             raise LinuxError(Errno.EAGAIN, "the receiver is busy")
         await wait.wait_event_interruptible_exclusive(
-            current, other.peer_wait,
+            current,
+            other.peer_wait,
             lambda full=other: full.dead or len(full.receive_queue) <= MAX_DGRAM_QLEN,  # type: ignore[misc]
             "unix_wait_for_peer",
         )
@@ -508,7 +537,7 @@ async def _stream_recvmsg(current: Task, sk: UnixSock, size: int, flags: int) ->
             got = _peeked(skb.scm) if peek else skb.scm
         elif skb.scm.fp or skb.scm.creds != got.creds:
             break
-        chunk = skb.data[:size - len(out)]
+        chunk = skb.data[: size - len(out)]
         out += chunk
         if peek:
             at += 1
@@ -546,7 +575,7 @@ async def _wait_for_data(current: Task, sk: UnixSock, flags: int, at: int) -> No
         raise LinuxError(Errno.EAGAIN, "nothing to read")
     wchan = "unix_stream_data_wait" if sk.type == SOCK.STREAM else "skb_recv_datagram"
     await wait.wait_event_interruptible(
-        current, sk.wait, lambda: len(sk.receive_queue) > at or sk.err or sk.shutdown & RCV_SHUTDOWN, wchan,
+        current, sk.wait, lambda: len(sk.receive_queue) > at or sk.err or sk.shutdown & RCV_SHUTDOWN, wchan
     )
     if len(sk.receive_queue) <= at:
         sk.sock_error()

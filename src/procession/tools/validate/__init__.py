@@ -10,6 +10,12 @@ from procession.tools.validate.memory import (
 )
 
 __all__ = (
-    "AT_EVERY_TRAP", "Checker", "real_entries", "validate_all", "validate_areas",
-    "validate_memory", "validate_page_cache", "validate_pages",
+    "AT_EVERY_TRAP",
+    "Checker",
+    "real_entries",
+    "validate_all",
+    "validate_areas",
+    "validate_memory",
+    "validate_page_cache",
+    "validate_pages",
 )

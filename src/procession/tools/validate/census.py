@@ -38,8 +38,26 @@ __all__ = ("Census", "tally")
 
 # What has a count of its own: noted where it is seen, not looked into.
 _COUNTED = (
-    Task, SignalStruct, SighandStruct, MmStruct, VmArea, FilesStruct, FsStruct, Pid, PidNamespace, Cred, UserStruct,
-    UserNamespace, Nsproxy, UtsNamespace, IpcNamespace, NetNamespace, MntNamespace, File, Inode, Sigqueue,
+    Task,
+    SignalStruct,
+    SighandStruct,
+    MmStruct,
+    VmArea,
+    FilesStruct,
+    FsStruct,
+    Pid,
+    PidNamespace,
+    Cred,
+    UserStruct,
+    UserNamespace,
+    Nsproxy,
+    UtsNamespace,
+    IpcNamespace,
+    NetNamespace,
+    MntNamespace,
+    File,
+    Inode,
+    Sigqueue,
 )
 _ATOMS = (type(None), int, str, bytes, float, type, types.ModuleType, Kernel)
 _CONTAINERS = (dict, list, tuple, deque)
@@ -47,9 +65,15 @@ _CONTAINERS = (dict, list, tuple, deque)
 _HOLDERS = (SyscallStack, LinuxBinprm, WaitOpts, Scm)
 # Where a reference of its own may lie on a stack; elsewhere these are borrowed. Of other things each may be one.
 _HELD_BY: dict[type, tuple[str, ...]] = {
-    Task: ("kthread_stop",), SignalStruct: (), SighandStruct: (), UserStruct: (), Pid: ("WaitOpts",),
-    MmStruct: ("LinuxBinprm",), Cred: ("LinuxBinprm", "do_coredump"),
-    FilesStruct: ("do_execve", "sys_unshare"), FsStruct: ("sys_unshare",),
+    Task: ("kthread_stop",),
+    SignalStruct: (),
+    SighandStruct: (),
+    UserStruct: (),
+    Pid: ("WaitOpts",),
+    MmStruct: ("LinuxBinprm",),
+    Cred: ("LinuxBinprm", "do_coredump"),
+    FilesStruct: ("do_execve", "sys_unshare"),
+    FsStruct: ("sys_unshare",),
     Nsproxy: ("sys_unshare", "sys_setns", "switch_task_namespaces"),
 }
 
@@ -127,7 +151,7 @@ class Census:
         """Every set of namespaces, with the number of tasks that use it; 0: its last user waits for readers of it."""
         found = tally([p.nsproxy for p in self.tasks if p.nsproxy is not None])
         cache = self.k.caches.get("nsproxy")
-        if cache is not None and cache.nr_active != len(found) - 1:     # the boot task's is static
+        if cache is not None and cache.nr_active != len(found) - 1:  # the boot task's is static
             for what in self.visible:
                 if isinstance(what, Nsproxy) and what not in found and what.count:
                     found[what] = 0

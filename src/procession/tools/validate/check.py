@@ -18,15 +18,32 @@ if TYPE_CHECKING:
 __all__ = ("AT_EVERY_TRAP", "Checker", "validate_all")
 
 AT_EVERY_TRAP = (
-    tasks.validate_family, tasks.validate_threads, tasks.validate_dead, tasks.validate_task_counts,
-    pids.validate_pidmaps, pids.validate_attached, pids.validate_reapers,
-    signals.validate_pending, signals.validate_sigpending, signals.validate_jobctl, signals.validate_sigqueues,
-    sched.validate_runqueues, sched.validate_wait_queues, sched.validate_futexes, sched.validate_timers,
+    tasks.validate_family,
+    tasks.validate_threads,
+    tasks.validate_dead,
+    tasks.validate_task_counts,
+    pids.validate_pidmaps,
+    pids.validate_attached,
+    pids.validate_reapers,
+    signals.validate_pending,
+    signals.validate_sigpending,
+    signals.validate_jobctl,
+    signals.validate_sigqueues,
+    sched.validate_runqueues,
+    sched.validate_wait_queues,
+    sched.validate_futexes,
+    sched.validate_timers,
     sched.validate_locks,
-    references.validate_task_references, references.validate_pid_counts, references.validate_namespace_counts,
-    references.validate_cred_counts, references.validate_file_counts, references.validate_descriptors,
+    references.validate_task_references,
+    references.validate_pid_counts,
+    references.validate_namespace_counts,
+    references.validate_cred_counts,
+    references.validate_file_counts,
+    references.validate_descriptors,
     references.validate_objects,
-    mounts.validate_mounts, terminals.validate_terminals, terminals.validate_tty_buffers,
+    mounts.validate_mounts,
+    terminals.validate_terminals,
+    terminals.validate_tty_buffers,
 )
 _EVENTS_KEPT = 12
 _FAULTS_AT_ONCE = 8
@@ -63,7 +80,7 @@ class Checker:
         self._memory: tuple[int, ...] = ()
         self._cached = -1
         self._faults = self._rest = 0
-        self.traps = 0          # how often the validators ran
+        self.traps = 0  # how often the validators ran
         kernel.trace.subscribe(self._events.append)
         kernel.after_trap = self.check
         if isinstance(kernel, boot.Kernel):

@@ -21,15 +21,12 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.mm_types import MmStruct
 
-__all__ = (
-    "fingerprint", "real_entries", "validate_areas", "validate_memory",
-    "validate_page_cache", "validate_pages",
-)
+__all__ = ("fingerprint", "real_entries", "validate_areas", "validate_memory", "validate_page_cache", "validate_pages")
 
 _Words = npt.NDArray[np.uint64]
 _Numbers = npt.NDArray[np.int64]
 _ACCOUNT, _LOCKED = VM.ACCOUNT, VM.LOCKED
-_SPACE_SHIFT = 48       # key of a page: number of its address space, address
+_SPACE_SHIFT = 48  # key of a page: number of its address space, address
 _PFN_MASK, _PAGE_SHIFT = np.uint64(PTE_PFN_MASK), np.uint64(12)
 _RW, _NX = np.uint64(PTE_RW), np.uint64(PTE_NX)
 _FILE_FLAG, _EXEC_FLAG = np.uint8(PG_FILE), np.uint8(PG_EXEC)
@@ -53,8 +50,19 @@ def fingerprint(k: Kernel, seen: Census) -> tuple[int, ...]:
         total += mm.total_vm
         tables += mm.nr_ptes
     return (
-        k.tlb_gen, len(k.free_list), k.next_fresh, k.vm_committed, len(k.page_cache), len(seen.mms), faults, areas,
-        rss_anon, rss_file, total, tables, k.caches["vm_area_struct"].nr_allocs,
+        k.tlb_gen,
+        len(k.free_list),
+        k.next_fresh,
+        k.vm_committed,
+        len(k.page_cache),
+        len(seen.mms),
+        faults,
+        areas,
+        rss_anon,
+        rss_file,
+        total,
+        tables,
+        k.caches["vm_area_struct"].nr_allocs,
     )
 
 
@@ -95,7 +103,8 @@ def validate_areas(k: Kernel, spaces: list[MmStruct]) -> list[str]:
                 if type(inode) is shmem.ShmemInode:
                     shared[inode] = inode.committed
         for what, count, found in (
-            ("total_vm", mm.total_vm, total >> 12), ("locked_vm", mm.locked_vm, locked >> 12),
+            ("total_vm", mm.total_vm, total >> 12),
+            ("locked_vm", mm.locked_vm, locked >> 12),
             ("nr_ptes", mm.nr_ptes, len(mm.pte_tables)),
         ):
             if count != found:
@@ -217,7 +226,7 @@ def _permissions(k: Kernel, spaces: list[MmStruct], walk: _Walk) -> list[str]:
     for nr, mm in enumerate(spaces):
         if (mm.rss_anon, mm.rss_file) != (anons[nr], files[nr]):
             out.append(
-                f"{_whose(spaces, nr)}: rss {mm.rss_anon} anon {mm.rss_file} file, found {anons[nr]} {files[nr]}",
+                f"{_whose(spaces, nr)}: rss {mm.rss_anon} anon {mm.rss_file} file, found {anons[nr]} {files[nr]}"
             )
     return out
 
@@ -252,7 +261,7 @@ def _counts(k: Kernel, spaces: list[MmStruct], walk: _Walk) -> list[str]:
     frames = k.frames
     end = k.next_fresh
     mapped = np.bincount(walk.pfns, minlength=end)
-    mapped[k.zero_pfn] = 0          # its users are not counted
+    mapped[k.zero_pfn] = 0  # its users are not counted
     cached = np.fromiter(k.page_cache, np.int64, len(k.page_cache))
     free = np.array(k.free_list, dtype=np.int64)
     if mapped.size > end or (free.size and int(free.max()) >= end):
@@ -285,5 +294,6 @@ def validate_page_cache(k: Kernel) -> list[str]:
     """Return which cached pages their file does not know, or knows as others."""
     return [
         f"page cache: frame {pfn} is not page {index} of its file"
-        for pfn, (inode, index) in k.page_cache.items() if inode.mapping.get(index) != pfn
+        for pfn, (inode, index) in k.page_cache.items()
+        if inode.mapping.get(index) != pfn
     ]

@@ -24,17 +24,20 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
 
 __all__ = (
-    "validate_cred_counts", "validate_descriptors", "validate_file_counts", "validate_namespace_counts",
-    "validate_objects", "validate_pid_counts", "validate_task_references",
+    "validate_cred_counts",
+    "validate_descriptors",
+    "validate_file_counts",
+    "validate_namespace_counts",
+    "validate_objects",
+    "validate_pid_counts",
+    "validate_task_references",
 )
 
 _WRITE, _IFMT, _IFREG, _DENYWRITE = FMode.WRITE, S.IFMT, S.IFREG, VM.DENYWRITE
 _usage, _count, _f_count, _i_count = (attrgetter(name) for name in ("usage", "count", "f_count", "i_count"))
 
 
-def _compare(
-    seen: Census, wrong: list[str], what: str, found: dict[Any, int], count_of: Callable[[Any], int],
-) -> None:
+def _compare(seen: Census, wrong: list[str], what: str, found: dict[Any, int], count_of: Callable[[Any], int]) -> None:
     """Complain of each count that is neither what was found nor explained by a sleeper."""
     for thing, references in found.items():
         count = count_of(thing)
@@ -63,7 +66,7 @@ def validate_task_references(k: Kernel, seen: Census | None = None) -> list[str]
     seen = seen or Census(k)
     wrong: list[str] = []
     tasks = seen.tasks
-    usage = tally((*seen.hashed, *seen.rcu_tasks))      # release_task's
+    usage = tally((*seen.hashed, *seen.rcu_tasks))  # release_task's
     on_cpu = [task for rq in k.runqueues for task in (rq.curr, rq.dead)]
     for p in tasks[1:]:
         # The reference for being current goes when the task leaves its CPU for ever.
@@ -96,7 +99,7 @@ def validate_pid_counts(k: Kernel, seen: Census | None = None) -> list[str]:
             if timer.target is not None:
                 found[timer.target] = found.get(timer.target, 0) + 1
     tally(terminals.terminal_pids(seen), found)
-    boot = found.pop(k.init_struct_pid, 0) + 1          # static: in no hash, never freed
+    boot = found.pop(k.init_struct_pid, 0) + 1  # static: in no hash, never freed
     if k.init_struct_pid.count != boot and not seen.excused(k.init_struct_pid, boot, k.init_struct_pid.count):
         wrong.append(f"count of the boot task's pid: {k.init_struct_pid.count}, found {boot}")
     _compare(seen, wrong, "count", found, _count)
@@ -134,7 +137,7 @@ def validate_cred_counts(k: Kernel, seen: Census | None = None) -> list[str]:
     seen = seen or Census(k)
     wrong: list[str] = []
     creds = tally([p.real_cred for p in seen.tasks], tally([p.cred for p in seen.tasks]))
-    creds[k.init_task.cred] += 2        # static: the boot task's never go
+    creds[k.init_task.cred] += 2  # static: the boot task's never go
     _compare(seen, wrong, "usage", creds, _usage)
     for cred in seen.rcu_creds:
         if cred.usage or cred in creds:

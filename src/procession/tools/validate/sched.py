@@ -74,8 +74,10 @@ def _runqueue(rq: Rq, queued: dict[Task, Rq], wrong: list[str]) -> None:
         wrong += [f"CPU {rq.cpu}: {p!r} of priority {p.prio} is queued at {prio}" for p in queue if p.prio != prio]
     load = sum(p.se.weight for p in fair)
     for what, count, found in (
-        ("fair nr_running", cfs.nr_running, len(fair)), ("load", cfs.load, load),
-        ("real-time nr_running", rt.nr_running, len(real)), ("bitmap", rt.bitmap, bitmap),
+        ("fair nr_running", cfs.nr_running, len(fair)),
+        ("load", cfs.load, load),
+        ("real-time nr_running", rt.nr_running, len(real)),
+        ("bitmap", rt.bitmap, bitmap),
         ("nr_running", rq.nr_running, len(fair) + len(real)),
     ):
         if count != found:
@@ -131,7 +133,7 @@ def _wait_queue(queue: WaitQueueHead, wrong: list[str]) -> None:
     name = queue.lock.cls.name
     for entry in queue.task_list:
         if isinstance(entry, _EpPollEntry):
-            continue        # stands there as long as the epoll set watches the file, whoever made it
+            continue  # stands there as long as the epoll set watches the file, whoever made it
         p = entry.task
         if p.exit_state or p.state == _DEAD:
             wrong.append(f"{p!r} is dead and on a queue ({name})")

@@ -22,7 +22,10 @@ _SIGPENDING = TIF.SIGPENDING
 # On the way out, or waiting for nothing but the end of a dump, a task has no signals to look at any more.
 _LEAVING = PF.EXITING | PF.DUMPCORE | PF.SIGNALED
 _ALL_FLAGS = (
-    SignalFlags.STOP_STOPPED | SignalFlags.STOP_CONTINUED | SignalFlags.GROUP_EXIT | SignalFlags.CLD_MASK
+    SignalFlags.STOP_STOPPED
+    | SignalFlags.STOP_CONTINUED
+    | SignalFlags.GROUP_EXIT
+    | SignalFlags.CLD_MASK
     | SignalFlags.UNKILLABLE
 )
 
@@ -69,7 +72,7 @@ def validate_sigpending(k: Kernel, seen: Census | None = None) -> list[str]:
             if p.flags & _LEAVING:
                 continue
             if p.ti_flags & _SIGPENDING or p.wchan == "do_signal_stop":
-                told |= ~p.blocked      # who comes out of a stop looks again without being told
+                told |= ~p.blocked  # who comes out of a stop looks again without being told
             elif p.pending.signal & ~p.blocked or p.jobctl & JobCtl.PENDING_MASK:
                 wrong.append(f"{p!r} has {p.pending.signal & ~p.blocked:#x} to take, but TIF_SIGPENDING is clear")
             wanted |= ~p.blocked

@@ -73,10 +73,10 @@ class ChildrensOrder:
                 continue
             there = set(children)
             stayed = [child for child in old if child in there]
-            if children[:len(stayed)] != stayed:
+            if children[: len(stayed)] != stayed:
                 wrong.append(f"children of {father!r}: {children}, were {old}")
                 continue
-            place = {child: at for at, child in enumerate(children[len(stayed):])}
+            place = {child: at for at, child in enumerate(children[len(stayed) :])}
             for family in before.values():
                 adopted = [place[child] for child in family if child in place]
                 if adopted != sorted(adopted):
@@ -177,7 +177,7 @@ def validate_task_counts(k: Kernel, seen: Census | None = None) -> list[str]:
     ):
         if count != found:
             wrong.append(f"{what}: {count}, found {found}")
-    processes = tally([p.real_cred.user for p in seen.hashed], {k.root_user: 1})        # the boot task
+    processes = tally([p.real_cred.user for p in seen.hashed], {k.root_user: 1})  # the boot task
     for user in dict.fromkeys((*k.uidhash.values(), *processes)):
         if user.processes != processes.get(user, 0):
             wrong.append(f"user {user.uid}: processes {user.processes}, found {processes.get(user, 0)}")

@@ -92,5 +92,3 @@ def validate_tty_buffers(k: Kernel, seen: Census | None = None) -> list[str]:
         if buf.memory_used != sum(segment[2] for segment in buf.segments) or buf.pages != buf.memory_used + 4095 >> 12:
             wrong.append(f"{name}: flip buffers of {buf.memory_used} bytes, {buf.pages} pages")
     return wrong
-
-

@@ -94,9 +94,7 @@ def hvc_console_init(k: Kernel) -> None:
     k.hvc_wants = False
     if not k.tty:
         return
-    k.hvc_driver = TtyDriver(
-        "hvc", HVC_MAJOR, 0, HvcOperations(), tty_std_termios(), real_raw=True, reset_termios=True,
-    )
+    k.hvc_driver = TtyDriver("hvc", HVC_MAJOR, 0, HvcOperations(), tty_std_termios(), real_raw=True, reset_termios=True)
     devices.register_chrdev(k, HVC_MAJOR, 0, _hvc_open)
     devices.register_chrdev(k, 5, 1, _console_open)
 
