@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from procession import Kernel
-from procession.include.linux.signal import Sig
+from procession.include.linux.signal import SIGKILL
 
 PROGRAMS = Path(__file__).parent / "programs"
 ROUNDS = 5
@@ -120,7 +120,7 @@ def sleepers(count: int = 10_000) -> tuple[float, float]:
                 await sys.sched_yield()
         await sys.sleep(0.001)
         memory.append(rss())
-        await sys.kill(-1, Sig.SIGKILL)
+        await sys.kill(-1, SIGKILL)
 
     Kernel().run(main)
     costs = [after - before for before, after in pairwise(marks)]

@@ -21,7 +21,7 @@ from procession.kernel import exit, exit_wait, fork, signal, signal_queue, signa
 # name -> (module, function, old, new)
 BREAKS: dict[str, tuple[ModuleType, str, str, str]] = {
     "an orphaned group gets no SIGHUP": (
-        exit, "kill_orphaned_pgrp", "signal.kill_pgrp_info_locked(Sig.SIGHUP,", "(lambda *_: 0)(Sig.SIGHUP,"),
+        exit, "kill_orphaned_pgrp", "signal.kill_pgrp_info_locked(SIGHUP,", "(lambda *_: 0)(SIGHUP,"),
     "a group whose parent is in the session is orphaned, too": (
         exit, "will_become_orphaned_pgrp", "return False", "continue"),
     "WNOWAIT reaps": (exit_wait, "wait_task_zombie", "if wo.wo_flags & WNOWAIT:", "if False:"),
@@ -39,28 +39,28 @@ BREAKS: dict[str, tuple[ModuleType, str, str, str]] = {
     "close-on-exec is forgotten": (file, "do_close_on_exec", "while doomed:", "while False:"),
     "the highest signal comes first": (
         signal_queue, "next_signal", "(ready & -ready).bit_length()", "ready.bit_length()"),
-    "SA_NOCLDWAIT does nothing": (signal_send, "do_notify_parent", "elif ka.flags & _NOCLDWAIT:", "elif False:"),
+    "SA_NOCLDWAIT does nothing": (signal_send, "do_notify_parent", "elif ka.flags & SA_NOCLDWAIT:", "elif False:"),
     "an ignored SIGCHLD leaves zombies": (
         signal_send, "do_notify_parent", "autoreap = True\n                sig = 0", "sig = 0"),
-    "SA_NODEFER does nothing": (signal, "handle_signal", "if not ka.flags & _NODEFER:", "if True:"),
-    "SA_RESTART does nothing": (signal, "handle_signal", "and ka.flags & _RESTART", "and False"),
+    "SA_NODEFER does nothing": (signal, "handle_signal", "if not ka.flags & SA_NODEFER:", "if True:"),
+    "SA_RESTART does nothing": (signal, "handle_signal", "and ka.flags & SA_RESTART", "and False"),
     "sigsuspend's mask stays": (signal, "handle_signal", "current.saved_sigmask if", "blocked if"),
     "the parent's death signal is inherited": (
         fork, "_settle_identity", "p.pdeath_signal = 0", "p.pdeath_signal = current.pdeath_signal"),
     "a continued child is reported for ever": (
         exit_wait, "wait_task_continued", "if not wo.wo_flags & WNOWAIT:", "if False:"),
-    "SA_NOCLDSTOP does nothing": (signal_stop, "do_notify_parent_cldstop", "ka.flags & _NOCLDSTOP", "False"),
-    "the background reads": (tty_jobctrl, "job_control", "raise _signal_own_pgrp(current, Sig.SIGTTIN)", "return"),
+    "SA_NOCLDSTOP does nothing": (signal_stop, "do_notify_parent_cldstop", "ka.flags & SA_NOCLDSTOP", "False"),
+    "the background reads": (tty_jobctrl, "job_control", "raise _signal_own_pgrp(current, SIGTTIN)", "return"),
     "an orphaned reader reads": (
         tty_jobctrl, "job_control", "raise LinuxError(Errno.EIO,", "return print("),
     "an ignored SIGTTOU is no permission": (
-        tty_jobctrl, "tty_check_change", "if is_ignored(current, Sig.SIGTTOU):\n        return",
-        "if is_ignored(current, Sig.SIGTTOU):\n        raise LinuxError(Errno.EIO, 'broken')"),
+        tty_jobctrl, "tty_check_change", "if is_ignored(current, SIGTTOU):\n        return",
+        "if is_ignored(current, SIGTTOU):\n        raise LinuxError(Errno.EIO, 'broken')"),
     "the foreground outlives its session": (
-        tty_jobctrl, "disassociate_ctty", "kill_tty_pgrp(pgrp, Sig.SIGHUP, int(on_exit))", "pass"),
+        tty_jobctrl, "disassociate_ctty", "kill_tty_pgrp(pgrp, SIGHUP, int(on_exit))", "pass"),
     "a terminal given up continues nobody": (tty_jobctrl, "disassociate_ctty", "if not on_exit:", "if False:"),
     "a hangup is not told": (
-        tty_jobctrl, "tty_signal_session_leader", "send_signal(Sig.SIGHUP", "send_signal(Sig.SIGWINCH"),
+        tty_jobctrl, "tty_signal_session_leader", "send_signal(SIGHUP", "send_signal(SIGWINCH"),
     "no terminal can be taken": (tty_jobctrl, "tiocsctty", "arg != 1 or", "True or"),
     "a foreground of another session": (
         tty_jobctrl, "session_of_pgrp", "pid.task_session(p)", "pid.task_session(p.real_parent)"),
@@ -70,16 +70,16 @@ BREAKS: dict[str, tuple[ModuleType, str, str, str]] = {
 TERMINAL_BREAKS: dict[str, tuple[ModuleType, str, str, str]] = {
     "an erased character is a byte": (n_tty_output, "is_continuation", "c & 0xC0 == 0x80", "False"),
     "a word erases the line": (n_tty_receive, "_eraser", "elif seen_alnums:", "elif False:"),
-    "a kill is not shown": (n_tty_receive, "_eraser", "if lflag & Lflag.ECHOK:", "if False:"),
+    "a kill is not shown": (n_tty_receive, "_eraser", "if lflag & ECHOK:", "if False:"),
     "a printed erasure has no end": (n_tty_receive, "_finish_erasing", "if n.erasing:", "if False:"),
     "an erased tab ignores ^X before it": (n_tty_receive, "_echo_erased_tab", "num_chars += 2", "num_chars += 1"),
-    "the eighth bit is kept": (n_tty_receive, "_receive_char", "if iflag & Iflag.ISTRIP:", "if False:"),
+    "the eighth bit is kept": (n_tty_receive, "_receive_char", "if iflag & ISTRIP:", "if False:"),
     "a mark is not doubled": (n_tty_receive, "_parmrk", "return 1 if", "return 0 if"),
-    "any key starts the output": (n_tty_receive, "_receive_char", "and iflag & Iflag.IXANY", ""),
+    "any key starts the output": (n_tty_receive, "_receive_char", "and iflag & IXANY", ""),
     "literal next is for one key and the next": (
         n_tty_receive, "_receive_char", "n.lnext = False", "n.lnext = n.lnext and c < 32"),
-    "EOL2 ends no line": (n_tty_receive, "_receive_line_end", "c == cc[V.EOL2]", "False"),
-    "a signal leaves the output stopped": (n_tty_receive, "_receive_signal", "if t.c_iflag & Iflag.IXON:", "if False:"),
+    "EOL2 ends no line": (n_tty_receive, "_receive_line_end", "c == cc[VEOL2]", "False"),
+    "a signal leaves the output stopped": (n_tty_receive, "_receive_signal", "if t.c_iflag & IXON:", "if False:"),
     "ONLCR keeps the column": (
         n_tty_output, "_do_output_char", "n.canon_column = n.column = 0\n            write(", "write("),
     "ONOCR is for every column": (n_tty_output, "_do_output_char", "and n.column == 0", ""),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 
 from procession.hw import untranslatable
-from procession.hw.cpu import Trap
+from procession.hw.cpu import X86_TRAP_DF
 from procession.hw.memory import Frames
 from procession.hw.unicorn_cpu import CpuRegisters, UnicornCpu, user_template
 
@@ -65,7 +65,7 @@ class Bare:
         """End the run; raises AssertionError if the engine takes it for a second exception."""
         self.cpu.d[self.cpu.layout.old_exception_d] = 0xFFFFFFFF
         self.cpu.d[self.cpu.layout.is_int_d] = 0
-        if vector == Trap.DF:
+        if vector == X86_TRAP_DF:
             raise AssertionError("a double fault")
         self.stop()
 

@@ -22,8 +22,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 import struct
 
-from procession.include.asm.ioctls import Ioctl
-from procession.include.asm.termbits import INIT_C_CC, Cflag, Iflag, Lflag, Oflag
+from procession.include.asm.ioctls import (
+    TCFLSH,
+    TCSETS,
+    TIOCGPGRP,
+    TIOCGSID,
+    TIOCNOTTY,
+    TIOCSCTTY,
+    TIOCSPGRP,
+    TIOCSWINSZ,
+)
+from procession.include.asm.termbits import (
+    B38400,
+    CREAD,
+    CS8,
+    ECHO,
+    ICANON,
+    ICRNL,
+    INIT_C_CC,
+    ISIG,
+    IXON,
+    ONLCR,
+    OPOST,
+    TOSTOP,
+)
 
 HUP, INT, QUIT, KILL, USR1, SEGV, USR2, PIPE, ALRM, TERM, ABRT = 1, 2, 3, 9, 10, 11, 12, 13, 14, 15, 6
 CHLD, CONT, STOP, TSTP, TTIN, TTOU, URG, WINCH, RT, RT2, RTMAX = 17, 18, 19, 20, 21, 22, 23, 28, 34, 35, 64
@@ -272,22 +294,22 @@ IDIOMS: Sequence[tuple[tuple[str, str], ...]] = [
 
 def _settings(lflag: int) -> str:
     """A pointer to a struct termios."""
-    flags = Iflag.ICRNL | Iflag.IXON, Oflag.OPOST | Oflag.ONLCR, Cflag.B38400 | Cflag.CS8 | Cflag.CREAD, lflag
+    flags = ICRNL | IXON, OPOST | ONLCR, B38400 | CS8 | CREAD, lflag
     return "=" + ",".join(map(str, struct.unpack("<5Q", struct.pack("<4IB19s4x", *flags, 0, INIT_C_CC))))
 
 
-_LFLAG = Lflag.ISIG | Lflag.ICANON | Lflag.ECHO
+_LFLAG = ISIG | ICANON | ECHO
 FOREGROUND = words(*(f"=@{n}" for n in range(8)), "=@d", "=@d", "=1", "=999")
 SCTTY, NOTTY, GPGRP, SPGRP, GSID = map(
-    str, (Ioctl.TIOCSCTTY, Ioctl.TIOCNOTTY, Ioctl.TIOCGPGRP, Ioctl.TIOCSPGRP, Ioctl.TIOCGSID))
+    str, (TIOCSCTTY, TIOCNOTTY, TIOCGPGRP, TIOCSPGRP, TIOCGSID))
 TERMINAL_TABLE = [
     _op("ioctl", "t", SCTTY, words(0, 1, 0), weight=4),
     _op("ioctl", "t", NOTTY, "0", weight=2),
     _op("ioctl", "t", SPGRP, FOREGROUND, weight=10),
     _op("ioctl", words("t", "t", "m"), words(GPGRP, GPGRP, GSID), "?4", weight=4),
-    _op("ioctl", "t", str(Ioctl.TCSETS), words(_settings(_LFLAG | Lflag.TOSTOP), _settings(_LFLAG)), weight=4),
-    _op("ioctl", words("t", "m"), str(Ioctl.TCFLSH), words(0, 1, 7)),
-    _op("ioctl", words("t", "m"), str(Ioctl.TIOCSWINSZ), words("=1", "=2", "=65537"), weight=3),
+    _op("ioctl", "t", str(TCSETS), words(_settings(_LFLAG | TOSTOP), _settings(_LFLAG)), weight=4),
+    _op("ioctl", words("t", "m"), str(TCFLSH), words(0, 1, 7)),
+    _op("ioctl", words("t", "m"), str(TIOCSWINSZ), words("=1", "=2", "=65537"), weight=3),
     _op("read", "t", "?d6", "6", weight=6, flag="r"),
     _op("write", "t", "sabc", "3", weight=6),
     _op("type", "m", words("s^C", "s^Z", "sab^J", "s^D", "s^Z"), words(1, 1, 3), code="T", weight=8, flag="z"),
@@ -303,7 +325,7 @@ TERMINAL_IDIOMS: Sequence[tuple[tuple[str, str], ...]] = [
     (("d", "fork"), ("n", "setpgid 0 0"), ("n", "read t ?d6 6")),
     (("d", "fork"), ("n", "setpgid 0 0"), ("n", f"ioctl t {SPGRP} =@n")),
     (("d", "fork"), ("n", "setpgid 0 0"), ("n", f"sigaction {TTOU} 1 0 0"), ("n", f"ioctl t {SPGRP} =@n")),
-    (("d", f"ioctl t {Ioctl.TCSETS} {_settings(_LFLAG | Lflag.TOSTOP)}"), ("d", "fork"), ("n", "setpgid 0 0"),
+    (("d", f"ioctl t {TCSETS} {_settings(_LFLAG | TOSTOP)}"), ("d", "fork"), ("n", "setpgid 0 0"),
      ("n", "write t sabc 3")),
     (("d", "fork"), ("n", "setpgid 0 0"), ("n", "fork"), ("m", "exit_group 0"), ("n", "read t ?d6 6")),
     (("d", f"sigaction {HUP} 2 4 0"), ("d", "close m")),

@@ -26,25 +26,68 @@ from fuzz.compare import survived
 from fuzz.generator import different
 from fuzz.tried import Tried
 from procession import Kernel
-from procession.include.asm.termbits import Iflag, Lflag, Oflag, V
+from procession.include.asm.termbits import (
+    ECHO,
+    ECHOCTL,
+    ECHOE,
+    ECHOK,
+    ECHOKE,
+    ECHONL,
+    ECHOPRT,
+    ICANON,
+    ICRNL,
+    IEXTEN,
+    IGNCR,
+    IGNPAR,
+    IMAXBEL,
+    INLCR,
+    ISIG,
+    ISTRIP,
+    IUCLC,
+    IUTF8,
+    IXANY,
+    IXOFF,
+    IXON,
+    OCRNL,
+    OLCUC,
+    ONLCR,
+    ONLRET,
+    ONOCR,
+    OPOST,
+    PARMRK,
+    VEOL,
+    VEOL2,
+    VERASE,
+    VINTR,
+    VKILL,
+    VLNEXT,
+    VMIN,
+    VQUIT,
+    VREPRINT,
+    VSTART,
+    VSTOP,
+    VSUSP,
+    VWERASE,
+    XTABS,
+)
 
 __all__ = ("Find", "generate", "run", "run_batch", "run_host", "run_inside", "shrink")
 
 # What 3.2 does differently from today's kernels (docs/differences.md), and how terminals.c or STEPS avoid it.
 LEFT_OUT = {
-    "Lflag.NOFLSH off": "Ctrl-C leaves what the master has not read yet, today it goes: NOFLSH is always on",
+    "NOFLSH off": "Ctrl-C leaves what the master has not read yet, today it goes: NOFLSH is always on",
     "TCOFLUSH": "the same",
     "several keys in one write": "an echo comes with its key, today with the last of them: keys come one by one",
     "TCIFLUSH with echoes waiting": "they go, too, today they stay: the output is started first",
     "ICANON flipped with input waiting": "it is no line until its end, today it is one at once: the input goes first",
     "an empty end of file before another": "it is passed over: each is read before the next is typed",
     "ICANON flipped behind a literal next": "it is still literal, today it is forgotten: another key comes before",
-    "Iflag.IXANY without Lflag.ISIG": "^C, ^\\ and ^Z do not start the output, today they do: never both in a program",
-    "Iflag.IXANY with these keys disabled": "the byte 0 does not start the output, today it does: they are not",
-    "Lflag.ECHOPRT without Lflag.ECHOCTL": "a literal next lets the end of an erasure wait: never both in a program",
-    "Lflag.ECHONL without Lflag.ECHO": "a signal that starts the output lets the echo wait: never both in a program",
+    "IXANY without ISIG": "^C, ^\\ and ^Z do not start the output, today they do: never both in a program",
+    "IXANY with these keys disabled": "the byte 0 does not start the output, today it does: they are not",
+    "ECHOPRT without ECHOCTL": "a literal next lets the end of an erasure wait: never both in a program",
+    "ECHONL without ECHO": "a signal that starts the output lets the echo wait: never both in a program",
     "4096 bytes of input": "what does not fit beeps, today it is dropped silently: programs stay below",
-    "Lflag.EXTPROC": "has programs of its own: tests/programs/tty_extproc.c",
+    "EXTPROC": "has programs of its own: tests/programs/tty_extproc.c",
 }
 
 CHUNK = 60              # programs that run at the same time
@@ -54,13 +97,13 @@ MOST_SHOWN = 12
 LETTERS = b"abcdefgh"
 CONTROLS = b"\t\x03\b\n\r\x0f\x11\x12\x13\x15\x16\x17\x1a\x1b\x1c\x7f\0"
 ALPHABET = [bytes([c]) for c in LETTERS + CONTROLS + b" _\\A~\xff\xc8\xa4"] + ["ä".encode(), "€".encode()]
-_IFLAGS = [Iflag.IGNPAR, Iflag.PARMRK, Iflag.ISTRIP, Iflag.INLCR, Iflag.IGNCR, Iflag.ICRNL, Iflag.IUCLC, Iflag.IXON,
-           Iflag.IXANY, Iflag.IXOFF, Iflag.IUTF8, Iflag.IMAXBEL]
-_OFLAGS = [Oflag.OPOST, Oflag.OLCUC, Oflag.ONLCR, Oflag.OCRNL, Oflag.ONOCR, Oflag.ONLRET, Oflag.XTABS]
-_LFLAGS = [Lflag.ISIG, Lflag.ICANON, Lflag.ECHO, Lflag.ECHOE, Lflag.ECHOK, Lflag.ECHONL, Lflag.ECHOCTL, Lflag.ECHOPRT,
-           Lflag.ECHOKE, Lflag.IEXTEN]
-_FLOW_KEYS = [V.INTR, V.QUIT, V.START, V.STOP, V.SUSP]
-_EDIT_KEYS = [V.ERASE, V.KILL, V.EOL, V.REPRINT, V.WERASE, V.LNEXT, V.EOL2]
+_IFLAGS = [IGNPAR, PARMRK, ISTRIP, INLCR, IGNCR, ICRNL, IUCLC, IXON,
+           IXANY, IXOFF, IUTF8, IMAXBEL]
+_OFLAGS = [OPOST, OLCUC, ONLCR, OCRNL, ONOCR, ONLRET, XTABS]
+_LFLAGS = [ISIG, ICANON, ECHO, ECHOE, ECHOK, ECHONL, ECHOCTL, ECHOPRT,
+           ECHOKE, IEXTEN]
+_FLOW_KEYS = [VINTR, VQUIT, VSTART, VSTOP, VSUSP]
+_EDIT_KEYS = [VERASE, VKILL, VEOL, VREPRINT, VWERASE, VLNEXT, VEOL2]
 
 _text = st.lists(st.sampled_from(ALPHABET), min_size=1, max_size=MOST_KEYS).map(lambda found: b"".join(found).hex())
 _byte = st.sampled_from(ALPHABET).map(lambda found: found[-1])
@@ -71,7 +114,7 @@ _key = st.one_of(st.sampled_from(LETTERS), _byte)
 _control = st.one_of(
     st.tuples(st.sampled_from(_FLOW_KEYS), _key.filter(bool)),
     st.tuples(st.sampled_from(_EDIT_KEYS), st.one_of(_key, st.just(0))),
-    st.tuples(st.just(V.MIN), st.integers(0, 3)),
+    st.tuples(st.just(VMIN), st.integers(0, 3)),
 ).map(lambda pair: f"{pair[0]} {pair[1]}")
 
 # name -> its arguments, and how often it is taken.
@@ -99,8 +142,8 @@ def _some_of(word: int, bits: Sequence[int]) -> st.SearchStrategy[str]:
     return chosen.map(lambda taken: f"flip {word} {sum(itertools.compress(bits, taken))}")
 
 
-_NEVER_BOTH = [((0, Iflag.IXANY), (2, Lflag.ISIG)), ((2, Lflag.ECHOPRT), (2, Lflag.ECHOCTL)),
-               ((2, Lflag.ECHONL), (2, Lflag.ECHO))]
+_NEVER_BOTH = [((0, IXANY), (2, ISIG)), ((2, ECHOPRT), (2, ECHOCTL)),
+               ((2, ECHONL), (2, ECHO))]
 
 
 def _flips(program: Program, word: int, bit: int) -> bool:
@@ -110,9 +153,9 @@ def _flips(program: Program, word: int, bit: int) -> bool:
 
 # Not those that take much away of what there is to see.
 _settings = st.tuples(
-    _some_of(0, [bit for bit in _IFLAGS if bit not in (Iflag.ISTRIP, Iflag.IGNCR)]),
+    _some_of(0, [bit for bit in _IFLAGS if bit not in (ISTRIP, IGNCR)]),
     _some_of(1, _OFLAGS),
-    _some_of(2, [bit for bit in _LFLAGS if bit not in (Lflag.ISIG, Lflag.ICANON, Lflag.ECHO)]),
+    _some_of(2, [bit for bit in _LFLAGS if bit not in (ISIG, ICANON, ECHO)]),
 )
 _steps = [args.map(partial("{} {}".format, name)).map(str.strip) for name, (args, n) in STEPS.items() for _ in range(n)]
 programs: st.SearchStrategy[Program] = st.tuples(

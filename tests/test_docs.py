@@ -61,7 +61,7 @@ def methods(module):
             # As written, for octal numbers stay octal.
             head = ast.get_source_segment(source, node).partition('"""')[0].partition("def ")[2]
             head = " ".join(head.split()).removesuffix(":")
-            head = re.sub(r"self(, )?|structs\.", "", head.replace("( ", "(").replace(", )", ")"))
+            head = re.sub(r"self(, )?|structs\.", "", head.replace("( ", "(").replace(", )", ")").replace(" )", ")"))
             head = re.sub(r"Awaitable\[(\w+)\]", r"\1", head).replace("|", "\\|")
             summary = ast.get_docstring(node).partition("\n\n")[0].replace("\n", " ")
             yield f"| `{head}` | {summary} |\n"

@@ -17,7 +17,7 @@ from tests.hw.elf import EXIT, elf
 
 from procession import Deadlock, Kernel
 from procession.hw.console import HostConsole
-from procession.include.linux.signal import Sig
+from procession.include.linux.signal import SIGUSR1
 from procession.tools.replay import Difference, Replay, TraceError
 from procession.tools.tracefile import TraceWriter, as_dict, trace_hash
 from procession.tools.tracepoint import parse_event
@@ -61,7 +61,7 @@ def test_a_replay_needs_nothing_but_the_trace(recorded):
     with Replay(path) as replay:
         done = replay.finish()
         assert (done.events, done.sha256) == (len(events), trace_hash(events))
-        assert done.how["status"] == Sig.SIGUSR1
+        assert done.how["status"] == SIGUSR1
         assert replay.kernel.nr_cpus == 2
     assert '"event":"console_read"' in path.read_text()
 

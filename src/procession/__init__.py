@@ -1,8 +1,9 @@
 """Procession: Linux 3.2's process management, in Python."""
 
 from importlib import import_module
+from typing import Final
 
-TYPE_CHECKING = False  # typing's, without what its import takes
+TYPE_CHECKING: Final = False  # typing's, without what its import takes
 
 if TYPE_CHECKING:
     from procession.boot import Kernel, Result
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ("Deadlock", "Errno", "Kernel", "KernelBug", "KernelPanic", "LinuxError", "ReplayError", "Result", "Sig")
 
-_HOME = {
+_HOME: Final = {
     "Errno": "include.linux.errno",
     "LinuxError": "include.linux.errno",
     "Sig": "include.linux.signal",

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import gc
 from pathlib import Path
 import threading
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from procession.arch.x86 import entry as x86_entry
 from procession.arch.x86 import interrupt
@@ -36,9 +36,13 @@ if TYPE_CHECKING:
 __all__ = ("DEFAULT_ENV", "DEFAULT_WINSIZE", "Command", "Kernel", "Result")
 
 # A run begins at this moment unless it is told another: 2012-01-05, when 3.2 had just come out.
-BOOT_TIME_NS = 1_325_721_600 * 1_000_000_000
-DEFAULT_WINSIZE = (24, 80)
-DEFAULT_ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/", "TERM": "linux"}
+BOOT_TIME_NS: Final = 1_325_721_600 * 1_000_000_000
+DEFAULT_WINSIZE: Final = (24, 80)
+DEFAULT_ENV: Final = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/",
+    "TERM": "linux",
+}
 
 PythonProgram: TypeAlias = Callable[..., Awaitable[Any]]
 RootSpec: TypeAlias = str | Path | Mapping[str, bytes | str] | None
@@ -252,7 +256,7 @@ def _seldom_collecting() -> Iterator[None]:
         gc.set_threshold(young, middle, old)
 
 
-CORES_OUTSIDE = "|core.%e.%p"  # core_pattern of a machine whose cores go to the host
-MIN_MEMORY = 4 << 20
-MAX_MEMORY = 64 << 30
-MAX_CPUS = 64
+CORES_OUTSIDE: Final = "|core.%e.%p"  # core_pattern of a machine whose cores go to the host
+MIN_MEMORY: Final = 4 << 20
+MAX_MEMORY: Final = 64 << 30
+MAX_CPUS: Final = 64

@@ -14,7 +14,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import PathRef
 from procession.include.linux.kernel import Kernel
 from procession.include.linux.nsproxy import IpcNamespace, NetNamespace, Nsproxy, UserNamespace, UtsNamespace
-from procession.include.linux.resource import RLIM_INFINITY, Rlimit
+from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_NOFILE
 from procession.include.linux.sched import SignalStruct, Task, UserStruct
 from procession.include.linux.signal import Sigpending
 from procession.include.linux.spinlock import SpinLock
@@ -103,7 +103,7 @@ def new_task(k):
     p.sighand = None
     p.signal = SignalStruct()
     p.signal.rlim = [(RLIM_INFINITY, RLIM_INFINITY)] * 16
-    p.signal.rlim[Rlimit.NOFILE] = (1024, 4096)
+    p.signal.rlim[RLIMIT_NOFILE] = (1024, 4096)
     p.signal.tty = None
     p.signal.threads = {p: None}
     return p

@@ -3,7 +3,7 @@
 import pytest
 
 from procession.fs import file, file_table
-from procession.include.linux.resource import Rlimit
+from procession.include.linux.resource import RLIMIT_NOFILE
 
 from .conftest import Buffer, new_task
 
@@ -70,7 +70,7 @@ def test_close_frees_the_file_with_its_last_descriptor(three, fails):
 
 
 def test_limit(three, fails):
-    three.task.signal.rlim[Rlimit.NOFILE] = (4, 4)
+    three.task.signal.rlim[RLIMIT_NOFILE] = (4, 4)
     assert three.dup(0) == 3
     with fails("EMFILE"):
         three.dup(0)

@@ -1,7 +1,7 @@
 """/dev, the console, mounts."""
 
 from procession.fs import devices, file
-from procession.include.linux.fs import Poll, S
+from procession.include.linux.fs import POLLIN, S_IFCHR, S_IFDIR
 
 from .conftest import Buffer, Sys, bare_kernel
 
@@ -21,7 +21,7 @@ def test_memory_devices(sys, fails):
     with fails("ENOSPC"):
         sys.write(full, Buffer(b"abc"), 3)
     st = sys.stat_of("/dev/null")
-    assert (st.mode, st.rdev) == (S.IFCHR | 0o666, 0x103)
+    assert (st.mode, st.rdev) == (S_IFCHR | 0o666, 0x103)
     with fails("ENXIO"):
         sys.open("/dev/tty", 2, 0)
 
@@ -49,7 +49,7 @@ def test_standard_output_and_error_stay_apart():
     assert s.read(0, buf, 3) == 3
     assert s.read(0, buf, 10) == 2
     assert s.read(0, buf, 10) == 0
-    assert k.task.files.fd[0].poll(k.task, None) & Poll.IN
+    assert k.task.files.fd[0].poll(k.task, None) & POLLIN
 
 
 def test_the_console_is_no_terminal_and_not_seekable(fails):
@@ -73,7 +73,7 @@ def test_tmpfs_mounts(sys, fails):
     sys.mount("none", "/mnt", "tmpfs", 0, "mode=700")
     st = sys.stat_of("/mnt")
     assert st.dev != before.dev
-    assert st.mode == S.IFDIR | 0o700
+    assert st.mode == S_IFDIR | 0o700
     sys.write_file("/mnt/f", b"x")
     assert sys.stat_of("/mnt/..").ino == sys.stat_of("/").ino
     fd = sys.open("/mnt/f", 0, 0)

@@ -3,7 +3,8 @@
 import pytest
 
 from procession.fs import dcache, namei
-from procession.include.linux.fs import AT_FDCWD, S
+from procession.include.linux.fcntl import AT_FDCWD
+from procession.include.linux.fs import S_IFDIR, S_IFLNK, S_IFMT
 
 from .conftest import Buffer
 
@@ -56,9 +57,9 @@ def test_dot_and_dotdot_of_the_root_are_the_root(tree):
 
 
 def test_lstat_follows_only_with_a_trailing_slash(tree):
-    assert tree.stat_of("/rel", "lstat").mode & S.IFMT == S.IFLNK
-    assert tree.stat_of("/rel/", "lstat").mode & S.IFMT == S.IFDIR
-    assert tree.stat_of("/rel/.", "lstat").mode & S.IFMT == S.IFDIR
+    assert tree.stat_of("/rel", "lstat").mode & S_IFMT == S_IFLNK
+    assert tree.stat_of("/rel/", "lstat").mode & S_IFMT == S_IFDIR
+    assert tree.stat_of("/rel/.", "lstat").mode & S_IFMT == S_IFDIR
 
 
 def test_link_sizes_and_modes(tree):

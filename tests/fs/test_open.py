@@ -4,7 +4,7 @@ import pytest
 
 from procession.fs import file, namei
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import FMode, S
+from procession.include.linux.fs import FMODE_EXEC, FMODE_READ, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG
 
 from .conftest import Buffer
 
@@ -46,7 +46,7 @@ def test_create_through_a_dangling_link_makes_its_target(tree):
 def test_umask_and_a_mode_that_does_not_bind_the_creator(tree, fails):
     tree.task.fs.umask = 0o027
     fd = tree.open("/new", O_CREAT | O_RDWR, 0o444)
-    assert tree.stat_of("/new").mode == S.IFREG | 0o440
+    assert tree.stat_of("/new").mode == S_IFREG | 0o440
     assert tree.write(fd, Buffer(b"abc"), 3) == 3
     tree.become(7)
     with fails("EACCES"):
@@ -118,9 +118,9 @@ def test_executed_files_are_not_written_and_the_other_way_round(tree, fails):
 
 def test_exec_opens_ask_for_execute_permission(tree, fails):
     with fails("EACCES"):
-        namei.do_filp_open(tree.task, -100, "/f", FMode.EXEC, 0)
+        namei.do_filp_open(tree.task, -100, "/f", FMODE_EXEC, 0)
     tree.chmod("/f", 0o711)
-    assert namei.do_filp_open(tree.task, -100, "/f", FMode.EXEC, 0).f_mode & FMode.READ
+    assert namei.do_filp_open(tree.task, -100, "/f", FMODE_EXEC, 0).f_mode & FMODE_READ
 
 
 def test_table_full(tree, fails):
@@ -136,7 +136,7 @@ def test_table_full(tree, fails):
 @pytest.mark.parametrize(("call", "args", "errno"), [
     ("mkdir", ("/d", 0o755), "EEXIST"), ("mkdir", ("/.", 0o755), "EEXIST"), ("mkdir", ("/none/x", 0o755), "ENOENT"),
     ("mkdir", ("/f/x", 0o755), "ENOTDIR"), ("mkdir", ("/todo", 0o755), "EEXIST"),
-    ("mknod", ("/n", S.IFDIR, 0), "EPERM"), ("mknod", ("/n", S.IFLNK, 0), "EINVAL"), ("mknod", ("/n/", 0, 0), "ENOENT"),
+    ("mknod", ("/n", S_IFDIR, 0), "EPERM"), ("mknod", ("/n", S_IFLNK, 0), "EINVAL"), ("mknod", ("/n/", 0, 0), "ENOENT"),
     ("symlink", ("", "/n"), "ENOENT"), ("symlink", ("x", "/f"), "EEXIST"), ("symlink", ("x", "/n/"), "ENOENT"),
     ("link", ("/none", "/n"), "ENOENT"), ("link", ("/d", "/n"), "EPERM"), ("link", ("/f", "/d"), "EEXIST"),
     ("link", ("/f", "/dev/n"), "EXDEV"), ("unlink", ("/none",), "ENOENT"), ("unlink", ("/d",), "EISDIR"),
@@ -159,7 +159,7 @@ def test_link_counts(tree):
     assert tree.read_file("/g") == b"contents"
     assert tree.stat_of("/g").nlink == 1
     tree.link("/link", "/link2")
-    assert tree.stat_of("/link2", "lstat").mode & S.IFMT == S.IFLNK
+    assert tree.stat_of("/link2", "lstat").mode & S_IFMT == S_IFLNK
     n = tree.stat_of("/").nlink
     tree.mkdir("/sub", 0o755)
     assert (tree.stat_of("/").nlink, tree.stat_of("/sub").nlink) == (n + 1, 2)
@@ -234,14 +234,14 @@ def test_set_group_id_directories_hand_their_group_on(tree):
 def test_only_root_makes_devices(tree, fails):
     tree.become(1000)
     with fails("EPERM"):
-        tree.mknod("/tmp/n", S.IFCHR | 0o666, 0x103)
-    tree.mknod("/tmp/fifo", S.IFIFO | 0o600, 0)
-    assert tree.stat_of("/tmp/fifo").mode & S.IFMT == S.IFIFO
+        tree.mknod("/tmp/n", S_IFCHR | 0o666, 0x103)
+    tree.mknod("/tmp/fifo", S_IFIFO | 0o600, 0)
+    assert tree.stat_of("/tmp/fifo").mode & S_IFMT == S_IFIFO
     tree.become(0)
-    tree.mknod("/tmp/n", S.IFCHR | 0o666, 0x103)
+    tree.mknod("/tmp/n", S_IFCHR | 0o666, 0x103)
     fd = tree.open("/tmp/n", O_RDWR, 0)
     assert tree.write(fd, Buffer(b"abc"), 3) == 3
-    tree.mknod("/tmp/odd", S.IFCHR | 0o666, 0x4242)
+    tree.mknod("/tmp/odd", S_IFCHR | 0o666, 0x4242)
     with fails("ENXIO"):
         tree.open("/tmp/odd", 0, 0)
 

@@ -7,7 +7,7 @@ import tarfile
 
 import pytest
 
-from procession.include.linux.fs import S
+from procession.include.linux.fs import S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK
 
 from .conftest import Buffer, Sys, bare_kernel
 
@@ -137,8 +137,8 @@ def test_rename_leaves_a_hole(sys, fails):
 
 
 def test_fifos_and_sockets_of_the_host_are_not_opened(sys, fails):
-    assert sys.stat_of("/fifo").mode & S.IFMT == S.IFIFO
-    assert sys.stat_of("/sock").mode & S.IFMT == S.IFSOCK
+    assert sys.stat_of("/fifo").mode & S_IFMT == S_IFIFO
+    assert sys.stat_of("/sock").mode & S_IFMT == S_IFSOCK
     fd = sys.open("/fifo", RDWR, 0)          # a pipe of the guest's own
     sys.write(fd, Buffer(b"abc"), 3)
     buf = Buffer(bytes(3))
@@ -207,7 +207,7 @@ def test_archives(tmp_path, mode, fails):
     s = Sys(bare_kernel(str(path)))
     assert s.listdir("/") == [".", "..", "dev", "etc", "hard", "null", "proc", "soft", "tmp", "usr"]
     st = s.stat_of("/etc/passwd")
-    assert (st.mode, st.uid, st.gid, st.nlink, st.mtime_ns) == (S.IFREG | 0o640, 1, 2, 2, 1000 * 10**9)
+    assert (st.mode, st.uid, st.gid, st.nlink, st.mtime_ns) == (S_IFREG | 0o640, 1, 2, 2, 1000 * 10**9)
     assert s.read_file("/soft") == b"root:x:0:0"
     assert s.stat_of("/hard").ino == st.ino
     assert s.read_file("/usr/bin/deep") == b"d" * 9000
@@ -254,7 +254,7 @@ def test_a_root_that_has_other_things_of_our_names(tmp_path, name, kind):
 def test_dict_roots():
     s = Sys(bare_kernel({"/bin/sh": b"\x7fELF", "etc/motd": "hi\n", "/var/empty/": b""}))
     assert s.read_file("/bin/sh") == b"\x7fELF"
-    assert s.stat_of("/bin/sh").mode == S.IFREG | 0o755
+    assert s.stat_of("/bin/sh").mode == S_IFREG | 0o755
     assert s.read_file("/etc/motd") == b"hi\n"
     assert s.listdir("/var/empty") == [".", ".."]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from procession.include.linux.resource import Rlimit
+from procession.include.linux.resource import RLIMIT_FSIZE
 
 from .conftest import Buffer
 
@@ -65,7 +65,7 @@ def test_open_modes(f, fails):
 
 
 def test_file_size_limit(f, fails):
-    f.task.signal.rlim[Rlimit.FSIZE] = (12, 12)
+    f.task.signal.rlim[RLIMIT_FSIZE] = (12, 12)
     f.task.sighand = None
     assert f.write(f.fd, Buffer(b"abcd"), 4) == 2
 

@@ -1,6 +1,6 @@
 """A machine without a kernel: frames, page tables made by hand, one engine, hooks that note what happens."""
 
-from procession.hw.cpu import Trap
+from procession.hw.cpu import X86_TRAP_PF
 from procession.hw.memory import Frames
 from procession.hw.unicorn_cpu import CpuRegisters, UnicornCpu, user_template
 
@@ -71,7 +71,7 @@ class Machine:
     def interrupt(self, engine, vector):
         cpu = self.cpu
         cpu.d[cpu.layout.old_exception_d] = 0xFFFFFFFF
-        fault = (cpu.q[cpu.layout.cr2_q], cpu.d[cpu.layout.error_code_d]) if vector == Trap.PF else ()
+        fault = (cpu.q[cpu.layout.cr2_q], cpu.d[cpu.layout.error_code_d]) if vector == X86_TRAP_PF else ()
         self.events.append((vector, cpu.q[self.ip], *fault))
         if self.on_fault is None or not self.on_fault(vector):
             cpu.stop()

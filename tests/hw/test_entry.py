@@ -9,7 +9,7 @@ import pytest
 
 from procession.arch.x86 import entry, interrupt, syscall_table
 from procession.boot import Kernel
-from procession.include.linux.signal import Sig
+from procession.include.linux.signal import SIGFPE, SIGILL, SIGSEGV, SIGTRAP
 
 
 def killed_by(text, **options):
@@ -68,10 +68,10 @@ def test_other_registers_and_carry_survive_a_call():
 
 
 @pytest.mark.parametrize(("code", "sig"), [
-    ("0f0b", Sig.SIGILL), ("f4", Sig.SIGSEGV), ("31d2 31c9 f7f1", Sig.SIGFPE), ("cc", Sig.SIGTRAP),
-    ("cd80", Sig.SIGSEGV), ("e480", Sig.SIGSEGV), ("ee 0f05 90", Sig.SIGSEGV), ("31c0 ffe0", Sig.SIGSEGV),
-    ("8b042500000000", Sig.SIGSEGV), ("48b80000000000000080 8b00", Sig.SIGSEGV),
-    ("48b8000060ffffffffff ffe0", Sig.SIGSEGV), ("48b8000c60ffffffffff ffd0", Sig.SIGSEGV),
+    ("0f0b", SIGILL), ("f4", SIGSEGV), ("31d2 31c9 f7f1", SIGFPE), ("cc", SIGTRAP),
+    ("cd80", SIGSEGV), ("e480", SIGSEGV), ("ee 0f05 90", SIGSEGV), ("31c0 ffe0", SIGSEGV),
+    ("8b042500000000", SIGSEGV), ("48b80000000000000080 8b00", SIGSEGV),
+    ("48b8000060ffffffffff ffe0", SIGSEGV), ("48b8000c60ffffffffff ffd0", SIGSEGV),
 ], ids=[
     "ud2", "hlt", "div", "int3", "int80", "in", "out", "jump to 0", "null", "noncanonical", "bad vsyscall return",
     "no such vsyscall",
@@ -87,9 +87,9 @@ def test_vsyscall_time():
 
 @pytest.mark.parametrize(("code", "status"), [
     ("4889e0 482d00000100 c60001", 0),              # store at sp - 65536: ENTER may do that
-    ("4889e0 482d00001000 c60001", Sig.SIGSEGV),    # at sp - 1 MiB, below what exec has set up
+    ("4889e0 482d00001000 c60001", SIGSEGV),    # at sp - 1 MiB, below what exec has set up
     ("4881ec00001000 c6042401", 0),                 # sub rsp, 1 MiB
-    ("4881ec00008000 c6042401", Sig.SIGSEGV),       # beyond RLIMIT_STACK
+    ("4881ec00008000 c6042401", SIGSEGV),       # beyond RLIMIT_STACK
 ])
 def test_stack_growth(code, status):
     assert run(code + "31ff" + EXIT).status == status
@@ -104,7 +104,7 @@ def test_rdtsc_is_virtual_time():
 
 def test_int1():
     """The trap is behind it; some hosts, themselves machines inside others, say that it is before it."""
-    assert run("f1" + EXIT).status & 0x7F == Sig.SIGTRAP
+    assert run("f1" + EXIT).status & 0x7F == SIGTRAP
 
 
 def test_rdtscp_and_its_length():

@@ -10,7 +10,7 @@ import pytest
 from unicorn import x86_const
 
 from procession.hw import calibration, unicorn_cpu
-from procession.hw.cpu import CpuError, Trap
+from procession.hw.cpu import X86_TRAP_BP, X86_TRAP_DE, X86_TRAP_GP, X86_TRAP_PF, X86_TRAP_UD, CpuError
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_fault_is_handled_inside_and_the_instruction_runs_again(m):
 
     m.on_fault = fix
     assert m.run() == [
-        (Trap.PF, CODE, DATA, 4), (Trap.PF, CODE + 8, DATA + 8, 7), ("syscall", 77),
+        (X86_TRAP_PF, CODE, DATA, 4), (X86_TRAP_PF, CODE + 8, DATA + 8, 7), ("syscall", 77),
     ]
     assert m.frames.q[(DATA_FRAME << 9) + 1] == 77
 
@@ -104,7 +104,7 @@ def test_thousand_faults_never_become_a_double_fault(m):
         return True
 
     m.on_fault = fix
-    assert {event[0] for event in m.run()} == {Trap.PF, "syscall"}
+    assert {event[0] for event in m.run()} == {X86_TRAP_PF, "syscall"}
     assert count == 1000
 
 
@@ -153,12 +153,12 @@ def test_page_table_change_needs_set_page_table(m):
 
 def test_empty_page_table(m):
     m.cpu.set_page_table(0)
-    assert m.run() == [(Trap.PF, CODE, CODE, 0x14)]
+    assert m.run() == [(X86_TRAP_PF, CODE, CODE, 0x14)]
 
 
 def test_nx(m):
     m.map(DATA, DATA_FRAME, PLAIN)
-    assert m.run(DATA) == [(Trap.PF, DATA, DATA, 0x15)]
+    assert m.run(DATA) == [(X86_TRAP_PF, DATA, DATA, 0x15)]
 
 
 # Protection.
@@ -169,13 +169,13 @@ def test_nx(m):
 ], ids=["hlt", "cli", "mov rax,cr3", "mov cr3,rax", "rdmsr", "wrmsr", "rdtsc", "rdtscp", "swapgs", "sysret"])
 def test_privileged_instructions_fault(m, code):
     m.code(code)
-    assert m.run() == [(Trap.GP, CODE)]
+    assert m.run() == [(X86_TRAP_GP, CODE)]
 
 
 def test_supervisor_pages_fault(m):
     m.map(DATA, DATA_FRAME, PLAIN & ~4)
     m.code("488b0425 00104000 0f05")
-    assert m.run() == [(Trap.PF, CODE, DATA, 5)]
+    assert m.run() == [(X86_TRAP_PF, CODE, DATA, 5)]
 
 
 def test_port_io_is_reported(m):
@@ -184,8 +184,8 @@ def test_port_io_is_reported(m):
 
 
 @pytest.mark.parametrize(("code", "vector", "ip"), [
-    ("31d2 31c9 f7f1", Trap.DE, 4), ("0f0b", Trap.UD, 0), ("cc", Trap.BP, 1), ("cd80", 0x80, 2),
-    ("48b80000000000000080 ffe0", Trap.GP, None), ("0f3f", Trap.UD, 0),
+    ("31d2 31c9 f7f1", X86_TRAP_DE, 4), ("0f0b", X86_TRAP_UD, 0), ("cc", X86_TRAP_BP, 1), ("cd80", 0x80, 2),
+    ("48b80000000000000080 ffe0", X86_TRAP_GP, None), ("0f3f", X86_TRAP_UD, 0),
 ])
 def test_exceptions(m, code, vector, ip):
     m.code(code)
@@ -197,13 +197,13 @@ def test_exceptions(m, code, vector, ip):
 def test_no_address_ends_a_run(m):
     """Not even 0, where emu_start's `until` would stop."""
     m.code("31c0 ffe0")
-    assert m.run() == [(Trap.PF, 0, 0, 0x14)]
+    assert m.run() == [(X86_TRAP_PF, 0, 0, 0x14)]
 
 
 @pytest.mark.parametrize("code", ["0fc7f0", "0fc7f8"], ids=["rdrand", "rdseed"])
 def test_no_host_entropy(m, code):
     m.code(code)
-    assert m.run() == [(Trap.UD, CODE)]
+    assert m.run() == [(X86_TRAP_UD, CODE)]
 
 
 # Counting.
@@ -249,7 +249,7 @@ def test_faults_while_counting(counting):
     m = counting
     m.code("488b0425 00104000 90 0f05")
     m.on_fault = lambda _: m.map(DATA, DATA_FRAME, PLAIN) or True
-    assert m.run(count=100) == [(Trap.PF, CODE, DATA, 4), ("syscall", 0)]
+    assert m.run(count=100) == [(X86_TRAP_PF, CODE, DATA, 4), ("syscall", 0)]
     # The load is begun twice.
     assert m.cpu.counter[m.cpu.counter_q] == 4
 
@@ -465,7 +465,7 @@ def test_rdtsc_can_be_answered_by_the_kernel(m):
         return True
 
     m.on_fault = rdtsc
-    assert m.run() == [(Trap.GP, CODE), ("syscall", 7 << 32 | 5)]
+    assert m.run() == [(X86_TRAP_GP, CODE), ("syscall", 7 << 32 | 5)]
 
 
 def test_engines_can_be_made_and_closed_many_times():

@@ -7,7 +7,7 @@ import errno
 import pytest
 
 from procession import Kernel
-from procession.include.linux.sched import ExitState, TaskState
+from procession.include.linux.sched import EXIT_NONE, EXIT_ZOMBIE, TASK_DEAD, TASK_INTERRUPTIBLE
 
 from .test_fork import PROGRAMS, reap, run
 
@@ -50,8 +50,8 @@ def test_usage_through_a_life():
         return p.usage, p.exit_state, p.state, p.mm, p.files, p.nsproxy, p.sighand is None, p.signal.sigcnt
 
     _, said = watch(main, look)
-    assert said[0][:3] == (2, ExitState.NONE, TaskState.INTERRUPTIBLE)
-    assert said[1] == (1, ExitState.ZOMBIE, TaskState.DEAD, None, None, None, False, 1)
+    assert said[0][:3] == (2, EXIT_NONE, TASK_INTERRUPTIBLE)
+    assert said[1] == (1, EXIT_ZOMBIE, TASK_DEAD, None, None, None, False, 1)
 
 
 def test_counts_of_a_threaded_process():

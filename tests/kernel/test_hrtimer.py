@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from procession.hw.clock import NEVER
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.hrtimer import NEVER, Hrtimer
+from procession.include.linux.hrtimer import Hrtimer
 from procession.kernel import hrtimer, itimer, posix_cpu_timers, sched, signal, time
 
 from .conftest import sleep, work

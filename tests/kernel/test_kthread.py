@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from procession.include.linux.bug import KernelBug
-from procession.include.linux.sched import PF, TaskState
+from procession.include.linux.sched import PF_KTHREAD, TASK_INTERRUPTIBLE, TASK_RUNNING, TASK_UNINTERRUPTIBLE
 from procession.kernel import kthread, sched
 
 
@@ -31,11 +31,11 @@ def run_in_task(k, fn):
 async def until_stopped(current, data):
     data.append("running")
     while True:
-        current.state = TaskState.INTERRUPTIBLE
+        current.state = TASK_INTERRUPTIBLE
         if kthread.kthread_should_stop(current):
             break
         await sched.schedule(current)
-    current.state = TaskState.RUNNING
+    current.state = TASK_RUNNING
     return 42
 
 
@@ -43,8 +43,8 @@ def test_a_created_thread_sleeps_until_it_is_woken(kd):
     """State D, named, ordinary policy, child of kthreadd."""
     log = []
     p = run_in_task(kd, lambda current: kthread.kthread_create(current, until_stopped, log, "worker/0"))
-    assert (p.comm, p.state, log) == ("worker/0", TaskState.UNINTERRUPTIBLE, [])
-    assert p.flags & PF.KTHREAD
+    assert (p.comm, p.state, log) == ("worker/0", TASK_UNINTERRUPTIBLE, [])
+    assert p.flags & PF_KTHREAD
     assert p.real_parent is kd.kthreadd_task
     assert kthread.kthread_data(p) is log
     sched.wake_up_process(p)

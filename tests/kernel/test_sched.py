@@ -6,7 +6,17 @@ from itertools import pairwise
 
 import pytest
 
-from procession.include.linux.sched import SchedPolicy, TaskState
+from procession.include.linux.sched import (
+    SCHED_BATCH,
+    SCHED_FIFO,
+    SCHED_IDLE,
+    SCHED_NORMAL,
+    SCHED_RR,
+    TASK_DEAD,
+    TASK_INTERRUPTIBLE,
+    TASK_KILLABLE,
+    TASK_UNINTERRUPTIBLE,
+)
 from procession.include.linux.spinlock import SpinLock
 from procession.kernel import entry, sched, sched_fair, sched_load, sched_syscalls
 
@@ -51,7 +61,7 @@ def test_shares_follow_the_weights(k, nice, weight):
 def test_policy_idle_gets_what_is_left(k):
     """Weight 3."""
     a, b = k.spawn(spin), k.spawn(spin)
-    sched_syscalls.sched_setscheduler_nocheck(a, SchedPolicy.IDLE, 0)
+    sched_syscalls.sched_setscheduler_nocheck(a, SCHED_IDLE, 0)
     k.go(limit_ns=10_000 * MS)
     time_a, time_b = runtimes(a, b)
     assert time_a / time_b == pytest.approx(3 / 1024, rel=0.3)
@@ -117,7 +127,7 @@ def test_batch_does_not_preempt_on_wakeup(k):
 
     k.spawn(spin)
     p = k.spawn(sleeper)
-    sched_syscalls.sched_setscheduler_nocheck(p, SchedPolicy.BATCH, 0)
+    sched_syscalls.sched_setscheduler_nocheck(p, SCHED_BATCH, 0)
     k.go(limit_ns=100 * MS)
     assert log[0] > 20.5 * MS
 
@@ -230,7 +240,7 @@ def test_a_real_time_task_runs_before_all_others_when_it_wakes(k):
 
     k.spawn(spin)
     p = k.spawn(urgent)
-    setrt(p, SchedPolicy.FIFO, 1)
+    setrt(p, SCHED_FIFO, 1)
     assert p.prio == 98
     k.go(limit_ns=50 * MS)
     assert log[0] < 10.2 * MS
@@ -239,8 +249,8 @@ def test_a_real_time_task_runs_before_all_others_when_it_wakes(k):
 def test_fifo_keeps_the_cpu_from_its_equals(k):
     """No slice."""
     a, b = k.spawn(spin, 300 * MS), k.spawn(spin, 300 * MS)
-    setrt(a, SchedPolicy.FIFO, 5)
-    setrt(b, SchedPolicy.FIFO, 5)
+    setrt(a, SCHED_FIFO, 5)
+    setrt(b, SCHED_FIFO, 5)
     k.go(limit_ns=250 * MS)
     assert min(runtimes(a, b)) == 0
 
@@ -248,9 +258,9 @@ def test_fifo_keeps_the_cpu_from_its_equals(k):
 def test_rr_shares_in_quanta_of_100_ms(k):
     """And only among equals."""
     a, b, low = k.spawn(spin), k.spawn(spin), k.spawn(spin)
-    setrt(a, SchedPolicy.RR, 5)
-    setrt(b, SchedPolicy.RR, 5)
-    setrt(low, SchedPolicy.RR, 4)
+    setrt(a, SCHED_RR, 5)
+    setrt(b, SCHED_RR, 5)
+    setrt(low, SCHED_RR, 4)
     k.go(limit_ns=410 * MS)
     times = runtimes(a, b)
     assert all(190 * MS < t < 220 * MS for t in times), times
@@ -261,8 +271,8 @@ def test_rr_shares_in_quanta_of_100_ms(k):
 def test_a_higher_priority_preempts_a_lower_one(k):
     """Numbers: 99 is the highest."""
     low, high = k.spawn(spin, 300 * MS), k.spawn(spin, 100 * MS)
-    setrt(low, SchedPolicy.FIFO, 1)
-    setrt(high, SchedPolicy.FIFO, 99)
+    setrt(low, SCHED_FIFO, 1)
+    setrt(high, SCHED_FIFO, 99)
     k.go(limit_ns=90 * MS)
     assert runtimes(low)[0] == 0
     assert high.prio == 0
@@ -271,7 +281,7 @@ def test_a_higher_priority_preempts_a_lower_one(k):
 def test_ordinary_tasks_get_a_twentieth_beside_a_real_time_hog(k):
     """950 ms of every second."""
     hog, poor = k.spawn(spin), k.spawn(spin)
-    setrt(hog, SchedPolicy.FIFO, 50)
+    setrt(hog, SCHED_FIFO, 50)
     k.go(limit_ns=10_000 * MS)
     assert runtimes(poor)[0] / (10_000 * MS) == pytest.approx(0.05, abs=0.006)
 
@@ -279,9 +289,9 @@ def test_ordinary_tasks_get_a_twentieth_beside_a_real_time_hog(k):
 def test_a_task_can_leave_real_time_again(k):
     """And shares fairly from then on."""
     a, b = k.spawn(spin), k.spawn(spin)
-    setrt(a, SchedPolicy.FIFO, 3)
+    setrt(a, SCHED_FIFO, 3)
     k.go(limit_ns=100 * MS)
-    setrt(a, SchedPolicy.NORMAL, 0)
+    setrt(a, SCHED_NORMAL, 0)
     before = runtimes(a, b)
     k.go(limit_ns=1100 * MS)
     after = runtimes(a, b)
@@ -314,7 +324,7 @@ def test_a_dead_task_is_put_after_the_switch(k):
         return 7 << 8
 
     p = k.start(dies)
-    assert (p.state, p.exit_state, p.usage, p.stack, p.exit_code) == (TaskState.DEAD, 16, 1, None, 7 << 8)
+    assert (p.state, p.exit_state, p.usage, p.stack, p.exit_code) == (TASK_DEAD, 16, 1, None, 7 << 8)
 
 
 def test_time_is_charged_to_user_and_system(k):
@@ -347,9 +357,9 @@ def test_load_average_counts_uninterruptible_sleepers_and_decays_in_idleness(k):
     """A task in state D is load, an hour of nothing is none."""
 
     async def in_d(current, arg):
-        current.state = TaskState.UNINTERRUPTIBLE
+        current.state = TASK_UNINTERRUPTIBLE
         await sched.schedule(current)
-        current.state = TaskState.INTERRUPTIBLE
+        current.state = TASK_INTERRUPTIBLE
         await sched.schedule(current)
         return 0
 
@@ -370,7 +380,7 @@ def test_switch_events_carry_the_state_letters(k):
     k.trace.subscribe(log.append, "sched_switch")
 
     async def p(current, arg):
-        current.state = TaskState.KILLABLE
+        current.state = TASK_KILLABLE
         await sched.schedule(current)
         return 0
 
@@ -401,7 +411,7 @@ def test_an_idle_cpu_pulls(smp):
     tasks = [smp.spawn(spin, 50 * MS) for _ in range(4)]
     smp.settle()
     assert max(smp.clock.cpu_ns) < 115 * MS
-    assert all(p.state == TaskState.DEAD for p in tasks)
+    assert all(p.state == TASK_DEAD for p in tasks)
 
 
 def test_affinity_keeps_a_task_on_its_cpu(smp):

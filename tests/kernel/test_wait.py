@@ -6,7 +6,7 @@ import pytest
 
 from procession.include.linux.bug import KernelBug
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.sched import TaskState
+from procession.include.linux.sched import TASK_INTERRUPTIBLE, TASK_UNINTERRUPTIBLE
 from procession.kernel import completion, mutex, sched, signal, wait
 
 from .conftest import sleep
@@ -50,7 +50,7 @@ def test_a_key_filters_in_the_entrys_function(k):
     async def sleeper(current, arg):
         e = wait.WaitQueueEntry(current, func=only_seven)
         wait.add_wait_queue(q, e)
-        current.state = TaskState.INTERRUPTIBLE
+        current.state = TASK_INTERRUPTIBLE
         await sched.schedule(current)
         wait.remove_wait_queue(q, e)
         seen.append("woken")
@@ -85,7 +85,7 @@ def test_wake_up_interruptible_leaves_uninterruptible_sleepers(k):
     p = k.start(sleeper)
     k.spawn(waker)
     assert "D in in_d" in k.settle()
-    assert p.state == TaskState.UNINTERRUPTIBLE
+    assert p.state == TASK_UNINTERRUPTIBLE
 
 
 def test_a_signal_ends_an_interruptible_wait(k):

@@ -8,7 +8,17 @@ import pytest
 from procession.hw.clock import Clock
 from procession.hw.memory import Frames
 from procession.include.linux.cred import Cred
-from procession.include.linux.fs import Dentry, File, FMode, Inode, PathRef, S, SuperBlock, Vfsmount
+from procession.include.linux.fs import (
+    FMODE_READ,
+    FMODE_WRITE,
+    S_IFREG,
+    Dentry,
+    File,
+    Inode,
+    PathRef,
+    SuperBlock,
+    Vfsmount,
+)
 from procession.include.linux.kernel import Kernel
 from procession.include.linux.mm_types import TASK_SIZE
 from procession.include.linux.resource import RLIM_INFINITY
@@ -91,19 +101,19 @@ def make_task(k, mm="new"):
     return p
 
 
-def make_file(k, data=b"", mode=FMode.READ | FMode.WRITE, flags=2):
+def make_file(k, data=b"", mode=FMODE_READ | FMODE_WRITE, flags=2):
     sb = SuperBlock(k, "tmpfs", 1, 0)
-    inode = MemInode(sb, 1, S.IFREG | 0o755)
+    inode = MemInode(sb, 1, S_IFREG | 0o755)
     inode.data = data
     inode.i_size = len(data)
     return open_again(k, inode, mode, flags)
 
 
-def open_again(k, inode, mode=FMode.READ | FMode.WRITE, flags=2):
+def open_again(k, inode, mode=FMODE_READ | FMODE_WRITE, flags=2):
     root = Dentry.__new__(Dentry)
     root.d_name, root.d_parent, root.d_inode, root.d_deleted = "f", root, inode, False
     inode.i_count += 1
-    if mode & FMode.WRITE:
+    if mode & FMODE_WRITE:
         inode.i_writecount += 1
     k.caches["filp"].alloc()
     k.nr_files += 1

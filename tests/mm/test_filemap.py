@@ -5,6 +5,7 @@ import pytest
 from procession.hw.memory import PG_DIRTY
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fault_inject import FaultAttr
+from procession.include.linux.sched import EXIT_NONE, TIF_MEMDIE
 from procession.mm import filemap, madvise, memory, mmap, oom_kill, page_alloc, process_vm_access, slab, uaccess
 
 from .conftest import MemInode, fork, make_file, map_anon, open_again, touch, user_write
@@ -134,14 +135,13 @@ def test_fault_around_is_opt_in(k, p):
 
 
 def test_the_worst_process_is_killed(k, p):
-    from procession.include.linux.sched import TIF, ExitState  # noqa: PLC0415
     k.total_pages, total = 1000, k.total_pages
     p.pid = 1                     # init is spared
     small, big, spared = (fork(p) for _ in range(3))
     for t, n, adj in ((p, 500, 0), (small, 10, 0), (big, 100, 0), (spared, 300, -1000)):
         t.signal.oom_score_adj = adj
         t.children = {}
-        t.exit_state = ExitState.NONE
+        t.exit_state = EXIT_NONE
         t.real_cred.cap_effective = 0
         k.task = t
         a = map_anon(t, n * P)
@@ -157,7 +157,7 @@ def test_the_worst_process_is_killed(k, p):
         m.setattr("procession.kernel.signal.fatal_signal_pending", lambda _t: False)
         oom_kill.out_of_memory(k)
         assert killed == [(9, big)]
-        assert big.ti_flags & TIF.MEMDIE
+        assert big.ti_flags & TIF_MEMDIE
         oom_kill.out_of_memory(k)           # somebody is dying already
         assert len(killed) == 1
     assert "Killed process" in k.printk_log[-1][1]

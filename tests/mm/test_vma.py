@@ -3,7 +3,7 @@
 import pytest
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import STACK_TOP_MAX, TASK_SIZE, VM, VmArea
+from procession.include.linux.mm_types import STACK_TOP_MAX, TASK_SIZE, VM_GROWSDOWN, VM_LOCKED, VmArea
 from procession.mm import madvise, mincore, mlock, mmap, mprotect, mremap, msync, uaccess
 
 from .conftest import check, fork, make_file, map_anon, open_again, touch, user_write
@@ -161,7 +161,7 @@ def test_brk(k, p):
 
 
 def stack(k, p, pages=1):
-    vma = VmArea(p.mm, STACK_TOP_MAX - pages * P, STACK_TOP_MAX, 0x100173 | VM.GROWSDOWN)
+    vma = VmArea(p.mm, STACK_TOP_MAX - pages * P, STACK_TOP_MAX, 0x100173 | VM_GROWSDOWN)
     mmap.insert_vm_struct(p, p.mm, vma)
     p.mm.stack_vm = p.mm.total_vm = pages
     return vma
@@ -263,7 +263,7 @@ def test_mincore_msync_mlock(k, p):
     fails(Errno.EBUSY, msync.sys_msync, p, a, P, 2)
     child = fork(p)
     assert child.mm.locked_vm == 0
-    assert not any(v.vm_flags & VM.LOCKED for v in child.mm.mmap)
+    assert not any(v.vm_flags & VM_LOCKED for v in child.mm.mmap)
     mlock.sys_munlock(p, a, 4 * P)
     assert p.mm.locked_vm == 0
     assert layout(p, a)[-1] == (0, 4, 3)

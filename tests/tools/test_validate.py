@@ -13,7 +13,7 @@ from procession import Kernel
 from procession.fs import file_table
 from procession.include.linux.bug import KernelBug
 from procession.include.linux.hrtimer import Hrtimer
-from procession.include.linux.sched import CloneFlags, get_task_struct
+from procession.include.linux.sched import CLONE_NEWUTS, get_task_struct
 from procession.include.linux.signal import Siginfo, Sigqueue
 from procession.include.linux.wait import WaitQueueEntry
 from procession.kernel import cred, entry, exit, fork, hrtimer, pid, signal, signal_queue, wait
@@ -896,7 +896,7 @@ def test_a_set_of_namespaces_that_waits_for_its_readers():
     """Its last user sleeps for a grace period, and only the sleeper's stack knows of the set."""
     async def child(sys):
         for _ in range(5):
-            await sys.unshare(CloneFlags.NEWUTS)
+            await sys.unshare(CLONE_NEWUTS)
 
     async def main(sys):
         children = [await sys.clone(child) for _ in range(4)]

@@ -9,17 +9,17 @@ import signal
 import sys
 import time
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ("SIGNALS", "HostSignals", "Stopped", "die_of")
 
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_PATIENCE_SECONDS = 1.0
-_AGAIN_SECONDS = 0.005
-_IMPORT = "<frozen importlib._bootstrap>"
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_PATIENCE_SECONDS: Final = 1.0
+_AGAIN_SECONDS: Final = 0.005
+_IMPORT: Final = "<frozen importlib._bootstrap>"
 
 
 class Stopped(BaseException):
@@ -132,4 +132,4 @@ def _imports(frame: FrameType | None) -> bool:
     return frame is not None
 
 
-SIGNALS = HostSignals()
+SIGNALS: Final = HostSignals()

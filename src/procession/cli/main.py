@@ -10,12 +10,13 @@ import os
 from pathlib import Path
 import signal
 import sys
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
 from procession.cli.host import SIGNALS, Stopped, die_of
 from procession.hw.hostfile import HostFile
+from procession.include.linux.signal import SIGINT, SIGPIPE
 
 if TYPE_CHECKING:
     from procession.boot import Kernel, Result
@@ -43,7 +44,7 @@ Cpus = Annotated[int, typer.Option(min=1, max=64, help="Number of CPUs.")]
 Memory = Annotated[str, typer.Option(help="Physical memory: 64M, 1G.")]
 Realtime = Annotated[bool, typer.Option("--realtime", help="Tie the guest's clock to the host's.")]
 
-_UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+_UNITS: Final = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
 def _fail(text: str, code: int = 2) -> NoReturn:
@@ -155,17 +156,16 @@ def _execute(kernel: Kernel, program: list[str], env: list[str], cwd: str, *, as
 
 
 def _finish(result: Result) -> NoReturn:
-    from procession.include.linux.signal import Sig
 
     sig = result.status & 0x7F
-    if sig and sig not in (Sig.SIGINT, Sig.SIGPIPE):
+    if sig and sig not in (SIGINT, SIGPIPE):
         core = " (core dumped)" if result.status & 0x80 else ""
         print(_SIGNAL_TEXT.get(sig, f"Signal {sig}") + core, file=sys.stderr)
     raise typer.Exit(result.exit_code)
 
 
 # What a shell prints when a command dies of a signal.
-_SIGNAL_TEXT = {
+_SIGNAL_TEXT: Final = {
     1: "Hangup",
     3: "Quit",
     4: "Illegal instruction",

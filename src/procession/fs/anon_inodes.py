@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from procession.fs import dcache, file_table, namespace
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
 from procession.include.linux.errno import LinuxError
-from procession.include.linux.fs import Dentry, FMode, Inode, PathRef
+from procession.include.linux.fcntl import O_ACCMODE, O_CLOEXEC, O_NONBLOCK
+from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, Dentry, Inode, PathRef
+from procession.include.linux.magic import ANON_INODE_FS_MAGIC
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import File
@@ -18,9 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ("anon_inode_getfd", "anon_inode_getfile", "anon_inode_init")
 
-ANON_INODE_FS_MAGIC = 0x09041934
-O_ACCMODE, O_NONBLOCK, O_CLOEXEC = 3, 0o4000, 0o2000000
-_READ_WRITE = FMode.READ | FMode.WRITE
+_READ_WRITE: Final = FMODE_READ | FMODE_WRITE
 
 
 def anon_inode_init(k: Kernel) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procession.fs import inode as fs_inode
-from procession.include.linux.cred import Cap
+from procession.include.linux.cred import CAP_CHOWN, CAP_FSETID
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import S
-from procession.include.linux.resource import RLIM_INFINITY, Rlimit
-from procession.include.linux.signal import Sig
+from procession.include.linux.fs import MAX_LFS_FILESIZE, S_IFDIR, S_IFMT, S_ISGID, S_ISUID, S_IXGRP
+from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_FSIZE
+from procession.include.linux.signal import SIGXFSZ
 from procession.kernel import capability, groups, signal
 
 if TYPE_CHECKING:
@@ -18,19 +18,16 @@ if TYPE_CHECKING:
 
 __all__ = ("chmod_inode", "chown_inode", "inode_newsize_ok", "set_times", "truncate_inode")
 
-_FSIZE = int(Rlimit.FSIZE)
-MAX_BYTES = (1 << 63) - 1
-
 
 def inode_newsize_ok(current: Task, inode: Inode, size: int) -> None:
     """Check the limits on a file's size; raises EFBIG, with SIGXFSZ beyond RLIMIT_FSIZE."""
     if size <= inode.i_size:
         return
-    limit = current.signal.rlim[_FSIZE][0]
+    limit = current.signal.rlim[RLIMIT_FSIZE][0]
     if limit != RLIM_INFINITY and size > limit:
-        signal.send_sig(Sig.SIGXFSZ, current, 0)
+        signal.send_sig(SIGXFSZ, current, 0)
         raise LinuxError(Errno.EFBIG, "RLIMIT_FSIZE")
-    if size > MAX_BYTES:
+    if size > MAX_LFS_FILESIZE:
         raise LinuxError(Errno.EFBIG, "beyond the largest size")
 
 
@@ -39,7 +36,7 @@ def truncate_inode(current: Task, inode: Inode, size: int) -> None:
     inode_newsize_ok(current, inode, size)
     inode.setattr()
     kill = fs_inode.should_remove_suid(inode.i_mode)
-    if kill and not capability.capable(current, Cap.FSETID):
+    if kill and not capability.capable(current, CAP_FSETID):
         inode.i_mode &= ~kill
     inode.truncate(size)
     inode.i_mtime_ns = inode.i_ctime_ns = fs_inode.current_fs_time(inode.i_sb)
@@ -49,9 +46,9 @@ def chmod_inode(current: Task, inode: Inode, mode: int) -> None:
     """Set the permission bits; raises EPERM. Set-group-id is silently left out for a group not one's own."""
     if not fs_inode.inode_owner_or_capable(current, inode):
         raise LinuxError(Errno.EPERM, "not the owner")
-    mode = (mode & 0o7777) | (inode.i_mode & S.IFMT)
-    if mode & S.ISGID and not groups.in_group_p(current, inode.i_gid) and not capability.capable(current, Cap.FSETID):
-        mode &= ~S.ISGID
+    mode = (mode & 0o7777) | (inode.i_mode & S_IFMT)
+    if mode & S_ISGID and not groups.in_group_p(current, inode.i_gid) and not capability.capable(current, CAP_FSETID):
+        mode &= ~S_ISGID
     inode.setattr()
     inode.i_mode = mode
     inode.i_ctime_ns = fs_inode.current_fs_time(inode.i_sb)
@@ -60,19 +57,19 @@ def chmod_inode(current: Task, inode: Inode, mode: int) -> None:
 def chown_inode(current: Task, inode: Inode, uid: int, gid: int) -> None:
     """Set owner and group, -1 for no change; raises EPERM. Set-id bits of a file go, even for root."""
     fsuid = current.cred.fsuid
-    if uid != -1 and (fsuid != inode.i_uid or uid != inode.i_uid) and not capability.capable(current, Cap.CHOWN):
+    if uid != -1 and (fsuid != inode.i_uid or uid != inode.i_uid) and not capability.capable(current, CAP_CHOWN):
         raise LinuxError(Errno.EPERM, "chown")
     if (
         gid != -1
         and (fsuid != inode.i_uid or (not groups.in_group_p(current, gid) and gid != inode.i_gid))
-        and not capability.capable(current, Cap.CHOWN)
+        and not capability.capable(current, CAP_CHOWN)
     ):
         raise LinuxError(Errno.EPERM, "chgrp")
     kill = 0
-    if inode.i_mode & S.IFMT != S.IFDIR:
-        kill = inode.i_mode & S.ISUID
-        if inode.i_mode & (S.ISGID | S.IXGRP) == S.ISGID | S.IXGRP:
-            kill |= S.ISGID
+    if inode.i_mode & S_IFMT != S_IFDIR:
+        kill = inode.i_mode & S_ISUID
+        if inode.i_mode & (S_ISGID | S_IXGRP) == S_ISGID | S_IXGRP:
+            kill |= S_ISGID
     inode.setattr()
     inode.i_mode &= ~kill
     if uid != -1:

@@ -6,17 +6,42 @@ Differs: nothing is randomized, there is no vdso, and 32-bit programs are not kn
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from procession.arch.x86 import process as x86_process
 from procession.fs import binfmt_elf_tables, exec_cred, exec_mm, file_table, namei
 from procession.fs import exec as fs_exec
 from procession.include.linux.binfmts import BINPRM_BUF_SIZE, LinuxBinfmt
+from procession.include.linux.elf import (
+    ELFMAG,
+    EM_X86_64,
+    ET_DYN,
+    ET_EXEC,
+    PF_R,
+    PF_W,
+    PF_X,
+    PT_GNU_STACK,
+    PT_INTERP,
+    PT_LOAD,
+)
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import PATH_MAX, File
-from procession.include.linux.mm_types import PAGE_MASK, PAGE_SIZE, TASK_SIZE
-from procession.include.linux.sched import PF
-from procession.include.linux.signal import Sig
+from procession.include.linux.fs import File
+from procession.include.linux.limits import PATH_MAX, ULONG_MAX
+from procession.include.linux.mm_types import (
+    MAP_DENYWRITE,
+    MAP_EXECUTABLE,
+    MAP_FIXED,
+    PAGE_MASK,
+    PAGE_SIZE,
+    PROT_EXEC,
+    PROT_READ,
+    PROT_WRITE,
+    TASK_SIZE,
+)
+from procession.include.linux.mman import MAP_PRIVATE
+from procession.include.linux.prctl import MMAP_PAGE_ZERO, READ_IMPLIES_EXEC
+from procession.include.linux.sched import PF_FORKNOEXEC
+from procession.include.linux.signal import SIGKILL, SIGSEGV
 from procession.kernel import signal
 from procession.mm import mmap, uaccess
 
@@ -27,24 +52,15 @@ if TYPE_CHECKING:
 
 __all__ = ("ELF_ET_DYN_BASE", "Ehdr", "Phdr", "init_elf_binfmt", "load_elf_binary")
 
-ELFMAG = b"\x7fELF"
-ET_EXEC, ET_DYN = 2, 3
-EM_X86_64 = 62
-PT_LOAD, PT_INTERP, PT_GNU_STACK = 1, 3, 0x6474E551
-PF_X, PF_W, PF_R = 1, 2, 4
-ELF_ET_DYN_BASE = TASK_SIZE // 3 * 2
+ELF_ET_DYN_BASE: Final = TASK_SIZE // 3 * 2
 
-_MAP_PRIVATE, _MAP_FIXED, _MAP_DENYWRITE, _MAP_EXECUTABLE = 0x2, 0x10, 0x800, 0x1000
-_PROT_READ, _PROT_WRITE, _PROT_EXEC = 1, 2, 4
-READ_IMPLIES_EXEC, MMAP_PAGE_ZERO = 0x0400000, 0x0100000
-_OFFSET = PAGE_SIZE - 1
-_U64 = (1 << 64) - 1
+_OFFSET: Final = PAGE_SIZE - 1
 
-_EHDR = Struct("<16sHHIQQQIHHHHHH")
-_PHDR = Struct("<IIQQQQQQ")
+_EHDR: Final = Struct("<16sHHIQQQIHHHHHH")
+_PHDR: Final = Struct("<IIQQQQQQ")
 # PF_R|PF_W|PF_X -> PROT_*.
-_PROT = [
-    (_PROT_READ if flags & PF_R else 0) | (_PROT_WRITE if flags & PF_W else 0) | (_PROT_EXEC if flags & PF_X else 0)
+_PROT: Final = [
+    (PROT_READ if flags & PF_R else 0) | (PROT_WRITE if flags & PF_W else 0) | (PROT_EXEC if flags & PF_X else 0)
     for flags in range(8)
 ]
 
@@ -105,7 +121,7 @@ async def load_elf_binary(current: Task, bprm: LinuxBinprm) -> None:
             raise
         except LinuxError:
             # There is no program to return to any more.
-            signal.send_sig(Sig.SIGKILL, current, 0)
+            signal.send_sig(SIGKILL, current, 0)
             raise
     finally:
         if interpreter is not None:
@@ -171,7 +187,7 @@ async def _load(
 ) -> None:
     """Put the program into current's new address space and make it start."""
     assert bprm.file is not None
-    current.flags &= ~PF.FORKNOEXEC
+    current.flags &= ~PF_FORKNOEXEC
     stack = _executable_stack(phdrs)
     current.personality &= ~READ_IMPLIES_EXEC
     if stack != exec_mm.EXSTACK_DISABLE_X:
@@ -188,28 +204,30 @@ async def _load(
         try:
             _padzero(current, image.elf_bss)
         except LinuxError as error:
-            signal.send_sig(Sig.SIGSEGV, current, 0)
+            signal.send_sig(SIGSEGV, current, 0)
             raise _SigsegvSent(error.errno, "the bss begins in a page that cannot be written") from None
 
-    entry = ehdr.e_entry + image.load_bias & _U64
+    entry = ehdr.e_entry + image.load_bias & ULONG_MAX
     start, base = entry, 0
     if interpreter is not None:
         assert interp_ehdr is not None
         base = await _load_interp(current, interpreter, interp_ehdr)
-        start = interp_ehdr.e_entry + base & _U64
+        start = interp_ehdr.e_entry + base & ULONG_MAX
     if start >= TASK_SIZE:
-        signal.force_sig(Sig.SIGSEGV, current)
+        signal.force_sig(SIGSEGV, current)
         raise _SigsegvSent(Errno.EINVAL, "the entry point is not a user address")
 
     exec_cred.install_exec_creds(current, bprm)
-    current.flags &= ~PF.FORKNOEXEC
-    binfmt_elf_tables.create_elf_tables(current, bprm, image.load_addr + ehdr.e_phoff & _U64, ehdr.e_phnum, base, entry)
+    current.flags &= ~PF_FORKNOEXEC
+    binfmt_elf_tables.create_elf_tables(
+        current, bprm, image.load_addr + ehdr.e_phoff & ULONG_MAX, ehdr.e_phnum, base, entry
+    )
     mm.start_code, mm.end_code = image.start_code, image.end_code
     mm.start_data, mm.end_data = image.start_data, image.end_data
     mm.start_stack = bprm.p
     if current.personality & MMAP_PAGE_ZERO:
         with mm.mmap_sem.write():
-            mmap.do_mmap_pgoff(current, None, 0, PAGE_SIZE, _PROT_READ | _PROT_EXEC, _MAP_FIXED | _MAP_PRIVATE, 0)
+            mmap.do_mmap_pgoff(current, None, 0, PAGE_SIZE, PROT_READ | PROT_EXEC, MAP_FIXED | MAP_PRIVATE, 0)
     x86_process.start_thread(current, start, bprm.p)
 
 
@@ -248,7 +266,7 @@ def elf_map(current: Task, source: File, addr: int, phdr: Phdr, flags: int, tota
     addr &= PAGE_MASK
     if not size:
         return addr  # nothing of the file: all of it is bss
-    if off & _OFFSET or off < 0 or off + size > _U64:
+    if off & _OFFSET or off < 0 or off + size > ULONG_MAX:
         raise LinuxError(Errno.EINVAL, "a segment's file offset and address do not agree")
     prot = _PROT[phdr.p_flags & 7]
     with mm.mmap_sem.write():
@@ -288,7 +306,7 @@ class _Image:
         self.load_bias = 0
         self.load_addr = 0
         self.elf_bss = self.elf_brk = 0
-        self.start_code = _U64
+        self.start_code = ULONG_MAX
         self.end_code = self.start_data = self.end_data = 0
 
     def load(self, ehdr: Ehdr, phdrs: list[Phdr]) -> None:
@@ -299,10 +317,10 @@ class _Image:
                 continue
             if self.elf_brk > self.elf_bss:
                 self._bss_between()
-            flags = _MAP_PRIVATE | _MAP_DENYWRITE | _MAP_EXECUTABLE
+            flags = MAP_PRIVATE | MAP_DENYWRITE | MAP_EXECUTABLE
             vaddr = phdr.p_vaddr
             if ehdr.e_type == ET_EXEC or load_addr_set:
-                flags |= _MAP_FIXED
+                flags |= MAP_FIXED
             else:
                 self.load_bias = ELF_ET_DYN_BASE - vaddr & PAGE_MASK
             wanted = self.load_bias + vaddr
@@ -317,13 +335,13 @@ class _Image:
             self._account(phdr)
         # The machine's words: what a file claims to be before its own beginning wraps around.
         bias = self.load_bias
-        self.load_addr &= _U64
-        self.elf_bss = self.elf_bss + bias & _U64
-        self.elf_brk = self.elf_brk + bias & _U64
-        self.start_code = self.start_code + bias & _U64
-        self.end_code = self.end_code + bias & _U64
-        self.start_data = self.start_data + bias & _U64
-        self.end_data = self.end_data + bias & _U64
+        self.load_addr &= ULONG_MAX
+        self.elf_bss = self.elf_bss + bias & ULONG_MAX
+        self.elf_brk = self.elf_brk + bias & ULONG_MAX
+        self.start_code = self.start_code + bias & ULONG_MAX
+        self.end_code = self.end_code + bias & ULONG_MAX
+        self.start_data = self.start_data + bias & ULONG_MAX
+        self.end_data = self.end_data + bias & ULONG_MAX
 
     def _account(self, phdr: Phdr) -> None:
         start = phdr.p_vaddr
@@ -367,7 +385,7 @@ async def _load_interp(current: Task, source: File, ehdr: Ehdr) -> int:
     try:
         return _map_interp(current, source, ehdr, await _read_interp(current, source, ehdr))
     except LinuxError as error:
-        signal.force_sig(Sig.SIGSEGV, current)
+        signal.force_sig(SIGSEGV, current)
         raise _SigsegvSent(error.errno, error.why) from None
 
 
@@ -390,10 +408,10 @@ def _map_interp(current: Task, source: File, ehdr: Ehdr, phdrs: list[Phdr]) -> i
     load_addr_set = False
     elf_bss = last_bss = 0
     for phdr in phdrs:
-        flags = _MAP_PRIVATE | _MAP_DENYWRITE
+        flags = MAP_PRIVATE | MAP_DENYWRITE
         wanted = load_addr + phdr.p_vaddr
         if ehdr.e_type == ET_EXEC or load_addr_set:
-            flags |= _MAP_FIXED
+            flags |= MAP_FIXED
         else:
             wanted = 0
         mapped = elf_map(current, source, wanted, phdr, flags, total_size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import exec_mm
 from procession.include.linux.bug import bug_on
@@ -18,13 +18,27 @@ if TYPE_CHECKING:
 
 __all__ = ("create_elf_tables",)
 
-AT_PHDR, AT_PHENT, AT_PHNUM, AT_PAGESZ, AT_BASE, AT_FLAGS, AT_ENTRY = 3, 4, 5, 6, 7, 8, 9
-AT_UID, AT_EUID, AT_GID, AT_EGID, AT_PLATFORM, AT_HWCAP, AT_CLKTCK = 11, 12, 13, 14, 15, 16, 17
-AT_SECURE, AT_RANDOM, AT_EXECFN = 23, 25, 31
+AT_PHDR: Final = 3
+AT_PHENT: Final = 4
+AT_PHNUM: Final = 5
+AT_PAGESZ: Final = 6
+AT_BASE: Final = 7
+AT_FLAGS: Final = 8
+AT_ENTRY: Final = 9
+AT_UID: Final = 11
+AT_EUID: Final = 12
+AT_GID: Final = 13
+AT_EGID: Final = 14
+AT_PLATFORM: Final = 15
+AT_HWCAP: Final = 16
+AT_CLKTCK: Final = 17
+AT_SECURE: Final = 23
+AT_RANDOM: Final = 25
+AT_EXECFN: Final = 31
 
-ELF_PLATFORM = b"x86_64\0"
+ELF_PLATFORM: Final = b"x86_64\0"
 # CPUID 1 EDX of the modelled CPU: FPU to SSE2.
-ELF_HWCAP = 0x178BFBFF
+ELF_HWCAP: Final = 0x178BFBFF
 
 
 def create_elf_tables(

@@ -6,7 +6,7 @@ the path it was registered by. The file can be renamed, linked, chmod-ed and exe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from procession.arch.python import process as python_process
 from procession.arch.python.sys import Sys
@@ -14,7 +14,7 @@ from procession.fs import exec as fs_exec
 from procession.fs import exec_cred, exec_mm
 from procession.include.linux.binfmts import LinuxBinfmt
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.sched import PF
+from procession.include.linux.sched import PF_FORKNOEXEC
 
 if TYPE_CHECKING:
     from procession.include.linux.binfmts import LinuxBinprm
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ("MAGIC", "init_python_binfmt", "load_python_binary", "program_file")
 
-MAGIC = b"\x7fPYP\n"
+MAGIC: Final = b"\x7fPYP\n"
 
 
 def program_file(name: str) -> bytes:
@@ -38,10 +38,10 @@ async def load_python_binary(current: Task, bprm: LinuxBinprm) -> None:
         raise LinuxError(Errno.ENOEXEC, f"{bprm.interp}: no Python program")
 
     await fs_exec.flush_old_exec(current, bprm)
-    current.flags &= ~PF.FORKNOEXEC
+    current.flags &= ~PF_FORKNOEXEC
     fs_exec.setup_new_exec(current, bprm)
     exec_cred.install_exec_creds(current, bprm)
-    current.flags &= ~PF.FORKNOEXEC
+    current.flags &= ~PF_FORKNOEXEC
 
     mm = current.mm
     assert mm is not None
@@ -55,7 +55,7 @@ async def load_python_binary(current: Task, bprm: LinuxBinprm) -> None:
 
 
 # Where the heap of a program that uses brk(2) begins: where it would for a position-independent ELF program.
-PYTHON_BRK = 0x555555554000
+PYTHON_BRK: Final = 0x555555554000
 
 
 async def _find(current: Task, bprm: LinuxBinprm) -> Any:

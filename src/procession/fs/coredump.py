@@ -11,25 +11,28 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from struct import Struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.arch.x86 import process as x86_process
 from procession.arch.x86 import signal as x86_signal
 from procession.fs import dcache, file, namei, open, read_write
+from procession.include.linux.elf import ELFMAG, EM_X86_64, ET_CORE, PF_R, PF_W, PF_X, PT_LOAD, PT_NOTE
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import OpenFlags, S
-from procession.include.linux.mm_types import PAGE_SIZE, VM
-from procession.include.linux.resource import Rlimit
+from procession.include.linux.fcntl import O_CREAT, O_EXCL, O_LARGEFILE, O_NOFOLLOW, O_RDWR
+from procession.include.linux.fs import S_IFMT, S_IFREG
+from procession.include.linux.mm_types import PAGE_SIZE, VM_EXEC, VM_IO, VM_READ, VM_SHARED, VM_WRITE
+from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_CORE
 from procession.include.linux.sched import (
-    PF,
-    TIF,
-    JobCtl,
-    SignalFlags,
-    TaskState,
+    JOBCTL_PENDING_MASK,
+    PF_DUMPCORE,
+    PF_KTHREAD,
+    SIGNAL_GROUP_EXIT,
+    TASK_UNINTERRUPTIBLE,
+    TIF_SIGPENDING,
     signal_group_exit,
     thread_group_leader,
 )
-from procession.include.linux.signal import Sig
+from procession.include.linux.signal import SIGKILL_MASK
 from procession.include.linux.wait import Completion
 from procession.kernel import completion, cred, pid, posix_cpu_timers, sched, signal
 from procession.mm import memory, uaccess
@@ -41,28 +44,24 @@ if TYPE_CHECKING:
 
 __all__ = ("CoreState", "do_coredump", "format_corename", "wait_for_dump")
 
-MIN_COREDUMP = PAGE_SIZE  # ELF_EXEC_PAGESIZE
-CORENAME_MAX_SIZE = 128
-_SIGKILL_BIT = 1 << (int(Sig.SIGKILL) - 1)
-_OPEN_FLAGS = int(OpenFlags.RDWR | OpenFlags.CREAT | OpenFlags.NOFOLLOW | OpenFlags.LARGEFILE)
-_EXCL = int(OpenFlags.EXCL)
-_INF = (1 << 64) - 1
+CORENAME_MAX_SIZE: Final = 128
+_OPEN_FLAGS: Final = int(O_RDWR | O_CREAT | O_NOFOLLOW | O_LARGEFILE)
 
-_EHDR = Struct("<16sHHIQQQIHHHHHH")
-_PHDR = Struct("<IIQQQQQQ")
-_NHDR = Struct("<III")
+_EHDR: Final = Struct("<16sHHIQQQIHHHHHH")
+_PHDR: Final = Struct("<IIQQQQQQ")
+_NHDR: Final = Struct("<III")
 # struct elf_prstatus: signal, 3 of siginfo, pending, blocked, ids, four times, registers, whether FPU registers follow.
-_PRSTATUS = Struct("<iiihxxQQiiii8q27Qixxxx")
+_PRSTATUS: Final = Struct("<iiihxxQQiiii8q27Qixxxx")
 # struct elf_prpsinfo: state as number and letter, zombie, nice, flags, ids, name, arguments.
-_PRPSINFO = Struct("<bcbbxxxxQIIiiii16s80s")
-_AUX = Struct("<QQ")
-NT_PRSTATUS, NT_PRFPREG, NT_PRPSINFO, NT_AUXV = 1, 2, 3, 6
-PT_LOAD, PT_NOTE, ET_CORE, EM_X86_64 = 1, 4, 4, 62
-ELFMAG = b"\x7fELF"
-_IDENT = ELFMAG + b"\x02\x01\x01" + bytes(9)
-PF_X, PF_W, PF_R = 1, 2, 4
+_PRPSINFO: Final = Struct("<bcbbxxxxQIIiiii16s80s")
+_AUX: Final = Struct("<QQ")
+NT_PRSTATUS: Final = 1
+NT_PRFPREG: Final = 2
+NT_PRPSINFO: Final = 3
+NT_AUXV: Final = 6
+_IDENT: Final = ELFMAG + b"\x02\x01\x01" + bytes(9)
 # struct user_regs_struct.
-_REGS = (
+_REGS: Final = (
     "r15",
     "r14",
     "r13",
@@ -109,14 +108,14 @@ class CoreState:
 def _zap_process(start: Task, current: Task, exit_code: int) -> int:
     """Kill start's process but for current; returns how many threads are to come to wait_for_dump()."""
     sig = start.signal
-    sig.flags = SignalFlags.GROUP_EXIT
+    sig.flags = SIGNAL_GROUP_EXIT
     sig.group_exit_code = exit_code
     sig.group_stop_count = 0
     nr = 0
     for t in signal.threads_from(start):
-        signal.task_clear_jobctl_pending(t, JobCtl.PENDING_MASK)
+        signal.task_clear_jobctl_pending(t, JOBCTL_PENDING_MASK)
         if t is not current and t.mm is not None:
-            t.pending.signal |= _SIGKILL_BIT
+            t.pending.signal |= SIGKILL_MASK
             signal.signal_wake_up(t, resume=True)
             nr += 1
     return nr
@@ -133,7 +132,7 @@ def _zap_threads(current: Task, mm: MmStruct, core_state: CoreState, exit_code: 
     if mm.mm_users == nr + 1:
         return nr
     for leader in current.kernel.tasks:
-        if leader.signal is current.signal or leader.flags & PF.KTHREAD:
+        if leader.signal is current.signal or leader.flags & PF_KTHREAD:
             continue
         p = next((t for t in leader.signal.threads if t.mm is not None), None)
         if p is not None and p.mm is mm and p.sighand is not None:
@@ -168,7 +167,7 @@ async def wait_for_dump(current: Task, mm: MmStruct) -> None:
     if core_state.nr_threads == 0:
         completion.complete(core_state.startup)
     while not core_state.done:
-        current.state = TaskState.UNINTERRUPTIBLE
+        current.state = TASK_UNINTERRUPTIBLE
         current.wchan = "exit_mm"
         await sched.schedule(current)
     current.wchan = ""
@@ -253,7 +252,7 @@ async def do_coredump(current: Task, signr: int) -> None:
     excl = 0
     if mm.dumpable == 2:
         # Nobody knows whose secrets are in there: root's file, and a new one.
-        excl = _EXCL
+        excl = O_EXCL
         new.fsuid = 0
     try:
         core_state = await _coredump_wait(current, mm, signr)
@@ -264,7 +263,7 @@ async def do_coredump(current: Task, signr: int) -> None:
     old = current.cred
     current.cred = new
     # What is pending must not disturb the writing.
-    current.ti_flags &= ~TIF.SIGPENDING
+    current.ti_flags &= ~TIF_SIGPENDING
     try:
         await _dump_to_file(current, mm, core_state, signr, excl)
     except LinuxError as error:
@@ -277,21 +276,21 @@ async def do_coredump(current: Task, signr: int) -> None:
 
 async def _dump_to_file(current: Task, mm: MmStruct, core_state: CoreState, signr: int, excl: int) -> None:
     name = format_corename(current, signr)
-    limit = current.signal.rlim[Rlimit.CORE][0]
+    limit = current.signal.rlim[RLIMIT_CORE][0]
     if name.startswith("|"):
         await _dump_to_store(current, mm, core_state, signr, name[1:].strip())
         return
-    if limit < MIN_COREDUMP:
+    if limit < PAGE_SIZE:
         return
     core = namei.filp_open(current, name, _OPEN_FLAGS | excl, 0o600)
     try:
         inode = core.inode
         # Nobody is to be tricked into writing to what somebody else has prepared.
-        if inode.i_nlink > 1 or inode.i_mode & S.IFMT != S.IFREG or inode.i_uid != current.cred.fsuid:
+        if inode.i_nlink > 1 or inode.i_mode & S_IFMT != S_IFREG or inode.i_uid != current.cred.fsuid:
             return
         open.do_truncate(current, inode, 0)
         current.signal.group_exit_code |= 0x80
-        current.flags |= PF.DUMPCORE
+        current.flags |= PF_DUMPCORE
         await _elf_core_dump(current, mm, partial(_write, current, core), core_state, signr, limit)
     finally:
         file.filp_close(current, core, current.files)
@@ -303,7 +302,7 @@ async def _dump_to_store(current: Task, mm: MmStruct, core_state: CoreState, sig
     if store is None:
         current.kernel.not_modelled("core_pattern with a pipe")
         return
-    if current.signal.rlim[Rlimit.CORE][0] == 1:
+    if current.signal.rlim[RLIMIT_CORE][0] == 1:
         return
     core = store.open(name)
 
@@ -312,8 +311,8 @@ async def _dump_to_store(current: Task, mm: MmStruct, core_state: CoreState, sig
 
     try:
         current.signal.group_exit_code |= 0x80
-        current.flags |= PF.DUMPCORE
-        await _elf_core_dump(current, mm, write, core_state, signr, _INF)
+        current.flags |= PF_DUMPCORE
+        await _elf_core_dump(current, mm, write, core_state, signr, RLIM_INFINITY)
     finally:
         core.close()
 
@@ -337,9 +336,9 @@ async def _elf_core_dump(
     start = offset = offset + PAGE_SIZE - 1 & -PAGE_SIZE
     for vma, size in zip(mm.mmap, sizes, strict=True):
         flags = (
-            (PF_R if vma.vm_flags & VM.READ else 0)
-            | (PF_W if vma.vm_flags & VM.WRITE else 0)
-            | (PF_X if vma.vm_flags & VM.EXEC else 0)
+            (PF_R if vma.vm_flags & VM_READ else 0)
+            | (PF_W if vma.vm_flags & VM_WRITE else 0)
+            | (PF_X if vma.vm_flags & VM_EXEC else 0)
         )
         head.append(_PHDR.pack(PT_LOAD, flags, offset, vma.vm_start, 0, size, vma.vm_end - vma.vm_start, PAGE_SIZE))
         offset += size
@@ -371,14 +370,14 @@ def _vma_dump_size(current: Task, vma: VmArea) -> int:
     """Return how much of vma is to be in the core, by the default filter."""
     whole = vma.vm_end - vma.vm_start
     source = vma.vm_file
-    if vma.vm_flags & VM.IO:
+    if vma.vm_flags & VM_IO:
         return 0
-    if vma.vm_flags & VM.SHARED:
+    if vma.vm_flags & VM_SHARED:
         # Anonymous memory that is shared belongs to a file that has no name.
         return whole if source is None or not source.inode.i_nlink else 0
     if vma.anon_vma:
         return whole
-    if source is not None and not vma.vm_pgoff and vma.vm_flags & VM.READ:
+    if source is not None and not vma.vm_pgoff and vma.vm_flags & VM_READ:
         try:
             if uaccess.copy_from_user(current, vma.vm_start, 4) == ELFMAG:
                 return PAGE_SIZE
@@ -450,7 +449,7 @@ def _prstatus(current: Task, t: Task, thread: x86_process.X86Thread, signr: int)
         pid.task_pgrp_nr_ns(t, ns),
         pid.task_session_nr_ns(t, ns),
         *_times(utime, stime, sig.cutime, sig.cstime),
-        *(getattr(regs, name) & _INF for name in _REGS),
+        *(getattr(regs, name) & RLIM_INFINITY for name in _REGS),
         1,
     )
 

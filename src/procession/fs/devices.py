@@ -7,15 +7,33 @@ is ever involved, but for the console's input and output.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from procession.fs import dcache, file_table, ramfs
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import Dentry, File, FMode, PathRef, Poll, S, Vfsmount
-from procession.include.linux.signal import Sig
+from procession.include.linux.fcntl import O_NONBLOCK
+from procession.include.linux.fs import (
+    FMODE_LSEEK,
+    FMODE_PREAD,
+    FMODE_PWRITE,
+    FMODE_READ,
+    FMODE_WRITE,
+    POLLIN,
+    POLLOUT,
+    POLLRDNORM,
+    POLLWRNORM,
+    S_IFCHR,
+    S_IFDIR,
+    Dentry,
+    File,
+    PathRef,
+    Vfsmount,
+)
+from procession.include.linux.magic import TMPFS_MAGIC
+from procession.include.linux.signal import SIGPIPE
 from procession.kernel import signal, wait
 from procession.mm import shmem, uaccess
 
@@ -28,13 +46,11 @@ if TYPE_CHECKING:
 
 __all__ = ("DEVTMPFS", "ConsoleDevice", "ConsoleFile", "chrdev_init", "open_console", "register_chrdev")
 
-DEVTMPFS = "devtmpfs"
-O_NONBLOCK = 0o4000
-_SEEKABLE = FMode.LSEEK | FMode.PREAD | FMode.PWRITE
-_PIECE = 65536
-TCGETS, TIOCGWINSZ = 0x5401, 0x5413
-_HOST_ERRORS = frozenset({Errno.EPIPE, Errno.ENOSPC, Errno.EFBIG})
-CONSOLE_DEV = fs_super.new_encode_dev(5, 1)
+DEVTMPFS: Final = "devtmpfs"
+_SEEKABLE: Final = FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE
+_PIECE: Final = 65536
+_HOST_ERRORS: Final = frozenset({Errno.EPIPE, Errno.ENOSPC, Errno.EFBIG})
+CONSOLE_DEV: Final = fs_super.new_encode_dev(5, 1)
 
 OpenFn = Callable[["Task", "Inode", File], File]
 
@@ -193,8 +209,8 @@ class ConsoleFile(File):
         k = current.kernel
         if table is not None:
             table.wait(k.console_wait)
-        ready = Poll.OUT | Poll.WRNORM
-        return ready | Poll.IN | Poll.RDNORM if k.console_dev.fill() else ready
+        ready = POLLOUT | POLLWRNORM
+        return ready | POLLIN | POLLRDNORM if k.console_dev.fill() else ready
 
 
 def _to_host(current: Task, stream: int, data: bytes) -> None:
@@ -205,7 +221,7 @@ def _to_host(current: Task, stream: int, data: bytes) -> None:
         k.printk(f"console: {error}")
         errno = Errno(error.errno) if error.errno in _HOST_ERRORS else Errno.EIO
         if errno is Errno.EPIPE:
-            signal.send_sig(Sig.SIGPIPE, current, 0)
+            signal.send_sig(SIGPIPE, current, 0)
         raise LinuxError(errno, f"host: {error}") from error
 
 
@@ -228,12 +244,12 @@ def open_console(k: Kernel, current: Task) -> None:
     except LinuxError:
         ino = fs_inode.get_next_ino(dev.d_inode.i_sb)
     for fd, stream in ((0, 1), (1, 1), (2, 2)):
-        inode = ramfs.RamfsSpecial(dev.d_inode.i_sb, ino, S.IFCHR | 0o600)
+        inode = ramfs.RamfsSpecial(dev.d_inode.i_sb, ino, S_IFCHR | 0o600)
         inode.i_rdev = CONSOLE_DEV
         inode.i_atime_ns = inode.i_mtime_ns = inode.i_ctime_ns = fs_inode.current_fs_time(inode.i_sb)
         inode.console_stream = stream  # type: ignore[attr-defined]
         path = PathRef(mnt, Dentry("console", dev, inode))
-        file = k.devices[CONSOLE_DEV](current, inode, File(path, 2 | 0o100000, FMode.READ | FMode.WRITE))
+        file = k.devices[CONSOLE_DEV](current, inode, File(path, 2 | 0o100000, FMODE_READ | FMODE_WRITE))
         file_table.alloc_file(current, file)
         got = fs_file.alloc_fd(current)
         assert got == fd
@@ -265,7 +281,7 @@ def _becomes(cls: type[File]) -> OpenFn:
 
 
 # name, minor of major 1, class, mode
-MEM_DEVICES: tuple[tuple[str, int, type[File], int], ...] = (
+MEM_DEVICES: Final[tuple[tuple[str, int, type[File], int], ...]] = (
     ("null", 3, NullFile, 0o666),
     ("zero", 5, ZeroFile, 0o666),
     ("full", 7, FullFile, 0o666),
@@ -273,7 +289,7 @@ MEM_DEVICES: tuple[tuple[str, int, type[File], int], ...] = (
     ("urandom", 9, RandomFile, 0o666),
     ("kmsg", 11, KmsgFile, 0o644),
 )
-LINKS = (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2"))
+LINKS: Final = (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2"))
 
 
 def chrdev_init(k: Kernel) -> None:
@@ -291,16 +307,16 @@ def fill_devtmpfs(k: Kernel, current: Task | None, flags: int, dev: str, options
     shared: Any = getattr(k, "devtmpfs_sb", None)
     if shared is not None:
         return shared  # type: ignore[no-any-return]
-    sb = fs_super.sget(k, DEVTMPFS, ramfs.TMPFS_MAGIC)
-    root = ramfs.new_inode(sb, S.IFDIR | 0o755)
+    sb = fs_super.sget(k, DEVTMPFS, TMPFS_MAGIC)
+    root = ramfs.new_inode(sb, S_IFDIR | 0o755)
     assert isinstance(root, ramfs.RamfsDir)
     for name, minor, _, mode in MEM_DEVICES:
-        root.mknod(name, S.IFCHR | mode, fs_super.new_encode_dev(1, minor))
-    root.mknod("tty", S.IFCHR | 0o666, fs_super.new_encode_dev(5, 0))
-    root.mknod("console", S.IFCHR | 0o600, CONSOLE_DEV)
+        root.mknod(name, S_IFCHR | mode, fs_super.new_encode_dev(1, minor))
+    root.mknod("tty", S_IFCHR | 0o666, fs_super.new_encode_dev(5, 0))
+    root.mknod("console", S_IFCHR | 0o600, CONSOLE_DEV)
     if k.tty:
-        root.mknod("hvc0", S.IFCHR | 0o600, fs_super.new_encode_dev(229, 0))
-    root.mknod("ptmx", S.IFCHR | 0o666, fs_super.new_encode_dev(5, 2))
+        root.mknod("hvc0", S_IFCHR | 0o600, fs_super.new_encode_dev(229, 0))
+    root.mknod("ptmx", S_IFCHR | 0o666, fs_super.new_encode_dev(5, 2))
     for name, target in LINKS:
         root.symlink(name, target)
     root.mkdir("shm", 0o1777)

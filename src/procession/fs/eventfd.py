@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import anon_inodes
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.eventpoll import EfdArg
-from procession.include.linux.fs import File, Poll
+from procession.include.linux.eventpoll import EFD_SEMAPHORE, EfdArg
+from procession.include.linux.fcntl import O_CLOEXEC, O_NONBLOCK, O_RDWR
+from procession.include.linux.fs import POLLERR, POLLHUP, POLLIN, POLLOUT, File
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, UInt, UserPtr
 from procession.kernel import wait
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ("EventfdCtx", "EventfdFile", "eventfd_signal", "sys_eventfd", "sys_eventfd2")
 
-EFD_SEMAPHORE, O_CLOEXEC, O_NONBLOCK, O_RDWR = 1, 0o2000000, 0o4000, 0o2
-ULLONG_MAX = (1 << 64) - 1
+ULLONG_MAX: Final = (1 << 64) - 1
 
 
 class EventfdCtx:
@@ -54,7 +54,7 @@ class EventfdFile(File):
             await wait.wait_event_interruptible(current, ctx.wqh, lambda: ctx.count, "eventfd_read")
         value = 1 if ctx.flags & EFD_SEMAPHORE else ctx.count
         ctx.count -= value
-        wait.wake_up(ctx.wqh, Poll.OUT)
+        wait.wake_up(ctx.wqh, POLLOUT)
         uaccess.put_user(current, buf, value, 8)
         return 8
 
@@ -73,7 +73,7 @@ class EventfdFile(File):
                 current, ctx.wqh, lambda: ULLONG_MAX - ctx.count > value, "eventfd_write"
             )
         ctx.count += value
-        wait.wake_up(ctx.wqh, Poll.IN)
+        wait.wake_up(ctx.wqh, POLLIN)
         return 8
 
     def poll(self, current: Task, table: PollTable | None) -> int:
@@ -83,23 +83,23 @@ class EventfdFile(File):
             table.wait(ctx.wqh)
         mask = 0
         if ctx.count > 0:
-            mask |= Poll.IN
+            mask |= POLLIN
         if ctx.count == ULLONG_MAX:
-            mask |= Poll.ERR
+            mask |= POLLERR
         if ctx.count < ULLONG_MAX - 1:
-            mask |= Poll.OUT
+            mask |= POLLOUT
         return mask
 
     def release(self, current: Task | None) -> None:
         """Tell pollers that it is over."""
-        wait.wake_up(self.private_data.wqh, Poll.HUP)
+        wait.wake_up(self.private_data.wqh, POLLHUP)
 
 
 def eventfd_signal(ctx: EventfdCtx, n: int) -> int:
     """Add n from inside the kernel, as much as fits; returns how much did."""
     n = min(n, ULLONG_MAX - ctx.count)
     ctx.count += n
-    wait.wake_up(ctx.wqh, Poll.IN)
+    wait.wake_up(ctx.wqh, POLLIN)
     return n
 
 

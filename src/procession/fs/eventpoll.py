@@ -6,16 +6,28 @@ Differs: ready files are asked one after the other without a sleep in between, s
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from procession.fs import anon_inodes, select
 from procession.fs import file as fs_file
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.eventpoll import EpollCreateArg, EpollOpArg, EventPtr, EventsPtr
-from procession.include.linux.fs import File, Poll, PollTable
-from procession.include.linux.sched import TIF, TaskState
+from procession.include.linux.eventpoll import (
+    EPOLL_CTL_ADD,
+    EPOLL_CTL_DEL,
+    EPOLL_CTL_MOD,
+    EPOLLET,
+    EPOLLONESHOT,
+    EpollCreateArg,
+    EpollOpArg,
+    EventPtr,
+    EventsPtr,
+)
+from procession.include.linux.fcntl import O_CLOEXEC, O_RDWR
+from procession.include.linux.fs import POLLERR, POLLHUP, POLLIN, POLLRDNORM, File, PollTable
+from procession.include.linux.sched import TASK_INTERRUPTIBLE, TASK_RUNNING, TIF_SIGPENDING
 from procession.include.linux.signal import SigsetIn
 from procession.include.linux.syscalls import syscall
+from procession.include.linux.time import NSEC_PER_MSEC
 from procession.include.linux.types import Fd, Int, SizeT, UserPtr
 from procession.include.linux.wait import WaitQueueEntry
 from procession.kernel import hrtimer, wait
@@ -38,15 +50,10 @@ __all__ = (
     "sys_epoll_wait",
 )
 
-EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD = 1, 2, 3
-EPOLLONESHOT, EPOLLET = 1 << 30, 1 << 31
-EP_PRIVATE_BITS = EPOLLONESHOT | EPOLLET
-EP_MAX_NESTS = 4
-EP_MAX_EVENTS = 0x7FFFFFFF // 12
-O_RDWR, O_CLOEXEC = 0o2, 0o2000000
-NSEC_PER_MSEC = 1_000_000
-_EVENT = struct.Struct("<IQ")
-_SIGPENDING, _INTERRUPTIBLE, _RUNNING = TIF.SIGPENDING, TaskState.INTERRUPTIBLE, TaskState.RUNNING
+EP_PRIVATE_BITS: Final = EPOLLONESHOT | EPOLLET
+EP_MAX_NESTS: Final = 4
+EP_MAX_EVENTS: Final = 0x7FFFFFFF // 12
+_EVENT: Final = struct.Struct("<IQ")
 
 
 class Epitem:
@@ -130,7 +137,7 @@ def _wake_up(ep: Eventpoll, item: Epitem) -> None:
     k = item.file.f_path.mnt.mnt_sb.kernel
     if k.ep_nests <= EP_MAX_NESTS:
         k.ep_nests += 1
-        wait.wake_up(ep.poll_wait, Poll.IN)
+        wait.wake_up(ep.poll_wait, POLLIN)
         k.ep_nests -= 1
 
 
@@ -154,7 +161,7 @@ class EventpollFile(File):
             file = item.file
             mask = file.ready(current, nests + 1) if isinstance(file, EventpollFile) else file.poll(current, None)
             if mask & item.events:
-                return Poll.IN | Poll.RDNORM
+                return POLLIN | POLLRDNORM
             # It looked ready and is not any more.
             del ep.rdllist[item]
         return 0
@@ -269,12 +276,12 @@ async def _ep_wait(current: Task, ep: Eventpoll, end_ns: int | None) -> bool:
     timed_out = False
     try:
         while not ep.rdllist and not timed_out:
-            if current.ti_flags & _SIGPENDING:
+            if current.ti_flags & TIF_SIGPENDING:
                 raise LinuxError(Errno.EINTR, "epoll_wait")
-            current.state = _INTERRUPTIBLE
+            current.state = TASK_INTERRUPTIBLE
             timed_out = await hrtimer.schedule_hrtimeout(current, end_ns)
     finally:
-        current.state = _RUNNING
+        current.state = TASK_RUNNING
         current.wchan = ""
         current.waiting_on = None
         wait.remove_wait_queue(ep.wq, entry)
@@ -324,14 +331,14 @@ def sys_epoll_ctl(current: Task, epfd: Fd, op: EpollOpArg, fd: Fd, event: EventP
     if op == EPOLL_CTL_ADD:
         if item is not None:
             raise LinuxError(Errno.EEXIST, "watched already")
-        _ep_insert(current, ep, events | Poll.ERR | Poll.HUP, data, file, fd)
+        _ep_insert(current, ep, events | POLLERR | POLLHUP, data, file, fd)
     elif op in (EPOLL_CTL_MOD, EPOLL_CTL_DEL):
         if item is None:
             raise LinuxError(Errno.ENOENT, "not watched")
         if op == EPOLL_CTL_DEL:
             _ep_remove(ep, item)
         else:
-            _ep_modify(current, ep, item, events | Poll.ERR | Poll.HUP, data)
+            _ep_modify(current, ep, item, events | POLLERR | POLLHUP, data)
     else:
         raise LinuxError(Errno.EINVAL, "epoll_ctl: op")
     return 0

@@ -6,14 +6,16 @@ exec_args (strings), exec_cred (credentials), exec_mm (threads and memory), and 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from procession.fs import exec_args, exec_cred, exec_mm, file, file_table, namei
 from procession.include.linux.binfmts import BINPRM_BUF_SIZE, LinuxBinfmt, LinuxBinprm
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import AT_FDCWD, FMode, Inode, OpenFlags, S
-from procession.include.linux.resource import Rlimit
-from procession.include.linux.sched import PF, TASK_COMM_LEN
+from procession.include.linux.fcntl import AT_FDCWD, O_LARGEFILE
+from procession.include.linux.fs import FMODE_EXEC, MAY_READ, S_IFMT, S_IFREG, Inode
+from procession.include.linux.mount import MNT_NOEXEC
+from procession.include.linux.resource import RLIMIT_NPROC
+from procession.include.linux.sched import PF_KTHREAD, PF_NPROC_EXCEEDED, PF_RANDOMIZE, TASK_COMM_LEN
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Arg, Path, UserPtr
 from procession.include.linux.undo import Undo
@@ -42,9 +44,7 @@ __all__ = (
     "would_dump",
 )
 
-MNT_NOEXEC = 4
-MAY_READ = 4
-_OPEN_EXEC_FLAGS = int(OpenFlags.LARGEFILE) | FMode.EXEC
+_OPEN_EXEC_FLAGS: Final = O_LARGEFILE | FMODE_EXEC
 
 
 def exec_init(k: Kernel) -> None:
@@ -69,9 +69,9 @@ async def sys_execve(
 async def do_execve(current: Task, filename: str, argv: UserPtr, envp: UserPtr) -> None:
     """Execute filename; the order of the steps, and thus of the errors, is spec 7.1's."""
     cred = current.cred
-    if current.flags & PF.NPROC_EXCEEDED and cred.user.processes > current.signal.rlim[Rlimit.NPROC][0]:
+    if current.flags & PF_NPROC_EXCEEDED and cred.user.processes > current.signal.rlim[RLIMIT_NPROC][0]:
         raise LinuxError(Errno.EAGAIN, "RLIMIT_NPROC was exceeded by a change of user")
-    current.flags &= ~PF.NPROC_EXCEEDED
+    current.flags &= ~PF_NPROC_EXCEEDED
 
     with Undo() as undo:
         displaced = file.unshare_files(current)
@@ -134,7 +134,7 @@ def open_exec(current: Task, name: str) -> File:
 
 
 def _check_exec(source: File, name: str) -> None:
-    if source.inode.i_mode & S.IFMT != S.IFREG:
+    if source.inode.i_mode & S_IFMT != S_IFREG:
         raise LinuxError(Errno.EACCES, f"{name}: not a regular file")
     if source.f_path.mnt.mnt_flags & MNT_NOEXEC:
         raise LinuxError(Errno.EACCES, f"{name}: mounted noexec")
@@ -222,7 +222,7 @@ async def flush_old_exec(current: Task, bprm: LinuxBinprm) -> None:
     exec_mm.set_mm_exe_file(bprm.mm, bprm.file)
     exec_mm.exec_mmap(current, bprm.mm)
     bprm.mm = None  # it is current's now
-    current.flags &= ~(PF.RANDOMIZE | PF.KTHREAD)
+    current.flags &= ~(PF_RANDOMIZE | PF_KTHREAD)
     exec_mm.flush_thread(current)
     current.personality &= ~bprm.per_clear
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import exec_mm
 from procession.include.linux.binfmts import MAX_ARG_STRLEN, UserStrings
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.resource import Rlimit
-from procession.include.linux.signal import Sig
+from procession.include.linux.mm_types import PAGE_SIZE
+from procession.include.linux.resource import RLIMIT_STACK
+from procession.include.linux.signal import SIGKILL_MASK
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -19,10 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ("ArgReader", "copy_strings", "copy_strings_kernel", "remove_arg_zero")
 
-ARG_MAX = 131072
-MAX_ARG_STRINGS = 0x7FFFFFFF
-_SIGKILL_BIT = 1 << (Sig.SIGKILL - 1)
-_PAGE = 4096
+ARG_MAX: Final = 131072
+MAX_ARG_STRINGS: Final = 0x7FFFFFFF
 
 
 class ArgReader:
@@ -47,10 +46,10 @@ class ArgReader:
         if not array:
             return pointers
         while True:
-            if self.current.pending.signal & _SIGKILL_BIT:
+            if self.current.pending.signal & SIGKILL_MASK:
                 raise LinuxError(Errno.ERESTARTNOHAND)
             # As far as the page goes: what is behind it need not exist.
-            room = (_PAGE - (array & (_PAGE - 1))) >> 3
+            room = (PAGE_SIZE - (array & (PAGE_SIZE - 1))) >> 3
             chunk = memoryview(uaccess.copy_from_user(self.current, array, max(room, 1) * 8)).cast("Q").tolist()
             if 0 in chunk:
                 pointers += chunk[: chunk.index(0)]
@@ -63,19 +62,19 @@ class ArgReader:
     def string(self, address: int) -> bytes:
         """Return the string at address without its NUL; raises EFAULT, E2BIG."""
         number = address >> 12
-        start = address & (_PAGE - 1)
+        start = address & (PAGE_SIZE - 1)
         parts: list[bytes] = []
         size = 0
         while True:
             page = self.pages.get(number)
             if page is None:
-                page = self.pages[number] = uaccess.copy_from_user(self.current, number << 12, _PAGE)
+                page = self.pages[number] = uaccess.copy_from_user(self.current, number << 12, PAGE_SIZE)
             end = page.find(0, start)
             if end >= 0:
                 parts.append(page[start:end])
                 break
             parts.append(page[start:])
-            size += _PAGE - start
+            size += PAGE_SIZE - start
             if size >= MAX_ARG_STRLEN:
                 raise LinuxError(Errno.E2BIG, "an argument is too long")
             number += 1
@@ -124,9 +123,9 @@ def _take(
 
 def _check_room(current: Task, bprm: LinuxBinprm) -> None:
     """Raise E2BIG once the strings need more than a quarter of the stack; 128 KiB are always allowed."""
-    size = exec_mm.STACK_TOP_MAX - (bprm.p & ~(_PAGE - 1))
+    size = exec_mm.STACK_TOP_MAX - (bprm.p & ~(PAGE_SIZE - 1))
     if size > ARG_MAX:
-        limit = current.signal.rlim[Rlimit.STACK][0]
+        limit = current.signal.rlim[RLIMIT_STACK][0]
         if bprm.p < 0 or size > limit // 4:
             raise LinuxError(Errno.E2BIG, "the arguments take more than a quarter of RLIMIT_STACK")
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from procession.include.linux.cred import Cap
+from procession.include.linux.cred import CAP_SETUID
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import S
+from procession.include.linux.fs import S_ISGID, S_ISUID, S_IXGRP
+from procession.include.linux.mount import MNT_NOSUID
+from procession.include.linux.prctl import SECBIT_KEEP_CAPS, SECBIT_NOROOT
+from procession.include.linux.ptrace import PT_PTRACE_CAP
 from procession.kernel import capability, cred, mutex
 
 if TYPE_CHECKING:
@@ -22,13 +25,11 @@ __all__ = (
     "prepare_bprm_creds",
 )
 
-MNT_NOSUID = 1
-LSM_UNSAFE_SHARE, LSM_UNSAFE_PTRACE, LSM_UNSAFE_PTRACE_CAP = 1, 2, 4
-PT_PTRACE_CAP = 0x8
-SECURE_NOROOT = 1 << 0
-SECURE_KEEP_CAPS = 1 << 4
+LSM_UNSAFE_SHARE: Final = 1
+LSM_UNSAFE_PTRACE: Final = 2
+LSM_UNSAFE_PTRACE_CAP: Final = 4
 # ADDR_COMPAT_LAYOUT, MMAP_PAGE_ZERO, READ_IMPLIES_EXEC, ADDR_NO_RANDOMIZE: they help whoever attacks a set-id program.
-PER_CLEAR_ON_SETID = 0x0200000 | 0x0100000 | 0x0400000 | 0x0040000
+PER_CLEAR_ON_SETID: Final = 0x0200000 | 0x0100000 | 0x0400000 | 0x0040000
 
 
 async def prepare_bprm_creds(current: Task, bprm: LinuxBinprm) -> None:
@@ -86,11 +87,11 @@ def bprm_fill_uid(current: Task, bprm: LinuxBinprm) -> None:
         return
     inode = source.inode
     mode = inode.i_mode
-    if mode & S.ISUID:
+    if mode & S_ISUID:
         bprm.per_clear |= PER_CLEAR_ON_SETID
         new.euid = inode.i_uid
     # Without group execute permission the bit once asked for mandatory locking.
-    if mode & (S.ISGID | S.IXGRP) == S.ISGID | S.IXGRP:
+    if mode & (S_ISGID | S_IXGRP) == S_ISGID | S_IXGRP:
         bprm.per_clear |= PER_CLEAR_ON_SETID
         new.egid = inode.i_gid
 
@@ -105,7 +106,7 @@ def cap_bprm_set_creds(current: Task, bprm: LinuxBinprm) -> None:
     assert new is not None
     effective = False
     new.cap_permitted = 0
-    if not new.securebits & SECURE_NOROOT:
+    if not new.securebits & SECBIT_NOROOT:
         if new.euid == 0 or new.uid == 0:
             new.cap_permitted = old.cap_bset | old.cap_inheritable
         effective = new.euid == 0
@@ -115,7 +116,7 @@ def cap_bprm_set_creds(current: Task, bprm: LinuxBinprm) -> None:
         bprm.per_clear |= PER_CLEAR_ON_SETID
     if (new.euid != old.uid or new.egid != old.gid or gained) and bprm.unsafe & ~LSM_UNSAFE_PTRACE_CAP:
         # Somebody who holds the strings gets no more than he had, and maybe less.
-        if not capability.capable(current, Cap.SETUID):
+        if not capability.capable(current, CAP_SETUID):
             new.euid = new.uid
             new.egid = new.gid
         new.cap_permitted &= old.cap_permitted
@@ -124,7 +125,7 @@ def cap_bprm_set_creds(current: Task, bprm: LinuxBinprm) -> None:
     new.sgid = new.fsgid = new.egid
     new.cap_effective = new.cap_permitted if effective else 0
     bprm.cap_effective = effective
-    new.securebits &= ~SECURE_KEEP_CAPS
+    new.securebits &= ~SECBIT_KEEP_CAPS
 
 
 def install_exec_creds(current: Task, bprm: LinuxBinprm) -> None:

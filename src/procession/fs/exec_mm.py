@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import file_table
 from procession.include.linux.bug import bug_on
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import PAGE_MASK, PAGE_SIZE, STACK_TOP_MAX, TASK_SIZE, VM, VmArea
-from procession.include.linux.pid import PidType
-from procession.include.linux.resource import RLIM_INFINITY, Rlimit
+from procession.include.linux.mm_types import (
+    PAGE_MASK,
+    PAGE_SIZE,
+    STACK_TOP_MAX,
+    TASK_SIZE,
+    VM_ACCOUNT,
+    VM_EXEC,
+    VM_GROWSDOWN,
+    VM_MAYEXEC,
+    VM_MAYREAD,
+    VM_MAYWRITE,
+    VM_READ,
+    VM_WRITE,
+    VmArea,
+)
+from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_PID, PIDTYPE_SID
+from procession.include.linux.prctl import ADDR_COMPAT_LAYOUT, READ_IMPLIES_EXEC
+from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_STACK
 from procession.include.linux.sched import (
-    ExitState,
+    EXIT_DEAD,
+    EXIT_ZOMBIE,
+    TASK_UNINTERRUPTIBLE,
     SighandStruct,
-    TaskState,
     signal_group_exit,
     thread_group_empty,
     thread_group_leader,
 )
-from procession.include.linux.signal import Sig
+from procession.include.linux.signal import SIGCHLD
 from procession.include.linux.spinlock import SpinLock
 from procession.kernel import exit, fork, fork_mm, pid, posix_timers, sched, signal
 from procession.mm import mmap
@@ -45,20 +61,20 @@ __all__ = (
     "setup_arg_pages",
 )
 
-EXSTACK_DEFAULT, EXSTACK_DISABLE_X, EXSTACK_ENABLE_X = range(3)
-STACK_EXPAND = 131072
-READ_IMPLIES_EXEC = 0x0400000
-ADDR_COMPAT_LAYOUT = 0x0200000
-MIN_GAP = 128 << 20
-MAX_GAP = TASK_SIZE // 6 * 5
-TASK_UNMAPPED_BASE = TASK_SIZE // 3 + PAGE_SIZE - 1 & PAGE_MASK
-_STACK_FLAGS = VM.GROWSDOWN | VM.READ | VM.WRITE | VM.EXEC | VM.MAYREAD | VM.MAYWRITE | VM.MAYEXEC | VM.ACCOUNT
+EXSTACK_DEFAULT: Final = 0
+EXSTACK_DISABLE_X: Final = 1
+EXSTACK_ENABLE_X: Final = 2
+STACK_EXPAND: Final = 131072
+MIN_GAP: Final = 128 << 20
+MAX_GAP: Final = TASK_SIZE // 6 * 5
+TASK_UNMAPPED_BASE: Final = TASK_SIZE // 3 + PAGE_SIZE - 1 & PAGE_MASK
+_STACK_FLAGS: Final = VM_GROWSDOWN | VM_READ | VM_WRITE | VM_EXEC | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_ACCOUNT
 
 
 def bprm_mm_init(current: Task, bprm: LinuxBinprm) -> None:
     """Make the new address space with nothing in it but one page of stack, at the highest place; raises ENOMEM."""
     mm = bprm.mm = fork_mm.mm_alloc(current.kernel)
-    vma = VmArea(mm, STACK_TOP_MAX - PAGE_SIZE, STACK_TOP_MAX, _STACK_FLAGS & ~VM.EXEC)
+    vma = VmArea(mm, STACK_TOP_MAX - PAGE_SIZE, STACK_TOP_MAX, _STACK_FLAGS & ~VM_EXEC)
     try:
         with mm.mmap_sem.write():
             mmap.insert_vm_struct(current, mm, vma)
@@ -135,22 +151,22 @@ async def _become_leader(current: Task) -> None:
         # A monitor should see the process's age, not the thread's.
         current.start_time = leader.start_time
         bug_on(leader.tgid != current.tgid or current.pid == current.tgid, "not a thread of this leader", current)
-        pid.detach_pid(current, PidType.PID)
+        pid.detach_pid(current, PIDTYPE_PID)
         current.pid = leader.pid
         leader_pid = pid.task_pid(leader)
         assert leader_pid is not None
-        pid.attach_pid(current, PidType.PID, leader_pid)
-        pid.transfer_pid(leader, current, PidType.PGID)
-        pid.transfer_pid(leader, current, PidType.SID)
+        pid.attach_pid(current, PIDTYPE_PID, leader_pid)
+        pid.transfer_pid(leader, current, PIDTYPE_PGID)
+        pid.transfer_pid(leader, current, PIDTYPE_SID)
         k.tasks = _replaced(k.tasks, leader, current)
         parent = leader.real_parent
         parent.children = _replaced(parent.children, leader, current)
 
         current.group_leader = leader.group_leader = current
-        current.exit_signal = Sig.SIGCHLD
+        current.exit_signal = SIGCHLD
         leader.exit_signal = -1
-        bug_on(leader.exit_state != ExitState.ZOMBIE, "the old leader is no zombie", leader)
-        leader.exit_state = ExitState.DEAD
+        bug_on(leader.exit_state != EXIT_ZOMBIE, "the old leader is no zombie", leader)
+        leader.exit_state = EXIT_DEAD
         if leader.ptrace:
             # Its tracer sleeps in wait4() and would not hear of it otherwise.
             signal.wake_up_parent(leader, leader.parent)
@@ -164,7 +180,7 @@ def _replaced(tasks: dict[Task, None], old: Task, new: Task) -> dict[Task, None]
 
 async def _sleep(current: Task) -> None:
     current.wchan = "de_thread"
-    current.state = TaskState.UNINTERRUPTIBLE
+    current.state = TASK_UNINTERRUPTIBLE
     await sched.schedule(current)
     current.wchan = ""
 
@@ -219,7 +235,7 @@ def arch_pick_mmap_layout(current: Task, mm: MmStruct) -> None:
 
     Differs: nothing is randomized.
     """
-    gap = current.signal.rlim[Rlimit.STACK][0]
+    gap = current.signal.rlim[RLIMIT_STACK][0]
     if gap == RLIM_INFINITY or current.personality & ADDR_COMPAT_LAYOUT:
         mm.mmap_base = TASK_UNMAPPED_BASE
         return
@@ -250,12 +266,12 @@ def setup_arg_pages(current: Task, bprm: LinuxBinprm, executable_stack: int) -> 
     if executable_stack == EXSTACK_DISABLE_X or (
         executable_stack == EXSTACK_DEFAULT and not current.personality & READ_IMPLIES_EXEC
     ):
-        flags &= ~VM.EXEC
+        flags &= ~VM_EXEC
     with mm.mmap_sem.write():
         vma.vm_flags = flags | mm.def_flags
         # In Linux the strings have been written there already, page by page.
         start = min(vma.vm_start, bprm.p & PAGE_MASK)
-        limit = current.signal.rlim[Rlimit.STACK][0] & PAGE_MASK
+        limit = current.signal.rlim[RLIMIT_STACK][0] & PAGE_MASK
         if vma.vm_end - start + STACK_EXPAND > limit:
             start = min(start, vma.vm_end - limit)
         else:

@@ -3,16 +3,50 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from procession.fs import file as fs_file
 from procession.fs import file_table, locks, pipe
 from procession.fs import inode as fs_inode
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fcntl import CloexecArg, FcntlArg, FcntlCmdArg
-from procession.include.linux.fs import FMode
-from procession.include.linux.pid import PidType
-from procession.include.linux.resource import Rlimit
+from procession.include.linux.fcntl import (
+    F_DUPFD,
+    F_DUPFD_CLOEXEC,
+    F_GETFD,
+    F_GETFL,
+    F_GETLEASE,
+    F_GETLK,
+    F_GETOWN,
+    F_GETOWN_EX,
+    F_GETPIPE_SZ,
+    F_GETSIG,
+    F_NOTIFY,
+    F_OWNER_PGRP,
+    F_OWNER_PID,
+    F_OWNER_TID,
+    F_SETFD,
+    F_SETFL,
+    F_SETLEASE,
+    F_SETLK,
+    F_SETLKW,
+    F_SETOWN,
+    F_SETOWN_EX,
+    F_SETPIPE_SZ,
+    F_SETSIG,
+    F_UNLCK,
+    FD_CLOEXEC,
+    O_APPEND,
+    O_CLOEXEC,
+    O_DIRECT,
+    O_NOATIME,
+    O_NONBLOCK,
+    CloexecArg,
+    FcntlArg,
+    FcntlCmdArg,
+)
+from procession.include.linux.fs import FMODE_PATH
+from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_PID
+from procession.include.linux.resource import RLIMIT_NOFILE
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd
 from procession.kernel import pid as kernel_pid
@@ -28,17 +62,8 @@ __all__ = ("FownStruct", "f_delown", "f_getown", "f_setown", "sys_dup", "sys_dup
 
 # A number, or the address of a struct flock.
 
-F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW = range(8)
-F_SETOWN, F_GETOWN, F_SETSIG, F_GETSIG, F_SETOWN_EX, F_GETOWN_EX = 8, 9, 10, 11, 15, 16
-F_SETLEASE, F_GETLEASE, F_NOTIFY, F_DUPFD_CLOEXEC, F_SETPIPE_SZ, F_GETPIPE_SZ = 1024, 1025, 1026, 1030, 1031, 1032
-F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP = 0, 1, 2
-F_UNLCK = 2
-FD_CLOEXEC = 1
-O_CLOEXEC, O_NOATIME, O_DIRECT = 0o2000000, 0o1000000, 0o40000
-O_APPEND, O_NONBLOCK = 0o2000, 0o4000
-SETFL_MASK = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME
-_NOFILE = int(Rlimit.NOFILE)
-_FOR_O_PATH = (F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL)
+SETFL_MASK: Final = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME
+_FOR_O_PATH: Final = (F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL)
 
 
 class FownStruct:
@@ -48,7 +73,7 @@ class FownStruct:
 
     def __init__(self) -> None:
         self.pid: Pid | None = None
-        self.pid_type: PidType = PidType.PID
+        self.pid_type: int = PIDTYPE_PID
         self.uid = self.euid = 0
         self.signum = 0
 
@@ -72,7 +97,7 @@ def _do_dup3(current: Task, oldfd: int, newfd: int, flags: int) -> int:
     with files.file_lock:
         table = files.fd
         file = table[oldfd] if 0 <= oldfd < len(table) else None
-        if file is None or not 0 <= newfd < current.signal.rlim[_NOFILE][0]:
+        if file is None or not 0 <= newfd < current.signal.rlim[RLIMIT_NOFILE][0]:
             raise LinuxError(Errno.EBADF, "dup2")
         fs_file.expand_files(current, files, newfd)
         bit = 1 << newfd
@@ -119,7 +144,7 @@ def f_delown(k: Kernel, file: File) -> None:
         owner.pid = None
 
 
-def _f_modown(current: Task, file: File, pid: Pid | None, pid_type: PidType) -> None:
+def _f_modown(current: Task, file: File, pid: Pid | None, pid_type: int) -> None:
     if file.f_owner is None:
         file.f_owner = FownStruct()
     owner: FownStruct = file.f_owner
@@ -134,9 +159,9 @@ def _f_modown(current: Task, file: File, pid: Pid | None, pid_type: PidType) -> 
 def f_setown(current: Task, file: File, arg: int) -> None:
     """Make process arg, or process group -arg, the owner."""
     who = arg - (1 << 32) if arg & 0x80000000 else arg
-    pid_type = PidType.PID
+    pid_type = PIDTYPE_PID
     if who < 0:
-        pid_type, who = PidType.PGID, -who
+        pid_type, who = PIDTYPE_PGID, -who
     _f_modown(current, file, kernel_pid.find_vpid(current, who), pid_type)
 
 
@@ -146,7 +171,7 @@ def f_getown(current: Task, file: File) -> int:
     if owner is None:
         return 0
     nr = kernel_pid.pid_vnr(current, owner.pid)
-    return -nr if owner.pid_type == PidType.PGID else nr
+    return -nr if owner.pid_type == PIDTYPE_PGID else nr
 
 
 def _f_setown_ex(current: Task, file: File, arg: Any) -> None:
@@ -156,7 +181,7 @@ def _f_setown_ex(current: Task, file: File, arg: Any) -> None:
     pid = kernel_pid.find_vpid(current, nr)
     if nr and pid is None:
         raise LinuxError(Errno.ESRCH, f"no process {nr}")
-    _f_modown(current, file, pid, PidType.PGID if kind == F_OWNER_PGRP else PidType.PID)
+    _f_modown(current, file, pid, PIDTYPE_PGID if kind == F_OWNER_PGRP else PIDTYPE_PID)
 
 
 def _f_getown_ex(current: Task, file: File, arg: Any) -> None:
@@ -164,7 +189,7 @@ def _f_getown_ex(current: Task, file: File, arg: Any) -> None:
     kind, nr = F_OWNER_PID, 0
     if owner is not None:
         nr = kernel_pid.pid_vnr(current, owner.pid)
-        kind = F_OWNER_PGRP if owner.pid_type == PidType.PGID else F_OWNER_PID
+        kind = F_OWNER_PGRP if owner.pid_type == PIDTYPE_PGID else F_OWNER_PID
     uaccess.copy_to_user(current, arg, struct.pack("<ii", kind, nr))
 
 
@@ -184,7 +209,7 @@ def _setfl(current: Task, file: File, arg: int) -> None:
 
 def _dupfd(current: Task, file: File, arg: int, flags: int) -> int:
     arg &= 0xFFFFFFFF
-    if arg >= current.signal.rlim[_NOFILE][0]:
+    if arg >= current.signal.rlim[RLIMIT_NOFILE][0]:
         raise LinuxError(Errno.EINVAL, "beyond RLIMIT_NOFILE")
     fd = fs_file.alloc_fd(current, arg, flags)
     file.f_count += 1
@@ -235,7 +260,7 @@ async def sys_fcntl(current: Task, fd: Fd, cmd: FcntlCmdArg, arg: FcntlArg) -> i
     file = fs_file.fget_raw(current, fd)
     if not isinstance(arg, int) and cmd not in (F_GETLK, F_SETLK, F_SETLKW):
         raise LinuxError(Errno.EINVAL, "a buffer where a number is expected")
-    if file.f_mode & FMode.PATH and cmd not in _FOR_O_PATH:
+    if file.f_mode & FMODE_PATH and cmd not in _FOR_O_PATH:
         raise LinuxError(Errno.EBADF, "an O_PATH descriptor")
     if cmd == F_DUPFD:
         return _dupfd(current, file, arg, 0)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from procession.fs import pipe as fs_pipe
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import FMode
-from procession.include.linux.sched import TIF
+from procession.include.linux.fcntl import O_NONBLOCK
+from procession.include.linux.fs import FMODE_READ, FMODE_WRITE
+from procession.include.linux.sched import TIF_SIGPENDING
 from procession.kernel import wait
 
 if TYPE_CHECKING:
@@ -17,16 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = ("fifo_open",)
 
-O_NONBLOCK = 0o4000
-_SIGPENDING = TIF.SIGPENDING
-
 
 async def _wait_for_partner(current: Task, pipe: PipeInodeInfo, counter: str) -> None:
     """Sleep until the other end is opened once more: it may be closed again by the time we run."""
     before = getattr(pipe, counter)
     while before == getattr(pipe, counter):
         await fs_pipe.pipe_wait(current, pipe)
-        if current.ti_flags & _SIGPENDING:
+        if current.ti_flags & TIF_SIGPENDING:
             break
 
 
@@ -42,10 +40,10 @@ async def fifo_open(current: Task, inode: Inode, file: File) -> File:
     if pipe is None:
         pipe = inode.i_pipe = fs_pipe.alloc_pipe_info(current.kernel)
     out = fs_pipe.PipeFile(file.f_path, file.f_flags, file.f_mode, pipe)
-    mode = file.f_mode & (FMode.READ | FMode.WRITE)
-    if mode == FMode.READ:
+    mode = file.f_mode & (FMODE_READ | FMODE_WRITE)
+    if mode == FMODE_READ:
         await _open_reader(current, pipe, out)
-    elif mode == FMode.WRITE:
+    elif mode == FMODE_WRITE:
         await _open_writer(current, pipe, out)
     elif mode:
         # POSIX leaves this open; Linux never blocks here, and the opener can be its own partner.
@@ -73,7 +71,7 @@ async def _open_reader(current: Task, pipe: PipeInodeInfo, file: fs_pipe.PipeFil
         file.f_version = pipe.w_counter
         return
     await _wait_for_partner(current, pipe, "w_counter")
-    if current.ti_flags & _SIGPENDING:
+    if current.ti_flags & TIF_SIGPENDING:
         pipe.readers -= 1
         if not pipe.readers:
             wait.wake_up_interruptible(pipe.wait)
@@ -92,7 +90,7 @@ async def _open_writer(current: Task, pipe: PipeInodeInfo, file: fs_pipe.PipeFil
     if pipe.readers:
         return
     await _wait_for_partner(current, pipe, "r_counter")
-    if current.ti_flags & _SIGPENDING:
+    if current.ti_flags & TIF_SIGPENDING:
         pipe.writers -= 1
         if not pipe.writers:
             wait.wake_up_interruptible(pipe.wait)

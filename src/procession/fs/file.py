@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import file_table, locks
 from procession.include.linux.bug import bug
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fcntl import O_CLOEXEC
 from procession.include.linux.fdtable import FilesStruct
-from procession.include.linux.fs import FMode
+from procession.include.linux.fs import FMODE_PATH
+from procession.include.linux.resource import RLIMIT_NOFILE
 from procession.include.linux.spinlock import SpinLock
 
 if TYPE_CHECKING:
@@ -36,10 +38,7 @@ __all__ = (
     "unshare_files",
 )
 
-_NOFILE = 7  # Rlimit.NOFILE
-_PATH = FMode.PATH
-NR_OPEN_DEFAULT = 64
-O_CLOEXEC = 0o2000000
+NR_OPEN_DEFAULT: Final = 64
 
 
 def init_files(k: Kernel) -> FilesStruct:
@@ -60,7 +59,7 @@ def fget_light(current: Task, fd: int) -> File:
         table = files.fd
         if fd < len(table):
             file = table[fd]
-            if file is not None and not file.f_mode & _PATH:
+            if file is not None and not file.f_mode & FMODE_PATH:
                 return file
     raise LinuxError(Errno.EBADF, f"descriptor {fd}")
 
@@ -103,7 +102,7 @@ def alloc_fd(current: Task, start: int = 0, flags: int = 0) -> int:
         low = max(low, start)
         free = ~(files.open_fds >> low)
         fd = low + (free & -free).bit_length() - 1
-        if fd >= current.signal.rlim[_NOFILE][0]:
+        if fd >= current.signal.rlim[RLIMIT_NOFILE][0]:
             raise LinuxError(Errno.EMFILE, "RLIMIT_NOFILE")
         if fd >= len(files.fd):
             expand_files(current, files, fd)
@@ -154,7 +153,7 @@ def filp_close(current: Task, file: File, files: FilesStruct | None) -> None:
     """
     if file.f_count <= 0:
         bug("closing a file that nobody holds", file)
-    if not file.f_mode & _PATH:
+    if not file.f_mode & FMODE_PATH:
         locks.locks_remove_posix(file, files)
     file_table.fput(current, file)
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from procession.fs import eventpoll, fcntl, locks
 from procession.fs import inode as fs_inode
 from procession.include.linux.bug import bug
-from procession.include.linux.cred import Cap
+from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import S
+from procession.include.linux.fs import FMODE_WRITE, S_IFMT, S_IFREG
 from procession.kernel import capability
 from procession.mm import slab
 
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = ("alloc_file", "files_init", "fput", "get_empty_filp", "get_file", "get_write_access", "put_write_access")
-
-_WRITE = 2
-_IFMT, _IFREG = S.IFMT, S.IFREG
 
 
 def files_init(k: Kernel) -> None:
@@ -37,7 +34,7 @@ def get_empty_filp(current: Task) -> None:
     Differs: an object of ours is made by its class, so this only counts.
     """
     k = current.kernel
-    if k.nr_files >= k.max_files and not capability.capable(current, Cap.SYS_ADMIN):
+    if k.nr_files >= k.max_files and not capability.capable(current, CAP_SYS_ADMIN):
         k.printk(f"VFS: file-max limit {k.max_files} reached")
         raise LinuxError(Errno.ENFILE, "the file table is full")
     try:
@@ -78,7 +75,7 @@ def fput(current: Task | None, file: File) -> None:
     file.release(current)
     if file.f_owner is not None:
         fcntl.f_delown(k, file)
-    if file.f_mode & _WRITE and inode.i_mode & _IFMT == _IFREG:
+    if file.f_mode & FMODE_WRITE and inode.i_mode & S_IFMT == S_IFREG:
         inode.i_writecount -= 1
     free_filp(k)
     fs_inode.iput(inode)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from procession.include.linux.cred import Cap
-from procession.include.linux.fs import S
+from procession.include.linux.cred import CAP_FOWNER
+from procession.include.linux.fs import S_IFDIR, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP
+from procession.include.linux.mount import MNT_NOATIME, MNT_NODIRATIME
 from procession.kernel import capability
 
 if TYPE_CHECKING:
@@ -23,9 +24,7 @@ __all__ = (
     "touch_atime",
 )
 
-MNT_NOATIME = 0x08
-MNT_NODIRATIME = 0x10
-DAY_NS = 24 * 60 * 60 * 1_000_000_000
+DAY_NS: Final = 24 * 60 * 60 * 1_000_000_000
 
 
 def current_fs_time(sb: SuperBlock) -> int:
@@ -56,15 +55,15 @@ def inode_init_owner(current: Task, inode: Inode, dir: Inode | None) -> None:
     cred = current.cred
     inode.i_uid = cred.fsuid
     inode.i_gid = cred.fsgid
-    if dir is not None and dir.i_mode & S.ISGID:
+    if dir is not None and dir.i_mode & S_ISGID:
         inode.i_gid = dir.i_gid
-        if inode.i_mode & S.IFMT == S.IFDIR:
-            inode.i_mode |= S.ISGID
+        if inode.i_mode & S_IFMT == S_IFDIR:
+            inode.i_mode |= S_ISGID
 
 
 def inode_owner_or_capable(current: Task, inode: Inode) -> bool:
     """Whether current may do what only the owner may."""
-    return current.cred.fsuid == inode.i_uid or capability.capable(current, Cap.FOWNER)
+    return current.cred.fsuid == inode.i_uid or capability.capable(current, CAP_FOWNER)
 
 
 def touch_atime(mnt: Vfsmount, inode: Inode) -> None:
@@ -77,7 +76,7 @@ def touch_atime(mnt: Vfsmount, inode: Inode) -> None:
     flags = mnt.mnt_flags
     if flags & MNT_NOATIME or inode.i_sb.s_readonly or flags & 0x40:
         return
-    if flags & MNT_NODIRATIME and inode.i_mode & S.IFMT == S.IFDIR:
+    if flags & MNT_NODIRATIME and inode.i_mode & S_IFMT == S_IFDIR:
         return
     k = inode.i_sb.kernel
     inode.i_atime_ns = k.boot_time_ns + k.clock.now_ns
@@ -92,7 +91,7 @@ def file_accessed(file: File) -> None:
 
 def should_remove_suid(mode: int) -> int:
     """Return the set-id bits that a write takes away; set-group-id without group-exec is mandatory locking."""
-    kill = mode & S.ISUID
-    if mode & S.ISGID and mode & S.IXGRP:
-        kill |= S.ISGID
-    return kill if mode & S.IFMT == S.IFREG else 0
+    kill = mode & S_ISUID
+    if mode & S_ISGID and mode & S_IXGRP:
+        kill |= S_ISGID
+    return kill if mode & S_IFMT == S_IFREG else 0

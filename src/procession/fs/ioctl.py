@@ -6,9 +6,21 @@ from typing import TYPE_CHECKING
 
 from procession.fs import file as fs_file
 from procession.fs import file_table
-from procession.include.asm.ioctls import IoctlArg, IoctlCmd
+from procession.include.asm.ioctls import (
+    FIBMAP,
+    FIGETBSZ,
+    FIOASYNC,
+    FIOCLEX,
+    FIONBIO,
+    FIONCLEX,
+    FIONREAD,
+    FIOQSIZE,
+    IoctlArg,
+    IoctlCmd,
+)
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import S
+from procession.include.linux.fcntl import O_NONBLOCK
+from procession.include.linux.fs import S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, UserPtr
 from procession.mm import uaccess
@@ -20,10 +32,6 @@ else:
     pass
 
 __all__ = ("sys_ioctl",)
-
-FIBMAP, FIGETBSZ, FIONREAD = 1, 2, 0x541B
-FIONCLEX, FIOCLEX, FIONBIO, FIOASYNC, FIOQSIZE = 0x5450, 0x5451, 0x5421, 0x5452, 0x5460
-O_NONBLOCK = 0o4000
 
 
 def _close_on_exec(current: Task, fd: int, *, on: bool) -> None:
@@ -39,12 +47,12 @@ def _close_on_exec(current: Task, fd: int, *, on: bool) -> None:
 def _file_ioctl(current: Task, file: File, cmd: int, arg: UserPtr) -> bool:
     """Answer what regular files and directories understand; returns whether it was that."""
     inode = file.inode
-    kind = inode.i_mode & S.IFMT
-    if cmd == FIONREAD and kind == S.IFREG:
+    kind = inode.i_mode & S_IFMT
+    if cmd == FIONREAD and kind == S_IFREG:
         uaccess.put_user(current, arg, inode.i_size - file.f_pos, 4)
-    elif cmd == FIBMAP and kind == S.IFREG:
+    elif cmd == FIBMAP and kind == S_IFREG:
         raise LinuxError(Errno.EINVAL, "no block map")
-    elif cmd == FIOQSIZE and kind in (S.IFREG, S.IFDIR, S.IFLNK):
+    elif cmd == FIOQSIZE and kind in (S_IFREG, S_IFDIR, S_IFLNK):
         uaccess.put_user(current, arg, inode.i_size, 8)
     elif cmd == FIGETBSZ:
         uaccess.put_user(current, arg, 4096, 4)

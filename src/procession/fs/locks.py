@@ -6,13 +6,24 @@ Differs: no mandatory locks and no leases.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import file as fs_file
 from procession.fs import file_table
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fcntl import FlockArg
-from procession.include.linux.fs import FMode
+from procession.include.linux.fcntl import (
+    F_RDLCK,
+    F_SETLKW,
+    F_UNLCK,
+    F_WRLCK,
+    LOCK_EX,
+    LOCK_MAND,
+    LOCK_NB,
+    LOCK_SH,
+    LOCK_UN,
+    FlockArg,
+)
+from procession.include.linux.fs import FMODE_READ, FMODE_WRITE
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, UserPtr
 from procession.kernel import wait
@@ -38,13 +49,11 @@ __all__ = (
     "sys_flock",
 )
 
-F_RDLCK, F_WRLCK, F_UNLCK = 0, 1, 2
-F_GETLK, F_SETLK, F_SETLKW = 5, 6, 7
-LOCK_SH, LOCK_EX, LOCK_NB, LOCK_UN, LOCK_MAND = 1, 2, 4, 8, 32
-FL_POSIX, FL_FLOCK = 1, 2
-OFFSET_MAX = (1 << 63) - 1
-MAX_DEADLK_ITERATIONS = 10
-_FLOCK = struct.Struct("<hh4xqqi4x")
+FL_POSIX: Final = 1
+FL_FLOCK: Final = 2
+OFFSET_MAX: Final = (1 << 63) - 1
+MAX_DEADLK_ITERATIONS: Final = 10
+_FLOCK: Final = struct.Struct("<hh4xqqi4x")
 
 
 class FileLock:
@@ -167,7 +176,7 @@ async def sys_flock(current: Task, fd: Fd, cmd: FlockArg) -> int:
     file = fs_file.fget_light(current, fd)
     can_sleep = not cmd & LOCK_NB
     cmd &= ~LOCK_NB
-    if cmd != LOCK_UN and not cmd & LOCK_MAND and not file.f_mode & (FMode.READ | FMode.WRITE):
+    if cmd != LOCK_UN and not cmd & LOCK_MAND and not file.f_mode & (FMODE_READ | FMODE_WRITE):
         raise LinuxError(Errno.EBADF, "opened for neither reading nor writing")
     types = {LOCK_SH: F_RDLCK, LOCK_EX: F_WRLCK, LOCK_UN: F_UNLCK}
     if cmd not in types:
@@ -344,8 +353,8 @@ async def fcntl_setlk(current: Task, file: File, cmd: int, ptr: UserPtr) -> int:
     Raises EFAULT, EINVAL, EOVERFLOW, EBADF for the wrong open mode, EAGAIN (F_SETLK), EDEADLK, ERESTARTSYS.
     """
     fl = _flock_to_posix_lock(current, file, uaccess.copy_from_user(current, ptr, 32))
-    if (fl.fl_type == F_RDLCK and not file.f_mode & FMode.READ) or (
-        fl.fl_type == F_WRLCK and not file.f_mode & FMode.WRITE
+    if (fl.fl_type == F_RDLCK and not file.f_mode & FMODE_READ) or (
+        fl.fl_type == F_WRLCK and not file.f_mode & FMODE_WRITE
     ):
         raise LinuxError(Errno.EBADF, "open mode does not allow this lock")
     inode = file.inode

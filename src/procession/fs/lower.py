@@ -16,18 +16,18 @@ from pathlib import Path
 import stat
 import tarfile
 import tempfile
-from typing import IO, Any, Protocol
+from typing import IO, Any, Final, Protocol
 import zlib
 
 from procession.include.linux.errno import Errno, LinuxError
 
 __all__ = ("HostTree", "Lower", "TarTree", "open_lower")
 
-_DIR_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_DIR_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
-_DIRECTORY_SIZE = 4096  # ext4's smallest
+_DIRECTORY_SIZE: Final = 4096  # ext4's smallest
 
 
 class Lower(Protocol):

@@ -5,15 +5,54 @@ The walk is entirely ours: no name of a guest is ever resolved by the host.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import dcache, file_table, namespace, ramfs
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
 from procession.fs import open as fs_open
-from procession.include.linux.cred import Cap
+from procession.include.linux.cred import CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import AT_FDCWD, NAME_MAX, PATH_MAX, Dentry, File, FMode, Inode, PathRef, S
+from procession.include.linux.fcntl import (
+    AT_FDCWD,
+    O_APPEND,
+    O_CREAT,
+    O_DIRECT,
+    O_DIRECTORY,
+    O_EXCL,
+    O_NOATIME,
+    O_NOCTTY,
+    O_NOFOLLOW,
+    O_PATH,
+    O_TRUNC,
+)
+from procession.include.linux.fs import (
+    FMODE_EXEC,
+    FMODE_LSEEK,
+    FMODE_PATH,
+    FMODE_PREAD,
+    FMODE_PWRITE,
+    FMODE_READ,
+    FMODE_WRITE,
+    MAY_APPEND,
+    MAY_EXEC,
+    MAY_OPEN,
+    MAY_READ,
+    MAY_WRITE,
+    S_IFBLK,
+    S_IFCHR,
+    S_IFDIR,
+    S_IFIFO,
+    S_IFLNK,
+    S_IFMT,
+    S_IFREG,
+    S_IFSOCK,
+    Dentry,
+    File,
+    Inode,
+    PathRef,
+)
+from procession.include.linux.limits import NAME_MAX, PATH_MAX
 from procession.kernel import capability
 from procession.mm import uaccess
 
@@ -40,18 +79,18 @@ __all__ = (
     "user_path_parent",
 )
 
-MAY_EXEC, MAY_WRITE, MAY_READ, MAY_APPEND, MAY_ACCESS, MAY_OPEN, MAY_CHDIR = 1, 2, 4, 8, 16, 32, 64
-LAST_NORM, LAST_ROOT, LAST_DOT, LAST_DOTDOT, LAST_BIND = range(5)
-MAX_NESTED_LINKS = 8
-MAX_LINKS = 40
+LAST_NORM: Final = 0
+LAST_ROOT: Final = 1
+LAST_DOT: Final = 2
+LAST_DOTDOT: Final = 3
+LAST_BIND: Final = 4
+MAX_NESTED_LINKS: Final = 8
+MAX_LINKS: Final = 40
 
-_IFMT, _IFDIR, _IFLNK, _IFREG = S.IFMT, S.IFDIR, S.IFLNK, S.IFREG
-_WRONLY, _RDWR, _CREAT, _EXCL, _NOCTTY, _TRUNC, _APPEND = 0o1, 0o2, 0o100, 0o200, 0o400, 0o1000, 0o2000
-_DIRECT, _DIRECTORY, _NOFOLLOW, _NOATIME, _PATH = 0o40000, 0o200000, 0o400000, 0o1000000, 0o10000000
-_SYNC = 0o4000000
-_ACC_MODE = (MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE)
-_OPEN_FMODE = (FMode.READ, FMode.WRITE, FMode.READ | FMode.WRITE, 0)
-_SEEKABLE = FMode.LSEEK | FMode.PREAD | FMode.PWRITE
+_SYNC: Final = 0o4000000
+_ACC_MODE: Final = (MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE)
+_OPEN_FMODE: Final = (FMODE_READ, FMODE_WRITE, FMODE_READ | FMODE_WRITE, 0)
+_SEEKABLE: Final = FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE
 
 
 class Nameidata:
@@ -91,23 +130,23 @@ def generic_permission(current: Task, inode: Inode, mask: int) -> None:
     mask &= MAY_READ | MAY_WRITE | MAY_EXEC
     if not mask & ~bits:
         return
-    if mode & _IFMT == _IFDIR:
-        if capability.capable(current, Cap.DAC_OVERRIDE):
+    if mode & S_IFMT == S_IFDIR:
+        if capability.capable(current, CAP_DAC_OVERRIDE):
             return
-        if not mask & MAY_WRITE and capability.capable(current, Cap.DAC_READ_SEARCH):
+        if not mask & MAY_WRITE and capability.capable(current, CAP_DAC_READ_SEARCH):
             return
     else:
         # Even root executes only what somebody may execute.
-        if (not mask & MAY_EXEC or mode & 0o111) and capability.capable(current, Cap.DAC_OVERRIDE):
+        if (not mask & MAY_EXEC or mode & 0o111) and capability.capable(current, CAP_DAC_OVERRIDE):
             return
-        if mask == MAY_READ and capability.capable(current, Cap.DAC_READ_SEARCH):
+        if mask == MAY_READ and capability.capable(current, CAP_DAC_READ_SEARCH):
             return
     raise LinuxError(Errno.EACCES, "permission bits")
 
 
 def inode_permission(current: Task, inode: Inode, mask: int) -> None:
     """Check that current may access inode: mask 4 read, 2 write, 1 execute or search. Raises EACCES, EROFS."""
-    if mask & MAY_WRITE and inode.i_sb.s_readonly and inode.i_mode & _IFMT in (_IFREG, _IFDIR, _IFLNK):
+    if mask & MAY_WRITE and inode.i_sb.s_readonly and inode.i_mode & S_IFMT in (S_IFREG, S_IFDIR, S_IFLNK):
         raise LinuxError(Errno.EROFS, "read-only file system")
     if inode.i_op_permission:
         inode.permission(current, mask & 7)
@@ -155,7 +194,7 @@ def _path_init(current: Task, dfd: int, name: str) -> Nameidata:
     if dfd == AT_FDCWD:
         return Nameidata(current, root, fs.pwd)
     start = fs_file.fget_raw(current, dfd).f_path
-    if name and start.dentry.d_inode.i_mode & _IFMT != _IFDIR:
+    if name and start.dentry.d_inode.i_mode & S_IFMT != S_IFDIR:
         raise LinuxError(Errno.ENOTDIR, "dirfd is no directory")
     return Nameidata(current, root, start)
 
@@ -188,14 +227,14 @@ def _link_path_walk(nd: Nameidata, name: str) -> None:
         child = subdirs.get(part) if subdirs is not None else None
         if child is None:
             child = _real_lookup(dentry, part)
-        kind = child.d_inode.i_mode & _IFMT
-        if kind == _IFDIR:
+        kind = child.d_inode.i_mode & S_IFMT
+        if kind == S_IFDIR:
             if child.d_mounted:
                 _follow_mount(nd, child)
                 dentry = nd.dentry
             else:
                 nd.dentry = dentry = child
-        elif kind == _IFLNK:
+        elif kind == S_IFLNK:
             slash = nd.slash
             _nested_symlink(nd, child)
             nd.slash = slash
@@ -270,13 +309,13 @@ def _walk_component(nd: Nameidata, *, follow: bool) -> Dentry | None:
         subdirs = parent.d_subdirs
         child = subdirs.get(nd.last) if subdirs is not None else None
         if child is None:
-            if parent.d_inode.i_mode & _IFMT != _IFDIR:
+            if parent.d_inode.i_mode & S_IFMT != S_IFDIR:
                 raise LinuxError(Errno.ENOTDIR, parent.d_name)
             child = _real_lookup(parent, nd.last)
         if child.d_mounted:
             _follow_mount(nd, child)
             return None
-        if follow and child.d_inode.i_mode & _IFMT == _IFLNK:
+        if follow and child.d_inode.i_mode & S_IFMT == S_IFLNK:
             return child
         nd.dentry = child
     elif kind == LAST_DOTDOT:
@@ -316,7 +355,7 @@ def _nested_symlink(nd: Nameidata, link: Dentry) -> None:
         _follow_link(nd, more)
         more = _walk_component(nd, follow=True)
     nd.depth -= 1
-    if nd.dentry.d_inode.i_mode & _IFMT != _IFDIR:
+    if nd.dentry.d_inode.i_mode & S_IFMT != S_IFDIR:
         raise LinuxError(Errno.ENOTDIR, link.d_name)
 
 
@@ -330,7 +369,7 @@ def path_lookupat(current: Task, dfd: int, name: str, *, follow: bool, directory
         _follow_link(nd, link)
         slash = slash or nd.slash
         link = _walk_component(nd, follow=follow or slash)
-    if (slash or directory) and nd.dentry.d_inode.i_mode & _IFMT != _IFDIR:
+    if (slash or directory) and nd.dentry.d_inode.i_mode & S_IFMT != S_IFDIR:
         raise LinuxError(Errno.ENOTDIR, name)
     return PathRef(nd.mnt, nd.dentry)
 
@@ -368,7 +407,7 @@ def lookup_hash(nd: Nameidata) -> Dentry | None:
     child = subdirs.get(nd.last) if subdirs is not None else None
     if child is not None:
         return child
-    if parent.d_inode.i_mode & _IFMT != _IFDIR:
+    if parent.d_inode.i_mode & S_IFMT != S_IFDIR:
         raise LinuxError(Errno.ENOTDIR, parent.d_name)
     try:
         return _real_lookup(parent, nd.last)
@@ -384,7 +423,7 @@ def lookup_hash(nd: Nameidata) -> Dentry | None:
 def do_filp_open(current: Task, dfd: int, name: str, flags: int, mode: int) -> File:
     """Open name as open(2) does; the file is counted and belongs to the caller.
 
-    flags may hold FMode.EXEC: then only the right to execute is asked for. A FIFO is not waited for: who may open one
+    flags may hold FMODE_EXEC: then only the right to execute is asked for. A FIFO is not waited for: who may open one
     calls pipe.fifo_open afterwards, as fs/open.do_sys_open does.
     """
     flags, acc_mode = _build_open_flags(flags)
@@ -395,9 +434,9 @@ def do_filp_open(current: Task, dfd: int, name: str, flags: int, mode: int) -> F
         created = _open_walk(nd, flags, mode)
         if created:
             acc_mode = MAY_OPEN  # the mode given does not bind this first open
-            flags &= ~_TRUNC
+            flags &= ~O_TRUNC
         inode = nd.dentry.d_inode
-        truncate = flags & _TRUNC and inode.i_mode & _IFMT == _IFREG
+        truncate = flags & O_TRUNC and inode.i_mode & S_IFMT == S_IFREG
         if truncate:
             _may_truncate(nd.mnt, inode)
         if acc_mode:
@@ -429,23 +468,23 @@ def filp_open(current: Task, name: str, flags: int, mode: int = 0) -> File:
 
 def _build_open_flags(flags: int) -> tuple[int, int]:
     """Return the flags that count, and the rights they ask for."""
-    if flags & FMode.EXEC:
-        return flags & ~FMode.EXEC, MAY_EXEC | MAY_OPEN
+    if flags & FMODE_EXEC:
+        return flags & ~FMODE_EXEC, MAY_EXEC | MAY_OPEN
     if flags & _SYNC:
         flags |= 0o10000
-    if flags & _PATH:
-        return flags & (_DIRECTORY | _NOFOLLOW | _PATH), 0
+    if flags & O_PATH:
+        return flags & (O_DIRECTORY | O_NOFOLLOW | O_PATH), 0
     acc_mode = MAY_OPEN | _ACC_MODE[flags & 3]
-    if flags & _TRUNC:
+    if flags & O_TRUNC:
         acc_mode |= MAY_WRITE
-    if flags & _APPEND:
+    if flags & O_APPEND:
         acc_mode |= MAY_APPEND
     return flags, acc_mode
 
 
 def _open_walk(nd: Nameidata, flags: int, mode: int) -> bool:
     """Take the last component and the links it leads through; returns whether the file was made just now."""
-    follow = not flags & _NOFOLLOW
+    follow = not flags & O_NOFOLLOW
     link, created = _do_last(nd, flags, mode, follow=follow)
     while link is not None:
         if not follow and not nd.slash:
@@ -453,7 +492,7 @@ def _open_walk(nd: Nameidata, flags: int, mode: int) -> bool:
         slash = nd.slash
         _follow_link(nd, link)
         nd.slash = nd.slash or slash
-        flags &= ~_EXCL
+        flags &= ~O_EXCL
         link, created = _do_last(nd, flags, mode, follow=follow)
     return created
 
@@ -462,19 +501,19 @@ def _do_last(nd: Nameidata, flags: int, mode: int, *, follow: bool) -> tuple[Den
     """Take the last component of an open. Returns (link to follow, False) or (None, whether the file was made)."""
     if nd.last_type != LAST_NORM:
         _walk_component(nd, follow=False)
-        if flags & _CREAT and nd.last_type != LAST_BIND:
+        if flags & O_CREAT and nd.last_type != LAST_BIND:
             raise LinuxError(Errno.EISDIR, "cannot create a directory's own name")
-        if flags & _DIRECTORY and nd.dentry.d_inode.i_mode & _IFMT != _IFDIR:
+        if flags & O_DIRECTORY and nd.dentry.d_inode.i_mode & S_IFMT != S_IFDIR:
             raise LinuxError(Errno.ENOTDIR, nd.dentry.d_name)
         return None, False
 
-    if not flags & _CREAT:
+    if not flags & O_CREAT:
         follow = follow or nd.slash
-        must_be_dir = nd.slash or bool(flags & _DIRECTORY)
-        link = _walk_component(nd, follow=follow or not flags & _PATH)
+        must_be_dir = nd.slash or bool(flags & O_DIRECTORY)
+        link = _walk_component(nd, follow=follow or not flags & O_PATH)
         if link is not None:
             return link, False
-        if must_be_dir and nd.dentry.d_inode.i_mode & _IFMT != _IFDIR:
+        if must_be_dir and nd.dentry.d_inode.i_mode & S_IFMT != S_IFDIR:
             raise LinuxError(Errno.ENOTDIR, nd.last)
         return None, False
 
@@ -484,12 +523,12 @@ def _do_last(nd: Nameidata, flags: int, mode: int, *, follow: bool) -> tuple[Den
     if dentry is None:
         _create(nd, mode)
         return None, True
-    if flags & _EXCL:
+    if flags & O_EXCL:
         raise LinuxError(Errno.EEXIST, nd.last)
-    if not dentry.d_mounted and dentry.d_inode.i_mode & _IFMT == _IFLNK:
+    if not dentry.d_mounted and dentry.d_inode.i_mode & S_IFMT == S_IFLNK:
         return dentry, False
     _follow_mount(nd, dentry)
-    if nd.dentry.d_inode.i_mode & _IFMT == _IFDIR:
+    if nd.dentry.d_inode.i_mode & S_IFMT == S_IFDIR:
         raise LinuxError(Errno.EISDIR, nd.last)
     return None, False
 
@@ -501,7 +540,7 @@ def _create(nd: Nameidata, mode: int) -> None:
     may_create(current, parent.d_inode)
     fs = current.fs
     assert fs is not None
-    inode = parent.d_inode.create(nd.last, _IFREG | (mode & 0o7777 & ~fs.umask))
+    inode = parent.d_inode.create(nd.last, S_IFREG | (mode & 0o7777 & ~fs.umask))
     fs_inode.inode_init_owner(current, inode, parent.d_inode)
     nd.dentry = dcache.d_add(parent, nd.last, inode)
 
@@ -515,18 +554,18 @@ def may_create(current: Task, dir: Inode) -> None:
 
 def _may_open(nd: Nameidata, inode: Inode, acc_mode: int, flags: int) -> None:
     """Check what kind of file it is and whether current may (may_open)."""
-    kind = inode.i_mode & _IFMT
-    if kind == _IFLNK:
+    kind = inode.i_mode & S_IFMT
+    if kind == S_IFLNK:
         raise LinuxError(Errno.ELOOP, "a symbolic link")
-    if kind == _IFDIR:
+    if kind == S_IFDIR:
         if acc_mode & MAY_WRITE:
             raise LinuxError(Errno.EISDIR, "a directory is not written")
-    elif kind in (S.IFBLK, S.IFCHR) and nd.mnt.mnt_flags & 2:
+    elif kind in (S_IFBLK, S_IFCHR) and nd.mnt.mnt_flags & 2:
         raise LinuxError(Errno.EACCES, "no devices on this mount")
-    if acc_mode & MAY_WRITE and kind in (_IFREG, _IFDIR):
+    if acc_mode & MAY_WRITE and kind in (S_IFREG, S_IFDIR):
         namespace.mnt_want_write(nd.mnt)
     inode_permission(nd.current, inode, acc_mode & 7)
-    if flags & _NOATIME and not fs_inode.inode_owner_or_capable(nd.current, inode):
+    if flags & O_NOATIME and not fs_inode.inode_owner_or_capable(nd.current, inode):
         raise LinuxError(Errno.EPERM, "O_NOATIME is the owner's")
 
 
@@ -536,18 +575,18 @@ def dentry_open(current: Task, path: PathRef, flags: int) -> File:
     The caller has counted it with get_empty_filp(). Raises ETXTBSY, ENXIO, EINVAL for O_DIRECT.
     """
     inode = path.dentry.d_inode
-    kind = inode.i_mode & _IFMT
-    if flags & _PATH:
-        result = File(path, flags & (_PATH | _DIRECTORY | _NOFOLLOW), FMode.PATH)
+    kind = inode.i_mode & S_IFMT
+    if flags & O_PATH:
+        result = File(path, flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW), FMODE_PATH)
         inode.i_count += 1
         return result
     f_mode = _OPEN_FMODE[flags & 3]
-    seekable = 0 if kind == S.IFIFO else _SEEKABLE
-    result = File(path, flags & ~(_CREAT | _EXCL | _TRUNC), f_mode | seekable)
-    if kind == _IFREG:
+    seekable = 0 if kind == S_IFIFO else _SEEKABLE
+    result = File(path, flags & ~(O_CREAT | O_EXCL | O_TRUNC), f_mode | seekable)
+    if kind == S_IFREG:
         if f_mode & 2 and inode.i_writecount < 0:
             raise LinuxError(Errno.ETXTBSY, "being executed")
-        if flags & _DIRECT:
+        if flags & O_DIRECT:
             raise LinuxError(Errno.EINVAL, "O_DIRECT")
         if f_mode & 2:
             inode.i_writecount += 1
@@ -557,12 +596,12 @@ def dentry_open(current: Task, path: PathRef, flags: int) -> File:
             if f_mode & 2:
                 inode.i_writecount -= 1
             raise
-    elif kind == S.IFSOCK:
+    elif kind == S_IFSOCK:
         raise LinuxError(Errno.ENXIO, "a socket is connected to, not opened")
-    elif kind != S.IFIFO:
+    elif kind != S_IFIFO:
         result = inode.open(current, result)
-        if kind == _IFDIR and type(result) is File:
+        if kind == S_IFDIR and type(result) is File:
             result.__class__ = ramfs.DirFile
-    result.f_flags &= ~_NOCTTY  # only now: the open itself has to know
+    result.f_flags &= ~O_NOCTTY  # only now: the open itself has to know
     result.f_path.dentry.d_inode.i_count += 1
     return result

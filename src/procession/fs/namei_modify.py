@@ -6,10 +6,32 @@ from typing import TYPE_CHECKING
 
 from procession.fs import dcache, namei, namespace
 from procession.fs import inode as fs_inode
-from procession.include.linux.cred import Cap
+from procession.include.linux.cred import CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_MKNOD
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fcntl import AtLinkArg, AtRemoveArg, DevArg, FileModeArg
-from procession.include.linux.fs import AT_FDCWD, Dentry, Inode, S
+from procession.include.linux.fcntl import (
+    AT_EMPTY_PATH,
+    AT_FDCWD,
+    AT_REMOVEDIR,
+    AT_SYMLINK_FOLLOW,
+    AtLinkArg,
+    AtRemoveArg,
+    DevArg,
+    FileModeArg,
+)
+from procession.include.linux.fs import (
+    MAY_EXEC,
+    MAY_WRITE,
+    S_IFBLK,
+    S_IFCHR,
+    S_IFDIR,
+    S_IFIFO,
+    S_IFMT,
+    S_IFREG,
+    S_IFSOCK,
+    S_ISVTX,
+    Dentry,
+    Inode,
+)
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import DirFd, ModeT, Path
 from procession.kernel import capability
@@ -40,13 +62,9 @@ __all__ = (
     "vfs_unlink",
 )
 
-AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_EMPTY_PATH = 0x200, 0x400, 0x1000
-MAY_EXEC, MAY_WRITE = 1, 2
-_IFMT, _IFDIR, _IFREG, _IFLNK = S.IFMT, S.IFDIR, S.IFREG, S.IFLNK
-
 
 def _is_dir(dentry: Dentry) -> bool:
-    return dentry.d_inode.i_mode & _IFMT == _IFDIR
+    return dentry.d_inode.i_mode & S_IFMT == S_IFDIR
 
 
 def _path_create(current: Task, dfd: int, name: str, *, is_dir: bool) -> Nameidata:
@@ -79,18 +97,18 @@ def _instantiate(current: Task, parent: Dentry, name: str, inode: Inode) -> Dent
 def vfs_mknod(current: Task, parent: Dentry, name: str, mode: int, dev: int) -> Dentry:
     """Make a regular file, device, FIFO or socket; raises EPERM without CAP_MKNOD for a device."""
     namei.may_create(current, parent.d_inode)
-    kind = mode & _IFMT
-    if kind in (S.IFCHR, S.IFBLK) and not capability.capable(current, Cap.MKNOD):
+    kind = mode & S_IFMT
+    if kind in (S_IFCHR, S_IFBLK) and not capability.capable(current, CAP_MKNOD):
         raise LinuxError(Errno.EPERM, "mknod")
     inode = parent.d_inode
-    made = inode.create(name, mode) if kind == _IFREG else inode.mknod(name, mode, dev)
+    made = inode.create(name, mode) if kind == S_IFREG else inode.mknod(name, mode, dev)
     return _instantiate(current, parent, name, made)
 
 
 def vfs_mkdir(current: Task, parent: Dentry, name: str, mode: int) -> Dentry:
     """Make a directory."""
     namei.may_create(current, parent.d_inode)
-    return _instantiate(current, parent, name, parent.d_inode.mkdir(name, mode & (0o777 | S.ISVTX)))
+    return _instantiate(current, parent, name, parent.d_inode.mkdir(name, mode & (0o777 | S_ISVTX)))
 
 
 def vfs_symlink(current: Task, parent: Dentry, name: str, target: str) -> Dentry:
@@ -102,14 +120,14 @@ def vfs_symlink(current: Task, parent: Dentry, name: str, target: str) -> Dentry
 @syscall
 def sys_mknodat(current: Task, dfd: DirFd, filename: Path, mode: FileModeArg, dev: DevArg) -> int:
     """Make a file that is no directory (mknodat(2))."""
-    kind = mode & _IFMT
-    if kind == _IFDIR:
+    kind = mode & S_IFMT
+    if kind == S_IFDIR:
         raise LinuxError(Errno.EPERM, "mknod of a directory")
     nd = _path_create(current, dfd, namei.getname(current, filename), is_dir=False)
-    if kind not in (0, _IFREG, S.IFCHR, S.IFBLK, S.IFIFO, S.IFSOCK):
+    if kind not in (0, S_IFREG, S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK):
         raise LinuxError(Errno.EINVAL, "mknod type")
     mode &= 0o7777 & ~_umask(current)
-    vfs_mknod(current, nd.dentry, nd.last, (kind or _IFREG) | mode, dev if kind in (S.IFCHR, S.IFBLK) else 0)
+    vfs_mknod(current, nd.dentry, nd.last, (kind or S_IFREG) | mode, dev if kind in (S_IFCHR, S_IFBLK) else 0)
     return 0
 
 
@@ -154,7 +172,7 @@ def sys_linkat(current: Task, olddfd: DirFd, oldname: Path, newdfd: DirFd, newna
     if flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH):
         raise LinuxError(Errno.EINVAL, "linkat flags")
     empty = bool(flags & AT_EMPTY_PATH)
-    if empty and not capability.capable(current, Cap.DAC_READ_SEARCH):
+    if empty and not capability.capable(current, CAP_DAC_READ_SEARCH):
         raise LinuxError(Errno.ENOENT, "AT_EMPTY_PATH")
     old = namei.user_path_at(current, olddfd, oldname, follow=bool(flags & AT_SYMLINK_FOLLOW), empty=empty)
     nd = _path_create(current, newdfd, namei.getname(current, newname), is_dir=False)
@@ -162,7 +180,7 @@ def sys_linkat(current: Task, olddfd: DirFd, oldname: Path, newdfd: DirFd, newna
         raise LinuxError(Errno.EXDEV, "link across mounts")
     inode, parent = old.dentry.d_inode, nd.dentry
     namei.may_create(current, parent.d_inode)
-    if inode.i_mode & _IFMT == _IFDIR:
+    if inode.i_mode & S_IFMT == S_IFDIR:
         raise LinuxError(Errno.EPERM, "link to a directory")
     if inode.i_nlink == 0:
         raise LinuxError(Errno.ENOENT, "link to a removed file")
@@ -184,16 +202,16 @@ def _may_delete(current: Task, dir: Inode, victim: Dentry, *, is_dir: bool) -> N
     """Check that victim's name may go (may_delete); raises EACCES, EPERM (sticky), ENOTDIR, EISDIR, EBUSY, ENOENT."""
     namei.inode_permission(current, dir, MAY_WRITE | MAY_EXEC)
     inode = victim.d_inode
-    if dir.i_mode & S.ISVTX:
+    if dir.i_mode & S_ISVTX:
         fsuid = current.cred.fsuid
-        if fsuid not in (inode.i_uid, dir.i_uid) and not capability.capable(current, Cap.FOWNER):
+        if fsuid not in (inode.i_uid, dir.i_uid) and not capability.capable(current, CAP_FOWNER):
             raise LinuxError(Errno.EPERM, "sticky directory")
     if is_dir:
-        if inode.i_mode & _IFMT != _IFDIR:
+        if inode.i_mode & S_IFMT != S_IFDIR:
             raise LinuxError(Errno.ENOTDIR, victim.d_name)
         if victim.d_parent is victim:
             raise LinuxError(Errno.EBUSY, "the root of a file system")
-    elif inode.i_mode & _IFMT == _IFDIR:
+    elif inode.i_mode & S_IFMT == S_IFDIR:
         raise LinuxError(Errno.EISDIR, victim.d_name)
     if dir.i_nlink == 0:
         raise LinuxError(Errno.ENOENT, "the directory was removed")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import (
     dcache,
@@ -24,10 +24,35 @@ from procession.fs import (
     xattr,
 )
 from procession.fs import super as fs_super
-from procession.include.linux.cred import Cap
+from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fcntl import MountArg, MountTypeArg, UmountArg
-from procession.include.linux.fs import AT_FDCWD, MntNamespace, PathRef, S, SuperBlock, Vfsmount
+from procession.include.linux.fcntl import (
+    AT_FDCWD,
+    MNT_DETACH,
+    MNT_EXPIRE,
+    MNT_FORCE,
+    MS_BIND,
+    MS_MOVE,
+    MS_NOATIME,
+    MS_NODEV,
+    MS_NODIRATIME,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_PRIVATE,
+    MS_RDONLY,
+    MS_REC,
+    MS_REMOUNT,
+    MS_SHARED,
+    MS_SLAVE,
+    MS_UNBINDABLE,
+    UMOUNT_NOFOLLOW,
+    MountArg,
+    MountTypeArg,
+    UmountArg,
+)
+from procession.include.linux.fs import S_IFDIR, S_IFMT, MntNamespace, PathRef, SuperBlock, Vfsmount
+from procession.include.linux.mount import MNT_NOATIME, MNT_NODEV, MNT_NODIRATIME, MNT_NOEXEC, MNT_NOSUID, MNT_READONLY
+from procession.include.linux.sched import CLONE_NEWNS
 from procession.include.linux.syscalls import syscall, syscall_refused
 from procession.include.linux.types import Path, Str, UserPtr
 from procession.include.linux.undo import Undo
@@ -56,17 +81,12 @@ __all__ = (
     "vfs_init",
 )
 
-MNT_NOSUID, MNT_NODEV, MNT_NOEXEC, MNT_NOATIME, MNT_NODIRATIME, MNT_READONLY = 1, 2, 4, 8, 0x10, 0x40
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_SYNCHRONOUS, MS_REMOUNT = 1, 2, 4, 8, 16, 32
-MS_NOATIME, MS_NODIRATIME, MS_BIND, MS_MOVE, MS_REC, MS_SILENT = 0x400, 0x800, 0x1000, 0x2000, 0x4000, 0x8000
-MS_PRIVATE, MS_SLAVE, MS_SHARED, MS_UNBINDABLE = 1 << 18, 1 << 19, 1 << 20, 1 << 17
-MS_PROPAGATION = MS_PRIVATE | MS_SLAVE | MS_SHARED | MS_UNBINDABLE
-MS_MGC_VAL, MS_MGC_MSK = 0xC0ED0000, 0xFFFF0000
-MNT_FORCE, MNT_DETACH, MNT_EXPIRE, UMOUNT_NOFOLLOW = 1, 2, 4, 8
-CLONE_NEWNS = 0x20000
+MS_PROPAGATION: Final = MS_PRIVATE | MS_SLAVE | MS_SHARED | MS_UNBINDABLE
+MS_MGC_VAL: Final = 0xC0ED0000
+MS_MGC_MSK: Final = 0xFFFF0000
 
 # Files whose system calls are declared by being imported; nothing else here needs them.
-SYSCALL_FILES = (
+SYSCALL_FILES: Final = (
     dcache,
     fcntl,
     ioctl,
@@ -142,7 +162,7 @@ def _mount_at_boot(k: Kernel, ns: MntNamespace, name: str, fstype: str) -> Vfsmo
         inode = root.d_inode.lookup(name)
     except LinuxError:
         inode = root.d_inode.mkdir(name, 0o755)
-    if inode.i_mode & S.IFMT != S.IFDIR:
+    if inode.i_mode & S_IFMT != S_IFDIR:
         return None
     dentry = dcache.d_add(root, name, inode)
     sb = fs_super.get_fs_type(k, fstype).mount(k, None, 0, fstype, "")
@@ -289,7 +309,7 @@ def sys_mount(current: Task, dev_name: Path, dir_name: Path, type: MountTypeArg,
     kind, dev = _string(current, type), _string(current, dev_name)
     options = _string(current, data) if kind else ""
     path = namei.user_path_at(current, AT_FDCWD, dir_name, follow=True)
-    if not capability.capable(current, Cap.SYS_ADMIN):
+    if not capability.capable(current, CAP_SYS_ADMIN):
         raise LinuxError(Errno.EPERM, "mount needs CAP_SYS_ADMIN")
     if flags & MS_MGC_MSK == MS_MGC_VAL:
         flags &= ~MS_MGC_MSK
@@ -323,7 +343,7 @@ def _do_change_type(current: Task, flags: int) -> None:
 
 def _check_mountpoint(path: PathRef, root: Dentry) -> None:
     """Raise as graft_tree does: both must be directories, or neither, and the point must still have its name."""
-    if (root.d_inode.i_mode & S.IFMT == S.IFDIR) != (path.dentry.d_inode.i_mode & S.IFMT == S.IFDIR):
+    if (root.d_inode.i_mode & S_IFMT == S_IFDIR) != (path.dentry.d_inode.i_mode & S_IFMT == S_IFDIR):
         raise LinuxError(Errno.ENOTDIR, "a directory on a file, or a file on a directory")
     if path.dentry.d_deleted:
         raise LinuxError(Errno.ENOENT, "the mount point was removed")
@@ -397,7 +417,7 @@ def sys_umount2(current: Task, name: Path, flags: UmountArg) -> int:
     mnt, ns = path.mnt, _ns(current)
     if path.dentry is not mnt.mnt_root or mnt not in ns.mounts:
         raise LinuxError(Errno.EINVAL, "not the root of a mount")
-    if not capability.capable(current, Cap.SYS_ADMIN):
+    if not capability.capable(current, CAP_SYS_ADMIN):
         raise LinuxError(Errno.EPERM, "umount needs CAP_SYS_ADMIN")
     if flags & MNT_EXPIRE:
         current.kernel.not_modelled("umount2: MNT_EXPIRE")
@@ -415,7 +435,7 @@ def sys_umount2(current: Task, name: Path, flags: UmountArg) -> int:
 @syscall_refused
 def sys_pivot_root(current: Task, new_root: Path, put_old: Path) -> int:
     """Not modelled: EINVAL, as 3.2 answers when the root is not a mount point that can move (pivot_root(2))."""
-    if not capability.capable(current, Cap.SYS_ADMIN):
+    if not capability.capable(current, CAP_SYS_ADMIN):
         raise LinuxError(Errno.EPERM, "pivot_root needs CAP_SYS_ADMIN")
     current.kernel.not_modelled("pivot_root")
     raise LinuxError(Errno.EINVAL, "pivot_root")

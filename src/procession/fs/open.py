@@ -7,10 +7,38 @@ from typing import TYPE_CHECKING
 from procession.drivers.tty import tty_io
 from procession.fs import attr, file_table, fs_struct, namei, namespace, pipe
 from procession.fs import file as fs_file
-from procession.include.linux.cred import Cap
+from procession.include.linux.cred import CAP_SYS_CHROOT, CAP_SYS_TTY_CONFIG
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fcntl import AccessArg, AtOwnerArg, FallocateArg, OpenArg
-from procession.include.linux.fs import AT_FDCWD, FMode, PathRef, S
+from procession.include.linux.fcntl import (
+    AT_EMPTY_PATH,
+    AT_FDCWD,
+    AT_SYMLINK_NOFOLLOW,
+    O_CREAT,
+    O_LARGEFILE,
+    O_PATH,
+    O_TRUNC,
+    O_WRONLY,
+    AccessArg,
+    AtOwnerArg,
+    FallocateArg,
+    OpenArg,
+)
+from procession.include.linux.fs import (
+    FMODE_EXEC,
+    FMODE_WRITE,
+    MAY_ACCESS,
+    MAY_CHDIR,
+    MAY_EXEC,
+    MAY_WRITE,
+    S_IFDIR,
+    S_IFIFO,
+    S_IFLNK,
+    S_IFMT,
+    S_IFREG,
+    PathRef,
+)
+from procession.include.linux.mount import MNT_NOEXEC
+from procession.include.linux.prctl import SECBIT_NO_SETUID_FIXUP
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import DirFd, Fd, Length, ModeT, OffT, Path, UidT
 from procession.kernel import capability, cred
@@ -46,20 +74,13 @@ __all__ = (
 )
 
 
-AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH = 0x100, 0x1000
-SECURE_NO_SETUID_FIXUP = 4
-O_CREAT, O_WRONLY, O_TRUNC, O_PATH, O_CLOEXEC, O_LARGEFILE = 0o100, 0o1, 0o1000, 0o10000000, 0o2000000, 0o100000
-MAY_EXEC, MAY_WRITE, MAY_ACCESS, MAY_CHDIR = 1, 2, 16, 64
-_IFMT, _IFIFO, _IFDIR, _IFREG = S.IFMT, S.IFIFO, S.IFDIR, S.IFREG
-
-
 async def do_sys_open(current: Task, dfd: int, name: str, flags: int, mode: int) -> int:
     """Open name and return its new descriptor; sleeps for the other end of a FIFO."""
     fd = fs_file.alloc_fd(current, 0, flags)
     try:
-        file = namei.do_filp_open(current, dfd, name, flags & ~FMode.EXEC, mode)
+        file = namei.do_filp_open(current, dfd, name, flags & ~FMODE_EXEC, mode)
         inode = file.f_path.dentry.d_inode
-        if inode.i_mode & _IFMT == _IFIFO and not flags & O_PATH:
+        if inode.i_mode & S_IFMT == S_IFIFO and not flags & O_PATH:
             file = await _open_fifo(current, inode, file)
     except BaseException:
         fs_file.put_unused_fd(current, fd)
@@ -111,7 +132,7 @@ def sys_close(current: Task, fd: Fd) -> int:
 @syscall
 def sys_vhangup(current: Task) -> int:
     """Hang up the controlling terminal, if there is one (vhangup(2)); raises EPERM."""
-    if not capability.capable(current, Cap.SYS_TTY_CONFIG):
+    if not capability.capable(current, CAP_SYS_TTY_CONFIG):
         raise LinuxError(Errno.EPERM, "vhangup")
     tty_io.tty_vhangup_self(current)
     return 0
@@ -134,10 +155,10 @@ def sys_truncate(current: Task, path: Path, length: Length) -> int:
         raise LinuxError(Errno.EINVAL, "negative length")
     ref = namei.user_path_at(current, AT_FDCWD, path, follow=True)
     inode = ref.dentry.d_inode
-    kind = inode.i_mode & _IFMT
-    if kind == _IFDIR:
+    kind = inode.i_mode & S_IFMT
+    if kind == S_IFDIR:
         raise LinuxError(Errno.EISDIR, "truncate of a directory")
-    if kind != _IFREG:
+    if kind != S_IFREG:
         raise LinuxError(Errno.EINVAL, "truncate of a special file")
     namespace.mnt_want_write(ref.mnt)
     namei.inode_permission(current, inode, MAY_WRITE)
@@ -154,7 +175,7 @@ def sys_ftruncate(current: Task, fd: Fd, length: Length) -> int:
         raise LinuxError(Errno.EINVAL, "negative length")
     file = fs_file.fget_light(current, fd)
     inode = file.f_path.dentry.d_inode
-    if inode.i_mode & _IFMT != _IFREG or not file.f_mode & FMode.WRITE:
+    if inode.i_mode & S_IFMT != S_IFREG or not file.f_mode & FMODE_WRITE:
         raise LinuxError(Errno.EINVAL, "not open for writing, or no regular file")
     do_truncate(current, inode, length)
     return 0
@@ -168,12 +189,12 @@ def sys_fallocate(current: Task, fd: Fd, mode: FallocateArg, offset: OffT, len: 
         raise LinuxError(Errno.EINVAL, "fallocate range")
     if mode & ~3 or mode & 3 == 2:
         raise LinuxError(Errno.EOPNOTSUPP, "fallocate mode")
-    if not file.f_mode & FMode.WRITE:
+    if not file.f_mode & FMODE_WRITE:
         raise LinuxError(Errno.EBADF, "not open for writing")
-    kind = file.inode.i_mode & _IFMT
-    if kind == _IFIFO:
+    kind = file.inode.i_mode & S_IFMT
+    if kind == S_IFIFO:
         raise LinuxError(Errno.ESPIPE, "fallocate of a pipe")
-    if kind not in (_IFREG, _IFDIR):
+    if kind not in (S_IFREG, S_IFDIR):
         raise LinuxError(Errno.ENODEV, "fallocate of a special file")
     if offset + len >= 1 << 63:
         raise LinuxError(Errno.EFBIG, "fallocate range")
@@ -207,7 +228,7 @@ def sys_faccessat(current: Task, dfd: DirFd, filename: Path, mode: AccessArg) ->
 
 def _effective_for_real(c: Cred) -> int:
     """Return the capabilities that count for the real user."""
-    if c.securebits & SECURE_NO_SETUID_FIXUP:
+    if c.securebits & SECBIT_NO_SETUID_FIXUP:
         return c.cap_effective
     return 0 if c.uid else c.cap_permitted
 
@@ -215,10 +236,10 @@ def _effective_for_real(c: Cred) -> int:
 def _access(current: Task, dfd: int, name: str, mode: int) -> None:
     path = namei.path_lookupat(current, dfd, name, follow=True)
     inode = path.dentry.d_inode
-    if mode & MAY_EXEC and inode.i_mode & _IFMT == _IFREG and path.mnt.mnt_flags & namespace.MNT_NOEXEC:
+    if mode & MAY_EXEC and inode.i_mode & S_IFMT == S_IFREG and path.mnt.mnt_flags & MNT_NOEXEC:
         raise LinuxError(Errno.EACCES, "mounted noexec")
     namei.inode_permission(current, inode, mode | MAY_ACCESS)
-    if mode & MAY_WRITE and inode.i_mode & _IFMT in (_IFREG, _IFDIR, S.IFLNK):
+    if mode & MAY_WRITE and inode.i_mode & S_IFMT in (S_IFREG, S_IFDIR, S_IFLNK):
         namespace.mnt_want_write(path.mnt)
 
 
@@ -248,7 +269,7 @@ def sys_chdir(current: Task, filename: Path) -> int:
 def sys_fchdir(current: Task, fd: Fd) -> int:
     """Change the working directory to an open one (fchdir(2))."""
     path = fs_file.fget_raw(current, fd).f_path
-    if path.dentry.d_inode.i_mode & _IFMT != _IFDIR:
+    if path.dentry.d_inode.i_mode & S_IFMT != S_IFDIR:
         raise LinuxError(Errno.ENOTDIR, "fchdir")
     _set_pwd(current, path)
     return 0
@@ -259,7 +280,7 @@ def sys_chroot(current: Task, filename: Path) -> int:
     """Change the root directory (chroot(2)); the working directory stays where it is."""
     path = namei.user_path_at(current, AT_FDCWD, filename, follow=True, directory=True)
     namei.inode_permission(current, path.dentry.d_inode, MAY_EXEC | MAY_CHDIR)
-    if not capability.capable(current, Cap.SYS_CHROOT):
+    if not capability.capable(current, CAP_SYS_CHROOT):
         raise LinuxError(Errno.EPERM, "chroot")
     assert current.fs is not None
     fs_struct.set_fs_root(current.fs, path)

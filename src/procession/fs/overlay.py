@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from procession.fs import binfmt_python, dcache, lower, ramfs
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import Inode, Kstat, S
+from procession.include.linux.fs import S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, Inode, Kstat
+from procession.include.linux.magic import TMPFS_MAGIC
 from procession.mm import filemap
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ __all__ = ("RootSpec", "fill_root")
 RootSpec: TypeAlias = str | Path | Mapping[str, bytes | str] | None
 
 # At the top of a host directory, these are the host's kernel speaking, not files.
-HIDDEN = ("dev", "proc", "sys")
+HIDDEN: Final = ("dev", "proc", "sys")
 
 
 class OverlayReg(ramfs.RamfsReg):
@@ -106,7 +107,7 @@ class OverlayDir(ramfs.RamfsDir):
 
     def readdir(self, current: Task) -> list[tuple[str, int, int]]:
         """Return all members by name."""
-        entries = [(name, i.i_ino, ramfs.DT.get(i.i_mode & S.IFMT, 0)) for name, i in self.children.items()]
+        entries = [(name, i.i_ino, ramfs.DT.get(i.i_mode & S_IFMT, 0)) for name, i in self.children.items()]
         for name, kind in self._names():
             ino = self.reserved.get(name)
             if ino is None:
@@ -142,15 +143,15 @@ def _from_lower(sb: SuperBlock, node: Lower, ino: int | None) -> Inode:
         return links[node.key]
     if ino is None:
         ino = fs_inode.get_next_ino(sb)
-    kind = node.mode & S.IFMT
+    kind = node.mode & S_IFMT
     inode: Inode
-    if kind == S.IFREG:
+    if kind == S_IFREG:
         inode = reg = OverlayReg(sb, ino, node.mode)
         reg.lower = node
         reg.lower_size = node.size
-    elif kind == S.IFDIR:
+    elif kind == S_IFDIR:
         inode = OverlayDir(sb, ino, node.mode, node)
-    elif kind == S.IFLNK:
+    elif kind == S_IFLNK:
         inode = link = OverlayLink(sb, ino, node.mode)
         link.target = node.readlink()
     else:
@@ -174,14 +175,14 @@ def fill_root(k: Kernel, spec: RootSpec) -> SuperBlock:
     a slash is a directory), or None for an empty root. Directories dev, proc, tmp are made if nothing has these names,
     and a file for every registered Python program. Raises OSError, tarfile.TarError if the host has no such thing.
     """
-    sb = fs_super.sget(k, "rootfs", ramfs.TMPFS_MAGIC)
+    sb = fs_super.sget(k, "rootfs", TMPFS_MAGIC)
     sb.s_fs_info = {}
     inode: Inode
     if isinstance(spec, str | Path):
         # A host directory is the machine's own root or a root made for it; the same names are special in both.
         inode = _from_lower(sb, lower.open_lower(str(spec), HIDDEN), None)
     else:
-        inode = ramfs.new_inode(sb, S.IFDIR | 0o755)
+        inode = ramfs.new_inode(sb, S_IFDIR | 0o755)
     assert isinstance(inode, ramfs.RamfsDir)
     sb.s_root = dcache.d_make_root(inode)
     for name, mode in (("dev", 0o755), ("proc", 0o555), ("tmp", 0o1777)):
@@ -244,6 +245,6 @@ def _make_file(k: Kernel, root: ramfs.RamfsDir, path: str, contents: bytes | str
         directory.unlink(name)
     except LinuxError:
         pass
-    inode = directory.create(name, S.IFREG | 0o755)
+    inode = directory.create(name, S_IFREG | 0o755)
     data = contents.encode() if isinstance(contents, str) else bytes(contents)
     filemap.pagecache_write(k, inode, 0, data)

@@ -10,18 +10,44 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from procession.fs import dcache, fifo, file_table, namespace
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
-from procession.include.linux.cred import Cap
+from procession.include.asm.ioctls import FIONREAD
+from procession.include.linux.cred import CAP_SYS_RESOURCE
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fcntl import FdPair, PipeFlagsArg
-from procession.include.linux.fs import Dentry, File, FMode, Inode, PathRef, Poll, S
-from procession.include.linux.sched import TIF, TaskState
-from procession.include.linux.signal import Sig
+from procession.include.linux.fcntl import (
+    F_GETPIPE_SZ,
+    F_SETPIPE_SZ,
+    O_CLOEXEC,
+    O_NONBLOCK,
+    O_WRONLY,
+    FdPair,
+    PipeFlagsArg,
+)
+from procession.include.linux.fs import (
+    FMODE_READ,
+    FMODE_WRITE,
+    POLLERR,
+    POLLHUP,
+    POLLIN,
+    POLLOUT,
+    POLLRDNORM,
+    POLLWRNORM,
+    S_IFDIR,
+    S_IFIFO,
+    Dentry,
+    File,
+    Inode,
+    PathRef,
+)
+from procession.include.linux.magic import PIPEFS_MAGIC
+from procession.include.linux.mm_types import PAGE_SIZE
+from procession.include.linux.sched import TASK_INTERRUPTIBLE, TIF_SIGPENDING
+from procession.include.linux.signal import SIGPIPE
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import UserPtr
 from procession.include.linux.wait import WaitQueueEntry
@@ -49,21 +75,12 @@ __all__ = (
     "sys_pipe2",
 )
 
-PAGE_SIZE = 4096
-PIPE_DEF_BUFFERS = 16
-PIPE_MAX_SIZE = 1 << 20
-PIPEFS_MAGIC = 0x50495045
-O_NONBLOCK, O_CLOEXEC = 0o4000, 0o2000000
-O_WRONLY = 0o1
-FIONREAD = 0x541B
-F_SETPIPE_SZ, F_GETPIPE_SZ = 1031, 1032
+PIPE_DEF_BUFFERS: Final = 16
+PIPE_MAX_SIZE: Final = 1 << 20
 
-_READ, _WRITE = FMode.READ, FMode.WRITE
-_SIGPENDING, _INTERRUPTIBLE = TIF.SIGPENDING, TaskState.INTERRUPTIBLE
-_POLL_IN = Poll.IN | Poll.RDNORM
-_POLL_OUT = Poll.OUT | Poll.WRNORM
-_POLL_ALL = _POLL_IN | _POLL_OUT | Poll.ERR | Poll.HUP
-_SIGPIPE = int(Sig.SIGPIPE)
+_POLL_IN: Final = POLLIN | POLLRDNORM
+_POLL_OUT: Final = POLLOUT | POLLWRNORM
+_POLL_ALL: Final = _POLL_IN | _POLL_OUT | POLLERR | POLLHUP
 
 
 class PipeInodeInfo:
@@ -94,9 +111,9 @@ class PipeInode(Inode):
     def open(self, current: Task, file: File) -> File:
         """Open the pipe once more, by its name under /proc/PID/fd (pipe_rdwr_open)."""
         pipe = self.i_pipe
-        if file.f_mode & _READ:
+        if file.f_mode & FMODE_READ:
             pipe.readers += 1
-        if file.f_mode & _WRITE:
+        if file.f_mode & FMODE_WRITE:
             pipe.writers += 1
         return PipeFile(file.f_path, file.f_flags, file.f_mode, pipe)
 
@@ -150,7 +167,7 @@ class PipeFile(File):
                 break
             if not pipe.waiting_writers and self.f_flags & O_NONBLOCK:
                 raise LinuxError(Errno.EAGAIN, "the pipe is empty")
-            if current.ti_flags & _SIGPENDING:
+            if current.ti_flags & TIF_SIGPENDING:
                 if not ret:
                     raise LinuxError(Errno.ERESTARTSYS, "pipe_read")
                 break
@@ -182,7 +199,7 @@ class PipeFile(File):
         while count:
             if not pipe.readers:
                 if ret:
-                    signal.send_sig(_SIGPIPE, current, 0)
+                    signal.send_sig(SIGPIPE, current, 0)
                     break
                 self._broken(current)
             room = (pipe.buffers - len(pipe.bufs)) * PAGE_SIZE
@@ -199,7 +216,7 @@ class PipeFile(File):
                 if not ret:
                     raise LinuxError(Errno.EAGAIN, "the pipe is full")
                 break
-            if current.ti_flags & _SIGPENDING:
+            if current.ti_flags & TIF_SIGPENDING:
                 if not ret:
                     raise LinuxError(Errno.ERESTARTSYS, "pipe_write")
                 break
@@ -219,7 +236,7 @@ class PipeFile(File):
         return ret
 
     def _broken(self, current: Task) -> None:
-        signal.send_sig(_SIGPIPE, current, 0)
+        signal.send_sig(SIGPIPE, current, 0)
         raise LinuxError(Errno.EPIPE, "nobody reads the pipe")
 
     def poll(self, current: Task, table: PollTable | None) -> int:
@@ -228,17 +245,17 @@ class PipeFile(File):
         if table is not None:
             table.wait(pipe.wait)
         mask = 0
-        if self.f_mode & _READ:
+        if self.f_mode & FMODE_READ:
             if pipe.bufs:
                 mask = _POLL_IN
             if not pipe.writers and self.f_version != pipe.w_counter:
-                mask |= Poll.HUP
-        if self.f_mode & _WRITE:
+                mask |= POLLHUP
+        if self.f_mode & FMODE_WRITE:
             if len(pipe.bufs) < pipe.buffers:
                 mask |= _POLL_OUT
             # Most Unices do not set POLLERR for FIFOs, but Linux does.
             if not pipe.readers:
-                mask |= Poll.ERR
+                mask |= POLLERR
         return mask
 
     async def ioctl(self, current: Task, cmd: int, arg: Any) -> int:
@@ -254,7 +271,7 @@ class PipeFile(File):
         mode = self.f_mode
         path = self.f_path
         inode = path.dentry.d_inode
-        pipe_release(inode, mode & _READ, (mode & _WRITE) >> 1)
+        pipe_release(inode, mode & FMODE_READ, (mode & FMODE_WRITE) >> 1)
         if inode.i_pipe is None and path.dentry.d_parent is path.dentry:
             path.dentry.d_parent = path.mnt.mnt_root  # no cycle for the garbage collector
 
@@ -302,7 +319,7 @@ async def pipe_wait(current: Task, pipe: PipeInodeInfo) -> None:
     q = pipe.wait
     current.wchan = "pipe_wait"
     current.waiting_on = q
-    wait.prepare_to_wait(q, entry, _INTERRUPTIBLE)
+    wait.prepare_to_wait(q, entry, TASK_INTERRUPTIBLE)
     await sched.schedule(current)
     wait.finish_wait(q, entry)
     current.wchan = ""
@@ -338,7 +355,7 @@ def init_pipe_fs(k: Kernel) -> None:
     """Mount the file system that pipes live in."""
     k.pipe_max_size = PIPE_MAX_SIZE
     sb = fs_super.sget(k, "pipefs", PIPEFS_MAGIC)
-    sb.s_root = dcache.d_make_root(Inode(sb, fs_inode.get_next_ino(sb), S.IFDIR | 0o555))
+    sb.s_root = dcache.d_make_root(Inode(sb, fs_inode.get_next_ino(sb), S_IFDIR | 0o555))
     k.pipe_mnt = namespace.kern_mount(k, sb)
 
 
@@ -347,7 +364,7 @@ def get_pipe_inode(current: Task) -> PipeInode:
     k = current.kernel
     sb = k.pipe_mnt.mnt_sb
     cred = current.cred
-    inode = PipeInode(sb, fs_inode.get_next_ino(sb), S.IFIFO | 0o600, cred.fsuid, cred.fsgid)
+    inode = PipeInode(sb, fs_inode.get_next_ino(sb), S_IFIFO | 0o600, cred.fsuid, cred.fsgid)
     inode.i_atime_ns = inode.i_mtime_ns = inode.i_ctime_ns = k.boot_time_ns + k.clock.now_ns
     pipe = alloc_pipe_info(k)
     pipe.readers = pipe.writers = 1
@@ -363,9 +380,9 @@ def create_pipe_files(current: Task, flags: int) -> tuple[PipeFile, PipeFile]:
     dentry.d_parent = dentry
     path = PathRef(mnt, dentry)
     flags &= O_NONBLOCK
-    fw = PipeFile(path, O_WRONLY | flags, _WRITE, inode.i_pipe)
+    fw = PipeFile(path, O_WRONLY | flags, FMODE_WRITE, inode.i_pipe)
     file_table.alloc_file(current, fw)
-    fr = PipeFile(path, flags, _READ, inode.i_pipe)
+    fr = PipeFile(path, flags, FMODE_READ, inode.i_pipe)
     try:
         file_table.alloc_file(current, fr)
     except LinuxError:
@@ -438,7 +455,7 @@ def pipe_fcntl(current: Task, file: File, cmd: int, arg: int) -> int:
     if cmd != F_SETPIPE_SZ or arg < 0:
         raise LinuxError(Errno.EINVAL, "pipe_fcntl")
     size = round_pipe_size(arg)
-    if size > current.kernel.pipe_max_size and not capability.capable(current, Cap.SYS_RESOURCE):
+    if size > current.kernel.pipe_max_size and not capability.capable(current, CAP_SYS_RESOURCE):
         raise LinuxError(Errno.EPERM, "beyond fs.pipe-max-size")
     if size // PAGE_SIZE < len(pipe.bufs):
         raise LinuxError(Errno.EBUSY, "more in the pipe than that")

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import dcache
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import File, Inode, Kstat, S
+from procession.include.linux.fs import (
+    MAX_LFS_FILESIZE,
+    S_IFBLK,
+    S_IFCHR,
+    S_IFDIR,
+    S_IFIFO,
+    S_IFLNK,
+    S_IFMT,
+    S_IFREG,
+    S_IFSOCK,
+    File,
+    Inode,
+    Kstat,
+)
+from procession.include.linux.magic import TMPFS_MAGIC
 from procession.mm import filemap
 
 if TYPE_CHECKING:
@@ -32,13 +46,11 @@ __all__ = (
     "open_chrdev",
 )
 
-TMPFS_MAGIC = 0x01021994
-BOGO_DIRENT_SIZE = 20
-MAX_BYTES = (1 << 63) - 1
-LINK_MAX = 65000
+BOGO_DIRENT_SIZE: Final = 20
+LINK_MAX: Final = 65000
 
 # What readdir calls the type of a file.
-DT = {S.IFIFO: 1, S.IFCHR: 2, S.IFDIR: 4, S.IFBLK: 6, S.IFREG: 8, S.IFLNK: 10, S.IFSOCK: 12}
+DT: Final = {S_IFIFO: 1, S_IFCHR: 2, S_IFDIR: 4, S_IFBLK: 6, S_IFREG: 8, S_IFLNK: 10, S_IFSOCK: 12}
 
 
 class RegularFile(File):
@@ -68,7 +80,7 @@ class RegularFile(File):
                 offset = size
         elif whence:
             raise LinuxError(Errno.EINVAL, "whence")
-        if not 0 <= offset <= MAX_BYTES:
+        if not 0 <= offset <= MAX_LFS_FILESIZE:
             raise LinuxError(Errno.EINVAL, "negative offset")
         self.f_pos = offset
         return offset
@@ -158,7 +170,7 @@ def open_chrdev(current: Task, inode: Inode, file: File) -> File:
     """Open the device of inode's number, or of its major number alone; raises ENXIO if there is none (chrdev_open)."""
     devices = inode.i_sb.kernel.devices
     device = devices.get(inode.i_rdev) or devices.get(-(inode.i_rdev >> 8 & 0xFFF))
-    if device is None or inode.i_mode & S.IFMT != S.IFCHR:
+    if device is None or inode.i_mode & S_IFMT != S_IFCHR:
         raise LinuxError(Errno.ENXIO, "no such device")
     opened: File = device(current, inode, file)
     return opened
@@ -190,7 +202,7 @@ class RamfsDir(Inode):
 
     def readdir(self, current: Task) -> list[tuple[str, int, int]]:
         """Return the members, newest first as 3.2's tmpfs lists them."""
-        return [(name, i.i_ino, DT.get(i.i_mode & S.IFMT, 0)) for name, i in reversed(self.children.items())]
+        return [(name, i.i_ino, DT.get(i.i_mode & S_IFMT, 0)) for name, i in reversed(self.children.items())]
 
     def is_empty(self) -> bool:
         """Whether rmdir may take the directory."""
@@ -223,14 +235,14 @@ class RamfsDir(Inode):
         """Make a directory; raises EMLINK."""
         if self.i_nlink >= LINK_MAX:
             raise LinuxError(Errno.EMLINK, "too many subdirectories")
-        inode = self.new_inode(S.IFDIR | mode)
+        inode = self.new_inode(S_IFDIR | mode)
         self.add(name, inode)
         self.i_nlink += 1
         return inode
 
     def symlink(self, name: str, target: str) -> Inode:
         """Make a symbolic link."""
-        inode = self.new_inode(S.IFLNK | 0o777)
+        inode = self.new_inode(S_IFLNK | 0o777)
         assert isinstance(inode, RamfsLink)
         inode.target = target
         inode.i_size = len(target.encode("utf-8", "surrogateescape"))
@@ -303,16 +315,16 @@ def new_inode(sb: SuperBlock, mode: int, rdev: int = 0) -> Inode:
     if k.nr_inodes >= k.max_inodes:
         raise LinuxError(Errno.ENOSPC, "no memory for a file")
     k.nr_inodes += 1
-    kind = mode & S.IFMT
+    kind = mode & S_IFMT
     ino = fs_inode.get_next_ino(sb)
     inode: Inode
-    if kind == S.IFREG:
+    if kind == S_IFREG:
         inode = RamfsReg(sb, ino, mode)
-    elif kind == S.IFDIR:
+    elif kind == S_IFDIR:
         inode = RamfsDir(sb, ino, mode)
         inode.i_nlink = 2
         inode.i_size = 2 * BOGO_DIRENT_SIZE
-    elif kind == S.IFLNK:
+    elif kind == S_IFLNK:
         inode = RamfsLink(sb, ino, mode)
     else:
         inode = RamfsSpecial(sb, ino, mode)
@@ -341,7 +353,7 @@ def fill_tmpfs(k: Kernel, current: Task | None, flags: int, dev: str, options: s
     """Make an empty tmpfs (shmem_fill_super). Differs: size limits are not enforced, memory is the limit."""
     mode, uid, gid = _parse_options(options)
     sb = fs_super.sget(k, "tmpfs", TMPFS_MAGIC)
-    root = new_inode(sb, S.IFDIR | mode)
+    root = new_inode(sb, S_IFDIR | mode)
     root.i_uid, root.i_gid = uid, gid
     sb.s_root = dcache.d_make_root(root)
     return sb

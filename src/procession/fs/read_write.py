@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import file as fs_file
 from procession.fs import file_table
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import WhenceArg
-from procession.include.linux.fs import FMode, S
+from procession.include.linux.fs import FMODE_LSEEK, FMODE_PREAD, FMODE_PWRITE, FMODE_READ, FMODE_WRITE, S_IFMT, S_IFREG
+from procession.include.linux.limits import UIO_MAXIOV
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import (
     Fd,
@@ -44,10 +45,8 @@ __all__ = (
     "sys_writev",
 )
 
-MAX_RW_COUNT = 0x7FFFF000
-UIO_MAXIOV = 1024
-_READ, _WRITE, _PREAD, _PWRITE = FMode.READ, FMode.WRITE, FMode.PREAD, FMode.PWRITE
-_TOP = 1 << 63
+MAX_RW_COUNT: Final = 0x7FFFF000
+_TOP: Final = 1 << 63
 
 
 class KernelBuffer:
@@ -209,14 +208,14 @@ def _at_file(current: Task, fd: int, pos: int, mode: int, at: int) -> File:
 @syscall
 async def sys_pread64(current: Task, fd: Fd, buf: OutBuf, count: SizeT, pos: OffT) -> int:
     """Read at a position (pread(2))."""
-    file = _at_file(current, fd, pos, _READ, _PREAD)
+    file = _at_file(current, fd, pos, FMODE_READ, FMODE_PREAD)
     return await _do_rw(current, file, buf, _rw_count(count), pos, write=False)
 
 
 @syscall
 async def sys_pwrite64(current: Task, fd: Fd, buf: InBuf, count: SizeT, pos: OffT) -> int:
     """Write at a position (pwrite(2)); with O_APPEND at the end nevertheless."""
-    file = _at_file(current, fd, pos, _WRITE, _PWRITE)
+    file = _at_file(current, fd, pos, FMODE_WRITE, FMODE_PWRITE)
     return await _do_rw(current, file, buf, _rw_count(count), pos, write=True)
 
 
@@ -255,26 +254,26 @@ async def _do_readv_writev(current: Task, file: File, vec: UserPtr, vlen: int, p
 @syscall
 async def sys_readv(current: Task, fd: Fd, vec: IoVecOut, vlen: ULong) -> int:
     """Read into several buffers (readv(2))."""
-    return await _do_readv_writev(current, _rw_file(current, fd, _READ), vec, vlen, None, write=False)
+    return await _do_readv_writev(current, _rw_file(current, fd, FMODE_READ), vec, vlen, None, write=False)
 
 
 @syscall
 async def sys_writev(current: Task, fd: Fd, vec: IoVec, vlen: ULong) -> int:
     """Write several buffers as one (writev(2))."""
-    return await _do_readv_writev(current, _rw_file(current, fd, _WRITE), vec, vlen, None, write=True)
+    return await _do_readv_writev(current, _rw_file(current, fd, FMODE_WRITE), vec, vlen, None, write=True)
 
 
 @syscall
 async def sys_preadv(current: Task, fd: Fd, vec: IoVecOut, vlen: ULong, pos_l: OffT, pos_h: HiddenArg) -> int:
     """Read into several buffers at a position (preadv(2)); all of it is in pos_l."""
-    file = _at_file(current, fd, pos_l, _READ, _PREAD)
+    file = _at_file(current, fd, pos_l, FMODE_READ, FMODE_PREAD)
     return await _do_readv_writev(current, file, vec, vlen, pos_l, write=False)
 
 
 @syscall
 async def sys_pwritev(current: Task, fd: Fd, vec: IoVec, vlen: ULong, pos_l: OffT, pos_h: HiddenArg) -> int:
     """Write several buffers at a position (pwritev(2)); all of it is in pos_l."""
-    file = _at_file(current, fd, pos_l, _WRITE, _PWRITE)
+    file = _at_file(current, fd, pos_l, FMODE_WRITE, FMODE_PWRITE)
     return await _do_readv_writev(current, file, vec, vlen, pos_l, write=True)
 
 
@@ -284,7 +283,7 @@ def sys_lseek(current: Task, fd: Fd, offset: OffT, whence: WhenceArg) -> OffT:
     file = fs_file.fget_light(current, fd)
     if not 0 <= whence <= 4:
         raise LinuxError(Errno.EINVAL, "whence")
-    if not file.f_mode & FMode.LSEEK:
+    if not file.f_mode & FMODE_LSEEK:
         raise LinuxError(Errno.ESPIPE, "not seekable")
     return file.llseek(current, offset, whence)
 
@@ -301,14 +300,14 @@ async def sys_sendfile(current: Task, out_fd: Fd, in_fd: Fd, offset: OffsetPtr, 
     pos = None
     if not isinstance(offset, int) or offset:
         pos = uaccess.get_user(current, offset, 8, signed=True)
-    source = _rw_file(current, in_fd, _READ)
-    if pos is not None and not source.f_mode & _PREAD:
+    source = _rw_file(current, in_fd, FMODE_READ)
+    if pos is not None and not source.f_mode & FMODE_PREAD:
         raise LinuxError(Errno.ESPIPE, "not seekable")
     if pos is not None and pos < 0:
         raise LinuxError(Errno.EINVAL, "negative offset")
     count = _rw_count(count)
-    sink = _rw_file(current, out_fd, _WRITE)
-    if source.inode.i_mode & S.IFMT != S.IFREG or sink.f_flags & 0o2000:
+    sink = _rw_file(current, out_fd, FMODE_WRITE)
+    if source.inode.i_mode & S_IFMT != S_IFREG or sink.f_flags & 0o2000:
         raise LinuxError(Errno.EINVAL, "sendfile of this pair")
     file_table.get_file(source)
     file_table.get_file(sink)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import Dirents
-from procession.include.linux.fs import S
+from procession.include.linux.fs import DT_DIR, S_IFDIR, S_IFMT
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, UInt, UserPtr
 from procession.mm import uaccess
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ("sys_getdents", "sys_getdents64", "vfs_readdir")
 
-_HEAD = struct.Struct("<QQH")
-DT_DIR = 4
+_HEAD: Final = struct.Struct("<QQH")
 
 Entry = tuple[str, int, int]
 
@@ -33,7 +32,7 @@ def vfs_readdir(current: Task, file: File) -> list[Entry]:
     """
     dentry = file.f_path.dentry
     inode = dentry.d_inode
-    if inode.i_mode & S.IFMT != S.IFDIR:
+    if inode.i_mode & S_IFMT != S_IFDIR:
         raise LinuxError(Errno.ENOTDIR, "getdents")
     if inode.i_nlink == 0:
         raise LinuxError(Errno.ENOENT, "the directory was removed")

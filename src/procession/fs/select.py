@@ -4,18 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from procession.fs import file_table
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.eventpoll import FdSet, PollFds, SigsetPair
-from procession.include.linux.fs import Poll, PollTable
-from procession.include.linux.kernel import NSEC_PER_SEC
-from procession.include.linux.resource import Rlimit
-from procession.include.linux.sched import TIF, TaskState
-from procession.include.linux.signal import SigsetIn
+from procession.include.linux.fs import (
+    POLLERR,
+    POLLHUP,
+    POLLIN,
+    POLLNVAL,
+    POLLOUT,
+    POLLPRI,
+    POLLRDBAND,
+    POLLRDNORM,
+    POLLWRBAND,
+    POLLWRNORM,
+    PollTable,
+)
+from procession.include.linux.prctl import STICKY_TIMEOUTS
+from procession.include.linux.resource import RLIMIT_NOFILE
+from procession.include.linux.sched import TASK_INTERRUPTIBLE, TASK_RUNNING, TIF_RESTORE_SIGMASK, TIF_SIGPENDING
+from procession.include.linux.signal import SIG_KERNEL_ONLY_MASK, SigsetIn
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.time import TimespecTimeout, TimevalTimeout
+from procession.include.linux.time import (
+    KTIME_MAX,
+    NSEC_PER_MSEC,
+    NSEC_PER_SEC,
+    NSEC_PER_USEC,
+    USEC_PER_SEC,
+    TimespecTimeout,
+    TimevalTimeout,
+)
 from procession.include.linux.types import Int, SizeT, UInt, UserPtr
 from procession.include.linux.wait import WaitQueueEntry
 from procession.kernel import hrtimer, sched, signal, time, wait
@@ -38,19 +58,13 @@ __all__ = (
     "sys_select",
 )
 
-_SIGPENDING, _INTERRUPTIBLE, _RUNNING = TIF.SIGPENDING, TaskState.INTERRUPTIBLE, TaskState.RUNNING
-_ALWAYS = Poll.ERR | Poll.HUP
-_NOFILE = int(Rlimit.NOFILE)
-NSEC_PER_USEC, NSEC_PER_MSEC, USEC_PER_SEC = 1000, 1_000_000, 1_000_000
-STICKY_TIMEOUTS = 0x4000000
-SIG_UNBLOCKABLE = 1 << 8 | 1 << 18
+_ALWAYS: Final = POLLERR | POLLHUP
 
-POLLIN_SET = Poll.RDNORM | Poll.RDBAND | Poll.IN | Poll.HUP | Poll.ERR
-POLLOUT_SET = Poll.WRBAND | Poll.WRNORM | Poll.OUT | Poll.ERR
-POLLEX_SET = Poll.PRI
+POLLIN_SET: Final = POLLRDNORM | POLLRDBAND | POLLIN | POLLHUP | POLLERR
+POLLOUT_SET: Final = POLLWRBAND | POLLWRNORM | POLLOUT | POLLERR
 
-_POLLFD = struct.Struct("<ihh")
-_TWO_LONGS = struct.Struct("<qq")
+_POLLFD: Final = struct.Struct("<ihh")
+_TWO_LONGS: Final = struct.Struct("<qq")
 
 
 class _PollTableEntry(WaitQueueEntry):
@@ -109,11 +123,11 @@ async def _poll_schedule_timeout(current: Task, table: PollWqueues, expires_ns: 
     """Sleep until a queue triggers, a signal, or the time; returns whether it was the time."""
     timed_out = False
     if not table.triggered:
-        current.state = _INTERRUPTIBLE
+        current.state = TASK_INTERRUPTIBLE
         current.wchan = wchan
         current.waiting_on = [entry.queue for entry in table.entries]
         timed_out = await hrtimer.schedule_hrtimeout(current, expires_ns)
-        current.state = _RUNNING
+        current.state = TASK_RUNNING
         current.wchan = ""
         current.waiting_on = None
     table.triggered = False
@@ -131,7 +145,7 @@ def _do_pollfd(current: Task, fd: int, events: int, table: PollWqueues) -> int:
     assert files is not None
     file = files.fd[fd] if fd < len(files.fd) else None
     if file is None:
-        return Poll.NVAL
+        return POLLNVAL
     wanted = events & 0xFFFF | _ALWAYS
     table.key = wanted
     return file.poll(current, table if table.enabled else None) & wanted
@@ -158,7 +172,7 @@ async def _do_poll(current: Task, fds: list[tuple[int, int]], end_ns: int | None
             if count:
                 return count, revents
             # A signal counts even if there is no time to wait for it.
-            if current.ti_flags & _SIGPENDING:
+            if current.ti_flags & TIF_SIGPENDING:
                 raise LinuxError(Errno.EINTR, "poll")
             if timed_out:
                 return count, revents
@@ -190,7 +204,7 @@ async def do_sys_poll(current: Task, ufds: UserPtr, nfds: int, end_ns: int | Non
 
     Raises EINVAL for more than RLIMIT_NOFILE entries, EFAULT, EINTR.
     """
-    if nfds > current.signal.rlim[_NOFILE][0]:
+    if nfds > current.signal.rlim[RLIMIT_NOFILE][0]:
         raise LinuxError(Errno.EINVAL, "more entries than descriptors")
     raw = uaccess.copy_from_user(current, ufds, 8 * nfds) if nfds else b""
     fds = [(fd, events) for fd, events, _ in _POLLFD.iter_unpack(raw)]
@@ -244,7 +258,7 @@ def set_user_sigmask(current: Task, sigmask: UserPtr, sigsetsize: int) -> int | 
         return None
     if sigsetsize != 8:
         raise LinuxError(Errno.EINVAL, "size of sigset_t")
-    mask = uaccess.get_user(current, sigmask, 8) & ~SIG_UNBLOCKABLE
+    mask = uaccess.get_user(current, sigmask, 8) & ~SIG_KERNEL_ONLY_MASK
     saved = current.blocked
     signal.set_current_blocked(current, mask)
     return saved
@@ -256,7 +270,7 @@ def restore_user_sigmask(current: Task, saved: int | None, *, interrupted: bool)
         return
     if interrupted:
         current.saved_sigmask = saved
-        current.ti_flags |= TIF.RESTORE_SIGMASK | _SIGPENDING
+        current.ti_flags |= TIF_RESTORE_SIGMASK | TIF_SIGPENDING
     else:
         signal.set_current_blocked(current, saved)
 
@@ -350,13 +364,13 @@ async def do_select(
                 if mask & POLLOUT_SET and want_out & bit:
                     got_out |= bit
                     count += 1
-                if mask & POLLEX_SET and want_ex & bit:
+                if mask & POLLPRI and want_ex & bit:
                     got_ex |= bit
                     count += 1
                 if count:
                     table.enabled = False
             table.enabled = False
-            if count or timed_out or current.ti_flags & _SIGPENDING:
+            if count or timed_out or current.ti_flags & TIF_SIGPENDING:
                 return count, (got_in, got_out, got_ex)
             timed_out = await _poll_schedule_timeout(current, table, end_ns, "poll_schedule_timeout")
     finally:
@@ -374,7 +388,7 @@ def _select_poll(
     file = files[fd] if fd < len(files) else None
     if file is None:
         return 0
-    key = POLLEX_SET if want_ex & bit else 0
+    key = POLLPRI if want_ex & bit else 0
     if want_in & bit:
         key |= POLLIN_SET
     if want_out & bit:
@@ -394,7 +408,7 @@ async def core_sys_select(current: Task, n: int, inp: UserPtr, outp: UserPtr, ex
     limit = (1 << n) - 1
     wanted = [int.from_bytes(uaccess.copy_from_user(current, p, size), "little") & limit if p else 0 for p in pointers]
     count, ready = await do_select(current, n, (wanted[0], wanted[1], wanted[2]), end_ns)
-    if not count and current.ti_flags & _SIGPENDING:
+    if not count and current.ti_flags & TIF_SIGPENDING:
         raise LinuxError(Errno.ERESTARTNOHAND, "select")
     for pointer, bits in zip(pointers, ready, strict=True):
         if pointer:
@@ -443,7 +457,7 @@ async def sys_select(current: Task, n: Int, inp: FdSet, outp: FdSet, exp: FdSet,
         sec += more
         if sec < 0 or usec < 0:
             raise LinuxError(Errno.EINVAL, "not a timeval")
-        end_ns = _end_time(current, min(sec * NSEC_PER_SEC + usec * NSEC_PER_USEC, time.KTIME_MAX >> 1))
+        end_ns = _end_time(current, min(sec * NSEC_PER_SEC + usec * NSEC_PER_USEC, KTIME_MAX >> 1))
     return await _select_and_store(current, n, (inp, outp, exp), end_ns, tvp, None, timeval=True)
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import anon_inodes
 from procession.fs import file as fs_file
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.eventpoll import SfdArg
-from procession.include.linux.fs import File, Poll
-from procession.include.linux.signal import CLD_CONTINUED, SigsetIn
+from procession.include.linux.fcntl import O_CLOEXEC, O_NONBLOCK, O_RDWR
+from procession.include.linux.fs import POLLIN, File
+from procession.include.linux.signal import CLD_CONTINUED, SIG_KERNEL_ONLY_MASK, SIGCHLD, SigsetIn
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, SizeT, UserPtr
 from procession.kernel import signal, wait
@@ -24,15 +25,13 @@ if TYPE_CHECKING:
 
 __all__ = ("SignalfdFile", "signalfd_notify", "sys_signalfd", "sys_signalfd4")
 
-O_CLOEXEC, O_NONBLOCK, O_RDWR = 0o2000000, 0o4000, 0o2
-ALL_SIGNALS = (1 << 64) - 1
-SIG_UNBLOCKABLE = 1 << 8 | 1 << 18
-SIZEOF_SIGINFO = 128
+ALL_SIGNALS: Final = (1 << 64) - 1
+SIZEOF_SIGINFO: Final = 128
 # signo errno code pid uid fd tid band overrun trapno status int ptr utime stime addr
-_SIGINFO = struct.Struct("<IiiIIiIIIIiiQQQQ48x")
-_RT = struct.Struct("<iIQ")  # pid, uid, value: of the union in siginfo_t
-_FAULTS = (4, 5, 7, 8, 11)
-_SIGCHLD, _SIGPOLL = 17, 29
+_SIGINFO: Final = struct.Struct("<IiiIIiIIIIiiQQQQ48x")
+_RT: Final = struct.Struct("<iIQ")  # pid, uid, value: of the union in siginfo_t
+_FAULTS: Final = (4, 5, 7, 8, 11)
+_SIGPOLL: Final = 29
 
 
 def _wqh(current: Task) -> WaitQueueHead:
@@ -61,7 +60,7 @@ class SignalfdFile(File):
             table.wait(_wqh(current))
         wanted = ~self.private_data
         pending = current.pending.signal | current.signal.shared_pending.signal
-        return Poll.IN if pending & wanted & ALL_SIGNALS else 0
+        return POLLIN if pending & wanted & ALL_SIGNALS else 0
 
     async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
         """Take as many signals as fit, waiting for the first. Raises EINVAL, EAGAIN, ERESTARTSYS, EFAULT."""
@@ -121,7 +120,7 @@ def signalfd_siginfo(info: Siginfo) -> bytes:
         value = _int(ptr)
     elif code == -2:  # SI_TIMER
         tid, overrun, ptr, value = info.tid, info.overrun, info.value, _int(info.value)
-    elif code in (0, -6) or (code > 0 and signo not in (*_FAULTS, _SIGCHLD, _SIGPOLL)):
+    elif code in (0, -6) or (code > 0 and signo not in (*_FAULTS, SIGCHLD, _SIGPOLL)):
         pid, uid = info.pid, info.uid
     elif code > 0 and signo == _SIGPOLL:
         band, fd = info.band, info.fd
@@ -171,7 +170,7 @@ def sys_signalfd4(current: Task, ufd: Fd, user_mask: SigsetIn, sizemask: SizeT, 
         wanted = uaccess.get_user(current, user_mask, 8)
     except LinuxError:
         raise LinuxError(Errno.EINVAL, "signalfd4: bad address") from None
-    mask = ~(wanted & ~SIG_UNBLOCKABLE) & ALL_SIGNALS
+    mask = ~(wanted & ~SIG_KERNEL_ONLY_MASK) & ALL_SIGNALS
     if ufd == -1:
         return anon_inodes.anon_inode_getfd(current, "[signalfd]", SignalfdFile, mask, O_RDWR | flags)
     file = fs_file.fget_light(current, ufd)

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
 from procession.fs import namei
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fcntl import AtStatArg, StatBuf
-from procession.include.linux.fs import AT_FDCWD, S
+from procession.include.linux.fcntl import (
+    AT_EMPTY_PATH,
+    AT_FDCWD,
+    AT_NO_AUTOMOUNT,
+    AT_SYMLINK_NOFOLLOW,
+    AtStatArg,
+    StatBuf,
+)
+from procession.include.linux.fs import S_IFLNK, S_IFMT
 from procession.include.linux.syscalls import syscall
+from procession.include.linux.time import NSEC_PER_SEC
 from procession.include.linux.types import DirFd, Fd, Int, OutBuf, Path, UserPtr
 from procession.mm import uaccess
 
@@ -21,10 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ("cp_new_stat", "sys_fstat", "sys_lstat", "sys_newfstatat", "sys_readlink", "sys_readlinkat", "sys_stat")
 
-AT_SYMLINK_NOFOLLOW, AT_NO_AUTOMOUNT, AT_EMPTY_PATH = 0x100, 0x800, 0x1000
 
-_STAT = struct.Struct("<QQQIIIIQqqqqqqqqq24x")
-_NSEC = 1_000_000_000
+_STAT: Final = struct.Struct("<QQQIIIIQqqqqqqqqq24x")
 
 
 def cp_new_stat(current: Task, stat: Kstat, statbuf: UserPtr) -> None:
@@ -45,12 +51,12 @@ def cp_new_stat(current: Task, stat: Kstat, statbuf: UserPtr) -> None:
             stat.size,
             stat.blksize,
             stat.blocks,
-            atime // _NSEC,
-            atime % _NSEC,
-            mtime // _NSEC,
-            mtime % _NSEC,
-            ctime // _NSEC,
-            ctime % _NSEC,
+            atime // NSEC_PER_SEC,
+            atime % NSEC_PER_SEC,
+            mtime // NSEC_PER_SEC,
+            mtime % NSEC_PER_SEC,
+            ctime // NSEC_PER_SEC,
+            ctime % NSEC_PER_SEC,
         ),
     )
 
@@ -102,7 +108,7 @@ def sys_readlinkat(current: Task, dfd: DirFd, path: Path, buf: OutBuf, bufsiz: I
     name = namei.getname(current, path, empty=True)
     ref = namei.path_lookupat(current, dfd, name, follow=False)
     inode = ref.dentry.d_inode
-    if inode.i_mode & S.IFMT != S.IFLNK:
+    if inode.i_mode & S_IFMT != S_IFLNK:
         raise LinuxError(Errno.EINVAL if name else Errno.ENOENT, "no symbolic link")
     text = inode.readlink(current)
     fs_inode.touch_atime(ref.mnt, inode)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import file as fs_file
 from procession.fs import namei
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fcntl import DevArg, StatfsBuf
-from procession.include.linux.fs import AT_FDCWD, NAME_MAX
+from procession.include.linux.fcntl import AT_FDCWD, DevArg, StatfsBuf
+from procession.include.linux.limits import NAME_MAX
+from procession.include.linux.magic import TMPFS_MAGIC
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, Path, UserPtr
 from procession.mm import page_alloc, uaccess
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ("sys_fstatfs", "sys_statfs", "sys_ustat")
 
-TMPFS_MAGIC = 0x01021994
-_STATFS = struct.Struct("<7q2i3q32x")
+_STATFS: Final = struct.Struct("<7q2i3q32x")
 
 
 def _flags(mnt: Vfsmount) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from procession.fs import file as fs_file
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import SyncFileRangeArg
-from procession.include.linux.fs import S
+from procession.include.linux.fs import S_IFBLK, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, OffT
 
@@ -27,7 +27,7 @@ def sys_sync(current: Task) -> int:
 def sys_fsync(current: Task, fd: Fd) -> int:
     """Write a file back (fsync(2)); raises EBADF, EINVAL for pipes, sockets and devices."""
     file = fs_file.fget_light(current, fd)
-    if file.inode.i_mode & S.IFMT not in (S.IFREG, S.IFDIR, S.IFBLK):
+    if file.inode.i_mode & S_IFMT not in (S_IFREG, S_IFDIR, S_IFBLK):
         raise LinuxError(Errno.EINVAL, "cannot be synchronised")
     return 0
 
@@ -51,6 +51,6 @@ def sys_sync_file_range(current: Task, fd: Fd, offset: OffT, nbytes: OffT, flags
     if flags & ~7 or offset < 0 or nbytes < 0:
         raise LinuxError(Errno.EINVAL, "sync_file_range")
     file = fs_file.fget_light(current, fd)
-    if file.inode.i_mode & S.IFMT not in (S.IFREG, S.IFDIR, S.IFBLK, S.IFLNK):
+    if file.inode.i_mode & S_IFMT not in (S_IFREG, S_IFDIR, S_IFBLK, S_IFLNK):
         raise LinuxError(Errno.ESPIPE, "sync_file_range")
     return 0

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import anon_inodes
 from procession.fs import file as fs_file
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import File, Poll
+from procession.include.linux.fcntl import O_CLOEXEC, O_NONBLOCK, O_RDWR
+from procession.include.linux.fs import POLLIN, File
 from procession.include.linux.hrtimer import Hrtimer
-from procession.include.linux.kernel import NSEC_PER_SEC
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.time import ItimerspecIn, ItimerspecOut, TfdCreateArg, TfdSettimeArg, TimerfdClockArg
+from procession.include.linux.time import (
+    CLOCK_MONOTONIC,
+    CLOCK_REALTIME,
+    KTIME_MAX,
+    NSEC_PER_SEC,
+    TFD_TIMER_ABSTIME,
+    TFD_TIMER_CANCEL_ON_SET,
+    ItimerspecIn,
+    ItimerspecOut,
+    TfdCreateArg,
+    TfdSettimeArg,
+    TimerfdClockArg,
+)
 from procession.include.linux.types import Fd, UserPtr
 from procession.kernel import hrtimer, wait
 from procession.mm import uaccess
@@ -24,11 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ("TimerfdCtx", "TimerfdFile", "sys_timerfd_create", "sys_timerfd_gettime", "sys_timerfd_settime")
 
-CLOCK_REALTIME, CLOCK_MONOTONIC = 0, 1
-O_CLOEXEC, O_NONBLOCK, O_RDWR = 0o2000000, 0o4000, 0o2
-TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET = 1, 2
-KTIME_MAX = (1 << 63) - 1
-_ITIMERSPEC = struct.Struct("<qqqq")
+_ITIMERSPEC: Final = struct.Struct("<qqqq")
 
 
 class TimerfdCtx:
@@ -90,7 +98,7 @@ class TimerfdFile(File):
         ctx = self.private_data
         if table is not None:
             table.wait(ctx.wqh)
-        return Poll.IN if ctx.ticks else 0
+        return POLLIN if ctx.ticks else 0
 
     def release(self, current: Task | None) -> None:
         """Disarm it."""

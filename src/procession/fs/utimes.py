@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import attr, namei, namespace
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fcntl import AtFollowArg, Timespecs, Timevals, Utimbuf
-from procession.include.linux.fs import AT_FDCWD, PathRef
+from procession.include.linux.fcntl import AT_FDCWD, AT_SYMLINK_NOFOLLOW, AtFollowArg, Timespecs, Timevals, Utimbuf
+from procession.include.linux.fs import MAY_WRITE, PathRef
 from procession.include.linux.syscalls import syscall
+from procession.include.linux.time import NSEC_PER_SEC
 from procession.include.linux.types import DirFd, Path, UserPtr
 from procession.mm import uaccess
 
@@ -20,16 +21,14 @@ if TYPE_CHECKING:
 
 __all__ = ("do_utimes", "sys_futimesat", "sys_utime", "sys_utimensat", "sys_utimes")
 
-UTIME_NOW, UTIME_OMIT = (1 << 30) - 1, (1 << 30) - 2
-AT_SYMLINK_NOFOLLOW = 0x100
-MAY_WRITE = 2
-NSEC = 1_000_000_000
+UTIME_NOW: Final = (1 << 30) - 1
+UTIME_OMIT: Final = (1 << 30) - 2
 
 Times = tuple[tuple[int, int], tuple[int, int]]
 
 
 def _nsec_valid(nsec: int) -> bool:
-    return nsec in (UTIME_NOW, UTIME_OMIT) or 0 <= nsec < NSEC
+    return nsec in (UTIME_NOW, UTIME_OMIT) or 0 <= nsec < NSEC_PER_SEC
 
 
 def _is_null(ptr: UserPtr) -> bool:
@@ -51,7 +50,7 @@ def _utimes_common(current: Task, path: PathRef, times: Times | None) -> None:
         raise LinuxError(Errno.EPERM, "not the owner")
     values: list[int | None] = []
     for sec, nsec in times:
-        values.append(None if nsec == UTIME_OMIT else now if nsec == UTIME_NOW else sec * NSEC + nsec)
+        values.append(None if nsec == UTIME_OMIT else now if nsec == UTIME_NOW else sec * NSEC_PER_SEC + nsec)
     attr.set_times(inode, values[0], values[1])
 
 

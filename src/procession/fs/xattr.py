@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import file as fs_file
 from procession.fs import namei
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fcntl import XattrArg
-from procession.include.linux.fs import AT_FDCWD
+from procession.include.linux.fcntl import AT_FDCWD, XattrArg
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, InBuf, OutBuf, Path, SizeT, Str, UserPtr
 from procession.mm import uaccess
@@ -33,7 +32,7 @@ __all__ = (
     "sys_setxattr",
 )
 
-XATTR_NAME_MAX = 255
+XATTR_NAME_MAX: Final = 255
 
 
 def _refuse(current: Task, name: UserPtr) -> NoReturn:

@@ -12,7 +12,7 @@ import ctypes
 from dataclasses import dataclass
 import os
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from unicorn import x86_const
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 __all__ = ("CpuCounter", "Layout", "Peeker", "calibrate", "calibrate_counter", "find_state")
 
-HANDLE_SIZE = 8 << 10  # bytes of the handle that are searched
-_SPAN = 1 << 16  # bytes behind a pointer that are searched for the registers
-_MARK = 0x1122334455660000
-_GPRS = ("RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI", *(f"R{i}" for i in range(8, 16)))
-_PATTERN = struct.pack("<16Q", *(_MARK + i * 0x101 for i in range(16)))
+HANDLE_SIZE: Final = 8 << 10  # bytes of the handle that are searched
+_SPAN: Final = 1 << 16  # bytes behind a pointer that are searched for the registers
+_MARK: Final = 0x1122334455660000
+_GPRS: Final = ("RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI", *(f"R{i}" for i in range(8, 16)))
+_PATTERN: Final = struct.pack("<16Q", *(_MARK + i * 0x101 for i in range(16)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence, Sized
 import hashlib
+from typing import Final
 
 __all__ = ("Choice", "Chooser", "ReplayError")
 
 Choice = tuple[str, int]  # kind of question, answer
 
-_MASK = (1 << 64) - 1
-_GAMMA = 0x9E3779B97F4A7C15
+_MASK: Final = (1 << 64) - 1
+_GAMMA: Final = 0x9E3779B97F4A7C15
 
 
 class ReplayError(Exception):

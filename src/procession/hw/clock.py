@@ -6,16 +6,16 @@ Hot paths write `clock.now_ns += cost` themselves; advance() is for all others.
 from __future__ import annotations
 
 import time
-from typing import Protocol
+from typing import Final, Protocol
 
 __all__ = ("FAULT_NS", "INSN_NS", "NEVER", "SWITCH_NS", "TRAP_NS", "Clock", "HostTime", "MonotonicTime")
 
-TRAP_NS = 100  # a system call or exception
-FAULT_NS = 500  # a page fault, on top of nothing else
-SWITCH_NS = 1000  # another task gets the CPU
-INSN_NS = 1  # one counted instruction
+TRAP_NS: Final = 100  # a system call or exception
+FAULT_NS: Final = 500  # a page fault, on top of nothing else
+SWITCH_NS: Final = 1000  # another task gets the CPU
+INSN_NS: Final = 1  # one counted instruction
 
-NEVER = (1 << 63) - 1  # next_event_ns when no timer is queued
+NEVER: Final = (1 << 63) - 1  # next_event_ns when no timer is queued
 
 
 class HostTime(Protocol):

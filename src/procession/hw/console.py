@@ -8,15 +8,15 @@ from errno import EIO
 import os
 import select
 import signal
-from typing import Protocol
+from typing import Final, Protocol
 
 from procession.hw.hostfile import write_all
 
 __all__ = ("BufferConsole", "Console", "HostConsole", "TerminalConsole")
 
 Size = tuple[int, int]  # rows, columns
-_ESCAPE = 0x1D  # Ctrl-]
-_ESCAPES = 3
+_ESCAPE: Final = 0x1D  # Ctrl-]
+_ESCAPES: Final = 3
 
 
 class Console(Protocol):

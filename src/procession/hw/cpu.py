@@ -8,35 +8,33 @@ again, a system call's successor is next.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-__all__ = ("Cpu", "CpuError", "CpuState", "Hooks", "Trap")
+__all__ = ("Cpu", "CpuError", "CpuState", "Hooks")
 
 
 class CpuError(Exception):
     """The engine did what it must not do, or is not one that we know."""
 
 
-class Trap:
-    """Numbers of x86 exceptions, as hooks get them."""
-
-    DE = 0
-    DB = 1
-    NMI = 2
-    BP = 3
-    OF = 4
-    BR = 5
-    UD = 6
-    NM = 7
-    DF = 8
-    TS = 10
-    NP = 11
-    SS = 12
-    GP = 13
-    PF = 14
-    MF = 16
-    AC = 17
-    XF = 19
+# Numbers of x86 exceptions, as hooks get them.
+X86_TRAP_DE: Final = 0
+X86_TRAP_DB: Final = 1
+X86_TRAP_NMI: Final = 2
+X86_TRAP_BP: Final = 3
+X86_TRAP_OF: Final = 4
+X86_TRAP_BR: Final = 5
+X86_TRAP_UD: Final = 6
+X86_TRAP_NM: Final = 7
+X86_TRAP_DF: Final = 8
+X86_TRAP_TS: Final = 10
+X86_TRAP_NP: Final = 11
+X86_TRAP_SS: Final = 12
+X86_TRAP_GP: Final = 13
+X86_TRAP_PF: Final = 14
+X86_TRAP_MF: Final = 16
+X86_TRAP_AC: Final = 17
+X86_TRAP_XF: Final = 19
 
 
 class Hooks(Protocol):

@@ -8,11 +8,12 @@ import io
 import os
 import select
 import stat
+from typing import Final
 
 __all__ = ("HostFile", "wait_writable", "write_all")
 
 # poll(2) promises that a pipe takes so much without blocking.
-_PIPE_BUF = select.PIPE_BUF
+_PIPE_BUF: Final = select.PIPE_BUF
 
 
 def wait_writable(fd: int) -> None:

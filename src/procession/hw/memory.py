@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 __all__ = ("PG_DIRTY", "PG_EXEC", "PG_FILE", "Frames")
 
-FRAME_SIZE = 4096
+FRAME_SIZE: Final = 4096
 
 # Frames.pflags.
-PG_EXEC = 1  # may be executed, and not be written: translated code may exist for it; see mm/text.py
-PG_FILE = 2  # belongs to the page cache; all other mapped pages are anonymous
-PG_DIRTY = 4  # newer than the file's backing store, so it cannot be dropped
+PG_EXEC: Final = 1  # may be executed, and not be written: translated code may exist for it; see mm/text.py
+PG_FILE: Final = 2  # belongs to the page cache; all other mapped pages are anonymous
+PG_DIRTY: Final = 4  # newer than the file's backing store, so it cannot be dropped
 
 
 class Frames:

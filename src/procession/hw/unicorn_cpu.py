@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import ctypes
 from functools import partial
 import mmap
-from typing import Any
+from typing import Any, Final
 
 import unicorn
 from unicorn import unicorn_const, x86_const
@@ -22,23 +22,29 @@ from unicorn.unicorn_py3.unicorn import uclib
 
 from procession.hw import calibration
 from procession.hw.calibration import CpuCounter, Layout
-from procession.hw.cpu import CpuError, CpuState, Hooks, Trap
+from procession.hw.cpu import X86_TRAP_UD, CpuError, CpuState, Hooks
+from procession.hw.memory import FRAME_SIZE
 
 __all__ = ("CpuRegisters", "UnicornCpu", "user_template")
 
-FIRMWARE = 1 << 38
-_PAGE = 4096
-_PAGES = 16
-_PML4, _PDPT, _STUB, _EMPTY, _CODE = (FIRMWARE + i * _PAGE for i in range(5))
-_TCG_BUFFER = 64 << 20
-_MANY_FRAMES = 64  # from so many on it is cheaper to drop all code
+FIRMWARE: Final = 1 << 38
+_PAGES: Final = 16
+_PML4: Final = FIRMWARE
+_PDPT: Final = FIRMWARE + FRAME_SIZE
+_STUB: Final = FIRMWARE + 2 * FRAME_SIZE
+_EMPTY: Final = FIRMWARE + 3 * FRAME_SIZE
+_CODE: Final = FIRMWARE + 4 * FRAME_SIZE
+_TCG_BUFFER: Final = 64 << 20
+_MANY_FRAMES: Final = 64  # from so many on it is cheaper to drop all code
 
-_CR0 = 0x80010033  # PG WP NE ET MP PE
-_CR4 = 1 << 9 | 1 << 10 | 1 << 5 | 1 << 2  # OSFXSR OSXMMEXCPT PAE TSD
-_EFER = 0xD01  # NXE LMA LME SCE
-_STAR, _EFER_MSR = 0xC0000081, 0xC0000080
-USER_CS, USER_DS = 0x33, 0x2B
-_NO_EXCEPTION = 0xFFFFFFFF
+_CR0: Final = 0x80010033  # PG WP NE ET MP PE
+_CR4: Final = 1 << 9 | 1 << 10 | 1 << 5 | 1 << 2  # OSFXSR OSXMMEXCPT PAE TSD
+_EFER: Final = 0xD01  # NXE LMA LME SCE
+_STAR: Final = 0xC0000081
+_EFER_MSR: Final = 0xC0000080
+USER_CS: Final = 0x33
+USER_DS: Final = 0x2B
+NO_EXCEPTION: Final = 0xFFFFFFFF
 
 _Uc: Any = unicorn.Uc  # type: ignore[attr-defined]  # the binding's types are incomplete
 _error: Any = unicorn.UcError  # type: ignore[attr-defined]
@@ -69,14 +75,14 @@ _emu.argtypes = (ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uin
 
 # The callbacks' arguments are hardly looked at, and converting them costs time: a C function may be called with
 # more arguments than it takes.
-_SYSCALL_HOOK = ctypes.CFUNCTYPE(None)
-_INTERRUPT_HOOK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32)
-_INVALID_HOOK = ctypes.CFUNCTYPE(ctypes.c_bool)
-_IN_HOOK = ctypes.CFUNCTYPE(ctypes.c_uint32)
+_SYSCALL_HOOK: Final = ctypes.CFUNCTYPE(None)
+_INTERRUPT_HOOK: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32)
+_INVALID_HOOK: Final = ctypes.CFUNCTYPE(ctypes.c_bool)
+_IN_HOOK: Final = ctypes.CFUNCTYPE(ctypes.c_uint32)
 
-_USE_EXITS = unicorn_const.UC_CTL_UC_USE_EXITS | 1 << 26 | unicorn_const.UC_CTL_IO_WRITE << 30
-_CR3 = x86_const.UC_X86_REG_CR3
-_EFLAGS = x86_const.UC_X86_REG_EFLAGS
+_USE_EXITS: Final = unicorn_const.UC_CTL_UC_USE_EXITS | 1 << 26 | unicorn_const.UC_CTL_IO_WRITE << 30
+_CR3: Final = x86_const.UC_X86_REG_CR3
+_EFLAGS: Final = x86_const.UC_X86_REG_EFLAGS
 
 _layouts: list[Layout] = []  # measured once a process: the library does not change
 _counters: list[CpuCounter] = []
@@ -184,7 +190,7 @@ class UnicornCpu:
     # Making an engine.
 
     def _make_firmware(self) -> None:
-        memory = self._firmware = mmap.mmap(-1, _PAGES * _PAGE)
+        memory = self._firmware = mmap.mmap(-1, _PAGES * FRAME_SIZE)
         q = memoryview(memory).cast("Q")
         q[0] = _PDPT | 7
         for i in range(512):
@@ -192,7 +198,7 @@ class UnicornCpu:
         memory[_STUB - FIRMWARE : _STUB - FIRMWARE + 3] = bytes.fromhex("480f07")  # sysretq
         address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
         uc = self._uc
-        uc.mem_map_ptr(FIRMWARE, _PAGES * _PAGE, unicorn_const.UC_PROT_ALL, address)
+        uc.mem_map_ptr(FIRMWARE, _PAGES * FRAME_SIZE, unicorn_const.UC_PROT_ALL, address)
         uc.reg_write(x86_const.UC_X86_REG_CR3, _PML4)
         uc.reg_write(x86_const.UC_X86_REG_CR4, _CR4)
         uc.msr_write(_EFER_MSR, _EFER)
@@ -248,7 +254,7 @@ class UnicornCpu:
     def _check(self) -> None:
         """Refuse a CPU that is not at rest in user mode, and keep its state as the template if it is the first."""
         layout = self.layout
-        if self.d[layout.old_exception_d] != _NO_EXCEPTION or self.read_register(_EFLAGS) != 0x202:
+        if self.d[layout.old_exception_d] != NO_EXCEPTION or self.read_register(_EFLAGS) != 0x202:
             raise CpuError("calibration left the CPU in disorder")
         self.run_firmware(bytes.fromhex("dbe3 0f05"))  # fninit; syscall
         self.write_register(x86_const.UC_X86_REG_MXCSR, 0x1F80)
@@ -312,7 +318,7 @@ class UnicornCpu:
         self._add_hook(unicorn_const.UC_HOOK_INTR, interrupt)
 
         def invalid() -> bool:
-            hooks.interrupt(0, Trap.UD)
+            hooks.interrupt(0, X86_TRAP_UD)
             return True
 
         self._add_hook(unicorn_const.UC_HOOK_INSN_INVALID, _INVALID_HOOK(invalid))
@@ -418,7 +424,7 @@ class UnicornCpu:
             return
         self.set_page_table(_PML4)
         for pfn in frames:
-            self._uc.ctl_remove_cache(pfn * _PAGE, (pfn + 1) * _PAGE)
+            self._uc.ctl_remove_cache(pfn * FRAME_SIZE, (pfn + 1) * FRAME_SIZE)
 
     def drop_all_code(self) -> None:
         """Forget all translated code."""

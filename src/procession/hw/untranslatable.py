@@ -7,18 +7,19 @@ Found by running every encoding of one, two and three opcode bytes, with prefixe
 from __future__ import annotations
 
 import re
+from typing import Final
 
 __all__ = ("LONGEST", "begins", "may_begin", "starts")
 
-LONGEST = 15  # bytes of an instruction
+LONGEST: Final = 15  # bytes of an instruction
 
-_PREFIXES = b"\xf0\xf2\xf3\x26\x2e\x36\x3e\x64\x65\x66\x67" + bytes(range(0x40, 0x50))
-_PREFIX = rb"[\xf0\xf2\xf3\x26\x2e\x36\x3e\x40-\x4f\x64-\x67]"
+_PREFIXES: Final = b"\xf0\xf2\xf3\x26\x2e\x36\x3e\x64\x65\x66\x67" + bytes(range(0x40, 0x50))
+_PREFIX: Final = rb"[\xf0\xf2\xf3\x26\x2e\x36\x3e\x40-\x4f\x64-\x67]"
 # 0F A3/AB/B3/BB /r and 0F BA /4 … /7, the second operand a register.
-_OPCODE = rb"\x0f(?:[\xa3\xab\xb3\xbb][\xc0-\xff]|\xba[\xe0-\xff])"
+_OPCODE: Final = rb"\x0f(?:[\xa3\xab\xb3\xbb][\xc0-\xff]|\xba[\xe0-\xff])"
 _all = re.compile(rb"\xf0" + _PREFIX + rb"{0,11}+" + _OPCODE, re.DOTALL).finditer
 _begins = re.compile(_PREFIX + rb"*\xf0" + _PREFIX + rb"*" + _OPCODE, re.DOTALL).match
-_LOCK = 0xF0
+_LOCK: Final = 0xF0
 
 
 def starts(code: bytes | memoryview) -> list[int]:

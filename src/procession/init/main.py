@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from procession.drivers.tty import tty_io
 from procession.fs import (
@@ -33,21 +33,36 @@ from procession.include.linux.binfmts import UserStrings
 from procession.include.linux.bug import bug
 from procession.include.linux.cred import Cred
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import AT_FDCWD
+from procession.include.linux.fcntl import AT_FDCWD, O_RDWR
 from procession.include.linux.nsproxy import Nsproxy
-from procession.include.linux.resource import RLIM_INFINITY, RLIM_NLIMITS, Rlimit
-from procession.include.linux.sched import (
-    PF,
-    CloneFlags,
-    ExitState,
-    SchedEntity,
-    SchedPolicy,
-    SighandStruct,
-    SignalFlags,
-    Task,
-    TaskState,
+from procession.include.linux.resource import (
+    RLIM_INFINITY,
+    RLIM_NLIMITS,
+    RLIMIT_CORE,
+    RLIMIT_MEMLOCK,
+    RLIMIT_MSGQUEUE,
+    RLIMIT_NICE,
+    RLIMIT_NOFILE,
+    RLIMIT_NPROC,
+    RLIMIT_RTPRIO,
+    RLIMIT_SIGPENDING,
+    RLIMIT_STACK,
 )
-from procession.include.linux.signal import Sig, Sigpending
+from procession.include.linux.sched import (
+    CLONE_FILES,
+    CLONE_FS,
+    CLONE_SIGHAND,
+    EXIT_NONE,
+    PF_KTHREAD,
+    SCHED_NORMAL,
+    SIGNAL_UNKILLABLE,
+    TASK_RUNNING,
+    TASK_UNINTERRUPTIBLE,
+    SchedEntity,
+    SighandStruct,
+    Task,
+)
+from procession.include.linux.signal import SIGCHLD, SIGKILL, Sigpending
 from procession.include.linux.spinlock import SpinLock
 from procession.kernel import (
     completion,
@@ -76,11 +91,8 @@ if TYPE_CHECKING:
 
 __all__ = ("InitProgram", "set_init_program", "start_kernel")
 
-_FS, _FILES, _SIGHAND = int(CloneFlags.FS), int(CloneFlags.FILES), int(CloneFlags.SIGHAND)
-_SIGCHLD, _SIGKILL = int(Sig.SIGCHLD), int(Sig.SIGKILL)
-_O_RDWR = 2
-_STACK_LIMIT = 8 << 20
-_MEMLOCK_LIMIT = 64 << 10
+_STACK_LIMIT: Final = 8 << 20
+_MEMLOCK_LIMIT: Final = 64 << 10
 
 
 @dataclass(slots=True)
@@ -157,10 +169,10 @@ def init_task(k: Kernel) -> None:
     p.thread = kthread.IdleThread()
     p.stack = None
     p.usage = 2
-    p.state = TaskState.RUNNING
-    p.flags = PF.KTHREAD
+    p.state = TASK_RUNNING
+    p.flags = PF_KTHREAD
     p.ti_flags = p.ptrace = p.jobctl = p.exit_code = p.exit_signal = p.pdeath_signal = 0
-    p.exit_state = ExitState.NONE
+    p.exit_state = EXIT_NONE
     p.pid = p.tgid = 0
     p.comm = "swapper"
     p.real_parent = p.parent = p.group_leader = p
@@ -187,7 +199,7 @@ def init_task(k: Kernel) -> None:
 
 def _init_sched(p: Task) -> None:
     p.prio = p.static_prio = p.normal_prio = sched.DEFAULT_PRIO
-    p.policy = int(SchedPolicy.NORMAL)
+    p.policy = SCHED_NORMAL
     p.rt_priority = p.rt_time_slice = 0
     p.sched_reset_on_fork = p.on_cpu = False
     p.cpu = 0
@@ -206,7 +218,7 @@ def _init_signals(k: Kernel, p: Task) -> None:
     p.signal = fork.new_signal_struct(k, p)
     p.signal.rlim = init_rlimits(k)
     # Ours: in 3.2 a signal to group 0 stays queued with the idle task for ever.
-    p.signal.flags = SignalFlags.UNKILLABLE
+    p.signal.flags = SIGNAL_UNKILLABLE
     p.sighand = SighandStruct(SpinLock(k.lock_class("sighand->siglock")))
     p.pending = Sigpending()
     p.blocked = p.real_blocked = p.saved_sigmask = 0
@@ -217,17 +229,17 @@ def _init_signals(k: Kernel, p: Task) -> None:
 def init_rlimits(k: Kernel) -> list[tuple[int, int]]:
     """Return the limits that everybody inherits (INIT_RLIMITS, fork_init; spec 19)."""
     rlim = [(RLIM_INFINITY, RLIM_INFINITY)] * RLIM_NLIMITS
-    rlim[Rlimit.STACK] = (_STACK_LIMIT, RLIM_INFINITY)
-    rlim[Rlimit.CORE] = (0, RLIM_INFINITY)
-    rlim[Rlimit.NPROC] = rlim[Rlimit.SIGPENDING] = (k.max_threads // 2, k.max_threads // 2)
-    rlim[Rlimit.NOFILE] = (1024, 4096)
-    rlim[Rlimit.MEMLOCK] = (_MEMLOCK_LIMIT, _MEMLOCK_LIMIT)
-    rlim[Rlimit.MSGQUEUE] = (819200, 819200)
-    rlim[Rlimit.NICE] = rlim[Rlimit.RTPRIO] = (0, 0)
+    rlim[RLIMIT_STACK] = (_STACK_LIMIT, RLIM_INFINITY)
+    rlim[RLIMIT_CORE] = (0, RLIM_INFINITY)
+    rlim[RLIMIT_NPROC] = rlim[RLIMIT_SIGPENDING] = (k.max_threads // 2, k.max_threads // 2)
+    rlim[RLIMIT_NOFILE] = (1024, 4096)
+    rlim[RLIMIT_MEMLOCK] = (_MEMLOCK_LIMIT, _MEMLOCK_LIMIT)
+    rlim[RLIMIT_MSGQUEUE] = (819200, 819200)
+    rlim[RLIMIT_NICE] = rlim[RLIMIT_RTPRIO] = (0, 0)
     return rlim
 
 
-_SLOTS = tuple(getattr(Task, name) for name in Task.__slots__)
+_SLOTS: Final = tuple(getattr(Task, name) for name in Task.__slots__)
 
 
 def smp_init(k: Kernel) -> None:
@@ -251,8 +263,8 @@ def rest_init(k: Kernel) -> None:
     """Start PID 1 and PID 2; the boot task is the idle task from here on."""
     boot = k.init_task
     kthreadd_done = completion.init_completion(k)
-    _at_boot(fork.kernel_thread(boot, kernel_init, kthreadd_done, _FS | _SIGHAND))
-    nr = _at_boot(fork.kernel_thread(boot, kthread.kthreadd, None, _FS | _FILES))
+    _at_boot(fork.kernel_thread(boot, kernel_init, kthreadd_done, CLONE_FS | CLONE_SIGHAND))
+    nr = _at_boot(fork.kernel_thread(boot, kthread.kthreadd, None, CLONE_FS | CLONE_FILES))
     k.kthreadd_task = kthread.kthread_task(k, nr)
     completion.complete(kthreadd_done)
 
@@ -286,21 +298,21 @@ async def kernel_init(current: Task, kthreadd_done: Completion) -> int:
     current.cpus_allowed = (1 << k.nr_cpus) - 1
     fs_exec.set_task_comm(current, "init")
     devices.open_console(k, current)
-    current.signal.flags |= SignalFlags.UNKILLABLE
+    current.signal.flags |= SIGNAL_UNKILLABLE
     if program.as_init:
         await _run_program(current, program)
         return 0
 
-    current.flags &= ~PF.KTHREAD
+    current.flags &= ~PF_KTHREAD
     sys.sys_setsid(current)
     k.slab_baseline = slab.slab_baseline(k)
     k.frames_baseline = page_alloc.nr_used_pages(k)
-    program.nr = await fork.kernel_thread(current, _run_program, program, _SIGCHLD)
+    program.nr = await fork.kernel_thread(current, _run_program, program, SIGCHLD)
     k.exit_code = await _reap_until(current, program.nr)
     await _kill_survivors(current)
     k.halted = True
     # Nothing runs any more: the machine loop looks at `halted` when this task gives up the CPU.
-    current.state = TaskState.UNINTERRUPTIBLE
+    current.state = TASK_UNINTERRUPTIBLE
     await sched.schedule(current)
     return bug("running after the halt")
 
@@ -328,7 +340,7 @@ async def _run_program(current: Task, program: InitProgram) -> int:
 async def _open_terminal(current: Task) -> None:
     """Lead a session whose terminal is the console's, opened as 0, 1 and 2: what getty(8) does."""
     sys.sys_setsid(current)
-    fd = await fs_open.do_sys_open(current, AT_FDCWD, "/dev/hvc0", _O_RDWR, 0)
+    fd = await fs_open.do_sys_open(current, AT_FDCWD, "/dev/hvc0", O_RDWR, 0)
     for to in range(3):
         fcntl.sys_dup2(current, fd, to)
     file.close_fd(current, fd)
@@ -371,7 +383,7 @@ async def _reap_until(current: Task, nr: int) -> int:
 async def _kill_survivors(current: Task) -> None:
     """Kill whoever has outlived the program, as the end of a container does, and reap them."""
     try:
-        signal.kill_something_info(current, _SIGKILL, signal.SEND_SIG_PRIV, -1)
+        signal.kill_something_info(current, SIGKILL, signal.SEND_SIG_PRIV, -1)
         await _reap_until(current, -1)
     except LinuxError as error:
         if error.errno not in (Errno.ESRCH, Errno.ECHILD):  # nobody to kill, nobody left

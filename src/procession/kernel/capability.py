@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from procession.include.linux.cred import Cap, CapDataIn, CapDataOut, CapHeader
+from procession.include.linux.cred import CAP_SETPCAP, CapDataIn, CapDataOut, CapHeader
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.sched import PF
+from procession.include.linux.sched import PF_SUPERPRIV
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import UserPtr
 from procession.kernel import cred, pid
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = ("capable", "has_capability", "has_ns_capability", "ns_capable", "nsown_capable", "sys_capget", "sys_capset")
 
-_VERSION_1, _VERSION_2, _VERSION_3 = 0x19980330, 0x20071026, 0x20080522
-_WORDS = {_VERSION_1: 1, _VERSION_2: 2, _VERSION_3: 2}
-_DATA = struct.Struct("<III")  # effective, permitted, inheritable: 32 capabilities
+_VERSION_1: Final = 0x19980330
+_VERSION_2: Final = 0x20071026
+_VERSION_3: Final = 0x20080522
+_WORDS: Final = {_VERSION_1: 1, _VERSION_2: 2, _VERSION_3: 2}
+_DATA: Final = struct.Struct("<III")  # effective, permitted, inheritable: 32 capabilities
 
 
 def _cap_capable(k: Kernel, cred: Cred, targ_ns: UserNamespace, cap: int) -> bool:
@@ -47,7 +49,7 @@ def capable(current: Task, cap: int) -> bool:
 def ns_capable(current: Task, ns: UserNamespace, cap: int) -> bool:
     """As capable, towards what belongs to a user namespace."""
     if _cap_capable(current.kernel, current.cred, ns, cap):
-        current.flags |= PF.SUPERPRIV
+        current.flags |= PF_SUPERPRIV
         return True
     return False
 
@@ -126,7 +128,7 @@ def sys_capset(current: Task, header: CapHeader, data: CapDataIn) -> int:
         inheritable |= i << 32 * word
 
     old = current.cred
-    if (inheritable & ~(old.cap_inheritable | old.cap_permitted) and not nsown_capable(current, Cap.SETPCAP)) or (
+    if (inheritable & ~(old.cap_inheritable | old.cap_permitted) and not nsown_capable(current, CAP_SETPCAP)) or (
         inheritable & ~(old.cap_inheritable | old.cap_bset)
     ):
         raise LinuxError(Errno.EPERM, "inheritable set")

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.sched import TIF, TaskState
+from procession.include.linux.sched import (
+    TASK_INTERRUPTIBLE,
+    TASK_KILLABLE,
+    TASK_NORMAL,
+    TASK_RUNNING,
+    TASK_UNINTERRUPTIBLE,
+    TIF_SIGPENDING,
+)
+from procession.include.linux.signal import SIGKILL_MASK
 from procession.include.linux.wait import Completion, WaitQueueEntry
 from procession.kernel import sched, wait
 
@@ -24,8 +32,7 @@ __all__ = (
     "wait_for_completion_killable",
 )
 
-_ALL_DONE = 1 << 31  # more than anybody consumes
-_SIGKILL_BIT = 1 << 8
+_ALL_DONE: Final = 1 << 31  # more than anybody consumes
 
 
 def init_completion(k: Kernel) -> Completion:
@@ -39,7 +46,7 @@ def complete(x: Completion) -> None:
     with q.lock.irq():
         x.done += 1
         if q.task_list:
-            wait.wake_up_locked(q, TaskState.NORMAL, 1, None)
+            wait.wake_up_locked(q, TASK_NORMAL, 1, None)
 
 
 def complete_all(x: Completion) -> None:
@@ -47,7 +54,7 @@ def complete_all(x: Completion) -> None:
     q = x.wait
     with q.lock.irq():
         x.done += _ALL_DONE
-        wait.wake_up_locked(q, TaskState.NORMAL, 0, None)
+        wait.wake_up_locked(q, TASK_NORMAL, 0, None)
 
 
 def completion_done(x: Completion) -> bool:
@@ -65,21 +72,21 @@ def try_wait_for_completion(x: Completion) -> bool:
 
 async def wait_for_completion(current: Task, x: Completion, wchan: str = "wait_for_completion") -> None:
     """Sleep in state D until x is done; no signal ends this."""
-    await _wait_for_common(current, x, TaskState.UNINTERRUPTIBLE, wchan)
+    await _wait_for_common(current, x, TASK_UNINTERRUPTIBLE, wchan)
 
 
 async def wait_for_completion_interruptible(
     current: Task, x: Completion, wchan: str = "wait_for_completion_interruptible"
 ) -> None:
     """Sleep until x is done; raises ERESTARTSYS if a signal comes first."""
-    await _wait_for_common(current, x, TaskState.INTERRUPTIBLE, wchan)
+    await _wait_for_common(current, x, TASK_INTERRUPTIBLE, wchan)
 
 
 async def wait_for_completion_killable(
     current: Task, x: Completion, wchan: str = "wait_for_completion_killable"
 ) -> None:
     """Sleep until x is done; raises ERESTARTSYS if a fatal signal comes first."""
-    await _wait_for_common(current, x, TaskState.KILLABLE, wchan)
+    await _wait_for_common(current, x, TASK_KILLABLE, wchan)
 
 
 async def _wait_for_common(current: Task, x: Completion, state: int, wchan: str) -> None:
@@ -92,15 +99,15 @@ async def _wait_for_common(current: Task, x: Completion, state: int, wchan: str)
         try:
             while not x.done:
                 if (
-                    current.ti_flags & TIF.SIGPENDING
-                    and state != TaskState.UNINTERRUPTIBLE
-                    and (state == TaskState.INTERRUPTIBLE or current.pending.signal & _SIGKILL_BIT)
+                    current.ti_flags & TIF_SIGPENDING
+                    and state != TASK_UNINTERRUPTIBLE
+                    and (state == TASK_INTERRUPTIBLE or current.pending.signal & SIGKILL_MASK)
                 ):
                     raise LinuxError(Errno.ERESTARTSYS, wchan)
                 current.state = state
                 await sched.schedule(current)
         finally:
-            current.state = TaskState.RUNNING
+            current.state = TASK_RUNNING
             current.wchan = ""
             current.waiting_on = None
             wait.remove_wait_queue(q, entry)

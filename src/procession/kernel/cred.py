@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from procession.include.linux.bug import bug, bug_on
 from procession.include.linux.cred import Cred
 from procession.include.linux.nsproxy import UserNamespace
-from procession.include.linux.sched import CloneFlags
+from procession.include.linux.sched import CLONE_NEWUSER, CLONE_THREAD
 from procession.include.linux.undo import Undo
 from procession.kernel import rcupdate, user
 from procession.mm import slab
@@ -26,9 +26,6 @@ __all__ = (
     "prepare_creds",
     "put_cred",
 )
-
-_THREAD = int(CloneFlags.THREAD)
-_NEWUSER = int(CloneFlags.NEWUSER)
 
 
 def cred_init(k: Kernel) -> None:
@@ -104,14 +101,14 @@ def commit_creds(current: Task, new: Cred) -> None:
 def copy_creds(current: Task, p: Task, clone_flags: int) -> None:
     """Give a newborn its credentials: shared with a thread, else a copy; raises ENOMEM, EAGAIN."""
     old = current.cred
-    if clone_flags & _THREAD:
+    if clone_flags & CLONE_THREAD:
         old.usage += 2
         p.cred = p.real_cred = old
         old.user.processes += 1
         return
 
     new = prepare_creds(current)
-    if clone_flags & _NEWUSER:
+    if clone_flags & CLONE_NEWUSER:
         with Undo() as undo:
             undo.push((put_cred, current.kernel, new))
             _create_user_ns(current, new)

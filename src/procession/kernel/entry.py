@@ -8,13 +8,13 @@ With several CPUs the one whose clock is behind moves next; the chooser decides 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.drivers.tty.hvc import hvc_console
 from procession.hw.chooser import ReplayError
+from procession.hw.clock import NEVER
 from procession.include.linux.bug import KernelBug, KernelPanic
-from procession.include.linux.hrtimer import NEVER
-from procession.include.linux.sched import TIF, SignalFlags, TaskState
+from procession.include.linux.sched import SIGNAL_GROUP_EXIT, TASK_RUNNING, TIF_FORK, TIF_NEED_RESCHED, TIF_SIGPENDING
 from procession.kernel import fork, hrtimer, lockdep, panic, rcupdate, sched, signal, wait
 
 if TYPE_CHECKING:
@@ -24,13 +24,12 @@ if TYPE_CHECKING:
 __all__ = ("HALTED", "LIMIT", "Deadlock", "exit_to_user_mode", "run", "sleepers")
 
 # How run() ended.
-HALTED = "halted"  # Kernel.halted was set
-LIMIT = "limit"  # the time the caller gave is over
+HALTED: Final = "halted"  # Kernel.halted was set
+LIMIT: Final = "limit"  # the time the caller gave is over
 
-_NEED_RESCHED, _SIGPENDING, _FORK = TIF.NEED_RESCHED, TIF.SIGPENDING, TIF.FORK
-WORK_MASK = _NEED_RESCHED | _SIGPENDING | _FORK
+WORK_MASK: Final = TIF_NEED_RESCHED | TIF_SIGPENDING | TIF_FORK
 # A CPU's turn while there are others: what the clocks may differ by.
-CPU_TURN_NS = 50_000
+CPU_TURN_NS: Final = 50_000
 
 
 class Deadlock(Exception):
@@ -60,7 +59,7 @@ def _run(k: Kernel, end_ns: int) -> str:
         if program is not None and program.as_init and k.current.tgid == 1:
             # The program was PID 1, and it has ended: what is a panic to Linux is the end of the run here.
             sig = k.current.signal
-            k.exit_code = sig.group_exit_code if sig.flags & SignalFlags.GROUP_EXIT else k.current.exit_code
+            k.exit_code = sig.group_exit_code if sig.flags & SIGNAL_GROUP_EXIT else k.current.exit_code
             k.halted = True
             return HALTED
         k.printk(f"Kernel panic - not syncing: {error}")
@@ -80,12 +79,12 @@ async def exit_to_user_mode(current: Task) -> None:
     """Do what has to be done before current goes back to user mode (do_notify_resume, ret_from_fork)."""
     while True:
         flags = current.ti_flags
-        if flags & _FORK:
-            current.ti_flags &= ~_FORK
+        if flags & TIF_FORK:
+            current.ti_flags &= ~TIF_FORK
             fork.schedule_tail(current)
-        elif flags & _NEED_RESCHED:
+        elif flags & TIF_NEED_RESCHED:
             await sched.schedule(current)
-        elif flags & _SIGPENDING:
+        elif flags & TIF_SIGPENDING:
             await signal.do_signal(current)
         else:
             return
@@ -167,7 +166,7 @@ def _cpu_loop(k: Kernel, rq: sched.Rq) -> None:
             sched.do_schedule(rq)
             continue
         elif curr.ti_flags & WORK_MASK:
-            if curr.ti_flags & WORK_MASK == _NEED_RESCHED:
+            if curr.ti_flags & WORK_MASK == TIF_NEED_RESCHED:
                 sched.do_schedule(rq)
             else:
                 curr.stack = exit_to_user_mode(curr)
@@ -236,7 +235,7 @@ def sleepers(k: Kernel) -> list[str]:
     lines = []
     for leader in k.tasks:
         for p in leader.signal.threads:
-            if p.state != TaskState.RUNNING and not p.exit_state:
+            if p.state != TASK_RUNNING and not p.exit_state:
                 where = p.wchan or "?"
                 lines.append(f"{p.comm}:{p.pid} {sched.state_name(p.state)} in {where}")
     return lines

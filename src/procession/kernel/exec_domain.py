@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.prctl import PersonalityArg
 from procession.include.linux.syscalls import syscall
@@ -10,12 +10,9 @@ from procession.include.linux.syscalls import syscall
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
-__all__ = ("PER_LINUX32", "PER_MASK", "UNAME26", "sys_personality")
+__all__ = ("sys_personality",)
 
-PER_LINUX32 = 0x0008
-PER_MASK = 0x00FF
-UNAME26 = 0x0020000
-_QUERY = 0xFFFFFFFF
+_QUERY: Final = 0xFFFFFFFF
 
 
 @syscall

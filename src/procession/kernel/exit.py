@@ -9,18 +9,21 @@ from procession.fs import coredump, file, fs_struct
 from procession.fs.proc import base as proc_base
 from procession.include.linux.bug import KernelPanic, bug
 from procession.include.linux.errno import LinuxError
-from procession.include.linux.pid import PidType
+from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_SID
 from procession.include.linux.sched import (
-    PF,
-    ExitState,
-    SignalFlags,
+    EXIT_DEAD,
+    EXIT_ZOMBIE,
+    PF_EXITING,
+    PF_EXITPIDONE,
+    SIGNAL_GROUP_EXIT,
+    SIGNAL_STOP_STOPPED,
+    TASK_DEAD,
     Task,
-    TaskState,
     same_thread_group,
     thread_group_empty,
     thread_group_leader,
 )
-from procession.include.linux.signal import Sig
+from procession.include.linux.signal import SIGCHLD, SIGCONT, SIGHUP
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Int
 from procession.kernel import (
@@ -53,9 +56,6 @@ __all__ = (
     "sys_exit_group",
 )
 
-_SIGCHLD = int(Sig.SIGCHLD)
-_PGID, _SID = int(PidType.PGID), int(PidType.SID)
-
 
 def unhash_process_locked(p: Task, group_dead: bool) -> None:
     """Take p out of the pid and task tables (__unhash_process)."""
@@ -63,8 +63,8 @@ def unhash_process_locked(p: Task, group_dead: bool) -> None:
     k.nr_threads -= 1
     pid.detach_pid(p, 0)
     if group_dead:
-        pid.detach_pid(p, _PGID)
-        pid.detach_pid(p, _SID)
+        pid.detach_pid(p, PIDTYPE_PGID)
+        pid.detach_pid(p, PIDTYPE_SID)
         del k.tasks[p]
         del p.real_parent.children[p]
         k.process_counts -= 1
@@ -141,10 +141,10 @@ def release_task(p: Task) -> None:
         with k.tasklist_lock.write_irq():
             leader = p.group_leader
             exit_signal_locked(p)
-            if leader is not p and leader.exit_state == ExitState.ZOMBIE and thread_group_empty(leader):
+            if leader is not p and leader.exit_state == EXIT_ZOMBIE and thread_group_empty(leader):
                 zap_leader = signal.do_notify_parent(leader, leader.exit_signal)
                 if zap_leader:
-                    leader.exit_state = ExitState.DEAD
+                    leader.exit_state = EXIT_DEAD
 
         rcupdate.call_rcu(k, fork.put_task_struct, p)
         if not zap_leader:
@@ -167,7 +167,7 @@ def will_become_orphaned_pgrp(pgrp: Pid, ignored: Task | None) -> bool:
 
 
 def _pgrp_members(pgrp: Pid) -> list[Task]:
-    return list(reversed(pgrp.tasks[_PGID] or ()))
+    return list(reversed(pgrp.tasks[PIDTYPE_PGID] or ()))
 
 
 def is_current_pgrp_orphaned(current: Task) -> bool:
@@ -179,7 +179,7 @@ def is_current_pgrp_orphaned(current: Task) -> bool:
 
 
 def _has_stopped_jobs(pgrp: Pid) -> bool:
-    return any(p.signal.flags & SignalFlags.STOP_STOPPED for p in _pgrp_members(pgrp))
+    return any(p.signal.flags & SIGNAL_STOP_STOPPED for p in _pgrp_members(pgrp))
 
 
 def kill_orphaned_pgrp(tsk: Task, parent: Task | None) -> None:
@@ -199,8 +199,8 @@ def kill_orphaned_pgrp(tsk: Task, parent: Task | None) -> None:
         and will_become_orphaned_pgrp(pgrp, ignored)
         and _has_stopped_jobs(pgrp)
     ):
-        signal.kill_pgrp_info_locked(Sig.SIGHUP, signal.SEND_SIG_PRIV, pgrp)
-        signal.kill_pgrp_info_locked(Sig.SIGCONT, signal.SEND_SIG_PRIV, pgrp)
+        signal.kill_pgrp_info_locked(SIGHUP, signal.SEND_SIG_PRIV, pgrp)
+        signal.kill_pgrp_info_locked(SIGCONT, signal.SEND_SIG_PRIV, pgrp)
 
 
 # Finding new parents.
@@ -212,7 +212,7 @@ async def find_new_reaper(father: Task) -> Task:
     Differs in form: sleeping for a dying container is done by the caller before it takes tasklist_lock.
     """
     for thread in _threads_after(father):
-        if not thread.flags & PF.EXITING:
+        if not thread.flags & PF_EXITING:
             ns = pid.task_active_pid_ns(father)
             assert ns is not None
             if ns.child_reaper is father:
@@ -243,13 +243,13 @@ def reparent_leader(father: Task, p: Task, dead: list[Task]) -> None:
     """Move p to its new parent's children, and settle what that parent has to know."""
     del father.children[p]
     p.real_parent.children[p] = None
-    if p.exit_state == ExitState.DEAD or same_thread_group(p.real_parent, father):
+    if p.exit_state == EXIT_DEAD or same_thread_group(p.real_parent, father):
         return
 
     # A new parent of another process knows nothing of a special exit signal.
-    p.exit_signal = _SIGCHLD
-    if p.exit_state == ExitState.ZOMBIE and thread_group_empty(p) and signal.do_notify_parent(p, p.exit_signal):
-        p.exit_state = ExitState.DEAD
+    p.exit_signal = SIGCHLD
+    if p.exit_state == EXIT_ZOMBIE and thread_group_empty(p) and signal.do_notify_parent(p, p.exit_signal):
+        p.exit_state = EXIT_DEAD
         dead.append(p)
     kill_orphaned_pgrp(p, father)
 
@@ -298,7 +298,7 @@ async def exit_notify(tsk: Task, group_dead: bool) -> None:
             kill_orphaned_pgrp(tsk.group_leader, None)
         _settle_exit_signal(tsk)
         autoreap = _notify(tsk)
-        tsk.exit_state = ExitState.DEAD if autoreap else ExitState.ZOMBIE
+        tsk.exit_state = EXIT_DEAD if autoreap else EXIT_ZOMBIE
         # An exec in another thread waits for the leader to become a zombie.
         sig = tsk.signal
         if sig.notify_count < 0 and sig.group_exit_task is not None:
@@ -311,10 +311,10 @@ def _settle_exit_signal(tsk: Task) -> None:
     """Fall back to SIGCHLD if parent or child has become another program since the fork."""
     if (
         thread_group_leader(tsk)
-        and tsk.exit_signal != _SIGCHLD
+        and tsk.exit_signal != SIGCHLD
         and (tsk.parent_exec_id != tsk.real_parent.self_exec_id or tsk.self_exec_id != tsk.parent_exec_id)
     ):
-        tsk.exit_signal = _SIGCHLD
+        tsk.exit_signal = SIGCHLD
 
 
 def _notify(tsk: Task) -> bool:
@@ -353,9 +353,9 @@ async def do_exit(current: Task, code: int) -> NoReturn:
     k = current.kernel
     if not current.pid:
         raise KernelPanic("Attempted to kill the idle task!")
-    if current.flags & PF.EXITING:
+    if current.flags & PF_EXITING:
         # A bug on the way out: leave the task as it is rather than make it worse.
-        current.flags |= PF.EXITPIDONE
+        current.flags |= PF_EXITPIDONE
         panic.oops(current, "fixing recursive fault")
     signal.exit_signals(current)  # from here on no group signal picks us
 
@@ -378,7 +378,7 @@ async def do_exit(current: Task, code: int) -> NoReturn:
     exit_mm(current)
     trace = k.trace
     if trace.sched_process_exit:
-        status = sig.group_exit_code if sig.flags & SignalFlags.GROUP_EXIT else code
+        status = sig.group_exit_code if sig.flags & SIGNAL_GROUP_EXIT else code
         trace.sched_process_exit(current.comm, current.pid, current.prio, status, current.tgid)
     if current.files is not None:
         file.exit_files(current)
@@ -389,8 +389,8 @@ async def do_exit(current: Task, code: int) -> NoReturn:
         tty_jobctrl.disassociate_ctty(current, on_exit=True)
     await exit_notify(current, group_dead)
 
-    current.flags |= PF.EXITPIDONE
-    current.state = TaskState.DEAD
+    current.flags |= PF_EXITPIDONE
+    current.state = TASK_DEAD
     await sched.schedule(current)
     bug("a dead task was scheduled", current)
 
@@ -400,13 +400,13 @@ async def do_group_exit(current: Task, exit_code: int) -> NoReturn:
     if exit_code & 0x80:
         bug("core bit in an exit code", exit_code)
     sig = current.signal
-    if sig.flags & SignalFlags.GROUP_EXIT or sig.group_exit_task is not None:
+    if sig.flags & SIGNAL_GROUP_EXIT or sig.group_exit_task is not None:
         exit_code = sig.group_exit_code
     elif not thread_group_empty(current):
         assert current.sighand is not None
         with current.sighand.siglock.irq():
             sig.group_exit_code = exit_code
-            sig.flags = SignalFlags.GROUP_EXIT
+            sig.flags = SIGNAL_GROUP_EXIT
             signal.zap_other_threads(current)
     await do_exit(current, exit_code)
 

@@ -8,16 +8,44 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.pid import PidType
+from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_PID
 from procession.include.linux.resource import RUSAGE_BOTH, Rusage, RusageOut
-from procession.include.linux.sched import ExitState, SignalFlags, Task, TaskState, delay_group_leader
-from procession.include.linux.signal import CLD_CONTINUED, CLD_DUMPED, CLD_EXITED, CLD_KILLED, CLD_STOPPED, InfoOut, Sig
+from procession.include.linux.sched import (
+    EXIT_DEAD,
+    EXIT_ZOMBIE,
+    SIGNAL_GROUP_EXIT,
+    SIGNAL_STOP_CONTINUED,
+    SIGNAL_STOP_STOPPED,
+    TASK_INTERRUPTIBLE,
+    TASK_RUNNING,
+    Task,
+    delay_group_leader,
+)
+from procession.include.linux.signal import (
+    CLD_CONTINUED,
+    CLD_DUMPED,
+    CLD_EXITED,
+    CLD_KILLED,
+    CLD_STOPPED,
+    SIGCHLD,
+    SIGCONT,
+    InfoOut,
+)
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import PidNr
-from procession.include.linux.wait import IdTypeArg, Wait4Arg, WaitidArg, WaitQueueEntry, WaitStatus
+from procession.include.linux.wait import (
+    P_ALL,
+    P_PGID,
+    P_PID,
+    IdTypeArg,
+    Wait4Arg,
+    WaitidArg,
+    WaitQueueEntry,
+    WaitStatus,
+)
 from procession.kernel import exit, pid, sched, signal, sys, wait
 from procession.mm import uaccess
 
@@ -27,11 +55,14 @@ if TYPE_CHECKING:
 __all__ = ("WaitOpts", "do_wait", "sys_wait4", "sys_waitid", "wait_for_any")
 
 
-WNOHANG, WUNTRACED, WEXITED, WCONTINUED, WNOWAIT = 1, 2, 4, 8, 0x01000000
-WNOTHREAD, WALL, WCLONE = 0x20000000, 0x40000000, 0x80000000
-P_ALL, P_PID, P_PGID = 0, 1, 2
-_SIGCHLD = int(Sig.SIGCHLD)
-_PGID = int(PidType.PGID)
+WNOHANG: Final = 1
+WUNTRACED: Final = 2
+WEXITED: Final = 4
+WCONTINUED: Final = 8
+WNOWAIT: Final = 0x01000000
+WNOTHREAD: Final = 0x20000000
+WALL: Final = 0x40000000
+WCLONE: Final = 0x80000000
 
 
 @dataclass(eq=False, slots=True)
@@ -58,11 +89,11 @@ class WaitOpts:
 def _eligible_child(wo: WaitOpts, p: Task) -> bool:
     """Whether the selector and the clone options admit p (spec 9.3)."""
     if wo.wo_type is not None:
-        own = p.pids[0] if wo.wo_type == 0 else p.group_leader.pids[wo.wo_type]
+        own = p.pids[PIDTYPE_PID] if wo.wo_type == 0 else p.group_leader.pids[wo.wo_type]
         if own is not wo.wo_pid:
             return False
     # Ordinary children signal SIGCHLD at death; "clone" children do not.
-    return bool(wo.wo_flags & WALL) or (p.exit_signal != _SIGCHLD) == bool(wo.wo_flags & WCLONE)
+    return bool(wo.wo_flags & WALL) or (p.exit_signal != SIGCHLD) == bool(wo.wo_flags & WCLONE)
 
 
 def _fill(wo: WaitOpts, current: Task, p: Task, cause: int, si_status: int, status: int) -> int:
@@ -91,13 +122,13 @@ def wait_task_zombie(current: Task, wo: WaitOpts, p: Task) -> int:
         # As 3.2 does, from the task's own code: group_exit_code is not looked at here.
         return _fill(wo, current, p, *_exit_cause(p.exit_code), p.exit_code)
 
-    p.exit_state = ExitState.DEAD  # claimed: nobody else may report it
+    p.exit_state = EXIT_DEAD  # claimed: nobody else may report it
     _account_child(p)
     trace = p.kernel.trace
     if trace.sched_process_wait:
         trace.sched_process_wait(p.comm, p.pid, p.prio)
     sig = p.signal
-    status = sig.group_exit_code if sig.flags & SignalFlags.GROUP_EXIT else p.exit_code
+    status = sig.group_exit_code if sig.flags & SIGNAL_GROUP_EXIT else p.exit_code
     return _fill(wo, current, p, *_exit_cause(status), status)
 
 
@@ -124,7 +155,7 @@ def wait_task_stopped(current: Task, wo: WaitOpts, p: Task) -> int:
         return 0
     assert p.sighand is not None
     with p.sighand.siglock.irq():
-        code = p.signal.group_exit_code if p.signal.flags & SignalFlags.STOP_STOPPED else 0
+        code = p.signal.group_exit_code if p.signal.flags & SIGNAL_STOP_STOPPED else 0
         if code and not wo.wo_flags & WNOWAIT:
             p.signal.group_exit_code = 0
     return _fill(wo, current, p, CLD_STOPPED, code, code << 8 | 0x7F) if code else 0
@@ -132,22 +163,22 @@ def wait_task_stopped(current: Task, wo: WaitOpts, p: Task) -> int:
 
 def wait_task_continued(current: Task, wo: WaitOpts, p: Task) -> int:
     """Report that a stopped process runs again, once; returns the number or 0."""
-    if not wo.wo_flags & WCONTINUED or not p.signal.flags & SignalFlags.STOP_CONTINUED:
+    if not wo.wo_flags & WCONTINUED or not p.signal.flags & SIGNAL_STOP_CONTINUED:
         return 0
     assert p.sighand is not None
     with p.sighand.siglock.irq():
-        if not p.signal.flags & SignalFlags.STOP_CONTINUED:
+        if not p.signal.flags & SIGNAL_STOP_CONTINUED:
             return 0
         if not wo.wo_flags & WNOWAIT:
-            p.signal.flags &= ~SignalFlags.STOP_CONTINUED
-    return _fill(wo, current, p, CLD_CONTINUED, int(Sig.SIGCONT), 0xFFFF)
+            p.signal.flags &= ~SIGNAL_STOP_CONTINUED
+    return _fill(wo, current, p, CLD_CONTINUED, SIGCONT, 0xFFFF)
 
 
 def wait_consider_task(current: Task, wo: WaitOpts, p: Task) -> int:
     """Look at one candidate; returns its number if it satisfies the wait (spec 9.4)."""
-    if not _eligible_child(wo, p) or p.exit_state == ExitState.DEAD:
+    if not _eligible_child(wo, p) or p.exit_state == EXIT_DEAD:
         return 0
-    if p.exit_state == ExitState.ZOMBIE and not delay_group_leader(p):
+    if p.exit_state == EXIT_ZOMBIE and not delay_group_leader(p):
         return wait_task_zombie(current, wo, p)
     # Alive, or a dead leader whose threads live on: something will happen yet.
     wo.notask_error = None
@@ -198,7 +229,7 @@ async def do_wait(current: Task, wo: WaitOpts) -> int:
             # so queueing after the first scan is queueing before it.
             entry = WaitQueueEntry(current, func=_child_wait_callback(wo))
             wait.add_wait_queue(queue, entry)
-        current.state = TaskState.INTERRUPTIBLE
+        current.state = TASK_INTERRUPTIBLE
         if signal.signal_pending(current):
             wo.notask_error = Errno.ERESTARTSYS
             break
@@ -206,13 +237,13 @@ async def do_wait(current: Task, wo: WaitOpts) -> int:
         current.waiting_on = queue
         await sched.schedule(current)
     if entry is not None:
-        current.state = TaskState.RUNNING
+        current.state = TASK_RUNNING
         current.wchan = ""
         current.waiting_on = None
         wait.remove_wait_queue(queue, entry)
 
     if found:
-        if child is not None and child.exit_state == ExitState.DEAD:
+        if child is not None and child.exit_state == EXIT_DEAD:
             exit.release_task(child)
         return found
     if wo.notask_error is not None:
@@ -237,7 +268,7 @@ def _child_wait_callback(wo: WaitOpts) -> Callable[[WaitQueueEntry, int, object]
 def _eligible_pid(wo: WaitOpts, p: Task) -> bool:
     if wo.wo_type is None:
         return True
-    return (p.pids[0] if wo.wo_type == 0 else p.group_leader.pids[wo.wo_type]) is wo.wo_pid
+    return (p.pids[PIDTYPE_PID] if wo.wo_type == 0 else p.group_leader.pids[wo.wo_type]) is wo.wo_pid
 
 
 async def wait_for_any(current: Task) -> int:
@@ -259,9 +290,9 @@ async def sys_wait4(current: Task, upid: PidNr, stat_addr: WaitStatus, options: 
     elif upid > 0:
         wo.wo_type, wo.wo_pid = 0, pid.find_get_pid(current, upid)
     elif upid == 0:
-        wo.wo_type, wo.wo_pid = _PGID, pid.get_task_pid(current, _PGID)
+        wo.wo_type, wo.wo_pid = PIDTYPE_PGID, pid.get_task_pid(current, PIDTYPE_PGID)
     else:
-        wo.wo_type, wo.wo_pid = _PGID, pid.find_get_pid(current, -upid)
+        wo.wo_type, wo.wo_pid = PIDTYPE_PGID, pid.find_get_pid(current, -upid)
     try:
         found = await do_wait(current, wo)
     finally:
@@ -291,7 +322,7 @@ async def sys_waitid(
     if which in (P_PID, P_PGID):
         if upid <= 0:
             raise LinuxError(Errno.EINVAL, "no such selector")
-        wo.wo_type = 0 if which == P_PID else _PGID
+        wo.wo_type = 0 if which == P_PID else PIDTYPE_PGID
         wo.wo_pid = pid.find_get_pid(current, upid)
     elif which != P_ALL:
         raise LinuxError(Errno.EINVAL, "unknown idtype")
@@ -305,7 +336,7 @@ async def sys_waitid(
         uaccess.copy_to_user(current, ru, sys.pack_rusage(wo.rusage))
     if infop:
         # signo, errno, code, padding, pid, uid, status; the padding is not written.
-        signo = _SIGCHLD if found else 0
+        signo = SIGCHLD if found else 0
         head = struct.pack("<iii", signo, 0, wo.cause if found else 0)
         tail = struct.pack("<iIi", wo.si_pid, wo.si_uid, wo.si_status) if found else bytes(12)
         uaccess.copy_to_user(current, infop, head)

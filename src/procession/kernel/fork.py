@@ -3,29 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from procession.drivers.tty import tty_io
 from procession.fs import file, fs_struct
 from procession.include.linux.bug import bug
-from procession.include.linux.cred import Cap
+from procession.include.linux.cred import CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN, CAP_SYS_RESOURCE
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.pid import PidType
-from procession.include.linux.resource import Rlimit
+from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_SID
+from procession.include.linux.resource import RLIMIT_NPROC
 from procession.include.linux.sched import (
+    CLONE_CHILD_CLEARTID,
+    CLONE_CHILD_SETTID,
+    CLONE_FILES,
+    CLONE_FS,
+    CLONE_NEWNS,
+    CLONE_NEWPID,
+    CLONE_NEWUSER,
+    CLONE_PARENT,
+    CLONE_PARENT_SETTID,
+    CLONE_SIGHAND,
+    CLONE_THREAD,
+    CLONE_UNTRACED,
+    CLONE_VFORK,
+    CLONE_VM,
     CSIGNAL,
-    PF,
-    TIF,
+    EXIT_NONE,
+    PF_FORKNOEXEC,
+    PF_NPROC_EXCEEDED,
+    PF_STARTING,
+    PF_SUPERPRIV,
+    PF_WQ_WORKER,
+    SIGNAL_UNKILLABLE,
+    TASK_DEAD,
+    TIF_SIGPENDING,
     CloneArg,
-    ExitState,
     SchedEntity,
     SighandStruct,
-    SignalFlags,
     SignalStruct,
     Task,
-    TaskState,
 )
-from procession.include.linux.signal import Sig, Sigpending
+from procession.include.linux.signal import SIGCHLD, Sigpending
 from procession.include.linux.spinlock import RwLock, SpinLock
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Addr, PidNr, UserPtr
@@ -64,14 +82,7 @@ __all__ = (
     "sys_vfork",
 )
 
-THREAD_SIZE = 8192
-_VM, _FS, _FILES, _SIGHAND = 0x100, 0x200, 0x400, 0x800
-_PTRACE, _VFORK, _PARENT, _THREAD = 0x2000, 0x4000, 0x8000, 0x10000
-_NEWNS, _UNTRACED, _NEWUSER, _NEWPID = 0x20000, 0x800000, 0x10000000, 0x20000000
-_PARENT_SETTID, _CHILD_CLEARTID, _CHILD_SETTID = 0x100000, 0x200000, 0x1000000
-_SIGCHLD = int(Sig.SIGCHLD)
-_PGID, _SID = int(PidType.PGID), int(PidType.SID)
-_RLIMIT_NPROC = int(Rlimit.NPROC)
+THREAD_SIZE: Final = 8192
 
 
 def fork_init(k: Kernel) -> None:
@@ -99,10 +110,10 @@ async def do_fork(
 
     Raises every errno of spec 2.2, and ERESTARTNOINTR if a signal arrives first.
     """
-    if clone_flags & _NEWUSER:
-        if clone_flags & _THREAD:
+    if clone_flags & CLONE_NEWUSER:
+        if clone_flags & CLONE_THREAD:
             raise LinuxError(Errno.EINVAL, "CLONE_NEWUSER with CLONE_THREAD")
-        if not all(capability.capable(current, cap) for cap in (Cap.SYS_ADMIN, Cap.SETUID, Cap.SETGID)):
+        if not all(capability.capable(current, cap) for cap in (CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID)):
             raise LinuxError(Errno.EPERM, "CLONE_NEWUSER")
 
     p = copy_process(current, clone_flags, stack_start, child_tidptr, tls)
@@ -113,20 +124,20 @@ async def do_fork(
     if trace.sched_process_fork:
         trace.sched_process_fork(current.comm, current.pid, p.comm, p.pid)
 
-    if clone_flags & _PARENT_SETTID:
+    if clone_flags & CLONE_PARENT_SETTID:
         try:
             uaccess.put_user(current, parent_tidptr, nr, 4)
         except LinuxError:
             pass  # 3.2 ignores the fault: the child exists and cannot be taken back
-    if not clone_flags & _VFORK:
-        p.flags &= ~PF.STARTING
+    if not clone_flags & CLONE_VFORK:
+        p.flags &= ~PF_STARTING
         sched.wake_up_new_task(p)
         return nr
 
     # The child signals from mm_release(): at exec or exit. It must find the completion before it first runs.
     vfork = completion.init_completion(k)
     p.vfork_done = vfork
-    p.flags &= ~PF.STARTING
+    p.flags &= ~PF_STARTING
     sched.wake_up_new_task(p)
     # Neither interruptible nor killable in 3.2: a stopped child holds its parent in state D.
     await completion.wait_for_completion(current, vfork, "do_fork")
@@ -167,14 +178,14 @@ def copy_process(current: Task, clone_flags: int, stack_start: int, child_tidptr
 
 def check_clone_flags(current: Task, clone_flags: int) -> None:
     """Refuse what cannot be shared or separated; raises EINVAL (spec 2.2, rows 3 to 6)."""
-    if clone_flags & (_NEWNS | _FS) == _NEWNS | _FS:
+    if clone_flags & (CLONE_NEWNS | CLONE_FS) == CLONE_NEWNS | CLONE_FS:
         raise LinuxError(Errno.EINVAL, "CLONE_NEWNS with CLONE_FS")
-    if clone_flags & _THREAD and not clone_flags & _SIGHAND:
+    if clone_flags & CLONE_THREAD and not clone_flags & CLONE_SIGHAND:
         raise LinuxError(Errno.EINVAL, "CLONE_THREAD without CLONE_SIGHAND")
-    if clone_flags & _SIGHAND and not clone_flags & _VM:
+    if clone_flags & CLONE_SIGHAND and not clone_flags & CLONE_VM:
         raise LinuxError(Errno.EINVAL, "CLONE_SIGHAND without CLONE_VM")
     # A sibling of init would be reaped by nobody.
-    if clone_flags & _PARENT and current.signal.flags & SignalFlags.UNKILLABLE:
+    if clone_flags & CLONE_PARENT and current.signal.flags & SIGNAL_UNKILLABLE:
         raise LinuxError(Errno.EINVAL, "CLONE_PARENT by init")
 
 
@@ -183,13 +194,13 @@ def check_nproc(current: Task) -> None:
     k = current.kernel
     owner = current.real_cred.user
     if (
-        owner.processes >= current.signal.rlim[_RLIMIT_NPROC][0]
+        owner.processes >= current.signal.rlim[RLIMIT_NPROC][0]
         and owner is not k.root_user
-        and not capability.capable(current, Cap.SYS_ADMIN)
-        and not capability.capable(current, Cap.SYS_RESOURCE)
+        and not capability.capable(current, CAP_SYS_ADMIN)
+        and not capability.capable(current, CAP_SYS_RESOURCE)
     ):
         raise LinuxError(Errno.EAGAIN, "RLIMIT_NPROC")
-    current.flags &= ~PF.NPROC_EXCEEDED
+    current.flags &= ~PF_NPROC_EXCEEDED
 
 
 def _make_copier() -> Callable[[Task], Task]:
@@ -226,7 +237,7 @@ def _reset_task(current: Task, p: Task) -> None:
     """Give the newborn its own values where a copy of the parent's would be wrong (spec 1.3)."""
     k = current.kernel
     p.did_exec = False
-    p.flags = p.flags & ~(PF.SUPERPRIV | PF.WQ_WORKER) | PF.FORKNOEXEC | PF.STARTING
+    p.flags = p.flags & ~(PF_SUPERPRIV | PF_WQ_WORKER) | PF_FORKNOEXEC | PF_STARTING
     p.children = {}
     p.ptraced = None
     p.ptrace = p.jobctl = 0
@@ -253,7 +264,7 @@ def _copy_resources(current: Task, p: Task, clone_flags: int, undo: Undo) -> Non
     copy_sighand(p, clone_flags)
     undo.push((_bad_fork_cleanup_sighand, p))
     copy_signal(current, p, clone_flags)
-    if not clone_flags & _THREAD:
+    if not clone_flags & CLONE_THREAD:
         undo.push((_free_signal_struct, p.kernel, p.signal))
     fork_mm.copy_mm(current, p, clone_flags)
     if p.mm is not None:
@@ -269,7 +280,7 @@ def copy_files(current: Task, p: Task, clone_flags: int) -> None:
     oldf = current.files
     if oldf is None:
         return
-    if clone_flags & _FILES:
+    if clone_flags & CLONE_FILES:
         oldf.count += 1
         return
     p.files = file.dup_fd(current, oldf)
@@ -280,7 +291,7 @@ def copy_fs(current: Task, p: Task, clone_flags: int) -> None:
     fs = current.fs
     if fs is None:
         return
-    if clone_flags & _FS:
+    if clone_flags & CLONE_FS:
         with fs.lock:
             if fs.in_exec:
                 raise LinuxError(Errno.EAGAIN, "CLONE_FS during an exec")
@@ -293,7 +304,7 @@ def copy_sighand(p: Task, clone_flags: int) -> None:
     """Share or copy the signal actions; raises ENOMEM."""
     old = p.sighand
     assert old is not None
-    if clone_flags & _SIGHAND:
+    if clone_flags & CLONE_SIGHAND:
         old.count += 1
         return
     p.kernel.caches["sighand_cache"].alloc()
@@ -315,14 +326,14 @@ def _bad_fork_cleanup_sighand(p: Task) -> None:
 
 def copy_signal(current: Task, p: Task, clone_flags: int) -> None:
     """Give a new process its signal_struct; a thread uses its leader's; raises ENOMEM (spec 1.5)."""
-    if clone_flags & _THREAD:
+    if clone_flags & CLONE_THREAD:
         return
     k = current.kernel
     k.caches["signal_cache"].alloc()
     old = current.signal
     sig = new_signal_struct(k, p)
-    if clone_flags & _NEWPID:
-        sig.flags = SignalFlags.UNKILLABLE
+    if clone_flags & CLONE_NEWPID:
+        sig.flags = SIGNAL_UNKILLABLE
     with current.group_leader.alloc_lock:
         sig.rlim = old.rlim.copy()
     posix_cpu_timers.posix_cpu_timers_init_group(sig)
@@ -368,16 +379,16 @@ def _settle_identity(current: Task, p: Task, new_pid: Pid, clone_flags: int, chi
     """Number the newborn and settle what depends on the flags (spec 3.1, step 22)."""
     p.pids = [None, None, None]
     p.pid = pid.pid_nr(new_pid)
-    p.set_child_tid = child_tidptr if clone_flags & _CHILD_SETTID else 0
-    p.clear_child_tid = child_tidptr if clone_flags & _CHILD_CLEARTID else 0
+    p.set_child_tid = child_tidptr if clone_flags & CLONE_CHILD_SETTID else 0
+    p.clear_child_tid = child_tidptr if clone_flags & CLONE_CHILD_CLEARTID else 0
     p.robust_list = 0
     # An alternate stack in shared memory cannot serve two at once.
-    if clone_flags & (_VM | _VFORK) == _VM:
+    if clone_flags & (CLONE_VM | CLONE_VFORK) == CLONE_VM:
         p.sas_ss_sp = p.sas_ss_size = 0
-    p.exit_signal = -1 if clone_flags & _THREAD else clone_flags & CSIGNAL
+    p.exit_signal = -1 if clone_flags & CLONE_THREAD else clone_flags & CSIGNAL
     p.pdeath_signal = 0
-    p.exit_state = ExitState.NONE
-    if clone_flags & _THREAD:
+    p.exit_state = EXIT_NONE
+    if clone_flags & CLONE_THREAD:
         p.tgid, p.group_leader = current.tgid, current.group_leader
     else:
         p.tgid, p.group_leader = p.pid, p
@@ -387,7 +398,7 @@ def _link_task(current: Task, p: Task, new_pid: Pid, clone_flags: int) -> None:
     """Make p findable: family, thread group, pids (spec 3.1, steps 24 to 28)."""
     k = current.kernel
     k.tasklist_lock.assert_held(write=True)
-    if clone_flags & (_PARENT | _THREAD):
+    if clone_flags & (CLONE_PARENT | CLONE_THREAD):
         p.real_parent = current.real_parent
         p.parent_exec_id = current.parent_exec_id
     else:
@@ -399,10 +410,10 @@ def _link_task(current: Task, p: Task, new_pid: Pid, clone_flags: int) -> None:
     with current.sighand.siglock:
         # A signal to the process group must reach parent and child or the parent alone: not the parent too late.
         signal.recalc_sigpending(current)
-        if current.ti_flags & TIF.SIGPENDING:
+        if current.ti_flags & TIF_SIGPENDING:
             raise LinuxError(Errno.ERESTARTNOINTR, "fork with a pending signal")
         sig = current.signal
-        if clone_flags & _THREAD:
+        if clone_flags & CLONE_THREAD:
             sig.nr_threads += 1
             sig.live += 1
             sig.sigcnt += 1
@@ -423,11 +434,11 @@ def _link_process(current: Task, p: Task, new_pid: Pid) -> None:
     p.signal.leader_pid = new_pid
     p.signal.tty = tty_io.tty_kref_get(current.signal.tty)
     leader = current.group_leader
-    pgrp, session = leader.pids[1], leader.pids[2]
+    pgrp, session = leader.pids[PIDTYPE_PGID], leader.pids[PIDTYPE_SID]
     assert pgrp is not None
     assert session is not None
-    pid.attach_pid(p, _PGID, pgrp)
-    pid.attach_pid(p, _SID, session)
+    pid.attach_pid(p, PIDTYPE_PGID, pgrp)
+    pid.attach_pid(p, PIDTYPE_SID, session)
     p.real_parent.children[p] = None
     k.tasks[p] = None
     k.process_counts += 1
@@ -454,9 +465,9 @@ def put_task_struct(p: Task) -> None:
     p.usage -= 1
     if p.usage:
         return
-    if p.exit_state == ExitState.NONE:
+    if p.exit_state == EXIT_NONE:
         bug("freeing a living task", p)
-    if p.state != TaskState.DEAD:
+    if p.state != TASK_DEAD:
         bug("freeing a task that has not left its CPU", p)
     cred.exit_creds(p)
     put_signal_struct(p.kernel, p.signal)
@@ -470,10 +481,10 @@ async def kernel_thread(
     saved = current.thread
     current.thread = kthread.KthreadThread(fn, arg)
     try:
-        p = copy_process(current, flags | _VM | _UNTRACED, 0, 0, 0)
+        p = copy_process(current, flags | CLONE_VM | CLONE_UNTRACED, 0, 0, 0)
     finally:
         current.thread = saved
-    p.flags &= ~PF.STARTING
+    p.flags &= ~PF_STARTING
     if current.kernel.trace.sched_process_fork:
         current.kernel.trace.sched_process_fork(current.comm, current.pid, p.comm, p.pid)
     sched.wake_up_new_task(p)
@@ -500,10 +511,10 @@ def sys_set_tid_address(current: Task, tidptr: UserPtr) -> PidNr:
 @syscall
 async def sys_fork(current: Task) -> int:
     """Make a child that is a copy (fork(2))."""
-    return await do_fork(current, _SIGCHLD, 0, 0, 0)
+    return await do_fork(current, SIGCHLD, 0, 0, 0)
 
 
 @syscall
 async def sys_vfork(current: Task) -> int:
     """Make a child in the same memory and wait until it execs or exits (vfork(2))."""
-    return await do_fork(current, _VFORK | _VM | _SIGCHLD, 0, 0, 0)
+    return await do_fork(current, CLONE_VFORK | CLONE_VM | SIGCHLD, 0, 0, 0)

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import file, file_table, fs_struct
 from procession.include.linux.bug import bug
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import MmStruct
 from procession.include.linux.rwsem import RwSemaphore
-from procession.include.linux.sched import PF, Task, UnshareArg
+from procession.include.linux.sched import (
+    CLONE_FILES,
+    CLONE_FS,
+    CLONE_NEWIPC,
+    CLONE_NEWNET,
+    CLONE_NEWNS,
+    CLONE_NEWUTS,
+    CLONE_SIGHAND,
+    CLONE_SYSVSEM,
+    CLONE_THREAD,
+    CLONE_VM,
+    PF_KTHREAD,
+    PF_SIGNALED,
+    Task,
+    UnshareArg,
+)
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.undo import Undo
@@ -24,9 +39,18 @@ if TYPE_CHECKING:
 
 __all__ = ("copy_mm", "dup_mm", "get_task_mm", "mm_alloc", "mm_release", "mmdrop", "mmput", "sys_unshare")
 
-_VM, _THREAD, _FS, _FILES, _SIGHAND = 0x100, 0x10000, 0x200, 0x400, 0x800
-_NEWNS, _NEWUTS, _NEWIPC, _NEWNET, _SYSVSEM = 0x20000, 0x4000000, 0x8000000, 0x40000000, 0x40000
-_UNSHARE_KNOWN = _THREAD | _FS | _NEWNS | _SIGHAND | _VM | _FILES | _SYSVSEM | _NEWUTS | _NEWIPC | _NEWNET
+_UNSHARE_KNOWN: Final = (
+    CLONE_THREAD
+    | CLONE_FS
+    | CLONE_NEWNS
+    | CLONE_SIGHAND
+    | CLONE_VM
+    | CLONE_FILES
+    | CLONE_SYSVSEM
+    | CLONE_NEWUTS
+    | CLONE_NEWIPC
+    | CLONE_NEWNET
+)
 
 
 def mm_alloc(k: Kernel) -> MmStruct:
@@ -63,7 +87,7 @@ def copy_mm(current: Task, p: Task, clone_flags: int) -> None:
     oldmm = current.mm
     if oldmm is None:
         return
-    if clone_flags & _VM:
+    if clone_flags & CLONE_VM:
         oldmm.mm_users += 1
         mm = oldmm
     else:
@@ -97,7 +121,7 @@ def get_task_mm(task: Task) -> MmStruct | None:
     """Return task's memory with a user added, None for kernel threads and the dead."""
     with task.alloc_lock:
         mm = task.mm
-        if mm is None or task.flags & PF.KTHREAD:
+        if mm is None or task.flags & PF_KTHREAD:
             return None
         mm.mm_users += 1
         return mm
@@ -117,7 +141,7 @@ def mm_release(current: Task, mm: MmStruct | None) -> None:
     if not current.clear_child_tid:
         return
     # The word is left alone if nobody could look at it, and after a fatal signal: a debugger may want it.
-    if not current.flags & PF.SIGNALED and mm is not None and mm.mm_users > 1:
+    if not current.flags & PF_SIGNALED and mm is not None and mm.mm_users > 1:
         try:
             uaccess.put_user(current, current.clear_child_tid, 0, 4)
             futex.futex_wake_one(current, current.clear_child_tid)
@@ -137,10 +161,10 @@ async def sys_unshare(current: Task, unshare_flags: UnshareArg) -> int:
     if flags & ~_UNSHARE_KNOWN:
         raise LinuxError(Errno.EINVAL, "cannot be unshared")
     assert current.mm is not None
-    if flags & (_THREAD | _SIGHAND | _VM) and current.mm.mm_users > 1:
+    if flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM) and current.mm.mm_users > 1:
         raise LinuxError(Errno.EINVAL, "memory is shared")
-    if flags & _NEWNS:
-        flags |= _FS
+    if flags & CLONE_NEWNS:
+        flags |= CLONE_FS
 
     new_fs, new_files, new_ns = _unshare_copies(current, flags)
     if new_ns is not None:
@@ -164,10 +188,10 @@ def _unshare_copies(current: Task, flags: int) -> tuple[FsStruct | None, FilesSt
     assert current.fs is not None
     assert current.files is not None
     with Undo() as undo:
-        if flags & _FS and current.fs.users > 1:
+        if flags & CLONE_FS and current.fs.users > 1:
             new_fs = fs_struct.copy_fs_struct(k, current.fs)
             undo.push((fs_struct.put_fs_struct, k, new_fs))
-        if flags & _FILES and current.files.count > 1:
+        if flags & CLONE_FILES and current.files.count > 1:
             new_files = file.dup_fd(current, current.files)
             undo.push((file.put_files_struct, current, new_files))
         new_ns = nsproxy.unshare_nsproxy_namespaces(current, flags, new_fs)

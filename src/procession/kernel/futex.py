@@ -8,12 +8,29 @@ Priority-inheriting locks are in futex_pi.py, robust lists in futex_robust.py.
 from __future__ import annotations
 
 from bisect import insort
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.futex import FutexArg, FutexOp, FutexVal
-from procession.include.linux.mm_types import PAGE_SHIFT, VM
-from procession.include.linux.sched import TIF, TaskState
+from procession.include.linux.futex import (
+    FUTEX_CLOCK_REALTIME,
+    FUTEX_CMP_REQUEUE,
+    FUTEX_CMP_REQUEUE_PI,
+    FUTEX_LOCK_PI,
+    FUTEX_REQUEUE,
+    FUTEX_TRYLOCK_PI,
+    FUTEX_UNLOCK_PI,
+    FUTEX_WAIT,
+    FUTEX_WAIT_BITSET,
+    FUTEX_WAIT_REQUEUE_PI,
+    FUTEX_WAKE,
+    FUTEX_WAKE_BITSET,
+    FUTEX_WAKE_OP,
+    FutexArg,
+    FutexOp,
+    FutexVal,
+)
+from procession.include.linux.mm_types import PAGE_SHIFT, VM_MAYSHARE
+from procession.include.linux.sched import MAX_RT_PRIO, TASK_INTERRUPTIBLE, TASK_NORMAL, TASK_RUNNING, TIF_SIGPENDING
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import UserPtr
@@ -41,26 +58,10 @@ __all__ = (
     "wake_futex",
 )
 
-(
-    FUTEX_WAIT,
-    FUTEX_WAKE,
-    FUTEX_FD,
-    FUTEX_REQUEUE,
-    FUTEX_CMP_REQUEUE,
-    FUTEX_WAKE_OP,
-    FUTEX_LOCK_PI,
-    FUTEX_UNLOCK_PI,
-    FUTEX_TRYLOCK_PI,
-    FUTEX_WAIT_BITSET,
-    FUTEX_WAKE_BITSET,
-    FUTEX_WAIT_REQUEUE_PI,
-    FUTEX_CMP_REQUEUE_PI,
-) = range(13)
-FUTEX_PRIVATE_FLAG = 128
-FUTEX_CLOCK_REALTIME = 256
-FUTEX_BITSET_MATCH_ANY = 0xFFFFFFFF
-_FUT_OFF_INODE, _FUT_OFF_MMSHARED = 1, 2
-_SIGPENDING = TIF.SIGPENDING
+FUTEX_PRIVATE_FLAG: Final = 128
+FUTEX_BITSET_MATCH_ANY: Final = 0xFFFFFFFF
+_FUT_OFF_INODE: Final = 1
+_FUT_OFF_MMSHARED: Final = 2
 
 # (mm, address, 0): private; (mm, address, 2): private memory, shared operation; (inode, page, offset + 1): a file's.
 FutexKey = tuple[Any, int, int]
@@ -76,7 +77,7 @@ class FutexQ:
         self.key: FutexKey | None = key  # None once it was woken
         self.bitset = bitset
         # Real-time tasks by priority, all others alike; equals in the order of coming.
-        self.prio = min(task.normal_prio, sched.MAX_RT_PRIO)
+        self.prio = min(task.normal_prio, MAX_RT_PRIO)
         self.serial = serial
         self.pi_owner: Task | None = None  # waits for a PI lock that this task holds
 
@@ -113,7 +114,7 @@ def get_futex_key(current: Task, uaddr: UserPtr, shared: bool) -> FutexKey:
         return mm, uaddr, 0
     uaccess.get_user(current, uaddr, 4)
     vma = mmap.find_vma(mm, uaddr)
-    if vma is not None and vma.vm_file is not None and vma.vm_flags & VM.MAYSHARE:
+    if vma is not None and vma.vm_file is not None and vma.vm_flags & VM_MAYSHARE:
         page = ((uaddr - vma.vm_start) >> PAGE_SHIFT) + vma.vm_pgoff
         return vma.vm_file.inode, page, (uaddr & 4095) + _FUT_OFF_INODE
     return mm, uaddr, _FUT_OFF_MMSHARED
@@ -149,7 +150,7 @@ def _remove(futexes: FutexHash, q: FutexQ) -> None:
 def wake_futex(futexes: FutexHash, q: FutexQ) -> None:
     """Take q off its queue and wake its task; the caller holds the lock."""
     _remove(futexes, q)
-    sched.wake_up_state(q.task, TaskState.NORMAL)
+    sched.wake_up_state(q.task, TASK_NORMAL)
 
 
 # Waiting.
@@ -177,7 +178,7 @@ async def futex_wait(current: Task, uaddr: UserPtr, shared: bool, val: int, expi
             return 0
         if timed_out:
             raise LinuxError(Errno.ETIMEDOUT, "futex")
-        if current.ti_flags & _SIGPENDING:
+        if current.ti_flags & TIF_SIGPENDING:
             break
     if expires_ns is None:
         raise LinuxError(Errno.ERESTARTSYS, "futex")
@@ -191,13 +192,13 @@ async def futex_wait(current: Task, uaddr: UserPtr, shared: bool, val: int, expi
 
 async def futex_wait_queue_me(current: Task, q: FutexQ, expires_ns: int | None) -> bool:
     """Sleep, queued; returns whether the time is over."""
-    current.state = TaskState.INTERRUPTIBLE
+    current.state = TASK_INTERRUPTIBLE
     current.wchan = "futex_wait_queue_me"
     current.waiting_on = q
     try:
         return await hrtimer.schedule_hrtimeout(current, expires_ns)
     finally:
-        current.state = TaskState.RUNNING
+        current.state = TASK_RUNNING
         current.wchan = ""
         current.waiting_on = None
 
@@ -306,7 +307,7 @@ def exit_robust_list(current: Task) -> None:
 
 # The call.
 
-_WITH_TIMEOUT = (FUTEX_WAIT, FUTEX_LOCK_PI, FUTEX_WAIT_BITSET, FUTEX_WAIT_REQUEUE_PI)
+_WITH_TIMEOUT: Final = (FUTEX_WAIT, FUTEX_LOCK_PI, FUTEX_WAIT_BITSET, FUTEX_WAIT_REQUEUE_PI)
 
 
 def _timeout(current: Task, cmd: int, op: int, utime: UserPtr) -> int | None:

@@ -7,10 +7,10 @@ Differs: the owner is not boosted while others wait, and chains of owners are no
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.sched import PF, TIF
+from procession.include.linux.sched import PF_EXITPIDONE, TIF_SIGPENDING
 from procession.kernel import futex, pid
 from procession.mm import uaccess
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ("exit_pi_state_list", "futex_lock_pi", "futex_unlock_pi")
 
-FUTEX_WAITERS = 0x80000000
-FUTEX_OWNER_DIED = 0x40000000
-FUTEX_TID_MASK = 0x3FFFFFFF
+FUTEX_WAITERS: Final = 0x80000000
+FUTEX_OWNER_DIED: Final = 0x40000000
+FUTEX_TID_MASK: Final = 0x3FFFFFFF
 
 
 def _vnr(current: Task, p: Task) -> int:
@@ -48,7 +48,7 @@ def _try_lock(current: Task, uaddr: UserPtr, key: futex.FutexKey) -> Task | None
     owner = pid.find_task_by_vpid(current, word & FUTEX_TID_MASK)
     if owner is None:
         raise LinuxError(Errno.ESRCH, "the PI futex's owner is gone")
-    if owner.flags & PF.EXITPIDONE:
+    if owner.flags & PF_EXITPIDONE:
         raise LinuxError(Errno.ESRCH, "the PI futex's owner is dying")
     return owner
 
@@ -78,7 +78,7 @@ async def futex_lock_pi(current: Task, uaddr: UserPtr, shared: bool, expires_ns:
         if timed_out:
             futex.unqueue_me(k, q)
             raise LinuxError(Errno.ETIMEDOUT, "PI futex")
-        if current.ti_flags & TIF.SIGPENDING:
+        if current.ti_flags & TIF_SIGPENDING:
             futex.unqueue_me(k, q)
             raise LinuxError(Errno.ERESTARTNOINTR, "PI futex")
     return 0

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from procession.include.linux.cred import Cap
+from procession.include.linux.cred import CAP_SYS_PTRACE
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import AddrOut, LongOut, PidNr, SizeT, UserPtr
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ("exit_robust_list", "sys_get_robust_list", "sys_set_robust_list")
 
-ROBUST_LIST_LIMIT = 2048
-_HEAD_SIZE = 24  # struct robust_list_head: list, futex_offset, list_op_pending
+ROBUST_LIST_LIMIT: Final = 2048
+_HEAD_SIZE: Final = 24  # struct robust_list_head: list, futex_offset, list_op_pending
 
 
 def exit_robust_list(current: Task) -> None:
@@ -80,7 +80,7 @@ def sys_get_robust_list(current: Task, nr: PidNr, head_ptr: AddrOut, len_ptr: Lo
             raise LinuxError(Errno.ESRCH, f"no thread {nr}")
         p = found
         euid = current.cred.euid
-        if euid not in (p.cred.euid, p.cred.uid) and not capability.capable(current, Cap.SYS_PTRACE):
+        if euid not in (p.cred.euid, p.cred.uid) and not capability.capable(current, CAP_SYS_PTRACE):
             raise LinuxError(Errno.EPERM, "another user's thread")
     uaccess.put_user(current, len_ptr, _HEAD_SIZE, 8)
     head = p.robust_list

@@ -5,8 +5,9 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from procession.include.linux.cred import Cap
+from procession.include.linux.cred import CAP_SETGID
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.limits import NGROUPS_MAX
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Groups, GroupsOut, Int
 from procession.kernel import capability, cred
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = ("in_group_p", "sys_getgroups", "sys_setgroups")
-
-NGROUPS_MAX = 65536
 
 
 def in_group_p(current: Task, grp: int) -> bool:
@@ -40,7 +39,7 @@ def sys_getgroups(current: Task, gidsetsize: Int, grouplist: GroupsOut) -> int:
 @syscall
 def sys_setgroups(current: Task, gidsetsize: Int, grouplist: Groups) -> int:
     """Set the supplementary groups, which are kept sorted; raises EPERM, EINVAL, EFAULT."""
-    if not capability.nsown_capable(current, Cap.SETGID):
+    if not capability.nsown_capable(current, CAP_SETGID):
         raise LinuxError(Errno.EPERM, "CAP_SETGID")
     if not 0 <= gidsetsize <= NGROUPS_MAX:
         raise LinuxError(Errno.EINVAL, "too many groups")

@@ -10,12 +10,13 @@ Differs: timer slack is not used: a sleep ends exactly when it should.
 from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.drivers.tty.hvc import hvc_console
+from procession.hw.clock import NEVER
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.hrtimer import NEVER, Hrtimer
-from procession.include.linux.sched import TIF, TaskState
+from procession.include.linux.hrtimer import Hrtimer
+from procession.include.linux.sched import TASK_INTERRUPTIBLE, TASK_RUNNING, TIF_SIGPENDING
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import TimespecIn, TimespecLeft
 from procession.include.linux.types import UserPtr
@@ -40,8 +41,7 @@ __all__ = (
     "sys_nanosleep",
 )
 
-_SIGPENDING = TIF.SIGPENDING
-_COMPACT = 64
+_COMPACT: Final = 64
 
 
 def hrtimers_init(k: Kernel) -> None:
@@ -171,7 +171,7 @@ async def schedule_hrtimeout(current: Task, expires_ns: int | None) -> bool:
         return False
     k = current.kernel
     if expires_ns <= k.clock.now_ns:
-        current.state = TaskState.RUNNING
+        current.state = TASK_RUNNING
         return True
     timer = Hrtimer(_hrtimer_wakeup, data=current)
     hrtimer_start(k, timer, expires_ns)
@@ -179,7 +179,7 @@ async def schedule_hrtimeout(current: Task, expires_ns: int | None) -> bool:
         await sched.schedule(current)
     finally:
         timer.queued = False
-        current.state = TaskState.RUNNING
+        current.state = TASK_RUNNING
     return timer.data is None
 
 
@@ -204,15 +204,15 @@ async def do_nanosleep(current: Task, expires_ns: int, *, realtime: bool = False
     current.wchan = "hrtimer_nanosleep"
     try:
         while True:
-            current.state = TaskState.INTERRUPTIBLE
+            current.state = TASK_INTERRUPTIBLE
             await sched.schedule(current)
             if timer.data is None:
                 return True
-            if current.ti_flags & _SIGPENDING:
+            if current.ti_flags & TIF_SIGPENDING:
                 return False
     finally:
         timer.queued = False
-        current.state = TaskState.RUNNING
+        current.state = TASK_RUNNING
         current.wchan = ""
 
 

@@ -6,11 +6,19 @@ from typing import TYPE_CHECKING
 
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.hrtimer import Hrtimer
-from procession.include.linux.kernel import HZ, NSEC_PER_SEC
 from procession.include.linux.sched import SignalStruct
-from procession.include.linux.signal import Sig
+from procession.include.linux.signal import SIGALRM
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.time import ItimerArg, ItimervalIn, ItimervalOut
+from procession.include.linux.time import (
+    ITIMER_PROF,
+    ITIMER_REAL,
+    ITIMER_VIRTUAL,
+    NSEC_PER_SEC,
+    NSEC_PER_USEC,
+    ItimerArg,
+    ItimervalIn,
+    ItimervalOut,
+)
 from procession.include.linux.types import UserPtr
 from procession.kernel import hrtimer, posix_cpu_timers, signal, time
 
@@ -29,16 +37,12 @@ __all__ = (
     "sys_setitimer",
 )
 
-ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF = 0, 1, 2
-TICK_NSEC = NSEC_PER_SEC // HZ
-_NSEC_PER_USEC = 1000
-
 
 def it_real_fn(timer: Hrtimer) -> int | None:
     """ITIMER_REAL is over: SIGALRM to the process. A periodic one goes on when the signal is dequeued."""
     sig: SignalStruct = timer.data  # type: ignore[assignment]
     if sig.leader_pid is not None:
-        signal.kill_pid_info(Sig.SIGALRM, signal.SEND_SIG_PRIV, sig.leader_pid)
+        signal.kill_pid_info(SIGALRM, signal.SEND_SIG_PRIV, sig.leader_pid)
     return None
 
 
@@ -67,7 +71,7 @@ def do_getitimer(current: Task, which: int) -> tuple[int, int]:
         if timer is None or not timer.queued:
             return 0, sig.it_real_incr_ns
         # An armed timer is never reported as over.
-        return max(hrtimer.hrtimer_get_remaining(current.kernel, timer), _NSEC_PER_USEC), sig.it_real_incr_ns
+        return max(hrtimer.hrtimer_get_remaining(current.kernel, timer), NSEC_PER_USEC), sig.it_real_incr_ns
     if which in (ITIMER_VIRTUAL, ITIMER_PROF):
         return posix_cpu_timers.get_cpu_itimer(current, which)
     raise LinuxError(Errno.EINVAL, f"interval timer {which}")
@@ -98,7 +102,7 @@ def alarm_setitimer(current: Task, seconds: int) -> int:
     """Arm ITIMER_REAL for alarm(2); returns what was left in seconds, rounded, but not to 0 if it was armed."""
     left_ns, _ = do_setitimer(current, ITIMER_REAL, seconds * NSEC_PER_SEC, 0)
     sec, rest_ns = divmod(left_ns, NSEC_PER_SEC)
-    usec = rest_ns // _NSEC_PER_USEC
+    usec = rest_ns // NSEC_PER_USEC
     if (not sec and usec) or usec >= 500_000:
         sec += 1
     return sec

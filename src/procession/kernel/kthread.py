@@ -7,13 +7,23 @@ thread function is `async def threadfn(current, data) -> int`.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from procession.fs import exec as fs_exec
 from procession.include.linux.bug import bug, bug_on
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.sched import PF, CloneFlags, TaskState, get_task_struct
-from procession.include.linux.signal import Sig
+from procession.include.linux.sched import (
+    CLONE_FILES,
+    CLONE_FS,
+    PF_FREEZER_NOSIG,
+    PF_NOFREEZE,
+    PF_THREAD_BOUND,
+    TASK_INTERRUPTIBLE,
+    TASK_RUNNING,
+    TASK_UNINTERRUPTIBLE,
+    get_task_struct,
+)
+from procession.include.linux.signal import SIGCHLD
 from procession.include.linux.spinlock import SpinLock
 from procession.kernel import completion, exit, fork, pid, sched, sched_syscalls, signal
 
@@ -39,8 +49,8 @@ __all__ = (
 )
 
 ThreadFn = Callable[["Task", Any], Coroutine[Any, Any, int]]
-_EINTR = -int(Errno.EINTR)
-_CLONE = int(CloneFlags.FS | CloneFlags.FILES) | int(Sig.SIGCHLD)
+_EINTR: Final = -int(Errno.EINTR)
+_CLONE: Final = int(CLONE_FS | CLONE_FILES) | SIGCHLD
 
 
 class KthreadThread:
@@ -162,7 +172,7 @@ async def _kthread(current: Task, create: _CreateInfo) -> int:
     current.kthread = self
     # mm_release() completes vfork_done, which is how kthread_stop() learns that we are gone.
     current.vfork_done = self.exited
-    current.state = TaskState.UNINTERRUPTIBLE
+    current.state = TASK_UNINTERRUPTIBLE
     create.result = current
     completion.complete(create.done)
     current.wchan = "kthread"
@@ -202,9 +212,9 @@ async def kthread_run(current: Task, threadfn: ThreadFn, data: object, name: str
 
 def kthread_bind(p: Task, cpu: int) -> None:
     """Tie a thread that has not run yet to one CPU."""
-    bug_on(p.state != TaskState.UNINTERRUPTIBLE, "kthread_bind of a running thread", p)
+    bug_on(p.state != TASK_UNINTERRUPTIBLE, "kthread_bind of a running thread", p)
     p.cpus_allowed = 1 << cpu
-    p.flags |= PF.THREAD_BOUND
+    p.flags |= PF_THREAD_BOUND
 
 
 async def kthread_stop(current: Task, p: Task) -> int:
@@ -234,14 +244,14 @@ async def kthreadd(current: Task, unused: object) -> NoReturn:
     fs_exec.set_task_comm(current, "kthreadd")
     signal.ignore_signals(current)
     current.cpus_allowed = (1 << k.nr_cpus) - 1
-    current.flags |= PF.NOFREEZE | PF.FREEZER_NOSIG
+    current.flags |= PF_NOFREEZE | PF_FREEZER_NOSIG
     while True:
-        current.state = TaskState.INTERRUPTIBLE
+        current.state = TASK_INTERRUPTIBLE
         if not k.kthread_create_list:
             current.wchan = "kthreadd"
             await sched.schedule(current)
             current.wchan = ""
-        current.state = TaskState.RUNNING
+        current.state = TASK_RUNNING
         while True:
             with k.kthread_create_lock:
                 create = k.kthread_create_list.pop(0) if k.kthread_create_list else None

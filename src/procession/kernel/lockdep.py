@@ -9,7 +9,7 @@ followed only where they can block: 3.2 forgets them, and so misses a cycle whos
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.bug import bug
 from procession.include.linux.spinlock import ACQUIRE, ACQUIRE_IRQ, ACQUIRE_READ, LockChain, LockClass
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 __all__ = ("IrqContext", "LockdepState", "debug_check_no_locks_held", "might_sleep")
 
 # LockClass.usage.
-USED_IN_IRQ = 1
-USED_IN_IRQ_READ = 2
-ENABLED_IRQ = 4  # taken with interrupts on
-ENABLED_IRQ_READ = 8
+USED_IN_IRQ: Final = 1
+USED_IN_IRQ_READ: Final = 2
+ENABLED_IRQ: Final = 4  # taken with interrupts on
+ENABLED_IRQ_READ: Final = 8
 
 # Classes that nest in themselves in a fixed order (Linux says so at the call, with _nested).
-SELF_NESTING = {
+SELF_NESTING: Final = {
     "ep->poll_wait": "ep_poll_safewake: of the epoll file watched, then of the one that watches",
     "mmap_sem": "dup_mmap: the parent's, then the child's",
 }

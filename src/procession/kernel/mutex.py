@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 from procession.include.linux.bug import bug, bug_on
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.rwsem import Mutex
-from procession.include.linux.sched import TIF, TaskState
+from procession.include.linux.sched import (
+    TASK_INTERRUPTIBLE,
+    TASK_KILLABLE,
+    TASK_NORMAL,
+    TASK_RUNNING,
+    TASK_UNINTERRUPTIBLE,
+    TIF_SIGPENDING,
+)
+from procession.include.linux.signal import SIGKILL_MASK
 from procession.include.linux.wait import WaitQueueEntry
 from procession.kernel import lockdep, sched, wait
 
@@ -24,8 +32,6 @@ __all__ = (
     "mutex_trylock",
     "mutex_unlock",
 )
-
-_SIGKILL_BIT = 1 << 8
 
 
 def mutex_init(k: Kernel, name: str) -> Mutex:
@@ -48,17 +54,17 @@ def mutex_trylock(current: Task, lock: Mutex) -> bool:
 
 async def mutex_lock(current: Task, lock: Mutex) -> None:
     """Take the mutex, sleeping in state D while somebody else owns it."""
-    await _lock(current, lock, TaskState.UNINTERRUPTIBLE, "mutex_lock")
+    await _lock(current, lock, TASK_UNINTERRUPTIBLE, "mutex_lock")
 
 
 async def mutex_lock_interruptible(current: Task, lock: Mutex) -> None:
     """As mutex_lock; raises EINTR if a signal comes first."""
-    await _lock(current, lock, TaskState.INTERRUPTIBLE, "mutex_lock_interruptible")
+    await _lock(current, lock, TASK_INTERRUPTIBLE, "mutex_lock_interruptible")
 
 
 async def mutex_lock_killable(current: Task, lock: Mutex) -> None:
     """As mutex_lock; raises EINTR if a fatal signal comes first."""
-    await _lock(current, lock, TaskState.KILLABLE, "mutex_lock_killable")
+    await _lock(current, lock, TASK_KILLABLE, "mutex_lock_killable")
 
 
 async def _lock(current: Task, lock: Mutex, state: int, wchan: str) -> None:
@@ -75,22 +81,22 @@ async def _lock(current: Task, lock: Mutex, state: int, wchan: str) -> None:
         # mutex_unlock leaves a mutex with waiters to the first of them.
         while lock.owner is not None or lock.wait.task_list[0] is not entry:
             if (
-                current.ti_flags & TIF.SIGPENDING
-                and state != TaskState.UNINTERRUPTIBLE
-                and (state == TaskState.INTERRUPTIBLE or current.pending.signal & _SIGKILL_BIT)
+                current.ti_flags & TIF_SIGPENDING
+                and state != TASK_UNINTERRUPTIBLE
+                and (state == TASK_INTERRUPTIBLE or current.pending.signal & SIGKILL_MASK)
             ):
                 raise LinuxError(Errno.EINTR, wchan)
             current.state = state
             await sched.schedule(current)
         lock.owner = current
     finally:
-        current.state = TaskState.RUNNING
+        current.state = TASK_RUNNING
         current.wchan = ""
         current.waiting_on = None
         wait.remove_wait_queue(lock.wait, entry)
         # Leaving by a signal, the turn passes on.
         if lock.owner is None:
-            wait.wake_up_common(lock.wait, TaskState.KILLABLE | TaskState.NORMAL, 1, None)
+            wait.wake_up_common(lock.wait, TASK_KILLABLE | TASK_NORMAL, 1, None)
 
 
 def mutex_unlock(current: Task, lock: Mutex) -> None:
@@ -99,4 +105,4 @@ def mutex_unlock(current: Task, lock: Mutex) -> None:
         bug("mutex unlocked by somebody who does not own it", lock.cls, current)
     lock.owner = None
     if lock.wait.task_list:
-        wait.wake_up_common(lock.wait, TaskState.KILLABLE | TaskState.NORMAL, 1, None)
+        wait.wake_up_common(lock.wait, TASK_KILLABLE | TASK_NORMAL, 1, None)

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import namespace
 from procession.fs.proc import namespaces as proc_namespaces
-from procession.include.linux.cred import Cap
+from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.nsproxy import IpcNamespace, NetNamespace, Nsproxy, UtsNamespace
-from procession.include.linux.sched import CloneFlags, SetnsArg
+from procession.include.linux.sched import (
+    CLONE_NEWIPC,
+    CLONE_NEWNET,
+    CLONE_NEWNS,
+    CLONE_NEWPID,
+    CLONE_NEWUTS,
+    CLONE_SYSVSEM,
+    SetnsArg,
+)
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd
 from procession.include.linux.undo import Undo
@@ -32,9 +40,7 @@ __all__ = (
     "unshare_nsproxy_namespaces",
 )
 
-_NEWNS, _NEWUTS, _NEWIPC = int(CloneFlags.NEWNS), int(CloneFlags.NEWUTS), int(CloneFlags.NEWIPC)
-_NEWPID, _NEWNET, _SYSVSEM = int(CloneFlags.NEWPID), int(CloneFlags.NEWNET), int(CloneFlags.SYSVSEM)
-_ANY_NEW = _NEWNS | _NEWUTS | _NEWIPC | _NEWPID | _NEWNET
+_ANY_NEW: Final = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET
 
 
 def nsproxy_init(k: Kernel) -> None:
@@ -58,9 +64,9 @@ def copy_namespaces(current: Task, flags: int, p: Task) -> None:
     if not flags & _ANY_NEW:
         old_ns.count += 1
         return
-    if not capability.capable(current, Cap.SYS_ADMIN):
+    if not capability.capable(current, CAP_SYS_ADMIN):
         raise LinuxError(Errno.EPERM, "new namespaces need CAP_SYS_ADMIN")
-    if flags & _NEWIPC and flags & _SYSVSEM:
+    if flags & CLONE_NEWIPC and flags & CLONE_SYSVSEM:
         raise LinuxError(Errno.EINVAL, "CLONE_NEWIPC with CLONE_SYSVSEM")
     assert p.fs is not None
     p.nsproxy = _create_new_namespaces(current, flags, old_ns, p.fs)
@@ -75,14 +81,14 @@ def _create_new_namespaces(current: Task, flags: int, old: Nsproxy, new_fs: FsSt
         mnt_ns = namespace.copy_mnt_ns(current, flags, old.mnt_ns, new_fs)
         undo.push((namespace.put_mnt_ns, k, mnt_ns))
         uts_ns = old.uts_ns
-        if flags & _NEWUTS:
+        if flags & CLONE_NEWUTS:
             uts_ns = replace(uts_ns, count=0)
         uts_ns.count += 1
-        ipc_ns = IpcNamespace(count=0) if flags & _NEWIPC else old.ipc_ns
+        ipc_ns = IpcNamespace(count=0) if flags & CLONE_NEWIPC else old.ipc_ns
         ipc_ns.count += 1
         undo.push((_put_uts_ipc, uts_ns, ipc_ns))
         pid_ns = pid_namespace.copy_pid_ns(current, flags, old.pid_ns)
-        net_ns = NetNamespace(count=0) if flags & _NEWNET else old.net_ns
+        net_ns = NetNamespace(count=0) if flags & CLONE_NEWNET else old.net_ns
         net_ns.count += 1
     return Nsproxy(uts_ns, ipc_ns, mnt_ns, pid_ns, net_ns)
 
@@ -105,13 +111,13 @@ def put_nsproxy(k: Kernel, ns: Nsproxy) -> None:
 
 
 def _unshare_check(current: Task) -> None:
-    if not capability.capable(current, Cap.SYS_ADMIN):
+    if not capability.capable(current, CAP_SYS_ADMIN):
         raise LinuxError(Errno.EPERM, "namespaces need CAP_SYS_ADMIN")
 
 
 def unshare_nsproxy_namespaces(current: Task, unshare_flags: int, new_fs: FsStruct | None) -> Nsproxy | None:
     """Return the new set unshare(2) asks for, None if it asks for none; raises EPERM, ENOMEM."""
-    if not unshare_flags & (_NEWNS | _NEWUTS | _NEWIPC | _NEWNET):
+    if not unshare_flags & (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET):
         return None
     _unshare_check(current)
     fs = new_fs or current.fs
@@ -146,13 +152,13 @@ async def sys_setns(current: Task, fd: Fd, nstype: SetnsArg) -> int:
     """
     _unshare_check(current)
     ns = proc_namespaces.proc_ns_fget(current, fd)
-    kind = {UtsNamespace: _NEWUTS, IpcNamespace: _NEWIPC, NetNamespace: _NEWNET}[type(ns)]
+    kind = {UtsNamespace: CLONE_NEWUTS, IpcNamespace: CLONE_NEWIPC, NetNamespace: CLONE_NEWNET}[type(ns)]
     if nstype not in (0, kind):
         raise LinuxError(Errno.EINVAL, "another kind of namespace")
     assert current.nsproxy is not None
     assert current.fs is not None
     new = _create_new_namespaces(current, 0, current.nsproxy, current.fs)
-    field = {_NEWUTS: "uts_ns", _NEWIPC: "ipc_ns", _NEWNET: "net_ns"}[kind]
+    field = {CLONE_NEWUTS: "uts_ns", CLONE_NEWIPC: "ipc_ns", CLONE_NEWNET: "net_ns"}[kind]
     getattr(new, field).count -= 1
     ns.count += 1
     setattr(new, field, ns)

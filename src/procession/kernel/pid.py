@@ -6,7 +6,7 @@ struct pid itself lives until the RCU grace period has passed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.bug import bug
 from procession.include.linux.errno import Errno, LinuxError
@@ -14,6 +14,9 @@ from procession.include.linux.pid import (
     BITS_PER_PAGE,
     PID_MAX_LIMIT,
     PIDMAP_ENTRIES,
+    PIDTYPE_PGID,
+    PIDTYPE_PID,
+    PIDTYPE_SID,
     RESERVED_PIDS,
     Pid,
     Pidmap,
@@ -60,8 +63,8 @@ __all__ = (
     "transfer_pid",
 )
 
-_BITS_PER_BYTE = 8
-_FULL = 0xFF
+_BITS_PER_BYTE: Final = 8
+_FULL: Final = 0xFF
 
 
 def pidmap_init(k: Kernel) -> None:
@@ -290,22 +293,22 @@ def get_task_pid(task: Task, type: PidType | int) -> Pid | None:
 
 def task_pid(p: Task) -> Pid | None:
     """Return p's own struct pid, None once it is unhashed."""
-    return p.pids[0]
+    return p.pids[PIDTYPE_PID]
 
 
 def task_tgid(p: Task) -> Pid | None:
     """Return the struct pid of p's thread group leader."""
-    return p.group_leader.pids[0]
+    return p.group_leader.pids[PIDTYPE_PID]
 
 
 def task_pgrp(p: Task) -> Pid | None:
     """Return the struct pid of p's process group."""
-    return p.group_leader.pids[1]
+    return p.group_leader.pids[PIDTYPE_PGID]
 
 
 def task_session(p: Task) -> Pid | None:
     """Return the struct pid of p's session."""
-    return p.group_leader.pids[2]
+    return p.group_leader.pids[PIDTYPE_SID]
 
 
 # Numbers.
@@ -332,25 +335,25 @@ def pid_vnr(current: Task, pid: Pid | None) -> int:
 
 def task_pid_nr_ns(p: Task, ns: PidNamespace) -> int:
     """Return p's thread id seen from ns."""
-    return pid_nr_ns(p.pids[0], ns)
+    return pid_nr_ns(p.pids[PIDTYPE_PID], ns)
 
 
 def task_tgid_nr_ns(p: Task, ns: PidNamespace) -> int:
     """Return p's process id seen from ns."""
-    return pid_nr_ns(p.group_leader.pids[0], ns)
+    return pid_nr_ns(p.group_leader.pids[PIDTYPE_PID], ns)
 
 
 def task_pgrp_nr_ns(p: Task, ns: PidNamespace) -> int:
     """Return p's process group id seen from ns."""
-    return pid_nr_ns(p.group_leader.pids[1], ns)
+    return pid_nr_ns(p.group_leader.pids[PIDTYPE_PGID], ns)
 
 
 def task_session_nr_ns(p: Task, ns: PidNamespace) -> int:
     """Return p's session id seen from ns."""
-    return pid_nr_ns(p.group_leader.pids[2], ns)
+    return pid_nr_ns(p.group_leader.pids[PIDTYPE_SID], ns)
 
 
 def task_active_pid_ns(p: Task) -> PidNamespace | None:
     """Return the namespace p was born into, None once p is unhashed (ns_of_pid)."""
-    pid = p.pids[0]
+    pid = p.pids[PIDTYPE_PID]
     return None if pid is None else pid.numbers[pid.level].ns

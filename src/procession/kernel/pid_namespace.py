@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.pid import BITS_PER_PAGE, PIDMAP_ENTRIES, Pidmap, PidNamespace
-from procession.include.linux.sched import TIF, CloneFlags
-from procession.include.linux.signal import Sig
+from procession.include.linux.sched import CLONE_NEWPID, CLONE_PARENT, CLONE_THREAD, TIF_SIGPENDING
+from procession.include.linux.signal import SIGKILL
 from procession.kernel import exit_wait, pid, signal
 
 if TYPE_CHECKING:
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ("copy_pid_ns", "get_pid_ns", "put_pid_ns", "zap_pid_ns_processes")
 
-_NEWPID = int(CloneFlags.NEWPID)
-_THREAD_OR_PARENT = int(CloneFlags.THREAD | CloneFlags.PARENT)
+_THREAD_OR_PARENT: Final = int(CLONE_THREAD | CLONE_PARENT)
 
 
 def get_pid_ns(ns: PidNamespace) -> PidNamespace:
@@ -41,7 +40,7 @@ def put_pid_ns(k: Kernel, ns: PidNamespace) -> None:
 
 def copy_pid_ns(current: Task, flags: int, old_ns: PidNamespace) -> PidNamespace:
     """Share old_ns, or make a child of it; raises EINVAL for NEWPID with THREAD or PARENT."""
-    if not flags & _NEWPID:
+    if not flags & CLONE_NEWPID:
         return get_pid_ns(old_ns)
     if flags & _THREAD_OR_PARENT:
         raise LinuxError(Errno.EINVAL, "CLONE_NEWPID with CLONE_THREAD or CLONE_PARENT")
@@ -65,11 +64,11 @@ async def zap_pid_ns_processes(current: Task, ns: PidNamespace) -> None:
         for nr in sorted(ns.pids):
             p = pid.pid_task(ns.pids[nr], 0) if nr > 1 else None
             if p is not None:
-                signal.send_sig_info(Sig.SIGKILL, signal.SEND_SIG_NOINFO, p)
+                signal.send_sig_info(SIGKILL, signal.SEND_SIG_NOINFO, p)
 
     # Our own pending signals must not cut the wait short: we are beyond handling them.
     while True:
-        current.ti_flags &= ~TIF.SIGPENDING
+        current.ti_flags &= ~TIF_SIGPENDING
         try:
             await exit_wait.wait_for_any(current)
         except LinuxError as error:

@@ -8,14 +8,14 @@ Differs: checked at the exact time instead of on ticks; RLIMIT_RTTIME is not app
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from procession.hw.clock import NEVER
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.hrtimer import NEVER
-from procession.include.linux.kernel import HZ, NSEC_PER_SEC
-from procession.include.linux.resource import RLIM_INFINITY, Rlimit
+from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_CPU
 from procession.include.linux.sched import same_thread_group, thread_group_leader
-from procession.include.linux.signal import Sig
+from procession.include.linux.signal import SIGKILL, SIGPROF, SIGVTALRM, SIGXCPU
+from procession.include.linux.time import ITIMER_VIRTUAL, NSEC_PER_SEC, TICK_NSEC
 from procession.kernel import pid, sched, signal
 
 if TYPE_CHECKING:
@@ -39,12 +39,11 @@ __all__ = (
     "update_rlimit_cpu",
 )
 
-CPUCLOCK_PROF, CPUCLOCK_VIRT, CPUCLOCK_SCHED = 0, 1, 2
-CPUCLOCK_CLOCK_MASK = 3
-CPUCLOCK_PERTHREAD_MASK = 4
-ITIMER_VIRTUAL = 1
-_RLIMIT_CPU = int(Rlimit.CPU)
-_TICK_NSEC = NSEC_PER_SEC // HZ
+CPUCLOCK_PROF: Final = 0
+CPUCLOCK_VIRT: Final = 1
+CPUCLOCK_SCHED: Final = 2
+CPUCLOCK_CLOCK_MASK: Final = 3
+CPUCLOCK_PERTHREAD_MASK: Final = 4
 
 
 class CpuTimer:
@@ -107,7 +106,7 @@ def clock_target(current: Task, clock: int) -> Task:
 
 def clock_getres(clock: int) -> int:
     """Return a CPU clock's resolution in ns."""
-    return 1 if clock & CPUCLOCK_CLOCK_MASK == CPUCLOCK_SCHED else _TICK_NSEC
+    return 1 if clock & CPUCLOCK_CLOCK_MASK == CPUCLOCK_SCHED else TICK_NSEC
 
 
 # Arming.
@@ -128,7 +127,7 @@ def _drop_if_empty(sig: SignalStruct) -> None:
 
 def posix_cpu_timers_init_group(sig: SignalStruct) -> None:
     """Arm a new process's RLIMIT_CPU if it is finite."""
-    if sig.rlim[_RLIMIT_CPU][0] != RLIM_INFINITY:
+    if sig.rlim[RLIMIT_CPU][0] != RLIM_INFINITY:
         _expires(sig).limited = True
 
 
@@ -177,7 +176,7 @@ def get_cpu_itimer(current: Task, which: int) -> tuple[int, int]:
         return 0, it[which][1] if it is not None else 0
     expires_ns, interval_ns = it[which]
     left_ns = expires_ns - _itimer_clock(current, which)
-    return (left_ns if left_ns > 0 else _TICK_NSEC), interval_ns
+    return (left_ns if left_ns > 0 else TICK_NSEC), interval_ns
 
 
 def set_cpu_itimer(current: Task, which: int, value_ns: int, interval_ns: int) -> None:
@@ -188,7 +187,7 @@ def set_cpu_itimer(current: Task, which: int, value_ns: int, interval_ns: int) -
         it = sig.it or {1: (0, 0), 2: (0, 0)}
         if value_ns:
             # The tick that has begun does not count.
-            value_ns += _itimer_clock(current, which) + _TICK_NSEC
+            value_ns += _itimer_clock(current, which) + TICK_NSEC
         it[which] = (value_ns, interval_ns)
         sig.it = it if _in_use(it) else None
     current.kernel.clock.next_event_ns = 0
@@ -219,7 +218,7 @@ def next_event(p: Task) -> int:
     expires: CputimeExpires | None = sig.cputime_expires
     if expires is not None:
         if expires.limited:
-            left_ns = min(left_ns, sig.rlim[Rlimit.CPU][0] * NSEC_PER_SEC - utime - stime)
+            left_ns = min(left_ns, sig.rlim[RLIMIT_CPU][0] * NSEC_PER_SEC - utime - stime)
         for timer in expires.timers:
             if not timer.clock & CPUCLOCK_PERTHREAD_MASK or timer.task is p:
                 left_ns = min(left_ns, timer.expires_ns - clock_sample(timer.clock, timer.task))
@@ -243,7 +242,7 @@ def run_posix_cpu_timers(p: Task) -> None:
 
 def _check_itimers(p: Task, utime: int, stime: int) -> None:
     sig = p.signal
-    for which, now_ns, signo in ((2, utime + stime, Sig.SIGPROF), (1, utime, Sig.SIGVTALRM)):
+    for which, now_ns, signo in ((2, utime + stime, SIGPROF), (1, utime, SIGVTALRM)):
         expires_ns, interval_ns = sig.it[which]
         if not expires_ns or now_ns < expires_ns:
             continue
@@ -260,15 +259,15 @@ def _check_itimers(p: Task, utime: int, stime: int) -> None:
 def _check_rlimit_cpu(p: Task, ptime_ns: int) -> None:
     """SIGXCPU at the soft limit and each second from then on, SIGKILL at the hard one."""
     sig = p.signal
-    soft, hard = sig.rlim[Rlimit.CPU]
+    soft, hard = sig.rlim[RLIMIT_CPU]
     seconds = ptime_ns // NSEC_PER_SEC
     if seconds >= hard:
         # Once is enough; a dying process uses time, too.
         assert sig.cputime_expires is not None
         sig.cputime_expires.limited = False
         _drop_if_empty(sig)
-        signal.group_send_sig_info(Sig.SIGKILL, signal.SEND_SIG_PRIV, p)
+        signal.group_send_sig_info(SIGKILL, signal.SEND_SIG_PRIV, p)
     elif seconds >= soft:
-        signal.group_send_sig_info(Sig.SIGXCPU, signal.SEND_SIG_PRIV, p)
+        signal.group_send_sig_info(SIGXCPU, signal.SEND_SIG_PRIV, p)
         if soft < hard:
-            sig.rlim[Rlimit.CPU] = (soft + 1, hard)
+            sig.rlim[RLIMIT_CPU] = (soft + 1, hard)

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from procession.include.linux.cred import Cap
+from procession.include.linux.cred import CAP_SYS_TIME
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.hrtimer import Hrtimer
-from procession.include.linux.kernel import HZ, NSEC_PER_SEC
-from procession.include.linux.sched import TaskState, same_thread_group
-from procession.include.linux.signal import NSIG, SiCode, Sig, Sigevent, Siginfo
+from procession.include.linux.sched import TASK_INTERRUPTIBLE, same_thread_group
+from procession.include.linux.signal import NSIG, SI_TIMER, SIGALRM, Sigevent, Siginfo
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import (
+    CLOCK_BOOTTIME,
+    CLOCK_MONOTONIC,
+    CLOCK_MONOTONIC_COARSE,
+    CLOCK_PROCESS_CPUTIME_ID,
+    CLOCK_REALTIME,
+    CLOCK_REALTIME_COARSE,
+    CLOCK_THREAD_CPUTIME_ID,
+    TICK_NSEC,
+    TIMER_ABSTIME,
     ClockArg,
     ItimerspecIn,
     ItimerspecOut,
@@ -52,23 +60,18 @@ __all__ = (
     "sys_timer_settime",
 )
 
-(
-    CLOCK_REALTIME,
-    CLOCK_MONOTONIC,
-    CLOCK_PROCESS_CPUTIME_ID,
-    CLOCK_THREAD_CPUTIME_ID,
-    CLOCK_MONOTONIC_RAW,
-    CLOCK_REALTIME_COARSE,
-    CLOCK_MONOTONIC_COARSE,
-    CLOCK_BOOTTIME,
-) = range(8)
-TIMER_ABSTIME = 1
-SIGEV_SIGNAL, SIGEV_NONE, SIGEV_THREAD, SIGEV_THREAD_ID = 0, 1, 2, 4
-TICK_NSEC = NSEC_PER_SEC // HZ
-_DELAYTIMER_MAX = 0x7FFFFFFF
-_CPU_PROCESS, _CPU_THREAD = ~0 << 3 | 2, ~0 << 3 | 6  # MAKE_..._CPUCLOCK(0, CPUCLOCK_SCHED)
-_CLOCKFD, _CLOCKFD_MASK = 3, 7  # a device's clock, by its open file: nobody has one
-_WITH_TIMERS = (CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME)
+SIGEV_SIGNAL: Final = 0
+SIGEV_NONE: Final = 1
+SIGEV_THREAD: Final = 2
+SIGEV_THREAD_ID: Final = 4
+_DELAYTIMER_MAX: Final = 0x7FFFFFFF
+# MAKE_..._CPUCLOCK(0, CPUCLOCK_SCHED)
+_CPU_PROCESS: Final = ~0 << 3 | 2
+_CPU_THREAD: Final = ~0 << 3 | 6
+# a device's clock, by its open file: nobody has one
+_CLOCKFD: Final = 3
+_CLOCKFD_MASK: Final = 7
+_WITH_TIMERS: Final = (CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME)
 
 
 def posix_timers_init(k: Kernel) -> None:
@@ -142,7 +145,7 @@ def sys_clock_settime(current: Task, which_clock: RealtimeArg, tp: TimespecIn) -
     if which_clock != CLOCK_REALTIME:
         raise LinuxError(Errno.EINVAL, f"clock {which_clock} cannot be set")
     real_ns = time.get_timespec(current, tp)
-    if not capability.capable(current, Cap.SYS_TIME):
+    if not capability.capable(current, CAP_SYS_TIME):
         raise LinuxError(Errno.EPERM, "setting the time needs CAP_SYS_TIME")
     time.do_settimeofday(current.kernel, real_ns)
     return 0
@@ -215,7 +218,7 @@ async def _cpu_sleep_until(current: Task, clock: int, p: Task, expires_ns: int) 
                 return 0
             if signal.signal_pending(current):
                 return left_ns
-            current.state = TaskState.INTERRUPTIBLE
+            current.state = TASK_INTERRUPTIBLE
             posix_cpu_timers.posix_cpu_timer_set(timer, expires_ns)
             await sched.schedule(current)
     finally:
@@ -251,7 +254,7 @@ class KItimer:
         self.task = current.group_leader  # whose process owns it
         self.target: Pid | None = None  # of the thread that gets the signal with SIGEV_THREAD_ID
         self.notify = SIGEV_SIGNAL
-        self.signo = int(Sig.SIGALRM)
+        self.signo = SIGALRM
         self.interval_ns = 0
         self.overrun = -1  # the expiry that the signal itself stands for is none
         self.overrun_last = 0
@@ -388,7 +391,7 @@ def sys_timer_create(
     except LinuxError:
         _release(current, timer)
         raise
-    sigq.info = Siginfo(signo=timer.signo, code=SiCode.TIMER, tid=timer.id, value=value)
+    sigq.info = Siginfo(signo=timer.signo, code=SI_TIMER, tid=timer.id, value=value)
     assert current.sighand is not None
     with current.sighand.siglock.irq():
         if current.signal.posix_timers is None:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from procession.include.linux.cred import Cap
+from procession.include.linux.cred import CAP_SYS_ADMIN, CAP_SYSLOG
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.syscalls import syscall
+from procession.include.linux.syslog import (
+    SYSLOG_ACTION_CLEAR,
+    SYSLOG_ACTION_CLOSE,
+    SYSLOG_ACTION_CONSOLE_LEVEL,
+    SYSLOG_ACTION_READ,
+    SYSLOG_ACTION_READ_ALL,
+    SYSLOG_ACTION_READ_CLEAR,
+    SYSLOG_ACTION_SIZE_BUFFER,
+    SYSLOG_ACTION_SIZE_UNREAD,
+)
 from procession.include.linux.types import Int, UserPtr
 from procession.kernel import capability
 from procession.mm import uaccess
@@ -17,9 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ("log_text", "sys_syslog")
 
-_CLOSE, _OPEN, _READ, _READ_ALL, _READ_CLEAR, _CLEAR = range(6)
-_CONSOLE_OFF, _CONSOLE_ON, _CONSOLE_LEVEL, _SIZE_UNREAD, _SIZE_BUFFER = range(6, 11)
-_LOG_BUF_LEN = 1 << 18
+_LOG_BUF_LEN: Final = 1 << 18
 
 
 def log_text(k: Kernel, start: int = 0) -> bytes:
@@ -35,30 +43,30 @@ def sys_syslog(current: Task, type: Int, buf: UserPtr, len: Int) -> int:
     Differs: all messages have level 6; waiting for the next one (SYSLOG_ACTION_READ) is not modelled.
     """
     k = current.kernel
-    if type not in (_READ_ALL, _SIZE_BUFFER) and not (
-        capability.capable(current, Cap.SYSLOG) or capability.capable(current, Cap.SYS_ADMIN)
+    if type not in (SYSLOG_ACTION_READ_ALL, SYSLOG_ACTION_SIZE_BUFFER) and not (
+        capability.capable(current, CAP_SYSLOG) or capability.capable(current, CAP_SYS_ADMIN)
     ):
         raise LinuxError(Errno.EPERM, "CAP_SYSLOG")
-    if type in (_READ_ALL, _READ_CLEAR):
+    if type in (SYSLOG_ACTION_READ_ALL, SYSLOG_ACTION_READ_CLEAR):
         if not buf or len < 0:
             raise LinuxError(Errno.EINVAL, "room for the log")
         text = log_text(k, k.printk_cleared)[-len:] if len else b""
         uaccess.copy_to_user(current, buf, text)
-        if type == _READ_CLEAR:
+        if type == SYSLOG_ACTION_READ_CLEAR:
             k.printk_cleared = _entries(k)
         return _length(text)
-    if type == _CLEAR:
+    if type == SYSLOG_ACTION_CLEAR:
         k.printk_cleared = _entries(k)
-    elif type == _SIZE_UNREAD:
+    elif type == SYSLOG_ACTION_SIZE_UNREAD:
         return _length(log_text(k))
-    elif type == _SIZE_BUFFER:
+    elif type == SYSLOG_ACTION_SIZE_BUFFER:
         return _LOG_BUF_LEN
-    elif type == _CONSOLE_LEVEL and not 1 <= len <= 8:
+    elif type == SYSLOG_ACTION_CONSOLE_LEVEL and not 1 <= len <= 8:
         raise LinuxError(Errno.EINVAL, "console level")
-    elif type == _READ:
+    elif type == SYSLOG_ACTION_READ:
         k.not_modelled("syslog: SYSLOG_ACTION_READ")
         raise LinuxError(Errno.EINVAL, "reading the log as it comes")
-    elif not _CLOSE <= type <= _SIZE_BUFFER:
+    elif not SYSLOG_ACTION_CLOSE <= type <= SYSLOG_ACTION_SIZE_BUFFER:
         raise LinuxError(Errno.EINVAL, f"action {type}")
     return 0
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from procession.include.linux.cred import Cap
+from procession.include.linux.cred import CAP_SYS_PTRACE
 from procession.kernel import capability
 
 if TYPE_CHECKING:
@@ -13,13 +13,17 @@ if TYPE_CHECKING:
 
 __all__ = ("PTRACE_EVENT_EXEC", "PTRACE_MODE_ATTACH", "PTRACE_MODE_READ", "ptrace_event", "ptrace_may_access")
 
-PTRACE_MODE_READ, PTRACE_MODE_ATTACH = 1, 2
-PTRACE_EVENT_FORK, PTRACE_EVENT_VFORK, PTRACE_EVENT_CLONE, PTRACE_EVENT_EXEC = 1, 2, 3, 4
+PTRACE_MODE_READ: Final = 1
+PTRACE_MODE_ATTACH: Final = 2
+PTRACE_EVENT_FORK: Final = 1
+PTRACE_EVENT_VFORK: Final = 2
+PTRACE_EVENT_CLONE: Final = 3
+PTRACE_EVENT_EXEC: Final = 4
 
 
 def ptrace_has_cap(current: Task, ns: UserNamespace) -> bool:
     """Whether current may trace anybody in a user namespace."""
-    return capability.ns_capable(current, ns, Cap.SYS_PTRACE)
+    return capability.ns_capable(current, ns, CAP_SYS_PTRACE)
 
 
 def ptrace_may_access(current: Task, task: Task, mode: int) -> bool:

@@ -8,7 +8,7 @@ every turn of the loop is one, so that a callback waits for the end of the curre
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from procession.include.linux.bug import bug
 from procession.kernel import completion, lockdep
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ("RcuState", "call_rcu", "rcu_barrier", "rcu_init", "rcu_quiescent", "rcu_read_lock", "synchronize_rcu")
 
 # Callbacks that may gather while a task never leaves the kernel's fast path.
-_BLIMIT = 256
+_BLIMIT: Final = 256
 
 Callback = tuple[Callable[[Any], None], Any]
 

@@ -11,12 +11,27 @@ from __future__ import annotations
 
 from collections.abc import Generator
 import types
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from procession.hw.clock import SWITCH_NS
+from procession.hw.clock import NEVER, SWITCH_NS
 from procession.include.linux.bug import bug, bug_on
-from procession.include.linux.hrtimer import NEVER
-from procession.include.linux.sched import TIF, SchedPolicy, TaskState
+from procession.include.linux.sched import (
+    MAX_RT_PRIO,
+    SCHED_FIFO,
+    SCHED_IDLE,
+    SCHED_NORMAL,
+    SCHED_RR,
+    TASK_ALL,
+    TASK_DEAD,
+    TASK_INTERRUPTIBLE,
+    TASK_RUNNING,
+    TASK_UNINTERRUPTIBLE,
+    TASK_WAKEKILL,
+    TIF_FORK,
+    TIF_NEED_RESCHED,
+    TIF_SIGPENDING,
+)
+from procession.include.linux.signal import SIGKILL_MASK
 from procession.include.linux.spinlock import SpinLock
 from procession.kernel import hrtimer, sched_fair, sched_load, sched_rt
 
@@ -27,7 +42,6 @@ if TYPE_CHECKING:
     from procession.kernel.sched_rt import RtRq
 
 __all__ = (
-    "MAX_RT_PRIO",
     "Rq",
     "account_system",
     "account_user",
@@ -57,14 +71,8 @@ __all__ = (
     "wake_up_state",
 )
 
-MAX_RT_PRIO = 100
-DEFAULT_PRIO = 120
-_RUNNING, _UNINTERRUPTIBLE, _DEAD = TaskState.RUNNING, TaskState.UNINTERRUPTIBLE, TaskState.DEAD
-_INTERRUPTIBLE, _WAKEKILL = TaskState.INTERRUPTIBLE, TaskState.WAKEKILL
-_ALL = TaskState.ALL
-_NEED_RESCHED, _SIGPENDING = TIF.NEED_RESCHED, TIF.SIGPENDING
-_SIGKILL_BIT = 1 << 8
-_IDLE, _RT_POLICIES = int(SchedPolicy.IDLE), (int(SchedPolicy.FIFO), int(SchedPolicy.RR))
+DEFAULT_PRIO: Final = 120
+_RT_POLICIES: Final = (SCHED_FIFO, SCHED_RR)
 
 
 class Rq:
@@ -116,7 +124,7 @@ def init_idle(k: Kernel, idle: Task, cpu: int) -> None:
     if cpu == len(k.runqueues):
         k.runqueues.append(Rq(k, cpu, idle))
     bug_on(k.runqueues[cpu].idle is not idle, "idle tasks are made in the order of CPUs", cpu)
-    idle.state = _RUNNING
+    idle.state = TASK_RUNNING
     idle.cpu = cpu
     idle.cpus_allowed = 1 << cpu
     idle.se.exec_start = k.clock.now_ns
@@ -145,7 +153,7 @@ def effective_prio(p: Task) -> int:
 
 def set_load_weight(p: Task) -> None:
     """Set the weight by which p shares the CPU."""
-    if p.policy == _IDLE:
+    if p.policy == SCHED_IDLE:
         p.se.weight = sched_fair.WEIGHT_IDLEPRIO
     else:
         p.se.weight = sched_fair.PRIO_TO_WEIGHT[p.static_prio - MAX_RT_PRIO]
@@ -217,7 +225,7 @@ def deactivate_task(rq: Rq, p: Task, sleep: bool) -> None:
     k = rq.kernel
     if k.clock.now_ns >= k.calc_load_update_ns:
         sched_load.calc_global_load(k)
-    if sleep and p.state & _UNINTERRUPTIBLE:
+    if sleep and p.state & TASK_UNINTERRUPTIBLE:
         rq.nr_uninterruptible += 1
     if p.prio < MAX_RT_PRIO:
         sched_rt.dequeue_task_rt(rq, p)
@@ -228,17 +236,17 @@ def deactivate_task(rq: Rq, p: Task, sleep: bool) -> None:
 
 def resched_task(p: Task) -> None:
     """Have the CPU that runs p pick again as soon as p can be left."""
-    p.ti_flags |= _NEED_RESCHED
+    p.ti_flags |= TIF_NEED_RESCHED
 
 
 def check_preempt_curr(rq: Rq, p: Task) -> None:
     """Let a task that became runnable take the CPU from the running one if it is due."""
     curr = rq.curr
     if curr is rq.idle:
-        curr.ti_flags |= _NEED_RESCHED
+        curr.ti_flags |= TIF_NEED_RESCHED
     elif p.prio < MAX_RT_PRIO:
         if p.prio < curr.prio:
-            curr.ti_flags |= _NEED_RESCHED
+            curr.ti_flags |= TIF_NEED_RESCHED
     elif curr.prio >= MAX_RT_PRIO:
         sched_fair.check_preempt_wakeup(rq, curr, p)
 
@@ -258,20 +266,20 @@ def try_to_wake_up(p: Task, mode: int) -> bool:
         rq = sched_fair.select_task_rq(rq, p)
     with rq.lock.irq():
         if not se.on_rq:
-            if state & _UNINTERRUPTIBLE:
+            if state & TASK_UNINTERRUPTIBLE:
                 rq.nr_uninterruptible -= 1
             activate_task(rq, p, wakeup=True)
         if k.trace.sched_wakeup:
             k.trace.sched_wakeup(p.comm, p.pid, p.prio, 1, rq.cpu)
         if rq.curr is not p:
             check_preempt_curr(rq, p)
-        p.state = _RUNNING
+        p.state = TASK_RUNNING
     return True
 
 
 def wake_up_process(p: Task) -> bool:
     """Wake p whatever it sleeps in; stopped and traced tasks too, as in 3.2."""
-    return try_to_wake_up(p, _ALL)
+    return try_to_wake_up(p, TASK_ALL)
 
 
 def wake_up_state(p: Task, state: int) -> bool:
@@ -283,12 +291,12 @@ def sched_fork(p: Task) -> None:
     """Set up a newborn's scheduling; nobody can wake it before wake_up_new_task (spec 17.3)."""
     k = p.kernel
     # RUNNING but on no queue: a signal cannot wake it.
-    p.state = _RUNNING
+    p.state = TASK_RUNNING
     parent = k.current
     p.prio = parent.normal_prio
     if p.sched_reset_on_fork:
         if p.policy in _RT_POLICIES:
-            p.policy = int(SchedPolicy.NORMAL)
+            p.policy = SCHED_NORMAL
             p.static_prio = DEFAULT_PRIO
             p.rt_priority = 0
         elif p.static_prio < DEFAULT_PRIO:
@@ -310,7 +318,7 @@ def wake_up_new_task(p: Task) -> None:
     if k.nr_cpus > 1:
         rq = sched_fair.select_task_rq_fork(rq, p)
     if p.set_child_tid:
-        p.ti_flags |= TIF.FORK
+        p.ti_flags |= TIF_FORK
     with rq.lock.irq():
         activate_task(rq, p, wakeup=False)
         if k.trace.sched_wakeup_new:
@@ -350,13 +358,13 @@ def do_schedule(rq: Rq) -> bool:
         _schedule_bug(prev)
 
     with rq.lock.irq():
-        prev.ti_flags &= ~_NEED_RESCHED
+        prev.ti_flags &= ~TIF_NEED_RESCHED
         state = prev.state
         if state:
-            if prev.ti_flags & _SIGPENDING and (
-                state & _INTERRUPTIBLE or (state & _WAKEKILL and prev.pending.signal & _SIGKILL_BIT)
+            if prev.ti_flags & TIF_SIGPENDING and (
+                state & TASK_INTERRUPTIBLE or (state & TASK_WAKEKILL and prev.pending.signal & SIGKILL_MASK)
             ):
-                prev.state = _RUNNING
+                prev.state = TASK_RUNNING
             else:
                 deactivate_task(rq, prev, sleep=True)
         if not rq.nr_running and k.nr_cpus > 1:
@@ -395,7 +403,7 @@ def _context_switch(rq: Rq, prev: Task, next: Task, state: int) -> None:
     prev.on_cpu = False
     next.on_cpu = True
     rq.curr = next
-    if state == _DEAD:
+    if state == TASK_DEAD:
         rq.dead = prev
     clock = k.clock
     clock.now_ns += SWITCH_NS
@@ -405,7 +413,7 @@ def _context_switch(rq: Rq, prev: Task, next: Task, state: int) -> None:
         hrtimer.program_event(k)
 
 
-_STATE_NAMES = {1: "S", 2: "D", 4: "T", 8: "t", 16: "Z", 32: "X", 64: "x", 128: "W"}
+_STATE_NAMES: Final = {1: "S", 2: "D", 4: "T", 8: "t", 16: "Z", 32: "X", 64: "x", 128: "W"}
 _state_name_cache = {0: "R"}
 
 

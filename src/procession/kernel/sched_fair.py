@@ -10,11 +10,11 @@ to the shortest queue, and a CPU that runs dry pulls from the longest.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.bug import bug_on
-from procession.include.linux.kernel import HZ, NSEC_PER_SEC
-from procession.include.linux.sched import TIF, SchedPolicy
+from procession.include.linux.sched import SCHED_BATCH, SCHED_IDLE, SCHED_NORMAL, TIF_NEED_RESCHED
+from procession.include.linux.time import TICK_NSEC
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import SchedEntity, Task
@@ -42,10 +42,9 @@ __all__ = (
     "yield_task_fair",
 )
 
-TICK_NSEC = NSEC_PER_SEC // HZ
-NICE_0_LOAD = 1024
-WEIGHT_IDLEPRIO = 3
-PRIO_TO_WEIGHT = (
+NICE_0_LOAD: Final = 1024
+WEIGHT_IDLEPRIO: Final = 3
+PRIO_TO_WEIGHT: Final = (
     88761,
     71755,
     56483,
@@ -87,7 +86,7 @@ PRIO_TO_WEIGHT = (
     18,
     15,
 )
-PRIO_TO_WMULT = (
+PRIO_TO_WMULT: Final = (
     48388,
     59856,
     76040,
@@ -129,11 +128,9 @@ PRIO_TO_WMULT = (
     238609294,
     286331153,
 )
-_INVERSE = dict(zip(PRIO_TO_WEIGHT, PRIO_TO_WMULT, strict=True)) | {WEIGHT_IDLEPRIO: 1431655765}
-_WMULT_SHIFT = 32
-_HALF = 1 << (_WMULT_SHIFT - 1)
-_NEED_RESCHED = TIF.NEED_RESCHED
-_NORMAL, _BATCH, _IDLE = int(SchedPolicy.NORMAL), int(SchedPolicy.BATCH), int(SchedPolicy.IDLE)
+_INVERSE: Final = dict(zip(PRIO_TO_WEIGHT, PRIO_TO_WMULT, strict=True)) | {WEIGHT_IDLEPRIO: 1431655765}
+_WMULT_SHIFT: Final = 32
+_HALF: Final = 1 << (_WMULT_SHIFT - 1)
 
 
 class CfsRq:
@@ -327,17 +324,17 @@ def _wakeup_preempt_entity(cfs: CfsRq, curr: SchedEntity, se: SchedEntity) -> in
 
 def check_preempt_wakeup(rq: Rq, curr: Task, p: Task) -> None:
     """Preempt the running fair task if p, which became runnable, is far enough behind."""
-    if curr.ti_flags & _NEED_RESCHED:
+    if curr.ti_flags & TIF_NEED_RESCHED:
         return
-    if p.policy != _NORMAL:
+    if p.policy != SCHED_NORMAL:
         return  # BATCH and IDLE never preempt on wake-up
-    if curr.policy == _IDLE:
-        curr.ti_flags |= _NEED_RESCHED
+    if curr.policy == SCHED_IDLE:
+        curr.ti_flags |= TIF_NEED_RESCHED
         return
     cfs = rq.cfs
     update_curr(cfs, rq.kernel.clock.now_ns)
     if _wakeup_preempt_entity(cfs, curr.se, p.se) == 1:
-        curr.ti_flags |= _NEED_RESCHED
+        curr.ti_flags |= TIF_NEED_RESCHED
         if cfs.nr_running >= cfs.nr_latency:
             cfs.last = curr
 
@@ -366,7 +363,7 @@ def yield_task_fair(rq: Rq) -> None:
         return
     if cfs.last is curr:
         cfs.last = None
-    if curr.policy != _BATCH:
+    if curr.policy != SCHED_BATCH:
         update_curr(cfs, rq.kernel.clock.now_ns)
     if cfs.timeline:
         curr.se.vruntime = max(curr.se.vruntime, cfs.timeline[-1][0])
@@ -382,12 +379,12 @@ def task_tick_fair(rq: Rq, curr: Task) -> None:
     ideal_ns = sched_slice(cfs, se)
     ran_ns = se.sum_exec_runtime - se.prev_sum_exec_runtime
     if ran_ns > ideal_ns:
-        curr.ti_flags |= _NEED_RESCHED
+        curr.ti_flags |= TIF_NEED_RESCHED
         # So that it is not picked again as the buddy of somebody it was preempted by.
         if cfs.last is curr:
             cfs.last = None
     elif ran_ns >= cfs.min_granularity_ns and se.vruntime - cfs.timeline[0][0] > ideal_ns:
-        curr.ti_flags |= _NEED_RESCHED
+        curr.ti_flags |= TIF_NEED_RESCHED
 
 
 def next_tick_fair(rq: Rq, curr: Task) -> int:

@@ -6,20 +6,19 @@ number of running tasks is about to change or is read. In between it was constan
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from procession.include.linux.kernel import HZ, NSEC_PER_SEC
+from procession.include.linux.sched import FIXED_1, FSHIFT
+from procession.include.linux.time import HZ, NSEC_PER_SEC
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
 
 __all__ = ("FIXED_1", "calc_global_load", "calc_load_init", "get_avenrun")
 
-FSHIFT = 11
-FIXED_1 = 1 << FSHIFT
-EXP = (1884, 2014, 2037)  # 1/exp(5 s / 1, 5, 15 min), fixed point
-LOAD_FREQ_NS = (5 * HZ + 1) * NSEC_PER_SEC // HZ
-_STEP_BY_STEP = 64
+EXP: Final = (1884, 2014, 2037)  # 1/exp(5 s / 1, 5, 15 min), fixed point
+LOAD_FREQ_NS: Final = (5 * HZ + 1) * NSEC_PER_SEC // HZ
+_STEP_BY_STEP: Final = 64
 
 
 def calc_load_init(k: Kernel) -> None:

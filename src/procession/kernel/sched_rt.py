@@ -6,10 +6,11 @@ the CPU idle otherwise. No pushing and pulling between CPUs beyond what waking d
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from procession.include.linux.hrtimer import NEVER, Hrtimer
-from procession.include.linux.sched import TIF, SchedPolicy
+from procession.hw.clock import NEVER
+from procession.include.linux.hrtimer import Hrtimer
+from procession.include.linux.sched import SCHED_RR, TIF_NEED_RESCHED
 from procession.kernel import hrtimer
 
 if TYPE_CHECKING:
@@ -30,10 +31,9 @@ __all__ = (
     "yield_task_rt",
 )
 
-DEF_TIMESLICE_NS = 100_000_000
-RT_PERIOD_NS = 1_000_000_000
-RT_RUNTIME_NS = 950_000_000
-_RR = int(SchedPolicy.RR)
+DEF_TIMESLICE_NS: Final = 100_000_000
+RT_PERIOD_NS: Final = 1_000_000_000
+RT_RUNTIME_NS: Final = 950_000_000
 
 
 class RtRq:
@@ -101,7 +101,7 @@ def _update_curr_rt(rq: Rq) -> None:
         return
     curr.se.exec_start = now_ns
     curr.se.sum_exec_runtime += delta_ns
-    if curr.policy == _RR:
+    if curr.policy == SCHED_RR:
         curr.rt_time_slice -= delta_ns
     rt = rq.rt
     _replenish(rt, now_ns)
@@ -121,7 +121,7 @@ def check_throttle(rq: Rq) -> None:
     if rt.throttled or rt.rt_time_ns <= RT_RUNTIME_NS or rq.nr_running <= rt.nr_running:
         return
     rt.throttled = True
-    rq.curr.ti_flags |= TIF.NEED_RESCHED
+    rq.curr.ti_flags |= TIF_NEED_RESCHED
     if rt.period_timer is None:
         rt.period_timer = Hrtimer(_sched_rt_period_timer, data=rq)
     hrtimer.hrtimer_start(rq.kernel, rt.period_timer, rt.period_start_ns + RT_PERIOD_NS)
@@ -135,19 +135,19 @@ def _sched_rt_period_timer(timer: Hrtimer) -> int | None:
         return rt.period_start_ns + RT_PERIOD_NS
     rt.throttled = False
     if rt.nr_running:
-        rq.curr.ti_flags |= TIF.NEED_RESCHED
+        rq.curr.ti_flags |= TIF_NEED_RESCHED
     return None
 
 
 def task_tick_rt(rq: Rq, curr: Task) -> None:
     """A round-robin task whose quantum is used up goes behind its equals."""
     _update_curr_rt(rq)
-    if curr.policy != _RR or curr.rt_time_slice > 0:
+    if curr.policy != SCHED_RR or curr.rt_time_slice > 0:
         return
     curr.rt_time_slice = DEF_TIMESLICE_NS
     if len(rq.rt.active[curr.prio]) > 1:
         yield_task_rt(rq)
-        curr.ti_flags |= TIF.NEED_RESCHED
+        curr.ti_flags |= TIF_NEED_RESCHED
 
 
 def yield_task_rt(rq: Rq) -> None:
@@ -162,7 +162,7 @@ def next_tick_rt(rq: Rq, curr: Task) -> int:
     """Return when the quantum or the bandwidth of the running task ends."""
     rt = rq.rt
     tick_ns = NEVER
-    if curr.policy == _RR and len(rt.active[curr.prio]) > 1:
+    if curr.policy == SCHED_RR and len(rt.active[curr.prio]) > 1:
         tick_ns = curr.se.exec_start + max(1, curr.rt_time_slice)
     if rq.nr_running > rt.nr_running and not rt.throttled:
         _replenish(rt, curr.se.exec_start)

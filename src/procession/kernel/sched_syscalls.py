@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from procession.include.linux.cred import Cap
+from procession.hw.clock import NEVER
+from procession.include.linux.cred import CAP_SYS_NICE
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.hrtimer import NEVER
-from procession.include.linux.resource import Rlimit
+from procession.include.linux.resource import RLIMIT_NICE, RLIMIT_RTPRIO
 from procession.include.linux.sched import (
-    PF,
+    MAX_RT_PRIO,
+    PF_THREAD_BOUND,
+    SCHED_BATCH,
+    SCHED_FIFO,
+    SCHED_IDLE,
+    SCHED_NORMAL,
     SCHED_RESET_ON_FORK,
-    TIF,
+    SCHED_RR,
+    TIF_NEED_RESCHED,
     CpuMaskIn,
     CpuMaskOut,
     ParamIn,
     ParamOut,
     PolicyArg,
-    SchedPolicy,
 )
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import TimespecOut
@@ -46,11 +51,10 @@ __all__ = (
     "sys_sched_yield",
 )
 
-_NORMAL, _FIFO, _RR, _BATCH, _IDLE = (int(policy) for policy in SchedPolicy)
-_RT = (_FIFO, _RR)
-_KNOWN = (_NORMAL, _FIFO, _RR, _BATCH, _IDLE)
-MAX_USER_RT_PRIO = 100
-_KEEP_POLICY = -1
+_RT: Final = (SCHED_FIFO, SCHED_RR)
+_KNOWN: Final = (SCHED_NORMAL, SCHED_FIFO, SCHED_RR, SCHED_BATCH, SCHED_IDLE)
+MAX_USER_RT_PRIO: Final = 100
+_KEEP_POLICY: Final = -1
 
 
 def _find_process_by_pid(current: Task, nr: int) -> Task:
@@ -85,7 +89,7 @@ def sched_setscheduler(current: Task, p: Task, policy: int, priority: int) -> No
         raise LinuxError(Errno.EINVAL, f"priority {priority}")
     if (policy in _RT) != (priority != 0):
         raise LinuxError(Errno.EINVAL, f"priority {priority} for policy {policy}")
-    if not capability.capable(current, Cap.SYS_NICE):
+    if not capability.capable(current, CAP_SYS_NICE):
         _check_unprivileged(current, p, policy, priority, reset_on_fork)
     _setscheduler(p, policy, priority, reset_on_fork)
 
@@ -93,13 +97,13 @@ def sched_setscheduler(current: Task, p: Task, policy: int, priority: int) -> No
 def _check_unprivileged(current: Task, p: Task, policy: int, priority: int, reset_on_fork: bool) -> None:
     rlim = p.signal.rlim
     if policy in _RT:
-        rlim_rtprio = rlim[Rlimit.RTPRIO][0]
+        rlim_rtprio = rlim[RLIMIT_RTPRIO][0]
         if policy != p.policy and not rlim_rtprio:
             raise LinuxError(Errno.EPERM, "RLIMIT_RTPRIO is 0")
         if priority > p.rt_priority and priority > rlim_rtprio:
             raise LinuxError(Errno.EPERM, "beyond RLIMIT_RTPRIO")
     # SCHED_IDLE counts as nice 20: leaving it is a raise.
-    if p.policy == _IDLE and policy != _IDLE and sched.task_nice(p) < 20 - rlim[Rlimit.NICE][0]:
+    if p.policy == SCHED_IDLE and policy != SCHED_IDLE and sched.task_nice(p) < 20 - rlim[RLIMIT_NICE][0]:
         raise LinuxError(Errno.EPERM, "leaving SCHED_IDLE beyond RLIMIT_NICE")
     if not _check_same_owner(current, p):
         raise LinuxError(Errno.EPERM, "another user's thread")
@@ -122,19 +126,19 @@ def _setscheduler(p: Task, policy: int, priority: int, reset_on_fork: bool) -> N
             sched.dequeue_task(rq, p)
         if running:
             _put_prev(rq, p)
-        was_fair = p.prio >= sched.MAX_RT_PRIO
+        was_fair = p.prio >= MAX_RT_PRIO
         old_prio = p.prio
         p.policy = policy
         p.rt_priority = priority
         p.sched_reset_on_fork = reset_on_fork
         p.prio = sched.effective_prio(p)
         sched.set_load_weight(p)
-        if p.prio < sched.MAX_RT_PRIO and policy == _RR:
+        if p.prio < MAX_RT_PRIO and policy == SCHED_RR:
             p.rt_time_slice = sched_rt.DEF_TIMESLICE_NS
-        if was_fair and p.prio < sched.MAX_RT_PRIO and not on_rq:
+        if was_fair and p.prio < MAX_RT_PRIO and not on_rq:
             # Its vruntime would be from another age when it comes back.
             p.se.vruntime -= rq.cfs.min_vruntime
-        if not was_fair and p.prio >= sched.MAX_RT_PRIO:
+        if not was_fair and p.prio >= MAX_RT_PRIO:
             p.se.vruntime = 0 if on_rq else rq.cfs.min_vruntime
         if running:
             _set_curr(rq, p)
@@ -148,14 +152,14 @@ def _setscheduler(p: Task, policy: int, priority: int, reset_on_fork: bool) -> N
 
 
 def _put_prev(rq: sched.Rq, p: Task) -> None:
-    if p.prio < sched.MAX_RT_PRIO:
+    if p.prio < MAX_RT_PRIO:
         sched_rt.put_prev_task_rt(rq, p)
     else:
         sched_fair.put_prev_task_fair(rq, p)
 
 
 def _set_curr(rq: sched.Rq, p: Task) -> None:
-    if p.prio < sched.MAX_RT_PRIO:
+    if p.prio < MAX_RT_PRIO:
         sched_rt.set_curr_task_rt(rq, p)
     else:
         sched_fair.set_curr_task_fair(rq, p)
@@ -230,9 +234,9 @@ def sys_sched_rr_get_interval(current: Task, nr: PidNr, interval: TimespecOut) -
         raise LinuxError(Errno.EINVAL, f"pid {nr}")
     p = _find_process_by_pid(current, nr)
     rq: sched.Rq = p.kernel.runqueues[p.cpu]
-    if p.policy == _RR:
+    if p.policy == SCHED_RR:
         slice_ns = sched_rt.DEF_TIMESLICE_NS
-    elif p.policy == _FIFO or not rq.cfs.load:
+    elif p.policy == SCHED_FIFO or not rq.cfs.load:
         slice_ns = 0
     else:
         slice_ns = sched_fair.sched_slice(rq.cfs, p.se)
@@ -248,13 +252,13 @@ def sys_sched_yield(current: Task) -> int:
     """
     rq: sched.Rq = current.kernel.runqueues[current.cpu]
     with rq.lock.irq():
-        if current.prio < sched.MAX_RT_PRIO:
+        if current.prio < MAX_RT_PRIO:
             sched_rt.yield_task_rt(rq)
         else:
             sched_fair.yield_task_fair(rq)
         # The caller schedules on its way to user mode, which is now.
         if rq.nr_running > 1 or rq.tick_ns != NEVER:
-            current.ti_flags |= TIF.NEED_RESCHED
+            current.ti_flags |= TIF_NEED_RESCHED
     return 0
 
 
@@ -268,11 +272,11 @@ def sched_getaffinity(p: Task) -> int:
 
 def sched_setaffinity(current: Task, p: Task, mask: int) -> None:
     """Restrict p to the CPUs in mask; raises EPERM, EINVAL if none of them is there, or p is bound."""
-    if not _check_same_owner(current, p) and not capability.capable(current, Cap.SYS_NICE):
+    if not _check_same_owner(current, p) and not capability.capable(current, CAP_SYS_NICE):
         raise LinuxError(Errno.EPERM, "another user's thread")
     k = p.kernel
     mask &= (1 << k.nr_cpus) - 1
-    if not mask or (p.flags & PF.THREAD_BOUND and p is not current):
+    if not mask or (p.flags & PF_THREAD_BOUND and p is not current):
         raise LinuxError(Errno.EINVAL, "affinity")
     p.cpus_allowed = mask
     if mask >> p.cpu & 1:
@@ -280,7 +284,7 @@ def sched_setaffinity(current: Task, p: Task, mask: int) -> None:
     rq: sched.Rq = k.runqueues[p.cpu]
     if rq.curr is p:
         # It moves when it next sleeps: the task itself cannot be carried from under its CPU (migration_thread).
-        p.ti_flags |= TIF.NEED_RESCHED
+        p.ti_flags |= TIF_NEED_RESCHED
     elif p.se.on_rq:
         with rq.lock.irq():
             sched.deactivate_task(rq, p, sleep=False)

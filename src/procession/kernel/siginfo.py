@@ -9,7 +9,22 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from procession.include.linux.signal import CLD_CONTINUED, SiCode, Sig, Siginfo
+from procession.include.linux.limits import UINT_MAX, ULONG_MAX
+from procession.include.linux.signal import (
+    CLD_CONTINUED,
+    SI_KERNEL,
+    SI_SIGIO,
+    SI_TIMER,
+    SI_USER,
+    SIGBUS,
+    SIGCHLD,
+    SIGFPE,
+    SIGILL,
+    SIGIO,
+    SIGSEGV,
+    SIGTRAP,
+    Siginfo,
+)
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
@@ -26,7 +41,7 @@ __all__ = (
     "trace_fields",
 )
 
-SIGINFO_SIZE = 128
+SIGINFO_SIZE: Final = 128
 
 
 class SpecialInfo:
@@ -48,32 +63,29 @@ SEND_SIG_FORCED: Final = SpecialInfo("SEND_SIG_FORCED", 0)  # from the kernel, w
 
 AnyInfo: TypeAlias = Siginfo | SpecialInfo
 
-_KILL = struct.Struct("<iii4xiI104x")  # pid, uid
-_TIMER = struct.Struct("<iii4xiiQ96x")  # timer id, overrun, value
-_RT = struct.Struct("<iii4xiIQ96x")  # pid, uid, value
-_CHLD = struct.Struct("<iii4xiIi4xqq80x")  # pid, uid, status, utime, stime
-_FAULT = struct.Struct("<iii4xQ104x")  # address
-_POLL = struct.Struct("<iii4xqi100x")  # band, fd
+_KILL: Final = struct.Struct("<iii4xiI104x")  # pid, uid
+_TIMER: Final = struct.Struct("<iii4xiiQ96x")  # timer id, overrun, value
+_RT: Final = struct.Struct("<iii4xiIQ96x")  # pid, uid, value
+_CHLD: Final = struct.Struct("<iii4xiIi4xqq80x")  # pid, uid, status, utime, stime
+_FAULT: Final = struct.Struct("<iii4xQ104x")  # address
+_POLL: Final = struct.Struct("<iii4xqi100x")  # band, fd
 
-_SIGCHLD, _SIGTRAP, _SIGIO = int(Sig.SIGCHLD), int(Sig.SIGTRAP), int(Sig.SIGIO)
-_FAULTS = frozenset({int(Sig.SIGSEGV), int(Sig.SIGBUS), int(Sig.SIGFPE), int(Sig.SIGILL), _SIGTRAP})
-_SI_KERNEL, _SI_TIMER, _SI_SIGIO = int(SiCode.KERNEL), int(SiCode.TIMER), int(SiCode.SIGIO)
-_TRAP_CODES = 4  # beyond them a SIGTRAP's code is a tracer's, with pid and uid
-_U32, _U64 = 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF
+_FAULTS: Final = frozenset({SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP})
+_TRAP_CODES: Final = 4  # beyond them a SIGTRAP's code is a tracer's, with pid and uid
 
 
 def _layout(signo: int, code: int) -> struct.Struct:
     """Return which member of the union a signal uses."""
     if code < 0:
-        if code == _SI_TIMER:
+        if code == SI_TIMER:
             return _TIMER
-        return _POLL if code == _SI_SIGIO else _RT
-    if 0 < code < _SI_KERNEL:
-        if signo == _SIGCHLD:
+        return _POLL if code == SI_SIGIO else _RT
+    if 0 < code < SI_KERNEL:
+        if signo == SIGCHLD:
             return _CHLD
-        if signo in _FAULTS and (signo != _SIGTRAP or code <= _TRAP_CODES):
+        if signo in _FAULTS and (signo != SIGTRAP or code <= _TRAP_CODES):
             return _FAULT
-        if signo == _SIGIO:
+        if signo == SIGIO:
             return _POLL
     return _KILL
 
@@ -86,15 +98,15 @@ def siginfo_to_user(info: Siginfo) -> bytes:
     # What a child sends has the class CHLD whatever its exit signal; faults and polls have no pid.
     layout = _CHLD if info.pid and 0 < code <= CLD_CONTINUED else _layout(signo, code)
     if layout is _KILL:
-        return _KILL.pack(signo, info.errno, code, info.pid, info.uid & _U32)
+        return _KILL.pack(signo, info.errno, code, info.pid, info.uid & UINT_MAX)
     if layout is _CHLD:
-        return _CHLD.pack(signo, info.errno, code, info.pid, info.uid & _U32, info.status, info.utime, info.stime)
+        return _CHLD.pack(signo, info.errno, code, info.pid, info.uid & UINT_MAX, info.status, info.utime, info.stime)
     if layout is _FAULT:
-        return _FAULT.pack(signo, info.errno, code, info.addr & _U64)
+        return _FAULT.pack(signo, info.errno, code, info.addr & ULONG_MAX)
     if layout is _RT:
-        return _RT.pack(signo, info.errno, code, info.pid, info.uid & _U32, info.value & _U64)
+        return _RT.pack(signo, info.errno, code, info.pid, info.uid & UINT_MAX, info.value & ULONG_MAX)
     if layout is _TIMER:
-        return _TIMER.pack(signo, info.errno, code, info.tid, info.overrun, info.value & _U64)
+        return _TIMER.pack(signo, info.errno, code, info.tid, info.overrun, info.value & ULONG_MAX)
     return _POLL.pack(signo, info.errno, code, info.band, info.fd)
 
 
@@ -139,5 +151,5 @@ def trace_fields(info: AnyInfo, current: Task) -> tuple[int, ...]:
             info.overrun,
         )
     if info is SEND_SIG_NOINFO:
-        return 0, int(SiCode.USER), current.tgid, current.cred.uid, 0, 0, 0, 0, 0, 0, 0
+        return 0, SI_USER, current.tgid, current.cred.uid, 0, 0, 0, 0, 0, 0, 0
     return 0, info.code, 0, 0, 0, 0, 0, 0, 0, 0, 0

@@ -9,22 +9,39 @@ Differs: dequeue_signal() and get_signal_to_deliver() return what 3.2 writes thr
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import coredump
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.sched import PF, TIF, JobCtl, SignalFlags, signal_group_exit, thread_group_empty
+from procession.include.linux.sched import (
+    JOBCTL_PENDING_MASK,
+    JOBCTL_STOP_PENDING,
+    JOBCTL_TRAP_MASK,
+    PF_EXITING,
+    PF_SIGNALED,
+    SIGNAL_CLD_MASK,
+    SIGNAL_UNKILLABLE,
+    TIF_RESTORE_SIGMASK,
+    TIF_SIGPENDING,
+    TIF_SINGLESTEP,
+    signal_group_exit,
+    thread_group_empty,
+)
 from procession.include.linux.signal import (
     CLD_STOPPED,
+    SA_NODEFER,
+    SA_RESETHAND,
+    SA_RESTART,
     SIG_DFL,
     SIG_IGN,
     SIG_KERNEL_COREDUMP_MASK,
     SIG_KERNEL_IGNORE_MASK,
     SIG_KERNEL_ONLY_MASK,
     SIG_KERNEL_STOP_MASK,
+    SIGKILL,
+    SIGSTOP,
+    SIGTRAP,
     KSigaction,
-    SaFlags,
-    Sig,
     Siginfo,
 )
 from procession.kernel import exit
@@ -85,7 +102,6 @@ from procession.kernel.signal_send import (
     zap_other_threads,
 )
 from procession.kernel.signal_stop import (
-    PT_SEIZED,
     PTRACE_EVENT_STOP,
     do_jobctl_trap,
     do_notify_parent_cldstop,
@@ -107,7 +123,6 @@ if TYPE_CHECKING:
 
 __all__ = (
     "PTRACE_EVENT_STOP",
-    "PT_SEIZED",
     "SEND_SIG_FORCED",
     "SEND_SIG_NOINFO",
     "SEND_SIG_PRIV",
@@ -183,16 +198,19 @@ __all__ = (
     "zap_other_threads",
 )
 
-_SIGKILL, _SIGSTOP, _SIGTRAP = int(Sig.SIGKILL), int(Sig.SIGSTOP), int(Sig.SIGTRAP)
-_RESETHAND, _NODEFER, _RESTART = int(SaFlags.RESETHAND), int(SaFlags.NODEFER), int(SaFlags.RESTART)
-_SIGPENDING, _RESTORE_SIGMASK, _SINGLESTEP = TIF.SIGPENDING, TIF.RESTORE_SIGMASK, TIF.SINGLESTEP
-_EINTR = int(Errno.EINTR)
-_ERESTARTSYS, _ERESTARTNOINTR = int(Errno.ERESTARTSYS), int(Errno.ERESTARTNOINTR)
-_RESTART_CODES = frozenset({_ERESTARTSYS, _ERESTARTNOINTR, int(Errno.ERESTARTNOHAND), int(Errno.ERESTART_RESTARTBLOCK)})
-_UNSET = -1
+_EINTR: Final = int(Errno.EINTR)
+_ERESTARTSYS: Final = int(Errno.ERESTARTSYS)
+_ERESTARTNOINTR: Final = int(Errno.ERESTARTNOINTR)
+_RESTART_CODES: Final = frozenset(
+    {_ERESTARTSYS, _ERESTARTNOINTR, int(Errno.ERESTARTNOHAND), int(Errno.ERESTART_RESTARTBLOCK)}
+)
+_UNSET: Final = -1
 
 # What becomes of a signal that was taken off the queue.
-_DROP, _HANDLE, _STOP, _FATAL = range(4)
+_DROP: Final = 0
+_HANDLE: Final = 1
+_STOP: Final = 2
+_FATAL: Final = 3
 
 
 # The blocked set.
@@ -207,10 +225,10 @@ def retarget_shared_pending(tsk: Task, which: int) -> None:
     if not retarget:
         return
     for t in threads_from(tsk)[1:]:
-        if t.flags & PF.EXITING or not retarget & ~t.blocked:
+        if t.flags & PF_EXITING or not retarget & ~t.blocked:
             continue
         retarget &= t.blocked
-        if not t.ti_flags & _SIGPENDING:
+        if not t.ti_flags & TIF_SIGPENDING:
             signal_wake_up(t, resume=False)
         if not retarget:
             return
@@ -218,7 +236,7 @@ def retarget_shared_pending(tsk: Task, which: int) -> None:
 
 def set_task_blocked_locked(tsk: Task, newset: int) -> None:
     """Set the caller's blocked set, siglock held (__set_task_blocked)."""
-    if tsk.ti_flags & _SIGPENDING and not thread_group_empty(tsk):
+    if tsk.ti_flags & TIF_SIGPENDING and not thread_group_empty(tsk):
         retarget_shared_pending(tsk, newset & ~tsk.blocked)
     tsk.blocked = newset
     recalc_sigpending(tsk)
@@ -240,14 +258,14 @@ def sigprocmask(current: Task, how: int, newset: int) -> int:
         newset = old & ~newset
     elif how != 2:
         raise LinuxError(Errno.EINVAL, "unknown way to change the mask")
-    if newset != old or current.ti_flags & _SIGPENDING:
+    if newset != old or current.ti_flags & TIF_SIGPENDING:
         set_current_blocked(current, newset)
     return old
 
 
 def set_restore_sigmask(current: Task) -> None:
     """Have saved_sigmask put back when the call returns, after a handler has run."""
-    current.ti_flags |= _RESTORE_SIGMASK | _SIGPENDING
+    current.ti_flags |= TIF_RESTORE_SIGMASK | TIF_SIGPENDING
 
 
 # The alternate stack.
@@ -271,16 +289,16 @@ def sas_ss_flags(current: Task, sp: int) -> int:
 def exit_signals(tsk: Task) -> None:
     """From here on tsk takes no part in its process's signals: hand over those that waited for it (spec 8.2.6)."""
     if thread_group_empty(tsk) or signal_group_exit(tsk.signal):
-        tsk.flags |= PF.EXITING
+        tsk.flags |= PF_EXITING
         return
     group_stop = False
     assert tsk.sighand is not None
     with tsk.sighand.siglock.irq():
         # Under the lock: from now on this thread is not chosen any more.
-        tsk.flags |= PF.EXITING
-        if tsk.ti_flags & _SIGPENDING:
+        tsk.flags |= PF_EXITING
+        if tsk.ti_flags & TIF_SIGPENDING:
             retarget_shared_pending(tsk, ~tsk.blocked)
-            if tsk.jobctl & JobCtl.STOP_PENDING:
+            if tsk.jobctl & JOBCTL_STOP_PENDING:
                 group_stop = task_participate_group_stop(tsk)
     if group_stop:
         with tsk.kernel.tasklist_lock.read():
@@ -299,12 +317,12 @@ async def get_signal_to_deliver(current: Task) -> tuple[int, KSigaction, Siginfo
     assert sighand is not None
     sig = current.signal
     while True:
-        if sig.flags & SignalFlags.CLD_MASK:
+        if sig.flags & SIGNAL_CLD_MASK:
             report_jobctl(current)
-        if current.jobctl & JobCtl.PENDING_MASK:
-            if current.jobctl & JobCtl.STOP_PENDING and await do_signal_stop(current, 0):
+        if current.jobctl & JOBCTL_PENDING_MASK:
+            if current.jobctl & JOBCTL_STOP_PENDING and await do_signal_stop(current, 0):
                 continue
-            if current.jobctl & JobCtl.TRAP_MASK:
+            if current.jobctl & JOBCTL_TRAP_MASK:
                 await do_jobctl_trap(current)
                 continue
 
@@ -312,7 +330,7 @@ async def get_signal_to_deliver(current: Task) -> tuple[int, KSigaction, Siginfo
             info = dequeue_signal(current, current.blocked)
             if info is None:
                 return None
-            traced = bool(current.ptrace) and info.signo != _SIGKILL
+            traced = bool(current.ptrace) and info.signo != SIGKILL
             verdict = _UNSET if traced else _settle(current, info)
         if traced:
             info = await ptrace_signal(current, info)
@@ -325,7 +343,7 @@ async def get_signal_to_deliver(current: Task) -> tuple[int, KSigaction, Siginfo
             return info.signo, verdict, info
         if verdict == _STOP:
             # An orphaned group has nobody who could continue it; SIGSTOP does not ask.
-            if info.signo == _SIGSTOP or not exit.is_current_pgrp_orphaned(current):
+            if info.signo == SIGSTOP or not exit.is_current_pgrp_orphaned(current):
                 await do_signal_stop(current, info.signo)
         elif verdict == _FATAL:
             await _die(current, info)
@@ -343,14 +361,14 @@ def _settle(current: Task, info: Siginfo) -> KSigaction | int:
         trace.signal_deliver(signr, errno, code, ka.handler, ka.flags, *rest)
     handler = ka.handler
     if handler not in (SIG_DFL, SIG_IGN):
-        if ka.flags & _RESETHAND:
+        if ka.flags & SA_RESETHAND:
             action[signr - 1] = replace(ka, handler=SIG_DFL)
         return ka
     bit = 1 << (signr - 1)
     if handler == SIG_IGN or bit & SIG_KERNEL_IGNORE_MASK:
         return _DROP
     # What reaches an init although it is unkillable came from outside its namespace.
-    if current.signal.flags & SignalFlags.UNKILLABLE and not bit & SIG_KERNEL_ONLY_MASK:
+    if current.signal.flags & SIGNAL_UNKILLABLE and not bit & SIG_KERNEL_ONLY_MASK:
         return _DROP
     return _STOP if bit & SIG_KERNEL_STOP_MASK else _FATAL
 
@@ -358,7 +376,7 @@ def _settle(current: Task, info: Siginfo) -> KSigaction | int:
 async def _die(current: Task, info: Siginfo) -> None:
     """Let a signal end the process, with a core dump if that is its way."""
     signr = info.signo
-    current.flags |= PF.SIGNALED
+    current.flags |= PF_SIGNALED
     if SIG_KERNEL_COREDUMP_MASK >> (signr - 1) & 1:
         await coredump.do_coredump(current, signr)
     await exit.do_group_exit(current, signr)
@@ -373,8 +391,8 @@ async def do_signal(current: Task) -> None:
     if found is not None:
         sig, ka, info = found
         handle_signal(current, sig, ka, info)
-        if current.ti_flags & _SINGLESTEP and current.ptrace:
-            await ptrace_notify(current, _SIGTRAP)
+        if current.ti_flags & TIF_SINGLESTEP and current.ptrace:
+            await ptrace_notify(current, SIGTRAP)
         return
 
     thread = current.thread
@@ -382,8 +400,8 @@ async def do_signal(current: Task) -> None:
     if code in _RESTART_CODES and thread.syscall_nr() >= 0:
         thread.syscall_restart(current, code)
     # Without a handler the mask that the call replaced comes back here.
-    if current.ti_flags & _RESTORE_SIGMASK:
-        current.ti_flags &= ~_RESTORE_SIGMASK
+    if current.ti_flags & TIF_RESTORE_SIGMASK:
+        current.ti_flags &= ~TIF_RESTORE_SIGMASK
         set_current_blocked(current, current.saved_sigmask)
 
 
@@ -392,21 +410,21 @@ def handle_signal(current: Task, sig: int, ka: KSigaction, info: Siginfo) -> Non
     thread = current.thread
     code = -thread.syscall_get_error()
     if code in _RESTART_CODES and thread.syscall_nr() >= 0:
-        if code == _ERESTARTNOINTR or (code == _ERESTARTSYS and ka.flags & _RESTART):
+        if code == _ERESTARTNOINTR or (code == _ERESTARTSYS and ka.flags & SA_RESTART):
             thread.syscall_restart(current, code)
         else:
             thread.set_return(-_EINTR)
 
     blocked = current.blocked
-    oldset = current.saved_sigmask if current.ti_flags & _RESTORE_SIGMASK else blocked
+    oldset = current.saved_sigmask if current.ti_flags & TIF_RESTORE_SIGMASK else blocked
     try:
         thread.setup_rt_frame(current, sig, ka, info, oldset)
     except LinuxError:
         force_sigsegv(sig, current)
         return
     blocked |= ka.mask
-    if not ka.flags & _NODEFER:
+    if not ka.flags & SA_NODEFER:
         blocked |= 1 << (sig - 1)
     set_current_blocked(current, blocked)
     # The frame has the mask now, and sigreturn restores it.
-    current.ti_flags &= ~_RESTORE_SIGMASK
+    current.ti_flags &= ~TIF_RESTORE_SIGMASK

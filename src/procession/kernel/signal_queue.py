@@ -6,22 +6,30 @@ Everything here is called with the siglock held. Other modules use these functio
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.errno import LinuxError
-from procession.include.linux.resource import Rlimit
-from procession.include.linux.sched import TIF, JobCtl, SignalFlags, TaskState
+from procession.include.linux.resource import RLIMIT_SIGPENDING
+from procession.include.linux.sched import (
+    JOBCTL_PENDING_MASK,
+    JOBCTL_STOP_DEQUEUED,
+    SIGNAL_UNKILLABLE,
+    TASK_INTERRUPTIBLE,
+    TASK_WAKEKILL,
+    TIF_SIGPENDING,
+)
 from procession.include.linux.signal import (
     DEFAULT_ACTION,
     NSIG,
+    SI_TIMER,
     SIG_DFL,
     SIG_IGN,
     SIG_KERNEL_IGNORE_MASK,
     SIG_KERNEL_STOP_MASK,
+    SIGALRM,
+    SIGKILL_MASK,
     SYNCHRONOUS_MASK,
     KSigaction,
-    SiCode,
-    Sig,
     Siginfo,
     Sigqueue,
 )
@@ -58,16 +66,8 @@ __all__ = (
     "unhandled_signal",
 )
 
-_SIGALRM = int(Sig.SIGALRM)
-_SIGKILL_BIT = 1 << (int(Sig.SIGKILL) - 1)
-_SI_TIMER = int(SiCode.TIMER)
-_SIGPENDING = TIF.SIGPENDING
-_PENDING_MASK, _STOP_DEQUEUED = JobCtl.PENDING_MASK, JobCtl.STOP_DEQUEUED
-_INTERRUPTIBLE, _WAKEKILL = TaskState.INTERRUPTIBLE, TaskState.WAKEKILL
-_RLIMIT_SIGPENDING = int(Rlimit.SIGPENDING)
-_UNKILLABLE = SignalFlags.UNKILLABLE
-_IGNORE = KSigaction(SIG_IGN)
-_ALL_DEFAULT = [DEFAULT_ACTION] * NSIG
+_IGNORE: Final = KSigaction(SIG_IGN)
+_ALL_DEFAULT: Final = [DEFAULT_ACTION] * NSIG
 
 
 def signals_init(k: Kernel) -> None:
@@ -90,19 +90,19 @@ def threads_from(p: Task) -> list[Task]:
 
 def signal_pending(p: Task) -> bool:
     """Whether p has a signal to look at before it goes back to user mode."""
-    return bool(p.ti_flags & _SIGPENDING)
+    return bool(p.ti_flags & TIF_SIGPENDING)
 
 
 def fatal_signal_pending(p: Task) -> bool:
     """Whether p is about to die."""
-    return bool(p.ti_flags & _SIGPENDING and p.pending.signal & _SIGKILL_BIT)
+    return bool(p.ti_flags & TIF_SIGPENDING and p.pending.signal & SIGKILL_MASK)
 
 
 def signal_pending_state(state: int, p: Task) -> bool:
     """Whether a signal keeps p from falling asleep in this state (spec 1.1)."""
-    if not p.ti_flags & _SIGPENDING:
+    if not p.ti_flags & TIF_SIGPENDING:
         return False
-    return bool(state & _INTERRUPTIBLE) or bool(state & _WAKEKILL and p.pending.signal & _SIGKILL_BIT)
+    return bool(state & TASK_INTERRUPTIBLE) or bool(state & TASK_WAKEKILL and p.pending.signal & SIGKILL_MASK)
 
 
 def recalc_sigpending_tsk(t: Task) -> bool:
@@ -110,8 +110,8 @@ def recalc_sigpending_tsk(t: Task) -> bool:
 
     Another thread may be between a call that is to be restarted and its way out.
     """
-    if (t.pending.signal | t.signal.shared_pending.signal) & ~t.blocked or t.jobctl & _PENDING_MASK:
-        t.ti_flags |= _SIGPENDING
+    if (t.pending.signal | t.signal.shared_pending.signal) & ~t.blocked or t.jobctl & JOBCTL_PENDING_MASK:
+        t.ti_flags |= TIF_SIGPENDING
         return True
     return False
 
@@ -126,18 +126,18 @@ def recalc_sigpending(current: Task) -> None:
     """Set or clear the caller's TIF_SIGPENDING."""
     if (
         current.pending.signal | current.signal.shared_pending.signal
-    ) & ~current.blocked or current.jobctl & _PENDING_MASK:
-        current.ti_flags |= _SIGPENDING
+    ) & ~current.blocked or current.jobctl & JOBCTL_PENDING_MASK:
+        current.ti_flags |= TIF_SIGPENDING
     else:
-        current.ti_flags &= ~_SIGPENDING
+        current.ti_flags &= ~TIF_SIGPENDING
 
 
 def signal_wake_up(t: Task, resume: bool) -> None:
     """Make t look at its signals; resume wakes it from a killable sleep or a stop as well."""
-    t.ti_flags |= _SIGPENDING
+    t.ti_flags |= TIF_SIGPENDING
     state = t.state
     if state:
-        mask = _INTERRUPTIBLE | _WAKEKILL if resume else _INTERRUPTIBLE
+        mask = TASK_INTERRUPTIBLE | TASK_WAKEKILL if resume else TASK_INTERRUPTIBLE
         if state & mask:
             sched.try_to_wake_up(t, mask)
 
@@ -160,7 +160,7 @@ def sig_ignored(t: Task, sig: int, from_ancestor_ns: bool) -> bool:
     assert t.sighand is not None
     handler = t.sighand.action[sig - 1].handler
     if handler == SIG_DFL:
-        if not SIG_KERNEL_IGNORE_MASK >> (sig - 1) & 1 and (from_ancestor_ns or not t.signal.flags & _UNKILLABLE):
+        if not SIG_KERNEL_IGNORE_MASK >> (sig - 1) & 1 and (from_ancestor_ns or not t.signal.flags & SIGNAL_UNKILLABLE):
             return False
     elif handler != SIG_IGN:
         return False
@@ -183,7 +183,7 @@ def unhandled_signal(tsk: Task, sig: int) -> bool:
 def sigqueue_charge(t: Task, info: Siginfo, override_rlimit: bool) -> Sigqueue | None:
     """Return a queue entry charged to t's user, None if the user has too many (__sigqueue_alloc)."""
     owner = t.real_cred.user
-    if not override_rlimit and owner.sigpending >= t.signal.rlim[_RLIMIT_SIGPENDING][0]:
+    if not override_rlimit and owner.sigpending >= t.signal.rlim[RLIMIT_SIGPENDING][0]:
         return None
     try:
         t.kernel.caches["sigqueue"].alloc()
@@ -221,7 +221,7 @@ def flush_signals(t: Task) -> None:
     """Throw away everything pending for t: what kernel threads do with a signal they have seen."""
     assert t.sighand is not None
     with t.sighand.siglock.irq():
-        t.ti_flags &= ~_SIGPENDING
+        t.ti_flags &= ~TIF_SIGPENDING
         flush_sigqueue(t.kernel, t.pending)
         flush_sigqueue(t.kernel, t.signal.shared_pending)
 
@@ -233,8 +233,8 @@ def flush_itimer_signals(current: Task) -> None:
         for pending in (current.pending, current.signal.shared_pending):
             if not pending.list:
                 continue
-            keep = [q for q in pending.list if q.info.code != _SI_TIMER]
-            gone = [q for q in pending.list if q.info.code == _SI_TIMER]
+            keep = [q for q in pending.list if q.info.code != SI_TIMER]
+            gone = [q for q in pending.list if q.info.code == SI_TIMER]
             pending.list = keep
             left = {q.info.signo for q in keep}
             for q in gone:
@@ -324,12 +324,12 @@ def dequeue_signal(current: Task, mask: int) -> Siginfo | None:
             recalc_sigpending(current)
             return None
         info = _collect_signal(k, sig, shared)
-        if sig == _SIGALRM:
+        if sig == SIGALRM:
             itimer.it_real_restart(k, current.signal)
     recalc_sigpending(current)
     if SIG_KERNEL_STOP_MASK >> (sig - 1) & 1:
         # A SIGCONT from here on takes the stop back; do_signal_stop() checks.
-        current.jobctl |= _STOP_DEQUEUED
-    if info.code == _SI_TIMER and not info.raw:
+        current.jobctl |= JOBCTL_STOP_DEQUEUED
+    if info.code == SI_TIMER and not info.raw:
         posix_timers.do_schedule_next_timer(current, info)
     return info

@@ -8,31 +8,51 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.bug import bug, bug_on
-from procession.include.linux.cred import Cap
+from procession.include.linux.cred import CAP_KILL
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.pid import PidType
-from procession.include.linux.sched import PF, JobCtl, SignalFlags, TaskState, same_thread_group
+from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_PID
+from procession.include.linux.ptrace import PT_SEIZED
+from procession.include.linux.sched import (
+    JOBCTL_PENDING_MASK,
+    JOBCTL_STOP_PENDING,
+    PF_EXITING,
+    SIGNAL_CLD_CONTINUED,
+    SIGNAL_CLD_STOPPED,
+    SIGNAL_GROUP_EXIT,
+    SIGNAL_STOP_CONTINUED,
+    SIGNAL_STOP_STOPPED,
+    SIGNAL_UNKILLABLE,
+    TASK_STOPPED_BIT,
+    TASK_TRACED_BIT,
+    TIF_SIGPENDING,
+    same_thread_group,
+)
 from procession.include.linux.signal import (
     CLD_DUMPED,
     CLD_EXITED,
     CLD_KILLED,
     NSIG,
+    SA_NOCLDWAIT,
+    SI_TIMER,
     SIG_DFL,
     SIG_IGN,
     SIG_KERNEL_COREDUMP_MASK,
     SIG_KERNEL_IGNORE_MASK,
     SIG_KERNEL_STOP_MASK,
+    SIGCHLD,
+    SIGCONT,
+    SIGKILL,
+    SIGKILL_MASK,
     SIGRTMIN,
+    SIGSEGV,
     KSigaction,
-    SaFlags,
-    SiCode,
-    Sig,
     Siginfo,
     Sigqueue,
 )
+from procession.include.linux.time import NSEC_PER_CLOCK_T
 from procession.kernel import capability, pid, rcupdate, sched, signal_queue, signal_stop, wait
 from procession.kernel.siginfo import SEND_SIG_FORCED, SEND_SIG_NOINFO, SEND_SIG_PRIV, AnyInfo, trace_fields
 
@@ -67,17 +87,10 @@ __all__ = (
     "zap_other_threads",
 )
 
-_SIGKILL, _SIGCHLD, _SIGCONT, _SIGSEGV = int(Sig.SIGKILL), int(Sig.SIGCHLD), int(Sig.SIGCONT), int(Sig.SIGSEGV)
-_SIGKILL_BIT, _SIGCONT_BIT = 1 << (_SIGKILL - 1), 1 << (_SIGCONT - 1)
-_NOCLDWAIT = int(SaFlags.NOCLDWAIT)
-_SI_TIMER = int(SiCode.TIMER)
-_SIGPENDING = 4  # TIF.SIGPENDING
-_PGID = int(PidType.PGID)
-_GROUP_EXIT = SignalFlags.GROUP_EXIT
-_UNKILLABLE_OR_EXIT = SignalFlags.UNKILLABLE | SignalFlags.GROUP_EXIT
-_STOPPED_OR_TRACED = TaskState.STOPPED_BIT | TaskState.TRACED_BIT
-_NOT_FATAL_MASK = SIG_KERNEL_IGNORE_MASK | SIG_KERNEL_STOP_MASK
-_TICK_NS = 10_000_000  # of the clock ticks in si_utime: USER_HZ
+_SIGCONT_BIT: Final = 1 << (SIGCONT - 1)
+_UNKILLABLE_OR_EXIT: Final = SIGNAL_UNKILLABLE | SIGNAL_GROUP_EXIT
+_STOPPED_OR_TRACED: Final = TASK_STOPPED_BIT | TASK_TRACED_BIT
+_NOT_FATAL_MASK: Final = SIG_KERNEL_IGNORE_MASK | SIG_KERNEL_STOP_MASK
 
 
 # Who may send to whom.
@@ -94,7 +107,7 @@ def _kill_ok_by_cred(current: Task, t: Task) -> bool:
         cred.euid in (tcred.suid, tcred.uid) or cred.uid in (tcred.suid, tcred.uid)
     ):
         return True
-    return capability.ns_capable(current, tcred.user.user_ns, Cap.KILL)
+    return capability.ns_capable(current, tcred.user.user_ns, CAP_KILL)
 
 
 def check_kill_permission(current: Task, sig: int, info: AnyInfo, t: Task) -> None:
@@ -103,7 +116,7 @@ def check_kill_permission(current: Task, sig: int, info: AnyInfo, t: Task) -> No
         raise LinuxError(Errno.EINVAL, f"no signal {sig}")
     if not si_fromuser(info) or same_thread_group(current, t) or _kill_ok_by_cred(current, t):
         return
-    if sig == _SIGCONT:
+    if sig == SIGCONT:
         session = pid.task_session(t)
         if session is not None and session is pid.task_session(current):
             return
@@ -119,18 +132,18 @@ def prepare_signal(sig: int, p: Task, from_ancestor_ns: bool) -> bool:
     Returns False if the signal itself is ignored.
     """
     bit = 1 << (sig - 1)
-    if bit & (SIG_KERNEL_STOP_MASK | _SIGCONT_BIT) and not p.signal.flags & _GROUP_EXIT:
+    if bit & (SIG_KERNEL_STOP_MASK | _SIGCONT_BIT) and not p.signal.flags & SIGNAL_GROUP_EXIT:
         k = p.kernel
         gone = _SIGCONT_BIT if bit != _SIGCONT_BIT else SIG_KERNEL_STOP_MASK
         signal_queue.rm_from_queue(k, gone, p.signal.shared_pending)
         for t in signal_queue.threads_from(p):
             signal_queue.rm_from_queue(k, gone, t.pending)
             if bit == _SIGCONT_BIT:
-                signal_stop.task_clear_jobctl_pending(t, JobCtl.STOP_PENDING)
-                if t.ptrace & signal_stop.PT_SEIZED:
+                signal_stop.task_clear_jobctl_pending(t, JOBCTL_STOP_PENDING)
+                if t.ptrace & PT_SEIZED:
                     signal_stop.ptrace_trap_notify(t)
                 else:
-                    sched.wake_up_state(t, TaskState.STOPPED_BIT)
+                    sched.wake_up_state(t, TASK_STOPPED_BIT)
         if bit == _SIGCONT_BIT:
             _note_continued(p)
     return not signal_queue.sig_ignored(p, sig, from_ancestor_ns)
@@ -140,25 +153,25 @@ def _note_continued(p: Task) -> None:
     """Have the first thread that comes by tell the parent; the assignments lose other flags, as in 3.2."""
     sig = p.signal
     why = 0
-    if sig.flags & SignalFlags.STOP_STOPPED:
-        why = SignalFlags.CLD_CONTINUED
+    if sig.flags & SIGNAL_STOP_STOPPED:
+        why = SIGNAL_CLD_CONTINUED
     elif sig.group_stop_count:
-        why = SignalFlags.CLD_STOPPED  # the stop was as good as there: report that it happened
+        why = SIGNAL_CLD_STOPPED  # the stop was as good as there: report that it happened
     if why:
-        sig.flags = why | SignalFlags.STOP_CONTINUED
+        sig.flags = why | SIGNAL_STOP_CONTINUED
         sig.group_stop_count = 0
         sig.group_exit_code = 0
 
 
 def _wants_signal(sig: int, p: Task) -> bool:
     """Whether p is a good choice to take a signal: it may, and is not busy with another one."""
-    if p.blocked >> (sig - 1) & 1 or p.flags & PF.EXITING:
+    if p.blocked >> (sig - 1) & 1 or p.flags & PF_EXITING:
         return False
-    if sig == _SIGKILL:
+    if sig == SIGKILL:
         return True
     if p.state & _STOPPED_OR_TRACED:
         return False
-    return p.on_cpu or not p.ti_flags & _SIGPENDING
+    return p.on_cpu or not p.ti_flags & TIF_SIGPENDING
 
 
 def complete_signal(sig: int, p: Task, group: bool) -> None:
@@ -184,16 +197,16 @@ def complete_signal(sig: int, p: Task, group: bool) -> None:
         and not bit & _NOT_FATAL_MASK
         and not signal.flags & _UNKILLABLE_OR_EXIT
         and not t.real_blocked & bit
-        and (sig == _SIGKILL or not t.ptrace)
+        and (sig == SIGKILL or not t.ptrace)
         and not bit & SIG_KERNEL_COREDUMP_MASK  # whose dump wants the threads as they are
     ):
-        signal.flags = _GROUP_EXIT
+        signal.flags = SIGNAL_GROUP_EXIT
         signal.group_exit_code = sig
         signal.group_stop_count = 0
         for thread in signal_queue.threads_from(p):
             _kill_thread(thread)
         return
-    signal_queue.signal_wake_up(t, resume=sig == _SIGKILL)
+    signal_queue.signal_wake_up(t, resume=sig == SIGKILL)
 
 
 def _choose_thread(sig: int, p: Task) -> Task | None:
@@ -208,8 +221,8 @@ def _choose_thread(sig: int, p: Task) -> Task | None:
 
 
 def _kill_thread(t: Task) -> None:
-    signal_stop.task_clear_jobctl_pending(t, JobCtl.PENDING_MASK)
-    t.pending.signal |= _SIGKILL_BIT
+    signal_stop.task_clear_jobctl_pending(t, JOBCTL_PENDING_MASK)
+    t.pending.signal |= SIGKILL_MASK
     signal_queue.signal_wake_up(t, resume=True)
 
 
@@ -218,9 +231,9 @@ def zap_other_threads(p: Task) -> int:
     p.signal.group_stop_count = 0
     others = signal_queue.threads_from(p)[1:]
     for t in others:
-        signal_stop.task_clear_jobctl_pending(t, JobCtl.PENDING_MASK)
+        signal_stop.task_clear_jobctl_pending(t, JOBCTL_PENDING_MASK)
         if not t.exit_state:
-            t.pending.signal |= _SIGKILL_BIT
+            t.pending.signal |= SIGKILL_MASK
             signal_queue.signal_wake_up(t, resume=True)
     return len(others)
 
@@ -334,7 +347,7 @@ def force_sig_info(sig: int, info: AnyInfo, t: Task) -> None:
                 t.blocked &= ~bit
                 signal_queue.recalc_sigpending_and_wake(t)
         if ka.handler == SIG_DFL:
-            t.signal.flags &= ~SignalFlags.UNKILLABLE
+            t.signal.flags &= ~SIGNAL_UNKILLABLE
         send_signal(sig, info, t, group=False)
 
 
@@ -345,12 +358,12 @@ def force_sig(sig: int, p: Task) -> None:
 
 def force_sigsegv(sig: int, p: Task) -> None:
     """Send SIGSEGV because a frame for sig could not be made; if that was SIGSEGV's own, it kills."""
-    if sig == _SIGSEGV:
+    if sig == SIGSEGV:
         sighand = p.sighand
         assert sighand is not None
         with sighand.siglock.irq():
             sighand.action[sig - 1] = replace(sighand.action[sig - 1], handler=SIG_DFL)
-    force_sig(_SIGSEGV, p)
+    force_sig(SIGSEGV, p)
 
 
 def _send_to_all(sig: int, info: AnyInfo, targets: Iterable[Task]) -> None:
@@ -370,13 +383,13 @@ def _send_to_all(sig: int, info: AnyInfo, targets: Iterable[Task]) -> None:
 
 def kill_pgrp_info_locked(sig: int, info: AnyInfo, pgrp: Pid | None) -> None:
     """Send to all members of a process group, under tasklist_lock (__kill_pgrp_info); raises ESRCH, EPERM, EINVAL."""
-    members = pgrp.tasks[_PGID] if pgrp is not None else None
+    members = pgrp.tasks[PIDTYPE_PGID] if pgrp is not None else None
     _send_to_all(sig, info, reversed(list(members)) if members else ())
 
 
 def kill_pgrp(pgrp: Pid | None, sig: int, priv: int) -> None:
     """Send to a process group, as the kernel if priv, else as current; raises ESRCH, EPERM, EINVAL."""
-    first = pid.pid_task(pgrp, _PGID)
+    first = pid.pid_task(pgrp, PIDTYPE_PGID)
     if first is None:
         raise LinuxError(Errno.ESRCH, "empty process group")
     with first.kernel.tasklist_lock.read():
@@ -479,7 +492,7 @@ def send_sigqueue(q: Sigqueue, t: Task, group: bool) -> bool:
         if not prepare_signal(sig, t, from_ancestor_ns=False):
             return False
         if _is_queued(q, t):
-            bug_on(q.info.code != _SI_TIMER, "requeued entry that is no timer's")
+            bug_on(q.info.code != SI_TIMER, "requeued entry that is no timer's")
             q.info.overrun += 1
             return True
         q.info.overrun = 0
@@ -515,16 +528,16 @@ def do_notify_parent(tsk: Task, sig: int) -> bool:
     assert psig is not None
     with psig.siglock.irq():
         autoreap = False
-        if sig == _SIGCHLD and not tsk.ptrace:
-            ka: KSigaction = psig.action[_SIGCHLD - 1]
+        if sig == SIGCHLD and not tsk.ptrace:
+            ka: KSigaction = psig.action[SIGCHLD - 1]
             if ka.handler == SIG_IGN:
                 autoreap = True
                 sig = 0
-            elif ka.flags & _NOCLDWAIT:
+            elif ka.flags & SA_NOCLDWAIT:
                 autoreap = True
         # An ignored SIGCHLD is the common case: do not even say what happened.
         if 0 < sig <= NSIG and (
-            sig != _SIGCHLD or tsk.kernel.trace.signal_generate or not signal_queue.sig_ignored(parent, sig, False)
+            sig != SIGCHLD or tsk.kernel.trace.signal_generate or not signal_queue.sig_ignored(parent, sig, False)
         ):
             _send_signal(sig, _death_info(tsk, parent, sig), parent, True, False)
         queue = parent.signal.wait_chldexit
@@ -547,9 +560,9 @@ def _death_info(tsk: Task, parent: Task, sig: int) -> Siginfo:
     return Siginfo(
         signo=sig,
         code=cause,
-        pid=pid.pid_nr_ns(tsk.pids[0], parent.nsproxy.pid_ns),
+        pid=pid.pid_nr_ns(tsk.pids[PIDTYPE_PID], parent.nsproxy.pid_ns),
         uid=tsk.real_cred.uid,
         status=status,
-        utime=(tsk.utime + signal.utime) // _TICK_NS,
-        stime=(tsk.stime + signal.stime) // _TICK_NS,
+        utime=(tsk.utime + signal.utime) // NSEC_PER_CLOCK_T,
+        stime=(tsk.stime + signal.stime) // NSEC_PER_CLOCK_T,
     )

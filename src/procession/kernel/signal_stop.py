@@ -6,11 +6,43 @@ can come between, since only an `await` lets another task in. Other modules use 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.bug import bug_on
-from procession.include.linux.sched import PF, JobCtl, SignalFlags, TaskState, signal_group_exit
-from procession.include.linux.signal import CLD_CONTINUED, CLD_STOPPED, CLD_TRAPPED, SIG_IGN, SaFlags, Sig, Siginfo
+from procession.include.linux.ptrace import PT_SEIZED
+from procession.include.linux.sched import (
+    JOBCTL_LISTENING,
+    JOBCTL_PENDING_MASK,
+    JOBCTL_STOP_CONSUME,
+    JOBCTL_STOP_DEQUEUED,
+    JOBCTL_STOP_PENDING,
+    JOBCTL_STOP_SIGMASK,
+    JOBCTL_TRAP_NOTIFY,
+    JOBCTL_TRAP_STOP,
+    JOBCTL_TRAPPING,
+    PF_EXITING,
+    SIGNAL_CLD_CONTINUED,
+    SIGNAL_CLD_MASK,
+    SIGNAL_STOP_STOPPED,
+    TASK_RUNNING,
+    TASK_STOPPED,
+    TASK_STOPPED_BIT,
+    TASK_TRACED,
+    TASK_TRACED_BIT,
+    signal_group_exit,
+)
+from procession.include.linux.signal import (
+    CLD_CONTINUED,
+    CLD_STOPPED,
+    CLD_TRAPPED,
+    SA_NOCLDSTOP,
+    SIG_IGN,
+    SIGCHLD,
+    SIGCONT,
+    SIGTRAP,
+    Siginfo,
+)
+from procession.include.linux.time import NSEC_PER_CLOCK_T
 from procession.kernel import pid, sched, signal_queue, signal_send
 
 if TYPE_CHECKING:
@@ -18,7 +50,6 @@ if TYPE_CHECKING:
 
 __all__ = (
     "PTRACE_EVENT_STOP",
-    "PT_SEIZED",
     "do_jobctl_trap",
     "do_notify_parent_cldstop",
     "do_signal_stop",
@@ -34,16 +65,9 @@ __all__ = (
     "task_set_jobctl_pending",
 )
 
-PT_SEIZED = 0x10000  # of Task.ptrace (include/linux/ptrace.h)
-PTRACE_EVENT_STOP = 7
+PTRACE_EVENT_STOP: Final = 7
 
-_SIGCHLD, _SIGCONT, _SIGTRAP = int(Sig.SIGCHLD), int(Sig.SIGCONT), int(Sig.SIGTRAP)
-_SIGKILL_BIT = 1 << (int(Sig.SIGKILL) - 1)
-_NOCLDSTOP = int(SaFlags.NOCLDSTOP)
-_STOP_PENDING, _STOP_CONSUME, _STOP_DEQUEUED = JobCtl.STOP_PENDING, JobCtl.STOP_CONSUME, JobCtl.STOP_DEQUEUED
-_STOP_SIGMASK, _PENDING_MASK, _TRAPPING = JobCtl.STOP_SIGMASK, JobCtl.PENDING_MASK, JobCtl.TRAPPING
-_STOPPED_OR_TRACED = TaskState.STOPPED_BIT | TaskState.TRACED_BIT
-_TICK_NS = 10_000_000
+_STOPPED_OR_TRACED: Final = TASK_STOPPED_BIT | TASK_TRACED_BIT
 
 
 # Bits of Task.jobctl; siglock held.
@@ -56,11 +80,11 @@ def task_is_stopped_or_traced(p: Task) -> bool:
 
 def task_set_jobctl_pending(p: Task, mask: int) -> bool:
     """Ask p to stop or trap; returns False if it is dying."""
-    bug_on(bool(mask & _TRAPPING and not mask & _PENDING_MASK), "TRAPPING without a trap", p)
-    if p.flags & PF.EXITING or signal_queue.fatal_signal_pending(p):
+    bug_on(bool(mask & JOBCTL_TRAPPING and not mask & JOBCTL_PENDING_MASK), "TRAPPING without a trap", p)
+    if p.flags & PF_EXITING or signal_queue.fatal_signal_pending(p):
         return False
-    if mask & _STOP_SIGMASK:
-        p.jobctl &= ~_STOP_SIGMASK
+    if mask & JOBCTL_STOP_SIGMASK:
+        p.jobctl &= ~JOBCTL_STOP_SIGMASK
     p.jobctl |= mask
     return True
 
@@ -70,8 +94,8 @@ def task_clear_jobctl_trapping(p: Task) -> None:
 
     Differs: the tracer in ptrace_attach() is woken as the parent that waits for p.
     """
-    if p.jobctl & _TRAPPING:
-        p.jobctl &= ~_TRAPPING
+    if p.jobctl & JOBCTL_TRAPPING:
+        p.jobctl &= ~JOBCTL_TRAPPING
         signal_send.wake_up_parent(p, p.parent)
 
 
@@ -80,24 +104,24 @@ def task_clear_jobctl_pending(p: Task, mask: int) -> None:
     jobctl = p.jobctl
     if not jobctl:
         return
-    if mask & _STOP_PENDING:
-        mask |= _STOP_CONSUME | _STOP_DEQUEUED
+    if mask & JOBCTL_STOP_PENDING:
+        mask |= JOBCTL_STOP_CONSUME | JOBCTL_STOP_DEQUEUED
     p.jobctl = jobctl & ~mask
-    if not p.jobctl & _PENDING_MASK:
+    if not p.jobctl & JOBCTL_PENDING_MASK:
         task_clear_jobctl_trapping(p)
 
 
 def task_participate_group_stop(p: Task) -> bool:
     """Count p as stopped; returns True if it completes a fresh stop, which the parent must hear of."""
     sig = p.signal
-    consume = p.jobctl & _STOP_CONSUME
-    task_clear_jobctl_pending(p, _STOP_PENDING)
+    consume = p.jobctl & JOBCTL_STOP_CONSUME
+    task_clear_jobctl_pending(p, JOBCTL_STOP_PENDING)
     if not consume:
         return False
     if sig.group_stop_count:
         sig.group_stop_count -= 1
-    if not sig.group_stop_count and not sig.flags & SignalFlags.STOP_STOPPED:
-        sig.flags = SignalFlags.STOP_STOPPED  # assigned: other flags are lost, as in 3.2
+    if not sig.group_stop_count and not sig.flags & SIGNAL_STOP_STOPPED:
+        sig.flags = SIGNAL_STOP_STOPPED  # assigned: other flags are lost, as in 3.2
         return True
     return False
 
@@ -105,8 +129,8 @@ def task_participate_group_stop(p: Task) -> bool:
 def ptrace_trap_notify(t: Task) -> None:
     """Let a seized tracee report that its job-control state has changed."""
     bug_on(not t.ptrace & PT_SEIZED, "notify trap of a task that is not seized", t)
-    task_set_jobctl_pending(t, JobCtl.TRAP_NOTIFY)
-    signal_queue.signal_wake_up(t, resume=bool(t.jobctl & JobCtl.LISTENING))
+    task_set_jobctl_pending(t, JOBCTL_TRAP_NOTIFY)
+    signal_queue.signal_wake_up(t, resume=bool(t.jobctl & JOBCTL_LISTENING))
 
 
 # Reports to the parent.
@@ -123,27 +147,27 @@ def do_notify_parent_cldstop(tsk: Task, for_ptracer: bool, why: int) -> None:
         tsk = tsk.group_leader
         parent = tsk.real_parent
     if why == CLD_CONTINUED:
-        status = _SIGCONT
+        status = SIGCONT
     elif why == CLD_STOPPED:
         status = tsk.signal.group_exit_code & 0x7F
     else:
         status = tsk.exit_code & 0x7F
     assert parent.nsproxy is not None
     info = Siginfo(
-        signo=_SIGCHLD,
+        signo=SIGCHLD,
         code=why,
         pid=pid.task_pid_nr_ns(tsk, parent.nsproxy.pid_ns),
         uid=tsk.real_cred.uid,
         status=status,
-        utime=tsk.utime // _TICK_NS,
-        stime=tsk.stime // _TICK_NS,
+        utime=tsk.utime // NSEC_PER_CLOCK_T,
+        stime=tsk.stime // NSEC_PER_CLOCK_T,
     )
     sighand = parent.sighand
     assert sighand is not None
     with sighand.siglock.irq():
-        ka = sighand.action[_SIGCHLD - 1]
-        if ka.handler != SIG_IGN and not ka.flags & _NOCLDSTOP:
-            signal_send.send_signal(_SIGCHLD, info, parent, group=True)
+        ka = sighand.action[SIGCHLD - 1]
+        if ka.handler != SIG_IGN and not ka.flags & SA_NOCLDSTOP:
+            signal_send.send_signal(SIGCHLD, info, parent, group=True)
         # Even one who does not want the signal may be in wait4(2).
         signal_send.wake_up_parent(tsk, parent)
 
@@ -153,8 +177,8 @@ def report_jobctl(current: Task) -> None:
     sig = current.signal
     assert current.sighand is not None
     with current.sighand.siglock.irq():
-        why = CLD_CONTINUED if sig.flags & SignalFlags.CLD_CONTINUED else CLD_STOPPED
-        sig.flags &= ~SignalFlags.CLD_MASK
+        why = CLD_CONTINUED if sig.flags & SIGNAL_CLD_CONTINUED else CLD_STOPPED
+        sig.flags &= ~SIGNAL_CLD_MASK
     # If the leader is traced by somebody else, both hear of it.
     with current.kernel.tasklist_lock.read():
         do_notify_parent_cldstop(current, False, why)
@@ -177,13 +201,13 @@ async def do_signal_stop(current: Task, signr: int) -> bool:
     """
     assert current.sighand is not None
     with current.sighand.siglock.irq():
-        if not current.jobctl & _STOP_PENDING and not _begin_group_stop(current, signr):
+        if not current.jobctl & JOBCTL_STOP_PENDING and not _begin_group_stop(current, signr):
             return False
         if current.ptrace:
-            task_set_jobctl_pending(current, JobCtl.TRAP_STOP)
+            task_set_jobctl_pending(current, JOBCTL_TRAP_STOP)
             return False
         notify = task_participate_group_stop(current)
-        current.state = TaskState.STOPPED
+        current.state = TASK_STOPPED
     if notify:
         with current.kernel.tasklist_lock.read():
             do_notify_parent_cldstop(current, False, CLD_STOPPED)
@@ -197,17 +221,17 @@ async def do_signal_stop(current: Task, signr: int) -> bool:
 def _begin_group_stop(current: Task, signr: int) -> bool:
     """Ask all threads to stop; returns False if SIGCONT or the end of the process was faster."""
     sig = current.signal
-    if not current.jobctl & _STOP_DEQUEUED or signal_group_exit(sig):
+    if not current.jobctl & JOBCTL_STOP_DEQUEUED or signal_group_exit(sig):
         return False
-    if not sig.flags & SignalFlags.STOP_STOPPED:
+    if not sig.flags & SIGNAL_STOP_STOPPED:
         sig.group_exit_code = signr
     sig.group_stop_count = 0
-    gstop = signr | _STOP_PENDING | _STOP_CONSUME
+    gstop = signr | JOBCTL_STOP_PENDING | JOBCTL_STOP_CONSUME
     if task_set_jobctl_pending(current, gstop):
         sig.group_stop_count += 1
     for t in signal_queue.threads_from(current)[1:]:
         # Stopped is not enough of a reason to leave out a traced one: it must trap anew.
-        if not t.state & TaskState.STOPPED_BIT and task_set_jobctl_pending(t, gstop):
+        if not t.state & TASK_STOPPED_BIT and task_set_jobctl_pending(t, gstop):
             sig.group_stop_count += 1
             if t.ptrace & PT_SEIZED:
                 ptrace_trap_notify(t)
@@ -228,16 +252,16 @@ async def ptrace_stop(
     """
     assert current.sighand is not None
     with current.sighand.siglock.irq():
-        current.state = TaskState.TRACED
+        current.state = TASK_TRACED
         current.last_siginfo = info
         current.exit_code = exit_code
         # If SIGCONT came in between there is no stop left to take part in.
         gstop_done = False
-        if why == CLD_STOPPED and current.jobctl & _STOP_PENDING:
+        if why == CLD_STOPPED and current.jobctl & JOBCTL_STOP_PENDING:
             gstop_done = task_participate_group_stop(current)
-        task_clear_jobctl_pending(current, JobCtl.TRAP_STOP)
+        task_clear_jobctl_pending(current, JOBCTL_TRAP_STOP)
         if info is not None and info.code >> 8 == PTRACE_EVENT_STOP:
-            task_clear_jobctl_pending(current, JobCtl.TRAP_NOTIFY)
+            task_clear_jobctl_pending(current, JOBCTL_TRAP_NOTIFY)
         task_clear_jobctl_trapping(current)
 
     stops = bool(current.ptrace)
@@ -253,14 +277,14 @@ async def ptrace_stop(
         await sched.schedule(current)
         current.wchan = ""
     else:
-        current.state = TaskState.RUNNING
+        current.state = TASK_RUNNING
         if clear_code:
             current.exit_code = 0
 
     with current.sighand.siglock.irq():
         info = current.last_siginfo
         current.last_siginfo = None
-        current.jobctl &= ~JobCtl.LISTENING
+        current.jobctl &= ~JOBCTL_LISTENING
         # Whatever arrived meanwhile passed us by: look again before user mode.
         signal_queue.recalc_sigpending_tsk(current)
     return info
@@ -276,17 +300,17 @@ async def _ptrace_do_notify(current: Task, signr: int, exit_code: int, why: int)
 
 async def ptrace_notify(current: Task, exit_code: int) -> None:
     """Stop to report a system call, an event or a step to the tracer."""
-    bug_on(exit_code & (0x7F | ~0xFFFF) != _SIGTRAP, "not a trap code", exit_code)
-    await _ptrace_do_notify(current, _SIGTRAP, exit_code, CLD_TRAPPED)
+    bug_on(exit_code & (0x7F | ~0xFFFF) != SIGTRAP, "not a trap code", exit_code)
+    await _ptrace_do_notify(current, SIGTRAP, exit_code, CLD_TRAPPED)
 
 
 async def do_jobctl_trap(current: Task) -> None:
     """Take the trap that stands in a tracee for a group stop."""
     sig = current.signal
-    signr = current.jobctl & _STOP_SIGMASK
+    signr = current.jobctl & JOBCTL_STOP_SIGMASK
     if current.ptrace & PT_SEIZED:
-        if not sig.group_stop_count and not sig.flags & SignalFlags.STOP_STOPPED:
-            signr = _SIGTRAP
+        if not sig.group_stop_count and not sig.flags & SIGNAL_STOP_STOPPED:
+            signr = SIGTRAP
         await _ptrace_do_notify(current, signr, signr | PTRACE_EVENT_STOP << 8, CLD_STOPPED)
         return
     await ptrace_stop(current, signr, CLD_STOPPED, False, None)
@@ -296,7 +320,7 @@ async def do_jobctl_trap(current: Task) -> None:
 async def ptrace_signal(current: Task, info: Siginfo) -> Siginfo | None:
     """Show a signal to the tracer; returns what it wants delivered instead, None for nothing (spec 10.7.4)."""
     # Whatever the tracer makes of it may be a stop signal.
-    current.jobctl |= _STOP_DEQUEUED
+    current.jobctl |= JOBCTL_STOP_DEQUEUED
     seen = await ptrace_stop(current, info.signo, CLD_TRAPPED, False, info)
     signr = current.exit_code
     if not signr:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.sched import TaskState
+from procession.include.linux.sched import TASK_INTERRUPTIBLE
 from procession.include.linux.signal import (
     MINSIGSTKSZ,
     NSIG,
+    SI_TKILL,
+    SI_USER,
     SIG_KERNEL_ONLY_MASK,
+    SS_DISABLE,
+    SS_ONSTACK,
     ActionIn,
     ActionOut,
     InfoIn,
     InfoOut,
     KSigaction,
-    SiCode,
     SigHowArg,
     Siginfo,
     SigsetIn,
@@ -25,7 +28,7 @@ from procession.include.linux.signal import (
     StackOut,
 )
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.time import TimespecIn
+from procession.include.linux.time import NSEC_PER_SEC, TimespecIn
 from procession.include.linux.types import PidNr, SigNr, SizeT, UserPtr
 from procession.kernel import hrtimer, pid, rcupdate, sched, siginfo, signal
 from procession.mm import uaccess
@@ -51,16 +54,12 @@ __all__ = (
     "sys_tkill",
 )
 
-_SET_SIZE = 8
-_FULL_SET = (1 << NSIG) - 1
-_ALLOWED = _FULL_SET & ~SIG_KERNEL_ONLY_MASK
-_SI_USER, _SI_TKILL = int(SiCode.USER), int(SiCode.TKILL)
-_INTERRUPTIBLE = TaskState.INTERRUPTIBLE
-_SIGACTION = struct.Struct("<QQQQ")  # handler, flags, restorer, mask
-_STACK_T = struct.Struct("<Qi4xQ")  # sp, flags, size
-_TIMESPEC = struct.Struct("<qq")
-_NSEC_PER_SEC = 1_000_000_000
-SS_ONSTACK, SS_DISABLE = 1, 2
+_SET_SIZE: Final = 8
+_FULL_SET: Final = (1 << NSIG) - 1
+_ALLOWED: Final = _FULL_SET & ~SIG_KERNEL_ONLY_MASK
+_SIGACTION: Final = struct.Struct("<QQQQ")  # handler, flags, restorer, mask
+_STACK_T: Final = struct.Struct("<Qi4xQ")  # sp, flags, size
+_TIMESPEC: Final = struct.Struct("<qq")
 
 
 def _check_set_size(sigsetsize: int) -> None:
@@ -79,7 +78,7 @@ def _own_info(current: Task, sig: int, code: int) -> Siginfo:
 @syscall
 def sys_kill(current: Task, pid: PidNr, sig: SigNr) -> int:
     """Send to a process, a group (0, -pgid) or everybody (-1); raises ESRCH before EINVAL, EPERM (kill(2))."""
-    signal.kill_something_info(current, sig, _own_info(current, sig, _SI_USER), pid)
+    signal.kill_something_info(current, sig, _own_info(current, sig, SI_USER), pid)
     return 0
 
 
@@ -101,7 +100,7 @@ def sys_tgkill(current: Task, tgid: PidNr, pid: PidNr, sig: SigNr) -> int:
     """Send to one thread of a given process; raises EINVAL, ESRCH, EPERM, EAGAIN (tgkill(2))."""
     if pid <= 0 or tgid <= 0:
         raise LinuxError(Errno.EINVAL, "tgkill wants positive numbers")
-    _do_send_specific(current, tgid, pid, sig, _own_info(current, sig, _SI_TKILL))
+    _do_send_specific(current, tgid, pid, sig, _own_info(current, sig, SI_TKILL))
     return 0
 
 
@@ -110,7 +109,7 @@ def sys_tkill(current: Task, pid: PidNr, sig: SigNr) -> int:
     """Send to one thread; raises EINVAL, ESRCH, EPERM, EAGAIN (tkill(2))."""
     if pid <= 0:
         raise LinuxError(Errno.EINVAL, "tkill wants a positive number")
-    _do_send_specific(current, 0, pid, sig, _own_info(current, sig, _SI_TKILL))
+    _do_send_specific(current, 0, pid, sig, _own_info(current, sig, SI_TKILL))
     return 0
 
 
@@ -122,7 +121,7 @@ def _user_info(current: Task, sig: int, uinfo: UserPtr) -> Siginfo:
 
 def _check_user_code(info: Siginfo) -> None:
     """Refuse to impersonate the kernel or tgkill(2), even towards oneself."""
-    if info.code >= 0 or info.code == _SI_TKILL:
+    if info.code >= 0 or info.code == SI_TKILL:
         raise LinuxError(Errno.EPERM, f"si_code {info.code} is the kernel's")
 
 
@@ -241,7 +240,7 @@ async def sys_pause(current: Task) -> int:
     """Sleep until a signal has run a handler; always ends with ERESTARTNOHAND (pause(2))."""
     current.wchan = "sys_pause"
     while not signal.signal_pending(current):
-        current.state = _INTERRUPTIBLE
+        current.state = TASK_INTERRUPTIBLE
         await sched.schedule(current)
     current.wchan = ""
     raise LinuxError(Errno.ERESTARTNOHAND, "pause")
@@ -254,7 +253,7 @@ async def sys_rt_sigsuspend(current: Task, unewset: SigsetIn, sigsetsize: SizeT)
     newset = uaccess.get_user(current, unewset, 8) & _ALLOWED
     current.saved_sigmask = current.blocked
     signal.set_current_blocked(current, newset)
-    current.state = _INTERRUPTIBLE
+    current.state = TASK_INTERRUPTIBLE
     current.wchan = "sys_rt_sigsuspend"
     await sched.schedule(current)
     current.wchan = ""
@@ -276,9 +275,9 @@ async def sys_rt_sigtimedwait(
     timeout_ns: int | None = None
     if uts:
         sec, nsec = _TIMESPEC.unpack(uaccess.copy_from_user(current, uts, _TIMESPEC.size))
-        if sec < 0 or not 0 <= nsec < _NSEC_PER_SEC:
+        if sec < 0 or not 0 <= nsec < NSEC_PER_SEC:
             raise LinuxError(Errno.EINVAL, "timespec")
-        timeout_ns = sec * _NSEC_PER_SEC + nsec
+        timeout_ns = sec * NSEC_PER_SEC + nsec
     info = await _do_sigtimedwait(current, these & _ALLOWED, timeout_ns)
     if uinfo:
         uaccess.copy_to_user(current, uinfo, siginfo.siginfo_to_user(info))
@@ -300,7 +299,7 @@ async def _do_sigtimedwait(current: Task, these: int, timeout_ns: int | None) ->
         current.blocked &= mask
         signal.recalc_sigpending(current)
 
-    current.state = _INTERRUPTIBLE
+    current.state = TASK_INTERRUPTIBLE
     current.wchan = "sys_rt_sigtimedwait"
     left_ns = await hrtimer.schedule_timeout(current, timeout_ns)
     current.wchan = ""

@@ -7,20 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 import struct
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from procession.drivers.tty import tty_jobctrl
-from procession.include.linux.cred import Cap
+from procession.include.linux.cred import CAP_SYS_ADMIN, CAP_SYS_BOOT, CAP_SYS_NICE, CAP_SYS_RESOURCE
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.kernel import HZ, USER_HZ
-from procession.include.linux.pid import PidType
+from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_SID
+from procession.include.linux.prctl import PER_LINUX32, PER_MASK, UNAME26
 from procession.include.linux.resource import (
+    PRIO_PGRP,
+    PRIO_PROCESS,
+    PRIO_USER,
     RLIM_NLIMITS,
+    RLIMIT_CPU,
+    RLIMIT_NICE,
+    RLIMIT_NOFILE,
     RUSAGE_CHILDREN,
     RUSAGE_SELF,
     RUSAGE_THREAD,
     PrioArg,
-    Rlimit,
     RlimitArg,
     RlimOut,
     RlimPtr,
@@ -28,10 +33,11 @@ from procession.include.linux.resource import (
     RusageArg,
     RusageOut,
 )
-from procession.include.linux.sched import TaskState, same_thread_group, thread_group_leader
+from procession.include.linux.sched import TASK_UNINTERRUPTIBLE, same_thread_group, thread_group_leader
 from procession.include.linux.syscalls import syscall
+from procession.include.linux.time import HZ, NSEC_PER_CLOCK_T, USER_HZ
 from procession.include.linux.types import Arg, InBuf, Int, IntOut, ModeT, PidNr, UInt, UInt32, UserPtr
-from procession.kernel import capability, exec_domain, pid, posix_cpu_timers, rcupdate, sched, sys_ids, sys_prctl
+from procession.kernel import capability, pid, posix_cpu_timers, rcupdate, sched, sys_ids, sys_prctl
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -68,37 +74,33 @@ __all__ = (
     "task_rlimit",
 )
 
-_PGID, _SID = int(PidType.PGID), int(PidType.SID)
-_RLIM = struct.Struct("<QQ")
-_TMS = struct.Struct("<qqqq")
-_RUSAGE = struct.Struct("<18q")
-_UTSNAME = struct.Struct("65s65s65s65s65s65s")
-_UTS_LEN = 64
-_TICK_NS = 1_000_000_000 // USER_HZ
+_RLIM: Final = struct.Struct("<QQ")
+_TMS: Final = struct.Struct("<qqqq")
+_RUSAGE: Final = struct.Struct("<18q")
+_UTSNAME: Final = struct.Struct("65s65s65s65s65s65s")
+_UTS_LEN: Final = 64
 # 3.2's tick counter starts five minutes before it wraps at 32 bits; times(2) shows it.
-_INITIAL_TICKS = ((1 << 32) - 300 * HZ) * USER_HZ // HZ
-_KIB_PER_PAGE = 4
+_INITIAL_TICKS: Final = ((1 << 32) - 300 * HZ) * USER_HZ // HZ
+_KIB_PER_PAGE: Final = 4
 
 
 # Priorities.
 
-PRIO_PROCESS, PRIO_PGRP, PRIO_USER = 0, 1, 2
-
 
 def can_nice(current: Task, p: Task, nice: int) -> bool:
     """Whether current may set p's nice value this low: RLIMIT_NICE counts up from 20 - nice."""
-    return 20 - nice <= task_rlimit(p, Rlimit.NICE) or capability.capable(current, Cap.SYS_NICE)
+    return 20 - nice <= task_rlimit(p, RLIMIT_NICE) or capability.capable(current, CAP_SYS_NICE)
 
 
 def _set_one_prio(current: Task, p: Task, niceval: int) -> None:
     cred, pcred = current.cred, p.real_cred
     ns = pcred.user.user_ns
     own = cred.user.user_ns is ns and cred.euid in (pcred.uid, pcred.euid)
-    if not own and not capability.ns_capable(current, ns, Cap.SYS_NICE):
+    if not own and not capability.ns_capable(current, ns, CAP_SYS_NICE):
         raise LinuxError(Errno.EPERM, f"priority of {p!r}")
     if niceval < sched.task_nice(p) and not can_nice(current, p, niceval):
         raise LinuxError(Errno.EACCES, "RLIMIT_NICE")
-    if pcred.cap_permitted & ~cred.cap_permitted and not capability.ns_capable(current, ns, Cap.SYS_NICE):
+    if pcred.cap_permitted & ~cred.cap_permitted and not capability.ns_capable(current, ns, CAP_SYS_NICE):
         raise LinuxError(Errno.EPERM, f"{p!r} has more capabilities")
     sched.set_user_nice(p, niceval)
 
@@ -111,7 +113,7 @@ def _prio_targets(current: Task, which: int, who: int) -> Iterator[Task]:
             yield p
     elif which == PRIO_PGRP:
         pgrp = pid.find_vpid(current, who) if who else pid.task_pgrp(current)
-        members = pgrp.tasks[_PGID] if pgrp is not None else None
+        members = pgrp.tasks[PIDTYPE_PGID] if pgrp is not None else None
         for leader in reversed(members or {}):
             yield from leader.signal.threads
     else:
@@ -205,12 +207,12 @@ def _setpgid_locked(current: Task, nr: int, pgid: int) -> None:
     pgrp = pid.task_pid(p)
     if pgid != nr:
         pgrp = pid.find_vpid(current, pgid)
-        member = pid.pid_task(pgrp, _PGID)
+        member = pid.pid_task(pgrp, PIDTYPE_PGID)
         if member is None or pid.task_session(member) is not pid.task_session(leader):
             raise LinuxError(Errno.EPERM, f"no group {pgid} in this session")
     assert pgrp is not None
     if pid.task_pgrp(p) is not pgrp:
-        pid.change_pid(p, _PGID, pgrp)
+        pid.change_pid(p, PIDTYPE_PGID, pgrp)
 
 
 def _group_nr(current: Task, nr: int, of: int) -> int:
@@ -224,28 +226,28 @@ def _group_nr(current: Task, nr: int, of: int) -> int:
 @syscall
 def sys_getpgid(current: Task, pid: PidNr) -> PidNr:
     """Return a process's group, 0 for ourselves; raises ESRCH (getpgid(2))."""
-    return _group_nr(current, pid, _PGID)
+    return _group_nr(current, pid, PIDTYPE_PGID)
 
 
 @syscall
 def sys_getpgrp(current: Task) -> PidNr:
     """Return our process group (getpgrp(2))."""
-    return _group_nr(current, 0, _PGID)
+    return _group_nr(current, 0, PIDTYPE_PGID)
 
 
 @syscall
 def sys_getsid(current: Task, pid: PidNr) -> PidNr:
     """Return a process's session, 0 for ourselves; raises ESRCH (getsid(2))."""
-    return _group_nr(current, pid, _SID)
+    return _group_nr(current, pid, PIDTYPE_SID)
 
 
 def set_special_pids(current: Task, to: Pid) -> None:
     """Make current's process a member of the session and group of this number (__set_special_pids)."""
     leader = current.group_leader
     if pid.task_session(leader) is not to:
-        pid.change_pid(leader, _SID, to)
+        pid.change_pid(leader, PIDTYPE_SID, to)
     if pid.task_pgrp(leader) is not to:
-        pid.change_pid(leader, _PGID, to)
+        pid.change_pid(leader, PIDTYPE_PGID, to)
 
 
 @syscall
@@ -257,7 +259,7 @@ def sys_setsid(current: Task) -> PidNr:
     with current.kernel.tasklist_lock.write_irq():
         if leader.signal.leader:
             raise LinuxError(Errno.EPERM, "a session leader already")
-        if pid.pid_task(sid, _PGID) is not None:
+        if pid.pid_task(sid, PIDTYPE_PGID) is not None:
             raise LinuxError(Errno.EPERM, "our number names a process group")
         leader.signal.leader = True
         set_special_pids(current, sid)
@@ -274,9 +276,14 @@ def sys_times(current: Task, tbuf: Annotated[UserPtr, Arg("struct tms", out=True
     if tbuf:
         sig = current.signal
         utime, stime, _ = posix_cpu_timers.thread_group_cputime(current)
-        ticks = (utime // _TICK_NS, stime // _TICK_NS, sig.cutime // _TICK_NS, sig.cstime // _TICK_NS)
+        ticks = (
+            utime // NSEC_PER_CLOCK_T,
+            stime // NSEC_PER_CLOCK_T,
+            sig.cutime // NSEC_PER_CLOCK_T,
+            sig.cstime // NSEC_PER_CLOCK_T,
+        )
         uaccess.copy_to_user(current, tbuf, _TMS.pack(*ticks))
-    return _INITIAL_TICKS + current.kernel.clock.now_ns // _TICK_NS
+    return _INITIAL_TICKS + current.kernel.clock.now_ns // NSEC_PER_CLOCK_T
 
 
 # Names.
@@ -288,9 +295,9 @@ def sys_uname(current: Task, name: Annotated[UserPtr, Arg("struct utsname", out=
     assert current.nsproxy is not None
     uts = current.nsproxy.uts_ns
     release, machine = uts.release, uts.machine
-    if current.personality & exec_domain.UNAME26:
+    if current.personality & UNAME26:
         release = f"2.6.{int(release.split('.')[1]) + 40}"
-    if current.personality & exec_domain.PER_MASK == exec_domain.PER_LINUX32:
+    if current.personality & PER_MASK == PER_LINUX32:
         machine = "i686"
     fields = (uts.sysname, uts.nodename, release, uts.version, machine, uts.domainname)
     uaccess.copy_to_user(current, name, _UTSNAME.pack(*(field.encode("latin-1") for field in fields)))
@@ -298,7 +305,7 @@ def sys_uname(current: Task, name: Annotated[UserPtr, Arg("struct utsname", out=
 
 
 def _new_name(current: Task, name: UserPtr, length: int) -> str:
-    if not capability.capable(current, Cap.SYS_ADMIN):
+    if not capability.capable(current, CAP_SYS_ADMIN):
         raise LinuxError(Errno.EPERM, "CAP_SYS_ADMIN")
     if not 0 <= length <= _UTS_LEN:
         raise LinuxError(Errno.EINVAL, "length of the name")
@@ -337,7 +344,7 @@ def do_prlimit(current: Task, tsk: Task, resource: int, new: tuple[int, int] | N
     if new is not None:
         if new[0] > new[1]:
             raise LinuxError(Errno.EINVAL, "soft limit above the hard one")
-        if resource == Rlimit.NOFILE and new[1] > k.sysctl_nr_open:
+        if resource == RLIMIT_NOFILE and new[1] > k.sysctl_nr_open:
             raise LinuxError(Errno.EPERM, "nr_open")
     with k.tasklist_lock.read():
         if tsk.sighand is None:
@@ -346,12 +353,12 @@ def do_prlimit(current: Task, tsk: Task, resource: int, new: tuple[int, int] | N
         with tsk.group_leader.alloc_lock:
             old = rlim[resource]
             if new is not None:
-                if new[1] > old[1] and not capability.capable(current, Cap.SYS_RESOURCE):
+                if new[1] > old[1] and not capability.capable(current, CAP_SYS_RESOURCE):
                     raise LinuxError(Errno.EPERM, "CAP_SYS_RESOURCE")
-                if resource == Rlimit.CPU and new[0] == 0:
+                if resource == RLIMIT_CPU and new[0] == 0:
                     new = (1, new[1])  # 0 would never be noticed to have passed
                 rlim[resource] = new
-        if new is not None and resource == Rlimit.CPU:
+        if new is not None and resource == RLIMIT_CPU:
             posix_cpu_timers.update_rlimit_cpu(tsk, new[0])
     return old
 
@@ -398,7 +405,7 @@ def _prlimit_target(current: Task, nr: int) -> Task:
         and {tcred.euid, tcred.suid, tcred.uid} == {cred.uid}
         and ({tcred.egid, tcred.sgid, tcred.gid} == {cred.gid})
     )
-    if not own and not capability.ns_capable(current, ns, Cap.SYS_RESOURCE):
+    if not own and not capability.ns_capable(current, ns, CAP_SYS_RESOURCE):
         raise LinuxError(Errno.EPERM, f"limits of {p!r}")
     return p
 
@@ -524,10 +531,11 @@ def sys_getcpu(current: Task, cpup: IntOut, nodep: IntOut, unused: UserPtr) -> i
     return 0
 
 
-_REBOOT_MAGIC1 = 0xFEE1DEAD
-_REBOOT_MAGIC2 = frozenset({672274793, 85072278, 369367448, 537993216})
-_CMD_CAD_ON, _CMD_CAD_OFF = 0x89ABCDEF, 0
-_CMD_STOPS = frozenset({0x01234567, 0xCDEF0123, 0x4321FEDC, 0xA1B2C3D4})  # restart, halt, power off, restart2
+_REBOOT_MAGIC1: Final = 0xFEE1DEAD
+_REBOOT_MAGIC2: Final = frozenset({672274793, 85072278, 369367448, 537993216})
+_CMD_CAD_ON: Final = 0x89ABCDEF
+_CMD_CAD_OFF: Final = 0
+_CMD_STOPS: Final = frozenset({0x01234567, 0xCDEF0123, 0x4321FEDC, 0xA1B2C3D4})  # restart, halt, power off, restart2
 
 
 @syscall
@@ -536,7 +544,7 @@ async def sys_reboot(current: Task, magic1: UInt, magic2: UInt, cmd: UInt, arg: 
 
     Differs: there is nobody to start it again, so that all ways of going down are one.
     """
-    if not capability.capable(current, Cap.SYS_BOOT):
+    if not capability.capable(current, CAP_SYS_BOOT):
         raise LinuxError(Errno.EPERM, "CAP_SYS_BOOT")
     if magic1 != _REBOOT_MAGIC1 or magic2 not in _REBOOT_MAGIC2:
         raise LinuxError(Errno.EINVAL, "magic numbers")
@@ -548,6 +556,6 @@ async def sys_reboot(current: Task, magic1: UInt, magic2: UInt, cmd: UInt, arg: 
     k.printk("Power down." if cmd == 0x4321FEDC else "System halted." if cmd == 0xCDEF0123 else "Restarting system.")
     k.halted = True
     while True:
-        current.state = TaskState.UNINTERRUPTIBLE
+        current.state = TASK_UNINTERRUPTIBLE
         current.wchan = "sys_reboot"
         await sched.schedule(current)

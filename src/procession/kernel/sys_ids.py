@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from procession.include.linux.cred import Cap
+from procession.include.linux.cred import (
+    CAP_CHOWN,
+    CAP_DAC_OVERRIDE,
+    CAP_DAC_READ_SEARCH,
+    CAP_FOWNER,
+    CAP_FSETID,
+    CAP_LINUX_IMMUTABLE,
+    CAP_MAC_OVERRIDE,
+    CAP_MKNOD,
+    CAP_SETGID,
+    CAP_SETUID,
+)
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.resource import Rlimit
-from procession.include.linux.sched import PF
+from procession.include.linux.prctl import SECBIT_KEEP_CAPS, SECBIT_NO_SETUID_FIXUP
+from procession.include.linux.resource import RLIMIT_NPROC
+from procession.include.linux.sched import PF_NPROC_EXCEEDED
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import IntOut, UidT
 from procession.kernel import capability, cred, user
@@ -30,21 +42,19 @@ __all__ = (
     "sys_setuid",
 )
 
-_KEEP = 0xFFFFFFFF  # -1: leave this id alone
-_NPROC = int(Rlimit.NPROC)
-SECURE_NO_SETUID_FIXUP, SECURE_KEEP_CAPS = 1 << 2, 1 << 4
+_KEEP: Final = 0xFFFFFFFF  # -1: leave this id alone
 # What fsuid 0 is worth.
-_CAP_FS_SET = sum(
+_CAP_FS_SET: Final = sum(
     1 << cap
     for cap in (
-        Cap.CHOWN,
-        Cap.DAC_OVERRIDE,
-        Cap.DAC_READ_SEARCH,
-        Cap.FOWNER,
-        Cap.FSETID,
-        Cap.LINUX_IMMUTABLE,
-        Cap.MKNOD,
-        Cap.MAC_OVERRIDE,
+        CAP_CHOWN,
+        CAP_DAC_OVERRIDE,
+        CAP_DAC_READ_SEARCH,
+        CAP_FOWNER,
+        CAP_FSETID,
+        CAP_LINUX_IMMUTABLE,
+        CAP_MKNOD,
+        CAP_MAC_OVERRIDE,
     )
 )
 
@@ -59,20 +69,20 @@ def _set_user(current: Task, new: Cred) -> None:
         owner = user.alloc_uid(k, current.cred.user.user_ns, new.uid)
     except LinuxError:
         raise LinuxError(Errno.EAGAIN, "no user_struct") from None
-    if owner.processes >= current.signal.rlim[_NPROC][0] and owner is not k.root_user:
-        current.flags |= PF.NPROC_EXCEEDED
+    if owner.processes >= current.signal.rlim[RLIMIT_NPROC][0] and owner is not k.root_user:
+        current.flags |= PF_NPROC_EXCEEDED
     else:
-        current.flags &= ~PF.NPROC_EXCEEDED
+        current.flags &= ~PF_NPROC_EXCEEDED
     user.free_uid(k, new.user)
     new.user = owner
 
 
 def _fix_setuid(new: Cred, old: Cred) -> None:
     """Give and take capabilities as root comes and goes (cap_emulate_setxuid)."""
-    if new.securebits & SECURE_NO_SETUID_FIXUP:
+    if new.securebits & SECBIT_NO_SETUID_FIXUP:
         return
     was_root = 0 in (old.uid, old.euid, old.suid)
-    if was_root and 0 not in (new.uid, new.euid, new.suid) and not new.securebits & SECURE_KEEP_CAPS:
+    if was_root and 0 not in (new.uid, new.euid, new.suid) and not new.securebits & SECBIT_KEEP_CAPS:
         new.cap_permitted = new.cap_effective = 0
     if old.euid == 0 and new.euid != 0:
         new.cap_effective = 0
@@ -100,11 +110,11 @@ class _Change:
 
 
 def _may_setuid(current: Task) -> bool:
-    return capability.nsown_capable(current, Cap.SETUID)
+    return capability.nsown_capable(current, CAP_SETUID)
 
 
 def _may_setgid(current: Task) -> bool:
-    return capability.nsown_capable(current, Cap.SETGID)
+    return capability.nsown_capable(current, CAP_SETGID)
 
 
 @syscall
@@ -188,7 +198,7 @@ def sys_setfsuid(current: Task, uid: UidT) -> int:
     except LinuxError:
         return before
     new.fsuid = uid
-    if not new.securebits & SECURE_NO_SETUID_FIXUP:
+    if not new.securebits & SECBIT_NO_SETUID_FIXUP:
         if before == 0:
             new.cap_effective &= ~_CAP_FS_SET
         elif uid == 0:

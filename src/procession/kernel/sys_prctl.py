@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from procession.fs import exec
-from procession.include.linux.cred import Cap
+from procession.include.linux.cred import CAP_SETPCAP, Cap
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.prctl import PrctlArg, PrctlArgs, PrctlOption
+from procession.include.linux.prctl import SECBIT_KEEP_CAPS, SECBIT_KEEP_CAPS_LOCKED, PrctlArg, PrctlArgs, PrctlOption
 from procession.include.linux.sched import TASK_COMM_LEN
 from procession.include.linux.signal import NSIG
 from procession.include.linux.syscalls import syscall
@@ -23,12 +23,14 @@ __all__ = ("sys_prctl",)
 
 Option: TypeAlias = "Callable[[Task, Any, int, int, int], int]"
 
-_LAST_CAP = max(Cap)
-_KEEP_CAPS, _KEEP_CAPS_LOCKED = 1 << 4, 1 << 5
-_SECURE_BITS, _SECURE_LOCKS = 0x15, 0x2A
-_PR_TSC_ENABLE, _PR_TSC_SIGSEGV = 1, 2
-_PF_MCE_PROCESS, _PF_MCE_EARLY = 0x80, 0x8000000
-_SECCOMP_STRICT = 1
+_LAST_CAP: Final = max(Cap)
+_SECURE_BITS: Final = 0x15
+_SECURE_LOCKS: Final = 0x2A
+_PR_TSC_ENABLE: Final = 1
+_PR_TSC_SIGSEGV: Final = 2
+_PF_MCE_PROCESS: Final = 0x80
+_PF_MCE_EARLY: Final = 0x8000000
+_SECCOMP_STRICT: Final = 1
 
 
 def _invalid(why: str) -> LinuxError:
@@ -61,16 +63,16 @@ def _set_dumpable(current: Task, arg2: int, *rest: int) -> int:
 
 
 def _get_keepcaps(current: Task, *rest: int) -> int:
-    return int(bool(current.cred.securebits & _KEEP_CAPS))
+    return int(bool(current.cred.securebits & SECBIT_KEEP_CAPS))
 
 
 def _set_keepcaps(current: Task, arg2: int, *rest: int) -> int:
     if arg2 > 1:
         raise _invalid("keepcaps")
     bits = current.cred.securebits
-    if bits & _KEEP_CAPS_LOCKED:
+    if bits & SECBIT_KEEP_CAPS_LOCKED:
         raise LinuxError(Errno.EPERM, "SECURE_KEEP_CAPS is locked")
-    _commit_securebits(current, bits | _KEEP_CAPS if arg2 else bits & ~_KEEP_CAPS)
+    _commit_securebits(current, bits | SECBIT_KEEP_CAPS if arg2 else bits & ~SECBIT_KEEP_CAPS)
     return 0
 
 
@@ -127,7 +129,7 @@ def _capbset_read(current: Task, arg2: int, *rest: int) -> int:
 
 
 def _capbset_drop(current: Task, arg2: int, *rest: int) -> int:
-    if not capability.capable(current, Cap.SETPCAP):
+    if not capability.capable(current, CAP_SETPCAP):
         raise LinuxError(Errno.EPERM, "CAP_SETPCAP")
     if arg2 > _LAST_CAP:
         raise _invalid("no capability")
@@ -160,7 +162,7 @@ def _set_securebits(current: Task, arg2: int, *rest: int) -> int:
         (bits & _SECURE_LOCKS) >> 1 & (bits ^ arg2)  # a locked bit would change
         or bits & _SECURE_LOCKS & ~arg2  # a lock would be opened
         or arg2 & ~(_SECURE_BITS | _SECURE_LOCKS)
-        or not capability.nsown_capable(current, Cap.SETPCAP)
+        or not capability.nsown_capable(current, CAP_SETPCAP)
     ):
         raise LinuxError(Errno.EPERM, "securebits")
     _commit_securebits(current, arg2)
@@ -197,7 +199,7 @@ def _mce_kill_get(current: Task, *args: int) -> int:
     return int(bool(current.flags & _PF_MCE_EARLY))
 
 
-_OPTIONS: dict[int, Option] = {
+_OPTIONS: Final[dict[int, Option]] = {
     1: _set_pdeathsig,
     2: _get_pdeathsig,
     3: _get_dumpable,
@@ -224,7 +226,7 @@ _OPTIONS: dict[int, Option] = {
     34: _mce_kill_get,
 }
 
-_WITH_POINTER = frozenset({2, 15, 16, 25})
+_WITH_POINTER: Final = frozenset({2, 15, 16, 25})
 
 
 @syscall

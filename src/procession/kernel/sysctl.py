@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, Union
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Union
 
 from procession.include.linux.cred import CAP_FULL_SET
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.limits import NGROUPS_MAX
 from procession.include.linux.pid import PID_MAX_LIMIT
 from procession.kernel import pid
 
@@ -17,13 +18,18 @@ if TYPE_CHECKING:
 
 __all__ = ("CtlTable", "root_table", "sysctl_init")
 
-INT_MAX = 0x7FFFFFFF
-CORENAME_MAX = 128
-NEW_UTS_LEN = 64
-NGROUPS_MAX = 65536
+INT_MAX: Final = 0x7FFFFFFF
+CORENAME_MAX: Final = 128
+NEW_UTS_LEN: Final = 64
 
 # Values that nothing but /proc/sys looks at, or that have no home of their own.
-_DEFAULTS = {"sched_child_runs_first": 0, "core_uses_pid": 0, "panic": 0, "entropy_avail": 4096, "poolsize": 4096}
+_DEFAULTS: Final = {
+    "sched_child_runs_first": 0,
+    "core_uses_pid": 0,
+    "panic": 0,
+    "entropy_avail": 4096,
+    "poolsize": 4096,
+}
 
 
 class CtlTable(NamedTuple):

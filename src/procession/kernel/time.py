@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
-from procession.include.linux.cred import Cap
+from procession.include.linux.cred import CAP_SYS_TIME
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.kernel import NSEC_PER_SEC
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.time import TimeOut, TimevalIn, TimevalOut, Timezone, TimezoneOut
+from procession.include.linux.time import (
+    KTIME_MAX,
+    NSEC_PER_SEC,
+    NSEC_PER_USEC,
+    USEC_PER_SEC,
+    TimeOut,
+    TimevalIn,
+    TimevalOut,
+    Timezone,
+    TimezoneOut,
+)
 from procession.include.linux.types import Arg, TimeT, UserPtr
 from procession.kernel import capability, hrtimer
 from procession.mm import uaccess
@@ -33,10 +42,7 @@ __all__ = (
 )
 
 
-NSEC_PER_USEC = 1000
-USEC_PER_SEC = 1_000_000
-KTIME_MAX = (1 << 63) - 1
-_TWO_LONGS = struct.Struct("<qq")
+_TWO_LONGS: Final = struct.Struct("<qq")
 
 
 def ktime_get(k: Kernel) -> int:
@@ -108,7 +114,7 @@ def sys_settimeofday(current: Task, tv: TimevalIn, tz: Timezone) -> int:
     now_ns = get_timeval(current, tv) if tv else None
     if tz:
         uaccess.copy_from_user(current, tz, 8)
-    if not capability.capable(current, Cap.SYS_TIME):
+    if not capability.capable(current, CAP_SYS_TIME):
         raise LinuxError(Errno.EPERM, "setting the time needs CAP_SYS_TIME")
     if now_ns is not None:
         do_settimeofday(current.kernel, now_ns)
@@ -124,8 +130,8 @@ def do_settimeofday(k: Kernel, real_ns: int) -> None:
             hrtimer.hrtimer_start(k, timer, timer.expires_ns - step_ns)
 
 
-_TIME_ERROR = 5
-_STA_UNSYNC = 64
+_TIME_ERROR: Final = 5
+_STA_UNSYNC: Final = 64
 
 
 @syscall
@@ -136,7 +142,7 @@ def sys_adjtimex(current: Task, txc: Annotated[UserPtr, Arg("struct timex", out=
     """
     modes = uaccess.get_user(current, txc, 4)
     if modes and modes != 0xA001:  # ADJ_OFFSET_SS_READ only looks
-        if not capability.capable(current, Cap.SYS_TIME):
+        if not capability.capable(current, CAP_SYS_TIME):
             raise LinuxError(Errno.EPERM, "adjusting the clock needs CAP_SYS_TIME")
         current.kernel.not_modelled("adjtimex: modes")
     sec, usec = divmod(ktime_get_real(current.kernel) // NSEC_PER_USEC, USEC_PER_SEC)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
+from procession.include.linux.pid import PIDTYPE_PID
 from procession.include.linux.syscalls import syscall
+from procession.include.linux.time import NSEC_PER_SEC
 from procession.include.linux.types import Arg, PidNr, UidT, UInt, UserPtr
 from procession.kernel import itimer, pid, sched_load
 from procession.mm import page_alloc, uaccess
@@ -26,15 +28,14 @@ __all__ = (
 )
 
 # uptime, loads, total/free/shared/buffer RAM, total/free swap, procs, total/free high memory, unit.
-_SYSINFO = struct.Struct("<q3Q6QH6x2QI4x")
-_LOAD_SHIFT = 16 - 11  # SI_LOAD_SHIFT - FSHIFT
-_NSEC_PER_SEC = 1_000_000_000
+_SYSINFO: Final = struct.Struct("<q3Q6QH6x2QI4x")
+_LOAD_SHIFT: Final = 16 - 11  # SI_LOAD_SHIFT - FSHIFT
 
 
 @syscall
 def sys_getpid(current: Task) -> PidNr:
     """Return the process id (getpid(2))."""
-    return pid.pid_nr_ns(current.group_leader.pids[0], current.nsproxy.pid_ns)  # type: ignore[union-attr]
+    return pid.pid_nr_ns(current.group_leader.pids[PIDTYPE_PID], current.nsproxy.pid_ns)  # type: ignore[union-attr]
 
 
 @syscall
@@ -46,7 +47,7 @@ def sys_getppid(current: Task) -> PidNr:
 @syscall
 def sys_gettid(current: Task) -> PidNr:
     """Return the thread id (gettid(2))."""
-    return pid.pid_nr_ns(current.pids[0], current.nsproxy.pid_ns)  # type: ignore[union-attr]
+    return pid.pid_nr_ns(current.pids[PIDTYPE_PID], current.nsproxy.pid_ns)  # type: ignore[union-attr]
 
 
 @syscall
@@ -83,7 +84,7 @@ def sys_alarm(current: Task, seconds: UInt) -> int:
 def sys_sysinfo(current: Task, info: Annotated[UserPtr, Arg("struct sysinfo", out=True)]) -> int:
     """Return uptime, load, memory and the number of threads; raises EFAULT (sysinfo(2))."""
     k = current.kernel
-    uptime = -(-k.clock.now_ns // _NSEC_PER_SEC)
+    uptime = -(-k.clock.now_ns // NSEC_PER_SEC)
     loads = sched_load.get_avenrun(k, 0, _LOAD_SHIFT)
     free = page_alloc.nr_free_pages(k) * 4096
     uaccess.copy_to_user(

@@ -10,7 +10,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.sched import TIF, TaskState
+from procession.include.linux.sched import (
+    TASK_INTERRUPTIBLE,
+    TASK_KILLABLE,
+    TASK_NORMAL,
+    TASK_RUNNING,
+    TASK_UNINTERRUPTIBLE,
+    TIF_SIGPENDING,
+)
+from procession.include.linux.signal import SIGKILL_MASK
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.wait import WaitQueueEntry, WaitQueueHead
 from procession.kernel import hrtimer, sched
@@ -44,11 +52,6 @@ __all__ = (
     "wake_up_interruptible_sync",
     "wake_up_locked",
 )
-
-_RUNNING, _INTERRUPTIBLE, _UNINTERRUPTIBLE = TaskState.RUNNING, TaskState.INTERRUPTIBLE, TaskState.UNINTERRUPTIBLE
-_KILLABLE, _NORMAL = TaskState.KILLABLE, TaskState.NORMAL
-_SIGPENDING = TIF.SIGPENDING
-_SIGKILL_BIT = 1 << 8
 
 
 def init_waitqueue_head(k: Kernel, name: str = "wait_queue_head.lock") -> WaitQueueHead:
@@ -103,7 +106,7 @@ def prepare_to_wait_exclusive(q: WaitQueueHead, entry: WaitQueueEntry, state: in
 
 def finish_wait(q: WaitQueueHead, entry: WaitQueueEntry) -> None:
     """Be running again, and off the queue."""
-    entry.task.state = _RUNNING
+    entry.task.state = TASK_RUNNING
     if entry in q.task_list:
         with q.lock.irq():
             q.task_list.remove(entry)
@@ -152,25 +155,25 @@ def wake_up_common(q: WaitQueueHead, mode: int, nr_exclusive: int, key: object) 
 def wake_up(q: WaitQueueHead, key: object = None) -> None:
     """Wake everybody who is not exclusive, and one who is."""
     if q.task_list:
-        wake_up_common(q, _NORMAL, 1, key)
+        wake_up_common(q, TASK_NORMAL, 1, key)
 
 
 def wake_up_all(q: WaitQueueHead, key: object = None) -> None:
     """Wake everybody."""
     if q.task_list:
-        wake_up_common(q, _NORMAL, 0, key)
+        wake_up_common(q, TASK_NORMAL, 0, key)
 
 
 def wake_up_interruptible(q: WaitQueueHead, key: object = None) -> None:
     """As wake_up, leaving uninterruptible sleepers alone."""
     if q.task_list:
-        wake_up_common(q, _INTERRUPTIBLE, 1, key)
+        wake_up_common(q, TASK_INTERRUPTIBLE, 1, key)
 
 
 def wake_up_interruptible_all(q: WaitQueueHead, key: object = None) -> None:
     """As wake_up_all, leaving uninterruptible sleepers alone."""
     if q.task_list:
-        wake_up_common(q, _INTERRUPTIBLE, 0, key)
+        wake_up_common(q, TASK_INTERRUPTIBLE, 0, key)
 
 
 def wake_up_interruptible_sync(q: WaitQueueHead, key: object = None) -> None:
@@ -179,7 +182,7 @@ def wake_up_interruptible_sync(q: WaitQueueHead, key: object = None) -> None:
     Differs: the hint that the waker is about to sleep only places tasks on CPUs in 3.2, and is not used here.
     """
     if q.task_list:
-        wake_up_common(q, _INTERRUPTIBLE, 1, key)
+        wake_up_common(q, TASK_INTERRUPTIBLE, 1, key)
 
 
 # Sleeping on a condition.
@@ -188,7 +191,7 @@ def wake_up_interruptible_sync(q: WaitQueueHead, key: object = None) -> None:
 async def wait_event(current: Task, q: WaitQueueHead, condition: Callable[[], object], wchan: str = "") -> None:
     """Sleep in state D until condition() holds; it is tested after every wake-up of q."""
     if not condition():
-        await _wait(current, q, condition, wchan, _UNINTERRUPTIBLE, exclusive=False)
+        await _wait(current, q, condition, wchan, TASK_UNINTERRUPTIBLE, exclusive=False)
 
 
 async def wait_event_interruptible(
@@ -196,7 +199,7 @@ async def wait_event_interruptible(
 ) -> None:
     """Sleep until condition() holds; raises ERESTARTSYS if a signal comes first."""
     if not condition():
-        await _wait(current, q, condition, wchan, _INTERRUPTIBLE, exclusive=False)
+        await _wait(current, q, condition, wchan, TASK_INTERRUPTIBLE, exclusive=False)
 
 
 async def wait_event_interruptible_exclusive(
@@ -204,7 +207,7 @@ async def wait_event_interruptible_exclusive(
 ) -> None:
     """As wait_event_interruptible, as one of those of whom a wake-up wakes only one."""
     if not condition():
-        await _wait(current, q, condition, wchan, _INTERRUPTIBLE, exclusive=True)
+        await _wait(current, q, condition, wchan, TASK_INTERRUPTIBLE, exclusive=True)
 
 
 async def wait_event_killable(
@@ -212,7 +215,7 @@ async def wait_event_killable(
 ) -> None:
     """Sleep until condition() holds; raises ERESTARTSYS if a fatal signal comes first."""
     if not condition():
-        await _wait(current, q, condition, wchan, _KILLABLE, exclusive=False)
+        await _wait(current, q, condition, wchan, TASK_KILLABLE, exclusive=False)
 
 
 async def _wait(
@@ -230,13 +233,13 @@ async def _wait(
             if condition():
                 return
             if (
-                current.ti_flags & _SIGPENDING
-                and state != _UNINTERRUPTIBLE
-                and (state == _INTERRUPTIBLE or current.pending.signal & _SIGKILL_BIT)
+                current.ti_flags & TIF_SIGPENDING
+                and state != TASK_UNINTERRUPTIBLE
+                and (state == TASK_INTERRUPTIBLE or current.pending.signal & SIGKILL_MASK)
             ):
                 # An exclusive wake-up that we no longer want must not be lost with us.
                 if exclusive and entry not in q.task_list:
-                    current.state = _RUNNING
+                    current.state = TASK_RUNNING
                     wake_up(q)
                 raise LinuxError(Errno.ERESTARTSYS, wchan)
             await sched.schedule(current)
@@ -253,14 +256,14 @@ async def wait_event_timeout(
 
     Returns the time left, at least 1, or 0 if the condition does not hold.
     """
-    return await _wait_timeout(current, q, condition, timeout_ns, wchan, _UNINTERRUPTIBLE)
+    return await _wait_timeout(current, q, condition, timeout_ns, wchan, TASK_UNINTERRUPTIBLE)
 
 
 async def wait_event_interruptible_timeout(
     current: Task, q: WaitQueueHead, condition: Callable[[], object], timeout_ns: int, wchan: str = ""
 ) -> int:
     """As wait_event_timeout; raises ERESTARTSYS if a signal comes first."""
-    return await _wait_timeout(current, q, condition, timeout_ns, wchan, _INTERRUPTIBLE)
+    return await _wait_timeout(current, q, condition, timeout_ns, wchan, TASK_INTERRUPTIBLE)
 
 
 async def _wait_timeout(
@@ -278,7 +281,7 @@ async def _wait_timeout(
             prepare_to_wait(q, entry, state)
             if condition():
                 return max(expires_ns - clock.now_ns, 1)
-            if state == _INTERRUPTIBLE and current.ti_flags & _SIGPENDING:
+            if state == TASK_INTERRUPTIBLE and current.ti_flags & TIF_SIGPENDING:
                 raise LinuxError(Errno.ERESTARTSYS, wchan)
             if clock.now_ns >= expires_ns:
                 return 0

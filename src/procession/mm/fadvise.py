@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from procession.fs import file as fs_file
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import FMode, S
+from procession.include.linux.fs import FMODE_READ, S_IFIFO, S_IFMT, S_IFREG
 from procession.include.linux.mman import FadviseArg
 from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
@@ -17,7 +17,7 @@ __all__ = ("sys_fadvise64", "sys_readahead")
 def sys_fadvise64(current: Task, fd: Fd, offset: OffT, length: SizeT, advice: FadviseArg) -> int:
     """Advise on the use of a file, to no effect here (posix_fadvise(2)); raises EBADF, ESPIPE, EINVAL."""
     file = fs_file.fget_light(current, fd)
-    if file.inode.i_mode & S.IFMT == S.IFIFO:
+    if file.inode.i_mode & S_IFMT == S_IFIFO:
         raise LinuxError(Errno.ESPIPE, "a pipe")
     if length >> 63 or not 0 <= advice <= 5:
         raise LinuxError(Errno.EINVAL, "bad length or advice")
@@ -28,8 +28,8 @@ def sys_fadvise64(current: Task, fd: Fd, offset: OffT, length: SizeT, advice: Fa
 def sys_readahead(current: Task, fd: Fd, offset: OffT, count: SizeT) -> int:
     """Read a part of a file ahead of its use, to no effect here (readahead(2)); raises EBADF, EINVAL."""
     file = fs_file.fget_light(current, fd)
-    if not file.f_mode & FMode.READ:
+    if not file.f_mode & FMODE_READ:
         raise LinuxError(Errno.EBADF, "not open for reading")
-    if file.inode.i_mode & S.IFMT != S.IFREG:
+    if file.inode.i_mode & S_IFMT != S_IFREG:
         raise LinuxError(Errno.EINVAL, "not a regular file")
     return 0

@@ -7,15 +7,16 @@ memory runs out and nobody maps it. There is no write-back: memory is the only s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from procession.hw.memory import PG_DIRTY, PG_FILE
 from procession.include.linux.bug import bug_on
-from procession.include.linux.cred import Cap
+from procession.include.linux.cred import CAP_FSETID
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import OpenFlags, S
-from procession.include.linux.resource import RLIM_INFINITY, Rlimit
-from procession.include.linux.signal import Sig
+from procession.include.linux.fcntl import O_APPEND
+from procession.include.linux.fs import MAX_LFS_FILESIZE, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP
+from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_FSIZE
+from procession.include.linux.signal import SIGXFSZ
 from procession.kernel import capability, signal
 from procession.mm import memory, page_alloc, text, uaccess
 
@@ -38,11 +39,8 @@ __all__ = (
     "truncate_setsize",
 )
 
-_MAX_BYTES = (1 << 63) - 1
-_PIECE = 1 << 20  # how much of a call's data is held in the host's memory at a time
-_APPEND = int(OpenFlags.APPEND)
-_SUID_SGID = S.ISUID | S.ISGID
-_FSIZE = int(Rlimit.FSIZE)
+_PIECE: Final = 1 << 20  # how much of a call's data is held in the host's memory at a time
+_SUID_SGID: Final = S_ISUID | S_ISGID
 
 
 def find_or_read_page(k: Kernel, inode: Inode, index: int) -> int:
@@ -205,7 +203,7 @@ def generic_file_write(current: Task, file: File, buf: UserPtr, count: int, pos:
     k = current.kernel
     inode = file.f_path.dentry.d_inode
     at = file.f_pos if pos is None else pos
-    if file.f_flags & _APPEND:
+    if file.f_flags & O_APPEND:
         at = inode.i_size
     count = generic_write_checks(current, at, count)
     if not count:
@@ -229,24 +227,24 @@ def generic_file_write(current: Task, file: File, buf: UserPtr, count: int, pos:
 
 def generic_write_checks(current: Task, pos: int, count: int) -> int:
     """Return how much of a write the limits leave; raises EFBIG."""
-    limit = current.signal.rlim[_FSIZE][0]
+    limit = current.signal.rlim[RLIMIT_FSIZE][0]
     if limit != RLIM_INFINITY and count:
         if pos >= limit:
-            signal.send_sig(Sig.SIGXFSZ, current, 0)
+            signal.send_sig(SIGXFSZ, current, 0)
             raise LinuxError(Errno.EFBIG, "RLIMIT_FSIZE")
         count = min(count, limit - pos)
-    if count and pos >= _MAX_BYTES:
+    if count and pos >= MAX_LFS_FILESIZE:
         raise LinuxError(Errno.EFBIG, "beyond the largest offset")
-    return min(count, _MAX_BYTES - pos)
+    return min(count, MAX_LFS_FILESIZE - pos)
 
 
 def file_remove_suid(current: Task, inode: Inode) -> None:
     """A write takes away the set-id bits, unless the writer may keep them."""
     mode = inode.i_mode
-    kill = mode & S.ISUID
-    if mode & (S.ISGID | S.IXGRP) == S.ISGID | S.IXGRP:  # without group-exec it means mandatory locking
-        kill |= S.ISGID
-    if kill and mode & S.IFMT == S.IFREG and not capability.capable(current, Cap.FSETID):
+    kill = mode & S_ISUID
+    if mode & (S_ISGID | S_IXGRP) == S_ISGID | S_IXGRP:  # without group-exec it means mandatory locking
+        kill |= S_ISGID
+    if kill and mode & S_IFMT == S_IFREG and not capability.capable(current, CAP_FSETID):
         inode.setattr()
         inode.i_mode = mode & ~kill
 

@@ -2,9 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import VM, MmStruct, VmArea
-from procession.include.linux.mman import MadviseArg
+from procession.include.linux.mm_types import (
+    VM_DONTCOPY,
+    VM_IO,
+    VM_LOCKED,
+    VM_PFNMAP,
+    VM_RAND_READ,
+    VM_SEQ_READ,
+    VM_SHARED,
+    VM_WRITE,
+    MmStruct,
+    VmArea,
+)
+from procession.include.linux.mman import (
+    MADV_DONTFORK,
+    MADV_DONTNEED,
+    MADV_HUGEPAGE,
+    MADV_MERGEABLE,
+    MADV_NOHUGEPAGE,
+    MADV_NORMAL,
+    MADV_RANDOM,
+    MADV_REMOVE,
+    MADV_SEQUENTIAL,
+    MADV_UNMERGEABLE,
+    MADV_WILLNEED,
+    MadviseArg,
+)
 from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Addr, SizeT
@@ -12,11 +38,9 @@ from procession.mm import filemap, memory, mlock, mmap, shmem
 
 __all__ = ("sys_madvise",)
 
-NORMAL, RANDOM, SEQUENTIAL, WILLNEED, DONTNEED = range(5)
-REMOVE, DONTFORK, DOFORK, MERGEABLE, UNMERGEABLE, HUGEPAGE, NOHUGEPAGE = range(9, 16)
-_KNOWN = (*range(5), *range(9, 16))
+_KNOWN: Final = (*range(5), *range(9, 16))
 # Same-page merging and huge pages change nothing a program can see but speed.
-_HINTS = (WILLNEED, MERGEABLE, UNMERGEABLE, HUGEPAGE, NOHUGEPAGE)
+_HINTS: Final = (MADV_WILLNEED, MADV_MERGEABLE, MADV_UNMERGEABLE, MADV_HUGEPAGE, MADV_NOHUGEPAGE)
 
 
 @syscall
@@ -54,14 +78,14 @@ def sys_madvise(current: Task, start: Addr, length: SizeT, behavior: MadviseArg)
 
 
 def _madvise_vma(current: Task, mm: MmStruct, vma: VmArea, start: int, end: int, behavior: int) -> None:
-    if behavior == DONTNEED:
-        if vma.vm_flags & (VM.LOCKED | VM.PFNMAP):
+    if behavior == MADV_DONTNEED:
+        if vma.vm_flags & (VM_LOCKED | VM_PFNMAP):
             raise LinuxError(Errno.EINVAL, "locked")
         memory.zap_page_range(current.kernel, mm, start, end)
-    elif behavior == REMOVE:
+    elif behavior == MADV_REMOVE:
         _remove(current, vma, start, end)
     elif behavior in _HINTS:
-        if behavior == WILLNEED and vma.vm_file is None:
+        if behavior == MADV_WILLNEED and vma.vm_file is None:
             raise LinuxError(Errno.EBADF, "not a file")
     else:
         _madvise_behavior(current, mm, vma, start, end, behavior)
@@ -69,18 +93,18 @@ def _madvise_vma(current: Task, mm: MmStruct, vma: VmArea, start: int, end: int,
 
 def _madvise_behavior(current: Task, mm: MmStruct, vma: VmArea, start: int, end: int, behavior: int) -> None:
     flags = vma.vm_flags
-    if behavior == NORMAL:
-        flags &= ~(VM.RAND_READ | VM.SEQ_READ)
-    elif behavior == SEQUENTIAL:
-        flags = flags & ~VM.RAND_READ | VM.SEQ_READ
-    elif behavior == RANDOM:
-        flags = flags & ~VM.SEQ_READ | VM.RAND_READ
-    elif behavior == DONTFORK:
-        flags |= VM.DONTCOPY
+    if behavior == MADV_NORMAL:
+        flags &= ~(VM_RAND_READ | VM_SEQ_READ)
+    elif behavior == MADV_SEQUENTIAL:
+        flags = flags & ~VM_RAND_READ | VM_SEQ_READ
+    elif behavior == MADV_RANDOM:
+        flags = flags & ~VM_SEQ_READ | VM_RAND_READ
+    elif behavior == MADV_DONTFORK:
+        flags |= VM_DONTCOPY
     else:
-        if flags & VM.IO:
+        if flags & VM_IO:
             raise LinuxError(Errno.EINVAL, "device memory")
-        flags &= ~VM.DONTCOPY
+        flags &= ~VM_DONTCOPY
     if flags == vma.vm_flags:
         return
     try:
@@ -91,12 +115,12 @@ def _madvise_behavior(current: Task, mm: MmStruct, vma: VmArea, start: int, end:
 
 def _remove(current: Task, vma: VmArea, start: int, end: int) -> None:
     """Punch a hole into shared memory: the pages read as zero again."""
-    if vma.vm_flags & VM.LOCKED:
+    if vma.vm_flags & VM_LOCKED:
         raise LinuxError(Errno.EINVAL, "locked")
     file = vma.vm_file
     if file is None:
         raise LinuxError(Errno.EINVAL, "not a file")
-    if vma.vm_flags & (VM.SHARED | VM.WRITE) != VM.SHARED | VM.WRITE:
+    if vma.vm_flags & (VM_SHARED | VM_WRITE) != VM_SHARED | VM_WRITE:
         raise LinuxError(Errno.EACCES, "not a shared writable mapping")
     inode = file.f_path.dentry.d_inode
     if not isinstance(inode, shmem.ShmemInode):

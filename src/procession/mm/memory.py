@@ -10,7 +10,7 @@ has to write them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +18,23 @@ import numpy.typing as npt
 from procession.arch.x86 import pgtable
 from procession.hw.memory import PG_FILE
 from procession.include.asm.pgtable import PAGE_PROT as PROT
-from procession.include.asm.pgtable import PTE_DIRTY, PTE_NX, PTE_RW, PTE_THERE
+from procession.include.asm.pgtable import PFN_MASK, PTE_DIRTY, PTE_NX, PTE_RW, PTE_THERE
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import VM, VM_FAULT_ERROR, VM_FAULT_MAJOR, VM_FAULT_OOM, VM_FAULT_SIGBUS
+from procession.include.linux.mm_types import (
+    VM_EXEC,
+    VM_FAULT_ERROR,
+    VM_FAULT_MAJOR,
+    VM_FAULT_OOM,
+    VM_FAULT_SIGBUS,
+    VM_GROWSDOWN,
+    VM_IO,
+    VM_MAYREAD,
+    VM_MAYWRITE,
+    VM_PFNMAP,
+    VM_READ,
+    VM_SHARED,
+    VM_WRITE,
+)
 from procession.mm import filemap, mmap, page_alloc, text, tlb
 
 if TYPE_CHECKING:
@@ -47,14 +61,11 @@ __all__ = (
     "zap_page_range",
 )
 
-_WRITE, _SHARED, _GROWSDOWN = VM.WRITE, VM.SHARED, VM.GROWSDOWN
-_MKWRITE = PTE_RW | PTE_DIRTY
-_PFN = 0xFFFFFFFFFF  # after >> 12: cuts off NX
+_MKWRITE: Final = PTE_RW | PTE_DIRTY
 # From so many entries on, NumPy's fixed cost is smaller than a loop's.
-_MANY = 20
-_MAYWRITE = VM.MAYWRITE
-_COW_MASK = VM.SHARED | VM.MAYWRITE
-_NP_NOT_RW = np.uint64(~PTE_RW & 0xFFFFFFFFFFFFFFFF)
+_MANY: Final = 20
+_COW_MASK: Final = VM_SHARED | VM_MAYWRITE
+_NP_NOT_RW: Final = np.uint64(~PTE_RW & 0xFFFFFFFFFFFFFFFF)
 
 
 def handle_mm_fault(current: Task, mm: MmStruct, vma: VmArea, address: int, write: bool) -> int:
@@ -89,7 +100,7 @@ def handle_pte_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, write: 
 def do_anonymous_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: int, write: bool) -> int:
     """Map the zero page for a read, a new page of zeroes for a write."""
     flags = vma.vm_flags
-    if flags & _GROWSDOWN and address & ~4095 == vma.vm_start and check_stack_guard_page(k, mm, vma, address):
+    if flags & VM_GROWSDOWN and address & ~4095 == vma.vm_start and check_stack_guard_page(k, mm, vma, address):
         return VM_FAULT_SIGBUS
     frames = k.frames
     if not write:
@@ -105,7 +116,7 @@ def do_anonymous_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: 
     with mm.page_table_lock:
         frames.mapcount[pfn] = 1
         mm.rss_anon += 1
-        frames.q[slot] = pfn << 12 | PROT[flags & 7] | (_MKWRITE if flags & _WRITE else 0)
+        frames.q[slot] = pfn << 12 | PROT[flags & 7] | (_MKWRITE if flags & VM_WRITE else 0)
     return 0
 
 
@@ -116,7 +127,7 @@ def check_stack_guard_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int) -
     """
     prev = mmap.vma_before(mm, vma)
     if prev is not None and prev.vm_end == vma.vm_start:
-        return not prev.vm_flags & _GROWSDOWN
+        return not prev.vm_flags & VM_GROWSDOWN
     try:
         mmap.expand_stack(k.current, vma, address - 4096)
     except LinuxError:
@@ -145,7 +156,7 @@ def do_linear_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: in
     flags = vma.vm_flags
     entry = PROT[flags & 7]
     pfn = cached
-    anon = write and not flags & _SHARED
+    anon = write and not flags & VM_SHARED
     if anon:
         page_alloc.get_page(k, cached)  # the allocation may drop cached pages
         try:
@@ -157,12 +168,12 @@ def do_linear_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: in
         to, frm = pfn << 12, cached << 12
         frames.phys[to : to + 4096] = frames.phys[frm : frm + 4096]
         vma.anon_vma = True
-        if flags & _WRITE:
+        if flags & VM_WRITE:
             entry |= _MKWRITE
     elif write:
         filemap.page_mkwrite(k, inode, pfn)
         text.revoke_exec(k, pfn, slot)
-        if flags & _WRITE:
+        if flags & VM_WRITE:
             entry |= _MKWRITE
 
     with mm.page_table_lock:
@@ -209,11 +220,11 @@ def do_fault_around(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: in
 def do_wp_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: int, entry: int) -> int:
     """Write to a page mapped read-only: use it again if nobody else maps it, else copy it."""
     frames = k.frames
-    pfn = entry >> 12 & _PFN
+    pfn = entry >> 12 & PFN_MASK
     flags = vma.vm_flags
     is_file = frames.pflags[pfn] & PG_FILE
     if is_file:
-        if flags & _SHARED:
+        if flags & VM_SHARED:
             assert vma.vm_file is not None
             filemap.page_mkwrite(k, vma.vm_file.f_path.dentry.d_inode, pfn)
             return _reuse_page(k, mm, flags, slot, pfn)
@@ -226,7 +237,7 @@ def do_wp_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: int, en
     except LinuxError:
         return VM_FAULT_OOM
     fresh = PROT[flags & 7]
-    if flags & _WRITE:
+    if flags & VM_WRITE:
         fresh |= _MKWRITE
     vma.anon_vma = True
     if zero:
@@ -254,9 +265,9 @@ def _reuse_page(k: Kernel, mm: MmStruct, flags: int, slot: int, pfn: int) -> int
     # Without VM_WRITE a tracer forces this write; the entry stays read-only.
     with mm.page_table_lock:
         text.revoke_exec(k, pfn, slot)
-        if flags & _WRITE:
+        if flags & VM_WRITE:
             k.frames.q[slot] |= _MKWRITE
-    if flags & _WRITE:
+    if flags & VM_WRITE:
         k.tlb_gen += 1
     return 0
 
@@ -267,7 +278,7 @@ def fixup_user_fault(current: Task, mm: MmStruct, address: int, write: bool) -> 
         vma = mm.mmap_cache
         if vma is None or not vma.vm_start <= address < vma.vm_end:
             vma = mmap.find_extend_vma(current, mm, address)
-        if vma is None or not vma.vm_flags & (_WRITE if write else VM.READ | VM.WRITE | VM.EXEC):
+        if vma is None or not vma.vm_flags & (VM_WRITE if write else VM_READ | VM_WRITE | VM_EXEC):
             raise LinuxError(Errno.EFAULT, "no such mapping")
         result = handle_pte_fault(current.kernel, mm, vma, address, write)
     if result & VM_FAULT_ERROR:
@@ -286,7 +297,7 @@ def follow_page(k: Kernel, mm: MmStruct, address: int, write: bool = False) -> i
     entry = k.frames.q[base + (address >> 12 & 511)]
     if not entry & PTE_THERE or (write and not entry & PTE_RW):
         return -1
-    return entry >> 12 & _PFN
+    return entry >> 12 & PFN_MASK
 
 
 def get_user_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, write: bool, force: bool) -> int:
@@ -296,10 +307,10 @@ def get_user_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, write: boo
     Raises EFAULT, ENOMEM (get_user_pages, one page).
     """
     flags = vma.vm_flags
-    allowed = VM.MAYWRITE if write and force else VM.WRITE if write else VM.MAYREAD if force else VM.READ
-    if flags & (VM.IO | VM.PFNMAP) or not flags & allowed:
+    allowed = VM_MAYWRITE if write and force else VM_WRITE if write else VM_MAYREAD if force else VM_READ
+    if flags & (VM_IO | VM_PFNMAP) or not flags & allowed:
         raise LinuxError(Errno.EFAULT, "area forbids it")
-    if write and force and not flags & VM.WRITE and flags & VM.SHARED:
+    if write and force and not flags & VM_WRITE and flags & VM_SHARED:
         raise LinuxError(Errno.EFAULT, "forced write to a shared area")
     pfn = follow_page(k, mm, address, write)
     if pfn < 0:
@@ -327,8 +338,8 @@ def make_pages_present(current: Task, mm: MmStruct, start: int, end: int) -> int
                 return int(Errno.ENOMEM)
         flags = vma.vm_flags
         # Breaking copy-on-write now saves a fault later; shared pages wait, so as not to dirty a whole file.
-        write = flags & (_WRITE | _SHARED) == _WRITE
-        if not flags & (VM.READ | VM.WRITE | VM.EXEC):
+        write = flags & (VM_WRITE | VM_SHARED) == VM_WRITE
+        if not flags & (VM_READ | VM_WRITE | VM_EXEC):
             return int(Errno.ENOMEM)
         if follow_page(k, mm, address, write) < 0:
             result = handle_pte_fault(k, mm, vma, address, write)
@@ -388,7 +399,7 @@ def copy_page_range(k: Kernel, dst: MmStruct, src: MmStruct, vmas: list[VmArea])
     src_tables = src.pte_tables
     dst_tables = dst.pte_tables
     for vma in vmas:
-        cow = vma.vm_flags & _COW_MASK == _MAYWRITE
+        cow = vma.vm_flags & _COW_MASK == VM_MAYWRITE
         for region, lo, hi in tables_in(src, vma.vm_start, vma.vm_end):
             found = present_entries(k, lo, hi)
             if not found:
@@ -409,7 +420,7 @@ def copy_page_range(k: Kernel, dst: MmStruct, src: MmStruct, vmas: list[VmArea])
                     entry -= PTE_RW
                     q[i] = entry
                 q[i + delta] = entry
-                pfn = entry >> 12 & _PFN
+                pfn = entry >> 12 & PFN_MASK
                 if pfn == zero:
                     nr_anon -= 1
                     continue
@@ -439,7 +450,7 @@ def _copy_many(k: Kernel, dst: MmStruct, lo: int, hi: int, delta: int, cow: bool
 
 def _pfns_of(k: Kernel, entries: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
     """Return the frames of entries, without the zero page. Signed: NumPy indexes twice as fast with that."""
-    pfns = entries.view(np.int64) >> 12 & _PFN
+    pfns = entries.view(np.int64) >> 12 & PFN_MASK
     keep = pfns != k.zero_pfn
     return pfns if keep.all() else pfns[keep]
 
@@ -472,7 +483,7 @@ def _zap_entries(k: Kernel, mm: MmStruct, found: list[int]) -> None:
     free = k.free_list
     nr_file = nr_anon = 0
     for i in found:
-        pfn = q[i] >> 12 & _PFN
+        pfn = q[i] >> 12 & PFN_MASK
         if pfn == zero:
             continue
         mapcount[pfn] -= 1

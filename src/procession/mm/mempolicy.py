@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from procession.include.linux.cred import Cap
+from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mman import MapArg, ProtArg
 from procession.include.linux.sched import Task
@@ -76,7 +76,7 @@ def sys_remap_file_pages(current: Task, start: Addr, size: SizeT, prot: ProtArg,
 @syscall_refused
 def sys_swapon(current: Task, path: Path, flags: Int) -> int:
     """Add swap space (swapon(2)); raises EPERM, ENOSYS."""
-    if not capability.capable(current, Cap.SYS_ADMIN):
+    if not capability.capable(current, CAP_SYS_ADMIN):
         raise LinuxError(Errno.EPERM, "swapon")
     _refuse(current, "swapon")
 
@@ -84,6 +84,6 @@ def sys_swapon(current: Task, path: Path, flags: Int) -> int:
 @syscall_refused
 def sys_swapoff(current: Task, path: Path) -> int:
     """Take swap space away (swapoff(2)); raises EPERM, ENOSYS."""
-    if not capability.capable(current, Cap.SYS_ADMIN):
+    if not capability.capable(current, CAP_SYS_ADMIN):
         raise LinuxError(Errno.EPERM, "swapoff")
     _refuse(current, "swapoff")

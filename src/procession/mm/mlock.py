@@ -5,11 +5,13 @@ Nothing here is ever paged out, so a lock shows only as presence, in the counts,
 
 from __future__ import annotations
 
-from procession.include.linux.cred import Cap
+from typing import Final
+
+from procession.include.linux.cred import CAP_IPC_LOCK
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import VM, MmStruct, VmArea
-from procession.include.linux.mman import MlockallArg
-from procession.include.linux.resource import Rlimit
+from procession.include.linux.mm_types import VM_DONTEXPAND, VM_IO, VM_LOCKED, VM_PFNMAP, MmStruct, VmArea
+from procession.include.linux.mman import MCL_CURRENT, MCL_FUTURE, MlockallArg
+from procession.include.linux.resource import RLIMIT_MEMLOCK
 from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Addr, SizeT
@@ -19,19 +21,19 @@ from procession.mm import vma as areas
 
 __all__ = ("can_do_mlock", "check_mlock_limit", "sys_mlock", "sys_mlockall", "sys_munlock", "sys_munlockall")
 
-MCL_CURRENT, MCL_FUTURE = 1, 2
-_MEMLOCK = int(Rlimit.MEMLOCK)
-_NOT_LOCKABLE = VM.IO | VM.PFNMAP | VM.DONTEXPAND
+_NOT_LOCKABLE: Final = VM_IO | VM_PFNMAP | VM_DONTEXPAND
 
 
 def can_do_mlock(current: Task) -> bool:
     """Whether current may lock any memory at all."""
-    return util.rlimit(current, _MEMLOCK) != 0 or capability.capable(current, Cap.IPC_LOCK)
+    return util.rlimit(current, RLIMIT_MEMLOCK) != 0 or capability.capable(current, CAP_IPC_LOCK)
 
 
 def check_mlock_limit(current: Task, mm: MmStruct, pages: int) -> None:
     """Refuse to lock more pages than RLIMIT_MEMLOCK; raises EAGAIN (mlock_future_check)."""
-    if mm.locked_vm + pages > util.rlimit(current, _MEMLOCK) >> 12 and not capability.capable(current, Cap.IPC_LOCK):
+    if mm.locked_vm + pages > util.rlimit(current, RLIMIT_MEMLOCK) >> 12 and not capability.capable(
+        current, CAP_IPC_LOCK
+    ):
         raise LinuxError(Errno.EAGAIN, "RLIMIT_MEMLOCK")
 
 
@@ -41,7 +43,7 @@ def mlock_fixup(current: Task, mm: MmStruct, vma: VmArea, start: int, end: int, 
         return
     pages = end - start >> 12
     change_vma_flags(current, mm, vma, start, end, newflags)
-    mm.locked_vm += pages if newflags & VM.LOCKED else -pages
+    mm.locked_vm += pages if newflags & VM_LOCKED else -pages
 
 
 def change_vma_flags(current: Task, mm: MmStruct, vma: VmArea, start: int, end: int, newflags: int) -> VmArea:
@@ -74,7 +76,7 @@ def do_mlock(current: Task, mm: MmStruct, start: int, length: int, on: bool) -> 
     if vma is None or vma.vm_start > start:
         raise LinuxError(Errno.ENOMEM, "not mapped")
     while True:
-        newflags = vma.vm_flags | VM.LOCKED if on else vma.vm_flags & ~VM.LOCKED
+        newflags = vma.vm_flags | VM_LOCKED if on else vma.vm_flags & ~VM_LOCKED
         stop = min(vma.vm_end, end)
         mlock_fixup(current, mm, vma, start, stop, newflags)
         start = stop
@@ -88,7 +90,7 @@ def do_mlock(current: Task, mm: MmStruct, start: int, length: int, on: bool) -> 
 def mlock_pages(current: Task, mm: MmStruct, start: int, end: int) -> int:
     """Bring the locked pages of a range in (do_mlock_pages); returns 0 or an Errno as mlock(2) words it."""
     for vma in mm.mmap:
-        if vma.vm_end <= start or vma.vm_start >= end or not vma.vm_flags & VM.LOCKED:
+        if vma.vm_end <= start or vma.vm_start >= end or not vma.vm_flags & VM_LOCKED:
             continue
         error = memory.make_pages_present(current, mm, max(start, vma.vm_start), min(end, vma.vm_end))
         if error:
@@ -112,7 +114,7 @@ def sys_mlock(current: Task, start: Addr, length: SizeT) -> int:
     start &= ~4095
     with mm.mmap_sem.write():
         locked = (length >> 12) + mm.locked_vm
-        if locked > util.rlimit(current, _MEMLOCK) >> 12 and not capability.capable(current, Cap.IPC_LOCK):
+        if locked > util.rlimit(current, RLIMIT_MEMLOCK) >> 12 and not capability.capable(current, CAP_IPC_LOCK):
             raise LinuxError(Errno.ENOMEM, "RLIMIT_MEMLOCK")
         do_mlock(current, mm, start, length, True)
         error = mlock_pages(current, mm, start, start + length)
@@ -140,8 +142,8 @@ def sys_mlockall(current: Task, flags: MlockallArg) -> int:
         raise LinuxError(Errno.EPERM, "RLIMIT_MEMLOCK is 0")
     mm = _mm(current)
     with mm.mmap_sem.write():
-        limit = util.rlimit(current, _MEMLOCK) >> 12
-        if flags & MCL_CURRENT and mm.total_vm > limit and not capability.capable(current, Cap.IPC_LOCK):
+        limit = util.rlimit(current, RLIMIT_MEMLOCK) >> 12
+        if flags & MCL_CURRENT and mm.total_vm > limit and not capability.capable(current, CAP_IPC_LOCK):
             raise LinuxError(Errno.ENOMEM, "RLIMIT_MEMLOCK")
         _do_mlockall(current, mm, flags)
         if flags & MCL_CURRENT:
@@ -159,7 +161,7 @@ def sys_munlockall(current: Task) -> int:
 
 
 def _do_mlockall(current: Task, mm: MmStruct, flags: int) -> None:
-    mm.def_flags = VM.LOCKED if flags & MCL_FUTURE else 0
+    mm.def_flags = VM_LOCKED if flags & MCL_FUTURE else 0
     if flags == MCL_FUTURE:
         return
     start = 0
@@ -168,7 +170,7 @@ def _do_mlockall(current: Task, mm: MmStruct, flags: int) -> None:
         if vma is None:
             return
         start = vma.vm_end
-        newflags = vma.vm_flags | VM.LOCKED if flags & MCL_CURRENT else vma.vm_flags & ~VM.LOCKED
+        newflags = vma.vm_flags | VM_LOCKED if flags & MCL_CURRENT else vma.vm_flags & ~VM_LOCKED
         try:
             mlock_fixup(current, mm, vma, vma.vm_start, vma.vm_end, newflags)
         except LinuxError:

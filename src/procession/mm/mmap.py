@@ -10,16 +10,49 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import file as fs_file
 from procession.fs import file_table
-from procession.include.linux.cred import Cap
+from procession.include.linux.cred import CAP_IPC_LOCK, CAP_SYS_RAWIO
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import FMode, OpenFlags
-from procession.include.linux.mm_types import TASK_SIZE, VM, MmStruct, VmArea
-from procession.include.linux.mman import MapArg, OffsetArg, ProtArg
-from procession.include.linux.resource import RLIM_INFINITY, Rlimit
+from procession.include.linux.fcntl import O_APPEND
+from procession.include.linux.fs import FMODE_READ, FMODE_WRITE
+from procession.include.linux.mm_types import (
+    MAP_32BIT,
+    MAP_ANONYMOUS,
+    MAP_FIXED,
+    MAP_HUGETLB,
+    MAP_LOCKED,
+    MAP_NONBLOCK,
+    MAP_NORESERVE,
+    MAP_POPULATE,
+    PROT_EXEC,
+    PROT_READ,
+    PROT_WRITE,
+    TASK_SIZE,
+    VM_ACCOUNT,
+    VM_DENYWRITE,
+    VM_DONTCOPY,
+    VM_EXEC,
+    VM_EXECUTABLE,
+    VM_GROWSDOWN,
+    VM_LOCKED,
+    VM_MAYEXEC,
+    VM_MAYREAD,
+    VM_MAYSHARE,
+    VM_MAYWRITE,
+    VM_NORESERVE,
+    VM_READ,
+    VM_SHARED,
+    VM_WRITE,
+    MmStruct,
+    VmArea,
+)
+from procession.include.linux.mman import MAP_PRIVATE, MAP_SHARED, MapArg, OffsetArg, ProtArg
+from procession.include.linux.mount import MNT_NOEXEC
+from procession.include.linux.prctl import READ_IMPLIES_EXEC
+from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_DATA, RLIMIT_MEMLOCK, RLIMIT_STACK
 from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Addr, Fd, SizeT
@@ -51,15 +84,10 @@ __all__ = (
 )
 
 _end = attrgetter("vm_end")
-_MNT_NOEXEC = 4
-_READ_IMPLIES_EXEC = 0x0400000
-_PROT_READ, _PROT_WRITE, _PROT_EXEC, _PROT_RWX = 1, 2, 4, 7
-_O_APPEND = int(OpenFlags.APPEND)
-_RWX = VM.READ | VM.WRITE | VM.EXEC
-_MAY = VM.MAYREAD | VM.MAYWRITE | VM.MAYEXEC
-TASK_UNMAPPED_BASE = TASK_SIZE // 3 + 4095 & ~4095
-_FIXED, _SHARED, _PRIVATE, _ANONYMOUS = 0x10, 1, 2, 0x20
-_32BIT, _LOCKED, _NORESERVE, _POPULATE, _NONBLOCK, _HUGETLB = 0x40, 0x2000, 0x4000, 0x8000, 0x10000, 0x40000
+_PROT_RWX: Final = 7
+_RWX: Final = VM_READ | VM_WRITE | VM_EXEC
+_MAY: Final = VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
+TASK_UNMAPPED_BASE: Final = TASK_SIZE // 3 + 4095 & ~4095
 
 
 def find_vma(mm: MmStruct, addr: int) -> VmArea | None:
@@ -97,7 +125,7 @@ def find_extend_vma(current: Task, mm: MmStruct, addr: int) -> VmArea | None:
     vma = find_vma(mm, addr & ~4095)
     if vma is None or vma.vm_start <= addr:
         return vma
-    if not vma.vm_flags & VM.GROWSDOWN:
+    if not vma.vm_flags & VM_GROWSDOWN:
         return None
     try:
         expand_stack(current, vma, addr)
@@ -124,23 +152,23 @@ def expand_stack(current: Task, vma: VmArea, address: int) -> None:
 def _acct_stack_growth(current: Task, mm: MmStruct, vma: VmArea, size: int, grow: int) -> None:
     if not util.may_expand_vm(current, mm, grow):
         raise LinuxError(Errno.ENOMEM, "RLIMIT_AS")
-    if size > util.rlimit(current, Rlimit.STACK):
+    if size > util.rlimit(current, RLIMIT_STACK):
         raise LinuxError(Errno.ENOMEM, "RLIMIT_STACK")
-    if vma.vm_flags & VM.LOCKED:
-        limit = util.rlimit(current, Rlimit.MEMLOCK) >> 12
-        if mm.locked_vm + grow > limit and not capability.capable(current, Cap.IPC_LOCK):
+    if vma.vm_flags & VM_LOCKED:
+        limit = util.rlimit(current, RLIMIT_MEMLOCK) >> 12
+        if mm.locked_vm + grow > limit and not capability.capable(current, CAP_IPC_LOCK):
             raise LinuxError(Errno.ENOMEM, "RLIMIT_MEMLOCK")
-    if vma.vm_flags & VM.ACCOUNT:
+    if vma.vm_flags & VM_ACCOUNT:
         util.vm_enough_memory(current, grow)
     mm.total_vm += grow
-    if vma.vm_flags & VM.LOCKED:
+    if vma.vm_flags & VM_LOCKED:
         mm.locked_vm += grow
     util.vm_stat_account(mm, vma.vm_flags, vma.vm_file, grow)
 
 
 def check_mmap_min_addr(current: Task, addr: int) -> None:
     """Keep unprivileged users from mapping the lowest pages; raises EPERM (cap_file_mmap)."""
-    if addr < current.kernel.mmap_min_addr and not capability.capable(current, Cap.SYS_RAWIO):
+    if addr < current.kernel.mmap_min_addr and not capability.capable(current, CAP_SYS_RAWIO):
         raise LinuxError(Errno.EPERM, "below mmap_min_addr")
 
 
@@ -148,18 +176,18 @@ def get_unmapped_area(current: Task, mm: MmStruct, addr: int, length: int, flags
     """Choose an address: addr itself with MAP_FIXED, near it if free, else the first hole; raises ENOMEM, EINVAL."""
     if length > TASK_SIZE:
         raise LinuxError(Errno.ENOMEM, "larger than the address space")
-    if flags & _FIXED:
+    if flags & MAP_FIXED:
         if addr > TASK_SIZE - length:
             raise LinuxError(Errno.ENOMEM, "beyond the address space")
         if addr & 4095:
             raise LinuxError(Errno.EINVAL, "not page-aligned")
         return addr
-    if addr and not flags & _32BIT:
+    if addr and not flags & MAP_32BIT:
         addr = addr + 4095 & ~4095
         vma = find_vma(mm, addr)
         if TASK_SIZE - length >= addr and (vma is None or addr + length <= vma.vm_start):
             return addr
-    if flags & _32BIT:
+    if flags & MAP_32BIT:
         return _bottomup(mm, length, 0x40000000, 0x80000000)
     if mm.mmap_base == TASK_UNMAPPED_BASE:
         return _bottomup(mm, length, TASK_UNMAPPED_BASE, TASK_SIZE)
@@ -207,14 +235,14 @@ def do_mmap_pgoff(current: Task, file: File | None, addr: int, length: int, prot
     assert mm is not None
     k = current.kernel
     if (
-        prot & _PROT_READ
-        and current.personality & _READ_IMPLIES_EXEC
-        and not (file is not None and file.f_path.mnt.mnt_flags & _MNT_NOEXEC)
+        prot & PROT_READ
+        and current.personality & READ_IMPLIES_EXEC
+        and not (file is not None and file.f_path.mnt.mnt_flags & MNT_NOEXEC)
     ):
-        prot |= _PROT_EXEC
+        prot |= PROT_EXEC
     if not length:
         raise LinuxError(Errno.EINVAL, "length 0")
-    if not flags & _FIXED and addr & ~4095 and addr < k.mmap_min_addr:
+    if not flags & MAP_FIXED and addr & ~4095 and addr < k.mmap_min_addr:
         addr = k.mmap_min_addr  # round_hint_to_min
     length = length + 4095 & ~4095
     if length >> 64:
@@ -225,20 +253,20 @@ def do_mmap_pgoff(current: Task, file: File | None, addr: int, length: int, prot
         raise LinuxError(Errno.ENOMEM, "too many areas")
     addr = get_unmapped_area(current, mm, addr, length, flags)
 
-    vm_flags = prot & _PROT_RWX | mm.def_flags | _MAY | flags & (VM.GROWSDOWN | VM.DENYWRITE | VM.EXECUTABLE)
-    if flags & _LOCKED:
+    vm_flags = prot & _PROT_RWX | mm.def_flags | _MAY | flags & (VM_GROWSDOWN | VM_DENYWRITE | VM_EXECUTABLE)
+    if flags & MAP_LOCKED:
         if not mlock.can_do_mlock(current):
             raise LinuxError(Errno.EPERM, "RLIMIT_MEMLOCK is 0")
-        vm_flags |= VM.LOCKED
-    if vm_flags & VM.LOCKED:
+        vm_flags |= VM_LOCKED
+    if vm_flags & VM_LOCKED:
         mlock.check_mlock_limit(current, mm, length >> 12)
     kind = flags & 0xF
     if file is not None:
         vm_flags = _file_flags(file, prot, kind, vm_flags)
-    elif kind == _SHARED:
+    elif kind == MAP_SHARED:
         pgoff = 0
-        vm_flags |= VM.SHARED | VM.MAYSHARE
-    elif kind == _PRIVATE:
+        vm_flags |= VM_SHARED | VM_MAYSHARE
+    elif kind == MAP_PRIVATE:
         pgoff = addr >> 12
     else:
         raise LinuxError(Errno.EINVAL, "neither shared nor private")
@@ -248,23 +276,23 @@ def do_mmap_pgoff(current: Task, file: File | None, addr: int, length: int, prot
 
 def _file_flags(file: File, prot: int, kind: int, vm_flags: int) -> int:
     """Check a file mapping against how the file was opened; returns the area's flags."""
-    if kind == _SHARED:
-        if prot & _PROT_WRITE:
-            if not file.f_mode & FMode.WRITE:
+    if kind == MAP_SHARED:
+        if prot & PROT_WRITE:
+            if not file.f_mode & FMODE_WRITE:
                 raise LinuxError(Errno.EACCES, "a shared writable mapping of a file not open for writing")
-            if file.f_flags & _O_APPEND:
+            if file.f_flags & O_APPEND:
                 raise LinuxError(Errno.EACCES, "a shared writable mapping of an append-only descriptor")
-        vm_flags |= VM.SHARED | VM.MAYSHARE
-        if not file.f_mode & FMode.WRITE:
-            vm_flags &= ~(VM.MAYWRITE | VM.SHARED)
-    elif kind != _PRIVATE:
+        vm_flags |= VM_SHARED | VM_MAYSHARE
+        if not file.f_mode & FMODE_WRITE:
+            vm_flags &= ~(VM_MAYWRITE | VM_SHARED)
+    elif kind != MAP_PRIVATE:
         raise LinuxError(Errno.EINVAL, "neither shared nor private")
-    if not file.f_mode & FMode.READ:
+    if not file.f_mode & FMODE_READ:
         raise LinuxError(Errno.EACCES, "mapping a file not open for reading")
-    if file.f_path.mnt.mnt_flags & _MNT_NOEXEC:
-        if vm_flags & VM.EXEC:
+    if file.f_path.mnt.mnt_flags & MNT_NOEXEC:
+        if vm_flags & VM_EXEC:
             raise LinuxError(Errno.EPERM, "the mount is noexec")
-        vm_flags &= ~VM.MAYEXEC
+        vm_flags &= ~VM_MAYEXEC
     return vm_flags
 
 
@@ -279,17 +307,17 @@ def mmap_region(current: Task, file: File | None, addr: int, length: int, flags:
         do_munmap(current, mm, addr, length)
     if not util.may_expand_vm(current, mm, pages):
         raise LinuxError(Errno.ENOMEM, "RLIMIT_AS")
-    if flags & _NORESERVE and k.overcommit_memory != util.OVERCOMMIT_NEVER:
-        vm_flags |= VM.NORESERVE
-    charged = vm_flags & (VM.NORESERVE | VM.SHARED | VM.WRITE) == VM.WRITE
+    if flags & MAP_NORESERVE and k.overcommit_memory != util.OVERCOMMIT_NEVER:
+        vm_flags |= VM_NORESERVE
+    charged = vm_flags & (VM_NORESERVE | VM_SHARED | VM_WRITE) == VM_WRITE
     if charged:
         util.vm_enough_memory(current, pages)
-        vm_flags |= VM.ACCOUNT
+        vm_flags |= VM_ACCOUNT
 
     i = bisect_right(mm.mmap, addr, key=_end)
     prev = mm.mmap[i - 1] if i else None
     vma = None
-    if file is not None or not vm_flags & VM.SHARED:
+    if file is not None or not vm_flags & VM_SHARED:
         vma = areas.vma_merge(k, mm, prev, addr, end, vm_flags, False, file, pgoff)
     if vma is None:
         try:
@@ -302,10 +330,10 @@ def mmap_region(current: Task, file: File | None, addr: int, length: int, flags:
         vm_flags = vma.vm_flags
     mm.total_vm += pages
     util.vm_stat_account(mm, vm_flags, vma.vm_file, pages)
-    if vm_flags & VM.LOCKED:
+    if vm_flags & VM_LOCKED:
         mm.locked_vm += pages
         memory.make_pages_present(current, mm, addr, end)
-    elif flags & _POPULATE and not flags & _NONBLOCK:
+    elif flags & MAP_POPULATE and not flags & MAP_NONBLOCK:
         memory.make_pages_present(current, mm, addr, end)
     return addr
 
@@ -314,7 +342,7 @@ def _new_region(
     current: Task, mm: MmStruct, file: File | None, addr: int, end: int, vm_flags: int, pgoff: int
 ) -> VmArea:
     cache = current.kernel.caches["vm_area_struct"]
-    if file is not None and vm_flags & VM.DENYWRITE and file.f_path.dentry.d_inode.i_writecount > 0:
+    if file is not None and vm_flags & VM_DENYWRITE and file.f_path.dentry.d_inode.i_writecount > 0:
         raise LinuxError(Errno.ETXTBSY, "open for writing")
     cache.alloc()
     vma = VmArea(mm, addr, end, vm_flags, pgoff, file)
@@ -322,7 +350,7 @@ def _new_region(
         if file is not None:
             file.f_count += 1
             file.mmap(current, vma)
-        elif vm_flags & VM.SHARED:
+        elif vm_flags & VM_SHARED:
             shmem.shmem_zero_setup(current, vma)
     except LinuxError:
         if file is not None:
@@ -378,9 +406,9 @@ def unmap_region(k: Kernel, mm: MmStruct, gone: list[VmArea], floor: int, ceilin
     for vma in gone:
         pages = vma.vm_end - vma.vm_start >> 12
         flags = vma.vm_flags
-        if flags & VM.LOCKED:
+        if flags & VM_LOCKED:
             mm.locked_vm -= pages
-        if flags & VM.ACCOUNT:
+        if flags & VM_ACCOUNT:
             k.vm_committed -= pages
         mm.total_vm -= pages
         util.vm_stat_account(mm, flags, vma.vm_file, -pages)
@@ -396,12 +424,12 @@ def do_brk(current: Task, addr: int, length: int) -> int:
     if not length:
         return addr
     check_mmap_min_addr(current, addr)
-    vm_flags = VM.READ | VM.WRITE | _MAY | VM.ACCOUNT | mm.def_flags
-    if current.personality & _READ_IMPLIES_EXEC:
-        vm_flags |= VM.EXEC
-    get_unmapped_area(current, mm, addr, length, _FIXED)
+    vm_flags = VM_READ | VM_WRITE | _MAY | VM_ACCOUNT | mm.def_flags
+    if current.personality & READ_IMPLIES_EXEC:
+        vm_flags |= VM_EXEC
+    get_unmapped_area(current, mm, addr, length, MAP_FIXED)
     pages = length >> 12
-    if vm_flags & VM.LOCKED:
+    if vm_flags & VM_LOCKED:
         mlock.check_mlock_limit(current, mm, pages)
     end = addr + length
     if find_vma_intersection(mm, addr, end) is not None:
@@ -421,7 +449,7 @@ def do_brk(current: Task, addr: int, length: int) -> int:
             raise
         areas.vma_link(mm, VmArea(mm, addr, end, vm_flags, addr >> 12))
     mm.total_vm += pages
-    if vm_flags & VM.LOCKED:
+    if vm_flags & VM_LOCKED:
         mm.locked_vm += pages
         memory.make_pages_present(current, mm, addr, end)
     return addr
@@ -438,7 +466,7 @@ def insert_vm_struct(current: Task, mm: MmStruct, vma: VmArea) -> None:
         raise LinuxError(Errno.ENOMEM, "areas overlap")
     k = current.kernel
     k.caches["vm_area_struct"].alloc()
-    if vma.vm_flags & VM.ACCOUNT:
+    if vma.vm_flags & VM_ACCOUNT:
         try:
             util.vm_enough_memory(current, vma.vm_end - vma.vm_start >> 12)
         except LinuxError:
@@ -467,15 +495,15 @@ def dup_mmap(current: Task, mm: MmStruct, oldmm: MmStruct) -> None:
             for mpnt in oldmm.mmap:
                 start, end, flags, file = mpnt.vm_start, mpnt.vm_end, mpnt.vm_flags, mpnt.vm_file
                 if flags & _UNUSUAL:
-                    if flags & VM.DONTCOPY:
+                    if flags & VM_DONTCOPY:
                         pages = end - start >> 12
                         total_vm -= pages
                         util.vm_stat_account(mm, flags, file, -pages)
                         continue
-                    flags &= ~VM.LOCKED
+                    flags &= ~VM_LOCKED
                 if k.fault_attr is not None and k.fault_attr.should_fail(k, "slab", cache.name):
                     raise LinuxError(Errno.ENOMEM, "injected: no memory for an area")
-                if flags & VM.ACCOUNT:
+                if flags & VM_ACCOUNT:
                     # As vm_enough_memory() for small areas, without asking it for each.
                     if end - start >> 12 < room:
                         charged += end - start >> 12
@@ -486,7 +514,7 @@ def dup_mmap(current: Task, mm: MmStruct, oldmm: MmStruct) -> None:
                     file.f_count += 1
                     inode = file.f_path.dentry.d_inode
                     inode.i_mmap[tmp] = None
-                    if flags & VM.DENYWRITE:
+                    if flags & VM_DENYWRITE:
                         inode.i_writecount -= 1
                 new.append(tmp)
                 if mpnt.anon_vma:
@@ -502,7 +530,7 @@ def dup_mmap(current: Task, mm: MmStruct, oldmm: MmStruct) -> None:
     mm.total_vm = total_vm
 
 
-_UNUSUAL = VM.DONTCOPY | VM.LOCKED
+_UNUSUAL: Final = VM_DONTCOPY | VM_LOCKED
 
 
 def exit_mmap(k: Kernel, mm: MmStruct) -> None:
@@ -511,13 +539,13 @@ def exit_mmap(k: Kernel, mm: MmStruct) -> None:
     committed = 0
     for vma in mm.mmap:
         flags = vma.vm_flags
-        if flags & VM.ACCOUNT:
+        if flags & VM_ACCOUNT:
             committed += vma.vm_end - vma.vm_start >> 12
         file = vma.vm_file
         if file is not None:
             inode = file.f_path.dentry.d_inode
             del inode.i_mmap[vma]
-            if flags & VM.DENYWRITE:
+            if flags & VM_DENYWRITE:
                 inode.i_writecount += 1
             if file.f_count > 1:
                 file.f_count -= 1
@@ -539,14 +567,14 @@ def sys_mmap(current: Task, addr: Addr, length: SizeT, prot: ProtArg, flags: Map
     if offset & 4095:
         raise LinuxError(Errno.EINVAL, "the offset is not page-aligned")
     file = None
-    if not flags & _ANONYMOUS:
-        if flags & _HUGETLB:
+    if not flags & MAP_ANONYMOUS:
+        if flags & MAP_HUGETLB:
             raise LinuxError(Errno.EINVAL, "MAP_HUGETLB of a file")
         file = fs_file.fget(current, fd)
-    elif flags & _HUGETLB:
+    elif flags & MAP_HUGETLB:
         current.kernel.not_modelled("mmap: MAP_HUGETLB")
         raise LinuxError(Errno.ENOMEM, "no huge pages")
-    flags &= ~(VM.EXECUTABLE | VM.DENYWRITE)
+    flags &= ~(VM_EXECUTABLE | VM_DENYWRITE)
     try:
         if current.mm is None:
             raise LinuxError(Errno.ENOMEM, "no address space")
@@ -577,7 +605,7 @@ def sys_brk(current: Task, brk: Addr) -> Addr:
     with mm.mmap_sem.write():
         if brk < mm.start_brk:
             return mm.brk
-        limit = util.rlimit(current, Rlimit.DATA)
+        limit = util.rlimit(current, RLIMIT_DATA)
         if limit != RLIM_INFINITY and brk - mm.start_brk + mm.end_data - mm.start_data > limit:
             return mm.brk
         newbrk, oldbrk = brk + 4095 & ~4095, mm.brk + 4095 & ~4095

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.include.asm.pgtable import PAGE_PROT, PTE_ACCESSED, PTE_DIRTY, PTE_PFN_MASK, PTE_RW
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import VM, MmStruct, VmArea
+from procession.include.linux.mm_types import (
+    PROT_GROWSDOWN,
+    PROT_GROWSUP,
+    PROT_SEM,
+    VM_ACCOUNT,
+    VM_EXEC,
+    VM_GROWSDOWN,
+    VM_NORESERVE,
+    VM_READ,
+    VM_SHARED,
+    VM_WRITE,
+    MmStruct,
+    VmArea,
+)
 from procession.include.linux.mman import ProtArg
+from procession.include.linux.prctl import READ_IMPLIES_EXEC
 from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Addr, SizeT
@@ -18,28 +32,25 @@ if TYPE_CHECKING:
 
 __all__ = ("mprotect_fixup", "sys_mprotect")
 
-_RWX = VM.READ | VM.WRITE | VM.EXEC
-_GROWSDOWN, _GROWSUP = 0x01000000, 0x02000000
-_PROT_SEM = 8
-_READ_IMPLIES_EXEC = 0x0400000
+_RWX: Final = VM_READ | VM_WRITE | VM_EXEC
 
 
 @syscall
 def sys_mprotect(current: Task, start: Addr, length: SizeT, prot: ProtArg) -> int:
     """Change the protection of pages (mprotect(2)); raises EINVAL, ENOMEM, EACCES."""
-    grows = prot & (_GROWSDOWN | _GROWSUP)
-    prot &= ~(_GROWSDOWN | _GROWSUP)
-    if grows == _GROWSDOWN | _GROWSUP or start & 4095:
+    grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP)
+    prot &= ~(PROT_GROWSDOWN | PROT_GROWSUP)
+    if grows == PROT_GROWSDOWN | PROT_GROWSUP or start & 4095:
         raise LinuxError(Errno.EINVAL, "bad start or direction")
     if not length:
         return 0
     end = start + (length + 4095 & ~4095)
     if end <= start or end >> 64:
         raise LinuxError(Errno.ENOMEM, "the range wraps")
-    if prot & ~(_RWX | _PROT_SEM):
+    if prot & ~(_RWX | PROT_SEM):
         raise LinuxError(Errno.EINVAL, "unknown protection")
-    if prot & VM.READ and current.personality & _READ_IMPLIES_EXEC:
-        prot |= VM.EXEC
+    if prot & VM_READ and current.personality & READ_IMPLIES_EXEC:
+        prot |= VM_EXEC
     mm = current.mm
     if mm is None:
         raise LinuxError(Errno.ENOMEM, "no address space")
@@ -52,11 +63,11 @@ def _do_mprotect(current: Task, mm: MmStruct, start: int, end: int, prot: int, g
     vma = mmap.find_vma(mm, start)
     if vma is None:
         raise LinuxError(Errno.ENOMEM, "not mapped")
-    if grows == _GROWSDOWN:
+    if grows == PROT_GROWSDOWN:
         if vma.vm_start >= end:
             raise LinuxError(Errno.ENOMEM, "not mapped")
         start = vma.vm_start
-        if not vma.vm_flags & VM.GROWSDOWN:
+        if not vma.vm_flags & VM_GROWSDOWN:
             raise LinuxError(Errno.EINVAL, "not a stack")
     else:
         if vma.vm_start > start:
@@ -84,11 +95,11 @@ def mprotect_fixup(current: Task, mm: MmStruct, vma: VmArea, start: int, end: in
         return
     k = current.kernel
     pages = end - start >> 12
-    charged = newflags & VM.WRITE and not oldflags & (VM.ACCOUNT | VM.WRITE | VM.SHARED | VM.NORESERVE)
+    charged = newflags & VM_WRITE and not oldflags & (VM_ACCOUNT | VM_WRITE | VM_SHARED | VM_NORESERVE)
     if charged:
         # Private pages may now be written, so they must be promised.
         util.vm_enough_memory(current, pages)
-        newflags |= VM.ACCOUNT
+        newflags |= VM_ACCOUNT
     file = vma.vm_file
     try:
         mlock.change_vma_flags(current, mm, vma, start, end, newflags)
@@ -109,7 +120,7 @@ def change_protection(k: Kernel, mm: MmStruct, start: int, end: int, vm_flags: i
     """
     prot = PAGE_PROT[vm_flags & 7]
     keep = PTE_PFN_MASK | PTE_ACCESSED | PTE_DIRTY
-    if vm_flags & (VM.SHARED | VM.WRITE) == VM.SHARED | VM.WRITE:
+    if vm_flags & (VM_SHARED | VM_WRITE) == VM_SHARED | VM_WRITE:
         keep |= PTE_RW
     q = k.frames.q
     changed = False

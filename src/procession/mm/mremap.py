@@ -8,8 +8,17 @@ from procession.arch.x86 import pgtable
 from procession.include.asm.pgtable import PTE_NX
 from procession.include.linux.bug import bug_on
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import TASK_SIZE, VM, MmStruct, VmArea
-from procession.include.linux.mman import MremapArg, NewAddrArg
+from procession.include.linux.mm_types import (
+    MAP_FIXED,
+    TASK_SIZE,
+    VM_ACCOUNT,
+    VM_DONTEXPAND,
+    VM_LOCKED,
+    VM_PFNMAP,
+    MmStruct,
+    VmArea,
+)
+from procession.include.linux.mman import MREMAP_FIXED, MREMAP_MAYMOVE, MremapArg, NewAddrArg
 from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Addr, SizeT
@@ -20,9 +29,6 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
 
 __all__ = ("sys_mremap",)
-
-MREMAP_MAYMOVE, MREMAP_FIXED = 1, 2
-_MAP_FIXED = 0x10
 
 
 @syscall
@@ -59,7 +65,7 @@ def _mremap(current: Task, mm: MmStruct, addr: int, old_len: int, new_len: int, 
         vma.vm_end = addr + new_len
         mm.total_vm += pages
         util.vm_stat_account(mm, vma.vm_flags, vma.vm_file, pages)
-        if vma.vm_flags & VM.LOCKED:
+        if vma.vm_flags & VM_LOCKED:
             mm.locked_vm += pages
             memory.make_pages_present(current, mm, addr + old_len, addr + new_len)
         return addr
@@ -90,14 +96,14 @@ def vma_to_resize(current: Task, mm: MmStruct, addr: int, old_len: int, new_len:
         raise LinuxError(Errno.EFAULT, "not one mapping")
     if new_len <= old_len:
         return vma, 0
-    if vma.vm_flags & (VM.DONTEXPAND | VM.PFNMAP):
+    if vma.vm_flags & (VM_DONTEXPAND | VM_PFNMAP):
         raise LinuxError(Errno.EFAULT, "the mapping may not grow")
     pages = new_len - old_len >> 12
-    if vma.vm_flags & VM.LOCKED:
+    if vma.vm_flags & VM_LOCKED:
         mlock.check_mlock_limit(current, mm, pages)
     if not util.may_expand_vm(current, mm, pages):
         raise LinuxError(Errno.ENOMEM, "RLIMIT_AS")
-    if not vma.vm_flags & VM.ACCOUNT:
+    if not vma.vm_flags & VM_ACCOUNT:
         return vma, 0
     util.vm_enough_memory(current, pages)
     return vma, pages
@@ -117,7 +123,7 @@ def mremap_to(current: Task, mm: MmStruct, addr: int, old_len: int, new_addr: in
         old_len = new_len
     vma, charged = vma_to_resize(current, mm, addr, old_len, new_len)
     try:
-        mmap.get_unmapped_area(current, mm, new_addr, new_len, _MAP_FIXED)
+        mmap.get_unmapped_area(current, mm, new_addr, new_len, MAP_FIXED)
         return move_vma(current, mm, vma, addr, old_len, new_len, new_addr)
     except LinuxError:
         current.kernel.vm_committed -= charged
@@ -135,25 +141,25 @@ def move_vma(current: Task, mm: MmStruct, vma: VmArea, old_addr: int, old_len: i
     flags = new_vma.vm_flags
     mm.total_vm += pages
     util.vm_stat_account(mm, flags, new_vma.vm_file, pages)
-    if flags & VM.LOCKED:
+    if flags & VM_LOCKED:
         mm.locked_vm += pages
     try:
         move_page_tables(k, mm, old_addr, new_addr, old_len)
     except LinuxError:
         # The growth is the caller's to give back, the rest stays charged to the old place.
-        if flags & VM.ACCOUNT:
+        if flags & VM_ACCOUNT:
             k.vm_committed += pages
         mmap.do_munmap(current, mm, new_addr, new_len)
         raise
 
     # The charge moves along: what do_munmap gives back for the old place is the new one's.
-    if flags & VM.ACCOUNT:
+    if flags & VM_ACCOUNT:
         k.vm_committed += old_len >> 12
     hiwater_vm = mm.hiwater_vm
     if old_len:
         mmap.do_munmap(current, mm, old_addr, old_len)
     mm.hiwater_vm = hiwater_vm
-    if flags & VM.LOCKED and new_len > old_len:
+    if flags & VM_LOCKED and new_len > old_len:
         memory.make_pages_present(current, mm, new_addr + old_len, new_addr + new_len)
     return new_addr
 

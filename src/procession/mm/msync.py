@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import VM
-from procession.include.linux.mman import MsyncArg
+from procession.include.linux.mm_types import VM_LOCKED
+from procession.include.linux.mman import MS_ASYNC, MS_INVALIDATE, MS_SYNC, MsyncArg
 from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Addr, SizeT
 from procession.mm import mmap
 
 __all__ = ("sys_msync",)
-
-MS_ASYNC, MS_INVALIDATE, MS_SYNC = 1, 2, 4
 
 
 @syscall
@@ -41,7 +39,7 @@ def sys_msync(current: Task, start: Addr, length: SizeT, flags: MsyncArg) -> int
                 start = vma.vm_start
                 if start >= end:
                     break
-            if flags & MS_INVALIDATE and vma.vm_flags & VM.LOCKED:
+            if flags & MS_INVALIDATE and vma.vm_flags & VM_LOCKED:
                 raise LinuxError(Errno.EBUSY, "locked")
             start = vma.vm_end
     if unmapped:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from procession.include.linux.cred import CAP_FULL_SET, Cap
-from procession.include.linux.sched import PF, TIF, ExitState, same_thread_group
-from procession.include.linux.signal import Sig
+from procession.include.linux.cred import CAP_FULL_SET, CAP_SYS_ADMIN
+from procession.include.linux.sched import EXIT_NONE, PF_EXITING, PF_KTHREAD, TIF_MEMDIE, same_thread_group
+from procession.include.linux.signal import SIGKILL
 from procession.kernel import panic, sched, signal
 
 if TYPE_CHECKING:
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 __all__ = ("oom_badness", "out_of_memory", "pagefault_out_of_memory")
 
-OOM_SCORE_ADJ_MIN = -1000
-_SYS_ADMIN = 1 << int(Cap.SYS_ADMIN) & CAP_FULL_SET
+OOM_SCORE_ADJ_MIN: Final = -1000
+_SYS_ADMIN: Final = 1 << CAP_SYS_ADMIN & CAP_FULL_SET
 
 
 def out_of_memory(k: Kernel) -> None:
     """Kill the process that frees most, unless one is dying already; panics if there is none."""
     current = k.current
     if signal.fatal_signal_pending(current):
-        current.ti_flags |= TIF.MEMDIE  # it will soon give back what it has
+        current.ti_flags |= TIF_MEMDIE  # it will soon give back what it has
         return
     with k.tasklist_lock.read():
         victim, points = _select_bad_process(k, current)
@@ -40,9 +40,9 @@ def _select_bad_process(k: Kernel, current: Task) -> tuple[Task | None, int]:
     most = 0
     for leader in k.tasks:
         for p in leader.signal.threads:
-            if p.exit_state == ExitState.NONE and p.ti_flags & TIF.MEMDIE:
+            if p.exit_state == EXIT_NONE and p.ti_flags & TIF_MEMDIE:
                 return p, 0
-            if p.flags & PF.EXITING and p.mm is not None and not p.exit_state:
+            if p.flags & PF_EXITING and p.mm is not None and not p.exit_state:
                 if p is not current:
                     return p, 0
                 chosen, most = p, 1000
@@ -57,7 +57,7 @@ def oom_badness(k: Kernel, p: Task) -> int:
 
     0: p must not be killed.
     """
-    if p.pid == 1 or p.flags & PF.KTHREAD or p.signal.oom_score_adj == OOM_SCORE_ADJ_MIN:
+    if p.pid == 1 or p.flags & PF_KTHREAD or p.signal.oom_score_adj == OOM_SCORE_ADJ_MIN:
         return 0
     mm = _process_mm(p)
     if mm is None:
@@ -77,8 +77,8 @@ def _process_mm(p: Task) -> MmStruct | None:
 
 
 def _oom_kill_process(k: Kernel, p: Task, points: int) -> None:
-    if p.flags & PF.EXITING:
-        p.ti_flags |= TIF.MEMDIE
+    if p.flags & PF_EXITING:
+        p.ti_flags |= TIF_MEMDIE
         return
     k.printk(f"Out of memory: Kill process {p.pid} ({p.comm}) score {points} or sacrifice child")
     # A child with memory of its own goes first: less work is lost.
@@ -110,15 +110,15 @@ def _oom_kill_task(k: Kernel, p: Task) -> None:
         if (
             q.mm is mm
             and not same_thread_group(q, p)
-            and not q.flags & PF.KTHREAD
+            and not q.flags & PF_KTHREAD
             and q.signal.oom_score_adj != OOM_SCORE_ADJ_MIN
         ):
-            signal.force_sig(Sig.SIGKILL, q)
-    p.ti_flags |= TIF.MEMDIE
-    signal.force_sig(Sig.SIGKILL, p)
+            signal.force_sig(SIGKILL, q)
+    p.ti_flags |= TIF_MEMDIE
+    signal.force_sig(SIGKILL, p)
 
 
 def pagefault_out_of_memory(current: Task) -> None:
     """A fault found no memory; the killer has run. Let the victim run, then the fault is tried again."""
-    if not current.ti_flags & TIF.MEMDIE:
+    if not current.ti_flags & TIF_MEMDIE:
         sched.resched_task(current)

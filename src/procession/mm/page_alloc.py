@@ -9,7 +9,7 @@ then the OOM killer runs and the allocation fails at once, since a plain functio
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.hw.memory import PG_EXEC
 from procession.include.linux.bug import bug
@@ -33,7 +33,7 @@ __all__ = (
     "put_page",
 )
 
-ZEROES = bytes(4096)
+ZEROES: Final = bytes(4096)
 
 
 def mem_init(k: Kernel) -> None:

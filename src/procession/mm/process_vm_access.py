@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.limits import UIO_MAXIOV
 from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import IoVec, IoVecOut, IoVecRemote, PidNr, ULong, UserPtr
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ("sys_process_vm_readv", "sys_process_vm_writev")
 
-UIO_MAXIOV = 1024
-SSIZE_MAX = (1 << 63) - 1
+SSIZE_MAX: Final = (1 << 63) - 1
 
 
 @syscall

@@ -11,8 +11,21 @@ from typing import TYPE_CHECKING
 from procession.fs import file_table
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
-from procession.include.linux.fs import Dentry, File, FMode, Inode, OpenFlags, PathRef, S, SuperBlock, Vfsmount
-from procession.include.linux.mm_types import VM
+from procession.include.linux.fcntl import O_RDWR
+from procession.include.linux.fs import (
+    FMODE_READ,
+    FMODE_WRITE,
+    S_IFDIR,
+    S_IFREG,
+    Dentry,
+    File,
+    Inode,
+    PathRef,
+    SuperBlock,
+    Vfsmount,
+)
+from procession.include.linux.magic import TMPFS_MAGIC
+from procession.include.linux.mm_types import VM_NORESERVE, VM_SHARED
 from procession.mm import filemap, util
 
 if TYPE_CHECKING:
@@ -21,9 +34,6 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = ("ShmemFile", "ShmemInode", "mmap_zero", "shmem_file_setup", "shmem_zero_setup")
-
-TMPFS_MAGIC = 0x01021994
-_RDWR = int(OpenFlags.RDWR)
 
 
 class ShmemInode(Inode):
@@ -55,9 +65,9 @@ def shmem_file_setup(current: Task, name: str, size: int, vm_flags: int) -> File
     k = current.kernel
     mnt = _shm_mnt(k)
     sb = mnt.mnt_sb
-    pages = 0 if vm_flags & VM.NORESERVE else size + 4095 >> 12
+    pages = 0 if vm_flags & VM_NORESERVE else size + 4095 >> 12
     util.vm_enough_memory(current, pages)
-    inode = ShmemInode(sb, fs_inode.get_next_ino(sb), S.IFREG | 0o777, i_nlink=0, i_size=size)
+    inode = ShmemInode(sb, fs_inode.get_next_ino(sb), S_IFREG | 0o777, i_nlink=0, i_size=size)
     inode.committed = pages
     inode.i_atime_ns = inode.i_mtime_ns = inode.i_ctime_ns = fs_inode.current_fs_time(sb)
     fs_inode.inode_init_owner(current, inode, None)
@@ -66,7 +76,7 @@ def shmem_file_setup(current: Task, name: str, size: int, vm_flags: int) -> File
     root = sb.s_root
     assert root is not None
     dentry = Dentry(name, root, inode, d_deleted=True)
-    file = ShmemFile(PathRef(mnt, dentry), _RDWR, FMode.READ | FMode.WRITE)
+    file = ShmemFile(PathRef(mnt, dentry), O_RDWR, FMODE_READ | FMODE_WRITE)
     try:
         return file_table.alloc_file(current, file)
     except Exception:
@@ -78,7 +88,7 @@ def _shm_mnt(k: Kernel) -> Vfsmount:
     """Return the kernel's own mount of tmpfs, which has no place in the tree."""
     if k.shm_sb is None:
         sb: SuperBlock = fs_super.sget(k, "tmpfs", TMPFS_MAGIC)
-        inode = Inode(sb, fs_inode.get_next_ino(sb), S.IFDIR | 0o1777)
+        inode = Inode(sb, fs_inode.get_next_ino(sb), S_IFDIR | 0o1777)
         root = Dentry.__new__(Dentry)
         root.d_name, root.d_parent, root.d_inode, root.d_deleted = "/", root, inode, False
         sb.s_root = root
@@ -97,7 +107,7 @@ def shmem_zero_setup(current: Task, vma: VmArea) -> None:
 
 def mmap_zero(current: Task, vma: VmArea) -> None:
     """File.mmap of /dev/zero: shared memory, or plain anonymous memory that keeps the device's name."""
-    if vma.vm_flags & VM.SHARED:
+    if vma.vm_flags & VM_SHARED:
         shmem_zero_setup(current, vma)
         return
     assert vma.vm_file is not None

@@ -20,13 +20,13 @@ page.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.arch.x86 import pgtable
 from procession.hw import untranslatable
 from procession.hw.memory import PG_EXEC, PG_FILE
-from procession.include.asm.pgtable import PTE_NX, PTE_PRESENT, PTE_RW
-from procession.include.linux.mm_types import VM
+from procession.include.asm.pgtable import PFN_MASK, PTE_NX, PTE_PRESENT, PTE_RW
+from procession.include.linux.mm_types import VM_EXEC
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -34,11 +34,10 @@ if TYPE_CHECKING:
 
 __all__ = ("allow_exec", "exits", "forget_exits", "lend_exec", "retranslate", "revoke_exec", "take_back_exec")
 
-_PFN = 0xFFFFFFFFFF
-_NOT_NX = ~PTE_NX
-_BORDER = untranslatable.LONGEST - 1
-_MANY_EXITS = 64  # in one page
-_MANY_PAGES = 256  # with exits, in one address space
+_NOT_NX: Final = ~PTE_NX
+_BORDER: Final = untranslatable.LONGEST - 1
+_MANY_EXITS: Final = 64  # in one page
+_MANY_PAGES: Final = 256  # with exits, in one address space
 
 
 def allow_exec(k: Kernel, mm: MmStruct, vma: VmArea, address: int) -> bool:
@@ -47,9 +46,9 @@ def allow_exec(k: Kernel, mm: MmStruct, vma: VmArea, address: int) -> bool:
     frames = k.frames
     q = frames.q
     entry = q[slot] if slot >= 0 else 0
-    if not entry & PTE_PRESENT or not vma.vm_flags & VM.EXEC or not entry & PTE_NX:
+    if not entry & PTE_PRESENT or not vma.vm_flags & VM_EXEC or not entry & PTE_NX:
         return True
-    pfn = entry >> 12 & _PFN
+    pfn = entry >> 12 & PFN_MASK
     inside = k.untranslatable.get(pfn)
     if inside is None and not frames.pflags[pfn] & PG_EXEC:
         inside = untranslatable.starts(frames.phys[pfn << 12 : (pfn + 1) << 12])
@@ -92,7 +91,7 @@ def lend_exec(k: Kernel, mm: MmStruct, vma: VmArea, address: int) -> int:
     To be followed by take_back_exec(), before anything but this one instruction has run.
     """
     slot = pgtable.lookup_address(k, mm, address)
-    if slot < 0 or not vma.vm_flags & VM.EXEC:
+    if slot < 0 or not vma.vm_flags & VM_EXEC:
         return -1
     entry = k.frames.q[slot]
     if not entry & PTE_PRESENT or not entry & PTE_NX:
@@ -106,7 +105,7 @@ def take_back_exec(k: Kernel, slots: list[int]) -> None:
     q = k.frames.q
     for slot in slots:
         q[slot] |= PTE_NX
-        k.tb_dirty_pages.append(q[slot] >> 12 & _PFN)
+        k.tb_dirty_pages.append(q[slot] >> 12 & PFN_MASK)
     k.tlb_gen += 1
 
 
@@ -124,7 +123,7 @@ def _entries_of(k: Kernel, pfn: int, slot: int) -> list[int]:
         address = vma.vm_start + (index - vma.vm_pgoff << 12)
         if vma.vm_start <= address < vma.vm_end:
             at = pgtable.lookup_address(k, vma.vm_mm, address)
-            if at >= 0 and q[at] and q[at] >> 12 & _PFN == pfn:
+            if at >= 0 and q[at] and q[at] >> 12 & PFN_MASK == pfn:
                 found.append(at)
     return found
 
@@ -198,4 +197,4 @@ def _frame_at(k: Kernel, mm: MmStruct, address: int) -> int:
     if slot < 0:
         return -1
     entry = k.frames.q[slot]
-    return (entry >> 12 & _PFN) << 12 if entry & PTE_PRESENT else -1
+    return (entry >> 12 & PFN_MASK) << 12 if entry & PTE_PRESENT else -1

@@ -6,7 +6,7 @@ access would; whatever goes wrong is EFAULT and nothing else. Addresses of the o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.arch.x86 import pgtable
 from procession.include.asm.pgtable import PTE_PFN_MASK, PTE_PRESENT, PTE_RW, PTE_USER
@@ -41,8 +41,8 @@ __all__ = (
     "write_remote_vm",
 )
 
-_READ = PTE_PRESENT | PTE_USER
-_WRITE = PTE_PRESENT | PTE_USER | PTE_RW
+_READ: Final = PTE_PRESENT | PTE_USER
+_WRITE: Final = PTE_PRESENT | PTE_USER | PTE_RW
 
 
 def access_ok(address: int, size: int) -> bool:

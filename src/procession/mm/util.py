@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from procession.include.linux.cred import Cap
+from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import VM
-from procession.include.linux.resource import Rlimit
+from procession.include.linux.mm_types import VM_EXEC, VM_GROWSDOWN, VM_WRITE
+from procession.include.linux.resource import RLIMIT_AS
 from procession.kernel import capability
 from procession.mm import page_alloc
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ("may_expand_vm", "rlimit", "vm_enough_memory", "vm_stat_account")
 
-OVERCOMMIT_GUESS, OVERCOMMIT_ALWAYS, OVERCOMMIT_NEVER = range(3)
-_AS = int(Rlimit.AS)
+OVERCOMMIT_GUESS: Final = 0
+OVERCOMMIT_ALWAYS: Final = 1
+OVERCOMMIT_NEVER: Final = 2
 
 
 def rlimit(current: Task, resource: int) -> int:
@@ -29,7 +30,7 @@ def rlimit(current: Task, resource: int) -> int:
 
 def may_expand_vm(current: Task, mm: MmStruct, npages: int) -> bool:
     """Whether mm may grow by npages under RLIMIT_AS."""
-    return mm.total_vm + npages <= current.signal.rlim[_AS][0] >> 12
+    return mm.total_vm + npages <= current.signal.rlim[RLIMIT_AS][0] >> 12
 
 
 def vm_enough_memory(current: Task, pages: int) -> None:
@@ -47,7 +48,7 @@ def vm_enough_memory(current: Task, pages: int) -> None:
             raise LinuxError(Errno.ENOMEM, f"{pages} pages are an obvious overcommit")
     elif mode == OVERCOMMIT_NEVER:
         allowed = k.total_pages * k.overcommit_ratio // 100
-        if not capability.capable(current, Cap.SYS_ADMIN):
+        if not capability.capable(current, CAP_SYS_ADMIN):
             allowed -= allowed // 32
         # One process must not take it all.
         if current.mm is not None:
@@ -58,14 +59,14 @@ def vm_enough_memory(current: Task, pages: int) -> None:
 
 
 def _reserved(current: Task, free: int) -> int:
-    return 0 if capability.capable(current, Cap.SYS_ADMIN) else free // 32
+    return 0 if capability.capable(current, CAP_SYS_ADMIN) else free // 32
 
 
 def vm_stat_account(mm: MmStruct, flags: int, file: File | None, pages: int) -> None:
     """Keep the counts that /proc/PID/status shows."""
     if file is not None:
         mm.shared_vm += pages
-        if flags & (VM.EXEC | VM.WRITE) == VM.EXEC:
+        if flags & (VM_EXEC | VM_WRITE) == VM_EXEC:
             mm.exec_vm += pages
-    elif flags & VM.GROWSDOWN:
+    elif flags & VM_GROWSDOWN:
         mm.stack_vm += pages

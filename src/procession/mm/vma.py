@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import file_table
 from procession.include.linux.bug import bug_on
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import VM, VmArea
+from procession.include.linux.mm_types import VM_DENYWRITE, VM_DONTEXPAND, VM_IO, VM_PFNMAP, VmArea
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import File
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ("remove_vma", "split_vma", "vma_index", "vma_link", "vma_merge")
 
 _start = attrgetter("vm_start")
-_SPECIAL = VM.IO | VM.DONTEXPAND | VM.PFNMAP
+_SPECIAL: Final = VM_IO | VM_DONTEXPAND | VM_PFNMAP
 
 
 def vma_index(mm: MmStruct, vma: VmArea) -> int:
@@ -46,7 +46,7 @@ def vma_link(mm: MmStruct, vma: VmArea) -> None:
     if file is not None:
         inode = file.f_path.dentry.d_inode
         inode.i_mmap[vma] = None
-        if vma.vm_flags & VM.DENYWRITE:
+        if vma.vm_flags & VM_DENYWRITE:
             inode.i_writecount -= 1
 
 
@@ -56,7 +56,7 @@ def remove_vma(k: Kernel, vma: VmArea) -> None:
     if file is not None:
         inode = file.f_path.dentry.d_inode
         del inode.i_mmap[vma]
-        if vma.vm_flags & VM.DENYWRITE:
+        if vma.vm_flags & VM_DENYWRITE:
             inode.i_writecount += 1
         if file.f_count > 1:
             file.f_count -= 1

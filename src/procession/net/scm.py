@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import file as fs_file
 from procession.fs import file_table
-from procession.include.linux.cred import Cap
+from procession.include.linux.cred import CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.net import Msg, Scm
+from procession.include.linux.fcntl import O_CLOEXEC
+from procession.include.linux.net import Scm
+from procession.include.linux.socket import MSG_CMSG_CLOEXEC, MSG_CTRUNC, SOL_SOCKET
 from procession.kernel import capability
 from procession.mm import uaccess
 from procession.net.unix import af_unix
@@ -21,11 +23,12 @@ if TYPE_CHECKING:
 
 __all__ = ("scm_destroy", "scm_recv", "scm_send")
 
-SOL_SOCKET, SCM_RIGHTS, SCM_CREDENTIALS = 1, 1, 2
-SCM_MAX_FD = 253
-O_CLOEXEC = 0o2000000
-CMSG_HEAD, UCRED = 16, 12
-_CMSG = struct.Struct("<Qii")
+SCM_RIGHTS: Final = 1
+SCM_CREDENTIALS: Final = 2
+SCM_MAX_FD: Final = 253
+CMSG_HEAD: Final = 16
+UCRED: Final = 12
+_CMSG: Final = struct.Struct("<Qii")
 
 
 def scm_destroy(current: Task | None, scm: Scm) -> None:
@@ -80,9 +83,9 @@ def _scm_check_creds(current: Task, body: bytes) -> None:
     nr, uid, gid = struct.unpack("<III", body)
     cred = current.cred
     if (
-        (nr == af_unix.task_cred(current)[0] or capability.capable(current, Cap.SYS_ADMIN))
-        and (uid in (cred.uid, cred.euid, cred.suid) or capability.capable(current, Cap.SETUID))
-        and (gid in (cred.gid, cred.egid, cred.sgid) or capability.capable(current, Cap.SETGID))
+        (nr == af_unix.task_cred(current)[0] or capability.capable(current, CAP_SYS_ADMIN))
+        and (uid in (cred.uid, cred.euid, cred.suid) or capability.capable(current, CAP_SETUID))
+        and (gid in (cred.gid, cred.egid, cred.sgid) or capability.capable(current, CAP_SETGID))
     ):
         return
     raise LinuxError(Errno.EPERM, "somebody else's credentials")
@@ -98,11 +101,11 @@ def scm_recv(current: Task, scm: Scm, control: int, room: int, flags: int, *, pa
             uaccess.copy_to_user(current, control, message)
             used += min(length + 7 & ~7, room)
         else:
-            out_flags |= Msg.CTRUNC
+            out_flags |= MSG_CTRUNC
     if scm.fp:
         fds = _scm_detach_fds(current, scm.fp[: max(0, (room - used - CMSG_HEAD) // 4)], flags)
         if len(fds) < len(scm.fp):
-            out_flags |= Msg.CTRUNC
+            out_flags |= MSG_CTRUNC
         if fds:
             length = CMSG_HEAD + 4 * len(fds)
             message = _CMSG.pack(length, SOL_SOCKET, SCM_RIGHTS) + struct.pack(f"<{len(fds)}i", *fds)
@@ -117,7 +120,7 @@ def _scm_detach_fds(current: Task, files: Sequence[File], flags: int) -> list[in
     fds = []
     for file in files:
         try:
-            fd = fs_file.alloc_fd(current, 0, O_CLOEXEC if flags & Msg.CMSG_CLOEXEC else 0)
+            fd = fs_file.alloc_fd(current, 0, O_CLOEXEC if flags & MSG_CMSG_CLOEXEC else 0)
         except LinuxError:
             break
         fs_file.fd_install(current, fd, file_table.get_file(file))

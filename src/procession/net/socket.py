@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from procession.fs import dcache, file_table, namespace
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
+from procession.include.asm.ioctls import FIONREAD
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fcntl import FdPair
-from procession.include.linux.fs import Dentry, File, FMode, Inode, PathRef, S
-from procession.include.linux.net import AF, SOCK, Msg, Scm
+from procession.include.linux.fcntl import O_CLOEXEC, O_NONBLOCK, O_RDWR, FdPair
+from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_IFDIR, S_IFSOCK, Dentry, File, Inode, PathRef
+from procession.include.linux.limits import UIO_MAXIOV
+from procession.include.linux.magic import SOCKFS_MAGIC
+from procession.include.linux.net import AF_MAX, SOCK_MAX, SOCK_TYPE_MASK, Scm
 from procession.include.linux.socket import (
+    AF_UNIX,
+    MSG_CMSG_CLOEXEC,
+    MSG_DONTWAIT,
+    MSG_TRUNC,
+    SO_ACCEPTCONN,
+    SO_DOMAIN,
+    SO_ERROR,
+    SO_KEEPALIVE,
+    SO_LINGER,
+    SO_PASSCRED,
+    SO_PEERCRED,
+    SO_PROTOCOL,
+    SO_RCVBUF,
+    SO_REUSEADDR,
+    SO_SNDBUF,
+    SO_TYPE,
+    SOCK_CLOEXEC,
+    SOCK_NONBLOCK,
+    SOCK_STREAM,
+    SOL_SOCKET,
     AcceptArg,
     FamilyArg,
     MsgArg,
@@ -66,17 +89,13 @@ __all__ = (
     "sys_socketpair",
 )
 
-SOCKFS_MAGIC = 0x534F434B
-O_RDWR, O_NONBLOCK, O_CLOEXEC = 0o2, 0o4000, 0o2000000
-SOL_SOCKET = 1
-SO_REUSEADDR, SO_TYPE, SO_ERROR, SO_SNDBUF, SO_RCVBUF, SO_KEEPALIVE, SO_LINGER = 2, 3, 4, 7, 8, 9, 13
-SO_PASSCRED, SO_PEERCRED, SO_RCVTIMEO, SO_SNDTIMEO, SO_ACCEPTCONN, SO_PROTOCOL, SO_DOMAIN = 16, 17, 20, 21, 30, 38, 39
-UIO_MAXIOV = 1024
-FIONREAD, SIOCOUTQ = 0x541B, 0x5411
-_ADDRESS_MAX = 128
-_OPTMEM_MAX = 20480
-_LARGE = 65536
-_MSGHDR = struct.Struct("<QI4xQQQQI4x")
+SO_RCVTIMEO: Final = 20
+SO_SNDTIMEO: Final = 21
+SIOCOUTQ: Final = 0x5411
+_ADDRESS_MAX: Final = 128
+_OPTMEM_MAX: Final = 20480
+_LARGE: Final = 65536
+_MSGHDR: Final = struct.Struct("<QI4xQQQQI4x")
 
 
 class SocketFile(File):
@@ -109,7 +128,7 @@ class SocketFile(File):
             if sk.state == af_unix.TCP_LISTEN:
                 raise LinuxError(Errno.EINVAL, "listening")
             lengths = [len(skb.data) for skb in sk.receive_queue]
-            value = sum(lengths) if sk.type == SOCK.STREAM else sum(lengths[:1])
+            value = sum(lengths) if sk.type == SOCK_STREAM else sum(lengths[:1])
         else:
             raise LinuxError(Errno.ENOTTY, "no such ioctl of a socket")
         uaccess.put_user(current, arg, value, 4)
@@ -121,13 +140,13 @@ class SocketFile(File):
 
 
 def _flags(file: File, flags: int) -> int:
-    return flags | Msg.DONTWAIT if file.f_flags & O_NONBLOCK else flags
+    return flags | MSG_DONTWAIT if file.f_flags & O_NONBLOCK else flags
 
 
 def sock_init(k: Kernel) -> None:
     """Mount the file system that sockets live in."""
     sb = fs_super.sget(k, "sockfs", SOCKFS_MAGIC)
-    sb.s_root = dcache.d_make_root(Inode(sb, fs_inode.get_next_ino(sb), S.IFDIR | 0o555))
+    sb.s_root = dcache.d_make_root(Inode(sb, fs_inode.get_next_ino(sb), S_IFDIR | 0o555))
     k.sock_mnt = namespace.kern_mount(k, sb)
     k.unix_sockets = {}
     k.scm_work_list = None
@@ -138,11 +157,11 @@ def sock_alloc_file(current: Task, sk: UnixSock, flags: int) -> SocketFile:
     k = current.kernel
     sb = k.sock_mnt.mnt_sb
     cred = current.cred
-    inode = Inode(sb, fs_inode.get_next_ino(sb), S.IFSOCK | 0o777, cred.fsuid, cred.fsgid)
+    inode = Inode(sb, fs_inode.get_next_ino(sb), S_IFSOCK | 0o777, cred.fsuid, cred.fsgid)
     inode.i_atime_ns = inode.i_mtime_ns = inode.i_ctime_ns = k.boot_time_ns + k.clock.now_ns
     dentry = Dentry(f"socket:[{inode.i_ino}]", k.sock_mnt.mnt_root, inode)
     dentry.d_parent = dentry
-    file = SocketFile(PathRef(k.sock_mnt, dentry), O_RDWR | flags & O_NONBLOCK, FMode.READ | FMode.WRITE)
+    file = SocketFile(PathRef(k.sock_mnt, dentry), O_RDWR | flags & O_NONBLOCK, FMODE_READ | FMODE_WRITE)
     file_table.alloc_file(current, file)
     file.private_data = sk
     return file
@@ -170,15 +189,15 @@ def sockfd_lookup(current: Task, fd: int) -> SocketFile:
 
 def sock_create(current: Task, family: int, type: int, protocol: int) -> tuple[UnixSock, int]:
     """Return a new socket and the flags that came with type; raises EINVAL, EAFNOSUPPORT, and what the family does."""
-    flags = type & ~SOCK.TYPE_MASK
-    if flags & ~(SOCK.CLOEXEC | SOCK.NONBLOCK):
+    flags = type & ~SOCK_TYPE_MASK
+    if flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK):
         raise LinuxError(Errno.EINVAL, "socket: unknown flags")
-    type &= SOCK.TYPE_MASK
-    if not 0 <= family < AF.MAX:
+    type &= SOCK_TYPE_MASK
+    if not 0 <= family < AF_MAX:
         raise LinuxError(Errno.EAFNOSUPPORT, f"address family {family}")
-    if type >= SOCK.MAX:
+    if type >= SOCK_MAX:
         raise LinuxError(Errno.EINVAL, f"socket type {type}")
-    if family != AF.UNIX:
+    if family != AF_UNIX:
         if family:
             current.kernel.not_modelled(f"socket: family {family}")
         raise LinuxError(Errno.EAFNOSUPPORT, f"address family {family}")
@@ -235,7 +254,7 @@ def move_addr_to_user(current: Task, address: bytes, ptr: UserPtr, lenptr: UserP
 
 def _name(sk: UnixSock | None) -> bytes:
     """Return a socket's address as user space sees it."""
-    return struct.pack("<H", AF.UNIX) + (sk.addr if sk is not None else b"")
+    return struct.pack("<H", AF_UNIX) + (sk.addr if sk is not None else b"")
 
 
 @syscall
@@ -258,7 +277,7 @@ async def sys_accept4(
     current: Task, fd: Fd, upeer_sockaddr: SockaddrOut, upeer_addrlen: SockLenArg, flags: AcceptArg
 ) -> Fd:
     """Take a connection (accept4(2))."""
-    if flags & ~(SOCK.CLOEXEC | SOCK.NONBLOCK):
+    if flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK):
         raise LinuxError(Errno.EINVAL, "accept4: unknown flags")
     file = sockfd_lookup(current, fd)
     file_table.get_file(file)
@@ -385,7 +404,7 @@ def _option(sk: UnixSock, optname: int) -> int:
         SO_PASSCRED: int(sk.passcred),
         SO_ACCEPTCONN: int(sk.state == af_unix.TCP_LISTEN),
         SO_PROTOCOL: 0,
-        SO_DOMAIN: AF.UNIX,
+        SO_DOMAIN: AF_UNIX,
         SO_REUSEADDR: 0,
         SO_KEEPALIVE: 0,
     }
@@ -413,7 +432,7 @@ async def sock_sendmsg(
     try:
         sent = await af_unix.unix_sendmsg(current, file.private_data, data, scm, _flags(file, flags), to=to)
     finally:
-        if sent <= 0 and (sent < 0 or file.private_data.type == SOCK.STREAM):
+        if sent <= 0 and (sent < 0 or file.private_data.type == SOCK_STREAM):
             net_scm.scm_destroy(current, scm)
         file_table.fput(current, file)
     return sent
@@ -448,10 +467,10 @@ async def sys_recvfrom(
     data, full, scm = await sock_recvmsg(current, file, size, flags)
     net_scm.scm_destroy(current, scm)
     uaccess.copy_to_user(current, ubuf, data)
-    stream = file.private_data.type == SOCK.STREAM
+    stream = file.private_data.type == SOCK_STREAM
     if addr:
         move_addr_to_user(current, b"" if stream else scm.name, addr, addr_len)
-    return full if flags & Msg.TRUNC and not stream else len(data)
+    return full if flags & MSG_TRUNC and not stream else len(data)
 
 
 def _iovec(current: Task, ptr: int, count: int) -> list[tuple[int, int]]:
@@ -489,14 +508,14 @@ async def sys_recvmsg(current: Task, fd: Fd, msg: MsgOut, flags: MsgArg) -> int:
         uaccess.copy_to_user(current, base, data[at : at + length])
         at += length
     sk = file.private_data
-    stream = sk.type == SOCK.STREAM
+    stream = sk.type == SOCK_STREAM
     if name:
         address = b"" if stream else scm.name
         uaccess.copy_to_user(current, name, address[:namelen])
         uaccess.put_user(current, msg, len(address), 4, 8)
     used, out_flags = net_scm.scm_recv(current, scm, control, controllen, flags, passcred=sk.passcred)
     if full > len(data):
-        out_flags |= Msg.TRUNC
+        out_flags |= MSG_TRUNC
     uaccess.put_user(current, msg, used, 8, 40)
-    uaccess.put_user(current, msg, out_flags | flags & Msg.CMSG_CLOEXEC, 4, 48)
-    return full if flags & Msg.TRUNC and not stream else len(data)
+    uaccess.put_user(current, msg, out_flags | flags & MSG_CMSG_CLOEXEC, 4, 48)
+    return full if flags & MSG_TRUNC and not stream else len(data)

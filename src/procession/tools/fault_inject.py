@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from procession.arch.x86.syscall_table import SYSCALL_NAMES
 from procession.include.linux.fault_inject import FAULT_KINDS, Fault, FaultAttr
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 __all__ = ("FaultSpec", "Injector", "census", "every_failure", "parse_spec")
 
 # What can stand in a system call's place.
-EXIT, SIGNAL, ANY_FORK = "exit", "signal", "%fork"
-_EXITS = ("exit", "exit_group")
-_FORKS = ("fork", "vfork", "clone")  # a libc's fork() is mostly one of the others
-_CALLS = frozenset(SYSCALL_NAMES.values())
+EXIT: Final = "exit"
+SIGNAL: Final = "signal"
+ANY_FORK: Final = "%fork"
+_EXITS: Final = ("exit", "exit_group")
+_FORKS: Final = ("fork", "vfork", "clone")  # a libc's fork() is mostly one of the others
+_CALLS: Final = frozenset(SYSCALL_NAMES.values())
 
 
 @dataclass(frozen=True, slots=True)

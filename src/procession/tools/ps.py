@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from procession.include.linux.sched import ExitState
+from procession.include.linux.sched import EXIT_ZOMBIE
 from procession.include.linux.signal import signame
 from procession.kernel import pid, sched
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ("ps", "signals_in")
 
-_COLUMNS = ("PID", "TID", "PPID", "PGID", "STAT", "COMMAND", "WCHAN", "CALL", "PENDING")
-_NUMBERS = 4  # columns that are numbers
+_COLUMNS: Final = ("PID", "TID", "PPID", "PGID", "STAT", "COMMAND", "WCHAN", "CALL", "PENDING")
+_NUMBERS: Final = 4  # columns that are numbers
 
 
 def signals_in(mask: int) -> list[str]:
@@ -38,7 +38,7 @@ def _tasks(k: Kernel) -> Iterator[tuple[int, Task]]:
 
 def _state(p: Task) -> str:
     if p.exit_state:
-        return "Z" if p.exit_state == ExitState.ZOMBIE else "X"
+        return "Z" if p.exit_state == EXIT_ZOMBIE else "X"
     running = p is p.kernel.runqueues[p.cpu].curr
     return "R+" if running else sched.state_name(p.state)
 

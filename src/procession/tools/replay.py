@@ -19,7 +19,7 @@ import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 import threading
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
 from procession.arch.x86 import interrupt
 from procession.boot import Kernel, Result
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 __all__ = ("Difference", "Replay", "Stop", "Summary", "TraceError")
 
 # Ends by which a run is cut off from outside: the replay ends where the recording does.
-_FROM_OUTSIDE = frozenset({"KeyboardInterrupt", "Stopped", "SystemExit", "MemoryError", "TimeoutError"})
+_FROM_OUTSIDE: Final = frozenset({"KeyboardInterrupt", "Stopped", "SystemExit", "MemoryError", "TimeoutError"})
 
 
 class Difference(ReplayError):

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from procession.arch.x86 import syscall_table
+from procession.arch.x86.signal import UC_SIGMASK
 from procession.include.linux.errno import STRERROR, Errno
-from procession.include.linux.sched import CloneFlags
-from procession.include.linux.signal import SIG_DFL, SIG_IGN, SIG_KERNEL_IGNORE_MASK, SIG_KERNEL_STOP_MASK, Sig, signame
+from procession.include.linux.pid import PIDTYPE_PID
+from procession.include.linux.sched import CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_PARENT_SETTID, CLONE_SETTLS
+from procession.include.linux.signal import (
+    SIG_DFL,
+    SIG_IGN,
+    SIG_KERNEL_IGNORE_MASK,
+    SIG_KERNEL_STOP_MASK,
+    SIGKILL,
+    SIGKILL_MASK,
+    signame,
+)
 from procession.include.linux.syscalls import SYSCALLS, Syscall
 from procession.tools import strace_args, strace_printers
 from procession.tools.peek import peek as peek_memory
@@ -25,17 +35,15 @@ if TYPE_CHECKING:
 
 __all__ = ("Strace",)
 
-_COLUMN = 40
+_COLUMN: Final = 40
 
-_RESTARTS = {
+_RESTARTS: Final = {
     512: "ERESTARTSYS (To be restarted if SA_RESTART is set)",
     513: "ERESTARTNOINTR (To be restarted)",
     514: "ERESTARTNOHAND (To be restarted if no handler)",
     516: "ERESTART_RESTARTBLOCK (Interrupted by signal)",
 }
-_NO_RETURN = frozenset({"exit", "exit_group"})
-_SIGKILL_BIT = 1 << 8
-_UC_SIGMASK = 296  # in the struct ucontext that the stack begins with when a signal handler has returned
+_NO_RETURN: Final = frozenset({"exit", "exit_group"})
 
 
 @dataclass(eq=False, slots=True)
@@ -205,7 +213,7 @@ class Strace:
 
     def _sys_exit(self, pid: int, nr: int, name: str, ret: int) -> None:
         pending = self._pending.pop(pid, None)
-        if pending is not None and -ret in _RESTARTS and self._kernel.current.pending.signal & _SIGKILL_BIT:
+        if pending is not None and -ret in _RESTARTS and self._kernel.current.pending.signal & SIGKILL_MASK:
             self._abandoned(pid, pending)
         elif pending is not None:
             shown = pending.shown
@@ -253,7 +261,7 @@ class Strace:
 
     def _signal_frame(self, peek: Peek) -> str:
         sp = self._kernel.current.thread.user_sp()
-        raw = peek(sp, _UC_SIGMASK, 8) if sp else None
+        raw = peek(sp, UC_SIGMASK, 8) if sp else None
         return f"{{mask={strace_args.sigset(int.from_bytes(raw, 'little'))}}}" if raw else ""
 
     # Signals.
@@ -262,7 +270,7 @@ class Strace:
         self, pid: int, sig: int, _errno: int, code: int, handler: int, _flags: int, *info: int
     ) -> None:
         # No tracer sees SIGKILL before it has done its work.
-        if pid not in self._attached or sig == Sig.SIGKILL:
+        if pid not in self._attached or sig == SIGKILL:
             return
         self._fatal.pop(pid, None)
         self._signal_line(pid, sig, f"--- {signame(sig)} {strace_args.siginfo(sig, code, *info)} ---")
@@ -280,7 +288,7 @@ class Strace:
                 self._signal_line(target, sig, text)
             elif self._only.signal is None or self._only.signal(signame(sig)):
                 self._ignored.setdefault(target, []).append(text)
-        elif handler == SIG_DFL and sig != Sig.SIGKILL:
+        elif handler == SIG_DFL and sig != SIGKILL:
             self._fatal.setdefault(target, (sig, text))
 
     def _signal_line(self, pid: int, sig: int, text: str) -> None:
@@ -298,7 +306,7 @@ class Strace:
 
     def _task(self, nr: int) -> Task | None:
         found = self._kernel.init_pid_ns.pids.get(nr)
-        users = found.tasks[0] if found is not None else None
+        users = found.tasks[PIDTYPE_PID] if found is not None else None
         return next(reversed(users)) if users else None
 
     def _peek(self) -> Peek:
@@ -339,11 +347,11 @@ def _clone_rest(shown: Shown) -> str:
     """Those of clone(2)'s other arguments that its flags give a meaning."""
     flags, _stack, parent_tid, child_tid, tls = shown.args
     out = ""
-    if flags & CloneFlags.PARENT_SETTID:
+    if flags & CLONE_PARENT_SETTID:
         out += f", parent_tid={pointer(parent_tid) if shown.failed else strace_printers.PRINTERS['int *'](shown, 2)}"
-    if flags & CloneFlags.SETTLS:
+    if flags & CLONE_SETTLS:
         out += f", tls={pointer(tls)}"
-    if flags & (CloneFlags.CHILD_SETTID | CloneFlags.CHILD_CLEARTID):
+    if flags & (CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID):
         out += f", child_tidptr={pointer(child_tid)}"
     return out
 

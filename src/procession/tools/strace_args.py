@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from enum import IntEnum, IntFlag
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from procession.include.linux.signal import NSIG, Sig, signame
+from procession.include.linux.limits import PATH_MAX
+from procession.include.linux.signal import NSIG, SIGCHLD, signame
 from procession.include.linux.types import Arg
 
 __all__ = (
@@ -36,9 +37,8 @@ __all__ = (
 Peek: TypeAlias = Callable[[Any, int, int], bytes | None]
 
 # How many items of an array are shown, and by default how many bytes of a string.
-ABBREVIATED = 32
-_PATH_MAX = 4096
-_ESCAPES = {9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r", 34: '\\"', 92: "\\\\"}
+ABBREVIATED: Final = 32
+_ESCAPES: Final = {9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r", 34: '\\"', 92: "\\\\"}
 
 
 # Pointers and strings.
@@ -84,7 +84,7 @@ def c_string(peek: Peek, ptr: Any, limit: int) -> tuple[bytes, bool] | None:
     return out[:limit], len(out) > limit
 
 
-def string(peek: Peek, ptr: Any, limit: int = _PATH_MAX) -> str:
+def string(peek: Peek, ptr: Any, limit: int = PATH_MAX) -> str:
     """A NUL-terminated string in user memory, cut after limit bytes."""
     found = c_string(peek, ptr, limit)
     return pointer(ptr) if found is None else quote(found[0], cut=found[1])
@@ -194,8 +194,15 @@ def wait_status(status: int) -> str:
     return f"{{WIFSIGNALED(s) && WTERMSIG(s) == {signame(status & 0x7F)}{core}}}"
 
 
-_CLD = {1: "CLD_EXITED", 2: "CLD_KILLED", 3: "CLD_DUMPED", 4: "CLD_TRAPPED", 5: "CLD_STOPPED", 6: "CLD_CONTINUED"}
-_CODES = {
+_CLD: Final = {
+    1: "CLD_EXITED",
+    2: "CLD_KILLED",
+    3: "CLD_DUMPED",
+    4: "CLD_TRAPPED",
+    5: "CLD_STOPPED",
+    6: "CLD_CONTINUED",
+}
+_CODES: Final = {
     0: "SI_USER",
     0x80: "SI_KERNEL",
     -1: "SI_QUEUE",
@@ -205,7 +212,7 @@ _CODES = {
     -5: "SI_SIGIO",
     -6: "SI_TKILL",
 }
-_FAULT = {
+_FAULT: Final = {
     4: ("ILL_ILLOPC", "ILL_ILLOPN", "ILL_ILLADR", "ILL_ILLTRP", "ILL_PRVOPC", "ILL_PRVREG", "ILL_COPROC", "ILL_BADSTK"),
     5: ("TRAP_BRKPT", "TRAP_TRACE", "TRAP_BRANCH", "TRAP_HWBKPT"),
     7: ("BUS_ADRALN", "BUS_ADRERR", "BUS_OBJERR"),
@@ -229,7 +236,7 @@ def siginfo(
 ) -> str:
     """A siginfo_t as strace prints it."""
     head = f"{{si_signo={signame(signo)}, si_code="
-    if signo == Sig.SIGCHLD and code in _CLD:
+    if signo == SIGCHLD and code in _CLD:
         shown = str(status) if code == 1 else signame(status)
         return (
             f"{head}{_CLD[code]}, si_pid={pid}, si_uid={uid}, si_status={shown}, si_utime={_ticks(utime)}, "

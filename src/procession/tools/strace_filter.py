@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 import re
+from typing import Final
 
 from procession.arch.x86.syscall_table import LATER_CALLS, SYSCALL_NAMES
 from procession.include.linux.signal import NSIG, signame
@@ -13,7 +14,7 @@ from procession.include.linux.syscalls import SYSCALLS, Syscall
 __all__ = ("CLASSES", "Filter", "parse_filters")
 
 # Sets of calls for -e trace=%class, as in strace(1); those about files and descriptors come from the declarations.
-CLASSES = {
+CLASSES: Final = {
     "process": frozenset(
         {
             "fork",
@@ -126,7 +127,7 @@ CLASSES = {
         }
     ),
 }
-_DESCRIPTORS = frozenset({"descriptor", "fd", "int[2]", "pollfd[]", "fd_set"})
+_DESCRIPTORS: Final = frozenset({"descriptor", "fd", "int[2]", "pollfd[]", "fd_set"})
 
 
 @dataclass(slots=True)

@@ -3,14 +3,128 @@
 from __future__ import annotations
 
 import struct
-from typing import Any
+from typing import Any, Final
 
-from procession.include.asm.ioctls import Ioctl
+from procession.include.asm.ioctls import (
+    FIBMAP,
+    FIGETBSZ,
+    FIOASYNC,
+    FIOCLEX,
+    FIONBIO,
+    FIONCLEX,
+    FIONREAD,
+    FIOQSIZE,
+    TCFLSH,
+    TCGETA,
+    TCGETS,
+    TCGETS2,
+    TCSBRK,
+    TCSBRKP,
+    TCSETA,
+    TCSETAF,
+    TCSETAW,
+    TCSETS,
+    TCSETS2,
+    TCSETSF,
+    TCSETSF2,
+    TCSETSW,
+    TCSETSW2,
+    TCXONC,
+    TIOCCBRK,
+    TIOCCONS,
+    TIOCEXCL,
+    TIOCGDEV,
+    TIOCGETD,
+    TIOCGLCKTRMIOS,
+    TIOCGPGRP,
+    TIOCGPTN,
+    TIOCGSID,
+    TIOCGSOFTCAR,
+    TIOCGWINSZ,
+    TIOCMBIC,
+    TIOCMBIS,
+    TIOCMSET,
+    TIOCNOTTY,
+    TIOCNXCL,
+    TIOCOUTQ,
+    TIOCPKT,
+    TIOCSBRK,
+    TIOCSCTTY,
+    TIOCSETD,
+    TIOCSIG,
+    TIOCSLCKTRMIOS,
+    TIOCSPGRP,
+    TIOCSPTLCK,
+    TIOCSSOFTCAR,
+    TIOCSTI,
+    TIOCSWINSZ,
+    TIOCVHANGUP,
+    Ioctl,
+)
+from procession.include.linux import prctl
 from procession.include.linux.cred import Cap
-from procession.include.linux.fcntl import FcntlCmd, FdFlags, LockType, OpenMode, OwnerType, Whence
-from procession.include.linux.fs import AT_FDCWD, OpenFlags
-from procession.include.linux.futex import FutexCmd
-from procession.include.linux.prctl import Prctl, SecureBits
+from procession.include.linux.fcntl import (
+    AT_FDCWD,
+    F_DUPFD,
+    F_DUPFD_CLOEXEC,
+    F_GETFD,
+    F_GETFL,
+    F_GETLEASE,
+    F_GETLK,
+    F_GETOWN,
+    F_GETOWN_EX,
+    F_GETPIPE_SZ,
+    F_GETSIG,
+    F_SETFD,
+    F_SETFL,
+    F_SETLEASE,
+    F_SETLK,
+    F_SETLKW,
+    F_SETOWN,
+    F_SETOWN_EX,
+    F_SETPIPE_SZ,
+    F_SETSIG,
+    O_CREAT,
+    FdFlags,
+    LockType,
+    OpenFlags,
+    OpenMode,
+    OwnerType,
+    Whence,
+)
+from procession.include.linux.futex import (
+    FUTEX_CMP_REQUEUE,
+    FUTEX_CMP_REQUEUE_PI,
+    FUTEX_LOCK_PI,
+    FUTEX_REQUEUE,
+    FUTEX_TRYLOCK_PI,
+    FUTEX_UNLOCK_PI,
+    FUTEX_WAIT,
+    FUTEX_WAIT_BITSET,
+    FUTEX_WAIT_REQUEUE_PI,
+    FUTEX_WAKE_BITSET,
+    FUTEX_WAKE_OP,
+    FutexCmd,
+)
+from procession.include.linux.limits import ULONG_MAX
+from procession.include.linux.prctl import (
+    PR_GET_DUMPABLE,
+    PR_GET_KEEPCAPS,
+    PR_GET_NAME,
+    PR_GET_PDEATHSIG,
+    PR_GET_SECCOMP,
+    PR_GET_SECUREBITS,
+    PR_GET_TIMERSLACK,
+    PR_GET_TIMING,
+    PR_GET_TSC,
+    PR_MCE_KILL,
+    PR_MCE_KILL_GET,
+    PR_SET_NAME,
+    PR_TASK_PERF_EVENTS_DISABLE,
+    PR_TASK_PERF_EVENTS_ENABLE,
+    Prctl,
+    SecureBits,
+)
 from procession.include.linux.sched import CSIGNAL, CloneFlags
 from procession.include.linux.signal import signame
 from procession.tools.strace_args import (
@@ -30,11 +144,9 @@ from procession.tools.strace_tty import modem_lines, termios
 
 __all__ = ("PRINTERS", "after", "argument", "result")
 
-_U64 = 0xFFFFFFFFFFFFFFFF
-
 
 # A remount, a bind, a move, a change of propagation.
-_NOT_NEW = 0x20 | 0x1000 | 0x2000 | 0x20000 | 0x40000 | 0x80000 | 0x100000
+_NOT_NEW: Final = 0x20 | 0x1000 | 0x2000 | 0x20000 | 0x40000 | 0x80000 | 0x100000
 
 # Plain kinds.
 
@@ -49,7 +161,7 @@ def _int(shown: Shown, at: int) -> str:
 def _mode(shown: Shown, at: int) -> str | None:
     value = shown.args[at]
     # Only a call that makes a file has a mode.
-    if at and shown.params[at - 1].arg.kind == "open_flags" and not shown.args[at - 1] & OpenFlags.CREAT:
+    if at and shown.params[at - 1].arg.kind == "open_flags" and not shown.args[at - 1] & O_CREAT:
         return None
     return octal(value)
 
@@ -68,7 +180,7 @@ def open_flags(value: int) -> str:
 
 
 def _clone_flags(shown: Shown, at: int) -> str:
-    value = shown.args[at] & _U64
+    value = shown.args[at] & ULONG_MAX
     flags = flag_names(value & ~CSIGNAL, CloneFlags, "CLONE_", "")
     sig = signame(value & CSIGNAL) if value & CSIGNAL else ""
     return "|".join(part for part in (flags, sig) if part) or "0"
@@ -133,7 +245,7 @@ def _pointers(shown: Shown, ptr: int) -> tuple[list[int], bool]:
             break
         if not value:
             return out, True
-        out.append(value & _U64)
+        out.append(value & ULONG_MAX)
     return out, False
 
 
@@ -144,40 +256,38 @@ def _personality(shown: Shown, at: int) -> str:
 
 # fcntl(2).
 
-_NO_ARGUMENT = frozenset(
-    {FcntlCmd.GETFD, FcntlCmd.GETFL, FcntlCmd.GETOWN, FcntlCmd.GETSIG, FcntlCmd.GETLEASE, FcntlCmd.GETPIPE_SZ}
-)
-_FLOCK = struct.Struct("<hh4xqqi4x")
+_NO_ARGUMENT: Final = frozenset({F_GETFD, F_GETFL, F_GETOWN, F_GETSIG, F_GETLEASE, F_GETPIPE_SZ})
+_FLOCK: Final = struct.Struct("<hh4xqqi4x")
 
 
 def _fcntl_arg(shown: Shown, at: int) -> str | None:
     cmd, value = shown.args[at - 1], shown.args[at]
     if cmd in _NO_ARGUMENT:
         return None
-    if cmd in (FcntlCmd.GETLK, FcntlCmd.SETLK, FcntlCmd.SETLKW):
+    if cmd in (F_GETLK, F_SETLK, F_SETLKW):
         return _flock(shown, value, cmd)
     if not isinstance(value, int):
         return pointer(value)
-    if cmd in (FcntlCmd.DUPFD, FcntlCmd.DUPFD_CLOEXEC, FcntlCmd.SETOWN, FcntlCmd.SETPIPE_SZ):
+    if cmd in (F_DUPFD, F_DUPFD_CLOEXEC, F_SETOWN, F_SETPIPE_SZ):
         return str((value & 0xFFFFFFFF ^ 0x80000000) - 0x80000000)
-    if cmd == FcntlCmd.SETFD:
+    if cmd == F_SETFD:
         return flag_names(value & 0xFFFFFFFF, FdFlags, "FD_")
-    if cmd == FcntlCmd.SETFL:
+    if cmd == F_SETFL:
         return open_flags(value)
-    if cmd == FcntlCmd.SETSIG:
+    if cmd == F_SETSIG:
         return signame(value & 0xFFFFFFFF)
-    if cmd == FcntlCmd.SETLEASE:
+    if cmd == F_SETLEASE:
         return value_name(value, LockType, "F_")
-    if cmd in (FcntlCmd.SETOWN_EX, FcntlCmd.GETOWN_EX):
-        fields = None if cmd == FcntlCmd.GETOWN_EX and shown.failed else shown.read(value, struct.Struct("<ii"))
+    if cmd in (F_SETOWN_EX, F_GETOWN_EX):
+        fields = None if cmd == F_GETOWN_EX and shown.failed else shown.read(value, struct.Struct("<ii"))
         if fields is None:
             return pointer(value)
         return f"{{type={value_name(fields[0], OwnerType, 'F_OWNER_')}, pid={fields[1]}}}"
-    return hex(value & _U64) if value else "0"
+    return hex(value & ULONG_MAX) if value else "0"
 
 
 def _flock(shown: Shown, ptr: Any, cmd: int) -> str:
-    fields = None if cmd == FcntlCmd.GETLK and shown.failed else shown.read(ptr, _FLOCK)
+    fields = None if cmd == F_GETLK and shown.failed else shown.read(ptr, _FLOCK)
     if fields is None:
         return pointer(ptr)
     kind, whence, start, length, pid = fields
@@ -185,18 +295,18 @@ def _flock(shown: Shown, ptr: Any, cmd: int) -> str:
         f"{{l_type={value_name(kind, LockType, 'F_', bits=16)}, "
         f"l_whence={value_name(whence, Whence, 'SEEK_', bits=16)}, l_start={start}, l_len={length}"
     )
-    return text + (f", l_pid={pid}}}" if cmd == FcntlCmd.GETLK else "}")
+    return text + (f", l_pid={pid}}}" if cmd == F_GETLK else "}")
 
 
 def _fcntl_result(shown: Shown, ret: int) -> str | None:
     cmd = shown.args[1]
-    if cmd == FcntlCmd.GETFL:
+    if cmd == F_GETFL:
         return f"{_hex(ret)} (flags {open_flags(ret)})"
-    if cmd == FcntlCmd.GETFD and ret:
+    if cmd == F_GETFD and ret:
         return f"{_hex(ret)} (flags {flag_names(ret, FdFlags, 'FD_')})"
-    if cmd == FcntlCmd.GETLEASE:
+    if cmd == F_GETLEASE:
         return f"{_hex(ret)} ({value_name(ret, LockType, 'F_')})"
-    if cmd == FcntlCmd.GETSIG and ret:
+    if cmd == F_GETSIG and ret:
         return f"{ret} ({signame(ret)})"
     return None
 
@@ -207,12 +317,12 @@ def _hex(value: int) -> str:
 
 # ioctl(2).
 
-_AMBIGUOUS = {
-    Ioctl.TCSETS: "SNDCTL_TMR_START or TCSETS",
-    Ioctl.TCSETSW: "SNDCTL_TMR_STOP or TCSETSW",
-    Ioctl.TCSETSF: "SNDCTL_TMR_CONTINUE or TCSETSF",
+_AMBIGUOUS: Final = {
+    TCSETS: "SNDCTL_TMR_START or TCSETS",
+    TCSETSW: "SNDCTL_TMR_STOP or TCSETSW",
+    TCSETSF: "SNDCTL_TMR_CONTINUE or TCSETSF",
 }
-_DIRECTIONS = ("_IOC_NONE", "_IOC_WRITE", "_IOC_READ", "_IOC_READ|_IOC_WRITE")
+_DIRECTIONS: Final = ("_IOC_NONE", "_IOC_WRITE", "_IOC_READ", "_IOC_READ|_IOC_WRITE")
 
 
 def _ioctl_cmd(shown: Shown, at: int) -> str:
@@ -226,51 +336,18 @@ def _ioctl_cmd(shown: Shown, at: int) -> str:
         return f"_IOC({_DIRECTIONS[cmd >> 30]}, {cmd >> 8 & 0xFF:#x}, {cmd & 0xFF:#x}, {_hex(size)})"
 
 
-_BARE_IOCTLS = frozenset(
-    {
-        Ioctl.FIOCLEX,
-        Ioctl.FIONCLEX,
-        Ioctl.TIOCNOTTY,
-        Ioctl.TIOCEXCL,
-        Ioctl.TIOCNXCL,
-        Ioctl.TIOCSBRK,
-        Ioctl.TIOCCBRK,
-        Ioctl.TIOCCONS,
-        Ioctl.TIOCVHANGUP,
-    }
+_BARE_IOCTLS: Final = frozenset(
+    {FIOCLEX, FIONCLEX, TIOCNOTTY, TIOCEXCL, TIOCNXCL, TIOCSBRK, TIOCCBRK, TIOCCONS, TIOCVHANGUP}
 )
-_NUMBER_IOCTLS = frozenset({Ioctl.TIOCSCTTY, Ioctl.TCSBRK, Ioctl.TCSBRKP})
-_INT_IN = frozenset(
-    {
-        Ioctl.TIOCSPGRP,
-        Ioctl.FIONBIO,
-        Ioctl.FIOASYNC,
-        Ioctl.TIOCSPTLCK,
-        Ioctl.TIOCPKT,
-        Ioctl.TIOCSETD,
-        Ioctl.TIOCSSOFTCAR,
-    }
-)
-_INT_OUT = frozenset(
-    {
-        Ioctl.TIOCGPGRP,
-        Ioctl.TIOCGSID,
-        Ioctl.TIOCOUTQ,
-        Ioctl.FIONREAD,
-        Ioctl.TIOCGPTN,
-        Ioctl.TIOCGETD,
-        Ioctl.TIOCGSOFTCAR,
-        Ioctl.TIOCGDEV,
-    }
-)
-_MODEM_IN = frozenset({Ioctl.TIOCMSET, Ioctl.TIOCMBIS, Ioctl.TIOCMBIC})
-_TERMIOS_IN = frozenset(
-    {Ioctl.TCSETS, Ioctl.TCSETSW, Ioctl.TCSETSF, Ioctl.TCSETS2, Ioctl.TCSETSW2, Ioctl.TCSETSF2, Ioctl.TIOCSLCKTRMIOS}
-)
-_TERMIO_IN = frozenset({Ioctl.TCSETA, Ioctl.TCSETAW, Ioctl.TCSETAF})
-_TERMIOS_OUT = frozenset({Ioctl.TCGETS, Ioctl.TCGETS2, Ioctl.TCGETA, Ioctl.TIOCGLCKTRMIOS})
-_QUEUES = {Ioctl.TCFLSH: ("TCIFLUSH", "TCOFLUSH", "TCIOFLUSH"), Ioctl.TCXONC: ("TCOOFF", "TCOON", "TCIOFF", "TCION")}
-_WINSIZE = struct.Struct("<HHHH")
+_NUMBER_IOCTLS: Final = frozenset({TIOCSCTTY, TCSBRK, TCSBRKP})
+_INT_IN: Final = frozenset({TIOCSPGRP, FIONBIO, FIOASYNC, TIOCSPTLCK, TIOCPKT, TIOCSETD, TIOCSSOFTCAR})
+_INT_OUT: Final = frozenset({TIOCGPGRP, TIOCGSID, TIOCOUTQ, FIONREAD, TIOCGPTN, TIOCGETD, TIOCGSOFTCAR, TIOCGDEV})
+_MODEM_IN: Final = frozenset({TIOCMSET, TIOCMBIS, TIOCMBIC})
+_TERMIOS_IN: Final = frozenset({TCSETS, TCSETSW, TCSETSF, TCSETS2, TCSETSW2, TCSETSF2, TIOCSLCKTRMIOS})
+_TERMIO_IN: Final = frozenset({TCSETA, TCSETAW, TCSETAF})
+_TERMIOS_OUT: Final = frozenset({TCGETS, TCGETS2, TCGETA, TIOCGLCKTRMIOS})
+_QUEUES: Final = {TCFLSH: ("TCIFLUSH", "TCOFLUSH", "TCIOFLUSH"), TCXONC: ("TCOOFF", "TCOON", "TCIOFF", "TCION")}
+_WINSIZE: Final = struct.Struct("<HHHH")
 
 
 def _ioctl_arg(shown: Shown, at: int) -> str | None:
@@ -282,28 +359,23 @@ def _ioctl_arg(shown: Shown, at: int) -> str | None:
     if cmd in _INT_IN or (cmd in _INT_OUT and not shown.failed):
         return STRUCTS["int *"](shown, at)
     if cmd in _TERMIOS_IN or cmd in _TERMIO_IN or (cmd in _TERMIOS_OUT and not shown.failed):
-        return termios(shown, ptr, old=cmd in _TERMIO_IN or cmd == Ioctl.TCGETA)
+        return termios(shown, ptr, old=cmd in _TERMIO_IN or cmd == TCGETA)
     if cmd in _QUEUES:
         names = _QUEUES[Ioctl(cmd)]
         return names[ptr] if ptr in range(len(names)) else f"{ptr:#x} /* TC??? */"
-    if cmd == Ioctl.TIOCSWINSZ or (cmd == Ioctl.TIOCGWINSZ and not shown.failed):
+    if cmd == TIOCSWINSZ or (cmd == TIOCGWINSZ and not shown.failed):
         fields = shown.read(ptr, _WINSIZE)
         if fields is None:
             return pointer(ptr)
         return "{{ws_row={}, ws_col={}, ws_xpixel={}, ws_ypixel={}}}".format(*fields)
     if cmd in _MODEM_IN:
         return modem_lines(shown, ptr)
-    if cmd == Ioctl.TIOCSTI:
+    if cmd == TIOCSTI:
         return _quoted_byte(shown, ptr)
     if not isinstance(ptr, int):
         return pointer(ptr)
-    known = cmd in Ioctl.__members__.values() and cmd not in (
-        Ioctl.FIBMAP,
-        Ioctl.FIGETBSZ,
-        Ioctl.FIOQSIZE,
-        Ioctl.TIOCSIG,
-    )
-    return pointer(ptr) if known else _hex(ptr & _U64)
+    known = cmd in Ioctl.__members__.values() and cmd not in (FIBMAP, FIGETBSZ, FIOQSIZE, TIOCSIG)
+    return pointer(ptr) if known else _hex(ptr & ULONG_MAX)
 
 
 def _quoted_byte(shown: Shown, ptr: Any) -> str:
@@ -313,78 +385,78 @@ def _quoted_byte(shown: Shown, ptr: Any) -> str:
 
 # prctl(2), arch_prctl(2).
 
-_DUMP = {0: "SUID_DUMP_DISABLE", 1: "SUID_DUMP_USER", 2: "SUID_DUMP_ROOT"}
-_TSC = {1: "PR_TSC_ENABLE", 2: "PR_TSC_SIGSEGV"}
-_SECCOMP = {0: "SECCOMP_MODE_DISABLED", 1: "SECCOMP_MODE_STRICT", 2: "SECCOMP_MODE_FILTER"}
-_MCE = {0: "PR_MCE_KILL_CLEAR", 1: "PR_MCE_KILL_SET"}
-_MCE_POLICY = {0: "PR_MCE_KILL_LATE", 1: "PR_MCE_KILL_EARLY", 2: "PR_MCE_KILL_DEFAULT"}
-_BARE = frozenset(
+_DUMP: Final = {0: "SUID_DUMP_DISABLE", 1: "SUID_DUMP_USER", 2: "SUID_DUMP_ROOT"}
+_TSC: Final = {1: "PR_TSC_ENABLE", 2: "PR_TSC_SIGSEGV"}
+_SECCOMP: Final = {0: "SECCOMP_MODE_DISABLED", 1: "SECCOMP_MODE_STRICT", 2: "SECCOMP_MODE_FILTER"}
+_MCE: Final = {0: "PR_MCE_KILL_CLEAR", 1: "PR_MCE_KILL_SET"}
+_MCE_POLICY: Final = {0: "PR_MCE_KILL_LATE", 1: "PR_MCE_KILL_EARLY", 2: "PR_MCE_KILL_DEFAULT"}
+_BARE: Final = frozenset(
     {
-        Prctl.GET_DUMPABLE,
-        Prctl.GET_KEEPCAPS,
-        Prctl.GET_TIMING,
-        Prctl.GET_SECCOMP,
-        Prctl.GET_SECUREBITS,
-        Prctl.GET_TIMERSLACK,
-        Prctl.TASK_PERF_EVENTS_DISABLE,
-        Prctl.TASK_PERF_EVENTS_ENABLE,
+        PR_GET_DUMPABLE,
+        PR_GET_KEEPCAPS,
+        PR_GET_TIMING,
+        PR_GET_SECCOMP,
+        PR_GET_SECUREBITS,
+        PR_GET_TIMERSLACK,
+        PR_TASK_PERF_EVENTS_DISABLE,
+        PR_TASK_PERF_EVENTS_ENABLE,
     }
 )
-_ALL_FOUR = frozenset({Prctl.MCE_KILL, Prctl.MCE_KILL_GET})
-_COMM_MAX = 15
+_ALL_FOUR: Final = frozenset({PR_MCE_KILL, PR_MCE_KILL_GET})
+_COMM_MAX: Final = 15
 
 
 def _table(value: int, names: dict[int, str], unknown: str) -> str:
-    return names.get(value) or f"{_hex(value & _U64)} /* {unknown}_??? */"
+    return names.get(value) or f"{_hex(value & ULONG_MAX)} /* {unknown}_??? */"
 
 
 def _prctl_arg(shown: Shown, at: int) -> str | None:
     option, value = shown.args[0], shown.args[at]
     if option in _BARE:
         return None
-    if option == Prctl.SET_NAME or (option == Prctl.GET_NAME and not shown.failed):
+    if option == PR_SET_NAME or (option == PR_GET_NAME and not shown.failed):
         return string(shown.peek, value, _COMM_MAX)
-    if option in (Prctl.GET_PDEATHSIG, Prctl.GET_TSC) and not shown.failed:
+    if option in (PR_GET_PDEATHSIG, PR_GET_TSC) and not shown.failed:
         found = shown.read_int(value, INT)
         if found is None:
             return pointer(value)
-        return f"[{signame(found)}]" if option == Prctl.GET_PDEATHSIG else f"[{_table(found, _TSC, 'PR_TSC')}]"
-    if not isinstance(value, int) or option in (Prctl.GET_PDEATHSIG, Prctl.GET_TSC, Prctl.GET_NAME):
+        return f"[{signame(found)}]" if option == PR_GET_PDEATHSIG else f"[{_table(found, _TSC, 'PR_TSC')}]"
+    if not isinstance(value, int) or option in (PR_GET_PDEATHSIG, PR_GET_TSC, PR_GET_NAME):
         return pointer(value)
     match option:
-        case Prctl.SET_PDEATHSIG:
+        case prctl.PR_SET_PDEATHSIG:
             return signame(value) if value else "0"
-        case Prctl.SET_DUMPABLE:
+        case prctl.PR_SET_DUMPABLE:
             return _table(value, _DUMP, "SUID_DUMP")
-        case Prctl.SET_TSC:
+        case prctl.PR_SET_TSC:
             return _table(value, _TSC, "PR_TSC")
-        case Prctl.SET_SECCOMP:
+        case prctl.PR_SET_SECCOMP:
             return _table(value, _SECCOMP, "SECCOMP_MODE")
-        case Prctl.MCE_KILL:
+        case prctl.PR_MCE_KILL:
             return _table(value, _MCE, "PR_MCE_KILL")
-        case Prctl.CAPBSET_READ | Prctl.CAPBSET_DROP:
+        case prctl.PR_CAPBSET_READ | prctl.PR_CAPBSET_DROP:
             return value_name(value, Cap, "CAP_")
-        case Prctl.SET_SECUREBITS:
+        case prctl.PR_SET_SECUREBITS:
             return flag_names(value, SecureBits, "SECBIT_")
-        case Prctl.SET_KEEPCAPS | Prctl.SET_TIMING | Prctl.SET_TIMERSLACK:
-            return str((value & _U64 ^ 1 << 63) - (1 << 63))
-    return _hex(value & _U64)
+        case prctl.PR_SET_KEEPCAPS | prctl.PR_SET_TIMING | prctl.PR_SET_TIMERSLACK:
+            return str((value & ULONG_MAX ^ 1 << 63) - (1 << 63))
+    return _hex(value & ULONG_MAX)
 
 
 def _prctl_args(shown: Shown, at: int) -> str | None:
     option = shown.args[0]
     if option in Prctl.__members__.values() and option not in _ALL_FOUR:
         return None
-    return _hex(shown.args[at] & _U64)
+    return _hex(shown.args[at] & ULONG_MAX)
 
 
 def _prctl_result(shown: Shown, ret: int) -> str | None:
     option = shown.args[0]
-    if option == Prctl.GET_DUMPABLE:
+    if option == PR_GET_DUMPABLE:
         return f"{_hex(ret)} ({_DUMP[ret]})".replace("0x", "") if ret in _DUMP else None
-    if option == Prctl.MCE_KILL_GET:
+    if option == PR_MCE_KILL_GET:
         return f"{ret} ({_MCE_POLICY[ret]})" if ret in _MCE_POLICY else None
-    if option == Prctl.GET_SECUREBITS and ret:
+    if option == PR_GET_SECUREBITS and ret:
         return f"{ret:#x} ({flag_names(ret, SecureBits, 'SECBIT_')})"
     return None
 
@@ -396,11 +468,11 @@ def _arch_prctl_arg(shown: Shown, at: int) -> str | None:
 
 # futex(2).
 
-_TIMED = (FutexCmd.WAIT, FutexCmd.WAIT_BITSET, FutexCmd.LOCK_PI, FutexCmd.WAIT_REQUEUE_PI)
-_COUNTED = (FutexCmd.REQUEUE, FutexCmd.CMP_REQUEUE, FutexCmd.WAKE_OP, FutexCmd.CMP_REQUEUE_PI)
-_ONE_ARGUMENT = (FutexCmd.UNLOCK_PI, FutexCmd.TRYLOCK_PI)
-_OPS = ("FUTEX_OP_SET", "FUTEX_OP_ADD", "FUTEX_OP_OR", "FUTEX_OP_ANDN", "FUTEX_OP_XOR")
-_COMPARES = (
+_TIMED: Final = (FUTEX_WAIT, FUTEX_WAIT_BITSET, FUTEX_LOCK_PI, FUTEX_WAIT_REQUEUE_PI)
+_COUNTED: Final = (FUTEX_REQUEUE, FUTEX_CMP_REQUEUE, FUTEX_WAKE_OP, FUTEX_CMP_REQUEUE_PI)
+_ONE_ARGUMENT: Final = (FUTEX_UNLOCK_PI, FUTEX_TRYLOCK_PI)
+_OPS: Final = ("FUTEX_OP_SET", "FUTEX_OP_ADD", "FUTEX_OP_OR", "FUTEX_OP_ANDN", "FUTEX_OP_XOR")
+_COMPARES: Final = (
     "FUTEX_OP_CMP_EQ",
     "FUTEX_OP_CMP_NE",
     "FUTEX_OP_CMP_LT",
@@ -414,12 +486,12 @@ def _futex_val(shown: Shown, at: int) -> str | None:
     cmd, value = shown.args[1] & 0x7F, shown.args[at]
     known = cmd in FutexCmd.__members__.values()
     if at == 2:
-        return None if cmd in (*_ONE_ARGUMENT, FutexCmd.LOCK_PI) else str(value)
-    if cmd in (FutexCmd.WAIT_BITSET, FutexCmd.WAKE_BITSET):
+        return None if cmd in (*_ONE_ARGUMENT, FUTEX_LOCK_PI) else str(value)
+    if cmd in (FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET):
         return "FUTEX_BITSET_MATCH_ANY" if value == 0xFFFFFFFF else _hex(value)
-    if cmd == FutexCmd.WAKE_OP:
+    if cmd == FUTEX_WAKE_OP:
         return _wake_op(value)
-    if cmd in (FutexCmd.CMP_REQUEUE, FutexCmd.CMP_REQUEUE_PI):
+    if cmd in (FUTEX_CMP_REQUEUE, FUTEX_CMP_REQUEUE_PI):
         return str(value)
     return None if known else _hex(value)
 
@@ -437,7 +509,7 @@ def _futex_arg(shown: Shown, at: int) -> str | None:
     if cmd not in FutexCmd.__members__.values():
         return pointer(value) if value else "0"
     if at == 4:
-        return pointer(value) if cmd in (*_COUNTED, FutexCmd.WAIT_REQUEUE_PI) else None
+        return pointer(value) if cmd in (*_COUNTED, FUTEX_WAIT_REQUEUE_PI) else None
     if cmd in _TIMED:
         return STRUCTS["struct timespec"](shown, at)
     if cmd in _COUNTED and isinstance(value, int):
@@ -445,7 +517,7 @@ def _futex_arg(shown: Shown, at: int) -> str | None:
     return None
 
 
-PRINTERS: dict[str, Printer] = (
+PRINTERS: Final[dict[str, Printer]] = (
     STRUCTS
     | SOCKET_PRINTERS
     | {
@@ -486,7 +558,7 @@ PRINTERS: dict[str, Printer] = (
 )
 
 # Kinds that say themselves what becomes of an argument that a failed call was to fill in; others show the address.
-_KNOW_FAILURE = frozenset(
+_KNOW_FAILURE: Final = frozenset(
     {
         "fcntl_arg",
         "ioctl_arg",
@@ -506,8 +578,8 @@ _KNOW_FAILURE = frozenset(
     }
 )
 # What a failed call was given shows its address, too, when it stands behind an argument to be filled in.
-_READ_AT_EXIT = frozenset(STRUCTS) - {"struct timespec"}
-_RESULTS = {"fcntl_arg": _fcntl_result, "prctl_arg": _prctl_result}
+_READ_AT_EXIT: Final = frozenset(STRUCTS) - {"struct timespec"}
+_RESULTS: Final = {"fcntl_arg": _fcntl_result, "prctl_arg": _prctl_result}
 
 
 def argument(shown: Shown, at: int) -> str | None:

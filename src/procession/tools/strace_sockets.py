@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import struct
-from typing import Any
+from typing import Any, Final
 
-from procession.include.linux.socket import SockOpt, SockOptLevel
+from procession.include.linux.socket import SO_LINGER, SO_PEERCRED, SOL_SOCKET, SockOpt, SockOptLevel
 from procession.tools.strace_args import data, pointer, quote, value_name
 from procession.tools.strace_structs import INT, Printer, Shown, iovec
 
 __all__ = ("SOCKET_PRINTERS",)
 
-_FAMILIES = {0: "AF_UNSPEC", 1: "AF_UNIX", 2: "AF_INET", 10: "AF_INET6", 16: "AF_NETLINK", 17: "AF_PACKET"}
-_MSGHDR = struct.Struct("<QI4xQQQQI4x")
-_CMSG = struct.Struct("<Qii")
+_FAMILIES: Final = {0: "AF_UNSPEC", 1: "AF_UNIX", 2: "AF_INET", 10: "AF_INET6", 16: "AF_NETLINK", 17: "AF_PACKET"}
+_MSGHDR: Final = struct.Struct("<QI4xQQQQI4x")
+_CMSG: Final = struct.Struct("<Qii")
 
 
 def address(shown: Shown, ptr: Any, length: int) -> str:
@@ -100,7 +100,7 @@ def _control(shown: Shown, ptr: int, length: int) -> str:
 
 
 def _sockopt(shown: Shown, at: int) -> str:
-    if shown.args[at - 1] != SockOptLevel.SOCKET:
+    if shown.args[at - 1] != SOL_SOCKET:
         return str(shown.args[at])
     return value_name(shown.args[at], SockOpt, "SO_")
 
@@ -113,10 +113,10 @@ def _sockopt_value(shown: Shown, at: int) -> str:
         length = shown.read_int(length, INT) or 0
     if not isinstance(ptr, int):
         return pointer(ptr)
-    if level == SockOptLevel.SOCKET and option == SockOpt.PEERCRED and length == 12:
+    if level == SOL_SOCKET and option == SO_PEERCRED and length == 12:
         fields = shown.read(ptr, struct.Struct("<iii"))
         return pointer(ptr) if fields is None else "{{pid={}, uid={}, gid={}}}".format(*fields)
-    if level == SockOptLevel.SOCKET and option == SockOpt.LINGER and length == 8:
+    if level == SOL_SOCKET and option == SO_LINGER and length == 8:
         fields = shown.read(ptr, struct.Struct("<ii"))
         return pointer(ptr) if fields is None else "{{l_onoff={}, l_linger={}}}".format(*fields)
     if length == INT.size:
@@ -125,7 +125,7 @@ def _sockopt_value(shown: Shown, at: int) -> str:
     return data(shown.peek, ptr, length, shown.limit)
 
 
-SOCKET_PRINTERS: dict[str, Printer] = {
+SOCKET_PRINTERS: Final[dict[str, Printer]] = {
     "sockaddr": _sockaddr,
     "socklen": _socklen,
     "struct msghdr": _msghdr,

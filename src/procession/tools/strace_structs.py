@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 import struct
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from procession.include.linux.cred import Cap
 from procession.include.linux.eventpoll import EpollEvents, PollEvents
 from procession.include.linux.resource import RLIM_INFINITY
-from procession.include.linux.signal import SaFlags, SsFlags, signame
+from procession.include.linux.signal import SA_RESTORER, SaFlags, SsFlags, signame
 from procession.include.linux.syscalls import Param
 from procession.tools.strace_args import (
     ABBREVIATED,
@@ -64,8 +64,11 @@ class Shown:
 # Text for the argument at a position; None if it is not shown.
 Printer: TypeAlias = Callable[[Shown, int], str | None]
 
-INT, UINT, LONG = struct.Struct("<i"), struct.Struct("<I"), struct.Struct("<q")
-_TWO_LONGS, _FOUR_LONGS = struct.Struct("<qq"), struct.Struct("<qqqq")
+INT: Final = struct.Struct("<i")
+UINT: Final = struct.Struct("<I")
+LONG: Final = struct.Struct("<q")
+_TWO_LONGS: Final = struct.Struct("<qq")
+_FOUR_LONGS: Final = struct.Struct("<qqqq")
 
 
 def _struct(fmt: str) -> Callable[[Callable[..., str]], Printer]:
@@ -206,7 +209,7 @@ def _sigset_pair(shown: Shown, at: int) -> str:
 def _ksigaction(handler: int, flags: int, restorer: int, mask: int) -> str:
     name = {0: "SIG_DFL", 1: "SIG_IGN"}.get(handler) or hex(handler)
     text = f"{{sa_handler={name}, sa_mask={sigset(mask)}, sa_flags={flag_names(flags, SaFlags, 'SA_')}"
-    if flags & SaFlags.RESTORER:
+    if flags & SA_RESTORER:
         text += f", sa_restorer={pointer(restorer)}"
     return text + "}"
 
@@ -235,7 +238,7 @@ def _sigaltstack(sp: int, flags: int, _pad: int, size: int) -> str:
     return f"{{ss_sp={pointer(sp)}, ss_flags={flag_names(flags & 0xFFFFFFFF, SsFlags, 'SS_')}, ss_size={size}}}"
 
 
-_NOTIFY = {0: "SIGEV_SIGNAL", 1: "SIGEV_NONE", 2: "SIGEV_THREAD", 4: "SIGEV_THREAD_ID"}
+_NOTIFY: Final = {0: "SIGEV_SIGNAL", 1: "SIGEV_NONE", 2: "SIGEV_THREAD", 4: "SIGEV_THREAD_ID"}
 
 
 @_struct("Qiii")
@@ -325,7 +328,7 @@ def _groups(shown: Shown, at: int) -> str:
     return array(shown, shown.args[at], count, UINT, str)
 
 
-_CAP_VERSIONS = {0x19980330: 1, 0x20071026: 2, 0x20080522: 3}
+_CAP_VERSIONS: Final = {0x19980330: 1, 0x20071026: 2, 0x20080522: 3}
 
 
 @_struct("Ii")
@@ -356,7 +359,7 @@ def _cap_data(shown: Shown, at: int) -> str:
 # Files.
 
 
-_S_IFMT = {
+_S_IFMT: Final = {
     0o140000: "S_IFSOCK",
     0o120000: "S_IFLNK",
     0o100000: "S_IFREG",
@@ -389,7 +392,7 @@ def _stat(_dev: int, _ino: int, _nlink: int, mode: int, _uid: int, _gid: int, _p
     return f"{{st_mode={file_mode(mode)}, {last}, ...}}"
 
 
-_MAGIC = {
+_MAGIC: Final = {
     0xEF53: "EXT2_SUPER_MAGIC",
     0x01021994: "TMPFS_MAGIC",
     0x9FA0: "PROC_SUPER_MAGIC",
@@ -401,7 +404,7 @@ _MAGIC = {
     0x794C7630: "OVERLAYFS_SUPER_MAGIC",
     0x1CD1: "DEVPTS_SUPER_MAGIC",
 }
-_ST_FLAGS = (
+_ST_FLAGS: Final = (
     "RDONLY",
     "NOSUID",
     "NODEV",
@@ -446,7 +449,7 @@ def _dirents(shown: Shown, at: int) -> str:
     return f"{pointer(ptr)} /* {count} entr{'y' if count == 1 else 'ies'} */"
 
 
-_IOVEC = struct.Struct("<QQ")
+_IOVEC: Final = struct.Struct("<QQ")
 
 
 def iovec(shown: Shown, ptr: Any, count: int, *, size: int | None, show: bool = True) -> str:
@@ -474,7 +477,7 @@ def _iovec(shown: Shown, at: int) -> str:
 # Readiness.
 
 
-_POLLFD = struct.Struct("<ihH")
+_POLLFD: Final = struct.Struct("<ihH")
 
 
 def _pollfds(shown: Shown, at: int) -> str:
@@ -518,7 +521,7 @@ def _fd_set(shown: Shown, at: int) -> str:
     return pointer(shown.args[at]) if fds is None else "[" + " ".join(map(str, fds)) + "]"
 
 
-_SETS = {"inp": "in", "outp": "out", "exp": "except"}
+_SETS: Final = {"inp": "in", "outp": "out", "exp": "except"}
 
 
 def _fd_set_after(shown: Shown, at: int) -> str | None:
@@ -582,7 +585,7 @@ def _char_vector(shown: Shown, at: int) -> str:
     return array(shown, shown.args[at], pages, struct.Struct("<B"), lambda byte: str(byte & 1))
 
 
-STRUCTS: dict[str, Printer] = {
+STRUCTS: Final[dict[str, Printer]] = {
     "struct timespec": _timespec,
     "struct timeval": _timeval,
     "timespec_left": _timespec,
@@ -631,7 +634,7 @@ STRUCTS: dict[str, Printer] = {
 }
 
 # What comes in parentheses after the result, for an argument of that kind.
-AFTER: dict[str, Printer] = {
+AFTER: Final[dict[str, Printer]] = {
     "pollfd[]": _pollfds_after,
     "fd_set": _fd_set_after,
     "timespec_left": _left(_timespec),
@@ -639,4 +642,4 @@ AFTER: dict[str, Printer] = {
 }
 
 # What is remembered of an argument when the call is entered.
-BEFORE: dict[str, struct.Struct] = {"offset *": LONG, "socklen": INT}
+BEFORE: Final[dict[str, struct.Struct]] = {"offset *": LONG, "socklen": INT}

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import struct
-from typing import Any
+from typing import Any, Final
 
+from procession.include.asm.termbits import CBAUD, CBAUDEX, IBSHIFT
 from procession.tools.strace_args import pointer
 from procession.tools.strace_structs import Shown
 
 __all__ = ("modem_lines", "termios")
 
-_IFLAG = (
+_IFLAG: Final = (
     "IGNBRK",
     "BRKINT",
     "IGNPAR",
@@ -27,9 +28,9 @@ _IFLAG = (
     "IMAXBEL",
     "IUTF8",
 )
-_OFLAG = ("OPOST", "OLCUC", "ONLCR", "OCRNL", "ONOCR", "ONLRET", "OFILL", "OFDEL")
+_OFLAG: Final = ("OPOST", "OLCUC", "ONLCR", "OCRNL", "ONOCR", "ONLRET", "OFILL", "OFDEL")
 # In the order of printing.
-_LFLAG = {
+_LFLAG: Final = {
     0x1: "ISIG",
     0x2: "ICANON",
     0x4: "XCASE",
@@ -48,7 +49,7 @@ _LFLAG = {
     0x10000: "EXTPROC",
 }
 # Fields of several bits: mask, shift, names.
-_DELAYS = (
+_DELAYS: Final = (
     (0x100, 8, ("NL0", "NL1")),
     (0x600, 9, ("CR0", "CR1", "CR2", "CR3")),
     (0x1800, 11, ("TAB0", "TAB1", "TAB2", "XTABS")),
@@ -56,7 +57,7 @@ _DELAYS = (
     (0x4000, 14, ("VT0", "VT1")),
     (0x8000, 15, ("FF0", "FF1")),
 )
-_SPEEDS = (
+_SPEEDS: Final = (
     "B0",
     "B50",
     "B75",
@@ -74,8 +75,8 @@ _SPEEDS = (
     "B19200",
     "B38400",
 )
-_SIZES = ("CS5", "CS6", "CS7", "CS8")
-_FAST = (
+_SIZES: Final = ("CS5", "CS6", "CS7", "CS8")
+_FAST: Final = (
     "BOTHER",
     "B57600",
     "B115200",
@@ -93,7 +94,7 @@ _FAST = (
     "B3500000",
     "B4000000",
 )
-_CFLAG = {
+_CFLAG: Final = {
     0x40: "CSTOPB",
     0x80: "CREAD",
     0x100: "PARENB",
@@ -103,7 +104,7 @@ _CFLAG = {
     0x40000000: "CMSPAR",
     0x80000000: "CRTSCTS",
 }
-_MODEM = {
+_MODEM: Final = {
     0x1: "LE",
     0x2: "DTR",
     0x4: "RTS",
@@ -117,7 +118,6 @@ _MODEM = {
     0x4000: "OUT2",
     0x8000: "LOOP",
 }
-_CBAUD, _CBAUDEX, _IBSHIFT = 0x100F, 0x1000, 16
 
 
 def _bits(value: int, names: tuple[str, ...]) -> str:
@@ -135,7 +135,7 @@ def _with_rest(shown: list[str], rest: int) -> str:
 
 
 def _speed(value: int) -> str:
-    return (_FAST if value & _CBAUDEX else _SPEEDS)[value & 0xF]
+    return (_FAST if value & CBAUDEX else _SPEEDS)[value & 0xF]
 
 
 def termios(shown: Shown, ptr: Any, *, old: bool = False) -> str:
@@ -146,11 +146,11 @@ def termios(shown: Shown, ptr: Any, *, old: bool = False) -> str:
     iflag, oflag, cflag, lflag = fields
     delays = "|".join(names[(oflag & mask) >> shift] for mask, shift, names in _DELAYS)
     rest = oflag & ~sum(mask for mask, _, _ in _DELAYS)
-    speed = _speed(cflag & _CBAUD)
-    input_speed = cflag >> _IBSHIFT & _CBAUD
+    speed = _speed(cflag & CBAUD)
+    input_speed = cflag >> IBSHIFT & CBAUD
     if input_speed:
         speed += f"|{_speed(input_speed)}<<IBSHIFT"
-    control = _words(cflag, _CFLAG, _CBAUD | _CBAUD << _IBSHIFT | 0x30)
+    control = _words(cflag, _CFLAG, CBAUD | CBAUD << IBSHIFT | 0x30)
     return (
         f"{{c_iflag={_bits(iflag, _IFLAG)}, c_oflag={delays}|{_bits(rest, _OFLAG)}, "
         f"c_cflag={speed}|{_SIZES[cflag >> 4 & 3]}|{control}, c_lflag={_words(lflag, _LFLAG)}, ...}}"

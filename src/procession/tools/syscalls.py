@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from rich.markup import escape
 from rich.table import Table
@@ -14,7 +15,7 @@ from procession.init import vmlinux  # noqa: F401 -- links every call in
 
 __all__ = ("lines", "supported", "table")
 
-_TITLES = ("nr", "call", "arguments", "supported")
+_TITLES: Final = ("nr", "call", "arguments", "supported")
 
 
 def table() -> Table:

@@ -12,7 +12,7 @@ import hashlib
 from importlib.metadata import version
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from procession.boot import Result
 from procession.hw.chooser import ReplayError
@@ -42,7 +42,7 @@ __all__ = (
     "trace_hash",
 )
 
-FORMAT = 1
+FORMAT: Final = 1
 
 
 class TraceError(ReplayError, ValueError):
@@ -337,9 +337,9 @@ def parse_line(path: Path, number: int, line: str) -> dict[str, Any]:
     return found
 
 
-_USHRT_MAX = 0xFFFF
+_USHRT_MAX: Final = 0xFFFF
 
-_FIELDS: dict[str, type | tuple[type, ...]] = {
+_FIELDS: Final[dict[str, type | tuple[type, ...]]] = {
     "argv": list,
     "env": dict,
     "cwd": str,

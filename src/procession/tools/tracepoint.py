@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 import re
-from typing import Any
+from typing import Any, Final
 
 from procession.include.linux.signal import Sig
 from procession.include.trace.events import EVENTS
 
 __all__ = ("EventSpec", "parse_event", "search")
 
-_UNITS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
-_COMMON = ("time_ns", "cpu", "common_pid", "common_comm")
-_SPEC = re.compile(r"(?P<name>\w+)(?::(?P<fields>[^@]*))?(?:@(?P<nth>\d+))?", re.ASCII)
+_UNITS: Final = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
+_COMMON: Final = ("time_ns", "cpu", "common_pid", "common_comm")
+_SPEC: Final = re.compile(r"(?P<name>\w+)(?::(?P<fields>[^@]*))?(?:@(?P<nth>\d+))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.tree import Tree
 
+from procession.include.linux.pid import PIDTYPE_PID
 from procession.include.linux.signal import signame
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def _task(k: Kernel, nr: int) -> Task | None:
     if not nr:
         return k.init_task
     found = k.init_pid_ns.pids.get(nr)
-    users = found.tasks[0] if found is not None else None
+    users = found.tasks[PIDTYPE_PID] if found is not None else None
     return next(reversed(users)) if users else None
 
 

@@ -11,26 +11,10 @@ import pytest
 from procession.hw.clock import TRAP_NS
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.kernel import Kernel
-from procession.include.linux.pid import PidType
-from procession.include.linux.sched import (
-    PF,
-    SignalFlags,
-    Task,
-)
-from procession.include.linux.signal import (
-    KSigaction,
-    Siginfo,
-    sigmask,
-)
-from procession.kernel import (
-    entry,
-    exit,
-    fork,
-    pid,
-    sched,
-    signal,
-    signal_syscalls,
-)
+from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_SID
+from procession.include.linux.sched import PF_KTHREAD, SIGNAL_GROUP_EXIT, SIGNAL_UNKILLABLE, Task
+from procession.include.linux.signal import KSigaction, Siginfo, sigmask
+from procession.kernel import entry, exit, fork, pid, sched, signal, signal_syscalls
 
 HANDLER = 0x400000
 SIGCHLD = 17
@@ -113,8 +97,8 @@ class Machine:
         k.proc_sbs = []
         self.run()
         self.init = k.init_pid_ns.child_reaper
-        self.init.signal.flags = SignalFlags.UNKILLABLE
-        for role in (PidType.PGID, PidType.SID):
+        self.init.signal.flags = SIGNAL_UNKILLABLE
+        for role in (PIDTYPE_PGID, PIDTYPE_SID):
             k.init_struct_pid.tasks[role][k.init_task] = None      # as INIT_STRUCT_PID has it
             pid.change_pid(self.init, role, self.init.pids[0])
 
@@ -125,7 +109,7 @@ class Machine:
         p = fork.copy_process(parent, flags, 0, 0, 0)
         parent.thread = saved
         p.comm = f"task{p.pid}"
-        p.flags &= ~PF.KTHREAD
+        p.flags &= ~PF_KTHREAD
         p.thread = Script(*actions, signal_syscalls.sys_pause)
         if uid:
             p.real_cred.uid = p.real_cred.euid = p.real_cred.suid = uid
@@ -173,7 +157,7 @@ class Machine:
     @staticmethod
     def status_of(p: Task) -> int:
         """Return the wait status of a zombie."""
-        return p.signal.group_exit_code if p.signal.flags & SignalFlags.GROUP_EXIT else p.exit_code
+        return p.signal.group_exit_code if p.signal.flags & SIGNAL_GROUP_EXIT else p.exit_code
 
 
 @pytest.fixture

@@ -7,21 +7,9 @@ from typing import Any
 import pytest
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.sched import (
-    ExitState,
-    Task,
-)
-from procession.include.linux.signal import (
-    KSigaction,
-    SaFlags,
-    SiCode,
-    Siginfo,
-    sigmask,
-)
-from procession.kernel import (
-    signal,
-    signal_syscalls,
-)
+from procession.include.linux.sched import EXIT_ZOMBIE, Task
+from procession.include.linux.signal import SA_NODEFER, SA_RESETHAND, SA_RESTART, SI_USER, KSigaction, Siginfo, sigmask
+from procession.kernel import signal, signal_syscalls
 
 SIGUSR1, SIGUSR2, SIGSEGV, SIGHUP = 10, 12, 11, 1
 
@@ -40,17 +28,17 @@ def test_handler_runs_and_pause_returns_eintr(m: Machine) -> None:
     m.run()
 
     sig, info = p.thread.delivered[0]
-    assert (sig, info.code, info.pid, info.uid) == (SIGUSR1, SiCode.USER, 1, 0)
+    assert (sig, info.code, info.pid, info.uid) == (SIGUSR1, SI_USER, 1, 0)
     assert p.thread.results == [-Errno.EINTR, 0]
-    assert p.exit_state == ExitState.ZOMBIE
+    assert p.exit_state == EXIT_ZOMBIE
 
 
 @pytest.mark.parametrize(("code", "flags", "restarted"), [
     (Errno.ERESTARTSYS, 0, False),
-    (Errno.ERESTARTSYS, SaFlags.RESTART, True),
+    (Errno.ERESTARTSYS, SA_RESTART, True),
     (Errno.ERESTARTNOINTR, 0, True),
-    (Errno.ERESTARTNOHAND, SaFlags.RESTART, False),
-    (Errno.ERESTART_RESTARTBLOCK, SaFlags.RESTART, False),
+    (Errno.ERESTARTNOHAND, SA_RESTART, False),
+    (Errno.ERESTART_RESTARTBLOCK, SA_RESTART, False),
 ])
 def test_restart_classes_with_handler(m: Machine, code: Errno, flags: int, restarted: bool) -> None:
     """The table of spec 10.11, when a handler runs."""
@@ -148,7 +136,7 @@ def test_standard_signals_merge_and_realtime_ones_queue(m: Machine) -> None:
 def test_resethand_and_nodefer(m: Machine) -> None:
     """RESETHAND: the second one kills. NODEFER: not blocked meanwhile."""
     p = m.process(lambda c: signal.send_sig(SIGUSR1, c, 0), lambda c: signal.send_sig(SIGUSR1, c, 0))
-    m.handle(p, SIGUSR1, flags=int(SaFlags.RESETHAND | SaFlags.NODEFER))
+    m.handle(p, SIGUSR1, flags=int(SA_RESETHAND | SA_NODEFER))
     m.run()
 
     assert m.delivered(p) == [SIGUSR1]

@@ -7,36 +7,41 @@ from typing import Any
 import pytest
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.resource import Rlimit
+from procession.include.linux.resource import RLIMIT_SIGPENDING
 from procession.include.linux.sched import (
-    PF,
-    CloneFlags,
-    ExitState,
-    SignalFlags,
-    TaskState,
+    CLONE_SIGHAND,
+    CLONE_THREAD,
+    CLONE_VM,
+    EXIT_DEAD,
+    EXIT_ZOMBIE,
+    PF_SIGNALED,
+    SIGNAL_GROUP_EXIT,
+    SIGNAL_UNKILLABLE,
+    TASK_INTERRUPTIBLE,
 )
 from procession.include.linux.signal import (
     CLD_EXITED,
     CLD_KILLED,
+    SA_NOCLDWAIT,
     SIG_IGN,
+    SIGCHLD,
+    SIGCONT,
+    SIGKILL,
+    SIGQUIT,
+    SIGSEGV,
+    SIGTERM,
+    SIGURG,
+    SIGUSR1,
+    SIGUSR2,
     KSigaction,
-    SaFlags,
     Sig,
     Siginfo,
     sigmask,
 )
-from procession.kernel import (
-    exit,
-    rcupdate,
-    signal,
-    signal_send,
-    signal_syscalls,
-)
+from procession.kernel import exit, rcupdate, signal, signal_send, signal_syscalls
 
 HANDLER = 0x400000
-SIGKILL, SIGTERM, SIGCHLD, SIGCONT = 9, 15, 17, 18
-SIGUSR1, SIGUSR2, SIGSEGV, SIGQUIT, SIGURG = 10, 12, 11, 3, 23
-THREAD = int(CloneFlags.THREAD | CloneFlags.SIGHAND | CloneFlags.VM)
+THREAD = CLONE_THREAD | CLONE_SIGHAND | CLONE_VM
 
 Machine = Any       # conftest.py's
 
@@ -51,13 +56,13 @@ def test_fatal_signal_kills_all_threads_at_once(m: Machine) -> None:
     m.run()
     m.kill(p, SIGTERM)
 
-    assert p.signal.flags & SignalFlags.GROUP_EXIT
+    assert p.signal.flags & SIGNAL_GROUP_EXIT
     assert p.pending.signal & sigmask(SIGKILL)
     assert t.pending.signal & sigmask(SIGKILL)
 
     m.run()
 
-    assert (p.exit_state, t.exit_state) == (ExitState.ZOMBIE, ExitState.DEAD)
+    assert (p.exit_state, t.exit_state) == (EXIT_ZOMBIE, EXIT_DEAD)
     assert m.status_of(p) == SIGTERM
 
 
@@ -67,11 +72,11 @@ def test_core_dump_signal_kills_at_delivery(m: Machine) -> None:
     m.run()
     m.kill(p, SIGQUIT)
 
-    assert not p.signal.flags & SignalFlags.GROUP_EXIT
+    assert not p.signal.flags & SIGNAL_GROUP_EXIT
 
     m.run()
 
-    assert (p.exit_code, p.flags & PF.SIGNALED) == (SIGQUIT, PF.SIGNALED)
+    assert (p.exit_code, p.flags & PF_SIGNALED) == (SIGQUIT, PF_SIGNALED)
 
 
 def test_init_is_immune_from_inside(m: Machine) -> None:
@@ -80,7 +85,7 @@ def test_init_is_immune_from_inside(m: Machine) -> None:
     m.run()
 
     assert p.thread.results[:2] == [0, 0]
-    assert m.init.state == TaskState.INTERRUPTIBLE
+    assert m.init.state == TASK_INTERRUPTIBLE
     assert not m.init.signal.shared_pending.signal
 
 
@@ -88,11 +93,11 @@ def test_force_sig_breaks_through(m: Machine) -> None:
     """Blocked, ignored, unkillable: force_sig resets all of it (spec 10.10)."""
     p = m.process(m.block(SIGSEGV))
     signal_syscalls.do_sigaction(p, SIGSEGV, KSigaction(SIG_IGN))
-    p.signal.flags |= SignalFlags.UNKILLABLE
+    p.signal.flags |= SIGNAL_UNKILLABLE
     m.run()
     signal.force_sig(SIGSEGV, p)
 
-    assert not p.signal.flags & SignalFlags.UNKILLABLE
+    assert not p.signal.flags & SIGNAL_UNKILLABLE
 
     m.run()
 
@@ -126,8 +131,8 @@ def test_sigchld_tells_how_the_child_died(m: Machine) -> None:
 @pytest.mark.parametrize(("action", "signals", "reaped"), [
     (KSigaction(), 0, False),
     (KSigaction(SIG_IGN), 0, True),
-    (KSigaction(HANDLER, int(SaFlags.NOCLDWAIT)), 1, True),
-    (KSigaction(0, int(SaFlags.NOCLDWAIT)), 0, True),
+    (KSigaction(HANDLER, SA_NOCLDWAIT), 1, True),
+    (KSigaction(0, SA_NOCLDWAIT), 0, True),
     (KSigaction(HANDLER), 1, False),
 ])
 def test_autoreap(m: Machine, action: KSigaction, signals: int, reaped: bool) -> None:
@@ -139,7 +144,7 @@ def test_autoreap(m: Machine, action: KSigaction, signals: int, reaped: bool) ->
     m.run()
 
     assert m.delivered(parent).count(SIGCHLD) == signals
-    assert child.exit_state == (ExitState.DEAD if reaped else ExitState.ZOMBIE)
+    assert child.exit_state == (EXIT_DEAD if reaped else EXIT_ZOMBIE)
 
 
 def test_other_exit_signal(m: Machine) -> None:
@@ -221,7 +226,7 @@ def test_sigpending_limit(m: Machine) -> None:
     p = m.process(m.block(34, SIGUSR1))
     m.run()
     p.signal.rlim = [*p.signal.rlim]
-    p.signal.rlim[Rlimit.SIGPENDING] = (0, 0)
+    p.signal.rlim[RLIMIT_SIGPENDING] = (0, 0)
     with pytest.raises(LinuxError) as caught:
         signal.send_sig_info(34, Siginfo(signo=34, code=-1), p)
     signal.send_sig_info(34, Siginfo(signo=34), p)
@@ -294,4 +299,4 @@ def test_trace_events(m: Machine) -> None:
     # More fields follow, for strace.
     assert events[0][4:10] == ("signal_generate", SIGUSR1, 0, 0, p.comm, p.pid)
     assert events[1][4:10] == ("signal_deliver", SIGUSR1, 0, 0, HANDLER, 0)
-    assert Sig(events[-1][5]) == Sig.SIGCHLD
+    assert Sig(events[-1][5]) == SIGCHLD

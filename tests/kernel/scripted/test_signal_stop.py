@@ -5,29 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from procession.include.linux.errno import LinuxError
-from procession.include.linux.pid import PidType
+from procession.include.linux.pid import PIDTYPE_PGID
 from procession.include.linux.sched import (
-    CloneFlags,
-    JobCtl,
-    SignalFlags,
+    CLONE_SIGHAND,
+    CLONE_THREAD,
+    CLONE_VM,
+    JOBCTL_PENDING_MASK,
+    SIGNAL_STOP_STOPPED,
+    TASK_INTERRUPTIBLE,
+    TASK_STOPPED,
     Task,
-    TaskState,
 )
-from procession.include.linux.signal import (
-    CLD_CONTINUED,
-    CLD_STOPPED,
-    SIG_IGN,
-    KSigaction,
-    sigmask,
-)
-from procession.kernel import (
-    exit_wait,
-    pid,
-    signal_syscalls,
-)
+from procession.include.linux.signal import CLD_CONTINUED, CLD_STOPPED, SIG_IGN, KSigaction, sigmask
+from procession.kernel import exit_wait, pid, signal_syscalls
 
 SIGKILL, SIGTERM, SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP = 9, 15, 17, 18, 19, 20
-THREAD = int(CloneFlags.THREAD | CloneFlags.SIGHAND | CloneFlags.VM)
+THREAD = int(CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)
 WUNTRACED, WCONTINUED = 2, 8
 
 Machine = Any       # conftest.py's
@@ -52,14 +45,14 @@ def test_stop_and_continue_are_reported_once(m: Machine) -> None:
     m.kill(child, SIGSTOP)
     m.run()
 
-    assert child.state == TaskState.STOPPED
+    assert child.state == TASK_STOPPED
     assert seen == [(child.pid, CLD_STOPPED, SIGSTOP << 8 | 0x7F)]
     assert parent.signal.shared_pending.list[0].info.code == CLD_STOPPED
 
     m.kill(child, SIGCONT)
     m.run()
 
-    assert child.state == TaskState.INTERRUPTIBLE
+    assert child.state == TASK_INTERRUPTIBLE
     assert seen[1:] == [(child.pid, CLD_CONTINUED, 0xFFFF)]
 
 
@@ -74,7 +67,7 @@ def test_stopped_process_keeps_signals_until_continued(m: Machine) -> None:
     m.kill(b, SIGKILL)
     m.run()
 
-    assert a.state == TaskState.STOPPED
+    assert a.state == TASK_STOPPED
     assert m.status_of(b) == SIGKILL
 
     m.kill(a, SIGCONT)
@@ -90,10 +83,10 @@ def test_continue_works_while_blocked_or_ignored(m: Machine) -> None:
         m.run()
         m.kill(p, SIGSTOP)
         m.run()
-        assert p.state == TaskState.STOPPED
+        assert p.state == TASK_STOPPED
         m.kill(p, SIGCONT)
         m.run()
-        assert p.state == TaskState.INTERRUPTIBLE
+        assert p.state == TASK_INTERRUPTIBLE
 
 
 def test_stop_and_continue_cancel_each_other(m: Machine) -> None:
@@ -123,28 +116,28 @@ def test_all_threads_stop_and_one_report(m: Machine) -> None:
     m.kill(p, SIGSTOP)
     m.run()
 
-    assert (p.state, t.state) == (TaskState.STOPPED, TaskState.STOPPED)
-    assert p.signal.flags == SignalFlags.STOP_STOPPED
+    assert (p.state, t.state) == (TASK_STOPPED, TASK_STOPPED)
+    assert p.signal.flags == SIGNAL_STOP_STOPPED
     assert (p.signal.group_exit_code, p.signal.group_stop_count) == (SIGSTOP, 0)
 
     m.kill(p, SIGCONT)
     m.run()
 
-    assert (p.state, t.state) == (TaskState.INTERRUPTIBLE, TaskState.INTERRUPTIBLE)
-    assert not (p.jobctl | t.jobctl) & JobCtl.PENDING_MASK
+    assert (p.state, t.state) == (TASK_INTERRUPTIBLE, TASK_INTERRUPTIBLE)
+    assert not (p.jobctl | t.jobctl) & JOBCTL_PENDING_MASK
 
 
 def test_orphaned_group_drops_tstp_but_not_stop(m: Machine) -> None:
     """SIGTSTP in an orphaned process group is dropped (spec 23.16)."""
     p = m.process()
-    pid.change_pid(p, PidType.PGID, p.pids[0])
+    pid.change_pid(p, PIDTYPE_PGID, p.pids[0])
     m.run()
     m.kill(p, SIGTSTP)
     m.run()
 
-    assert p.state == TaskState.INTERRUPTIBLE
+    assert p.state == TASK_INTERRUPTIBLE
 
     m.kill(p, SIGSTOP)
     m.run()
 
-    assert p.state == TaskState.STOPPED
+    assert p.state == TASK_STOPPED

@@ -8,22 +8,12 @@ from typing import Any
 
 import pytest
 
-from procession.include.linux.cred import Cap
+from procession.include.linux.cred import CAP_CHOWN, CAP_DAC_OVERRIDE
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.resource import RLIM_INFINITY, Rlimit, Rusage
+from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_CORE, RLIMIT_CPU, Rusage
 from procession.include.linux.sched import Task
 from procession.include.linux.signal import Siginfo
-from procession.kernel import (
-    capability,
-    exec_domain,
-    groups,
-    printk,
-    siginfo,
-    sys,
-    sys_ids,
-    sys_prctl,
-    timer,
-)
+from procession.kernel import capability, exec_domain, groups, printk, siginfo, sys, sys_ids, sys_prctl, timer
 
 Machine = Any       # conftest.py's
 KEEP = 0xFFFFFFFF
@@ -142,8 +132,8 @@ def test_capget_and_capset(m: Machine) -> None:
     assert results(
         m, lambda c: capability.sys_capget(c, header, data), lambda c: capability.sys_capget(c, wrong, data),
         lambda c: capability.sys_capget(c, wrong, 0), lambda c: capability.sys_capset(c, header, drop),
-        lambda c: capability.sys_capset(c, header, more), lambda c: int(capability.capable(c, Cap.CHOWN)),
-        lambda c: int(capability.capable(c, Cap.DAC_OVERRIDE)),
+        lambda c: capability.sys_capset(c, header, more), lambda c: int(capability.capable(c, CAP_CHOWN)),
+        lambda c: int(capability.capable(c, CAP_DAC_OVERRIDE)),
     )[:7] == [0, -Errno.EINVAL, 0, 0, -Errno.EPERM, 1, 0]
     assert struct.unpack("<I", wrong.data[:4]) == (0x20080522,)
     assert struct.unpack("<6I", data.data)[0] == 0xFFFFFFFF
@@ -203,11 +193,11 @@ def test_prlimit(m: Machine) -> None:
     rlim = lambda soft, hard: Buffer(struct.pack("<QQ", soft, hard))  # noqa: E731
     out = Buffer(16)
     assert results(
-        m, lambda c: sys.sys_setrlimit(c, 16, rlim(1, 1)), lambda c: sys.sys_setrlimit(c, Rlimit.CORE, rlim(2, 1)),
-        lambda c: sys.sys_setrlimit(c, Rlimit.CORE, rlim(1, 2)),
-        lambda c: sys.sys_setrlimit(c, Rlimit.CORE, rlim(1, 3)),
-        lambda c: sys.sys_setrlimit(c, Rlimit.CPU, rlim(0, RLIM_INFINITY)),
-        lambda c: sys.sys_prlimit64(c, 0, Rlimit.CPU, 0, out), lambda c: sys.sys_prlimit64(c, 1, Rlimit.CPU, 0, out),
+        m, lambda c: sys.sys_setrlimit(c, 16, rlim(1, 1)), lambda c: sys.sys_setrlimit(c, RLIMIT_CORE, rlim(2, 1)),
+        lambda c: sys.sys_setrlimit(c, RLIMIT_CORE, rlim(1, 2)),
+        lambda c: sys.sys_setrlimit(c, RLIMIT_CORE, rlim(1, 3)),
+        lambda c: sys.sys_setrlimit(c, RLIMIT_CPU, rlim(0, RLIM_INFINITY)),
+        lambda c: sys.sys_prlimit64(c, 0, RLIMIT_CPU, 0, out), lambda c: sys.sys_prlimit64(c, 1, RLIMIT_CPU, 0, out),
         lambda c: sys.sys_prlimit64(c, 999, 0, 0, 0), uid=5,
     )[:8] == [-Errno.EINVAL, -Errno.EINVAL, 0, -Errno.EPERM, 0, 0, -Errno.EPERM, -Errno.ESRCH]
     assert struct.unpack("<QQ", out.data) == (1, RLIM_INFINITY)

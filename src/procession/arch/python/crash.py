@@ -6,11 +6,11 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from dis import opmap
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from procession.arch.python import traps
 from procession.arch.python.buffer import InBuffer
-from procession.include.linux.signal import DEFAULT_ACTION, Sig
+from procession.include.linux.signal import DEFAULT_ACTION, SIGABRT
 from procession.kernel import signal
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ("describe", "diverged", "exit_code", "force_abort", "is_hosts", "report")
 
-_RAISE = opmap["RAISE_VARARGS"]
-_PACKAGE = __file__.rpartition("/")[0]
+_RAISE: Final = opmap["RAISE_VARARGS"]
+_PACKAGE: Final = __file__.rpartition("/")[0]
 
 
 def is_hosts(end: BaseException) -> bool:
@@ -83,5 +83,5 @@ def diverged(current: Task, why: str) -> Coroutine[Any, Any, None]:
 def force_abort(current: Task) -> None:
     """Kill current with SIGABRT, whatever it has arranged for that signal."""
     assert current.sighand is not None
-    current.sighand.action[Sig.SIGABRT - 1] = DEFAULT_ACTION
-    signal.force_sig(Sig.SIGABRT, current)
+    current.sighand.action[SIGABRT - 1] = DEFAULT_ACTION
+    signal.force_sig(SIGABRT, current)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from procession.include.linux.errno import STRERROR
 
 __all__ = ("oserror",)
 
 # CPython chooses the class by the host's numbers, which need not be Linux's: so it is chosen here.
-_CLASSES: dict[int, type[OSError]] = {
+_CLASSES: Final[dict[int, type[OSError]]] = {
     1: PermissionError,
     2: FileNotFoundError,
     3: ProcessLookupError,

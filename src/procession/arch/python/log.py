@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 __all__ = ("STARTED", "Entry", "Log", "Request")
 
@@ -21,7 +21,7 @@ __all__ = ("STARTED", "Entry", "Log", "Request")
 Request: TypeAlias = tuple[str, tuple[Any, ...]]
 Entry: TypeAlias = tuple[Request | None, Any]
 
-STARTED: Entry = (None, None)
+STARTED: Final[Entry] = (None, None)
 
 
 class Log:

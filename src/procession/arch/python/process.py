@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 import reprlib
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from procession.arch.python import crash, replay, structs
 from procession.arch.python.buffer import Stack
 from procession.arch.python.log import STARTED, Log
 from procession.arch.python.traps import NR
 from procession.arch.x86.syscall_table import NI_SYSCALLS
+from procession.hw.clock import TRAP_NS
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.sched import TIF, CloneFlags
-from procession.include.linux.signal import SEGV_MAPERR, SIG_KERNEL_ONLY_MASK, SaFlags, Sig, Siginfo
+from procession.include.linux.sched import CLONE_SIGHAND, CLONE_VM, TIF_FORK, TIF_NEED_RESCHED, TIF_SIGPENDING
+from procession.include.linux.signal import SA_SIGINFO, SEGV_MAPERR, SIG_KERNEL_ONLY_MASK, SIGSEGV, Siginfo
 from procession.include.linux.syscalls import SYSCALLS, Syscall
 from procession.kernel import hrtimer, signal
 from procession.mm import uaccess
@@ -30,24 +31,21 @@ if TYPE_CHECKING:
 
 __all__ = ("PythonThread", "start_thread")
 
-TRAP_NS = 100  # a system call's cost, as on the other architecture
-ACCESS_NS = 5  # a load or store
-MAX_FRAMES = 1000  # signal handlers that interrupt each other, before the stack counts as overrun
+ACCESS_NS: Final = 5  # a load or store
+MAX_FRAMES: Final = 1000  # signal handlers that interrupt each other, before the stack counts as overrun
 
 # PythonThread.todo: what run() does first.
-START = 0  # call the function of the top frame; request is None or (handle, arguments)
-RESULT = 1  # hand `result` to the coroutine
-CALL = 2  # make the call `request` (again)
-RESTART = 3  # make restart_syscall(2) in its place
+START: Final = 0  # call the function of the top frame; request is None or (handle, arguments)
+RESULT: Final = 1  # hand `result` to the coroutine
+CALL: Final = 2  # make the call `request` (again)
+RESTART: Final = 3  # make restart_syscall(2) in its place
 
 # Calls that set registers of the other architecture.
-_NOT_HERE = frozenset(
+_NOT_HERE: Final = frozenset(
     {"arch_prctl", "get_thread_area", "ioperm", "iopl", "modify_ldt", "rt_sigreturn", "set_thread_area"}
 )
 
-_SIGHAND, _VM = int(CloneFlags.SIGHAND), int(CloneFlags.VM)
-_SIGINFO = int(SaFlags.SIGINFO)
-_WORK = TIF.SIGPENDING | TIF.NEED_RESCHED | TIF.FORK
+_WORK: Final = TIF_SIGPENDING | TIF_NEED_RESCHED | TIF_FORK
 
 
 class PythonThread:
@@ -179,8 +177,8 @@ class PythonThread:
         except LinuxError:
             # As any instruction that faults, it runs again if a handler lets it.
             self.todo = CALL
-            info = Siginfo(signo=Sig.SIGSEGV, code=SEGV_MAPERR, addr=address)
-            signal.force_sig_info(Sig.SIGSEGV, info, current)
+            info = Siginfo(signo=SIGSEGV, code=SEGV_MAPERR, addr=address)
+            signal.force_sig_info(SIGSEGV, info, current)
 
     def _add_handler(self, fn: Callable[..., Any]) -> int:
         """Return the number by which the kernel knows fn: never SIG_DFL or SIG_IGN."""
@@ -270,7 +268,7 @@ class PythonThread:
             raise LinuxError(Errno.EFAULT, "no function is registered by this number")
         if len(self.frames) >= MAX_FRAMES:
             raise LinuxError(Errno.EFAULT, "stack overflow")
-        args = (sig, structs.signal_info(info)) if ka.flags & _SIGINFO else (sig,)
+        args = (sig, structs.signal_info(info)) if ka.flags & SA_SIGINFO else (sig,)
         self.frames.append((self.coro, self.request, self.result, self.todo, oldset))
         self.coro, self.request, self.result, self.todo = None, (ka.handler, args), 0, START
 
@@ -304,13 +302,13 @@ class PythonThread:
                     (coro and replay.UNBUILT, request, result, todo, mask)
                     for coro, request, result, todo, mask in self.frames
                 ]
-        if clone_flags & _SIGHAND:
+        if clone_flags & CLONE_SIGHAND:
             if self.handlers is None:
                 self.handlers = {}
             child.handlers = self.handlers
         elif self.handlers:
             child.handlers = dict(self.handlers)
-        if not clone_flags & _VM and p.mm is not None and current.mm is not None:
+        if not clone_flags & CLONE_VM and p.mm is not None and current.mm is not None:
             p.mm.host_args, p.mm.host_env = current.mm.host_args, current.mm.host_env
         return child
 
@@ -356,7 +354,7 @@ class PythonThread:
 
 
 Frame: TypeAlias = tuple[Any, Any, Any, int, int]
-_FORGOTTEN = Log()  # of all that have ended; nothing is ever added to it
+_FORGOTTEN: Final = Log()  # of all that have ended; nothing is ever added to it
 
 
 def _discard(coro: Coroutine[Any, Any, Any]) -> None:

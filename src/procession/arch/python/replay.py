@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from procession.arch.python import crash
 from procession.arch.python.buffer import OutBuffer
@@ -29,7 +29,7 @@ class _Unbuilt:
         return "<not yet replayed>"
 
 
-UNBUILT = _Unbuilt()
+UNBUILT: Final = _Unbuilt()
 
 
 class Diverged(Exception):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from procession.arch.python.errors import oserror
 from procession.include.linux.errno import Errno
 from procession.include.linux.signal import NSIG
+from procession.include.linux.time import NSEC_PER_SEC
 
 if TYPE_CHECKING:
     from procession.include.linux.signal import Siginfo
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 __all__ = (
     "EPOLL_EVENT",
     "ITIMERVAL",
-    "NSEC",
     "POLLFD",
     "RLIMIT",
     "RUSAGE",
@@ -47,20 +47,18 @@ __all__ = (
     "waitid_result",
 )
 
-TIMESPEC = Struct("<qq")
-TIMEVAL = Struct("<qq")
-ITIMERVAL = Struct("<qqqq")
-RLIMIT = Struct("<QQ")
-RUSAGE = Struct("<18q")  # four words of time, then ru_maxrss to ru_nivcsw
-SIGACTION = Struct("<QQQQ")
-SIGINFO = Struct("<iiiiiIi")
-STAT = Struct("<QQQIIIiQqqqqqqqqq24x")
-SYSINFO = Struct("<qQQQQQQQQQHHiQQI4x")
-TMS = Struct("<qqqq")
-POLLFD = Struct("<ihh")
-EPOLL_EVENT = Struct("<IQ")
-
-NSEC = 1_000_000_000
+TIMESPEC: Final = Struct("<qq")
+TIMEVAL: Final = Struct("<qq")
+ITIMERVAL: Final = Struct("<qqqq")
+RLIMIT: Final = Struct("<QQ")
+RUSAGE: Final = Struct("<18q")  # four words of time, then ru_maxrss to ru_nivcsw
+SIGACTION: Final = Struct("<QQQQ")
+SIGINFO: Final = Struct("<iiiiiIi")
+STAT: Final = Struct("<QQQIIIiQqqqqqqqqq24x")
+SYSINFO: Final = Struct("<qQQQQQQQQQHHiQQI4x")
+TMS: Final = Struct("<qqqq")
+POLLFD: Final = Struct("<ihh")
+EPOLL_EVENT: Final = Struct("<IQ")
 
 
 class Stat(NamedTuple):
@@ -113,9 +111,9 @@ def stat(data: bytes) -> Stat:
         rdev,
         blksize,
         blocks,
-        atime * NSEC + atime_ns,
-        mtime * NSEC + mtime_ns,
-        ctime * NSEC + ctime_ns,
+        atime * NSEC_PER_SEC + atime_ns,
+        mtime * NSEC_PER_SEC + mtime_ns,
+        ctime * NSEC_PER_SEC + ctime_ns,
     )
 
 
@@ -239,7 +237,7 @@ class DirEntry(NamedTuple):
     d_name: str
 
 
-_DIRENT = Struct("<QqHB")
+_DIRENT: Final = Struct("<QqHB")
 
 
 def dirents(data: bytes) -> list[DirEntry]:
@@ -256,7 +254,7 @@ def dirents(data: bytes) -> list[DirEntry]:
 
 def timespec(ns: int) -> bytes:
     """Encode nanoseconds as struct timespec."""
-    return TIMESPEC.pack(*divmod(ns, NSEC))
+    return TIMESPEC.pack(*divmod(ns, NSEC_PER_SEC))
 
 
 def mask_of(signals: int | frozenset[int] | set[int] | tuple[int, ...] | list[int]) -> int:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from procession.arch.python import structs
 from procession.arch.python.buffer import InBuffer, OutBuffer, Stack, UserStrings
 from procession.arch.python.sys_plain import path_of
 from procession.arch.python.traps import machine, trap
+from procession.include.linux.signal import SIGCHLD
 
 __all__ = ("ProcessCalls",)
 
-_SIGCHLD = 17
-_VFORK_VM = 0x4100
+_VFORK_VM: Final = 0x4100
 
 
 def _strings(items: Sequence[str | bytes]) -> UserStrings:
@@ -39,7 +39,7 @@ class ProcessCalls:
         self,
         fn: Callable[..., Any] | None,
         *args: Any,
-        flags: int = _SIGCHLD,
+        flags: int = SIGCHLD,
         parent_tid: Any = 0,
         child_tid: Any = 0,
         tls: int = 0,

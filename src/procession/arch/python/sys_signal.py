@@ -8,10 +8,11 @@ from typing import Any
 from procession.arch.python import structs
 from procession.arch.python.buffer import Handler, InBuffer, OutBuffer
 from procession.arch.python.traps import machine, trap
+from procession.include.linux.signal import SA_RESTORER
+from procession.include.linux.time import NSEC_PER_SEC
 
 __all__ = ("SignalCalls",)
 
-_SA_RESTORER = 0x04000000
 SignalSet = int | Iterable[int]
 
 
@@ -49,7 +50,7 @@ class SignalCalls:
                 number = int(handler)
             else:
                 raise TypeError("a handler is SIG_DFL, SIG_IGN or a function")
-            new = InBuffer(structs.SIGACTION.pack(number, flags | _SA_RESTORER, 0, _mask(mask)))
+            new = InBuffer(structs.SIGACTION.pack(number, flags | SA_RESTORER, 0, _mask(mask)))
         await trap("rt_sigaction", sig, new, old, 8)
         was = structs.SIGACTION.unpack(old.load(0, 32))[0]
         return await machine("=function", was) if was > 1 else was  # type: ignore[no-any-return]
@@ -113,19 +114,19 @@ class SignalCalls:
             await trap("nanosleep", InBuffer(structs.timespec(ns)), left)
         except InterruptedError as error:
             seconds, nanoseconds = structs.TIMESPEC.unpack(left.load(0, 16))
-            error.remaining_ns = seconds * structs.NSEC + nanoseconds  # type: ignore[attr-defined]
+            error.remaining_ns = seconds * NSEC_PER_SEC + nanoseconds  # type: ignore[attr-defined]
             raise
 
     async def sleep(self, seconds: float) -> None:
         """Sleep; as nanosleep()."""
-        await self.nanosleep(round(seconds * structs.NSEC))
+        await self.nanosleep(round(seconds * NSEC_PER_SEC))
 
     async def clock_gettime(self, clock: int = 1) -> int:
         """Return a clock's time in nanoseconds; the monotonic one by default."""
         now = OutBuffer(16)
         await trap("clock_gettime", clock, now)
         seconds, nanoseconds = structs.TIMESPEC.unpack(now.load(0, 16))
-        return seconds * structs.NSEC + nanoseconds  # type: ignore[no-any-return]
+        return seconds * NSEC_PER_SEC + nanoseconds  # type: ignore[no-any-return]
 
     async def clock_nanosleep(self, clock: int, flags: int, ns: int) -> None:
         """Sleep on a clock, until a time of it with TIMER_ABSTIME."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 import types
-from typing import Any
+from typing import Any, Final
 
 from procession.arch.python.buffer import InBuffer, OutBuffer, Stack, UserStrings
 from procession.arch.python.errors import oserror
@@ -14,13 +14,13 @@ from procession.include.linux.syscalls import SYSCALLS
 
 __all__ = ("NR", "generic_trap", "machine", "trap")
 
-NR: dict[str, int] = {name: nr for nr, name in syscall_table.SYSCALL_NAMES.items()}
+NR: Final[dict[str, int]] = {name: nr for nr, name in syscall_table.SYSCALL_NAMES.items()}
 
-_POINTERS = (InBuffer, OutBuffer, Stack, UserStrings)
-_POINTER_TYPES = frozenset(_POINTERS)
+_POINTERS: Final = (InBuffer, OutBuffer, Stack, UserStrings)
+_POINTER_TYPES: Final = frozenset(_POINTERS)
 # Calls in which -1 is a usual argument, and the same in any width: a signed number.
-_TAKES_MINUS_1 = frozenset({"kill", "poll", "wait4"})
-_INTEGER_KINDS = frozenset(
+_TAKES_MINUS_1: Final = frozenset({"kill", "poll", "wait4"})
+_INTEGER_KINDS: Final = frozenset(
     {
         "int",
         "addr",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from procession.hw.unicorn_cpu import UnicornCpu
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ("REGISTERS", "Decoder", "decode_saved", "decoder")
 
 # di si dx r10 r8 r9, as numbers of registers.
-REGISTERS = (7, 6, 2, 10, 8, 9)
+REGISTERS: Final = (7, 6, 2, 10, 8, 9)
 
 Decoder = Callable[[], tuple[Any, ...]]
 

@@ -8,18 +8,21 @@ Task.ti_flags has work, or when the clock has reached next_event_ns.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from procession.arch.x86 import arguments, fault, step, syscall_table, traps
 from procession.arch.x86.syscall_table import NI_SYSCALLS, NR_SYSCALLS
 from procession.hw import untranslatable
 from procession.hw.clock import FAULT_NS, TRAP_NS
-from procession.hw.cpu import Trap
-from procession.hw.unicorn_cpu import UnicornCpu
+from procession.hw.cpu import X86_TRAP_BP, X86_TRAP_DB, X86_TRAP_GP, X86_TRAP_OF, X86_TRAP_PF, X86_TRAP_UD
+from procession.hw.unicorn_cpu import NO_EXCEPTION, UnicornCpu
+from procession.include.asm.processor_flags import X86_EFLAGS_TF
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import VM
-from procession.include.linux.sched import TIF
-from procession.include.linux.signal import Sig
+from procession.include.linux.limits import ULONG_MAX
+from procession.include.linux.mm_types import VM_EXEC
+from procession.include.linux.ptrace import PT_PTRACED, PT_TRACESYSGOOD
+from procession.include.linux.sched import TIF_SIGPENDING, TIF_SINGLESTEP, TIF_SYSCALL_TRACE
+from procession.include.linux.signal import SIGKILL, SIGTRAP
 from procession.include.linux.syscalls import SYSCALLS, Syscall
 from procession.kernel import exit, signal
 from procession.mm import mmap, text
@@ -32,24 +35,17 @@ if TYPE_CHECKING:
 
 __all__ = ("Entry", "SyscallStack", "Vcpu", "machine_shutdown", "vcpu_of")
 
-_ENOSYS = -int(Errno.ENOSYS)
-_U64 = 0xFFFFFFFFFFFFFFFF
-_TF = 0x100
-_NO_EXCEPTION = 0xFFFFFFFF
-_PAGE_FAULT, _DEBUG = Trap.PF, Trap.DB
-_FETCH = fault.PF_INSTR | fault.PF_PROT  # from a page that is there
-_EXEC = VM.EXEC
-_USER_GATES = (int(Trap.BP), int(Trap.OF))  # what INT n may raise
-_NO_GATE = traps.NO_GATE
-_SYSCALL_TRACE, _SINGLESTEP, _SIGPENDING = TIF.SYSCALL_TRACE, TIF.SINGLESTEP, TIF.SIGPENDING
-_SIGTRAP, _SIGKILL = int(Sig.SIGTRAP), int(Sig.SIGKILL)
-PT_PTRACED, PT_TRACESYSGOOD = 1, 4
+_ENOSYS: Final = -int(Errno.ENOSYS)
+_PAGE_FAULT: Final = X86_TRAP_PF
+_DEBUG: Final = X86_TRAP_DB
+_FETCH: Final = fault.PF_INSTR | fault.PF_PROT  # from a page that is there
+_USER_GATES: Final = (X86_TRAP_BP, X86_TRAP_OF)  # what INT n may raise
 
 # They leave by another door than they came in: other registers, other memory, or another task's.
-_ON_OWN_STACK = frozenset({"fork", "vfork", "clone", "execve", "exit", "exit_group"})
-_NR_RT_SIGRETURN = 15
+_ON_OWN_STACK: Final = frozenset({"fork", "vfork", "clone", "execve", "exit", "exit_group"})
+_NR_RT_SIGRETURN: Final = 15
 # What a task under seccomp mode 1 may still call.
-_SECCOMP = frozenset({0, 1, 15, 60})
+_SECCOMP: Final = frozenset({0, 1, 15, 60})
 
 
 class SyscallStack(Coroutine[Any, Any, None]):
@@ -187,7 +183,7 @@ class Entry:
             q[1] = q[self.rip_q] + 2
             q[11] = cpu.flags()
             entry = self.calls.get(nr)
-            if entry is None or current.ti_flags & _SYSCALL_TRACE or current.seccomp_mode:
+            if entry is None or current.ti_flags & TIF_SYSCALL_TRACE or current.seccomp_mode:
                 self.slow(current, nr)
                 return
             call, function, is_async, decode = entry
@@ -207,9 +203,9 @@ class Entry:
                         return
             except LinuxError as error:
                 result = -error.errno
-            q[0] = result & _U64 if result else 0
+            q[0] = result & ULONG_MAX if result else 0
             if nr == _NR_RT_SIGRETURN:
-                q[self.rip_q] = q[self.rip_q] - 2 & _U64  # the engine goes on behind the instruction there
+                q[self.rip_q] = q[self.rip_q] - 2 & ULONG_MAX  # the engine goes on behind the instruction there
             if trace.sys_exit:
                 trace.sys_exit(nr, call.name, result or 0)
             k = self.k
@@ -217,11 +213,11 @@ class Entry:
                 k.after_trap()
             # What go_on() looks at; there is seldom anything.
             clock = self.clock
-            if current.ti_flags == _SIGPENDING:
+            if current.ti_flags == TIF_SIGPENDING:
                 self.deliver(current)
             if current.ti_flags or clock.now_ns >= clock.next_event_ns or k.tlb_gen != self.tlb_gen or cpu.counted:
                 self.go_on()
-            if q[self.flags_q] & _TF:
+            if q[self.flags_q] & X86_EFLAGS_TF:
                 # The engine would trap right here, a CPU does so behind the next instruction.
                 self.halt()
         except BaseException as error:  # noqa: BLE001 -- comes out of run()
@@ -231,7 +227,7 @@ class Entry:
         """Handle the exception the engine stands at."""
         d = self.d
         # Else the next exception would count as the second half of a double fault.
-        d[self.old_exception_d] = _NO_EXCEPTION
+        d[self.old_exception_d] = NO_EXCEPTION
         is_int, d[self.is_int_d] = d[self.is_int_d], 0
         if self.stopped:
             return
@@ -240,7 +236,7 @@ class Entry:
                 self.charge()
             self.thread.orig_ax = -1
             if is_int and vector not in _USER_GATES:
-                vector = _NO_GATE | vector
+                vector = traps.NO_GATE | vector
             if self.step is not None and not self.end_step(done=vector == _DEBUG) and vector == _DEBUG:
                 self.fetched = (-1, -1)
             elif vector != _PAGE_FAULT:
@@ -286,7 +282,7 @@ class Entry:
         mm = current.mm
         assert mm is not None
         vma = mmap.find_vma(mm, address)
-        if vma is None or address < vma.vm_start or not vma.vm_flags & _EXEC:
+        if vma is None or address < vma.vm_start or not vma.vm_flags & VM_EXEC:
             return False
         ip = self.q[self.rip_q]
         fetched = ip, address >> 12
@@ -296,7 +292,7 @@ class Entry:
         else:
             code = step.code_at(current, ip)
             if untranslatable.begins(code):
-                self.trap(Trap.UD, 0)
+                self.trap(X86_TRAP_UD, 0)
                 return True
             self.step = step.Step(current, self.thread, code)
         # Not a fault of the program's, but it must not be free: a timer has to end a loop of these.
@@ -332,7 +328,7 @@ class Entry:
         """Let the signal that a call has left behind take effect here: a handler needs no other door."""
         q, rip_q = self.q, self.rip_q
         # Where the engine is when this hook has returned.
-        q[rip_q] = q[rip_q] + 2 & _U64
+        q[rip_q] = q[rip_q] + 2 & ULONG_MAX
         stack = signal.do_signal(current)
         try:
             stack.send(None)
@@ -341,7 +337,7 @@ class Entry:
         else:
             self.stack = stack  # it stops the process, or ends it
             self.halt()
-        q[rip_q] = q[rip_q] - 2 & _U64
+        q[rip_q] = q[rip_q] - 2 & ULONG_MAX
 
     def only_page(self, k: Kernel) -> bool:
         """Whether the flush that is due has no other reason than the page that was at fault."""
@@ -372,18 +368,18 @@ class Entry:
     def slow(self, current: Task, nr: int) -> None:
         """Make the call on a stack of its own, or prepare it for the fast path, or answer ENOSYS."""
         if current.seccomp_mode and nr not in _SECCOMP:
-            self.stack = SyscallStack(current, nr, "seccomp", exit.do_exit(current, _SIGKILL))
+            self.stack = SyscallStack(current, nr, "seccomp", exit.do_exit(current, SIGKILL))
             self.halt()
             return
         name = syscall_table.syscall_name(nr)
         call = SYSCALLS.get(name)
-        if current.ti_flags & _SYSCALL_TRACE:
+        if current.ti_flags & TIF_SYSCALL_TRACE:
             self.stack = SyscallStack(current, nr, name, self.traced(current))
             self.halt()
             return
         if call is None:
             self.ni_syscall(current, nr, name)
-            self.q[0] = _ENOSYS & _U64
+            self.q[0] = _ENOSYS & ULONG_MAX
             self.go_on()
             return
         decode = self.own_stack.get(nr) or arguments.decoder(self.cpu, call)
@@ -471,7 +467,7 @@ class Entry:
         elif self.io_ip >= 0:
             self.q[self.rip_q], self.io_ip = self.io_ip, -1
             thread.orig_ax = -1
-            traps.do_trap(current, thread, Trap.GP, 0)
+            traps.do_trap(current, thread, X86_TRAP_GP, 0)
         return self.stack
 
     def at_exit(self, current: Task, thread: X86Thread) -> None:
@@ -484,7 +480,7 @@ class Entry:
             text.retranslate(self.k, mm, ip)
             self.tlb_gen = -1
         elif untranslatable.begins(step.code_at(current, ip)):
-            self.trap(Trap.UD, 0)
+            self.trap(X86_TRAP_UD, 0)
         else:
             text.forget_exits(self.k, mm, ip)
 
@@ -508,7 +504,7 @@ class Entry:
                 self.cpu.set_exits(exits)
 
 
-_LONG = 1 << 40
+_LONG: Final = 1 << 40
 
 
 class Vcpu:
@@ -529,7 +525,7 @@ class Vcpu:
         """Run user code, for budget_ns at most unless None."""
         entry = self.free
         count = 0
-        stepping = current.ti_flags & _SINGLESTEP
+        stepping = current.ti_flags & TIF_SINGLESTEP
         if budget_ns is not None or stepping:
             entry = self.counted or self._count()
             count = 1 if stepping else min(budget_ns or _LONG, _LONG)
@@ -589,7 +585,7 @@ async def _report_syscall(current: Task) -> None:
     """Stop for the tracer (ptrace_report_syscall); it may send a signal on the way."""
     if not current.ptrace & PT_PTRACED:
         return
-    await signal.ptrace_notify(current, _SIGTRAP | (0x80 if current.ptrace & PT_TRACESYSGOOD else 0))
+    await signal.ptrace_notify(current, SIGTRAP | (0x80 if current.ptrace & PT_TRACESYSGOOD else 0))
     if current.exit_code:
         signal.send_sig(current.exit_code, current, 1)
         current.exit_code = 0

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.arch.x86 import vsyscall_64
 from procession.include.linux.errno import LinuxError
-from procession.include.linux.mm_types import TASK_SIZE, VM, VM_FAULT_ERROR, VM_FAULT_MAJOR, VM_FAULT_OOM
-from procession.include.linux.signal import BUS_ADRERR, SEGV_ACCERR, SEGV_MAPERR, Sig, Siginfo
+from procession.include.linux.mm_types import (
+    TASK_SIZE,
+    VM_EXEC,
+    VM_FAULT_ERROR,
+    VM_FAULT_MAJOR,
+    VM_FAULT_OOM,
+    VM_GROWSDOWN,
+    VM_READ,
+    VM_WRITE,
+)
+from procession.include.linux.signal import BUS_ADRERR, SEGV_ACCERR, SEGV_MAPERR, SIGBUS, SIGSEGV, Siginfo
 from procession.kernel import signal
 from procession.mm import memory, mmap, oom_kill, text
 
@@ -18,16 +27,15 @@ if TYPE_CHECKING:
 __all__ = ("PF_INSTR", "PF_PROT", "PF_USER", "PF_WRITE", "do_page_fault", "force_sig_info_fault")
 
 # Bits of the error code.
-PF_PROT = 1  # the page is there, but forbids it
-PF_WRITE = 2
-PF_USER = 4
-PF_INSTR = 16
+PF_PROT: Final = 1  # the page is there, but forbids it
+PF_WRITE: Final = 2
+PF_USER: Final = 4
+PF_INSTR: Final = 16
 
-_TRAP_NO = 14
+_TRAP_NO: Final = 14
 # ENTER may push so much below sp before it moves sp.
-_BELOW_SP = 65536 + 32 * 8
-_WRITE, _ACCESS, _GROWSDOWN = VM.WRITE, VM.READ | VM.WRITE | VM.EXEC, VM.GROWSDOWN
-_SIGSEGV, _SIGBUS = int(Sig.SIGSEGV), int(Sig.SIGBUS)
+_BELOW_SP: Final = 65536 + 32 * 8
+_ACCESS: Final = VM_READ | VM_WRITE | VM_EXEC
 
 
 def do_page_fault(current: Task, address: int, error_code: int) -> None:
@@ -50,7 +58,7 @@ def do_page_fault(current: Task, address: int, error_code: int) -> None:
             vma = _find_area(current, mm, address)
         if vma is None:
             code = SEGV_MAPERR
-        elif not vma.vm_flags & _WRITE if write else error_code & PF_PROT or not vma.vm_flags & _ACCESS:
+        elif not vma.vm_flags & VM_WRITE if write else error_code & PF_PROT or not vma.vm_flags & _ACCESS:
             code = SEGV_ACCERR
         else:
             code = 0
@@ -72,7 +80,7 @@ def _find_area(current: Task, mm: MmStruct, address: int) -> VmArea | None:
     vma = mmap.find_vma(mm, address)
     if vma is None or vma.vm_start <= address:
         return vma
-    if not vma.vm_flags & _GROWSDOWN or address + _BELOW_SP < current.thread.user_sp():
+    if not vma.vm_flags & VM_GROWSDOWN or address + _BELOW_SP < current.thread.user_sp():
         return None
     try:
         mmap.expand_stack(current, vma, address)
@@ -87,14 +95,14 @@ def mm_fault_error(current: Task, address: int, error_code: int, result: int) ->
         # If somebody else is killed, the fault repeats and finds memory.
         oom_kill.pagefault_out_of_memory(current)
         return
-    force_sig_info_fault(current, _SIGBUS, BUS_ADRERR, address, _TRAP_NO, error_code)
+    force_sig_info_fault(current, SIGBUS, BUS_ADRERR, address, _TRAP_NO, error_code)
 
 
 def bad_area(current: Task, address: int, error_code: int, si_code: int) -> None:
     """The program has no right to this access."""
     # No program can tell what the kernel half has mapped.
     error_code |= address >= TASK_SIZE
-    force_sig_info_fault(current, _SIGSEGV, si_code, address, _TRAP_NO, error_code)
+    force_sig_info_fault(current, SIGSEGV, si_code, address, _TRAP_NO, error_code)
 
 
 def force_sig_info_fault(current: Task, sig: int, si_code: int, address: int, trap_no: int, error_code: int) -> None:

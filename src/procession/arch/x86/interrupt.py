@@ -8,7 +8,7 @@ import select
 import signal
 import socket
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from procession.arch.x86.entry import Entry
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ("install_interrupt", "interrupt_engines", "watch_input")
 
-_AGAIN_SECONDS = 0.005
-_SOON = 1_000_000  # instructions: more than an engine does while a thread adds two numbers
+_AGAIN_SECONDS: Final = 0.005
+_SOON: Final = 1_000_000  # instructions: more than an engine does while a thread adds two numbers
 
 
 def _running(k: Kernel) -> list[Entry]:

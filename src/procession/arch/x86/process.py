@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from procession.arch.x86 import entry
 from procession.arch.x86 import signal as x86_signal
 from procession.hw import unicorn_cpu
-from procession.include.linux.cred import Cap
+from procession.hw.unicorn_cpu import USER_CS, USER_DS
+from procession.include.asm.ptrace import AX, SP
+from procession.include.linux.cred import CAP_SYS_RAWIO
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.mm_types import TASK_SIZE
-from procession.include.linux.prctl import ArchPrctlArg, ArchPrctlOption
-from procession.include.linux.sched import CloneFlags
+from procession.include.linux.prctl import (
+    ARCH_GET_FS,
+    ARCH_GET_GS,
+    ARCH_SET_FS,
+    ARCH_SET_GS,
+    ArchPrctlArg,
+    ArchPrctlOption,
+)
+from procession.include.linux.sched import CLONE_SETTLS
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Addr, Int, UInt
 from procession.kernel import capability
@@ -26,14 +36,9 @@ if TYPE_CHECKING:
 
 __all__ = ("PtRegs", "X86Thread", "start_thread", "sys_arch_prctl", "sys_ioperm", "sys_iopl")
 
-_SETTLS = int(CloneFlags.SETTLS)
-_U64 = 0xFFFFFFFFFFFFFFFF
-_FLAGS = 0x250DD5  # ID AC RF OF DF TF SF ZF AF PF CF: what user mode may have set
-_RESTARTBLOCK = int(Errno.ERESTART_RESTARTBLOCK)
-_NR_RESTART_SYSCALL = 219
-_AX, _SP = 0, 4
-
-USER_CS, USER_DS = unicorn_cpu.USER_CS, unicorn_cpu.USER_DS
+_FLAGS: Final = 0x250DD5  # ID AC RF OF DF TF SF ZF AF PF CF: what user mode may have set
+_RESTARTBLOCK: Final = int(Errno.ERESTART_RESTARTBLOCK)
+_NR_RESTART_SYSCALL: Final = 219
 
 
 class PtRegs:
@@ -62,7 +67,7 @@ class PtRegs:
         if name == "flags":
             return thread.flags
         if name == "orig_ax":
-            return thread.orig_ax & _U64
+            return thread.orig_ax & ULONG_MAX
         if name == "fs_base":
             return int(thread.q[layout.fs_base_q])
         if name == "gs_base":
@@ -75,17 +80,17 @@ class PtRegs:
         thread = self._thread
         layout = thread.layout
         if name in self.GENERAL:
-            thread.q[self.GENERAL.index(name)] = value & _U64
+            thread.q[self.GENERAL.index(name)] = value & ULONG_MAX
         elif name == "ip":
-            thread.q[layout.rip_q] = value & _U64
+            thread.q[layout.rip_q] = value & ULONG_MAX
         elif name == "flags":
             thread.flags = value
         elif name == "orig_ax":
-            thread.orig_ax = (value & _U64 ^ 1 << 63) - (1 << 63)
+            thread.orig_ax = (value & ULONG_MAX ^ 1 << 63) - (1 << 63)
         elif name == "fs_base":
-            thread.q[layout.fs_base_q] = value & _U64
+            thread.q[layout.fs_base_q] = value & ULONG_MAX
         elif name == "gs_base":
-            thread.q[layout.gs_base_q] = value & _U64
+            thread.q[layout.gs_base_q] = value & ULONG_MAX
         elif name not in self._CONSTANT:
             raise AttributeError(name)
 
@@ -141,10 +146,10 @@ class X86Thread:
         child = X86Thread(bytes(self.saved if self.cpu is None else self.cpu.state), self.layout)
         child.tsc_sigsegv = self.tsc_sigsegv
         q = child.q
-        q[_AX] = 0
+        q[AX] = 0
         if usp:
-            q[_SP] = usp
-        if clone_flags & _SETTLS:
+            q[SP] = usp
+        if clone_flags & CLONE_SETTLS:
             if tls >= TASK_SIZE:
                 raise LinuxError(Errno.EPERM, "TLS outside user space")
             q[self.layout.fs_base_q] = tls
@@ -152,7 +157,7 @@ class X86Thread:
 
     def set_return(self, value: int) -> None:
         """Set what the system call returns."""
-        self.q[_AX] = value & _U64
+        self.q[AX] = value & ULONG_MAX
 
     def syscall_nr(self) -> int:
         """Return orig_ax."""
@@ -160,12 +165,12 @@ class X86Thread:
 
     def syscall_get_error(self) -> int:
         """Return ax if it is an errno, else 0."""
-        value = self.q[_AX]
-        return value - (1 << 64) if value > _U64 - 4095 else 0
+        value = self.q[AX]
+        return value - (1 << 64) if value > ULONG_MAX - 4095 else 0
 
     def syscall_restart(self, current: Task, code: int) -> None:
         """Go back to the SYSCALL instruction (spec 10.11)."""
-        self.q[_AX] = _NR_RESTART_SYSCALL if code == _RESTARTBLOCK else self.orig_ax & _U64
+        self.q[AX] = _NR_RESTART_SYSCALL if code == _RESTARTBLOCK else self.orig_ax & ULONG_MAX
         self.q[self.layout.rip_q] -= 2
         self.orig_ax = -1
 
@@ -179,7 +184,7 @@ class X86Thread:
 
     def user_sp(self) -> int:
         """Return sp."""
-        return int(self.q[_SP])
+        return int(self.q[SP])
 
     def exit_thread(self) -> None:
         """Leave the engine; the registers are worth nothing any more."""
@@ -194,11 +199,8 @@ def start_thread(current: Task, ip: int, sp: int) -> None:
     cpu = entry.vcpu_of(current.kernel).free.cpu
     thread = X86Thread(unicorn_cpu.user_template(), cpu.layout)
     thread.q[thread.layout.rip_q] = ip
-    thread.q[_SP] = sp
+    thread.q[SP] = sp
     current.thread = thread
-
-
-ARCH_SET_GS, ARCH_SET_FS, ARCH_GET_FS, ARCH_GET_GS = 0x1001, 0x1002, 0x1003, 0x1004
 
 
 @syscall
@@ -228,7 +230,7 @@ def sys_iopl(current: Task, level: UInt) -> int:
     if level > 3:
         raise LinuxError(Errno.EINVAL, "I/O privilege level")
     if level:
-        if capability.capable(current, Cap.SYS_RAWIO):
+        if capability.capable(current, CAP_SYS_RAWIO):
             current.kernel.not_modelled("iopl")
         raise LinuxError(Errno.EPERM, "no access to I/O ports")
     return 0
@@ -240,10 +242,10 @@ def sys_ioperm(current: Task, frm: Addr, num: Addr, turn_on: Int) -> int:
 
     Differs: there are no ports, so nobody gets any.
     """
-    if (frm + num & _U64) <= frm or frm + num > 65536:
+    if (frm + num & ULONG_MAX) <= frm or frm + num > 65536:
         raise LinuxError(Errno.EINVAL, "I/O port numbers")
     if turn_on:
-        if capability.capable(current, Cap.SYS_RAWIO):
+        if capability.capable(current, CAP_SYS_RAWIO):
             current.kernel.not_modelled("ioperm")
         raise LinuxError(Errno.EPERM, "no access to I/O ports")
     return 0

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from functools import cache
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from procession.arch.x86 import entry
-from procession.hw.cpu import Trap
+from procession.hw.cpu import X86_TRAP_GP
+from procession.hw.unicorn_cpu import USER_CS
+from procession.include.asm.processor_flags import X86_EFLAGS_DF, X86_EFLAGS_TF
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.mm_types import TASK_SIZE
-from procession.include.linux.signal import SIG_KERNEL_ONLY_MASK, SaFlags, Sig
+from procession.include.linux.signal import SA_ONSTACK, SA_RESTORER, SA_SIGINFO, SIG_KERNEL_ONLY_MASK, SIGSEGV
 from procession.include.linux.syscalls import syscall
 from procession.kernel import siginfo, signal, signal_syscalls
 from procession.mm import uaccess
@@ -27,26 +30,25 @@ if TYPE_CHECKING:
 
 __all__ = ("FXSAVE_SIZE", "init_fpu", "restore_fxsave", "save_fxsave", "setup_rt_frame", "sys_rt_sigreturn")
 
-FXSAVE_SIZE = 512
-_RED_ZONE = 128
-_FRAME_SIZE = 440
-_UCONTEXT = 8  # offsets in the frame
-_INFO = 312
-_UC_STACK, _UC_MCONTEXT, _UC_SIGMASK = 16, 40, 296  # offsets in ucontext
+FXSAVE_SIZE: Final = 512
+_RED_ZONE: Final = 128
+_FRAME_SIZE: Final = 440
+_UCONTEXT: Final = 8  # offsets in the frame
+_INFO: Final = 312
+# offsets in ucontext
+_UC_STACK: Final = 16
+_UC_MCONTEXT: Final = 40
+UC_SIGMASK: Final = 296
 
-_SA_SIGINFO, _SA_ONSTACK, _SA_RESTORER = int(SaFlags.SIGINFO), int(SaFlags.ONSTACK), int(SaFlags.RESTORER)
 
 # pretcode; uc_flags, uc_link; ss_sp, ss_flags, ss_size; r8 … sp, ip, flags; cs gs fs; err trapno oldmask cr2 fpstate;
 # uc_sigmask.
-_FRAME = struct.Struct("<Q QQ QI4xQ 18Q HHHH 5Q 64x Q")
-_SIGCONTEXT = struct.Struct("<18Q HHHH 5Q")
+_FRAME: Final = struct.Struct("<Q QQ QI4xQ 18Q HHHH 5Q 64x Q")
+_SIGCONTEXT: Final = struct.Struct("<18Q HHHH 5Q")
 # sigcontext's order of the general registers, as their numbers in machine code.
-_ORDER = (8, 9, 10, 11, 12, 13, 14, 15, 7, 6, 5, 3, 2, 0, 1, 4)
-_USER_CS = 0x33
+_ORDER: Final = (8, 9, 10, 11, 12, 13, 14, 15, 7, 6, 5, 3, 2, 0, 1, 4)
 
-_U64 = 0xFFFFFFFFFFFFFFFF
-_DF, _TF = 0x400, 0x100
-_FIX_EFLAGS = 0x50DD5  # what a program may change: AC RF OF DF TF SF ZF AF PF CF
+_FIX_EFLAGS: Final = 0x50DD5  # what a program may change: AC RF OF DF TF SF ZF AF PF CF
 
 
 def setup_rt_frame(current: Task, thread: X86Thread, sig: int, ka: KSigaction, info: Siginfo, oldset: int) -> None:
@@ -56,10 +58,10 @@ def setup_rt_frame(current: Task, thread: X86Thread, sig: int, ka: KSigaction, i
     fpstate, frame = get_sigframe(current, sp, ka)
     if not 0 <= frame <= TASK_SIZE - _FRAME_SIZE:
         raise LinuxError(Errno.EFAULT, "no room for a signal frame")
-    if not ka.flags & _SA_RESTORER:
+    if not ka.flags & SA_RESTORER:
         raise LinuxError(Errno.EFAULT, "no sa_restorer")
     uaccess.copy_to_user(current, fpstate, save_fxsave(thread))
-    if ka.flags & _SA_SIGINFO:
+    if ka.flags & SA_SIGINFO:
         uaccess.copy_to_user(current, frame + _INFO, siginfo.siginfo_to_user(info))
     layout = thread.layout
     flags = thread.flags
@@ -70,13 +72,13 @@ def setup_rt_frame(current: Task, thread: X86Thread, sig: int, ka: KSigaction, i
             ka.restorer,
             0,
             0,
-            current.sas_ss_sp & _U64,
+            current.sas_ss_sp & ULONG_MAX,
             signal.sas_ss_flags(current, sp),
             current.sas_ss_size,
             *[q[i] for i in _ORDER],
             q[layout.rip_q],
             flags,
-            _USER_CS,
+            USER_CS,
             0,
             0,
             0,
@@ -94,8 +96,8 @@ def setup_rt_frame(current: Task, thread: X86Thread, sig: int, ka: KSigaction, i
     q[0] = 0
     q[4] = frame
     q[layout.rip_q] = ka.handler
-    if flags & (_DF | _TF):
-        thread.flags = flags & ~(_DF | _TF)
+    if flags & (X86_EFLAGS_DF | X86_EFLAGS_TF):
+        thread.flags = flags & ~(X86_EFLAGS_DF | X86_EFLAGS_TF)
     # A handler begins with a new FP state (save_i387_xstate() ends in clear_used_math()).
     init_fpu(current, thread)
 
@@ -104,7 +106,7 @@ def get_sigframe(current: Task, sp: int, ka: KSigaction) -> tuple[int, int]:
     """Return where the FP state and the frame go; the frame's address is -1 if the alternate stack overflows."""
     on_stack = signal.on_sig_stack(current, sp)
     top = sp - _RED_ZONE
-    if ka.flags & _SA_ONSTACK and not on_stack and current.sas_ss_size:
+    if ka.flags & SA_ONSTACK and not on_stack and current.sas_ss_size:
         top = current.sas_ss_sp + current.sas_ss_size
     fpstate = top - FXSAVE_SIZE & ~63
     # As at the entry of a function: 16 divides sp + 8.
@@ -120,12 +122,12 @@ def sys_rt_sigreturn(current: Task) -> int:
     thread: Any = current.thread
     frame = thread.user_sp() - 8
     try:
-        (mask,) = struct.unpack("<Q", uaccess.copy_from_user(current, frame + _UCONTEXT + _UC_SIGMASK, 8))
+        (mask,) = struct.unpack("<Q", uaccess.copy_from_user(current, frame + _UCONTEXT + UC_SIGMASK, 8))
         signal.set_current_blocked(current, mask & ~SIG_KERNEL_ONLY_MASK)
         result = restore_sigcontext(current, thread, frame + _UCONTEXT + _UC_MCONTEXT)
         _restore_altstack(current, frame + _UCONTEXT + _UC_STACK, thread.user_sp())
     except LinuxError:
-        signal.force_sig(Sig.SIGSEGV, current)
+        signal.force_sig(SIGSEGV, current)
         return 0
     return result
 
@@ -146,10 +148,10 @@ def restore_sigcontext(current: Task, thread: X86Thread, address: int) -> int:
         restore_fxsave(current, thread, uaccess.copy_from_user(current, fpstate, FXSAVE_SIZE))
     else:
         init_fpu(current, thread)
-    if words[18] | 3 != _USER_CS:
+    if words[18] | 3 != USER_CS:
         # Nowhere to go back to: the protection fault that IRET meets (bad_iret).
-        thread.trap_no, thread.error_code = Trap.GP, 0
-        signal.force_sig(Sig.SIGSEGV, current)
+        thread.trap_no, thread.error_code = X86_TRAP_GP, 0
+        signal.force_sig(SIGSEGV, current)
     return int(q[0])
 
 
@@ -164,8 +166,8 @@ def _restore_altstack(current: Task, address: int, sp: int) -> None:
 
 # The x87 and SSE state, as FXSAVE stores it.
 
-_FX_HEAD = struct.Struct("<HHBxHQQII")
-_MXCSR_MASK = 0xFFFF
+_FX_HEAD: Final = struct.Struct("<HHBxHQQII")
+_MXCSR_MASK: Final = 0xFFFF
 
 
 @cache
@@ -211,10 +213,11 @@ def _fx_words(layout: Layout, top: int) -> NDArray[np.intp]:
 
 
 # An x87 register is ten bytes of sixteen; the others are 0 in the image.
-_FX_MASK = np.array([_U64, 0xFFFF] * 8 + [_U64, _U64] * 16, np.uint64)
-_FX_TAIL = bytes(FXSAVE_SIZE - _FX_HEAD.size - _FX_MASK.nbytes)
-_INITIAL_CONTROL, _INITIAL_MXCSR = 0x37F, 0x1F80
-_ALL_EMPTY = b"\1" * 8
+_FX_MASK: Final = np.array([ULONG_MAX, 0xFFFF] * 8 + [ULONG_MAX, ULONG_MAX] * 16, np.uint64)
+_FX_TAIL: Final = bytes(FXSAVE_SIZE - _FX_HEAD.size - _FX_MASK.nbytes)
+_INITIAL_CONTROL: Final = 0x37F
+_INITIAL_MXCSR: Final = 0x1F80
+_ALL_EMPTY: Final = b"\1" * 8
 
 
 def init_fpu(current: Task, thread: X86Thread) -> None:

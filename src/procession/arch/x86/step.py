@@ -7,9 +7,11 @@ PUSHF is mended, and what ends the step restores the program's own.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.hw import untranslatable
+from procession.include.asm.processor_flags import X86_EFLAGS_TF
+from procession.include.asm.ptrace import SP
 from procession.include.linux.errno import LinuxError
 from procession.mm import mmap, text, uaccess
 
@@ -19,9 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ("Step", "code_at")
 
-_TF = 0x100
-_AX, _SP, _R11 = 0, 4, 11
-_PREFIX = rb"[\xf0\xf2\xf3\x26\x2e\x36\x3e\x40-\x4f\x64-\x67]*"
+_PREFIX: Final = rb"[\xf0\xf2\xf3\x26\x2e\x36\x3e\x40-\x4f\x64-\x67]*"
 _pushf = re.compile(_PREFIX + rb"\x9c", re.DOTALL).match
 _loads_flags = re.compile(_PREFIX + rb"[\x9d\xcf]", re.DOTALL).match
 _traps_itself = re.compile(_PREFIX + rb"\xf1", re.DOTALL).match
@@ -51,7 +51,7 @@ class Step:
         self._thread = thread
         self._code = code
         self._flags_q = thread.layout.rflags_q
-        self._own_tf = thread.q[self._flags_q] & _TF
+        self._own_tf = thread.q[self._flags_q] & X86_EFLAGS_TF
         self._slots = []
         ip = thread.user_pc()
         for address in dict.fromkeys((ip & ~4095, ip + untranslatable.LONGEST - 1 & ~4095)):
@@ -60,7 +60,7 @@ class Step:
                 slot = text.lend_exec(current.kernel, mm, vma, address)
                 if slot >= 0:
                     self._slots.append(slot)
-        thread.q[self._flags_q] |= _TF
+        thread.q[self._flags_q] |= X86_EFLAGS_TF
 
     def end(self, current: Task, *, done: bool) -> bool:
         """Put everything back; done: it trapped behind the instruction. Returns whether that trap is the program's."""
@@ -69,14 +69,14 @@ class Step:
         if done and _loads_flags(self._code):
             return bool(self._own_tf)
         if not self._own_tf:
-            q[self._flags_q] &= ~_TF
+            q[self._flags_q] &= ~X86_EFLAGS_TF
             if done and _pushf(self._code):
-                self._mend_pushed_flags(current, q[_SP])
+                self._mend_pushed_flags(current, q[SP])
         return bool(self._own_tf or _traps_itself(self._code))
 
     def _mend_pushed_flags(self, current: Task, sp: int) -> None:
         try:
             pushed = uaccess.get_user(current, sp, 2)
-            uaccess.put_user(current, sp, pushed & ~_TF, 2)
+            uaccess.put_user(current, sp, pushed & ~X86_EFLAGS_TF, 2)
         except LinuxError:
             pass  # another thread has unmapped the stack meanwhile

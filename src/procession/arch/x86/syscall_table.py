@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from procession.include.linux.syscalls import SYSCALLS, Syscall
 
 __all__ = ("LATER_CALLS", "NI_SYSCALLS", "NR_SYSCALLS", "SYSCALL_NAMES", "get_syscall", "syscall_name")
 
 # In the order of their numbers.
-_NAMES = """
+_NAMES: Final = """
     read write open close stat fstat lstat poll lseek mmap mprotect munmap brk rt_sigaction rt_sigprocmask
     rt_sigreturn ioctl pread64 pwrite64 readv writev access pipe select sched_yield mremap msync mincore madvise
     shmget shmat shmctl dup dup2 pause nanosleep getitimer alarm setitimer getpid sendfile socket connect accept
@@ -40,11 +42,11 @@ _NAMES = """
     process_vm_writev
 """
 
-SYSCALL_NAMES: dict[int, str] = dict(enumerate(_NAMES.split()))
-NR_SYSCALLS = len(SYSCALL_NAMES)
+SYSCALL_NAMES: Final[dict[int, str]] = dict(enumerate(_NAMES.split()))
+NR_SYSCALLS: Final = len(SYSCALL_NAMES)
 
 # Numbers that 3.2 has reserved, but answers with ENOSYS on this architecture.
-NI_SYSCALLS = frozenset(
+NI_SYSCALLS: Final = frozenset(
     {
         "uselib",
         "create_module",
@@ -65,7 +67,7 @@ NI_SYSCALLS = frozenset(
 )
 
 # Calls that came after 3.2, for those who ask in vain: number -> (name, how many arguments it has).
-LATER_CALLS: dict[int, tuple[str, int]] = {
+LATER_CALLS: Final[dict[int, tuple[str, int]]] = {
     312: ("kcmp", 5),
     313: ("finit_module", 3),
     314: ("sched_setattr", 3),

@@ -2,11 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from procession.hw.cpu import Trap
+from procession.hw.cpu import (
+    X86_TRAP_AC,
+    X86_TRAP_BP,
+    X86_TRAP_BR,
+    X86_TRAP_DB,
+    X86_TRAP_DE,
+    X86_TRAP_GP,
+    X86_TRAP_MF,
+    X86_TRAP_NP,
+    X86_TRAP_OF,
+    X86_TRAP_SS,
+    X86_TRAP_TS,
+    X86_TRAP_UD,
+    X86_TRAP_XF,
+)
 from procession.include.linux.errno import LinuxError
-from procession.include.linux.signal import FPE_FLTDIV, FPE_INTDIV, ILL_ILLOPN, TRAP_BRKPT, TRAP_TRACE, Sig, Siginfo
+from procession.include.linux.limits import UINT_MAX
+from procession.include.linux.signal import (
+    BUS_ADRALN,
+    FPE_FLTDIV,
+    FPE_INTDIV,
+    ILL_ILLOPN,
+    SIGBUS,
+    SIGFPE,
+    SIGILL,
+    SIGSEGV,
+    SIGTRAP,
+    TRAP_BRKPT,
+    TRAP_TRACE,
+    Siginfo,
+)
 from procession.kernel import signal
 from procession.mm import uaccess
 
@@ -16,41 +44,41 @@ if TYPE_CHECKING:
 
 __all__ = ("NO_GATE", "do_general_protection", "do_trap", "send_sigtrap")
 
-_SIGFPE, _SIGSEGV, _SIGTRAP = int(Sig.SIGFPE), int(Sig.SIGSEGV), int(Sig.SIGTRAP)
-FPE_FLTOVF, FPE_FLTUND, FPE_FLTRES, FPE_FLTINV = 4, 5, 6, 7
-BUS_ADRALN = 1
-_U32 = 0xFFFFFFFF
-NO_GATE = 1 << 8  # beside a vector: it was INT n, and not the exception of that number
+FPE_FLTOVF: Final = 4
+FPE_FLTUND: Final = 5
+FPE_FLTRES: Final = 6
+FPE_FLTINV: Final = 7
+NO_GATE: Final = 1 << 8  # beside a vector: it was INT n, and not the exception of that number
 
 # Vector -> signal, si_code. A code of None: no siginfo, that is SI_KERNEL. The address is ip, except for #AC.
-_TRAPS: dict[int, tuple[int, int | None]] = {
-    Trap.DE: (_SIGFPE, FPE_INTDIV),
-    Trap.DB: (_SIGTRAP, TRAP_TRACE),
-    Trap.BP: (_SIGTRAP, None),
-    Trap.OF: (_SIGSEGV, None),
-    Trap.BR: (_SIGSEGV, None),
-    Trap.UD: (int(Sig.SIGILL), ILL_ILLOPN),
-    9: (_SIGFPE, None),
-    Trap.TS: (_SIGSEGV, None),
-    Trap.NP: (int(Sig.SIGBUS), None),
-    Trap.SS: (int(Sig.SIGBUS), None),
-    Trap.AC: (int(Sig.SIGBUS), BUS_ADRALN),
+_TRAPS: Final[dict[int, tuple[int, int | None]]] = {
+    X86_TRAP_DE: (SIGFPE, FPE_INTDIV),
+    X86_TRAP_DB: (SIGTRAP, TRAP_TRACE),
+    X86_TRAP_BP: (SIGTRAP, None),
+    X86_TRAP_OF: (SIGSEGV, None),
+    X86_TRAP_BR: (SIGSEGV, None),
+    X86_TRAP_UD: (SIGILL, ILL_ILLOPN),
+    9: (SIGFPE, None),
+    X86_TRAP_TS: (SIGSEGV, None),
+    X86_TRAP_NP: (SIGBUS, None),
+    X86_TRAP_SS: (SIGBUS, None),
+    X86_TRAP_AC: (SIGBUS, BUS_ADRALN),
 }
 
 
 def do_trap(current: Task, thread: X86Thread, vector: int, error_code: int) -> None:
     """Send current the signal that exception vector stands for."""
-    if vector == Trap.GP:
+    if vector == X86_TRAP_GP:
         do_general_protection(current, thread, error_code)
         return
-    if vector in (Trap.MF, Trap.XF):
+    if vector in (X86_TRAP_MF, X86_TRAP_XF):
         math_error(current, thread, vector)
         return
-    if vector == Trap.UD and _icebp(current, thread):
+    if vector == X86_TRAP_UD and _icebp(current, thread):
         return
     if vector not in _TRAPS:
         # INT n: no gate for user mode, which is a protection fault at the instruction itself. INT 6 stands there.
-        if vector != NO_GATE | Trap.UD:
+        if vector != NO_GATE | X86_TRAP_UD:
             thread.q[thread.layout.rip_q] -= 2
         do_general_protection(current, thread, (vector & ~NO_GATE) << 3 | 2)
         return
@@ -59,7 +87,7 @@ def do_trap(current: Task, thread: X86Thread, vector: int, error_code: int) -> N
     if code is None:
         signal.force_sig(sig, current)
         return
-    addr = 0 if vector == Trap.AC else thread.user_pc()
+    addr = 0 if vector == X86_TRAP_AC else thread.user_pc()
     signal.force_sig_info(sig, Siginfo(signo=sig, code=code, addr=addr), current)
 
 
@@ -72,8 +100,8 @@ def _icebp(current: Task, thread: X86Thread) -> bool:
     except LinuxError:
         return False
     thread.q[thread.layout.rip_q] = ip + 1
-    thread.trap_no, thread.error_code = Trap.DB, 0
-    signal.force_sig_info(_SIGTRAP, Siginfo(signo=_SIGTRAP, code=TRAP_BRKPT, addr=ip + 1), current)
+    thread.trap_no, thread.error_code = X86_TRAP_DB, 0
+    signal.force_sig_info(SIGTRAP, Siginfo(signo=SIGTRAP, code=TRAP_BRKPT, addr=ip + 1), current)
     return True
 
 
@@ -81,8 +109,8 @@ def do_general_protection(current: Task, thread: X86Thread, error_code: int) -> 
     """Answer RDTSC from the virtual clock; all else that is forbidden in user mode is SIGSEGV."""
     if error_code == 0 and not thread.tsc_sigsegv and _rdtsc(current, thread):
         return
-    thread.trap_no, thread.error_code = Trap.GP, error_code
-    signal.force_sig(_SIGSEGV, current)
+    thread.trap_no, thread.error_code = X86_TRAP_GP, error_code
+    signal.force_sig(SIGSEGV, current)
 
 
 def _rdtsc(current: Task, thread: X86Thread) -> bool:
@@ -103,8 +131,8 @@ def _rdtsc(current: Task, thread: X86Thread) -> bool:
     elif code != b"\x0f\x31":
         return False
     now = current.kernel.clock.now_ns
-    q[0] = now & _U32
-    q[2] = now >> 32 & _U32
+    q[0] = now & UINT_MAX
+    q[2] = now >> 32 & UINT_MAX
     q[thread.layout.rip_q] = ip + len(code)
     return True
 
@@ -112,7 +140,7 @@ def _rdtsc(current: Task, thread: X86Thread) -> bool:
 def math_error(current: Task, thread: X86Thread, vector: int) -> None:
     """Send SIGFPE with what the x87 or SSE status says, or nothing if it says nothing."""
     layout, saved = thread.layout, thread.q.cast("B")
-    if vector == Trap.MF:
+    if vector == X86_TRAP_MF:
         control = int.from_bytes(saved[layout.fpuc : layout.fpuc + 2], "little")
         status = int.from_bytes(saved[layout.fpus : layout.fpus + 2], "little")
         err = status & ~control & 0x3F
@@ -122,12 +150,12 @@ def math_error(current: Task, thread: X86Thread, vector: int) -> None:
     thread.trap_no, thread.error_code = vector, 0
     for mask, code in ((1, FPE_FLTINV), (4, FPE_FLTDIV), (8, FPE_FLTOVF), (0x12, FPE_FLTUND), (0x20, FPE_FLTRES)):
         if err & mask:
-            signal.force_sig_info(_SIGFPE, Siginfo(signo=_SIGFPE, code=code, addr=thread.user_pc()), current)
+            signal.force_sig_info(SIGFPE, Siginfo(signo=SIGFPE, code=code, addr=thread.user_pc()), current)
             return
 
 
 def send_sigtrap(current: Task, thread: X86Thread) -> None:
     """Report a single step."""
-    thread.trap_no, thread.error_code = Trap.DB, 0
-    info = Siginfo(signo=_SIGTRAP, code=TRAP_TRACE, addr=thread.user_pc())
-    signal.force_sig_info(_SIGTRAP, info, current)
+    thread.trap_no, thread.error_code = X86_TRAP_DB, 0
+    info = Siginfo(signo=SIGTRAP, code=TRAP_TRACE, addr=thread.user_pc())
+    signal.force_sig_info(SIGTRAP, info, current)

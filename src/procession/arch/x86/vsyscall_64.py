@@ -6,10 +6,10 @@ no vDSO: AT_SYSINFO_EHDR is not passed, and libc makes real system calls.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.signal import Sig
+from procession.include.linux.signal import SIGSEGV
 from procession.include.linux.syscalls import SYSCALLS
 from procession.kernel import signal
 from procession.mm import uaccess
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ("VSYSCALL_START", "emulate_vsyscall")
 
-VSYSCALL_START = 0xFFFFFFFFFF600000
-_CALLS = (("gettimeofday", 2), ("time", 1), ("getcpu", 2))
+VSYSCALL_START: Final = 0xFFFFFFFFFF600000
+_CALLS: Final = (("gettimeofday", 2), ("time", 1), ("getcpu", 2))
 
 
 def emulate_vsyscall(current: Task, address: int) -> bool:
@@ -37,7 +37,7 @@ def emulate_vsyscall(current: Task, address: int) -> bool:
         result = SYSCALLS[name].fn(current, *args, *([0] if name == "getcpu" else []))
     except LinuxError as error:
         if error.errno is Errno.EFAULT:
-            signal.force_sig(Sig.SIGSEGV, current)
+            signal.force_sig(SIGSEGV, current)
             return True
         result = -error.errno
     regs.ax = result

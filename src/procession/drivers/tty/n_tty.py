@@ -7,13 +7,25 @@ Differs: no auditing, no SIGIO; only flip buffers wait for room, so output_lock 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.drivers.tty import n_tty_output, n_tty_receive, tty_buffer, tty_io, tty_jobctrl
-from procession.include.asm.termbits import DISABLED_CHAR, Lflag, Oflag, Pkt, V
+from procession.include.asm.termbits import (
+    DISABLED_CHAR,
+    EXTPROC,
+    ICANON,
+    OPOST,
+    TIOCPKT_DATA,
+    TIOCPKT_FLUSHREAD,
+    TOSTOP,
+    VEOF,
+    VMIN,
+    VTIME,
+)
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import Poll
-from procession.include.linux.sched import TIF, TaskState
+from procession.include.linux.fcntl import O_NONBLOCK
+from procession.include.linux.fs import POLLHUP, POLLIN, POLLOUT, POLLPRI, POLLRDNORM, POLLWRNORM
+from procession.include.linux.sched import TASK_INTERRUPTIBLE, TASK_RUNNING, TIF_SIGPENDING
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.tty import N_TTY_BUF_SIZE, NTty
 from procession.include.linux.wait import WaitQueueEntry
@@ -39,11 +51,9 @@ __all__ = (
     "n_tty_write",
 )
 
-TTY_THRESHOLD_UNTHROTTLE = 128
-O_NONBLOCK = 0o4000
-_TENTH_NS = 100_000_000
-_SIGPENDING, _INTERRUPTIBLE, _RUNNING = TIF.SIGPENDING, TaskState.INTERRUPTIBLE, TaskState.RUNNING
-_IN = Poll.IN | Poll.RDNORM
+TTY_THRESHOLD_UNTHROTTLE: Final = 128
+_TENTH_NS: Final = 100_000_000
+_IN: Final = POLLIN | POLLRDNORM
 
 
 # Buffers.
@@ -80,7 +90,7 @@ def n_tty_flush_buffer(tty: TtyStruct) -> None:
     """Throw the input away; the other side hears of it in packet mode."""
     _reset_buffer_flags(tty)
     if tty.link is not None:
-        tty_io.set_ctrl_status(tty, Pkt.FLUSHREAD)
+        tty_io.set_ctrl_status(tty, TIOCPKT_FLUSHREAD)
 
 
 def n_tty_chars_in_buffer(tty: TtyStruct) -> int:
@@ -94,7 +104,7 @@ def n_tty_chars_in_buffer(tty: TtyStruct) -> int:
 def n_tty_inq(tty: TtyStruct) -> int:
     """Return how many bytes reads would give, without ends of file (inq_canon)."""
     n = tty.disc_data
-    if not tty.termios.c_lflag & Lflag.ICANON:
+    if not tty.termios.c_lflag & ICANON:
         return len(n.read_buf)
     if not n.read_flags:
         return 0
@@ -105,8 +115,8 @@ def n_tty_inq(tty: TtyStruct) -> int:
 def n_tty_set_termios(tty: TtyStruct, old: Ktermios | None) -> None:
     """Adapt to new settings; when ICANON changes, pending input is neither lines nor being edited any more."""
     n = tty.disc_data
-    canon = tty.termios.c_lflag & Lflag.ICANON
-    canon_change = old is None or (old.c_lflag ^ tty.termios.c_lflag) & Lflag.ICANON
+    canon = tty.termios.c_lflag & ICANON
+    canon_change = old is None or (old.c_lflag ^ tty.termios.c_lflag) & ICANON
     if canon_change:
         n.read_flags.clear()
         n.canon_head = n.read_tail
@@ -130,7 +140,7 @@ def n_tty_open(tty: TtyStruct) -> None:
 
 def _input_available(tty: TtyStruct, amount: int) -> bool:
     n = tty.disc_data
-    if n.icanon and not tty.termios.c_lflag & Lflag.EXTPROC:
+    if n.icanon and not tty.termios.c_lflag & EXTPROC:
         return bool(n.read_flags)
     return len(n.read_buf) >= (amount or 1)
 
@@ -153,8 +163,8 @@ class _Reader:
         if n.icanon:
             return
         cc = tty.termios.c_cc
-        time_ns = cc[V.TIME] * _TENTH_NS
-        self.minimum = cc[V.MIN]
+        time_ns = cc[VTIME] * _TENTH_NS
+        self.minimum = cc[VMIN]
         if self.minimum:
             self.time_ns = time_ns
             if time_ns:
@@ -234,7 +244,7 @@ async def _read_loop(current: Task, tty: TtyStruct, file: TtyFile, reader: _Read
                 if not reader.done:
                     reader.status_byte(current, tty_io.take_ctrl_status(link))
                 return
-            current.state = _INTERRUPTIBLE
+            current.state = TASK_INTERRUPTIBLE
             rest = reader.minimum - reader.done
             if 1 <= rest < n.minimum_to_wake:
                 n.minimum_to_wake = rest
@@ -244,11 +254,11 @@ async def _read_loop(current: Task, tty: TtyStruct, file: TtyFile, reader: _Read
                 n_tty_set_room(tty)
                 await _sleep(current, tty, reader)
                 continue
-            current.state = _RUNNING
+            current.state = TASK_RUNNING
 
             if packet and not reader.done:
-                reader.status_byte(current, Pkt.DATA)
-            if n.icanon and not tty.termios.c_lflag & Lflag.EXTPROC:
+                reader.status_byte(current, TIOCPKT_DATA)
+            if n.icanon and not tty.termios.c_lflag & EXTPROC:
                 _copy_line(current, n, reader)
             else:
                 _copy_from_read_buf(current, tty, n, reader)
@@ -261,7 +271,7 @@ async def _read_loop(current: Task, tty: TtyStruct, file: TtyFile, reader: _Read
             if reader.time_ns:
                 reader.timeout_ns = reader.time_ns
     finally:
-        current.state = _RUNNING
+        current.state = TASK_RUNNING
         wait.remove_wait_queue(tty.read_wait, entry)
 
 
@@ -273,7 +283,7 @@ def _may_wait(current: Task, tty: TtyStruct, file: TtyFile, reader: _Reader) -> 
         return False
     if file.f_flags & O_NONBLOCK:
         raise LinuxError(Errno.EAGAIN, "no input")
-    if current.ti_flags & _SIGPENDING:
+    if current.ti_flags & TIF_SIGPENDING:
         raise LinuxError(Errno.ERESTARTSYS, "n_tty_read")
     return True
 
@@ -323,11 +333,11 @@ def _copy_from_read_buf(current: Task, tty: TtyStruct, n: NTty, reader: _Reader)
         while n.read_flags and n.read_flags[0] < n.read_tail:
             n.read_flags.popleft()
     if (
-        tty.termios.c_lflag & Lflag.EXTPROC
+        tty.termios.c_lflag & EXTPROC
         and n.icanon
         and stored == 1
         and not n.read_buf
-        and (data[0] == tty.termios.c_cc[V.EOF])
+        and (data[0] == tty.termios.c_cc[VEOF])
     ):
         reader.done -= 1
         reader.nr += 1
@@ -340,7 +350,7 @@ def _copy_from_read_buf(current: Task, tty: TtyStruct, n: NTty, reader: _Reader)
 
 async def n_tty_write(current: Task, tty: TtyStruct, file: TtyFile, data: bytes) -> int:
     """Write data, waiting for room; returns how much. Raises EIO after a hangup, EAGAIN, ERESTARTSYS."""
-    if tty.termios.c_lflag & Lflag.TOSTOP and not file.is_console:
+    if tty.termios.c_lflag & TOSTOP and not file.is_console:
         tty_jobctrl.tty_check_change(current, tty)
     n_tty_output.process_echoes(tty)
     done = 0
@@ -348,7 +358,7 @@ async def n_tty_write(current: Task, tty: TtyStruct, file: TtyFile, data: bytes)
     wait.add_wait_queue(tty.write_wait, entry)
     try:
         while True:
-            current.state = _INTERRUPTIBLE
+            current.state = TASK_INTERRUPTIBLE
             _may_write(current, tty, file)
             done += _output(tty, data[done:] if done else data)
             if done == len(data):
@@ -362,7 +372,7 @@ async def n_tty_write(current: Task, tty: TtyStruct, file: TtyFile, data: bytes)
         if not done:
             raise
     finally:
-        current.state = _RUNNING
+        current.state = TASK_RUNNING
         current.wchan = ""
         current.waiting_on = None
         wait.remove_wait_queue(tty.write_wait, entry)
@@ -373,7 +383,7 @@ async def n_tty_write(current: Task, tty: TtyStruct, file: TtyFile, data: bytes)
 
 def _may_write(current: Task, tty: TtyStruct, file: TtyFile) -> None:
     """Raise ERESTARTSYS for a signal, EIO after a hangup."""
-    if current.ti_flags & _SIGPENDING:
+    if current.ti_flags & TIF_SIGPENDING:
         raise LinuxError(Errno.ERESTARTSYS, "n_tty_write")
     if file.hung_up or (tty.link is not None and not tty.link.count):
         raise LinuxError(Errno.EIO, "hung up")
@@ -382,7 +392,7 @@ def _may_write(current: Task, tty: TtyStruct, file: TtyFile) -> None:
 def _output(tty: TtyStruct, data: bytes) -> int:
     """Output what there is room for; returns how much."""
     done = 0
-    if not tty.termios.c_oflag & Oflag.OPOST:
+    if not tty.termios.c_oflag & OPOST:
         write = tty.driver.ops.write
         while done < len(data):
             part = write(tty, data[done:] if done else data)
@@ -406,14 +416,14 @@ def n_tty_poll(current: Task, tty: TtyStruct, file: TtyFile, table: PollTable | 
         table.wait(tty.write_wait)
     mask = 0
     cc = tty.termios.c_cc
-    if _input_available(tty, 0 if cc[V.TIME] else cc[V.MIN]):
+    if _input_available(tty, 0 if cc[VTIME] else cc[VMIN]):
         mask |= _IN
     if tty.packet and tty.link is not None and tty.link.ctrl_status:
-        mask |= Poll.PRI | _IN
+        mask |= POLLPRI | _IN
     if tty.other_closed or file.hung_up:
-        mask |= Poll.HUP
-    if not mask & (Poll.HUP | _IN):
-        n.minimum_to_wake = cc[V.MIN] if cc[V.MIN] and not cc[V.TIME] else 1
+        mask |= POLLHUP
+    if not mask & (POLLHUP | _IN):
+        n.minimum_to_wake = cc[VMIN] if cc[VMIN] and not cc[VTIME] else 1
     if not mutex.mutex_is_locked(tty.atomic_write_lock) and tty.driver.ops.write_room(tty) > 0:
-        mask |= Poll.OUT | Poll.WRNORM
+        mask |= POLLOUT | POLLWRNORM
     return mask

@@ -6,9 +6,24 @@ means an operation on the column, or a control character to be shown as ^X.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from procession.include.asm.termbits import Iflag, Lflag, Oflag
+from procession.include.asm.termbits import (
+    CHAR_BS,
+    CHAR_CR,
+    CHAR_NL,
+    CHAR_TAB,
+    ECHOCTL,
+    IUTF8,
+    OCRNL,
+    OLCUC,
+    ONLCR,
+    ONLRET,
+    ONOCR,
+    OPOST,
+    TABDLY,
+    XTABS,
+)
 from procession.include.linux.tty import N_TTY_BUF_SIZE
 
 if TYPE_CHECKING:
@@ -29,17 +44,18 @@ __all__ = (
     "tolower",
 )
 
-ECHO_OP_START = 0xFF
-ECHO_OP_MOVE_BACK_COL, ECHO_OP_SET_CANON_COL, ECHO_OP_ERASE_TAB = 0x80, 0x81, 0x82
-_NL, _CR, _TAB, _BS = b"\n\r\t\b"
+ECHO_OP_START: Final = 0xFF
+ECHO_OP_MOVE_BACK_COL: Final = 0x80
+ECHO_OP_SET_CANON_COL: Final = 0x81
+ECHO_OP_ERASE_TAB: Final = 0x82
 
 
 # The kernel's idea of Latin-1 (lib/ctype.c).
 
-_CNTRL = frozenset((*range(32), 127))
-_LOWER = frozenset((*range(ord("a"), ord("z") + 1), *range(223, 247), *range(248, 256)))
-_UPPER = frozenset((*range(ord("A"), ord("Z") + 1), *range(192, 215), *range(216, 223)))
-_ALNUM = _LOWER | _UPPER | frozenset(b"0123456789")
+_CNTRL: Final = frozenset((*range(32), 127))
+_LOWER: Final = frozenset((*range(ord("a"), ord("z") + 1), *range(223, 247), *range(248, 256)))
+_UPPER: Final = frozenset((*range(ord("A"), ord("Z") + 1), *range(192, 215), *range(216, 223)))
+_ALNUM: Final = _LOWER | _UPPER | frozenset(b"0123456789")
 
 
 def iscntrl(c: int) -> bool:
@@ -63,7 +79,7 @@ def _toupper(c: int) -> int:
 
 def is_continuation(c: int, tty: TtyStruct) -> bool:
     """Whether c is not the first byte of a character, on a terminal that speaks UTF-8."""
-    return c & 0xC0 == 0x80 and bool(tty.termios.c_iflag & Iflag.IUTF8)
+    return c & 0xC0 == 0x80 and bool(tty.termios.c_iflag & IUTF8)
 
 
 # Post-processing.
@@ -74,38 +90,38 @@ def _do_output_char(tty: TtyStruct, c: int, space: int) -> int:
     if not space:
         return -1
     n, oflag, write = tty.disc_data, tty.termios.c_oflag, tty.driver.ops.write
-    if c == _NL:
-        if oflag & Oflag.ONLRET:
+    if c == CHAR_NL:
+        if oflag & ONLRET:
             n.column = 0
-        if oflag & Oflag.ONLCR:
+        if oflag & ONLCR:
             if space < 2:
                 return -1
             n.canon_column = n.column = 0
             write(tty, b"\r\n")
             return 2
         n.canon_column = n.column
-    elif c == _CR:
-        if oflag & Oflag.ONOCR and n.column == 0:
+    elif c == CHAR_CR:
+        if oflag & ONOCR and n.column == 0:
             return 0
-        if oflag & Oflag.OCRNL:
-            c = _NL
-            if oflag & Oflag.ONLRET:
+        if oflag & OCRNL:
+            c = CHAR_NL
+            if oflag & ONLRET:
                 n.canon_column = n.column = 0
         else:
             n.canon_column = n.column = 0
-    elif c == _TAB:
+    elif c == CHAR_TAB:
         spaces = 8 - (n.column & 7)
-        if oflag & Oflag.TABDLY == Oflag.XTABS:
+        if oflag & TABDLY == XTABS:
             if space < spaces:
                 return -1
             n.column += spaces
             write(tty, b" " * spaces)
             return spaces
         n.column += spaces
-    elif c == _BS:
+    elif c == CHAR_BS:
         n.column = max(0, n.column - 1)
     elif c not in _CNTRL:
-        if oflag & Oflag.OLCUC:
+        if oflag & OLCUC:
             c = _toupper(c)
         if not is_continuation(c, tty):
             n.column += 1
@@ -123,31 +139,31 @@ def process_output_block(tty: TtyStruct, data: bytes) -> int:
     ops = tty.driver.ops
     data = data[: ops.write_room(tty)]
     n, oflag = tty.disc_data, tty.termios.c_oflag
-    utf8 = tty.termios.c_iflag & Iflag.IUTF8
+    utf8 = tty.termios.c_iflag & IUTF8
     done = len(data)
     for i, c in enumerate(data):
         if c not in _CNTRL:
-            if oflag & Oflag.OLCUC:
+            if oflag & OLCUC:
                 done = i
                 break
             if not utf8 or c & 0xC0 != 0x80:
                 n.column += 1
-        elif c == _NL:
-            if oflag & Oflag.ONLRET:
+        elif c == CHAR_NL:
+            if oflag & ONLRET:
                 n.column = 0
-            if oflag & Oflag.ONLCR:
+            if oflag & ONLCR:
                 done = i
                 break
             n.canon_column = n.column
-        elif c == _CR:
-            if oflag & Oflag.OCRNL or (oflag & Oflag.ONOCR and n.column == 0):
+        elif c == CHAR_CR:
+            if oflag & OCRNL or (oflag & ONOCR and n.column == 0):
                 done = i
                 break
             n.canon_column = n.column = 0
-        elif c == _TAB:
+        elif c == CHAR_TAB:
             done = i
             break
-        elif c == _BS:
+        elif c == CHAR_BS:
             n.column = max(0, n.column - 1)
     return ops.write(tty, data[:done]) if done else 0
 
@@ -176,7 +192,7 @@ def process_echoes(tty: TtyStruct) -> None:
 
 
 def _echo_byte(tty: TtyStruct, c: int, space: int) -> int:
-    if tty.termios.c_oflag & Oflag.OPOST:
+    if tty.termios.c_oflag & OPOST:
         return _do_output_char(tty, c, space)
     if not space:
         return -1
@@ -257,7 +273,7 @@ def echo_char(tty: TtyStruct, c: int) -> None:
     """Echo a character, a control character as ^X with ECHOCTL."""
     if c == ECHO_OP_START:
         add_echo(tty, ECHO_OP_START, ECHO_OP_START)
-    elif c in _CNTRL and c != _TAB and tty.termios.c_lflag & Lflag.ECHOCTL:
+    elif c in _CNTRL and c != CHAR_TAB and tty.termios.c_lflag & ECHOCTL:
         add_echo(tty, ECHO_OP_START, c)
     else:
         add_echo(tty, c)

@@ -2,12 +2,56 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.drivers.tty import n_tty, tty_io, tty_jobctrl
 from procession.drivers.tty import n_tty_output as out
-from procession.include.asm.termbits import DISABLED_CHAR, Iflag, Lflag, V
-from procession.include.linux.signal import Sig
+from procession.include.asm.termbits import (
+    BRKINT,
+    CHAR_BEL,
+    CHAR_BS,
+    CHAR_CR,
+    CHAR_NL,
+    CHAR_TAB,
+    DISABLED_CHAR,
+    ECHO,
+    ECHOCTL,
+    ECHOE,
+    ECHOK,
+    ECHOKE,
+    ECHONL,
+    ECHOPRT,
+    EXTPROC,
+    ICANON,
+    ICRNL,
+    IEXTEN,
+    IGNBRK,
+    IGNCR,
+    IGNPAR,
+    INLCR,
+    INPCK,
+    ISIG,
+    ISTRIP,
+    IUCLC,
+    IXANY,
+    IXON,
+    NOFLSH,
+    PARMRK,
+    VEOF,
+    VEOL,
+    VEOL2,
+    VERASE,
+    VINTR,
+    VKILL,
+    VLNEXT,
+    VQUIT,
+    VREPRINT,
+    VSTART,
+    VSTOP,
+    VSUSP,
+    VWERASE,
+)
+from procession.include.linux.signal import SIGINT, SIGQUIT, SIGTSTP
 from procession.include.linux.tty import N_TTY_BUF_SIZE
 from procession.kernel import wait
 
@@ -16,40 +60,37 @@ if TYPE_CHECKING:
 
 __all__ = ("n_tty_receive_buf", "n_tty_set_process_char_map")
 
-TTY_THRESHOLD_THROTTLE = 128
-_KILL_BY_ERASING = Lflag.ECHOK | Lflag.ECHOKE | Lflag.ECHOE
-_NL, _CR, _TAB, _BS, _BEL = b"\n\r\t\b\a"
+TTY_THRESHOLD_THROTTLE: Final = 128
+_KILL_BY_ERASING: Final = ECHOK | ECHOKE | ECHOE
 
 
 def n_tty_set_process_char_map(tty: TtyStruct) -> None:
     """Work out which characters are more than data, and whether none is (n_tty_set_termios)."""
     n, t = tty.disc_data, tty.termios
     iflag, lflag, cc = t.c_iflag, t.c_lflag, t.c_cc
-    special = Iflag.ISTRIP | Iflag.IUCLC | Iflag.IGNCR | Iflag.ICRNL | Iflag.INLCR | Iflag.IXON | Iflag.PARMRK
-    n.raw = not (iflag & special or lflag & (Lflag.ICANON | Lflag.ISIG | Lflag.ECHO))
+    special = ISTRIP | IUCLC | IGNCR | ICRNL | INLCR | IXON | PARMRK
+    n.raw = not (iflag & special or lflag & (ICANON | ISIG | ECHO))
     if n.raw:
         n.real_raw = bool(
-            tty.driver.real_raw
-            and (iflag & Iflag.IGNBRK or not iflag & Iflag.BRKINT)
-            and (iflag & Iflag.IGNPAR or not iflag & Iflag.INPCK)
+            tty.driver.real_raw and (iflag & IGNBRK or not iflag & BRKINT) and (iflag & IGNPAR or not iflag & INPCK)
         )
         return
     n.real_raw = False
     chars: set[int] = set()
-    if iflag & (Iflag.IGNCR | Iflag.ICRNL):
-        chars.add(_CR)
-    if iflag & Iflag.INLCR:
-        chars.add(_NL)
-    if lflag & Lflag.ICANON:
-        chars |= {cc[V.ERASE], cc[V.KILL], cc[V.EOF], cc[V.EOL], _NL}
-        if lflag & Lflag.IEXTEN:
-            chars |= {cc[V.WERASE], cc[V.LNEXT], cc[V.EOL2]}
-            if lflag & Lflag.ECHO:
-                chars.add(cc[V.REPRINT])
-    if iflag & Iflag.IXON:
-        chars |= {cc[V.START], cc[V.STOP]}
-    if lflag & Lflag.ISIG:
-        chars |= {cc[V.INTR], cc[V.QUIT], cc[V.SUSP]}
+    if iflag & (IGNCR | ICRNL):
+        chars.add(CHAR_CR)
+    if iflag & INLCR:
+        chars.add(CHAR_NL)
+    if lflag & ICANON:
+        chars |= {cc[VERASE], cc[VKILL], cc[VEOF], cc[VEOL], CHAR_NL}
+        if lflag & IEXTEN:
+            chars |= {cc[VWERASE], cc[VLNEXT], cc[VEOL2]}
+            if lflag & ECHO:
+                chars.add(cc[VREPRINT])
+    if iflag & IXON:
+        chars |= {cc[VSTART], cc[VSTOP]}
+    if lflag & ISIG:
+        chars |= {cc[VINTR], cc[VQUIT], cc[VSUSP]}
     n.process_char_map = frozenset(chars - {DISABLED_CHAR})
 
 
@@ -70,7 +111,7 @@ def n_tty_receive_buf(tty: TtyStruct, data: bytes) -> None:
         for c in data:
             _receive_char(tty, n, c)
     n_tty.n_tty_set_room(tty)
-    if tty.termios.c_lflag & Lflag.EXTPROC or (not n.icanon and len(n.read_buf) >= n.minimum_to_wake):
+    if tty.termios.c_lflag & EXTPROC or (not n.icanon and len(n.read_buf) >= n.minimum_to_wake):
         wait.wake_up_interruptible(tty.read_wait)
     if tty.receive_room < TTY_THRESHOLD_THROTTLE:
         tty.throttled = True
@@ -82,19 +123,19 @@ def _receive_char(tty: TtyStruct, n: NTty, c: int) -> None:
         return
     t = tty.termios
     iflag, lflag, cc = t.c_iflag, t.c_lflag, t.c_cc
-    if iflag & Iflag.ISTRIP:
+    if iflag & ISTRIP:
         c &= 0x7F
-    if iflag & Iflag.IUCLC and lflag & Lflag.IEXTEN:
+    if iflag & IUCLC and lflag & IEXTEN:
         c = out.tolower(c)
-    if lflag & Lflag.EXTPROC:
+    if lflag & EXTPROC:
         _put_tty_queue(n, c)
         return
     if (
         tty.stopped
         and not tty.flow_stopped
-        and iflag & Iflag.IXON
-        and iflag & Iflag.IXANY
-        and c not in (cc[V.START], cc[V.STOP], cc[V.INTR], cc[V.QUIT], cc[V.SUSP])
+        and iflag & IXON
+        and iflag & IXANY
+        and c not in (cc[VSTART], cc[VSTOP], cc[VINTR], cc[VQUIT], cc[VSUSP])
     ):
         tty_io.start_tty(tty)
         out.process_echoes(tty)
@@ -103,31 +144,31 @@ def _receive_char(tty: TtyStruct, n: NTty, c: int) -> None:
         n.lnext = False
         _receive_plain(tty, n, c, made=False)
         return
-    if iflag & Iflag.IXON and c == cc[V.START]:
+    if iflag & IXON and c == cc[VSTART]:
         tty_io.start_tty(tty)
         out.process_echoes(tty)
         return
-    if iflag & Iflag.IXON and c == cc[V.STOP]:
+    if iflag & IXON and c == cc[VSTOP]:
         tty_io.stop_tty(tty)
         return
-    if lflag & Lflag.ISIG and c in (cc[V.INTR], cc[V.QUIT], cc[V.SUSP]):
+    if lflag & ISIG and c in (cc[VINTR], cc[VQUIT], cc[VSUSP]):
         _receive_signal(tty, n, c)
         return
 
-    if c == _CR:
-        if iflag & Iflag.IGNCR:
+    if c == CHAR_CR:
+        if iflag & IGNCR:
             return
-        if iflag & Iflag.ICRNL:
-            c = _NL
-    elif c == _NL and iflag & Iflag.INLCR:
-        c = _CR
+        if iflag & ICRNL:
+            c = CHAR_NL
+    elif c == CHAR_NL and iflag & INLCR:
+        c = CHAR_CR
     if not (n.icanon and _receive_canon(tty, n, c)):
         _receive_plain(tty, n, c, made=True)
 
 
 def _parmrk(tty: TtyStruct, c: int) -> int:
     """Return 1 if c has to be doubled, so that it is not taken for a mark."""
-    return 1 if c == 0xFF and tty.termios.c_iflag & Iflag.PARMRK else 0
+    return 1 if c == 0xFF and tty.termios.c_iflag & PARMRK else 0
 
 
 def _receive_plain(tty: TtyStruct, n: NTty, c: int, *, made: bool) -> None:
@@ -136,15 +177,15 @@ def _receive_plain(tty: TtyStruct, n: NTty, c: int, *, made: bool) -> None:
     made: it was looked at, and perhaps made of another: a newline is then echoed as one, else it shows as ^J.
     """
     parmrk = _parmrk(tty, c)
-    echo = tty.termios.c_lflag & Lflag.ECHO
+    echo = tty.termios.c_lflag & ECHO
     if len(n.read_buf) >= N_TTY_BUF_SIZE - parmrk - 1:
         if echo:
-            out.process_output(tty, _BEL)
+            out.process_output(tty, CHAR_BEL)
         return
     if echo:
         _finish_erasing(tty, n)
-        if c == _NL and made:
-            out.echo_char_raw(tty, _NL)
+        if c == CHAR_NL and made:
+            out.echo_char_raw(tty, CHAR_NL)
         else:
             if n.canon_head == n.read_head:
                 out.echo_set_canon_col(tty)
@@ -159,13 +200,13 @@ def _receive_signal(tty: TtyStruct, n: NTty, c: int) -> None:
     """Send what an interrupt, quit or suspend character stands for: first flush, then echo, then signal."""
     t = tty.termios
     cc = t.c_cc
-    sig = Sig.SIGINT if c == cc[V.INTR] else Sig.SIGQUIT if c == cc[V.QUIT] else Sig.SIGTSTP
-    if not t.c_lflag & Lflag.NOFLSH:
+    sig = SIGINT if c == cc[VINTR] else SIGQUIT if c == cc[VQUIT] else SIGTSTP
+    if not t.c_lflag & NOFLSH:
         n_tty.n_tty_flush_buffer(tty)
         tty.driver.ops.flush_buffer(tty)
-    if t.c_iflag & Iflag.IXON:
+    if t.c_iflag & IXON:
         tty_io.start_tty(tty)
-    if t.c_lflag & Lflag.ECHO:
+    if t.c_lflag & ECHO:
         out.echo_char(tty, c)
         out.process_echoes(tty)
     tty_jobctrl.kill_tty_pgrp(tty.pgrp, sig)
@@ -175,24 +216,24 @@ def _receive_canon(tty: TtyStruct, n: NTty, c: int) -> bool:
     """Edit the line or end it; returns whether c was about that."""
     t = tty.termios
     lflag, cc = t.c_lflag, t.c_cc
-    iexten = lflag & Lflag.IEXTEN
-    if c in (cc[V.ERASE], cc[V.KILL]) or (c == cc[V.WERASE] and iexten):
+    iexten = lflag & IEXTEN
+    if c in (cc[VERASE], cc[VKILL]) or (c == cc[VWERASE] and iexten):
         _eraser(tty, n, c)
         out.process_echoes(tty)
         return True
-    if c == cc[V.LNEXT] and iexten:
+    if c == cc[VLNEXT] and iexten:
         n.lnext = True
-        if lflag & Lflag.ECHO:
+        if lflag & ECHO:
             _finish_erasing(tty, n)
-            if lflag & Lflag.ECHOCTL:
+            if lflag & ECHOCTL:
                 out.echo_char_raw(tty, ord("^"))
-                out.echo_char_raw(tty, _BS)
+                out.echo_char_raw(tty, CHAR_BS)
                 out.process_echoes(tty)
         return True
-    if c == cc[V.REPRINT] and lflag & Lflag.ECHO and iexten:
+    if c == cc[VREPRINT] and lflag & ECHO and iexten:
         _finish_erasing(tty, n)
         out.echo_char(tty, c)
-        out.echo_char_raw(tty, _NL)
+        out.echo_char_raw(tty, CHAR_NL)
         for old in n.read_buf[n.canon_head - n.read_tail :]:
             out.echo_char(tty, old)
         out.process_echoes(tty)
@@ -204,27 +245,27 @@ def _receive_line_end(tty: TtyStruct, n: NTty, c: int) -> bool:
     """End the line if c is a newline, end of file or additional line end; returns whether it is."""
     t = tty.termios
     lflag, cc = t.c_lflag, t.c_cc
-    if c == _NL:
+    if c == CHAR_NL:
         if len(n.read_buf) >= N_TTY_BUF_SIZE:
-            if lflag & Lflag.ECHO:
-                out.process_output(tty, _BEL)
+            if lflag & ECHO:
+                out.process_output(tty, CHAR_BEL)
             return True
-        if lflag & (Lflag.ECHO | Lflag.ECHONL):
-            out.echo_char_raw(tty, _NL)
+        if lflag & (ECHO | ECHONL):
+            out.echo_char_raw(tty, CHAR_NL)
             out.process_echoes(tty)
-    elif c == cc[V.EOF]:
+    elif c == cc[VEOF]:
         if len(n.read_buf) >= N_TTY_BUF_SIZE:
             return True
         if n.canon_head != n.read_head:
             n.push = True
         c = DISABLED_CHAR
-    elif c == cc[V.EOL] or (c == cc[V.EOL2] and lflag & Lflag.IEXTEN):
+    elif c == cc[VEOL] or (c == cc[VEOL2] and lflag & IEXTEN):
         parmrk = _parmrk(tty, c)
         if len(n.read_buf) >= N_TTY_BUF_SIZE - parmrk:
-            if lflag & Lflag.ECHO:
-                out.process_output(tty, _BEL)
+            if lflag & ECHO:
+                out.process_output(tty, CHAR_BEL)
             return True
-        if lflag & Lflag.ECHO:
+        if lflag & ECHO:
             if n.canon_head == n.read_head:
                 out.echo_set_canon_col(tty)
             out.echo_char(tty, c)
@@ -263,16 +304,16 @@ def _eraser(tty: TtyStruct, n: NTty, c: int) -> None:
         return
     t = tty.termios
     lflag, cc = t.c_lflag, t.c_cc
-    erase = c == cc[V.ERASE]
-    werase = not erase and c == cc[V.WERASE]
-    echo = lflag & Lflag.ECHO
+    erase = c == cc[VERASE]
+    werase = not erase and c == cc[VWERASE]
+    echo = lflag & ECHO
     if not erase and not werase and (not echo or lflag & _KILL_BY_ERASING != _KILL_BY_ERASING):
         _truncate(n, n.canon_head)
         if echo:
             _finish_erasing(tty, n)
-            out.echo_char(tty, cc[V.KILL])
-            if lflag & Lflag.ECHOK:
-                out.echo_char_raw(tty, _NL)
+            out.echo_char(tty, cc[VKILL])
+            if lflag & ECHOK:
+                out.echo_char_raw(tty, CHAR_NL)
         return
 
     seen_alnums = False
@@ -302,7 +343,7 @@ def _eraser(tty: TtyStruct, n: NTty, c: int) -> None:
 def _echo_erased(tty: TtyStruct, n: NTty, c: int, rest: bytes, *, erase: bool) -> None:
     """Show that the character of c and rest was erased."""
     lflag = tty.termios.c_lflag
-    if lflag & Lflag.ECHOPRT:
+    if lflag & ECHOPRT:
         if not n.erasing:
             out.echo_char_raw(tty, ord("\\"))
             n.erasing = True
@@ -310,16 +351,16 @@ def _echo_erased(tty: TtyStruct, n: NTty, c: int, rest: bytes, *, erase: bool) -
         for more in rest:
             out.echo_char_raw(tty, more)
             out.echo_move_back_col(tty)
-    elif erase and not lflag & Lflag.ECHOE:
-        out.echo_char(tty, tty.termios.c_cc[V.ERASE])
-    elif c == _TAB:
+    elif erase and not lflag & ECHOE:
+        out.echo_char(tty, tty.termios.c_cc[VERASE])
+    elif c == CHAR_TAB:
         _echo_erased_tab(tty, n)
     else:
         control = out.iscntrl(c)
-        if control and lflag & Lflag.ECHOCTL:
+        if control and lflag & ECHOCTL:
             for raw in b"\b \b":
                 out.echo_char_raw(tty, raw)
-        if not control or lflag & Lflag.ECHOCTL:
+        if not control or lflag & ECHOCTL:
             for raw in b"\b \b":
                 out.echo_char_raw(tty, raw)
 
@@ -329,11 +370,11 @@ def _echo_erased_tab(tty: TtyStruct, n: NTty) -> None:
     num_chars = 0
     after_tab = False
     for c in reversed(n.read_buf[n.canon_head - n.read_tail :]):
-        if c == _TAB:
+        if c == CHAR_TAB:
             after_tab = True
             break
         if out.iscntrl(c):
-            if tty.termios.c_lflag & Lflag.ECHOCTL:
+            if tty.termios.c_lflag & ECHOCTL:
                 num_chars += 2
         elif not out.is_continuation(c, tty):
             num_chars += 1

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from procession.drivers.tty import tty_buffer, tty_io, tty_jobctrl
 from procession.fs import devices
 from procession.fs.devpts import inode as devpts
-from procession.include.asm.ioctls import Ioctl
-from procession.include.asm.termbits import Cflag, Pkt
+from procession.include.asm.ioctls import TIOCGPTN, TIOCSIG, TIOCSPTLCK
+from procession.include.asm.termbits import B38400, CREAD, CS8, CSIZE, PARENB, TIOCPKT_FLUSHWRITE
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import S
-from procession.include.linux.signal import Sig
+from procession.include.linux.fcntl import O_NOCTTY
+from procession.include.linux.fs import S_IFCHR, S_IFMT
+from procession.include.linux.signal import SIGWINCH
 from procession.include.linux.tty import Ktermios, TtyDriver, tty_std_termios
 from procession.kernel import wait
 from procession.mm import uaccess
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = ("UNIX98_PTY_SLAVE_MAJOR", "pty_init", "pty_unix98_shutdown")
 
-UNIX98_PTY_MASTER_MAJOR, UNIX98_PTY_SLAVE_MAJOR = 128, 136
-PTMX_MINOR = 2
-O_NOCTTY = 0o400
-_PTY_SPACE = 8192
+UNIX98_PTY_MASTER_MAJOR: Final = 128
+UNIX98_PTY_SLAVE_MAJOR: Final = 136
+PTMX_MINOR: Final = 2
+_PTY_SPACE: Final = 8192
 
 
 class PtyOperations:
@@ -83,7 +84,7 @@ class PtyOperations:
     def set_termios(self, tty: TtyStruct) -> None:
         """Have eight bits and no parity."""
         t = tty.termios
-        t.c_cflag = t.c_cflag & ~(Cflag.CSIZE | Cflag.PARENB) | Cflag.CS8 | Cflag.CREAD
+        t.c_cflag = t.c_cflag & ~(CSIZE | PARENB) | CS8 | CREAD
 
     def unthrottle(self, tty: TtyStruct) -> None:
         """Let the other end's writers go on."""
@@ -93,7 +94,7 @@ class PtyOperations:
 
     def flush_buffer(self, tty: TtyStruct) -> None:
         """Only tell a master in packet mode: what it has got it keeps (pty_flush_buffer)."""
-        tty_io.set_ctrl_status(tty, Pkt.FLUSHWRITE)
+        tty_io.set_ctrl_status(tty, TIOCPKT_FLUSHWRITE)
 
     def resize(self, tty: TtyStruct, winsize: bytes) -> None:
         """Change the size of both ends, and send SIGWINCH to their foreground groups (pty_resize)."""
@@ -101,9 +102,9 @@ class PtyOperations:
             return
         link = tty.link
         assert link is not None
-        tty_jobctrl.kill_tty_pgrp(tty.pgrp, Sig.SIGWINCH)
+        tty_jobctrl.kill_tty_pgrp(tty.pgrp, SIGWINCH)
         if link.pgrp is not tty.pgrp:
-            tty_jobctrl.kill_tty_pgrp(link.pgrp, Sig.SIGWINCH)
+            tty_jobctrl.kill_tty_pgrp(link.pgrp, SIGWINCH)
         tty.winsize = link.winsize = winsize
 
     def ioctl(self, current: Task, tty: TtyStruct, cmd: int, arg: Any) -> int:
@@ -118,11 +119,11 @@ class PtmOperations(PtyOperations):
 
     def ioctl(self, current: Task, tty: TtyStruct, cmd: int, arg: Any) -> int:
         """Lock the slave, tell its number, or signal its foreground (pty_unix98_ioctl)."""
-        if cmd == Ioctl.TIOCSPTLCK:
+        if cmd == TIOCSPTLCK:
             tty.pty_lock = bool(uaccess.get_user(current, arg, 4))
-        elif cmd == Ioctl.TIOCGPTN:
+        elif cmd == TIOCGPTN:
             uaccess.put_user(current, arg, tty.index, 4)
-        elif cmd == Ioctl.TIOCSIG:
+        elif cmd == TIOCSIG:
             if tty.link is not None and isinstance(arg, int):
                 tty_jobctrl.kill_tty_pgrp(tty.link.pgrp, arg & 0xFFFFFFFF)
         else:
@@ -132,9 +133,9 @@ class PtmOperations(PtyOperations):
 
 def pty_init(k: Kernel) -> None:
     """Register both drivers and /dev/ptmx (unix98_pty_init)."""
-    raw = Ktermios(0, 0, Cflag.B38400 | Cflag.CS8 | Cflag.CREAD, 0, c_ispeed=38400, c_ospeed=38400)
+    raw = Ktermios(0, 0, B38400 | CS8 | CREAD, 0, c_ispeed=38400, c_ospeed=38400)
     cooked = tty_std_termios()
-    cooked.c_cflag = Cflag.B38400 | Cflag.CS8 | Cflag.CREAD
+    cooked.c_cflag = B38400 | CS8 | CREAD
     k.ptm_driver = TtyDriver(
         "pty_master",
         UNIX98_PTY_MASTER_MAJOR,
@@ -188,7 +189,7 @@ def _pty_unix98_install(k: Kernel, index: int) -> TtyStruct:
 def _pts_open(current: Task, inode: Inode, file: File) -> File:
     """Open a slave by its name in devpts; raises EIO once the master is gone, or elsewhere (pts_unix98_lookup)."""
     tty = getattr(inode, "tty", None)
-    if tty is None or inode.i_mode & S.IFMT != S.IFCHR:
+    if tty is None or inode.i_mode & S_IFMT != S_IFCHR:
         raise LinuxError(Errno.EIO, "no pty")
     return tty_io.tty_open(current, file, tty, noctty=bool(file.f_flags & O_NOCTTY))
 

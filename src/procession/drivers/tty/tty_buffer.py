@@ -5,7 +5,7 @@ Differs: a worker moves the bytes in 3.2, some time later; here they are moved a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.drivers.tty import n_tty_receive
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 __all__ = ("flush_to_ldisc", "tty_buffer_flush", "tty_flip_buffer_push", "tty_insert_flip_string")
 
 # What the segments of one terminal may be together, and the most that one allocation holds beside its flags.
-TTY_BUFFER_MAX = 65536
-TTY_BUFFER_PAGE = 1792
+TTY_BUFFER_MAX: Final = 65536
+TTY_BUFFER_PAGE: Final = 1792
 
 
 def tty_insert_flip_string(tty: TtyStruct, data: bytes) -> int:

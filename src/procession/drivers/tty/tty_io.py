@@ -8,20 +8,33 @@ is N_TTY.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from procession.drivers.tty import n_tty, pty, tty_buffer, tty_ioctl, tty_jobctrl
 from procession.drivers.tty.hvc import hvc_console
 from procession.fs import devices
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
-from procession.include.asm.ioctls import Ioctl
-from procession.include.asm.termbits import Pkt
+from procession.include.asm.ioctls import TIOCSPGRP
+from procession.include.asm.termbits import TIOCPKT_START, TIOCPKT_STOP
 from procession.include.linux.bug import bug
-from procession.include.linux.cred import Cap
+from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import File, FMode, Poll
-from procession.include.linux.sched import TIF
+from procession.include.linux.fcntl import O_NOCTTY, O_NONBLOCK
+from procession.include.linux.fs import (
+    FMODE_LSEEK,
+    FMODE_PREAD,
+    FMODE_PWRITE,
+    POLLERR,
+    POLLHUP,
+    POLLIN,
+    POLLOUT,
+    POLLPRI,
+    POLLRDNORM,
+    POLLWRNORM,
+    File,
+)
+from procession.include.linux.sched import TIF_SIGPENDING
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.tty import Ktermios, TtyBufhead, TtyStruct
 from procession.kernel import capability, mutex, pid, wait
@@ -57,11 +70,9 @@ __all__ = (
     "tty_wakeup",
 )
 
-TTYAUX_MAJOR = 5
-O_NONBLOCK, O_NOCTTY = 0o4000, 0o400
-_CHUNK = 2048
-_SEEKABLE = FMode.LSEEK | FMode.PREAD | FMode.PWRITE
-_SIGPENDING = TIF.SIGPENDING
+TTYAUX_MAJOR: Final = 5
+_CHUNK: Final = 2048
+_SEEKABLE: Final = FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE
 
 
 # The life of a terminal.
@@ -161,7 +172,7 @@ def set_ctrl_status(tty: TtyStruct, on: int, off: int = 0) -> None:
     if link is not None and link.packet:
         with tty.ctrl_lock.irq():
             tty.ctrl_status = tty.ctrl_status & ~off | on
-        wait.wake_up_interruptible(link.read_wait, Poll.IN | Poll.PRI)
+        wait.wake_up_interruptible(link.read_wait, POLLIN | POLLPRI)
 
 
 def take_ctrl_status(tty: TtyStruct) -> int:
@@ -177,7 +188,7 @@ def stop_tty(tty: TtyStruct) -> None:
     if tty.stopped:
         return
     tty.stopped = True
-    set_ctrl_status(tty, Pkt.STOP, Pkt.START)
+    set_ctrl_status(tty, TIOCPKT_STOP, TIOCPKT_START)
 
 
 def start_tty(tty: TtyStruct) -> None:
@@ -185,13 +196,13 @@ def start_tty(tty: TtyStruct) -> None:
     if not tty.stopped or tty.flow_stopped:
         return
     tty.stopped = False
-    set_ctrl_status(tty, Pkt.START, Pkt.STOP)
+    set_ctrl_status(tty, TIOCPKT_START, TIOCPKT_STOP)
     tty_wakeup(tty)
 
 
 def tty_wakeup(tty: TtyStruct) -> None:
     """Tell writers that there may be room."""
-    wait.wake_up_interruptible(tty.write_wait, Poll.OUT | Poll.WRNORM)
+    wait.wake_up_interruptible(tty.write_wait, POLLOUT | POLLWRNORM)
 
 
 def tty_unthrottle(tty: TtyStruct) -> None:
@@ -255,7 +266,7 @@ class TtyFile(File):
                 if not written:
                     raise
                 break
-            if written == count or current.ti_flags & _SIGPENDING:
+            if written == count or current.ti_flags & TIF_SIGPENDING:
                 break
         if written:
             inode = self.inode
@@ -296,11 +307,11 @@ class HungUpTtyFile(TtyFile):
 
     def poll(self, current: Task, table: PollTable | None) -> int:
         """Everything is ready."""
-        return Poll.IN | Poll.OUT | Poll.ERR | Poll.HUP | Poll.RDNORM | Poll.WRNORM
+        return POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDNORM | POLLWRNORM
 
     async def ioctl(self, current: Task, cmd: int, arg: Any) -> int:
         """Raise EIO, ENOTTY for TIOCSPGRP."""
-        raise LinuxError(Errno.ENOTTY if cmd == Ioctl.TIOCSPGRP else Errno.EIO, "hung up")
+        raise LinuxError(Errno.ENOTTY if cmd == TIOCSPGRP else Errno.EIO, "hung up")
 
 
 def tty_add_file(tty: TtyStruct, file: File, cls: type[TtyFile] = TtyFile) -> TtyFile:
@@ -344,7 +355,7 @@ def tty_finish_open(current: Task, file: File, tty: TtyStruct, cls: type[TtyFile
 
 
 def _check_exclusive(current: Task, tty: TtyStruct) -> None:
-    if tty.exclusive and not capability.capable(current, Cap.SYS_ADMIN):
+    if tty.exclusive and not capability.capable(current, CAP_SYS_ADMIN):
         raise LinuxError(Errno.EBUSY, "exclusive use")
 
 
@@ -387,7 +398,7 @@ def tty_hangup(tty: TtyStruct) -> None:
     n_tty.n_tty_flush_buffer(tty)
     tty.driver.ops.flush_buffer(tty)
     tty_wakeup(tty)
-    wait.wake_up_interruptible(tty.read_wait, Poll.IN)
+    wait.wake_up_interruptible(tty.read_wait, POLLIN)
     if tty.driver.reset_termios:
         old = tty.termios
         tty.termios = tty.driver.init_termios.copy()

@@ -3,12 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from procession.drivers.tty import n_tty, n_tty_receive, tty_buffer, tty_io, tty_jobctrl
-from procession.include.asm.ioctls import Ioctl
-from procession.include.asm.termbits import DISABLED_CHAR, Cflag, Iflag, Lflag, Pkt, V
-from procession.include.linux.cred import Cap
+from procession.include.asm.ioctls import (
+    FIONREAD,
+    TCFLSH,
+    TCGETA,
+    TCGETS,
+    TCGETS2,
+    TCSBRK,
+    TCSBRKP,
+    TCSETA,
+    TCSETAF,
+    TCSETAW,
+    TCSETS,
+    TCSETS2,
+    TCSETSF,
+    TCSETSF2,
+    TCSETSW,
+    TCSETSW2,
+    TCXONC,
+    TIOCCBRK,
+    TIOCCONS,
+    TIOCEXCL,
+    TIOCGDEV,
+    TIOCGETD,
+    TIOCGLCKTRMIOS,
+    TIOCGPGRP,
+    TIOCGSID,
+    TIOCGSOFTCAR,
+    TIOCGWINSZ,
+    TIOCMBIC,
+    TIOCMBIS,
+    TIOCMGET,
+    TIOCMSET,
+    TIOCNOTTY,
+    TIOCNXCL,
+    TIOCOUTQ,
+    TIOCPKT,
+    TIOCSBRK,
+    TIOCSCTTY,
+    TIOCSETD,
+    TIOCSLCKTRMIOS,
+    TIOCSPGRP,
+    TIOCSSOFTCAR,
+    TIOCSTI,
+    TIOCSWINSZ,
+    TIOCVHANGUP,
+)
+from procession.include.asm.termbits import (
+    CBAUD,
+    CBAUDEX,
+    CLOCAL,
+    DISABLED_CHAR,
+    EXTPROC,
+    IBSHIFT,
+    IXON,
+    TIOCPKT_DOSTOP,
+    TIOCPKT_IOCTL,
+    TIOCPKT_NOSTOP,
+    VSTART,
+    VSTOP,
+)
+from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.tty import TERMIO, TERMIOS, TERMIOS2, Ktermios
 from procession.kernel import capability
@@ -22,11 +80,16 @@ if TYPE_CHECKING:
 
 __all__ = ("tty_ioctl", "tty_set_termios")
 
-TCIFLUSH, TCOFLUSH, TCIOFLUSH = 0, 1, 2
-TCOOFF, TCOON, TCIOFF, TCION = 0, 1, 2, 3
-N_TTY = 0
-_CHANGES = frozenset((Ioctl.TIOCSETD, Ioctl.TIOCSBRK, Ioctl.TIOCCBRK, Ioctl.TCSBRK, Ioctl.TCSBRKP))
-_BAUD = (
+TCIFLUSH: Final = 0
+TCOFLUSH: Final = 1
+TCIOFLUSH: Final = 2
+TCOOFF: Final = 0
+TCOON: Final = 1
+TCIOFF: Final = 2
+TCION: Final = 3
+N_TTY: Final = 0
+_CHANGES: Final = frozenset((TIOCSETD, TIOCSBRK, TIOCCBRK, TCSBRK, TCSBRKP))
+_BAUD: Final = (
     0,
     50,
     75,
@@ -74,7 +137,7 @@ async def tty_ioctl(current: Task, file: TtyFile, cmd: int, arg: Any) -> int:
         link = tty.link
         real_tty = link if tty.driver.is_master and link is not None else tty
         return generic(current, tty, real_tty, arg) or 0
-    if cmd == Ioctl.TCFLSH and arg in (TCIFLUSH, TCIOFLUSH):
+    if cmd == TCFLSH and arg in (TCIFLUSH, TCIOFLUSH):
         tty_buffer.tty_buffer_flush(tty)
     try:
         return tty.driver.ops.ioctl(current, tty, cmd, arg)
@@ -89,7 +152,7 @@ async def tty_ioctl(current: Task, file: TtyFile, cmd: int, arg: Any) -> int:
 
 def _tiocsti(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: UserPtr) -> None:
     """Pretend that a character was received (TIOCSTI)."""
-    if current.signal.tty is not tty and not capability.capable(current, Cap.SYS_ADMIN):
+    if current.signal.tty is not tty and not capability.capable(current, CAP_SYS_ADMIN):
         raise LinuxError(Errno.EPERM, "TIOCSTI on another's terminal")
     c = uaccess.get_user(current, arg, 1)
     n_tty_receive.n_tty_receive_buf(tty, bytes((c,)))
@@ -105,7 +168,7 @@ def _tiocswinsz(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: UserPtr
 
 def _tioccons(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: object) -> None:
     """Refuse to redirect the console's output (TIOCCONS)."""
-    if real_tty is tty and not capability.capable(current, Cap.SYS_ADMIN):
+    if real_tty is tty and not capability.capable(current, CAP_SYS_ADMIN):
         raise LinuxError(Errno.EPERM, "TIOCCONS")
     if real_tty is tty:
         current.kernel.not_modelled("ioctl: TIOCCONS")
@@ -140,7 +203,7 @@ def _tiocsetd(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: UserPtr) 
 
 
 def _tiocvhangup(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: object) -> None:
-    if not capability.capable(current, Cap.SYS_ADMIN):
+    if not capability.capable(current, CAP_SYS_ADMIN):
         raise LinuxError(Errno.EPERM, "TIOCVHANGUP")
     tty_io.tty_hangup(tty)
 
@@ -157,30 +220,30 @@ def _tiocmget(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: object) -
     raise LinuxError(Errno.EINVAL, "no modem lines")
 
 
-_GENERIC: dict[int, Callable[[Task, TtyStruct, TtyStruct, Any], int | None]] = {
-    Ioctl.TIOCSTI: _tiocsti,
-    Ioctl.TIOCGWINSZ: _tiocgwinsz,
-    Ioctl.TIOCSWINSZ: _tiocswinsz,
-    Ioctl.TIOCCONS: _tioccons,
-    Ioctl.TIOCEXCL: _tiocexcl,
-    Ioctl.TIOCNXCL: _tiocnxcl,
-    Ioctl.TIOCNOTTY: _tiocnotty,
-    Ioctl.TIOCSCTTY: _tiocsctty,
-    Ioctl.TIOCGPGRP: tty_jobctrl.tiocgpgrp,
-    Ioctl.TIOCSPGRP: tty_jobctrl.tiocspgrp,
-    Ioctl.TIOCGSID: tty_jobctrl.tiocgsid,
-    Ioctl.TIOCGETD: _tiocgetd,
-    Ioctl.TIOCSETD: _tiocsetd,
-    Ioctl.TIOCVHANGUP: _tiocvhangup,
-    Ioctl.TIOCGDEV: _tiocgdev,
-    Ioctl.TIOCSBRK: _nothing,
-    Ioctl.TIOCCBRK: _nothing,
-    Ioctl.TCSBRK: _nothing,
-    Ioctl.TCSBRKP: _nothing,
-    Ioctl.TIOCMGET: _tiocmget,
-    Ioctl.TIOCMSET: _tiocmget,
-    Ioctl.TIOCMBIC: _tiocmget,
-    Ioctl.TIOCMBIS: _tiocmget,
+_GENERIC: Final[dict[int, Callable[[Task, TtyStruct, TtyStruct, Any], int | None]]] = {
+    TIOCSTI: _tiocsti,
+    TIOCGWINSZ: _tiocgwinsz,
+    TIOCSWINSZ: _tiocswinsz,
+    TIOCCONS: _tioccons,
+    TIOCEXCL: _tiocexcl,
+    TIOCNXCL: _tiocnxcl,
+    TIOCNOTTY: _tiocnotty,
+    TIOCSCTTY: _tiocsctty,
+    TIOCGPGRP: tty_jobctrl.tiocgpgrp,
+    TIOCSPGRP: tty_jobctrl.tiocspgrp,
+    TIOCGSID: tty_jobctrl.tiocgsid,
+    TIOCGETD: _tiocgetd,
+    TIOCSETD: _tiocsetd,
+    TIOCVHANGUP: _tiocvhangup,
+    TIOCGDEV: _tiocgdev,
+    TIOCSBRK: _nothing,
+    TIOCCBRK: _nothing,
+    TCSBRK: _nothing,
+    TCSBRKP: _nothing,
+    TIOCMGET: _tiocmget,
+    TIOCMSET: _tiocmget,
+    TIOCMBIC: _tiocmget,
+    TIOCMBIS: _tiocmget,
 }
 
 
@@ -190,29 +253,29 @@ _GENERIC: dict[int, Callable[[Task, TtyStruct, TtyStruct, Any], int | None]] = {
 def _n_tty_ioctl(current: Task, tty: TtyStruct, cmd: int, arg: Any) -> int:
     """Answer the rest (n_tty_ioctl, n_tty_ioctl_helper, tty_mode_ioctl)."""
     real_tty = tty.link if tty.driver.is_master and tty.link is not None else tty
-    if cmd == Ioctl.TIOCOUTQ:
+    if cmd == TIOCOUTQ:
         uaccess.put_user(current, arg, 0, 4)
-    elif cmd == Ioctl.FIONREAD:
+    elif cmd == FIONREAD:
         uaccess.put_user(current, arg, n_tty.n_tty_inq(tty), 4)
-    elif cmd == Ioctl.TCXONC:
+    elif cmd == TCXONC:
         _tcxonc(current, tty, arg)
-    elif cmd == Ioctl.TCFLSH:
+    elif cmd == TCFLSH:
         _tty_perform_flush(current, tty, arg)
-    elif cmd == Ioctl.TIOCPKT:
+    elif cmd == TIOCPKT:
         _tiocpkt(current, tty, arg)
     elif cmd in _SET:
         _set_termios(current, real_tty, arg, *_SET[cmd])
     elif cmd in _GET:
         uaccess.copy_to_user(current, arg, _GET[cmd](real_tty.termios))
-    elif cmd == Ioctl.TIOCGLCKTRMIOS:
+    elif cmd == TIOCGLCKTRMIOS:
         uaccess.copy_to_user(current, arg, _pack_termios(real_tty.termios_locked))
-    elif cmd == Ioctl.TIOCSLCKTRMIOS:
-        if not capability.capable(current, Cap.SYS_ADMIN):
+    elif cmd == TIOCSLCKTRMIOS:
+        if not capability.capable(current, CAP_SYS_ADMIN):
             raise LinuxError(Errno.EPERM, "TIOCSLCKTRMIOS")
         real_tty.termios_locked = Ktermios(*TERMIOS.unpack(uaccess.copy_from_user(current, arg, TERMIOS.size)))
-    elif cmd == Ioctl.TIOCGSOFTCAR:
-        uaccess.put_user(current, arg, int(bool(real_tty.termios.c_cflag & Cflag.CLOCAL)), 4)
-    elif cmd == Ioctl.TIOCSSOFTCAR:
+    elif cmd == TIOCGSOFTCAR:
+        uaccess.put_user(current, arg, int(bool(real_tty.termios.c_cflag & CLOCAL)), 4)
+    elif cmd == TIOCSSOFTCAR:
         _tiocssoftcar(current, real_tty, arg)
     else:
         raise LinuxError(Errno.EINVAL, f"terminals do not know ioctl {cmd:#x}")
@@ -232,7 +295,7 @@ def _tcxonc(current: Task, tty: TtyStruct, arg: object) -> None:
             tty.flow_stopped = False
             tty_io.start_tty(tty)
     elif arg in (TCIOFF, TCION):
-        c = cc[V.STOP] if arg == TCIOFF else cc[V.START]
+        c = cc[VSTOP] if arg == TCIOFF else cc[VSTART]
         if c != DISABLED_CHAR:
             _tty_send_xchar(tty, c)
     else:
@@ -273,9 +336,9 @@ def _tiocpkt(current: Task, tty: TtyStruct, arg: UserPtr) -> None:
 
 def _tiocssoftcar(current: Task, tty: TtyStruct, arg: UserPtr) -> None:
     """Set CLOCAL (TIOCSSOFTCAR)."""
-    bit = Cflag.CLOCAL if uaccess.get_user(current, arg, 4) else 0
+    bit = CLOCAL if uaccess.get_user(current, arg, 4) else 0
     new = tty.termios.copy()
-    new.c_cflag = new.c_cflag & ~Cflag.CLOCAL | bit
+    new.c_cflag = new.c_cflag & ~CLOCAL | bit
     tty_set_termios(tty, new)
 
 
@@ -321,25 +384,25 @@ def _from_termio(old: Ktermios, data: bytes) -> Ktermios:
 
 
 _Unpack = tuple[int, Callable[[Ktermios, bytes], Ktermios]]
-_OLD: _Unpack = (TERMIOS.size, _from_termios)
-_NEW: _Unpack = (TERMIOS2.size, _from_termios2)
-_SYSV: _Unpack = (TERMIO.size, _from_termio)
-_GET: dict[int, Callable[[Ktermios], bytes]] = {
-    Ioctl.TCGETS: _pack_termios,
-    Ioctl.TCGETS2: _pack_termios2,
-    Ioctl.TCGETA: _pack_termio,
+_OLD: Final[_Unpack] = (TERMIOS.size, _from_termios)
+_NEW: Final[_Unpack] = (TERMIOS2.size, _from_termios2)
+_SYSV: Final[_Unpack] = (TERMIO.size, _from_termio)
+_GET: Final[dict[int, Callable[[Ktermios], bytes]]] = {
+    TCGETS: _pack_termios,
+    TCGETS2: _pack_termios2,
+    TCGETA: _pack_termio,
 }
 # How to read the struct, and whether to flush the input.
-_SET: dict[int, tuple[_Unpack, bool]] = {
-    Ioctl.TCSETS: (_OLD, False),
-    Ioctl.TCSETSW: (_OLD, False),
-    Ioctl.TCSETSF: (_OLD, True),
-    Ioctl.TCSETS2: (_NEW, False),
-    Ioctl.TCSETSW2: (_NEW, False),
-    Ioctl.TCSETSF2: (_NEW, True),
-    Ioctl.TCSETA: (_SYSV, False),
-    Ioctl.TCSETAW: (_SYSV, False),
-    Ioctl.TCSETAF: (_SYSV, True),
+_SET: Final[dict[int, tuple[_Unpack, bool]]] = {
+    TCSETS: (_OLD, False),
+    TCSETSW: (_OLD, False),
+    TCSETSF: (_OLD, True),
+    TCSETS2: (_NEW, False),
+    TCSETSW2: (_NEW, False),
+    TCSETSF2: (_NEW, True),
+    TCSETA: (_SYSV, False),
+    TCSETAW: (_SYSV, False),
+    TCSETAF: (_SYSV, True),
 }
 
 
@@ -356,8 +419,8 @@ def _set_termios(current: Task, tty: TtyStruct, arg: UserPtr, how: _Unpack, flus
 
 def _baud(cbaud: int, speed: int) -> int:
     """Return the number that a B constant stands for; BOTHER: speed."""
-    if cbaud & Cflag.CBAUDEX:
-        cbaud &= ~Cflag.CBAUDEX
+    if cbaud & CBAUDEX:
+        cbaud &= ~CBAUDEX
         if not cbaud:
             return speed
         cbaud += 15
@@ -366,8 +429,8 @@ def _baud(cbaud: int, speed: int) -> int:
 
 def _set_speeds(t: Ktermios) -> None:
     """Work the speeds out from the B constants."""
-    t.c_ospeed = _baud(t.c_cflag & Cflag.CBAUD, t.c_ospeed)
-    input_baud = t.c_cflag >> Cflag.IBSHIFT & Cflag.CBAUD
+    t.c_ospeed = _baud(t.c_cflag & CBAUD, t.c_ospeed)
+    input_baud = t.c_cflag >> IBSHIFT & CBAUD
     t.c_ispeed = _baud(input_baud, t.c_ispeed) if input_baud else t.c_ospeed
 
 
@@ -377,14 +440,14 @@ def tty_set_termios(tty: TtyStruct, new: Ktermios) -> None:
     _unset_locked_termios(new, old, tty.termios_locked)
     tty.termios = new
     if tty.link is not None and tty.link.packet:
-        extproc = (old.c_lflag | new.c_lflag) & Lflag.EXTPROC
+        extproc = (old.c_lflag | new.c_lflag) & EXTPROC
         old_flow, new_flow = _usual_flow(old), _usual_flow(new)
         if old_flow != new_flow or extproc:
-            on = Pkt.IOCTL if extproc else 0
+            on = TIOCPKT_IOCTL if extproc else 0
             off = 0
             if old_flow != new_flow:
-                off = Pkt.DOSTOP | Pkt.NOSTOP
-                on |= Pkt.DOSTOP if new_flow else Pkt.NOSTOP
+                off = TIOCPKT_DOSTOP | TIOCPKT_NOSTOP
+                on |= TIOCPKT_DOSTOP if new_flow else TIOCPKT_NOSTOP
             tty_io.set_ctrl_status(tty, on, off)
     tty.driver.ops.set_termios(tty)
     n_tty.n_tty_set_termios(tty, old)
@@ -392,7 +455,7 @@ def tty_set_termios(tty: TtyStruct, new: Ktermios) -> None:
 
 def _usual_flow(t: Ktermios) -> bool:
     """Whether ^S and ^Q stop and start the output."""
-    return bool(t.c_iflag & Iflag.IXON) and t.c_cc[V.STOP] == 0x13 and t.c_cc[V.START] == 0x11
+    return bool(t.c_iflag & IXON) and t.c_cc[VSTOP] == 0x13 and t.c_cc[VSTART] == 0x11
 
 
 def _unset_locked_termios(new: Ktermios, old: Ktermios, locked: Ktermios) -> None:

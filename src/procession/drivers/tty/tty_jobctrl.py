@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procession.drivers.tty import tty_io
-from procession.include.linux.cred import Cap
+from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.pid import PidType
-from procession.include.linux.sched import TIF
-from procession.include.linux.signal import SIG_IGN, Sig
+from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_PID, PIDTYPE_SID
+from procession.include.linux.sched import TIF_SIGPENDING
+from procession.include.linux.signal import SIG_IGN, SIGCONT, SIGHUP, SIGTTIN, SIGTTOU
 from procession.kernel import capability, exit, pid, signal
 from procession.mm import uaccess
 
@@ -39,8 +39,6 @@ __all__ = (
     "tty_signal_session_leader",
 )
 
-_PID, _PGID, _SID = int(PidType.PID), int(PidType.PGID), int(PidType.SID)
-
 
 def kill_tty_pgrp(pgrp: Pid | None, sig: int, priv: int = 1) -> None:
     """Send to a group, as the kernel; that nobody may be there does not matter."""
@@ -61,7 +59,7 @@ def is_ignored(current: Task, sig: int) -> bool:
 def _signal_own_pgrp(current: Task, sig: int) -> LinuxError:
     """Send to current's own group, so that it stops, and return what makes the call start anew afterwards."""
     kill_tty_pgrp(pid.task_pgrp(current), sig)
-    current.ti_flags |= TIF.SIGPENDING
+    current.ti_flags |= TIF_SIGPENDING
     return LinuxError(Errno.ERESTARTSYS, "in the background")
 
 
@@ -69,20 +67,20 @@ def job_control(current: Task, tty: TtyStruct, file: TtyFile) -> None:
     """Let only the foreground read; raises EIO, ERESTARTSYS after SIGTTIN."""
     if file.is_console or current.signal.tty is not tty or tty.pgrp is None or pid.task_pgrp(current) is tty.pgrp:
         return
-    if is_ignored(current, Sig.SIGTTIN) or exit.is_current_pgrp_orphaned(current):
+    if is_ignored(current, SIGTTIN) or exit.is_current_pgrp_orphaned(current):
         raise LinuxError(Errno.EIO, "in the background, and nobody to continue it")
-    raise _signal_own_pgrp(current, Sig.SIGTTIN)
+    raise _signal_own_pgrp(current, SIGTTIN)
 
 
 def tty_check_change(current: Task, tty: TtyStruct) -> None:
     """Let only the foreground change the terminal; raises EIO, ERESTARTSYS after SIGTTOU."""
     if current.signal.tty is not tty or tty.pgrp is None or pid.task_pgrp(current) is tty.pgrp:
         return
-    if is_ignored(current, Sig.SIGTTOU):
+    if is_ignored(current, SIGTTOU):
         return
     if exit.is_current_pgrp_orphaned(current):
         raise LinuxError(Errno.EIO, "in the background, and nobody to continue it")
-    raise _signal_own_pgrp(current, Sig.SIGTTOU)
+    raise _signal_own_pgrp(current, SIGTTOU)
 
 
 # Having a terminal.
@@ -132,7 +130,7 @@ def session_clear_tty(k: Kernel, session: Pid | None) -> None:
     if session is None:
         return
     with k.tasklist_lock.read():
-        for p in list(session.tasks[_SID] or ()):
+        for p in list(session.tasks[PIDTYPE_SID] or ()):
             if p.sighand is not None:
                 proc_clear_tty(p)
 
@@ -147,7 +145,7 @@ def tty_signal_session_leader(tty: TtyStruct) -> int:
     if session is None:
         return 0
     with k.tasklist_lock.read():
-        for p in reversed(list(session.tasks[_SID] or ())):
+        for p in reversed(list(session.tasks[PIDTYPE_SID] or ())):
             if p.sighand is None:
                 continue
             with p.sighand.siglock.irq():
@@ -157,8 +155,8 @@ def tty_signal_session_leader(tty: TtyStruct) -> int:
                     refs += 1
                 if not sig.leader:
                     continue
-                signal.send_signal(Sig.SIGHUP, signal.SEND_SIG_PRIV, p, group=True)
-                signal.send_signal(Sig.SIGCONT, signal.SEND_SIG_PRIV, p, group=True)
+                signal.send_signal(SIGHUP, signal.SEND_SIG_PRIV, p, group=True)
+                signal.send_signal(SIGCONT, signal.SEND_SIG_PRIV, p, group=True)
                 pid.put_pid(k, sig.tty_old_pgrp)
                 with tty.ctrl_lock.irq():
                     sig.tty_old_pgrp = pid.get_pid(tty.pgrp) if tty.pgrp is not None else None
@@ -177,14 +175,14 @@ def disassociate_ctty(current: Task, *, on_exit: bool) -> None:
         if on_exit and not tty.driver.is_pty:
             tty_io.tty_hangup(tty)
         tty_io.tty_kref_put(tty)
-        kill_tty_pgrp(pgrp, Sig.SIGHUP, int(on_exit))
+        kill_tty_pgrp(pgrp, SIGHUP, int(on_exit))
         if not on_exit:
-            kill_tty_pgrp(pgrp, Sig.SIGCONT, int(on_exit))
+            kill_tty_pgrp(pgrp, SIGCONT, int(on_exit))
         pid.put_pid(k, pgrp)
     elif on_exit:
         old_pgrp = _take_tty_old_pgrp(current)
-        kill_tty_pgrp(old_pgrp, Sig.SIGHUP)
-        kill_tty_pgrp(old_pgrp, Sig.SIGCONT)
+        kill_tty_pgrp(old_pgrp, SIGHUP)
+        kill_tty_pgrp(old_pgrp, SIGCONT)
         pid.put_pid(k, old_pgrp)
         return
 
@@ -227,7 +225,7 @@ def tiocsctty(current: Task, tty: TtyStruct, arg: object) -> None:
     if not sig.leader or sig.tty is not None:
         raise LinuxError(Errno.EPERM, "no session leader, or it has a terminal")
     if tty.session is not None:
-        if arg != 1 or not capability.capable(current, Cap.SYS_ADMIN):
+        if arg != 1 or not capability.capable(current, CAP_SYS_ADMIN):
             raise LinuxError(Errno.EPERM, "the terminal of another session")
         session_clear_tty(current.kernel, tty.session)
     proc_set_tty(current, tty)
@@ -242,7 +240,7 @@ def tiocgpgrp(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: UserPtr) 
 
 def session_of_pgrp(pgrp: Pid) -> Pid | None:
     """Return the session of a group, or of the process of that number if there is no such group."""
-    p = pid.pid_task(pgrp, _PGID) or pid.pid_task(pgrp, _PID)
+    p = pid.pid_task(pgrp, PIDTYPE_PGID) or pid.pid_task(pgrp, PIDTYPE_PID)
     return pid.task_session(p) if p is not None else None
 
 

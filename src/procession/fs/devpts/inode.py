@@ -6,13 +6,14 @@ Options: uid=, gid=, mode= of new slaves, ptmxmode= of the instance's own ptmx, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import dcache, ramfs
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import Inode, S, SuperBlock
+from procession.include.linux.fs import S_IFCHR, S_IFDIR, Inode, SuperBlock
+from procession.include.linux.magic import DEVPTS_SUPER_MAGIC
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import File
@@ -30,9 +31,8 @@ __all__ = (
     "pts_sb_from_inode",
 )
 
-DEVPTS_SUPER_MAGIC = 0x1CD1
-NR_UNIX98_PTY_MAX = 4096
-_NUMBERS = {"uid": 10, "gid": 10, "mode": 8, "ptmxmode": 8, "max": 10}
+NR_UNIX98_PTY_MAX: Final = 4096
+_NUMBERS: Final = {"uid": 10, "gid": 10, "mode": 8, "ptmxmode": 8, "max": 10}
 
 
 class DevptsSuperBlock(SuperBlock):
@@ -63,7 +63,7 @@ class DevptsRoot(Inode):
     d_cache = False
 
     def __init__(self, sb: SuperBlock) -> None:
-        super().__init__(sb, 1, S.IFDIR | 0o755)
+        super().__init__(sb, 1, S_IFDIR | 0o755)
         self.i_nlink = 2
         self.entries: dict[str, DevptsInode] = {}
 
@@ -76,7 +76,7 @@ class DevptsRoot(Inode):
 
     def readdir(self, current: Task) -> list[tuple[str, int, int]]:
         """List the slaves, newest first, then ptmx."""
-        return [(name, inode.i_ino, ramfs.DT[S.IFCHR]) for name, inode in reversed(self.entries.items())]
+        return [(name, inode.i_ino, ramfs.DT[S_IFCHR]) for name, inode in reversed(self.entries.items())]
 
     def open(self, current: Task, file: File) -> File:
         """Make it a directory stream."""
@@ -119,7 +119,7 @@ def _new_instance(k: Kernel, opts: dict[str, int | None]) -> DevptsSuperBlock:
 
 
 def _new_inode(sb: SuperBlock, ino: int, mode: int, rdev: int) -> DevptsInode:
-    inode = DevptsInode(sb, ino, S.IFCHR | mode)
+    inode = DevptsInode(sb, ino, S_IFCHR | mode)
     inode.i_rdev = rdev
     inode.i_atime_ns = inode.i_mtime_ns = inode.i_ctime_ns = fs_inode.current_fs_time(sb)
     return inode

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 import zlib
 
 from procession.drivers.tty import tty_io
-from procession.include.linux.kernel import NSEC_PER_SEC, USER_HZ
-from procession.include.linux.resource import Rlimit
-from procession.include.linux.sched import Task, pid_alive
+from procession.include.linux.resource import RLIMIT_RSS, RLIMIT_SIGPENDING
+from procession.include.linux.sched import MAX_RT_PRIO, Task, pid_alive
 from procession.include.linux.signal import SIG_DFL, SIG_IGN
+from procession.include.linux.time import NSEC_PER_CLOCK_T
 from procession.kernel import pid, ptrace
 from procession.kernel import sched as kernel_sched
 
@@ -29,11 +29,9 @@ __all__ = (
     "wchan_address",
 )
 
-NSEC_PER_TICK = NSEC_PER_SEC // USER_HZ
-NGROUPS_SMALL = 32
-_ALL_ONES = (1 << 64) - 1
-_RSS, _SIGPENDING = int(Rlimit.RSS), int(Rlimit.SIGPENDING)
-_STATES = (
+NGROUPS_SMALL: Final = 32
+_ALL_ONES: Final = (1 << 64) - 1
+_STATES: Final = (
     "R (running)",
     "S (sleeping)",
     "D (disk sleep)",
@@ -121,7 +119,7 @@ def do_task_stat(current: Task, ns: PidNamespace, task: Task, *, whole: bool) ->
         num_threads = sig.nr_threads
         sigign, sigcatch = collect_sigign_sigcatch(task)
         cmin_flt, cmaj_flt, cutime, cstime = sig.cmin_flt, sig.cmaj_flt, sig.cutime, sig.cstime
-        rsslim = sig.rlim[_RSS][0]
+        rsslim = sig.rlim[RLIMIT_RSS][0]
         if sig.tty is not None:
             tty_nr, tty_pgrp = tty_io.tty_devnum(sig.tty), pid.pid_nr_ns(sig.tty.pgrp, ns)
         sid = pid.task_session_nr_ns(task, ns)
@@ -151,15 +149,15 @@ def do_task_stat(current: Task, ns: PidNamespace, task: Task, *, whole: bool) ->
         cmin_flt,
         maj_flt,
         cmaj_flt,
-        utime // NSEC_PER_TICK,
-        stime // NSEC_PER_TICK,
-        cutime // NSEC_PER_TICK,
-        cstime // NSEC_PER_TICK,
-        task.prio - kernel_sched.MAX_RT_PRIO,
+        utime // NSEC_PER_CLOCK_T,
+        stime // NSEC_PER_CLOCK_T,
+        cutime // NSEC_PER_CLOCK_T,
+        cstime // NSEC_PER_CLOCK_T,
+        task.prio - MAX_RT_PRIO,
         kernel_sched.task_nice(task),
         num_threads,
         0,
-        task.real_start_time // NSEC_PER_TICK,
+        task.real_start_time // NSEC_PER_CLOCK_T,
         mm.total_vm << 12 if mm else 0,
         mm.rss_anon + mm.rss_file if mm else 0,
         rsslim,
@@ -254,7 +252,7 @@ def _task_sig(p: Task) -> list[str]:
         ignored, caught = collect_sigign_sigcatch(p)
         num_threads = p.signal.nr_threads
         qsize = p.real_cred.user.sigpending
-        qlim = p.signal.rlim[_SIGPENDING][0]
+        qlim = p.signal.rlim[RLIMIT_SIGPENDING][0]
     sets = (("SigPnd", pending), ("ShdPnd", shared), ("SigBlk", blocked), ("SigIgn", ignored), ("SigCgt", caught))
     return [f"Threads:\t{num_threads}", f"SigQ:\t{qsize}/{qlim}"] + [f"{name}:\t{bits:016x}" for name, bits in sets]
 

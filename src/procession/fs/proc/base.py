@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from procession.fs.proc import array, base_files, fd, generic, links, mem, mounts, namespaces, task_mmu
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import File, Inode, Kstat, S
-from procession.include.linux.proc_fs import DT_DIR, DT_LNK, DT_REG, PidInode, ProcSuperBlock
+from procession.include.linux.fs import DT_DIR, DT_LNK, DT_REG, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, File, Inode, Kstat
+from procession.include.linux.pid import PIDTYPE_PID
+from procession.include.linux.proc_fs import PidInode, ProcSuperBlock
 from procession.include.linux.sched import Task, same_thread_group
 from procession.kernel import pid
 
@@ -41,7 +42,7 @@ class PidFile(PidInode):
     """A file made of text about a task."""
 
     def __init__(self, sb: ProcSuperBlock, pid: Pid, entry: Entry) -> None:
-        super().__init__(sb, pid, S.IFREG | entry.mode)
+        super().__init__(sb, pid, S_IFREG | entry.mode)
         self.entry = entry
 
     def open(self, current: Task, file: File) -> File:
@@ -70,8 +71,8 @@ class PidDir(PidInode):
     """/proc/PID or /proc/PID/task/TID."""
 
     def __init__(self, sb: ProcSuperBlock, pid: Pid, table: dict[str, Entry]) -> None:
-        nlink = 2 + sum(1 for entry in table.values() if entry.mode & S.IFMT == S.IFDIR)
-        super().__init__(sb, pid, S.IFDIR | 0o555, nlink)
+        nlink = 2 + sum(1 for entry in table.values() if entry.mode & S_IFMT == S_IFDIR)
+        super().__init__(sb, pid, S_IFDIR | 0o555, nlink)
         self.table = table
         self.children: dict[str, Inode] = {}
 
@@ -98,9 +99,9 @@ class PidDir(PidInode):
         """List the entries; raises ENOENT if the task is gone."""
         if self.task() is None:
             raise LinuxError(Errno.ENOENT, "the task is gone")
-        types = {S.IFDIR: DT_DIR, S.IFLNK: DT_LNK}
+        types = {S_IFDIR: DT_DIR, S_IFLNK: DT_LNK}
         return [
-            (name, self._child(name, entry).i_ino, types.get(entry.mode & S.IFMT, DT_REG))
+            (name, self._child(name, entry).i_ino, types.get(entry.mode & S_IFMT, DT_REG))
             for name, entry in self.table.items()
         ]
 
@@ -109,7 +110,7 @@ class TaskDir(PidInode):
     """/proc/PID/task: a directory for each thread."""
 
     def __init__(self, sb: ProcSuperBlock, pid: Pid) -> None:
-        super().__init__(sb, pid, S.IFDIR | 0o555, 2)
+        super().__init__(sb, pid, S_IFDIR | 0o555, 2)
         self.threads: dict[Pid, PidDir] = {}
 
     def lookup(self, name: str) -> Inode:
@@ -136,7 +137,7 @@ class TaskDir(PidInode):
             raise LinuxError(Errno.ENOENT, "the task is gone")
         out = []
         for t in task.group_leader.signal.threads:
-            tid = t.pids[0]
+            tid = t.pids[PIDTYPE_PID]
             if tid is not None:
                 out.append((str(pid.pid_nr_ns(tid, self.i_sb.ns)), self._thread(tid).i_ino, DT_DIR))
         return out
@@ -194,12 +195,12 @@ def proc_pid_readdir(sb: ProcSuperBlock) -> list[tuple[str, int, int]]:
 def proc_flush_task(p: Task) -> None:
     """A task is being released: forget its directories in every /proc."""
     k = p.kernel
-    own = p.pids[0]
+    own = p.pids[PIDTYPE_PID]
     for sb in k.proc_sbs:
         if sb.pids and own is not None:
             sb.pids.pop(own, None)
             if p.group_leader is not p:
-                _flush_thread(sb, p.group_leader.pids[0], own)
+                _flush_thread(sb, p.group_leader.pids[PIDTYPE_PID], own)
 
 
 def _flush_thread(sb: ProcSuperBlock, leader: Pid | None, own: Pid) -> None:
@@ -213,7 +214,7 @@ def _flush_thread(sb: ProcSuperBlock, leader: Pid | None, own: Pid) -> None:
 
 
 def _link(get: links.GetLink) -> Entry:
-    return Entry(S.IFLNK | 0o777, make=lambda sb, p: links.PidLink(sb, p, get))
+    return Entry(S_IFLNK | 0o777, make=lambda sb, p: links.PidLink(sb, p, get))
 
 
 def _mounts(show: Callable[[MntNamespace, PathRef], bytes]) -> Entry:
@@ -221,7 +222,7 @@ def _mounts(show: Callable[[MntNamespace, PathRef], bytes]) -> Entry:
 
 
 def _directory(mode: int, make: Callable[[ProcSuperBlock, Pid], Inode]) -> Entry:
-    return Entry(S.IFDIR | mode, make=make)
+    return Entry(S_IFDIR | mode, make=make)
 
 
 @cache

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import exec as fs_exec
 from procession.fs.proc import task_mmu
-from procession.include.linux.cred import Cap
+from procession.include.linux.cred import CAP_SYS_RESOURCE
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.resource import RLIM_INFINITY
-from procession.include.linux.sched import same_thread_group
+from procession.include.linux.sched import TASK_COMM_LEN, same_thread_group
 from procession.kernel import capability, pid, ptrace
 from procession.mm import oom_kill, uaccess
 
@@ -40,12 +41,12 @@ __all__ = (
     "sched_show",
 )
 
-PAGE_SIZE = 4096
-TASK_COMM_LEN = 16
-OOM_DISABLE, OOM_ADJUST_MAX, OOM_SCORE_ADJ_MAX = -17, 15, 1000
+OOM_DISABLE: Final = -17
+OOM_ADJUST_MAX: Final = 15
+OOM_SCORE_ADJ_MAX: Final = 1000
 
 # name, unit; index = Rlimit
-_LIMITS = (
+_LIMITS: Final = (
     ("Max cpu time", "seconds"),
     ("Max file size", "bytes"),
     ("Max data size", "bytes"),
@@ -267,7 +268,7 @@ def oom_adjust_write(current: Task, task: Task, data: bytes) -> None:
     sig = task.signal
     if task.sighand is None:
         raise LinuxError(Errno.ESRCH, "the task is gone")
-    if value < sig.oom_adj and not capability.capable(current, Cap.SYS_RESOURCE):
+    if value < sig.oom_adj and not capability.capable(current, CAP_SYS_RESOURCE):
         raise LinuxError(Errno.EACCES, "oom_adj: needs CAP_SYS_RESOURCE")
     sig.oom_adj = value
     # The top of the old scale is the top of the new one, though the division would not say so.
@@ -284,7 +285,7 @@ def oom_score_adj_write(current: Task, task: Task, data: bytes) -> None:
     sig = task.signal
     if task.sighand is None:
         raise LinuxError(Errno.ESRCH, "the task is gone")
-    privileged = capability.has_capability(current, Cap.SYS_RESOURCE)
+    privileged = capability.has_capability(current, CAP_SYS_RESOURCE)
     if value < sig.oom_score_adj_min and not privileged:
         raise LinuxError(Errno.EACCES, "oom_score_adj: needs CAP_SYS_RESOURCE")
     sig.oom_score_adj = value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 __all__ = ("show_cpuinfo",)
 
 # What CPUID says of the engine's Sandy Bridge: without AVX.
-_FLAGS = (
+_FLAGS: Final = (
     "fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 syscall nx rdtscp "
     "lm constant_tsc rep_good nopl pni pclmulqdq ssse3 cx16 sse4_1 sse4_2 popcnt lahf_lm"
 )
-_CPU = (
+_CPU: Final = (
     ("processor\t", "{cpu}"),
     ("vendor_id\t", "GenuineIntel"),
     ("cpu family\t", "6"),

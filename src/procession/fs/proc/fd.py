@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from procession.fs import namei
 from procession.fs.proc import generic, links
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import File, FMode, Inode, S
-from procession.include.linux.proc_fs import DT_LNK, DT_REG, PidInode
+from procession.include.linux.fcntl import O_CLOEXEC
+from procession.include.linux.fs import DT_LNK, DT_REG, FMODE_READ, FMODE_WRITE, S_IFDIR, S_IFLNK, S_IFREG, File, Inode
+from procession.include.linux.proc_fs import PidInode
 from procession.kernel import pid as kernel_pid
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = ("FdDir", "FdLink", "FdinfoDir", "FdinfoFile", "fd_file", "fdinfo_text")
-
-O_CLOEXEC = 0o2000000
 
 
 def fd_file(task: Task | None, fd: int) -> File | None:
@@ -39,7 +38,7 @@ class FdLink(PidInode):
     """fd/N: leads to the open file's place, even if that has no name any more."""
 
     def __init__(self, sb: ProcSuperBlock, pid: Pid, fd: int) -> None:
-        super().__init__(sb, pid, S.IFLNK)
+        super().__init__(sb, pid, S_IFLNK)
         self.fd = fd
         self.i_size = 64
 
@@ -59,7 +58,7 @@ class FdinfoFile(PidInode):
     """fdinfo/N."""
 
     def __init__(self, sb: ProcSuperBlock, pid: Pid, fd: int) -> None:
-        super().__init__(sb, pid, S.IFREG | 0o400)
+        super().__init__(sb, pid, S_IFREG | 0o400)
         self.fd = fd
 
     def open(self, current: Task, file: File) -> File:
@@ -80,7 +79,7 @@ class _Fds(PidInode):
     d_type = 0
 
     def __init__(self, sb: ProcSuperBlock, pid: Pid) -> None:
-        super().__init__(sb, pid, S.IFDIR | 0o500, 2)
+        super().__init__(sb, pid, S_IFDIR | 0o500, 2)
         self.children: dict[int, PidInode] = {}
 
     def make(self, fd: int) -> PidInode:
@@ -138,10 +137,10 @@ class FdDir(_Fds):
 
     def refresh(self, inode: PidInode, file: File) -> None:
         """Show as the link's mode what the file is open for."""
-        mode = S.IFLNK
-        if file.f_mode & FMode.READ:
+        mode = S_IFLNK
+        if file.f_mode & FMODE_READ:
             mode |= 0o500
-        if file.f_mode & FMode.WRITE:
+        if file.f_mode & FMODE_WRITE:
             mode |= 0o300
         inode.i_mode = mode
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import File, S
+from procession.include.linux.fs import S_IFREG, File
+from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.proc_fs import ProcInode
 from procession.mm import uaccess
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ("ProcFile", "ProcReg")
 
-PAGE_SIZE = 4096
 
 Show = Callable[["Task"], bytes]
 Store = Callable[["Task", bytes], None]
@@ -27,7 +27,7 @@ class ProcReg(ProcInode):
     """A file whose contents a function makes; another may take what is written."""
 
     def __init__(self, sb: ProcSuperBlock, mode: int, show: Show, store: Store | None = None) -> None:
-        super().__init__(sb, S.IFREG | mode)
+        super().__init__(sb, S_IFREG | mode)
         self.show = show
         self.store = store
 

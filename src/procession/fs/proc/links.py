@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from procession.fs import dcache
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import PathRef, S
+from procession.include.linux.fs import S_IFLNK, PathRef
 from procession.include.linux.proc_fs import PidInode
 from procession.kernel import ptrace
 
@@ -58,7 +58,7 @@ class PidLink(PidInode):
     """A link to a file that a task uses."""
 
     def __init__(self, sb: ProcSuperBlock, pid: Pid, get: GetLink) -> None:
-        super().__init__(sb, pid, S.IFLNK | 0o777)
+        super().__init__(sb, pid, S_IFLNK | 0o777)
         self.get = get
 
     def follow_link(self, current: Task) -> PathRef:

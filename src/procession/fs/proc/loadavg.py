@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from procession.include.linux.sched import FIXED_1
 from procession.kernel import pid, sched, sched_load
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = ("format_loadavg", "loadavg_proc_show")
-
-FIXED_1 = 2048
 
 
 def format_loadavg(avnrun: tuple[int, int, int], nr_running: int, nr_threads: int, last_pid: int) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procession.fs import locks
+from procession.include.linux.fcntl import F_WRLCK
 from procession.kernel import pid
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def _lock(current: Task, fl: FileLock) -> str:
     inode = fl.fl_file.inode
     dev = inode.i_sb.s_dev
     kind = "POSIX  ADVISORY " if fl.fl_flags == locks.FL_POSIX else "FLOCK  ADVISORY "
-    access = "WRITE" if fl.fl_type == locks.F_WRLCK else "READ "
+    access = "WRITE" if fl.fl_type == F_WRLCK else "READ "
     assert current.nsproxy is not None
     found = current.kernel.init_pid_ns.pids.get(fl.fl_pid)
     nr = pid.pid_nr_ns(found, current.nsproxy.pid_ns) if found is not None else fl.fl_pid

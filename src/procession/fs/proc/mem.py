@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import File, S
+from procession.include.linux.fs import S_IFREG, File
+from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.proc_fs import PidInode
-from procession.include.linux.sched import TaskState
+from procession.include.linux.sched import TASK_STOPPED_BIT, TASK_TRACED_BIT
 from procession.kernel import ptrace
 from procession.mm import uaccess
 
@@ -19,15 +20,14 @@ if TYPE_CHECKING:
 
 __all__ = ("MemFile", "MemInode")
 
-PAGE_SIZE = 4096
-_STOPPED_OR_TRACED = TaskState.STOPPED_BIT | TaskState.TRACED_BIT
+_STOPPED_OR_TRACED: Final = TASK_STOPPED_BIT | TASK_TRACED_BIT
 
 
 class MemInode(PidInode):
     """/proc/PID/mem."""
 
     def __init__(self, sb: ProcSuperBlock, pid: Pid) -> None:
-        super().__init__(sb, pid, S.IFREG | 0o600)
+        super().__init__(sb, pid, S_IFREG | 0o600)
 
     def open(self, current: Task, file: File) -> File:
         """Remember as which program the opener runs: another one gets nothing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.mm import page_alloc, slab
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 __all__ = ("meminfo_proc_show", "vmstat_show")
 
-VMALLOC_KB = 34359738367
-KERNEL_STACK_KB = 8
+VMALLOC_KB: Final = 34359738367
+KERNEL_STACK_KB: Final = 8
 
 
 def meminfo_proc_show(current: Task) -> bytes:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import dcache, namespace
 from procession.fs.proc import generic
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import File, MntNamespace, PathRef, S
+from procession.include.linux.fs import S_IFREG, File, MntNamespace, PathRef
+from procession.include.linux.mount import MNT_READONLY
 from procession.include.linux.proc_fs import PidInode
 
 if TYPE_CHECKING:
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ("MountsFile", "MountsInode", "show_mountinfo", "show_vfsmnt")
 
-_MNT_OPTIONS = ((1, ",nosuid"), (2, ",nodev"), (4, ",noexec"), (0x08, ",noatime"), (0x10, ",nodiratime"))
-MNT_READONLY = 0x40
+_MNT_OPTIONS: Final = ((1, ",nosuid"), (2, ",nodev"), (4, ",noexec"), (0x08, ",noatime"), (0x10, ",nodiratime"))
 
 
 def _mangle(text: str) -> str:
@@ -34,7 +34,7 @@ class MountsInode(PidInode):
     """/proc/PID/mounts or mountinfo: what its opener found stays, whatever becomes of the task (mounts_open_common)."""
 
     def __init__(self, sb: ProcSuperBlock, pid: Pid, show: Callable[[MntNamespace, PathRef], bytes]) -> None:
-        super().__init__(sb, pid, S.IFREG | 0o444)
+        super().__init__(sb, pid, S_IFREG | 0o444)
         self.show = show
 
     def open(self, current: Task, file: File) -> File:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from procession.fs import file as fs_file
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import File, Inode, S
+from procession.include.linux.fs import DT_REG, S_IFDIR, S_IFREG, File, Inode
 from procession.include.linux.nsproxy import IpcNamespace, NetNamespace, UtsNamespace
-from procession.include.linux.proc_fs import DT_REG, PidInode
+from procession.include.linux.proc_fs import PidInode
 from procession.kernel import ptrace
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ __all__ = ("NsDir", "NsFile", "NsInode", "proc_ns_fget")
 
 Namespace: TypeAlias = UtsNamespace | IpcNamespace | NetNamespace
 
-_FIELDS = {"net": "net_ns", "uts": "uts_ns", "ipc": "ipc_ns"}
+_FIELDS: Final = {"net": "net_ns", "uts": "uts_ns", "ipc": "ipc_ns"}
 
 
 class NsFile(File):
@@ -37,7 +37,7 @@ class NsInode(PidInode):
     """ns/NAME."""
 
     def __init__(self, sb: ProcSuperBlock, pid: Pid, ns: Namespace) -> None:
-        super().__init__(sb, pid, S.IFREG | 0o400)
+        super().__init__(sb, pid, S_IFREG | 0o400)
         self.ns = ns
 
     def open(self, current: Task, file: File) -> File:
@@ -52,7 +52,7 @@ class NsDir(PidInode):
     """/proc/PID/ns."""
 
     def __init__(self, sb: ProcSuperBlock, pid: Pid) -> None:
-        super().__init__(sb, pid, S.IFDIR | 0o511, 2)
+        super().__init__(sb, pid, S_IFDIR | 0o511, 2)
 
     def _task(self, current: Task) -> Task:
         task = self.task()

@@ -24,8 +24,9 @@ from procession.fs.proc import (
     version,
 )
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import Inode
-from procession.include.linux.proc_fs import DT_LNK, ProcDir, ProcLink, ProcSuperBlock
+from procession.include.linux.fs import DT_LNK, Inode
+from procession.include.linux.magic import PROC_SUPER_MAGIC
+from procession.include.linux.proc_fs import ProcDir, ProcLink, ProcSuperBlock
 from procession.kernel import pid
 
 if TYPE_CHECKING:
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = ("ProcRoot", "proc_mount", "proc_root_init", "proc_sb")
-
-PROC_SUPER_MAGIC = 0x9FA0
 
 
 def proc_root_init(k: Kernel) -> None:

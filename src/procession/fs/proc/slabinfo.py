@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from procession.include.linux.mm_types import PAGE_SIZE
 from procession.mm import slab
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = ("slabinfo_show",)
-
-PAGE_SIZE = 4096
 
 
 def slabinfo_show(current: Task) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procession.fs.proc import array
-from procession.include.linux.kernel import NSEC_PER_SEC
+from procession.include.linux.time import NSEC_PER_CLOCK_T, NSEC_PER_SEC
 from procession.kernel import sched
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def cpu_times(k: Kernel) -> tuple[int, int, int]:
 
 
 def _cpu_line(name: str, times: tuple[int, int, int], parts: int) -> str:
-    user, system, idle = (ns // parts // array.NSEC_PER_TICK for ns in times)
+    user, system, idle = (ns // parts // NSEC_PER_CLOCK_T for ns in times)
     return f"{name} {user} 0 {system} {idle} 0 0 0 0 0 0\n"
 
 

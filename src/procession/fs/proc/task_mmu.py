@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import dcache
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import VM, MmStruct, VmArea
+from procession.include.linux.mm_types import (
+    PAGE_SIZE,
+    VM_EXEC,
+    VM_GROWSDOWN,
+    VM_MAYSHARE,
+    VM_READ,
+    VM_WRITE,
+    MmStruct,
+    VmArea,
+)
 from procession.kernel import ptrace
 from procession.mm import memory
 
@@ -16,9 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ("mm_for_maps", "show_map_vma", "show_maps", "show_smaps")
 
-PAGE_SIZE = 4096
-NAME_COLUMN = 73  # 25 + 6 * sizeof(void *)
-GATE_VMA = b"ffffffffff600000-ffffffffff601000 r-xp 00000000 00:00 0".ljust(NAME_COLUMN) + b"[vsyscall]\n"
+NAME_COLUMN: Final = 73  # 25 + 6 * sizeof(void *)
+GATE_VMA: Final = b"ffffffffff600000-ffffffffff601000 r-xp 00000000 00:00 0".ljust(NAME_COLUMN) + b"[vsyscall]\n"
 
 
 def mm_for_maps(current: Task, task: Task) -> MmStruct | None:
@@ -47,7 +55,7 @@ def show_map_vma(mm: MmStruct, vma: VmArea, prev: VmArea | None) -> bytes:
     flags = vma.vm_flags
     start = vma.vm_start
     # A stack right above another one that grows down needs no guard.
-    if flags & VM.GROWSDOWN and not (prev is not None and prev.vm_end == start and prev.vm_flags & VM.GROWSDOWN):
+    if flags & VM_GROWSDOWN and not (prev is not None and prev.vm_end == start and prev.vm_flags & VM_GROWSDOWN):
         start += PAGE_SIZE
     dev = ino = pgoff = 0
     if vma.vm_file is not None:
@@ -56,8 +64,8 @@ def show_map_vma(mm: MmStruct, vma: VmArea, prev: VmArea | None) -> bytes:
     major, minor = dev >> 8 & 0xFFF, dev & 0xFF | dev >> 12 & 0xFFF00
     text = (
         f"{start:08x}-{vma.vm_end:08x} "
-        f"{'r' if flags & VM.READ else '-'}{'w' if flags & VM.WRITE else '-'}{'x' if flags & VM.EXEC else '-'}"
-        f"{'s' if flags & VM.MAYSHARE else 'p'} {pgoff:08x} {major:02x}:{minor:02x} {ino} "
+        f"{'r' if flags & VM_READ else '-'}{'w' if flags & VM_WRITE else '-'}{'x' if flags & VM_EXEC else '-'}"
+        f"{'s' if flags & VM_MAYSHARE else 'p'} {pgoff:08x} {major:02x}:{minor:02x} {ino} "
     ).encode()
     name = _name(mm, vma)
     if not name:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.fs.proc import stat
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ("format_uptime", "uptime_proc_show")
 
-NSEC_PER_CSEC = 10_000_000
+NSEC_PER_CSEC: Final = 10_000_000
 
 
 def format_uptime(up_ns: int, idle_ns: int) -> bytes:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = ("version_proc_show",)
 
-LINUX_COMPILE = "(root@procession) (gcc version 4.6.2 (GCC) )"
+LINUX_COMPILE: Final = "(root@procession) (gcc version 4.6.2 (GCC) )"
 
 
 def version_proc_show(current: Task) -> bytes:

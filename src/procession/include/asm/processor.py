@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.signal import KSigaction, Siginfo
 
-__all__ = ("ThreadStruct",)
-
 
 class ThreadStruct(Protocol):
     """Task.thread: registers and the like. Kernel threads have arch/kthread's, which never runs user code."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from procession.include.linux.cred import Cred
@@ -12,11 +12,10 @@ if TYPE_CHECKING:
     from procession.include.linux.mm_types import MmStruct, VmArea
     from procession.include.linux.sched import Task
 
-__all__ = ("BINPRM_BUF_SIZE", "BINPRM_MAX_RECURSION", "LinuxBinfmt", "LinuxBinprm", "UserStrings")
 
-BINPRM_BUF_SIZE = 128
-BINPRM_MAX_RECURSION = 4
-MAX_ARG_STRLEN = 131072
+BINPRM_BUF_SIZE: Final = 128
+BINPRM_MAX_RECURSION: Final = 4
+MAX_ARG_STRLEN: Final = 131072
 
 
 @dataclass(eq=False, slots=True)

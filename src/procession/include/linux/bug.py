@@ -2,8 +2,6 @@
 
 from typing import NoReturn
 
-__all__ = ("KernelBug", "KernelPanic", "bug", "bug_on")
-
 
 class KernelBug(AssertionError):
     """A broken promise inside the kernel."""

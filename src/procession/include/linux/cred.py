@@ -3,58 +3,95 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from procession.include.linux.types import Arg, UserPtr
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import UserStruct
 
-__all__ = ("CAP_FULL_SET", "Cap", "CapDataIn", "CapDataOut", "CapHeader", "Cred")
+
+# Capability numbers.
+CAP_CHOWN: Final = 0
+CAP_DAC_OVERRIDE: Final = 1
+CAP_DAC_READ_SEARCH: Final = 2
+CAP_FOWNER: Final = 3
+CAP_FSETID: Final = 4
+CAP_KILL: Final = 5
+CAP_SETGID: Final = 6
+CAP_SETUID: Final = 7
+CAP_SETPCAP: Final = 8
+CAP_LINUX_IMMUTABLE: Final = 9
+CAP_NET_BIND_SERVICE: Final = 10
+CAP_NET_BROADCAST: Final = 11
+CAP_NET_ADMIN: Final = 12
+CAP_NET_RAW: Final = 13
+CAP_IPC_LOCK: Final = 14
+CAP_IPC_OWNER: Final = 15
+CAP_SYS_MODULE: Final = 16
+CAP_SYS_RAWIO: Final = 17
+CAP_SYS_CHROOT: Final = 18
+CAP_SYS_PTRACE: Final = 19
+CAP_SYS_PACCT: Final = 20
+CAP_SYS_ADMIN: Final = 21
+CAP_SYS_BOOT: Final = 22
+CAP_SYS_NICE: Final = 23
+CAP_SYS_RESOURCE: Final = 24
+CAP_SYS_TIME: Final = 25
+CAP_SYS_TTY_CONFIG: Final = 26
+CAP_MKNOD: Final = 27
+CAP_LEASE: Final = 28
+CAP_AUDIT_WRITE: Final = 29
+CAP_AUDIT_CONTROL: Final = 30
+CAP_SETFCAP: Final = 31
+CAP_MAC_OVERRIDE: Final = 32
+CAP_MAC_ADMIN: Final = 33
+CAP_SYSLOG: Final = 34
+CAP_WAKE_ALARM: Final = 35
 
 
 class Cap(IntEnum):
     """Capability numbers."""
 
-    CHOWN = 0
-    DAC_OVERRIDE = 1
-    DAC_READ_SEARCH = 2
-    FOWNER = 3
-    FSETID = 4
-    KILL = 5
-    SETGID = 6
-    SETUID = 7
-    SETPCAP = 8
-    LINUX_IMMUTABLE = 9
-    NET_BIND_SERVICE = 10
-    NET_BROADCAST = 11
-    NET_ADMIN = 12
-    NET_RAW = 13
-    IPC_LOCK = 14
-    IPC_OWNER = 15
-    SYS_MODULE = 16
-    SYS_RAWIO = 17
-    SYS_CHROOT = 18
-    SYS_PTRACE = 19
-    SYS_PACCT = 20
-    SYS_ADMIN = 21
-    SYS_BOOT = 22
-    SYS_NICE = 23
-    SYS_RESOURCE = 24
-    SYS_TIME = 25
-    SYS_TTY_CONFIG = 26
-    MKNOD = 27
-    LEASE = 28
-    AUDIT_WRITE = 29
-    AUDIT_CONTROL = 30
-    SETFCAP = 31
-    MAC_OVERRIDE = 32
-    MAC_ADMIN = 33
-    SYSLOG = 34
-    WAKE_ALARM = 35
+    CHOWN = CAP_CHOWN
+    DAC_OVERRIDE = CAP_DAC_OVERRIDE
+    DAC_READ_SEARCH = CAP_DAC_READ_SEARCH
+    FOWNER = CAP_FOWNER
+    FSETID = CAP_FSETID
+    KILL = CAP_KILL
+    SETGID = CAP_SETGID
+    SETUID = CAP_SETUID
+    SETPCAP = CAP_SETPCAP
+    LINUX_IMMUTABLE = CAP_LINUX_IMMUTABLE
+    NET_BIND_SERVICE = CAP_NET_BIND_SERVICE
+    NET_BROADCAST = CAP_NET_BROADCAST
+    NET_ADMIN = CAP_NET_ADMIN
+    NET_RAW = CAP_NET_RAW
+    IPC_LOCK = CAP_IPC_LOCK
+    IPC_OWNER = CAP_IPC_OWNER
+    SYS_MODULE = CAP_SYS_MODULE
+    SYS_RAWIO = CAP_SYS_RAWIO
+    SYS_CHROOT = CAP_SYS_CHROOT
+    SYS_PTRACE = CAP_SYS_PTRACE
+    SYS_PACCT = CAP_SYS_PACCT
+    SYS_ADMIN = CAP_SYS_ADMIN
+    SYS_BOOT = CAP_SYS_BOOT
+    SYS_NICE = CAP_SYS_NICE
+    SYS_RESOURCE = CAP_SYS_RESOURCE
+    SYS_TIME = CAP_SYS_TIME
+    SYS_TTY_CONFIG = CAP_SYS_TTY_CONFIG
+    MKNOD = CAP_MKNOD
+    LEASE = CAP_LEASE
+    AUDIT_WRITE = CAP_AUDIT_WRITE
+    AUDIT_CONTROL = CAP_AUDIT_CONTROL
+    SETFCAP = CAP_SETFCAP
+    MAC_OVERRIDE = CAP_MAC_OVERRIDE
+    MAC_ADMIN = CAP_MAC_ADMIN
+    SYSLOG = CAP_SYSLOG
+    WAKE_ALARM = CAP_WAKE_ALARM
 
 
-CAP_FULL_SET = (1 << 36) - 1
+CAP_FULL_SET: Final = (1 << 36) - 1
 
 
 class Cred:

@@ -1,8 +1,7 @@
 """Error numbers of x86-64 Linux 3.2, and the exception that carries them (include/linux/errno.h)."""
 
 from enum import IntEnum
-
-__all__ = ("Errno", "LinuxError")
+from typing import Final
 
 
 class Errno(IntEnum):
@@ -100,7 +99,7 @@ def _strerror(nr: int) -> str:
     return STRERROR.get(nr, f"Unknown error {nr}")
 
 
-STRERROR = {
+STRERROR: Final = {
     1: "Operation not permitted",
     2: "No such file or directory",
     3: "No such process",

@@ -6,89 +6,128 @@ For signatures: they are printed and listed, code computes with plain ints.
 from __future__ import annotations
 
 from enum import IntEnum, IntFlag
-from typing import Annotated
+from typing import Annotated, Final
 
+from procession.include.linux.fs import (
+    POLLERR,
+    POLLHUP,
+    POLLIN,
+    POLLNVAL,
+    POLLOUT,
+    POLLPRI,
+    POLLRDBAND,
+    POLLRDHUP,
+    POLLRDNORM,
+    POLLWRBAND,
+    POLLWRNORM,
+)
 from procession.include.linux.types import Arg, UserPtr
 
-__all__ = (
-    "EfdArg",
-    "EpollCreateArg",
-    "EpollEvents",
-    "EpollOp",
-    "EpollOpArg",
-    "EventPtr",
-    "EventsPtr",
-    "FdSet",
-    "PollEvents",
-    "PollFds",
-    "SfdArg",
-    "SigsetPair",
-)
+# epoll_ctl(2).
+EPOLL_CTL_ADD: Final = 1
+EPOLL_CTL_DEL: Final = 2
+EPOLL_CTL_MOD: Final = 3
 
 
 class EpollOp(IntEnum):
     """epoll_ctl(2)."""
 
-    ADD = 1
-    DEL = 2
-    MOD = 3
+    ADD = EPOLL_CTL_ADD
+    DEL = EPOLL_CTL_DEL
+    MOD = EPOLL_CTL_MOD
+
+
+# epoll_create1(2).
+EPOLL_CLOEXEC: Final = 0o2000000
 
 
 class EpollCreate(IntFlag):
     """epoll_create1(2)."""
 
-    CLOEXEC = 0o2000000
+    CLOEXEC = EPOLL_CLOEXEC
+
+
+# poll(2).
+POLLMSG: Final = 0x400
+POLLREMOVE: Final = 0x1000
 
 
 class PollEvents(IntFlag):
     """poll(2)."""
 
-    IN = 0x1
-    PRI = 0x2
-    OUT = 0x4
-    RDNORM = 0x40
-    WRNORM = 0x100
-    RDBAND = 0x80
-    WRBAND = 0x200
-    ERR = 0x8
-    HUP = 0x10
-    NVAL = 0x20
-    MSG = 0x400
-    REMOVE = 0x1000
-    RDHUP = 0x2000
+    IN = POLLIN
+    PRI = POLLPRI
+    OUT = POLLOUT
+    RDNORM = POLLRDNORM
+    WRNORM = POLLWRNORM
+    RDBAND = POLLRDBAND
+    WRBAND = POLLWRBAND
+    ERR = POLLERR
+    HUP = POLLHUP
+    NVAL = POLLNVAL
+    MSG = POLLMSG
+    REMOVE = POLLREMOVE
+    RDHUP = POLLRDHUP
+
+
+# struct epoll_event.
+EPOLLIN: Final = 0x1
+EPOLLPRI: Final = 0x2
+EPOLLOUT: Final = 0x4
+EPOLLRDNORM: Final = 0x40
+EPOLLRDBAND: Final = 0x80
+EPOLLWRNORM: Final = 0x100
+EPOLLWRBAND: Final = 0x200
+EPOLLMSG: Final = 0x400
+EPOLLERR: Final = 0x8
+EPOLLHUP: Final = 0x10
+EPOLLRDHUP: Final = 0x2000
+EPOLLONESHOT: Final = 0x40000000
+EPOLLET: Final = 0x80000000
 
 
 class EpollEvents(IntFlag):
     """struct epoll_event."""
 
-    IN = 0x1
-    PRI = 0x2
-    OUT = 0x4
-    RDNORM = 0x40
-    RDBAND = 0x80
-    WRNORM = 0x100
-    WRBAND = 0x200
-    MSG = 0x400
-    ERR = 0x8
-    HUP = 0x10
-    RDHUP = 0x2000
-    ONESHOT = 0x40000000
-    ET = 0x80000000
+    IN = EPOLLIN
+    PRI = EPOLLPRI
+    OUT = EPOLLOUT
+    RDNORM = EPOLLRDNORM
+    RDBAND = EPOLLRDBAND
+    WRNORM = EPOLLWRNORM
+    WRBAND = EPOLLWRBAND
+    MSG = EPOLLMSG
+    ERR = EPOLLERR
+    HUP = EPOLLHUP
+    RDHUP = EPOLLRDHUP
+    ONESHOT = EPOLLONESHOT
+    ET = EPOLLET
+
+
+# eventfd(2).
+EFD_SEMAPHORE: Final = 1
+EFD_CLOEXEC: Final = 0o2000000
+EFD_NONBLOCK: Final = 0o4000
 
 
 class EfdFlags(IntFlag):
     """eventfd(2)."""
 
-    SEMAPHORE = 1
-    CLOEXEC = 0o2000000
-    NONBLOCK = 0o4000
+    SEMAPHORE = EFD_SEMAPHORE
+    CLOEXEC = EFD_CLOEXEC
+    NONBLOCK = EFD_NONBLOCK
+
+
+# signalfd(2).
+SFD_CLOEXEC: Final = 0o2000000
+SFD_NONBLOCK: Final = 0o4000
 
 
 class SfdFlags(IntFlag):
     """signalfd(2)."""
 
-    CLOEXEC = 0o2000000
-    NONBLOCK = 0o4000
+    CLOEXEC = SFD_CLOEXEC
+    NONBLOCK = SFD_NONBLOCK
 
 
 EpollOpArg = Annotated[int, Arg("int", 32, signed=True, values=EpollOp, prefix="EPOLL_CTL_")]

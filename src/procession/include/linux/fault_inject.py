@@ -9,18 +9,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("FAULT_KINDS", "Fault", "FaultAttr")
 
 # What can be refused: an object of a cache, a frame, a number for a task, a load or store through a user pointer.
-FAULT_KINDS = ("slab", "page", "pid", "usercopy")
+FAULT_KINDS: Final = ("slab", "page", "pid", "usercopy")
 # Whose functions are no news in Fault.where: they are where everybody asks; and those that nobody calls.
-_ASKED = frozenset(
+_ASKED: Final = frozenset(
     {
         "procession.include.linux.fault_inject",
         "procession.include.linux.slab",
@@ -28,7 +27,7 @@ _ASKED = frozenset(
         "procession.mm.uaccess",
     }
 )
-_BOTTOM = frozenset({"procession.arch.x86.entry", "procession.arch.python.process", "procession.kernel.entry"})
+_BOTTOM: Final = frozenset({"procession.arch.x86.entry", "procession.arch.python.process", "procession.kernel.entry"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,6 @@ if TYPE_CHECKING:
     from procession.include.linux.fs import File
     from procession.include.linux.spinlock import SpinLock
 
-__all__ = ("FilesStruct",)
-
 
 @dataclass(eq=False, slots=True)
 class FilesStruct:

@@ -8,8 +8,7 @@ operation that a file system lacks answers the errno that Linux's NULL method po
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import IntFlag
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from procession.include.linux.errno import Errno, LinuxError
 
@@ -20,96 +19,61 @@ if TYPE_CHECKING:
     from procession.include.linux.types import UserPtr
     from procession.include.linux.wait import WaitQueueHead
 
-__all__ = (
-    "AT_FDCWD",
-    "PATH_MAX",
-    "Dentry",
-    "FMode",
-    "File",
-    "Inode",
-    "Kstat",
-    "MntNamespace",
-    "OpenFlags",
-    "PathRef",
-    "Poll",
-    "PollTable",
-    "S",
-    "SuperBlock",
-    "Vfsmount",
-)
 
-PATH_MAX = 4096
-NAME_MAX = 255
-AT_FDCWD = -100
-PIPE_BUF = 4096
+# What permission() is asked for.
+MAY_EXEC: Final = 1
+MAY_WRITE: Final = 2
+MAY_READ: Final = 4
+MAY_APPEND: Final = 8
+MAY_ACCESS: Final = 16
+MAY_OPEN: Final = 32
+MAY_CHDIR: Final = 64
+
+# d_type of getdents(2).
+DT_DIR: Final = 4
+DT_REG: Final = 8
+DT_LNK: Final = 10
+
+MAX_LFS_FILESIZE: Final = (1 << 63) - 1
 
 
-class S:
-    """Inode.i_mode."""
-
-    IFMT = 0o170000
-    IFSOCK = 0o140000
-    IFLNK = 0o120000
-    IFREG = 0o100000
-    IFBLK = 0o060000
-    IFDIR = 0o040000
-    IFCHR = 0o020000
-    IFIFO = 0o010000
-    ISUID = 0o4000
-    ISGID = 0o2000
-    ISVTX = 0o1000
-    IXGRP = 0o010
+# Inode.i_mode.
+S_IFMT: Final = 0o170000
+S_IFSOCK: Final = 0o140000
+S_IFLNK: Final = 0o120000
+S_IFREG: Final = 0o100000
+S_IFBLK: Final = 0o060000
+S_IFDIR: Final = 0o040000
+S_IFCHR: Final = 0o020000
+S_IFIFO: Final = 0o010000
+S_ISUID: Final = 0o4000
+S_ISGID: Final = 0o2000
+S_ISVTX: Final = 0o1000
+S_IXGRP: Final = 0o010
 
 
-class OpenFlags(IntFlag):
-    """open(2) flags and File.f_flags, in the order strace prints them."""
-
-    WRONLY = 0o1
-    RDWR = 0o2
-    CREAT = 0o100
-    EXCL = 0o200
-    NOCTTY = 0o400
-    TRUNC = 0o1000
-    APPEND = 0o2000
-    NONBLOCK = 0o4000
-    SYNC = 0o4010000
-    DSYNC = 0o10000
-    DIRECT = 0o40000
-    LARGEFILE = 0o100000
-    NOFOLLOW = 0o400000
-    NOATIME = 0o1000000
-    CLOEXEC = 0o2000000
-    PATH = 0o10000000
-    DIRECTORY = 0o200000
-    ASYNC = 0o20000
+# File.f_mode.
+FMODE_READ: Final = 1
+FMODE_WRITE: Final = 2
+FMODE_LSEEK: Final = 4
+FMODE_PREAD: Final = 8
+FMODE_PWRITE: Final = 16
+FMODE_EXEC: Final = 32
+FMODE_PATH: Final = 0x4000
 
 
-class FMode:
-    """File.f_mode."""
-
-    READ = 1
-    WRITE = 2
-    LSEEK = 4
-    PREAD = 8
-    PWRITE = 16
-    EXEC = 32
-    PATH = 0x4000
-
-
-class Poll:
-    """Event bits of poll(2)."""
-
-    IN = 0x1
-    PRI = 0x2
-    OUT = 0x4
-    ERR = 0x8
-    HUP = 0x10
-    NVAL = 0x20
-    RDNORM = 0x40
-    RDBAND = 0x80
-    WRNORM = 0x100
-    WRBAND = 0x200
-    RDHUP = 0x2000
+# Event bits of poll(2).
+POLLIN: Final = 0x1
+POLLPRI: Final = 0x2
+POLLOUT: Final = 0x4
+POLLERR: Final = 0x8
+POLLHUP: Final = 0x10
+POLLNVAL: Final = 0x20
+POLLRDNORM: Final = 0x40
+POLLRDBAND: Final = 0x80
+POLLWRNORM: Final = 0x100
+POLLWRBAND: Final = 0x200
+POLLRDHUP: Final = 0x2000
 
 
 @dataclass(slots=True)
@@ -356,7 +320,7 @@ class File:
 
     def poll(self, current: Task, table: PollTable | None) -> int:
         """Return ready Poll bits; register wait queues with table unless it is None."""
-        return Poll.IN | Poll.OUT | Poll.RDNORM | Poll.WRNORM
+        return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM
 
     def llseek(self, current: Task, offset: int, whence: int) -> int:
         """Move f_pos; raises ESPIPE."""

@@ -9,8 +9,6 @@ if TYPE_CHECKING:
     from procession.include.linux.fs import PathRef
     from procession.include.linux.spinlock import SpinLock
 
-__all__ = ("FsStruct",)
-
 
 @dataclass(eq=False, slots=True)
 class FsStruct:

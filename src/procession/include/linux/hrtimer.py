@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from procession.hw.clock import NEVER
-
-__all__ = ("NEVER", "Hrtimer")
-
 
 @dataclass(eq=False, slots=True)
 class Hrtimer:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from procession.include.linux.hrtimer import NEVER
+from procession.hw.clock import NEVER
 from procession.include.linux.spinlock import LockClass, SpinLock
 from procession.include.linux.wait import WaitQueueHead
 
@@ -26,12 +26,6 @@ if TYPE_CHECKING:
     from procession.include.linux.spinlock import Lockdep, RwLock
     from procession.include.linux.tty import TtyDriver
     from procession.include.trace.events import Trace
-
-__all__ = ("Kernel",)
-
-HZ = 250  # 3.2's x86 default
-USER_HZ = 100
-NSEC_PER_SEC = 1_000_000_000
 
 
 class Kernel:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntFlag
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import File
@@ -12,87 +12,95 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.spinlock import SpinLock
 
-__all__ = (
-    "PAGE_MASK",
-    "PAGE_SHIFT",
-    "PAGE_SIZE",
-    "TASK_SIZE",
-    "VM",
-    "VM_FAULT_ERROR",
-    "VM_FAULT_MAJOR",
-    "VM_FAULT_OOM",
-    "VM_FAULT_SIGBUS",
-    "MapFlags",
-    "MmStruct",
-    "Prot",
-    "VmArea",
-)
 
-PAGE_SHIFT = 12
-PAGE_SIZE = 4096
-PAGE_MASK = ~(PAGE_SIZE - 1)
-TASK_SIZE = 0x7FFFFFFFF000
-STACK_TOP_MAX = TASK_SIZE
+PAGE_SHIFT: Final = 12
+PAGE_SIZE: Final = 4096
+PAGE_MASK: Final = ~(PAGE_SIZE - 1)
+TASK_SIZE: Final = 0x7FFFFFFFF000
+STACK_TOP_MAX: Final = TASK_SIZE
 
 # What handling a page fault came to; 0 is a minor fault.
-VM_FAULT_OOM = 1
-VM_FAULT_SIGBUS = 2
-VM_FAULT_MAJOR = 4
-VM_FAULT_ERROR = VM_FAULT_OOM | VM_FAULT_SIGBUS
+VM_FAULT_OOM: Final = 1
+VM_FAULT_SIGBUS: Final = 2
+VM_FAULT_MAJOR: Final = 4
+VM_FAULT_ERROR: Final = VM_FAULT_OOM | VM_FAULT_SIGBUS
 
 
-class VM:
-    """VmArea.vm_flags."""
+# VmArea.vm_flags.
+VM_READ: Final = 0x1
+VM_WRITE: Final = 0x2
+VM_EXEC: Final = 0x4
+VM_SHARED: Final = 0x8
+VM_MAYREAD: Final = 0x10
+VM_MAYWRITE: Final = 0x20
+VM_MAYEXEC: Final = 0x40
+VM_MAYSHARE: Final = 0x80
+VM_GROWSDOWN: Final = 0x100
+VM_PFNMAP: Final = 0x400
+VM_DENYWRITE: Final = 0x800
+VM_EXECUTABLE: Final = 0x1000
+VM_LOCKED: Final = 0x2000
+VM_IO: Final = 0x4000
+VM_SEQ_READ: Final = 0x8000
+VM_RAND_READ: Final = 0x10000
+VM_DONTCOPY: Final = 0x20000
+VM_DONTEXPAND: Final = 0x40000
+VM_ACCOUNT: Final = 0x100000
+VM_NORESERVE: Final = 0x200000
 
-    READ = 0x1
-    WRITE = 0x2
-    EXEC = 0x4
-    SHARED = 0x8
-    MAYREAD = 0x10
-    MAYWRITE = 0x20
-    MAYEXEC = 0x40
-    MAYSHARE = 0x80
-    GROWSDOWN = 0x100
-    PFNMAP = 0x400
-    DENYWRITE = 0x800
-    EXECUTABLE = 0x1000
-    LOCKED = 0x2000
-    IO = 0x4000
-    SEQ_READ = 0x8000
-    RAND_READ = 0x10000
-    DONTCOPY = 0x20000
-    DONTEXPAND = 0x40000
-    ACCOUNT = 0x100000
-    NORESERVE = 0x200000
+
+# mmap(2) and mprotect(2) protections.
+PROT_NONE: Final = 0
+PROT_READ: Final = 1
+PROT_WRITE: Final = 2
+PROT_EXEC: Final = 4
+PROT_SEM: Final = 8
+PROT_GROWSDOWN: Final = 0x01000000
+PROT_GROWSUP: Final = 0x02000000
 
 
 class Prot(IntFlag):
     """mmap(2) and mprotect(2) protections."""
 
-    NONE = 0
-    READ = 1
-    WRITE = 2
-    EXEC = 4
-    SEM = 8
-    GROWSDOWN = 0x01000000
-    GROWSUP = 0x02000000
+    NONE = PROT_NONE
+    READ = PROT_READ
+    WRITE = PROT_WRITE
+    EXEC = PROT_EXEC
+    SEM = PROT_SEM
+    GROWSDOWN = PROT_GROWSDOWN
+    GROWSUP = PROT_GROWSUP
+
+
+# mmap(2) flags beside the type of the mapping, in the order strace prints them.
+MAP_FIXED: Final = 0x10
+MAP_ANONYMOUS: Final = 0x20
+MAP_32BIT: Final = 0x40
+MAP_NORESERVE: Final = 0x4000
+MAP_POPULATE: Final = 0x8000
+MAP_NONBLOCK: Final = 0x10000
+MAP_GROWSDOWN: Final = 0x100
+MAP_DENYWRITE: Final = 0x800
+MAP_EXECUTABLE: Final = 0x1000
+MAP_LOCKED: Final = 0x2000
+MAP_STACK: Final = 0x20000
+MAP_HUGETLB: Final = 0x40000
 
 
 class MapFlags(IntFlag):
     """mmap(2) flags beside the type of the mapping, in the order strace prints them."""
 
-    MAP_FIXED = 0x10
-    MAP_ANONYMOUS = 0x20
-    MAP_32BIT = 0x40
-    MAP_NORESERVE = 0x4000
-    MAP_POPULATE = 0x8000
-    MAP_NONBLOCK = 0x10000
-    MAP_GROWSDOWN = 0x100
-    MAP_DENYWRITE = 0x800
-    MAP_EXECUTABLE = 0x1000
-    MAP_LOCKED = 0x2000
-    MAP_STACK = 0x20000
-    MAP_HUGETLB = 0x40000
+    MAP_FIXED = MAP_FIXED
+    MAP_ANONYMOUS = MAP_ANONYMOUS
+    MAP_32BIT = MAP_32BIT
+    MAP_NORESERVE = MAP_NORESERVE
+    MAP_POPULATE = MAP_POPULATE
+    MAP_NONBLOCK = MAP_NONBLOCK
+    MAP_GROWSDOWN = MAP_GROWSDOWN
+    MAP_DENYWRITE = MAP_DENYWRITE
+    MAP_EXECUTABLE = MAP_EXECUTABLE
+    MAP_LOCKED = MAP_LOCKED
+    MAP_STACK = MAP_STACK
+    MAP_HUGETLB = MAP_HUGETLB
 
 
 @dataclass(eq=False, slots=True)

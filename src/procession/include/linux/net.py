@@ -4,46 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import File
 
-__all__ = ("AF", "SOCK", "Msg", "Scm")
+
+# Address families.
+AF_MAX: Final = 40
 
 
-class AF:
-    """Address families."""
-
-    UNSPEC = 0
-    UNIX = 1
-    MAX = 40
-
-
-class SOCK:
-    """Socket types, and the flags that may be or-ed in."""
-
-    STREAM = 1
-    DGRAM = 2
-    RAW = 3
-    SEQPACKET = 5
-    MAX = 11
-    TYPE_MASK = 0xF
-    NONBLOCK = 0o4000
-    CLOEXEC = 0o2000000
-
-
-class Msg:
-    """Flags of send(2) and recv(2)."""
-
-    OOB = 0x1
-    PEEK = 0x2
-    CTRUNC = 0x8
-    TRUNC = 0x20
-    DONTWAIT = 0x40
-    WAITALL = 0x100
-    NOSIGNAL = 0x4000
-    CMSG_CLOEXEC = 0x40000000
+# Socket types, and the flags that may be or-ed in.
+SOCK_MAX: Final = 11
+SOCK_TYPE_MASK: Final = 0xF
 
 
 @dataclass(slots=True)

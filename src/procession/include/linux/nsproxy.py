@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from procession.include.linux.pid import PidNamespace
     from procession.include.linux.sched import UserStruct
 
-__all__ = ("IpcNamespace", "NetNamespace", "Nsproxy", "UserNamespace", "UtsNamespace")
-
 
 @dataclass(eq=False, slots=True)
 class UserNamespace:

@@ -4,35 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
-__all__ = (
-    "BITS_PER_PAGE",
-    "PIDMAP_ENTRIES",
-    "PID_MAX_LIMIT",
-    "RESERVED_PIDS",
-    "Pid",
-    "PidNamespace",
-    "PidType",
-    "Pidmap",
-    "Upid",
-)
 
-RESERVED_PIDS = 300
-PID_MAX_LIMIT = 4 * 1024 * 1024
-BITS_PER_PAGE = 32768
-PIDMAP_ENTRIES = PID_MAX_LIMIT // BITS_PER_PAGE
+RESERVED_PIDS: Final = 300
+PID_MAX_LIMIT: Final = 4 * 1024 * 1024
+BITS_PER_PAGE: Final = 32768
+PIDMAP_ENTRIES: Final = PID_MAX_LIMIT // BITS_PER_PAGE
+
+
+# The roles in which a task can use a pid.
+PIDTYPE_PID: Final = 0
+PIDTYPE_PGID: Final = 1
+PIDTYPE_SID: Final = 2
 
 
 class PidType(IntEnum):
     """The roles in which a task can use a pid."""
 
-    PID = 0
-    PGID = 1
-    SID = 2
+    PID = PIDTYPE_PID
+    PGID = PIDTYPE_PGID
+    SID = PIDTYPE_SID
 
 
 @dataclass(eq=False, slots=True)

@@ -6,16 +6,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import Inode, Kstat, S, SuperBlock
+from procession.include.linux.fs import S_IFDIR, S_IFLNK, S_IFMT, Inode, Kstat, SuperBlock
+from procession.include.linux.pid import PIDTYPE_PID
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.pid import Pid, PidNamespace
     from procession.include.linux.sched import Task
-
-__all__ = ("DT_DIR", "DT_LNK", "DT_REG", "PidInode", "ProcDir", "ProcInode", "ProcLink", "ProcSuperBlock")
-
-DT_DIR, DT_REG, DT_LNK = 4, 8, 10
 
 
 class ProcSuperBlock(SuperBlock):
@@ -58,13 +55,13 @@ class ProcDir(ProcInode):
     d_cache = True
 
     def __init__(self, sb: ProcSuperBlock, mode: int = 0o555) -> None:
-        super().__init__(sb, S.IFDIR | mode, 2)
+        super().__init__(sb, S_IFDIR | mode, 2)
         self.entries: dict[str, Inode] = {}
 
     def add(self, name: str, inode: Inode) -> None:
         """Put an entry there."""
         self.entries[name] = inode
-        if inode.i_mode & S.IFMT == S.IFDIR:
+        if inode.i_mode & S_IFMT == S_IFDIR:
             self.i_nlink += 1
 
     def lookup(self, name: str) -> Inode:
@@ -76,14 +73,14 @@ class ProcDir(ProcInode):
 
     def readdir(self, current: Task) -> list[tuple[str, int, int]]:
         """List the entries in the order they were added."""
-        return [(name, inode.i_ino, (inode.i_mode & S.IFMT) >> 12) for name, inode in self.entries.items()]
+        return [(name, inode.i_ino, (inode.i_mode & S_IFMT) >> 12) for name, inode in self.entries.items()]
 
 
 class ProcLink(ProcInode):
     """A symbolic link with a text that may depend on the reader."""
 
     def __init__(self, sb: ProcSuperBlock, text: Callable[[Task], str]) -> None:
-        super().__init__(sb, S.IFLNK | 0o777)
+        super().__init__(sb, S_IFLNK | 0o777)
         self.text = text
 
     def readlink(self, current: Task) -> str:
@@ -100,12 +97,12 @@ class PidInode(ProcInode):
 
     def task(self) -> Task | None:
         """Return the task, None if it is gone (get_proc_task)."""
-        users = self.pid.tasks[0]
+        users = self.pid.tasks[PIDTYPE_PID]
         return next(reversed(users)) if users else None
 
     def revalidate(self, task: Task) -> None:
         """Belong to the task's user if it may be dumped, else to root (pid_revalidate)."""
-        if self.i_mode == S.IFDIR | 0o555 or (task.mm is not None and task.mm.dumpable == 1):
+        if self.i_mode == S_IFDIR | 0o555 or (task.mm is not None and task.mm.dumpable == 1):
             self.i_uid, self.i_gid = task.real_cred.euid, task.real_cred.egid
         else:
             self.i_uid = self.i_gid = 0

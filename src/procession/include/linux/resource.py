@@ -2,66 +2,80 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 from procession.include.linux.types import Arg, UserPtr
 
-__all__ = (
-    "RLIM_INFINITY",
-    "RLIM_NLIMITS",
-    "RUSAGE_CHILDREN",
-    "RUSAGE_SELF",
-    "RUSAGE_THREAD",
-    "PrioArg",
-    "RlimOut",
-    "RlimPtr",
-    "Rlimit",
-    "RlimitArg",
-    "Rusage",
-    "RusageArg",
-    "RusageOut",
-)
+RLIM_INFINITY: Final = (1 << 64) - 1
+RLIM_NLIMITS: Final = 16
 
-RLIM_INFINITY = (1 << 64) - 1
-RLIM_NLIMITS = 16
-RUSAGE_SELF, RUSAGE_CHILDREN, RUSAGE_THREAD, RUSAGE_BOTH = 0, -1, 1, -2
+# Index into SignalStruct.rlim, whose entries are (soft, hard) tuples.
+RLIMIT_CPU: Final = 0
+RLIMIT_FSIZE: Final = 1
+RLIMIT_DATA: Final = 2
+RLIMIT_STACK: Final = 3
+RLIMIT_CORE: Final = 4
+RLIMIT_RSS: Final = 5
+RLIMIT_NPROC: Final = 6
+RLIMIT_NOFILE: Final = 7
+RLIMIT_MEMLOCK: Final = 8
+RLIMIT_AS: Final = 9
+RLIMIT_LOCKS: Final = 10
+RLIMIT_SIGPENDING: Final = 11
+RLIMIT_MSGQUEUE: Final = 12
+RLIMIT_NICE: Final = 13
+RLIMIT_RTPRIO: Final = 14
+RLIMIT_RTTIME: Final = 15
 
 
 class Rlimit(IntEnum):
     """Index into SignalStruct.rlim, whose entries are (soft, hard) tuples."""
 
-    CPU = 0
-    FSIZE = 1
-    DATA = 2
-    STACK = 3
-    CORE = 4
-    RSS = 5
-    NPROC = 6
-    NOFILE = 7
-    MEMLOCK = 8
-    AS = 9
-    LOCKS = 10
-    SIGPENDING = 11
-    MSGQUEUE = 12
-    NICE = 13
-    RTPRIO = 14
-    RTTIME = 15
+    CPU = RLIMIT_CPU
+    FSIZE = RLIMIT_FSIZE
+    DATA = RLIMIT_DATA
+    STACK = RLIMIT_STACK
+    CORE = RLIMIT_CORE
+    RSS = RLIMIT_RSS
+    NPROC = RLIMIT_NPROC
+    NOFILE = RLIMIT_NOFILE
+    MEMLOCK = RLIMIT_MEMLOCK
+    AS = RLIMIT_AS
+    LOCKS = RLIMIT_LOCKS
+    SIGPENDING = RLIMIT_SIGPENDING
+    MSGQUEUE = RLIMIT_MSGQUEUE
+    NICE = RLIMIT_NICE
+    RTPRIO = RLIMIT_RTPRIO
+    RTTIME = RLIMIT_RTTIME
+
+
+# getrusage(2).
+RUSAGE_SELF: Final = 0
+RUSAGE_CHILDREN: Final = -1
+RUSAGE_THREAD: Final = 1
+RUSAGE_BOTH: Final = -2  # the kernel only: a child's own and its children's
 
 
 class RusageWho(IntEnum):
     """getrusage(2)."""
 
-    SELF = 0
-    CHILDREN = -1
-    THREAD = 1
+    SELF = RUSAGE_SELF
+    CHILDREN = RUSAGE_CHILDREN
+    THREAD = RUSAGE_THREAD
+
+
+# getpriority(2).
+PRIO_PROCESS: Final = 0
+PRIO_PGRP: Final = 1
+PRIO_USER: Final = 2
 
 
 class PrioWhich(IntEnum):
     """getpriority(2)."""
 
-    PROCESS = 0
-    PGRP = 1
-    USER = 2
+    PROCESS = PRIO_PROCESS
+    PGRP = PRIO_PGRP
+    USER = PRIO_USER
 
 
 @dataclass(slots=True)

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.wait import WaitQueueHead
 
-__all__ = ("LockClass", "Mutex", "RwSemaphore")
-
 
 class RwSemaphore(RwLock):
     """struct rw_semaphore: `with sem.read():`, `with sem.write():`. Taking it may sleep, so never under a spinlock."""

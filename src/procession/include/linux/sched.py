@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from enum import IntEnum, IntFlag
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
+from procession.include.linux.pid import PIDTYPE_PID
 from procession.include.linux.signal import DEFAULT_ACTION, NSIG, KSigaction, Sigpending
 from procession.include.linux.types import Arg, UserPtr
 
@@ -22,169 +23,166 @@ if TYPE_CHECKING:
     from procession.include.linux.tty import TtyStruct
     from procession.include.linux.wait import Completion, WaitQueueHead
 
-__all__ = (
-    "PF",
-    "TIF",
-    "CloneArg",
-    "CloneFlags",
-    "CpuMaskIn",
-    "CpuMaskOut",
-    "ExitState",
-    "JobCtl",
-    "ParamIn",
-    "ParamOut",
-    "PolicyArg",
-    "SchedEntity",
-    "SchedPolicy",
-    "SetnsArg",
-    "SighandStruct",
-    "SignalFlags",
-    "SignalStruct",
-    "Task",
-    "TaskState",
-    "UnshareArg",
-    "UserStruct",
-    "delay_group_leader",
-    "get_task_struct",
-    "pid_alive",
-    "same_thread_group",
-    "signal_group_exit",
-    "thread_group_empty",
-    "thread_group_leader",
-)
 
-TASK_COMM_LEN = 16
+TASK_COMM_LEN: Final = 16
+MAX_RT_PRIO: Final = 100
+
+# Load averages are fixed-point numbers.
+FSHIFT: Final = 11
+FIXED_1: Final = 1 << FSHIFT
 
 
 # Plain int constants, grouped by class: an IntFlag costs 200 ns an operation, too much for the paths of a fork.
-class TaskState:
-    """Task.state (spec 1.1)."""
-
-    RUNNING = 0
-    INTERRUPTIBLE = 1
-    UNINTERRUPTIBLE = 2
-    STOPPED_BIT = 4
-    TRACED_BIT = 8
-    DEAD = 64
-    WAKEKILL = 128
-    WAKING = 256
-    KILLABLE = 128 + 2
-    STOPPED = 128 + 4
-    TRACED = 128 + 8
-    NORMAL = 1 + 2
-    ALL = 1 + 2 + 4 + 8
+# Task.state (spec 1.1).
+TASK_RUNNING: Final = 0
+TASK_INTERRUPTIBLE: Final = 1
+TASK_UNINTERRUPTIBLE: Final = 2
+TASK_STOPPED_BIT: Final = 4
+TASK_TRACED_BIT: Final = 8
+TASK_DEAD: Final = 64
+TASK_WAKEKILL: Final = 128
+TASK_WAKING: Final = 256
+TASK_KILLABLE: Final = 128 + 2
+TASK_STOPPED: Final = 128 + 4
+TASK_TRACED: Final = 128 + 8
+TASK_NORMAL: Final = 1 + 2
+TASK_ALL: Final = 1 + 2 + 4 + 8
 
 
-class ExitState:
-    """Task.exit_state."""
-
-    NONE = 0
-    ZOMBIE = 16
-    DEAD = 32
+# Task.exit_state.
+EXIT_NONE: Final = 0
+EXIT_ZOMBIE: Final = 16
+EXIT_DEAD: Final = 32
 
 
-class PF:
-    """Task.flags (spec 1.3)."""
-
-    STARTING = 0x2
-    EXITING = 0x4
-    EXITPIDONE = 0x8
-    WQ_WORKER = 0x20
-    FORKNOEXEC = 0x40
-    SUPERPRIV = 0x100
-    DUMPCORE = 0x200
-    SIGNALED = 0x400
-    MEMALLOC = 0x800
-    NPROC_EXCEEDED = 0x1000
-    USED_MATH = 0x2000
-    NOFREEZE = 0x8000
-    KTHREAD = 0x200000
-    RANDOMIZE = 0x400000
-    THREAD_BOUND = 0x4000000
-    FREEZER_NOSIG = 0x80000000
+# Task.flags (spec 1.3).
+PF_STARTING: Final = 0x2
+PF_EXITING: Final = 0x4
+PF_EXITPIDONE: Final = 0x8
+PF_WQ_WORKER: Final = 0x20
+PF_FORKNOEXEC: Final = 0x40
+PF_SUPERPRIV: Final = 0x100
+PF_DUMPCORE: Final = 0x200
+PF_SIGNALED: Final = 0x400
+PF_MEMALLOC: Final = 0x800
+PF_NPROC_EXCEEDED: Final = 0x1000
+PF_USED_MATH: Final = 0x2000
+PF_NOFREEZE: Final = 0x8000
+PF_KTHREAD: Final = 0x200000
+PF_RANDOMIZE: Final = 0x400000
+PF_THREAD_BOUND: Final = 0x4000000
+PF_FREEZER_NOSIG: Final = 0x80000000
 
 
-class TIF:
-    """Task.ti_flags: work to do before the task returns to user mode (thread_info.flags)."""
-
-    SYSCALL_TRACE = 1
-    SIGPENDING = 4
-    NEED_RESCHED = 8
-    SINGLESTEP = 16
-    FORK = 1 << 18  # has not run yet: schedule_tail() is due
-    MEMDIE = 0x100000
-    RESTORE_SIGMASK = 1 << 24  # TS_RESTORE_SIGMASK, kept in the same word
+# Task.ti_flags: work to do before the task returns to user mode (thread_info.flags).
+TIF_SYSCALL_TRACE: Final = 1
+TIF_SIGPENDING: Final = 4
+TIF_NEED_RESCHED: Final = 8
+TIF_SINGLESTEP: Final = 16
+TIF_FORK: Final = 1 << 18  # has not run yet: schedule_tail() is due
+TIF_MEMDIE: Final = 0x100000
+TIF_RESTORE_SIGMASK: Final = 1 << 24  # TS_RESTORE_SIGMASK, kept in the same word
 
 
-class JobCtl:
-    """Task.jobctl: the low 16 bits are the number of the last stop signal."""
-
-    STOP_SIGMASK = 0xFFFF
-    STOP_DEQUEUED = 1 << 16
-    STOP_PENDING = 1 << 17
-    STOP_CONSUME = 1 << 18
-    TRAP_STOP = 1 << 19
-    TRAP_NOTIFY = 1 << 20
-    TRAPPING = 1 << 21
-    LISTENING = 1 << 22
-    TRAP_MASK = TRAP_STOP | TRAP_NOTIFY
-    PENDING_MASK = STOP_PENDING | TRAP_STOP | TRAP_NOTIFY
+# Task.jobctl: the low 16 bits are the number of the last stop signal.
+JOBCTL_STOP_SIGMASK: Final = 0xFFFF
+JOBCTL_STOP_DEQUEUED: Final = 1 << 16
+JOBCTL_STOP_PENDING: Final = 1 << 17
+JOBCTL_STOP_CONSUME: Final = 1 << 18
+JOBCTL_TRAP_STOP: Final = 1 << 19
+JOBCTL_TRAP_NOTIFY: Final = 1 << 20
+JOBCTL_TRAPPING: Final = 1 << 21
+JOBCTL_LISTENING: Final = 1 << 22
+JOBCTL_TRAP_MASK: Final = JOBCTL_TRAP_STOP | JOBCTL_TRAP_NOTIFY
+JOBCTL_PENDING_MASK: Final = JOBCTL_STOP_PENDING | JOBCTL_TRAP_STOP | JOBCTL_TRAP_NOTIFY
 
 
-class SignalFlags:
-    """SignalStruct.flags."""
+# SignalStruct.flags.
+SIGNAL_STOP_STOPPED: Final = 1
+SIGNAL_STOP_CONTINUED: Final = 2
+SIGNAL_GROUP_EXIT: Final = 4
+SIGNAL_CLD_STOPPED: Final = 0x10
+SIGNAL_CLD_CONTINUED: Final = 0x20
+SIGNAL_CLD_MASK: Final = 0x30
+SIGNAL_UNKILLABLE: Final = 0x40
 
-    STOP_STOPPED = 1
-    STOP_CONTINUED = 2
-    GROUP_EXIT = 4
-    CLD_STOPPED = 0x10
-    CLD_CONTINUED = 0x20
-    CLD_MASK = 0x30
-    UNKILLABLE = 0x40
+
+# Flags of clone(2) and unshare(2) (spec 2.1); the low byte is the exit signal.
+CLONE_VM: Final = 0x100
+CLONE_FS: Final = 0x200
+CLONE_FILES: Final = 0x400
+CLONE_SIGHAND: Final = 0x800
+CLONE_PTRACE: Final = 0x2000
+CLONE_VFORK: Final = 0x4000
+CLONE_PARENT: Final = 0x8000
+CLONE_THREAD: Final = 0x10000
+CLONE_NEWNS: Final = 0x20000
+CLONE_SYSVSEM: Final = 0x40000
+CLONE_SETTLS: Final = 0x80000
+CLONE_PARENT_SETTID: Final = 0x100000
+CLONE_CHILD_CLEARTID: Final = 0x200000
+CLONE_DETACHED: Final = 0x400000
+CLONE_UNTRACED: Final = 0x800000
+CLONE_CHILD_SETTID: Final = 0x1000000
+CLONE_NEWUTS: Final = 0x4000000
+CLONE_NEWIPC: Final = 0x8000000
+CLONE_NEWUSER: Final = 0x10000000
+CLONE_NEWPID: Final = 0x20000000
+CLONE_NEWNET: Final = 0x40000000
+CLONE_IO: Final = 0x80000000
 
 
 class CloneFlags(IntFlag):
     """Flags of clone(2) and unshare(2) (spec 2.1); the low byte is the exit signal."""
 
-    VM = 0x100
-    FS = 0x200
-    FILES = 0x400
-    SIGHAND = 0x800
-    PTRACE = 0x2000
-    VFORK = 0x4000
-    PARENT = 0x8000
-    THREAD = 0x10000
-    NEWNS = 0x20000
-    SYSVSEM = 0x40000
-    SETTLS = 0x80000
-    PARENT_SETTID = 0x100000
-    CHILD_CLEARTID = 0x200000
-    DETACHED = 0x400000
-    UNTRACED = 0x800000
-    CHILD_SETTID = 0x1000000
-    NEWUTS = 0x4000000
-    NEWIPC = 0x8000000
-    NEWUSER = 0x10000000
-    NEWPID = 0x20000000
-    NEWNET = 0x40000000
-    IO = 0x80000000
+    VM = CLONE_VM
+    FS = CLONE_FS
+    FILES = CLONE_FILES
+    SIGHAND = CLONE_SIGHAND
+    PTRACE = CLONE_PTRACE
+    VFORK = CLONE_VFORK
+    PARENT = CLONE_PARENT
+    THREAD = CLONE_THREAD
+    NEWNS = CLONE_NEWNS
+    SYSVSEM = CLONE_SYSVSEM
+    SETTLS = CLONE_SETTLS
+    PARENT_SETTID = CLONE_PARENT_SETTID
+    CHILD_CLEARTID = CLONE_CHILD_CLEARTID
+    DETACHED = CLONE_DETACHED
+    UNTRACED = CLONE_UNTRACED
+    CHILD_SETTID = CLONE_CHILD_SETTID
+    NEWUTS = CLONE_NEWUTS
+    NEWIPC = CLONE_NEWIPC
+    NEWUSER = CLONE_NEWUSER
+    NEWPID = CLONE_NEWPID
+    NEWNET = CLONE_NEWNET
+    IO = CLONE_IO
 
 
-CSIGNAL = 0xFF
+CSIGNAL: Final = 0xFF
+
+
+# Scheduling policies; RESET_ON_FORK may be or-ed in by sched_setscheduler(2).
+SCHED_OTHER: Final = 0
+SCHED_NORMAL: Final = 0
+SCHED_FIFO: Final = 1
+SCHED_RR: Final = 2
+SCHED_BATCH: Final = 3
+SCHED_IDLE: Final = 5
 
 
 class SchedPolicy(IntEnum):
     """Scheduling policies; RESET_ON_FORK may be or-ed in by sched_setscheduler(2)."""
 
-    OTHER = 0
-    NORMAL = 0
-    FIFO = 1
-    RR = 2
-    BATCH = 3
-    IDLE = 5
+    OTHER = SCHED_OTHER
+    NORMAL = SCHED_NORMAL
+    FIFO = SCHED_FIFO
+    RR = SCHED_RR
+    BATCH = SCHED_BATCH
+    IDLE = SCHED_IDLE
 
 
-SCHED_RESET_ON_FORK = 0x40000000
+SCHED_RESET_ON_FORK: Final = 0x40000000
 
 PolicyArg = Annotated[int, Arg("int", 32, signed=True, values=SchedPolicy, prefix="SCHED_")]
 ParamIn = Annotated[UserPtr, Arg("struct sched_param")]
@@ -192,29 +190,22 @@ ParamOut = Annotated[UserPtr, Arg("struct sched_param", out=True)]
 CpuMaskIn = Annotated[UserPtr, Arg("cpumask")]
 CpuMaskOut = Annotated[UserPtr, Arg("cpumask", out=True)]
 CloneArg = Annotated[int, Arg("clone_flags", 64, flags=CloneFlags, prefix="CLONE_")]
-_UNSHARED = (
-    CloneFlags.VM,
-    CloneFlags.FS,
-    CloneFlags.FILES,
-    CloneFlags.SIGHAND,
-    CloneFlags.THREAD,
-    CloneFlags.NEWNS,
-    CloneFlags.SYSVSEM,
-    CloneFlags.NEWUTS,
-    CloneFlags.NEWIPC,
-    CloneFlags.NEWNET,
+_UNSHARED: Final = (
+    CLONE_VM,
+    CLONE_FS,
+    CLONE_FILES,
+    CLONE_SIGHAND,
+    CLONE_THREAD,
+    CLONE_NEWNS,
+    CLONE_SYSVSEM,
+    CLONE_NEWUTS,
+    CLONE_NEWIPC,
+    CLONE_NEWNET,
 )
 UnshareArg = Annotated[int, Arg("int", 64, flags=CloneFlags, prefix="CLONE_", accepts=_UNSHARED)]
 SetnsArg = Annotated[
     int,
-    Arg(
-        "int",
-        32,
-        signed=True,
-        flags=CloneFlags,
-        prefix="CLONE_",
-        accepts=(CloneFlags.NEWUTS, CloneFlags.NEWIPC, CloneFlags.NEWNET),
-    ),
+    Arg("int", 32, signed=True, flags=CloneFlags, prefix="CLONE_", accepts=(CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWNET)),
 ]
 
 
@@ -559,9 +550,9 @@ def delay_group_leader(p: Task) -> bool:
 
 def pid_alive(p: Task) -> bool:
     """Whether p is still hashed."""
-    return p.pids[0] is not None
+    return p.pids[PIDTYPE_PID] is not None
 
 
 def signal_group_exit(sig: SignalStruct) -> bool:
     """Whether the whole process is on its way out, or an exec is killing the other threads."""
-    return bool(sig.flags & SignalFlags.GROUP_EXIT) or sig.group_exit_task is not None
+    return bool(sig.flags & SIGNAL_GROUP_EXIT) or sig.group_exit_task is not None

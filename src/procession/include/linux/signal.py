@@ -7,90 +7,89 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from procession.include.linux.types import Arg, UserPtr
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import UserStruct
 
-__all__ = (
-    "DEFAULT_ACTION",
-    "MINSIGSTKSZ",
-    "NSIG",
-    "SIGRTMIN",
-    "SIG_DFL",
-    "SIG_IGN",
-    "SIG_KERNEL_COREDUMP_MASK",
-    "SIG_KERNEL_IGNORE_MASK",
-    "SIG_KERNEL_ONLY_MASK",
-    "SIG_KERNEL_STOP_MASK",
-    "SYNCHRONOUS_MASK",
-    "ActionIn",
-    "ActionOut",
-    "InfoIn",
-    "InfoOut",
-    "KSigaction",
-    "SaFlags",
-    "SiCode",
-    "Sig",
-    "SigAltStack",
-    "SigHow",
-    "SigHowArg",
-    "Sigevent",
-    "Siginfo",
-    "Sigpending",
-    "Sigqueue",
-    "SigsetIn",
-    "SigsetOut",
-    "SsFlags",
-    "StackIn",
-    "StackOut",
-    "sigmask",
-    "signame",
-)
 
-NSIG = 64
-SIGRTMIN = 32
-SIG_DFL = 0
-SIG_IGN = 1
-MINSIGSTKSZ = 2048
+NSIG: Final = 64
+SIGRTMIN: Final = 32
+SIG_DFL: Final = 0
+SIG_IGN: Final = 1
+MINSIGSTKSZ: Final = 2048
+
+
+# The standard signals; real-time ones are plain ints from SIGRTMIN on.
+SIGHUP: Final = 1
+SIGINT: Final = 2
+SIGQUIT: Final = 3
+SIGILL: Final = 4
+SIGTRAP: Final = 5
+SIGABRT: Final = 6
+SIGBUS: Final = 7
+SIGFPE: Final = 8
+SIGKILL: Final = 9
+SIGUSR1: Final = 10
+SIGSEGV: Final = 11
+SIGUSR2: Final = 12
+SIGPIPE: Final = 13
+SIGALRM: Final = 14
+SIGTERM: Final = 15
+SIGSTKFLT: Final = 16
+SIGCHLD: Final = 17
+SIGCONT: Final = 18
+SIGSTOP: Final = 19
+SIGTSTP: Final = 20
+SIGTTIN: Final = 21
+SIGTTOU: Final = 22
+SIGURG: Final = 23
+SIGXCPU: Final = 24
+SIGXFSZ: Final = 25
+SIGVTALRM: Final = 26
+SIGPROF: Final = 27
+SIGWINCH: Final = 28
+SIGIO: Final = 29
+SIGPWR: Final = 30
+SIGSYS: Final = 31
 
 
 class Sig(IntEnum):
     """The standard signals; real-time ones are plain ints from SIGRTMIN on."""
 
-    SIGHUP = 1
-    SIGINT = 2
-    SIGQUIT = 3
-    SIGILL = 4
-    SIGTRAP = 5
-    SIGABRT = 6
-    SIGBUS = 7
-    SIGFPE = 8
-    SIGKILL = 9
-    SIGUSR1 = 10
-    SIGSEGV = 11
-    SIGUSR2 = 12
-    SIGPIPE = 13
-    SIGALRM = 14
-    SIGTERM = 15
-    SIGSTKFLT = 16
-    SIGCHLD = 17
-    SIGCONT = 18
-    SIGSTOP = 19
-    SIGTSTP = 20
-    SIGTTIN = 21
-    SIGTTOU = 22
-    SIGURG = 23
-    SIGXCPU = 24
-    SIGXFSZ = 25
-    SIGVTALRM = 26
-    SIGPROF = 27
-    SIGWINCH = 28
-    SIGIO = 29
-    SIGPWR = 30
-    SIGSYS = 31
+    SIGHUP = SIGHUP
+    SIGINT = SIGINT
+    SIGQUIT = SIGQUIT
+    SIGILL = SIGILL
+    SIGTRAP = SIGTRAP
+    SIGABRT = SIGABRT
+    SIGBUS = SIGBUS
+    SIGFPE = SIGFPE
+    SIGKILL = SIGKILL
+    SIGUSR1 = SIGUSR1
+    SIGSEGV = SIGSEGV
+    SIGUSR2 = SIGUSR2
+    SIGPIPE = SIGPIPE
+    SIGALRM = SIGALRM
+    SIGTERM = SIGTERM
+    SIGSTKFLT = SIGSTKFLT
+    SIGCHLD = SIGCHLD
+    SIGCONT = SIGCONT
+    SIGSTOP = SIGSTOP
+    SIGTSTP = SIGTSTP
+    SIGTTIN = SIGTTIN
+    SIGTTOU = SIGTTOU
+    SIGURG = SIGURG
+    SIGXCPU = SIGXCPU
+    SIGXFSZ = SIGXFSZ
+    SIGVTALRM = SIGVTALRM
+    SIGPROF = SIGPROF
+    SIGWINCH = SIGWINCH
+    SIGIO = SIGIO
+    SIGPWR = SIGPWR
+    SIGSYS = SIGSYS
 
 
 def sigmask(*sigs: int) -> int:
@@ -112,61 +111,106 @@ def signame(sig: int) -> str:
     return str(sig)
 
 
-SIG_KERNEL_ONLY_MASK = sigmask(9, 19)
-SIG_KERNEL_STOP_MASK = sigmask(19, 20, 21, 22)
-SIG_KERNEL_IGNORE_MASK = sigmask(18, 17, 28, 23)
-SIG_KERNEL_COREDUMP_MASK = sigmask(3, 4, 5, 6, 8, 11, 7, 31, 24, 25)
-SYNCHRONOUS_MASK = sigmask(11, 7, 4, 5, 8)
+SIG_KERNEL_ONLY_MASK: Final = sigmask(9, 19)
+SIG_KERNEL_STOP_MASK: Final = sigmask(19, 20, 21, 22)
+SIG_KERNEL_IGNORE_MASK: Final = sigmask(18, 17, 28, 23)
+SIG_KERNEL_COREDUMP_MASK: Final = sigmask(3, 4, 5, 6, 8, 11, 7, 31, 24, 25)
+SIGKILL_MASK: Final = sigmask(SIGKILL)
+SYNCHRONOUS_MASK: Final = sigmask(11, 7, 4, 5, 8)
+
+
+# sa_flags, in the order strace prints them.
+SA_RESTORER: Final = 0x04000000
+SA_ONSTACK: Final = 0x08000000
+SA_RESTART: Final = 0x10000000
+SA_NODEFER: Final = 0x40000000
+SA_RESETHAND: Final = 0x80000000
+SA_SIGINFO: Final = 4
+SA_NOCLDSTOP: Final = 1
+SA_NOCLDWAIT: Final = 2
 
 
 class SaFlags(IntFlag):
     """sa_flags, in the order strace prints them."""
 
-    RESTORER = 0x04000000
-    ONSTACK = 0x08000000
-    RESTART = 0x10000000
-    NODEFER = 0x40000000
-    RESETHAND = 0x80000000
-    SIGINFO = 4
-    NOCLDSTOP = 1
-    NOCLDWAIT = 2
+    RESTORER = SA_RESTORER
+    ONSTACK = SA_ONSTACK
+    RESTART = SA_RESTART
+    NODEFER = SA_NODEFER
+    RESETHAND = SA_RESETHAND
+    SIGINFO = SA_SIGINFO
+    NOCLDSTOP = SA_NOCLDSTOP
+    NOCLDWAIT = SA_NOCLDWAIT
+
+
+# First argument of rt_sigprocmask.
+SIG_BLOCK: Final = 0
+SIG_UNBLOCK: Final = 1
+SIG_SETMASK: Final = 2
 
 
 class SigHow(IntEnum):
     """First argument of rt_sigprocmask."""
 
-    BLOCK = 0
-    UNBLOCK = 1
-    SETMASK = 2
+    BLOCK = SIG_BLOCK
+    UNBLOCK = SIG_UNBLOCK
+    SETMASK = SIG_SETMASK
+
+
+# struct sigaltstack.
+SS_ONSTACK: Final = 1
+SS_DISABLE: Final = 2
 
 
 class SsFlags(IntFlag):
     """struct sigaltstack."""
 
-    ONSTACK = 1
-    DISABLE = 2
+    ONSTACK = SS_ONSTACK
+    DISABLE = SS_DISABLE
+
+
+# si_code values; those of one signal may share numbers, hence the prefixes.
+SI_USER: Final = 0
+SI_KERNEL: Final = 0x80
+SI_QUEUE: Final = -1
+SI_TIMER: Final = -2
+SI_MESGQ: Final = -3
+SI_ASYNCIO: Final = -4
+SI_SIGIO: Final = -5
+SI_TKILL: Final = -6
 
 
 class SiCode(IntEnum):
     """si_code values; those of one signal may share numbers, hence the prefixes."""
 
-    USER = 0
-    KERNEL = 0x80
-    QUEUE = -1
-    TIMER = -2
-    MESGQ = -3
-    ASYNCIO = -4
-    SIGIO = -5
-    TKILL = -6
+    USER = SI_USER
+    KERNEL = SI_KERNEL
+    QUEUE = SI_QUEUE
+    TIMER = SI_TIMER
+    MESGQ = SI_MESGQ
+    ASYNCIO = SI_ASYNCIO
+    SIGIO = SI_SIGIO
+    TKILL = SI_TKILL
 
 
 # si_code of SIGCHLD, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP.
-CLD_EXITED, CLD_KILLED, CLD_DUMPED, CLD_TRAPPED, CLD_STOPPED, CLD_CONTINUED = range(1, 7)
-SEGV_MAPERR, SEGV_ACCERR = 1, 2
-BUS_ADRALN, BUS_ADRERR, BUS_OBJERR = 1, 2, 3
-FPE_INTDIV, FPE_INTOVF, FPE_FLTDIV = 1, 2, 3
-ILL_ILLOPN = 2
-TRAP_BRKPT, TRAP_TRACE = 1, 2
+CLD_EXITED: Final = 1
+CLD_KILLED: Final = 2
+CLD_DUMPED: Final = 3
+CLD_TRAPPED: Final = 4
+CLD_STOPPED: Final = 5
+CLD_CONTINUED: Final = 6
+SEGV_MAPERR: Final = 1
+SEGV_ACCERR: Final = 2
+BUS_ADRALN: Final = 1
+BUS_ADRERR: Final = 2
+BUS_OBJERR: Final = 3
+FPE_INTDIV: Final = 1
+FPE_INTOVF: Final = 2
+FPE_FLTDIV: Final = 3
+ILL_ILLOPN: Final = 2
+TRAP_BRKPT: Final = 1
+TRAP_TRACE: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +227,7 @@ class KSigaction:
     mask: int = 0
 
 
-DEFAULT_ACTION = KSigaction()
+DEFAULT_ACTION: Final = KSigaction()
 
 
 @dataclass(slots=True, kw_only=True)

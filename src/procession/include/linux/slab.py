@@ -13,8 +13,6 @@ from procession.include.linux.errno import Errno, LinuxError
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
 
-__all__ = ("KmemCache",)
-
 
 class KmemCache:
     """A named cache: alloc() before an object is made, free() when it is given up."""

@@ -6,127 +6,190 @@ For signatures: they are printed and listed, code computes with those of net.py.
 from __future__ import annotations
 
 from enum import IntEnum, IntFlag
-from typing import Annotated
+from typing import Annotated, Final
 
 from procession.include.linux.types import Arg, UserPtr
 
-__all__ = (
-    "AcceptArg",
-    "FamilyArg",
-    "MsgArg",
-    "MsgIn",
-    "MsgOut",
-    "OptLenArg",
-    "OptLevelArg",
-    "OptNameArg",
-    "OptOut",
-    "OptValArg",
-    "ShutArg",
-    "SockLenArg",
-    "SockOpt",
-    "SockOptLevel",
-    "SockTypeArg",
-    "SockaddrIn",
-    "SockaddrOut",
-)
+# Address families that programs ask for.
+AF_UNSPEC: Final = 0
+AF_UNIX: Final = 1
+AF_INET: Final = 2
+AF_AX25: Final = 3
+AF_IPX: Final = 4
+AF_APPLETALK: Final = 5
+AF_INET6: Final = 10
+AF_KEY: Final = 15
+AF_NETLINK: Final = 16
+AF_PACKET: Final = 17
+AF_BLUETOOTH: Final = 31
+AF_ALG: Final = 38
 
 
 class Family(IntEnum):
     """Address families that programs ask for."""
 
-    UNSPEC = 0
-    UNIX = 1
-    INET = 2
-    AX25 = 3
-    IPX = 4
-    APPLETALK = 5
-    INET6 = 10
-    KEY = 15
-    NETLINK = 16
-    PACKET = 17
-    BLUETOOTH = 31
-    ALG = 38
+    UNSPEC = AF_UNSPEC
+    UNIX = AF_UNIX
+    INET = AF_INET
+    AX25 = AF_AX25
+    IPX = AF_IPX
+    APPLETALK = AF_APPLETALK
+    INET6 = AF_INET6
+    KEY = AF_KEY
+    NETLINK = AF_NETLINK
+    PACKET = AF_PACKET
+    BLUETOOTH = AF_BLUETOOTH
+    ALG = AF_ALG
+
+
+# Types of sockets.
+SOCK_STREAM: Final = 1
+SOCK_DGRAM: Final = 2
+SOCK_RAW: Final = 3
+SOCK_RDM: Final = 4
+SOCK_SEQPACKET: Final = 5
+SOCK_DCCP: Final = 6
+SOCK_PACKET: Final = 10
 
 
 class SockType(IntEnum):
     """Types of sockets."""
 
-    STREAM = 1
-    DGRAM = 2
-    RAW = 3
-    RDM = 4
-    SEQPACKET = 5
-    DCCP = 6
-    PACKET = 10
+    STREAM = SOCK_STREAM
+    DGRAM = SOCK_DGRAM
+    RAW = SOCK_RAW
+    RDM = SOCK_RDM
+    SEQPACKET = SOCK_SEQPACKET
+    DCCP = SOCK_DCCP
+    PACKET = SOCK_PACKET
+
+
+# Or-ed to the type.
+SOCK_CLOEXEC: Final = 0o2000000
+SOCK_NONBLOCK: Final = 0o4000
 
 
 class SockFlags(IntFlag):
     """Or-ed to the type."""
 
-    CLOEXEC = 0o2000000
-    NONBLOCK = 0o4000
+    CLOEXEC = SOCK_CLOEXEC
+    NONBLOCK = SOCK_NONBLOCK
+
+
+# shutdown(2).
+SHUT_RD: Final = 0
+SHUT_WR: Final = 1
+SHUT_RDWR: Final = 2
 
 
 class Shut(IntEnum):
     """shutdown(2)."""
 
-    RD = 0
-    WR = 1
-    RDWR = 2
+    RD = SHUT_RD
+    WR = SHUT_WR
+    RDWR = SHUT_RDWR
+
+
+# send(2), recv(2).
+MSG_OOB: Final = 0x1
+MSG_PEEK: Final = 0x2
+MSG_DONTROUTE: Final = 0x4
+MSG_CTRUNC: Final = 0x8
+MSG_PROBE: Final = 0x10
+MSG_TRUNC: Final = 0x20
+MSG_DONTWAIT: Final = 0x40
+MSG_EOR: Final = 0x80
+MSG_WAITALL: Final = 0x100
+MSG_CONFIRM: Final = 0x800
+MSG_ERRQUEUE: Final = 0x2000
+MSG_NOSIGNAL: Final = 0x4000
+MSG_MORE: Final = 0x8000
+MSG_WAITFORONE: Final = 0x10000
+MSG_CMSG_CLOEXEC: Final = 0x40000000
 
 
 class MsgFlags(IntFlag):
     """send(2), recv(2)."""
 
-    OOB = 0x1
-    PEEK = 0x2
-    DONTROUTE = 0x4
-    CTRUNC = 0x8
-    PROBE = 0x10
-    TRUNC = 0x20
-    DONTWAIT = 0x40
-    EOR = 0x80
-    WAITALL = 0x100
-    CONFIRM = 0x800
-    ERRQUEUE = 0x2000
-    NOSIGNAL = 0x4000
-    MORE = 0x8000
-    WAITFORONE = 0x10000
-    CMSG_CLOEXEC = 0x40000000
+    OOB = MSG_OOB
+    PEEK = MSG_PEEK
+    DONTROUTE = MSG_DONTROUTE
+    CTRUNC = MSG_CTRUNC
+    PROBE = MSG_PROBE
+    TRUNC = MSG_TRUNC
+    DONTWAIT = MSG_DONTWAIT
+    EOR = MSG_EOR
+    WAITALL = MSG_WAITALL
+    CONFIRM = MSG_CONFIRM
+    ERRQUEUE = MSG_ERRQUEUE
+    NOSIGNAL = MSG_NOSIGNAL
+    MORE = MSG_MORE
+    WAITFORONE = MSG_WAITFORONE
+    CMSG_CLOEXEC = MSG_CMSG_CLOEXEC
+
+
+# setsockopt(2)'s level.
+SOL_SOCKET: Final = 1
+SOL_TCP: Final = 6
 
 
 class SockOptLevel(IntEnum):
     """setsockopt(2)'s level."""
 
-    SOCKET = 1
-    TCP = 6
+    SOCKET = SOL_SOCKET
+    TCP = SOL_TCP
+
+
+# setsockopt(2) at SOL_SOCKET.
+SO_DEBUG: Final = 1
+SO_REUSEADDR: Final = 2
+SO_TYPE: Final = 3
+SO_ERROR: Final = 4
+SO_DONTROUTE: Final = 5
+SO_BROADCAST: Final = 6
+SO_SNDBUF: Final = 7
+SO_RCVBUF: Final = 8
+SO_KEEPALIVE: Final = 9
+SO_OOBINLINE: Final = 10
+SO_LINGER: Final = 13
+SO_PASSCRED: Final = 16
+SO_PEERCRED: Final = 17
+SO_RCVLOWAT: Final = 18
+SO_SNDLOWAT: Final = 19
+SO_RCVTIMEO_OLD: Final = 20
+SO_SNDTIMEO_OLD: Final = 21
+SO_ACCEPTCONN: Final = 30
+SO_SNDBUFFORCE: Final = 32
+SO_RCVBUFFORCE: Final = 33
+SO_PROTOCOL: Final = 38
+SO_DOMAIN: Final = 39
 
 
 class SockOpt(IntEnum):
     """setsockopt(2) at SOL_SOCKET."""
 
-    DEBUG = 1
-    REUSEADDR = 2
-    TYPE = 3
-    ERROR = 4
-    DONTROUTE = 5
-    BROADCAST = 6
-    SNDBUF = 7
-    RCVBUF = 8
-    KEEPALIVE = 9
-    OOBINLINE = 10
-    LINGER = 13
-    PASSCRED = 16
-    PEERCRED = 17
-    RCVLOWAT = 18
-    SNDLOWAT = 19
-    RCVTIMEO_OLD = 20
-    SNDTIMEO_OLD = 21
-    ACCEPTCONN = 30
-    SNDBUFFORCE = 32
-    RCVBUFFORCE = 33
-    PROTOCOL = 38
-    DOMAIN = 39
+    DEBUG = SO_DEBUG
+    REUSEADDR = SO_REUSEADDR
+    TYPE = SO_TYPE
+    ERROR = SO_ERROR
+    DONTROUTE = SO_DONTROUTE
+    BROADCAST = SO_BROADCAST
+    SNDBUF = SO_SNDBUF
+    RCVBUF = SO_RCVBUF
+    KEEPALIVE = SO_KEEPALIVE
+    OOBINLINE = SO_OOBINLINE
+    LINGER = SO_LINGER
+    PASSCRED = SO_PASSCRED
+    PEERCRED = SO_PEERCRED
+    RCVLOWAT = SO_RCVLOWAT
+    SNDLOWAT = SO_SNDLOWAT
+    RCVTIMEO_OLD = SO_RCVTIMEO_OLD
+    SNDTIMEO_OLD = SO_SNDTIMEO_OLD
+    ACCEPTCONN = SO_ACCEPTCONN
+    SNDBUFFORCE = SO_SNDBUFFORCE
+    RCVBUFFORCE = SO_RCVBUFFORCE
+    PROTOCOL = SO_PROTOCOL
+    DOMAIN = SO_DOMAIN
 
 
 FamilyArg = Annotated[
@@ -137,8 +200,8 @@ FamilyArg = Annotated[
         signed=True,
         values=Family,
         prefix="AF_",
-        accepts=(Family.UNIX,),
-        refused=tuple(f for f in Family if f not in (Family.UNSPEC, Family.UNIX)),
+        accepts=(AF_UNIX,),
+        refused=tuple(f for f in Family if f not in (AF_UNSPEC, AF_UNIX)),
     ),
 ]
 SockTypeArg = Annotated[
@@ -151,19 +214,17 @@ SockTypeArg = Annotated[
         prefix="SOCK_",
         values=SockType,
         mask=0xF,
-        accepts=(SockType.STREAM, SockType.DGRAM, SockType.RAW, SockType.SEQPACKET, *SockFlags),
+        accepts=(SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_SEQPACKET, *SockFlags),
     ),
 ]
 AcceptArg = Annotated[int, Arg("int", 32, signed=True, flags=SockFlags, prefix="SOCK_")]
 ShutArg = Annotated[int, Arg("int", 32, signed=True, values=Shut, prefix="SHUT_")]
 MsgArg = Annotated[int, Arg("int", 32, flags=MsgFlags, prefix="MSG_")]
 OptLevelArg = Annotated[
-    int,
-    Arg("int", 32, signed=True, values=SockOptLevel, prefix="SOL_", unknown="SOL_??", accepts=(SockOptLevel.SOCKET,)),
+    int, Arg("int", 32, signed=True, values=SockOptLevel, prefix="SOL_", unknown="SOL_??", accepts=(SOL_SOCKET,))
 ]
 OptNameArg = Annotated[
-    int,
-    Arg("sockopt", 32, signed=True, values=SockOpt, prefix="SO_", refused=(SockOpt.RCVTIMEO_OLD, SockOpt.SNDTIMEO_OLD)),
+    int, Arg("sockopt", 32, signed=True, values=SockOpt, prefix="SO_", refused=(SO_RCVTIMEO_OLD, SO_SNDTIMEO_OLD))
 ]
 OptValArg = Annotated[UserPtr, Arg("sockopt_value")]
 OptOut = Annotated[UserPtr, Arg("sockopt_value", out=True)]

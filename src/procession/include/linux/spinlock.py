@@ -8,16 +8,14 @@ under the lock at a later time of its own clock shows as waiting: the clock move
 The guards follow lockdep's chain in line rather than call it: the checker costs a dictionary look-up per lock.
 """
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from procession.include.linux.bug import bug
 
-__all__ = ("ACQUIRE", "ACQUIRE_IRQ", "ACQUIRE_READ", "LockChain", "LockClass", "Lockdep", "RwLock", "SpinLock")
-
 # How a lock is taken: the second half of a chain's key.
-ACQUIRE = 0
-ACQUIRE_IRQ = 1  # interrupts go off
-ACQUIRE_READ = 2
+ACQUIRE: Final = 0
+ACQUIRE_IRQ: Final = 1  # interrupts go off
+ACQUIRE_READ: Final = 2
 
 
 class _Followers(dict["LockClass", "LockChain"]):
@@ -206,6 +204,8 @@ class _ReadGuard:
 
 
 class WriteGuard:
+    """What `with lock.write():` enters and leaves."""
+
     __slots__ = ("how", "lock")
 
     def __init__(self, lock: RwLock, how: int) -> None:

@@ -11,11 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 import inspect
 from types import SimpleNamespace
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
 from procession.include.linux.types import Arg
-
-__all__ = ("SYSCALLS", "Param", "Syscall", "syscall", "syscall_refused")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -59,7 +57,7 @@ class Syscall:
         return f"<syscall {self.name}>"
 
 
-SYSCALLS: dict[str, Syscall] = {}
+SYSCALLS: Final[dict[str, Syscall]] = {}
 
 
 def syscall(fn: F) -> F:
@@ -96,5 +94,5 @@ def _arg(hint: Any) -> Arg:
     return _SIGNED if hint is int else _POINTER
 
 
-_POINTER = Arg("ptr")
-_SIGNED = Arg("int", signed=True)
+_POINTER: Final = Arg("ptr")
+_SIGNED: Final = Arg("int", signed=True)

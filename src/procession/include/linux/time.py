@@ -6,76 +6,95 @@ For signatures: they are printed and listed, code computes with plain ints.
 from __future__ import annotations
 
 from enum import IntEnum, IntFlag
-from typing import Annotated
+from typing import Annotated, Final
 
 from procession.include.linux.types import Arg, UserPtr
 
-__all__ = (
-    "ClockArg",
-    "ItimerArg",
-    "ItimerspecIn",
-    "ItimerspecOut",
-    "ItimervalIn",
-    "ItimervalOut",
-    "RealtimeArg",
-    "TfdCreateArg",
-    "TfdSettimeArg",
-    "TimeOut",
-    "TimerArg",
-    "TimerClockArg",
-    "TimerfdClockArg",
-    "TimespecIn",
-    "TimespecLeft",
-    "TimespecOut",
-    "TimespecTimeout",
-    "TimevalIn",
-    "TimevalOut",
-    "TimevalTimeout",
-    "Timezone",
-    "TimezoneOut",
-)
+HZ: Final = 250  # 3.2's x86 default
+USER_HZ: Final = 100  # what clock_t counts
+
+USEC_PER_SEC: Final = 1_000_000
+NSEC_PER_USEC: Final = 1_000
+NSEC_PER_MSEC: Final = 1_000_000
+NSEC_PER_SEC: Final = 1_000_000_000
+TICK_NSEC: Final = NSEC_PER_SEC // HZ
+NSEC_PER_CLOCK_T: Final = NSEC_PER_SEC // USER_HZ  # Ours: C writes the quotient
+KTIME_MAX: Final = (1 << 63) - 1
+
+# Clocks; a negative number is another process's or a thread's CPU clock.
+CLOCK_REALTIME: Final = 0
+CLOCK_MONOTONIC: Final = 1
+CLOCK_PROCESS_CPUTIME_ID: Final = 2
+CLOCK_THREAD_CPUTIME_ID: Final = 3
+CLOCK_MONOTONIC_RAW: Final = 4
+CLOCK_REALTIME_COARSE: Final = 5
+CLOCK_MONOTONIC_COARSE: Final = 6
+CLOCK_BOOTTIME: Final = 7
 
 
 class Clock(IntEnum):
     """Clocks; a negative number is another process's or a thread's CPU clock."""
 
-    REALTIME = 0
-    MONOTONIC = 1
-    PROCESS_CPUTIME_ID = 2
-    THREAD_CPUTIME_ID = 3
-    MONOTONIC_RAW = 4
-    REALTIME_COARSE = 5
-    MONOTONIC_COARSE = 6
-    BOOTTIME = 7
+    REALTIME = CLOCK_REALTIME
+    MONOTONIC = CLOCK_MONOTONIC
+    PROCESS_CPUTIME_ID = CLOCK_PROCESS_CPUTIME_ID
+    THREAD_CPUTIME_ID = CLOCK_THREAD_CPUTIME_ID
+    MONOTONIC_RAW = CLOCK_MONOTONIC_RAW
+    REALTIME_COARSE = CLOCK_REALTIME_COARSE
+    MONOTONIC_COARSE = CLOCK_MONOTONIC_COARSE
+    BOOTTIME = CLOCK_BOOTTIME
+
+
+# setitimer(2).
+ITIMER_REAL: Final = 0
+ITIMER_VIRTUAL: Final = 1
+ITIMER_PROF: Final = 2
 
 
 class Itimer(IntEnum):
     """setitimer(2)."""
 
-    REAL = 0
-    VIRTUAL = 1
-    PROF = 2
+    REAL = ITIMER_REAL
+    VIRTUAL = ITIMER_VIRTUAL
+    PROF = ITIMER_PROF
+
+
+# clock_nanosleep(2), timer_settime(2).
+TIMER_ABSTIME: Final = 1
 
 
 class TimerFlags(IntFlag):
     """clock_nanosleep(2), timer_settime(2)."""
 
-    ABSTIME = 1
+    ABSTIME = TIMER_ABSTIME
+
+
+# timerfd_create(2), timerfd_settime(2).
+TFD_TIMER_ABSTIME: Final = 1
+TFD_TIMER_CANCEL_ON_SET: Final = 2
+TFD_CLOEXEC: Final = 0o2000000
+TFD_NONBLOCK: Final = 0o4000
 
 
 class TfdFlags(IntFlag):
     """timerfd_create(2), timerfd_settime(2)."""
 
-    TIMER_ABSTIME = 1
-    TIMER_CANCEL_ON_SET = 2
-    CLOEXEC = 0o2000000
-    NONBLOCK = 0o4000
+    TIMER_ABSTIME = TFD_TIMER_ABSTIME
+    TIMER_CANCEL_ON_SET = TFD_TIMER_CANCEL_ON_SET
+    CLOEXEC = TFD_CLOEXEC
+    NONBLOCK = TFD_NONBLOCK
 
 
-_WITH_TIMERS = (Clock.REALTIME, Clock.MONOTONIC, Clock.PROCESS_CPUTIME_ID, Clock.THREAD_CPUTIME_ID, Clock.BOOTTIME)
+_WITH_TIMERS: Final = (
+    CLOCK_REALTIME,
+    CLOCK_MONOTONIC,
+    CLOCK_PROCESS_CPUTIME_ID,
+    CLOCK_THREAD_CPUTIME_ID,
+    CLOCK_BOOTTIME,
+)
 
 ClockArg = Annotated[int, Arg("int", 32, signed=True, values=Clock, prefix="CLOCK_")]
-RealtimeArg = Annotated[int, Arg("int", 32, signed=True, values=Clock, prefix="CLOCK_", accepts=(Clock.REALTIME,))]
+RealtimeArg = Annotated[int, Arg("int", 32, signed=True, values=Clock, prefix="CLOCK_", accepts=(CLOCK_REALTIME,))]
 TimerClockArg = Annotated[int, Arg("int", 32, signed=True, values=Clock, prefix="CLOCK_", accepts=_WITH_TIMERS)]
 # One's own CPU time does not go on in one's sleep.
 SleepClockArg = Annotated[
@@ -86,27 +105,20 @@ SleepClockArg = Annotated[
         signed=True,
         values=Clock,
         prefix="CLOCK_",
-        accepts=tuple(clock for clock in _WITH_TIMERS if clock is not Clock.THREAD_CPUTIME_ID),
+        accepts=tuple(clock for clock in _WITH_TIMERS if clock is not CLOCK_THREAD_CPUTIME_ID),
     ),
 ]
 TimerfdClockArg = Annotated[
-    int, Arg("int", 32, signed=True, values=Clock, prefix="CLOCK_", accepts=(Clock.REALTIME, Clock.MONOTONIC))
+    int, Arg("int", 32, signed=True, values=Clock, prefix="CLOCK_", accepts=(CLOCK_REALTIME, CLOCK_MONOTONIC))
 ]
 ItimerArg = Annotated[int, Arg("int", 32, signed=True, values=Itimer, prefix="ITIMER_")]
 TimerArg = Annotated[int, Arg("int", 32, signed=True, flags=TimerFlags, prefix="TIMER_")]
 TfdCreateArg = Annotated[
-    int, Arg("int", 32, signed=True, flags=TfdFlags, prefix="TFD_", accepts=(TfdFlags.CLOEXEC, TfdFlags.NONBLOCK))
+    int, Arg("int", 32, signed=True, flags=TfdFlags, prefix="TFD_", accepts=(TFD_CLOEXEC, TFD_NONBLOCK))
 ]
 TfdSettimeArg = Annotated[
     int,
-    Arg(
-        "int",
-        32,
-        signed=True,
-        flags=TfdFlags,
-        prefix="TFD_",
-        accepts=(TfdFlags.TIMER_ABSTIME, TfdFlags.TIMER_CANCEL_ON_SET),
-    ),
+    Arg("int", 32, signed=True, flags=TfdFlags, prefix="TFD_", accepts=(TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET)),
 ]
 
 TimespecIn = Annotated[UserPtr, Arg("struct timespec")]

@@ -8,9 +8,27 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 import struct
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from procession.include.asm.termbits import INIT_C_CC, Cflag, Iflag, Lflag, Oflag
+from procession.include.asm.termbits import (
+    B38400,
+    CREAD,
+    CS8,
+    ECHO,
+    ECHOCTL,
+    ECHOE,
+    ECHOK,
+    ECHOKE,
+    HUPCL,
+    ICANON,
+    ICRNL,
+    IEXTEN,
+    INIT_C_CC,
+    ISIG,
+    IXON,
+    ONLCR,
+    OPOST,
+)
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -20,25 +38,12 @@ if TYPE_CHECKING:
     from procession.include.linux.spinlock import SpinLock
     from procession.include.linux.wait import WaitQueueHead
 
-__all__ = (
-    "N_TTY_BUF_SIZE",
-    "TERMIO",
-    "TERMIOS",
-    "TERMIOS2",
-    "Ktermios",
-    "NTty",
-    "TtyBufhead",
-    "TtyDriver",
-    "TtyOperations",
-    "TtyStruct",
-    "tty_std_termios",
-)
 
-N_TTY_BUF_SIZE = 4096
+N_TTY_BUF_SIZE: Final = 4096
 
-TERMIOS = struct.Struct("<IIIIB19s")  # as TCGETS has it
-TERMIOS2 = struct.Struct("<IIIIB19sII")  # and the speeds in numbers
-TERMIO = struct.Struct("<HHHHB8sx")  # System V's
+TERMIOS: Final = struct.Struct("<IIIIB19s")  # as TCGETS has it
+TERMIOS2: Final = struct.Struct("<IIIIB19sII")  # and the speeds in numbers
+TERMIO: Final = struct.Struct("<HHHHB8sx")  # System V's
 
 
 @dataclass(slots=True)
@@ -64,17 +69,10 @@ class Ktermios:
 def tty_std_termios() -> Ktermios:
     """Return what a terminal starts with."""
     return Ktermios(
-        Iflag.ICRNL | Iflag.IXON,
-        Oflag.OPOST | Oflag.ONLCR,
-        Cflag.B38400 | Cflag.CS8 | Cflag.CREAD | Cflag.HUPCL,
-        Lflag.ISIG
-        | Lflag.ICANON
-        | Lflag.ECHO
-        | Lflag.ECHOE
-        | Lflag.ECHOK
-        | Lflag.ECHOCTL
-        | Lflag.ECHOKE
-        | Lflag.IEXTEN,
+        ICRNL | IXON,
+        OPOST | ONLCR,
+        B38400 | CS8 | CREAD | HUPCL,
+        ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
         c_ispeed=38400,
         c_ospeed=38400,
     )

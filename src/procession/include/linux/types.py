@@ -11,45 +11,6 @@ from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import Annotated, Protocol, TypeAlias
 
-__all__ = (
-    "Addr",
-    "AddrOut",
-    "Arg",
-    "CharVec",
-    "DirFd",
-    "Fd",
-    "Groups",
-    "GroupsOut",
-    "HiddenArg",
-    "HostBuffer",
-    "InBuf",
-    "Int",
-    "Int64Ptr",
-    "IntOut",
-    "IoVec",
-    "IoVecOut",
-    "IoVecRemote",
-    "Length",
-    "Long",
-    "LongOut",
-    "ModeT",
-    "OffT",
-    "OffsetPtr",
-    "OutBuf",
-    "OutStr",
-    "Path",
-    "PidNr",
-    "SigNr",
-    "SizeT",
-    "Str",
-    "TimeT",
-    "UInt",
-    "UInt32",
-    "ULong",
-    "UidT",
-    "UserPtr",
-)
-
 
 class HostBuffer(Protocol):
     """What a Python program passes where an ELF program passes an address.

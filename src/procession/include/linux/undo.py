@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Self
 
-__all__ = ("Undo",)
-
 
 class Undo:
     """`with Undo() as undo:` runs what was pushed, last first, if the block fails; success throws the ladder away.

@@ -8,24 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from procession.include.linux.types import Arg, UserPtr
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.spinlock import SpinLock
-
-__all__ = (
-    "Completion",
-    "IdTypeArg",
-    "Wait4Arg",
-    "WaitFlags",
-    "WaitQueueEntry",
-    "WaitQueueHead",
-    "WaitStatus",
-    "WaitidArg",
-)
 
 
 # Not a class body: there, names that begin with two underscores are mangled.
@@ -42,15 +31,21 @@ WaitFlags = IntFlag(
         "__WNOTHREAD": 0x20000000,
     },
 )
-_WAIT4 = tuple(flag for flag in WaitFlags if flag not in (WaitFlags["WEXITED"], WaitFlags["WNOWAIT"]))
+_WAIT4: Final = tuple(flag for flag in WaitFlags if flag not in (WaitFlags["WEXITED"], WaitFlags["WNOWAIT"]))
+
+
+# waitid(2).
+P_ALL: Final = 0
+P_PID: Final = 1
+P_PGID: Final = 2
 
 
 class IdType(IntEnum):
     """waitid(2)."""
 
-    ALL = 0
-    PID = 1
-    PGID = 2
+    ALL = P_ALL
+    PID = P_PID
+    PGID = P_PGID
 
 
 Wait4Arg = Annotated[int, Arg("int", 32, signed=True, flags=WaitFlags, unknown="W???", accepts=_WAIT4)]

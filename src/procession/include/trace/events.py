@@ -11,20 +11,29 @@ wording. sys_enter and sys_exit also hand the raw arguments on.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
 
-__all__ = ("EVENTS", "Event", "Trace")
 
 Event = tuple[Any, ...]
 Listener = Callable[[Event], None]
 
-_SIGINFO = ("si_pid", "si_uid", "si_status", "si_utime", "si_stime", "si_addr", "si_value", "si_timerid", "si_overrun")
+_SIGINFO: Final = (
+    "si_pid",
+    "si_uid",
+    "si_status",
+    "si_utime",
+    "si_stime",
+    "si_addr",
+    "si_value",
+    "si_timerid",
+    "si_overrun",
+)
 
 # name -> (field names, how TP_printk words them).
-EVENTS: dict[str, tuple[tuple[str, ...], str]] = {
+EVENTS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "sched_switch": (
         ("prev_comm", "prev_pid", "prev_prio", "prev_state", "next_comm", "next_pid", "next_prio"),
         "prev_comm={} prev_pid={} prev_prio={} prev_state={} ==> next_comm={} next_pid={} next_prio={}",

@@ -7,13 +7,35 @@ from __future__ import annotations
 
 from collections import deque
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from procession.fs import file_table, namei, namei_modify
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import AT_FDCWD, Poll, S
-from procession.include.linux.net import SOCK, Msg, Scm
-from procession.include.linux.signal import Sig
+from procession.include.linux.fcntl import AT_FDCWD
+from procession.include.linux.fs import (
+    POLLERR,
+    POLLHUP,
+    POLLIN,
+    POLLOUT,
+    POLLRDHUP,
+    POLLRDNORM,
+    POLLWRBAND,
+    POLLWRNORM,
+    S_IFSOCK,
+)
+from procession.include.linux.net import Scm
+from procession.include.linux.signal import SIGPIPE
+from procession.include.linux.socket import (
+    MSG_DONTWAIT,
+    MSG_NOSIGNAL,
+    MSG_OOB,
+    MSG_PEEK,
+    MSG_WAITALL,
+    SOCK_DGRAM,
+    SOCK_RAW,
+    SOCK_SEQPACKET,
+    SOCK_STREAM,
+)
 from procession.kernel import pid, signal, wait
 
 if TYPE_CHECKING:
@@ -40,18 +62,21 @@ __all__ = (
     "unix_socketpair",
 )
 
-UNIX_PATH_MAX = 108
-SOMAXCONN = 128
-MAX_DGRAM_QLEN = 10
-MAX_RECURSION_LEVEL = 4
-SK_WMEM_MAX = 212992
-SKB_OVERHEAD = 576  # about what a buffer's bookkeeping is charged with
-RCV_SHUTDOWN, SEND_SHUTDOWN, SHUTDOWN_MASK = 1, 2, 3
-TCP_ESTABLISHED, TCP_CLOSE, TCP_LISTEN = 1, 7, 10
-_SIGPIPE = int(Sig.SIGPIPE)
-_AF_UNIX = struct.pack("<H", 1)
-_POLL_IN = Poll.IN | Poll.RDNORM
-_POLL_OUT = Poll.OUT | Poll.WRNORM | Poll.WRBAND
+UNIX_PATH_MAX: Final = 108
+SOMAXCONN: Final = 128
+MAX_DGRAM_QLEN: Final = 10
+MAX_RECURSION_LEVEL: Final = 4
+SK_WMEM_MAX: Final = 212992
+SKB_OVERHEAD: Final = 576  # about what a buffer's bookkeeping is charged with
+RCV_SHUTDOWN: Final = 1
+SEND_SHUTDOWN: Final = 2
+SHUTDOWN_MASK: Final = 3
+TCP_ESTABLISHED: Final = 1
+TCP_CLOSE: Final = 7
+TCP_LISTEN: Final = 10
+_AF_UNIX: Final = struct.pack("<H", 1)
+_POLL_IN: Final = POLLIN | POLLRDNORM
+_POLL_OUT: Final = POLLOUT | POLLWRNORM | POLLWRBAND
 
 
 class Skb:
@@ -139,9 +164,9 @@ def unix_create(current: Task, type: int, protocol: int) -> UnixSock:
     """Make a socket; raises EPROTONOSUPPORT, ESOCKTNOSUPPORT."""
     if protocol not in (0, 1):
         raise LinuxError(Errno.EPROTONOSUPPORT, "a local socket has no protocols")
-    if type == SOCK.RAW:
-        type = SOCK.DGRAM  # believed to be what BSD did
-    if type not in (SOCK.STREAM, SOCK.DGRAM, SOCK.SEQPACKET):
+    if type == SOCK_RAW:
+        type = SOCK_DGRAM  # believed to be what BSD did
+    if type not in (SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET):
         raise LinuxError(Errno.ESOCKTNOSUPPORT, f"socket type {type}")
     return UnixSock(current.kernel, type)
 
@@ -150,7 +175,7 @@ def unix_socketpair(current: Task, a: UnixSock, b: UnixSock) -> None:
     """Connect two new sockets."""
     a.peer, b.peer = b, a
     a.peercred = b.peercred = task_cred(current)
-    if a.type != SOCK.DGRAM:
+    if a.type != SOCK_DGRAM:
         a.state = b.state = TCP_ESTABLISHED
 
 
@@ -165,7 +190,7 @@ def unix_release(sk: UnixSock) -> None:
     if names.get(key) is sk:
         del names[key]
     peer = sk.peer
-    if peer is not None and sk.type != SOCK.DGRAM:
+    if peer is not None and sk.type != SOCK_DGRAM:
         peer.shutdown = SHUTDOWN_MASK
         if unread:
             peer.err = Errno.ECONNRESET
@@ -248,7 +273,7 @@ def _bind_file(current: Task, name: str) -> Inode:
         if error.errno == Errno.EEXIST:
             raise LinuxError(Errno.EADDRINUSE, name) from None
         raise
-    mode = S.IFSOCK | 0o777 & ~current.fs.umask
+    mode = S_IFSOCK | 0o777 & ~current.fs.umask
     return namei_modify.vfs_mknod(current, nd.dentry, nd.last, mode, 0).d_inode
 
 
@@ -271,7 +296,7 @@ def _find_other(current: Task, path: bytes, type: int) -> UnixSock:
 
 def unix_listen(current: Task, sk: UnixSock, backlog: int) -> None:
     """Accept connections from now on; raises EOPNOTSUPP, EINVAL without a name."""
-    if sk.type == SOCK.DGRAM:
+    if sk.type == SOCK_DGRAM:
         raise LinuxError(Errno.EOPNOTSUPP, "datagram sockets do not listen")
     if not sk.addr or sk.state not in (TCP_CLOSE, TCP_LISTEN):
         raise LinuxError(Errno.EINVAL, "not bound, or connected")
@@ -288,7 +313,7 @@ async def unix_connect(current: Task, sk: UnixSock, name: bytes, *, nonblock: bo
 
     Raises EINVAL, ECONNREFUSED, EPROTOTYPE, EISCONN, EPERM, EAGAIN when the backlog is full, ERESTARTSYS.
     """
-    if sk.type == SOCK.DGRAM:
+    if sk.type == SOCK_DGRAM:
         if name[:2] == b"\0\0":
             sk.peer = None
             return
@@ -327,7 +352,7 @@ async def unix_connect(current: Task, sk: UnixSock, name: bytes, *, nonblock: bo
 
 async def unix_accept(current: Task, sk: UnixSock, *, nonblock: bool) -> UnixSock:
     """Return the server's end of the oldest connection; raises EOPNOTSUPP, EINVAL, EAGAIN, ERESTARTSYS."""
-    if sk.type == SOCK.DGRAM:
+    if sk.type == SOCK_DGRAM:
         raise LinuxError(Errno.EOPNOTSUPP, "datagram sockets do not accept")
     if sk.state != TCP_LISTEN:
         raise LinuxError(Errno.EINVAL, "not listening")
@@ -348,7 +373,7 @@ def unix_shutdown(sk: UnixSock, how: int) -> None:
     """End one direction or both: RCV_SHUTDOWN, SEND_SHUTDOWN."""
     sk.shutdown |= how
     peer = sk.peer
-    if peer is not None and sk.type != SOCK.DGRAM:
+    if peer is not None and sk.type != SOCK_DGRAM:
         if how & RCV_SHUTDOWN:
             peer.shutdown |= SEND_SHUTDOWN
         if how & SEND_SHUTDOWN:
@@ -367,15 +392,15 @@ async def unix_sendmsg(
 
     Raises EPIPE with SIGPIPE, ENOTCONN, EISCONN, EMSGSIZE, EAGAIN, ECONNREFUSED, ERESTARTSYS.
     """
-    if flags & Msg.OOB:
+    if flags & MSG_OOB:
         raise LinuxError(Errno.EOPNOTSUPP, "no urgent data")
     scm.creds = task_cred(current)
     scm.name = _AF_UNIX + sk.addr if sk.addr else b""
-    if sk.type == SOCK.STREAM:
+    if sk.type == SOCK_STREAM:
         if to is not None:
             raise LinuxError(Errno.EISCONN if sk.state == TCP_ESTABLISHED else Errno.EOPNOTSUPP, "a stream's address")
         return await _stream_sendmsg(current, sk, data, scm, flags)
-    if sk.type == SOCK.SEQPACKET:
+    if sk.type == SOCK_SEQPACKET:
         sk.sock_error()
         if sk.state != TCP_ESTABLISHED:
             raise LinuxError(Errno.ENOTCONN, "not connected")
@@ -409,8 +434,8 @@ def _check_stream(current: Task, sk: UnixSock, flags: int) -> UnixSock:
     """Return the other end; raises EPIPE if nobody can read any more, with SIGPIPE unless MSG_NOSIGNAL."""
     peer = sk.peer
     if peer is None or sk.shutdown & SEND_SHUTDOWN or peer.dead or peer.shutdown & RCV_SHUTDOWN:
-        if not flags & Msg.NOSIGNAL:
-            signal.send_sig(_SIGPIPE, current, 0)
+        if not flags & MSG_NOSIGNAL:
+            signal.send_sig(SIGPIPE, current, 0)
         raise LinuxError(Errno.EPIPE, "nobody reads the socket")
     return peer
 
@@ -419,7 +444,7 @@ async def _wait_for_room(current: Task, sk: UnixSock, flags: int) -> None:
     """Wait until what is under way leaves room (sock_alloc_send_skb)."""
     if sk.wmem < sk.sndbuf:
         return
-    if flags & Msg.DONTWAIT:
+    if flags & MSG_DONTWAIT:
         raise LinuxError(Errno.EAGAIN, "the send buffer is full")
     await wait.wait_event_interruptible(
         current, sk.wait, lambda: sk.wmem < sk.sndbuf or sk.shutdown & SEND_SHUTDOWN or sk.err, "sock_alloc_send_pskb"
@@ -464,7 +489,7 @@ async def _dgram_sendmsg(
             if sk.peer is other:
                 sk.peer = None
             raise LinuxError(Errno.ECONNREFUSED, "the receiver is gone")
-        if sk.type == SOCK.SEQPACKET:
+        if sk.type == SOCK_SEQPACKET:
             _check_stream(current, sk, flags)
         elif other.shutdown & RCV_SHUTDOWN:
             raise LinuxError(Errno.EPIPE, "the receiver is shut down")
@@ -473,7 +498,7 @@ async def _dgram_sendmsg(
         # The length of the queue bounds those who are not its partner; a partner is bound by its send buffer.
         if other.peer is sk or len(other.receive_queue) <= MAX_DGRAM_QLEN:
             break
-        if flags & Msg.DONTWAIT:
+        if flags & MSG_DONTWAIT:
             raise LinuxError(Errno.EAGAIN, "the receiver is busy")
         await wait.wait_event_interruptible_exclusive(
             current,
@@ -493,19 +518,19 @@ async def unix_recvmsg(current: Task, sk: UnixSock, size: int, flags: int) -> tu
 
     Raises EINVAL, ENOTCONN, EAGAIN, ERESTARTSYS, ECONNRESET.
     """
-    if flags & Msg.OOB:
+    if flags & MSG_OOB:
         raise LinuxError(Errno.EOPNOTSUPP, "no urgent data")
-    if sk.type == SOCK.STREAM:
+    if sk.type == SOCK_STREAM:
         if sk.state != TCP_ESTABLISHED:
             raise LinuxError(Errno.EINVAL, "not connected")
         return await _stream_recvmsg(current, sk, size, flags)
-    if sk.type == SOCK.SEQPACKET and sk.state != TCP_ESTABLISHED:
+    if sk.type == SOCK_SEQPACKET and sk.state != TCP_ESTABLISHED:
         raise LinuxError(Errno.ENOTCONN, "not connected")
     await _wait_for_data(current, sk, flags, 0)
     if not sk.receive_queue:
         return b"", 0, Scm()
     skb = sk.receive_queue[0]
-    if flags & Msg.PEEK:
+    if flags & MSG_PEEK:
         return skb.data[:size], len(skb.data), _peeked(skb.scm)
     sk.receive_queue.popleft()
     _consume(skb)
@@ -516,8 +541,8 @@ async def unix_recvmsg(current: Task, sk: UnixSock, size: int, flags: int) -> tu
 async def _stream_recvmsg(current: Task, sk: UnixSock, size: int, flags: int) -> tuple[bytes, int, Scm]:
     out = bytearray()
     got: Scm | None = None
-    peek = flags & Msg.PEEK
-    wait_all = flags & Msg.WAITALL and not flags & (Msg.PEEK | Msg.DONTWAIT)
+    peek = flags & MSG_PEEK
+    wait_all = flags & MSG_WAITALL and not flags & (MSG_PEEK | MSG_DONTWAIT)
     at = 0
     while len(out) < size:
         if at >= len(sk.receive_queue):
@@ -571,9 +596,9 @@ async def _wait_for_data(current: Task, sk: UnixSock, flags: int, at: int) -> No
     sk.sock_error()
     if sk.shutdown & RCV_SHUTDOWN:
         return
-    if flags & Msg.DONTWAIT:
+    if flags & MSG_DONTWAIT:
         raise LinuxError(Errno.EAGAIN, "nothing to read")
-    wchan = "unix_stream_data_wait" if sk.type == SOCK.STREAM else "skb_recv_datagram"
+    wchan = "unix_stream_data_wait" if sk.type == SOCK_STREAM else "skb_recv_datagram"
     await wait.wait_event_interruptible(
         current, sk.wait, lambda: len(sk.receive_queue) > at or sk.err or sk.shutdown & RCV_SHUTDOWN, wchan
     )
@@ -587,15 +612,15 @@ def unix_poll(sk: UnixSock, table: PollTable | None) -> int:
         table.wait(sk.wait)
     mask = 0
     if sk.err:
-        mask |= Poll.ERR
+        mask |= POLLERR
     if sk.shutdown == SHUTDOWN_MASK:
-        mask |= Poll.HUP
+        mask |= POLLHUP
     if sk.shutdown & RCV_SHUTDOWN:
-        mask |= Poll.RDHUP | _POLL_IN
+        mask |= POLLRDHUP | _POLL_IN
     if sk.receive_queue or sk.accept_queue:
         mask |= _POLL_IN
-    if sk.type != SOCK.DGRAM and sk.state == TCP_CLOSE:
-        mask |= Poll.HUP
+    if sk.type != SOCK_DGRAM and sk.state == TCP_CLOSE:
+        mask |= POLLHUP
     if sk.wmem * 4 <= sk.sndbuf:
         mask |= _POLL_OUT
     return mask

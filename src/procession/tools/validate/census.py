@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import cached_property
 import inspect
 import types
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from procession.arch.x86.entry import SyscallStack
 from procession.include.linux.binfmts import LinuxBinprm
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ("Census", "tally")
 
 # What has a count of its own: noted where it is seen, not looked into.
-_COUNTED = (
+_COUNTED: Final = (
     Task,
     SignalStruct,
     SighandStruct,
@@ -59,12 +59,12 @@ _COUNTED = (
     Inode,
     Sigqueue,
 )
-_ATOMS = (type(None), int, str, bytes, float, type, types.ModuleType, Kernel)
-_CONTAINERS = (dict, list, tuple, deque)
+_ATOMS: Final = (type(None), int, str, bytes, float, type, types.ModuleType, Kernel)
+_CONTAINERS: Final = (dict, list, tuple, deque)
 # The objects whose fields hold references while somebody sleeps.
-_HOLDERS = (SyscallStack, LinuxBinprm, WaitOpts, Scm)
+_HOLDERS: Final = (SyscallStack, LinuxBinprm, WaitOpts, Scm)
 # Where a reference of its own may lie on a stack; elsewhere these are borrowed. Of other things each may be one.
-_HELD_BY: dict[type, tuple[str, ...]] = {
+_HELD_BY: Final[dict[type, tuple[str, ...]]] = {
     Task: ("kthread_stop",),
     SignalStruct: (),
     SighandStruct: (),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession import boot
 from procession.include.linux.bug import KernelBug
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ("AT_EVERY_TRAP", "Checker", "validate_all")
 
-AT_EVERY_TRAP = (
+AT_EVERY_TRAP: Final = (
     tasks.validate_family,
     tasks.validate_threads,
     tasks.validate_dead,
@@ -45,9 +45,9 @@ AT_EVERY_TRAP = (
     terminals.validate_terminals,
     terminals.validate_tty_buffers,
 )
-_EVENTS_KEPT = 12
-_FAULTS_AT_ONCE = 8
-_TASKS_AT_ONCE = 24
+_EVENTS_KEPT: Final = 12
+_FAULTS_AT_ONCE: Final = 8
+_TASKS_AT_ONCE: Final = 24
 
 
 def validate_all(k: Kernel) -> list[str]:

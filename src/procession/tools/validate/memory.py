@@ -6,14 +6,14 @@ The page tables of all address spaces are walked from the top, as the CPU does, 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from procession.hw.memory import PG_EXEC, PG_FILE
 from procession.include.asm.pgtable import PTE_NX, PTE_PFN_MASK, PTE_PRESENT, PTE_PROTNONE, PTE_RW
-from procession.include.linux.mm_types import VM
+from procession.include.linux.mm_types import VM_ACCOUNT, VM_EXEC, VM_LOCKED, VM_WRITE
 from procession.mm import shmem
 from procession.tools.validate.census import Census
 
@@ -25,17 +25,19 @@ __all__ = ("fingerprint", "real_entries", "validate_areas", "validate_memory", "
 
 _Words = npt.NDArray[np.uint64]
 _Numbers = npt.NDArray[np.int64]
-_ACCOUNT, _LOCKED = VM.ACCOUNT, VM.LOCKED
-_SPACE_SHIFT = 48  # key of a page: number of its address space, address
-_PFN_MASK, _PAGE_SHIFT = np.uint64(PTE_PFN_MASK), np.uint64(12)
-_RW, _NX = np.uint64(PTE_RW), np.uint64(PTE_NX)
-_FILE_FLAG, _EXEC_FLAG = np.uint8(PG_FILE), np.uint8(PG_EXEC)
+_SPACE_SHIFT: Final = 48  # key of a page: number of its address space, address
+_PFN_MASK: Final = np.uint64(PTE_PFN_MASK)
+_PAGE_SHIFT: Final = np.uint64(12)
+_RW: Final = np.uint64(PTE_RW)
+_NX: Final = np.uint64(PTE_NX)
+_FILE_FLAG: Final = np.uint8(PG_FILE)
+_EXEC_FLAG: Final = np.uint8(PG_EXEC)
 # What an area's READ, WRITE and EXEC say about the entries of its pages; RW is there only if it may be set.
-_EXPECTED = tuple(
-    (PTE_PRESENT if flags else PTE_PROTNONE) | (0 if flags & VM.EXEC else PTE_NX) | (PTE_RW if flags & VM.WRITE else 0)
+_EXPECTED: Final = tuple(
+    (PTE_PRESENT if flags else PTE_PROTNONE) | (0 if flags & VM_EXEC else PTE_NX) | (PTE_RW if flags & VM_WRITE else 0)
     for flags in range(8)
 )
-_PRESENCE = np.uint64(PTE_PRESENT | PTE_PROTNONE)
+_PRESENCE: Final = np.uint64(PTE_PRESENT | PTE_PROTNONE)
 
 
 def fingerprint(k: Kernel, seen: Census) -> tuple[int, ...]:
@@ -90,9 +92,9 @@ def validate_areas(k: Kernel, spaces: list[MmStruct]) -> list[str]:
                 wrong.append(f"{_whose(spaces, nr)}: area {start:#x}-{stop:#x} after {end:#x}")
             end = stop
             total += stop - start
-            if flags & _ACCOUNT:
+            if flags & VM_ACCOUNT:
                 committed += stop - start
-            if flags & _LOCKED:
+            if flags & VM_LOCKED:
                 locked += stop - start
             if vma.vm_mm is not mm:
                 wrong.append(f"{_whose(spaces, nr)}: area {start:#x} belongs to another mm")
@@ -241,7 +243,7 @@ def _complaint(k: Kernel, spaces: list[MmStruct], walk: _Walk, i: int, inside: b
     else:
         vma = next(vma for vma in spaces[nr].mmap if vma.vm_start <= address < vma.vm_end)
         off = entry ^ _EXPECTED[vma.vm_flags & 7]
-        if entry & PTE_RW and not vma.vm_flags & VM.WRITE:
+        if entry & PTE_RW and not vma.vm_flags & VM_WRITE:
             text = "writable page in a read-only area"
         elif off & PTE_NX and not entry & PTE_NX:
             text = "NX does not fit"

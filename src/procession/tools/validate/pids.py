@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from procession.include.linux.pid import BITS_PER_PAGE, Pid, PidType
+from procession.include.linux.pid import BITS_PER_PAGE, PIDTYPE_PID, PIDTYPE_SID, Pid, PidType
 from procession.tools.validate.census import Census
 
 if TYPE_CHECKING:
@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ("validate_attached", "validate_pidmaps", "validate_reapers")
 
-_PID, _PGID, _SID = (int(kind) for kind in PidType)
-_ROLES = [kind.name for kind in PidType]
+_ROLES: Final = [kind.name for kind in PidType]
 
 
 def validate_pidmaps(k: Kernel, seen: Census | None = None) -> list[str]:
@@ -51,7 +50,7 @@ def validate_attached(k: Kernel, seen: Census | None = None) -> list[str]:
     wrong: list[str] = []
     pids: dict[Pid, None] = dict.fromkeys(k.init_pid_ns.pids.values())
     for p in seen.hashed:
-        own = p.pids[_PID]
+        own = p.pids[PIDTYPE_PID]
         if own is None:
             wrong.append(f"{p!r} is hashed, but has no number")
         elif own.numbers[0].nr != p.pid:
@@ -84,10 +83,10 @@ def validate_attached(k: Kernel, seen: Census | None = None) -> list[str]:
 
 
 def _leader(p: Task, wrong: list[str]) -> None:
-    if p.signal.leader_pid is not p.pids[_PID]:
+    if p.signal.leader_pid is not p.pids[PIDTYPE_PID]:
         wrong.append(f"{p!r}: leader_pid is {p.signal.leader_pid!r}")
-    if p.signal.leader and p.pids[_SID] is not p.pids[_PID]:
-        wrong.append(f"{p!r} leads a session that is not its own: {p.pids[_SID]!r}")
+    if p.signal.leader and p.pids[PIDTYPE_SID] is not p.pids[PIDTYPE_PID]:
+        wrong.append(f"{p!r} leads a session that is not its own: {p.pids[PIDTYPE_SID]!r}")
 
 
 def _users(pid: Pid, wrong: list[str]) -> None:
@@ -100,8 +99,8 @@ def _users(pid: Pid, wrong: list[str]) -> None:
         for p in users or ():
             if p.pids[kind] is not pid:
                 wrong.append(f"{pid!r} has {p!r} as a {_ROLES[kind]}, whose is {p.pids[kind]!r}")
-    if group and len(group) > 1 and len({p.pids[_SID] for p in group}) > 1:
-        wrong.append(f"{pid!r} is a process group of several sessions: {[(p, p.pids[_SID]) for p in group]}")
+    if group and len(group) > 1 and len({p.pids[PIDTYPE_SID] for p in group}) > 1:
+        wrong.append(f"{pid!r} is a process group of several sessions: {[(p, p.pids[PIDTYPE_SID]) for p in group]}")
 
 
 def validate_reapers(k: Kernel, seen: Census | None = None) -> list[str]:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from procession.fs.pipe import PipeFile
 from procession.fs.proc.mounts import MountsFile
 from procession.fs.proc.namespaces import NsFile
 from procession.include.linux.cred import Cred
 from procession.include.linux.fdtable import FilesStruct
-from procession.include.linux.fs import File, FMode, S
+from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_IFMT, S_IFREG, File
 from procession.include.linux.fs_struct import FsStruct
-from procession.include.linux.mm_types import VM, MmStruct, VmArea
+from procession.include.linux.mm_types import VM_DENYWRITE, MmStruct, VmArea
 from procession.include.linux.nsproxy import Nsproxy
 from procession.include.linux.pid import Pid, PidNamespace
-from procession.include.linux.sched import SighandStruct, Task, TaskState, UserStruct
+from procession.include.linux.sched import TASK_DEAD, SighandStruct, Task, UserStruct
 from procession.tools.validate import terminals
 from procession.tools.validate.census import Census, tally
 
@@ -33,7 +33,6 @@ __all__ = (
     "validate_task_references",
 )
 
-_WRITE, _IFMT, _IFREG, _DENYWRITE = FMode.WRITE, S.IFMT, S.IFREG, VM.DENYWRITE
 _usage, _count, _f_count, _i_count = (attrgetter(name) for name in ("usage", "count", "f_count", "i_count"))
 
 
@@ -58,7 +57,7 @@ def _name(seen: Census, thing: Any) -> str:
     return f"{kind} {users}" if users else kind
 
 
-_HOLDERS = ("mm", "files", "fs", "sighand", "signal", "nsproxy", "cred", "real_cred")
+_HOLDERS: Final = ("mm", "files", "fs", "sighand", "signal", "nsproxy", "cred", "real_cred")
 
 
 def validate_task_references(k: Kernel, seen: Census | None = None) -> list[str]:
@@ -70,7 +69,7 @@ def validate_task_references(k: Kernel, seen: Census | None = None) -> list[str]
     on_cpu = [task for rq in k.runqueues for task in (rq.curr, rq.dead)]
     for p in tasks[1:]:
         # The reference for being current goes when the task leaves its CPU for ever.
-        if p.state != TaskState.DEAD or p in on_cpu:
+        if p.state != TASK_DEAD or p in on_cpu:
             usage[p] = usage.get(p, 0) + 1
     _compare(seen, wrong, "usage", usage, _usage)
     _compare(seen, wrong, "sigcnt", seen.signals, attrgetter("sigcnt"))
@@ -183,17 +182,17 @@ def validate_file_counts(k: Kernel, seen: Census | None = None) -> list[str]:
     pipes: dict[Any, list[int]] = {}
     for file in files:
         mode = file.f_mode
-        if mode & _WRITE:
+        if mode & FMODE_WRITE:
             inode = file.f_path.dentry.d_inode
-            if inode.i_mode & _IFMT == _IFREG:
+            if inode.i_mode & S_IFMT == S_IFREG:
                 writers[inode] += 1
         if isinstance(file, PipeFile):
             ends = pipes.setdefault(file.pipe, [0, 0])
-            ends[0] += bool(mode & FMode.READ)
-            ends[1] += bool(mode & _WRITE)
+            ends[0] += bool(mode & FMODE_READ)
+            ends[1] += bool(mode & FMODE_WRITE)
     for mm in seen.mms:
         for vma in mm.mmap:
-            if vma.vm_flags & _DENYWRITE and vma.vm_file is not None:
+            if vma.vm_flags & VM_DENYWRITE and vma.vm_file is not None:
                 writers[vma.vm_file.f_path.dentry.d_inode] -= 1
     for inode, found in writers.items():
         count = inode.i_writecount

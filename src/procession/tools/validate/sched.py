@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from procession.fs.eventpoll import _EpPollEntry
 from procession.include.linux.fs import File
 from procession.include.linux.rwsem import Mutex
-from procession.include.linux.sched import TaskState
+from procession.include.linux.sched import MAX_RT_PRIO, TASK_DEAD, TASK_RUNNING, TASK_UNINTERRUPTIBLE
 from procession.include.linux.wait import Completion, WaitQueueHead
 from procession.kernel import itimer
 from procession.tools.validate.census import Census
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from procession.kernel.sched import Rq
 
 __all__ = ("validate_futexes", "validate_locks", "validate_runqueues", "validate_timers", "validate_wait_queues")
-
-_RUNNING, _UNINTERRUPTIBLE, _DEAD = TaskState.RUNNING, TaskState.UNINTERRUPTIBLE, TaskState.DEAD
-_MAX_RT_PRIO = 100
 
 
 def validate_runqueues(k: Kernel, seen: Census | None = None) -> list[str]:
@@ -38,9 +35,9 @@ def validate_runqueues(k: Kernel, seen: Census | None = None) -> list[str]:
         on_rq = p.se.on_rq
         if on_rq != (p in queued):
             wrong.append(f"{p!r}: on_rq {on_rq}, queued on {queued[p].cpu if p in queued else 'no CPU'}")
-        if on_rq != (p.state == _RUNNING):
+        if on_rq != (p.state == TASK_RUNNING):
             wrong.append(f"{p!r}: state {p.state}, on_rq {on_rq}")
-        if p.state & _UNINTERRUPTIBLE:
+        if p.state & TASK_UNINTERRUPTIBLE:
             blocked += 1
         if p.on_cpu != (k.runqueues[p.cpu].curr is p):
             wrong.append(f"{p!r}: on_cpu {p.on_cpu}, CPU {p.cpu} runs {k.runqueues[p.cpu].curr!r}")
@@ -85,12 +82,12 @@ def _runqueue(rq: Rq, queued: dict[Task, Rq], wrong: list[str]) -> None:
     for p in (*fair, *real):
         if p in queued or p.cpu != rq.cpu or p is rq.idle:
             wrong.append(f"CPU {rq.cpu}: {p!r} of CPU {p.cpu} is queued here")
-        if (p.prio < _MAX_RT_PRIO) != (p in real):
+        if (p.prio < MAX_RT_PRIO) != (p in real):
             wrong.append(f"CPU {rq.cpu}: {p!r} of priority {p.prio} is in the other class's queue")
         queued[p] = rq
     if cfs.last is not None and not cfs.last.se.on_rq:
         wrong.append(f"CPU {rq.cpu}: last is {cfs.last!r}, which is not queued")
-    if rq.dead is not None and rq.dead.state != _DEAD:
+    if rq.dead is not None and rq.dead.state != TASK_DEAD:
         wrong.append(f"CPU {rq.cpu}: {rq.dead!r} has left for ever in state {rq.dead.state}")
 
 
@@ -116,7 +113,7 @@ def validate_wait_queues(k: Kernel, seen: Census | None = None) -> list[str]:
         else:
             continue
         queues.append(queue)
-        if p.state != _RUNNING and not any(entry.task is p for entry in queue.task_list):
+        if p.state != TASK_RUNNING and not any(entry.task is p for entry in queue.task_list):
             wrong.append(f"{p!r} sleeps in {p.wchan} on a queue that it is not on")
     for file in seen.open_files:
         queues += _queues_of(file)
@@ -135,7 +132,7 @@ def _wait_queue(queue: WaitQueueHead, wrong: list[str]) -> None:
         if isinstance(entry, _EpPollEntry):
             continue  # stands there as long as the epoll set watches the file, whoever made it
         p = entry.task
-        if p.exit_state or p.state == _DEAD:
+        if p.exit_state or p.state == TASK_DEAD:
             wrong.append(f"{p!r} is dead and on a queue ({name})")
         elif p.stack is None:
             wrong.append(f"{p!r} is in user mode and on a queue ({name})")

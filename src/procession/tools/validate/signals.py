@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from procession.include.linux.sched import PF, TIF, JobCtl, SignalFlags, SignalStruct, TaskState
-from procession.include.linux.signal import NSIG, SiCode, Sigpending
+from procession.include.linux.sched import (
+    JOBCTL_PENDING_MASK,
+    JOBCTL_STOP_CONSUME,
+    JOBCTL_STOP_PENDING,
+    JOBCTL_TRAPPING,
+    PF_DUMPCORE,
+    PF_EXITING,
+    PF_SIGNALED,
+    SIGNAL_CLD_MASK,
+    SIGNAL_GROUP_EXIT,
+    SIGNAL_STOP_CONTINUED,
+    SIGNAL_STOP_STOPPED,
+    SIGNAL_UNKILLABLE,
+    TASK_STOPPED_BIT,
+    TIF_SIGPENDING,
+    SignalStruct,
+)
+from procession.include.linux.signal import NSIG, SI_TIMER, SIGRTMIN, Sigpending
 from procession.tools.validate.census import Census, tally
 
 if TYPE_CHECKING:
@@ -15,18 +31,11 @@ if TYPE_CHECKING:
 
 __all__ = ("validate_jobctl", "validate_pending", "validate_sigpending", "validate_sigqueues")
 
-_KILL_STOP = 1 << 8 | 1 << 18
-_SIGRTMIN = 32
-_SI_TIMER = int(SiCode.TIMER)
-_SIGPENDING = TIF.SIGPENDING
+_KILL_STOP: Final = 1 << 8 | 1 << 18
 # On the way out, or waiting for nothing but the end of a dump, a task has no signals to look at any more.
-_LEAVING = PF.EXITING | PF.DUMPCORE | PF.SIGNALED
-_ALL_FLAGS = (
-    SignalFlags.STOP_STOPPED
-    | SignalFlags.STOP_CONTINUED
-    | SignalFlags.GROUP_EXIT
-    | SignalFlags.CLD_MASK
-    | SignalFlags.UNKILLABLE
+_LEAVING: Final = PF_EXITING | PF_DUMPCORE | PF_SIGNALED
+_ALL_FLAGS: Final = (
+    SIGNAL_STOP_STOPPED | SIGNAL_STOP_CONTINUED | SIGNAL_GROUP_EXIT | SIGNAL_CLD_MASK | SIGNAL_UNKILLABLE
 )
 
 
@@ -51,11 +60,11 @@ def validate_pending(k: Kernel, seen: Census | None = None) -> list[str]:
 
 def _queue(pending: Sigpending, whose: str, wrong: list[str]) -> None:
     """A bit may stand without an entry (forced, or too many queued), an entry not without its bit."""
-    numbers = Counter([q.info.signo for q in pending.list if q.info.code != _SI_TIMER])
+    numbers = Counter([q.info.signo for q in pending.list if q.info.code != SI_TIMER])
     for signo in dict.fromkeys(q.info.signo for q in pending.list):
         if not 0 < signo <= NSIG or not pending.signal >> (signo - 1) & 1:
             wrong.append(f"{whose}: signal {signo} is queued, but not pending")
-        if signo < _SIGRTMIN and numbers[signo] > 1:
+        if signo < SIGRTMIN and numbers[signo] > 1:
             wrong.append(f"{whose}: signal {signo} is queued {numbers[signo]} times")
     if pending.signal >> NSIG:
         wrong.append(f"{whose}: pending {pending.signal:#x}")
@@ -71,9 +80,9 @@ def validate_sigpending(k: Kernel, seen: Census | None = None) -> list[str]:
         for p in sig.threads:
             if p.flags & _LEAVING:
                 continue
-            if p.ti_flags & _SIGPENDING or p.wchan == "do_signal_stop":
+            if p.ti_flags & TIF_SIGPENDING or p.wchan == "do_signal_stop":
                 told |= ~p.blocked  # who comes out of a stop looks again without being told
-            elif p.pending.signal & ~p.blocked or p.jobctl & JobCtl.PENDING_MASK:
+            elif p.pending.signal & ~p.blocked or p.jobctl & JOBCTL_PENDING_MASK:
                 wrong.append(f"{p!r} has {p.pending.signal & ~p.blocked:#x} to take, but TIF_SIGPENDING is clear")
             wanted |= ~p.blocked
         if shared & wanted & ~told:
@@ -91,7 +100,7 @@ def validate_jobctl(k: Kernel, seen: Census | None = None) -> list[str]:
         to_come = 0
         for p in sig.threads:
             _stop(p, sig, wrong)
-            to_come += bool(p.jobctl & JobCtl.STOP_CONSUME)
+            to_come += bool(p.jobctl & JOBCTL_STOP_CONSUME)
         if sig.group_stop_count != to_come:
             wrong.append(f"{leader!r}: group_stop_count {sig.group_stop_count}, threads to come {to_come}")
         if sig.flags & ~_ALL_FLAGS:
@@ -101,14 +110,14 @@ def validate_jobctl(k: Kernel, seen: Census | None = None) -> list[str]:
 
 def _stop(p: Task, sig: SignalStruct, wrong: list[str]) -> None:
     jobctl = p.jobctl
-    if jobctl & JobCtl.STOP_CONSUME and not jobctl & JobCtl.STOP_PENDING:
+    if jobctl & JOBCTL_STOP_CONSUME and not jobctl & JOBCTL_STOP_PENDING:
         wrong.append(f"{p!r} is counted in a stop that it is not asked for: jobctl {jobctl:#x}")
-    if jobctl & JobCtl.TRAPPING and not jobctl & JobCtl.PENDING_MASK:
+    if jobctl & JOBCTL_TRAPPING and not jobctl & JOBCTL_PENDING_MASK:
         wrong.append(f"{p!r} is trapping without a trap: jobctl {jobctl:#x}")
-    if p.state & TaskState.STOPPED_BIT:
-        if jobctl & JobCtl.STOP_PENDING:
+    if p.state & TASK_STOPPED_BIT:
+        if jobctl & JOBCTL_STOP_PENDING:
             wrong.append(f"{p!r} is stopped with a stop to come: jobctl {jobctl:#x}")
-        if not (sig.flags & SignalFlags.STOP_STOPPED or sig.group_stop_count):
+        if not (sig.flags & SIGNAL_STOP_STOPPED or sig.group_stop_count):
             wrong.append(f"{p!r} is stopped, its process is not: flags {sig.flags:#x}")
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from procession.include.linux.sched import PF, ExitState, Task, TaskState
+from procession.include.linux.pid import PIDTYPE_PID
+from procession.include.linux.sched import EXIT_DEAD, EXIT_ZOMBIE, PF_EXITING, PF_EXITPIDONE, TASK_DEAD, Task
 from procession.tools.validate.census import Census, tally
 
 if TYPE_CHECKING:
@@ -12,9 +13,6 @@ if TYPE_CHECKING:
     from procession.include.linux.pid import Pid
 
 __all__ = ("ChildrensOrder", "validate_dead", "validate_family", "validate_task_counts", "validate_threads")
-
-_EXITING, _EXITPIDONE = PF.EXITING, PF.EXITPIDONE
-_ZOMBIE, _DEAD = ExitState.ZOMBIE, ExitState.DEAD
 
 
 def validate_family(k: Kernel, seen: Census | None = None) -> list[str]:
@@ -65,7 +63,7 @@ class ChildrensOrder:
     def validate(self, seen: Census) -> list[str]:
         """Return whose children are in another order than they were at the look before."""
         before = self._before
-        self._before = {p: [child.pids[0] for child in p.children] for p in seen.tasks if p.children}
+        self._before = {p: [child.pids[PIDTYPE_PID] for child in p.children] for p in seen.tasks if p.children}
         wrong: list[str] = []
         for father, children in self._before.items():
             old = before.get(father, [])
@@ -100,7 +98,7 @@ def validate_threads(k: Kernel, seen: Census | None = None) -> list[str]:
         if leader.pid != tgid:
             wrong.append(f"{leader!r} leads process {tgid}")
         for p in threads:
-            if not p.flags & _EXITING:
+            if not p.flags & PF_EXITING:
                 live += 1
             if p is leader:
                 if p.group_leader is not p:
@@ -132,25 +130,25 @@ def validate_dead(k: Kernel, seen: Census | None = None) -> list[str]:
     on_cpu = [(rq.curr, rq.dead) for rq in k.runqueues]
     for p in seen.hashed:
         exit_state = p.exit_state
-        if (p.state == TaskState.DEAD) != bool(exit_state):
+        if (p.state == TASK_DEAD) != bool(exit_state):
             wrong.append(f"{p!r}: state {p.state}, exit_state {exit_state}")
         if p.mm is None and p.active_mm is not None:
             wrong.append(f"{p!r} borrows an mm that it has not counted")
         if p.sighand is None:
             wrong.append(f"{p!r} is hashed, but has no sighand")
         if not exit_state:
-            if p.flags & _EXITPIDONE:
+            if p.flags & PF_EXITPIDONE:
                 wrong.append(f"{p!r} is through with exiting, but neither a zombie nor dead")
             continue
-        if exit_state != _ZOMBIE:
+        if exit_state != EXIT_ZOMBIE:
             wrong.append(f"{p!r} is dead and not released (exit_state {exit_state})")
-        if p.flags & (_EXITING | _EXITPIDONE) != _EXITING | _EXITPIDONE:
+        if p.flags & (PF_EXITING | PF_EXITPIDONE) != PF_EXITING | PF_EXITPIDONE:
             wrong.append(f"{p!r} is a zombie with flags {p.flags:#x}")
         _holds_nothing(p, any(p in pair for pair in on_cpu), wrong)
     for p in seen.gone:
-        if p.exit_state != _DEAD:
+        if p.exit_state != EXIT_DEAD:
             wrong.append(f"{p!r} was released with exit_state {p.exit_state}")
-        if p.sighand is not None or p.pids[0] is not None:
+        if p.sighand is not None or p.pids[PIDTYPE_PID] is not None:
             wrong.append(f"{p!r} was released, but has a sighand or a number")
         _holds_nothing(p, any(p in pair for pair in on_cpu), wrong)
     return wrong

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procession.drivers.tty.tty_io import TtyFile
+from procession.include.linux.pid import PIDTYPE_SID
 from procession.include.linux.tty import N_TTY_BUF_SIZE, TtyStruct
 from procession.tools.validate.census import Census, tally
 
@@ -61,7 +62,7 @@ def validate_terminals(k: Kernel, seen: Census | None = None) -> list[str]:
             wrong.append(f"{name}: foreground {tty.pgrp}, session {tty.session}")
     for sig in seen.signals:
         leader = next(iter(sig.threads), None)
-        if sig.tty is not None and leader is not None and sig.tty.session is not leader.pids[2]:
+        if sig.tty is not None and leader is not None and sig.tty.session is not leader.pids[PIDTYPE_SID]:
             wrong.append(f"{leader!r}: its terminal {sig.tty.driver.name} {sig.tty.index} is another session's")
     found = sum(1 for tty in ttys if alive[tty] or tty in users)
     active = k.caches["tty_struct"].nr_active

@@ -11,13 +11,14 @@ Differs: output leaves at once; a worker of its own, khvcd, does the looking in 
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from procession.drivers.tty import n_tty, tty_buffer, tty_io, tty_jobctrl
 from procession.fs import devices
+from procession.hw.clock import NEVER
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.hrtimer import NEVER
-from procession.include.linux.signal import Sig
+from procession.include.linux.fcntl import O_NOCTTY
+from procession.include.linux.signal import SIGWINCH
 from procession.include.linux.tty import TtyDriver, tty_std_termios
 
 if TYPE_CHECKING:
@@ -28,11 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = ("HVC_MAJOR", "hvc_console_init", "hvc_idle_input", "hvc_poll")
 
-HVC_MAJOR = 229
-O_NOCTTY = 0o400
-_ROOM = 4096
-_INTERVAL_NS = 10_000_000
-_WINSIZE = struct.Struct("<4H")
+HVC_MAJOR: Final = 229
+_ROOM: Final = 4096
+_INTERVAL_NS: Final = 10_000_000
+_WINSIZE: Final = struct.Struct("<4H")
 
 
 class HvcOperations:
@@ -80,7 +80,7 @@ class HvcOperations:
         """Change the size and tell the foreground (tty_do_resize)."""
         if winsize == tty.winsize:
             return
-        tty_jobctrl.kill_tty_pgrp(tty.pgrp, Sig.SIGWINCH)
+        tty_jobctrl.kill_tty_pgrp(tty.pgrp, SIGWINCH)
         tty.winsize = winsize
 
     def ioctl(self, current: Task, tty: TtyStruct, cmd: int, arg: Any) -> int:

@@ -1,0 +1,26 @@
+"""ELF files (include/linux/elf.h)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+ELFMAG: Final = b"\x7fELF"
+
+# e_type.
+ET_EXEC: Final = 2
+ET_DYN: Final = 3
+ET_CORE: Final = 4
+
+# e_machine.
+EM_X86_64: Final = 62
+
+# p_type.
+PT_LOAD: Final = 1
+PT_INTERP: Final = 3
+PT_NOTE: Final = 4
+PT_GNU_STACK: Final = 0x6474E551
+
+# p_flags.
+PF_X: Final = 1
+PF_W: Final = 2
+PF_R: Final = 4

@@ -1,0 +1,12 @@
+"""What statfs(2) calls the file systems (include/linux/magic.h)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+ANON_INODE_FS_MAGIC: Final = 0x09041934
+DEVPTS_SUPER_MAGIC: Final = 0x1CD1
+PIPEFS_MAGIC: Final = 0x50495045
+PROC_SUPER_MAGIC: Final = 0x9FA0
+SOCKFS_MAGIC: Final = 0x534F434B
+TMPFS_MAGIC: Final = 0x01021994
