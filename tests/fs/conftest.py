@@ -16,7 +16,6 @@ from procession.include.linux.kernel import Kernel
 from procession.include.linux.nsproxy import IpcNamespace, NetNamespace, Nsproxy, UserNamespace, UtsNamespace
 from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_NOFILE
 from procession.include.linux.sched import SignalStruct, Task, UserStruct
-from procession.include.linux.signal import Sigpending
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.syscalls import SYSCALLS
 from procession.include.trace.events import Trace
@@ -88,24 +87,19 @@ def bare_kernel(root=None, megabytes=16, stdin=b""):
 
 
 def new_task(k):
-    p = Task.__new__(Task)
-    p.kernel = k
+    p = Task(k)
     p.comm, p.pid, p.tgid = "test", 1, 1
-    p.flags = p.ti_flags = p.state = 0
-    p.mm = None
+    p.flags = 0
     p.alloc_lock = SpinLock(k.lock_class("task->alloc_lock"))
     p.cred = p.real_cred = Cred(k.root_user)
     p.files = file.init_files(k)
     root = PathRef(k.rootfs, k.rootfs.mnt_root)
     p.fs = fs_struct.init_fs(k, root)
     p.nsproxy = k.init_nsproxy
-    p.pending, p.blocked = Sigpending(), 0
     p.sighand = None
-    p.signal = SignalStruct()
+    p.signal = SignalStruct(p, k.wait_queue_head("wait_chldexit.lock"))
     p.signal.rlim = [(RLIM_INFINITY, RLIM_INFINITY)] * 16
     p.signal.rlim[RLIMIT_NOFILE] = (1024, 4096)
-    p.signal.tty = None
-    p.signal.threads = {p: None}
     return p
 
 

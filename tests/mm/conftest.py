@@ -23,7 +23,6 @@ from procession.include.linux.kernel import Kernel
 from procession.include.linux.mm_types import TASK_SIZE
 from procession.include.linux.resource import RLIM_INFINITY
 from procession.include.linux.sched import SignalStruct, Task, UserStruct
-from procession.include.linux.signal import Sigpending
 from procession.include.linux.spinlock import SpinLock
 from procession.include.trace.events import Trace
 from procession.kernel import fork_mm, lockdep
@@ -78,21 +77,17 @@ def make_kernel(megabytes=8):
 
 
 def make_task(k, mm="new"):
-    p = Task.__new__(Task)
-    p.kernel = k
+    p = Task(k)
     p.pid = p.tgid = 100 + len(k.tasks)
     p.comm = "test"
-    p.flags = p.ti_flags = p.personality = p.min_flt = p.maj_flt = 0
+    p.flags = 0
     p.alloc_lock = SpinLock(k.lock_class("alloc_lock"))
     user = UserStruct(0, k.init_user_ns)
     p.cred = p.real_cred = Cred(user)
-    p.signal = sig = SignalStruct()
+    p.signal = sig = SignalStruct(p, k.wait_queue_head("wait_chldexit.lock"))
     sig.rlim = [(RLIM_INFINITY, RLIM_INFINITY)] * 16
     sig.rlim[3] = (8 << 20, RLIM_INFINITY)
     sig.rlim[8] = (65536, 65536)
-    sig.threads = {p: None}
-    p.pending = Sigpending()
-    p.exit_state = 0
     if mm == "new":
         mm = fork_mm.mm_alloc(k)
         mm.mmap_base = TASK_SIZE - (128 << 20)

@@ -52,17 +52,14 @@ from procession.include.linux.sched import (
     CLONE_FILES,
     CLONE_FS,
     CLONE_SIGHAND,
-    EXIT_NONE,
     PF_KTHREAD,
-    SCHED_NORMAL,
     SIGNAL_UNKILLABLE,
-    TASK_RUNNING,
     TASK_UNINTERRUPTIBLE,
-    SchedEntity,
     SighandStruct,
+    SignalStruct,
     Task,
 )
-from procession.include.linux.signal import SIGCHLD, SIGKILL, Sigpending
+from procession.include.linux.signal import SIGCHLD, SIGKILL
 from procession.include.linux.spinlock import SpinLock
 from procession.kernel import (
     completion,
@@ -163,67 +160,22 @@ def vfs_caches_init(k: Kernel, root: RootSpec) -> None:
 
 def init_task(k: Kernel) -> None:
     """Make the boot task by hand; every other task is a copy of its parent (INIT_TASK)."""
-    p = Task.__new__(Task)
-    k.init_task = p
-    p.kernel = k
+    p = k.init_task = Task(k)
     p.thread = kthread.IdleThread()
-    p.stack = None
-    p.usage = 2
-    p.state = TASK_RUNNING
-    p.flags = PF_KTHREAD
-    p.ti_flags = p.ptrace = p.jobctl = p.exit_code = p.exit_signal = p.pdeath_signal = 0
-    p.exit_state = EXIT_NONE
-    p.pid = p.tgid = 0
-    p.comm = "swapper"
-    p.real_parent = p.parent = p.group_leader = p
-    p.children = {}
-    p.ptraced = None
+    p.alloc_lock = SpinLock(k.lock_class("alloc_lock"))
     p.pids = [k.init_struct_pid] * 3
     # For ever a member: pid 0 is never freed, whoever leaves its group and session (INIT_STRUCT_PID).
     k.init_struct_pid.tasks = [{p: None} for _ in p.pids]
-    p.self_exec_id = p.parent_exec_id = 0
-    p.did_exec = False
-    p.alloc_lock = SpinLock(k.lock_class("alloc_lock"))
-    p.mm = p.active_mm = p.files = p.fs = p.nsproxy = None
-    _init_sched(p)
-    _init_cred(k, p)
-    _init_signals(k, p)
-    p.start_time = p.real_start_time = k.clock.now_ns
-    p.utime = p.stime = p.nvcsw = p.nivcsw = p.min_flt = p.maj_flt = p.inblock = p.oublock = 0
-    p.set_child_tid = p.clear_child_tid = p.robust_list = 0
-    p.restart_block = p.vfork_done = p.kthread = p.waiting_on = None
-    p.personality = p.seccomp_mode = 0
-    p.timer_slack_ns = p.default_timer_slack_ns = 50_000
-    p.wchan = ""
-
-
-def _init_sched(p: Task) -> None:
-    p.prio = p.static_prio = p.normal_prio = sched.DEFAULT_PRIO
-    p.policy = SCHED_NORMAL
-    p.rt_priority = p.rt_time_slice = 0
-    p.sched_reset_on_fork = p.on_cpu = False
-    p.cpu = 0
-    p.cpus_allowed = (1 << p.kernel.nr_cpus) - 1
-    p.se = SchedEntity()
-
-
-def _init_cred(k: Kernel, p: Task) -> None:
-    """Be root with all capabilities; these credentials are static and never freed."""
-    init_cred = Cred(k.root_user)
-    init_cred.usage = 4
-    p.real_cred = p.cred = init_cred
-
-
-def _init_signals(k: Kernel, p: Task) -> None:
-    p.signal = fork.new_signal_struct(k, p)
+    p.cpus_allowed = (1 << k.nr_cpus) - 1
+    # Root with all capabilities; these credentials are static and never freed.
+    p.real_cred = p.cred = Cred(k.root_user)
+    p.cred.usage = 4
+    p.signal = SignalStruct(p, k.wait_queue_head("wait_chldexit.lock"))
     p.signal.rlim = init_rlimits(k)
     # Ours: in 3.2 a signal to group 0 stays queued with the idle task for ever.
     p.signal.flags = SIGNAL_UNKILLABLE
     p.sighand = SighandStruct(SpinLock(k.lock_class("sighand->siglock")))
-    p.pending = Sigpending()
-    p.blocked = p.real_blocked = p.saved_sigmask = 0
-    p.sas_ss_sp = p.sas_ss_size = p.ptrace_message = 0
-    p.last_siginfo = None
+    p.start_time = p.real_start_time = k.clock.now_ns
 
 
 def init_rlimits(k: Kernel) -> list[tuple[int, int]]:
@@ -239,20 +191,15 @@ def init_rlimits(k: Kernel) -> list[tuple[int, int]]:
     return rlim
 
 
-_SLOTS: Final = tuple(getattr(Task, name) for name in Task.__slots__)
-
-
 def smp_init(k: Kernel) -> None:
     """Give every other CPU its idle task: a copy of the boot task, PID 0 like it (fork_idle)."""
     if k.nr_cpus > 1:
         k.init_task.comm = "swapper/0"
     k.clock.switch_cpu(0, 0)
     for cpu in range(1, k.nr_cpus):
-        idle = Task.__new__(Task)
-        for slot in _SLOTS:
-            slot.__set__(idle, slot.__get__(k.init_task))
+        idle = k.init_task.copy()
+        idle.pids = k.init_task.pids.copy()
         idle.comm = f"swapper/{cpu}"
-        idle.se = SchedEntity()
         idle.thread = kthread.IdleThread()
         idle.on_cpu = True
         sched.init_idle(k, idle, cpu)

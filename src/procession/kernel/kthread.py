@@ -155,15 +155,19 @@ def kthread_init(k: Kernel) -> None:
     k.kthread_create_list = []
 
 
+def to_kthread(p: Task) -> Kthread:
+    """Return what a kernel thread and those who control it share."""
+    return p.kthread if p.kthread is not None else bug("no kernel thread", p)
+
+
 def kthread_should_stop(current: Task) -> bool:
     """Whether somebody waits in kthread_stop() for the calling kernel thread to return."""
-    should_stop: bool = current.kthread.should_stop
-    return should_stop
+    return to_kthread(current).should_stop
 
 
 def kthread_data(p: Task) -> Any:
     """Return the data that the thread was created with."""
-    return p.kthread.data
+    return to_kthread(p).data
 
 
 async def _kthread(current: Task, create: _CreateInfo) -> int:
@@ -220,7 +224,7 @@ def kthread_bind(p: Task, cpu: int) -> None:
 async def kthread_stop(current: Task, p: Task) -> int:
     """Ask a kernel thread to return and wait until it has; returns its result, -EINTR if it never ran."""
     get_task_struct(p)
-    kthread: Kthread = p.kthread
+    kthread = to_kthread(p)
     if p.vfork_done is not None:
         kthread.should_stop = True
         sched.wake_up_process(p)

@@ -15,7 +15,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_CPU
 from procession.include.linux.sched import same_thread_group, thread_group_leader
 from procession.include.linux.signal import SIGKILL, SIGPROF, SIGVTALRM, SIGXCPU
-from procession.include.linux.time import ITIMER_VIRTUAL, NSEC_PER_SEC, TICK_NSEC
+from procession.include.linux.time import ITIMER_PROF, ITIMER_VIRTUAL, NSEC_PER_SEC, TICK_NSEC
 from procession.kernel import pid, sched, signal
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def set_cpu_itimer(current: Task, which: int, value_ns: int, interval_ns: int) -
     sig = current.signal
     assert current.sighand is not None
     with current.sighand.siglock.irq():
-        it = sig.it or {1: (0, 0), 2: (0, 0)}
+        it = sig.it or {ITIMER_VIRTUAL: (0, 0), ITIMER_PROF: (0, 0)}
         if value_ns:
             # The tick that has begun does not count.
             value_ns += _itimer_clock(current, which) + TICK_NSEC
@@ -195,7 +195,7 @@ def set_cpu_itimer(current: Task, which: int, value_ns: int, interval_ns: int) -
 
 def _in_use(it: dict[int, tuple[int, int]]) -> bool:
     """Whether there is anything to remember; an interval is, even if the timer does not run."""
-    return any(it[1] + it[2])
+    return any(it[ITIMER_VIRTUAL] + it[ITIMER_PROF])
 
 
 def _itimer_clock(p: Task, which: int) -> int:
@@ -235,25 +235,24 @@ def run_posix_cpu_timers(p: Task) -> None:
                 timer.function(timer)
     utime, stime, _ = thread_group_cputime(p)
     if sig.it is not None:
-        _check_itimers(p, utime, stime)
+        _check_itimers(p, sig.it, utime, stime)
     if expires is not None and expires.limited:
         _check_rlimit_cpu(p, utime + stime)
 
 
-def _check_itimers(p: Task, utime: int, stime: int) -> None:
-    sig = p.signal
-    for which, now_ns, signo in ((2, utime + stime, SIGPROF), (1, utime, SIGVTALRM)):
-        expires_ns, interval_ns = sig.it[which]
+def _check_itimers(p: Task, it: dict[int, tuple[int, int]], utime: int, stime: int) -> None:
+    for which, now_ns, signo in ((ITIMER_PROF, utime + stime, SIGPROF), (ITIMER_VIRTUAL, utime, SIGVTALRM)):
+        expires_ns, interval_ns = it[which]
         if not expires_ns or now_ns < expires_ns:
             continue
         if interval_ns:
             expires_ns += ((now_ns - expires_ns) // interval_ns + 1) * interval_ns
         else:
             expires_ns = 0
-        sig.it[which] = (expires_ns, interval_ns)
+        it[which] = (expires_ns, interval_ns)
         signal.group_send_sig_info(signo, signal.SEND_SIG_PRIV, p)
-    if not _in_use(sig.it):
-        sig.it = None
+    if not _in_use(it):
+        p.signal.it = None
 
 
 def _check_rlimit_cpu(p: Task, ptime_ns: int) -> None:

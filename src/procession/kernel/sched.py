@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from procession.hw.clock import NEVER, SWITCH_NS
 from procession.include.linux.bug import bug, bug_on
 from procession.include.linux.sched import (
+    DEFAULT_PRIO,
     MAX_RT_PRIO,
     SCHED_FIFO,
     SCHED_IDLE,
@@ -71,7 +72,6 @@ __all__ = (
     "wake_up_state",
 )
 
-DEFAULT_PRIO: Final = 120
 _RT_POLICIES: Final = (SCHED_FIFO, SCHED_RR)
 
 

@@ -185,7 +185,7 @@ class Census:
             if sig.shared_pending.list:
                 found.update(dict.fromkeys(sig.shared_pending.list))
             if sig.posix_timers:
-                found.update(dict.fromkeys(timer.sigq for timer in sig.posix_timers.values()))
+                found.update(dict.fromkeys(timer.sigq for timer in sig.posix_timers.values() if timer.sigq is not None))
         return found
 
     @cached_property
