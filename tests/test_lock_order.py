@@ -23,7 +23,8 @@ MUTEX = "mutex"                 # the kind of lock that lockdep does not follow
 
 # Between them they take every nesting that any program of programs/ takes.
 PROGRAMS = (
-    "fork_tree", "fork_with_running_threads", "vfork_parent_waits_for_exec", "clone_files_shared", "namespace_init_dies",
+    "fork_tree", "fork_with_running_threads", "vfork_parent_waits_for_exec", "clone_files_shared",
+    "namespace_init_dies",
     "exec_from_thread_takes_leader_pid", "exec_from_leader_ends_threads", "credentials", "unshare_calls",
     "orphaned_pgrp_hup_cont", "wait_by_several_threads", "core_dump_takes_who_shares_memory",
     "signal_storm", "signalfd_rt_payload", "stop_all_threads", "posix_timers", "itimer", "rlimits_of_others",
