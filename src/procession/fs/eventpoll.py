@@ -1,4 +1,4 @@
-"""epoll: a set of watched files and the list of those that became ready (fs/eventpoll.c).
+"""epoll: a set of watched files and the list of those that became ready (fs/eventpoll.c; spec files 14).
 
 Differs: ready files are asked one after the other without a sleep in between, so there is no overflow list.
 """

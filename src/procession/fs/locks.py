@@ -1,4 +1,4 @@
-"""File locks: flock(2)'s belong to open files, fcntl(2)'s record locks to processes (fs/locks.c).
+"""File locks: flock(2)'s belong to open files, fcntl(2)'s record locks to processes (fs/locks.c; spec files 5).
 
 Differs: no mandatory locks and no leases.
 """

@@ -1,4 +1,4 @@
-"""Pipes (fs/pipe.c). FIFOs share everything but their open, which is in fs/fifo.py.
+"""Pipes (fs/pipe.c; spec files 6). FIFOs share everything but their open, which is in fs/fifo.py.
 
 A pipe is up to 16 page buffers. A write fills the last one if it fits there whole, then takes buffers of its own; that
 makes writes of up to PIPE_BUF bytes atomic, and is visible in when a pipe counts as full.

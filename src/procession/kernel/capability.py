@@ -1,4 +1,4 @@
-"""Capabilities (kernel/capability.c, and cap_capable of security/commoncap.c)."""
+"""Capabilities (kernel/capability.c, and cap_capable of security/commoncap.c; spec namespaces 1.2, 6)."""
 
 from __future__ import annotations
 

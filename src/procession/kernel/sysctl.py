@@ -1,4 +1,4 @@
-"""The tunables under /proc/sys (kernel/sysctl.c)."""
+"""The tunables under /proc/sys (kernel/sysctl.c; spec proc-kthreads 4, 5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Per-user counts (kernel/user.c, user_namespace.c)."""
+"""Per-user counts (kernel/user.c, user_namespace.c; spec namespaces 1.1)."""
 
 from __future__ import annotations
 

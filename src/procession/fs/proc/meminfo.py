@@ -1,4 +1,4 @@
-"""/proc/meminfo and vmstat (fs/proc/meminfo.c, mm/vmstat.c)."""
+"""/proc/meminfo and vmstat (fs/proc/meminfo.c, mm/vmstat.c; spec proc-kthreads 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""maps and smaps: a task's mappings (fs/proc/task_mmu.c)."""
+"""maps and smaps: a task's mappings (fs/proc/task_mmu.c; spec 18.3; spec proc-kthreads 2)."""
 
 from __future__ import annotations
 

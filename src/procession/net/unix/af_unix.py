@@ -1,4 +1,4 @@
-"""Local sockets (net/unix/af_unix.c).
+"""Local sockets (net/unix/af_unix.c; spec sockets 6).
 
 Differs: files in flight are not garbage-collected: sockets that only hold each other stay.
 """
