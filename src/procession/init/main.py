@@ -34,6 +34,7 @@ from procession.include.linux.bug import bug
 from procession.include.linux.cred import Cred
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import AT_FDCWD, O_RDWR
+from procession.include.linux.fs import PathRef
 from procession.include.linux.nsproxy import Nsproxy
 from procession.include.linux.resource import (
     RLIM_INFINITY,
@@ -113,7 +114,6 @@ def start_kernel(k: Kernel, root: RootSpec) -> None:
 
     Context: the caller is PID 0. Raises OSError if the host will not show the root.
     """
-    k.init_program = k.init_error = None
     page_alloc.mem_init(k)
     fork.fork_init(k)
     user.uid_cache_init(k)
@@ -130,8 +130,6 @@ def start_kernel(k: Kernel, root: RootSpec) -> None:
     signal.signals_init(k)
     vfs_caches_init(k, root)
     smp_init(k)
-    k.halted = False
-    k.exit_code = 0
     rest_init(k)
 
 
@@ -152,6 +150,7 @@ def vfs_caches_init(k: Kernel, root: RootSpec) -> None:
     mnt_ns = namespace.mount_root(k, root)
     k.init_nsproxy = Nsproxy(k.init_uts_ns, k.init_ipc_ns, mnt_ns, k.init_pid_ns, k.init_net_ns)
     k.init_task.nsproxy = k.init_nsproxy
+    k.init_task.fs = fs_struct.init_fs(k, PathRef(k.vfs.rootfs, k.vfs.rootfs.mnt_root))
     k.init_task.files = file.init_files(k)
 
 
@@ -168,7 +167,7 @@ def init_task(k: Kernel) -> None:
     k.init_struct_pid.tasks = [{p: None} for _ in p.pids]
     p.cpus_allowed = (1 << k.nr_cpus) - 1
     # Root with all capabilities; these credentials are static and never freed.
-    p.real_cred = p.cred = Cred(k.root_user)
+    p.real_cred = p.cred = Cred(k.users.root_user)
     p.cred.usage = 4
     p.signal = SignalStruct(p, k.wait_queue_head("wait_chldexit.lock"))
     p.signal.rlim = init_rlimits(k)
@@ -212,7 +211,7 @@ def rest_init(k: Kernel) -> None:
     kthreadd_done = completion.init_completion(k)
     _at_boot(fork.kernel_thread(boot, kernel_init, kthreadd_done, CLONE_FS | CLONE_SIGHAND))
     nr = _at_boot(fork.kernel_thread(boot, kthread.kthreadd, None, CLONE_FS | CLONE_FILES))
-    k.kthreadd_task = kthread.kthread_task(k, nr)
+    k.kthreads.kthreadd_task = kthread.kthread_task(k, nr)
     completion.complete(kthreadd_done)
 
 
@@ -268,7 +267,7 @@ async def _run_program(current: Task, program: InitProgram) -> int:
     """Become the program; if that fails the machine stops, and the reason is the caller's of run()."""
     k = current.kernel
     try:
-        if k.tty:
+        if k.tty.is_console:
             await _open_terminal(current)
         if program.cwd != "/":
             assert current.fs is not None
