@@ -61,7 +61,7 @@ def bare_kernel(root=None, megabytes=16, stdin=b""):
     k = BareKernel()
     k.clock, k.boot_time_ns = Clock(), BOOT_TIME_NS
     k.chooser, k.console = Chooser(1), BufferConsole(stdin)
-    k.tty = False
+    k.tty.is_console = False
     k.frames = Frames(megabytes << 20)
     k.nr_cpus, k.cpu = 1, 0
     k.caches, k.lock_classes, k.printk_log = {}, {}, []
@@ -80,8 +80,8 @@ def bare_kernel(root=None, megabytes=16, stdin=b""):
     namespace.vfs_init(k)
     pipe.init_pipe_fs(k)
     ns = namespace.mount_root(k, root)
-    k.init_user_ns = UserNamespace()
-    k.root_user = UserStruct(0, k.init_user_ns)
+    k.users.init_user_ns = UserNamespace()
+    k.users.root_user = UserStruct(0, k.users.init_user_ns)
     k.init_nsproxy = Nsproxy(UtsNamespace(), IpcNamespace(), ns, None, NetNamespace())
     k.task = k.init_task = new_task(k)
     return k
@@ -94,9 +94,9 @@ def new_task(k):
     p.flags = p.ti_flags = p.state = 0
     p.mm = None
     p.alloc_lock = SpinLock(k.lock_class("task->alloc_lock"))
-    p.cred = p.real_cred = Cred(k.root_user)
+    p.cred = p.real_cred = Cred(k.users.root_user)
     p.files = file.init_files(k)
-    root = PathRef(k.rootfs, k.rootfs.mnt_root)
+    root = PathRef(k.vfs.rootfs, k.vfs.rootfs.mnt_root)
     p.fs = fs_struct.init_fs(k, root)
     p.nsproxy = k.init_nsproxy
     p.pending, p.blocked = Sigpending(), 0
@@ -163,7 +163,7 @@ class Sys:
         return Stat(bytes(buffer.data))
 
     def become(self, uid, gid=None, groups=()):
-        c = Cred(self.k.root_user)
+        c = Cred(self.k.users.root_user)
         c.uid = c.euid = c.suid = c.fsuid = uid
         c.gid = c.egid = c.sgid = c.fsgid = uid if gid is None else gid
         c.group_info = groups

@@ -66,12 +66,12 @@ def make_kernel(megabytes=8):
     k.enosys = Counter()
     k.printk_log = []
     k.trace = Trace(k)
-    k.nr_files, k.max_files, k.anon_minor = 0, 1000, 0
+    k.vfs.nr_files, k.vfs.max_files, k.vfs.anon_minor = 0, 1000, 0
     k.frames = Frames(megabytes << 20)
     page_alloc.mem_init(k)
     for name in ("mm_struct", "vm_area_struct", "filp"):
         slab.kmem_cache_create(k, name, 1)
-    k.init_user_ns = SimpleNamespace()
+    k.users.init_user_ns = SimpleNamespace()
     k.tasks = {}
     k.task = make_task(k)
     return k
@@ -84,7 +84,7 @@ def make_task(k, mm="new"):
     p.comm = "test"
     p.flags = p.ti_flags = p.personality = p.min_flt = p.maj_flt = 0
     p.alloc_lock = SpinLock(k.lock_class("alloc_lock"))
-    user = UserStruct(0, k.init_user_ns)
+    user = UserStruct(0, k.users.init_user_ns)
     p.cred = p.real_cred = Cred(user)
     p.signal = sig = SignalStruct()
     sig.rlim = [(RLIM_INFINITY, RLIM_INFINITY)] * 16
@@ -116,7 +116,7 @@ def open_again(k, inode, mode=FMODE_READ | FMODE_WRITE, flags=2):
     if mode & FMODE_WRITE:
         inode.i_writecount += 1
     k.caches["filp"].alloc()
-    k.nr_files += 1
+    k.vfs.nr_files += 1
     return MemFile(PathRef(Vfsmount(inode.i_sb, root, None, None), root), flags, mode)
 
 
@@ -178,7 +178,7 @@ def k():
     for p in list(k.tasks):
         exit_mm(p)
     assert page_alloc.nr_used_pages(k) == base
-    assert k.vm_committed == 0
+    assert k.mm.vm_committed == 0
     assert k.caches["vm_area_struct"].nr_active == 0
     assert k.caches["mm_struct"].nr_active == 0
     assert k.lockdep.held() == []

@@ -1,7 +1,7 @@
 """Core files: the memory and the registers of a program that a signal has ended (fs/exec.c, fs/binfmt_elf.c).
 
 Differs: core_pattern cannot name a program to pipe the core to; what it pipes goes to the host, if the machine has a
-place for cores there (Kernel.core_store). The dump filter is the default one: private and shared anonymous memory,
+place for cores there (Kernel.vfs.core_store). The dump filter is the default one: private and shared anonymous memory,
 private file pages that were written to, and the first page of mapped ELF files.
 """
 
@@ -186,7 +186,7 @@ def _coredump_finish(mm: MmStruct, core_state: CoreState) -> None:
 def format_corename(current: Task, signr: int) -> str:
     """Return the name that core_pattern makes for current; raises ENAMETOOLONG."""
     k = current.kernel
-    pattern = k.core_pattern
+    pattern = k.vfs.core_pattern
     out: list[str] = []
     pid_in_pattern = False
     at = 0
@@ -298,7 +298,7 @@ async def _dump_to_file(current: Task, mm: MmStruct, core_state: CoreState, sign
 
 async def _dump_to_store(current: Task, mm: MmStruct, core_state: CoreState, signr: int, name: str) -> None:
     """Dump to the host, whatever RLIMIT_CORE says: as for every pipe it only counts if it is 1."""
-    store = current.kernel.core_store
+    store = current.kernel.vfs.core_store
     if store is None:
         current.kernel.not_modelled("core_pattern with a pipe")
         return
@@ -395,7 +395,7 @@ def _get_dump_page(current: Task, mm: MmStruct, vma: VmArea, address: int) -> by
             pfn = memory.get_user_page(k, mm, vma, address, write=False, force=True)
         except LinuxError:
             return None
-    if pfn < 0 or pfn == k.zero_pfn:
+    if pfn < 0 or pfn == k.mm.zero_pfn:
         return None
     return bytes(k.frames.phys[pfn << 12 : (pfn + 1) << 12])
 

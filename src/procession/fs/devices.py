@@ -1,6 +1,6 @@
 """Character devices of the machine, and /dev (drivers/char/mem.c, random.c; drivers/base/devtmpfs.c).
 
-A device is an open function in Kernel.devices under its number: (current, inode, file) -> File. No device of the host
+A device is an open function in Kernel.vfs.devices under its number: (current, inode, file) -> File. No device of the host
 is ever involved, but for the console's input and output.
 """
 
@@ -174,11 +174,11 @@ class ConsoleFile(File):
         if not count:
             return 0
         k = current.kernel
-        device: ConsoleDevice = k.console_dev
+        device: ConsoleDevice = k.tty.console_dev
         if not device.fill():
             if self.f_flags & O_NONBLOCK:
                 raise LinuxError(Errno.EAGAIN, "no input")
-            await wait.wait_event_interruptible(current, k.console_wait, device.fill, "n_tty_read")
+            await wait.wait_event_interruptible(current, k.tty.console_wait, device.fill, "n_tty_read")
         data = device.take(count)
         uaccess.copy_to_user(current, buf, data)
         return len(data)
@@ -208,9 +208,9 @@ class ConsoleFile(File):
         """Writable always, readable when input has come."""
         k = current.kernel
         if table is not None:
-            table.wait(k.console_wait)
+            table.wait(k.tty.console_wait)
         ready = POLLOUT | POLLWRNORM
-        return ready | POLLIN | POLLRDNORM if k.console_dev.fill() else ready
+        return ready | POLLIN | POLLRDNORM if k.tty.console_dev.fill() else ready
 
 
 def _to_host(current: Task, stream: int, data: bytes) -> None:
@@ -249,7 +249,7 @@ def open_console(k: Kernel, current: Task) -> None:
         inode.i_atime_ns = inode.i_mtime_ns = inode.i_ctime_ns = fs_inode.current_fs_time(inode.i_sb)
         inode.console_stream = stream  # type: ignore[attr-defined]
         path = PathRef(mnt, Dentry("console", dev, inode))
-        file = k.devices[CONSOLE_DEV](current, inode, File(path, 2 | 0o100000, FMODE_READ | FMODE_WRITE))
+        file = k.vfs.devices[CONSOLE_DEV](current, inode, File(path, 2 | 0o100000, FMODE_READ | FMODE_WRITE))
         file_table.alloc_file(current, file)
         got = fs_file.alloc_fd(current)
         assert got == fd
@@ -258,10 +258,10 @@ def open_console(k: Kernel, current: Task) -> None:
 
 def _devtmpfs(k: Kernel) -> tuple[Vfsmount, Dentry]:
     """Return the mount of /dev and its root."""
-    for mnt in k.mount_hashtable.values():
+    for mnt in k.vfs.mount_hashtable.values():
         if mnt.mnt_sb.s_type == DEVTMPFS:
             return mnt, mnt.mnt_root
-    return k.rootfs, k.rootfs.mnt_root
+    return k.vfs.rootfs, k.vfs.rootfs.mnt_root
 
 
 # The table, and /dev.
@@ -269,7 +269,7 @@ def _devtmpfs(k: Kernel) -> tuple[Vfsmount, Dentry]:
 
 def register_chrdev(k: Kernel, major: int, minor: int | None, open_fn: OpenFn) -> None:
     """Make a device number openable; minor None: all of that major number that have no function of their own."""
-    k.devices[-major if minor is None else fs_super.new_encode_dev(major, minor)] = open_fn
+    k.vfs.devices[-major if minor is None else fs_super.new_encode_dev(major, minor)] = open_fn
 
 
 def _becomes(cls: type[File]) -> OpenFn:
@@ -297,8 +297,8 @@ def chrdev_init(k: Kernel) -> None:
     for _, minor, cls, _ in MEM_DEVICES:
         register_chrdev(k, 1, minor, _becomes(cls))
     register_chrdev(k, 5, 1, _open_console)
-    k.console_wait = k.wait_queue_head("console_wait")
-    k.console_dev = ConsoleDevice(k)
+    k.tty.console_wait = k.wait_queue_head("console_wait")
+    k.tty.console_dev = ConsoleDevice(k)
     fs_super.register_filesystem(k, fs_super.FileSystemType(DEVTMPFS, fill_devtmpfs))
 
 
@@ -314,7 +314,7 @@ def fill_devtmpfs(k: Kernel, current: Task | None, flags: int, dev: str, options
         root.mknod(name, S_IFCHR | mode, fs_super.new_encode_dev(1, minor))
     root.mknod("tty", S_IFCHR | 0o666, fs_super.new_encode_dev(5, 0))
     root.mknod("console", S_IFCHR | 0o600, CONSOLE_DEV)
-    if k.tty:
+    if k.tty.is_console:
         root.mknod("hvc0", S_IFCHR | 0o600, fs_super.new_encode_dev(229, 0))
     root.mknod("ptmx", S_IFCHR | 0o666, fs_super.new_encode_dev(5, 2))
     for name, target in LINKS:
@@ -322,5 +322,5 @@ def fill_devtmpfs(k: Kernel, current: Task | None, flags: int, dev: str, options
     root.mkdir("shm", 0o1777)
     root.mkdir("pts", 0o755)
     sb.s_root = dcache.d_make_root(root)
-    k.devtmpfs_sb = sb
+    k.vfs.devtmpfs_sb = sb
     return sb

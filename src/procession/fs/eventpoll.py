@@ -135,10 +135,10 @@ def _wake_up(ep: Eventpoll, item: Epitem) -> None:
     if not ep.poll_wait.task_list:
         return
     k = item.file.f_path.mnt.mnt_sb.kernel
-    if k.ep_nests <= EP_MAX_NESTS:
-        k.ep_nests += 1
+    if k.vfs.ep_nests <= EP_MAX_NESTS:
+        k.vfs.ep_nests += 1
         wait.wake_up(ep.poll_wait, POLLIN)
-        k.ep_nests -= 1
+        k.vfs.ep_nests -= 1
 
 
 class EventpollFile(File):

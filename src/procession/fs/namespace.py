@@ -106,12 +106,12 @@ SYSCALL_FILES: Final = (
 def vfs_init(k: Kernel) -> None:
     """Set up the tables of the VFS; before any file system is registered or mounted."""
     slab.kmem_cache_create(k, "mnt_cache", 224)
-    k.file_systems = {}
-    k.mount_hashtable = {}
-    k.anon_minor = 0
+    k.vfs.file_systems = {}
+    k.vfs.mount_hashtable = {}
+    k.vfs.anon_minor = 0
     if not hasattr(k, "devices"):
-        k.devices = {}
-    k.sysctl_nr_open = 1024 * 1024
+        k.vfs.devices = {}
+    k.vfs.sysctl_nr_open = 1024 * 1024
     ramfs.init_ramfs_fs(k)
     devices.chrdev_init(k)
 
@@ -128,13 +128,13 @@ def mount_root(k: Kernel, root_spec: RootSpec) -> MntNamespace:
     sb = overlay.fill_root(k, root_spec)
     assert sb.s_root is not None
     root = _alloc_vfsmnt(k, sb, sb.s_root, 0, "rootfs")
-    k.rootfs = root
+    k.vfs.rootfs = root
     ns = MntNamespace(root, [root])
     if hasattr(k, "init_nsproxy"):
         k.init_nsproxy.mnt_ns = ns
-    if _mount_at_boot(k, ns, "dev", devices.DEVTMPFS) is not None and "devpts" in k.file_systems:
+    if _mount_at_boot(k, ns, "dev", devices.DEVTMPFS) is not None and "devpts" in k.vfs.file_systems:
         _mount_devpts(k, ns)
-    if "proc" in k.file_systems:
+    if "proc" in k.vfs.file_systems:
         _mount_at_boot(k, ns, "proc", "proc")
     task = getattr(k, "init_task", None)
     if task is not None:
@@ -157,7 +157,7 @@ def _mount_devpts(k: Kernel, ns: MntNamespace) -> None:
 
 def _mount_at_boot(k: Kernel, ns: MntNamespace, name: str, fstype: str) -> Vfsmount | None:
     """Mount a file system on a directory of the root, which is made if it is not there; None if it is a file."""
-    root = k.rootfs.mnt_root
+    root = k.vfs.rootfs.mnt_root
     try:
         inode = root.d_inode.lookup(name)
     except LinuxError:
@@ -168,7 +168,7 @@ def _mount_at_boot(k: Kernel, ns: MntNamespace, name: str, fstype: str) -> Vfsmo
     sb = fs_super.get_fs_type(k, fstype).mount(k, None, 0, fstype, "")
     assert sb.s_root is not None
     mnt = _alloc_vfsmnt(k, sb, sb.s_root, 0, fstype)
-    _attach(k, ns, mnt, PathRef(k.rootfs, dentry))
+    _attach(k, ns, mnt, PathRef(k.vfs.rootfs, dentry))
     return mnt
 
 
@@ -195,7 +195,7 @@ def _attach(k: Kernel, ns: MntNamespace, mnt: Vfsmount, path: PathRef) -> None:
     """Put mnt on top of path (attach_mnt)."""
     mnt.mnt_parent = path.mnt
     mnt.mnt_mountpoint = path.dentry
-    k.mount_hashtable[path.mnt, path.dentry] = mnt
+    k.vfs.mount_hashtable[path.mnt, path.dentry] = mnt
     path.dentry.d_mounted += 1
     ns.mounts.append(mnt)
 
@@ -204,7 +204,7 @@ def _detach(k: Kernel, ns: MntNamespace, mnt: Vfsmount) -> None:
     """Take mnt off its mount point (umount_tree of one)."""
     assert mnt.mnt_parent is not None
     assert mnt.mnt_mountpoint is not None
-    del k.mount_hashtable[mnt.mnt_parent, mnt.mnt_mountpoint]
+    del k.vfs.mount_hashtable[mnt.mnt_parent, mnt.mnt_mountpoint]
     mnt.mnt_mountpoint.d_mounted -= 1
     mnt.mnt_parent = mnt.mnt_mountpoint = None
     ns.mounts.remove(mnt)
@@ -213,7 +213,7 @@ def _detach(k: Kernel, ns: MntNamespace, mnt: Vfsmount) -> None:
 
 def lookup_mnt(k: Kernel, mnt: Vfsmount, dentry: Dentry) -> Vfsmount | None:
     """Return what is mounted on dentry as seen in mnt."""
-    found: Vfsmount | None = k.mount_hashtable.get((mnt, dentry))
+    found: Vfsmount | None = k.vfs.mount_hashtable.get((mnt, dentry))
     return found
 
 

@@ -209,7 +209,7 @@ def _init_sched(p: Task) -> None:
 
 def _init_cred(k: Kernel, p: Task) -> None:
     """Be root with all capabilities; these credentials are static and never freed."""
-    init_cred = Cred(k.root_user)
+    init_cred = Cred(k.users.root_user)
     init_cred.usage = 4
     p.real_cred = p.cred = init_cred
 
@@ -265,7 +265,7 @@ def rest_init(k: Kernel) -> None:
     kthreadd_done = completion.init_completion(k)
     _at_boot(fork.kernel_thread(boot, kernel_init, kthreadd_done, CLONE_FS | CLONE_SIGHAND))
     nr = _at_boot(fork.kernel_thread(boot, kthread.kthreadd, None, CLONE_FS | CLONE_FILES))
-    k.kthreadd_task = kthread.kthread_task(k, nr)
+    k.kthreads.kthreadd_task = kthread.kthread_task(k, nr)
     completion.complete(kthreadd_done)
 
 
@@ -321,7 +321,7 @@ async def _run_program(current: Task, program: InitProgram) -> int:
     """Become the program; if that fails the machine stops, and the reason is the caller's of run()."""
     k = current.kernel
     try:
-        if k.tty:
+        if k.tty.is_console:
             await _open_terminal(current)
         if program.cwd != "/":
             assert current.fs is not None

@@ -91,7 +91,7 @@ async def exit_to_user_mode(current: Task) -> None:
 
 
 def _run_up(k: Kernel, end_ns: int) -> str:
-    rq: sched.Rq = k.runqueues[0]
+    rq: sched.Rq = k.sched.runqueues[0]
     rq.limit_ns = end_ns
     while True:
         _cpu_loop(k, rq)
@@ -104,7 +104,7 @@ def _run_up(k: Kernel, end_ns: int) -> str:
 
 
 def _run_smp(k: Kernel, end_ns: int) -> str:
-    rqs: list[sched.Rq] = k.runqueues
+    rqs: list[sched.Rq] = k.sched.runqueues
     clock = k.clock
     clock.switch_cpu(k.cpu, k.cpu)
     while True:
@@ -172,7 +172,7 @@ def _cpu_loop(k: Kernel, rq: sched.Rq) -> None:
                 curr.stack = exit_to_user_mode(curr)
             continue
         else:
-            event_ns = k.next_timer_ns if k.hvc_live else clock.next_event_ns
+            event_ns = k.tty.next_timer_ns if k.tty.hvc_live else clock.next_event_ns
             coro = curr.thread.run(curr, None if event_ns == NEVER else max(1, event_ns - clock.now_ns))
             if coro is not None:
                 curr.stack = coro
@@ -199,7 +199,7 @@ def _cpu_idle(k: Kernel, end_ns: int) -> bool:
     """All CPUs are idle: let time pass until something is due; returns False if nothing ever will be."""
     clock = k.clock
     event_ns = min(hrtimer.next_timer_event(k), end_ns)
-    if (k.tty or k.console_wait.task_list) and _console_input(k, event_ns):
+    if (k.tty.is_console or k.tty.console_wait.task_list) and _console_input(k, event_ns):
         return True
     if event_ns == NEVER:
         return False
@@ -213,7 +213,7 @@ def _console_input(k: Kernel, event_ns: int) -> bool:
     Virtual time does not pass while the host is waited for, so with a timer due the host is only asked. Input that
     lies there already is not what the sleepers wait for.
     """
-    if k.console_dev.announced:
+    if k.tty.console_dev.announced:
         return False
     clock = k.clock
     timeout_ns: int | None = 0
@@ -221,12 +221,12 @@ def _console_input(k: Kernel, event_ns: int) -> bool:
         timeout_ns = None
     elif clock.realtime:
         timeout_ns = max(0, event_ns - clock.now_ns)
-    if k.tty:
+    if k.tty.is_console:
         return hvc_console.hvc_idle_input(k, timeout_ns)
     if not k.console.wait(timeout_ns):
         return False
     clock.sync()
-    wait.wake_up_interruptible(k.console_wait)
+    wait.wake_up_interruptible(k.tty.console_wait)
     return True
 
 

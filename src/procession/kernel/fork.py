@@ -100,7 +100,7 @@ def fork_init(k: Kernel) -> None:
     k.tasklist_lock = RwLock(k.lock_class("tasklist_lock"))
     k.tasks = {}
     k.nr_threads = k.process_counts = k.total_forks = 0
-    k.max_threads = max(20, k.total_pages // (8 * THREAD_SIZE // 4096))
+    k.max_threads = max(20, k.mm.total_pages // (8 * THREAD_SIZE // 4096))
 
 
 async def do_fork(
@@ -195,7 +195,7 @@ def check_nproc(current: Task) -> None:
     owner = current.real_cred.user
     if (
         owner.processes >= current.signal.rlim[RLIMIT_NPROC][0]
-        and owner is not k.root_user
+        and owner is not k.users.root_user
         and not capability.capable(current, CAP_SYS_ADMIN)
         and not capability.capable(current, CAP_SYS_RESOURCE)
     ):

@@ -46,17 +46,17 @@ _COMPACT: Final = 64
 
 def hrtimers_init(k: Kernel) -> None:
     """Start without timers."""
-    k.hrtimers = []
-    k.timer_serial = 0
+    k.timers.hrtimers = []
+    k.timers.timer_serial = 0
 
 
 def hrtimer_start(k: Kernel, timer: Hrtimer, expires_ns: int) -> None:
     """Arm timer for expires_ns on the monotonic clock, anew if it is armed."""
-    k.timer_serial = serial = k.timer_serial + 1
+    k.timers.timer_serial = serial = k.timers.timer_serial + 1
     timer.expires_ns = expires_ns
     timer.serial = serial
     timer.queued = True
-    heap = k.hrtimers
+    heap = k.timers.hrtimers
     heappush(heap, (expires_ns, serial, timer))
     clock = k.clock
     if expires_ns < clock.next_event_ns:
@@ -89,7 +89,7 @@ def hrtimer_forward(timer: Hrtimer, now_ns: int, interval_ns: int) -> int:
 
 def next_timer_event(k: Kernel) -> int:
     """Return when the first armed timer expires, NEVER if there is none."""
-    heap = k.hrtimers
+    heap = k.timers.hrtimers
     while heap:
         expires_ns, serial, timer = heap[0]
         if timer.queued and timer.serial == serial:
@@ -104,7 +104,7 @@ def run_queues(k: Kernel) -> None:
     Context: where an interrupt could come: user mode, or on the way back to it.
     """
     clock = k.clock
-    heap = k.hrtimers
+    heap = k.timers.hrtimers
     now_ns = clock.now_ns
     if heap and heap[0][0] <= now_ns:
         with k.lockdep.hard_irq:  # type: ignore[attr-defined]  # the checker of kernel/lockdep.py
@@ -112,10 +112,10 @@ def run_queues(k: Kernel) -> None:
                 _, serial, timer = heappop(heap)
                 if timer.queued and timer.serial == serial:
                     _run_hrtimer(k, timer)
-    rq: sched.Rq = k.runqueues[k.cpu]
+    rq: sched.Rq = k.sched.runqueues[k.cpu]
     if now_ns >= rq.tick_ns:
         sched.scheduler_tick(rq)
-    if now_ns >= k.hvc_poll_ns:
+    if now_ns >= k.tty.hvc_poll_ns:
         hvc_console.hvc_poll(k)
     curr = rq.curr
     sig = curr.signal
@@ -138,16 +138,16 @@ def _run_hrtimer(k: Kernel, timer: Hrtimer) -> None:
 
 def program_event(k: Kernel) -> None:
     """Set when the executing CPU has to leave user mode (tick_program_event)."""
-    rq: sched.Rq = k.runqueues[k.cpu]
+    rq: sched.Rq = k.sched.runqueues[k.cpu]
     rq.tick_ns = event_ns = sched.next_tick(rq)
-    if k.hrtimers:
+    if k.timers.hrtimers:
         event_ns = min(event_ns, next_timer_event(k))
     event_ns = min(event_ns, rq.limit_ns)
     sig = rq.curr.signal
     if sig.it is not None or sig.cputime_expires is not None:
         event_ns = min(event_ns, posix_cpu_timers.next_event(rq.curr))
-    k.next_timer_ns = event_ns
-    k.clock.next_event_ns = min(event_ns, k.hvc_poll_ns)
+    k.tty.next_timer_ns = event_ns
+    k.clock.next_event_ns = min(event_ns, k.tty.hvc_poll_ns)
 
 
 # Sleeping.

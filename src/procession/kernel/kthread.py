@@ -151,8 +151,8 @@ class _CreateInfo:
 
 def kthread_init(k: Kernel) -> None:
     """Start with no requests; kthreadd itself is started by rest_init."""
-    k.kthread_create_lock = SpinLock(k.lock_class("kthread_create_lock"))
-    k.kthread_create_list = []
+    k.kthreads.kthread_create_lock = SpinLock(k.lock_class("kthread_create_lock"))
+    k.kthreads.kthread_create_list = []
 
 
 def kthread_should_stop(current: Task) -> bool:
@@ -188,9 +188,9 @@ async def kthread_create(current: Task, threadfn: ThreadFn, data: object, name: 
     """Have kthreadd make a thread called name; it sleeps until wake_up_process(). Raises ENOMEM, EAGAIN."""
     k = current.kernel
     create = _CreateInfo(threadfn, data, completion.init_completion(k))
-    with k.kthread_create_lock:
-        k.kthread_create_list.append(create)
-    sched.wake_up_process(k.kthreadd_task)
+    with k.kthreads.kthread_create_lock:
+        k.kthreads.kthread_create_list.append(create)
+    sched.wake_up_process(k.kthreads.kthreadd_task)
     await completion.wait_for_completion(current, create.done, "kthread_create_on_node")
     p = create.result
     if p is None:
@@ -247,14 +247,14 @@ async def kthreadd(current: Task, unused: object) -> NoReturn:
     current.flags |= PF_NOFREEZE | PF_FREEZER_NOSIG
     while True:
         current.state = TASK_INTERRUPTIBLE
-        if not k.kthread_create_list:
+        if not k.kthreads.kthread_create_list:
             current.wchan = "kthreadd"
             await sched.schedule(current)
             current.wchan = ""
         current.state = TASK_RUNNING
         while True:
-            with k.kthread_create_lock:
-                create = k.kthread_create_list.pop(0) if k.kthread_create_list else None
+            with k.kthreads.kthread_create_lock:
+                create = k.kthreads.kthread_create_list.pop(0) if k.kthreads.kthread_create_list else None
             if create is None:
                 break
             await _create_kthread(current, create)

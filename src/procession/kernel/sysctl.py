@@ -117,11 +117,11 @@ def _uts(field: str, mode: int) -> CtlTable:
 
 
 def _show_core_pattern(current: Task) -> bytes:
-    return current.kernel.core_pattern.encode("utf-8", "surrogateescape") + b"\n"
+    return current.kernel.vfs.core_pattern.encode("utf-8", "surrogateescape") + b"\n"
 
 
 def _store_core_pattern(current: Task, data: bytes) -> None:
-    current.kernel.core_pattern = _text(data, CORENAME_MAX - 1)
+    current.kernel.vfs.core_pattern = _text(data, CORENAME_MAX - 1)
 
 
 def _store_pid_max(current: Task, data: bytes) -> None:
@@ -138,14 +138,14 @@ def _show_cad_pid(current: Task) -> bytes:
 
 def _show_file_nr(current: Task) -> bytes:
     k = current.kernel
-    return b"%d\t0\t%d\n" % (k.nr_files, k.max_files)
+    return b"%d\t0\t%d\n" % (k.vfs.nr_files, k.vfs.max_files)
 
 
 def _store_pipe_max_size(current: Task, data: bytes) -> None:
     value = _parse_int(data)
     if value < 4096:
         raise LinuxError(Errno.EINVAL, "at least a page")
-    current.kernel.pipe_max_size = 1 << (value - 1).bit_length()
+    current.kernel.vfs.pipe_max_size = 1 << (value - 1).bit_length()
 
 
 def _uuid(raw: bytes) -> str:

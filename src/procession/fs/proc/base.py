@@ -196,7 +196,7 @@ def proc_flush_task(p: Task) -> None:
     """A task is being released: forget its directories in every /proc."""
     k = p.kernel
     own = p.pids[PIDTYPE_PID]
-    for sb in k.proc_sbs:
+    for sb in k.vfs.proc_sbs:
         if sb.pids and own is not None:
             sb.pids.pop(own, None)
             if p.group_leader is not p:

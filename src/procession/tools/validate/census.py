@@ -96,7 +96,7 @@ class Census:
 
     def __init__(self, k: Kernel) -> None:
         self.k = k
-        rqs: list[Rq] = k.runqueues
+        rqs: list[Rq] = k.sched.runqueues
         self.idle: list[Task] = [rq.idle for rq in rqs]
         self.hashed: list[Task] = [p for leader in k.tasks for p in leader.signal.threads]
         known = dict.fromkeys(self.hashed)
