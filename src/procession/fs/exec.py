@@ -19,7 +19,7 @@ from procession.include.linux.sched import PF_KTHREAD, PF_NPROC_EXCEEDED, PF_RAN
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Arg, Path, UserPtr
 from procession.include.linux.undo import Undo
-from procession.kernel import pid, ptrace, sched, signal
+from procession.kernel import pid, ptrace, sched, signal_queue
 from procession.mm import filemap
 
 if TYPE_CHECKING:
@@ -257,7 +257,7 @@ def setup_new_exec(current: Task, bprm: LinuxBinprm) -> None:
 
     # An exit signal of the old program's choice means nothing to the new one; see exit_notify().
     current.self_exec_id += 1
-    signal.flush_signal_handlers(current, False)
+    signal_queue.flush_signal_handlers(current, False)
     if current.files is not None:
         file.do_close_on_exec(current, current.files)
 

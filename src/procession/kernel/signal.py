@@ -1,7 +1,8 @@
-"""Delivering signals (kernel/signal.c; spec 10). The one door to all of signal.c: others call signal.NAME.
+"""Delivering signals, and which of them are blocked (kernel/signal.c, do_signal() of arch/x86; spec 10).
 
-The parts: signal_queue.py (pending sets), signal_send.py (sending, the parent's notice), signal_stop.py (job control),
-signal_syscalls.py. They are imported through this module only: they are pieces of one file.
+3.2's kernel/signal.c is seven files here, each of which knows only those before it: signal_queue.py (pending sets),
+signal_jobctl.py (what job control asks of a thread), signal_send.py (sending), signal_notify.py (what a parent is
+told), signal_stop.py (stops), this one, signal_syscalls.py.
 
 Differs: dequeue_signal() and get_signal_to_deliver() return what 3.2 writes through pointers. No freezer.
 """
@@ -26,6 +27,7 @@ from procession.include.linux.sched import (
     TIF_SINGLESTEP,
     signal_group_exit,
     thread_group_empty,
+    threads_from,
 )
 from procession.include.linux.signal import (
     CLD_STOPPED,
@@ -44,158 +46,20 @@ from procession.include.linux.signal import (
     KSigaction,
     Siginfo,
 )
-from procession.kernel import exit
-from procession.kernel.siginfo import (
-    SEND_SIG_FORCED,
-    SEND_SIG_NOINFO,
-    SEND_SIG_PRIV,
-    AnyInfo,
-    siginfo_from_user,
-    siginfo_to_user,
-    trace_fields,
-)
-from procession.kernel.signal_queue import (
-    dequeue_signal,
-    fatal_signal_pending,
-    flush_itimer_signals,
-    flush_signal_handlers,
-    flush_signals,
-    flush_sigqueue,
-    ignore_signals,
-    next_signal,
-    recalc_sigpending,
-    recalc_sigpending_and_wake,
-    recalc_sigpending_tsk,
-    rm_from_queue,
-    sig_handler_ignored,
-    sig_ignored,
-    signal_pending,
-    signal_pending_state,
-    signal_wake_up,
-    signals_init,
-    threads_from,
-    unhandled_signal,
-)
-from procession.kernel.signal_send import (
-    check_kill_permission,
-    complete_signal,
-    do_notify_parent,
-    do_send_sig_info,
-    force_sig,
-    force_sig_info,
-    force_sigsegv,
-    group_send_sig_info,
-    kill_pgrp,
-    kill_pgrp_info_locked,
-    kill_pid,
-    kill_pid_info,
-    kill_proc_info,
-    kill_something_info,
-    prepare_signal,
-    send_sig,
-    send_sig_info,
-    send_signal,
-    send_sigqueue,
-    sigqueue_alloc,
-    sigqueue_free,
-    wake_up_parent,
-    zap_other_threads,
-)
-from procession.kernel.signal_stop import (
-    PTRACE_EVENT_STOP,
-    do_jobctl_trap,
-    do_notify_parent_cldstop,
-    do_signal_stop,
-    ptrace_notify,
-    ptrace_signal,
-    ptrace_stop,
-    ptrace_trap_notify,
-    report_jobctl,
-    task_clear_jobctl_pending,
-    task_clear_jobctl_trapping,
-    task_is_stopped_or_traced,
-    task_participate_group_stop,
-    task_set_jobctl_pending,
-)
+from procession.kernel import exit, siginfo, signal_jobctl, signal_notify, signal_queue, signal_send, signal_stop
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "PTRACE_EVENT_STOP",
-    "SEND_SIG_FORCED",
-    "SEND_SIG_NOINFO",
-    "SEND_SIG_PRIV",
-    "AnyInfo",
-    "check_kill_permission",
-    "complete_signal",
-    "dequeue_signal",
-    "do_jobctl_trap",
-    "do_notify_parent",
-    "do_notify_parent_cldstop",
-    "do_send_sig_info",
     "do_signal",
-    "do_signal_stop",
     "exit_signals",
-    "fatal_signal_pending",
-    "flush_itimer_signals",
-    "flush_signal_handlers",
-    "flush_signals",
-    "flush_sigqueue",
-    "force_sig",
-    "force_sig_info",
-    "force_sigsegv",
-    "get_signal_to_deliver",
-    "group_send_sig_info",
-    "handle_signal",
-    "ignore_signals",
-    "kill_pgrp",
-    "kill_pgrp_info_locked",
-    "kill_pid",
-    "kill_pid_info",
-    "kill_proc_info",
-    "kill_something_info",
-    "next_signal",
     "on_sig_stack",
-    "prepare_signal",
-    "ptrace_notify",
-    "ptrace_signal",
-    "ptrace_stop",
-    "ptrace_trap_notify",
-    "recalc_sigpending",
-    "recalc_sigpending_and_wake",
-    "recalc_sigpending_tsk",
-    "report_jobctl",
-    "retarget_shared_pending",
-    "rm_from_queue",
     "sas_ss_flags",
-    "send_sig",
-    "send_sig_info",
-    "send_signal",
-    "send_sigqueue",
     "set_current_blocked",
     "set_restore_sigmask",
     "set_task_blocked_locked",
-    "sig_handler_ignored",
-    "sig_ignored",
-    "siginfo_from_user",
-    "siginfo_to_user",
-    "signal_pending",
-    "signal_pending_state",
-    "signal_wake_up",
-    "signals_init",
     "sigprocmask",
-    "sigqueue_alloc",
-    "sigqueue_free",
-    "task_clear_jobctl_pending",
-    "task_clear_jobctl_trapping",
-    "task_is_stopped_or_traced",
-    "task_participate_group_stop",
-    "task_set_jobctl_pending",
-    "threads_from",
-    "unhandled_signal",
-    "wake_up_parent",
-    "zap_other_threads",
 )
 
 _EINTR: Final = int(Errno.EINTR)
@@ -229,7 +93,7 @@ def retarget_shared_pending(tsk: Task, which: int) -> None:
             continue
         retarget &= t.blocked
         if not t.ti_flags & TIF_SIGPENDING:
-            signal_wake_up(t, resume=False)
+            signal_queue.signal_wake_up(t, resume=False)
         if not retarget:
             return
 
@@ -239,7 +103,7 @@ def set_task_blocked_locked(tsk: Task, newset: int) -> None:
     if tsk.ti_flags & TIF_SIGPENDING and not thread_group_empty(tsk):
         retarget_shared_pending(tsk, newset & ~tsk.blocked)
     tsk.blocked = newset
-    recalc_sigpending(tsk)
+    signal_queue.recalc_sigpending(tsk)
 
 
 def set_current_blocked(current: Task, newset: int) -> None:
@@ -299,10 +163,10 @@ def exit_signals(tsk: Task) -> None:
         if tsk.ti_flags & TIF_SIGPENDING:
             retarget_shared_pending(tsk, ~tsk.blocked)
             if tsk.jobctl & JOBCTL_STOP_PENDING:
-                group_stop = task_participate_group_stop(tsk)
+                group_stop = signal_jobctl.task_participate_group_stop(tsk)
     if group_stop:
         with tsk.kernel.tasklist_lock.read():
-            do_notify_parent_cldstop(tsk, False, CLD_STOPPED)
+            signal_notify.do_notify_parent_cldstop(tsk, False, CLD_STOPPED)
 
 
 # Delivery.
@@ -318,22 +182,22 @@ async def get_signal_to_deliver(current: Task) -> tuple[int, KSigaction, Siginfo
     sig = current.signal
     while True:
         if sig.flags & SIGNAL_CLD_MASK:
-            report_jobctl(current)
+            signal_stop.report_jobctl(current)
         if current.jobctl & JOBCTL_PENDING_MASK:
-            if current.jobctl & JOBCTL_STOP_PENDING and await do_signal_stop(current, 0):
+            if current.jobctl & JOBCTL_STOP_PENDING and await signal_stop.do_signal_stop(current, 0):
                 continue
             if current.jobctl & JOBCTL_TRAP_MASK:
-                await do_jobctl_trap(current)
+                await signal_stop.do_jobctl_trap(current)
                 continue
 
         with sighand.siglock.irq():
-            info = dequeue_signal(current, current.blocked)
+            info = signal_queue.dequeue_signal(current, current.blocked)
             if info is None:
                 return None
             traced = bool(current.ptrace) and info.signo != SIGKILL
             verdict = _UNSET if traced else _settle(current, info)
         if traced:
-            info = await ptrace_signal(current, info)
+            info = await signal_stop.ptrace_signal(current, info)
             if info is None:
                 continue
             with sighand.siglock.irq():
@@ -344,7 +208,7 @@ async def get_signal_to_deliver(current: Task) -> tuple[int, KSigaction, Siginfo
         if verdict == _STOP:
             # An orphaned group has nobody who could continue it; SIGSTOP does not ask.
             if info.signo == SIGSTOP or not exit.is_current_pgrp_orphaned(current):
-                await do_signal_stop(current, info.signo)
+                await signal_stop.do_signal_stop(current, info.signo)
         elif verdict == _FATAL:
             await _die(current, info)
 
@@ -357,7 +221,7 @@ def _settle(current: Task, info: Siginfo) -> KSigaction | int:
     ka = action[signr - 1]
     trace = current.kernel.trace
     if trace.signal_deliver:
-        errno, code, *rest = trace_fields(info, current)
+        errno, code, *rest = siginfo.trace_fields(info, current)
         trace.signal_deliver(signr, errno, code, ka.handler, ka.flags, *rest)
     handler = ka.handler
     if handler not in (SIG_DFL, SIG_IGN):
@@ -392,7 +256,7 @@ async def do_signal(current: Task) -> None:
         sig, ka, info = found
         handle_signal(current, sig, ka, info)
         if current.ti_flags & TIF_SINGLESTEP and current.ptrace:
-            await ptrace_notify(current, SIGTRAP)
+            await signal_stop.ptrace_notify(current, SIGTRAP)
         return
 
     thread = current.thread
@@ -420,7 +284,7 @@ def handle_signal(current: Task, sig: int, ka: KSigaction, info: Siginfo) -> Non
     try:
         thread.setup_rt_frame(current, sig, ka, info, oldset)
     except LinuxError:
-        force_sigsegv(sig, current)
+        signal_send.force_sigsegv(sig, current)
         return
     blocked |= ka.mask
     if not ka.flags & SA_NODEFER:

@@ -30,7 +30,7 @@ from procession.include.linux.signal import (
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import NSEC_PER_SEC, TimespecIn
 from procession.include.linux.types import PidNr, SigNr, SizeT, UserPtr
-from procession.kernel import hrtimer, pid, rcupdate, sched, siginfo, signal
+from procession.kernel import hrtimer, pid, rcupdate, sched, siginfo, signal, signal_queue, signal_send
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _own_info(current: Task, sig: int, code: int) -> Siginfo:
 @syscall
 def sys_kill(current: Task, pid: PidNr, sig: SigNr) -> int:
     """Send to a process, a group (0, -pgid) or everybody (-1); raises ESRCH before EINVAL, EPERM (kill(2))."""
-    signal.kill_something_info(current, sig, _own_info(current, sig, SI_USER), pid)
+    signal_send.kill_something_info(current, sig, _own_info(current, sig, SI_USER), pid)
     return 0
 
 
@@ -89,10 +89,10 @@ def _do_send_specific(current: Task, tgid: int, nr: int, sig: int, info: Siginfo
     if p is None or (tgid > 0 and pid.task_tgid_nr_ns(p, current.nsproxy.pid_ns) != tgid):
         raise LinuxError(Errno.ESRCH, f"no thread {nr}")
     with rcupdate.rcu_read_lock(current.kernel):
-        signal.check_kill_permission(current, sig, info, p)
+        signal_send.check_kill_permission(current, sig, info, p)
         # One that was there a moment ago and is gone now might as well have got it.
         if sig and p.sighand is not None:
-            signal.do_send_sig_info(sig, info, p, group=False)
+            signal_send.do_send_sig_info(sig, info, p, group=False)
 
 
 @syscall
@@ -130,7 +130,7 @@ def sys_rt_sigqueueinfo(current: Task, pid: PidNr, sig: SigNr, uinfo: InfoIn) ->
     """Send to a process with a siginfo of one's own; raises EFAULT, EPERM, ESRCH, EINVAL, EAGAIN (sigqueue(3))."""
     info = _user_info(current, sig, uinfo)
     _check_user_code(info)
-    signal.kill_proc_info(current, sig, info, pid)
+    signal_send.kill_proc_info(current, sig, info, pid)
     return 0
 
 
@@ -159,12 +159,12 @@ def do_sigaction(current: Task, sig: int, act: KSigaction | None) -> KSigaction:
         old = action[sig - 1]
         if act is not None:
             action[sig - 1] = act
-            if signal.sig_handler_ignored(act.handler, sig):
+            if signal_queue.sig_handler_ignored(act.handler, sig):
                 bit = 1 << (sig - 1)
                 k = current.kernel
-                signal.rm_from_queue(k, bit, current.signal.shared_pending)
+                signal_queue.rm_from_queue(k, bit, current.signal.shared_pending)
                 for t in current.signal.threads:
-                    signal.rm_from_queue(k, bit, t.pending)
+                    signal_queue.rm_from_queue(k, bit, t.pending)
     return old
 
 
@@ -239,7 +239,7 @@ def sys_sigaltstack(current: Task, uss: StackIn, uoss: StackOut) -> int:
 async def sys_pause(current: Task) -> int:
     """Sleep until a signal has run a handler; always ends with ERESTARTNOHAND (pause(2))."""
     current.wchan = "sys_pause"
-    while not signal.signal_pending(current):
+    while not signal_queue.signal_pending(current):
         current.state = TASK_INTERRUPTIBLE
         await sched.schedule(current)
     current.wchan = ""
@@ -289,7 +289,7 @@ async def _do_sigtimedwait(current: Task, these: int, timeout_ns: int | None) ->
     sighand = current.sighand
     assert sighand is not None
     with sighand.siglock.irq():
-        info = signal.dequeue_signal(current, mask)
+        info = signal_queue.dequeue_signal(current, mask)
         if info is not None:
             return info
         if timeout_ns == 0:
@@ -297,7 +297,7 @@ async def _do_sigtimedwait(current: Task, these: int, timeout_ns: int | None) ->
         # What we wait for must be able to wake us; real_blocked keeps it from being handled or lost.
         current.real_blocked = current.blocked
         current.blocked &= mask
-        signal.recalc_sigpending(current)
+        signal_queue.recalc_sigpending(current)
 
     current.state = TASK_INTERRUPTIBLE
     current.wchan = "sys_rt_sigtimedwait"
@@ -307,7 +307,7 @@ async def _do_sigtimedwait(current: Task, these: int, timeout_ns: int | None) ->
     with sighand.siglock.irq():
         signal.set_task_blocked_locked(current, current.real_blocked)
         current.real_blocked = 0
-        info = signal.dequeue_signal(current, mask)
+        info = signal_queue.dequeue_signal(current, mask)
     if info is not None:
         return info
     raise LinuxError(Errno.EINTR if left_ns else Errno.EAGAIN, "sigtimedwait")

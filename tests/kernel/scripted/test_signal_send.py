@@ -38,7 +38,7 @@ from procession.include.linux.signal import (
     Siginfo,
     sigmask,
 )
-from procession.kernel import exit, rcupdate, signal, signal_send, signal_syscalls
+from procession.kernel import exit, rcupdate, signal, signal_notify, signal_send, signal_syscalls
 
 HANDLER = 0x400000
 THREAD = CLONE_THREAD | CLONE_SIGHAND | CLONE_VM
@@ -95,7 +95,7 @@ def test_force_sig_breaks_through(m: Machine) -> None:
     signal_syscalls.do_sigaction(p, SIGSEGV, KSigaction(SIG_IGN))
     p.signal.flags |= SIGNAL_UNKILLABLE
     m.run()
-    signal.force_sig(SIGSEGV, p)
+    signal_send.force_sig(SIGSEGV, p)
 
     assert not p.signal.flags & SIGNAL_UNKILLABLE
 
@@ -123,7 +123,7 @@ def test_sigchld_tells_how_the_child_died(m: Machine) -> None:
     m.run()
     m.kill(other, SIGKILL)
     m.run()
-    info = signal_send._death_info(other, m.init, SIGCHLD)
+    info = signal_notify._death_info(other, m.init, SIGCHLD)
 
     assert (info.code, info.status) == (CLD_KILLED, SIGKILL)
 
@@ -228,8 +228,8 @@ def test_sigpending_limit(m: Machine) -> None:
     p.signal.rlim = [*p.signal.rlim]
     p.signal.rlim[RLIMIT_SIGPENDING] = (0, 0)
     with pytest.raises(LinuxError) as caught:
-        signal.send_sig_info(34, Siginfo(signo=34, code=-1), p)
-    signal.send_sig_info(34, Siginfo(signo=34), p)
+        signal_send.send_sig_info(34, Siginfo(signo=34, code=-1), p)
+    signal_send.send_sig_info(34, Siginfo(signo=34), p)
     m.kill(p, SIGUSR1)
 
     assert caught.value.errno == Errno.EAGAIN
@@ -243,7 +243,7 @@ def test_ignoring_purges_what_is_pending(m: Machine) -> None:
     p = m.process(m.block(SIGUSR1))
     m.run()
     m.kill(p, SIGUSR1)
-    signal.send_sig(SIGUSR1, p, 0)
+    signal_send.send_sig(SIGUSR1, p, 0)
 
     assert p.real_cred.user.sigpending == 2
 
@@ -275,7 +275,7 @@ def test_everything_is_given_back(m: Machine) -> None:
     p = m.process(m.block(34, SIGUSR1))
     m.run()
     for _ in range(5):
-        signal.send_sig(34, p, 0)
+        signal_send.send_sig(34, p, 0)
     m.kill(p, SIGUSR1)
     m.kill(p, SIGKILL)
     m.run()
