@@ -32,6 +32,6 @@ def test_no_file_is_left_out():
     assert {path.stem for path in HOME.glob("signal*.py")} <= set(FILES)
 
 
-def test_what_a_signal_sets_off_is_called_through_pointers():
-    """A timer's next period and a core file: those who know them have left a function to call."""
+def test_a_timer_is_told_through_a_pointer():
+    """The queue does not know whose entry it gives out."""
     assert not set(imported("signal_queue")) & {"itimer", "posix_timers"}

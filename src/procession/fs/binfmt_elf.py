@@ -9,7 +9,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from procession.arch.x86 import process as x86_process
-from procession.fs import binfmt_elf_tables, exec_cred, exec_mm, file_table, namei
+from procession.fs import binfmt_elf_core, binfmt_elf_tables, exec_cred, exec_mm, file_table, namei
 from procession.fs import exec as fs_exec
 from procession.include.linux.binfmts import BINPRM_BUF_SIZE, LinuxBinfmt
 from procession.include.linux.elf import (
@@ -217,6 +217,7 @@ async def _load(
         signal_send.force_sig(SIGSEGV, current)
         raise _SigsegvSent(Errno.EINVAL, "the entry point is not a user address")
 
+    fs_exec.set_binfmt(current, ELF_FORMAT)
     exec_cred.install_exec_creds(current, bprm)
     current.flags &= ~PF_FORKNOEXEC
     binfmt_elf_tables.create_elf_tables(
@@ -431,6 +432,9 @@ def _map_interp(current: Task, source: File, ehdr: Ehdr, phdrs: list[Phdr]) -> i
     return load_addr
 
 
+ELF_FORMAT: Final = LinuxBinfmt("elf", load_elf_binary, binfmt_elf_core.elf_core_dump)
+
+
 def init_elf_binfmt(k: Kernel) -> None:
     """Register the format."""
-    fs_exec.register_binfmt(k, LinuxBinfmt("elf", load_elf_binary))
+    fs_exec.register_binfmt(k, ELF_FORMAT)

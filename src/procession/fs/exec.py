@@ -57,6 +57,12 @@ def register_binfmt(k: Kernel, fmt: LinuxBinfmt) -> None:
     k.formats.append(fmt)
 
 
+def set_binfmt(current: Task, fmt: LinuxBinfmt) -> None:
+    """Note which format current's program was loaded by."""
+    assert current.mm is not None
+    current.mm.binfmt = fmt
+
+
 @syscall
 async def sys_execve(
     current: Task, filename: Path, argv: Annotated[UserPtr, Arg("argv")], envp: Annotated[UserPtr, Arg("envp")]

@@ -107,6 +107,10 @@ class KthreadThread:
         """Return 0."""
         return 0
 
+    def user_regset_view(self) -> tuple[()]:
+        """Return nothing: there are no user registers."""
+        return ()
+
     def exit_thread(self) -> None:
         """Nothing is held."""
 

@@ -341,6 +341,10 @@ class PythonThread:
         """Return 0: there is no stack pointer."""
         return 0
 
+    def user_regset_view(self) -> tuple[()]:
+        """Return nothing: a coroutine has no registers."""
+        return ()
+
     def exit_thread(self) -> None:
         """Drop the coroutines; what they do in `finally` no longer reaches the kernel."""
         coro, frames = self.coro, self.frames
