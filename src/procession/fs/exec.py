@@ -14,6 +14,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import AT_FDCWD, O_LARGEFILE
 from procession.include.linux.fs import FMODE_EXEC, MAY_READ, S_IFMT, S_IFREG, Inode
 from procession.include.linux.mount import MNT_NOEXEC
+from procession.include.linux.ptrace import PTRACE_EVENT_EXEC
 from procession.include.linux.resource import RLIMIT_NPROC
 from procession.include.linux.sched import PF_KTHREAD, PF_NPROC_EXCEEDED, PF_RANDOMIZE, TASK_COMM_LEN
 from procession.include.linux.syscalls import syscall
@@ -211,7 +212,7 @@ async def search_binary_handler(current: Task, bprm: LinuxBinprm) -> None:
             if trace.sched_process_exec:
                 trace.sched_process_exec(bprm.filename, current.pid, old_nr)
             if current.ptrace:
-                await ptrace.ptrace_event(current, ptrace.PTRACE_EVENT_EXEC, old_pid)
+                await ptrace.ptrace_event(current, PTRACE_EVENT_EXEC, old_pid)
         _put_exec_file(current, bprm)
         current.did_exec = True
         return

@@ -34,15 +34,20 @@ from procession.include.linux.signal import (
     SA_NODEFER,
     SA_RESETHAND,
     SA_RESTART,
+    SIG_BLOCK,
     SIG_DFL,
     SIG_IGN,
     SIG_KERNEL_COREDUMP_MASK,
     SIG_KERNEL_IGNORE_MASK,
     SIG_KERNEL_ONLY_MASK,
     SIG_KERNEL_STOP_MASK,
+    SIG_SETMASK,
+    SIG_UNBLOCK,
     SIGKILL,
     SIGSTOP,
     SIGTRAP,
+    SS_DISABLE,
+    SS_ONSTACK,
     KSigaction,
     Siginfo,
 )
@@ -68,13 +73,11 @@ _ERESTARTNOINTR: Final = int(Errno.ERESTARTNOINTR)
 _RESTART_CODES: Final = frozenset(
     {_ERESTARTSYS, _ERESTARTNOINTR, int(Errno.ERESTARTNOHAND), int(Errno.ERESTART_RESTARTBLOCK)}
 )
-_UNSET: Final = -1
 
-# What becomes of a signal that was taken off the queue.
-_DROP: Final = 0
-_HANDLE: Final = 1
-_STOP: Final = 2
-_FATAL: Final = 3
+# What a signal without a handler does, as signal(7) calls it.
+_IGN: Final = 0
+_STOP: Final = 1
+_TERM: Final = 2
 
 
 # The blocked set.
@@ -85,6 +88,8 @@ def retarget_shared_pending(tsk: Task, which: int) -> None:
 
     Context: siglock held.
     """
+    assert tsk.sighand is not None
+    tsk.sighand.siglock.assert_held()
     retarget = tsk.signal.shared_pending.signal & which
     if not retarget:
         return
@@ -100,6 +105,8 @@ def retarget_shared_pending(tsk: Task, which: int) -> None:
 
 def set_task_blocked_locked(tsk: Task, newset: int) -> None:
     """Set the caller's blocked set, siglock held (__set_task_blocked)."""
+    assert tsk.sighand is not None
+    tsk.sighand.siglock.assert_held()
     if tsk.ti_flags & TIF_SIGPENDING and not thread_group_empty(tsk):
         retarget_shared_pending(tsk, newset & ~tsk.blocked)
     tsk.blocked = newset
@@ -116,11 +123,11 @@ def set_current_blocked(current: Task, newset: int) -> None:
 def sigprocmask(current: Task, how: int, newset: int) -> int:
     """Change the caller's blocked set as rt_sigprocmask(2) does; returns the old one. Raises EINVAL for how."""
     old = current.blocked
-    if how == 0:
+    if how == SIG_BLOCK:
         newset |= old
-    elif how == 1:
+    elif how == SIG_UNBLOCK:
         newset = old & ~newset
-    elif how != 2:
+    elif how != SIG_SETMASK:
         raise LinuxError(Errno.EINVAL, "unknown way to change the mask")
     if newset != old or current.ti_flags & TIF_SIGPENDING:
         set_current_blocked(current, newset)
@@ -141,10 +148,10 @@ def on_sig_stack(current: Task, sp: int) -> bool:
 
 
 def sas_ss_flags(current: Task, sp: int) -> int:
-    """Return ss_flags of the alternate stack: SS_DISABLE 2, SS_ONSTACK 1 or 0."""
+    """Return ss_flags of the alternate stack: SS_DISABLE, SS_ONSTACK or 0."""
     if not current.sas_ss_size:
-        return 2
-    return 1 if on_sig_stack(current, sp) else 0
+        return SS_DISABLE
+    return SS_ONSTACK if on_sig_stack(current, sp) else 0
 
 
 # The end of a thread.
@@ -195,26 +202,26 @@ async def get_signal_to_deliver(current: Task) -> tuple[int, KSigaction, Siginfo
             if info is None:
                 return None
             traced = bool(current.ptrace) and info.signo != SIGKILL
-            verdict = _UNSET if traced else _settle(current, info)
+            action = _IGN if traced else _disposition(current, info)
         if traced:
             info = await signal_stop.ptrace_signal(current, info)
             if info is None:
                 continue
             with sighand.siglock.irq():
-                verdict = _settle(current, info)
+                action = _disposition(current, info)
 
-        if isinstance(verdict, KSigaction):
-            return info.signo, verdict, info
-        if verdict == _STOP:
+        if isinstance(action, KSigaction):
+            return info.signo, action, info
+        if action == _STOP:
             # An orphaned group has nobody who could continue it; SIGSTOP does not ask.
             if info.signo == SIGSTOP or not exit.is_current_pgrp_orphaned(current):
                 await signal_stop.do_signal_stop(current, info.signo)
-        elif verdict == _FATAL:
-            await _die(current, info)
+        elif action == _TERM:
+            await _dump_and_exit(current, info)
 
 
-def _settle(current: Task, info: Siginfo) -> KSigaction | int:
-    """Return the action whose handler is to run, or else _DROP, _STOP or _FATAL; siglock held."""
+def _disposition(current: Task, info: Siginfo) -> KSigaction | int:
+    """Return the action whose handler is to run, or what happens without one: _IGN, _STOP or _TERM; siglock held."""
     signr = info.signo
     assert current.sighand is not None
     action = current.sighand.action
@@ -230,14 +237,14 @@ def _settle(current: Task, info: Siginfo) -> KSigaction | int:
         return ka
     bit = 1 << (signr - 1)
     if handler == SIG_IGN or bit & SIG_KERNEL_IGNORE_MASK:
-        return _DROP
+        return _IGN
     # What reaches an init although it is unkillable came from outside its namespace.
     if current.signal.flags & SIGNAL_UNKILLABLE and not bit & SIG_KERNEL_ONLY_MASK:
-        return _DROP
-    return _STOP if bit & SIG_KERNEL_STOP_MASK else _FATAL
+        return _IGN
+    return _STOP if bit & SIG_KERNEL_STOP_MASK else _TERM
 
 
-async def _die(current: Task, info: Siginfo) -> None:
+async def _dump_and_exit(current: Task, info: Siginfo) -> None:
     """Let a signal end the process, with a core dump if that is its way."""
     signr = info.signo
     current.flags |= PF_SIGNALED

@@ -43,10 +43,22 @@ def wake_up_parent(p: Task, parent: Task) -> None:
 
 
 def do_notify_parent(tsk: Task, sig: int) -> bool:
-    """Tell the parent, or the tracer, that tsk is dead; returns whether nobody will wait for it (spec 8.5, 10.8).
+    """Tell tsk.parent, which is its tracer or else its parent, that tsk is dead (spec 8.5, 10.8).
+
+    sig: the signal to send, tsk.exit_signal; 0: none. It goes to the parent's whole process, with what _death_info()
+    says. A process that is not traced and ends with SIGCHLD is nobody's to wait for if the parent's action for SIGCHLD
+    is SIG_IGN, when the signal is not sent either, or has SA_NOCLDWAIT, when it is.
+
+    Whatever becomes of the signal, the parent's threads that sleep in wait4(2) for tsk are woken (wake_up_parent): they
+    find a zombie, or one child less.
+
+    Returns whether tsk reaps itself: exit_notify(), reparent_leader() and release_task() then make it EXIT_DEAD and
+    release it, else it is a zombie until wait_task_zombie(). Only a leader is told of, and only when its other threads
+    are gone; that its callers see to.
 
     Context: tasklist_lock held for writing.
     """
+    tsk.kernel.tasklist_lock.assert_held(write=True)
     if sig == -1:
         bug("a thread that is no leader notifies nobody", tsk)
     if tsk.state & (TASK_STOPPED_BIT | TASK_TRACED_BIT):
@@ -73,7 +85,11 @@ def do_notify_parent(tsk: Task, sig: int) -> bool:
 
 
 def _death_info(tsk: Task, parent: Task, sig: int) -> Siginfo:
-    """Return what the parent is told: times in clock ticks, those of dead threads included."""
+    """Return the siginfo of tsk's end: CLD_EXITED, CLD_KILLED or CLD_DUMPED, with the status or the signal.
+
+    The pid is tsk's number in the parent's namespace, the uid tsk's real one, the times those of all its threads in
+    clock ticks.
+    """
     code = tsk.exit_code
     if code & WCOREFLAG:
         cause, status = CLD_DUMPED, code & WTERMSIG_MASK
@@ -95,10 +111,14 @@ def _death_info(tsk: Task, parent: Task, sig: int) -> Siginfo:
 
 
 def do_notify_parent_cldstop(tsk: Task, for_ptracer: bool, why: int) -> None:
-    """Tell the real parent of tsk's process, or tsk's tracer, of a stop or continuation (spec 10.8).
+    """Tell of a stop, trap or continuation: SIGCHLD with why, which is CLD_STOPPED, CLD_TRAPPED or CLD_CONTINUED.
+
+    for_ptracer: the tracer hears of this thread; else the real parent of the process hears of its leader. The signal is
+    not sent if SIGCHLD is ignored or has SA_NOCLDSTOP; who sleeps in wait4(2) is woken all the same (spec 10.8).
 
     Context: tasklist_lock held.
     """
+    tsk.kernel.tasklist_lock.assert_held()
     if for_ptracer:
         parent = tsk.parent
     else:

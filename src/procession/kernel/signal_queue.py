@@ -49,7 +49,6 @@ __all__ = (
     "flush_signals",
     "flush_sigqueue",
     "ignore_signals",
-    "next_signal",
     "recalc_sigpending",
     "recalc_sigpending_and_wake",
     "recalc_sigpending_tsk",

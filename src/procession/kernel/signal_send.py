@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-import struct
 from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.bug import bug_on
 from procession.include.linux.cred import CAP_KILL
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.pid import PIDTYPE_PGID
+from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_PID
 from procession.include.linux.ptrace import PT_SEIZED
 from procession.include.linux.sched import (
     JOBCTL_PENDING_MASK,
@@ -45,7 +44,14 @@ from procession.include.linux.signal import (
     Sigqueue,
 )
 from procession.kernel import capability, pid, rcupdate, sched, signal_jobctl, signal_queue, wait
-from procession.kernel.siginfo import SEND_SIG_FORCED, SEND_SIG_NOINFO, SEND_SIG_PRIV, AnyInfo, trace_fields
+from procession.kernel.siginfo import (
+    SEND_SIG_FORCED,
+    SEND_SIG_NOINFO,
+    SEND_SIG_PRIV,
+    AnyInfo,
+    hide_sender,
+    trace_fields,
+)
 
 if TYPE_CHECKING:
     from procession.include.linux.pid import Pid
@@ -53,7 +59,6 @@ if TYPE_CHECKING:
 
 __all__ = (
     "check_kill_permission",
-    "complete_signal",
     "do_send_sig_info",
     "force_sig",
     "force_sig_info",
@@ -64,12 +69,10 @@ __all__ = (
     "kill_pid_info",
     "kill_proc_info",
     "kill_something_info",
-    "prepare_signal",
     "send_sig",
     "send_sig_info",
     "send_signal",
     "send_sigqueue",
-    "si_fromuser",
     "sigqueue_alloc",
     "sigqueue_free",
     "zap_other_threads",
@@ -88,7 +91,8 @@ def si_fromuser(info: AnyInfo) -> bool:
     return info is SEND_SIG_NOINFO or (isinstance(info, Siginfo) and info.code <= 0)
 
 
-def _kill_ok_by_cred(current: Task, t: Task) -> bool:
+def kill_ok_by_cred(current: Task, t: Task) -> bool:
+    """Whether current's ids, or CAP_KILL, let it send to t."""
     cred, tcred = current.cred, t.real_cred
     if cred.user.user_ns is tcred.user.user_ns and (
         cred.euid in (tcred.suid, tcred.uid) or cred.uid in (tcred.suid, tcred.uid)
@@ -101,7 +105,7 @@ def check_kill_permission(current: Task, sig: int, info: AnyInfo, t: Task) -> No
     """Let pass what current may send to t; raises EINVAL for no signal, EPERM (spec 10.2)."""
     if not 0 <= sig <= NSIG:
         raise LinuxError(Errno.EINVAL, f"no signal {sig}")
-    if not si_fromuser(info) or same_thread_group(current, t) or _kill_ok_by_cred(current, t):
+    if not si_fromuser(info) or same_thread_group(current, t) or kill_ok_by_cred(current, t):
         return
     if sig == SIGCONT:
         session = pid.task_session(t)
@@ -150,7 +154,7 @@ def _note_continued(p: Task) -> None:
         sig.group_exit_code = 0
 
 
-def _wants_signal(sig: int, p: Task) -> bool:
+def wants_signal(sig: int, p: Task) -> bool:
     """Whether p is a good choice to take a signal: it may, and is not busy with another one."""
     if p.blocked >> (sig - 1) & 1 or p.flags & PF_EXITING:
         return False
@@ -167,7 +171,7 @@ def complete_signal(sig: int, p: Task, group: bool) -> None:
     A signal that is going to kill the whole process does so here: each thread gets a SIGKILL of its own.
     """
     signal = p.signal
-    if _wants_signal(sig, p):
+    if wants_signal(sig, p):
         t = p
     elif not group or len(signal.threads) == 1:
         return  # it stays queued until p unblocks it or wakes up
@@ -201,7 +205,7 @@ def _choose_thread(sig: int, p: Task) -> Task | None:
     signal = p.signal
     assert signal.curr_target is not None
     for t in threads_from(signal.curr_target):
-        if _wants_signal(sig, t):
+        if wants_signal(sig, t):
             signal.curr_target = t
             return t
     return None
@@ -230,6 +234,8 @@ def send_signal(sig: int, info: AnyInfo, t: Task, group: bool) -> None:
 
     Context: siglock held. An info given here must not be changed afterwards.
     """
+    assert t.sighand is not None
+    t.sighand.siglock.assert_held()
     from_ancestor_ns = False
     if si_fromuser(info):
         ns = pid.task_active_pid_ns(t)
@@ -238,6 +244,7 @@ def send_signal(sig: int, info: AnyInfo, t: Task, group: bool) -> None:
 
 
 def _send_signal(sig: int, info: AnyInfo, t: Task, group: bool, from_ancestor_ns: bool) -> None:
+    """As send_signal, for a sender that t's namespace has a number for, or has not (__send_signal)."""
     trace = t.kernel.trace
     if trace.signal_generate:
         errno, code, *rest = trace_fields(info, t.kernel.current)
@@ -251,7 +258,7 @@ def _send_signal(sig: int, info: AnyInfo, t: Task, group: bool, from_ancestor_ns
         return
 
     if info is not SEND_SIG_FORCED:
-        q = _make_entry(sig, info, t, from_ancestor_ns)
+        q = _sigqueue_for(sig, info, t, from_ancestor_ns)
         if q is not None:
             pending.list.append(q)
         elif isinstance(info, Siginfo):
@@ -266,13 +273,12 @@ def _send_signal(sig: int, info: AnyInfo, t: Task, group: bool, from_ancestor_ns
     complete_signal(sig, t, group)
 
 
-def _make_entry(sig: int, info: AnyInfo, t: Task, from_ancestor_ns: bool) -> Sigqueue | None:
+def _sigqueue_for(sig: int, info: AnyInfo, t: Task, from_ancestor_ns: bool) -> Sigqueue | None:
     """Return a queue entry, None if t's user has used up RLIMIT_SIGPENDING and the signal is not worth an exception."""
     if isinstance(info, Siginfo):
         override_rlimit = sig < SIGRTMIN and info.code >= 0
         if from_ancestor_ns and info.pid:
-            # The receiver has no number for its sender.
-            info = replace(info, pid=0, raw=info.raw and info.raw[:16] + struct.pack("<i", 0) + info.raw[20:])
+            info = hide_sender(info)
         return signal_queue.sigqueue_charge(t, info, override_rlimit)
     if info is SEND_SIG_PRIV:
         return signal_queue.sigqueue_charge(t, Siginfo(signo=sig, code=info.code), sig < SIGRTMIN)
@@ -370,8 +376,10 @@ def _send_to_all(sig: int, info: AnyInfo, targets: Iterable[Task]) -> None:
 
 def kill_pgrp_info_locked(sig: int, info: AnyInfo, pgrp: Pid | None) -> None:
     """Send to all members of a process group, under tasklist_lock (__kill_pgrp_info); raises ESRCH, EPERM, EINVAL."""
-    members = pgrp.tasks[PIDTYPE_PGID] if pgrp is not None else None
-    _send_to_all(sig, info, reversed(list(members)) if members else ())
+    members = list(pgrp.tasks[PIDTYPE_PGID] or ()) if pgrp is not None else []
+    if members:
+        members[0].kernel.tasklist_lock.assert_held()
+    _send_to_all(sig, info, reversed(members))
 
 
 def kill_pgrp(pgrp: Pid | None, sig: int, priv: int) -> None:
@@ -388,7 +396,7 @@ def kill_pid_info(sig: int, info: AnyInfo, target: Pid | None) -> None:
 
     Differs: no second attempt, since no task is unhashed between the look-up and the lock.
     """
-    p = pid.pid_task(target, 0)
+    p = pid.pid_task(target, PIDTYPE_PID)
     if p is None:
         raise LinuxError(Errno.ESRCH, "no such process")
     with rcupdate.rcu_read_lock(p.kernel):

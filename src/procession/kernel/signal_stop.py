@@ -6,10 +6,10 @@ can come between, since only an `await` lets another task in.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from procession.include.linux.bug import bug_on
-from procession.include.linux.ptrace import PT_SEIZED
+from procession.include.linux.ptrace import PT_SEIZED, PTRACE_EVENT_STOP, ptrace_reparented
 from procession.include.linux.sched import (
     JOBCTL_LISTENING,
     JOBCTL_STOP_CONSUME,
@@ -29,22 +29,13 @@ from procession.include.linux.sched import (
     threads_from,
 )
 from procession.include.linux.signal import CLD_CONTINUED, CLD_STOPPED, CLD_TRAPPED, SIGTRAP, Siginfo
+from procession.include.linux.wait import WTERMSIG_MASK
 from procession.kernel import pid, sched, signal_jobctl, signal_notify, signal_queue, signal_send
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
-__all__ = (
-    "PTRACE_EVENT_STOP",
-    "do_jobctl_trap",
-    "do_signal_stop",
-    "ptrace_notify",
-    "ptrace_signal",
-    "ptrace_stop",
-    "report_jobctl",
-)
-
-PTRACE_EVENT_STOP: Final = 7
+__all__ = ("do_jobctl_trap", "do_signal_stop", "ptrace_notify", "ptrace_signal", "report_jobctl")
 
 
 # Bits of Task.jobctl; siglock held.
@@ -64,12 +55,8 @@ def report_jobctl(current: Task) -> None:
     with current.kernel.tasklist_lock.read():
         signal_notify.do_notify_parent_cldstop(current, False, why)
         leader = current.group_leader
-        if _ptrace_reparented(leader):
+        if ptrace_reparented(leader):
             signal_notify.do_notify_parent_cldstop(leader, True, why)
-
-
-def _ptrace_reparented(p: Task) -> bool:
-    return p.real_parent.tgid != p.parent.tgid
 
 
 # Stops.
@@ -146,13 +133,7 @@ async def ptrace_stop(
         signal_jobctl.task_clear_jobctl_trapping(current)
 
     stops = bool(current.ptrace)
-    with current.kernel.tasklist_lock.read():
-        if stops:
-            signal_notify.do_notify_parent_cldstop(current, True, why)
-            if gstop_done and _ptrace_reparented(current):
-                signal_notify.do_notify_parent_cldstop(current, False, why)
-        elif gstop_done:
-            signal_notify.do_notify_parent_cldstop(current, False, why)
+    _tell_of_trap(current, why, gstop_done)
     if stops:
         current.wchan = "ptrace_stop"
         await sched.schedule(current)
@@ -171,7 +152,16 @@ async def ptrace_stop(
     return info
 
 
-async def _ptrace_do_notify(current: Task, signr: int, exit_code: int, why: int) -> None:
+def _tell_of_trap(current: Task, why: int, gstop_done: bool) -> None:
+    """Tell the tracer of a trap, and the real parent if it completes a group stop."""
+    with current.kernel.tasklist_lock.read():
+        if current.ptrace:
+            signal_notify.do_notify_parent_cldstop(current, True, why)
+        if gstop_done and (not current.ptrace or ptrace_reparented(current)):
+            signal_notify.do_notify_parent_cldstop(current, False, why)
+
+
+async def ptrace_do_notify(current: Task, signr: int, exit_code: int, why: int) -> None:
     assert current.nsproxy is not None
     info = Siginfo(
         signo=signr, code=exit_code, pid=pid.task_pid_nr_ns(current, current.nsproxy.pid_ns), uid=current.cred.uid
@@ -181,8 +171,8 @@ async def _ptrace_do_notify(current: Task, signr: int, exit_code: int, why: int)
 
 async def ptrace_notify(current: Task, exit_code: int) -> None:
     """Stop to report a system call, an event or a step to the tracer."""
-    bug_on(exit_code & (0x7F | ~0xFFFF) != SIGTRAP, "not a trap code", exit_code)
-    await _ptrace_do_notify(current, SIGTRAP, exit_code, CLD_TRAPPED)
+    bug_on(exit_code & (WTERMSIG_MASK | ~0xFFFF) != SIGTRAP, "not a trap code", exit_code)
+    await ptrace_do_notify(current, SIGTRAP, exit_code, CLD_TRAPPED)
 
 
 async def do_jobctl_trap(current: Task) -> None:
@@ -192,7 +182,7 @@ async def do_jobctl_trap(current: Task) -> None:
     if current.ptrace & PT_SEIZED:
         if not sig.group_stop_count and not sig.flags & SIGNAL_STOP_STOPPED:
             signr = SIGTRAP
-        await _ptrace_do_notify(current, signr, signr | PTRACE_EVENT_STOP << 8, CLD_STOPPED)
+        await ptrace_do_notify(current, signr, signr | PTRACE_EVENT_STOP << 8, CLD_STOPPED)
         return
     await ptrace_stop(current, signr, CLD_STOPPED, False, None)
     current.exit_code = 0

@@ -28,9 +28,9 @@ from procession.include.linux.signal import (
     StackOut,
 )
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.time import NSEC_PER_SEC, TimespecIn
+from procession.include.linux.time import TimespecIn
 from procession.include.linux.types import PidNr, SigNr, SizeT, UserPtr
-from procession.kernel import hrtimer, pid, rcupdate, sched, siginfo, signal, signal_queue, signal_send
+from procession.kernel import hrtimer, pid, rcupdate, sched, siginfo, signal, signal_queue, signal_send, time
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -59,7 +59,6 @@ _FULL_SET: Final = (1 << NSIG) - 1
 _ALLOWED: Final = _FULL_SET & ~SIG_KERNEL_ONLY_MASK
 _SIGACTION: Final = struct.Struct("<QQQQ")  # handler, flags, restorer, mask
 _STACK_T: Final = struct.Struct("<Qi4xQ")  # sp, flags, size
-_TIMESPEC: Final = struct.Struct("<qq")
 
 
 def _check_set_size(sigsetsize: int) -> None:
@@ -70,7 +69,8 @@ def _check_set_size(sigsetsize: int) -> None:
 # Sending.
 
 
-def _own_info(current: Task, sig: int, code: int) -> Siginfo:
+def _sender_info(current: Task, sig: int, code: int) -> Siginfo:
+    """Return what kill(2) and tkill(2) tell the receiver: current's number and user."""
     assert current.nsproxy is not None
     return Siginfo(signo=sig, code=code, pid=pid.task_tgid_nr_ns(current, current.nsproxy.pid_ns), uid=current.cred.uid)
 
@@ -78,11 +78,11 @@ def _own_info(current: Task, sig: int, code: int) -> Siginfo:
 @syscall
 def sys_kill(current: Task, pid: PidNr, sig: SigNr) -> int:
     """Send to a process, a group (0, -pgid) or everybody (-1); raises ESRCH before EINVAL, EPERM (kill(2))."""
-    signal_send.kill_something_info(current, sig, _own_info(current, sig, SI_USER), pid)
+    signal_send.kill_something_info(current, sig, _sender_info(current, sig, SI_USER), pid)
     return 0
 
 
-def _do_send_specific(current: Task, tgid: int, nr: int, sig: int, info: Siginfo) -> None:
+def do_send_specific(current: Task, tgid: int, nr: int, sig: int, info: Siginfo) -> None:
     """Send to one thread; raises ESRCH, also if it belongs to another process than tgid says (0: any)."""
     p = pid.find_task_by_vpid(current, nr)
     assert current.nsproxy is not None
@@ -100,7 +100,7 @@ def sys_tgkill(current: Task, tgid: PidNr, pid: PidNr, sig: SigNr) -> int:
     """Send to one thread of a given process; raises EINVAL, ESRCH, EPERM, EAGAIN (tgkill(2))."""
     if pid <= 0 or tgid <= 0:
         raise LinuxError(Errno.EINVAL, "tgkill wants positive numbers")
-    _do_send_specific(current, tgid, pid, sig, _own_info(current, sig, SI_TKILL))
+    do_send_specific(current, tgid, pid, sig, _sender_info(current, sig, SI_TKILL))
     return 0
 
 
@@ -109,11 +109,11 @@ def sys_tkill(current: Task, pid: PidNr, sig: SigNr) -> int:
     """Send to one thread; raises EINVAL, ESRCH, EPERM, EAGAIN (tkill(2))."""
     if pid <= 0:
         raise LinuxError(Errno.EINVAL, "tkill wants a positive number")
-    _do_send_specific(current, 0, pid, sig, _own_info(current, sig, SI_TKILL))
+    do_send_specific(current, 0, pid, sig, _sender_info(current, sig, SI_TKILL))
     return 0
 
 
-def _user_info(current: Task, sig: int, uinfo: UserPtr) -> Siginfo:
+def _copy_siginfo_from_user(current: Task, sig: int, uinfo: UserPtr) -> Siginfo:
     info = siginfo.siginfo_from_user(uaccess.copy_from_user(current, uinfo, siginfo.SIGINFO_SIZE))
     info.signo = sig
     return info
@@ -128,7 +128,7 @@ def _check_user_code(info: Siginfo) -> None:
 @syscall
 def sys_rt_sigqueueinfo(current: Task, pid: PidNr, sig: SigNr, uinfo: InfoIn) -> int:
     """Send to a process with a siginfo of one's own; raises EFAULT, EPERM, ESRCH, EINVAL, EAGAIN (sigqueue(3))."""
-    info = _user_info(current, sig, uinfo)
+    info = _copy_siginfo_from_user(current, sig, uinfo)
     _check_user_code(info)
     signal_send.kill_proc_info(current, sig, info, pid)
     return 0
@@ -137,11 +137,11 @@ def sys_rt_sigqueueinfo(current: Task, pid: PidNr, sig: SigNr, uinfo: InfoIn) ->
 @syscall
 def sys_rt_tgsigqueueinfo(current: Task, tgid: PidNr, pid: PidNr, sig: SigNr, uinfo: InfoIn) -> int:
     """As rt_sigqueueinfo, to one thread; raises EFAULT, EINVAL, EPERM, ESRCH, EAGAIN."""
-    info = _user_info(current, sig, uinfo)
+    info = _copy_siginfo_from_user(current, sig, uinfo)
     if pid <= 0 or tgid <= 0:
         raise LinuxError(Errno.EINVAL, "rt_tgsigqueueinfo wants positive numbers")
     _check_user_code(info)
-    _do_send_specific(current, tgid, pid, sig, info)
+    do_send_specific(current, tgid, pid, sig, info)
     return 0
 
 
@@ -189,9 +189,9 @@ def sys_rt_sigprocmask(current: Task, how: SigHowArg, nset: SigsetIn, oset: Sigs
         raise LinuxError(Errno.EINVAL, "size of a signal set")
     old = current.blocked
     if nset:
-        signal.sigprocmask(current, how, uaccess.get_user(current, nset, 8) & _ALLOWED)
+        signal.sigprocmask(current, how, uaccess.get_user(current, nset, _SET_SIZE) & _ALLOWED)
     if oset:
-        uaccess.put_user(current, oset, old, 8)
+        uaccess.put_user(current, oset, old, _SET_SIZE)
     return 0
 
 
@@ -250,7 +250,7 @@ async def sys_pause(current: Task) -> int:
 async def sys_rt_sigsuspend(current: Task, unewset: SigsetIn, sigsetsize: SizeT) -> int:
     """Sleep with another mask until a handler has run; raises EINVAL, EFAULT, ERESTARTNOHAND (sigsuspend(2))."""
     _check_set_size(sigsetsize)
-    newset = uaccess.get_user(current, unewset, 8) & _ALLOWED
+    newset = uaccess.get_user(current, unewset, _SET_SIZE) & _ALLOWED
     current.saved_sigmask = current.blocked
     signal.set_current_blocked(current, newset)
     current.state = TASK_INTERRUPTIBLE
@@ -271,20 +271,17 @@ async def sys_rt_sigtimedwait(
     Differs: the timeout is not rounded up to ticks.
     """
     _check_set_size(sigsetsize)
-    these = uaccess.get_user(current, uthese, 8)
+    these = uaccess.get_user(current, uthese, _SET_SIZE)
     timeout_ns: int | None = None
     if uts:
-        sec, nsec = _TIMESPEC.unpack(uaccess.copy_from_user(current, uts, _TIMESPEC.size))
-        if sec < 0 or not 0 <= nsec < NSEC_PER_SEC:
-            raise LinuxError(Errno.EINVAL, "timespec")
-        timeout_ns = sec * NSEC_PER_SEC + nsec
-    info = await _do_sigtimedwait(current, these & _ALLOWED, timeout_ns)
+        timeout_ns = time.get_timespec(current, uts)
+    info = await do_sigtimedwait(current, these & _ALLOWED, timeout_ns)
     if uinfo:
         uaccess.copy_to_user(current, uinfo, siginfo.siginfo_to_user(info))
     return info.signo
 
 
-async def _do_sigtimedwait(current: Task, these: int, timeout_ns: int | None) -> Siginfo:
+async def do_sigtimedwait(current: Task, these: int, timeout_ns: int | None) -> Siginfo:
     mask = _FULL_SET & ~these
     sighand = current.sighand
     assert sighand is not None

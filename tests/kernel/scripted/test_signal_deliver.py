@@ -179,7 +179,7 @@ def test_sigtimedwait(m: Machine) -> None:
     async def wait(current: Task) -> None:
         for timeout_ns in (None, None, 5_000_000, None):
             try:
-                info = await signal_syscalls._do_sigtimedwait(current, sigmask(SIGUSR1), timeout_ns)
+                info = await signal_syscalls.do_sigtimedwait(current, sigmask(SIGUSR1), timeout_ns)
                 results.append(info.signo)
             except LinuxError as error:
                 results.append(error.errno)

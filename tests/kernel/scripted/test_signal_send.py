@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from procession.include.linux.bug import KernelBug
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.resource import RLIMIT_SIGPENDING
 from procession.include.linux.sched import (
@@ -18,10 +20,12 @@ from procession.include.linux.sched import (
     SIGNAL_GROUP_EXIT,
     SIGNAL_UNKILLABLE,
     TASK_INTERRUPTIBLE,
+    Task,
 )
 from procession.include.linux.signal import (
     CLD_EXITED,
     CLD_KILLED,
+    CLD_STOPPED,
     SA_NOCLDWAIT,
     SIG_IGN,
     SIGCHLD,
@@ -38,7 +42,8 @@ from procession.include.linux.signal import (
     Siginfo,
     sigmask,
 )
-from procession.kernel import exit, rcupdate, signal, signal_notify, signal_send, signal_syscalls
+from procession.kernel import exit, pid, rcupdate, signal, signal_notify, signal_send, signal_syscalls
+from procession.kernel.siginfo import SEND_SIG_PRIV
 
 HANDLER = 0x400000
 THREAD = CLONE_THREAD | CLONE_SIGHAND | CLONE_VM
@@ -265,6 +270,23 @@ def test_ignored_signal_is_not_queued_unless_blocked(m: Machine) -> None:
 
     assert not p.signal.shared_pending.signal
     assert q.signal.shared_pending.signal
+
+
+@pytest.mark.parametrize("call", [
+    lambda p: signal.set_task_blocked_locked(p, 0),
+    lambda p: signal.retarget_shared_pending(p, 0),
+    lambda p: signal_send.send_signal(SIGUSR1, SEND_SIG_PRIV, p, group=True),
+    lambda p: signal_send.kill_pgrp_info_locked(SIGUSR1, SEND_SIG_PRIV, pid.task_pgrp(p)),
+    lambda p: signal_notify.do_notify_parent(p, SIGCHLD),
+    lambda p: signal_notify.do_notify_parent_cldstop(p, False, CLD_STOPPED),
+], ids=["block", "retarget", "send", "group", "death", "stop"])
+def test_the_lock_must_be_held(m: Machine, call: Callable[[Task], Any]) -> None:
+    """What its caller has to lock is not touched without."""
+    p = m.process()
+    m.run()
+
+    with pytest.raises(KernelBug, match="lock not held"):
+        call(p)
 
 
 # Books.
