@@ -38,12 +38,6 @@ if TYPE_CHECKING:
 __all__ = ("do_jobctl_trap", "do_signal_stop", "ptrace_notify", "ptrace_signal", "report_jobctl")
 
 
-# Bits of Task.jobctl; siglock held.
-
-
-# Reports to the parent.
-
-
 def report_jobctl(current: Task) -> None:
     """Deliver the notice of a continuation, or of a stop that it cut short, which SIGCONT left to us."""
     sig = current.signal
