@@ -2,6 +2,8 @@
 
 import ast
 from pathlib import Path
+import subprocess
+import sys
 
 import pytest
 
@@ -26,6 +28,11 @@ def imported(name):
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_knows_only_those_before_it(name):
     assert not set(imported(name)) & set(FILES[FILES.index(name):])
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_can_be_the_first_that_is_imported(name):
+    subprocess.run([sys.executable, "-c", f"import procession.kernel.{name}"], check=True)
 
 
 def test_no_file_is_left_out():
