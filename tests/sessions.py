@@ -10,6 +10,7 @@ import sys
 import time
 
 import pexpect
+from tests import surroundings
 
 PROMPT = "READY> "
 SECONDS = 30
@@ -26,10 +27,7 @@ SHELLS = {
 
 def environment() -> dict[str, str]:
     """What both worlds see."""
-    return {
-        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/", "LC_ALL": "C",
-        "TERM": "vt100", "PS1": PROMPT, "HISTFILE": "", "INPUTRC": "/dev/null", "ENV": "/dev/null",
-    }
+    return surroundings.environment(TERM="vt100", PS1=PROMPT, HISTFILE="", ENV="/dev/null")
 
 
 def inside(argv: Sequence[str], *options: str) -> list[str]:

@@ -11,7 +11,6 @@ import gzip
 import os
 from pathlib import Path
 import random
-import shutil
 import signal
 import struct
 import subprocess
@@ -21,6 +20,7 @@ import time
 
 import pytest
 from tests.hw.elf import EXIT, elf
+from tests.surroundings import need
 
 from procession import Errno, Kernel
 from procession.arch.x86.syscall_table import SYSCALL_NAMES
@@ -364,7 +364,7 @@ def test_a_chain_of_sockets_inside_sockets(hostile, inside):
 @pytest.mark.parametrize("script", [":(){ :|:; };:", ":(){ :|:& };:; while :; do :; done"], ids=["in front", "behind"])
 def test_a_fork_bomb(script):
     """fork fails, the host does not notice, and it can be stopped."""
-    bash = shutil.which("bash") or pytest.skip("no bash on this host")
+    bash = need("bash")
     command = Watched("--memory", "64M", "--", bash, "-c", script)
     time.sleep(4)
     command.process.send_signal(signal.SIGINT)

@@ -6,11 +6,11 @@ import io
 from pathlib import Path
 import random
 import re
-import shutil
 import subprocess
 import sys
 
 import pytest
+from tests.surroundings import PATH, need
 
 from procession import Kernel
 from procession.include.linux.syscalls import SYSCALLS
@@ -22,7 +22,8 @@ from procession.tools.strace_printers import PRINTERS, argument, result
 from procession.tools.strace_structs import Shown
 
 SHAPES = Path(__file__).parent / "strace_shapes.c"
-ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/", "TERM": "linux"}
+# As many variables as the command gives its program.
+ENV = {"PATH": PATH, "HOME": "/nonexistent", "TERM": "linux"}
 
 # Calls that 3.2 lacks, that the vDSO answers on the host, or that the allocator makes depending on addresses.
 DROPPED = re.compile(
@@ -91,9 +92,7 @@ def normal_line(line, names):
 
 
 def host_strace(argv, directory):
-    program = shutil.which("strace")
-    if program is None:
-        pytest.skip("the host has no strace to compare with")
+    program = need("strace")
     out = directory / "host"
     # Its standard files are devices, as inside.
     null = subprocess.DEVNULL
@@ -117,12 +116,11 @@ def our_strace(argv, *options, output=None):
 
 
 @pytest.fixture(scope="session")
-def shapes(cache):
+def shapes(compilers):
     """The program that makes calls of all shapes."""
-    command = ["gcc", "-std=gnu11", "-O1", "-w", "-static", str(SHAPES)]
-    if shutil.which("gcc") is None:
-        pytest.skip("no C compiler")
-    return cache.build("strace_shapes", command, [SHAPES], "")
+    compilers.need("glibc")
+    command = [*compilers.commands["glibc"], "-w", str(SHAPES)]
+    return compilers.cache.build("strace_shapes", command, [SHAPES], compilers.versions["glibc"] or "")
 
 
 def test_every_shape_of_argument_is_printed_as_the_host_prints_it(shapes, tmp_path):
