@@ -30,6 +30,7 @@ PROGRAMS = {
     "vim-tiny": ["vi", "vim.tiny"], "zsh-static": ["zsh"],
 }
 AS_GOOD = {"gdb-minimal": "gdb", "zsh-static": "zsh"}       # if it is installed
+OTHERWISE = {"gdb-minimal": "gdb"}      # where the release has no such package
 PACKAGE_OF = {program: package for package, programs in PROGRAMS.items() for program in programs}
 
 # Names that the system's alternatives would give, or an installation script.
@@ -130,12 +131,18 @@ def fetch(names: Iterable[str], installed: Collection[str], work: Path) -> list[
     except CannotFetch as error:        # one source of several may be out of reach
         print(f"tests.packages: {error}", file=sys.stderr)
     known = set(_run(["apt-cache", "-c", str(conf), "pkgnames"]).split())
-    wanted = [name for name in names if name in known]
+    wanted = available(names, known)
     if not wanted:
         raise CannotFetch("apt has no list of packages, and could not fetch one")
     _run(["apt-get", "-c", str(conf), "--yes", "--download-only", "install", *wanted])
     archives = sorted((work / "cache/archives").glob("*.deb"))
     return [archive for archive in archives if archive.name.split("_")[0] not in installed]
+
+
+def available(names: Iterable[str], known: Collection[str]) -> list[str]:
+    """Return those of these packages that apt knows, or what stands in for them."""
+    chosen = [name if name in known else OTHERWISE.get(name) for name in names]
+    return [name for name in chosen if name in known]
 
 
 def unpack(archives: Iterable[Path], root: Path) -> None:

@@ -24,6 +24,13 @@ def test_what_is_installed():
     assert packages.installed_among(status) == {"less", "gcc"}
 
 
+def test_what_apt_has():
+    """A release without the small debugger has the large one; what it does not have at all is left out."""
+    assert packages.available(["gdb-minimal", "less"], {"gdb-minimal", "gdb", "less"}) == ["gdb-minimal", "less"]
+    assert packages.available(["gdb-minimal", "less"], {"gdb", "less"}) == ["gdb", "less"]
+    assert packages.available(["gdb-minimal", "zsh-static"], {"zsh"}) == []
+
+
 def test_why_apt_failed():
     assert packages.last_words("E: one\nE: two\nW: not this\n\n") == "E: two"
     assert packages.last_words("W: only this\n") == ""
