@@ -141,7 +141,7 @@ def fetch(names: Iterable[str], installed: Collection[str], work: Path) -> list[
 
 def available(names: Iterable[str], known: Collection[str]) -> list[str]:
     """Return those of these packages that apt knows, or what stands in for them."""
-    chosen = [name if name in known else OTHERWISE.get(name) for name in names]
+    chosen = [name if name in known else OTHERWISE.get(name, name) for name in names]
     return [name for name in chosen if name in known]
 
 
