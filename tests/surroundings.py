@@ -43,7 +43,8 @@ def settle(cache: Path) -> None:
 
 def _settle_signals() -> None:
     """Ignore and block no signal: what a background job or nohup ignores, programs would ignore, too."""
-    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+    pythons_own = {signal.SIGPIPE, signal.SIGXFSZ}      # which subprocess gives back
+    for number in signal.valid_signals() - pythons_own:
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import pytest
-from tests.surroundings import PATH, need
+from tests.surroundings import need
 
 from procession import Kernel
 from procession.include.linux.syscalls import SYSCALLS
@@ -22,8 +22,8 @@ from procession.tools.strace_printers import PRINTERS, argument, result
 from procession.tools.strace_structs import Shown
 
 SHAPES = Path(__file__).parent / "strace_shapes.c"
-# As many variables as the command gives its program.
-ENV = {"PATH": PATH, "HOME": "/nonexistent", "TERM": "linux"}
+# What the command gives its program.
+ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/", "TERM": "linux"}
 
 # Calls that 3.2 lacks, that the vDSO answers on the host, or that the allocator makes depending on addresses.
 DROPPED = re.compile(
