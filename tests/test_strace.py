@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 import random
 import re
@@ -96,7 +97,8 @@ def host_strace(argv, directory):
     out = directory / "host"
     # Its standard files are devices, as inside.
     null = subprocess.DEVNULL
-    command = [program, "-f", "-o", str(out), *argv]
+    root = ["unshare", "--map-root-user"] if os.geteuid() else []      # as inside
+    command = [*root, program, "-f", "-o", str(out), *argv]
     subprocess.run(command, env=ENV, cwd="/", stdin=null, stdout=null, stderr=null, check=False)
     text = out.read_text(errors="replace") if out.exists() else ""
     if "exited" not in text and "killed" not in text:

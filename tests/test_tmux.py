@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from tests.surroundings import need
+from tests.surroundings import PATH, need
 
 SECONDS = 60
 
@@ -63,7 +63,7 @@ def start(window, tmp_path, *argv):
     """Note how the terminal is, and start a program inside."""
     window.line(f"cd {shlex.quote(str(tmp_path))}; stty -a > before; clear")
     window.at_prompt("host>")
-    run = [sys.executable, "-m", "procession.cli", "run", "-it", "--env", "PS1=guest> ", "--", *argv]
+    run = [sys.executable, "-m", "procession.cli", "run", "-it", "--env", "PS1=guest> ", "--env", f"PATH={PATH}", "--", *argv]
     script = tmp_path / "start"
     script.write_text(f"echo $$ > pid; exec {shlex.join(run)}\n")
     window.line("sh start")
