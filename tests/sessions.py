@@ -17,7 +17,7 @@ SECONDS = 30
 INTR, QUIT, SUSP, EOF, KILL, ERASE = "\x03", "\x1c", "\x1a", "\x04", "\x15", "\x7f"
 TAB, UP, LEFT = "\t", "\x1b[A", "\x1b[D"
 UP_IT_IS = "up\r\n"
-# zsh's own line editor redraws as fast as keys come (see test_screens.py), and its mark for half a line says who is root.
+# zsh's own line editor redraws as fast as keys come (see test_screens.py); its mark for half a line says who is root.
 SHELLS = {
     "bash": ["bash", "--norc", "--noprofile", "-i"],
     "dash": ["dash", "-i"],

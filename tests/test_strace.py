@@ -33,6 +33,8 @@ DROPPED = re.compile(
     r"getppid|getpgrp|munmap\(0x[0-9a-f]+, (?:135168|528384))\b|"
     r"mmap\(NULL, \d+, PROT_READ\|PROT_WRITE, MAP_PRIVATE\|MAP_ANONYMOUS, -1, 0\)"
 )
+# What only the host's real root may do.
+PRIVILEGED = re.compile(r"setgroups\(")
 # What comes when it comes: a pipeline's processes run side by side.
 UNORDERED = re.compile(r"--- SIGCHLD|rt_sigreturn|wait4|.* \? ERESTART")
 PID_RESULT = re.compile(
@@ -70,7 +72,8 @@ def normal(text, *, ordered=True):
     names = {pid: f"PID{n}" for n, pid in enumerate(processes, 1)}
     out = []
     for pid, lines in processes.items():
-        kept = [normal_line(line, names) for line in lines if not DROPPED.match(line)]
+        dropped = [DROPPED, PRIVILEGED] if os.geteuid() else [DROPPED]
+        kept = [normal_line(line, names) for line in lines if not any(these.match(line) for these in dropped)]
         if not ordered:
             kept = sorted(line for line in kept if not UNORDERED.match(line))
         out += [f"== {names[pid]}", *kept]

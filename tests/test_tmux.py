@@ -63,7 +63,8 @@ def start(window, tmp_path, *argv):
     """Note how the terminal is, and start a program inside."""
     window.line(f"cd {shlex.quote(str(tmp_path))}; stty -a > before; clear")
     window.at_prompt("host>")
-    run = [sys.executable, "-m", "procession.cli", "run", "-it", "--env", "PS1=guest> ", "--env", f"PATH={PATH}", "--", *argv]
+    env = ["--env", "PS1=guest> ", "--env", f"PATH={PATH}"]
+    run = [sys.executable, "-m", "procession.cli", "run", "-it", *env, "--", *argv]
     script = tmp_path / "start"
     script.write_text(f"echo $$ > pid; exec {shlex.join(run)}\n")
     window.line("sh start")
