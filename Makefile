@@ -18,6 +18,7 @@ run: $(READY)
 	  sleep 1 & ls /etc | sort -r | head -3; wait; echo "all done, status $$?"'
 
 test: $(READY)
+	$(BIN)/python -m tests.packages
 	$(BIN)/python -m pytest -n auto -q
 
 check: $(READY)
@@ -41,7 +42,7 @@ soak: $(READY)
 	$(BIN)/python -m fuzz.soak --share $(SHARE)
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .packages .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

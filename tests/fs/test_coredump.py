@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-import shutil
 import struct
 import subprocess
 
 import pytest
+from tests.surroundings import need
 
 from procession import Kernel
 
@@ -35,9 +35,7 @@ def notes(core):
 @pytest.fixture
 def crash(cache, compilers):
     """A statically linked program with debugging information that dumps core."""
-    why = compilers.why_not("glibc")
-    if why:
-        pytest.skip(why)
+    compilers.need("glibc")
     command = [*compilers.commands["glibc"], "-g", "-O0", str(SOURCE)]
     return cache.build("crash", command, [SOURCE], compilers.versions["glibc"] or "")
 
@@ -62,9 +60,7 @@ def test_a_core_has_threads_and_memory(crash, inside):
 
 def test_gdb_reads_a_core(crash, inside, tmp_path):
     """Stack, threads, variables, heap and shared memory."""
-    gdb = shutil.which("gdb")
-    if not gdb:
-        pytest.skip("no gdb")
+    gdb = need("gdb")
     core = tmp_path / "core"
     core.write_bytes(inside([str(crash)]).stdout)
     commands = ["bt", "info threads", "p answer", "x/s text", "x/s heap", "x/s shared", "info auxv"]
