@@ -31,6 +31,7 @@ from procession.include.linux.sched import (
     TIF_SIGPENDING,
     signal_group_exit,
     thread_group_leader,
+    threads_from,
 )
 from procession.include.linux.signal import SIGKILL_MASK
 from procession.include.linux.wait import Completion
@@ -112,7 +113,7 @@ def _zap_process(start: Task, current: Task, exit_code: int) -> int:
     sig.group_exit_code = exit_code
     sig.group_stop_count = 0
     nr = 0
-    for t in signal.threads_from(start):
+    for t in threads_from(start):
         signal.task_clear_jobctl_pending(t, JOBCTL_PENDING_MASK)
         if t is not current and t.mm is not None:
             t.pending.signal |= SIGKILL_MASK

@@ -29,6 +29,7 @@ from procession.include.linux.sched import (
     TASK_TRACED_BIT,
     TIF_SIGPENDING,
     same_thread_group,
+    threads_from,
 )
 from procession.include.linux.signal import (
     CLD_DUMPED,
@@ -136,7 +137,7 @@ def prepare_signal(sig: int, p: Task, from_ancestor_ns: bool) -> bool:
         k = p.kernel
         gone = _SIGCONT_BIT if bit != _SIGCONT_BIT else SIG_KERNEL_STOP_MASK
         signal_queue.rm_from_queue(k, gone, p.signal.shared_pending)
-        for t in signal_queue.threads_from(p):
+        for t in threads_from(p):
             signal_queue.rm_from_queue(k, gone, t.pending)
             if bit == _SIGCONT_BIT:
                 signal_stop.task_clear_jobctl_pending(t, JOBCTL_STOP_PENDING)
@@ -203,7 +204,7 @@ def complete_signal(sig: int, p: Task, group: bool) -> None:
         signal.flags = SIGNAL_GROUP_EXIT
         signal.group_exit_code = sig
         signal.group_stop_count = 0
-        for thread in signal_queue.threads_from(p):
+        for thread in threads_from(p):
             _kill_thread(thread)
         return
     signal_queue.signal_wake_up(t, resume=sig == SIGKILL)
@@ -213,7 +214,7 @@ def _choose_thread(sig: int, p: Task) -> Task | None:
     """Go round the threads from the one that was chosen last."""
     signal = p.signal
     assert signal.curr_target is not None
-    for t in signal_queue.threads_from(signal.curr_target):
+    for t in threads_from(signal.curr_target):
         if _wants_signal(sig, t):
             signal.curr_target = t
             return t
@@ -229,7 +230,7 @@ def _kill_thread(t: Task) -> None:
 def zap_other_threads(p: Task) -> int:
     """Kill all other threads of p's process; returns how many there are."""
     p.signal.group_stop_count = 0
-    others = signal_queue.threads_from(p)[1:]
+    others = threads_from(p)[1:]
     for t in others:
         signal_stop.task_clear_jobctl_pending(t, JOBCTL_PENDING_MASK)
         if not t.exit_state:

@@ -30,6 +30,7 @@ from procession.include.linux.sched import (
     TASK_TRACED,
     TASK_TRACED_BIT,
     signal_group_exit,
+    threads_from,
 )
 from procession.include.linux.signal import (
     CLD_CONTINUED,
@@ -229,7 +230,7 @@ def _begin_group_stop(current: Task, signr: int) -> bool:
     gstop = signr | JOBCTL_STOP_PENDING | JOBCTL_STOP_CONSUME
     if task_set_jobctl_pending(current, gstop):
         sig.group_stop_count += 1
-    for t in signal_queue.threads_from(current)[1:]:
+    for t in threads_from(current)[1:]:
         # Stopped is not enough of a reason to leave out a traced one: it must trap anew.
         if not t.state & TASK_STOPPED_BIT and task_set_jobctl_pending(t, gstop):
             sig.group_stop_count += 1
