@@ -70,7 +70,7 @@ async def zap_pid_ns_processes(current: Task, ns: PidNamespace) -> None:
     while True:
         current.ti_flags &= ~TIF_SIGPENDING
         try:
-            await exit_wait.wait_for_any(current)
+            await exit_wait.sys_wait4(current, -1, 0, exit_wait.WALL, 0)
         except LinuxError as error:
             if error.errno == Errno.ECHILD:
                 return
