@@ -175,7 +175,7 @@ def release_task(p: Task) -> None:
 def will_become_orphaned_pgrp(pgrp: Pid, ignored: Task | None) -> bool:
     """Whether nobody outside pgrp, but in its session, will be left to watch over it (spec 8.6).
 
-    ignored: a member that is leaving.
+    ignored: a member that is leaving.  Context: tasklist_lock held.
     """
     for p in _pgrp_members(pgrp):
         if p is ignored or (p.exit_state and thread_group_empty(p)) or p.real_parent.pid == 1:
@@ -199,6 +199,7 @@ def is_current_pgrp_orphaned(current: Task) -> bool:
 
 
 def has_stopped_jobs(pgrp: Pid) -> bool:
+    """Whether a process of pgrp is stopped."""
     return any(p.signal.flags & SIGNAL_STOP_STOPPED for p in _pgrp_members(pgrp))
 
 

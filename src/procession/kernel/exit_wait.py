@@ -203,6 +203,7 @@ def wait_consider_task(current: Task, wo: WaitOpts, p: Task) -> int:
 
 def do_wait_thread(current: Task, wo: WaitOpts, tsk: Task) -> int:
     """Look at the children of one thread of the waiting process, up to the first that is found."""
+    current.kernel.tasklist_lock.assert_held()
     best = NO_MATCH
     for p in tsk.children:
         result = wait_consider_task(current, wo, p)
