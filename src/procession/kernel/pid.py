@@ -55,11 +55,13 @@ __all__ = (
     "task_active_pid_ns",
     "task_pgrp",
     "task_pgrp_nr_ns",
+    "task_pgrp_vnr",
     "task_pid",
     "task_pid_nr_ns",
     "task_pid_vnr",
     "task_session",
     "task_session_nr_ns",
+    "task_session_vnr",
     "task_tgid_nr_ns",
     "task_tgid_vnr",
     "transfer_pid",
@@ -328,20 +330,30 @@ def pid_nr_ns(pid: Pid | None, ns: PidNamespace) -> int:
     return upid.nr if upid.ns is ns else 0
 
 
-def pid_vnr(current: Task, pid: Pid | None) -> int:
-    """Return the number seen by current."""
-    assert current.nsproxy is not None
-    return pid_nr_ns(pid, current.nsproxy.pid_ns)
+def pid_vnr(viewer: Task, pid: Pid | None) -> int:
+    """Return the number seen by viewer, who is current or a task that is told of something."""
+    assert viewer.nsproxy is not None
+    return pid_nr_ns(pid, viewer.nsproxy.pid_ns)
 
 
-def task_pid_vnr(current: Task, p: Task) -> int:
-    """Return p's thread id seen by current."""
-    return pid_vnr(current, p.pids[PIDTYPE_PID])
+def task_pid_vnr(viewer: Task, p: Task) -> int:
+    """Return p's thread id seen by viewer."""
+    return pid_vnr(viewer, p.pids[PIDTYPE_PID])
 
 
-def task_tgid_vnr(current: Task, p: Task) -> int:
-    """Return p's process id seen by current."""
-    return pid_vnr(current, p.group_leader.pids[PIDTYPE_PID])
+def task_tgid_vnr(viewer: Task, p: Task) -> int:
+    """Return p's process id seen by viewer."""
+    return pid_vnr(viewer, p.group_leader.pids[PIDTYPE_PID])
+
+
+def task_pgrp_vnr(viewer: Task, p: Task) -> int:
+    """Return p's process group id seen by viewer."""
+    return pid_vnr(viewer, task_pgrp(p))
+
+
+def task_session_vnr(viewer: Task, p: Task) -> int:
+    """Return p's session id seen by viewer."""
+    return pid_vnr(viewer, task_session(p))
 
 
 def task_pid_nr_ns(p: Task, ns: PidNamespace) -> int:
