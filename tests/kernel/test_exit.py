@@ -94,12 +94,10 @@ def test_exit_state_changes_under_tasklist_lock(k):
 
 
 @pytest.mark.parametrize("function", [
-    exit.find_new_reaper,
     lambda p: exit.reparent_leader(p, p, []),
     lambda p: exit.kill_orphaned_pgrp(p, None),
     lambda p: exit.unhash_process_locked(p, True),
     exit.exit_signal_locked,
-    lambda p: exit_wait.do_wait_thread(p, exit_wait.WaitOpts(exit_wait.WEXITED), p),
 ])
 def test_a_step_that_needs_tasklist_lock_says_so(k, function):
     with pytest.raises(KernelBug, match="lock not held: tasklist_lock"):

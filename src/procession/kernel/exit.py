@@ -232,9 +232,8 @@ def find_new_reaper(father: Task) -> Task | None:
     """Return who adopts father's children: a fellow thread that lives, else the namespace's init (spec 8.4).
 
     None: father is that init, and the namespace ends with it. 3.2 sees to that right here and drops tasklist_lock
-    meanwhile; forget_original_parent() does it here.
+    meanwhile; forget_original_parent() does it here.  Context: tasklist_lock held for writing.
     """
-    father.kernel.tasklist_lock.assert_held(write=True)
     ns = pid.task_active_pid_ns(father)
     for thread in threads_from(father)[1:]:
         if thread.flags & PF_EXITING:

@@ -65,7 +65,7 @@ WNOTHREAD: Final = 0x20000000
 WALL: Final = 0x40000000
 WCLONE: Final = 0x80000000
 
-# What looking at one candidate, or at all of them, has found; of several answers the greatest counts.
+# What looking at one candidate, or at all of them, has found.
 NO_MATCH: Final = 0  # nobody whom the wait could ever be about
 UNREADY: Final = 1  # somebody who may do later what is waited for
 FOUND: Final = 2  # somebody who has: WaitOpts says who and what
@@ -94,14 +94,12 @@ class WaitOpts:
     rusage: Rusage | None = None
 
 
-def task_pid_type(p: Task, type: int) -> Pid | None:
-    """Return p's pid in this role; PGID and SID are the leader's."""
-    return (p if type == PIDTYPE_PID else p.group_leader).pids[type]
-
-
 def eligible_pid(wo: WaitOpts, p: Task) -> bool:
-    """Whether the selector admits p."""
-    return wo.wo_type == PIDTYPE_MAX or task_pid_type(p, wo.wo_type) is wo.wo_pid
+    """Whether the selector admits p; PGID is the leader's."""
+    type = wo.wo_type
+    if type == PIDTYPE_MAX:
+        return True
+    return (p if type == PIDTYPE_PID else p.group_leader).pids[type] is wo.wo_pid
 
 
 def eligible_child(wo: WaitOpts, p: Task) -> bool:
@@ -203,13 +201,13 @@ def wait_consider_task(current: Task, wo: WaitOpts, p: Task) -> int:
 
 def do_wait_thread(current: Task, wo: WaitOpts, tsk: Task) -> int:
     """Look at the children of one thread of the waiting process, up to the first that is found."""
-    current.kernel.tasklist_lock.assert_held()
     best = NO_MATCH
     for p in tsk.children:
         result = wait_consider_task(current, wo, p)
         if result == FOUND:
             return FOUND
-        best = max(best, result)
+        if result == UNREADY:
+            best = UNREADY
     return best
 
 
@@ -220,9 +218,11 @@ def _look_for_child(current: Task, wo: WaitOpts) -> int:
     best = NO_MATCH
     with current.kernel.tasklist_lock.read():
         for tsk in (current,) if wo.wo_flags & WNOTHREAD else threads_from(current):
-            best = max(best, do_wait_thread(current, wo, tsk))
-            if best == FOUND:
-                break
+            result = do_wait_thread(current, wo, tsk)
+            if result == FOUND:
+                return FOUND
+            if result == UNREADY:
+                best = UNREADY
     return best
 
 

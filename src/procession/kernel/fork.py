@@ -420,8 +420,9 @@ def _link_task(current: Task, p: Task, new_pid: Pid, clone_flags: int) -> None:
 def _link_process(current: Task, p: Task, new_pid: Pid) -> None:
     """Link a thread group leader; threads are on none of these lists."""
     k = current.kernel
-    if pid.is_child_reaper(new_pid):
-        pid.ns_of_pid(new_pid).child_reaper = p
+    own = new_pid.numbers[new_pid.level]
+    if own.nr == 1:
+        own.ns.child_reaper = p
     p.signal.leader_pid = new_pid
     p.signal.tty = tty_io.tty_kref_get(current.signal.tty)
     leader = current.group_leader

@@ -44,8 +44,6 @@ __all__ = (
     "free_pid",
     "get_pid",
     "get_task_pid",
-    "is_child_reaper",
-    "ns_of_pid",
     "pid_nr",
     "pid_nr_ns",
     "pid_task",
@@ -202,17 +200,7 @@ def put_pid(k: Kernel, pid: Pid | None) -> None:
         bug("struct pid put once too often", pid)
     if pid.count == 0:
         k.caches["pid"].free()
-        pid_namespace.put_pid_ns(k, ns_of_pid(pid))
-
-
-def ns_of_pid(pid: Pid) -> PidNamespace:
-    """Return the deepest namespace in which pid has a number: the one it was allocated in."""
-    return pid.numbers[pid.level].ns
-
-
-def is_child_reaper(pid: Pid) -> bool:
-    """Whether pid is number 1 of its namespace, who adopts the orphans there."""
-    return pid.numbers[pid.level].nr == 1
+        pid_namespace.put_pid_ns(k, pid.numbers[pid.level].ns)
 
 
 # Tasks and their pids.
@@ -380,4 +368,4 @@ def task_active_pid_ns(p: Task) -> PidNamespace:
     """Return the namespace that p, which must be hashed, was born into (ns_of_pid)."""
     pid = p.pids[PIDTYPE_PID]
     assert pid is not None
-    return ns_of_pid(pid)
+    return pid.numbers[pid.level].ns
