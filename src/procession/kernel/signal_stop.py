@@ -153,11 +153,10 @@ def do_notify_parent_cldstop(tsk: Task, for_ptracer: bool, why: int) -> None:
         status = tsk.signal.group_exit_code & 0x7F
     else:
         status = tsk.exit_code & 0x7F
-    assert parent.nsproxy is not None
     info = Siginfo(
         signo=SIGCHLD,
         code=why,
-        pid=pid.task_pid_nr_ns(tsk, parent.nsproxy.pid_ns),
+        pid=pid.task_pid_vnr(parent, tsk),
         uid=tsk.real_cred.uid,
         status=status,
         utime=tsk.utime // NSEC_PER_CLOCK_T,
@@ -292,10 +291,7 @@ async def ptrace_stop(
 
 
 async def _ptrace_do_notify(current: Task, signr: int, exit_code: int, why: int) -> None:
-    assert current.nsproxy is not None
-    info = Siginfo(
-        signo=signr, code=exit_code, pid=pid.task_pid_nr_ns(current, current.nsproxy.pid_ns), uid=current.cred.uid
-    )
+    info = Siginfo(signo=signr, code=exit_code, pid=pid.task_pid_vnr(current, current), uid=current.cred.uid)
     await ptrace_stop(current, exit_code, why, True, info)
 
 
@@ -329,9 +325,8 @@ async def ptrace_signal(current: Task, info: Siginfo) -> Siginfo | None:
     current.exit_code = 0
     info = seen or info
     if signr != info.signo:
-        assert current.nsproxy is not None
         tracer = current.parent
-        info = Siginfo(signo=signr, pid=pid.task_pid_nr_ns(tracer, current.nsproxy.pid_ns), uid=tracer.real_cred.uid)
+        info = Siginfo(signo=signr, pid=pid.task_pid_vnr(current, tracer), uid=tracer.real_cred.uid)
     if current.blocked >> (signr - 1) & 1:
         assert current.sighand is not None
         with current.sighand.siglock.irq():
