@@ -214,6 +214,37 @@ def test_the_ring_of_threads_begins_anywhere():
 # Reparenting.
 
 
+def test_a_reaper_is_found_and_made_under_tasklist_lock(monkeypatch):
+    """Whether a fellow thread takes the role over, or init waits until its namespace is empty."""
+    held = []
+    find = exit.find_new_reaper
+
+    def finds(father):
+        held.append(father.kernel.tasklist_lock.writer)
+        return find(father)
+
+    monkeypatch.setattr(exit, "find_new_reaper", finds)
+
+    async def main(sys):
+        async def first(sys):
+            async def fellow(sys):
+                await sys.sleep(0.001)
+
+            async def orphan(sys):
+                await sys.pause()
+
+            await sys.clone(orphan)
+            await sys.clone(fellow, flags=THREAD)
+            await sys.exit(0)
+
+        pid = await sys.clone(first, flags=sys.CLONE_NEWPID | sys.SIGCHLD)
+        await sys.print((await sys.waitpid(pid))[1])
+
+    assert run(main).output == "0\n"
+    assert held
+    assert all(held)
+
+
 @pytest.mark.parametrize("threads", [0, 2])
 def test_orphans_of_a_thread_go_to_its_fellows(threads):
     """A thread that ends leaves its children to the process, which keeps their exit signal."""
