@@ -353,6 +353,7 @@ async def exit_mm(tsk: Task) -> None:
         return
     if mm.core_state is not None:
         await coredump.wait_for_dump(tsk, mm)
+    # No dump begins between that look and here: nothing sleeps.
     with mm.mmap_sem.read(), tsk.alloc_lock:
         tsk.mm = tsk.active_mm = None  # nobody borrows an address space here: no CPU looks at one in the kernel
     mm_update_next_owner(tsk, mm)

@@ -38,9 +38,17 @@ from procession.include.linux.signal import (
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import PidNr, UserPtr
 from procession.include.linux.wait import (
+    __WALL,
+    __WCLONE,
+    __WNOTHREAD,
     P_ALL,
     P_PGID,
     P_PID,
+    WCONTINUED,
+    WEXITED,
+    WNOHANG,
+    WNOWAIT,
+    WUNTRACED,
     IdTypeArg,
     Wait4Arg,
     WaitidArg,
@@ -55,15 +63,6 @@ if TYPE_CHECKING:
 
 __all__ = ("WaitOpts", "do_wait", "sys_wait4", "sys_waitid")
 
-
-WNOHANG: Final = 1
-WUNTRACED: Final = 2
-WEXITED: Final = 4
-WCONTINUED: Final = 8
-WNOWAIT: Final = 0x01000000
-WNOTHREAD: Final = 0x20000000
-WALL: Final = 0x40000000
-WCLONE: Final = 0x80000000
 
 # What looking at one candidate, or at all of them, has found.
 NO_MATCH: Final = 0  # nobody whom the wait could ever be about
@@ -107,7 +106,7 @@ def eligible_child(wo: WaitOpts, p: Task) -> bool:
     if not eligible_pid(wo, p):
         return False
     # Ordinary children signal SIGCHLD at death; "clone" children do not.
-    return bool(wo.wo_flags & WALL) or (p.exit_signal != SIGCHLD) == bool(wo.wo_flags & WCLONE)
+    return bool(wo.wo_flags & __WALL) or (p.exit_signal != SIGCHLD) == bool(wo.wo_flags & __WCLONE)
 
 
 def _record(current: Task, wo: WaitOpts, p: Task, cause: int, si_status: int, status: int) -> int:
@@ -217,7 +216,7 @@ def _look_for_child(current: Task, wo: WaitOpts) -> int:
         return NO_MATCH
     best = NO_MATCH
     with current.kernel.tasklist_lock.read():
-        for tsk in (current,) if wo.wo_flags & WNOTHREAD else threads_from(current):
+        for tsk in (current,) if wo.wo_flags & __WNOTHREAD else threads_from(current):
             result = do_wait_thread(current, wo, tsk)
             if result == FOUND:
                 return FOUND
@@ -288,7 +287,7 @@ def child_wait_callback(wo: WaitOpts, entry: WaitQueueEntry, mode: int, key: obj
     assert isinstance(key, Task)
     if not eligible_pid(wo, key):
         return False
-    if wo.wo_flags & WNOTHREAD and key.parent is not entry.task:
+    if wo.wo_flags & __WNOTHREAD and key.parent is not entry.task:
         return False
     return sched.try_to_wake_up(entry.task, mode)
 
@@ -299,7 +298,7 @@ async def sys_wait4(current: Task, upid: PidNr, stat_addr: WaitStatus, options: 
 
     Raises EINVAL for unknown options, ECHILD, ERESTARTSYS; EFAULT comes after the child is reaped.
     """
-    if options & 0xFFFFFFFF & ~(WNOHANG | WUNTRACED | WCONTINUED | WNOTHREAD | WALL | WCLONE):
+    if options & 0xFFFFFFFF & ~(WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WALL | __WCLONE):
         raise LinuxError(Errno.EINVAL, "unknown wait4 options")
     wo = WaitOpts(options & 0xFFFFFFFF | WEXITED, wo_stat=stat_addr, wo_rusage=ru)
     if upid > 0:
