@@ -21,6 +21,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_CREAT, O_EXCL, O_LARGEFILE, O_NOFOLLOW, O_RDWR
 from procession.include.linux.fs import S_IFMT, S_IFREG
 from procession.include.linux.mm_types import PAGE_SIZE, VM_EXEC, VM_IO, VM_READ, VM_SHARED, VM_WRITE
+from procession.include.linux.nsproxy import utsname
 from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_CORE
 from procession.include.linux.sched import (
     JOBCTL_PENDING_MASK,
@@ -31,6 +32,7 @@ from procession.include.linux.sched import (
     TIF_SIGPENDING,
     signal_group_exit,
     thread_group_leader,
+    threads_from,
 )
 from procession.include.linux.signal import SIGKILL_MASK
 from procession.include.linux.wait import Completion
@@ -112,7 +114,7 @@ def _zap_process(start: Task, current: Task, exit_code: int) -> int:
     sig.group_exit_code = exit_code
     sig.group_stop_count = 0
     nr = 0
-    for t in signal.threads_from(start):
+    for t in threads_from(start):
         signal.task_clear_jobctl_pending(t, JOBCTL_PENDING_MASK)
         if t is not current and t.mm is not None:
             t.pending.signal |= SIGKILL_MASK
@@ -201,16 +203,11 @@ def format_corename(current: Task, signr: int) -> str:
         out.append(_specifier(current, letter, signr))
         pid_in_pattern |= letter == "p"
     if not pattern.startswith("|") and not pid_in_pattern and k.sysctls["core_uses_pid"]:
-        out.append(f".{_tgid_nr(current)}")
+        out.append(f".{pid.task_tgid_vnr(current, current)}")
     name = "".join(out)
     if len(name) >= 4096:
         raise LinuxError(Errno.ENAMETOOLONG, "core file name")
     return name
-
-
-def _tgid_nr(current: Task) -> int:
-    assert current.nsproxy is not None
-    return pid.task_tgid_nr_ns(current, current.nsproxy.pid_ns)
 
 
 def _specifier(current: Task, letter: str, signr: int) -> str:
@@ -218,7 +215,7 @@ def _specifier(current: Task, letter: str, signr: int) -> str:
     if letter == "%":
         return "%"
     if letter == "p":
-        return str(_tgid_nr(current))
+        return str(pid.task_tgid_vnr(current, current))
     if letter == "u":
         return str(current.cred.uid)
     if letter == "g":
@@ -228,8 +225,7 @@ def _specifier(current: Task, letter: str, signr: int) -> str:
     if letter == "t":
         return str((k.boot_time_ns + k.clock.now_ns) // 1_000_000_000)
     if letter == "h":
-        assert current.nsproxy is not None
-        return current.nsproxy.uts_ns.nodename.replace("/", "!")
+        return utsname(current).nodename.replace("/", "!")
     if letter == "e":
         return current.comm.replace("/", "!")
     if letter == "E":
@@ -429,8 +425,6 @@ def _times(*ns: int) -> list[int]:
 
 
 def _prstatus(current: Task, t: Task, thread: x86_process.X86Thread, signr: int) -> bytes:
-    assert current.nsproxy is not None
-    ns = current.nsproxy.pid_ns
     regs = thread.regs
     sig = t.signal
     if thread_group_leader(t):
@@ -444,10 +438,10 @@ def _prstatus(current: Task, t: Task, thread: x86_process.X86Thread, signr: int)
         signr,
         t.pending.signal,
         t.blocked,
-        pid.task_pid_nr_ns(t, ns),
-        pid.task_pid_nr_ns(t.real_parent, ns),
-        pid.task_pgrp_nr_ns(t, ns),
-        pid.task_session_nr_ns(t, ns),
+        pid.task_pid_vnr(current, t),
+        pid.task_pid_vnr(current, t.real_parent),
+        pid.task_pgrp_vnr(current, t),
+        pid.task_session_vnr(current, t),
         *_times(utime, stime, sig.cutime, sig.cstime),
         *(getattr(regs, name) & RLIM_INFINITY for name in _REGS),
         1,
@@ -455,8 +449,6 @@ def _prstatus(current: Task, t: Task, thread: x86_process.X86Thread, signr: int)
 
 
 def _prpsinfo(current: Task, mm: MmStruct) -> bytes:
-    assert current.nsproxy is not None
-    ns = current.nsproxy.pid_ns
     args = b""
     if mm.arg_end > mm.arg_start:
         try:
@@ -472,10 +464,10 @@ def _prpsinfo(current: Task, mm: MmStruct) -> bytes:
         current.flags,
         current.cred.uid,
         current.cred.gid,
-        pid.task_pid_nr_ns(current, ns),
-        pid.task_pid_nr_ns(current.real_parent, ns),
-        pid.task_pgrp_nr_ns(current, ns),
-        pid.task_session_nr_ns(current, ns),
+        pid.task_pid_vnr(current, current),
+        pid.task_pid_vnr(current, current.real_parent),
+        pid.task_pgrp_vnr(current, current),
+        pid.task_session_vnr(current, current),
         current.comm.encode("latin-1"),
         args.replace(b"\0", b" "),
     )

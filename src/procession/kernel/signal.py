@@ -26,6 +26,7 @@ from procession.include.linux.sched import (
     TIF_SINGLESTEP,
     signal_group_exit,
     thread_group_empty,
+    threads_from,
 )
 from procession.include.linux.signal import (
     CLD_STOPPED,
@@ -73,7 +74,6 @@ from procession.kernel.signal_queue import (
     signal_pending_state,
     signal_wake_up,
     signals_init,
-    threads_from,
     unhandled_signal,
 )
 from procession.kernel.signal_send import (
@@ -192,7 +192,6 @@ __all__ = (
     "task_is_stopped_or_traced",
     "task_participate_group_stop",
     "task_set_jobctl_pending",
-    "threads_from",
     "unhandled_signal",
     "wake_up_parent",
     "zap_other_threads",

@@ -62,7 +62,6 @@ __all__ = (
     "signals_init",
     "sigqueue_charge",
     "sigqueue_put",
-    "threads_from",
     "unhandled_signal",
 )
 
@@ -73,16 +72,6 @@ _ALL_DEFAULT: Final = [DEFAULT_ACTION] * NSIG
 def signals_init(k: Kernel) -> None:
     """Make the cache of queue entries."""
     slab.kmem_cache_create(k, "sigqueue", 160)
-
-
-def threads_from(p: Task) -> list[Task]:
-    """Return the threads of p's process in ring order, p first (while_each_thread)."""
-    threads = p.signal.threads
-    if len(threads) == 1:
-        return [p]
-    ring = list(threads)
-    at = ring.index(p)
-    return ring[at:] + ring[:at]
 
 
 # Is there work?

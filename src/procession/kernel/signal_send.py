@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from procession.include.linux.bug import bug, bug_on
 from procession.include.linux.cred import CAP_KILL
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_PID
+from procession.include.linux.pid import PIDTYPE_PGID
 from procession.include.linux.ptrace import PT_SEIZED
 from procession.include.linux.sched import (
     JOBCTL_PENDING_MASK,
@@ -29,6 +29,7 @@ from procession.include.linux.sched import (
     TASK_TRACED_BIT,
     TIF_SIGPENDING,
     same_thread_group,
+    threads_from,
 )
 from procession.include.linux.signal import (
     CLD_DUMPED,
@@ -136,7 +137,7 @@ def prepare_signal(sig: int, p: Task, from_ancestor_ns: bool) -> bool:
         k = p.kernel
         gone = _SIGCONT_BIT if bit != _SIGCONT_BIT else SIG_KERNEL_STOP_MASK
         signal_queue.rm_from_queue(k, gone, p.signal.shared_pending)
-        for t in signal_queue.threads_from(p):
+        for t in threads_from(p):
             signal_queue.rm_from_queue(k, gone, t.pending)
             if bit == _SIGCONT_BIT:
                 signal_stop.task_clear_jobctl_pending(t, JOBCTL_STOP_PENDING)
@@ -203,7 +204,7 @@ def complete_signal(sig: int, p: Task, group: bool) -> None:
         signal.flags = SIGNAL_GROUP_EXIT
         signal.group_exit_code = sig
         signal.group_stop_count = 0
-        for thread in signal_queue.threads_from(p):
+        for thread in threads_from(p):
             _kill_thread(thread)
         return
     signal_queue.signal_wake_up(t, resume=sig == SIGKILL)
@@ -213,7 +214,7 @@ def _choose_thread(sig: int, p: Task) -> Task | None:
     """Go round the threads from the one that was chosen last."""
     signal = p.signal
     assert signal.curr_target is not None
-    for t in signal_queue.threads_from(signal.curr_target):
+    for t in threads_from(signal.curr_target):
         if _wants_signal(sig, t):
             signal.curr_target = t
             return t
@@ -229,7 +230,7 @@ def _kill_thread(t: Task) -> None:
 def zap_other_threads(p: Task) -> int:
     """Kill all other threads of p's process; returns how many there are."""
     p.signal.group_stop_count = 0
-    others = signal_queue.threads_from(p)[1:]
+    others = threads_from(p)[1:]
     for t in others:
         signal_stop.task_clear_jobctl_pending(t, JOBCTL_PENDING_MASK)
         if not t.exit_state:
@@ -245,8 +246,7 @@ def send_signal(sig: int, info: AnyInfo, t: Task, group: bool) -> None:
     """
     from_ancestor_ns = False
     if si_fromuser(info):
-        ns = pid.task_active_pid_ns(t)
-        from_ancestor_ns = ns is not None and not pid.task_pid_nr_ns(t.kernel.current, ns)
+        from_ancestor_ns = not pid.task_pid_nr_ns(t.kernel.current, pid.task_active_pid_ns(t))
     _send_signal(sig, info, t, group, from_ancestor_ns)
 
 
@@ -290,8 +290,7 @@ def _make_entry(sig: int, info: AnyInfo, t: Task, from_ancestor_ns: bool) -> Sig
     if info is SEND_SIG_PRIV:
         return signal_queue.sigqueue_charge(t, Siginfo(signo=sig, code=info.code), sig < SIGRTMIN)
     current = t.kernel.current
-    ns = pid.task_active_pid_ns(t)
-    sender = 0 if ns is None else pid.task_tgid_nr_ns(current, ns)
+    sender = pid.task_tgid_nr_ns(current, pid.task_active_pid_ns(t))
     return signal_queue.sigqueue_charge(t, Siginfo(signo=sig, pid=sender, uid=current.cred.uid), sig < SIGRTMIN)
 
 
@@ -433,12 +432,10 @@ def kill_something_info(current: Task, sig: int, info: AnyInfo, nr: int) -> None
 
 def _kill_everybody(current: Task, sig: int, info: AnyInfo) -> None:
     """Send to all processes but our own and the namespace's init; that most may be forbidden is no error."""
-    assert current.nsproxy is not None
-    ns = current.nsproxy.pid_ns
     failure: LinuxError | None = LinuxError(Errno.ESRCH, "nobody else")
     count = 0
     for p in list(current.kernel.tasks):
-        if pid.task_pid_nr_ns(p, ns) <= 1 or same_thread_group(p, current):
+        if pid.task_pid_vnr(current, p) <= 1 or same_thread_group(p, current):
             continue
         if not count:
             failure = None
@@ -556,11 +553,10 @@ def _death_info(tsk: Task, parent: Task, sig: int) -> Siginfo:
     else:
         cause, status = CLD_EXITED, code >> 8
     signal = tsk.signal
-    assert parent.nsproxy is not None
     return Siginfo(
         signo=sig,
         code=cause,
-        pid=pid.pid_nr_ns(tsk.pids[PIDTYPE_PID], parent.nsproxy.pid_ns),
+        pid=pid.task_pid_vnr(parent, tsk),
         uid=tsk.real_cred.uid,
         status=status,
         utime=(tsk.utime + signal.utime) // NSEC_PER_CLOCK_T,

@@ -30,6 +30,7 @@ from procession.include.linux.sched import (
     TASK_TRACED,
     TASK_TRACED_BIT,
     signal_group_exit,
+    threads_from,
 )
 from procession.include.linux.signal import (
     CLD_CONTINUED,
@@ -152,11 +153,10 @@ def do_notify_parent_cldstop(tsk: Task, for_ptracer: bool, why: int) -> None:
         status = tsk.signal.group_exit_code & 0x7F
     else:
         status = tsk.exit_code & 0x7F
-    assert parent.nsproxy is not None
     info = Siginfo(
         signo=SIGCHLD,
         code=why,
-        pid=pid.task_pid_nr_ns(tsk, parent.nsproxy.pid_ns),
+        pid=pid.task_pid_vnr(parent, tsk),
         uid=tsk.real_cred.uid,
         status=status,
         utime=tsk.utime // NSEC_PER_CLOCK_T,
@@ -229,7 +229,7 @@ def _begin_group_stop(current: Task, signr: int) -> bool:
     gstop = signr | JOBCTL_STOP_PENDING | JOBCTL_STOP_CONSUME
     if task_set_jobctl_pending(current, gstop):
         sig.group_stop_count += 1
-    for t in signal_queue.threads_from(current)[1:]:
+    for t in threads_from(current)[1:]:
         # Stopped is not enough of a reason to leave out a traced one: it must trap anew.
         if not t.state & TASK_STOPPED_BIT and task_set_jobctl_pending(t, gstop):
             sig.group_stop_count += 1
@@ -291,10 +291,7 @@ async def ptrace_stop(
 
 
 async def _ptrace_do_notify(current: Task, signr: int, exit_code: int, why: int) -> None:
-    assert current.nsproxy is not None
-    info = Siginfo(
-        signo=signr, code=exit_code, pid=pid.task_pid_nr_ns(current, current.nsproxy.pid_ns), uid=current.cred.uid
-    )
+    info = Siginfo(signo=signr, code=exit_code, pid=pid.task_pid_vnr(current, current), uid=current.cred.uid)
     await ptrace_stop(current, exit_code, why, True, info)
 
 
@@ -328,9 +325,8 @@ async def ptrace_signal(current: Task, info: Siginfo) -> Siginfo | None:
     current.exit_code = 0
     info = seen or info
     if signr != info.signo:
-        assert current.nsproxy is not None
         tracer = current.parent
-        info = Siginfo(signo=signr, pid=pid.task_pid_nr_ns(tracer, current.nsproxy.pid_ns), uid=tracer.real_cred.uid)
+        info = Siginfo(signo=signr, pid=pid.task_pid_vnr(current, tracer), uid=tracer.real_cred.uid)
     if current.blocked >> (signr - 1) & 1:
         assert current.sighand is not None
         with current.sighand.siglock.irq():

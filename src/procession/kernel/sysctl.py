@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Union
 from procession.include.linux.cred import CAP_FULL_SET
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import NGROUPS_MAX
+from procession.include.linux.nsproxy import utsname
 from procession.include.linux.pid import PID_MAX_LIMIT
 from procession.kernel import pid
 
@@ -105,13 +106,11 @@ def _uts(field: str, mode: int) -> CtlTable:
     """A field of the reader's UTS namespace (proc_do_uts_string)."""
 
     def show(current: Task) -> bytes:
-        assert current.nsproxy is not None
-        value: str = getattr(current.nsproxy.uts_ns, field)
+        value: str = getattr(utsname(current), field)
         return value.encode("utf-8", "surrogateescape") + b"\n"
 
     def store(current: Task, data: bytes) -> None:
-        assert current.nsproxy is not None
-        setattr(current.nsproxy.uts_ns, field, _text(data, NEW_UTS_LEN))
+        setattr(utsname(current), field, _text(data, NEW_UTS_LEN))
 
     return CtlTable(mode, show, store if mode & 0o200 else None)
 
@@ -132,8 +131,7 @@ def _store_pid_max(current: Task, data: bytes) -> None:
 def _show_cad_pid(current: Task) -> bytes:
     """The process that Ctrl-Alt-Del signals: init."""
     reaper = current.kernel.init_pid_ns.child_reaper
-    assert current.nsproxy is not None
-    return b"%d\n" % (pid.task_tgid_nr_ns(reaper, current.nsproxy.pid_ns) if reaper is not None else 0)
+    return b"%d\n" % (pid.task_tgid_vnr(current, reaper) if reaper is not None else 0)
 
 
 def _show_file_nr(current: Task) -> bytes:
