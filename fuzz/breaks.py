@@ -46,7 +46,8 @@ BREAKS: dict[str, tuple[ModuleType, str, str, str]] = {
     "SA_RESTART does nothing": (signal, "handle_signal", "and ka.flags & SA_RESTART", "and False"),
     "sigsuspend's mask stays": (signal, "handle_signal", "current.saved_sigmask if", "blocked if"),
     "the parent's death signal is inherited": (
-        fork, "_settle_identity", "p.pdeath_signal = 0", "p.pdeath_signal = current.pdeath_signal"),
+        fork, "dup_task_struct", "return orig.copy()",
+        "p = orig.copy()\n    p.pdeath_signal = orig.pdeath_signal\n    return p"),
     "a continued child is reported for ever": (
         exit_wait, "wait_task_continued", "if not wo.wo_flags & WNOWAIT:", "if False:"),
     "SA_NOCLDSTOP does nothing": (signal_notify, "do_notify_parent_cldstop", "ka.flags & SA_NOCLDSTOP", "False"),

@@ -10,6 +10,8 @@ import pytest
 from tests.surroundings import need
 
 from procession import Kernel
+from procession.include.linux.sched import PF_EXITING
+from procession.kernel import fork_mm
 
 SOURCE = Path(__file__).with_name("crash.c")
 # mov eax, [0]: SIGSEGV. It is a program without a C library.
@@ -56,6 +58,23 @@ def test_a_core_has_threads_and_memory(crash, inside):
     assert info[56:].rstrip(b"\0 ") == str(crash).encode()[:79]
     assert found[2][1][-16:] == bytes(16)
     assert all(offset % 4096 == 0 for kind, _, offset, *_ in segments)
+
+
+def test_who_waits_for_a_dump_has_left_its_memory_once(crash, monkeypatch):
+    """mm_release comes before the wait (exit_mm), and does not come again after it."""
+    left = []
+    mm_release = fork_mm.mm_release
+
+    def release(current, mm):
+        if current.flags & PF_EXITING and mm is not None:
+            left.append((current.pid, mm.core_state is not None))
+        mm_release(current, mm)
+
+    monkeypatch.setattr(fork_mm, "mm_release", release)
+    assert Kernel(root="/").run([str(crash)]).exit_code == 0
+    pids = [pid for pid, _ in left]
+    assert len(pids) == len(set(pids))
+    assert [dumped for _, dumped in left].count(True) == 1
 
 
 def test_gdb_reads_a_core(crash, inside, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from procession.boot import Kernel
 from procession.include.linux.bug import KernelBug
 from procession.include.linux.errno import Errno, LinuxError
-from procession.kernel import entry, fork, sched
+from procession.kernel import entry, sched
 
 from .conftest import sleep, work
 
@@ -67,7 +67,7 @@ def test_an_errno_nobody_caught_is_a_bug(k):
 def test_a_newborn_runs_schedule_tail_first(k, monkeypatch):
     """CLONE_CHILD_SETTID is the child's own doing."""
     log = []
-    monkeypatch.setattr(fork, "schedule_tail", log.append)
+    monkeypatch.setattr(entry, "schedule_tail", log.append)
 
     async def child(current, arg):
         log.append("running")

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 import errno
+from pathlib import Path
 
 import pytest
 
+import procession
 from procession import Kernel
-from procession.include.linux.sched import EXIT_NONE, EXIT_ZOMBIE, TASK_DEAD, TASK_INTERRUPTIBLE
+from procession.include.linux.bug import KernelBug
+from procession.include.linux.sched import (
+    EXIT_DEAD,
+    EXIT_NONE,
+    EXIT_ZOMBIE,
+    TASK_DEAD,
+    TASK_INTERRUPTIBLE,
+    next_thread,
+    threads_from,
+)
+from procession.kernel import exit, exit_wait
 
 from .test_fork import PROGRAMS, reap, run
 
@@ -27,6 +40,68 @@ def watch(main, look, **options):
 
 def child_of(current):
     return next(iter(current.children))
+
+
+# The states of a death.
+
+
+def bare_assignments(text):
+    """(line, value) of each assignment to a field exit_state."""
+    for node in ast.walk(ast.parse(text)):
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        parts = [part for target in targets if target for part in ast.walk(target)]
+        if any(isinstance(part, ast.Attribute) and part.attr == "exit_state" for part in parts):
+            yield node.lineno, ast.unparse(node.value)
+
+
+def test_exit_state_changes_in_one_function():
+    """Elsewhere it is only given to a newborn."""
+    source = Path(procession.__file__).parent
+    found = {
+        (path.name, value)
+        for path in source.rglob("*.py") for _, value in bare_assignments(path.read_text()) if value != "EXIT_NONE"
+    }
+
+    assert found == {("exit.py", "new")}
+    assert list(bare_assignments("a.b = p.exit_state = EXIT_DEAD\nx = p.exit_state")) == [(1, "EXIT_DEAD")]
+
+
+@pytest.mark.parametrize(("state", "old", "new"), [
+    (EXIT_NONE, EXIT_ZOMBIE, EXIT_DEAD), (EXIT_DEAD, EXIT_ZOMBIE, EXIT_DEAD), (EXIT_ZOMBIE, EXIT_NONE, EXIT_ZOMBIE),
+])
+def test_a_wrong_predecessor_is_refused(k, state, old, new):
+    p = k.init_pid_ns.child_reaper
+    p.exit_state = state
+    with k.tasklist_lock.write_irq(), pytest.raises(KernelBug, match="wrong exit_state"):
+        exit.advance_exit_state(p, old, new)
+    assert p.exit_state == state
+
+
+def test_exit_state_changes_under_tasklist_lock(k):
+    """A zombie may be claimed by a reader, as wait4 does; all else needs the lock for writing."""
+    p = k.init_pid_ns.child_reaper
+    with pytest.raises(KernelBug, match="lock not held"):
+        exit.advance_exit_state(p, EXIT_NONE, EXIT_ZOMBIE)
+    with k.tasklist_lock.read(), pytest.raises(KernelBug, match="lock not held"):
+        exit.advance_exit_state(p, EXIT_NONE, EXIT_ZOMBIE)
+    with k.tasklist_lock.write_irq():
+        exit.advance_exit_state(p, EXIT_NONE, EXIT_ZOMBIE)
+    with pytest.raises(KernelBug, match="lock not held"):
+        exit.advance_exit_state(p, EXIT_ZOMBIE, EXIT_DEAD)
+    with k.tasklist_lock.read():
+        exit.advance_exit_state(p, EXIT_ZOMBIE, EXIT_DEAD)
+    assert p.exit_state == EXIT_DEAD
+
+
+@pytest.mark.parametrize("function", [
+    lambda p: exit.reparent_leader(p, p, []),
+    lambda p: exit.kill_orphaned_pgrp(p, None),
+    lambda p: exit.unhash_process_locked(p, True),
+    exit.exit_signal_locked,
+])
+def test_a_step_that_needs_tasklist_lock_says_so(k, function):
+    with pytest.raises(KernelBug, match="lock not held: tasklist_lock"):
+        function(k.init_pid_ns.child_reaper)
 
 
 # References.
@@ -88,7 +163,86 @@ def test_a_number_is_free_before_the_task_is():
     assert said == [0, 0]
 
 
+# Waiting.
+
+
+def test_a_waiter_is_queued_before_it_looks(monkeypatch):
+    """Else an end between the look and the sleep would wake nobody."""
+    seen = []
+    look = exit_wait.wait_consider_task
+
+    def consider(current, wo, p):
+        seen.append([entry.task for entry in current.signal.wait_chldexit.task_list] == [current])
+        return look(current, wo, p)
+
+    monkeypatch.setattr(exit_wait, "wait_consider_task", consider)
+
+    async def main(sys):
+        pid = await sys.fork()
+        if pid == 0:
+            await sys.exit_group(0)
+        await sys.waitpid(pid)
+
+    run(main)
+    assert seen
+    assert all(seen)
+
+
+# Threads.
+
+
+def test_the_ring_of_threads_begins_anywhere():
+    """As while_each_thread goes round, whoever it begins with."""
+    async def main(sys):
+        async def idle(sys):
+            await sys.sleep(0.001)
+
+        for _ in range(2):
+            await sys.clone(idle, flags=THREAD)
+        await sys.getuid()
+        await sys.sleep(0.002)
+        await sys.getuid()
+
+    def look(k, current):
+        first = current.pid
+        return [([t.pid - first for t in threads_from(p)], next_thread(p).pid - first) for p in current.signal.threads]
+
+    _, said = watch(main, look)
+    assert said == [[([0, 1, 2], 1), ([1, 2, 0], 2), ([2, 0, 1], 0)], [([0], 0)]]
+
+
 # Reparenting.
+
+
+def test_a_reaper_is_found_and_made_under_tasklist_lock(monkeypatch):
+    """Whether a fellow thread takes the role over, or init waits until its namespace is empty."""
+    held = []
+    find = exit.find_new_reaper
+
+    def finds(father):
+        held.append(father.kernel.tasklist_lock.writer)
+        return find(father)
+
+    monkeypatch.setattr(exit, "find_new_reaper", finds)
+
+    async def main(sys):
+        async def first(sys):
+            async def fellow(sys):
+                await sys.sleep(0.001)
+
+            async def orphan(sys):
+                await sys.pause()
+
+            await sys.clone(orphan)
+            await sys.clone(fellow, flags=THREAD)
+            await sys.exit(0)
+
+        pid = await sys.clone(first, flags=sys.CLONE_NEWPID | sys.SIGCHLD)
+        await sys.print((await sys.waitpid(pid))[1])
+
+    assert run(main).output == "0\n"
+    assert held
+    assert all(held)
 
 
 @pytest.mark.parametrize("threads", [0, 2])

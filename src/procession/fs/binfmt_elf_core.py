@@ -149,8 +149,6 @@ def _times(*ns: int) -> list[int]:
 
 
 def fill_prstatus(current: Task, t: Task, registers: bytes, signr: int) -> bytes:
-    assert current.nsproxy is not None
-    ns = current.nsproxy.pid_ns
     sig = t.signal
     if thread_group_leader(t):
         utime, stime, _ = posix_cpu_timers.thread_group_cputime(t)
@@ -163,10 +161,10 @@ def fill_prstatus(current: Task, t: Task, registers: bytes, signr: int) -> bytes
         signr,
         t.pending.signal,
         t.blocked,
-        pid.task_pid_nr_ns(t, ns),
-        pid.task_pid_nr_ns(t.real_parent, ns),
-        pid.task_pgrp_nr_ns(t, ns),
-        pid.task_session_nr_ns(t, ns),
+        pid.task_pid_vnr(current, t),
+        pid.task_pid_vnr(current, t.real_parent),
+        pid.task_pgrp_vnr(current, t),
+        pid.task_session_vnr(current, t),
         *_times(utime, stime, sig.cutime, sig.cstime),
         registers,
         1,
@@ -174,8 +172,6 @@ def fill_prstatus(current: Task, t: Task, registers: bytes, signr: int) -> bytes
 
 
 def fill_psinfo(current: Task, mm: MmStruct) -> bytes:
-    assert current.nsproxy is not None
-    ns = current.nsproxy.pid_ns
     args = b""
     if mm.arg_end > mm.arg_start:
         try:
@@ -191,10 +187,10 @@ def fill_psinfo(current: Task, mm: MmStruct) -> bytes:
         current.flags,
         current.cred.uid,
         current.cred.gid,
-        pid.task_pid_nr_ns(current, ns),
-        pid.task_pid_nr_ns(current.real_parent, ns),
-        pid.task_pgrp_nr_ns(current, ns),
-        pid.task_session_nr_ns(current, ns),
+        pid.task_pid_vnr(current, current),
+        pid.task_pid_vnr(current, current.real_parent),
+        pid.task_pgrp_vnr(current, current),
+        pid.task_session_vnr(current, current),
         current.comm.encode("latin-1"),
         args.replace(b"\0", b" "),
     )

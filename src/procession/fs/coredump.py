@@ -18,6 +18,7 @@ from procession.include.linux.fcntl import O_CREAT, O_EXCL, O_LARGEFILE, O_NOFOL
 from procession.include.linux.fs import S_IFMT, S_IFREG
 from procession.include.linux.limits import PATH_MAX
 from procession.include.linux.mm_types import PAGE_SIZE, CoreState
+from procession.include.linux.nsproxy import utsname
 from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_CORE
 from procession.include.linux.sched import (
     JOBCTL_PENDING_MASK,
@@ -144,16 +145,11 @@ def format_corename(current: Task, signr: int) -> str:
         out.append(_specifier(current, letter, signr))
         pid_in_pattern |= letter == "p"
     if not pattern.startswith("|") and not pid_in_pattern and k.sysctls["core_uses_pid"]:
-        out.append(f".{_tgid_nr(current)}")
+        out.append(f".{pid.task_tgid_vnr(current, current)}")
     name = "".join(out)
     if len(name) >= PATH_MAX:
         raise LinuxError(Errno.ENAMETOOLONG, "core file name")
     return name
-
-
-def _tgid_nr(current: Task) -> int:
-    assert current.nsproxy is not None
-    return pid.task_tgid_nr_ns(current, current.nsproxy.pid_ns)
 
 
 def _specifier(current: Task, letter: str, signr: int) -> str:
@@ -161,7 +157,7 @@ def _specifier(current: Task, letter: str, signr: int) -> str:
     if letter == "%":
         return "%"
     if letter == "p":
-        return str(_tgid_nr(current))
+        return str(pid.task_tgid_vnr(current, current))
     if letter == "u":
         return str(current.cred.uid)
     if letter == "g":
@@ -171,8 +167,7 @@ def _specifier(current: Task, letter: str, signr: int) -> str:
     if letter == "t":
         return str((k.boot_time_ns + k.clock.now_ns) // NSEC_PER_SEC)
     if letter == "h":
-        assert current.nsproxy is not None
-        return current.nsproxy.uts_ns.nodename.replace("/", "!")
+        return utsname(current).nodename.replace("/", "!")
     if letter == "e":
         return current.comm.replace("/", "!")
     if letter == "E":

@@ -194,7 +194,7 @@ async def search_binary_handler(current: Task, bprm: LinuxBinprm) -> None:
     """
     k = current.kernel
     depth = bprm.recursion_depth
-    old_pid = pid.task_pid_nr_ns(current, pid.task_active_pid_ns(current.parent) or k.init_pid_ns)
+    old_pid = pid.task_pid_nr_ns(current, pid.task_active_pid_ns(current.parent))
     old_nr = current.pid
     for fmt in tuple(k.vfs.formats):
         try:

@@ -165,8 +165,7 @@ async def _become_leader(current: Task) -> None:
         current.group_leader = leader.group_leader = current
         current.exit_signal = SIGCHLD
         leader.exit_signal = -1
-        bug_on(leader.exit_state != EXIT_ZOMBIE, "the old leader is no zombie", leader)
-        leader.exit_state = EXIT_DEAD
+        exit.advance_exit_state(leader, EXIT_ZOMBIE, EXIT_DEAD)
         if leader.ptrace:
             # Its tracer sleeps in wait4() and would not hear of it otherwise.
             signal_notify.wake_up_parent(leader, leader.parent)
@@ -218,8 +217,7 @@ def exec_mmap(current: Task, mm: MmStruct) -> None:
     if old is not None:
         bug_on(active is not old, "a user task runs on a borrowed mm", current)
         _setmax_mm_hiwater_rss(current, old)
-        if old.owner is current:
-            exit._update_next_owner(old, current)
+        exit.mm_update_next_owner(current, old)
         fork_mm.mmput(current.kernel, old)
     elif active is not None:
         fork_mm.mmdrop(current.kernel, active)

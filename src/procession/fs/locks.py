@@ -26,7 +26,7 @@ from procession.include.linux.fcntl import (
 from procession.include.linux.fs import FMODE_READ, FMODE_WRITE
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, UserPtr
-from procession.kernel import wait
+from procession.kernel import pid, wait
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -330,20 +330,18 @@ def fcntl_getlk(current: Task, file: File, ptr: UserPtr) -> int:
         uaccess.put_user(current, ptr, F_UNLCK, 2)
         return 0
     length = 0 if found.fl_end == OFFSET_MAX else found.fl_end - found.fl_start + 1
-    pid = _vnr(current, found)
-    uaccess.copy_to_user(current, ptr, _FLOCK.pack(found.fl_type, 0, found.fl_start, length, pid)[:28])
+    owner = _vnr(current, found)
+    uaccess.copy_to_user(current, ptr, _FLOCK.pack(found.fl_type, 0, found.fl_start, length, owner)[:28])
     return 0
 
 
 def _vnr(current: Task, fl: FileLock) -> int:
     """Return the owner's number as current sees it, 0 if it does not."""
-    k = current.kernel
-    assert current.nsproxy is not None
-    pid = k.init_pid_ns.pids.get(fl.fl_pid)
-    ns = current.nsproxy.pid_ns
-    if pid is None:
-        return fl.fl_pid if ns is k.init_pid_ns else 0
-    return pid.numbers[ns.level].nr if ns.level <= pid.level and pid.numbers[ns.level].ns is ns else 0
+    init_pid_ns = current.kernel.init_pid_ns
+    owner = init_pid_ns.pids.get(fl.fl_pid)
+    if owner is not None:
+        return pid.pid_vnr(current, owner)
+    return fl.fl_pid if pid.task_active_pid_ns(current) is init_pid_ns else 0
 
 
 async def fcntl_setlk(current: Task, file: File, cmd: int, ptr: UserPtr) -> int:

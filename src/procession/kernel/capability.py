@@ -116,8 +116,7 @@ def sys_capset(current: Task, header: CapHeader, data: CapDataIn) -> int:
     """Set the caller's capabilities; raises EINVAL, EFAULT, EPERM for another thread or for more than it may have."""
     words = _validate_magic(current, header)
     nr = uaccess.get_user(current, header, 4, signed=True, offset=4)
-    assert current.nsproxy is not None
-    if nr not in (0, pid.task_pid_nr_ns(current, current.nsproxy.pid_ns)):
+    if nr not in (0, pid.task_pid_vnr(current, current)):
         raise LinuxError(Errno.EPERM, "capset of another thread")
     effective = permitted = inheritable = 0
     raw = uaccess.copy_from_user(current, data, _DATA.size * words)

@@ -14,14 +14,16 @@ from procession.drivers.tty.hvc import hvc_console
 from procession.hw.chooser import ReplayError
 from procession.hw.clock import NEVER
 from procession.include.linux.bug import KernelBug, KernelPanic
+from procession.include.linux.errno import LinuxError
 from procession.include.linux.sched import SIGNAL_GROUP_EXIT, TASK_RUNNING, TIF_FORK, TIF_NEED_RESCHED, TIF_SIGPENDING
-from procession.kernel import fork, hrtimer, lockdep, panic, rcupdate, sched, signal, wait
+from procession.kernel import fork, hrtimer, lockdep, panic, pid, rcupdate, sched, signal, wait
+from procession.mm import uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("HALTED", "LIMIT", "Deadlock", "exit_to_user_mode", "run", "sleepers")
+__all__ = ("HALTED", "LIMIT", "Deadlock", "exit_to_user_mode", "run", "schedule_tail", "sleepers")
 
 # How run() ended.
 HALTED: Final = "halted"  # Kernel.halted was set
@@ -81,13 +83,25 @@ async def exit_to_user_mode(current: Task) -> None:
         flags = current.ti_flags
         if flags & TIF_FORK:
             current.ti_flags &= ~TIF_FORK
-            fork.schedule_tail(current)
+            schedule_tail(current)
         elif flags & TIF_NEED_RESCHED:
             await sched.schedule(current)
         elif flags & TIF_SIGPENDING:
             await signal.do_signal(current)
         else:
             return
+
+
+def schedule_tail(current: Task) -> None:
+    """The first thing a new task does: store its number where CLONE_CHILD_SETTID asked for it.
+
+    In kernel/sched.c, which here is below everything that reaches user memory.
+    """
+    if current.set_child_tid:
+        try:
+            uaccess.put_user(current, current.set_child_tid, pid.task_pid_vnr(current, current), 4)
+        except LinuxError:
+            pass  # nobody to tell: 3.2 ignores it as well
 
 
 def _run_up(k: Kernel, end_ns: int) -> str:

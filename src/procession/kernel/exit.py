@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, NoReturn
 
 from procession.drivers.tty import tty_io, tty_jobctrl
 from procession.fs import coredump, file, fs_struct
 from procession.fs.proc import base as proc_base
-from procession.include.linux.bug import KernelPanic, bug
+from procession.include.linux.bug import KernelPanic, bug, bug_on
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_SID
 from procession.include.linux.sched import (
     EXIT_DEAD,
+    EXIT_NONE,
     EXIT_ZOMBIE,
     PF_EXITING,
     PF_EXITPIDONE,
@@ -19,9 +21,11 @@ from procession.include.linux.sched import (
     SIGNAL_STOP_STOPPED,
     TASK_DEAD,
     Task,
+    next_thread,
     same_thread_group,
     thread_group_empty,
     thread_group_leader,
+    threads_from,
 )
 from procession.include.linux.signal import SIGCHLD, SIGCONT, SIGHUP
 from procession.include.linux.syscalls import syscall
@@ -50,20 +54,34 @@ if TYPE_CHECKING:
     from procession.include.linux.pid import Pid
 
 __all__ = (
+    "advance_exit_state",
     "do_exit",
     "do_group_exit",
-    "exit_mm",
     "exit_notify",
     "is_current_pgrp_orphaned",
+    "mm_update_next_owner",
     "release_task",
     "sys_exit",
     "sys_exit_group",
 )
 
 
+def advance_exit_state(p: Task, old: int, new: int) -> None:
+    """Take p from one exit_state to the next; it is a bug if p is not in the old one (ours).
+
+    Under tasklist_lock. For reading is enough to turn a zombie into EXIT_DEAD: that is how somebody who waits claims
+    it, of whom 3.2 lets one win by xchg().
+    """
+    p.kernel.tasklist_lock.assert_held(write=old != EXIT_ZOMBIE)
+    if p.exit_state != old:
+        bug("wrong exit_state", p, p.exit_state, old, new)
+    p.exit_state = new
+
+
 def unhash_process_locked(p: Task, group_dead: bool) -> None:
     """Take p out of the pid and task tables (__unhash_process)."""
     k = p.kernel
+    k.tasklist_lock.assert_held(write=True)
     k.nr_threads -= 1
     pid.detach_pid(p, 0)
     if group_dead:
@@ -115,8 +133,7 @@ def _fold_thread(tsk: Task) -> None:
         if not sig.notify_count and sig.group_exit_task is not None:
             sched.wake_up_process(sig.group_exit_task)
     if sig.curr_target is tsk:
-        threads = list(sig.threads)
-        sig.curr_target = threads[(threads.index(tsk) + 1) % len(threads)]
+        sig.curr_target = next_thread(tsk)
     sig.utime += tsk.utime
     sig.stime += tsk.stime
     sig.min_flt += tsk.min_flt
@@ -148,7 +165,7 @@ def release_task(p: Task) -> None:
             if leader is not p and leader.exit_state == EXIT_ZOMBIE and thread_group_empty(leader):
                 zap_leader = signal_notify.do_notify_parent(leader, leader.exit_signal)
                 if zap_leader:
-                    leader.exit_state = EXIT_DEAD
+                    advance_exit_state(leader, EXIT_ZOMBIE, EXIT_DEAD)
 
         rcupdate.call_rcu(k, fork.put_task_struct, p)
         if not zap_leader:
@@ -160,7 +177,10 @@ def release_task(p: Task) -> None:
 
 
 def will_become_orphaned_pgrp(pgrp: Pid, ignored: Task | None) -> bool:
-    """Whether nobody outside pgrp, but in its session, will be left to watch over it (spec 8.6)."""
+    """Whether nobody outside pgrp, but in its session, will be left to watch over it (spec 8.6).
+
+    ignored: a member that is leaving.  Context: tasklist_lock held.
+    """
     for p in _pgrp_members(pgrp):
         if p is ignored or (p.exit_state and thread_group_empty(p)) or p.real_parent.pid == 1:
             continue
@@ -182,7 +202,8 @@ def is_current_pgrp_orphaned(current: Task) -> bool:
         return will_become_orphaned_pgrp(pgrp, None)
 
 
-def _has_stopped_jobs(pgrp: Pid) -> bool:
+def has_stopped_jobs(pgrp: Pid) -> bool:
+    """Whether a process of pgrp is stopped."""
     return any(p.signal.flags & SIGNAL_STOP_STOPPED for p in _pgrp_members(pgrp))
 
 
@@ -191,6 +212,7 @@ def kill_orphaned_pgrp(tsk: Task, parent: Task | None) -> None:
 
     parent None: tsk itself is exiting; else tsk is being taken from that parent.
     """
+    tsk.kernel.tasklist_lock.assert_held(write=True)
     pgrp = pid.task_pgrp(tsk)
     ignored = None
     if parent is None:
@@ -201,7 +223,7 @@ def kill_orphaned_pgrp(tsk: Task, parent: Task | None) -> None:
         and pid.task_pgrp(parent) is not pgrp
         and pid.task_session(parent) is pid.task_session(tsk)
         and will_become_orphaned_pgrp(pgrp, ignored)
-        and _has_stopped_jobs(pgrp)
+        and has_stopped_jobs(pgrp)
     ):
         signal_send.kill_pgrp_info_locked(SIGHUP, siginfo.SEND_SIG_PRIV, pgrp)
         signal_send.kill_pgrp_info_locked(SIGCONT, siginfo.SEND_SIG_PRIV, pgrp)
@@ -210,41 +232,28 @@ def kill_orphaned_pgrp(tsk: Task, parent: Task | None) -> None:
 # Finding new parents.
 
 
-async def find_new_reaper(father: Task) -> Task:
+def find_new_reaper(father: Task) -> Task | None:
     """Return who adopts father's children: a fellow thread that lives, else the namespace's init (spec 8.4).
 
-    Differs in form: sleeping for a dying container is done by the caller before it takes tasklist_lock.
+    None: father is that init, and the namespace ends with it. 3.2 sees to that right here and drops tasklist_lock
+    meanwhile; forget_original_parent() does it here.  Context: tasklist_lock held for writing.
     """
-    for thread in _threads_after(father):
-        if not thread.flags & PF_EXITING:
-            ns = pid.task_active_pid_ns(father)
-            assert ns is not None
-            if ns.child_reaper is father:
-                ns.child_reaper = thread
-            return thread
-
-    k = father.kernel
     ns = pid.task_active_pid_ns(father)
-    assert ns is not None
-    if ns.child_reaper is father:
-        if ns is k.init_pid_ns:
-            raise KernelPanic("Attempted to kill init!")
-        await pid_namespace.zap_pid_ns_processes(father, ns)
-        # Should init itself be traced or awaited from outside, its number must still lead to a reaper.
-        ns.child_reaper = k.init_pid_ns.child_reaper
-    assert ns.child_reaper is not None
-    return ns.child_reaper
-
-
-def _threads_after(p: Task) -> list[Task]:
-    """Return p's fellow threads, in ring order starting behind p."""
-    threads = list(p.signal.threads)
-    at = threads.index(p)
-    return threads[at + 1 :] + threads[:at]
+    for thread in threads_from(father)[1:]:
+        if thread.flags & PF_EXITING:
+            continue
+        if ns.child_reaper is father:
+            ns.child_reaper = thread
+        return thread
+    return None if ns.child_reaper is father else ns.child_reaper
 
 
 def reparent_leader(father: Task, p: Task, dead: list[Task]) -> None:
-    """Move p to its new parent's children, and settle what that parent has to know."""
+    """Move p to its new parent's children, and tell that parent what it has to know.
+
+    Whoever is a zombie that nobody will wait for is added to dead.
+    """
+    father.kernel.tasklist_lock.assert_held(write=True)
     del father.children[p]
     p.real_parent.children[p] = None
     if p.exit_state == EXIT_DEAD or same_thread_group(p.real_parent, father):
@@ -253,7 +262,7 @@ def reparent_leader(father: Task, p: Task, dead: list[Task]) -> None:
     # A new parent of another process knows nothing of a special exit signal.
     p.exit_signal = SIGCHLD
     if p.exit_state == EXIT_ZOMBIE and thread_group_empty(p) and signal_notify.do_notify_parent(p, p.exit_signal):
-        p.exit_state = EXIT_DEAD
+        advance_exit_state(p, EXIT_ZOMBIE, EXIT_DEAD)
         dead.append(p)
     kill_orphaned_pgrp(p, father)
 
@@ -262,29 +271,40 @@ async def forget_original_parent(father: Task) -> None:
     """Give father's children a new parent; those whose new parent ignores them are released at once."""
     k = father.kernel
     dead: list[Task] = []
-    reaper = await find_new_reaper(father)
-    if father.children:
+    with k.tasklist_lock.write_irq():
+        reaper = find_new_reaper(father)
+        if reaper is not None:
+            _reparent_children(father, reaper, dead)
+    if reaper is None:
+        ns = pid.task_active_pid_ns(father)
+        if ns is k.init_pid_ns:
+            raise KernelPanic("Attempted to kill init!")
+        await pid_namespace.zap_pid_ns_processes(father, ns)
         with k.tasklist_lock.write_irq():
-            for p in list(father.children):
-                _reparent(father, p, reaper, dead)
+            # Should init itself be traced or awaited from outside, its number must still lead to a reaper.
+            ns.child_reaper = reaper = k.init_pid_ns.child_reaper
+            assert reaper is not None
+            _reparent_children(father, reaper, dead)
     for p in dead:
         release_task(p)
 
 
-def _reparent(father: Task, p: Task, reaper: Task, dead: list[Task]) -> None:
-    trace = p.kernel.trace
-    if trace.sched_process_reparent:
-        trace.sched_process_reparent(p.comm, p.pid, father.pid, reaper.pid)
-    for t in p.signal.threads:
-        t.real_parent = reaper
-        if t.parent is father:
-            t.parent = reaper
-        if t.pdeath_signal:
-            try:
-                signal_send.group_send_sig_info(t.pdeath_signal, siginfo.SEND_SIG_NOINFO, t)
-            except LinuxError:
-                pass  # a father that has changed users may have lost the right to
-    reparent_leader(father, p, dead)
+def _reparent_children(father: Task, reaper: Task, dead: list[Task]) -> None:
+    trace = father.kernel.trace
+    for p in list(father.children):
+        if trace.sched_process_reparent:
+            trace.sched_process_reparent(p.comm, p.pid, father.pid, reaper.pid)
+        for t in threads_from(p):
+            t.real_parent = reaper
+            if t.parent is father:
+                bug_on(bool(t.ptrace), "a tracer leaves a task that it traces", t)
+                t.parent = reaper
+            if t.pdeath_signal:
+                try:
+                    signal_send.group_send_sig_info(t.pdeath_signal, siginfo.SEND_SIG_NOINFO, t)
+                except LinuxError:
+                    pass  # a father that has changed users may have lost the right to
+        reparent_leader(father, p, dead)
 
 
 # The end of a task.
@@ -300,9 +320,9 @@ async def exit_notify(tsk: Task, group_dead: bool) -> None:
     with k.tasklist_lock.write_irq():
         if group_dead:
             kill_orphaned_pgrp(tsk.group_leader, None)
-        _settle_exit_signal(tsk)
-        autoreap = _notify(tsk)
-        tsk.exit_state = EXIT_DEAD if autoreap else EXIT_ZOMBIE
+        _drop_special_exit_signal(tsk)
+        autoreap = _notify_parent(tsk)
+        advance_exit_state(tsk, EXIT_NONE, EXIT_DEAD if autoreap else EXIT_ZOMBIE)
         # An exec in another thread waits for the leader to become a zombie.
         sig = tsk.signal
         if sig.notify_count < 0 and sig.group_exit_task is not None:
@@ -311,7 +331,7 @@ async def exit_notify(tsk: Task, group_dead: bool) -> None:
         release_task(tsk)
 
 
-def _settle_exit_signal(tsk: Task) -> None:
+def _drop_special_exit_signal(tsk: Task) -> None:
     """Fall back to SIGCHLD if parent or child has become another program since the fork."""
     if (
         thread_group_leader(tsk)
@@ -321,32 +341,42 @@ def _settle_exit_signal(tsk: Task) -> None:
         tsk.exit_signal = SIGCHLD
 
 
-def _notify(tsk: Task) -> bool:
-    """Notify the parent; returns whether the task reaps itself."""
-    if thread_group_leader(tsk):
-        # A leader stays silent until its last thread is gone.
-        return thread_group_empty(tsk) and signal_notify.do_notify_parent(tsk, tsk.exit_signal)
-    return True
+def _notify_parent(tsk: Task) -> bool:
+    """Tell the parent, if it is to hear of this end now; returns whether tsk reaps itself."""
+    if not thread_group_leader(tsk):
+        return True
+    # A leader stays silent until its last thread is gone.
+    return thread_group_empty(tsk) and signal_notify.do_notify_parent(tsk, tsk.exit_signal)
 
 
-def exit_mm(tsk: Task) -> None:
-    """Leave the address space."""
+async def exit_mm(tsk: Task) -> None:
+    """Leave the address space; if somebody is dumping it, let it wait for us and wait for its end."""
     mm = tsk.mm
     fork_mm.mm_release(tsk, mm)
     if mm is None:
         return
-    with tsk.alloc_lock:
+    if mm.core_state is not None:
+        await coredump.wait_for_dump(tsk, mm)
+    # No dump begins between that look and here: nothing sleeps.
+    with mm.mmap_sem.read(), tsk.alloc_lock:
         tsk.mm = tsk.active_mm = None  # nobody borrows an address space here: no CPU looks at one in the kernel
-    if mm.owner is tsk:
-        _update_next_owner(mm, tsk)
+    mm_update_next_owner(tsk, mm)
     fork_mm.mmput(tsk.kernel, mm)
 
 
-def _update_next_owner(mm: MmStruct, tsk: Task) -> None:
-    """Hand the role of mm's owner to somebody who still uses it."""
-    mm.owner = next((p for p in tsk.signal.threads if p.mm is mm), None)
-    if mm.owner is None and mm.mm_users > 1:
-        mm.owner = next((p for p in tsk.kernel.tasks if p.mm is mm), None)
+def mm_update_next_owner(p: Task, mm: MmStruct) -> None:
+    """Hand the role of mm's owner from p, which leaves it, to somebody who still uses it."""
+    if mm.owner is not p:
+        return
+    mm.owner = None
+    if mm.mm_users <= 1:
+        return
+    with p.kernel.tasklist_lock.read():
+        everybody = (t for leader in p.kernel.tasks for t in leader.signal.threads)
+        for t in chain(p.children, p.real_parent.children, everybody):
+            if t.mm is mm:
+                mm.owner = t
+                return
 
 
 async def do_exit(current: Task, code: int) -> NoReturn:
@@ -376,10 +406,7 @@ async def do_exit(current: Task, code: int) -> NoReturn:
             sig.maxrss = max(sig.maxrss, mm.hiwater_rss, mm.rss_anon + mm.rss_file)
     current.exit_code = code
 
-    if current.mm is not None and current.mm.core_state is not None:
-        fork_mm.mm_release(current, current.mm)
-        await coredump.wait_for_dump(current, current.mm)
-    exit_mm(current)
+    await exit_mm(current)
     trace = k.trace
     if trace.sched_process_exit:
         status = sig.group_exit_code if sig.flags & SIGNAL_GROUP_EXIT else code

@@ -5,13 +5,13 @@ Differs: no tracers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 import struct
 from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_PID
+from procession.include.linux.pid import PIDTYPE_MAX, PIDTYPE_PGID, PIDTYPE_PID
 from procession.include.linux.resource import RUSAGE_BOTH, Rusage, RusageOut
 from procession.include.linux.sched import (
     EXIT_DEAD,
@@ -23,6 +23,7 @@ from procession.include.linux.sched import (
     TASK_RUNNING,
     Task,
     delay_group_leader,
+    threads_from,
 )
 from procession.include.linux.signal import (
     CLD_CONTINUED,
@@ -35,11 +36,19 @@ from procession.include.linux.signal import (
     InfoOut,
 )
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import PidNr
+from procession.include.linux.types import PidNr, UserPtr
 from procession.include.linux.wait import (
+    __WALL,
+    __WCLONE,
+    __WNOTHREAD,
     P_ALL,
     P_PGID,
     P_PID,
+    WCONTINUED,
+    WEXITED,
+    WNOHANG,
+    WNOWAIT,
+    WUNTRACED,
     IdTypeArg,
     Wait4Arg,
     WaitidArg,
@@ -52,59 +61,63 @@ from procession.mm import uaccess
 if TYPE_CHECKING:
     from procession.include.linux.pid import Pid
 
-__all__ = ("WaitOpts", "do_wait", "sys_wait4", "sys_waitid", "wait_for_any")
+__all__ = ("WaitOpts", "do_wait", "sys_wait4", "sys_waitid")
 
 
-WNOHANG: Final = 1
-WUNTRACED: Final = 2
-WEXITED: Final = 4
-WCONTINUED: Final = 8
-WNOWAIT: Final = 0x01000000
-WNOTHREAD: Final = 0x20000000
-WALL: Final = 0x40000000
-WCLONE: Final = 0x80000000
+# What looking at one candidate, or at all of them, has found.
+NO_MATCH: Final = 0  # nobody whom the wait could ever be about
+UNREADY: Final = 1  # somebody who may do later what is waited for
+FOUND: Final = 2  # somebody who has: WaitOpts says who and what
 
 
 @dataclass(eq=False, slots=True)
 class WaitOpts:
     """What somebody waits for, and what became of it (struct wait_opts).
 
-    wo_type None: any child. The results are filled in by the child that is found.
+    wo_type PIDTYPE_MAX: any child.  wo_info, wo_stat, wo_rusage: where in user memory to say it, 0 for nowhere.
+    The rest is filled in by the child that is found, and written there after the locks are dropped.
     """
 
     wo_flags: int
-    wo_type: int | None = None
+    wo_type: int = PIDTYPE_MAX
     wo_pid: Pid | None = None
-    notask_error: Errno | None = None
-    # Results, written to user memory after the locks are dropped.
-    status: int = 0
+    wo_info: UserPtr = 0
+    wo_stat: UserPtr = 0
+    wo_rusage: UserPtr = 0
+    child: Task | None = None
+    nr: int = 0  # the child's number as the waiter sees it
+    uid: int = 0
     cause: int = 0  # si_code
     si_status: int = 0
-    si_pid: int = 0
-    si_uid: int = 0
+    status: int = 0  # as wait4(2) has it
     rusage: Rusage | None = None
-    want_rusage: bool = False
 
 
-def _eligible_child(wo: WaitOpts, p: Task) -> bool:
+def eligible_pid(wo: WaitOpts, p: Task) -> bool:
+    """Whether the selector admits p; PGID is the leader's."""
+    type = wo.wo_type
+    if type == PIDTYPE_MAX:
+        return True
+    return (p if type == PIDTYPE_PID else p.group_leader).pids[type] is wo.wo_pid
+
+
+def eligible_child(wo: WaitOpts, p: Task) -> bool:
     """Whether the selector and the clone options admit p (spec 9.3)."""
-    if wo.wo_type is not None:
-        own = p.pids[PIDTYPE_PID] if wo.wo_type == 0 else p.group_leader.pids[wo.wo_type]
-        if own is not wo.wo_pid:
-            return False
+    if not eligible_pid(wo, p):
+        return False
     # Ordinary children signal SIGCHLD at death; "clone" children do not.
-    return bool(wo.wo_flags & WALL) or (p.exit_signal != SIGCHLD) == bool(wo.wo_flags & WCLONE)
+    return bool(wo.wo_flags & __WALL) or (p.exit_signal != SIGCHLD) == bool(wo.wo_flags & __WCLONE)
 
 
-def _fill(wo: WaitOpts, current: Task, p: Task, cause: int, si_status: int, status: int) -> int:
-    """Record what happened to p; returns its number as the waiter sees it."""
-    assert current.nsproxy is not None
+def _record(current: Task, wo: WaitOpts, p: Task, cause: int, si_status: int, status: int) -> int:
+    """Note what happened to p; returns FOUND."""
+    wo.child = p
     wo.cause, wo.si_status, wo.status = cause, si_status, status
-    wo.si_pid = pid.task_pid_nr_ns(p, current.nsproxy.pid_ns)
-    wo.si_uid = p.cred.uid
-    if wo.want_rusage:
+    wo.nr = pid.task_pid_vnr(current, p)
+    wo.uid = p.cred.uid
+    if wo.wo_rusage:
         wo.rusage = sys.k_getrusage(p, RUSAGE_BOTH)
-    return wo.si_pid
+    return FOUND
 
 
 def _exit_cause(status: int) -> tuple[int, int]:
@@ -115,21 +128,21 @@ def _exit_cause(status: int) -> tuple[int, int]:
 
 
 def wait_task_zombie(current: Task, wo: WaitOpts, p: Task) -> int:
-    """Report a zombie and, unless WNOWAIT, reap it; returns its number, 0 if not asked for (spec 9.5)."""
+    """Report a zombie and, unless WNOWAIT, claim it; NO_MATCH if the dead are not asked for (spec 9.5)."""
     if not wo.wo_flags & WEXITED:
-        return 0
+        return NO_MATCH
     if wo.wo_flags & WNOWAIT:
         # As 3.2 does, from the task's own code: group_exit_code is not looked at here.
-        return _fill(wo, current, p, *_exit_cause(p.exit_code), p.exit_code)
+        return _record(current, wo, p, *_exit_cause(p.exit_code), p.exit_code)
 
-    p.exit_state = EXIT_DEAD  # claimed: nobody else may report it
+    exit.advance_exit_state(p, EXIT_ZOMBIE, EXIT_DEAD)  # claimed: nobody else may report it
     _account_child(p)
     trace = p.kernel.trace
     if trace.sched_process_wait:
         trace.sched_process_wait(p.comm, p.pid, p.prio)
     sig = p.signal
     status = sig.group_exit_code if sig.flags & SIGNAL_GROUP_EXIT else p.exit_code
-    return _fill(wo, current, p, *_exit_cause(status), status)
+    return _record(current, wo, p, *_exit_cause(status), status)
 
 
 def _account_child(p: Task) -> None:
@@ -150,130 +163,133 @@ def _account_child(p: Task) -> None:
 
 
 def wait_task_stopped(current: Task, wo: WaitOpts, p: Task) -> int:
-    """Report a stop once; returns the number or 0."""
+    """Report a stop, once."""
     if not wo.wo_flags & WUNTRACED:
-        return 0
+        return UNREADY
     assert p.sighand is not None
     with p.sighand.siglock.irq():
         code = p.signal.group_exit_code if p.signal.flags & SIGNAL_STOP_STOPPED else 0
         if code and not wo.wo_flags & WNOWAIT:
             p.signal.group_exit_code = 0
-    return _fill(wo, current, p, CLD_STOPPED, code, code << 8 | 0x7F) if code else 0
+    return _record(current, wo, p, CLD_STOPPED, code, code << 8 | 0x7F) if code else UNREADY
 
 
 def wait_task_continued(current: Task, wo: WaitOpts, p: Task) -> int:
-    """Report that a stopped process runs again, once; returns the number or 0."""
+    """Report that a stopped process runs again, once."""
     if not wo.wo_flags & WCONTINUED or not p.signal.flags & SIGNAL_STOP_CONTINUED:
-        return 0
+        return UNREADY
     assert p.sighand is not None
     with p.sighand.siglock.irq():
         if not p.signal.flags & SIGNAL_STOP_CONTINUED:
-            return 0
+            return UNREADY
         if not wo.wo_flags & WNOWAIT:
             p.signal.flags &= ~SIGNAL_STOP_CONTINUED
-    return _fill(wo, current, p, CLD_CONTINUED, SIGCONT, 0xFFFF)
+    return _record(current, wo, p, CLD_CONTINUED, SIGCONT, 0xFFFF)
 
 
 def wait_consider_task(current: Task, wo: WaitOpts, p: Task) -> int:
-    """Look at one candidate; returns its number if it satisfies the wait (spec 9.4)."""
-    if not _eligible_child(wo, p) or p.exit_state == EXIT_DEAD:
-        return 0
+    """Look at one candidate (spec 9.4)."""
+    if not eligible_child(wo, p) or p.exit_state == EXIT_DEAD:
+        return NO_MATCH
     if p.exit_state == EXIT_ZOMBIE and not delay_group_leader(p):
         return wait_task_zombie(current, wo, p)
     # Alive, or a dead leader whose threads live on: something will happen yet.
-    wo.notask_error = None
-    return wait_task_stopped(current, wo, p) or wait_task_continued(current, wo, p)
+    result = wait_task_stopped(current, wo, p)
+    return result if result == FOUND else wait_task_continued(current, wo, p)
 
 
-def _do_wait_thread(current: Task, wo: WaitOpts, tsk: Task) -> tuple[int, Task | None]:
-    """Scan the children of one thread of the waiting process."""
+def do_wait_thread(current: Task, wo: WaitOpts, tsk: Task) -> int:
+    """Look at the children of one thread of the waiting process, up to the first that is found."""
+    best = NO_MATCH
     for p in tsk.children:
-        found = wait_consider_task(current, wo, p)
-        if found:
-            return found, p
-    return 0, None
+        result = wait_consider_task(current, wo, p)
+        if result == FOUND:
+            return FOUND
+        if result == UNREADY:
+            best = UNREADY
+    return best
 
 
-def _scan(current: Task, wo: WaitOpts) -> tuple[int, Task | None]:
-    """Look through all threads of the caller, itself first; under tasklist_lock."""
-    found = _do_wait_thread(current, wo, current)
-    if found[0] or wo.wo_flags & WNOTHREAD or len(current.signal.threads) == 1:
-        return found
-    threads = list(current.signal.threads)
-    at = threads.index(current)
-    for tsk in threads[at + 1 :] + threads[:at]:
-        found = _do_wait_thread(current, wo, tsk)
-        if found[0]:
-            return found
-    return 0, None
+def _look_for_child(current: Task, wo: WaitOpts) -> int:
+    """Look at the children of all threads of the caller, its own first."""
+    if wo.wo_type != PIDTYPE_MAX and (wo.wo_pid is None or not wo.wo_pid.tasks[wo.wo_type]):
+        return NO_MATCH
+    best = NO_MATCH
+    with current.kernel.tasklist_lock.read():
+        for tsk in (current,) if wo.wo_flags & __WNOTHREAD else threads_from(current):
+            result = do_wait_thread(current, wo, tsk)
+            if result == FOUND:
+                return FOUND
+            if result == UNREADY:
+                best = UNREADY
+    return best
 
 
 async def do_wait(current: Task, wo: WaitOpts) -> int:
     """Wait until a child changes as wo asks; returns its number, 0 with WNOHANG if none has (spec 9.2).
 
-    Raises ECHILD if there is nobody to wait for, ERESTARTSYS if a signal comes first.
+    Raises ECHILD if there is nobody to wait for, ERESTARTSYS if a signal comes first; EFAULT comes after the child is
+    claimed.
     """
-    k = current.kernel
     queue = current.signal.wait_chldexit
-    entry: WaitQueueEntry | None = None
+    entry = WaitQueueEntry(current, func=partial(child_wait_callback, wo))
+    wait.add_wait_queue(queue, entry)
     while True:
-        wo.notask_error = Errno.ECHILD
-        found, child = 0, None
-        if wo.wo_type is None or (wo.wo_pid is not None and wo.wo_pid.tasks[wo.wo_type]):
-            with k.tasklist_lock.read():
-                found, child = _scan(current, wo)
-        if found or wo.notask_error is not None or wo.wo_flags & WNOHANG:
-            break
-        if entry is None:
-            # Nothing can change between the scan and here: the kernel is entered by one task at a time per lock,
-            # so queueing after the first scan is queueing before it.
-            entry = WaitQueueEntry(current, func=_child_wait_callback(wo))
-            wait.add_wait_queue(queue, entry)
         current.state = TASK_INTERRUPTIBLE
-        if signal_queue.signal_pending(current):
-            wo.notask_error = Errno.ERESTARTSYS
+        result = _look_for_child(current, wo)
+        if result != UNREADY or wo.wo_flags & WNOHANG or signal_queue.signal_pending(current):
             break
         current.wchan = "do_wait"
         current.waiting_on = queue
         await sched.schedule(current)
-    if entry is not None:
-        current.state = TASK_RUNNING
-        current.wchan = ""
-        current.waiting_on = None
-        wait.remove_wait_queue(queue, entry)
+    current.state = TASK_RUNNING
+    current.wchan = ""
+    current.waiting_on = None
+    wait.remove_wait_queue(queue, entry)
 
-    if found:
-        if child is not None and child.exit_state == EXIT_DEAD:
-            exit.release_task(child)
-        return found
-    if wo.notask_error is not None:
-        raise LinuxError(wo.notask_error, "wait")
+    if result == FOUND:
+        return _report(current, wo)
+    if result == NO_MATCH:
+        raise LinuxError(Errno.ECHILD, "no such child")
+    if not wo.wo_flags & WNOHANG:
+        raise LinuxError(Errno.ERESTARTSYS, "wait")
     return 0
 
 
-def _child_wait_callback(wo: WaitOpts) -> Callable[[WaitQueueEntry, int, object], bool]:
-    """Return a wake function that lets only matching children through (child_wait_callback)."""
+def _report(current: Task, wo: WaitOpts) -> int:
+    """Tell user memory of the child that was found, and let it go if it was claimed; returns its number.
 
-    def callback(entry: WaitQueueEntry, mode: int, key: object) -> bool:
-        if isinstance(key, Task):
-            if not _eligible_pid(wo, key):
-                return False
-            if wo.wo_flags & WNOTHREAD and key.parent is not entry.task:
-                return False
-        return sched.try_to_wake_up(entry.task, mode)
+    Raises EFAULT, but the child is gone all the same.
+    """
+    child = wo.child
+    assert child is not None
+    try:
+        if wo.rusage is not None:
+            uaccess.copy_to_user(current, wo.wo_rusage, sys.pack_rusage(wo.rusage))
+        if wo.wo_stat:
+            uaccess.put_user(current, wo.wo_stat, wo.status, 4)
+        if wo.wo_info:
+            _put_siginfo(current, wo.wo_info, SIGCHLD, wo)
+    finally:
+        if child.exit_state == EXIT_DEAD:
+            exit.release_task(child)
+    return wo.nr
 
-    return callback
+
+def _put_siginfo(current: Task, infop: UserPtr, signo: int, wo: WaitOpts) -> None:
+    """Write signo, errno, code, then pid, uid, status: the padding between them is not written."""
+    uaccess.copy_to_user(current, infop, struct.pack("<iii", signo, 0, wo.cause))
+    uaccess.copy_to_user(current, infop, struct.pack("<iIi", wo.nr, wo.uid, wo.si_status), 16)
 
 
-def _eligible_pid(wo: WaitOpts, p: Task) -> bool:
-    if wo.wo_type is None:
-        return True
-    return (p.pids[PIDTYPE_PID] if wo.wo_type == 0 else p.group_leader.pids[wo.wo_type]) is wo.wo_pid
-
-
-async def wait_for_any(current: Task) -> int:
-    """wait4(-1, NULL, __WALL, NULL) for the kernel's own use."""
-    return await do_wait(current, WaitOpts(WEXITED | WALL))
+def child_wait_callback(wo: WaitOpts, entry: WaitQueueEntry, mode: int, key: object) -> bool:
+    """Wake the sleeper if the child that has changed, the key, is one it waits for."""
+    assert isinstance(key, Task)
+    if not eligible_pid(wo, key):
+        return False
+    if wo.wo_flags & __WNOTHREAD and key.parent is not entry.task:
+        return False
+    return sched.try_to_wake_up(entry.task, mode)
 
 
 @syscall
@@ -282,27 +298,19 @@ async def sys_wait4(current: Task, upid: PidNr, stat_addr: WaitStatus, options: 
 
     Raises EINVAL for unknown options, ECHILD, ERESTARTSYS; EFAULT comes after the child is reaped.
     """
-    if options & 0xFFFFFFFF & ~(WNOHANG | WUNTRACED | WCONTINUED | WNOTHREAD | WALL | WCLONE):
+    if options & 0xFFFFFFFF & ~(WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WALL | __WCLONE):
         raise LinuxError(Errno.EINVAL, "unknown wait4 options")
-    wo = WaitOpts(options & 0xFFFFFFFF | WEXITED, want_rusage=bool(ru))
-    if upid == -1:
-        pass
-    elif upid > 0:
-        wo.wo_type, wo.wo_pid = 0, pid.find_get_pid(current, upid)
+    wo = WaitOpts(options & 0xFFFFFFFF | WEXITED, wo_stat=stat_addr, wo_rusage=ru)
+    if upid > 0:
+        wo.wo_type, wo.wo_pid = PIDTYPE_PID, pid.find_get_pid(current, upid)
     elif upid == 0:
         wo.wo_type, wo.wo_pid = PIDTYPE_PGID, pid.get_task_pid(current, PIDTYPE_PGID)
-    else:
+    elif upid != -1:
         wo.wo_type, wo.wo_pid = PIDTYPE_PGID, pid.find_get_pid(current, -upid)
     try:
-        found = await do_wait(current, wo)
+        return await do_wait(current, wo)
     finally:
         pid.put_pid(current.kernel, wo.wo_pid)
-    if found and ru:
-        assert wo.rusage is not None
-        uaccess.copy_to_user(current, ru, sys.pack_rusage(wo.rusage))
-    if found and stat_addr:
-        uaccess.put_user(current, stat_addr, wo.status, 4)
-    return found
 
 
 @syscall
@@ -318,27 +326,17 @@ async def sys_waitid(
         raise LinuxError(Errno.EINVAL, "unknown waitid options")
     if not flags & (WEXITED | WUNTRACED | WCONTINUED):
         raise LinuxError(Errno.EINVAL, "nothing to wait for")
-    wo = WaitOpts(flags, want_rusage=bool(ru))
+    wo = WaitOpts(flags, wo_info=infop, wo_rusage=ru)
     if which in (P_PID, P_PGID):
         if upid <= 0:
             raise LinuxError(Errno.EINVAL, "no such selector")
-        wo.wo_type = 0 if which == P_PID else PIDTYPE_PGID
+        wo.wo_type = PIDTYPE_PID if which == P_PID else PIDTYPE_PGID
         wo.wo_pid = pid.find_get_pid(current, upid)
     elif which != P_ALL:
         raise LinuxError(Errno.EINVAL, "unknown idtype")
     try:
-        found = await do_wait(current, wo)
+        if not await do_wait(current, wo) and infop:
+            _put_siginfo(current, infop, 0, wo)
     finally:
         pid.put_pid(current.kernel, wo.wo_pid)
-
-    if found and ru:
-        assert wo.rusage is not None
-        uaccess.copy_to_user(current, ru, sys.pack_rusage(wo.rusage))
-    if infop:
-        # signo, errno, code, padding, pid, uid, status; the padding is not written.
-        signo = SIGCHLD if found else 0
-        head = struct.pack("<iii", signo, 0, wo.cause if found else 0)
-        tail = struct.pack("<iIi", wo.si_pid, wo.si_uid, wo.si_status) if found else bytes(12)
-        uaccess.copy_to_user(current, infop, head)
-        uaccess.copy_to_user(current, infop, tail, 16)
     return 0

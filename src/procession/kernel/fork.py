@@ -37,15 +37,13 @@ from procession.include.linux.sched import (
     SIGNAL_UNKILLABLE,
     TASK_DEAD,
     TIF_SIGPENDING,
-    CloneArg,
     SighandStruct,
     SignalStruct,
     Task,
 )
-from procession.include.linux.signal import SIGCHLD
 from procession.include.linux.spinlock import RwLock, SpinLock
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Addr, PidNr, UserPtr
+from procession.include.linux.types import PidNr, UserPtr
 from procession.include.linux.undo import Undo
 from procession.kernel import (
     capability,
@@ -74,11 +72,7 @@ __all__ = (
     "put_sighand",
     "put_signal_struct",
     "put_task_struct",
-    "schedule_tail",
-    "sys_clone",
-    "sys_fork",
     "sys_set_tid_address",
-    "sys_vfork",
 )
 
 THREAD_SIZE: Final = 8192
@@ -115,8 +109,7 @@ async def do_fork(
 
     p = copy_process(current, clone_flags, stack_start, child_tidptr, tls)
     k = current.kernel
-    assert current.nsproxy is not None
-    nr = pid.task_pid_nr_ns(p, current.nsproxy.pid_ns)
+    nr = pid.task_pid_vnr(current, p)
     trace = k.trace
     if trace.sched_process_fork:
         trace.sched_process_fork(current.comm, current.pid, p.comm, p.pid)
@@ -126,18 +119,16 @@ async def do_fork(
             uaccess.put_user(current, parent_tidptr, nr, 4)
         except LinuxError:
             pass  # 3.2 ignores the fault: the child exists and cannot be taken back
-    if not clone_flags & CLONE_VFORK:
-        p.flags &= ~PF_STARTING
-        sched.wake_up_new_task(p)
-        return nr
+    vfork = None
+    if clone_flags & CLONE_VFORK:
+        # The child signals from mm_release(): at exec or exit. It must find the completion before it first runs.
+        vfork = p.vfork_done = completion.init_completion(k)
 
-    # The child signals from mm_release(): at exec or exit. It must find the completion before it first runs.
-    vfork = completion.init_completion(k)
-    p.vfork_done = vfork
     p.flags &= ~PF_STARTING
     sched.wake_up_new_task(p)
-    # Neither interruptible nor killable in 3.2: a stopped child holds its parent in state D.
-    await completion.wait_for_completion(current, vfork, "do_fork")
+    if vfork is not None:
+        # Neither interruptible nor killable in 3.2: a stopped child holds its parent in state D.
+        await completion.wait_for_completion(current, vfork, "do_fork")
     return nr
 
 
@@ -157,7 +148,7 @@ def copy_process(current: Task, clone_flags: int, stack_start: int, child_tidptr
         if k.nr_threads >= k.max_threads:
             raise LinuxError(Errno.EAGAIN, "the machine's task limit")
 
-        _reset_task(current, p)
+        _clear_inherited(current, p)
         sched.sched_fork(p)
         _copy_resources(current, p, clone_flags, undo)
         p.thread = current.thread.copy_thread(current, clone_flags, stack_start, p, tls)
@@ -166,7 +157,7 @@ def copy_process(current: Task, clone_flags: int, stack_start: int, child_tidptr
         assert p.nsproxy is not None
         new_pid = pid.alloc_pid(k, p.nsproxy.pid_ns)
         undo.push((pid.free_pid, k, new_pid))
-        _settle_identity(current, p, new_pid, clone_flags, child_tidptr)
+        _init_identity(current, p, new_pid, clone_flags, child_tidptr)
 
         with k.tasklist_lock.write_irq():
             _link_task(current, p, new_pid, clone_flags)
@@ -211,7 +202,7 @@ def _bad_fork_cleanup_count(p: Task) -> None:
     cred.exit_creds(p)
 
 
-def _reset_task(current: Task, p: Task) -> None:
+def _clear_inherited(current: Task, p: Task) -> None:
     """Give the newborn its own values where a copy of the parent's would be wrong (spec 1.3)."""
     k = current.kernel
     p.flags = p.flags & ~(PF_SUPERPRIV | PF_WQ_WORKER) | PF_FORKNOEXEC | PF_STARTING
@@ -230,7 +221,7 @@ def _copy_resources(current: Task, p: Task, clone_flags: int, undo: Undo) -> Non
     undo.push((_bad_fork_cleanup_sighand, p))
     copy_signal(current, p, clone_flags)
     if not clone_flags & CLONE_THREAD:
-        undo.push((_free_signal_struct, p.kernel, p.signal))
+        undo.push((free_signal_struct, p.kernel, p.signal))
     fork_mm.copy_mm(current, p, clone_flags)
     if p.mm is not None:
         undo.push((fork_mm.mmput, p.kernel, p.mm))
@@ -310,15 +301,15 @@ def put_signal_struct(k: Kernel, sig: SignalStruct) -> None:
     """Drop a task's reference."""
     sig.sigcnt -= 1
     if sig.sigcnt == 0:
-        _free_signal_struct(k, sig)
+        free_signal_struct(k, sig)
 
 
-def _free_signal_struct(k: Kernel, sig: SignalStruct) -> None:
+def free_signal_struct(k: Kernel, sig: SignalStruct) -> None:
     k.caches["signal_cache"].free()
 
 
-def _settle_identity(current: Task, p: Task, new_pid: Pid, clone_flags: int, child_tidptr: UserPtr) -> None:
-    """Number the newborn and settle what depends on the flags (spec 3.1, step 22)."""
+def _init_identity(current: Task, p: Task, new_pid: Pid, clone_flags: int, child_tidptr: UserPtr) -> None:
+    """Set the newborn's numbers, thread group, exit signal and the places of its number (spec 3.1, step 22)."""
     p.pid = pid.pid_nr(new_pid)
     p.set_child_tid = child_tidptr if clone_flags & CLONE_CHILD_SETTID else 0
     p.clear_child_tid = child_tidptr if clone_flags & CLONE_CHILD_CLEARTID else 0
@@ -366,9 +357,9 @@ def _link_task(current: Task, p: Task, new_pid: Pid, clone_flags: int) -> None:
 def _link_process(current: Task, p: Task, new_pid: Pid) -> None:
     """Link a thread group leader; threads are on none of these lists."""
     k = current.kernel
-    if new_pid.numbers[new_pid.level].nr == 1:
-        assert p.nsproxy is not None
-        p.nsproxy.pid_ns.child_reaper = p
+    own = new_pid.numbers[new_pid.level]
+    if own.nr == 1:
+        own.ns.child_reaper = p
     p.signal.leader_pid = new_pid
     p.signal.tty = tty_io.tty_kref_get(current.signal.tty)
     leader = current.group_leader
@@ -380,17 +371,6 @@ def _link_process(current: Task, p: Task, new_pid: Pid) -> None:
     p.real_parent.children[p] = None
     k.tasks[p] = None
     k.process_counts += 1
-
-
-def schedule_tail(current: Task) -> None:
-    """The first thing a new task does: store its number where CLONE_CHILD_SETTID asked for it."""
-    if current.set_child_tid:
-        assert current.nsproxy is not None
-        nr = pid.task_pid_nr_ns(current, current.nsproxy.pid_ns)
-        try:
-            uaccess.put_user(current, current.set_child_tid, nr, 4)
-        except LinuxError:
-            pass  # nobody to tell: 3.2 ignores it as well
 
 
 def free_task(p: Task) -> None:
@@ -419,40 +399,13 @@ async def kernel_thread(
     saved = current.thread
     current.thread = kthread.KthreadThread(fn, arg)
     try:
-        p = copy_process(current, flags | CLONE_VM | CLONE_UNTRACED, 0, 0, 0)
+        return await do_fork(current, flags | CLONE_VM | CLONE_UNTRACED, 0, 0, 0)
     finally:
         current.thread = saved
-    p.flags &= ~PF_STARTING
-    if current.kernel.trace.sched_process_fork:
-        current.kernel.trace.sched_process_fork(current.comm, current.pid, p.comm, p.pid)
-    sched.wake_up_new_task(p)
-    assert current.nsproxy is not None
-    return pid.task_pid_nr_ns(p, current.nsproxy.pid_ns)
-
-
-@syscall
-async def sys_clone(
-    current: Task, clone_flags: CloneArg, newsp: Addr, parent_tid: UserPtr, child_tid: UserPtr, tls: Addr
-) -> int:
-    """Make a child that shares what the flags say (clone(2)); x86-64's order of arguments."""
-    return await do_fork(current, clone_flags & 0xFFFFFFFF, newsp, parent_tid, child_tid, tls)
 
 
 @syscall
 def sys_set_tid_address(current: Task, tidptr: UserPtr) -> PidNr:
     """Set where the thread's number is cleared when it ends; never fails (set_tid_address(2))."""
     current.clear_child_tid = tidptr
-    assert current.nsproxy is not None
-    return pid.task_pid_nr_ns(current, current.nsproxy.pid_ns)
-
-
-@syscall
-async def sys_fork(current: Task) -> int:
-    """Make a child that is a copy (fork(2))."""
-    return await do_fork(current, SIGCHLD, 0, 0, 0)
-
-
-@syscall
-async def sys_vfork(current: Task) -> int:
-    """Make a child in the same memory and wait until it execs or exits (vfork(2))."""
-    return await do_fork(current, CLONE_VFORK | CLONE_VM | SIGCHLD, 0, 0, 0)
+    return pid.task_pid_vnr(current, current)

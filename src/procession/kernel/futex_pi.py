@@ -25,18 +25,13 @@ FUTEX_OWNER_DIED: Final = 0x40000000
 FUTEX_TID_MASK: Final = 0x3FFFFFFF
 
 
-def _vnr(current: Task, p: Task) -> int:
-    assert current.nsproxy is not None
-    return pid.task_pid_nr_ns(p, current.nsproxy.pid_ns)
-
-
 def _try_lock(current: Task, uaddr: UserPtr, key: futex.FutexKey) -> Task | None:
     """Take the lock if it is free, returning None; else return its owner, the word marked as contended.
 
     Raises EDEADLK if current has it, ESRCH if its owner is gone without a trace (futex_lock_pi_atomic).
     """
     k = current.kernel
-    vpid = _vnr(current, current)
+    vpid = pid.task_pid_vnr(current, current)
     word = uaccess.get_user(current, uaddr, 4)
     if word & FUTEX_TID_MASK == vpid:
         raise LinuxError(Errno.EDEADLK, "PI futex held by the caller")
@@ -87,7 +82,7 @@ async def futex_lock_pi(current: Task, uaddr: UserPtr, shared: bool, expires_ns:
 def futex_unlock_pi(current: Task, uaddr: UserPtr, shared: bool) -> int:
     """Give a PI lock up, to the first waiter if there is one; raises EPERM if current does not hold it, EFAULT."""
     word = uaccess.get_user(current, uaddr, 4)
-    if word & FUTEX_TID_MASK != _vnr(current, current):
+    if word & FUTEX_TID_MASK != pid.task_pid_vnr(current, current):
         raise LinuxError(Errno.EPERM, "PI futex not held by the caller")
     key = futex.get_futex_key(current, uaddr, shared)
     _hand_over(current, uaddr, key, 0)
@@ -104,7 +99,7 @@ def _hand_over(current: Task, uaddr: UserPtr, key: futex.FutexKey, flags: int) -
     first = queue[0]
     if first.pi_owner is not current:
         raise LinuxError(Errno.EINVAL, "PI futex with waiters for somebody else")
-    uaccess.put_user(current, uaddr, flags | FUTEX_WAITERS | _vnr(current, first.task), 4)
+    uaccess.put_user(current, uaddr, flags | FUTEX_WAITERS | pid.task_pid_vnr(current, first.task), 4)
     with futexes.lock:
         futex.wake_futex(futexes, first)
         for q in queue:

@@ -52,9 +52,8 @@ def _walk(current: Task, head: int) -> None:
 
 def handle_futex_death(current: Task, uaddr: int, pi: int) -> None:
     """Mark one lock as orphaned if current holds it, and wake one waiter; raises EFAULT."""
-    assert current.nsproxy is not None
     word = uaccess.get_user(current, uaddr, 4)
-    if word & futex_pi.FUTEX_TID_MASK != pid.task_pid_nr_ns(current, current.nsproxy.pid_ns):
+    if word & futex_pi.FUTEX_TID_MASK != pid.task_pid_vnr(current, current):
         return
     uaccess.put_user(current, uaddr, word & futex_pi.FUTEX_WAITERS | futex_pi.FUTEX_OWNER_DIED, 4)
     if word & futex_pi.FUTEX_WAITERS and not pi:

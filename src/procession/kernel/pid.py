@@ -38,7 +38,6 @@ __all__ = (
     "change_pid",
     "detach_pid",
     "find_get_pid",
-    "find_pid_ns",
     "find_task_by_pid_ns",
     "find_task_by_vpid",
     "find_vpid",
@@ -54,12 +53,15 @@ __all__ = (
     "task_active_pid_ns",
     "task_pgrp",
     "task_pgrp_nr_ns",
+    "task_pgrp_vnr",
     "task_pid",
     "task_pid_nr_ns",
+    "task_pid_vnr",
     "task_session",
     "task_session_nr_ns",
-    "task_tgid",
+    "task_session_vnr",
     "task_tgid_nr_ns",
+    "task_tgid_vnr",
     "transfer_pid",
 )
 
@@ -257,11 +259,6 @@ def pid_task(pid: Pid | None, type: PidType | int) -> Task | None:
     return next(reversed(users)) if users else None
 
 
-def find_pid_ns(nr: int, ns: PidNamespace) -> Pid | None:
-    """Return the struct pid with this number in ns."""
-    return ns.pids.get(nr)
-
-
 def find_vpid(current: Task, nr: int) -> Pid | None:
     """Return the struct pid with this number in the caller's namespace."""
     assert current.nsproxy is not None
@@ -281,8 +278,7 @@ def find_task_by_pid_ns(nr: int, ns: PidNamespace) -> Task | None:
 
 def find_task_by_vpid(current: Task, nr: int) -> Task | None:
     """Return the task with this number (a tid) in the caller's namespace."""
-    assert current.nsproxy is not None
-    return pid_task(current.nsproxy.pid_ns.pids.get(nr), 0)
+    return pid_task(find_vpid(current, nr), PIDTYPE_PID)
 
 
 def get_task_pid(task: Task, type: PidType | int) -> Pid | None:
@@ -294,11 +290,6 @@ def get_task_pid(task: Task, type: PidType | int) -> Pid | None:
 def task_pid(p: Task) -> Pid | None:
     """Return p's own struct pid, None once it is unhashed."""
     return p.pids[PIDTYPE_PID]
-
-
-def task_tgid(p: Task) -> Pid | None:
-    """Return the struct pid of p's thread group leader."""
-    return p.group_leader.pids[PIDTYPE_PID]
 
 
 def task_pgrp(p: Task) -> Pid | None:
@@ -327,10 +318,30 @@ def pid_nr_ns(pid: Pid | None, ns: PidNamespace) -> int:
     return upid.nr if upid.ns is ns else 0
 
 
-def pid_vnr(current: Task, pid: Pid | None) -> int:
-    """Return the number seen by current."""
-    assert current.nsproxy is not None
-    return pid_nr_ns(pid, current.nsproxy.pid_ns)
+def pid_vnr(viewer: Task, pid: Pid | None) -> int:
+    """Return the number seen by viewer, who is current or a task that is told of something."""
+    assert viewer.nsproxy is not None
+    return pid_nr_ns(pid, viewer.nsproxy.pid_ns)
+
+
+def task_pid_vnr(viewer: Task, p: Task) -> int:
+    """Return p's thread id seen by viewer."""
+    return pid_vnr(viewer, p.pids[PIDTYPE_PID])
+
+
+def task_tgid_vnr(viewer: Task, p: Task) -> int:
+    """Return p's process id seen by viewer."""
+    return pid_vnr(viewer, p.group_leader.pids[PIDTYPE_PID])
+
+
+def task_pgrp_vnr(viewer: Task, p: Task) -> int:
+    """Return p's process group id seen by viewer."""
+    return pid_vnr(viewer, task_pgrp(p))
+
+
+def task_session_vnr(viewer: Task, p: Task) -> int:
+    """Return p's session id seen by viewer."""
+    return pid_vnr(viewer, task_session(p))
 
 
 def task_pid_nr_ns(p: Task, ns: PidNamespace) -> int:
@@ -353,7 +364,8 @@ def task_session_nr_ns(p: Task, ns: PidNamespace) -> int:
     return pid_nr_ns(p.group_leader.pids[PIDTYPE_SID], ns)
 
 
-def task_active_pid_ns(p: Task) -> PidNamespace | None:
-    """Return the namespace p was born into, None once p is unhashed (ns_of_pid)."""
+def task_active_pid_ns(p: Task) -> PidNamespace:
+    """Return the namespace that p, which must be hashed, was born into (ns_of_pid)."""
     pid = p.pids[PIDTYPE_PID]
-    return None if pid is None else pid.numbers[pid.level].ns
+    assert pid is not None
+    return pid.numbers[pid.level].ns

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procession.include.linux.bug import bug
-from procession.include.linux.pid import PIDTYPE_PID
 from procession.include.linux.sched import TASK_STOPPED_BIT, TASK_TRACED_BIT
 from procession.include.linux.signal import (
     CLD_CONTINUED,
@@ -98,11 +97,10 @@ def _death_info(tsk: Task, parent: Task, sig: int) -> Siginfo:
     else:
         cause, status = CLD_EXITED, code >> 8
     signal = tsk.signal
-    assert parent.nsproxy is not None
     return Siginfo(
         signo=sig,
         code=cause,
-        pid=pid.pid_nr_ns(tsk.pids[PIDTYPE_PID], parent.nsproxy.pid_ns),
+        pid=pid.task_pid_vnr(parent, tsk),
         uid=tsk.real_cred.uid,
         status=status,
         utime=(tsk.utime + signal.utime) // NSEC_PER_CLOCK_T,
@@ -130,11 +128,10 @@ def do_notify_parent_cldstop(tsk: Task, for_ptracer: bool, why: int) -> None:
         status = tsk.signal.group_exit_code & WTERMSIG_MASK
     else:
         status = tsk.exit_code & WTERMSIG_MASK
-    assert parent.nsproxy is not None
     info = Siginfo(
         signo=SIGCHLD,
         code=why,
-        pid=pid.task_pid_nr_ns(tsk, parent.nsproxy.pid_ns),
+        pid=pid.task_pid_vnr(parent, tsk),
         uid=tsk.real_cred.uid,
         status=status,
         utime=tsk.utime // NSEC_PER_CLOCK_T,

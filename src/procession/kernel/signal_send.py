@@ -238,8 +238,7 @@ def send_signal(sig: int, info: AnyInfo, t: Task, group: bool) -> None:
     t.sighand.siglock.assert_held()
     from_ancestor_ns = False
     if si_fromuser(info):
-        ns = pid.task_active_pid_ns(t)
-        from_ancestor_ns = ns is not None and not pid.task_pid_nr_ns(t.kernel.current, ns)
+        from_ancestor_ns = not pid.task_pid_nr_ns(t.kernel.current, pid.task_active_pid_ns(t))
     _send_signal(sig, info, t, group, from_ancestor_ns)
 
 
@@ -283,8 +282,7 @@ def _sigqueue_for(sig: int, info: AnyInfo, t: Task, from_ancestor_ns: bool) -> S
     if info is SEND_SIG_PRIV:
         return signal_queue.sigqueue_charge(t, Siginfo(signo=sig, code=info.code), sig < SIGRTMIN)
     current = t.kernel.current
-    ns = pid.task_active_pid_ns(t)
-    sender = 0 if ns is None else pid.task_tgid_nr_ns(current, ns)
+    sender = pid.task_tgid_nr_ns(current, pid.task_active_pid_ns(t))
     return signal_queue.sigqueue_charge(t, Siginfo(signo=sig, pid=sender, uid=current.cred.uid), sig < SIGRTMIN)
 
 
@@ -423,12 +421,10 @@ def kill_something_info(current: Task, sig: int, info: AnyInfo, nr: int) -> None
 
 def _kill_everybody(current: Task, sig: int, info: AnyInfo) -> None:
     """Send to all processes but our own and the namespace's init; that most may be forbidden is no error."""
-    assert current.nsproxy is not None
-    ns = current.nsproxy.pid_ns
     failure: LinuxError | None = LinuxError(Errno.ESRCH, "nobody else")
     count = 0
     for p in list(current.kernel.tasks):
-        if pid.task_pid_nr_ns(p, ns) <= 1 or same_thread_group(p, current):
+        if pid.task_pid_vnr(current, p) <= 1 or same_thread_group(p, current):
             continue
         if not count:
             failure = None

@@ -156,10 +156,7 @@ def _tell_of_trap(current: Task, why: int, gstop_done: bool) -> None:
 
 
 async def ptrace_do_notify(current: Task, signr: int, exit_code: int, why: int) -> None:
-    assert current.nsproxy is not None
-    info = Siginfo(
-        signo=signr, code=exit_code, pid=pid.task_pid_nr_ns(current, current.nsproxy.pid_ns), uid=current.cred.uid
-    )
+    info = Siginfo(signo=signr, code=exit_code, pid=pid.task_pid_vnr(current, current), uid=current.cred.uid)
     await ptrace_stop(current, exit_code, why, True, info)
 
 
@@ -193,9 +190,8 @@ async def ptrace_signal(current: Task, info: Siginfo) -> Siginfo | None:
     current.exit_code = 0
     info = seen or info
     if signr != info.signo:
-        assert current.nsproxy is not None
         tracer = current.parent
-        info = Siginfo(signo=signr, pid=pid.task_pid_nr_ns(tracer, current.nsproxy.pid_ns), uid=tracer.real_cred.uid)
+        info = Siginfo(signo=signr, pid=pid.task_pid_vnr(current, tracer), uid=tracer.real_cred.uid)
     if current.blocked >> (signr - 1) & 1:
         assert current.sighand is not None
         with current.sighand.siglock.irq():

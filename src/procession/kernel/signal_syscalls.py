@@ -71,8 +71,7 @@ def _check_set_size(sigsetsize: int) -> None:
 
 def _sender_info(current: Task, sig: int, code: int) -> Siginfo:
     """Return what kill(2) and tkill(2) tell the receiver: current's number and user."""
-    assert current.nsproxy is not None
-    return Siginfo(signo=sig, code=code, pid=pid.task_tgid_nr_ns(current, current.nsproxy.pid_ns), uid=current.cred.uid)
+    return Siginfo(signo=sig, code=code, pid=pid.task_tgid_vnr(current, current), uid=current.cred.uid)
 
 
 @syscall
@@ -85,8 +84,7 @@ def sys_kill(current: Task, pid: PidNr, sig: SigNr) -> int:
 def do_send_specific(current: Task, tgid: int, nr: int, sig: int, info: Siginfo) -> None:
     """Send to one thread; raises ESRCH, also if it belongs to another process than tgid says (0: any)."""
     p = pid.find_task_by_vpid(current, nr)
-    assert current.nsproxy is not None
-    if p is None or (tgid > 0 and pid.task_tgid_nr_ns(p, current.nsproxy.pid_ns) != tgid):
+    if p is None or (tgid > 0 and pid.task_tgid_vnr(current, p) != tgid):
         raise LinuxError(Errno.ESRCH, f"no thread {nr}")
     with rcupdate.rcu_read_lock(current.kernel):
         signal_send.check_kill_permission(current, sig, info, p)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from procession.drivers.tty import tty_jobctrl
 from procession.include.linux.cred import CAP_SYS_ADMIN, CAP_SYS_BOOT, CAP_SYS_NICE, CAP_SYS_RESOURCE
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.nsproxy import utsname
 from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_SID
 from procession.include.linux.prctl import PER_LINUX32, PER_MASK, UNAME26
 from procession.include.linux.resource import (
@@ -172,8 +173,7 @@ def sys_setpgid(current: Task, pid: PidNr, pgid: PidNr) -> int:
 
     Raises EINVAL, ESRCH, EPERM, EACCES.
     """
-    assert current.nsproxy is not None
-    nr = pid or _tgid_nr(current.group_leader, current)
+    nr = pid or _own_tgid(current)
     pgid = pgid or nr
     if pgid < 0:
         raise LinuxError(Errno.EINVAL, "negative pgid")
@@ -182,9 +182,8 @@ def sys_setpgid(current: Task, pid: PidNr, pgid: PidNr) -> int:
     return 0
 
 
-def _tgid_nr(p: Task, viewer: Task) -> int:
-    assert viewer.nsproxy is not None
-    return pid.task_tgid_nr_ns(p, viewer.nsproxy.pid_ns)
+def _own_tgid(current: Task) -> int:
+    return pid.task_tgid_vnr(current, current)  # setpgid(2) calls a number pid
 
 
 def _setpgid_locked(current: Task, nr: int, pgid: int) -> None:
@@ -292,8 +291,7 @@ def sys_times(current: Task, tbuf: Annotated[UserPtr, Arg("struct tms", out=True
 @syscall
 def sys_uname(current: Task, name: Annotated[UserPtr, Arg("struct utsname", out=True)]) -> int:
     """Return the names of system and machine; raises EFAULT (uname(2))."""
-    assert current.nsproxy is not None
-    uts = current.nsproxy.uts_ns
+    uts = utsname(current)
     release, machine = uts.release, uts.machine
     if current.personality & UNAME26:
         release = f"2.6.{int(release.split('.')[1]) + 40}"
@@ -315,16 +313,14 @@ def _new_name(current: Task, name: UserPtr, length: int) -> str:
 @syscall
 def sys_sethostname(current: Task, name: InBuf, len: UInt32) -> int:
     """Set the host name of the UTS namespace; raises EPERM, EINVAL, EFAULT (sethostname(2))."""
-    assert current.nsproxy is not None
-    current.nsproxy.uts_ns.nodename = _new_name(current, name, len)
+    utsname(current).nodename = _new_name(current, name, len)
     return 0
 
 
 @syscall
 def sys_setdomainname(current: Task, name: InBuf, len: UInt32) -> int:
     """Set the NIS domain name of the UTS namespace; raises EPERM, EINVAL, EFAULT (setdomainname(2))."""
-    assert current.nsproxy is not None
-    current.nsproxy.uts_ns.domainname = _new_name(current, name, len)
+    utsname(current).domainname = _new_name(current, name, len)
     return 0
 
 

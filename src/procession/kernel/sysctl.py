@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Union
 from procession.include.linux.cred import CAP_FULL_SET
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import NGROUPS_MAX
+from procession.include.linux.nsproxy import utsname
 from procession.include.linux.pid import PID_MAX_LIMIT
 from procession.kernel import pid
 
@@ -105,15 +106,13 @@ def _uts(get: Callable[[UtsNamespace], str], put: Callable[[UtsNamespace, str], 
     """A name of the reader's UTS namespace (proc_do_uts_string)."""
 
     def show(current: Task) -> bytes:
-        assert current.nsproxy is not None
-        return get(current.nsproxy.uts_ns).encode("utf-8", "surrogateescape") + b"\n"
+        return get(utsname(current)).encode("utf-8", "surrogateescape") + b"\n"
 
     if put is None:
         return CtlTable(0o444, show)
 
     def store(current: Task, data: bytes) -> None:
-        assert current.nsproxy is not None
-        put(current.nsproxy.uts_ns, _text(data, NEW_UTS_LEN))
+        put(utsname(current), _text(data, NEW_UTS_LEN))
 
     return CtlTable(0o644, show, store)
 
@@ -178,8 +177,7 @@ def _store_pid_max(current: Task, data: bytes) -> None:
 def _show_cad_pid(current: Task) -> bytes:
     """The process that Ctrl-Alt-Del signals: init."""
     reaper = current.kernel.init_pid_ns.child_reaper
-    assert current.nsproxy is not None
-    return b"%d\n" % (pid.task_tgid_nr_ns(reaper, current.nsproxy.pid_ns) if reaper is not None else 0)
+    return b"%d\n" % (pid.task_tgid_vnr(current, reaper) if reaper is not None else 0)
 
 
 def _show_file_nr(current: Task) -> bytes:

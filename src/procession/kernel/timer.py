@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Annotated, Final
 
-from procession.include.linux.pid import PIDTYPE_PID
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import NSEC_PER_SEC
 from procession.include.linux.types import Arg, PidNr, UidT, UInt, UserPtr
@@ -35,19 +34,19 @@ _LOAD_SHIFT: Final = 16 - 11  # SI_LOAD_SHIFT - FSHIFT
 @syscall
 def sys_getpid(current: Task) -> PidNr:
     """Return the process id (getpid(2))."""
-    return pid.pid_nr_ns(current.group_leader.pids[PIDTYPE_PID], current.nsproxy.pid_ns)  # type: ignore[union-attr]
+    return pid.task_tgid_vnr(current, current)
 
 
 @syscall
 def sys_getppid(current: Task) -> PidNr:
     """Return the parent's process id, 0 if it is outside our namespace; a tracer is never reported (getppid(2))."""
-    return pid.task_tgid_nr_ns(current.real_parent, current.nsproxy.pid_ns)  # type: ignore[union-attr]
+    return pid.task_tgid_vnr(current, current.real_parent)
 
 
 @syscall
 def sys_gettid(current: Task) -> PidNr:
     """Return the thread id (gettid(2))."""
-    return pid.pid_nr_ns(current.pids[PIDTYPE_PID], current.nsproxy.pid_ns)  # type: ignore[union-attr]
+    return pid.task_pid_vnr(current, current)
 
 
 @syscall

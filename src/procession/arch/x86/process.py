@@ -1,4 +1,4 @@
-"""The user side of a task that runs an ELF program (arch/x86/kernel/process_64.c, asm/processor.h, asm/ptrace.h)."""
+"""The user side of a task that runs an ELF program (arch/x86/kernel/process.c, process_64.c, asm/ptrace.h)."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ from procession.include.linux.prctl import (
     ArchPrctlArg,
     ArchPrctlOption,
 )
-from procession.include.linux.sched import CLONE_SETTLS
+from procession.include.linux.sched import CLONE_SETTLS, CLONE_VFORK, CLONE_VM, CloneArg
+from procession.include.linux.signal import SIGCHLD
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Addr, Int, UInt
-from procession.kernel import capability
+from procession.include.linux.types import Addr, Int, UInt, UserPtr
+from procession.kernel import capability, fork
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -36,7 +37,17 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.signal import KSigaction, Siginfo
 
-__all__ = ("PtRegs", "X86Thread", "start_thread", "sys_arch_prctl", "sys_ioperm", "sys_iopl")
+__all__ = (
+    "PtRegs",
+    "X86Thread",
+    "start_thread",
+    "sys_arch_prctl",
+    "sys_clone",
+    "sys_fork",
+    "sys_ioperm",
+    "sys_iopl",
+    "sys_vfork",
+)
 
 _FLAGS: Final = 0x250DD5  # ID AC RF OF DF TF SF ZF AF PF CF: what user mode may have set
 _RESTARTBLOCK: Final = int(Errno.ERESTART_RESTARTBLOCK)
@@ -217,6 +228,26 @@ def start_thread(current: Task, ip: int, sp: int) -> None:
     thread.q[thread.layout.rip_q] = ip
     thread.q[SP] = sp
     current.thread = thread
+
+
+@syscall
+async def sys_fork(current: Task) -> int:
+    """Make a child that is a copy (fork(2))."""
+    return await fork.do_fork(current, SIGCHLD, 0, 0, 0)
+
+
+@syscall
+async def sys_vfork(current: Task) -> int:
+    """Make a child in the same memory and wait until it execs or exits (vfork(2))."""
+    return await fork.do_fork(current, CLONE_VFORK | CLONE_VM | SIGCHLD, 0, 0, 0)
+
+
+@syscall
+async def sys_clone(
+    current: Task, clone_flags: CloneArg, newsp: Addr, parent_tid: UserPtr, child_tid: UserPtr, tls: Addr
+) -> int:
+    """Make a child that shares what the flags say (clone(2)); x86-64's order of arguments."""
+    return await fork.do_fork(current, clone_flags & 0xFFFFFFFF, newsp, parent_tid, child_tid, tls)
 
 
 @syscall

@@ -22,6 +22,6 @@ def format_loadavg(avnrun: tuple[int, int, int], nr_running: int, nr_threads: in
 def loadavg_proc_show(current: Task) -> bytes:
     """Return the averages, running and existing tasks, and the last pid of the reader's namespace."""
     k = current.kernel
-    ns = pid.task_active_pid_ns(current) or k.init_pid_ns
+    ns = pid.task_active_pid_ns(current)
     avnrun = sched_load.get_avenrun(k, FIXED_1 // 200)
     return format_loadavg(avnrun, sched.nr_running(k), k.nr_threads, ns.last_pid)

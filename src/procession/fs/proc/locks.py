@@ -42,8 +42,7 @@ def _lock(current: Task, fl: FileLock) -> str:
     dev = inode.i_sb.s_dev
     kind = "POSIX  ADVISORY " if fl.fl_flags == locks.FL_POSIX else "FLOCK  ADVISORY "
     access = "WRITE" if fl.fl_type == F_WRLCK else "READ "
-    assert current.nsproxy is not None
     found = current.kernel.init_pid_ns.pids.get(fl.fl_pid)
-    nr = pid.pid_nr_ns(found, current.nsproxy.pid_ns) if found is not None else fl.fl_pid
+    nr = pid.pid_vnr(current, found) if found is not None else fl.fl_pid
     end = "EOF" if fl.fl_end == locks.OFFSET_MAX else str(fl.fl_end)
     return f"{kind} {access} {nr} {dev >> 8 & 0xFFF:02x}:{dev & 0xFF:02x}:{inode.i_ino} {fl.fl_start} {end}"

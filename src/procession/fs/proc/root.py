@@ -48,8 +48,7 @@ def proc_mount(k: Kernel, current: Task | None, flags: int, dev: str, options: s
     """Return the instance of the mounting task's pid namespace: all its mounts are one file system."""
     ns = k.init_pid_ns
     if current is not None:
-        assert current.nsproxy is not None
-        ns = current.nsproxy.pid_ns
+        ns = pid.task_active_pid_ns(current)
     return proc_sb(k, ns)
 
 

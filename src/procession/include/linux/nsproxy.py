@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from procession.include.linux.fs import MntNamespace
     from procession.include.linux.pid import PidNamespace
-    from procession.include.linux.sched import UserStruct
+    from procession.include.linux.sched import Task, UserStruct
 
 
 @dataclass(eq=False, slots=True)
@@ -57,3 +57,9 @@ class Nsproxy:
     pid_ns: PidNamespace
     net_ns: NetNamespace
     count: int = 1
+
+
+def utsname(current: Task) -> UtsNamespace:
+    """Return the names of the system as current sees them."""
+    assert current.nsproxy is not None
+    return current.nsproxy.uts_ns

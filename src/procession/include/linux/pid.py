@@ -20,6 +20,7 @@ PIDMAP_ENTRIES: Final = PID_MAX_LIMIT // BITS_PER_PAGE
 PIDTYPE_PID: Final = 0
 PIDTYPE_PGID: Final = 1
 PIDTYPE_SID: Final = 2
+PIDTYPE_MAX: Final = 3  # their number; in a selector: none of them
 
 
 class PidType(IntEnum):

@@ -622,6 +622,11 @@ def threads_from(p: Task) -> list[Task]:
     return ring[at:] + ring[:at]
 
 
+def next_thread(p: Task) -> Task:
+    """Return the thread behind p in the ring: p itself if it is alone."""
+    return threads_from(p)[1 % len(p.signal.threads)]
+
+
 def delay_group_leader(p: Task) -> bool:
     """Whether a dead leader must stay silent because other threads live."""
     return thread_group_leader(p) and not thread_group_empty(p)

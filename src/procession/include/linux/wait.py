@@ -17,21 +17,32 @@ if TYPE_CHECKING:
     from procession.include.linux.spinlock import SpinLock
 
 
+# Options of wait4(2) and waitid(2).
+WNOHANG: Final = 0x1
+WUNTRACED: Final = 0x2
+WSTOPPED: Final = WUNTRACED
+WEXITED: Final = 0x4
+WCONTINUED: Final = 0x8
+WNOWAIT: Final = 0x01000000  # leave it to be waited for again
+__WNOTHREAD: Final = 0x20000000  # only the calling thread's children
+__WALL: Final = 0x40000000  # whatever their exit signal
+__WCLONE: Final = 0x80000000  # only those with another exit signal than SIGCHLD
+
 # Not a class body: there, names that begin with two underscores are mangled.
 WaitFlags = IntFlag(
     "WaitFlags",
     {
-        "WNOHANG": 0x1,
-        "WEXITED": 0x4,
-        "WSTOPPED": 0x2,
-        "WCONTINUED": 0x8,
-        "WNOWAIT": 0x01000000,
-        "__WCLONE": 0x80000000,
-        "__WALL": 0x40000000,
-        "__WNOTHREAD": 0x20000000,
+        "WNOHANG": WNOHANG,
+        "WEXITED": WEXITED,
+        "WSTOPPED": WSTOPPED,
+        "WCONTINUED": WCONTINUED,
+        "WNOWAIT": WNOWAIT,
+        "__WCLONE": __WCLONE,
+        "__WALL": __WALL,
+        "__WNOTHREAD": __WNOTHREAD,
     },
 )
-_WAIT4: Final = tuple(flag for flag in WaitFlags if flag not in (WaitFlags["WEXITED"], WaitFlags["WNOWAIT"]))
+_WAIT4: Final = (WNOHANG, WUNTRACED, WCONTINUED, __WNOTHREAD, __WALL, __WCLONE)
 
 
 # A wait status: the signal that ended the process, 0 if none did, and whether a core was begun.
@@ -61,13 +72,7 @@ WaitidArg = Annotated[
         signed=True,
         flags=WaitFlags,
         unknown="W???",
-        accepts=(
-            WaitFlags["WNOHANG"],
-            WaitFlags["WEXITED"],
-            WaitFlags["WSTOPPED"],
-            WaitFlags["WCONTINUED"],
-            WaitFlags["WNOWAIT"],
-        ),
+        accepts=(WNOHANG, WEXITED, WSTOPPED, WCONTINUED, WNOWAIT),
     ),
 ]
 IdTypeArg = Annotated[int, Arg("int", 32, signed=True, values=IdType, prefix="P_")]

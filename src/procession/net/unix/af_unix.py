@@ -156,8 +156,7 @@ class UnixSock:
 
 def task_cred(current: Task) -> tuple[int, int, int]:
     """Return (pid, uid, gid) as SO_PEERCRED and SCM_CREDENTIALS show them."""
-    assert current.nsproxy is not None
-    return pid.task_tgid_nr_ns(current, current.nsproxy.pid_ns), current.cred.euid, current.cred.egid
+    return pid.task_tgid_vnr(current, current), current.cred.euid, current.cred.egid
 
 
 def unix_create(current: Task, type: int, protocol: int) -> UnixSock:
