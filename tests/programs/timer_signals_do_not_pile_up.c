@@ -32,7 +32,13 @@ int main(void) {
   must(timer_settime(t, 0, &every, NULL));
   sleep_ms(20);
   siginfo_t i;
-  say("twenty periods: %d signal", first(RT(0), &i));
+  int signals = first(RT(0), &i);
+  for (int tries = 0; signals > 1 && tries < 100; tries++) { /* a period may end between taking one and looking */
+    drain(RT(0), &i);
+    sleep_ms(20);
+    signals = first(RT(0), &i);
+  }
+  say("twenty periods: %d signal", signals);
   say("code %d value %d overrun many %d", i.si_code, i.si_value.sival_int, i.si_overrun >= 5);
   say("timer_getoverrun agrees: %d", timer_getoverrun(t) == i.si_overrun);
   must(timer_settime(t, 0, &off, NULL));
