@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from procession.arch.x86 import traps
 from procession.fs import file, file_table, fs_struct, locks, namespace, pipe
 from procession.hw.chooser import Chooser
 from procession.hw.clock import Clock
@@ -70,6 +71,7 @@ def bare_kernel(root=None, megabytes=16, stdin=b""):
     k.trace = Trace(k)
     k.programs = {}
     k.tasks = {}
+    traps.trap_init(k)
     page_alloc.mem_init(k)
     for name in ("files_cache", "fs_cache", "vm_area_struct"):
         slab.kmem_cache_create(k, name, 1)

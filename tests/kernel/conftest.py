@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from procession.arch.x86 import traps
 from procession.hw.chooser import Chooser
 from procession.hw.clock import Clock
 from procession.hw.console import BufferConsole
@@ -64,6 +65,7 @@ class BareKernel(Kernel):
         self.halted = False
         self.exit_code = 0
         self.init_program = self.init_error = None
+        traps.trap_init(self)
         page_alloc.mem_init(self)
         fork.fork_init(self)
         user.uid_cache_init(self)

@@ -35,7 +35,7 @@ from procession.include.linux.sched import (
 from procession.include.linux.signal import SIGKILL_MASK
 from procession.include.linux.wait import Completion
 from procession.kernel import completion, cred, pid, posix_cpu_timers, sched, signal
-from procession.mm import memory, uaccess
+from procession.mm import gup, memory, uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import File
@@ -392,7 +392,7 @@ def _get_dump_page(current: Task, mm: MmStruct, vma: VmArea, address: int) -> by
     pfn = memory.follow_page(k, mm, address)
     if pfn < 0 and vma.vm_file is not None:
         try:
-            pfn = memory.get_user_page(k, mm, vma, address, write=False, force=True)
+            pfn = gup.get_user_page(k, mm, vma, address, write=False, force=True)
         except LinuxError:
             return None
     if pfn < 0 or pfn == k.zero_pfn:

@@ -10,6 +10,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from procession.arch.x86 import traps
 from procession.drivers.tty import tty_io
 from procession.fs import (
     anon_inodes,
@@ -117,6 +118,7 @@ def start_kernel(k: Kernel, root: RootSpec) -> None:
     Context: the caller is PID 0. Raises OSError if the host will not show the root.
     """
     k.init_program = k.init_error = None
+    traps.trap_init(k)
     page_alloc.mem_init(k)
     fork.fork_init(k)
     user.uid_cache_init(k)

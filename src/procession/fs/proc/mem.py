@@ -10,7 +10,7 @@ from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.proc_fs import PidInode
 from procession.include.linux.sched import TASK_STOPPED_BIT, TASK_TRACED_BIT
 from procession.kernel import ptrace
-from procession.mm import uaccess
+from procession.mm import gup, uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.pid import Pid
@@ -75,10 +75,10 @@ class MemFile(File):
             chunk = min(count - done, PAGE_SIZE)
             if write:
                 data = uaccess.copy_from_user(current, buf, done + chunk)[done:]
-                moved = uaccess.access_process_vm(task, address + done, chunk, data)
+                moved = gup.access_process_vm(task, address + done, chunk, data)
                 assert isinstance(moved, int)
             else:
-                got = uaccess.access_process_vm(task, address + done, chunk)
+                got = gup.access_process_vm(task, address + done, chunk)
                 assert isinstance(got, bytes)
                 moved = len(got)
                 if moved:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from procession.include.linux.binfmts import LinuxBinfmt
     from procession.include.linux.errno import LinuxError
     from procession.include.linux.fault_inject import FaultAttr
+    from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.nsproxy import IpcNamespace, NetNamespace, Nsproxy, UserNamespace, UtsNamespace
     from procession.include.linux.pid import Pid, PidNamespace
     from procession.include.linux.sched import Task, UserStruct
@@ -98,6 +99,8 @@ class Kernel:
 
     # mm
     fault_attr: FaultAttr | None = None  # whom to refuse what on purpose; None: nobody anything
+    # arch/x86/traps.py: the gate of page faults, for accesses to user memory that the kernel makes itself; raises EFAULT
+    page_fault: Callable[[Task, MmStruct, int, bool], None]
     zero_pfn: int
     total_pages: int
     free_list: list[int]  # free frames, the next one to use last
