@@ -225,6 +225,18 @@ def _to_host(current: Task, stream: int, data: bytes) -> None:
         raise LinuxError(errno, f"host: {error}") from error
 
 
+def console_idle(k: Kernel, timeout_ns: int | None) -> bool:
+    """Nothing runs: wait for input if somebody wants to read it, and wake the readers (Kernel.pm_idle).
+
+    Input that lies there already is not what the sleepers wait for.
+    """
+    if not k.console_wait.task_list or k.console_dev.announced or not k.console.wait(timeout_ns):
+        return False
+    k.clock.sync()
+    wait.wake_up_interruptible(k.console_wait)
+    return True
+
+
 def _open_console(current: Task, inode: Inode, file: File) -> File:
     file.__class__ = ConsoleFile
     file.private_data = getattr(inode, "console_stream", 1)
@@ -299,6 +311,7 @@ def chrdev_init(k: Kernel) -> None:
     register_chrdev(k, 5, 1, _open_console)
     k.console_wait = k.wait_queue_head("console_wait")
     k.console_dev = ConsoleDevice(k)
+    k.pm_idle = console_idle
     fs_super.register_filesystem(k, fs_super.FileSystemType(DEVTMPFS, fill_devtmpfs))
 
 

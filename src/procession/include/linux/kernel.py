@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task, UserStruct
     from procession.include.linux.slab import KmemCache
     from procession.include.linux.spinlock import Lockdep, RwLock
+    from procession.include.linux.timer import TimerList
     from procession.include.linux.tty import TtyDriver
     from procession.include.trace.events import Trace
 
@@ -80,6 +81,10 @@ class Kernel:
     init_net_ns: NetNamespace
     init_nsproxy: Nsproxy
 
+    # How to wait for the outside when every CPU is idle, until another event is due in so many ns (None:
+    # nothing is); returns whether anything has happened. Set by the console's driver.
+    pm_idle: Callable[[Kernel, int | None], bool] | None = None
+
     # kernel/sched.c
     runqueues: list[Any]  # kernel/sched.py's Rq, by CPU
     avenrun: list[int]  # as of the last fold: read it with sched_load.get_avenrun
@@ -88,6 +93,10 @@ class Kernel:
     # kernel/hrtimer.c: heap of (expires_ns, serial, Hrtimer)
     hrtimers: list[Any]
     timer_serial: int
+    timers: dict[TimerList, None]  # the deferrable ones that are armed
+    timers_ns: int = NEVER  # when the first of them is due
+    timers_late_ns: int = NEVER  # and when it must not wait any longer
+    next_timer_ns: int  # what is due next: until then a program may run without entering the kernel
     posix_timers_id: dict[int, None]  # numbers in use
 
     # kernel/rcupdate.c, kthread.c, futex.c
@@ -99,7 +108,7 @@ class Kernel:
 
     # mm
     fault_attr: FaultAttr | None = None  # whom to refuse what on purpose; None: nobody anything
-    # arch/x86/traps.py: the gate of page faults, for accesses to user memory that the kernel makes itself; raises EFAULT
+    # The gate of page faults that the kernel itself makes in user memory (arch/x86/traps.py); raises EFAULT.
     page_fault: Callable[[Task, MmStruct, int, bool], None]
     zero_pfn: int
     total_pages: int
@@ -131,7 +140,7 @@ class Kernel:
     max_inodes: int
     nr_files: int  # struct file in use
     max_files: int
-    console_wait: WaitQueueHead  # readers of the console; the idle loop wakes it when input has come
+    console_wait: WaitQueueHead  # readers of the console; pm_idle wakes it when input has come
     console_dev: Any  # fs/devices.py's ConsoleDevice
     devtmpfs_sb: Any  # SuperBlock of /dev
     ptm_driver: TtyDriver  # drivers/tty: masters and slaves of pseudo-terminals
@@ -141,10 +150,9 @@ class Kernel:
     tty: bool = False  # configuration: the console is a terminal, of (rows, columns)
     winsize: tuple[int, int]
     hvc_driver: TtyDriver  # only then
-    hvc_poll_ns: int = NEVER  # when to look for input next
+    hvc_timer: TimerList  # looks for input
     hvc_wants: bool  # to be told of it at once: nothing is known to lie there, and there is room
     hvc_live: bool = False  # somebody watches for input besides
-    next_timer_ns: int  # what else is due: until then a program may run without looking
     core_pattern: str
     core_store: CoreStore | None = None  # hw: where what core_pattern pipes goes
     suid_dumpable: int

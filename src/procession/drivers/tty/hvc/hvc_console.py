@@ -5,7 +5,7 @@ looks for it, every ten milliseconds while something runs, and whenever nothing 
 is watched besides by arch/x86/interrupt.py, which cuts in on programs that make no calls; a scripted one
 keeps to the clock, so that everything is repeatable.
 
-Differs: output leaves at once; a worker of its own, khvcd, does the looking in 3.2.
+Differs: output leaves at once; a worker of its own, khvcd, does the looking in 3.2, here a deferrable timer does.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from procession.hw.clock import NEVER
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_NOCTTY
 from procession.include.linux.signal import SIGWINCH
+from procession.include.linux.timer import TimerList
 from procession.include.linux.tty import TtyDriver, tty_std_termios
+from procession.kernel import hrtimer
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import File, Inode
@@ -43,8 +45,7 @@ class HvcOperations:
     def open(self, tty: TtyStruct) -> None:
         """Begin to look for input."""
         k = tty.kernel
-        k.hvc_poll_ns = k.clock.now_ns
-        k.clock.next_event_ns = 0
+        hrtimer.mod_timer(k, k.hvc_timer, k.clock.now_ns)
 
     def close(self, tty: TtyStruct) -> None:
         """Nothing has to be done."""
@@ -90,10 +91,11 @@ class HvcOperations:
 
 def hvc_console_init(k: Kernel) -> None:
     """Register the driver, and make it the console."""
-    k.hvc_poll_ns = NEVER
     k.hvc_wants = False
     if not k.tty:
         return
+    k.hvc_timer = TimerList(hvc_poll)
+    k.pm_idle = hvc_idle_input
     k.hvc_driver = TtyDriver("hvc", HVC_MAJOR, 0, HvcOperations(), tty_std_termios(), real_raw=True, reset_termios=True)
     devices.register_chrdev(k, HVC_MAJOR, 0, _hvc_open)
     devices.register_chrdev(k, 5, 1, _console_open)
@@ -131,9 +133,10 @@ def hvc_poll(k: Kernel) -> bool:
     """
     tty = k.hvc_driver.ttys.get(0)
     if tty is None:
-        k.hvc_poll_ns = NEVER
+        hrtimer.del_timer(k, k.hvc_timer)
         return False
-    k.hvc_poll_ns = k.clock.now_ns + _INTERVAL_NS
+    k.hvc_timer.slack_ns = NEVER if k.hvc_live else 0
+    hrtimer.mod_timer(k, k.hvc_timer, k.clock.now_ns + _INTERVAL_NS)
     size = k.console.winsize()
     if size is not None:
         k.winsize = size
@@ -147,7 +150,7 @@ def hvc_poll(k: Kernel) -> bool:
     if not data:
         k.hvc_wants = data is None
         if data is not None:
-            k.hvc_poll_ns = NEVER
+            hrtimer.del_timer(k, k.hvc_timer)
         return size is not None
     # There may be more, and whoever watches tells only those who found nothing.
     k.hvc_wants = True
@@ -157,7 +160,7 @@ def hvc_poll(k: Kernel) -> bool:
 
 
 def hvc_idle_input(k: Kernel, timeout_ns: int | None) -> bool:
-    """Nothing runs: wait for input; returns whether anything has happened.
+    """Nothing runs: wait for input; returns whether anything has happened (Kernel.pm_idle).
 
     timeout_ns None: nothing is due either. If the input has ended then, the line is gone, and is hung up.
     """
@@ -168,7 +171,7 @@ def hvc_idle_input(k: Kernel, timeout_ns: int | None) -> bool:
     if hvc_poll(k):
         return True
     alive = any(not file.hung_up and not file.is_console for file in tty.files)
-    if timeout_ns is not None or k.hvc_poll_ns != NEVER or not alive:
+    if timeout_ns is not None or hrtimer.timer_pending(k, k.hvc_timer) or not alive:
         return False
     tty_io.tty_hangup(tty)
     return True
