@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from procession.fs import binfmt_python, dcache, lower, ramfs
+from procession.fs import dcache, lower, ramfs
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
+from procession.include.linux.binfmts import program_file
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, Inode, Kstat
 from procession.include.linux.magic import TMPFS_MAGIC
@@ -191,7 +192,7 @@ def fill_root(k: Kernel, spec: RootSpec) -> SuperBlock:
         for path, contents in spec.items():
             _make_file(k, inode, path, contents)
     for path in getattr(k, "programs", {}):
-        _make_file(k, inode, path, binfmt_python.program_file(path))
+        _make_file(k, inode, path, program_file(path))
     return sb
 
 
