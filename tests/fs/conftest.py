@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from procession.arch.x86 import traps
-from procession.fs import file, file_table, fs_struct, locks, namespace, pipe
+from procession.fs import file, file_table, fs_struct, locks, namespace, overlay, pipe
 from procession.hw.chooser import Chooser
 from procession.hw.clock import Clock
 from procession.hw.console import BufferConsole
@@ -81,7 +81,7 @@ def bare_kernel(root=None, megabytes=16, stdin=b""):
     locks.filelock_init(k)
     namespace.vfs_init(k)
     pipe.init_pipe_fs(k)
-    ns = namespace.mount_root(k, root)
+    ns = namespace.mount_root(k, overlay.fill_root(k, root))
     k.init_user_ns = UserNamespace()
     k.root_user = UserStruct(0, k.init_user_ns)
     k.init_nsproxy = Nsproxy(UtsNamespace(), IpcNamespace(), ns, None, NetNamespace())

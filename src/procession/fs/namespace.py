@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from procession.fs import dcache, devices, fs_struct, namei, overlay, ramfs
+from procession.fs import dcache, devices, fs_struct, namei, ramfs
 from procession.fs import super as fs_super
 from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
@@ -42,7 +42,6 @@ from procession.kernel import capability
 from procession.mm import slab, uaccess
 
 if TYPE_CHECKING:
-    from procession.fs.overlay import RootSpec
     from procession.include.linux.fs import Dentry
     from procession.include.linux.fs_struct import FsStruct
     from procession.include.linux.kernel import Kernel
@@ -81,13 +80,11 @@ def vfs_init(k: Kernel) -> None:
     devices.chrdev_init(k)
 
 
-def mount_root(k: Kernel, root_spec: RootSpec) -> MntNamespace:
+def mount_root(k: Kernel, sb: SuperBlock) -> MntNamespace:
     """Mount the root file system, /dev, and /proc if it is registered; the boot task starts at its root.
 
-    root_spec: see fs/overlay.fill_root.  Raises OSError if the host will not show it. The namespace is returned, and
-    put into init_nsproxy if there is one already.
+    sb: the root file system.  The namespace is returned, and put into init_nsproxy if there is one already.
     """
-    sb = overlay.fill_root(k, root_spec)
     assert sb.s_root is not None
     root = _alloc_vfsmnt(k, sb, sb.s_root, 0, "rootfs")
     k.rootfs = root

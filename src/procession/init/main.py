@@ -25,6 +25,7 @@ from procession.fs import (
     locks,
     namei,
     namespace,
+    overlay,
     pipe,
 )
 from procession.fs import exec as fs_exec
@@ -154,7 +155,7 @@ def vfs_caches_init(k: Kernel, root: RootSpec) -> None:
     binfmt_script.init_script_binfmt(k)
     binfmt_elf.init_elf_binfmt(k)
     binfmt_python.init_python_binfmt(k)
-    mnt_ns = namespace.mount_root(k, root)
+    mnt_ns = namespace.mount_root(k, overlay.fill_root(k, root))
     k.init_nsproxy = Nsproxy(k.init_uts_ns, k.init_ipc_ns, mnt_ns, k.init_pid_ns, k.init_net_ns)
     k.init_task.nsproxy = k.init_nsproxy
     k.init_task.files = file.init_files(k)
