@@ -16,12 +16,12 @@ from fuzz.reduce import reduced
 from procession.drivers.tty import n_tty_output, n_tty_receive, tty_jobctrl
 from procession.fs import file
 from procession.include.linux.bug import KernelBug
-from procession.kernel import exit, exit_wait, fork, signal, signal_queue, signal_send, signal_stop
+from procession.kernel import exit, exit_wait, fork, signal, signal_notify, signal_queue, signal_send
 
 # name -> (module, function, old, new)
 BREAKS: dict[str, tuple[ModuleType, str, str, str]] = {
     "an orphaned group gets no SIGHUP": (
-        exit, "kill_orphaned_pgrp", "signal.kill_pgrp_info_locked(SIGHUP,", "(lambda *_: 0)(SIGHUP,"),
+        exit, "kill_orphaned_pgrp", "signal_send.kill_pgrp_info_locked(SIGHUP,", "(lambda *_: 0)(SIGHUP,"),
     "a group whose parent is in the session is orphaned, too": (
         exit, "will_become_orphaned_pgrp", "return False", "continue"),
     "WNOWAIT reaps": (exit_wait, "wait_task_zombie", "if wo.wo_flags & WNOWAIT:", "if False:"),
@@ -39,9 +39,9 @@ BREAKS: dict[str, tuple[ModuleType, str, str, str]] = {
     "close-on-exec is forgotten": (file, "do_close_on_exec", "while doomed:", "while False:"),
     "the highest signal comes first": (
         signal_queue, "next_signal", "(ready & -ready).bit_length()", "ready.bit_length()"),
-    "SA_NOCLDWAIT does nothing": (signal_send, "do_notify_parent", "elif ka.flags & SA_NOCLDWAIT:", "elif False:"),
+    "SA_NOCLDWAIT does nothing": (signal_notify, "do_notify_parent", "elif ka.flags & SA_NOCLDWAIT:", "elif False:"),
     "an ignored SIGCHLD leaves zombies": (
-        signal_send, "do_notify_parent", "autoreap = True\n                sig = 0", "sig = 0"),
+        signal_notify, "do_notify_parent", "autoreap = True\n                sig = 0", "sig = 0"),
     "SA_NODEFER does nothing": (signal, "handle_signal", "if not ka.flags & SA_NODEFER:", "if True:"),
     "SA_RESTART does nothing": (signal, "handle_signal", "and ka.flags & SA_RESTART", "and False"),
     "sigsuspend's mask stays": (signal, "handle_signal", "current.saved_sigmask if", "blocked if"),
@@ -49,7 +49,7 @@ BREAKS: dict[str, tuple[ModuleType, str, str, str]] = {
         fork, "_settle_identity", "p.pdeath_signal = 0", "p.pdeath_signal = current.pdeath_signal"),
     "a continued child is reported for ever": (
         exit_wait, "wait_task_continued", "if not wo.wo_flags & WNOWAIT:", "if False:"),
-    "SA_NOCLDSTOP does nothing": (signal_stop, "do_notify_parent_cldstop", "ka.flags & SA_NOCLDSTOP", "False"),
+    "SA_NOCLDSTOP does nothing": (signal_notify, "do_notify_parent_cldstop", "ka.flags & SA_NOCLDSTOP", "False"),
     "the background reads": (tty_jobctrl, "job_control", "raise _signal_own_pgrp(current, SIGTTIN)", "return"),
     "an orphaned reader reads": (
         tty_jobctrl, "job_control", "raise LinuxError(Errno.EIO,", "return print("),

@@ -126,6 +126,22 @@ def test_the_name_of_a_core(pattern, uses_pid, name):
     assert result.output == f"True {name}\n"
 
 
+def test_a_python_program_leaves_none():
+    """Its format has no core_dump; a child of its that becomes an ELF program has one."""
+    async def main(sys):
+        await sys.setrlimit(sys.RLIMIT_CORE, (sys.RLIM_INFINITY, sys.RLIM_INFINITY))
+        for program in None, "/crash":
+            pid = await sys.fork()
+            if pid == 0 and program is None:
+                await sys.raise_signal(sys.SIGQUIT)
+            if pid == 0:
+                await sys.execve("/crash", ["crash"])
+            _, status = await sys.waitpid(pid)
+            await sys.print(sys.WTERMSIG(status), sys.WCOREDUMP(status), "core" in await sys.listdir("/"))
+
+    assert Kernel(root={"/crash": elf()}).run(main).output == "3 False False\n11 True True\n"
+
+
 @pytest.mark.parametrize(("trick", "dumped"), [
     ("none", True), ("symlink", False), ("hard link", False), ("directory", False), ("another's", False),
     ("old", True), ("fifo", False), ("other user", False),

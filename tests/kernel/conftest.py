@@ -32,7 +32,7 @@ from procession.kernel import (
     posix_timers,
     rcupdate,
     sched,
-    signal,
+    signal_queue,
     user,
 )
 from procession.mm import page_alloc
@@ -81,7 +81,7 @@ class BareKernel(Kernel):
         posix_timers.posix_timers_init(self)
         futex.futex_init(self)
         kthread.kthread_init(self)
-        signal.signals_init(self)
+        signal_queue.signals_init(self)
         init_main.smp_init(self)
         self.init_task.cpus_allowed = (1 << cpus) - 1
         self.proc_sbs = []

@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.kernel import futex, sched, sched_syscalls, signal
+from procession.kernel import futex, sched, sched_syscalls, signal_send
 
 from .conftest import sleep
 
@@ -138,7 +138,7 @@ def test_a_signal_restarts_the_wait(k, waiters, timeout, code):
         k.go(limit_ns=10**6)
 
     async def sender(current, arg):
-        signal.send_sig(15, p, 1)
+        signal_send.send_sig(15, p, 1)
         return 0
 
     k.start(sender)

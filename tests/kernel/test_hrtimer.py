@@ -5,7 +5,7 @@ from __future__ import annotations
 from procession.hw.clock import NEVER
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.hrtimer import Hrtimer
-from procession.kernel import hrtimer, itimer, posix_cpu_timers, sched, signal, time
+from procession.kernel import hrtimer, itimer, posix_cpu_timers, sched, signal_queue, signal_send, time
 
 from .conftest import sleep, work
 
@@ -88,14 +88,14 @@ def test_a_signal_ends_a_sleep_and_its_restart_goes_on_to_the_same_moment(k):
             await hrtimer.hrtimer_nanosleep(current, 10_000_000, 0, absolute=False)
         except LinuxError as error:
             log.append(error.errno)
-            signal.flush_signals(current)
+            signal_queue.flush_signals(current)
             log.append(await current.restart_block(current))
             log.append(k.clock.now_ns // 1_000_000)
         return 0
 
     async def sender(current, arg):
         await sleep(current, 1_000_000)
-        signal.send_sig(15, p, 1)
+        signal_send.send_sig(15, p, 1)
         return 0
 
     p = k.spawn(sleeper)
@@ -158,7 +158,7 @@ def test_rlimit_cpu_sends_sigxcpu_and_moves_on_by_a_second(k):
                 await work(current, 10_000_000, 10_000_000)
             log.append((current.signal.shared_pending.signal.bit_length(), current.signal.rlim[0],
                         (current.utime + current.stime) // 10**9))
-            signal.flush_signals(current)
+            signal_queue.flush_signals(current)
         return 0
 
     k.spawn(worker)

@@ -7,7 +7,7 @@ import pytest
 from procession.include.linux.bug import KernelBug
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.sched import TASK_INTERRUPTIBLE, TASK_UNINTERRUPTIBLE
-from procession.kernel import completion, mutex, sched, signal, wait
+from procession.kernel import completion, mutex, sched, signal_send, wait
 
 from .conftest import sleep
 
@@ -101,7 +101,7 @@ def test_a_signal_ends_an_interruptible_wait(k):
         return 0
 
     async def sender(current, arg):
-        signal.send_sig(15, p, 1)
+        signal_send.send_sig(15, p, 1)
         return 0
 
     p = k.start(sleeper)
@@ -196,7 +196,7 @@ def test_a_signal_ends_an_interruptible_mutex_wait_and_the_turn_passes_on(k):
     async def owner(current, arg):
         await mutex.mutex_lock(current, m)
         await sleep(current, 10**7)
-        signal.send_sig(15, second, 1)
+        signal_send.send_sig(15, second, 1)
         await sleep(current, 10**7)
         mutex.mutex_unlock(current, m)
         return 0

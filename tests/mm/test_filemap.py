@@ -65,7 +65,7 @@ def test_generic_write_append_limits_and_suid(k, p):
     assert filemap.pagecache_read(k, f.inode, 0, 99) == b"begin--end--"
     with pytest.MonkeyPatch.context() as m:
         sent = []
-        m.setattr("procession.kernel.signal.send_sig", lambda *args: sent.append(args[0]))
+        m.setattr("procession.kernel.signal_send.send_sig", lambda *args: sent.append(args[0]))
         with pytest.raises(LinuxError) as e:
             filemap.generic_file_write(p, f, a, 5, None)
     assert e.value.errno is Errno.EFBIG
@@ -148,13 +148,13 @@ def test_the_worst_process_is_killed(k, p):
         for i in range(n):
             touch(t, a + i * P, True)
     from procession.include.linux.spinlock import RwLock  # noqa: PLC0415
-    from procession.kernel import sched, signal  # noqa: F401, PLC0415
+    from procession.kernel import sched, signal_send  # noqa: F401, PLC0415
     k.tasklist_lock = RwLock(k.lock_class("tasklist_lock"))
     k.task = small
     killed = []
     with pytest.MonkeyPatch.context() as m:
-        m.setattr("procession.kernel.signal.force_sig", lambda sig, t: killed.append((int(sig), t)))
-        m.setattr("procession.kernel.signal.fatal_signal_pending", lambda _t: False)
+        m.setattr("procession.kernel.signal_send.force_sig", lambda sig, t: killed.append((int(sig), t)))
+        m.setattr("procession.kernel.signal_queue.fatal_signal_pending", lambda _t: False)
         oom_kill.out_of_memory(k)
         assert killed == [(9, big)]
         assert big.ti_flags & TIF_MEMDIE

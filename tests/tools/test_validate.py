@@ -16,7 +16,7 @@ from procession.include.linux.hrtimer import Hrtimer
 from procession.include.linux.sched import CLONE_NEWUTS, get_task_struct
 from procession.include.linux.signal import Siginfo, Sigqueue
 from procession.include.linux.wait import WaitQueueEntry
-from procession.kernel import cred, entry, exit, fork, hrtimer, pid, signal, signal_queue, wait
+from procession.kernel import cred, entry, exit, fork, hrtimer, pid, signal_queue, wait
 from procession.tools.validate import Checker, tasks, validate_all
 from procession.tools.validate.census import Census
 
@@ -866,7 +866,7 @@ def test_a_kernel_that_adopts_in_reverse(monkeypatch):
 
 
 @pytest.mark.parametrize(("where", "name", "complaint"), [
-    (signal, "flush_sigqueue", "was released with signals pending"),
+    (signal_queue, "flush_sigqueue", "was released with signals pending"),
     (exit.pid, "detach_pid", "is hashed|was released"),
     (exit.file, "exit_files", "is dead and still has its files"),
     (exit.fs_struct, "exit_fs", "is dead and still has its fs"),

@@ -10,7 +10,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import MAX_LFS_FILESIZE, S_IFDIR, S_IFMT, S_ISGID, S_ISUID, S_IXGRP
 from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_FSIZE
 from procession.include.linux.signal import SIGXFSZ
-from procession.kernel import capability, groups, signal
+from procession.kernel import capability, groups, signal_send
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import Inode
@@ -25,7 +25,7 @@ def inode_newsize_ok(current: Task, inode: Inode, size: int) -> None:
         return
     limit = current.signal.rlim[RLIMIT_FSIZE][0]
     if limit != RLIM_INFINITY and size > limit:
-        signal.send_sig(SIGXFSZ, current, 0)
+        signal_send.send_sig(SIGXFSZ, current, 0)
         raise LinuxError(Errno.EFBIG, "RLIMIT_FSIZE")
     if size > MAX_LFS_FILESIZE:
         raise LinuxError(Errno.EFBIG, "beyond the largest size")

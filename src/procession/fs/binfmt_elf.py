@@ -9,7 +9,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from procession.arch.x86 import process as x86_process
-from procession.fs import binfmt_elf_tables, exec_cred, exec_mm, file_table, namei
+from procession.fs import binfmt_elf_core, binfmt_elf_tables, exec_cred, exec_mm, file_table, namei
 from procession.fs import exec as fs_exec
 from procession.include.linux.binfmts import BINPRM_BUF_SIZE, LinuxBinfmt
 from procession.include.linux.elf import (
@@ -42,7 +42,7 @@ from procession.include.linux.mman import MAP_PRIVATE
 from procession.include.linux.prctl import MMAP_PAGE_ZERO, READ_IMPLIES_EXEC
 from procession.include.linux.sched import PF_FORKNOEXEC
 from procession.include.linux.signal import SIGKILL, SIGSEGV
-from procession.kernel import signal
+from procession.kernel import signal_send
 from procession.mm import mmap, uaccess
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ async def load_elf_binary(current: Task, bprm: LinuxBinprm) -> None:
             raise
         except LinuxError:
             # There is no program to return to any more.
-            signal.send_sig(SIGKILL, current, 0)
+            signal_send.send_sig(SIGKILL, current, 0)
             raise
     finally:
         if interpreter is not None:
@@ -204,7 +204,7 @@ async def _load(
         try:
             _padzero(current, image.elf_bss)
         except LinuxError as error:
-            signal.send_sig(SIGSEGV, current, 0)
+            signal_send.send_sig(SIGSEGV, current, 0)
             raise _SigsegvSent(error.errno, "the bss begins in a page that cannot be written") from None
 
     entry = ehdr.e_entry + image.load_bias & ULONG_MAX
@@ -214,9 +214,10 @@ async def _load(
         base = await _load_interp(current, interpreter, interp_ehdr)
         start = interp_ehdr.e_entry + base & ULONG_MAX
     if start >= TASK_SIZE:
-        signal.force_sig(SIGSEGV, current)
+        signal_send.force_sig(SIGSEGV, current)
         raise _SigsegvSent(Errno.EINVAL, "the entry point is not a user address")
 
+    fs_exec.set_binfmt(current, ELF_FORMAT)
     exec_cred.install_exec_creds(current, bprm)
     current.flags &= ~PF_FORKNOEXEC
     binfmt_elf_tables.create_elf_tables(
@@ -385,7 +386,7 @@ async def _load_interp(current: Task, source: File, ehdr: Ehdr) -> int:
     try:
         return _map_interp(current, source, ehdr, await _read_interp(current, source, ehdr))
     except LinuxError as error:
-        signal.force_sig(SIGSEGV, current)
+        signal_send.force_sig(SIGSEGV, current)
         raise _SigsegvSent(error.errno, error.why) from None
 
 
@@ -431,6 +432,9 @@ def _map_interp(current: Task, source: File, ehdr: Ehdr, phdrs: list[Phdr]) -> i
     return load_addr
 
 
+ELF_FORMAT: Final = LinuxBinfmt("elf", load_elf_binary, binfmt_elf_core.elf_core_dump)
+
+
 def init_elf_binfmt(k: Kernel) -> None:
     """Register the format."""
-    fs_exec.register_binfmt(k, LinuxBinfmt("elf", load_elf_binary))
+    fs_exec.register_binfmt(k, ELF_FORMAT)

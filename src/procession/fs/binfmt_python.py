@@ -33,6 +33,7 @@ async def load_python_binary(current: Task, bprm: LinuxBinprm) -> None:
     await fs_exec.flush_old_exec(current, bprm)
     current.flags &= ~PF_FORKNOEXEC
     fs_exec.setup_new_exec(current, bprm)
+    fs_exec.set_binfmt(current, PYTHON_FORMAT)
     exec_cred.install_exec_creds(current, bprm)
     current.flags &= ~PF_FORKNOEXEC
 
@@ -62,6 +63,10 @@ async def _find(current: Task, bprm: LinuxBinprm) -> Any:
     return current.kernel.programs.get(name)
 
 
+# What such a program has in memory means nothing to a debugger: no cores.
+PYTHON_FORMAT: Final = LinuxBinfmt("python", load_python_binary)
+
+
 def init_python_binfmt(k: Kernel) -> None:
     """Register the format."""
-    fs_exec.register_binfmt(k, LinuxBinfmt("python", load_python_binary))
+    fs_exec.register_binfmt(k, PYTHON_FORMAT)

@@ -1,26 +1,23 @@
-"""Core files: the memory and the registers of a program that a signal has ended (fs/exec.c, fs/binfmt_elf.c).
+"""Core files: whether, when and where a program that a signal ends leaves one (fs/exec.c).
+
+What is in it is the business of its format: mm->binfmt->core_dump.
 
 Differs: core_pattern cannot name a program to pipe the core to; what it pipes goes to the host, if the machine has a
-place for cores there (Kernel.core_store). The dump filter is the default one: private and shared anonymous memory,
-private file pages that were written to, and the first page of mapped ELF files.
+place for cores there (Kernel.core_store).
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from functools import partial
-from struct import Struct
 from typing import TYPE_CHECKING, Final
 
-from procession.arch.x86 import process as x86_process
-from procession.arch.x86 import signal as x86_signal
 from procession.fs import dcache, file, namei, open, read_write
-from procession.include.linux.elf import ELFMAG, EM_X86_64, ET_CORE, PF_R, PF_W, PF_X, PT_LOAD, PT_NOTE
+from procession.include.linux.binfmts import CoredumpParams
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_CREAT, O_EXCL, O_LARGEFILE, O_NOFOLLOW, O_RDWR
 from procession.include.linux.fs import S_IFMT, S_IFREG
-from procession.include.linux.mm_types import PAGE_SIZE, VM_EXEC, VM_IO, VM_READ, VM_SHARED, VM_WRITE
+from procession.include.linux.limits import PATH_MAX
+from procession.include.linux.mm_types import PAGE_SIZE, CoreState
 from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_CORE
 from procession.include.linux.sched import (
     JOBCTL_PENDING_MASK,
@@ -30,105 +27,51 @@ from procession.include.linux.sched import (
     TASK_UNINTERRUPTIBLE,
     TIF_SIGPENDING,
     signal_group_exit,
-    thread_group_leader,
+    threads_from,
 )
 from procession.include.linux.signal import SIGKILL_MASK
-from procession.include.linux.wait import Completion
-from procession.kernel import completion, cred, pid, posix_cpu_timers, sched, signal
-from procession.mm import gup, memory, uaccess
+from procession.include.linux.time import NSEC_PER_SEC
+from procession.include.linux.wait import WCOREFLAG
+from procession.kernel import completion, cred, pid, sched, signal_jobctl, signal_queue
 
 if TYPE_CHECKING:
+    from procession.include.linux.binfmts import CoreDump
     from procession.include.linux.fs import File
-    from procession.include.linux.mm_types import MmStruct, VmArea
+    from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.sched import Task
 
-__all__ = ("CoreState", "do_coredump", "format_corename", "wait_for_dump")
+__all__ = ("do_coredump", "wait_for_dump")
 
-CORENAME_MAX_SIZE: Final = 128
-_OPEN_FLAGS: Final = int(O_RDWR | O_CREAT | O_NOFOLLOW | O_LARGEFILE)
-
-_EHDR: Final = Struct("<16sHHIQQQIHHHHHH")
-_PHDR: Final = Struct("<IIQQQQQQ")
-_NHDR: Final = Struct("<III")
-# struct elf_prstatus: signal, 3 of siginfo, pending, blocked, ids, four times, registers, whether FPU registers follow.
-_PRSTATUS: Final = Struct("<iiihxxQQiiii8q27Qixxxx")
-# struct elf_prpsinfo: state as number and letter, zombie, nice, flags, ids, name, arguments.
-_PRPSINFO: Final = Struct("<bcbbxxxxQIIiiii16s80s")
-_AUX: Final = Struct("<QQ")
-NT_PRSTATUS: Final = 1
-NT_PRFPREG: Final = 2
-NT_PRPSINFO: Final = 3
-NT_AUXV: Final = 6
-_IDENT: Final = ELFMAG + b"\x02\x01\x01" + bytes(9)
-# struct user_regs_struct.
-_REGS: Final = (
-    "r15",
-    "r14",
-    "r13",
-    "r12",
-    "bp",
-    "bx",
-    "r11",
-    "r10",
-    "r9",
-    "r8",
-    "ax",
-    "cx",
-    "dx",
-    "si",
-    "di",
-    "orig_ax",
-    "ip",
-    "cs",
-    "flags",
-    "sp",
-    "ss",
-    "fs_base",
-    "gs_base",
-    "ds",
-    "es",
-    "fs",
-    "gs",
-)
-
-
-@dataclass(eq=False, slots=True)
-class CoreState:
-    """A dump in progress (struct core_state). threads: who has stopped for it, the dumping task first."""
-
-    startup: Completion
-    nr_threads: int = 0
-    threads: list[Task] = field(default_factory=list)
-    done: bool = False
+_OPEN_FLAGS: Final = O_RDWR | O_CREAT | O_NOFOLLOW | O_LARGEFILE
 
 
 # The other users of the memory.
 
 
-def _zap_process(start: Task, current: Task, exit_code: int) -> int:
+def zap_process(start: Task, current: Task, exit_code: int) -> int:
     """Kill start's process but for current; returns how many threads are to come to wait_for_dump()."""
     sig = start.signal
     sig.flags = SIGNAL_GROUP_EXIT
     sig.group_exit_code = exit_code
     sig.group_stop_count = 0
     nr = 0
-    for t in signal.threads_from(start):
-        signal.task_clear_jobctl_pending(t, JOBCTL_PENDING_MASK)
+    for t in threads_from(start):
+        signal_jobctl.task_clear_jobctl_pending(t, JOBCTL_PENDING_MASK)
         if t is not current and t.mm is not None:
             t.pending.signal |= SIGKILL_MASK
-            signal.signal_wake_up(t, resume=True)
+            signal_queue.signal_wake_up(t, resume=True)
             nr += 1
     return nr
 
 
-def _zap_threads(current: Task, mm: MmStruct, core_state: CoreState, exit_code: int) -> int:
+def zap_threads(current: Task, mm: MmStruct, core_state: CoreState, exit_code: int) -> int:
     """Kill everybody else who uses mm; raises EAGAIN if the process is being killed already."""
     assert current.sighand is not None
     with current.sighand.siglock.irq():
         if signal_group_exit(current.signal):
             raise LinuxError(Errno.EAGAIN, "the process is being killed")
         mm.core_state = core_state
-        nr = _zap_process(current, current, exit_code)
+        nr = zap_process(current, current, exit_code)
     if mm.mm_users == nr + 1:
         return nr
     for leader in current.kernel.tasks:
@@ -137,17 +80,17 @@ def _zap_threads(current: Task, mm: MmStruct, core_state: CoreState, exit_code: 
         p = next((t for t in leader.signal.threads if t.mm is not None), None)
         if p is not None and p.mm is mm and p.sighand is not None:
             with p.sighand.siglock.irq():
-                nr += _zap_process(p, current, exit_code)
+                nr += zap_process(p, current, exit_code)
     return nr
 
 
-async def _coredump_wait(current: Task, mm: MmStruct, exit_code: int) -> CoreState:
+async def coredump_wait(current: Task, mm: MmStruct, exit_code: int) -> CoreState:
     """Stop all others who use mm; raises EBUSY if one of them dumps it, EAGAIN."""
     core_state = CoreState(completion.init_completion(current.kernel), threads=[current])
     with mm.mmap_sem.write():
         if mm.core_state is not None:
             raise LinuxError(Errno.EBUSY, "being dumped")
-        core_state.nr_threads = nr = _zap_threads(current, mm, core_state, exit_code)
+        core_state.nr_threads = nr = zap_threads(current, mm, core_state, exit_code)
     # A parent in vfork(2) shares the memory: it could not come.
     vfork = current.vfork_done
     if vfork is not None:
@@ -161,7 +104,7 @@ async def _coredump_wait(current: Task, mm: MmStruct, exit_code: int) -> CoreSta
 async def wait_for_dump(current: Task, mm: MmStruct) -> None:
     """A dying user of memory that is being dumped: let the dumper know, and wait until it is done (exit_mm)."""
     core_state = mm.core_state
-    assert isinstance(core_state, CoreState)
+    assert core_state is not None
     core_state.threads.insert(1, current)
     core_state.nr_threads -= 1
     if core_state.nr_threads == 0:
@@ -173,7 +116,7 @@ async def wait_for_dump(current: Task, mm: MmStruct) -> None:
     current.wchan = ""
 
 
-def _coredump_finish(mm: MmStruct, core_state: CoreState) -> None:
+def coredump_finish(mm: MmStruct, core_state: CoreState) -> None:
     mm.core_state = None
     core_state.done = True
     for task in core_state.threads[1:]:
@@ -203,7 +146,7 @@ def format_corename(current: Task, signr: int) -> str:
     if not pattern.startswith("|") and not pid_in_pattern and k.sysctls["core_uses_pid"]:
         out.append(f".{_tgid_nr(current)}")
     name = "".join(out)
-    if len(name) >= 4096:
+    if len(name) >= PATH_MAX:
         raise LinuxError(Errno.ENAMETOOLONG, "core file name")
     return name
 
@@ -226,7 +169,7 @@ def _specifier(current: Task, letter: str, signr: int) -> str:
     if letter == "s":
         return str(signr)
     if letter == "t":
-        return str((k.boot_time_ns + k.clock.now_ns) // 1_000_000_000)
+        return str((k.boot_time_ns + k.clock.now_ns) // NSEC_PER_SEC)
     if letter == "h":
         assert current.nsproxy is not None
         return current.nsproxy.uts_ns.nodename.replace("/", "!")
@@ -239,11 +182,10 @@ def _specifier(current: Task, letter: str, signr: int) -> str:
 
 
 async def do_coredump(current: Task, signr: int) -> None:
-    """Dump current's memory if its limits let it; a core was begun iff group_exit_code has its bit 0x80 afterwards."""
+    """Dump current's memory if its limits let it; a core was begun iff group_exit_code has WCOREFLAG afterwards."""
     k = current.kernel
     mm = current.mm
-    # binfmt->core_dump: Python programs have no memory to speak of.
-    if mm is None or not mm.dumpable or not isinstance(current.thread, x86_process.X86Thread):
+    if mm is None or mm.binfmt is None or mm.binfmt.core_dump is None or not mm.dumpable:
         return
     try:
         new = cred.prepare_creds(current)
@@ -255,7 +197,7 @@ async def do_coredump(current: Task, signr: int) -> None:
         excl = O_EXCL
         new.fsuid = 0
     try:
-        core_state = await _coredump_wait(current, mm, signr)
+        core_state = await coredump_wait(current, mm, signr)
     except LinuxError:
         cred.put_cred(k, new)
         return
@@ -265,20 +207,20 @@ async def do_coredump(current: Task, signr: int) -> None:
     # What is pending must not disturb the writing.
     current.ti_flags &= ~TIF_SIGPENDING
     try:
-        await _dump_to_file(current, mm, core_state, signr, excl)
+        await _dump_to_file(current, mm.binfmt.core_dump, signr, excl)
     except LinuxError as error:
         k.printk(f"core dump of {current.comm}: {error}")
     finally:
-        _coredump_finish(mm, core_state)
+        coredump_finish(mm, core_state)
         current.cred = old
         cred.put_cred(k, new)
 
 
-async def _dump_to_file(current: Task, mm: MmStruct, core_state: CoreState, signr: int, excl: int) -> None:
+async def _dump_to_file(current: Task, core_dump: CoreDump, signr: int, excl: int) -> None:
     name = format_corename(current, signr)
     limit = current.signal.rlim[RLIMIT_CORE][0]
     if name.startswith("|"):
-        await _dump_to_store(current, mm, core_state, signr, name[1:].strip())
+        await _dump_to_store(current, core_dump, signr, name[1:].strip())
         return
     if limit < PAGE_SIZE:
         return
@@ -289,14 +231,12 @@ async def _dump_to_file(current: Task, mm: MmStruct, core_state: CoreState, sign
         if inode.i_nlink > 1 or inode.i_mode & S_IFMT != S_IFREG or inode.i_uid != current.cred.fsuid:
             return
         open.do_truncate(current, inode, 0)
-        current.signal.group_exit_code |= 0x80
-        current.flags |= PF_DUMPCORE
-        await _elf_core_dump(current, mm, partial(_write, current, core), core_state, signr, limit)
+        await _write_core(current, core_dump, CoredumpParams(signr, partial(dump_write, current, core), limit))
     finally:
         file.filp_close(current, core, current.files)
 
 
-async def _dump_to_store(current: Task, mm: MmStruct, core_state: CoreState, signr: int, name: str) -> None:
+async def _dump_to_store(current: Task, core_dump: CoreDump, signr: int, name: str) -> None:
     """Dump to the host, whatever RLIMIT_CORE says: as for every pipe it only counts if it is 1."""
     store = current.kernel.core_store
     if store is None:
@@ -310,182 +250,17 @@ async def _dump_to_store(current: Task, mm: MmStruct, core_state: CoreState, sig
         core.write(pos, data)
 
     try:
-        current.signal.group_exit_code |= 0x80
-        current.flags |= PF_DUMPCORE
-        await _elf_core_dump(current, mm, write, core_state, signr, RLIM_INFINITY)
+        await _write_core(current, core_dump, CoredumpParams(signr, write, RLIM_INFINITY))
     finally:
         core.close()
 
 
-Writer = Callable[[int, bytes], Awaitable[None]]
+async def _write_core(current: Task, core_dump: CoreDump, cprm: CoredumpParams) -> None:
+    current.signal.group_exit_code |= WCOREFLAG
+    current.flags |= PF_DUMPCORE
+    await core_dump(current, cprm)
 
 
-async def _elf_core_dump(
-    current: Task, mm: MmStruct, write: Writer, core_state: CoreState, signr: int, limit: int
-) -> None:
-    """Write header, notes, and what is there of each segment, as far as limit goes; raises what write raises."""
-    notes = _notes(current, core_state, signr)
-    sizes = [_vma_dump_size(current, vma) for vma in mm.mmap]
-    phnum = len(sizes) + 1
-    offset = _EHDR.size + phnum * _PHDR.size
-    head = [
-        _EHDR.pack(_IDENT, ET_CORE, EM_X86_64, 1, 0, _EHDR.size, 0, 0, _EHDR.size, _PHDR.size, phnum, 0, 0, 0),
-        _PHDR.pack(PT_NOTE, 0, offset, 0, 0, len(notes), 0, 0),
-    ]
-    offset += len(notes)
-    start = offset = offset + PAGE_SIZE - 1 & -PAGE_SIZE
-    for vma, size in zip(mm.mmap, sizes, strict=True):
-        flags = (
-            (PF_R if vma.vm_flags & VM_READ else 0)
-            | (PF_W if vma.vm_flags & VM_WRITE else 0)
-            | (PF_X if vma.vm_flags & VM_EXEC else 0)
-        )
-        head.append(_PHDR.pack(PT_LOAD, flags, offset, vma.vm_start, 0, size, vma.vm_end - vma.vm_start, PAGE_SIZE))
-        offset += size
-    text = b"".join(head)
-    # The notes are not counted against the limit in 3.2.
-    written = len(text)
-    if written > limit:
-        return
-    await write(0, text + notes)
-
-    at = start
-    for vma, size in zip(list(mm.mmap), sizes, strict=True):
-        for address in range(vma.vm_start, vma.vm_start + size, PAGE_SIZE):
-            page = _get_dump_page(current, mm, vma, address)
-            if page is not None:
-                written += PAGE_SIZE
-                if written > limit:
-                    return
-                await write(at, page)
-            at += PAGE_SIZE
-
-
-async def _write(current: Task, core: File, pos: int, data: bytes) -> None:
+async def dump_write(current: Task, core: File, pos: int, data: bytes) -> None:
     if await core.write(current, read_write.KernelBuffer(bytearray(data)), len(data), pos) != len(data):
         raise LinuxError(Errno.ENOSPC, "core file")
-
-
-def _vma_dump_size(current: Task, vma: VmArea) -> int:
-    """Return how much of vma is to be in the core, by the default filter."""
-    whole = vma.vm_end - vma.vm_start
-    source = vma.vm_file
-    if vma.vm_flags & VM_IO:
-        return 0
-    if vma.vm_flags & VM_SHARED:
-        # Anonymous memory that is shared belongs to a file that has no name.
-        return whole if source is None or not source.inode.i_nlink else 0
-    if vma.anon_vma:
-        return whole
-    if source is not None and not vma.vm_pgoff and vma.vm_flags & VM_READ:
-        try:
-            if uaccess.copy_from_user(current, vma.vm_start, 4) == ELFMAG:
-                return PAGE_SIZE
-        except LinuxError:
-            pass
-    return 0
-
-
-def _get_dump_page(current: Task, mm: MmStruct, vma: VmArea, address: int) -> bytes | None:
-    """Return a page, None for one that was never touched: the file gets a hole there."""
-    k = current.kernel
-    pfn = memory.follow_page(k, mm, address)
-    if pfn < 0 and vma.vm_file is not None:
-        try:
-            pfn = gup.get_user_page(k, mm, vma, address, write=False, force=True)
-        except LinuxError:
-            return None
-    if pfn < 0 or pfn == k.zero_pfn:
-        return None
-    return bytes(k.frames.phys[pfn << 12 : (pfn + 1) << 12])
-
-
-# The notes.
-
-
-def _note(kind: int, data: bytes) -> bytes:
-    return _NHDR.pack(5, len(data), kind) + b"CORE\0\0\0\0" + data + bytes(-len(data) & 3)
-
-
-def _notes(current: Task, core_state: CoreState, signr: int) -> bytes:
-    """Return each thread's registers; behind those of the dumping one what is the process's."""
-    out: list[bytes] = []
-    mm = current.mm
-    assert mm is not None
-    for t in core_state.threads:
-        thread = t.thread
-        if not isinstance(thread, x86_process.X86Thread):
-            continue
-        out.append(_note(NT_PRSTATUS, _prstatus(current, t, thread, signr)))
-        if t is current:
-            out.append(_note(NT_PRPSINFO, _prpsinfo(current, mm)))
-            out.append(_note(NT_AUXV, _auxv(mm)))
-        out.append(_note(NT_PRFPREG, x86_signal.save_fxsave(thread)))
-    return b"".join(out)
-
-
-def _times(*ns: int) -> list[int]:
-    return [part for value in ns for part in divmod(value // 1000, 1_000_000)]
-
-
-def _prstatus(current: Task, t: Task, thread: x86_process.X86Thread, signr: int) -> bytes:
-    assert current.nsproxy is not None
-    ns = current.nsproxy.pid_ns
-    regs = thread.regs
-    sig = t.signal
-    if thread_group_leader(t):
-        utime, stime, _ = posix_cpu_timers.thread_group_cputime(t)
-    else:
-        utime, stime = t.utime, t.stime
-    return _PRSTATUS.pack(
-        signr,
-        0,
-        0,
-        signr,
-        t.pending.signal,
-        t.blocked,
-        pid.task_pid_nr_ns(t, ns),
-        pid.task_pid_nr_ns(t.real_parent, ns),
-        pid.task_pgrp_nr_ns(t, ns),
-        pid.task_session_nr_ns(t, ns),
-        *_times(utime, stime, sig.cutime, sig.cstime),
-        *(getattr(regs, name) & RLIM_INFINITY for name in _REGS),
-        1,
-    )
-
-
-def _prpsinfo(current: Task, mm: MmStruct) -> bytes:
-    assert current.nsproxy is not None
-    ns = current.nsproxy.pid_ns
-    args = b""
-    if mm.arg_end > mm.arg_start:
-        try:
-            args = uaccess.copy_from_user(current, mm.arg_start, min(mm.arg_end - mm.arg_start, 79))
-        except LinuxError:
-            pass
-    # It runs: nothing else is dumping it.
-    return _PRPSINFO.pack(
-        0,
-        b"R",
-        0,
-        sched.task_nice(current),
-        current.flags,
-        current.cred.uid,
-        current.cred.gid,
-        pid.task_pid_nr_ns(current, ns),
-        pid.task_pid_nr_ns(current.real_parent, ns),
-        pid.task_pgrp_nr_ns(current, ns),
-        pid.task_session_nr_ns(current, ns),
-        current.comm.encode("latin-1"),
-        args.replace(b"\0", b" "),
-    )
-
-
-def _auxv(mm: MmStruct) -> bytes:
-    """Return the vector up to AT_NULL."""
-    size = 0
-    for kind, _ in _AUX.iter_unpack(mm.saved_auxv):
-        size += _AUX.size
-        if not kind:
-            break
-    return mm.saved_auxv[:size]

@@ -34,7 +34,7 @@ from procession.include.linux.fs import (
 )
 from procession.include.linux.magic import TMPFS_MAGIC
 from procession.include.linux.signal import SIGPIPE
-from procession.kernel import signal, wait
+from procession.kernel import signal_send, wait
 from procession.mm import shmem, uaccess
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def _to_host(current: Task, stream: int, data: bytes) -> None:
         k.printk(f"console: {error}")
         errno = Errno(error.errno) if error.errno in _HOST_ERRORS else Errno.EIO
         if errno is Errno.EPIPE:
-            signal.send_sig(SIGPIPE, current, 0)
+            signal_send.send_sig(SIGPIPE, current, 0)
         raise LinuxError(errno, f"host: {error}") from error
 
 

@@ -14,12 +14,13 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import AT_FDCWD, O_LARGEFILE
 from procession.include.linux.fs import FMODE_EXEC, MAY_READ, S_IFMT, S_IFREG, Inode
 from procession.include.linux.mount import MNT_NOEXEC
+from procession.include.linux.ptrace import PTRACE_EVENT_EXEC
 from procession.include.linux.resource import RLIMIT_NPROC
 from procession.include.linux.sched import PF_KTHREAD, PF_NPROC_EXCEEDED, PF_RANDOMIZE, TASK_COMM_LEN
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Arg, Path, UserPtr
 from procession.include.linux.undo import Undo
-from procession.kernel import pid, ptrace, sched, signal
+from procession.kernel import pid, ptrace, sched, signal_queue
 from procession.mm import filemap
 
 if TYPE_CHECKING:
@@ -55,6 +56,12 @@ def exec_init(k: Kernel) -> None:
 def register_binfmt(k: Kernel, fmt: LinuxBinfmt) -> None:
     """Add a format; later ones are asked later."""
     k.formats.append(fmt)
+
+
+def set_binfmt(current: Task, fmt: LinuxBinfmt) -> None:
+    """Note which format current's program was loaded by."""
+    assert current.mm is not None
+    current.mm.binfmt = fmt
 
 
 @syscall
@@ -205,7 +212,7 @@ async def search_binary_handler(current: Task, bprm: LinuxBinprm) -> None:
             if trace.sched_process_exec:
                 trace.sched_process_exec(bprm.filename, current.pid, old_nr)
             if current.ptrace:
-                await ptrace.ptrace_event(current, ptrace.PTRACE_EVENT_EXEC, old_pid)
+                await ptrace.ptrace_event(current, PTRACE_EVENT_EXEC, old_pid)
         _put_exec_file(current, bprm)
         current.did_exec = True
         return
@@ -257,7 +264,7 @@ def setup_new_exec(current: Task, bprm: LinuxBinprm) -> None:
 
     # An exit signal of the old program's choice means nothing to the new one; see exit_notify().
     current.self_exec_id += 1
-    signal.flush_signal_handlers(current, False)
+    signal_queue.flush_signal_handlers(current, False)
     if current.files is not None:
         file.do_close_on_exec(current, current.files)
 

@@ -36,7 +36,7 @@ from procession.include.linux.sched import (
 )
 from procession.include.linux.signal import SIGCHLD
 from procession.include.linux.spinlock import SpinLock
-from procession.kernel import exit, fork, fork_mm, pid, posix_timers, sched, signal
+from procession.kernel import exit, fork, fork_mm, pid, posix_timers, sched, signal_notify, signal_queue, signal_send
 from procession.mm import mmap
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ async def de_thread(current: Task) -> None:
     if current.mm is not None:
         _setmax_mm_hiwater_rss(current, current.mm)
     posix_timers.exit_itimers(current)
-    signal.flush_itimer_signals(current)
+    signal_queue.flush_itimer_signals(current)
     _unshare_sighand(current)
     bug_on(not thread_group_leader(current), "exec in a thread that leads no process", current)
 
@@ -132,7 +132,7 @@ async def _kill_others(current: Task) -> None:
             # Another exec or a group exit was first: SIGKILL is on its way to us.
             raise LinuxError(Errno.EAGAIN, "the process is being killed")
         sig.group_exit_task = current
-        sig.notify_count = signal.zap_other_threads(current)
+        sig.notify_count = signal_send.zap_other_threads(current)
         # The leader stays a zombie until we have taken its number, so its going is not waited for here.
         if not thread_group_leader(current):
             sig.notify_count -= 1
@@ -169,7 +169,7 @@ async def _become_leader(current: Task) -> None:
         leader.exit_state = EXIT_DEAD
         if leader.ptrace:
             # Its tracer sleeps in wait4() and would not hear of it otherwise.
-            signal.wake_up_parent(leader, leader.parent)
+            signal_notify.wake_up_parent(leader, leader.parent)
     exit.release_task(leader)
 
 

@@ -51,7 +51,7 @@ from procession.include.linux.signal import SIGPIPE
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import UserPtr
 from procession.include.linux.wait import WaitQueueEntry
-from procession.kernel import capability, sched, signal, wait
+from procession.kernel import capability, sched, signal_send, wait
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ class PipeFile(File):
         while count:
             if not pipe.readers:
                 if ret:
-                    signal.send_sig(SIGPIPE, current, 0)
+                    signal_send.send_sig(SIGPIPE, current, 0)
                     break
                 self._broken(current)
             room = (pipe.buffers - len(pipe.bufs)) * PAGE_SIZE
@@ -236,7 +236,7 @@ class PipeFile(File):
         return ret
 
     def _broken(self, current: Task) -> None:
-        signal.send_sig(SIGPIPE, current, 0)
+        signal_send.send_sig(SIGPIPE, current, 0)
         raise LinuxError(Errno.EPIPE, "nobody reads the pipe")
 
     def poll(self, current: Task, table: PollTable | None) -> int:

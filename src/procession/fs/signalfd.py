@@ -14,7 +14,7 @@ from procession.include.linux.fs import POLLIN, File
 from procession.include.linux.signal import CLD_CONTINUED, SIG_KERNEL_ONLY_MASK, SIGCHLD, SigsetIn
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, SizeT, UserPtr
-from procession.kernel import signal, wait
+from procession.kernel import signal_queue, wait
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class SignalfdFile(File):
 def _dequeue_locked(current: Task, mask: int) -> Siginfo | None:
     assert current.sighand is not None
     with current.sighand.siglock.irq():
-        return signal.dequeue_signal(current, mask)
+        return signal_queue.dequeue_signal(current, mask)
 
 
 def signalfd_siginfo(info: Siginfo) -> bytes:

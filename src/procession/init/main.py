@@ -79,7 +79,9 @@ from procession.kernel import (
     posix_timers,
     rcupdate,
     sched,
-    signal,
+    siginfo,
+    signal_queue,
+    signal_send,
     sys,
     user,
 )
@@ -133,7 +135,7 @@ def start_kernel(k: Kernel, root: RootSpec) -> None:
     posix_timers.posix_timers_init(k)
     futex.futex_init(k)
     kthread.kthread_init(k)
-    signal.signals_init(k)
+    signal_queue.signals_init(k)
     vfs_caches_init(k, root)
     smp_init(k)
     k.halted = False
@@ -380,13 +382,13 @@ async def _reap_until(current: Task, nr: int) -> int:
         except LinuxError as error:
             if error.errno != Errno.ERESTARTSYS:
                 raise
-            signal.flush_signals(current)
+            signal_queue.flush_signals(current)
 
 
 async def _kill_survivors(current: Task) -> None:
     """Kill whoever has outlived the program, as the end of a container does, and reap them."""
     try:
-        signal.kill_something_info(current, SIGKILL, signal.SEND_SIG_PRIV, -1)
+        signal_send.kill_something_info(current, SIGKILL, siginfo.SEND_SIG_PRIV, -1)
         await _reap_until(current, -1)
     except LinuxError as error:
         if error.errno not in (Errno.ESRCH, Errno.ECHILD):  # nobody to kill, nobody left

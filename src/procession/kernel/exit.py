@@ -38,7 +38,11 @@ from procession.kernel import (
     posix_timers,
     rcupdate,
     sched,
+    siginfo,
     signal,
+    signal_notify,
+    signal_queue,
+    signal_send,
 )
 
 if TYPE_CHECKING:
@@ -94,12 +98,12 @@ def exit_signal_locked(tsk: Task) -> None:
         sig.nr_threads -= 1
         unhash_process_locked(tsk, leader)
         if tsk.pending.signal:  # a SIGKILL from a group exit has no entry
-            signal.flush_sigqueue(k, tsk.pending)
+            signal_queue.flush_sigqueue(k, tsk.pending)
         tsk.sighand = None
     fork.put_sighand(k, sighand)
     if leader:
         if sig.shared_pending.signal:
-            signal.flush_sigqueue(k, sig.shared_pending)
+            signal_queue.flush_sigqueue(k, sig.shared_pending)
         tty_io.tty_kref_put(tty)
 
 
@@ -142,7 +146,7 @@ def release_task(p: Task) -> None:
             leader = p.group_leader
             exit_signal_locked(p)
             if leader is not p and leader.exit_state == EXIT_ZOMBIE and thread_group_empty(leader):
-                zap_leader = signal.do_notify_parent(leader, leader.exit_signal)
+                zap_leader = signal_notify.do_notify_parent(leader, leader.exit_signal)
                 if zap_leader:
                     leader.exit_state = EXIT_DEAD
 
@@ -199,8 +203,8 @@ def kill_orphaned_pgrp(tsk: Task, parent: Task | None) -> None:
         and will_become_orphaned_pgrp(pgrp, ignored)
         and _has_stopped_jobs(pgrp)
     ):
-        signal.kill_pgrp_info_locked(SIGHUP, signal.SEND_SIG_PRIV, pgrp)
-        signal.kill_pgrp_info_locked(SIGCONT, signal.SEND_SIG_PRIV, pgrp)
+        signal_send.kill_pgrp_info_locked(SIGHUP, siginfo.SEND_SIG_PRIV, pgrp)
+        signal_send.kill_pgrp_info_locked(SIGCONT, siginfo.SEND_SIG_PRIV, pgrp)
 
 
 # Finding new parents.
@@ -248,7 +252,7 @@ def reparent_leader(father: Task, p: Task, dead: list[Task]) -> None:
 
     # A new parent of another process knows nothing of a special exit signal.
     p.exit_signal = SIGCHLD
-    if p.exit_state == EXIT_ZOMBIE and thread_group_empty(p) and signal.do_notify_parent(p, p.exit_signal):
+    if p.exit_state == EXIT_ZOMBIE and thread_group_empty(p) and signal_notify.do_notify_parent(p, p.exit_signal):
         p.exit_state = EXIT_DEAD
         dead.append(p)
     kill_orphaned_pgrp(p, father)
@@ -277,7 +281,7 @@ def _reparent(father: Task, p: Task, reaper: Task, dead: list[Task]) -> None:
             t.parent = reaper
         if t.pdeath_signal:
             try:
-                signal.group_send_sig_info(t.pdeath_signal, signal.SEND_SIG_NOINFO, t)
+                signal_send.group_send_sig_info(t.pdeath_signal, siginfo.SEND_SIG_NOINFO, t)
             except LinuxError:
                 pass  # a father that has changed users may have lost the right to
     reparent_leader(father, p, dead)
@@ -321,7 +325,7 @@ def _notify(tsk: Task) -> bool:
     """Notify the parent; returns whether the task reaps itself."""
     if thread_group_leader(tsk):
         # A leader stays silent until its last thread is gone.
-        return thread_group_empty(tsk) and signal.do_notify_parent(tsk, tsk.exit_signal)
+        return thread_group_empty(tsk) and signal_notify.do_notify_parent(tsk, tsk.exit_signal)
     return True
 
 
@@ -407,7 +411,7 @@ async def do_group_exit(current: Task, exit_code: int) -> NoReturn:
         with current.sighand.siglock.irq():
             sig.group_exit_code = exit_code
             sig.flags = SIGNAL_GROUP_EXIT
-            signal.zap_other_threads(current)
+            signal_send.zap_other_threads(current)
     await do_exit(current, exit_code)
 
 

@@ -46,7 +46,7 @@ from procession.include.linux.wait import (
     WaitQueueEntry,
     WaitStatus,
 )
-from procession.kernel import exit, pid, sched, signal, sys, wait
+from procession.kernel import exit, pid, sched, signal_queue, sys, wait
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ async def do_wait(current: Task, wo: WaitOpts) -> int:
             entry = WaitQueueEntry(current, func=_child_wait_callback(wo))
             wait.add_wait_queue(queue, entry)
         current.state = TASK_INTERRUPTIBLE
-        if signal.signal_pending(current):
+        if signal_queue.signal_pending(current):
             wo.notask_error = Errno.ERESTARTSYS
             break
         current.wchan = "do_wait"

@@ -58,7 +58,7 @@ from procession.kernel import (
     pid,
     posix_cpu_timers,
     sched,
-    signal,
+    signal_queue,
 )
 from procession.mm import slab, uaccess
 
@@ -409,7 +409,7 @@ def _link_task(current: Task, p: Task, new_pid: Pid, clone_flags: int) -> None:
     assert current.sighand is not None
     with current.sighand.siglock:
         # A signal to the process group must reach parent and child or the parent alone: not the parent too late.
-        signal.recalc_sigpending(current)
+        signal_queue.recalc_sigpending(current)
         if current.ti_flags & TIF_SIGPENDING:
             raise LinuxError(Errno.ERESTARTNOINTR, "fork with a pending signal")
         sig = current.signal

@@ -66,6 +66,7 @@ def dup_mm(current: Task, oldmm: MmStruct) -> MmStruct:
     with Undo() as undo:
         undo.push((mmput, k, mm))
         mm.dumpable = oldmm.dumpable
+        mm.binfmt = oldmm.binfmt
         mm.mmap_base = oldmm.mmap_base
         mm.start_code, mm.end_code = oldmm.start_code, oldmm.end_code
         mm.start_data, mm.end_data = oldmm.start_data, oldmm.end_data

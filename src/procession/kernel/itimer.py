@@ -20,10 +20,9 @@ from procession.include.linux.time import (
     ItimervalOut,
 )
 from procession.include.linux.types import UserPtr
-from procession.kernel import hrtimer, posix_cpu_timers, signal, time
+from procession.kernel import hrtimer, posix_cpu_timers, siginfo, signal_send, time
 
 if TYPE_CHECKING:
-    from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
 __all__ = (
@@ -32,7 +31,6 @@ __all__ = (
     "do_setitimer",
     "exit_itimers_real",
     "it_real_fn",
-    "it_real_restart",
     "sys_getitimer",
     "sys_setitimer",
 )
@@ -42,16 +40,8 @@ def it_real_fn(timer: Hrtimer) -> int | None:
     """ITIMER_REAL is over: SIGALRM to the process. A periodic one goes on when the signal is dequeued."""
     sig: SignalStruct = timer.data  # type: ignore[assignment]
     if sig.leader_pid is not None:
-        signal.kill_pid_info(SIGALRM, signal.SEND_SIG_PRIV, sig.leader_pid)
+        signal_send.kill_pid_info(SIGALRM, siginfo.SEND_SIG_PRIV, sig.leader_pid)
     return None
-
-
-def it_real_restart(k: Kernel, sig: SignalStruct) -> None:
-    """SIGALRM was dequeued: arm a periodic ITIMER_REAL for its next period, skipping those that are over."""
-    timer = sig.it_real_timer
-    if timer is not None and sig.it_real_incr_ns and not timer.queued:
-        hrtimer.hrtimer_forward(timer, k.clock.now_ns, sig.it_real_incr_ns)
-        hrtimer.hrtimer_start(k, timer, timer.expires_ns)
 
 
 def exit_itimers_real(current: Task) -> None:

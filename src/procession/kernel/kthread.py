@@ -25,7 +25,7 @@ from procession.include.linux.sched import (
 )
 from procession.include.linux.signal import SIGCHLD
 from procession.include.linux.spinlock import SpinLock
-from procession.kernel import completion, exit, fork, pid, sched, sched_syscalls, signal
+from procession.kernel import completion, exit, fork, pid, sched, sched_syscalls, signal_queue
 
 if TYPE_CHECKING:
     from procession.include.asm.processor import ThreadStruct
@@ -106,6 +106,10 @@ class KthreadThread:
     def user_sp(self) -> int:
         """Return 0."""
         return 0
+
+    def user_regset_view(self) -> tuple[()]:
+        """Return nothing: there are no user registers."""
+        return ()
 
     def exit_thread(self) -> None:
         """Nothing is held."""
@@ -242,7 +246,7 @@ async def kthreadd(current: Task, unused: object) -> NoReturn:
     """PID 2: make kernel threads on request, for ever."""
     k = current.kernel
     current.comm = "kthreadd"
-    signal.ignore_signals(current)
+    signal_queue.ignore_signals(current)
     current.cpus_allowed = (1 << k.nr_cpus) - 1
     current.flags |= PF_NOFREEZE | PF_FREEZER_NOSIG
     while True:

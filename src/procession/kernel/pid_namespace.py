@@ -8,7 +8,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.pid import BITS_PER_PAGE, PIDMAP_ENTRIES, Pidmap, PidNamespace, get_pid_ns
 from procession.include.linux.sched import CLONE_NEWPID, CLONE_PARENT, CLONE_THREAD, TIF_SIGPENDING
 from procession.include.linux.signal import SIGKILL
-from procession.kernel import exit_wait, pid, signal
+from procession.kernel import exit_wait, pid, siginfo, signal_send
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -45,7 +45,7 @@ async def zap_pid_ns_processes(current: Task, ns: PidNamespace) -> None:
         for nr in sorted(ns.pids):
             p = pid.pid_task(ns.pids[nr], 0) if nr > 1 else None
             if p is not None:
-                signal.send_sig_info(SIGKILL, signal.SEND_SIG_NOINFO, p)
+                signal_send.send_sig_info(SIGKILL, siginfo.SEND_SIG_NOINFO, p)
 
     # Our own pending signals must not cut the wait short: we are beyond handling them.
     while True:

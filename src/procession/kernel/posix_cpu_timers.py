@@ -17,7 +17,7 @@ from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_CPU
 from procession.include.linux.sched import same_thread_group, thread_group_leader
 from procession.include.linux.signal import SIGKILL, SIGPROF, SIGVTALRM, SIGXCPU
 from procession.include.linux.time import ITIMER_VIRTUAL, NSEC_PER_SEC, TICK_NSEC
-from procession.kernel import pid, sched, signal
+from procession.kernel import pid, sched, siginfo, signal_send
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import SignalStruct, Task
@@ -248,7 +248,7 @@ def _check_itimers(p: Task, utime: int, stime: int) -> None:
         else:
             expires_ns = 0
         sig.it[which] = (expires_ns, interval_ns)
-        signal.group_send_sig_info(signo, signal.SEND_SIG_PRIV, p)
+        signal_send.group_send_sig_info(signo, siginfo.SEND_SIG_PRIV, p)
     _set_itimers(sig, sig.it)
 
 
@@ -262,8 +262,8 @@ def _check_rlimit_cpu(p: Task, ptime_ns: int) -> None:
         assert sig.cputime_expires is not None
         sig.cputime_expires.limited = False
         _drop_if_empty(sig)
-        signal.group_send_sig_info(SIGKILL, signal.SEND_SIG_PRIV, p)
+        signal_send.group_send_sig_info(SIGKILL, siginfo.SEND_SIG_PRIV, p)
     elif seconds >= soft:
-        signal.group_send_sig_info(SIGXCPU, signal.SEND_SIG_PRIV, p)
+        signal_send.group_send_sig_info(SIGXCPU, siginfo.SEND_SIG_PRIV, p)
         if soft < hard:
             sig.rlim[RLIMIT_CPU] = (soft + 1, hard)

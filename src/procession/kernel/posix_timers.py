@@ -33,7 +33,7 @@ from procession.include.linux.time import (
     TimespecOut,
 )
 from procession.include.linux.types import Int, IntOut, UserPtr
-from procession.kernel import capability, hrtimer, pid, posix_cpu_timers, sched, signal, time
+from procession.kernel import capability, hrtimer, pid, posix_cpu_timers, sched, signal_queue, signal_send, time
 from procession.mm import slab, uaccess
 
 if TYPE_CHECKING:
@@ -46,7 +46,6 @@ __all__ = (
     "KItimer",
     "clock_getres",
     "clock_gettime",
-    "do_schedule_next_timer",
     "exit_itimers",
     "posix_timers_init",
     "sys_clock_getres",
@@ -216,7 +215,7 @@ async def _cpu_sleep_until(current: Task, clock: int, p: Task, expires_ns: int) 
             left_ns = expires_ns - posix_cpu_timers.clock_sample(clock, p)
             if left_ns <= 0:
                 return 0
-            if signal.signal_pending(current):
+            if signal_queue.signal_pending(current):
                 return left_ns
             current.state = TASK_INTERRUPTIBLE
             posix_cpu_timers.posix_cpu_timer_set(timer, expires_ns)
@@ -335,11 +334,11 @@ def _send(timer: KItimer) -> bool:
     """Send the timer's signal; returns False if it is ignored (posix_timer_event)."""
     assert timer.sigq is not None
     if not timer.notify & SIGEV_THREAD_ID:
-        return signal.send_sigqueue(timer.sigq, timer.task, group=True)
+        return signal_send.send_sigqueue(timer.sigq, timer.task, group=True)
     thread = pid.pid_task(timer.target, 0)
     if thread is None or thread.sighand is None:
         return True  # the thread is gone: nobody else gets it, and the timer stops
-    return signal.send_sigqueue(timer.sigq, thread, group=False)
+    return signal_send.send_sigqueue(timer.sigq, thread, group=False)
 
 
 def _forward(timer: KItimer, now_ns: int) -> None:
@@ -351,7 +350,10 @@ def _forward(timer: KItimer, now_ns: int) -> None:
 
 
 def do_schedule_next_timer(current: Task, info: Siginfo) -> None:
-    """A timer's signal was dequeued: tell it how many expiries it stands for, and start the next period."""
+    """A timer's signal was dequeued: say how many expiries it stands for, and start the next period.
+
+    The timer may have been deleted since: its signal outlives it.
+    """
     timers = current.signal.posix_timers
     timer: KItimer | None = timers.get(info.tid) if timers else None
     if timer is None or not timer.expired:
@@ -392,6 +394,7 @@ def sys_timer_create(
         _release(current, timer)
         raise
     sigq.info = Siginfo(signo=timer.signo, code=SI_TIMER, tid=timer.id, value=value)
+    sigq.requeue = do_schedule_next_timer
     assert current.sighand is not None
     with current.sighand.siglock.irq():
         if current.signal.posix_timers is None:
@@ -408,7 +411,7 @@ def _alloc_posix_timer(current: Task) -> Sigqueue:
     except LinuxError:
         raise LinuxError(Errno.EAGAIN, "no memory for a timer") from None
     try:
-        return signal.sigqueue_alloc(current)
+        return signal_send.sigqueue_alloc(current)
     except LinuxError:
         cache.free()
         raise
@@ -449,7 +452,7 @@ def _release(current: Task, timer: KItimer) -> None:
     del k.posix_timers_id[timer.id]
     pid.put_pid(k, timer.target)
     assert timer.sigq is not None
-    signal.sigqueue_free(current, timer.sigq)
+    signal_send.sigqueue_free(current, timer.sigq)
     k.caches["posix_timers_cache"].free()
 
 

@@ -11,14 +11,10 @@ if TYPE_CHECKING:
     from procession.include.linux.nsproxy import UserNamespace
     from procession.include.linux.sched import Task
 
-__all__ = ("PTRACE_EVENT_EXEC", "PTRACE_MODE_ATTACH", "PTRACE_MODE_READ", "ptrace_event", "ptrace_may_access")
+__all__ = ("PTRACE_MODE_ATTACH", "PTRACE_MODE_READ", "ptrace_event", "ptrace_may_access")
 
 PTRACE_MODE_READ: Final = 1
 PTRACE_MODE_ATTACH: Final = 2
-PTRACE_EVENT_FORK: Final = 1
-PTRACE_EVENT_VFORK: Final = 2
-PTRACE_EVENT_CLONE: Final = 3
-PTRACE_EVENT_EXEC: Final = 4
 
 
 def ptrace_has_cap(current: Task, ns: UserNamespace) -> bool:

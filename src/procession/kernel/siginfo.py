@@ -6,6 +6,7 @@ of the union follows from signal and code.
 
 from __future__ import annotations
 
+from dataclasses import replace
 import struct
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -35,7 +36,7 @@ __all__ = (
     "SEND_SIG_PRIV",
     "SIGINFO_SIZE",
     "AnyInfo",
-    "SpecialInfo",
+    "hide_sender",
     "siginfo_from_user",
     "siginfo_to_user",
     "trace_fields",
@@ -57,9 +58,9 @@ class SpecialInfo:
         return self.name
 
 
-SEND_SIG_NOINFO: Final = SpecialInfo("SEND_SIG_NOINFO", 0)  # from a user: the sender's pid and uid
-SEND_SIG_PRIV: Final = SpecialInfo("SEND_SIG_PRIV", 0x80)  # from the kernel
-SEND_SIG_FORCED: Final = SpecialInfo("SEND_SIG_FORCED", 0)  # from the kernel, without a queue entry
+SEND_SIG_NOINFO: Final = SpecialInfo("SEND_SIG_NOINFO", SI_USER)  # from a user: the sender's pid and uid
+SEND_SIG_PRIV: Final = SpecialInfo("SEND_SIG_PRIV", SI_KERNEL)  # from the kernel
+SEND_SIG_FORCED: Final = SpecialInfo("SEND_SIG_FORCED", SI_USER)  # from the kernel, without a queue entry
 
 AnyInfo: TypeAlias = Siginfo | SpecialInfo
 
@@ -69,6 +70,8 @@ _RT: Final = struct.Struct("<iii4xiIQ96x")  # pid, uid, value
 _CHLD: Final = struct.Struct("<iii4xiIi4xqq80x")  # pid, uid, status, utime, stime
 _FAULT: Final = struct.Struct("<iii4xQ104x")  # address
 _POLL: Final = struct.Struct("<iii4xqi100x")  # band, fd
+
+_SI_PID: Final = 16  # where _KILL, _RT and _CHLD have the sender's number
 
 _FAULTS: Final = frozenset({SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP})
 _TRAP_CODES: Final = 4  # beyond them a SIGTRAP's code is a tracer's, with pid and uid
@@ -129,6 +132,12 @@ def siginfo_from_user(data: bytes) -> Siginfo:
     else:
         info.band, info.fd = rest
     return info
+
+
+def hide_sender(info: Siginfo) -> Siginfo:
+    """Return info for a receiver in whose namespace the sender has no number: si_pid is 0."""
+    raw = info.raw
+    return replace(info, pid=0, raw=raw and raw[:_SI_PID] + bytes(4) + raw[_SI_PID + 4 :])
 
 
 def trace_fields(info: AnyInfo, current: Task) -> tuple[int, ...]:

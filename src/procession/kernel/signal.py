@@ -1,7 +1,8 @@
-"""Delivering signals (kernel/signal.c; spec 10). The one door to all of signal.c: others call signal.NAME.
+"""Delivering signals, and which of them are blocked (kernel/signal.c, do_signal() of arch/x86; spec 10).
 
-The parts: signal_queue.py (pending sets), signal_send.py (sending, the parent's notice), signal_stop.py (job control),
-signal_syscalls.py. They are imported through this module only: they are pieces of one file.
+3.2's kernel/signal.c is seven files here, each of which knows only those before it: signal_queue.py (pending sets),
+signal_jobctl.py (what job control asks of a thread), signal_send.py (sending), signal_notify.py (what a parent is
+told), signal_stop.py (stops), this one, signal_syscalls.py.
 
 Differs: dequeue_signal() and get_signal_to_deliver() return what 3.2 writes through pointers. No freezer.
 """
@@ -26,176 +27,44 @@ from procession.include.linux.sched import (
     TIF_SINGLESTEP,
     signal_group_exit,
     thread_group_empty,
+    threads_from,
 )
 from procession.include.linux.signal import (
     CLD_STOPPED,
     SA_NODEFER,
     SA_RESETHAND,
     SA_RESTART,
+    SIG_BLOCK,
     SIG_DFL,
     SIG_IGN,
     SIG_KERNEL_COREDUMP_MASK,
     SIG_KERNEL_IGNORE_MASK,
     SIG_KERNEL_ONLY_MASK,
     SIG_KERNEL_STOP_MASK,
+    SIG_SETMASK,
+    SIG_UNBLOCK,
     SIGKILL,
     SIGSTOP,
     SIGTRAP,
+    SS_DISABLE,
+    SS_ONSTACK,
     KSigaction,
     Siginfo,
 )
-from procession.kernel import exit
-from procession.kernel.siginfo import (
-    SEND_SIG_FORCED,
-    SEND_SIG_NOINFO,
-    SEND_SIG_PRIV,
-    AnyInfo,
-    siginfo_from_user,
-    siginfo_to_user,
-    trace_fields,
-)
-from procession.kernel.signal_queue import (
-    dequeue_signal,
-    fatal_signal_pending,
-    flush_itimer_signals,
-    flush_signal_handlers,
-    flush_signals,
-    flush_sigqueue,
-    ignore_signals,
-    next_signal,
-    recalc_sigpending,
-    recalc_sigpending_and_wake,
-    recalc_sigpending_tsk,
-    rm_from_queue,
-    sig_handler_ignored,
-    sig_ignored,
-    signal_pending,
-    signal_pending_state,
-    signal_wake_up,
-    signals_init,
-    threads_from,
-    unhandled_signal,
-)
-from procession.kernel.signal_send import (
-    check_kill_permission,
-    complete_signal,
-    do_notify_parent,
-    do_send_sig_info,
-    force_sig,
-    force_sig_info,
-    force_sigsegv,
-    group_send_sig_info,
-    kill_pgrp,
-    kill_pgrp_info_locked,
-    kill_pid,
-    kill_pid_info,
-    kill_proc_info,
-    kill_something_info,
-    prepare_signal,
-    send_sig,
-    send_sig_info,
-    send_signal,
-    send_sigqueue,
-    sigqueue_alloc,
-    sigqueue_free,
-    wake_up_parent,
-    zap_other_threads,
-)
-from procession.kernel.signal_stop import (
-    PTRACE_EVENT_STOP,
-    do_jobctl_trap,
-    do_notify_parent_cldstop,
-    do_signal_stop,
-    ptrace_notify,
-    ptrace_signal,
-    ptrace_stop,
-    ptrace_trap_notify,
-    report_jobctl,
-    task_clear_jobctl_pending,
-    task_clear_jobctl_trapping,
-    task_is_stopped_or_traced,
-    task_participate_group_stop,
-    task_set_jobctl_pending,
-)
+from procession.kernel import exit, siginfo, signal_jobctl, signal_notify, signal_queue, signal_send, signal_stop
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "PTRACE_EVENT_STOP",
-    "SEND_SIG_FORCED",
-    "SEND_SIG_NOINFO",
-    "SEND_SIG_PRIV",
-    "AnyInfo",
-    "check_kill_permission",
-    "complete_signal",
-    "dequeue_signal",
-    "do_jobctl_trap",
-    "do_notify_parent",
-    "do_notify_parent_cldstop",
-    "do_send_sig_info",
     "do_signal",
-    "do_signal_stop",
     "exit_signals",
-    "fatal_signal_pending",
-    "flush_itimer_signals",
-    "flush_signal_handlers",
-    "flush_signals",
-    "flush_sigqueue",
-    "force_sig",
-    "force_sig_info",
-    "force_sigsegv",
-    "get_signal_to_deliver",
-    "group_send_sig_info",
-    "handle_signal",
-    "ignore_signals",
-    "kill_pgrp",
-    "kill_pgrp_info_locked",
-    "kill_pid",
-    "kill_pid_info",
-    "kill_proc_info",
-    "kill_something_info",
-    "next_signal",
     "on_sig_stack",
-    "prepare_signal",
-    "ptrace_notify",
-    "ptrace_signal",
-    "ptrace_stop",
-    "ptrace_trap_notify",
-    "recalc_sigpending",
-    "recalc_sigpending_and_wake",
-    "recalc_sigpending_tsk",
-    "report_jobctl",
-    "retarget_shared_pending",
-    "rm_from_queue",
     "sas_ss_flags",
-    "send_sig",
-    "send_sig_info",
-    "send_signal",
-    "send_sigqueue",
     "set_current_blocked",
     "set_restore_sigmask",
     "set_task_blocked_locked",
-    "sig_handler_ignored",
-    "sig_ignored",
-    "siginfo_from_user",
-    "siginfo_to_user",
-    "signal_pending",
-    "signal_pending_state",
-    "signal_wake_up",
-    "signals_init",
     "sigprocmask",
-    "sigqueue_alloc",
-    "sigqueue_free",
-    "task_clear_jobctl_pending",
-    "task_clear_jobctl_trapping",
-    "task_is_stopped_or_traced",
-    "task_participate_group_stop",
-    "task_set_jobctl_pending",
-    "threads_from",
-    "unhandled_signal",
-    "wake_up_parent",
-    "zap_other_threads",
 )
 
 _EINTR: Final = int(Errno.EINTR)
@@ -204,13 +73,11 @@ _ERESTARTNOINTR: Final = int(Errno.ERESTARTNOINTR)
 _RESTART_CODES: Final = frozenset(
     {_ERESTARTSYS, _ERESTARTNOINTR, int(Errno.ERESTARTNOHAND), int(Errno.ERESTART_RESTARTBLOCK)}
 )
-_UNSET: Final = -1
 
-# What becomes of a signal that was taken off the queue.
-_DROP: Final = 0
-_HANDLE: Final = 1
-_STOP: Final = 2
-_FATAL: Final = 3
+# What a signal without a handler does, as signal(7) calls it.
+_IGN: Final = 0
+_STOP: Final = 1
+_TERM: Final = 2
 
 
 # The blocked set.
@@ -221,6 +88,8 @@ def retarget_shared_pending(tsk: Task, which: int) -> None:
 
     Context: siglock held.
     """
+    assert tsk.sighand is not None
+    tsk.sighand.siglock.assert_held()
     retarget = tsk.signal.shared_pending.signal & which
     if not retarget:
         return
@@ -229,17 +98,19 @@ def retarget_shared_pending(tsk: Task, which: int) -> None:
             continue
         retarget &= t.blocked
         if not t.ti_flags & TIF_SIGPENDING:
-            signal_wake_up(t, resume=False)
+            signal_queue.signal_wake_up(t, resume=False)
         if not retarget:
             return
 
 
 def set_task_blocked_locked(tsk: Task, newset: int) -> None:
     """Set the caller's blocked set, siglock held (__set_task_blocked)."""
+    assert tsk.sighand is not None
+    tsk.sighand.siglock.assert_held()
     if tsk.ti_flags & TIF_SIGPENDING and not thread_group_empty(tsk):
         retarget_shared_pending(tsk, newset & ~tsk.blocked)
     tsk.blocked = newset
-    recalc_sigpending(tsk)
+    signal_queue.recalc_sigpending(tsk)
 
 
 def set_current_blocked(current: Task, newset: int) -> None:
@@ -252,11 +123,11 @@ def set_current_blocked(current: Task, newset: int) -> None:
 def sigprocmask(current: Task, how: int, newset: int) -> int:
     """Change the caller's blocked set as rt_sigprocmask(2) does; returns the old one. Raises EINVAL for how."""
     old = current.blocked
-    if how == 0:
+    if how == SIG_BLOCK:
         newset |= old
-    elif how == 1:
+    elif how == SIG_UNBLOCK:
         newset = old & ~newset
-    elif how != 2:
+    elif how != SIG_SETMASK:
         raise LinuxError(Errno.EINVAL, "unknown way to change the mask")
     if newset != old or current.ti_flags & TIF_SIGPENDING:
         set_current_blocked(current, newset)
@@ -277,10 +148,10 @@ def on_sig_stack(current: Task, sp: int) -> bool:
 
 
 def sas_ss_flags(current: Task, sp: int) -> int:
-    """Return ss_flags of the alternate stack: SS_DISABLE 2, SS_ONSTACK 1 or 0."""
+    """Return ss_flags of the alternate stack: SS_DISABLE, SS_ONSTACK or 0."""
     if not current.sas_ss_size:
-        return 2
-    return 1 if on_sig_stack(current, sp) else 0
+        return SS_DISABLE
+    return SS_ONSTACK if on_sig_stack(current, sp) else 0
 
 
 # The end of a thread.
@@ -299,10 +170,10 @@ def exit_signals(tsk: Task) -> None:
         if tsk.ti_flags & TIF_SIGPENDING:
             retarget_shared_pending(tsk, ~tsk.blocked)
             if tsk.jobctl & JOBCTL_STOP_PENDING:
-                group_stop = task_participate_group_stop(tsk)
+                group_stop = signal_jobctl.task_participate_group_stop(tsk)
     if group_stop:
         with tsk.kernel.tasklist_lock.read():
-            do_notify_parent_cldstop(tsk, False, CLD_STOPPED)
+            signal_notify.do_notify_parent_cldstop(tsk, False, CLD_STOPPED)
 
 
 # Delivery.
@@ -318,46 +189,46 @@ async def get_signal_to_deliver(current: Task) -> tuple[int, KSigaction, Siginfo
     sig = current.signal
     while True:
         if sig.flags & SIGNAL_CLD_MASK:
-            report_jobctl(current)
+            signal_stop.report_jobctl(current)
         if current.jobctl & JOBCTL_PENDING_MASK:
-            if current.jobctl & JOBCTL_STOP_PENDING and await do_signal_stop(current, 0):
+            if current.jobctl & JOBCTL_STOP_PENDING and await signal_stop.do_signal_stop(current, 0):
                 continue
             if current.jobctl & JOBCTL_TRAP_MASK:
-                await do_jobctl_trap(current)
+                await signal_stop.do_jobctl_trap(current)
                 continue
 
         with sighand.siglock.irq():
-            info = dequeue_signal(current, current.blocked)
+            info = signal_queue.dequeue_signal(current, current.blocked)
             if info is None:
                 return None
             traced = bool(current.ptrace) and info.signo != SIGKILL
-            verdict = _UNSET if traced else _settle(current, info)
+            action = _IGN if traced else _disposition(current, info)
         if traced:
-            info = await ptrace_signal(current, info)
+            info = await signal_stop.ptrace_signal(current, info)
             if info is None:
                 continue
             with sighand.siglock.irq():
-                verdict = _settle(current, info)
+                action = _disposition(current, info)
 
-        if isinstance(verdict, KSigaction):
-            return info.signo, verdict, info
-        if verdict == _STOP:
+        if isinstance(action, KSigaction):
+            return info.signo, action, info
+        if action == _STOP:
             # An orphaned group has nobody who could continue it; SIGSTOP does not ask.
             if info.signo == SIGSTOP or not exit.is_current_pgrp_orphaned(current):
-                await do_signal_stop(current, info.signo)
-        elif verdict == _FATAL:
-            await _die(current, info)
+                await signal_stop.do_signal_stop(current, info.signo)
+        elif action == _TERM:
+            await _dump_and_exit(current, info)
 
 
-def _settle(current: Task, info: Siginfo) -> KSigaction | int:
-    """Return the action whose handler is to run, or else _DROP, _STOP or _FATAL; siglock held."""
+def _disposition(current: Task, info: Siginfo) -> KSigaction | int:
+    """Return the action whose handler is to run, or what happens without one: _IGN, _STOP or _TERM; siglock held."""
     signr = info.signo
     assert current.sighand is not None
     action = current.sighand.action
     ka = action[signr - 1]
     trace = current.kernel.trace
     if trace.signal_deliver:
-        errno, code, *rest = trace_fields(info, current)
+        errno, code, *rest = siginfo.trace_fields(info, current)
         trace.signal_deliver(signr, errno, code, ka.handler, ka.flags, *rest)
     handler = ka.handler
     if handler not in (SIG_DFL, SIG_IGN):
@@ -366,14 +237,14 @@ def _settle(current: Task, info: Siginfo) -> KSigaction | int:
         return ka
     bit = 1 << (signr - 1)
     if handler == SIG_IGN or bit & SIG_KERNEL_IGNORE_MASK:
-        return _DROP
+        return _IGN
     # What reaches an init although it is unkillable came from outside its namespace.
     if current.signal.flags & SIGNAL_UNKILLABLE and not bit & SIG_KERNEL_ONLY_MASK:
-        return _DROP
-    return _STOP if bit & SIG_KERNEL_STOP_MASK else _FATAL
+        return _IGN
+    return _STOP if bit & SIG_KERNEL_STOP_MASK else _TERM
 
 
-async def _die(current: Task, info: Siginfo) -> None:
+async def _dump_and_exit(current: Task, info: Siginfo) -> None:
     """Let a signal end the process, with a core dump if that is its way."""
     signr = info.signo
     current.flags |= PF_SIGNALED
@@ -392,7 +263,7 @@ async def do_signal(current: Task) -> None:
         sig, ka, info = found
         handle_signal(current, sig, ka, info)
         if current.ti_flags & TIF_SINGLESTEP and current.ptrace:
-            await ptrace_notify(current, SIGTRAP)
+            await signal_stop.ptrace_notify(current, SIGTRAP)
         return
 
     thread = current.thread
@@ -420,7 +291,7 @@ def handle_signal(current: Task, sig: int, ka: KSigaction, info: Siginfo) -> Non
     try:
         thread.setup_rt_frame(current, sig, ka, info, oldset)
     except LinuxError:
-        force_sigsegv(sig, current)
+        signal_send.force_sigsegv(sig, current)
         return
     blocked |= ka.mask
     if not ka.flags & SA_NODEFER:

@@ -1,6 +1,6 @@
 """Pending sets and queues of signals (the first part of kernel/signal.c; spec 10.4, 10.7).
 
-Everything here is called with the siglock held. Other modules use these functions through kernel/signal.py.
+Everything here is called with the siglock held, but for signal_pending() and what takes the lock itself.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from procession.include.linux.signal import (
     Siginfo,
     Sigqueue,
 )
-from procession.kernel import itimer, posix_timers, sched, user
+from procession.kernel import hrtimer, sched, user
 from procession.mm import slab
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
-    from procession.include.linux.sched import Task
-    from procession.include.linux.signal import Sigpending
+    from procession.include.linux.sched import SignalStruct, Task
+    from procession.include.linux.signal import Requeue, Sigpending
 
 __all__ = (
     "dequeue_signal",
@@ -49,7 +49,6 @@ __all__ = (
     "flush_signals",
     "flush_sigqueue",
     "ignore_signals",
-    "next_signal",
     "recalc_sigpending",
     "recalc_sigpending_and_wake",
     "recalc_sigpending_tsk",
@@ -62,8 +61,6 @@ __all__ = (
     "signals_init",
     "sigqueue_charge",
     "sigqueue_put",
-    "threads_from",
-    "unhandled_signal",
 )
 
 _IGNORE: Final = KSigaction(SIG_IGN)
@@ -73,16 +70,6 @@ _ALL_DEFAULT: Final = [DEFAULT_ACTION] * NSIG
 def signals_init(k: Kernel) -> None:
     """Make the cache of queue entries."""
     slab.kmem_cache_create(k, "sigqueue", 160)
-
-
-def threads_from(p: Task) -> list[Task]:
-    """Return the threads of p's process in ring order, p first (while_each_thread)."""
-    threads = p.signal.threads
-    if len(threads) == 1:
-        return [p]
-    ring = list(threads)
-    at = ring.index(p)
-    return ring[at:] + ring[:at]
 
 
 # Is there work?
@@ -165,16 +152,6 @@ def sig_ignored(t: Task, sig: int, from_ancestor_ns: bool) -> bool:
     elif handler != SIG_IGN:
         return False
     return not t.ptrace  # a tracer wants to see them all
-
-
-def unhandled_signal(tsk: Task, sig: int) -> bool:
-    """Whether a fault signal is going to kill tsk rather than be handled or seen by a tracer."""
-    if tsk.tgid == 1:
-        return True
-    assert tsk.sighand is not None
-    if tsk.sighand.action[sig - 1].handler not in (SIG_DFL, SIG_IGN):
-        return False
-    return not tsk.ptrace
 
 
 # Queue entries.
@@ -287,8 +264,11 @@ def next_signal(pending: Sigpending, mask: int) -> int:
     return (ready & -ready).bit_length()
 
 
-def _collect_signal(k: Kernel, sig: int, pending: Sigpending) -> Siginfo:
-    """Take the oldest entry of sig off the queue; the bit stays while another is there."""
+def collect_signal(k: Kernel, sig: int, pending: Sigpending) -> tuple[Siginfo, Requeue | None]:
+    """Take the oldest entry of sig off the queue; the bit stays while another is there.
+
+    Returns its information, and whom to tell that it was taken.
+    """
     queue = pending.list
     first: Sigqueue | None = None
     for q in queue:
@@ -300,12 +280,12 @@ def _collect_signal(k: Kernel, sig: int, pending: Sigpending) -> Siginfo:
         pending.signal &= ~(1 << (sig - 1))
     if first is None:
         # Its information was never queued: too many entries, or a forced signal.
-        return Siginfo(signo=sig)
+        return Siginfo(signo=sig), None
     queue.remove(first)
     if first.preallocated:
-        return replace(first.info)  # the timer will use its own again
+        return replace(first.info), first.requeue  # the timer will use its own again
     sigqueue_put(k, first)
-    return first.info
+    return first.info, first.requeue
 
 
 def dequeue_signal(current: Task, mask: int) -> Siginfo | None:
@@ -316,20 +296,28 @@ def dequeue_signal(current: Task, mask: int) -> Siginfo | None:
     k = current.kernel
     sig = next_signal(current.pending, mask)
     if sig:
-        info = _collect_signal(k, sig, current.pending)
+        info, requeue = collect_signal(k, sig, current.pending)
     else:
         shared = current.signal.shared_pending
         sig = next_signal(shared, mask)
         if not sig:
             recalc_sigpending(current)
             return None
-        info = _collect_signal(k, sig, shared)
+        info, requeue = collect_signal(k, sig, shared)
         if sig == SIGALRM:
-            itimer.it_real_restart(k, current.signal)
+            _restart_real_timer(k, current.signal)
     recalc_sigpending(current)
     if SIG_KERNEL_STOP_MASK >> (sig - 1) & 1:
         # A SIGCONT from here on takes the stop back; do_signal_stop() checks.
         current.jobctl |= JOBCTL_STOP_DEQUEUED
-    if info.code == SI_TIMER and not info.raw:
-        posix_timers.do_schedule_next_timer(current, info)
+    if requeue is not None:
+        requeue(current, info)
     return info
+
+
+def _restart_real_timer(k: Kernel, sig: SignalStruct) -> None:
+    """Arm a periodic ITIMER_REAL for its next period, skipping those that are over."""
+    timer = sig.it_real_timer
+    if timer is not None and sig.it_real_incr_ns and not timer.queued:
+        hrtimer.hrtimer_forward(timer, k.clock.now_ns, sig.it_real_incr_ns)
+        hrtimer.hrtimer_start(k, timer, timer.expires_ns)

@@ -1,16 +1,12 @@
-"""Sending signals, and telling a parent of its child's death (the middle of kernel/signal.c; spec 10.2 to 10.8).
-
-Other modules use these functions through kernel/signal.py.
-"""
+"""Sending signals: who may, whom kill(2) means, which thread takes it (part of kernel/signal.c; spec 10.2 to 10.6)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-import struct
 from typing import TYPE_CHECKING, Final
 
-from procession.include.linux.bug import bug, bug_on
+from procession.include.linux.bug import bug_on
 from procession.include.linux.cred import CAP_KILL
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_PID
@@ -29,32 +25,33 @@ from procession.include.linux.sched import (
     TASK_TRACED_BIT,
     TIF_SIGPENDING,
     same_thread_group,
+    threads_from,
 )
 from procession.include.linux.signal import (
-    CLD_DUMPED,
-    CLD_EXITED,
-    CLD_KILLED,
     NSIG,
-    SA_NOCLDWAIT,
     SI_TIMER,
     SIG_DFL,
     SIG_IGN,
     SIG_KERNEL_COREDUMP_MASK,
     SIG_KERNEL_IGNORE_MASK,
     SIG_KERNEL_STOP_MASK,
-    SIGCHLD,
     SIGCONT,
     SIGKILL,
     SIGKILL_MASK,
     SIGRTMIN,
     SIGSEGV,
-    KSigaction,
     Siginfo,
     Sigqueue,
 )
-from procession.include.linux.time import NSEC_PER_CLOCK_T
-from procession.kernel import capability, pid, rcupdate, sched, signal_queue, signal_stop, wait
-from procession.kernel.siginfo import SEND_SIG_FORCED, SEND_SIG_NOINFO, SEND_SIG_PRIV, AnyInfo, trace_fields
+from procession.kernel import capability, pid, rcupdate, sched, signal_jobctl, signal_queue, wait
+from procession.kernel.siginfo import (
+    SEND_SIG_FORCED,
+    SEND_SIG_NOINFO,
+    SEND_SIG_PRIV,
+    AnyInfo,
+    hide_sender,
+    trace_fields,
+)
 
 if TYPE_CHECKING:
     from procession.include.linux.pid import Pid
@@ -62,8 +59,6 @@ if TYPE_CHECKING:
 
 __all__ = (
     "check_kill_permission",
-    "complete_signal",
-    "do_notify_parent",
     "do_send_sig_info",
     "force_sig",
     "force_sig_info",
@@ -71,25 +66,20 @@ __all__ = (
     "group_send_sig_info",
     "kill_pgrp",
     "kill_pgrp_info_locked",
-    "kill_pid",
     "kill_pid_info",
     "kill_proc_info",
     "kill_something_info",
-    "prepare_signal",
     "send_sig",
     "send_sig_info",
     "send_signal",
     "send_sigqueue",
-    "si_fromuser",
     "sigqueue_alloc",
     "sigqueue_free",
-    "wake_up_parent",
     "zap_other_threads",
 )
 
 _SIGCONT_BIT: Final = 1 << (SIGCONT - 1)
 _UNKILLABLE_OR_EXIT: Final = SIGNAL_UNKILLABLE | SIGNAL_GROUP_EXIT
-_STOPPED_OR_TRACED: Final = TASK_STOPPED_BIT | TASK_TRACED_BIT
 _NOT_FATAL_MASK: Final = SIG_KERNEL_IGNORE_MASK | SIG_KERNEL_STOP_MASK
 
 
@@ -101,7 +91,8 @@ def si_fromuser(info: AnyInfo) -> bool:
     return info is SEND_SIG_NOINFO or (isinstance(info, Siginfo) and info.code <= 0)
 
 
-def _kill_ok_by_cred(current: Task, t: Task) -> bool:
+def kill_ok_by_cred(current: Task, t: Task) -> bool:
+    """Whether current's ids, or CAP_KILL, let it send to t."""
     cred, tcred = current.cred, t.real_cred
     if cred.user.user_ns is tcred.user.user_ns and (
         cred.euid in (tcred.suid, tcred.uid) or cred.uid in (tcred.suid, tcred.uid)
@@ -114,7 +105,7 @@ def check_kill_permission(current: Task, sig: int, info: AnyInfo, t: Task) -> No
     """Let pass what current may send to t; raises EINVAL for no signal, EPERM (spec 10.2)."""
     if not 0 <= sig <= NSIG:
         raise LinuxError(Errno.EINVAL, f"no signal {sig}")
-    if not si_fromuser(info) or same_thread_group(current, t) or _kill_ok_by_cred(current, t):
+    if not si_fromuser(info) or same_thread_group(current, t) or kill_ok_by_cred(current, t):
         return
     if sig == SIGCONT:
         session = pid.task_session(t)
@@ -136,12 +127,12 @@ def prepare_signal(sig: int, p: Task, from_ancestor_ns: bool) -> bool:
         k = p.kernel
         gone = _SIGCONT_BIT if bit != _SIGCONT_BIT else SIG_KERNEL_STOP_MASK
         signal_queue.rm_from_queue(k, gone, p.signal.shared_pending)
-        for t in signal_queue.threads_from(p):
+        for t in threads_from(p):
             signal_queue.rm_from_queue(k, gone, t.pending)
             if bit == _SIGCONT_BIT:
-                signal_stop.task_clear_jobctl_pending(t, JOBCTL_STOP_PENDING)
+                signal_jobctl.task_clear_jobctl_pending(t, JOBCTL_STOP_PENDING)
                 if t.ptrace & PT_SEIZED:
-                    signal_stop.ptrace_trap_notify(t)
+                    signal_jobctl.ptrace_trap_notify(t)
                 else:
                     sched.wake_up_state(t, TASK_STOPPED_BIT)
         if bit == _SIGCONT_BIT:
@@ -163,13 +154,13 @@ def _note_continued(p: Task) -> None:
         sig.group_exit_code = 0
 
 
-def _wants_signal(sig: int, p: Task) -> bool:
+def wants_signal(sig: int, p: Task) -> bool:
     """Whether p is a good choice to take a signal: it may, and is not busy with another one."""
     if p.blocked >> (sig - 1) & 1 or p.flags & PF_EXITING:
         return False
     if sig == SIGKILL:
         return True
-    if p.state & _STOPPED_OR_TRACED:
+    if p.state & (TASK_STOPPED_BIT | TASK_TRACED_BIT):
         return False
     return p.on_cpu or not p.ti_flags & TIF_SIGPENDING
 
@@ -180,7 +171,7 @@ def complete_signal(sig: int, p: Task, group: bool) -> None:
     A signal that is going to kill the whole process does so here: each thread gets a SIGKILL of its own.
     """
     signal = p.signal
-    if _wants_signal(sig, p):
+    if wants_signal(sig, p):
         t = p
     elif not group or len(signal.threads) == 1:
         return  # it stays queued until p unblocks it or wakes up
@@ -203,7 +194,7 @@ def complete_signal(sig: int, p: Task, group: bool) -> None:
         signal.flags = SIGNAL_GROUP_EXIT
         signal.group_exit_code = sig
         signal.group_stop_count = 0
-        for thread in signal_queue.threads_from(p):
+        for thread in threads_from(p):
             _kill_thread(thread)
         return
     signal_queue.signal_wake_up(t, resume=sig == SIGKILL)
@@ -213,15 +204,15 @@ def _choose_thread(sig: int, p: Task) -> Task | None:
     """Go round the threads from the one that was chosen last."""
     signal = p.signal
     assert signal.curr_target is not None
-    for t in signal_queue.threads_from(signal.curr_target):
-        if _wants_signal(sig, t):
+    for t in threads_from(signal.curr_target):
+        if wants_signal(sig, t):
             signal.curr_target = t
             return t
     return None
 
 
 def _kill_thread(t: Task) -> None:
-    signal_stop.task_clear_jobctl_pending(t, JOBCTL_PENDING_MASK)
+    signal_jobctl.task_clear_jobctl_pending(t, JOBCTL_PENDING_MASK)
     t.pending.signal |= SIGKILL_MASK
     signal_queue.signal_wake_up(t, resume=True)
 
@@ -229,9 +220,9 @@ def _kill_thread(t: Task) -> None:
 def zap_other_threads(p: Task) -> int:
     """Kill all other threads of p's process; returns how many there are."""
     p.signal.group_stop_count = 0
-    others = signal_queue.threads_from(p)[1:]
+    others = threads_from(p)[1:]
     for t in others:
-        signal_stop.task_clear_jobctl_pending(t, JOBCTL_PENDING_MASK)
+        signal_jobctl.task_clear_jobctl_pending(t, JOBCTL_PENDING_MASK)
         if not t.exit_state:
             t.pending.signal |= SIGKILL_MASK
             signal_queue.signal_wake_up(t, resume=True)
@@ -243,6 +234,8 @@ def send_signal(sig: int, info: AnyInfo, t: Task, group: bool) -> None:
 
     Context: siglock held. An info given here must not be changed afterwards.
     """
+    assert t.sighand is not None
+    t.sighand.siglock.assert_held()
     from_ancestor_ns = False
     if si_fromuser(info):
         ns = pid.task_active_pid_ns(t)
@@ -251,6 +244,7 @@ def send_signal(sig: int, info: AnyInfo, t: Task, group: bool) -> None:
 
 
 def _send_signal(sig: int, info: AnyInfo, t: Task, group: bool, from_ancestor_ns: bool) -> None:
+    """As send_signal, for a sender that t's namespace has a number for, or has not (__send_signal)."""
     trace = t.kernel.trace
     if trace.signal_generate:
         errno, code, *rest = trace_fields(info, t.kernel.current)
@@ -264,7 +258,7 @@ def _send_signal(sig: int, info: AnyInfo, t: Task, group: bool, from_ancestor_ns
         return
 
     if info is not SEND_SIG_FORCED:
-        q = _make_entry(sig, info, t, from_ancestor_ns)
+        q = _sigqueue_for(sig, info, t, from_ancestor_ns)
         if q is not None:
             pending.list.append(q)
         elif isinstance(info, Siginfo):
@@ -279,13 +273,12 @@ def _send_signal(sig: int, info: AnyInfo, t: Task, group: bool, from_ancestor_ns
     complete_signal(sig, t, group)
 
 
-def _make_entry(sig: int, info: AnyInfo, t: Task, from_ancestor_ns: bool) -> Sigqueue | None:
+def _sigqueue_for(sig: int, info: AnyInfo, t: Task, from_ancestor_ns: bool) -> Sigqueue | None:
     """Return a queue entry, None if t's user has used up RLIMIT_SIGPENDING and the signal is not worth an exception."""
     if isinstance(info, Siginfo):
         override_rlimit = sig < SIGRTMIN and info.code >= 0
         if from_ancestor_ns and info.pid:
-            # The receiver has no number for its sender.
-            info = replace(info, pid=0, raw=info.raw and info.raw[:16] + struct.pack("<i", 0) + info.raw[20:])
+            info = hide_sender(info)
         return signal_queue.sigqueue_charge(t, info, override_rlimit)
     if info is SEND_SIG_PRIV:
         return signal_queue.sigqueue_charge(t, Siginfo(signo=sig, code=info.code), sig < SIGRTMIN)
@@ -383,8 +376,10 @@ def _send_to_all(sig: int, info: AnyInfo, targets: Iterable[Task]) -> None:
 
 def kill_pgrp_info_locked(sig: int, info: AnyInfo, pgrp: Pid | None) -> None:
     """Send to all members of a process group, under tasklist_lock (__kill_pgrp_info); raises ESRCH, EPERM, EINVAL."""
-    members = pgrp.tasks[PIDTYPE_PGID] if pgrp is not None else None
-    _send_to_all(sig, info, reversed(list(members)) if members else ())
+    members = list(pgrp.tasks[PIDTYPE_PGID] or ()) if pgrp is not None else []
+    if members:
+        members[0].kernel.tasklist_lock.assert_held()
+    _send_to_all(sig, info, reversed(members))
 
 
 def kill_pgrp(pgrp: Pid | None, sig: int, priv: int) -> None:
@@ -401,16 +396,11 @@ def kill_pid_info(sig: int, info: AnyInfo, target: Pid | None) -> None:
 
     Differs: no second attempt, since no task is unhashed between the look-up and the lock.
     """
-    p = pid.pid_task(target, 0)
+    p = pid.pid_task(target, PIDTYPE_PID)
     if p is None:
         raise LinuxError(Errno.ESRCH, "no such process")
     with rcupdate.rcu_read_lock(p.kernel):
         group_send_sig_info(sig, info, p)
-
-
-def kill_pid(target: Pid | None, sig: int, priv: int) -> None:
-    """As kill_pid_info, as the kernel if priv, else as current."""
-    kill_pid_info(sig, SEND_SIG_PRIV if priv else SEND_SIG_NOINFO, target)
 
 
 def kill_proc_info(current: Task, sig: int, info: AnyInfo, nr: int) -> None:
@@ -502,67 +492,3 @@ def send_sigqueue(q: Sigqueue, t: Task, group: bool) -> bool:
         pending.signal |= 1 << (sig - 1)
         complete_signal(sig, t, group)
     return True
-
-
-# The parent.
-
-
-def wake_up_parent(p: Task, parent: Task) -> None:
-    """Wake those threads of parent that wait for p (__wake_up_parent)."""
-    queue = parent.signal.wait_chldexit
-    if queue.task_list:
-        wait.wake_up_interruptible_sync(queue, p)
-
-
-def do_notify_parent(tsk: Task, sig: int) -> bool:
-    """Tell the parent, or the tracer, that tsk is dead; returns whether nobody will wait for it (spec 8.5, 10.8).
-
-    Context: tasklist_lock held for writing.
-    """
-    if sig == -1:
-        bug("a thread that is no leader notifies nobody", tsk)
-    if tsk.state & _STOPPED_OR_TRACED:
-        bug("a stopped task cannot be dead", tsk)
-    parent = tsk.parent
-    psig = parent.sighand
-    assert psig is not None
-    with psig.siglock.irq():
-        autoreap = False
-        if sig == SIGCHLD and not tsk.ptrace:
-            ka: KSigaction = psig.action[SIGCHLD - 1]
-            if ka.handler == SIG_IGN:
-                autoreap = True
-                sig = 0
-            elif ka.flags & SA_NOCLDWAIT:
-                autoreap = True
-        # An ignored SIGCHLD is the common case: do not even say what happened.
-        if 0 < sig <= NSIG and (
-            sig != SIGCHLD or tsk.kernel.trace.signal_generate or not signal_queue.sig_ignored(parent, sig, False)
-        ):
-            _send_signal(sig, _death_info(tsk, parent, sig), parent, True, False)
-        queue = parent.signal.wait_chldexit
-        if queue.task_list:
-            wait.wake_up_interruptible_sync(queue, tsk)
-    return autoreap
-
-
-def _death_info(tsk: Task, parent: Task, sig: int) -> Siginfo:
-    """Return what the parent is told: times in clock ticks, those of dead threads included."""
-    code = tsk.exit_code
-    if code & 0x80:
-        cause, status = CLD_DUMPED, code & 0x7F
-    elif code & 0x7F:
-        cause, status = CLD_KILLED, code & 0x7F
-    else:
-        cause, status = CLD_EXITED, code >> 8
-    signal = tsk.signal
-    assert parent.nsproxy is not None
-    return Siginfo(
-        signo=sig,
-        code=cause,
-        pid=pid.pid_nr_ns(tsk.pids[PIDTYPE_PID], parent.nsproxy.pid_ns),
-        uid=tsk.real_cred.uid,
-        status=status,
-        utime=(tsk.utime + signal.utime) // NSEC_PER_CLOCK_T,
-        stime=(tsk.stime + signal.stime) // NSEC_PER_CLOCK_T,
-    )

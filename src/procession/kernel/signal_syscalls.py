@@ -28,9 +28,9 @@ from procession.include.linux.signal import (
     StackOut,
 )
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.time import NSEC_PER_SEC, TimespecIn
+from procession.include.linux.time import TimespecIn
 from procession.include.linux.types import PidNr, SigNr, SizeT, UserPtr
-from procession.kernel import hrtimer, pid, rcupdate, sched, siginfo, signal
+from procession.kernel import hrtimer, pid, rcupdate, sched, siginfo, signal, signal_queue, signal_send, time
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -59,7 +59,6 @@ _FULL_SET: Final = (1 << NSIG) - 1
 _ALLOWED: Final = _FULL_SET & ~SIG_KERNEL_ONLY_MASK
 _SIGACTION: Final = struct.Struct("<QQQQ")  # handler, flags, restorer, mask
 _STACK_T: Final = struct.Struct("<Qi4xQ")  # sp, flags, size
-_TIMESPEC: Final = struct.Struct("<qq")
 
 
 def _check_set_size(sigsetsize: int) -> None:
@@ -70,7 +69,8 @@ def _check_set_size(sigsetsize: int) -> None:
 # Sending.
 
 
-def _own_info(current: Task, sig: int, code: int) -> Siginfo:
+def _sender_info(current: Task, sig: int, code: int) -> Siginfo:
+    """Return what kill(2) and tkill(2) tell the receiver: current's number and user."""
     assert current.nsproxy is not None
     return Siginfo(signo=sig, code=code, pid=pid.task_tgid_nr_ns(current, current.nsproxy.pid_ns), uid=current.cred.uid)
 
@@ -78,21 +78,21 @@ def _own_info(current: Task, sig: int, code: int) -> Siginfo:
 @syscall
 def sys_kill(current: Task, pid: PidNr, sig: SigNr) -> int:
     """Send to a process, a group (0, -pgid) or everybody (-1); raises ESRCH before EINVAL, EPERM (kill(2))."""
-    signal.kill_something_info(current, sig, _own_info(current, sig, SI_USER), pid)
+    signal_send.kill_something_info(current, sig, _sender_info(current, sig, SI_USER), pid)
     return 0
 
 
-def _do_send_specific(current: Task, tgid: int, nr: int, sig: int, info: Siginfo) -> None:
+def do_send_specific(current: Task, tgid: int, nr: int, sig: int, info: Siginfo) -> None:
     """Send to one thread; raises ESRCH, also if it belongs to another process than tgid says (0: any)."""
     p = pid.find_task_by_vpid(current, nr)
     assert current.nsproxy is not None
     if p is None or (tgid > 0 and pid.task_tgid_nr_ns(p, current.nsproxy.pid_ns) != tgid):
         raise LinuxError(Errno.ESRCH, f"no thread {nr}")
     with rcupdate.rcu_read_lock(current.kernel):
-        signal.check_kill_permission(current, sig, info, p)
+        signal_send.check_kill_permission(current, sig, info, p)
         # One that was there a moment ago and is gone now might as well have got it.
         if sig and p.sighand is not None:
-            signal.do_send_sig_info(sig, info, p, group=False)
+            signal_send.do_send_sig_info(sig, info, p, group=False)
 
 
 @syscall
@@ -100,7 +100,7 @@ def sys_tgkill(current: Task, tgid: PidNr, pid: PidNr, sig: SigNr) -> int:
     """Send to one thread of a given process; raises EINVAL, ESRCH, EPERM, EAGAIN (tgkill(2))."""
     if pid <= 0 or tgid <= 0:
         raise LinuxError(Errno.EINVAL, "tgkill wants positive numbers")
-    _do_send_specific(current, tgid, pid, sig, _own_info(current, sig, SI_TKILL))
+    do_send_specific(current, tgid, pid, sig, _sender_info(current, sig, SI_TKILL))
     return 0
 
 
@@ -109,11 +109,11 @@ def sys_tkill(current: Task, pid: PidNr, sig: SigNr) -> int:
     """Send to one thread; raises EINVAL, ESRCH, EPERM, EAGAIN (tkill(2))."""
     if pid <= 0:
         raise LinuxError(Errno.EINVAL, "tkill wants a positive number")
-    _do_send_specific(current, 0, pid, sig, _own_info(current, sig, SI_TKILL))
+    do_send_specific(current, 0, pid, sig, _sender_info(current, sig, SI_TKILL))
     return 0
 
 
-def _user_info(current: Task, sig: int, uinfo: UserPtr) -> Siginfo:
+def _copy_siginfo_from_user(current: Task, sig: int, uinfo: UserPtr) -> Siginfo:
     info = siginfo.siginfo_from_user(uaccess.copy_from_user(current, uinfo, siginfo.SIGINFO_SIZE))
     info.signo = sig
     return info
@@ -128,20 +128,20 @@ def _check_user_code(info: Siginfo) -> None:
 @syscall
 def sys_rt_sigqueueinfo(current: Task, pid: PidNr, sig: SigNr, uinfo: InfoIn) -> int:
     """Send to a process with a siginfo of one's own; raises EFAULT, EPERM, ESRCH, EINVAL, EAGAIN (sigqueue(3))."""
-    info = _user_info(current, sig, uinfo)
+    info = _copy_siginfo_from_user(current, sig, uinfo)
     _check_user_code(info)
-    signal.kill_proc_info(current, sig, info, pid)
+    signal_send.kill_proc_info(current, sig, info, pid)
     return 0
 
 
 @syscall
 def sys_rt_tgsigqueueinfo(current: Task, tgid: PidNr, pid: PidNr, sig: SigNr, uinfo: InfoIn) -> int:
     """As rt_sigqueueinfo, to one thread; raises EFAULT, EINVAL, EPERM, ESRCH, EAGAIN."""
-    info = _user_info(current, sig, uinfo)
+    info = _copy_siginfo_from_user(current, sig, uinfo)
     if pid <= 0 or tgid <= 0:
         raise LinuxError(Errno.EINVAL, "rt_tgsigqueueinfo wants positive numbers")
     _check_user_code(info)
-    _do_send_specific(current, tgid, pid, sig, info)
+    do_send_specific(current, tgid, pid, sig, info)
     return 0
 
 
@@ -159,12 +159,12 @@ def do_sigaction(current: Task, sig: int, act: KSigaction | None) -> KSigaction:
         old = action[sig - 1]
         if act is not None:
             action[sig - 1] = act
-            if signal.sig_handler_ignored(act.handler, sig):
+            if signal_queue.sig_handler_ignored(act.handler, sig):
                 bit = 1 << (sig - 1)
                 k = current.kernel
-                signal.rm_from_queue(k, bit, current.signal.shared_pending)
+                signal_queue.rm_from_queue(k, bit, current.signal.shared_pending)
                 for t in current.signal.threads:
-                    signal.rm_from_queue(k, bit, t.pending)
+                    signal_queue.rm_from_queue(k, bit, t.pending)
     return old
 
 
@@ -189,9 +189,9 @@ def sys_rt_sigprocmask(current: Task, how: SigHowArg, nset: SigsetIn, oset: Sigs
         raise LinuxError(Errno.EINVAL, "size of a signal set")
     old = current.blocked
     if nset:
-        signal.sigprocmask(current, how, uaccess.get_user(current, nset, 8) & _ALLOWED)
+        signal.sigprocmask(current, how, uaccess.get_user(current, nset, _SET_SIZE) & _ALLOWED)
     if oset:
-        uaccess.put_user(current, oset, old, 8)
+        uaccess.put_user(current, oset, old, _SET_SIZE)
     return 0
 
 
@@ -239,7 +239,7 @@ def sys_sigaltstack(current: Task, uss: StackIn, uoss: StackOut) -> int:
 async def sys_pause(current: Task) -> int:
     """Sleep until a signal has run a handler; always ends with ERESTARTNOHAND (pause(2))."""
     current.wchan = "sys_pause"
-    while not signal.signal_pending(current):
+    while not signal_queue.signal_pending(current):
         current.state = TASK_INTERRUPTIBLE
         await sched.schedule(current)
     current.wchan = ""
@@ -250,7 +250,7 @@ async def sys_pause(current: Task) -> int:
 async def sys_rt_sigsuspend(current: Task, unewset: SigsetIn, sigsetsize: SizeT) -> int:
     """Sleep with another mask until a handler has run; raises EINVAL, EFAULT, ERESTARTNOHAND (sigsuspend(2))."""
     _check_set_size(sigsetsize)
-    newset = uaccess.get_user(current, unewset, 8) & _ALLOWED
+    newset = uaccess.get_user(current, unewset, _SET_SIZE) & _ALLOWED
     current.saved_sigmask = current.blocked
     signal.set_current_blocked(current, newset)
     current.state = TASK_INTERRUPTIBLE
@@ -271,25 +271,22 @@ async def sys_rt_sigtimedwait(
     Differs: the timeout is not rounded up to ticks.
     """
     _check_set_size(sigsetsize)
-    these = uaccess.get_user(current, uthese, 8)
+    these = uaccess.get_user(current, uthese, _SET_SIZE)
     timeout_ns: int | None = None
     if uts:
-        sec, nsec = _TIMESPEC.unpack(uaccess.copy_from_user(current, uts, _TIMESPEC.size))
-        if sec < 0 or not 0 <= nsec < NSEC_PER_SEC:
-            raise LinuxError(Errno.EINVAL, "timespec")
-        timeout_ns = sec * NSEC_PER_SEC + nsec
-    info = await _do_sigtimedwait(current, these & _ALLOWED, timeout_ns)
+        timeout_ns = time.get_timespec(current, uts)
+    info = await do_sigtimedwait(current, these & _ALLOWED, timeout_ns)
     if uinfo:
         uaccess.copy_to_user(current, uinfo, siginfo.siginfo_to_user(info))
     return info.signo
 
 
-async def _do_sigtimedwait(current: Task, these: int, timeout_ns: int | None) -> Siginfo:
+async def do_sigtimedwait(current: Task, these: int, timeout_ns: int | None) -> Siginfo:
     mask = _FULL_SET & ~these
     sighand = current.sighand
     assert sighand is not None
     with sighand.siglock.irq():
-        info = signal.dequeue_signal(current, mask)
+        info = signal_queue.dequeue_signal(current, mask)
         if info is not None:
             return info
         if timeout_ns == 0:
@@ -297,7 +294,7 @@ async def _do_sigtimedwait(current: Task, these: int, timeout_ns: int | None) ->
         # What we wait for must be able to wake us; real_blocked keeps it from being handled or lost.
         current.real_blocked = current.blocked
         current.blocked &= mask
-        signal.recalc_sigpending(current)
+        signal_queue.recalc_sigpending(current)
 
     current.state = TASK_INTERRUPTIBLE
     current.wchan = "sys_rt_sigtimedwait"
@@ -307,7 +304,7 @@ async def _do_sigtimedwait(current: Task, these: int, timeout_ns: int | None) ->
     with sighand.siglock.irq():
         signal.set_task_blocked_locked(current, current.real_blocked)
         current.real_blocked = 0
-        info = signal.dequeue_signal(current, mask)
+        info = signal_queue.dequeue_signal(current, mask)
     if info is not None:
         return info
     raise LinuxError(Errno.EINTR if left_ns else Errno.EAGAIN, "sigtimedwait")

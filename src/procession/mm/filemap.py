@@ -17,7 +17,7 @@ from procession.include.linux.fcntl import O_APPEND
 from procession.include.linux.fs import MAX_LFS_FILESIZE, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP
 from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_FSIZE
 from procession.include.linux.signal import SIGXFSZ
-from procession.kernel import capability, signal
+from procession.kernel import capability, signal_send
 from procession.mm import memory, page_alloc, text, uaccess
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ def generic_write_checks(current: Task, pos: int, count: int) -> int:
     limit = current.signal.rlim[RLIMIT_FSIZE][0]
     if limit != RLIM_INFINITY and count:
         if pos >= limit:
-            signal.send_sig(SIGXFSZ, current, 0)
+            signal_send.send_sig(SIGXFSZ, current, 0)
             raise LinuxError(Errno.EFBIG, "RLIMIT_FSIZE")
         count = min(count, limit - pos)
     if count and pos >= MAX_LFS_FILESIZE:

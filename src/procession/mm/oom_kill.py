@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from procession.include.linux.cred import CAP_FULL_SET, CAP_SYS_ADMIN
 from procession.include.linux.sched import EXIT_NONE, PF_EXITING, PF_KTHREAD, TIF_MEMDIE, same_thread_group
 from procession.include.linux.signal import SIGKILL
-from procession.kernel import panic, sched, signal
+from procession.kernel import panic, sched, signal_queue, signal_send
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -23,7 +23,7 @@ _SYS_ADMIN: Final = 1 << CAP_SYS_ADMIN & CAP_FULL_SET
 def out_of_memory(k: Kernel) -> None:
     """Kill the process that frees most, unless one is dying already; panics if there is none."""
     current = k.current
-    if signal.fatal_signal_pending(current):
+    if signal_queue.fatal_signal_pending(current):
         current.ti_flags |= TIF_MEMDIE  # it will soon give back what it has
         return
     with k.tasklist_lock.read():
@@ -113,9 +113,9 @@ def _oom_kill_task(k: Kernel, p: Task) -> None:
             and not q.flags & PF_KTHREAD
             and q.signal.oom_score_adj != OOM_SCORE_ADJ_MIN
         ):
-            signal.force_sig(SIGKILL, q)
+            signal_send.force_sig(SIGKILL, q)
     p.ti_flags |= TIF_MEMDIE
-    signal.force_sig(SIGKILL, p)
+    signal_send.force_sig(SIGKILL, p)
 
 
 def pagefault_out_of_memory(current: Task) -> None:

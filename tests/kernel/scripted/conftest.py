@@ -85,6 +85,9 @@ class Script:
     def user_sp(self) -> int:
         return 0
 
+    def user_regset_view(self) -> tuple[()]:
+        return ()
+
     def exit_thread(self) -> None:
         pass
 

@@ -9,7 +9,7 @@ import pytest
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.sched import EXIT_ZOMBIE, Task
 from procession.include.linux.signal import SA_NODEFER, SA_RESETHAND, SA_RESTART, SI_USER, KSigaction, Siginfo, sigmask
-from procession.kernel import signal, signal_syscalls
+from procession.kernel import signal_send, signal_syscalls
 
 SIGUSR1, SIGUSR2, SIGSEGV, SIGHUP = 10, 12, 11, 1
 
@@ -48,7 +48,7 @@ def test_restart_classes_with_handler(m: Machine, code: Errno, flags: int, resta
         made.append(1)
         if len(made) > 1:
             return 7
-        signal.send_sig(SIGUSR1, current, 0)
+        signal_send.send_sig(SIGUSR1, current, 0)
         raise LinuxError(code)
 
     p = m.process(call)
@@ -96,8 +96,8 @@ def test_restart_block_runs_instead(m: Machine) -> None:
 
 def test_several_handlers_stack_up(m: Machine) -> None:
     """Both frames are made before user code runs: the lower number lies on the outside; only one sees the error."""
-    p = m.process(m.block(SIGUSR1, SIGUSR2), lambda c: signal.send_sig(SIGUSR2, c, 0),
-                  lambda c: signal.send_sig(SIGUSR1, c, 0), m.unblock(SIGUSR1, SIGUSR2))
+    p = m.process(m.block(SIGUSR1, SIGUSR2), lambda c: signal_send.send_sig(SIGUSR2, c, 0),
+                  lambda c: signal_send.send_sig(SIGUSR1, c, 0), m.unblock(SIGUSR1, SIGUSR2))
     m.handle(p, SIGUSR1, SIGUSR2)
     m.run()
 
@@ -106,8 +106,8 @@ def test_several_handlers_stack_up(m: Machine) -> None:
 
 def test_fault_signals_come_first(m: Machine) -> None:
     """SIGSEGV before SIGHUP although 11 > 1 (spec 23.12)."""
-    p = m.process(m.block(SIGSEGV, SIGHUP), lambda c: signal.send_sig(SIGHUP, c, 0),
-                  lambda c: signal.send_sig(SIGSEGV, c, 0), m.unblock(SIGSEGV, SIGHUP))
+    p = m.process(m.block(SIGSEGV, SIGHUP), lambda c: signal_send.send_sig(SIGHUP, c, 0),
+                  lambda c: signal_send.send_sig(SIGSEGV, c, 0), m.unblock(SIGSEGV, SIGHUP))
     m.handle(p, SIGSEGV, SIGHUP)
     m.run()
 
@@ -119,10 +119,10 @@ def test_standard_signals_merge_and_realtime_ones_queue(m: Machine) -> None:
 
     def send(current: Task) -> None:
         for value in range(10):
-            signal.send_sig_info(SIGUSR1, Siginfo(signo=SIGUSR1, code=-1, value=value), current)
+            signal_send.send_sig_info(SIGUSR1, Siginfo(signo=SIGUSR1, code=-1, value=value), current)
         for value in range(3):
             for sig in (35, 34):
-                signal.send_sig_info(sig, Siginfo(signo=sig, code=-1, value=value), current)
+                signal_send.send_sig_info(sig, Siginfo(signo=sig, code=-1, value=value), current)
 
     p = m.process(m.block(SIGUSR1, 34, 35), send, m.unblock(SIGUSR1, 34, 35))
     m.handle(p, SIGUSR1, 34, 35, mask=sigmask(SIGUSR1, 34, 35))
@@ -135,7 +135,7 @@ def test_standard_signals_merge_and_realtime_ones_queue(m: Machine) -> None:
 
 def test_resethand_and_nodefer(m: Machine) -> None:
     """RESETHAND: the second one kills. NODEFER: not blocked meanwhile."""
-    p = m.process(lambda c: signal.send_sig(SIGUSR1, c, 0), lambda c: signal.send_sig(SIGUSR1, c, 0))
+    p = m.process(lambda c: signal_send.send_sig(SIGUSR1, c, 0), lambda c: signal_send.send_sig(SIGUSR1, c, 0))
     m.handle(p, SIGUSR1, flags=int(SA_RESETHAND | SA_NODEFER))
     m.run()
 
@@ -146,7 +146,7 @@ def test_resethand_and_nodefer(m: Machine) -> None:
 def test_handler_mask_is_blocked_and_restored(m: Machine) -> None:
     """sa_mask and the signal itself are blocked until sigreturn."""
     seen = []
-    p = m.process(lambda c: signal.send_sig(SIGUSR1, c, 0))
+    p = m.process(lambda c: signal_send.send_sig(SIGUSR1, c, 0))
 
     def setup_rt_frame(_task: Task, _sig: int, _ka: KSigaction, _info: Siginfo, oldset: int) -> None:
         seen.append(oldset)
@@ -161,7 +161,7 @@ def test_handler_mask_is_blocked_and_restored(m: Machine) -> None:
 
 def test_bad_stack_is_sigsegv(m: Machine) -> None:
     """A frame that cannot be written: SIGSEGV, which kills if its own frame cannot be written either."""
-    p = m.process(lambda c: signal.send_sig(SIGUSR1, c, 0))
+    p = m.process(lambda c: signal_send.send_sig(SIGUSR1, c, 0))
     m.handle(p, SIGUSR1, SIGSEGV)
     p.thread.bad_stack = True
     m.run()
@@ -179,12 +179,12 @@ def test_sigtimedwait(m: Machine) -> None:
     async def wait(current: Task) -> None:
         for timeout_ns in (None, None, 5_000_000, None):
             try:
-                info = await signal_syscalls._do_sigtimedwait(current, sigmask(SIGUSR1), timeout_ns)
+                info = await signal_syscalls.do_sigtimedwait(current, sigmask(SIGUSR1), timeout_ns)
                 results.append(info.signo)
             except LinuxError as error:
                 results.append(error.errno)
 
-    p = m.process(m.block(SIGUSR1), lambda c: signal.send_sig(SIGUSR1, c, 0), wait)
+    p = m.process(m.block(SIGUSR1), lambda c: signal_send.send_sig(SIGUSR1, c, 0), wait)
     m.handle(p, SIGUSR2)
     m.run()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from procession.include.linux.bug import KernelBug
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.resource import RLIMIT_SIGPENDING
 from procession.include.linux.sched import (
@@ -18,10 +20,12 @@ from procession.include.linux.sched import (
     SIGNAL_GROUP_EXIT,
     SIGNAL_UNKILLABLE,
     TASK_INTERRUPTIBLE,
+    Task,
 )
 from procession.include.linux.signal import (
     CLD_EXITED,
     CLD_KILLED,
+    CLD_STOPPED,
     SA_NOCLDWAIT,
     SIG_IGN,
     SIGCHLD,
@@ -38,7 +42,8 @@ from procession.include.linux.signal import (
     Siginfo,
     sigmask,
 )
-from procession.kernel import exit, rcupdate, signal, signal_send, signal_syscalls
+from procession.kernel import exit, pid, rcupdate, signal, signal_notify, signal_send, signal_syscalls
+from procession.kernel.siginfo import SEND_SIG_PRIV
 
 HANDLER = 0x400000
 THREAD = CLONE_THREAD | CLONE_SIGHAND | CLONE_VM
@@ -95,7 +100,7 @@ def test_force_sig_breaks_through(m: Machine) -> None:
     signal_syscalls.do_sigaction(p, SIGSEGV, KSigaction(SIG_IGN))
     p.signal.flags |= SIGNAL_UNKILLABLE
     m.run()
-    signal.force_sig(SIGSEGV, p)
+    signal_send.force_sig(SIGSEGV, p)
 
     assert not p.signal.flags & SIGNAL_UNKILLABLE
 
@@ -123,7 +128,7 @@ def test_sigchld_tells_how_the_child_died(m: Machine) -> None:
     m.run()
     m.kill(other, SIGKILL)
     m.run()
-    info = signal_send._death_info(other, m.init, SIGCHLD)
+    info = signal_notify._death_info(other, m.init, SIGCHLD)
 
     assert (info.code, info.status) == (CLD_KILLED, SIGKILL)
 
@@ -228,8 +233,8 @@ def test_sigpending_limit(m: Machine) -> None:
     p.signal.rlim = [*p.signal.rlim]
     p.signal.rlim[RLIMIT_SIGPENDING] = (0, 0)
     with pytest.raises(LinuxError) as caught:
-        signal.send_sig_info(34, Siginfo(signo=34, code=-1), p)
-    signal.send_sig_info(34, Siginfo(signo=34), p)
+        signal_send.send_sig_info(34, Siginfo(signo=34, code=-1), p)
+    signal_send.send_sig_info(34, Siginfo(signo=34), p)
     m.kill(p, SIGUSR1)
 
     assert caught.value.errno == Errno.EAGAIN
@@ -243,7 +248,7 @@ def test_ignoring_purges_what_is_pending(m: Machine) -> None:
     p = m.process(m.block(SIGUSR1))
     m.run()
     m.kill(p, SIGUSR1)
-    signal.send_sig(SIGUSR1, p, 0)
+    signal_send.send_sig(SIGUSR1, p, 0)
 
     assert p.real_cred.user.sigpending == 2
 
@@ -267,6 +272,23 @@ def test_ignored_signal_is_not_queued_unless_blocked(m: Machine) -> None:
     assert q.signal.shared_pending.signal
 
 
+@pytest.mark.parametrize("call", [
+    lambda p: signal.set_task_blocked_locked(p, 0),
+    lambda p: signal.retarget_shared_pending(p, 0),
+    lambda p: signal_send.send_signal(SIGUSR1, SEND_SIG_PRIV, p, group=True),
+    lambda p: signal_send.kill_pgrp_info_locked(SIGUSR1, SEND_SIG_PRIV, pid.task_pgrp(p)),
+    lambda p: signal_notify.do_notify_parent(p, SIGCHLD),
+    lambda p: signal_notify.do_notify_parent_cldstop(p, False, CLD_STOPPED),
+], ids=["block", "retarget", "send", "group", "death", "stop"])
+def test_the_lock_must_be_held(m: Machine, call: Callable[[Task], Any]) -> None:
+    """What its caller has to lock is not touched without."""
+    p = m.process()
+    m.run()
+
+    with pytest.raises(KernelBug, match="lock not held"):
+        call(p)
+
+
 # Books.
 
 
@@ -275,7 +297,7 @@ def test_everything_is_given_back(m: Machine) -> None:
     p = m.process(m.block(34, SIGUSR1))
     m.run()
     for _ in range(5):
-        signal.send_sig(34, p, 0)
+        signal_send.send_sig(34, p, 0)
     m.kill(p, SIGUSR1)
     m.kill(p, SIGKILL)
     m.run()

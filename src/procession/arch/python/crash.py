@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from procession.arch.python import traps
 from procession.arch.python.buffer import InBuffer
 from procession.include.linux.signal import DEFAULT_ACTION, SIGABRT
-from procession.kernel import signal
+from procession.kernel import signal_send
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
@@ -84,4 +84,4 @@ def force_abort(current: Task) -> None:
     """Kill current with SIGABRT, whatever it has arranged for that signal."""
     assert current.sighand is not None
     current.sighand.action[SIGABRT - 1] = DEFAULT_ACTION
-    signal.force_sig(SIGABRT, current)
+    signal_send.force_sig(SIGABRT, current)

@@ -21,7 +21,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.sched import CLONE_SIGHAND, CLONE_VM, TIF_FORK, TIF_NEED_RESCHED, TIF_SIGPENDING
 from procession.include.linux.signal import SA_SIGINFO, SEGV_MAPERR, SIG_KERNEL_ONLY_MASK, SIGSEGV, Siginfo
 from procession.include.linux.syscalls import SYSCALLS, Syscall
-from procession.kernel import hrtimer, signal
+from procession.kernel import hrtimer, signal, signal_send
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ class PythonThread:
             # As any instruction that faults, it runs again if a handler lets it.
             self.todo = CALL
             info = Siginfo(signo=SIGSEGV, code=SEGV_MAPERR, addr=address)
-            signal.force_sig_info(SIGSEGV, info, current)
+            signal_send.force_sig_info(SIGSEGV, info, current)
 
     def _add_handler(self, fn: Callable[..., Any]) -> int:
         """Return the number by which the kernel knows fn: never SIG_DFL or SIG_IGN."""
@@ -340,6 +340,10 @@ class PythonThread:
     def user_sp(self) -> int:
         """Return 0: there is no stack pointer."""
         return 0
+
+    def user_regset_view(self) -> tuple[()]:
+        """Return nothing: a coroutine has no registers."""
+        return ()
 
     def exit_thread(self) -> None:
         """Drop the coroutines; what they do in `finally` no longer reaches the kernel."""

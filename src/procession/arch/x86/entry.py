@@ -25,7 +25,7 @@ from procession.include.linux.ptrace import PT_PTRACED, PT_TRACESYSGOOD
 from procession.include.linux.sched import TIF_SIGPENDING, TIF_SINGLESTEP, TIF_SYSCALL_TRACE
 from procession.include.linux.signal import SIGKILL, SIGTRAP
 from procession.include.linux.syscalls import SYSCALLS, Syscall
-from procession.kernel import exit, signal
+from procession.kernel import exit, signal, signal_send, signal_stop
 from procession.mm import mmap, text
 
 if TYPE_CHECKING:
@@ -586,7 +586,7 @@ async def _report_syscall(current: Task) -> None:
     """Stop for the tracer (ptrace_report_syscall); it may send a signal on the way."""
     if not current.ptrace & PT_PTRACED:
         return
-    await signal.ptrace_notify(current, SIGTRAP | (0x80 if current.ptrace & PT_TRACESYSGOOD else 0))
+    await signal_stop.ptrace_notify(current, SIGTRAP | (0x80 if current.ptrace & PT_TRACESYSGOOD else 0))
     if current.exit_code:
-        signal.send_sig(current.exit_code, current, 1)
+        signal_send.send_sig(current.exit_code, current, 1)
         current.exit_code = 0

@@ -18,7 +18,7 @@ from procession.include.linux.mm_types import (
     VM_WRITE,
 )
 from procession.include.linux.signal import BUS_ADRERR, SEGV_ACCERR, SEGV_MAPERR, SIGBUS, SIGSEGV, Siginfo
-from procession.kernel import signal
+from procession.kernel import signal_send
 from procession.mm import memory, mmap, oom_kill, text
 
 if TYPE_CHECKING:
@@ -106,4 +106,4 @@ def force_sig_info_fault(current: Task, sig: int, si_code: int, address: int, tr
     thread.trap_no = trap_no  # type: ignore[attr-defined]  # only X86Thread has page faults
     thread.error_code = error_code  # type: ignore[attr-defined]
     thread.cr2 = address  # type: ignore[attr-defined]
-    signal.force_sig_info(sig, Siginfo(signo=sig, code=si_code, addr=address), current)
+    signal_send.force_sig_info(sig, Siginfo(signo=sig, code=si_code, addr=address), current)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from struct import Struct
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from procession.arch.x86 import entry
@@ -11,6 +12,7 @@ from procession.hw import unicorn_cpu
 from procession.hw.unicorn_cpu import USER_CS, USER_DS
 from procession.include.asm.ptrace import AX, SP
 from procession.include.linux.cred import CAP_SYS_RAWIO
+from procession.include.linux.elf import NT_PRFPREG, NT_PRSTATUS
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.mm_types import TASK_SIZE
@@ -39,6 +41,14 @@ __all__ = ("PtRegs", "X86Thread", "start_thread", "sys_arch_prctl", "sys_ioperm"
 _FLAGS: Final = 0x250DD5  # ID AC RF OF DF TF SF ZF AF PF CF: what user mode may have set
 _RESTARTBLOCK: Final = int(Errno.ERESTART_RESTARTBLOCK)
 _NR_RESTART_SYSCALL: Final = 219
+
+
+# The order of struct user_regs_struct.
+_USER_REGS_STRUCT: Final = (
+    *("r15", "r14", "r13", "r12", "bp", "bx", "r11", "r10", "r9", "r8", "ax", "cx", "dx", "si", "di"),
+    *("orig_ax", "ip", "cs", "flags", "sp", "ss", "fs_base", "gs_base", "ds", "es", "fs", "gs"),
+)
+_USER_REGS: Final = Struct(f"<{len(_USER_REGS_STRUCT)}Q")
 
 
 class PtRegs:
@@ -185,6 +195,12 @@ class X86Thread:
     def user_sp(self) -> int:
         """Return sp."""
         return int(self.q[SP])
+
+    def user_regset_view(self) -> tuple[tuple[int, bytes], ...]:
+        """Return the general registers, and those of the FPU as FXSAVE has them (x86_64_regsets)."""
+        regs = self.regs
+        general = _USER_REGS.pack(*[getattr(regs, name) for name in _USER_REGS_STRUCT])
+        return (NT_PRSTATUS, general), (NT_PRFPREG, x86_signal.save_fxsave(self))
 
     def exit_thread(self) -> None:
         """Leave the engine; the registers are worth nothing any more."""

@@ -17,7 +17,7 @@ from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.mm_types import TASK_SIZE
 from procession.include.linux.signal import SA_ONSTACK, SA_RESTORER, SA_SIGINFO, SIG_KERNEL_ONLY_MASK, SIGSEGV
 from procession.include.linux.syscalls import syscall
-from procession.kernel import siginfo, signal, signal_syscalls
+from procession.kernel import siginfo, signal, signal_send, signal_syscalls
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def sys_rt_sigreturn(current: Task) -> int:
         result = restore_sigcontext(current, thread, frame + _UCONTEXT + _UC_MCONTEXT)
         _restore_altstack(current, frame + _UCONTEXT + _UC_STACK, thread.user_sp())
     except LinuxError:
-        signal.force_sig(SIGSEGV, current)
+        signal_send.force_sig(SIGSEGV, current)
         return 0
     return result
 
@@ -151,7 +151,7 @@ def restore_sigcontext(current: Task, thread: X86Thread, address: int) -> int:
     if words[18] | 3 != USER_CS:
         # Nowhere to go back to: the protection fault that IRET meets (bad_iret).
         thread.trap_no, thread.error_code = X86_TRAP_GP, 0
-        signal.force_sig(SIGSEGV, current)
+        signal_send.force_sig(SIGSEGV, current)
     return int(q[0])
 
 

@@ -35,7 +35,7 @@ from procession.include.linux.signal import (
     TRAP_TRACE,
     Siginfo,
 )
-from procession.kernel import signal
+from procession.kernel import signal_send
 from procession.mm import memory, uaccess
 
 if TYPE_CHECKING:
@@ -91,10 +91,10 @@ def do_trap(current: Task, thread: X86Thread, vector: int, error_code: int) -> N
     sig, code = _TRAPS[vector]
     thread.trap_no, thread.error_code = vector, error_code
     if code is None:
-        signal.force_sig(sig, current)
+        signal_send.force_sig(sig, current)
         return
     addr = 0 if vector == X86_TRAP_AC else thread.user_pc()
-    signal.force_sig_info(sig, Siginfo(signo=sig, code=code, addr=addr), current)
+    signal_send.force_sig_info(sig, Siginfo(signo=sig, code=code, addr=addr), current)
 
 
 def _icebp(current: Task, thread: X86Thread) -> bool:
@@ -107,7 +107,7 @@ def _icebp(current: Task, thread: X86Thread) -> bool:
         return False
     thread.q[thread.layout.rip_q] = ip + 1
     thread.trap_no, thread.error_code = X86_TRAP_DB, 0
-    signal.force_sig_info(SIGTRAP, Siginfo(signo=SIGTRAP, code=TRAP_BRKPT, addr=ip + 1), current)
+    signal_send.force_sig_info(SIGTRAP, Siginfo(signo=SIGTRAP, code=TRAP_BRKPT, addr=ip + 1), current)
     return True
 
 
@@ -116,7 +116,7 @@ def do_general_protection(current: Task, thread: X86Thread, error_code: int) -> 
     if error_code == 0 and not thread.tsc_sigsegv and _rdtsc(current, thread):
         return
     thread.trap_no, thread.error_code = X86_TRAP_GP, error_code
-    signal.force_sig(SIGSEGV, current)
+    signal_send.force_sig(SIGSEGV, current)
 
 
 def _rdtsc(current: Task, thread: X86Thread) -> bool:
@@ -156,7 +156,7 @@ def math_error(current: Task, thread: X86Thread, vector: int) -> None:
     thread.trap_no, thread.error_code = vector, 0
     for mask, code in ((1, FPE_FLTINV), (4, FPE_FLTDIV), (8, FPE_FLTOVF), (0x12, FPE_FLTUND), (0x20, FPE_FLTRES)):
         if err & mask:
-            signal.force_sig_info(SIGFPE, Siginfo(signo=SIGFPE, code=code, addr=thread.user_pc()), current)
+            signal_send.force_sig_info(SIGFPE, Siginfo(signo=SIGFPE, code=code, addr=thread.user_pc()), current)
             return
 
 
@@ -164,4 +164,4 @@ def send_sigtrap(current: Task, thread: X86Thread) -> None:
     """Report a single step."""
     thread.trap_no, thread.error_code = X86_TRAP_DB, 0
     info = Siginfo(signo=SIGTRAP, code=TRAP_TRACE, addr=thread.user_pc())
-    signal.force_sig_info(SIGTRAP, info, current)
+    signal_send.force_sig_info(SIGTRAP, info, current)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.signal import SIGSEGV
 from procession.include.linux.syscalls import SYSCALLS
-from procession.kernel import signal
+from procession.kernel import signal_send
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def emulate_vsyscall(current: Task, address: int) -> bool:
         result = SYSCALLS[name].fn(current, *args, *([0] if name == "getcpu" else []))
     except LinuxError as error:
         if error.errno is Errno.EFAULT:
-            signal.force_sig(SIGSEGV, current)
+            signal_send.force_sig(SIGSEGV, current)
             return True
         result = -error.errno
     regs.ax = result

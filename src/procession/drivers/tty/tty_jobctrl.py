@@ -10,7 +10,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_PID, PIDTYPE_SID
 from procession.include.linux.sched import TIF_SIGPENDING
 from procession.include.linux.signal import SIG_IGN, SIGCONT, SIGHUP, SIGTTIN, SIGTTOU
-from procession.kernel import capability, exit, pid, signal
+from procession.kernel import capability, exit, pid, siginfo, signal_send
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def kill_tty_pgrp(pgrp: Pid | None, sig: int, priv: int = 1) -> None:
     if pgrp is None:
         return
     try:
-        signal.kill_pgrp(pgrp, sig, priv)
+        signal_send.kill_pgrp(pgrp, sig, priv)
     except LinuxError:
         pass  # everybody in it is gone
 
@@ -155,8 +155,8 @@ def tty_signal_session_leader(tty: TtyStruct) -> int:
                     refs += 1
                 if not sig.leader:
                     continue
-                signal.send_signal(SIGHUP, signal.SEND_SIG_PRIV, p, group=True)
-                signal.send_signal(SIGCONT, signal.SEND_SIG_PRIV, p, group=True)
+                signal_send.send_signal(SIGHUP, siginfo.SEND_SIG_PRIV, p, group=True)
+                signal_send.send_signal(SIGCONT, siginfo.SEND_SIG_PRIV, p, group=True)
                 pid.put_pid(k, sig.tty_old_pgrp)
                 with tty.ctrl_lock.irq():
                     sig.tty_old_pgrp = pid.get_pid(tty.pgrp) if tty.pgrp is not None else None

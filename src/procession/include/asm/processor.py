@@ -5,7 +5,7 @@ Two architectures implement this: arch/x86 (an ELF image on a CPU of hw/) and ar
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ThreadStruct(Protocol):
-    """Task.thread: registers and the like. Kernel threads have arch/kthread's, which never runs user code."""
+    """Task.thread: registers and the like. Kernel threads have kernel/kthread's, which never runs user code."""
 
     def run(self, current: Task, budget_ns: int | None) -> Coroutine[Any, Any, None] | None:
         """Run user code until the kernel has to do something.
@@ -61,6 +61,13 @@ class ThreadStruct(Protocol):
 
     def user_sp(self) -> int:
         """Stack pointer, 0 if there is none."""
+        ...
+
+    def user_regset_view(self) -> Sequence[tuple[int, bytes]]:
+        """What a core file shows of the registers: type and contents of each note, the general ones first.
+
+        The types are NT_PRSTATUS, NT_PRFPREG … (struct user_regset_view); empty where nobody sees registers.
+        """
         ...
 
     def exit_thread(self) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
     from procession.include.linux.cred import Cred
@@ -46,11 +46,27 @@ class LinuxBinprm:
 
 
 @dataclass(frozen=True, slots=True)
+class CoredumpParams:
+    """What a core is for, and where it goes (struct coredump_params).
+
+    write: puts bytes at a place of the file; raises what writing to it raises.  limit: bytes, or RLIM_INFINITY.
+    """
+
+    signr: int
+    write: Callable[[int, bytes], Awaitable[None]]
+    limit: int
+
+
+CoreDump: TypeAlias = "Callable[[Task, CoredumpParams], Coroutine[Any, Any, None]]"
+
+
+@dataclass(frozen=True, slots=True)
 class LinuxBinfmt:
-    """struct linux_binfmt: load_binary raises ENOEXEC to let the next format try."""
+    """struct linux_binfmt: load_binary raises ENOEXEC to let the next format try; core_dump None: leaves no cores."""
 
     name: str
     load_binary: Callable[[Task, LinuxBinprm], Coroutine[Any, Any, None]]
+    core_dump: CoreDump | None = None
 
 
 class UserStrings:

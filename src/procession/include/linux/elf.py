@@ -20,6 +20,12 @@ PT_INTERP: Final = 3
 PT_NOTE: Final = 4
 PT_GNU_STACK: Final = 0x6474E551
 
+# What a note of a core file holds.
+NT_PRSTATUS: Final = 1
+NT_PRFPREG: Final = 2
+NT_PRPSINFO: Final = 3
+NT_AUXV: Final = 6
+
 # p_flags.
 PF_X: Final = 1
 PF_W: Final = 2

@@ -7,10 +7,12 @@ from enum import IntFlag
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from procession.include.linux.binfmts import LinuxBinfmt
     from procession.include.linux.fs import File
     from procession.include.linux.rwsem import RwSemaphore
     from procession.include.linux.sched import Task
     from procession.include.linux.spinlock import SpinLock
+    from procession.include.linux.wait import Completion
 
 
 PAGE_SHIFT: Final = 12
@@ -122,6 +124,16 @@ class VmArea:
 
 
 @dataclass(eq=False, slots=True)
+class CoreState:
+    """A dump in progress (struct core_state). threads: who has stopped for it, the dumping task first."""
+
+    startup: Completion
+    nr_threads: int = 0
+    threads: list[Task] = field(default_factory=list)
+    done: bool = False
+
+
+@dataclass(eq=False, slots=True)
 class MmStruct:
     """An address space (struct mm_struct).
 
@@ -168,7 +180,8 @@ class MmStruct:
     dumpable: int = 1
     exe_file: File | None = None
     owner: Task | None = None
-    core_state: object = None
+    binfmt: LinuxBinfmt | None = None  # who loaded the program, and knows how to dump it
+    core_state: CoreState | None = None
     oom_disable_count: int = 0
     # Ours: where the lowest-level page tables are, so that no walk is needed: address >> 21 -> index into Frames.q.
     pte_tables: dict[int, int] = field(default_factory=dict)

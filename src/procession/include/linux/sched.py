@@ -543,6 +543,16 @@ def thread_group_empty(p: Task) -> bool:
     return len(threads) == 1 and p in threads
 
 
+def threads_from(p: Task) -> list[Task]:
+    """Return the threads of p's process in ring order, p first (while_each_thread)."""
+    threads = p.signal.threads
+    if len(threads) == 1:
+        return [p]
+    ring = list(threads)
+    at = ring.index(p)
+    return ring[at:] + ring[:at]
+
+
 def delay_group_leader(p: Task) -> bool:
     """Whether a dead leader must stay silent because other threads live."""
     return thread_group_leader(p) and not thread_group_empty(p)

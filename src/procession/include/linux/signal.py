@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 from procession.include.linux.types import Arg, UserPtr
 
 if TYPE_CHECKING:
-    from procession.include.linux.sched import UserStruct
+    from collections.abc import Callable
+
+    from procession.include.linux.sched import Task, UserStruct
 
 
 NSIG: Final = 64
@@ -254,13 +256,21 @@ class Siginfo:
     raw: bytes = b""  # rt_sigqueueinfo: the 128 bytes the sender gave
 
 
+Requeue: TypeAlias = "Callable[[Task, Siginfo], None]"
+
+
 @dataclass(eq=False, slots=True)
 class Sigqueue:
-    """One queued signal (struct sigqueue); user is whose sigpending count it is charged to."""
+    """One queued signal (struct sigqueue).
+
+    user: whose sigpending count it is charged to.  requeue: whom dequeue_signal() tells that the signal was taken,
+    with what its receiver is about to see (3.2 knows by si_sys_private that it is do_schedule_next_timer()).
+    """
 
     info: Siginfo
     user: UserStruct | None = None
     preallocated: bool = False
+    requeue: Requeue | None = None
 
 
 @dataclass(eq=False, slots=True)

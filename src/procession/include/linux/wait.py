@@ -34,6 +34,10 @@ WaitFlags = IntFlag(
 _WAIT4: Final = tuple(flag for flag in WaitFlags if flag not in (WaitFlags["WEXITED"], WaitFlags["WNOWAIT"]))
 
 
+# A wait status: the signal that ended the process, 0 if none did, and whether a core was begun.
+WTERMSIG_MASK: Final = 0x7F
+WCOREFLAG: Final = 0x80
+
 # waitid(2).
 P_ALL: Final = 0
 P_PID: Final = 1

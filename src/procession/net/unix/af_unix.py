@@ -36,7 +36,7 @@ from procession.include.linux.socket import (
     SOCK_SEQPACKET,
     SOCK_STREAM,
 )
-from procession.kernel import pid, signal, wait
+from procession.kernel import pid, signal_send, wait
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -435,7 +435,7 @@ def _check_stream(current: Task, sk: UnixSock, flags: int) -> UnixSock:
     peer = sk.peer
     if peer is None or sk.shutdown & SEND_SHUTDOWN or peer.dead or peer.shutdown & RCV_SHUTDOWN:
         if not flags & MSG_NOSIGNAL:
-            signal.send_sig(SIGPIPE, current, 0)
+            signal_send.send_sig(SIGPIPE, current, 0)
         raise LinuxError(Errno.EPIPE, "nobody reads the socket")
     return peer
 

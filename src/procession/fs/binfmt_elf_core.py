@@ -1,0 +1,210 @@
+"""The contents of a core file: the memory of a program and the registers of its threads (fs/binfmt_elf.c).
+
+Differs: the dump filter is the default one: private and shared anonymous memory, private file pages that were written
+to, and the first page of mapped ELF files.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import TYPE_CHECKING, Final
+
+from procession.include.linux.elf import (
+    ELFMAG,
+    EM_X86_64,
+    ET_CORE,
+    NT_AUXV,
+    NT_PRPSINFO,
+    NT_PRSTATUS,
+    PF_R,
+    PF_W,
+    PF_X,
+    PT_LOAD,
+    PT_NOTE,
+)
+from procession.include.linux.errno import LinuxError
+from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE, VM_EXEC, VM_IO, VM_READ, VM_SHARED, VM_WRITE
+from procession.include.linux.sched import thread_group_leader
+from procession.kernel import pid, posix_cpu_timers, sched
+from procession.mm import gup, memory, uaccess
+
+if TYPE_CHECKING:
+    from procession.include.linux.binfmts import CoredumpParams
+    from procession.include.linux.mm_types import MmStruct, VmArea
+    from procession.include.linux.sched import Task
+
+__all__ = ("elf_core_dump",)
+
+_EHDR: Final = Struct("<16sHHIQQQIHHHHHH")
+_PHDR: Final = Struct("<IIQQQQQQ")
+_NHDR: Final = Struct("<III")
+# struct elf_prstatus: signal, 3 of siginfo, pending, blocked, ids, four times, registers, whether FPU registers follow.
+_PRSTATUS: Final = Struct("<iiihxxQQiiii8q216sixxxx")
+# struct elf_prpsinfo: state as number and letter, zombie, nice, flags, ids, name, arguments.
+_PRPSINFO: Final = Struct("<bcbbxxxxQIIiiii16s80s")
+_ELF_PRARGSZ: Final = 80
+_AUX: Final = Struct("<QQ")
+_IDENT: Final = ELFMAG + b"\x02\x01\x01" + bytes(9)
+
+
+async def elf_core_dump(current: Task, cprm: CoredumpParams) -> None:
+    """Write header, notes, and what is there of each segment, as far as cprm.limit goes; raises what writing raises."""
+    mm = current.mm
+    assert mm is not None
+    notes = fill_note_info(current, mm, cprm.signr)
+    sizes = [vma_dump_size(current, vma) for vma in mm.mmap]
+    phnum = len(sizes) + 1
+    offset = _EHDR.size + phnum * _PHDR.size
+    head = [
+        _EHDR.pack(_IDENT, ET_CORE, EM_X86_64, 1, 0, _EHDR.size, 0, 0, _EHDR.size, _PHDR.size, phnum, 0, 0, 0),
+        _PHDR.pack(PT_NOTE, 0, offset, 0, 0, len(notes), 0, 0),
+    ]
+    offset += len(notes)
+    start = offset = offset + PAGE_SIZE - 1 & -PAGE_SIZE
+    for vma, size in zip(mm.mmap, sizes, strict=True):
+        flags = (
+            (PF_R if vma.vm_flags & VM_READ else 0)
+            | (PF_W if vma.vm_flags & VM_WRITE else 0)
+            | (PF_X if vma.vm_flags & VM_EXEC else 0)
+        )
+        head.append(_PHDR.pack(PT_LOAD, flags, offset, vma.vm_start, 0, size, vma.vm_end - vma.vm_start, PAGE_SIZE))
+        offset += size
+    text = b"".join(head)
+    # The notes are not counted against the limit in 3.2.
+    written = len(text)
+    if written > cprm.limit:
+        return
+    await cprm.write(0, text + notes)
+
+    at = start
+    for vma, size in zip(list(mm.mmap), sizes, strict=True):
+        for address in range(vma.vm_start, vma.vm_start + size, PAGE_SIZE):
+            page = get_dump_page(current, mm, vma, address)
+            if page is not None:
+                written += PAGE_SIZE
+                if written > cprm.limit:
+                    return
+                await cprm.write(at, page)
+            at += PAGE_SIZE
+
+
+def vma_dump_size(current: Task, vma: VmArea) -> int:
+    """Return how much of vma is to be in the core, by the default filter."""
+    whole = vma.vm_end - vma.vm_start
+    source = vma.vm_file
+    if vma.vm_flags & VM_IO:
+        return 0
+    if vma.vm_flags & VM_SHARED:
+        # Anonymous memory that is shared belongs to a file that has no name.
+        return whole if source is None or not source.inode.i_nlink else 0
+    if vma.anon_vma:
+        return whole
+    if source is not None and not vma.vm_pgoff and vma.vm_flags & VM_READ:
+        try:
+            if uaccess.copy_from_user(current, vma.vm_start, 4) == ELFMAG:
+                return PAGE_SIZE
+        except LinuxError:
+            pass
+    return 0
+
+
+def get_dump_page(current: Task, mm: MmStruct, vma: VmArea, address: int) -> bytes | None:
+    """Return a page, None for one that was never touched: the file gets a hole there."""
+    k = current.kernel
+    pfn = memory.follow_page(k, mm, address)
+    if pfn < 0 and vma.vm_file is not None:
+        try:
+            pfn = gup.get_user_page(k, mm, vma, address, write=False, force=True)
+        except LinuxError:
+            return None
+    if pfn < 0 or pfn == k.zero_pfn:
+        return None
+    return bytes(k.frames.phys[pfn << PAGE_SHIFT : (pfn + 1) << PAGE_SHIFT])
+
+
+# The notes.
+
+
+def _note(kind: int, data: bytes) -> bytes:
+    return _NHDR.pack(5, len(data), kind) + b"CORE\0\0\0\0" + data + bytes(-len(data) & 3)
+
+
+def fill_note_info(current: Task, mm: MmStruct, signr: int) -> bytes:
+    """Return each thread's registers; behind those of the dumping one what is the process's."""
+    out: list[bytes] = []
+    assert mm.core_state is not None
+    for t in mm.core_state.threads:
+        for kind, registers in t.thread.user_regset_view():
+            if kind != NT_PRSTATUS:
+                out.append(_note(kind, registers))
+                continue
+            out.append(_note(NT_PRSTATUS, fill_prstatus(current, t, registers, signr)))
+            if t is current:
+                out += _note(NT_PRPSINFO, fill_psinfo(current, mm)), _note(NT_AUXV, fill_auxv(mm))
+    return b"".join(out)
+
+
+def _times(*ns: int) -> list[int]:
+    return [part for value in ns for part in divmod(value // 1000, 1_000_000)]
+
+
+def fill_prstatus(current: Task, t: Task, registers: bytes, signr: int) -> bytes:
+    assert current.nsproxy is not None
+    ns = current.nsproxy.pid_ns
+    sig = t.signal
+    if thread_group_leader(t):
+        utime, stime, _ = posix_cpu_timers.thread_group_cputime(t)
+    else:
+        utime, stime = t.utime, t.stime
+    return _PRSTATUS.pack(
+        signr,
+        0,
+        0,
+        signr,
+        t.pending.signal,
+        t.blocked,
+        pid.task_pid_nr_ns(t, ns),
+        pid.task_pid_nr_ns(t.real_parent, ns),
+        pid.task_pgrp_nr_ns(t, ns),
+        pid.task_session_nr_ns(t, ns),
+        *_times(utime, stime, sig.cutime, sig.cstime),
+        registers,
+        1,
+    )
+
+
+def fill_psinfo(current: Task, mm: MmStruct) -> bytes:
+    assert current.nsproxy is not None
+    ns = current.nsproxy.pid_ns
+    args = b""
+    if mm.arg_end > mm.arg_start:
+        try:
+            args = uaccess.copy_from_user(current, mm.arg_start, min(mm.arg_end - mm.arg_start, _ELF_PRARGSZ - 1))
+        except LinuxError:
+            pass
+    # It runs: nothing else is dumping it.
+    return _PRPSINFO.pack(
+        0,
+        b"R",
+        0,
+        sched.task_nice(current),
+        current.flags,
+        current.cred.uid,
+        current.cred.gid,
+        pid.task_pid_nr_ns(current, ns),
+        pid.task_pid_nr_ns(current.real_parent, ns),
+        pid.task_pgrp_nr_ns(current, ns),
+        pid.task_session_nr_ns(current, ns),
+        current.comm.encode("latin-1"),
+        args.replace(b"\0", b" "),
+    )
+
+
+def fill_auxv(mm: MmStruct) -> bytes:
+    """Return the vector up to AT_NULL."""
+    size = 0
+    for kind, _ in _AUX.iter_unpack(mm.saved_auxv):
+        size += _AUX.size
+        if not kind:
+            break
+    return mm.saved_auxv[:size]
