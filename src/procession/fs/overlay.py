@@ -23,7 +23,7 @@ from procession.mm import filemap
 
 if TYPE_CHECKING:
     from procession.fs.lower import Lower
-    from procession.include.linux.fs import File, SuperBlock
+    from procession.include.linux.fs import File, PathRef, SuperBlock
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
@@ -42,12 +42,12 @@ class OverlayReg(ramfs.RamfsReg):
     lower_size = 0  # how much of the file below still shows: truncation cuts it for good
     prepared = False
 
-    def open(self, current: Task, file: File) -> File:
+    def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
         """See that the file below can be read; raises EACCES, EIO."""
         if not self.prepared and self.lower_size:
             _below(self, self.lower.prepare)
             self.prepared = True
-        return super().open(current, file)
+        return super().open(current, path, flags, mode)
 
     def readpage(self, index: int) -> bytes:
         """Read a page from below; raises EIO if the host fails."""

@@ -18,7 +18,7 @@ from procession.kernel import wait
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
-    from procession.include.linux.fs import File, Inode
+    from procession.include.linux.fs import File, PathRef
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
     from procession.include.linux.tty import TtyStruct
@@ -155,10 +155,10 @@ def pty_init(k: Kernel) -> None:
     devices.register_chrdev(k, UNIX98_PTY_SLAVE_MAJOR, None, _pts_open)
 
 
-def _ptmx_open(current: Task, inode: Inode, file: File) -> File:
+def _ptmx_open(current: Task, path: PathRef, flags: int, mode: int) -> File:
     """Open a new master, whose slave is locked (ptmx_open); raises EIO if there are too many, ENOMEM."""
     k = current.kernel
-    sb = devpts.pts_sb_from_inode(k, inode)
+    sb = devpts.pts_sb_from_inode(k, path.dentry.d_inode)
     index = devpts.devpts_new_index(sb)
     try:
         tty = _pty_unix98_install(k, index)
@@ -170,7 +170,7 @@ def _ptmx_open(current: Task, inode: Inode, file: File) -> File:
     link = tty.link
     assert link is not None
     link.devpts_inode = devpts.devpts_pty_new(current, sb, link)
-    return tty_io.tty_finish_open(current, file, tty, noctty=True)
+    return tty_io.tty_finish_open(current, tty_io.TtyFile(path, flags, mode), tty, noctty=True)
 
 
 def _pty_unix98_install(k: Kernel, index: int) -> TtyStruct:
@@ -186,12 +186,13 @@ def _pty_unix98_install(k: Kernel, index: int) -> TtyStruct:
     return tty
 
 
-def _pts_open(current: Task, inode: Inode, file: File) -> File:
+def _pts_open(current: Task, path: PathRef, flags: int, mode: int) -> File:
     """Open a slave by its name in devpts; raises EIO once the master is gone, or elsewhere (pts_unix98_lookup)."""
-    tty = getattr(inode, "tty", None)
+    inode = path.dentry.d_inode
+    tty = inode.tty if isinstance(inode, devpts.DevptsInode) else None
     if tty is None or inode.i_mode & S_IFMT != S_IFCHR:
         raise LinuxError(Errno.EIO, "no pty")
-    return tty_io.tty_open(current, file, tty, noctty=bool(file.f_flags & O_NOCTTY))
+    return tty_io.tty_open(current, tty_io.TtyFile(path, flags, mode), tty, noctty=bool(flags & O_NOCTTY))
 
 
 def pty_unix98_shutdown(tty: TtyStruct) -> None:

@@ -45,9 +45,9 @@ class PidFile(PidInode):
         super().__init__(sb, pid, S_IFREG | entry.mode)
         self.entry = entry
 
-    def open(self, current: Task, file: File) -> File:
+    def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
         """Return the open file; reading it raises ESRCH once the task is gone."""
-        return generic.ProcFile(file, self._show, self._store if self.entry.store else None)
+        return generic.ProcFile(path, flags, mode, self._show, self._store if self.entry.store else None)
 
     def _show(self, current: Task) -> bytes:
         task = self.task()

@@ -24,7 +24,7 @@ from procession.include.linux.tty import TtyDriver, tty_std_termios
 from procession.kernel import hrtimer
 
 if TYPE_CHECKING:
-    from procession.include.linux.fs import File, Inode
+    from procession.include.linux.fs import File, PathRef
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
     from procession.include.linux.tty import TtyStruct
@@ -108,22 +108,22 @@ def _install(current: Task) -> TtyStruct | None:
     return tty
 
 
-def _open(current: Task, file: File, cls: type[tty_io.TtyFile], *, noctty: bool) -> File:
+def _open(current: Task, file: tty_io.TtyFile, *, noctty: bool) -> File:
     k = current.kernel
     tty = _install(current)
     if tty is not None:
-        return tty_io.tty_open(current, file, tty, cls, noctty=noctty)
+        return tty_io.tty_open(current, file, tty, noctty=noctty)
     tty = tty_io.tty_init_dev(k, k.hvc_driver, 0)
     tty.winsize = _WINSIZE.pack(*k.winsize, 0, 0)
-    return tty_io.tty_finish_open(current, file, tty, cls, noctty=noctty)
+    return tty_io.tty_finish_open(current, file, tty, noctty=noctty)
 
 
-def _hvc_open(current: Task, inode: Inode, file: File) -> File:
-    return _open(current, file, tty_io.TtyFile, noctty=bool(file.f_flags & O_NOCTTY))
+def _hvc_open(current: Task, path: PathRef, flags: int, mode: int) -> File:
+    return _open(current, tty_io.TtyFile(path, flags, mode), noctty=bool(flags & O_NOCTTY))
 
 
-def _console_open(current: Task, inode: Inode, file: File) -> File:
-    return _open(current, file, tty_io.ConsoleTtyFile, noctty=True)
+def _console_open(current: Task, path: PathRef, flags: int, mode: int) -> File:
+    return _open(current, tty_io.ConsoleTtyFile(path, flags, mode), noctty=True)
 
 
 def hvc_poll(k: Kernel) -> bool:
