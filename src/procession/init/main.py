@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.arch.x86 import traps
-from procession.drivers.tty import tty_io
+from procession.drivers.tty import pty, tty_io
+from procession.drivers.tty.hvc import hvc_console
 from procession.fs import (
     anon_inodes,
     binfmt_elf,
@@ -153,6 +154,8 @@ def vfs_caches_init(k: Kernel, root: RootSpec) -> None:
     anon_inodes.anon_inode_init(k)
     socket.sock_init(k)
     tty_io.tty_init(k)
+    pty.pty_init(k)
+    hvc_console.hvc_console_init(k)
     fs_exec.exec_init(k)
     binfmt_script.init_script_binfmt(k)
     binfmt_elf.init_elf_binfmt(k)

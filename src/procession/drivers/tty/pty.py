@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.tty import TtyStruct
 
-__all__ = ("UNIX98_PTY_SLAVE_MAJOR", "pty_init", "pty_unix98_shutdown")
+__all__ = ("UNIX98_PTY_SLAVE_MAJOR", "pty_init")
 
 UNIX98_PTY_MASTER_MAJOR: Final = 128
 UNIX98_PTY_SLAVE_MAJOR: Final = 136
@@ -111,6 +111,12 @@ class PtyOperations:
         """Know nothing special."""
         raise LinuxError(Errno.ENOIOCTLCMD, "pty")
 
+    def shutdown(self, tty: TtyStruct) -> None:
+        """Both ends are closed: the number is free again (pty_unix98_shutdown)."""
+        master = tty if tty.driver.is_master else tty.link
+        assert master is not None
+        devpts.devpts_kill_index(master.devpts_inode, master.index)
+
 
 class PtmOperations(PtyOperations):
     """What the master of a Unix98 pty does."""
@@ -193,10 +199,3 @@ def _pts_open(current: Task, path: PathRef, flags: int, mode: int) -> File:
     if tty is None or inode.i_mode & S_IFMT != S_IFCHR:
         raise LinuxError(Errno.EIO, "no pty")
     return tty_io.tty_open(current, tty_io.TtyFile(path, flags, mode), tty, noctty=bool(flags & O_NOCTTY))
-
-
-def pty_unix98_shutdown(tty: TtyStruct) -> None:
-    """Both ends are closed: the number is free again."""
-    master = tty if tty.driver.is_master else tty.link
-    assert master is not None
-    devpts.devpts_kill_index(master.devpts_inode, master.index)

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.drivers.tty import n_tty, pty, tty_buffer, tty_ioctl, tty_jobctrl
-from procession.drivers.tty.hvc import hvc_console
+from procession.drivers.tty import n_tty, tty_buffer, tty_ioctl, tty_jobctrl
 from procession.fs import devices
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
@@ -78,11 +77,9 @@ _SEEKABLE: Final = FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE
 
 
 def tty_init(k: Kernel) -> None:
-    """Register the drivers and /dev/tty."""
+    """Register /dev/tty; before the drivers."""
     slab.kmem_cache_create(k, "tty_struct", 10240)
     devices.register_chrdev(k, TTYAUX_MAJOR, 0, _open_dev_tty)
-    pty.pty_init(k)
-    hvc_console.hvc_console_init(k)
 
 
 def alloc_tty_struct(k: Kernel, driver: TtyDriver, index: int) -> TtyStruct:
@@ -368,8 +365,7 @@ def _tty_release(file: TtyFile) -> None:
             tty_jobctrl.session_clear_tty(tty.kernel, link.session)
     if tty_closing and (link is None or link_closing):
         _release_tty(tty)
-        if tty.driver.is_pty:
-            pty.pty_unix98_shutdown(tty)
+        tty.driver.ops.shutdown(tty)
 
 
 # Hangup.

@@ -84,6 +84,9 @@ class HvcOperations:
         tty_jobctrl.kill_tty_pgrp(tty.pgrp, SIGWINCH)
         tty.winsize = winsize
 
+    def shutdown(self, tty: TtyStruct) -> None:
+        """The console can be opened again."""
+
     def ioctl(self, current: Task, tty: TtyStruct, cmd: int, arg: Any) -> int:
         """Know nothing special."""
         raise LinuxError(Errno.ENOIOCTLCMD, "hvc")
