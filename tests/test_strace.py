@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 import random
 import re
-import shutil
 import subprocess
 import sys
 
 import pytest
+from tests.surroundings import need
 
 from procession import Kernel
 from procession.include.linux.syscalls import SYSCALLS
@@ -22,6 +23,7 @@ from procession.tools.strace_printers import PRINTERS, argument, result
 from procession.tools.strace_structs import Shown
 
 SHAPES = Path(__file__).parent / "strace_shapes.c"
+# What the command gives its program.
 ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/", "TERM": "linux"}
 
 # Calls that 3.2 lacks, that the vDSO answers on the host, or that the allocator makes depending on addresses.
@@ -31,6 +33,8 @@ DROPPED = re.compile(
     r"getppid|getpgrp|munmap\(0x[0-9a-f]+, (?:135168|528384))\b|"
     r"mmap\(NULL, \d+, PROT_READ\|PROT_WRITE, MAP_PRIVATE\|MAP_ANONYMOUS, -1, 0\)"
 )
+# What only the host's real root may do.
+PRIVILEGED = re.compile(r"setgroups\(")
 # What comes when it comes: a pipeline's processes run side by side.
 UNORDERED = re.compile(r"--- SIGCHLD|rt_sigreturn|wait4|.* \? ERESTART")
 PID_RESULT = re.compile(
@@ -68,7 +72,8 @@ def normal(text, *, ordered=True):
     names = {pid: f"PID{n}" for n, pid in enumerate(processes, 1)}
     out = []
     for pid, lines in processes.items():
-        kept = [normal_line(line, names) for line in lines if not DROPPED.match(line)]
+        dropped = [DROPPED, PRIVILEGED] if os.geteuid() else [DROPPED]
+        kept = [normal_line(line, names) for line in lines if not any(these.match(line) for these in dropped)]
         if not ordered:
             kept = sorted(line for line in kept if not UNORDERED.match(line))
         out += [f"== {names[pid]}", *kept]
@@ -91,13 +96,12 @@ def normal_line(line, names):
 
 
 def host_strace(argv, directory):
-    program = shutil.which("strace")
-    if program is None:
-        pytest.skip("the host has no strace to compare with")
+    program = need("strace")
     out = directory / "host"
     # Its standard files are devices, as inside.
     null = subprocess.DEVNULL
-    command = [program, "-f", "-o", str(out), *argv]
+    root = ["unshare", "--map-root-user"] if os.geteuid() else []      # as inside
+    command = [*root, program, "-f", "-o", str(out), *argv]
     subprocess.run(command, env=ENV, cwd="/", stdin=null, stdout=null, stderr=null, check=False)
     text = out.read_text(errors="replace") if out.exists() else ""
     if "exited" not in text and "killed" not in text:
@@ -117,12 +121,11 @@ def our_strace(argv, *options, output=None):
 
 
 @pytest.fixture(scope="session")
-def shapes(cache):
+def shapes(compilers):
     """The program that makes calls of all shapes."""
-    command = ["gcc", "-std=gnu11", "-O1", "-w", "-static", str(SHAPES)]
-    if shutil.which("gcc") is None:
-        pytest.skip("no C compiler")
-    return cache.build("strace_shapes", command, [SHAPES], "")
+    compilers.need("glibc")
+    command = [*compilers.commands["glibc"], "-w", str(SHAPES)]
+    return compilers.cache.build("strace_shapes", command, [SHAPES], compilers.versions["glibc"] or "")
 
 
 def test_every_shape_of_argument_is_printed_as_the_host_prints_it(shapes, tmp_path):

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import threading
 import tty
 
 import pytest
+from tests.surroundings import environment, need
 
 from procession import Kernel
 from procession.hw.console import HostConsole
 
-ENV = {"PATH": "/usr/bin:/bin", "HOME": "/", "TERM": "xterm", "PS1": "$ ", "LC_ALL": "C"}
+ENV = environment(TERM="xterm", PS1="$ ")
 CSI = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\([B0]|[=>78])")
 
 
@@ -74,8 +74,7 @@ def at_terminal():
     """Run argv at the console's terminal while somebody types; returns (screen without escapes, result)."""
 
     def run(argv, *script, **options):
-        if shutil.which(argv[0]) is None:
-            pytest.skip(f"no {argv[0]} here")
+        need(argv[0])
         typist = Typist(*script)
         result = Kernel(root="/", tty=True, console=typist, **options).run(argv, env=ENV)
         result.kernel.check_baseline()
@@ -83,12 +82,6 @@ def at_terminal():
         return CSI.sub("", typist.screen.decode()).replace("\r\n", "\n"), result
 
     return run
-
-
-def need(*programs):
-    for program in programs:
-        if shutil.which(program) is None:
-            pytest.skip(f"no {program} here")
 
 
 def test_dash_does_job_control(at_terminal):
@@ -146,7 +139,8 @@ def test_bash_edits_lines(at_terminal):
         ["/bin/bash", "--norc", "-i"],
         ("$ ", "echo wrld\x1b[D\x1b[D\x1b[Do\n"),        # three to the left
         ("world\r\n", "\x1b[A\x17there\n"),                # the last command, without its last word
-        ("there\r\n", "ech\t'a tab completed it'\n"),
+        ("there\r\n", "mkdir /tmp/bin; ln -s /bin/echo /tmp/bin/say_it; PATH=/tmp/bin\n"),     # and nothing else
+        ("$ ", "say\t'a tab completed it'\n"),
         ("it\r\n", "exit\n"),
     )
     assert "\n\rworld\n" in screen

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 import subprocess
 import sys
 import time
 
 import pytest
+from tests.surroundings import PATH, need
 
 SECONDS = 60
 
@@ -17,7 +17,7 @@ class Tmux:
     """One window of 80 x 24 with a plain shell of the host in it."""
 
     def __init__(self, name):
-        self.base = [shutil.which("tmux") or pytest.skip("no tmux on this host"), "-L", name, "-f", "/dev/null"]
+        self.base = [need("tmux"), "-L", name, "-f", "/dev/null"]
         self.tmux("new-session", "-d", "-x", "80", "-y", "24", "env PS1='host> ' /bin/sh -i")
 
     def tmux(self, *words):
@@ -63,7 +63,8 @@ def start(window, tmp_path, *argv):
     """Note how the terminal is, and start a program inside."""
     window.line(f"cd {shlex.quote(str(tmp_path))}; stty -a > before; clear")
     window.at_prompt("host>")
-    run = [sys.executable, "-m", "procession.cli", "run", "-it", "--env", "PS1=guest> ", "--", *argv]
+    env = ["--env", "PS1=guest> ", "--env", f"PATH={PATH}"]
+    run = [sys.executable, "-m", "procession.cli", "run", "-it", *env, "--", *argv]
     script = tmp_path / "start"
     script.write_text(f"echo $$ > pid; exec {shlex.join(run)}\n")
     window.line("sh start")
@@ -96,7 +97,7 @@ def test_a_person_at_work(window, tmp_path):
     window.see("^C")
     window.at_prompt("guest>")
 
-    window.line("clear; vi /tmp/poem")
+    window.line("clear; vim.tiny -nu NONE /tmp/poem")
     window.see("~\n", 15)
     window.keys("i")
     for number in range(1, 41):
@@ -144,8 +145,7 @@ def test_the_terminal_is_restored(window, tmp_path, how):
 
 def test_top_draws(window, tmp_path):
     """A full-screen program of the host, full screen."""
-    if shutil.which("top") is None:
-        pytest.skip("no top on this host")
+    need("top")
     start(window, tmp_path, "/bin/sh", "-i")
     window.line("top -d 1")
     window.see("PID USER")

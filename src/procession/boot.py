@@ -6,7 +6,6 @@ result.exit_code, result.stdout
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -126,24 +125,25 @@ class Kernel(linux_kernel.Kernel):
             raise ValueError(f"memory: at most {MAX_MEMORY >> 30} GiB")
         if not 1 <= cpus <= MAX_CPUS:
             raise ValueError(f"cpus: 1 to {MAX_CPUS}")
+        super().__init__()
         self.frames = Frames(memory)
         self.clock = Clock(realtime=realtime)
+        self.lockdep = lockdep.LockdepState(self, enabled=lockdep_on)
+        self.trace = Trace(self)
         self.chooser = Chooser(seed, replay)
         self.console = console if console is not None else BufferConsole(stdin)
-        self.tty = tty
-        self.winsize = winsize
-        self.hvc_wants = False
+        self.tty.is_console = tty
+        self.tty.winsize = winsize
         self.nr_cpus = cpus
         self.memory = memory
         self.boot_time_ns = boot_time_ns
         self.programs = dict(programs or {})
         if cores is not None:
-            self.core_store = CoreStore(Path(cores))
-            self.core_pattern = CORES_OUTSIDE
+            self.vfs.core_store = CoreStore(Path(cores))
+            self.vfs.core_pattern = CORES_OUTSIDE
         self.root = root
         self.at_end: list[Callable[[Result | BaseException], None]] = []
         self._started = False
-        self._empty(lockdep_on=lockdep_on)
         self.events: list[Event] = []
         if trace:
             names = () if trace is True else tuple(trace)
@@ -151,20 +151,6 @@ class Kernel(linux_kernel.Kernel):
             if unknown:
                 raise ValueError(f"trace: no event {', '.join(unknown)}")
             self.trace.subscribe(self.events.append, *names)
-
-    def _empty(self, *, lockdep_on: bool) -> None:
-        """Be a kernel in which nothing has happened; start_kernel() fills in the rest."""
-        self.cpu = 0
-        self.vcpus = []
-        self.lockdep = lockdep.LockdepState(self, enabled=lockdep_on)
-        self.lock_classes = {}
-        self.caches = {}
-        self.unsupported = Counter()
-        self.enosys = Counter()
-        self.printk_log = []
-        self.halted = False
-        self.exit_code = 0
-        self.trace = Trace(self)
 
     def run(
         self,
@@ -227,8 +213,8 @@ class Kernel(linux_kernel.Kernel):
 
         Not if the console is being recorded: where input cuts in must then be a moment that a replay finds again.
         """
-        if self.tty and isinstance(self.console, HostConsole):
-            self.hvc_live = True
+        if self.tty.is_console and isinstance(self.console, HostConsole):
+            self.tty.hvc_live = True
             return interrupt.watch_input(self, self.console.fileno())
         return nullcontext()
 
@@ -237,7 +223,7 @@ class Kernel(linux_kernel.Kernel):
 
         Raises RuntimeError if the program was PID 1 itself, which nobody reaps, or was never started.
         """
-        if not hasattr(self, "slab_baseline"):
+        if self.slab_baseline is None:
             raise RuntimeError("check_baseline: there is no baseline before the program, nor when it is PID 1")
         slabs = slab.slab_report(self, self.slab_baseline)
         frames = page_alloc.nr_used_pages(self) - self.frames_baseline

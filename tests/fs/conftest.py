@@ -1,6 +1,5 @@
 """A kernel that has files and one task, but no processes: system calls are made by calling their functions."""
 
-from collections import Counter
 
 import pytest
 
@@ -17,7 +16,6 @@ from procession.include.linux.kernel import Kernel
 from procession.include.linux.nsproxy import IpcNamespace, NetNamespace, Nsproxy, UserNamespace, UtsNamespace
 from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_NOFILE
 from procession.include.linux.sched import SignalStruct, Task, UserStruct
-from procession.include.linux.signal import Sigpending
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.syscalls import SYSCALLS
 from procession.include.trace.events import Trace
@@ -62,15 +60,9 @@ def bare_kernel(root=None, megabytes=16, stdin=b""):
     k = BareKernel()
     k.clock, k.boot_time_ns = Clock(), BOOT_TIME_NS
     k.chooser, k.console = Chooser(1), BufferConsole(stdin)
-    k.tty = False
     k.frames = Frames(megabytes << 20)
-    k.nr_cpus, k.cpu = 1, 0
-    k.caches, k.lock_classes, k.printk_log = {}, {}, []
-    k.unsupported, k.enosys = Counter(), Counter()
     k.lockdep = lockdep.LockdepState(k)
     k.trace = Trace(k)
-    k.programs = {}
-    k.tasks = {}
     traps.trap_init(k)
     page_alloc.mem_init(k)
     for name in ("files_cache", "fs_cache", "vm_area_struct"):
@@ -82,32 +74,27 @@ def bare_kernel(root=None, megabytes=16, stdin=b""):
     namespace.vfs_init(k)
     pipe.init_pipe_fs(k)
     ns = namespace.mount_root(k, overlay.fill_root(k, root))
-    k.init_user_ns = UserNamespace()
-    k.root_user = UserStruct(0, k.init_user_ns)
+    k.users.init_user_ns = UserNamespace()
+    k.users.root_user = UserStruct(0, k.users.init_user_ns)
     k.init_nsproxy = Nsproxy(UtsNamespace(), IpcNamespace(), ns, None, NetNamespace())
     k.task = k.init_task = new_task(k)
     return k
 
 
 def new_task(k):
-    p = Task.__new__(Task)
-    p.kernel = k
+    p = Task(k)
     p.comm, p.pid, p.tgid = "test", 1, 1
-    p.flags = p.ti_flags = p.state = 0
-    p.mm = None
+    p.flags = 0
     p.alloc_lock = SpinLock(k.lock_class("task->alloc_lock"))
-    p.cred = p.real_cred = Cred(k.root_user)
+    p.cred = p.real_cred = Cred(k.users.root_user)
     p.files = file.init_files(k)
-    root = PathRef(k.rootfs, k.rootfs.mnt_root)
+    root = PathRef(k.vfs.rootfs, k.vfs.rootfs.mnt_root)
     p.fs = fs_struct.init_fs(k, root)
     p.nsproxy = k.init_nsproxy
-    p.pending, p.blocked = Sigpending(), 0
     p.sighand = None
-    p.signal = SignalStruct()
+    p.signal = SignalStruct(p, k.wait_queue_head("wait_chldexit.lock"))
     p.signal.rlim = [(RLIM_INFINITY, RLIM_INFINITY)] * 16
     p.signal.rlim[RLIMIT_NOFILE] = (1024, 4096)
-    p.signal.tty = None
-    p.signal.threads = {p: None}
     return p
 
 
@@ -165,7 +152,7 @@ class Sys:
         return Stat(bytes(buffer.data))
 
     def become(self, uid, gid=None, groups=()):
-        c = Cred(self.k.root_user)
+        c = Cred(self.k.users.root_user)
         c.uid = c.euid = c.suid = c.fsuid = uid
         c.gid = c.egid = c.sgid = c.fsgid = uid if gid is None else gid
         c.group_info = groups

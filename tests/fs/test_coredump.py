@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-import shutil
 import struct
 import subprocess
 
 import pytest
+from tests.surroundings import need
 
 from procession import Kernel
 
@@ -35,9 +35,7 @@ def notes(core):
 @pytest.fixture
 def crash(cache, compilers):
     """A statically linked program with debugging information that dumps core."""
-    why = compilers.why_not("glibc")
-    if why:
-        pytest.skip(why)
+    compilers.need("glibc")
     command = [*compilers.commands["glibc"], "-g", "-O0", str(SOURCE)]
     return cache.build("crash", command, [SOURCE], compilers.versions["glibc"] or "")
 
@@ -62,9 +60,7 @@ def test_a_core_has_threads_and_memory(crash, inside):
 
 def test_gdb_reads_a_core(crash, inside, tmp_path):
     """Stack, threads, variables, heap and shared memory."""
-    gdb = shutil.which("gdb")
-    if not gdb:
-        pytest.skip("no gdb")
+    gdb = need("gdb")
     core = tmp_path / "core"
     core.write_bytes(inside([str(crash)]).stdout)
     commands = ["bt", "info threads", "p answer", "x/s text", "x/s heap", "x/s shared", "info auxv"]
@@ -229,7 +225,7 @@ def crash_once(cores, prepare=None, pattern=None):
 def test_cores_outside(tmp_path):
     """They go to a directory of the host whatever the limit is, and the status says so."""
     status, kernel = crash_once(tmp_path / "new" / "cores")
-    (core,) = kernel.core_store.written
+    (core,) = kernel.vfs.core_store.written
     assert status == 11 | 0x80
     assert core == tmp_path / "new" / "cores" / "core.crash.4"
     assert notes(core.read_bytes())[0][1][1][40:56].rstrip(b"\0") == b"crash"
@@ -242,7 +238,7 @@ def test_a_limit_of_one_keeps_a_core_inside(tmp_path):
         await sys.setrlimit(sys.RLIMIT_CORE, (1, 1))
 
     status, kernel = crash_once(tmp_path, prepare)
-    assert (status, kernel.core_store.written) == (11, [])
+    assert (status, kernel.vfs.core_store.written) == (11, [])
 
 
 @pytest.mark.parametrize(("pattern", "name"), [
@@ -254,7 +250,7 @@ def test_a_guest_cannot_lead_cores_elsewhere(pattern, name, tmp_path):
     cores.mkdir()
     (cores / name).write_text("mine")
     _, kernel = crash_once(cores, pattern=pattern)
-    assert kernel.core_store.written == [cores / f"{name}.1"]
+    assert kernel.vfs.core_store.written == [cores / f"{name}.1"]
     assert (cores / name).read_text() == "mine"
     assert [path.name for path in tmp_path.iterdir()] == ["cores"]
 

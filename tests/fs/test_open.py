@@ -32,10 +32,10 @@ def tree(sys):
     ("/dlink", O_NOFOLLOW | O_DIRECTORY, "ELOOP"),
 ])
 def test_open_errors_leave_nothing_behind(tree, fails, path, flags, errno):
-    before = (tree.k.nr_files, tree.task.files.open_fds)
+    before = (tree.k.vfs.nr_files, tree.task.files.open_fds)
     with fails(errno):
         tree.open(path, flags, 0o644)
-    assert (tree.k.nr_files, tree.task.files.open_fds) == before
+    assert (tree.k.vfs.nr_files, tree.task.files.open_fds) == before
 
 
 def test_create_through_a_dangling_link_makes_its_target(tree):
@@ -124,7 +124,7 @@ def test_exec_opens_ask_for_execute_permission(tree, fails):
 
 
 def test_table_full(tree, fails):
-    tree.k.max_files = tree.k.nr_files
+    tree.k.vfs.max_files = tree.k.vfs.nr_files
     tree.become(1000)
     with fails("ENFILE"):
         tree.open("/f", 0, 0)

@@ -134,7 +134,7 @@ def test_removing_while_listing_shows_every_name_once(sys):
 
 def test_memory_comes_back(sys):
     def used():
-        return sys.k.next_fresh - len(sys.k.free_list)
+        return sys.k.mm.next_fresh - len(sys.k.mm.free_list)
 
     sys.write_file("/warm", bytes(1 << 20))
     sys.unlink("/warm")

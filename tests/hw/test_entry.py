@@ -142,4 +142,4 @@ def test_endless_loop_and_ctrl_c(code):
 def test_machine_shutdown():
     result = run("31ff" + EXIT)
     entry.machine_shutdown(result.kernel)
-    assert result.kernel.vcpus == []
+    assert result.kernel.x86.vcpus == []

@@ -3,7 +3,6 @@
 import dataclasses
 import struct
 import threading
-import time
 
 from machine import AX, BX, CODE, CODE_FRAME, CX, DATA, DATA_FRAME, DI, DX, NX, PLAIN, RW, SI, TEXT, D, Machine
 import pytest
@@ -433,10 +432,8 @@ def test_endless_loop_can_be_interrupted_from_another_thread(m):
     m.code("ebfe")
     timer = threading.Timer(0.05, m.cpu.interrupt)
     timer.start()
-    started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         m.run()
-    assert time.monotonic() - started < 5
     timer.join()
 
 

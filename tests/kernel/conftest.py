@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Coroutine
 import types
 from typing import Any
@@ -46,25 +45,14 @@ class BareKernel(Kernel):
     """A booted kernel with PID 0 only."""
 
     def __init__(self, cpus: int = 1) -> None:
+        super().__init__()
         self.frames = Frames(4 << 20)
         self.clock = Clock()
         self.chooser = Chooser(0)
         self.console = BufferConsole()
-        self.cpu = 0
         self.nr_cpus = cpus
-        self.boot_time_ns = 0
-        self.vcpus = []
         self.lockdep = lockdep.LockdepState(self)
-        self.lock_classes = {}
-        self.caches = {}
-        self.unsupported = Counter()
-        self.enosys = Counter()
-        self.printk_log = []
-        self.programs = {}
         self.trace = Trace(self)
-        self.halted = False
-        self.exit_code = 0
-        self.init_program = self.init_error = None
         traps.trap_init(self)
         page_alloc.mem_init(self)
         fork.fork_init(self)
@@ -84,8 +72,7 @@ class BareKernel(Kernel):
         signal_queue.signals_init(self)
         init_main.smp_init(self)
         self.init_task.cpus_allowed = (1 << cpus) - 1
-        self.proc_sbs = []
-        self.console_wait = self.wait_queue_head("console")
+        self.tty.console_wait = self.wait_queue_head("console")
         Checker(self, dense=200)
 
     def spawn(self, fn: ThreadFn, arg: object = None, name: str = "") -> Task:

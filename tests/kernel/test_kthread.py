@@ -12,7 +12,7 @@ from procession.kernel import kthread, sched
 @pytest.fixture
 def kd(k):
     """With kthreadd running."""
-    k.kthreadd_task = k.start(kthread.kthreadd)
+    k.kthreads.kthreadd_task = k.start(kthread.kthreadd)
     return k
 
 
@@ -45,7 +45,7 @@ def test_a_created_thread_sleeps_until_it_is_woken(kd):
     p = run_in_task(kd, lambda current: kthread.kthread_create(current, until_stopped, log, "worker/0"))
     assert (p.comm, p.state, log) == ("worker/0", TASK_UNINTERRUPTIBLE, [])
     assert p.flags & PF_KTHREAD
-    assert p.real_parent is kd.kthreadd_task
+    assert p.real_parent is kd.kthreads.kthreadd_task
     assert kthread.kthread_data(p) is log
     sched.wake_up_process(p)
     kd.settle()

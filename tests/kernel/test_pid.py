@@ -123,7 +123,7 @@ def test_signalling_group_0_leaves_nothing_with_the_idle_task():
     k = run(main).kernel
     assert not k.init_task.pending.list
     assert not k.init_task.signal.shared_pending.list
-    assert k.root_user.sigpending == 0
+    assert k.users.root_user.sigpending == 0
 
 
 # Namespaces.

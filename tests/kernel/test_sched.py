@@ -195,7 +195,7 @@ def test_min_vruntime_never_goes_back(k):
     """It is what newcomers are placed by."""
     for _ in range(3):
         k.spawn(spin)
-    cfs = k.runqueues[0].cfs
+    cfs = k.sched.runqueues[0].cfs
     last = 0
     for at in range(10, 200, 10):
         k.go(limit_ns=at * MS)

@@ -93,8 +93,8 @@ def test_everything_is_given_back_when_killed_in_the_middle():
         await sys.nanosleep(1)
 
     result = run(main)
-    assert result.kernel.pty_count == 0
-    assert result.kernel.kmem_pages == 0
+    assert result.kernel.tty.pty_count == 0
+    assert result.kernel.mm.kmem_pages == 0
 
 
 def test_there_are_not_endless_ptys(monkeypatch):

@@ -1,6 +1,5 @@
 """A kernel with memory and nothing else, made of the real headers."""
 
-from collections import Counter
 from types import SimpleNamespace
 
 import pytest
@@ -24,7 +23,6 @@ from procession.include.linux.kernel import Kernel
 from procession.include.linux.mm_types import TASK_SIZE
 from procession.include.linux.resource import RLIM_INFINITY
 from procession.include.linux.sched import SignalStruct, Task, UserStruct
-from procession.include.linux.signal import Sigpending
 from procession.include.linux.spinlock import SpinLock
 from procession.include.trace.events import Trace
 from procession.kernel import fork_mm, lockdep
@@ -57,44 +55,31 @@ class MemFile(File):
 def make_kernel(megabytes=8):
     k = MiniKernel()
     k.clock = Clock()
-    k.boot_time_ns = 0
-    k.nr_cpus = 1
-    k.cpu = 0
-    k.lock_classes = {}
     k.lockdep = lockdep.LockdepState(k)
-    k.caches = {}
-    k.unsupported = Counter()
-    k.enosys = Counter()
-    k.printk_log = []
     k.trace = Trace(k)
-    k.nr_files, k.max_files, k.anon_minor = 0, 1000, 0
+    k.vfs.max_files = 1000
     k.frames = Frames(megabytes << 20)
     traps.trap_init(k)
     page_alloc.mem_init(k)
     for name in ("mm_struct", "vm_area_struct", "filp"):
         slab.kmem_cache_create(k, name, 1)
-    k.init_user_ns = SimpleNamespace()
-    k.tasks = {}
+    k.users.init_user_ns = SimpleNamespace()
     k.task = make_task(k)
     return k
 
 
 def make_task(k, mm="new"):
-    p = Task.__new__(Task)
-    p.kernel = k
+    p = Task(k)
     p.pid = p.tgid = 100 + len(k.tasks)
     p.comm = "test"
-    p.flags = p.ti_flags = p.personality = p.min_flt = p.maj_flt = 0
+    p.flags = 0
     p.alloc_lock = SpinLock(k.lock_class("alloc_lock"))
-    user = UserStruct(0, k.init_user_ns)
+    user = UserStruct(0, k.users.init_user_ns)
     p.cred = p.real_cred = Cred(user)
-    p.signal = sig = SignalStruct()
+    p.signal = sig = SignalStruct(p, k.wait_queue_head("wait_chldexit.lock"))
     sig.rlim = [(RLIM_INFINITY, RLIM_INFINITY)] * 16
     sig.rlim[3] = (8 << 20, RLIM_INFINITY)
     sig.rlim[8] = (65536, 65536)
-    sig.threads = {p: None}
-    p.pending = Sigpending()
-    p.exit_state = 0
     if mm == "new":
         mm = fork_mm.mm_alloc(k)
         mm.mmap_base = TASK_SIZE - (128 << 20)
@@ -118,7 +103,7 @@ def open_again(k, inode, mode=FMODE_READ | FMODE_WRITE, flags=2):
     if mode & FMODE_WRITE:
         inode.i_writecount += 1
     k.caches["filp"].alloc()
-    k.nr_files += 1
+    k.vfs.nr_files += 1
     return MemFile(PathRef(Vfsmount(inode.i_sb, root, None, None), root), flags, mode)
 
 
@@ -180,7 +165,7 @@ def k():
     for p in list(k.tasks):
         exit_mm(p)
     assert page_alloc.nr_used_pages(k) == base
-    assert k.vm_committed == 0
+    assert k.mm.vm_committed == 0
     assert k.caches["vm_area_struct"].nr_active == 0
     assert k.caches["mm_struct"].nr_active == 0
     assert k.lockdep.held() == []

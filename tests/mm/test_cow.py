@@ -21,10 +21,10 @@ def writable(p, address):
 def test_read_of_untouched_memory_maps_the_zero_page(k, p):
     a = map_anon(p, 8192)
     assert touch(p, a) == 0
-    assert pfn(p, a) == k.zero_pfn
-    assert (p.mm.rss_anon, k.frames.mapcount[k.zero_pfn]) == (0, 0)
+    assert pfn(p, a) == k.mm.zero_pfn
+    assert (p.mm.rss_anon, k.frames.mapcount[k.mm.zero_pfn]) == (0, 0)
     touch(p, a, True, 7)
-    assert pfn(p, a) != k.zero_pfn
+    assert pfn(p, a) != k.mm.zero_pfn
     assert p.mm.rss_anon == 1
 
 
@@ -185,11 +185,11 @@ def test_executable_pages_are_remembered(k, p):
     check(k)
     uaccess.copy_to_user(p, a, b"\x90")
     assert not k.frames.pflags[frame] & PG_EXEC
-    assert k.tb_dirty_pages == [frame]
+    assert k.x86.tb_dirty_pages == [frame]
     check(k)
     assert text.allow_exec(k, p.mm, mmap.find_vma(p.mm, a), a)
     mmap.sys_munmap(p, a, 4096)
-    assert k.tb_dirty_pages == [frame, frame]
+    assert k.x86.tb_dirty_pages == [frame, frame]
     assert not k.frames.pflags[frame]
 
 
@@ -258,15 +258,15 @@ def test_flush_is_asked_for(k, p):
         lambda: mprotect.sys_mprotect(p, a, 4096, 1),
         lambda: mmap.sys_munmap(p, a, 4096),
     ):
-        before = k.tlb_gen
+        before = k.x86.tlb_gen
         action()
-        assert k.tlb_gen > before
+        assert k.x86.tlb_gen > before
 
 
 def test_unmapping_the_zero_page_asks_for_a_flush(k, p):
     """It is not counted as resident, but the CPU remembers it all the same."""
     a = map_anon(p, 4096)
     touch(p, a, False)
-    before = k.tlb_gen
+    before = k.x86.tlb_gen
     mmap.sys_munmap(p, a, 4096)
-    assert k.tlb_gen > before
+    assert k.x86.tlb_gen > before

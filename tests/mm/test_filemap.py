@@ -121,21 +121,8 @@ def test_clean_unmapped_pages_go_when_memory_runs_out(k, p):
         page_alloc.put_page(k, frame)
 
 
-def test_fault_around_is_opt_in(k, p):
-    f = make_file(k, bytes(40 * P))
-    filemap.pagecache_read(k, f.inode, 0, 40 * P)
-    a = mmap.do_mmap_pgoff(p, f, 0x10000000, 40 * P, 5, 2, 0)
-    touch(p, a + 17 * P)
-    assert p.mm.rss_file == 1
-    k.fault_around_pages = 16
-    touch(p, a + 3 * P)
-    assert p.mm.rss_file == 17
-    touch(p, a + 39 * P)
-    assert p.mm.rss_file == 25
-
-
 def test_the_worst_process_is_killed(k, p):
-    k.total_pages, total = 1000, k.total_pages
+    k.mm.total_pages, total = 1000, k.mm.total_pages
     p.pid = 1                     # init is spared
     small, big, spared = (fork(p) for _ in range(3))
     for t, n, adj in ((p, 500, 0), (small, 10, 0), (big, 100, 0), (spared, 300, -1000)):
@@ -161,7 +148,7 @@ def test_the_worst_process_is_killed(k, p):
         oom_kill.out_of_memory(k)           # somebody is dying already
         assert len(killed) == 1
     assert "Killed process" in k.printk_log[-1][1]
-    k.total_pages = total
+    k.mm.total_pages = total
 
 
 def test_process_vm_readv_and_writev(k, p):

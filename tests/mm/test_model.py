@@ -212,7 +212,7 @@ class Machine(RuleBasedStateMachine):
         for p in self.tasks:
             exit_mm(p)
         assert page_alloc.nr_used_pages(self.k) == self.base_frames
-        assert self.k.vm_committed == 0
+        assert self.k.mm.vm_committed == 0
         assert self.k.caches["vm_area_struct"].nr_active == 0
         assert self.file.f_count == 1
 

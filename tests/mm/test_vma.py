@@ -57,7 +57,7 @@ def test_mprotect_splits_and_merges_in_all_places(k, p):
     fails(Errno.EFAULT, uaccess.get_user, p, a + 4 * P, 4)
     mprotect.sys_mprotect(p, a, 10 * P, 3)
     assert uaccess.copy_from_user(p, a + 4 * P, 1) == b"x"
-    assert k.vm_committed == 10
+    assert k.mm.vm_committed == 10
 
 
 def test_file_areas_merge_only_if_contiguous(k, p):
@@ -198,18 +198,18 @@ def test_mremap_grows_in_place_moves_and_shrinks(k, p):
     for i in range(4):
         user_write(p, a + i * P, bytes([65 + i]))
     assert mremap.sys_mremap(p, a, 4 * P, 6 * P, 0, 0) == a
-    assert k.vm_committed == 6
+    assert k.mm.vm_committed == 6
     map_anon(p, P, 1, 0x32, a + 6 * P)
     fails(Errno.ENOMEM, mremap.sys_mremap, p, a, 6 * P, 8 * P, 0, 0)
-    assert k.vm_committed == 6
+    assert k.mm.vm_committed == 6
     b = mremap.sys_mremap(p, a, 6 * P, 8 * P, 1, 0)
     assert b != a
     assert uaccess.copy_from_user(p, b + 3 * P, 1) == b"D"
-    assert k.vm_committed == 8
+    assert k.mm.vm_committed == 8
     fails(Errno.EFAULT, uaccess.get_user, p, a, 1)
     check(k)
     assert mremap.sys_mremap(p, b, 8 * P, 2 * P, 0, 0) == b
-    assert k.vm_committed == 2
+    assert k.mm.vm_committed == 2
     c = mremap.sys_mremap(p, b, 2 * P, 3 * P, 3, 0x20000000)
     assert c == 0x20000000
     assert uaccess.copy_from_user(p, c + P, 1) == b"B"
@@ -226,7 +226,7 @@ def test_mremap_of_the_middle(k, p):
     b = mremap.sys_mremap(p, a + 2 * P, 2 * P, 4 * P, 1, 0)
     assert [touch(p, b + i * P) for i in range(4)] == [2, 3, 0, 0]
     assert [touch(p, a + i * P) for i in (0, 1, 4, 5)] == [0, 1, 4, 5]
-    assert k.vm_committed == 8
+    assert k.mm.vm_committed == 8
     check(k)
 
 

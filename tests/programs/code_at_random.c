@@ -34,7 +34,9 @@ static void on_alarm(int sig) { (void)sig; }
 /* A few slots, those at the border among them, so that they are met again and again. */
 static int some_slot(void) {
   int border = PAGE / SLOT;
-  return below(3) ? border - 2 + (int)below(5) : (int)below(8) * 40 + (int)below(2);
+  if (below(3)) return border - 2 + (int)below(5);
+  int row = (int)below(8);
+  return row * 40 + (int)below(2);
 }
 
 static void call(unsigned char *view, int slot) {
@@ -51,7 +53,10 @@ static void call(unsigned char *view, int slot) {
   else legal++;
 }
 
-static void rewrite(unsigned char *view) { memcpy(view + some_slot() * SLOT, kinds[below(4)], SLOT); }
+static void rewrite(unsigned char *view) {
+  int slot = some_slot();
+  memcpy(view + slot * SLOT, kinds[below(4)], SLOT);
+}
 
 static void map_view(int i, unsigned char *at, int first, int pages) {
   int flags = MAP_FIXED | (i ? MAP_PRIVATE : MAP_SHARED);
@@ -69,7 +74,10 @@ static void move(int i) {
 static void steps(int n, int children) {
   while (n--) {
     int i = (int)below(2), what = (int)below(29);
-    if (what < 18) call(views[below(3)], some_slot());
+    if (what < 18) {
+      int slot = some_slot();
+      call(views[below(3)], slot);
+    }
     else if (what < 22) rewrite(w);
     else if (what < 25) rewrite(views[2]);
     else if (what == 25) move(i);

@@ -1,4 +1,5 @@
 /* Scheduling calls: affinity, policies, priorities, nice; and the errors. */
+// needs: root
 #include "check.h"
 
 int main(void) {

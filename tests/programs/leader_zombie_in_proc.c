@@ -1,4 +1,5 @@
 /* A leader that ended while its process goes on: a zombie in /proc whose threads, files and command line are still there. */
+// needs: root
 #include "check.h"
 #include <dirent.h>
 

@@ -76,6 +76,7 @@ int main(void) {
   wait_for(child);
   rewinddir(d);
   errno = 0;
-  say("of a process that is gone: %d %s", readdir(d) == NULL, errname(errno));
+  int ended = readdir(d) == NULL;
+  say("of a process that is gone: %d %s", ended, errname(errno));
   return 0;
 }

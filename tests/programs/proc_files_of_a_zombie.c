@@ -1,4 +1,5 @@
 /* What the files of /proc/PID say of a zombie, and what a file that was open before says after it was reaped. */
+// needs: root
 #include "check.h"
 #include <dirent.h>
 

@@ -1,4 +1,5 @@
 /* In /proc looking up a name that is not there fails at once, so that whatever would make it says ENOENT, to everybody. */
+// needs: root
 #include "check.h"
 #include <sys/stat.h>
 

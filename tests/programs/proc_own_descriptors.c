@@ -1,4 +1,5 @@
 /* A process that may not be dumped, and to which /proc/self/fd does not belong therefore, still finds its own descriptors there. */
+// needs: root
 #include "check.h"
 #include <dirent.h>
 #include <sys/prctl.h>

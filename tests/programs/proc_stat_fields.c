@@ -36,7 +36,7 @@ int main(void) {
       block(SIGHUP);
       on_signal(SIGINT, SIG_IGN);
       on_signal(SIGTERM, exit);
-      raise(SIGHUP);
+      tgkill_(getpid(), gettid_(), SIGHUP); /* raise() would take the parent's number, which the C library remembers */
       pass_gate(&go);
       _exit(0);
     }
@@ -53,9 +53,10 @@ int main(void) {
     say("   forked without exec %d, priority of its nice %d nice %lld threads %lld, exit signal %lld, policy %lld rt %lld", (int)(field[9] >> 6 & 1), field[18] == 20 + field[19], field[19] - getpriority(PRIO_PROCESS, 0), field[20],
         field[38], field[41], field[40]);
     say("   pending %llx blocked %llx ignored %llx caught %llx", field[31], field[32], field[33], field[34]);
-    say("   memory %d %d, limit %d, stack %d, no swap %lld %lld", field[23] > 0, field[24] > 0, field[25] == -1 || field[25] > 0, field[28] > 0, field[36], field[37]);
+    say("   memory %d, limit %d, stack %d, no swap %lld %lld", field[23] > 0, field[25] == -1 || field[25] > 0, field[28] > 0, field[36], field[37]);
   }
   say("started one after the other: %d", start[0] < start[1] && start[1] < start[2]);
+  block(SIGUSR1);       /* the second one's exit signal */
   for (int i = 0; i < 3; i++) open_gate(&go);
   read_stat(getpid());
   long long before = field[11];
@@ -69,7 +70,7 @@ int main(void) {
   say("zombie: %c threads %lld memory %lld %lld", state, field[20], field[23], field[24]);
   wait_for(z);
   CHILD(z) {
-    execl("/bin/sh", "sh", "-c", "read x", NULL);
+    execl("/bin/sleep", "sleep", "1000", NULL);
     _exit(1);
   }
   wait_asleep(z);

@@ -1,6 +1,7 @@
 /* Many senders, one receiver: each real-time signal arrives once and in its sender's order, each standard signal at
  * least once after it was last sent, and no queue entry is left behind. argv[1]: how many each sender sends.
  */
+// needs: root
 #include "check.h"
 
 enum { SENDERS = 4 };

@@ -12,7 +12,7 @@ static void changes(int sig, siginfo_t *info, void *context) {
 }
 static void faulted(int sig, siginfo_t *info, void *context) {
   greg_t *r = ((ucontext_t *)context)->uc_mcontext.gregs;
-  say("  signal %d, code %d, address %p, trap %lld, error code %lld, %s", sig, info->si_code, info->si_addr,
+  say("  signal %d, code %d, address %#lx, trap %lld, error code %lld, %s", sig, info->si_code, (unsigned long)info->si_addr,
       (long long)r[REG_TRAPNO], (long long)r[REG_ERR], r[REG_RIP] == resumes_at ? "where it was" : "elsewhere");
   _exit(3);
 }

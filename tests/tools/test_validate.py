@@ -253,7 +253,7 @@ def processes_miscounted(w):
 
 @breaks(r"user 0: processes \d+, found \d+")
 def a_users_processes_miscounted(w):
-    w.k.root_user.processes += 1
+    w.k.users.root_user.processes += 1
 
 
 # The dead.
@@ -374,13 +374,13 @@ def a_pid_namespace_is_kept(w):
 
 @breaks(r"signal 12 is queued, but not pending")
 def an_entry_without_its_bit(w):
-    w.blocker.pending.list.append(Sigqueue(Siginfo(signo=12), w.k.root_user))
+    w.blocker.pending.list.append(Sigqueue(Siginfo(signo=12), w.k.users.root_user))
 
 
 @breaks(r"signal 10 is queued 2 times")
 def a_signal_queued_twice(w):
     queue = w.blocker.pending.list or w.blocker.signal.shared_pending.list
-    queue.append(Sigqueue(Siginfo(signo=10), w.k.root_user))
+    queue.append(Sigqueue(Siginfo(signo=10), w.k.users.root_user))
 
 
 @breaks(r"blocks SIGKILL or SIGSTOP")
@@ -415,7 +415,7 @@ def a_stop_stays_pending(w):
 
 @breaks(r"user 0: sigpending \d+, found \d+")
 def a_users_signals_miscounted(w):
-    w.k.root_user.sigpending += 1
+    w.k.users.root_user.sigpending += 1
 
 
 @breaks(r"sigqueue objects: \d+, found \d+")
@@ -425,7 +425,7 @@ def a_queue_entry_leaks(w):
 
 @breaks(r"posix timers: 0, numbers taken 1")
 def a_timer_number_leaks(w):
-    w.k.posix_timers_id[0] = None
+    w.k.timers.posix_timers_id[0] = None
 
 
 # The scheduler, sleepers, timers, locks.
@@ -443,17 +443,17 @@ def awake_on_no_queue(w):
 
 @breaks(r"CPU 0: nr_running 1, found 0")
 def runnable_miscounted(w):
-    w.k.runqueues[0].nr_running += 1
+    w.k.sched.runqueues[0].nr_running += 1
 
 
 @breaks(r"CPU 0: load 1024, found 0")
 def load_miscounted(w):
-    w.k.runqueues[0].cfs.load += 1024
+    w.k.sched.runqueues[0].cfs.load += 1024
 
 
 @breaks(r"ahead of")
 def a_queue_out_of_order(w):
-    cfs = w.k.runqueues[0].cfs
+    cfs = w.k.sched.runqueues[0].cfs
     cfs.timeline[:] = [(5, 1, w.reader), (4, 2, w.main)]
 
 
@@ -464,7 +464,7 @@ def on_a_cpu_that_runs_another(w):
 
 @breaks(r"nr_uninterruptible 1, found 0")
 def blocked_miscounted(w):
-    w.k.runqueues[0].nr_uninterruptible += 1
+    w.k.sched.runqueues[0].nr_uninterruptible += 1
 
 
 @breaks(r"sleeps in pipe_wait on a queue that it is not on")
@@ -580,7 +580,7 @@ def a_cred_is_kept(w):
 
 @breaks(r"count of user 0: \d+, found \d+")
 def a_user_is_kept(w):
-    w.k.root_user.count += 1
+    w.k.users.root_user.count += 1
 
 
 @breaks(r"uid_cache objects: 1, found 0")
@@ -596,7 +596,7 @@ def a_file_is_kept(w):
 @breaks(r"filp objects: \d+, found \d+")
 def a_file_object_leaks(w):
     w.k.caches["filp"].alloc()
-    w.k.nr_files += 1
+    w.k.vfs.nr_files += 1
 
 
 @breaks(r"i_count of PipeInode: 3, found 2")
@@ -676,12 +676,12 @@ def a_page_outlives_its_area(w):
 
 @breaks(r"frame \d+ is on the free list 2 times")
 def a_frame_is_freed_twice(w):
-    w.k.free_list[:0] = [w.k.free_list[0]]
+    w.k.mm.free_list[:0] = [w.k.mm.free_list[0]]
 
 
 @breaks(r"free and in use, or neither")
 def a_frame_is_lost(w):
-    w.k.free_list.pop()
+    w.k.mm.free_list.pop()
 
 
 @breaks(r"pte_tables does not lead to all tables")
@@ -701,13 +701,13 @@ def an_area_of_another_mm(w):
 
 @breaks(r"vm_committed \d+, found \d+")
 def a_promise_is_forgotten(w):
-    w.k.vm_committed -= 1
+    w.k.mm.vm_committed -= 1
 
 
 @breaks(r"page cache: frame \d+ is not page 0 of its file")
 def a_cached_page_is_unknown(w):
-    pfn = w.k.free_list.pop() if w.k.free_list else w.k.next_fresh
-    w.k.page_cache[pfn] = (w.main.files.fd[0].inode, 0)
+    pfn = w.k.mm.free_list.pop() if w.k.mm.free_list else w.k.mm.next_fresh
+    w.k.mm.page_cache[pfn] = (w.main.files.fd[0].inode, 0)
 
 
 # Mounts.
@@ -720,7 +720,7 @@ def mount_of(w, fstype):
 @breaks(r"mount proc is not hashed")
 def a_mount_that_no_walk_finds(w):
     proc = mount_of(w, "proc")
-    del w.k.mount_hashtable[proc.mnt_parent, proc.mnt_mountpoint]
+    del w.k.vfs.mount_hashtable[proc.mnt_parent, proc.mnt_mountpoint]
 
 
 @breaks(r"mount proc is hashed, but in no namespace")

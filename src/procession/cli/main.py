@@ -137,7 +137,7 @@ def _execute(kernel: Kernel, program: list[str], env: list[str], cwd: str, *, as
     from procession.kernel.entry import Deadlock
 
     try:
-        return kernel.run(program, env=_environment(env, tty=kernel.tty), cwd=cwd, as_init=as_init)
+        return kernel.run(program, env=_environment(env, tty=kernel.tty.is_console), cwd=cwd, as_init=as_init)
     except LinuxError as error:
         what = kernel.init_program.doing if kernel.init_program is not None else program[0]
         _fail(f"{what}: {STRERROR.get(error.errno, error.errno.name)}", 127 if error.errno == Errno.ENOENT else 126)

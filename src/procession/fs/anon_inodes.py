@@ -25,13 +25,12 @@ _READ_WRITE: Final = FMODE_READ | FMODE_WRITE
 
 def anon_inode_init(k: Kernel) -> None:
     """Make the one inode."""
-    k.ep_nests = 0
     sb = fs_super.sget(k, "anon_inodefs", ANON_INODE_FS_MAGIC)
     # No type bits, and for nobody but root: as 3.2 has it.
     inode = Inode(sb, fs_inode.get_next_ino(sb), 0o600)
     inode.i_atime_ns = inode.i_mtime_ns = inode.i_ctime_ns = k.boot_time_ns + k.clock.now_ns
     sb.s_root = dcache.d_make_root(inode)
-    k.anon_inode_mnt = namespace.kern_mount(k, sb)
+    k.vfs.anon_inode_mnt = namespace.kern_mount(k, sb)
 
 
 def anon_inode_getfile(current: Task, name: str, cls: type[File], priv: Any, flags: int) -> File:
@@ -39,7 +38,7 @@ def anon_inode_getfile(current: Task, name: str, cls: type[File], priv: Any, fla
 
     Differs: the class stands for the file_operations.
     """
-    mnt = current.kernel.anon_inode_mnt
+    mnt = current.kernel.vfs.anon_inode_mnt
     dentry = Dentry("anon_inode:" + name, mnt.mnt_root, mnt.mnt_root.d_inode)
     dentry.d_parent = dentry
     path = PathRef(mnt, dentry)

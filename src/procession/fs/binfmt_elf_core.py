@@ -117,7 +117,7 @@ def get_dump_page(current: Task, mm: MmStruct, vma: VmArea, address: int) -> byt
             pfn = gup.get_user_page(k, mm, vma, address, write=False, force=True)
         except LinuxError:
             return None
-    if pfn < 0 or pfn == k.zero_pfn:
+    if pfn < 0 or pfn == k.mm.zero_pfn:
         return None
     return bytes(k.frames.phys[pfn << PAGE_SHIFT : (pfn + 1) << PAGE_SHIFT])
 

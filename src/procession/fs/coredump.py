@@ -3,7 +3,7 @@
 What is in it is the business of its format: mm->binfmt->core_dump.
 
 Differs: core_pattern cannot name a program to pipe the core to; what it pipes goes to the host, if the machine has a
-place for cores there (Kernel.core_store).
+place for cores there (Kernel.vfs.core_store).
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def coredump_finish(mm: MmStruct, core_state: CoreState) -> None:
 def format_corename(current: Task, signr: int) -> str:
     """Return the name that core_pattern makes for current; raises ENAMETOOLONG."""
     k = current.kernel
-    pattern = k.core_pattern
+    pattern = k.vfs.core_pattern
     out: list[str] = []
     pid_in_pattern = False
     at = 0
@@ -238,7 +238,7 @@ async def _dump_to_file(current: Task, core_dump: CoreDump, signr: int, excl: in
 
 async def _dump_to_store(current: Task, core_dump: CoreDump, signr: int, name: str) -> None:
     """Dump to the host, whatever RLIMIT_CORE says: as for every pipe it only counts if it is 1."""
-    store = current.kernel.core_store
+    store = current.kernel.vfs.core_store
     if store is None:
         current.kernel.not_modelled("core_pattern with a pipe")
         return

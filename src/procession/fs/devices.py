@@ -1,13 +1,13 @@
 """Character devices of the machine, and /dev (drivers/char/mem.c, random.c; drivers/base/devtmpfs.c).
 
-A device is an open function in Kernel.devices under its number. No device of the host is ever involved, but for the
-console's input and output.
+A device is an open function in Kernel.vfs.devices under its number. No device of the host is ever involved, but for
+the console's input and output.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import dcache, file_table, ramfs
 from procession.fs import file as fs_file
@@ -175,11 +175,11 @@ class ConsoleFile(File):
         if not count:
             return 0
         k = current.kernel
-        device: ConsoleDevice = k.console_dev
+        device: ConsoleDevice = k.tty.console_dev
         if not device.fill():
             if self.f_flags & O_NONBLOCK:
                 raise LinuxError(Errno.EAGAIN, "no input")
-            await wait.wait_event_interruptible(current, k.console_wait, device.fill, "n_tty_read")
+            await wait.wait_event_interruptible(current, k.tty.console_wait, device.fill, "n_tty_read")
         data = device.take(count)
         uaccess.copy_to_user(current, buf, data)
         return len(data)
@@ -209,9 +209,9 @@ class ConsoleFile(File):
         """Writable always, readable when input has come."""
         k = current.kernel
         if table is not None:
-            table.wait(k.console_wait)
+            table.wait(k.tty.console_wait)
         ready = POLLOUT | POLLWRNORM
-        return ready | POLLIN | POLLRDNORM if k.console_dev.fill() else ready
+        return ready | POLLIN | POLLRDNORM if k.tty.console_dev.fill() else ready
 
 
 def _to_host(current: Task, stream: int, data: bytes) -> None:
@@ -231,10 +231,10 @@ def console_idle(k: Kernel, timeout_ns: int | None) -> bool:
 
     Input that lies there already is not what the sleepers wait for.
     """
-    if not k.console_wait.task_list or k.console_dev.announced or not k.console.wait(timeout_ns):
+    if not k.tty.console_wait.task_list or k.tty.console_dev.announced or not k.console.wait(timeout_ns):
         return False
     k.clock.sync()
-    wait.wake_up_interruptible(k.console_wait)
+    wait.wake_up_interruptible(k.tty.console_wait)
     return True
 
 
@@ -268,7 +268,7 @@ def open_console(k: Kernel, current: Task) -> None:
         inode.i_atime_ns = inode.i_mtime_ns = inode.i_ctime_ns = fs_inode.current_fs_time(inode.i_sb)
         inode.stream = stream
         path = PathRef(mnt, Dentry("console", dev, inode))
-        file = k.devices[CONSOLE_DEV](current, path, O_RDWR | O_LARGEFILE, FMODE_READ | FMODE_WRITE)
+        file = k.vfs.devices[CONSOLE_DEV](current, path, O_RDWR | O_LARGEFILE, FMODE_READ | FMODE_WRITE)
         file_table.alloc_file(current, file)
         got = fs_file.alloc_fd(current)
         assert got == fd
@@ -277,10 +277,10 @@ def open_console(k: Kernel, current: Task) -> None:
 
 def _devtmpfs(k: Kernel) -> tuple[Vfsmount, Dentry]:
     """Return the mount of /dev and its root."""
-    for mnt in k.mount_hashtable.values():
+    for mnt in k.vfs.mount_hashtable.values():
         if mnt.mnt_sb.s_type == DEVTMPFS:
             return mnt, mnt.mnt_root
-    return k.rootfs, k.rootfs.mnt_root
+    return k.vfs.rootfs, k.vfs.rootfs.mnt_root
 
 
 # The table, and /dev.
@@ -288,7 +288,7 @@ def _devtmpfs(k: Kernel) -> tuple[Vfsmount, Dentry]:
 
 def register_chrdev(k: Kernel, major: int, minor: int | None, open_fn: OpenFn) -> None:
     """Make a device number openable; minor None: all of that major number that have no function of their own."""
-    k.devices[-major if minor is None else fs_super.new_encode_dev(major, minor)] = open_fn
+    k.vfs.devices[-major if minor is None else fs_super.new_encode_dev(major, minor)] = open_fn
 
 
 def _becomes(cls: type[File]) -> OpenFn:
@@ -315,17 +315,16 @@ def chrdev_init(k: Kernel) -> None:
     for _, minor, cls, _ in MEM_DEVICES:
         register_chrdev(k, 1, minor, _becomes(cls))
     register_chrdev(k, 5, 1, _open_console)
-    k.console_wait = k.wait_queue_head("console_wait")
-    k.console_dev = ConsoleDevice(k)
+    k.tty.console_wait = k.wait_queue_head("console_wait")
+    k.tty.console_dev = ConsoleDevice(k)
     k.pm_idle = console_idle
     fs_super.register_filesystem(k, fs_super.FileSystemType(DEVTMPFS, fill_devtmpfs))
 
 
 def fill_devtmpfs(k: Kernel, current: Task | None, flags: int, dev: str, options: str) -> SuperBlock:
     """Return the one instance of /dev's file system, made at the first mount."""
-    shared: Any = getattr(k, "devtmpfs_sb", None)
-    if shared is not None:
-        return shared  # type: ignore[no-any-return]
+    if k.vfs.devtmpfs_sb is not None:
+        return k.vfs.devtmpfs_sb
     sb = fs_super.sget(k, DEVTMPFS, TMPFS_MAGIC)
     root = ramfs.new_inode(sb, S_IFDIR | 0o755)
     assert isinstance(root, ramfs.RamfsDir)
@@ -333,7 +332,7 @@ def fill_devtmpfs(k: Kernel, current: Task | None, flags: int, dev: str, options
         root.mknod(name, S_IFCHR | mode, fs_super.new_encode_dev(1, minor))
     root.mknod("tty", S_IFCHR | 0o666, fs_super.new_encode_dev(5, 0))
     root.mknod("console", S_IFCHR | 0o600, CONSOLE_DEV)
-    if k.tty:
+    if k.tty.is_console:
         root.mknod("hvc0", S_IFCHR | 0o600, fs_super.new_encode_dev(229, 0))
     root.mknod("ptmx", S_IFCHR | 0o666, fs_super.new_encode_dev(5, 2))
     for name, target in LINKS:
@@ -341,5 +340,5 @@ def fill_devtmpfs(k: Kernel, current: Task | None, flags: int, dev: str, options
     root.mkdir("shm", 0o1777)
     root.mkdir("pts", 0o755)
     sb.s_root = dcache.d_make_root(root)
-    k.devtmpfs_sb = sb
+    k.vfs.devtmpfs_sb = sb
     return sb

@@ -1,4 +1,4 @@
-"""epoll: a set of watched files and the list of those that became ready (fs/eventpoll.c).
+"""epoll: a set of watched files and the list of those that became ready (fs/eventpoll.c; spec files 14).
 
 Differs: ready files are asked one after the other without a sleep in between, so there is no overflow list.
 """
@@ -138,10 +138,10 @@ def _wake_up(ep: Eventpoll, item: Epitem) -> None:
     if not ep.poll_wait.task_list:
         return
     k = item.file.f_path.mnt.mnt_sb.kernel
-    if k.ep_nests <= EP_MAX_NESTS:
-        k.ep_nests += 1
+    if k.vfs.ep_nests <= EP_MAX_NESTS:
+        k.vfs.ep_nests += 1
         wait.wake_up(ep.poll_wait, POLLIN)
-        k.ep_nests -= 1
+        k.vfs.ep_nests -= 1
 
 
 class EventpollFile(File):

@@ -50,12 +50,11 @@ _OPEN_EXEC_FLAGS: Final = O_LARGEFILE | FMODE_EXEC
 
 def exec_init(k: Kernel) -> None:
     """Empty the list of binary formats; each registers itself afterwards (binfmt_*.init)."""
-    k.formats = []
 
 
 def register_binfmt(k: Kernel, fmt: LinuxBinfmt) -> None:
     """Add a format; later ones are asked later."""
-    k.formats.append(fmt)
+    k.vfs.formats.append(fmt)
 
 
 def set_binfmt(current: Task, fmt: LinuxBinfmt) -> None:
@@ -197,7 +196,7 @@ async def search_binary_handler(current: Task, bprm: LinuxBinprm) -> None:
     depth = bprm.recursion_depth
     old_pid = pid.task_pid_nr_ns(current, pid.task_active_pid_ns(current.parent) or k.init_pid_ns)
     old_nr = current.pid
-    for fmt in tuple(k.formats):
+    for fmt in tuple(k.vfs.formats):
         try:
             await fmt.load_binary(current, bprm)
         except LinuxError as error:
@@ -252,7 +251,7 @@ def setup_new_exec(current: Task, bprm: LinuxBinprm) -> None:
     assert bprm.file is not None
     exec_mm.arch_pick_mmap_layout(current, mm)
     current.sas_ss_sp = current.sas_ss_size = 0
-    mm.dumpable = 1 if cred.euid == cred.uid and cred.egid == cred.gid else k.suid_dumpable
+    mm.dumpable = 1 if cred.euid == cred.uid and cred.egid == cred.gid else k.vfs.suid_dumpable
     set_task_comm(current, bprm.filename.rpartition("/")[2])
 
     if bprm.cred.uid != cred.euid or bprm.cred.gid != cred.egid:
@@ -260,7 +259,7 @@ def setup_new_exec(current: Task, bprm: LinuxBinprm) -> None:
     else:
         would_dump(current, bprm, bprm.file)
         if bprm.nondump:
-            mm.dumpable = k.suid_dumpable
+            mm.dumpable = k.vfs.suid_dumpable
 
     # An exit signal of the old program's choice means nothing to the new one; see exit_notify().
     current.self_exec_id += 1

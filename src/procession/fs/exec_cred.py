@@ -48,10 +48,16 @@ async def prepare_bprm_creds(current: Task, bprm: LinuxBinprm) -> None:
         raise
 
 
+def _let_tracers_in(current: Task) -> None:
+    guard = current.signal.cred_guard_mutex
+    assert guard is not None
+    mutex.mutex_unlock(current, guard)
+
+
 def free_bprm(current: Task, bprm: LinuxBinprm) -> None:
     """Throw credentials away that were not installed, and let tracers in again."""
     if bprm.cred is not None:
-        mutex.mutex_unlock(current, current.signal.cred_guard_mutex)
+        _let_tracers_in(current)
         cred.abort_creds(current.kernel, bprm.cred)
         bprm.cred = None
 
@@ -137,4 +143,4 @@ def install_exec_creds(current: Task, bprm: LinuxBinprm) -> None:
     bprm.secure = (
         new.euid != new.uid or new.egid != new.gid or (new.uid != 0 and (bprm.cap_effective or new.cap_permitted != 0))
     )
-    mutex.mutex_unlock(current, current.signal.cred_guard_mutex)
+    _let_tracers_in(current)

@@ -86,7 +86,7 @@ def expand_files(current: Task, files: FilesStruct, nr: int) -> None:
     """Make room for descriptor nr; raises EMFILE beyond fs.nr_open."""
     if nr < len(files.fd):
         return
-    if nr >= current.kernel.sysctl_nr_open:
+    if nr >= current.kernel.vfs.sysctl_nr_open:
         raise LinuxError(Errno.EMFILE, "beyond fs.nr_open")
     while nr >= files.max_fds:
         files.max_fds = 128 if files.max_fds < 128 else files.max_fds * 2
@@ -183,7 +183,7 @@ def dup_fd(current: Task, oldf: FilesStruct) -> FilesStruct:
         open_fds = oldf.open_fds
         # open_files is rounded up to whole words of the bitmap, as count_open_files() does.
         open_files = (open_fds.bit_length() + 63) & ~63
-        if open_files > k.sysctl_nr_open:
+        if open_files > k.vfs.sysctl_nr_open:
             k.caches["files_cache"].free()
             raise LinuxError(Errno.EMFILE, "beyond fs.nr_open")
         table = oldf.fd[:open_files]

@@ -25,8 +25,7 @@ __all__ = ("alloc_file", "files_init", "fput", "get_empty_filp", "get_file", "ge
 def files_init(k: Kernel) -> None:
     """Size the file table by the memory: a tenth of it, at 1 KiB a file, at least 8192."""
     slab.kmem_cache_create(k, "filp", 192)
-    k.nr_files = 0
-    k.max_files = max(8192, k.total_pages * 4 // 10)
+    k.vfs.max_files = max(8192, k.mm.total_pages * 4 // 10)
 
 
 def get_empty_filp(current: Task) -> None:
@@ -35,14 +34,14 @@ def get_empty_filp(current: Task) -> None:
     Differs: an object of ours is made by its class, so this only counts.
     """
     k = current.kernel
-    if k.nr_files >= k.max_files and not capability.capable(current, CAP_SYS_ADMIN):
-        k.printk(f"VFS: file-max limit {k.max_files} reached")
+    if k.vfs.nr_files >= k.vfs.max_files and not capability.capable(current, CAP_SYS_ADMIN):
+        k.printk(f"VFS: file-max limit {k.vfs.max_files} reached")
         raise LinuxError(Errno.ENFILE, "the file table is full")
     try:
         k.caches["filp"].alloc()
     except LinuxError:
         raise LinuxError(Errno.ENFILE, "no memory for an open file") from None
-    k.nr_files += 1
+    k.vfs.nr_files += 1
 
 
 def alloc_file(current: Task, file: File) -> File:
@@ -84,7 +83,7 @@ def fput(current: Task | None, file: File) -> None:
 
 def free_filp(k: Kernel) -> None:
     """Undo get_empty_filp (put_filp)."""
-    k.nr_files -= 1
+    k.vfs.nr_files -= 1
     k.caches["filp"].free()
 
 

@@ -1,4 +1,4 @@
-"""File locks: flock(2)'s belong to open files, fcntl(2)'s record locks to processes (fs/locks.c).
+"""File locks: flock(2)'s belong to open files, fcntl(2)'s record locks to processes (fs/locks.c; spec files 5).
 
 Differs: no mandatory locks and no leases.
 """
@@ -92,7 +92,6 @@ class FileLock:
 
 def filelock_init(k: Kernel) -> None:
     """Start without waiters."""
-    k.blocked_posix_locks = {}
 
 
 def _locks_of(inode: Inode) -> list[FileLock]:
@@ -225,7 +224,7 @@ def _posix_conflict(inode: Inode, fl: FileLock) -> FileLock | None:
 
 def _posix_locks_deadlock(current: Task, fl: FileLock, blocker: FileLock) -> bool:
     """Whether the owner of blocker, directly or through others, waits for fl's owner."""
-    waiting = current.kernel.blocked_posix_locks
+    waiting = current.kernel.vfs.blocked_posix_locks
     held = blocker
     for _ in range(MAX_DEADLK_ITERATIONS):
         owner = held.fl_owner
@@ -372,7 +371,7 @@ async def fcntl_setlk(current: Task, file: File, cmd: int, ptr: UserPtr) -> int:
         if attempt() is not None:
             raise LinuxError(Errno.EAGAIN, "locked by somebody else")
         return 0
-    blocked = current.kernel.blocked_posix_locks
+    blocked = current.kernel.vfs.blocked_posix_locks
     file_table.get_file(file)
     blocked[fl] = None
     try:

@@ -273,7 +273,7 @@ def _real_lookup(parent: Dentry, name: str) -> Dentry:
 
 def _follow_mount(nd: Nameidata, dentry: Dentry) -> None:
     """Step onto dentry, and onto what is mounted there."""
-    table = nd.current.kernel.mount_hashtable
+    table = nd.current.kernel.vfs.mount_hashtable
     mnt = nd.mnt
     while dentry.d_mounted:
         top = table.get((mnt, dentry))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from procession.fs import dcache, devices, fs_struct, namei, ramfs
+from procession.fs import dcache, devices, namei, ramfs
 from procession.fs import super as fs_super
 from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
@@ -70,38 +70,20 @@ MS_MGC_MSK: Final = 0xFFFF0000
 def vfs_init(k: Kernel) -> None:
     """Set up the tables of the VFS; before any file system is registered or mounted."""
     slab.kmem_cache_create(k, "mnt_cache", 224)
-    k.file_systems = {}
-    k.mount_hashtable = {}
-    k.anon_minor = 0
-    if not hasattr(k, "devices"):
-        k.devices = {}
-    k.sysctl_nr_open = 1024 * 1024
     ramfs.init_ramfs_fs(k)
     devices.chrdev_init(k)
 
 
 def mount_root(k: Kernel, sb: SuperBlock) -> MntNamespace:
-    """Mount the root file system, /dev, and /proc if it is registered; the boot task starts at its root.
-
-    sb: the root file system.  The namespace is returned, and put into init_nsproxy if there is one already.
-    """
+    """Mount the root file system, /dev, and /proc if it is registered; returns the namespace."""
     assert sb.s_root is not None
     root = _alloc_vfsmnt(k, sb, sb.s_root, 0, "rootfs")
-    k.rootfs = root
+    k.vfs.rootfs = root
     ns = MntNamespace(root, [root])
-    if hasattr(k, "init_nsproxy"):
-        k.init_nsproxy.mnt_ns = ns
-    if _mount_at_boot(k, ns, "dev", devices.DEVTMPFS) is not None and "devpts" in k.file_systems:
+    if _mount_at_boot(k, ns, "dev", devices.DEVTMPFS) is not None and "devpts" in k.vfs.file_systems:
         _mount_devpts(k, ns)
-    if "proc" in k.file_systems:
+    if "proc" in k.vfs.file_systems:
         _mount_at_boot(k, ns, "proc", "proc")
-    task = getattr(k, "init_task", None)
-    if task is not None:
-        path = PathRef(root, sb.s_root)
-        if getattr(task, "fs", None) is None:
-            task.fs = fs_struct.init_fs(k, path)
-        else:
-            task.fs.root = task.fs.pwd = path
     return ns
 
 
@@ -116,7 +98,7 @@ def _mount_devpts(k: Kernel, ns: MntNamespace) -> None:
 
 def _mount_at_boot(k: Kernel, ns: MntNamespace, name: str, fstype: str) -> Vfsmount | None:
     """Mount a file system on a directory of the root, which is made if it is not there; None if it is a file."""
-    root = k.rootfs.mnt_root
+    root = k.vfs.rootfs.mnt_root
     try:
         inode = root.d_inode.lookup(name)
     except LinuxError:
@@ -127,7 +109,7 @@ def _mount_at_boot(k: Kernel, ns: MntNamespace, name: str, fstype: str) -> Vfsmo
     sb = fs_super.get_fs_type(k, fstype).mount(k, None, 0, fstype, "")
     assert sb.s_root is not None
     mnt = _alloc_vfsmnt(k, sb, sb.s_root, 0, fstype)
-    _attach(k, ns, mnt, PathRef(k.rootfs, dentry))
+    _attach(k, ns, mnt, PathRef(k.vfs.rootfs, dentry))
     return mnt
 
 
@@ -154,7 +136,7 @@ def _attach(k: Kernel, ns: MntNamespace, mnt: Vfsmount, path: PathRef) -> None:
     """Put mnt on top of path (attach_mnt)."""
     mnt.mnt_parent = path.mnt
     mnt.mnt_mountpoint = path.dentry
-    k.mount_hashtable[path.mnt, path.dentry] = mnt
+    k.vfs.mount_hashtable[path.mnt, path.dentry] = mnt
     path.dentry.d_mounted += 1
     ns.mounts.append(mnt)
 
@@ -163,7 +145,7 @@ def _detach(k: Kernel, ns: MntNamespace, mnt: Vfsmount) -> None:
     """Take mnt off its mount point (umount_tree of one)."""
     assert mnt.mnt_parent is not None
     assert mnt.mnt_mountpoint is not None
-    del k.mount_hashtable[mnt.mnt_parent, mnt.mnt_mountpoint]
+    del k.vfs.mount_hashtable[mnt.mnt_parent, mnt.mnt_mountpoint]
     mnt.mnt_mountpoint.d_mounted -= 1
     mnt.mnt_parent = mnt.mnt_mountpoint = None
     ns.mounts.remove(mnt)
@@ -172,7 +154,7 @@ def _detach(k: Kernel, ns: MntNamespace, mnt: Vfsmount) -> None:
 
 def lookup_mnt(k: Kernel, mnt: Vfsmount, dentry: Dentry) -> Vfsmount | None:
     """Return what is mounted on dentry as seen in mnt."""
-    found: Vfsmount | None = k.mount_hashtable.get((mnt, dentry))
+    found: Vfsmount | None = k.vfs.mount_hashtable.get((mnt, dentry))
     return found
 
 

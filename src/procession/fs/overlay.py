@@ -191,7 +191,7 @@ def fill_root(k: Kernel, spec: RootSpec) -> SuperBlock:
     if isinstance(spec, Mapping):
         for path, contents in spec.items():
             _make_file(k, inode, path, contents)
-    for path in getattr(k, "programs", {}):
+    for path in k.programs:
         _make_file(k, inode, path, program_file(path))
     return sb
 

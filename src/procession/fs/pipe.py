@@ -1,4 +1,4 @@
-"""Pipes (fs/pipe.c). FIFOs share everything but their open, which is in fs/fifo.py.
+"""Pipes (fs/pipe.c; spec files 6). FIFOs share everything but their open, which is in fs/fifo.py.
 
 A pipe is up to 16 page buffers. A write fills the last one if it fits there whole, then takes buffers of its own; that
 makes writes of up to PIPE_BUF bytes atomic, and is visible in when a pipe counts as full.
@@ -150,7 +150,7 @@ class PipeFile(File):
                     else:
                         uaccess.copy_to_user(current, buf, head[offset:] if offset else head, ret)
                         bufs.popleft()
-                        current.kernel.kmem_pages -= 1
+                        current.kernel.mm.kmem_pages -= 1
                         pipe.offset = 0
                         emptied = True
                 except LinuxError:
@@ -299,9 +299,9 @@ def _fill(current: Task, pipe: PipeInodeInfo, buf: UserPtr, chars: int, ret: int
         if not data and not ret:
             raise
     k = current.kernel
-    k.kmem_pages += len(data) + PAGE_SIZE - 1 >> 12
-    if k.kmem_pages > k.kmem_limit:
-        k.kmem_pages -= len(data) + PAGE_SIZE - 1 >> 12
+    k.mm.kmem_pages += len(data) + PAGE_SIZE - 1 >> 12
+    if k.mm.kmem_pages > k.mm.kmem_limit:
+        k.mm.kmem_pages -= len(data) + PAGE_SIZE - 1 >> 12
         if ret:
             return 0
         raise LinuxError(Errno.ENOMEM, "no memory for a pipe's contents")
@@ -337,7 +337,7 @@ def pipe_release(inode: Inode, decr: int, decw: int) -> None:
     pipe.readers -= decr
     pipe.writers -= decw
     if not pipe.readers and not pipe.writers:
-        inode.i_sb.kernel.kmem_pages -= len(pipe.bufs)
+        inode.i_sb.kernel.mm.kmem_pages -= len(pipe.bufs)
         inode.i_pipe = None
     elif pipe.wait.task_list:
         wait.wake_up_interruptible_sync(pipe.wait, _POLL_ALL)
@@ -353,16 +353,16 @@ def alloc_pipe_info(k: Kernel) -> PipeInodeInfo:
 
 def init_pipe_fs(k: Kernel) -> None:
     """Mount the file system that pipes live in."""
-    k.pipe_max_size = PIPE_MAX_SIZE
+    k.vfs.pipe_max_size = PIPE_MAX_SIZE
     sb = fs_super.sget(k, "pipefs", PIPEFS_MAGIC)
     sb.s_root = dcache.d_make_root(Inode(sb, fs_inode.get_next_ino(sb), S_IFDIR | 0o555))
-    k.pipe_mnt = namespace.kern_mount(k, sb)
+    k.vfs.pipe_mnt = namespace.kern_mount(k, sb)
 
 
 def get_pipe_inode(current: Task) -> PipeInode:
     """Return a fresh pipe's inode with one reader and one writer."""
     k = current.kernel
-    sb = k.pipe_mnt.mnt_sb
+    sb = k.vfs.pipe_mnt.mnt_sb
     cred = current.cred
     inode = PipeInode(sb, fs_inode.get_next_ino(sb), S_IFIFO | 0o600, cred.fsuid, cred.fsgid)
     inode.i_atime_ns = inode.i_mtime_ns = inode.i_ctime_ns = k.boot_time_ns + k.clock.now_ns
@@ -374,7 +374,7 @@ def get_pipe_inode(current: Task) -> PipeInode:
 
 def create_pipe_files(current: Task, flags: int) -> tuple[PipeFile, PipeFile]:
     """Return the read and write end of a new pipe (create_write_pipe, create_read_pipe); raises ENFILE."""
-    mnt = current.kernel.pipe_mnt
+    mnt = current.kernel.vfs.pipe_mnt
     inode = get_pipe_inode(current)
     dentry = Dentry(f"pipe:[{inode.i_ino}]", mnt.mnt_root, inode)
     dentry.d_parent = dentry
@@ -455,7 +455,7 @@ def pipe_fcntl(current: Task, file: File, cmd: int, arg: int) -> int:
     if cmd != F_SETPIPE_SZ or arg < 0:
         raise LinuxError(Errno.EINVAL, "pipe_fcntl")
     size = round_pipe_size(arg)
-    if size > current.kernel.pipe_max_size and not capability.capable(current, CAP_SYS_RESOURCE):
+    if size > current.kernel.vfs.pipe_max_size and not capability.capable(current, CAP_SYS_RESOURCE):
         raise LinuxError(Errno.EPERM, "beyond fs.pipe-max-size")
     if size // PAGE_SIZE < len(pipe.bufs):
         raise LinuxError(Errno.EBUSY, "more in the pipe than that")

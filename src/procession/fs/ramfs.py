@@ -138,7 +138,7 @@ class RamfsLink(Inode):
 
 
 class RamfsSpecial(Inode):
-    """A device node, FIFO or socket. A device's open function is found in Kernel.devices."""
+    """A device node, FIFO or socket. A device's open function is found in Kernel.vfs.devices."""
 
     def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
         """Open the guest's device of that number; raises ENXIO if there is none."""
@@ -148,7 +148,7 @@ class RamfsSpecial(Inode):
 def open_chrdev(current: Task, path: PathRef, flags: int, mode: int) -> File:
     """Open the device of a node's number, or of its major number alone; raises ENXIO if there is none (chrdev_open)."""
     inode = path.dentry.d_inode
-    devices = inode.i_sb.kernel.devices
+    devices = inode.i_sb.kernel.vfs.devices
     device = devices.get(inode.i_rdev) or devices.get(-(inode.i_rdev >> 8 & 0xFFF))
     if device is None or inode.i_mode & S_IFMT != S_IFCHR:
         raise LinuxError(Errno.ENXIO, "no such device")
@@ -278,7 +278,7 @@ def drop_link(inode: Inode) -> None:
 def _uncount(inode: Inode) -> None:
     if inode.i_counted:
         inode.i_counted = False
-        inode.i_sb.kernel.nr_inodes -= 1
+        inode.i_sb.kernel.vfs.nr_inodes -= 1
 
 
 def new_inode(sb: SuperBlock, mode: int, rdev: int = 0) -> Inode:
@@ -287,9 +287,9 @@ def new_inode(sb: SuperBlock, mode: int, rdev: int = 0) -> Inode:
     Differs: there may be as many as tmpfs allows by default, in all file systems together.
     """
     k = sb.kernel
-    if k.nr_inodes >= k.max_inodes:
+    if k.vfs.nr_inodes >= k.vfs.max_inodes:
         raise LinuxError(Errno.ENOSPC, "no memory for a file")
-    k.nr_inodes += 1
+    k.vfs.nr_inodes += 1
     kind = mode & S_IFMT
     ino = fs_inode.get_next_ino(sb)
     inode: Inode
@@ -336,7 +336,6 @@ def fill_tmpfs(k: Kernel, current: Task | None, flags: int, dev: str, options: s
 
 def init_ramfs_fs(k: Kernel) -> None:
     """Register tmpfs and ramfs."""
-    k.nr_inodes = 0
-    k.max_inodes = max(8192, k.total_pages // 2)
+    k.vfs.max_inodes = max(8192, k.mm.total_pages // 2)
     fs_super.register_filesystem(k, fs_super.FileSystemType("tmpfs", fill_tmpfs))
     fs_super.register_filesystem(k, fs_super.FileSystemType("ramfs", fill_tmpfs))

@@ -1,4 +1,4 @@
-"""Reading, writing and seeking (fs/read_write.c)."""
+"""Reading, writing and seeking (fs/read_write.c; spec files 8)."""
 
 from __future__ import annotations
 

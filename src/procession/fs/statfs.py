@@ -41,7 +41,7 @@ def _statfs(current: Task, path: PathRef, buf: UserPtr) -> None:
     blocks = free = files = ffree = 0
     if sb.s_magic == TMPFS_MAGIC:
         # As tmpfs: half of the memory, as many inodes as pages.
-        blocks = files = k.total_pages // 2
+        blocks = files = k.mm.total_pages // 2
         free = min(blocks, page_alloc.nr_free_pages(k))
         ffree = max(0, files - sb.s_next_ino)
     uaccess.copy_to_user(

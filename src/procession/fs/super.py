@@ -30,14 +30,14 @@ class FileSystemType:
 
 def register_filesystem(k: Kernel, fs: FileSystemType) -> None:
     """Make a type known to mount(2) and /proc/filesystems; raises EBUSY if the name is taken."""
-    if fs.name in k.file_systems:
+    if fs.name in k.vfs.file_systems:
         raise LinuxError(Errno.EBUSY, f"{fs.name} is registered")
-    k.file_systems[fs.name] = fs
+    k.vfs.file_systems[fs.name] = fs
 
 
 def get_fs_type(k: Kernel, name: str) -> FileSystemType:
     """Return the type called name; raises ENODEV."""
-    fs: FileSystemType | None = k.file_systems.get(name)
+    fs: FileSystemType | None = k.vfs.file_systems.get(name)
     if fs is None:
         raise LinuxError(Errno.ENODEV, f"no file system type {name}")
     return fs
@@ -50,8 +50,8 @@ def new_encode_dev(major: int, minor: int) -> int:
 
 def get_anon_bdev(k: Kernel) -> int:
     """Return a fresh st_dev for a file system without a device: 0:1, 0:2 and so on."""
-    k.anon_minor += 1
-    return new_encode_dev(0, k.anon_minor)
+    k.vfs.anon_minor += 1
+    return new_encode_dev(0, k.vfs.anon_minor)
 
 
 def sget(k: Kernel, s_type: str, magic: int) -> SuperBlock:

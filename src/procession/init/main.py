@@ -37,6 +37,7 @@ from procession.include.linux.bug import bug
 from procession.include.linux.cred import Cred
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import AT_FDCWD, O_RDWR
+from procession.include.linux.fs import PathRef
 from procession.include.linux.nsproxy import Nsproxy
 from procession.include.linux.resource import (
     RLIM_INFINITY,
@@ -55,17 +56,14 @@ from procession.include.linux.sched import (
     CLONE_FILES,
     CLONE_FS,
     CLONE_SIGHAND,
-    EXIT_NONE,
     PF_KTHREAD,
-    SCHED_NORMAL,
     SIGNAL_UNKILLABLE,
-    TASK_RUNNING,
     TASK_UNINTERRUPTIBLE,
-    SchedEntity,
     SighandStruct,
+    SignalStruct,
     Task,
 )
-from procession.include.linux.signal import SIGCHLD, SIGKILL, Sigpending
+from procession.include.linux.signal import SIGCHLD, SIGKILL
 from procession.include.linux.spinlock import SpinLock
 from procession.kernel import (
     completion,
@@ -121,7 +119,6 @@ def start_kernel(k: Kernel, root: RootSpec) -> None:
 
     Context: the caller is PID 0. Raises OSError if the host will not show the root.
     """
-    k.init_program = k.init_error = None
     traps.trap_init(k)
     page_alloc.mem_init(k)
     fork.fork_init(k)
@@ -139,8 +136,6 @@ def start_kernel(k: Kernel, root: RootSpec) -> None:
     signal_queue.signals_init(k)
     vfs_caches_init(k, root)
     smp_init(k)
-    k.halted = False
-    k.exit_code = 0
     rest_init(k)
 
 
@@ -163,6 +158,7 @@ def vfs_caches_init(k: Kernel, root: RootSpec) -> None:
     mnt_ns = namespace.mount_root(k, overlay.fill_root(k, root))
     k.init_nsproxy = Nsproxy(k.init_uts_ns, k.init_ipc_ns, mnt_ns, k.init_pid_ns, k.init_net_ns)
     k.init_task.nsproxy = k.init_nsproxy
+    k.init_task.fs = fs_struct.init_fs(k, PathRef(k.vfs.rootfs, k.vfs.rootfs.mnt_root))
     k.init_task.files = file.init_files(k)
 
 
@@ -171,67 +167,22 @@ def vfs_caches_init(k: Kernel, root: RootSpec) -> None:
 
 def init_task(k: Kernel) -> None:
     """Make the boot task by hand; every other task is a copy of its parent (INIT_TASK)."""
-    p = Task.__new__(Task)
-    k.init_task = p
-    p.kernel = k
+    p = k.init_task = Task(k)
     p.thread = kthread.IdleThread()
-    p.stack = None
-    p.usage = 2
-    p.state = TASK_RUNNING
-    p.flags = PF_KTHREAD
-    p.ti_flags = p.ptrace = p.jobctl = p.exit_code = p.exit_signal = p.pdeath_signal = 0
-    p.exit_state = EXIT_NONE
-    p.pid = p.tgid = 0
-    p.comm = "swapper"
-    p.real_parent = p.parent = p.group_leader = p
-    p.children = {}
-    p.ptraced = None
+    p.alloc_lock = SpinLock(k.lock_class("alloc_lock"))
     p.pids = [k.init_struct_pid] * 3
     # For ever a member: pid 0 is never freed, whoever leaves its group and session (INIT_STRUCT_PID).
     k.init_struct_pid.tasks = [{p: None} for _ in p.pids]
-    p.self_exec_id = p.parent_exec_id = 0
-    p.did_exec = False
-    p.alloc_lock = SpinLock(k.lock_class("alloc_lock"))
-    p.mm = p.active_mm = p.files = p.fs = p.nsproxy = None
-    _init_sched(p)
-    _init_cred(k, p)
-    _init_signals(k, p)
-    p.start_time = p.real_start_time = k.clock.now_ns
-    p.utime = p.stime = p.nvcsw = p.nivcsw = p.min_flt = p.maj_flt = p.inblock = p.oublock = 0
-    p.set_child_tid = p.clear_child_tid = p.robust_list = 0
-    p.restart_block = p.vfork_done = p.kthread = p.waiting_on = None
-    p.personality = p.seccomp_mode = 0
-    p.timer_slack_ns = p.default_timer_slack_ns = 50_000
-    p.wchan = ""
-
-
-def _init_sched(p: Task) -> None:
-    p.prio = p.static_prio = p.normal_prio = sched.DEFAULT_PRIO
-    p.policy = SCHED_NORMAL
-    p.rt_priority = p.rt_time_slice = 0
-    p.sched_reset_on_fork = p.on_cpu = False
-    p.cpu = 0
-    p.cpus_allowed = (1 << p.kernel.nr_cpus) - 1
-    p.se = SchedEntity()
-
-
-def _init_cred(k: Kernel, p: Task) -> None:
-    """Be root with all capabilities; these credentials are static and never freed."""
-    init_cred = Cred(k.root_user)
-    init_cred.usage = 4
-    p.real_cred = p.cred = init_cred
-
-
-def _init_signals(k: Kernel, p: Task) -> None:
-    p.signal = fork.new_signal_struct(k, p)
+    p.cpus_allowed = (1 << k.nr_cpus) - 1
+    # Root with all capabilities; these credentials are static and never freed.
+    p.real_cred = p.cred = Cred(k.users.root_user)
+    p.cred.usage = 4
+    p.signal = SignalStruct(p, k.wait_queue_head("wait_chldexit.lock"))
     p.signal.rlim = init_rlimits(k)
     # Ours: in 3.2 a signal to group 0 stays queued with the idle task for ever.
     p.signal.flags = SIGNAL_UNKILLABLE
     p.sighand = SighandStruct(SpinLock(k.lock_class("sighand->siglock")))
-    p.pending = Sigpending()
-    p.blocked = p.real_blocked = p.saved_sigmask = 0
-    p.sas_ss_sp = p.sas_ss_size = p.ptrace_message = 0
-    p.last_siginfo = None
+    p.start_time = p.real_start_time = k.clock.now_ns
 
 
 def init_rlimits(k: Kernel) -> list[tuple[int, int]]:
@@ -247,20 +198,15 @@ def init_rlimits(k: Kernel) -> list[tuple[int, int]]:
     return rlim
 
 
-_SLOTS: Final = tuple(getattr(Task, name) for name in Task.__slots__)
-
-
 def smp_init(k: Kernel) -> None:
     """Give every other CPU its idle task: a copy of the boot task, PID 0 like it (fork_idle)."""
     if k.nr_cpus > 1:
         k.init_task.comm = "swapper/0"
     k.clock.switch_cpu(0, 0)
     for cpu in range(1, k.nr_cpus):
-        idle = Task.__new__(Task)
-        for slot in _SLOTS:
-            slot.__set__(idle, slot.__get__(k.init_task))
+        idle = k.init_task.copy()
+        idle.pids = k.init_task.pids.copy()
         idle.comm = f"swapper/{cpu}"
-        idle.se = SchedEntity()
         idle.thread = kthread.IdleThread()
         idle.on_cpu = True
         sched.init_idle(k, idle, cpu)
@@ -273,7 +219,7 @@ def rest_init(k: Kernel) -> None:
     kthreadd_done = completion.init_completion(k)
     _at_boot(fork.kernel_thread(boot, kernel_init, kthreadd_done, CLONE_FS | CLONE_SIGHAND))
     nr = _at_boot(fork.kernel_thread(boot, kthread.kthreadd, None, CLONE_FS | CLONE_FILES))
-    k.kthreadd_task = kthread.kthread_task(k, nr)
+    k.kthreads.kthreadd_task = kthread.kthread_task(k, nr)
     completion.complete(kthreadd_done)
 
 
@@ -329,7 +275,7 @@ async def _run_program(current: Task, program: InitProgram) -> int:
     """Become the program; if that fails the machine stops, and the reason is the caller's of run()."""
     k = current.kernel
     try:
-        if k.tty:
+        if k.tty.is_console:
             await _open_terminal(current)
         if program.cwd != "/":
             assert current.fs is not None

@@ -1,4 +1,4 @@
-"""Capabilities (kernel/capability.c, and cap_capable of security/commoncap.c)."""
+"""Capabilities (kernel/capability.c, and cap_capable of security/commoncap.c; spec namespaces 1.2, 6)."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _DATA: Final = struct.Struct("<III")  # effective, permitted, inheritable: 32 ca
 def _cap_capable(k: Kernel, cred: Cred, targ_ns: UserNamespace, cap: int) -> bool:
     """Whether these credentials have cap in a user namespace: their own, or one that their user made."""
     while True:
-        if targ_ns is not k.init_user_ns and targ_ns.creator is cred.user:
+        if targ_ns is not k.users.init_user_ns and targ_ns.creator is cred.user:
             return True
         if targ_ns is cred.user.user_ns:
             return bool(cred.cap_effective >> cap & 1)
-        if targ_ns is k.init_user_ns:
+        if targ_ns is k.users.init_user_ns:
             return False
         assert targ_ns.creator is not None
         targ_ns = targ_ns.creator.user_ns
@@ -43,7 +43,7 @@ def _cap_capable(k: Kernel, cred: Cred, targ_ns: UserNamespace, cap: int) -> boo
 
 def capable(current: Task, cap: int) -> bool:
     """Whether current may do what cap is for, on the whole machine. Success marks it as having used privilege."""
-    return ns_capable(current, current.kernel.init_user_ns, cap)
+    return ns_capable(current, current.kernel.users.init_user_ns, cap)
 
 
 def ns_capable(current: Task, ns: UserNamespace, cap: int) -> bool:
@@ -61,7 +61,7 @@ def nsown_capable(current: Task, cap: int) -> bool:
 
 def has_capability(t: Task, cap: int) -> bool:
     """Whether another task has cap; leaves no mark."""
-    return _cap_capable(t.kernel, t.real_cred, t.kernel.init_user_ns, cap)
+    return _cap_capable(t.kernel, t.real_cred, t.kernel.users.init_user_ns, cap)
 
 
 def has_ns_capability(t: Task, ns: UserNamespace, cap: int) -> bool:

@@ -86,7 +86,7 @@ def commit_creds(current: Task, new: Cred) -> None:
     gained = new.cap_permitted & ~old.cap_permitted
     if (old.euid, old.egid, old.fsuid, old.fsgid) != (new.euid, new.egid, new.fsuid, new.fsgid) or gained:
         if current.mm is not None:
-            current.mm.dumpable = k.suid_dumpable
+            current.mm.dumpable = k.vfs.suid_dumpable
         current.pdeath_signal = 0
 
     if new.user is not old.user:
@@ -121,8 +121,8 @@ def _create_user_ns(current: Task, new: Cred) -> None:
     """Enter a fresh user namespace as its root, without any group (create_user_ns); raises ENOMEM."""
     k = current.kernel
     k.caches["user_namespace"].alloc()
-    k.user_ns_serial += 1
-    ns = UserNamespace(serial=k.user_ns_serial, count=0, creator=new.user)
+    k.users.user_ns_serial += 1
+    ns = UserNamespace(serial=k.users.user_ns_serial, count=0, creator=new.user)
     with Undo() as undo:
         undo.push((k.caches["user_namespace"].free,))
         root = user.alloc_uid(k, ns, 0)

@@ -90,7 +90,7 @@ async def exit_to_user_mode(current: Task) -> None:
 
 
 def _run_up(k: Kernel, end_ns: int) -> str:
-    rq: sched.Rq = k.runqueues[0]
+    rq: sched.Rq = k.sched.runqueues[0]
     rq.limit_ns = end_ns
     while True:
         _cpu_loop(k, rq)
@@ -103,7 +103,7 @@ def _run_up(k: Kernel, end_ns: int) -> str:
 
 
 def _run_smp(k: Kernel, end_ns: int) -> str:
-    rqs: list[sched.Rq] = k.runqueues
+    rqs: list[sched.Rq] = k.sched.runqueues
     clock = k.clock
     clock.switch_cpu(k.cpu, k.cpu)
     while True:
@@ -171,7 +171,7 @@ def _cpu_loop(k: Kernel, rq: sched.Rq) -> None:
                 curr.stack = exit_to_user_mode(curr)
             continue
         else:
-            event_ns = k.next_timer_ns
+            event_ns = k.timers.next_timer_ns
             coro = curr.thread.run(curr, None if event_ns == NEVER else max(1, event_ns - clock.now_ns))
             if coro is not None:
                 curr.stack = coro

@@ -38,12 +38,11 @@ from procession.include.linux.sched import (
     TASK_DEAD,
     TIF_SIGPENDING,
     CloneArg,
-    SchedEntity,
     SighandStruct,
     SignalStruct,
     Task,
 )
-from procession.include.linux.signal import SIGCHLD, Sigpending
+from procession.include.linux.signal import SIGCHLD
 from procession.include.linux.spinlock import RwLock, SpinLock
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Addr, PidNr, UserPtr
@@ -98,9 +97,7 @@ def fork_init(k: Kernel) -> None:
     ):
         slab.kmem_cache_create(k, name, size)
     k.tasklist_lock = RwLock(k.lock_class("tasklist_lock"))
-    k.tasks = {}
-    k.nr_threads = k.process_counts = k.total_forks = 0
-    k.max_threads = max(20, k.total_pages // (8 * THREAD_SIZE // 4096))
+    k.max_threads = max(20, k.mm.total_pages // (8 * THREAD_SIZE // 4096))
 
 
 async def do_fork(
@@ -195,7 +192,7 @@ def check_nproc(current: Task) -> None:
     owner = current.real_cred.user
     if (
         owner.processes >= current.signal.rlim[RLIMIT_NPROC][0]
-        and owner is not k.root_user
+        and owner is not k.users.root_user
         and not capability.capable(current, CAP_SYS_ADMIN)
         and not capability.capable(current, CAP_SYS_RESOURCE)
     ):
@@ -203,29 +200,10 @@ def check_nproc(current: Task) -> None:
     current.flags &= ~PF_NPROC_EXCEEDED
 
 
-def _make_copier() -> Callable[[Task], Task]:
-    """Return a function that copies a Task field by field.
-
-    Compiled from the list of fields, as dataclasses do: a loop over slot descriptors takes fifteen times as long.
-    """
-    lines = ["def copy(orig):", " p = new(Task)", *(f" p.{name} = orig.{name}" for name in Task.__slots__), " return p"]
-    scope: dict[str, Any] = {"Task": Task, "new": Task.__new__}
-    exec("\n".join(lines), scope)  # noqa: S102 -- our own text
-    copier: Callable[[Task], Task] = scope["copy"]
-    return copier
-
-
-_copy_task = _make_copier()
-
-
 def dup_task_struct(orig: Task) -> Task:
     """Return a copy of orig, field by field, with two references; raises ENOMEM."""
     orig.kernel.caches["task_struct"].alloc()
-    p = _copy_task(orig)
-    p.ti_flags = 0
-    p.usage = 2  # one for being current once it runs, one for release_task
-    p.stack = None
-    return p
+    return orig.copy()
 
 
 def _bad_fork_cleanup_count(p: Task) -> None:
@@ -236,23 +214,10 @@ def _bad_fork_cleanup_count(p: Task) -> None:
 def _reset_task(current: Task, p: Task) -> None:
     """Give the newborn its own values where a copy of the parent's would be wrong (spec 1.3)."""
     k = current.kernel
-    p.did_exec = False
     p.flags = p.flags & ~(PF_SUPERPRIV | PF_WQ_WORKER) | PF_FORKNOEXEC | PF_STARTING
-    p.children = {}
-    p.ptraced = None
-    p.ptrace = p.jobctl = 0
-    p.vfork_done = None
     p.alloc_lock = SpinLock(current.alloc_lock.cls)
-    p.pending = Sigpending()
-    p.utime = p.stime = p.inblock = p.oublock = 0
-    p.nvcsw = p.nivcsw = p.min_flt = p.maj_flt = 0
     p.default_timer_slack_ns = current.timer_slack_ns
     p.start_time = p.real_start_time = k.clock.now_ns
-    p.se = SchedEntity()
-    p.on_cpu = False
-    p.restart_block = p.last_siginfo = p.kthread = None
-    p.wchan = ""
-    p.waiting_on = None
 
 
 def _copy_resources(current: Task, p: Task, clone_flags: int, undo: Undo) -> None:
@@ -331,7 +296,7 @@ def copy_signal(current: Task, p: Task, clone_flags: int) -> None:
     k = current.kernel
     k.caches["signal_cache"].alloc()
     old = current.signal
-    sig = new_signal_struct(k, p)
+    sig = SignalStruct(p, k.wait_queue_head("wait_chldexit.lock"))
     if clone_flags & CLONE_NEWPID:
         sig.flags = SIGNAL_UNKILLABLE
     with current.group_leader.alloc_lock:
@@ -339,29 +304,6 @@ def copy_signal(current: Task, p: Task, clone_flags: int) -> None:
     posix_cpu_timers.posix_cpu_timers_init_group(sig)
     sig.oom_adj, sig.oom_score_adj, sig.oom_score_adj_min = old.oom_adj, old.oom_score_adj, old.oom_score_adj_min
     p.signal = sig
-
-
-def new_signal_struct(k: Kernel, leader: Task) -> SignalStruct:
-    """Return a signal_struct for one process whose only thread is leader; limits are left to the caller."""
-    sig = SignalStruct()
-    sig.sigcnt = sig.live = sig.nr_threads = 1
-    sig.threads = {leader: None}
-    sig.wait_chldexit = k.wait_queue_head("wait_chldexit.lock")
-    sig.curr_target = leader
-    sig.shared_pending = Sigpending()
-    sig.group_exit_code = sig.notify_count = sig.group_stop_count = sig.flags = 0
-    sig.group_exit_task = sig.posix_timers = sig.it_real_timer = sig.leader_pid = None
-    sig.it = sig.cputime_expires = sig.tty_old_pgrp = sig.tty = None
-    sig.it_real_incr_ns = 0
-    sig.leader = False
-    sig.utime = sig.stime = sig.cutime = sig.cstime = 0
-    sig.nvcsw = sig.nivcsw = sig.cnvcsw = sig.cnivcsw = 0
-    sig.min_flt = sig.maj_flt = sig.cmin_flt = sig.cmaj_flt = 0
-    sig.inblock = sig.oublock = sig.cinblock = sig.coublock = 0
-    sig.maxrss = sig.cmaxrss = sig.sum_sched_runtime = 0
-    sig.oom_adj = sig.oom_score_adj = sig.oom_score_adj_min = 0
-    sig.cred_guard_mutex = None  # made by the first exec or ptrace
-    return sig
 
 
 def put_signal_struct(k: Kernel, sig: SignalStruct) -> None:
@@ -377,17 +319,13 @@ def _free_signal_struct(k: Kernel, sig: SignalStruct) -> None:
 
 def _settle_identity(current: Task, p: Task, new_pid: Pid, clone_flags: int, child_tidptr: UserPtr) -> None:
     """Number the newborn and settle what depends on the flags (spec 3.1, step 22)."""
-    p.pids = [None, None, None]
     p.pid = pid.pid_nr(new_pid)
     p.set_child_tid = child_tidptr if clone_flags & CLONE_CHILD_SETTID else 0
     p.clear_child_tid = child_tidptr if clone_flags & CLONE_CHILD_CLEARTID else 0
-    p.robust_list = 0
     # An alternate stack in shared memory cannot serve two at once.
     if clone_flags & (CLONE_VM | CLONE_VFORK) == CLONE_VM:
         p.sas_ss_sp = p.sas_ss_size = 0
     p.exit_signal = -1 if clone_flags & CLONE_THREAD else clone_flags & CSIGNAL
-    p.pdeath_signal = 0
-    p.exit_state = EXIT_NONE
     if clone_flags & CLONE_THREAD:
         p.tgid, p.group_leader = current.tgid, current.group_leader
     else:

@@ -1,4 +1,4 @@
-"""Priority-inheriting futexes: LOCK_PI, TRYLOCK_PI, UNLOCK_PI (the PI half of kernel/futex.c).
+"""Priority-inheriting futexes: LOCK_PI, TRYLOCK_PI, UNLOCK_PI (the PI half of kernel/futex.c; spec cgroups E3).
 
 The word holds the owner's tid; the kernel hands the lock to the first waiter by priority.
 

@@ -1,4 +1,4 @@
-"""Robust locks: what a dying thread still holds is marked for those who come after it (kernel/futex.c)."""
+"""Robust locks: what a dying thread still holds is marked for those who come after it (kernel/futex.c; spec 22.1)."""
 
 from __future__ import annotations
 

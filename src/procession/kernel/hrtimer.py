@@ -51,19 +51,15 @@ _COMPACT: Final = 64
 
 def hrtimers_init(k: Kernel) -> None:
     """Start without timers."""
-    k.hrtimers = []
-    k.timer_serial = 0
-    k.timers = {}
-    k.timers_ns = k.timers_late_ns = NEVER
 
 
 def hrtimer_start(k: Kernel, timer: Hrtimer, expires_ns: int) -> None:
     """Arm timer for expires_ns on the monotonic clock, anew if it is armed."""
-    k.timer_serial = serial = k.timer_serial + 1
+    k.timers.timer_serial = serial = k.timers.timer_serial + 1
     timer.expires_ns = expires_ns
     timer.serial = serial
     timer.queued = True
-    heap = k.hrtimers
+    heap = k.timers.hrtimers
     heappush(heap, (expires_ns, serial, timer))
     clock = k.clock
     if expires_ns < clock.next_event_ns:
@@ -96,7 +92,7 @@ def hrtimer_forward(timer: Hrtimer, now_ns: int, interval_ns: int) -> int:
 
 def next_timer_event(k: Kernel) -> int:
     """Return when the first armed timer expires, NEVER if there is none."""
-    heap = k.hrtimers
+    heap = k.timers.hrtimers
     while heap:
         expires_ns, serial, timer = heap[0]
         if timer.queued and timer.serial == serial:
@@ -111,7 +107,7 @@ def run_queues(k: Kernel) -> None:
     Context: where an interrupt could come: user mode, or on the way back to it.
     """
     clock = k.clock
-    heap = k.hrtimers
+    heap = k.timers.hrtimers
     now_ns = clock.now_ns
     if heap and heap[0][0] <= now_ns:
         with k.lockdep.hard_irq:  # type: ignore[attr-defined]  # the checker of kernel/lockdep.py
@@ -119,10 +115,10 @@ def run_queues(k: Kernel) -> None:
                 _, serial, timer = heappop(heap)
                 if timer.queued and timer.serial == serial:
                     _run_hrtimer(k, timer)
-    rq: sched.Rq = k.runqueues[k.cpu]
+    rq: sched.Rq = k.sched.runqueues[k.cpu]
     if now_ns >= rq.tick_ns:
         sched.scheduler_tick(rq)
-    if now_ns >= k.timers_ns:
+    if now_ns >= k.timers.deferrable_ns:
         run_timer_softirq(k)
     curr = rq.curr
     cputime_expires = curr.signal.cputime_expires
@@ -145,16 +141,16 @@ def _run_hrtimer(k: Kernel, timer: Hrtimer) -> None:
 
 def program_event(k: Kernel) -> None:
     """Set when the executing CPU has to leave user mode (tick_program_event)."""
-    rq: sched.Rq = k.runqueues[k.cpu]
+    rq: sched.Rq = k.sched.runqueues[k.cpu]
     rq.tick_ns = event_ns = sched.next_tick(rq)
-    if k.hrtimers:
+    if k.timers.hrtimers:
         event_ns = min(event_ns, next_timer_event(k))
     event_ns = min(event_ns, rq.limit_ns)
     cputime_expires = rq.curr.signal.cputime_expires
     if cputime_expires is not None:
         event_ns = min(event_ns, cputime_expires.next_event(rq.curr))
-    k.next_timer_ns = min(event_ns, k.timers_late_ns)
-    k.clock.next_event_ns = min(event_ns, k.timers_ns)
+    k.timers.next_timer_ns = min(event_ns, k.timers.deferrable_late_ns)
+    k.clock.next_event_ns = min(event_ns, k.timers.deferrable_ns)
 
 
 # Deferrable timers.
@@ -163,7 +159,7 @@ def program_event(k: Kernel) -> None:
 def mod_timer(k: Kernel, timer: TimerList, expires_ns: int) -> None:
     """Arm a deferrable timer for expires_ns, anew if it is armed."""
     timer.expires_ns = expires_ns
-    k.timers[timer] = None
+    k.timers.deferrable[timer] = None
     _find_first_timer(k)
     if expires_ns < k.clock.next_event_ns:
         k.clock.next_event_ns = 0
@@ -171,26 +167,28 @@ def mod_timer(k: Kernel, timer: TimerList, expires_ns: int) -> None:
 
 def del_timer(k: Kernel, timer: TimerList) -> None:
     """Disarm a deferrable timer."""
-    k.timers.pop(timer, None)
+    k.timers.deferrable.pop(timer, None)
     _find_first_timer(k)
 
 
 def timer_pending(k: Kernel, timer: TimerList) -> bool:
     """Whether a deferrable timer is armed."""
-    return timer in k.timers
+    return timer in k.timers.deferrable
 
 
 def run_timer_softirq(k: Kernel) -> None:
     """Run the deferrable timers that are due."""
-    for timer in [timer for timer in k.timers if timer.expires_ns <= k.clock.now_ns]:
-        del k.timers[timer]
+    for timer in [timer for timer in k.timers.deferrable if timer.expires_ns <= k.clock.now_ns]:
+        del k.timers.deferrable[timer]
         timer.function(k)
     _find_first_timer(k)
 
 
 def _find_first_timer(k: Kernel) -> None:
-    k.timers_ns = min((timer.expires_ns for timer in k.timers), default=NEVER)
-    k.timers_late_ns = min((timer.expires_ns + timer.slack_ns for timer in k.timers), default=NEVER)
+    k.timers.deferrable_ns = min((timer.expires_ns for timer in k.timers.deferrable), default=NEVER)
+    k.timers.deferrable_late_ns = min(
+        (timer.expires_ns + timer.slack_ns for timer in k.timers.deferrable), default=NEVER
+    )
 
 
 # Sleeping.

@@ -140,7 +140,7 @@ class Kthread:
         self.exited = exited
 
 
-class _CreateInfo:
+class KthreadCreateInfo:
     """A request to kthreadd (struct kthread_create_info)."""
 
     __slots__ = ("data", "done", "error", "result", "threadfn")
@@ -155,22 +155,25 @@ class _CreateInfo:
 
 def kthread_init(k: Kernel) -> None:
     """Start with no requests; kthreadd itself is started by rest_init."""
-    k.kthread_create_lock = SpinLock(k.lock_class("kthread_create_lock"))
-    k.kthread_create_list = []
+    k.kthreads.kthread_create_lock = SpinLock(k.lock_class("kthread_create_lock"))
+
+
+def to_kthread(p: Task) -> Kthread:
+    """Return what a kernel thread and those who control it share."""
+    return p.kthread if p.kthread is not None else bug("no kernel thread", p)
 
 
 def kthread_should_stop(current: Task) -> bool:
     """Whether somebody waits in kthread_stop() for the calling kernel thread to return."""
-    should_stop: bool = current.kthread.should_stop
-    return should_stop
+    return to_kthread(current).should_stop
 
 
 def kthread_data(p: Task) -> Any:
     """Return the data that the thread was created with."""
-    return p.kthread.data
+    return to_kthread(p).data
 
 
-async def _kthread(current: Task, create: _CreateInfo) -> int:
+async def _kthread(current: Task, create: KthreadCreateInfo) -> int:
     """The life of a kernel thread: tell the creator, sleep until woken, run the function."""
     self = Kthread(create.data, completion.init_completion(current.kernel))
     current.kthread = self
@@ -191,10 +194,10 @@ async def _kthread(current: Task, create: _CreateInfo) -> int:
 async def kthread_create(current: Task, threadfn: ThreadFn, data: object, name: str) -> Task:
     """Have kthreadd make a thread called name; it sleeps until wake_up_process(). Raises ENOMEM, EAGAIN."""
     k = current.kernel
-    create = _CreateInfo(threadfn, data, completion.init_completion(k))
-    with k.kthread_create_lock:
-        k.kthread_create_list.append(create)
-    sched.wake_up_process(k.kthreadd_task)
+    create = KthreadCreateInfo(threadfn, data, completion.init_completion(k))
+    with k.kthreads.kthread_create_lock:
+        k.kthreads.kthread_create_list.append(create)
+    sched.wake_up_process(k.kthreads.kthreadd_task)
     await completion.wait_for_completion(current, create.done, "kthread_create_on_node")
     p = create.result
     if p is None:
@@ -224,7 +227,7 @@ def kthread_bind(p: Task, cpu: int) -> None:
 async def kthread_stop(current: Task, p: Task) -> int:
     """Ask a kernel thread to return and wait until it has; returns its result, -EINTR if it never ran."""
     get_task_struct(p)
-    kthread: Kthread = p.kthread
+    kthread = to_kthread(p)
     if p.vfork_done is not None:
         kthread.should_stop = True
         sched.wake_up_process(p)
@@ -234,7 +237,7 @@ async def kthread_stop(current: Task, p: Task) -> int:
     return code
 
 
-async def _create_kthread(current: Task, create: _CreateInfo) -> None:
+async def _create_kthread(current: Task, create: KthreadCreateInfo) -> None:
     try:
         await fork.kernel_thread(current, _kthread, create, _CLONE)
     except LinuxError as error:
@@ -251,14 +254,14 @@ async def kthreadd(current: Task, unused: object) -> NoReturn:
     current.flags |= PF_NOFREEZE | PF_FREEZER_NOSIG
     while True:
         current.state = TASK_INTERRUPTIBLE
-        if not k.kthread_create_list:
+        if not k.kthreads.kthread_create_list:
             current.wchan = "kthreadd"
             await sched.schedule(current)
             current.wchan = ""
         current.state = TASK_RUNNING
         while True:
-            with k.kthread_create_lock:
-                create = k.kthread_create_list.pop(0) if k.kthread_create_list else None
+            with k.kthreads.kthread_create_lock:
+                create = k.kthreads.kthread_create_list.pop(0) if k.kthreads.kthread_create_list else None
             if create is None:
                 break
             await _create_kthread(current, create)

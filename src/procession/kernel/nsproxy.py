@@ -48,7 +48,6 @@ def nsproxy_init(k: Kernel) -> None:
     """Make the first namespaces; the mount namespace follows when the root is mounted."""
     slab.kmem_cache_create(k, "nsproxy", 48)
     slab.kmem_cache_create(k, "pid_namespace", 2112)
-    k.user_ns_serial = 0
     k.init_uts_ns = UtsNamespace()
     k.init_ipc_ns = IpcNamespace()
     k.init_net_ns = NetNamespace()

@@ -206,7 +206,7 @@ def put_pid(k: Kernel, pid: Pid | None) -> None:
 
 
 def attach_pid(task: Task, type: PidType | int, pid: Pid) -> None:
-    """Make task a user of pid, ahead of those already there. Takes no reference (spec 4)."""
+    """Make task a user of pid, ahead of those already there. Takes no reference (spec 4, 5)."""
     task.pids[type] = pid
     users = pid.tasks[type]
     if users is None:

@@ -16,7 +16,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_CPU
 from procession.include.linux.sched import same_thread_group, thread_group_leader
 from procession.include.linux.signal import SIGKILL, SIGPROF, SIGVTALRM, SIGXCPU
-from procession.include.linux.time import ITIMER_VIRTUAL, NSEC_PER_SEC, TICK_NSEC
+from procession.include.linux.time import ITIMER_PROF, ITIMER_VIRTUAL, NSEC_PER_SEC, TICK_NSEC
 from procession.kernel import pid, sched, siginfo, signal_send
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class CputimeExpires:
                 timer.function(timer)
         utime, stime, _ = thread_group_cputime(p)
         if p.signal.it is not None:
-            _check_itimers(p, utime, stime)
+            _check_itimers(p, p.signal.it, utime, stime)
         if self.limited:
             _check_rlimit_cpu(p, utime + stime)
 
@@ -210,7 +210,7 @@ def set_cpu_itimer(current: Task, which: int, value_ns: int, interval_ns: int) -
     sig = current.signal
     assert current.sighand is not None
     with current.sighand.siglock.irq():
-        it = sig.it or {1: (0, 0), 2: (0, 0)}
+        it = sig.it or {ITIMER_VIRTUAL: (0, 0), ITIMER_PROF: (0, 0)}
         if value_ns:
             # The tick that has begun does not count.
             value_ns += _itimer_clock(current, which) + TICK_NSEC
@@ -221,7 +221,7 @@ def set_cpu_itimer(current: Task, which: int, value_ns: int, interval_ns: int) -
 
 def _set_itimers(sig: SignalStruct, it: dict[int, tuple[int, int]]) -> None:
     """Remember the interval timers, if there is anything: an interval is, even if the timer does not run."""
-    if any(it[1] + it[2]):
+    if any(it[ITIMER_VIRTUAL] + it[ITIMER_PROF]):
         sig.it = it
         _expires(sig)
     else:
@@ -237,19 +237,18 @@ def _itimer_clock(p: Task, which: int) -> int:
 # Expiry.
 
 
-def _check_itimers(p: Task, utime: int, stime: int) -> None:
-    sig = p.signal
-    for which, now_ns, signo in ((2, utime + stime, SIGPROF), (1, utime, SIGVTALRM)):
-        expires_ns, interval_ns = sig.it[which]
+def _check_itimers(p: Task, it: dict[int, tuple[int, int]], utime: int, stime: int) -> None:
+    for which, now_ns, signo in ((ITIMER_PROF, utime + stime, SIGPROF), (ITIMER_VIRTUAL, utime, SIGVTALRM)):
+        expires_ns, interval_ns = it[which]
         if not expires_ns or now_ns < expires_ns:
             continue
         if interval_ns:
             expires_ns += ((now_ns - expires_ns) // interval_ns + 1) * interval_ns
         else:
             expires_ns = 0
-        sig.it[which] = (expires_ns, interval_ns)
+        it[which] = (expires_ns, interval_ns)
         signal_send.group_send_sig_info(signo, siginfo.SEND_SIG_PRIV, p)
-    _set_itimers(sig, sig.it)
+    _set_itimers(p.signal, it)
 
 
 def _check_rlimit_cpu(p: Task, ptime_ns: int) -> None:

@@ -76,7 +76,6 @@ _WITH_TIMERS: Final = (CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME)
 def posix_timers_init(k: Kernel) -> None:
     """Start without timers; their ids are the machine's, not the process's, in 3.2."""
     slab.kmem_cache_create(k, "posix_timers_cache", 176)
-    k.posix_timers_id = {}
 
 
 # Clocks.
@@ -425,9 +424,9 @@ def _hrtimer_fn(timer: Hrtimer) -> int | None:
 def _new_id(k: Kernel) -> int:
     """Return the lowest number that no timer of the machine has."""
     nr = 0
-    while nr in k.posix_timers_id:
+    while nr in k.timers.posix_timers_id:
         nr += 1
-    k.posix_timers_id[nr] = None
+    k.timers.posix_timers_id[nr] = None
     return nr
 
 
@@ -449,7 +448,7 @@ def _read_sigevent(current: Task, timer: KItimer, ptr: UserPtr) -> int:
 
 def _release(current: Task, timer: KItimer) -> None:
     k = current.kernel
-    del k.posix_timers_id[timer.id]
+    del k.timers.posix_timers_id[timer.id]
     pid.put_pid(k, timer.target)
     assert timer.sigq is not None
     signal_send.sigqueue_free(current, timer.sigq)

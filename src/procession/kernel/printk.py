@@ -1,4 +1,4 @@
-"""The kernel log as user space reads it (kernel/printk.c); k.printk() writes it."""
+"""The kernel log as user space reads it (kernel/printk.c; spec proc-kthreads 6); k.printk() writes it."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def rcu_quiescent(k: Kernel) -> None:
 
 def _busy_cpus(k: Kernel) -> int:
     mask = 0
-    for rq in k.runqueues:
+    for rq in k.sched.runqueues:
         if rq.curr is not rq.idle:
             mask |= 1 << rq.cpu
     return mask

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from procession.hw.clock import NEVER, SWITCH_NS
 from procession.include.linux.bug import bug, bug_on
 from procession.include.linux.sched import (
+    DEFAULT_PRIO,
     MAX_RT_PRIO,
     SCHED_FIFO,
     SCHED_IDLE,
@@ -71,7 +72,6 @@ __all__ = (
     "wake_up_state",
 )
 
-DEFAULT_PRIO: Final = 120
 _RT_POLICIES: Final = (SCHED_FIFO, SCHED_RR)
 
 
@@ -112,8 +112,7 @@ class Rq:
 
 def sched_init(k: Kernel) -> None:
     """Make the run queues; the calling boot task becomes CPU 0's idle task. The others' follow with init_idle."""
-    k.cpu = 0
-    k.runqueues = [Rq(k, 0, k.init_task)]
+    k.sched.runqueues = [Rq(k, 0, k.init_task)]
     sched_load.calc_load_init(k)
     init_idle(k, k.init_task, 0)
     k.init_task.on_cpu = True
@@ -121,9 +120,9 @@ def sched_init(k: Kernel) -> None:
 
 def init_idle(k: Kernel, idle: Task, cpu: int) -> None:
     """Make idle the task that runs on cpu when nothing else does."""
-    if cpu == len(k.runqueues):
-        k.runqueues.append(Rq(k, cpu, idle))
-    bug_on(k.runqueues[cpu].idle is not idle, "idle tasks are made in the order of CPUs", cpu)
+    if cpu == len(k.sched.runqueues):
+        k.sched.runqueues.append(Rq(k, cpu, idle))
+    bug_on(k.sched.runqueues[cpu].idle is not idle, "idle tasks are made in the order of CPUs", cpu)
     idle.state = TASK_RUNNING
     idle.cpu = cpu
     idle.cpus_allowed = 1 << cpu
@@ -163,7 +162,7 @@ def set_user_nice(p: Task, nice: int) -> None:
     """Change p's nice value; a running task that lost or a waiting one that gained may switch."""
     if task_nice(p) == nice or not -20 <= nice <= 19:
         return
-    rq: Rq = p.kernel.runqueues[p.cpu]
+    rq: Rq = p.kernel.sched.runqueues[p.cpu]
     with rq.lock.irq():
         if p.prio < MAX_RT_PRIO:
             # Remembered for the day it becomes an ordinary task again.
@@ -205,7 +204,7 @@ def activate_task(rq: Rq, p: Task, wakeup: bool) -> None:
     """Make p runnable on rq."""
     k = rq.kernel
     clock = k.clock
-    if clock.now_ns >= k.calc_load_update_ns:
+    if clock.now_ns >= k.sched.calc_load_update_ns:
         sched_load.calc_global_load(k)
     if p.prio < MAX_RT_PRIO:
         sched_rt.enqueue_task_rt(rq, p)
@@ -223,7 +222,7 @@ def activate_task(rq: Rq, p: Task, wakeup: bool) -> None:
 def deactivate_task(rq: Rq, p: Task, sleep: bool) -> None:
     """Take p off rq."""
     k = rq.kernel
-    if k.clock.now_ns >= k.calc_load_update_ns:
+    if k.clock.now_ns >= k.sched.calc_load_update_ns:
         sched_load.calc_global_load(k)
     if sleep and p.state & TASK_UNINTERRUPTIBLE:
         rq.nr_uninterruptible += 1
@@ -260,7 +259,7 @@ def try_to_wake_up(p: Task, mode: int) -> bool:
     if not state & mode:
         return False
     k = p.kernel
-    rq: Rq = k.runqueues[p.cpu]
+    rq: Rq = k.sched.runqueues[p.cpu]
     se = p.se
     if k.nr_cpus > 1 and not se.on_rq:
         rq = sched_fair.select_task_rq(rq, p)
@@ -308,13 +307,13 @@ def sched_fork(p: Task) -> None:
     p.cpu = k.cpu
     set_load_weight(p)
     if p.prio >= MAX_RT_PRIO:
-        sched_fair.task_fork_fair(k.runqueues[k.cpu], p)
+        sched_fair.task_fork_fair(k.sched.runqueues[k.cpu], p)
 
 
 def wake_up_new_task(p: Task) -> None:
     """Put a newborn on a run queue for the first time."""
     k = p.kernel
-    rq: Rq = k.runqueues[p.cpu]
+    rq: Rq = k.sched.runqueues[p.cpu]
     if k.nr_cpus > 1:
         rq = sched_fair.select_task_rq_fork(rq, p)
     if p.set_child_tid:
@@ -342,7 +341,7 @@ def schedule(current: Task) -> Generator[None, None, None]:
 
     A task whose state is not RUNNING goes to sleep, unless a signal that this state admits is pending.
     """
-    rq: Rq = current.kernel.runqueues[current.cpu]
+    rq: Rq = current.kernel.sched.runqueues[current.cpu]
     if rq.curr is not current:
         bug("schedule() by a task that is not running", current)
     if do_schedule(rq):
@@ -474,7 +473,7 @@ def account_system(p: Task, ns: int) -> None:
 
 def task_sched_runtime(p: Task) -> int:
     """Return how long p has run, in ns, up to now."""
-    rq: Rq = p.kernel.runqueues[p.cpu]
+    rq: Rq = p.kernel.sched.runqueues[p.cpu]
     runtime = p.se.sum_exec_runtime
     if rq.curr is p:
         runtime += max(0, p.kernel.clock.now_ns - p.se.exec_start)
@@ -486,20 +485,20 @@ def task_sched_runtime(p: Task) -> int:
 
 def nr_running(k: Kernel) -> int:
     """Return how many tasks can run, those that do included."""
-    return sum(int(rq.nr_running) for rq in k.runqueues)
+    return sum(int(rq.nr_running) for rq in k.sched.runqueues)
 
 
 def nr_uninterruptible(k: Kernel) -> int:
     """Return how many tasks sleep in state D."""
-    return max(0, sum(int(rq.nr_uninterruptible) for rq in k.runqueues))
+    return max(0, sum(int(rq.nr_uninterruptible) for rq in k.sched.runqueues))
 
 
 def nr_context_switches(k: Kernel) -> int:
     """Return how often CPUs went from one task to another."""
-    return sum(int(rq.nr_switches) for rq in k.runqueues)
+    return sum(int(rq.nr_switches) for rq in k.sched.runqueues)
 
 
 def idle_cpu(k: Kernel, cpu: int) -> bool:
     """Whether cpu has nothing to do."""
-    rq: Rq = k.runqueues[cpu]
+    rq: Rq = k.sched.runqueues[cpu]
     return rq.curr is rq.idle and not rq.nr_running

@@ -422,7 +422,7 @@ def _migrate(rq: Rq, dest: Rq, p: Task) -> Rq:
 
 
 def _allowed(rq: Rq, p: Task) -> list[Rq]:
-    return [other for other in rq.kernel.runqueues if p.cpus_allowed >> other.cpu & 1]
+    return [other for other in rq.kernel.sched.runqueues if p.cpus_allowed >> other.cpu & 1]
 
 
 def select_task_rq(rq: Rq, p: Task) -> Rq:
@@ -452,7 +452,7 @@ def select_task_rq_fork(rq: Rq, p: Task) -> Rq:
 def idle_balance(rq: Rq) -> None:
     """Before rq goes idle, pull the task that would wait longest on the longest queue."""
     busiest = None
-    for other in rq.kernel.runqueues:
+    for other in rq.kernel.sched.runqueues:
         if len(other.cfs.timeline) > 0 and (busiest is None or other.nr_running > busiest.nr_running):
             busiest = other
     if busiest is None or busiest is rq:

@@ -23,27 +23,26 @@ _STEP_BY_STEP: Final = 64
 
 def calc_load_init(k: Kernel) -> None:
     """Start at zero, with the first sample due in five seconds."""
-    k.avenrun = [0, 0, 0]
-    k.calc_load_update_ns = k.clock.now_ns + LOAD_FREQ_NS + 10 * NSEC_PER_SEC // HZ
+    k.sched.calc_load_update_ns = k.clock.now_ns + LOAD_FREQ_NS + 10 * NSEC_PER_SEC // HZ
 
 
 def calc_global_load(k: Kernel) -> None:
     """Take all samples that are due, with what runs and waits uninterruptibly now."""
     now_ns = k.clock.now_ns
-    if now_ns < k.calc_load_update_ns:
+    if now_ns < k.sched.calc_load_update_ns:
         return
-    samples = 1 + (now_ns - k.calc_load_update_ns) // LOAD_FREQ_NS
-    k.calc_load_update_ns += samples * LOAD_FREQ_NS
-    active = max(0, sum(rq.nr_running + rq.nr_uninterruptible for rq in k.runqueues)) * FIXED_1
+    samples = 1 + (now_ns - k.sched.calc_load_update_ns) // LOAD_FREQ_NS
+    k.sched.calc_load_update_ns += samples * LOAD_FREQ_NS
+    active = max(0, sum(rq.nr_running + rq.nr_uninterruptible for rq in k.sched.runqueues)) * FIXED_1
     for i, exp in enumerate(EXP):
-        load = k.avenrun[i]
+        load = k.sched.avenrun[i]
         if samples > _STEP_BY_STEP:
             exp = fixed_power_int(exp, samples)
-            k.avenrun[i] = calc_load(load, exp, active)
+            k.sched.avenrun[i] = calc_load(load, exp, active)
         else:
             for _ in range(samples):
                 load = calc_load(load, exp, active)
-            k.avenrun[i] = load
+            k.sched.avenrun[i] = load
 
 
 def calc_load(load: int, exp: int, active: int) -> int:
@@ -69,5 +68,5 @@ def get_avenrun(k: Kernel, offset: int = 0, shift: int = 0) -> tuple[int, int, i
     /proc/loadavg shows them with offset FIXED_1 // 200.
     """
     calc_global_load(k)
-    one, five, fifteen = k.avenrun
+    one, five, fifteen = k.sched.avenrun
     return (one + offset) << shift, (five + offset) << shift, (fifteen + offset) << shift

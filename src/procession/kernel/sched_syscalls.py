@@ -118,7 +118,7 @@ def sched_setscheduler_nocheck(p: Task, policy: int, priority: int) -> None:
 
 
 def _setscheduler(p: Task, policy: int, priority: int, reset_on_fork: bool) -> None:
-    rq: sched.Rq = p.kernel.runqueues[p.cpu]
+    rq: sched.Rq = p.kernel.sched.runqueues[p.cpu]
     with rq.lock.irq():
         on_rq = p.se.on_rq
         running = rq.curr is p
@@ -233,7 +233,7 @@ def sys_sched_rr_get_interval(current: Task, nr: PidNr, interval: TimespecOut) -
     if nr < 0:
         raise LinuxError(Errno.EINVAL, f"pid {nr}")
     p = _find_process_by_pid(current, nr)
-    rq: sched.Rq = p.kernel.runqueues[p.cpu]
+    rq: sched.Rq = p.kernel.sched.runqueues[p.cpu]
     if p.policy == SCHED_RR:
         slice_ns = sched_rt.DEF_TIMESLICE_NS
     elif p.policy == SCHED_FIFO or not rq.cfs.load:
@@ -250,7 +250,7 @@ def sys_sched_yield(current: Task) -> int:
 
     A busy wait cannot stop the machine: each call costs time, and time brings the others' turn.
     """
-    rq: sched.Rq = current.kernel.runqueues[current.cpu]
+    rq: sched.Rq = current.kernel.sched.runqueues[current.cpu]
     with rq.lock.irq():
         if current.prio < MAX_RT_PRIO:
             sched_rt.yield_task_rt(rq)
@@ -281,14 +281,14 @@ def sched_setaffinity(current: Task, p: Task, mask: int) -> None:
     p.cpus_allowed = mask
     if mask >> p.cpu & 1:
         return
-    rq: sched.Rq = k.runqueues[p.cpu]
+    rq: sched.Rq = k.sched.runqueues[p.cpu]
     if rq.curr is p:
         # It moves when it next sleeps: the task itself cannot be carried from under its CPU (migration_thread).
         p.ti_flags |= TIF_NEED_RESCHED
     elif p.se.on_rq:
         with rq.lock.irq():
             sched.deactivate_task(rq, p, sleep=False)
-            dest: sched.Rq = k.runqueues[(mask & -mask).bit_length() - 1]
+            dest: sched.Rq = k.sched.runqueues[(mask & -mask).bit_length() - 1]
             p.cpu = dest.cpu
             sched.activate_task(dest, p, wakeup=False)
             sched.check_preempt_curr(dest, p)

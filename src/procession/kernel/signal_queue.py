@@ -105,7 +105,7 @@ def signal_pending_state(state: int, p: Task) -> bool:
 
 
 def recalc_sigpending_tsk(t: Task) -> bool:
-    """Set TIF_SIGPENDING if t has something to do; it is never cleared here (spec 10.7).
+    """Set TIF_SIGPENDING if t has something to do; it is never cleared here (spec ptrace-x86 1).
 
     Another thread may be between a call that is to be restarted and its way out.
     """

@@ -342,7 +342,7 @@ def do_prlimit(current: Task, tsk: Task, resource: int, new: tuple[int, int] | N
     if new is not None:
         if new[0] > new[1]:
             raise LinuxError(Errno.EINVAL, "soft limit above the hard one")
-        if resource == RLIMIT_NOFILE and new[1] > k.sysctl_nr_open:
+        if resource == RLIMIT_NOFILE and new[1] > k.vfs.sysctl_nr_open:
             raise LinuxError(Errno.EPERM, "nr_open")
     with k.tasklist_lock.read():
         if tsk.sighand is None:

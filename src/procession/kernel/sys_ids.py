@@ -69,7 +69,7 @@ def _set_user(current: Task, new: Cred) -> None:
         owner = user.alloc_uid(k, current.cred.user.user_ns, new.uid)
     except LinuxError:
         raise LinuxError(Errno.EAGAIN, "no user_struct") from None
-    if owner.processes >= current.signal.rlim[RLIMIT_NPROC][0] and owner is not k.root_user:
+    if owner.processes >= current.signal.rlim[RLIMIT_NPROC][0] and owner is not k.users.root_user:
         current.flags |= PF_NPROC_EXCEEDED
     else:
         current.flags &= ~PF_NPROC_EXCEEDED

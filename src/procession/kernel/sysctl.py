@@ -1,4 +1,4 @@
-"""The tunables under /proc/sys (kernel/sysctl.c)."""
+"""The tunables under /proc/sys (kernel/sysctl.c; spec proc-kthreads 4, 5)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from procession.kernel import pid
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
+    from procession.include.linux.nsproxy import UtsNamespace
     from procession.include.linux.sched import Task
 
 __all__ = ("CtlTable", "root_table", "sysctl_init")
@@ -46,9 +47,6 @@ Tree = Mapping[str, Union[CtlTable, "Tree"]]
 def sysctl_init(k: Kernel) -> None:
     """Set the defaults; those that a subsystem keeps are its own."""
     k.sysctls = dict(_DEFAULTS)
-    for name, value in (("core_pattern", "core"), ("suid_dumpable", 0), ("sysctl_nr_open", 1024 * 1024)):
-        if not hasattr(k, name):
-            setattr(k, name, value)
 
 
 # Handlers.
@@ -62,16 +60,18 @@ def _parse_int(data: bytes) -> int:
         raise LinuxError(Errno.EINVAL, "not a number") from None
 
 
-def _int(attribute: str, low: int = -INT_MAX - 1, high: int = INT_MAX, mode: int = 0o644) -> CtlTable:
-    """An integer field of the kernel, with its bounds (proc_dointvec_minmax)."""
+def _int(
+    get: Callable[[Kernel], int], put: Callable[[Kernel, int], None], low: int = -INT_MAX - 1, high: int = INT_MAX
+) -> CtlTable:
+    """An integer that a subsystem keeps, with its bounds (proc_dointvec_minmax)."""
 
     def show(current: Task) -> bytes:
-        return b"%d\n" % getattr(current.kernel, attribute)
+        return b"%d\n" % get(current.kernel)
 
     def store(current: Task, data: bytes) -> None:
-        setattr(current.kernel, attribute, _bounded(_parse_int(data), low, high))
+        put(current.kernel, _bounded(_parse_int(data), low, high))
 
-    return CtlTable(mode, show, store if mode & 0o200 else None)
+    return CtlTable(0o644, show, store)
 
 
 def _bounded(value: int, low: int, high: int) -> int:
@@ -101,27 +101,73 @@ def _text(data: bytes, limit: int) -> str:
     return data.split(b"\0", 1)[0].split(b"\n", 1)[0][:limit].decode("utf-8", "surrogateescape")
 
 
-def _uts(field: str, mode: int) -> CtlTable:
-    """A field of the reader's UTS namespace (proc_do_uts_string)."""
+def _uts(get: Callable[[UtsNamespace], str], put: Callable[[UtsNamespace, str], None] | None = None) -> CtlTable:
+    """A name of the reader's UTS namespace (proc_do_uts_string)."""
 
     def show(current: Task) -> bytes:
         assert current.nsproxy is not None
-        value: str = getattr(current.nsproxy.uts_ns, field)
-        return value.encode("utf-8", "surrogateescape") + b"\n"
+        return get(current.nsproxy.uts_ns).encode("utf-8", "surrogateescape") + b"\n"
+
+    if put is None:
+        return CtlTable(0o444, show)
 
     def store(current: Task, data: bytes) -> None:
         assert current.nsproxy is not None
-        setattr(current.nsproxy.uts_ns, field, _text(data, NEW_UTS_LEN))
+        put(current.nsproxy.uts_ns, _text(data, NEW_UTS_LEN))
 
-    return CtlTable(mode, show, store if mode & 0o200 else None)
+    return CtlTable(0o644, show, store)
+
+
+def _put_nodename(ns: UtsNamespace, name: str) -> None:
+    ns.nodename = name
+
+
+def _put_domainname(ns: UtsNamespace, name: str) -> None:
+    ns.domainname = name
+
+
+def _put_max_threads(k: Kernel, value: int) -> None:
+    k.max_threads = value
+
+
+def _put_overcommit_memory(k: Kernel, value: int) -> None:
+    k.mm.overcommit_memory = value
+
+
+def _put_overcommit_ratio(k: Kernel, value: int) -> None:
+    k.mm.overcommit_ratio = value
+
+
+def _put_max_map_count(k: Kernel, value: int) -> None:
+    k.mm.max_map_count = value
+
+
+def _put_mmap_min_addr(k: Kernel, value: int) -> None:
+    k.mm.mmap_min_addr = value
+
+
+def _put_max_files(k: Kernel, value: int) -> None:
+    k.vfs.max_files = value
+
+
+def _put_nr_open(k: Kernel, value: int) -> None:
+    k.vfs.sysctl_nr_open = value
+
+
+def _put_suid_dumpable(k: Kernel, value: int) -> None:
+    k.vfs.suid_dumpable = value
 
 
 def _show_core_pattern(current: Task) -> bytes:
-    return current.kernel.core_pattern.encode("utf-8", "surrogateescape") + b"\n"
+    return current.kernel.vfs.core_pattern.encode("utf-8", "surrogateescape") + b"\n"
 
 
 def _store_core_pattern(current: Task, data: bytes) -> None:
-    current.kernel.core_pattern = _text(data, CORENAME_MAX - 1)
+    current.kernel.vfs.core_pattern = _text(data, CORENAME_MAX - 1)
+
+
+def _show_pid_max(current: Task) -> bytes:
+    return b"%d\n" % current.kernel.pid_max
 
 
 def _store_pid_max(current: Task, data: bytes) -> None:
@@ -138,14 +184,18 @@ def _show_cad_pid(current: Task) -> bytes:
 
 def _show_file_nr(current: Task) -> bytes:
     k = current.kernel
-    return b"%d\t0\t%d\n" % (k.nr_files, k.max_files)
+    return b"%d\t0\t%d\n" % (k.vfs.nr_files, k.vfs.max_files)
+
+
+def _show_pipe_max_size(current: Task) -> bytes:
+    return b"%d\n" % current.kernel.vfs.pipe_max_size
 
 
 def _store_pipe_max_size(current: Task, data: bytes) -> None:
     value = _parse_int(data)
     if value < 4096:
         raise LinuxError(Errno.EINVAL, "at least a page")
-    current.kernel.pipe_max_size = 1 << (value - 1).bit_length()
+    current.kernel.vfs.pipe_max_size = 1 << (value - 1).bit_length()
 
 
 def _uuid(raw: bytes) -> str:
@@ -171,8 +221,6 @@ def _show_boot_id(current: Task) -> bytes:
 @cache
 def root_table() -> dict[str, Any]:
     """Return the tree of names."""
-    show_pid_max = _int("pid_max").show
-    show_pipe_max = _int("pipe_max_size").show
     return {
         "kernel": {
             "sched_child_runs_first": _other("sched_child_runs_first"),
@@ -180,33 +228,33 @@ def root_table() -> dict[str, Any]:
             "core_uses_pid": _other("core_uses_pid"),
             "core_pattern": CtlTable(0o644, _show_core_pattern, _store_core_pattern),
             "cad_pid": CtlTable(0o600, _show_cad_pid),
-            "threads-max": _int("max_threads"),
+            "threads-max": _int(lambda k: k.max_threads, _put_max_threads),
             "random": {
                 "poolsize": _other("poolsize", 0o444),
                 "entropy_avail": _other("entropy_avail", 0o444),
                 "boot_id": CtlTable(0o444, _show_boot_id),
                 "uuid": CtlTable(0o444, _show_uuid),
             },
-            "pid_max": CtlTable(0o644, show_pid_max, _store_pid_max),
+            "pid_max": CtlTable(0o644, _show_pid_max, _store_pid_max),
             "ngroups_max": _constant(NGROUPS_MAX),
             "cap_last_cap": _constant(CAP_FULL_SET.bit_length() - 1),
-            "ostype": _uts("sysname", 0o444),
-            "osrelease": _uts("release", 0o444),
-            "version": _uts("version", 0o444),
-            "hostname": _uts("nodename", 0o644),
-            "domainname": _uts("domainname", 0o644),
+            "ostype": _uts(lambda ns: ns.sysname),
+            "osrelease": _uts(lambda ns: ns.release),
+            "version": _uts(lambda ns: ns.version),
+            "hostname": _uts(lambda ns: ns.nodename, _put_nodename),
+            "domainname": _uts(lambda ns: ns.domainname, _put_domainname),
         },
         "vm": {
-            "overcommit_memory": _int("overcommit_memory", 0, 2),
-            "overcommit_ratio": _int("overcommit_ratio"),
-            "max_map_count": _int("max_map_count", 0),
-            "mmap_min_addr": _int("mmap_min_addr", 0),
+            "overcommit_memory": _int(lambda k: k.mm.overcommit_memory, _put_overcommit_memory, 0, 2),
+            "overcommit_ratio": _int(lambda k: k.mm.overcommit_ratio, _put_overcommit_ratio),
+            "max_map_count": _int(lambda k: k.mm.max_map_count, _put_max_map_count, 0),
+            "mmap_min_addr": _int(lambda k: k.mm.mmap_min_addr, _put_mmap_min_addr, 0),
         },
         "fs": {
             "file-nr": CtlTable(0o444, _show_file_nr),
-            "file-max": _int("max_files", 0),
-            "nr_open": _int("sysctl_nr_open", 64, 1024 * 1024),
-            "suid_dumpable": _int("suid_dumpable", 0, 2),
-            "pipe-max-size": CtlTable(0o644, show_pipe_max, _store_pipe_max_size),
+            "file-max": _int(lambda k: k.vfs.max_files, _put_max_files, 0),
+            "nr_open": _int(lambda k: k.vfs.sysctl_nr_open, _put_nr_open, 64, 1024 * 1024),
+            "suid_dumpable": _int(lambda k: k.vfs.suid_dumpable, _put_suid_dumpable, 0, 2),
+            "pipe-max-size": CtlTable(0o644, _show_pipe_max_size, _store_pipe_max_size),
         },
     }

@@ -125,7 +125,7 @@ def do_settimeofday(k: Kernel, real_ns: int) -> None:
     """Set CLOCK_REALTIME; timers that wait for a time of day expire by the new one (clock_was_set)."""
     step_ns = real_ns - ktime_get_real(k)
     k.boot_time_ns += step_ns
-    for _, serial, timer in sorted(k.hrtimers, key=lambda entry: entry[:2]):
+    for _, serial, timer in sorted(k.timers.hrtimers, key=lambda entry: entry[:2]):
         if timer.realtime and timer.queued and timer.serial == serial:
             hrtimer.hrtimer_start(k, timer, timer.expires_ns - step_ns)
 

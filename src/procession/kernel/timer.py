@@ -90,6 +90,6 @@ def sys_sysinfo(current: Task, info: Annotated[UserPtr, Arg("struct sysinfo", ou
     uaccess.copy_to_user(
         current,
         info,
-        _SYSINFO.pack(uptime, *loads, k.total_pages * 4096, free, 0, 0, 0, 0, min(k.nr_threads, 0xFFFF), 0, 0, 1),
+        _SYSINFO.pack(uptime, *loads, k.mm.total_pages * 4096, free, 0, 0, 0, 0, min(k.nr_threads, 0xFFFF), 0, 0, 1),
     )
     return 0

@@ -1,4 +1,4 @@
-"""Per-user counts (kernel/user.c, user_namespace.c)."""
+"""Per-user counts (kernel/user.c, user_namespace.c; spec namespaces 1.1)."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def uid_cache_init(k: Kernel) -> None:
     """Set up the user table with root, who is INIT_USER: it is exempt from RLIMIT_NPROC."""
     slab.kmem_cache_create(k, "uid_cache", 128)
     slab.kmem_cache_create(k, "user_namespace", 1072)
-    k.uidhash_lock = SpinLock(k.lock_class("uidhash_lock"))
-    k.init_user_ns = UserNamespace()
-    k.root_user = UserStruct(0, k.init_user_ns)
-    k.root_user.processes = 1  # the boot task
-    k.uidhash = {(0, k.init_user_ns.serial): k.root_user}
+    k.users.uidhash_lock = SpinLock(k.lock_class("uidhash_lock"))
+    k.users.init_user_ns = UserNamespace()
+    k.users.root_user = UserStruct(0, k.users.init_user_ns)
+    k.users.root_user.processes = 1  # the boot task
+    k.users.uidhash = {(0, k.users.init_user_ns.serial): k.users.root_user}
 
 
 def get_uid(user: UserStruct) -> UserStruct:
@@ -35,15 +35,15 @@ def get_uid(user: UserStruct) -> UserStruct:
 def alloc_uid(k: Kernel, ns: UserNamespace, uid: int) -> UserStruct:
     """Return the user_struct of uid in ns with a reference taken, making it on first use; raises ENOMEM."""
     key = (uid, ns.serial)
-    with k.uidhash_lock.irq():
-        user = k.uidhash.get(key)
+    with k.users.uidhash_lock.irq():
+        user = k.users.uidhash.get(key)
         if user is not None:
             return get_uid(user)
     k.caches["uid_cache"].alloc()
     user = UserStruct(uid, ns)
     ns.count += 1
-    with k.uidhash_lock.irq():
-        k.uidhash[key] = user
+    with k.users.uidhash_lock.irq():
+        k.users.uidhash[key] = user
     return user
 
 
@@ -54,8 +54,8 @@ def free_uid(k: Kernel, user: UserStruct | None) -> None:
         if user.count:
             return
         ns = user.user_ns
-        with k.uidhash_lock.irq():
-            del k.uidhash[user.uid, ns.serial]
+        with k.users.uidhash_lock.irq():
+            del k.users.uidhash[user.uid, ns.serial]
         k.caches["uid_cache"].free()
         ns.count -= 1
         if ns.count:

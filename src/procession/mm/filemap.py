@@ -1,6 +1,6 @@
 """The page cache: file contents in frames, shared by reads, writes and mappings (mm/filemap.c, truncate.c).
 
-`inode.mapping` has the frames of a file by page index, k.page_cache finds the file of a frame. The cache owns one
+`inode.mapping` has the frames of a file by page index, k.mm.page_cache finds the file of a frame. The cache owns one
 reference to each. A page the file system could not bring back is PG_DIRTY and stays; a clean one may be dropped when
 memory runs out and nobody maps it. There is no write-back: memory is the only store of what guests write.
 """
@@ -68,14 +68,14 @@ def add_to_page_cache(k: Kernel, inode: Inode, index: int, pfn: int) -> None:
     """Make pfn page index of a file; the caller's reference becomes the cache's."""
     bug_on(index in inode.mapping, "page cached twice", index)
     inode.mapping[index] = pfn
-    k.page_cache[pfn] = (inode, index)
+    k.mm.page_cache[pfn] = (inode, index)
     k.frames.pflags[pfn] |= PG_FILE
 
 
 def delete_from_page_cache(k: Kernel, inode: Inode, index: int) -> None:
     """Take a page out of the cache; it lives on while somebody maps it."""
     pfn = inode.mapping.pop(index)
-    del k.page_cache[pfn]
+    del k.mm.page_cache[pfn]
     if k.frames.count[pfn] > 1:
         # Still mapped: from here on an anonymous page as far as its holder is concerned.
         k.frames.pflags[pfn] &= ~(PG_FILE | PG_DIRTY)
@@ -86,7 +86,7 @@ def shrink_page_cache(k: Kernel, nr: int) -> int:
     """Drop up to nr clean unmapped pages, oldest first; returns how many went (shrink_page_list)."""
     frames = k.frames
     victims = []
-    for pfn, (inode, index) in k.page_cache.items():
+    for pfn, (inode, index) in k.mm.page_cache.items():
         if frames.count[pfn] == 1 and not frames.pflags[pfn] & PG_DIRTY:
             victims.append((inode, index))
             if len(victims) == nr:

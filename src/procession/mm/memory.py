@@ -101,7 +101,7 @@ def do_anonymous_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: 
     frames = k.frames
     if not write:
         with mm.page_table_lock:
-            frames.q[slot] = k.zero_pfn << 12 | PROT[flags & 7]
+            frames.q[slot] = k.mm.zero_pfn << 12 | PROT[flags & 7]
         return 0
 
     try:
@@ -180,37 +180,7 @@ def do_linear_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: in
             frames.count[pfn] += 1
         frames.mapcount[pfn] += 1
         frames.q[slot] = pfn << 12 | entry
-    if k.fault_around_pages > 1 and not write:
-        do_fault_around(k, mm, vma, address, slot)
     return result
-
-
-def do_fault_around(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: int) -> None:
-    """Map cached pages near a read fault too. A later kernel's (3.15's) behaviour; off unless asked for."""
-    assert vma.vm_file is not None
-    inode = vma.vm_file.f_path.dentry.d_inode
-    frames = k.frames
-    q = frames.q
-    nr = k.fault_around_pages
-    first = max(address >> 12 & -nr, vma.vm_start >> 12, address >> 12 & ~511)
-    last = min((address >> 12 & -nr) + nr, vma.vm_end >> 12, (address >> 12 | 511) + 1)
-    pgoff = first - (vma.vm_start >> 12) + vma.vm_pgoff
-    slot += first - (address >> 12)
-    entry = PROT[vma.vm_flags & 7]
-    mapping = inode.mapping
-    end = inode.i_size + 4095 >> 12
-    added = 0
-    with mm.page_table_lock:
-        for _ in range(first, last):
-            pfn = mapping.get(pgoff)
-            if pfn is not None and pgoff < end and not q[slot]:
-                frames.count[pfn] += 1
-                frames.mapcount[pfn] += 1
-                q[slot] = pfn << 12 | entry
-                added += 1
-            pgoff += 1
-            slot += 1
-        mm.rss_file += added
 
 
 def do_wp_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: int, entry: int) -> int:
@@ -227,7 +197,7 @@ def do_wp_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: int, en
     elif frames.mapcount[pfn] == 1:
         return _reuse_page(k, mm, flags, slot, pfn)
 
-    zero = pfn == k.zero_pfn
+    zero = pfn == k.mm.zero_pfn
     try:
         new = page_alloc.alloc_zeroed_page(k) if zero else page_alloc.alloc_page(k)
     except LinuxError:
@@ -253,7 +223,7 @@ def do_wp_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: int, en
             frames.mapcount[pfn] -= 1
             page_alloc.put_page(k, pfn)
     # Two flushes where code was executed: the CPU that made the fault must find its way into the new page, too.
-    k.tlb_gen += 1 if entry & PTE_NX else 2
+    k.x86.tlb_gen += 1 if entry & PTE_NX else 2
     return 0
 
 
@@ -264,7 +234,7 @@ def _reuse_page(k: Kernel, mm: MmStruct, flags: int, slot: int, pfn: int) -> int
         if flags & VM_WRITE:
             k.frames.q[slot] |= _MKWRITE
     if flags & VM_WRITE:
-        k.tlb_gen += 1
+        k.x86.tlb_gen += 1
     return 0
 
 
@@ -368,7 +338,7 @@ def copy_page_range(k: Kernel, dst: MmStruct, src: MmStruct, vmas: list[VmArea])
     count = frames.count
     mapcount = frames.mapcount
     pflags = frames.pflags
-    zero = k.zero_pfn
+    zero = k.mm.zero_pfn
     src_tables = src.pte_tables
     dst_tables = dst.pte_tables
     for vma in vmas:
@@ -424,7 +394,7 @@ def _copy_many(k: Kernel, dst: MmStruct, lo: int, hi: int, delta: int, cow: bool
 def _pfns_of(k: Kernel, entries: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
     """Return the frames of entries, without the zero page. Signed: NumPy indexes twice as fast with that."""
     pfns = entries.view(np.int64) >> 12 & PFN_MASK
-    keep = pfns != k.zero_pfn
+    keep = pfns != k.mm.zero_pfn
     return pfns if keep.all() else pfns[keep]
 
 
@@ -439,7 +409,7 @@ def zap_page_range(k: Kernel, mm: MmStruct, start: int, end: int) -> None:
             q = k.frames.q
             for i in found:
                 q[i] = 0
-            k.tlb_gen += 1
+            k.x86.tlb_gen += 1
 
 
 def _zap_entries(k: Kernel, mm: MmStruct, found: list[int]) -> None:
@@ -452,8 +422,8 @@ def _zap_entries(k: Kernel, mm: MmStruct, found: list[int]) -> None:
     count = frames.count
     mapcount = frames.mapcount
     pflags = frames.pflags
-    zero = k.zero_pfn
-    free = k.free_list
+    zero = k.mm.zero_pfn
+    free = k.mm.free_list
     nr_file = nr_anon = 0
     for i in found:
         pfn = q[i] >> 12 & PFN_MASK
@@ -499,7 +469,7 @@ def _zap_many(k: Kernel, mm: MmStruct, found: list[int]) -> None:
         for pfn in unused.tolist():
             page_alloc.free_page(k, pfn)
     else:
-        k.free_list += unused.tolist()
+        k.mm.free_list += unused.tolist()
 
 
 def free_pgtables(k: Kernel, mm: MmStruct, floor: int, ceiling: int) -> None:
@@ -527,7 +497,7 @@ def unmap_all(k: Kernel, mm: MmStruct) -> None:
             if found:
                 _zap_entries(k, mm, found)
     count = k.frames.count
-    free = k.free_list
+    free = k.mm.free_list
     for pfn in pgtable.table_pages(k, mm):
         count[pfn] -= 1
         free.append(pfn)

@@ -168,7 +168,7 @@ def _acct_stack_growth(current: Task, mm: MmStruct, vma: VmArea, size: int, grow
 
 def check_mmap_min_addr(current: Task, addr: int) -> None:
     """Keep unprivileged users from mapping the lowest pages; raises EPERM (cap_file_mmap)."""
-    if addr < current.kernel.mmap_min_addr and not capability.capable(current, CAP_SYS_RAWIO):
+    if addr < current.kernel.mm.mmap_min_addr and not capability.capable(current, CAP_SYS_RAWIO):
         raise LinuxError(Errno.EPERM, "below mmap_min_addr")
 
 
@@ -203,7 +203,7 @@ def get_unmapped_area(current: Task, mm: MmStruct, addr: int, length: int, flags
     while True:
         i -= 1
         below = vmas[i].vm_end if i >= 0 else 0
-        if top - below >= length and top - length >= current.kernel.mmap_min_addr:
+        if top - below >= length and top - length >= current.kernel.mm.mmap_min_addr:
             mm.free_area_cache, mm.cached_hole_size = top, hole
             return top - length
         if i < 0:
@@ -242,14 +242,14 @@ def do_mmap_pgoff(current: Task, file: File | None, addr: int, length: int, prot
         prot |= PROT_EXEC
     if not length:
         raise LinuxError(Errno.EINVAL, "length 0")
-    if not flags & MAP_FIXED and addr & ~4095 and addr < k.mmap_min_addr:
-        addr = k.mmap_min_addr  # round_hint_to_min
+    if not flags & MAP_FIXED and addr & ~4095 and addr < k.mm.mmap_min_addr:
+        addr = k.mm.mmap_min_addr  # round_hint_to_min
     length = length + 4095 & ~4095
     if length >> 64:
         raise LinuxError(Errno.ENOMEM, "the length overflows")
     if pgoff + (length >> 12) >> 64:
         raise LinuxError(Errno.EOVERFLOW, "the offset overflows")
-    if len(mm.mmap) > k.max_map_count:
+    if len(mm.mmap) > k.mm.max_map_count:
         raise LinuxError(Errno.ENOMEM, "too many areas")
     addr = get_unmapped_area(current, mm, addr, length, flags)
 
@@ -307,7 +307,7 @@ def mmap_region(current: Task, file: File | None, addr: int, length: int, flags:
         do_munmap(current, mm, addr, length)
     if not util.may_expand_vm(current, mm, pages):
         raise LinuxError(Errno.ENOMEM, "RLIMIT_AS")
-    if flags & MAP_NORESERVE and k.overcommit_memory != util.OVERCOMMIT_NEVER:
+    if flags & MAP_NORESERVE and k.mm.overcommit_memory != util.OVERCOMMIT_NEVER:
         vm_flags |= VM_NORESERVE
     charged = vm_flags & (VM_NORESERVE | VM_SHARED | VM_WRITE) == VM_WRITE
     if charged:
@@ -324,7 +324,7 @@ def mmap_region(current: Task, file: File | None, addr: int, length: int, flags:
             vma = _new_region(current, mm, file, addr, end, vm_flags, pgoff)
         except LinuxError:
             if charged:
-                k.vm_committed -= pages
+                k.mm.vm_committed -= pages
             raise
         addr = vma.vm_start
         vm_flags = vma.vm_flags
@@ -377,7 +377,7 @@ def do_munmap(current: Task, mm: MmStruct, start: int, length: int) -> None:
     vma = vmas[i]
     if start > vma.vm_start:
         # Making a hole adds an area, splitting alone does not count yet.
-        if end < vma.vm_end and len(vmas) >= k.max_map_count:
+        if end < vma.vm_end and len(vmas) >= k.mm.max_map_count:
             raise LinuxError(Errno.ENOMEM, "too many areas")
         areas.split_vma(k, mm, vma, start, False)
         i += 1
@@ -409,7 +409,7 @@ def unmap_region(k: Kernel, mm: MmStruct, gone: list[VmArea], floor: int, ceilin
         if flags & VM_LOCKED:
             mm.locked_vm -= pages
         if flags & VM_ACCOUNT:
-            k.vm_committed -= pages
+            k.mm.vm_committed -= pages
         mm.total_vm -= pages
         util.vm_stat_account(mm, flags, vma.vm_file, -pages)
         areas.remove_vma(k, vma)
@@ -436,7 +436,7 @@ def do_brk(current: Task, addr: int, length: int) -> int:
         do_munmap(current, mm, addr, length)
     if not util.may_expand_vm(current, mm, pages):
         raise LinuxError(Errno.ENOMEM, "RLIMIT_AS")
-    if len(mm.mmap) > k.max_map_count:
+    if len(mm.mmap) > k.mm.max_map_count:
         raise LinuxError(Errno.ENOMEM, "too many areas")
     util.vm_enough_memory(current, pages)
     i = bisect_right(mm.mmap, addr, key=_end)
@@ -445,7 +445,7 @@ def do_brk(current: Task, addr: int, length: int) -> int:
         try:
             k.caches["vm_area_struct"].alloc()
         except LinuxError:
-            k.vm_committed -= pages
+            k.mm.vm_committed -= pages
             raise
         areas.vma_link(mm, VmArea(mm, addr, end, vm_flags, addr >> 12))
     mm.total_vm += pages
@@ -486,7 +486,7 @@ def dup_mmap(current: Task, mm: MmStruct, oldmm: MmStruct) -> None:
     cache = k.caches["vm_area_struct"]
     if cache.nr_active + len(oldmm.mmap) > cache.limit:
         raise LinuxError(Errno.ENOMEM, "no memory for the areas of a copy")
-    room = page_alloc.nr_free_pages(k) >> 1 if k.overcommit_memory == 0 else 0
+    room = page_alloc.nr_free_pages(k) >> 1 if k.mm.overcommit_memory == 0 else 0
     charged = 0
     new = mm.mmap
     with_pages = []
@@ -520,7 +520,7 @@ def dup_mmap(current: Task, mm: MmStruct, oldmm: MmStruct) -> None:
                 if mpnt.anon_vma:
                     with_pages.append(mpnt)
         finally:
-            k.vm_committed += charged
+            k.mm.vm_committed += charged
             cache.nr_active += len(new)
             cache.nr_allocs += len(new)
         if with_pages:
@@ -551,7 +551,7 @@ def exit_mmap(k: Kernel, mm: MmStruct) -> None:
                 file.f_count -= 1
             else:
                 file_table.fput(None, file)
-    k.vm_committed -= committed
+    k.mm.vm_committed -= committed
     k.caches["vm_area_struct"].nr_active -= len(mm.mmap)
     mm.mmap.clear()
     mm.mmap_cache = None

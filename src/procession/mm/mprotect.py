@@ -105,7 +105,7 @@ def mprotect_fixup(current: Task, mm: MmStruct, vma: VmArea, start: int, end: in
         mlock.change_vma_flags(current, mm, vma, start, end, newflags)
     except LinuxError:
         if charged:
-            k.vm_committed -= pages
+            k.mm.vm_committed -= pages
         raise
     change_protection(k, mm, start, end, newflags)
     util.vm_stat_account(mm, oldflags, file, -pages)

@@ -70,14 +70,14 @@ def _mremap(current: Task, mm: MmStruct, addr: int, old_len: int, new_len: int, 
             memory.make_pages_present(current, mm, addr + old_len, addr + new_len)
         return addr
     if not flags & MREMAP_MAYMOVE:
-        k.vm_committed -= charged
+        k.mm.vm_committed -= charged
         raise LinuxError(Errno.ENOMEM, "no room behind the mapping")
     try:
         new_addr = mmap.get_unmapped_area(current, mm, 0, new_len, 0)
         mmap.check_mmap_min_addr(current, new_addr)
         return move_vma(current, mm, vma, addr, old_len, new_len, new_addr)
     except LinuxError:
-        k.vm_committed -= charged
+        k.mm.vm_committed -= charged
         raise
 
 
@@ -126,14 +126,14 @@ def mremap_to(current: Task, mm: MmStruct, addr: int, old_len: int, new_addr: in
         mmap.get_unmapped_area(current, mm, new_addr, new_len, MAP_FIXED)
         return move_vma(current, mm, vma, addr, old_len, new_len, new_addr)
     except LinuxError:
-        current.kernel.vm_committed -= charged
+        current.kernel.mm.vm_committed -= charged
         raise
 
 
 def move_vma(current: Task, mm: MmStruct, vma: VmArea, old_addr: int, old_len: int, new_len: int, new_addr: int) -> int:
     """Move [old_addr, old_addr+old_len) of vma, pages and all, to new_addr; raises ENOMEM."""
     k = current.kernel
-    if len(mm.mmap) >= k.max_map_count - 3:
+    if len(mm.mmap) >= k.mm.max_map_count - 3:
         raise LinuxError(Errno.ENOMEM, "too many areas")
     pgoff = vma.vm_pgoff + (old_addr - vma.vm_start >> 12)
     new_vma = copy_vma(k, mm, vma, new_addr, new_len, pgoff)
@@ -148,13 +148,13 @@ def move_vma(current: Task, mm: MmStruct, vma: VmArea, old_addr: int, old_len: i
     except LinuxError:
         # The growth is the caller's to give back, the rest stays charged to the old place.
         if flags & VM_ACCOUNT:
-            k.vm_committed += pages
+            k.mm.vm_committed += pages
         mmap.do_munmap(current, mm, new_addr, new_len)
         raise
 
     # The charge moves along: what do_munmap gives back for the old place is the new one's.
     if flags & VM_ACCOUNT:
-        k.vm_committed += old_len >> 12
+        k.mm.vm_committed += old_len >> 12
     hiwater_vm = mm.hiwater_vm
     if old_len:
         mmap.do_munmap(current, mm, old_addr, old_len)

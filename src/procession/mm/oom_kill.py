@@ -62,7 +62,7 @@ def oom_badness(k: Kernel, p: Task) -> int:
     mm = _process_mm(p)
     if mm is None:
         return 0
-    points = (mm.rss_anon + mm.rss_file + mm.nr_ptes) * 1000 // max(k.total_pages, 1)
+    points = (mm.rss_anon + mm.rss_file + mm.nr_ptes) * 1000 // max(k.mm.total_pages, 1)
     if p.real_cred.cap_effective & _SYS_ADMIN:
         points -= 30
     return min(max(points + p.signal.oom_score_adj, 1), 1000)

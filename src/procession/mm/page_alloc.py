@@ -38,50 +38,37 @@ ZEROES: Final = bytes(4096)
 
 def mem_init(k: Kernel) -> None:
     """Hand the machine's frames to the allocator and make the zero page. Frame 0 is never used: a pgd of 0 is none."""
-    k.total_pages = k.frames.nr_pages
-    k.free_list = []
-    k.next_fresh = 1
+    k.mm.total_pages = k.frames.nr_pages
+    k.mm.next_fresh = 1
     k.frames.count[0] = 1
-    k.page_cache = {}
-    k.shm_sb = None
-    k.tlb_gen = 0
-    k.tb_dirty_pages = []
-    k.untranslatable = {}
     # What is kept in objects of the host takes no frames, so it has limits of its own.
-    k.kmem_pages = 0
-    k.kmem_limit = k.total_pages // 2
-    k.overcommit_memory = 0
-    k.overcommit_ratio = 50
-    k.vm_committed = 0
-    k.max_map_count = 65530
-    k.mmap_min_addr = 65536
-    k.fault_around_pages = 1
-    k.zero_pfn = alloc_zeroed_page(k)
+    k.mm.kmem_limit = k.mm.total_pages // 2
+    k.mm.zero_pfn = alloc_zeroed_page(k)
 
 
 def nr_free_pages(k: Kernel) -> int:
     """Return how many frames are free."""
-    return len(k.free_list) + k.total_pages - k.next_fresh
+    return len(k.mm.free_list) + k.mm.total_pages - k.mm.next_fresh
 
 
 def nr_used_pages(k: Kernel) -> int:
     """Return the frames not free, without those of the page cache: what must be back at its baseline at the end."""
-    return k.total_pages - nr_free_pages(k) - len(k.page_cache)
+    return k.mm.total_pages - nr_free_pages(k) - len(k.mm.page_cache)
 
 
 def alloc_page(k: Kernel) -> int:
     """Return a frame with one reference and any contents; raises ENOMEM."""
     if k.fault_attr is not None:
         _should_fail_alloc_page(k)
-    free = k.free_list
+    free = k.mm.free_list
     if free:
         pfn = free.pop()
     else:
-        pfn = k.next_fresh
-        if pfn == k.total_pages:
+        pfn = k.mm.next_fresh
+        if pfn == k.mm.total_pages:
             pfn = _alloc_slowpath(k)
         else:
-            k.next_fresh = pfn + 1
+            k.mm.next_fresh = pfn + 1
     k.frames.count[pfn] = 1
     return pfn
 
@@ -90,19 +77,19 @@ def alloc_zeroed_page(k: Kernel) -> int:
     """Return a frame full of zeroes with one reference (get_zeroed_page); raises ENOMEM."""
     if k.fault_attr is not None:
         _should_fail_alloc_page(k)
-    free = k.free_list
+    free = k.mm.free_list
     frames = k.frames
     if free:
         pfn = free.pop()
         start = pfn << 12
         frames.phys[start : start + 4096] = ZEROES
     else:
-        pfn = k.next_fresh
-        if pfn == k.total_pages:
+        pfn = k.mm.next_fresh
+        if pfn == k.mm.total_pages:
             pfn = _alloc_slowpath(k)
             clear_page(k, pfn)
         else:
-            k.next_fresh = pfn + 1
+            k.mm.next_fresh = pfn + 1
     frames.count[pfn] = 1
     return pfn
 
@@ -116,7 +103,7 @@ def _should_fail_alloc_page(k: Kernel) -> None:
 
 def _alloc_slowpath(k: Kernel) -> int:
     if filemap.shrink_page_cache(k, 32):
-        return k.free_list.pop()
+        return k.mm.free_list.pop()
     oom_kill.out_of_memory(k)
     raise LinuxError(Errno.ENOMEM, "no free frame")
 
@@ -157,8 +144,8 @@ def free_page(k: Kernel, pfn: int) -> None:
     flags = frames.pflags[pfn]
     if flags:
         if flags & PG_EXEC:
-            k.tb_dirty_pages.append(pfn)
-            k.untranslatable.pop(pfn, None)
-            k.tlb_gen += 1
+            k.x86.tb_dirty_pages.append(pfn)
+            k.x86.untranslatable.pop(pfn, None)
+            k.x86.tlb_gen += 1
         frames.pflags[pfn] = 0
-    k.free_list.append(pfn)
+    k.mm.free_list.append(pfn)

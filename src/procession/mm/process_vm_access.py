@@ -1,4 +1,4 @@
-"""Copying between the memories of processes (mm/process_vm_access.c)."""
+"""Copying between the memories of processes (mm/process_vm_access.c; spec 20)."""
 
 from __future__ import annotations
 

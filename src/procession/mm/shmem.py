@@ -49,7 +49,7 @@ class ShmemInode(Inode):
         """Free the memory; the last file of it is closed."""
         k = self.i_sb.kernel
         filemap.truncate_inode_pages(k, self, 0)
-        k.vm_committed -= self.committed
+        k.mm.vm_committed -= self.committed
         self.committed = 0
 
 
@@ -80,21 +80,20 @@ def shmem_file_setup(current: Task, name: str, size: int, vm_flags: int) -> File
     try:
         return file_table.alloc_file(current, file)
     except Exception:
-        k.vm_committed -= pages
+        k.mm.vm_committed -= pages
         raise
 
 
 def _shm_mnt(k: Kernel) -> Vfsmount:
     """Return the kernel's own mount of tmpfs, which has no place in the tree."""
-    if k.shm_sb is None:
+    if k.mm.shm_mnt is None:
         sb: SuperBlock = fs_super.sget(k, "tmpfs", TMPFS_MAGIC)
         inode = Inode(sb, fs_inode.get_next_ino(sb), S_IFDIR | 0o1777)
         root = Dentry.__new__(Dentry)
         root.d_name, root.d_parent, root.d_inode, root.d_deleted = "/", root, inode, False
         sb.s_root = root
-        k.shm_sb = Vfsmount(sb, root, None, None, mnt_devname="tmpfs")
-    mnt: Vfsmount = k.shm_sb
-    return mnt
+        k.mm.shm_mnt = Vfsmount(sb, root, None, None, mnt_devname="tmpfs")
+    return k.mm.shm_mnt
 
 
 def shmem_zero_setup(current: Task, vma: VmArea) -> None:

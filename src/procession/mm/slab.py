@@ -20,7 +20,7 @@ def kmem_cache_create(k: Kernel, name: str, size: int) -> KmemCache:
     """
     bug_on(name in k.caches, "cache made twice", name)
     cache = k.caches[name] = KmemCache(k, name, size)
-    cache.limit = k.total_pages * 2048 // size
+    cache.limit = k.mm.total_pages * 2048 // size
     return cache
 
 

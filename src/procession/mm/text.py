@@ -49,21 +49,21 @@ def allow_exec(k: Kernel, mm: MmStruct, vma: VmArea, address: int) -> bool:
     if not entry & PTE_PRESENT or not vma.vm_flags & VM_EXEC or not entry & PTE_NX:
         return True
     pfn = entry >> 12 & PFN_MASK
-    inside = k.untranslatable.get(pfn)
+    inside = k.x86.untranslatable.get(pfn)
     if inside is None and not frames.pflags[pfn] & PG_EXEC:
         inside = untranslatable.starts(frames.phys[pfn << 12 : (pfn + 1) << 12])
     if inside and (inside[0] == 0 or len(inside) > _MANY_EXITS or len(mm.exits) >= _MANY_PAGES):
         return False
     with mm.page_table_lock:
         if inside:
-            k.untranslatable[pfn] = inside
+            k.x86.untranslatable[pfn] = inside
         _set_exits(k, mm, address & ~4095, pfn)
         _set_exits_before(k, mm, address & ~4095, pfn)
         if not frames.pflags[pfn] & PG_EXEC:
             for other in _entries_of(k, pfn, slot):
                 if q[other] & PTE_RW:
                     q[other] -= PTE_RW
-                    k.tlb_gen += 2  # not the flush of the page at fault, which may be left out
+                    k.x86.tlb_gen += 2  # not the flush of the page at fault, which may be left out
             frames.pflags[pfn] |= PG_EXEC
         q[slot] &= _NOT_NX
     return True
@@ -80,9 +80,9 @@ def revoke_exec(k: Kernel, pfn: int, slot: int) -> None:
     for entry in _entries_of(k, pfn, slot):
         frames.q[entry] |= PTE_NX
     frames.pflags[pfn] &= ~PG_EXEC
-    k.untranslatable.pop(pfn, None)
-    k.tb_dirty_pages.append(pfn)
-    k.tlb_gen += 1
+    k.x86.untranslatable.pop(pfn, None)
+    k.x86.tb_dirty_pages.append(pfn)
+    k.x86.tlb_gen += 1
 
 
 def lend_exec(k: Kernel, mm: MmStruct, vma: VmArea, address: int) -> int:
@@ -105,8 +105,8 @@ def take_back_exec(k: Kernel, slots: list[int]) -> None:
     q = k.frames.q
     for slot in slots:
         q[slot] |= PTE_NX
-        k.tb_dirty_pages.append(q[slot] >> 12 & PFN_MASK)
-    k.tlb_gen += 1
+        k.x86.tb_dirty_pages.append(q[slot] >> 12 & PFN_MASK)
+    k.x86.tlb_gen += 1
 
 
 def _entries_of(k: Kernel, pfn: int, slot: int) -> list[int]:
@@ -116,7 +116,7 @@ def _entries_of(k: Kernel, pfn: int, slot: int) -> list[int]:
     """
     if not k.frames.pflags[pfn] & PG_FILE:
         return [slot]
-    inode, index = k.page_cache[pfn]
+    inode, index = k.mm.page_cache[pfn]
     found = []
     q = k.frames.q
     for vma in inode.i_mmap:
@@ -141,14 +141,14 @@ def forget_exits(k: Kernel, mm: MmStruct, address: int) -> None:
     slot = pgtable.lookup_address(k, mm, address)
     if slot >= 0:
         k.frames.q[slot] |= PTE_NX
-    k.tlb_gen += 1
+    k.x86.tlb_gen += 1
 
 
 def retranslate(k: Kernel, mm: MmStruct, address: int) -> None:
     """Have the next flush drop the code of the page at address."""
     frame = _frame_at(k, mm, address)
     if frame >= 0:
-        k.tb_dirty_pages.append(frame >> 12)
+        k.x86.tb_dirty_pages.append(frame >> 12)
 
 
 def _set_exits(k: Kernel, mm: MmStruct, page: int, pfn: int) -> None:
@@ -158,7 +158,7 @@ def _set_exits(k: Kernel, mm: MmStruct, page: int, pfn: int) -> None:
     executed. What ends in the next page depends on the neighbour.
     """
     phys = k.frames.phys
-    found = k.untranslatable.get(pfn, [])
+    found = k.x86.untranslatable.get(pfn, [])
     tail = bytes(phys[(pfn + 1 << 12) - _BORDER : pfn + 1 << 12])
     if untranslatable.may_begin(tail):
         after = _frame_at(k, mm, page + 4096)
@@ -166,7 +166,7 @@ def _set_exits(k: Kernel, mm: MmStruct, page: int, pfn: int) -> None:
         across = [4096 - _BORDER + at for at in across if at < _BORDER]
         if across:
             found = sorted({*found, *across})
-            k.tb_dirty_pages.append(pfn)
+            k.x86.tb_dirty_pages.append(pfn)
     addresses = tuple([page + at for at in found])
     if addresses == mm.exits.get(page, ()):
         return
@@ -174,7 +174,7 @@ def _set_exits(k: Kernel, mm: MmStruct, page: int, pfn: int) -> None:
         mm.exits[page] = addresses
     else:
         del mm.exits[page]
-    k.tlb_gen += 2
+    k.x86.tlb_gen += 2
 
 
 def _set_exits_before(k: Kernel, mm: MmStruct, page: int, pfn: int) -> None:

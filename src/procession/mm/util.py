@@ -36,26 +36,26 @@ def may_expand_vm(current: Task, mm: MmStruct, npages: int) -> bool:
 def vm_enough_memory(current: Task, pages: int) -> None:
     """Promise pages to a private writable mapping; raises ENOMEM (security_vm_enough_memory).
 
-    Take the promise back with k.vm_committed -= pages. By default only what could not possibly be had is refused:
+    Take the promise back with k.mm.vm_committed -= pages. By default only what could not possibly be had is refused:
     more than all free frames and cached pages.
     """
     k = current.kernel
-    mode = k.overcommit_memory
+    mode = k.mm.overcommit_memory
     if mode == OVERCOMMIT_GUESS:
         free = page_alloc.nr_free_pages(k)
         # The quick answer first: it is the usual one, and privileged tasks get the last 3 percent.
-        if pages >= free - (free >> 5) and pages >= free + len(k.page_cache) - _reserved(current, free):
+        if pages >= free - (free >> 5) and pages >= free + len(k.mm.page_cache) - _reserved(current, free):
             raise LinuxError(Errno.ENOMEM, f"{pages} pages are an obvious overcommit")
     elif mode == OVERCOMMIT_NEVER:
-        allowed = k.total_pages * k.overcommit_ratio // 100
+        allowed = k.mm.total_pages * k.mm.overcommit_ratio // 100
         if not capability.capable(current, CAP_SYS_ADMIN):
             allowed -= allowed // 32
         # One process must not take it all.
         if current.mm is not None:
             allowed -= current.mm.total_vm // 32
-        if k.vm_committed + pages >= allowed:
+        if k.mm.vm_committed + pages >= allowed:
             raise LinuxError(Errno.ENOMEM, "the commit limit")
-    k.vm_committed += pages
+    k.mm.vm_committed += pages
 
 
 def _reserved(current: Task, free: int) -> int:

@@ -160,7 +160,7 @@ def _take_preceding(k: Kernel, mm: MmStruct, vma: VmArea, start: int) -> None:
 
 def split_vma(k: Kernel, mm: MmStruct, vma: VmArea, addr: int, new_below: bool) -> VmArea:
     """Cut vma in two at addr; returns the new half; raises ENOMEM, also when there are too many areas."""
-    if len(mm.mmap) >= k.max_map_count:
+    if len(mm.mmap) >= k.mm.max_map_count:
         raise LinuxError(Errno.ENOMEM, "too many areas")
     k.caches["vm_area_struct"].alloc()
     pages = addr - vma.vm_start >> 12

@@ -1,4 +1,4 @@
-"""Control messages of sockets: open files and credentials (net/core/scm.c)."""
+"""Control messages of sockets: open files and credentials (net/core/scm.c; spec namespaces 9)."""
 
 from __future__ import annotations
 

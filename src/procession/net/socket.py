@@ -147,21 +147,19 @@ def sock_init(k: Kernel) -> None:
     """Mount the file system that sockets live in."""
     sb = fs_super.sget(k, "sockfs", SOCKFS_MAGIC)
     sb.s_root = dcache.d_make_root(Inode(sb, fs_inode.get_next_ino(sb), S_IFDIR | 0o555))
-    k.sock_mnt = namespace.kern_mount(k, sb)
-    k.unix_sockets = {}
-    k.scm_work_list = None
+    k.net.sock_mnt = namespace.kern_mount(k, sb)
 
 
 def sock_alloc_file(current: Task, sk: UnixSock, flags: int) -> SocketFile:
     """Return the open file of a socket; raises ENFILE."""
     k = current.kernel
-    sb = k.sock_mnt.mnt_sb
+    sb = k.net.sock_mnt.mnt_sb
     cred = current.cred
     inode = Inode(sb, fs_inode.get_next_ino(sb), S_IFSOCK | 0o777, cred.fsuid, cred.fsgid)
     inode.i_atime_ns = inode.i_mtime_ns = inode.i_ctime_ns = k.boot_time_ns + k.clock.now_ns
-    dentry = Dentry(f"socket:[{inode.i_ino}]", k.sock_mnt.mnt_root, inode)
+    dentry = Dentry(f"socket:[{inode.i_ino}]", k.net.sock_mnt.mnt_root, inode)
     dentry.d_parent = dentry
-    file = SocketFile(PathRef(k.sock_mnt, dentry), O_RDWR | flags & O_NONBLOCK, FMODE_READ | FMODE_WRITE)
+    file = SocketFile(PathRef(k.net.sock_mnt, dentry), O_RDWR | flags & O_NONBLOCK, FMODE_READ | FMODE_WRITE)
     file_table.alloc_file(current, file)
     file.private_data = sk
     return file

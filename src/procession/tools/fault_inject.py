@@ -163,20 +163,20 @@ def _is_fatal(event: Event) -> bool:
 def census(k: Kernel) -> dict[str, object]:
     """Return counts that each run of a program that leaves nothing behind ends with, whatever was refused it."""
     ns = k.init_nsproxy
-    root = k.root_user
+    root = k.users.root_user
     return {
         "caches": {name: cache.nr_active for name, cache in k.caches.items() if name != "inode_cache"},
         "threads": k.nr_threads,
         "processes": k.process_counts,
         "tasks": len(k.tasks),
         "root": (root.count, root.processes, root.sigpending),
-        "users": len(k.uidhash),
+        "users": len(k.users.uidhash),
         "pid_ns": (k.init_pid_ns.count, len(k.init_pid_ns.pids), k.init_pid_ns.pidmap[0].nr_free),
         "nsproxy": (ns.count, ns.uts_ns.count, ns.ipc_ns.count, ns.net_ns.count, ns.mnt_ns.count),
         "pid 0": [[p.pid for p in users or ()] for users in k.init_struct_pid.tasks],
-        "committed": k.vm_committed,
-        "mounts": len(k.mount_hashtable),
-        "files": k.nr_files,
+        "committed": k.mm.vm_committed,
+        "mounts": len(k.vfs.mount_hashtable),
+        "files": k.vfs.nr_files,
     }
 
 

@@ -39,7 +39,7 @@ def _tasks(k: Kernel) -> Iterator[tuple[int, Task]]:
 def _state(p: Task) -> str:
     if p.exit_state:
         return "Z" if p.exit_state == EXIT_ZOMBIE else "X"
-    running = p is p.kernel.runqueues[p.cpu].curr
+    running = p is p.kernel.sched.runqueues[p.cpu].curr
     return "R+" if running else sched.state_name(p.state)
 
 

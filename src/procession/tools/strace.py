@@ -149,6 +149,7 @@ class Strace:
         if self._only.call is not None and not self._only.call("execve"):
             return
         program = self._kernel.init_program
+        assert program is not None
         strings = [arg.encode(errors="surrogateescape") for arg in program.argv[:ABBREVIATED]]
         argv = [strace_args.quote(text[: self._limit], cut=len(text) > self._limit) for text in strings]
         argv += ["..."] if len(program.argv) > ABBREVIATED else []

@@ -114,10 +114,10 @@ def describe(kernel: Kernel, names: tuple[str, ...] = (), fail: str = "") -> dic
         "boot_time_ns": kernel.boot_time_ns,
         "realtime": kernel.clock.realtime,
         "names": list(names),
-        "cores": kernel.core_store is not None,
+        "cores": kernel.vfs.core_store is not None,
         "fail": fail,
-        "tty": kernel.tty,
-        "winsize": list(kernel.winsize),
+        "tty": kernel.tty.is_console,
+        "winsize": list(kernel.tty.winsize),
     }
 
 

@@ -97,7 +97,6 @@ class Machine:
 
     def __init__(self, k: Kernel) -> None:
         self.k = k
-        k.proc_sbs = []
         self.run()
         self.init = k.init_pid_ns.child_reaper
         self.init.signal.flags = SIGNAL_UNKILLABLE
@@ -127,7 +126,7 @@ class Machine:
 
     def kill(self, p: Task, sig: int, sender: Task | None = None) -> None:
         """kill(2) from a task that is not running: PID 1 unless said otherwise."""
-        rq = self.k.runqueues[0]
+        rq = self.k.sched.runqueues[0]
         curr, rq.curr = rq.curr, sender or self.init
         try:
             signal_syscalls.sys_kill(rq.curr, p.pid, sig)

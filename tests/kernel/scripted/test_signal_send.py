@@ -305,7 +305,7 @@ def test_everything_is_given_back(m: Machine) -> None:
     rcupdate.rcu_barrier(m.k)
 
     assert m.k.caches["sigqueue"].nr_active == 0
-    assert m.k.root_user.sigpending == 0
+    assert m.k.users.root_user.sigpending == 0
 
 
 def test_trace_events(m: Machine) -> None:

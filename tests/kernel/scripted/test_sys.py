@@ -102,10 +102,10 @@ def test_setuid_without_privilege(m: Machine) -> None:
 
 def test_user_struct_accounting(m: Machine) -> None:
     """setuid moves the process from one user's count to the other's."""
-    before = m.k.root_user.processes
+    before = m.k.users.root_user.processes
     counts = []
     p = m.process(lambda c: sys_ids.sys_setuid(c, 5), lambda c: counts.append(
-        (m.k.root_user.processes, c.cred.user.uid, c.cred.user.processes)))
+        (m.k.users.root_user.processes, c.cred.user.uid, c.cred.user.processes)))
     m.run()
 
     assert counts == [(before, 5, 1)]
@@ -282,7 +282,7 @@ def test_sysinfo(m: Machine) -> None:
     fields = struct.unpack("<q3Q6QH6x2QI4x", out.data)
 
     assert fields[0] == 1
-    assert fields[4] == m.k.total_pages * 4096
+    assert fields[4] == m.k.mm.total_pages * 4096
     assert fields[-1] == 1
 
 

@@ -216,7 +216,7 @@ class Entry:
             clock = self.clock
             if current.ti_flags == TIF_SIGPENDING:
                 self.deliver(current)
-            if current.ti_flags or clock.now_ns >= clock.next_event_ns or k.tlb_gen != self.tlb_gen or cpu.counted:
+            if current.ti_flags or clock.now_ns >= clock.next_event_ns or k.x86.tlb_gen != self.tlb_gen or cpu.counted:
                 self.go_on()
             if q[self.flags_q] & X86_EFLAGS_TF:
                 # The engine would trap right here, a CPU does so behind the next instruction.
@@ -264,14 +264,14 @@ class Entry:
         k, current = self.k, self.current
         self.clock.now_ns += FAULT_NS
         current.stime += FAULT_NS
-        gen = k.tlb_gen
+        gen = k.x86.tlb_gen
         ip = self.q[self.rip_q]
         fault.do_page_fault(current, self.q[self.cr2_q], error_code)
         # One flush is that of the page at fault, whose translation the access replaces when it is made again:
         # unless it is not, because something else stops the instruction. Code of the old page needs the flush.
         if ip == self.healed_ip:
             self.tlb_gen = -1
-        elif k.tlb_gen == gen + 1 and self.tlb_gen == gen and self.only_page(k):
+        elif k.x86.tlb_gen == gen + 1 and self.tlb_gen == gen and self.only_page(k):
             self.healed_ip = ip
             self.tlb_gen = gen + 1
         if k.after_trap is not None:
@@ -319,7 +319,7 @@ class Entry:
         if self.current.ti_flags or clock.now_ns >= clock.next_event_ns:
             self.halt()
             return
-        if self.k.tlb_gen != self.tlb_gen:
+        if self.k.x86.tlb_gen != self.tlb_gen:
             self.flush()
         if self.cpu.counted:
             left_ns = clock.next_event_ns - clock.now_ns
@@ -343,7 +343,7 @@ class Entry:
     def only_page(self, k: Kernel) -> bool:
         """Whether the flush that is due has no other reason than the page that was at fault."""
         mm = self.mm
-        return not (mm is None or mm.pgd != self.pgd or k.tb_dirty_pages)
+        return not (mm is None or mm.pgd != self.pgd or k.x86.tb_dirty_pages)
 
     def halt(self) -> None:
         """End run() after this instruction."""
@@ -448,7 +448,7 @@ class Entry:
         k = self.k
         mm = current.mm
         assert mm is not None
-        if self.mm is not mm or k.tlb_gen != self.tlb_gen:
+        if self.mm is not mm or k.x86.tlb_gen != self.tlb_gen:
             self.mm = mm
             self.flush()
         self.stack = None
@@ -488,12 +488,12 @@ class Entry:
     def flush(self) -> None:
         """Catch up with what mm/tlb.py has marked: rewritten code, changed page tables."""
         k = self.k
-        if k.tb_dirty_pages:
-            pages = k.tb_dirty_pages[:]
-            k.tb_dirty_pages.clear()
-            for vcpu in k.vcpus:
+        if k.x86.tb_dirty_pages:
+            pages = k.x86.tb_dirty_pages[:]
+            k.x86.tb_dirty_pages.clear()
+            for vcpu in k.x86.vcpus:
                 vcpu.drop_code(pages)
-        self.tlb_gen = k.tlb_gen
+        self.tlb_gen = k.x86.tlb_gen
         mm = self.mm
         assert mm is not None
         self.pgd = mm.pgd
@@ -562,17 +562,17 @@ class Vcpu:
 
 def vcpu_of(k: Kernel) -> Vcpu:
     """Return the executing CPU's engines, made when first asked for."""
-    while len(k.vcpus) <= k.cpu:
-        k.vcpus.append(Vcpu(k))
-    vcpu: Vcpu = k.vcpus[k.cpu]
+    while len(k.x86.vcpus) <= k.cpu:
+        k.x86.vcpus.append(Vcpu(k))
+    vcpu: Vcpu = k.x86.vcpus[k.cpu]
     return vcpu
 
 
 def machine_shutdown(k: Kernel) -> None:
     """Free the host memory of all engines; nothing runs on this machine any more."""
-    for vcpu in k.vcpus:
+    for vcpu in k.x86.vcpus:
         vcpu.close()
-    k.vcpus.clear()
+    k.x86.vcpus.clear()
 
 
 async def _on_stack(current: Task, call: Syscall, args: tuple[Any, ...]) -> int:

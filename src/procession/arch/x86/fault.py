@@ -1,4 +1,4 @@
-"""Page faults (arch/x86/mm/fault.c)."""
+"""Page faults (arch/x86/mm/fault.c; spec ptrace-x86 17)."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _SOON: Final = 1_000_000  # instructions: more than an engine does while a threa
 
 
 def _running(k: Kernel) -> list[Entry]:
-    entries = [entry for vcpu in tuple(k.vcpus) for entry in (vcpu.free, vcpu.counted) if entry is not None]
+    entries = [entry for vcpu in tuple(k.x86.vcpus) for entry in (vcpu.free, vcpu.counted) if entry is not None]
     return [entry for entry in entries if entry.cpu.running]
 
 
@@ -132,8 +132,8 @@ def watch_input(k: Kernel, fd: int) -> Iterator[None]:
         poll.register(reader, select.POLLIN)
         while not over.is_set():
             poll.poll()
-            if k.hvc_wants:
-                k.hvc_timer.expires_ns = k.timers_ns = k.clock.next_event_ns = 0
+            if k.tty.hvc_wants:
+                k.tty.hvc_timer.expires_ns = k.timers.deferrable_ns = k.clock.next_event_ns = 0
                 for entry in _running(k):
                     _let_out(entry)
             over.wait(_AGAIN_SECONDS)

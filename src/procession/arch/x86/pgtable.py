@@ -33,7 +33,7 @@ def pte_alloc(k: Kernel, mm: MmStruct, address: int) -> int:
     try:
         if not mm.pgd:
             mm.pgd = page_alloc.alloc_zeroed_page(k) << 12
-            k.tlb_gen += 1  # an empty table took its place so far
+            k.x86.tlb_gen += 1  # an empty table took its place so far
             made.append(-1)
         slot = (mm.pgd >> 3) + (address >> 39 & 511)
         for shift in (30, 21):
@@ -58,7 +58,7 @@ def _undo_tables(k: Kernel, mm: MmStruct, made: list[int]) -> None:
         if slot < 0:
             page_alloc.put_page(k, mm.pgd >> 12)
             mm.pgd = 0
-            k.tlb_gen += 1
+            k.x86.tlb_gen += 1
         else:
             page_alloc.put_page(k, (q[slot] & PTE_PFN_MASK) >> 12)
             q[slot] = 0
@@ -84,7 +84,7 @@ def free_pte_table(k: Kernel, mm: MmStruct, region: int) -> None:
             return
         page_alloc.put_page(k, table)
     mm.pgd = 0
-    k.tlb_gen += 1
+    k.x86.tlb_gen += 1
 
 
 def table_pages(k: Kernel, mm: MmStruct) -> list[int]:

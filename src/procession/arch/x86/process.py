@@ -148,7 +148,7 @@ class X86Thread:
         """Run user code up to a call that sleeps, or until there is other work (see ThreadStruct.run)."""
         k = current.kernel
         cpu = k.cpu
-        vcpu: entry.Vcpu = k.vcpus[cpu] if cpu < len(k.vcpus) else entry.vcpu_of(k)
+        vcpu: entry.Vcpu = k.x86.vcpus[cpu] if cpu < len(k.x86.vcpus) else entry.vcpu_of(k)
         return vcpu.run(current, self, budget_ns)
 
     def copy_thread(self, current: Task, clone_flags: int, usp: int, p: Task, tls: int) -> X86Thread:

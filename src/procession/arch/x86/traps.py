@@ -1,4 +1,4 @@
-"""Exceptions other than page faults (arch/x86/kernel/traps.c)."""
+"""Exceptions other than page faults (arch/x86/kernel/traps.c; spec ptrace-x86 17)."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ def pty_init(k: Kernel) -> None:
     raw = Ktermios(0, 0, B38400 | CS8 | CREAD, 0, c_ispeed=38400, c_ospeed=38400)
     cooked = tty_std_termios()
     cooked.c_cflag = B38400 | CS8 | CREAD
-    k.ptm_driver = TtyDriver(
+    k.tty.ptm_driver = TtyDriver(
         "pty_master",
         UNIX98_PTY_MASTER_MAJOR,
         0,
@@ -153,7 +153,7 @@ def pty_init(k: Kernel) -> None:
         real_raw=True,
         reset_termios=True,
     )
-    k.pts_driver = TtyDriver(
+    k.tty.pts_driver = TtyDriver(
         "pty_slave", UNIX98_PTY_SLAVE_MAJOR, 0, PtyOperations(), cooked, is_pty=True, real_raw=True, reset_termios=True
     )
     devpts.init_devpts_fs(k)
@@ -181,9 +181,9 @@ def _ptmx_open(current: Task, path: PathRef, flags: int, mode: int) -> File:
 
 def _pty_unix98_install(k: Kernel, index: int) -> TtyStruct:
     """Make both ends; the slave counts its master as a user. Raises ENOMEM."""
-    tty = tty_io.alloc_tty_struct(k, k.ptm_driver, index)
+    tty = tty_io.alloc_tty_struct(k, k.tty.ptm_driver, index)
     try:
-        link = tty_io.alloc_tty_struct(k, k.pts_driver, index)
+        link = tty_io.alloc_tty_struct(k, k.tty.pts_driver, index)
     except LinuxError:
         tty_io.tty_kref_put(tty)
         raise

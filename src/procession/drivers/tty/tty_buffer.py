@@ -53,9 +53,9 @@ def _charge(tty: TtyStruct, buf: TtyBufhead, memory_used: int) -> bool:
     k = tty.kernel
     pages = memory_used + 4095 >> 12
     more = pages - buf.pages
-    if more > 0 and k.kmem_pages + more > k.kmem_limit:
+    if more > 0 and k.mm.kmem_pages + more > k.mm.kmem_limit:
         return False
-    k.kmem_pages += more
+    k.mm.kmem_pages += more
     buf.pages = pages
     return True
 

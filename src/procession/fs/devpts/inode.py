@@ -81,8 +81,7 @@ class DevptsRoot(Inode):
 
 def init_devpts_fs(k: Kernel) -> None:
     """Register the file system and make the instance that all mounts without newinstance show."""
-    k.devpts_sb = _new_instance(k, _parse_options("")[0])
-    k.pty_count = 0
+    k.tty.devpts_sb = _new_instance(k, _parse_options("")[0])
     fs_super.register_filesystem(k, fs_super.FileSystemType("devpts", _devpts_mount))
 
 
@@ -132,7 +131,7 @@ def _devpts_mount(k: Kernel, current: Task | None, flags: int, dev: str, options
     opts, newinstance = _parse_options(options)
     if newinstance:
         return _new_instance(k, opts)
-    sb: DevptsSuperBlock = k.devpts_sb
+    sb = k.tty.devpts_sb
     sb.opts = opts
     return sb
 
@@ -142,8 +141,7 @@ def pts_sb_from_inode(k: Kernel, inode: Inode) -> DevptsSuperBlock:
     sb = inode.i_sb
     if isinstance(sb, DevptsSuperBlock):
         return sb
-    shared: DevptsSuperBlock = k.devpts_sb
-    return shared
+    return k.tty.devpts_sb
 
 
 def devpts_new_index(sb: DevptsSuperBlock) -> int:
@@ -152,17 +150,17 @@ def devpts_new_index(sb: DevptsSuperBlock) -> int:
     while index in sb.allocated:
         index += 1
     k = sb.kernel
-    if index >= NR_UNIX98_PTY_MAX or k.pty_count >= NR_UNIX98_PTY_MAX:
+    if index >= NR_UNIX98_PTY_MAX or k.tty.pty_count >= NR_UNIX98_PTY_MAX:
         raise LinuxError(Errno.EIO, "too many ptys")
     sb.allocated.add(index)
-    k.pty_count += 1
+    k.tty.pty_count += 1
     return index
 
 
 def devpts_kill_index(sb: DevptsSuperBlock, index: int) -> None:
     """Give a number back."""
     sb.allocated.discard(index)
-    sb.kernel.pty_count -= 1
+    sb.kernel.tty.pty_count -= 1
 
 
 def devpts_pty_new(current: Task, sb: DevptsSuperBlock, tty: TtyStruct) -> DevptsInode:

@@ -1,4 +1,4 @@
-"""The directories of processes and threads under /proc (fs/proc/base.c).
+"""The directories of processes and threads under /proc (fs/proc/base.c; spec proc-kthreads 1).
 
 Differs: names are looked up anew each time instead of being revalidated, so a dead task's names are gone at once.
 """

@@ -1,4 +1,4 @@
-"""The smaller files about a task (part of fs/proc/base.c)."""
+"""The smaller files about a task (part of fs/proc/base.c; spec proc-kthreads 2)."""
 
 from __future__ import annotations
 

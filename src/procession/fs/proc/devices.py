@@ -20,7 +20,7 @@ def devinfo_show(current: Task) -> bytes:
 
 def tty_drivers_show(current: Task) -> bytes:
     """Return the terminal drivers, from which ps makes a terminal's name."""
-    hvc = (("hvc", "/dev/hvc", 229, "0-7", "system"),) if current.kernel.tty else ()
+    hvc = (("hvc", "/dev/hvc", 229, "0-7", "system"),) if current.kernel.tty.is_console else ()
     rows = (
         *hvc,
         ("/dev/tty", "/dev/tty", 5, "0", "system:/dev/tty"),

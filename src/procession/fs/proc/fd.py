@@ -1,4 +1,4 @@
-"""fd and fdinfo: a task's open files (part of fs/proc/base.c)."""
+"""fd and fdinfo: a task's open files (part of fs/proc/base.c; spec proc-kthreads 2)."""
 
 from __future__ import annotations
 

@@ -12,5 +12,5 @@ __all__ = ("filesystems_proc_show",)
 
 def filesystems_proc_show(current: Task) -> bytes:
     """Return the registered types, in the order of their registration."""
-    types = current.kernel.file_systems.values()
+    types = current.kernel.vfs.file_systems.values()
     return "".join(f"{'nodev' if fs.nodev else ''}\t{fs.name}\n" for fs in types).encode()

@@ -1,4 +1,4 @@
-"""/proc/interrupts (fs/proc/interrupts.c)."""
+"""/proc/interrupts (fs/proc/interrupts.c; spec proc-kthreads 3)."""
 
 from __future__ import annotations
 

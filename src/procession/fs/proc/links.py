@@ -1,4 +1,4 @@
-"""cwd, root and exe: links that lead straight to where they point (part of fs/proc/base.c)."""
+"""cwd, root and exe: links that lead straight to where they point (part of fs/proc/base.c; spec proc-kthreads 2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""/proc/loadavg (fs/proc/loadavg.c)."""
+"""/proc/loadavg (fs/proc/loadavg.c; spec 18.3)."""
 
 from __future__ import annotations
 

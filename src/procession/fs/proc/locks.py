@@ -1,4 +1,4 @@
-"""/proc/locks (the end of fs/locks.c)."""
+"""/proc/locks (the end of fs/locks.c; spec files 5.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""/proc/meminfo and vmstat (fs/proc/meminfo.c, mm/vmstat.c)."""
+"""/proc/meminfo and vmstat (fs/proc/meminfo.c, mm/vmstat.c; spec proc-kthreads 3)."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ def meminfo_proc_show(current: Task) -> bytes:
     """Return where the memory is, in KiB. Differs: the kernel's own objects take none of it, and nothing is swapped."""
     k = current.kernel
     free = page_alloc.nr_free_pages(k)
-    cached = len(k.page_cache)
+    cached = len(k.mm.page_cache)
     mms = {t.mm: None for p in k.tasks for t in p.signal.threads if t.mm is not None}
     tables = sum(mm.nr_ptes for mm in mms)
     anon = sum(mm.rss_anon for mm in mms)
     mapped = sum(mm.rss_file for mm in mms)
     slab_kb = sum(count * size for _, count, size, _ in slab.slabinfo(k)) >> 10
-    limit = k.total_pages * k.overcommit_ratio // 100
+    limit = k.mm.total_pages * k.mm.overcommit_ratio // 100
     rows = (
-        ("MemTotal", k.total_pages * 4),
+        ("MemTotal", k.mm.total_pages * 4),
         ("MemFree", free * 4),
         ("Buffers", 0),
         ("Cached", cached * 4),
@@ -56,7 +56,7 @@ def meminfo_proc_show(current: Task) -> bytes:
         ("Bounce", 0),
         ("WritebackTmp", 0),
         ("CommitLimit", limit * 4),
-        ("Committed_AS", k.vm_committed * 4),
+        ("Committed_AS", k.mm.vm_committed * 4),
         ("VmallocTotal", VMALLOC_KB),
         ("VmallocUsed", 0),
         ("VmallocChunk", VMALLOC_KB),
@@ -70,6 +70,6 @@ def vmstat_show(current: Task) -> bytes:
     faults = sum(t.min_flt + t.maj_flt for p in k.tasks for t in p.signal.threads)
     majors = sum(t.maj_flt for p in k.tasks for t in p.signal.threads)
     return (
-        f"nr_free_pages {page_alloc.nr_free_pages(k)}\nnr_file_pages {len(k.page_cache)}\npgpgin 0\npgpgout 0\n"
+        f"nr_free_pages {page_alloc.nr_free_pages(k)}\nnr_file_pages {len(k.mm.page_cache)}\npgpgin 0\npgpgout 0\n"
         f"pswpin 0\npswpout 0\npgfault {faults}\npgmajfault {majors}\n"
     ).encode()

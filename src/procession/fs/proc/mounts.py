@@ -1,4 +1,4 @@
-"""mounts and mountinfo: the mounts a task sees (fs/proc_namespace.c)."""
+"""mounts and mountinfo: the mounts a task sees (fs/proc_namespace.c; spec namespaces 5.5)."""
 
 from __future__ import annotations
 

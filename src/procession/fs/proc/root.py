@@ -40,8 +40,6 @@ __all__ = ("ProcRoot", "proc_mount", "proc_root_init", "proc_sb")
 
 def proc_root_init(k: Kernel) -> None:
     """Register the file system; after vfs_init, before the root is mounted."""
-    k.proc_sbs = []
-    k.boot_id = ""
     proc_sysctl.proc_sys_init(k)
     fs_super.register_filesystem(k, fs_super.FileSystemType("proc", proc_mount))
 
@@ -57,15 +55,14 @@ def proc_mount(k: Kernel, current: Task | None, flags: int, dev: str, options: s
 
 def proc_sb(k: Kernel, ns: PidNamespace) -> ProcSuperBlock:
     """Return the instance that shows ns, made on first use."""
-    for sb in k.proc_sbs:
+    for sb in k.vfs.proc_sbs:
         if sb.ns is ns:
-            assert isinstance(sb, ProcSuperBlock)
             return sb
     sb = ProcSuperBlock(k, fs_super.get_anon_bdev(k), PROC_SUPER_MAGIC, ns)
     root = ProcRoot(sb)
     sb.s_root = dcache.d_make_root(root)
     _fill(root, sb)
-    k.proc_sbs.append(sb)
+    k.vfs.proc_sbs.append(sb)
     return sb
 
 

@@ -1,4 +1,4 @@
-"""/proc/stat (fs/proc/stat.c)."""
+"""/proc/stat (fs/proc/stat.c; spec proc-kthreads 3)."""
 
 from __future__ import annotations
 

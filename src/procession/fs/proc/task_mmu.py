@@ -1,4 +1,4 @@
-"""maps and smaps: a task's mappings (fs/proc/task_mmu.c)."""
+"""maps and smaps: a task's mappings (fs/proc/task_mmu.c; spec 18.3; spec proc-kthreads 2)."""
 
 from __future__ import annotations
 
@@ -102,14 +102,14 @@ def _show_smap(current: Task, mm: MmStruct, vma: VmArea, prev: VmArea | None) ->
         if address >> 21 not in mm.pte_tables:
             continue
         pfn = memory.follow_page(k, mm, address)
-        if pfn < 0 or pfn == k.zero_pfn:
+        if pfn < 0 or pfn == k.mm.zero_pfn:
             continue
         mapcount = max(1, k.frames.mapcount[pfn])
         rss += 4
         pss += 4096 // mapcount
         if mapcount > 1:
             shared += 4
-        if pfn not in k.page_cache:
+        if pfn not in k.mm.page_cache:
             anonymous += 4
     private = rss - shared
     rows = (

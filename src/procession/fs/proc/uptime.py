@@ -1,4 +1,4 @@
-"""/proc/uptime (fs/proc/uptime.c)."""
+"""/proc/uptime (fs/proc/uptime.c; spec proc-kthreads 3)."""
 
 from __future__ import annotations
 

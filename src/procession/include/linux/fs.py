@@ -137,7 +137,7 @@ class Inode:
     i_mtime_ns: int = 0
     i_ctime_ns: int = 0
     i_count: int = 0
-    i_counted: bool = False  # in Kernel.nr_inodes
+    i_counted: bool = False  # in Kernel.vfs.nr_inodes
     i_writecount: int = 0  # > 0: writers; < 0: -(executing mappings), writes give ETXTBSY
     mapping: dict[int, int] = field(default_factory=dict)
     i_mmap: dict[VmArea, None] = field(default_factory=dict)  # who maps it, so that truncation finds them

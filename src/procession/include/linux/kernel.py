@@ -1,4 +1,9 @@
-"""All that Linux keeps in globals, as the fields of one object. Any number of kernels live in one process."""
+"""All that Linux keeps in globals, as the fields of one object. Any number of kernels live in one process.
+
+Kernel has what everybody needs: the machine, and the tables of tasks, pids and namespaces. What one subsystem has for
+itself is grouped under its name (k.sched, k.mm, k.vfs, k.tty …), one class each. A field with a value here is ready
+at once; the others are made by the subsystem's *_init function, which init/main.py calls.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +16,10 @@ from procession.include.linux.spinlock import LockClass, SpinLock
 from procession.include.linux.wait import WaitQueueHead
 
 if TYPE_CHECKING:
+    from procession.arch.x86.entry import Vcpu
+    from procession.fs.devices import ConsoleDevice, OpenFn
+    from procession.fs.devpts.inode import DevptsSuperBlock
+    from procession.fs.super import FileSystemType
     from procession.hw.chooser import Chooser
     from procession.hw.clock import Clock
     from procession.hw.console import Console
@@ -19,174 +28,317 @@ if TYPE_CHECKING:
     from procession.include.linux.binfmts import LinuxBinfmt
     from procession.include.linux.errno import LinuxError
     from procession.include.linux.fault_inject import FaultAttr
+    from procession.include.linux.fs import Dentry, File, Inode, SuperBlock, Vfsmount
+    from procession.include.linux.hrtimer import Hrtimer
     from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.nsproxy import IpcNamespace, NetNamespace, Nsproxy, UserNamespace, UtsNamespace
     from procession.include.linux.pid import Pid, PidNamespace
+    from procession.include.linux.proc_fs import ProcSuperBlock
     from procession.include.linux.sched import Task, UserStruct
     from procession.include.linux.slab import KmemCache
     from procession.include.linux.spinlock import Lockdep, RwLock
     from procession.include.linux.timer import TimerList
     from procession.include.linux.tty import TtyDriver
     from procession.include.trace.events import Trace
+    from procession.init.main import InitProgram
+    from procession.kernel.futex import FutexHash
+    from procession.kernel.kthread import KthreadCreateInfo
+    from procession.kernel.rcupdate import RcuState
+    from procession.kernel.sched import Rq
+    from procession.net.unix.af_unix import UnixSock
+
+
+class SchedState:
+    """kernel/sched*.py."""
+
+    __slots__ = ("runqueues", "avenrun", "calc_load_update_ns")  # derived
+
+    def __init__(self) -> None:
+        self.runqueues: list[Rq] = []  # by CPU
+        self.avenrun: list[int] = [0, 0, 0]  # as of the last fold: read it with sched_load.get_avenrun
+        self.calc_load_update_ns: int = 0  # when the next fold is due
+
+
+class TimerState:
+    """kernel/hrtimer.py, posix_timers.py."""
+
+    __slots__ = (
+        "hrtimers",
+        "timer_serial",
+        "next_timer_ns",
+        "deferrable",
+        "deferrable_ns",
+        "deferrable_late_ns",
+        "posix_timers_id",
+    )  # derived
+
+    def __init__(self) -> None:
+        self.hrtimers: list[tuple[int, int, Hrtimer]] = []  # a heap: (expires_ns, serial, timer)
+        self.timer_serial: int = 0
+        self.next_timer_ns: int = 0  # what is due next: until then a program may run without entering the kernel
+        self.deferrable: dict[TimerList, None] = {}  # those that are armed
+        self.deferrable_ns: int = NEVER  # when the first of them is due
+        self.deferrable_late_ns: int = NEVER  # and when it must not wait any longer
+        self.posix_timers_id: dict[int, None] = {}  # numbers in use
+
+
+class UserState:
+    """kernel/user.py."""
+
+    __slots__ = ("init_user_ns", "root_user", "uidhash_lock", "uidhash", "user_ns_serial")  # derived
+
+    init_user_ns: UserNamespace
+    root_user: UserStruct
+    uidhash_lock: SpinLock
+
+    def __init__(self) -> None:
+        self.uidhash: dict[tuple[int, int], UserStruct] = {}  # (namespace's serial, uid); uidhash_lock
+        self.user_ns_serial: int = 0
+
+
+class KthreadState:
+    """kernel/kthread.py."""
+
+    __slots__ = ("kthreadd_task", "kthread_create_lock", "kthread_create_list")  # derived
+
+    kthreadd_task: Task
+    kthread_create_lock: SpinLock
+
+    def __init__(self) -> None:
+        self.kthread_create_list: list[KthreadCreateInfo] = []  # requests, the oldest first; kthread_create_lock
+
+
+class MmState:
+    """mm/. Counts are of pages."""
+
+    __slots__ = (
+        "zero_pfn",
+        "total_pages",
+        "free_list",
+        "next_fresh",
+        "page_cache",
+        "shm_mnt",
+        "kmem_pages",
+        "kmem_limit",
+        "overcommit_memory",
+        "overcommit_ratio",
+        "vm_committed",
+        "max_map_count",
+        "mmap_min_addr",
+    )  # derived
+
+    def __init__(self) -> None:
+        self.zero_pfn: int = 0
+        self.total_pages: int = 0
+        self.free_list: list[int] = []  # free frames, the next one to use last
+        self.next_fresh: int = 0  # frames from here on were never used, and are zero
+        self.page_cache: dict[int, tuple[Inode, int]] = {}  # frame -> file page (inode, index), the oldest first
+        self.shm_mnt: Vfsmount | None = None  # shared anonymous memory; made when first used
+        self.kmem_pages: int = 0  # what lies in pipes and sockets
+        self.kmem_limit: int = 0  # and the most that may
+        self.overcommit_memory: int = 0
+        self.overcommit_ratio: int = 50
+        self.vm_committed: int = 0  # promised to private writable mappings
+        self.max_map_count: int = 65530
+        self.mmap_min_addr: int = 65536
+
+
+class X86State:
+    """arch/x86 and its CPUs."""
+
+    __slots__ = ("vcpus", "tlb_gen", "tb_dirty_pages", "untranslatable")  # derived
+
+    def __init__(self) -> None:
+        self.vcpus: list[Vcpu] = []  # by CPU; made when first used
+        self.tlb_gen: int = 0  # TLB flushes asked for so far
+        self.tb_dirty_pages: list[int] = []  # frames whose translated code is out of date
+        self.untranslatable: dict[int, list[int]] = {}  # executed frame -> offsets of what the CPU cannot translate
+
+
+class VfsState:
+    """fs/."""
+
+    __slots__ = (
+        "rootfs",
+        "pipe_mnt",
+        "anon_inode_mnt",
+        "formats",
+        "devices",
+        "file_systems",
+        "mount_hashtable",
+        "anon_minor",
+        "nr_inodes",
+        "max_inodes",
+        "nr_files",
+        "max_files",
+        "sysctl_nr_open",
+        "devtmpfs_sb",
+        "proc_sbs",
+        "pipe_max_size",
+        "blocked_posix_locks",
+        "ep_nests",
+        "suid_dumpable",
+        "core_pattern",
+        "core_store",
+    )  # derived
+
+    rootfs: Vfsmount  # of /
+    pipe_mnt: Vfsmount  # that pipes live in: no path leads there
+    anon_inode_mnt: Vfsmount  # and files that are only descriptors: epoll, eventfd, signalfd, timerfd
+
+    def __init__(self) -> None:
+        self.formats: list[LinuxBinfmt] = []
+        self.devices: dict[int, OpenFn] = {}  # by rdev of a character device
+        self.file_systems: dict[str, FileSystemType] = {}
+        self.mount_hashtable: dict[tuple[Vfsmount, Dentry], Vfsmount] = {}  # what is mounted there
+        self.anon_minor: int = 0  # minor number of the last anonymous st_dev
+        self.nr_inodes: int = 0  # files that live in memory only
+        self.max_inodes: int = 0
+        self.nr_files: int = 0  # struct file in use
+        self.max_files: int = 0
+        self.sysctl_nr_open: int = 1024 * 1024
+        self.devtmpfs_sb: SuperBlock | None = None  # /dev
+        self.proc_sbs: list[ProcSuperBlock] = []  # instances of /proc, one per pid namespace that it was mounted for
+        self.pipe_max_size: int = 0
+        self.blocked_posix_locks: dict[Any, None] = {}  # fs/locks.py: who waits for a record lock
+        self.ep_nests: int = 0  # how many epoll files are waking each other's pollers just now
+        self.suid_dumpable: int = 0
+        self.core_pattern: str = "core"
+        self.core_store: CoreStore | None = None  # hw: where what core_pattern pipes goes
+
+
+class TtyState:
+    """drivers/tty, and the console under /dev/console."""
+
+    __slots__ = (
+        "ptm_driver",
+        "pts_driver",
+        "devpts_sb",
+        "console_wait",
+        "console_dev",
+        "hvc_driver",
+        "hvc_timer",
+        "pty_count",
+        "is_console",
+        "winsize",
+        "hvc_wants",
+        "hvc_live",
+    )  # derived
+
+    ptm_driver: TtyDriver  # masters and slaves of pseudo-terminals
+    pts_driver: TtyDriver
+    devpts_sb: DevptsSuperBlock  # /dev/pts
+    console_wait: WaitQueueHead  # readers of the console; pm_idle wakes it when input has come
+    console_dev: ConsoleDevice
+    hvc_driver: TtyDriver  # only if the console is a terminal
+    hvc_timer: TimerList  # looks for input; only then
+
+    def __init__(self) -> None:
+        self.pty_count: int = 0  # pairs in use
+        self.is_console: bool = False  # configuration: the console is a terminal
+        self.winsize: tuple[int, int] = (24, 80)  # its rows and columns
+        self.hvc_wants: bool = False  # to be told of it at once: nothing is known to lie there, and there is room
+        self.hvc_live: bool = False  # somebody watches for input besides
+
+
+class NetState:
+    """net/."""
+
+    __slots__ = ("sock_mnt", "scm_work_list", "unix_sockets")  # derived
+
+    sock_mnt: Vfsmount  # that sockets live in: no path leads there
+
+    def __init__(self) -> None:
+        self.scm_work_list: list[File] | None = None  # files of lost messages while they are being closed
+        self.unix_sockets: dict[Inode | bytes, UnixSock] = {}  # the bound ones, by inode or abstract name
 
 
 class Kernel:
-    """The state of one kernel. Each subsystem's *_init function, called by init/main.py, fills its own part."""
+    """The state of one kernel."""
 
-    # hw: set by boot before start_kernel.
+    # The machine: set before start_kernel.
     frames: Frames  # physical memory and struct page
     clock: Clock  # now_ns: virtual nanoseconds since boot
     chooser: Chooser  # everything free to choose
     console: Console
-    cpu: int  # number of the CPU that is executing
-    nr_cpus: int
-    boot_time_ns: int  # CLOCK_REALTIME at boot, from the configuration
-    vcpus: list[Any]  # arch/x86's per-CPU execution back-ends, made when first used
-
-    trace: Trace
-    # Called when a trap was answered or a kernel stack put aside: no lock is held, all structures are whole.
-    after_trap: Callable[[], None] | None = None
     lockdep: Lockdep
-    lock_classes: dict[str, LockClass]
-    caches: dict[str, KmemCache]
-    unsupported: Counter[str]  # "call", "call: flag" that a guest asked for and 3.2 has but we have not
-    enosys: Counter[str]  # calls that 3.2 does not have
-    printk_log: list[tuple[int, str]]
-    printk_cleared: int = 0  # syslog(2) was told to forget the entries before this one
+    trace: Trace
+    # The gate of page faults that the kernel itself makes in user memory (arch/x86/traps.py); raises EFAULT.
+    page_fault: Callable[[Task, MmStruct, int, bool], None]
 
     # kernel/fork.c, exit.c
     init_task: Task
     tasklist_lock: RwLock
-    tasks: dict[Task, None]  # thread group leaders, init_task not included, by birth
-    nr_threads: int
-    process_counts: int
-    total_forks: int
-    max_threads: int
 
     # kernel/pid.c
     init_pid_ns: PidNamespace
     init_struct_pid: Pid
     pidmap_lock: SpinLock
-    pid_max: int
-    pid_max_min: int
 
-    # kernel/user.c, nsproxy.c, cred.c
-    init_user_ns: UserNamespace
-    root_user: UserStruct
-    uidhash: dict[tuple[int, int], UserStruct]
-    uidhash_lock: SpinLock
-    user_ns_serial: int
+    # kernel/nsproxy.c
     init_uts_ns: UtsNamespace
     init_ipc_ns: IpcNamespace
     init_net_ns: NetNamespace
     init_nsproxy: Nsproxy
 
-    # How to wait for the outside when every CPU is idle, until another event is due in so many ns (None:
-    # nothing is); returns whether anything has happened. Set by the console's driver.
-    pm_idle: Callable[[Kernel, int | None], bool] | None = None
+    rcu: RcuState
+    futex_queues: FutexHash
 
-    # kernel/sched.c
-    runqueues: list[Any]  # kernel/sched.py's Rq, by CPU
-    avenrun: list[int]  # as of the last fold: read it with sched_load.get_avenrun
-    calc_load_update_ns: int  # when the next fold is due
-
-    # kernel/hrtimer.c: heap of (expires_ns, serial, Hrtimer)
-    hrtimers: list[Any]
-    timer_serial: int
-    timers: dict[TimerList, None]  # the deferrable ones that are armed
-    timers_ns: int = NEVER  # when the first of them is due
-    timers_late_ns: int = NEVER  # and when it must not wait any longer
-    next_timer_ns: int  # what is due next: until then a program may run without entering the kernel
-    posix_timers_id: dict[int, None]  # numbers in use
-
-    # kernel/rcupdate.c, kthread.c, futex.c
-    rcu: Any
-    kthreadd_task: Task
-    kthread_create_list: list[Any]
-    kthread_create_lock: SpinLock
-    futex_queues: Any
-
-    # mm
-    fault_attr: FaultAttr | None = None  # whom to refuse what on purpose; None: nobody anything
-    # The gate of page faults that the kernel itself makes in user memory (arch/x86/traps.py); raises EFAULT.
-    page_fault: Callable[[Task, MmStruct, int, bool], None]
-    zero_pfn: int
-    total_pages: int
-    free_list: list[int]  # free frames, the next one to use last
-    next_fresh: int  # frames from here on were never used, and are zero
-    page_cache: dict[int, Any]  # frame -> (inode, page index) of all cached file pages, oldest first
-    shm_sb: Any  # SuperBlock of shared anonymous memory, made when first used
-    tlb_gen: int  # arch/x86: number of TLB flushes asked for so far
-    tb_dirty_pages: list[int]  # arch/x86: frames whose translated code is out of date
-    untranslatable: dict[int, list[int]]  # arch/x86: executed frame -> offsets of what the CPU cannot translate
-    kmem_pages: int  # what lies in pipes and sockets, in pages
-    kmem_limit: int  # and the most that may
-    overcommit_memory: int
-    overcommit_ratio: int
-    vm_committed: int  # pages promised to private writable mappings
-    max_map_count: int
-    mmap_min_addr: int
-    fault_around_pages: int  # map up to so many cached file pages at a read fault; 3.2 knows only 1
-
-    # fs
-    formats: list[LinuxBinfmt]
-    binfmt_lock: Any
-    rootfs: Any  # Vfsmount of /
-    devices: dict[int, Any]  # rdev of a character device -> open function
-    file_systems: dict[str, Any]  # name -> fs/super.py's FileSystemType
-    mount_hashtable: dict[tuple[Any, Any], Any]  # (Vfsmount, Dentry) -> the Vfsmount on top of it
-    anon_minor: int  # minor number of the last anonymous st_dev
-    nr_inodes: int  # files that live in memory only
-    max_inodes: int
-    nr_files: int  # struct file in use
-    max_files: int
-    console_wait: WaitQueueHead  # readers of the console; pm_idle wakes it when input has come
-    console_dev: Any  # fs/devices.py's ConsoleDevice
-    devtmpfs_sb: Any  # SuperBlock of /dev
-    ptm_driver: TtyDriver  # drivers/tty: masters and slaves of pseudo-terminals
-    pts_driver: TtyDriver
-    devpts_sb: Any  # SuperBlock of /dev/pts
-    pty_count: int  # pairs in use
-    tty: bool = False  # configuration: the console is a terminal, of (rows, columns)
-    winsize: tuple[int, int]
-    hvc_driver: TtyDriver  # only then
-    hvc_timer: TimerList  # looks for input
-    hvc_wants: bool  # to be told of it at once: nothing is known to lie there, and there is room
-    hvc_live: bool = False  # somebody watches for input besides
-    core_pattern: str
-    core_store: CoreStore | None = None  # hw: where what core_pattern pipes goes
-    suid_dumpable: int
-    sysctl_nr_open: int
-    pipe_mnt: Any  # Vfsmount that pipes live in, no path leads there
-    pipe_max_size: int
-    sock_mnt: Any  # the same for sockets
-    scm_work_list: list[Any] | None  # net/unix: files of lost messages while they are being closed
-    unix_sockets: dict[Any, Any]  # net/unix: the bound ones, by inode or abstract name
-    ep_nests: int  # how many epoll files are waking each other's pollers just now
-    anon_inode_mnt: Any  # and for files that are only descriptors: epoll, eventfd, signalfd, timerfd
-    proc_sbs: list[Any]  # instances of /proc, one per pid namespace that it was mounted for
-    sysctls: dict[str, int]  # kernel/sysctl.py: tunables that have no other home
-    blocked_posix_locks: dict[Any, None]  # fs/locks.py: who waits for a record lock
-    boot_id: str  # /proc/sys/kernel/random/boot_id, made when first read
-
-    # arch/python
-    programs: dict[str, Any]  # path -> registered Python program
-
-    # What was allocated when the program was started: it has to be given back by the end.
-    slab_baseline: dict[str, int]
+    # What was allocated when the program was started, to be given back by the end; None until then.
+    slab_baseline: dict[str, int] | None
     frames_baseline: int
 
-    # The result of the run.
-    halted: bool  # PID 1's child, or PID 1, has ended: stop the machine
-    init_program: Any  # init/main.py's InitProgram: what PID 1 runs
-    init_error: LinuxError | None  # why that could not be executed
-    exit_code: int  # wait status of the program the machine was booted for
+    def __init__(self) -> None:
+        """Be a kernel in which nothing has happened; start_kernel() fills in the rest."""
+        self.cpu: int = 0  # number of the CPU that is executing
+        self.nr_cpus: int = 1
+        self.boot_time_ns: int = 0  # CLOCK_REALTIME at boot, from the configuration
+        # Called when a trap was answered or a kernel stack put aside: no lock is held, all structures are whole.
+        self.after_trap: Callable[[], None] | None = None
+        # How to wait for the outside when every CPU is idle, until another event is due in so many ns (None: nothing
+        # is); returns whether anything has happened. Set by the console's driver.
+        self.pm_idle: Callable[[Kernel, int | None], bool] | None = None
+        self.lock_classes: dict[str, LockClass] = {}
+        self.caches: dict[str, KmemCache] = {}
+        self.fault_attr: FaultAttr | None = None  # whom to refuse what on purpose; None: nobody anything
+        self.unsupported: Counter[str] = Counter()  # "call: flag" that a guest asked for: 3.2 has it and this has not
+        self.enosys: Counter[str] = Counter()  # calls that 3.2 does not have
+        self.printk_log: list[tuple[int, str]] = []
+        self.printk_cleared: int = 0  # syslog(2) was told to forget the entries before this one
+        self.sysctls: dict[str, int] = {}  # tunables that have no other home
+        self.boot_id: str = ""  # /proc/sys/kernel/random/boot_id, made when first read
+
+        self.tasks: dict[Task, None] = {}  # thread group leaders, init_task not included, by birth
+        self.nr_threads: int = 0
+        self.process_counts: int = 0
+        self.total_forks: int = 0
+        self.max_threads: int = 0
+        self.pid_max: int = 0
+        self.pid_max_min: int = 0
+
+        self.sched: SchedState = SchedState()
+        self.timers: TimerState = TimerState()
+        self.users: UserState = UserState()
+        self.kthreads: KthreadState = KthreadState()
+        self.mm: MmState = MmState()
+        self.vfs: VfsState = VfsState()
+        self.tty: TtyState = TtyState()
+        self.net: NetState = NetState()
+        self.x86: X86State = X86State()
+
+        # What to run, and how the run has ended.
+        self.programs: dict[str, Callable[..., Any]] = {}  # Python programs, by the path they can be executed at
+        self.init_program: InitProgram | None = None  # what PID 1 runs
+        self.init_error: LinuxError | None = None  # why that could not be executed
+        self.halted: bool = False  # PID 1's child, or PID 1, has ended: stop the machine
+        self.exit_code: int = 0  # wait status of the program the machine was booted for
+        self.slab_baseline = None
+        self.frames_baseline = 0
 
     @property
     def current(self) -> Task:
         """The task that this CPU is executing."""
-        task: Task = self.runqueues[self.cpu].curr
-        return task
+        return self.sched.runqueues[self.cpu].curr
 
     def lock_class(self, name: str) -> LockClass:
         """Return the lock class called name, made on first use."""

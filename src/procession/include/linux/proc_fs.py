@@ -114,7 +114,7 @@ class PidInode(ProcInode):
 def proc_flush_task(p: Task) -> None:
     """A task is being released: forget its directories in every /proc."""
     own = p.pids[PIDTYPE_PID]
-    for sb in p.kernel.proc_sbs:
+    for sb in p.kernel.vfs.proc_sbs:
         if not sb.pids or own is None:
             continue
         sb.pids.pop(own, None)

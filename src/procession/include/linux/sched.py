@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from enum import IntEnum, IntFlag
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 from procession.include.linux.pid import PIDTYPE_PID
 from procession.include.linux.signal import DEFAULT_ACTION, NSIG, KSigaction, Sigpending
@@ -15,17 +15,26 @@ if TYPE_CHECKING:
     from procession.include.linux.cred import Cred
     from procession.include.linux.fdtable import FilesStruct
     from procession.include.linux.fs_struct import FsStruct
+    from procession.include.linux.hrtimer import Hrtimer
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.nsproxy import Nsproxy, UserNamespace
     from procession.include.linux.pid import Pid
+    from procession.include.linux.rwsem import Mutex
+    from procession.include.linux.signal import Siginfo
     from procession.include.linux.spinlock import SpinLock
     from procession.include.linux.tty import TtyStruct
     from procession.include.linux.wait import Completion, WaitQueueHead
+    from procession.kernel.kthread import Kthread
+    from procession.kernel.posix_cpu_timers import CputimeExpires
+    from procession.kernel.posix_timers import KItimer
+
+RestartBlock: TypeAlias = "Callable[[Task], Coroutine[Any, Any, int]]"
 
 
 TASK_COMM_LEN: Final = 16
 MAX_RT_PRIO: Final = 100
+DEFAULT_PRIO: Final = 120
 
 # Load averages are fixed-point numbers.
 FSHIFT: Final = 11
@@ -237,106 +246,111 @@ class SighandStruct:
 
 
 class SignalStruct:
-    """What the threads of one process share (struct signal_struct, spec 1.5)."""
+    """What the threads of one process share (struct signal_struct, spec 1.5). Times in ns."""
 
     __slots__ = (
-        # Counters (tasklist_lock and siglock).
         "sigcnt",
         "live",
         "nr_threads",
-        # Leader first, then by birth (the thread_group ring); tasklist_lock.
         "threads",
         "wait_chldexit",
-        # siglock.
         "curr_target",
         "shared_pending",
-        "group_exit_code",
-        "notify_count",
-        "group_exit_task",
-        "group_stop_count",
         "flags",
+        "group_exit_code",
+        "group_exit_task",
+        "notify_count",
+        "group_stop_count",
         "posix_timers",
         "it_real_timer",
         "it_real_incr_ns",
-        "leader_pid",
         "it",
         "cputime_expires",
-        "tty_old_pgrp",
+        "leader_pid",
         "leader",
         "tty",
-        # Totals of dead threads, and of reaped children (c...); times in ns.
+        "tty_old_pgrp",
         "utime",
         "stime",
-        "cutime",
-        "cstime",
+        "sum_sched_runtime",
         "nvcsw",
         "nivcsw",
-        "cnvcsw",
-        "cnivcsw",
         "min_flt",
         "maj_flt",
-        "cmin_flt",
-        "cmaj_flt",
         "inblock",
         "oublock",
+        "maxrss",
+        "cutime",
+        "cstime",
+        "cnvcsw",
+        "cnivcsw",
+        "cmin_flt",
+        "cmaj_flt",
         "cinblock",
         "coublock",
-        "maxrss",
         "cmaxrss",
-        "sum_sched_runtime",
-        # group_leader.alloc_lock.
         "rlim",
         "oom_adj",
         "oom_score_adj",
         "oom_score_adj_min",
         "cred_guard_mutex",
-    )
+    )  # derived
 
-    sigcnt: int
-    live: int
-    nr_threads: int
-    threads: dict[Task, None]
-    wait_chldexit: WaitQueueHead
-    curr_target: Task | None
-    shared_pending: Sigpending
-    group_exit_code: int
-    notify_count: int
-    group_exit_task: Task | None
-    group_stop_count: int
-    flags: int
-    posix_timers: dict[int, Any] | None
-    it_real_timer: Any
-    it_real_incr_ns: int
-    leader_pid: Pid | None
-    it: Any
-    cputime_expires: Any
-    tty_old_pgrp: Pid | None
-    leader: bool
-    tty: TtyStruct | None
-    utime: int
-    stime: int
-    cutime: int
-    cstime: int
-    nvcsw: int
-    nivcsw: int
-    cnvcsw: int
-    cnivcsw: int
-    min_flt: int
-    maj_flt: int
-    cmin_flt: int
-    cmaj_flt: int
-    inblock: int
-    oublock: int
-    cinblock: int
-    coublock: int
-    maxrss: int
-    cmaxrss: int
-    sum_sched_runtime: int
-    rlim: list[tuple[int, int]]
-    oom_adj: int
-    oom_score_adj: int
-    oom_score_adj_min: int
-    cred_guard_mutex: Any
+    def __init__(self, leader: Task, wait_chldexit: WaitQueueHead) -> None:
+        # tasklist_lock and siglock.
+        self.sigcnt: int = 1  # tasks that refer to this, the dead ones included
+        self.live: int = 1  # threads that have not begun to exit
+        self.nr_threads: int = 1
+        # tasklist_lock.
+        self.threads: dict[Task, None] = {leader: None}  # the thread_group ring: leader first, then by birth
+        self.wait_chldexit: WaitQueueHead = wait_chldexit  # who waits for a child of this process
+        # siglock.
+        self.curr_target: Task | None = leader  # the thread that took the last signal to the group
+        self.shared_pending: Sigpending = Sigpending()
+        self.flags: int = 0  # SIGNAL_…
+        self.group_exit_code: int = 0  # also the signal of a group stop
+        self.group_exit_task: Task | None = None  # the thread whose exec is killing the others
+        self.notify_count: int = 0  # how many of them are left
+        self.group_stop_count: int = 0  # threads that have not stopped yet
+        self.posix_timers: dict[int, KItimer] | None = None  # by number; None until used
+        self.it_real_timer: Hrtimer | None = None  # ITIMER_REAL; made when first used
+        self.it_real_incr_ns: int = 0
+        self.it: dict[int, tuple[int, int]] | None = None  # ITIMER_VIRTUAL, ITIMER_PROF: (expiry, interval) of CPU time
+        self.cputime_expires: CputimeExpires | None = None  # timers on the CPU clocks, RLIMIT_CPU
+        # tasklist_lock and tty.ctrl_lock.
+        self.leader_pid: Pid | None = None
+        self.leader: bool = False  # of a session
+        self.tty: TtyStruct | None = None  # the controlling terminal
+        self.tty_old_pgrp: Pid | None = None  # its foreground, for when the session leader comes back from a hangup
+        # siglock: what dead threads have used.
+        self.utime: int = 0
+        self.stime: int = 0
+        self.sum_sched_runtime: int = 0
+        self.nvcsw: int = 0  # switches of its own accord
+        self.nivcsw: int = 0  # and against its will
+        self.min_flt: int = 0  # page faults
+        self.maj_flt: int = 0
+        self.inblock: int = 0
+        self.oublock: int = 0
+        self.maxrss: int = 0  # pages
+        # siglock: what reaped children have used.
+        self.cutime: int = 0
+        self.cstime: int = 0
+        self.cnvcsw: int = 0
+        self.cnivcsw: int = 0
+        self.cmin_flt: int = 0
+        self.cmaj_flt: int = 0
+        self.cinblock: int = 0
+        self.coublock: int = 0
+        self.cmaxrss: int = 0
+        # group_leader.alloc_lock.
+        self.rlim: list[tuple[int, int]] = []  # RLIMIT_…: (soft, hard)
+        # siglock.
+        self.oom_adj: int = 0
+        self.oom_score_adj: int = 0
+        self.oom_score_adj_min: int = 0
+        # Itself.
+        self.cred_guard_mutex: Mutex | None = None  # an exec or an attach decides by credentials; made when first used
 
 
 class UserStruct:
@@ -353,16 +367,24 @@ class UserStruct:
 
 
 class Task:
-    """A thread: the thing the scheduler runs (struct task_struct, spec 1.3)."""
+    """A thread: the thing the scheduler runs (struct task_struct, spec 1.3). Times in ns.
+
+    As written here it is the boot task, the only one that is made and not copied (INIT_TASK).
+    """
 
     __slots__ = (
-        # Fixed at birth.
+        "thread",
+        "signal",
+        "sighand",
+        "real_cred",
+        "cred",
+        "alloc_lock",
         "kernel",
-        # The task itself and the scheduler (pi_lock, rq lock).
+        "pid",
+        "tgid",
         "state",
         "ti_flags",
         "stack",
-        "thread",
         "usage",
         "flags",
         "on_cpu",
@@ -378,44 +400,32 @@ class Task:
         "cpus_allowed",
         "wchan",
         "waiting_on",
-        # tasklist_lock.
         "exit_state",
         "exit_code",
         "exit_signal",
         "pdeath_signal",
         "did_exec",
-        "pid",
-        "tgid",
+        "self_exec_id",
+        "parent_exec_id",
         "real_parent",
         "parent",
         "children",
         "group_leader",
+        "ptrace",
         "ptraced",
         "pids",
-        "self_exec_id",
-        "parent_exec_id",
-        "ptrace",
-        # alloc_lock.
-        "alloc_lock",
         "comm",
         "mm",
         "active_mm",
         "files",
         "fs",
         "nsproxy",
-        # RCU; changed by the task itself only.
-        "real_cred",
-        "cred",
-        # sighand.siglock.
-        "signal",
-        "sighand",
         "pending",
         "blocked",
         "real_blocked",
         "jobctl",
         "last_siginfo",
         "ptrace_message",
-        # Only the task itself.
         "saved_sigmask",
         "sas_ss_sp",
         "sas_ss_size",
@@ -430,93 +440,152 @@ class Task:
         "nivcsw",
         "min_flt",
         "maj_flt",
+        "inblock",
+        "oublock",
         "start_time",
         "real_start_time",
         "personality",
         "timer_slack_ns",
         "default_timer_slack_ns",
         "seccomp_mode",
-        "inblock",
-        "oublock",
         "kthread",
-    )
+    )  # derived
 
-    kernel: Kernel
-    state: int
-    ti_flags: int
-    stack: Coroutine[Any, Any, None] | None  # the kernel stack: None while in user mode
     thread: ThreadStruct  # the user side; see include/asm/processor.py
-    usage: int
-    flags: int
-    on_cpu: bool
-    cpu: int
-    prio: int
-    static_prio: int
-    normal_prio: int
-    rt_priority: int
-    policy: int
-    sched_reset_on_fork: bool
-    se: SchedEntity
-    rt_time_slice: int
-    cpus_allowed: int  # bit mask
-    wchan: str  # name of the function it sleeps in, "" when running
-    waiting_on: object  # the queue or lock it sleeps on, for people to look at
-    exit_state: int
-    exit_code: int
-    exit_signal: int
-    pdeath_signal: int
-    did_exec: bool
-    pid: int  # global number
-    tgid: int
-    real_parent: Task
-    parent: Task
-    children: dict[Task, None]  # oldest first
-    group_leader: Task
-    ptraced: dict[Task, None] | None  # iterate reversed(); None until used
-    pids: list[Pid | None]  # by PidType
-    self_exec_id: int
-    parent_exec_id: int
-    ptrace: int
+    signal: SignalStruct  # what the threads share; siglock
+    sighand: SighandStruct | None  # None once released; siglock
+    real_cred: Cred  # who it is to others; RCU, changed by the task itself only
+    cred: Cred  # whom it acts as
     alloc_lock: SpinLock
-    comm: str  # at most 15 bytes; latin-1
-    mm: MmStruct | None
-    active_mm: MmStruct | None
-    files: FilesStruct | None
-    fs: FsStruct | None
-    nsproxy: Nsproxy | None
-    real_cred: Cred
-    cred: Cred
-    signal: SignalStruct
-    sighand: SighandStruct | None
-    pending: Sigpending
-    blocked: int
-    real_blocked: int
-    jobctl: int
-    last_siginfo: Any
-    ptrace_message: int
-    saved_sigmask: int
-    sas_ss_sp: int
-    sas_ss_size: int
-    restart_block: Any  # None, or a coroutine function called by restart_syscall(2)
-    vfork_done: Completion | None
-    set_child_tid: Any  # UserPtr
-    clear_child_tid: Any
-    robust_list: int
-    utime: int  # ns
-    stime: int
-    nvcsw: int
-    nivcsw: int
-    min_flt: int
-    maj_flt: int
-    start_time: int  # ns, monotonic
-    real_start_time: int
-    personality: int
-    timer_slack_ns: int
-    default_timer_slack_ns: int
-    seccomp_mode: int
-    inblock: int
-    oublock: int
-    kthread: Any  # kernel/kthread.py's struct kthread
+
+    def __init__(self, kernel: Kernel) -> None:
+        # Fixed at birth.
+        self.kernel: Kernel = kernel
+        self.pid: int = 0  # the number in the first namespace
+        self.tgid: int = 0
+        # The task itself, and the scheduler under its CPU's rq.lock.
+        self.state: int = TASK_RUNNING  # TASK_…
+        self.ti_flags: int = 0  # new: TIF_…: work before user mode
+        self.stack: Coroutine[Any, Any, None] | None = None  # new: the kernel stack: None while in user mode
+        self.usage: int = 2  # new: references: one for being current, one for release_task
+        self.flags: int = PF_KTHREAD  # PF_…
+        self.on_cpu: bool = False  # new
+        self.cpu: int = 0
+        self.prio: int = DEFAULT_PRIO
+        self.static_prio: int = DEFAULT_PRIO
+        self.normal_prio: int = DEFAULT_PRIO
+        self.rt_priority: int = 0
+        self.policy: int = SCHED_NORMAL
+        self.sched_reset_on_fork: bool = False
+        self.se: SchedEntity = SchedEntity()  # new
+        self.rt_time_slice: int = 0
+        self.cpus_allowed: int = 1  # bit mask
+        self.wchan: str = ""  # new: name of the function it sleeps in, "" when running
+        self.waiting_on: object = None  # new: the queue or lock it sleeps on, for people to look at
+        # tasklist_lock.
+        self.exit_state: int = EXIT_NONE  # new
+        self.exit_code: int = 0
+        self.exit_signal: int = 0  # what its parent gets at its death; -1: a thread, nobody is told
+        self.pdeath_signal: int = 0  # new: what it gets at its parent's
+        self.did_exec: bool = False  # new
+        self.self_exec_id: int = 0  # changes with each exec: who was told whom to expect
+        self.parent_exec_id: int = 0
+        self.real_parent: Task = self
+        self.parent: Task = self  # who waits: the tracer if there is one
+        self.children: dict[Task, None] = {}  # new: oldest first
+        self.group_leader: Task = self
+        self.ptrace: int = 0  # new: PT_…
+        self.ptraced: dict[Task, None] | None = None  # new: whom it traces: iterate reversed(); None until used
+        self.pids: list[Pid | None] = [None, None, None]  # new: by PIDTYPE_…
+        # alloc_lock.
+        self.comm: str = "swapper"  # at most 15 bytes; latin-1
+        self.mm: MmStruct | None = None
+        self.active_mm: MmStruct | None = None
+        self.files: FilesStruct | None = None
+        self.fs: FsStruct | None = None
+        self.nsproxy: Nsproxy | None = None
+        # sighand.siglock.
+        self.pending: Sigpending = Sigpending()  # new: signals to this thread alone
+        self.blocked: int = 0  # a set, as all masks
+        self.real_blocked: int = 0  # what sigtimedwait(2) has unblocked for itself
+        self.jobctl: int = 0  # new: JOBCTL_…
+        self.last_siginfo: Siginfo | None = None  # new: of a ptrace stop
+        self.ptrace_message: int = 0
+        # Only the task itself.
+        self.saved_sigmask: int = 0  # what to go back to, with TIF_RESTORE_SIGMASK
+        self.sas_ss_sp: int = 0  # sigaltstack(2)
+        self.sas_ss_size: int = 0
+        self.restart_block: RestartBlock | None = None  # new: what restart_syscall(2) goes on with
+        self.vfork_done: Completion | None = None  # new: the parent sleeps until this child has given up its memory
+        self.set_child_tid: UserPtr = 0
+        self.clear_child_tid: UserPtr = 0
+        self.robust_list: int = 0  # new: user address
+        self.utime: int = 0  # new
+        self.stime: int = 0  # new
+        self.nvcsw: int = 0  # new
+        self.nivcsw: int = 0  # new
+        self.min_flt: int = 0  # new
+        self.maj_flt: int = 0  # new
+        self.inblock: int = 0  # new
+        self.oublock: int = 0  # new
+        self.start_time: int = 0  # monotonic
+        self.real_start_time: int = 0
+        self.personality: int = 0
+        self.timer_slack_ns: int = 50_000
+        self.default_timer_slack_ns: int = 50_000
+        self.seccomp_mode: int = 0
+        self.kthread: Kthread | None = None  # new
+
+    def copy(self) -> Task:
+        """Return a task like this one; the fields that are marked new begin as they do above."""  # derived
+        p = Task(self.kernel)
+        p.thread = self.thread
+        p.signal = self.signal
+        p.sighand = self.sighand
+        p.real_cred = self.real_cred
+        p.cred = self.cred
+        p.alloc_lock = self.alloc_lock
+        p.pid = self.pid
+        p.tgid = self.tgid
+        p.state = self.state
+        p.flags = self.flags
+        p.cpu = self.cpu
+        p.prio = self.prio
+        p.static_prio = self.static_prio
+        p.normal_prio = self.normal_prio
+        p.rt_priority = self.rt_priority
+        p.policy = self.policy
+        p.sched_reset_on_fork = self.sched_reset_on_fork
+        p.rt_time_slice = self.rt_time_slice
+        p.cpus_allowed = self.cpus_allowed
+        p.exit_code = self.exit_code
+        p.exit_signal = self.exit_signal
+        p.self_exec_id = self.self_exec_id
+        p.parent_exec_id = self.parent_exec_id
+        p.real_parent = self.real_parent
+        p.parent = self.parent
+        p.group_leader = self.group_leader
+        p.comm = self.comm
+        p.mm = self.mm
+        p.active_mm = self.active_mm
+        p.files = self.files
+        p.fs = self.fs
+        p.nsproxy = self.nsproxy
+        p.blocked = self.blocked
+        p.real_blocked = self.real_blocked
+        p.ptrace_message = self.ptrace_message
+        p.saved_sigmask = self.saved_sigmask
+        p.sas_ss_sp = self.sas_ss_sp
+        p.sas_ss_size = self.sas_ss_size
+        p.set_child_tid = self.set_child_tid
+        p.clear_child_tid = self.clear_child_tid
+        p.start_time = self.start_time
+        p.real_start_time = self.real_start_time
+        p.personality = self.personality
+        p.timer_slack_ns = self.timer_slack_ns
+        p.default_timer_slack_ns = self.default_timer_slack_ns
+        p.seccomp_mode = self.seccomp_mode
+        return p
 
     def __repr__(self) -> str:
         return f"<{self.comm}:{self.pid}>"

@@ -150,7 +150,7 @@ class TtyBufhead:
         self.lock = lock
         self.segments: deque[list[Any]] = deque()
         self.memory_used = 0
-        self.pages = 0  # charged to Kernel.kmem_pages
+        self.pages = 0  # charged to Kernel.mm.kmem_pages
         self.flushing = False
 
 

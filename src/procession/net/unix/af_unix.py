@@ -1,4 +1,4 @@
-"""Local sockets (net/unix/af_unix.c).
+"""Local sockets (net/unix/af_unix.c; spec sockets 6).
 
 Differs: files in flight are not garbage-collected: sockets that only hold each other stay.
 """
@@ -185,7 +185,7 @@ def unix_release(sk: UnixSock) -> None:
     sk.dead = True
     sk.shutdown = SHUTDOWN_MASK
     sk.state = TCP_CLOSE
-    names = sk.kernel.unix_sockets
+    names = sk.kernel.net.unix_sockets
     key: Any = sk.inode if sk.inode is not None else sk.addr
     if names.get(key) is sk:
         del names[key]
@@ -212,21 +212,21 @@ def unix_release(sk: UnixSock) -> None:
 
 def _close_files(k: Kernel, files: Sequence[File]) -> None:
     """Close files nobody received; sockets among them may hold more, which does not nest (scm_destroy)."""
-    if k.scm_work_list is not None:
-        k.scm_work_list.extend(files)
+    if k.net.scm_work_list is not None:
+        k.net.scm_work_list.extend(files)
         return
-    work = k.scm_work_list = list(files)
+    work = k.net.scm_work_list = list(files)
     try:
         while work:
             file_table.fput(None, work.pop())
     finally:
-        k.scm_work_list = None
+        k.net.scm_work_list = None
 
 
 def _consume(skb: Skb) -> None:
     """Give a buffer's room back to its sender."""
     sender = skb.sender
-    sender.kernel.kmem_pages -= skb.pages
+    sender.kernel.mm.kmem_pages -= skb.pages
     sender.wmem -= len(skb.data) + SKB_OVERHEAD
     if sender.wmem * 4 <= sender.sndbuf:
         wait.wake_up_all(sender.wait, _POLL_OUT)
@@ -250,7 +250,7 @@ def unix_bind(current: Task, sk: UnixSock, name: bytes) -> None:
         if not path:
             return
         raise LinuxError(Errno.EINVAL, "bound already")
-    names = current.kernel.unix_sockets
+    names = current.kernel.net.unix_sockets
     if not path:
         # Autobind: five hex digits nobody uses.
         number = 0
@@ -283,7 +283,7 @@ def _find_other(current: Task, path: bytes, type: int) -> UnixSock:
     if path[:1] not in (b"", b"\0"):
         key = namei.kern_path(current, path[:-1].decode("utf-8", "surrogateescape")).dentry.d_inode
         namei.inode_permission(current, key, 2)
-    other: UnixSock | None = current.kernel.unix_sockets.get(key)
+    other: UnixSock | None = current.kernel.net.unix_sockets.get(key)
     if other is None:
         raise LinuxError(Errno.ECONNREFUSED, "nobody is bound to that name")
     if other.type != type:
@@ -460,9 +460,9 @@ def _queue(sk: UnixSock, other: UnixSock, data: bytes, scm: Scm) -> None:
         raise LinuxError(Errno.ETOOMANYREFS, "sockets inside sockets")
     other.recursion_level = max(other.recursion_level, level + 1)
     skb = Skb(data, sk, scm)
-    if k.kmem_pages + skb.pages > k.kmem_limit:
+    if k.mm.kmem_pages + skb.pages > k.mm.kmem_limit:
         raise LinuxError(Errno.ENOBUFS, "no memory for a message")
-    k.kmem_pages += skb.pages
+    k.mm.kmem_pages += skb.pages
     sk.wmem += len(data) + SKB_OVERHEAD
     other.receive_queue.append(skb)
     wait.wake_up(other.wait, _POLL_IN)

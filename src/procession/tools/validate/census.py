@@ -96,7 +96,7 @@ class Census:
 
     def __init__(self, k: Kernel) -> None:
         self.k = k
-        rqs: list[Rq] = k.runqueues
+        rqs: list[Rq] = k.sched.runqueues
         self.idle: list[Task] = [rq.idle for rq in rqs]
         self.hashed: list[Task] = [p for leader in k.tasks for p in leader.signal.threads]
         known = dict.fromkeys(self.hashed)
@@ -185,7 +185,7 @@ class Census:
             if sig.shared_pending.list:
                 found.update(dict.fromkeys(sig.shared_pending.list))
             if sig.posix_timers:
-                found.update(dict.fromkeys(timer.sigq for timer in sig.posix_timers.values()))
+                found.update(dict.fromkeys(timer.sigq for timer in sig.posix_timers.values() if timer.sigq is not None))
         return found
 
     @cached_property

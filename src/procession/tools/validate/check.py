@@ -114,8 +114,8 @@ class Checker:
             spaces = list(seen.mms)
             wrong += memory.validate_areas(k, spaces)
             wrong += memory.validate_pages(k, spaces)
-            if len(k.page_cache) != self._cached or k.halted:
-                self._cached = len(k.page_cache)
+            if len(k.mm.page_cache) != self._cached or k.halted:
+                self._cached = len(k.mm.page_cache)
                 wrong += memory.validate_page_cache(k)
         if wrong:
             self.stop()

@@ -52,11 +52,11 @@ def fingerprint(k: Kernel, seen: Census) -> tuple[int, ...]:
         total += mm.total_vm
         tables += mm.nr_ptes
     return (
-        k.tlb_gen,
-        len(k.free_list),
-        k.next_fresh,
-        k.vm_committed,
-        len(k.page_cache),
+        k.x86.tlb_gen,
+        len(k.mm.free_list),
+        k.mm.next_fresh,
+        k.mm.vm_committed,
+        len(k.mm.page_cache),
         len(seen.mms),
         faults,
         areas,
@@ -114,8 +114,8 @@ def validate_areas(k: Kernel, spaces: list[MmStruct]) -> list[str]:
         if mm.mmap_cache is not None and mm.mmap_cache not in mm.mmap:
             wrong.append(f"{_whose(spaces, nr)}: mmap_cache is an area that was unmapped")
     found = (committed >> 12) + sum(shared.values())
-    if found != k.vm_committed:
-        wrong.append(f"vm_committed {k.vm_committed}, found {found}")
+    if found != k.mm.vm_committed:
+        wrong.append(f"vm_committed {k.mm.vm_committed}, found {found}")
     return wrong
 
 
@@ -152,7 +152,7 @@ class _Walk:
         self.pfns: _Numbers = frames
         self.addresses: _Numbers = base
         self.space: _Numbers = space
-        self.zero = frames == k.zero_pfn
+        self.zero = frames == k.mm.zero_pfn
 
 
 def real_entries(k: Kernel, mm: MmStruct) -> dict[int, int]:
@@ -166,7 +166,7 @@ def validate_pages(k: Kernel, spaces: list[MmStruct]) -> list[str]:
     walk = _Walk(k, spaces)
     wrong = _tables(k, spaces, walk)
     if walk.pfns.size:
-        if int(walk.pfns.max()) >= k.total_pages:
+        if int(walk.pfns.max()) >= k.mm.total_pages:
             return [*wrong, "a page table entry leads out of memory"]
         wrong += _permissions(k, spaces, walk)
     wrong += _counts(k, spaces, walk)
@@ -238,7 +238,7 @@ def _complaint(k: Kernel, spaces: list[MmStruct], walk: _Walk, i: int, inside: b
     entry, address, nr, pfn = (int(part[i]) for part in (walk.entries, walk.addresses, walk.space, walk.pfns))
     if not inside:
         text = "page outside all areas"
-    elif pfn == k.zero_pfn and entry & PTE_RW:
+    elif pfn == k.mm.zero_pfn and entry & PTE_RW:
         text = "the zero page is writable"
     else:
         vma = next(vma for vma in spaces[nr].mmap if vma.vm_start <= address < vma.vm_end)
@@ -261,16 +261,16 @@ def _complaint(k: Kernel, spaces: list[MmStruct], walk: _Walk, i: int, inside: b
 def _counts(k: Kernel, spaces: list[MmStruct], walk: _Walk) -> list[str]:
     """Each frame is counted as often as something refers to it, mapped as often as an entry does, or free."""
     frames = k.frames
-    end = k.next_fresh
+    end = k.mm.next_fresh
     mapped = np.bincount(walk.pfns, minlength=end)
-    mapped[k.zero_pfn] = 0  # its users are not counted
-    cached = np.fromiter(k.page_cache, np.int64, len(k.page_cache))
-    free = np.array(k.free_list, dtype=np.int64)
+    mapped[k.mm.zero_pfn] = 0  # its users are not counted
+    cached = np.fromiter(k.mm.page_cache, np.int64, len(k.mm.page_cache))
+    free = np.array(k.mm.free_list, dtype=np.int64)
     if mapped.size > end or (free.size and int(free.max()) >= end):
         return ["a frame is mapped or free that was never given out"]
     count = mapped + np.bincount(walk.all_tables, minlength=end) + np.bincount(cached, minlength=end)
     count[0] += 1
-    count[k.zero_pfn] += 1
+    count[k.mm.zero_pfn] += 1
     freed = np.bincount(free, minlength=end)
     out = [f"frame {i} is on the free list {int(freed[i])} times" for i in (freed > 1).nonzero()[0].tolist()]
     real_count, real_mapped = frames.np_count[:end], frames.np_mapcount[:end]
@@ -296,6 +296,6 @@ def validate_page_cache(k: Kernel) -> list[str]:
     """Return which cached pages their file does not know, or knows as others."""
     return [
         f"page cache: frame {pfn} is not page {index} of its file"
-        for pfn, (inode, index) in k.page_cache.items()
+        for pfn, (inode, index) in k.mm.page_cache.items()
         if inode.mapping.get(index) != pfn
     ]

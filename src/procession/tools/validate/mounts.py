@@ -31,7 +31,7 @@ def validate_mounts(k: Kernel, seen: Census | None = None) -> list[str]:
                 wrong.append(f"mount {mnt.mnt_devname}: its parent is not in its namespace")
                 continue
             table[mnt.mnt_parent, mnt.mnt_mountpoint] = mnt
-    hashed = k.mount_hashtable
+    hashed = k.vfs.mount_hashtable
     wrong += [f"mount {mnt.mnt_devname} is not hashed" for at, mnt in table.items() if hashed.get(at) is not mnt]
     stray = [mnt for at, mnt in hashed.items() if at not in table]
     wrong += [f"mount {mnt.mnt_devname} is hashed, but in no namespace" for mnt in stray]

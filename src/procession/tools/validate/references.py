@@ -66,7 +66,7 @@ def validate_task_references(k: Kernel, seen: Census | None = None) -> list[str]
     wrong: list[str] = []
     tasks = seen.tasks
     usage = tally((*seen.hashed, *seen.rcu_tasks))  # release_task's
-    on_cpu = [task for rq in k.runqueues for task in (rq.curr, rq.dead)]
+    on_cpu = [task for rq in k.sched.runqueues for task in (rq.curr, rq.dead)]
     for p in tasks[1:]:
         # The reference for being current goes when the task leaves its CPU for ever.
         if p.state != TASK_DEAD or p in on_cpu:
@@ -147,18 +147,18 @@ def validate_cred_counts(k: Kernel, seen: Census | None = None) -> list[str]:
     extra = 0
     if k.caches["cred_jar"].nr_active != len(creds) - 1 + len(seen.rcu_creds):
         extra = sum(isinstance(what, Cred) and what not in creds for what in seen.visible)
-    spaces = tally([user.user_ns for user in k.uidhash.values()])
+    spaces = tally([user.user_ns for user in k.users.uidhash.values()])
     tally([ns.creator for ns in spaces if ns.creator is not None], users)
     if seen.sigqueues:
         tally([q.user for q in seen.sigqueues], users)
     for user, references in users.items():
         if not references <= user.count <= references + extra + (seen.visible[user] if user.count > references else 0):
             wrong.append(f"count of user {user.uid}: {user.count}, found {references}")
-        if k.uidhash.get((user.uid, user.user_ns.serial)) is not user:
+        if k.users.uidhash.get((user.uid, user.user_ns.serial)) is not user:
             wrong.append(f"user {user.uid} is not in the hash")
     _compare(seen, wrong, "count", spaces, _count)
-    if len(k.uidhash) - 1 != k.caches["uid_cache"].nr_active:
-        wrong.append(f"uid_cache objects: {k.caches['uid_cache'].nr_active}, found {len(k.uidhash) - 1}")
+    if len(k.users.uidhash) - 1 != k.caches["uid_cache"].nr_active:
+        wrong.append(f"uid_cache objects: {k.caches['uid_cache'].nr_active}, found {len(k.users.uidhash) - 1}")
     return wrong
 
 
@@ -173,8 +173,8 @@ def validate_file_counts(k: Kernel, seen: Census | None = None) -> list[str]:
     _compare(seen, wrong, "f_count", files, _f_count)
     if "filp" in k.caches:
         _objects(seen, wrong, "filp", files, File)
-        if k.nr_files != k.caches["filp"].nr_active:
-            wrong.append(f"nr_files {k.nr_files}, filp objects {k.caches['filp'].nr_active}")
+        if k.vfs.nr_files != k.caches["filp"].nr_active:
+            wrong.append(f"nr_files {k.vfs.nr_files}, filp objects {k.caches['filp'].nr_active}")
     inodes = tally([file.f_path.dentry.d_inode for file in files])
     _compare(seen, wrong, "i_count", inodes, _i_count)
 

@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING, Any
 from procession.fs.eventpoll import _EpPollEntry
 from procession.include.linux.fs import File
 from procession.include.linux.rwsem import Mutex
-from procession.include.linux.sched import MAX_RT_PRIO, TASK_DEAD, TASK_RUNNING, TASK_UNINTERRUPTIBLE
+from procession.include.linux.sched import (
+    MAX_RT_PRIO,
+    TASK_DEAD,
+    TASK_RUNNING,
+    TASK_UNINTERRUPTIBLE,
+    SignalStruct,
+    Task,
+)
 from procession.include.linux.wait import Completion, WaitQueueHead
-from procession.kernel import itimer
 from procession.tools.validate.census import Census
 
 if TYPE_CHECKING:
     from procession.include.linux.hrtimer import Hrtimer
     from procession.include.linux.kernel import Kernel
-    from procession.include.linux.sched import Task
     from procession.kernel.futex import FutexHash
     from procession.kernel.sched import Rq
 
@@ -28,7 +33,7 @@ def validate_runqueues(k: Kernel, seen: Census | None = None) -> list[str]:
     seen = seen or Census(k)
     wrong: list[str] = []
     queued: dict[Task, Rq] = {}
-    for rq in k.runqueues:
+    for rq in k.sched.runqueues:
         _runqueue(rq, queued, wrong)
     blocked = 0
     for p in seen.hashed:
@@ -39,9 +44,9 @@ def validate_runqueues(k: Kernel, seen: Census | None = None) -> list[str]:
             wrong.append(f"{p!r}: state {p.state}, on_rq {on_rq}")
         if p.state & TASK_UNINTERRUPTIBLE:
             blocked += 1
-        if p.on_cpu != (k.runqueues[p.cpu].curr is p):
-            wrong.append(f"{p!r}: on_cpu {p.on_cpu}, CPU {p.cpu} runs {k.runqueues[p.cpu].curr!r}")
-    uninterruptible = sum(rq.nr_uninterruptible for rq in k.runqueues)
+        if p.on_cpu != (k.sched.runqueues[p.cpu].curr is p):
+            wrong.append(f"{p!r}: on_cpu {p.on_cpu}, CPU {p.cpu} runs {k.sched.runqueues[p.cpu].curr!r}")
+    uninterruptible = sum(rq.nr_uninterruptible for rq in k.sched.runqueues)
     if uninterruptible != blocked:
         wrong.append(f"nr_uninterruptible {uninterruptible}, found {blocked}")
     if len(queued) != sum(1 for p in queued if p.signal.threads and p in p.signal.threads):
@@ -98,7 +103,7 @@ def validate_wait_queues(k: Kernel, seen: Census | None = None) -> list[str]:
     """Return who stands on a wait queue without waiting, and who waits on one that does not know."""
     seen = seen or Census(k)
     wrong: list[str] = []
-    queues: list[WaitQueueHead] = [k.console_wait, *(sig.wait_chldexit for sig in seen.signals)]
+    queues: list[WaitQueueHead] = [k.tty.console_wait, *(sig.wait_chldexit for sig in seen.signals)]
     for p in seen.hashed:
         if p.stack is None:
             if p.waiting_on is not None or p.wchan:
@@ -204,19 +209,19 @@ def validate_timers(k: Kernel, seen: Census | None = None) -> list[str]:
     seen = seen or Census(k)
     wrong: list[str] = []
     armed: dict[Hrtimer, None] = {}
-    for expires_ns, serial, timer in k.hrtimers:
+    for expires_ns, serial, timer in k.timers.hrtimers:
         if timer.queued and timer.serial == serial:
             armed[timer] = None
             if timer.expires_ns != expires_ns:
                 wrong.append(f"a timer for {timer.expires_ns} ns stands at {expires_ns} ns")
             whose = timer.data
-            if getattr(whose, "exit_state", 0):
+            if isinstance(whose, Task) and whose.exit_state:
                 wrong.append(f"a timer of {whose!r}, who is dead, is armed")
-            if timer.function is itimer.it_real_fn and not whose.live:
+            if isinstance(whose, SignalStruct) and not whose.live:
                 wrong.append(f"ITIMER_REAL of the dead process {whose.leader_pid!r} is armed")
     for sig in seen.signals:
-        timer = sig.it_real_timer
-        if timer is not None and timer.queued and timer not in armed:
+        real = sig.it_real_timer
+        if real is not None and real.queued and real not in armed:
             wrong.append(f"ITIMER_REAL of {list(sig.threads)} is armed, but not queued")
         for posix in (sig.posix_timers or {}).values():
             if posix.timer is not None and posix.timer.queued and posix.timer not in armed:
@@ -240,7 +245,12 @@ def validate_locks(k: Kernel, seen: Census | None = None) -> list[str]:
             wrong.append(f"alloc_lock or siglock of {p!r} is held")
         if p.mm is not None and (p.mm.mmap_sem.writer or p.mm.mmap_sem.readers or p.mm.page_table_lock.locked):
             wrong.append(f"mmap_sem or page_table_lock of {p!r} is held")
-    for lock in (k.pidmap_lock, k.uidhash_lock, k.kthread_create_lock, *(rq.lock for rq in k.runqueues)):
+    for lock in (
+        k.pidmap_lock,
+        k.users.uidhash_lock,
+        k.kthreads.kthread_create_lock,
+        *(rq.lock for rq in k.sched.runqueues),
+    ):
         if lock.locked:
             wrong.append(f"{lock.cls.name} is held")
     return wrong

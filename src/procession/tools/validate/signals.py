@@ -132,10 +132,10 @@ def validate_sigqueues(k: Kernel, seen: Census | None = None) -> list[str]:
     charged = tally([q.user for q in entries])
     if None in charged:
         wrong.append(f"{charged[None]} queued signals are charged to nobody")
-    for user in k.uidhash.values():
+    for user in k.users.uidhash.values():
         if user.sigpending != charged.get(user, 0):
             wrong.append(f"user {user.uid}: sigpending {user.sigpending}, found {charged.get(user, 0)}")
     timers = sum([len(sig.posix_timers) for sig in seen.signals if sig.posix_timers])
-    if not timers == len(k.posix_timers_id) == k.caches["posix_timers_cache"].nr_active:
-        wrong.append(f"posix timers: {timers}, numbers taken {len(k.posix_timers_id)}")
+    if not timers == len(k.timers.posix_timers_id) == k.caches["posix_timers_cache"].nr_active:
+        wrong.append(f"posix timers: {timers}, numbers taken {len(k.timers.posix_timers_id)}")
     return wrong

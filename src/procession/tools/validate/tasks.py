@@ -127,7 +127,7 @@ def validate_dead(k: Kernel, seen: Census | None = None) -> list[str]:
     """Return what the dying hold that they must have given up, and what of zombies is missing."""
     seen = seen or Census(k)
     wrong: list[str] = []
-    on_cpu = [(rq.curr, rq.dead) for rq in k.runqueues]
+    on_cpu = [(rq.curr, rq.dead) for rq in k.sched.runqueues]
     for p in seen.hashed:
         exit_state = p.exit_state
         if (p.state == TASK_DEAD) != bool(exit_state):
@@ -175,8 +175,8 @@ def validate_task_counts(k: Kernel, seen: Census | None = None) -> list[str]:
     ):
         if count != found:
             wrong.append(f"{what}: {count}, found {found}")
-    processes = tally([p.real_cred.user for p in seen.hashed], {k.root_user: 1})  # the boot task
-    for user in dict.fromkeys((*k.uidhash.values(), *processes)):
+    processes = tally([p.real_cred.user for p in seen.hashed], {k.users.root_user: 1})  # the boot task
+    for user in dict.fromkeys((*k.users.uidhash.values(), *processes)):
         if user.processes != processes.get(user, 0):
             wrong.append(f"user {user.uid}: processes {user.processes}, found {processes.get(user, 0)}")
     return wrong

@@ -1,9 +1,9 @@
 """The machine's console as a terminal, /dev/hvc0 (drivers/tty/hvc/hvc_console.c).
 
 Only with Kernel(tty=True). /dev/console is then this terminal as well. As in 3.2 nothing announces input: the driver
-looks for it, every ten milliseconds while something runs, and whenever nothing does. The host's own (Kernel.hvc_live)
-is watched besides by arch/x86/interrupt.py, which cuts in on programs that make no calls; a scripted one
-keeps to the clock, so that everything is repeatable.
+looks for it, every ten milliseconds while something runs, and whenever nothing does. The host's own
+(Kernel.tty.hvc_live) is watched besides by arch/x86/interrupt.py, which cuts in on programs that make no calls; a
+scripted one keeps to the clock, so that everything is repeatable.
 
 Differs: output leaves at once; a worker of its own, khvcd, does the looking in 3.2, here a deferrable timer does.
 """
@@ -45,7 +45,7 @@ class HvcOperations:
     def open(self, tty: TtyStruct) -> None:
         """Begin to look for input."""
         k = tty.kernel
-        hrtimer.mod_timer(k, k.hvc_timer, k.clock.now_ns)
+        hrtimer.mod_timer(k, k.tty.hvc_timer, k.clock.now_ns)
 
     def close(self, tty: TtyStruct) -> None:
         """Nothing has to be done."""
@@ -94,19 +94,20 @@ class HvcOperations:
 
 def hvc_console_init(k: Kernel) -> None:
     """Register the driver, and make it the console."""
-    k.hvc_wants = False
-    if not k.tty:
+    if not k.tty.is_console:
         return
-    k.hvc_timer = TimerList(hvc_poll)
+    k.tty.hvc_timer = TimerList(hvc_poll)
     k.pm_idle = hvc_idle_input
-    k.hvc_driver = TtyDriver("hvc", HVC_MAJOR, 0, HvcOperations(), tty_std_termios(), real_raw=True, reset_termios=True)
+    k.tty.hvc_driver = TtyDriver(
+        "hvc", HVC_MAJOR, 0, HvcOperations(), tty_std_termios(), real_raw=True, reset_termios=True
+    )
     devices.register_chrdev(k, HVC_MAJOR, 0, _hvc_open)
     devices.register_chrdev(k, 5, 1, _console_open)
 
 
 def _install(current: Task) -> TtyStruct | None:
     """Return the terminal if it is open."""
-    driver = current.kernel.hvc_driver
+    driver = current.kernel.tty.hvc_driver
     tty: TtyStruct | None = driver.ttys.get(0)
     return tty
 
@@ -116,8 +117,8 @@ def _open(current: Task, file: tty_io.TtyFile, *, noctty: bool) -> File:
     tty = _install(current)
     if tty is not None:
         return tty_io.tty_open(current, file, tty, noctty=noctty)
-    tty = tty_io.tty_init_dev(k, k.hvc_driver, 0)
-    tty.winsize = _WINSIZE.pack(*k.winsize, 0, 0)
+    tty = tty_io.tty_init_dev(k, k.tty.hvc_driver, 0)
+    tty.winsize = _WINSIZE.pack(*k.tty.winsize, 0, 0)
     return tty_io.tty_finish_open(current, file, tty, noctty=noctty)
 
 
@@ -134,29 +135,29 @@ def hvc_poll(k: Kernel) -> bool:
 
     Once the input has ended there is nothing to look for any more; hvc_idle_input() hangs the line up.
     """
-    tty = k.hvc_driver.ttys.get(0)
+    tty = k.tty.hvc_driver.ttys.get(0)
     if tty is None:
-        hrtimer.del_timer(k, k.hvc_timer)
+        hrtimer.del_timer(k, k.tty.hvc_timer)
         return False
-    k.hvc_timer.slack_ns = NEVER if k.hvc_live else 0
-    hrtimer.mod_timer(k, k.hvc_timer, k.clock.now_ns + _INTERVAL_NS)
+    k.tty.hvc_timer.slack_ns = NEVER if k.tty.hvc_live else 0
+    hrtimer.mod_timer(k, k.tty.hvc_timer, k.clock.now_ns + _INTERVAL_NS)
     size = k.console.winsize()
     if size is not None:
-        k.winsize = size
+        k.tty.winsize = size
         tty.driver.ops.resize(tty, _WINSIZE.pack(*size, 0, 0))
     n_tty.n_tty_set_room(tty)
-    k.hvc_wants = False
+    k.tty.hvc_wants = False
     if tty.buf.flushing or tty.buf.segments or not tty.receive_room:
         tty.throttled = True
         return size is not None
     data = k.console.read(tty.receive_room)
     if not data:
-        k.hvc_wants = data is None
+        k.tty.hvc_wants = data is None
         if data is not None:
-            hrtimer.del_timer(k, k.hvc_timer)
+            hrtimer.del_timer(k, k.tty.hvc_timer)
         return size is not None
     # There may be more, and whoever watches tells only those who found nothing.
-    k.hvc_wants = True
+    k.tty.hvc_wants = True
     tty_buffer.tty_insert_flip_string(tty, data)
     tty_buffer.tty_flip_buffer_push(tty)
     return True
@@ -167,14 +168,14 @@ def hvc_idle_input(k: Kernel, timeout_ns: int | None) -> bool:
 
     timeout_ns None: nothing is due either. If the input has ended then, the line is gone, and is hung up.
     """
-    tty = k.hvc_driver.ttys.get(0)
+    tty = k.tty.hvc_driver.ttys.get(0)
     if tty is None or not k.console.wait(timeout_ns):
         return False
     k.clock.sync()
     if hvc_poll(k):
         return True
     alive = any(not file.hung_up and not file.is_console for file in tty.files)
-    if timeout_ns is not None or hrtimer.timer_pending(k, k.hvc_timer) or not alive:
+    if timeout_ns is not None or hrtimer.timer_pending(k, k.tty.hvc_timer) or not alive:
         return False
     tty_io.tty_hangup(tty)
     return True
