@@ -3,7 +3,8 @@
 
 import pytest
 
-from procession.fs import file, file_table, fs_struct, locks, namespace, pipe
+from procession.arch.x86 import traps
+from procession.fs import file, file_table, fs_struct, locks, namespace, overlay, pipe
 from procession.hw.chooser import Chooser
 from procession.hw.clock import Clock
 from procession.hw.console import BufferConsole
@@ -62,6 +63,7 @@ def bare_kernel(root=None, megabytes=16, stdin=b""):
     k.frames = Frames(megabytes << 20)
     k.lockdep = lockdep.LockdepState(k)
     k.trace = Trace(k)
+    traps.trap_init(k)
     page_alloc.mem_init(k)
     for name in ("files_cache", "fs_cache", "vm_area_struct"):
         slab.kmem_cache_create(k, name, 1)
@@ -71,7 +73,7 @@ def bare_kernel(root=None, megabytes=16, stdin=b""):
     locks.filelock_init(k)
     namespace.vfs_init(k)
     pipe.init_pipe_fs(k)
-    ns = namespace.mount_root(k, root)
+    ns = namespace.mount_root(k, overlay.fill_root(k, root))
     k.users.init_user_ns = UserNamespace()
     k.users.root_user = UserStruct(0, k.users.init_user_ns)
     k.init_nsproxy = Nsproxy(UtsNamespace(), IpcNamespace(), ns, None, NetNamespace())

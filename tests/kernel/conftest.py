@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from procession.arch.x86 import traps
 from procession.hw.chooser import Chooser
 from procession.hw.clock import Clock
 from procession.hw.console import BufferConsole
@@ -52,6 +53,7 @@ class BareKernel(Kernel):
         self.nr_cpus = cpus
         self.lockdep = lockdep.LockdepState(self)
         self.trace = Trace(self)
+        traps.trap_init(self)
         page_alloc.mem_init(self)
         fork.fork_init(self)
         user.uid_cache_init(self)

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from procession.arch.x86 import traps
 from procession.hw.clock import Clock
 from procession.hw.memory import Frames
 from procession.include.linux.cred import Cred
@@ -58,6 +59,7 @@ def make_kernel(megabytes=8):
     k.trace = Trace(k)
     k.vfs.max_files = 1000
     k.frames = Frames(megabytes << 20)
+    traps.trap_init(k)
     page_alloc.mem_init(k)
     for name in ("mm_struct", "vm_area_struct", "filp"):
         slab.kmem_cache_create(k, name, 1)

@@ -6,7 +6,7 @@ from procession.hw.memory import PG_DIRTY
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fault_inject import FaultAttr
 from procession.include.linux.sched import EXIT_NONE, TIF_MEMDIE
-from procession.mm import filemap, madvise, memory, mmap, oom_kill, page_alloc, process_vm_access, slab, uaccess
+from procession.mm import filemap, gup, madvise, memory, mmap, oom_kill, page_alloc, process_vm_access, slab, uaccess
 
 from .conftest import MemInode, fork, make_file, map_anon, open_again, touch, user_write
 
@@ -174,7 +174,7 @@ def test_process_vm_readv_and_writev(k, p):
         assert process_vm_access.sys_process_vm_readv(p, 7, local, 2, remote, 2, 0) == 8
         uaccess.copy_to_user(p, a + P, b"XY")
         assert process_vm_access.sys_process_vm_writev(p, 7, local, 1, remote, 1, 0) == 2
-        assert uaccess.access_process_vm(q, a, 5) == b"XYurs"
+        assert gup.access_process_vm(q, a, 5) == b"XYurs"
         for args, errno in (
             ((8, local, 1, remote, 1, 0), Errno.ESRCH),
             ((7, local, 1, remote, 1, 1), Errno.EINVAL),

@@ -3,7 +3,7 @@
 import pytest
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.mm import mprotect, uaccess
+from procession.mm import gup, mprotect, uaccess
 
 from .conftest import fork, map_anon, touch, user_write
 
@@ -105,21 +105,21 @@ def test_tracer_writes_read_only_pages_privately(k, p):
     user_write(p, a, b"code")
     mprotect.sys_mprotect(p, a, P, 5)
     child = fork(p)
-    assert uaccess.access_process_vm(child, a, 1, b"\xcc") == 1
-    assert uaccess.access_process_vm(child, a, 1, b"\xcd") == 1
-    assert uaccess.access_process_vm(child, a, 4) == b"\xcdode"
-    assert uaccess.access_process_vm(p, a, 4) == b"code"
-    assert uaccess.access_process_vm(p, a + P - 1, 4) == b"\0"
+    assert gup.access_process_vm(child, a, 1, b"\xcc") == 1
+    assert gup.access_process_vm(child, a, 1, b"\xcd") == 1
+    assert gup.access_process_vm(child, a, 4) == b"\xcdode"
+    assert gup.access_process_vm(p, a, 4) == b"code"
+    assert gup.access_process_vm(p, a + P - 1, 4) == b"\0"
     mprotect.sys_mprotect(p, a, P, 0)
-    assert uaccess.access_process_vm(p, a, 4) == b"code"
+    assert gup.access_process_vm(p, a, 4) == b"code"
     efault(uaccess.get_user, p, a, 4)
 
 
 def test_peek_changes_nothing(k, p):
     a = map_anon(p, 2 * P)
-    assert uaccess.peek(k, p.mm, a, 4) is None
+    assert gup.peek(k, p.mm, a, 4) is None
     user_write(p, a, b"x")
-    assert uaccess.peek(k, p.mm, a, 2) == b"x\0"
-    assert uaccess.peek(k, p.mm, a + P - 1, 2) is None
+    assert gup.peek(k, p.mm, a, 2) == b"x\0"
+    assert gup.peek(k, p.mm, a + P - 1, 2) is None
     assert p.mm.rss_anon == 1
     assert touch(p, a) == ord("x")

@@ -4,7 +4,7 @@ import pytest
 
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import STACK_TOP_MAX, TASK_SIZE, VM_GROWSDOWN, VM_LOCKED, VmArea
-from procession.mm import madvise, mincore, mlock, mmap, mprotect, mremap, msync, uaccess
+from procession.mm import gup, madvise, mincore, mlock, mmap, mprotect, mremap, msync, uaccess
 
 from .conftest import check, fork, make_file, map_anon, open_again, touch, user_write
 
@@ -189,7 +189,7 @@ def test_stack_does_not_run_into_its_neighbour(k, p):
 
 def test_remote_write_builds_a_stack(k, p):
     stack(k, p)
-    uaccess.write_remote_vm(k, p.mm, STACK_TOP_MAX - 9000, b"a" * 9000)
+    gup.write_remote_vm(k, p.mm, STACK_TOP_MAX - 9000, b"a" * 9000)
     assert uaccess.copy_from_user(p, STACK_TOP_MAX - 9000, 9000) == b"a" * 9000
 
 

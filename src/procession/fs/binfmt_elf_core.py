@@ -26,7 +26,7 @@ from procession.include.linux.errno import LinuxError
 from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE, VM_EXEC, VM_IO, VM_READ, VM_SHARED, VM_WRITE
 from procession.include.linux.sched import thread_group_leader
 from procession.kernel import pid, posix_cpu_timers, sched
-from procession.mm import memory, uaccess
+from procession.mm import gup, memory, uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.binfmts import CoredumpParams
@@ -114,7 +114,7 @@ def get_dump_page(current: Task, mm: MmStruct, vma: VmArea, address: int) -> byt
     pfn = memory.follow_page(k, mm, address)
     if pfn < 0 and vma.vm_file is not None:
         try:
-            pfn = memory.get_user_page(k, mm, vma, address, write=False, force=True)
+            pfn = gup.get_user_page(k, mm, vma, address, write=False, force=True)
         except LinuxError:
             return None
     if pfn < 0 or pfn == k.mm.zero_pfn:

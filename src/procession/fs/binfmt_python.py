@@ -12,7 +12,7 @@ from procession.arch.python import process as python_process
 from procession.arch.python.sys import Sys
 from procession.fs import exec as fs_exec
 from procession.fs import exec_cred, exec_mm
-from procession.include.linux.binfmts import LinuxBinfmt
+from procession.include.linux.binfmts import PYTHON_MAGIC, LinuxBinfmt
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.sched import PF_FORKNOEXEC
 
@@ -21,14 +21,7 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("MAGIC", "init_python_binfmt", "load_python_binary", "program_file")
-
-MAGIC: Final = b"\x7fPYP\n"
-
-
-def program_file(name: str) -> bytes:
-    """Return the contents of the file that stands for the program registered as name."""
-    return MAGIC + name.encode("utf-8", "surrogateescape") + b"\n"
+__all__ = ("init_python_binfmt", "load_python_binary")
 
 
 async def load_python_binary(current: Task, bprm: LinuxBinprm) -> None:
@@ -60,13 +53,13 @@ PYTHON_BRK: Final = 0x555555554000
 
 
 async def _find(current: Task, bprm: LinuxBinprm) -> Any:
-    if not bprm.buf.startswith(MAGIC):
+    if not bprm.buf.startswith(PYTHON_MAGIC):
         return None
     assert bprm.file is not None
     text = bprm.buf
-    if b"\n" not in text[len(MAGIC) :]:
-        text = await fs_exec.kernel_read(current, bprm.file, 0, 4096 + len(MAGIC) + 1)
-    name = text[len(MAGIC) :].split(b"\n", 1)[0].decode("utf-8", "surrogateescape")
+    if b"\n" not in text[len(PYTHON_MAGIC) :]:
+        text = await fs_exec.kernel_read(current, bprm.file, 0, 4096 + len(PYTHON_MAGIC) + 1)
+    name = text[len(PYTHON_MAGIC) :].split(b"\n", 1)[0].decode("utf-8", "surrogateescape")
     return current.kernel.programs.get(name)
 
 

@@ -1,7 +1,7 @@
 """Character devices of the machine, and /dev (drivers/char/mem.c, random.c; drivers/base/devtmpfs.c).
 
-A device is an open function in Kernel.vfs.devices under its number: (current, inode, file) -> File. No device of the
-host is ever involved, but for the console's input and output.
+A device is an open function in Kernel.vfs.devices under its number. No device of the host is ever involved, but for
+the console's input and output.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fcntl import O_NONBLOCK
+from procession.include.linux.fcntl import O_LARGEFILE, O_NONBLOCK, O_RDWR
 from procession.include.linux.fs import (
     FMODE_LSEEK,
     FMODE_PREAD,
@@ -38,7 +38,7 @@ from procession.kernel import signal_send, wait
 from procession.mm import shmem, uaccess
 
 if TYPE_CHECKING:
-    from procession.include.linux.fs import Inode, PollTable, SuperBlock
+    from procession.include.linux.fs import PollTable, SuperBlock
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.mm_types import VmArea
     from procession.include.linux.sched import Task
@@ -52,7 +52,8 @@ _PIECE: Final = 65536
 _HOST_ERRORS: Final = frozenset({Errno.EPIPE, Errno.ENOSPC, Errno.EFBIG})
 CONSOLE_DEV: Final = fs_super.new_encode_dev(5, 1)
 
-OpenFn = Callable[["Task", "Inode", File], File]
+# What opens a device: (current, path, flags, FMODE bits) -> its file.
+OpenFn = Callable[["Task", PathRef, int, int], File]
 
 
 class NullFile(File):
@@ -225,10 +226,28 @@ def _to_host(current: Task, stream: int, data: bytes) -> None:
         raise LinuxError(errno, f"host: {error}") from error
 
 
-def _open_console(current: Task, inode: Inode, file: File) -> File:
-    file.__class__ = ConsoleFile
-    file.private_data = getattr(inode, "console_stream", 1)
-    file.f_mode &= ~_SEEKABLE
+def console_idle(k: Kernel, timeout_ns: int | None) -> bool:
+    """Nothing runs: wait for input if somebody wants to read it, and wake the readers (Kernel.pm_idle).
+
+    Input that lies there already is not what the sleepers wait for.
+    """
+    if not k.tty.console_wait.task_list or k.tty.console_dev.announced or not k.console.wait(timeout_ns):
+        return False
+    k.clock.sync()
+    wait.wake_up_interruptible(k.tty.console_wait)
+    return True
+
+
+class ConsoleInode(ramfs.RamfsSpecial):
+    """The console as descriptor 0, 1 or 2 of the first process has it. stream: 1 or 2, where writes go to."""
+
+    stream = 1
+
+
+def _open_console(current: Task, path: PathRef, flags: int, mode: int) -> File:
+    file = ConsoleFile(path, flags, mode & ~_SEEKABLE)
+    inode = path.dentry.d_inode
+    file.private_data = inode.stream if isinstance(inode, ConsoleInode) else 1
     return file
 
 
@@ -244,12 +263,12 @@ def open_console(k: Kernel, current: Task) -> None:
     except LinuxError:
         ino = fs_inode.get_next_ino(dev.d_inode.i_sb)
     for fd, stream in ((0, 1), (1, 1), (2, 2)):
-        inode = ramfs.RamfsSpecial(dev.d_inode.i_sb, ino, S_IFCHR | 0o600)
+        inode = ConsoleInode(dev.d_inode.i_sb, ino, S_IFCHR | 0o600)
         inode.i_rdev = CONSOLE_DEV
         inode.i_atime_ns = inode.i_mtime_ns = inode.i_ctime_ns = fs_inode.current_fs_time(inode.i_sb)
-        inode.console_stream = stream  # type: ignore[attr-defined]
+        inode.stream = stream
         path = PathRef(mnt, Dentry("console", dev, inode))
-        file = k.vfs.devices[CONSOLE_DEV](current, inode, File(path, 2 | 0o100000, FMODE_READ | FMODE_WRITE))
+        file = k.vfs.devices[CONSOLE_DEV](current, path, O_RDWR | O_LARGEFILE, FMODE_READ | FMODE_WRITE)
         file_table.alloc_file(current, file)
         got = fs_file.alloc_fd(current)
         assert got == fd
@@ -273,9 +292,8 @@ def register_chrdev(k: Kernel, major: int, minor: int | None, open_fn: OpenFn) -
 
 
 def _becomes(cls: type[File]) -> OpenFn:
-    def open_fn(current: Task, inode: Inode, file: File) -> File:
-        file.__class__ = cls
-        return file
+    def open_fn(current: Task, path: PathRef, flags: int, mode: int) -> File:
+        return cls(path, flags, mode)
 
     return open_fn
 
@@ -299,6 +317,7 @@ def chrdev_init(k: Kernel) -> None:
     register_chrdev(k, 5, 1, _open_console)
     k.tty.console_wait = k.wait_queue_head("console_wait")
     k.tty.console_dev = ConsoleDevice(k)
+    k.pm_idle = console_idle
     fs_super.register_filesystem(k, fs_super.FileSystemType(DEVTMPFS, fill_devtmpfs))
 
 

@@ -42,7 +42,6 @@ __all__ = (
     "Epitem",
     "Eventpoll",
     "EventpollFile",
-    "eventpoll_release",
     "sys_epoll_create",
     "sys_epoll_create1",
     "sys_epoll_ctl",
@@ -68,6 +67,10 @@ class Epitem:
         self.events = events
         self.data = data
         self.pwqlist: list[_EpPollEntry] = []
+
+    def release(self) -> None:
+        """Stop watching: the file is being closed for good."""
+        _ep_remove(self.ep, self)
 
 
 class Eventpoll:
@@ -171,12 +174,6 @@ class EventpollFile(File):
         ep = self.private_data
         for item in list(ep.rbr.values()):
             _ep_remove(ep, item)
-
-
-def eventpoll_release(file: File) -> None:
-    """A file is being closed for good: whoever watches it stops."""
-    for item in list(file.f_ep_links or ()):
-        _ep_remove(item.ep, item)
 
 
 def _ep_insert(current: Task, ep: Eventpoll, events: int, data: int, file: File, fd: int) -> None:

@@ -11,7 +11,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.resource import RLIMIT_STACK
 from procession.include.linux.signal import SIGKILL_MASK
-from procession.mm import uaccess
+from procession.mm import gup, uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.binfmts import LinuxBinprm
@@ -103,7 +103,7 @@ def _put_args(current: Task, bprm: LinuxBinprm, strings: list[bytes]) -> None:
     assert bprm.mm is not None
     data = b"".join([text + b"\0" for text in strings])
     try:
-        uaccess.write_remote_vm(current.kernel, bprm.mm, bprm.p, data)
+        gup.write_remote_vm(current.kernel, bprm.mm, bprm.p, data)
     except LinuxError:
         raise LinuxError(Errno.E2BIG, "no pages for the arguments") from None
 

@@ -35,7 +35,7 @@ async def fifo_open(current: Task, inode: Inode, file: File) -> File:
     without a reader. Raises ERESTARTSYS.
     """
     if isinstance(inode, fs_pipe.PipeInode):
-        return inode.open(current, file)
+        return inode.open(current, file.f_path, file.f_flags, file.f_mode)
     pipe: PipeInodeInfo = inode.i_pipe
     if pipe is None:
         pipe = inode.i_pipe = fs_pipe.alloc_pipe_info(current.kernel)

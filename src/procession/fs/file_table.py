@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from procession.fs import eventpoll, fcntl, locks
 from procession.fs import inode as fs_inode
+from procession.fs import locks
 from procession.include.linux.bug import bug
 from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.eventpoll import eventpoll_release
 from procession.include.linux.fs import FMODE_WRITE, S_IFMT, S_IFREG
-from procession.kernel import capability
+from procession.kernel import capability, pid
 from procession.mm import slab
 
 if TYPE_CHECKING:
@@ -69,11 +70,11 @@ def fput(current: Task | None, file: File) -> None:
     inode = file.f_path.dentry.d_inode
     k = inode.i_sb.kernel
     if file.f_ep_links:
-        eventpoll.eventpoll_release(file)
+        eventpoll_release(file)
     locks.locks_remove_flock(file)
     file.release(current)
     if file.f_owner is not None:
-        fcntl.f_delown(k, file)
+        pid.put_pid(k, file.f_owner.pid)
     if file.f_mode & FMODE_WRITE and inode.i_mode & S_IFMT == S_IFREG:
         inode.i_writecount -= 1
     free_filp(k)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from procession.fs import dcache, file_table, namespace, ramfs
+from procession.fs import dcache, file_table, namespace
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
 from procession.fs import open as fs_open
@@ -581,8 +581,7 @@ def dentry_open(current: Task, path: PathRef, flags: int) -> File:
         inode.i_count += 1
         return result
     f_mode = _OPEN_FMODE[flags & 3]
-    seekable = 0 if kind == S_IFIFO else _SEEKABLE
-    result = File(path, flags & ~(O_CREAT | O_EXCL | O_TRUNC), f_mode | seekable)
+    flags &= ~(O_CREAT | O_EXCL | O_TRUNC)
     if kind == S_IFREG:
         if f_mode & 2 and inode.i_writecount < 0:
             raise LinuxError(Errno.ETXTBSY, "being executed")
@@ -591,17 +590,17 @@ def dentry_open(current: Task, path: PathRef, flags: int) -> File:
         if f_mode & 2:
             inode.i_writecount += 1
         try:
-            result = inode.open(current, result)
+            result = inode.open(current, path, flags, f_mode | _SEEKABLE)
         except BaseException:
             if f_mode & 2:
                 inode.i_writecount -= 1
             raise
     elif kind == S_IFSOCK:
         raise LinuxError(Errno.ENXIO, "a socket is connected to, not opened")
-    elif kind != S_IFIFO:
-        result = inode.open(current, result)
-        if kind == S_IFDIR and type(result) is File:
-            result.__class__ = ramfs.DirFile
+    elif kind == S_IFIFO:
+        result = File(path, flags, f_mode)
+    else:
+        result = inode.open(current, path, flags, f_mode | _SEEKABLE)
     result.f_flags &= ~O_NOCTTY  # only now: the open itself has to know
     result.f_path.dentry.d_inode.i_count += 1
     return result

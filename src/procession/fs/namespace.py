@@ -4,24 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from procession.fs import (
-    dcache,
-    devices,
-    fcntl,
-    ioctl,
-    namei,
-    namei_modify,
-    open,
-    ramfs,
-    read_write,
-    readdir,
-    splice,
-    stat,
-    statfs,
-    sync,
-    utimes,
-    xattr,
-)
+from procession.fs import dcache, devices, namei, ramfs
 from procession.fs import super as fs_super
 from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
@@ -59,7 +42,6 @@ from procession.kernel import capability
 from procession.mm import slab, uaccess
 
 if TYPE_CHECKING:
-    from procession.fs.overlay import RootSpec
     from procession.include.linux.fs import Dentry
     from procession.include.linux.fs_struct import FsStruct
     from procession.include.linux.kernel import Kernel
@@ -84,23 +66,6 @@ MS_PROPAGATION: Final = MS_PRIVATE | MS_SLAVE | MS_SHARED | MS_UNBINDABLE
 MS_MGC_VAL: Final = 0xC0ED0000
 MS_MGC_MSK: Final = 0xFFFF0000
 
-# Files whose system calls are declared by being imported; nothing else here needs them.
-SYSCALL_FILES: Final = (
-    dcache,
-    fcntl,
-    ioctl,
-    namei_modify,
-    open,
-    read_write,
-    readdir,
-    splice,
-    stat,
-    statfs,
-    sync,
-    utimes,
-    xattr,
-)
-
 
 def vfs_init(k: Kernel) -> None:
     """Set up the tables of the VFS; before any file system is registered or mounted."""
@@ -109,15 +74,8 @@ def vfs_init(k: Kernel) -> None:
     devices.chrdev_init(k)
 
 
-def mount_root(k: Kernel, root_spec: RootSpec) -> MntNamespace:
-    """Mount the root file system, /dev, and /proc if it is registered; returns the namespace.
-
-    root_spec: see fs/overlay.fill_root.  Raises OSError if the host will not show it.
-    """
-    # Imported this late because its classes derive from ramfs's, which a cycle may leave unfinished until now.
-    from procession.fs import overlay  # noqa: PLC0415
-
-    sb = overlay.fill_root(k, root_spec)
+def mount_root(k: Kernel, sb: SuperBlock) -> MntNamespace:
+    """Mount the root file system, /dev, and /proc if it is registered; returns the namespace."""
     assert sb.s_root is not None
     root = _alloc_vfsmnt(k, sb, sb.s_root, 0, "rootfs")
     k.vfs.rootfs = root

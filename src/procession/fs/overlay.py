@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from procession.fs import binfmt_python, dcache, lower, ramfs
+from procession.fs import dcache, lower, ramfs
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
+from procession.include.linux.binfmts import program_file
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, Inode, Kstat
 from procession.include.linux.magic import TMPFS_MAGIC
@@ -22,7 +23,7 @@ from procession.mm import filemap
 
 if TYPE_CHECKING:
     from procession.fs.lower import Lower
-    from procession.include.linux.fs import File, SuperBlock
+    from procession.include.linux.fs import File, PathRef, SuperBlock
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
@@ -41,12 +42,12 @@ class OverlayReg(ramfs.RamfsReg):
     lower_size = 0  # how much of the file below still shows: truncation cuts it for good
     prepared = False
 
-    def open(self, current: Task, file: File) -> File:
+    def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
         """See that the file below can be read; raises EACCES, EIO."""
         if not self.prepared and self.lower_size:
             _below(self, self.lower.prepare)
             self.prepared = True
-        return super().open(current, file)
+        return super().open(current, path, flags, mode)
 
     def readpage(self, index: int) -> bytes:
         """Read a page from below; raises EIO if the host fails."""
@@ -191,7 +192,7 @@ def fill_root(k: Kernel, spec: RootSpec) -> SuperBlock:
         for path, contents in spec.items():
             _make_file(k, inode, path, contents)
     for path in k.programs:
-        _make_file(k, inode, path, binfmt_python.program_file(path))
+        _make_file(k, inode, path, program_file(path))
     return sb
 
 

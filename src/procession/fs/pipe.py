@@ -108,14 +108,14 @@ class PipeInodeInfo:
 class PipeInode(Inode):
     """The inode of a pipe made by pipe(2)."""
 
-    def open(self, current: Task, file: File) -> File:
+    def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
         """Open the pipe once more, by its name under /proc/PID/fd (pipe_rdwr_open)."""
         pipe = self.i_pipe
-        if file.f_mode & FMODE_READ:
+        if mode & FMODE_READ:
             pipe.readers += 1
-        if file.f_mode & FMODE_WRITE:
+        if mode & FMODE_WRITE:
             pipe.writers += 1
-        return PipeFile(file.f_path, file.f_flags, file.f_mode, pipe)
+        return PipeFile(path, flags, mode, pipe)
 
 
 class PipeFile(File):

@@ -26,7 +26,7 @@ from procession.include.linux.magic import TMPFS_MAGIC
 from procession.mm import filemap
 
 if TYPE_CHECKING:
-    from procession.include.linux.fs import SuperBlock
+    from procession.include.linux.fs import PathRef, SuperBlock
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.mm_types import VmArea
     from procession.include.linux.sched import Task
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = (
     "DT",
-    "DirFile",
     "RamfsDir",
     "RamfsLink",
     "RamfsReg",
@@ -90,32 +89,12 @@ class RegularFile(File):
         fs_inode.file_accessed(self)
 
 
-class DirFile(File):
-    """An open directory; read by fs/readdir.py. private_data: the entries as they were at position 0."""
-
-    async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
-        """Refuse."""
-        raise LinuxError(Errno.EISDIR, "read of a directory")
-
-    def llseek(self, current: Task, offset: int, whence: int) -> int:
-        """Move to a position that getdents gave; raises EINVAL."""
-        if whence == 1:
-            offset += self.f_pos
-        elif whence:
-            raise LinuxError(Errno.EINVAL, "whence")
-        if offset < 0:
-            raise LinuxError(Errno.EINVAL, "negative offset")
-        self.f_pos = offset
-        return offset
-
-
 class RamfsReg(Inode):
     """A regular file. Pages that were never written are holes."""
 
-    def open(self, current: Task, file: File) -> File:
-        """Make it a page-cache file."""
-        file.__class__ = RegularFile
-        return file
+    def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
+        """Return a page-cache file."""
+        return RegularFile(path, flags, mode)
 
     def readpage(self, index: int) -> bytes:
         """A hole."""
@@ -161,18 +140,19 @@ class RamfsLink(Inode):
 class RamfsSpecial(Inode):
     """A device node, FIFO or socket. A device's open function is found in Kernel.vfs.devices."""
 
-    def open(self, current: Task, file: File) -> File:
+    def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
         """Open the guest's device of that number; raises ENXIO if there is none."""
-        return open_chrdev(current, self, file)
+        return open_chrdev(current, path, flags, mode)
 
 
-def open_chrdev(current: Task, inode: Inode, file: File) -> File:
-    """Open the device of inode's number, or of its major number alone; raises ENXIO if there is none (chrdev_open)."""
+def open_chrdev(current: Task, path: PathRef, flags: int, mode: int) -> File:
+    """Open the device of a node's number, or of its major number alone; raises ENXIO if there is none (chrdev_open)."""
+    inode = path.dentry.d_inode
     devices = inode.i_sb.kernel.vfs.devices
     device = devices.get(inode.i_rdev) or devices.get(-(inode.i_rdev >> 8 & 0xFFF))
     if device is None or inode.i_mode & S_IFMT != S_IFCHR:
         raise LinuxError(Errno.ENXIO, "no such device")
-    opened: File = device(current, inode, file)
+    opened: File = device(current, path, flags, mode)
     return opened
 
 
@@ -187,11 +167,6 @@ class RamfsDir(Inode):
     def new_inode(self, mode: int, rdev: int = 0) -> Inode:
         """Make an inode of the kind in mode."""
         return new_inode(self.i_sb, mode, rdev)
-
-    def open(self, current: Task, file: File) -> File:
-        """Make it a directory stream."""
-        file.__class__ = DirFile
-        return file
 
     def lookup(self, name: str) -> Inode:
         """Return a member; raises ENOENT."""

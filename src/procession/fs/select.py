@@ -38,7 +38,7 @@ from procession.include.linux.time import (
 )
 from procession.include.linux.types import Int, SizeT, UInt, UserPtr
 from procession.include.linux.wait import WaitQueueEntry
-from procession.kernel import hrtimer, sched, signal, time, wait
+from procession.kernel import hrtimer, sched, signal_queue, time, wait
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -260,7 +260,7 @@ def set_user_sigmask(current: Task, sigmask: UserPtr, sigsetsize: int) -> int | 
         raise LinuxError(Errno.EINVAL, "size of sigset_t")
     mask = uaccess.get_user(current, sigmask, 8) & ~SIG_KERNEL_ONLY_MASK
     saved = current.blocked
-    signal.set_current_blocked(current, mask)
+    signal_queue.set_current_blocked(current, mask)
     return saved
 
 
@@ -272,7 +272,7 @@ def restore_user_sigmask(current: Task, saved: int | None, *, interrupted: bool)
         current.saved_sigmask = saved
         current.ti_flags |= TIF_RESTORE_SIGMASK | TIF_SIGPENDING
     else:
-        signal.set_current_blocked(current, saved)
+        signal_queue.set_current_blocked(current, saved)
 
 
 def _end_time(current: Task, timeout_ns: int) -> int:

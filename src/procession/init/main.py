@@ -10,7 +10,9 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.drivers.tty import tty_io
+from procession.arch.x86 import traps
+from procession.drivers.tty import pty, tty_io
+from procession.drivers.tty.hvc import hvc_console
 from procession.fs import (
     anon_inodes,
     binfmt_elf,
@@ -24,6 +26,7 @@ from procession.fs import (
     locks,
     namei,
     namespace,
+    overlay,
     pipe,
 )
 from procession.fs import exec as fs_exec
@@ -117,6 +120,7 @@ def start_kernel(k: Kernel, root: RootSpec) -> None:
 
     Context: the caller is PID 0. Raises OSError if the host will not show the root.
     """
+    traps.trap_init(k)
     page_alloc.mem_init(k)
     fork.fork_init(k)
     user.uid_cache_init(k)
@@ -146,11 +150,13 @@ def vfs_caches_init(k: Kernel, root: RootSpec) -> None:
     anon_inodes.anon_inode_init(k)
     socket.sock_init(k)
     tty_io.tty_init(k)
+    pty.pty_init(k)
+    hvc_console.hvc_console_init(k)
     fs_exec.exec_init(k)
     binfmt_script.init_script_binfmt(k)
     binfmt_elf.init_elf_binfmt(k)
     binfmt_python.init_python_binfmt(k)
-    mnt_ns = namespace.mount_root(k, root)
+    mnt_ns = namespace.mount_root(k, overlay.fill_root(k, root))
     k.init_nsproxy = Nsproxy(k.init_uts_ns, k.init_ipc_ns, mnt_ns, k.init_pid_ns, k.init_net_ns)
     k.init_task.nsproxy = k.init_nsproxy
     k.init_task.fs = fs_struct.init_fs(k, PathRef(k.vfs.rootfs, k.vfs.rootfs.mnt_root))

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from procession.drivers.tty.hvc import hvc_console
 from procession.hw.chooser import ReplayError
 from procession.hw.clock import NEVER
 from procession.include.linux.bug import KernelBug, KernelPanic
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.sched import SIGNAL_GROUP_EXIT, TASK_RUNNING, TIF_FORK, TIF_NEED_RESCHED, TIF_SIGPENDING
-from procession.kernel import fork, hrtimer, lockdep, panic, pid, rcupdate, sched, signal, wait
+from procession.kernel import fork, hrtimer, lockdep, panic, pid, rcupdate, sched, signal
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -186,7 +185,7 @@ def _cpu_loop(k: Kernel, rq: sched.Rq) -> None:
                 curr.stack = exit_to_user_mode(curr)
             continue
         else:
-            event_ns = k.tty.next_timer_ns if k.tty.hvc_live else clock.next_event_ns
+            event_ns = k.timers.next_timer_ns
             coro = curr.thread.run(curr, None if event_ns == NEVER else max(1, event_ns - clock.now_ns))
             if coro is not None:
                 curr.stack = coro
@@ -210,37 +209,23 @@ def _finish_task_switch(rq: sched.Rq) -> None:
 
 
 def _cpu_idle(k: Kernel, end_ns: int) -> bool:
-    """All CPUs are idle: let time pass until something is due; returns False if nothing ever will be."""
+    """All CPUs are idle: let time pass until something is due; returns False if nothing ever will be.
+
+    Virtual time does not pass while the outside is waited for, so with a timer due it is only asked.
+    """
     clock = k.clock
     event_ns = min(hrtimer.next_timer_event(k), end_ns)
-    if (k.tty.is_console or k.tty.console_wait.task_list) and _console_input(k, event_ns):
-        return True
+    if k.pm_idle is not None:
+        timeout_ns: int | None = 0
+        if event_ns == NEVER:
+            timeout_ns = None
+        elif clock.realtime:
+            timeout_ns = max(0, event_ns - clock.now_ns)
+        if k.pm_idle(k, timeout_ns):
+            return True
     if event_ns == NEVER:
         return False
     clock.idle_until(event_ns)
-    return True
-
-
-def _console_input(k: Kernel, event_ns: int) -> bool:
-    """Somebody may read the console: wait for the host as long as nothing else is due, and wake the readers.
-
-    Virtual time does not pass while the host is waited for, so with a timer due the host is only asked. Input that
-    lies there already is not what the sleepers wait for.
-    """
-    if k.tty.console_dev.announced:
-        return False
-    clock = k.clock
-    timeout_ns: int | None = 0
-    if event_ns == NEVER:
-        timeout_ns = None
-    elif clock.realtime:
-        timeout_ns = max(0, event_ns - clock.now_ns)
-    if k.tty.is_console:
-        return hvc_console.hvc_idle_input(k, timeout_ns)
-    if not k.console.wait(timeout_ns):
-        return False
-    clock.sync()
-    wait.wake_up_interruptible(k.tty.console_wait)
     return True
 
 

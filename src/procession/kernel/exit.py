@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 from procession.drivers.tty import tty_io, tty_jobctrl
 from procession.fs import coredump, file, fs_struct
-from procession.fs.proc import base as proc_base
 from procession.include.linux.bug import KernelPanic, bug, bug_on
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_SID
+from procession.include.linux.proc_fs import proc_flush_task
 from procession.include.linux.sched import (
     EXIT_DEAD,
     EXIT_NONE,
@@ -153,7 +153,7 @@ def release_task(p: Task) -> None:
     k = p.kernel
     while True:
         p.real_cred.user.processes -= 1
-        proc_base.proc_flush_task(p)
+        proc_flush_task(p)
         trace = k.trace
         if trace.sched_process_free:
             trace.sched_process_free(p.comm, p.pid, p.prio, k.current.pid)

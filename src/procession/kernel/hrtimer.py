@@ -4,6 +4,8 @@ The timers of a machine are one heap of (expiry, serial, timer). A cancelled ent
 top: it is recognised by its serial. `clock.next_event_ns` is when a running CPU has to come here; 0 means that what it
 should be must be worked out again.
 
+Deferrable timers (struct timer_list; kernel/timer.c) stand beside the heap: no idle CPU wakes for them.
+
 Differs: timer slack is not used: a sleep ends exactly when it should.
 """
 
@@ -12,33 +14,36 @@ from __future__ import annotations
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Final
 
-from procession.drivers.tty.hvc import hvc_console
 from procession.hw.clock import NEVER
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.hrtimer import Hrtimer
 from procession.include.linux.sched import TASK_INTERRUPTIBLE, TASK_RUNNING, TIF_SIGPENDING
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import TimespecIn, TimespecLeft
+from procession.include.linux.timer import TimerList
 from procession.include.linux.types import UserPtr
-from procession.kernel import posix_cpu_timers, rcupdate, sched, time
+from procession.kernel import rcupdate, sched, time
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
 __all__ = (
+    "del_timer",
     "hrtimer_cancel",
     "hrtimer_forward",
     "hrtimer_get_remaining",
     "hrtimer_nanosleep",
     "hrtimer_start",
     "hrtimers_init",
+    "mod_timer",
     "next_timer_event",
     "program_event",
     "run_queues",
     "schedule_hrtimeout",
     "schedule_timeout",
     "sys_nanosleep",
+    "timer_pending",
 )
 
 _COMPACT: Final = 64
@@ -113,13 +118,13 @@ def run_queues(k: Kernel) -> None:
     rq: sched.Rq = k.sched.runqueues[k.cpu]
     if now_ns >= rq.tick_ns:
         sched.scheduler_tick(rq)
-    if now_ns >= k.tty.hvc_poll_ns:
-        hvc_console.hvc_poll(k)
+    if now_ns >= k.timers.deferrable_ns:
+        run_timer_softirq(k)
     curr = rq.curr
-    sig = curr.signal
-    if sig.it is not None or sig.cputime_expires is not None:
+    cputime_expires = curr.signal.cputime_expires
+    if cputime_expires is not None:
         with k.lockdep.hard_irq:  # type: ignore[attr-defined]
-            posix_cpu_timers.run_posix_cpu_timers(curr)
+            cputime_expires.run(curr)
     if k.rcu.next or k.rcu.wait:
         rcupdate.rcu_quiescent(k)
     program_event(k)
@@ -141,11 +146,49 @@ def program_event(k: Kernel) -> None:
     if k.timers.hrtimers:
         event_ns = min(event_ns, next_timer_event(k))
     event_ns = min(event_ns, rq.limit_ns)
-    sig = rq.curr.signal
-    if sig.it is not None or sig.cputime_expires is not None:
-        event_ns = min(event_ns, posix_cpu_timers.next_event(rq.curr))
-    k.tty.next_timer_ns = event_ns
-    k.clock.next_event_ns = min(event_ns, k.tty.hvc_poll_ns)
+    cputime_expires = rq.curr.signal.cputime_expires
+    if cputime_expires is not None:
+        event_ns = min(event_ns, cputime_expires.next_event(rq.curr))
+    k.timers.next_timer_ns = min(event_ns, k.timers.deferrable_late_ns)
+    k.clock.next_event_ns = min(event_ns, k.timers.deferrable_ns)
+
+
+# Deferrable timers.
+
+
+def mod_timer(k: Kernel, timer: TimerList, expires_ns: int) -> None:
+    """Arm a deferrable timer for expires_ns, anew if it is armed."""
+    timer.expires_ns = expires_ns
+    k.timers.deferrable[timer] = None
+    _find_first_timer(k)
+    if expires_ns < k.clock.next_event_ns:
+        k.clock.next_event_ns = 0
+
+
+def del_timer(k: Kernel, timer: TimerList) -> None:
+    """Disarm a deferrable timer."""
+    k.timers.deferrable.pop(timer, None)
+    _find_first_timer(k)
+
+
+def timer_pending(k: Kernel, timer: TimerList) -> bool:
+    """Whether a deferrable timer is armed."""
+    return timer in k.timers.deferrable
+
+
+def run_timer_softirq(k: Kernel) -> None:
+    """Run the deferrable timers that are due."""
+    for timer in [timer for timer in k.timers.deferrable if timer.expires_ns <= k.clock.now_ns]:
+        del k.timers.deferrable[timer]
+        timer.function(k)
+    _find_first_timer(k)
+
+
+def _find_first_timer(k: Kernel) -> None:
+    k.timers.deferrable_ns = min((timer.expires_ns for timer in k.timers.deferrable), default=NEVER)
+    k.timers.deferrable_late_ns = min(
+        (timer.expires_ns + timer.slack_ns for timer in k.timers.deferrable), default=NEVER
+    )
 
 
 # Sleeping.

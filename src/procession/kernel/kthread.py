@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from procession.fs import exec as fs_exec
 from procession.include.linux.bug import bug, bug_on
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.sched import (
@@ -18,6 +17,7 @@ from procession.include.linux.sched import (
     PF_FREEZER_NOSIG,
     PF_NOFREEZE,
     PF_THREAD_BOUND,
+    TASK_COMM_LEN,
     TASK_INTERRUPTIBLE,
     TASK_RUNNING,
     TASK_UNINTERRUPTIBLE,
@@ -203,7 +203,7 @@ async def kthread_create(current: Task, threadfn: ThreadFn, data: object, name: 
     if p is None:
         assert create.error is not None
         raise create.error
-    fs_exec.set_task_comm(p, name)
+    p.comm = name[: TASK_COMM_LEN - 1]
     # kthreadd may have been given another policy by a curious root.
     sched_syscalls.sched_setscheduler_nocheck(p, 0, 0)
     p.cpus_allowed = (1 << k.nr_cpus) - 1
@@ -248,7 +248,7 @@ async def _create_kthread(current: Task, create: KthreadCreateInfo) -> None:
 async def kthreadd(current: Task, unused: object) -> NoReturn:
     """PID 2: make kernel threads on request, for ever."""
     k = current.kernel
-    fs_exec.set_task_comm(current, "kthreadd")
+    current.comm = "kthreadd"
     signal_queue.ignore_signals(current)
     current.cpus_allowed = (1 << k.nr_cpus) - 1
     current.flags |= PF_NOFREEZE | PF_FREEZER_NOSIG

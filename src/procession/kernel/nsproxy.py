@@ -10,6 +10,7 @@ from procession.fs.proc import namespaces as proc_namespaces
 from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.nsproxy import IpcNamespace, NetNamespace, Nsproxy, UtsNamespace
+from procession.include.linux.pid import put_pid_ns
 from procession.include.linux.sched import (
     CLONE_NEWIPC,
     CLONE_NEWNET,
@@ -104,7 +105,7 @@ def put_nsproxy(k: Kernel, ns: Nsproxy) -> None:
         return
     namespace.put_mnt_ns(k, ns.mnt_ns)
     _put_uts_ipc(ns.uts_ns, ns.ipc_ns)
-    pid_namespace.put_pid_ns(k, ns.pid_ns)
+    put_pid_ns(k, ns.pid_ns)
     ns.net_ns.count -= 1
     k.caches["nsproxy"].free()
 

@@ -23,9 +23,10 @@ from procession.include.linux.pid import (
     PidNamespace,
     PidType,
     Upid,
+    put_pid_ns,
 )
 from procession.include.linux.spinlock import SpinLock
-from procession.kernel import pid_namespace, rcupdate
+from procession.kernel import rcupdate
 from procession.mm import slab
 
 if TYPE_CHECKING:
@@ -200,7 +201,7 @@ def put_pid(k: Kernel, pid: Pid | None) -> None:
         bug("struct pid put once too often", pid)
     if pid.count == 0:
         k.caches["pid"].free()
-        pid_namespace.put_pid_ns(k, pid.numbers[pid.level].ns)
+        put_pid_ns(k, pid.numbers[pid.level].ns)
 
 
 # Tasks and their pids.

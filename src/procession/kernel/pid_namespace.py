@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.pid import BITS_PER_PAGE, PIDMAP_ENTRIES, Pidmap, PidNamespace
+from procession.include.linux.pid import BITS_PER_PAGE, PIDMAP_ENTRIES, Pidmap, PidNamespace, get_pid_ns
 from procession.include.linux.sched import CLONE_NEWPID, CLONE_PARENT, CLONE_THREAD, TIF_SIGPENDING
 from procession.include.linux.signal import SIGKILL
 from procession.include.linux.wait import __WALL
@@ -15,28 +15,9 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("copy_pid_ns", "get_pid_ns", "put_pid_ns", "zap_pid_ns_processes")
+__all__ = ("copy_pid_ns", "zap_pid_ns_processes")
 
 _THREAD_OR_PARENT: Final = int(CLONE_THREAD | CLONE_PARENT)
-
-
-def get_pid_ns(ns: PidNamespace) -> PidNamespace:
-    """Take a reference."""
-    ns.count += 1
-    return ns
-
-
-def put_pid_ns(k: Kernel, ns: PidNamespace) -> None:
-    """Drop a reference; the last one frees the namespace and drops its parent's."""
-    gone: PidNamespace | None = ns
-    while gone is not None and gone is not k.init_pid_ns:
-        gone.count -= 1
-        if gone.count > 0:
-            return
-        k.caches["pid_namespace"].free()
-        gone = gone.parent
-    if gone is k.init_pid_ns:
-        gone.count -= 1
 
 
 def copy_pid_ns(current: Task, flags: int, old_ns: PidNamespace) -> PidNamespace:

@@ -1,6 +1,7 @@
 """CPU clocks, CPU interval timers, RLIMIT_CPU (kernel/posix-cpu-timers.c; spec 10.14).
 
-A process that uses none of these pays nothing: signal.it and signal.cputime_expires are None then.
+A process that uses none of these pays nothing: signal.cputime_expires is None then. Else it is what the tick asks
+(kernel/hrtimer.py): when something of the process expires, and to do what is due.
 
 Differs: checked at the exact time instead of on ticks; RLIMIT_RTTIME is not applied.
 """
@@ -28,12 +29,10 @@ __all__ = (
     "clock_sample",
     "clock_target",
     "get_cpu_itimer",
-    "next_event",
     "posix_cpu_timer_del",
     "posix_cpu_timer_set",
     "posix_cpu_timers_exit",
     "posix_cpu_timers_init_group",
-    "run_posix_cpu_timers",
     "set_cpu_itimer",
     "thread_group_cputime",
     "update_rlimit_cpu",
@@ -59,13 +58,40 @@ class CpuTimer:
 
 
 class CputimeExpires:
-    """What a process has on its CPU clocks beside the interval timers (struct task_cputime, cpu_timers)."""
+    """What a process has on its CPU clocks; the interval timers are in signal.it (struct task_cputime, cpu_timers)."""
 
     __slots__ = ("limited", "timers")
 
     def __init__(self) -> None:
         self.limited = False  # RLIMIT_CPU is finite
         self.timers: list[CpuTimer] = []  # by time of arming
+
+    def next_event(self, p: Task) -> int:
+        """Return when the first of what p's process has can expire if only p runs."""
+        sig = p.signal
+        utime, stime, _ = thread_group_cputime(p)
+        left_ns = NEVER
+        if sig.it is not None:
+            for which, (expires_ns, _) in sig.it.items():
+                if expires_ns:
+                    left_ns = min(left_ns, expires_ns - utime - (0 if which == ITIMER_VIRTUAL else stime))
+        if self.limited:
+            left_ns = min(left_ns, sig.rlim[RLIMIT_CPU][0] * NSEC_PER_SEC - utime - stime)
+        for timer in self.timers:
+            if not timer.clock & CPUCLOCK_PERTHREAD_MASK or timer.task is p:
+                left_ns = min(left_ns, timer.expires_ns - clock_sample(timer.clock, timer.task))
+        return p.kernel.clock.now_ns + max(1, left_ns)
+
+    def run(self, p: Task) -> None:
+        """Fire what has expired for the process of p, which runs (run_posix_cpu_timers). Context: interrupt."""
+        for timer in self.timers.copy():
+            if timer.expires_ns <= clock_sample(timer.clock, timer.task) and posix_cpu_timer_del(timer):
+                timer.function(timer)
+        utime, stime, _ = thread_group_cputime(p)
+        if p.signal.it is not None:
+            _check_itimers(p, p.signal.it, utime, stime)
+        if self.limited:
+            _check_rlimit_cpu(p, utime + stime)
 
 
 def thread_group_cputime(p: Task) -> tuple[int, int, int]:
@@ -121,7 +147,7 @@ def _expires(sig: SignalStruct) -> CputimeExpires:
 
 def _drop_if_empty(sig: SignalStruct) -> None:
     expires: CputimeExpires | None = sig.cputime_expires
-    if expires is not None and not expires.limited and not expires.timers:
+    if expires is not None and not expires.limited and not expires.timers and sig.it is None:
         sig.cputime_expires = None
 
 
@@ -189,13 +215,18 @@ def set_cpu_itimer(current: Task, which: int, value_ns: int, interval_ns: int) -
             # The tick that has begun does not count.
             value_ns += _itimer_clock(current, which) + TICK_NSEC
         it[which] = (value_ns, interval_ns)
-        sig.it = it if _in_use(it) else None
+        _set_itimers(sig, it)
     current.kernel.clock.next_event_ns = 0
 
 
-def _in_use(it: dict[int, tuple[int, int]]) -> bool:
-    """Whether there is anything to remember; an interval is, even if the timer does not run."""
-    return any(it[ITIMER_VIRTUAL] + it[ITIMER_PROF])
+def _set_itimers(sig: SignalStruct, it: dict[int, tuple[int, int]]) -> None:
+    """Remember the interval timers, if there is anything: an interval is, even if the timer does not run."""
+    if any(it[ITIMER_VIRTUAL] + it[ITIMER_PROF]):
+        sig.it = it
+        _expires(sig)
+    else:
+        sig.it = None
+        _drop_if_empty(sig)
 
 
 def _itimer_clock(p: Task, which: int) -> int:
@@ -204,40 +235,6 @@ def _itimer_clock(p: Task, which: int) -> int:
 
 
 # Expiry.
-
-
-def next_event(p: Task) -> int:
-    """Return when the first of what p's process has on its CPU clocks can expire if only p runs."""
-    sig = p.signal
-    utime, stime, _ = thread_group_cputime(p)
-    left_ns = NEVER
-    if sig.it is not None:
-        for which, (expires_ns, _) in sig.it.items():
-            if expires_ns:
-                left_ns = min(left_ns, expires_ns - utime - (0 if which == ITIMER_VIRTUAL else stime))
-    expires: CputimeExpires | None = sig.cputime_expires
-    if expires is not None:
-        if expires.limited:
-            left_ns = min(left_ns, sig.rlim[RLIMIT_CPU][0] * NSEC_PER_SEC - utime - stime)
-        for timer in expires.timers:
-            if not timer.clock & CPUCLOCK_PERTHREAD_MASK or timer.task is p:
-                left_ns = min(left_ns, timer.expires_ns - clock_sample(timer.clock, timer.task))
-    return p.kernel.clock.now_ns + max(1, left_ns)
-
-
-def run_posix_cpu_timers(p: Task) -> None:
-    """Fire what has expired on the CPU clocks of the running task's process. Context: interrupt."""
-    sig = p.signal
-    expires: CputimeExpires | None = sig.cputime_expires
-    if expires is not None:
-        for timer in expires.timers.copy():
-            if timer.expires_ns <= clock_sample(timer.clock, timer.task) and posix_cpu_timer_del(timer):
-                timer.function(timer)
-    utime, stime, _ = thread_group_cputime(p)
-    if sig.it is not None:
-        _check_itimers(p, sig.it, utime, stime)
-    if expires is not None and expires.limited:
-        _check_rlimit_cpu(p, utime + stime)
 
 
 def _check_itimers(p: Task, it: dict[int, tuple[int, int]], utime: int, stime: int) -> None:
@@ -251,8 +248,7 @@ def _check_itimers(p: Task, it: dict[int, tuple[int, int]], utime: int, stime: i
             expires_ns = 0
         it[which] = (expires_ns, interval_ns)
         signal_send.group_send_sig_info(signo, siginfo.SEND_SIG_PRIV, p)
-    if not _in_use(it):
-        p.signal.it = None
+    _set_itimers(p.signal, it)
 
 
 def _check_rlimit_cpu(p: Task, ptime_ns: int) -> None:

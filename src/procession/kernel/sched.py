@@ -407,8 +407,7 @@ def _context_switch(rq: Rq, prev: Task, next: Task, state: int) -> None:
     clock = k.clock
     clock.now_ns += SWITCH_NS
     next.stime += SWITCH_NS
-    sig = next.signal
-    if rq.nr_running > 1 or rq.tick_ns != NEVER or not clock.next_event_ns or sig.it is not None or sig.cputime_expires:
+    if rq.nr_running > 1 or rq.tick_ns != NEVER or not clock.next_event_ns or next.signal.cputime_expires is not None:
         hrtimer.program_event(k)
 
 

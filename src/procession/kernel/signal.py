@@ -1,8 +1,8 @@
-"""Delivering signals, and which of them are blocked (kernel/signal.c, do_signal() of arch/x86; spec 10).
+"""Delivering signals (kernel/signal.c, do_signal() of arch/x86; spec 10).
 
-3.2's kernel/signal.c is seven files here, each of which knows only those before it: signal_queue.py (pending sets),
-signal_jobctl.py (what job control asks of a thread), signal_send.py (sending), signal_notify.py (what a parent is
-told), signal_stop.py (stops), this one, signal_syscalls.py.
+3.2's kernel/signal.c is seven files here, each of which knows only those before it: signal_queue.py (pending sets,
+blocked ones), signal_jobctl.py (what job control asks of a thread), signal_send.py (sending), signal_notify.py (what a
+parent is told), signal_stop.py (stops), this one, signal_syscalls.py.
 
 Differs: dequeue_signal() and get_signal_to_deliver() return what 3.2 writes through pointers. No freezer.
 """
@@ -27,22 +27,18 @@ from procession.include.linux.sched import (
     TIF_SINGLESTEP,
     signal_group_exit,
     thread_group_empty,
-    threads_from,
 )
 from procession.include.linux.signal import (
     CLD_STOPPED,
     SA_NODEFER,
     SA_RESETHAND,
     SA_RESTART,
-    SIG_BLOCK,
     SIG_DFL,
     SIG_IGN,
     SIG_KERNEL_COREDUMP_MASK,
     SIG_KERNEL_IGNORE_MASK,
     SIG_KERNEL_ONLY_MASK,
     SIG_KERNEL_STOP_MASK,
-    SIG_SETMASK,
-    SIG_UNBLOCK,
     SIGKILL,
     SIGSTOP,
     SIGTRAP,
@@ -56,16 +52,7 @@ from procession.kernel import exit, siginfo, signal_jobctl, signal_notify, signa
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
-__all__ = (
-    "do_signal",
-    "exit_signals",
-    "on_sig_stack",
-    "sas_ss_flags",
-    "set_current_blocked",
-    "set_restore_sigmask",
-    "set_task_blocked_locked",
-    "sigprocmask",
-)
+__all__ = ("do_signal", "exit_signals", "on_sig_stack", "sas_ss_flags")
 
 _EINTR: Final = int(Errno.EINTR)
 _ERESTARTSYS: Final = int(Errno.ERESTARTSYS)
@@ -78,65 +65,6 @@ _RESTART_CODES: Final = frozenset(
 _IGN: Final = 0
 _STOP: Final = 1
 _TERM: Final = 2
-
-
-# The blocked set.
-
-
-def retarget_shared_pending(tsk: Task, which: int) -> None:
-    """Find other threads for those shared signals in which that tsk will not take after all.
-
-    Context: siglock held.
-    """
-    assert tsk.sighand is not None
-    tsk.sighand.siglock.assert_held()
-    retarget = tsk.signal.shared_pending.signal & which
-    if not retarget:
-        return
-    for t in threads_from(tsk)[1:]:
-        if t.flags & PF_EXITING or not retarget & ~t.blocked:
-            continue
-        retarget &= t.blocked
-        if not t.ti_flags & TIF_SIGPENDING:
-            signal_queue.signal_wake_up(t, resume=False)
-        if not retarget:
-            return
-
-
-def set_task_blocked_locked(tsk: Task, newset: int) -> None:
-    """Set the caller's blocked set, siglock held (__set_task_blocked)."""
-    assert tsk.sighand is not None
-    tsk.sighand.siglock.assert_held()
-    if tsk.ti_flags & TIF_SIGPENDING and not thread_group_empty(tsk):
-        retarget_shared_pending(tsk, newset & ~tsk.blocked)
-    tsk.blocked = newset
-    signal_queue.recalc_sigpending(tsk)
-
-
-def set_current_blocked(current: Task, newset: int) -> None:
-    """Set the caller's blocked set; KILL and STOP must not be in it."""
-    assert current.sighand is not None
-    with current.sighand.siglock.irq():
-        set_task_blocked_locked(current, newset)
-
-
-def sigprocmask(current: Task, how: int, newset: int) -> int:
-    """Change the caller's blocked set as rt_sigprocmask(2) does; returns the old one. Raises EINVAL for how."""
-    old = current.blocked
-    if how == SIG_BLOCK:
-        newset |= old
-    elif how == SIG_UNBLOCK:
-        newset = old & ~newset
-    elif how != SIG_SETMASK:
-        raise LinuxError(Errno.EINVAL, "unknown way to change the mask")
-    if newset != old or current.ti_flags & TIF_SIGPENDING:
-        set_current_blocked(current, newset)
-    return old
-
-
-def set_restore_sigmask(current: Task) -> None:
-    """Have saved_sigmask put back when the call returns, after a handler has run."""
-    current.ti_flags |= TIF_RESTORE_SIGMASK | TIF_SIGPENDING
 
 
 # The alternate stack.
@@ -168,7 +96,7 @@ def exit_signals(tsk: Task) -> None:
         # Under the lock: from now on this thread is not chosen any more.
         tsk.flags |= PF_EXITING
         if tsk.ti_flags & TIF_SIGPENDING:
-            retarget_shared_pending(tsk, ~tsk.blocked)
+            signal_queue.retarget_shared_pending(tsk, ~tsk.blocked)
             if tsk.jobctl & JOBCTL_STOP_PENDING:
                 group_stop = signal_jobctl.task_participate_group_stop(tsk)
     if group_stop:
@@ -273,7 +201,7 @@ async def do_signal(current: Task) -> None:
     # Without a handler the mask that the call replaced comes back here.
     if current.ti_flags & TIF_RESTORE_SIGMASK:
         current.ti_flags &= ~TIF_RESTORE_SIGMASK
-        set_current_blocked(current, current.saved_sigmask)
+        signal_queue.set_current_blocked(current, current.saved_sigmask)
 
 
 def handle_signal(current: Task, sig: int, ka: KSigaction, info: Siginfo) -> None:
@@ -296,6 +224,6 @@ def handle_signal(current: Task, sig: int, ka: KSigaction, info: Siginfo) -> Non
     blocked |= ka.mask
     if not ka.flags & SA_NODEFER:
         blocked |= 1 << (sig - 1)
-    set_current_blocked(current, blocked)
+    signal_queue.set_current_blocked(current, blocked)
     # The frame has the mask now, and sigreturn restores it.
     current.ti_flags &= ~TIF_RESTORE_SIGMASK

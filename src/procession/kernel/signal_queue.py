@@ -1,4 +1,4 @@
-"""Pending sets and queues of signals (the first part of kernel/signal.c; spec 10.4, 10.7).
+"""Pending sets and queues of signals, and which are blocked (the first part of kernel/signal.c; spec 10.4, 10.7).
 
 Everything here is called with the siglock held, but for signal_pending() and what takes the lock itself.
 """
@@ -8,24 +8,31 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from procession.include.linux.errno import LinuxError
+from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.resource import RLIMIT_SIGPENDING
 from procession.include.linux.sched import (
     JOBCTL_PENDING_MASK,
     JOBCTL_STOP_DEQUEUED,
+    PF_EXITING,
     SIGNAL_UNKILLABLE,
     TASK_INTERRUPTIBLE,
     TASK_WAKEKILL,
+    TIF_RESTORE_SIGMASK,
     TIF_SIGPENDING,
+    thread_group_empty,
+    threads_from,
 )
 from procession.include.linux.signal import (
     DEFAULT_ACTION,
     NSIG,
     SI_TIMER,
+    SIG_BLOCK,
     SIG_DFL,
     SIG_IGN,
     SIG_KERNEL_IGNORE_MASK,
     SIG_KERNEL_STOP_MASK,
+    SIG_SETMASK,
+    SIG_UNBLOCK,
     SIGALRM,
     SIGKILL_MASK,
     SYNCHRONOUS_MASK,
@@ -52,13 +59,18 @@ __all__ = (
     "recalc_sigpending",
     "recalc_sigpending_and_wake",
     "recalc_sigpending_tsk",
+    "retarget_shared_pending",
     "rm_from_queue",
+    "set_current_blocked",
+    "set_restore_sigmask",
+    "set_task_blocked_locked",
     "sig_handler_ignored",
     "sig_ignored",
     "signal_pending",
     "signal_pending_state",
     "signal_wake_up",
     "signals_init",
+    "sigprocmask",
     "sigqueue_charge",
     "sigqueue_put",
 )
@@ -321,3 +333,62 @@ def _restart_real_timer(k: Kernel, sig: SignalStruct) -> None:
     if timer is not None and sig.it_real_incr_ns and not timer.queued:
         hrtimer.hrtimer_forward(timer, k.clock.now_ns, sig.it_real_incr_ns)
         hrtimer.hrtimer_start(k, timer, timer.expires_ns)
+
+
+# The blocked set.
+
+
+def retarget_shared_pending(tsk: Task, which: int) -> None:
+    """Find other threads for those shared signals in which that tsk will not take after all.
+
+    Context: siglock held.
+    """
+    assert tsk.sighand is not None
+    tsk.sighand.siglock.assert_held()
+    retarget = tsk.signal.shared_pending.signal & which
+    if not retarget:
+        return
+    for t in threads_from(tsk)[1:]:
+        if t.flags & PF_EXITING or not retarget & ~t.blocked:
+            continue
+        retarget &= t.blocked
+        if not t.ti_flags & TIF_SIGPENDING:
+            signal_wake_up(t, resume=False)
+        if not retarget:
+            return
+
+
+def set_task_blocked_locked(tsk: Task, newset: int) -> None:
+    """Set the caller's blocked set, siglock held (__set_task_blocked)."""
+    assert tsk.sighand is not None
+    tsk.sighand.siglock.assert_held()
+    if tsk.ti_flags & TIF_SIGPENDING and not thread_group_empty(tsk):
+        retarget_shared_pending(tsk, newset & ~tsk.blocked)
+    tsk.blocked = newset
+    recalc_sigpending(tsk)
+
+
+def set_current_blocked(current: Task, newset: int) -> None:
+    """Set the caller's blocked set; KILL and STOP must not be in it."""
+    assert current.sighand is not None
+    with current.sighand.siglock.irq():
+        set_task_blocked_locked(current, newset)
+
+
+def sigprocmask(current: Task, how: int, newset: int) -> int:
+    """Change the caller's blocked set as rt_sigprocmask(2) does; returns the old one. Raises EINVAL for how."""
+    old = current.blocked
+    if how == SIG_BLOCK:
+        newset |= old
+    elif how == SIG_UNBLOCK:
+        newset = old & ~newset
+    elif how != SIG_SETMASK:
+        raise LinuxError(Errno.EINVAL, "unknown way to change the mask")
+    if newset != old or current.ti_flags & TIF_SIGPENDING:
+        set_current_blocked(current, newset)
+    return old
+
+
+def set_restore_sigmask(current: Task) -> None:
+    """Have saved_sigmask put back when the call returns, after a handler has run."""
+    current.ti_flags |= TIF_RESTORE_SIGMASK | TIF_SIGPENDING

@@ -187,7 +187,7 @@ def sys_rt_sigprocmask(current: Task, how: SigHowArg, nset: SigsetIn, oset: Sigs
         raise LinuxError(Errno.EINVAL, "size of a signal set")
     old = current.blocked
     if nset:
-        signal.sigprocmask(current, how, uaccess.get_user(current, nset, _SET_SIZE) & _ALLOWED)
+        signal_queue.sigprocmask(current, how, uaccess.get_user(current, nset, _SET_SIZE) & _ALLOWED)
     if oset:
         uaccess.put_user(current, oset, old, _SET_SIZE)
     return 0
@@ -250,13 +250,13 @@ async def sys_rt_sigsuspend(current: Task, unewset: SigsetIn, sigsetsize: SizeT)
     _check_set_size(sigsetsize)
     newset = uaccess.get_user(current, unewset, _SET_SIZE) & _ALLOWED
     current.saved_sigmask = current.blocked
-    signal.set_current_blocked(current, newset)
+    signal_queue.set_current_blocked(current, newset)
     current.state = TASK_INTERRUPTIBLE
     current.wchan = "sys_rt_sigsuspend"
     await sched.schedule(current)
     current.wchan = ""
     # The handler runs with the new mask, and the old one comes back after it.
-    signal.set_restore_sigmask(current)
+    signal_queue.set_restore_sigmask(current)
     raise LinuxError(Errno.ERESTARTNOHAND, "sigsuspend")
 
 
@@ -300,7 +300,7 @@ async def do_sigtimedwait(current: Task, these: int, timeout_ns: int | None) -> 
     current.wchan = ""
 
     with sighand.siglock.irq():
-        signal.set_task_blocked_locked(current, current.real_blocked)
+        signal_queue.set_task_blocked_locked(current, current.real_blocked)
         current.real_blocked = 0
         info = signal_queue.dequeue_signal(current, mask)
     if info is not None:

@@ -38,7 +38,7 @@ from procession.include.linux.sched import TASK_UNINTERRUPTIBLE, same_thread_gro
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import HZ, NSEC_PER_CLOCK_T, USER_HZ
 from procession.include.linux.types import Arg, InBuf, Int, IntOut, ModeT, PidNr, UInt, UInt32, UserPtr
-from procession.kernel import capability, pid, posix_cpu_timers, rcupdate, sched, sys_ids, sys_prctl
+from procession.kernel import capability, pid, posix_cpu_timers, rcupdate, sched
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -59,8 +59,6 @@ __all__ = (
     "sys_getrlimit",
     "sys_getrusage",
     "sys_getsid",
-    "sys_ids",
-    "sys_prctl",
     "sys_prlimit64",
     "sys_reboot",
     "sys_setdomainname",

@@ -27,10 +27,7 @@ from procession.include.linux.mm_types import (
     VM_FAULT_OOM,
     VM_FAULT_SIGBUS,
     VM_GROWSDOWN,
-    VM_IO,
-    VM_MAYREAD,
     VM_MAYWRITE,
-    VM_PFNMAP,
     VM_READ,
     VM_SHARED,
     VM_WRITE,
@@ -52,7 +49,6 @@ __all__ = (
     "fixup_user_fault",
     "follow_page",
     "free_pgtables",
-    "get_user_page",
     "handle_mm_fault",
     "make_pages_present",
     "present_entries",
@@ -268,29 +264,6 @@ def follow_page(k: Kernel, mm: MmStruct, address: int, write: bool = False) -> i
     if not entry & PTE_THERE or (write and not entry & PTE_RW):
         return -1
     return entry >> 12 & PFN_MASK
-
-
-def get_user_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, write: bool, force: bool) -> int:
-    """Return the frame at address in vma, made present as for an access by mm's owner; takes no reference.
-
-    force: as a tracer, past the area's permissions (a write breaks copy-on-write even in a read-only area).
-    Raises EFAULT, ENOMEM (get_user_pages, one page).
-    """
-    flags = vma.vm_flags
-    allowed = VM_MAYWRITE if write and force else VM_WRITE if write else VM_MAYREAD if force else VM_READ
-    if flags & (VM_IO | VM_PFNMAP) or not flags & allowed:
-        raise LinuxError(Errno.EFAULT, "area forbids it")
-    if write and force and not flags & VM_WRITE and flags & VM_SHARED:
-        raise LinuxError(Errno.EFAULT, "forced write to a shared area")
-    pfn = follow_page(k, mm, address, write)
-    if pfn < 0:
-        result = handle_pte_fault(k, mm, vma, address, write)
-        if result & VM_FAULT_OOM:
-            raise LinuxError(Errno.ENOMEM, "no memory for a page of another task")
-        if result & VM_FAULT_SIGBUS:
-            raise LinuxError(Errno.EFAULT, "beyond the end of the file")
-        pfn = follow_page(k, mm, address)
-    return pfn
 
 
 def make_pages_present(current: Task, mm: MmStruct, start: int, end: int) -> int:

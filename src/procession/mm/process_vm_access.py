@@ -10,7 +10,7 @@ from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import IoVec, IoVecOut, IoVecRemote, PidNr, ULong, UserPtr
 from procession.kernel import fork_mm, pid, ptrace
-from procession.mm import uaccess
+from procession.mm import gup, uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.mm_types import MmStruct
@@ -100,10 +100,10 @@ def _copy(
             try:
                 if vm_write:
                     data = uaccess.copy_from_user(current, at, part)
-                    done = uaccess.access_remote_vm(k, mm, address, part, data, force=False)
+                    done = gup.access_remote_vm(k, mm, address, part, data, force=False)
                     assert isinstance(done, int)
                 else:
-                    got = uaccess.access_remote_vm(k, mm, address, part, force=False)
+                    got = gup.access_remote_vm(k, mm, address, part, force=False)
                     assert isinstance(got, bytes)
                     done = len(got)
                     uaccess.copy_to_user(current, at, got)

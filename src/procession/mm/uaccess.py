@@ -1,19 +1,17 @@
-"""User memory: every load and store through a pointer of user space (asm/uaccess.h, mm/memory.c access_process_vm).
+"""User memory: every load and store through a pointer of user space (asm/uaccess.h, arch/x86/lib/usercopy_64.c).
 
-A pointer is an address in current's memory, or a Python program's HostBuffer. Absent pages are faulted in as a user
-access would; whatever goes wrong is EFAULT and nothing else. Addresses of the other half are never valid.
+A pointer is an address in current's memory, or a Python program's HostBuffer. An absent page is a page fault, answered
+through Kernel.page_fault as a user's own access would be; whatever goes wrong is EFAULT and nothing else. Addresses of
+the other half are never valid.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from procession.arch.x86 import pgtable
 from procession.include.asm.pgtable import PTE_PFN_MASK, PTE_PRESENT, PTE_RW, PTE_USER
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import TASK_SIZE
-from procession.kernel import fork_mm
-from procession.mm import memory, mmap, text
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = (
     "access_ok",
-    "access_process_vm",
-    "access_remote_vm",
     "clear_user",
     "copy_from_user",
     "copy_from_user_partial",
@@ -32,13 +28,11 @@ __all__ = (
     "copy_to_user_partial",
     "get_user",
     "load",
-    "peek",
     "put_user",
     "store",
     "strncpy_from_user",
     "strnlen_user",
     "user_pointer_ok",
-    "write_remote_vm",
 )
 
 _READ: Final = PTE_PRESENT | PTE_USER
@@ -70,7 +64,7 @@ def _frame(current: Task, mm: MmStruct, address: int, write: bool) -> int:
                 return (entry & PTE_PFN_MASK) + (address & 4095)
         if not 0 <= address < TASK_SIZE:
             break
-        memory.fixup_user_fault(current, mm, address, write)
+        current.kernel.page_fault(current, mm, address, write)
     raise LinuxError(Errno.EFAULT, f"bad address {address:#x}")
 
 
@@ -280,71 +274,3 @@ def strnlen_user(current: Task, ptr: int, maxlen: int) -> bytes | None:
 def user_pointer_ok(current: Task, ptr: UserPtr, n: int) -> bool:
     """Whether ptr could be valid for n bytes, without touching it (access_ok)."""
     return access_ok(ptr, n) if isinstance(ptr, int) else n <= len(ptr)
-
-
-def peek(k: Kernel, mm: MmStruct, address: int, n: int) -> bytes | None:
-    """Ours: return n bytes of mm for somebody who only looks: None if a page is not present, nothing is faulted in."""
-    phys = k.frames.phys
-    pieces = []
-    while n > 0:
-        pfn = memory.follow_page(k, mm, address)
-        if pfn < 0:
-            return None
-        part = min(4096 - (address & 4095), n)
-        at = (pfn << 12) + (address & 4095)
-        pieces.append(bytes(phys[at : at + part]))
-        address += part
-        n -= part
-    return b"".join(pieces)
-
-
-def access_process_vm(tsk: Task, address: int, n: int, write_data: bytes | None = None) -> bytes | int:
-    """Read n bytes of another task's memory, or write write_data there, as a tracer: past the areas' permissions.
-
-    Returns the bytes, or the number written; fewer than asked for at the first page that cannot be had, none if tsk
-    has no memory.
-    """
-    mm = fork_mm.get_task_mm(tsk)
-    if mm is None:
-        return b"" if write_data is None else 0
-    try:
-        return access_remote_vm(tsk.kernel, mm, address, n, write_data, force=True)
-    finally:
-        fork_mm.mmput(tsk.kernel, mm)
-
-
-def access_remote_vm(
-    k: Kernel, mm: MmStruct, address: int, n: int, write_data: bytes | None = None, *, force: bool = True
-) -> bytes | int:
-    """access_process_vm for a given mm."""
-    phys = k.frames.phys
-    write = write_data is not None
-    if write_data is not None:
-        n = min(n, len(write_data))
-    pieces = []
-    done = 0
-    with mm.mmap_sem.read():
-        while done < n:
-            vma = mmap.find_extend_vma(k.current, mm, address)
-            if vma is None:
-                break
-            try:
-                pfn = memory.get_user_page(k, mm, vma, address, write, force)
-            except LinuxError:
-                break
-            part = min(4096 - (address & 4095), n - done)
-            at = (pfn << 12) + (address & 4095)
-            if write_data is None:
-                pieces.append(bytes(phys[at : at + part]))
-            else:
-                phys[at : at + part] = write_data[done : done + part]
-                text.revoke_exec(k, pfn, pgtable.lookup_address(k, mm, address))
-            address += part
-            done += part
-    return done if write else b"".join(pieces)
-
-
-def write_remote_vm(k: Kernel, mm: MmStruct, address: int, data: bytes) -> None:
-    """Write into an address space nobody runs in yet, growing its stack as needed: exec's strings; raises EFAULT."""
-    if access_remote_vm(k, mm, address, len(data), data) != len(data):
-        raise LinuxError(Errno.EFAULT, f"cannot write {len(data)} bytes at {address:#x}")

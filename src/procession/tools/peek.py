@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procession.include.linux.mm_types import PAGE_SIZE
-from procession.mm import mmap, uaccess
+from procession.mm import gup, mmap
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -19,7 +19,7 @@ def peek(k: Kernel, mm: MmStruct, address: int, size: int) -> bytes | None:
     out = []
     while size > 0:
         part = min(PAGE_SIZE - address % PAGE_SIZE, size)
-        data = uaccess.peek(k, mm, address, part)
+        data = gup.peek(k, mm, address, part)
         if data is None:
             data = _absent(mm, address, part)
         if data is None:

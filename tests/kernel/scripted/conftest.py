@@ -14,7 +14,7 @@ from procession.include.linux.kernel import Kernel
 from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_SID
 from procession.include.linux.sched import PF_KTHREAD, SIGNAL_GROUP_EXIT, SIGNAL_UNKILLABLE, Task
 from procession.include.linux.signal import KSigaction, Siginfo, sigmask
-from procession.kernel import entry, exit, fork, pid, sched, signal, signal_syscalls
+from procession.kernel import entry, exit, fork, pid, sched, signal_queue, signal_syscalls
 
 HANDLER = 0x400000
 SIGCHLD = 17
@@ -71,7 +71,7 @@ class Script:
         if self.call is not None:
             self.results.append(self.ret)
         self.call, self.ret = None, 0
-        self.actions.insert(0, lambda task: signal.set_current_blocked(task, oldset))
+        self.actions.insert(0, lambda task: signal_queue.set_current_blocked(task, oldset))
 
     def syscall_restart(self, current: Task, code: int) -> None:
         assert self.call is not None
@@ -149,12 +149,12 @@ class Machine:
     @staticmethod
     def block(*sigs: int) -> Action:
         """A call that blocks signals."""
-        return lambda current: signal.sigprocmask(current, 0, sigmask(*sigs)) and 0
+        return lambda current: signal_queue.sigprocmask(current, 0, sigmask(*sigs)) and 0
 
     @staticmethod
     def unblock(*sigs: int) -> Action:
         """A call that unblocks signals."""
-        return lambda current: signal.sigprocmask(current, 1, sigmask(*sigs)) and 0
+        return lambda current: signal_queue.sigprocmask(current, 1, sigmask(*sigs)) and 0
 
     @staticmethod
     def status_of(p: Task) -> int:

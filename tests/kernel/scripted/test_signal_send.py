@@ -42,7 +42,7 @@ from procession.include.linux.signal import (
     Siginfo,
     sigmask,
 )
-from procession.kernel import exit, pid, rcupdate, signal, signal_notify, signal_send, signal_syscalls
+from procession.kernel import exit, pid, rcupdate, signal_notify, signal_queue, signal_send, signal_syscalls
 from procession.kernel.siginfo import SEND_SIG_PRIV
 
 HANDLER = 0x400000
@@ -220,7 +220,7 @@ def test_blocking_passes_shared_signals_on(m: Machine) -> None:
     m.handle(p, SIGUSR1)
     m.run()
     m.kill(p, SIGUSR1)
-    signal.set_current_blocked(p, sigmask(SIGUSR1))
+    signal_queue.set_current_blocked(p, sigmask(SIGUSR1))
     m.run()
 
     assert (m.delivered(p), m.delivered(t)) == ([], [SIGUSR1])
@@ -273,8 +273,8 @@ def test_ignored_signal_is_not_queued_unless_blocked(m: Machine) -> None:
 
 
 @pytest.mark.parametrize("call", [
-    lambda p: signal.set_task_blocked_locked(p, 0),
-    lambda p: signal.retarget_shared_pending(p, 0),
+    lambda p: signal_queue.set_task_blocked_locked(p, 0),
+    lambda p: signal_queue.retarget_shared_pending(p, 0),
     lambda p: signal_send.send_signal(SIGUSR1, SEND_SIG_PRIV, p, group=True),
     lambda p: signal_send.kill_pgrp_info_locked(SIGUSR1, SEND_SIG_PRIV, pid.task_pgrp(p)),
     lambda p: signal_notify.do_notify_parent(p, SIGCHLD),

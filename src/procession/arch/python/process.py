@@ -21,7 +21,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.sched import CLONE_SIGHAND, CLONE_VM, TIF_FORK, TIF_NEED_RESCHED, TIF_SIGPENDING
 from procession.include.linux.signal import SA_SIGINFO, SEGV_MAPERR, SIG_KERNEL_ONLY_MASK, SIGSEGV, Siginfo
 from procession.include.linux.syscalls import SYSCALLS, Syscall
-from procession.kernel import hrtimer, signal, signal_send
+from procession.kernel import hrtimer, signal_queue, signal_send
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -283,7 +283,7 @@ class PythonThread:
         if trace.sys_enter:
             trace.sys_enter(15, "rt_sigreturn", ())
         current.restart_block = None
-        signal.set_current_blocked(current, oldset & ~SIG_KERNEL_ONLY_MASK)
+        signal_queue.set_current_blocked(current, oldset & ~SIG_KERNEL_ONLY_MASK)
         if trace.sys_exit:
             trace.sys_exit(15, "rt_sigreturn", self.result if self.todo == RESULT else 0)
 

@@ -17,6 +17,7 @@ from procession.hw.clock import FAULT_NS, TRAP_NS
 from procession.hw.cpu import X86_TRAP_BP, X86_TRAP_DB, X86_TRAP_GP, X86_TRAP_OF, X86_TRAP_PF, X86_TRAP_UD
 from procession.hw.unicorn_cpu import NO_EXCEPTION, UnicornCpu
 from procession.include.asm.processor_flags import X86_EFLAGS_TF
+from procession.include.asm.traps import PF_INSTR, PF_PROT
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.mm_types import VM_EXEC
@@ -38,7 +39,7 @@ __all__ = ("Entry", "SyscallStack", "Vcpu", "machine_shutdown", "vcpu_of")
 _ENOSYS: Final = -int(Errno.ENOSYS)
 _PAGE_FAULT: Final = X86_TRAP_PF
 _DEBUG: Final = X86_TRAP_DB
-_FETCH: Final = fault.PF_INSTR | fault.PF_PROT  # from a page that is there
+_FETCH: Final = PF_INSTR | PF_PROT  # from a page that is there
 _USER_GATES: Final = (X86_TRAP_BP, X86_TRAP_OF)  # what INT n may raise
 
 # They leave by another door than they came in: other registers, other memory, or another task's.

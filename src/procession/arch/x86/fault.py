@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.arch.x86 import vsyscall_64
+from procession.include.asm.traps import PF_INSTR, PF_PROT, PF_WRITE
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.mm_types import (
     TASK_SIZE,
@@ -24,13 +25,7 @@ if TYPE_CHECKING:
     from procession.include.linux.mm_types import MmStruct, VmArea
     from procession.include.linux.sched import Task
 
-__all__ = ("PF_INSTR", "PF_PROT", "PF_USER", "PF_WRITE", "do_page_fault", "force_sig_info_fault")
-
-# Bits of the error code.
-PF_PROT: Final = 1  # the page is there, but forbids it
-PF_WRITE: Final = 2
-PF_USER: Final = 4
-PF_INSTR: Final = 16
+__all__ = ("do_page_fault", "force_sig_info_fault")
 
 _TRAP_NO: Final = 14
 # ENTER may push so much below sp before it moves sp.

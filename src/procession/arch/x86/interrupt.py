@@ -133,7 +133,7 @@ def watch_input(k: Kernel, fd: int) -> Iterator[None]:
         while not over.is_set():
             poll.poll()
             if k.tty.hvc_wants:
-                k.tty.hvc_poll_ns = k.clock.next_event_ns = 0
+                k.tty.hvc_timer.expires_ns = k.timers.deferrable_ns = k.clock.next_event_ns = 0
                 for entry in _running(k):
                     _let_out(entry)
             over.wait(_AGAIN_SECONDS)

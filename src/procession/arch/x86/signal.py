@@ -17,7 +17,7 @@ from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.mm_types import TASK_SIZE
 from procession.include.linux.signal import SA_ONSTACK, SA_RESTORER, SA_SIGINFO, SIG_KERNEL_ONLY_MASK, SIGSEGV
 from procession.include.linux.syscalls import syscall
-from procession.kernel import siginfo, signal, signal_send, signal_syscalls
+from procession.kernel import siginfo, signal, signal_queue, signal_send, signal_syscalls
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def sys_rt_sigreturn(current: Task) -> int:
     frame = thread.user_sp() - 8
     try:
         (mask,) = struct.unpack("<Q", uaccess.copy_from_user(current, frame + _UCONTEXT + UC_SIGMASK, 8))
-        signal.set_current_blocked(current, mask & ~SIG_KERNEL_ONLY_MASK)
+        signal_queue.set_current_blocked(current, mask & ~SIG_KERNEL_ONLY_MASK)
         result = restore_sigcontext(current, thread, frame + _UCONTEXT + _UC_MCONTEXT)
         _restore_altstack(current, frame + _UCONTEXT + _UC_STACK, thread.user_sp())
     except LinuxError:

@@ -13,7 +13,7 @@ from procession.hw import untranslatable
 from procession.include.asm.processor_flags import X86_EFLAGS_TF
 from procession.include.asm.ptrace import SP
 from procession.include.linux.errno import LinuxError
-from procession.mm import mmap, text, uaccess
+from procession.mm import gup, mmap, text, uaccess
 
 if TYPE_CHECKING:
     from procession.arch.x86.process import X86Thread
@@ -33,9 +33,9 @@ def code_at(current: Task, ip: int) -> bytes:
     assert mm is not None
     k = current.kernel
     here = min(4096 - (ip & 4095), untranslatable.LONGEST)
-    code = uaccess.peek(k, mm, ip, here) or b""
+    code = gup.peek(k, mm, ip, here) or b""
     if here < untranslatable.LONGEST:
-        code += uaccess.peek(k, mm, ip + here, untranslatable.LONGEST - here) or b""
+        code += gup.peek(k, mm, ip + here, untranslatable.LONGEST - here) or b""
     return code
 
 

@@ -36,13 +36,14 @@ from procession.include.linux.signal import (
     Siginfo,
 )
 from procession.kernel import signal_send
-from procession.mm import uaccess
+from procession.mm import memory, uaccess
 
 if TYPE_CHECKING:
     from procession.arch.x86.process import X86Thread
+    from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("NO_GATE", "do_general_protection", "do_trap", "send_sigtrap")
+__all__ = ("NO_GATE", "do_general_protection", "do_trap", "send_sigtrap", "trap_init")
 
 FPE_FLTOVF: Final = 4
 FPE_FLTUND: Final = 5
@@ -64,6 +65,11 @@ _TRAPS: Final[dict[int, tuple[int, int | None]]] = {
     X86_TRAP_SS: (SIGBUS, None),
     X86_TRAP_AC: (SIGBUS, BUS_ADRALN),
 }
+
+
+def trap_init(k: Kernel) -> None:
+    """Set the gate through which the kernel's own accesses to user memory fault pages in."""
+    k.page_fault = memory.fixup_user_fault
 
 
 def do_trap(current: Task, thread: X86Thread, vector: int, error_code: int) -> None:

@@ -18,12 +18,12 @@ from procession.kernel import wait
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
-    from procession.include.linux.fs import File, Inode
+    from procession.include.linux.fs import File, PathRef
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
     from procession.include.linux.tty import TtyStruct
 
-__all__ = ("UNIX98_PTY_SLAVE_MAJOR", "pty_init", "pty_unix98_shutdown")
+__all__ = ("UNIX98_PTY_SLAVE_MAJOR", "pty_init")
 
 UNIX98_PTY_MASTER_MAJOR: Final = 128
 UNIX98_PTY_SLAVE_MAJOR: Final = 136
@@ -111,6 +111,12 @@ class PtyOperations:
         """Know nothing special."""
         raise LinuxError(Errno.ENOIOCTLCMD, "pty")
 
+    def shutdown(self, tty: TtyStruct) -> None:
+        """Both ends are closed: the number is free again (pty_unix98_shutdown)."""
+        master = tty if tty.driver.is_master else tty.link
+        assert master is not None
+        devpts.devpts_kill_index(master.devpts_inode, master.index)
+
 
 class PtmOperations(PtyOperations):
     """What the master of a Unix98 pty does."""
@@ -155,10 +161,10 @@ def pty_init(k: Kernel) -> None:
     devices.register_chrdev(k, UNIX98_PTY_SLAVE_MAJOR, None, _pts_open)
 
 
-def _ptmx_open(current: Task, inode: Inode, file: File) -> File:
+def _ptmx_open(current: Task, path: PathRef, flags: int, mode: int) -> File:
     """Open a new master, whose slave is locked (ptmx_open); raises EIO if there are too many, ENOMEM."""
     k = current.kernel
-    sb = devpts.pts_sb_from_inode(k, inode)
+    sb = devpts.pts_sb_from_inode(k, path.dentry.d_inode)
     index = devpts.devpts_new_index(sb)
     try:
         tty = _pty_unix98_install(k, index)
@@ -170,7 +176,7 @@ def _ptmx_open(current: Task, inode: Inode, file: File) -> File:
     link = tty.link
     assert link is not None
     link.devpts_inode = devpts.devpts_pty_new(current, sb, link)
-    return tty_io.tty_finish_open(current, file, tty, noctty=True)
+    return tty_io.tty_finish_open(current, tty_io.TtyFile(path, flags, mode), tty, noctty=True)
 
 
 def _pty_unix98_install(k: Kernel, index: int) -> TtyStruct:
@@ -186,16 +192,10 @@ def _pty_unix98_install(k: Kernel, index: int) -> TtyStruct:
     return tty
 
 
-def _pts_open(current: Task, inode: Inode, file: File) -> File:
+def _pts_open(current: Task, path: PathRef, flags: int, mode: int) -> File:
     """Open a slave by its name in devpts; raises EIO once the master is gone, or elsewhere (pts_unix98_lookup)."""
-    tty = getattr(inode, "tty", None)
+    inode = path.dentry.d_inode
+    tty = inode.tty if isinstance(inode, devpts.DevptsInode) else None
     if tty is None or inode.i_mode & S_IFMT != S_IFCHR:
         raise LinuxError(Errno.EIO, "no pty")
-    return tty_io.tty_open(current, file, tty, noctty=bool(file.f_flags & O_NOCTTY))
-
-
-def pty_unix98_shutdown(tty: TtyStruct) -> None:
-    """Both ends are closed: the number is free again."""
-    master = tty if tty.driver.is_master else tty.link
-    assert master is not None
-    devpts.devpts_kill_index(master.devpts_inode, master.index)
+    return tty_io.tty_open(current, tty_io.TtyFile(path, flags, mode), tty, noctty=bool(flags & O_NOCTTY))

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.drivers.tty import n_tty, pty, tty_buffer, tty_ioctl, tty_jobctrl
-from procession.drivers.tty.hvc import hvc_console
+from procession.drivers.tty import n_tty, tty_buffer, tty_ioctl, tty_jobctrl
 from procession.fs import devices
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
@@ -41,7 +40,7 @@ from procession.kernel import capability, mutex, pid, wait
 from procession.mm import slab, uaccess
 
 if TYPE_CHECKING:
-    from procession.include.linux.fs import Inode, PollTable
+    from procession.include.linux.fs import PathRef, PollTable
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.rwsem import Mutex
     from procession.include.linux.sched import Task
@@ -50,7 +49,6 @@ if TYPE_CHECKING:
 
 __all__ = (
     "ConsoleTtyFile",
-    "HungUpTtyFile",
     "TtyFile",
     "alloc_tty_struct",
     "lock_interruptible",
@@ -79,11 +77,9 @@ _SEEKABLE: Final = FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE
 
 
 def tty_init(k: Kernel) -> None:
-    """Register the drivers and /dev/tty."""
+    """Register /dev/tty; before the drivers."""
     slab.kmem_cache_create(k, "tty_struct", 10240)
     devices.register_chrdev(k, TTYAUX_MAJOR, 0, _open_dev_tty)
-    pty.pty_init(k)
-    hvc_console.hvc_console_init(k)
 
 
 def alloc_tty_struct(k: Kernel, driver: TtyDriver, index: int) -> TtyStruct:
@@ -224,14 +220,19 @@ async def lock_interruptible(current: Task, lock: Mutex) -> None:
 
 
 class TtyFile(File):
-    """An open terminal. private_data: its TtyStruct."""
+    """An open terminal. private_data: its TtyStruct.
+
+    hung_up: it was hung up since it was opened, and has other operations now (hung_up_tty_fops).
+    """
 
     private_data: TtyStruct
-    hung_up = False
+    hung_up: bool = False
     is_console = False  # opened as /dev/console: no job control, and a hangup does not concern it
 
     async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
-        """Read; raises EIO, EAGAIN, ERESTARTSYS, EFAULT (tty_read)."""
+        """Read, 0 after a hangup; raises EIO, EAGAIN, ERESTARTSYS, EFAULT (tty_read)."""
+        if self.hung_up:
+            return 0
         done = await n_tty.n_tty_read(current, self.private_data, self, buf, count)
         if done > 0:
             inode = self.inode
@@ -240,6 +241,8 @@ class TtyFile(File):
 
     async def write(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
         """Write, in pieces of 2 KiB; raises EIO, EAGAIN, ERESTARTSYS, EFAULT (tty_write)."""
+        if self.hung_up:
+            raise LinuxError(Errno.EIO, "hung up")
         tty = self.private_data
         if self.f_flags & O_NONBLOCK:
             if not mutex.mutex_trylock(current, tty.atomic_write_lock):
@@ -274,11 +277,15 @@ class TtyFile(File):
         return written
 
     def poll(self, current: Task, table: PollTable | None) -> int:
-        """Return what is ready."""
+        """Return what is ready: everything after a hangup."""
+        if self.hung_up:
+            return POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDNORM | POLLWRNORM
         return n_tty.n_tty_poll(current, self.private_data, self, table)
 
     async def ioctl(self, current: Task, cmd: int, arg: Any) -> int:
-        """Control the terminal (tty_ioctl)."""
+        """Control the terminal (tty_ioctl); after a hangup raises EIO, ENOTTY for TIOCSPGRP."""
+        if self.hung_up:
+            raise LinuxError(Errno.ENOTTY if cmd == TIOCSPGRP else Errno.EIO, "hung up")
         return await tty_ioctl.tty_ioctl(current, self, cmd, arg)
 
     def release(self, current: Task | None) -> None:
@@ -292,66 +299,41 @@ class ConsoleTtyFile(TtyFile):
     is_console = True
 
 
-class HungUpTtyFile(TtyFile):
-    """A terminal that was hung up since it was opened (hung_up_tty_fops)."""
-
-    hung_up = True
-
-    async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
-        """Return 0."""
-        return 0
-
-    async def write(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
-        """Raise EIO."""
-        raise LinuxError(Errno.EIO, "hung up")
-
-    def poll(self, current: Task, table: PollTable | None) -> int:
-        """Everything is ready."""
-        return POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDNORM | POLLWRNORM
-
-    async def ioctl(self, current: Task, cmd: int, arg: Any) -> int:
-        """Raise EIO, ENOTTY for TIOCSPGRP."""
-        raise LinuxError(Errno.ENOTTY if cmd == TIOCSPGRP else Errno.EIO, "hung up")
-
-
-def tty_add_file(tty: TtyStruct, file: File, cls: type[TtyFile] = TtyFile) -> TtyFile:
-    """Make file an open terminal, on which one cannot seek."""
-    file.__class__ = cls
-    assert isinstance(file, TtyFile)
+def tty_add_file(tty: TtyStruct, file: TtyFile) -> None:
+    """Make file one of tty's, on which one cannot seek."""
     file.private_data = tty
     file.f_mode &= ~_SEEKABLE
     tty.files[file] = None
-    return file
 
 
-def _open_dev_tty(current: Task, inode: Inode, file: File) -> File:
+def _open_dev_tty(current: Task, path: PathRef, flags: int, mode: int) -> File:
     """Open /dev/tty: the controlling terminal; raises ENXIO if there is none."""
     tty: TtyStruct | None = current.signal.tty
     if tty is None:
         raise LinuxError(Errno.ENXIO, "no controlling terminal")
-    return tty_open(current, file, tty, noctty=bool(file.f_flags & O_NOCTTY))
+    return tty_open(current, TtyFile(path, flags, mode), tty, noctty=bool(flags & O_NOCTTY))
 
 
-def tty_open(current: Task, file: File, tty: TtyStruct, cls: type[TtyFile] = TtyFile, *, noctty: bool) -> File:
-    """Open a terminal that exists once more; it may become the controlling one. Raises EIO, EBUSY."""
+def tty_open(current: Task, file: TtyFile, tty: TtyStruct, *, noctty: bool) -> TtyFile:
+    """Open by file a terminal that exists once more; it may become the controlling one. Raises EIO, EBUSY."""
     if tty.closing or tty.driver.is_master:
         raise LinuxError(Errno.EIO, "closing, or a master")
     tty.count += 1
-    return tty_finish_open(current, file, tty, cls, noctty=noctty)
+    return tty_finish_open(current, file, tty, noctty=noctty)
 
 
-def tty_finish_open(current: Task, file: File, tty: TtyStruct, cls: type[TtyFile] = TtyFile, *, noctty: bool) -> File:
+def tty_finish_open(current: Task, file: TtyFile, tty: TtyStruct, *, noctty: bool) -> TtyFile:
     """Have the driver open tty, whose count has risen, and perhaps make it the controlling terminal."""
-    opened = tty_add_file(tty, file, cls)
+    tty_add_file(tty, file)
     try:
         tty.driver.ops.open(tty)
         _check_exclusive(current, tty)
     except LinuxError:
-        _tty_release(opened)
+        _tty_release(file)
         raise
     if not noctty and not tty.driver.is_master:
         tty_jobctrl.tty_open_proc_set_tty(current, tty)
-    return opened
+    return file
 
 
 def _check_exclusive(current: Task, tty: TtyStruct) -> None:
@@ -383,8 +365,7 @@ def _tty_release(file: TtyFile) -> None:
             tty_jobctrl.session_clear_tty(tty.kernel, link.session)
     if tty_closing and (link is None or link_closing):
         _release_tty(tty)
-        if tty.driver.is_pty:
-            pty.pty_unix98_shutdown(tty)
+        tty.driver.ops.shutdown(tty)
 
 
 # Hangup.
@@ -393,8 +374,8 @@ def _tty_release(file: TtyFile) -> None:
 def tty_hangup(tty: TtyStruct) -> None:
     """Take the terminal away from everybody: files are dead, the session has no terminal (__tty_hangup)."""
     for file in tty.files:
-        if type(file) is TtyFile:
-            file.__class__ = HungUpTtyFile
+        if not file.is_console:
+            file.hung_up = True
     n_tty.n_tty_flush_buffer(tty)
     tty.driver.ops.flush_buffer(tty)
     tty_wakeup(tty)

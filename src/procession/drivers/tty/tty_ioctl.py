@@ -193,6 +193,18 @@ def _tiocsctty(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: object) 
     tty_jobctrl.tiocsctty(current, tty, arg)
 
 
+def _tiocgpgrp(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: UserPtr) -> None:
+    tty_jobctrl.tiocgpgrp(current, tty, real_tty, arg)
+
+
+def _tiocspgrp(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: UserPtr) -> None:
+    tty_jobctrl.tiocspgrp(current, tty, real_tty, arg)
+
+
+def _tiocgsid(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: UserPtr) -> None:
+    tty_jobctrl.tiocgsid(current, tty, real_tty, arg)
+
+
 def _tiocgetd(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: UserPtr) -> None:
     uaccess.put_user(current, arg, N_TTY, 4)
 
@@ -229,9 +241,9 @@ _GENERIC: Final[dict[int, Callable[[Task, TtyStruct, TtyStruct, Any], int | None
     TIOCNXCL: _tiocnxcl,
     TIOCNOTTY: _tiocnotty,
     TIOCSCTTY: _tiocsctty,
-    TIOCGPGRP: tty_jobctrl.tiocgpgrp,
-    TIOCSPGRP: tty_jobctrl.tiocspgrp,
-    TIOCGSID: tty_jobctrl.tiocgsid,
+    TIOCGPGRP: _tiocgpgrp,
+    TIOCSPGRP: _tiocspgrp,
+    TIOCGSID: _tiocgsid,
     TIOCGETD: _tiocgetd,
     TIOCSETD: _tiocsetd,
     TIOCVHANGUP: _tiocvhangup,

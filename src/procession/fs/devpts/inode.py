@@ -16,7 +16,7 @@ from procession.include.linux.fs import S_IFCHR, S_IFDIR, Inode, SuperBlock
 from procession.include.linux.magic import DEVPTS_SUPER_MAGIC
 
 if TYPE_CHECKING:
-    from procession.include.linux.fs import File
+    from procession.include.linux.fs import File, PathRef
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
     from procession.include.linux.tty import TtyStruct
@@ -52,9 +52,9 @@ class DevptsInode(Inode):
 
     tty: TtyStruct | None = None
 
-    def open(self, current: Task, file: File) -> File:
+    def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
         """Open the device."""
-        return ramfs.open_chrdev(current, self, file)
+        return ramfs.open_chrdev(current, path, flags, mode)
 
 
 class DevptsRoot(Inode):
@@ -77,11 +77,6 @@ class DevptsRoot(Inode):
     def readdir(self, current: Task) -> list[tuple[str, int, int]]:
         """List the slaves, newest first, then ptmx."""
         return [(name, inode.i_ino, ramfs.DT[S_IFCHR]) for name, inode in reversed(self.entries.items())]
-
-    def open(self, current: Task, file: File) -> File:
-        """Make it a directory stream."""
-        file.__class__ = ramfs.DirFile
-        return file
 
 
 def init_devpts_fs(k: Kernel) -> None:

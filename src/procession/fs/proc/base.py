@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from procession.include.linux.fs import MntNamespace, PathRef
     from procession.include.linux.pid import Pid, PidNamespace
 
-__all__ = ("PidDir", "PidFile", "TaskDir", "proc_flush_task", "proc_pid_lookup", "proc_pid_readdir")
+__all__ = ("PidDir", "PidFile", "TaskDir", "proc_pid_lookup", "proc_pid_readdir")
 
 # (reader, namespace of the mount, task) -> text
 Show = Callable[[Task, "PidNamespace", Task], bytes]
@@ -45,9 +45,9 @@ class PidFile(PidInode):
         super().__init__(sb, pid, S_IFREG | entry.mode)
         self.entry = entry
 
-    def open(self, current: Task, file: File) -> File:
+    def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
         """Return the open file; reading it raises ESRCH once the task is gone."""
-        return generic.ProcFile(file, self._show, self._store if self.entry.store else None)
+        return generic.ProcFile(path, flags, mode, self._show, self._store if self.entry.store else None)
 
     def _show(self, current: Task) -> bytes:
         task = self.task()
@@ -94,6 +94,12 @@ class PidDir(PidInode):
             child = make(self.i_sb, self.pid) if make is not None else PidFile(self.i_sb, self.pid, entry)
             self.children[name] = child
         return child
+
+    def forget(self, tid: Pid) -> None:
+        """Drop a thread's directory."""
+        task_dir = self.children.get("task")
+        if isinstance(task_dir, TaskDir):
+            task_dir.threads.pop(tid, None)
 
     def readdir(self, current: Task) -> list[tuple[str, int, int]]:
         """List the entries; raises ENOENT if the task is gone."""
@@ -190,24 +196,6 @@ def proc_pid_readdir(sb: ProcSuperBlock) -> list[tuple[str, int, int]]:
         if task is not None and task.pid == task.tgid:
             out.append((str(nr), _pid_dir(sb, pids[nr]).i_ino, DT_DIR))
     return out
-
-
-def proc_flush_task(p: Task) -> None:
-    """A task is being released: forget its directories in every /proc."""
-    k = p.kernel
-    own = p.pids[PIDTYPE_PID]
-    for sb in k.vfs.proc_sbs:
-        if sb.pids and own is not None:
-            sb.pids.pop(own, None)
-            if p.group_leader is not p:
-                _flush_thread(sb, p.group_leader.pids[PIDTYPE_PID], own)
-
-
-def _flush_thread(sb: ProcSuperBlock, leader: Pid | None, own: Pid) -> None:
-    inode = sb.pids.get(leader) if leader is not None else None
-    task_dir = inode.children.get("task") if isinstance(inode, PidDir) else None
-    if isinstance(task_dir, TaskDir):
-        task_dir.threads.pop(own, None)
 
 
 # The tables.

@@ -13,7 +13,7 @@ from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.resource import RLIM_INFINITY
 from procession.include.linux.sched import TASK_COMM_LEN, same_thread_group
 from procession.kernel import capability, pid, ptrace
-from procession.mm import oom_kill, uaccess
+from procession.mm import gup, oom_kill
 
 if TYPE_CHECKING:
     from procession.include.linux.mm_types import MmStruct
@@ -67,7 +67,7 @@ _LIMITS: Final = (
 
 
 def _read_vm(task: Task, address: int, count: int) -> bytes:
-    got = uaccess.access_process_vm(task, address, count)
+    got = gup.access_process_vm(task, address, count)
     assert isinstance(got, bytes)
     return got
 

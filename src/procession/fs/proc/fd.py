@@ -61,9 +61,9 @@ class FdinfoFile(PidInode):
         super().__init__(sb, pid, S_IFREG | 0o400)
         self.fd = fd
 
-    def open(self, current: Task, file: File) -> File:
+    def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
         """Return the open file."""
-        return generic.ProcFile(file, self._show)
+        return generic.ProcFile(path, flags, mode, self._show)
 
     def _show(self, current: Task) -> bytes:
         task = self.task()

@@ -12,6 +12,7 @@ from procession.include.linux.proc_fs import ProcInode
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
+    from procession.include.linux.fs import PathRef
     from procession.include.linux.proc_fs import ProcSuperBlock
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
@@ -31,9 +32,9 @@ class ProcReg(ProcInode):
         self.show = show
         self.store = store
 
-    def open(self, current: Task, file: File) -> File:
+    def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
         """Return the open file."""
-        return ProcFile(file, self.show, self.store)
+        return ProcFile(path, flags, mode, self.show, self.store)
 
     def truncate(self, size: int) -> None:
         """Accept O_TRUNC, as a shell's > uses it: there is nothing to cut."""
@@ -42,8 +43,8 @@ class ProcReg(ProcInode):
 class ProcFile(File):
     """An open file of /proc. The text is made when it is read from its start, and again after a seek there."""
 
-    def __init__(self, file: File, show: Show, store: Store | None = None) -> None:
-        super().__init__(file.f_path, file.f_flags, file.f_mode)
+    def __init__(self, path: PathRef, flags: int, mode: int, show: Show, store: Store | None = None) -> None:
+        super().__init__(path, flags, mode)
         self.show = show
         self.store = store
         self.text: bytes | None = None

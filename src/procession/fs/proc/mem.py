@@ -10,9 +10,10 @@ from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.proc_fs import PidInode
 from procession.include.linux.sched import TASK_STOPPED_BIT, TASK_TRACED_BIT
 from procession.kernel import ptrace
-from procession.mm import uaccess
+from procession.mm import gup, uaccess
 
 if TYPE_CHECKING:
+    from procession.include.linux.fs import PathRef
     from procession.include.linux.pid import Pid
     from procession.include.linux.proc_fs import ProcSuperBlock
     from procession.include.linux.sched import Task
@@ -29,9 +30,9 @@ class MemInode(PidInode):
     def __init__(self, sb: ProcSuperBlock, pid: Pid) -> None:
         super().__init__(sb, pid, S_IFREG | 0o600)
 
-    def open(self, current: Task, file: File) -> File:
+    def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
         """Remember as which program the opener runs: another one gets nothing."""
-        out = MemFile(file.f_path, file.f_flags, file.f_mode)
+        out = MemFile(path, flags, mode)
         out.private_data = current.self_exec_id
         return out
 
@@ -75,10 +76,10 @@ class MemFile(File):
             chunk = min(count - done, PAGE_SIZE)
             if write:
                 data = uaccess.copy_from_user(current, buf, done + chunk)[done:]
-                moved = uaccess.access_process_vm(task, address + done, chunk, data)
+                moved = gup.access_process_vm(task, address + done, chunk, data)
                 assert isinstance(moved, int)
             else:
-                got = uaccess.access_process_vm(task, address + done, chunk)
+                got = gup.access_process_vm(task, address + done, chunk)
                 assert isinstance(got, bytes)
                 moved = len(got)
                 if moved:

@@ -37,7 +37,7 @@ class MountsInode(PidInode):
         super().__init__(sb, pid, S_IFREG | 0o444)
         self.show = show
 
-    def open(self, current: Task, file: File) -> File:
+    def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
         """Hold the task's mounts; raises EINVAL if it has none any more, ENOENT if it has no root."""
         task = self.task()
         if task is None or task.nsproxy is None:
@@ -45,7 +45,7 @@ class MountsInode(PidInode):
         if task.fs is None:
             raise LinuxError(Errno.ENOENT, "the task has no root")
         ns, root = namespace.get_mnt_ns(task.nsproxy.mnt_ns), task.fs.root
-        out = MountsFile(file, lambda _current: self.show(ns, root))
+        out = MountsFile(path, flags, mode, lambda _current: self.show(ns, root))
         out.private_data = ns
         return out
 

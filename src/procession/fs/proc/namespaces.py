@@ -12,6 +12,7 @@ from procession.include.linux.proc_fs import PidInode
 from procession.kernel import ptrace
 
 if TYPE_CHECKING:
+    from procession.include.linux.fs import PathRef
     from procession.include.linux.pid import Pid
     from procession.include.linux.proc_fs import ProcSuperBlock
     from procession.include.linux.sched import Task
@@ -40,9 +41,9 @@ class NsInode(PidInode):
         super().__init__(sb, pid, S_IFREG | 0o400)
         self.ns = ns
 
-    def open(self, current: Task, file: File) -> File:
+    def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
         """Return the open file."""
-        out = NsFile(file.f_path, file.f_flags, file.f_mode)
+        out = NsFile(path, flags, mode)
         out.private_data = self.ns
         self.ns.count += 1
         return out

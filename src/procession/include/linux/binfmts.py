@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 BINPRM_BUF_SIZE: Final = 128
 BINPRM_MAX_RECURSION: Final = 4
 MAX_ARG_STRLEN: Final = 131072
+# Ours: what the file of a Python program begins with; the name it was registered by follows.
+PYTHON_MAGIC: Final = b"\x7fPYP\n"
 
 
 @dataclass(eq=False, slots=True)
@@ -83,3 +85,8 @@ class UserStrings:
 
     def __repr__(self) -> str:
         return repr(list(self.strings))
+
+
+def program_file(name: str) -> bytes:
+    """Return the contents of the file that stands for the program registered as name."""
+    return PYTHON_MAGIC + name.encode("utf-8", "surrogateescape") + b"\n"

@@ -20,6 +20,7 @@ from procession.include.linux.fs import (
     POLLRDNORM,
     POLLWRBAND,
     POLLWRNORM,
+    File,
 )
 from procession.include.linux.types import Arg, UserPtr
 
@@ -141,3 +142,9 @@ PollFds = Annotated[UserPtr, Arg("pollfd[]")]
 FdSet = Annotated[UserPtr, Arg("fd_set")]
 # pselect6's: a signal set and its size.
 SigsetPair = Annotated[UserPtr, Arg("sigset_pair")]
+
+
+def eventpoll_release(file: File) -> None:
+    """A file is being closed for good: whoever watches it stops."""
+    for item in list(file.f_ep_links or ()):
+        item.release()

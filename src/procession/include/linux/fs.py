@@ -209,9 +209,12 @@ class Inode:
     def permission(self, current: Task, mask: int) -> None:
         """Check instead of generic_permission(); mask 4 read, 2 write, 1 execute or search; raises EACCES."""
 
-    def open(self, current: Task, file: File) -> File:
-        """Finish an open of this inode: return file, perhaps with its class changed, or another File."""
-        return file
+    def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
+        """Open this inode, which path leads to; returns the File whose methods are this kind of file's operations.
+
+        flags as open(2) has them, mode: FMODE bits.
+        """
+        return (DirFile if self.i_mode & S_IFMT == S_IFDIR else File)(path, flags, mode)
 
     def evict(self) -> None:
         """Give up what the inode holds: its last name and its last open file are gone (evict_inode)."""
@@ -336,3 +339,22 @@ class File:
 
     def release(self, current: Task | None) -> None:
         """The last reference is gone."""
+
+
+class DirFile(File):
+    """An open directory; read by fs/readdir.py. private_data: the entries as they were at position 0."""
+
+    async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
+        """Refuse."""
+        raise LinuxError(Errno.EISDIR, "read of a directory")
+
+    def llseek(self, current: Task, offset: int, whence: int) -> int:
+        """Move to a position that getdents gave; raises EINVAL."""
+        if whence == 1:
+            offset += self.f_pos
+        elif whence:
+            raise LinuxError(Errno.EINVAL, "whence")
+        if offset < 0:
+            raise LinuxError(Errno.EINVAL, "negative offset")
+        self.f_pos = offset
+        return offset

@@ -30,12 +30,14 @@ if TYPE_CHECKING:
     from procession.include.linux.fault_inject import FaultAttr
     from procession.include.linux.fs import Dentry, File, Inode, SuperBlock, Vfsmount
     from procession.include.linux.hrtimer import Hrtimer
+    from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.nsproxy import IpcNamespace, NetNamespace, Nsproxy, UserNamespace, UtsNamespace
     from procession.include.linux.pid import Pid, PidNamespace
     from procession.include.linux.proc_fs import ProcSuperBlock
     from procession.include.linux.sched import Task, UserStruct
     from procession.include.linux.slab import KmemCache
     from procession.include.linux.spinlock import Lockdep, RwLock
+    from procession.include.linux.timer import TimerList
     from procession.include.linux.tty import TtyDriver
     from procession.include.trace.events import Trace
     from procession.init.main import InitProgram
@@ -60,11 +62,23 @@ class SchedState:
 class TimerState:
     """kernel/hrtimer.py, posix_timers.py."""
 
-    __slots__ = ("hrtimers", "timer_serial", "posix_timers_id")  # derived
+    __slots__ = (
+        "hrtimers",
+        "timer_serial",
+        "next_timer_ns",
+        "deferrable",
+        "deferrable_ns",
+        "deferrable_late_ns",
+        "posix_timers_id",
+    )  # derived
 
     def __init__(self) -> None:
         self.hrtimers: list[tuple[int, int, Hrtimer]] = []  # a heap: (expires_ns, serial, timer)
         self.timer_serial: int = 0
+        self.next_timer_ns: int = 0  # what is due next: until then a program may run without entering the kernel
+        self.deferrable: dict[TimerList, None] = {}  # those that are armed
+        self.deferrable_ns: int = NEVER  # when the first of them is due
+        self.deferrable_late_ns: int = NEVER  # and when it must not wait any longer
         self.posix_timers_id: dict[int, None] = {}  # numbers in use
 
 
@@ -203,30 +217,28 @@ class TtyState:
         "console_wait",
         "console_dev",
         "hvc_driver",
+        "hvc_timer",
         "pty_count",
         "is_console",
         "winsize",
-        "hvc_poll_ns",
         "hvc_wants",
         "hvc_live",
-        "next_timer_ns",
     )  # derived
 
     ptm_driver: TtyDriver  # masters and slaves of pseudo-terminals
     pts_driver: TtyDriver
     devpts_sb: DevptsSuperBlock  # /dev/pts
-    console_wait: WaitQueueHead  # readers of the console; the idle loop wakes it when input has come
+    console_wait: WaitQueueHead  # readers of the console; pm_idle wakes it when input has come
     console_dev: ConsoleDevice
     hvc_driver: TtyDriver  # only if the console is a terminal
+    hvc_timer: TimerList  # looks for input; only then
 
     def __init__(self) -> None:
         self.pty_count: int = 0  # pairs in use
         self.is_console: bool = False  # configuration: the console is a terminal
         self.winsize: tuple[int, int] = (24, 80)  # its rows and columns
-        self.hvc_poll_ns: int = NEVER  # when to look for input next
         self.hvc_wants: bool = False  # to be told of it at once: nothing is known to lie there, and there is room
         self.hvc_live: bool = False  # somebody watches for input besides
-        self.next_timer_ns: int = 0  # what else is due: until then a program may run without looking
 
 
 class NetState:
@@ -251,6 +263,8 @@ class Kernel:
     console: Console
     lockdep: Lockdep
     trace: Trace
+    # The gate of page faults that the kernel itself makes in user memory (arch/x86/traps.py); raises EFAULT.
+    page_fault: Callable[[Task, MmStruct, int, bool], None]
 
     # kernel/fork.c, exit.c
     init_task: Task
@@ -281,6 +295,9 @@ class Kernel:
         self.boot_time_ns: int = 0  # CLOCK_REALTIME at boot, from the configuration
         # Called when a trap was answered or a kernel stack put aside: no lock is held, all structures are whole.
         self.after_trap: Callable[[], None] | None = None
+        # How to wait for the outside when every CPU is idle, until another event is due in so many ns (None: nothing
+        # is); returns whether anything has happened. Set by the console's driver.
+        self.pm_idle: Callable[[Kernel, int | None], bool] | None = None
         self.lock_classes: dict[str, LockClass] = {}
         self.caches: dict[str, KmemCache] = {}
         self.fault_attr: FaultAttr | None = None  # whom to refuse what on purpose; None: nobody anything

@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
 
@@ -77,3 +78,22 @@ class PidNamespace:
     child_reaper: Task | None = None
     pidmap: list[Pidmap] = field(default_factory=list)
     pids: dict[int, Pid] = field(default_factory=dict)
+
+
+def get_pid_ns(ns: PidNamespace) -> PidNamespace:
+    """Take a reference."""
+    ns.count += 1
+    return ns
+
+
+def put_pid_ns(k: Kernel, ns: PidNamespace) -> None:
+    """Drop a reference; the last one frees the namespace and drops its parent's."""
+    gone: PidNamespace | None = ns
+    while gone is not None and gone is not k.init_pid_ns:
+        gone.count -= 1
+        if gone.count > 0:
+            return
+        k.caches["pid_namespace"].free()
+        gone = gone.parent
+    if gone is k.init_pid_ns:
+        gone.count -= 1

@@ -26,7 +26,7 @@ class ProcSuperBlock(SuperBlock):
     def __init__(self, k: Kernel, s_dev: int, magic: int, ns: PidNamespace) -> None:
         super().__init__(k, "proc", s_dev, magic, s_blocksize=1024)
         self.ns = ns
-        self.pids: dict[Pid, Inode] = {}
+        self.pids: dict[Pid, PidInode] = {}
 
 
 class ProcInode(Inode):
@@ -106,3 +106,19 @@ class PidInode(ProcInode):
             self.i_uid, self.i_gid = task.real_cred.euid, task.real_cred.egid
         else:
             self.i_uid = self.i_gid = 0
+
+    def forget(self, tid: Pid) -> None:
+        """Drop what is remembered of a thread, if this is a process's directory."""
+
+
+def proc_flush_task(p: Task) -> None:
+    """A task is being released: forget its directories in every /proc."""
+    own = p.pids[PIDTYPE_PID]
+    for sb in p.kernel.vfs.proc_sbs:
+        if not sb.pids or own is None:
+            continue
+        sb.pids.pop(own, None)
+        leader = p.group_leader.pids[PIDTYPE_PID]
+        process = sb.pids.get(leader) if leader is not None else None
+        if process is not None:
+            process.forget(own)

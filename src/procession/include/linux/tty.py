@@ -113,6 +113,10 @@ class TtyOperations(Protocol):
         """Change the window size and tell those whom it concerns."""
         ...
 
+    def shutdown(self, tty: TtyStruct) -> None:
+        """Called after the last close of the last end."""
+        ...
+
     def ioctl(self, current: Task, tty: TtyStruct, cmd: int, arg: Any) -> int:
         """Answer what only this driver knows; raises ENOIOCTLCMD."""
         ...

@@ -5,7 +5,7 @@ looks for it, every ten milliseconds while something runs, and whenever nothing 
 (Kernel.tty.hvc_live) is watched besides by arch/x86/interrupt.py, which cuts in on programs that make no calls; a
 scripted one keeps to the clock, so that everything is repeatable.
 
-Differs: output leaves at once; a worker of its own, khvcd, does the looking in 3.2.
+Differs: output leaves at once; a worker of its own, khvcd, does the looking in 3.2, here a deferrable timer does.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from procession.hw.clock import NEVER
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_NOCTTY
 from procession.include.linux.signal import SIGWINCH
+from procession.include.linux.timer import TimerList
 from procession.include.linux.tty import TtyDriver, tty_std_termios
+from procession.kernel import hrtimer
 
 if TYPE_CHECKING:
-    from procession.include.linux.fs import File, Inode
+    from procession.include.linux.fs import File, PathRef
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
     from procession.include.linux.tty import TtyStruct
@@ -43,8 +45,7 @@ class HvcOperations:
     def open(self, tty: TtyStruct) -> None:
         """Begin to look for input."""
         k = tty.kernel
-        k.tty.hvc_poll_ns = k.clock.now_ns
-        k.clock.next_event_ns = 0
+        hrtimer.mod_timer(k, k.tty.hvc_timer, k.clock.now_ns)
 
     def close(self, tty: TtyStruct) -> None:
         """Nothing has to be done."""
@@ -83,6 +84,9 @@ class HvcOperations:
         tty_jobctrl.kill_tty_pgrp(tty.pgrp, SIGWINCH)
         tty.winsize = winsize
 
+    def shutdown(self, tty: TtyStruct) -> None:
+        """The console can be opened again."""
+
     def ioctl(self, current: Task, tty: TtyStruct, cmd: int, arg: Any) -> int:
         """Know nothing special."""
         raise LinuxError(Errno.ENOIOCTLCMD, "hvc")
@@ -92,6 +96,8 @@ def hvc_console_init(k: Kernel) -> None:
     """Register the driver, and make it the console."""
     if not k.tty.is_console:
         return
+    k.tty.hvc_timer = TimerList(hvc_poll)
+    k.pm_idle = hvc_idle_input
     k.tty.hvc_driver = TtyDriver(
         "hvc", HVC_MAJOR, 0, HvcOperations(), tty_std_termios(), real_raw=True, reset_termios=True
     )
@@ -106,22 +112,22 @@ def _install(current: Task) -> TtyStruct | None:
     return tty
 
 
-def _open(current: Task, file: File, cls: type[tty_io.TtyFile], *, noctty: bool) -> File:
+def _open(current: Task, file: tty_io.TtyFile, *, noctty: bool) -> File:
     k = current.kernel
     tty = _install(current)
     if tty is not None:
-        return tty_io.tty_open(current, file, tty, cls, noctty=noctty)
+        return tty_io.tty_open(current, file, tty, noctty=noctty)
     tty = tty_io.tty_init_dev(k, k.tty.hvc_driver, 0)
     tty.winsize = _WINSIZE.pack(*k.tty.winsize, 0, 0)
-    return tty_io.tty_finish_open(current, file, tty, cls, noctty=noctty)
+    return tty_io.tty_finish_open(current, file, tty, noctty=noctty)
 
 
-def _hvc_open(current: Task, inode: Inode, file: File) -> File:
-    return _open(current, file, tty_io.TtyFile, noctty=bool(file.f_flags & O_NOCTTY))
+def _hvc_open(current: Task, path: PathRef, flags: int, mode: int) -> File:
+    return _open(current, tty_io.TtyFile(path, flags, mode), noctty=bool(flags & O_NOCTTY))
 
 
-def _console_open(current: Task, inode: Inode, file: File) -> File:
-    return _open(current, file, tty_io.ConsoleTtyFile, noctty=True)
+def _console_open(current: Task, path: PathRef, flags: int, mode: int) -> File:
+    return _open(current, tty_io.ConsoleTtyFile(path, flags, mode), noctty=True)
 
 
 def hvc_poll(k: Kernel) -> bool:
@@ -131,9 +137,10 @@ def hvc_poll(k: Kernel) -> bool:
     """
     tty = k.tty.hvc_driver.ttys.get(0)
     if tty is None:
-        k.tty.hvc_poll_ns = NEVER
+        hrtimer.del_timer(k, k.tty.hvc_timer)
         return False
-    k.tty.hvc_poll_ns = k.clock.now_ns + _INTERVAL_NS
+    k.tty.hvc_timer.slack_ns = NEVER if k.tty.hvc_live else 0
+    hrtimer.mod_timer(k, k.tty.hvc_timer, k.clock.now_ns + _INTERVAL_NS)
     size = k.console.winsize()
     if size is not None:
         k.tty.winsize = size
@@ -147,7 +154,7 @@ def hvc_poll(k: Kernel) -> bool:
     if not data:
         k.tty.hvc_wants = data is None
         if data is not None:
-            k.tty.hvc_poll_ns = NEVER
+            hrtimer.del_timer(k, k.tty.hvc_timer)
         return size is not None
     # There may be more, and whoever watches tells only those who found nothing.
     k.tty.hvc_wants = True
@@ -157,7 +164,7 @@ def hvc_poll(k: Kernel) -> bool:
 
 
 def hvc_idle_input(k: Kernel, timeout_ns: int | None) -> bool:
-    """Nothing runs: wait for input; returns whether anything has happened.
+    """Nothing runs: wait for input; returns whether anything has happened (Kernel.pm_idle).
 
     timeout_ns None: nothing is due either. If the input has ended then, the line is gone, and is hung up.
     """
@@ -168,7 +175,7 @@ def hvc_idle_input(k: Kernel, timeout_ns: int | None) -> bool:
     if hvc_poll(k):
         return True
     alive = any(not file.hung_up and not file.is_console for file in tty.files)
-    if timeout_ns is not None or k.tty.hvc_poll_ns != NEVER or not alive:
+    if timeout_ns is not None or hrtimer.timer_pending(k, k.tty.hvc_timer) or not alive:
         return False
     tty_io.tty_hangup(tty)
     return True

@@ -1,0 +1,22 @@
+"""Timers that may be late (include/linux/timer.h, TIMER_DEFERRABLE); functions in kernel/hrtimer.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
+
+
+@dataclass(eq=False, slots=True)
+class TimerList:
+    """One deferrable timer; function runs, outside interrupts, when the kernel is entered after expires_ns.
+
+    slack_ns: a program is made to enter it only when so much more has passed.
+    """
+
+    function: Callable[[Kernel], object]
+    expires_ns: int = 0
+    slack_ns: int = 0
