@@ -15,7 +15,7 @@ from procession.hw.console import BufferConsole
 from procession.hw.memory import Frames
 from procession.include.linux.kernel import Kernel
 from procession.include.linux.nsproxy import Nsproxy
-from procession.include.linux.sched import Task
+from procession.include.linux.sched import TASK_INTERRUPTIBLE, Task, set_task_state
 from procession.include.trace.events import Trace
 from procession.init import main as init_main
 from procession.kernel import (
@@ -113,8 +113,8 @@ class BareKernel(Kernel):
 
 async def sleep(current: Task, ns: int) -> None:
     """Sleep in state S."""
-    current.state = 1
-    await hrtimer.schedule_hrtimeout(current, current.kernel.clock.now_ns + ns)
+    set_task_state(current, TASK_INTERRUPTIBLE)
+    await hrtimer.schedule_hrtimeout(current, current.kernel.clock.now_ns + ns, "sleep")
 
 
 async def work(current: Task, ns: int, step_ns: int = 100_000) -> None:
@@ -139,7 +139,7 @@ def interrupt():
 
 async def _init(current: Task, arg: object) -> int:
     while True:
-        current.state = 1
+        set_task_state(current, TASK_INTERRUPTIBLE)
         await sched.schedule(current)
 
 

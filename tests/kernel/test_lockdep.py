@@ -7,6 +7,7 @@ import pytest
 from procession.include.linux.bug import KernelBug
 from procession.include.linux.hrtimer import Hrtimer
 from procession.include.linux.rwsem import RwSemaphore
+from procession.include.linux.sched import TASK_INTERRUPTIBLE, set_task_state
 from procession.include.linux.spinlock import RwLock, SpinLock
 from procession.kernel import hrtimer, lockdep, mutex, rcupdate, sched
 
@@ -150,7 +151,7 @@ def test_scheduling_under_a_spinlock_is_a_bug(k):
 
     async def bad(current, arg):
         with a:
-            current.state = 1
+            set_task_state(current, TASK_INTERRUPTIBLE)
             await sched.schedule(current)
         return 0
 
@@ -164,7 +165,7 @@ def test_scheduling_inside_an_rcu_reader_is_a_bug(k):
 
     async def bad(current, arg):
         with rcupdate.rcu_read_lock(k):
-            current.state = 1
+            set_task_state(current, TASK_INTERRUPTIBLE)
             await sched.schedule(current)
         return 0
 

@@ -872,7 +872,7 @@ def test_a_kernel_that_adopts_in_reverse(monkeypatch):
     (exit.fs_struct, "exit_fs", "is dead and still has its fs"),
     (fork, "put_sighand", "sighand_cache objects"),
     (signal_queue, "sigqueue_put", "sigqueue objects"),
-    (wait, "remove_wait_queue", "is in user mode and on a queue"),
+    (wait, "finish_wait", "is in user mode and on a queue"),
     (cred, "exit_creds", "cred_jar objects"),
 ], ids=lambda value: value if isinstance(value, str) else "")
 def test_a_missing_line_is_noticed(monkeypatch, where, name, complaint):

@@ -20,6 +20,7 @@ from procession.include.linux.sched import (
     TASK_DEAD,
     Task,
     same_thread_group,
+    set_task_state,
     thread_group_empty,
     thread_group_leader,
 )
@@ -390,7 +391,7 @@ async def do_exit(current: Task, code: int) -> NoReturn:
     await exit_notify(current, group_dead)
 
     current.flags |= PF_EXITPIDONE
-    current.state = TASK_DEAD
+    set_task_state(current, TASK_DEAD)
     await sched.schedule(current)
     bug("a dead task was scheduled", current)
 

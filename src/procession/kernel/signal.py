@@ -56,7 +56,6 @@ from procession.kernel.siginfo import (
 )
 from procession.kernel.signal_queue import (
     dequeue_signal,
-    fatal_signal_pending,
     flush_itimer_signals,
     flush_signal_handlers,
     flush_signals,
@@ -69,8 +68,6 @@ from procession.kernel.signal_queue import (
     rm_from_queue,
     sig_handler_ignored,
     sig_ignored,
-    signal_pending,
-    signal_pending_state,
     signal_wake_up,
     signals_init,
     threads_from,
@@ -137,7 +134,6 @@ __all__ = (
     "do_signal",
     "do_signal_stop",
     "exit_signals",
-    "fatal_signal_pending",
     "flush_itimer_signals",
     "flush_signal_handlers",
     "flush_signals",
@@ -180,8 +176,6 @@ __all__ = (
     "sig_ignored",
     "siginfo_from_user",
     "siginfo_to_user",
-    "signal_pending",
-    "signal_pending_state",
     "signal_wake_up",
     "signals_init",
     "sigprocmask",

@@ -29,6 +29,8 @@ from procession.include.linux.sched import (
     TASK_STOPPED_BIT,
     TASK_TRACED,
     TASK_TRACED_BIT,
+    fatal_signal_pending,
+    set_task_state,
     signal_group_exit,
 )
 from procession.include.linux.signal import (
@@ -81,7 +83,7 @@ def task_is_stopped_or_traced(p: Task) -> bool:
 def task_set_jobctl_pending(p: Task, mask: int) -> bool:
     """Ask p to stop or trap; returns False if it is dying."""
     bug_on(bool(mask & JOBCTL_TRAPPING and not mask & JOBCTL_PENDING_MASK), "TRAPPING without a trap", p)
-    if p.flags & PF_EXITING or signal_queue.fatal_signal_pending(p):
+    if p.flags & PF_EXITING or fatal_signal_pending(p):
         return False
     if mask & JOBCTL_STOP_SIGMASK:
         p.jobctl &= ~JOBCTL_STOP_SIGMASK
@@ -207,14 +209,12 @@ async def do_signal_stop(current: Task, signr: int) -> bool:
             task_set_jobctl_pending(current, JOBCTL_TRAP_STOP)
             return False
         notify = task_participate_group_stop(current)
-        current.state = TASK_STOPPED
+        set_task_state(current, TASK_STOPPED)
     if notify:
         with current.kernel.tasklist_lock.read():
             do_notify_parent_cldstop(current, False, CLD_STOPPED)
     # Nothing runs us again but SIGCONT and SIGKILL.
-    current.wchan = "do_signal_stop"
-    await sched.schedule(current)
-    current.wchan = ""
+    await sched.schedule(current, "do_signal_stop")
     return True
 
 
@@ -252,7 +252,7 @@ async def ptrace_stop(
     """
     assert current.sighand is not None
     with current.sighand.siglock.irq():
-        current.state = TASK_TRACED
+        set_task_state(current, TASK_TRACED)
         current.last_siginfo = info
         current.exit_code = exit_code
         # If SIGCONT came in between there is no stop left to take part in.
@@ -273,11 +273,9 @@ async def ptrace_stop(
         elif gstop_done:
             do_notify_parent_cldstop(current, False, why)
     if stops:
-        current.wchan = "ptrace_stop"
-        await sched.schedule(current)
-        current.wchan = ""
+        await sched.schedule(current, "ptrace_stop")
     else:
-        current.state = TASK_RUNNING
+        set_task_state(current, TASK_RUNNING)
         if clear_code:
             current.exit_code = 0
 
