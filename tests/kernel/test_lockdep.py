@@ -6,10 +6,12 @@ import pytest
 
 from procession.include.linux.bug import KernelBug
 from procession.include.linux.hrtimer import Hrtimer
-from procession.include.linux.rwsem import RwSemaphore
+from procession.include.linux.rwsem import init_rwsem
 from procession.include.linux.sched import TASK_INTERRUPTIBLE, set_task_state
 from procession.include.linux.spinlock import RwLock, SpinLock
 from procession.kernel import hrtimer, lockdep, mutex, rcupdate, sched
+
+from .conftest import BareKernel
 
 
 def lock(k, name):
@@ -54,7 +56,7 @@ def test_two_locks_of_one_class_must_not_nest(k):
 
 def test_mmap_sem_of_parent_and_child_nest(k):
     """dup_mmap holds both."""
-    parent, child = (RwSemaphore(k.lock_class("mmap_sem")) for _ in range(2))
+    parent, child = (init_rwsem(k.lock_class("mmap_sem")) for _ in range(2))
     with parent.write(), child.write():
         assert [cls.name for cls in k.lockdep.held()] == ["mmap_sem", "mmap_sem"]
 
@@ -62,17 +64,47 @@ def test_mmap_sem_of_parent_and_child_nest(k):
 def test_taking_a_held_spinlock_is_a_deadlock(k):
     """Nobody else could release it."""
     a = lock(k, "a")
-    with a, pytest.raises(KernelBug, match="taken twice"), a:
+    with a, pytest.raises(KernelBug, match="deadlock: the lock is held"), a:
         pass
 
 
 def test_readers_nest(k):
     """3.2's rwlocks let a reader in again."""
     rw = RwLock(k.lock_class("rw"))
-    with rw.read(), rw.read():
+    with rw.read():
+        with rw.read():
+            rw.assert_held()
         rw.assert_held()
-    with rw.read(), pytest.raises(KernelBug, match="write_lock of a held"), rw.write_irq():
-        pass
+        with pytest.raises(KernelBug, match="not held for writing"):
+            rw.assert_held_write()
+        with pytest.raises(KernelBug, match="deadlock"), rw.write_irq():
+            pass
+
+
+def test_a_writer_is_alone(k):
+    """And may be asserted."""
+    rw = RwLock(k.lock_class("rw"))
+    for check in (rw.assert_held, rw.assert_held_write):
+        with pytest.raises(KernelBug, match="not held"):
+            check()
+    with rw.write_irq():
+        rw.assert_held()
+        rw.assert_held_write()
+        with pytest.raises(KernelBug, match="deadlock"), rw.read():
+            pass
+
+
+def test_readers_do_not_wait_for_readers():
+    """A lock remembers when it was last released by who had it alone, and only where there are several CPUs."""
+    for cpus in (1, 2):
+        k = BareKernel(cpus)
+        rw = RwLock(k.lock_class("rw"))
+        with rw.read(), rw.read():
+            k.clock.advance(5)
+        assert rw.released_ns == 0
+        with rw.write_irq():
+            k.clock.advance(5)
+        assert rw.released_ns == (k.clock.now_ns if cpus > 1 else 0)
 
 
 def test_alloc_lock_and_the_task_list_read_lock_nest_both_ways(k):
@@ -176,7 +208,7 @@ def test_scheduling_inside_an_rcu_reader_is_a_bug(k):
 
 def test_taking_a_sleeping_lock_under_a_spinlock_is_a_bug_even_if_it_is_free(k):
     """It will not always be."""
-    a, sem = lock(k, "a"), RwSemaphore(k.lock_class("mmap_sem"))
+    a, sem = lock(k, "a"), init_rwsem(k.lock_class("mmap_sem"))
     with a, pytest.raises(KernelBug, match=r"sleeping function.*holding.*a"), sem.read():
         pass
 
@@ -186,7 +218,7 @@ def test_taking_a_sleeping_lock_under_a_spinlock_is_a_bug_even_if_it_is_free(k):
         return 0
 
     k.spawn(bad)
-    a.locked = False
+    a.held = None
     k.lockdep.chain = k.lockdep.root
     with pytest.raises(KernelBug, match="sleeping function"):
         k.go()
@@ -195,7 +227,7 @@ def test_taking_a_sleeping_lock_under_a_spinlock_is_a_bug_even_if_it_is_free(k):
 def test_might_sleep_is_quiet_where_sleeping_is_allowed(k):
     """Under a sleeping lock it is."""
     lockdep.might_sleep(k)
-    with RwSemaphore(k.lock_class("mmap_sem")).read():
+    with init_rwsem(k.lock_class("mmap_sem")).read():
         lockdep.might_sleep(k)
     with lock(k, "a"), pytest.raises(KernelBug, match="sleeping function"):
         lockdep.might_sleep(k)

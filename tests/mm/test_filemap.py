@@ -154,7 +154,7 @@ def test_the_worst_process_is_killed(k, p):
     killed = []
     with pytest.MonkeyPatch.context() as m:
         m.setattr("procession.kernel.signal.force_sig", lambda sig, t: killed.append((int(sig), t)))
-        m.setattr("procession.kernel.signal.fatal_signal_pending", lambda _t: False)
+        m.setattr("procession.mm.oom_kill.fatal_signal_pending", lambda _t: False)
         oom_kill.out_of_memory(k)
         assert killed == [(9, big)]
         assert big.ti_flags & TIF_MEMDIE

@@ -502,7 +502,7 @@ def a_timer_of_the_dead(w):
 
 @breaks(r"tasklist_lock is held")
 def a_lock_is_held(w):
-    w.k.tasklist_lock.readers += 1
+    w.k.tasklist_lock.held = w.k.tasklist_lock.cls.read
 
 
 @breaks(r"rcu_read_lock is held 1 times")
@@ -512,7 +512,7 @@ def a_reader_stays(w):
 
 @breaks(r"siglock of <main:3> is held")
 def a_siglock_is_held(w):
-    w.main.sighand.siglock.locked = True
+    w.main.sighand.siglock.held = w.main.sighand.siglock.cls.irq
 
 
 # Counts of references.

@@ -78,7 +78,7 @@ def exit_signal_locked(tsk: Task) -> None:
     A leader is always the last one here: it is released only when its group is empty.
     """
     k = tsk.kernel
-    k.tasklist_lock.assert_held(write=True)
+    k.tasklist_lock.assert_held_write()
     sig = tsk.signal
     sighand = tsk.sighand
     assert sighand is not None

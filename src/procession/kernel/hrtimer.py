@@ -107,7 +107,7 @@ def run_queues(k: Kernel) -> None:
     heap = k.hrtimers
     now_ns = clock.now_ns
     if heap and heap[0][0] <= now_ns:
-        with k.lockdep.hard_irq:  # type: ignore[attr-defined]  # the checker of kernel/lockdep.py
+        with k.lockdep.hard_irq:
             while heap and heap[0][0] <= now_ns:
                 _, serial, timer = heappop(heap)
                 if timer.queued and timer.serial == serial:
@@ -120,7 +120,7 @@ def run_queues(k: Kernel) -> None:
     curr = rq.curr
     sig = curr.signal
     if sig.it is not None or sig.cputime_expires is not None:
-        with k.lockdep.hard_irq:  # type: ignore[attr-defined]
+        with k.lockdep.hard_irq:
             posix_cpu_timers.run_posix_cpu_timers(curr)
     if k.rcu.next or k.rcu.wait:
         rcupdate.rcu_quiescent(k)

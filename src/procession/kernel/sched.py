@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 import types
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from procession.hw.clock import NEVER, SWITCH_NS
 from procession.include.linux.bug import bug, bug_on
@@ -355,7 +355,7 @@ def do_schedule(rq: Rq) -> bool:
     """Pick the next task and make it rq.curr; returns whether that is another one (__schedule)."""
     prev = rq.curr
     k = rq.kernel
-    dep: Any = k.lockdep
+    dep = k.lockdep
     if dep.chain is not dep.root or k.rcu.nesting:
         _schedule_bug(prev)
 
@@ -427,7 +427,7 @@ def state_name(state: int) -> str:
 
 def _schedule_bug(prev: Task) -> None:
     k = prev.kernel
-    dep: Any = k.lockdep
+    dep = k.lockdep
     if k.rcu.nesting:
         bug("BUG: scheduling while atomic: inside rcu_read_lock", prev)
     if dep.chain.in_irq:
