@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+import re
+
 import pytest
 
 from procession.include.linux.bug import KernelBug
@@ -276,3 +280,41 @@ def test_the_kernels_own_order_is_recorded(k):
     order = {cls.name: [after.name for after in edges] for cls, edges in k.lockdep.edges.items()}
     assert "sighand->siglock" in order["tasklist_lock"]
     assert "tasklist_lock" not in order["sighand->siglock"]
+
+
+SOURCES = Path(lockdep.__file__).parent.parent
+WANTS_A_LOCK = re.compile(r"\b\w*(lock|sem) held\b|\bcaller holds\b|\bunder \w+_?lock\b|\bHolds: ")
+ELSEWHERE = {"kill_pgrp_info_locked"}  # an empty group has no kernel to ask: _send_to_all() asserts
+
+
+def who_says_nothing(sources):
+    """Functions that promise to be called with a lock held, by name or docstring, and do not look."""
+    for text in sources:
+        for f in ast.walk(ast.parse(text)):
+            if not isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            docstring = ast.get_docstring(f) or ""
+            named = f.name.endswith("_locked") and not f.name.endswith("_is_locked")
+            if (named or WANTS_A_LOCK.search(docstring)) and not re.search(r"assert_\w*held", ast.unparse(f)):
+                yield f.name
+
+
+def test_who_wants_a_lock_looks_first():
+    """And not only says so."""
+    sources = [
+        path.read_text(encoding="utf-8")
+        for folder in ("kernel", "fs", "mm", "net", "drivers", "arch", "init")
+        for path in sorted((SOURCES / folder).rglob("*.py"))
+        if path.name != "lockdep.py"
+    ]
+    assert set(who_says_nothing(sources)) == ELSEWHERE
+
+
+@pytest.mark.parametrize("text", [
+    "def take_locked(x):\n    x.n = 1\n",
+    'def take(x):\n    """Take one.\n\n    Context: siglock held.\n    """\n    x.n = 1\n',
+    'def take(x):\n    """Take one; the caller holds mmap_sem."""\n    x.n = 1\n',
+])
+def test_who_only_says_so_is_found(text):
+    """By its name or by its words."""
+    assert list(who_says_nothing([text]))

@@ -60,6 +60,7 @@ __all__ = (
 
 def unhash_process_locked(p: Task, group_dead: bool) -> None:
     """Take p out of the pid and task tables (__unhash_process)."""
+    p.kernel.tasklist_lock.assert_held_write()
     k = p.kernel
     k.nr_threads -= 1
     pid.detach_pid(p, 0)
@@ -77,8 +78,8 @@ def exit_signal_locked(tsk: Task) -> None:
 
     A leader is always the last one here: it is released only when its group is empty.
     """
+    tsk.kernel.tasklist_lock.assert_held_write()
     k = tsk.kernel
-    k.tasklist_lock.assert_held_write()
     sig = tsk.signal
     sighand = tsk.sighand
     assert sighand is not None

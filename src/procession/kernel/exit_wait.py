@@ -204,6 +204,7 @@ def _scan(current: Task, wo: WaitOpts) -> tuple[int, Task | None]:
 
 def _do_wait_threads(current: Task, wo: WaitOpts) -> tuple[int, Task | None]:
     """Look through all threads of the caller, itself first; under tasklist_lock."""
+    current.kernel.tasklist_lock.assert_held()
     found = _do_wait_thread(current, wo, current)
     if found[0] or wo.wo_flags & WNOTHREAD or len(current.signal.threads) == 1:
         return found

@@ -149,6 +149,7 @@ def _remove(futexes: FutexHash, q: FutexQ) -> None:
 
 def wake_futex(futexes: FutexHash, q: FutexQ) -> None:
     """Take q off its queue and wake its task; the caller holds the lock."""
+    futexes.lock.assert_held()
     _remove(futexes, q)
     sched.wake_up_state(q.task, TASK_NORMAL)
 

@@ -24,6 +24,7 @@ from procession.include.linux.sched import (
     TIF_RESTORE_SIGMASK,
     TIF_SIGPENDING,
     TIF_SINGLESTEP,
+    assert_siglock_held,
     signal_group_exit,
     thread_group_empty,
 )
@@ -215,6 +216,7 @@ def retarget_shared_pending(tsk: Task, which: int) -> None:
 
     Context: siglock held.
     """
+    assert_siglock_held(tsk)
     retarget = tsk.signal.shared_pending.signal & which
     if not retarget:
         return
@@ -230,6 +232,7 @@ def retarget_shared_pending(tsk: Task, which: int) -> None:
 
 def set_task_blocked_locked(tsk: Task, newset: int) -> None:
     """Set the caller's blocked set, siglock held (__set_task_blocked)."""
+    assert_siglock_held(tsk)
     if tsk.ti_flags & TIF_SIGPENDING and not thread_group_empty(tsk):
         retarget_shared_pending(tsk, newset & ~tsk.blocked)
     tsk.blocked = newset
@@ -345,6 +348,7 @@ async def get_signal_to_deliver(current: Task) -> tuple[int, KSigaction, Siginfo
 
 def _settle(current: Task, info: Siginfo) -> KSigaction | int:
     """Return the action whose handler is to run, or else _DROP, _STOP or _FATAL; siglock held."""
+    assert_siglock_held(current)
     signr = info.signo
     assert current.sighand is not None
     action = current.sighand.action

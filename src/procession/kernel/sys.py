@@ -107,6 +107,7 @@ def _set_one_prio(current: Task, p: Task, niceval: int) -> None:
 
 def _prio_targets(current: Task, which: int, who: int) -> Iterator[Task]:
     """The threads that getpriority(2) and setpriority(2) are about; tasklist_lock held."""
+    current.kernel.tasklist_lock.assert_held()
     if which == PRIO_PROCESS:
         p = pid.find_task_by_vpid(current, who) if who else current
         if p is not None:
@@ -188,6 +189,7 @@ def _tgid_nr(p: Task, viewer: Task) -> int:
 
 
 def _setpgid_locked(current: Task, nr: int, pgid: int) -> None:
+    current.kernel.tasklist_lock.assert_held_write()
     leader = current.group_leader
     p = pid.find_task_by_vpid(current, nr)
     if p is None:

@@ -93,6 +93,7 @@ def wake_up_locked(q: WaitQueueHead, mode: int, nr_exclusive: int, key: object) 
 
     An entry's func sees key and decides (__wake_up_common).
     """
+    q.lock.assert_held()
     queue = q.task_list
     for entry in queue.copy():
         func = entry.func

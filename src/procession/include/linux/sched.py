@@ -534,6 +534,13 @@ def set_task_state(p: Task, state: int) -> None:
     p.state = state
 
 
+def assert_siglock_held(p: Task) -> None:
+    """Stop unless siglock of p's signal actions is held (lockdep_assert_held(&p->sighand->siglock))."""
+    sighand = p.sighand
+    if sighand is None or sighand.siglock.held is None:
+        bug("siglock not held", p)
+
+
 def get_task_struct(p: Task) -> None:
     """Take a reference; kernel/fork.py's put_task_struct gives it back."""
     p.usage += 1
