@@ -21,7 +21,7 @@ from procession.include.linux.sched import (
 from procession.include.linux.spinlock import SpinLock
 from procession.kernel import entry, sched, sched_fair, sched_load, sched_syscalls
 
-from .conftest import BareKernel, _init, sleep, work
+from .conftest import BareKernel, _init, account_system, account_user, sleep, work
 
 MS = 10**6
 
@@ -159,7 +159,7 @@ def test_a_busy_wait_with_yield_ends(k):
 
     async def waiter(current, arg):
         while not flag:
-            sched.account_system(current, 100)
+            account_system(current, 100)
             sched_syscalls.sys_sched_yield(current)
             await sched.schedule(current)
         return 0
@@ -332,8 +332,8 @@ def test_time_is_charged_to_user_and_system(k):
     """And the run queue's measure has both."""
 
     async def worker(current, arg):
-        sched.account_user(current, 3000)
-        sched.account_system(current, 2000)
+        account_user(current, 3000)
+        account_system(current, 2000)
         set_task_state(current, TASK_INTERRUPTIBLE)
         await sched.schedule(current)
         return 0

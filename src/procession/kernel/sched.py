@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
 __all__ = (
     "Rq",
-    "account_system",
-    "account_user",
     "activate_task",
     "check_preempt_curr",
     "deactivate_task",
@@ -459,18 +457,6 @@ def next_tick(rq: Rq) -> int:
 
 
 # Time.
-
-
-def account_user(p: Task, ns: int) -> None:
-    """Let ns pass in user mode."""
-    p.kernel.clock.advance(ns)
-    p.utime += ns
-
-
-def account_system(p: Task, ns: int) -> None:
-    """Let ns pass in kernel mode."""
-    p.kernel.clock.advance(ns)
-    p.stime += ns
 
 
 def task_sched_runtime(p: Task) -> int:
