@@ -182,10 +182,7 @@ class Waiter(WaitQueueEntry):
         self.on = queue if on is None else on
 
     def __enter__(self) -> Waiter:
-        if self.exclusive:
-            prepare_to_wait_exclusive(self.queue, self, self.state)
-        else:
-            prepare_to_wait(self.queue, self, self.state)
+        self._prepare()
         return self
 
     def __exit__(self, kind: object, value: object, trace: object) -> None:
@@ -206,9 +203,15 @@ class Waiter(WaitQueueEntry):
         self._prepare_again()
         return timed_out
 
+    def _prepare(self) -> None:
+        if self.exclusive:
+            prepare_to_wait_exclusive(self.queue, self, self.state)
+        else:
+            prepare_to_wait(self.queue, self, self.state)
+
     def _prepare_again(self) -> None:
         if self.func is autoremove_wake_function:
-            self.__enter__()
+            self._prepare()
         else:
             set_task_state(self.task, self.state)  # still queued
 
