@@ -20,6 +20,7 @@ from procession.include.linux.sched import (
     TASK_DEAD,
     Task,
     same_thread_group,
+    set_task_state,
     thread_group_empty,
     thread_group_leader,
 )
@@ -59,6 +60,7 @@ __all__ = (
 
 def unhash_process_locked(p: Task, group_dead: bool) -> None:
     """Take p out of the pid and task tables (__unhash_process)."""
+    p.kernel.tasklist_lock.assert_held_write()
     k = p.kernel
     k.nr_threads -= 1
     pid.detach_pid(p, 0)
@@ -76,8 +78,8 @@ def exit_signal_locked(tsk: Task) -> None:
 
     A leader is always the last one here: it is released only when its group is empty.
     """
+    tsk.kernel.tasklist_lock.assert_held_write()
     k = tsk.kernel
-    k.tasklist_lock.assert_held(write=True)
     sig = tsk.signal
     sighand = tsk.sighand
     assert sighand is not None
@@ -390,7 +392,7 @@ async def do_exit(current: Task, code: int) -> NoReturn:
     await exit_notify(current, group_dead)
 
     current.flags |= PF_EXITPIDONE
-    current.state = TASK_DEAD
+    set_task_state(current, TASK_DEAD)
     await sched.schedule(current)
     bug("a dead task was scheduled", current)
 

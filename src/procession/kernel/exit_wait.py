@@ -20,7 +20,6 @@ from procession.include.linux.sched import (
     SIGNAL_STOP_CONTINUED,
     SIGNAL_STOP_STOPPED,
     TASK_INTERRUPTIBLE,
-    TASK_RUNNING,
     Task,
     delay_group_leader,
 )
@@ -46,7 +45,7 @@ from procession.include.linux.wait import (
     WaitQueueEntry,
     WaitStatus,
 )
-from procession.kernel import exit, pid, sched, signal, sys, wait
+from procession.kernel import exit, pid, sched, sys, wait
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -195,7 +194,17 @@ def _do_wait_thread(current: Task, wo: WaitOpts, tsk: Task) -> tuple[int, Task |
 
 
 def _scan(current: Task, wo: WaitOpts) -> tuple[int, Task | None]:
+    """Look once for a child that has changed as wo asks; sets wo.notask_error to None if one still may."""
+    wo.notask_error = Errno.ECHILD
+    if wo.wo_type is not None and (wo.wo_pid is None or not wo.wo_pid.tasks[wo.wo_type]):
+        return 0, None
+    with current.kernel.tasklist_lock.read():
+        return _do_wait_threads(current, wo)
+
+
+def _do_wait_threads(current: Task, wo: WaitOpts) -> tuple[int, Task | None]:
     """Look through all threads of the caller, itself first; under tasklist_lock."""
+    current.kernel.tasklist_lock.assert_held()
     found = _do_wait_thread(current, wo, current)
     if found[0] or wo.wo_flags & WNOTHREAD or len(current.signal.threads) == 1:
         return found
@@ -213,34 +222,15 @@ async def do_wait(current: Task, wo: WaitOpts) -> int:
 
     Raises ECHILD if there is nobody to wait for, ERESTARTSYS if a signal comes first.
     """
-    k = current.kernel
-    queue = current.signal.wait_chldexit
-    entry: WaitQueueEntry | None = None
-    while True:
-        wo.notask_error = Errno.ECHILD
-        found, child = 0, None
-        if wo.wo_type is None or (wo.wo_pid is not None and wo.wo_pid.tasks[wo.wo_type]):
-            with k.tasklist_lock.read():
+    found, child = _scan(current, wo)
+    if not found and wo.notask_error is None and not wo.wo_flags & WNOHANG:
+        # Only now: nothing happens between a look that finds nobody and the queue, and most looks find somebody.
+        with wait.Waiter(
+            current, current.signal.wait_chldexit, TASK_INTERRUPTIBLE, "do_wait", func=_child_wait_callback(wo)
+        ) as waiter:
+            while not found and wo.notask_error is None:
+                await waiter.sleep()
                 found, child = _scan(current, wo)
-        if found or wo.notask_error is not None or wo.wo_flags & WNOHANG:
-            break
-        if entry is None:
-            # Nothing can change between the scan and here: the kernel is entered by one task at a time per lock,
-            # so queueing after the first scan is queueing before it.
-            entry = WaitQueueEntry(current, func=_child_wait_callback(wo))
-            wait.add_wait_queue(queue, entry)
-        current.state = TASK_INTERRUPTIBLE
-        if signal.signal_pending(current):
-            wo.notask_error = Errno.ERESTARTSYS
-            break
-        current.wchan = "do_wait"
-        current.waiting_on = queue
-        await sched.schedule(current)
-    if entry is not None:
-        current.state = TASK_RUNNING
-        current.wchan = ""
-        current.waiting_on = None
-        wait.remove_wait_queue(queue, entry)
 
     if found:
         if child is not None and child.exit_state == EXIT_DEAD:

@@ -24,6 +24,7 @@ from procession.include.linux.sched import (
     TIF_RESTORE_SIGMASK,
     TIF_SIGPENDING,
     TIF_SINGLESTEP,
+    assert_siglock_held,
     signal_group_exit,
     thread_group_empty,
 )
@@ -56,7 +57,6 @@ from procession.kernel.siginfo import (
 )
 from procession.kernel.signal_queue import (
     dequeue_signal,
-    fatal_signal_pending,
     flush_itimer_signals,
     flush_signal_handlers,
     flush_signals,
@@ -69,8 +69,6 @@ from procession.kernel.signal_queue import (
     rm_from_queue,
     sig_handler_ignored,
     sig_ignored,
-    signal_pending,
-    signal_pending_state,
     signal_wake_up,
     signals_init,
     threads_from,
@@ -137,7 +135,6 @@ __all__ = (
     "do_signal",
     "do_signal_stop",
     "exit_signals",
-    "fatal_signal_pending",
     "flush_itimer_signals",
     "flush_signal_handlers",
     "flush_signals",
@@ -180,8 +177,6 @@ __all__ = (
     "sig_ignored",
     "siginfo_from_user",
     "siginfo_to_user",
-    "signal_pending",
-    "signal_pending_state",
     "signal_wake_up",
     "signals_init",
     "sigprocmask",
@@ -221,6 +216,7 @@ def retarget_shared_pending(tsk: Task, which: int) -> None:
 
     Context: siglock held.
     """
+    assert_siglock_held(tsk)
     retarget = tsk.signal.shared_pending.signal & which
     if not retarget:
         return
@@ -236,6 +232,7 @@ def retarget_shared_pending(tsk: Task, which: int) -> None:
 
 def set_task_blocked_locked(tsk: Task, newset: int) -> None:
     """Set the caller's blocked set, siglock held (__set_task_blocked)."""
+    assert_siglock_held(tsk)
     if tsk.ti_flags & TIF_SIGPENDING and not thread_group_empty(tsk):
         retarget_shared_pending(tsk, newset & ~tsk.blocked)
     tsk.blocked = newset
@@ -351,6 +348,7 @@ async def get_signal_to_deliver(current: Task) -> tuple[int, KSigaction, Siginfo
 
 def _settle(current: Task, info: Siginfo) -> KSigaction | int:
     """Return the action whose handler is to run, or else _DROP, _STOP or _FATAL; siglock held."""
+    assert_siglock_held(current)
     signr = info.signo
     assert current.sighand is not None
     action = current.sighand.action

@@ -27,7 +27,6 @@ from procession.include.linux.signal import (
     SIG_KERNEL_IGNORE_MASK,
     SIG_KERNEL_STOP_MASK,
     SIGALRM,
-    SIGKILL_MASK,
     SYNCHRONOUS_MASK,
     KSigaction,
     Siginfo,
@@ -43,7 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = (
     "dequeue_signal",
-    "fatal_signal_pending",
     "flush_itimer_signals",
     "flush_signal_handlers",
     "flush_signals",
@@ -56,8 +54,6 @@ __all__ = (
     "rm_from_queue",
     "sig_handler_ignored",
     "sig_ignored",
-    "signal_pending",
-    "signal_pending_state",
     "signal_wake_up",
     "signals_init",
     "sigqueue_charge",
@@ -86,23 +82,6 @@ def threads_from(p: Task) -> list[Task]:
 
 
 # Is there work?
-
-
-def signal_pending(p: Task) -> bool:
-    """Whether p has a signal to look at before it goes back to user mode."""
-    return bool(p.ti_flags & TIF_SIGPENDING)
-
-
-def fatal_signal_pending(p: Task) -> bool:
-    """Whether p is about to die."""
-    return bool(p.ti_flags & TIF_SIGPENDING and p.pending.signal & SIGKILL_MASK)
-
-
-def signal_pending_state(state: int, p: Task) -> bool:
-    """Whether a signal keeps p from falling asleep in this state (spec 1.1)."""
-    if not p.ti_flags & TIF_SIGPENDING:
-        return False
-    return bool(state & TASK_INTERRUPTIBLE) or bool(state & TASK_WAKEKILL and p.pending.signal & SIGKILL_MASK)
 
 
 def recalc_sigpending_tsk(t: Task) -> bool:

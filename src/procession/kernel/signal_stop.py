@@ -29,6 +29,9 @@ from procession.include.linux.sched import (
     TASK_STOPPED_BIT,
     TASK_TRACED,
     TASK_TRACED_BIT,
+    assert_siglock_held,
+    fatal_signal_pending,
+    set_task_state,
     signal_group_exit,
 )
 from procession.include.linux.signal import (
@@ -80,8 +83,9 @@ def task_is_stopped_or_traced(p: Task) -> bool:
 
 def task_set_jobctl_pending(p: Task, mask: int) -> bool:
     """Ask p to stop or trap; returns False if it is dying."""
+    assert_siglock_held(p)
     bug_on(bool(mask & JOBCTL_TRAPPING and not mask & JOBCTL_PENDING_MASK), "TRAPPING without a trap", p)
-    if p.flags & PF_EXITING or signal_queue.fatal_signal_pending(p):
+    if p.flags & PF_EXITING or fatal_signal_pending(p):
         return False
     if mask & JOBCTL_STOP_SIGMASK:
         p.jobctl &= ~JOBCTL_STOP_SIGMASK
@@ -94,6 +98,7 @@ def task_clear_jobctl_trapping(p: Task) -> None:
 
     Differs: the tracer in ptrace_attach() is woken as the parent that waits for p.
     """
+    assert_siglock_held(p)
     if p.jobctl & JOBCTL_TRAPPING:
         p.jobctl &= ~JOBCTL_TRAPPING
         signal_send.wake_up_parent(p, p.parent)
@@ -101,6 +106,7 @@ def task_clear_jobctl_trapping(p: Task) -> None:
 
 def task_clear_jobctl_pending(p: Task, mask: int) -> None:
     """Take back what p was asked to do."""
+    assert_siglock_held(p)
     jobctl = p.jobctl
     if not jobctl:
         return
@@ -113,6 +119,7 @@ def task_clear_jobctl_pending(p: Task, mask: int) -> None:
 
 def task_participate_group_stop(p: Task) -> bool:
     """Count p as stopped; returns True if it completes a fresh stop, which the parent must hear of."""
+    assert_siglock_held(p)
     sig = p.signal
     consume = p.jobctl & JOBCTL_STOP_CONSUME
     task_clear_jobctl_pending(p, JOBCTL_STOP_PENDING)
@@ -128,6 +135,7 @@ def task_participate_group_stop(p: Task) -> bool:
 
 def ptrace_trap_notify(t: Task) -> None:
     """Let a seized tracee report that its job-control state has changed."""
+    assert_siglock_held(t)
     bug_on(not t.ptrace & PT_SEIZED, "notify trap of a task that is not seized", t)
     task_set_jobctl_pending(t, JOBCTL_TRAP_NOTIFY)
     signal_queue.signal_wake_up(t, resume=bool(t.jobctl & JOBCTL_LISTENING))
@@ -141,6 +149,7 @@ def do_notify_parent_cldstop(tsk: Task, for_ptracer: bool, why: int) -> None:
 
     Context: tasklist_lock held.
     """
+    tsk.kernel.tasklist_lock.assert_held()
     if for_ptracer:
         parent = tsk.parent
     else:
@@ -207,14 +216,12 @@ async def do_signal_stop(current: Task, signr: int) -> bool:
             task_set_jobctl_pending(current, JOBCTL_TRAP_STOP)
             return False
         notify = task_participate_group_stop(current)
-        current.state = TASK_STOPPED
+        set_task_state(current, TASK_STOPPED)
     if notify:
         with current.kernel.tasklist_lock.read():
             do_notify_parent_cldstop(current, False, CLD_STOPPED)
     # Nothing runs us again but SIGCONT and SIGKILL.
-    current.wchan = "do_signal_stop"
-    await sched.schedule(current)
-    current.wchan = ""
+    await sched.schedule(current, "do_signal_stop")
     return True
 
 
@@ -252,7 +259,7 @@ async def ptrace_stop(
     """
     assert current.sighand is not None
     with current.sighand.siglock.irq():
-        current.state = TASK_TRACED
+        set_task_state(current, TASK_TRACED)
         current.last_siginfo = info
         current.exit_code = exit_code
         # If SIGCONT came in between there is no stop left to take part in.
@@ -273,11 +280,9 @@ async def ptrace_stop(
         elif gstop_done:
             do_notify_parent_cldstop(current, False, why)
     if stops:
-        current.wchan = "ptrace_stop"
-        await sched.schedule(current)
-        current.wchan = ""
+        await sched.schedule(current, "ptrace_stop")
     else:
-        current.state = TASK_RUNNING
+        set_task_state(current, TASK_RUNNING)
         if clear_code:
             current.exit_code = 0
 
