@@ -15,7 +15,7 @@ from procession.hw.console import BufferConsole
 from procession.hw.memory import Frames
 from procession.include.linux.kernel import Kernel
 from procession.include.linux.nsproxy import Nsproxy
-from procession.include.linux.sched import Task
+from procession.include.linux.sched import TASK_INTERRUPTIBLE, Task, set_task_state
 from procession.include.trace.events import Trace
 from procession.init import main as init_main
 from procession.kernel import (
@@ -100,10 +100,22 @@ class BareKernel(Kernel):
         return entry.run(self, limit_ns)
 
 
+def account_user(p: Task, ns: int) -> None:
+    """Let ns pass in user mode, as running a program does."""
+    p.kernel.clock.advance(ns)
+    p.utime += ns
+
+
+def account_system(p: Task, ns: int) -> None:
+    """Let ns pass in kernel mode, as a system call does."""
+    p.kernel.clock.advance(ns)
+    p.stime += ns
+
+
 async def sleep(current: Task, ns: int) -> None:
     """Sleep in state S."""
-    current.state = 1
-    await hrtimer.schedule_hrtimeout(current, current.kernel.clock.now_ns + ns)
+    set_task_state(current, TASK_INTERRUPTIBLE)
+    await hrtimer.schedule_hrtimeout(current, current.kernel.clock.now_ns + ns, "sleep")
 
 
 async def work(current: Task, ns: int, step_ns: int = 100_000) -> None:
@@ -111,7 +123,7 @@ async def work(current: Task, ns: int, step_ns: int = 100_000) -> None:
     k = current.kernel
     while ns > 0:
         step = min(step_ns, ns)
-        sched.account_user(current, step)
+        account_user(current, step)
         ns -= step
         if k.clock.now_ns >= k.clock.next_event_ns:
             hrtimer.run_queues(k)
@@ -128,7 +140,7 @@ def interrupt():
 
 async def _init(current: Task, arg: object) -> int:
     while True:
-        current.state = 1
+        set_task_state(current, TASK_INTERRUPTIBLE)
         await sched.schedule(current)
 
 

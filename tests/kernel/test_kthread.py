@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from procession.include.linux.bug import KernelBug
-from procession.include.linux.sched import PF_KTHREAD, TASK_INTERRUPTIBLE, TASK_RUNNING, TASK_UNINTERRUPTIBLE
+from procession.include.linux.sched import (
+    PF_KTHREAD,
+    TASK_INTERRUPTIBLE,
+    TASK_RUNNING,
+    TASK_UNINTERRUPTIBLE,
+    set_task_state,
+)
 from procession.kernel import kthread, sched
 
 
@@ -31,11 +37,11 @@ def run_in_task(k, fn):
 async def until_stopped(current, data):
     data.append("running")
     while True:
-        current.state = TASK_INTERRUPTIBLE
+        set_task_state(current, TASK_INTERRUPTIBLE)
         if kthread.kthread_should_stop(current):
             break
         await sched.schedule(current)
-    current.state = TASK_RUNNING
+    set_task_state(current, TASK_RUNNING)
     return 42
 
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+import re
+
 import pytest
 
 from procession.include.linux.bug import KernelBug
 from procession.include.linux.hrtimer import Hrtimer
-from procession.include.linux.rwsem import RwSemaphore
+from procession.include.linux.rwsem import init_rwsem
+from procession.include.linux.sched import TASK_INTERRUPTIBLE, set_task_state
 from procession.include.linux.spinlock import RwLock, SpinLock
 from procession.kernel import hrtimer, lockdep, mutex, rcupdate, sched
+
+from .conftest import BareKernel
 
 
 def lock(k, name):
@@ -53,7 +60,7 @@ def test_two_locks_of_one_class_must_not_nest(k):
 
 def test_mmap_sem_of_parent_and_child_nest(k):
     """dup_mmap holds both."""
-    parent, child = (RwSemaphore(k.lock_class("mmap_sem")) for _ in range(2))
+    parent, child = (init_rwsem(k.lock_class("mmap_sem")) for _ in range(2))
     with parent.write(), child.write():
         assert [cls.name for cls in k.lockdep.held()] == ["mmap_sem", "mmap_sem"]
 
@@ -61,17 +68,47 @@ def test_mmap_sem_of_parent_and_child_nest(k):
 def test_taking_a_held_spinlock_is_a_deadlock(k):
     """Nobody else could release it."""
     a = lock(k, "a")
-    with a, pytest.raises(KernelBug, match="taken twice"), a:
+    with a, pytest.raises(KernelBug, match="deadlock: the lock is held"), a:
         pass
 
 
 def test_readers_nest(k):
     """3.2's rwlocks let a reader in again."""
     rw = RwLock(k.lock_class("rw"))
-    with rw.read(), rw.read():
+    with rw.read():
+        with rw.read():
+            rw.assert_held()
         rw.assert_held()
-    with rw.read(), pytest.raises(KernelBug, match="write_lock of a held"), rw.write_irq():
-        pass
+        with pytest.raises(KernelBug, match="not held for writing"):
+            rw.assert_held_write()
+        with pytest.raises(KernelBug, match="deadlock"), rw.write_irq():
+            pass
+
+
+def test_a_writer_is_alone(k):
+    """And may be asserted."""
+    rw = RwLock(k.lock_class("rw"))
+    for check in (rw.assert_held, rw.assert_held_write):
+        with pytest.raises(KernelBug, match="not held"):
+            check()
+    with rw.write_irq():
+        rw.assert_held()
+        rw.assert_held_write()
+        with pytest.raises(KernelBug, match="deadlock"), rw.read():
+            pass
+
+
+def test_readers_do_not_wait_for_readers():
+    """A lock remembers when it was last released by who had it alone, and only where there are several CPUs."""
+    for cpus in (1, 2):
+        k = BareKernel(cpus)
+        rw = RwLock(k.lock_class("rw"))
+        with rw.read(), rw.read():
+            k.clock.advance(5)
+        assert rw.released_ns == 0
+        with rw.write_irq():
+            k.clock.advance(5)
+        assert rw.released_ns == (k.clock.now_ns if cpus > 1 else 0)
 
 
 def test_alloc_lock_and_the_task_list_read_lock_nest_both_ways(k):
@@ -150,7 +187,7 @@ def test_scheduling_under_a_spinlock_is_a_bug(k):
 
     async def bad(current, arg):
         with a:
-            current.state = 1
+            set_task_state(current, TASK_INTERRUPTIBLE)
             await sched.schedule(current)
         return 0
 
@@ -164,7 +201,7 @@ def test_scheduling_inside_an_rcu_reader_is_a_bug(k):
 
     async def bad(current, arg):
         with rcupdate.rcu_read_lock(k):
-            current.state = 1
+            set_task_state(current, TASK_INTERRUPTIBLE)
             await sched.schedule(current)
         return 0
 
@@ -175,7 +212,7 @@ def test_scheduling_inside_an_rcu_reader_is_a_bug(k):
 
 def test_taking_a_sleeping_lock_under_a_spinlock_is_a_bug_even_if_it_is_free(k):
     """It will not always be."""
-    a, sem = lock(k, "a"), RwSemaphore(k.lock_class("mmap_sem"))
+    a, sem = lock(k, "a"), init_rwsem(k.lock_class("mmap_sem"))
     with a, pytest.raises(KernelBug, match=r"sleeping function.*holding.*a"), sem.read():
         pass
 
@@ -185,7 +222,7 @@ def test_taking_a_sleeping_lock_under_a_spinlock_is_a_bug_even_if_it_is_free(k):
         return 0
 
     k.spawn(bad)
-    a.locked = False
+    a.held = None
     k.lockdep.chain = k.lockdep.root
     with pytest.raises(KernelBug, match="sleeping function"):
         k.go()
@@ -194,7 +231,7 @@ def test_taking_a_sleeping_lock_under_a_spinlock_is_a_bug_even_if_it_is_free(k):
 def test_might_sleep_is_quiet_where_sleeping_is_allowed(k):
     """Under a sleeping lock it is."""
     lockdep.might_sleep(k)
-    with RwSemaphore(k.lock_class("mmap_sem")).read():
+    with init_rwsem(k.lock_class("mmap_sem")).read():
         lockdep.might_sleep(k)
     with lock(k, "a"), pytest.raises(KernelBug, match="sleeping function"):
         lockdep.might_sleep(k)
@@ -243,3 +280,41 @@ def test_the_kernels_own_order_is_recorded(k):
     order = {cls.name: [after.name for after in edges] for cls, edges in k.lockdep.edges.items()}
     assert "sighand->siglock" in order["tasklist_lock"]
     assert "tasklist_lock" not in order["sighand->siglock"]
+
+
+SOURCES = Path(lockdep.__file__).parent.parent
+WANTS_A_LOCK = re.compile(r"\b\w*(lock|sem) held\b|\bcaller holds\b|\bunder \w+_?lock\b|\bHolds: ")
+ELSEWHERE = {"kill_pgrp_info_locked"}  # an empty group has no kernel to ask: _send_to_all() asserts
+
+
+def who_says_nothing(sources):
+    """Functions that promise to be called with a lock held, by name or docstring, and do not look."""
+    for text in sources:
+        for f in ast.walk(ast.parse(text)):
+            if not isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            docstring = ast.get_docstring(f) or ""
+            named = f.name.endswith("_locked") and not f.name.endswith("_is_locked")
+            if (named or WANTS_A_LOCK.search(docstring)) and not re.search(r"assert_\w*held", ast.unparse(f)):
+                yield f.name
+
+
+def test_who_wants_a_lock_looks_first():
+    """And not only says so."""
+    sources = [
+        path.read_text(encoding="utf-8")
+        for folder in ("kernel", "fs", "mm", "net", "drivers", "arch", "init")
+        for path in sorted((SOURCES / folder).rglob("*.py"))
+        if path.name != "lockdep.py"
+    ]
+    assert set(who_says_nothing(sources)) == ELSEWHERE
+
+
+@pytest.mark.parametrize("text", [
+    "def take_locked(x):\n    x.n = 1\n",
+    'def take(x):\n    """Take one.\n\n    Context: siglock held.\n    """\n    x.n = 1\n',
+    'def take(x):\n    """Take one; the caller holds mmap_sem."""\n    x.n = 1\n',
+])
+def test_who_only_says_so_is_found(text):
+    """By its name or by its words."""
+    assert list(who_says_nothing([text]))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from procession.include.linux.bug import KernelBug
-from procession.kernel import rcupdate, sched
+from procession.kernel import rcupdate
 
-from .conftest import sleep, work
+from .conftest import account_system, sleep, work
 
 
 def test_a_callback_waits_for_the_end_of_the_kernel_entry(k):
@@ -78,7 +78,7 @@ def test_a_grace_period_ends_when_every_cpu_has_passed(smp):
 
     async def reader(current, arg):
         with rcupdate.rcu_read_lock(smp):
-            sched.account_system(current, 1_000_000)
+            account_system(current, 1_000_000)
         log.append(("reader left", current.cpu))
         await sleep(current, 1000)
         return 0

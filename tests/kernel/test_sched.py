@@ -16,11 +16,12 @@ from procession.include.linux.sched import (
     TASK_INTERRUPTIBLE,
     TASK_KILLABLE,
     TASK_UNINTERRUPTIBLE,
+    set_task_state,
 )
 from procession.include.linux.spinlock import SpinLock
 from procession.kernel import entry, sched, sched_fair, sched_load, sched_syscalls
 
-from .conftest import BareKernel, _init, sleep, work
+from .conftest import BareKernel, _init, account_system, account_user, sleep, work
 
 MS = 10**6
 
@@ -158,7 +159,7 @@ def test_a_busy_wait_with_yield_ends(k):
 
     async def waiter(current, arg):
         while not flag:
-            sched.account_system(current, 100)
+            account_system(current, 100)
             sched_syscalls.sys_sched_yield(current)
             await sched.schedule(current)
         return 0
@@ -331,9 +332,9 @@ def test_time_is_charged_to_user_and_system(k):
     """And the run queue's measure has both."""
 
     async def worker(current, arg):
-        sched.account_user(current, 3000)
-        sched.account_system(current, 2000)
-        current.state = 1
+        account_user(current, 3000)
+        account_system(current, 2000)
+        set_task_state(current, TASK_INTERRUPTIBLE)
         await sched.schedule(current)
         return 0
 
@@ -357,9 +358,9 @@ def test_load_average_counts_uninterruptible_sleepers_and_decays_in_idleness(k):
     """A task in state D is load, an hour of nothing is none."""
 
     async def in_d(current, arg):
-        current.state = TASK_UNINTERRUPTIBLE
+        set_task_state(current, TASK_UNINTERRUPTIBLE)
         await sched.schedule(current)
-        current.state = TASK_INTERRUPTIBLE
+        set_task_state(current, TASK_INTERRUPTIBLE)
         await sched.schedule(current)
         return 0
 
@@ -380,7 +381,7 @@ def test_switch_events_carry_the_state_letters(k):
     k.trace.subscribe(log.append, "sched_switch")
 
     async def p(current, arg):
-        current.state = TASK_KILLABLE
+        set_task_state(current, TASK_KILLABLE)
         await sched.schedule(current)
         return 0
 

@@ -6,7 +6,7 @@ import pytest
 
 from procession.include.linux.bug import KernelBug
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.sched import TASK_INTERRUPTIBLE, TASK_UNINTERRUPTIBLE
+from procession.include.linux.sched import TASK_INTERRUPTIBLE, TASK_RUNNING, TASK_UNINTERRUPTIBLE, set_task_state
 from procession.kernel import completion, mutex, sched, signal_send, wait
 
 from .conftest import sleep
@@ -18,8 +18,9 @@ def test_nonexclusive_sleepers_wake_newest_first_then_one_exclusive(k):
     wanted, log = [], []
 
     async def sleeper(current, exclusive):
-        wait_on = wait.wait_event_interruptible_exclusive if exclusive else wait.wait_event_interruptible
-        await wait_on(current, q, lambda: wanted, "sleeper")
+        with wait.Waiter(current, q, TASK_INTERRUPTIBLE, "sleeper", exclusive=exclusive) as waiter:
+            while not wanted:
+                await waiter.sleep()
         log.append(current.comm)
         return 0
 
@@ -50,7 +51,7 @@ def test_a_key_filters_in_the_entrys_function(k):
     async def sleeper(current, arg):
         e = wait.WaitQueueEntry(current, func=only_seven)
         wait.add_wait_queue(q, e)
-        current.state = TASK_INTERRUPTIBLE
+        set_task_state(current, TASK_INTERRUPTIBLE)
         await sched.schedule(current)
         wait.remove_wait_queue(q, e)
         seen.append("woken")
@@ -74,7 +75,9 @@ def test_wake_up_interruptible_leaves_uninterruptible_sleepers(k):
     flag = []
 
     async def sleeper(current, arg):
-        await wait.wait_event(current, q, lambda: flag, "in_d")
+        with wait.Waiter(current, q, TASK_UNINTERRUPTIBLE, "in_d") as waiter:
+            while not flag:
+                await waiter.sleep()
         return 0
 
     async def waker(current, arg):
@@ -95,7 +98,9 @@ def test_a_signal_ends_an_interruptible_wait(k):
 
     async def sleeper(current, arg):
         try:
-            await wait.wait_event_interruptible(current, q, lambda: False, "sleeper")
+            with wait.Waiter(current, q, TASK_INTERRUPTIBLE, "sleeper") as waiter:
+                while True:
+                    await waiter.sleep()
         except LinuxError as error:
             log.append((error.errno, current.state, list(q.task_list), current.wchan))
         return 0
@@ -110,20 +115,71 @@ def test_a_signal_ends_an_interruptible_wait(k):
     assert log == [(Errno.ERESTARTSYS, 0, [], "")]
 
 
-def test_a_timeout_reports_the_rest_or_zero(k):
-    """At least one nanosecond is left if the condition came true."""
+def test_a_timeout_ends_a_wait(k):
+    """True if the time has come; without one a wake-up ends it."""
     q = k.wait_queue_head("q")
     log = []
 
     async def sleeper(current, arg):
-        log.append(await wait.wait_event_timeout(current, q, lambda: False, 5000))
-        log.append(k.clock.now_ns >= 5000)
-        log.append(await wait.wait_event_timeout(current, q, lambda: True, 5000))
+        with wait.Waiter(current, q, TASK_INTERRUPTIBLE, "sleeper") as waiter:
+            end_ns = k.clock.now_ns + 5000
+            log.append((await waiter.sleep_until(end_ns), k.clock.now_ns >= end_ns, current.state))
+            log.append((await waiter.sleep_until(k.clock.now_ns), current.state))
+            log.append(await waiter.sleep_until(None))
+        log.append((current.state, q.task_list))
         return 0
 
     k.start(sleeper)
+    wait.wake_up(q)
     k.settle()
-    assert log == [0, True, 5000]
+    assert log == [(True, True, TASK_INTERRUPTIBLE), (True, TASK_INTERRUPTIBLE), False, (TASK_RUNNING, [])]
+
+
+def test_a_wake_up_between_the_look_and_the_sleep_is_not_lost(k):
+    """The task is queued and says that it sleeps before it looks; waking makes it run, and schedule() returns."""
+    q = k.wait_queue_head("q")
+    looks = []
+
+    def looked():
+        looks.append(k.current.state)
+        if len(looks) == 1:
+            wait.wake_up(q)
+        return len(looks) == 2
+
+    async def sleeper(current, arg):
+        with wait.Waiter(current, q, TASK_UNINTERRUPTIBLE, "sleeper") as waiter:
+            while not looked():
+                await waiter.sleep()
+        return 0
+
+    k.start(sleeper)
+    assert looks == [TASK_UNINTERRUPTIBLE] * 2
+
+
+def test_a_wake_up_for_one_passes_on_when_a_signal_was_faster(k):
+    """Else the next would sleep although there is something for it (abort_exclusive_wait)."""
+    q = k.wait_queue_head("q")
+    log, wanted = [], []
+
+    async def second(current, arg):
+        with wait.Waiter(current, q, TASK_INTERRUPTIBLE, "second", exclusive=True) as waiter:
+            while not wanted:
+                await waiter.sleep()
+        log.append("woken")
+        return 0
+
+    async def first(current, arg):
+        with wait.Waiter(current, q, TASK_INTERRUPTIBLE, "first", exclusive=True) as waiter:
+            q.task_list.remove(waiter)  # the wake-up came between the look and the sleep
+            wanted.append(1)
+            signal_send.send_sig(15, current, 1)
+            with pytest.raises(LinuxError):
+                await waiter.sleep()
+        return 0
+
+    k.start(second)
+    k.start(first)
+    assert log == ["woken"]
 
 
 def test_a_completion_lets_one_waiter_per_complete_go(k):
@@ -148,15 +204,7 @@ def test_a_completion_lets_one_waiter_per_complete_go(k):
     rest = k.settle()
     assert log == ["first", "second"]
     assert "third" in rest
-    assert not completion.completion_done(done)
-
-
-def test_complete_all_is_for_ever(k):
-    """Nobody waits for it any more."""
-    done = completion.init_completion(k)
-    completion.complete_all(done)
-    assert completion.try_wait_for_completion(done)
-    assert completion.try_wait_for_completion(done)
+    assert not done.done
 
 
 def test_a_mutex_is_handed_out_in_the_order_of_asking(k):

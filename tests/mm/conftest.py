@@ -123,6 +123,18 @@ def map_anon(p, size, prot=3, flags=0x22, addr=0):
     return mmap.sys_mmap(p, addr, size, prot, flags, -1, 0)
 
 
+def map_file(p, *args):
+    """As do_mmap_pgoff."""
+    with p.mm.mmap_sem.write():
+        return mmap.do_mmap_pgoff(p, *args)
+
+
+def fault(p, vma, address, write):
+    """As handle_mm_fault."""
+    with p.mm.mmap_sem.read():
+        return memory.handle_mm_fault(p, p.mm, vma, address, write)
+
+
 def user_write(p, address, data):
     """Store as the CPU would, page by page, through the real tables; faults as the CPU would."""
     for i, byte in enumerate(data):
@@ -142,7 +154,7 @@ def touch(p, address, write=False, byte=None):
         vma = mmap.find_vma(p.mm, address)
         if vma is None or vma.vm_start > address or not vma.vm_flags & (2 if write else 7):
             raise AssertionError("SIGSEGV")
-        result = memory.handle_mm_fault(p, p.mm, vma, address, write)
+        result = fault(p, vma, address, write)
         if result & memory.VM_FAULT_ERROR:
             raise AssertionError(result)
     raise AssertionError("fault loop")

@@ -7,7 +7,7 @@ from procession.hw.memory import PG_EXEC
 from procession.include.linux.errno import Errno, LinuxError
 from procession.mm import memory, mmap, mprotect, page_alloc, text, uaccess
 
-from .conftest import check, exit_mm, fork, make_file, map_anon, touch, user_write
+from .conftest import check, exit_mm, fault, fork, make_file, map_anon, map_file, touch, user_write
 
 
 def pfn(p, address):
@@ -76,7 +76,7 @@ def test_child_exit_leaves_the_page_to_the_parent(k, p):
 
 def test_fork_without_anon_vma_copies_nothing(k, p):
     f = make_file(k, b"text" * 2000)
-    a = mmap.do_mmap_pgoff(p, f, 0, 8192, 5, 2, 0)
+    a = map_file(p, f, 0, 8192, 5, 2, 0)
     touch(p, a)
     child = fork(p)
     assert pfn(p, a) >= 0
@@ -137,7 +137,7 @@ def test_fork_fork_fork(k, p):
 
 def test_private_file_page_is_copied_on_write(k, p):
     f = make_file(k, b"A" * 5000)
-    a = mmap.do_mmap_pgoff(p, f, 0, 8192, 3, 2, 0)
+    a = map_file(p, f, 0, 8192, 3, 2, 0)
     touch(p, a)
     assert p.mm.rss_file == 1
     user_write(p, a, b"B")
@@ -159,7 +159,7 @@ def test_out_of_memory_in_a_fault(k, p):
     vma = mmap.find_vma(p.mm, a)
     with pytest.MonkeyPatch.context() as m:
         m.setattr("procession.mm.oom_kill.out_of_memory", lambda _k: None)
-        assert memory.handle_mm_fault(p, p.mm, vma, a, True) == memory.VM_FAULT_OOM
+        assert fault(p, vma, a, True) == memory.VM_FAULT_OOM
         with pytest.raises(LinuxError) as e:
             uaccess.put_user(p, a, 1, 4)
         assert e.value.errno is Errno.EFAULT
@@ -195,7 +195,7 @@ def test_executable_pages_are_remembered(k, p):
 
 def test_a_frame_is_executable_or_writable_for_everybody(k, p):
     file = make_file(k, bytes(8192))
-    views = [mmap.do_mmap_pgoff(p, file, 0, 8192, prot, 1, 0) for prot in (3, 5)]
+    views = [map_file(p, file, 0, 8192, prot, 1, 0) for prot in (3, 5)]
     q = fork(p)
     for task in (p, q):
         touch(task, views[0] + 4096, write=True)

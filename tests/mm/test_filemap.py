@@ -8,7 +8,7 @@ from procession.include.linux.fault_inject import FaultAttr
 from procession.include.linux.sched import EXIT_NONE, TIF_MEMDIE
 from procession.mm import filemap, gup, madvise, memory, mmap, oom_kill, page_alloc, process_vm_access, slab, uaccess
 
-from .conftest import MemInode, fork, make_file, map_anon, open_again, touch, user_write
+from .conftest import MemInode, fault, fork, make_file, map_anon, map_file, open_again, touch, user_write
 
 P = 4096
 
@@ -17,8 +17,8 @@ def test_pages_are_read_once_and_shared_by_everybody(k, p):
     f = make_file(k, bytes(range(256)) * 40)
     reads = []
     f.inode.readpage = lambda i: reads.append(i) or MemInode.readpage(f.inode, i)
-    a = mmap.do_mmap_pgoff(p, f, 0, 3 * P, 1, 2, 0)
-    b = mmap.do_mmap_pgoff(p, f, 0, 3 * P, 1, 1, 0)
+    a = map_file(p, f, 0, 3 * P, 1, 2, 0)
+    b = map_file(p, f, 0, 3 * P, 1, 1, 0)
     q = fork(p)
     for t, at in ((p, a), (p, b), (q, a), (q, b)):
         assert touch(t, at + 5) == 5
@@ -28,8 +28,8 @@ def test_pages_are_read_once_and_shared_by_everybody(k, p):
     assert k.frames.mapcount[frame] == 4
     assert k.frames.count[frame] == 5
     assert (p.maj_flt, p.min_flt) == (0, 0)     # touch() is the CPU; counting is do_page_fault's
-    assert memory.handle_mm_fault(p, p.mm, mmap.find_vma(p.mm, a), a + P, False) == memory.VM_FAULT_MAJOR
-    assert memory.handle_mm_fault(q, q.mm, mmap.find_vma(q.mm, a), a + P, False) == 0
+    assert fault(p, mmap.find_vma(p.mm, a), a + P, False) == memory.VM_FAULT_MAJOR
+    assert fault(q, mmap.find_vma(q.mm, a), a + P, False) == 0
 
 
 def test_read_write_across_pages_and_holes(k, p):
@@ -92,7 +92,7 @@ def test_truncate_up_and_down_never_brings_old_bytes_back(k, p):
 
 def test_truncate_takes_private_copies_too(k, p):
     f = make_file(k, b"z" * 2 * P)
-    a = mmap.do_mmap_pgoff(p, f, 0, 2 * P, 3, 2, 0)
+    a = map_file(p, f, 0, 2 * P, 3, 2, 0)
     user_write(p, a + P, b"mine")
     filemap.truncate_setsize(k, f.inode, P)
     with pytest.raises(AssertionError, match="2"):
@@ -101,7 +101,7 @@ def test_truncate_takes_private_copies_too(k, p):
 
 def test_clean_unmapped_pages_go_when_memory_runs_out(k, p):
     f = make_file(k, bytes(64 * P))
-    a = mmap.do_mmap_pgoff(p, f, 0, P, 1, 2, 0)
+    a = map_file(p, f, 0, P, 1, 2, 0)
     touch(p, a)
     filemap.pagecache_read(k, f.inode, 0, 64 * P)
     filemap.pagecache_write(k, f.inode, P, b"dirty")
@@ -141,7 +141,7 @@ def test_the_worst_process_is_killed(k, p):
     killed = []
     with pytest.MonkeyPatch.context() as m:
         m.setattr("procession.kernel.signal_send.force_sig", lambda sig, t: killed.append((int(sig), t)))
-        m.setattr("procession.kernel.signal_queue.fatal_signal_pending", lambda _t: False)
+        m.setattr("procession.mm.oom_kill.fatal_signal_pending", lambda _t: False)
         oom_kill.out_of_memory(k)
         assert killed == [(9, big)]
         assert big.ti_flags & TIF_MEMDIE
@@ -197,13 +197,13 @@ def test_slab_report(k, p):
 def test_failing_slab_allocations_are_undone(k, p):
     a = map_anon(p, 4 * P)
     f = make_file(k, b"x" * P)
-    mmap.do_mmap_pgoff(p, f, 0, P, 1, 2, 0)
+    map_file(p, f, 0, P, 1, 2, 0)
 
     for call in (
         lambda: fork(p),
         lambda: map_anon(p, P, prot=1),
         lambda: map_anon(p, P, flags=0x21),
-        lambda: mmap.do_mmap_pgoff(p, open_again(k, f.inode), 0, P, 1, 2, 0),
+        lambda: map_file(p, open_again(k, f.inode), 0, P, 1, 2, 0),
         lambda: mmap.sys_munmap(p, a + P, P),
         lambda: madvise.sys_madvise(p, a + P, P, 10),
     ):

@@ -8,7 +8,7 @@ from procession.include.linux.errno import LinuxError
 from procession.mm import madvise, mlock, mmap, mprotect, mremap, page_alloc, uaccess
 from procession.tools import validate
 
-from .conftest import all_mms, exit_mm, fork, make_file, make_kernel
+from .conftest import all_mms, exit_mm, fork, make_file, make_kernel, map_file
 
 BASE = 0x20000000 - 20 * 4096     # page tables end in the middle of the range
 PAGES = 48
@@ -58,7 +58,7 @@ class Machine(RuleBasedStateMachine):
     def map_file(self, who, at, n, off, prot, shared):
         n = min(n, 4 - off)
         p, model = self.pick(who)
-        mmap.do_mmap_pgoff(p, self.file, BASE + at * P, n * P, prot, 0x11 if shared else 0x12, off)
+        map_file(p, self.file, BASE + at * P, n * P, prot, 0x11 if shared else 0x12, off)
         for i in range(n):
             cell = self.file_cells[off + i]
             # A private page follows the file until it is written.

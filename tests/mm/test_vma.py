@@ -6,7 +6,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import STACK_TOP_MAX, TASK_SIZE, VM_GROWSDOWN, VM_LOCKED, VmArea
 from procession.mm import gup, madvise, mincore, mlock, mmap, mprotect, mremap, msync, uaccess
 
-from .conftest import check, fork, make_file, map_anon, open_again, touch, user_write
+from .conftest import check, fork, make_file, map_anon, map_file, open_again, touch, user_write
 
 P = 4096
 
@@ -62,10 +62,10 @@ def test_mprotect_splits_and_merges_in_all_places(k, p):
 
 def test_file_areas_merge_only_if_contiguous(k, p):
     f = make_file(k, bytes(8 * P))
-    a = mmap.do_mmap_pgoff(p, f, 0x10000000, 2 * P, 1, 0x12, 0)
-    mmap.do_mmap_pgoff(p, f, a + 2 * P, 2 * P, 1, 0x12, 2)
+    a = map_file(p, f, 0x10000000, 2 * P, 1, 0x12, 0)
+    map_file(p, f, a + 2 * P, 2 * P, 1, 0x12, 2)
     assert layout(p, a) == [(0, 4, 1)]
-    mmap.do_mmap_pgoff(p, f, a + 4 * P, 2 * P, 1, 0x12, 7)
+    map_file(p, f, a + 4 * P, 2 * P, 1, 0x12, 7)
     assert layout(p, a) == [(0, 4, 1), (4, 6, 1)]
     assert f.f_count == 3
     mmap.sys_munmap(p, a, 6 * P)
@@ -84,11 +84,11 @@ def test_mmap_errors(k, p):
     fails(Errno.ENOMEM, map_anon, p, 64 << 20)      # an obvious overcommit: 8 MiB machine
     assert map_anon(p, 64 << 20, flags=0x4022)      # MAP_NORESERVE
     r = make_file(k, b"x", mode=1, flags=0)
-    fails(Errno.EACCES, mmap.do_mmap_pgoff, p, r, 0, P, 3, 1, 0)
-    a = mmap.do_mmap_pgoff(p, r, 0, P, 1, 1, 0)
+    fails(Errno.EACCES, map_file, p, r, 0, P, 3, 1, 0)
+    a = map_file(p, r, 0, P, 1, 1, 0)
     fails(Errno.EACCES, mprotect.sys_mprotect, p, a, P, 3)
     w = open_again(k, r.inode, mode=2, flags=1)
-    fails(Errno.EACCES, mmap.do_mmap_pgoff, p, w, 0, P, 1, 2, 0)
+    fails(Errno.EACCES, map_file, p, w, 0, P, 1, 2, 0)
     p.signal.rlim[9] = (p.mm.total_vm * P + 2 * P, 1 << 62)
     fails(Errno.ENOMEM, map_anon, p, 3 * P)
     map_anon(p, 2 * P)
@@ -112,7 +112,7 @@ def test_fixed_mapping_replaces(k, p):
 def test_sigbus_beyond_the_end_and_truncation(k, p):
     from procession.mm import filemap  # noqa: PLC0415
     f = make_file(k, b"y" * (3 * P))
-    a = mmap.do_mmap_pgoff(p, f, 0, 4 * P, 3, 1, 0)
+    a = map_file(p, f, 0, 4 * P, 3, 1, 0)
     assert touch(p, a + 2 * P) == ord("y")
     with pytest.raises(AssertionError, match="2"):
         touch(p, a + 3 * P)
@@ -130,7 +130,7 @@ def test_sigbus_beyond_the_end_and_truncation(k, p):
 def test_shared_file_mapping_and_write_see_each_other(k, p):
     from procession.mm import filemap  # noqa: PLC0415
     f = make_file(k, b"hello world")
-    a = mmap.do_mmap_pgoff(p, f, 0, P, 3, 1, 0)
+    a = map_file(p, f, 0, P, 3, 1, 0)
     user_write(p, a, b"HELLO")
     assert filemap.pagecache_read(k, f.inode, 0, 100) == b"HELLO world"
     buf = map_anon(p, P)

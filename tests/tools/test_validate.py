@@ -502,7 +502,7 @@ def a_timer_of_the_dead(w):
 
 @breaks(r"tasklist_lock is held")
 def a_lock_is_held(w):
-    w.k.tasklist_lock.readers += 1
+    w.k.tasklist_lock.held = w.k.tasklist_lock.cls.read
 
 
 @breaks(r"rcu_read_lock is held 1 times")
@@ -512,7 +512,7 @@ def a_reader_stays(w):
 
 @breaks(r"siglock of <main:3> is held")
 def a_siglock_is_held(w):
-    w.main.sighand.siglock.locked = True
+    w.main.sighand.siglock.held = w.main.sighand.siglock.cls.irq
 
 
 # Counts of references.
@@ -872,7 +872,7 @@ def test_a_kernel_that_adopts_in_reverse(monkeypatch):
     (exit.fs_struct, "exit_fs", "is dead and still has its fs"),
     (fork, "put_sighand", "sighand_cache objects"),
     (signal_queue, "sigqueue_put", "sigqueue objects"),
-    (wait, "remove_wait_queue", "is in user mode and on a queue"),
+    (wait, "finish_wait", "is in user mode and on a queue"),
     (cred, "exit_creds", "cred_jar objects"),
 ], ids=lambda value: value if isinstance(value, str) else "")
 def test_a_missing_line_is_noticed(monkeypatch, where, name, complaint):

@@ -27,6 +27,7 @@ from procession.include.linux.sched import (
     SIGNAL_GROUP_EXIT,
     TASK_UNINTERRUPTIBLE,
     TIF_SIGPENDING,
+    set_task_state,
     signal_group_exit,
     threads_from,
 )
@@ -111,10 +112,8 @@ async def wait_for_dump(current: Task, mm: MmStruct) -> None:
     if core_state.nr_threads == 0:
         completion.complete(core_state.startup)
     while not core_state.done:
-        current.state = TASK_UNINTERRUPTIBLE
-        current.wchan = "exit_mm"
-        await sched.schedule(current)
-    current.wchan = ""
+        set_task_state(current, TASK_UNINTERRUPTIBLE)
+        await sched.schedule(current, "exit_mm")
 
 
 def coredump_finish(mm: MmStruct, core_state: CoreState) -> None:

@@ -33,6 +33,7 @@ from procession.include.linux.fs import (
     Vfsmount,
 )
 from procession.include.linux.magic import TMPFS_MAGIC
+from procession.include.linux.sched import TASK_INTERRUPTIBLE
 from procession.include.linux.signal import SIGPIPE
 from procession.kernel import signal_send, wait
 from procession.mm import shmem, uaccess
@@ -179,7 +180,9 @@ class ConsoleFile(File):
         if not device.fill():
             if self.f_flags & O_NONBLOCK:
                 raise LinuxError(Errno.EAGAIN, "no input")
-            await wait.wait_event_interruptible(current, k.tty.console_wait, device.fill, "n_tty_read")
+            with wait.Waiter(current, k.tty.console_wait, TASK_INTERRUPTIBLE, "n_tty_read") as waiter:
+                while not device.fill():
+                    await waiter.sleep()
         data = device.take(count)
         uaccess.copy_to_user(current, buf, data)
         return len(data)

@@ -9,6 +9,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.eventpoll import EFD_SEMAPHORE, EfdArg
 from procession.include.linux.fcntl import O_CLOEXEC, O_NONBLOCK, O_RDWR
 from procession.include.linux.fs import POLLERR, POLLHUP, POLLIN, POLLOUT, File
+from procession.include.linux.sched import TASK_INTERRUPTIBLE
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, UInt, UserPtr
 from procession.kernel import wait
@@ -51,7 +52,9 @@ class EventfdFile(File):
         if not ctx.count:
             if self.f_flags & O_NONBLOCK:
                 raise LinuxError(Errno.EAGAIN, "the counter is zero")
-            await wait.wait_event_interruptible(current, ctx.wqh, lambda: ctx.count, "eventfd_read")
+            with wait.Waiter(current, ctx.wqh, TASK_INTERRUPTIBLE, "eventfd_read") as waiter:
+                while not ctx.count:
+                    await waiter.sleep()
         value = 1 if ctx.flags & EFD_SEMAPHORE else ctx.count
         ctx.count -= value
         wait.wake_up(ctx.wqh, POLLOUT)
@@ -69,9 +72,9 @@ class EventfdFile(File):
         if ULLONG_MAX - ctx.count <= value:
             if self.f_flags & O_NONBLOCK:
                 raise LinuxError(Errno.EAGAIN, "the counter would overflow")
-            await wait.wait_event_interruptible(
-                current, ctx.wqh, lambda: ULLONG_MAX - ctx.count > value, "eventfd_write"
-            )
+            with wait.Waiter(current, ctx.wqh, TASK_INTERRUPTIBLE, "eventfd_write") as waiter:
+                while ULLONG_MAX - ctx.count <= value:
+                    await waiter.sleep()
         ctx.count += value
         wait.wake_up(ctx.wqh, POLLIN)
         return 8

@@ -24,13 +24,13 @@ from procession.include.linux.eventpoll import (
 )
 from procession.include.linux.fcntl import O_CLOEXEC, O_RDWR
 from procession.include.linux.fs import POLLERR, POLLHUP, POLLIN, POLLRDNORM, File, PollTable
-from procession.include.linux.sched import TASK_INTERRUPTIBLE, TASK_RUNNING, TIF_SIGPENDING
+from procession.include.linux.sched import TASK_INTERRUPTIBLE
 from procession.include.linux.signal import SigsetIn
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import NSEC_PER_MSEC
 from procession.include.linux.types import Fd, Int, SizeT, UserPtr
 from procession.include.linux.wait import WaitQueueEntry
-from procession.kernel import hrtimer, wait
+from procession.kernel import wait
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -266,22 +266,12 @@ async def _ep_poll(current: Task, ep: Eventpoll, events: UserPtr, maxevents: int
 
 async def _ep_wait(current: Task, ep: Eventpoll, end_ns: int | None) -> bool:
     """Sleep as an exclusive waiter until something is ready; returns whether the time is over. Raises EINTR."""
-    entry = WaitQueueEntry(current, True)
-    wait.add_wait_queue_exclusive(ep.wq, entry)
-    current.wchan = "ep_poll"
-    current.waiting_on = ep.wq
     timed_out = False
-    try:
+    with wait.Waiter(
+        current, ep.wq, TASK_INTERRUPTIBLE, "ep_poll", exclusive=True, func=None, errno=Errno.EINTR
+    ) as waiter:
         while not ep.rdllist and not timed_out:
-            if current.ti_flags & TIF_SIGPENDING:
-                raise LinuxError(Errno.EINTR, "epoll_wait")
-            current.state = TASK_INTERRUPTIBLE
-            timed_out = await hrtimer.schedule_hrtimeout(current, end_ns)
-    finally:
-        current.state = TASK_RUNNING
-        current.wchan = ""
-        current.waiting_on = None
-        wait.remove_wait_queue(ep.wq, entry)
+            timed_out = await waiter.sleep_until(end_ns)
     return timed_out
 
 

@@ -10,7 +10,7 @@ from procession.include.linux.binfmts import MAX_ARG_STRLEN, UserStrings
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.resource import RLIMIT_STACK
-from procession.include.linux.signal import SIGKILL_MASK
+from procession.include.linux.sched import fatal_signal_pending
 from procession.mm import gup, uaccess
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class ArgReader:
         if not array:
             return pointers
         while True:
-            if self.current.pending.signal & SIGKILL_MASK:
+            if fatal_signal_pending(self.current):
                 raise LinuxError(Errno.ERESTARTNOHAND)
             # As far as the page goes: what is behind it need not exist.
             room = (PAGE_SIZE - (array & (PAGE_SIZE - 1))) >> 3

@@ -30,6 +30,7 @@ from procession.include.linux.sched import (
     EXIT_ZOMBIE,
     TASK_UNINTERRUPTIBLE,
     SighandStruct,
+    set_task_state,
     signal_group_exit,
     thread_group_empty,
     thread_group_leader,
@@ -178,10 +179,8 @@ def _replaced(tasks: dict[Task, None], old: Task, new: Task) -> dict[Task, None]
 
 
 async def _sleep(current: Task) -> None:
-    current.wchan = "de_thread"
-    current.state = TASK_UNINTERRUPTIBLE
-    await sched.schedule(current)
-    current.wchan = ""
+    set_task_state(current, TASK_UNINTERRUPTIBLE)
+    await sched.schedule(current, "de_thread")
 
 
 def _unshare_sighand(current: Task) -> None:

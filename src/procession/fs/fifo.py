@@ -8,7 +8,7 @@ from procession.fs import pipe as fs_pipe
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_NONBLOCK
 from procession.include.linux.fs import FMODE_READ, FMODE_WRITE
-from procession.include.linux.sched import TIF_SIGPENDING
+from procession.include.linux.sched import signal_pending
 from procession.kernel import wait
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ async def _wait_for_partner(current: Task, pipe: PipeInodeInfo, counter: str) ->
     before = getattr(pipe, counter)
     while before == getattr(pipe, counter):
         await fs_pipe.pipe_wait(current, pipe)
-        if current.ti_flags & TIF_SIGPENDING:
+        if signal_pending(current):
             break
 
 
@@ -71,7 +71,7 @@ async def _open_reader(current: Task, pipe: PipeInodeInfo, file: fs_pipe.PipeFil
         file.f_version = pipe.w_counter
         return
     await _wait_for_partner(current, pipe, "w_counter")
-    if current.ti_flags & TIF_SIGPENDING:
+    if signal_pending(current):
         pipe.readers -= 1
         if not pipe.readers:
             wait.wake_up_interruptible(pipe.wait)
@@ -90,7 +90,7 @@ async def _open_writer(current: Task, pipe: PipeInodeInfo, file: fs_pipe.PipeFil
     if pipe.readers:
         return
     await _wait_for_partner(current, pipe, "r_counter")
-    if current.ti_flags & TIF_SIGPENDING:
+    if signal_pending(current):
         pipe.writers -= 1
         if not pipe.writers:
             wait.wake_up_interruptible(pipe.wait)

@@ -124,6 +124,7 @@ def get_unused_fd(current: Task) -> int:
 
 def put_unused_fd_locked(files: FilesStruct, fd: int) -> None:
     """Free the number fd (__put_unused_fd)."""
+    files.file_lock.assert_held()
     files.open_fds &= ~(1 << fd)
     files.next_fd = min(files.next_fd, fd)
 

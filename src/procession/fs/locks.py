@@ -24,6 +24,7 @@ from procession.include.linux.fcntl import (
     FlockArg,
 )
 from procession.include.linux.fs import FMODE_READ, FMODE_WRITE
+from procession.include.linux.sched import TASK_INTERRUPTIBLE
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, UserPtr
 from procession.kernel import pid, wait
@@ -136,7 +137,9 @@ async def _lock_wait(current: Task, fl: FileLock, attempt: Callable[[], FileLock
         fl.fl_next = blocker
         blocker.fl_block[fl] = None
         try:
-            await wait.wait_event_interruptible(current, fl.fl_wait, lambda: fl.fl_next is None, wchan)
+            with wait.Waiter(current, fl.fl_wait, TASK_INTERRUPTIBLE, wchan) as waiter:
+                while fl.fl_next is not None:
+                    await waiter.sleep()
         finally:
             _delete_block(fl)
 

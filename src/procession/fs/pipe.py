@@ -46,7 +46,7 @@ from procession.include.linux.fs import (
 )
 from procession.include.linux.magic import PIPEFS_MAGIC
 from procession.include.linux.mm_types import PAGE_SIZE
-from procession.include.linux.sched import TASK_INTERRUPTIBLE, TIF_SIGPENDING
+from procession.include.linux.sched import TASK_INTERRUPTIBLE, signal_pending
 from procession.include.linux.signal import SIGPIPE
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import UserPtr
@@ -167,7 +167,7 @@ class PipeFile(File):
                 break
             if not pipe.waiting_writers and self.f_flags & O_NONBLOCK:
                 raise LinuxError(Errno.EAGAIN, "the pipe is empty")
-            if current.ti_flags & TIF_SIGPENDING:
+            if signal_pending(current):
                 if not ret:
                     raise LinuxError(Errno.ERESTARTSYS, "pipe_read")
                 break
@@ -216,7 +216,7 @@ class PipeFile(File):
                 if not ret:
                     raise LinuxError(Errno.EAGAIN, "the pipe is full")
                 break
-            if current.ti_flags & TIF_SIGPENDING:
+            if signal_pending(current):
                 if not ret:
                     raise LinuxError(Errno.ERESTARTSYS, "pipe_write")
                 break
@@ -317,13 +317,9 @@ async def pipe_wait(current: Task, pipe: PipeInodeInfo) -> None:
     """Sleep until something happens to the pipe, or a signal comes."""
     entry = WaitQueueEntry(current, False, wait.autoremove_wake_function)
     q = pipe.wait
-    current.wchan = "pipe_wait"
-    current.waiting_on = q
     wait.prepare_to_wait(q, entry, TASK_INTERRUPTIBLE)
-    await sched.schedule(current)
+    await sched.schedule(current, "pipe_wait", q)
     wait.finish_wait(q, entry)
-    current.wchan = ""
-    current.waiting_on = None
 
 
 async def fifo_open(current: Task, inode: Inode, file: File) -> File:

@@ -24,7 +24,13 @@ from procession.include.linux.fs import (
 )
 from procession.include.linux.prctl import STICKY_TIMEOUTS
 from procession.include.linux.resource import RLIMIT_NOFILE
-from procession.include.linux.sched import TASK_INTERRUPTIBLE, TASK_RUNNING, TIF_RESTORE_SIGMASK, TIF_SIGPENDING
+from procession.include.linux.sched import (
+    TASK_INTERRUPTIBLE,
+    TIF_RESTORE_SIGMASK,
+    TIF_SIGPENDING,
+    set_task_state,
+    signal_pending,
+)
 from procession.include.linux.signal import SIG_KERNEL_ONLY_MASK, SigsetIn
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import (
@@ -119,17 +125,13 @@ def _pollwake(entry: WaitQueueEntry, mode: int, key: object) -> bool:
     return sched.try_to_wake_up(entry.task, mode)
 
 
-async def _poll_schedule_timeout(current: Task, table: PollWqueues, expires_ns: int | None, wchan: str) -> bool:
+async def _poll_schedule_timeout(current: Task, table: PollWqueues, expires_ns: int | None) -> bool:
     """Sleep until a queue triggers, a signal, or the time; returns whether it was the time."""
     timed_out = False
     if not table.triggered:
-        current.state = TASK_INTERRUPTIBLE
-        current.wchan = wchan
-        current.waiting_on = [entry.queue for entry in table.entries]
-        timed_out = await hrtimer.schedule_hrtimeout(current, expires_ns)
-        current.state = TASK_RUNNING
-        current.wchan = ""
-        current.waiting_on = None
+        set_task_state(current, TASK_INTERRUPTIBLE)
+        queues = [entry.queue for entry in table.entries]
+        timed_out = await hrtimer.schedule_hrtimeout(current, expires_ns, "poll_schedule_timeout", queues)
     table.triggered = False
     return timed_out
 
@@ -172,11 +174,11 @@ async def _do_poll(current: Task, fds: list[tuple[int, int]], end_ns: int | None
             if count:
                 return count, revents
             # A signal counts even if there is no time to wait for it.
-            if current.ti_flags & TIF_SIGPENDING:
+            if signal_pending(current):
                 raise LinuxError(Errno.EINTR, "poll")
             if timed_out:
                 return count, revents
-            timed_out = await _poll_schedule_timeout(current, table, end_ns, "poll_schedule_timeout")
+            timed_out = await _poll_schedule_timeout(current, table, end_ns)
     finally:
         table.freewait()
         if held is not None:
@@ -370,9 +372,9 @@ async def do_select(
                 if count:
                     table.enabled = False
             table.enabled = False
-            if count or timed_out or current.ti_flags & TIF_SIGPENDING:
+            if count or timed_out or signal_pending(current):
                 return count, (got_in, got_out, got_ex)
-            timed_out = await _poll_schedule_timeout(current, table, end_ns, "poll_schedule_timeout")
+            timed_out = await _poll_schedule_timeout(current, table, end_ns)
     finally:
         table.freewait()
         if held is not None:
@@ -408,7 +410,7 @@ async def core_sys_select(current: Task, n: int, inp: UserPtr, outp: UserPtr, ex
     limit = (1 << n) - 1
     wanted = [int.from_bytes(uaccess.copy_from_user(current, p, size), "little") & limit if p else 0 for p in pointers]
     count, ready = await do_select(current, n, (wanted[0], wanted[1], wanted[2]), end_ns)
-    if not count and current.ti_flags & TIF_SIGPENDING:
+    if not count and signal_pending(current):
         raise LinuxError(Errno.ERESTARTNOHAND, "select")
     for pointer, bits in zip(pointers, ready, strict=True):
         if pointer:

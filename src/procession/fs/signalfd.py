@@ -11,6 +11,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.eventpoll import SfdArg
 from procession.include.linux.fcntl import O_CLOEXEC, O_NONBLOCK, O_RDWR
 from procession.include.linux.fs import POLLIN, File
+from procession.include.linux.sched import TASK_INTERRUPTIBLE
 from procession.include.linux.signal import CLD_CONTINUED, SIG_KERNEL_ONLY_MASK, SIGCHLD, SigsetIn
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, SizeT, UserPtr
@@ -87,22 +88,16 @@ class SignalfdFile(File):
 
     async def _dequeue(self, current: Task, *, nonblock: bool) -> Siginfo | None:
         """Take one signal (signalfd_dequeue); None if there is none and nonblock is set."""
-        info = _dequeue_locked(current, self.private_data)
+        info = _take_signal(current, self.private_data)
         if info is not None or nonblock:
             return info
-        taken: list[Siginfo] = []
-
-        def arrived() -> bool:
-            got = _dequeue_locked(current, self.private_data)
-            if got is not None:
-                taken.append(got)
-            return got is not None
-
-        await wait.wait_event_interruptible(current, _wqh(current), arrived, "signalfd_dequeue")
-        return taken[0]
+        with wait.Waiter(current, _wqh(current), TASK_INTERRUPTIBLE, "signalfd_dequeue") as waiter:
+            while (info := _take_signal(current, self.private_data)) is None:
+                await waiter.sleep()
+        return info
 
 
-def _dequeue_locked(current: Task, mask: int) -> Siginfo | None:
+def _take_signal(current: Task, mask: int) -> Siginfo | None:
     assert current.sighand is not None
     with current.sighand.siglock.irq():
         return signal_queue.dequeue_signal(current, mask)

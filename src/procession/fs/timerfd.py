@@ -11,6 +11,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_CLOEXEC, O_NONBLOCK, O_RDWR
 from procession.include.linux.fs import POLLIN, File
 from procession.include.linux.hrtimer import Hrtimer
+from procession.include.linux.sched import TASK_INTERRUPTIBLE
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import (
     CLOCK_MONOTONIC,
@@ -85,7 +86,9 @@ class TimerfdFile(File):
         if not ctx.ticks:
             if self.f_flags & O_NONBLOCK:
                 raise LinuxError(Errno.EAGAIN, "the timer has not expired")
-            await wait.wait_event_interruptible(current, ctx.wqh, lambda: ctx.ticks, "timerfd_read")
+            with wait.Waiter(current, ctx.wqh, TASK_INTERRUPTIBLE, "timerfd_read") as waiter:
+                while not ctx.ticks:
+                    await waiter.sleep()
         ctx.catch_up()
         ticks = ctx.ticks
         ctx.expired = False

@@ -62,6 +62,7 @@ from procession.include.linux.sched import (
     SighandStruct,
     SignalStruct,
     Task,
+    set_task_state,
 )
 from procession.include.linux.signal import SIGCHLD, SIGKILL
 from procession.include.linux.spinlock import SpinLock
@@ -267,8 +268,8 @@ async def kernel_init(current: Task, kthreadd_done: Completion) -> int:
     await _kill_survivors(current)
     k.halted = True
     # Nothing runs any more: the machine loop looks at `halted` when this task gives up the CPU.
-    current.state = TASK_UNINTERRUPTIBLE
-    await sched.schedule(current)
+    set_task_state(current, TASK_UNINTERRUPTIBLE)
+    await sched.schedule(current, "kernel_init")
     return bug("running after the halt")
 
 

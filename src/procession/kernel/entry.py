@@ -171,7 +171,7 @@ def _cpu_loop(k: Kernel, rq: sched.Rq) -> None:
                 stack.send(None)
             except StopIteration:
                 curr.stack = None
-                if dep.chain.parent is not None or rcu.nesting:
+                if dep.chain is not dep.root or rcu.nesting:
                     lockdep.debug_check_no_locks_held(curr)
         elif curr is idle:
             if not rq.nr_running:
@@ -189,7 +189,7 @@ def _cpu_loop(k: Kernel, rq: sched.Rq) -> None:
             coro = curr.thread.run(curr, None if event_ns == NEVER else max(1, event_ns - clock.now_ns))
             if coro is not None:
                 curr.stack = coro
-            elif dep.chain.parent is not None:
+            elif dep.chain is not dep.root:
                 lockdep.debug_check_no_locks_held(curr)
         if k.after_trap is not None:
             k.after_trap()

@@ -23,6 +23,7 @@ from procession.include.linux.sched import (
     Task,
     next_thread,
     same_thread_group,
+    set_task_state,
     thread_group_empty,
     thread_group_leader,
     threads_from,
@@ -72,7 +73,10 @@ def advance_exit_state(p: Task, old: int, new: int) -> None:
     Under tasklist_lock. For reading is enough to turn a zombie into EXIT_DEAD: that is how somebody who waits claims
     it, of whom 3.2 lets one win by xchg().
     """
-    p.kernel.tasklist_lock.assert_held(write=old != EXIT_ZOMBIE)
+    if old == EXIT_ZOMBIE:
+        p.kernel.tasklist_lock.assert_held()
+    else:
+        p.kernel.tasklist_lock.assert_held_write()
     if p.exit_state != old:
         bug("wrong exit_state", p, p.exit_state, old, new)
     p.exit_state = new
@@ -80,8 +84,9 @@ def advance_exit_state(p: Task, old: int, new: int) -> None:
 
 def unhash_process_locked(p: Task, group_dead: bool) -> None:
     """Take p out of the pid and task tables (__unhash_process)."""
+    p.kernel.tasklist_lock.assert_held_write()
     k = p.kernel
-    k.tasklist_lock.assert_held(write=True)
+    k.tasklist_lock.assert_held_write()
     k.nr_threads -= 1
     pid.detach_pid(p, 0)
     if group_dead:
@@ -98,8 +103,8 @@ def exit_signal_locked(tsk: Task) -> None:
 
     A leader is always the last one here: it is released only when its group is empty.
     """
+    tsk.kernel.tasklist_lock.assert_held_write()
     k = tsk.kernel
-    k.tasklist_lock.assert_held(write=True)
     sig = tsk.signal
     sighand = tsk.sighand
     assert sighand is not None
@@ -182,6 +187,7 @@ def will_become_orphaned_pgrp(pgrp: Pid, ignored: Task | None) -> bool:
     ignored: a member that is leaving.  Context: tasklist_lock held.
     """
     for p in _pgrp_members(pgrp):
+        p.kernel.tasklist_lock.assert_held()
         if p is ignored or (p.exit_state and thread_group_empty(p)) or p.real_parent.pid == 1:
             continue
         parent = p.real_parent
@@ -212,7 +218,7 @@ def kill_orphaned_pgrp(tsk: Task, parent: Task | None) -> None:
 
     parent None: tsk itself is exiting; else tsk is being taken from that parent.
     """
-    tsk.kernel.tasklist_lock.assert_held(write=True)
+    tsk.kernel.tasklist_lock.assert_held_write()
     pgrp = pid.task_pgrp(tsk)
     ignored = None
     if parent is None:
@@ -253,7 +259,7 @@ def reparent_leader(father: Task, p: Task, dead: list[Task]) -> None:
 
     Whoever is a zombie that nobody will wait for is added to dead.
     """
-    father.kernel.tasklist_lock.assert_held(write=True)
+    father.kernel.tasklist_lock.assert_held_write()
     del father.children[p]
     p.real_parent.children[p] = None
     if p.exit_state == EXIT_DEAD or same_thread_group(p.real_parent, father):
@@ -421,7 +427,7 @@ async def do_exit(current: Task, code: int) -> NoReturn:
     await exit_notify(current, group_dead)
 
     current.flags |= PF_EXITPIDONE
-    current.state = TASK_DEAD
+    set_task_state(current, TASK_DEAD)
     await sched.schedule(current)
     bug("a dead task was scheduled", current)
 

@@ -20,7 +20,6 @@ from procession.include.linux.sched import (
     SIGNAL_STOP_CONTINUED,
     SIGNAL_STOP_STOPPED,
     TASK_INTERRUPTIBLE,
-    TASK_RUNNING,
     Task,
     delay_group_leader,
     threads_from,
@@ -55,7 +54,7 @@ from procession.include.linux.wait import (
     WaitQueueEntry,
     WaitStatus,
 )
-from procession.kernel import exit, pid, sched, signal_queue, sys, wait
+from procession.kernel import exit, pid, sched, sys, wait
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -231,28 +230,17 @@ async def do_wait(current: Task, wo: WaitOpts) -> int:
     Raises ECHILD if there is nobody to wait for, ERESTARTSYS if a signal comes first; EFAULT comes after the child is
     claimed.
     """
-    queue = current.signal.wait_chldexit
-    entry = WaitQueueEntry(current, func=partial(child_wait_callback, wo))
-    wait.add_wait_queue(queue, entry)
-    while True:
-        current.state = TASK_INTERRUPTIBLE
+    queue, woken = current.signal.wait_chldexit, partial(child_wait_callback, wo)
+    with wait.Waiter(current, queue, TASK_INTERRUPTIBLE, "do_wait", func=woken) as waiter:
         result = _look_for_child(current, wo)
-        if result != UNREADY or wo.wo_flags & WNOHANG or signal_queue.signal_pending(current):
-            break
-        current.wchan = "do_wait"
-        current.waiting_on = queue
-        await sched.schedule(current)
-    current.state = TASK_RUNNING
-    current.wchan = ""
-    current.waiting_on = None
-    wait.remove_wait_queue(queue, entry)
+        while result == UNREADY and not wo.wo_flags & WNOHANG:
+            await waiter.sleep()
+            result = _look_for_child(current, wo)
 
     if result == FOUND:
         return _report(current, wo)
     if result == NO_MATCH:
         raise LinuxError(Errno.ECHILD, "no such child")
-    if not wo.wo_flags & WNOHANG:
-        raise LinuxError(Errno.ERESTARTSYS, "wait")
     return 0
 
 

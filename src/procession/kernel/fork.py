@@ -326,7 +326,7 @@ def _init_identity(current: Task, p: Task, new_pid: Pid, clone_flags: int, child
 def _link_task(current: Task, p: Task, new_pid: Pid, clone_flags: int) -> None:
     """Make p findable: family, thread group, pids (spec 3.1, steps 24 to 28)."""
     k = current.kernel
-    k.tasklist_lock.assert_held(write=True)
+    k.tasklist_lock.assert_held_write()
     if clone_flags & (CLONE_PARENT | CLONE_THREAD):
         p.real_parent = current.real_parent
         p.parent_exec_id = current.parent_exec_id

@@ -8,7 +8,7 @@ from procession.fs import file, file_table, fs_struct
 from procession.include.linux.bug import bug
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import MmStruct
-from procession.include.linux.rwsem import RwSemaphore
+from procession.include.linux.rwsem import init_rwsem
 from procession.include.linux.sched import (
     CLONE_FILES,
     CLONE_FS,
@@ -56,7 +56,7 @@ _UNSHARE_KNOWN: Final = (
 def mm_alloc(k: Kernel) -> MmStruct:
     """Return an empty address space with one user; raises ENOMEM."""
     k.caches["mm_struct"].alloc()
-    return MmStruct(RwSemaphore(k.lock_class("mmap_sem")), SpinLock(k.lock_class("page_table_lock")))
+    return MmStruct(init_rwsem(k.lock_class("mmap_sem")), SpinLock(k.lock_class("page_table_lock")))
 
 
 def dup_mm(current: Task, oldmm: MmStruct) -> MmStruct:

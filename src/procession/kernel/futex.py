@@ -30,7 +30,7 @@ from procession.include.linux.futex import (
     FutexVal,
 )
 from procession.include.linux.mm_types import PAGE_SHIFT, VM_MAYSHARE
-from procession.include.linux.sched import MAX_RT_PRIO, TASK_INTERRUPTIBLE, TASK_NORMAL, TASK_RUNNING, TIF_SIGPENDING
+from procession.include.linux.sched import MAX_RT_PRIO, TASK_INTERRUPTIBLE, TASK_NORMAL, set_task_state, signal_pending
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import UserPtr
@@ -149,6 +149,7 @@ def _remove(futexes: FutexHash, q: FutexQ) -> None:
 
 def wake_futex(futexes: FutexHash, q: FutexQ) -> None:
     """Take q off its queue and wake its task; the caller holds the lock."""
+    futexes.lock.assert_held()
     _remove(futexes, q)
     sched.wake_up_state(q.task, TASK_NORMAL)
 
@@ -178,7 +179,7 @@ async def futex_wait(current: Task, uaddr: UserPtr, shared: bool, val: int, expi
             return 0
         if timed_out:
             raise LinuxError(Errno.ETIMEDOUT, "futex")
-        if current.ti_flags & TIF_SIGPENDING:
+        if signal_pending(current):
             break
     if expires_ns is None:
         raise LinuxError(Errno.ERESTARTSYS, "futex")
@@ -192,15 +193,8 @@ async def futex_wait(current: Task, uaddr: UserPtr, shared: bool, val: int, expi
 
 async def futex_wait_queue_me(current: Task, q: FutexQ, expires_ns: int | None) -> bool:
     """Sleep, queued; returns whether the time is over."""
-    current.state = TASK_INTERRUPTIBLE
-    current.wchan = "futex_wait_queue_me"
-    current.waiting_on = q
-    try:
-        return await hrtimer.schedule_hrtimeout(current, expires_ns)
-    finally:
-        current.state = TASK_RUNNING
-        current.wchan = ""
-        current.waiting_on = None
+    set_task_state(current, TASK_INTERRUPTIBLE)
+    return await hrtimer.schedule_hrtimeout(current, expires_ns, "futex_wait_queue_me", q)
 
 
 # Waking.

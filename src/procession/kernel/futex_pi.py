@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.sched import PF_EXITPIDONE, TIF_SIGPENDING
+from procession.include.linux.sched import PF_EXITPIDONE, signal_pending
 from procession.kernel import futex, pid
 from procession.mm import uaccess
 
@@ -73,7 +73,7 @@ async def futex_lock_pi(current: Task, uaddr: UserPtr, shared: bool, expires_ns:
         if timed_out:
             futex.unqueue_me(k, q)
             raise LinuxError(Errno.ETIMEDOUT, "PI futex")
-        if current.ti_flags & TIF_SIGPENDING:
+        if signal_pending(current):
             futex.unqueue_me(k, q)
             raise LinuxError(Errno.ERESTARTNOINTR, "PI futex")
     return 0

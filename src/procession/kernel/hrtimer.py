@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from procession.hw.clock import NEVER
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.hrtimer import Hrtimer
-from procession.include.linux.sched import TASK_INTERRUPTIBLE, TASK_RUNNING, TIF_SIGPENDING
+from procession.include.linux.sched import TASK_INTERRUPTIBLE, TASK_RUNNING, set_task_state, signal_pending
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import TimespecIn, TimespecLeft
 from procession.include.linux.timer import TimerList
@@ -110,7 +110,7 @@ def run_queues(k: Kernel) -> None:
     heap = k.timers.hrtimers
     now_ns = clock.now_ns
     if heap and heap[0][0] <= now_ns:
-        with k.lockdep.hard_irq:  # type: ignore[attr-defined]  # the checker of kernel/lockdep.py
+        with k.lockdep.hard_irq:
             while heap and heap[0][0] <= now_ns:
                 _, serial, timer = heappop(heap)
                 if timer.queued and timer.serial == serial:
@@ -123,7 +123,7 @@ def run_queues(k: Kernel) -> None:
     curr = rq.curr
     cputime_expires = curr.signal.cputime_expires
     if cputime_expires is not None:
-        with k.lockdep.hard_irq:  # type: ignore[attr-defined]
+        with k.lockdep.hard_irq:
             cputime_expires.run(curr)
     if k.rcu.next or k.rcu.wait:
         rcupdate.rcu_quiescent(k)
@@ -202,36 +202,33 @@ def _hrtimer_wakeup(timer: Hrtimer) -> None:
         sched.wake_up_process(task)
 
 
-async def schedule_hrtimeout(current: Task, expires_ns: int | None) -> bool:
-    """Sleep, in the state that the caller has set, until expires_ns (None: for ever).
+async def schedule_hrtimeout(current: Task, expires_ns: int | None, wchan: str, on: object = None) -> bool:
+    """As sched.schedule, at most until expires_ns (None: for ever).
 
     Returns True if the time has come, False if somebody woke the task before.
     """
     if expires_ns is None:
-        await sched.schedule(current)
+        await sched.schedule(current, wchan, on)
         return False
     k = current.kernel
     if expires_ns <= k.clock.now_ns:
-        current.state = TASK_RUNNING
+        set_task_state(current, TASK_RUNNING)
         return True
     timer = Hrtimer(_hrtimer_wakeup, data=current)
     hrtimer_start(k, timer, expires_ns)
-    try:
-        await sched.schedule(current)
-    finally:
-        timer.queued = False
-        current.state = TASK_RUNNING
+    await sched.schedule(current, wchan, on)
+    timer.queued = False
     return timer.data is None
 
 
-async def schedule_timeout(current: Task, timeout_ns: int | None) -> int:
-    """Sleep, in the state that the caller has set, for timeout_ns; returns the time left, 0 if it has passed."""
+async def schedule_timeout(current: Task, timeout_ns: int | None, wchan: str, on: object = None) -> int:
+    """As sched.schedule, for at most timeout_ns (None: for ever); returns the time left, 0 if it has passed."""
     if timeout_ns is None:
-        await sched.schedule(current)
+        await sched.schedule(current, wchan, on)
         return NEVER
     clock = current.kernel.clock
     expires_ns = clock.now_ns + timeout_ns
-    await schedule_hrtimeout(current, expires_ns)
+    await schedule_hrtimeout(current, expires_ns, wchan, on)
     return max(0, expires_ns - clock.now_ns)
 
 
@@ -242,19 +239,14 @@ async def do_nanosleep(current: Task, expires_ns: int, *, realtime: bool = False
         return True
     timer = Hrtimer(_hrtimer_wakeup, data=current, realtime=realtime)
     hrtimer_start(k, timer, expires_ns)
-    current.wchan = "hrtimer_nanosleep"
-    try:
-        while True:
-            current.state = TASK_INTERRUPTIBLE
-            await sched.schedule(current)
-            if timer.data is None:
-                return True
-            if current.ti_flags & TIF_SIGPENDING:
-                return False
-    finally:
-        timer.queued = False
-        current.state = TASK_RUNNING
-        current.wchan = ""
+    while True:
+        set_task_state(current, TASK_INTERRUPTIBLE)
+        await sched.schedule(current, "hrtimer_nanosleep")
+        if timer.data is None:
+            return True
+        if signal_pending(current):
+            timer.queued = False
+            return False
 
 
 async def hrtimer_nanosleep(

@@ -22,6 +22,7 @@ from procession.include.linux.sched import (
     TASK_RUNNING,
     TASK_UNINTERRUPTIBLE,
     get_task_struct,
+    set_task_state,
 )
 from procession.include.linux.signal import SIGCHLD
 from procession.include.linux.spinlock import SpinLock
@@ -179,12 +180,10 @@ async def _kthread(current: Task, create: KthreadCreateInfo) -> int:
     current.kthread = self
     # mm_release() completes vfork_done, which is how kthread_stop() learns that we are gone.
     current.vfork_done = self.exited
-    current.state = TASK_UNINTERRUPTIBLE
+    set_task_state(current, TASK_UNINTERRUPTIBLE)
     create.result = current
     completion.complete(create.done)
-    current.wchan = "kthread"
-    await sched.schedule(current)
-    current.wchan = ""
+    await sched.schedule(current, "kthread")
 
     if self.should_stop:
         return _EINTR
@@ -253,12 +252,10 @@ async def kthreadd(current: Task, unused: object) -> NoReturn:
     current.cpus_allowed = (1 << k.nr_cpus) - 1
     current.flags |= PF_NOFREEZE | PF_FREEZER_NOSIG
     while True:
-        current.state = TASK_INTERRUPTIBLE
+        set_task_state(current, TASK_INTERRUPTIBLE)
         if not k.kthreads.kthread_create_list:
-            current.wchan = "kthreadd"
-            await sched.schedule(current)
-            current.wchan = ""
-        current.state = TASK_RUNNING
+            await sched.schedule(current, "kthreadd")
+        set_task_state(current, TASK_RUNNING)
         while True:
             with k.kthreads.kthread_create_lock:
                 create = k.kthreads.kthread_create_list.pop(0) if k.kthreads.kthread_create_list else None

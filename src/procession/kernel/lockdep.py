@@ -12,13 +12,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.bug import bug
-from procession.include.linux.spinlock import ACQUIRE, ACQUIRE_IRQ, ACQUIRE_READ, LockChain, LockClass
+from procession.include.linux.spinlock import (
+    ACQUIRE,
+    ACQUIRE_IRQ,
+    ACQUIRE_READ,
+    Acquisition,
+    IrqContext,
+    LockChain,
+    LockClass,
+    Lockdep,
+)
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("IrqContext", "LockdepState", "debug_check_no_locks_held", "might_sleep")
+__all__ = ("LockdepState", "debug_check_no_locks_held", "might_sleep")
 
 # LockClass.usage.
 USED_IN_IRQ: Final = 1
@@ -33,8 +42,8 @@ SELF_NESTING: Final = {
 }
 
 
-class LockdepState:
-    """The checker of one kernel (Kernel.lockdep); the Lockdep of include/linux/spinlock.py."""
+class LockdepState(Lockdep):
+    """The checker of one kernel (Kernel.lockdep)."""
 
     def __init__(self, k: Kernel, *, enabled: bool = True) -> None:
         self.smp = k.nr_cpus > 1
@@ -57,9 +66,6 @@ class LockdepState:
         self.root = LockChain(self, None, None, ACQUIRE)
         self.irq_root = LockChain(self, None, None, ACQUIRE_IRQ)
         self.irq_root.in_irq = True
-        if not enabled:
-            self.root.parent = self.root
-            self.irq_root.parent = self.irq_root
         self.chain = self.root
 
     def now_ns(self) -> int:
@@ -78,19 +84,20 @@ class LockdepState:
 
     def _sequence(self) -> list[tuple[LockClass, int]]:
         sequence = []
-        node: LockChain | None = self.chain
-        while node is not None and node.cls is not None:
+        node = self.chain
+        while node.cls is not None:
             sequence.append((node.cls, node.how))
             node = node.parent
         sequence.reverse()
         return sequence
 
-    def extend(self, cls: LockClass, how: int) -> LockChain:
-        """Check that cls may be taken now, after what is held; returns the node (__lock_acquire)."""
+    def extend(self, step: Acquisition) -> LockChain:
+        """Check that this lock may be taken now, after what is held; returns the node (__lock_acquire)."""
         chain = self.chain
         if not self._enabled:
-            (chain.next, chain.next_irq, chain.next_read)[how][cls] = chain
+            chain.next[step] = chain
             return chain
+        cls, how = step.cls, step.how
         if cls.rank < 0:
             cls.rank = len(self.classes)
             self.classes.append(cls)
@@ -102,8 +109,7 @@ class LockdepState:
             self._add_edge(before, before_how, cls, how, sequence)
         self._mark_usage(cls, how, chain)
 
-        node = LockChain(self, chain, cls, how)
-        (chain.next, chain.next_irq, chain.next_read)[how][cls] = node
+        chain.next[step] = node = LockChain(self, chain, cls, how)
         return node
 
     def _check_context(self, cls: LockClass, sequence: list[tuple[LockClass, int]]) -> None:
@@ -204,30 +210,9 @@ class LockdepState:
                     bug("irq lock inversion dependency detected: from irq-safe to irq-unsafe", where)
 
 
-class IrqContext:
-    """`with k.lockdep.hard_irq:` runs its block as an interrupt: interrupts are off and nothing is held by it."""
-
-    __slots__ = ("dep", "saved")
-
-    def __init__(self, dep: LockdepState) -> None:
-        self.dep = dep
-        self.saved: list[LockChain] = []
-
-    def __enter__(self) -> None:
-        dep = self.dep
-        self.saved.append(dep.chain)
-        dep.chain = dep.irq_root
-
-    def __exit__(self, kind: object, value: object, trace: object) -> None:
-        dep = self.dep
-        if kind is None and dep.chain is not dep.irq_root:
-            bug("locks held at the end of an interrupt", *dep.held())
-        dep.chain = self.saved.pop()
-
-
 def might_sleep(k: Kernel) -> None:
     """Stop if this place must not sleep: a spinlock or RCU read lock is held, or this is an interrupt."""
-    dep: LockdepState = k.lockdep  # type: ignore[assignment]
+    dep = k.lockdep
     if dep.chain is dep.root and not k.rcu.nesting:
         return
     if dep.chain.in_irq:
@@ -240,7 +225,7 @@ def might_sleep(k: Kernel) -> None:
 def debug_check_no_locks_held(current: Task) -> None:
     """Stop if the task leaves the kernel with a lock held (lockdep_sys_exit)."""
     k = current.kernel
-    dep: LockdepState = k.lockdep  # type: ignore[assignment]
+    dep = k.lockdep
     if dep.chain is not dep.root:
         bug("lock held when returning to user space", current, *dep.held())
     if k.rcu.nesting:

@@ -7,31 +7,14 @@ from typing import TYPE_CHECKING
 from procession.include.linux.bug import bug, bug_on
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.rwsem import Mutex
-from procession.include.linux.sched import (
-    TASK_INTERRUPTIBLE,
-    TASK_KILLABLE,
-    TASK_NORMAL,
-    TASK_RUNNING,
-    TASK_UNINTERRUPTIBLE,
-    TIF_SIGPENDING,
-)
-from procession.include.linux.signal import SIGKILL_MASK
-from procession.include.linux.wait import WaitQueueEntry
-from procession.kernel import lockdep, sched, wait
+from procession.include.linux.sched import TASK_INTERRUPTIBLE, TASK_UNINTERRUPTIBLE
+from procession.kernel import lockdep, wait
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = (
-    "mutex_init",
-    "mutex_is_locked",
-    "mutex_lock",
-    "mutex_lock_interruptible",
-    "mutex_lock_killable",
-    "mutex_trylock",
-    "mutex_unlock",
-)
+__all__ = ("mutex_init", "mutex_is_locked", "mutex_lock", "mutex_lock_interruptible", "mutex_trylock", "mutex_unlock")
 
 
 def mutex_init(k: Kernel, name: str) -> Mutex:
@@ -62,41 +45,25 @@ async def mutex_lock_interruptible(current: Task, lock: Mutex) -> None:
     await _lock(current, lock, TASK_INTERRUPTIBLE, "mutex_lock_interruptible")
 
 
-async def mutex_lock_killable(current: Task, lock: Mutex) -> None:
-    """As mutex_lock; raises EINTR if a fatal signal comes first."""
-    await _lock(current, lock, TASK_KILLABLE, "mutex_lock_killable")
-
-
 async def _lock(current: Task, lock: Mutex, state: int, wchan: str) -> None:
     lockdep.might_sleep(current.kernel)
     if lock.owner is None and not lock.wait.task_list:
         lock.owner = current
         return
     bug_on(lock.owner is current, "mutex taken twice by its owner", lock.cls, current)
-    entry = WaitQueueEntry(current, True)
-    wait.add_wait_queue_exclusive(lock.wait, entry)
-    current.wchan = wchan
-    current.waiting_on = lock
     try:
-        # mutex_unlock leaves a mutex with waiters to the first of them.
-        while lock.owner is not None or lock.wait.task_list[0] is not entry:
-            if (
-                current.ti_flags & TIF_SIGPENDING
-                and state != TASK_UNINTERRUPTIBLE
-                and (state == TASK_INTERRUPTIBLE or current.pending.signal & SIGKILL_MASK)
-            ):
-                raise LinuxError(Errno.EINTR, wchan)
-            current.state = state
-            await sched.schedule(current)
-        lock.owner = current
-    finally:
-        current.state = TASK_RUNNING
-        current.wchan = ""
-        current.waiting_on = None
-        wait.remove_wait_queue(lock.wait, entry)
-        # Leaving by a signal, the turn passes on.
+        with wait.Waiter(
+            current, lock.wait, state, wchan, exclusive=True, func=None, errno=Errno.EINTR, on=lock
+        ) as waiter:
+            # mutex_unlock leaves a mutex with waiters to the first of them.
+            while lock.owner is not None or lock.wait.task_list[0] is not waiter:
+                await waiter.sleep()
+            lock.owner = current
+    except LinuxError:
+        # It may have been our turn, which passes on.
         if lock.owner is None:
-            wait.wake_up_common(lock.wait, TASK_KILLABLE | TASK_NORMAL, 1, None)
+            wait.wake_up(lock.wait)
+        raise
 
 
 def mutex_unlock(current: Task, lock: Mutex) -> None:
@@ -105,4 +72,4 @@ def mutex_unlock(current: Task, lock: Mutex) -> None:
         bug("mutex unlocked by somebody who does not own it", lock.cls, current)
     lock.owner = None
     if lock.wait.task_list:
-        wait.wake_up_common(lock.wait, TASK_KILLABLE | TASK_NORMAL, 1, None)
+        wait.wake_up(lock.wait)

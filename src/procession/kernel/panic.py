@@ -35,7 +35,7 @@ def oops_text(k: Kernel, why: str) -> str:
         if nr >= 0:
             lines.append(f"system call: {nr} ({syscall_table.SYSCALL_NAMES.get(nr, 'unknown')})")
         lines.append(f"user pc: {current.thread.user_pc():#x} sp: {current.thread.user_sp():#x}")
-    held = k.lockdep.held()  # type: ignore[attr-defined]  # the checker of kernel/lockdep.py
+    held = k.lockdep.held()
     if held:
         lines.append(f"locks held: {', '.join(cls.name for cls in held)}")
     lines.extend(f"[{ns}] {text}" for ns, text in k.printk_log[-10:])

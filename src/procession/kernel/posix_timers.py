@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from procession.include.linux.cred import CAP_SYS_TIME
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.hrtimer import Hrtimer
-from procession.include.linux.sched import TASK_INTERRUPTIBLE, same_thread_group
+from procession.include.linux.sched import TASK_INTERRUPTIBLE, same_thread_group, set_task_state, signal_pending
 from procession.include.linux.signal import NSIG, SI_TIMER, SIGALRM, Sigevent, Siginfo
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import (
@@ -33,7 +33,7 @@ from procession.include.linux.time import (
     TimespecOut,
 )
 from procession.include.linux.types import Int, IntOut, UserPtr
-from procession.kernel import capability, hrtimer, pid, posix_cpu_timers, sched, signal_queue, signal_send, time
+from procession.kernel import capability, hrtimer, pid, posix_cpu_timers, sched, signal_send, time
 from procession.mm import slab, uaccess
 
 if TYPE_CHECKING:
@@ -208,19 +208,17 @@ def _wake(p: Task) -> None:
 async def _cpu_sleep_until(current: Task, clock: int, p: Task, expires_ns: int) -> int:
     """Return 0 when the clock has come to expires_ns, the rest if a signal came first."""
     timer = posix_cpu_timers.CpuTimer(clock, p, lambda _: _wake(current))
-    current.wchan = "posix_cpu_nsleep"
     try:
         while True:
             left_ns = expires_ns - posix_cpu_timers.clock_sample(clock, p)
             if left_ns <= 0:
                 return 0
-            if signal_queue.signal_pending(current):
+            if signal_pending(current):
                 return left_ns
-            current.state = TASK_INTERRUPTIBLE
+            set_task_state(current, TASK_INTERRUPTIBLE)
             posix_cpu_timers.posix_cpu_timer_set(timer, expires_ns)
-            await sched.schedule(current)
+            await sched.schedule(current, "posix_cpu_nsleep")
     finally:
-        current.wchan = ""
         posix_cpu_timers.posix_cpu_timer_del(timer)
 
 

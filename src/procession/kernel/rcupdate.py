@@ -105,7 +105,7 @@ def _busy_cpus(k: Kernel) -> int:
 
 
 def _do_batch(k: Kernel, batch: list[Callback]) -> None:
-    with k.lockdep.hard_irq:  # type: ignore[attr-defined]  # the checker of kernel/lockdep.py
+    with k.lockdep.hard_irq:
         for func, arg in batch:
             func(arg)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 import types
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from procession.hw.clock import NEVER, SWITCH_NS
 from procession.include.linux.bug import bug, bug_on
@@ -24,15 +24,13 @@ from procession.include.linux.sched import (
     SCHED_RR,
     TASK_ALL,
     TASK_DEAD,
-    TASK_INTERRUPTIBLE,
     TASK_RUNNING,
     TASK_UNINTERRUPTIBLE,
-    TASK_WAKEKILL,
     TIF_FORK,
     TIF_NEED_RESCHED,
-    TIF_SIGPENDING,
+    set_task_state,
+    signal_pending_state,
 )
-from procession.include.linux.signal import SIGKILL_MASK
 from procession.include.linux.spinlock import SpinLock
 from procession.kernel import hrtimer, sched_fair, sched_load, sched_rt
 
@@ -44,14 +42,11 @@ if TYPE_CHECKING:
 
 __all__ = (
     "Rq",
-    "account_system",
-    "account_user",
     "activate_task",
     "check_preempt_curr",
     "deactivate_task",
     "do_schedule",
     "effective_prio",
-    "idle_cpu",
     "init_idle",
     "nr_context_switches",
     "nr_running",
@@ -123,7 +118,7 @@ def init_idle(k: Kernel, idle: Task, cpu: int) -> None:
     if cpu == len(k.sched.runqueues):
         k.sched.runqueues.append(Rq(k, cpu, idle))
     bug_on(k.sched.runqueues[cpu].idle is not idle, "idle tasks are made in the order of CPUs", cpu)
-    idle.state = TASK_RUNNING
+    set_task_state(idle, TASK_RUNNING)
     idle.cpu = cpu
     idle.cpus_allowed = 1 << cpu
     idle.se.exec_start = k.clock.now_ns
@@ -272,7 +267,7 @@ def try_to_wake_up(p: Task, mode: int) -> bool:
             k.trace.sched_wakeup(p.comm, p.pid, p.prio, 1, rq.cpu)
         if rq.curr is not p:
             check_preempt_curr(rq, p)
-        p.state = TASK_RUNNING
+        set_task_state(p, TASK_RUNNING)
     return True
 
 
@@ -290,7 +285,7 @@ def sched_fork(p: Task) -> None:
     """Set up a newborn's scheduling; nobody can wake it before wake_up_new_task (spec 17.3)."""
     k = p.kernel
     # RUNNING but on no queue: a signal cannot wake it.
-    p.state = TASK_RUNNING
+    set_task_state(p, TASK_RUNNING)
     parent = k.current
     p.prio = parent.normal_prio
     if p.sched_reset_on_fork:
@@ -336,23 +331,28 @@ def sched_exec(current: Task) -> None:
 
 
 @types.coroutine
-def schedule(current: Task) -> Generator[None, None, None]:
-    """Give the CPU to whoever is due; returns when current runs again (schedule()).
+def schedule(current: Task, wchan: str = "", on: object = None) -> Generator[None, None, None]:
+    """Give the CPU to whoever is due; returns when current runs again, in state RUNNING (schedule()).
 
-    A task whose state is not RUNNING goes to sleep, unless a signal that this state admits is pending.
+    A task whose state is another goes to sleep, unless a signal that this state admits is pending.  wchan: the function
+    that sleeps.  on: the queue or lock that it sleeps on.
     """
     rq: Rq = current.kernel.sched.runqueues[current.cpu]
     if rq.curr is not current:
         bug("schedule() by a task that is not running", current)
+    current.wchan = wchan
+    current.waiting_on = on
     if do_schedule(rq):
         yield
+    current.wchan = ""
+    current.waiting_on = None
 
 
 def do_schedule(rq: Rq) -> bool:
     """Pick the next task and make it rq.curr; returns whether that is another one (__schedule)."""
     prev = rq.curr
     k = rq.kernel
-    dep: Any = k.lockdep
+    dep = k.lockdep
     if dep.chain is not dep.root or k.rcu.nesting:
         _schedule_bug(prev)
 
@@ -360,10 +360,8 @@ def do_schedule(rq: Rq) -> bool:
         prev.ti_flags &= ~TIF_NEED_RESCHED
         state = prev.state
         if state:
-            if prev.ti_flags & TIF_SIGPENDING and (
-                state & TASK_INTERRUPTIBLE or (state & TASK_WAKEKILL and prev.pending.signal & SIGKILL_MASK)
-            ):
-                prev.state = TASK_RUNNING
+            if signal_pending_state(state, prev):
+                set_task_state(prev, TASK_RUNNING)
             else:
                 deactivate_task(rq, prev, sleep=True)
         if not rq.nr_running and k.nr_cpus > 1:
@@ -425,7 +423,7 @@ def state_name(state: int) -> str:
 
 def _schedule_bug(prev: Task) -> None:
     k = prev.kernel
-    dep: Any = k.lockdep
+    dep = k.lockdep
     if k.rcu.nesting:
         bug("BUG: scheduling while atomic: inside rcu_read_lock", prev)
     if dep.chain.in_irq:
@@ -459,18 +457,6 @@ def next_tick(rq: Rq) -> int:
 # Time.
 
 
-def account_user(p: Task, ns: int) -> None:
-    """Let ns pass in user mode."""
-    p.kernel.clock.advance(ns)
-    p.utime += ns
-
-
-def account_system(p: Task, ns: int) -> None:
-    """Let ns pass in kernel mode."""
-    p.kernel.clock.advance(ns)
-    p.stime += ns
-
-
 def task_sched_runtime(p: Task) -> int:
     """Return how long p has run, in ns, up to now."""
     rq: Rq = p.kernel.sched.runqueues[p.cpu]
@@ -496,9 +482,3 @@ def nr_uninterruptible(k: Kernel) -> int:
 def nr_context_switches(k: Kernel) -> int:
     """Return how often CPUs went from one task to another."""
     return sum(int(rq.nr_switches) for rq in k.sched.runqueues)
-
-
-def idle_cpu(k: Kernel, cpu: int) -> bool:
-    """Whether cpu has nothing to do."""
-    rq: Rq = k.sched.runqueues[cpu]
-    return rq.curr is rq.idle and not rq.nr_running

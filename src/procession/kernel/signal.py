@@ -25,6 +25,7 @@ from procession.include.linux.sched import (
     TIF_RESTORE_SIGMASK,
     TIF_SIGPENDING,
     TIF_SINGLESTEP,
+    assert_siglock_held,
     signal_group_exit,
     thread_group_empty,
 )
@@ -150,6 +151,7 @@ async def get_signal_to_deliver(current: Task) -> tuple[int, KSigaction, Siginfo
 
 def _disposition(current: Task, info: Siginfo) -> KSigaction | int:
     """Return the action whose handler is to run, or what happens without one: _IGN, _STOP or _TERM; siglock held."""
+    assert_siglock_held(current)
     signr = info.signo
     assert current.sighand is not None
     action = current.sighand.action

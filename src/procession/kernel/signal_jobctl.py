@@ -20,6 +20,7 @@ from procession.include.linux.sched import (
     JOBCTL_TRAPPING,
     PF_EXITING,
     SIGNAL_STOP_STOPPED,
+    fatal_signal_pending,
 )
 from procession.kernel import signal_queue, wait
 
@@ -38,7 +39,7 @@ __all__ = (
 def task_set_jobctl_pending(p: Task, mask: int) -> bool:
     """Ask p to stop or trap; returns False if it is dying."""
     bug_on(bool(mask & JOBCTL_TRAPPING and not mask & JOBCTL_PENDING_MASK), "TRAPPING without a trap", p)
-    if p.flags & PF_EXITING or signal_queue.fatal_signal_pending(p):
+    if p.flags & PF_EXITING or fatal_signal_pending(p):
         return False
     if mask & JOBCTL_STOP_SIGMASK:
         p.jobctl &= ~JOBCTL_STOP_SIGMASK

@@ -57,7 +57,7 @@ def do_notify_parent(tsk: Task, sig: int) -> bool:
 
     Context: tasklist_lock held for writing.
     """
-    tsk.kernel.tasklist_lock.assert_held(write=True)
+    tsk.kernel.tasklist_lock.assert_held_write()
     if sig == -1:
         bug("a thread that is no leader notifies nobody", tsk)
     if tsk.state & (TASK_STOPPED_BIT | TASK_TRACED_BIT):

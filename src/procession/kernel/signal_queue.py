@@ -19,6 +19,7 @@ from procession.include.linux.sched import (
     TASK_WAKEKILL,
     TIF_RESTORE_SIGMASK,
     TIF_SIGPENDING,
+    assert_siglock_held,
     thread_group_empty,
     threads_from,
 )
@@ -34,7 +35,6 @@ from procession.include.linux.signal import (
     SIG_SETMASK,
     SIG_UNBLOCK,
     SIGALRM,
-    SIGKILL_MASK,
     SYNCHRONOUS_MASK,
     KSigaction,
     Siginfo,
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
 
 __all__ = (
     "dequeue_signal",
-    "fatal_signal_pending",
     "flush_itimer_signals",
     "flush_signal_handlers",
     "flush_signals",
@@ -66,8 +65,6 @@ __all__ = (
     "set_task_blocked_locked",
     "sig_handler_ignored",
     "sig_ignored",
-    "signal_pending",
-    "signal_pending_state",
     "signal_wake_up",
     "signals_init",
     "sigprocmask",
@@ -85,23 +82,6 @@ def signals_init(k: Kernel) -> None:
 
 
 # Is there work?
-
-
-def signal_pending(p: Task) -> bool:
-    """Whether p has a signal to look at before it goes back to user mode."""
-    return bool(p.ti_flags & TIF_SIGPENDING)
-
-
-def fatal_signal_pending(p: Task) -> bool:
-    """Whether p is about to die."""
-    return bool(p.ti_flags & TIF_SIGPENDING and p.pending.signal & SIGKILL_MASK)
-
-
-def signal_pending_state(state: int, p: Task) -> bool:
-    """Whether a signal keeps p from falling asleep in this state (spec 1.1)."""
-    if not p.ti_flags & TIF_SIGPENDING:
-        return False
-    return bool(state & TASK_INTERRUPTIBLE) or bool(state & TASK_WAKEKILL and p.pending.signal & SIGKILL_MASK)
 
 
 def recalc_sigpending_tsk(t: Task) -> bool:
@@ -343,8 +323,7 @@ def retarget_shared_pending(tsk: Task, which: int) -> None:
 
     Context: siglock held.
     """
-    assert tsk.sighand is not None
-    tsk.sighand.siglock.assert_held()
+    assert_siglock_held(tsk)
     retarget = tsk.signal.shared_pending.signal & which
     if not retarget:
         return
@@ -360,8 +339,7 @@ def retarget_shared_pending(tsk: Task, which: int) -> None:
 
 def set_task_blocked_locked(tsk: Task, newset: int) -> None:
     """Set the caller's blocked set, siglock held (__set_task_blocked)."""
-    assert tsk.sighand is not None
-    tsk.sighand.siglock.assert_held()
+    assert_siglock_held(tsk)
     if tsk.ti_flags & TIF_SIGPENDING and not thread_group_empty(tsk):
         retarget_shared_pending(tsk, newset & ~tsk.blocked)
     tsk.blocked = newset

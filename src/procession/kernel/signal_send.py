@@ -24,6 +24,7 @@ from procession.include.linux.sched import (
     TASK_STOPPED_BIT,
     TASK_TRACED_BIT,
     TIF_SIGPENDING,
+    assert_siglock_held,
     same_thread_group,
     threads_from,
 )
@@ -122,6 +123,7 @@ def prepare_signal(sig: int, p: Task, from_ancestor_ns: bool) -> bool:
 
     Returns False if the signal itself is ignored.
     """
+    assert_siglock_held(p)
     bit = 1 << (sig - 1)
     if bit & (SIG_KERNEL_STOP_MASK | _SIGCONT_BIT) and not p.signal.flags & SIGNAL_GROUP_EXIT:
         k = p.kernel
@@ -170,6 +172,7 @@ def complete_signal(sig: int, p: Task, group: bool) -> None:
 
     A signal that is going to kill the whole process does so here: each thread gets a SIGKILL of its own.
     """
+    assert_siglock_held(p)
     signal = p.signal
     if wants_signal(sig, p):
         t = p
@@ -219,6 +222,7 @@ def _kill_thread(t: Task) -> None:
 
 def zap_other_threads(p: Task) -> int:
     """Kill all other threads of p's process; returns how many there are."""
+    assert_siglock_held(p)
     p.signal.group_stop_count = 0
     others = threads_from(p)[1:]
     for t in others:
@@ -234,8 +238,7 @@ def send_signal(sig: int, info: AnyInfo, t: Task, group: bool) -> None:
 
     Context: siglock held. An info given here must not be changed afterwards.
     """
-    assert t.sighand is not None
-    t.sighand.siglock.assert_held()
+    assert_siglock_held(t)
     from_ancestor_ns = False
     if si_fromuser(info):
         from_ancestor_ns = not pid.task_pid_nr_ns(t.kernel.current, pid.task_active_pid_ns(t))
@@ -358,10 +361,11 @@ def force_sigsegv(sig: int, p: Task) -> None:
 
 
 def _send_to_all(sig: int, info: AnyInfo, targets: Iterable[Task]) -> None:
-    """Send to each process; raises the last failure if none succeeded, ESRCH if there was none."""
+    """Send to each process, tasklist_lock held; raises the last failure if none succeeded, ESRCH if there was none."""
     failure = LinuxError(Errno.ESRCH, "no such process group")
     success = False
     for p in targets:
+        p.kernel.tasklist_lock.assert_held()
         try:
             group_send_sig_info(sig, info, p)
         except LinuxError as error:

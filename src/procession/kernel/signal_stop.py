@@ -25,6 +25,7 @@ from procession.include.linux.sched import (
     TASK_STOPPED,
     TASK_STOPPED_BIT,
     TASK_TRACED,
+    set_task_state,
     signal_group_exit,
     threads_from,
 )
@@ -69,14 +70,12 @@ async def do_signal_stop(current: Task, signr: int) -> bool:
             signal_jobctl.task_set_jobctl_pending(current, JOBCTL_TRAP_STOP)
             return False
         notify = signal_jobctl.task_participate_group_stop(current)
-        current.state = TASK_STOPPED
+        set_task_state(current, TASK_STOPPED)
     if notify:
         with current.kernel.tasklist_lock.read():
             signal_notify.do_notify_parent_cldstop(current, False, CLD_STOPPED)
     # Nothing runs us again but SIGCONT and SIGKILL.
-    current.wchan = "do_signal_stop"
-    await sched.schedule(current)
-    current.wchan = ""
+    await sched.schedule(current, "do_signal_stop")
     return True
 
 
@@ -114,7 +113,7 @@ async def ptrace_stop(
     """
     assert current.sighand is not None
     with current.sighand.siglock.irq():
-        current.state = TASK_TRACED
+        set_task_state(current, TASK_TRACED)
         current.last_siginfo = info
         current.exit_code = exit_code
         # If SIGCONT came in between there is no stop left to take part in.
@@ -129,11 +128,9 @@ async def ptrace_stop(
     stops = bool(current.ptrace)
     _tell_of_trap(current, why, gstop_done)
     if stops:
-        current.wchan = "ptrace_stop"
-        await sched.schedule(current)
-        current.wchan = ""
+        await sched.schedule(current, "ptrace_stop")
     else:
-        current.state = TASK_RUNNING
+        set_task_state(current, TASK_RUNNING)
         if clear_code:
             current.exit_code = 0
 

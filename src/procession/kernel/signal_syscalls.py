@@ -6,7 +6,7 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.sched import TASK_INTERRUPTIBLE
+from procession.include.linux.sched import TASK_INTERRUPTIBLE, set_task_state, signal_pending
 from procession.include.linux.signal import (
     MINSIGSTKSZ,
     NSIG,
@@ -236,11 +236,9 @@ def sys_sigaltstack(current: Task, uss: StackIn, uoss: StackOut) -> int:
 @syscall
 async def sys_pause(current: Task) -> int:
     """Sleep until a signal has run a handler; always ends with ERESTARTNOHAND (pause(2))."""
-    current.wchan = "sys_pause"
-    while not signal_queue.signal_pending(current):
-        current.state = TASK_INTERRUPTIBLE
-        await sched.schedule(current)
-    current.wchan = ""
+    while not signal_pending(current):
+        set_task_state(current, TASK_INTERRUPTIBLE)
+        await sched.schedule(current, "sys_pause")
     raise LinuxError(Errno.ERESTARTNOHAND, "pause")
 
 
@@ -251,10 +249,8 @@ async def sys_rt_sigsuspend(current: Task, unewset: SigsetIn, sigsetsize: SizeT)
     newset = uaccess.get_user(current, unewset, _SET_SIZE) & _ALLOWED
     current.saved_sigmask = current.blocked
     signal_queue.set_current_blocked(current, newset)
-    current.state = TASK_INTERRUPTIBLE
-    current.wchan = "sys_rt_sigsuspend"
-    await sched.schedule(current)
-    current.wchan = ""
+    set_task_state(current, TASK_INTERRUPTIBLE)
+    await sched.schedule(current, "sys_rt_sigsuspend")
     # The handler runs with the new mask, and the old one comes back after it.
     signal_queue.set_restore_sigmask(current)
     raise LinuxError(Errno.ERESTARTNOHAND, "sigsuspend")
@@ -294,10 +290,8 @@ async def do_sigtimedwait(current: Task, these: int, timeout_ns: int | None) -> 
         current.blocked &= mask
         signal_queue.recalc_sigpending(current)
 
-    current.state = TASK_INTERRUPTIBLE
-    current.wchan = "sys_rt_sigtimedwait"
-    left_ns = await hrtimer.schedule_timeout(current, timeout_ns)
-    current.wchan = ""
+    set_task_state(current, TASK_INTERRUPTIBLE)
+    left_ns = await hrtimer.schedule_timeout(current, timeout_ns, "sys_rt_sigtimedwait")
 
     with sighand.siglock.irq():
         signal_queue.set_task_blocked_locked(current, current.real_blocked)

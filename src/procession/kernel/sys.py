@@ -34,7 +34,7 @@ from procession.include.linux.resource import (
     RusageArg,
     RusageOut,
 )
-from procession.include.linux.sched import TASK_UNINTERRUPTIBLE, same_thread_group, thread_group_leader
+from procession.include.linux.sched import TASK_UNINTERRUPTIBLE, same_thread_group, set_task_state, thread_group_leader
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import HZ, NSEC_PER_CLOCK_T, USER_HZ
 from procession.include.linux.types import Arg, InBuf, Int, IntOut, ModeT, PidNr, UInt, UInt32, UserPtr
@@ -106,6 +106,7 @@ def _set_one_prio(current: Task, p: Task, niceval: int) -> None:
 
 def _prio_targets(current: Task, which: int, who: int) -> Iterator[Task]:
     """The threads that getpriority(2) and setpriority(2) are about; tasklist_lock held."""
+    current.kernel.tasklist_lock.assert_held()
     if which == PRIO_PROCESS:
         p = pid.find_task_by_vpid(current, who) if who else current
         if p is not None:
@@ -185,6 +186,7 @@ def _own_tgid(current: Task) -> int:
 
 
 def _setpgid_locked(current: Task, nr: int, pgid: int) -> None:
+    current.kernel.tasklist_lock.assert_held_write()
     leader = current.group_leader
     p = pid.find_task_by_vpid(current, nr)
     if p is None:
@@ -550,6 +552,5 @@ async def sys_reboot(current: Task, magic1: UInt, magic2: UInt, cmd: UInt, arg: 
     k.printk("Power down." if cmd == 0x4321FEDC else "System halted." if cmd == 0xCDEF0123 else "Restarting system.")
     k.halted = True
     while True:
-        current.state = TASK_UNINTERRUPTIBLE
-        current.wchan = "sys_reboot"
-        await sched.schedule(current)
+        set_task_state(current, TASK_UNINTERRUPTIBLE)
+        await sched.schedule(current, "sys_reboot")

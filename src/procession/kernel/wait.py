@@ -12,56 +12,31 @@ from typing import TYPE_CHECKING
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.sched import (
     TASK_INTERRUPTIBLE,
-    TASK_KILLABLE,
     TASK_NORMAL,
     TASK_RUNNING,
-    TASK_UNINTERRUPTIBLE,
-    TIF_SIGPENDING,
+    set_task_state,
+    signal_pending_state,
 )
-from procession.include.linux.signal import SIGKILL_MASK
-from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.wait import WaitQueueEntry, WaitQueueHead
 from procession.kernel import hrtimer, sched
 
 if TYPE_CHECKING:
-    from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
 __all__ = (
+    "Waiter",
     "add_wait_queue",
-    "add_wait_queue_exclusive",
     "autoremove_wake_function",
-    "default_wake_function",
     "finish_wait",
-    "init_waitqueue_head",
     "prepare_to_wait",
     "prepare_to_wait_exclusive",
     "remove_wait_queue",
-    "wait_event",
-    "wait_event_interruptible",
-    "wait_event_interruptible_exclusive",
-    "wait_event_interruptible_timeout",
-    "wait_event_killable",
-    "wait_event_timeout",
-    "waitqueue_active",
     "wake_up",
     "wake_up_all",
-    "wake_up_common",
     "wake_up_interruptible",
-    "wake_up_interruptible_all",
     "wake_up_interruptible_sync",
     "wake_up_locked",
 )
-
-
-def init_waitqueue_head(k: Kernel, name: str = "wait_queue_head.lock") -> WaitQueueHead:
-    """Return an empty queue; name is its lock's class."""
-    return WaitQueueHead(SpinLock(k.lock_class(name)))
-
-
-def waitqueue_active(q: WaitQueueHead) -> bool:
-    """Whether anybody waits on q."""
-    return bool(q.task_list)
 
 
 # Entering and leaving a queue.
@@ -72,13 +47,6 @@ def add_wait_queue(q: WaitQueueHead, entry: WaitQueueEntry) -> None:
     entry.exclusive = False
     with q.lock.irq():
         q.task_list.insert(0, entry)
-
-
-def add_wait_queue_exclusive(q: WaitQueueHead, entry: WaitQueueEntry) -> None:
-    """Queue an exclusive sleeper, behind everybody."""
-    entry.exclusive = True
-    with q.lock.irq():
-        q.task_list.append(entry)
 
 
 def remove_wait_queue(q: WaitQueueHead, entry: WaitQueueEntry) -> None:
@@ -92,7 +60,7 @@ def prepare_to_wait(q: WaitQueueHead, entry: WaitQueueEntry, state: int) -> None
     with q.lock.irq():
         if entry not in q.task_list:
             q.task_list.insert(0, entry)
-        entry.task.state = state
+        set_task_state(entry.task, state)
 
 
 def prepare_to_wait_exclusive(q: WaitQueueHead, entry: WaitQueueEntry, state: int) -> None:
@@ -101,23 +69,18 @@ def prepare_to_wait_exclusive(q: WaitQueueHead, entry: WaitQueueEntry, state: in
     with q.lock.irq():
         if entry not in q.task_list:
             q.task_list.append(entry)
-        entry.task.state = state
+        set_task_state(entry.task, state)
 
 
 def finish_wait(q: WaitQueueHead, entry: WaitQueueEntry) -> None:
     """Be running again, and off the queue."""
-    entry.task.state = TASK_RUNNING
+    set_task_state(entry.task, TASK_RUNNING)
     if entry in q.task_list:
         with q.lock.irq():
             q.task_list.remove(entry)
 
 
 # Waking.
-
-
-def default_wake_function(entry: WaitQueueEntry, mode: int, key: object) -> bool:
-    """Wake the sleeper and leave it on the queue."""
-    return sched.try_to_wake_up(entry.task, mode)
 
 
 def autoremove_wake_function(entry: WaitQueueEntry, mode: int, key: object) -> bool:
@@ -130,6 +93,7 @@ def wake_up_locked(q: WaitQueueHead, mode: int, nr_exclusive: int, key: object) 
 
     An entry's func sees key and decides (__wake_up_common).
     """
+    q.lock.assert_held()
     queue = q.task_list
     for entry in queue.copy():
         func = entry.func
@@ -145,7 +109,7 @@ def wake_up_locked(q: WaitQueueHead, mode: int, nr_exclusive: int, key: object) 
                 return
 
 
-def wake_up_common(q: WaitQueueHead, mode: int, nr_exclusive: int, key: object) -> None:
+def _wake_up(q: WaitQueueHead, mode: int, nr_exclusive: int, key: object) -> None:
     """As wake_up_locked, taking the lock (__wake_up)."""
     if q.task_list:
         with q.lock.irq():
@@ -155,25 +119,19 @@ def wake_up_common(q: WaitQueueHead, mode: int, nr_exclusive: int, key: object) 
 def wake_up(q: WaitQueueHead, key: object = None) -> None:
     """Wake everybody who is not exclusive, and one who is."""
     if q.task_list:
-        wake_up_common(q, TASK_NORMAL, 1, key)
+        _wake_up(q, TASK_NORMAL, 1, key)
 
 
 def wake_up_all(q: WaitQueueHead, key: object = None) -> None:
     """Wake everybody."""
     if q.task_list:
-        wake_up_common(q, TASK_NORMAL, 0, key)
+        _wake_up(q, TASK_NORMAL, 0, key)
 
 
 def wake_up_interruptible(q: WaitQueueHead, key: object = None) -> None:
     """As wake_up, leaving uninterruptible sleepers alone."""
     if q.task_list:
-        wake_up_common(q, TASK_INTERRUPTIBLE, 1, key)
-
-
-def wake_up_interruptible_all(q: WaitQueueHead, key: object = None) -> None:
-    """As wake_up_all, leaving uninterruptible sleepers alone."""
-    if q.task_list:
-        wake_up_common(q, TASK_INTERRUPTIBLE, 0, key)
+        _wake_up(q, TASK_INTERRUPTIBLE, 1, key)
 
 
 def wake_up_interruptible_sync(q: WaitQueueHead, key: object = None) -> None:
@@ -182,111 +140,84 @@ def wake_up_interruptible_sync(q: WaitQueueHead, key: object = None) -> None:
     Differs: the hint that the waker is about to sleep only places tasks on CPUs in 3.2, and is not used here.
     """
     if q.task_list:
-        wake_up_common(q, TASK_INTERRUPTIBLE, 1, key)
+        _wake_up(q, TASK_INTERRUPTIBLE, 1, key)
 
 
 # Sleeping on a condition.
 
 
-async def wait_event(current: Task, q: WaitQueueHead, condition: Callable[[], object], wchan: str = "") -> None:
-    """Sleep in state D until condition() holds; it is tested after every wake-up of q."""
-    if not condition():
-        await _wait(current, q, condition, wchan, TASK_UNINTERRUPTIBLE, exclusive=False)
+class Waiter(WaitQueueEntry):
+    """Who sleeps on a queue until something is so: what 3.2's wait_event family is made of.
 
+        with wait.Waiter(current, ctx.wqh, TASK_INTERRUPTIBLE, "eventfd_read") as waiter:
+            while not ctx.count:
+                await waiter.sleep()
 
-async def wait_event_interruptible(
-    current: Task, q: WaitQueueHead, condition: Callable[[], object], wchan: str = ""
-) -> None:
-    """Sleep until condition() holds; raises ERESTARTSYS if a signal comes first."""
-    if not condition():
-        await _wait(current, q, condition, wchan, TASK_INTERRUPTIBLE, exclusive=False)
-
-
-async def wait_event_interruptible_exclusive(
-    current: Task, q: WaitQueueHead, condition: Callable[[], object], wchan: str = ""
-) -> None:
-    """As wait_event_interruptible, as one of those of whom a wake-up wakes only one."""
-    if not condition():
-        await _wait(current, q, condition, wchan, TASK_INTERRUPTIBLE, exclusive=True)
-
-
-async def wait_event_killable(
-    current: Task, q: WaitQueueHead, condition: Callable[[], object], wchan: str = ""
-) -> None:
-    """Sleep until condition() holds; raises ERESTARTSYS if a fatal signal comes first."""
-    if not condition():
-        await _wait(current, q, condition, wchan, TASK_KILLABLE, exclusive=False)
-
-
-async def _wait(
-    current: Task, q: WaitQueueHead, condition: Callable[[], object], wchan: str, state: int, *, exclusive: bool
-) -> None:
-    entry = WaitQueueEntry(current, exclusive, autoremove_wake_function)
-    current.wchan = wchan
-    current.waiting_on = q
-    try:
-        while True:
-            if exclusive:
-                prepare_to_wait_exclusive(q, entry, state)
-            else:
-                prepare_to_wait(q, entry, state)
-            if condition():
-                return
-            if (
-                current.ti_flags & TIF_SIGPENDING
-                and state != TASK_UNINTERRUPTIBLE
-                and (state == TASK_INTERRUPTIBLE or current.pending.signal & SIGKILL_MASK)
-            ):
-                # An exclusive wake-up that we no longer want must not be lost with us.
-                if exclusive and entry not in q.task_list:
-                    current.state = TASK_RUNNING
-                    wake_up(q)
-                raise LinuxError(Errno.ERESTARTSYS, wchan)
-            await sched.schedule(current)
-    finally:
-        finish_wait(q, entry)
-        current.wchan = ""
-        current.waiting_on = None
-
-
-async def wait_event_timeout(
-    current: Task, q: WaitQueueHead, condition: Callable[[], object], timeout_ns: int, wchan: str = ""
-) -> int:
-    """Sleep in state D until condition() holds or timeout_ns have passed.
-
-    Returns the time left, at least 1, or 0 if the condition does not hold.
+    In the block the task is queued and its state set whenever the condition is looked at: a wake-up that comes between
+    the look and the sleep is not lost.  wchan: the function that sleeps.  func: None to stay queued when woken.  errno:
+    what is raised when a signal ends the sleep.  on: what people should see it wait for, if it is not the queue.
     """
-    return await _wait_timeout(current, q, condition, timeout_ns, wchan, TASK_UNINTERRUPTIBLE)
 
+    __slots__ = ("errno", "on", "queue", "state", "wchan")
 
-async def wait_event_interruptible_timeout(
-    current: Task, q: WaitQueueHead, condition: Callable[[], object], timeout_ns: int, wchan: str = ""
-) -> int:
-    """As wait_event_timeout; raises ERESTARTSYS if a signal comes first."""
-    return await _wait_timeout(current, q, condition, timeout_ns, wchan, TASK_INTERRUPTIBLE)
+    def __init__(
+        self,
+        current: Task,
+        queue: WaitQueueHead,
+        state: int,
+        wchan: str,
+        *,
+        exclusive: bool = False,
+        func: Callable[[WaitQueueEntry, int, object], bool] | None = autoremove_wake_function,
+        errno: Errno = Errno.ERESTARTSYS,
+        on: object = None,
+    ) -> None:
+        self.task = current
+        self.exclusive = exclusive
+        self.func = func
+        self.queue = queue
+        self.state = state
+        self.wchan = wchan
+        self.errno = errno
+        self.on = queue if on is None else on
 
+    def __enter__(self) -> Waiter:
+        self._prepare()
+        return self
 
-async def _wait_timeout(
-    current: Task, q: WaitQueueHead, condition: Callable[[], object], timeout_ns: int, wchan: str, state: int
-) -> int:
-    clock = current.kernel.clock
-    expires_ns = clock.now_ns + timeout_ns
-    if condition():
-        return max(timeout_ns, 1)
-    entry = WaitQueueEntry(current, False, autoremove_wake_function)
-    current.wchan = wchan
-    current.waiting_on = q
-    try:
-        while True:
-            prepare_to_wait(q, entry, state)
-            if condition():
-                return max(expires_ns - clock.now_ns, 1)
-            if state == TASK_INTERRUPTIBLE and current.ti_flags & TIF_SIGPENDING:
-                raise LinuxError(Errno.ERESTARTSYS, wchan)
-            if clock.now_ns >= expires_ns:
-                return 0
-            await hrtimer.schedule_hrtimeout(current, expires_ns)
-    finally:
-        finish_wait(q, entry)
-        current.wchan = ""
-        current.waiting_on = None
+    def __exit__(self, kind: object, value: object, trace: object) -> None:
+        finish_wait(self.queue, self)
+
+    async def sleep(self) -> None:
+        """Sleep until woken, ready to look again; raises self.errno if a signal comes first that the state admits."""
+        if signal_pending_state(self.state, self.task):
+            raise self._interrupted()
+        await sched.schedule(self.task, self.wchan, self.on)
+        self._prepare_again()
+
+    async def sleep_until(self, expires_ns: int | None) -> bool:
+        """As sleep, at most until expires_ns (None: for ever); returns whether the time has come."""
+        if signal_pending_state(self.state, self.task):
+            raise self._interrupted()
+        timed_out = await hrtimer.schedule_hrtimeout(self.task, expires_ns, self.wchan, self.on)
+        self._prepare_again()
+        return timed_out
+
+    def _prepare(self) -> None:
+        if self.exclusive:
+            prepare_to_wait_exclusive(self.queue, self, self.state)
+        else:
+            prepare_to_wait(self.queue, self, self.state)
+
+    def _prepare_again(self) -> None:
+        if self.func is autoremove_wake_function:
+            self._prepare()
+        else:
+            set_task_state(self.task, self.state)  # still queued
+
+    def _interrupted(self) -> LinuxError:
+        """Return what to raise; a wake-up that was for one only goes on to the next (abort_exclusive_wait)."""
+        if self.exclusive and self not in self.queue.task_list:
+            set_task_state(self.task, TASK_RUNNING)
+            wake_up(self.queue)
+        return LinuxError(self.errno, self.wchan)

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 from procession.arch.x86 import pgtable
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import (
+    PAGE_MASK,
+    PAGE_SHIFT,
+    PAGE_SIZE,
     VM_FAULT_OOM,
     VM_FAULT_SIGBUS,
     VM_IO,
@@ -59,9 +62,9 @@ def peek(k: Kernel, mm: MmStruct, address: int, n: int) -> bytes | None:
         pfn = memory.follow_page(k, mm, address)
         if pfn < 0:
             return None
-        part = min(4096 - (address & 4095), n)
-        at = (pfn << 12) + (address & 4095)
-        pieces.append(bytes(phys[at : at + part]))
+        part = min(PAGE_SIZE - (address & ~PAGE_MASK), n)
+        at = (pfn << PAGE_SHIFT) + (address & ~PAGE_MASK)
+        pieces.append(phys[at : at + part].tobytes())
         address += part
         n -= part
     return b"".join(pieces)
@@ -101,10 +104,10 @@ def access_remote_vm(
                 pfn = get_user_page(k, mm, vma, address, write, force)
             except LinuxError:
                 break
-            part = min(4096 - (address & 4095), n - done)
-            at = (pfn << 12) + (address & 4095)
+            part = min(PAGE_SIZE - (address & ~PAGE_MASK), n - done)
+            at = (pfn << PAGE_SHIFT) + (address & ~PAGE_MASK)
             if write_data is None:
-                pieces.append(bytes(phys[at : at + part]))
+                pieces.append(phys[at : at + part].tobytes())
             else:
                 phys[at : at + part] = write_data[done : done + part]
                 text.revoke_exec(k, pfn, pgtable.lookup_address(k, mm, address))

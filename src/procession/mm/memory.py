@@ -69,6 +69,7 @@ def handle_mm_fault(current: Task, mm: MmStruct, vma: VmArea, address: int, writ
 
     The caller holds mmap_sem for reading and has checked vma's permissions. Does not count the fault.
     """
+    mm.mmap_sem.assert_held()
     return handle_pte_fault(current.kernel, mm, vma, address, write)
 
 
@@ -271,6 +272,7 @@ def make_pages_present(current: Task, mm: MmStruct, start: int, end: int) -> int
 
     The caller holds mmap_sem. Stops at the first page that cannot be had.
     """
+    mm.mmap_sem.assert_held()
     k = current.kernel
     address = start
     vma = None

@@ -233,6 +233,7 @@ def do_mmap_pgoff(current: Task, file: File | None, addr: int, length: int, prot
     """
     mm = current.mm
     assert mm is not None
+    mm.mmap_sem.assert_held_write()
     k = current.kernel
     if (
         prot & PROT_READ
@@ -363,6 +364,7 @@ def _new_region(
 
 def do_munmap(current: Task, mm: MmStruct, start: int, length: int) -> None:
     """Unmap [start, start+length), cutting areas as needed; raises EINVAL, ENOMEM. Holds: mmap_sem for writing."""
+    mm.mmap_sem.assert_held_write()
     if start & 4095 or start > TASK_SIZE or length > TASK_SIZE - start:
         raise LinuxError(Errno.EINVAL, "bad range")
     length = length + 4095 & ~4095

@@ -5,9 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.cred import CAP_FULL_SET, CAP_SYS_ADMIN
-from procession.include.linux.sched import EXIT_NONE, PF_EXITING, PF_KTHREAD, TIF_MEMDIE, same_thread_group
+from procession.include.linux.sched import (
+    EXIT_NONE,
+    PF_EXITING,
+    PF_KTHREAD,
+    TIF_MEMDIE,
+    fatal_signal_pending,
+    same_thread_group,
+)
 from procession.include.linux.signal import SIGKILL
-from procession.kernel import panic, sched, signal_queue, signal_send
+from procession.kernel import panic, sched, signal_send
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -23,7 +30,7 @@ _SYS_ADMIN: Final = 1 << CAP_SYS_ADMIN & CAP_FULL_SET
 def out_of_memory(k: Kernel) -> None:
     """Kill the process that frees most, unless one is dying already; panics if there is none."""
     current = k.current
-    if signal_queue.fatal_signal_pending(current):
+    if fatal_signal_pending(current):
         current.ti_flags |= TIF_MEMDIE  # it will soon give back what it has
         return
     with k.tasklist_lock.read():

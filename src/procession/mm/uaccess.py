@@ -7,11 +7,12 @@ the other half are never valid.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from procession.include.asm.pgtable import PTE_PFN_MASK, PTE_PRESENT, PTE_RW, PTE_USER
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import TASK_SIZE
+from procession.include.linux.mm_types import PAGE_SIZE, TASK_SIZE
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -35,8 +36,14 @@ __all__ = (
     "user_pointer_ok",
 )
 
+# What the page table entry of a byte must allow.
 _READ: Final = PTE_PRESENT | PTE_USER
 _WRITE: Final = PTE_PRESENT | PTE_USER | PTE_RW
+
+_OFFSET: Final = PAGE_SIZE - 1  # the bits of an address that say where in its page
+_ZEROES: Final = 16 * PAGE_SIZE  # that many are stored at once
+_SHORT: Final = 256  # most strings are: look at so much first
+_ONES: Final = tuple((1 << size * 8) - 1 for size in range(9))  # the largest number of so many bytes
 
 
 def access_ok(address: int, size: int) -> bool:
@@ -51,21 +58,42 @@ def _should_fail_usercopy(k: Kernel, function: str) -> None:
         raise LinuxError(Errno.EFAULT, f"injected into {function}")
 
 
-def _frame(current: Task, mm: MmStruct, address: int, write: bool) -> int:
-    """Return the physical address of a user byte, faulting its page in; raises EFAULT."""
-    want = _WRITE if write else _READ
-    q = current.kernel.frames.q
-    # A write that has to break copy-on-write after reading is done in one fault; a second round means a stack page.
-    for _ in range(3):
+def _user_frame(current: Task, mm: MmStruct, address: int, want: int) -> int:
+    """Return the physical address of a user byte whose entry allows want, faulting its page in; raises EFAULT."""
+    faults = 0
+    while True:
         base = mm.pte_tables.get(address >> 21)
         if base is not None:
-            entry = q[base + (address >> 12 & 511)]
+            entry = current.kernel.frames.q[base + (address >> 12 & 511)]
             if entry & want == want:
-                return (entry & PTE_PFN_MASK) + (address & 4095)
-        if not 0 <= address < TASK_SIZE:
-            break
-        current.kernel.page_fault(current, mm, address, write)
-    raise LinuxError(Errno.EFAULT, f"bad address {address:#x}")
+                return (entry & PTE_PFN_MASK) + (address & _OFFSET)
+        # A write that has to break copy-on-write after reading is done in one fault; a second means a stack page.
+        if faults == 2 or not 0 <= address < TASK_SIZE:
+            raise LinuxError(Errno.EFAULT, f"bad address {address:#x}")
+        current.kernel.page_fault(current, mm, address, want == _WRITE)
+        faults += 1
+
+
+def _user_pages(current: Task, ptr: int, n: int, want: int) -> Iterator[slice]:
+    """Yield where in physical memory the n bytes at ptr lie, page by page up to the first bad one.
+
+    Raises EFAULT if that is the first of all.
+    """
+    mm = current.mm
+    if mm is None:
+        raise LinuxError(Errno.EFAULT, "no user memory")
+    end = ptr + n
+    address = ptr
+    while address < end:
+        part = min(PAGE_SIZE - (address & _OFFSET), end - address)
+        try:
+            at = _user_frame(current, mm, address, want)
+        except LinuxError:
+            if address == ptr:
+                raise
+            return
+        yield slice(at, at + part)
+        address += part
 
 
 def copy_from_user_partial(current: Task, ptr: UserPtr, n: int) -> bytes:
@@ -80,40 +108,21 @@ def _load(current: Task, ptr: UserPtr, n: int) -> bytes:
         return ptr.load(0, n)
     if n <= 0:
         return b""
-    mm = current.mm
-    if mm is None:
-        raise LinuxError(Errno.EFAULT, "no user memory")
     phys = current.kernel.frames.phys
-    pieces: list[bytes] = []
-    end = ptr + n
-    while ptr < end:
-        part = min(4096 - (ptr & 4095), end - ptr)
-        try:
-            at = _frame(current, mm, ptr, False)
-        except LinuxError:
-            if pieces:
-                break
-            raise
-        pieces.append(bytes(phys[at : at + part]))
-        ptr += part
-    return b"".join(pieces)
+    return b"".join([phys[page].tobytes() for page in _user_pages(current, ptr, n, _READ)])
 
 
 def copy_from_user(current: Task, ptr: UserPtr, n: int) -> bytes:
     """Return n bytes at ptr; raises EFAULT."""
-    if current.kernel.fault_attr is not None:
-        _should_fail_usercopy(current.kernel, "copy_from_user")
+    k = current.kernel
+    if k.fault_attr is not None:
+        _should_fail_usercopy(k, "copy_from_user")
     if not isinstance(ptr, int):
         return ptr.load(0, n)
     mm = current.mm
-    if mm is not None and (ptr & 4095) + n <= 4096:
-        base = mm.pte_tables.get(ptr >> 21)
-        if base is not None:
-            frames = current.kernel.frames
-            entry = frames.q[base + (ptr >> 12 & 511)]
-            if entry & 5 == 5:
-                at = (entry & PTE_PFN_MASK) + (ptr & 4095)
-                return bytes(frames.phys[at : at + n])
+    if mm is not None and 0 < n <= PAGE_SIZE - (ptr & _OFFSET):
+        at = _user_frame(current, mm, ptr, _READ)
+        return k.frames.phys[at : at + n].tobytes()
     return load(current, ptr, n)
 
 
@@ -136,47 +145,32 @@ def _store(current: Task, ptr: UserPtr, data: bytes) -> int:
     if not isinstance(ptr, int):
         ptr.store(0, data)
         return len(data)
-    n = len(data)
-    if not n:
+    if not data:
         return 0
-    mm = current.mm
-    if mm is None:
-        raise LinuxError(Errno.EFAULT, "no user memory")
     phys = current.kernel.frames.phys
     done = 0
-    while done < n:
-        part = min(4096 - (ptr & 4095), n - done)
-        try:
-            at = _frame(current, mm, ptr, True)
-        except LinuxError:
-            if done:
-                break
-            raise
-        phys[at : at + part] = data[done : done + part]
-        ptr += part
+    for page in _user_pages(current, ptr, len(data), _WRITE):
+        part = page.stop - page.start
+        phys[page] = data[done : done + part]
         done += part
     return done
 
 
 def copy_to_user(current: Task, ptr: UserPtr, data: bytes, offset: int = 0) -> None:
     """Store data at ptr + offset; raises EFAULT, perhaps with a part stored."""
-    if current.kernel.fault_attr is not None:
-        _should_fail_usercopy(current.kernel, "copy_to_user")
+    k = current.kernel
+    if k.fault_attr is not None:
+        _should_fail_usercopy(k, "copy_to_user")
     if not isinstance(ptr, int):
         ptr.store(offset, data)
         return
     ptr += offset
     n = len(data)
     mm = current.mm
-    if mm is not None and (ptr & 4095) + n <= 4096:
-        base = mm.pte_tables.get(ptr >> 21)
-        if base is not None:
-            frames = current.kernel.frames
-            entry = frames.q[base + (ptr >> 12 & 511)]
-            if entry & 7 == 7:
-                at = (entry & PTE_PFN_MASK) + (ptr & 4095)
-                frames.phys[at : at + n] = data
-                return
+    if mm is not None and 0 < n <= PAGE_SIZE - (ptr & _OFFSET):
+        at = _user_frame(current, mm, ptr, _WRITE)
+        k.frames.phys[at : at + n] = data
+        return
     store(current, ptr, data)
 
 
@@ -195,17 +189,12 @@ def get_user(current: Task, ptr: UserPtr, size: int, signed: bool = False, offse
         return int.from_bytes(ptr.load(offset, size), "little", signed=signed)
     ptr += offset
     mm = current.mm
-    at = ptr & 4095
-    if mm is not None and at + size <= 4096:
-        base = mm.pte_tables.get(ptr >> 21)
-        if base is not None:
-            frames = k.frames
-            entry = frames.q[base + (ptr >> 12 & 511)]
-            if entry & 5 == 5:
-                at += entry & PTE_PFN_MASK
-                if size == 8 and not (at & 7 or signed):
-                    return frames.q[at >> 3]
-                return int.from_bytes(frames.phys[at : at + size], "little", signed=signed)
+    if mm is not None and size <= PAGE_SIZE - (ptr & _OFFSET):
+        at = _user_frame(current, mm, ptr, _READ)
+        if not signed and (at & 7) + size <= 8:
+            word = k.frames.q[at >> 3]
+            return word if size == 8 else word >> (at & 7) * 8 & _ONES[size]
+        return int.from_bytes(k.frames.phys[at : at + size], "little", signed=signed)
     return int.from_bytes(load(current, ptr, size), "little", signed=signed)
 
 
@@ -222,7 +211,7 @@ def clear_user(current: Task, ptr: UserPtr, n: int) -> None:
         ptr.store(0, bytes(n))
         return
     while n > 0:
-        part = min(n, 65536)
+        part = min(n, _ZEROES)
         store(current, ptr, bytes(part))
         ptr += part
         n -= part
@@ -255,10 +244,9 @@ def strnlen_user(current: Task, ptr: int, maxlen: int) -> bytes | None:
     pieces: list[bytes] = []
     left = maxlen
     while left > 0:
-        at = _frame(current, mm, ptr, False)
-        # Most strings are short: look at a little first.
-        part = min(4096 - (ptr & 4095), left, 256)
-        piece = bytes(phys[at : at + part])
+        at = _user_frame(current, mm, ptr, _READ)
+        part = min(PAGE_SIZE - (ptr & _OFFSET), left, _SHORT)
+        piece = phys[at : at + part].tobytes()
         end = piece.find(0)
         if end >= 0:
             if not pieces:

@@ -10,14 +10,19 @@ from procession.arch.x86 import syscall_table
 from procession.arch.x86.signal import UC_SIGMASK
 from procession.include.linux.errno import STRERROR, Errno
 from procession.include.linux.pid import PIDTYPE_PID
-from procession.include.linux.sched import CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_PARENT_SETTID, CLONE_SETTLS
+from procession.include.linux.sched import (
+    CLONE_CHILD_CLEARTID,
+    CLONE_CHILD_SETTID,
+    CLONE_PARENT_SETTID,
+    CLONE_SETTLS,
+    fatal_signal_pending,
+)
 from procession.include.linux.signal import (
     SIG_DFL,
     SIG_IGN,
     SIG_KERNEL_IGNORE_MASK,
     SIG_KERNEL_STOP_MASK,
     SIGKILL,
-    SIGKILL_MASK,
     signame,
 )
 from procession.include.linux.syscalls import SYSCALLS, Syscall
@@ -214,7 +219,7 @@ class Strace:
 
     def _sys_exit(self, pid: int, nr: int, name: str, ret: int) -> None:
         pending = self._pending.pop(pid, None)
-        if pending is not None and -ret in _RESTARTS and self._kernel.current.pending.signal & SIGKILL_MASK:
+        if pending is not None and -ret in _RESTARTS and fatal_signal_pending(self._kernel.current):
             self._abandoned(pid, pending)
         elif pending is not None:
             shown = pending.shown

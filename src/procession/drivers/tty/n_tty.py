@@ -25,11 +25,11 @@ from procession.include.asm.termbits import (
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_NONBLOCK
 from procession.include.linux.fs import POLLHUP, POLLIN, POLLOUT, POLLPRI, POLLRDNORM, POLLWRNORM
-from procession.include.linux.sched import TASK_INTERRUPTIBLE, TASK_RUNNING, TIF_SIGPENDING
+from procession.include.linux.sched import TASK_INTERRUPTIBLE, TASK_RUNNING, set_task_state, signal_pending
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.tty import N_TTY_BUF_SIZE, NTty
 from procession.include.linux.wait import WaitQueueEntry
-from procession.kernel import hrtimer, mutex, wait
+from procession.kernel import hrtimer, mutex, sched, wait
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -244,7 +244,7 @@ async def _read_loop(current: Task, tty: TtyStruct, file: TtyFile, reader: _Read
                 if not reader.done:
                     reader.status_byte(current, tty_io.take_ctrl_status(link))
                 return
-            current.state = TASK_INTERRUPTIBLE
+            set_task_state(current, TASK_INTERRUPTIBLE)
             rest = reader.minimum - reader.done
             if 1 <= rest < n.minimum_to_wake:
                 n.minimum_to_wake = rest
@@ -252,9 +252,11 @@ async def _read_loop(current: Task, tty: TtyStruct, file: TtyFile, reader: _Read
                 if not _may_wait(current, tty, file, reader):
                     return
                 n_tty_set_room(tty)
-                await _sleep(current, tty, reader)
+                left_ns = await hrtimer.schedule_timeout(current, reader.timeout_ns, "n_tty_read", tty.read_wait)
+                if reader.timeout_ns is not None:
+                    reader.timeout_ns = left_ns
                 continue
-            current.state = TASK_RUNNING
+            set_task_state(current, TASK_RUNNING)
 
             if packet and not reader.done:
                 reader.status_byte(current, TIOCPKT_DATA)
@@ -271,8 +273,7 @@ async def _read_loop(current: Task, tty: TtyStruct, file: TtyFile, reader: _Read
             if reader.time_ns:
                 reader.timeout_ns = reader.time_ns
     finally:
-        current.state = TASK_RUNNING
-        wait.remove_wait_queue(tty.read_wait, entry)
+        wait.finish_wait(tty.read_wait, entry)
 
 
 def _may_wait(current: Task, tty: TtyStruct, file: TtyFile, reader: _Reader) -> bool:
@@ -283,22 +284,9 @@ def _may_wait(current: Task, tty: TtyStruct, file: TtyFile, reader: _Reader) -> 
         return False
     if file.f_flags & O_NONBLOCK:
         raise LinuxError(Errno.EAGAIN, "no input")
-    if current.ti_flags & TIF_SIGPENDING:
+    if signal_pending(current):
         raise LinuxError(Errno.ERESTARTSYS, "n_tty_read")
     return True
-
-
-async def _sleep(current: Task, tty: TtyStruct, reader: _Reader) -> None:
-    """Sleep until there may be input, or the time is over."""
-    current.wchan = "n_tty_read"
-    current.waiting_on = tty.read_wait
-    try:
-        left_ns = await hrtimer.schedule_timeout(current, reader.timeout_ns)
-        if reader.timeout_ns is not None:
-            reader.timeout_ns = left_ns
-    finally:
-        current.wchan = ""
-        current.waiting_on = None
 
 
 def _copy_line(current: Task, n: NTty, reader: _Reader) -> None:
@@ -358,24 +346,19 @@ async def n_tty_write(current: Task, tty: TtyStruct, file: TtyFile, data: bytes)
     wait.add_wait_queue(tty.write_wait, entry)
     try:
         while True:
-            current.state = TASK_INTERRUPTIBLE
+            set_task_state(current, TASK_INTERRUPTIBLE)
             _may_write(current, tty, file)
             done += _output(tty, data[done:] if done else data)
             if done == len(data):
                 return done
             if file.f_flags & O_NONBLOCK:
                 break
-            current.wchan = "n_tty_write"
-            current.waiting_on = tty.write_wait
-            await hrtimer.schedule_timeout(current, None)
+            await sched.schedule(current, "n_tty_write", tty.write_wait)
     except LinuxError:
         if not done:
             raise
     finally:
-        current.state = TASK_RUNNING
-        current.wchan = ""
-        current.waiting_on = None
-        wait.remove_wait_queue(tty.write_wait, entry)
+        wait.finish_wait(tty.write_wait, entry)
     if not done:
         raise LinuxError(Errno.EAGAIN, "no room")
     return done
@@ -383,7 +366,7 @@ async def n_tty_write(current: Task, tty: TtyStruct, file: TtyFile, data: bytes)
 
 def _may_write(current: Task, tty: TtyStruct, file: TtyFile) -> None:
     """Raise ERESTARTSYS for a signal, EIO after a hangup."""
-    if current.ti_flags & TIF_SIGPENDING:
+    if signal_pending(current):
         raise LinuxError(Errno.ERESTARTSYS, "n_tty_write")
     if file.hung_up or (tty.link is not None and not tty.link.count):
         raise LinuxError(Errno.EIO, "hung up")

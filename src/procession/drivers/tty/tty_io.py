@@ -33,7 +33,7 @@ from procession.include.linux.fs import (
     POLLWRNORM,
     File,
 )
-from procession.include.linux.sched import TIF_SIGPENDING
+from procession.include.linux.sched import signal_pending
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.tty import Ktermios, TtyBufhead, TtyStruct
 from procession.kernel import capability, mutex, pid, wait
@@ -269,7 +269,7 @@ class TtyFile(File):
                 if not written:
                     raise
                 break
-            if written == count or current.ti_flags & TIF_SIGPENDING:
+            if written == count or signal_pending(current):
                 break
         if written:
             inode = self.inode

@@ -8,7 +8,7 @@ from procession.drivers.tty import tty_io
 from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_PID, PIDTYPE_SID
-from procession.include.linux.sched import TIF_SIGPENDING
+from procession.include.linux.sched import TIF_SIGPENDING, assert_siglock_held
 from procession.include.linux.signal import SIG_IGN, SIGCONT, SIGHUP, SIGTTIN, SIGTTOU
 from procession.kernel import capability, exit, pid, siginfo, signal_send
 from procession.mm import uaccess
@@ -94,6 +94,7 @@ def proc_set_tty(current: Task, tty: TtyStruct) -> None:
 
 
 def _proc_set_tty_locked(current: Task, tty: TtyStruct) -> None:
+    assert_siglock_held(current)
     k, sig = current.kernel, current.signal
     session, pgrp = pid.task_session(current), pid.task_pgrp(current)
     assert session is not None

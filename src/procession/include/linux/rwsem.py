@@ -9,26 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from procession.include.linux.spinlock import ACQUIRE, LockClass, RwLock, WriteGuard
+from procession.include.linux.spinlock import Lock, LockClass
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.wait import WaitQueueHead
 
 
-class RwSemaphore(RwLock):
-    """struct rw_semaphore: `with sem.read():`, `with sem.write():`. Taking it may sleep, so never under a spinlock."""
+RwSemaphore = Lock  # struct rw_semaphore: `with sem.read():`, `with sem.write():`
 
-    __slots__ = ()
 
-    def __init__(self, cls: LockClass) -> None:
-        super().__init__(cls)
-        cls.sleeps = True
-        self._write = WriteGuard(self, ACQUIRE)
-
-    def write(self) -> WriteGuard:
-        """down_write."""
-        return self._write
+def init_rwsem(cls: LockClass) -> RwSemaphore:
+    """Return a free semaphore. Taking it may sleep, so never under a spinlock."""
+    cls.sleeps = True
+    return RwSemaphore(cls)
 
 
 @dataclass(eq=False, slots=True)

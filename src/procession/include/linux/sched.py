@@ -6,8 +6,9 @@ from collections.abc import Callable, Coroutine
 from enum import IntEnum, IntFlag
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
+from procession.include.linux.bug import bug
 from procession.include.linux.pid import PIDTYPE_PID
-from procession.include.linux.signal import DEFAULT_ACTION, NSIG, KSigaction, Sigpending
+from procession.include.linux.signal import DEFAULT_ACTION, NSIG, SIGKILL_MASK, KSigaction, Sigpending
 from procession.include.linux.types import Arg, UserPtr
 
 if TYPE_CHECKING:
@@ -591,6 +592,24 @@ class Task:
         return f"<{self.comm}:{self.pid}>"
 
 
+def set_task_state(p: Task, state: int) -> None:
+    """Let p be in another state: the only way there is.
+
+    Who runs says how it is about to sleep, or to die. A sleeper can be made to run, nothing else. The dead stay dead.
+    """
+    old = p.state
+    if old and (old == TASK_DEAD or (state and state != old)):
+        bug(f"a task goes from state {old} to {state}", p)
+    p.state = state
+
+
+def assert_siglock_held(p: Task) -> None:
+    """Stop unless siglock of p's signal actions is held (lockdep_assert_held(&p->sighand->siglock))."""
+    sighand = p.sighand
+    if sighand is None or sighand.siglock.held is None:
+        bug("siglock not held", p)
+
+
 def get_task_struct(p: Task) -> None:
     """Take a reference; kernel/fork.py's put_task_struct gives it back."""
     p.usage += 1
@@ -640,3 +659,23 @@ def pid_alive(p: Task) -> bool:
 def signal_group_exit(sig: SignalStruct) -> bool:
     """Whether the whole process is on its way out, or an exec is killing the other threads."""
     return bool(sig.flags & SIGNAL_GROUP_EXIT) or sig.group_exit_task is not None
+
+
+# Is there work?
+
+
+def signal_pending(p: Task) -> bool:
+    """Whether p has a signal to look at before it goes back to user mode."""
+    return bool(p.ti_flags & TIF_SIGPENDING)
+
+
+def fatal_signal_pending(p: Task) -> bool:
+    """Whether p is about to die."""
+    return bool(p.ti_flags & TIF_SIGPENDING and p.pending.signal & SIGKILL_MASK)
+
+
+def signal_pending_state(state: int, p: Task) -> bool:
+    """Whether a signal keeps p from sleeping in this state, or ends such a sleep (spec 1.1)."""
+    if not p.ti_flags & TIF_SIGPENDING:
+        return False
+    return bool(state & TASK_INTERRUPTIBLE) or bool(state & TASK_WAKEKILL and p.pending.signal & SIGKILL_MASK)

@@ -1,82 +1,37 @@
-"""Spinlocks and reader-writer locks (include/linux/spinlock.h, rwlock.h, lockdep.h).
+"""Spinlocks and reader-writer locks (include/linux/spinlock.h, rwlock.h, hardirq.h, lockdep.h).
 
 Every lock belongs to a LockClass, which lockdep (kernel/lockdep.py) watches. A critical section under a spinning
 lock is a `with` block that contains no `await`: since such a section never gives up the CPU it cannot meet
 another task inside, and taking a lock that is already held is a deadlock, reported at once. What another CPU did
 under the lock at a later time of its own clock shows as waiting: the clock moves on to when the lock was released.
 
-The guards follow lockdep's chain in line rather than call it: the checker costs a dictionary look-up per lock.
+A lock follows lockdep's chain in line rather than call it: the checker costs a dictionary look-up per lock.
 """
 
-from typing import Final, Protocol
+from typing import Final, Self
 
 from procession.include.linux.bug import bug
 
-# How a lock is taken: the second half of a chain's key.
+# How a lock is taken.
 ACQUIRE: Final = 0
 ACQUIRE_IRQ: Final = 1  # interrupts go off
 ACQUIRE_READ: Final = 2
 
 
-class _Followers(dict["LockClass", "LockChain"]):
-    """Where taking one more lock leads, by class. A sequence that is not there yet is checked first."""
+class LockClass:
+    """All locks that play one role, such as every task's alloc_lock.
 
-    __slots__ = ("dep", "how")
-
-    def __init__(self, dep: "Lockdep", how: int) -> None:
-        self.dep = dep
-        self.how = how
-
-    def __missing__(self, cls: "LockClass") -> "LockChain":
-        return self.dep.extend(cls, self.how)
-
-
-class LockChain:
-    """The locks held now, as a node in the tree of all sequences seen so far; the root holds nothing.
-
-    next, next_irq, next_read: where taking one more lock leads. A node exists once its sequence was checked.
+    plain, irq, read: the ways of taking one.
     """
 
-    __slots__ = ("cls", "how", "in_irq", "irq_off", "next", "next_irq", "next_read", "parent")
+    __slots__ = ("dep", "irq", "name", "plain", "rank", "read", "sleeps", "usage")
 
-    def __init__(self, dep: "Lockdep", parent: "LockChain | None", cls: "LockClass | None", how: int) -> None:
-        self.parent = parent
-        self.cls = cls
-        self.how = how
-        self.irq_off: bool = how == ACQUIRE_IRQ or (parent is not None and parent.irq_off)
-        self.in_irq: bool = parent is not None and parent.in_irq
-        self.next = _Followers(dep, ACQUIRE)
-        self.next_irq = _Followers(dep, ACQUIRE_IRQ)
-        self.next_read = _Followers(dep, ACQUIRE_READ)
-
-
-class Lockdep(Protocol):
-    """What the locks need of the checker; implemented in kernel/lockdep.py."""
-
-    smp: bool  # several CPUs: remember when locks are released
-    chain: LockChain  # what this CPU holds
-
-    def extend(self, cls: "LockClass", how: int) -> LockChain:
-        """Check a sequence never seen before and return its node; a checker that is off stays where it is."""
-        ...
-
-    def spin(self, released_ns: int) -> None:
-        """Wait until released_ns."""
-        ...
-
-    def now_ns(self) -> int:
-        """The clock of this CPU."""
-        ...
-
-
-class LockClass:
-    """All locks that play one role, such as every task's alloc_lock."""
-
-    __slots__ = ("dep", "name", "rank", "sleeps", "usage")
-
-    def __init__(self, name: str, dep: Lockdep) -> None:
+    def __init__(self, name: str, dep: "Lockdep") -> None:
         self.name = name
         self.dep = dep
+        self.plain = Acquisition(self, ACQUIRE)
+        self.irq = Acquisition(self, ACQUIRE_IRQ)
+        self.read = Acquisition(self, ACQUIRE_READ)
         self.rank = -1  # lockdep's number for the class, -1 until it was first taken
         self.usage = 0  # lockdep's bits: taken in interrupts, taken with interrupts on
         self.sleeps = False  # taking it may sleep
@@ -85,148 +40,180 @@ class LockClass:
         return self.name
 
 
-class SpinLock:
-    """spinlock_t. `with lock:` is spin_lock, `with lock.irq():` is spin_lock_irq."""
+class Acquisition:
+    """One way of taking the locks of a class: the step from one LockChain to the next."""
 
-    __slots__ = ("_irq", "cls", "locked", "released_ns")
+    __slots__ = ("cls", "how")
+
+    def __init__(self, cls: LockClass, how: int) -> None:
+        self.cls = cls
+        self.how = how
+
+
+class LockChain:
+    """The locks held now, as a node in the tree of all sequences seen so far; the root holds nothing.
+
+    parent: what was held before the last one, the root itself for the root.  next: where taking one more lock leads.
+    A node exists once its sequence was checked.
+    """
+
+    __slots__ = ("cls", "how", "in_irq", "irq_off", "next", "parent")
+
+    def __init__(self, dep: "Lockdep", parent: "LockChain | None", cls: LockClass | None, how: int) -> None:
+        self.parent = self if parent is None else parent
+        self.cls = cls
+        self.how = how
+        self.irq_off: bool = how == ACQUIRE_IRQ or (parent is not None and parent.irq_off)
+        self.in_irq: bool = parent is not None and parent.in_irq
+        self.next = _Followers(dep)
+
+
+class _Followers(dict[Acquisition, LockChain]):
+    """Where taking one more lock leads. A sequence that is not there yet is checked first."""
+
+    __slots__ = ("dep",)
+
+    def __init__(self, dep: "Lockdep") -> None:
+        self.dep = dep
+
+    def __missing__(self, step: Acquisition) -> LockChain:
+        return self.dep.extend(step)
+
+
+class Lockdep:
+    """What the kernel sees of the checker, which is kernel/lockdep.py's."""
+
+    smp: bool  # several CPUs: remember when locks are released
+    chain: LockChain  # what this CPU holds
+    root: LockChain  # nothing
+    irq_root: LockChain  # nothing, in an interrupt
+    hard_irq: "IrqContext"
+
+    def extend(self, step: Acquisition) -> LockChain:
+        """Check a sequence never seen before and return its node; a checker that is off stays where it is."""
+        raise NotImplementedError
+
+    def held(self) -> list[LockClass]:
+        """Return the classes of the locks held, outermost first."""
+        raise NotImplementedError
+
+    def spin(self, released_ns: int) -> None:
+        """Wait until released_ns."""
+        raise NotImplementedError
+
+    def now_ns(self) -> int:
+        """Return the time of this CPU."""
+        raise NotImplementedError
+
+
+class IrqContext:
+    """`with k.lockdep.hard_irq:` runs its block as an interrupt: interrupts are off and nothing is held by it."""
+
+    __slots__ = ("dep", "saved")
+
+    def __init__(self, dep: Lockdep) -> None:
+        self.dep = dep
+        self.saved: list[LockChain] = []
+
+    def __enter__(self) -> None:
+        dep = self.dep
+        self.saved.append(dep.chain)
+        dep.chain = dep.irq_root
+
+    def __exit__(self, kind: object, value: object, trace: object) -> None:
+        dep = self.dep
+        if kind is None and dep.chain is not dep.irq_root:
+            bug("locks held at the end of an interrupt", *dep.held())
+        dep.chain = self.saved.pop()
+
+
+class Lock:
+    """A lock of any kind: `with lock:` takes it and gives it up.
+
+    spinlock_t knows `with lock:` (spin_lock) and `with lock.irq():` (spin_lock_irq), rwlock_t `with lock.read():` and
+    `with lock.write_irq():`; readers may nest, as in 3.2.  how: the way in which the next `with` takes it; what stands
+    in its head may choose another than the plain one.  held: the way in which it is held, None if it is free.  shared:
+    how many readers hold it beside the first.  slow: giving it up takes more than saying that it is free.
+    """
+
+    __slots__ = ("cls", "dep", "held", "how", "plain", "released_ns", "shared", "slow")
 
     def __init__(self, cls: LockClass) -> None:
         self.cls = cls
-        self.locked = False
-        self.released_ns = 0  # when it was last released: another CPU that comes earlier has to spin
-        self._irq: _IrqGuard | None = None
+        self.dep = cls.dep
+        self.how = self.plain = cls.plain
+        self.held: Acquisition | None = None
+        self.shared = 0
+        self.slow = self.dep.smp
+        self.released_ns = 0  # by who had it alone: another CPU that comes earlier has to spin
 
     def __enter__(self) -> None:
-        cls = self.cls
-        if self.locked:
-            bug("deadlock: spinlock taken twice", cls)
-        self.locked = True
-        dep = cls.dep
-        dep.chain = dep.chain.next[cls]
-        if dep.smp and self.released_ns:
+        how = self.how
+        if self.held is not None:
+            self._share(how)
+        self.held = how
+        dep = self.dep
+        dep.chain = dep.chain.next[how]
+        if self.released_ns:
             dep.spin(self.released_ns)
 
     def __exit__(self, kind: object, value: object, trace: object) -> None:
-        self.locked = False
-        dep = self.cls.dep
-        dep.chain = dep.chain.parent  # type: ignore[assignment]  # what is held has a parent
-        if dep.smp:
-            self.released_ns = dep.now_ns()
+        dep = self.dep
+        dep.chain = dep.chain.parent
+        self.how = self.plain
+        if self.slow:
+            self._release()
+        else:
+            self.held = None
 
-    def irq(self) -> "_IrqGuard":
-        """Take the lock with interrupts off."""
-        guard = self._irq
-        if guard is None:
-            guard = self._irq = _IrqGuard(self)
-        return guard
+    def _share(self, how: Acquisition) -> None:
+        """Take a lock that is held: readers may."""
+        read = self.cls.read
+        if self.held is not read or how is not read:
+            bug("deadlock: the lock is held", self.cls)
+        self.shared += 1
+        self.slow = True
+
+    def _release(self) -> None:
+        """Be free, unless other readers are left, and remember since when: readers do not wait for readers."""
+        if self.shared:
+            self.shared -= 1
+            self.slow = self.dep.smp or self.shared > 0
+            return
+        if self.held is not self.cls.read:
+            self.released_ns = self.dep.now_ns()
+        self.held = None
+
+    def irq(self) -> Self:
+        """Take the lock with interrupts off (spin_lock_irq)."""
+        self.how = self.cls.irq
+        return self
+
+    def read(self) -> Self:
+        """Share the lock with other readers (read_lock, down_read)."""
+        self.how = self.cls.read
+        return self
+
+    def write_irq(self) -> Self:
+        """Take the lock for writing, with interrupts off (write_lock_irq)."""
+        self.how = self.cls.irq
+        return self
+
+    def write(self) -> Self:
+        """Take the lock for writing (write_lock, down_write)."""
+        return self
 
     def assert_held(self) -> None:
-        """Stop unless the lock is held (lockdep_assert_held)."""
-        if not self.locked:
+        """Stop unless the lock is held, by readers at least (lockdep_assert_held)."""
+        if self.held is None:
             bug("lock not held", self.cls)
 
-
-class _IrqGuard:
-    __slots__ = ("lock",)
-
-    def __init__(self, lock: SpinLock) -> None:
-        self.lock = lock
-
-    def __enter__(self) -> None:
-        lock = self.lock
-        cls = lock.cls
-        if lock.locked:
-            bug("deadlock: spinlock taken twice", cls)
-        lock.locked = True
-        dep = cls.dep
-        dep.chain = dep.chain.next_irq[cls]
-        if dep.smp and lock.released_ns:
-            dep.spin(lock.released_ns)
-
-    def __exit__(self, kind: object, value: object, trace: object) -> None:
-        lock = self.lock
-        lock.locked = False
-        dep = lock.cls.dep
-        dep.chain = dep.chain.parent  # type: ignore[assignment]
-        if dep.smp:
-            lock.released_ns = dep.now_ns()
+    def assert_held_write(self) -> None:
+        """Stop unless the lock is held for writing (lockdep_assert_held_write)."""
+        if self.held is None or self.held is self.cls.read:
+            bug("lock not held for writing", self.cls)
 
 
-class RwLock:
-    """rwlock_t: `with lock.read():`, `with lock.write_irq():`; readers may nest, as in 3.2."""
-
-    __slots__ = ("_read", "_write", "cls", "readers", "released_ns", "writer")
-
-    def __init__(self, cls: LockClass) -> None:
-        self.cls = cls
-        self.readers = 0
-        self.writer = False
-        self.released_ns = 0  # by a writer: readers do not wait for readers
-        self._read = _ReadGuard(self)
-        self._write = WriteGuard(self, ACQUIRE_IRQ)
-
-    def read(self) -> "_ReadGuard":
-        """read_lock."""
-        return self._read
-
-    def write_irq(self) -> "WriteGuard":
-        """write_lock_irq."""
-        return self._write
-
-    def assert_held(self, *, write: bool = False) -> None:
-        """Stop unless held, for writing if write is true."""
-        if not (self.writer or (self.readers and not write)):
-            bug("lock not held", self.cls)
-
-
-class _ReadGuard:
-    __slots__ = ("lock",)
-
-    def __init__(self, lock: RwLock) -> None:
-        self.lock = lock
-
-    def __enter__(self) -> None:
-        lock = self.lock
-        cls = lock.cls
-        if lock.writer:
-            bug("deadlock: read_lock under write_lock", cls)
-        lock.readers += 1
-        dep = cls.dep
-        dep.chain = dep.chain.next_read[cls]
-        if dep.smp and lock.released_ns:
-            dep.spin(lock.released_ns)
-
-    def __exit__(self, kind: object, value: object, trace: object) -> None:
-        lock = self.lock
-        lock.readers -= 1
-        dep = lock.cls.dep
-        dep.chain = dep.chain.parent  # type: ignore[assignment]
-
-
-class WriteGuard:
-    """What `with lock.write():` enters and leaves."""
-
-    __slots__ = ("how", "lock")
-
-    def __init__(self, lock: RwLock, how: int) -> None:
-        self.lock = lock
-        self.how = how
-
-    def __enter__(self) -> None:
-        lock = self.lock
-        cls = lock.cls
-        if lock.writer or lock.readers:
-            bug("deadlock: write_lock of a held rwlock", cls)
-        lock.writer = True
-        dep = cls.dep
-        dep.chain = dep.chain.next_irq[cls] if self.how else dep.chain.next[cls]
-        if dep.smp and lock.released_ns:
-            dep.spin(lock.released_ns)
-
-    def __exit__(self, kind: object, value: object, trace: object) -> None:
-        lock = self.lock
-        lock.writer = False
-        dep = lock.cls.dep
-        dep.chain = dep.chain.parent  # type: ignore[assignment]
-        if dep.smp:
-            lock.released_ns = dep.now_ns()
+# One class, not three: the interpreter runs a method best that always meets the same type.
+SpinLock = Lock
+RwLock = Lock

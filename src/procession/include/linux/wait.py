@@ -85,7 +85,7 @@ class WaitQueueEntry:
 
     task: Task
     exclusive: bool = False
-    # Called by wake_up with the key; returns true if it woke somebody. None: default_wake_function.
+    # Called by wake_up with the key; returns true if it woke somebody. None: try_to_wake_up (default_wake_function).
     func: Callable[[WaitQueueEntry, int, object], bool] | None = None
 
 

@@ -24,6 +24,7 @@ from procession.include.linux.fs import (
     S_IFSOCK,
 )
 from procession.include.linux.net import Scm
+from procession.include.linux.sched import TASK_INTERRUPTIBLE
 from procession.include.linux.signal import SIGPIPE
 from procession.include.linux.socket import (
     MSG_DONTWAIT,
@@ -330,12 +331,9 @@ async def unix_connect(current: Task, sk: UnixSock, name: bytes, *, nonblock: bo
             break
         if nonblock:
             raise LinuxError(Errno.EAGAIN, "the backlog is full")
-        await wait.wait_event_interruptible_exclusive(
-            current,
-            other.peer_wait,
-            lambda busy=other: busy.state != TCP_LISTEN or len(busy.accept_queue) <= busy.backlog,  # type: ignore[misc]
-            "unix_wait_for_peer",
-        )
+        with wait.Waiter(current, other.peer_wait, TASK_INTERRUPTIBLE, "unix_wait_for_peer", exclusive=True) as waiter:
+            while other.state == TCP_LISTEN and len(other.accept_queue) > other.backlog:
+                await waiter.sleep()
     # Only now, as in 3.2: a second connect to a full backlog waits before it learns that it is one.
     if sk.state != TCP_CLOSE:
         raise LinuxError(Errno.EISCONN if sk.state == TCP_ESTABLISHED else Errno.EINVAL, "not a fresh socket")
@@ -358,9 +356,9 @@ async def unix_accept(current: Task, sk: UnixSock, *, nonblock: bool) -> UnixSoc
     if not sk.accept_queue:
         if nonblock:
             raise LinuxError(Errno.EAGAIN, "no connection")
-        await wait.wait_event_interruptible_exclusive(
-            current, sk.wait, lambda: sk.accept_queue or sk.shutdown & RCV_SHUTDOWN, "skb_recv_datagram"
-        )
+        with wait.Waiter(current, sk.wait, TASK_INTERRUPTIBLE, "skb_recv_datagram", exclusive=True) as waiter:
+            while not sk.accept_queue and not sk.shutdown & RCV_SHUTDOWN:
+                await waiter.sleep()
         if not sk.accept_queue:
             raise LinuxError(Errno.EINVAL, "shut down")
     server = sk.accept_queue.popleft()
@@ -445,9 +443,9 @@ async def _wait_for_room(current: Task, sk: UnixSock, flags: int) -> None:
         return
     if flags & MSG_DONTWAIT:
         raise LinuxError(Errno.EAGAIN, "the send buffer is full")
-    await wait.wait_event_interruptible(
-        current, sk.wait, lambda: sk.wmem < sk.sndbuf or sk.shutdown & SEND_SHUTDOWN or sk.err, "sock_alloc_send_pskb"
-    )
+    with wait.Waiter(current, sk.wait, TASK_INTERRUPTIBLE, "sock_alloc_send_pskb") as waiter:
+        while sk.wmem >= sk.sndbuf and not sk.shutdown & SEND_SHUTDOWN and not sk.err:
+            await waiter.sleep()
     sk.sock_error()
 
 
@@ -499,12 +497,9 @@ async def _dgram_sendmsg(
             break
         if flags & MSG_DONTWAIT:
             raise LinuxError(Errno.EAGAIN, "the receiver is busy")
-        await wait.wait_event_interruptible_exclusive(
-            current,
-            other.peer_wait,
-            lambda full=other: full.dead or len(full.receive_queue) <= MAX_DGRAM_QLEN,  # type: ignore[misc]
-            "unix_wait_for_peer",
-        )
+        with wait.Waiter(current, other.peer_wait, TASK_INTERRUPTIBLE, "unix_wait_for_peer", exclusive=True) as waiter:
+            while not other.dead and len(other.receive_queue) > MAX_DGRAM_QLEN:
+                await waiter.sleep()
     _queue(sk, other, data, scm)
     return len(data)
 
@@ -598,9 +593,9 @@ async def _wait_for_data(current: Task, sk: UnixSock, flags: int, at: int) -> No
     if flags & MSG_DONTWAIT:
         raise LinuxError(Errno.EAGAIN, "nothing to read")
     wchan = "unix_stream_data_wait" if sk.type == SOCK_STREAM else "skb_recv_datagram"
-    await wait.wait_event_interruptible(
-        current, sk.wait, lambda: len(sk.receive_queue) > at or sk.err or sk.shutdown & RCV_SHUTDOWN, wchan
-    )
+    with wait.Waiter(current, sk.wait, TASK_INTERRUPTIBLE, wchan) as waiter:
+        while len(sk.receive_queue) <= at and not sk.err and not sk.shutdown & RCV_SHUTDOWN:
+            await waiter.sleep()
     if len(sk.receive_queue) <= at:
         sk.sock_error()
 

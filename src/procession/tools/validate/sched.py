@@ -233,17 +233,17 @@ def validate_locks(k: Kernel, seen: Census | None = None) -> list[str]:
     """Return which spinlocks are held between two traps, where nobody may hold one, and who reads under RCU."""
     seen = seen or Census(k)
     wrong: list[str] = []
-    dep: Any = k.lockdep
+    dep = k.lockdep
     if dep.chain is not dep.root:
         wrong.append(f"locks held: {[cls.name for cls in dep.held()]}")
     if k.rcu.nesting:
         wrong.append(f"rcu_read_lock is held {k.rcu.nesting} times")
-    if k.tasklist_lock.writer or k.tasklist_lock.readers:
+    if k.tasklist_lock.held is not None:
         wrong.append("tasklist_lock is held")
     for p in seen.tasks:
-        if p.alloc_lock.locked or (p.sighand is not None and p.sighand.siglock.locked):
+        if p.alloc_lock.held or (p.sighand is not None and p.sighand.siglock.held):
             wrong.append(f"alloc_lock or siglock of {p!r} is held")
-        if p.mm is not None and (p.mm.mmap_sem.writer or p.mm.mmap_sem.readers or p.mm.page_table_lock.locked):
+        if p.mm is not None and (p.mm.mmap_sem.held or p.mm.page_table_lock.held):
             wrong.append(f"mmap_sem or page_table_lock of {p!r} is held")
     for lock in (
         k.pidmap_lock,
@@ -251,6 +251,6 @@ def validate_locks(k: Kernel, seen: Census | None = None) -> list[str]:
         k.kthreads.kthread_create_lock,
         *(rq.lock for rq in k.sched.runqueues),
     ):
-        if lock.locked:
+        if lock.held is not None:
             wrong.append(f"{lock.cls.name} is held")
     return wrong
