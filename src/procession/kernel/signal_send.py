@@ -172,7 +172,6 @@ def complete_signal(sig: int, p: Task, group: bool) -> None:
 
     A signal that is going to kill the whole process does so here: each thread gets a SIGKILL of its own.
     """
-    assert_siglock_held(p)
     signal = p.signal
     if wants_signal(sig, p):
         t = p
