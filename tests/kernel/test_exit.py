@@ -100,7 +100,7 @@ def test_exit_state_changes_under_tasklist_lock(k):
     exit.exit_signal_locked,
 ])
 def test_a_step_that_needs_tasklist_lock_says_so(k, function):
-    with pytest.raises(KernelBug, match="lock not held.*: tasklist_lock"):
+    with pytest.raises(KernelBug, match=r"lock not held.*: tasklist_lock"):
         function(k.init_pid_ns.child_reaper)
 
 
