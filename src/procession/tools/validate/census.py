@@ -43,7 +43,8 @@ class Census:
 
     idle: the CPUs' idle tasks.  hashed: all others that the task list leads to, leaders before their threads.
     gone: released, but still on a CPU or waiting for the end of a grace period.  tasks: those that hold references,
-    which of the idle ones only CPU 0's does: the others are copies of it that were never counted.
+    which of the idle ones only CPU 0's does: the others are copies of it that were never counted.  on_stacks: what the
+    functions on kernel stacks have noted in Task.held.  held: the references in these.
     """
 
     def __init__(self, k: Kernel) -> None:
@@ -71,6 +72,11 @@ class Census:
                 self.rcu_pids.append(arg[1])
         self.gone = list(gone)
         self.tasks: list[Task] = [*self.idle[:1], *self.hashed, *self.gone]
+        self.on_stacks: list[object] = []
+        for p in self.tasks:
+            if p.held:
+                self.on_stacks += p.held
+        self.held = _references(self.on_stacks) if self.on_stacks else []
 
     @cached_property
     def signals(self) -> dict[SignalStruct, int]:
@@ -80,22 +86,26 @@ class Census:
     @cached_property
     def mms(self) -> dict[MmStruct, int]:
         """Every address space, with the number of its users: tasks, and programs about to be executed."""
-        return tally(self.held_of(MmStruct), tally([p.mm for p in self.tasks if p.mm is not None]))
+        found = tally([p.mm for p in self.tasks if p.mm is not None])
+        return tally(self.held_of(MmStruct), found) if self.held else found
 
     @cached_property
     def files(self) -> dict[FilesStruct, int]:
         """Every descriptor table, with the number of its users."""
-        return tally(self.held_of(FilesStruct), tally([p.files for p in self.tasks if p.files is not None]))
+        found = tally([p.files for p in self.tasks if p.files is not None])
+        return tally(self.held_of(FilesStruct), found) if self.held else found
 
     @cached_property
     def fs(self) -> dict[FsStruct, int]:
         """Every fs_struct, with the number of its users."""
-        return tally(self.held_of(FsStruct), tally([p.fs for p in self.tasks if p.fs is not None]))
+        found = tally([p.fs for p in self.tasks if p.fs is not None])
+        return tally(self.held_of(FsStruct), found) if self.held else found
 
     @cached_property
     def nsproxies(self) -> dict[Nsproxy, int]:
         """Every set of namespaces, with the number of its users."""
-        return tally(self.held_of(Nsproxy), tally([p.nsproxy for p in self.tasks if p.nsproxy is not None]))
+        found = tally([p.nsproxy for p in self.tasks if p.nsproxy is not None])
+        return tally(self.held_of(Nsproxy), found) if self.held else found
 
     @cached_property
     def pid_namespaces(self) -> list[PidNamespace]:
@@ -158,26 +168,21 @@ class Census:
 
     # What only suspended kernel stacks know.
 
-    @cached_property
-    def on_stacks(self) -> list[object]:
-        """What the functions on all kernel stacks have noted in Task.held."""
-        return [what for p in self.tasks if p.held for what in p.held]
-
-    @cached_property
-    def held(self) -> list[object]:
-        """The references among these, and those in the objects and lists among these."""
-        found: list[object] = []
-        for what in self.on_stacks:
-            if isinstance(what, LinuxBinprm):
-                found += (what.file, what.interpreter, what.mm, what.cred)
-            elif isinstance(what, Scm):
-                found += what.fp
-            elif isinstance(what, list):
-                found += what
-            else:
-                found.append(what)
-        return found
-
     def held_of(self, kind: type[T]) -> list[T]:
-        """Return those to objects of one kind; one that is held twice stands there twice."""
-        return [what for what in self.held if isinstance(what, kind)]
+        """Return the held references to objects of one kind; what is held twice stands there twice."""
+        return [what for what in self.held if isinstance(what, kind)] if self.held else []
+
+
+def _references(on_stacks: list[object]) -> list[object]:
+    """Return what was noted in Task.held, and what the structs and lists among it refer to."""
+    found: list[object] = []
+    for what in on_stacks:
+        if isinstance(what, LinuxBinprm):
+            found += (what.file, what.interpreter, what.mm, what.cred)
+        elif isinstance(what, Scm):
+            found += what.fp
+        elif isinstance(what, list):
+            found += what
+        else:
+            found.append(what)
+    return found

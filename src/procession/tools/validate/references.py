@@ -234,6 +234,8 @@ def validate_descriptors(seen: Census) -> list[str]:
 
 def validate_held(seen: Census) -> list[str]:
     """Return who is in user mode and has not taken back what he noted as held by his kernel stack."""
+    if not seen.on_stacks:
+        return []
     return [f"{p!r} is in user mode and holds {p.held}" for p in seen.hashed if p.held and p.stack is None]
 
 

@@ -115,7 +115,8 @@ def validate_wait_queues(seen: Census) -> list[str]:
         if p.state != TASK_RUNNING and not any(entry.task is p for entry in queue.task_list):
             wrong.append(f"{p!r} sleeps in {p.wchan} on a queue that it is not on")
     for file in seen.open_files:
-        queues += _queues_of(file)
+        if _paths.get((type(file), type(file.private_data))) != []:
+            queues += _queues_of(file)
     for p in seen.hashed:
         if p.sighand is not None and p.sighand.signalfd_wqh is not None:
             queues.append(p.sighand.signalfd_wqh)
