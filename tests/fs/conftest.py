@@ -93,6 +93,7 @@ def new_task(k):
     p.comm, p.pid, p.tgid = "test", 1, 1
     p.flags = p.ti_flags = p.state = 0
     p.mm = None
+    p.held = []
     p.alloc_lock = SpinLock(k.lock_class("task->alloc_lock"))
     p.cred = p.real_cred = Cred(k.users.root_user)
     p.files = file.init_files(k)

@@ -27,6 +27,7 @@ from procession.include.linux.signal import Sigpending
 from procession.include.linux.spinlock import SpinLock
 from procession.include.trace.events import Trace
 from procession.kernel import fork_mm, lockdep
+from procession.kernel.rcupdate import RcuState
 from procession.mm import memory, mmap, page_alloc, slab
 from procession.tools import validate
 
@@ -73,6 +74,8 @@ def make_kernel(megabytes=8):
         slab.kmem_cache_create(k, name, 1)
     k.users.init_user_ns = SimpleNamespace()
     k.tasks = {}
+    k.sched.runqueues = []
+    k.rcu = RcuState()
     k.task = make_task(k)
     return k
 
@@ -82,6 +85,7 @@ def make_task(k, mm="new"):
     p.kernel = k
     p.pid = p.tgid = 100 + len(k.tasks)
     p.comm = "test"
+    p.held = []
     p.flags = p.ti_flags = p.personality = p.min_flt = p.maj_flt = 0
     p.alloc_lock = SpinLock(k.lock_class("alloc_lock"))
     user = UserStruct(0, k.users.init_user_ns)
@@ -161,12 +165,8 @@ def touch(p, address, write=False, byte=None):
     raise AssertionError("fault loop")
 
 
-def all_mms(k):
-    return list(dict.fromkeys(p.mm for p in k.tasks if p.mm is not None))
-
-
 def check(k):
-    assert validate.validate_memory(k, all_mms(k)) == []
+    assert validate.validate_memory(validate.Census(k)) == []
 
 
 @pytest.fixture

@@ -48,8 +48,10 @@ int main(void) {
   kill(getpid(), SIGUSR2);
   say("handled by us: %d", handled == getpid());
   c = raw_clone(CLONE_VM | SIGCHLD, new_stack(), NULL, NULL, NULL, sets_ignored, NULL);
-  say("without the flag: %s, TERM still default: %d", reap((pid_t)c), disposition(SIGTERM) == (void *)SIG_DFL);
+  const char *end = reap((pid_t)c);
+  say("without the flag: %s, TERM still default: %d", end, disposition(SIGTERM) == (void *)SIG_DFL);
   c = raw_clone(CLONE_VM | CLONE_SIGHAND | SIGCHLD, new_stack(), NULL, NULL, NULL, sets_ignored, NULL);
-  say("with it: %s, TERM ignored: %d", reap((pid_t)c), disposition(SIGTERM) == (void *)SIG_IGN);
+  end = reap((pid_t)c);
+  say("with it: %s, TERM ignored: %d", end, disposition(SIGTERM) == (void *)SIG_IGN);
   return 0;
 }

@@ -13,7 +13,8 @@ static int first(void *unused) {
 int main(void) {
   pid = ppid = -1;
   long c = raw_clone(CLONE_NEWPID | CLONE_VM | SIGCHLD, new_stack(), NULL, NULL, NULL, first, NULL);
-  say("%s: pid %d ppid %d", reap((pid_t)c), pid, ppid);
+  const char *end = reap((pid_t)c);
+  say("%s: pid %d ppid %d", end, pid, ppid);
   pid = ppid = -1;
   c = raw_clone(CLONE_NEWPID | CLONE_VM | CLONE_VFORK | SIGCHLD, new_stack(), NULL, NULL, NULL, first, NULL);
   int seen = pid;

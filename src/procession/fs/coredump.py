@@ -254,13 +254,17 @@ async def do_coredump(current: Task, signr: int) -> None:
         # Nobody knows whose secrets are in there: root's file, and a new one.
         excl = O_EXCL
         new.fsuid = 0
+    current.held.append(new)
     try:
         core_state = await _coredump_wait(current, mm, signr)
     except LinuxError:
         cred.put_cred(k, new)
         return
+    finally:
+        current.held.pop()
 
     old = current.cred
+    current.held.append(old)
     current.cred = new
     # What is pending must not disturb the writing.
     current.ti_flags &= ~TIF_SIGPENDING
@@ -271,6 +275,7 @@ async def do_coredump(current: Task, signr: int) -> None:
     finally:
         _coredump_finish(mm, core_state)
         current.cred = old
+        current.held.pop()
         cred.put_cred(k, new)
 
 
@@ -283,6 +288,7 @@ async def _dump_to_file(current: Task, mm: MmStruct, core_state: CoreState, sign
     if limit < PAGE_SIZE:
         return
     core = namei.filp_open(current, name, _OPEN_FLAGS | excl, 0o600)
+    current.held.append(core)
     try:
         inode = core.inode
         # Nobody is to be tricked into writing to what somebody else has prepared.
@@ -293,6 +299,7 @@ async def _dump_to_file(current: Task, mm: MmStruct, core_state: CoreState, sign
         current.flags |= PF_DUMPCORE
         await _elf_core_dump(current, mm, partial(_write, current, core), core_state, signr, limit)
     finally:
+        current.held.pop()
         file.filp_close(current, core, current.files)
 
 

@@ -168,6 +168,7 @@ def init_task(k: Kernel) -> None:
     p.kernel = k
     p.thread = kthread.IdleThread()
     p.stack = None
+    p.held = []
     p.usage = 2
     p.state = TASK_RUNNING
     p.flags = PF_KTHREAD

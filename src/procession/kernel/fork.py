@@ -225,6 +225,7 @@ def dup_task_struct(orig: Task) -> Task:
     p.ti_flags = 0
     p.usage = 2  # one for being current once it runs, one for release_task
     p.stack = None
+    p.held = []
     return p
 
 

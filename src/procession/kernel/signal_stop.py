@@ -213,8 +213,10 @@ async def do_signal_stop(current: Task, signr: int) -> bool:
             do_notify_parent_cldstop(current, False, CLD_STOPPED)
     # Nothing runs us again but SIGCONT and SIGKILL.
     current.wchan = "do_signal_stop"
+    current.waiting_on = current.signal
     await sched.schedule(current)
     current.wchan = ""
+    current.waiting_on = None
     return True
 
 

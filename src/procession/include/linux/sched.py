@@ -362,6 +362,7 @@ class Task:
         "state",
         "ti_flags",
         "stack",
+        "held",
         "thread",
         "usage",
         "flags",
@@ -445,6 +446,7 @@ class Task:
     state: int
     ti_flags: int
     stack: Coroutine[Any, Any, None] | None  # the kernel stack: None while in user mode
+    held: list[object]  # what functions on that stack have a reference to over an await, for tools/validate
     thread: ThreadStruct  # the user side; see include/asm/processor.py
     usage: int
     flags: int
