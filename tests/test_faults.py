@@ -10,11 +10,15 @@ from __future__ import annotations
 
 from pathlib import Path
 import re
+from typing import NamedTuple
 
 from fuzz import faults
 import pytest
 
 from procession import Kernel
+from procession.include.linux.binfmts import LinuxBinprm
+from procession.include.linux.fault_inject import Fault
+from procession.include.linux.sched import PF_STARTING
 from procession.tools.fault_inject import FaultSpec, Injector, census, every_failure
 from procession.tools.validate import validate_all
 
@@ -25,38 +29,71 @@ NEWNS, SYSVSEM, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET = (
     0x20000, 0x40000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000,
 )
 
-# (what was refused, None for anything; a kernel function that had asked; outcome), the first that fits counts.
+# (what was refused, a kernel function that dealt with it, how far the call had come, None for anything; outcome),
+# the first that fits counts.
 OUTCOMES = [
     # get_empty_filp() gives no reason, and its callers answer ENFILE.
-    ("filp", "get_empty_filp", "ENFILE"),
+    ("filp", "get_empty_filp", None, "ENFILE"),
     # do_fork() does not look whether the number has arrived: the child is there already.
-    (None, "fixup_user_fault < do_fork", "ok no ptid"),
-    ("put_user", "do_fork", "ok no ptid"),
-    ("copy_to_user", "do_fork", "ok no ptid"),
+    (None, None, "born", "ok no ptid"),
     # get_arg_page() has a page or has none.
-    ("page", "_put_args", "E2BIG"),
+    ("page", "do_anonymous_page", "exec", "E2BIG"),
+    ("page", "handle_pte_fault", "exec", "E2BIG"),
     # elf_map() does not look whether the room that it reserved for all segments could be given back again.
-    ("vm_area_struct", "split_vma < do_munmap < elf_map", "exited 7"),
+    ("vm_area_struct", "split_vma < do_munmap < elf_map", None, "exited 7"),
     # The old program is gone: nobody is left to be given an errno. The interpreter's failures and an unwritable bss
     # are a segmentation fault, all others SIGKILL.
-    (None, "_load_interp", "killed 11"),
-    (None, "_padzero", "killed 11"),
-    (None, "_load", "killed 9"),
+    (None, None, "mapped", "killed 11"),
+    (None, None, "flushed", "killed 9"),
     # alloc_posix_timer() has a timer or has none.
-    ("posix_timers_cache", "_alloc_posix_timer", "EAGAIN"),
-    ("sigqueue", "_alloc_posix_timer", "EAGAIN"),
+    ("posix_timers_cache", "_alloc_posix_timer", None, "EAGAIN"),
+    ("sigqueue", "sigqueue_charge", None, "EAGAIN"),
     # alloc_uid() has a user or has none: set_user() answers EAGAIN.
-    ("uid_cache", "_set_user", "EAGAIN"),
+    ("uid_cache", "_set_user", None, "EAGAIN"),
 ]
 
 
-def outcome(fault):
-    """What the call comes to when this is refused."""
-    where = " < ".join(fault.where)
-    for what, function, result in OUTCOMES:
-        if what in (None, fault.what) and f" {function} " in f" {where} ":
-            return result
-    return "EFAULT" if fault.kind == "usercopy" else "ENOMEM"
+def stage(k):
+    """How far the running task's call had come, by what there is already."""
+    bprm = next((what for what in k.current.held if isinstance(what, LinuxBinprm)), None)
+    if bprm is None:
+        return "born" if any(p.flags & PF_STARTING for leader in k.tasks for p in leader.signal.threads) else ""
+    mm = k.current.mm
+    if mm.exe_file is not bprm.file:
+        return "exec"
+    return "mapped" if mm.start_brk and bprm.cred is not None else "flushed"
+
+
+class Refused(NamedTuple):
+    """A fault, and how far the call had come."""
+
+    fault: Fault
+    stage: str
+
+    @property
+    def what(self):
+        return self.fault.what
+
+    def outcome(self):
+        """What the call comes to."""
+        where = f" {' < '.join(self.fault.where)} "
+        for what, function, stage, result in OUTCOMES:
+            if what in (None, self.what) and stage in (None, self.stage) and (not function or f" {function} " in where):
+                return result
+        return "EFAULT" if self.fault.kind == "usercopy" else "ENOMEM"
+
+
+class Hits(list):
+    """FaultAttr.hits, which looks around at every refusal."""
+
+    def __init__(self, kernel):
+        super().__init__()
+        self.kernel = kernel
+        self.refused = []
+
+    def append(self, fault):
+        super().append(fault)
+        self.refused.append(Refused(fault, stage(self.kernel)))
 
 
 @pytest.fixture(scope="session")
@@ -72,10 +109,11 @@ def climber(compilers):
 
 
 def climb(path, call, mode, how, times, *arguments):
-    """Make a call so often; returns [(line printed, fault or None)] and sees that everything is given back."""
+    """Make a call so often; returns [(line printed, Refused or None)] and sees that everything is given back."""
     argv = [path, mode, str(times), how, *arguments]
     kernel = Kernel(root="/")
     injector = Injector(kernel, FaultSpec(call, 0, climb=True))
+    hits = injector.hits = kernel.fault_attr.hits = Hits(kernel)
     result = kernel.run(argv)
     assert (result.exit_code, result.stderr) == (0, b"")
     kernel.check_baseline()
@@ -84,13 +122,13 @@ def climb(path, call, mode, how, times, *arguments):
     assert census(kernel) == census(spared.kernel)
     lines = result.output.splitlines()
     assert len(lines) == times
-    assert len(injector.hits) < times, "there are more requests to refuse"
-    return list(zip(lines, injector.hits + [None] * (times - len(injector.hits)), strict=True)), spared.output.strip()
+    assert len(hits) < times, "there are more requests to refuse"
+    return list(zip(lines, hits.refused + [None] * (times - len(hits)), strict=True)), spared.output.strip()
 
 
 def check(found, success):
     for line, fault in found:
-        assert line == (success if fault is None else outcome(fault)), str(fault)
+        assert line == (success if fault is None else fault.outcome()), f"{fault.fault} ({fault.stage})"
 
 
 # Processes and threads.
@@ -131,7 +169,7 @@ def test_fork_and_clone(climber, call, how, needs):
 def test_clone_parent(climber):
     """The child is a sibling: its parent finds it, or nothing."""
     found, success = climb(climber(), "clone", "sibling", f"{PARENT | SIGCHLD:x}", 40)
-    check([(line, fault) for line, fault in found if fault is None or outcome(fault) != "ok no ptid"], success)
+    check([(line, fault) for line, fault in found if fault is None or fault.outcome() != "ok no ptid"], success)
     assert len([fault for _, fault in found if fault]) > 20
 
 

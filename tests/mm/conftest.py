@@ -26,6 +26,7 @@ from procession.include.linux.sched import SignalStruct, Task, UserStruct
 from procession.include.linux.spinlock import SpinLock
 from procession.include.trace.events import Trace
 from procession.kernel import fork_mm, lockdep
+from procession.kernel.rcupdate import RcuState
 from procession.mm import memory, mmap, page_alloc, slab
 from procession.tools import validate
 
@@ -64,6 +65,7 @@ def make_kernel(megabytes=8):
     for name in ("mm_struct", "vm_area_struct", "filp"):
         slab.kmem_cache_create(k, name, 1)
     k.users.init_user_ns = SimpleNamespace()
+    k.rcu = RcuState()
     k.task = make_task(k)
     return k
 
@@ -160,12 +162,8 @@ def touch(p, address, write=False, byte=None):
     raise AssertionError("fault loop")
 
 
-def all_mms(k):
-    return list(dict.fromkeys(p.mm for p in k.tasks if p.mm is not None))
-
-
 def check(k):
-    assert validate.validate_memory(k, all_mms(k)) == []
+    assert validate.validate_memory(validate.Census(k)) == []
 
 
 @pytest.fixture

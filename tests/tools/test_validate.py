@@ -17,8 +17,7 @@ from procession.include.linux.sched import CLONE_NEWUTS, get_task_struct
 from procession.include.linux.signal import Siginfo, Sigqueue
 from procession.include.linux.wait import WaitQueueEntry
 from procession.kernel import cred, entry, exit, fork, hrtimer, pid, signal_queue, wait
-from procession.tools.validate import Checker, tasks, validate_all
-from procession.tools.validate.census import Census
+from procession.tools.validate import AT_EVERY_TRAP, OF_MEMORY, Census, Checker, tasks, validate_all
 
 pytestmark = pytest.mark.unchecked
 
@@ -147,6 +146,10 @@ class World:
 
 @pytest.fixture
 def world():
+    return build()
+
+
+def build():
     kernel = Kernel()
     with pytest.raises(entry.Deadlock):
         kernel.run(everybody)
@@ -393,6 +396,12 @@ def a_thread_is_not_told(w):
     w.reader.pending.signal |= 1 << 11
 
 
+@breaks(r"<stopped:\d+> has 0x800 to take, but TIF_SIGPENDING is clear")
+def a_thread_that_left_its_stop_is_not_told(w):
+    w.stopped.pending.signal |= 1 << 11
+    w.stopped.waiting_on = None
+
+
 @breaks(r"no thread of <threads:\d+> was told of 0x800")
 def a_process_is_not_told(w):
     w.threads.signal.shared_pending.signal |= 1 << 11
@@ -624,6 +633,23 @@ def a_free_descriptor_is_forgotten(w):
     w.reader.files.next_fd = 9
 
 
+@breaks(r"<blocker:\d+> is in user mode and holds \[None\]")
+def a_note_is_not_taken_back(w):
+    w.blocker.stack.close()
+    w.blocker.stack = None
+    w.blocker.held.append(None)
+
+
+@breaks(r"<zombie:\d+> is dead and still has its held")
+def a_note_of_the_dead(w):
+    w.zombie.held.append(None)
+
+
+@breaks(r"f_count of PipeFile 'pipe:\[\d+\]': \d+, found \d+")
+def a_note_of_nothing(w):
+    w.reader.held.append(w.reader.files.fd[5])
+
+
 @breaks(r"sighand_cache objects: \d+, found \d+")
 def a_sighand_object_leaks(w):
     w.k.caches["sighand_cache"].alloc()
@@ -792,11 +818,52 @@ def a_terminal_counts_its_session_twice(w):
     pid.get_pid(w.terminal.signal.tty.session)
 
 
+@breaks(r"pty_slave 0: 4097 bytes of input, 0 of echoes")
+def a_terminal_has_too_much_input(w):
+    w.terminal.signal.tty.disc_data.read_buf.extend(bytes(4097))
+
+
+@breaks(r"pty_slave 0: lines end at 1, the input is 0 to 0")
+def a_line_ends_behind_the_input(w):
+    w.terminal.signal.tty.disc_data.canon_head = 1
+
+
+@breaks(r"pty_slave 0: line ends at \[7\], lines 0 to 0")
+def a_line_end_without_a_line(w):
+    w.terminal.signal.tty.disc_data.read_flags.append(7)
+
+
+@breaks(r"pty_slave 0: flip buffers of 1 bytes, 0 pages")
+def a_flip_buffer_is_miscounted(w):
+    w.terminal.signal.tty.buf.memory_used += 1
+
+
 @pytest.mark.parametrize(("mutate", "complaint"), MUTATIONS)
 def test_a_broken_promise_is_noticed(world, mutate, complaint):
     mutate(world)
     wrong = "\n".join(validate_all(world.k))
     assert re.search(complaint, wrong), wrong
+
+
+def test_every_validator_bites():
+    """Each is the one that notices some mutation."""
+    silent = dict.fromkeys((*AT_EVERY_TRAP, *OF_MEMORY))
+    for mutate in (param.values[0] for param in MUTATIONS):
+        world = build()
+        mutate(world)
+        seen = Census(world.k)
+        for validate in list(silent):
+            if validate(seen):
+                del silent[validate]
+        if not silent:
+            return
+    assert list(silent) == []
+
+
+def test_who_is_stopped_need_not_be_told(world):
+    """He looks for signals when he is continued."""
+    world.stopped.pending.signal |= 1 << 11
+    assert validate_all(world.k) == []
 
 
 # The order of children, from one look to the next.

@@ -92,7 +92,7 @@ class HostSignals:
 
     def stop(self, signum: int) -> None:
         """Do as if this signal had come, even if it is ignored."""
-        self._on_signal(signum, sys._getframe())
+        self._on_signal(signum, None)
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         now = time.monotonic()

@@ -111,7 +111,8 @@ async def load_elf_binary(current: Task, bprm: LinuxBinprm) -> None:
         raise LinuxError(Errno.ENOEXEC, f"{bprm.interp}: bad program headers")
     phdrs = await _read_phdrs(current, bprm.file, ehdr)
 
-    interpreter = await _open_interpreter(current, bprm, phdrs)
+    await _open_interpreter(current, bprm, phdrs)
+    interpreter = bprm.interpreter
     try:
         interp_ehdr = _interp_ehdr(bprm) if interpreter is not None else None
         await fs_exec.flush_old_exec(current, bprm)
@@ -125,7 +126,7 @@ async def load_elf_binary(current: Task, bprm: LinuxBinprm) -> None:
             raise
     finally:
         if interpreter is not None:
-            _put_interpreter(current, interpreter)
+            _put_interpreter(current, bprm)
 
 
 def _loadable(ehdr: Ehdr, source: File) -> bool:
@@ -140,8 +141,8 @@ async def _read_phdrs(current: Task, source: File, ehdr: Ehdr) -> list[Phdr]:
     return list(map(Phdr._make, _PHDR.iter_unpack(data)))
 
 
-async def _open_interpreter(current: Task, bprm: LinuxBinprm, phdrs: list[Phdr]) -> File | None:
-    """Open the program that PT_INTERP names, and leave its first bytes in bprm.buf."""
+async def _open_interpreter(current: Task, bprm: LinuxBinprm, phdrs: list[Phdr]) -> None:
+    """Open the program that PT_INTERP names, if any, and leave its first bytes in bprm.buf."""
     assert bprm.file is not None
     for phdr in phdrs:
         if phdr.p_type != PT_INTERP:
@@ -153,15 +154,15 @@ async def _open_interpreter(current: Task, bprm: LinuxBinprm, phdrs: list[Phdr])
             raise LinuxError(Errno.EIO, "the interpreter's name ends early")
         if name[-1]:
             raise LinuxError(Errno.ENOEXEC, "the interpreter's name is not terminated")
-        interpreter = fs_exec.open_exec(current, name.split(b"\0", 1)[0].decode("utf-8", "surrogateescape"))
+        path = name.split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
+        interpreter = bprm.interpreter = fs_exec.open_exec(current, path)
         try:
             fs_exec.would_dump(current, bprm, interpreter)
             await _read_head(current, bprm, interpreter)
         except LinuxError:
-            _put_interpreter(current, interpreter)
+            _put_interpreter(current, bprm)
             raise
-        return interpreter
-    return None
+        return
 
 
 async def _read_head(current: Task, bprm: LinuxBinprm, interpreter: File) -> None:
@@ -170,7 +171,10 @@ async def _read_head(current: Task, bprm: LinuxBinprm, interpreter: File) -> Non
         raise LinuxError(Errno.EIO, "the interpreter is too short")
 
 
-def _put_interpreter(current: Task, interpreter: File) -> None:
+def _put_interpreter(current: Task, bprm: LinuxBinprm) -> None:
+    interpreter = bprm.interpreter
+    assert interpreter is not None
+    bprm.interpreter = None
     namei.allow_write_access(interpreter)
     file_table.fput(current, interpreter)
 

@@ -190,13 +190,17 @@ async def do_coredump(current: Task, signr: int) -> None:
         # Nobody knows whose secrets are in there: root's file, and a new one.
         excl = O_EXCL
         new.fsuid = 0
+    current.held.append(new)
     try:
         core_state = await coredump_wait(current, mm, signr)
     except LinuxError:
         cred.put_cred(k, new)
         return
+    finally:
+        current.held.pop()
 
     old = current.cred
+    current.held.append(old)
     current.cred = new
     # What is pending must not disturb the writing.
     current.ti_flags &= ~TIF_SIGPENDING
@@ -207,6 +211,7 @@ async def do_coredump(current: Task, signr: int) -> None:
     finally:
         coredump_finish(mm, core_state)
         current.cred = old
+        current.held.pop()
         cred.put_cred(k, new)
 
 
@@ -219,6 +224,7 @@ async def _dump_to_file(current: Task, core_dump: CoreDump, signr: int, excl: in
     if limit < PAGE_SIZE:
         return
     core = namei.filp_open(current, name, _OPEN_FLAGS | excl, 0o600)
+    current.held.append(core)
     try:
         inode = core.inode
         # Nobody is to be tricked into writing to what somebody else has prepared.
@@ -227,6 +233,7 @@ async def _dump_to_file(current: Task, core_dump: CoreDump, signr: int, excl: in
         open.do_truncate(current, inode, 0)
         await _write_core(current, core_dump, CoredumpParams(signr, partial(dump_write, current, core), limit))
     finally:
+        current.held.pop()
         file.filp_close(current, core, current.files)
 
 

@@ -84,6 +84,8 @@ async def do_execve(current: Task, filename: str, argv: UserPtr, envp: UserPtr) 
         if displaced is not None:
             undo.push((file.reset_files_struct, current, displaced))
         bprm = LinuxBinprm(filename, filename)
+        current.held += (displaced, bprm)
+        undo.push((_unhold, current))
         await exec_cred.prepare_bprm_creds(current, bprm)
         undo.push((exec_cred.free_bprm, current, bprm))
         if exec_cred.check_unsafe_exec(current, bprm):
@@ -105,8 +107,13 @@ async def do_execve(current: Task, filename: str, argv: UserPtr, envp: UserPtr) 
     assert current.fs is not None
     current.fs.in_exec = False
     exec_cred.free_bprm(current, bprm)
+    _unhold(current)
     if displaced is not None:
         file.put_files_struct(current, displaced)
+
+
+def _unhold(current: Task) -> None:
+    del current.held[-2:]
 
 
 def _clear_in_exec(current: Task) -> None:

@@ -280,10 +280,11 @@ async def sys_fcntl(current: Task, fd: Fd, cmd: FcntlCmdArg, arg: FcntlArg) -> i
     if cmd == F_GETLK:
         return locks.fcntl_getlk(current, file, arg)
     if cmd in (F_SETLK, F_SETLKW):
-        file_table.get_file(file)
+        current.held.append(file_table.get_file(file))
         try:
             return await locks.fcntl_setlk(current, file, cmd, arg)
         finally:
+            current.held.pop()
             file_table.fput(current, file)
     if cmd in (F_SETPIPE_SZ, F_GETPIPE_SZ):
         return pipe.pipe_fcntl(current, file, cmd, arg)

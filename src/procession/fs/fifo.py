@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 __all__ = ("fifo_open",)
 
 
-async def _wait_for_partner(current: Task, pipe: PipeInodeInfo, counter: str) -> None:
+async def _wait_for_partner(current: Task, file: fs_pipe.PipeFile, pipe: PipeInodeInfo, counter: str) -> None:
     """Sleep until the other end is opened once more: it may be closed again by the time we run."""
     before = getattr(pipe, counter)
+    current.held.append(file)
     while before == getattr(pipe, counter):
         await fs_pipe.pipe_wait(current, pipe)
         if signal_pending(current):
             break
+    current.held.pop()
 
 
 async def fifo_open(current: Task, inode: Inode, file: File) -> File:
@@ -70,7 +72,7 @@ async def _open_reader(current: Task, pipe: PipeInodeInfo, file: fs_pipe.PipeFil
         # "Hung up" would be wrong as long as no writer has ever been there.
         file.f_version = pipe.w_counter
         return
-    await _wait_for_partner(current, pipe, "w_counter")
+    await _wait_for_partner(current, file, pipe, "w_counter")
     if signal_pending(current):
         pipe.readers -= 1
         if not pipe.readers:
@@ -89,7 +91,7 @@ async def _open_writer(current: Task, pipe: PipeInodeInfo, file: fs_pipe.PipeFil
         wait.wake_up_interruptible(pipe.wait)
     if pipe.readers:
         return
-    await _wait_for_partner(current, pipe, "r_counter")
+    await _wait_for_partner(current, file, pipe, "r_counter")
     if signal_pending(current):
         pipe.writers -= 1
         if not pipe.writers:

@@ -80,6 +80,7 @@ async def sys_ioctl(current: Task, fd: Fd, cmd: IoctlCmd, arg: IoctlArg) -> int:
     if _file_ioctl(current, file, cmd, arg):
         return 0
     file.f_count += 1
+    current.held.append(file)
     try:
         return await file.ioctl(current, cmd, arg)
     except LinuxError as error:
@@ -87,4 +88,5 @@ async def sys_ioctl(current: Task, fd: Fd, cmd: IoctlCmd, arg: IoctlArg) -> int:
             raise LinuxError(Errno.ENOTTY, error.why) from error
         raise
     finally:
+        current.held.pop()
         file_table.fput(current, file)

@@ -189,10 +189,11 @@ async def sys_flock(current: Task, fd: Fd, cmd: FlockArg) -> int:
         if _flock_lock_file(inode, fl) is not None:
             raise LinuxError(Errno.EAGAIN, "locked by somebody else")
         return 0
-    file_table.get_file(file)
+    current.held.append(file_table.get_file(file))
     try:
         await _lock_wait(current, fl, lambda: _flock_lock_file(inode, fl), "flock_lock_file_wait")
     finally:
+        current.held.pop()
         file_table.fput(current, file)
     return 0
 
@@ -373,12 +374,13 @@ async def fcntl_setlk(current: Task, file: File, cmd: int, ptr: UserPtr) -> int:
             raise LinuxError(Errno.EAGAIN, "locked by somebody else")
         return 0
     blocked = current.kernel.vfs.blocked_posix_locks
-    file_table.get_file(file)
+    current.held.append(file_table.get_file(file))
     blocked[fl] = None
     try:
         await _lock_wait(current, fl, attempt, "fcntl_setlk")
     finally:
         del blocked[fl]
+        current.held.pop()
         file_table.fput(current, file)
     return 0
 

@@ -156,9 +156,11 @@ async def sys_read(current: Task, fd: Fd, buf: OutBuf, count: SizeT) -> int:
     if files.count == 1:
         return await file.read(current, buf, count, None)
     file.f_count += 1
+    current.held.append(file)
     try:
         return await file.read(current, buf, count, None)
     finally:
+        current.held.pop()
         file_table.fput(current, file)
 
 
@@ -176,20 +178,24 @@ async def sys_write(current: Task, fd: Fd, buf: InBuf, count: SizeT) -> int:
     if files.count == 1:
         return await file.write(current, buf, count, None)
     file.f_count += 1
+    current.held.append(file)
     try:
         return await file.write(current, buf, count, None)
     finally:
+        current.held.pop()
         file_table.fput(current, file)
 
 
 async def _do_rw(current: Task, file: File, buf: UserPtr, count: int, pos: int | None, *, write: bool) -> int:
     """Read or write with a reference held, so that another thread's close does not end it."""
     file.f_count += 1
+    current.held.append(file)
     try:
         if write:
             return await file.write(current, buf, count, pos)
         return await file.read(current, buf, count, pos)
     finally:
+        current.held.pop()
         file_table.fput(current, file)
 
 
@@ -309,12 +315,12 @@ async def sys_sendfile(current: Task, out_fd: Fd, in_fd: Fd, offset: OffsetPtr, 
     sink = _rw_file(current, out_fd, FMODE_WRITE)
     if source.inode.i_mode & S_IFMT != S_IFREG or sink.f_flags & 0o2000:
         raise LinuxError(Errno.EINVAL, "sendfile of this pair")
-    file_table.get_file(source)
-    file_table.get_file(sink)
+    current.held += (file_table.get_file(source), file_table.get_file(sink))
     try:
         start = source.f_pos if pos is None else pos
         done = await _copy(current, source, start, sink, count)
     finally:
+        del current.held[-2:]
         file_table.fput(current, source)
         file_table.fput(current, sink)
     if pos is None:

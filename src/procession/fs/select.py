@@ -193,10 +193,12 @@ def _hold(current: Task, fds: list[tuple[int, int]]) -> list[Any]:
     for file in held:
         assert file is not None
         file.f_count += 1
+    current.held.append(held)
     return held
 
 
 def _unhold(current: Task, held: list[Any]) -> None:
+    current.held.pop()
     for file in held:
         file_table.fput(current, file)
 

@@ -244,6 +244,7 @@ def find_new_reaper(father: Task) -> Task | None:
     None: father is that init, and the namespace ends with it. 3.2 sees to that right here and drops tasklist_lock
     meanwhile; forget_original_parent() does it here.  Context: tasklist_lock held for writing.
     """
+    father.kernel.tasklist_lock.assert_held_write()
     ns = pid.task_active_pid_ns(father)
     for thread in threads_from(father)[1:]:
         if thread.flags & PF_EXITING:

@@ -295,9 +295,11 @@ async def sys_wait4(current: Task, upid: PidNr, stat_addr: WaitStatus, options: 
         wo.wo_type, wo.wo_pid = PIDTYPE_PGID, pid.get_task_pid(current, PIDTYPE_PGID)
     elif upid != -1:
         wo.wo_type, wo.wo_pid = PIDTYPE_PGID, pid.find_get_pid(current, -upid)
+    current.held.append(wo.wo_pid)
     try:
         return await do_wait(current, wo)
     finally:
+        current.held.pop()
         pid.put_pid(current.kernel, wo.wo_pid)
 
 
@@ -322,9 +324,11 @@ async def sys_waitid(
         wo.wo_pid = pid.find_get_pid(current, upid)
     elif which != P_ALL:
         raise LinuxError(Errno.EINVAL, "unknown idtype")
+    current.held.append(wo.wo_pid)
     try:
         if not await do_wait(current, wo) and infop:
             _put_siginfo(current, infop, 0, wo)
     finally:
+        current.held.pop()
         pid.put_pid(current.kernel, wo.wo_pid)
     return 0

@@ -169,7 +169,9 @@ async def sys_unshare(current: Task, unshare_flags: UnshareArg) -> int:
 
     new_fs, new_files, new_ns = _unshare_copies(current, flags)
     if new_ns is not None:
+        current.held += (new_fs, new_files)
         await nsproxy.switch_task_namespaces(current, new_ns)
+        del current.held[-2:]
     k = current.kernel
     with current.alloc_lock:
         old_fs, old_files = current.fs, current.files

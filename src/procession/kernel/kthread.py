@@ -226,12 +226,14 @@ def kthread_bind(p: Task, cpu: int) -> None:
 async def kthread_stop(current: Task, p: Task) -> int:
     """Ask a kernel thread to return and wait until it has; returns its result, -EINTR if it never ran."""
     get_task_struct(p)
+    current.held.append(p)
     kthread = to_kthread(p)
     if p.vfork_done is not None:
         kthread.should_stop = True
         sched.wake_up_process(p)
         await completion.wait_for_completion(current, kthread.exited, "kthread_stop")
     code = p.exit_code
+    current.held.pop()
     fork.put_task_struct(p)
     return code
 

@@ -135,7 +135,9 @@ async def switch_task_namespaces(p: Task, new: Nsproxy | None) -> None:
     if old is None:
         return
     if old.count == 1:
+        p.held.append(old)
         await rcupdate.synchronize_rcu(p)
+        p.held.pop()
     put_nsproxy(k, old)
 
 

@@ -119,8 +119,8 @@ def alloc_pidmap(k: Kernel, ns: PidNamespace) -> int:
 
     The first page is visited twice if the scan began inside it, as in 3.2.
     """
-    if k.fault_attr is not None and k.fault_attr.should_fail(k, "pid", "pid"):
-        raise LinuxError(Errno.ENOMEM, "injected: no free pid")
+    if k.fault_attr is not None:
+        k.fault_attr.ask(k, "pid", "pid", Errno.ENOMEM)
     nr = ns.last_pid + 1
     if nr >= k.pid_max:
         nr = RESERVED_PIDS

@@ -75,7 +75,7 @@ async def do_signal_stop(current: Task, signr: int) -> bool:
         with current.kernel.tasklist_lock.read():
             signal_notify.do_notify_parent_cldstop(current, False, CLD_STOPPED)
     # Nothing runs us again but SIGCONT and SIGKILL.
-    await sched.schedule(current, "do_signal_stop")
+    await sched.schedule(current, "do_signal_stop", current.signal)
     return True
 
 

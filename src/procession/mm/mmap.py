@@ -503,8 +503,8 @@ def dup_mmap(current: Task, mm: MmStruct, oldmm: MmStruct) -> None:
                         util.vm_stat_account(mm, flags, file, -pages)
                         continue
                     flags &= ~VM_LOCKED
-                if k.fault_attr is not None and k.fault_attr.should_fail(k, "slab", cache.name):
-                    raise LinuxError(Errno.ENOMEM, "injected: no memory for an area")
+                if k.fault_attr is not None:
+                    k.fault_attr.ask(k, "slab", cache.name, Errno.ENOMEM)
                 if flags & VM_ACCOUNT:
                     # As vm_enough_memory() for small areas, without asking it for each.
                     if end - start >> 12 < room:

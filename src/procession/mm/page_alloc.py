@@ -97,8 +97,7 @@ def alloc_zeroed_page(k: Kernel) -> int:
 def _should_fail_alloc_page(k: Kernel) -> None:
     """Raise ENOMEM if this allocation is to be refused; nobody is killed for it (should_fail_alloc_page)."""
     assert k.fault_attr is not None
-    if k.fault_attr.should_fail(k, "page", "page"):
-        raise LinuxError(Errno.ENOMEM, "injected: no free frame")
+    k.fault_attr.ask(k, "page", "page", Errno.ENOMEM)
 
 
 def _alloc_slowpath(k: Kernel) -> int:

@@ -54,8 +54,7 @@ def access_ok(address: int, size: int) -> bool:
 def _should_fail_usercopy(k: Kernel, function: str) -> None:
     """Raise EFAULT if this access is to be refused (should_fail_usercopy)."""
     assert k.fault_attr is not None
-    if k.fault_attr.should_fail(k, "usercopy", function):
-        raise LinuxError(Errno.EFAULT, f"injected into {function}")
+    k.fault_attr.ask(k, "usercopy", function, Errno.EFAULT)
 
 
 def _user_frame(current: Task, mm: MmStruct, address: int, want: int) -> int:

@@ -278,10 +278,11 @@ async def sys_accept4(
     if flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK):
         raise LinuxError(Errno.EINVAL, "accept4: unknown flags")
     file = sockfd_lookup(current, fd)
-    file_table.get_file(file)
+    current.held.append(file_table.get_file(file))
     try:
         server = await af_unix.unix_accept(current, file.private_data, nonblock=bool(file.f_flags & O_NONBLOCK))
     finally:
+        current.held.pop()
         file_table.fput(current, file)
     newfd = sock_map_fd(current, server, flags)
     if upeer_sockaddr:
@@ -304,10 +305,11 @@ async def sys_connect(current: Task, fd: Fd, uservaddr: SockaddrIn, addrlen: Int
     """Connect a socket (connect(2))."""
     file = sockfd_lookup(current, fd)
     address = move_addr_to_kernel(current, uservaddr, addrlen)
-    file_table.get_file(file)
+    current.held.append(file_table.get_file(file))
     try:
         await af_unix.unix_connect(current, file.private_data, address, nonblock=bool(file.f_flags & O_NONBLOCK))
     finally:
+        current.held.pop()
         file_table.fput(current, file)
     return 0
 
@@ -425,23 +427,22 @@ async def sock_sendmsg(
     current: Task, file: SocketFile, data: bytes | UserMessage, scm: Scm, flags: int, to: bytes | None
 ) -> int:
     """Send a message; the references of scm's files are consumed either way."""
-    file_table.get_file(file)
-    sent = -1
+    current.held += (file_table.get_file(file), scm)
     try:
-        sent = await af_unix.unix_sendmsg(current, file.private_data, data, scm, _flags(file, flags), to=to)
+        return await af_unix.unix_sendmsg(current, file.private_data, data, scm, _flags(file, flags), to=to)
     finally:
-        if sent <= 0 and (sent < 0 or file.private_data.type == SOCK_STREAM):
-            net_scm.scm_destroy(current, scm)
+        del current.held[-2:]
+        net_scm.scm_destroy(current, scm)
         file_table.fput(current, file)
-    return sent
 
 
 async def sock_recvmsg(current: Task, file: SocketFile, size: int, flags: int) -> tuple[bytes, int, Scm]:
     """Receive a message; see unix_recvmsg."""
-    file_table.get_file(file)
+    current.held.append(file_table.get_file(file))
     try:
         return await af_unix.unix_recvmsg(current, file.private_data, size, _flags(file, flags))
     finally:
+        current.held.pop()
         file_table.fput(current, file)
 
 

@@ -135,7 +135,7 @@ class Injector:
 
     def _disarm(self) -> None:
         self.reached = self._attr.seen
-        del self._attr.armed[self.kernel.current]
+        self._attr.disarm(self.kernel.current)
 
     def report(self) -> str:
         """Return one line: what was refused, or why nothing was."""

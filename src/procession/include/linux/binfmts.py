@@ -27,6 +27,7 @@ class LinuxBinprm:
     filename: str
     interp: str
     file: File | None = None
+    interpreter: File | None = None  # ours: a variable of load_elf_binary()
     buf: bytes = b""
     mm: MmStruct | None = None
     vma: VmArea | None = None

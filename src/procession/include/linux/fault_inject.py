@@ -2,23 +2,27 @@
 
 What failslab, fail_page_alloc and later kernels' fail_usercopy and /proc/PID/fail-nth do: a task that is armed with n
 has its n-th request from then on refused. Few places ask: KmemCache.alloc, page_alloc, alloc_pidmap and the functions
-of mm/uaccess.py. Each tests Kernel.fault_attr, which is None unless somebody injects.
+of mm/uaccess.py. Each tests Kernel.fault_attr, which is None unless somebody injects. Which functions a refusal went
+through is read from its traceback: compiled code has no stack of frames to look at, but writes tracebacks.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-import sys
 from typing import TYPE_CHECKING, Final
 
+from procession.include.linux.errno import Errno, LinuxError
+
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
 
 # What can be refused: an object of a cache, a frame, a number for a task, a load or store through a user pointer.
 FAULT_KINDS: Final = ("slab", "page", "pid", "usercopy")
-# Whose functions are no news in Fault.where: they are where everybody asks; and those that nobody calls.
+# Whose functions are no news in Fault.where: they are where everybody asks; and those at the foot of a stack.
 _ASKED: Final = frozenset(
     {
         "procession.include.linux.fault_inject",
@@ -30,19 +34,30 @@ _ASKED: Final = frozenset(
 _BOTTOM: Final = frozenset({"procession.arch.x86.entry", "procession.arch.python.process", "procession.kernel.entry"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Fault:
     """A request that was refused.
 
-    kind: one of FAULT_KINDS.  what: the cache's name, or the function of mm/uaccess.py.  where: the kernel functions
-    that led there, innermost first.  comm, pid: whose request it was.
+    kind: one of FAULT_KINDS.  what: the cache's name, or the function of mm/uaccess.py.  comm, pid: whose request it
+    was.  error: what the refusal was, as long as somebody may be dealing with it.
     """
 
     kind: str
     what: str
-    where: tuple[str, ...]
     comm: str
     pid: int
+    error: LinuxError | None
+    _where: tuple[str, ...] = ()
+
+    @property
+    def where(self) -> tuple[str, ...]:
+        """The kernel functions that the refusal went through, from the one that asked to the one that dealt with it."""
+        return self._where if self.error is None else _functions(self.error.__traceback__)
+
+    def settle(self) -> None:
+        """Keep the names and let go of what a traceback holds: the call is over."""
+        self._where = self.where
+        self.error = None
 
     def __str__(self) -> str:
         what = self.kind if self.what == self.kind else f"{self.kind} {self.what}"
@@ -56,39 +71,52 @@ class FaultAttr:
     hits: what was refused.  seen: requests that armed tasks have made.
     """
 
-    __slots__ = ("armed", "hits", "kinds", "seen")
+    __slots__ = ("_unsettled", "armed", "hits", "kinds", "seen")
 
     def __init__(self, kinds: tuple[str, ...] = FAULT_KINDS) -> None:
         self.kinds = kinds
         self.armed: dict[Task, int] = {}
         self.hits: list[Fault] = []
+        self._unsettled: dict[Task, Fault] = {}
         self.seen = 0
 
-    def should_fail(self, k: Kernel, kind: str, what: str) -> bool:
-        """Count a request of the running task; returns whether it is the one to be refused."""
+    def ask(self, k: Kernel, kind: str, what: str, errno: Errno) -> None:
+        """Count a request of the running task (should_fail); raises errno if it is the one to be refused."""
         if not self.armed or kind not in self.kinds:
-            return False
+            return
         current = k.current
         left = self.armed.get(current)
         if left is None:
-            return False
+            return
         self.seen += 1
         self.armed[current] = left - 1
         if left != 1:
-            return False
-        self.hits.append(Fault(kind, what, _where(), current.comm, current.pid))
-        return True
+            return
+        error = LinuxError(errno, f"injected into {what}")
+        fault = self._unsettled[current] = Fault(kind, what, current.comm, current.pid, error)
+        self.hits.append(fault)
+        raise error
+
+    def disarm(self, task: Task) -> None:
+        """Leave a task alone from now on: the call in question is over."""
+        del self.armed[task]
+        fault = self._unsettled.pop(task, None)
+        if fault is not None:
+            fault.settle()
 
 
-def _where() -> tuple[str, ...]:
-    """Return the kernel functions on the stack, innermost first, without those that only ask and those at its foot."""
-    names: list[str] = []
-    frame = sys._getframe(1)
-    while frame is not None:
-        module = frame.f_globals["__name__"]
-        if module in _BOTTOM or not module.startswith("procession."):
-            break
-        if module not in _ASKED:
-            names.append(frame.f_code.co_name)
-        frame = frame.f_back  # type: ignore[assignment]
-    return tuple(names)
+def _functions(traceback: TracebackType | None) -> tuple[str, ...]:
+    """Return the kernel functions of a traceback, innermost first, without those that only ask and those at its foot.
+
+    A function that an exception has left twice, by a finally, stands there once.
+    """
+    entries: list[tuple[str, str]] = []
+    while traceback is not None:
+        frame = traceback.tb_frame
+        entry = frame.f_globals["__name__"], frame.f_code.co_name
+        if entry[0] in _BOTTOM:
+            entries.clear()
+        elif entry[0] not in _ASKED and entry not in entries[-1:]:
+            entries.append(entry)
+        traceback = traceback.tb_next
+    return tuple([name for _, name in reversed(entries)])

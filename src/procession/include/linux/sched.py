@@ -386,6 +386,7 @@ class Task:
         "state",
         "ti_flags",
         "stack",
+        "held",
         "usage",
         "flags",
         "on_cpu",
@@ -468,6 +469,7 @@ class Task:
         self.state: int = TASK_RUNNING  # TASK_…
         self.ti_flags: int = 0  # new: TIF_…: work before user mode
         self.stack: Coroutine[Any, Any, None] | None = None  # new: the kernel stack: None while in user mode
+        self.held: list[object] = []  # new: what functions on that stack refer to over an await, for tools/validate
         self.usage: int = 2  # new: references: one for being current, one for release_task
         self.flags: int = PF_KTHREAD  # PF_…
         self.on_cpu: bool = False  # new

@@ -32,8 +32,8 @@ class KmemCache:
         if self.nr_active >= self.limit:
             raise LinuxError(Errno.ENOMEM, f"no memory for {self.name}")
         fault_attr = self.kernel.fault_attr
-        if fault_attr is not None and fault_attr.should_fail(self.kernel, "slab", self.name):
-            raise LinuxError(Errno.ENOMEM, f"injected: no memory for {self.name}")
+        if fault_attr is not None:
+            fault_attr.ask(self.kernel, "slab", self.name, Errno.ENOMEM)
         self.nr_active += 1
         self.nr_allocs += 1
 

@@ -385,7 +385,7 @@ def unix_shutdown(sk: UnixSock, how: int) -> None:
 async def unix_sendmsg(
     current: Task, sk: UnixSock, data: bytes | UserMessage, scm: Scm, flags: int, *, to: bytes | None
 ) -> int:
-    """Send data, with the files of scm, whose references pass over once something was sent.
+    """Send data, with the files of scm, which has none any more once something was sent.
 
     Raises EPIPE with SIGPIPE, ENOTCONN, EISCONN, EMSGSIZE, EAGAIN, ECONNREFUSED, ERESTARTSYS.
     """
@@ -421,8 +421,6 @@ async def _stream_sendmsg(current: Task, sk: UnixSock, data: bytes | UserMessage
             if sent:
                 break
             raise
-        # Files go with the first piece only.
-        scm = Scm((), scm.creds, scm.name)
         sent += len(piece)
     return sent
 
@@ -450,18 +448,19 @@ async def _wait_for_room(current: Task, sk: UnixSock, flags: int) -> None:
 
 
 def _queue(sk: UnixSock, other: UnixSock, data: bytes, scm: Scm) -> None:
-    """Put a message into the receiver's queue; raises ENOBUFS, ETOOMANYREFS."""
+    """Put a message into the receiver's queue, and the files of scm with it; raises ENOBUFS, ETOOMANYREFS."""
     k = sk.kernel
     level = max([_recursion_level(file) for file in scm.fp], default=0)
     if level > MAX_RECURSION_LEVEL:
         raise LinuxError(Errno.ETOOMANYREFS, "sockets inside sockets")
     other.recursion_level = max(other.recursion_level, level + 1)
-    skb = Skb(data, sk, scm)
+    skb = Skb(data, sk, Scm(scm.fp, scm.creds, scm.name))
     if k.mm.kmem_pages + skb.pages > k.mm.kmem_limit:
         raise LinuxError(Errno.ENOBUFS, "no memory for a message")
     k.mm.kmem_pages += skb.pages
     sk.wmem += len(data) + SKB_OVERHEAD
     other.receive_queue.append(skb)
+    scm.fp = ()
     wait.wake_up(other.wait, _POLL_IN)
 
 

@@ -1,81 +1,33 @@
-"""What a walk from a kernel's roots finds: tasks, and what they hold. Every validator starts from it.
-
-A count may be above what the structures hold as long as somebody sleeps: a reference that lies on a suspended kernel
-stack is the stack's. So `visible` looks into the frames of the coroutines; nothing does so unless a count does not fit.
-"""
+"""What a walk from a kernel's roots finds: tasks, and what they hold. Every validator starts from it."""
 
 from __future__ import annotations
 
-from collections import Counter, deque
 from collections.abc import Iterable
 from functools import cached_property
-import inspect
-import types
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from procession.arch.x86.entry import SyscallStack
 from procession.include.linux.binfmts import LinuxBinprm
-from procession.include.linux.cred import Cred
 from procession.include.linux.fdtable import FilesStruct
-from procession.include.linux.fs import File, Inode, MntNamespace
+from procession.include.linux.fs import File
 from procession.include.linux.fs_struct import FsStruct
-from procession.include.linux.kernel import Kernel
-from procession.include.linux.mm_types import MmStruct, VmArea
+from procession.include.linux.mm_types import MmStruct
 from procession.include.linux.net import Scm
-from procession.include.linux.nsproxy import IpcNamespace, NetNamespace, Nsproxy, UserNamespace, UtsNamespace
-from procession.include.linux.pid import Pid, PidNamespace
-from procession.include.linux.sched import SighandStruct, SignalStruct, Task, UserStruct
-from procession.include.linux.signal import Sigqueue
+from procession.include.linux.nsproxy import Nsproxy
 from procession.kernel import cred, fork, pid
-from procession.kernel.exit_wait import WaitOpts
 from procession.net.socket import SocketFile
 
 if TYPE_CHECKING:
+    from procession.include.linux.cred import Cred
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.pid import Pid, PidNamespace
+    from procession.include.linux.sched import SignalStruct, Task
+    from procession.include.linux.signal import Sigqueue
     from procession.kernel.sched import Rq
     from procession.net.unix.af_unix import UnixSock
 
 __all__ = ("Census", "tally")
 
-# What has a count of its own: noted where it is seen, not looked into.
-_COUNTED: Final = (
-    Task,
-    SignalStruct,
-    SighandStruct,
-    MmStruct,
-    VmArea,
-    FilesStruct,
-    FsStruct,
-    Pid,
-    PidNamespace,
-    Cred,
-    UserStruct,
-    UserNamespace,
-    Nsproxy,
-    UtsNamespace,
-    IpcNamespace,
-    NetNamespace,
-    MntNamespace,
-    File,
-    Inode,
-    Sigqueue,
-)
-_ATOMS: Final = (type(None), int, str, bytes, float, type, types.ModuleType, Kernel)
-_CONTAINERS: Final = (dict, list, tuple, deque)
-# The objects whose fields hold references while somebody sleeps.
-_HOLDERS: Final = (SyscallStack, LinuxBinprm, WaitOpts, Scm)
-# Where a reference of its own may lie on a stack; elsewhere these are borrowed. Of other things each may be one.
-_HELD_BY: Final[dict[type, tuple[str, ...]]] = {
-    Task: ("kthread_stop",),
-    SignalStruct: (),
-    SighandStruct: (),
-    UserStruct: (),
-    Pid: ("WaitOpts",),
-    MmStruct: ("LinuxBinprm",),
-    Cred: ("LinuxBinprm", "do_coredump"),
-    FilesStruct: ("do_execve", "sys_unshare"),
-    FsStruct: ("sys_unshare",),
-    Nsproxy: ("sys_unshare", "sys_setns", "switch_task_namespaces"),
-}
+T = TypeVar("T")
 
 
 def tally(things: Iterable[Any], found: dict[Any, int] | None = None) -> dict[Any, int]:
@@ -91,7 +43,8 @@ class Census:
 
     idle: the CPUs' idle tasks.  hashed: all others that the task list leads to, leaders before their threads.
     gone: released, but still on a CPU or waiting for the end of a grace period.  tasks: those that hold references,
-    which of the idle ones only CPU 0's does: the others are copies of it that were never counted.
+    which of the idle ones only CPU 0's does: the others are copies of it that were never counted.  on_stacks: what the
+    functions on kernel stacks have noted in Task.held.  held: the references in these.
     """
 
     def __init__(self, k: Kernel) -> None:
@@ -118,7 +71,12 @@ class Census:
             elif func is pid._delayed_put_pid:
                 self.rcu_pids.append(arg[1])
         self.gone = list(gone)
-        self.tasks: list[Task] = [self.idle[0], *self.hashed, *self.gone]
+        self.tasks: list[Task] = [*self.idle[:1], *self.hashed, *self.gone]
+        self.on_stacks: list[object] = []
+        for p in self.tasks:
+            if p.held:
+                self.on_stacks += p.held
+        self.held = _references(self.on_stacks) if self.on_stacks else []
 
     @cached_property
     def signals(self) -> dict[SignalStruct, int]:
@@ -127,35 +85,27 @@ class Census:
 
     @cached_property
     def mms(self) -> dict[MmStruct, int]:
-        """Every address space, with the number of tasks that use it; 0: it is still, or already, on a stack only."""
+        """Every address space, with the number of its users: tasks, and programs about to be executed."""
         found = tally([p.mm for p in self.tasks if p.mm is not None])
-        if self.k.caches["mm_struct"].nr_active != len(found):
-            for what in self.visible:
-                if isinstance(what, MmStruct) and what not in found and what.mm_count:
-                    found[what] = 0
-        return found
+        return tally(self.held_of(MmStruct), found) if self.held else found
 
     @cached_property
     def files(self) -> dict[FilesStruct, int]:
-        """Every descriptor table, with the number of tasks that use it; 0: an exec has put it aside."""
+        """Every descriptor table, with the number of its users."""
         found = tally([p.files for p in self.tasks if p.files is not None])
-        cache = self.k.caches.get("files_cache")
-        if cache is not None and cache.nr_active != len(found):
-            for what in self.visible:
-                if isinstance(what, FilesStruct) and what not in found and what.count:
-                    found[what] = 0
-        return found
+        return tally(self.held_of(FilesStruct), found) if self.held else found
+
+    @cached_property
+    def fs(self) -> dict[FsStruct, int]:
+        """Every fs_struct, with the number of its users."""
+        found = tally([p.fs for p in self.tasks if p.fs is not None])
+        return tally(self.held_of(FsStruct), found) if self.held else found
 
     @cached_property
     def nsproxies(self) -> dict[Nsproxy, int]:
-        """Every set of namespaces, with the number of tasks that use it; 0: its last user waits for readers of it."""
+        """Every set of namespaces, with the number of its users."""
         found = tally([p.nsproxy for p in self.tasks if p.nsproxy is not None])
-        cache = self.k.caches.get("nsproxy")
-        if cache is not None and cache.nr_active != len(found) - 1:  # the boot task's is static
-            for what in self.visible:
-                if isinstance(what, Nsproxy) and what not in found and what.count:
-                    found[what] = 0
-        return found
+        return tally(self.held_of(Nsproxy), found) if self.held else found
 
     @cached_property
     def pid_namespaces(self) -> list[PidNamespace]:
@@ -190,14 +140,14 @@ class Census:
 
     @cached_property
     def open_files(self) -> dict[File, int]:
-        """Every open file that a descriptor, a mapping or a message leads to, with the number of these."""
-        held: list[Any] = []
-        for files in self.files:
-            held += files.fd
+        """Every open file that a descriptor, a mapping, a message or a sleeper leads to, with the number of these."""
+        files: list[Any] = self.held_of(File)
+        for table in self.files:
+            files += table.fd
         for mm in self.mms:
-            held += [vma.vm_file for vma in mm.mmap]
-            held.append(mm.exe_file)
-        found = tally(held)
+            files += [vma.vm_file for vma in mm.mmap]
+            files.append(mm.exe_file)
+        found = tally(files)
         found.pop(None, None)
         queue: list[UnixSock] = [file.private_data for file in found if isinstance(file, SocketFile)]
         if queue:
@@ -218,51 +168,21 @@ class Census:
 
     # What only suspended kernel stacks know.
 
-    @cached_property
-    def visible(self) -> Counter[Any]:
-        """How often each counted object is held by frames of kernel stacks and the arguments of RCU callbacks."""
-        found: Counter[Any] = Counter()
-        tables = {id(files.fd) for p in self.tasks if (files := p.files) is not None}
-        for p in self.tasks:
-            if p.stack is not None:
-                _look_into(p.stack, found, tables.copy(), "")
-        for func, arg in (*self.k.rcu.next, *self.k.rcu.wait):
-            if func not in (fork.put_task_struct, cred._put_cred_rcu, pid._delayed_put_pid):
-                _look_into(arg, found, tables.copy(), "")
-        return found
-
-    def excused(self, what: Any, found: int, count: int) -> bool:
-        """Whether suspended kernel stacks can hold the rest of the references."""
-        return found <= count <= found + self.visible[what]
+    def held_of(self, kind: type[T]) -> list[T]:
+        """Return the held references to objects of one kind; what is held twice stands there twice."""
+        return [what for what in self.held if isinstance(what, kind)] if self.held else []
 
 
-def _look_into(what: Any, found: Counter[Any], seen: set[int], owner: str) -> None:
-    """Note the counted objects that what holds; owner: name of the function or class that it was found in."""
-    if isinstance(what, _ATOMS):
-        return
-    if isinstance(what, _COUNTED):
-        if owner in _HELD_BY.get(type(what), (owner,)):
-            found[what] += 1
-            if isinstance(what, File):
-                found[what.f_path.dentry.d_inode] += 1
-        return
-    if isinstance(what, _CONTAINERS):
-        if id(what) not in seen:
-            seen.add(id(what))
-            for part in what.values() if isinstance(what, dict) else tuple(what):
-                _look_into(part, found, seen, owner)
-    elif isinstance(what, _HOLDERS):
-        for name in type(what).__slots__:
-            _look_into(getattr(what, name, None), found, seen, type(what).__name__)
-    elif inspect.iscoroutine(what):
-        _look_into_frame(what.cr_frame, found, seen)
-        _look_into(what.cr_await, found, seen, owner)
-    elif inspect.isgenerator(what):
-        _look_into_frame(what.gi_frame, found, seen)
-        _look_into(what.gi_yieldfrom, found, seen, owner)
-
-
-def _look_into_frame(frame: types.FrameType | None, found: Counter[Any], seen: set[int]) -> None:
-    if frame is not None:
-        for value in frame.f_locals.values():
-            _look_into(value, found, seen, frame.f_code.co_name)
+def _references(on_stacks: list[object]) -> list[object]:
+    """Return what was noted in Task.held, and what the structs and lists among it refer to."""
+    found: list[object] = []
+    for what in on_stacks:
+        if isinstance(what, LinuxBinprm):
+            found += (what.file, what.interpreter, what.mm, what.cred)
+        elif isinstance(what, Scm):
+            found += what.fp
+        elif isinstance(what, list):
+            found += what
+        else:
+            found.append(what)
+    return found

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.trace.events import Event
 
-__all__ = ("AT_EVERY_TRAP", "Checker", "validate_all")
+__all__ = ("AT_EVERY_TRAP", "OF_MEMORY", "Checker", "validate_all")
 
 AT_EVERY_TRAP: Final = (
     tasks.validate_family,
@@ -41,10 +41,12 @@ AT_EVERY_TRAP: Final = (
     references.validate_file_counts,
     references.validate_descriptors,
     references.validate_objects,
+    references.validate_held,
     mounts.validate_mounts,
     terminals.validate_terminals,
     terminals.validate_tty_buffers,
 )
+OF_MEMORY: Final = (memory.validate_memory, memory.validate_page_cache)
 _EVENTS_KEPT: Final = 12
 _FAULTS_AT_ONCE: Final = 8
 _TASKS_AT_ONCE: Final = 24
@@ -53,10 +55,7 @@ _TASKS_AT_ONCE: Final = 24
 def validate_all(k: Kernel) -> list[str]:
     """Return everything that is wrong with a kernel, in words; nobody may be inside it."""
     seen = Census(k)
-    wrong = [text for validate in AT_EVERY_TRAP for text in validate(k, seen)]
-    spaces = list(seen.mms)
-    wrong += memory.validate_areas(k, spaces) + memory.validate_pages(k, spaces)
-    return wrong + memory.validate_page_cache(k)
+    return [text for validate in (*AT_EVERY_TRAP, *OF_MEMORY) for text in validate(seen)]
 
 
 class Checker:
@@ -106,17 +105,15 @@ class Checker:
             self._rest += self.traps // self._dense
         wrong: list[str] = []
         for validate in AT_EVERY_TRAP:
-            wrong += validate(k, seen)
+            wrong += validate(seen)
         wrong += self._order.validate(seen)
-        now = memory.fingerprint(k, seen)
+        now = memory.fingerprint(seen)
         if now != self._memory or k.halted:
             self._memory = now
-            spaces = list(seen.mms)
-            wrong += memory.validate_areas(k, spaces)
-            wrong += memory.validate_pages(k, spaces)
+            wrong += memory.validate_memory(seen)
             if len(k.mm.page_cache) != self._cached or k.halted:
                 self._cached = len(k.mm.page_cache)
-                wrong += memory.validate_page_cache(k)
+                wrong += memory.validate_page_cache(seen)
         if wrong:
             self.stop()
             raise KernelBug(self._report(wrong))

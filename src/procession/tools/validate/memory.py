@@ -5,7 +5,6 @@ The page tables of all address spaces are walked from the top, as the CPU does, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -15,13 +14,13 @@ from procession.hw.memory import PG_EXEC, PG_FILE
 from procession.include.asm.pgtable import PTE_NX, PTE_PFN_MASK, PTE_PRESENT, PTE_PROTNONE, PTE_RW
 from procession.include.linux.mm_types import VM_ACCOUNT, VM_EXEC, VM_LOCKED, VM_WRITE
 from procession.mm import shmem
-from procession.tools.validate.census import Census
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.mm_types import MmStruct
+    from procession.tools.validate.census import Census
 
-__all__ = ("fingerprint", "real_entries", "validate_areas", "validate_memory", "validate_page_cache", "validate_pages")
+__all__ = ("fingerprint", "validate_areas", "validate_memory", "validate_page_cache", "validate_pages")
 
 _Words = npt.NDArray[np.uint64]
 _Numbers = npt.NDArray[np.int64]
@@ -40,8 +39,9 @@ _EXPECTED: Final = tuple(
 _PRESENCE: Final = np.uint64(PTE_PRESENT | PTE_PROTNONE)
 
 
-def fingerprint(k: Kernel, seen: Census) -> tuple[int, ...]:
+def fingerprint(seen: Census) -> tuple[int, ...]:
     """Return what changes whenever memory does; most of what the kernel does to memory shows in several of these."""
+    k = seen.k
     faults = areas = rss_anon = rss_file = total = tables = 0
     for p in seen.tasks:
         faults += p.min_flt + p.maj_flt
@@ -68,10 +68,9 @@ def fingerprint(k: Kernel, seen: Census) -> tuple[int, ...]:
     )
 
 
-def validate_memory(k: Kernel, mms: Iterable[MmStruct] | None = None) -> list[str]:
-    """Return what is wrong with memory; mms: all address spaces, if the tasks do not lead to them."""
-    spaces = list(Census(k).mms if mms is None else mms)
-    return validate_areas(k, spaces) + validate_pages(k, spaces)
+def validate_memory(seen: Census) -> list[str]:
+    """Return what is wrong with areas and pages."""
+    return validate_areas(seen) + validate_pages(seen)
 
 
 def _whose(spaces: list[MmStruct], nr: int) -> str:
@@ -79,8 +78,9 @@ def _whose(spaces: list[MmStruct], nr: int) -> str:
     return f"mm {nr}" if owner is None else f"mm of {owner!r}"
 
 
-def validate_areas(k: Kernel, spaces: list[MmStruct]) -> list[str]:
+def validate_areas(seen: Census) -> list[str]:
     """Return which areas are out of order, not where their file looks for them, or not what is accounted for."""
+    k, spaces = seen.k, list(seen.mms)
     wrong: list[str] = []
     committed = 0
     shared: dict[Any, int] = {}
@@ -155,14 +155,9 @@ class _Walk:
         self.zero = frames == k.mm.zero_pfn
 
 
-def real_entries(k: Kernel, mm: MmStruct) -> dict[int, int]:
-    """Return address -> entry of all that mm's tables map, by walking from the top as the CPU does."""
-    walk = _Walk(k, [mm])
-    return dict(zip(walk.addresses.tolist(), walk.entries.tolist(), strict=True))
-
-
-def validate_pages(k: Kernel, spaces: list[MmStruct]) -> list[str]:
+def validate_pages(seen: Census) -> list[str]:
     """Return where page tables, areas, counts of frames and the free list disagree."""
+    k, spaces = seen.k, list(seen.mms)
     walk = _Walk(k, spaces)
     wrong = _tables(k, spaces, walk)
     if walk.pfns.size:
@@ -292,10 +287,10 @@ def _where(spaces: list[MmStruct], walk: _Walk, pfn: int) -> str:
     return "".join(f", {_whose(spaces, int(walk.space[i]))} at {int(walk.addresses[i]):#x}" for i in places)
 
 
-def validate_page_cache(k: Kernel) -> list[str]:
+def validate_page_cache(seen: Census) -> list[str]:
     """Return which cached pages their file does not know, or knows as others."""
     return [
         f"page cache: frame {pfn} is not page {index} of its file"
-        for pfn, (inode, index) in k.mm.page_cache.items()
+        for pfn, (inode, index) in seen.k.mm.page_cache.items()
         if inode.mapping.get(index) != pfn
     ]

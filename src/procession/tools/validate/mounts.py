@@ -9,16 +9,15 @@ from procession.tools.validate.census import Census, tally
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import MntNamespace, Vfsmount
-    from procession.include.linux.kernel import Kernel
 
 __all__ = ("validate_mounts",)
 
 
-def validate_mounts(k: Kernel, seen: Census | None = None) -> list[str]:
+def validate_mounts(seen: Census) -> list[str]:
     """Return which mounts cannot be reached, or still can, and which dentries are mount points unawares."""
+    k = seen.k
     if "mnt_cache" not in k.caches:
         return []
-    seen = seen or Census(k)
     wrong: list[str] = []
     table: dict[tuple[Any, Any], Vfsmount] = {}
     mounts = 0

@@ -8,7 +8,6 @@ from procession.include.linux.pid import BITS_PER_PAGE, PIDTYPE_PID, PIDTYPE_SID
 from procession.tools.validate.census import Census
 
 if TYPE_CHECKING:
-    from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
 __all__ = ("validate_attached", "validate_pidmaps", "validate_reapers")
@@ -16,9 +15,8 @@ __all__ = ("validate_attached", "validate_pidmaps", "validate_reapers")
 _ROLES: Final = [kind.name for kind in PidType]
 
 
-def validate_pidmaps(k: Kernel, seen: Census | None = None) -> list[str]:
+def validate_pidmaps(seen: Census) -> list[str]:
     """Return where bitmap, hash and struct pid disagree: in each namespace a bit is set exactly for each number."""
-    seen = seen or Census(k)
     wrong: list[str] = []
     for ns in seen.pid_namespaces:
         level = ns.level
@@ -44,9 +42,9 @@ def validate_pidmaps(k: Kernel, seen: Census | None = None) -> list[str]:
     return wrong
 
 
-def validate_attached(k: Kernel, seen: Census | None = None) -> list[str]:
+def validate_attached(seen: Census) -> list[str]:
     """Return where tasks and the struct pids they use disagree, and which pid nobody uses."""
-    seen = seen or Census(k)
+    k = seen.k
     wrong: list[str] = []
     pids: dict[Pid, None] = dict.fromkeys(k.init_pid_ns.pids.values())
     for p in seen.hashed:
@@ -103,9 +101,9 @@ def _users(pid: Pid, wrong: list[str]) -> None:
         wrong.append(f"{pid!r} is a process group of several sessions: {[(p, p.pids[PIDTYPE_SID]) for p in group]}")
 
 
-def validate_reapers(k: Kernel, seen: Census | None = None) -> list[str]:
+def validate_reapers(seen: Census) -> list[str]:
     """Return which namespaces in use have nobody who could adopt an orphan."""
-    seen = seen or Census(k)
+    k = seen.k
     wrong: list[str] = []
     for ns in seen.pid_namespaces:
         reaper = ns.child_reaper

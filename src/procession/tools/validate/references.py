@@ -1,4 +1,4 @@
-"""Reference counts: each is the number of references that a walk finds, plus at most those on sleeping stacks."""
+"""Reference counts: each is the number of references that a walk finds, those on sleeping stacks included."""
 
 from __future__ import annotations
 
@@ -9,24 +9,23 @@ from typing import TYPE_CHECKING, Any, Final
 from procession.fs.pipe import PipeFile
 from procession.fs.proc.mounts import MountsFile
 from procession.fs.proc.namespaces import NsFile
+from procession.include.linux.binfmts import LinuxBinprm
 from procession.include.linux.cred import Cred
-from procession.include.linux.fdtable import FilesStruct
 from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_IFMT, S_IFREG, File
-from procession.include.linux.fs_struct import FsStruct
-from procession.include.linux.mm_types import VM_DENYWRITE, MmStruct, VmArea
-from procession.include.linux.nsproxy import Nsproxy
-from procession.include.linux.pid import Pid, PidNamespace
-from procession.include.linux.sched import TASK_DEAD, SighandStruct, Task, UserStruct
+from procession.include.linux.mm_types import VM_DENYWRITE, MmStruct
+from procession.include.linux.pid import Pid
+from procession.include.linux.sched import TASK_DEAD, Task, UserStruct
 from procession.tools.validate import terminals
 from procession.tools.validate.census import Census, tally
 
 if TYPE_CHECKING:
-    from procession.include.linux.kernel import Kernel
+    from procession.fs.pipe import PipeInodeInfo
 
 __all__ = (
     "validate_cred_counts",
     "validate_descriptors",
     "validate_file_counts",
+    "validate_held",
     "validate_namespace_counts",
     "validate_objects",
     "validate_pid_counts",
@@ -37,10 +36,10 @@ _usage, _count, _f_count, _i_count = (attrgetter(name) for name in ("usage", "co
 
 
 def _compare(seen: Census, wrong: list[str], what: str, found: dict[Any, int], count_of: Callable[[Any], int]) -> None:
-    """Complain of each count that is neither what was found nor explained by a sleeper."""
+    """Complain of each count that is not what was found."""
     for thing, references in found.items():
         count = count_of(thing)
-        if count != references and not seen.excused(thing, references, count):
+        if count != references:
             wrong.append(f"{what} of {_name(seen, thing)}: {count}, found {references}")
 
 
@@ -60,12 +59,12 @@ def _name(seen: Census, thing: Any) -> str:
 _HOLDERS: Final = ("mm", "files", "fs", "sighand", "signal", "nsproxy", "cred", "real_cred")
 
 
-def validate_task_references(k: Kernel, seen: Census | None = None) -> list[str]:
+def validate_task_references(seen: Census) -> list[str]:
     """Return which counts of tasks and of what they share are off."""
-    seen = seen or Census(k)
+    k = seen.k
     wrong: list[str] = []
     tasks = seen.tasks
-    usage = tally((*seen.hashed, *seen.rcu_tasks))  # release_task's
+    usage = tally((*seen.hashed, *seen.rcu_tasks, *seen.held_of(Task)))  # release_task's, and a waiter's
     on_cpu = [task for rq in k.sched.runqueues for task in (rq.curr, rq.dead)]
     for p in tasks[1:]:
         # The reference for being current goes when the task leaves its CPU for ever.
@@ -77,18 +76,19 @@ def validate_task_references(k: Kernel, seen: Census | None = None) -> list[str]
     _compare(seen, wrong, "mm_users", seen.mms, attrgetter("mm_users"))
     _compare(seen, wrong, "mm_count", dict.fromkeys(seen.mms, 1), attrgetter("mm_count"))
     _compare(seen, wrong, "count", seen.files, _count)
-    _compare(seen, wrong, "users", tally([p.fs for p in tasks if p.fs is not None]), attrgetter("users"))
+    _compare(seen, wrong, "users", seen.fs, attrgetter("users"))
+    to_come = seen.held_of(MmStruct)
     for mm in seen.mms:
-        if mm.owner is not None and mm.owner.mm is not mm and mm.mm_users and not seen.visible[mm]:
+        if mm.owner is not None and mm.owner.mm is not mm and mm not in to_come:
             wrong.append(f"{_name(seen, mm)} belongs to {mm.owner!r}, who does not use it")
     return wrong
 
 
-def validate_pid_counts(k: Kernel, seen: Census | None = None) -> list[str]:
+def validate_pid_counts(seen: Census) -> list[str]:
     """Return which struct pids and pid namespaces have counts that are off."""
-    seen = seen or Census(k)
+    k = seen.k
     wrong: list[str] = []
-    found = tally((*k.init_pid_ns.pids.values(), *seen.rcu_pids))
+    found = tally((*k.init_pid_ns.pids.values(), *seen.rcu_pids, *seen.held_of(Pid)))
     for file in seen.open_files:
         owner = file.f_owner
         if owner is not None and owner.pid is not None:
@@ -99,26 +99,21 @@ def validate_pid_counts(k: Kernel, seen: Census | None = None) -> list[str]:
                 found[timer.target] = found.get(timer.target, 0) + 1
     tally(terminals.terminal_pids(seen), found)
     boot = found.pop(k.init_struct_pid, 0) + 1  # static: in no hash, never freed
-    if k.init_struct_pid.count != boot and not seen.excused(k.init_struct_pid, boot, k.init_struct_pid.count):
+    if k.init_struct_pid.count != boot:
         wrong.append(f"count of the boot task's pid: {k.init_struct_pid.count}, found {boot}")
     _compare(seen, wrong, "count", found, _count)
-    _objects(seen, wrong, "pid", found, Pid)
+    _objects(seen, wrong, "pid", found)
 
-    pids = list(found)
-    if k.caches["pid"].nr_active != len(pids):
-        # Unhashed, and kept by those who sleep with it: a wait for this one child.
-        pids += [what for what in seen.visible if isinstance(what, Pid) and what not in found and what.count > 0]
-    spaces = tally([pid.numbers[-1].ns for pid in pids])
+    spaces = tally([pid.numbers[-1].ns for pid in found])
     tally([nsproxy.pid_ns for nsproxy in seen.nsproxies], spaces)
     tally([ns.parent for ns in list(spaces) if ns.parent is not None], spaces)
     _compare(seen, wrong, "count", spaces, _count)
-    _objects(seen, wrong, "pid_namespace", [ns for ns in spaces if ns is not k.init_pid_ns], PidNamespace)
+    _objects(seen, wrong, "pid_namespace", [ns for ns in spaces if ns is not k.init_pid_ns])
     return wrong
 
 
-def validate_namespace_counts(k: Kernel, seen: Census | None = None) -> list[str]:
+def validate_namespace_counts(seen: Census) -> list[str]:
     """Return which namespace sets, and namespaces in them, have counts that are off."""
-    seen = seen or Census(k)
     wrong: list[str] = []
     sets = seen.nsproxies
     _compare(seen, wrong, "count", sets, _count)
@@ -131,28 +126,26 @@ def validate_namespace_counts(k: Kernel, seen: Census | None = None) -> list[str
     return wrong
 
 
-def validate_cred_counts(k: Kernel, seen: Census | None = None) -> list[str]:
+def validate_cred_counts(seen: Census) -> list[str]:
     """Return which credentials and users have counts that are off."""
-    seen = seen or Census(k)
+    k = seen.k
     wrong: list[str] = []
     creds = tally([p.real_cred for p in seen.tasks], tally([p.cred for p in seen.tasks]))
+    tally(seen.held_of(Cred), creds)
     creds[k.init_task.cred] += 2  # static: the boot task's never go
     _compare(seen, wrong, "usage", creds, _usage)
     for cred in seen.rcu_creds:
         if cred.usage or cred in creds:
             wrong.append(f"{_name(seen, cred)} waits to be freed with usage {cred.usage}")
-    _objects(seen, wrong, "cred_jar", (*list(creds)[1:], *seen.rcu_creds), Cred)
+    _objects(seen, wrong, "cred_jar", (*list(creds)[1:], *seen.rcu_creds))
 
     users = tally([cred.user for cred in (*creds, *seen.rcu_creds)])
-    extra = 0
-    if k.caches["cred_jar"].nr_active != len(creds) - 1 + len(seen.rcu_creds):
-        extra = sum(isinstance(what, Cred) and what not in creds for what in seen.visible)
     spaces = tally([user.user_ns for user in k.users.uidhash.values()])
     tally([ns.creator for ns in spaces if ns.creator is not None], users)
     if seen.sigqueues:
         tally([q.user for q in seen.sigqueues], users)
     for user, references in users.items():
-        if not references <= user.count <= references + extra + (seen.visible[user] if user.count > references else 0):
+        if user.count != references:
             wrong.append(f"count of user {user.uid}: {user.count}, found {references}")
         if k.users.uidhash.get((user.uid, user.user_ns.serial)) is not user:
             wrong.append(f"user {user.uid} is not in the hash")
@@ -165,14 +158,14 @@ def validate_cred_counts(k: Kernel, seen: Census | None = None) -> list[str]:
 # Files.
 
 
-def validate_file_counts(k: Kernel, seen: Census | None = None) -> list[str]:
+def validate_file_counts(seen: Census) -> list[str]:
     """Return which open files and inodes have counts that are off; pipes' ends and writers too."""
-    seen = seen or Census(k)
+    k = seen.k
     wrong: list[str] = []
     files = seen.open_files
     _compare(seen, wrong, "f_count", files, _f_count)
     if "filp" in k.caches:
-        _objects(seen, wrong, "filp", files, File)
+        _objects(seen, wrong, "filp", files)
         if k.vfs.nr_files != k.caches["filp"].nr_active:
             wrong.append(f"nr_files {k.vfs.nr_files}, filp objects {k.caches['filp'].nr_active}")
     inodes = tally([file.f_path.dentry.d_inode for file in files])
@@ -194,29 +187,29 @@ def validate_file_counts(k: Kernel, seen: Census | None = None) -> list[str]:
         for vma in mm.mmap:
             if vma.vm_flags & VM_DENYWRITE and vma.vm_file is not None:
                 writers[vma.vm_file.f_path.dentry.d_inode] -= 1
+    for what in seen.on_stacks:
+        if isinstance(what, LinuxBinprm):
+            for source in (what.file, what.interpreter):
+                if source is not None:
+                    writers[source.f_path.dentry.d_inode] -= 1  # open_exec()'s
     for inode, found in writers.items():
-        count = inode.i_writecount
-        if count != found and abs(count - found) > seen.visible[inode]:
-            wrong.append(f"i_writecount of inode {inode.i_ino}: {count}, found {found}")
+        if inode.i_writecount != found:
+            wrong.append(f"i_writecount of inode {inode.i_ino}: {inode.i_writecount}, found {found}")
     for pipe, (readers, writing) in pipes.items():
-        if (pipe.readers, pipe.writers) != (readers, writing):
-            wrong += _pipe_ends(seen, pipe, readers, writing)
+        if pipe.readers != readers:
+            wrong.append(f"{_pipe_name(seen, pipe)}: readers {pipe.readers}, found {readers}")
+        if pipe.writers != writing:
+            wrong.append(f"{_pipe_name(seen, pipe)}: writers {pipe.writers}, found {writing}")
     return wrong
 
 
-def _pipe_ends(seen: Census, pipe: Any, readers: int, writers: int) -> list[str]:
-    """Complain of a pipe's counts; who sleeps in the open of a FIFO is counted, and has no descriptor yet."""
-    inode = next(file.f_path.dentry.d_inode for file in seen.open_files if getattr(file, "pipe", None) is pipe)
-    return [
-        f"pipe {inode.i_ino}: {name} {count}, found {found}"
-        for name, count, found in (("readers", pipe.readers, readers), ("writers", pipe.writers, writers))
-        if count != found and not seen.excused(inode, found, count)
-    ]
+def _pipe_name(seen: Census, pipe: PipeInodeInfo) -> str:
+    file = next(file for file in seen.open_files if isinstance(file, PipeFile) and file.pipe is pipe)
+    return f"pipe {file.f_path.dentry.d_inode.i_ino}"
 
 
-def validate_descriptors(k: Kernel, seen: Census | None = None) -> list[str]:
+def validate_descriptors(seen: Census) -> list[str]:
     """Return which descriptor tables and their bitmaps disagree."""
-    seen = seen or Census(k)
     wrong: list[str] = []
     for files in seen.files:
         bits = 0
@@ -236,34 +229,38 @@ def validate_descriptors(k: Kernel, seen: Census | None = None) -> list[str]:
     return wrong
 
 
-# Objects.
+# Who holds, and how many there are.
 
 
-def _objects(seen: Census, wrong: list[str], cache: str, found: Iterable[Any], kind: type) -> None:
-    """Complain if a cache counts other objects than there are, those that only sleepers know included."""
+def validate_held(seen: Census) -> list[str]:
+    """Return who is in user mode and has not taken back what he noted as held by his kernel stack."""
+    if not seen.on_stacks:
+        return []
+    return [f"{p!r} is in user mode and holds {p.held}" for p in seen.hashed if p.held and p.stack is None]
+
+
+def _objects(seen: Census, wrong: list[str], cache: str, found: Iterable[Any]) -> None:
+    """Complain if a cache counts other objects than there are."""
     known = found if isinstance(found, dict) else dict.fromkeys(found)
     active = seen.k.caches[cache].nr_active
-    if active == len(known):
-        return
-    hidden = sum(isinstance(what, kind) and what not in known for what in seen.visible)
-    if not len(known) <= active <= len(known) + hidden:
+    if active != len(known):
         wrong.append(f"{cache} objects: {active}, found {len(known)}")
 
 
-def validate_objects(k: Kernel, seen: Census | None = None) -> list[str]:
+def validate_objects(seen: Census) -> list[str]:
     """Return which caches count other objects than the walk finds: a leak, or something freed too early."""
-    seen = seen or Census(k)
+    k = seen.k
     wrong: list[str] = []
     boot = k.init_task.sighand
     sighands = dict.fromkeys(p.sighand for p in seen.tasks if p.sighand is not boot)
     sighands.pop(None, None)
-    _objects(seen, wrong, "sighand_cache", sighands, SighandStruct)
-    _objects(seen, wrong, "mm_struct", seen.mms, MmStruct)
-    _objects(seen, wrong, "vm_area_struct", [vma for mm in seen.mms for vma in mm.mmap], VmArea)
+    _objects(seen, wrong, "sighand_cache", sighands)
+    _objects(seen, wrong, "mm_struct", seen.mms)
+    _objects(seen, wrong, "vm_area_struct", [vma for mm in seen.mms for vma in mm.mmap])
     sets = dict(seen.nsproxies)
     sets.pop(k.init_nsproxy, None)
-    _objects(seen, wrong, "nsproxy", sets, Nsproxy)
+    _objects(seen, wrong, "nsproxy", sets)
     if k.init_task.files is not None:
-        _objects(seen, wrong, "files_cache", seen.files, FilesStruct)
-        _objects(seen, wrong, "fs_cache", [p.fs for p in seen.tasks if p.fs is not None], FsStruct)
+        _objects(seen, wrong, "files_cache", seen.files)
+        _objects(seen, wrong, "fs_cache", seen.fs)
     return wrong

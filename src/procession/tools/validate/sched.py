@@ -21,16 +21,15 @@ from procession.tools.validate.census import Census
 
 if TYPE_CHECKING:
     from procession.include.linux.hrtimer import Hrtimer
-    from procession.include.linux.kernel import Kernel
     from procession.kernel.futex import FutexHash
     from procession.kernel.sched import Rq
 
 __all__ = ("validate_futexes", "validate_locks", "validate_runqueues", "validate_timers", "validate_wait_queues")
 
 
-def validate_runqueues(k: Kernel, seen: Census | None = None) -> list[str]:
+def validate_runqueues(seen: Census) -> list[str]:
     """Return who is on a run queue and should not be, or the other way round, and which counts do not fit."""
-    seen = seen or Census(k)
+    k = seen.k
     wrong: list[str] = []
     queued: dict[Task, Rq] = {}
     for rq in k.sched.runqueues:
@@ -99,9 +98,9 @@ def _runqueue(rq: Rq, queued: dict[Task, Rq], wrong: list[str]) -> None:
 # Wait queues.
 
 
-def validate_wait_queues(k: Kernel, seen: Census | None = None) -> list[str]:
+def validate_wait_queues(seen: Census) -> list[str]:
     """Return who stands on a wait queue without waiting, and who waits on one that does not know."""
-    seen = seen or Census(k)
+    k = seen.k
     wrong: list[str] = []
     queues: list[WaitQueueHead] = [k.tty.console_wait, *(sig.wait_chldexit for sig in seen.signals)]
     for p in seen.hashed:
@@ -121,7 +120,8 @@ def validate_wait_queues(k: Kernel, seen: Census | None = None) -> list[str]:
         if p.state != TASK_RUNNING and not any(entry.task is p for entry in queue.task_list):
             wrong.append(f"{p!r} sleeps in {p.wchan} on a queue that it is not on")
     for file in seen.open_files:
-        queues += _queues_of(file)
+        if _paths.get((type(file), type(file.private_data))) != []:
+            queues += _queues_of(file)
     for p in seen.hashed:
         if p.sighand is not None and p.sighand.signalfd_wqh is not None:
             queues.append(p.sighand.signalfd_wqh)
@@ -184,8 +184,9 @@ def _find_queues(file: File) -> list[tuple[str, ...]]:
     return found
 
 
-def validate_futexes(k: Kernel, seen: Census | None = None) -> list[str]:
+def validate_futexes(seen: Census) -> list[str]:
     """Return which sleepers on user-space locks are not asleep, or queued wrongly."""
+    k = seen.k
     wrong: list[str] = []
     futexes: FutexHash = k.futex_queues
     for key, queue in futexes.queues.items():
@@ -204,9 +205,9 @@ def validate_futexes(k: Kernel, seen: Census | None = None) -> list[str]:
 # Timers and locks.
 
 
-def validate_timers(k: Kernel, seen: Census | None = None) -> list[str]:
+def validate_timers(seen: Census) -> list[str]:
     """Return which armed timers are those of the dead, or will never run."""
-    seen = seen or Census(k)
+    k = seen.k
     wrong: list[str] = []
     armed: dict[Hrtimer, None] = {}
     for expires_ns, serial, timer in k.timers.hrtimers:
@@ -229,9 +230,9 @@ def validate_timers(k: Kernel, seen: Census | None = None) -> list[str]:
     return wrong
 
 
-def validate_locks(k: Kernel, seen: Census | None = None) -> list[str]:
+def validate_locks(seen: Census) -> list[str]:
     """Return which spinlocks are held between two traps, where nobody may hold one, and who reads under RCU."""
-    seen = seen or Census(k)
+    k = seen.k
     wrong: list[str] = []
     dep = k.lockdep
     if dep.chain is not dep.root:

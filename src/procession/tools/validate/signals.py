@@ -26,7 +26,6 @@ from procession.include.linux.signal import NSIG, SI_TIMER, SIGRTMIN, Sigpending
 from procession.tools.validate.census import Census, tally
 
 if TYPE_CHECKING:
-    from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
 __all__ = ("validate_jobctl", "validate_pending", "validate_sigpending", "validate_sigqueues")
@@ -39,9 +38,8 @@ _ALL_FLAGS: Final = (
 )
 
 
-def validate_pending(k: Kernel, seen: Census | None = None) -> list[str]:
+def validate_pending(seen: Census) -> list[str]:
     """Return which pending sets do not fit their queues, and who blocks what cannot be blocked."""
-    seen = seen or Census(k)
     wrong: list[str] = []
     for p in seen.tasks:
         if (p.blocked | p.real_blocked) & _KILL_STOP:
@@ -70,8 +68,9 @@ def _queue(pending: Sigpending, whose: str, wrong: list[str]) -> None:
         wrong.append(f"{whose}: pending {pending.signal:#x}")
 
 
-def validate_sigpending(k: Kernel, seen: Census | None = None) -> list[str]:
+def validate_sigpending(seen: Census) -> list[str]:
     """Return who has a signal to take and was not told: a thread its own, some thread each shared one."""
+    k = seen.k
     wrong: list[str] = []
     for leader in k.tasks:
         sig = leader.signal
@@ -80,7 +79,7 @@ def validate_sigpending(k: Kernel, seen: Census | None = None) -> list[str]:
         for p in sig.threads:
             if p.flags & _LEAVING:
                 continue
-            if p.ti_flags & TIF_SIGPENDING or p.wchan == "do_signal_stop":
+            if p.ti_flags & TIF_SIGPENDING or p.waiting_on is sig:
                 told |= ~p.blocked  # who comes out of a stop looks again without being told
             elif p.pending.signal & ~p.blocked or p.jobctl & JOBCTL_PENDING_MASK:
                 wrong.append(f"{p!r} has {p.pending.signal & ~p.blocked:#x} to take, but TIF_SIGPENDING is clear")
@@ -90,8 +89,9 @@ def validate_sigpending(k: Kernel, seen: Census | None = None) -> list[str]:
     return wrong
 
 
-def validate_jobctl(k: Kernel, seen: Census | None = None) -> list[str]:
+def validate_jobctl(seen: Census) -> list[str]:
     """Return which stops are not counted, and who is stopped without one."""
+    k = seen.k
     wrong: list[str] = []
     for leader in k.tasks:
         sig = leader.signal
@@ -121,9 +121,9 @@ def _stop(p: Task, sig: SignalStruct, wrong: list[str]) -> None:
             wrong.append(f"{p!r} is stopped, its process is not: flags {sig.flags:#x}")
 
 
-def validate_sigqueues(k: Kernel, seen: Census | None = None) -> list[str]:
+def validate_sigqueues(seen: Census) -> list[str]:
     """Return which users are charged with other queue entries than there are."""
-    seen = seen or Census(k)
+    k = seen.k
     wrong: list[str] = []
     entries = seen.sigqueues
     active = k.caches["sigqueue"].nr_active

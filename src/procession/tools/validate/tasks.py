@@ -9,15 +9,14 @@ from procession.include.linux.sched import EXIT_DEAD, EXIT_ZOMBIE, PF_EXITING, P
 from procession.tools.validate.census import Census, tally
 
 if TYPE_CHECKING:
-    from procession.include.linux.kernel import Kernel
     from procession.include.linux.pid import Pid
 
 __all__ = ("ChildrensOrder", "validate_dead", "validate_family", "validate_task_counts", "validate_threads")
 
 
-def validate_family(k: Kernel, seen: Census | None = None) -> list[str]:
+def validate_family(seen: Census) -> list[str]:
     """Return where parents and children disagree, and who has no way up to the boot task."""
-    seen = seen or Census(k)
+    k = seen.k
     wrong: list[str] = []
     reached = 0
     queue: list[Task] = [seen.idle[0]]
@@ -82,8 +81,9 @@ class ChildrensOrder:
         return wrong
 
 
-def validate_threads(k: Kernel, seen: Census | None = None) -> list[str]:
+def validate_threads(seen: Census) -> list[str]:
     """Return what does not hold within thread groups."""
+    k = seen.k
     wrong: list[str] = []
     for leader in k.tasks:
         sig = leader.signal
@@ -123,9 +123,9 @@ def validate_threads(k: Kernel, seen: Census | None = None) -> list[str]:
     return wrong
 
 
-def validate_dead(k: Kernel, seen: Census | None = None) -> list[str]:
+def validate_dead(seen: Census) -> list[str]:
     """Return what the dying hold that they must have given up, and what of zombies is missing."""
-    seen = seen or Census(k)
+    k = seen.k
     wrong: list[str] = []
     on_cpu = [(rq.curr, rq.dead) for rq in k.sched.runqueues]
     for p in seen.hashed:
@@ -155,7 +155,7 @@ def validate_dead(k: Kernel, seen: Census | None = None) -> list[str]:
 
 
 def _holds_nothing(p: Task, on_cpu: bool, wrong: list[str]) -> None:
-    for name in ("mm", "files", "fs", "nsproxy", "vfork_done", "waiting_on", "ptraced", "stack"):
+    for name in ("mm", "files", "fs", "nsproxy", "vfork_done", "waiting_on", "ptraced", "stack", "held"):
         if getattr(p, name) and not (name == "stack" and on_cpu):
             wrong.append(f"{p!r} is dead and still has its {name}")
     sig = p.signal
@@ -163,9 +163,9 @@ def _holds_nothing(p: Task, on_cpu: bool, wrong: list[str]) -> None:
         wrong.append(f"{p!r} is dead and still has timers")
 
 
-def validate_task_counts(k: Kernel, seen: Census | None = None) -> list[str]:
+def validate_task_counts(seen: Census) -> list[str]:
     """Return which counts of tasks differ from what the walk finds: the machine's, each user's, the cache's."""
-    seen = seen or Census(k)
+    k = seen.k
     wrong: list[str] = []
     for what, count, found in (
         ("nr_threads", k.nr_threads, len(seen.hashed)),

@@ -10,7 +10,6 @@ from procession.include.linux.tty import N_TTY_BUF_SIZE, TtyStruct
 from procession.tools.validate.census import Census, tally
 
 if TYPE_CHECKING:
-    from procession.include.linux.kernel import Kernel
     from procession.include.linux.pid import Pid
 
 __all__ = ("terminal_pids", "validate_terminals", "validate_tty_buffers")
@@ -36,9 +35,9 @@ def terminal_pids(seen: Census) -> list[Pid]:
     return [pid for pid in pids if pid is not None]
 
 
-def validate_terminals(k: Kernel, seen: Census | None = None) -> list[str]:
+def validate_terminals(seen: Census) -> list[str]:
     """Return which terminals have wrong counts, or belong to a session that does not know."""
-    seen = seen or Census(k)
+    k = seen.k
     wrong: list[str] = []
     if "tty_struct" not in k.caches:
         return wrong
@@ -50,13 +49,13 @@ def validate_terminals(k: Kernel, seen: Census | None = None) -> list[str]:
         link = tty.link
         # A slave counts its master as a user.
         count = files + (1 if link is not None and link.driver.is_master and ttys[link] else 0)
-        if tty.count != count and not tty.count <= count + _sleeping(seen, tty):
+        if tty.count != count:
             wrong.append(f"count of {name}: {tty.count}, found {count}")
         if tty.kref != users.get(tty, 0) + alive[tty]:
             wrong.append(f"kref of {name}: {tty.kref}, found {users.get(tty, 0) + alive[tty]}")
         if link is not None and link.link is not tty:
             wrong.append(f"{name}: the other end leads elsewhere")
-        if len(tty.files) != files and len(tty.files) > files + _sleeping(seen, tty):
+        if len(tty.files) != files:
             wrong.append(f"{name}: {len(tty.files)} files, found {files}")
         if (tty.pgrp is None) != (tty.session is None):
             wrong.append(f"{name}: foreground {tty.pgrp}, session {tty.session}")
@@ -66,19 +65,13 @@ def validate_terminals(k: Kernel, seen: Census | None = None) -> list[str]:
             wrong.append(f"{leader!r}: its terminal {sig.tty.driver.name} {sig.tty.index} is another session's")
     found = sum(1 for tty in ttys if alive[tty] or tty in users)
     active = k.caches["tty_struct"].nr_active
-    if active != found and not found <= active <= found + 2 * sum(_sleeping(seen, tty) for tty in ttys):
+    if active != found:
         wrong.append(f"tty_struct objects: {active}, found {found}")
     return wrong
 
 
-def _sleeping(seen: Census, tty: TtyStruct) -> int:
-    """Return how many files of tty only suspended stacks know."""
-    return sum(isinstance(what, TtyFile) and what.private_data is tty for what in seen.visible)
-
-
-def validate_tty_buffers(k: Kernel, seen: Census | None = None) -> list[str]:
+def validate_tty_buffers(seen: Census) -> list[str]:
     """Return which terminals' buffers hold what they cannot."""
-    seen = seen or Census(k)
     wrong: list[str] = []
     for tty in _open_files(seen):
         n, buf = tty.disc_data, tty.buf
