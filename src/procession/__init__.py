@@ -6,20 +6,32 @@ from typing import Final
 TYPE_CHECKING: Final = False  # typing's, without what its import takes
 
 if TYPE_CHECKING:
-    from procession.boot import Kernel, Result
+    from procession.boot import Kernel, Machine, Result
     from procession.hw.chooser import ReplayError
     from procession.include.linux.bug import KernelBug, KernelPanic
     from procession.include.linux.errno import Errno, LinuxError
     from procession.include.linux.signal import Sig
     from procession.kernel.entry import Deadlock
 
-__all__ = ("Deadlock", "Errno", "Kernel", "KernelBug", "KernelPanic", "LinuxError", "ReplayError", "Result", "Sig")
+__all__ = (
+    "Deadlock",
+    "Errno",
+    "Kernel",
+    "KernelBug",
+    "KernelPanic",
+    "LinuxError",
+    "Machine",
+    "ReplayError",
+    "Result",
+    "Sig",
+)
 
 _HOME: Final = {
     "Errno": "include.linux.errno",
     "LinuxError": "include.linux.errno",
     "Sig": "include.linux.signal",
     "Kernel": "boot",
+    "Machine": "boot",
     "Result": "boot",
     "Deadlock": "kernel.entry",
     "KernelBug": "include.linux.bug",

@@ -17,7 +17,8 @@ from procession.include.linux.fault_inject import FAULT_KINDS, Fault, FaultAttr
 from procession.include.linux.signal import SIG_DFL, SIG_KERNEL_IGNORE_MASK, SIG_KERNEL_STOP_MASK
 
 if TYPE_CHECKING:
-    from procession.boot import Kernel, PythonProgram, Result
+    from procession.boot import Machine, PythonProgram, Result
+    from procession.include.linux.kernel import Kernel
     from procession.include.trace.events import Event
 
 __all__ = ("FaultSpec", "Injector", "census", "every_failure", "parse_spec")
@@ -89,14 +90,14 @@ def _kinds(text: str) -> tuple[str, ...]:
 
 
 class Injector:
-    """Refuses what a FaultSpec says in the run of one kernel, which must not have started.
+    """Refuses what a FaultSpec says in the run of one machine, which must not have started.
 
     hits: what was refused, in order.  calls: how many of the calls in question there were.  reached: how many requests
     the last of those that were tried made.
     """
 
-    def __init__(self, kernel: Kernel, spec: FaultSpec) -> None:
-        self.kernel = kernel
+    def __init__(self, machine: Machine, spec: FaultSpec) -> None:
+        self.kernel = kernel = machine.kernel
         self.spec = spec
         self.calls = 0
         self.reached = 0
@@ -181,7 +182,7 @@ def census(k: Kernel) -> dict[str, object]:
 
 
 def every_failure(
-    make_kernel: Callable[[], Kernel],
+    make_machine: Callable[[], Machine],
     program: PythonProgram | Sequence[str],
     call: str,
     *args: str,
@@ -192,14 +193,14 @@ def every_failure(
     """Run program again and again, each time with the next request of its at-th call refused, until there is no more.
 
     Yields what was refused and what came of it; after each run the kernel must have given everything back, else
-    KernelBug (Kernel.check_baseline). args, options: for Kernel.run.
+    KernelBug (Machine.check_baseline). args, options: for Machine.run.
     """
     nth = 1
     while True:
-        kernel = make_kernel()
-        injector = Injector(kernel, FaultSpec(call, at, kinds, nth))
-        result = kernel.run(program, *args, **options)
-        kernel.check_baseline()
+        machine = make_machine()
+        injector = Injector(machine, FaultSpec(call, at, kinds, nth))
+        result = machine.run(program, *args, **options)
+        machine.check_baseline()
         if not injector.hits:
             return
         yield injector.hits[0], result

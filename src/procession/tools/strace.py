@@ -28,7 +28,8 @@ from procession.tools.strace_filter import Filter
 from procession.tools.strace_structs import BEFORE, Shown
 
 if TYPE_CHECKING:
-    from procession.boot import Kernel, Result
+    from procession.boot import Machine, Result
+    from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
     from procession.include.trace.events import Event
     from procession.tools.tracefile import Out
@@ -67,7 +68,7 @@ class Strace:
 
     def __init__(
         self,
-        kernel: Kernel,
+        machine: Machine,
         out: Out,
         *,
         follow: bool = True,
@@ -76,7 +77,7 @@ class Strace:
         limit: int = ABBREVIATED,
     ) -> None:
         """Start listening."""
-        self._kernel = kernel
+        self._kernel = kernel = machine.kernel
         self._out = out
         self._follow = follow
         self._only = only or Filter()
@@ -98,8 +99,7 @@ class Strace:
             "sched_process_fork",
             "sched_process_exec",
         )
-
-        kernel.at_end.append(self._on_end)
+        machine.at_end.append(self._on_end)
 
     def _on_end(self, how: Result | BaseException) -> None:
         if isinstance(how, BaseException):

@@ -19,7 +19,7 @@ from procession.hw.chooser import ReplayError
 from procession.include.trace.events import EVENTS
 
 if TYPE_CHECKING:
-    from procession.boot import Kernel
+    from procession.boot import Machine
     from procession.hw.clock import HostTime
     from procession.hw.console import Console
     from procession.include.trace.events import Event
@@ -84,12 +84,13 @@ class Out(Protocol):
         ...
 
 
-def describe(kernel: Kernel, names: tuple[str, ...] = (), fail: str = "") -> dict[str, Any]:
-    """Return all that decides how the kernel's run goes, but for the answers from outside: a trace's first line.
+def describe(machine: Machine, names: tuple[str, ...] = (), fail: str = "") -> dict[str, Any]:
+    """Return all that decides how the machine's run goes, but for the answers from outside: a trace's first line.
 
     names: the events that are written, all if none.  fail: what is refused on purpose, as a FaultSpec is written.
     """
-    root = kernel.root
+    kernel, command, root = machine.kernel, machine.command, machine.root
+    assert command is not None
     if root is None:
         where: dict[str, str] | None = None
     elif isinstance(root, str | Path):
@@ -97,7 +98,6 @@ def describe(kernel: Kernel, names: tuple[str, ...] = (), fail: str = "") -> dic
         where = {"kind": "directory" if path.is_dir() else "archive", "path": str(path)}
     else:
         where = {"kind": "files"}
-    command = kernel.command
     return {
         "event": "run",
         "format": FORMAT,
@@ -110,7 +110,7 @@ def describe(kernel: Kernel, names: tuple[str, ...] = (), fail: str = "") -> dic
         "programs": sorted(kernel.programs),
         "seed": kernel.chooser.seed,
         "cpus": kernel.nr_cpus,
-        "memory": kernel.memory,
+        "memory": machine.memory,
         "boot_time_ns": kernel.boot_time_ns,
         "realtime": kernel.clock.realtime,
         "names": list(names),
@@ -134,9 +134,10 @@ class TraceWriter:
     events: how many were written.
     """
 
-    def __init__(self, kernel: Kernel, out: Out, names: tuple[str, ...] = (), *, fail: str = "") -> None:
+    def __init__(self, machine: Machine, out: Out, names: tuple[str, ...] = (), *, fail: str = "") -> None:
         """Start listening to the named events, all by default. fail: what an Injector refuses, str(FaultSpec)."""
-        self._kernel = kernel
+        self._machine = machine
+        kernel = machine.kernel
         self._out = out
         self._names = names
         self._fail = fail
@@ -144,14 +145,14 @@ class TraceWriter:
         self._begun = False
         self._digest = hashlib.sha256()
         kernel.trace.subscribe(self._on_event, *names)
-        kernel.at_end.append(self._on_end)
+        machine.at_end.append(self._on_end)
         kernel.console = self._console = _RecordedConsole(kernel.console, self)
         kernel.clock.host = _RecordedTime(kernel.clock.host, self)
         kernel.chooser.heard = self._on_choice
 
     def _begin(self) -> None:
         self._begun = True
-        self._out.write(_encode(describe(self._kernel, self._names, self._fail)) + "\n")
+        self._out.write(_encode(describe(self._machine, self._names, self._fail)) + "\n")
 
     def _on_event(self, event: Event) -> None:
         if not self._begun:
@@ -165,7 +166,7 @@ class TraceWriter:
         """Write an answer that the machine got from outside."""
         if not self._begun:
             self._begin()
-        self._out.write(_encode({"event": what, "time_ns": self._kernel.clock.now_ns} | fields) + "\n")
+        self._out.write(_encode({"event": what, "time_ns": self._machine.kernel.clock.now_ns} | fields) + "\n")
 
     def _on_choice(self, kind: str, answer: int) -> None:
         self.answer("choice", kind=kind, answer=answer)

@@ -12,6 +12,7 @@ from procession.include.linux.pid import PIDTYPE_PID
 from procession.include.linux.signal import signame
 
 if TYPE_CHECKING:
+    from procession.boot import Machine
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
     from procession.include.trace.events import Event
@@ -42,9 +43,9 @@ class ProcessTree:
         "sched_process_reparent",
     )
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, machine: Machine) -> None:
         """Start listening."""
-        self._kernel = kernel
+        self._kernel = kernel = machine.kernel
         self._roots: list[_Life] = []
         # The current bearer of each number; numbers are reused, lives are not.
         self._alive: dict[int, _Life] = {}

@@ -164,6 +164,7 @@ class Kernel:
     # What was allocated when the program was started: it has to be given back by the end.
     slab_baseline: dict[str, int]
     frames_baseline: int
+    check_baseline: Callable[[], None]  # set by boot: raise KernelBug unless it was
 
     # The result of the run.
     halted: bool  # PID 1's child, or PID 1, has ended: stop the machine

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
-from procession import boot
 from procession.include.linux.bug import KernelBug
+from procession.include.linux.kernel import Kernel
 from procession.include.trace.events import EVENTS
 from procession.tools.validate import memory, mounts, pids, references, sched, signals, tasks, terminals
 from procession.tools.validate.census import Census
 
 if TYPE_CHECKING:
-    from procession.include.linux.kernel import Kernel
     from procession.include.trace.events import Event
 
 __all__ = ("AT_EVERY_TRAP", "Checker", "validate_all")
@@ -50,8 +49,19 @@ _FAULTS_AT_ONCE: Final = 8
 _TASKS_AT_ONCE: Final = 24
 
 
-def validate_all(k: Kernel) -> list[str]:
-    """Return everything that is wrong with a kernel, in words; nobody may be inside it."""
+class HasKernel(Protocol):
+    """A machine (boot.Machine)."""
+
+    @property
+    def kernel(self) -> Kernel:
+        """The kernel in it."""
+        ...
+
+
+def validate_all(k: Kernel | HasKernel) -> list[str]:
+    """Return everything that is wrong with a kernel, in words; nobody may be inside it. A machine's is meant, too."""
+    if not isinstance(k, Kernel):
+        k = k.kernel
     seen = Census(k)
     wrong = [text for validate in AT_EVERY_TRAP for text in validate(k, seen)]
     spaces = list(seen.mms)
@@ -83,8 +93,6 @@ class Checker:
         self.traps = 0  # how often the validators ran
         kernel.trace.subscribe(self._events.append)
         kernel.after_trap = self.check
-        if isinstance(kernel, boot.Kernel):
-            kernel.at_end.append(self._at_end)
 
     def check(self) -> None:
         """Look at everything that may have changed; raises KernelBug."""
@@ -120,10 +128,6 @@ class Checker:
         if wrong:
             self.stop()
             raise KernelBug(self._report(wrong))
-
-    def _at_end(self, how: boot.Result | BaseException) -> None:
-        if isinstance(how, boot.Result):
-            self.finish()
 
     def finish(self) -> None:
         """Look at everything once more, after the run; raises KernelBug."""
