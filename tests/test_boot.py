@@ -176,7 +176,7 @@ def test_replay_is_an_older_name_of_choices():
     ({"check": "yes"}, TypeError("check: int expected, not str ('yes')")),
     ({"check": 0}, ValueError("check: 1 to ")),
     ({"choices": [1]}, TypeError("choices: (kind, answer) pairs of a chooser.record expected, not 1")),
-    ({"choices": [(1, "cpu")]}, TypeError("choices: (kind, answer) pairs of a chooser.record expected, not (1, 'cpu')")),
+    ({"choices": [(1, "cpu")]}, TypeError("choices: (kind, answer) pairs of a chooser.record expected, not (1, ")),
     ({"cores": 3}, TypeError("cores: str or Path expected, not int (3)")),
 ], ids=str)
 def test_arguments_that_cannot_be(options, error):
@@ -209,6 +209,6 @@ def test_programs_that_cannot_be(program, args, options, error):
 def test_a_coroutine_is_no_program():
     """It has begun already, and could not be begun again for a fork."""
     coro = main(None)
-    with pytest.raises(TypeError, match=r"^program: `async def main\(linux\)` or a list of strings expected, not <coro"):
+    with pytest.raises(TypeError, match=r"^program: `async def main\(linux\)` or a list of strings expected"):
         Machine().run(coro)
     coro.close()

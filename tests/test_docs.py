@@ -14,7 +14,7 @@ import pytest
 from procession.arch.python import sys_file, sys_plain, sys_process, sys_signal
 from procession.arch.x86.syscall_table import NI_SYSCALLS, SYSCALL_NAMES
 from procession.include.linux.syscalls import SYSCALLS
-from procession.include.trace.events import EVENTS
+from procession.include.trace.events import EVENTS, event_fields
 from procession.init import vmlinux  # noqa: F401 -- links every call in
 
 HOME = Path(__file__).parent.parent
@@ -131,8 +131,9 @@ def test_the_list_of_differences_from_today_is_complete():
 
 def with_fields(text):
     """Return a document with the fields of the trace events as they are; what stands beside them is written by hand."""
-    for name, (fields, _) in EVENTS.items():
-        text = re.sub(rf"^(\| `{name}` \|) [\w ]+ \|", rf"\1 {' '.join(fields)} |", text, flags=re.MULTILINE)
+    for name in EVENTS:
+        fields = " ".join(event_fields(name))
+        text = re.sub(rf"^(\| `{name}` \|) [\w ]+ \|", rf"\1 {fields} |", text, flags=re.MULTILINE)
     return text
 
 

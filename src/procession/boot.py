@@ -25,7 +25,9 @@ from procession.hw.core_store import CoreStore
 from procession.hw.memory import Frames
 from procession.include.linux.bug import bug
 from procession.include.linux.kernel import Kernel as LinuxKernel
-from procession.include.trace.events import EVENTS, Event, Trace
+from procession.include.linux.tracepoint import ListenerError, ListenerWarning
+from procession.include.trace.events import EVENTS, Event
+from procession.include.trace.tracepoints import Trace
 from procession.init import main as init_main
 from procession.init import vmlinux  # noqa: F401 -- links everything in
 from procession.kernel import entry, lockdep, rcupdate
@@ -89,6 +91,11 @@ class Result:
     def trace(self) -> list[Event]:
         """The events that were asked for by trace=."""
         return self.machine.events
+
+    @property
+    def listener_errors(self) -> list[ListenerError]:
+        """What trace listeners have raised, who were taken out for it."""
+        return self.machine.trace.errors
 
     @property
     def kernel(self) -> LinuxKernel:
@@ -184,7 +191,7 @@ class Machine:
             k.core_store = CoreStore(Path(cores))
             k.core_pattern = CORES_OUTSIDE
         if names is not None:
-            k.trace.subscribe(self.events.append, *names)
+            k.trace.subscribe(self.events.append, *names, vital=True)
         self._checker = _checker(k, every)
 
     # What there is to see of the kernel, before, after and during a run; kernel has the rest.
@@ -268,7 +275,8 @@ class Machine:
 
         program: argv of a file in the root, or `async def main(linux)`.  as_init: the program is PID 1 itself.
         Raises LinuxError if the program cannot be executed, Deadlock if it can never end, KernelPanic if it makes
-        the kernel panic, KernelBug for a bug of ours; TypeError, ValueError for arguments that cannot be.
+        the kernel panic, KernelBug for a bug of ours; TypeError, ValueError for arguments that cannot be. Warns with a
+        ListenerWarning of each trace listener that has raised something.
         """
         argv = _checked_argv(program, args)
         _check_text("cwd", cwd)
@@ -281,12 +289,17 @@ class Machine:
         try:
             result = self._run(command)
         except BaseException as error:
-            for tell in self.at_end:
-                tell(error)
+            self._ended(error)
             raise
-        for tell in self.at_end:
-            tell(result)
+        self._ended(result)
         return result
+
+    def _ended(self, how: Result | BaseException) -> None:
+        for tell in self.at_end:
+            tell(how)
+        # Not at once: with the filter "error" this raises, which it may not do within the kernel.
+        for error in self.trace.errors:
+            warnings.warn(str(error), ListenerWarning, stacklevel=3)
 
     def _run(self, command: Command) -> Result:
         k = self.kernel

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from procession.arch.x86.syscall_table import SYSCALL_NAMES
 from procession.include.linux.fault_inject import FAULT_KINDS, Fault, FaultAttr
 from procession.include.linux.signal import SIG_DFL, SIG_KERNEL_IGNORE_MASK, SIG_KERNEL_STOP_MASK
+from procession.include.trace.events import PageFaultUser, SignalDeliver, SysEnter
 
 if TYPE_CHECKING:
     from procession.boot import Machine, PythonProgram, Result
@@ -105,26 +106,26 @@ class Injector:
         self._names = {EXIT: _EXITS, ANY_FORK: _FORKS}.get(spec.call, (spec.call,))
         self._attr = kernel.fault_attr = FaultAttr(spec.kinds)
         self.hits: list[Fault] = self._attr.hits
-        kernel.trace.subscribe(self._on_event, "sys_enter", "sys_exit", "signal_deliver", "page_fault_user")
+        kernel.trace.subscribe(self._on_event, "sys_enter", "sys_exit", "signal_deliver", "page_fault_user", vital=True)
 
     def _on_event(self, event: Event) -> None:
-        what = event[4]
-        attr = self._attr
-        current = self.kernel.current
-        if current in attr.armed and what != "signal_deliver" and not (what == "page_fault_user" and self._in_call()):
-            # Back in user mode, or as good as: a call's end, or the next trap after a signal.
+        if self.kernel.current in self._attr.armed and self._is_over(event):
             self._disarm()
-        if what == "sys_enter":
-            name = event[6]
-            if name in self._names:
+        if isinstance(event, SysEnter):
+            if event.name in self._names:
                 self._begin()
-            elif self.spec.call in _FORKS and name in _FORKS:
-                self._other_forks.add(name)
-        elif what == "signal_deliver" and (self.spec.call == SIGNAL or (self.spec.call == EXIT and _is_fatal(event))):
+            elif self.spec.call in _FORKS and event.name in _FORKS:
+                self._other_forks.add(event.name)
+        elif isinstance(event, SignalDeliver) and (
+            self.spec.call == SIGNAL or (self.spec.call == EXIT and _is_fatal(event))
+        ):
             self._begin()
 
-    def _in_call(self) -> bool:
-        return self.spec.call != SIGNAL
+    def _is_over(self, event: Event) -> bool:
+        """Whether current is back in user mode, or as good as: a call's end, or the next trap after a signal."""
+        if isinstance(event, PageFaultUser):
+            return self.spec.call == SIGNAL
+        return not isinstance(event, SignalDeliver)
 
     def _begin(self) -> None:
         self.calls += 1
@@ -155,10 +156,10 @@ class Injector:
         return f"{spec}: nothing refused: {spec.call} made only {reached} such requests"
 
 
-def _is_fatal(event: Event) -> bool:
-    """Whether the signal of a signal_deliver event ends its process (init apart)."""
-    sig, handler = event[5], event[8]
-    return bool(handler == SIG_DFL and not (SIG_KERNEL_IGNORE_MASK | SIG_KERNEL_STOP_MASK) >> (sig - 1) & 1)
+def _is_fatal(event: SignalDeliver) -> bool:
+    """Whether the signal ends its process (init apart)."""
+    spares = SIG_KERNEL_IGNORE_MASK | SIG_KERNEL_STOP_MASK
+    return event.sa_handler == SIG_DFL and not spares >> (event.sig - 1) & 1
 
 
 def census(k: Kernel) -> dict[str, object]:

@@ -26,7 +26,7 @@ from procession.boot import Machine, Result
 from procession.hw.chooser import Chooser, ReplayError
 from procession.hw.console import BufferConsole
 from procession.include.linux.signal import signame
-from procession.include.trace.events import EVENTS
+from procession.include.trace.events import SchedProcessExec, SchedProcessFree, SysEnter, SysExit
 from procession.tools import ps
 from procession.tools.fault_inject import Injector, parse_spec
 from procession.tools.tracefile import (
@@ -254,8 +254,8 @@ class Replay:
             how = "the recording is cut off here" if done.how is None else _how(done.how)
             return f"identical: {done.events} events, sha256 {done.sha256}; {how}\n"
         stop = self.until(spec)
-        before = "".join(_wording(event) for event in stop.before)
-        return f"{before}{_wording(stop.event)}^ event {stop.number}\n\n{self.ps()}"
+        before = "".join(f"{event}\n" for event in stop.before)
+        return f"{before}{stop.event}\n^ event {stop.number}\n\n{self.ps()}"
 
     # The end.
 
@@ -273,18 +273,6 @@ class Replay:
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _wording(event: Event) -> str:
-    """Return an event as ftrace prints it."""
-    now, cpu, pid, comm, name, *fields = event
-    if name == "sys_enter":
-        text = f"{fields[1]}({', '.join(map(str, fields[2]))})"
-    elif name == "sys_exit":
-        text = f"{fields[1]} = {fields[2]}"
-    else:
-        text = EVENTS[name][1].format(*fields)
-    return f"{now // 10**9:>5}.{now % 10**9:09} [{cpu}] {comm}-{pid}: {name}: {text}\n"
 
 
 def _how(end: dict[str, Any]) -> str:
@@ -339,7 +327,7 @@ class _Player:
         kernel.console = self.console = _RecordedAnswers(self, replay._console or BufferConsole())
         kernel.clock.host = _RecordedTime(self)
         kernel.chooser = _RecordedChoices(self, header["seed"])
-        kernel.trace.subscribe(self._on_event, *header["names"])
+        kernel.trace.subscribe(self._on_event, *header["names"], vital=True)
         return machine
 
     # In the thread of whoever replays.
@@ -426,15 +414,15 @@ class _Player:
 
     def _follow(self, event: Event) -> None:
         """Keep in mind who is in which system call."""
-        pid, name = event[2], event[4]
-        if name == "sys_enter":
-            self.calls[pid] = event[6]
-        elif name == "sys_exit":
-            self.calls.pop(pid, None)
-        elif name == "sched_process_free":
-            self.calls.pop(event[6], None)
-        elif name == "sched_process_exec" and event[7] != event[6]:
-            self.calls[event[6]] = self.calls.pop(event[7], "execve")
+        calls = self.calls
+        if isinstance(event, SysEnter):
+            calls[event.common_pid] = event.name
+        elif isinstance(event, SysExit):
+            calls.pop(event.common_pid, None)
+        elif isinstance(event, SchedProcessFree):
+            calls.pop(event.pid, None)
+        elif isinstance(event, SchedProcessExec) and event.old_pid != event.pid:
+            calls[event.pid] = calls.pop(event.old_pid, "execve")
 
     def differs(self, now: str) -> NoReturn:
         """Say that the machine does something else than what is recorded."""

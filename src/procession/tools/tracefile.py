@@ -50,11 +50,8 @@ class TraceError(ReplayError, ValueError):
 
 
 def as_dict(event: Event) -> dict[str, Any]:
-    """Return the event with its fields named; common_ are those of the current task, as ftrace calls them."""
-    now, cpu, pid, comm, name, *fields = event
-    return {"time_ns": now, "cpu": cpu, "common_pid": pid, "common_comm": comm, "event": name} | dict(
-        zip(EVENTS[name][0], fields, strict=True)
-    )
+    """Return the event as a dictionary, as it stands in a trace file."""
+    return event._asdict()
 
 
 def _plain(value: Any) -> Any:
@@ -144,7 +141,7 @@ class TraceWriter:
         self.events = 0
         self._begun = False
         self._digest = hashlib.sha256()
-        kernel.trace.subscribe(self._on_event, *names)
+        kernel.trace.subscribe(self._on_event, *names, vital=True)
         machine.at_end.append(self._on_end)
         kernel.console = self._console = _RecordedConsole(kernel.console, self)
         kernel.clock.host = _RecordedTime(kernel.clock.host, self)

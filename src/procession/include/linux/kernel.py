@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from procession.include.linux.slab import KmemCache
     from procession.include.linux.spinlock import Lockdep, RwLock
     from procession.include.linux.tty import TtyDriver
-    from procession.include.trace.events import Trace
+    from procession.include.trace.tracepoints import Trace
 
 
 class Kernel:
