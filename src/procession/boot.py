@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.tools.validate import Checker
 
-__all__ = ("DEFAULT_ENV", "DEFAULT_WINSIZE", "Command", "Kernel", "Machine", "Result")
+__all__ = ("DEFAULT_ENV", "DEFAULT_WINSIZE", "Command", "Kernel", "Machine", "Result", "make_command")
 
 # A run begins at this moment unless it is told another: 2012-01-05, when 3.2 had just come out.
 BOOT_TIME_NS: Final = 1_325_721_600 * 1_000_000_000
@@ -115,6 +115,19 @@ class Command:
     env: dict[str, str]
     cwd: str
     as_init: bool
+
+
+def make_command(
+    program: PythonProgram | Sequence[str],
+    args: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+    cwd: str = "/",
+    *,
+    as_init: bool = False,
+) -> Command:
+    """Return what Machine.run()'s arguments ask for; raises TypeError, ValueError for those that cannot be."""
+    _check_text("cwd", cwd)
+    return Command(_checked_argv(program, args), _checked_env(DEFAULT_ENV if env is None else env), cwd, as_init)
 
 
 class Machine:
@@ -278,14 +291,12 @@ class Machine:
         the kernel panic, KernelBug for a bug of ours; TypeError, ValueError for arguments that cannot be. Warns with a
         ListenerWarning of each trace listener that has raised something.
         """
-        argv = _checked_argv(program, args)
-        _check_text("cwd", cwd)
-        command = Command(argv, _checked_env(DEFAULT_ENV if env is None else env), cwd, as_init)
+        command = make_command(program, args, env, cwd, as_init=as_init)
         if self.command is not None:
             raise RuntimeError("a machine runs once: make another one")
         self.command = command
         if callable(program):
-            self.kernel.programs[argv[0]] = program
+            self.kernel.programs[command.argv[0]] = program
         try:
             result = self._run(command)
         except BaseException as error:
@@ -412,6 +423,15 @@ def _check_text(name: str, value: object) -> None:
     _check_kind(name, value, str)
     if "\0" in str(value):
         raise ValueError(f"{name}: a NUL character in {value!r}")
+    _check_encodes(name, str(value))
+
+
+def _check_encodes(name: str, text: str) -> None:
+    """Raise ValueError unless text is UTF-8, or bytes as os.fsdecode() reads them."""
+    try:
+        text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise ValueError(f"{name}: {text!r} stands for no bytes") from None
 
 
 def _checked_choices(choices: Sequence[Choice]) -> list[Choice]:
@@ -441,6 +461,8 @@ def _checked_root(root: RootSpec) -> RootSpec:
     for path, contents in root.items():
         _check_text("root: a path", path)
         _check_kind(f"root: {path}", contents, bytes, str)
+        if isinstance(contents, str):
+            _check_encodes(f"root: {path}", contents)
     return root
 
 

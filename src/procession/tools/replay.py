@@ -22,7 +22,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
 from procession.arch.x86 import interrupt
-from procession.boot import Machine, Result
+from procession.boot import Machine, Result, make_command
 from procession.hw.chooser import Chooser, ReplayError
 from procession.hw.console import BufferConsole
 from procession.include.linux.signal import signame
@@ -309,6 +309,7 @@ class _Player:
 
     def _assemble(self, replay: Replay) -> Machine:
         header = replay.header
+        make_command(header["argv"], (), header["env"], header["cwd"])  # raises now what run() would
         machine = Machine(
             root=replay._root,
             memory=header["memory"],

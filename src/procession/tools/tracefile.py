@@ -1,8 +1,10 @@
-"""The stream of trace events as a file: one JSON object a line, in the order things happened.
+r"""The stream of trace events as a file: one JSON object a line, in the order things happened.
 
 The first line describes the run, the last one how it ended. Between the events stand the answers that the machine got
 from outside (what was typed, the host's time, choices), each where it was asked for: tools/replay.py needs nothing else
 to run it all again.
+
+Text that is bytes to the kernel is written as UTF-8; a byte 0xNN that is none as \udcNN (surrogateescape).
 """
 
 from __future__ import annotations
@@ -42,7 +44,8 @@ __all__ = (
     "trace_hash",
 )
 
-FORMAT: Final = 1
+# Of the file: what a reader has to know. Raised with every change by which an older reader would be misled.
+FORMAT: Final = 2
 
 
 class TraceError(ReplayError, ValueError):
@@ -58,7 +61,7 @@ def _plain(value: Any) -> Any:
     """Return what stands for a Python program's argument that is no number: strings, or how long a buffer is."""
     strings = getattr(value, "strings", None)
     if strings is not None:
-        return [item.decode(errors="backslashreplace") for item in strings]
+        return [item.decode("utf-8", "surrogateescape") for item in strings]
     try:
         return f"buffer of {len(value)}"
     except (TypeError, NotImplementedError):  # a stack has no length
@@ -370,8 +373,10 @@ def read_header(path: Path) -> dict[str, Any]:
     found = parse_line(path, 1, line)
     if found["event"] != "run":
         raise TraceError(f"{path}: not a trace: its first line does not describe a run")
-    if found.get("format") != FORMAT:
-        raise TraceError(f"{path}: a trace of format {found.get('format')}, this is for format {FORMAT}")
+    number = found.get("format")
+    if type(number) is not int or number != FORMAT:
+        which = f"format {number}" if type(number) is int else "an unknown format"
+        raise TraceError(f"{path}: a trace of {which}; this version reads format {FORMAT}: record it again")
     for name, kind in _FIELDS.items():
         if not isinstance(found.get(name), kind) or (kind is int and found[name] is True):
             raise TraceError(f"{path}: the description of the run has no {name}")
