@@ -27,6 +27,8 @@ check: $(READY)
 
 generate: $(READY)
 	$(BIN)/python scripts/tracepoints.py
+	$(BIN)/python scripts/python_constants.py
+	$(BIN)/python scripts/python_calls.py
 	$(BIN)/python tests/test_docs.py
 
 bench: $(READY)

@@ -11,7 +11,7 @@ import re
 
 import pytest
 
-from procession.arch.python import sys_file, sys_plain, sys_process, sys_signal
+from procession.arch.python import _calls, sys_file, sys_process, sys_signal
 from procession.arch.x86.syscall_table import NI_SYSCALLS, SYSCALL_NAMES
 from procession.include.linux.syscalls import SYSCALLS
 from procession.include.trace.events import EVENTS, event_fields
@@ -19,7 +19,7 @@ from procession.init import vmlinux  # noqa: F401 -- links every call in
 
 HOME = Path(__file__).parent.parent
 PYTHON_MD = HOME / "docs" / "python.md"
-SECTIONS = {"Processes": sys_process, "Files": sys_file, "Signals and time": sys_signal, "Plain calls": sys_plain}
+SECTIONS = {"Processes": sys_process, "Files": sys_file, "Signals and time": sys_signal, "Plain calls": _calls}
 BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 SOURCE = Path(sys_file.__file__).parents[2]
 NOTE = re.compile(r"Differs: (.+?)(?=\n\n|\s+Raises |\s+Context: |\Z)", re.DOTALL)
@@ -58,10 +58,13 @@ def methods(module):
     (cls,) = (node for node in ast.parse(source).body if isinstance(node, ast.ClassDef))
     for node in cls.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
+            if "with ENOSYS:" in ast.get_docstring(node):
+                continue        # it is there only to say so
             # As written, for octal numbers stay octal.
             head = ast.get_source_segment(source, node).partition('"""')[0].partition("def ")[2]
             head = " ".join(head.split()).removesuffix(":")
-            head = re.sub(r"self(, )?|structs\.", "", head.replace("( ", "(").replace(", )", ")").replace(" )", ")"))
+            head = head.replace("( ", "(").replace(", )", ")").replace(" )", ")")
+            head = re.sub(r"self(, )?|structs\.|Constants\.", "", head)
             head = re.sub(r"Awaitable\[(\w+)\]", r"\1", head).replace("|", "\\|")
             summary = ast.get_docstring(node).partition("\n\n")[0].replace("\n", " ")
             yield f"| `{head}` | {summary} |\n"
