@@ -138,6 +138,8 @@ class Machine:
     has ended, by its Result or by the exception that leaves run().
     """
 
+    __slots__ = ("_checker", "at_end", "command", "events", "kernel", "memory", "root")
+
     def __init__(
         self,
         *,
