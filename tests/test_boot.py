@@ -9,6 +9,7 @@ import pytest
 
 import procession
 from procession import Deadlock, Kernel, KernelBug, Machine, boot
+from procession.hw.console import BufferConsole, HostConsole
 from procession.include.linux import kernel as linux_kernel
 from procession.kernel import exit
 from procession.tools.validate import validate_all
@@ -155,12 +156,14 @@ def test_replay_is_an_older_name_of_choices():
 @pytest.mark.parametrize(("options", "error"), [
     ({"stdin": "abc"}, TypeError("stdin: bytes or bytearray or memoryview expected, not str ('abc')")),
     ({"memory": 1.5}, TypeError("memory: int expected, not float (1.5)")),
-    ({"memory": 4096}, ValueError("memory: 4194304 to 68719476736, not 4096")),
-    ({"memory": 1 << 40}, ValueError("memory: 4194304 to 68719476736, not 1099511627776")),
+    ({"memory": 4096}, ValueError("memory: at least 4 MiB")),
+    ({"memory": 1 << 40}, ValueError("memory: at most 64 GiB")),
     ({"cpus": 0}, ValueError("cpus: 1 to 64, not 0")),
     ({"cpus": "2"}, TypeError("cpus: int expected, not str ('2')")),
     ({"seed": "x"}, TypeError("seed: int expected, not str ('x')")),
     ({"boot_time_ns": 1.0}, TypeError("boot_time_ns: int expected, not float (1.0)")),
+    ({"console": "x"}, TypeError("console: a console of procession.hw.console expected, not 'x'")),
+    ({"console": HostConsole}, TypeError("console: a console of procession.hw.console expected, not <class")),
     ({"winsize": 80}, TypeError("winsize: (rows, columns) expected, not 80")),
     ({"winsize": (24, 80, 1)}, TypeError("winsize: (rows, columns) expected, not (24, 80, 1)")),
     ({"winsize": (24, -1)}, ValueError("winsize: 0 to 65535, not -1")),
@@ -212,3 +215,18 @@ def test_a_coroutine_is_no_program():
     with pytest.raises(TypeError, match=r"^program: `async def main\(linux\)` or a list of strings expected"):
         Machine().run(coro)
     coro.close()
+
+
+def test_a_console_of_ones_own():
+    """Anything with its methods will do."""
+    console = BufferConsole()
+    assert Machine(console=console).run(main).stdout == console.stdout == b"done\n"
+    assert Machine(stdin=bytearray(b"x")).run(main).output == "done\n"
+
+
+def test_a_field_of_the_kernel_is_not_set_on_the_machine():
+    """It would be without effect."""
+    machine = Machine()
+    with pytest.raises(AttributeError):
+        machine.fault_around_pages = 16
+    machine.kernel.fault_around_pages = 16

@@ -20,7 +20,7 @@ from procession.arch.x86 import entry as x86_entry
 from procession.arch.x86 import interrupt
 from procession.hw.chooser import Chooser
 from procession.hw.clock import Clock
-from procession.hw.console import BufferConsole, HostConsole
+from procession.hw.console import BufferConsole, Console, HostConsole
 from procession.hw.core_store import CoreStore
 from procession.hw.memory import Frames
 from procession.include.linux.bug import bug
@@ -35,7 +35,6 @@ from procession.mm import page_alloc, slab
 
 if TYPE_CHECKING:
     from procession.hw.chooser import Choice
-    from procession.hw.console import Console
     from procession.include.linux.pid import PidNamespace
     from procession.include.linux.sched import Task
     from procession.tools.validate import Checker
@@ -182,7 +181,7 @@ class Machine:
         every = default_check if check is None else check
         if not isinstance(every, bool):
             _check_range("check", every, 1, MAX_DENSE)
-        _check_range("memory", memory, MIN_MEMORY, MAX_MEMORY)
+        _check_memory(memory)
         _check_range("cpus", cpus, 1, MAX_CPUS)
         _check_kind("seed", seed, int)
         _check_kind("boot_time_ns", boot_time_ns, int)
@@ -195,7 +194,7 @@ class Machine:
         k = self.kernel
         k.frames = Frames(memory)
         k.chooser = Chooser(seed, _checked_choices(choices))
-        k.console = console if console is not None else BufferConsole(_checked_input(stdin))
+        k.console = _checked_console(console) or BufferConsole(_checked_input(stdin))
         k.tty = tty
         k.winsize = _checked_winsize(winsize)
         k.boot_time_ns = boot_time_ns
@@ -420,6 +419,14 @@ def _check_range(name: str, value: int, least: int, most: int) -> None:
         raise ValueError(f"{name}: {least} to {most}, not {value}")
 
 
+def _check_memory(memory: int) -> None:
+    _check_kind("memory", memory, int)
+    if memory < MIN_MEMORY:
+        raise ValueError(f"memory: at least {MIN_MEMORY >> 20} MiB")
+    if memory > MAX_MEMORY:
+        raise ValueError(f"memory: at most {MAX_MEMORY >> 30} GiB")
+
+
 def _check_text(name: str, value: object) -> None:
     """Raise TypeError, ValueError unless value can be a C string."""
     _check_kind(name, value, str)
@@ -441,6 +448,12 @@ def _checked_choices(choices: Sequence[Choice]) -> list[Choice]:
         if not isinstance(choice, tuple) or [type(part) for part in choice] != [str, int]:
             raise TypeError(f"choices: (kind, answer) pairs of a chooser.record expected, not {choice!r}")
     return list(choices)
+
+
+def _checked_console(console: Console | None) -> Console | None:
+    if console is not None and (isinstance(console, type) or not isinstance(console, Console)):
+        raise TypeError(f"console: a console of procession.hw.console expected, not {console!r}")
+    return console
 
 
 def _checked_input(stdin: bytes) -> bytes:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from procession.boot import Result
 from procession.hw.chooser import ReplayError
+from procession.include.linux.binfmts import UserStrings
 from procession.include.trace.events import EVENTS
 
 if TYPE_CHECKING:
@@ -59,9 +60,8 @@ def as_dict(event: Event) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """Return what stands for a Python program's argument that is no number: strings, or how long a buffer is."""
-    strings = getattr(value, "strings", None)
-    if strings is not None:
-        return [item.decode("utf-8", "surrogateescape") for item in strings]
+    if isinstance(value, UserStrings):
+        return [item.decode("utf-8", "surrogateescape") for item in value.strings]
     try:
         return f"buffer of {len(value)}"
     except (TypeError, NotImplementedError):  # a stack has no length
