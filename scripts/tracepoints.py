@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
-import sys
 
-HOME = Path(__file__).parents[1]
-PATH = HOME / "src" / "procession" / "include" / "trace" / "tracepoints.py"
+TRACE = Path(__file__).parents[1] / "src" / "procession" / "include" / "trace"
+EVENTS = TRACE / "events.py"
+PATH = TRACE / "tracepoints.py"
 WIDTH = 120
 
 HEAD = '''"""The tracepoints: an attribute per event, None while nobody listens. Made by scripts/tracepoints.py.
@@ -61,43 +62,49 @@ def _wrapped(opening: str, items: list[str], closing: str, indent: str) -> str:
     return f"{opening}\n" + "".join(f"{indent}    {item},\n" for item in items) + f"{indent}{closing}"
 
 
-def _kinds(cls: type) -> list[str]:
-    """Return the types of an event's own fields, as they are written."""
-    return [cls.__annotations__[field].__forward_arg__ for field in cls._fields[COMMON_FIELDS:]]
+def _events() -> dict[str, tuple[str, dict[str, str]]]:
+    """Return event name -> (its class, its own fields and their types as they are written)."""
+    tree = ast.parse(EVENTS.read_text(encoding="utf-8"))
+    fields: dict[str, dict[str, str]] = {}
+    names: dict[str, str] = {}
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            members = [member for member in node.body if isinstance(member, ast.AnnAssign)]
+            kinds = {ast.unparse(member.target): ast.unparse(member.annotation) for member in members}
+            own = list(kinds).index("event") + 1
+            fields[node.name] = dict(list(kinds.items())[own:])
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Dict):
+            names = {
+                ast.literal_eval(key): ast.unparse(cls)
+                for key, cls in zip(node.value.keys, node.value.values, strict=True)
+                if key is not None
+            }
+    return {name: (cls, fields[cls]) for name, cls in names.items()}
 
 
-def _emitter(name: str, cls: type) -> str:
-    fields = cls._fields[COMMON_FIELDS:]
-    parameters = ["self", *map("{}: {}".format, fields, _kinds(cls))]
+def _emitter(name: str, cls: str, fields: dict[str, str]) -> str:
+    parameters = ["self", *(f"{field}: {kind}" for field, kind in fields.items())]
     values = ["k.clock.now_ns", "cpu", "current.pid", "current.comm", f'"{name}"', *fields]
     line = f"        fields = ({', '.join(values)})"
     if len(line) > WIDTH:
         line = "\n".join(["        fields = (", *(f"            {value}," for value in values), "        )"])
-    text = EMIT.format(name=name, cls=cls.__name__, parameters="\0", fields=line)
+    text = EMIT.format(name=name, cls=cls, parameters="\0", fields=line)
     head = _wrapped(f"    def _emit_{name}(", parameters, ") -> None:", "    ")
     return text.replace(f"    def _emit_{name}(\0) -> None:", head)
 
 
 def text() -> str:
     """Return what the file has to be."""
-    out = [
-        HEAD,
-        *(f"    {cls.__name__},\n" for cls in sorted(EVENTS.values(), key=lambda cls: cls.__name__)),
-        ")\n",
-        CLASS,
-    ]
-    slots = sorted(EVENTS)
-    out += ["    __slots__ = (\n", *(f'        "{name}",\n' for name in slots), "    )\n\n"]
-    for name, cls in EVENTS.items():
-        out.append(_wrapped(f"    {name}: Callable[[", _kinds(cls), "], None] | None", "    ") + "\n")
+    events = _events()
+    out = [HEAD, *(f"    {cls},\n" for cls in sorted(cls for cls, _ in events.values())), ")\n", CLASS]
+    out += ["    __slots__ = (\n", *(f'        "{name}",\n' for name in sorted(events)), "    )\n\n"]
+    for name, (_, fields) in events.items():
+        out.append(_wrapped(f"    {name}: Callable[[", list(fields.values()), "], None] | None", "    ") + "\n")
     out += ["\n    def _arm(self) -> None:\n", "        to = self._listeners\n"]
-    out += [f'        self.{name} = self._emit_{name} if to["{name}"] else None\n' for name in EVENTS]
-    out += [_emitter(name, cls) for name, cls in EVENTS.items()]
+    out += [f'        self.{name} = self._emit_{name} if to["{name}"] else None\n' for name in events]
+    out += [_emitter(name, cls, fields) for name, (cls, fields) in events.items()]
     return "".join(out)
 
-
-sys.path.insert(0, str(HOME / "src"))
-from procession.include.trace.events import COMMON_FIELDS, EVENTS  # noqa: E402 -- of this tree
 
 if __name__ == "__main__":
     PATH.write_text(text(), encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from traceback import format_exception
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from procession.include.linux.bug import KernelBug
 from procession.include.trace.events import EVENTS, Event
@@ -21,12 +21,15 @@ class ListenerWarning(UserWarning):
     """A listener has raised an exception, and was taken out."""
 
 
-class ListenerError(NamedTuple):
+class ListenerError:
     """What a listener has raised, and at which event."""
 
-    listener: Listener
-    event: Event
-    error: Exception
+    __slots__ = ("error", "event", "listener")
+
+    def __init__(self, listener: Listener, event: Event, error: Exception) -> None:
+        self.listener = listener
+        self.event = event
+        self.error = error
 
     def __str__(self) -> str:
         trace = "".join(format_exception(self.error))
