@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-import runpy
 from typing import get_type_hints
 import warnings
 
@@ -11,10 +9,8 @@ import pytest
 
 from procession import KernelBug, Machine
 from procession.include.linux.tracepoint import ListenerWarning
-from procession.include.trace import events, tracepoints
+from procession.include.trace import events
 from procession.include.trace.events import COMMON_FIELDS, EVENTS, SchedProcessExit, SchedSwitch, SysEnter, event_fields
-
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
 async def everything(sys):
@@ -103,12 +99,6 @@ def test_every_event_has_a_line():
         values = ["x" if kinds[field] is str else () if field == "args" else 5 for field in cls._fields]
         values[4] = name
         assert f": {name}: " in str(cls(*values))
-
-
-def test_the_tracepoints_are_made_from_the_events():
-    """Run `make generate` when this fails."""
-    made = runpy.run_path(str(SCRIPTS / "tracepoints.py"))["text"]()
-    assert Path(tracepoints.__file__).read_text(encoding="utf-8") == made
 
 
 # Listeners.

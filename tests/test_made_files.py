@@ -1,4 +1,4 @@
-"""What Python programs call is made from the declarations, and there is no other way to say it."""
+"""What is made from declarations by scripts/ is up to date, and what Python programs have of it."""
 
 from __future__ import annotations
 
@@ -12,27 +12,24 @@ import sys as host
 import pytest
 
 from procession import Machine
-from procession.arch.python import _calls, _constants
+from procession.arch.python._constants import Constants
 from procession.arch.python.sys import Sys
 from procession.arch.x86.syscall_table import SYSCALL_NAMES
 from procession.include.linux import fcntl, sched, signal
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
-MADE = {"python_calls.py": _calls, "python_constants.py": _constants}
+SCRIPTS = Path(__file__).parents[1] / "scripts"
 
 
-@pytest.mark.parametrize("script", MADE)
-def test_what_is_made_is_up_to_date(script):
+@pytest.mark.parametrize("name", ["python_calls.py", "python_constants.py", "tracepoints.py"])
+def test_what_is_made_is_up_to_date_and_laid_out_by_the_formatter(name):
     """Run `make generate` when this fails."""
-    text = runpy.run_path(str(SCRIPTS / script))["text"]()
-    assert Path(MADE[script].__file__).read_text(encoding="utf-8") == text
-
-
-@pytest.mark.parametrize("script", MADE)
-def test_what_is_made_is_laid_out_as_the_formatter_does(script):
-    made = MADE[script].__file__
+    script = runpy.run_path(str(SCRIPTS / name))
+    assert script["PATH"].read_text(encoding="utf-8") == script["text"]()
     for command in (["format", "--check"], ["check"]):
-        done = subprocess.run([host.executable, "-m", "ruff", *command, made], capture_output=True, check=False)
+        done = subprocess.run(
+            [host.executable, "-m", "ruff", *command, script["PATH"]],
+            capture_output=True, check=False, cwd=SCRIPTS.parent,
+        )
         assert done.returncode == 0, done.stdout
 
 
@@ -50,7 +47,7 @@ def test_there_is_one_line_of_classes():
 
 def test_constants_are_the_headers():
     assert (Sys.SIGCHLD, Sys.O_CREAT, Sys.CLONE_VM) == (signal.SIGCHLD, fcntl.O_CREAT, sched.CLONE_VM)
-    kernels = [name for name in vars(_constants.Constants) if re.match("TIF_|PF_|TASK_|VM_|SIG_KERNEL|JOBCTL_", name)]
+    kernels = [name for name in vars(Constants) if re.match("TIF_|PF_|TASK_|VM_|SIG_KERNEL|JOBCTL_", name)]
     assert kernels == []
 
 
