@@ -1,6 +1,7 @@
 # make run    set everything up, boot, and run the host's /bin/sh in it
 # make test   set everything up and pass all tests
 # make check  formatting, types, layers
+# make generate  what is made from the sources: tracepoints, Python's calls, tables of the docs
 # make bench  speed, beside the host's own figures
 # make fuzz   N random process programs on the host and inside
 # make soak   the long runs of every kind: random programs, hostile guests, faults on purpose, repetition (hours)
@@ -10,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test check bench fuzz soak clean
+.PHONY: run test check generate bench fuzz soak clean
 
 run: $(READY)
 	$(BIN)/procession run -- /bin/sh -c 'echo "pid $$$$ on $$(uname -sr)"; (sleep 2; echo "two seconds later") & \
@@ -20,9 +21,15 @@ test: $(READY)
 	$(BIN)/python -m pytest -n auto -q
 
 check: $(READY)
-	$(BIN)/ruff check src tests bench examples fuzz
+	$(BIN)/ruff check src tests bench examples fuzz scripts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+generate: $(READY)
+	$(BIN)/python scripts/tracepoints.py
+	$(BIN)/python scripts/python_constants.py
+	$(BIN)/python scripts/python_calls.py
+	$(BIN)/python tests/test_docs.py
 
 bench: $(READY)
 	$(BIN)/python -m bench

@@ -83,7 +83,7 @@ def climb(path, call, mode, how, times, *arguments):
     kernel.check_baseline()
     assert validate_all(kernel) == []
     spared = Kernel(root="/").run([path, mode, "1", how, *arguments])
-    assert census(kernel) == census(spared.kernel)
+    assert census(result.kernel) == census(spared.kernel)
     lines = result.output.splitlines()
     assert len(lines) == times
     assert len(injector.hits) < times, "there are more requests to refuse"

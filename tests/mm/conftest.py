@@ -25,7 +25,7 @@ from procession.include.linux.resource import RLIM_INFINITY
 from procession.include.linux.sched import SignalStruct, Task, UserStruct
 from procession.include.linux.signal import Sigpending
 from procession.include.linux.spinlock import SpinLock
-from procession.include.trace.events import Trace
+from procession.include.trace.tracepoints import Trace
 from procession.kernel import fork_mm, lockdep
 from procession.mm import memory, mmap, page_alloc, slab
 from procession.tools import validate

@@ -476,7 +476,7 @@ def _prpsinfo(current: Task, mm: MmStruct) -> bytes:
         pid.task_pid_nr_ns(current.real_parent, ns),
         pid.task_pgrp_nr_ns(current, ns),
         pid.task_session_nr_ns(current, ns),
-        current.comm.encode("latin-1"),
+        current.comm.encode("utf-8", "surrogateescape"),
         args.replace(b"\0", b" "),
     )
 

@@ -64,6 +64,7 @@ from procession.include.linux.sched import (
 )
 from procession.include.linux.signal import SIGCHLD, SIGKILL, Sigpending
 from procession.include.linux.spinlock import SpinLock
+from procession.include.linux.wait import WALL, WEXITED
 from procession.kernel import (
     completion,
     cred,
@@ -370,7 +371,7 @@ async def _execvpe(current: Task, program: InitProgram, argv: UserStrings, envp:
 async def _reap_until(current: Task, nr: int) -> int:
     """Wait for all children until process nr has ended; returns its wait status. Raises ECHILD if it is no child."""
     while True:
-        wo = exit_wait.WaitOpts(exit_wait.WEXITED | exit_wait.WALL)
+        wo = exit_wait.WaitOpts(WEXITED | WALL)
         try:
             if await exit_wait.do_wait(current, wo) == nr:
                 return wo.status

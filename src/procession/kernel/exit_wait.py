@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 import struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_PID
@@ -40,6 +40,14 @@ from procession.include.linux.wait import (
     P_ALL,
     P_PGID,
     P_PID,
+    WALL,
+    WCLONE,
+    WCONTINUED,
+    WEXITED,
+    WNOHANG,
+    WNOTHREAD,
+    WNOWAIT,
+    WUNTRACED,
     IdTypeArg,
     Wait4Arg,
     WaitidArg,
@@ -53,16 +61,6 @@ if TYPE_CHECKING:
     from procession.include.linux.pid import Pid
 
 __all__ = ("WaitOpts", "do_wait", "sys_wait4", "sys_waitid", "wait_for_any")
-
-
-WNOHANG: Final = 1
-WUNTRACED: Final = 2
-WEXITED: Final = 4
-WCONTINUED: Final = 8
-WNOWAIT: Final = 0x01000000
-WNOTHREAD: Final = 0x20000000
-WALL: Final = 0x40000000
-WCLONE: Final = 0x80000000
 
 
 @dataclass(eq=False, slots=True)

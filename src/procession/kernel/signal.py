@@ -358,7 +358,7 @@ def _settle(current: Task, info: Siginfo) -> KSigaction | int:
     trace = current.kernel.trace
     if trace.signal_deliver:
         errno, code, *rest = trace_fields(info, current)
-        trace.signal_deliver(signr, errno, code, ka.handler, ka.flags, *rest)
+        trace.signal_deliver(int(signr), errno, code, ka.handler, int(ka.flags), *rest)
     handler = ka.handler
     if handler not in (SIG_DFL, SIG_IGN):
         if ka.flags & SA_RESETHAND:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from procession.include.linux.slab import KmemCache
     from procession.include.linux.spinlock import Lockdep, RwLock
     from procession.include.linux.tty import TtyDriver
-    from procession.include.trace.events import Trace
+    from procession.include.trace.tracepoints import Trace
 
 
 class Kernel:
@@ -164,6 +164,7 @@ class Kernel:
     # What was allocated when the program was started: it has to be given back by the end.
     slab_baseline: dict[str, int]
     frames_baseline: int
+    check_baseline: Callable[[], None]  # set by boot: raise KernelBug unless it was
 
     # The result of the run.
     halted: bool  # PID 1's child, or PID 1, has ended: stop the machine

@@ -478,7 +478,7 @@ class Task:
     parent_exec_id: int
     ptrace: int
     alloc_lock: SpinLock
-    comm: str  # at most 15 bytes; latin-1
+    comm: str  # at most 15 bytes; as os.fsdecode() reads them
     mm: MmStruct | None
     active_mm: MmStruct | None
     files: FilesStruct | None

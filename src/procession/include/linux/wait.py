@@ -17,18 +17,29 @@ if TYPE_CHECKING:
     from procession.include.linux.spinlock import SpinLock
 
 
+WNOHANG: Final = 0x1
+WUNTRACED: Final = 0x2
+WSTOPPED: Final = WUNTRACED
+WEXITED: Final = 0x4
+WCONTINUED: Final = 0x8
+WNOWAIT: Final = 0x01000000
+# In C these three begin with two underscores, which Python's class bodies would mangle.
+WNOTHREAD: Final = 0x20000000
+WALL: Final = 0x40000000
+WCLONE: Final = 0x80000000
+
 # Not a class body: there, names that begin with two underscores are mangled.
 WaitFlags = IntFlag(
     "WaitFlags",
     {
-        "WNOHANG": 0x1,
-        "WEXITED": 0x4,
-        "WSTOPPED": 0x2,
-        "WCONTINUED": 0x8,
-        "WNOWAIT": 0x01000000,
-        "__WCLONE": 0x80000000,
-        "__WALL": 0x40000000,
-        "__WNOTHREAD": 0x20000000,
+        "WNOHANG": WNOHANG,
+        "WEXITED": WEXITED,
+        "WSTOPPED": WSTOPPED,
+        "WCONTINUED": WCONTINUED,
+        "WNOWAIT": WNOWAIT,
+        "__WCLONE": WCLONE,
+        "__WALL": WALL,
+        "__WNOTHREAD": WNOTHREAD,
     },
 )
 _WAIT4: Final = tuple(flag for flag in WaitFlags if flag not in (WaitFlags["WEXITED"], WaitFlags["WNOWAIT"]))
