@@ -29,6 +29,10 @@ check: $(READY)
 
 generate: $(READY)
 	$(BIN)/python scripts/structs.py
+	$(BIN)/python scripts/tracepoints.py
+	$(BIN)/python scripts/python_constants.py
+	$(BIN)/python scripts/python_calls.py
+	$(BIN)/python tests/test_docs.py
 
 bench: $(READY)
 	$(BIN)/python -m bench

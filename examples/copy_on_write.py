@@ -14,11 +14,12 @@ Prints:
     parent has b'parent!'
 """
 
-from procession import Kernel
+from procession import Machine
 from procession.arch.x86 import pgtable
 from procession.include.asm.pgtable import PTE_PFN_MASK, PTE_RW
 
-kernel = Kernel()
+machine = Machine()
+kernel = machine.kernel
 letters = {}
 
 
@@ -32,28 +33,28 @@ def page(address):
     return f"frame {letter}, {mode} mapped {count} time{'s' * (count != 1)}"
 
 
-async def child(sys, address):
+async def child(linux, address):
     """Look, read, write."""
-    await sys.print("child after fork:    ", page(address))
-    await sys.peek(address, 6)
-    await sys.print("child after reading: ", page(address))
-    await sys.poke(address, b"child!")
-    await sys.print("child after writing: ", page(address))
+    await linux.print("child after fork:    ", page(address))
+    await linux.peek(address, 6)
+    await linux.print("child after reading: ", page(address))
+    await linux.poke(address, b"child!")
+    await linux.print("child after writing: ", page(address))
 
 
-async def main(sys):
+async def main(linux):
     """Share a page with a child, and get it back."""
-    address = await sys.mmap(length=4096)
-    await sys.poke(address, b"parent")
-    await sys.print("parent before fork:  ", page(address))
-    await sys.clone(child, address)
-    await sys.wait()
-    await sys.print("parent after that:   ", page(address))
-    await sys.poke(address + 6, b"!")
-    await sys.print("parent after writing:", page(address))
-    await sys.print("parent has", await sys.peek(address, 7))
+    address = await linux.mmap(length=4096)
+    await linux.poke(address, b"parent")
+    await linux.print("parent before fork:  ", page(address))
+    await linux.clone(child, address)
+    await linux.wait()
+    await linux.print("parent after that:   ", page(address))
+    await linux.poke(address + 6, b"!")
+    await linux.print("parent after writing:", page(address))
+    await linux.print("parent has", await linux.peek(address, 7))
 
 
 if __name__ == "__main__":
-    result = kernel.run(main)
+    result = machine.run(main)
     print(result.output, end="")

@@ -9,42 +9,42 @@ Prints:
     outside: left over: []
 """
 
-from procession import Kernel
+from procession import Machine
 
 
-async def sleeper(sys):
+async def sleeper(linux):
     """Never end."""
     while True:
-        await sys.pause()
+        await linux.pause()
 
 
-async def init(sys):
+async def init(linux):
     """Be PID 1 of the new namespace."""
-    await sys.print(f"inside: I am {await sys.getpid()}, my parent is {await sys.getppid()}")
-    children = [await sys.clone(sleeper), await sys.clone(sleeper)]
-    await sys.print(f"inside: my children are {children}, both sleep")
-    await sys.sleep(2)
-    await sys.kill(1, sys.SIGTERM)
-    await sys.print("inside: kill -TERM 1 from within does nothing")
+    await linux.print(f"inside: I am {await linux.getpid()}, my parent is {await linux.getppid()}")
+    children = [await linux.clone(sleeper), await linux.clone(sleeper)]
+    await linux.print(f"inside: my children are {children}, both sleep")
+    await linux.sleep(2)
+    await linux.kill(1, linux.SIGTERM)
+    await linux.print("inside: kill -TERM 1 from within does nothing")
     return 7
 
 
-async def pids(sys):
+async def pids(linux):
     """Return the numbers of all processes behind this one, as this namespace knows them."""
-    me = await sys.getpid()
-    return [int(name) for name in await sys.listdir("/proc") if name.isdecimal() and int(name) > me]
+    me = await linux.getpid()
+    return [int(name) for name in await linux.listdir("/proc") if name.isdecimal() and int(name) > me]
 
 
-async def main(sys):
+async def main(linux):
     """Make the namespace and watch it from outside."""
-    pid = await sys.clone(init, flags=sys.CLONE_NEWPID | sys.SIGCHLD)
-    await sys.sleep(1)
-    await sys.print("outside: the same three are", await pids(sys))
-    _, status = await sys.waitpid(pid)
-    await sys.print("outside: init ended with", sys.WEXITSTATUS(status))
-    await sys.print("outside: left over:", await pids(sys))
+    pid = await linux.clone(init, flags=linux.CLONE_NEWPID | linux.SIGCHLD)
+    await linux.sleep(1)
+    await linux.print("outside: the same three are", await pids(linux))
+    _, status = await linux.waitpid(pid)
+    await linux.print("outside: init ended with", linux.WEXITSTATUS(status))
+    await linux.print("outside: left over:", await pids(linux))
 
 
 if __name__ == "__main__":
-    result = Kernel().run(main)
+    result = Machine().run(main)
     print(result.output, end="")

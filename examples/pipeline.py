@@ -8,69 +8,69 @@ Prints:
     status 0
 """
 
-from procession import Kernel
+from procession import Machine
 
 
-async def numbers(sys):
+async def numbers(linux):
     """Print the numbers from argv[1] to argv[2]."""
-    for number in range(int(sys.argv[1]), int(sys.argv[2]) + 1):
-        await sys.print(number)
+    for number in range(int(linux.argv[1]), int(linux.argv[2]) + 1):
+        await linux.print(number)
 
 
-async def grep(sys):
+async def grep(linux):
     """Print those lines of the input that contain argv[1]."""
-    for line in (await read_all(sys)).splitlines():
-        if sys.argv[1] in line:
-            await sys.print(line)
+    for line in (await read_all(linux)).splitlines():
+        if linux.argv[1] in line:
+            await linux.print(line)
 
 
-async def count(sys):
+async def count(linux):
     """Print how long the input is."""
-    text = await read_all(sys)
-    await sys.print(f"{len(text.splitlines())} lines, {len(''.join(text.split()))} characters")
+    text = await read_all(linux)
+    await linux.print(f"{len(text.splitlines())} lines, {len(''.join(text.split()))} characters")
 
 
-async def read_all(sys):
+async def read_all(linux):
     """Read standard input up to its end."""
     parts = []
-    while part := await sys.read(0, 4096):
+    while part := await linux.read(0, 4096):
         parts.append(part)
     return b"".join(parts).decode()
 
 
-async def pipeline(sys, *commands):
+async def pipeline(linux, *commands):
     """Run the commands with a pipe between neighbors; returns the last one's exit code."""
     stdin, pids = 0, []
     for number, argv in enumerate(commands):
         last = number == len(commands) - 1
-        reader, writer = (0, 1) if last else await sys.pipe()
-        pid = await sys.fork()
+        reader, writer = (0, 1) if last else await linux.pipe()
+        pid = await linux.fork()
         if pid == 0:
             if stdin != 0:
-                await sys.dup2(stdin, 0)
-                await sys.close(stdin)
+                await linux.dup2(stdin, 0)
+                await linux.close(stdin)
             if not last:
-                await sys.dup2(writer, 1)
-                await sys.close(writer)
-                await sys.close(reader)
-            await sys.execve(f"/bin/{argv[0]}", argv)
+                await linux.dup2(writer, 1)
+                await linux.close(writer)
+                await linux.close(reader)
+            await linux.execve(f"/bin/{argv[0]}", argv)
         pids.append(pid)
         if stdin != 0:
-            await sys.close(stdin)
+            await linux.close(stdin)
         if not last:
-            await sys.close(writer)
+            await linux.close(writer)
         stdin = reader
-    statuses = [await sys.waitpid(pid) for pid in pids]
-    return sys.WEXITSTATUS(statuses[-1][1])
+    statuses = [await linux.waitpid(pid) for pid in pids]
+    return linux.WEXITSTATUS(statuses[-1][1])
 
 
-async def main(sys):
+async def main(linux):
     """Run one pipeline."""
-    code = await pipeline(sys, ["numbers", "1", "20"], ["grep", "1"], ["count"])
-    await sys.print("status", code)
+    code = await pipeline(linux, ["numbers", "1", "20"], ["grep", "1"], ["count"])
+    await linux.print("status", code)
 
 
 if __name__ == "__main__":
     programs = {"/bin/numbers": numbers, "/bin/grep": grep, "/bin/count": count}
-    result = Kernel(programs=programs).run(main)
+    result = Machine(programs=programs).run(main)
     print(result.output, end="")

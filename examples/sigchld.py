@@ -10,10 +10,10 @@ Prints:
     read restarted after SIGUSR1: b'data'
 """
 
-from procession import Kernel
+from procession import Machine
 
 
-async def reap(sys):
+async def reap(linux):
     """Have two children end while SIGCHLD is blocked."""
     calls, reaped = [], []
 
@@ -21,63 +21,64 @@ async def reap(sys):
         calls.append(sig)
         try:
             while True:
-                pid, status = await sys.waitpid(-1, sys.WNOHANG)
+                pid, status = await linux.waitpid(-1, linux.WNOHANG)
                 if pid == 0:
                     return
-                how = f"exit {sys.WEXITSTATUS(status)}" if sys.WIFEXITED(status) else f"signal {sys.WTERMSIG(status)}"
+                exited, sig = linux.WIFEXITED(status), linux.WTERMSIG(status)
+                how = f"exit {linux.WEXITSTATUS(status)}" if exited else f"signal {sig}"
                 reaped.append((pid, how))
         except ChildProcessError:
             return
 
-    await sys.sigaction(sys.SIGCHLD, handler)
-    await sys.sigprocmask(sys.SIG_BLOCK, {sys.SIGCHLD})
-    if await sys.fork() == 0:
-        await sys.exit(1)
-    sleeper = await sys.fork()
+    await linux.sigaction(linux.SIGCHLD, handler)
+    await linux.sigprocmask(linux.SIG_BLOCK, {linux.SIGCHLD})
+    if await linux.fork() == 0:
+        await linux.exit(1)
+    sleeper = await linux.fork()
     if sleeper == 0:
-        await sys.pause()
-    await sys.sleep(1)
-    await sys.kill(sleeper, sys.SIGTERM)
-    await sys.sleep(1)
-    await sys.sigprocmask(sys.SIG_UNBLOCK, {sys.SIGCHLD})
-    await sys.print(f"{'one signal' if len(calls) == 1 else calls}, reaped {reaped}")
-    await sys.signal(sys.SIGCHLD, sys.SIG_DFL)
+        await linux.pause()
+    await linux.sleep(1)
+    await linux.kill(sleeper, linux.SIGTERM)
+    await linux.sleep(1)
+    await linux.sigprocmask(linux.SIG_UNBLOCK, {linux.SIGCHLD})
+    await linux.print(f"{'one signal' if len(calls) == 1 else calls}, reaped {reaped}")
+    await linux.signal(linux.SIGCHLD, linux.SIG_DFL)
 
 
-async def interrupt(sys):
+async def interrupt(linux):
     """Sleep for longer than the alarm clock allows."""
-    await sys.sigaction(sys.SIGALRM, lambda _sig: None)
-    await sys.alarm(5)
+    await linux.sigaction(linux.SIGALRM, lambda _sig: None)
+    await linux.alarm(5)
     try:
-        await sys.sleep(10)
+        await linux.sleep(10)
     except InterruptedError as error:
-        await sys.print(f"sleep interrupted by SIGALRM with {error.remaining_ns / 1e9:.1f} s left")
+        await linux.print(f"sleep interrupted by SIGALRM with {error.remaining_ns / 1e9:.1f} s left")
 
 
-async def restart(sys):
+async def restart(linux):
     """Read from a pipe through a signal."""
     seen = []
-    await sys.sigaction(sys.SIGUSR1, seen.append, sys.SA_RESTART)
-    reader, writer = await sys.pipe()
-    parent = await sys.getpid()
-    if await sys.fork() == 0:
-        await sys.sleep(1)
-        await sys.kill(parent, sys.SIGUSR1)
-        await sys.sleep(1)
-        await sys.write(writer, b"data")
-        await sys.exit(0)
-    data = await sys.read(reader, 100)
-    await sys.print(f"read restarted after {'SIGUSR1' if seen == [sys.SIGUSR1] else seen}: {data}")
-    await sys.wait()
+    await linux.sigaction(linux.SIGUSR1, seen.append, linux.SA_RESTART)
+    reader, writer = await linux.pipe()
+    parent = await linux.getpid()
+    if await linux.fork() == 0:
+        await linux.sleep(1)
+        await linux.kill(parent, linux.SIGUSR1)
+        await linux.sleep(1)
+        await linux.write(writer, b"data")
+        await linux.exit(0)
+    data = await linux.read(reader, 100)
+    await linux.print(f"read restarted after {'SIGUSR1' if seen == [linux.SIGUSR1] else seen}: {data}")
+    await linux.wait()
 
 
-async def main(sys):
+async def main(linux):
     """Show all three."""
-    await reap(sys)
-    await interrupt(sys)
-    await restart(sys)
+    await reap(linux)
+    await interrupt(linux)
+    await restart(linux)
 
 
 if __name__ == "__main__":
-    result = Kernel().run(main)
+    result = Machine().run(main)
     print(result.output, end="")

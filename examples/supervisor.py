@@ -16,56 +16,56 @@ Prints:
     supervisor: exit code 2
 """
 
-from procession import Kernel
+from procession import Machine
 
 SECOND = 1_000_000_000
 STABLE = 60         # a service that lived so long was well
 
 
-async def service(sys):
+async def service(linux):
     """Work until something goes wrong; how depends on the attempt."""
-    attempt = int(sys.argv[1])
+    attempt = int(linux.argv[1])
     if attempt == 1:
-        await sys.sleep(600)
-        await sys.peek(0, 1)        # a null pointer
+        await linux.sleep(600)
+        await linux.peek(0, 1)        # a null pointer
     if attempt == 2:
-        await sys.sleep(600)
+        await linux.sleep(600)
         return 1
     return 2
 
 
-async def say(sys, *what):
+async def say(linux, *what):
     """Print a line with the time since the supervisor was started."""
-    await sys.print(f"{await sys.clock_gettime() // SECOND} s:", *what)
+    await linux.print(f"{await linux.clock_gettime() // SECOND} s:", *what)
 
 
-async def main(sys):
+async def main(linux):
     """Start the service again and again."""
     attempt = quick = 0
     while True:
         attempt += 1
-        started = await sys.clock_gettime()
-        pid = await sys.fork()
+        started = await linux.clock_gettime()
+        pid = await linux.fork()
         if pid == 0:
-            await sys.execve("/bin/service", ["service", str(attempt)])
-        await say(sys, "service started as", pid)
-        _, status = await sys.waitpid(pid)
+            await linux.execve("/bin/service", ["service", str(attempt)])
+        await say(linux, "service started as", pid)
+        _, status = await linux.waitpid(pid)
 
-        if sys.WIFSIGNALED(status):
-            what = f"service {pid} was killed by signal {sys.WTERMSIG(status)}"
+        if linux.WIFSIGNALED(status):
+            what = f"service {pid} was killed by signal {linux.WTERMSIG(status)}"
         else:
-            what = f"service {pid} ended with {sys.WEXITSTATUS(status)}"
-        lived = (await sys.clock_gettime() - started) // SECOND
+            what = f"service {pid} ended with {linux.WEXITSTATUS(status)}"
+        lived = (await linux.clock_gettime() - started) // SECOND
         quick = 0 if lived >= STABLE else quick + 1
         if quick == 3:
-            await say(sys, what + ", giving up")
+            await say(linux, what + ", giving up")
             return 2
         delay = 1 << quick
-        await say(sys, what + f", restart in {delay} s")
-        await sys.sleep(delay)
+        await say(linux, what + f", restart in {delay} s")
+        await linux.sleep(delay)
 
 
 if __name__ == "__main__":
-    result = Kernel(programs={"/bin/service": service}).run(main)
+    result = Machine(programs={"/bin/service": service}).run(main)
     print(result.output, end="")
     print("supervisor: exit code", result.exit_code)

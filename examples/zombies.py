@@ -10,59 +10,59 @@ Prints:
     the orphan is gone too: True
 """
 
-from procession import Kernel
+from procession import Machine
 
 
-async def stat(sys, pid):
+async def stat(linux, pid):
     """Return name, state and parent of a process from /proc/PID/stat; None if there is no such process."""
     try:
-        text = (await sys.read_file(f"/proc/{pid}/stat")).decode()
+        text = (await linux.read_file(f"/proc/{pid}/stat")).decode()
     except FileNotFoundError:
         return None
     _pid, comm, state, ppid, *_rest = text.split()
     return comm, state, int(ppid)
 
 
-async def zombie(sys):
+async def zombie(linux):
     """End a child, look at it, wait for it, look again."""
-    pid = await sys.fork()
+    pid = await linux.fork()
     if pid == 0:
-        await sys.set_name("child")
-        await sys.exit(42)
-    await sys.sleep(1)
-    comm, state, ppid = await stat(sys, pid)
-    await sys.print(f"zombie: {comm} {state}, its parent is me: {ppid == await sys.getpid()}")
-    pid, status = await sys.waitpid(pid)
-    await sys.print(f"reaped: {pid}, {sys.WEXITSTATUS(status)} -- and gone: {await stat(sys, pid) is None}")
+        await linux.set_name("child")
+        await linux.exit(42)
+    await linux.sleep(1)
+    comm, state, ppid = await stat(linux, pid)
+    await linux.print(f"zombie: {comm} {state}, its parent is me: {ppid == await linux.getpid()}")
+    pid, status = await linux.waitpid(pid)
+    await linux.print(f"reaped: {pid}, {linux.WEXITSTATUS(status)} -- and gone: {await stat(linux, pid) is None}")
 
 
-async def orphan(sys):
+async def orphan(linux):
     """Fork twice and end in the middle."""
-    reader, writer = await sys.pipe()
-    middle = await sys.fork()
+    reader, writer = await linux.pipe()
+    middle = await linux.fork()
     if middle == 0:
-        me = await sys.getpid()
-        if await sys.fork() == 0:
-            was = await sys.getppid()
-            await sys.write(writer, str(await sys.getpid()))
-            await sys.sleep(2)
-            now = await sys.getppid()
-            await sys.print(f"orphan: my parent was {'the middle one' if was == me else was}, now it is {now}")
-            await sys.exit(0)
-        await sys.sleep(1)
-        await sys.exit(0)
-    await sys.waitpid(middle)
-    grandchild = int(await sys.read(reader, 16))
-    await sys.sleep(2)
-    await sys.print("the orphan is gone too:", await stat(sys, grandchild) is None)
+        me = await linux.getpid()
+        if await linux.fork() == 0:
+            was = await linux.getppid()
+            await linux.write(writer, str(await linux.getpid()))
+            await linux.sleep(2)
+            now = await linux.getppid()
+            await linux.print(f"orphan: my parent was {'the middle one' if was == me else was}, now it is {now}")
+            await linux.exit(0)
+        await linux.sleep(1)
+        await linux.exit(0)
+    await linux.waitpid(middle)
+    grandchild = int(await linux.read(reader, 16))
+    await linux.sleep(2)
+    await linux.print("the orphan is gone too:", await stat(linux, grandchild) is None)
 
 
-async def main(sys):
+async def main(linux):
     """Show both."""
-    await zombie(sys)
-    await orphan(sys)
+    await zombie(linux)
+    await orphan(linux)
 
 
 if __name__ == "__main__":
-    result = Kernel().run(main)
+    result = Machine().run(main)
     print(result.output, end="")

@@ -10,7 +10,7 @@ import shutil
 import time
 
 from fuzz.tried import Tried
-from procession import Deadlock, Kernel, KernelBug, LinuxError
+from procession import Deadlock, KernelBug, LinuxError, Machine
 from procession.tools.fault_inject import FaultSpec, Injector
 from procession.tools.validate import validate_all
 
@@ -37,13 +37,13 @@ def sweep(argv: list[str], call: str, at: int, memory: int) -> Iterator[tuple[st
     nth = 1
     while True:
         spec = FaultSpec(call, at, nth=nth)
-        kernel = Kernel(root="/", memory=memory)
-        injector = Injector(kernel, spec)
+        machine = Machine(root="/", memory=memory)
+        injector = Injector(machine, spec)
         wrong = []
         try:
-            kernel.run(argv)
-            kernel.check_baseline()
-            wrong = validate_all(kernel)
+            machine.run(argv)
+            machine.check_baseline()
+            wrong = validate_all(machine.kernel)
         except (Deadlock, LinuxError):
             pass        # the program has lost what it waited for, or could not even begin
         except KernelBug as error:

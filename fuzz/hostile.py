@@ -27,7 +27,7 @@ from typing import Any
 from fuzz import opcodes
 from fuzz.mutations import damaged, damaged_script
 from fuzz.tried import Tried
-from procession import Kernel
+from procession import Machine
 from procession.arch.x86.syscall_table import NR_SYSCALLS
 from procession.tools.validate import Checker
 
@@ -140,20 +140,21 @@ def program(name: str) -> str:
 # The kinds.
 
 
-def _machine(root: Any, argv: list[str], *, cpus: int = 1, check: bool = False) -> tuple[str, Kernel]:
+def _machine(root: Any, argv: list[str], *, cpus: int = 1, check: bool = False) -> tuple[str, Machine]:
     """Run a hostile program to its end; returns its output."""
-    kernel = Kernel(root=root, memory=MEMORY, cpus=cpus)
+    machine = Machine(root=root, memory=MEMORY, cpus=cpus)
     if check:
-        _check(kernel)
-    result = kernel.run(argv)
+        _check(machine)
+    result = machine.run(argv)
     if result.exit_code or not result.output.endswith("survived\n"):
         raise AssertionError(f"{argv}: status {result.status}: {result.output[-500:]} {result.stderr[-500:]!r}")
-    kernel.check_baseline()
-    return result.output, kernel
+    machine.check_baseline()
+    return result.output, machine
 
 
-def _check(kernel: Kernel) -> None:
+def _check(machine: Machine) -> None:
     """Hold all structures against each other, not after every trap, for that takes long."""
+    kernel = machine.kernel
     checker = Checker(kernel)
     traps = count()
 
@@ -169,18 +170,18 @@ _SELDOM = 997
 
 def _calls(seed: int, size: int) -> int:
     width, mix = 1 + seed * 7 % 16, 20
-    kernel = Kernel(root="/", memory=MEMORY, cpus=1 + seed % 3)
+    machine = Machine(root="/", memory=MEMORY, cpus=1 + seed % 3)
     if seed % 8 == 0:
-        _check(kernel)
+        _check(machine)
     made = count()
-    kernel.trace.subscribe(lambda _event: next(made), "sys_enter")
+    machine.trace.subscribe(lambda _event: next(made), "sys_enter")
     rounds = max(1, size // (NR_SYSCALLS * (3 + mix)))
     last = NR_SYSCALLS - 1 if size >= NR_SYSCALLS * (3 + mix) else size // (3 + mix)
     argv = [program("wild_syscalls"), str(seed), str(rounds), "0", str(last), str(mix), str(width)]
-    result = kernel.run(argv)
+    result = machine.run(argv)
     if result.exit_code or result.output != "survived\n":
         raise AssertionError(f"status {result.status}: {result.output[-500:]}")
-    kernel.check_baseline()
+    machine.check_baseline()
     return next(made)
 
 

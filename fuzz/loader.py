@@ -13,7 +13,7 @@ import atheris
 with atheris.instrument_imports(
     include=["procession.fs.binfmt_elf", "procession.fs.binfmt_script", "procession.fs.exec"],
 ):
-    from procession import Kernel, LinuxError
+    from procession import LinuxError, Machine
 
 from fuzz.hostile import MEMORY, originals, workshop
 
@@ -33,12 +33,12 @@ def one(data: bytes) -> None:
                 await sys_.exit(1)
         await sys_.waitpid(pid)
 
-    kernel = Kernel(root={"/t": data, "/sh": data[:64]}, memory=MEMORY)
+    machine = Machine(root={"/t": data, "/sh": data[:64]}, memory=MEMORY)
     try:
-        kernel.run(main)
+        machine.run(main)
     except LinuxError:
         return
-    kernel.check_baseline()
+    machine.check_baseline()
 
 
 def run() -> None:

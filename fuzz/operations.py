@@ -90,7 +90,7 @@ What 3.2 does differently from today's kernels; docs/differences.md explains eac
 - An ioctl that a pipe does not know is EINVAL, today ENOTTY: none on a descriptor that may have become one.
 - vhangup sleeps on its way today, so that others come first: not used.
 - There is neither ^\\ at terminals, nor vfork in programs with one: what came before about cores and vfork.
-- __WALL, __WCLONE and __WNOTHREAD are EINVAL in 3.2's waitid; tests/oracle/host32.c tells the host so.
+- WALL, WCLONE and WNOTHREAD are EINVAL in 3.2's waitid; tests/oracle/host32.c tells the host so.
 """
 
 

@@ -92,19 +92,19 @@ def fingerprint(run: Run) -> str:
     if "example" in run:
         _run_example(run["example"], results)
     else:
-        kernel = boot.Kernel(
+        machine = boot.Machine(
             root="/", trace=True, cpus=run["cpus"], seed=run["seed"], memory=run["memory"], stdin=b"input\n" * 9,
         )
-        results.append(kernel.run(run["argv"]))
+        results.append(machine.run(run["argv"]))
     digest = hashlib.sha256()
     for result in results:
-        seen = (trace_hash(result.kernel.events), result.status, result.stdout, result.stderr)
+        seen = (trace_hash(result.trace), result.status, result.stdout, result.stderr)
         digest.update(repr((*seen, result.kernel.clock.now_ns)).encode())
     return digest.hexdigest()
 
 
 def _run_example(name: str, results: list[boot.Result]) -> None:
-    real = boot.Kernel
+    real = boot.Machine
 
     class Traced(real):  # type: ignore[misc, valid-type]
         def __init__(self, **options: Any) -> None:
@@ -114,12 +114,12 @@ def _run_example(name: str, results: list[boot.Result]) -> None:
             results.append(super().run(*args, **options))
             return results[-1]
 
-    boot.Kernel = Traced  # type: ignore[misc]
+    boot.Machine = Traced  # type: ignore[misc]
     try:
         with redirect_stdout(io.StringIO()):
             runpy.run_path(str(HOME / "examples" / f"{name}.py"), run_name="__main__")
     finally:
-        boot.Kernel = real  # type: ignore[misc]
+        boot.Machine = real  # type: ignore[misc]
 
 
 def worker() -> None:

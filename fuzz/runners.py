@@ -13,8 +13,7 @@ from typing import Any
 
 from fuzz import interpreter
 from fuzz.generator import Program
-from procession import Kernel
-from procession.tools.validate import Checker
+from procession import Machine
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -99,22 +98,20 @@ def run_host(programs: Sequence[Program]) -> list[str]:
 
 def run_elf(programs: Sequence[Program], *, check: bool = False) -> list[str]:
     """Run the C interpreter inside; check: with the validators after every trap."""
-    kernel = Kernel(root={"/interpreter": build_interpreter().read_bytes()}, stdin=_input(programs), memory=MEMORY)
-    return ask_kernel(kernel, ["/interpreter"], len(programs), check=check)
+    root = {"/interpreter": build_interpreter().read_bytes()}
+    machine = Machine(root=root, stdin=_input(programs), memory=MEMORY, check=check or None)
+    return ask_machine(machine, ["/interpreter"], len(programs))
 
 
 def run_python(programs: Sequence[Program], *, check: bool = False) -> list[str]:
     """Run the Python interpreter inside; check: with the validators after every trap."""
-    kernel = Kernel(programs={interpreter.ACTOR_PATH: interpreter.actor_main}, memory=MEMORY)
+    machine = Machine(programs={interpreter.ACTOR_PATH: interpreter.actor_main}, memory=MEMORY, check=check or None)
     main = interpreter.batch([program.encode() for program in programs])
-    return ask_kernel(kernel, main, len(programs), check=check)
+    return ask_machine(machine, main, len(programs))
 
 
-def ask_kernel(kernel: Kernel, program: Any, count: int, *, check: bool) -> list[str]:
-    """Run a batch inside, and see that nothing is left behind; check: with the validators after every trap."""
-    checker = Checker(kernel) if check and kernel.after_trap is None else None  # a test may watch it already
-    result = kernel.run(program)
-    if checker is not None:
-        checker.finish()
-    kernel.check_baseline()
+def ask_machine(machine: Machine, program: Any, count: int) -> list[str]:
+    """Run a batch inside, and see that nothing is left behind."""
+    result = machine.run(program)
+    machine.check_baseline()
     return split(result.stdout + result.stderr, count)

@@ -25,7 +25,7 @@ from fuzz import runners
 from fuzz.compare import survived
 from fuzz.generator import different
 from fuzz.tried import Tried
-from procession import Kernel
+from procession import Machine
 from procession.include.asm.termbits import (
     ECHO,
     ECHOCTL,
@@ -199,8 +199,8 @@ def run_host(some: Sequence[Program]) -> list[str]:
 
 def run_inside(some: Sequence[Program], *, check: bool = False) -> list[str]:
     """Run at most CHUNK programs inside; check: with the validators after every trap."""
-    kernel = Kernel(root={"/terminals": build().read_bytes()}, stdin=_input(some))
-    return runners.ask_kernel(kernel, ["/terminals"], len(some), check=check)
+    machine = Machine(root={"/terminals": build().read_bytes()}, stdin=_input(some), check=check or None)
+    return runners.ask_machine(machine, ["/terminals"], len(some))
 
 
 def run_batch(some: Sequence[Program]) -> list[Find]:

@@ -292,3 +292,19 @@ def test_a_bad_directory_for_core_files_is_a_mistake_of_the_user(tmp_path):
         assert done.returncode == 2
         assert done.stderr.count(b"\n") == 1
         assert text.encode() in done.stderr
+
+
+def test_an_observer_that_fails_is_no_bug_of_the_kernel():
+    """The run goes on, and at its end a warning tells what it was."""
+    code = (
+        "import sys; from procession.tools.tree import ProcessTree; from procession.cli import main\n"
+        "ProcessTree._on_fork = lambda self, event: 1 // 0\n"
+        "sys.argv = ['procession', 'run', '--tree', '--', '/bin/sh', '-c', 'true | true; echo done']\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "done\n")
+    assert "ListenerWarning" in done.stderr
+    assert "Traceback" in done.stderr
+    assert "ZeroDivisionError" in done.stderr
+    assert "bug of Procession" not in done.stderr

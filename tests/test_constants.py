@@ -23,12 +23,27 @@ def literal(node):
 
 
 def constants(text):
-    """(line, name, value or None, the expression) of each constant of a module."""
-    for node in ast.parse(text).body:
-        if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name) or node.value is None:
+    """(line, name, value or None, the expression) of each constant of a module, and of its classes."""
+    body = ast.parse(text).body
+    classes = [node for node in body if isinstance(node, ast.ClassDef) and not is_enum(node)]
+    for node in [*body, *(node for cls in classes for node in cls.body)]:
+        if isinstance(node, ast.AnnAssign) and node.value is not None:
+            targets = [(node.target, node.value)]
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):
+            values = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value] * len(node.targets[0].elts)
+            targets = zip(node.targets[0].elts, values, strict=True)
+        elif isinstance(node, ast.Assign):
+            targets = [(node.targets[0], node.value)]
+        else:
             continue
-        if CONSTANT.fullmatch(node.target.id):
-            yield node.lineno, node.target.id, literal(node.value), node.value
+        for target, value in targets:
+            if isinstance(target, ast.Name) and CONSTANT.fullmatch(target.id):
+                yield node.lineno, target.id, literal(value), value
+
+
+def is_enum(node):
+    """Whether a class is one whose members only decode and print."""
+    return any(isinstance(base, ast.Name) and base.id in {"IntEnum", "IntFlag"} for base in node.bases)
 
 
 def stated_twice(modules):
@@ -87,6 +102,37 @@ def test_other_numbers_are_no_matter():
     others = "PIPE_NONBLOCK: Final = 7\n_VM: Final = 0x100"
 
     assert not stated_twice({"include/linux/fcntl.py": HEADER, "fs/pipe.py": others})
+
+
+@pytest.mark.parametrize("again", [
+    "class Constants:\n    O_NONBLOCK: Final = 2048",
+    "class Constants:\n    O_NONBLOCK = 2048",
+    "class Constants:\n    O_NONBLOCK, CLONE_VM = 2048, 0x100",
+])
+def test_a_class_that_states_a_constant_again_is_found(again):
+    assert stated_twice({"include/linux/fcntl.py": HEADER, "arch/python/sys.py": again})
+
+
+def test_a_class_may_name_a_headers_constant():
+    again = "class Constants:\n    O_NONBLOCK: Final = fcntl_h.O_NONBLOCK"
+
+    assert not stated_twice({"include/linux/fcntl.py": HEADER, "arch/python/_constants.py": again})
+
+
+def test_a_python_programs_calls_name_what_they_pass():
+    """A number there that is one of the ABI's would have a name: of a flag, a request, an option."""
+    wrong = []
+    for path in (SOURCE / "arch" / "python").glob("sys*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"trap", "machine"}:
+                numbers = [arg.value for arg in node.args if isinstance(arg, ast.Constant) and type(arg.value) is int]
+                wrong += [f"{path.name}:{node.lineno}: {number}" for number in numbers if number > SIZE]
+
+    assert wrong == []
+
+
+# Sizes of sets and structs are no names' business: sizeof(sigset_t), a cpumask.
+SIZE = 8
 
 
 def test_every_constant_is_final_and_on_a_line_of_its_own():

@@ -137,7 +137,7 @@ def test_recorded_choices_are_made_again():
 
     first = Kernel(cpus=3, seed=7, trace=True)
     first.run(main)
-    again = Kernel(cpus=3, seed=8, trace=True, replay=first.chooser.record)
+    again = Kernel(cpus=3, seed=8, trace=True, choices=first.chooser.record)
     again.run(main)
     other = Kernel(cpus=3, seed=8, trace=True)
     other.run(main)

@@ -12,16 +12,16 @@ import tomllib
 
 import pytest
 
-from procession.arch.python import sys_file, sys_plain, sys_process, sys_signal
+from procession.arch.python import _calls, sys_file, sys_process, sys_signal
 from procession.arch.x86.syscall_table import NI_SYSCALLS, SYSCALL_NAMES
 from procession.include.linux.syscalls import SYSCALLS
-from procession.include.trace.events import EVENTS
+from procession.include.trace.events import EVENTS, event_fields
 from procession.init import vmlinux  # noqa: F401 -- links every call in
 from procession.tools import tracefile
 
 HOME = Path(__file__).parent.parent
 PYTHON_MD = HOME / "docs" / "python.md"
-SECTIONS = {"Processes": sys_process, "Files": sys_file, "Signals and time": sys_signal, "Plain calls": sys_plain}
+SECTIONS = {"Processes": sys_process, "Files": sys_file, "Signals and time": sys_signal, "Plain calls": _calls}
 BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 SOURCE = Path(sys_file.__file__).parents[2]
 NOTE = re.compile(r"Differs: (.+?)(?=\n\n|\s+Raises |\s+Context: |\Z)", re.DOTALL)
@@ -60,10 +60,13 @@ def methods(module):
     (cls,) = (node for node in ast.parse(source).body if isinstance(node, ast.ClassDef))
     for node in cls.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
+            if "with ENOSYS:" in ast.get_docstring(node):
+                continue        # it is there only to say so
             # As written, for octal numbers stay octal.
             head = ast.get_source_segment(source, node).partition('"""')[0].partition("def ")[2]
             head = " ".join(head.split()).removesuffix(":")
-            head = re.sub(r"self(, )?|structs\.", "", head.replace("( ", "(").replace(", )", ")").replace(" )", ")"))
+            head = head.replace("( ", "(").replace(", )", ")").replace(" )", ")")
+            head = re.sub(r"self(, )?|structs\.|Constants\.", "", head)
             head = re.sub(r"Awaitable\[(\w+)\]", r"\1", head).replace("|", "\\|")
             summary = ast.get_docstring(node).partition("\n\n")[0].replace("\n", " ")
             yield f"| `{head}` | {summary} |\n"
@@ -133,8 +136,9 @@ def test_the_list_of_differences_from_today_is_complete():
 
 def with_fields(text):
     """Return a document with the fields of the trace events as they are; what stands beside them is written by hand."""
-    for name, (fields, _) in EVENTS.items():
-        text = re.sub(rf"^(\| `{name}` \|) [\w ]+ \|", rf"\1 {' '.join(fields)} |", text, flags=re.MULTILINE)
+    for name in EVENTS:
+        fields = " ".join(event_fields(name))
+        text = re.sub(rf"^(\| `{name}` \|) [\w ]+ \|", rf"\1 {fields} |", text, flags=re.MULTILINE)
     return text
 
 

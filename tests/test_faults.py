@@ -15,7 +15,7 @@ from typing import NamedTuple
 from fuzz import faults
 import pytest
 
-from procession import Kernel
+from procession import Machine
 from procession.include.linux.binfmts import LinuxBinprm
 from procession.include.linux.fault_inject import Fault
 from procession.include.linux.sched import PF_STARTING
@@ -111,15 +111,16 @@ def climber(compilers):
 def climb(path, call, mode, how, times, *arguments):
     """Make a call so often; returns [(line printed, Refused or None)] and sees that everything is given back."""
     argv = [path, mode, str(times), how, *arguments]
-    kernel = Kernel(root="/")
+    machine = Machine(root="/")
+    kernel = machine.kernel
     injector = Injector(kernel, FaultSpec(call, 0, climb=True))
     hits = injector.hits = kernel.fault_attr.hits = Hits(kernel)
-    result = kernel.run(argv)
+    result = machine.run(argv)
     assert (result.exit_code, result.stderr) == (0, b"")
     kernel.check_baseline()
     assert validate_all(kernel) == []
-    spared = Kernel(root="/").run([path, mode, "1", how, *arguments])
-    assert census(kernel) == census(spared.kernel)
+    spared = Machine(root="/").run([path, mode, "1", how, *arguments])
+    assert census(result.kernel) == census(spared.kernel)
     lines = result.output.splitlines()
     assert len(lines) == times
     assert len(hits) < times, "there are more requests to refuse"
@@ -252,7 +253,7 @@ def test_a_signal_without_a_queue_entry(climber, call, how, lines):
 ])
 def test_a_frame_that_cannot_be_written(climber, how, whats, lines):
     """SIGSEGV takes the signal's place."""
-    found = list(every_failure(lambda: Kernel(root="/"), [climber(), "handle", "1", how], "signal"))
+    found = list(every_failure(lambda: Machine(root="/"), [climber(), "handle", "1", how], "signal"))
     assert found
     assert {fault.what for fault, _ in found} == set(whats)
     assert {result.output.strip() for _, result in found} == lines
@@ -314,8 +315,9 @@ def test_whatever_fails_at_the_end_the_end_comes(climber, call, how, line, least
 def test_memory_runs_dry(climber):
     """The killer takes the hog; what others lack memory for fails as above, and afterwards all is well again."""
     path = climber()
-    kernel = Kernel(root="/", memory=6 << 20)
-    result = kernel.run([path, "dry", "1", "-", path])
+    machine = Machine(root="/", memory=6 << 20)
+    kernel = machine.kernel
+    result = machine.run([path, "dry", "1", "-", path])
     assert result.output.splitlines() == ["a hog: killed 9", "60 of 60 ended", "afterwards: exited 7"]
     counts = dict(re.findall(r"(\w+) (\d+)", result.stderr.decode()))
     assert all(int(counts[how]) for how in ("good", "errno", "killed"))

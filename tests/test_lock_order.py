@@ -11,7 +11,7 @@ import re
 
 import pytest
 
-from procession import Kernel
+from procession import Machine
 from procession.include.linux.spinlock import SpinLock
 from procession.kernel import lockdep
 
@@ -74,7 +74,7 @@ def learned(compilers):
     for name in PROGRAMS:
         program = str(compilers.compile(name, "musl"))
         for cpus in (1, 3):
-            dep = Kernel(root="/", cpus=cpus).run([program], env={"PATH": "/usr/bin:/bin", "HOME": "/"}).kernel.lockdep
+            dep = Machine(root="/", cpus=cpus).run([program], env={"PATH": "/usr/bin:/bin", "HOME": "/"}).kernel.lockdep
             assert dep.enabled
             seen.update((a.name, b.name) for a, edges in dep.edges.items() for b, kinds in edges.items() if kinds)
     return seen
@@ -142,7 +142,7 @@ def test_what_nests_in_itself_is_said():
 
 def test_an_order_against_the_page_is_noticed():
     """A kernel that takes a task's lock under a run queue's, or two locks of one line, or one that the page lacks."""
-    k = Kernel()
+    k = Machine().kernel
     for names in (("rq->lock", "alloc_lock"), ("pipe->wait", "sk->wait"), ("tasklist_lock", "new_lock")):
         with SpinLock(k.lock_class(names[0])), SpinLock(k.lock_class(names[1])):
             pass

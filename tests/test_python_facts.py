@@ -295,7 +295,7 @@ def test_times_of_children_are_added_when_they_are_reaped():
 
 
 def test_a_child_with_another_exit_signal():
-    """It is a clone child: wait needs __WCLONE or __WALL, and the signal is sent all the same."""
+    """It is a clone child: wait needs WCLONE or WALL, and the signal is sent all the same."""
 
     async def main(sys):
         seen = []

@@ -156,7 +156,7 @@ def test_unknown_clone_flags_are_ignored(flags):
 
 
 def test_any_exit_signal_will_do():
-    """A number that is no signal is never sent, and makes the child one for __WCLONE."""
+    """A number that is no signal is never sent, and makes the child one for WCLONE."""
 
     async def main(sys):
         child = await sys.syscall("clone", 200, 0, 0, 0, 0)

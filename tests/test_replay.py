@@ -19,7 +19,7 @@ from procession import Deadlock, Kernel
 from procession.hw.console import HostConsole
 from procession.include.linux.signal import SIGUSR1
 from procession.tools.replay import Difference, Replay, TraceError
-from procession.tools.tracefile import TraceWriter, as_dict, trace_hash
+from procession.tools.tracefile import FORMAT, TraceWriter, as_dict, trace_hash
 from procession.tools.tracepoint import parse_event
 
 SHELL = "/bin/sh"
@@ -309,8 +309,8 @@ def test_a_recording_that_was_cut_off(recorded, tmp_path, keep):
 
 HEADERS = {
     "empty": "", "no newline": "{}", "no JSON": "hello\n", "no object": "[1]\n", "no run": '{"event":"end"}\n',
-    "deep": "[" * 100_000 + "\n", "NUL": "\0\n", "an old format": '{"event":"run","format":0}\n',
-    "nothing else": '{"event":"run","format":1}\n',
+    "deep": "[" * 100_000 + "\n", "NUL": "\0\n", "an old format": '{"event":"run","format":1}\n',
+    "no format": '{"event":"run"}\n', "nothing else": f'{{"event":"run","format":{FORMAT}}}\n',
 }
 
 
@@ -334,6 +334,8 @@ def test_a_file_that_is_no_trace(tmp_path, text):
     {"root": {"path": "/no/such"}}, {"names": ["x"]}, {"names": [[]]}, {"seed": None}, {"seed": 1.5},
     {"programs": ["/bin/x"]}, {"programs": [0]}, {"cwd": 3}, {"realtime": 0}, {"boot_time_ns": "now"}, {"as_init": 1},
     {"root": {"path": "\ud800"}}, {"root": {"path": "a\0b"}}, {"tty": None}, {"winsize": 5}, {"winsize": []},
+    {"argv": ["a\0"]}, {"argv": ["\ud800"]}, {"env": {"A=": ""}}, {"cwd": "\0"},
+    {"format": FORMAT - 1}, {"format": FORMAT + 1},
     {"winsize": [24]}, {"winsize": ["24", "80"]}, {"winsize": [-1, 80]}, {"winsize": [24, 1 << 16]},
 ])
 def test_a_description_that_makes_no_sense(recorded, tmp_path, change):
@@ -481,3 +483,54 @@ def test_recording_changes_nothing():
     assert results[0].trace == results[1].trace
     assert results[0].stdout == results[1].stdout == b"a\n"
     assert as_dict(results[0].trace[0])["event"] == "sched_process_fork"
+
+
+@pytest.mark.parametrize(("number", "which"), [
+    (FORMAT - 1, f"format {FORMAT - 1}"), (FORMAT + 1, f"format {FORMAT + 1}"), (0, "format 0"),
+    (True, "an unknown format"), ("2", "an unknown format"), (None, "an unknown format"),
+])
+def test_another_format_is_refused_in_one_line(recorded, tmp_path, number, which):
+    """Even if all else is as it should be."""
+    path, _ = recorded
+    other = edited(path, tmp_path, lambda lines: lines.__setitem__(
+        0, json.dumps({**json.loads(lines[0]), "format": number}) + "\n"
+    ))
+    done = subprocess.run(
+        [sys.executable, "-m", "procession.cli", "replay", other], capture_output=True, text=True, check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"procession: {other}: a trace of {which}; this version reads format {FORMAT}: record it again\n"
+    )
+
+
+def test_bytes_that_are_no_utf_8_come_back(tmp_path):
+    """In names, paths, arguments, variables and what is typed; the trace itself is ASCII."""
+    odd = "\udcff\u00e4\udc80\\xff"
+
+    async def other(sys):
+        await sys.set_name(odd[:3])
+        assert sys.argv[1] == odd
+        assert sys.environ["A"] == odd
+        await sys.write(1, await sys.read(0, 100))
+
+    async def main(sys):
+        await sys.execve(f"/bin/{odd}", ["other", odd], {"A": odd})
+
+    path = tmp_path / "trace"
+    programs = {f"/bin/{odd}": other}
+    machine = Kernel(root=None, programs=programs, stdin=os.fsencode(odd))
+    with path.open("w", encoding="ascii") as out:
+        TraceWriter(machine, out)
+        result = machine.run(main, odd, env={"B": odd})
+    assert result.stdout == os.fsencode(odd)
+    lines = list(map(json.loads, path.read_text(encoding="ascii").splitlines()))
+    assert lines[0]["argv"][1] == lines[0]["env"]["B"] == odd
+    (called,) = (line for line in lines if line.get("name") == "execve" and line["event"] == "sys_enter")
+    assert called["args"][1:] == [["other", odd], [f"A={odd}"]]
+    assert {line["filename"] for line in lines if line["event"] == "sched_process_exec"} == {"/bin/main", f"/bin/{odd}"}
+    assert odd[:3] in {line.get("comm") for line in lines}
+    (typed,) = (line["data"] for line in lines if line["event"] == "console_read")
+    assert os.fsencode(typed) == os.fsencode(odd)
+    with Replay(path, program=main, programs=programs) as replay:
+        assert replay.finish().how["status"] == 0

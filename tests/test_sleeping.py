@@ -20,12 +20,11 @@ from procession.include.linux.sched import (
 
 SOURCES = Path(__file__).parent.parent / "src" / "procession"
 
-# Who assigns what. The first of each is the way, the others make a task.
-MAKERS = ("init/main.py", "kernel/fork.py")
+# Who assigns what: nobody but one, and the copying of a task.
 ALLOWED = {
-    "state": {"include/linux/sched.py:set_task_state", "init/main.py"},
-    "wchan": {"kernel/sched.py:schedule", *MAKERS},
-    "waiting_on": {"kernel/sched.py:schedule", *MAKERS},
+    "state": {"include/linux/sched.py:set_task_state", "include/linux/sched.py:copy"},
+    "wchan": {"kernel/sched.py:schedule"},
+    "waiting_on": {"kernel/sched.py:schedule"},
 }
 
 
@@ -53,7 +52,7 @@ def who_assigns(sources):
     for path, text in sources.items():
         for function, attribute, value in assignments(ast.parse(text)):
             if attribute in found and not value.startswith("TCP_"):  # a socket has a state, too
-                found[attribute].add(path if path in MAKERS else f"{path}:{function}")
+                found[attribute].add(f"{path}:{function}")
     return found
 
 

@@ -6,7 +6,7 @@ import io
 import json
 
 from procession import Kernel
-from procession.include.trace.events import EVENTS
+from procession.include.trace.events import EVENTS, event_fields
 from procession.tools.tracefile import TraceWriter, as_dict, trace_hash
 
 COMMAND = ["/bin/sh", "-c", "echo a | cat; sleep 1 & wait; kill -USR1 $$"]
@@ -38,7 +38,7 @@ def test_every_line_has_the_fields_of_its_event():
     for event in events:
         names = list(event)
         assert names[:5] == ["time_ns", "cpu", "common_pid", "common_comm", "event"]
-        assert tuple(names[5:]) == EVENTS[event["event"]][0]
+        assert tuple(names[5:]) == event_fields(event["event"])
     times = [event["time_ns"] for event in events]
     assert times == sorted(times)
     assert {"sched_process_fork", "sched_process_exit", "sched_process_free", "signal_generate", "sys_enter"} <= {

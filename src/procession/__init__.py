@@ -6,22 +6,40 @@ from typing import Final
 TYPE_CHECKING: Final = False  # typing's, without what its import takes
 
 if TYPE_CHECKING:
-    from procession.boot import Kernel, Result
+    from procession.arch.python.sys import Sys
+    from procession.boot import Kernel, Machine, Result
     from procession.hw.chooser import ReplayError
     from procession.include.linux.bug import KernelBug, KernelPanic
     from procession.include.linux.errno import Errno, LinuxError
     from procession.include.linux.signal import Sig
+    from procession.include.linux.tracepoint import ListenerWarning
     from procession.kernel.entry import Deadlock
 
-__all__ = ("Deadlock", "Errno", "Kernel", "KernelBug", "KernelPanic", "LinuxError", "ReplayError", "Result", "Sig")
+__all__ = (
+    "Deadlock",
+    "Errno",
+    "Kernel",
+    "KernelBug",
+    "KernelPanic",
+    "LinuxError",
+    "ListenerWarning",
+    "Machine",
+    "ReplayError",
+    "Result",
+    "Sig",
+    "Sys",
+)
 
 _HOME: Final = {
     "Errno": "include.linux.errno",
     "LinuxError": "include.linux.errno",
     "Sig": "include.linux.signal",
+    "Sys": "arch.python.sys",
     "Kernel": "boot",
+    "Machine": "boot",
     "Result": "boot",
     "Deadlock": "kernel.entry",
+    "ListenerWarning": "include.linux.tracepoint",
     "KernelBug": "include.linux.bug",
     "KernelPanic": "include.linux.bug",
     "ReplayError": "hw.chooser",

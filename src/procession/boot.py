@@ -1,6 +1,6 @@
-"""The assembler: a kernel and a machine from a configuration, run until the program ends.
+"""The assembler: a kernel and a machine around it from a configuration, run until the program ends.
 
-result = Kernel(root="/").run(["/bin/sh", "-c", "echo hello"])
+result = Machine(root="/").run(["/bin/sh", "-c", "echo hello"])
 result.exit_code, result.stdout
 """
 
@@ -8,31 +8,39 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 import gc
 from pathlib import Path
 import threading
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
+import warnings
 
 from procession.arch.x86 import entry as x86_entry
 from procession.arch.x86 import interrupt
-from procession.hw.chooser import Choice, Chooser
+from procession.hw.chooser import Chooser
 from procession.hw.clock import Clock
-from procession.hw.console import BufferConsole, HostConsole
+from procession.hw.console import BufferConsole, Console, HostConsole
 from procession.hw.core_store import CoreStore
 from procession.hw.memory import Frames
-from procession.include.linux import kernel as linux_kernel
 from procession.include.linux.bug import bug
-from procession.include.trace.events import EVENTS, Event, Trace
+from procession.include.linux.kernel import Kernel as LinuxKernel
+from procession.include.linux.tracepoint import ListenerError, ListenerWarning
+from procession.include.trace.events import EVENTS, Event
+from procession.include.trace.tracepoints import Trace
 from procession.init import main as init_main
 from procession.init import vmlinux  # noqa: F401 -- links everything in
 from procession.kernel import entry, lockdep, rcupdate
 from procession.mm import page_alloc, slab
 
 if TYPE_CHECKING:
-    from procession.hw.console import Console
+    from collections import Counter
 
-__all__ = ("DEFAULT_ENV", "DEFAULT_WINSIZE", "Command", "Kernel", "Result")
+    from procession.hw.chooser import Choice
+    from procession.include.linux.pid import PidNamespace
+    from procession.include.linux.sched import Task
+    from procession.tools.validate import Checker
+
+__all__ = ("DEFAULT_ENV", "DEFAULT_WINSIZE", "Command", "Kernel", "Machine", "Result", "make_command")
 
 # A run begins at this moment unless it is told another: 2012-01-05, when 3.2 had just come out.
 BOOT_TIME_NS: Final = 1_325_721_600 * 1_000_000_000
@@ -42,9 +50,18 @@ DEFAULT_ENV: Final = {
     "HOME": "/",
     "TERM": "linux",
 }
+CORES_OUTSIDE: Final = "|core.%e.%p"  # core_pattern of a machine whose cores go to the host
+MIN_MEMORY: Final = 4 << 20
+MAX_MEMORY: Final = 64 << 30
+MAX_CPUS: Final = 64
+MAX_WINSIZE: Final = 0xFFFF
+MAX_DENSE: Final = 1 << 62
 
 PythonProgram: TypeAlias = Callable[..., Awaitable[Any]]
 RootSpec: TypeAlias = str | Path | Mapping[str, bytes | str] | None
+
+# What check= is where it is not given; a test suite sets it for all the machines that its tests make.
+default_check: bool | int = False
 
 
 @dataclass(slots=True)
@@ -52,14 +69,13 @@ class Result:
     """What a run left behind.
 
     status: wait status of the program, as wait4(2) reports it.  stdout, stderr: what it wrote, empty when the
-    console was the host's.  trace: the events asked for.  kernel: the machine, stopped, to look at.
+    console was the host's.  machine: what it ran on, stopped.
     """
 
     status: int
     stdout: bytes
     stderr: bytes
-    kernel: Kernel
-    trace: list[Event] = field(default_factory=list)
+    machine: Machine
 
     @property
     def exit_code(self) -> int:
@@ -71,10 +87,29 @@ class Result:
         """Standard output as text; bytes that are no UTF-8 are shown escaped."""
         return self.stdout.decode(errors="backslashreplace")
 
+    @property
+    def trace(self) -> list[Event]:
+        """The events that were asked for by trace=."""
+        return self.machine.events
+
+    @property
+    def listener_errors(self) -> list[ListenerError]:
+        """What trace listeners have raised, who were taken out for it."""
+        return self.machine.trace.errors
+
+    @property
+    def kernel(self) -> LinuxKernel:
+        """The kernel's structures, as the run left them."""
+        return self.machine.kernel
+
+    def check_baseline(self) -> None:
+        """Raise KernelBug unless everything the run made has been given back (Machine.check_baseline)."""
+        self.machine.check_baseline()
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a kernel was booted to run."""
+    """What a machine was booted to run."""
 
     argv: list[str]
     env: dict[str, str]
@@ -82,14 +117,28 @@ class Command:
     as_init: bool
 
 
-class Kernel(linux_kernel.Kernel):
-    """A bootable kernel: all state in its base class, the machine around it made here.
+def make_command(
+    program: PythonProgram | Sequence[str],
+    args: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+    cwd: str = "/",
+    *,
+    as_init: bool = False,
+) -> Command:
+    """Return what Machine.run()'s arguments ask for; raises TypeError, ValueError for those that cannot be."""
+    _check_text("cwd", cwd)
+    return Command(_checked_argv(program, args), _checked_env(DEFAULT_ENV if env is None else env), cwd, as_init)
 
-    root, memory: as they were given.  command: what run() was called for.  at_end: told once how
-    the run has ended, by its Result or by the exception that leaves run().
+
+class Machine:
+    """A computer with a kernel in it, to be booted once.
+
+    kernel: all the kernel's structures (include/linux/kernel.py).  events: those that trace= asked for, so far.
+    root, memory: as they were given.  command: what run() was called for, None before.  at_end: told once how the run
+    has ended, by its Result or by the exception that leaves run().
     """
 
-    command: Command
+    __slots__ = ("_checker", "at_end", "command", "events", "kernel", "memory", "root")
 
     def __init__(
         self,
@@ -98,6 +147,7 @@ class Kernel(linux_kernel.Kernel):
         memory: int = 1 << 30,
         cpus: int = 1,
         seed: int = 0,
+        choices: Sequence[Choice] = (),
         boot_time_ns: int = BOOT_TIME_NS,
         stdin: bytes = b"",
         console: Console | None = None,
@@ -105,52 +155,128 @@ class Kernel(linux_kernel.Kernel):
         winsize: tuple[int, int] = DEFAULT_WINSIZE,
         programs: Mapping[str, PythonProgram] | None = None,
         trace: bool | Iterable[str] = False,
+        check: bool | int | None = None,
         lockdep_on: bool = True,
         realtime: bool = False,
-        replay: Sequence[Choice] = (),
         cores: str | Path | None = None,
+        replay: Sequence[Choice] | None = None,
     ) -> None:
-        """Put the machine together; nothing runs yet.
+        """Put the machine together; nothing runs yet. Raises TypeError, ValueError for what cannot be.
 
         root: a host directory or tar archive to run on (read only, changes stay in memory), a dict of path to
         contents, or None for an empty root.  memory: bytes of physical memory.  programs: Python programs by the path
         they can be executed at.  trace: True for all events, or their names.  realtime: sleep when the guest sleeps.
         tty: let the console be a terminal, /dev/hvc0, of winsize (rows, columns), and the program its session's leader.
-        replay: the choices of an earlier run (its kernel.chooser.record), to be made again.  cores: a directory of the
-        host for the core files of programs that a signal ends (core_store.written lists them); OSError if it is none.
+        choices: those of an earlier run (its chooser.record), to be made again; replay: their older name.
+        check: hold all structures against each other after every trap; a number: for long runs, after so many looks
+        let one trap pass between two of them, after twice as many two, and so on; None: default_check.
+        cores: a directory of the host for the core files of programs that a signal ends (core_store.written lists
+        them); OSError if it is none.
         """
-        if memory < MIN_MEMORY:
-            raise ValueError(f"memory: at least {MIN_MEMORY >> 20} MiB")
-        if memory > MAX_MEMORY:
-            raise ValueError(f"memory: at most {MAX_MEMORY >> 30} GiB")
-        if not 1 <= cpus <= MAX_CPUS:
-            raise ValueError(f"cpus: 1 to {MAX_CPUS}")
-        super().__init__()
-        self.frames = Frames(memory)
-        self.clock = Clock(realtime=realtime)
-        self.lockdep = lockdep.LockdepState(self, enabled=lockdep_on)
-        self.trace = Trace(self)
-        self.chooser = Chooser(seed, replay)
-        self.console = console if console is not None else BufferConsole(stdin)
-        self.tty.is_console = tty
-        self.tty.winsize = winsize
-        self.nr_cpus = cpus
+        if replay is not None:
+            warnings.warn("replay= is called choices= now", DeprecationWarning, stacklevel=2)
+            if choices:
+                raise TypeError("replay: the same as choices, which is given too")
+            choices = replay
+        names = _event_names(trace)
+        every = default_check if check is None else check
+        if not isinstance(every, bool):
+            _check_range("check", every, 1, MAX_DENSE)
+        _check_memory(memory)
+        _check_range("cpus", cpus, 1, MAX_CPUS)
+        _check_kind("seed", seed, int)
+        _check_kind("boot_time_ns", boot_time_ns, int)
+        self.kernel = _empty_kernel(cpus, Clock(realtime=realtime), lockdep_on=lockdep_on)
+        self.root = _checked_root(root)
         self.memory = memory
-        self.boot_time_ns = boot_time_ns
-        self.programs = dict(programs or {})
-        if cores is not None:
-            self.vfs.core_store = CoreStore(Path(cores))
-            self.vfs.core_pattern = CORES_OUTSIDE
-        self.root = root
+        self.command: Command | None = None
         self.at_end: list[Callable[[Result | BaseException], None]] = []
-        self._started = False
         self.events: list[Event] = []
-        if trace:
-            names = () if trace is True else tuple(trace)
-            unknown = [name for name in names if name not in EVENTS]
-            if unknown:
-                raise ValueError(f"trace: no event {', '.join(unknown)}")
-            self.trace.subscribe(self.events.append, *names)
+        k = self.kernel
+        k.frames = Frames(memory)
+        k.chooser = Chooser(seed, _checked_choices(choices))
+        k.console = _checked_console(console) or BufferConsole(_checked_input(stdin))
+        k.tty.is_console = tty
+        k.tty.winsize = _checked_winsize(winsize)
+        k.boot_time_ns = boot_time_ns
+        k.programs = _checked_programs(programs)
+        k.check_baseline = self.check_baseline
+        if cores is not None:
+            _check_kind("cores", cores, str, Path)
+            k.vfs.core_store = CoreStore(Path(cores))
+            k.vfs.core_pattern = CORES_OUTSIDE
+        if names is not None:
+            k.trace.subscribe(self.events.append, *names, vital=True)
+        self._checker = _checker(k, every)
+
+    # What there is to see of the kernel, before, after and during a run; kernel has the rest.
+
+    @property
+    def tasks(self) -> dict[Task, None]:
+        """The processes (thread group leaders), oldest first."""
+        return self.kernel.tasks
+
+    @property
+    def current(self) -> Task:
+        """The task that runs."""
+        return self.kernel.current
+
+    @property
+    def runqueues(self) -> list[Any]:
+        """The run queues, one per CPU (kernel/sched.py's Rq)."""
+        return self.kernel.sched.runqueues
+
+    @property
+    def init_pid_ns(self) -> PidNamespace:
+        """The first pid namespace: init_pid_ns.pids has every struct pid by its number."""
+        return self.kernel.init_pid_ns
+
+    @property
+    def clock(self) -> Clock:
+        """The clock: clock.now_ns is the virtual time since boot."""
+        return self.kernel.clock
+
+    @property
+    def frames(self) -> Frames:
+        """Physical memory."""
+        return self.kernel.frames
+
+    @property
+    def chooser(self) -> Chooser:
+        """All that was free to choose: chooser.record."""
+        return self.kernel.chooser
+
+    @property
+    def console(self) -> Console:
+        """Where output goes and input comes from."""
+        return self.kernel.console
+
+    @property
+    def core_store(self) -> CoreStore | None:
+        """Where core files go: core_store.written lists them; None without cores=."""
+        return self.kernel.vfs.core_store
+
+    @property
+    def trace(self) -> Trace:
+        """The tracepoints, to subscribe to."""
+        return self.kernel.trace
+
+    @property
+    def printk_log(self) -> list[tuple[int, str]]:
+        """The kernel's log: (time in ns, text)."""
+        return self.kernel.printk_log
+
+    @property
+    def unsupported(self) -> Counter[str]:
+        """What programs asked for that 3.2 has and this kernel lacks."""
+        return self.kernel.unsupported
+
+    @property
+    def enosys(self) -> Counter[str]:
+        """Calls that programs made and 3.2 does not have."""
+        return self.kernel.enosys
+
+    # Running.
 
     def run(
         self,
@@ -162,50 +288,51 @@ class Kernel(linux_kernel.Kernel):
     ) -> Result:
         """Boot, run program until it ends, and shut down.
 
-        program: argv of a file in the root, or `async def main(sys)`.  as_init: the program is PID 1 itself.
+        program: argv of a file in the root, or `async def main(linux)`.  as_init: the program is PID 1 itself.
         Raises LinuxError if the program cannot be executed, Deadlock if it can never end, KernelPanic if it makes
-        the kernel panic, KernelBug for a bug of ours.
+        the kernel panic, KernelBug for a bug of ours; TypeError, ValueError for arguments that cannot be. Warns with a
+        ListenerWarning of each trace listener that has raised something.
         """
-        if self._started:
-            raise RuntimeError("a kernel runs once: make another one")
-        self._started = True
+        command = make_command(program, args, env, cwd, as_init=as_init)
+        if self.command is not None:
+            raise RuntimeError("a machine runs once: make another one")
+        self.command = command
         if callable(program):
-            name = getattr(program, "__name__", "main")
-            path = f"/bin/{name}"
-            self.programs[path] = program
-            argv = [path, *args]
-        else:
-            argv = [*program, *args]
-        if not argv:
-            raise ValueError("program: an empty argv")
-        self.command = Command(argv, dict(DEFAULT_ENV if env is None else env), cwd, as_init)
+            self.kernel.programs[command.argv[0]] = program
         try:
-            result = self._run()
+            result = self._run(command)
         except BaseException as error:
-            for tell in self.at_end:
-                tell(error)
+            self._ended(error)
             raise
-        for tell in self.at_end:
-            tell(result)
+        self._ended(result)
         return result
 
-    def _run(self) -> Result:
-        init_main.start_kernel(self, self.root)
-        command = self.command
+    def _ended(self, how: Result | BaseException) -> None:
+        for tell in self.at_end:
+            tell(how)
+        # Not at once: with the filter "error" this raises, which it may not do within the kernel.
+        for error in self.trace.errors:
+            warnings.warn(str(error), ListenerWarning, stacklevel=3)
+
+    def _run(self, command: Command) -> Result:
+        k = self.kernel
+        init_main.start_kernel(k, self.root)
         envp = [f"{key}={value}" for key, value in command.env.items()]
-        init_main.set_init_program(self, command.argv, envp, command.cwd, as_init=command.as_init)
+        init_main.set_init_program(k, command.argv, envp, command.cwd, as_init=command.as_init)
         try:
             with self._interruptible(), self._watching(), _seldom_collecting():
-                entry.run(self)
+                entry.run(k)
         finally:
-            x86_entry.machine_shutdown(self)
-        rcupdate.rcu_barrier(self)
-        return Result(self.exit_code, self.console.stdout, self.console.stderr, self, self.events)
+            x86_entry.machine_shutdown(k)
+        rcupdate.rcu_barrier(k)
+        if self._checker is not None:
+            self._checker.finish()
+        return Result(k.exit_code, k.console.stdout, k.console.stderr, self)
 
     def _interruptible(self) -> AbstractContextManager[None]:
         """Let Ctrl-C stop even a guest that never leaves its loop; only the main thread hears of it."""
         if threading.current_thread() is threading.main_thread():
-            return interrupt.install_interrupt(self)
+            return interrupt.install_interrupt(self.kernel)
         return nullcontext()
 
     def _watching(self) -> AbstractContextManager[None]:
@@ -213,9 +340,10 @@ class Kernel(linux_kernel.Kernel):
 
         Not if the console is being recorded: where input cuts in must then be a moment that a replay finds again.
         """
-        if self.tty.is_console and isinstance(self.console, HostConsole):
-            self.tty.hvc_live = True
-            return interrupt.watch_input(self, self.console.fileno())
+        k = self.kernel
+        if k.tty.is_console and isinstance(k.console, HostConsole):
+            k.tty.hvc_live = True
+            return interrupt.watch_input(k, k.console.fileno())
         return nullcontext()
 
     def check_baseline(self) -> None:
@@ -223,12 +351,35 @@ class Kernel(linux_kernel.Kernel):
 
         Raises RuntimeError if the program was PID 1 itself, which nobody reaps, or was never started.
         """
-        if self.slab_baseline is None:
+        k = self.kernel
+        if k.slab_baseline is None:
             raise RuntimeError("check_baseline: there is no baseline before the program, nor when it is PID 1")
-        slabs = slab.slab_report(self, self.slab_baseline)
-        frames = page_alloc.nr_used_pages(self) - self.frames_baseline
+        slabs = slab.slab_report(k, k.slab_baseline)
+        frames = page_alloc.nr_used_pages(k) - k.frames_baseline
         if slabs or frames:
             bug(f"leak: objects by cache: {slabs}, page frames: {frames}")
+
+
+Kernel = Machine  # the name it had first
+
+
+def _empty_kernel(cpus: int, clock: Clock, *, lockdep_on: bool) -> LinuxKernel:
+    """Return a kernel in which nothing has happened; start_kernel() fills in the rest."""
+    k = LinuxKernel()
+    k.nr_cpus = cpus
+    k.clock = clock
+    k.lockdep = lockdep.LockdepState(k, enabled=lockdep_on)
+    k.trace = Trace(k)
+    return k
+
+
+def _checker(k: LinuxKernel, check: bool | int) -> Checker | None:
+    """Return what holds k's structures against each other after every trap, None if nothing shall."""
+    if check is False:
+        return None
+    from procession.tools.validate import Checker  # noqa: PLC0415 -- most machines need none
+
+    return Checker(k, dense=None if check is True else check)
 
 
 @contextmanager
@@ -242,7 +393,127 @@ def _seldom_collecting() -> Iterator[None]:
         gc.set_threshold(young, middle, old)
 
 
-CORES_OUTSIDE: Final = "|core.%e.%p"  # core_pattern of a machine whose cores go to the host
-MIN_MEMORY: Final = 4 << 20
-MAX_MEMORY: Final = 64 << 30
-MAX_CPUS: Final = 64
+# What users give, as it must be: their mistakes are told here, not found by the kernel.
+
+
+def _check_kind(name: str, value: object, *kinds: type) -> None:
+    """Raise TypeError unless value is one of kinds."""
+    if not isinstance(value, kinds):
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        raise TypeError(f"{name}: {wanted} expected, not {type(value).__name__} ({value!r})")
+
+
+def _check_range(name: str, value: int, least: int, most: int) -> None:
+    """Raise TypeError, ValueError unless value is an int from least to most."""
+    _check_kind(name, value, int)
+    if not least <= value <= most:
+        raise ValueError(f"{name}: {least} to {most}, not {value}")
+
+
+def _check_memory(memory: int) -> None:
+    _check_kind("memory", memory, int)
+    if memory < MIN_MEMORY:
+        raise ValueError(f"memory: at least {MIN_MEMORY >> 20} MiB")
+    if memory > MAX_MEMORY:
+        raise ValueError(f"memory: at most {MAX_MEMORY >> 30} GiB")
+
+
+def _check_text(name: str, value: object) -> None:
+    """Raise TypeError, ValueError unless value can be a C string."""
+    _check_kind(name, value, str)
+    if "\0" in str(value):
+        raise ValueError(f"{name}: a NUL character in {value!r}")
+    _check_encodes(name, str(value))
+
+
+def _check_encodes(name: str, text: str) -> None:
+    """Raise ValueError unless text is UTF-8, or bytes as os.fsdecode() reads them."""
+    try:
+        text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise ValueError(f"{name}: {text!r} stands for no bytes") from None
+
+
+def _checked_choices(choices: Sequence[Choice]) -> list[Choice]:
+    for choice in choices:
+        if not isinstance(choice, tuple) or [type(part) for part in choice] != [str, int]:
+            raise TypeError(f"choices: (kind, answer) pairs of a chooser.record expected, not {choice!r}")
+    return list(choices)
+
+
+def _checked_console(console: Console | None) -> Console | None:
+    if console is not None and (isinstance(console, type) or not isinstance(console, Console)):
+        raise TypeError(f"console: a console of procession.hw.console expected, not {console!r}")
+    return console
+
+
+def _checked_input(stdin: bytes) -> bytes:
+    _check_kind("stdin", stdin, bytes, bytearray, memoryview)
+    return bytes(stdin)
+
+
+def _checked_winsize(winsize: tuple[int, int]) -> tuple[int, int]:
+    if not isinstance(winsize, Sequence) or len(winsize) != len(DEFAULT_WINSIZE):
+        raise TypeError(f"winsize: (rows, columns) expected, not {winsize!r}")
+    for number in winsize:
+        _check_range("winsize", number, 0, MAX_WINSIZE)
+    return winsize[0], winsize[1]
+
+
+def _checked_root(root: RootSpec) -> RootSpec:
+    if root is None or isinstance(root, str | Path):
+        return root
+    _check_kind("root", root, str, Path, Mapping)
+    for path, contents in root.items():
+        _check_text("root: a path", path)
+        _check_kind(f"root: {path}", contents, bytes, str)
+        if isinstance(contents, str):
+            _check_encodes(f"root: {path}", contents)
+    return root
+
+
+def _checked_programs(programs: Mapping[str, PythonProgram] | None) -> dict[str, PythonProgram]:
+    _check_kind("programs", programs, Mapping, type(None))
+    for path, program in (programs or {}).items():
+        _check_text("programs: a path", path)
+        if not callable(program):
+            raise TypeError(f"programs: {path}: `async def main(linux)` expected, not {program!r}")
+    return dict(programs or {})
+
+
+def _event_names(trace: bool | Iterable[str]) -> tuple[str, ...] | None:
+    """Return the events to keep, () for all, None for none."""
+    if isinstance(trace, bool):
+        return () if trace else None
+    if isinstance(trace, str | bytes) or not isinstance(trace, Iterable):
+        raise TypeError(f"trace: True or a list of events expected, not {trace!r}")
+    names = tuple(trace)
+    unknown = [str(name) for name in names if name not in EVENTS]
+    if unknown:
+        raise ValueError(f"trace: no event {', '.join(unknown)}")
+    return names or None
+
+
+def _checked_argv(program: PythonProgram | Sequence[str], args: Sequence[str]) -> list[str]:
+    """Return the whole argv; a Python program's is made up of its name."""
+    if callable(program):
+        argv = [f"/bin/{getattr(program, '__name__', 'main')}", *args]
+    elif isinstance(program, Sequence) and not isinstance(program, str | bytes):
+        argv = [*program, *args]
+    else:
+        raise TypeError(f"program: `async def main(linux)` or a list of strings expected, not {program!r}")
+    if not argv:
+        raise ValueError("program: an empty argv")
+    for text in argv:
+        _check_text("program: an argument", text)
+    return argv
+
+
+def _checked_env(env: Mapping[str, str]) -> dict[str, str]:
+    _check_kind("env", env, Mapping)
+    for name, value in env.items():
+        _check_text("env: a name", name)
+        _check_text(f"env: {name}", value)
+        if not name or "=" in name:
+            raise ValueError(f"env: {name!r} is no name of a variable")
+    return dict(env)

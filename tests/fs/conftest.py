@@ -18,7 +18,7 @@ from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_NOFILE
 from procession.include.linux.sched import SignalStruct, Task, UserStruct
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.syscalls import SYSCALLS
-from procession.include.trace.events import Trace
+from procession.include.trace.tracepoints import Trace
 from procession.kernel import cred, lockdep, rcupdate
 from procession.mm import page_alloc, slab
 

@@ -37,24 +37,24 @@ def test_one_option_is_no_choice():
     assert chooser.record == []
 
 
-def test_replay_gives_the_recorded_answers_whatever_the_seed():
+def test_choices_give_the_recorded_answers_whatever_the_seed():
     first = Chooser(1)
     answers = [first.choose("cpu", 5) for _ in range(30)]
-    second = Chooser(99, replay=first.record)
+    second = Chooser(99, choices=first.record)
     assert [second.choose("cpu", 5) for _ in range(30)] == answers
     assert second.record == first.record
 
 
-def test_replay_goes_on_after_its_end():
-    replayed = Chooser(3, replay=[("cpu", 0)])
-    assert replayed.choose("cpu", 4) == 0
-    assert 0 <= replayed.choose("cpu", 4) < 4
+def test_choices_go_on_after_their_end():
+    again = Chooser(3, choices=[("cpu", 0)])
+    assert again.choose("cpu", 4) == 0
+    assert 0 <= again.choose("cpu", 4) < 4
 
 
 @pytest.mark.parametrize("record", [[("task", 0)], [("cpu", 5)]])
-def test_replay_of_another_run_is_refused(record):
+def test_choices_of_another_run_is_refused(record):
     with pytest.raises(ReplayError):
-        Chooser(0, replay=record).choose("cpu", 3)
+        Chooser(0, choices=record).choose("cpu", 3)
 
 
 @given(st.integers(), st.text(), st.integers(2, 10_000))

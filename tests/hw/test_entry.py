@@ -131,7 +131,7 @@ def test_endless_loop_and_ctrl_c(code):
     """Also within one instruction, and when the counting engine runs it because a timer is pending."""
     machine = Kernel(root={"/t": elf(code)}, memory=64 << 20)
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
-    with interrupt.install_interrupt(machine):
+    with interrupt.install_interrupt(machine.kernel):
         timer.start()
         with pytest.raises(KeyboardInterrupt):
             machine.run(["/t"])

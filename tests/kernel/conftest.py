@@ -16,7 +16,7 @@ from procession.hw.memory import Frames
 from procession.include.linux.kernel import Kernel
 from procession.include.linux.nsproxy import Nsproxy
 from procession.include.linux.sched import TASK_INTERRUPTIBLE, Task, set_task_state
-from procession.include.trace.events import Trace
+from procession.include.trace.tracepoints import Trace
 from procession.init import main as init_main
 from procession.kernel import (
     cred,

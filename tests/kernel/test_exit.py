@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import procession
-from procession import Kernel
+from procession import Machine
 from procession.include.linux.bug import KernelBug
 from procession.include.linux.sched import (
     EXIT_DEAD,
@@ -30,11 +30,12 @@ THREAD = 0x100 | 0x200 | 0x400 | 0x800 | 0x10000
 def watch(main, look, **options):
     """Run a program; look(kernel, current) is called each time it calls getuid(2). Returns (result, what look said)."""
     said = []
-    k = Kernel(**options)
+    machine = Machine(**options)
+    k = machine.kernel
     k.trace.subscribe(lambda event: said.append(look(k, k.current)) if event[6] == "getuid" else None, "sys_enter")
-    result = k.run(main)
+    result = machine.run(main)
     assert result.stderr == b""
-    k.check_baseline()
+    machine.check_baseline()
     return result, said
 
 
@@ -457,11 +458,10 @@ def test_the_machines_task_limit_is_for_root_too():
         await sys.kill(-1, sys.SIGKILL)
         await reap(sys)
 
-    k = Kernel(memory=4 << 20)
-    result = k.run(main)
-    k.check_baseline()
+    result = Machine(memory=4 << 20).run(main)
+    result.check_baseline()
     assert result.output == "EAGAIN\nok\n"
-    assert k.max_threads == 64
+    assert result.kernel.max_threads == 64
 
 
 def test_a_users_limit_counts_threads_and_zombies():
@@ -536,7 +536,7 @@ def test_the_end_of_init_is_the_end_of_the_run():
     async def main(sys):
         await sys.exit_group(5)
 
-    assert Kernel().run(main, as_init=True).exit_code == 5
+    assert Machine().run(main, as_init=True).exit_code == 5
 
 
 def test_init_does_not_mind_sigkill():

@@ -273,13 +273,14 @@ def test_a_namespace_lives_as_long_as_somebody_holds_a_pid():
         await sys.getgid()
         await reap(sys)
 
-    k = Kernel()
+    machine = Kernel()
+    k = machine.kernel
     k.trace.subscribe(
         lambda event: seen.append(k.caches["pid_namespace"].nr_active) if event[6] in ("getuid", "getgid") else None,
         "sys_enter",
     )
-    k.run(main)
-    k.check_baseline()
+    machine.run(main)
+    machine.check_baseline()
     assert seen == [1, 0]
 
 

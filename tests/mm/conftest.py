@@ -24,7 +24,7 @@ from procession.include.linux.mm_types import TASK_SIZE
 from procession.include.linux.resource import RLIM_INFINITY
 from procession.include.linux.sched import SignalStruct, Task, UserStruct
 from procession.include.linux.spinlock import SpinLock
-from procession.include.trace.events import Trace
+from procession.include.trace.tracepoints import Trace
 from procession.kernel import fork_mm, lockdep
 from procession.kernel.rcupdate import RcuState
 from procession.mm import memory, mmap, page_alloc, slab

@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from procession import Kernel
+from procession import Machine
 from procession.fs import coredump
 from procession.fs.pipe import PipeFile
 from procession.include.linux.binfmts import LinuxBinprm
@@ -281,10 +281,11 @@ async def unshare(sys):
 
 
 def run(program, checker, options, *kind):
-    kernel = Kernel(**options)
+    machine = Machine(**options)
+    kernel = machine.kernel
     watch = checker(kernel, *kind)
     try:
-        kernel.run(program)
+        machine.run(program)
     except entry.Deadlock:
         pass
     return kernel, watch

@@ -9,10 +9,11 @@ import sys
 
 import pytest
 
-from procession import Kernel
+from procession import Machine
 from procession.fs import file_table
 from procession.include.linux.bug import KernelBug
 from procession.include.linux.hrtimer import Hrtimer
+from procession.include.linux.kernel import Kernel
 from procession.include.linux.sched import CLONE_NEWUTS, get_task_struct
 from procession.include.linux.signal import Siginfo, Sigqueue
 from procession.include.linux.wait import WaitQueueEntry
@@ -34,32 +35,30 @@ async def family(sys):
 
 
 def test_a_run_that_is_well():
-    kernel = Kernel()
-    checker = Checker(kernel)
-    result = kernel.run(family)
+    machine = Machine()
+    checker = Checker(machine.kernel)
+    result = machine.run(family)
     checker.finish()
     assert (result.output, checker.traps > 10) == ("7\n", True)
-    assert validate_all(kernel) == []
+    assert validate_all(machine.kernel) == validate_all(machine) == []
 
 
 def test_checking_changes_nothing():
-    plain, checked = Kernel(trace=True), Kernel(trace=True)
-    Checker(checked)
+    plain, checked = Machine(trace=True), Machine(trace=True, check=True)
     assert plain.run(family).trace == checked.run(family).trace
 
 
 def test_a_missing_put_stops_the_machine(monkeypatch):
     monkeypatch.setattr(exit.fork_mm, "mmput", lambda *_: None)
-    kernel = Kernel()
-    Checker(kernel)
+    machine = Machine(check=True)
     with pytest.raises(KernelBug, match=r"mm_struct objects: \d+, found \d+") as bug:
-        kernel.run(family)
+        machine.run(family)
     assert "the last call: exit by <family:4>" in str(bug.value)
     assert any("PID: " in note for note in bug.value.__notes__)
 
 
 def test_one_checker_a_kernel():
-    kernel = Kernel()
+    kernel = Machine().kernel
     Checker(kernel)
     with pytest.raises(ValueError, match="already"):
         Checker(kernel)
@@ -150,9 +149,10 @@ def world():
 
 
 def build():
-    kernel = Kernel()
+    machine = Machine()
     with pytest.raises(entry.Deadlock):
-        kernel.run(everybody)
+        machine.run(everybody)
+    kernel = machine.kernel
     assert validate_all(kernel) == []
     named = {p.comm: p for p in kernel.tasks}
     threads = list(named["threads"].signal.threads)
@@ -919,14 +919,12 @@ def test_a_kernel_that_adopts_in_reverse(monkeypatch):
         p.real_parent.children = {p: None, **p.real_parent.children}
         p.exit_signal = 17
 
-    kernel = Kernel()
-    Checker(kernel)
-    assert kernel.run(main).exit_code == 0
+    machine = Machine(check=True)
+    assert machine.run(main).exit_code == 0
     monkeypatch.setattr(exit, "reparent_leader", first)
-    kernel = Kernel()
-    Checker(kernel)
+    machine = Machine(check=True)
     with pytest.raises(KernelBug, match="children of <init:1>"):
-        kernel.run(main)
+        machine.run(main)
 
 
 # Lines of the kernel taken out.
@@ -953,10 +951,9 @@ def test_a_missing_line_is_noticed(monkeypatch, where, name, complaint):
         await sys.getpid()
 
     monkeypatch.setattr(where, name, lambda *_: None)
-    kernel = Kernel()
-    Checker(kernel)
+    machine = Machine(check=True)
     with pytest.raises(KernelBug, match=complaint):
-        kernel.run(main)
+        machine.run(main)
 
 
 def test_a_set_of_namespaces_that_waits_for_its_readers():
@@ -972,7 +969,6 @@ def test_a_set_of_namespaces_that_waits_for_its_readers():
         for nr in children:
             await sys.waitpid(nr)
 
-    kernel = Kernel(cpus=3)
-    Checker(kernel)
-    assert kernel.run(main).exit_code == 0
-    kernel.check_baseline()
+    result = Machine(cpus=3, check=True).run(main)
+    assert result.exit_code == 0
+    result.check_baseline()

@@ -19,7 +19,7 @@ from procession.hw.hostfile import HostFile
 from procession.include.linux.signal import SIGINT, SIGPIPE
 
 if TYPE_CHECKING:
-    from procession.boot import Kernel, Result
+    from procession.boot import Machine, Result
     from procession.tools.fault_inject import Injector
     from procession.tools.tree import ProcessTree
 
@@ -101,15 +101,16 @@ def _machine(
     realtime: bool = False,
     core: Path | None = None,
     tty: bool = False,
-) -> Kernel:
-    from procession.boot import DEFAULT_WINSIZE, Kernel
+    check: bool = False,
+) -> Machine:
+    from procession.boot import DEFAULT_WINSIZE, Machine
     from procession.hw.console import HostConsole, TerminalConsole
 
     terminal = TerminalConsole(0, 1) if tty else None
     if not root.exists():
         _fail(f"--root {root}: no such file or directory")
     try:
-        return Kernel(
+        return Machine(
             root=root,
             seed=seed,
             cpus=cpus,
@@ -118,6 +119,7 @@ def _machine(
             console=terminal or HostConsole(0, 1, 2),
             cores=core,
             tty=tty,
+            check=check,
             winsize=(terminal and terminal.size()) or DEFAULT_WINSIZE,
         )
     except ValueError as error:
@@ -130,16 +132,17 @@ def _machine(
         _fail(f"--memory {memory}: the host has not so much")
 
 
-def _execute(kernel: Kernel, program: list[str], env: list[str], cwd: str, *, as_init: bool) -> Result:
+def _execute(machine: Machine, program: list[str], env: list[str], cwd: str, *, as_init: bool) -> Result:
     """Run and translate what can go wrong into what a shell would say."""
     from procession.include.linux.bug import KernelBug, KernelPanic
     from procession.include.linux.errno import STRERROR, Errno, LinuxError
     from procession.kernel.entry import Deadlock
 
     try:
-        return kernel.run(program, env=_environment(env, tty=kernel.tty.is_console), cwd=cwd, as_init=as_init)
+        return machine.run(program, env=_environment(env, tty=machine.kernel.tty.is_console), cwd=cwd, as_init=as_init)
     except LinuxError as error:
-        what = kernel.init_program.doing if kernel.init_program is not None else program[0]
+        started = machine.kernel.init_program
+        what = started.doing if started is not None else program[0]
         _fail(f"{what}: {STRERROR.get(error.errno, error.errno.name)}", 127 if error.errno == Errno.ENOENT else 126)
     except KernelPanic as panic:
         _fail(f"Kernel panic - not syncing: {panic}", 125)
@@ -224,28 +227,24 @@ def run(
     """Run a program in a fresh kernel; the exit status is the program's, 128+n after signal n."""
     if interactive:
         _check_terminal(tty=tty)
-    kernel = _machine(root, seed, cpus, memory, realtime=realtime or interactive, core=core, tty=tty)
-    if check:
-        from procession.tools.validate import Checker
-
-        Checker(kernel)
+    machine = _machine(root, seed, cpus, memory, realtime=realtime or interactive, core=core, tty=tty, check=check)
     lives = None
     if strace:
         from procession.tools.strace import Strace
 
-        Strace(kernel, sys.stderr)
+        Strace(machine, sys.stderr)
     if tree:
         from procession.tools.tree import ProcessTree
 
-        lives = ProcessTree(kernel)
-    injector = _injector(kernel, fail) if fail is not None else None
-    at_the_terminal = _at_the_terminal(kernel) if interactive else nullcontext()
-    with SIGNALS.caught(), at_the_terminal, _recorded(kernel, trace, fail or ""):
-        result = _execute(kernel, program, env, cwd, as_init=as_init)
+        lives = ProcessTree(machine)
+    injector = _injector(machine, fail) if fail is not None else None
+    at_the_terminal = _at_the_terminal(machine) if interactive else nullcontext()
+    with SIGNALS.caught(), at_the_terminal, _recorded(machine, trace, fail or ""):
+        result = _execute(machine, program, env, cwd, as_init=as_init)
     if lives is not None:
         _print_tree(lives)
     if unsupported:
-        _print_unsupported(kernel)
+        _print_unsupported(machine)
     if injector is not None:
         print(f"procession: --fail {injector.report()}", file=sys.stderr)
     _finish(result)
@@ -259,12 +258,12 @@ def _check_terminal(*, tty: bool) -> None:
 
 
 @contextmanager
-def _at_the_terminal(kernel: Kernel) -> Iterator[None]:
+def _at_the_terminal(machine: Machine) -> Iterator[None]:
     """Hand every key to the guest, and the terminal back as it was; what is printed meanwhile ends its lines itself."""
     from procession.hw.console import TerminalConsole
     from procession.hw.terminal import HostTerminal
 
-    console = kernel.console
+    console = machine.console
     assert isinstance(console, TerminalConsole)
     with HostTerminal(0) as terminal, console.attended(lambda: SIGNALS.stop(signal.SIGINT)):
         terminal.raw()
@@ -277,17 +276,17 @@ def _at_the_terminal(kernel: Kernel) -> Iterator[None]:
                 sys.stderr.newline = "\n"
 
 
-def _injector(kernel: Kernel, text: str) -> Injector:
+def _injector(machine: Machine, text: str) -> Injector:
     from procession.tools.fault_inject import Injector, parse_spec
 
     try:
-        return Injector(kernel, parse_spec(text))
+        return Injector(machine, parse_spec(text))
     except ValueError as error:
         _fail(f"--fail {error}")
 
 
 @contextmanager
-def _recorded(kernel: Kernel, trace: Path | None, fail: str) -> Iterator[None]:
+def _recorded(machine: Machine, trace: Path | None, fail: str) -> Iterator[None]:
     """Write the run's events to the file trace, if there is to be one."""
     if trace is None:
         yield
@@ -295,7 +294,7 @@ def _recorded(kernel: Kernel, trace: Path | None, fail: str) -> Iterator[None]:
     from procession.tools.tracefile import TraceWriter
 
     with _output(trace) as out:
-        TraceWriter(kernel, out, fail=fail)
+        TraceWriter(machine, out, fail=fail)
         yield
 
 
@@ -328,8 +327,8 @@ def _print_tree(lives: ProcessTree) -> None:
     print(text.get(), end="", file=sys.stderr)
 
 
-def _print_unsupported(kernel: Kernel) -> None:
-    for title, counts in (("not in Linux 3.2 (ENOSYS)", kernel.enosys), ("not supported here", kernel.unsupported)):
+def _print_unsupported(machine: Machine) -> None:
+    for title, counts in (("not in Linux 3.2 (ENOSYS)", machine.enosys), ("not supported here", machine.unsupported)):
         for what, times in sorted(counts.items()):
             print(f"{title}: {what} ({times})", file=sys.stderr)
 
@@ -355,14 +354,14 @@ def strace(
     from procession.tools.strace import Strace
     from procession.tools.strace_filter import parse_filters
 
-    kernel = _machine(root, seed, cpus, memory)
+    machine = _machine(root, seed, cpus, memory)
     try:
         only = parse_filters(expressions)
     except ValueError as error:
         _fail(str(error))
     with SIGNALS.caught(), nullcontext(sys.stderr) if output is None else _output(output) as out:
-        Strace(kernel, out, follow=follow, only=only, to_file=output is not None, limit=limit)
-        result = _execute(kernel, program, env, cwd, as_init=as_init)
+        Strace(machine, out, follow=follow, only=only, to_file=output is not None, limit=limit)
+        result = _execute(machine, program, env, cwd, as_init=as_init)
     _finish(result)
 
 
@@ -385,11 +384,11 @@ def replay(
             SIGNALS.caught(),
             Replay(
                 trace, root=False if root is None else root, console=HostConsole(0, 1, 2) if show else None
-            ) as machine,
+            ) as recorded,
         ):
-            print(machine.report(until), end="")
+            print(recorded.report(until), end="")
     except Difference as difference:
-        made_by = machine.header["procession"]
+        made_by = recorded.header["procession"]
         _fail(f"{trace}: this is not the recorded run (made by version {made_by}); {difference}", 1)
     except (TraceError, ValueError) as error:
         _fail(str(error))

@@ -191,7 +191,7 @@ def fill_psinfo(current: Task, mm: MmStruct) -> bytes:
         pid.task_pid_vnr(current, current.real_parent),
         pid.task_pgrp_vnr(current, current),
         pid.task_session_vnr(current, current),
-        current.comm.encode("latin-1"),
+        current.comm.encode("utf-8", "surrogateescape"),
         args.replace(b"\0", b" "),
     )
 

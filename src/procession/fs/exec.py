@@ -278,10 +278,10 @@ def setup_new_exec(current: Task, bprm: LinuxBinprm) -> None:
 def set_task_comm(p: Task, comm: str) -> None:
     """Set p's name, cut to 15 bytes."""
     with p.alloc_lock:
-        p.comm = comm.encode("utf-8", "surrogateescape")[: TASK_COMM_LEN - 1].decode("latin-1")
+        p.comm = comm.encode("utf-8", "surrogateescape")[: TASK_COMM_LEN - 1].decode("utf-8", "surrogateescape")
 
 
 def get_task_comm(p: Task) -> str:
-    """Return p's name; each character stands for a byte."""
+    """Return p's name."""
     with p.alloc_lock:
         return p.comm

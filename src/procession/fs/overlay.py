@@ -247,5 +247,5 @@ def _make_file(k: Kernel, root: ramfs.RamfsDir, path: str, contents: bytes | str
     except LinuxError:
         pass
     inode = directory.create(name, S_IFREG | 0o755)
-    data = contents.encode() if isinstance(contents, str) else bytes(contents)
+    data = contents.encode("utf-8", "surrogateescape") if isinstance(contents, str) else bytes(contents)
     filemap.pagecache_write(k, inode, 0, data)

@@ -18,7 +18,7 @@ _GAMMA: Final = 0x9E3779B97F4A7C15
 
 
 class ReplayError(Exception):
-    """A replayed run asked other questions than the recorded one."""
+    """Not the run that was recorded: it asks for another choice, or something else differs."""
 
 
 def _mix(z: int) -> int:
@@ -31,17 +31,17 @@ def _mix(z: int) -> int:
 class Chooser:
     """The machine's only source of arbitrariness.
 
-    record: all answers so far.  replay: answers to give first, as another Chooser recorded them; when they are used
+    record: all answers so far.  choices: answers to give first, as another Chooser recorded them; when they are used
     up the streams go on as if they had been asked.  heard: told of every choice as it is made.
     """
 
-    __slots__ = ("_bytes", "_next", "_replay", "_streams", "heard", "record", "seed")
+    __slots__ = ("_bytes", "_choices", "_next", "_streams", "heard", "record", "seed")
 
-    def __init__(self, seed: int = 0, replay: Sequence[Choice] = ()) -> None:
+    def __init__(self, seed: int = 0, choices: Sequence[Choice] = ()) -> None:
         self.seed = seed
         self.record: list[Choice] = []
         self.heard: Callable[[str, int], None] | None = None
-        self._replay = tuple(replay)
+        self._choices = tuple(choices)
         self._next = 0
         self._streams: dict[str, int] = {}
         self._bytes = b""
@@ -59,8 +59,8 @@ class Chooser:
             state = self._start(kind)
         self._streams[kind] = state = state + _GAMMA & _MASK
         answer = _mix(state) % n
-        if self._next < len(self._replay):
-            answer = self._replayed(kind, n)
+        if self._next < len(self._choices):
+            answer = self._given(kind, n)
         self.record.append((kind, answer))
         if self.heard is not None:
             self.heard(kind, answer)
@@ -78,8 +78,8 @@ class Chooser:
     def _start(self, kind: str) -> int:
         return int.from_bytes(hashlib.sha256(f"{self.seed}:{kind}".encode()).digest()[:8], "little")
 
-    def _replayed(self, kind: str, n: int) -> int:
-        asked, answer = self._replay[self._next]
+    def _given(self, kind: str, n: int) -> int:
+        asked, answer = self._choices[self._next]
         if asked != kind or answer >= n:
             raise ReplayError(f"choice {self._next}: recorded {asked}={answer}, now asked {kind} with {n} options")
         self._next += 1

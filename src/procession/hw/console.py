@@ -8,7 +8,7 @@ from errno import EIO
 import os
 import select
 import signal
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from procession.hw.hostfile import write_all
 
@@ -19,6 +19,7 @@ _ESCAPE: Final = 0x1D  # Ctrl-]
 _ESCAPES: Final = 3
 
 
+@runtime_checkable
 class Console(Protocol):
     """What the console driver needs of the host."""
 

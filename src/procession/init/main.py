@@ -66,7 +66,7 @@ from procession.include.linux.sched import (
 )
 from procession.include.linux.signal import SIGCHLD, SIGKILL
 from procession.include.linux.spinlock import SpinLock
-from procession.include.linux.wait import __WALL, WEXITED
+from procession.include.linux.wait import WALL, WEXITED
 from procession.kernel import (
     completion,
     cred,
@@ -326,7 +326,7 @@ async def _execvpe(current: Task, program: InitProgram, argv: UserStrings, envp:
 async def _reap_until(current: Task, nr: int) -> int:
     """Wait for all children until process nr has ended; returns its wait status. Raises ECHILD if it is no child."""
     while True:
-        wo = exit_wait.WaitOpts(WEXITED | __WALL)
+        wo = exit_wait.WaitOpts(WEXITED | WALL)
         try:
             if await exit_wait.do_wait(current, wo) == nr:
                 return wo.status

@@ -37,15 +37,15 @@ from procession.include.linux.signal import (
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import PidNr, UserPtr
 from procession.include.linux.wait import (
-    __WALL,
-    __WCLONE,
-    __WNOTHREAD,
     P_ALL,
     P_PGID,
     P_PID,
+    WALL,
+    WCLONE,
     WCONTINUED,
     WEXITED,
     WNOHANG,
+    WNOTHREAD,
     WNOWAIT,
     WUNTRACED,
     IdTypeArg,
@@ -105,7 +105,7 @@ def eligible_child(wo: WaitOpts, p: Task) -> bool:
     if not eligible_pid(wo, p):
         return False
     # Ordinary children signal SIGCHLD at death; "clone" children do not.
-    return bool(wo.wo_flags & __WALL) or (p.exit_signal != SIGCHLD) == bool(wo.wo_flags & __WCLONE)
+    return bool(wo.wo_flags & WALL) or (p.exit_signal != SIGCHLD) == bool(wo.wo_flags & WCLONE)
 
 
 def _record(current: Task, wo: WaitOpts, p: Task, cause: int, si_status: int, status: int) -> int:
@@ -215,7 +215,7 @@ def _look_for_child(current: Task, wo: WaitOpts) -> int:
         return NO_MATCH
     best = NO_MATCH
     with current.kernel.tasklist_lock.read():
-        for tsk in (current,) if wo.wo_flags & __WNOTHREAD else threads_from(current):
+        for tsk in (current,) if wo.wo_flags & WNOTHREAD else threads_from(current):
             result = do_wait_thread(current, wo, tsk)
             if result == FOUND:
                 return FOUND
@@ -275,7 +275,7 @@ def child_wait_callback(wo: WaitOpts, entry: WaitQueueEntry, mode: int, key: obj
     assert isinstance(key, Task)
     if not eligible_pid(wo, key):
         return False
-    if wo.wo_flags & __WNOTHREAD and key.parent is not entry.task:
+    if wo.wo_flags & WNOTHREAD and key.parent is not entry.task:
         return False
     return sched.try_to_wake_up(entry.task, mode)
 
@@ -286,7 +286,7 @@ async def sys_wait4(current: Task, upid: PidNr, stat_addr: WaitStatus, options: 
 
     Raises EINVAL for unknown options, ECHILD, ERESTARTSYS; EFAULT comes after the child is reaped.
     """
-    if options & 0xFFFFFFFF & ~(WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WALL | __WCLONE):
+    if options & 0xFFFFFFFF & ~(WNOHANG | WUNTRACED | WCONTINUED | WNOTHREAD | WALL | WCLONE):
         raise LinuxError(Errno.EINVAL, "unknown wait4 options")
     wo = WaitOpts(options & 0xFFFFFFFF | WEXITED, wo_stat=stat_addr, wo_rusage=ru)
     if upid > 0:

@@ -16,6 +16,7 @@ from procession.include.linux.futex import (
     FUTEX_CMP_REQUEUE,
     FUTEX_CMP_REQUEUE_PI,
     FUTEX_LOCK_PI,
+    FUTEX_PRIVATE_FLAG,
     FUTEX_REQUEUE,
     FUTEX_TRYLOCK_PI,
     FUTEX_UNLOCK_PI,
@@ -58,7 +59,6 @@ __all__ = (
     "wake_futex",
 )
 
-FUTEX_PRIVATE_FLAG: Final = 128
 FUTEX_BITSET_MATCH_ANY: Final = 0xFFFFFFFF
 _FUT_OFF_INODE: Final = 1
 _FUT_OFF_MMSHARED: Final = 2

@@ -8,7 +8,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.pid import BITS_PER_PAGE, PIDMAP_ENTRIES, Pidmap, PidNamespace, get_pid_ns
 from procession.include.linux.sched import CLONE_NEWPID, CLONE_PARENT, CLONE_THREAD, TIF_SIGPENDING
 from procession.include.linux.signal import SIGKILL
-from procession.include.linux.wait import __WALL
+from procession.include.linux.wait import WALL
 from procession.kernel import exit_wait, pid, siginfo, signal_send
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ async def zap_pid_ns_processes(current: Task, ns: PidNamespace) -> None:
     while True:
         current.ti_flags &= ~TIF_SIGPENDING
         try:
-            await exit_wait.sys_wait4(current, -1, 0, __WALL, 0)
+            await exit_wait.sys_wait4(current, -1, 0, WALL, 0)
         except LinuxError as error:
             if error.errno == Errno.ECHILD:
                 return

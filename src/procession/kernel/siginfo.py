@@ -148,7 +148,7 @@ def trace_fields(info: AnyInfo, current: Task) -> tuple[int, ...]:
     if isinstance(info, Siginfo):
         return (
             info.errno,
-            info.code,
+            int(info.code),
             info.pid,
             info.uid,
             info.status,
@@ -161,4 +161,4 @@ def trace_fields(info: AnyInfo, current: Task) -> tuple[int, ...]:
         )
     if info is SEND_SIG_NOINFO:
         return 0, SI_USER, current.tgid, current.cred.uid, 0, 0, 0, 0, 0, 0, 0
-    return 0, info.code, 0, 0, 0, 0, 0, 0, 0, 0, 0
+    return 0, int(info.code), 0, 0, 0, 0, 0, 0, 0, 0, 0

@@ -249,7 +249,7 @@ def _send_signal(sig: int, info: AnyInfo, t: Task, group: bool, from_ancestor_ns
     trace = t.kernel.trace
     if trace.signal_generate:
         errno, code, *rest = trace_fields(info, t.kernel.current)
-        trace.signal_generate(sig, errno, code, t.comm, t.pid, *rest)
+        trace.signal_generate(int(sig), errno, code, t.comm, t.pid, *rest)
     if not prepare_signal(sig, t, from_ancestor_ns):
         return
     pending = t.signal.shared_pending if group else t.pending
@@ -265,10 +265,10 @@ def _send_signal(sig: int, info: AnyInfo, t: Task, group: bool, from_ancestor_ns
         elif isinstance(info, Siginfo):
             if sig >= SIGRTMIN and info.code:
                 if trace.signal_overflow_fail:
-                    trace.signal_overflow_fail(sig, int(group), info.code)
+                    trace.signal_overflow_fail(int(sig), int(group), *trace_fields(info, t.kernel.current)[:2])
                 raise LinuxError(Errno.EAGAIN, "RLIMIT_SIGPENDING")
             if trace.signal_lose_info:
-                trace.signal_lose_info(sig, int(group), info.code)
+                trace.signal_lose_info(int(sig), int(group), *trace_fields(info, t.kernel.current)[:2])
     _signalfd_notify(t)
     pending.signal |= bit
     complete_signal(sig, t, group)

@@ -100,12 +100,12 @@ def _set_name(current: Task, arg2: UserPtr, *rest: int) -> int:
         if error.errno != Errno.ENAMETOOLONG:
             raise
         name = uaccess.copy_from_user(current, arg2, TASK_COMM_LEN - 1)
-    exec.set_task_comm(current, name[: TASK_COMM_LEN - 1].decode("latin-1"))
+    exec.set_task_comm(current, name[: TASK_COMM_LEN - 1].decode("utf-8", "surrogateescape"))
     return 0
 
 
 def _get_name(current: Task, arg2: UserPtr, *rest: int) -> int:
-    uaccess.copy_to_user(current, arg2, current.comm.encode("latin-1").ljust(TASK_COMM_LEN, b"\0"))
+    uaccess.copy_to_user(current, arg2, current.comm.encode("utf-8", "surrogateescape").ljust(TASK_COMM_LEN, b"\0"))
     return 0
 
 

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 from procession.arch.x86.syscall_table import SYSCALL_NAMES
 from procession.include.linux.fault_inject import FAULT_KINDS, Fault, FaultAttr
 from procession.include.linux.signal import SIG_DFL, SIG_KERNEL_IGNORE_MASK, SIG_KERNEL_STOP_MASK
+from procession.include.trace.events import PageFaultUser, SignalDeliver, SysEnter
 
 if TYPE_CHECKING:
-    from procession.boot import Kernel, PythonProgram, Result
+    from procession.boot import Machine, PythonProgram, Result
+    from procession.include.linux.kernel import Kernel
     from procession.include.trace.events import Event
 
 __all__ = ("FaultSpec", "Injector", "census", "every_failure", "parse_spec")
@@ -89,14 +91,14 @@ def _kinds(text: str) -> tuple[str, ...]:
 
 
 class Injector:
-    """Refuses what a FaultSpec says in the run of one kernel, which must not have started.
+    """Refuses what a FaultSpec says in the run of one machine, which must not have started.
 
     hits: what was refused, in order.  calls: how many of the calls in question there were.  reached: how many requests
     the last of those that were tried made.
     """
 
-    def __init__(self, kernel: Kernel, spec: FaultSpec) -> None:
-        self.kernel = kernel
+    def __init__(self, machine: Machine, spec: FaultSpec) -> None:
+        self.kernel = kernel = machine.kernel
         self.spec = spec
         self.calls = 0
         self.reached = 0
@@ -104,26 +106,26 @@ class Injector:
         self._names = {EXIT: _EXITS, ANY_FORK: _FORKS}.get(spec.call, (spec.call,))
         self._attr = kernel.fault_attr = FaultAttr(spec.kinds)
         self.hits: list[Fault] = self._attr.hits
-        kernel.trace.subscribe(self._on_event, "sys_enter", "sys_exit", "signal_deliver", "page_fault_user")
+        kernel.trace.subscribe(self._on_event, "sys_enter", "sys_exit", "signal_deliver", "page_fault_user", vital=True)
 
     def _on_event(self, event: Event) -> None:
-        what = event[4]
-        attr = self._attr
-        current = self.kernel.current
-        if current in attr.armed and what != "signal_deliver" and not (what == "page_fault_user" and self._in_call()):
-            # Back in user mode, or as good as: a call's end, or the next trap after a signal.
+        if self.kernel.current in self._attr.armed and self._is_over(event):
             self._disarm()
-        if what == "sys_enter":
-            name = event[6]
-            if name in self._names:
+        if isinstance(event, SysEnter):
+            if event.name in self._names:
                 self._begin()
-            elif self.spec.call in _FORKS and name in _FORKS:
-                self._other_forks.add(name)
-        elif what == "signal_deliver" and (self.spec.call == SIGNAL or (self.spec.call == EXIT and _is_fatal(event))):
+            elif self.spec.call in _FORKS and event.name in _FORKS:
+                self._other_forks.add(event.name)
+        elif isinstance(event, SignalDeliver) and (
+            self.spec.call == SIGNAL or (self.spec.call == EXIT and _is_fatal(event))
+        ):
             self._begin()
 
-    def _in_call(self) -> bool:
-        return self.spec.call != SIGNAL
+    def _is_over(self, event: Event) -> bool:
+        """Whether current is back in user mode, or as good as: a call's end, or the next trap after a signal."""
+        if isinstance(event, PageFaultUser):
+            return self.spec.call == SIGNAL
+        return not isinstance(event, SignalDeliver)
 
     def _begin(self) -> None:
         self.calls += 1
@@ -154,10 +156,10 @@ class Injector:
         return f"{spec}: nothing refused: {spec.call} made only {reached} such requests"
 
 
-def _is_fatal(event: Event) -> bool:
-    """Whether the signal of a signal_deliver event ends its process (init apart)."""
-    sig, handler = event[5], event[8]
-    return bool(handler == SIG_DFL and not (SIG_KERNEL_IGNORE_MASK | SIG_KERNEL_STOP_MASK) >> (sig - 1) & 1)
+def _is_fatal(event: SignalDeliver) -> bool:
+    """Whether the signal ends its process (init apart)."""
+    spares = SIG_KERNEL_IGNORE_MASK | SIG_KERNEL_STOP_MASK
+    return event.sa_handler == SIG_DFL and not spares >> (event.sig - 1) & 1
 
 
 def census(k: Kernel) -> dict[str, object]:
@@ -181,7 +183,7 @@ def census(k: Kernel) -> dict[str, object]:
 
 
 def every_failure(
-    make_kernel: Callable[[], Kernel],
+    make_machine: Callable[[], Machine],
     program: PythonProgram | Sequence[str],
     call: str,
     *args: str,
@@ -192,14 +194,14 @@ def every_failure(
     """Run program again and again, each time with the next request of its at-th call refused, until there is no more.
 
     Yields what was refused and what came of it; after each run the kernel must have given everything back, else
-    KernelBug (Kernel.check_baseline). args, options: for Kernel.run.
+    KernelBug (Machine.check_baseline). args, options: for Machine.run.
     """
     nth = 1
     while True:
-        kernel = make_kernel()
-        injector = Injector(kernel, FaultSpec(call, at, kinds, nth))
-        result = kernel.run(program, *args, **options)
-        kernel.check_baseline()
+        machine = make_machine()
+        injector = Injector(machine, FaultSpec(call, at, kinds, nth))
+        result = machine.run(program, *args, **options)
+        machine.check_baseline()
         if not injector.hits:
             return
         yield injector.hits[0], result

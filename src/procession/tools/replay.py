@@ -22,11 +22,11 @@ import threading
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
 from procession.arch.x86 import interrupt
-from procession.boot import Kernel, Result
+from procession.boot import Machine, Result, make_command
 from procession.hw.chooser import Chooser, ReplayError
 from procession.hw.console import BufferConsole
 from procession.include.linux.signal import signame
-from procession.include.trace.events import EVENTS
+from procession.include.trace.events import SchedProcessExec, SchedProcessFree, SysEnter, SysExit
 from procession.tools import ps
 from procession.tools.fault_inject import Injector, parse_spec
 from procession.tools.tracefile import (
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
     from procession.boot import PythonProgram, RootSpec
     from procession.hw.console import Console
+    from procession.include.linux.kernel import Kernel
     from procession.include.trace.events import Event
 
 __all__ = ("Difference", "Replay", "Stop", "Summary", "TraceError")
@@ -101,7 +102,7 @@ class _Abandoned(KeyboardInterrupt):
 class Replay:
     """One recorded run.
 
-    header: what the first line of the trace says.  kernel: the machine, standing still between two calls here.
+    header: what the first line of the trace says.  kernel: the kernel, standing still between two calls here.
     number: of the event where it stands, 0 before the first.
     """
 
@@ -131,7 +132,7 @@ class Replay:
         if lacking and not (program is not None and lacking == self.header["argv"][:1]):
             raise TraceError(f"{self.path}: a run of Python programs, which have to be given: {', '.join(lacking)}")
         self.number = 0
-        self._machine: _Machine | None = None
+        self._player: _Player | None = None
         self._make()
 
     def _find_root(self, root: RootSpec | Literal[False]) -> RootSpec:
@@ -151,10 +152,10 @@ class Replay:
 
     def _make(self) -> None:
         try:
-            self._machine = _Machine(self)
+            self._player = _Player(self)
         except (TypeError, ValueError, OverflowError) as error:
             raise TraceError(f"{self.path}: {error}") from error
-        self.kernel = self._machine.kernel
+        self.kernel = self._player.machine.kernel
 
     # Where to.
 
@@ -204,14 +205,14 @@ class Replay:
     def finish(self) -> Summary:
         """Run on to the end of the recording; raises Difference."""
         last, end = self._tail()
-        machine = self._running()
+        player = self._running()
         if end is not None and end["how"] not in _FROM_OUTSIDE:
-            machine.go(None)
-            self.number = machine.number
-            return Summary(machine.number, machine.digest.hexdigest(), end)
+            player.go(None)
+            self.number = player.number
+            return Summary(player.number, player.digest.hexdigest(), end)
         if last > self.number:
             self._go(last)
-        return Summary(self.number, machine.digest.hexdigest(), end)
+        return Summary(self.number, player.digest.hexdigest(), end)
 
     def _tail(self) -> tuple[int, dict[str, Any] | None]:
         """Return the number of the last event, and the last line if the recording has an end."""
@@ -230,16 +231,16 @@ class Replay:
             raise TraceError(f"{self.path}: its last line does not say how the run ended")
         return number, end
 
-    def _running(self) -> _Machine:
-        if self._machine is None:
+    def _running(self) -> _Player:
+        if self._player is None:
             raise RuntimeError("the replay has been closed")
-        return self._machine
+        return self._player
 
     def _go(self, number: int) -> Stop:
-        machine = self._running()
-        machine.go(number)
-        self.number = machine.number
-        *before, event = machine.latest
+        player = self._running()
+        player.go(number)
+        self.number = player.number
+        *before, event = player.latest
         return Stop(self.number, event, tuple(before))
 
     def ps(self) -> str:
@@ -253,16 +254,16 @@ class Replay:
             how = "the recording is cut off here" if done.how is None else _how(done.how)
             return f"identical: {done.events} events, sha256 {done.sha256}; {how}\n"
         stop = self.until(spec)
-        before = "".join(_wording(event) for event in stop.before)
-        return f"{before}{_wording(stop.event)}^ event {stop.number}\n\n{self.ps()}"
+        before = "".join(f"{event}\n" for event in stop.before)
+        return f"{before}{stop.event}\n^ event {stop.number}\n\n{self.ps()}"
 
     # The end.
 
     def close(self) -> None:
         """Give the machine up; nothing can be looked at any more."""
-        if self._machine is not None:
-            self._machine.close()
-            self._machine = None
+        if self._player is not None:
+            self._player.close()
+            self._player = None
         self.number = 0
 
     def __enter__(self) -> Replay:
@@ -274,18 +275,6 @@ class Replay:
         self.close()
 
 
-def _wording(event: Event) -> str:
-    """Return an event as ftrace prints it."""
-    now, cpu, pid, comm, name, *fields = event
-    if name == "sys_enter":
-        text = f"{fields[1]}({', '.join(map(str, fields[2]))})"
-    elif name == "sys_exit":
-        text = f"{fields[1]} = {fields[2]}"
-    else:
-        text = EVENTS[name][1].format(*fields)
-    return f"{now // 10**9:>5}.{now % 10**9:09} [{cpu}] {comm}-{pid}: {name}: {text}\n"
-
-
 def _how(end: dict[str, Any]) -> str:
     status = end.get("status")
     if isinstance(status, int):
@@ -294,8 +283,8 @@ def _how(end: dict[str, Any]) -> str:
     return f"ended by {end['how']}{why}"
 
 
-class _Machine:
-    """A kernel in a thread of its own that is told how far to go. One side always waits for the other."""
+class _Player:
+    """A machine in a thread of its own that is told how far to go. One side always waits for the other."""
 
     def __init__(self, replay: Replay) -> None:
         self.replay = replay
@@ -305,7 +294,7 @@ class _Machine:
         self.digest = hashlib.sha256()
         self._cores = TemporaryDirectory(prefix="procession-cores-")  # for nobody
         try:
-            self.kernel = self._kernel(replay)
+            self.machine = self._assemble(replay)
         except BaseException:
             self._cores.cleanup()
             raise
@@ -318,9 +307,10 @@ class _Machine:
         self._ended = self._abandoned = False
         self._thread: threading.Thread | None = None
 
-    def _kernel(self, replay: Replay) -> Kernel:
+    def _assemble(self, replay: Replay) -> Machine:
         header = replay.header
-        kernel = Kernel(
+        make_command(header["argv"], (), header["env"], header["cwd"])  # raises now what run() would
+        machine = Machine(
             root=replay._root,
             memory=header["memory"],
             cpus=header["cpus"],
@@ -333,12 +323,13 @@ class _Machine:
             winsize=tuple(header["winsize"]),
         )
         if header["fail"]:
-            Injector(kernel, parse_spec(header["fail"]))
+            Injector(machine, parse_spec(header["fail"]))
+        kernel = machine.kernel
         kernel.console = self.console = _RecordedAnswers(self, replay._console or BufferConsole())
         kernel.clock.host = _RecordedTime(self)
         kernel.chooser = _RecordedChoices(self, header["seed"])
-        kernel.trace.subscribe(self._on_event, *header["names"])
-        return kernel
+        kernel.trace.subscribe(self._on_event, *header["names"], vital=True)
+        return machine
 
     # In the thread of whoever replays.
 
@@ -362,7 +353,7 @@ class _Machine:
         self._abandoned = True
         self._go.release()
         while self._thread is not None and self._thread.is_alive():
-            interrupt.interrupt_engines(self.kernel)
+            interrupt.interrupt_engines(self.machine.kernel)
             self._thread.join(0.02)
         self.reader.close()
         self._cores.cleanup()
@@ -376,7 +367,7 @@ class _Machine:
             program = self.replay._program
             argv = header["argv"]
             what, args = (argv, ()) if program is None else (program, argv[1:])
-            how = self.kernel.run(what, *args, env=header["env"], cwd=header["cwd"], as_init=header["as_init"])
+            how = self.machine.run(what, *args, env=header["env"], cwd=header["cwd"], as_init=header["as_init"])
         except (_Abandoned, Difference, TraceError) as error:
             self._error = error
         except BaseException as error:  # noqa: BLE001 -- compared with how the recorded run ended
@@ -424,15 +415,15 @@ class _Machine:
 
     def _follow(self, event: Event) -> None:
         """Keep in mind who is in which system call."""
-        pid, name = event[2], event[4]
-        if name == "sys_enter":
-            self.calls[pid] = event[6]
-        elif name == "sys_exit":
-            self.calls.pop(pid, None)
-        elif name == "sched_process_free":
-            self.calls.pop(event[6], None)
-        elif name == "sched_process_exec" and event[7] != event[6]:
-            self.calls[event[6]] = self.calls.pop(event[7], "execve")
+        calls = self.calls
+        if isinstance(event, SysEnter):
+            calls[event.common_pid] = event.name
+        elif isinstance(event, SysExit):
+            calls.pop(event.common_pid, None)
+        elif isinstance(event, SchedProcessFree):
+            calls.pop(event.pid, None)
+        elif isinstance(event, SchedProcessExec) and event.old_pid != event.pid:
+            calls[event.pid] = calls.pop(event.old_pid, "execve")
 
     def differs(self, now: str) -> NoReturn:
         """Say that the machine does something else than what is recorded."""
@@ -458,16 +449,16 @@ class _Machine:
 class _RecordedAnswers(NumberedConsole):
     """A console that gives the recorded answers, and passes output on."""
 
-    __slots__ = ("_machine",)
+    __slots__ = ("_player",)
 
-    def __init__(self, machine: _Machine, inner: Console) -> None:
+    def __init__(self, player: _Player, inner: Console) -> None:
         super().__init__(inner)
-        self._machine = machine
+        self._player = player
 
     def write(self, fd: int, data: bytes) -> None:
         """Output, or fail as was recorded."""
         self._writes += 1
-        errno = self._machine.answer("console_write", "errno", int, call=self._writes)
+        errno = self._player.answer("console_write", "errno", int, call=self._writes)
         if errno is not None:
             raise OSError(errno, os.strerror(errno))
         self._output(fd, data)
@@ -475,32 +466,32 @@ class _RecordedAnswers(NumberedConsole):
     def read(self, n: int) -> bytes | None:
         """Return what came then."""
         self._reads += 1
-        data = self._machine.answer("console_read", "data", str, call=self._reads)
+        data = self._player.answer("console_read", "data", str, call=self._reads)
         return None if data is None else data.encode("utf-8", "surrogateescape")
 
     def wait(self, timeout_ns: int | None) -> bool:
         """Return what was the answer then, without waiting."""
         self._waits += 1
-        return self._machine.answer("console_wait", "call", int, call=self._waits) is not None
+        return self._player.answer("console_wait", "call", int, call=self._waits) is not None
 
     def winsize(self) -> tuple[int, int] | None:
         """Return the size that it had from now on."""
         self._sizes += 1
-        size = self._machine.answer("console_winsize", "size", list, call=self._sizes)
+        size = self._player.answer("console_winsize", "size", list, call=self._sizes)
         return None if size is None else (int(size[0]), int(size[1]))
 
 
 class _RecordedTime:
     """The host's clock as it was; sleeping takes no time."""
 
-    def __init__(self, machine: _Machine) -> None:
-        self._machine = machine
+    def __init__(self, player: _Player) -> None:
+        self._player = player
 
     def now_ns(self) -> int:
         """Return the recorded time."""
-        ns: int | None = self._machine.answer("host_time", "ns", int)
+        ns: int | None = self._player.answer("host_time", "ns", int)
         if ns is None:
-            self._machine.differs("the host's time is asked for")
+            self._player.differs("the host's time is asked for")
         return ns
 
     def sleep_until(self, ns: int) -> None:
@@ -510,19 +501,19 @@ class _RecordedTime:
 class _RecordedChoices(Chooser):
     """The choices that were made then; random bytes come from the seed."""
 
-    __slots__ = ("_machine",)
+    __slots__ = ("_player",)
 
-    def __init__(self, machine: _Machine, seed: int) -> None:
+    def __init__(self, player: _Player, seed: int) -> None:
         super().__init__(seed)
-        self._machine = machine
+        self._player = player
 
     def choose(self, kind: str, options: Any) -> int:
         """Return the recorded choice; raises Difference if there was none, or none among these."""
         n: int = options if isinstance(options, int) else len(options)
         if n <= 1:
             return 0
-        answer: int | None = self._machine.answer("choice", "answer", int, kind=kind)
+        answer: int | None = self._player.answer("choice", "answer", int, kind=kind)
         if answer is None or not 0 <= answer < n:
-            self._machine.differs(f"a choice of {kind} among {n}")
+            self._player.differs(f"a choice of {kind} among {n}")
         self.record.append((kind, answer))
         return answer

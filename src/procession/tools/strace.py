@@ -26,6 +26,15 @@ from procession.include.linux.signal import (
     signame,
 )
 from procession.include.linux.syscalls import SYSCALLS, Syscall
+from procession.include.trace.events import (
+    SchedProcessExec,
+    SchedProcessExit,
+    SchedProcessFork,
+    SignalDeliver,
+    SignalGenerate,
+    SysEnter,
+    SysExit,
+)
 from procession.tools import strace_args, strace_printers
 from procession.tools.peek import peek as peek_memory
 from procession.tools.strace_args import ABBREVIATED, Peek, pointer
@@ -33,7 +42,8 @@ from procession.tools.strace_filter import Filter
 from procession.tools.strace_structs import BEFORE, Shown
 
 if TYPE_CHECKING:
-    from procession.boot import Kernel, Result
+    from procession.boot import Machine, Result
+    from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
     from procession.include.trace.events import Event
     from procession.tools.tracefile import Out
@@ -72,7 +82,7 @@ class Strace:
 
     def __init__(
         self,
-        kernel: Kernel,
+        machine: Machine,
         out: Out,
         *,
         follow: bool = True,
@@ -81,7 +91,7 @@ class Strace:
         limit: int = ABBREVIATED,
     ) -> None:
         """Start listening."""
-        self._kernel = kernel
+        self._kernel = kernel = machine.kernel
         self._out = out
         self._follow = follow
         self._only = only or Filter()
@@ -102,9 +112,9 @@ class Strace:
             "sched_process_exit",
             "sched_process_fork",
             "sched_process_exec",
+            vital=True,
         )
-
-        kernel.at_end.append(self._on_end)
+        machine.at_end.append(self._on_end)
 
     def _on_end(self, how: Result | BaseException) -> None:
         if isinstance(how, BaseException):
@@ -112,8 +122,20 @@ class Strace:
                 self._break()
 
     def _on_event(self, event: Event) -> None:
-        _now, _cpu, pid, _comm, name, *fields = event
-        getattr(self, f"_{name}")(pid, *fields)
+        if isinstance(event, SysEnter):
+            self._on_enter(event)
+        elif isinstance(event, SysExit):
+            self._on_exit(event)
+        elif isinstance(event, SignalDeliver):
+            self._on_deliver(event)
+        elif isinstance(event, SignalGenerate):
+            self._on_generate(event)
+        elif isinstance(event, SchedProcessExit):
+            self._on_process_exit(event)
+        elif isinstance(event, SchedProcessFork):
+            self._on_process_fork(event)
+        elif isinstance(event, SchedProcessExec):
+            self._on_process_exec(event)
 
     # Lines.
 
@@ -135,18 +157,19 @@ class Strace:
 
     # Tasks come and go.
 
-    def _sched_process_fork(self, pid: int, _pcomm: str, parent: int, _ccomm: str, child: int) -> None:
-        if not self._follow or parent not in self._attached:
+    def _on_process_fork(self, event: SchedProcessFork) -> None:
+        if not self._follow or event.parent_pid not in self._attached:
             return
-        self._attached[child] = None
+        self._attached[event.child_pid] = None
         if not self._to_file:
             # In the middle of the parent's line, which goes on behind it.
-            self._out.write(f"strace: Process {child} attached\n")
+            self._out.write(f"strace: Process {event.child_pid} attached\n")
 
-    def _sched_process_exec(self, pid: int, filename: str, nr: int, old_nr: int) -> None:
+    def _on_process_exec(self, event: SchedProcessExec) -> None:
+        nr = event.pid
         if self._started:
-            if nr != old_nr and old_nr in self._attached:
-                self._superseded(nr, old_nr)
+            if nr != event.old_pid and event.old_pid in self._attached:
+                self._superseded(nr, event.old_pid)
             return
         # The program itself is executed by init, without a system call: say it in the words of one.
         self._started = True
@@ -162,7 +185,7 @@ class Strace:
         envp = _envp_address(self._kernel, task, len(program.argv))
         count = len(program.envp)
         text = (
-            f"execve({strace_args.quote(filename.encode(errors='surrogateescape'))}, [{', '.join(argv)}], "
+            f"execve({strace_args.quote(event.filename.encode(errors='surrogateescape'))}, [{', '.join(argv)}], "
             f"{envp}/* {count} var{'s' if count != 1 else ''} */)"
         )
         self._line(nr, f"{text:<{_COLUMN - len(self._prefix(nr)) - 1}} = 0")
@@ -181,7 +204,8 @@ class Strace:
             call.interrupted = True
             self._pending[nr] = call
 
-    def _sched_process_exit(self, pid: int, _comm: str, nr: int, _prio: int, code: int, _tgid: int) -> None:
+    def _on_process_exit(self, event: SchedProcessExit) -> None:
+        nr, code = event.pid, event.exit_code
         if nr not in self._attached:
             return
         pending = self._pending.pop(nr, None)
@@ -202,13 +226,14 @@ class Strace:
 
     # System calls.
 
-    def _sys_enter(self, pid: int, nr: int, name: str, args: tuple[Any, ...]) -> None:
+    def _on_enter(self, event: SysEnter) -> None:
+        pid, name = event.common_pid, event.name
         if pid not in self._attached or (self._only.call is not None and not self._only.call(name)):
             return
         call = SYSCALLS.get(name)
         params = call.params if call is not None else ()
-        shown = Shown(args, params, self._peek(), self._limit)
-        text, rest_from = self._at_entry(nr, name, call, shown)
+        shown = Shown(event.args, params, self._peek(), self._limit)
+        text, rest_from = self._at_entry(event.nr, name, call, shown)
         self._break()
         line = f"{self._prefix(pid)}{name}({text}"
         self._out.write(line)
@@ -217,7 +242,8 @@ class Strace:
         if name in _NO_RETURN:
             self._finish(pid, self._pending.pop(pid), ")", "?")
 
-    def _sys_exit(self, pid: int, nr: int, name: str, ret: int) -> None:
+    def _on_exit(self, event: SysExit) -> None:
+        pid, ret = event.common_pid, event.ret
         pending = self._pending.pop(pid, None)
         if pending is not None and -ret in _RESTARTS and fatal_signal_pending(self._kernel.current):
             self._abandoned(pid, pending)
@@ -272,22 +298,22 @@ class Strace:
 
     # Signals.
 
-    def _signal_deliver(
-        self, pid: int, sig: int, _errno: int, code: int, handler: int, _flags: int, *info: int
-    ) -> None:
+    def _on_deliver(self, event: SignalDeliver) -> None:
+        pid, sig = event.common_pid, event.sig
         # No tracer sees SIGKILL before it has done its work.
         if pid not in self._attached or sig == SIGKILL:
             return
         self._fatal.pop(pid, None)
-        self._signal_line(pid, sig, f"--- {signame(sig)} {strace_args.siginfo(sig, code, *info)} ---")
-        if not handler and SIG_KERNEL_STOP_MASK >> (sig - 1) & 1:
+        self._signal_line(pid, sig, _signal_text(event))
+        if event.sa_handler == SIG_DFL and SIG_KERNEL_STOP_MASK >> (sig - 1) & 1:
             self._signal_line(pid, sig, f"--- stopped by {signame(sig)} ---")
 
-    def _signal_generate(self, pid: int, sig: int, _errno: int, code: int, _comm: str, target: int, *info: int) -> None:
+    def _on_generate(self, event: SignalGenerate) -> None:
+        target, sig = event.pid, event.sig
         handler = self._handler(target, sig) if target in self._attached else None
         if handler is None:
             return
-        text = f"--- {signame(sig)} {strace_args.siginfo(sig, code, *info)} ---"
+        text = _signal_text(event)
         if handler == SIG_IGN or (handler == SIG_DFL and SIG_KERNEL_IGNORE_MASK >> (sig - 1) & 1):
             # A traced process would be stopped for a signal even if it ignores it; here it never comes to a delivery.
             if target not in self._pending:
@@ -329,6 +355,23 @@ class Strace:
             return peek_memory(k, mm, address, size)
 
         return peek
+
+
+def _signal_text(event: SignalDeliver | SignalGenerate) -> str:
+    info = strace_args.siginfo(
+        event.sig,
+        event.code,
+        event.si_pid,
+        event.si_uid,
+        event.si_status,
+        event.si_utime,
+        event.si_stime,
+        event.si_addr,
+        event.si_value,
+        event.si_timerid,
+        event.si_overrun,
+    )
+    return f"--- {signame(event.sig)} {info} ---"
 
 
 def _count(nr: int) -> int:

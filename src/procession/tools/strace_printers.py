@@ -62,6 +62,7 @@ from procession.include.asm.ioctls import (
     Ioctl,
 )
 from procession.include.linux import prctl
+from procession.include.linux.binfmts import UserStrings
 from procession.include.linux.cred import Cap
 from procession.include.linux.fcntl import (
     AT_FDCWD,
@@ -215,10 +216,15 @@ def _mount_type(shown: Shown, at: int) -> str:
     return string(shown.peek, shown.args[at], shown.limit)
 
 
+def _strings(ptr: object) -> tuple[bytes, ...]:
+    """Return what a Python program passes for argv or envp; some other buffer has none."""
+    return ptr.strings if isinstance(ptr, UserStrings) else ()
+
+
 def _argv(shown: Shown, at: int) -> str:
     ptr = shown.args[at]
     if not isinstance(ptr, int):
-        return "[" + ", ".join(quote(item) for item in getattr(ptr, "strings", ())) + "]"
+        return "[" + ", ".join(map(quote, _strings(ptr))) + "]"
     items, whole = _pointers(shown, ptr)
     if not items and not whole:
         return pointer(ptr)
@@ -229,7 +235,7 @@ def _argv(shown: Shown, at: int) -> str:
 def _envp(shown: Shown, at: int) -> str:
     ptr = shown.args[at]
     if not isinstance(ptr, int):
-        return f"/* {len(getattr(ptr, 'strings', ()))} vars */"
+        return f"/* {len(_strings(ptr))} vars */"
     items, whole = _pointers(shown, ptr)
     if not items and not whole:
         return pointer(ptr)

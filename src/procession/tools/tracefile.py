@@ -1,8 +1,10 @@
-"""The stream of trace events as a file: one JSON object a line, in the order things happened.
+r"""The stream of trace events as a file: one JSON object a line, in the order things happened.
 
 The first line describes the run, the last one how it ended. Between the events stand the answers that the machine got
 from outside (what was typed, the host's time, choices), each where it was asked for: tools/replay.py needs nothing else
 to run it all again.
+
+Text that is bytes to the kernel is written as UTF-8; a byte 0xNN that is none as \udcNN (surrogateescape).
 """
 
 from __future__ import annotations
@@ -16,10 +18,11 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from procession.boot import Result
 from procession.hw.chooser import ReplayError
+from procession.include.linux.binfmts import UserStrings
 from procession.include.trace.events import EVENTS
 
 if TYPE_CHECKING:
-    from procession.boot import Kernel
+    from procession.boot import Machine
     from procession.hw.clock import HostTime
     from procession.hw.console import Console
     from procession.include.trace.events import Event
@@ -42,7 +45,8 @@ __all__ = (
     "trace_hash",
 )
 
-FORMAT: Final = 1
+# Of the file: what a reader has to know. Raised with every change by which an older reader would be misled.
+FORMAT: Final = 2
 
 
 class TraceError(ReplayError, ValueError):
@@ -50,18 +54,14 @@ class TraceError(ReplayError, ValueError):
 
 
 def as_dict(event: Event) -> dict[str, Any]:
-    """Return the event with its fields named; common_ are those of the current task, as ftrace calls them."""
-    now, cpu, pid, comm, name, *fields = event
-    return {"time_ns": now, "cpu": cpu, "common_pid": pid, "common_comm": comm, "event": name} | dict(
-        zip(EVENTS[name][0], fields, strict=True)
-    )
+    """Return the event as a dictionary, as it stands in a trace file."""
+    return event._asdict()
 
 
 def _plain(value: Any) -> Any:
     """Return what stands for a Python program's argument that is no number: strings, or how long a buffer is."""
-    strings = getattr(value, "strings", None)
-    if strings is not None:
-        return [item.decode(errors="backslashreplace") for item in strings]
+    if isinstance(value, UserStrings):
+        return [item.decode("utf-8", "surrogateescape") for item in value.strings]
     try:
         return f"buffer of {len(value)}"
     except (TypeError, NotImplementedError):  # a stack has no length
@@ -84,12 +84,13 @@ class Out(Protocol):
         ...
 
 
-def describe(kernel: Kernel, names: tuple[str, ...] = (), fail: str = "") -> dict[str, Any]:
-    """Return all that decides how the kernel's run goes, but for the answers from outside: a trace's first line.
+def describe(machine: Machine, names: tuple[str, ...] = (), fail: str = "") -> dict[str, Any]:
+    """Return all that decides how the machine's run goes, but for the answers from outside: a trace's first line.
 
     names: the events that are written, all if none.  fail: what is refused on purpose, as a FaultSpec is written.
     """
-    root = kernel.root
+    kernel, command, root = machine.kernel, machine.command, machine.root
+    assert command is not None
     if root is None:
         where: dict[str, str] | None = None
     elif isinstance(root, str | Path):
@@ -97,7 +98,6 @@ def describe(kernel: Kernel, names: tuple[str, ...] = (), fail: str = "") -> dic
         where = {"kind": "directory" if path.is_dir() else "archive", "path": str(path)}
     else:
         where = {"kind": "files"}
-    command = kernel.command
     return {
         "event": "run",
         "format": FORMAT,
@@ -110,7 +110,7 @@ def describe(kernel: Kernel, names: tuple[str, ...] = (), fail: str = "") -> dic
         "programs": sorted(kernel.programs),
         "seed": kernel.chooser.seed,
         "cpus": kernel.nr_cpus,
-        "memory": kernel.memory,
+        "memory": machine.memory,
         "boot_time_ns": kernel.boot_time_ns,
         "realtime": kernel.clock.realtime,
         "names": list(names),
@@ -134,24 +134,25 @@ class TraceWriter:
     events: how many were written.
     """
 
-    def __init__(self, kernel: Kernel, out: Out, names: tuple[str, ...] = (), *, fail: str = "") -> None:
+    def __init__(self, machine: Machine, out: Out, names: tuple[str, ...] = (), *, fail: str = "") -> None:
         """Start listening to the named events, all by default. fail: what an Injector refuses, str(FaultSpec)."""
-        self._kernel = kernel
+        self._machine = machine
+        kernel = machine.kernel
         self._out = out
         self._names = names
         self._fail = fail
         self.events = 0
         self._begun = False
         self._digest = hashlib.sha256()
-        kernel.trace.subscribe(self._on_event, *names)
-        kernel.at_end.append(self._on_end)
+        kernel.trace.subscribe(self._on_event, *names, vital=True)
+        machine.at_end.append(self._on_end)
         kernel.console = self._console = _RecordedConsole(kernel.console, self)
         kernel.clock.host = _RecordedTime(kernel.clock.host, self)
         kernel.chooser.heard = self._on_choice
 
     def _begin(self) -> None:
         self._begun = True
-        self._out.write(_encode(describe(self._kernel, self._names, self._fail)) + "\n")
+        self._out.write(_encode(describe(self._machine, self._names, self._fail)) + "\n")
 
     def _on_event(self, event: Event) -> None:
         if not self._begun:
@@ -165,7 +166,7 @@ class TraceWriter:
         """Write an answer that the machine got from outside."""
         if not self._begun:
             self._begin()
-        self._out.write(_encode({"event": what, "time_ns": self._kernel.clock.now_ns} | fields) + "\n")
+        self._out.write(_encode({"event": what, "time_ns": self._machine.kernel.clock.now_ns} | fields) + "\n")
 
     def _on_choice(self, kind: str, answer: int) -> None:
         self.answer("choice", kind=kind, answer=answer)
@@ -372,8 +373,10 @@ def read_header(path: Path) -> dict[str, Any]:
     found = parse_line(path, 1, line)
     if found["event"] != "run":
         raise TraceError(f"{path}: not a trace: its first line does not describe a run")
-    if found.get("format") != FORMAT:
-        raise TraceError(f"{path}: a trace of format {found.get('format')}, this is for format {FORMAT}")
+    number = found.get("format")
+    if type(number) is not int or number != FORMAT:
+        which = f"format {number}" if type(number) is int else "an unknown format"
+        raise TraceError(f"{path}: a trace of {which}; this version reads format {FORMAT}: record it again")
     for name, kind in _FIELDS.items():
         if not isinstance(found.get(name), kind) or (kind is int and found[name] is True):
             raise TraceError(f"{path}: the description of the run has no {name}")

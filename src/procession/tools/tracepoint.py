@@ -8,7 +8,7 @@ import re
 from typing import Any, Final
 
 from procession.include.linux.signal import Sig
-from procession.include.trace.events import EVENTS
+from procession.include.trace.events import EVENTS, event_fields
 
 __all__ = ("EventSpec", "parse_event", "search")
 
@@ -64,7 +64,7 @@ def parse_event(text: str) -> EventSpec:
 
 def _condition(name: str, text: str) -> tuple[str, int | str]:
     key, equals, value = text.partition("=")
-    known = (*EVENTS[name][0], *_COMMON)
+    known = (*event_fields(name), *_COMMON)
     if not equals or key not in known:
         raise ValueError(f"{name}:{text}: not FIELD=VALUE with a field of {', '.join(known)}")
     if key == "sig" and value in Sig.__members__:

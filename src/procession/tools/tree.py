@@ -10,8 +10,16 @@ from rich.tree import Tree
 
 from procession.include.linux.pid import PIDTYPE_PID
 from procession.include.linux.signal import signame
+from procession.include.trace.events import (
+    SchedProcessExec,
+    SchedProcessExit,
+    SchedProcessFork,
+    SchedProcessFree,
+    SchedProcessReparent,
+)
 
 if TYPE_CHECKING:
+    from procession.boot import Machine
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
     from procession.include.trace.events import Event
@@ -42,17 +50,25 @@ class ProcessTree:
         "sched_process_reparent",
     )
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, machine: Machine) -> None:
         """Start listening."""
-        self._kernel = kernel
+        self._kernel = kernel = machine.kernel
         self._roots: list[_Life] = []
         # The current bearer of each number; numbers are reused, lives are not.
         self._alive: dict[int, _Life] = {}
         kernel.trace.subscribe(self._on_event, *self.NAMES)
 
     def _on_event(self, event: Event) -> None:
-        now, _cpu, _pid, _comm, name, *fields = event
-        getattr(self, f"_{name}")(now, *fields)
+        if isinstance(event, SchedProcessFork):
+            self._on_fork(event)
+        elif isinstance(event, SchedProcessExec):
+            self._on_exec(event)
+        elif isinstance(event, SchedProcessExit):
+            self._on_exit(event)
+        elif isinstance(event, SchedProcessFree):
+            self._on_free(event)
+        elif isinstance(event, SchedProcessReparent):
+            self._on_reparent(event)
 
     def _life(self, now: int, pid: int, comm: str) -> _Life:
         life = self._alive.get(pid)
@@ -61,33 +77,39 @@ class ProcessTree:
             self._roots.append(life)
         return life
 
-    def _sched_process_fork(self, now: int, parent_comm: str, parent_pid: int, child_comm: str, child_pid: int) -> None:
-        parent = self._life(now, parent_pid, parent_comm)
-        child = self._alive[child_pid] = _Life(child_pid, child_comm, now)
-        task = _task(self._kernel, child_pid)
+    def _note(self, now: int, pid: int, comm: str, text: str) -> _Life:
+        life = self._life(now, pid, comm)
+        life.events.append(f"{_time(now)} {text}")
+        return life
+
+    def _on_fork(self, event: SchedProcessFork) -> None:
+        parent = self._life(event.time_ns, event.parent_pid, event.parent_comm)
+        child = self._alive[event.child_pid] = _Life(event.child_pid, event.child_comm, event.time_ns)
+        task = _task(self._kernel, event.child_pid)
         child.tgid = task.tgid if task is not None else 0
         parent.children.append(child)
 
-    def _sched_process_exec(self, now: int, filename: str, pid: int, old_pid: int) -> None:
-        became = ""
-        if old_pid != pid and old_pid in self._alive:
+    def _on_exec(self, event: SchedProcessExec) -> None:
+        became, pid = "", event.pid
+        if event.old_pid != pid and event.old_pid in self._alive:
             # A thread has ended all others, and goes on under the number that its leader had.
-            self._alive[pid] = self._alive.pop(old_pid)
+            self._alive[pid] = self._alive.pop(event.old_pid)
             became = f"became {pid}, "
-        self._life(now, pid, filename).events.append(f"{_time(now)} {became}exec {filename}")
+        self._note(event.time_ns, pid, event.filename, f"{became}exec {event.filename}")
 
-    def _sched_process_exit(self, now: int, comm: str, pid: int, prio: int, exit_code: int, tgid: int) -> None:
-        life = self._life(now, pid, comm)
-        life.comm, life.tgid = comm, tgid
-        life.events.append(f"{_time(now)} {_status(exit_code)}")
+    def _on_exit(self, event: SchedProcessExit) -> None:
+        life = self._note(event.time_ns, event.pid, event.comm, _status(event.exit_code))
+        life.comm, life.tgid = event.comm, event.tgid
 
-    def _sched_process_reparent(self, now: int, comm: str, pid: int, old_parent: int, new_parent: int) -> None:
-        self._life(now, pid, comm).events.append(f"{_time(now)} orphaned by {old_parent}, adopted by {new_parent}")
+    def _on_reparent(self, event: SchedProcessReparent) -> None:
+        text = f"orphaned by {event.old_parent}, adopted by {event.new_parent}"
+        self._note(event.time_ns, event.pid, event.comm, text)
 
-    def _sched_process_free(self, now: int, comm: str, pid: int, prio: int, reaper_pid: int) -> None:
-        life = self._alive.pop(pid, None)
-        if life is not None:
-            life.events.append(f"{_time(now)} " + ("reaped itself" if reaper_pid == pid else f"reaped by {reaper_pid}"))
+    def _on_free(self, event: SchedProcessFree) -> None:
+        if event.pid in self._alive:
+            how = "reaped itself" if event.reaper_pid == event.pid else f"reaped by {event.reaper_pid}"
+            self._note(event.time_ns, event.pid, event.comm, how)
+            del self._alive[event.pid]
 
     def render(self) -> Tree:
         """Return the tree for rich to print."""

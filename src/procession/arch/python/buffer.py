@@ -1,6 +1,6 @@
 """What a Python program passes to a system call where C passes a pointer.
 
-All of it is compared by content, because a replayed call (see replay.py) must equal the recorded one.
+All of it is compared by content, because a call made again (see reenact.py) must equal the recorded one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 from procession.include.linux.binfmts import UserStrings
 from procession.include.linux.errno import Errno, LinuxError
 
-__all__ = ("Handler", "InBuffer", "OutBuffer", "Stack", "UserStrings")
+__all__ = ("Handler", "InBuffer", "OutBuffer", "Stack", "UserStrings", "path_of")
 
 
 class _Pointer:
@@ -84,6 +84,16 @@ class InBuffer(_Pointer):
         return repr(self.data)
 
 
+def path_of(name: str | bytes) -> InBuffer:
+    """Return a path as the C string it is to the kernel; raises ValueError for a NUL inside, TypeError."""
+    if not isinstance(name, str | bytes):
+        raise TypeError(f"a path is str or bytes, not {type(name).__name__}")
+    data = name.encode("utf-8", "surrogateescape") if isinstance(name, str) else name
+    if 0 in data:
+        raise ValueError("embedded null character")
+    return InBuffer(data + b"\0")
+
+
 class OutBuffer(_Pointer):
     """Memory of `size` bytes for the kernel to write to, beginning with `initial`, else zeros.
 
@@ -132,7 +142,7 @@ class OutBuffer(_Pointer):
 
 
 def _same_code(a: Any, b: Any) -> bool:
-    """Whether two callables come from the same place of the program; a replay makes its own function objects."""
+    """Whether two callables come from the same place of the program; a copy makes its own function objects."""
     code = getattr(a, "__code__", None)
     if code is not None:
         return code is getattr(b, "__code__", None)

@@ -67,7 +67,7 @@ def diverged(current: Task, why: str) -> Coroutine[Any, Any, None]:
     """Return the coroutine that ends a forked copy which is no copy: a line to standard error, then SIGABRT."""
     line = (
         f"{current.comm}[{current.pid}]: fork: this program is not a function of its system calls and cannot be "
-        f"copied by replay: {why}\n"
+        f"copied: {why}\n"
     )
     current.kernel.printk(line.rstrip())
 

@@ -1,4 +1,4 @@
-"""What a Python program has learned from the kernel so far, so that fork() can tell it to a copy (see replay.py).
+"""What a Python program has learned from the kernel so far, so that fork() can tell it to a copy (see reenact.py).
 
 An entry is one run of user code between two traps:
 

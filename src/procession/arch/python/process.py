@@ -2,7 +2,8 @@
 
 The program is given a Sys object (sys.py). Each of its calls ends in trap() (traps.py), which yields a request to
 PythonThread.run(): that is this architecture's SYSCALL instruction. Between two traps no time passes and nothing
-else runs, so a program is a function of what its traps answer, and fork() can copy it by replay (replay.py).
+else runs, so a program is a function of what its traps answer, and for fork() a copy can act it over again
+(reenact.py).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable, Coroutine
 import reprlib
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from procession.arch.python import crash, replay, structs
+from procession.arch.python import crash, reenact, structs
 from procession.arch.python.buffer import Stack
 from procession.arch.python.log import STARTED, Log
 from procession.arch.python.traps import NR
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.signal import KSigaction
 
-__all__ = ("PythonThread", "start_thread")
+__all__ = ("NOT_HERE", "PythonThread", "start_thread")
 
 ACCESS_NS: Final = 5  # a load or store
 MAX_FRAMES: Final = 1000  # signal handlers that interrupt each other, before the stack counts as overrun
@@ -41,7 +42,7 @@ CALL: Final = 2  # make the call `request` (again)
 RESTART: Final = 3  # make restart_syscall(2) in its place
 
 # Calls that set registers of the other architecture.
-_NOT_HERE: Final = frozenset(
+NOT_HERE: Final = frozenset(
     {"arch_prctl", "get_thread_area", "ioperm", "iopl", "modify_ldt", "rt_sigreturn", "set_thread_area"}
 )
 
@@ -74,7 +75,7 @@ class PythonThread:
         k = current.kernel
         clock = k.clock
         deadline = clock.now_ns + budget_ns if budget_ns is not None else 0
-        if self.coro is replay.UNBUILT:
+        if self.coro is reenact.UNBUILT:
             self._rebuild(current)
         entries = self.log.entries
         while True:
@@ -113,7 +114,7 @@ class PythonThread:
         if self.todo == RESTART:
             name, args = "restart_syscall", ()
         call = SYSCALLS.get(name)
-        if call is None or name in _NOT_HERE:
+        if call is None or name in NOT_HERE:
             self._machine(current, name, args)
             return None
 
@@ -205,7 +206,7 @@ class PythonThread:
             fn, args = self.handlers[info[0]], info[1]
             self.log.entries.append((None, info))
         try:
-            self.coro, self.request = replay.begin(fn, args)
+            self.coro, self.request = reenact.begin(fn, args)
         except BaseException as end:  # noqa: BLE001
             return self._ended(current, end)
         self.todo = CALL
@@ -249,8 +250,8 @@ class PythonThread:
     def _rebuild(self, current: Task) -> None:
         """Build the coroutines of a forked child."""
         try:
-            replay.rebuild(self)
-        except replay.Diverged as diverged:
+            reenact.rebuild(self)
+        except reenact.Diverged as diverged:
             self.frames = None
             self.todo = CALL
             self.coro = crash.diverged(current, str(diverged))
@@ -260,7 +261,7 @@ class PythonThread:
 
     def setup_rt_frame(self, current: Task, sig: int, ka: KSigaction, info: Siginfo, oldset: int) -> None:
         """Make the handler run next; raises EFAULT if its number is not a handler's, or handlers nest too deep."""
-        if self.coro is replay.UNBUILT:
+        if self.coro is reenact.UNBUILT:
             self._rebuild(current)
         if self.frames is None:
             self.frames = []
@@ -281,11 +282,11 @@ class PythonThread:
         current.stime += TRAP_NS
         trace = k.trace
         if trace.sys_enter:
-            trace.sys_enter(15, "rt_sigreturn", ())
+            trace.sys_enter(NR["rt_sigreturn"], "rt_sigreturn", ())
         current.restart_block = None
         signal_queue.set_current_blocked(current, oldset & ~SIG_KERNEL_ONLY_MASK)
         if trace.sys_exit:
-            trace.sys_exit(15, "rt_sigreturn", self.result if self.todo == RESULT else 0)
+            trace.sys_exit(NR["rt_sigreturn"], "rt_sigreturn", self.result if self.todo == RESULT else 0)
 
     # The rest of ThreadStruct.
 
@@ -296,10 +297,10 @@ class PythonThread:
         else:
             child = PythonThread(self.sys, self.start)
             child.log = Log(self.log)
-            child.coro, child.request, child.todo = replay.UNBUILT, self.request, RESULT
+            child.coro, child.request, child.todo = reenact.UNBUILT, self.request, RESULT
             if self.frames:
                 child.frames = [
-                    (coro and replay.UNBUILT, request, result, todo, mask)
+                    (coro and reenact.UNBUILT, request, result, todo, mask)
                     for coro, request, result, todo, mask in self.frames
                 ]
         if clone_flags & CLONE_SIGHAND:
@@ -350,10 +351,10 @@ class PythonThread:
         coro, frames = self.coro, self.frames
         self.coro = self.frames = self.handlers = None
         self.log = _FORGOTTEN
-        if coro is not None and coro is not replay.UNBUILT:
+        if coro is not None and coro is not reenact.UNBUILT:
             _discard(coro)
         for frame in reversed(frames or ()):
-            if frame[0] is not None and frame[0] is not replay.UNBUILT:
+            if frame[0] is not None and frame[0] is not reenact.UNBUILT:
                 _discard(frame[0])
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from procession.arch.python import structs
-from procession.arch.python.buffer import InBuffer, OutBuffer
-from procession.arch.python.sys_plain import path_of
+from procession.arch.python.buffer import InBuffer, OutBuffer, path_of
+from procession.arch.python.sys_signal import SignalCalls
 from procession.arch.python.traps import trap
+from procession.include.asm.ioctls import TIOCGPGRP, TIOCGPTN, TIOCSPGRP, TIOCSPTLCK
+from procession.include.linux.fcntl import O_CREAT, O_DIRECTORY, O_NOCTTY, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY
+from procession.include.linux.fs import S_IFIFO
+from procession.include.linux.limits import PATH_MAX
+from procession.include.linux.socket import AF_UNIX, SOCK_STREAM
 
 __all__ = ("FileCalls",)
 
@@ -17,16 +22,16 @@ def _to_bytes(data: bytes | bytearray | memoryview | str) -> bytes:
     return data.encode("utf-8", "surrogateescape") if isinstance(data, str) else bytes(data)
 
 
-class FileCalls:
+class FileCalls(SignalCalls):
     """Everything with a descriptor or a path."""
 
     __slots__ = ()
 
-    async def open(self, path: str | bytes, flags: int = 0, mode: int = 0o666) -> int:
+    async def open(self, path: str | bytes, flags: int = O_RDONLY, mode: int = 0o666) -> int:
         """Open a file and return its descriptor."""
         return await trap("open", path_of(path), flags, mode)  # type: ignore[no-any-return]
 
-    async def openat(self, dirfd: int, path: str | bytes, flags: int = 0, mode: int = 0o666) -> int:
+    async def openat(self, dirfd: int, path: str | bytes, flags: int = O_RDONLY, mode: int = 0o666) -> int:
         """Open a file relative to a directory."""
         return await trap("openat", dirfd, path_of(path), flags, mode)  # type: ignore[no-any-return]
 
@@ -65,7 +70,7 @@ class FileCalls:
         reader, writer = memoryview(fds.load(0, 8)).cast("i")
         return reader, writer
 
-    async def socketpair(self, domain: int = 1, type: int = 1, protocol: int = 0) -> tuple[int, int]:
+    async def socketpair(self, domain: int = AF_UNIX, type: int = SOCK_STREAM, protocol: int = 0) -> tuple[int, int]:
         """Make a pair of connected sockets."""
         fds = OutBuffer(8)
         await trap("socketpair", domain, type, protocol, fds)
@@ -92,14 +97,14 @@ class FileCalls:
 
     async def getcwd(self) -> str:
         """Return the working directory."""
-        buffer = OutBuffer(4096)
-        size = await trap("getcwd", buffer, 4096)
+        buffer = OutBuffer(PATH_MAX)
+        size = await trap("getcwd", buffer, PATH_MAX)
         return bytes(buffer.data[:size]).rstrip(b"\0").decode("utf-8", "surrogateescape")
 
     async def readlink(self, path: str | bytes) -> str:
         """Return where a symbolic link points."""
-        buffer = OutBuffer(4096)
-        size = await trap("readlink", path_of(path), buffer, 4096)
+        buffer = OutBuffer(PATH_MAX)
+        size = await trap("readlink", path_of(path), buffer, PATH_MAX)
         return bytes(buffer.data[:size]).decode("utf-8", "surrogateescape")
 
     async def symlink(self, target: str | bytes, path: str | bytes) -> None:
@@ -126,7 +131,7 @@ class FileCalls:
 
     async def listdir(self, path: str | bytes = ".") -> list[str]:
         """Return the names in a directory without . and .., in the file system's order."""
-        fd = await trap("open", path_of(path), 0o200000, 0)
+        fd = await trap("open", path_of(path), O_RDONLY | O_DIRECTORY, 0)
         names: list[str] = []
         while entries := await self.getdents(fd):
             names += [entry.d_name for entry in entries if entry.d_name not in (".", "..")]
@@ -135,7 +140,7 @@ class FileCalls:
 
     async def read_file(self, path: str | bytes) -> bytes:
         """Return a file's contents."""
-        fd = await trap("open", path_of(path), 0, 0)
+        fd = await trap("open", path_of(path), O_RDONLY, 0)
         parts: list[bytes] = []
         while part := await self.read(fd, 65536):
             parts.append(part)
@@ -144,7 +149,7 @@ class FileCalls:
 
     async def write_file(self, path: str | bytes, data: bytes | str, mode: int = 0o666) -> None:
         """Replace a file's contents."""
-        fd = await trap("open", path_of(path), 0o1101, mode)
+        fd = await trap("open", path_of(path), O_WRONLY | O_CREAT | O_TRUNC, mode)
         left = _to_bytes(data)
         while left:
             left = left[await self.write(fd, left) :]
@@ -171,23 +176,41 @@ class FileCalls:
 
     async def ioctl(self, fd: int, request: int, arg: Any = 0) -> int:
         """Control a device; arg is a number or a bytearray that is changed in place."""
-        return await self.syscall("ioctl", fd, request, arg)  # type: ignore[attr-defined, no-any-return]
+        return await self.syscall("ioctl", fd, request, arg)
 
     async def openpty(self) -> tuple[int, int]:
         """Make a pseudo-terminal; returns (master, slave)."""
-        master = await self.open("/dev/ptmx", 0o402)
-        await trap("ioctl", master, 0x40045431, InBuffer(bytes(4)))
+        master = await self.open("/dev/ptmx", O_RDWR | O_NOCTTY)
+        await trap("ioctl", master, TIOCSPTLCK, InBuffer(bytes(4)))
         number = OutBuffer(4)
-        await trap("ioctl", master, 0x80045430, number)
-        slave = await self.open(f"/dev/pts/{int.from_bytes(number.data, 'little')}", 0o402)
+        await trap("ioctl", master, TIOCGPTN, number)
+        slave = await self.open(f"/dev/pts/{int.from_bytes(number.data, 'little')}", O_RDWR | O_NOCTTY)
         return master, slave
 
     async def tcgetpgrp(self, fd: int) -> int:
         """Return the terminal's foreground process group."""
         pgrp = OutBuffer(4)
-        await trap("ioctl", fd, 0x540F, pgrp)
+        await trap("ioctl", fd, TIOCGPGRP, pgrp)
         return int.from_bytes(pgrp.data, "little", signed=True)
 
     async def tcsetpgrp(self, fd: int, pgrp: int) -> None:
         """Set the terminal's foreground process group."""
-        await trap("ioctl", fd, 0x5410, InBuffer(pgrp.to_bytes(4, "little", signed=True)))
+        await trap("ioctl", fd, TIOCSPGRP, InBuffer(pgrp.to_bytes(4, "little", signed=True)))
+
+    # Other names than the call's, or other arguments.
+
+    def mkfifo(self, path: str | bytes, mode: int = 0o666) -> Awaitable[int]:
+        """Make a FIFO (mkfifo(3))."""
+        return trap("mknod", path_of(path), mode | S_IFIFO, 0)
+
+    def fcntl(self, fd: int, cmd: int, arg: int = 0) -> Awaitable[int]:
+        """Ask or change something about a descriptor (fcntl(2)) with a number."""
+        return trap("fcntl", fd, cmd, arg)
+
+    def eventfd(self, value: int = 0, flags: int = 0) -> Awaitable[int]:
+        """Make a counter (eventfd2(2))."""
+        return trap("eventfd2", value, flags)
+
+    def epoll_create(self, flags: int = 0) -> Awaitable[int]:
+        """Make an epoll object (epoll_create1(2))."""
+        return trap("epoll_create1", flags)

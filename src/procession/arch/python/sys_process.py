@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
 from procession.arch.python import structs
-from procession.arch.python.buffer import InBuffer, OutBuffer, Stack, UserStrings
-from procession.arch.python.sys_plain import path_of
+from procession.arch.python.buffer import InBuffer, OutBuffer, Stack, UserStrings, path_of
+from procession.arch.python.sys_file import FileCalls
 from procession.arch.python.traps import machine, trap
+from procession.include.linux.mm_types import MAP_ANONYMOUS, PROT_READ, PROT_WRITE
+from procession.include.linux.mman import MAP_PRIVATE
+from procession.include.linux.prctl import PR_SET_NAME
+from procession.include.linux.resource import PRIO_PROCESS, RUSAGE_SELF
 from procession.include.linux.signal import SIGCHLD
 
 __all__ = ("ProcessCalls",)
-
-_VFORK_VM: Final = 0x4100
 
 
 def _strings(items: Sequence[str | bytes]) -> UserStrings:
@@ -22,7 +24,7 @@ def _strings(items: Sequence[str | bytes]) -> UserStrings:
     return UserStrings(tuple(path_of(item).data[:-1] for item in items))
 
 
-class ProcessCalls:
+class ProcessCalls(FileCalls):
     """fork, exec, exit, wait and who one is."""
 
     __slots__ = ()
@@ -32,7 +34,7 @@ class ProcessCalls:
         return trap("fork")
 
     def vfork(self) -> Awaitable[int]:
-        """As fork(); the parent sleeps until the child execs or exits, and they share sys.peek/poke memory."""
+        """As fork(); the parent sleeps until the child execs or exits; they share the memory of peek() and poke()."""
         return trap("vfork")
 
     async def clone(
@@ -44,7 +46,7 @@ class ProcessCalls:
         child_tid: Any = 0,
         tls: int = 0,
     ) -> int:
-        """Start `fn(sys, *args)` in a new task and return its number (clone(3) of libc).
+        """Start `fn(linux, *args)` in a new task and return its number (clone(3) of libc).
 
         fn is called, not copied: what it refers to is shared with the parent, as between threads. When it returns,
         the task exits with that status. fn None: the child continues here, with result 0 (the bare system call).
@@ -63,7 +65,7 @@ class ProcessCalls:
     ) -> NoReturn:
         """Become another program; env None: keep the environment this program was given."""
         if env is None:
-            env = self.environ  # type: ignore[attr-defined]
+            env = self.environ
         if isinstance(env, Mapping):
             env = [f"{key}={value}" for key, value in env.items()]
         await trap("execve", path_of(path), _strings(argv), _strings(env))
@@ -128,7 +130,7 @@ class ProcessCalls:
         real, effective, saved = (int.from_bytes(buffer.data, "little") for buffer in buffers)
         return real, effective, saved
 
-    async def getrusage(self, who: int = 0) -> structs.Rusage:
+    async def getrusage(self, who: int = RUSAGE_SELF) -> structs.Rusage:
         """Return the resources used by this process, its children or this thread."""
         usage = OutBuffer(144)
         await trap("getrusage", who, usage)
@@ -191,7 +193,7 @@ class ProcessCalls:
     async def sched_getaffinity(self, pid: int = 0) -> frozenset[int]:
         """Return the CPUs a task may run on."""
         buffer = OutBuffer(128)
-        size = await trap("sched_getaffinity", pid, 128, buffer)
+        size = await trap("sched_getaffinity", pid, len(buffer), buffer)
         mask = int.from_bytes(buffer.load(0, size), "little")
         return frozenset(n for n in range(mask.bit_length()) if mask >> n & 1)
 
@@ -201,12 +203,23 @@ class ProcessCalls:
 
     async def set_name(self, name: str) -> None:
         """Set this thread's comm (PR_SET_NAME)."""
-        await trap("prctl", 15, path_of(name), 0, 0, 0)
+        await trap("prctl", PR_SET_NAME, path_of(name), 0, 0, 0)
+
+    async def nice(self, increment: int) -> int:
+        """Change the nice value as the C library does, by setpriority(2); returns 0."""
+        now = 20 - await trap("getpriority", PRIO_PROCESS, 0)
+        return await trap("setpriority", PRIO_PROCESS, 0, now + increment)  # type: ignore[no-any-return]
 
     # Memory: real pages behind this process's own page tables.
 
     async def mmap(
-        self, addr: int = 0, length: int = 4096, prot: int = 3, flags: int = 0x22, fd: int = -1, offset: int = 0
+        self,
+        addr: int = 0,
+        length: int = 4096,
+        prot: int = PROT_READ | PROT_WRITE,
+        flags: int = MAP_PRIVATE | MAP_ANONYMOUS,
+        fd: int = -1,
+        offset: int = 0,
     ) -> int:
         """Map memory and return its address; use peek() and poke() to get at it."""
         return await trap("mmap", addr, length, prot, flags, fd, offset)  # type: ignore[no-any-return]
@@ -220,6 +233,12 @@ class ProcessCalls:
         """Store bytes to memory; an address that may not be written is a SIGSEGV."""
         _check_access(address, len(data))
         await machine("=store", address, bytes(data))
+
+    def futex(
+        self, address: int, op: int, value: int, timeout: int = 0, address2: int = 0, value3: int = 0
+    ) -> Awaitable[int]:
+        """Wait or wake (futex(2)) on memory from mmap(); timeout and address2 are addresses."""
+        return trap("futex", address, op, value, timeout, address2, value3)
 
 
 def _check_access(address: int, size: int) -> None:

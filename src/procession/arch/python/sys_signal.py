@@ -8,8 +8,9 @@ from typing import Any
 from procession.arch.python import structs
 from procession.arch.python.buffer import Handler, InBuffer, OutBuffer
 from procession.arch.python.traps import machine, trap
-from procession.include.linux.signal import SA_RESTORER
-from procession.include.linux.time import NSEC_PER_SEC
+from procession.arch.python.wait_status import WaitStatus
+from procession.include.linux.signal import SA_RESTART, SA_RESTORER, SI_QUEUE, SIG_DFL, SIG_IGN
+from procession.include.linux.time import CLOCK_MONOTONIC, NSEC_PER_SEC, USEC_PER_SEC
 
 __all__ = ("SignalCalls",)
 
@@ -28,7 +29,7 @@ def _info(buffer: OutBuffer) -> structs.SignalInfo:
     return structs.siginfo(buffer.load(0, 128))
 
 
-class SignalCalls:
+class SignalCalls(WaitStatus):
     """Signals and time."""
 
     __slots__ = ()
@@ -46,7 +47,7 @@ class SignalCalls:
         if handler is not None:
             if callable(handler):
                 number = await machine("=handler", Handler(handler))
-            elif handler in (0, 1):
+            elif handler in (SIG_DFL, SIG_IGN):
                 number = int(handler)
             else:
                 raise TypeError("a handler is SIG_DFL, SIG_IGN or a function")
@@ -57,7 +58,7 @@ class SignalCalls:
 
     async def signal(self, sig: int, handler: Callable[..., Any] | int) -> Callable[..., Any] | int:
         """Set what a signal does, with SA_RESTART, as libc does."""
-        return await self.sigaction(sig, handler, 0x10000000)
+        return await self.sigaction(sig, handler, SA_RESTART)
 
     async def sigprocmask(self, how: int, signals: SignalSet | None = None) -> frozenset[int]:
         """Change the set of blocked signals; returns the old set. None only asks."""
@@ -94,7 +95,8 @@ class SignalCalls:
         """Send a signal with a value (sigqueue(3))."""
         me = await trap("getpid")
         uid = await trap("getuid")
-        data = structs.SIGINFO.pack(sig, 0, -1, 0, me, uid, 0)[:24] + (value & (1 << 64) - 1).to_bytes(8, "little")
+        head = structs.SIGINFO.pack(sig, 0, SI_QUEUE, 0, me, uid, 0)[:24]
+        data = head + (value & (1 << 64) - 1).to_bytes(8, "little")
         await trap("rt_sigqueueinfo", pid, sig, InBuffer(data.ljust(128, b"\0")))
 
     async def raise_signal(self, sig: int) -> None:
@@ -121,7 +123,7 @@ class SignalCalls:
         """Sleep; as nanosleep()."""
         await self.nanosleep(round(seconds * NSEC_PER_SEC))
 
-    async def clock_gettime(self, clock: int = 1) -> int:
+    async def clock_gettime(self, clock: int = CLOCK_MONOTONIC) -> int:
         """Return a clock's time in nanoseconds; the monotonic one by default."""
         now = OutBuffer(16)
         await trap("clock_gettime", clock, now)
@@ -146,17 +148,17 @@ class SignalCalls:
     async def setitimer(self, which: int, value_us: int, interval_us: int = 0) -> tuple[int, int]:
         """Set an interval timer in microseconds, 0 to stop it; returns the old (value, interval)."""
         old = OutBuffer(32)
-        new = structs.ITIMERVAL.pack(*divmod(interval_us, 1_000_000), *divmod(value_us, 1_000_000))
+        new = structs.ITIMERVAL.pack(*divmod(interval_us, USEC_PER_SEC), *divmod(value_us, USEC_PER_SEC))
         await trap("setitimer", which, InBuffer(new), old)
         a, b, c, d = structs.ITIMERVAL.unpack(old.load(0, 32))
-        return c * 1_000_000 + d, a * 1_000_000 + b
+        return c * USEC_PER_SEC + d, a * USEC_PER_SEC + b
 
     async def getitimer(self, which: int) -> tuple[int, int]:
         """Return an interval timer's (value, interval) in microseconds."""
         now = OutBuffer(32)
         await trap("getitimer", which, now)
         a, b, c, d = structs.ITIMERVAL.unpack(now.load(0, 32))
-        return c * 1_000_000 + d, a * 1_000_000 + b
+        return c * USEC_PER_SEC + d, a * USEC_PER_SEC + b
 
     async def timerfd_settime(self, fd: int, value_ns: int, interval_ns: int = 0, flags: int = 0) -> None:
         """Arm a timer descriptor."""

@@ -12,7 +12,7 @@ from procession.arch.python.log import Request
 from procession.arch.x86 import syscall_table
 from procession.include.linux.syscalls import SYSCALLS
 
-__all__ = ("NR", "generic_trap", "machine", "trap")
+__all__ = ("INTEGER_KINDS", "NR", "generic_trap", "machine", "trap")
 
 NR: Final[dict[str, int]] = {name: nr for nr, name in syscall_table.SYSCALL_NAMES.items()}
 
@@ -20,7 +20,7 @@ _POINTERS: Final = (InBuffer, OutBuffer, Stack, UserStrings)
 _POINTER_TYPES: Final = frozenset(_POINTERS)
 # Calls in which -1 is a usual argument, and the same in any width: a signed number.
 _TAKES_MINUS_1: Final = frozenset({"kill", "poll", "wait4"})
-_INTEGER_KINDS: Final = frozenset(
+INTEGER_KINDS: Final = frozenset(
     {
         "int",
         "addr",
@@ -96,7 +96,7 @@ def _make_decoder(name: str) -> tuple[tuple[int, int] | None, ...]:
         return ()
     decoder = tuple(
         ((1 << p.arg.bits) - 1, (1 << (p.arg.bits - 1)) if p.arg.signed else 0)
-        if p.arg.kind in _INTEGER_KINDS or p.arg.bits == 32
+        if p.arg.kind in INTEGER_KINDS or p.arg.bits == 32
         else None
         for p in call.params
     )

@@ -182,7 +182,7 @@ def do_task_stat(current: Task, ns: PidNamespace, task: Task, *, whole: bool) ->
         0,
     )
     text = f"{pid.task_pid_nr_ns(task, ns)} ({task.comm}) {' '.join(map(str, fields))}\n"
-    return text.encode("latin-1", "replace")
+    return text.encode("utf-8", "surrogateescape")
 
 
 # status.
@@ -199,7 +199,7 @@ def proc_pid_status(current: Task, ns: PidNamespace, task: Task) -> bytes:
     lines += _task_cpus_allowed(task)
     lines += ["Mems_allowed:\t00000000,00000001", "Mems_allowed_list:\t0"]
     lines += [f"voluntary_ctxt_switches:\t{task.nvcsw}", f"nonvoluntary_ctxt_switches:\t{task.nivcsw}", ""]
-    return "\n".join(lines).encode("latin-1", "replace")
+    return "\n".join(lines).encode("utf-8", "surrogateescape")
 
 
 def _escape(comm: str) -> str:

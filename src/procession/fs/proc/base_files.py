@@ -160,7 +160,7 @@ def sched_show(current: Task, ns: PidNamespace, task: Task) -> bytes:
     )
     head = f"{task.comm} ({pid.task_pid_nr_ns(task, ns)}, #threads: {threads})\n{'-' * 57}\n"
     body = "".join(f"{name:<35}:{value:>21}\n" for name, value in rows)
-    return (head + body).encode("latin-1", "replace")
+    return (head + body).encode("utf-8", "surrogateescape")
 
 
 def _ms(ns: int) -> str:
@@ -171,7 +171,7 @@ def _ms(ns: int) -> str:
 
 def comm_show(current: Task, ns: PidNamespace, task: Task) -> bytes:
     """Return the command name."""
-    return task.comm.encode("latin-1", "replace") + b"\n"
+    return task.comm.encode("utf-8", "surrogateescape") + b"\n"
 
 
 def comm_write(current: Task, task: Task, data: bytes) -> None:
@@ -179,7 +179,7 @@ def comm_write(current: Task, task: Task, data: bytes) -> None:
     if not same_thread_group(current, task):
         raise LinuxError(Errno.EINVAL, "another process's name")
     name = data[: TASK_COMM_LEN - 1].split(b"\0", 1)[0]
-    fs_exec.set_task_comm(task, name.decode("latin-1"))
+    fs_exec.set_task_comm(task, name.decode("utf-8", "surrogateescape"))
 
 
 def proc_pid_syscall(current: Task, ns: PidNamespace, task: Task) -> bytes:

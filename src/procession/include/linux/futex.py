@@ -66,6 +66,7 @@ class FutexCmd(IntEnum):
 
 
 # Or-ed to the operation.
+FUTEX_PRIVATE_FLAG: Final = 128
 FUTEX_CLOCK_REALTIME: Final = 256
 
 

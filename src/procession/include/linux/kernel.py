@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from procession.include.linux.spinlock import Lockdep, RwLock
     from procession.include.linux.timer import TimerList
     from procession.include.linux.tty import TtyDriver
-    from procession.include.trace.events import Trace
+    from procession.include.trace.tracepoints import Trace
     from procession.init.main import InitProgram
     from procession.kernel.futex import FutexHash
     from procession.kernel.kthread import KthreadCreateInfo
@@ -287,6 +287,7 @@ class Kernel:
     # What was allocated when the program was started, to be given back by the end; None until then.
     slab_baseline: dict[str, int] | None
     frames_baseline: int
+    check_baseline: Callable[[], None]  # set by boot: raise KernelBug unless it was
 
     def __init__(self) -> None:
         """Be a kernel in which nothing has happened; start_kernel() fills in the rest."""

@@ -501,7 +501,7 @@ class Task:
         self.ptraced: dict[Task, None] | None = None  # new: whom it traces: iterate reversed(); None until used
         self.pids: list[Pid | None] = [None, None, None]  # new: by PIDTYPE_…
         # alloc_lock.
-        self.comm: str = "swapper"  # at most 15 bytes; latin-1
+        self.comm: str = "swapper"  # at most 15 bytes; as os.fsdecode() reads them
         self.mm: MmStruct | None = None
         self.active_mm: MmStruct | None = None
         self.files: FilesStruct | None = None

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 NSIG: Final = 64
+SIGRTMAX: Final = NSIG
 SIGRTMIN: Final = 32
 SIG_DFL: Final = 0
 SIG_IGN: Final = 1

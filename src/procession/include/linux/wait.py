@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from procession.include.linux.spinlock import SpinLock
 
 
-# Options of wait4(2) and waitid(2).
 WNOHANG: Final = 0x1
 WUNTRACED: Final = 0x2
 WSTOPPED: Final = WUNTRACED
 WEXITED: Final = 0x4
 WCONTINUED: Final = 0x8
-WNOWAIT: Final = 0x01000000  # leave it to be waited for again
-__WNOTHREAD: Final = 0x20000000  # only the calling thread's children
-__WALL: Final = 0x40000000  # whatever their exit signal
-__WCLONE: Final = 0x80000000  # only those with another exit signal than SIGCHLD
+WNOWAIT: Final = 0x01000000
+# In C these three begin with two underscores, which Python's class bodies would mangle.
+WNOTHREAD: Final = 0x20000000
+WALL: Final = 0x40000000
+WCLONE: Final = 0x80000000
 
 # Not a class body: there, names that begin with two underscores are mangled.
 WaitFlags = IntFlag(
@@ -37,12 +37,12 @@ WaitFlags = IntFlag(
         "WSTOPPED": WSTOPPED,
         "WCONTINUED": WCONTINUED,
         "WNOWAIT": WNOWAIT,
-        "__WCLONE": __WCLONE,
-        "__WALL": __WALL,
-        "__WNOTHREAD": __WNOTHREAD,
+        "__WCLONE": WCLONE,
+        "__WALL": WALL,
+        "__WNOTHREAD": WNOTHREAD,
     },
 )
-_WAIT4: Final = (WNOHANG, WUNTRACED, WCONTINUED, __WNOTHREAD, __WALL, __WCLONE)
+_WAIT4: Final = (WNOHANG, WUNTRACED, WCONTINUED, WNOTHREAD, WALL, WCLONE)
 
 
 # A wait status: the signal that ended the process, 0 if none did, and whether a core was begun.

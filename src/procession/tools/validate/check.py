@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
-from procession import boot
 from procession.include.linux.bug import KernelBug
-from procession.include.trace.events import EVENTS
+from procession.include.linux.kernel import Kernel
+from procession.include.trace.events import PageFaultUser, SysEnter, SysExit, event_fields
 from procession.tools.validate import memory, mounts, pids, references, sched, signals, tasks, terminals
 from procession.tools.validate.census import Census
 
 if TYPE_CHECKING:
-    from procession.include.linux.kernel import Kernel
     from procession.include.trace.events import Event
 
 __all__ = ("AT_EVERY_TRAP", "OF_MEMORY", "Checker", "validate_all")
@@ -52,8 +51,19 @@ _FAULTS_AT_ONCE: Final = 8
 _TASKS_AT_ONCE: Final = 24
 
 
-def validate_all(k: Kernel) -> list[str]:
-    """Return everything that is wrong with a kernel, in words; nobody may be inside it."""
+class HasKernel(Protocol):
+    """A machine (boot.Machine)."""
+
+    @property
+    def kernel(self) -> Kernel:
+        """The kernel in it."""
+        ...
+
+
+def validate_all(k: Kernel | HasKernel) -> list[str]:
+    """Return everything that is wrong with a kernel, in words; nobody may be inside it. A machine's is meant, too."""
+    if not isinstance(k, Kernel):
+        k = k.kernel
     seen = Census(k)
     return [text for validate in (*AT_EVERY_TRAP, *OF_MEMORY) for text in validate(seen)]
 
@@ -80,16 +90,14 @@ class Checker:
         self._cached = -1
         self._faults = self._rest = 0
         self.traps = 0  # how often the validators ran
-        kernel.trace.subscribe(self._events.append)
+        kernel.trace.subscribe(self._events.append, vital=True)
         kernel.after_trap = self.check
-        if isinstance(kernel, boot.Kernel):
-            kernel.at_end.append(self._at_end)
 
     def check(self) -> None:
         """Look at everything that may have changed; raises KernelBug."""
         k = self._kernel
         events = self._events
-        if events and events[-1][4] == "page_fault_user" and not k.halted:
+        if events and isinstance(events[-1], PageFaultUser) and not k.halted:
             # Nothing but one page has changed.
             self._faults += 1
             if self._faults % _FAULTS_AT_ONCE:
@@ -118,10 +126,6 @@ class Checker:
             self.stop()
             raise KernelBug(self._report(wrong))
 
-    def _at_end(self, how: boot.Result | BaseException) -> None:
-        if isinstance(how, boot.Result):
-            self.finish()
-
     def finish(self) -> None:
         """Look at everything once more, after the run; raises KernelBug."""
         wrong = validate_all(self._kernel)
@@ -134,15 +138,15 @@ class Checker:
         self._kernel.trace.unsubscribe(self._events.append)
 
     def _report(self, wrong: list[str]) -> str:
-        call = next((event for event in reversed(self._events) if event[4] in ("sys_enter", "sys_exit")), None)
+        call = next((event for event in reversed(self._events) if isinstance(event, SysEnter | SysExit)), None)
         lines = ["broken promises:", *(f"  {text}" for text in dict.fromkeys(wrong))]
         if call is not None:
-            lines.append(f"the last call: {call[6]} by <{call[3]}:{call[2]}>; the last events:")
+            lines.append(f"the last call: {call.name} by <{call.common_comm}:{call.common_pid}>; the last events:")
         lines += [f"  {_line(event)}" for event in self._events]
         return "\n".join(lines)
 
 
 def _line(event: Event) -> str:
     now, cpu, nr, comm, name, *fields = event
-    named = " ".join(f"{field}={value!r}" for field, value in zip(EVENTS[name][0], fields, strict=True))
+    named = " ".join(f"{field}={value!r}" for field, value in zip(event_fields(name), fields, strict=True))
     return f"{now} ns, CPU {cpu}, <{comm}:{nr}>: {name} {named}"

@@ -26,7 +26,7 @@ class _Unbuilt:
     """Stands where a coroutine will be when the child first runs."""
 
     def __repr__(self) -> str:
-        return "<not yet replayed>"
+        return "<not yet re-enacted>"
 
 
 UNBUILT: Final = _Unbuilt()
@@ -44,8 +44,8 @@ def begin(fn: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, Request]:
     return coro, coro.send(None)
 
 
-class _Replay:
-    """The stack of coroutines during a replay: the top one and its request, and those below."""
+class _Reenactment:
+    """The stack of coroutines while a copy acts it over again: the top one and its request, and those below."""
 
     __slots__ = ("below", "coro", "request", "thread")
 
@@ -116,8 +116,8 @@ class _Replay:
 
 def rebuild(thread: PythonThread) -> None:
     """Put coroutines wherever thread has UNBUILT; raises Diverged."""
-    replay = _Replay(thread)
-    request: Any = None  # replay.request, which is brought up to date only for others to see
+    copy = _Reenactment(thread)
+    request: Any = None  # copy.request, which is brought up to date only for others to see
     for entry in thread.log.history():
         asked, answer = entry
         # The usual step, written out: the same call as in the original, and it is not the last.
@@ -128,25 +128,25 @@ def rebuild(thread: PythonThread) -> None:
                     if type(mine) is OutBuffer:
                         mine.data = known.data
             try:
-                request = replay.coro.send(answer)
+                request = copy.coro.send(answer)
             except BaseException as end:  # noqa: BLE001
-                replay.unwind(end)
-                request = replay.request
+                copy.unwind(end)
+                request = copy.request
         else:
-            replay.request = request
-            replay.step(entry)
-            request = replay.request
+            copy.request = request
+            copy.step(entry)
+            request = copy.request
     if request != thread.request:
         raise Diverged(f"it came to {_call(request)} where its parent had come to {_call(thread.request)}")
 
-    coros = [coro for coro, _ in replay.below if coro is not None]
+    coros = [coro for coro, _ in copy.below if coro is not None]
     frames = thread.frames or []
     if len(coros) != sum(frame[0] is UNBUILT for frame in frames):
         raise Diverged("it is in another signal handler than its parent was")
     for n, frame in enumerate(frames):
         if frame[0] is UNBUILT:
             frames[n] = (coros.pop(0), *frame[1:])
-    thread.coro = replay.coro
+    thread.coro = copy.coro
 
 
 def _call(request: Any) -> str:

@@ -1,0 +1,61 @@
+"""What every program has: argv, environ, and any system call by its name or number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from procession.arch.python._constants import Constants
+from procession.arch.python.buffer import InBuffer, OutBuffer, path_of
+from procession.arch.python.traps import generic_trap
+from procession.arch.x86.syscall_table import SYSCALL_NAMES
+
+__all__ = ("Caller", "Pointer")
+
+# What stands for C's pointer: an address or NULL, a C string, constant memory, memory that the kernel may write to.
+Pointer: TypeAlias = int | str | bytes | bytearray | None
+
+
+class Caller(Constants):
+    """argv and environ of the program, which never change, and the call that all others can be made by.
+
+    It holds nothing else: a task and its forked or cloned children use the same object.
+    """
+
+    __slots__ = ("argv", "environ")
+
+    def __init__(self, argv: Sequence[bytes], envp: Sequence[bytes]) -> None:
+        self.argv: tuple[str, ...] = tuple(text.decode("utf-8", "surrogateescape") for text in argv)
+        variables = (text.decode("utf-8", "surrogateescape").partition("=") for text in envp)
+        self.environ: Mapping[str, str] = MappingProxyType({name: value for name, _, value in variables})
+
+    async def syscall(self, call: str | int, *args: Any) -> int:
+        """Make any system call by name or number; an unknown one raises OSError with ENOSYS.
+
+        Each argument is a number, None (NULL), str (a C string), bytes (read only) or a bytearray, into which the
+        kernel's output is copied.
+        """
+        # A name with "=" is an instruction of process.py's, and no call.
+        name = call.lstrip("=") if isinstance(call, str) else SYSCALL_NAMES.get(call, str(call))
+        if not any(isinstance(arg, bytearray) for arg in args):
+            return await generic_trap(name, *map(_pointer, args))  # type: ignore[no-any-return]
+        outputs = [(arg, OutBuffer(len(arg), bytes(arg))) if isinstance(arg, bytearray) else None for arg in args]
+        result = await generic_trap(
+            name, *(_pointer(arg) if out is None else out[1] for arg, out in zip(args, outputs, strict=True))
+        )
+        for out in outputs:
+            if out is not None:
+                out[0][:] = out[1].load(0, len(out[0]))
+        return result  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        return f"<system calls of {self.argv[0] if self.argv else 'nobody'}>"
+
+
+def _pointer(arg: Any) -> Any:
+    if isinstance(arg, str):
+        return path_of(arg)
+    if isinstance(arg, bytes):
+        return InBuffer(arg)
+    return arg

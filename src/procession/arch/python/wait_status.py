@@ -1,0 +1,53 @@
+"""The macros of <sys/wait.h> that take a wait status apart."""
+
+from __future__ import annotations
+
+from procession.arch.python._calls import PlainCalls
+
+__all__ = ("WaitStatus",)
+
+
+class WaitStatus(PlainCalls):
+    """They are no system calls and not awaited."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def WIFEXITED(status: int) -> bool:
+        """Whether a wait status says that the child called exit."""
+        return status & 0x7F == 0
+
+    @staticmethod
+    def WEXITSTATUS(status: int) -> int:
+        """Return the exit code."""
+        return status >> 8 & 0xFF
+
+    @staticmethod
+    def WIFSIGNALED(status: int) -> bool:
+        """Whether a signal has killed the child."""
+        return 0 < status & 0x7F < 0x7F
+
+    @staticmethod
+    def WTERMSIG(status: int) -> int:
+        """Return the signal that killed it."""
+        return status & 0x7F
+
+    @staticmethod
+    def WCOREDUMP(status: int) -> bool:
+        """Whether it has left a core file."""
+        return bool(status & 0x80)
+
+    @staticmethod
+    def WIFSTOPPED(status: int) -> bool:
+        """Whether the child is stopped."""
+        return status & 0xFF == 0x7F
+
+    @staticmethod
+    def WSTOPSIG(status: int) -> int:
+        """Return the signal that stopped it."""
+        return status >> 8 & 0xFF
+
+    @staticmethod
+    def WIFCONTINUED(status: int) -> bool:
+        """Whether the child was continued."""
+        return status == 0xFFFF
