@@ -113,7 +113,7 @@ def climb(path, call, mode, how, times, *arguments):
     argv = [path, mode, str(times), how, *arguments]
     machine = Machine(root="/")
     kernel = machine.kernel
-    injector = Injector(kernel, FaultSpec(call, 0, climb=True))
+    injector = Injector(machine, FaultSpec(call, 0, climb=True))
     hits = injector.hits = kernel.fault_attr.hits = Hits(kernel)
     result = machine.run(argv)
     assert (result.exit_code, result.stderr) == (0, b"")

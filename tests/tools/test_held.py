@@ -409,7 +409,7 @@ def test_a_dump_that_sleeps_while_it_writes(monkeypatch, crash, kind, missing):
 
     class WhileWriting(Forgetful):
         def check(self):
-            if any(p.wchan == "" and p.state == TASK_UNINTERRUPTIBLE for p in self._kernel.tasks):
+            if any(p.wchan == "asleep" and p.state == TASK_UNINTERRUPTIBLE for p in self._kernel.tasks):
                 super().check()
 
     with pytest.raises(KernelBug, match=missing):
