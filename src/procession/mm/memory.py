@@ -49,7 +49,6 @@ __all__ = (
     "fixup_user_fault",
     "follow_page",
     "free_pgtables",
-    "handle_mm_fault",
     "make_pages_present",
     "present_entries",
     "unmap_all",
@@ -64,17 +63,11 @@ _COW_MASK: Final = VM_SHARED | VM_MAYWRITE
 _NP_NOT_RW: Final = np.uint64(~PTE_RW & 0xFFFFFFFFFFFFFFFF)
 
 
-def handle_mm_fault(current: Task, mm: MmStruct, vma: VmArea, address: int, write: bool) -> int:
+def handle_pte_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, write: bool) -> int:
     """Make address in vma present, and writable if write; returns VM_FAULT bits, 0 for a minor fault.
 
     The caller holds mmap_sem for reading and has checked vma's permissions. Does not count the fault.
     """
-    mm.mmap_sem.assert_held()
-    return handle_pte_fault(current.kernel, mm, vma, address, write)
-
-
-def handle_pte_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, write: bool) -> int:
-    """handle_mm_fault for callers without a current task."""
     base = mm.pte_tables.get(address >> 21)
     if base is None:
         try:

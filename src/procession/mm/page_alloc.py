@@ -24,7 +24,6 @@ __all__ = (
     "alloc_page",
     "alloc_zeroed_page",
     "clear_page",
-    "copy_page",
     "free_page",
     "get_page",
     "mem_init",
@@ -111,14 +110,6 @@ def clear_page(k: Kernel, pfn: int) -> None:
     """Fill a frame with zeroes."""
     start = pfn << 12
     k.frames.phys[start : start + 4096] = ZEROES
-
-
-def copy_page(k: Kernel, to: int, frm: int) -> None:
-    """Copy one frame's contents to another."""
-    phys = k.frames.phys
-    to <<= 12
-    frm <<= 12
-    phys[to : to + 4096] = phys[frm : frm + 4096]
 
 
 def get_page(k: Kernel, pfn: int) -> None:
