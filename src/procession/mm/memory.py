@@ -66,7 +66,7 @@ _NP_NOT_RW: Final = np.uint64(~PTE_RW & 0xFFFFFFFFFFFFFFFF)
 def handle_pte_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, write: bool) -> int:
     """Make address in vma present, and writable if write; returns VM_FAULT bits, 0 for a minor fault.
 
-    The caller holds mmap_sem for reading and has checked vma's permissions. Does not count the fault.
+    The caller has looked at vma's permissions, under mmap_sem, and counts the fault.
     """
     base = mm.pte_tables.get(address >> 21)
     if base is None:
