@@ -295,6 +295,47 @@ def functions_in(path):
     return found
 
 
+DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/README.md", "tests/README.md"]
+HOME = TESTS.parent
+# A path, with or without the places where paths begin; `kernel/exit.c` is one of Linux's.
+PATH = re.compile(r"`((?:src/procession/|tests/|fuzz/|docs/)?(?:[a-z0-9_*]+/)+(?:[\w*]+\.(?:py|c|md|txt|out))?)`")
+EXAMPLES = {"tests/programs/clock_adjtime.c", "tests/programs/expected/clock_adjtime.out"}     # CONTRIBUTING's
+LINUX = {"kernel/exit.c", "kernel/posix-timers.c", "kernel/signal.c"}
+
+
+def files(name):
+    """The files or directories that a document calls by this name."""
+    return [path for place in (SOURCE, HOME, TESTS) for path in place.glob(name.rstrip("/"))]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_file_that_is_named_exists(document):
+    text = (HOME / document).read_text(encoding="utf-8")
+    text = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    named = set(PATH.findall(text)) - EXAMPLES - LINUX
+    if document == "CONTRIBUTING.md":
+        named -= set(re.findall(r"^New file `(.*)`", text, re.MULTILINE))
+    assert [name for name in sorted(named) if not files(name)] == []
+
+
+def rows():
+    """The second column of the README's table: the parts of each row, a path and the names in brackets behind it."""
+    table = (HOME / "README.md").read_text(encoding="utf-8").partition("## Where is …?")[2].partition("\n## ")[0]
+    for row in re.findall(r"^\| .+ \| (.*`.*) \|$", table, re.MULTILINE):
+        yield from re.findall(r"`([\w/*.]+)`(?: \(([^()]*)\))?", row)
+
+
+def test_where_is_it_is_true():
+    """Each file of the table exists, and each name in brackets is defined in the file before it."""
+    found = list(rows())
+    assert len(found) > 40
+    for name, inside in found:
+        assert files(name), name
+        for defined in re.findall(r"`(\w+)`", inside):
+            (path,) = files(name)
+            assert defined in functions_in(path), f"{name}: {defined}"
+
+
 def test_fields_are_fields_and_functions_are_there():
     """A spelling mistake has this message rather than `never`."""
     for step in {step for steps in WALKS.values() for step in steps}:
