@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from tests.surroundings import need
 
-from procession import Kernel
+from procession import Machine
 from procession.include.linux.sched import PF_EXITING
 from procession.kernel import fork_mm
 
@@ -235,16 +235,16 @@ def crash_once(cores, prepare=None, pattern=None):
             await sys.execve("/crash", ["crash"])
         await sys.print((await sys.waitpid(pid))[1])
 
-    kernel = Kernel(root={"/crash": elf()}, cores=cores)
-    result = kernel.run(main)
-    kernel.check_baseline()
-    return int(result.output), kernel
+    machine = Machine(root={"/crash": elf()}, cores=cores)
+    result = machine.run(main)
+    machine.check_baseline()
+    return int(result.output), machine
 
 
 def test_cores_outside(tmp_path):
     """They go to a directory of the host whatever the limit is, and the status says so."""
-    status, kernel = crash_once(tmp_path / "new" / "cores")
-    (core,) = kernel.vfs.core_store.written
+    status, machine = crash_once(tmp_path / "new" / "cores")
+    (core,) = machine.core_store.written
     assert status == 11 | 0x80
     assert core == tmp_path / "new" / "cores" / "core.crash.4"
     assert notes(core.read_bytes())[0][1][1][40:56].rstrip(b"\0") == b"crash"
@@ -256,8 +256,8 @@ def test_a_limit_of_one_keeps_a_core_inside(tmp_path):
     async def prepare(sys):
         await sys.setrlimit(sys.RLIMIT_CORE, (1, 1))
 
-    status, kernel = crash_once(tmp_path, prepare)
-    assert (status, kernel.vfs.core_store.written) == (11, [])
+    status, machine = crash_once(tmp_path, prepare)
+    assert (status, machine.core_store.written) == (11, [])
 
 
 @pytest.mark.parametrize(("pattern", "name"), [
@@ -268,8 +268,8 @@ def test_a_guest_cannot_lead_cores_elsewhere(pattern, name, tmp_path):
     cores = tmp_path / "cores"
     cores.mkdir()
     (cores / name).write_text("mine")
-    _, kernel = crash_once(cores, pattern=pattern)
-    assert kernel.vfs.core_store.written == [cores / f"{name}.1"]
+    _, machine = crash_once(cores, pattern=pattern)
+    assert machine.core_store.written == [cores / f"{name}.1"]
     assert (cores / name).read_text() == "mine"
     assert [path.name for path in tmp_path.iterdir()] == ["cores"]
 
