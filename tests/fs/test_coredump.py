@@ -71,7 +71,7 @@ def test_who_waits_for_a_dump_has_left_its_memory_once(crash, monkeypatch):
         mm_release(current, mm)
 
     monkeypatch.setattr(fork_mm, "mm_release", release)
-    assert Kernel(root="/").run([str(crash)]).exit_code == 0
+    assert Machine(root="/").run([str(crash)]).exit_code == 0
     pids = [pid for pid, _ in left]
     assert len(pids) == len(set(pids))
     assert [dumped for _, dumped in left].count(True) == 1
@@ -136,7 +136,7 @@ def test_the_name_of_a_core(pattern, uses_pid, name):
         after = {*await sys.listdir("/"), *(f"d/{one}" for one in await sys.listdir("/d"))}
         await sys.print(sys.WCOREDUMP(status), *(after - before))
 
-    result = Kernel(root={"/crash": elf()}).run(main)
+    result = Machine(root={"/crash": elf()}).run(main)
     result.kernel.check_baseline()
     assert result.output == f"True {name}\n"
 
@@ -154,7 +154,7 @@ def test_a_python_program_leaves_none():
             _, status = await sys.waitpid(pid)
             await sys.print(sys.WTERMSIG(status), sys.WCOREDUMP(status), "core" in await sys.listdir("/"))
 
-    assert Kernel(root={"/crash": elf()}).run(main).output == "3 False False\n11 True True\n"
+    assert Machine(root={"/crash": elf()}).run(main).output == "3 False False\n11 True True\n"
 
 
 @pytest.mark.parametrize(("trick", "dumped"), [
@@ -196,7 +196,7 @@ def test_no_core_into_what_somebody_has_prepared(trick, dumped):
         if trick == "old":
             await sys.print((await sys.stat("/core")).st_size < 1 << 20)
 
-    result = Kernel(root={"/crash": elf()}).run(main)
+    result = Machine(root={"/crash": elf()}).run(main)
     result.kernel.check_baseline()
     assert result.output.split()[0] == str(dumped), result.stderr
     assert "False" not in result.output.split()[1:]
@@ -216,7 +216,7 @@ def test_a_vfork_parent_does_not_hang():
     program = elf()[:120] + code
     size = struct.pack("<Q", 120 + len(code))
     program = program[:64 + 32] + size * 2 + program[64 + 48:]
-    result = Kernel(root={"/vforks": program}).run(main)
+    result = Machine(root={"/vforks": program}).run(main)
     result.kernel.check_baseline()
     assert int(result.output) & 0x7F == 11
 
@@ -277,4 +277,4 @@ def test_a_guest_cannot_lead_cores_elsewhere(pattern, name, tmp_path):
 def test_a_place_for_cores_that_is_none(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(FileExistsError):
-        Kernel(cores=tmp_path / "file")
+        Machine(cores=tmp_path / "file")
