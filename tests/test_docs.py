@@ -51,7 +51,7 @@ def test_the_first_program_of_the_readme_prints_what_it_should(capsys):
     """No output stands below it, so it is here."""
     code = next(BLOCK.finditer((HOME / "README.md").read_text(encoding="utf-8")))[1]
     exec(code, {"__name__": "__main__"})
-    assert capsys.readouterr().out == "4 exited with 7\n 0\n"
+    assert capsys.readouterr().out == "18 exited with 7\n 0\n"
 
 
 def methods(module):
