@@ -165,7 +165,7 @@ def test_tree_tells_every_life():
     assert re.search(r"^0 swapper", text)
     assert "1 init" in text
     assert "2 kthreadd" in text
-    assert re.search(r"3 sh\n.*born\n.*exec /bin/sh\n(.*\n)*.*exited with 0\n.*reaped by 1", text)
+    assert re.search(r"17 sh\n.*born\n.*exec /bin/sh\n(.*\n)*.*exited with 0\n.*reaped by 1", text)
     assert re.search(r"cat\n.*born\n.*exec /usr/bin/cat", text)
     # The second that sleep slept.
     assert re.search(r"1\.\d{6} exited with 0", text)
@@ -231,8 +231,8 @@ def test_what_is_refused_is_not_called_supported():
 
 
 @pytest.mark.parametrize(("spec", "report"), [
-    ("%fork:2", "%fork:2: refused sh:3 slab cred_jar in prepare_creds < copy_creds < copy_process < do_fork < sys_"),
-    ("%fork:pid", "%fork:pid:1: refused sh:3 pid in alloc_pidmap < alloc_pid < copy_process < do_fork < sys_"),
+    ("%fork:2", "%fork:2: refused sh:17 slab cred_jar in prepare_creds < copy_creds < copy_process < do_fork < sys_"),
+    ("%fork:pid", "%fork:pid:1: refused sh:17 pid in alloc_pidmap < alloc_pid < copy_process < do_fork < sys_"),
     ("%fork:99", "%fork:99: nothing refused: %fork made only "),
     ("%fork@2", "%fork@2:1: nothing refused: %fork was reached only 1 times\n"),
     ("waitid", "waitid:1: nothing refused: waitid was never reached\n"),
