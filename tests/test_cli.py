@@ -97,7 +97,7 @@ def test_a_missing_cwd_is_said():
 def test_as_init_is_pid_1():
     assert run("--as-init", "--", SH, "-c", "echo $$; exit 4").stdout == b"1\n"
     assert run("--as-init", "--", SH, "-c", "exit 4").returncode == 4
-    assert run("--", SH, "-c", "echo $$ $PPID").stdout == b"3 1\n"
+    assert run("--", SH, "-c", "echo $$ $PPID").stdout == b"17 1\n"
 
 
 def test_a_directory_as_the_root(tiny, tmp_path):
@@ -174,8 +174,8 @@ def test_tree_tells_every_life():
 def test_tree_marks_threads(compilers):
     program = compilers.compile("exec_from_thread_takes_leader_pid", "glibc")
     text = run("--tree", "--", str(program)).stderr.decode()
-    assert re.search(r"\d+ \S+, thread of 4\n", text)
-    assert re.search(r"became 4, exec /", text)
+    assert re.search(r"\d+ \S+, thread of 18\n", text)
+    assert re.search(r"became 18, exec /", text)
 
 
 def test_trace_writes_json_lines(tmp_path):
@@ -199,7 +199,7 @@ def test_strace_command_writes_to_a_file_and_fails_on_nonsense(tmp_path):
     done = procession("strace", "-f", "-e", "trace=write", "-o", str(out), "--", SH, "-c", "echo x; exit 6")
     assert (done.returncode, done.stdout, done.stderr) == (6, b"x\n", b"")
     assert out.read_text().splitlines() == [
-        '3     write(1, "x\\n", 2)                = 2', "3     +++ exited with 6 +++",
+        '17    write(1, "x\\n", 2)                = 2', "17    +++ exited with 6 +++",
     ]
     bad = procession("strace", "-e", "trace=nonsense", "--", "/bin/true")
     assert (bad.returncode, bad.stderr) == (2, b"procession: -e trace=nonsense: invalid system call 'nonsense'\n")
