@@ -116,7 +116,7 @@ def elf():
 
 
 @pytest.mark.parametrize(("pattern", "uses_pid", "name"), [
-    ("core", 0, "core"), ("core", 1, "core.4"), ("core-%p", 1, "core-4"), ("%e.%s.%u.%g%", 0, "crash.11.0.0"),
+    ("core", 0, "core"), ("core", 1, "core.18"), ("core-%p", 1, "core-18"), ("%e.%s.%u.%g%", 0, "crash.11.0.0"),
     ("%%-%h-%z%E", 0, "%-procession-!crash"), ("%t", 0, "1325721600"), ("/d/c", 0, "d/c"),
 ])
 def test_the_name_of_a_core(pattern, uses_pid, name):
@@ -246,7 +246,7 @@ def test_cores_outside(tmp_path):
     status, machine = crash_once(tmp_path / "new" / "cores")
     (core,) = machine.core_store.written
     assert status == 11 | 0x80
-    assert core == tmp_path / "new" / "cores" / "core.crash.4"
+    assert core == tmp_path / "new" / "cores" / "core.crash.18"
     assert notes(core.read_bytes())[0][1][1][40:56].rstrip(b"\0") == b"crash"
     assert core.stat().st_mode & 0o777 == 0o600
 
