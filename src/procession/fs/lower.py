@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from errno import EINVAL
 import gzip
+from io import BytesIO
 import lzma
 import os
 from pathlib import Path
@@ -109,12 +110,13 @@ class HostTree:
         # Descriptors only for what was used lately, so that a guest cannot use up the host's.
         self.dirs = _FdCache(64)
         self.files = _FdCache(128)
+        self.root_fd = -1  # should opening fail
         self.root_fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self.hidden = frozenset(hidden)
         self.root = HostLower(self, None, "", os.fstat(self.root_fd))
 
     def __del__(self) -> None:
-        if hasattr(self, "root_fd"):
+        if self.root_fd >= 0:
             self.dirs.close()
             self.files.close()
             os.close(self.root_fd)
@@ -308,17 +310,17 @@ class TarTree:
 
     def __init__(self, path: str) -> None:
         """Open and index path; raises tarfile.TarError, OSError."""
-        # A fixed coding: what a guest sees does not depend on the host's locale.
-        self.data = _plain(path)
+        self.data: IO[bytes] = BytesIO()  # should opening fail
+        self.data = _open_tar(path)
         self.root = TarLower(self, stat.S_IFDIR | 0o755)
         self.root.nlink = 2
+        # A fixed coding: what a guest sees does not depend on the host's locale.
         with tarfile.open(fileobj=self.data, mode="r:", encoding="utf-8", errors="surrogateescape") as tar:
             for info in tar:
                 self._add(tar, info)
 
     def __del__(self) -> None:
-        if hasattr(self, "data"):
-            self.data.close()
+        self.data.close()
 
     def _add(self, tar: tarfile.TarFile, info: tarfile.TarInfo) -> None:
         parts = _parts(info.name)
@@ -372,7 +374,7 @@ class TarTree:
         return node
 
 
-def _plain(path: str) -> IO[bytes]:
+def _open_tar(path: str) -> IO[bytes]:
     """Return the uncompressed archive as an open file."""
     try:
         with tarfile.open(path, "r:"):

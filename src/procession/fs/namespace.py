@@ -201,11 +201,15 @@ def copy_mnt_ns(current: Task, flags: int, ns: MntNamespace, new_fs: FsStruct | 
             _attach(k, new, mnt, PathRef(copies[old.mnt_parent], old.mnt_mountpoint))
     if new_fs is not None:
         with new_fs.lock:
-            for name in ("root", "pwd"):
-                path: PathRef = getattr(new_fs, name)
-                if path.mnt in copies:
-                    setattr(new_fs, name, PathRef(copies[path.mnt], path.dentry))
+            new_fs.root = _in_copy(new_fs.root, copies)
+            new_fs.pwd = _in_copy(new_fs.pwd, copies)
     return new
+
+
+def _in_copy(path: PathRef, copies: dict[Vfsmount, Vfsmount]) -> PathRef:
+    """Return the same place on the copy of its mount, if it has one."""
+    mnt = copies.get(path.mnt)
+    return path if mnt is None else PathRef(mnt, path.dentry)
 
 
 def _clone_mnt(k: Kernel, old: Vfsmount, root: Dentry) -> Vfsmount:

@@ -8,6 +8,7 @@ import struct
 from typing import Any, Final, TypeAlias
 
 from procession.include.linux.cred import Cap
+from procession.include.linux.errno import MAX_ERRNO
 from procession.include.linux.eventpoll import EpollEvents, PollEvents
 from procession.include.linux.resource import RLIM_INFINITY
 from procession.include.linux.signal import SA_RESTORER, SaFlags, SsFlags, signame
@@ -46,7 +47,7 @@ class Shown:
     @property
     def failed(self) -> bool:
         """Whether it returned an errno, or a wish to be restarted."""
-        return self.ret is not None and -4096 < self.ret < 0
+        return self.ret is not None and -MAX_ERRNO <= self.ret < 0
 
     def read(self, ptr: Any, fmt: struct.Struct) -> tuple[Any, ...] | None:
         """Return the fields of the struct that ptr points to, None if they cannot be read."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from procession.fs.pipe import PipeFile
 from procession.fs.proc.mounts import MountsFile
@@ -52,11 +52,12 @@ def _name(seen: Census, thing: Any) -> str:
         return f"user {thing.uid}"
     if isinstance(thing, File):
         return f"{kind} {thing.f_path.dentry.d_name!r}"
-    users = [p for p in seen.tasks if any(getattr(p, name, None) is thing for name in _HOLDERS)]
+    users = [p for p in seen.tasks if any(held is thing for held in _shared_parts(p))]
     return f"{kind} {users}" if users else kind
 
 
-_HOLDERS: Final = ("mm", "files", "fs", "sighand", "signal", "nsproxy", "cred", "real_cred")
+def _shared_parts(p: Task) -> tuple[object, ...]:
+    return p.mm, p.files, p.fs, p.sighand, p.signal, p.nsproxy, p.cred, p.real_cred
 
 
 def validate_task_references(seen: Census) -> list[str]:
