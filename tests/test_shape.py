@@ -13,8 +13,6 @@ FUNCTION_LINES = 40
 MADE = {"arch/python/_calls.py", "arch/python/_constants.py", "include/trace/tracepoints.py"}
 LONG_FILES = {
     "include/linux/sched.py": "Task and SignalStruct, whose slots and copiers are made beside their fields",
-    "fs/namei.py": "", "mm/mmap.py": "", "net/unix/af_unix.py": "", "tools/strace_printers.py": "",
-    "tools/strace_structs.py": "",
 }
 # A list of fields or of cases, one line each.
 LISTS = {
@@ -36,7 +34,7 @@ HOT = {
     ("kernel/entry.py", "_cpu_loop"),
     ("mm/memory.py", "copy_page_range"),
     ("mm/memory.py", "do_linear_fault"),
-    ("mm/mmap.py", "dup_mmap"),
+    ("kernel/fork_mm.py", "dup_mmap"),
 }
 # Modules of others, whose constants are looked up by a name that is made up, and our own loaded on first use.
 FOREIGN = {"x86_const", "import_module"}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from procession.fs import exec_mm
 from procession.include.linux.binfmts import MAX_ARG_STRLEN, UserStrings
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import PAGE_SIZE
+from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE
 from procession.include.linux.resource import RLIMIT_STACK
 from procession.include.linux.sched import fatal_signal_pending
 from procession.mm import gup, uaccess
@@ -61,14 +61,14 @@ class ArgReader:
 
     def string(self, address: int) -> bytes:
         """Return the string at address without its NUL; raises EFAULT, E2BIG."""
-        number = address >> 12
+        number = address >> PAGE_SHIFT
         start = address & (PAGE_SIZE - 1)
         parts: list[bytes] = []
         size = 0
         while True:
             page = self.pages.get(number)
             if page is None:
-                page = self.pages[number] = uaccess.copy_from_user(self.current, number << 12, PAGE_SIZE)
+                page = self.pages[number] = uaccess.copy_from_user(self.current, number << PAGE_SHIFT, PAGE_SIZE)
             end = page.find(0, start)
             if end >= 0:
                 parts.append(page[start:end])

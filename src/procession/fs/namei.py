@@ -62,9 +62,7 @@ if TYPE_CHECKING:
     from procession.include.linux.types import UserPtr
 
 __all__ = (
-    "allow_write_access",
     "dentry_open",
-    "deny_write_access",
     "do_filp_open",
     "filp_open",
     "generic_permission",
@@ -152,19 +150,6 @@ def inode_permission(current: Task, inode: Inode, mask: int) -> None:
         inode.permission(current, mask & 7)
     else:
         generic_permission(current, inode, mask)
-
-
-def deny_write_access(file: File) -> None:
-    """Keep writers away while the file is executed; raises ETXTBSY if there is one."""
-    inode = file.f_path.dentry.d_inode
-    if inode.i_writecount > 0:
-        raise LinuxError(Errno.ETXTBSY, "open for writing")
-    inode.i_writecount -= 1
-
-
-def allow_write_access(file: File) -> None:
-    """Undo deny_write_access."""
-    file.f_path.dentry.d_inode.i_writecount += 1
 
 
 # Names from user space.

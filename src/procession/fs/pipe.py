@@ -45,7 +45,7 @@ from procession.include.linux.fs import (
     PathRef,
 )
 from procession.include.linux.magic import PIPEFS_MAGIC
-from procession.include.linux.mm_types import PAGE_SIZE
+from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE
 from procession.include.linux.sched import TASK_INTERRUPTIBLE, signal_pending
 from procession.include.linux.signal import SIGPIPE
 from procession.include.linux.syscalls import syscall
@@ -299,9 +299,9 @@ def _fill(current: Task, pipe: PipeInodeInfo, buf: UserPtr, chars: int, ret: int
         if not data and not ret:
             raise
     k = current.kernel
-    k.mm.kmem_pages += len(data) + PAGE_SIZE - 1 >> 12
+    k.mm.kmem_pages += len(data) + PAGE_SIZE - 1 >> PAGE_SHIFT
     if k.mm.kmem_pages > k.mm.kmem_limit:
-        k.mm.kmem_pages -= len(data) + PAGE_SIZE - 1 >> 12
+        k.mm.kmem_pages -= len(data) + PAGE_SIZE - 1 >> PAGE_SHIFT
         if ret:
             return 0
         raise LinuxError(Errno.ENOMEM, "no memory for a pipe's contents")

@@ -23,6 +23,7 @@ from procession.include.linux.fs import (
     Kstat,
 )
 from procession.include.linux.magic import TMPFS_MAGIC
+from procession.include.linux.mm_types import PAGE_SIZE
 from procession.mm import filemap
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class RamfsReg(Inode):
             self.i_gid,
             self.i_rdev,
             self.i_size,
-            4096,
+            PAGE_SIZE,
             len(self.mapping) * 8,
             self.i_atime_ns,
             self.i_mtime_ns,

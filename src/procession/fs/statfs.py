@@ -11,6 +11,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import AT_FDCWD, DevArg, StatfsBuf
 from procession.include.linux.limits import NAME_MAX
 from procession.include.linux.magic import TMPFS_MAGIC
+from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, Path, UserPtr
 from procession.mm import page_alloc, uaccess
@@ -47,7 +48,9 @@ def _statfs(current: Task, path: PathRef, buf: UserPtr) -> None:
     uaccess.copy_to_user(
         current,
         buf,
-        _STATFS.pack(sb.s_magic, 4096, blocks, free, free, files, ffree, sb.s_dev, 0, NAME_MAX, 4096, _flags(path.mnt)),
+        _STATFS.pack(
+            sb.s_magic, PAGE_SIZE, blocks, free, free, files, ffree, sb.s_dev, 0, NAME_MAX, PAGE_SIZE, _flags(path.mnt)
+        ),
     )
 
 

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Final
 from procession.include.asm.pgtable import PAGE_PROT, PTE_ACCESSED, PTE_DIRTY, PTE_PFN_MASK, PTE_RW
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import (
+    PAGE_MASK,
+    PAGE_SHIFT,
+    PAGE_SIZE,
     PROT_GROWSDOWN,
     PROT_GROWSUP,
     PROT_SEM,
@@ -40,11 +43,11 @@ def sys_mprotect(current: Task, start: Addr, length: SizeT, prot: ProtArg) -> in
     """Change the protection of pages (mprotect(2)); raises EINVAL, ENOMEM, EACCES."""
     grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP)
     prot &= ~(PROT_GROWSDOWN | PROT_GROWSUP)
-    if grows == PROT_GROWSDOWN | PROT_GROWSUP or start & 4095:
+    if grows == PROT_GROWSDOWN | PROT_GROWSUP or start & ~PAGE_MASK:
         raise LinuxError(Errno.EINVAL, "bad start or direction")
     if not length:
         return 0
-    end = start + (length + 4095 & ~4095)
+    end = start + (length + PAGE_SIZE - 1 & PAGE_MASK)
     if end <= start or end >> 64:
         raise LinuxError(Errno.ENOMEM, "the range wraps")
     if prot & ~(_RWX | PROT_SEM):
@@ -94,7 +97,7 @@ def mprotect_fixup(current: Task, mm: MmStruct, vma: VmArea, start: int, end: in
     if newflags == oldflags:
         return
     k = current.kernel
-    pages = end - start >> 12
+    pages = end - start >> PAGE_SHIFT
     charged = newflags & VM_WRITE and not oldflags & (VM_ACCOUNT | VM_WRITE | VM_SHARED | VM_NORESERVE)
     if charged:
         # Private pages may now be written, so they must be promised.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from procession.include.asm.pgtable import PTE_PFN_MASK, PTE_PRESENT, PTE_RW, PTE_USER
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import PAGE_SIZE, TASK_SIZE
+from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE, TASK_SIZE
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -63,7 +63,7 @@ def _user_frame(current: Task, mm: MmStruct, address: int, want: int) -> int:
     while True:
         base = mm.pte_tables.get(address >> 21)
         if base is not None:
-            entry = current.kernel.frames.q[base + (address >> 12 & 511)]
+            entry = current.kernel.frames.q[base + (address >> PAGE_SHIFT & 511)]
             if entry & want == want:
                 return (entry & PTE_PFN_MASK) + (address & _OFFSET)
         # A write that has to break copy-on-write after reading is done in one fault; a second means a stack page.

@@ -21,7 +21,7 @@ from procession.include.asm.ptrace import AX, CX, R11
 from procession.include.asm.traps import PF_INSTR, PF_PROT
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import ULONG_MAX
-from procession.include.linux.mm_types import VM_EXEC
+from procession.include.linux.mm_types import PAGE_SHIFT, VM_EXEC
 from procession.include.linux.ptrace import PT_PTRACED, PT_TRACESYSGOOD
 from procession.include.linux.sched import TIF_SIGPENDING, TIF_SINGLESTEP, TIF_SYSCALL_TRACE
 from procession.include.linux.signal import SIGKILL, SIGTRAP
@@ -287,7 +287,7 @@ class Entry:
         if vma is None or address < vma.vm_start or not vma.vm_flags & VM_EXEC:
             return False
         ip = self.q[self.rip_q]
-        fetched = ip, address >> 12
+        fetched = ip, address >> PAGE_SHIFT
         # The second time in a row: it stores into its own page, which took the permission back.
         if fetched != self.fetched and text.allow_exec(self.k, mm, vma, address):
             self.fetched = fetched
@@ -521,7 +521,7 @@ class Vcpu:
 
     def _make(self, *, counted: bool) -> Entry:
         frames = self.k.frames
-        return Entry(self.k, UnicornCpu(frames.addr, frames.nr_pages << 12, counted=counted, memory=frames))
+        return Entry(self.k, UnicornCpu(frames.addr, frames.nr_pages << PAGE_SHIFT, counted=counted, memory=frames))
 
     def run(self, current: Task, thread: X86Thread, budget_ns: int | None) -> Coroutine[Any, Any, None] | None:
         """Run user code, for budget_ns at most unless None."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from procession.fs import dcache
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import (
+    PAGE_SHIFT,
     PAGE_SIZE,
     VM_EXEC,
     VM_GROWSDOWN,
@@ -60,7 +61,7 @@ def show_map_vma(mm: MmStruct, vma: VmArea, prev: VmArea | None) -> bytes:
     dev = ino = pgoff = 0
     if vma.vm_file is not None:
         inode = vma.vm_file.inode
-        dev, ino, pgoff = inode.i_sb.s_dev, inode.i_ino, vma.vm_pgoff << 12
+        dev, ino, pgoff = inode.i_sb.s_dev, inode.i_ino, vma.vm_pgoff << PAGE_SHIFT
     major, minor = dev >> 8 & 0xFFF, dev & 0xFF | dev >> 12 & 0xFFF00
     text = (
         f"{start:08x}-{vma.vm_end:08x} "
@@ -106,7 +107,7 @@ def _show_smap(current: Task, mm: MmStruct, vma: VmArea, prev: VmArea | None) ->
             continue
         mapcount = max(1, k.frames.mapcount[pfn])
         rss += 4
-        pss += 4096 // mapcount
+        pss += PAGE_SIZE // mapcount
         if mapcount > 1:
             shared += 4
         if pfn not in k.mm.page_cache:

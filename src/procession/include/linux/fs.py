@@ -358,3 +358,16 @@ class DirFile(File):
             raise LinuxError(Errno.EINVAL, "negative offset")
         self.f_pos = offset
         return offset
+
+
+def deny_write_access(file: File) -> None:
+    """Keep writers away while the file is executed; raises ETXTBSY if there is one."""
+    inode = file.f_path.dentry.d_inode
+    if inode.i_writecount > 0:
+        raise LinuxError(Errno.ETXTBSY, "open for writing")
+    inode.i_writecount -= 1
+
+
+def allow_write_access(file: File) -> None:
+    """Undo deny_write_access."""
+    file.f_path.dentry.d_inode.i_writecount += 1

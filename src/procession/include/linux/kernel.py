@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from procession.kernel.kthread import KthreadCreateInfo
     from procession.kernel.rcupdate import RcuState
     from procession.kernel.sched import Rq
-    from procession.net.unix.af_unix import UnixSock
+    from procession.net.unix.sock import UnixSock
 
 
 class SchedState:
