@@ -21,6 +21,9 @@ from typing import IO, Any, Final, Protocol
 import zlib
 
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import S_IALLUGO
+from procession.include.linux.kdev_t import new_encode_dev
+from procession.include.linux.time import NSEC_PER_SEC
 
 __all__ = ("HostTree", "Lower", "TarTree", "open_lower")
 
@@ -152,8 +155,7 @@ class HostLower:
         # What the host's file system makes of directories and its clock of changes says nothing about the files: the
         # same tree is the same on any machine.
         self.size = _DIRECTORY_SIZE if stat.S_ISDIR(st.st_mode) else st.st_size
-        major, minor = os.major(st.st_rdev), os.minor(st.st_rdev)
-        self.rdev = (minor & 0xFF) | (major << 8) | ((minor & ~0xFF) << 12)
+        self.rdev = new_encode_dev(os.major(st.st_rdev), os.minor(st.st_rdev))
         self.mtime_ns = st.st_mtime_ns
         self.ctime_ns = st.st_mtime_ns
         self._dev_ino = (st.st_dev, st.st_ino)
@@ -432,16 +434,16 @@ def _check(info: tarfile.TarInfo) -> None:
 
 def _fill(node: TarLower, info: tarfile.TarInfo) -> None:
     _check(info)
-    node.mode = stat.S_IFMT(node.mode) | (0o777 if info.issym() else info.mode & 0o7777)
+    node.mode = stat.S_IFMT(node.mode) | (0o777 if info.issym() else info.mode & S_IALLUGO)
     node.uid, node.gid = info.uid, info.gid
-    node.mtime_ns = node.ctime_ns = int(info.mtime) * 1_000_000_000
+    node.mtime_ns = node.ctime_ns = int(info.mtime) * NSEC_PER_SEC
     if info.isreg():
         node.size, node.offset = info.size, info.offset_data
     elif info.issym():
         node.target = info.linkname
         node.size = len(info.linkname.encode("utf-8", "surrogateescape"))
     elif info.ischr() or info.isblk():
-        node.rdev = (info.devminor & 0xFF) | (info.devmajor << 8) | ((info.devminor & ~0xFF) << 12)
+        node.rdev = new_encode_dev(info.devmajor, info.devminor)
 
 
 def open_lower(path: str, hidden: Iterable[str] = ()) -> Lower:

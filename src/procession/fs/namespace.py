@@ -33,6 +33,7 @@ from procession.include.linux.fcntl import (
     UmountArg,
 )
 from procession.include.linux.fs import S_IFDIR, S_IFMT, MntNamespace, PathRef, SuperBlock, Vfsmount
+from procession.include.linux.limits import PATH_MAX
 from procession.include.linux.mount import MNT_NOATIME, MNT_NODEV, MNT_NODIRATIME, MNT_NOEXEC, MNT_NOSUID, MNT_READONLY
 from procession.include.linux.sched import CLONE_NEWNS
 from procession.include.linux.syscalls import syscall, syscall_refused
@@ -242,7 +243,7 @@ def _mnt_flags(flags: int) -> int:
 def _string(current: Task, ptr: UserPtr) -> str:
     if isinstance(ptr, int) and not ptr:
         return ""
-    return uaccess.strncpy_from_user(current, ptr, 4096).decode("utf-8", "surrogateescape")
+    return uaccess.strncpy_from_user(current, ptr, PATH_MAX).decode("utf-8", "surrogateescape")
 
 
 @syscall

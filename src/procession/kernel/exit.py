@@ -33,6 +33,7 @@ from procession.include.linux.sched import (
 from procession.include.linux.signal import SIGCHLD
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Int
+from procession.include.linux.wait import WCOREFLAG
 from procession.kernel import (
     exit_pgrp,
     fork,
@@ -378,7 +379,7 @@ async def do_exit(current: Task, code: int) -> NoReturn:
 
 async def do_group_exit(current: Task, exit_code: int) -> NoReturn:
     """End the whole process: the first thread to come here decides the status (spec 8.1)."""
-    if exit_code & 0x80:
+    if exit_code & WCOREFLAG:
         bug("core bit in an exit code", exit_code)
     sig = current.signal
     if sig.flags & SIGNAL_GROUP_EXIT or sig.group_exit_task is not None:

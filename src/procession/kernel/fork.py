@@ -11,7 +11,7 @@ from procession.include.linux.bug import bug
 from procession.include.linux.cred import CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN, CAP_SYS_RESOURCE
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import PAGE_SIZE
-from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_SID
+from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_PID, PIDTYPE_SID
 from procession.include.linux.resource import RLIMIT_NPROC
 from procession.include.linux.sched import (
     CLONE_CHILD_CLEARTID,
@@ -350,7 +350,7 @@ def _link_task(current: Task, p: Task, new_pid: Pid, clone_flags: int) -> None:
             sig.threads[p] = None
         else:
             _link_process(current, p, new_pid)
-        pid.attach_pid(p, 0, new_pid)
+        pid.attach_pid(p, PIDTYPE_PID, new_pid)
         k.nr_threads += 1
         k.total_forks += 1
 

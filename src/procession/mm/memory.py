@@ -18,7 +18,17 @@ import numpy.typing as npt
 from procession.arch.x86 import pgtable
 from procession.hw.memory import PG_FILE
 from procession.include.asm.pgtable import PAGE_PROT as PROT
-from procession.include.asm.pgtable import PFN_MASK, PTE_DIRTY, PTE_NX, PTE_RW, PTE_THERE
+from procession.include.asm.pgtable import (
+    PFN_MASK,
+    PMD_SHIFT,
+    PMD_SIZE,
+    PTE_DIRTY,
+    PTE_INDEX_MASK,
+    PTE_NX,
+    PTE_RW,
+    PTE_THERE,
+    PTRS_PER_PTE,
+)
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import (
     PAGE_MASK,
@@ -78,13 +88,13 @@ def handle_mm_fault(current: Task, mm: MmStruct, vma: VmArea, address: int, writ
 
 def handle_pte_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, write: bool) -> int:
     """handle_mm_fault for callers without a current task."""
-    base = mm.pte_tables.get(address >> 21)
+    base = mm.pte_tables.get(address >> PMD_SHIFT)
     if base is None:
         try:
             base = pgtable.pte_alloc(k, mm, address)
         except LinuxError:
             return VM_FAULT_OOM
-    slot = base + (address >> PAGE_SHIFT & 511)
+    slot = base + (address >> PAGE_SHIFT & PTE_INDEX_MASK)
     entry = k.frames.q[slot]
     if not entry & PTE_THERE:
         if vma.vm_file is None:
@@ -261,10 +271,10 @@ def fixup_user_fault(current: Task, mm: MmStruct, address: int, write: bool) -> 
 
 def follow_page(k: Kernel, mm: MmStruct, address: int, write: bool = False) -> int:
     """Return the frame mapped at address, -1 if none (or none with write permission); changes nothing."""
-    base = mm.pte_tables.get(address >> 21)
+    base = mm.pte_tables.get(address >> PMD_SHIFT)
     if base is None:
         return -1
-    entry = k.frames.q[base + (address >> PAGE_SHIFT & 511)]
+    entry = k.frames.q[base + (address >> PAGE_SHIFT & PTE_INDEX_MASK)]
     if not entry & PTE_THERE or (write and not entry & PTE_RW):
         return -1
     return entry >> PAGE_SHIFT & PFN_MASK
@@ -310,13 +320,15 @@ def present_entries(k: Kernel, lo: int, hi: int) -> list[int]:
 
 def tables_in(mm: MmStruct, start: int, end: int) -> list[tuple[int, int, int]]:
     """Return (region, first index, last index + 1) of the parts of last-level tables that cover [start, end)."""
-    first, last = start >> 21, end - 1 >> 21
+    first, last = start >> PMD_SHIFT, end - 1 >> PMD_SHIFT
     tables = mm.pte_tables
     if first == last:
         base = tables.get(first)
         if base is None:
             return []
-        return [(first, base + (start >> PAGE_SHIFT & 511), base + (end - 1 >> PAGE_SHIFT & 511) + 1)]
+        return [
+            (first, base + (start >> PAGE_SHIFT & PTE_INDEX_MASK), base + (end - 1 >> PAGE_SHIFT & PTE_INDEX_MASK) + 1)
+        ]
     if last - first < len(tables):
         regions = [region for region in range(first, last + 1) if region in tables]
     else:
@@ -324,8 +336,8 @@ def tables_in(mm: MmStruct, start: int, end: int) -> list[tuple[int, int, int]]:
     return [
         (
             region,
-            tables[region] + (start >> PAGE_SHIFT & 511 if region == first else 0),
-            tables[region] + ((end - 1 >> PAGE_SHIFT & 511) + 1 if region == last else 512),
+            tables[region] + (start >> PAGE_SHIFT & PTE_INDEX_MASK if region == first else 0),
+            tables[region] + ((end - 1 >> PAGE_SHIFT & PTE_INDEX_MASK) + 1 if region == last else PTRS_PER_PTE),
         )
         for region in regions
     ]
@@ -354,7 +366,7 @@ def copy_page_range(k: Kernel, dst: MmStruct, src: MmStruct, vmas: list[VmArea])
                 continue
             base = dst_tables.get(region)
             if base is None:
-                base = pgtable.pte_alloc(k, dst, region << 21)
+                base = pgtable.pte_alloc(k, dst, region << PMD_SHIFT)
             delta = base - src_tables[region]
             if len(found) >= _MANY:
                 _copy_many(k, dst, lo, hi, delta, cow)
@@ -479,7 +491,7 @@ def _zap_many(k: Kernel, mm: MmStruct, found: list[int]) -> None:
 
 def free_pgtables(k: Kernel, mm: MmStruct, floor: int, ceiling: int) -> None:
     """Free the tables that serve only addresses in [floor, ceiling), where nothing is mapped any more."""
-    first, last = floor + 0x1FFFFF >> 21, ceiling >> 21
+    first, last = floor + PMD_SIZE - 1 >> PMD_SHIFT, ceiling >> PMD_SHIFT
     tables = mm.pte_tables
     if last - first < len(tables):
         gone = [region for region in range(first, last) if region in tables]
@@ -498,7 +510,7 @@ def unmap_all(k: Kernel, mm: MmStruct) -> None:
     with mm.page_table_lock:
         for base in mm.pte_tables.values():
             # The table goes as well, so its entries need not be cleared.
-            found = present_entries(k, base, base + 512)
+            found = present_entries(k, base, base + PTRS_PER_PTE)
             if found:
                 _zap_entries(k, mm, found)
     count = k.frames.count

@@ -82,19 +82,9 @@ def do_mlock(current: Task, mm: MmStruct, start: int, length: int, on: bool) -> 
         raise LinuxError(Errno.EINVAL, "the range wraps")
     if end == start:
         return
-    vma = mmap.find_vma(mm, start)
-    if vma is None or vma.vm_start > start:
-        raise LinuxError(Errno.ENOMEM, "not mapped")
-    while True:
+    for vma, first, stop in mmap.mapped_parts(mm, start, end):
         newflags = vma.vm_flags | VM_LOCKED if on else vma.vm_flags & ~VM_LOCKED
-        stop = min(vma.vm_end, end)
-        mlock_fixup(current, mm, vma, start, stop, newflags)
-        start = stop
-        if start >= end:
-            return
-        vma = mmap.find_vma(mm, start)
-        if vma is None or vma.vm_start > start:
-            raise LinuxError(Errno.ENOMEM, "not mapped")
+        mlock_fixup(current, mm, vma, first, stop, newflags)
 
 
 def mlock_pages(current: Task, mm: MmStruct, start: int, end: int) -> int:

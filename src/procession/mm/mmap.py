@@ -9,6 +9,7 @@ Differs: no address randomisation; a new area always takes the first hole that f
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterator
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
@@ -77,6 +78,7 @@ __all__ = (
     "find_vma_intersection",
     "get_unmapped_area",
     "insert_vm_struct",
+    "mapped_parts",
     "mmap_region",
     "sys_brk",
     "sys_mmap",
@@ -119,6 +121,20 @@ def find_vma_intersection(mm: MmStruct, start: int, end: int) -> VmArea | None:
     """Return the first area that overlaps [start, end)."""
     vma = find_vma(mm, start)
     return vma if vma is not None and vma.vm_start < end else None
+
+
+def mapped_parts(mm: MmStruct, start: int, end: int) -> Iterator[tuple[VmArea, int, int]]:
+    """Yield the areas of [start, end) with the part of it that each covers, which may be split or merged meanwhile.
+
+    Raises ENOMEM at the first hole.
+    """
+    while start < end:
+        vma = find_vma(mm, start)
+        if vma is None or vma.vm_start > start:
+            raise LinuxError(Errno.ENOMEM, "not mapped")
+        stop = min(vma.vm_end, end)
+        yield vma, start, stop
+        start = stop
 
 
 def find_extend_vma(current: Task, mm: MmStruct, addr: int) -> VmArea | None:

@@ -77,18 +77,11 @@ def _do_mprotect(current: Task, mm: MmStruct, start: int, end: int, prot: int, g
             raise LinuxError(Errno.ENOMEM, "not mapped")
         if grows:
             raise LinuxError(Errno.EINVAL, "nothing grows up")
-    while True:
-        newflags = prot | vma.vm_flags & ~_RWX
+    for part, first, stop in mmap.mapped_parts(mm, start, end):
+        newflags = prot | part.vm_flags & ~_RWX
         if newflags & ~(newflags >> 4) & _RWX:
             raise LinuxError(Errno.EACCES, "more than the file was opened for")
-        stop = min(vma.vm_end, end)
-        mprotect_fixup(current, mm, vma, start, stop, newflags)
-        start = stop
-        if start >= end:
-            return
-        vma = mmap.find_vma(mm, start)
-        if vma is None or vma.vm_start > start:
-            raise LinuxError(Errno.ENOMEM, "not mapped")
+        mprotect_fixup(current, mm, part, first, stop, newflags)
 
 
 def mprotect_fixup(current: Task, mm: MmStruct, vma: VmArea, start: int, end: int, newflags: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procession.arch.x86 import pgtable
-from procession.include.asm.pgtable import PTE_NX
+from procession.include.asm.pgtable import PMD_SHIFT, PTE_INDEX_MASK, PTE_NX
 from procession.include.linux.bug import bug_on
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import (
@@ -192,8 +192,8 @@ def move_page_tables(k: Kernel, mm: MmStruct, old_addr: int, new_addr: int, leng
     for region, lo, hi in memory.tables_in(mm, old_addr, old_addr + length):
         base = mm.pte_tables[region]
         for slot in memory.present_entries(k, lo, hi):
-            address = (region << 21) + (slot - base << PAGE_SHIFT) + delta
-            moves.append((slot, pgtable.pte_alloc(k, mm, address) + (address >> PAGE_SHIFT & 511)))
+            address = (region << PMD_SHIFT) + (slot - base << PAGE_SHIFT) + delta
+            moves.append((slot, pgtable.pte_alloc(k, mm, address) + (address >> PAGE_SHIFT & PTE_INDEX_MASK)))
     q = k.frames.q
     with mm.page_table_lock:
         for old, new in moves:

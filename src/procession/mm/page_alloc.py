@@ -117,8 +117,8 @@ def clear_page(k: Kernel, pfn: int) -> None:
 def copy_page(k: Kernel, to: int, frm: int) -> None:
     """Copy one frame's contents to another."""
     phys = k.frames.phys
-    to <<= 12
-    frm <<= 12
+    to <<= PAGE_SHIFT
+    frm <<= PAGE_SHIFT
     phys[to : to + PAGE_SIZE] = phys[frm : frm + PAGE_SIZE]
 
 

@@ -11,7 +11,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from procession.include.asm.pgtable import PTE_PFN_MASK, PTE_PRESENT, PTE_TABLE
+from procession.include.asm.pgtable import (
+    PGDIR_SHIFT,
+    PMD_SHIFT,
+    PTE_INDEX_MASK,
+    PTE_PFN_MASK,
+    PTE_PRESENT,
+    PTE_TABLE,
+    PUD_SHIFT,
+)
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.mm_types import PAGE_SHIFT
 from procession.mm import page_alloc
@@ -25,7 +33,7 @@ __all__ = ("free_pte_table", "lookup_address", "pte_alloc", "table_pages", "walk
 
 def pte_alloc(k: Kernel, mm: MmStruct, address: int) -> int:
     """Return the index of the last-level table that covers address, making tables as needed; raises ENOMEM."""
-    region = address >> 21
+    region = address >> PMD_SHIFT
     base = mm.pte_tables.get(region)
     if base is not None:
         return base
@@ -36,13 +44,13 @@ def pte_alloc(k: Kernel, mm: MmStruct, address: int) -> int:
             mm.pgd = page_alloc.alloc_zeroed_page(k) << PAGE_SHIFT
             k.x86.tlb_gen += 1  # an empty table took its place so far
             made.append(-1)
-        slot = (mm.pgd >> 3) + (address >> 39 & 511)
-        for shift in (30, 21):
+        slot = (mm.pgd >> 3) + (address >> PGDIR_SHIFT & PTE_INDEX_MASK)
+        for shift in (PUD_SHIFT, PMD_SHIFT):
             entry = q[slot]
             if not entry:
                 entry = q[slot] = page_alloc.alloc_zeroed_page(k) << PAGE_SHIFT | PTE_TABLE
                 made.append(slot)
-            slot = ((entry & PTE_PFN_MASK) >> 3) + (address >> shift & 511)
+            slot = ((entry & PTE_PFN_MASK) >> 3) + (address >> shift & PTE_INDEX_MASK)
         pfn = page_alloc.alloc_zeroed_page(k)
     except LinuxError:
         _undo_tables(k, mm, made)
@@ -72,10 +80,10 @@ def free_pte_table(k: Kernel, mm: MmStruct, region: int) -> None:
     phys = frames.phys
     base = mm.pte_tables.pop(region)
     mm.nr_ptes -= 1
-    address = region << 21
-    slots = [(mm.pgd >> 3) + (address >> 39 & 511)]
-    for shift in (30, 21):
-        slots.append(((q[slots[-1]] & PTE_PFN_MASK) >> 3) + (address >> shift & 511))
+    address = region << PMD_SHIFT
+    slots = [(mm.pgd >> 3) + (address >> PGDIR_SHIFT & PTE_INDEX_MASK)]
+    for shift in (PUD_SHIFT, PMD_SHIFT):
+        slots.append(((q[slots[-1]] & PTE_PFN_MASK) >> 3) + (address >> shift & PTE_INDEX_MASK))
     page_alloc.put_page(k, base >> 9)
     while slots:
         slot = slots.pop()
@@ -97,9 +105,11 @@ def table_pages(k: Kernel, mm: MmStruct) -> list[int]:
     pgd = mm.pgd >> 3
     puds = {}
     for top in dict.fromkeys([region >> 18 for region in mm.pte_tables]):
-        puds[top] = (q[pgd + (top & 511)] & PTE_PFN_MASK) >> PAGE_SHIFT
+        puds[top] = (q[pgd + (top & PTE_INDEX_MASK)] & PTE_PFN_MASK) >> PAGE_SHIFT
     middles = dict.fromkeys([region >> 9 for region in mm.pte_tables])
-    pages += [(q[(puds[middle >> 9] << 9) + (middle & 511)] & PTE_PFN_MASK) >> PAGE_SHIFT for middle in middles]
+    pages += [
+        (q[(puds[middle >> 9] << 9) + (middle & PTE_INDEX_MASK)] & PTE_PFN_MASK) >> PAGE_SHIFT for middle in middles
+    ]
     pages.extend(puds.values())
     pages.append(mm.pgd >> PAGE_SHIFT)
     return pages
@@ -111,9 +121,9 @@ def walk(k: Kernel, mm: MmStruct, address: int) -> int:
         return 0
     q = k.frames.q
     table = mm.pgd
-    for shift in (39, 30, 21, 12):
-        entry = q[((table & PTE_PFN_MASK) >> 3) + (address >> shift & 511)]
-        if shift != 12 and not entry & PTE_PRESENT:
+    for shift in (PGDIR_SHIFT, PUD_SHIFT, PMD_SHIFT, PAGE_SHIFT):
+        entry = q[((table & PTE_PFN_MASK) >> 3) + (address >> shift & PTE_INDEX_MASK)]
+        if shift != PAGE_SHIFT and not entry & PTE_PRESENT:
             return 0
         table = entry
     return table
@@ -121,5 +131,5 @@ def walk(k: Kernel, mm: MmStruct, address: int) -> int:
 
 def lookup_address(k: Kernel, mm: MmStruct, address: int) -> int:
     """Return the index into Frames.q of the entry for address, -1 if its table does not exist."""
-    base = mm.pte_tables.get(address >> 21)
-    return -1 if base is None else base + (address >> PAGE_SHIFT & 511)
+    base = mm.pte_tables.get(address >> PMD_SHIFT)
+    return -1 if base is None else base + (address >> PAGE_SHIFT & PTE_INDEX_MASK)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.fs import dcache
+from procession.include.asm.pgtable import PMD_SHIFT
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.kdev_t import new_decode_dev
 from procession.include.linux.mm_types import (
     PAGE_SHIFT,
     PAGE_SIZE,
@@ -62,7 +64,7 @@ def show_map_vma(mm: MmStruct, vma: VmArea, prev: VmArea | None) -> bytes:
     if vma.vm_file is not None:
         inode = vma.vm_file.inode
         dev, ino, pgoff = inode.i_sb.s_dev, inode.i_ino, vma.vm_pgoff << PAGE_SHIFT
-    major, minor = dev >> 8 & 0xFFF, dev & 0xFF | dev >> 12 & 0xFFF00
+    major, minor = new_decode_dev(dev)
     text = (
         f"{start:08x}-{vma.vm_end:08x} "
         f"{'r' if flags & VM_READ else '-'}{'w' if flags & VM_WRITE else '-'}{'x' if flags & VM_EXEC else '-'}"
@@ -100,7 +102,7 @@ def _show_smap(current: Task, mm: MmStruct, vma: VmArea, prev: VmArea | None) ->
     k = current.kernel
     rss = shared = anonymous = pss = 0
     for address in range(vma.vm_start, vma.vm_end, PAGE_SIZE):
-        if address >> 21 not in mm.pte_tables:
+        if address >> PMD_SHIFT not in mm.pte_tables:
             continue
         pfn = memory.follow_page(k, mm, address)
         if pfn < 0 or pfn == k.mm.zero_pfn:

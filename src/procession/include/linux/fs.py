@@ -50,6 +50,9 @@ S_ISUID: Final = 0o4000
 S_ISGID: Final = 0o2000
 S_ISVTX: Final = 0o1000
 S_IXGRP: Final = 0o010
+S_IXUGO: Final = 0o111
+S_IRWXUGO: Final = 0o777
+S_IALLUGO: Final = 0o7777
 
 
 # File.f_mode.
