@@ -58,9 +58,17 @@ if TYPE_CHECKING:
     from procession.include.linux.pid import Pid
     from procession.include.linux.sched import Task
 
-__all__ = ("FownStruct", "f_delown", "f_getown", "f_setown", "sys_dup", "sys_dup2", "sys_dup3", "sys_fcntl")
-
-# A number, or the address of a struct flock.
+__all__ = (
+    "FownStruct",
+    "f_delown",
+    "f_getown",
+    "f_setown",
+    "set_close_on_exec",
+    "sys_dup",
+    "sys_dup2",
+    "sys_dup3",
+    "sys_fcntl",
+)
 
 SETFL_MASK: Final = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME
 _FOR_O_PATH: Final = (F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL)

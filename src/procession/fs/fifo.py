@@ -38,7 +38,7 @@ async def fifo_open(current: Task, inode: Inode, file: File) -> File:
     """
     if isinstance(inode, fs_pipe.PipeInode):
         return inode.open(current, file.f_path, file.f_flags, file.f_mode)
-    pipe: PipeInodeInfo = inode.i_pipe
+    pipe = inode.i_pipe
     if pipe is None:
         pipe = inode.i_pipe = fs_pipe.alloc_pipe_info(current.kernel)
     out = fs_pipe.PipeFile(file.f_path, file.f_flags, file.f_mode, pipe)

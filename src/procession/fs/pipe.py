@@ -111,6 +111,7 @@ class PipeInode(Inode):
     def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
         """Open the pipe once more, by its name under /proc/PID/fd (pipe_rdwr_open)."""
         pipe = self.i_pipe
+        assert pipe is not None
         if mode & FMODE_READ:
             pipe.readers += 1
         if mode & FMODE_WRITE:
@@ -330,6 +331,7 @@ async def fifo_open(current: Task, inode: Inode, file: File) -> File:
 def pipe_release(inode: Inode, decr: int, decw: int) -> None:
     """Take readers and writers away; the last one takes the contents along."""
     pipe = inode.i_pipe
+    assert pipe is not None
     pipe.readers -= decr
     pipe.writers -= decw
     if not pipe.readers and not pipe.writers:
@@ -372,17 +374,19 @@ def create_pipe_files(current: Task, flags: int) -> tuple[PipeFile, PipeFile]:
     """Return the read and write end of a new pipe (create_write_pipe, create_read_pipe); raises ENFILE."""
     mnt = current.kernel.vfs.pipe_mnt
     inode = get_pipe_inode(current)
+    pipe = inode.i_pipe
+    assert pipe is not None
     dentry = Dentry(f"pipe:[{inode.i_ino}]", mnt.mnt_root, inode)
     dentry.d_parent = dentry
     path = PathRef(mnt, dentry)
     flags &= O_NONBLOCK
-    fw = PipeFile(path, O_WRONLY | flags, FMODE_WRITE, inode.i_pipe)
+    fw = PipeFile(path, O_WRONLY | flags, FMODE_WRITE, pipe)
     file_table.alloc_file(current, fw)
-    fr = PipeFile(path, flags, FMODE_READ, inode.i_pipe)
+    fr = PipeFile(path, flags, FMODE_READ, pipe)
     try:
         file_table.alloc_file(current, fr)
     except LinuxError:
-        inode.i_pipe.readers -= 1
+        pipe.readers -= 1
         file_table.fput(current, fw)
         raise
     return fr, fw

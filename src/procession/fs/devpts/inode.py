@@ -178,8 +178,8 @@ def devpts_pty_new(current: Task, sb: DevptsSuperBlock, tty: TtyStruct) -> Devpt
 
 def devpts_pty_kill(tty: TtyStruct) -> None:
     """The master is closed: the name goes at once, whoever still has the slave open."""
-    inode: DevptsInode | None = tty.devpts_inode
-    if inode is not None:
+    inode = tty.devpts_inode
+    if isinstance(inode, DevptsInode):
         inode.tty = None
         inode.i_nlink -= 1
         tty.devpts_inode = None

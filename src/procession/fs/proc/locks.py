@@ -31,7 +31,7 @@ def locks_show(current: Task) -> bytes:
     lines = []
     number = 0
     for inode in inodes:
-        for fl in inode.i_flock:
+        for fl in inode.i_flock or ():
             number += 1
             lines.append(f"{number}: {_lock(current, fl)}\n")
             lines += [f"{number}: -> {_lock(current, waiter)}\n" for waiter in fl.fl_block]

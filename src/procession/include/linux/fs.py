@@ -13,6 +13,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from procession.include.linux.errno import Errno, LinuxError
 
 if TYPE_CHECKING:
+    from procession.fs.eventpoll import Epitem
+    from procession.fs.fcntl import FownStruct
+    from procession.fs.locks import FileLock
+    from procession.fs.pipe import PipeInodeInfo
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.mm_types import VmArea
     from procession.include.linux.sched import Task
@@ -144,8 +148,8 @@ class Inode:
     i_writecount: int = 0  # > 0: writers; < 0: -(executing mappings), writes give ETXTBSY
     mapping: dict[int, int] = field(default_factory=dict)
     i_mmap: dict[VmArea, None] = field(default_factory=dict)  # who maps it, so that truncation finds them
-    i_pipe: Any = None  # FIFOs and pipes: fs/pipe.py's PipeInodeInfo while open
-    i_flock: Any = None  # fs/locks.py's locks on the file, None until the first
+    i_pipe: PipeInodeInfo | None = None  # of a FIFO or pipe while it is open
+    i_flock: list[FileLock] | None = None  # the locks on the file, None until the first
 
     # Directories.
     def lookup(self, name: str) -> Inode:
@@ -300,7 +304,7 @@ class File:
     """
 
     # fs/eventpoll.py's watchers of this file: fput gives them up.
-    f_ep_links: Any = None
+    f_ep_links: dict[Epitem, None] | None = None
 
     def __init__(self, path: PathRef, flags: int, mode: int) -> None:
         self.f_count = 1
@@ -308,7 +312,7 @@ class File:
         self.f_flags = flags  # OpenFlags without CREAT, EXCL, NOCTTY, TRUNC
         self.f_mode = mode  # FMode
         self.f_pos = 0
-        self.f_owner: Any = None  # F_SETOWN's fown_struct
+        self.f_owner: FownStruct | None = None  # F_SETOWN's
         self.private_data: Any = None
 
     @property
