@@ -91,8 +91,8 @@ def copy_strings(
     """Take over the file name, then the environment, then the arguments, each from its end (spec 7.1 step 12)."""
     bprm.p -= len(_encode(bprm.filename)) + 1
     bprm.exec = bprm.p
-    _take(current, bprm, reader, envp, bprm.envp)
-    _take(current, bprm, reader, argv, bprm.argv)
+    _take_strings(current, bprm, reader, envp, bprm.envp)
+    _take_strings(current, bprm, reader, argv, bprm.argv)
     bprm.envc = len(bprm.envp)
     bprm.argc = len(bprm.argv)
     _put_args(current, bprm, [*bprm.argv, *bprm.envp, _encode(bprm.filename)])
@@ -108,7 +108,7 @@ def _put_args(current: Task, bprm: LinuxBinprm, strings: list[bytes]) -> None:
         raise LinuxError(Errno.E2BIG, "no pages for the arguments") from None
 
 
-def _take(
+def _take_strings(
     current: Task, bprm: LinuxBinprm, reader: ArgReader, strings: Sequence[int | bytes], taken: list[bytes]
 ) -> None:
     for item in reversed(strings):

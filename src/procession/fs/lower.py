@@ -161,7 +161,7 @@ class HostLower:
         self._dev_ino = (st.st_dev, st.st_ino)
         self.key: object = self._dev_ino if st.st_nlink > 1 and not stat.S_ISDIR(st.st_mode) else None
 
-    def _check(self, fd: int) -> int:
+    def _check_unchanged(self, fd: int) -> int:
         """Make sure that fd is the file that was looked up, and nothing put in its place since."""
         st = os.fstat(fd)
         if (st.st_dev, st.st_ino) != self._dev_ino:
@@ -175,7 +175,7 @@ class HostLower:
         fd = self.tree.dirs.get(self)
         if fd is None:
             try:
-                fd = self._check(os.open(self.name, _DIR_FLAGS, dir_fd=self.parent._dir_fd()))
+                fd = self._check_unchanged(os.open(self.name, _DIR_FLAGS, dir_fd=self.parent._dir_fd()))
             except PermissionError as error:
                 raise LinuxError(Errno.EACCES, f"host: {error.strerror}") from error
             self.tree.dirs.put(self, fd)
@@ -224,7 +224,7 @@ class HostLower:
             if not stat.S_ISREG(self.mode):
                 raise LinuxError(Errno.EIO, "not a regular file")
             assert self.parent is not None
-            fd = self._check(os.open(self.name, _FILE_FLAGS, dir_fd=self.parent._dir_fd()))
+            fd = self._check_unchanged(os.open(self.name, _FILE_FLAGS, dir_fd=self.parent._dir_fd()))
             self.tree.files.put(self, fd)
         return fd
 
@@ -330,7 +330,7 @@ class TarTree:
             return  # "..": leads out of the archive
         if not parts:
             if info.isdir():
-                _fill(self.root, info)
+                _set_attributes(self.root, info)
             return
         parent = self._directory(parts[:-1])
         if info.islnk():
@@ -343,10 +343,10 @@ class TarTree:
             return
         old = parent.children.get(parts[-1])
         if info.isdir() and old is not None and stat.S_ISDIR(old.mode):
-            _fill(old, info)
+            _set_attributes(old, info)
             return
         node = TarLower(self, _kind(info))
-        _fill(node, info)
+        _set_attributes(node, info)
         if info.isdir():
             node.nlink = 2
             parent.nlink += 1
@@ -419,7 +419,7 @@ def _kind(info: tarfile.TarInfo) -> int:
     return stat.S_IFREG
 
 
-def _check(info: tarfile.TarInfo) -> None:
+def _check_numbers(info: tarfile.TarInfo) -> None:
     """Raise ValueError for numbers that no inode has; an archive may say anything."""
     limits = (
         (info.uid, 1 << 32),
@@ -432,8 +432,8 @@ def _check(info: tarfile.TarInfo) -> None:
         raise ValueError(f"{info.name}: its owner, size, time or device is none that a file can have")
 
 
-def _fill(node: TarLower, info: tarfile.TarInfo) -> None:
-    _check(info)
+def _set_attributes(node: TarLower, info: tarfile.TarInfo) -> None:
+    _check_numbers(info)
     node.mode = stat.S_IFMT(node.mode) | (0o777 if info.issym() else info.mode & S_IALLUGO)
     node.uid, node.gid = info.uid, info.gid
     node.mtime_ns = node.ctime_ns = int(info.mtime) * NSEC_PER_SEC

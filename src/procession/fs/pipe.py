@@ -206,7 +206,7 @@ class PipeFile(File):
             room = (pipe.buffers - len(pipe.bufs)) * PAGE_SIZE
             if room > 0:
                 chars = min(room, count)
-                got = _fill(current, pipe, buf + ret if ret else buf, chars, ret)
+                got = _append_bufs(current, pipe, buf + ret if ret else buf, chars, ret)
                 ret += got
                 count -= got
                 if got:
@@ -287,7 +287,7 @@ def _merge(current: Task, pipe: PipeInodeInfo, buf: UserPtr, count: int) -> int:
     return chars
 
 
-def _fill(current: Task, pipe: PipeInodeInfo, buf: UserPtr, chars: int, ret: int) -> int:
+def _append_bufs(current: Task, pipe: PipeInodeInfo, buf: UserPtr, chars: int, ret: int) -> int:
     """Put chars bytes into new buffers; returns fewer, whole pages, at a bad address, which is EFAULT if ret is 0."""
     try:
         data = uaccess.copy_from_user(current, buf, chars)

@@ -484,12 +484,12 @@ async def _stream_recvmsg(current: Task, sk: UnixSock, size: int, flags: int) ->
         out += chunk
         if peek:
             at += 1
-        elif _take(sk, skb, len(chunk)):
+        elif _take_bytes(sk, skb, len(chunk)):
             break
     return bytes(out), len(out), got or Scm()
 
 
-def _take(sk: UnixSock, skb: Skb, count: int) -> bool:
+def _take_bytes(sk: UnixSock, skb: Skb, count: int) -> bool:
     """Take count bytes off the first buffer; returns whether files came with it, which end a read."""
     had_files = bool(skb.scm.fp)
     if count == len(skb.data):
