@@ -10,6 +10,7 @@ from procession.arch.x86 import entry
 from procession.hw.cpu import X86_TRAP_GP
 from procession.hw.unicorn_cpu import USER_CS
 from procession.include.asm.processor_flags import X86_EFLAGS_DF, X86_EFLAGS_TF
+from procession.include.asm.ptrace import AX, BP, BX, CX, DI, DX, R8, R9, R10, R11, R12, R13, R14, R15, SI, SP
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.mm_types import TASK_SIZE
@@ -42,7 +43,7 @@ UC_SIGMASK: Final = 296
 _FRAME: Final = struct.Struct("<Q QQ QI4xQ 18Q HHHH 5Q 64x Q")
 _SIGCONTEXT: Final = struct.Struct("<18Q HHHH 5Q")
 # sigcontext's order of the general registers, as their numbers in machine code.
-_ORDER: Final = (8, 9, 10, 11, 12, 13, 14, 15, 7, 6, 5, 3, 2, 0, 1, 4)
+_ORDER: Final = (R8, R9, R10, R11, R12, R13, R14, R15, DI, SI, BP, BX, DX, AX, CX, SP)
 
 _FIX_EFLAGS: Final = 0x50DD5  # what a program may change: AC RF OF DF TF SF ZF AF PF CF
 
@@ -86,11 +87,11 @@ def setup_rt_frame(current: Task, thread: X86Thread, sig: int, ka: KSigaction, i
             oldset,
         ),
     )
-    q[7] = sig
-    q[6] = frame + _INFO
-    q[2] = frame + _UCONTEXT
-    q[0] = 0
-    q[4] = frame
+    q[DI] = sig
+    q[SI] = frame + _INFO
+    q[DX] = frame + _UCONTEXT
+    q[AX] = 0
+    q[SP] = frame
     q[layout.rip_q] = ka.handler
     if flags & (X86_EFLAGS_DF | X86_EFLAGS_TF):
         thread.flags = flags & ~(X86_EFLAGS_DF | X86_EFLAGS_TF)
@@ -148,7 +149,7 @@ def restore_sigcontext(current: Task, thread: X86Thread, address: int) -> int:
         # Nowhere to go back to: the protection fault that IRET meets (bad_iret).
         thread.trap_no, thread.error_code = X86_TRAP_GP, 0
         signal_send.force_sig(SIGSEGV, current)
-    return int(q[0])
+    return int(q[AX])
 
 
 def _restore_altstack(current: Task, address: int, sp: int) -> None:
