@@ -16,14 +16,14 @@ from fuzz.reduce import reduced
 from procession.drivers.tty import n_tty_output, n_tty_receive, tty_jobctrl
 from procession.fs import file
 from procession.include.linux.bug import KernelBug
-from procession.kernel import exit, exit_wait, fork, signal, signal_notify, signal_queue, signal_send
+from procession.kernel import exit_pgrp, exit_wait, fork, signal, signal_notify, signal_queue, signal_send
 
 # name -> (module, function, old, new)
 BREAKS: dict[str, tuple[ModuleType, str, str, str]] = {
     "an orphaned group gets no SIGHUP": (
-        exit, "kill_orphaned_pgrp", "signal_send.kill_pgrp_info_locked(SIGHUP,", "(lambda *_: 0)(SIGHUP,"),
+        exit_pgrp, "kill_orphaned_pgrp", "signal_send.kill_pgrp_info_locked(SIGHUP,", "(lambda *_: 0)(SIGHUP,"),
     "a group whose parent is in the session is orphaned, too": (
-        exit, "will_become_orphaned_pgrp", "return False", "continue"),
+        exit_pgrp, "will_become_orphaned_pgrp", "return False", "continue"),
     "WNOWAIT reaps": (exit_wait, "wait_task_zombie", "if wo.wo_flags & WNOWAIT:", "if False:"),
     "WNOWAIT takes a stop": (exit_wait, "wait_task_stopped", "and not wo.wo_flags & WNOWAIT", ""),
     "SIGCONT leaves pending stops": (signal_send, "prepare_signal", "else SIG_KERNEL_STOP_MASK", "else 0"),

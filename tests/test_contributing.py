@@ -144,7 +144,7 @@ def test_a_tool(copy):
     for command in COMMAND.findall(text):
         copy.works(command)
     shown = copy.works(".venv/bin/procession run --wakeups -- /bin/sh -c 'true & wait'").stderr
-    assert re.search(r"^4 \w+ woke 3 sh: 1$", shown, re.MULTILINE)
+    assert re.search(r"^\d+ \w+ woke \d+ sh: 1$", shown, re.MULTILINE)
 
 
 def test_every_block_of_code_is_looked_at():

@@ -108,7 +108,7 @@ def test_other_ends_than_an_exit(tmp_path):
     with Replay(path, program=waits) as replay:
         done = replay.finish()
     assert done.how["how"] == "Deadlock"
-    assert "waits:3 S in sys_pause" in done.how["why"]
+    assert "waits:17 S in sys_pause" in done.how["why"]
 
 
 def test_a_realtime_run_takes_no_time_the_second_time(tmp_path, monkeypatch):
@@ -194,8 +194,8 @@ def test_what_can_be_meant_by_an_event(recorded):
         assert replay.find("500us") < late.number
         assert events[late.number - 2][0] < 999_500_000 <= late["time_ns"]
         assert replay.until("sched_process_exit:exit_code=768")["comm"] == "sh"
-        end = replay.until("signal_generate:sig=SIGUSR1,pid=3")
-        assert (end["sig"], end["common_pid"]) == (10, 3)
+        end = replay.until("signal_generate:sig=SIGUSR1,pid=21")
+        assert (end["sig"], end["common_pid"]) == (10, 21)
         assert replay.finish().sha256 == trace_hash(events)
 
 
@@ -431,7 +431,7 @@ def test_the_command(recorded, tmp_path):
     )
     done = procession("replay", path, "--until", "signal_generate:sig=SIGUSR1", "--show")
     assert b"a\ngot typed\n" in done.stdout
-    assert b"signal_generate: sig=10 errno=0 code=0 comm=sh pid=3" in done.stdout
+    assert b"signal_generate: sig=10 errno=0 code=0 comm=sh pid=21" in done.stdout
     assert b" sh " in done.stdout
     assert b" kill " in done.stdout
     assert procession("replay", path, "--until", "nonsense").returncode == 2

@@ -48,9 +48,9 @@ def test_every_line_has_the_fields_of_its_event():
 
 def test_a_death_is_told_by_exit_and_free():
     events = events_of(write())
-    (end,) = [event for event in events if event["event"] == "sched_process_exit" and event["pid"] == 3]
+    (end,) = [event for event in events if event["event"] == "sched_process_exit" and event["pid"] == 17]
     assert end["exit_code"] == 10
-    assert end["tgid"] == 3
+    assert end["tgid"] == 17
 
 
 def test_two_runs_are_equal_byte_for_byte():
@@ -64,7 +64,7 @@ def test_only_the_named_events_are_written():
     TraceWriter(kernel, out, ("sched_process_exec",))
     kernel.run(["/bin/true"])
     (event,) = events_of(out.getvalue())
-    assert (event["event"], event["filename"], event["pid"]) == ("sched_process_exec", "/bin/true", 3)
+    assert (event["event"], event["filename"], event["pid"]) == ("sched_process_exec", "/bin/true", 17)
 
 
 def test_trace_hash_is_the_runs_fingerprint():

@@ -203,7 +203,8 @@ def _ep_remove(ep: Eventpoll, item: Epitem) -> None:
     for entry in item.pwqlist:
         wait.remove_wait_queue(entry.whead, entry)
     item.pwqlist.clear()
-    item.file.f_ep_links.pop(item, None)
+    if item.file.f_ep_links is not None:
+        item.file.f_ep_links.pop(item, None)
     del ep.rbr[item.file, item.fd]
     ep.rdllist.pop(item, None)
 

@@ -58,9 +58,17 @@ if TYPE_CHECKING:
     from procession.include.linux.pid import Pid
     from procession.include.linux.sched import Task
 
-__all__ = ("FownStruct", "f_delown", "f_getown", "f_setown", "sys_dup", "sys_dup2", "sys_dup3", "sys_fcntl")
-
-# A number, or the address of a struct flock.
+__all__ = (
+    "FownStruct",
+    "f_delown",
+    "f_getown",
+    "f_setown",
+    "set_close_on_exec",
+    "sys_dup",
+    "sys_dup2",
+    "sys_dup3",
+    "sys_fcntl",
+)
 
 SETFL_MASK: Final = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME
 _FOR_O_PATH: Final = (F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL)
@@ -198,8 +206,6 @@ def _f_getown_ex(current: Task, file: File, arg: Any) -> None:
 
 def _setfl(current: Task, file: File, arg: int) -> None:
     flags = file.f_flags
-    if (arg ^ flags) & O_APPEND and file.inode.i_sb.s_readonly:
-        pass  # 3.2 looks at an append-only attribute here, which no file of ours has
     if arg & O_NOATIME and not flags & O_NOATIME and not fs_inode.inode_owner_or_capable(current, file.inode):
         raise LinuxError(Errno.EPERM, "O_NOATIME is the owner's")
     if arg & O_DIRECT:
@@ -217,7 +223,8 @@ def _dupfd(current: Task, file: File, arg: int, flags: int) -> int:
     return fd
 
 
-def _set_close_on_exec(current: Task, fd: int, on: int) -> None:
+def set_close_on_exec(current: Task, fd: int, on: bool) -> None:
+    """Say whether exec closes the descriptor."""
     files = current.files
     assert files is not None
     with files.file_lock:
@@ -270,7 +277,7 @@ async def sys_fcntl(current: Task, fd: Fd, cmd: FcntlCmdArg, arg: FcntlArg) -> i
         assert current.files is not None
         return current.files.close_on_exec >> fd & 1
     if cmd == F_SETFD:
-        _set_close_on_exec(current, fd, arg & FD_CLOEXEC)
+        set_close_on_exec(current, fd, bool(arg & FD_CLOEXEC))
         return 0
     if cmd == F_GETFL:
         return file.f_flags

@@ -98,8 +98,7 @@ def filelock_init(k: Kernel) -> None:
 def _locks_of(inode: Inode) -> list[FileLock]:
     if inode.i_flock is None:
         inode.i_flock = []
-    locks: list[FileLock] = inode.i_flock
-    return locks
+    return inode.i_flock
 
 
 # Waiting for a lock.
@@ -120,6 +119,7 @@ def _delete_block(waiter: FileLock) -> None:
 
 
 def _delete_lock(inode: Inode, fl: FileLock) -> None:
+    assert inode.i_flock is not None
     inode.i_flock.remove(fl)
     _wake_up_blocks(fl)
     if not inode.i_flock:

@@ -15,15 +15,18 @@ from procession.include.linux.cred import CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import (
     AT_FDCWD,
+    O_ACCMODE,
     O_APPEND,
     O_CREAT,
     O_DIRECT,
     O_DIRECTORY,
+    O_DSYNC,
     O_EXCL,
     O_NOATIME,
     O_NOCTTY,
     O_NOFOLLOW,
     O_PATH,
+    O_SYNC,
     O_TRUNC,
 )
 from procession.include.linux.fs import (
@@ -39,6 +42,7 @@ from procession.include.linux.fs import (
     MAY_OPEN,
     MAY_READ,
     MAY_WRITE,
+    S_IALLUGO,
     S_IFBLK,
     S_IFCHR,
     S_IFDIR,
@@ -47,12 +51,14 @@ from procession.include.linux.fs import (
     S_IFMT,
     S_IFREG,
     S_IFSOCK,
+    S_IXUGO,
     Dentry,
     File,
     Inode,
     PathRef,
 )
 from procession.include.linux.limits import NAME_MAX, PATH_MAX
+from procession.include.linux.mount import MNT_NODEV
 from procession.kernel import capability
 from procession.mm import uaccess
 
@@ -62,9 +68,7 @@ if TYPE_CHECKING:
     from procession.include.linux.types import UserPtr
 
 __all__ = (
-    "allow_write_access",
     "dentry_open",
-    "deny_write_access",
     "do_filp_open",
     "filp_open",
     "generic_permission",
@@ -87,7 +91,7 @@ LAST_BIND: Final = 4
 MAX_NESTED_LINKS: Final = 8
 MAX_LINKS: Final = 40
 
-_SYNC: Final = 0o4000000
+_MAY_RWX: Final = MAY_READ | MAY_WRITE | MAY_EXEC
 _ACC_MODE: Final = (MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE)
 _OPEN_FMODE: Final = (FMODE_READ, FMODE_WRITE, FMODE_READ | FMODE_WRITE, 0)
 _SEEKABLE: Final = FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE
@@ -137,7 +141,7 @@ def generic_permission(current: Task, inode: Inode, mask: int) -> None:
             return
     else:
         # Even root executes only what somebody may execute.
-        if (not mask & MAY_EXEC or mode & 0o111) and capability.capable(current, CAP_DAC_OVERRIDE):
+        if (not mask & MAY_EXEC or mode & S_IXUGO) and capability.capable(current, CAP_DAC_OVERRIDE):
             return
         if mask == MAY_READ and capability.capable(current, CAP_DAC_READ_SEARCH):
             return
@@ -145,26 +149,13 @@ def generic_permission(current: Task, inode: Inode, mask: int) -> None:
 
 
 def inode_permission(current: Task, inode: Inode, mask: int) -> None:
-    """Check that current may access inode: mask 4 read, 2 write, 1 execute or search. Raises EACCES, EROFS."""
+    """Check that current may access inode as mask says, MAY_READ and so on; raises EACCES, EROFS."""
     if mask & MAY_WRITE and inode.i_sb.s_readonly and inode.i_mode & S_IFMT in (S_IFREG, S_IFDIR, S_IFLNK):
         raise LinuxError(Errno.EROFS, "read-only file system")
     if inode.i_op_permission:
-        inode.permission(current, mask & 7)
+        inode.permission(current, mask & _MAY_RWX)
     else:
         generic_permission(current, inode, mask)
-
-
-def deny_write_access(file: File) -> None:
-    """Keep writers away while the file is executed; raises ETXTBSY if there is one."""
-    inode = file.f_path.dentry.d_inode
-    if inode.i_writecount > 0:
-        raise LinuxError(Errno.ETXTBSY, "open for writing")
-    inode.i_writecount -= 1
-
-
-def allow_write_access(file: File) -> None:
-    """Undo deny_write_access."""
-    file.f_path.dentry.d_inode.i_writecount += 1
 
 
 # Names from user space.
@@ -215,7 +206,7 @@ def _link_path_walk(nd: Nameidata, name: str) -> None:
     dentry = nd.dentry
     for part in parts:
         inode = dentry.d_inode
-        if inode.i_mode & 0o111 != 0o111 or inode.i_op_permission:
+        if inode.i_mode & S_IXUGO != S_IXUGO or inode.i_op_permission:
             inode_permission(nd.current, inode, MAY_EXEC)
         if part == "." or not part:
             continue
@@ -242,7 +233,7 @@ def _link_path_walk(nd: Nameidata, name: str) -> None:
         else:
             raise LinuxError(Errno.ENOTDIR, part)
     inode = dentry.d_inode
-    if inode.i_mode & 0o111 != 0o111 or inode.i_op_permission:
+    if inode.i_mode & S_IXUGO != S_IXUGO or inode.i_op_permission:
         inode_permission(nd.current, inode, MAY_EXEC)
     nd.last = last
     nd.last_type = LAST_NORM
@@ -470,11 +461,11 @@ def _build_open_flags(flags: int) -> tuple[int, int]:
     """Return the flags that count, and the rights they ask for."""
     if flags & FMODE_EXEC:
         return flags & ~FMODE_EXEC, MAY_EXEC | MAY_OPEN
-    if flags & _SYNC:
-        flags |= 0o10000
+    if flags & (O_SYNC & ~O_DSYNC):
+        flags |= O_DSYNC
     if flags & O_PATH:
         return flags & (O_DIRECTORY | O_NOFOLLOW | O_PATH), 0
-    acc_mode = MAY_OPEN | _ACC_MODE[flags & 3]
+    acc_mode = MAY_OPEN | _ACC_MODE[flags & O_ACCMODE]
     if flags & O_TRUNC:
         acc_mode |= MAY_WRITE
     if flags & O_APPEND:
@@ -540,7 +531,7 @@ def _create(nd: Nameidata, mode: int) -> None:
     may_create(current, parent.d_inode)
     fs = current.fs
     assert fs is not None
-    inode = parent.d_inode.create(nd.last, S_IFREG | (mode & 0o7777 & ~fs.umask))
+    inode = parent.d_inode.create(nd.last, S_IFREG | (mode & S_IALLUGO & ~fs.umask))
     fs_inode.inode_init_owner(current, inode, parent.d_inode)
     nd.dentry = dcache.d_add(parent, nd.last, inode)
 
@@ -560,11 +551,11 @@ def _may_open(nd: Nameidata, inode: Inode, acc_mode: int, flags: int) -> None:
     if kind == S_IFDIR:
         if acc_mode & MAY_WRITE:
             raise LinuxError(Errno.EISDIR, "a directory is not written")
-    elif kind in (S_IFBLK, S_IFCHR) and nd.mnt.mnt_flags & 2:
+    elif kind in (S_IFBLK, S_IFCHR) and nd.mnt.mnt_flags & MNT_NODEV:
         raise LinuxError(Errno.EACCES, "no devices on this mount")
     if acc_mode & MAY_WRITE and kind in (S_IFREG, S_IFDIR):
         namespace.mnt_want_write(nd.mnt)
-    inode_permission(nd.current, inode, acc_mode & 7)
+    inode_permission(nd.current, inode, acc_mode & _MAY_RWX)
     if flags & O_NOATIME and not fs_inode.inode_owner_or_capable(nd.current, inode):
         raise LinuxError(Errno.EPERM, "O_NOATIME is the owner's")
 
@@ -580,19 +571,19 @@ def dentry_open(current: Task, path: PathRef, flags: int) -> File:
         result = File(path, flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW), FMODE_PATH)
         inode.i_count += 1
         return result
-    f_mode = _OPEN_FMODE[flags & 3]
+    f_mode = _OPEN_FMODE[flags & O_ACCMODE]
     flags &= ~(O_CREAT | O_EXCL | O_TRUNC)
     if kind == S_IFREG:
-        if f_mode & 2 and inode.i_writecount < 0:
+        if f_mode & FMODE_WRITE and inode.i_writecount < 0:
             raise LinuxError(Errno.ETXTBSY, "being executed")
         if flags & O_DIRECT:
             raise LinuxError(Errno.EINVAL, "O_DIRECT")
-        if f_mode & 2:
+        if f_mode & FMODE_WRITE:
             inode.i_writecount += 1
         try:
             result = inode.open(current, path, flags, f_mode | _SEEKABLE)
         except BaseException:
-            if f_mode & 2:
+            if f_mode & FMODE_WRITE:
                 inode.i_writecount -= 1
             raise
     elif kind == S_IFSOCK:

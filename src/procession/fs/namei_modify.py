@@ -21,6 +21,7 @@ from procession.include.linux.fcntl import (
 from procession.include.linux.fs import (
     MAY_EXEC,
     MAY_WRITE,
+    S_IALLUGO,
     S_IFBLK,
     S_IFCHR,
     S_IFDIR,
@@ -28,6 +29,7 @@ from procession.include.linux.fs import (
     S_IFMT,
     S_IFREG,
     S_IFSOCK,
+    S_IRWXUGO,
     S_ISVTX,
     Dentry,
     Inode,
@@ -108,7 +110,7 @@ def vfs_mknod(current: Task, parent: Dentry, name: str, mode: int, dev: int) -> 
 def vfs_mkdir(current: Task, parent: Dentry, name: str, mode: int) -> Dentry:
     """Make a directory."""
     namei.may_create(current, parent.d_inode)
-    return _instantiate(current, parent, name, parent.d_inode.mkdir(name, mode & (0o777 | S_ISVTX)))
+    return _instantiate(current, parent, name, parent.d_inode.mkdir(name, mode & (S_IRWXUGO | S_ISVTX)))
 
 
 def vfs_symlink(current: Task, parent: Dentry, name: str, target: str) -> Dentry:
@@ -126,7 +128,7 @@ def sys_mknodat(current: Task, dfd: DirFd, filename: Path, mode: FileModeArg, de
     nd = _path_create(current, dfd, namei.getname(current, filename), is_dir=False)
     if kind not in (0, S_IFREG, S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK):
         raise LinuxError(Errno.EINVAL, "mknod type")
-    mode &= 0o7777 & ~_umask(current)
+    mode &= S_IALLUGO & ~_umask(current)
     vfs_mknod(current, nd.dentry, nd.last, (kind or S_IFREG) | mode, dev if kind in (S_IFCHR, S_IFBLK) else 0)
     return 0
 

@@ -33,6 +33,7 @@ from procession.include.linux.fcntl import (
     UmountArg,
 )
 from procession.include.linux.fs import S_IFDIR, S_IFMT, MntNamespace, PathRef, SuperBlock, Vfsmount
+from procession.include.linux.limits import PATH_MAX
 from procession.include.linux.mount import MNT_NOATIME, MNT_NODEV, MNT_NODIRATIME, MNT_NOEXEC, MNT_NOSUID, MNT_READONLY
 from procession.include.linux.sched import CLONE_NEWNS
 from procession.include.linux.syscalls import syscall, syscall_refused
@@ -201,11 +202,15 @@ def copy_mnt_ns(current: Task, flags: int, ns: MntNamespace, new_fs: FsStruct | 
             _attach(k, new, mnt, PathRef(copies[old.mnt_parent], old.mnt_mountpoint))
     if new_fs is not None:
         with new_fs.lock:
-            for name in ("root", "pwd"):
-                path: PathRef = getattr(new_fs, name)
-                if path.mnt in copies:
-                    setattr(new_fs, name, PathRef(copies[path.mnt], path.dentry))
+            new_fs.root = _in_copy(new_fs.root, copies)
+            new_fs.pwd = _in_copy(new_fs.pwd, copies)
     return new
+
+
+def _in_copy(path: PathRef, copies: dict[Vfsmount, Vfsmount]) -> PathRef:
+    """Return the same place on the copy of its mount, if it has one."""
+    mnt = copies.get(path.mnt)
+    return path if mnt is None else PathRef(mnt, path.dentry)
 
 
 def _clone_mnt(k: Kernel, old: Vfsmount, root: Dentry) -> Vfsmount:
@@ -238,7 +243,7 @@ def _mnt_flags(flags: int) -> int:
 def _string(current: Task, ptr: UserPtr) -> str:
     if isinstance(ptr, int) and not ptr:
         return ""
-    return uaccess.strncpy_from_user(current, ptr, 4096).decode("utf-8", "surrogateescape")
+    return uaccess.strncpy_from_user(current, ptr, PATH_MAX).decode("utf-8", "surrogateescape")
 
 
 @syscall

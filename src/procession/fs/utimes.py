@@ -12,7 +12,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import AT_FDCWD, AT_SYMLINK_NOFOLLOW, AtFollowArg, Timespecs, Timevals, Utimbuf
 from procession.include.linux.fs import MAY_WRITE, PathRef
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.time import NSEC_PER_SEC
+from procession.include.linux.time import NSEC_PER_SEC, USEC_PER_SEC
 from procession.include.linux.types import DirFd, Path, UserPtr
 from procession.mm import uaccess
 
@@ -88,7 +88,7 @@ def sys_futimesat(current: Task, dfd: DirFd, filename: Path, utimes: Timevals) -
     times: Times | None = None
     if not _is_null(utimes):
         a, au, m, mu = struct.unpack("<4q", uaccess.copy_from_user(current, utimes, 32))
-        if not (0 <= au < 1_000_000 and 0 <= mu < 1_000_000):
+        if not (0 <= au < USEC_PER_SEC and 0 <= mu < USEC_PER_SEC):
             raise LinuxError(Errno.EINVAL, "microseconds")
         times = ((a, au * 1000), (m, mu * 1000))
     do_utimes(current, dfd, filename, times, 0)

@@ -21,7 +21,7 @@ from procession.include.linux.prctl import SECBIT_KEEP_CAPS, SECBIT_NO_SETUID_FI
 from procession.include.linux.resource import RLIMIT_NPROC
 from procession.include.linux.sched import PF_NPROC_EXCEEDED
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import IntOut, UidT
+from procession.include.linux.types import IntOut, UidT, UserPtr
 from procession.kernel import capability, cred, user
 from procession.mm import uaccess
 
@@ -180,10 +180,7 @@ def sys_setresuid(current: Task, ruid: UidT, euid: UidT, suid: UidT) -> int:
 def sys_getresuid(current: Task, ruid: IntOut, euid: IntOut, suid: IntOut) -> int:
     """Return the three uids; raises EFAULT (getresuid(2))."""
     c = current.cred
-    uaccess.put_user(current, ruid, c.uid, 4)
-    uaccess.put_user(current, euid, c.euid, 4)
-    uaccess.put_user(current, suid, c.suid, 4)
-    return 0
+    return _put_ids(current, (ruid, c.uid), (euid, c.euid), (suid, c.suid))
 
 
 @syscall
@@ -261,10 +258,7 @@ def sys_setresgid(current: Task, rgid: UidT, egid: UidT, sgid: UidT) -> int:
 def sys_getresgid(current: Task, rgid: IntOut, egid: IntOut, sgid: IntOut) -> int:
     """Return the three gids; raises EFAULT (getresgid(2))."""
     c = current.cred
-    uaccess.put_user(current, rgid, c.gid, 4)
-    uaccess.put_user(current, egid, c.egid, 4)
-    uaccess.put_user(current, sgid, c.sgid, 4)
-    return 0
+    return _put_ids(current, (rgid, c.gid), (egid, c.egid), (sgid, c.sgid))
 
 
 @syscall
@@ -280,3 +274,9 @@ def sys_setfsgid(current: Task, gid: UidT) -> int:
         new.fsgid = gid
         cred.commit_creds(current, new)
     return before
+
+
+def _put_ids(current: Task, *ids: tuple[UserPtr, int]) -> int:
+    for ptr, id in ids:
+        uaccess.put_user(current, ptr, id, 4)
+    return 0

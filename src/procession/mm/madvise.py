@@ -6,6 +6,9 @@ from typing import Final
 
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import (
+    PAGE_MASK,
+    PAGE_SHIFT,
+    PAGE_SIZE,
     VM_DONTCOPY,
     VM_IO,
     VM_LOCKED,
@@ -48,9 +51,9 @@ def sys_madvise(current: Task, start: Addr, length: SizeT, behavior: MadviseArg)
     """Advise on the use of memory (madvise(2)); raises EINVAL, ENOMEM for holes, EBADF, EACCES, ENOSYS."""
     if behavior not in _KNOWN:
         raise LinuxError(Errno.EINVAL, f"unknown advice {behavior}")
-    if start & 4095:
+    if start & ~PAGE_MASK:
         raise LinuxError(Errno.EINVAL, "not page-aligned")
-    end = start + (length + 4095 & ~4095)
+    end = start + (length + PAGE_SIZE - 1 & PAGE_MASK)
     if end >> 64:
         raise LinuxError(Errno.EINVAL, "the range wraps")
     if end == start:
@@ -126,8 +129,8 @@ def _remove(current: Task, vma: VmArea, start: int, end: int) -> None:
     if not isinstance(inode, shmem.ShmemInode):
         raise LinuxError(Errno.ENOSYS, "the file system cannot punch holes")
     k = current.kernel
-    first = (start - vma.vm_start >> 12) + vma.vm_pgoff
-    last = first + (end - start >> 12)
+    first = (start - vma.vm_start >> PAGE_SHIFT) + vma.vm_pgoff
+    last = first + (end - start >> PAGE_SHIFT)
     memory.unmap_mapping_range(k, inode, first, last)
     for index in [i for i in inode.mapping if first <= i < last]:
         filemap.delete_from_page_cache(k, inode, index)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from procession.hw.memory import PG_EXEC
 from procession.include.linux.bug import bug
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE
 from procession.mm import filemap, oom_kill
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ __all__ = (
     "put_page",
 )
 
-ZEROES: Final = bytes(4096)
+ZEROES: Final = bytes(PAGE_SIZE)
 
 
 def mem_init(k: Kernel) -> None:
@@ -81,8 +82,8 @@ def alloc_zeroed_page(k: Kernel) -> int:
     frames = k.frames
     if free:
         pfn = free.pop()
-        start = pfn << 12
-        frames.phys[start : start + 4096] = ZEROES
+        start = pfn << PAGE_SHIFT
+        frames.phys[start : start + PAGE_SIZE] = ZEROES
     else:
         pfn = k.mm.next_fresh
         if pfn == k.mm.total_pages:
@@ -109,16 +110,16 @@ def _alloc_slowpath(k: Kernel) -> int:
 
 def clear_page(k: Kernel, pfn: int) -> None:
     """Fill a frame with zeroes."""
-    start = pfn << 12
-    k.frames.phys[start : start + 4096] = ZEROES
+    start = pfn << PAGE_SHIFT
+    k.frames.phys[start : start + PAGE_SIZE] = ZEROES
 
 
 def copy_page(k: Kernel, to: int, frm: int) -> None:
     """Copy one frame's contents to another."""
     phys = k.frames.phys
-    to <<= 12
-    frm <<= 12
-    phys[to : to + 4096] = phys[frm : frm + 4096]
+    to <<= PAGE_SHIFT
+    frm <<= PAGE_SHIFT
+    phys[to : to + PAGE_SIZE] = phys[frm : frm + PAGE_SIZE]
 
 
 def get_page(k: Kernel, pfn: int) -> None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from procession.include.asm.pgtable import PTE_PFN_MASK, PTE_PRESENT, PTE_RW, PTE_USER
+from procession.include.asm.pgtable import PMD_SHIFT, PTE_INDEX_MASK, PTE_PFN_MASK, PTE_PRESENT, PTE_RW, PTE_USER
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import PAGE_SIZE, TASK_SIZE
+from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE, TASK_SIZE
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -61,9 +61,9 @@ def _user_frame(current: Task, mm: MmStruct, address: int, want: int) -> int:
     """Return the physical address of a user byte whose entry allows want, faulting its page in; raises EFAULT."""
     faults = 0
     while True:
-        base = mm.pte_tables.get(address >> 21)
+        base = mm.pte_tables.get(address >> PMD_SHIFT)
         if base is not None:
-            entry = current.kernel.frames.q[base + (address >> 12 & 511)]
+            entry = current.kernel.frames.q[base + (address >> PAGE_SHIFT & PTE_INDEX_MASK)]
             if entry & want == want:
                 return (entry & PTE_PFN_MASK) + (address & _OFFSET)
         # A write that has to break copy-on-write after reading is done in one fault; a second means a stack page.

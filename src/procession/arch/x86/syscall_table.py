@@ -6,7 +6,7 @@ from typing import Final
 
 from procession.include.linux.syscalls import SYSCALLS, Syscall
 
-__all__ = ("LATER_CALLS", "NI_SYSCALLS", "NR_SYSCALLS", "SYSCALL_NAMES", "get_syscall", "syscall_name")
+__all__ = ("LATER_CALLS", "NI_SYSCALLS", "NR", "NR_SYSCALLS", "SYSCALL_NAMES", "get_syscall", "syscall_name")
 
 # In the order of their numbers.
 _NAMES: Final = """
@@ -44,6 +44,7 @@ _NAMES: Final = """
 
 SYSCALL_NAMES: Final[dict[int, str]] = dict(enumerate(_NAMES.split()))
 NR_SYSCALLS: Final = len(SYSCALL_NAMES)
+NR: Final[dict[str, int]] = {name: nr for nr, name in SYSCALL_NAMES.items()}
 
 # Numbers that 3.2 has reserved, but answers with ENOSYS on this architecture.
 NI_SYSCALLS: Final = frozenset(

@@ -260,20 +260,25 @@ async def _read_loop(current: Task, tty: TtyStruct, file: TtyFile, reader: _Read
 
             if packet and not reader.done:
                 reader.status_byte(current, TIOCPKT_DATA)
-            if n.icanon and not tty.termios.c_lflag & EXTPROC:
-                _copy_line(current, n, reader)
-            else:
-                _copy_from_read_buf(current, tty, n, reader)
-            if n_tty_chars_in_buffer(tty) <= TTY_THRESHOLD_UNTHROTTLE:
-                n_tty_set_room(tty)
-                if tty.count:
-                    tty_io.tty_unthrottle(tty)
+            _copy_input(current, tty, n, reader)
             if reader.done >= reader.minimum:
                 return
             if reader.time_ns:
                 reader.timeout_ns = reader.time_ns
     finally:
         wait.finish_wait(tty.read_wait, entry)
+
+
+def _copy_input(current: Task, tty: TtyStruct, n: NTty, reader: _Reader) -> None:
+    """Hand over what is there, a line or as much as fits, and let the other side go on if there is room again."""
+    if n.icanon and not tty.termios.c_lflag & EXTPROC:
+        _copy_line(current, n, reader)
+    else:
+        _copy_from_read_buf(current, tty, n, reader)
+    if n_tty_chars_in_buffer(tty) <= TTY_THRESHOLD_UNTHROTTLE:
+        n_tty_set_room(tty)
+        if tty.count:
+            tty_io.tty_unthrottle(tty)
 
 
 def _may_wait(current: Task, tty: TtyStruct, file: TtyFile, reader: _Reader) -> bool:

@@ -115,6 +115,7 @@ class PtyOperations:
         """Both ends are closed: the number is free again (pty_unix98_shutdown)."""
         master = tty if tty.driver.is_master else tty.link
         assert master is not None
+        assert isinstance(master.devpts_inode, devpts.DevptsSuperBlock)
         devpts.devpts_kill_index(master.devpts_inode, master.index)
 
 

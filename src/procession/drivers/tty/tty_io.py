@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 from procession.drivers.tty import n_tty, tty_buffer, tty_ioctl, tty_jobctrl
 from procession.fs import devices
 from procession.fs import inode as fs_inode
-from procession.fs import super as fs_super
 from procession.include.asm.ioctls import TIOCSPGRP
 from procession.include.asm.termbits import TIOCPKT_START, TIOCPKT_STOP
 from procession.include.linux.bug import bug
@@ -33,6 +32,7 @@ from procession.include.linux.fs import (
     POLLWRNORM,
     File,
 )
+from procession.include.linux.kdev_t import new_encode_dev
 from procession.include.linux.sched import signal_pending
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.tty import Ktermios, TtyBufhead, TtyStruct
@@ -156,7 +156,7 @@ def tty_devnum(tty: TtyStruct) -> int:
     """Return the device number, as stat(2) shows it."""
     driver = tty.driver
     minor = driver.minor_start + tty.index
-    return fs_super.new_encode_dev(driver.major + (minor >> 20), minor & 0xFFFFF)
+    return new_encode_dev(driver.major + (minor >> 20), minor & 0xFFFFF)
 
 
 # Flow control and status.

@@ -470,11 +470,17 @@ def _usual_flow(t: Ktermios) -> bool:
     return bool(t.c_iflag & IXON) and t.c_cc[VSTOP] == 0x13 and t.c_cc[VSTART] == 0x11
 
 
+def _noset_mask(new: int, old: int, mask: int) -> int:
+    """Return new with the bits of mask as they are in old."""
+    return new & ~mask | old & mask
+
+
 def _unset_locked_termios(new: Ktermios, old: Ktermios, locked: Ktermios) -> None:
     """Put locked settings back."""
-    for name in ("c_iflag", "c_oflag", "c_cflag", "c_lflag"):
-        mask = getattr(locked, name)
-        setattr(new, name, getattr(new, name) & ~mask | getattr(old, name) & mask)
+    new.c_iflag = _noset_mask(new.c_iflag, old.c_iflag, locked.c_iflag)
+    new.c_oflag = _noset_mask(new.c_oflag, old.c_oflag, locked.c_oflag)
+    new.c_cflag = _noset_mask(new.c_cflag, old.c_cflag, locked.c_cflag)
+    new.c_lflag = _noset_mask(new.c_lflag, old.c_lflag, locked.c_lflag)
     if locked.c_line:
         new.c_line = old.c_line
     new.c_cc = bytes(o if lock else c for c, o, lock in zip(new.c_cc, old.c_cc, locked.c_cc, strict=True))

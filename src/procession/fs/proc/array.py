@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 import zlib
 
 from procession.drivers.tty import tty_io
+from procession.include.linux.mm_types import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from procession.include.linux.resource import RLIMIT_RSS, RLIMIT_SIGPENDING
 from procession.include.linux.sched import MAX_RT_PRIO, Task, pid_alive
 from procession.include.linux.signal import SIG_DFL, SIG_IGN
@@ -85,7 +86,7 @@ def collect_sigign_sigcatch(p: Task) -> tuple[int, int]:
 
 def task_statm(mm: MmStruct) -> tuple[int, int, int, int, int]:
     """Return (size, resident, shared, text, data) in pages."""
-    text = (((mm.end_code + 4095) & ~4095) - (mm.start_code & ~4095)) >> 12
+    text = (mm.end_code + PAGE_SIZE - 1 & PAGE_MASK) - (mm.start_code & PAGE_MASK) >> PAGE_SHIFT
     return mm.total_vm, mm.rss_anon + mm.rss_file, mm.rss_file, text, mm.total_vm - mm.shared_vm
 
 
@@ -158,7 +159,7 @@ def do_task_stat(current: Task, ns: PidNamespace, task: Task, *, whole: bool) ->
         num_threads,
         0,
         task.real_start_time // NSEC_PER_CLOCK_T,
-        mm.total_vm << 12 if mm else 0,
+        mm.total_vm << PAGE_SHIFT if mm else 0,
         mm.rss_anon + mm.rss_file if mm else 0,
         rsslim,
         (mm.start_code if permitted else 1) if mm else 0,
@@ -227,7 +228,7 @@ def _task_state(ns: PidNamespace, p: Task) -> list[str]:
 def _task_mem(mm: MmStruct) -> list[str]:
     rss = mm.rss_anon + mm.rss_file
     data = mm.total_vm - mm.shared_vm - mm.stack_vm
-    text_kb = (((mm.end_code + 4095) & ~4095) - (mm.start_code & ~4095)) >> 10
+    text_kb = (mm.end_code + PAGE_SIZE - 1 & PAGE_MASK) - (mm.start_code & PAGE_MASK) >> 10
     values = (
         ("VmPeak", max(mm.hiwater_vm, mm.total_vm) * 4),
         ("VmSize", mm.total_vm * 4),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import SignalStruct, Task
     from procession.include.linux.signal import Sigqueue
     from procession.kernel.sched import Rq
-    from procession.net.unix.af_unix import UnixSock
+    from procession.net.unix.sock import UnixSock
 
 __all__ = ("Census", "tally")
 
