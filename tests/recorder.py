@@ -16,6 +16,7 @@ from typing import Any
 
 import procession
 from procession.include.trace.events import Event
+from procession.kernel import fork
 
 SOURCE = Path(procession.__file__).parent
 RESUME = opcode.opmap["RESUME"]
@@ -40,6 +41,8 @@ class Recording:
 
     def of(self, machine: Any, run: Callable[[], Any]) -> Any:
         """Call run, which lets machine run, and record it; returns run's result."""
+        if not str(fork.__file__).endswith(".py"):
+            raise RuntimeError("the package is compiled: only its sources can be recorded")
         machine.trace.subscribe(self.steps.append)
         kernel = machine.kernel
 
@@ -49,11 +52,12 @@ class Recording:
                 if name is not None and kernel.sched.runqueues:
                     self.steps.append(Call(name, kernel.current.pid))
 
+        outer = sys.getprofile()
         sys.setprofile(hook)
         try:
             return run()
         finally:
-            sys.setprofile(None)
+            sys.setprofile(outer)
 
     def _begins(self, frame: FrameType) -> str | None:
         """Name the machine's function that frame begins to execute; None if it is another's, or goes on."""
