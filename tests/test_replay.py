@@ -15,7 +15,7 @@ import time
 import pytest
 from tests.hw.elf import EXIT, elf
 
-from procession import Deadlock, Kernel
+from procession import Deadlock, Machine
 from procession.hw.console import HostConsole
 from procession.include.linux.signal import SIGUSR1
 from procession.tools.replay import Difference, Replay, TraceError
@@ -29,7 +29,7 @@ INPUT = b"typed \xff\xfe text\nunread"
 
 def record(path, program, *, names=(), run=None, **options):
     """Run and record; returns the events."""
-    kernel = Kernel(**{"root": "/", "trace": True, **options})
+    kernel = Machine(**{"root": "/", "trace": True, **options})
     with path.open("w") as out:
         TraceWriter(kernel, out, names)
         kernel.run(program, **(run or {}))
@@ -84,7 +84,7 @@ def test_the_seed_is_not_what_choices_come_from(recorded, tmp_path):
     other = edited(path, tmp_path, lambda lines: lines.__setitem__(0, lines[0].replace('"seed":9', '"seed":4')))
     with Replay(other, program=main) as replay:
         assert replay.finish().sha256 == trace_hash(events)
-    kernel = Kernel(cpus=3, seed=4, trace=True)
+    kernel = Machine(cpus=3, seed=4, trace=True)
     kernel.run(main)
     assert kernel.events != events
 
@@ -477,7 +477,7 @@ def test_a_run_that_was_interrupted_replays_up_to_there(tmp_path):
 
 
 def test_recording_changes_nothing():
-    plain, traced = Kernel(root="/", trace=True), Kernel(root="/", trace=True)
+    plain, traced = Machine(root="/", trace=True), Machine(root="/", trace=True)
     TraceWriter(traced, io.StringIO())
     results = [kernel.run(["/bin/sh", "-c", "echo a | cat"]) for kernel in (plain, traced)]
     assert results[0].trace == results[1].trace
@@ -519,7 +519,7 @@ def test_bytes_that_are_no_utf_8_come_back(tmp_path):
 
     path = tmp_path / "trace"
     programs = {f"/bin/{odd}": other}
-    machine = Kernel(root=None, programs=programs, stdin=os.fsencode(odd))
+    machine = Machine(root=None, programs=programs, stdin=os.fsencode(odd))
     with path.open("w", encoding="ascii") as out:
         TraceWriter(machine, out)
         result = machine.run(main, odd, env={"B": odd})

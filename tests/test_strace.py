@@ -13,7 +13,7 @@ import sys
 import pytest
 from tests.surroundings import need
 
-from procession import Kernel
+from procession import Machine
 from procession.include.linux.syscalls import SYSCALLS
 from procession.init import vmlinux  # noqa: F401 -- links every call in
 from procession.tools.strace import Strace
@@ -297,7 +297,7 @@ def test_a_python_program_is_traced():
             await sys.exit(7)
         await sys.waitpid(pid)
 
-    kernel = Kernel()
+    kernel = Machine()
     out = io.StringIO()
     Strace(kernel, out)
     kernel.run(main)

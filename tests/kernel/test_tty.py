@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from procession import Kernel
+from procession import Machine
 from procession.fs.devpts import inode as devpts
 from procession.include.linux.errno import Errno
 
@@ -17,7 +17,7 @@ TIOCSCTTY, TIOCSPTLCK, TIOCGPTN, TIOCSTI, TIOCSWINSZ = 0x540E, 0x40045431, 0x800
 
 
 def run(main, **options):
-    result = Kernel(**options).run(main)
+    result = Machine(**options).run(main)
     result.kernel.check_baseline()
     return result
 
