@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from procession.hw.clock import NEVER
 from procession.include.linux.hrtimer import Hrtimer
 from procession.include.linux.sched import SCHED_RR, TIF_NEED_RESCHED
-from procession.include.linux.time import NSEC_PER_SEC
+from procession.include.linux.time import NSEC_PER_USEC
 from procession.kernel import hrtimer
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ __all__ = (
 )
 
 DEF_TIMESLICE_NS: Final = 100_000_000
-RT_PERIOD_NS: Final = NSEC_PER_SEC
+RT_PERIOD_NS: Final = 1_000_000 * NSEC_PER_USEC  # sysctl_sched_rt_period
 RT_RUNTIME_NS: Final = 950_000_000
 
 
