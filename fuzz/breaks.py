@@ -72,8 +72,8 @@ BREAKS: dict[str, tuple[ModuleType, str, str, str]] = {
 # The same for terminals, which have their own programs.
 TERMINAL_BREAKS: dict[str, tuple[ModuleType, str, str, str]] = {
     "an erased character is a byte": (n_tty_output, "is_continuation", "c & 0xC0 == 0x80", "False"),
-    "a word erases the line": (n_tty_receive, "_eraser", "elif seen_alnums:", "elif False:"),
-    "a kill is not shown": (n_tty_receive, "_eraser", "if lflag & ECHOK:", "if False:"),
+    "a word erases the line": (n_tty_receive, "eraser", "elif seen_alnums:", "elif False:"),
+    "a kill is not shown": (n_tty_receive, "eraser", "if lflag & ECHOK:", "if False:"),
     "a printed erasure has no end": (n_tty_receive, "_finish_erasing", "if n.erasing:", "if False:"),
     "an erased tab ignores ^X before it": (n_tty_receive, "_echo_erased_tab", "num_chars += 2", "num_chars += 1"),
     "the eighth bit is kept": (n_tty_receive, "_receive_char", "if iflag & ISTRIP:", "if False:"),
@@ -84,9 +84,9 @@ TERMINAL_BREAKS: dict[str, tuple[ModuleType, str, str, str]] = {
     "EOL2 ends no line": (n_tty_receive, "_receive_line_end", "c == cc[VEOL2]", "False"),
     "a signal leaves the output stopped": (n_tty_receive, "_receive_signal", "if t.c_iflag & IXON:", "if False:"),
     "ONLCR keeps the column": (
-        n_tty_output, "_do_output_char", "n.canon_column = n.column = 0\n            write(", "write("),
-    "ONOCR is for every column": (n_tty_output, "_do_output_char", "and n.column == 0", ""),
-    "backspace is a column": (n_tty_output, "_do_output_char", "max(0, n.column - 1)", "n.column + 1"),
+        n_tty_output, "do_output_char", "n.canon_column = n.column = 0\n            write(", "write("),
+    "ONOCR is for every column": (n_tty_output, "do_output_char", "and n.column == 0", ""),
+    "backspace is a column": (n_tty_output, "do_output_char", "max(0, n.column - 1)", "n.column + 1"),
 }
 
 

@@ -46,10 +46,10 @@ OUTCOMES = [
     (None, None, "mapped", "killed 11"),
     (None, None, "flushed", "killed 9"),
     # alloc_posix_timer() has a timer or has none.
-    ("posix_timers_cache", "_alloc_posix_timer", None, "EAGAIN"),
+    ("posix_timers_cache", "alloc_posix_timer", None, "EAGAIN"),
     ("sigqueue", "sigqueue_charge", None, "EAGAIN"),
     # alloc_uid() has a user or has none: set_user() answers EAGAIN.
-    ("uid_cache", "_set_user", None, "EAGAIN"),
+    ("uid_cache", "set_user", None, "EAGAIN"),
 ]
 
 

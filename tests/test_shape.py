@@ -28,7 +28,7 @@ LISTS = {
 # Every call, fault, fork or turn of the machine goes through them: a step of its own would cost a call each time.
 HOT = {
     ("arch/x86/entry.py", "syscall"),
-    ("fs/namei.py", "_link_path_walk"),
+    ("fs/namei.py", "link_path_walk"),
     ("fs/pipe.py", "read"),
     ("fs/pipe.py", "write"),
     ("kernel/entry.py", "_cpu_loop"),

@@ -207,7 +207,7 @@ async def _load(
     start, base = entry, 0
     if interpreter is not None:
         assert interp_ehdr is not None
-        base = await _load_interp(current, interpreter, interp_ehdr)
+        base = await load_elf_interp(current, interpreter, interp_ehdr)
         start = interp_ehdr.e_entry + base & ULONG_MAX
     if start >= TASK_SIZE:
         signal_send.force_sig(SIGSEGV, current)
@@ -235,7 +235,7 @@ def _load_image(current: Task, source: File, ehdr: Ehdr, phdrs: list[Phdr]) -> _
     image.set_brk()
     if image.elf_bss != image.elf_brk:
         try:
-            _padzero(current, image.elf_bss)
+            padzero(current, image.elf_bss)
         except LinuxError as error:
             signal_send.send_sig(SIGSEGV, current, 0)
             raise _SigsegvSent(error.errno, "the bss begins in a page that cannot be written") from None
@@ -293,7 +293,7 @@ def elf_map(current: Task, source: File, addr: int, phdr: Phdr, flags: int, tota
         return mapped
 
 
-def _padzero(current: Task, elf_bss: int) -> None:
+def padzero(current: Task, elf_bss: int) -> None:
     """Clear the rest of the page in which the file's part ends."""
     inset = elf_bss & _OFFSET
     if inset:
@@ -391,7 +391,7 @@ class _Image:
         mm.start_brk = mm.brk = end
 
 
-async def _load_interp(current: Task, source: File, ehdr: Ehdr) -> int:
+async def load_elf_interp(current: Task, source: File, ehdr: Ehdr) -> int:
     """Map the interpreter and return its load address; any failure is fatal and raised after SIGSEGV was forced."""
     try:
         return _map_interp(current, source, ehdr, await _read_interp(current, source, ehdr))
@@ -436,7 +436,7 @@ def _map_interp(current: Task, source: File, ehdr: Ehdr, phdrs: list[Phdr]) -> i
         last_bss = max(last_bss, start + phdr.p_memsz)
 
     if last_bss > elf_bss:
-        _padzero(current, elf_bss)
+        padzero(current, elf_bss)
         elf_bss = elf_bss + _OFFSET & PAGE_MASK
         _do_brk(current, elf_bss, last_bss - elf_bss)
     return load_addr

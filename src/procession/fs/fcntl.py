@@ -152,7 +152,7 @@ def f_delown(k: Kernel, file: File) -> None:
         owner.pid = None
 
 
-def _f_modown(current: Task, file: File, pid: Pid | None, pid_type: int) -> None:
+def f_modown(current: Task, file: File, pid: Pid | None, pid_type: int) -> None:
     if file.f_owner is None:
         file.f_owner = FownStruct()
     owner: FownStruct = file.f_owner
@@ -170,7 +170,7 @@ def f_setown(current: Task, file: File, arg: int) -> None:
     pid_type = PIDTYPE_PID
     if who < 0:
         pid_type, who = PIDTYPE_PGID, -who
-    _f_modown(current, file, kernel_pid.find_vpid(current, who), pid_type)
+    f_modown(current, file, kernel_pid.find_vpid(current, who), pid_type)
 
 
 def f_getown(current: Task, file: File) -> int:
@@ -182,17 +182,17 @@ def f_getown(current: Task, file: File) -> int:
     return -nr if owner.pid_type == PIDTYPE_PGID else nr
 
 
-def _f_setown_ex(current: Task, file: File, arg: Any) -> None:
+def f_setown_ex(current: Task, file: File, arg: Any) -> None:
     kind, nr = struct.unpack("<ii", uaccess.copy_from_user(current, arg, 8))
     if kind not in (F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP):
         raise LinuxError(Errno.EINVAL, "F_SETOWN_EX type")
     pid = kernel_pid.find_vpid(current, nr)
     if nr and pid is None:
         raise LinuxError(Errno.ESRCH, f"no process {nr}")
-    _f_modown(current, file, pid, PIDTYPE_PGID if kind == F_OWNER_PGRP else PIDTYPE_PID)
+    f_modown(current, file, pid, PIDTYPE_PGID if kind == F_OWNER_PGRP else PIDTYPE_PID)
 
 
-def _f_getown_ex(current: Task, file: File, arg: Any) -> None:
+def f_getown_ex(current: Task, file: File, arg: Any) -> None:
     owner: FownStruct | None = file.f_owner
     kind, nr = F_OWNER_PID, 0
     if owner is not None:
@@ -204,7 +204,7 @@ def _f_getown_ex(current: Task, file: File, arg: Any) -> None:
 # fcntl.
 
 
-def _setfl(current: Task, file: File, arg: int) -> None:
+def setfl(current: Task, file: File, arg: int) -> None:
     flags = file.f_flags
     if arg & O_NOATIME and not flags & O_NOATIME and not fs_inode.inode_owner_or_capable(current, file.inode):
         raise LinuxError(Errno.EPERM, "O_NOATIME is the owner's")
@@ -241,9 +241,9 @@ def _owner_cmd(current: Task, file: File, cmd: int, arg: Any) -> int:
     elif cmd == F_GETOWN:
         return f_getown(current, file)
     elif cmd == F_SETOWN_EX:
-        _f_setown_ex(current, file, arg)
+        f_setown_ex(current, file, arg)
     elif cmd == F_GETOWN_EX:
-        _f_getown_ex(current, file, arg)
+        f_getown_ex(current, file, arg)
     elif cmd == F_GETSIG:
         return file.f_owner.signum if file.f_owner is not None else 0
     elif cmd == F_SETSIG:
@@ -282,7 +282,7 @@ async def sys_fcntl(current: Task, fd: Fd, cmd: FcntlCmdArg, arg: FcntlArg) -> i
     if cmd == F_GETFL:
         return file.f_flags
     if cmd == F_SETFL:
-        _setfl(current, file, arg)
+        setfl(current, file, arg)
         return 0
     if cmd == F_GETLK:
         return locks.fcntl_getlk(current, file, arg)

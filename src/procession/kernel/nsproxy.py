@@ -69,10 +69,10 @@ def copy_namespaces(current: Task, flags: int, p: Task) -> None:
     if flags & CLONE_NEWIPC and flags & CLONE_SYSVSEM:
         raise LinuxError(Errno.EINVAL, "CLONE_NEWIPC with CLONE_SYSVSEM")
     assert p.fs is not None
-    p.nsproxy = _create_new_namespaces(current, flags, old_ns, p.fs)
+    p.nsproxy = create_new_namespaces(current, flags, old_ns, p.fs)
 
 
-def _create_new_namespaces(current: Task, flags: int, old: Nsproxy, new_fs: FsStruct) -> Nsproxy:
+def create_new_namespaces(current: Task, flags: int, old: Nsproxy, new_fs: FsStruct) -> Nsproxy:
     """Return a fresh nsproxy: mount, UTS, IPC, PID, network, in this order."""
     k = current.kernel
     k.caches["nsproxy"].alloc()
@@ -123,7 +123,7 @@ def unshare_nsproxy_namespaces(current: Task, unshare_flags: int, new_fs: FsStru
     fs = new_fs or current.fs
     assert current.nsproxy is not None
     assert fs is not None
-    return _create_new_namespaces(current, unshare_flags, current.nsproxy, fs)
+    return create_new_namespaces(current, unshare_flags, current.nsproxy, fs)
 
 
 async def switch_task_namespaces(p: Task, new: Nsproxy | None) -> None:
@@ -158,7 +158,7 @@ async def sys_setns(current: Task, fd: Fd, nstype: SetnsArg) -> int:
         raise LinuxError(Errno.EINVAL, "another kind of namespace")
     assert current.nsproxy is not None
     assert current.fs is not None
-    new = _create_new_namespaces(current, 0, current.nsproxy, current.fs)
+    new = create_new_namespaces(current, 0, current.nsproxy, current.fs)
     _install(new, ns)
     await switch_task_namespaces(current, new)
     return 0

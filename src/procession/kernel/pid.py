@@ -179,10 +179,10 @@ def free_pid(k: Kernel, pid: Pid) -> None:
             del upid.ns.pids[upid.nr]
     for upid in pid.numbers:
         free_pidmap(upid)
-    rcupdate.call_rcu(k, _delayed_put_pid, (k, pid))
+    rcupdate.call_rcu(k, delayed_put_pid, (k, pid))
 
 
-def _delayed_put_pid(arg: tuple[Kernel, Pid]) -> None:
+def delayed_put_pid(arg: tuple[Kernel, Pid]) -> None:
     put_pid(*arg)
 
 

@@ -92,7 +92,7 @@ def can_nice(current: Task, p: Task, nice: int) -> bool:
     return 20 - nice <= task_rlimit(p, RLIMIT_NICE) or capability.capable(current, CAP_SYS_NICE)
 
 
-def _set_one_prio(current: Task, p: Task, niceval: int) -> None:
+def set_one_prio(current: Task, p: Task, niceval: int) -> None:
     cred, pcred = current.cred, p.real_cred
     ns = pcred.user.user_ns
     own = cred.user.user_ns is ns and cred.euid in (pcred.uid, pcred.euid)
@@ -139,7 +139,7 @@ def sys_setpriority(current: Task, which: PrioArg, who: Int, niceval: Int) -> in
     with rcupdate.rcu_read_lock(k), k.tasklist_lock.read():
         for p in list(_prio_targets(current, which, who)):
             try:
-                _set_one_prio(current, p, niceval)
+                set_one_prio(current, p, niceval)
             except LinuxError as error:
                 failure = error
             else:

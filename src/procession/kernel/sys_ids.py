@@ -59,7 +59,7 @@ _CAP_FS_SET: Final = sum(
 )
 
 
-def _set_user(current: Task, new: Cred) -> None:
+def set_user(current: Task, new: Cred) -> None:
     """Account new to the user of its real id; raises EAGAIN.
 
     Too many processes do not fail here but at the next exec: too many programs forget to look at the result.
@@ -125,7 +125,7 @@ def sys_setuid(current: Task, uid: UidT) -> int:
         if _may_setuid(current):
             new.suid = new.uid = uid
             if uid != old.uid:
-                _set_user(current, new)
+                set_user(current, new)
         elif uid not in (old.uid, old.suid):
             raise LinuxError(Errno.EPERM, "neither the real nor the saved uid")
         new.fsuid = new.euid = uid
@@ -147,7 +147,7 @@ def sys_setreuid(current: Task, ruid: UidT, euid: UidT) -> int:
             if euid not in (old.uid, old.euid, old.suid) and not _may_setuid(current):
                 raise LinuxError(Errno.EPERM, "effective uid")
         if new.uid != old.uid:
-            _set_user(current, new)
+            set_user(current, new)
         if ruid != _KEEP or euid not in (_KEEP, old.uid):
             new.suid = new.euid
         new.fsuid = new.euid
@@ -166,7 +166,7 @@ def sys_setresuid(current: Task, ruid: UidT, euid: UidT, suid: UidT) -> int:
         if ruid != _KEEP:
             new.uid = ruid
             if ruid != old.uid:
-                _set_user(current, new)
+                set_user(current, new)
         if euid != _KEEP:
             new.euid = euid
         if suid != _KEEP:

@@ -73,14 +73,14 @@ def sys_madvise(current: Task, start: Addr, length: SizeT, behavior: MadviseArg)
                 if start >= end:
                     break
             stop = min(vma.vm_end, end)
-            _madvise_vma(current, mm, vma, start, stop, behavior)
+            madvise_vma(current, mm, vma, start, stop, behavior)
             start = stop
     if unmapped:
         raise LinuxError(Errno.ENOMEM, "a part is not mapped")
     return 0
 
 
-def _madvise_vma(current: Task, mm: MmStruct, vma: VmArea, start: int, end: int, behavior: int) -> None:
+def madvise_vma(current: Task, mm: MmStruct, vma: VmArea, start: int, end: int, behavior: int) -> None:
     if behavior == MADV_DONTNEED:
         if vma.vm_flags & (VM_LOCKED | VM_PFNMAP):
             raise LinuxError(Errno.EINVAL, "locked")
@@ -91,10 +91,10 @@ def _madvise_vma(current: Task, mm: MmStruct, vma: VmArea, start: int, end: int,
         if behavior == MADV_WILLNEED and vma.vm_file is None:
             raise LinuxError(Errno.EBADF, "not a file")
     else:
-        _madvise_behavior(current, mm, vma, start, end, behavior)
+        madvise_behavior(current, mm, vma, start, end, behavior)
 
 
-def _madvise_behavior(current: Task, mm: MmStruct, vma: VmArea, start: int, end: int, behavior: int) -> None:
+def madvise_behavior(current: Task, mm: MmStruct, vma: VmArea, start: int, end: int, behavior: int) -> None:
     flags = vma.vm_flags
     if behavior == MADV_NORMAL:
         flags &= ~(VM_RAND_READ | VM_SEQ_READ)

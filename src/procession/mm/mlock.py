@@ -146,7 +146,7 @@ def sys_mlockall(current: Task, flags: MlockallArg) -> int:
         limit = util.rlimit(current, RLIMIT_MEMLOCK) >> PAGE_SHIFT
         if flags & MCL_CURRENT and mm.total_vm > limit and not capability.capable(current, CAP_IPC_LOCK):
             raise LinuxError(Errno.ENOMEM, "RLIMIT_MEMLOCK")
-        _do_mlockall(current, mm, flags)
+        do_mlockall(current, mm, flags)
         if flags & MCL_CURRENT:
             mlock_pages(current, mm, 0, 1 << 64)
     return 0
@@ -157,11 +157,11 @@ def sys_munlockall(current: Task) -> int:
     """Unlock all pages (munlockall(2))."""
     mm = _mm(current)
     with mm.mmap_sem.write():
-        _do_mlockall(current, mm, 0)
+        do_mlockall(current, mm, 0)
     return 0
 
 
-def _do_mlockall(current: Task, mm: MmStruct, flags: int) -> None:
+def do_mlockall(current: Task, mm: MmStruct, flags: int) -> None:
     mm.def_flags = VM_LOCKED if flags & MCL_FUTURE else 0
     if flags == MCL_FUTURE:
         return

@@ -161,12 +161,12 @@ def expand_stack(current: Task, vma: VmArea, address: int) -> None:
     grow = vma.vm_start - address >> PAGE_SHIFT
     if vma.vm_file is not None and grow > vma.vm_pgoff:
         raise LinuxError(Errno.ENOMEM, "the file begins here")
-    _acct_stack_growth(current, mm, vma, vma.vm_end - address, grow)
+    acct_stack_growth(current, mm, vma, vma.vm_end - address, grow)
     vma.vm_start = address
     vma.vm_pgoff -= grow
 
 
-def _acct_stack_growth(current: Task, mm: MmStruct, vma: VmArea, size: int, grow: int) -> None:
+def acct_stack_growth(current: Task, mm: MmStruct, vma: VmArea, size: int, grow: int) -> None:
     if not util.may_expand_vm(current, mm, grow):
         raise LinuxError(Errno.ENOMEM, "RLIMIT_AS")
     if size > util.rlimit(current, RLIMIT_STACK):

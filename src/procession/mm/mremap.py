@@ -63,7 +63,7 @@ def _mremap(current: Task, mm: MmStruct, addr: int, old_len: int, new_len: int, 
             mmap.do_munmap(current, mm, addr + new_len, old_len - new_len)
         return addr
     vma, charged = vma_to_resize(current, mm, addr, old_len, new_len)
-    if old_len == vma.vm_end - addr and _vma_expandable(mm, vma, new_len - old_len):
+    if old_len == vma.vm_end - addr and vma_expandable(mm, vma, new_len - old_len):
         pages = new_len - old_len >> PAGE_SHIFT
         vma.vm_end = addr + new_len
         mm.total_vm += pages
@@ -84,7 +84,7 @@ def _mremap(current: Task, mm: MmStruct, addr: int, old_len: int, new_len: int, 
         raise
 
 
-def _vma_expandable(mm: MmStruct, vma: VmArea, delta: int) -> bool:
+def vma_expandable(mm: MmStruct, vma: VmArea, delta: int) -> bool:
     end = vma.vm_end + delta
     return end <= TASK_SIZE and mmap.find_vma_intersection(mm, vma.vm_end, end) is None
 

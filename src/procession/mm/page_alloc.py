@@ -60,7 +60,7 @@ def nr_used_pages(k: Kernel) -> int:
 def alloc_page(k: Kernel) -> int:
     """Return a frame with one reference and any contents; raises ENOMEM."""
     if k.fault_attr is not None:
-        _should_fail_alloc_page(k)
+        should_fail_alloc_page(k)
     free = k.mm.free_list
     if free:
         pfn = free.pop()
@@ -77,7 +77,7 @@ def alloc_page(k: Kernel) -> int:
 def alloc_zeroed_page(k: Kernel) -> int:
     """Return a frame full of zeroes with one reference (get_zeroed_page); raises ENOMEM."""
     if k.fault_attr is not None:
-        _should_fail_alloc_page(k)
+        should_fail_alloc_page(k)
     free = k.mm.free_list
     frames = k.frames
     if free:
@@ -95,8 +95,8 @@ def alloc_zeroed_page(k: Kernel) -> int:
     return pfn
 
 
-def _should_fail_alloc_page(k: Kernel) -> None:
-    """Raise ENOMEM if this allocation is to be refused; nobody is killed for it (should_fail_alloc_page)."""
+def should_fail_alloc_page(k: Kernel) -> None:
+    """Raise ENOMEM if this allocation is to be refused; nobody is killed for it."""
     assert k.fault_attr is not None
     k.fault_attr.ask(k, "page", "page", Errno.ENOMEM)
 

@@ -51,8 +51,8 @@ def access_ok(address: int, size: int) -> bool:
     return address >= 0 and address + size <= TASK_SIZE
 
 
-def _should_fail_usercopy(k: Kernel, function: str) -> None:
-    """Raise EFAULT if this access is to be refused (should_fail_usercopy)."""
+def should_fail_usercopy(k: Kernel, function: str) -> None:
+    """Raise EFAULT if this access is to be refused."""
     assert k.fault_attr is not None
     k.fault_attr.ask(k, "usercopy", function, Errno.EFAULT)
 
@@ -98,7 +98,7 @@ def _user_pages(current: Task, ptr: int, n: int, want: int) -> Iterator[slice]:
 def copy_from_user_partial(current: Task, ptr: UserPtr, n: int) -> bytes:
     """Return the first n bytes at ptr, or those before the first bad page; raises EFAULT if there are none."""
     if current.kernel.fault_attr is not None:
-        _should_fail_usercopy(current.kernel, "copy_from_user")
+        should_fail_usercopy(current.kernel, "copy_from_user")
     return _load(current, ptr, n)
 
 
@@ -115,7 +115,7 @@ def copy_from_user(current: Task, ptr: UserPtr, n: int) -> bytes:
     """Return n bytes at ptr; raises EFAULT."""
     k = current.kernel
     if k.fault_attr is not None:
-        _should_fail_usercopy(k, "copy_from_user")
+        should_fail_usercopy(k, "copy_from_user")
     if not isinstance(ptr, int):
         return ptr.load(0, n)
     mm = current.mm
@@ -136,7 +136,7 @@ def load(current: Task, ptr: UserPtr, n: int) -> bytes:
 def copy_to_user_partial(current: Task, ptr: UserPtr, data: bytes) -> int:
     """Store data at ptr up to the first bad page; returns bytes stored; raises EFAULT if that is none of some."""
     if current.kernel.fault_attr is not None:
-        _should_fail_usercopy(current.kernel, "copy_to_user")
+        should_fail_usercopy(current.kernel, "copy_to_user")
     return _store(current, ptr, data)
 
 
@@ -159,7 +159,7 @@ def copy_to_user(current: Task, ptr: UserPtr, data: bytes, offset: int = 0) -> N
     """Store data at ptr + offset; raises EFAULT, perhaps with a part stored."""
     k = current.kernel
     if k.fault_attr is not None:
-        _should_fail_usercopy(k, "copy_to_user")
+        should_fail_usercopy(k, "copy_to_user")
     if not isinstance(ptr, int):
         ptr.store(offset, data)
         return
@@ -183,7 +183,7 @@ def get_user(current: Task, ptr: UserPtr, size: int, signed: bool = False, offse
     """Return the little-endian number of size bytes at ptr + offset; raises EFAULT."""
     k = current.kernel
     if k.fault_attr is not None:
-        _should_fail_usercopy(k, "get_user")
+        should_fail_usercopy(k, "get_user")
     if not isinstance(ptr, int):
         return int.from_bytes(ptr.load(offset, size), "little", signed=signed)
     ptr += offset
@@ -205,7 +205,7 @@ def put_user(current: Task, ptr: UserPtr, value: int, size: int, offset: int = 0
 def clear_user(current: Task, ptr: UserPtr, n: int) -> None:
     """Store n zero bytes; raises EFAULT."""
     if current.kernel.fault_attr is not None:
-        _should_fail_usercopy(current.kernel, "clear_user")
+        should_fail_usercopy(current.kernel, "clear_user")
     if not isinstance(ptr, int):
         ptr.store(0, bytes(n))
         return
@@ -219,7 +219,7 @@ def clear_user(current: Task, ptr: UserPtr, n: int) -> None:
 def strncpy_from_user(current: Task, ptr: UserPtr, maxlen: int) -> bytes:
     """Return the string at ptr without its NUL; raises EFAULT, ENAMETOOLONG if no NUL is in the first maxlen bytes."""
     if current.kernel.fault_attr is not None:
-        _should_fail_usercopy(current.kernel, "strncpy_from_user")
+        should_fail_usercopy(current.kernel, "strncpy_from_user")
     if not isinstance(ptr, int):
         data = ptr.load(0, min(maxlen, len(ptr)))
         end = data.find(0)

@@ -142,8 +142,8 @@ def tty_kref_put(tty: TtyStruct | None) -> None:
         k.caches["tty_struct"].free()
 
 
-def _release_tty(tty: TtyStruct) -> None:
-    """Give up both ends of a terminal that nobody has open (release_tty)."""
+def release_tty(tty: TtyStruct) -> None:
+    """Give up both ends of a terminal that nobody has open."""
     link = tty.link
     for end in (link, tty):
         if end is not None:
@@ -364,7 +364,7 @@ def _tty_release(file: TtyFile) -> None:
         if link is not None:
             tty_jobctrl.session_clear_tty(tty.kernel, link.session)
     if tty_closing and (link is None or link_closing):
-        _release_tty(tty)
+        release_tty(tty)
         tty.driver.ops.shutdown(tty)
 
 

@@ -95,10 +95,10 @@ def show_smaps(current: Task, ns: PidNamespace, task: Task) -> bytes:
     if mm is None:
         return b""
     with mm.mmap_sem.read():
-        return b"".join(_show_smap(current, mm, vma, _prev(mm, i)) for i, vma in enumerate(mm.mmap))
+        return b"".join(show_smap(current, mm, vma, _prev(mm, i)) for i, vma in enumerate(mm.mmap))
 
 
-def _show_smap(current: Task, mm: MmStruct, vma: VmArea, prev: VmArea | None) -> bytes:
+def show_smap(current: Task, mm: MmStruct, vma: VmArea, prev: VmArea | None) -> bytes:
     k = current.kernel
     rss = shared = anonymous = pss = 0
     for address in range(vma.vm_start, vma.vm_end, PAGE_SIZE):
