@@ -30,6 +30,8 @@ BREAKS: dict[str, tuple[ModuleType, str, str, str]] = {
     "a stop leaves a pending SIGCONT": (signal_send, "prepare_signal", "gone = _SIGCONT_BIT if", "gone = 0 if"),
     "a standard signal is queued twice": (
         signal_send, "_send_signal", "if sig < SIGRTMIN and pending.signal & bit:", "if False:"),
+    "a blocked signal is dropped if it is ignored": (
+        signal_queue, "sig_ignored", "if (t.blocked | t.real_blocked) >> (sig - 1) & 1:", "if False:"),
     "real-time signals come last in, first out": (
         signal_send, "_send_signal", "pending.list.append(q)", "pending.list.insert(0, q)"),
     "exec keeps ignored signals no longer": (

@@ -320,6 +320,10 @@ class TarTree:
         with tarfile.open(fileobj=self.data, mode="r:", encoding="utf-8", errors="surrogateescape") as tar:
             for info in tar:
                 self._add(tar, info)
+            # Python's reader ends in silence at a header that it cannot read, as older ones do at a negative size.
+            self.data.seek(tar.offset)
+            if self.data.read(tarfile.BLOCKSIZE).strip(b"\0"):
+                raise ValueError("a header in the middle is damaged")
 
     def __del__(self) -> None:
         self.data.close()

@@ -321,8 +321,14 @@ def pid_nr_ns(pid: Pid | None, ns: PidNamespace) -> int:
 
 def pid_vnr(viewer: Task, pid: Pid | None) -> int:
     """Return the number seen by viewer, who is current or a task that is told of something."""
-    assert viewer.nsproxy is not None
-    return pid_nr_ns(pid, viewer.nsproxy.pid_ns)
+    nsproxy = viewer.nsproxy
+    assert nsproxy is not None
+    ns = nsproxy.pid_ns
+    # pid_nr_ns(), here because getpid(2) is.
+    if pid is None or ns.level > pid.level:
+        return 0
+    upid = pid.numbers[ns.level]
+    return upid.nr if upid.ns is ns else 0
 
 
 def task_pid_vnr(viewer: Task, p: Task) -> int:

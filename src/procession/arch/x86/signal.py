@@ -6,8 +6,6 @@ from functools import cache
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from procession.arch.x86 import entry
 from procession.hw.cpu import X86_TRAP_GP
 from procession.hw.unicorn_cpu import USER_CS
@@ -22,8 +20,6 @@ from procession.kernel import siginfo, signal, signal_queue, signal_send, signal
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from procession.arch.x86.process import X86Thread
     from procession.hw.calibration import Layout
     from procession.include.linux.sched import Task
@@ -183,17 +179,25 @@ def _empty_bytes(valid: int) -> bytes:
     return bytes(not valid >> i & 1 for i in range(8))
 
 
+@cache
+def _xmm_registers(stride: int) -> struct.Struct:
+    """Return how the XMM registers lie in the engine's state: each begins a register of stride bytes."""
+    return struct.Struct("<" + f"16s{stride - 16}x" * 16)
+
+
 def save_fxsave(thread: X86Thread) -> bytes:
     """Return the 512 bytes of FXSAVE."""
     layout = thread.layout
-    state = thread.q.cast("B")
+    state = thread.saved if thread.cpu is None else thread.cpu.state
     top = state[layout.fpstt] & 7
     control, status = _control_and_status(layout, state)
     valid = _valid_bits(bytes(state[layout.fptags : layout.fptags + 8]))
     mxcsr = int.from_bytes(state[layout.mxcsr_d * 4 : layout.mxcsr_d * 4 + 4], "little")
-    registers = np.frombuffer(thread.q, np.uint64).take(_fx_words(layout, top)) & _FX_MASK
-    head = _FX_HEAD.pack(control, status | top << 11, valid, 0, 0, 0, mxcsr, _MXCSR_MASK)
-    return head + registers.tobytes() + _FX_TAIL
+    st = _ST.unpack_from(state, layout.fpregs)
+    xmm = _xmm_registers(layout.xmm_stride).unpack_from(state, layout.xmm)
+    return _FXSAVE.pack(
+        control, status | top << 11, valid, 0, 0, 0, mxcsr, _MXCSR_MASK, *st[top:], *st[:top], b"".join(xmm)
+    )
 
 
 def _control_and_status(layout: Layout, state: memoryview) -> tuple[int, int]:
@@ -202,23 +206,15 @@ def _control_and_status(layout: Layout, state: memoryview) -> tuple[int, int]:
     return control, int.from_bytes(state[layout.fpus : layout.fpus + 2], "little") & ~0x3800
 
 
-@cache
-def _fx_words(layout: Layout, top: int) -> NDArray[np.intp]:
-    """Return where in its state the engine has the x87 and XMM registers, in the order of FXSAVE, in words of 8 bytes.
-
-    FXSAVE counts the x87 registers from the top of the stack.
-    """
-    starts = [layout.fpregs + 16 * (top + i & 7) for i in range(8)]
-    starts += [layout.xmm + layout.xmm_stride * i for i in range(16)]
-    return np.array([(start + half) // 8 for start in starts for half in (0, 8)])
-
-
-# An x87 register is ten bytes of sixteen; the others are 0 in the image.
-_FX_MASK: Final = np.array([ULONG_MAX, 0xFFFF] * 8 + [ULONG_MAX, ULONG_MAX] * 16, np.uint64)
-_FX_TAIL: Final = bytes(FXSAVE_SIZE - _FX_HEAD.size - _FX_MASK.nbytes)
+# An x87 register is ten bytes of sixteen; the image counts them from the top of the stack.
+_ST: Final = struct.Struct("<" + "10s6x" * 8)
+_FXSAVE: Final = struct.Struct(_FX_HEAD.format + "10s6x" * 8 + "256s96x")
+_FX_REGISTERS: Final = struct.Struct("<" + "10s6x" * 8 + "16s" * 16)
 _INITIAL_CONTROL: Final = 0x37F
 _INITIAL_MXCSR: Final = 0x1F80
 _ALL_EMPTY: Final = b"\1" * 8
+_NO_ST: Final = bytes(8 * 16)
+_NO_XMM: Final = (bytes(16),) * 16
 
 
 def init_fpu(current: Task, thread: X86Thread) -> None:
@@ -231,7 +227,8 @@ def init_fpu(current: Task, thread: X86Thread) -> None:
     state[layout.fpstt] = 0
     state[layout.fpus : layout.fpus + 2] = b"\0\0"
     state[layout.fptags : layout.fptags + 8] = _ALL_EMPTY
-    np.frombuffer(cpu.q, np.uint64)[_fx_words(layout, 0)] = 0
+    state[layout.fpregs : layout.fpregs + 8 * 16] = _NO_ST
+    _xmm_registers(layout.xmm_stride).pack_into(state, layout.xmm, *_NO_XMM)
 
 
 def restore_fxsave(current: Task, thread: X86Thread, data: bytes) -> None:
@@ -248,5 +245,6 @@ def restore_fxsave(current: Task, thread: X86Thread, data: bytes) -> None:
     state[layout.fpstt] = top
     state[layout.fpus : layout.fpus + 2] = (status & ~0x3800).to_bytes(2, "little")
     state[layout.fptags : layout.fptags + 8] = _empty_bytes(tags)
-    words = np.frombuffer(data, np.uint64, _FX_MASK.size, _FX_HEAD.size)
-    np.frombuffer(cpu.q, np.uint64)[_fx_words(layout, top)] = words & _FX_MASK
+    registers = _FX_REGISTERS.unpack_from(data, _FX_HEAD.size)
+    _ST.pack_into(state, layout.fpregs, *registers[8 - top : 8], *registers[: 8 - top])
+    _xmm_registers(layout.xmm_stride).pack_into(state, layout.xmm, *registers[8:])

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from procession.include.trace.tracepoints import Trace
     from procession.init.main import InitProgram
     from procession.kernel.futex import FutexHash
-    from procession.kernel.kthread import KthreadCreateInfo
+    from procession.kernel.kthread import KthreadCreateInfo, ThreadFn
     from procession.kernel.rcupdate import RcuState
     from procession.kernel.sched import Rq
     from procession.net.unix.sock import UnixSock
@@ -100,13 +100,14 @@ class UserState:
 class KthreadState:
     """kernel/kthread.py."""
 
-    __slots__ = ("kthreadd_task", "kthread_create_lock", "kthread_create_list")  # derived
+    __slots__ = ("kthreadd_task", "kthread_create_lock", "kthread_create_list", "boot_kthreads")  # derived
 
     kthreadd_task: Task
     kthread_create_lock: SpinLock
 
     def __init__(self) -> None:
         self.kthread_create_list: list[KthreadCreateInfo] = []  # requests, the oldest first; kthread_create_lock
+        self.boot_kthreads: dict[str, ThreadFn] = {}  # what boot is to start, by its name in init/main.py's table
 
 
 class MmState:
