@@ -80,7 +80,7 @@ _NP_NOT_RW: Final = np.uint64(~PTE_RW & 0xFFFFFFFFFFFFFFFF)
 def handle_mm_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, write: bool) -> int:
     """Make address in vma present, and writable if write; returns VM_FAULT bits, 0 for a minor fault.
 
-    The caller holds mmap_sem for reading and has checked vma's permissions. Does not count the fault.
+    Takes no mmap_sem, looks at no permission of vma, counts no fault: all that is done where it is called.
     """
     base = mm.pte_tables.get(address >> PMD_SHIFT)
     if base is None:

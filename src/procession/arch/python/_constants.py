@@ -1,4 +1,4 @@
-"""The constants of include/ as attributes. Made by scripts/python_calls.py."""
+"""The constants of include/ as attributes. Made by scripts/python_constants.py."""
 
 from __future__ import annotations
 
@@ -338,6 +338,7 @@ class Constants:
     MAP_FILE: Final = mman_h.MAP_FILE
     MAP_SHARED: Final = mman_h.MAP_SHARED
     MAP_PRIVATE: Final = mman_h.MAP_PRIVATE
+    MAP_TYPE: Final = mman_h.MAP_TYPE
     MADV_NORMAL: Final = mman_h.MADV_NORMAL
     MADV_RANDOM: Final = mman_h.MADV_RANDOM
     MADV_SEQUENTIAL: Final = mman_h.MADV_SEQUENTIAL
