@@ -36,6 +36,16 @@ HOT = {
     ("mm/memory.py", "do_linear_fault"),
     ("kernel/fork_mm.py", "dup_mmap"),
 }
+# Read by users and tests alone.
+FOR_OTHERS = {
+    "__getattr__",  # what `from procession import …` gives
+    "CpuRegisters",  # an engine without a kernel: the test bench of hw and the fuzzer of instructions
+    "census",  # Machine(fail=…) for every request in turn, in users' tests
+    "every_failure",
+    "mutex_lock",  # the kernel's mutexes are taken interruptibly
+    "trace_hash",
+    *("kthread_bind", "kthread_data", "kthread_run", "kthread_should_stop", "kthread_stop"),  # linux/kthread.h
+}
 # Modules of others, whose constants are looked up by a name that is made up, and our own loaded on first use.
 FOREIGN = {"x86_const", "import_module"}
 # kernel/wait.py, mm/uaccess; not Linux's kernel/wait.c, fault-inject.h, nor /proc/sys/kernel/domainname.
@@ -86,6 +96,21 @@ def missing(text):
     return [name for name, place in places if not place.exists() and not place.with_suffix(".py").exists()]
 
 
+def unused(texts):
+    """Names of top-level functions and classes that nothing in texts reads."""
+    read, made = set(), set()
+    for text in texts:
+        tree = ast.parse(text)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute):
+                read.add(node.attr)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                read.add(node.id)
+        definitions = [n for n in tree.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
+        made |= {node.name for node in definitions if not node.decorator_list}
+    return made - read
+
+
 def test_files_are_short():
     long = {path for path, text in modules().items() if text.count("\n") > FILE_LINES}
 
@@ -109,6 +134,15 @@ def test_files_that_sources_name_are_there():
     wrong = [f"{path}: {name}" for path, text in modules().items() for name in missing(text)]
 
     assert wrong == []
+
+
+def test_nothing_is_dead():
+    """What is for users alone, or a part of an interface that is there as a whole."""
+    assert unused(modules().values()) - FOR_OTHERS == set()
+
+
+def test_a_dead_function_is_found():
+    assert unused(["def f(): g()\nclass C: pass\n", "def g(): pass\nx.C\n", "@syscall\ndef sys_x(): pass\n"]) == {"f"}
 
 
 def test_a_long_function_is_found():

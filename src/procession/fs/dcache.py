@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from procession.include.linux.fs import Inode, PathRef, Vfsmount
     from procession.include.linux.sched import Task
 
-__all__ = ("d_absolute_path", "d_add", "d_delete", "d_make_root", "d_move", "d_path", "is_subdir", "sys_getcwd")
+__all__ = ("d_add", "d_delete", "d_make_root", "d_move", "d_path", "is_subdir", "sys_getcwd")
 
 
 def d_make_root(inode: Inode) -> Dentry:
@@ -102,11 +102,6 @@ def d_path(path: PathRef, root: PathRef | None = None) -> str:
     text = "/" + "/".join(names)
     dentry = path.dentry
     return text + " (deleted)" if dentry.d_deleted and dentry.d_parent is not dentry else text
-
-
-def d_absolute_path(path: PathRef) -> str:
-    """Return the path's name from the global root."""
-    return d_path(path, None)
 
 
 @syscall

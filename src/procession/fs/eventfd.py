@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("EventfdCtx", "EventfdFile", "eventfd_signal", "sys_eventfd", "sys_eventfd2")
+__all__ = ("EventfdCtx", "EventfdFile", "sys_eventfd", "sys_eventfd2")
 
 ULLONG_MAX: Final = (1 << 64) - 1
 
@@ -96,14 +96,6 @@ class EventfdFile(File):
     def release(self, current: Task | None) -> None:
         """Tell pollers that it is over."""
         wait.wake_up(self.private_data.wqh, POLLHUP)
-
-
-def eventfd_signal(ctx: EventfdCtx, n: int) -> int:
-    """Add n from inside the kernel, as much as fits; returns how much did."""
-    n = min(n, ULLONG_MAX - ctx.count)
-    ctx.count += n
-    wait.wake_up(ctx.wqh, POLLIN)
-    return n
 
 
 @syscall

@@ -41,7 +41,6 @@ __all__ = (
     "do_execve",
     "exec_init",
     "flush_old_exec",
-    "get_task_comm",
     "kernel_read",
     "open_exec",
     "prepare_binprm",
@@ -287,9 +286,3 @@ def set_task_comm(p: Task, comm: str) -> None:
     """Set p's name, cut to 15 bytes."""
     with p.alloc_lock:
         p.comm = comm.encode("utf-8", "surrogateescape")[: TASK_COMM_LEN - 1].decode("utf-8", "surrogateescape")
-
-
-def get_task_comm(p: Task) -> str:
-    """Return p's name."""
-    with p.alloc_lock:
-        return p.comm

@@ -30,7 +30,6 @@ __all__ = (
     "fget_light",
     "fget_raw",
     "filp_close",
-    "get_unused_fd",
     "init_files",
     "put_files_struct",
     "put_unused_fd",
@@ -115,11 +114,6 @@ def alloc_fd(current: Task, start: int = 0, flags: int = 0) -> int:
         else:
             files.close_on_exec &= ~bit
         return fd
-
-
-def get_unused_fd(current: Task) -> int:
-    """Reserve the lowest free descriptor."""
-    return alloc_fd(current)
 
 
 def put_unused_fd_locked(files: FilesStruct, fd: int) -> None:

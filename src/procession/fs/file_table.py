@@ -15,11 +15,11 @@ from procession.kernel import capability, pid
 from procession.mm import slab
 
 if TYPE_CHECKING:
-    from procession.include.linux.fs import File, Inode
+    from procession.include.linux.fs import File
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("alloc_file", "files_init", "fput", "get_empty_filp", "get_file", "get_write_access", "put_write_access")
+__all__ = ("alloc_file", "files_init", "fput", "get_empty_filp", "get_file")
 
 
 def files_init(k: Kernel) -> None:
@@ -85,15 +85,3 @@ def free_filp(k: Kernel) -> None:
     """Undo get_empty_filp (put_filp)."""
     k.vfs.nr_files -= 1
     k.caches["filp"].free()
-
-
-def get_write_access(inode: Inode) -> None:
-    """Count a writer; raises ETXTBSY while the file is being executed."""
-    if inode.i_writecount < 0:
-        raise LinuxError(Errno.ETXTBSY, "being executed")
-    inode.i_writecount += 1
-
-
-def put_write_access(inode: Inode) -> None:
-    """Count a writer less."""
-    inode.i_writecount -= 1

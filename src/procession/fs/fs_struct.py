@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("chroot_fs_refs", "copy_fs_struct", "exit_fs", "init_fs", "put_fs_struct", "set_fs_pwd", "set_fs_root")
+__all__ = ("copy_fs_struct", "exit_fs", "init_fs", "put_fs_struct", "set_fs_pwd", "set_fs_root")
 
 
 def init_fs(k: Kernel, root: PathRef) -> FsStruct:
@@ -57,22 +57,3 @@ def set_fs_pwd(fs: FsStruct, path: PathRef) -> None:
     """Change the working directory."""
     with fs.lock:
         fs.pwd = path
-
-
-def _same(a: PathRef, b: PathRef) -> bool:
-    return a.mnt is b.mnt and a.dentry is b.dentry
-
-
-def chroot_fs_refs(k: Kernel, old_root: PathRef, new_root: PathRef) -> None:
-    """Move every task whose root or cwd is old_root to new_root (for pivot_root)."""
-    with k.tasklist_lock.read():
-        for leader in k.tasks:
-            for p in leader.signal.threads:
-                fs = p.fs
-                if fs is None:
-                    continue
-                with fs.lock:
-                    if _same(fs.root, old_root):
-                        fs.root = new_root
-                    if _same(fs.pwd, old_root):
-                        fs.pwd = new_root

@@ -52,7 +52,6 @@ __all__ = (
     "copy_mnt_ns",
     "get_mnt_ns",
     "kern_mount",
-    "lookup_mnt",
     "mnt_want_write",
     "mount_fs",
     "mount_root",
@@ -151,12 +150,6 @@ def _detach(k: Kernel, ns: MntNamespace, mnt: Vfsmount) -> None:
     mnt.mnt_parent = mnt.mnt_mountpoint = None
     ns.mounts.remove(mnt)
     k.caches["mnt_cache"].free()
-
-
-def lookup_mnt(k: Kernel, mnt: Vfsmount, dentry: Dentry) -> Vfsmount | None:
-    """Return what is mounted on dentry as seen in mnt."""
-    found: Vfsmount | None = k.vfs.mount_hashtable.get((mnt, dentry))
-    return found
 
 
 def mnt_want_write(mnt: Vfsmount) -> None:

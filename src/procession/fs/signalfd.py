@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from procession.include.linux.signal import Siginfo
     from procession.include.linux.wait import WaitQueueHead
 
-__all__ = ("SignalfdFile", "signalfd_notify", "sys_signalfd", "sys_signalfd4")
+__all__ = ("SignalfdFile", "sys_signalfd", "sys_signalfd4")
 
 ALL_SIGNALS: Final = (1 << 64) - 1
 SIZEOF_SIGINFO: Final = 128
@@ -42,12 +42,6 @@ def _wqh(current: Task) -> WaitQueueHead:
     if sighand.signalfd_wqh is None:
         sighand.signalfd_wqh = current.kernel.wait_queue_head("signalfd_wqh")
     return sighand.signalfd_wqh
-
-
-def signalfd_notify(tsk: Task, sig: int) -> None:
-    """A signal was queued for tsk (include/linux/signalfd.h)."""
-    if tsk.sighand is not None and tsk.sighand.signalfd_wqh is not None:
-        wait.wake_up(tsk.sighand.signalfd_wqh)
 
 
 class SignalfdFile(File):

@@ -7,10 +7,9 @@ again, a system call's successor is next.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
-__all__ = ("Cpu", "CpuError", "CpuState", "Hooks")
+__all__ = ("CpuError", "CpuState", "Hooks")
 
 
 class CpuError(Exception):
@@ -66,62 +65,3 @@ class CpuState(Protocol):
     q: memoryview
     cpu: Any
     saved: memoryview
-
-
-class Cpu(Protocol):
-    """One execution engine.
-
-    q, d: the registers it has, as words of 64 and 32 bits.  owner: whose they are.  counted: whether it counts
-    instructions.  running: run() is in progress, perhaps inside a hook.  error: set by a hook for run() to raise.
-    """
-
-    q: memoryview
-    d: memoryview
-    owner: CpuState | None
-    counted: bool
-    running: bool
-    error: BaseException | None
-
-    def load(self, state: CpuState) -> None:
-        """Take a task's registers in, putting away those of the last one."""
-        ...
-
-    def unload(self) -> None:
-        """Put the registers away."""
-        ...
-
-    def flags(self) -> int:
-        """Return rflags; only inside a hook. At other times they are among the registers."""
-        ...
-
-    def set_fpu_control(self, fpcw: int, mxcsr: int) -> None:
-        """Set the control words of x87 and SSE."""
-        ...
-
-    def set_page_table(self, pgd: int) -> None:
-        """Translate addresses by the tables at pgd (0: nothing is mapped) and forget all older translations."""
-        ...
-
-    def set_exits(self, addresses: Sequence[int]) -> None:
-        """Have run() end before the instruction at any of these addresses."""
-        ...
-
-    def run(self, count: int) -> None:
-        """Run user code until a hook calls stop() or an exit; a counting engine also stops after count instructions."""
-        ...
-
-    def stop(self) -> None:
-        """End run() after the current instruction."""
-        ...
-
-    def leave(self) -> None:
-        """End run() from within a hook, whatever that has done to the page tables."""
-        ...
-
-    def drop_code(self, frames: Sequence[int]) -> None:
-        """Forget code translated from these frames: the kernel has written into them."""
-        ...
-
-    def drop_all_code(self) -> None:
-        """Forget all translated code."""
-        ...

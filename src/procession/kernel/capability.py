@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from procession.include.linux.nsproxy import UserNamespace
     from procession.include.linux.sched import Task
 
-__all__ = ("capable", "has_capability", "has_ns_capability", "ns_capable", "nsown_capable", "sys_capget", "sys_capset")
+__all__ = ("capable", "has_capability", "ns_capable", "nsown_capable", "sys_capget", "sys_capset")
 
 _VERSION_1: Final = 0x19980330
 _VERSION_2: Final = 0x20071026
@@ -62,11 +62,6 @@ def nsown_capable(current: Task, cap: int) -> bool:
 def has_capability(t: Task, cap: int) -> bool:
     """Whether another task has cap; leaves no mark."""
     return _cap_capable(t.kernel, t.real_cred, t.kernel.users.init_user_ns, cap)
-
-
-def has_ns_capability(t: Task, ns: UserNamespace, cap: int) -> bool:
-    """As has_capability, in a user namespace."""
-    return _cap_capable(t.kernel, t.real_cred, ns, cap)
 
 
 def _validate_magic(current: Task, header: UserPtr) -> int:

@@ -16,27 +16,12 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = (
-    "abort_creds",
-    "commit_creds",
-    "copy_creds",
-    "cred_init",
-    "exit_creds",
-    "get_cred",
-    "prepare_creds",
-    "put_cred",
-)
+__all__ = ("abort_creds", "commit_creds", "copy_creds", "cred_init", "exit_creds", "prepare_creds", "put_cred")
 
 
 def cred_init(k: Kernel) -> None:
     """Make the cache credentials are counted in."""
     slab.kmem_cache_create(k, "cred_jar", 192)
-
-
-def get_cred(cred: Cred) -> Cred:
-    """Take a reference."""
-    cred.usage += 1
-    return cred
 
 
 def put_cred(k: Kernel, cred: Cred) -> None:

@@ -32,7 +32,6 @@ __all__ = (
     "do_settimeofday",
     "get_timespec",
     "get_timeval",
-    "ktime_get",
     "ktime_get_real",
     "put_timespec",
     "put_timeval",
@@ -44,11 +43,6 @@ __all__ = (
 
 
 _TWO_LONGS: Final = struct.Struct("<qq")
-
-
-def ktime_get(k: Kernel) -> int:
-    """Return CLOCK_MONOTONIC in ns."""
-    return k.clock.now_ns
 
 
 def ktime_get_real(k: Kernel) -> int:

@@ -77,17 +77,11 @@ _COW_MASK: Final = VM_SHARED | VM_MAYWRITE
 _NP_NOT_RW: Final = np.uint64(~PTE_RW & 0xFFFFFFFFFFFFFFFF)
 
 
-def handle_mm_fault(current: Task, mm: MmStruct, vma: VmArea, address: int, write: bool) -> int:
+def handle_mm_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, write: bool) -> int:
     """Make address in vma present, and writable if write; returns VM_FAULT bits, 0 for a minor fault.
 
-    The caller holds mmap_sem for reading and has checked vma's permissions. Does not count the fault.
+    Takes no mmap_sem, looks at no permission of vma, counts no fault: all that is done where it is called.
     """
-    mm.mmap_sem.assert_held()
-    return handle_pte_fault(current.kernel, mm, vma, address, write)
-
-
-def handle_pte_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, write: bool) -> int:
-    """handle_mm_fault for callers without a current task."""
     base = mm.pte_tables.get(address >> PMD_SHIFT)
     if base is None:
         try:
@@ -260,7 +254,7 @@ def fixup_user_fault(current: Task, mm: MmStruct, address: int, write: bool) -> 
             vma = mmap.find_extend_vma(current, mm, address)
         if vma is None or not vma.vm_flags & (VM_WRITE if write else VM_READ | VM_WRITE | VM_EXEC):
             raise LinuxError(Errno.EFAULT, "no such mapping")
-        result = handle_pte_fault(current.kernel, mm, vma, address, write)
+        result = handle_mm_fault(current.kernel, mm, vma, address, write)
     if result & VM_FAULT_ERROR:
         raise LinuxError(Errno.EFAULT, "the page cannot be had")
     if result & VM_FAULT_MAJOR:
@@ -300,7 +294,7 @@ def make_pages_present(current: Task, mm: MmStruct, start: int, end: int) -> int
         if not flags & (VM_READ | VM_WRITE | VM_EXEC):
             return int(Errno.ENOMEM)
         if follow_page(k, mm, address, write) < 0:
-            result = handle_pte_fault(k, mm, vma, address, write)
+            result = handle_mm_fault(k, mm, vma, address, write)
             if result & VM_FAULT_OOM:
                 return int(Errno.ENOMEM)
             if result & VM_FAULT_SIGBUS:

@@ -25,7 +25,6 @@ __all__ = (
     "alloc_page",
     "alloc_zeroed_page",
     "clear_page",
-    "copy_page",
     "free_page",
     "get_page",
     "mem_init",
@@ -112,14 +111,6 @@ def clear_page(k: Kernel, pfn: int) -> None:
     """Fill a frame with zeroes."""
     start = pfn << PAGE_SHIFT
     k.frames.phys[start : start + PAGE_SIZE] = ZEROES
-
-
-def copy_page(k: Kernel, to: int, frm: int) -> None:
-    """Copy one frame's contents to another."""
-    phys = k.frames.phys
-    to <<= PAGE_SHIFT
-    frm <<= PAGE_SHIFT
-    phys[to : to + PAGE_SIZE] = phys[frm : frm + PAGE_SIZE]
 
 
 def get_page(k: Kernel, pfn: int) -> None:

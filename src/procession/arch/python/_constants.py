@@ -1,4 +1,4 @@
-"""The constants of include/ as attributes. Made by scripts/python_calls.py."""
+"""The constants of include/ as attributes. Made by scripts/python_constants.py."""
 
 from __future__ import annotations
 

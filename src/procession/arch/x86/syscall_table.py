@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from procession.include.linux.syscalls import SYSCALLS, Syscall
-
-__all__ = ("LATER_CALLS", "NI_SYSCALLS", "NR", "NR_SYSCALLS", "SYSCALL_NAMES", "get_syscall", "syscall_name")
+__all__ = ("LATER_CALLS", "NI_SYSCALLS", "NR", "NR_SYSCALLS", "SYSCALL_NAMES", "syscall_name")
 
 # In the order of their numbers.
 _NAMES: Final = """
@@ -137,9 +135,3 @@ def syscall_name(nr: int) -> str:
     if name is None:
         name = LATER_CALLS[nr][0] if nr in LATER_CALLS else f"syscall_{nr:#x}"
     return name
-
-
-def get_syscall(nr: int) -> Syscall | None:
-    """Return the declaration of call nr, None if 3.2 has no such number or this kernel lacks the call."""
-    name = SYSCALL_NAMES.get(nr)
-    return None if name is None else SYSCALLS.get(name)

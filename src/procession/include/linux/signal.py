@@ -183,19 +183,6 @@ SI_SIGIO: Final = -5
 SI_TKILL: Final = -6
 
 
-class SiCode(IntEnum):
-    """si_code values; those of one signal may share numbers, hence the prefixes."""
-
-    USER = SI_USER
-    KERNEL = SI_KERNEL
-    QUEUE = SI_QUEUE
-    TIMER = SI_TIMER
-    MESGQ = SI_MESGQ
-    ASYNCIO = SI_ASYNCIO
-    SIGIO = SI_SIGIO
-    TKILL = SI_TKILL
-
-
 # si_code of SIGCHLD, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP.
 CLD_EXITED: Final = 1
 CLD_KILLED: Final = 2
@@ -280,15 +267,6 @@ class Sigpending:
 
     signal: int = 0
     list: list[Sigqueue] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class SigAltStack:
-    """stack_t as user space gives it."""
-
-    sp: UserPtr = 0
-    flags: int = 0
-    size: int = 0
 
 
 SigHowArg = Annotated[int, Arg("int", 32, signed=True, values=SigHow, prefix="SIG_")]
