@@ -20,7 +20,7 @@ import time
 from rich.console import Console
 from rich.table import Table
 
-from procession import Kernel
+from procession import Machine
 from procession.include.linux.signal import SIGKILL
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -52,7 +52,7 @@ def host_run(argv: list[str]) -> float:
 def guest_run(argv: list[str]) -> float:
     """Seconds one run takes here, boot included."""
     start = time.perf_counter()
-    result = Kernel(root="/").run(argv)
+    result = Machine(root="/").run(argv)
     took = time.perf_counter() - start
     if result.status:
         raise SystemExit(f"{argv}: status {result.status}: {result.stderr.decode()}")
@@ -98,7 +98,7 @@ def python_fork_cycle_guest(count: int) -> float:
             await sys.waitpid(pid)
         took = time.perf_counter() - start
 
-    Kernel().run(main)
+    Machine().run(main)
     return took / count
 
 
@@ -122,7 +122,7 @@ def sleepers(count: int = 10_000) -> tuple[float, float]:
         memory.append(rss())
         await sys.kill(-1, SIGKILL)
 
-    Kernel().run(main)
+    Machine().run(main)
     costs = [after - before for before, after in pairwise(marks)]
     return (memory[1] - memory[0]) / (count - 50), median(costs[-50:]) / median(costs[75:125])
 
@@ -139,7 +139,7 @@ def boot() -> float:
         return 0
 
     start = time.perf_counter()
-    Kernel().run(main)
+    Machine().run(main)
     return time.perf_counter() - start
 
 

@@ -3,7 +3,7 @@
 Prints:
     inside: I am 1, my parent is 0
     inside: my children are [2, 3], both sleep
-    outside: the same three are [4, 5, 6]
+    outside: the same three are [18, 19, 20]
     inside: kill -TERM 1 from within does nothing
     outside: init ended with 7
     outside: left over: []

@@ -5,7 +5,7 @@ is left. A handler runs at the end of a system call; the call it interrupts fail
 handler was installed with SA_RESTART.
 
 Prints:
-    one signal, reaped [(4, 'exit 1'), (5, 'signal 15')]
+    one signal, reaped [(18, 'exit 1'), (19, 'signal 15')]
     sleep interrupted by SIGALRM with 5.0 s left
     read restarted after SIGUSR1: b'data'
 """

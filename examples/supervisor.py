@@ -3,16 +3,16 @@
 Twenty minutes of virtual time take no real time, so that the whole story can be a test.
 
 Prints:
-    0 s: service started as 4
-    600 s: service 4 was killed by signal 11, restart in 1 s
-    601 s: service started as 5
-    1201 s: service 5 ended with 1, restart in 1 s
-    1202 s: service started as 6
-    1202 s: service 6 ended with 2, restart in 2 s
-    1204 s: service started as 7
-    1204 s: service 7 ended with 2, restart in 4 s
-    1208 s: service started as 8
-    1208 s: service 8 ended with 2, giving up
+    0 s: service started as 18
+    600 s: service 18 was killed by signal 11, restart in 1 s
+    601 s: service started as 19
+    1201 s: service 19 ended with 1, restart in 1 s
+    1202 s: service started as 20
+    1202 s: service 20 ended with 2, restart in 2 s
+    1204 s: service started as 21
+    1204 s: service 21 ended with 2, restart in 4 s
+    1208 s: service started as 22
+    1208 s: service 22 ended with 2, giving up
     supervisor: exit code 2
 """
 

@@ -5,7 +5,7 @@ its new parent, and that one waits for whatever comes.
 
 Prints:
     zombie: (child) Z, its parent is me: True
-    reaped: 4, 42 -- and gone: True
+    reaped: 18, 42 -- and gone: True
     orphan: my parent was the middle one, now it is 1
     the orphan is gone too: True
 """

@@ -16,20 +16,22 @@ from fuzz.reduce import reduced
 from procession.drivers.tty import n_tty_output, n_tty_receive, tty_jobctrl
 from procession.fs import file
 from procession.include.linux.bug import KernelBug
-from procession.kernel import exit, exit_wait, fork, signal, signal_notify, signal_queue, signal_send
+from procession.kernel import exit_pgrp, exit_wait, fork, signal, signal_notify, signal_queue, signal_send
 
 # name -> (module, function, old, new)
 BREAKS: dict[str, tuple[ModuleType, str, str, str]] = {
     "an orphaned group gets no SIGHUP": (
-        exit, "kill_orphaned_pgrp", "signal_send.kill_pgrp_info_locked(SIGHUP,", "(lambda *_: 0)(SIGHUP,"),
+        exit_pgrp, "kill_orphaned_pgrp", "signal_send.kill_pgrp_info_locked(SIGHUP,", "(lambda *_: 0)(SIGHUP,"),
     "a group whose parent is in the session is orphaned, too": (
-        exit, "will_become_orphaned_pgrp", "return False", "continue"),
+        exit_pgrp, "will_become_orphaned_pgrp", "return False", "continue"),
     "WNOWAIT reaps": (exit_wait, "wait_task_zombie", "if wo.wo_flags & WNOWAIT:", "if False:"),
     "WNOWAIT takes a stop": (exit_wait, "wait_task_stopped", "and not wo.wo_flags & WNOWAIT", ""),
     "SIGCONT leaves pending stops": (signal_send, "prepare_signal", "else SIG_KERNEL_STOP_MASK", "else 0"),
     "a stop leaves a pending SIGCONT": (signal_send, "prepare_signal", "gone = _SIGCONT_BIT if", "gone = 0 if"),
     "a standard signal is queued twice": (
         signal_send, "_send_signal", "if sig < SIGRTMIN and pending.signal & bit:", "if False:"),
+    "a blocked signal is dropped if it is ignored": (
+        signal_queue, "sig_ignored", "if (t.blocked | t.real_blocked) >> (sig - 1) & 1:", "if False:"),
     "real-time signals come last in, first out": (
         signal_send, "_send_signal", "pending.list.append(q)", "pending.list.insert(0, q)"),
     "exec keeps ignored signals no longer": (
@@ -70,8 +72,8 @@ BREAKS: dict[str, tuple[ModuleType, str, str, str]] = {
 # The same for terminals, which have their own programs.
 TERMINAL_BREAKS: dict[str, tuple[ModuleType, str, str, str]] = {
     "an erased character is a byte": (n_tty_output, "is_continuation", "c & 0xC0 == 0x80", "False"),
-    "a word erases the line": (n_tty_receive, "_eraser", "elif seen_alnums:", "elif False:"),
-    "a kill is not shown": (n_tty_receive, "_eraser", "if lflag & ECHOK:", "if False:"),
+    "a word erases the line": (n_tty_receive, "eraser", "elif seen_alnums:", "elif False:"),
+    "a kill is not shown": (n_tty_receive, "eraser", "if lflag & ECHOK:", "if False:"),
     "a printed erasure has no end": (n_tty_receive, "_finish_erasing", "if n.erasing:", "if False:"),
     "an erased tab ignores ^X before it": (n_tty_receive, "_echo_erased_tab", "num_chars += 2", "num_chars += 1"),
     "the eighth bit is kept": (n_tty_receive, "_receive_char", "if iflag & ISTRIP:", "if False:"),
@@ -82,9 +84,9 @@ TERMINAL_BREAKS: dict[str, tuple[ModuleType, str, str, str]] = {
     "EOL2 ends no line": (n_tty_receive, "_receive_line_end", "c == cc[VEOL2]", "False"),
     "a signal leaves the output stopped": (n_tty_receive, "_receive_signal", "if t.c_iflag & IXON:", "if False:"),
     "ONLCR keeps the column": (
-        n_tty_output, "_do_output_char", "n.canon_column = n.column = 0\n            write(", "write("),
-    "ONOCR is for every column": (n_tty_output, "_do_output_char", "and n.column == 0", ""),
-    "backspace is a column": (n_tty_output, "_do_output_char", "max(0, n.column - 1)", "n.column + 1"),
+        n_tty_output, "do_output_char", "n.canon_column = n.column = 0\n            write(", "write("),
+    "ONOCR is for every column": (n_tty_output, "do_output_char", "and n.column == 0", ""),
+    "backspace is a column": (n_tty_output, "do_output_char", "max(0, n.column - 1)", "n.column + 1"),
 }
 
 

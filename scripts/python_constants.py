@@ -18,7 +18,7 @@ HEADERS = {
     "linux/sched": r"(CLONE|SCHED)_.*|CSIGNAL",
     "linux/wait": r"W[A-Z]+|P_[A-Z]+",
     "linux/fcntl": r".*",
-    "linux/fs": r"(S|DT)_.*|S_I.*|POLL.*",
+    "linux/fs": r"S_(?!\w+UGO).*|DT_.*|POLL.*",
     "linux/eventpoll": r"E?POLL.*|(EFD|SFD)_.*",
     "linux/mm_types": r"(PROT|MAP)_.*|PAGE_SIZE",
     "linux/mman": r".*",
@@ -30,7 +30,7 @@ HEADERS = {
     "linux/net": r"(SHUT|SOCK)_.*",
     "asm/ioctls": r"(TC|TIO|FIO).*",
 }
-HEAD = '''"""The constants of include/ as attributes. Made by scripts/python_calls.py."""
+HEAD = '''"""The constants of include/ as attributes. Made by scripts/python_constants.py."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Nothing that a program or a user does makes the kernel or the command fail: hostile programs, exhaustion, signals.
 
-A failure would be a KernelBug or another exception out of Kernel.run(), a Python traceback on standard error, a hang,
+A failure would be a KernelBug or another exception out of Machine.run(), a Python traceback on standard error, a hang,
 or memory of the host that grows without bound. bad_input/*.c are the hostile programs; they have a seed as argument.
 """
 
@@ -22,7 +22,7 @@ import pytest
 from tests.hw.elf import EXIT, elf
 from tests.surroundings import need
 
-from procession import Errno, Kernel
+from procession import Errno, Machine
 from procession.arch.x86.syscall_table import SYSCALL_NAMES
 
 SH = "/bin/sh"
@@ -136,7 +136,7 @@ def test_a_call_that_does_not_exist_is_counted():
     for number in (312, 400, 0x7FFFFFFF, 0xFFFFFFFF):
         # mov eax, number; syscall; neg eax; mov edi, eax
         code = "b8" + struct.pack("<I", number).hex() + "0f05 f7d8 89c7" + EXIT
-        result = Kernel(root={"/t": elf(code)}, memory=8 << 20).run(["/t"])
+        result = Machine(root={"/t": elf(code)}, memory=8 << 20).run(["/t"])
         assert result.exit_code == Errno.ENOSYS
         assert sum(result.kernel.enosys.values()) == 1
 
@@ -182,7 +182,7 @@ def test_wild_system_calls_of_python_programs(seed):
                 await sys.exit(0)
             await sys.waitpid(pid)
 
-    result = Kernel(root={"/x": b""}, memory=64 << 20).run(main)
+    result = Machine(root={"/x": b""}, memory=64 << 20).run(main)
     assert (result.exit_code, result.stderr) == (0, b"")
     result.kernel.check_baseline()
 
@@ -209,7 +209,7 @@ def test_a_program_that_awaits_something_else(value):
     async def main(sys):
         await Foreign(value)
 
-    result = Kernel().run(main)
+    result = Machine().run(main)
     assert result.exit_code == 1
     assert b"TypeError: a program can only await system calls" in result.stderr
 
@@ -246,7 +246,7 @@ PRIVILEGED = {
 
 @pytest.mark.parametrize("name", PRIVILEGED)
 def test_a_privileged_instruction_is_sigsegv(name):
-    result = Kernel(root={"/t": elf(PRIVILEGED[name] + EXIT)}, memory=8 << 20).run(["/t"])
+    result = Machine(root={"/t": elf(PRIVILEGED[name] + EXIT)}, memory=8 << 20).run(["/t"])
     assert result.status & 0x7F == SIGSEGV
 
 
@@ -275,7 +275,7 @@ def test_a_bug_of_ours_names_task_and_call_and_where_to_go(monkeypatch):
         await sys.getppid()
 
     with pytest.raises(KernelBug) as caught:
-        Kernel().run(main)
+        Machine().run(main)
     text = str(caught.value)
     assert "the reason" in text
     assert "comm: main" in text
@@ -458,5 +458,5 @@ def test_a_poll_for_nothing_lets_time_pass():
         assert await sys.poll([(0, 2)], 5000) == []
         await sys.print(round((await sys.clock_gettime(1) - before) / 1e9))
 
-    result = Kernel(stdin=b"unread").run(main)
+    result = Machine(stdin=b"unread").run(main)
     assert (result.output, result.stderr) == ("5\n", b"")

@@ -233,5 +233,5 @@ def test_a_field_of_the_kernel_is_not_set_on_the_machine():
     """It would be without effect."""
     machine = Machine()
     with pytest.raises(AttributeError):
-        machine.fault_around_pages = 16
-    machine.kernel.mm.fault_around_pages = 16
+        machine.pid_max = 400
+    machine.kernel.pid_max = 400

@@ -14,7 +14,7 @@ from fuzz.mutations import damaged
 import pytest
 from tests.hw.elf import EXIT, elf
 
-from procession import Errno, Kernel, LinuxError
+from procession import Errno, LinuxError, Machine
 
 SIGSEGV, SIGKILL = 11, 9
 
@@ -73,7 +73,7 @@ def test_broken_archives(tmp_path):
     for name, data in broken_archives():
         path.write_bytes(data)
         try:
-            ended[Kernel(root=path, memory=8 << 20).run(["/bin/t"]).exit_code] += 1
+            ended[Machine(root=path, memory=8 << 20).run(["/bin/t"]).exit_code] += 1
         except OSError as error:
             ended["refused" if error.filename == str(path) else f"{name}: {error}"] += 1
         except LinuxError:
@@ -100,7 +100,7 @@ def exec_all(files, names):
             ended[name] = (await sys.waitpid(pid))[1]
 
     ended = {}
-    result = Kernel(root=files, memory=64 << 20).run(main)
+    result = Machine(root=files, memory=64 << 20).run(main)
     assert (result.exit_code, result.stderr) == (0, b"")
     result.kernel.check_baseline()
     return Counter(ended.values())

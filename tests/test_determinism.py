@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from procession import Kernel
+from procession import Machine
 from procession.tools.tracefile import trace_hash
 
 CLONE_FILES, SIGCHLD = 0x400, 17
@@ -76,8 +76,8 @@ def test_a_command_runs_the_same_way_twice(name, cpus, inside):
 def test_the_host_process_does_not_matter(cpus):
     """Another interpreter with other hashes, another environment and directory: the same trace."""
     code = (
-        "from procession import Kernel; from procession.tools.tracefile import trace_hash\n"
-        f"k = Kernel(root='/', trace=True, cpus={cpus})\n"
+        "from procession import Machine; from procession.tools.tracefile import trace_hash\n"
+        f"k = Machine(root='/', trace=True, cpus={cpus})\n"
         f"r = k.run({COMMANDS['dash']!r})\n"
         "print(trace_hash(r.trace))"
     )
@@ -97,10 +97,11 @@ def test_the_host_process_does_not_matter(cpus):
 
 def test_the_seed_matters_where_something_is_random():
     """Random bytes come from the seed, and from nothing else."""
-    outputs = {seed: Kernel(root="/", seed=seed).run(["head", "-c", "32", "/dev/urandom"]).stdout for seed in (0, 1, 2)}
+    command = ["head", "-c", "32", "/dev/urandom"]
+    outputs = {seed: Machine(root="/", seed=seed).run(command).stdout for seed in (0, 1, 2)}
     assert len(set(outputs.values())) == 3
     assert all(len(output) == 32 for output in outputs.values())
-    assert Kernel(root="/", seed=1).run(["head", "-c", "32", "/dev/urandom"]).stdout == outputs[1]
+    assert Machine(root="/", seed=1).run(["head", "-c", "32", "/dev/urandom"]).stdout == outputs[1]
 
 
 def test_a_program_that_sleeps_for_a_day_takes_no_time(inside):
@@ -135,11 +136,11 @@ def test_recorded_choices_are_made_again():
         for _ in range(4):
             await sys.waitpid(-1)
 
-    first = Kernel(cpus=3, seed=7, trace=True)
+    first = Machine(cpus=3, seed=7, trace=True)
     first.run(main)
-    again = Kernel(cpus=3, seed=8, trace=True, choices=first.chooser.record)
+    again = Machine(cpus=3, seed=8, trace=True, choices=first.chooser.record)
     again.run(main)
-    other = Kernel(cpus=3, seed=8, trace=True)
+    other = Machine(cpus=3, seed=8, trace=True)
     other.run(main)
 
     assert first.chooser.record

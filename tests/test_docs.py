@@ -16,6 +16,7 @@ from procession.arch.python import _calls, sys_file, sys_process, sys_signal
 from procession.arch.x86.syscall_table import NI_SYSCALLS, SYSCALL_NAMES
 from procession.include.linux.syscalls import SYSCALLS
 from procession.include.trace.events import EVENTS, event_fields
+from procession.init import main as init_main
 from procession.init import vmlinux  # noqa: F401 -- links every call in
 from procession.tools import tracefile
 
@@ -51,7 +52,7 @@ def test_the_first_program_of_the_readme_prints_what_it_should(capsys):
     """No output stands below it, so it is here."""
     code = next(BLOCK.finditer((HOME / "README.md").read_text(encoding="utf-8")))[1]
     exec(code, {"__name__": "__main__"})
-    assert capsys.readouterr().out == "4 exited with 7\n 0\n"
+    assert capsys.readouterr().out == "18 exited with 7\n 0\n"
 
 
 def methods(module):
@@ -148,6 +149,14 @@ def test_every_trace_event_is_in_the_table():
     table = text.partition("### Trace events")[2].partition("### ")[0]
     assert re.findall(r"^\| `(\w+)` \| [\w ]+ \| .+ \|$", table, re.MULTILINE) == list(EVENTS)
     assert with_fields(text) == text
+
+
+def test_the_table_of_the_first_processes():
+    """The numbers that boot gives on one CPU and on two."""
+    rows = re.findall(r"^\| (\d*) ?\| (\d*) ?\| `(\S+)` \|$", PYTHON_MD.read_text(encoding="utf-8"), re.MULTILINE)
+    for column, cpus in enumerate((1, 2)):
+        told = {int(row[column]): row[2] for row in rows if row[column]}
+        assert told == {2: "kthreadd", **dict(enumerate(init_main.boot_kthread_names(cpus), 3))}
 
 
 def test_the_changelog_knows_version_and_format():

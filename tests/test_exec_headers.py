@@ -16,7 +16,7 @@ import tempfile
 
 import pytest
 
-from procession import Kernel
+from procession import Machine
 
 COUNT, SEED = 2500, 12
 LONG = "2000"                         # milliseconds: what a busy host needs to begin a program
@@ -119,7 +119,7 @@ def answers(oracle, hostile):
         shutil.rmtree(folder)
     root = {f"/m/{i}": data for i, data in enumerate(files)}
     root["/exec_all"] = exec_all.read_bytes()
-    ours = Kernel(root=root, memory=64 << 20).run(["/exec_all", "/m", str(COUNT), LONG]).output
+    ours = Machine(root=root, memory=64 << 20).run(["/exec_all", "/m", str(COUNT), LONG]).output
     lines = [[line.partition(": ")[2] for line in text.splitlines()[:-1]] for text in (host, ours)]
     return list(zip(files, *lines, strict=True))
 

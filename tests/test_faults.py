@@ -38,7 +38,7 @@ OUTCOMES = [
     (None, None, "born", "ok no ptid"),
     # get_arg_page() has a page or has none.
     ("page", "do_anonymous_page", "exec", "E2BIG"),
-    ("page", "handle_pte_fault", "exec", "E2BIG"),
+    ("page", "handle_mm_fault", "exec", "E2BIG"),
     # elf_map() does not look whether the room that it reserved for all segments could be given back again.
     ("vm_area_struct", "split_vma < do_munmap < elf_map", None, "exited 7"),
     # The old program is gone: nobody is left to be given an errno. The interpreter's failures and an unwritable bss
@@ -46,10 +46,10 @@ OUTCOMES = [
     (None, None, "mapped", "killed 11"),
     (None, None, "flushed", "killed 9"),
     # alloc_posix_timer() has a timer or has none.
-    ("posix_timers_cache", "_alloc_posix_timer", None, "EAGAIN"),
+    ("posix_timers_cache", "alloc_posix_timer", None, "EAGAIN"),
     ("sigqueue", "sigqueue_charge", None, "EAGAIN"),
     # alloc_uid() has a user or has none: set_user() answers EAGAIN.
-    ("uid_cache", "_set_user", None, "EAGAIN"),
+    ("uid_cache", "set_user", None, "EAGAIN"),
 ]
 
 

@@ -9,7 +9,7 @@ import errno
 
 import pytest
 
-from procession import Kernel
+from procession import Machine
 
 MS = 1_000_000
 SECOND = 1_000_000_000
@@ -17,7 +17,7 @@ SECOND = 1_000_000_000
 
 def run(main, **options):
     """Run a program in which nothing may go wrong; returns what it wrote."""
-    result = Kernel(**options).run(main)
+    result = Machine(**options).run(main)
     assert result.stderr == b"", result.stderr.decode()
     assert result.exit_code == 0
     result.kernel.check_baseline()
@@ -1183,7 +1183,7 @@ def test_init_has_no_siblings():
         assert await sys.getpid() == 1
         assert await errno_of(sys.clone(exits, flags=sys.CLONE_PARENT | sys.SIGCHLD)) == "EINVAL"
 
-    result = Kernel().run(main, as_init=True)
+    result = Machine().run(main, as_init=True)
     assert (result.stderr, result.exit_code) == (b"", 0)
 
 
@@ -1524,4 +1524,4 @@ def test_signalfd_tells_the_status_of_a_child_with_another_exit_signal():
         found = [int.from_bytes(data[at:at + 4], "little") for at in (0, 8, 12, 40)]
         await sys.print(found == [sys.SIGUSR1, sys.CLD_EXITED, pid, 3])
 
-    assert Kernel().run(main).output == "True\n"
+    assert Machine().run(main).output == "True\n"

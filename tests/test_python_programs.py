@@ -7,14 +7,14 @@ import json
 
 import pytest
 
-from procession import Kernel
+from procession import Machine
 from procession.include.linux.bug import KernelPanic
 from procession.kernel.entry import Deadlock
 
 
 def run(main, **options):
     """Run a program that prints JSON lines; returns them."""
-    kernel = Kernel(memory=64 << 20, **options)
+    kernel = Machine(memory=64 << 20, **options)
     result = kernel.run(main)
     assert result.stderr == b"", result.stderr.decode()
     assert result.status == 0, result.output
@@ -249,7 +249,7 @@ def test_a_program_can_be_process_1():
         orphan, status = await sys.wait()
         await tell(sys, [orphan > child, sys.WEXITSTATUS(status)])
 
-    kernel = Kernel(memory=64 << 20)
+    kernel = Machine(memory=64 << 20)
     try:
         result = kernel.run(main, as_init=True)
         output = result.stdout
@@ -266,7 +266,7 @@ def test_a_system_that_can_never_go_on_says_so():
         await sys.read(reader, 1)
 
     with pytest.raises(Deadlock):
-        Kernel(memory=64 << 20).run(main)
+        Machine(memory=64 << 20).run(main)
 
 
 # exec.

@@ -16,7 +16,7 @@ from fuzz import repeat
 import pytest
 from tests.surroundings import need
 
-from procession import Kernel
+from procession import Machine
 
 COUNT = 20
 
@@ -90,7 +90,7 @@ def test_the_file_system_under_the_root_does_not_matter(tmp_path):
     with TemporaryDirectory(dir="/dev/shm") as shared:  # tmpfs
         for base, names in ((Path(shared), "abcdef"), (tmp_path, "fedcba")):
             plant(base, names)
-            result = Kernel(root=base, trace=True).run(["/busybox", "sh", "-c", script], env={"PATH": "/"})
+            result = Machine(root=base, trace=True).run(["/busybox", "sh", "-c", script], env={"PATH": "/"})
             assert result.stderr == b""
             seen.append((result.output, result.trace))
     assert seen[0] == seen[1]

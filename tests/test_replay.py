@@ -15,7 +15,7 @@ import time
 import pytest
 from tests.hw.elf import EXIT, elf
 
-from procession import Deadlock, Kernel
+from procession import Deadlock, Machine
 from procession.hw.console import HostConsole
 from procession.include.linux.signal import SIGUSR1
 from procession.tools.replay import Difference, Replay, TraceError
@@ -29,7 +29,7 @@ INPUT = b"typed \xff\xfe text\nunread"
 
 def record(path, program, *, names=(), run=None, **options):
     """Run and record; returns the events."""
-    kernel = Kernel(**{"root": "/", "trace": True, **options})
+    kernel = Machine(**{"root": "/", "trace": True, **options})
     with path.open("w") as out:
         TraceWriter(kernel, out, names)
         kernel.run(program, **(run or {}))
@@ -84,7 +84,7 @@ def test_the_seed_is_not_what_choices_come_from(recorded, tmp_path):
     other = edited(path, tmp_path, lambda lines: lines.__setitem__(0, lines[0].replace('"seed":9', '"seed":4')))
     with Replay(other, program=main) as replay:
         assert replay.finish().sha256 == trace_hash(events)
-    kernel = Kernel(cpus=3, seed=4, trace=True)
+    kernel = Machine(cpus=3, seed=4, trace=True)
     kernel.run(main)
     assert kernel.events != events
 
@@ -108,7 +108,7 @@ def test_other_ends_than_an_exit(tmp_path):
     with Replay(path, program=waits) as replay:
         done = replay.finish()
     assert done.how["how"] == "Deadlock"
-    assert "waits:3 S in sys_pause" in done.how["why"]
+    assert "waits:17 S in sys_pause" in done.how["why"]
 
 
 def test_a_realtime_run_takes_no_time_the_second_time(tmp_path, monkeypatch):
@@ -194,8 +194,8 @@ def test_what_can_be_meant_by_an_event(recorded):
         assert replay.find("500us") < late.number
         assert events[late.number - 2][0] < 999_500_000 <= late["time_ns"]
         assert replay.until("sched_process_exit:exit_code=768")["comm"] == "sh"
-        end = replay.until("signal_generate:sig=SIGUSR1,pid=3")
-        assert (end["sig"], end["common_pid"]) == (10, 3)
+        end = replay.until("signal_generate:sig=SIGUSR1,pid=21")
+        assert (end["sig"], end["common_pid"]) == (10, 21)
         assert replay.finish().sha256 == trace_hash(events)
 
 
@@ -431,7 +431,7 @@ def test_the_command(recorded, tmp_path):
     )
     done = procession("replay", path, "--until", "signal_generate:sig=SIGUSR1", "--show")
     assert b"a\ngot typed\n" in done.stdout
-    assert b"signal_generate: sig=10 errno=0 code=0 comm=sh pid=3" in done.stdout
+    assert b"signal_generate: sig=10 errno=0 code=0 comm=sh pid=21" in done.stdout
     assert b" sh " in done.stdout
     assert b" kill " in done.stdout
     assert procession("replay", path, "--until", "nonsense").returncode == 2
@@ -477,7 +477,7 @@ def test_a_run_that_was_interrupted_replays_up_to_there(tmp_path):
 
 
 def test_recording_changes_nothing():
-    plain, traced = Kernel(root="/", trace=True), Kernel(root="/", trace=True)
+    plain, traced = Machine(root="/", trace=True), Machine(root="/", trace=True)
     TraceWriter(traced, io.StringIO())
     results = [kernel.run(["/bin/sh", "-c", "echo a | cat"]) for kernel in (plain, traced)]
     assert results[0].trace == results[1].trace
@@ -519,7 +519,7 @@ def test_bytes_that_are_no_utf_8_come_back(tmp_path):
 
     path = tmp_path / "trace"
     programs = {f"/bin/{odd}": other}
-    machine = Kernel(root=None, programs=programs, stdin=os.fsencode(odd))
+    machine = Machine(root=None, programs=programs, stdin=os.fsencode(odd))
     with path.open("w", encoding="ascii") as out:
         TraceWriter(machine, out)
         result = machine.run(main, odd, env={"B": odd})

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 import pytest
 
-from procession import Kernel
+from procession import Machine
 
 WORKERS = 8
 HUP, KILL, USR1, TERM, CHLD, CONT, STOP, TSTP, TTIN, WINCH = 1, 9, 10, 15, 17, 18, 19, 20, 21, 28
@@ -426,7 +426,7 @@ class Processes(RuleBasedStateMachine):
     def teardown(self):
         if not hasattr(self, "script"):
             return
-        kernel = Kernel(memory=64 << 20, **self.machine)
+        kernel = Machine(memory=64 << 20, **self.machine)
         result = kernel.run(controller(self.script))
         seen = [json.loads(line) for line in result.stdout.splitlines()]
         steps = ["start", *self.script]
@@ -454,7 +454,7 @@ def test_a_script_by_hand(cpus):
         ("w2", "kill", "w2", STOP),
         ("w1", "exit", 3),
     ]
-    result = Kernel(memory=64 << 20, cpus=cpus).run(controller(script))
+    result = Machine(memory=64 << 20, cpus=cpus).run(controller(script))
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert lines[4] == [
         None,

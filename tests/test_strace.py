@@ -13,7 +13,7 @@ import sys
 import pytest
 from tests.surroundings import need
 
-from procession import Kernel
+from procession import Machine
 from procession.include.linux.syscalls import SYSCALLS
 from procession.init import vmlinux  # noqa: F401 -- links every call in
 from procession.tools.strace import Strace
@@ -177,18 +177,18 @@ def test_columns_prefixes_and_attached_lines():
     lines = re.sub("0x[0-9a-f]{8,}", "0x…", done.stderr.decode()).splitlines()
     first = 'execve("/bin/sh", ["/bin/sh", "-c", "/bin/true; exit 5"], 0x… /* 3 vars */) = 0'
     assert lines[0] == first
-    assert lines[1:3] == ["vfork(strace: Process 4 attached", " <unfinished ...>"]
-    assert lines[3].startswith('[pid     4] execve("/bin/true", ["/bin/true"], 0x')
+    assert lines[1:3] == ["vfork(strace: Process 18 attached", " <unfinished ...>"]
+    assert lines[3].startswith('[pid    18] execve("/bin/true", ["/bin/true"], 0x')
     sigchld = (
-        "--- SIGCHLD {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=4, si_uid=0, si_status=0, "
+        "--- SIGCHLD {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=18, si_uid=0, si_status=0, "
         "si_utime=0, si_stime=0} ---"
     )
     assert lines[4:] == [
-        "[pid     3] <... vfork resumed>)        = 4",
-        "[pid     3] wait4(-1,  <unfinished ...>",
-        "[pid     4] exit_group(0)               = ?",
-        "[pid     4] +++ exited with 0 +++",
-        "<... wait4 resumed>[{WIFEXITED(s) && WEXITSTATUS(s) == 0}], 0, NULL) = 4",
+        "[pid    17] <... vfork resumed>)        = 18",
+        "[pid    17] wait4(-1,  <unfinished ...>",
+        "[pid    18] exit_group(0)               = ?",
+        "[pid    18] +++ exited with 0 +++",
+        "<... wait4 resumed>[{WIFEXITED(s) && WEXITSTATUS(s) == 0}], 0, NULL) = 18",
         sigchld,
         "wait4(-1, 0x…, WNOHANG, NULL) = -1 ECHILD (No child processes)",
         "exit_group(5)                           = ?",
@@ -199,8 +199,8 @@ def test_columns_prefixes_and_attached_lines():
 def test_output_file_has_a_pid_on_each_line_with_f_only(tmp_path):
     with_f = our_strace(["/bin/true"], "-f", output=tmp_path / "a").splitlines()
     without = our_strace(["/bin/true"], output=tmp_path / "b").splitlines()
-    assert with_f[-1] == "3     +++ exited with 0 +++"
-    assert with_f[-2] == "3     exit_group(0)                     = ?"
+    assert with_f[-1] == "17    +++ exited with 0 +++"
+    assert with_f[-2] == "17    exit_group(0)                     = ?"
     assert without[-2:] == ["exit_group(0)                           = ?", "+++ exited with 0 +++"]
 
 
@@ -297,7 +297,7 @@ def test_a_python_program_is_traced():
             await sys.exit(7)
         await sys.waitpid(pid)
 
-    kernel = Kernel()
+    kernel = Machine()
     out = io.StringIO()
     Strace(kernel, out)
     kernel.run(main)

@@ -10,7 +10,7 @@ import tty
 import pytest
 from tests.surroundings import environment, need
 
-from procession import Kernel
+from procession import Machine
 from procession.hw.console import HostConsole
 
 ENV = environment(TERM="xterm", PS1="$ ")
@@ -76,7 +76,7 @@ def at_terminal():
     def run(argv, *script, **options):
         need(argv[0])
         typist = Typist(*script)
-        result = Kernel(root="/", tty=True, console=typist, **options).run(argv, env=ENV)
+        result = Machine(root="/", tty=True, console=typist, **options).run(argv, env=ENV)
         result.kernel.check_baseline()
         assert not typist.script, f"never seen: {typist.script[0][0]} on {typist.screen.decode(errors='replace')}"
         return CSI.sub("", typist.screen.decode()).replace("\r\n", "\n"), result
@@ -282,7 +282,7 @@ def test_several_cpus(at_terminal, cpus):
 def test_twice_the_same():
     def run():
         typist = Typist(("$ ", "ls -l /dev/pts | head -3; script -q -c tty /dev/null\n"), ("pts/0", "exit\n"))
-        kernel = Kernel(root="/", tty=True, console=typist, trace=True)
+        kernel = Machine(root="/", tty=True, console=typist, trace=True)
         result = kernel.run(["/bin/dash", "-i"], env=ENV)
         return bytes(typist.screen), [repr(event) for event in result.trace]
 
@@ -293,7 +293,7 @@ def test_a_live_console_cuts_in_on_a_program_that_makes_no_calls():
     master, slave = os.openpty()
     try:
         tty.setraw(slave)
-        kernel = Kernel(root="/", tty=True, console=HostConsole(slave, slave, slave))
+        kernel = Machine(root="/", tty=True, console=HostConsole(slave, slave, slave))
         typing = threading.Timer(1, os.write, (master, b"typed ahead\r\x1c"))
         typing.start()
         result = kernel.run(["/bin/dash", "-c", "while :; do :; done"], env=ENV)

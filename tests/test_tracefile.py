@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 
-from procession import Kernel
+from procession import Machine
 from procession.include.trace.events import EVENTS, event_fields
 from procession.tools.tracefile import TraceWriter, as_dict, trace_hash
 
@@ -13,7 +13,7 @@ COMMAND = ["/bin/sh", "-c", "echo a | cat; sleep 1 & wait; kill -USR1 $$"]
 
 
 def write(argv=COMMAND):
-    kernel = Kernel(root="/")
+    kernel = Machine(root="/")
     out = io.StringIO()
     TraceWriter(kernel, out)
     kernel.run(argv)
@@ -48,9 +48,9 @@ def test_every_line_has_the_fields_of_its_event():
 
 def test_a_death_is_told_by_exit_and_free():
     events = events_of(write())
-    (end,) = [event for event in events if event["event"] == "sched_process_exit" and event["pid"] == 3]
+    (end,) = [event for event in events if event["event"] == "sched_process_exit" and event["pid"] == 17]
     assert end["exit_code"] == 10
-    assert end["tgid"] == 3
+    assert end["tgid"] == 17
 
 
 def test_two_runs_are_equal_byte_for_byte():
@@ -59,17 +59,17 @@ def test_two_runs_are_equal_byte_for_byte():
 
 
 def test_only_the_named_events_are_written():
-    kernel = Kernel(root="/")
+    kernel = Machine(root="/")
     out = io.StringIO()
     TraceWriter(kernel, out, ("sched_process_exec",))
     kernel.run(["/bin/true"])
     (event,) = events_of(out.getvalue())
-    assert (event["event"], event["filename"], event["pid"]) == ("sched_process_exec", "/bin/true", 3)
+    assert (event["event"], event["filename"], event["pid"]) == ("sched_process_exec", "/bin/true", 17)
 
 
 def test_trace_hash_is_the_runs_fingerprint():
     def events(*argv):
-        return Kernel(root="/", trace=True).run(list(argv)).trace
+        return Machine(root="/", trace=True).run(list(argv)).trace
 
     one, again, other = events("/bin/cat", "/etc/passwd"), events("/bin/cat", "/etc/passwd"), events("/bin/true")
     assert trace_hash(one) == trace_hash(again)
@@ -88,7 +88,7 @@ def test_a_python_programs_buffers_have_a_place_in_the_trace():
     async def child(sys):
         pass
 
-    kernel = Kernel()
+    kernel = Machine()
     out = io.StringIO()
     TraceWriter(kernel, out, ("sys_enter",))
     kernel.run(main)

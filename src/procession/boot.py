@@ -24,7 +24,9 @@ from procession.hw.core_store import CoreStore
 from procession.hw.memory import Frames
 from procession.include.linux.bug import bug
 from procession.include.linux.kernel import Kernel as LinuxKernel
+from procession.include.linux.time import NSEC_PER_SEC
 from procession.include.linux.tracepoint import ListenerError, ListenerWarning
+from procession.include.linux.wait import WTERMSIG_MASK
 from procession.include.trace.events import EVENTS, Event
 from procession.include.trace.tracepoints import Trace
 from procession.init import main as init_main
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
 __all__ = ("DEFAULT_ENV", "DEFAULT_WINSIZE", "Command", "Kernel", "Machine", "Result", "make_command")
 
 # A run begins at this moment unless it is told another: 2012-01-05, when 3.2 had just come out.
-BOOT_TIME_NS: Final = 1_325_721_600 * 1_000_000_000
+BOOT_TIME_NS: Final = 1_325_721_600 * NSEC_PER_SEC
 DEFAULT_WINSIZE: Final = (24, 80)
 DEFAULT_ENV: Final = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -80,7 +82,8 @@ class Result:
     @property
     def exit_code(self) -> int:
         """The status as a shell gives it: the exit code, or 128 + the signal."""
-        return self.status >> 8 if not self.status & 0x7F else 128 + (self.status & 0x7F)
+        signr = self.status & WTERMSIG_MASK
+        return 128 + signr if signr else self.status >> 8
 
     @property
     def output(self) -> str:
@@ -384,9 +387,9 @@ def _checker(k: LinuxKernel, check: bool | int) -> Checker | None:
 
 @contextmanager
 def _seldom_collecting() -> Iterator[None]:
-    """Let more objects gather before Python looks for cycles: a kernel's go by their counts, and looking takes 3 %."""
+    """Let more objects gather before Python looks for cycles: a kernel's go by their counts, and looking takes 5 %."""
     young, middle, old = gc.get_threshold()
-    gc.set_threshold(max(young, 20_000) if young else 0, middle, old)
+    gc.set_threshold(max(young, 100_000) if young else 0, max(middle, 50), max(old, 100))
     try:
         yield
     finally:

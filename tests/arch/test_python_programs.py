@@ -7,12 +7,12 @@ import tracemalloc
 
 import pytest
 
-from procession import Kernel
+from procession import Machine
 
 
 def run(main, **kwargs):
     """Run a program; returns what it wrote to standard output."""
-    result = Kernel(**kwargs).run(main)
+    result = Machine(**kwargs).run(main)
     assert result.stderr == b""
     return result.output
 
@@ -82,7 +82,7 @@ def test_a_program_with_another_input_is_killed_by_sigabrt():
             _, status = await sys.wait()
             await sys.print("killed by", sys.WTERMSIG(status))
 
-    result = Kernel().run(main)
+    result = Machine().run(main)
 
     assert result.output == "run 1\nkilled by 6\n"
     assert b"not a function of its system calls" in result.stderr
@@ -185,7 +185,7 @@ def test_the_result_of_main_is_the_exit_code(code, status):
     async def main(sys):
         return code
 
-    assert Kernel().run(main).exit_code == status
+    assert Machine().run(main).exit_code == status
 
 
 def test_system_exit_works_as_in_cpython():
@@ -196,8 +196,8 @@ def test_system_exit_works_as_in_cpython():
     async def text(sys):
         raise SystemExit("bad luck")
 
-    assert Kernel().run(four).exit_code == 4
-    result = Kernel().run(text)
+    assert Machine().run(four).exit_code == 4
+    result = Machine().run(text)
     assert (result.exit_code, result.stderr) == (1, b"bad luck\n")
 
 
@@ -209,7 +209,7 @@ def test_an_uncaught_exception_is_a_traceback_and_status_1():
     async def main(sys):
         await inner(sys)
 
-    result = Kernel().run(main)
+    result = Machine().run(main)
 
     assert result.exit_code == 1
     text = result.stderr.decode()
@@ -290,7 +290,7 @@ def test_a_handler_may_raise_keyboard_interrupt():
             await sys.print("interrupted")
         raise KeyboardInterrupt
 
-    result = Kernel().run(main)
+    result = Machine().run(main)
 
     assert (result.output, result.exit_code) == ("interrupted\n", 1)
 
@@ -307,7 +307,7 @@ def test_the_logs_prefix_is_shared():
             await sys.getppid()
         return depth
 
-    assert Kernel().run(main).exit_code == 10
+    assert Machine().run(main).exit_code == 10
 
 
 def test_sleepers_are_light():
@@ -537,7 +537,7 @@ def test_a_run_is_repeatable():
             except ChildProcessError:
                 return
 
-    first, second = Kernel(trace=True).run(main), Kernel(trace=True).run(main)
+    first, second = Machine(trace=True).run(main), Machine(trace=True).run(main)
 
     assert [event[:5] for event in first.trace] == [event[:5] for event in second.trace]
 
@@ -551,7 +551,7 @@ def test_calls_that_are_missing_are_counted():
             except OSError as error:
                 await sys.print(error.errno)
 
-    result = Kernel().run(main)
+    result = Machine().run(main)
 
     assert result.output == "38\n38\n38\n"
     assert (result.kernel.unsupported, result.kernel.enosys) == ({"quotactl": 1}, {"no_such_call": 1, "uselib": 1})

@@ -2,12 +2,12 @@
 
 import errno
 
-from procession import Kernel
+from procession import Machine
 
 
 def run(main, **kwargs):
     """Run a program; returns what it wrote to standard output."""
-    result = Kernel(**kwargs).run(main)
+    result = Machine(**kwargs).run(main)
     assert result.stderr == b""
     return result.output
 

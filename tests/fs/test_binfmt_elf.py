@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from procession import Errno, Kernel
+from procession import Errno, Machine
 
 EHDR = struct.Struct("<16sHHIQQQIHHHHHH")
 PHDR = struct.Struct("<IIQQQQQQ")
@@ -57,7 +57,7 @@ def exec_errno(files: dict[str, bytes], path: str = "/prog") -> int:
         except OSError as error:
             await sys.print(error.errno)
 
-    result = Kernel(root=files).run(main)
+    result = Machine(root=files).run(main)
     found = result.stdout.split()
     return int(found[0]) if found else 0
 
@@ -124,7 +124,7 @@ def run_status(files: dict[str, bytes], argv: list[str] | None = None) -> int:
         _, status = await sys.wait()
         await sys.print(status)
 
-    return int(Kernel(root=files).run(main).stdout)
+    return int(Machine(root=files).run(main).stdout)
 
 
 def test_a_static_program_runs():

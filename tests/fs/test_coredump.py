@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from tests.surroundings import need
 
-from procession import Kernel
+from procession import Machine
 from procession.include.linux.sched import PF_EXITING
 from procession.kernel import fork_mm
 
@@ -71,7 +71,7 @@ def test_who_waits_for_a_dump_has_left_its_memory_once(crash, monkeypatch):
         mm_release(current, mm)
 
     monkeypatch.setattr(fork_mm, "mm_release", release)
-    assert Kernel(root="/").run([str(crash)]).exit_code == 0
+    assert Machine(root="/").run([str(crash)]).exit_code == 0
     pids = [pid for pid, _ in left]
     assert len(pids) == len(set(pids))
     assert [dumped for _, dumped in left].count(True) == 1
@@ -116,7 +116,7 @@ def elf():
 
 
 @pytest.mark.parametrize(("pattern", "uses_pid", "name"), [
-    ("core", 0, "core"), ("core", 1, "core.4"), ("core-%p", 1, "core-4"), ("%e.%s.%u.%g%", 0, "crash.11.0.0"),
+    ("core", 0, "core"), ("core", 1, "core.18"), ("core-%p", 1, "core-18"), ("%e.%s.%u.%g%", 0, "crash.11.0.0"),
     ("%%-%h-%z%E", 0, "%-procession-!crash"), ("%t", 0, "1325721600"), ("/d/c", 0, "d/c"),
 ])
 def test_the_name_of_a_core(pattern, uses_pid, name):
@@ -136,7 +136,7 @@ def test_the_name_of_a_core(pattern, uses_pid, name):
         after = {*await sys.listdir("/"), *(f"d/{one}" for one in await sys.listdir("/d"))}
         await sys.print(sys.WCOREDUMP(status), *(after - before))
 
-    result = Kernel(root={"/crash": elf()}).run(main)
+    result = Machine(root={"/crash": elf()}).run(main)
     result.kernel.check_baseline()
     assert result.output == f"True {name}\n"
 
@@ -154,7 +154,7 @@ def test_a_python_program_leaves_none():
             _, status = await sys.waitpid(pid)
             await sys.print(sys.WTERMSIG(status), sys.WCOREDUMP(status), "core" in await sys.listdir("/"))
 
-    assert Kernel(root={"/crash": elf()}).run(main).output == "3 False False\n11 True True\n"
+    assert Machine(root={"/crash": elf()}).run(main).output == "3 False False\n11 True True\n"
 
 
 @pytest.mark.parametrize(("trick", "dumped"), [
@@ -196,7 +196,7 @@ def test_no_core_into_what_somebody_has_prepared(trick, dumped):
         if trick == "old":
             await sys.print((await sys.stat("/core")).st_size < 1 << 20)
 
-    result = Kernel(root={"/crash": elf()}).run(main)
+    result = Machine(root={"/crash": elf()}).run(main)
     result.kernel.check_baseline()
     assert result.output.split()[0] == str(dumped), result.stderr
     assert "False" not in result.output.split()[1:]
@@ -216,7 +216,7 @@ def test_a_vfork_parent_does_not_hang():
     program = elf()[:120] + code
     size = struct.pack("<Q", 120 + len(code))
     program = program[:64 + 32] + size * 2 + program[64 + 48:]
-    result = Kernel(root={"/vforks": program}).run(main)
+    result = Machine(root={"/vforks": program}).run(main)
     result.kernel.check_baseline()
     assert int(result.output) & 0x7F == 11
 
@@ -235,18 +235,18 @@ def crash_once(cores, prepare=None, pattern=None):
             await sys.execve("/crash", ["crash"])
         await sys.print((await sys.waitpid(pid))[1])
 
-    kernel = Kernel(root={"/crash": elf()}, cores=cores)
-    result = kernel.run(main)
-    kernel.check_baseline()
-    return int(result.output), kernel
+    machine = Machine(root={"/crash": elf()}, cores=cores)
+    result = machine.run(main)
+    machine.check_baseline()
+    return int(result.output), machine
 
 
 def test_cores_outside(tmp_path):
     """They go to a directory of the host whatever the limit is, and the status says so."""
-    status, kernel = crash_once(tmp_path / "new" / "cores")
-    (core,) = kernel.vfs.core_store.written
+    status, machine = crash_once(tmp_path / "new" / "cores")
+    (core,) = machine.core_store.written
     assert status == 11 | 0x80
-    assert core == tmp_path / "new" / "cores" / "core.crash.4"
+    assert core == tmp_path / "new" / "cores" / "core.crash.18"
     assert notes(core.read_bytes())[0][1][1][40:56].rstrip(b"\0") == b"crash"
     assert core.stat().st_mode & 0o777 == 0o600
 
@@ -256,8 +256,8 @@ def test_a_limit_of_one_keeps_a_core_inside(tmp_path):
     async def prepare(sys):
         await sys.setrlimit(sys.RLIMIT_CORE, (1, 1))
 
-    status, kernel = crash_once(tmp_path, prepare)
-    assert (status, kernel.vfs.core_store.written) == (11, [])
+    status, machine = crash_once(tmp_path, prepare)
+    assert (status, machine.core_store.written) == (11, [])
 
 
 @pytest.mark.parametrize(("pattern", "name"), [
@@ -268,8 +268,8 @@ def test_a_guest_cannot_lead_cores_elsewhere(pattern, name, tmp_path):
     cores = tmp_path / "cores"
     cores.mkdir()
     (cores / name).write_text("mine")
-    _, kernel = crash_once(cores, pattern=pattern)
-    assert kernel.vfs.core_store.written == [cores / f"{name}.1"]
+    _, machine = crash_once(cores, pattern=pattern)
+    assert machine.core_store.written == [cores / f"{name}.1"]
     assert (cores / name).read_text() == "mine"
     assert [path.name for path in tmp_path.iterdir()] == ["cores"]
 
@@ -277,4 +277,4 @@ def test_a_guest_cannot_lead_cores_elsewhere(pattern, name, tmp_path):
 def test_a_place_for_cores_that_is_none(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(FileExistsError):
-        Kernel(cores=tmp_path / "file")
+        Machine(cores=tmp_path / "file")

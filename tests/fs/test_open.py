@@ -4,7 +4,18 @@ import pytest
 
 from procession.fs import file, namei
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import FMODE_EXEC, FMODE_READ, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG
+from procession.include.linux.fs import (
+    FMODE_EXEC,
+    FMODE_READ,
+    S_IFCHR,
+    S_IFDIR,
+    S_IFIFO,
+    S_IFLNK,
+    S_IFMT,
+    S_IFREG,
+    allow_write_access,
+    deny_write_access,
+)
 
 from .conftest import Buffer
 
@@ -102,18 +113,18 @@ def test_o_noatime_is_the_owners(tree, fails):
 
 def test_executed_files_are_not_written_and_the_other_way_round(tree, fails):
     running = file.fget_light(tree.task, tree.open("/f", 0, 0))
-    namei.deny_write_access(running)
+    deny_write_access(running)
     for flags in (O_WRONLY, O_RDWR, O_TRUNC):
         with fails("ETXTBSY"):
             tree.open("/f", flags, 0)
     with fails("ETXTBSY"):
         tree.truncate("/f", 0)
-    namei.allow_write_access(running)
+    allow_write_access(running)
     fd = tree.open("/f", O_WRONLY, 0)
     with fails("ETXTBSY"):
-        namei.deny_write_access(running)
+        deny_write_access(running)
     tree.close(fd)
-    namei.deny_write_access(running)
+    deny_write_access(running)
 
 
 def test_exec_opens_ask_for_execute_permission(tree, fails):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from procession import Kernel
+from procession import Machine
 from procession.include.linux.errno import Errno
 from procession.tools import fault_inject
 from procession.tools.fault_inject import census
@@ -12,7 +12,7 @@ ENOMEM, ENFILE, E2BIG = int(Errno.ENOMEM), int(Errno.ENFILE), int(Errno.E2BIG)
 
 def spared(program, call, **options):
     """The census of a run in which all goes well."""
-    return census(Kernel(**options).run(program).kernel)
+    return census(Machine(**options).run(program).kernel)
 
 
 def every_failure(program, call, *, kind="slab", at=1, **options):
@@ -20,7 +20,7 @@ def every_failure(program, call, *, kind="slab", at=1, **options):
     reference = spared(program, call, **options)
 
     def make():
-        return Kernel(**options)
+        return Machine(**options)
 
     for fault, result in fault_inject.every_failure(make, program, call, at=at, kinds=(kind,)):
         assert census(result.kernel) == reference, fault

@@ -20,7 +20,7 @@ from procession.include.linux.sched import (
     next_thread,
     threads_from,
 )
-from procession.kernel import exit, exit_wait
+from procession.kernel import exit, exit_pgrp, exit_wait
 
 from .test_fork import PROGRAMS, reap, run
 
@@ -96,7 +96,7 @@ def test_exit_state_changes_under_tasklist_lock(k):
 
 @pytest.mark.parametrize("function", [
     lambda p: exit.reparent_leader(p, p, []),
-    lambda p: exit.kill_orphaned_pgrp(p, None),
+    lambda p: exit_pgrp.kill_orphaned_pgrp(p, None),
     lambda p: exit.unhash_process_locked(p, True),
     exit.exit_signal_locked,
 ])

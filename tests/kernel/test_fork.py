@@ -7,14 +7,14 @@ import struct
 
 import pytest
 
-from procession import Kernel
+from procession import Machine
 
 from .faults import E2BIG, ENFILE, ENOMEM, every_failure
 
 
 def run(main, **options):
     """Run a program that must leave nothing behind; returns its output and the machine."""
-    result = Kernel(**options).run(main)
+    result = Machine(**options).run(main)
     assert result.stderr == b""
     result.kernel.check_baseline()
     return result

@@ -6,7 +6,7 @@ import errno
 
 import pytest
 
-from procession import Kernel
+from procession import Machine
 from procession.kernel import pid as kernel_pid
 
 from .test_fork import reap, run
@@ -62,7 +62,7 @@ def test_the_second_page_of_numbers():
         await set_pid_max(sys, 40000)
         await sys.print(await one(sys), await one(sys))
 
-    k = Kernel()
+    k = Machine()
 
     def skip(event):
         k.init_pid_ns.last_pid = max(k.init_pid_ns.last_pid, 32766)
@@ -106,7 +106,7 @@ def test_pid_0_outlives_everybody_in_its_group():
         await sys.setsid()
         await sys.print(await sys.getpgrp(), await sys.getsid(0))
 
-    result = Kernel().run(main, as_init=True)
+    result = Machine().run(main, as_init=True)
     k = result.kernel
     assert result.output == "1 1\n"
     for users in k.init_struct_pid.tasks:
@@ -153,7 +153,7 @@ def test_namespaces_nest(depth):
         assert await sys.getpgrp() == 0
         return 5
 
-    k = Kernel()
+    k = Machine()
     k.trace.subscribe(lambda _: numbers.append(_numbers(k.current)), "sched_process_exec", "sys_enter")
     result = k.run(nested(depth, leaf))
     k.check_baseline()
@@ -205,7 +205,7 @@ def test_orphans_go_to_the_namespaces_own_init():
         _, status = await sys.wait()
         return status >> 8
 
-    assert Kernel().run(nested(2, leaf)).exit_code == 1
+    assert Machine().run(nested(2, leaf)).exit_code == 1
 
 
 def test_a_namespaces_init_takes_everybody_along():
@@ -273,7 +273,7 @@ def test_a_namespace_lives_as_long_as_somebody_holds_a_pid():
         await sys.getgid()
         await reap(sys)
 
-    machine = Kernel()
+    machine = Machine()
     k = machine.kernel
     k.trace.subscribe(
         lambda event: seen.append(k.caches["pid_namespace"].nr_active) if event[6] in ("getuid", "getgid") else None,

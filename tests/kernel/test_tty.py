@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from procession import Kernel
+from procession import Machine
 from procession.fs.devpts import inode as devpts
 from procession.include.linux.errno import Errno
 
@@ -17,7 +17,7 @@ TIOCSCTTY, TIOCSPTLCK, TIOCGPTN, TIOCSTI, TIOCSWINSZ = 0x540E, 0x40045431, 0x800
 
 
 def run(main, **options):
-    result = Kernel(**options).run(main)
+    result = Machine(**options).run(main)
     result.kernel.check_baseline()
     return result
 
@@ -152,7 +152,7 @@ def test_the_consoles_window_size_and_its_name():
         await sys.print((await sys.stat("/dev/hvc0")).st_rdev == (await sys.fstat(2)).st_rdev)
 
     result = run(main, tty=True, winsize=(50, 132))
-    assert result.output == "(50, 132, 0, 0) /dev/hvc0 3\r\nTrue\r\n"
+    assert result.output == "(50, 132, 0, 0) /dev/hvc0 17\r\nTrue\r\n"
 
 
 def test_without_a_terminal_the_console_is_none():

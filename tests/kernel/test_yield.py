@@ -1,6 +1,6 @@
 """sched_yield: everybody else who can run has a turn first."""
 
-from procession import Kernel
+from procession import Machine
 
 
 def turns(niceness):
@@ -23,7 +23,7 @@ def turns(niceness):
         for _ in niceness:
             await sys.waitpid(-1)
 
-    kernel = Kernel()
+    kernel = Machine()
     assert kernel.run(main).status == 0
     kernel.check_baseline()
     return order

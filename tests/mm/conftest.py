@@ -134,7 +134,7 @@ def map_file(p, *args):
 def fault(p, vma, address, write):
     """As handle_mm_fault."""
     with p.mm.mmap_sem.read():
-        return memory.handle_pte_fault(p.kernel, p.mm, vma, address, write)
+        return memory.handle_mm_fault(p.kernel, p.mm, vma, address, write)
 
 
 def user_write(p, address, data):

@@ -442,7 +442,7 @@ def test_a_note_that_is_not_taken_back(sleeper):
     sleeper.stack.close()
     sleeper.stack = None
     sleeper.held.append(None)
-    assert "<main:3> is in user mode and holds [None]" in validate_all(sleeper.kernel)
+    assert "<main:17> is in user mode and holds [None]" in validate_all(sleeper.kernel)
 
 
 def test_a_call_that_does_not_take_its_note_back(monkeypatch):

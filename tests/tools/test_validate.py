@@ -53,7 +53,7 @@ def test_a_missing_put_stops_the_machine(monkeypatch):
     machine = Machine(check=True)
     with pytest.raises(KernelBug, match=r"mm_struct objects: \d+, found \d+") as bug:
         machine.run(family)
-    assert "the last call: exit by <family:4>" in str(bug.value)
+    assert "the last call: exit by <family:18>" in str(bug.value)
     assert any("PID: " in note for note in bug.value.__notes__)
 
 
@@ -177,7 +177,7 @@ def breaks(complaint):
 # Families and thread groups.
 
 
-@breaks(r"<reader:\d+> is no child of its parent <main:3>")
+@breaks(r"<reader:\d+> is no child of its parent <main:17>")
 def a_child_is_lost(w):
     del w.main.children[w.reader]
 
@@ -187,7 +187,7 @@ def a_family_is_cut_off(w):
     del w.main.children[w.reader]
 
 
-@breaks(r"is a child of <main:3>, but its parent is <init:1>")
+@breaks(r"is a child of <main:17>, but its parent is <init:1>")
 def a_parent_does_not_know(w):
     w.reader.real_parent = w.reader.parent = w.init
 
@@ -219,7 +219,7 @@ def a_thread_with_another_tgid(w):
     w.thread.tgid = 99
 
 
-@breaks(r"has the parent <init:1>, its leader <main:3>")
+@breaks(r"has the parent <init:1>, its leader <main:17>")
 def a_thread_with_another_parent(w):
     w.thread.real_parent = w.thread.parent = w.init
 
@@ -239,7 +239,7 @@ def live_threads_miscounted(w):
     w.threads.signal.live -= 1
 
 
-@breaks(r"curr_target <main:3> is none of its threads")
+@breaks(r"curr_target <main:17> is none of its threads")
 def a_target_elsewhere(w):
     w.threads.signal.curr_target = w.main
 
@@ -519,7 +519,7 @@ def a_reader_stays(w):
     w.k.rcu.nesting += 1
 
 
-@breaks(r"siglock of <main:3> is held")
+@breaks(r"siglock of <main:17> is held")
 def a_siglock_is_held(w):
     w.main.sighand.siglock.held = w.main.sighand.siglock.cls.irq
 
@@ -557,7 +557,7 @@ def an_mm_is_dropped(w):
     w.reader.mm.mm_count -= 1
 
 
-@breaks(r"belongs to <main:3>, who does not use it")
+@breaks(r"belongs to <main:17>, who does not use it")
 def an_mm_has_another_owner(w):
     w.reader.mm.owner = w.main
 
@@ -663,7 +663,7 @@ def a_task_object_leaks(w):
 # Memory.
 
 
-@breaks(r"frame \d+ is shared and writable, mm of <main:3>")
+@breaks(r"frame \d+ is shared and writable, mm of <main:17>")
 def a_shared_page_is_writable(w):
     w.k.frames.q[w.entry(w.main)] |= 2
 
@@ -879,7 +879,7 @@ def test_children_that_change_places(world):
     assert order.validate(Census(world.k)) == []
     world.main.children = dict(reversed(world.main.children.items()))
     [wrong] = order.validate(Census(world.k))
-    assert re.match(r"children of <main:3>: \[<pid 9>, .*\], were \[<pid 4>", wrong)
+    assert re.match(r"children of <main:17>: \[<pid 23>, .*\], were \[<pid 18>", wrong)
     assert order.validate(Census(world.k)) == []
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from procession.fs import inode as fs_inode
 from procession.include.linux.cred import CAP_CHOWN, CAP_FSETID
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import MAX_LFS_FILESIZE, S_IFDIR, S_IFMT, S_ISGID, S_ISUID, S_IXGRP
+from procession.include.linux.fs import MAX_LFS_FILESIZE, S_IALLUGO, S_IFDIR, S_IFMT, S_ISGID, S_ISUID, S_IXGRP
 from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_FSIZE
 from procession.include.linux.signal import SIGXFSZ
 from procession.kernel import capability, groups, signal_send
@@ -46,7 +46,7 @@ def chmod_inode(current: Task, inode: Inode, mode: int) -> None:
     """Set the permission bits; raises EPERM. Set-group-id is silently left out for a group not one's own."""
     if not fs_inode.inode_owner_or_capable(current, inode):
         raise LinuxError(Errno.EPERM, "not the owner")
-    mode = (mode & 0o7777) | (inode.i_mode & S_IFMT)
+    mode = (mode & S_IALLUGO) | (inode.i_mode & S_IFMT)
     if mode & S_ISGID and not groups.in_group_p(current, inode.i_gid) and not capability.capable(current, CAP_FSETID):
         mode &= ~S_ISGID
     inode.setattr()

@@ -9,7 +9,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from procession.arch.x86 import process as x86_process
-from procession.fs import binfmt_elf_core, binfmt_elf_tables, exec_cred, exec_mm, file_table, namei
+from procession.fs import binfmt_elf_core, binfmt_elf_tables, exec_cred, exec_mm, file_table
 from procession.fs import exec as fs_exec
 from procession.include.linux.binfmts import BINPRM_BUF_SIZE, LinuxBinfmt
 from procession.include.linux.elf import (
@@ -25,13 +25,14 @@ from procession.include.linux.elf import (
     PT_LOAD,
 )
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import File
+from procession.include.linux.fs import File, allow_write_access
 from procession.include.linux.limits import PATH_MAX, ULONG_MAX
 from procession.include.linux.mm_types import (
     MAP_DENYWRITE,
     MAP_EXECUTABLE,
     MAP_FIXED,
     PAGE_MASK,
+    PAGE_SHIFT,
     PAGE_SIZE,
     PROT_EXEC,
     PROT_READ,
@@ -175,7 +176,7 @@ def _put_interpreter(current: Task, bprm: LinuxBinprm) -> None:
     interpreter = bprm.interpreter
     assert interpreter is not None
     bprm.interpreter = None
-    namei.allow_write_access(interpreter)
+    allow_write_access(interpreter)
     file_table.fput(current, interpreter)
 
 
@@ -201,21 +202,12 @@ async def _load(
     mm = current.mm
     assert mm is not None
 
-    image = _Image(current, bprm.file)
-    image.load(ehdr, phdrs)
-    image.set_brk()
-    if image.elf_bss != image.elf_brk:
-        try:
-            _padzero(current, image.elf_bss)
-        except LinuxError as error:
-            signal_send.send_sig(SIGSEGV, current, 0)
-            raise _SigsegvSent(error.errno, "the bss begins in a page that cannot be written") from None
-
+    image = _load_image(current, bprm.file, ehdr, phdrs)
     entry = ehdr.e_entry + image.load_bias & ULONG_MAX
     start, base = entry, 0
     if interpreter is not None:
         assert interp_ehdr is not None
-        base = await _load_interp(current, interpreter, interp_ehdr)
+        base = await load_elf_interp(current, interpreter, interp_ehdr)
         start = interp_ehdr.e_entry + base & ULONG_MAX
     if start >= TASK_SIZE:
         signal_send.force_sig(SIGSEGV, current)
@@ -234,6 +226,20 @@ async def _load(
         with mm.mmap_sem.write():
             mmap.do_mmap_pgoff(current, None, 0, PAGE_SIZE, PROT_READ | PROT_EXEC, MAP_FIXED | MAP_PRIVATE, 0)
     x86_process.start_thread(current, start, bprm.p)
+
+
+def _load_image(current: Task, source: File, ehdr: Ehdr, phdrs: list[Phdr]) -> _Image:
+    """Map the program's segments and its bss."""
+    image = _Image(current, source)
+    image.load(ehdr, phdrs)
+    image.set_brk()
+    if image.elf_bss != image.elf_brk:
+        try:
+            padzero(current, image.elf_bss)
+        except LinuxError as error:
+            signal_send.send_sig(SIGSEGV, current, 0)
+            raise _SigsegvSent(error.errno, "the bss begins in a page that cannot be written") from None
+    return image
 
 
 class _SigsegvSent(LinuxError):
@@ -276,9 +282,9 @@ def elf_map(current: Task, source: File, addr: int, phdr: Phdr, flags: int, tota
     prot = _PROT[phdr.p_flags & 7]
     with mm.mmap_sem.write():
         if not total_size:
-            return mmap.do_mmap_pgoff(current, source, addr, size, prot, flags, off >> 12)
+            return mmap.do_mmap_pgoff(current, source, addr, size, prot, flags, off >> PAGE_SHIFT)
         total_size = total_size + _OFFSET & PAGE_MASK
-        mapped = mmap.do_mmap_pgoff(current, source, addr, total_size, prot, flags, off >> 12)
+        mapped = mmap.do_mmap_pgoff(current, source, addr, total_size, prot, flags, off >> PAGE_SHIFT)
         if total_size > size:
             try:
                 mmap.do_munmap(current, mm, mapped + size, total_size - size)
@@ -287,7 +293,7 @@ def elf_map(current: Task, source: File, addr: int, phdr: Phdr, flags: int, tota
         return mapped
 
 
-def _padzero(current: Task, elf_bss: int) -> None:
+def padzero(current: Task, elf_bss: int) -> None:
     """Clear the rest of the page in which the file's part ends."""
     inset = elf_bss & _OFFSET
     if inset:
@@ -385,7 +391,7 @@ class _Image:
         mm.start_brk = mm.brk = end
 
 
-async def _load_interp(current: Task, source: File, ehdr: Ehdr) -> int:
+async def load_elf_interp(current: Task, source: File, ehdr: Ehdr) -> int:
     """Map the interpreter and return its load address; any failure is fatal and raised after SIGSEGV was forced."""
     try:
         return _map_interp(current, source, ehdr, await _read_interp(current, source, ehdr))
@@ -430,7 +436,7 @@ def _map_interp(current: Task, source: File, ehdr: Ehdr, phdrs: list[Phdr]) -> i
         last_bss = max(last_bss, start + phdr.p_memsz)
 
     if last_bss > elf_bss:
-        _padzero(current, elf_bss)
+        padzero(current, elf_bss)
         elf_bss = elf_bss + _OFFSET & PAGE_MASK
         _do_brk(current, elf_bss, last_bss - elf_bss)
     return load_addr

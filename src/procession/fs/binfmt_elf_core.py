@@ -25,6 +25,7 @@ from procession.include.linux.elf import (
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE, VM_EXEC, VM_IO, VM_READ, VM_SHARED, VM_WRITE
 from procession.include.linux.sched import thread_group_leader
+from procession.include.linux.time import NSEC_PER_USEC, USEC_PER_SEC
 from procession.kernel import pid, posix_cpu_timers, sched
 from procession.mm import gup, memory, uaccess
 
@@ -145,7 +146,7 @@ def fill_note_info(current: Task, mm: MmStruct, signr: int) -> bytes:
 
 
 def _times(*ns: int) -> list[int]:
-    return [part for value in ns for part in divmod(value // 1000, 1_000_000)]
+    return [part for value in ns for part in divmod(value // NSEC_PER_USEC, USEC_PER_SEC)]
 
 
 def fill_prstatus(current: Task, t: Task, registers: bytes, signr: int) -> bytes:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from procession.fs import exec_mm
 from procession.include.linux.bug import bug_on
+from procession.include.linux.mm_types import PAGE_SIZE
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def create_elf_tables(
             AT_HWCAP,
             ELF_HWCAP,
             AT_PAGESZ,
-            4096,
+            PAGE_SIZE,
             AT_CLKTCK,
             100,
             AT_PHDR,

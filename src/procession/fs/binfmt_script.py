@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procession.fs import exec as fs_exec
-from procession.fs import exec_args, file_table, namei
+from procession.fs import exec_args, file_table
 from procession.include.linux.binfmts import BINPRM_BUF_SIZE, BINPRM_MAX_RECURSION, LinuxBinfmt
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import allow_write_access
 
 if TYPE_CHECKING:
     from procession.include.linux.binfmts import LinuxBinprm
@@ -23,7 +24,7 @@ async def load_script(current: Task, bprm: LinuxBinprm) -> None:
         raise LinuxError(Errno.ENOEXEC, f"{bprm.interp}: not a script, or too many of them")
     bprm.recursion_depth += 1
     assert bprm.file is not None
-    namei.allow_write_access(bprm.file)
+    allow_write_access(bprm.file)
     file_table.fput(current, bprm.file)
     bprm.file = None
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import Dentry
+from procession.include.linux.limits import PATH_MAX
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import OutStr, SizeT
 from procession.mm import uaccess
@@ -118,7 +119,7 @@ def sys_getcwd(current: Task, buf: OutStr, size: SizeT) -> int:
     if not reached:
         text = "(unreachable)" + text
     data = text.encode("utf-8", "surrogateescape") + b"\0"
-    if len(data) > 4096:
+    if len(data) > PATH_MAX:
         raise LinuxError(Errno.ENAMETOOLONG, "working directory")
     if len(data) > size:
         raise LinuxError(Errno.ERANGE, "buffer too small")

@@ -32,6 +32,7 @@ from procession.include.linux.fs import (
     PathRef,
     Vfsmount,
 )
+from procession.include.linux.kdev_t import new_encode_dev
 from procession.include.linux.magic import TMPFS_MAGIC
 from procession.include.linux.sched import TASK_INTERRUPTIBLE
 from procession.include.linux.signal import SIGPIPE
@@ -51,7 +52,7 @@ DEVTMPFS: Final = "devtmpfs"
 _SEEKABLE: Final = FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE
 _PIECE: Final = 65536
 _HOST_ERRORS: Final = frozenset({Errno.EPIPE, Errno.ENOSPC, Errno.EFBIG})
-CONSOLE_DEV: Final = fs_super.new_encode_dev(5, 1)
+CONSOLE_DEV: Final = new_encode_dev(5, 1)
 
 # What opens a device: (current, path, flags, FMODE bits) -> its file.
 OpenFn = Callable[["Task", PathRef, int, int], File]
@@ -291,7 +292,7 @@ def _devtmpfs(k: Kernel) -> tuple[Vfsmount, Dentry]:
 
 def register_chrdev(k: Kernel, major: int, minor: int | None, open_fn: OpenFn) -> None:
     """Make a device number openable; minor None: all of that major number that have no function of their own."""
-    k.vfs.devices[-major if minor is None else fs_super.new_encode_dev(major, minor)] = open_fn
+    k.vfs.devices[-major if minor is None else new_encode_dev(major, minor)] = open_fn
 
 
 def _becomes(cls: type[File]) -> OpenFn:
@@ -332,12 +333,12 @@ def fill_devtmpfs(k: Kernel, current: Task | None, flags: int, dev: str, options
     root = ramfs.new_inode(sb, S_IFDIR | 0o755)
     assert isinstance(root, ramfs.RamfsDir)
     for name, minor, _, mode in MEM_DEVICES:
-        root.mknod(name, S_IFCHR | mode, fs_super.new_encode_dev(1, minor))
-    root.mknod("tty", S_IFCHR | 0o666, fs_super.new_encode_dev(5, 0))
+        root.mknod(name, S_IFCHR | mode, new_encode_dev(1, minor))
+    root.mknod("tty", S_IFCHR | 0o666, new_encode_dev(5, 0))
     root.mknod("console", S_IFCHR | 0o600, CONSOLE_DEV)
     if k.tty.is_console:
-        root.mknod("hvc0", S_IFCHR | 0o600, fs_super.new_encode_dev(229, 0))
-    root.mknod("ptmx", S_IFCHR | 0o666, fs_super.new_encode_dev(5, 2))
+        root.mknod("hvc0", S_IFCHR | 0o600, new_encode_dev(229, 0))
+    root.mknod("ptmx", S_IFCHR | 0o666, new_encode_dev(5, 2))
     for name, target in LINKS:
         root.symlink(name, target)
     root.mkdir("shm", 0o1777)

@@ -70,7 +70,7 @@ class Epitem:
 
     def release(self) -> None:
         """Stop watching: the file is being closed for good."""
-        _ep_remove(self.ep, self)
+        ep_remove(self.ep, self)
 
 
 class Eventpoll:
@@ -109,14 +109,14 @@ class _EpPqueue(PollTable):
         self.item = item
 
     def wait(self, queue: WaitQueueHead) -> None:
-        entry = _EpPollEntry(self.current, False, _ep_poll_callback)
+        entry = _EpPollEntry(self.current, False, ep_poll_callback)
         entry.base = self.item
         entry.whead = queue
         self.item.pwqlist.append(entry)
         wait.add_wait_queue(queue, entry)
 
 
-def _ep_poll_callback(entry: WaitQueueEntry, mode: int, key: object) -> bool:
+def ep_poll_callback(entry: WaitQueueEntry, mode: int, key: object) -> bool:
     """A watched file was woken: note it as ready and wake the sleepers."""
     assert isinstance(entry, _EpPollEntry)
     item = entry.base
@@ -173,10 +173,10 @@ class EventpollFile(File):
         """Give up all items (ep_free)."""
         ep = self.private_data
         for item in list(ep.rbr.values()):
-            _ep_remove(ep, item)
+            ep_remove(ep, item)
 
 
-def _ep_insert(current: Task, ep: Eventpoll, events: int, data: int, file: File, fd: int) -> None:
+def ep_insert(current: Task, ep: Eventpoll, events: int, data: int, file: File, fd: int) -> None:
     item = Epitem(ep, file, fd, events, data)
     if file.f_ep_links is None:
         file.f_ep_links = {}
@@ -192,23 +192,24 @@ def _mark_ready(ep: Eventpoll, item: Epitem) -> None:
         _wake_up(ep, item)
 
 
-def _ep_modify(current: Task, ep: Eventpoll, item: Epitem, events: int, data: int) -> None:
+def ep_modify(current: Task, ep: Eventpoll, item: Epitem, events: int, data: int) -> None:
     item.events = events
     item.data = data
     if item.file.poll(current, None) & events:
         _mark_ready(ep, item)
 
 
-def _ep_remove(ep: Eventpoll, item: Epitem) -> None:
+def ep_remove(ep: Eventpoll, item: Epitem) -> None:
     for entry in item.pwqlist:
         wait.remove_wait_queue(entry.whead, entry)
     item.pwqlist.clear()
-    item.file.f_ep_links.pop(item, None)
+    if item.file.f_ep_links is not None:
+        item.file.f_ep_links.pop(item, None)
     del ep.rbr[item.file, item.fd]
     ep.rdllist.pop(item, None)
 
 
-def _ep_loop_check(ep: Eventpoll, target: Eventpoll) -> bool:
+def ep_loop_check(ep: Eventpoll, target: Eventpoll) -> bool:
     """Whether watching target from ep would close a circle, or nest too deep."""
     level = {target: None}
     for _ in range(EP_MAX_NESTS):
@@ -223,7 +224,7 @@ def _ep_loop_check(ep: Eventpoll, target: Eventpoll) -> bool:
     return True
 
 
-def _ep_send_events(current: Task, ep: Eventpoll, events: UserPtr, maxevents: int) -> int:
+def ep_send_events(current: Task, ep: Eventpoll, events: UserPtr, maxevents: int) -> int:
     """Hand out what is ready; level-triggered items go back on the list. Raises EFAULT if nothing was handed out."""
     ready = list(ep.rdllist)
     count = 0
@@ -249,7 +250,7 @@ def _ep_send_events(current: Task, ep: Eventpoll, events: UserPtr, maxevents: in
     return count
 
 
-async def _ep_poll(current: Task, ep: Eventpoll, events: UserPtr, maxevents: int, timeout: int) -> int:
+async def ep_poll(current: Task, ep: Eventpoll, events: UserPtr, maxevents: int, timeout: int) -> int:
     """Wait until something is ready; returns the number of events, 0 after timeout ms. Raises EINTR, EFAULT."""
     end_ns = None if timeout < 0 else current.kernel.clock.now_ns + timeout * NSEC_PER_MSEC
     timed_out = timeout == 0
@@ -257,7 +258,7 @@ async def _ep_poll(current: Task, ep: Eventpoll, events: UserPtr, maxevents: int
         if not ep.rdllist and not timed_out:
             timed_out = await _ep_wait(current, ep, end_ns)
         if ep.rdllist:
-            count = _ep_send_events(current, ep, events, maxevents)
+            count = ep_send_events(current, ep, events, maxevents)
             if count:
                 return count
         if timed_out:
@@ -311,21 +312,21 @@ def sys_epoll_ctl(current: Task, epfd: Fd, op: EpollOpArg, fd: Fd, event: EventP
     if file is epfile or not isinstance(epfile, EventpollFile):
         raise LinuxError(Errno.EINVAL, "not an epoll descriptor")
     ep = epfile.private_data
-    if op == EPOLL_CTL_ADD and isinstance(file, EventpollFile) and _ep_loop_check(ep, file.private_data):
+    if op == EPOLL_CTL_ADD and isinstance(file, EventpollFile) and ep_loop_check(ep, file.private_data):
         raise LinuxError(Errno.ELOOP, "epoll descriptors in a circle")
 
     item = ep.rbr.get((file, fd))
     if op == EPOLL_CTL_ADD:
         if item is not None:
             raise LinuxError(Errno.EEXIST, "watched already")
-        _ep_insert(current, ep, events | POLLERR | POLLHUP, data, file, fd)
+        ep_insert(current, ep, events | POLLERR | POLLHUP, data, file, fd)
     elif op in (EPOLL_CTL_MOD, EPOLL_CTL_DEL):
         if item is None:
             raise LinuxError(Errno.ENOENT, "not watched")
         if op == EPOLL_CTL_DEL:
-            _ep_remove(ep, item)
+            ep_remove(ep, item)
         else:
-            _ep_modify(current, ep, item, events | POLLERR | POLLHUP, data)
+            ep_modify(current, ep, item, events | POLLERR | POLLHUP, data)
     else:
         raise LinuxError(Errno.EINVAL, "epoll_ctl: op")
     return 0
@@ -344,7 +345,7 @@ async def sys_epoll_wait(current: Task, epfd: Fd, events: EventsPtr, maxevents: 
     file: Any = fs_file.fget_light(current, epfd)
     if not isinstance(file, EventpollFile):
         raise LinuxError(Errno.EINVAL, "not an epoll descriptor")
-    return await _ep_poll(current, file.private_data, events, maxevents, timeout)
+    return await ep_poll(current, file.private_data, events, maxevents, timeout)
 
 
 @syscall

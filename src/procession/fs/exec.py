@@ -12,7 +12,15 @@ from procession.fs import exec_args, exec_cred, exec_mm, file, file_table, namei
 from procession.include.linux.binfmts import BINPRM_BUF_SIZE, LinuxBinfmt, LinuxBinprm
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import AT_FDCWD, O_LARGEFILE
-from procession.include.linux.fs import FMODE_EXEC, MAY_READ, S_IFMT, S_IFREG, Inode
+from procession.include.linux.fs import (
+    FMODE_EXEC,
+    MAY_READ,
+    S_IFMT,
+    S_IFREG,
+    Inode,
+    allow_write_access,
+    deny_write_access,
+)
 from procession.include.linux.mount import MNT_NOEXEC
 from procession.include.linux.ptrace import PTRACE_EVENT_EXEC
 from procession.include.linux.resource import RLIMIT_NPROC
@@ -122,7 +130,7 @@ def _clear_in_exec(current: Task) -> None:
 
 def _put_exec_file(current: Task, bprm: LinuxBinprm) -> None:
     if bprm.file is not None:
-        namei.allow_write_access(bprm.file)
+        allow_write_access(bprm.file)
         file_table.fput(current, bprm.file)
         bprm.file = None
 
@@ -150,7 +158,7 @@ def _check_exec(source: File, name: str) -> None:
         raise LinuxError(Errno.EACCES, f"{name}: not a regular file")
     if source.f_path.mnt.mnt_flags & MNT_NOEXEC:
         raise LinuxError(Errno.EACCES, f"{name}: mounted noexec")
-    namei.deny_write_access(source)
+    deny_write_access(source)
 
 
 class _KernelBuffer:

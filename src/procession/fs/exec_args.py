@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from procession.fs import exec_mm
 from procession.include.linux.binfmts import MAX_ARG_STRLEN, UserStrings
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import PAGE_SIZE
+from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE
 from procession.include.linux.resource import RLIMIT_STACK
 from procession.include.linux.sched import fatal_signal_pending
 from procession.mm import gup, uaccess
@@ -61,14 +61,14 @@ class ArgReader:
 
     def string(self, address: int) -> bytes:
         """Return the string at address without its NUL; raises EFAULT, E2BIG."""
-        number = address >> 12
+        number = address >> PAGE_SHIFT
         start = address & (PAGE_SIZE - 1)
         parts: list[bytes] = []
         size = 0
         while True:
             page = self.pages.get(number)
             if page is None:
-                page = self.pages[number] = uaccess.copy_from_user(self.current, number << 12, PAGE_SIZE)
+                page = self.pages[number] = uaccess.copy_from_user(self.current, number << PAGE_SHIFT, PAGE_SIZE)
             end = page.find(0, start)
             if end >= 0:
                 parts.append(page[start:end])
@@ -91,8 +91,8 @@ def copy_strings(
     """Take over the file name, then the environment, then the arguments, each from its end (spec 7.1 step 12)."""
     bprm.p -= len(_encode(bprm.filename)) + 1
     bprm.exec = bprm.p
-    _take(current, bprm, reader, envp, bprm.envp)
-    _take(current, bprm, reader, argv, bprm.argv)
+    _take_strings(current, bprm, reader, envp, bprm.envp)
+    _take_strings(current, bprm, reader, argv, bprm.argv)
     bprm.envc = len(bprm.envp)
     bprm.argc = len(bprm.argv)
     _put_args(current, bprm, [*bprm.argv, *bprm.envp, _encode(bprm.filename)])
@@ -108,7 +108,7 @@ def _put_args(current: Task, bprm: LinuxBinprm, strings: list[bytes]) -> None:
         raise LinuxError(Errno.E2BIG, "no pages for the arguments") from None
 
 
-def _take(
+def _take_strings(
     current: Task, bprm: LinuxBinprm, reader: ArgReader, strings: Sequence[int | bytes], taken: list[bytes]
 ) -> None:
     for item in reversed(strings):

@@ -58,9 +58,17 @@ if TYPE_CHECKING:
     from procession.include.linux.pid import Pid
     from procession.include.linux.sched import Task
 
-__all__ = ("FownStruct", "f_delown", "f_getown", "f_setown", "sys_dup", "sys_dup2", "sys_dup3", "sys_fcntl")
-
-# A number, or the address of a struct flock.
+__all__ = (
+    "FownStruct",
+    "f_delown",
+    "f_getown",
+    "f_setown",
+    "set_close_on_exec",
+    "sys_dup",
+    "sys_dup2",
+    "sys_dup3",
+    "sys_fcntl",
+)
 
 SETFL_MASK: Final = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME
 # PIDTYPE_MAX: one thread, which no list of a struct pid has by itself.
@@ -146,7 +154,7 @@ def f_delown(k: Kernel, file: File) -> None:
         owner.pid = None
 
 
-def _f_modown(current: Task, file: File, pid: Pid | None, pid_type: int) -> None:
+def f_modown(current: Task, file: File, pid: Pid | None, pid_type: int) -> None:
     if file.f_owner is None:
         file.f_owner = FownStruct()
     owner: FownStruct = file.f_owner
@@ -164,7 +172,7 @@ def f_setown(current: Task, file: File, arg: int) -> None:
     pid_type = PIDTYPE_PID
     if who < 0:
         pid_type, who = PIDTYPE_PGID, -who
-    _f_modown(current, file, kernel_pid.find_vpid(current, who), pid_type)
+    f_modown(current, file, kernel_pid.find_vpid(current, who), pid_type)
 
 
 def f_getown(current: Task, file: File) -> int:
@@ -176,7 +184,7 @@ def f_getown(current: Task, file: File) -> int:
     return -nr if owner.pid_type == PIDTYPE_PGID else nr
 
 
-def _f_setown_ex(current: Task, file: File, arg: Any) -> None:
+def f_setown_ex(current: Task, file: File, arg: Any) -> None:
     kind, nr = struct.unpack("<ii", uaccess.copy_from_user(current, arg, 8))
     pid_type = _OWNER_TYPES.get(kind)
     if pid_type is None:
@@ -184,10 +192,10 @@ def _f_setown_ex(current: Task, file: File, arg: Any) -> None:
     pid = kernel_pid.find_vpid(current, nr)
     if nr and pid is None:
         raise LinuxError(Errno.ESRCH, f"no process {nr}")
-    _f_modown(current, file, pid, pid_type)
+    f_modown(current, file, pid, pid_type)
 
 
-def _f_getown_ex(current: Task, file: File, arg: Any) -> None:
+def f_getown_ex(current: Task, file: File, arg: Any) -> None:
     owner: FownStruct | None = file.f_owner
     kind, nr = F_OWNER_PID, 0
     if owner is not None:
@@ -199,10 +207,8 @@ def _f_getown_ex(current: Task, file: File, arg: Any) -> None:
 # fcntl.
 
 
-def _setfl(current: Task, file: File, arg: int) -> None:
+def setfl(current: Task, file: File, arg: int) -> None:
     flags = file.f_flags
-    if (arg ^ flags) & O_APPEND and file.inode.i_sb.s_readonly:
-        pass  # 3.2 looks at an append-only attribute here, which no file of ours has
     if arg & O_NOATIME and not flags & O_NOATIME and not fs_inode.inode_owner_or_capable(current, file.inode):
         raise LinuxError(Errno.EPERM, "O_NOATIME is the owner's")
     if arg & O_DIRECT:
@@ -220,7 +226,8 @@ def _dupfd(current: Task, file: File, arg: int, flags: int) -> int:
     return fd
 
 
-def _set_close_on_exec(current: Task, fd: int, on: int) -> None:
+def set_close_on_exec(current: Task, fd: int, on: bool) -> None:
+    """Say whether exec closes the descriptor."""
     files = current.files
     assert files is not None
     with files.file_lock:
@@ -237,9 +244,9 @@ def _owner_cmd(current: Task, file: File, cmd: int, arg: Any) -> int:
     elif cmd == F_GETOWN:
         return f_getown(current, file)
     elif cmd == F_SETOWN_EX:
-        _f_setown_ex(current, file, arg)
+        f_setown_ex(current, file, arg)
     elif cmd == F_GETOWN_EX:
-        _f_getown_ex(current, file, arg)
+        f_getown_ex(current, file, arg)
     elif cmd == F_GETSIG:
         return file.f_owner.signum if file.f_owner is not None else 0
     elif cmd == F_SETSIG:
@@ -273,12 +280,12 @@ async def sys_fcntl(current: Task, fd: Fd, cmd: FcntlCmdArg, arg: FcntlArg) -> i
         assert current.files is not None
         return current.files.close_on_exec >> fd & 1
     if cmd == F_SETFD:
-        _set_close_on_exec(current, fd, arg & FD_CLOEXEC)
+        set_close_on_exec(current, fd, bool(arg & FD_CLOEXEC))
         return 0
     if cmd == F_GETFL:
         return file.f_flags
     if cmd == F_SETFL:
-        _setfl(current, file, arg)
+        setfl(current, file, arg)
         return 0
     if cmd == F_GETLK:
         return locks.fcntl_getlk(current, file, arg)

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 __all__ = ("fifo_open",)
 
 
-async def _wait_for_partner(current: Task, file: fs_pipe.PipeFile, pipe: PipeInodeInfo, counter: str) -> None:
-    """Sleep until the other end is opened once more: it may be closed again by the time we run."""
-    before = getattr(pipe, counter)
+async def wait_for_partner(current: Task, file: fs_pipe.PipeFile, pipe: PipeInodeInfo, *, writer: bool) -> None:
+    """Sleep until a writer, or else a reader, opens the FIFO: it may have closed it again by the time we run."""
+    before = pipe.w_counter if writer else pipe.r_counter
     current.held.append(file)
-    while before == getattr(pipe, counter):
+    while before == (pipe.w_counter if writer else pipe.r_counter):
         await fs_pipe.pipe_wait(current, pipe)
         if signal_pending(current):
             break
@@ -38,7 +38,7 @@ async def fifo_open(current: Task, inode: Inode, file: File) -> File:
     """
     if isinstance(inode, fs_pipe.PipeInode):
         return inode.open(current, file.f_path, file.f_flags, file.f_mode)
-    pipe: PipeInodeInfo = inode.i_pipe
+    pipe = inode.i_pipe
     if pipe is None:
         pipe = inode.i_pipe = fs_pipe.alloc_pipe_info(current.kernel)
     out = fs_pipe.PipeFile(file.f_path, file.f_flags, file.f_mode, pipe)
@@ -72,7 +72,7 @@ async def _open_reader(current: Task, pipe: PipeInodeInfo, file: fs_pipe.PipeFil
         # "Hung up" would be wrong as long as no writer has ever been there.
         file.f_version = pipe.w_counter
         return
-    await _wait_for_partner(current, file, pipe, "w_counter")
+    await wait_for_partner(current, file, pipe, writer=True)
     if signal_pending(current):
         pipe.readers -= 1
         if not pipe.readers:
@@ -91,7 +91,7 @@ async def _open_writer(current: Task, pipe: PipeInodeInfo, file: fs_pipe.PipeFil
         wait.wake_up_interruptible(pipe.wait)
     if pipe.readers:
         return
-    await _wait_for_partner(current, file, pipe, "r_counter")
+    await wait_for_partner(current, file, pipe, writer=False)
     if signal_pending(current):
         pipe.writers -= 1
         if not pipe.writers:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.cred import CAP_FOWNER
+from procession.include.linux.fcntl import O_NOATIME
 from procession.include.linux.fs import S_IFDIR, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP
-from procession.include.linux.mount import MNT_NOATIME, MNT_NODIRATIME
+from procession.include.linux.mount import MNT_NOATIME, MNT_NODIRATIME, MNT_READONLY
+from procession.include.linux.time import NSEC_PER_SEC
 from procession.kernel import capability
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ __all__ = (
     "touch_atime",
 )
 
-DAY_NS: Final = 24 * 60 * 60 * 1_000_000_000
+DAY_NS: Final = 24 * 60 * 60 * NSEC_PER_SEC
 
 
 def current_fs_time(sb: SuperBlock) -> int:
@@ -74,7 +76,7 @@ def touch_atime(mnt: Vfsmount, inode: Inode) -> None:
         if k.boot_time_ns + k.clock.now_ns - atime < DAY_NS:
             return
     flags = mnt.mnt_flags
-    if flags & MNT_NOATIME or inode.i_sb.s_readonly or flags & 0x40:
+    if flags & MNT_NOATIME or inode.i_sb.s_readonly or flags & MNT_READONLY:
         return
     if flags & MNT_NODIRATIME and inode.i_mode & S_IFMT == S_IFDIR:
         return
@@ -84,7 +86,7 @@ def touch_atime(mnt: Vfsmount, inode: Inode) -> None:
 
 def file_accessed(file: File) -> None:
     """Note a read through file, unless it was opened O_NOATIME."""
-    if not file.f_flags & 0o1000000:
+    if not file.f_flags & O_NOATIME:
         path = file.f_path
         touch_atime(path.mnt, path.dentry.d_inode)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from procession.fs import fcntl, file_table
 from procession.fs import file as fs_file
-from procession.fs import file_table
 from procession.include.asm.ioctls import (
     FIBMAP,
     FIGETBSZ,
@@ -28,20 +28,8 @@ from procession.mm import uaccess
 if TYPE_CHECKING:
     from procession.include.linux.fs import File
     from procession.include.linux.sched import Task
-else:
-    pass
 
 __all__ = ("sys_ioctl",)
-
-
-def _close_on_exec(current: Task, fd: int, *, on: bool) -> None:
-    files = current.files
-    assert files is not None
-    with files.file_lock:
-        if on:
-            files.close_on_exec |= 1 << fd
-        else:
-            files.close_on_exec &= ~(1 << fd)
 
 
 def _file_ioctl(current: Task, file: File, cmd: int, arg: UserPtr) -> bool:
@@ -55,7 +43,7 @@ def _file_ioctl(current: Task, file: File, cmd: int, arg: UserPtr) -> bool:
     elif cmd == FIOQSIZE and kind in (S_IFREG, S_IFDIR, S_IFLNK):
         uaccess.put_user(current, arg, inode.i_size, 8)
     elif cmd == FIGETBSZ:
-        uaccess.put_user(current, arg, 4096, 4)
+        uaccess.put_user(current, arg, file.inode.i_sb.s_blocksize, 4)
     else:
         return False
     return True
@@ -66,7 +54,7 @@ async def sys_ioctl(current: Task, fd: Fd, cmd: IoctlCmd, arg: IoctlArg) -> int:
     """Control a device (ioctl(2)); raises ENOTTY for what the file does not know."""
     file = fs_file.fget_light(current, fd)
     if cmd in (FIOCLEX, FIONCLEX):
-        _close_on_exec(current, fd, on=cmd == FIOCLEX)
+        fcntl.set_close_on_exec(current, fd, cmd == FIOCLEX)
         return 0
     if cmd == FIONBIO:
         on = uaccess.get_user(current, arg, 4)

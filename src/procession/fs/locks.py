@@ -98,8 +98,7 @@ def filelock_init(k: Kernel) -> None:
 def _locks_of(inode: Inode) -> list[FileLock]:
     if inode.i_flock is None:
         inode.i_flock = []
-    locks: list[FileLock] = inode.i_flock
-    return locks
+    return inode.i_flock
 
 
 # Waiting for a lock.
@@ -120,6 +119,7 @@ def _delete_block(waiter: FileLock) -> None:
 
 
 def _delete_lock(inode: Inode, fl: FileLock) -> None:
+    assert inode.i_flock is not None
     inode.i_flock.remove(fl)
     _wake_up_blocks(fl)
     if not inode.i_flock:
@@ -147,7 +147,7 @@ async def _lock_wait(current: Task, fl: FileLock, attempt: Callable[[], FileLock
 # flock.
 
 
-def _flock_lock_file(inode: Inode, fl: FileLock) -> FileLock | None:
+def flock_lock_file(inode: Inode, fl: FileLock) -> FileLock | None:
     """Take, convert or drop a flock lock; returns the lock that is in the way.
 
     Converting drops the old lock first: another waiter may come in between, as flock(2) warns.
@@ -186,12 +186,12 @@ async def sys_flock(current: Task, fd: Fd, cmd: FlockArg) -> int:
     fl = FileLock(FL_FLOCK, file, current.tgid, file, types[cmd])
     inode = file.inode
     if not can_sleep:
-        if _flock_lock_file(inode, fl) is not None:
+        if flock_lock_file(inode, fl) is not None:
             raise LinuxError(Errno.EAGAIN, "locked by somebody else")
         return 0
     current.held.append(file_table.get_file(file))
     try:
-        await _lock_wait(current, fl, lambda: _flock_lock_file(inode, fl), "flock_lock_file_wait")
+        await _lock_wait(current, fl, lambda: flock_lock_file(inode, fl), "flock_lock_file_wait")
     finally:
         current.held.pop()
         file_table.fput(current, file)
@@ -226,7 +226,7 @@ def _posix_conflict(inode: Inode, fl: FileLock) -> FileLock | None:
     return None
 
 
-def _posix_locks_deadlock(current: Task, fl: FileLock, blocker: FileLock) -> bool:
+def posix_locks_deadlock(current: Task, fl: FileLock, blocker: FileLock) -> bool:
     """Whether the owner of blocker, directly or through others, waits for fl's owner."""
     waiting = current.kernel.vfs.blocked_posix_locks
     held = blocker
@@ -365,7 +365,7 @@ async def fcntl_setlk(current: Task, file: File, cmd: int, ptr: UserPtr) -> int:
         if blocker is None:
             posix_lock_file(inode, fl)
             return None
-        if cmd == F_SETLKW and _posix_locks_deadlock(current, fl, blocker):
+        if cmd == F_SETLKW and posix_locks_deadlock(current, fl, blocker):
             raise LinuxError(Errno.EDEADLK, "F_SETLKW would wait for itself")
         return blocker
 

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from errno import EINVAL
 import gzip
+from io import BytesIO
 import lzma
 import os
 from pathlib import Path
@@ -20,6 +21,9 @@ from typing import IO, Any, Final, Protocol
 import zlib
 
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import S_IALLUGO
+from procession.include.linux.kdev_t import new_encode_dev
+from procession.include.linux.time import NSEC_PER_SEC
 
 __all__ = ("HostTree", "Lower", "TarTree", "open_lower")
 
@@ -109,12 +113,13 @@ class HostTree:
         # Descriptors only for what was used lately, so that a guest cannot use up the host's.
         self.dirs = _FdCache(64)
         self.files = _FdCache(128)
+        self.root_fd = -1  # should opening fail
         self.root_fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self.hidden = frozenset(hidden)
         self.root = HostLower(self, None, "", os.fstat(self.root_fd))
 
     def __del__(self) -> None:
-        if hasattr(self, "root_fd"):
+        if self.root_fd >= 0:
             self.dirs.close()
             self.files.close()
             os.close(self.root_fd)
@@ -150,14 +155,13 @@ class HostLower:
         # What the host's file system makes of directories and its clock of changes says nothing about the files: the
         # same tree is the same on any machine.
         self.size = _DIRECTORY_SIZE if stat.S_ISDIR(st.st_mode) else st.st_size
-        major, minor = os.major(st.st_rdev), os.minor(st.st_rdev)
-        self.rdev = (minor & 0xFF) | (major << 8) | ((minor & ~0xFF) << 12)
+        self.rdev = new_encode_dev(os.major(st.st_rdev), os.minor(st.st_rdev))
         self.mtime_ns = st.st_mtime_ns
         self.ctime_ns = st.st_mtime_ns
         self._dev_ino = (st.st_dev, st.st_ino)
         self.key: object = self._dev_ino if st.st_nlink > 1 and not stat.S_ISDIR(st.st_mode) else None
 
-    def _check(self, fd: int) -> int:
+    def _check_unchanged(self, fd: int) -> int:
         """Make sure that fd is the file that was looked up, and nothing put in its place since."""
         st = os.fstat(fd)
         if (st.st_dev, st.st_ino) != self._dev_ino:
@@ -171,7 +175,7 @@ class HostLower:
         fd = self.tree.dirs.get(self)
         if fd is None:
             try:
-                fd = self._check(os.open(self.name, _DIR_FLAGS, dir_fd=self.parent._dir_fd()))
+                fd = self._check_unchanged(os.open(self.name, _DIR_FLAGS, dir_fd=self.parent._dir_fd()))
             except PermissionError as error:
                 raise LinuxError(Errno.EACCES, f"host: {error.strerror}") from error
             self.tree.dirs.put(self, fd)
@@ -220,7 +224,7 @@ class HostLower:
             if not stat.S_ISREG(self.mode):
                 raise LinuxError(Errno.EIO, "not a regular file")
             assert self.parent is not None
-            fd = self._check(os.open(self.name, _FILE_FLAGS, dir_fd=self.parent._dir_fd()))
+            fd = self._check_unchanged(os.open(self.name, _FILE_FLAGS, dir_fd=self.parent._dir_fd()))
             self.tree.files.put(self, fd)
         return fd
 
@@ -308,17 +312,21 @@ class TarTree:
 
     def __init__(self, path: str) -> None:
         """Open and index path; raises tarfile.TarError, OSError."""
-        # A fixed coding: what a guest sees does not depend on the host's locale.
-        self.data = _plain(path)
+        self.data: IO[bytes] = BytesIO()  # should opening fail
+        self.data = _open_tar(path)
         self.root = TarLower(self, stat.S_IFDIR | 0o755)
         self.root.nlink = 2
+        # A fixed coding: what a guest sees does not depend on the host's locale.
         with tarfile.open(fileobj=self.data, mode="r:", encoding="utf-8", errors="surrogateescape") as tar:
             for info in tar:
                 self._add(tar, info)
+            # Python's reader ends in silence at a header that it cannot read, as older ones do at a negative size.
+            self.data.seek(tar.offset)
+            if self.data.read(tarfile.BLOCKSIZE).strip(b"\0"):
+                raise ValueError("a header in the middle is damaged")
 
     def __del__(self) -> None:
-        if hasattr(self, "data"):
-            self.data.close()
+        self.data.close()
 
     def _add(self, tar: tarfile.TarFile, info: tarfile.TarInfo) -> None:
         parts = _parts(info.name)
@@ -326,7 +334,7 @@ class TarTree:
             return  # "..": leads out of the archive
         if not parts:
             if info.isdir():
-                _fill(self.root, info)
+                _set_attributes(self.root, info)
             return
         parent = self._directory(parts[:-1])
         if info.islnk():
@@ -339,10 +347,10 @@ class TarTree:
             return
         old = parent.children.get(parts[-1])
         if info.isdir() and old is not None and stat.S_ISDIR(old.mode):
-            _fill(old, info)
+            _set_attributes(old, info)
             return
         node = TarLower(self, _kind(info))
-        _fill(node, info)
+        _set_attributes(node, info)
         if info.isdir():
             node.nlink = 2
             parent.nlink += 1
@@ -372,7 +380,7 @@ class TarTree:
         return node
 
 
-def _plain(path: str) -> IO[bytes]:
+def _open_tar(path: str) -> IO[bytes]:
     """Return the uncompressed archive as an open file."""
     try:
         with tarfile.open(path, "r:"):
@@ -415,7 +423,7 @@ def _kind(info: tarfile.TarInfo) -> int:
     return stat.S_IFREG
 
 
-def _check(info: tarfile.TarInfo) -> None:
+def _check_numbers(info: tarfile.TarInfo) -> None:
     """Raise ValueError for numbers that no inode has; an archive may say anything."""
     limits = (
         (info.uid, 1 << 32),
@@ -428,18 +436,18 @@ def _check(info: tarfile.TarInfo) -> None:
         raise ValueError(f"{info.name}: its owner, size, time or device is none that a file can have")
 
 
-def _fill(node: TarLower, info: tarfile.TarInfo) -> None:
-    _check(info)
-    node.mode = stat.S_IFMT(node.mode) | (0o777 if info.issym() else info.mode & 0o7777)
+def _set_attributes(node: TarLower, info: tarfile.TarInfo) -> None:
+    _check_numbers(info)
+    node.mode = stat.S_IFMT(node.mode) | (0o777 if info.issym() else info.mode & S_IALLUGO)
     node.uid, node.gid = info.uid, info.gid
-    node.mtime_ns = node.ctime_ns = int(info.mtime) * 1_000_000_000
+    node.mtime_ns = node.ctime_ns = int(info.mtime) * NSEC_PER_SEC
     if info.isreg():
         node.size, node.offset = info.size, info.offset_data
     elif info.issym():
         node.target = info.linkname
         node.size = len(info.linkname.encode("utf-8", "surrogateescape"))
     elif info.ischr() or info.isblk():
-        node.rdev = (info.devminor & 0xFF) | (info.devmajor << 8) | ((info.devminor & ~0xFF) << 12)
+        node.rdev = new_encode_dev(info.devmajor, info.devminor)
 
 
 def open_lower(path: str, hidden: Iterable[str] = ()) -> Lower:

@@ -15,15 +15,18 @@ from procession.include.linux.cred import CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import (
     AT_FDCWD,
+    O_ACCMODE,
     O_APPEND,
     O_CREAT,
     O_DIRECT,
     O_DIRECTORY,
+    O_DSYNC,
     O_EXCL,
     O_NOATIME,
     O_NOCTTY,
     O_NOFOLLOW,
     O_PATH,
+    O_SYNC,
     O_TRUNC,
 )
 from procession.include.linux.fs import (
@@ -39,6 +42,7 @@ from procession.include.linux.fs import (
     MAY_OPEN,
     MAY_READ,
     MAY_WRITE,
+    S_IALLUGO,
     S_IFBLK,
     S_IFCHR,
     S_IFDIR,
@@ -47,12 +51,14 @@ from procession.include.linux.fs import (
     S_IFMT,
     S_IFREG,
     S_IFSOCK,
+    S_IXUGO,
     Dentry,
     File,
     Inode,
     PathRef,
 )
 from procession.include.linux.limits import NAME_MAX, PATH_MAX
+from procession.include.linux.mount import MNT_NODEV
 from procession.kernel import capability
 from procession.mm import uaccess
 
@@ -62,9 +68,7 @@ if TYPE_CHECKING:
     from procession.include.linux.types import UserPtr
 
 __all__ = (
-    "allow_write_access",
     "dentry_open",
-    "deny_write_access",
     "do_filp_open",
     "filp_open",
     "generic_permission",
@@ -87,7 +91,7 @@ LAST_BIND: Final = 4
 MAX_NESTED_LINKS: Final = 8
 MAX_LINKS: Final = 40
 
-_SYNC: Final = 0o4000000
+_MAY_RWX: Final = MAY_READ | MAY_WRITE | MAY_EXEC
 _ACC_MODE: Final = (MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE)
 _OPEN_FMODE: Final = (FMODE_READ, FMODE_WRITE, FMODE_READ | FMODE_WRITE, 0)
 _SEEKABLE: Final = FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE
@@ -137,7 +141,7 @@ def generic_permission(current: Task, inode: Inode, mask: int) -> None:
             return
     else:
         # Even root executes only what somebody may execute.
-        if (not mask & MAY_EXEC or mode & 0o111) and capability.capable(current, CAP_DAC_OVERRIDE):
+        if (not mask & MAY_EXEC or mode & S_IXUGO) and capability.capable(current, CAP_DAC_OVERRIDE):
             return
         if mask == MAY_READ and capability.capable(current, CAP_DAC_READ_SEARCH):
             return
@@ -145,26 +149,13 @@ def generic_permission(current: Task, inode: Inode, mask: int) -> None:
 
 
 def inode_permission(current: Task, inode: Inode, mask: int) -> None:
-    """Check that current may access inode: mask 4 read, 2 write, 1 execute or search. Raises EACCES, EROFS."""
+    """Check that current may access inode as mask says, MAY_READ and so on; raises EACCES, EROFS."""
     if mask & MAY_WRITE and inode.i_sb.s_readonly and inode.i_mode & S_IFMT in (S_IFREG, S_IFDIR, S_IFLNK):
         raise LinuxError(Errno.EROFS, "read-only file system")
     if inode.i_op_permission:
-        inode.permission(current, mask & 7)
+        inode.permission(current, mask & _MAY_RWX)
     else:
         generic_permission(current, inode, mask)
-
-
-def deny_write_access(file: File) -> None:
-    """Keep writers away while the file is executed; raises ETXTBSY if there is one."""
-    inode = file.f_path.dentry.d_inode
-    if inode.i_writecount > 0:
-        raise LinuxError(Errno.ETXTBSY, "open for writing")
-    inode.i_writecount -= 1
-
-
-def allow_write_access(file: File) -> None:
-    """Undo deny_write_access."""
-    file.f_path.dentry.d_inode.i_writecount += 1
 
 
 # Names from user space.
@@ -184,7 +175,7 @@ def getname(current: Task, ptr: UserPtr, *, empty: bool = False) -> str:
 # The walk.
 
 
-def _path_init(current: Task, dfd: int, name: str) -> Nameidata:
+def path_init(current: Task, dfd: int, name: str) -> Nameidata:
     """Start a walk at the root, the working directory, or dfd; raises EBADF, ENOTDIR."""
     fs = current.fs
     assert fs is not None
@@ -199,7 +190,7 @@ def _path_init(current: Task, dfd: int, name: str) -> Nameidata:
     return Nameidata(current, root, start)
 
 
-def _link_path_walk(nd: Nameidata, name: str) -> None:
+def link_path_walk(nd: Nameidata, name: str) -> None:
     """Take all components but the last, which is left in nd.last; raises ENOENT, ENOTDIR, EACCES, ELOOP."""
     name = name.lstrip("/")
     nd.slash = False
@@ -215,12 +206,12 @@ def _link_path_walk(nd: Nameidata, name: str) -> None:
     dentry = nd.dentry
     for part in parts:
         inode = dentry.d_inode
-        if inode.i_mode & 0o111 != 0o111 or inode.i_op_permission:
+        if inode.i_mode & S_IXUGO != S_IXUGO or inode.i_op_permission:
             inode_permission(nd.current, inode, MAY_EXEC)
         if part == "." or not part:
             continue
         if part == "..":
-            _follow_dotdot(nd)
+            follow_dotdot(nd)
             dentry = nd.dentry
             continue
         subdirs = dentry.d_subdirs
@@ -230,19 +221,19 @@ def _link_path_walk(nd: Nameidata, name: str) -> None:
         kind = child.d_inode.i_mode & S_IFMT
         if kind == S_IFDIR:
             if child.d_mounted:
-                _follow_mount(nd, child)
+                follow_mount(nd, child)
                 dentry = nd.dentry
             else:
                 nd.dentry = dentry = child
         elif kind == S_IFLNK:
             slash = nd.slash
-            _nested_symlink(nd, child)
+            nested_symlink(nd, child)
             nd.slash = slash
             dentry = nd.dentry
         else:
             raise LinuxError(Errno.ENOTDIR, part)
     inode = dentry.d_inode
-    if inode.i_mode & 0o111 != 0o111 or inode.i_op_permission:
+    if inode.i_mode & S_IXUGO != S_IXUGO or inode.i_op_permission:
         inode_permission(nd.current, inode, MAY_EXEC)
     nd.last = last
     nd.last_type = LAST_NORM
@@ -271,7 +262,7 @@ def _real_lookup(parent: Dentry, name: str) -> Dentry:
     return dcache.d_add(parent, name, inode)
 
 
-def _follow_mount(nd: Nameidata, dentry: Dentry) -> None:
+def follow_mount(nd: Nameidata, dentry: Dentry) -> None:
     """Step onto dentry, and onto what is mounted there."""
     table = nd.current.kernel.vfs.mount_hashtable
     mnt = nd.mnt
@@ -285,7 +276,7 @@ def _follow_mount(nd: Nameidata, dentry: Dentry) -> None:
     nd.dentry = dentry
 
 
-def _follow_dotdot(nd: Nameidata) -> None:
+def follow_dotdot(nd: Nameidata) -> None:
     """Step up, not beyond the root and out of mounts."""
     mnt, dentry, root = nd.mnt, nd.dentry, nd.root
     while True:
@@ -298,10 +289,10 @@ def _follow_dotdot(nd: Nameidata) -> None:
             break
         dentry, mnt = mnt.mnt_mountpoint, mnt.mnt_parent
     nd.mnt = mnt
-    _follow_mount(nd, dentry)
+    follow_mount(nd, dentry)
 
 
-def _walk_component(nd: Nameidata, *, follow: bool) -> Dentry | None:
+def walk_component(nd: Nameidata, *, follow: bool) -> Dentry | None:
     """Take nd.last. Returns a symbolic link that is to be followed, without stepping onto it."""
     kind = nd.last_type
     if kind == LAST_NORM:
@@ -313,17 +304,17 @@ def _walk_component(nd: Nameidata, *, follow: bool) -> Dentry | None:
                 raise LinuxError(Errno.ENOTDIR, parent.d_name)
             child = _real_lookup(parent, nd.last)
         if child.d_mounted:
-            _follow_mount(nd, child)
+            follow_mount(nd, child)
             return None
         if follow and child.d_inode.i_mode & S_IFMT == S_IFLNK:
             return child
         nd.dentry = child
     elif kind == LAST_DOTDOT:
-        _follow_dotdot(nd)
+        follow_dotdot(nd)
     return None
 
 
-def _follow_link(nd: Nameidata, link: Dentry) -> None:
+def follow_link(nd: Nameidata, link: Dentry) -> None:
     """Follow one symbolic link up to its last component. Raises ELOOP at the 41st, and what a magic link refuses."""
     if nd.links >= MAX_LINKS:
         raise LinuxError(Errno.ELOOP, link.d_name)
@@ -342,18 +333,18 @@ def _follow_link(nd: Nameidata, link: Dentry) -> None:
     if not text:
         nd.last_type = LAST_DOT
         return
-    _link_path_walk(nd, text)
+    link_path_walk(nd, text)
 
 
-def _nested_symlink(nd: Nameidata, link: Dentry) -> None:
+def nested_symlink(nd: Nameidata, link: Dentry) -> None:
     """Follow a link in the middle of a path; it must lead to a directory. Raises ELOOP when 8 are nested."""
     if nd.depth >= MAX_NESTED_LINKS:
         raise LinuxError(Errno.ELOOP, "symbolic links nested too deep")
     nd.depth += 1
     more: Dentry | None = link
     while more is not None:
-        _follow_link(nd, more)
-        more = _walk_component(nd, follow=True)
+        follow_link(nd, more)
+        more = walk_component(nd, follow=True)
     nd.depth -= 1
     if nd.dentry.d_inode.i_mode & S_IFMT != S_IFDIR:
         raise LinuxError(Errno.ENOTDIR, link.d_name)
@@ -361,14 +352,14 @@ def _nested_symlink(nd: Nameidata, link: Dentry) -> None:
 
 def path_lookupat(current: Task, dfd: int, name: str, *, follow: bool, directory: bool = False) -> PathRef:
     """Return where name leads. directory: it must be one (ENOTDIR). A trailing slash implies both."""
-    nd = _path_init(current, dfd, name)
-    _link_path_walk(nd, name)
+    nd = path_init(current, dfd, name)
+    link_path_walk(nd, name)
     slash = nd.slash
-    link = _walk_component(nd, follow=follow or slash)
+    link = walk_component(nd, follow=follow or slash)
     while link is not None:
-        _follow_link(nd, link)
+        follow_link(nd, link)
         slash = slash or nd.slash
-        link = _walk_component(nd, follow=follow or slash)
+        link = walk_component(nd, follow=follow or slash)
     if (slash or directory) and nd.dentry.d_inode.i_mode & S_IFMT != S_IFDIR:
         raise LinuxError(Errno.ENOTDIR, name)
     return PathRef(nd.mnt, nd.dentry)
@@ -390,8 +381,8 @@ def kern_path(current: Task, name: str, follow: bool = True, *, directory: bool 
 
 def kern_path_parent(current: Task, dfd: int, name: str) -> Nameidata:
     """Walk to the directory that name's last component is in."""
-    nd = _path_init(current, dfd, name)
-    _link_path_walk(nd, name)
+    nd = path_init(current, dfd, name)
+    link_path_walk(nd, name)
     return nd
 
 
@@ -426,11 +417,11 @@ def do_filp_open(current: Task, dfd: int, name: str, flags: int, mode: int) -> F
     flags may hold FMODE_EXEC: then only the right to execute is asked for. A FIFO is not waited for: who may open one
     calls pipe.fifo_open afterwards, as fs/open.do_sys_open does.
     """
-    flags, acc_mode = _build_open_flags(flags)
+    flags, acc_mode = build_open_flags(flags)
     file_table.get_empty_filp(current)
     try:
-        nd = _path_init(current, dfd, name)
-        _link_path_walk(nd, name)
+        nd = path_init(current, dfd, name)
+        link_path_walk(nd, name)
         created = _open_walk(nd, flags, mode)
         if created:
             acc_mode = MAY_OPEN  # the mode given does not bind this first open
@@ -440,7 +431,7 @@ def do_filp_open(current: Task, dfd: int, name: str, flags: int, mode: int) -> F
         if truncate:
             _may_truncate(nd.mnt, inode)
         if acc_mode:
-            _may_open(nd, inode, acc_mode, flags)
+            may_open(nd, inode, acc_mode, flags)
         result = dentry_open(current, PathRef(nd.mnt, nd.dentry), flags)
     except BaseException:
         file_table.free_filp(current.kernel)
@@ -466,15 +457,15 @@ def filp_open(current: Task, name: str, flags: int, mode: int = 0) -> File:
     return do_filp_open(current, AT_FDCWD, name, flags, mode)
 
 
-def _build_open_flags(flags: int) -> tuple[int, int]:
+def build_open_flags(flags: int) -> tuple[int, int]:
     """Return the flags that count, and the rights they ask for."""
     if flags & FMODE_EXEC:
         return flags & ~FMODE_EXEC, MAY_EXEC | MAY_OPEN
-    if flags & _SYNC:
-        flags |= 0o10000
+    if flags & (O_SYNC & ~O_DSYNC):
+        flags |= O_DSYNC
     if flags & O_PATH:
         return flags & (O_DIRECTORY | O_NOFOLLOW | O_PATH), 0
-    acc_mode = MAY_OPEN | _ACC_MODE[flags & 3]
+    acc_mode = MAY_OPEN | _ACC_MODE[flags & O_ACCMODE]
     if flags & O_TRUNC:
         acc_mode |= MAY_WRITE
     if flags & O_APPEND:
@@ -485,22 +476,22 @@ def _build_open_flags(flags: int) -> tuple[int, int]:
 def _open_walk(nd: Nameidata, flags: int, mode: int) -> bool:
     """Take the last component and the links it leads through; returns whether the file was made just now."""
     follow = not flags & O_NOFOLLOW
-    link, created = _do_last(nd, flags, mode, follow=follow)
+    link, created = do_last(nd, flags, mode, follow=follow)
     while link is not None:
         if not follow and not nd.slash:
             raise LinuxError(Errno.ELOOP, link.d_name)
         slash = nd.slash
-        _follow_link(nd, link)
+        follow_link(nd, link)
         nd.slash = nd.slash or slash
         flags &= ~O_EXCL
-        link, created = _do_last(nd, flags, mode, follow=follow)
+        link, created = do_last(nd, flags, mode, follow=follow)
     return created
 
 
-def _do_last(nd: Nameidata, flags: int, mode: int, *, follow: bool) -> tuple[Dentry | None, bool]:
+def do_last(nd: Nameidata, flags: int, mode: int, *, follow: bool) -> tuple[Dentry | None, bool]:
     """Take the last component of an open. Returns (link to follow, False) or (None, whether the file was made)."""
     if nd.last_type != LAST_NORM:
-        _walk_component(nd, follow=False)
+        walk_component(nd, follow=False)
         if flags & O_CREAT and nd.last_type != LAST_BIND:
             raise LinuxError(Errno.EISDIR, "cannot create a directory's own name")
         if flags & O_DIRECTORY and nd.dentry.d_inode.i_mode & S_IFMT != S_IFDIR:
@@ -510,7 +501,7 @@ def _do_last(nd: Nameidata, flags: int, mode: int, *, follow: bool) -> tuple[Den
     if not flags & O_CREAT:
         follow = follow or nd.slash
         must_be_dir = nd.slash or bool(flags & O_DIRECTORY)
-        link = _walk_component(nd, follow=follow or not flags & O_PATH)
+        link = walk_component(nd, follow=follow or not flags & O_PATH)
         if link is not None:
             return link, False
         if must_be_dir and nd.dentry.d_inode.i_mode & S_IFMT != S_IFDIR:
@@ -527,7 +518,7 @@ def _do_last(nd: Nameidata, flags: int, mode: int, *, follow: bool) -> tuple[Den
         raise LinuxError(Errno.EEXIST, nd.last)
     if not dentry.d_mounted and dentry.d_inode.i_mode & S_IFMT == S_IFLNK:
         return dentry, False
-    _follow_mount(nd, dentry)
+    follow_mount(nd, dentry)
     if nd.dentry.d_inode.i_mode & S_IFMT == S_IFDIR:
         raise LinuxError(Errno.EISDIR, nd.last)
     return None, False
@@ -540,7 +531,7 @@ def _create(nd: Nameidata, mode: int) -> None:
     may_create(current, parent.d_inode)
     fs = current.fs
     assert fs is not None
-    inode = parent.d_inode.create(nd.last, S_IFREG | (mode & 0o7777 & ~fs.umask))
+    inode = parent.d_inode.create(nd.last, S_IFREG | (mode & S_IALLUGO & ~fs.umask))
     fs_inode.inode_init_owner(current, inode, parent.d_inode)
     nd.dentry = dcache.d_add(parent, nd.last, inode)
 
@@ -552,19 +543,19 @@ def may_create(current: Task, dir: Inode) -> None:
     inode_permission(current, dir, MAY_WRITE | MAY_EXEC)
 
 
-def _may_open(nd: Nameidata, inode: Inode, acc_mode: int, flags: int) -> None:
-    """Check what kind of file it is and whether current may (may_open)."""
+def may_open(nd: Nameidata, inode: Inode, acc_mode: int, flags: int) -> None:
+    """Check what kind of file it is and whether current may."""
     kind = inode.i_mode & S_IFMT
     if kind == S_IFLNK:
         raise LinuxError(Errno.ELOOP, "a symbolic link")
     if kind == S_IFDIR:
         if acc_mode & MAY_WRITE:
             raise LinuxError(Errno.EISDIR, "a directory is not written")
-    elif kind in (S_IFBLK, S_IFCHR) and nd.mnt.mnt_flags & 2:
+    elif kind in (S_IFBLK, S_IFCHR) and nd.mnt.mnt_flags & MNT_NODEV:
         raise LinuxError(Errno.EACCES, "no devices on this mount")
     if acc_mode & MAY_WRITE and kind in (S_IFREG, S_IFDIR):
         namespace.mnt_want_write(nd.mnt)
-    inode_permission(nd.current, inode, acc_mode & 7)
+    inode_permission(nd.current, inode, acc_mode & _MAY_RWX)
     if flags & O_NOATIME and not fs_inode.inode_owner_or_capable(nd.current, inode):
         raise LinuxError(Errno.EPERM, "O_NOATIME is the owner's")
 
@@ -580,19 +571,19 @@ def dentry_open(current: Task, path: PathRef, flags: int) -> File:
         result = File(path, flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW), FMODE_PATH)
         inode.i_count += 1
         return result
-    f_mode = _OPEN_FMODE[flags & 3]
+    f_mode = _OPEN_FMODE[flags & O_ACCMODE]
     flags &= ~(O_CREAT | O_EXCL | O_TRUNC)
     if kind == S_IFREG:
-        if f_mode & 2 and inode.i_writecount < 0:
+        if f_mode & FMODE_WRITE and inode.i_writecount < 0:
             raise LinuxError(Errno.ETXTBSY, "being executed")
         if flags & O_DIRECT:
             raise LinuxError(Errno.EINVAL, "O_DIRECT")
-        if f_mode & 2:
+        if f_mode & FMODE_WRITE:
             inode.i_writecount += 1
         try:
             result = inode.open(current, path, flags, f_mode | _SEEKABLE)
         except BaseException:
-            if f_mode & 2:
+            if f_mode & FMODE_WRITE:
                 inode.i_writecount -= 1
             raise
     elif kind == S_IFSOCK:

@@ -21,6 +21,7 @@ from procession.include.linux.fcntl import (
 from procession.include.linux.fs import (
     MAY_EXEC,
     MAY_WRITE,
+    S_IALLUGO,
     S_IFBLK,
     S_IFCHR,
     S_IFDIR,
@@ -28,6 +29,7 @@ from procession.include.linux.fs import (
     S_IFMT,
     S_IFREG,
     S_IFSOCK,
+    S_IRWXUGO,
     S_ISVTX,
     Dentry,
     Inode,
@@ -108,7 +110,7 @@ def vfs_mknod(current: Task, parent: Dentry, name: str, mode: int, dev: int) -> 
 def vfs_mkdir(current: Task, parent: Dentry, name: str, mode: int) -> Dentry:
     """Make a directory."""
     namei.may_create(current, parent.d_inode)
-    return _instantiate(current, parent, name, parent.d_inode.mkdir(name, mode & (0o777 | S_ISVTX)))
+    return _instantiate(current, parent, name, parent.d_inode.mkdir(name, mode & (S_IRWXUGO | S_ISVTX)))
 
 
 def vfs_symlink(current: Task, parent: Dentry, name: str, target: str) -> Dentry:
@@ -126,7 +128,7 @@ def sys_mknodat(current: Task, dfd: DirFd, filename: Path, mode: FileModeArg, de
     nd = _path_create(current, dfd, namei.getname(current, filename), is_dir=False)
     if kind not in (0, S_IFREG, S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK):
         raise LinuxError(Errno.EINVAL, "mknod type")
-    mode &= 0o7777 & ~_umask(current)
+    mode &= S_IALLUGO & ~_umask(current)
     vfs_mknod(current, nd.dentry, nd.last, (kind or S_IFREG) | mode, dev if kind in (S_IFCHR, S_IFBLK) else 0)
     return 0
 
@@ -198,8 +200,8 @@ def sys_link(current: Task, oldname: Path, newname: Path) -> int:
 # Removing.
 
 
-def _may_delete(current: Task, dir: Inode, victim: Dentry, *, is_dir: bool) -> None:
-    """Check that victim's name may go (may_delete); raises EACCES, EPERM (sticky), ENOTDIR, EISDIR, EBUSY, ENOENT."""
+def may_delete(current: Task, dir: Inode, victim: Dentry, *, is_dir: bool) -> None:
+    """Check that victim's name may go; raises EACCES, EPERM (sticky), ENOTDIR, EISDIR, EBUSY, ENOENT."""
     namei.inode_permission(current, dir, MAY_WRITE | MAY_EXEC)
     inode = victim.d_inode
     if dir.i_mode & S_ISVTX:
@@ -219,7 +221,7 @@ def _may_delete(current: Task, dir: Inode, victim: Dentry, *, is_dir: bool) -> N
 
 def vfs_rmdir(current: Task, parent: Dentry, dentry: Dentry) -> None:
     """Remove an empty directory."""
-    _may_delete(current, parent.d_inode, dentry, is_dir=True)
+    may_delete(current, parent.d_inode, dentry, is_dir=True)
     if dentry.d_mounted:
         raise LinuxError(Errno.EBUSY, "a mount point")
     parent.d_inode.rmdir(dentry.d_name)
@@ -228,14 +230,14 @@ def vfs_rmdir(current: Task, parent: Dentry, dentry: Dentry) -> None:
 
 def vfs_unlink(current: Task, parent: Dentry, dentry: Dentry) -> None:
     """Remove a name that is not a directory's."""
-    _may_delete(current, parent.d_inode, dentry, is_dir=False)
+    may_delete(current, parent.d_inode, dentry, is_dir=False)
     if dentry.d_mounted:
         raise LinuxError(Errno.EBUSY, "a mount point")
     parent.d_inode.unlink(dentry.d_name)
     dcache.d_delete(dentry)
 
 
-def _do_rmdir(current: Task, dfd: int, name: str) -> None:
+def do_rmdir(current: Task, dfd: int, name: str) -> None:
     nd = namei.kern_path_parent(current, dfd, name)
     if nd.last_type != namei.LAST_NORM:
         errno = {namei.LAST_DOTDOT: Errno.ENOTEMPTY, namei.LAST_DOT: Errno.EINVAL}.get(nd.last_type, Errno.EBUSY)
@@ -247,7 +249,7 @@ def _do_rmdir(current: Task, dfd: int, name: str) -> None:
     vfs_rmdir(current, nd.dentry, dentry)
 
 
-def _do_unlinkat(current: Task, dfd: int, name: str) -> None:
+def do_unlinkat(current: Task, dfd: int, name: str) -> None:
     nd = namei.kern_path_parent(current, dfd, name)
     if nd.last_type != namei.LAST_NORM:
         raise LinuxError(Errno.EISDIR, name)
@@ -263,14 +265,14 @@ def _do_unlinkat(current: Task, dfd: int, name: str) -> None:
 @syscall
 def sys_rmdir(current: Task, pathname: Path) -> int:
     """Remove an empty directory (rmdir(2))."""
-    _do_rmdir(current, AT_FDCWD, namei.getname(current, pathname))
+    do_rmdir(current, AT_FDCWD, namei.getname(current, pathname))
     return 0
 
 
 @syscall
 def sys_unlink(current: Task, pathname: Path) -> int:
     """Remove a name; the file goes with its last name and its last open descriptor (unlink(2))."""
-    _do_unlinkat(current, AT_FDCWD, namei.getname(current, pathname))
+    do_unlinkat(current, AT_FDCWD, namei.getname(current, pathname))
     return 0
 
 
@@ -281,9 +283,9 @@ def sys_unlinkat(current: Task, dfd: DirFd, pathname: Path, flag: AtRemoveArg) -
         raise LinuxError(Errno.EINVAL, "unlinkat flags")
     name = namei.getname(current, pathname)
     if flag & AT_REMOVEDIR:
-        _do_rmdir(current, dfd, name)
+        do_rmdir(current, dfd, name)
     else:
-        _do_unlinkat(current, dfd, name)
+        do_unlinkat(current, dfd, name)
     return 0
 
 
@@ -307,11 +309,11 @@ def vfs_rename(
         return  # two names of one file: nothing to do, says POSIX
     is_dir = _is_dir(old)
     old_dir, new_dir = old_parent.d_inode, new_parent.d_inode
-    _may_delete(current, old_dir, old, is_dir=is_dir)
+    may_delete(current, old_dir, old, is_dir=is_dir)
     if new is None:
         namei.may_create(current, new_dir)
     else:
-        _may_delete(current, new_dir, new, is_dir=is_dir)
+        may_delete(current, new_dir, new, is_dir=is_dir)
     if is_dir and new_dir is not old_dir:
         # Its .. changes.
         namei.inode_permission(current, old.d_inode, MAY_WRITE)

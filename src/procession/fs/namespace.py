@@ -33,6 +33,7 @@ from procession.include.linux.fcntl import (
     UmountArg,
 )
 from procession.include.linux.fs import S_IFDIR, S_IFMT, MntNamespace, PathRef, SuperBlock, Vfsmount
+from procession.include.linux.limits import PATH_MAX
 from procession.include.linux.mount import MNT_NOATIME, MNT_NODEV, MNT_NODIRATIME, MNT_NOEXEC, MNT_NOSUID, MNT_READONLY
 from procession.include.linux.sched import CLONE_NEWNS
 from procession.include.linux.syscalls import syscall, syscall_refused
@@ -76,7 +77,7 @@ def vfs_init(k: Kernel) -> None:
 def mount_root(k: Kernel, sb: SuperBlock) -> MntNamespace:
     """Mount the root file system, /dev, and /proc if it is registered; returns the namespace."""
     assert sb.s_root is not None
-    root = _alloc_vfsmnt(k, sb, sb.s_root, 0, "rootfs")
+    root = alloc_vfsmnt(k, sb, sb.s_root, 0, "rootfs")
     k.vfs.rootfs = root
     ns = MntNamespace(root, [root])
     if _mount_at_boot(k, ns, "dev", devices.DEVTMPFS) is not None and "devpts" in k.vfs.file_systems:
@@ -92,7 +93,7 @@ def _mount_devpts(k: Kernel, ns: MntNamespace) -> None:
     dentry = dcache.d_add(dev.mnt_root, "pts", dev.mnt_root.d_inode.lookup("pts"))
     sb = fs_super.get_fs_type(k, "devpts").mount(k, None, 0, "devpts", "gid=5,mode=620")
     assert sb.s_root is not None
-    _attach(k, ns, _alloc_vfsmnt(k, sb, sb.s_root, 0, "devpts"), PathRef(dev, dentry))
+    _attach(k, ns, alloc_vfsmnt(k, sb, sb.s_root, 0, "devpts"), PathRef(dev, dentry))
 
 
 def _mount_at_boot(k: Kernel, ns: MntNamespace, name: str, fstype: str) -> Vfsmount | None:
@@ -107,12 +108,12 @@ def _mount_at_boot(k: Kernel, ns: MntNamespace, name: str, fstype: str) -> Vfsmo
     dentry = dcache.d_add(root, name, inode)
     sb = fs_super.get_fs_type(k, fstype).mount(k, None, 0, fstype, "")
     assert sb.s_root is not None
-    mnt = _alloc_vfsmnt(k, sb, sb.s_root, 0, fstype)
+    mnt = alloc_vfsmnt(k, sb, sb.s_root, 0, fstype)
     _attach(k, ns, mnt, PathRef(k.vfs.rootfs, dentry))
     return mnt
 
 
-def _alloc_vfsmnt(k: Kernel, sb: SuperBlock, root: Dentry, flags: int, devname: str) -> Vfsmount:
+def alloc_vfsmnt(k: Kernel, sb: SuperBlock, root: Dentry, flags: int, devname: str) -> Vfsmount:
     k.caches["mnt_cache"].alloc()
     return Vfsmount(sb, root, None, None, flags, devname)
 
@@ -126,7 +127,7 @@ def kern_mount(k: Kernel, sb: SuperBlock) -> Vfsmount:
 def mount_fs(k: Kernel, ns: MntNamespace, sb: SuperBlock, path: PathRef, flags: int, devname: str) -> Vfsmount:
     """Mount an instance on a directory that was looked up (do_add_mount)."""
     assert sb.s_root is not None
-    mnt = _alloc_vfsmnt(k, sb, sb.s_root, flags, devname)
+    mnt = alloc_vfsmnt(k, sb, sb.s_root, flags, devname)
     _attach(k, ns, mnt, path)
     return mnt
 
@@ -182,7 +183,7 @@ def copy_mnt_ns(current: Task, flags: int, ns: MntNamespace, new_fs: FsStruct | 
         return get_mnt_ns(ns)
     k = current.kernel
     copies: dict[Vfsmount, Vfsmount] = {}
-    root = _clone_mnt(k, ns.root, ns.root.mnt_root)
+    root = clone_mnt(k, ns.root, ns.root.mnt_root)
     copies[ns.root] = root
     new = MntNamespace(root, [root])
     with Undo() as undo:
@@ -190,19 +191,23 @@ def copy_mnt_ns(current: Task, flags: int, ns: MntNamespace, new_fs: FsStruct | 
         for old in ns.mounts[1:]:
             assert old.mnt_parent is not None
             assert old.mnt_mountpoint is not None
-            copies[old] = mnt = _clone_mnt(k, old, old.mnt_root)
+            copies[old] = mnt = clone_mnt(k, old, old.mnt_root)
             _attach(k, new, mnt, PathRef(copies[old.mnt_parent], old.mnt_mountpoint))
     if new_fs is not None:
         with new_fs.lock:
-            for name in ("root", "pwd"):
-                path: PathRef = getattr(new_fs, name)
-                if path.mnt in copies:
-                    setattr(new_fs, name, PathRef(copies[path.mnt], path.dentry))
+            new_fs.root = _in_copy(new_fs.root, copies)
+            new_fs.pwd = _in_copy(new_fs.pwd, copies)
     return new
 
 
-def _clone_mnt(k: Kernel, old: Vfsmount, root: Dentry) -> Vfsmount:
-    return _alloc_vfsmnt(k, old.mnt_sb, root, old.mnt_flags, old.mnt_devname)
+def _in_copy(path: PathRef, copies: dict[Vfsmount, Vfsmount]) -> PathRef:
+    """Return the same place on the copy of its mount, if it has one."""
+    mnt = copies.get(path.mnt)
+    return path if mnt is None else PathRef(mnt, path.dentry)
+
+
+def clone_mnt(k: Kernel, old: Vfsmount, root: Dentry) -> Vfsmount:
+    return alloc_vfsmnt(k, old.mnt_sb, root, old.mnt_flags, old.mnt_devname)
 
 
 # System calls.
@@ -231,7 +236,7 @@ def _mnt_flags(flags: int) -> int:
 def _string(current: Task, ptr: UserPtr) -> str:
     if isinstance(ptr, int) and not ptr:
         return ""
-    return uaccess.strncpy_from_user(current, ptr, 4096).decode("utf-8", "surrogateescape")
+    return uaccess.strncpy_from_user(current, ptr, PATH_MAX).decode("utf-8", "surrogateescape")
 
 
 @syscall
@@ -248,20 +253,20 @@ def sys_mount(current: Task, dev_name: Path, dir_name: Path, type: MountTypeArg,
     if flags & MS_MGC_MSK == MS_MGC_VAL:
         flags &= ~MS_MGC_MSK
     if flags & MS_REMOUNT:
-        _do_remount(path, flags)
+        do_remount(path, flags)
     elif flags & MS_BIND:
-        _do_loopback(current, path, dev, recurse=bool(flags & MS_REC))
+        do_loopback(current, path, dev, recurse=bool(flags & MS_REC))
     elif flags & MS_PROPAGATION:
-        _do_change_type(current, flags)
+        do_change_type(current, flags)
     elif flags & MS_MOVE:
         current.kernel.not_modelled("mount: MS_MOVE")
         raise LinuxError(Errno.EINVAL, "MS_MOVE")
     else:
-        _do_new_mount(current, path, kind, flags, dev, options)
+        do_new_mount(current, path, kind, flags, dev, options)
     return 0
 
 
-def _do_remount(path: PathRef, flags: int) -> None:
+def do_remount(path: PathRef, flags: int) -> None:
     if path.dentry is not path.mnt.mnt_root:
         raise LinuxError(Errno.EINVAL, "not the root of a mount")
     path.mnt.mnt_flags = _mnt_flags(flags)
@@ -269,7 +274,7 @@ def _do_remount(path: PathRef, flags: int) -> None:
         path.mnt.mnt_sb.s_readonly = bool(flags & MS_RDONLY)
 
 
-def _do_change_type(current: Task, flags: int) -> None:
+def do_change_type(current: Task, flags: int) -> None:
     if flags & (MS_SLAVE | MS_SHARED | MS_UNBINDABLE):
         current.kernel.not_modelled("mount: propagation")
         raise LinuxError(Errno.EINVAL, "mount propagation")
@@ -283,19 +288,19 @@ def _check_mountpoint(path: PathRef, root: Dentry) -> None:
         raise LinuxError(Errno.ENOENT, "the mount point was removed")
 
 
-def _do_loopback(current: Task, path: PathRef, old_name: str, *, recurse: bool) -> None:
+def do_loopback(current: Task, path: PathRef, old_name: str, *, recurse: bool) -> None:
     if not old_name:
         raise LinuxError(Errno.EINVAL, "bind of nothing")
     k, ns = current.kernel, _ns(current)
     old = namei.kern_path(current, old_name)
     _check_mountpoint(path, old.dentry)
     below = [m for m in ns.mounts if _is_below(m, old)] if recurse else []
-    copies = {old.mnt: _clone_mnt(k, old.mnt, old.dentry)}
+    copies = {old.mnt: clone_mnt(k, old.mnt, old.dentry)}
     _attach(k, ns, copies[old.mnt], path)
     for m in below:
         assert m.mnt_parent is not None
         assert m.mnt_mountpoint is not None
-        copies[m] = _clone_mnt(k, m, m.mnt_root)
+        copies[m] = clone_mnt(k, m, m.mnt_root)
         _attach(k, ns, copies[m], PathRef(copies[m.mnt_parent], m.mnt_mountpoint))
 
 
@@ -308,7 +313,7 @@ def _is_below(m: Vfsmount, path: PathRef) -> bool:
     return False
 
 
-def _do_new_mount(current: Task, path: PathRef, kind: str, flags: int, dev: str, options: str) -> None:
+def do_new_mount(current: Task, path: PathRef, kind: str, flags: int, dev: str, options: str) -> None:
     if not kind:
         raise LinuxError(Errno.EINVAL, "no file system type")
     k = current.kernel

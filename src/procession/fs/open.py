@@ -13,6 +13,8 @@ from procession.include.linux.fcntl import (
     AT_EMPTY_PATH,
     AT_FDCWD,
     AT_SYMLINK_NOFOLLOW,
+    FALLOC_FL_KEEP_SIZE,
+    FALLOC_FL_PUNCH_HOLE,
     O_CREAT,
     O_LARGEFILE,
     O_PATH,
@@ -187,7 +189,7 @@ def sys_fallocate(current: Task, fd: Fd, mode: FallocateArg, offset: OffT, len: 
     file = fs_file.fget_light(current, fd)
     if offset < 0 or len <= 0:
         raise LinuxError(Errno.EINVAL, "fallocate range")
-    if mode & ~3 or mode & 3 == 2:
+    if mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE) or mode == FALLOC_FL_PUNCH_HOLE:
         raise LinuxError(Errno.EOPNOTSUPP, "fallocate mode")
     if not file.f_mode & FMODE_WRITE:
         raise LinuxError(Errno.EBADF, "not open for writing")

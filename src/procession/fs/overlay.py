@@ -19,6 +19,7 @@ from procession.include.linux.binfmts import program_file
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, Inode, Kstat
 from procession.include.linux.magic import TMPFS_MAGIC
+from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE
 from procession.mm import filemap
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ class OverlayReg(ramfs.RamfsReg):
 
     def readpage(self, index: int) -> bytes:
         """Read a page from below; raises EIO if the host fails."""
-        offset = index << 12
-        n = min(4096, self.lower_size - offset)
+        offset = index << PAGE_SHIFT
+        n = min(PAGE_SIZE, self.lower_size - offset)
         if n <= 0:
             return b""
         try:
@@ -70,7 +71,7 @@ class OverlayReg(ramfs.RamfsReg):
     def getattr(self, current: Task) -> Kstat:
         """As of a file without holes."""
         st = super().getattr(current)
-        st.blocks = (self.i_size + 4095 >> 12) * 8
+        st.blocks = (self.i_size + PAGE_SIZE - 1 >> PAGE_SHIFT) * 8
         return st
 
 

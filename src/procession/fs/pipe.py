@@ -45,7 +45,7 @@ from procession.include.linux.fs import (
     PathRef,
 )
 from procession.include.linux.magic import PIPEFS_MAGIC
-from procession.include.linux.mm_types import PAGE_SIZE
+from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE
 from procession.include.linux.sched import TASK_INTERRUPTIBLE, signal_pending
 from procession.include.linux.signal import SIGPIPE
 from procession.include.linux.syscalls import syscall
@@ -111,6 +111,7 @@ class PipeInode(Inode):
     def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
         """Open the pipe once more, by its name under /proc/PID/fd (pipe_rdwr_open)."""
         pipe = self.i_pipe
+        assert pipe is not None
         if mode & FMODE_READ:
             pipe.readers += 1
         if mode & FMODE_WRITE:
@@ -205,7 +206,7 @@ class PipeFile(File):
             room = (pipe.buffers - len(pipe.bufs)) * PAGE_SIZE
             if room > 0:
                 chars = min(room, count)
-                got = _fill(current, pipe, buf + ret if ret else buf, chars, ret)
+                got = _append_bufs(current, pipe, buf + ret if ret else buf, chars, ret)
                 ret += got
                 count -= got
                 if got:
@@ -286,7 +287,7 @@ def _merge(current: Task, pipe: PipeInodeInfo, buf: UserPtr, count: int) -> int:
     return chars
 
 
-def _fill(current: Task, pipe: PipeInodeInfo, buf: UserPtr, chars: int, ret: int) -> int:
+def _append_bufs(current: Task, pipe: PipeInodeInfo, buf: UserPtr, chars: int, ret: int) -> int:
     """Put chars bytes into new buffers; returns fewer, whole pages, at a bad address, which is EFAULT if ret is 0."""
     try:
         data = uaccess.copy_from_user(current, buf, chars)
@@ -299,9 +300,9 @@ def _fill(current: Task, pipe: PipeInodeInfo, buf: UserPtr, chars: int, ret: int
         if not data and not ret:
             raise
     k = current.kernel
-    k.mm.kmem_pages += len(data) + PAGE_SIZE - 1 >> 12
+    k.mm.kmem_pages += len(data) + PAGE_SIZE - 1 >> PAGE_SHIFT
     if k.mm.kmem_pages > k.mm.kmem_limit:
-        k.mm.kmem_pages -= len(data) + PAGE_SIZE - 1 >> 12
+        k.mm.kmem_pages -= len(data) + PAGE_SIZE - 1 >> PAGE_SHIFT
         if ret:
             return 0
         raise LinuxError(Errno.ENOMEM, "no memory for a pipe's contents")
@@ -330,6 +331,7 @@ async def fifo_open(current: Task, inode: Inode, file: File) -> File:
 def pipe_release(inode: Inode, decr: int, decw: int) -> None:
     """Take readers and writers away; the last one takes the contents along."""
     pipe = inode.i_pipe
+    assert pipe is not None
     pipe.readers -= decr
     pipe.writers -= decw
     if not pipe.readers and not pipe.writers:
@@ -372,17 +374,19 @@ def create_pipe_files(current: Task, flags: int) -> tuple[PipeFile, PipeFile]:
     """Return the read and write end of a new pipe (create_write_pipe, create_read_pipe); raises ENFILE."""
     mnt = current.kernel.vfs.pipe_mnt
     inode = get_pipe_inode(current)
+    pipe = inode.i_pipe
+    assert pipe is not None
     dentry = Dentry(f"pipe:[{inode.i_ino}]", mnt.mnt_root, inode)
     dentry.d_parent = dentry
     path = PathRef(mnt, dentry)
     flags &= O_NONBLOCK
-    fw = PipeFile(path, O_WRONLY | flags, FMODE_WRITE, inode.i_pipe)
+    fw = PipeFile(path, O_WRONLY | flags, FMODE_WRITE, pipe)
     file_table.alloc_file(current, fw)
-    fr = PipeFile(path, flags, FMODE_READ, inode.i_pipe)
+    fr = PipeFile(path, flags, FMODE_READ, pipe)
     try:
         file_table.alloc_file(current, fr)
     except LinuxError:
-        inode.i_pipe.readers -= 1
+        pipe.readers -= 1
         file_table.fput(current, fw)
         raise
     return fr, fw

@@ -10,6 +10,7 @@ from procession.fs import super as fs_super
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import (
     MAX_LFS_FILESIZE,
+    S_IALLUGO,
     S_IFBLK,
     S_IFCHR,
     S_IFDIR,
@@ -22,7 +23,9 @@ from procession.include.linux.fs import (
     Inode,
     Kstat,
 )
+from procession.include.linux.kdev_t import new_decode_dev
 from procession.include.linux.magic import TMPFS_MAGIC
+from procession.include.linux.mm_types import PAGE_SIZE
 from procession.mm import filemap
 
 if TYPE_CHECKING:
@@ -119,7 +122,7 @@ class RamfsReg(Inode):
             self.i_gid,
             self.i_rdev,
             self.i_size,
-            4096,
+            PAGE_SIZE,
             len(self.mapping) * 8,
             self.i_atime_ns,
             self.i_mtime_ns,
@@ -149,7 +152,7 @@ def open_chrdev(current: Task, path: PathRef, flags: int, mode: int) -> File:
     """Open the device of a node's number, or of its major number alone; raises ENXIO if there is none (chrdev_open)."""
     inode = path.dentry.d_inode
     devices = inode.i_sb.kernel.vfs.devices
-    device = devices.get(inode.i_rdev) or devices.get(-(inode.i_rdev >> 8 & 0xFFF))
+    device = devices.get(inode.i_rdev) or devices.get(-new_decode_dev(inode.i_rdev)[0])
     if device is None or inode.i_mode & S_IFMT != S_IFCHR:
         raise LinuxError(Errno.ENXIO, "no such device")
     opened: File = device(current, path, flags, mode)
@@ -321,7 +324,7 @@ def _parse_options(options: str) -> tuple[int, int, int]:
                 raise LinuxError(Errno.EINVAL, f"tmpfs option {key}")
         except ValueError:
             raise LinuxError(Errno.EINVAL, f"tmpfs option {option}") from None
-    return values["mode"] & 0o7777, values["uid"], values["gid"]
+    return values["mode"] & S_IALLUGO, values["uid"], values["gid"]
 
 
 def fill_tmpfs(k: Kernel, current: Task | None, flags: int, dev: str, options: str) -> SuperBlock:

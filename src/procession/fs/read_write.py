@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from procession.fs import file as fs_file
 from procession.fs import file_table
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fcntl import WhenceArg
+from procession.include.linux.fcntl import O_APPEND, WhenceArg
 from procession.include.linux.fs import FMODE_LSEEK, FMODE_PREAD, FMODE_PWRITE, FMODE_READ, FMODE_WRITE, S_IFMT, S_IFREG
 from procession.include.linux.limits import UIO_MAXIOV
 from procession.include.linux.syscalls import syscall
@@ -149,7 +149,7 @@ async def sys_read(current: Task, fd: Fd, buf: OutBuf, count: SizeT) -> int:
     assert files is not None
     table = files.fd
     file = table[fd] if 0 <= fd < len(table) else None
-    if file is None or not file.f_mode & 1:
+    if file is None or not file.f_mode & FMODE_READ:
         raise LinuxError(Errno.EBADF, f"descriptor {fd}")
     if count > MAX_RW_COUNT:
         count = _rw_count(count)
@@ -171,7 +171,7 @@ async def sys_write(current: Task, fd: Fd, buf: InBuf, count: SizeT) -> int:
     assert files is not None
     table = files.fd
     file = table[fd] if 0 <= fd < len(table) else None
-    if file is None or not file.f_mode & 2:
+    if file is None or not file.f_mode & FMODE_WRITE:
         raise LinuxError(Errno.EBADF, f"descriptor {fd}")
     if count > MAX_RW_COUNT:
         count = _rw_count(count)
@@ -313,7 +313,7 @@ async def sys_sendfile(current: Task, out_fd: Fd, in_fd: Fd, offset: OffsetPtr, 
         raise LinuxError(Errno.EINVAL, "negative offset")
     count = _rw_count(count)
     sink = _rw_file(current, out_fd, FMODE_WRITE)
-    if source.inode.i_mode & S_IFMT != S_IFREG or sink.f_flags & 0o2000:
+    if source.inode.i_mode & S_IFMT != S_IFREG or sink.f_flags & O_APPEND:
         raise LinuxError(Errno.EINVAL, "sendfile of this pair")
     current.held += (file_table.get_file(source), file_table.get_file(sink))
     try:

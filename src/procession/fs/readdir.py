@@ -44,7 +44,7 @@ def vfs_readdir(current: Task, file: File) -> list[Entry]:
     return entries
 
 
-def _fill(current: Task, fd: int, dirent: UserPtr, count: int, *, is64: bool) -> int:
+def _getdents(current: Task, fd: int, dirent: UserPtr, count: int, *, is64: bool) -> int:
     file = fs_file.fget_light(current, fd)
     entries = vfs_readdir(current, file)
     out = bytearray()
@@ -76,10 +76,10 @@ def _fill(current: Task, fd: int, dirent: UserPtr, count: int, *, is64: bool) ->
 @syscall
 def sys_getdents(current: Task, fd: Fd, dirent: Dirents, count: UInt) -> int:
     """Store directory entries, types in the last byte of each (getdents(2))."""
-    return _fill(current, fd, dirent, count, is64=False)
+    return _getdents(current, fd, dirent, count, is64=False)
 
 
 @syscall
 def sys_getdents64(current: Task, fd: Fd, dirent: Dirents, count: UInt) -> int:
     """Store directory entries (getdents64(2))."""
-    return _fill(current, fd, dirent, count, is64=True)
+    return _getdents(current, fd, dirent, count, is64=True)

@@ -102,7 +102,7 @@ class PollWqueues(PollTable):
         """Wake this poller when the queue is woken with one of its events (__pollwait)."""
         if not self.enabled:
             return
-        entry = _PollTableEntry(self.current, False, _pollwake)
+        entry = _PollTableEntry(self.current, False, pollwake)
         entry.key = self.key
         entry.queue = queue
         entry.table = self
@@ -116,8 +116,8 @@ class PollWqueues(PollTable):
         self.entries.clear()
 
 
-def _pollwake(entry: WaitQueueEntry, mode: int, key: object) -> bool:
-    """Wake the poller unless the event is none that it waits for (pollwake)."""
+def pollwake(entry: WaitQueueEntry, mode: int, key: object) -> bool:
+    """Wake the poller unless the event is none that it waits for."""
     assert isinstance(entry, _PollTableEntry)
     if isinstance(key, int) and key and not key & entry.key:
         return False
@@ -125,7 +125,7 @@ def _pollwake(entry: WaitQueueEntry, mode: int, key: object) -> bool:
     return sched.try_to_wake_up(entry.task, mode)
 
 
-async def _poll_schedule_timeout(current: Task, table: PollWqueues, expires_ns: int | None) -> bool:
+async def poll_schedule_timeout(current: Task, table: PollWqueues, expires_ns: int | None) -> bool:
     """Sleep until a queue triggers, a signal, or the time; returns whether it was the time."""
     timed_out = False
     if not table.triggered:
@@ -139,7 +139,7 @@ async def _poll_schedule_timeout(current: Task, table: PollWqueues, expires_ns: 
 # poll.
 
 
-def _do_pollfd(current: Task, fd: int, events: int, table: PollWqueues) -> int:
+def do_pollfd(current: Task, fd: int, events: int, table: PollWqueues) -> int:
     """Return what is ready of events on fd, POLLNVAL if it is not open."""
     if fd < 0:
         return 0
@@ -153,7 +153,7 @@ def _do_pollfd(current: Task, fd: int, events: int, table: PollWqueues) -> int:
     return file.poll(current, table if table.enabled else None) & wanted
 
 
-async def _do_poll(current: Task, fds: list[tuple[int, int]], end_ns: int | None) -> tuple[int, list[int]]:
+async def do_poll(current: Task, fds: list[tuple[int, int]], end_ns: int | None) -> tuple[int, list[int]]:
     """Ask all files until one is ready, a signal comes or the time is over; returns (count, revents)."""
     table = PollWqueues(current)
     timed_out = end_ns == 0
@@ -165,7 +165,7 @@ async def _do_poll(current: Task, fds: list[tuple[int, int]], end_ns: int | None
             count = 0
             revents = []
             for fd, events in fds:
-                mask = _do_pollfd(current, fd, events, table)
+                mask = do_pollfd(current, fd, events, table)
                 revents.append(mask)
                 if mask:
                     count += 1
@@ -178,7 +178,7 @@ async def _do_poll(current: Task, fds: list[tuple[int, int]], end_ns: int | None
                 raise LinuxError(Errno.EINTR, "poll")
             if timed_out:
                 return count, revents
-            timed_out = await _poll_schedule_timeout(current, table, end_ns)
+            timed_out = await poll_schedule_timeout(current, table, end_ns)
     finally:
         table.freewait()
         if held is not None:
@@ -212,7 +212,7 @@ async def do_sys_poll(current: Task, ufds: UserPtr, nfds: int, end_ns: int | Non
         raise LinuxError(Errno.EINVAL, "more entries than descriptors")
     raw = uaccess.copy_from_user(current, ufds, 8 * nfds) if nfds else b""
     fds = [(fd, events) for fd, events, _ in _POLLFD.iter_unpack(raw)]
-    count, revents = await _do_poll(current, fds, end_ns)
+    count, revents = await do_poll(current, fds, end_ns)
     for i, mask in enumerate(revents):
         uaccess.put_user(current, ufds, mask, 2, 8 * i + 6)
     return count
@@ -333,7 +333,7 @@ async def sys_ppoll(
 # select.
 
 
-def _max_select_fd(current: Task, n: int, wanted: int) -> int:
+def max_select_fd(current: Task, n: int, wanted: int) -> int:
     """Return how many descriptors are worth looking at; raises EBADF for one that is not open."""
     assert current.files is not None
     wanted &= (1 << n) - 1
@@ -347,7 +347,7 @@ async def do_select(
 ) -> tuple[int, tuple[int, int, int]]:
     """Return (count, the ready ones of each set), without waiting beyond end_ns; sets are bit masks. Raises EBADF."""
     want_in, want_out, want_ex = sets
-    n = _max_select_fd(current, n, want_in | want_out | want_ex)
+    n = max_select_fd(current, n, want_in | want_out | want_ex)
     fds = [i for i in range(n) if (want_in | want_out | want_ex) >> i & 1]
     table = PollWqueues(current)
     timed_out = end_ns == 0
@@ -376,7 +376,7 @@ async def do_select(
             table.enabled = False
             if count or timed_out or signal_pending(current):
                 return count, (got_in, got_out, got_ex)
-            timed_out = await _poll_schedule_timeout(current, table, end_ns)
+            timed_out = await poll_schedule_timeout(current, table, end_ns)
     finally:
         table.freewait()
         if held is not None:

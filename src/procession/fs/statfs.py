@@ -11,6 +11,23 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import AT_FDCWD, DevArg, StatfsBuf
 from procession.include.linux.limits import NAME_MAX
 from procession.include.linux.magic import TMPFS_MAGIC
+from procession.include.linux.mm_types import PAGE_SIZE
+from procession.include.linux.mount import (
+    MNT_NOATIME,
+    MNT_NODEV,
+    MNT_NODIRATIME,
+    MNT_NOEXEC,
+    MNT_NOSUID,
+    MNT_READONLY,
+    ST_NOATIME,
+    ST_NODEV,
+    ST_NODIRATIME,
+    ST_NOEXEC,
+    ST_NOSUID,
+    ST_RDONLY,
+    ST_RELATIME,
+    ST_VALID,
+)
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, Path, UserPtr
 from procession.mm import page_alloc, uaccess
@@ -22,16 +39,25 @@ if TYPE_CHECKING:
 __all__ = ("sys_fstatfs", "sys_statfs", "sys_ustat")
 
 _STATFS: Final = struct.Struct("<7q2i3q32x")
+# flags_by_mnt()
+_ST_FLAGS: Final = (
+    (MNT_NOSUID, ST_NOSUID),
+    (MNT_NODEV, ST_NODEV),
+    (MNT_NOEXEC, ST_NOEXEC),
+    (MNT_NOATIME, ST_NOATIME),
+    (MNT_NODIRATIME, ST_NODIRATIME),
+    (MNT_READONLY, ST_RDONLY),
+)
 
 
 def _flags(mnt: Vfsmount) -> int:
     """Return f_flags: ST_VALID and the mount's."""
-    flags = 0x20 | 0x1000
-    for mnt_bit, st_bit in ((1, 2), (2, 4), (4, 8), (8, 0x400), (0x10, 0x800), (0x40, 1)):
+    flags = ST_VALID | ST_RELATIME
+    for mnt_bit, st_bit in _ST_FLAGS:
         if mnt.mnt_flags & mnt_bit:
             flags |= st_bit
     if mnt.mnt_sb.s_readonly:
-        flags |= 1
+        flags |= ST_RDONLY
     return flags
 
 
@@ -47,7 +73,9 @@ def _statfs(current: Task, path: PathRef, buf: UserPtr) -> None:
     uaccess.copy_to_user(
         current,
         buf,
-        _STATFS.pack(sb.s_magic, 4096, blocks, free, free, files, ffree, sb.s_dev, 0, NAME_MAX, 4096, _flags(path.mnt)),
+        _STATFS.pack(
+            sb.s_magic, PAGE_SIZE, blocks, free, free, files, ffree, sb.s_dev, 0, NAME_MAX, PAGE_SIZE, _flags(path.mnt)
+        ),
     )
 
 

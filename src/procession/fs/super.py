@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import SuperBlock
+from procession.include.linux.kdev_t import new_encode_dev
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("FileSystemType", "get_anon_bdev", "get_fs_type", "new_encode_dev", "register_filesystem", "sget")
+__all__ = ("FileSystemType", "get_anon_bdev", "get_fs_type", "register_filesystem", "sget")
 
 # (kernel, mounting task or None at boot, mount flags, device name, options) -> instance with s_root set.
 MountFn = Callable[["Kernel", "Task | None", int, str, str], SuperBlock]
@@ -41,11 +42,6 @@ def get_fs_type(k: Kernel, name: str) -> FileSystemType:
     if fs is None:
         raise LinuxError(Errno.ENODEV, f"no file system type {name}")
     return fs
-
-
-def new_encode_dev(major: int, minor: int) -> int:
-    """Return a device number as stat(2) shows it and mknod(2) takes it."""
-    return (minor & 0xFF) | (major << 8) | ((minor & ~0xFF) << 12)
 
 
 def get_anon_bdev(k: Kernel) -> int:

@@ -52,7 +52,7 @@ class TimerfdCtx:
         self.ticks = 0
         self.expired = False
         self.tintv_ns = 0
-        self.tmr = Hrtimer(_timerfd_tmrproc, data=self)
+        self.tmr = Hrtimer(timerfd_tmrproc, data=self)
 
     def catch_up(self) -> None:
         """Add the periods that went by since a periodic timer expired, and arm it again."""
@@ -61,7 +61,7 @@ class TimerfdCtx:
             hrtimer.hrtimer_start(self.kernel, self.tmr, self.tmr.expires_ns)
 
 
-def _timerfd_tmrproc(timer: Hrtimer) -> int | None:
+def timerfd_tmrproc(timer: Hrtimer) -> int | None:
     ctx = timer.data
     assert isinstance(ctx, TimerfdCtx)
     ctx.expired = True
@@ -109,7 +109,7 @@ class TimerfdFile(File):
         hrtimer.hrtimer_cancel(ctx.kernel, ctx.tmr)
 
 
-def _timerfd_fget(current: Task, ufd: int) -> TimerfdCtx:
+def timerfd_fget(current: Task, ufd: int) -> TimerfdCtx:
     file = fs_file.fget_light(current, ufd)
     if not isinstance(file, TimerfdFile):
         raise LinuxError(Errno.EINVAL, "not a timerfd")
@@ -148,7 +148,7 @@ def sys_timerfd_settime(current: Task, ufd: Fd, flags: TfdSettimeArg, utmr: Itim
         or not 0 <= insec < NSEC_PER_SEC
     ):
         raise LinuxError(Errno.EINVAL, "timerfd_settime")
-    ctx = _timerfd_fget(current, ufd)
+    ctx = timerfd_fget(current, ufd)
     k = current.kernel
     hrtimer.hrtimer_cancel(k, ctx.tmr)
     if ctx.expired and ctx.tintv_ns:
@@ -174,7 +174,7 @@ def sys_timerfd_settime(current: Task, ufd: Fd, flags: TfdSettimeArg, utmr: Itim
 @syscall
 def sys_timerfd_gettime(current: Task, ufd: Fd, otmr: ItimerspecOut) -> int:
     """Store the time to the next expiry, and the period (timerfd_gettime(2)); raises EBADF, EINVAL, EFAULT."""
-    ctx = _timerfd_fget(current, ufd)
+    ctx = timerfd_fget(current, ufd)
     if ctx.expired and ctx.tintv_ns:
         ctx.catch_up()
         ctx.expired = False

@@ -12,7 +12,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import AT_FDCWD, AT_SYMLINK_NOFOLLOW, AtFollowArg, Timespecs, Timevals, Utimbuf
 from procession.include.linux.fs import MAY_WRITE, PathRef
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.time import NSEC_PER_SEC
+from procession.include.linux.time import NSEC_PER_SEC, USEC_PER_SEC
 from procession.include.linux.types import DirFd, Path, UserPtr
 from procession.mm import uaccess
 
@@ -27,7 +27,7 @@ UTIME_OMIT: Final = (1 << 30) - 2
 Times = tuple[tuple[int, int], tuple[int, int]]
 
 
-def _nsec_valid(nsec: int) -> bool:
+def nsec_valid(nsec: int) -> bool:
     return nsec in (UTIME_NOW, UTIME_OMIT) or 0 <= nsec < NSEC_PER_SEC
 
 
@@ -35,7 +35,7 @@ def _is_null(ptr: UserPtr) -> bool:
     return isinstance(ptr, int) and not ptr
 
 
-def _utimes_common(current: Task, path: PathRef, times: Times | None) -> None:
+def utimes_common(current: Task, path: PathRef, times: Times | None) -> None:
     inode = path.dentry.d_inode
     namespace.mnt_want_write(path.mnt)
     now = fs_inode.current_fs_time(inode.i_sb)
@@ -56,7 +56,7 @@ def _utimes_common(current: Task, path: PathRef, times: Times | None) -> None:
 
 def do_utimes(current: Task, dfd: int, filename: UserPtr, times: Times | None, flags: int) -> None:
     """Set the times of a file by name, or of dfd itself if filename is NULL. times None: now."""
-    if times is not None and not (_nsec_valid(times[0][1]) and _nsec_valid(times[1][1])):
+    if times is not None and not (nsec_valid(times[0][1]) and nsec_valid(times[1][1])):
         raise LinuxError(Errno.EINVAL, "nanoseconds")
     if flags & ~AT_SYMLINK_NOFOLLOW:
         raise LinuxError(Errno.EINVAL, "utimensat flags")
@@ -66,7 +66,7 @@ def do_utimes(current: Task, dfd: int, filename: UserPtr, times: Times | None, f
         path = fs_file.fget_light(current, dfd).f_path
     else:
         path = namei.user_path_at(current, dfd, filename, follow=not flags & AT_SYMLINK_NOFOLLOW)
-    _utimes_common(current, path, times)
+    utimes_common(current, path, times)
 
 
 @syscall
@@ -88,7 +88,7 @@ def sys_futimesat(current: Task, dfd: DirFd, filename: Path, utimes: Timevals) -
     times: Times | None = None
     if not _is_null(utimes):
         a, au, m, mu = struct.unpack("<4q", uaccess.copy_from_user(current, utimes, 32))
-        if not (0 <= au < 1_000_000 and 0 <= mu < 1_000_000):
+        if not (0 <= au < USEC_PER_SEC and 0 <= mu < USEC_PER_SEC):
             raise LinuxError(Errno.EINVAL, "microseconds")
         times = ((a, au * 1000), (m, mu * 1000))
     do_utimes(current, dfd, filename, times, 0)

@@ -33,7 +33,7 @@ from procession.fs import exec as fs_exec
 from procession.fs import open as fs_open
 from procession.fs.proc import root as proc_root
 from procession.include.linux.binfmts import UserStrings
-from procession.include.linux.bug import bug
+from procession.include.linux.bug import bug, bug_on
 from procession.include.linux.cred import Cred
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import AT_FDCWD, O_RDWR
@@ -93,11 +93,13 @@ if TYPE_CHECKING:
     from procession.fs.overlay import RootSpec
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.wait import Completion
+    from procession.kernel.kthread import ThreadFn
 
 __all__ = ("InitProgram", "set_init_program", "start_kernel")
 
 _STACK_LIMIT: Final = 8 << 20
 _MEMLOCK_LIMIT: Final = 64 << 10
+_FIRST_BOOT_KTHREAD: Final = 3  # 1 is init, 2 is kthreadd
 
 
 @dataclass(slots=True)
@@ -234,6 +236,42 @@ def _at_boot(coro: Coroutine[Any, Any, int]) -> int:
     return bug("the boot task slept")
 
 
+# The kernel threads of boot.
+
+
+def boot_kthread_names(nr_cpus: int) -> list[str]:
+    """Return 3.2.4's kernel threads of boot in the order of their numbers, the first of which is 3.
+
+    As on one CPU and on two (spec proc-kthreads 9); each further CPU has as many as the second. Only those that have
+    something to do here are made, but the numbers of all are kept for them, so that the first program's never changes.
+    """
+    names = ["ksoftirqd/0", "kworker/0:0", "kworker/u:0"]
+    if nr_cpus > 1:
+        names.append("migration/0")
+    for cpu in range(1, nr_cpus):
+        names += [f"migration/{cpu}", f"kworker/{cpu}:0", f"ksoftirqd/{cpu}", f"kworker/{cpu - 1}:1"]
+    names += ["cpuset", "khelper", "kdevtmpfs", "netns", "sync_supers", "bdi-default", "kblockd", "kswapd0"]
+    if nr_cpus == 1:
+        names.append("kworker/0:1")
+    return [*names, "ksmd", "fsnotify_mark"]
+
+
+async def start_boot_kthreads(current: Task) -> None:
+    """Make the kernel threads that were asked for, each at its number; the next task gets the first program's."""
+    k = current.kernel
+    names = boot_kthread_names(k.nr_cpus)
+    for name, threadfn in k.kthreads.boot_kthreads.items():
+        await _start_boot_kthread(current, threadfn, name, _FIRST_BOOT_KTHREAD + names.index(name))
+    k.init_pid_ns.last_pid = _FIRST_BOOT_KTHREAD + len(names) - 1
+
+
+async def _start_boot_kthread(current: Task, threadfn: ThreadFn, name: str, nr: int) -> None:
+    k = current.kernel
+    k.init_pid_ns.last_pid = nr - 1
+    p = await kthread.kthread_run(current, threadfn, None, name)
+    bug_on(p.pid != nr, "a kernel thread of boot with another's number", p)
+
+
 # PID 1.
 
 
@@ -252,6 +290,7 @@ async def kernel_init(current: Task, kthreadd_done: Completion) -> int:
     if program is None:
         bug("no program to run")
     current.cpus_allowed = (1 << k.nr_cpus) - 1
+    await start_boot_kthreads(current)
     fs_exec.set_task_comm(current, "init")
     devices.open_console(k, current)
     current.signal.flags |= SIGNAL_UNKILLABLE

@@ -30,10 +30,10 @@ def put_cred(k: Kernel, cred: Cred) -> None:
     if cred.usage < 0:
         bug("cred put once too often")
     if cred.usage == 0:
-        rcupdate.call_rcu(k, _put_cred_rcu, (k, cred))
+        rcupdate.call_rcu(k, put_cred_rcu, (k, cred))
 
 
-def _put_cred_rcu(arg: tuple[Kernel, Cred]) -> None:
+def put_cred_rcu(arg: tuple[Kernel, Cred]) -> None:
     k, cred = arg
     user.free_uid(k, cred.user)
     k.caches["cred_jar"].free()
@@ -96,14 +96,14 @@ def copy_creds(current: Task, p: Task, clone_flags: int) -> None:
     if clone_flags & CLONE_NEWUSER:
         with Undo() as undo:
             undo.push((put_cred, current.kernel, new))
-            _create_user_ns(current, new)
+            create_user_ns(current, new)
     new.usage = 2
     p.cred = p.real_cred = new
     new.user.processes += 1
 
 
-def _create_user_ns(current: Task, new: Cred) -> None:
-    """Enter a fresh user namespace as its root, without any group (create_user_ns); raises ENOMEM."""
+def create_user_ns(current: Task, new: Cred) -> None:
+    """Enter a fresh user namespace as its root, without any group; raises ENOMEM."""
     k = current.kernel
     k.caches["user_namespace"].alloc()
     k.users.user_ns_serial += 1

@@ -112,7 +112,7 @@ def _run_up(k: Kernel, end_ns: int) -> str:
             return HALTED
         if k.clock.now_ns >= end_ns:
             return LIMIT
-        if not _cpu_idle(k, end_ns):
+        if not cpu_idle(k, end_ns):
             raise Deadlock("; ".join(sleepers(k)))
 
 
@@ -132,7 +132,7 @@ def _run_smp(k: Kernel, end_ns: int) -> str:
             if clock.now_ns >= end_ns:
                 return LIMIT
             # All clocks stand still but the one that the timers go by.
-            if not _cpu_idle(k, end_ns):
+            if not cpu_idle(k, end_ns):
                 raise Deadlock("; ".join(sleepers(k)))
             hrtimer.run_queues(k)
             continue
@@ -156,7 +156,7 @@ def _cpu_loop(k: Kernel, rq: sched.Rq) -> None:
     rcu = k.rcu
     while True:
         if rq.dead is not None:
-            _finish_task_switch(rq)
+            finish_task_switch(rq)
         if rcu.next or rcu.wait:
             rcupdate.rcu_quiescent(k)
         if clock.now_ns >= clock.next_event_ns:
@@ -197,7 +197,7 @@ def _cpu_loop(k: Kernel, rq: sched.Rq) -> None:
             return
 
 
-def _finish_task_switch(rq: sched.Rq) -> None:
+def finish_task_switch(rq: sched.Rq) -> None:
     """The task that left this CPU was dead: take its stack down and drop the reference for being current."""
     dead = rq.dead
     assert dead is not None
@@ -208,7 +208,7 @@ def _finish_task_switch(rq: sched.Rq) -> None:
     fork.put_task_struct(dead)
 
 
-def _cpu_idle(k: Kernel, end_ns: int) -> bool:
+def cpu_idle(k: Kernel, end_ns: int) -> bool:
     """All CPUs are idle: let time pass until something is due; returns False if nothing ever will be.
 
     Virtual time does not pass while the outside is waited for, so with a timer due it is only asked.

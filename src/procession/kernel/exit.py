@@ -1,4 +1,7 @@
-"""Process termination (kernel/exit.c; spec 8). The waiting side is in kernel/exit_wait.py."""
+"""Process termination (kernel/exit.c; spec 8).
+
+The waiting side is in kernel/exit_wait.py, orphaned process groups in kernel/exit_pgrp.py.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from procession.drivers.tty import tty_io, tty_jobctrl
 from procession.fs import coredump, file, fs_struct
 from procession.include.linux.bug import KernelPanic, bug, bug_on
 from procession.include.linux.errno import LinuxError
-from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_SID
+from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_PID, PIDTYPE_SID
 from procession.include.linux.proc_fs import proc_flush_task
 from procession.include.linux.sched import (
     EXIT_DEAD,
@@ -18,7 +21,6 @@ from procession.include.linux.sched import (
     PF_EXITING,
     PF_EXITPIDONE,
     SIGNAL_GROUP_EXIT,
-    SIGNAL_STOP_STOPPED,
     TASK_DEAD,
     Task,
     next_thread,
@@ -28,10 +30,12 @@ from procession.include.linux.sched import (
     thread_group_leader,
     threads_from,
 )
-from procession.include.linux.signal import SIGCHLD, SIGCONT, SIGHUP
+from procession.include.linux.signal import SIGCHLD
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Int
+from procession.include.linux.wait import WCOREFLAG
 from procession.kernel import (
+    exit_pgrp,
     fork,
     fork_mm,
     itimer,
@@ -52,14 +56,12 @@ from procession.kernel import (
 
 if TYPE_CHECKING:
     from procession.include.linux.mm_types import MmStruct
-    from procession.include.linux.pid import Pid
 
 __all__ = (
     "advance_exit_state",
     "do_exit",
     "do_group_exit",
     "exit_notify",
-    "is_current_pgrp_orphaned",
     "mm_update_next_owner",
     "release_task",
     "sys_exit",
@@ -84,11 +86,10 @@ def advance_exit_state(p: Task, old: int, new: int) -> None:
 
 def unhash_process_locked(p: Task, group_dead: bool) -> None:
     """Take p out of the pid and task tables (__unhash_process)."""
-    p.kernel.tasklist_lock.assert_held_write()
     k = p.kernel
     k.tasklist_lock.assert_held_write()
     k.nr_threads -= 1
-    pid.detach_pid(p, 0)
+    pid.detach_pid(p, PIDTYPE_PID)
     if group_dead:
         pid.detach_pid(p, PIDTYPE_PGID)
         pid.detach_pid(p, PIDTYPE_SID)
@@ -103,8 +104,8 @@ def exit_signal_locked(tsk: Task) -> None:
 
     A leader is always the last one here: it is released only when its group is empty.
     """
-    tsk.kernel.tasklist_lock.assert_held_write()
     k = tsk.kernel
+    k.tasklist_lock.assert_held_write()
     sig = tsk.signal
     sighand = tsk.sighand
     assert sighand is not None
@@ -178,63 +179,6 @@ def release_task(p: Task) -> None:
         p = leader
 
 
-# Orphaned process groups.
-
-
-def will_become_orphaned_pgrp(pgrp: Pid, ignored: Task | None) -> bool:
-    """Whether nobody outside pgrp, but in its session, will be left to watch over it (spec 8.6).
-
-    ignored: a member that is leaving.  Context: tasklist_lock held.
-    """
-    for p in _pgrp_members(pgrp):
-        p.kernel.tasklist_lock.assert_held()
-        if p is ignored or (p.exit_state and thread_group_empty(p)) or p.real_parent.pid == 1:
-            continue
-        parent = p.real_parent
-        if pid.task_pgrp(parent) is not pgrp and pid.task_session(parent) is pid.task_session(p):
-            return False
-    return True
-
-
-def _pgrp_members(pgrp: Pid) -> list[Task]:
-    return list(reversed(pgrp.tasks[PIDTYPE_PGID] or ()))
-
-
-def is_current_pgrp_orphaned(current: Task) -> bool:
-    """Whether current's process group is orphaned."""
-    with current.kernel.tasklist_lock.read():
-        pgrp = pid.task_pgrp(current)
-        assert pgrp is not None
-        return will_become_orphaned_pgrp(pgrp, None)
-
-
-def has_stopped_jobs(pgrp: Pid) -> bool:
-    """Whether a process of pgrp is stopped."""
-    return any(p.signal.flags & SIGNAL_STOP_STOPPED for p in _pgrp_members(pgrp))
-
-
-def kill_orphaned_pgrp(tsk: Task, parent: Task | None) -> None:
-    """Send SIGHUP and SIGCONT to tsk's group if it loses its last watcher while a member is stopped.
-
-    parent None: tsk itself is exiting; else tsk is being taken from that parent.
-    """
-    tsk.kernel.tasklist_lock.assert_held_write()
-    pgrp = pid.task_pgrp(tsk)
-    ignored = None
-    if parent is None:
-        parent = tsk.real_parent
-        ignored = tsk
-    if (
-        pgrp is not None
-        and pid.task_pgrp(parent) is not pgrp
-        and pid.task_session(parent) is pid.task_session(tsk)
-        and will_become_orphaned_pgrp(pgrp, ignored)
-        and has_stopped_jobs(pgrp)
-    ):
-        signal_send.kill_pgrp_info_locked(SIGHUP, siginfo.SEND_SIG_PRIV, pgrp)
-        signal_send.kill_pgrp_info_locked(SIGCONT, siginfo.SEND_SIG_PRIV, pgrp)
-
-
 # Finding new parents.
 
 
@@ -271,7 +215,7 @@ def reparent_leader(father: Task, p: Task, dead: list[Task]) -> None:
     if p.exit_state == EXIT_ZOMBIE and thread_group_empty(p) and signal_notify.do_notify_parent(p, p.exit_signal):
         advance_exit_state(p, EXIT_ZOMBIE, EXIT_DEAD)
         dead.append(p)
-    kill_orphaned_pgrp(p, father)
+    exit_pgrp.kill_orphaned_pgrp(p, father)
 
 
 async def forget_original_parent(father: Task) -> None:
@@ -326,7 +270,7 @@ async def exit_notify(tsk: Task, group_dead: bool) -> None:
 
     with k.tasklist_lock.write_irq():
         if group_dead:
-            kill_orphaned_pgrp(tsk.group_leader, None)
+            exit_pgrp.kill_orphaned_pgrp(tsk.group_leader, None)
         _drop_special_exit_signal(tsk)
         autoreap = _notify_parent(tsk)
         advance_exit_state(tsk, EXIT_NONE, EXIT_DEAD if autoreap else EXIT_ZOMBIE)
@@ -435,7 +379,7 @@ async def do_exit(current: Task, code: int) -> NoReturn:
 
 async def do_group_exit(current: Task, exit_code: int) -> NoReturn:
     """End the whole process: the first thread to come here decides the status (spec 8.1)."""
-    if exit_code & 0x80:
+    if exit_code & WCOREFLAG:
         bug("core bit in an exit code", exit_code)
     sig = current.signal
     if sig.flags & SIGNAL_GROUP_EXIT or sig.group_exit_task is not None:

@@ -40,13 +40,17 @@ from procession.include.linux.wait import (
     P_ALL,
     P_PGID,
     P_PID,
+    W_CONTINUED,
     WALL,
     WCLONE,
     WCONTINUED,
+    WCOREFLAG,
     WEXITED,
     WNOHANG,
     WNOTHREAD,
     WNOWAIT,
+    WSTOPPED_BYTE,
+    WTERMSIG_MASK,
     WUNTRACED,
     IdTypeArg,
     Wait4Arg,
@@ -121,9 +125,9 @@ def _record(current: Task, wo: WaitOpts, p: Task, cause: int, si_status: int, st
 
 def _exit_cause(status: int) -> tuple[int, int]:
     """Return (si_code, si_status) for a death with this wait status."""
-    if not status & 0x7F:
+    if not status & WTERMSIG_MASK:
         return CLD_EXITED, status >> 8
-    return CLD_DUMPED if status & 0x80 else CLD_KILLED, status & 0x7F
+    return CLD_DUMPED if status & WCOREFLAG else CLD_KILLED, status & WTERMSIG_MASK
 
 
 def wait_task_zombie(current: Task, wo: WaitOpts, p: Task) -> int:
@@ -170,7 +174,7 @@ def wait_task_stopped(current: Task, wo: WaitOpts, p: Task) -> int:
         code = p.signal.group_exit_code if p.signal.flags & SIGNAL_STOP_STOPPED else 0
         if code and not wo.wo_flags & WNOWAIT:
             p.signal.group_exit_code = 0
-    return _record(current, wo, p, CLD_STOPPED, code, code << 8 | 0x7F) if code else UNREADY
+    return _record(current, wo, p, CLD_STOPPED, code, code << 8 | WSTOPPED_BYTE) if code else UNREADY
 
 
 def wait_task_continued(current: Task, wo: WaitOpts, p: Task) -> int:
@@ -183,7 +187,7 @@ def wait_task_continued(current: Task, wo: WaitOpts, p: Task) -> int:
             return UNREADY
         if not wo.wo_flags & WNOWAIT:
             p.signal.flags &= ~SIGNAL_STOP_CONTINUED
-    return _record(current, wo, p, CLD_CONTINUED, SIGCONT, 0xFFFF)
+    return _record(current, wo, p, CLD_CONTINUED, SIGCONT, W_CONTINUED)
 
 
 def wait_consider_task(current: Task, wo: WaitOpts, p: Task) -> int:
@@ -227,15 +231,20 @@ def _look_for_child(current: Task, wo: WaitOpts) -> int:
 async def do_wait(current: Task, wo: WaitOpts) -> int:
     """Wait until a child changes as wo asks; returns its number, 0 with WNOHANG if none has (spec 9.2).
 
-    Raises ECHILD if there is nobody to wait for, ERESTARTSYS if a signal comes first; EFAULT comes after the child is
-    claimed.
+    The reference to wo_pid is given back. Raises ECHILD if there is nobody to wait for, ERESTARTSYS if a signal comes
+    first; EFAULT comes after the child is claimed.
     """
     queue, woken = current.signal.wait_chldexit, partial(child_wait_callback, wo)
-    with wait.Waiter(current, queue, TASK_INTERRUPTIBLE, "do_wait", func=woken) as waiter:
-        result = _look_for_child(current, wo)
-        while result == UNREADY and not wo.wo_flags & WNOHANG:
-            await waiter.sleep()
+    current.held.append(wo.wo_pid)
+    try:
+        with wait.Waiter(current, queue, TASK_INTERRUPTIBLE, "do_wait", func=woken) as waiter:
             result = _look_for_child(current, wo)
+            while result == UNREADY and not wo.wo_flags & WNOHANG:
+                await waiter.sleep()
+                result = _look_for_child(current, wo)
+    finally:
+        current.held.pop()
+        pid.put_pid(current.kernel, wo.wo_pid)
 
     if result == FOUND:
         return _report(current, wo)
@@ -295,12 +304,7 @@ async def sys_wait4(current: Task, upid: PidNr, stat_addr: WaitStatus, options: 
         wo.wo_type, wo.wo_pid = PIDTYPE_PGID, pid.get_task_pid(current, PIDTYPE_PGID)
     elif upid != -1:
         wo.wo_type, wo.wo_pid = PIDTYPE_PGID, pid.find_get_pid(current, -upid)
-    current.held.append(wo.wo_pid)
-    try:
-        return await do_wait(current, wo)
-    finally:
-        current.held.pop()
-        pid.put_pid(current.kernel, wo.wo_pid)
+    return await do_wait(current, wo)
 
 
 @syscall
@@ -324,11 +328,6 @@ async def sys_waitid(
         wo.wo_pid = pid.find_get_pid(current, upid)
     elif which != P_ALL:
         raise LinuxError(Errno.EINVAL, "unknown idtype")
-    current.held.append(wo.wo_pid)
-    try:
-        if not await do_wait(current, wo) and infop:
-            _put_siginfo(current, infop, 0, wo)
-    finally:
-        current.held.pop()
-        pid.put_pid(current.kernel, wo.wo_pid)
+    if not await do_wait(current, wo) and infop:
+        _put_siginfo(current, infop, 0, wo)
     return 0

@@ -10,7 +10,8 @@ from procession.fs import file, fs_struct
 from procession.include.linux.bug import bug
 from procession.include.linux.cred import CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN, CAP_SYS_RESOURCE
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_SID
+from procession.include.linux.mm_types import PAGE_SIZE
+from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_PID, PIDTYPE_SID
 from procession.include.linux.resource import RLIMIT_NPROC
 from procession.include.linux.sched import (
     CLONE_CHILD_CLEARTID,
@@ -91,7 +92,7 @@ def fork_init(k: Kernel) -> None:
     ):
         slab.kmem_cache_create(k, name, size)
     k.tasklist_lock = RwLock(k.lock_class("tasklist_lock"))
-    k.max_threads = max(20, k.mm.total_pages // (8 * THREAD_SIZE // 4096))
+    k.max_threads = max(20, k.mm.total_pages // (8 * THREAD_SIZE // PAGE_SIZE))
 
 
 async def do_fork(
@@ -349,7 +350,7 @@ def _link_task(current: Task, p: Task, new_pid: Pid, clone_flags: int) -> None:
             sig.threads[p] = None
         else:
             _link_process(current, p, new_pid)
-        pid.attach_pid(p, 0, new_pid)
+        pid.attach_pid(p, PIDTYPE_PID, new_pid)
         k.nr_threads += 1
         k.total_forks += 1
 

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Final
 from procession.fs import file, file_table, fs_struct
 from procession.include.linux.bug import bug
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import MmStruct
+from procession.include.linux.mm_types import (
+    PAGE_SHIFT,
+    VM_ACCOUNT,
+    VM_DENYWRITE,
+    VM_DONTCOPY,
+    VM_LOCKED,
+    MmStruct,
+    VmArea,
+)
 from procession.include.linux.rwsem import init_rwsem
 from procession.include.linux.sched import (
     CLONE_FILES,
@@ -29,7 +37,7 @@ from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.undo import Undo
 from procession.kernel import completion, futex, nsproxy
-from procession.mm import mmap, uaccess
+from procession.mm import memory, mmap, page_alloc, tlb, uaccess, util
 
 if TYPE_CHECKING:
     from procession.include.linux.fdtable import FilesStruct
@@ -59,6 +67,64 @@ def mm_alloc(k: Kernel) -> MmStruct:
     return MmStruct(init_rwsem(k.lock_class("mmap_sem")), SpinLock(k.lock_class("page_table_lock")))
 
 
+def dup_mmap(current: Task, mm: MmStruct, oldmm: MmStruct) -> None:
+    """Copy oldmm's areas to the empty mm, sharing pages copy-on-write; raises ENOMEM, then mm is for exit_mmap.
+
+    Memory locks are not inherited.
+    """
+    k = current.kernel
+    mm.shared_vm, mm.exec_vm, mm.stack_vm = oldmm.shared_vm, oldmm.exec_vm, oldmm.stack_vm
+    total_vm = oldmm.total_vm
+    cache = k.caches["vm_area_struct"]
+    if cache.nr_active + len(oldmm.mmap) > cache.limit:
+        raise LinuxError(Errno.ENOMEM, "no memory for the areas of a copy")
+    room = page_alloc.nr_free_pages(k) >> 1 if k.mm.overcommit_memory == 0 else 0
+    charged = 0
+    new = mm.mmap
+    with_pages = []
+    with oldmm.mmap_sem.write(), mm.mmap_sem.write():
+        try:
+            for mpnt in oldmm.mmap:
+                start, end, flags, file = mpnt.vm_start, mpnt.vm_end, mpnt.vm_flags, mpnt.vm_file
+                if flags & _UNUSUAL:
+                    if flags & VM_DONTCOPY:
+                        pages = end - start >> PAGE_SHIFT
+                        total_vm -= pages
+                        util.vm_stat_account(mm, flags, file, -pages)
+                        continue
+                    flags &= ~VM_LOCKED
+                if k.fault_attr is not None:
+                    k.fault_attr.ask(k, "slab", cache.name, Errno.ENOMEM)
+                if flags & VM_ACCOUNT:
+                    # As vm_enough_memory() for small areas, without asking it for each.
+                    if end - start >> PAGE_SHIFT < room:
+                        charged += end - start >> PAGE_SHIFT
+                    else:
+                        util.vm_enough_memory(current, end - start >> PAGE_SHIFT)
+                tmp = VmArea(mm, start, end, flags, mpnt.vm_pgoff, file, mpnt.anon_vma, mpnt.name)
+                if file is not None:
+                    file.f_count += 1
+                    inode = file.f_path.dentry.d_inode
+                    inode.i_mmap[tmp] = None
+                    if flags & VM_DENYWRITE:
+                        inode.i_writecount -= 1
+                new.append(tmp)
+                if mpnt.anon_vma:
+                    with_pages.append(mpnt)
+        finally:
+            k.mm.vm_committed += charged
+            cache.nr_active += len(new)
+            cache.nr_allocs += len(new)
+        if with_pages:
+            mm.exits.update(oldmm.exits)
+            memory.copy_page_range(k, mm, oldmm, with_pages)
+        tlb.flush_tlb_mm(k, oldmm)
+    mm.total_vm = total_vm
+
+
+_UNUSUAL: Final = VM_DONTCOPY | VM_LOCKED
+
+
 def dup_mm(current: Task, oldmm: MmStruct) -> MmStruct:
     """Return a copy-on-write copy of oldmm; raises ENOMEM."""
     k = current.kernel
@@ -76,7 +142,7 @@ def dup_mm(current: Task, oldmm: MmStruct) -> MmStruct:
         mm.saved_auxv = oldmm.saved_auxv
         if oldmm.exe_file is not None:
             mm.exe_file = file_table.get_file(oldmm.exe_file)
-        mmap.dup_mmap(current, mm, oldmm)
+        dup_mmap(current, mm, oldmm)
         mm.hiwater_rss = mm.rss_anon + mm.rss_file
         mm.hiwater_vm = mm.total_vm
     return mm

@@ -30,7 +30,7 @@ from procession.include.linux.futex import (
     FutexOp,
     FutexVal,
 )
-from procession.include.linux.mm_types import PAGE_SHIFT, VM_MAYSHARE
+from procession.include.linux.mm_types import PAGE_MASK, PAGE_SHIFT, VM_MAYSHARE
 from procession.include.linux.sched import MAX_RT_PRIO, TASK_INTERRUPTIBLE, TASK_NORMAL, set_task_state, signal_pending
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.syscalls import syscall
@@ -116,7 +116,7 @@ def get_futex_key(current: Task, uaddr: UserPtr, shared: bool) -> FutexKey:
     vma = mmap.find_vma(mm, uaddr)
     if vma is not None and vma.vm_file is not None and vma.vm_flags & VM_MAYSHARE:
         page = ((uaddr - vma.vm_start) >> PAGE_SHIFT) + vma.vm_pgoff
-        return vma.vm_file.inode, page, (uaddr & 4095) + _FUT_OFF_INODE
+        return vma.vm_file.inode, page, (uaddr & ~PAGE_MASK) + _FUT_OFF_INODE
     return mm, uaddr, _FUT_OFF_MMSHARED
 
 

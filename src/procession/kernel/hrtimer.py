@@ -194,7 +194,7 @@ def _find_first_timer(k: Kernel) -> None:
 # Sleeping.
 
 
-def _hrtimer_wakeup(timer: Hrtimer) -> None:
+def hrtimer_wakeup(timer: Hrtimer) -> None:
     """Wake the sleeper, and tell it that it was the timer."""
     task: Task | None = timer.data  # type: ignore[assignment]
     timer.data = None
@@ -214,7 +214,7 @@ async def schedule_hrtimeout(current: Task, expires_ns: int | None, wchan: str, 
     if expires_ns <= k.clock.now_ns:
         set_task_state(current, TASK_RUNNING)
         return True
-    timer = Hrtimer(_hrtimer_wakeup, data=current)
+    timer = Hrtimer(hrtimer_wakeup, data=current)
     hrtimer_start(k, timer, expires_ns)
     await sched.schedule(current, wchan, on)
     timer.queued = False
@@ -237,7 +237,7 @@ async def do_nanosleep(current: Task, expires_ns: int, *, realtime: bool = False
     k = current.kernel
     if expires_ns <= k.clock.now_ns:
         return True
-    timer = Hrtimer(_hrtimer_wakeup, data=current, realtime=realtime)
+    timer = Hrtimer(hrtimer_wakeup, data=current, realtime=realtime)
     hrtimer_start(k, timer, expires_ns)
     while True:
         set_task_state(current, TASK_INTERRUPTIBLE)

@@ -15,6 +15,7 @@ from procession.include.linux.time import (
     ITIMER_VIRTUAL,
     NSEC_PER_SEC,
     NSEC_PER_USEC,
+    USEC_PER_SEC,
     ItimerArg,
     ItimervalIn,
     ItimervalOut,
@@ -93,7 +94,7 @@ def alarm_setitimer(current: Task, seconds: int) -> int:
     left_ns, _ = do_setitimer(current, ITIMER_REAL, seconds * NSEC_PER_SEC, 0)
     sec, rest_ns = divmod(left_ns, NSEC_PER_SEC)
     usec = rest_ns // NSEC_PER_USEC
-    if (not sec and usec) or usec >= 500_000:
+    if (not sec and usec) or usec >= USEC_PER_SEC // 2:
         sec += 1
     return sec
 

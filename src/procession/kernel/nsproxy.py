@@ -69,10 +69,10 @@ def copy_namespaces(current: Task, flags: int, p: Task) -> None:
     if flags & CLONE_NEWIPC and flags & CLONE_SYSVSEM:
         raise LinuxError(Errno.EINVAL, "CLONE_NEWIPC with CLONE_SYSVSEM")
     assert p.fs is not None
-    p.nsproxy = _create_new_namespaces(current, flags, old_ns, p.fs)
+    p.nsproxy = create_new_namespaces(current, flags, old_ns, p.fs)
 
 
-def _create_new_namespaces(current: Task, flags: int, old: Nsproxy, new_fs: FsStruct) -> Nsproxy:
+def create_new_namespaces(current: Task, flags: int, old: Nsproxy, new_fs: FsStruct) -> Nsproxy:
     """Return a fresh nsproxy: mount, UTS, IPC, PID, network, in this order."""
     k = current.kernel
     k.caches["nsproxy"].alloc()
@@ -123,7 +123,7 @@ def unshare_nsproxy_namespaces(current: Task, unshare_flags: int, new_fs: FsStru
     fs = new_fs or current.fs
     assert current.nsproxy is not None
     assert fs is not None
-    return _create_new_namespaces(current, unshare_flags, current.nsproxy, fs)
+    return create_new_namespaces(current, unshare_flags, current.nsproxy, fs)
 
 
 async def switch_task_namespaces(p: Task, new: Nsproxy | None) -> None:
@@ -154,15 +154,32 @@ async def sys_setns(current: Task, fd: Fd, nstype: SetnsArg) -> int:
     """
     _unshare_check(current)
     ns = proc_namespaces.proc_ns_fget(current, fd)
-    kind = {UtsNamespace: CLONE_NEWUTS, IpcNamespace: CLONE_NEWIPC, NetNamespace: CLONE_NEWNET}[type(ns)]
-    if nstype not in (0, kind):
+    if nstype not in (0, _clone_flag(ns)):
         raise LinuxError(Errno.EINVAL, "another kind of namespace")
     assert current.nsproxy is not None
     assert current.fs is not None
-    new = _create_new_namespaces(current, 0, current.nsproxy, current.fs)
-    field = {CLONE_NEWUTS: "uts_ns", CLONE_NEWIPC: "ipc_ns", CLONE_NEWNET: "net_ns"}[kind]
-    getattr(new, field).count -= 1
-    ns.count += 1
-    setattr(new, field, ns)
+    new = create_new_namespaces(current, 0, current.nsproxy, current.fs)
+    _install(new, ns)
     await switch_task_namespaces(current, new)
     return 0
+
+
+def _clone_flag(ns: UtsNamespace | IpcNamespace | NetNamespace) -> int:
+    """Return the kind of a namespace (proc_ns_operations.type)."""
+    if isinstance(ns, UtsNamespace):
+        return CLONE_NEWUTS
+    return CLONE_NEWIPC if isinstance(ns, IpcNamespace) else CLONE_NEWNET
+
+
+def _install(nsproxy: Nsproxy, ns: UtsNamespace | IpcNamespace | NetNamespace) -> None:
+    """Put ns in the place of the namespace of its kind (proc_ns_operations.install)."""
+    ns.count += 1
+    if isinstance(ns, UtsNamespace):
+        nsproxy.uts_ns.count -= 1
+        nsproxy.uts_ns = ns
+    elif isinstance(ns, IpcNamespace):
+        nsproxy.ipc_ns.count -= 1
+        nsproxy.ipc_ns = ns
+    else:
+        nsproxy.net_ns.count -= 1
+        nsproxy.net_ns = ns

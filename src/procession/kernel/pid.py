@@ -179,10 +179,10 @@ def free_pid(k: Kernel, pid: Pid) -> None:
             del upid.ns.pids[upid.nr]
     for upid in pid.numbers:
         free_pidmap(upid)
-    rcupdate.call_rcu(k, _delayed_put_pid, (k, pid))
+    rcupdate.call_rcu(k, delayed_put_pid, (k, pid))
 
 
-def _delayed_put_pid(arg: tuple[Kernel, Pid]) -> None:
+def delayed_put_pid(arg: tuple[Kernel, Pid]) -> None:
     put_pid(*arg)
 
 
@@ -321,8 +321,14 @@ def pid_nr_ns(pid: Pid | None, ns: PidNamespace) -> int:
 
 def pid_vnr(viewer: Task, pid: Pid | None) -> int:
     """Return the number seen by viewer, who is current or a task that is told of something."""
-    assert viewer.nsproxy is not None
-    return pid_nr_ns(pid, viewer.nsproxy.pid_ns)
+    nsproxy = viewer.nsproxy
+    assert nsproxy is not None
+    ns = nsproxy.pid_ns
+    # pid_nr_ns(), here because getpid(2) is.
+    if pid is None or ns.level > pid.level:
+        return 0
+    upid = pid.numbers[ns.level]
+    return upid.nr if upid.ns is ns else 0
 
 
 def task_pid_vnr(viewer: Task, p: Task) -> int:

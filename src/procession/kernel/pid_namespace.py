@@ -26,10 +26,10 @@ def copy_pid_ns(current: Task, flags: int, old_ns: PidNamespace) -> PidNamespace
         return get_pid_ns(old_ns)
     if flags & _THREAD_OR_PARENT:
         raise LinuxError(Errno.EINVAL, "CLONE_NEWPID with CLONE_THREAD or CLONE_PARENT")
-    return _create_pid_namespace(current.kernel, old_ns)
+    return create_pid_namespace(current.kernel, old_ns)
 
 
-def _create_pid_namespace(k: Kernel, parent: PidNamespace) -> PidNamespace:
+def create_pid_namespace(k: Kernel, parent: PidNamespace) -> PidNamespace:
     k.caches["pid_namespace"].alloc()
     ns = PidNamespace(level=parent.level + 1, parent=get_pid_ns(parent))
     ns.pidmap = [Pidmap() for _ in range(PIDMAP_ENTRIES)]

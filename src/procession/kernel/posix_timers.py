@@ -310,7 +310,7 @@ def _lock_timer(current: Task, timer_id: int) -> KItimer:
     return timer
 
 
-def _posix_timer_fn(timer: KItimer) -> None:
+def posix_timer_fn(timer: KItimer) -> None:
     """The timer has expired: send its signal. If nobody wants it, a periodic timer just goes on."""
     if timer.interval_ns:
         timer.expired = True
@@ -376,7 +376,7 @@ def sys_timer_create(
     cpu_clock = _cpu_clock(which_clock)
     if not cpu_clock and which_clock not in _WITH_TIMERS:
         raise LinuxError(Errno.EOPNOTSUPP, f"timers on clock {which_clock}")
-    sigq = _alloc_posix_timer(current)
+    sigq = alloc_posix_timer(current)
     timer = KItimer(_new_id(k), which_clock, current)
     timer.sigq = sigq
     try:
@@ -384,7 +384,7 @@ def sys_timer_create(
         uaccess.put_user(current, created_timer_id, timer.id, 4)
         if cpu_clock:
             p = posix_cpu_timers.clock_target(current, cpu_clock)
-            timer.cpu_timer = posix_cpu_timers.CpuTimer(cpu_clock, p, lambda _: _posix_timer_fn(timer))
+            timer.cpu_timer = posix_cpu_timers.CpuTimer(cpu_clock, p, lambda _: posix_timer_fn(timer))
         else:
             timer.timer = Hrtimer(_hrtimer_fn, data=timer)
     except LinuxError:
@@ -400,7 +400,7 @@ def sys_timer_create(
     return 0
 
 
-def _alloc_posix_timer(current: Task) -> Sigqueue:
+def alloc_posix_timer(current: Task) -> Sigqueue:
     """Count a timer and return the queue entry that stays with it; raises EAGAIN if there is not memory for both."""
     cache = current.kernel.caches["posix_timers_cache"]
     try:
@@ -415,7 +415,7 @@ def _alloc_posix_timer(current: Task) -> Sigqueue:
 
 
 def _hrtimer_fn(timer: Hrtimer) -> int | None:
-    _posix_timer_fn(timer.data)  # type: ignore[arg-type]
+    posix_timer_fn(timer.data)  # type: ignore[arg-type]
     return None
 
 

@@ -17,6 +17,7 @@ from procession.include.linux.syslog import (
     SYSLOG_ACTION_SIZE_BUFFER,
     SYSLOG_ACTION_SIZE_UNREAD,
 )
+from procession.include.linux.time import NSEC_PER_SEC, NSEC_PER_USEC, USEC_PER_SEC
 from procession.include.linux.types import Int, UserPtr
 from procession.kernel import capability
 from procession.mm import uaccess
@@ -32,7 +33,10 @@ _LOG_BUF_LEN: Final = 1 << 18
 
 def log_text(k: Kernel, start: int = 0) -> bytes:
     """Return the log from entry start on, as dmesg -r shows it."""
-    lines = (f"<6>[{ns // 1_000_000_000:5}.{ns // 1000 % 1_000_000:06}] {text}\n" for ns, text in k.printk_log[start:])
+    lines = (
+        f"<6>[{ns // NSEC_PER_SEC:5}.{ns // NSEC_PER_USEC % USEC_PER_SEC:06}] {text}\n"
+        for ns, text in k.printk_log[start:]
+    )
     return "".join(lines).encode("utf-8", "backslashreplace")
 
 

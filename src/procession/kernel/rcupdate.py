@@ -117,11 +117,11 @@ async def synchronize_rcu(current: Task) -> None:
     if k.nr_cpus == 1:
         return
     done = completion.init_completion(k)
-    call_rcu(k, _wakeme_after_rcu, done)
+    call_rcu(k, wakeme_after_rcu, done)
     await completion.wait_for_completion(current, done, "synchronize_rcu")
 
 
-def _wakeme_after_rcu(done: Completion) -> None:
+def wakeme_after_rcu(done: Completion) -> None:
     completion.complete(done)
 
 

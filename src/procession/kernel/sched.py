@@ -383,11 +383,11 @@ def do_schedule(rq: Rq) -> bool:
             if rq.tick_ns != NEVER or rq.nr_running > 1:
                 k.clock.next_event_ns = 0
             return False
-        _context_switch(rq, prev, next, state)
+        context_switch(rq, prev, next, state)
     return True
 
 
-def _context_switch(rq: Rq, prev: Task, next: Task, state: int) -> None:
+def context_switch(rq: Rq, prev: Task, next: Task, state: int) -> None:
     """Change who runs. The machine loop does the rest: next's stack or user mode."""
     k = rq.kernel
     if state:

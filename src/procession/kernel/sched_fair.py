@@ -205,7 +205,7 @@ def sched_slice(cfs: CfsRq, se: SchedEntity) -> int:
     return _sched_period(cfs, nr_running) * weight // load
 
 
-def _place_entity(cfs: CfsRq, se: SchedEntity, initial: bool) -> None:
+def place_entity(cfs: CfsRq, se: SchedEntity, initial: bool) -> None:
     """Give a newborn its debit, or a sleeper credit for at most half a latency."""
     if initial:
         vruntime = cfs.min_vruntime + calc_delta_fair(sched_slice(cfs, se), se.weight)
@@ -240,7 +240,7 @@ def enqueue_task_fair(rq: Rq, p: Task, wakeup: bool) -> None:
         se.vruntime += cfs.min_vruntime
     update_curr(cfs, rq.kernel.clock.now_ns)
     if wakeup:
-        _place_entity(cfs, se, initial=False)
+        place_entity(cfs, se, initial=False)
     cfs.load += se.weight
     cfs.nr_running += 1
     if cfs.curr is not p:
@@ -302,7 +302,7 @@ def pick_next_task_fair(rq: Rq) -> Task:
     timeline = cfs.timeline
     p = timeline[0][2]
     last = cfs.last
-    if last is not None and _wakeup_preempt_entity(cfs, last.se, p.se) < 1:
+    if last is not None and wakeup_preempt_entity(cfs, last.se, p.se) < 1:
         p = last
         cfs.last = None
 
@@ -314,7 +314,7 @@ def pick_next_task_fair(rq: Rq) -> Task:
     return p
 
 
-def _wakeup_preempt_entity(cfs: CfsRq, curr: SchedEntity, se: SchedEntity) -> int:
+def wakeup_preempt_entity(cfs: CfsRq, curr: SchedEntity, se: SchedEntity) -> int:
     """Return 1 if se should preempt curr, 0 if it is too close to bother, -1 if it should not."""
     vdiff = curr.vruntime - se.vruntime
     if vdiff <= 0:
@@ -333,7 +333,7 @@ def check_preempt_wakeup(rq: Rq, curr: Task, p: Task) -> None:
         return
     cfs = rq.cfs
     update_curr(cfs, rq.kernel.clock.now_ns)
-    if _wakeup_preempt_entity(cfs, curr.se, p.se) == 1:
+    if wakeup_preempt_entity(cfs, curr.se, p.se) == 1:
         curr.ti_flags |= TIF_NEED_RESCHED
         if cfs.nr_running >= cfs.nr_latency:
             cfs.last = curr
@@ -347,7 +347,7 @@ def task_fork_fair(rq: Rq, p: Task) -> None:
     update_curr(cfs, rq.kernel.clock.now_ns)
     if curr is not None:
         se.vruntime = curr.se.vruntime
-    _place_entity(cfs, se, initial=True)
+    place_entity(cfs, se, initial=True)
     se.vruntime -= cfs.min_vruntime
 
 

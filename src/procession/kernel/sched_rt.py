@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from procession.hw.clock import NEVER
 from procession.include.linux.hrtimer import Hrtimer
 from procession.include.linux.sched import SCHED_RR, TIF_NEED_RESCHED
+from procession.include.linux.time import NSEC_PER_USEC
 from procession.kernel import hrtimer
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ __all__ = (
 )
 
 DEF_TIMESLICE_NS: Final = 100_000_000
-RT_PERIOD_NS: Final = 1_000_000_000
+RT_PERIOD_NS: Final = 1_000_000 * NSEC_PER_USEC  # sysctl_sched_rt_period
 RT_RUNTIME_NS: Final = 950_000_000
 
 
@@ -62,7 +63,7 @@ def enqueue_task_rt(rq: Rq, p: Task) -> None:
 
 def dequeue_task_rt(rq: Rq, p: Task) -> None:
     """Take p off its queue."""
-    _update_curr_rt(rq)
+    update_curr_rt(rq)
     rt = rq.rt
     queue = rt.active[p.prio]
     queue.remove(p)
@@ -87,10 +88,10 @@ def set_curr_task_rt(rq: Rq, p: Task) -> None:
 
 def put_prev_task_rt(rq: Rq, prev: Task) -> None:
     """Prev stops running."""
-    _update_curr_rt(rq)
+    update_curr_rt(rq)
 
 
-def _update_curr_rt(rq: Rq) -> None:
+def update_curr_rt(rq: Rq) -> None:
     """Charge the running task, and its class, up to now."""
     curr = rq.curr
     if curr.prio >= 100:
@@ -123,11 +124,11 @@ def check_throttle(rq: Rq) -> None:
     rt.throttled = True
     rq.curr.ti_flags |= TIF_NEED_RESCHED
     if rt.period_timer is None:
-        rt.period_timer = Hrtimer(_sched_rt_period_timer, data=rq)
+        rt.period_timer = Hrtimer(sched_rt_period_timer, data=rq)
     hrtimer.hrtimer_start(rq.kernel, rt.period_timer, rt.period_start_ns + RT_PERIOD_NS)
 
 
-def _sched_rt_period_timer(timer: Hrtimer) -> int | None:
+def sched_rt_period_timer(timer: Hrtimer) -> int | None:
     rq: Rq = timer.data  # type: ignore[assignment]
     rt = rq.rt
     _replenish(rt, rq.kernel.clock.now_ns)
@@ -141,7 +142,7 @@ def _sched_rt_period_timer(timer: Hrtimer) -> int | None:
 
 def task_tick_rt(rq: Rq, curr: Task) -> None:
     """A round-robin task whose quantum is used up goes behind its equals."""
-    _update_curr_rt(rq)
+    update_curr_rt(rq)
     if curr.policy != SCHED_RR or curr.rt_time_slice > 0:
         return
     curr.rt_time_slice = DEF_TIMESLICE_NS

@@ -57,7 +57,7 @@ MAX_USER_RT_PRIO: Final = 100
 _KEEP_POLICY: Final = -1
 
 
-def _find_process_by_pid(current: Task, nr: int) -> Task:
+def find_process_by_pid(current: Task, nr: int) -> Task:
     """Return the thread a call is about, 0 for the caller; raises ESRCH."""
     if not nr:
         return current
@@ -67,7 +67,7 @@ def _find_process_by_pid(current: Task, nr: int) -> Task:
     return p
 
 
-def _check_same_owner(current: Task, p: Task) -> bool:
+def check_same_owner(current: Task, p: Task) -> bool:
     euid = current.cred.euid
     return euid in (p.cred.euid, p.cred.uid) and current.cred.user.user_ns is p.cred.user.user_ns
 
@@ -105,7 +105,7 @@ def _check_unprivileged(current: Task, p: Task, policy: int, priority: int, rese
     # SCHED_IDLE counts as nice 20: leaving it is a raise.
     if p.policy == SCHED_IDLE and policy != SCHED_IDLE and sched.task_nice(p) < 20 - rlim[RLIMIT_NICE][0]:
         raise LinuxError(Errno.EPERM, "leaving SCHED_IDLE beyond RLIMIT_NICE")
-    if not _check_same_owner(current, p):
+    if not check_same_owner(current, p):
         raise LinuxError(Errno.EPERM, "another user's thread")
     if p.sched_reset_on_fork and not reset_on_fork:
         raise LinuxError(Errno.EPERM, "SCHED_RESET_ON_FORK cannot be cleared")
@@ -165,11 +165,11 @@ def _set_curr(rq: sched.Rq, p: Task) -> None:
         sched_fair.set_curr_task_fair(rq, p)
 
 
-def _do_sched_setscheduler(current: Task, nr: int, policy: int, param: UserPtr) -> int:
+def do_sched_setscheduler(current: Task, nr: int, policy: int, param: UserPtr) -> int:
     if not param or nr < 0:
         raise LinuxError(Errno.EINVAL, "sched_setscheduler")
     priority = uaccess.get_user(current, param, 4, True)
-    sched_setscheduler(current, _find_process_by_pid(current, nr), policy, priority)
+    sched_setscheduler(current, find_process_by_pid(current, nr), policy, priority)
     return 0
 
 
@@ -181,13 +181,13 @@ def sys_sched_setscheduler(current: Task, nr: PidNr, policy: PolicyArg, param: P
     """
     if policy < 0:
         raise LinuxError(Errno.EINVAL, f"policy {policy}")
-    return _do_sched_setscheduler(current, nr, policy, param)
+    return do_sched_setscheduler(current, nr, policy, param)
 
 
 @syscall
 def sys_sched_setparam(current: Task, nr: PidNr, param: ParamIn) -> int:
     """Change a thread's real-time priority (sched_setparam(2)); raises EINVAL, EFAULT, ESRCH, EPERM."""
-    return _do_sched_setscheduler(current, nr, _KEEP_POLICY, param)
+    return do_sched_setscheduler(current, nr, _KEEP_POLICY, param)
 
 
 @syscall
@@ -195,7 +195,7 @@ def sys_sched_getscheduler(current: Task, nr: PidNr) -> PolicyArg:
     """Return a thread's policy, with RESET_ON_FORK if set (sched_getscheduler(2)); raises EINVAL, ESRCH."""
     if nr < 0:
         raise LinuxError(Errno.EINVAL, f"pid {nr}")
-    p = _find_process_by_pid(current, nr)
+    p = find_process_by_pid(current, nr)
     return p.policy | (SCHED_RESET_ON_FORK if p.sched_reset_on_fork else 0)
 
 
@@ -204,7 +204,7 @@ def sys_sched_getparam(current: Task, nr: PidNr, param: ParamOut) -> int:
     """Read a thread's real-time priority (sched_getparam(2)); raises EINVAL, ESRCH, EFAULT."""
     if not param or nr < 0:
         raise LinuxError(Errno.EINVAL, "sched_getparam")
-    uaccess.put_user(current, param, _find_process_by_pid(current, nr).rt_priority, 4)
+    uaccess.put_user(current, param, find_process_by_pid(current, nr).rt_priority, 4)
     return 0
 
 
@@ -232,7 +232,7 @@ def sys_sched_rr_get_interval(current: Task, nr: PidNr, interval: TimespecOut) -
     """
     if nr < 0:
         raise LinuxError(Errno.EINVAL, f"pid {nr}")
-    p = _find_process_by_pid(current, nr)
+    p = find_process_by_pid(current, nr)
     rq: sched.Rq = p.kernel.sched.runqueues[p.cpu]
     if p.policy == SCHED_RR:
         slice_ns = sched_rt.DEF_TIMESLICE_NS
@@ -272,7 +272,7 @@ def sched_getaffinity(p: Task) -> int:
 
 def sched_setaffinity(current: Task, p: Task, mask: int) -> None:
     """Restrict p to the CPUs in mask; raises EPERM, EINVAL if none of them is there, or p is bound."""
-    if not _check_same_owner(current, p) and not capability.capable(current, CAP_SYS_NICE):
+    if not check_same_owner(current, p) and not capability.capable(current, CAP_SYS_NICE):
         raise LinuxError(Errno.EPERM, "another user's thread")
     k = p.kernel
     mask &= (1 << k.nr_cpus) - 1
@@ -299,7 +299,7 @@ def sys_sched_setaffinity(current: Task, nr: PidNr, length: UInt, user_mask_ptr:
     """Choose the CPUs that a thread may use (sched_setaffinity(2)); raises EFAULT, ESRCH, EPERM, EINVAL."""
     size = min(length, 8)
     mask = int.from_bytes(uaccess.copy_from_user(current, user_mask_ptr, size), "little") if size else 0
-    sched_setaffinity(current, _find_process_by_pid(current, nr), mask)
+    sched_setaffinity(current, find_process_by_pid(current, nr), mask)
     return 0
 
 
@@ -311,6 +311,6 @@ def sys_sched_getaffinity(current: Task, nr: PidNr, length: UInt, user_mask_ptr:
     """
     if length * 8 < current.kernel.nr_cpus or length & 7:
         raise LinuxError(Errno.EINVAL, f"cpumask of {length} bytes")
-    mask = sched_getaffinity(_find_process_by_pid(current, nr))
+    mask = sched_getaffinity(find_process_by_pid(current, nr))
     uaccess.copy_to_user(current, user_mask_ptr, struct.pack("<Q", mask))
     return 8

@@ -48,7 +48,16 @@ from procession.include.linux.signal import (
     KSigaction,
     Siginfo,
 )
-from procession.kernel import exit, siginfo, signal_jobctl, signal_notify, signal_queue, signal_send, signal_stop
+from procession.kernel import (
+    exit,
+    exit_pgrp,
+    siginfo,
+    signal_jobctl,
+    signal_notify,
+    signal_queue,
+    signal_send,
+    signal_stop,
+)
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
@@ -143,7 +152,7 @@ async def get_signal_to_deliver(current: Task) -> tuple[int, KSigaction, Siginfo
             return info.signo, action, info
         if action == _STOP:
             # An orphaned group has nobody who could continue it; SIGSTOP does not ask.
-            if info.signo == SIGSTOP or not exit.is_current_pgrp_orphaned(current):
+            if info.signo == SIGSTOP or not exit_pgrp.is_current_pgrp_orphaned(current):
                 await signal_stop.do_signal_stop(current, info.signo)
         elif action == _TERM:
             await _dump_and_exit(current, info)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from procession.drivers.tty import tty_jobctrl
 from procession.include.linux.cred import CAP_SYS_ADMIN, CAP_SYS_BOOT, CAP_SYS_NICE, CAP_SYS_RESOURCE
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import S_IRWXUGO
 from procession.include.linux.nsproxy import utsname
 from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_SID
 from procession.include.linux.prctl import PER_LINUX32, PER_MASK, UNAME26
@@ -36,7 +37,7 @@ from procession.include.linux.resource import (
 )
 from procession.include.linux.sched import TASK_UNINTERRUPTIBLE, same_thread_group, set_task_state, thread_group_leader
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.time import HZ, NSEC_PER_CLOCK_T, USER_HZ
+from procession.include.linux.time import HZ, NSEC_PER_CLOCK_T, USEC_PER_SEC, USER_HZ
 from procession.include.linux.types import Arg, InBuf, Int, IntOut, ModeT, PidNr, UInt, UInt32, UserPtr
 from procession.kernel import capability, pid, posix_cpu_timers, rcupdate, sched
 from procession.mm import uaccess
@@ -91,7 +92,7 @@ def can_nice(current: Task, p: Task, nice: int) -> bool:
     return 20 - nice <= task_rlimit(p, RLIMIT_NICE) or capability.capable(current, CAP_SYS_NICE)
 
 
-def _set_one_prio(current: Task, p: Task, niceval: int) -> None:
+def set_one_prio(current: Task, p: Task, niceval: int) -> None:
     cred, pcred = current.cred, p.real_cred
     ns = pcred.user.user_ns
     own = cred.user.user_ns is ns and cred.euid in (pcred.uid, pcred.euid)
@@ -138,7 +139,7 @@ def sys_setpriority(current: Task, which: PrioArg, who: Int, niceval: Int) -> in
     with rcupdate.rcu_read_lock(k), k.tasklist_lock.read():
         for p in list(_prio_targets(current, which, who)):
             try:
-                _set_one_prio(current, p, niceval)
+                set_one_prio(current, p, niceval)
             except LinuxError as error:
                 failure = error
             else:
@@ -472,8 +473,8 @@ def pack_rusage(r: Rusage) -> bytes:
     """Return struct rusage; what Linux does not maintain is 0."""
     utime_us, stime_us = r.utime_ns // 1000, r.stime_ns // 1000
     return _RUSAGE.pack(
-        *divmod(utime_us, 1_000_000),
-        *divmod(stime_us, 1_000_000),
+        *divmod(utime_us, USEC_PER_SEC),
+        *divmod(stime_us, USEC_PER_SEC),
         r.maxrss,
         0,
         0,
@@ -513,7 +514,7 @@ def sys_umask(current: Task, mask: ModeT) -> ModeT:
     """Set the mask of new files' modes, return the old one (umask(2))."""
     assert current.fs is not None
     old = current.fs.umask
-    current.fs.umask = mask & 0o777
+    current.fs.umask = mask & S_IRWXUGO
     return old
 
 
@@ -531,7 +532,16 @@ _REBOOT_MAGIC1: Final = 0xFEE1DEAD
 _REBOOT_MAGIC2: Final = frozenset({672274793, 85072278, 369367448, 537993216})
 _CMD_CAD_ON: Final = 0x89ABCDEF
 _CMD_CAD_OFF: Final = 0
-_CMD_STOPS: Final = frozenset({0x01234567, 0xCDEF0123, 0x4321FEDC, 0xA1B2C3D4})  # restart, halt, power off, restart2
+_CMD_RESTART: Final = 0x01234567
+_CMD_RESTART2: Final = 0xA1B2C3D4
+_CMD_HALT: Final = 0xCDEF0123
+_CMD_POWER_OFF: Final = 0x4321FEDC
+_LAST_WORDS: Final = {
+    _CMD_RESTART: "Restarting system.",
+    _CMD_RESTART2: "Restarting system.",
+    _CMD_HALT: "System halted.",
+    _CMD_POWER_OFF: "Power down.",
+}
 
 
 @syscall
@@ -546,10 +556,10 @@ async def sys_reboot(current: Task, magic1: UInt, magic2: UInt, cmd: UInt, arg: 
         raise LinuxError(Errno.EINVAL, "magic numbers")
     if cmd in (_CMD_CAD_ON, _CMD_CAD_OFF):
         return 0
-    if cmd not in _CMD_STOPS:
+    if cmd not in _LAST_WORDS:
         raise LinuxError(Errno.EINVAL, "command")
     k = current.kernel
-    k.printk("Power down." if cmd == 0x4321FEDC else "System halted." if cmd == 0xCDEF0123 else "Restarting system.")
+    k.printk(_LAST_WORDS[cmd])
     k.halted = True
     while True:
         set_task_state(current, TASK_UNINTERRUPTIBLE)

@@ -21,7 +21,7 @@ from procession.include.linux.prctl import SECBIT_KEEP_CAPS, SECBIT_NO_SETUID_FI
 from procession.include.linux.resource import RLIMIT_NPROC
 from procession.include.linux.sched import PF_NPROC_EXCEEDED
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import IntOut, UidT
+from procession.include.linux.types import IntOut, UidT, UserPtr
 from procession.kernel import capability, cred, user
 from procession.mm import uaccess
 
@@ -59,7 +59,7 @@ _CAP_FS_SET: Final = sum(
 )
 
 
-def _set_user(current: Task, new: Cred) -> None:
+def set_user(current: Task, new: Cred) -> None:
     """Account new to the user of its real id; raises EAGAIN.
 
     Too many processes do not fail here but at the next exec: too many programs forget to look at the result.
@@ -125,7 +125,7 @@ def sys_setuid(current: Task, uid: UidT) -> int:
         if _may_setuid(current):
             new.suid = new.uid = uid
             if uid != old.uid:
-                _set_user(current, new)
+                set_user(current, new)
         elif uid not in (old.uid, old.suid):
             raise LinuxError(Errno.EPERM, "neither the real nor the saved uid")
         new.fsuid = new.euid = uid
@@ -147,7 +147,7 @@ def sys_setreuid(current: Task, ruid: UidT, euid: UidT) -> int:
             if euid not in (old.uid, old.euid, old.suid) and not _may_setuid(current):
                 raise LinuxError(Errno.EPERM, "effective uid")
         if new.uid != old.uid:
-            _set_user(current, new)
+            set_user(current, new)
         if ruid != _KEEP or euid not in (_KEEP, old.uid):
             new.suid = new.euid
         new.fsuid = new.euid
@@ -166,7 +166,7 @@ def sys_setresuid(current: Task, ruid: UidT, euid: UidT, suid: UidT) -> int:
         if ruid != _KEEP:
             new.uid = ruid
             if ruid != old.uid:
-                _set_user(current, new)
+                set_user(current, new)
         if euid != _KEEP:
             new.euid = euid
         if suid != _KEEP:
@@ -180,10 +180,7 @@ def sys_setresuid(current: Task, ruid: UidT, euid: UidT, suid: UidT) -> int:
 def sys_getresuid(current: Task, ruid: IntOut, euid: IntOut, suid: IntOut) -> int:
     """Return the three uids; raises EFAULT (getresuid(2))."""
     c = current.cred
-    uaccess.put_user(current, ruid, c.uid, 4)
-    uaccess.put_user(current, euid, c.euid, 4)
-    uaccess.put_user(current, suid, c.suid, 4)
-    return 0
+    return _put_ids(current, (ruid, c.uid), (euid, c.euid), (suid, c.suid))
 
 
 @syscall
@@ -261,10 +258,7 @@ def sys_setresgid(current: Task, rgid: UidT, egid: UidT, sgid: UidT) -> int:
 def sys_getresgid(current: Task, rgid: IntOut, egid: IntOut, sgid: IntOut) -> int:
     """Return the three gids; raises EFAULT (getresgid(2))."""
     c = current.cred
-    uaccess.put_user(current, rgid, c.gid, 4)
-    uaccess.put_user(current, egid, c.egid, 4)
-    uaccess.put_user(current, sgid, c.sgid, 4)
-    return 0
+    return _put_ids(current, (rgid, c.gid), (egid, c.egid), (sgid, c.sgid))
 
 
 @syscall
@@ -280,3 +274,9 @@ def sys_setfsgid(current: Task, gid: UidT) -> int:
         new.fsgid = gid
         cred.commit_creds(current, new)
     return before
+
+
+def _put_ids(current: Task, *ids: tuple[UserPtr, int]) -> int:
+    for ptr, id in ids:
+        uaccess.put_user(current, ptr, id, 4)
+    return 0

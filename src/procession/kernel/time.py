@@ -9,6 +9,7 @@ from procession.include.linux.cred import CAP_SYS_TIME
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import (
+    ADJ_OFFSET_SS_READ,
     KTIME_MAX,
     NSEC_PER_SEC,
     NSEC_PER_USEC,
@@ -135,7 +136,7 @@ def sys_adjtimex(current: Task, txc: Annotated[UserPtr, Arg("struct timex", out=
     Raises EFAULT; EPERM without CAP_SYS_TIME if anything is to change. Differs: changes have no effect.
     """
     modes = uaccess.get_user(current, txc, 4)
-    if modes and modes != 0xA001:  # ADJ_OFFSET_SS_READ only looks
+    if modes and modes != ADJ_OFFSET_SS_READ:
         if not capability.capable(current, CAP_SYS_TIME):
             raise LinuxError(Errno.EPERM, "adjusting the clock needs CAP_SYS_TIME")
         current.kernel.not_modelled("adjtimex: modes")

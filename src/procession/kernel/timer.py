@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Annotated, Final
 
+from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import NSEC_PER_SEC
 from procession.include.linux.types import Arg, PidNr, UidT, UInt, UserPtr
@@ -85,10 +86,8 @@ def sys_sysinfo(current: Task, info: Annotated[UserPtr, Arg("struct sysinfo", ou
     k = current.kernel
     uptime = -(-k.clock.now_ns // NSEC_PER_SEC)
     loads = sched_load.get_avenrun(k, 0, _LOAD_SHIFT)
-    free = page_alloc.nr_free_pages(k) * 4096
+    total, free = k.mm.total_pages * PAGE_SIZE, page_alloc.nr_free_pages(k) * PAGE_SIZE
     uaccess.copy_to_user(
-        current,
-        info,
-        _SYSINFO.pack(uptime, *loads, k.mm.total_pages * 4096, free, 0, 0, 0, 0, min(k.nr_threads, 0xFFFF), 0, 0, 1),
+        current, info, _SYSINFO.pack(uptime, *loads, total, free, 0, 0, 0, 0, min(k.nr_threads, 0xFFFF), 0, 0, 1)
     )
     return 0

@@ -15,6 +15,7 @@ from procession.include.linux.cred import CAP_FSETID
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_APPEND
 from procession.include.linux.fs import MAX_LFS_FILESIZE, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP
+from procession.include.linux.mm_types import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_FSIZE
 from procession.include.linux.signal import SIGXFSZ
 from procession.kernel import capability, signal_send
@@ -54,10 +55,10 @@ def find_or_read_page(k: Kernel, inode: Inode, index: int) -> int:
     data = inode.readpage(index)
     pfn = page_alloc.alloc_page(k)
     size = len(data)
-    start = pfn << 12
+    start = pfn << PAGE_SHIFT
     phys = k.frames.phys
-    if size < 4096:
-        phys[start + size : start + 4096] = page_alloc.ZEROES[size:]
+    if size < PAGE_SIZE:
+        phys[start + size : start + PAGE_SIZE] = page_alloc.ZEROES[size:]
     if size:
         phys[start : start + size] = data
     add_to_page_cache(k, inode, index, pfn)
@@ -109,20 +110,20 @@ def pagecache_read(k: Kernel, inode: Inode, pos: int, count: int) -> bytes:
         return b""
     phys = k.frames.phys
     mapping = inode.mapping
-    index, offset = pos >> 12, pos & 4095
-    if offset + count <= 4096:
+    index, offset = pos >> PAGE_SHIFT, pos & ~PAGE_MASK
+    if offset + count <= PAGE_SIZE:
         pfn = mapping.get(index)
         if pfn is None:
             pfn = find_or_read_page(k, inode, index)
-        start = (pfn << 12) + offset
+        start = (pfn << PAGE_SHIFT) + offset
         return bytes(phys[start : start + count])
     pieces = []
     while count:
-        part = min(count, 4096 - offset)
+        part = min(count, PAGE_SIZE - offset)
         pfn = mapping.get(index)
         if pfn is None:
             pfn = find_or_read_page(k, inode, index)
-        start = (pfn << 12) + offset
+        start = (pfn << PAGE_SHIFT) + offset
         # Copied at once: reading the next page may drop this one.
         pieces.append(bytes(phys[start : start + part]))
         count -= part
@@ -139,8 +140,8 @@ def pagecache_write(k: Kernel, inode: Inode, pos: int, data: bytes) -> int:
     frames = k.frames
     done, total = 0, len(data)
     while done < total:
-        index, offset = pos >> 12, pos & 4095
-        part = min(total - done, 4096 - offset)
+        index, offset = pos >> PAGE_SHIFT, pos & ~PAGE_MASK
+        part = min(total - done, PAGE_SIZE - offset)
         try:
             pfn = _page_to_write(k, inode, index, offset, part)
         except LinuxError as e:
@@ -149,7 +150,7 @@ def pagecache_write(k: Kernel, inode: Inode, pos: int, data: bytes) -> int:
             if e.errno is not Errno.ENOMEM:
                 raise
             raise LinuxError(Errno.ENOSPC, "no memory for file data") from e
-        start = (pfn << 12) + offset
+        start = (pfn << PAGE_SHIFT) + offset
         frames.phys[start : start + part] = data[done : done + part] if part < total else data
         text.revoke_exec(k, pfn, -1)
         frames.pflags[pfn] |= PG_DIRTY
@@ -164,9 +165,9 @@ def _page_to_write(k: Kernel, inode: Inode, index: int, offset: int, part: int) 
     pfn = inode.mapping.get(index)
     if pfn is not None:
         return pfn
-    if index << 12 < inode.i_size and part < 4096:
+    if index << PAGE_SHIFT < inode.i_size and part < PAGE_SIZE:
         return find_or_read_page(k, inode, index)
-    pfn = page_alloc.alloc_page(k) if part == 4096 else page_alloc.alloc_zeroed_page(k)
+    pfn = page_alloc.alloc_page(k) if part == PAGE_SIZE else page_alloc.alloc_zeroed_page(k)
     add_to_page_cache(k, inode, index, pfn)
     return pfn
 
@@ -254,12 +255,12 @@ def truncate_inode_pages(k: Kernel, inode: Inode, lstart: int) -> None:
 
     With lstart 0 the file system lets go of a file (evict_inode).
     """
-    index, offset = lstart >> 12, lstart & 4095
+    index, offset = lstart >> PAGE_SHIFT, lstart & ~PAGE_MASK
     if offset:
         pfn = inode.mapping.get(index)
         if pfn is not None:
-            start = pfn << 12
-            k.frames.phys[start + offset : start + 4096] = page_alloc.ZEROES[offset:]
+            start = pfn << PAGE_SHIFT
+            k.frames.phys[start + offset : start + PAGE_SIZE] = page_alloc.ZEROES[offset:]
             k.frames.pflags[pfn] |= PG_DIRTY
             text.revoke_exec(k, pfn, -1)
         index += 1
@@ -273,10 +274,10 @@ def truncate_setsize(k: Kernel, inode: Inode, newsize: int) -> None:
     The file system must see to it that readpage gives zeroes for what was cut off, should the file grow again.
     """
     oldsize = inode.i_size
-    if newsize < oldsize and newsize & 4095 and newsize >> 12 not in inode.mapping:
-        find_or_read_page(k, inode, newsize >> 12)  # so that its rest can be made zero for good
+    if newsize < oldsize and newsize & ~PAGE_MASK and newsize >> PAGE_SHIFT not in inode.mapping:
+        find_or_read_page(k, inode, newsize >> PAGE_SHIFT)  # so that its rest can be made zero for good
     inode.i_size = newsize
     if newsize < oldsize:
         if inode.i_mmap:
-            memory.unmap_mapping_range(k, inode, newsize + 4095 >> 12, 1 << 52)
+            memory.unmap_mapping_range(k, inode, newsize + PAGE_SIZE - 1 >> PAGE_SHIFT, 1 << 52)
         truncate_inode_pages(k, inode, newsize)

@@ -45,7 +45,7 @@ def get_user_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, write: boo
         raise LinuxError(Errno.EFAULT, "forced write to a shared area")
     pfn = memory.follow_page(k, mm, address, write)
     if pfn < 0:
-        result = memory.handle_pte_fault(k, mm, vma, address, write)
+        result = memory.handle_mm_fault(k, mm, vma, address, write)
         if result & VM_FAULT_OOM:
             raise LinuxError(Errno.ENOMEM, "no memory for a page of another task")
         if result & VM_FAULT_SIGBUS:

@@ -6,6 +6,9 @@ from typing import Final
 
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import (
+    PAGE_MASK,
+    PAGE_SHIFT,
+    PAGE_SIZE,
     VM_DONTCOPY,
     VM_IO,
     VM_LOCKED,
@@ -48,9 +51,9 @@ def sys_madvise(current: Task, start: Addr, length: SizeT, behavior: MadviseArg)
     """Advise on the use of memory (madvise(2)); raises EINVAL, ENOMEM for holes, EBADF, EACCES, ENOSYS."""
     if behavior not in _KNOWN:
         raise LinuxError(Errno.EINVAL, f"unknown advice {behavior}")
-    if start & 4095:
+    if start & ~PAGE_MASK:
         raise LinuxError(Errno.EINVAL, "not page-aligned")
-    end = start + (length + 4095 & ~4095)
+    end = start + (length + PAGE_SIZE - 1 & PAGE_MASK)
     if end >> 64:
         raise LinuxError(Errno.EINVAL, "the range wraps")
     if end == start:
@@ -70,14 +73,14 @@ def sys_madvise(current: Task, start: Addr, length: SizeT, behavior: MadviseArg)
                 if start >= end:
                     break
             stop = min(vma.vm_end, end)
-            _madvise_vma(current, mm, vma, start, stop, behavior)
+            madvise_vma(current, mm, vma, start, stop, behavior)
             start = stop
     if unmapped:
         raise LinuxError(Errno.ENOMEM, "a part is not mapped")
     return 0
 
 
-def _madvise_vma(current: Task, mm: MmStruct, vma: VmArea, start: int, end: int, behavior: int) -> None:
+def madvise_vma(current: Task, mm: MmStruct, vma: VmArea, start: int, end: int, behavior: int) -> None:
     if behavior == MADV_DONTNEED:
         if vma.vm_flags & (VM_LOCKED | VM_PFNMAP):
             raise LinuxError(Errno.EINVAL, "locked")
@@ -88,10 +91,10 @@ def _madvise_vma(current: Task, mm: MmStruct, vma: VmArea, start: int, end: int,
         if behavior == MADV_WILLNEED and vma.vm_file is None:
             raise LinuxError(Errno.EBADF, "not a file")
     else:
-        _madvise_behavior(current, mm, vma, start, end, behavior)
+        madvise_behavior(current, mm, vma, start, end, behavior)
 
 
-def _madvise_behavior(current: Task, mm: MmStruct, vma: VmArea, start: int, end: int, behavior: int) -> None:
+def madvise_behavior(current: Task, mm: MmStruct, vma: VmArea, start: int, end: int, behavior: int) -> None:
     flags = vma.vm_flags
     if behavior == MADV_NORMAL:
         flags &= ~(VM_RAND_READ | VM_SEQ_READ)
@@ -126,8 +129,8 @@ def _remove(current: Task, vma: VmArea, start: int, end: int) -> None:
     if not isinstance(inode, shmem.ShmemInode):
         raise LinuxError(Errno.ENOSYS, "the file system cannot punch holes")
     k = current.kernel
-    first = (start - vma.vm_start >> 12) + vma.vm_pgoff
-    last = first + (end - start >> 12)
+    first = (start - vma.vm_start >> PAGE_SHIFT) + vma.vm_pgoff
+    last = first + (end - start >> PAGE_SHIFT)
     memory.unmap_mapping_range(k, inode, first, last)
     for index in [i for i in inode.mapping if first <= i < last]:
         filemap.delete_from_page_cache(k, inode, index)

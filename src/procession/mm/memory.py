@@ -18,9 +18,22 @@ import numpy.typing as npt
 from procession.arch.x86 import pgtable
 from procession.hw.memory import PG_FILE
 from procession.include.asm.pgtable import PAGE_PROT as PROT
-from procession.include.asm.pgtable import PFN_MASK, PTE_DIRTY, PTE_NX, PTE_RW, PTE_THERE
+from procession.include.asm.pgtable import (
+    PFN_MASK,
+    PMD_SHIFT,
+    PMD_SIZE,
+    PTE_DIRTY,
+    PTE_INDEX_MASK,
+    PTE_NX,
+    PTE_RW,
+    PTE_THERE,
+    PTRS_PER_PTE,
+)
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import (
+    PAGE_MASK,
+    PAGE_SHIFT,
+    PAGE_SIZE,
     VM_EXEC,
     VM_FAULT_ERROR,
     VM_FAULT_MAJOR,
@@ -63,18 +76,18 @@ _COW_MASK: Final = VM_SHARED | VM_MAYWRITE
 _NP_NOT_RW: Final = np.uint64(~PTE_RW & 0xFFFFFFFFFFFFFFFF)
 
 
-def handle_pte_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, write: bool) -> int:
+def handle_mm_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, write: bool) -> int:
     """Make address in vma present, and writable if write; returns VM_FAULT bits, 0 for a minor fault.
 
-    The caller has looked at vma's permissions, under mmap_sem, and counts the fault.
+    Takes no mmap_sem, looks at no permission of vma, counts no fault: all that is done where it is called.
     """
-    base = mm.pte_tables.get(address >> 21)
+    base = mm.pte_tables.get(address >> PMD_SHIFT)
     if base is None:
         try:
             base = pgtable.pte_alloc(k, mm, address)
         except LinuxError:
             return VM_FAULT_OOM
-    slot = base + (address >> 12 & 511)
+    slot = base + (address >> PAGE_SHIFT & PTE_INDEX_MASK)
     entry = k.frames.q[slot]
     if not entry & PTE_THERE:
         if vma.vm_file is None:
@@ -90,12 +103,12 @@ def handle_pte_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, write: 
 def do_anonymous_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: int, write: bool) -> int:
     """Map the zero page for a read, a new page of zeroes for a write."""
     flags = vma.vm_flags
-    if flags & VM_GROWSDOWN and address & ~4095 == vma.vm_start and check_stack_guard_page(k, mm, vma, address):
+    if flags & VM_GROWSDOWN and address & PAGE_MASK == vma.vm_start and check_stack_guard_page(k, mm, vma, address):
         return VM_FAULT_SIGBUS
     frames = k.frames
     if not write:
         with mm.page_table_lock:
-            frames.q[slot] = k.mm.zero_pfn << 12 | PROT[flags & 7]
+            frames.q[slot] = k.mm.zero_pfn << PAGE_SHIFT | PROT[flags & 7]
         return 0
 
     try:
@@ -106,7 +119,7 @@ def do_anonymous_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: 
     with mm.page_table_lock:
         frames.mapcount[pfn] = 1
         mm.rss_anon += 1
-        frames.q[slot] = pfn << 12 | PROT[flags & 7] | (_MKWRITE if flags & VM_WRITE else 0)
+        frames.q[slot] = pfn << PAGE_SHIFT | PROT[flags & 7] | (_MKWRITE if flags & VM_WRITE else 0)
     return 0
 
 
@@ -119,7 +132,7 @@ def check_stack_guard_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int) -
     if prev is not None and prev.vm_end == vma.vm_start:
         return not prev.vm_flags & VM_GROWSDOWN
     try:
-        mmap.expand_stack(k.current, vma, address - 4096)
+        mmap.expand_stack(k.current, vma, address - PAGE_SIZE)
     except LinuxError:
         pass
     return False
@@ -130,8 +143,8 @@ def do_linear_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: in
     file = vma.vm_file
     assert file is not None
     inode = file.f_path.dentry.d_inode
-    pgoff = (address - vma.vm_start >> 12) + vma.vm_pgoff
-    if pgoff >= inode.i_size + 4095 >> 12:
+    pgoff = (address - vma.vm_start >> PAGE_SHIFT) + vma.vm_pgoff
+    if pgoff >= inode.i_size + PAGE_SIZE - 1 >> PAGE_SHIFT:
         return VM_FAULT_SIGBUS
     result = 0
     cached = inode.mapping.get(pgoff)
@@ -155,8 +168,8 @@ def do_linear_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: in
             return VM_FAULT_OOM
         finally:
             page_alloc.put_page(k, cached)
-        to, frm = pfn << 12, cached << 12
-        frames.phys[to : to + 4096] = frames.phys[frm : frm + 4096]
+        to, frm = pfn << PAGE_SHIFT, cached << PAGE_SHIFT
+        frames.phys[to : to + PAGE_SIZE] = frames.phys[frm : frm + PAGE_SIZE]
         vma.anon_vma = True
         if flags & VM_WRITE:
             entry |= _MKWRITE
@@ -173,14 +186,14 @@ def do_linear_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: in
             mm.rss_file += 1
             frames.count[pfn] += 1
         frames.mapcount[pfn] += 1
-        frames.q[slot] = pfn << 12 | entry
+        frames.q[slot] = pfn << PAGE_SHIFT | entry
     return result
 
 
 def do_wp_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: int, entry: int) -> int:
     """Write to a page mapped read-only: use it again if nobody else maps it, else copy it."""
     frames = k.frames
-    pfn = entry >> 12 & PFN_MASK
+    pfn = entry >> PAGE_SHIFT & PFN_MASK
     flags = vma.vm_flags
     is_file = frames.pflags[pfn] & PG_FILE
     if is_file:
@@ -204,16 +217,16 @@ def do_wp_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: int, en
         with mm.page_table_lock:
             mm.rss_anon += 1
             frames.mapcount[new] = 1
-            frames.q[slot] = new << 12 | fresh
+            frames.q[slot] = new << PAGE_SHIFT | fresh
     else:
-        to, frm = new << 12, pfn << 12
-        frames.phys[to : to + 4096] = frames.phys[frm : frm + 4096]
+        to, frm = new << PAGE_SHIFT, pfn << PAGE_SHIFT
+        frames.phys[to : to + PAGE_SIZE] = frames.phys[frm : frm + PAGE_SIZE]
         with mm.page_table_lock:
             if is_file:
                 mm.rss_file -= 1
                 mm.rss_anon += 1
             frames.mapcount[new] = 1
-            frames.q[slot] = new << 12 | fresh
+            frames.q[slot] = new << PAGE_SHIFT | fresh
             frames.mapcount[pfn] -= 1
             page_alloc.put_page(k, pfn)
     # Two flushes where code was executed: the CPU that made the fault must find its way into the new page, too.
@@ -240,7 +253,7 @@ def fixup_user_fault(current: Task, mm: MmStruct, address: int, write: bool) -> 
             vma = mmap.find_extend_vma(current, mm, address)
         if vma is None or not vma.vm_flags & (VM_WRITE if write else VM_READ | VM_WRITE | VM_EXEC):
             raise LinuxError(Errno.EFAULT, "no such mapping")
-        result = handle_pte_fault(current.kernel, mm, vma, address, write)
+        result = handle_mm_fault(current.kernel, mm, vma, address, write)
     if result & VM_FAULT_ERROR:
         raise LinuxError(Errno.EFAULT, "the page cannot be had")
     if result & VM_FAULT_MAJOR:
@@ -251,13 +264,13 @@ def fixup_user_fault(current: Task, mm: MmStruct, address: int, write: bool) -> 
 
 def follow_page(k: Kernel, mm: MmStruct, address: int, write: bool = False) -> int:
     """Return the frame mapped at address, -1 if none (or none with write permission); changes nothing."""
-    base = mm.pte_tables.get(address >> 21)
+    base = mm.pte_tables.get(address >> PMD_SHIFT)
     if base is None:
         return -1
-    entry = k.frames.q[base + (address >> 12 & 511)]
+    entry = k.frames.q[base + (address >> PAGE_SHIFT & PTE_INDEX_MASK)]
     if not entry & PTE_THERE or (write and not entry & PTE_RW):
         return -1
-    return entry >> 12 & PFN_MASK
+    return entry >> PAGE_SHIFT & PFN_MASK
 
 
 def make_pages_present(current: Task, mm: MmStruct, start: int, end: int) -> int:
@@ -280,12 +293,12 @@ def make_pages_present(current: Task, mm: MmStruct, start: int, end: int) -> int
         if not flags & (VM_READ | VM_WRITE | VM_EXEC):
             return int(Errno.ENOMEM)
         if follow_page(k, mm, address, write) < 0:
-            result = handle_pte_fault(k, mm, vma, address, write)
+            result = handle_mm_fault(k, mm, vma, address, write)
             if result & VM_FAULT_OOM:
                 return int(Errno.ENOMEM)
             if result & VM_FAULT_SIGBUS:
                 return int(Errno.EFAULT)
-        address += 4096
+        address += PAGE_SIZE
     return 0
 
 
@@ -300,13 +313,15 @@ def present_entries(k: Kernel, lo: int, hi: int) -> list[int]:
 
 def tables_in(mm: MmStruct, start: int, end: int) -> list[tuple[int, int, int]]:
     """Return (region, first index, last index + 1) of the parts of last-level tables that cover [start, end)."""
-    first, last = start >> 21, end - 1 >> 21
+    first, last = start >> PMD_SHIFT, end - 1 >> PMD_SHIFT
     tables = mm.pte_tables
     if first == last:
         base = tables.get(first)
         if base is None:
             return []
-        return [(first, base + (start >> 12 & 511), base + (end - 1 >> 12 & 511) + 1)]
+        return [
+            (first, base + (start >> PAGE_SHIFT & PTE_INDEX_MASK), base + (end - 1 >> PAGE_SHIFT & PTE_INDEX_MASK) + 1)
+        ]
     if last - first < len(tables):
         regions = [region for region in range(first, last + 1) if region in tables]
     else:
@@ -314,8 +329,8 @@ def tables_in(mm: MmStruct, start: int, end: int) -> list[tuple[int, int, int]]:
     return [
         (
             region,
-            tables[region] + (start >> 12 & 511 if region == first else 0),
-            tables[region] + ((end - 1 >> 12 & 511) + 1 if region == last else 512),
+            tables[region] + (start >> PAGE_SHIFT & PTE_INDEX_MASK if region == first else 0),
+            tables[region] + ((end - 1 >> PAGE_SHIFT & PTE_INDEX_MASK) + 1 if region == last else PTRS_PER_PTE),
         )
         for region in regions
     ]
@@ -344,7 +359,7 @@ def copy_page_range(k: Kernel, dst: MmStruct, src: MmStruct, vmas: list[VmArea])
                 continue
             base = dst_tables.get(region)
             if base is None:
-                base = pgtable.pte_alloc(k, dst, region << 21)
+                base = pgtable.pte_alloc(k, dst, region << PMD_SHIFT)
             delta = base - src_tables[region]
             if len(found) >= _MANY:
                 _copy_many(k, dst, lo, hi, delta, cow)
@@ -358,7 +373,7 @@ def copy_page_range(k: Kernel, dst: MmStruct, src: MmStruct, vmas: list[VmArea])
                     entry -= PTE_RW
                     q[i] = entry
                 q[i + delta] = entry
-                pfn = entry >> 12 & PFN_MASK
+                pfn = entry >> PAGE_SHIFT & PFN_MASK
                 if pfn == zero:
                     nr_anon -= 1
                     continue
@@ -388,7 +403,7 @@ def _copy_many(k: Kernel, dst: MmStruct, lo: int, hi: int, delta: int, cow: bool
 
 def _pfns_of(k: Kernel, entries: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
     """Return the frames of entries, without the zero page. Signed: NumPy indexes twice as fast with that."""
-    pfns = entries.view(np.int64) >> 12 & PFN_MASK
+    pfns = entries.view(np.int64) >> PAGE_SHIFT & PFN_MASK
     keep = pfns != k.mm.zero_pfn
     return pfns if keep.all() else pfns[keep]
 
@@ -421,7 +436,7 @@ def _zap_entries(k: Kernel, mm: MmStruct, found: list[int]) -> None:
     free = k.mm.free_list
     nr_file = nr_anon = 0
     for i in found:
-        pfn = q[i] >> 12 & PFN_MASK
+        pfn = q[i] >> PAGE_SHIFT & PFN_MASK
         if pfn == zero:
             continue
         mapcount[pfn] -= 1
@@ -469,7 +484,7 @@ def _zap_many(k: Kernel, mm: MmStruct, found: list[int]) -> None:
 
 def free_pgtables(k: Kernel, mm: MmStruct, floor: int, ceiling: int) -> None:
     """Free the tables that serve only addresses in [floor, ceiling), where nothing is mapped any more."""
-    first, last = floor + 0x1FFFFF >> 21, ceiling >> 21
+    first, last = floor + PMD_SIZE - 1 >> PMD_SHIFT, ceiling >> PMD_SHIFT
     tables = mm.pte_tables
     if last - first < len(tables):
         gone = [region for region in range(first, last) if region in tables]
@@ -488,7 +503,7 @@ def unmap_all(k: Kernel, mm: MmStruct) -> None:
     with mm.page_table_lock:
         for base in mm.pte_tables.values():
             # The table goes as well, so its entries need not be cleared.
-            found = present_entries(k, base, base + 512)
+            found = present_entries(k, base, base + PTRS_PER_PTE)
             if found:
                 _zap_entries(k, mm, found)
     count = k.frames.count
@@ -505,7 +520,7 @@ def unmap_all(k: Kernel, mm: MmStruct) -> None:
 def unmap_mapping_range(k: Kernel, inode: Inode, first: int, last: int) -> None:
     """Drop pages [first, last) of a file, copies included, from everybody who maps it."""
     for vma in list(inode.i_mmap):
-        start = vma.vm_start + (max(first - vma.vm_pgoff, 0) << 12)
-        end = min(vma.vm_end, vma.vm_start + (last - vma.vm_pgoff << 12))
+        start = vma.vm_start + (max(first - vma.vm_pgoff, 0) << PAGE_SHIFT)
+        end = min(vma.vm_end, vma.vm_start + (last - vma.vm_pgoff << PAGE_SHIFT))
         if start < end:
             zap_page_range(k, vma.vm_mm, start, end)

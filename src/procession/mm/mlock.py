@@ -9,7 +9,17 @@ from typing import Final
 
 from procession.include.linux.cred import CAP_IPC_LOCK
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import VM_DONTEXPAND, VM_IO, VM_LOCKED, VM_PFNMAP, MmStruct, VmArea
+from procession.include.linux.mm_types import (
+    PAGE_MASK,
+    PAGE_SHIFT,
+    PAGE_SIZE,
+    VM_DONTEXPAND,
+    VM_IO,
+    VM_LOCKED,
+    VM_PFNMAP,
+    MmStruct,
+    VmArea,
+)
 from procession.include.linux.mman import MCL_CURRENT, MCL_FUTURE, MlockallArg
 from procession.include.linux.resource import RLIMIT_MEMLOCK
 from procession.include.linux.sched import Task
@@ -31,7 +41,7 @@ def can_do_mlock(current: Task) -> bool:
 
 def check_mlock_limit(current: Task, mm: MmStruct, pages: int) -> None:
     """Refuse to lock more pages than RLIMIT_MEMLOCK; raises EAGAIN (mlock_future_check)."""
-    if mm.locked_vm + pages > util.rlimit(current, RLIMIT_MEMLOCK) >> 12 and not capability.capable(
+    if mm.locked_vm + pages > util.rlimit(current, RLIMIT_MEMLOCK) >> PAGE_SHIFT and not capability.capable(
         current, CAP_IPC_LOCK
     ):
         raise LinuxError(Errno.EAGAIN, "RLIMIT_MEMLOCK")
@@ -41,7 +51,7 @@ def mlock_fixup(current: Task, mm: MmStruct, vma: VmArea, start: int, end: int, 
     """Give [start, end) of vma newflags, which differ in LOCKED at most; raises ENOMEM."""
     if newflags == vma.vm_flags or vma.vm_flags & _NOT_LOCKABLE:
         return
-    pages = end - start >> 12
+    pages = end - start >> PAGE_SHIFT
     change_vma_flags(current, mm, vma, start, end, newflags)
     mm.locked_vm += pages if newflags & VM_LOCKED else -pages
 
@@ -53,7 +63,7 @@ def change_vma_flags(current: Task, mm: MmStruct, vma: VmArea, start: int, end: 
     """
     k = current.kernel
     prev = mmap.vma_before(mm, vma) if start == vma.vm_start else vma
-    pgoff = vma.vm_pgoff + (start - vma.vm_start >> 12)
+    pgoff = vma.vm_pgoff + (start - vma.vm_start >> PAGE_SHIFT)
     merged = areas.vma_merge(k, mm, prev, start, end, newflags, vma.anon_vma, vma.vm_file, pgoff, vma.name)
     if merged is not None:
         return merged
@@ -67,24 +77,14 @@ def change_vma_flags(current: Task, mm: MmStruct, vma: VmArea, start: int, end: 
 
 def do_mlock(current: Task, mm: MmStruct, start: int, length: int, on: bool) -> None:
     """Set or clear the lock of every area in the range; raises ENOMEM for a hole, EINVAL."""
-    end = start + (length + 4095 & ~4095)
+    end = start + (length + PAGE_SIZE - 1 & PAGE_MASK)
     if end >> 64:
         raise LinuxError(Errno.EINVAL, "the range wraps")
     if end == start:
         return
-    vma = mmap.find_vma(mm, start)
-    if vma is None or vma.vm_start > start:
-        raise LinuxError(Errno.ENOMEM, "not mapped")
-    while True:
+    for vma, first, stop in mmap.mapped_parts(mm, start, end):
         newflags = vma.vm_flags | VM_LOCKED if on else vma.vm_flags & ~VM_LOCKED
-        stop = min(vma.vm_end, end)
-        mlock_fixup(current, mm, vma, start, stop, newflags)
-        start = stop
-        if start >= end:
-            return
-        vma = mmap.find_vma(mm, start)
-        if vma is None or vma.vm_start > start:
-            raise LinuxError(Errno.ENOMEM, "not mapped")
+        mlock_fixup(current, mm, vma, first, stop, newflags)
 
 
 def mlock_pages(current: Task, mm: MmStruct, start: int, end: int) -> int:
@@ -110,11 +110,12 @@ def sys_mlock(current: Task, start: Addr, length: SizeT) -> int:
     if not can_do_mlock(current):
         raise LinuxError(Errno.EPERM, "RLIMIT_MEMLOCK is 0")
     mm = _mm(current)
-    length = length + (start & 4095) + 4095 & ~4095
-    start &= ~4095
+    length = length + (start & ~PAGE_MASK) + PAGE_SIZE - 1 & PAGE_MASK
+    start &= PAGE_MASK
     with mm.mmap_sem.write():
-        locked = (length >> 12) + mm.locked_vm
-        if locked > util.rlimit(current, RLIMIT_MEMLOCK) >> 12 and not capability.capable(current, CAP_IPC_LOCK):
+        locked = (length >> PAGE_SHIFT) + mm.locked_vm
+        limit = util.rlimit(current, RLIMIT_MEMLOCK) >> PAGE_SHIFT
+        if locked > limit and not capability.capable(current, CAP_IPC_LOCK):
             raise LinuxError(Errno.ENOMEM, "RLIMIT_MEMLOCK")
         do_mlock(current, mm, start, length, True)
         error = mlock_pages(current, mm, start, start + length)
@@ -127,9 +128,9 @@ def sys_mlock(current: Task, start: Addr, length: SizeT) -> int:
 def sys_munlock(current: Task, start: Addr, length: SizeT) -> int:
     """Unlock pages (munlock(2)); raises ENOMEM, EINVAL."""
     mm = _mm(current)
-    length = length + (start & 4095) + 4095 & ~4095
+    length = length + (start & ~PAGE_MASK) + PAGE_SIZE - 1 & PAGE_MASK
     with mm.mmap_sem.write():
-        do_mlock(current, mm, start & ~4095, length, False)
+        do_mlock(current, mm, start & PAGE_MASK, length, False)
     return 0
 
 
@@ -142,10 +143,10 @@ def sys_mlockall(current: Task, flags: MlockallArg) -> int:
         raise LinuxError(Errno.EPERM, "RLIMIT_MEMLOCK is 0")
     mm = _mm(current)
     with mm.mmap_sem.write():
-        limit = util.rlimit(current, RLIMIT_MEMLOCK) >> 12
+        limit = util.rlimit(current, RLIMIT_MEMLOCK) >> PAGE_SHIFT
         if flags & MCL_CURRENT and mm.total_vm > limit and not capability.capable(current, CAP_IPC_LOCK):
             raise LinuxError(Errno.ENOMEM, "RLIMIT_MEMLOCK")
-        _do_mlockall(current, mm, flags)
+        do_mlockall(current, mm, flags)
         if flags & MCL_CURRENT:
             mlock_pages(current, mm, 0, 1 << 64)
     return 0
@@ -156,11 +157,11 @@ def sys_munlockall(current: Task) -> int:
     """Unlock all pages (munlockall(2))."""
     mm = _mm(current)
     with mm.mmap_sem.write():
-        _do_mlockall(current, mm, 0)
+        do_mlockall(current, mm, 0)
     return 0
 
 
-def _do_mlockall(current: Task, mm: MmStruct, flags: int) -> None:
+def do_mlockall(current: Task, mm: MmStruct, flags: int) -> None:
     mm.def_flags = VM_LOCKED if flags & MCL_FUTURE else 0
     if flags == MCL_FUTURE:
         return

@@ -9,6 +9,7 @@ Differs: no address randomisation; a new area always takes the first hole that f
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterator
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
@@ -27,13 +28,15 @@ from procession.include.linux.mm_types import (
     MAP_NONBLOCK,
     MAP_NORESERVE,
     MAP_POPULATE,
+    PAGE_MASK,
+    PAGE_SHIFT,
+    PAGE_SIZE,
     PROT_EXEC,
     PROT_READ,
     PROT_WRITE,
     TASK_SIZE,
     VM_ACCOUNT,
     VM_DENYWRITE,
-    VM_DONTCOPY,
     VM_EXEC,
     VM_EXECUTABLE,
     VM_GROWSDOWN,
@@ -49,7 +52,7 @@ from procession.include.linux.mm_types import (
     MmStruct,
     VmArea,
 )
-from procession.include.linux.mman import MAP_PRIVATE, MAP_SHARED, MapArg, OffsetArg, ProtArg
+from procession.include.linux.mman import MAP_PRIVATE, MAP_SHARED, MAP_TYPE, MapArg, OffsetArg, ProtArg
 from procession.include.linux.mount import MNT_NOEXEC
 from procession.include.linux.prctl import READ_IMPLIES_EXEC
 from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_DATA, RLIMIT_MEMLOCK, RLIMIT_STACK
@@ -57,7 +60,7 @@ from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Addr, Fd, SizeT
 from procession.kernel import capability
-from procession.mm import memory, mlock, page_alloc, shmem, tlb, util
+from procession.mm import memory, mlock, shmem, util
 from procession.mm import vma as areas
 
 if TYPE_CHECKING:
@@ -68,7 +71,6 @@ __all__ = (
     "do_brk",
     "do_mmap_pgoff",
     "do_munmap",
-    "dup_mmap",
     "exit_mmap",
     "expand_stack",
     "find_extend_vma",
@@ -76,6 +78,7 @@ __all__ = (
     "find_vma_intersection",
     "get_unmapped_area",
     "insert_vm_struct",
+    "mapped_parts",
     "mmap_region",
     "sys_brk",
     "sys_mmap",
@@ -87,7 +90,7 @@ _end = attrgetter("vm_end")
 _PROT_RWX: Final = 7
 _RWX: Final = VM_READ | VM_WRITE | VM_EXEC
 _MAY: Final = VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
-TASK_UNMAPPED_BASE: Final = TASK_SIZE // 3 + 4095 & ~4095
+TASK_UNMAPPED_BASE: Final = TASK_SIZE // 3 + PAGE_SIZE - 1 & PAGE_MASK
 
 
 def find_vma(mm: MmStruct, addr: int) -> VmArea | None:
@@ -120,9 +123,23 @@ def find_vma_intersection(mm: MmStruct, start: int, end: int) -> VmArea | None:
     return vma if vma is not None and vma.vm_start < end else None
 
 
+def mapped_parts(mm: MmStruct, start: int, end: int) -> Iterator[tuple[VmArea, int, int]]:
+    """Yield the areas of [start, end) with the part of it that each covers, which may be split or merged meanwhile.
+
+    Raises ENOMEM at the first hole.
+    """
+    while start < end:
+        vma = find_vma(mm, start)
+        if vma is None or vma.vm_start > start:
+            raise LinuxError(Errno.ENOMEM, "not mapped")
+        stop = min(vma.vm_end, end)
+        yield vma, start, stop
+        start = stop
+
+
 def find_extend_vma(current: Task, mm: MmStruct, addr: int) -> VmArea | None:
     """Return the area addr is in, growing a stack down to it if need be and possible."""
-    vma = find_vma(mm, addr & ~4095)
+    vma = find_vma(mm, addr & PAGE_MASK)
     if vma is None or vma.vm_start <= addr:
         return vma
     if not vma.vm_flags & VM_GROWSDOWN:
@@ -136,26 +153,26 @@ def find_extend_vma(current: Task, mm: MmStruct, addr: int) -> VmArea | None:
 
 def expand_stack(current: Task, vma: VmArea, address: int) -> None:
     """Grow a stack area down to address (expand_downwards); raises ENOMEM, EPERM below mmap_min_addr."""
-    address &= ~4095
+    address &= PAGE_MASK
     check_mmap_min_addr(current, address)
     if address >= vma.vm_start:
         return
     mm = vma.vm_mm
-    grow = vma.vm_start - address >> 12
+    grow = vma.vm_start - address >> PAGE_SHIFT
     if vma.vm_file is not None and grow > vma.vm_pgoff:
         raise LinuxError(Errno.ENOMEM, "the file begins here")
-    _acct_stack_growth(current, mm, vma, vma.vm_end - address, grow)
+    acct_stack_growth(current, mm, vma, vma.vm_end - address, grow)
     vma.vm_start = address
     vma.vm_pgoff -= grow
 
 
-def _acct_stack_growth(current: Task, mm: MmStruct, vma: VmArea, size: int, grow: int) -> None:
+def acct_stack_growth(current: Task, mm: MmStruct, vma: VmArea, size: int, grow: int) -> None:
     if not util.may_expand_vm(current, mm, grow):
         raise LinuxError(Errno.ENOMEM, "RLIMIT_AS")
     if size > util.rlimit(current, RLIMIT_STACK):
         raise LinuxError(Errno.ENOMEM, "RLIMIT_STACK")
     if vma.vm_flags & VM_LOCKED:
-        limit = util.rlimit(current, RLIMIT_MEMLOCK) >> 12
+        limit = util.rlimit(current, RLIMIT_MEMLOCK) >> PAGE_SHIFT
         if mm.locked_vm + grow > limit and not capability.capable(current, CAP_IPC_LOCK):
             raise LinuxError(Errno.ENOMEM, "RLIMIT_MEMLOCK")
     if vma.vm_flags & VM_ACCOUNT:
@@ -179,11 +196,11 @@ def get_unmapped_area(current: Task, mm: MmStruct, addr: int, length: int, flags
     if flags & MAP_FIXED:
         if addr > TASK_SIZE - length:
             raise LinuxError(Errno.ENOMEM, "beyond the address space")
-        if addr & 4095:
+        if addr & ~PAGE_MASK:
             raise LinuxError(Errno.EINVAL, "not page-aligned")
         return addr
     if addr and not flags & MAP_32BIT:
-        addr = addr + 4095 & ~4095
+        addr = addr + PAGE_SIZE - 1 & PAGE_MASK
         vma = find_vma(mm, addr)
         if TASK_SIZE - length >= addr and (vma is None or addr + length <= vma.vm_start):
             return addr
@@ -243,36 +260,40 @@ def do_mmap_pgoff(current: Task, file: File | None, addr: int, length: int, prot
         prot |= PROT_EXEC
     if not length:
         raise LinuxError(Errno.EINVAL, "length 0")
-    if not flags & MAP_FIXED and addr & ~4095 and addr < k.mm.mmap_min_addr:
+    if not flags & MAP_FIXED and addr & PAGE_MASK and addr < k.mm.mmap_min_addr:
         addr = k.mm.mmap_min_addr  # round_hint_to_min
-    length = length + 4095 & ~4095
+    length = length + PAGE_SIZE - 1 & PAGE_MASK
     if length >> 64:
         raise LinuxError(Errno.ENOMEM, "the length overflows")
-    if pgoff + (length >> 12) >> 64:
+    if pgoff + (length >> PAGE_SHIFT) >> 64:
         raise LinuxError(Errno.EOVERFLOW, "the offset overflows")
     if len(mm.mmap) > k.mm.max_map_count:
         raise LinuxError(Errno.ENOMEM, "too many areas")
     addr = get_unmapped_area(current, mm, addr, length, flags)
 
     vm_flags = prot & _PROT_RWX | mm.def_flags | _MAY | flags & (VM_GROWSDOWN | VM_DENYWRITE | VM_EXECUTABLE)
-    if flags & MAP_LOCKED:
-        if not mlock.can_do_mlock(current):
-            raise LinuxError(Errno.EPERM, "RLIMIT_MEMLOCK is 0")
-        vm_flags |= VM_LOCKED
-    if vm_flags & VM_LOCKED:
-        mlock.check_mlock_limit(current, mm, length >> 12)
-    kind = flags & 0xF
+    if (flags | vm_flags) & VM_LOCKED:
+        vm_flags |= _locked_flag(current, mm, flags, length)
+    kind = flags & MAP_TYPE
     if file is not None:
         vm_flags = _file_flags(file, prot, kind, vm_flags)
     elif kind == MAP_SHARED:
         pgoff = 0
         vm_flags |= VM_SHARED | VM_MAYSHARE
     elif kind == MAP_PRIVATE:
-        pgoff = addr >> 12
+        pgoff = addr >> PAGE_SHIFT
     else:
         raise LinuxError(Errno.EINVAL, "neither shared nor private")
     check_mmap_min_addr(current, addr)
     return mmap_region(current, file, addr, length, flags, vm_flags, pgoff)
+
+
+def _locked_flag(current: Task, mm: MmStruct, flags: int, length: int) -> int:
+    """Return VM_LOCKED if so much may be locked; raises EPERM, EAGAIN. MAP_LOCKED is the same bit."""
+    if flags & MAP_LOCKED and not mlock.can_do_mlock(current):
+        raise LinuxError(Errno.EPERM, "RLIMIT_MEMLOCK is 0")
+    mlock.check_mlock_limit(current, mm, length >> PAGE_SHIFT)
+    return VM_LOCKED
 
 
 def _file_flags(file: File, prot: int, kind: int, vm_flags: int) -> int:
@@ -302,7 +323,7 @@ def mmap_region(current: Task, file: File | None, addr: int, length: int, flags:
     mm = current.mm
     assert mm is not None
     k = current.kernel
-    pages = length >> 12
+    pages = length >> PAGE_SHIFT
     end = addr + length
     if find_vma_intersection(mm, addr, end) is not None:
         do_munmap(current, mm, addr, length)
@@ -365,9 +386,9 @@ def _new_region(
 def do_munmap(current: Task, mm: MmStruct, start: int, length: int) -> None:
     """Unmap [start, start+length), cutting areas as needed; raises EINVAL, ENOMEM. Holds: mmap_sem for writing."""
     mm.mmap_sem.assert_held_write()
-    if start & 4095 or start > TASK_SIZE or length > TASK_SIZE - start:
+    if start & ~PAGE_MASK or start > TASK_SIZE or length > TASK_SIZE - start:
         raise LinuxError(Errno.EINVAL, "bad range")
-    length = length + 4095 & ~4095
+    length = length + PAGE_SIZE - 1 & PAGE_MASK
     if not length:
         raise LinuxError(Errno.EINVAL, "length 0")
     end = start + length
@@ -406,7 +427,7 @@ def unmap_region(k: Kernel, mm: MmStruct, gone: list[VmArea], floor: int, ceilin
         memory.zap_page_range(k, mm, gone[0].vm_start, gone[-1].vm_end)
         memory.free_pgtables(k, mm, floor, ceiling)
     for vma in gone:
-        pages = vma.vm_end - vma.vm_start >> 12
+        pages = vma.vm_end - vma.vm_start >> PAGE_SHIFT
         flags = vma.vm_flags
         if flags & VM_LOCKED:
             mm.locked_vm -= pages
@@ -422,7 +443,7 @@ def do_brk(current: Task, addr: int, length: int) -> int:
     mm = current.mm
     assert mm is not None
     k = current.kernel
-    length = length + 4095 & ~4095
+    length = length + PAGE_SIZE - 1 & PAGE_MASK
     if not length:
         return addr
     check_mmap_min_addr(current, addr)
@@ -430,7 +451,7 @@ def do_brk(current: Task, addr: int, length: int) -> int:
     if current.personality & READ_IMPLIES_EXEC:
         vm_flags |= VM_EXEC
     get_unmapped_area(current, mm, addr, length, MAP_FIXED)
-    pages = length >> 12
+    pages = length >> PAGE_SHIFT
     if vm_flags & VM_LOCKED:
         mlock.check_mlock_limit(current, mm, pages)
     end = addr + length
@@ -443,13 +464,13 @@ def do_brk(current: Task, addr: int, length: int) -> int:
     util.vm_enough_memory(current, pages)
     i = bisect_right(mm.mmap, addr, key=_end)
     prev = mm.mmap[i - 1] if i else None
-    if areas.vma_merge(k, mm, prev, addr, end, vm_flags, False, None, addr >> 12) is None:
+    if areas.vma_merge(k, mm, prev, addr, end, vm_flags, False, None, addr >> PAGE_SHIFT) is None:
         try:
             k.caches["vm_area_struct"].alloc()
         except LinuxError:
             k.mm.vm_committed -= pages
             raise
-        areas.vma_link(mm, VmArea(mm, addr, end, vm_flags, addr >> 12))
+        areas.vma_link(mm, VmArea(mm, addr, end, vm_flags, addr >> PAGE_SHIFT))
     mm.total_vm += pages
     if vm_flags & VM_LOCKED:
         mm.locked_vm += pages
@@ -463,76 +484,18 @@ def insert_vm_struct(current: Task, mm: MmStruct, vma: VmArea) -> None:
     The counts of mm are the caller's. Takes the object into account, and vma.vm_file's reference over.
     """
     if vma.vm_file is None:
-        vma.vm_pgoff = vma.vm_start >> 12
+        vma.vm_pgoff = vma.vm_start >> PAGE_SHIFT
     if find_vma_intersection(mm, vma.vm_start, vma.vm_end) is not None:
         raise LinuxError(Errno.ENOMEM, "areas overlap")
     k = current.kernel
     k.caches["vm_area_struct"].alloc()
     if vma.vm_flags & VM_ACCOUNT:
         try:
-            util.vm_enough_memory(current, vma.vm_end - vma.vm_start >> 12)
+            util.vm_enough_memory(current, vma.vm_end - vma.vm_start >> PAGE_SHIFT)
         except LinuxError:
             k.caches["vm_area_struct"].free()
             raise
     areas.vma_link(mm, vma)
-
-
-def dup_mmap(current: Task, mm: MmStruct, oldmm: MmStruct) -> None:
-    """Copy oldmm's areas to the empty mm, sharing pages copy-on-write; raises ENOMEM, then mm is for exit_mmap.
-
-    Memory locks are not inherited.
-    """
-    k = current.kernel
-    mm.shared_vm, mm.exec_vm, mm.stack_vm = oldmm.shared_vm, oldmm.exec_vm, oldmm.stack_vm
-    total_vm = oldmm.total_vm
-    cache = k.caches["vm_area_struct"]
-    if cache.nr_active + len(oldmm.mmap) > cache.limit:
-        raise LinuxError(Errno.ENOMEM, "no memory for the areas of a copy")
-    room = page_alloc.nr_free_pages(k) >> 1 if k.mm.overcommit_memory == 0 else 0
-    charged = 0
-    new = mm.mmap
-    with_pages = []
-    with oldmm.mmap_sem.write(), mm.mmap_sem.write():
-        try:
-            for mpnt in oldmm.mmap:
-                start, end, flags, file = mpnt.vm_start, mpnt.vm_end, mpnt.vm_flags, mpnt.vm_file
-                if flags & _UNUSUAL:
-                    if flags & VM_DONTCOPY:
-                        pages = end - start >> 12
-                        total_vm -= pages
-                        util.vm_stat_account(mm, flags, file, -pages)
-                        continue
-                    flags &= ~VM_LOCKED
-                if k.fault_attr is not None:
-                    k.fault_attr.ask(k, "slab", cache.name, Errno.ENOMEM)
-                if flags & VM_ACCOUNT:
-                    # As vm_enough_memory() for small areas, without asking it for each.
-                    if end - start >> 12 < room:
-                        charged += end - start >> 12
-                    else:
-                        util.vm_enough_memory(current, end - start >> 12)
-                tmp = VmArea(mm, start, end, flags, mpnt.vm_pgoff, file, mpnt.anon_vma, mpnt.name)
-                if file is not None:
-                    file.f_count += 1
-                    inode = file.f_path.dentry.d_inode
-                    inode.i_mmap[tmp] = None
-                    if flags & VM_DENYWRITE:
-                        inode.i_writecount -= 1
-                new.append(tmp)
-                if mpnt.anon_vma:
-                    with_pages.append(mpnt)
-        finally:
-            k.mm.vm_committed += charged
-            cache.nr_active += len(new)
-            cache.nr_allocs += len(new)
-        if with_pages:
-            mm.exits.update(oldmm.exits)
-            memory.copy_page_range(k, mm, oldmm, with_pages)
-        tlb.flush_tlb_mm(k, oldmm)
-    mm.total_vm = total_vm
-
-
-_UNUSUAL: Final = VM_DONTCOPY | VM_LOCKED
 
 
 def exit_mmap(k: Kernel, mm: MmStruct) -> None:
@@ -542,7 +505,7 @@ def exit_mmap(k: Kernel, mm: MmStruct) -> None:
     for vma in mm.mmap:
         flags = vma.vm_flags
         if flags & VM_ACCOUNT:
-            committed += vma.vm_end - vma.vm_start >> 12
+            committed += vma.vm_end - vma.vm_start >> PAGE_SHIFT
         file = vma.vm_file
         if file is not None:
             inode = file.f_path.dentry.d_inode
@@ -566,7 +529,7 @@ def sys_mmap(current: Task, addr: Addr, length: SizeT, prot: ProtArg, flags: Map
 
     Differs: huge pages are always used up (ENOMEM).
     """
-    if offset & 4095:
+    if offset & ~PAGE_MASK:
         raise LinuxError(Errno.EINVAL, "the offset is not page-aligned")
     file = None
     if not flags & MAP_ANONYMOUS:
@@ -581,7 +544,7 @@ def sys_mmap(current: Task, addr: Addr, length: SizeT, prot: ProtArg, flags: Map
         if current.mm is None:
             raise LinuxError(Errno.ENOMEM, "no address space")
         with current.mm.mmap_sem.write():
-            return do_mmap_pgoff(current, file, addr, length, prot, flags, offset >> 12)
+            return do_mmap_pgoff(current, file, addr, length, prot, flags, offset >> PAGE_SHIFT)
     finally:
         if file is not None:
             file_table.fput(current, file)
@@ -610,13 +573,13 @@ def sys_brk(current: Task, brk: Addr) -> Addr:
         limit = util.rlimit(current, RLIMIT_DATA)
         if limit != RLIM_INFINITY and brk - mm.start_brk + mm.end_data - mm.start_data > limit:
             return mm.brk
-        newbrk, oldbrk = brk + 4095 & ~4095, mm.brk + 4095 & ~4095
+        newbrk, oldbrk = brk + PAGE_SIZE - 1 & PAGE_MASK, mm.brk + PAGE_SIZE - 1 & PAGE_MASK
         try:
             if newbrk < oldbrk:
                 do_munmap(current, mm, newbrk, oldbrk - newbrk)
             elif newbrk > oldbrk:
                 # One page stays free below the next area.
-                if find_vma_intersection(mm, oldbrk, newbrk + 4096) is not None:
+                if find_vma_intersection(mm, oldbrk, newbrk + PAGE_SIZE) is not None:
                     return mm.brk
                 do_brk(current, oldbrk, newbrk - oldbrk)
         except LinuxError:

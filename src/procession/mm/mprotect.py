@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Final
 from procession.include.asm.pgtable import PAGE_PROT, PTE_ACCESSED, PTE_DIRTY, PTE_PFN_MASK, PTE_RW
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import (
+    PAGE_MASK,
+    PAGE_SHIFT,
+    PAGE_SIZE,
     PROT_GROWSDOWN,
     PROT_GROWSUP,
     PROT_SEM,
@@ -40,11 +43,11 @@ def sys_mprotect(current: Task, start: Addr, length: SizeT, prot: ProtArg) -> in
     """Change the protection of pages (mprotect(2)); raises EINVAL, ENOMEM, EACCES."""
     grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP)
     prot &= ~(PROT_GROWSDOWN | PROT_GROWSUP)
-    if grows == PROT_GROWSDOWN | PROT_GROWSUP or start & 4095:
+    if grows == PROT_GROWSDOWN | PROT_GROWSUP or start & ~PAGE_MASK:
         raise LinuxError(Errno.EINVAL, "bad start or direction")
     if not length:
         return 0
-    end = start + (length + 4095 & ~4095)
+    end = start + (length + PAGE_SIZE - 1 & PAGE_MASK)
     if end <= start or end >> 64:
         raise LinuxError(Errno.ENOMEM, "the range wraps")
     if prot & ~(_RWX | PROT_SEM):
@@ -74,18 +77,11 @@ def _do_mprotect(current: Task, mm: MmStruct, start: int, end: int, prot: int, g
             raise LinuxError(Errno.ENOMEM, "not mapped")
         if grows:
             raise LinuxError(Errno.EINVAL, "nothing grows up")
-    while True:
-        newflags = prot | vma.vm_flags & ~_RWX
+    for part, first, stop in mmap.mapped_parts(mm, start, end):
+        newflags = prot | part.vm_flags & ~_RWX
         if newflags & ~(newflags >> 4) & _RWX:
             raise LinuxError(Errno.EACCES, "more than the file was opened for")
-        stop = min(vma.vm_end, end)
-        mprotect_fixup(current, mm, vma, start, stop, newflags)
-        start = stop
-        if start >= end:
-            return
-        vma = mmap.find_vma(mm, start)
-        if vma is None or vma.vm_start > start:
-            raise LinuxError(Errno.ENOMEM, "not mapped")
+        mprotect_fixup(current, mm, part, first, stop, newflags)
 
 
 def mprotect_fixup(current: Task, mm: MmStruct, vma: VmArea, start: int, end: int, newflags: int) -> None:
@@ -94,7 +90,7 @@ def mprotect_fixup(current: Task, mm: MmStruct, vma: VmArea, start: int, end: in
     if newflags == oldflags:
         return
     k = current.kernel
-    pages = end - start >> 12
+    pages = end - start >> PAGE_SHIFT
     charged = newflags & VM_WRITE and not oldflags & (VM_ACCOUNT | VM_WRITE | VM_SHARED | VM_NORESERVE)
     if charged:
         # Private pages may now be written, so they must be promised.

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procession.arch.x86 import pgtable
-from procession.include.asm.pgtable import PTE_NX
+from procession.include.asm.pgtable import PMD_SHIFT, PTE_INDEX_MASK, PTE_NX
 from procession.include.linux.bug import bug_on
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import (
     MAP_FIXED,
+    PAGE_MASK,
+    PAGE_SHIFT,
+    PAGE_SIZE,
     TASK_SIZE,
     VM_ACCOUNT,
     VM_DONTEXPAND,
@@ -39,10 +42,10 @@ def sys_mremap(
     mm = current.mm
     if mm is None:
         raise LinuxError(Errno.EFAULT, "no address space")
-    if flags & ~(MREMAP_FIXED | MREMAP_MAYMOVE) or addr & 4095:
+    if flags & ~(MREMAP_FIXED | MREMAP_MAYMOVE) or addr & ~PAGE_MASK:
         raise LinuxError(Errno.EINVAL, "bad flags or address")
-    old_len = old_len + 4095 & ~4095
-    new_len = new_len + 4095 & ~4095
+    old_len = old_len + PAGE_SIZE - 1 & PAGE_MASK
+    new_len = new_len + PAGE_SIZE - 1 & PAGE_MASK
     if not new_len or new_len >> 64:
         raise LinuxError(Errno.EINVAL, "length 0")
     with mm.mmap_sem.write():
@@ -60,8 +63,8 @@ def _mremap(current: Task, mm: MmStruct, addr: int, old_len: int, new_len: int, 
             mmap.do_munmap(current, mm, addr + new_len, old_len - new_len)
         return addr
     vma, charged = vma_to_resize(current, mm, addr, old_len, new_len)
-    if old_len == vma.vm_end - addr and _vma_expandable(mm, vma, new_len - old_len):
-        pages = new_len - old_len >> 12
+    if old_len == vma.vm_end - addr and vma_expandable(mm, vma, new_len - old_len):
+        pages = new_len - old_len >> PAGE_SHIFT
         vma.vm_end = addr + new_len
         mm.total_vm += pages
         util.vm_stat_account(mm, vma.vm_flags, vma.vm_file, pages)
@@ -81,7 +84,7 @@ def _mremap(current: Task, mm: MmStruct, addr: int, old_len: int, new_len: int, 
         raise
 
 
-def _vma_expandable(mm: MmStruct, vma: VmArea, delta: int) -> bool:
+def vma_expandable(mm: MmStruct, vma: VmArea, delta: int) -> bool:
     end = vma.vm_end + delta
     return end <= TASK_SIZE and mmap.find_vma_intersection(mm, vma.vm_end, end) is None
 
@@ -98,7 +101,7 @@ def vma_to_resize(current: Task, mm: MmStruct, addr: int, old_len: int, new_len:
         return vma, 0
     if vma.vm_flags & (VM_DONTEXPAND | VM_PFNMAP):
         raise LinuxError(Errno.EFAULT, "the mapping may not grow")
-    pages = new_len - old_len >> 12
+    pages = new_len - old_len >> PAGE_SHIFT
     if vma.vm_flags & VM_LOCKED:
         mlock.check_mlock_limit(current, mm, pages)
     if not util.may_expand_vm(current, mm, pages):
@@ -111,7 +114,7 @@ def vma_to_resize(current: Task, mm: MmStruct, addr: int, old_len: int, new_len:
 
 def mremap_to(current: Task, mm: MmStruct, addr: int, old_len: int, new_addr: int, new_len: int) -> int:
     """Move to a given place, in place of what is there (MREMAP_FIXED)."""
-    if new_addr & 4095 or new_len > TASK_SIZE or new_addr > TASK_SIZE - new_len:
+    if new_addr & ~PAGE_MASK or new_len > TASK_SIZE or new_addr > TASK_SIZE - new_len:
         raise LinuxError(Errno.EINVAL, "bad new address")
     if new_addr <= addr < new_addr + new_len or addr <= new_addr < addr + old_len:
         raise LinuxError(Errno.EINVAL, "old and new place overlap")
@@ -135,9 +138,9 @@ def move_vma(current: Task, mm: MmStruct, vma: VmArea, old_addr: int, old_len: i
     k = current.kernel
     if len(mm.mmap) >= k.mm.max_map_count - 3:
         raise LinuxError(Errno.ENOMEM, "too many areas")
-    pgoff = vma.vm_pgoff + (old_addr - vma.vm_start >> 12)
+    pgoff = vma.vm_pgoff + (old_addr - vma.vm_start >> PAGE_SHIFT)
     new_vma = copy_vma(k, mm, vma, new_addr, new_len, pgoff)
-    pages = new_len >> 12
+    pages = new_len >> PAGE_SHIFT
     flags = new_vma.vm_flags
     mm.total_vm += pages
     util.vm_stat_account(mm, flags, new_vma.vm_file, pages)
@@ -154,7 +157,7 @@ def move_vma(current: Task, mm: MmStruct, vma: VmArea, old_addr: int, old_len: i
 
     # The charge moves along: what do_munmap gives back for the old place is the new one's.
     if flags & VM_ACCOUNT:
-        k.mm.vm_committed += old_len >> 12
+        k.mm.vm_committed += old_len >> PAGE_SHIFT
     hiwater_vm = mm.hiwater_vm
     if old_len:
         mmap.do_munmap(current, mm, old_addr, old_len)
@@ -167,7 +170,7 @@ def move_vma(current: Task, mm: MmStruct, vma: VmArea, old_addr: int, old_len: i
 def copy_vma(k: Kernel, mm: MmStruct, vma: VmArea, addr: int, length: int, pgoff: int) -> VmArea:
     """Make an area like vma at addr, or let a neighbour take the place; raises ENOMEM."""
     if vma.vm_file is None and not vma.anon_vma:
-        pgoff = addr >> 12  # nothing refers to the old offset yet, so a better one may allow merging
+        pgoff = addr >> PAGE_SHIFT  # nothing refers to the old offset yet, so a better one may allow merging
     _, prev = mmap.find_vma_prev(mm, addr)
     merged = areas.vma_merge(k, mm, prev, addr, addr + length, vma.vm_flags, vma.anon_vma, vma.vm_file, pgoff, vma.name)
     if merged is not None:
@@ -189,8 +192,8 @@ def move_page_tables(k: Kernel, mm: MmStruct, old_addr: int, new_addr: int, leng
     for region, lo, hi in memory.tables_in(mm, old_addr, old_addr + length):
         base = mm.pte_tables[region]
         for slot in memory.present_entries(k, lo, hi):
-            address = (region << 21) + (slot - base << 12) + delta
-            moves.append((slot, pgtable.pte_alloc(k, mm, address) + (address >> 12 & 511)))
+            address = (region << PMD_SHIFT) + (slot - base << PAGE_SHIFT) + delta
+            moves.append((slot, pgtable.pte_alloc(k, mm, address) + (address >> PAGE_SHIFT & PTE_INDEX_MASK)))
     q = k.frames.q
     with mm.page_table_lock:
         for old, new in moves:

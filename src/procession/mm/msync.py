@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import VM_LOCKED
+from procession.include.linux.mm_types import PAGE_MASK, PAGE_SIZE, VM_LOCKED
 from procession.include.linux.mman import MS_ASYNC, MS_INVALIDATE, MS_SYNC, MsyncArg
 from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
@@ -16,11 +16,11 @@ __all__ = ("sys_msync",)
 @syscall
 def sys_msync(current: Task, start: Addr, length: SizeT, flags: MsyncArg) -> int:
     """Write changes of shared mappings to their files (msync(2)); raises EINVAL, EBUSY, ENOMEM for holes."""
-    if flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) or start & 4095:
+    if flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) or start & ~PAGE_MASK:
         raise LinuxError(Errno.EINVAL, "bad flags or address")
     if flags & MS_ASYNC and flags & MS_SYNC:
         raise LinuxError(Errno.EINVAL, "both MS_ASYNC and MS_SYNC")
-    end = start + (length + 4095 & ~4095)
+    end = start + (length + PAGE_SIZE - 1 & PAGE_MASK)
     if end >> 64:
         raise LinuxError(Errno.ENOMEM, "the range wraps")
     if end == start:

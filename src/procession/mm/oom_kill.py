@@ -34,14 +34,14 @@ def out_of_memory(k: Kernel) -> None:
         current.ti_flags |= TIF_MEMDIE  # it will soon give back what it has
         return
     with k.tasklist_lock.read():
-        victim, points = _select_bad_process(k, current)
+        victim, points = select_bad_process(k, current)
         if victim is not None and points:
-            _oom_kill_process(k, victim, points)
+            oom_kill_process(k, victim, points)
     if victim is None:
         panic.panic(k, "Out of memory and no killable processes...")
 
 
-def _select_bad_process(k: Kernel, current: Task) -> tuple[Task | None, int]:
+def select_bad_process(k: Kernel, current: Task) -> tuple[Task | None, int]:
     """Return the worst process and its points; points 0: that one is on its way out, wait for it."""
     chosen: Task | None = None
     most = 0
@@ -83,7 +83,7 @@ def _process_mm(p: Task) -> MmStruct | None:
     return p.mm
 
 
-def _oom_kill_process(k: Kernel, p: Task, points: int) -> None:
+def oom_kill_process(k: Kernel, p: Task, points: int) -> None:
     if p.flags & PF_EXITING:
         p.ti_flags |= TIF_MEMDIE
         return
@@ -98,10 +98,10 @@ def _oom_kill_process(k: Kernel, p: Task, points: int) -> None:
             score = oom_badness(k, child)
             if score > worst:
                 victim, worst = child, score
-    _oom_kill_task(k, victim)
+    oom_kill_task(k, victim)
 
 
-def _oom_kill_task(k: Kernel, p: Task) -> None:
+def oom_kill_task(k: Kernel, p: Task) -> None:
     mm = _process_mm(p)
     if mm is None:
         return

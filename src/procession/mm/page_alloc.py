@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from procession.hw.memory import PG_EXEC
 from procession.include.linux.bug import bug
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE
 from procession.mm import filemap, oom_kill
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ __all__ = (
     "put_page",
 )
 
-ZEROES: Final = bytes(4096)
+ZEROES: Final = bytes(PAGE_SIZE)
 
 
 def mem_init(k: Kernel) -> None:
@@ -58,7 +59,7 @@ def nr_used_pages(k: Kernel) -> int:
 def alloc_page(k: Kernel) -> int:
     """Return a frame with one reference and any contents; raises ENOMEM."""
     if k.fault_attr is not None:
-        _should_fail_alloc_page(k)
+        should_fail_alloc_page(k)
     free = k.mm.free_list
     if free:
         pfn = free.pop()
@@ -75,13 +76,13 @@ def alloc_page(k: Kernel) -> int:
 def alloc_zeroed_page(k: Kernel) -> int:
     """Return a frame full of zeroes with one reference (get_zeroed_page); raises ENOMEM."""
     if k.fault_attr is not None:
-        _should_fail_alloc_page(k)
+        should_fail_alloc_page(k)
     free = k.mm.free_list
     frames = k.frames
     if free:
         pfn = free.pop()
-        start = pfn << 12
-        frames.phys[start : start + 4096] = ZEROES
+        start = pfn << PAGE_SHIFT
+        frames.phys[start : start + PAGE_SIZE] = ZEROES
     else:
         pfn = k.mm.next_fresh
         if pfn == k.mm.total_pages:
@@ -93,8 +94,8 @@ def alloc_zeroed_page(k: Kernel) -> int:
     return pfn
 
 
-def _should_fail_alloc_page(k: Kernel) -> None:
-    """Raise ENOMEM if this allocation is to be refused; nobody is killed for it (should_fail_alloc_page)."""
+def should_fail_alloc_page(k: Kernel) -> None:
+    """Raise ENOMEM if this allocation is to be refused; nobody is killed for it."""
     assert k.fault_attr is not None
     k.fault_attr.ask(k, "page", "page", Errno.ENOMEM)
 
@@ -108,8 +109,8 @@ def _alloc_slowpath(k: Kernel) -> int:
 
 def clear_page(k: Kernel, pfn: int) -> None:
     """Fill a frame with zeroes."""
-    start = pfn << 12
-    k.frames.phys[start : start + 4096] = ZEROES
+    start = pfn << PAGE_SHIFT
+    k.frames.phys[start : start + PAGE_SIZE] = ZEROES
 
 
 def get_page(k: Kernel, pfn: int) -> None:

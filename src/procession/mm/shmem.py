@@ -25,7 +25,7 @@ from procession.include.linux.fs import (
     Vfsmount,
 )
 from procession.include.linux.magic import TMPFS_MAGIC
-from procession.include.linux.mm_types import VM_NORESERVE, VM_SHARED
+from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE, VM_NORESERVE, VM_SHARED
 from procession.mm import filemap, util
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def shmem_file_setup(current: Task, name: str, size: int, vm_flags: int) -> File
     k = current.kernel
     mnt = _shm_mnt(k)
     sb = mnt.mnt_sb
-    pages = 0 if vm_flags & VM_NORESERVE else size + 4095 >> 12
+    pages = 0 if vm_flags & VM_NORESERVE else size + PAGE_SIZE - 1 >> PAGE_SHIFT
     util.vm_enough_memory(current, pages)
     inode = ShmemInode(sb, fs_inode.get_next_ino(sb), S_IFREG | 0o777, i_nlink=0, i_size=size)
     inode.committed = pages
@@ -112,5 +112,5 @@ def mmap_zero(current: Task, vma: VmArea) -> None:
     assert vma.vm_file is not None
     file_table.fput(current, vma.vm_file)
     vma.vm_file = None
-    vma.vm_pgoff = vma.vm_start >> 12
+    vma.vm_pgoff = vma.vm_start >> PAGE_SHIFT
     vma.name = "/dev/zero"

@@ -26,7 +26,7 @@ from procession.arch.x86 import pgtable
 from procession.hw import untranslatable
 from procession.hw.memory import PG_EXEC, PG_FILE
 from procession.include.asm.pgtable import PFN_MASK, PTE_NX, PTE_PRESENT, PTE_RW
-from procession.include.linux.mm_types import VM_EXEC
+from procession.include.linux.mm_types import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, VM_EXEC
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -48,17 +48,17 @@ def allow_exec(k: Kernel, mm: MmStruct, vma: VmArea, address: int) -> bool:
     entry = q[slot] if slot >= 0 else 0
     if not entry & PTE_PRESENT or not vma.vm_flags & VM_EXEC or not entry & PTE_NX:
         return True
-    pfn = entry >> 12 & PFN_MASK
+    pfn = entry >> PAGE_SHIFT & PFN_MASK
     inside = k.x86.untranslatable.get(pfn)
     if inside is None and not frames.pflags[pfn] & PG_EXEC:
-        inside = untranslatable.starts(frames.phys[pfn << 12 : (pfn + 1) << 12])
+        inside = untranslatable.starts(frames.phys[pfn << PAGE_SHIFT : (pfn + 1) << PAGE_SHIFT])
     if inside and (inside[0] == 0 or len(inside) > _MANY_EXITS or len(mm.exits) >= _MANY_PAGES):
         return False
     with mm.page_table_lock:
         if inside:
             k.x86.untranslatable[pfn] = inside
-        _set_exits(k, mm, address & ~4095, pfn)
-        _set_exits_before(k, mm, address & ~4095, pfn)
+        _set_exits(k, mm, address & PAGE_MASK, pfn)
+        _set_exits_before(k, mm, address & PAGE_MASK, pfn)
         if not frames.pflags[pfn] & PG_EXEC:
             for other in _entries_of(k, pfn, slot):
                 if q[other] & PTE_RW:
@@ -105,7 +105,7 @@ def take_back_exec(k: Kernel, slots: list[int]) -> None:
     q = k.frames.q
     for slot in slots:
         q[slot] |= PTE_NX
-        k.x86.tb_dirty_pages.append(q[slot] >> 12 & PFN_MASK)
+        k.x86.tb_dirty_pages.append(q[slot] >> PAGE_SHIFT & PFN_MASK)
     k.x86.tlb_gen += 1
 
 
@@ -120,10 +120,10 @@ def _entries_of(k: Kernel, pfn: int, slot: int) -> list[int]:
     found = []
     q = k.frames.q
     for vma in inode.i_mmap:
-        address = vma.vm_start + (index - vma.vm_pgoff << 12)
+        address = vma.vm_start + (index - vma.vm_pgoff << PAGE_SHIFT)
         if vma.vm_start <= address < vma.vm_end:
             at = pgtable.lookup_address(k, vma.vm_mm, address)
-            if at >= 0 and q[at] and q[at] >> 12 & PFN_MASK == pfn:
+            if at >= 0 and q[at] and q[at] >> PAGE_SHIFT & PFN_MASK == pfn:
                 found.append(at)
     return found
 
@@ -148,7 +148,7 @@ def retranslate(k: Kernel, mm: MmStruct, address: int) -> None:
     """Have the next flush drop the code of the page at address."""
     frame = _frame_at(k, mm, address)
     if frame >= 0:
-        k.x86.tb_dirty_pages.append(frame >> 12)
+        k.x86.tb_dirty_pages.append(frame >> PAGE_SHIFT)
 
 
 def _set_exits(k: Kernel, mm: MmStruct, page: int, pfn: int) -> None:
@@ -159,11 +159,11 @@ def _set_exits(k: Kernel, mm: MmStruct, page: int, pfn: int) -> None:
     """
     phys = k.frames.phys
     found = k.x86.untranslatable.get(pfn, [])
-    tail = bytes(phys[(pfn + 1 << 12) - _BORDER : pfn + 1 << 12])
+    tail = bytes(phys[(pfn + 1 << PAGE_SHIFT) - _BORDER : pfn + 1 << PAGE_SHIFT])
     if untranslatable.may_begin(tail):
-        after = _frame_at(k, mm, page + 4096)
+        after = _frame_at(k, mm, page + PAGE_SIZE)
         across = untranslatable.starts(tail + bytes(phys[after : after + _BORDER])) if after >= 0 else []
-        across = [4096 - _BORDER + at for at in across if at < _BORDER]
+        across = [PAGE_SIZE - _BORDER + at for at in across if at < _BORDER]
         if across:
             found = sorted({*found, *across})
             k.x86.tb_dirty_pages.append(pfn)
@@ -179,11 +179,11 @@ def _set_exits(k: Kernel, mm: MmStruct, page: int, pfn: int) -> None:
 
 def _set_exits_before(k: Kernel, mm: MmStruct, page: int, pfn: int) -> None:
     """Set the exits of the page before one that is in frame pfn, if something may lie across their border."""
-    before = _frame_at(k, mm, page - 4096)
-    if before < 0 or not _executable(k, mm, page - 4096):
+    before = _frame_at(k, mm, page - PAGE_SIZE)
+    if before < 0 or not _executable(k, mm, page - PAGE_SIZE):
         return
-    if untranslatable.may_begin(bytes(k.frames.phys[before + 4096 - _BORDER : before + 4096])):
-        _set_exits(k, mm, page - 4096, before >> 12)
+    if untranslatable.may_begin(bytes(k.frames.phys[before + PAGE_SIZE - _BORDER : before + PAGE_SIZE])):
+        _set_exits(k, mm, page - PAGE_SIZE, before >> PAGE_SHIFT)
 
 
 def _executable(k: Kernel, mm: MmStruct, page: int) -> bool:
@@ -197,4 +197,4 @@ def _frame_at(k: Kernel, mm: MmStruct, address: int) -> int:
     if slot < 0:
         return -1
     entry = k.frames.q[slot]
-    return (entry >> 12 & PFN_MASK) << 12 if entry & PTE_PRESENT else -1
+    return (entry >> PAGE_SHIFT & PFN_MASK) << PAGE_SHIFT if entry & PTE_PRESENT else -1

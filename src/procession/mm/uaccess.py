@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from procession.include.asm.pgtable import PTE_PFN_MASK, PTE_PRESENT, PTE_RW, PTE_USER
+from procession.include.asm.pgtable import PMD_SHIFT, PTE_INDEX_MASK, PTE_PFN_MASK, PTE_PRESENT, PTE_RW, PTE_USER
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import PAGE_SIZE, TASK_SIZE
+from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE, TASK_SIZE
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -51,8 +51,8 @@ def access_ok(address: int, size: int) -> bool:
     return address >= 0 and address + size <= TASK_SIZE
 
 
-def _should_fail_usercopy(k: Kernel, function: str) -> None:
-    """Raise EFAULT if this access is to be refused (should_fail_usercopy)."""
+def should_fail_usercopy(k: Kernel, function: str) -> None:
+    """Raise EFAULT if this access is to be refused."""
     assert k.fault_attr is not None
     k.fault_attr.ask(k, "usercopy", function, Errno.EFAULT)
 
@@ -61,9 +61,9 @@ def _user_frame(current: Task, mm: MmStruct, address: int, want: int) -> int:
     """Return the physical address of a user byte whose entry allows want, faulting its page in; raises EFAULT."""
     faults = 0
     while True:
-        base = mm.pte_tables.get(address >> 21)
+        base = mm.pte_tables.get(address >> PMD_SHIFT)
         if base is not None:
-            entry = current.kernel.frames.q[base + (address >> 12 & 511)]
+            entry = current.kernel.frames.q[base + (address >> PAGE_SHIFT & PTE_INDEX_MASK)]
             if entry & want == want:
                 return (entry & PTE_PFN_MASK) + (address & _OFFSET)
         # A write that has to break copy-on-write after reading is done in one fault; a second means a stack page.
@@ -98,7 +98,7 @@ def _user_pages(current: Task, ptr: int, n: int, want: int) -> Iterator[slice]:
 def copy_from_user_partial(current: Task, ptr: UserPtr, n: int) -> bytes:
     """Return the first n bytes at ptr, or those before the first bad page; raises EFAULT if there are none."""
     if current.kernel.fault_attr is not None:
-        _should_fail_usercopy(current.kernel, "copy_from_user")
+        should_fail_usercopy(current.kernel, "copy_from_user")
     return _load(current, ptr, n)
 
 
@@ -115,7 +115,7 @@ def copy_from_user(current: Task, ptr: UserPtr, n: int) -> bytes:
     """Return n bytes at ptr; raises EFAULT."""
     k = current.kernel
     if k.fault_attr is not None:
-        _should_fail_usercopy(k, "copy_from_user")
+        should_fail_usercopy(k, "copy_from_user")
     if not isinstance(ptr, int):
         return ptr.load(0, n)
     mm = current.mm
@@ -136,7 +136,7 @@ def load(current: Task, ptr: UserPtr, n: int) -> bytes:
 def copy_to_user_partial(current: Task, ptr: UserPtr, data: bytes) -> int:
     """Store data at ptr up to the first bad page; returns bytes stored; raises EFAULT if that is none of some."""
     if current.kernel.fault_attr is not None:
-        _should_fail_usercopy(current.kernel, "copy_to_user")
+        should_fail_usercopy(current.kernel, "copy_to_user")
     return _store(current, ptr, data)
 
 
@@ -159,7 +159,7 @@ def copy_to_user(current: Task, ptr: UserPtr, data: bytes, offset: int = 0) -> N
     """Store data at ptr + offset; raises EFAULT, perhaps with a part stored."""
     k = current.kernel
     if k.fault_attr is not None:
-        _should_fail_usercopy(k, "copy_to_user")
+        should_fail_usercopy(k, "copy_to_user")
     if not isinstance(ptr, int):
         ptr.store(offset, data)
         return
@@ -183,7 +183,7 @@ def get_user(current: Task, ptr: UserPtr, size: int, signed: bool = False, offse
     """Return the little-endian number of size bytes at ptr + offset; raises EFAULT."""
     k = current.kernel
     if k.fault_attr is not None:
-        _should_fail_usercopy(k, "get_user")
+        should_fail_usercopy(k, "get_user")
     if not isinstance(ptr, int):
         return int.from_bytes(ptr.load(offset, size), "little", signed=signed)
     ptr += offset
@@ -205,7 +205,7 @@ def put_user(current: Task, ptr: UserPtr, value: int, size: int, offset: int = 0
 def clear_user(current: Task, ptr: UserPtr, n: int) -> None:
     """Store n zero bytes; raises EFAULT."""
     if current.kernel.fault_attr is not None:
-        _should_fail_usercopy(current.kernel, "clear_user")
+        should_fail_usercopy(current.kernel, "clear_user")
     if not isinstance(ptr, int):
         ptr.store(0, bytes(n))
         return
@@ -219,7 +219,7 @@ def clear_user(current: Task, ptr: UserPtr, n: int) -> None:
 def strncpy_from_user(current: Task, ptr: UserPtr, maxlen: int) -> bytes:
     """Return the string at ptr without its NUL; raises EFAULT, ENAMETOOLONG if no NUL is in the first maxlen bytes."""
     if current.kernel.fault_attr is not None:
-        _should_fail_usercopy(current.kernel, "strncpy_from_user")
+        should_fail_usercopy(current.kernel, "strncpy_from_user")
     if not isinstance(ptr, int):
         data = ptr.load(0, min(maxlen, len(ptr)))
         end = data.find(0)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import VM_EXEC, VM_GROWSDOWN, VM_WRITE
+from procession.include.linux.mm_types import PAGE_SHIFT, VM_EXEC, VM_GROWSDOWN, VM_WRITE
 from procession.include.linux.resource import RLIMIT_AS
 from procession.kernel import capability
 from procession.mm import page_alloc
@@ -30,7 +30,7 @@ def rlimit(current: Task, resource: int) -> int:
 
 def may_expand_vm(current: Task, mm: MmStruct, npages: int) -> bool:
     """Whether mm may grow by npages under RLIMIT_AS."""
-    return mm.total_vm + npages <= current.signal.rlim[RLIMIT_AS][0] >> 12
+    return mm.total_vm + npages <= current.signal.rlim[RLIMIT_AS][0] >> PAGE_SHIFT
 
 
 def vm_enough_memory(current: Task, pages: int) -> None:

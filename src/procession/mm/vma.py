@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from procession.fs import file_table
 from procession.include.linux.bug import bug_on
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import VM_DENYWRITE, VM_DONTEXPAND, VM_IO, VM_PFNMAP, VmArea
+from procession.include.linux.mm_types import PAGE_SHIFT, VM_DENYWRITE, VM_DONTEXPAND, VM_IO, VM_PFNMAP, VmArea
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import File
@@ -89,7 +89,7 @@ def vma_merge(
     nxt = areas[i] if i < len(areas) else None
     if nxt is not None and nxt.vm_end == end and nxt.vm_start < end:
         nxt = areas[i + 1] if i + 1 < len(areas) else None
-    pages = end - addr >> 12
+    pages = end - addr >> PAGE_SHIFT
     before = (
         nxt is not None
         and nxt.vm_start == end
@@ -103,7 +103,7 @@ def vma_merge(
         and prev.vm_end == addr
         and prev.vm_flags == vm_flags
         and prev.vm_file is file
-        and prev.vm_pgoff + (addr - prev.vm_start >> 12) == pgoff
+        and prev.vm_pgoff + (addr - prev.vm_start >> PAGE_SHIFT) == pgoff
         and prev.name == name
     ):
         if before:
@@ -129,7 +129,7 @@ def _take_following(k: Kernel, mm: MmStruct, vma: VmArea, end: int) -> None:
         # Pages that move over may be anonymous ones.
         vma.anon_vma |= nxt.anon_vma
         if nxt.vm_end > end:
-            nxt.vm_pgoff += end - nxt.vm_start >> 12
+            nxt.vm_pgoff += end - nxt.vm_start >> PAGE_SHIFT
             nxt.vm_start = end
             break
         del areas[i]
@@ -154,7 +154,7 @@ def _take_preceding(k: Kernel, mm: MmStruct, vma: VmArea, start: int) -> None:
             mm.mmap_cache = None
         remove_vma(k, prev)
         i -= 1
-    vma.vm_pgoff -= vma.vm_start - start >> 12
+    vma.vm_pgoff -= vma.vm_start - start >> PAGE_SHIFT
     vma.vm_start = start
 
 
@@ -163,7 +163,7 @@ def split_vma(k: Kernel, mm: MmStruct, vma: VmArea, addr: int, new_below: bool) 
     if len(mm.mmap) >= k.mm.max_map_count:
         raise LinuxError(Errno.ENOMEM, "too many areas")
     k.caches["vm_area_struct"].alloc()
-    pages = addr - vma.vm_start >> 12
+    pages = addr - vma.vm_start >> PAGE_SHIFT
     new = VmArea(mm, addr, vma.vm_end, vma.vm_flags, vma.vm_pgoff + pages, vma.vm_file, vma.anon_vma, vma.name)
     if new_below:
         new.vm_start, new.vm_end, new.vm_pgoff = vma.vm_start, addr, vma.vm_pgoff

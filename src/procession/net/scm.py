@@ -71,12 +71,12 @@ def _control_message(current: Task, kind: int, body: bytes, files: list[File], s
                 raise LinuxError(Errno.EINVAL, "too many files")
             files.append(fs_file.fget(current, fd))
     elif kind == SCM_CREDENTIALS:
-        scm.creds = _scm_check_creds(current, body)
+        scm.creds = scm_check_creds(current, body)
     else:
         raise LinuxError(Errno.EINVAL, "control message")
 
 
-def _scm_check_creds(current: Task, body: bytes) -> tuple[int, int, int]:
+def scm_check_creds(current: Task, body: bytes) -> tuple[int, int, int]:
     """Return (pid, uid, gid); raises EPERM unless they are the sender's own, or it may claim others, ESRCH."""
     if len(body) != UCRED:
         raise LinuxError(Errno.EINVAL, "struct ucred")
@@ -105,7 +105,7 @@ def scm_recv(current: Task, scm: Scm, control: int, room: int, flags: int, *, pa
         else:
             out_flags |= MSG_CTRUNC
     if scm.fp:
-        fds = _scm_detach_fds(current, scm.fp[: max(0, (room - used - CMSG_HEAD) // 4)], flags)
+        fds = scm_detach_fds(current, scm.fp[: max(0, (room - used - CMSG_HEAD) // 4)], flags)
         if len(fds) < len(scm.fp):
             out_flags |= MSG_CTRUNC
         if fds:
@@ -117,7 +117,7 @@ def scm_recv(current: Task, scm: Scm, control: int, room: int, flags: int, *, pa
     return used, out_flags
 
 
-def _scm_detach_fds(current: Task, files: Sequence[File], flags: int) -> list[int]:
+def scm_detach_fds(current: Task, files: Sequence[File], flags: int) -> list[int]:
     """Give received files descriptors, as many as there are free ones."""
     fds = []
     for file in files:

@@ -59,12 +59,13 @@ from procession.mm import uaccess
 from procession.net import scm as net_scm
 from procession.net.iovec import UserMessage
 from procession.net.unix import af_unix
+from procession.net.unix.sock import SK_WMEM_MAX, TCP_LISTEN
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import PollTable
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
-    from procession.net.unix.af_unix import UnixSock
+    from procession.net.unix.sock import UnixSock
 
 __all__ = (
     "SocketFile",
@@ -125,7 +126,7 @@ class SocketFile(File):
         if cmd == SIOCOUTQ:
             value = sk.wmem
         elif cmd == FIONREAD:
-            if sk.state == af_unix.TCP_LISTEN:
+            if sk.state == TCP_LISTEN:
                 raise LinuxError(Errno.EINVAL, "listening")
             lengths = [len(skb.data) for skb in sk.receive_queue]
             value = sum(lengths) if sk.type == SOCK_STREAM else sum(lengths[:1])
@@ -361,7 +362,7 @@ def sys_setsockopt(
     if optname == SO_PASSCRED:
         sk.passcred = bool(value)
     elif optname == SO_SNDBUF:
-        sk.sndbuf = max(2 * min(value, af_unix.SK_WMEM_MAX), 2048)
+        sk.sndbuf = max(2 * min(value, SK_WMEM_MAX), 2048)
     elif optname in (SO_RCVTIMEO, SO_SNDTIMEO):
         current.kernel.not_modelled("setsockopt: timeout")
         raise LinuxError(Errno.ENOPROTOOPT, "socket timeouts")
@@ -400,9 +401,9 @@ def _option(sk: UnixSock, optname: int) -> int:
     values = {
         SO_TYPE: sk.type,
         SO_SNDBUF: sk.sndbuf,
-        SO_RCVBUF: af_unix.SK_WMEM_MAX,
+        SO_RCVBUF: SK_WMEM_MAX,
         SO_PASSCRED: int(sk.passcred),
-        SO_ACCEPTCONN: int(sk.state == af_unix.TCP_LISTEN),
+        SO_ACCEPTCONN: int(sk.state == TCP_LISTEN),
         SO_PROTOCOL: 0,
         SO_DOMAIN: AF_UNIX,
         SO_REUSEADDR: 0,

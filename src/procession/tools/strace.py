@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from procession.arch.x86 import syscall_table
 from procession.arch.x86.signal import UC_SIGMASK
-from procession.include.linux.errno import STRERROR, Errno
+from procession.include.linux.errno import MAX_ERRNO, STRERROR, Errno
 from procession.include.linux.pid import PIDTYPE_PID
 from procession.include.linux.sched import (
     CLONE_CHILD_CLEARTID,
@@ -413,7 +413,7 @@ def _envp_address(k: Kernel, task: Task | None, argc: int) -> str:
 
 def _result(call: Syscall | None, shown: Shown) -> str:
     ret = shown.ret or 0
-    if not -4096 < ret < 0:
+    if not -MAX_ERRNO <= ret < 0:
         return str(ret) if call is None else strace_printers.result(shown, call.result)
     if -ret in _RESTARTS:
         return f"? {_RESTARTS[-ret]}"

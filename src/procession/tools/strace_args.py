@@ -23,6 +23,7 @@ __all__ = (
     "data",
     "date_text",
     "flag_names",
+    "hexadecimal",
     "number",
     "pointer",
     "quote",
@@ -49,6 +50,11 @@ def pointer(value: Any) -> str:
     if not isinstance(value, int):
         return "<buffer>"
     return hex(value & 0xFFFFFFFFFFFFFFFF) if value else "NULL"
+
+
+def hexadecimal(value: int) -> str:
+    """A number as printf's %#x writes it: zero has no 0x."""
+    return hex(value) if value else "0"
 
 
 def quote(text: bytes, *, cut: bool = False) -> str:

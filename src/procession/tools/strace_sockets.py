@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from procession.include.linux.socket import SO_LINGER, SO_PEERCRED, SOL_SOCKET, SockOpt, SockOptLevel
 from procession.tools.strace_args import data, pointer, quote, value_name
-from procession.tools.strace_structs import INT, Printer, Shown, iovec
+from procession.tools.strace_files import iovec
+from procession.tools.strace_structs import INT, Printer, Shown
 
 __all__ = ("SOCKET_PRINTERS",)
 

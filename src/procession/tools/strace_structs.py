@@ -1,4 +1,7 @@
-"""How strace prints what arguments point to: one printer per Arg.kind that is a C struct or an array."""
+"""How strace prints what arguments point to: one printer per Arg.kind that is a C struct or an array.
+
+Those of files and of waiting for them are in strace_files.py.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ import struct
 from typing import Any, Final, TypeAlias
 
 from procession.include.linux.cred import Cap
-from procession.include.linux.eventpoll import EpollEvents, PollEvents
+from procession.include.linux.errno import MAX_ERRNO
+from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.resource import RLIM_INFINITY
 from procession.include.linux.signal import SA_RESTORER, SaFlags, SsFlags, signame
 from procession.include.linux.syscalls import Param
@@ -16,7 +20,6 @@ from procession.tools.strace_args import (
     ABBREVIATED,
     Peek,
     comment_time,
-    data,
     flag_names,
     pointer,
     quote,
@@ -25,7 +28,7 @@ from procession.tools.strace_args import (
     wait_status,
 )
 
-__all__ = ("AFTER", "BEFORE", "STRUCTS", "Printer", "Shown", "array")
+__all__ = ("AFTER", "BEFORE", "INT", "LONG", "STRUCTS", "Printer", "Shown", "array", "struct_printer")
 
 
 @dataclass(slots=True)
@@ -46,7 +49,7 @@ class Shown:
     @property
     def failed(self) -> bool:
         """Whether it returned an errno, or a wish to be restarted."""
-        return self.ret is not None and -4096 < self.ret < 0
+        return self.ret is not None and -MAX_ERRNO <= self.ret < 0
 
     def read(self, ptr: Any, fmt: struct.Struct) -> tuple[Any, ...] | None:
         """Return the fields of the struct that ptr points to, None if they cannot be read."""
@@ -71,7 +74,7 @@ _TWO_LONGS: Final = struct.Struct("<qq")
 _FOUR_LONGS: Final = struct.Struct("<qqqq")
 
 
-def _struct(fmt: str) -> Callable[[Callable[..., str]], Printer]:
+def struct_printer(fmt: str) -> Callable[[Callable[..., str]], Printer]:
     """Make a printer of a C struct from a function of its fields."""
     layout = struct.Struct("<" + fmt)
 
@@ -131,13 +134,13 @@ def _two_times(text: Callable[[int, int], str], digits: int) -> Printer:
     return lambda shown, at: array(shown, shown.args[at], 2, _TWO_LONGS, one)
 
 
-@_struct("qq")
+@struct_printer("qq")
 def _utimbuf(actime: int, modtime: int) -> str:
     return f"{{actime={actime}{comment_time(actime)}, modtime={modtime}{comment_time(modtime)}}}"
 
 
-_timespec = _struct("qq")(_timespec_text)
-_timeval = _struct("qq")(_timeval_text)
+_timespec = struct_printer("qq")(_timespec_text)
+_timeval = struct_printer("qq")(_timeval_text)
 
 
 def _remaining(shown: Shown, at: int) -> str | None:
@@ -156,17 +159,17 @@ def _left(printer: Printer) -> Printer:
     return after
 
 
-@_struct("ii")
+@struct_printer("ii")
 def _timezone(west: int, dst: int) -> str:
     return f"{{tz_minuteswest={west}, tz_dsttime={dst}}}"
 
 
-@_struct("q")
+@struct_printer("q")
 def _time_t(sec: int) -> str:
     return f"[{sec}{comment_time(sec)}]"
 
 
-@_struct("I4xqqqqi4xqqqqqqqqi4xqqqqqi")
+@struct_printer("I4xqqqqi4xqqqqqqqqi4xqqqqqi")
 def _timex(modes: int, offset: int, freq: int, maxerror: int, esterror: int, status: int, *rest: int) -> str:
     constant, precision, tolerance, sec, usec, *tail = rest
     names = ("tick", "ppsfreq", "jitter", "shift", "stabil", "jitcnt", "calcnt", "errcnt", "stbcnt", "tai")
@@ -182,7 +185,7 @@ def _timex(modes: int, offset: int, freq: int, maxerror: int, esterror: int, sta
 # Signals.
 
 
-@_struct("Q")
+@struct_printer("Q")
 def _sigset(mask: int) -> str:
     return sigset(mask)
 
@@ -205,7 +208,7 @@ def _sigset_pair(shown: Shown, at: int) -> str:
     return f"{{sigmask={pointer(mask) if inner is None else sigset(inner)}, sigsetsize={size}}}"
 
 
-@_struct("QQQQ")
+@struct_printer("QQQQ")
 def _ksigaction(handler: int, flags: int, restorer: int, mask: int) -> str:
     name = {0: "SIG_DFL", 1: "SIG_IGN"}.get(handler) or hex(handler)
     text = f"{{sa_handler={name}, sa_mask={sigset(mask)}, sa_flags={flag_names(flags, SaFlags, 'SA_')}"
@@ -233,7 +236,7 @@ def _siginfo(shown: Shown, at: int) -> str:
     return siginfo(signo, code, pid, uid, 0, value=value)
 
 
-@_struct("QiiQ")
+@struct_printer("QiiQ")
 def _sigaltstack(sp: int, flags: int, _pad: int, size: int) -> str:
     return f"{{ss_sp={pointer(sp)}, ss_flags={flag_names(flags & 0xFFFFFFFF, SsFlags, 'SS_')}, ss_size={size}}}"
 
@@ -241,7 +244,7 @@ def _sigaltstack(sp: int, flags: int, _pad: int, size: int) -> str:
 _NOTIFY: Final = {0: "SIGEV_SIGNAL", 1: "SIGEV_NONE", 2: "SIGEV_THREAD", 4: "SIGEV_THREAD_ID"}
 
 
-@_struct("Qiii")
+@struct_printer("Qiii")
 def _sigevent(value: int, signo: int, notify: int, tid: int) -> str:
     number = value & 0xFFFFFFFF
     union = f"{{sival_int={number - ((number & 0x80000000) << 1)}, sival_ptr={pointer(value)}}}"
@@ -266,7 +269,7 @@ def _rusage(shown: Shown, at: int) -> str:
     return f"{{ru_utime={_timeval_text(*fields[:2])}, ru_stime={_timeval_text(*fields[2:])}, ...}}"
 
 
-@_struct("QQ")
+@struct_printer("QQ")
 def _rlimit(cur: int, top: int) -> str:
     return f"{{rlim_cur={_limit(cur)}, rlim_max={_limit(top)}}}"
 
@@ -277,19 +280,19 @@ def _limit(value: int) -> str:
     return f"{value // 1024}*1024" if value > 1024 and value % 1024 == 0 else str(value)
 
 
-@_struct("390s")
+@struct_printer("390s")
 def _utsname(raw: bytes) -> str:
     names = [quote(raw[at : at + 65].split(b"\0")[0]) for at in range(0, 130, 65)]
     return f"{{sysname={names[0]}, nodename={names[1]}, ...}}"
 
 
-@_struct("qqqq")
+@struct_printer("qqqq")
 def _tms(utime: int, stime: int, cutime: int, cstime: int) -> str:
     shown = [f"{n} /* {n / 100:.2f} s */" if n else "0" for n in (utime, stime, cutime, cstime)]
     return "{{tms_utime={}, tms_stime={}, tms_cutime={}, tms_cstime={}}}".format(*shown)
 
 
-@_struct("q3Q6QH6x2QI4x")
+@struct_printer("q3Q6QH6x2QI4x")
 def _sysinfo(uptime: int, a: int, b: int, c: int, *rest: int) -> str:
     names = (
         "totalram",
@@ -306,7 +309,7 @@ def _sysinfo(uptime: int, a: int, b: int, c: int, *rest: int) -> str:
     return f"{{uptime={uptime}, loads=[{a}, {b}, {c}], " + ", ".join(map("{}={}".format, names, rest)) + "}"
 
 
-@_struct("i")
+@struct_printer("i")
 def _sched_param(priority: int) -> str:
     return f"[{priority}]"
 
@@ -331,7 +334,7 @@ def _groups(shown: Shown, at: int) -> str:
 _CAP_VERSIONS: Final = {0x19980330: 1, 0x20071026: 2, 0x20080522: 3}
 
 
-@_struct("Ii")
+@struct_printer("Ii")
 def _cap_header(version: int, pid: int) -> str:
     number = _CAP_VERSIONS.get(version)
     shown = hex(version) if version else "0"
@@ -356,217 +359,25 @@ def _cap_data(shown: Shown, at: int) -> str:
     return f"{{effective={_caps(effective)}, permitted={_caps(permitted)}, inheritable={_caps(inheritable)}}}"
 
 
-# Files.
-
-
-_S_IFMT: Final = {
-    0o140000: "S_IFSOCK",
-    0o120000: "S_IFLNK",
-    0o100000: "S_IFREG",
-    0o060000: "S_IFBLK",
-    0o040000: "S_IFDIR",
-    0o020000: "S_IFCHR",
-    0o010000: "S_IFIFO",
-}
-
-
-def file_mode(mode: int) -> str:
-    """A file's type and permissions."""
-    kind = _S_IFMT.get(mode & 0o170000)
-    if kind is None:
-        return f"{mode:#o}".replace("0o", "0") if mode else "000"
-    bits = [name for bit, name in ((0o4000, "S_ISUID"), (0o2000, "S_ISGID"), (0o1000, "S_ISVTX")) if mode & bit]
-    return "|".join([kind, *bits, f"0{mode & 0o777:02o}" if mode & 0o777 else "000"])
-
-
-def device(dev: int) -> str:
-    """A device's number."""
-    major, minor = dev >> 8 & 0xFFF | dev >> 32 & 0xFFFFF000, dev & 0xFF | dev >> 12 & 0xFFFFFF00
-    return f"makedev({hex(major) if major else 0}, {hex(minor) if minor else 0})"
-
-
-@_struct("QQQIIIIQq88x")
-def _stat(_dev: int, _ino: int, _nlink: int, mode: int, _uid: int, _gid: int, _pad: int, rdev: int, size: int) -> str:
-    is_device = mode & 0o170000 in (0o020000, 0o060000)
-    last = f"st_rdev={device(rdev)}" if is_device else f"st_size={size}"
-    return f"{{st_mode={file_mode(mode)}, {last}, ...}}"
-
-
-_MAGIC: Final = {
-    0xEF53: "EXT2_SUPER_MAGIC",
-    0x01021994: "TMPFS_MAGIC",
-    0x9FA0: "PROC_SUPER_MAGIC",
-    0x858458F6: "RAMFS_MAGIC",
-    0x50495045: "PIPEFS_MAGIC",
-    0x534F434B: "SOCKFS_MAGIC",
-    0x09041934: "ANON_INODE_FS_MAGIC",
-    0x62656572: "SYSFS_MAGIC",
-    0x794C7630: "OVERLAYFS_SUPER_MAGIC",
-    0x1CD1: "DEVPTS_SUPER_MAGIC",
-}
-_ST_FLAGS: Final = (
-    "RDONLY",
-    "NOSUID",
-    "NODEV",
-    "NOEXEC",
-    "SYNCHRONOUS",
-    "VALID",
-    "MANDLOCK",
-    "",
-    "",
-    "",
-    "NOATIME",
-    "NODIRATIME",
-    "RELATIME",
-)
-
-
-@_struct("7q2I3Q32x")
-def _statfs(magic: int, *rest: int) -> str:
-    bsize, blocks, bfree, bavail, files, ffree, fsid0, fsid1, namelen, frsize, flags = rest
-    order = (5, 0, 1, 2, 3, 4, 6, 10, 11, 12)
-    names = ["ST_" + _ST_FLAGS[bit] for bit in order if flags >> bit & 1]
-    fsid = ", ".join(hex(word) if word else "0" for word in (fsid0, fsid1))
-    return (
-        f"{{f_type={_MAGIC.get(magic) or hex(magic)}, f_bsize={bsize}, f_blocks={blocks}, f_bfree={bfree}, "
-        f"f_bavail={bavail}, f_files={files}, f_ffree={ffree}, f_fsid={{val=[{fsid}]}}, f_namelen={namelen}, "
-        f"f_frsize={frsize}, f_flags={'|'.join(names) or 0}}}"
-    )
-
-
-def _dirents(shown: Shown, at: int) -> str:
-    ptr, size = shown.args[at], shown.ret or 0
-    raw = shown.peek(ptr, 0, size) if size else b""
-    if raw is None:
-        return pointer(ptr)
-    count = where = 0
-    while where + 18 <= len(raw):
-        step = int.from_bytes(raw[where + 16 : where + 18], "little")
-        if not step:
-            break
-        count += 1
-        where += step
-    return f"{pointer(ptr)} /* {count} entr{'y' if count == 1 else 'ies'} */"
-
-
-_IOVEC: Final = struct.Struct("<QQ")
-
-
-def iovec(shown: Shown, ptr: Any, count: int, *, size: int | None, show: bool = True) -> str:
-    """An array of pieces of memory; size: how many bytes there are in them all, None for what they say."""
-    left = size
-
-    def one(base: int, length: int) -> str:
-        nonlocal left
-        have = length
-        if left is not None:
-            have = min(length, left)
-            left -= have
-        text = data(shown.peek, base, have, shown.limit) if show else pointer(base)
-        return f"{{iov_base={text}, iov_len={length}}}"
-
-    return array(shown, ptr, min(count, 1024), _IOVEC, one)
-
-
-def _iovec(shown: Shown, at: int) -> str:
-    out = shown.params[at].arg.out
-    size = shown.ret if out and not shown.failed else None
-    return iovec(shown, shown.args[at], shown.args[at + 1], size=size, show=not out or not shown.failed)
-
-
-# Readiness.
-
-
-_POLLFD: Final = struct.Struct("<ihH")
-
-
-def _pollfds(shown: Shown, at: int) -> str:
-    def one(fd: int, events: int, _revents: int) -> str:
-        shown_events = flag_names(events & 0xFFFF, PollEvents, "POLL")
-        return f"{{fd={fd}}}" if fd < 0 else f"{{fd={fd}, events={shown_events}}}"
-
-    count = shown.args[at + 1]
-    if not count and shown.args[at]:
-        return "[]"
-    return array(shown, shown.args[at], count, _POLLFD, one)
-
-
-def _pollfds_after(shown: Shown, at: int) -> str | None:
-    if shown.failed:
-        return None
-    if not shown.ret:
-        return "Timeout"
-    out = []
-    for n in range(min(shown.args[at + 1], 1024)):
-        raw = shown.peek(shown.args[at], n * _POLLFD.size, _POLLFD.size)
-        if raw is None:
-            break
-        fd, _events, revents = _POLLFD.unpack(raw)
-        if revents:
-            out.append(f"{{fd={fd}, revents={flag_names(revents, PollEvents, 'POLL')}}}")
-    return f"[{', '.join(out)}]"
-
-
-def _fds(shown: Shown, at: int) -> list[int] | None:
-    count = min(shown.args[0], 1024)
-    raw = shown.peek(shown.args[at], 0, (count + 63) // 64 * 8) if count > 0 else None
-    if raw is None:
-        return None
-    bits = int.from_bytes(raw, "little")
-    return [fd for fd in range(count) if bits >> fd & 1]
-
-
-def _fd_set(shown: Shown, at: int) -> str:
-    fds = _fds(shown, at) if shown.args[at] else None
-    return pointer(shown.args[at]) if fds is None else "[" + " ".join(map(str, fds)) + "]"
-
-
-_SETS: Final = {"inp": "in", "outp": "out", "exp": "except"}
-
-
-def _fd_set_after(shown: Shown, at: int) -> str | None:
-    if shown.failed:
-        return None
-    if not shown.ret:
-        return "Timeout" if shown.params[at].name == "inp" else None
-    fds = _fds(shown, at) if shown.args[at] else None
-    return f"{_SETS[shown.params[at].name]} [{' '.join(map(str, fds))}]" if fds else None
-
-
-def _epoll_text(events: int, payload: int) -> str:
-    names = flag_names(events, EpollEvents, "EPOLL")
-    return f"{{events={names}, data={{u32={payload & 0xFFFFFFFF}, u64={payload}}}}}"
-
-
-def _epoll_event(shown: Shown, at: int) -> str:
-    # EPOLL_CTL_DEL does not look at it.
-    fields = shown.read(shown.args[at], struct.Struct("<IQ")) if shown.args[1] != 2 else None
-    return pointer(shown.args[at]) if fields is None else _epoll_text(*fields)
-
-
-def _epoll_events(shown: Shown, at: int) -> str:
-    return array(shown, shown.args[at], shown.ret or 0, struct.Struct("<IQ"), _epoll_text)
-
-
 # Numbers behind pointers.
 
 
-@_struct("i")
+@struct_printer("i")
 def _int_ptr(value: int) -> str:
     return f"[{value}]"
 
 
-@_struct("ii")
+@struct_printer("ii")
 def _fd_pair(a: int, b: int) -> str:
     return f"[{a}, {b}]"
 
 
-@_struct("q")
+@struct_printer("q")
 def _long_ptr(value: int) -> str:
     return f"[{value}]"
 
 
-@_struct("Q")
+@struct_printer("Q")
 def _addr_ptr(value: int) -> str:
     return f"[{pointer(value)}]"
 
@@ -581,7 +392,7 @@ def _offset_ptr(shown: Shown, at: int) -> str:
 
 def _char_vector(shown: Shown, at: int) -> str:
     """mincore(2)'s answer: one byte a page."""
-    pages = (shown.args[1] + 4095) // 4096
+    pages = (shown.args[1] + PAGE_SIZE - 1) // PAGE_SIZE
     return array(shown, shown.args[at], pages, struct.Struct("<B"), lambda byte: str(byte & 1))
 
 
@@ -590,8 +401,8 @@ STRUCTS: Final[dict[str, Printer]] = {
     "struct timeval": _timeval,
     "timespec_left": _timespec,
     "timeval_left": _timeval,
-    "struct itimerval": _struct("qqqq")(_interval(_timeval_text)),
-    "struct itimerspec": _struct("qqqq")(_interval(_timespec_text)),
+    "struct itimerval": struct_printer("qqqq")(_interval(_timeval_text)),
+    "struct itimerspec": struct_printer("qqqq")(_interval(_timespec_text)),
     "timespec[2]": _two_times(_timespec_text, 9),
     "timeval[2]": _two_times(_timeval_text, 6),
     "struct utimbuf": _utimbuf,
@@ -616,15 +427,6 @@ STRUCTS: Final[dict[str, Printer]] = {
     "gid_t[]": _groups,
     "cap_header": _cap_header,
     "cap_data": _cap_data,
-    "struct stat": _stat,
-    "struct statfs": _statfs,
-    "dirents": _dirents,
-    "iovec": _iovec,
-    "iovec_addr": lambda shown, at: iovec(shown, shown.args[at], shown.args[at + 1], size=None, show=False),
-    "pollfd[]": _pollfds,
-    "fd_set": _fd_set,
-    "struct epoll_event": _epoll_event,
-    "epoll_events": _epoll_events,
     "int *": _int_ptr,
     "int[2]": _fd_pair,
     "long *": _long_ptr,
@@ -634,12 +436,7 @@ STRUCTS: Final[dict[str, Printer]] = {
 }
 
 # What comes in parentheses after the result, for an argument of that kind.
-AFTER: Final[dict[str, Printer]] = {
-    "pollfd[]": _pollfds_after,
-    "fd_set": _fd_set_after,
-    "timespec_left": _left(_timespec),
-    "timeval_left": _left(_timeval),
-}
+AFTER: Final[dict[str, Printer]] = {"timespec_left": _left(_timespec), "timeval_left": _left(_timeval)}
 
 # What is remembered of an argument when the call is entered.
 BEFORE: Final[dict[str, struct.Struct]] = {"offset *": LONG, "socklen": INT}

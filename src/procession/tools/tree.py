@@ -10,6 +10,7 @@ from rich.tree import Tree
 
 from procession.include.linux.pid import PIDTYPE_PID
 from procession.include.linux.signal import signame
+from procession.include.linux.time import NSEC_PER_SEC, NSEC_PER_USEC, USEC_PER_SEC
 from procession.include.trace.events import (
     SchedProcessExec,
     SchedProcessExit,
@@ -143,7 +144,7 @@ def _draw(branch: Tree, life: _Life) -> None:
 
 
 def _time(now: int) -> str:
-    return f"{now // 1_000_000_000}.{now // 1000 % 1_000_000:06d}"
+    return f"{now // NSEC_PER_SEC}.{now // NSEC_PER_USEC % USEC_PER_SEC:06d}"
 
 
 def _status(code: int) -> str:

@@ -1,4 +1,4 @@
-"""The constants of include/ as attributes. Made by scripts/python_calls.py."""
+"""The constants of include/ as attributes. Made by scripts/python_constants.py."""
 
 from __future__ import annotations
 
@@ -274,6 +274,9 @@ class Constants:
     S_ISGID: Final = fs_h.S_ISGID
     S_ISVTX: Final = fs_h.S_ISVTX
     S_IXGRP: Final = fs_h.S_IXGRP
+    S_IXUGO: Final = fs_h.S_IXUGO
+    S_IRWXUGO: Final = fs_h.S_IRWXUGO
+    S_IALLUGO: Final = fs_h.S_IALLUGO
     POLLIN: Final = fs_h.POLLIN
     POLLPRI: Final = fs_h.POLLPRI
     POLLOUT: Final = fs_h.POLLOUT
@@ -338,6 +341,7 @@ class Constants:
     MAP_FILE: Final = mman_h.MAP_FILE
     MAP_SHARED: Final = mman_h.MAP_SHARED
     MAP_PRIVATE: Final = mman_h.MAP_PRIVATE
+    MAP_TYPE: Final = mman_h.MAP_TYPE
     MADV_NORMAL: Final = mman_h.MADV_NORMAL
     MADV_RANDOM: Final = mman_h.MADV_RANDOM
     MADV_SEQUENTIAL: Final = mman_h.MADV_SEQUENTIAL

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from procession.arch.python import crash, reenact, structs
 from procession.arch.python.buffer import Stack
 from procession.arch.python.log import STARTED, Log
-from procession.arch.python.traps import NR
-from procession.arch.x86.syscall_table import NI_SYSCALLS
+from procession.arch.x86.syscall_table import NI_SYSCALLS, NR
 from procession.hw.clock import TRAP_NS
-from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.errno import MAX_ERRNO, Errno, LinuxError
 from procession.include.linux.sched import CLONE_SIGHAND, CLONE_VM, TIF_FORK, TIF_NEED_RESCHED, TIF_SIGPENDING
 from procession.include.linux.signal import SA_SIGINFO, SEGV_MAPERR, SIG_KERNEL_ONLY_MASK, SIGSEGV, Siginfo
 from procession.include.linux.syscalls import SYSCALLS, Syscall
@@ -322,7 +321,7 @@ class PythonThread:
     def syscall_get_error(self) -> int:
         """Return the -errno that the call in progress is about to return, 0 if it is none."""
         result = self.result
-        return result if self.todo == RESULT and type(result) is int and -4096 < result < 0 else 0
+        return result if self.todo == RESULT and type(result) is int and -MAX_ERRNO <= result < 0 else 0
 
     def syscall_nr(self) -> int:
         """Return the number of the call in progress, -1 if there is none."""

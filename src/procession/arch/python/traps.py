@@ -9,12 +9,11 @@ from typing import Any, Final
 from procession.arch.python.buffer import InBuffer, OutBuffer, Stack, UserStrings
 from procession.arch.python.errors import oserror
 from procession.arch.python.log import Request
-from procession.arch.x86 import syscall_table
+from procession.include.linux.errno import MAX_ERRNO
 from procession.include.linux.syscalls import SYSCALLS
 
-__all__ = ("INTEGER_KINDS", "NR", "generic_trap", "machine", "trap")
+__all__ = ("INTEGER_KINDS", "generic_trap", "machine", "trap")
 
-NR: Final[dict[str, int]] = {name: nr for nr, name in syscall_table.SYSCALL_NAMES.items()}
 
 _POINTERS: Final = (InBuffer, OutBuffer, Stack, UserStrings)
 _POINTER_TYPES: Final = frozenset(_POINTERS)
@@ -44,7 +43,7 @@ _decoders: dict[str, tuple[tuple[int, int] | None, ...]] = {}
 def trap(name: str, *args: Any) -> Generator[Request, Any, Any]:
     """Make a system call; raises the OSError it answers, TypeError for arguments no register can hold."""
     result = yield name, _decode(name, args)
-    if -4096 < result < 0:
+    if -MAX_ERRNO <= result < 0:
         raise oserror(-result)
     return result
 

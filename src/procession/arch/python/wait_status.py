@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from procession.arch.python._calls import PlainCalls
+from procession.include.linux.wait import W_CONTINUED, WCOREFLAG, WSTOPPED_BYTE, WTERMSIG_MASK
 
 __all__ = ("WaitStatus",)
 
@@ -15,7 +16,7 @@ class WaitStatus(PlainCalls):
     @staticmethod
     def WIFEXITED(status: int) -> bool:
         """Whether a wait status says that the child called exit."""
-        return status & 0x7F == 0
+        return status & WTERMSIG_MASK == 0
 
     @staticmethod
     def WEXITSTATUS(status: int) -> int:
@@ -25,22 +26,22 @@ class WaitStatus(PlainCalls):
     @staticmethod
     def WIFSIGNALED(status: int) -> bool:
         """Whether a signal has killed the child."""
-        return 0 < status & 0x7F < 0x7F
+        return 0 < status & WTERMSIG_MASK < WSTOPPED_BYTE
 
     @staticmethod
     def WTERMSIG(status: int) -> int:
         """Return the signal that killed it."""
-        return status & 0x7F
+        return status & WTERMSIG_MASK
 
     @staticmethod
     def WCOREDUMP(status: int) -> bool:
         """Whether it has left a core file."""
-        return bool(status & 0x80)
+        return bool(status & WCOREFLAG)
 
     @staticmethod
     def WIFSTOPPED(status: int) -> bool:
         """Whether the child is stopped."""
-        return status & 0xFF == 0x7F
+        return status & 0xFF == WSTOPPED_BYTE
 
     @staticmethod
     def WSTOPSIG(status: int) -> int:
@@ -50,4 +51,4 @@ class WaitStatus(PlainCalls):
     @staticmethod
     def WIFCONTINUED(status: int) -> bool:
         """Whether the child was continued."""
-        return status == 0xFFFF
+        return status == W_CONTINUED

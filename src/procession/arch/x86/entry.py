@@ -11,16 +11,17 @@ from collections.abc import Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.arch.x86 import arguments, fault, step, syscall_table, traps
-from procession.arch.x86.syscall_table import NI_SYSCALLS, NR_SYSCALLS
+from procession.arch.x86.syscall_table import NI_SYSCALLS, NR, NR_SYSCALLS
 from procession.hw import untranslatable
 from procession.hw.clock import FAULT_NS, TRAP_NS
 from procession.hw.cpu import X86_TRAP_BP, X86_TRAP_DB, X86_TRAP_GP, X86_TRAP_OF, X86_TRAP_PF, X86_TRAP_UD
 from procession.hw.unicorn_cpu import NO_EXCEPTION, UnicornCpu
 from procession.include.asm.processor_flags import X86_EFLAGS_TF
+from procession.include.asm.ptrace import AX, CX, R11
 from procession.include.asm.traps import PF_INSTR, PF_PROT
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import ULONG_MAX
-from procession.include.linux.mm_types import VM_EXEC
+from procession.include.linux.mm_types import PAGE_SHIFT, VM_EXEC
 from procession.include.linux.ptrace import PT_PTRACED, PT_TRACESYSGOOD
 from procession.include.linux.sched import TIF_SIGPENDING, TIF_SINGLESTEP, TIF_SYSCALL_TRACE
 from procession.include.linux.signal import SIGKILL, SIGTRAP
@@ -44,9 +45,9 @@ _USER_GATES: Final = (X86_TRAP_BP, X86_TRAP_OF)  # what INT n may raise
 
 # They leave by another door than they came in: other registers, other memory, or another task's.
 _ON_OWN_STACK: Final = frozenset({"fork", "vfork", "clone", "execve", "exit", "exit_group"})
-_NR_RT_SIGRETURN: Final = 15
+_NR_RT_SIGRETURN: Final = NR["rt_sigreturn"]
 # What a task under seccomp mode 1 may still call.
-_SECCOMP: Final = frozenset({0, 1, 15, 60})
+_MODE1_SYSCALLS: Final = frozenset(NR[name] for name in ("read", "write", "exit", "rt_sigreturn"))
 
 
 class SyscallStack(Coroutine[Any, Any, None]):
@@ -180,9 +181,9 @@ class Entry:
                 self.end_step()
             self.clock.now_ns += TRAP_NS
             current.stime += TRAP_NS
-            nr = self.thread.orig_ax = q[0]
-            q[1] = q[self.rip_q] + 2
-            q[11] = cpu.flags()
+            nr = self.thread.orig_ax = q[AX]
+            q[CX] = q[self.rip_q] + 2
+            q[R11] = cpu.flags()
             entry = self.calls.get(nr)
             if entry is None or current.ti_flags & TIF_SYSCALL_TRACE or current.seccomp_mode:
                 self.slow(current, nr)
@@ -204,7 +205,7 @@ class Entry:
                         return
             except LinuxError as error:
                 result = -error.errno
-            q[0] = result & ULONG_MAX if result else 0
+            q[AX] = result & ULONG_MAX if result else 0
             if nr == _NR_RT_SIGRETURN:
                 q[self.rip_q] = q[self.rip_q] - 2 & ULONG_MAX  # the engine goes on behind the instruction there
             if trace.sys_exit:
@@ -286,7 +287,7 @@ class Entry:
         if vma is None or address < vma.vm_start or not vma.vm_flags & VM_EXEC:
             return False
         ip = self.q[self.rip_q]
-        fetched = ip, address >> 12
+        fetched = ip, address >> PAGE_SHIFT
         # The second time in a row: it stores into its own page, which took the permission back.
         if fetched != self.fetched and text.allow_exec(self.k, mm, vma, address):
             self.fetched = fetched
@@ -368,7 +369,7 @@ class Entry:
 
     def slow(self, current: Task, nr: int) -> None:
         """Make the call on a stack of its own, or prepare it for the fast path, or answer ENOSYS."""
-        if current.seccomp_mode and nr not in _SECCOMP:
+        if current.seccomp_mode and nr not in _MODE1_SYSCALLS:
             self.stack = SyscallStack(current, nr, "seccomp", exit.do_exit(current, SIGKILL))
             self.halt()
             return
@@ -380,7 +381,7 @@ class Entry:
             return
         if call is None:
             self.ni_syscall(current, nr, name)
-            self.q[0] = _ENOSYS & ULONG_MAX
+            self.q[AX] = _ENOSYS & ULONG_MAX
             self.go_on()
             return
         decode = self.own_stack.get(nr) or arguments.decoder(self.cpu, call)
@@ -433,7 +434,7 @@ class Entry:
         await _report_syscall(current)
         # The tracer may have changed it.
         regs: Any = current.thread
-        value = int(regs.q[0])
+        value = int(regs.q[AX])
         return value - (1 << 64) if value >> 63 else value
 
     # Running.
@@ -520,7 +521,7 @@ class Vcpu:
 
     def _make(self, *, counted: bool) -> Entry:
         frames = self.k.frames
-        return Entry(self.k, UnicornCpu(frames.addr, frames.nr_pages << 12, counted=counted, memory=frames))
+        return Entry(self.k, UnicornCpu(frames.addr, frames.nr_pages << PAGE_SHIFT, counted=counted, memory=frames))
 
     def run(self, current: Task, thread: X86Thread, budget_ns: int | None) -> Coroutine[Any, Any, None] | None:
         """Run user code, for budget_ns at most unless None."""

@@ -57,7 +57,7 @@ def do_page_fault(current: Task, address: int, error_code: int) -> None:
             code = SEGV_ACCERR
         else:
             code = 0
-            result = memory.handle_pte_fault(k, mm, vma, address, write != 0)
+            result = memory.handle_mm_fault(k, mm, vma, address, write != 0)
             if error_code & PF_INSTR and not result & VM_FAULT_ERROR:
                 text.allow_exec(k, mm, vma, address)
     if code:

@@ -11,8 +11,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from procession.include.asm.pgtable import PTE_PFN_MASK, PTE_PRESENT, PTE_TABLE
+from procession.include.asm.pgtable import (
+    PGDIR_SHIFT,
+    PMD_SHIFT,
+    PTE_INDEX_MASK,
+    PTE_PFN_MASK,
+    PTE_PRESENT,
+    PTE_TABLE,
+    PUD_SHIFT,
+)
 from procession.include.linux.errno import LinuxError
+from procession.include.linux.mm_types import PAGE_SHIFT
 from procession.mm import page_alloc
 
 if TYPE_CHECKING:
@@ -24,7 +33,7 @@ __all__ = ("free_pte_table", "lookup_address", "pte_alloc", "table_pages", "walk
 
 def pte_alloc(k: Kernel, mm: MmStruct, address: int) -> int:
     """Return the index of the last-level table that covers address, making tables as needed; raises ENOMEM."""
-    region = address >> 21
+    region = address >> PMD_SHIFT
     base = mm.pte_tables.get(region)
     if base is not None:
         return base
@@ -32,21 +41,21 @@ def pte_alloc(k: Kernel, mm: MmStruct, address: int) -> int:
     made: list[int] = []  # entries set so far, to be taken back if memory runs out
     try:
         if not mm.pgd:
-            mm.pgd = page_alloc.alloc_zeroed_page(k) << 12
+            mm.pgd = page_alloc.alloc_zeroed_page(k) << PAGE_SHIFT
             k.x86.tlb_gen += 1  # an empty table took its place so far
             made.append(-1)
-        slot = (mm.pgd >> 3) + (address >> 39 & 511)
-        for shift in (30, 21):
+        slot = (mm.pgd >> 3) + (address >> PGDIR_SHIFT & PTE_INDEX_MASK)
+        for shift in (PUD_SHIFT, PMD_SHIFT):
             entry = q[slot]
             if not entry:
-                entry = q[slot] = page_alloc.alloc_zeroed_page(k) << 12 | PTE_TABLE
+                entry = q[slot] = page_alloc.alloc_zeroed_page(k) << PAGE_SHIFT | PTE_TABLE
                 made.append(slot)
-            slot = ((entry & PTE_PFN_MASK) >> 3) + (address >> shift & 511)
+            slot = ((entry & PTE_PFN_MASK) >> 3) + (address >> shift & PTE_INDEX_MASK)
         pfn = page_alloc.alloc_zeroed_page(k)
     except LinuxError:
         _undo_tables(k, mm, made)
         raise
-    q[slot] = pfn << 12 | PTE_TABLE
+    q[slot] = pfn << PAGE_SHIFT | PTE_TABLE
     mm.nr_ptes += 1
     base = mm.pte_tables[region] = pfn << 9
     return base
@@ -56,11 +65,11 @@ def _undo_tables(k: Kernel, mm: MmStruct, made: list[int]) -> None:
     q = k.frames.q
     for slot in reversed(made):
         if slot < 0:
-            page_alloc.put_page(k, mm.pgd >> 12)
+            page_alloc.put_page(k, mm.pgd >> PAGE_SHIFT)
             mm.pgd = 0
             k.x86.tlb_gen += 1
         else:
-            page_alloc.put_page(k, (q[slot] & PTE_PFN_MASK) >> 12)
+            page_alloc.put_page(k, (q[slot] & PTE_PFN_MASK) >> PAGE_SHIFT)
             q[slot] = 0
 
 
@@ -71,16 +80,16 @@ def free_pte_table(k: Kernel, mm: MmStruct, region: int) -> None:
     phys = frames.phys
     base = mm.pte_tables.pop(region)
     mm.nr_ptes -= 1
-    address = region << 21
-    slots = [(mm.pgd >> 3) + (address >> 39 & 511)]
-    for shift in (30, 21):
-        slots.append(((q[slots[-1]] & PTE_PFN_MASK) >> 3) + (address >> shift & 511))
+    address = region << PMD_SHIFT
+    slots = [(mm.pgd >> 3) + (address >> PGDIR_SHIFT & PTE_INDEX_MASK)]
+    for shift in (PUD_SHIFT, PMD_SHIFT):
+        slots.append(((q[slots[-1]] & PTE_PFN_MASK) >> 3) + (address >> shift & PTE_INDEX_MASK))
     page_alloc.put_page(k, base >> 9)
     while slots:
         slot = slots.pop()
         q[slot] = 0
         table = slot >> 9
-        if bytes(phys[table << 12 : (table + 1) << 12]) != page_alloc.ZEROES:
+        if bytes(phys[table << PAGE_SHIFT : (table + 1) << PAGE_SHIFT]) != page_alloc.ZEROES:
             return
         page_alloc.put_page(k, table)
     mm.pgd = 0
@@ -96,11 +105,13 @@ def table_pages(k: Kernel, mm: MmStruct) -> list[int]:
     pgd = mm.pgd >> 3
     puds = {}
     for top in dict.fromkeys([region >> 18 for region in mm.pte_tables]):
-        puds[top] = (q[pgd + (top & 511)] & PTE_PFN_MASK) >> 12
+        puds[top] = (q[pgd + (top & PTE_INDEX_MASK)] & PTE_PFN_MASK) >> PAGE_SHIFT
     middles = dict.fromkeys([region >> 9 for region in mm.pte_tables])
-    pages += [(q[(puds[middle >> 9] << 9) + (middle & 511)] & PTE_PFN_MASK) >> 12 for middle in middles]
+    pages += [
+        (q[(puds[middle >> 9] << 9) + (middle & PTE_INDEX_MASK)] & PTE_PFN_MASK) >> PAGE_SHIFT for middle in middles
+    ]
     pages.extend(puds.values())
-    pages.append(mm.pgd >> 12)
+    pages.append(mm.pgd >> PAGE_SHIFT)
     return pages
 
 
@@ -110,9 +121,9 @@ def walk(k: Kernel, mm: MmStruct, address: int) -> int:
         return 0
     q = k.frames.q
     table = mm.pgd
-    for shift in (39, 30, 21, 12):
-        entry = q[((table & PTE_PFN_MASK) >> 3) + (address >> shift & 511)]
-        if shift != 12 and not entry & PTE_PRESENT:
+    for shift in (PGDIR_SHIFT, PUD_SHIFT, PMD_SHIFT, PAGE_SHIFT):
+        entry = q[((table & PTE_PFN_MASK) >> 3) + (address >> shift & PTE_INDEX_MASK)]
+        if shift != PAGE_SHIFT and not entry & PTE_PRESENT:
             return 0
         table = entry
     return table
@@ -120,5 +131,5 @@ def walk(k: Kernel, mm: MmStruct, address: int) -> int:
 
 def lookup_address(k: Kernel, mm: MmStruct, address: int) -> int:
     """Return the index into Frames.q of the entry for address, -1 if its table does not exist."""
-    base = mm.pte_tables.get(address >> 21)
-    return -1 if base is None else base + (address >> 12 & 511)
+    base = mm.pte_tables.get(address >> PMD_SHIFT)
+    return -1 if base is None else base + (address >> PAGE_SHIFT & PTE_INDEX_MASK)

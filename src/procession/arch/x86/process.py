@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from struct import Struct
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from procession.arch.x86 import entry
 from procession.arch.x86 import signal as x86_signal
+from procession.arch.x86.syscall_table import NR
 from procession.hw import unicorn_cpu
 from procession.hw.unicorn_cpu import USER_CS, USER_DS
-from procession.include.asm.ptrace import AX, SP
+from procession.include.asm.ptrace import AX, BP, BX, CX, DI, DX, R8, R9, R10, R11, R12, R13, R14, R15, SI, SP
 from procession.include.linux.cred import CAP_SYS_RAWIO
 from procession.include.linux.elf import NT_PRFPREG, NT_PRSTATUS
-from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.errno import MAX_ERRNO, Errno, LinuxError
 from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.mm_types import TASK_SIZE
 from procession.include.linux.prctl import (
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from procession.include.linux.signal import KSigaction, Siginfo
 
 __all__ = (
-    "PtRegs",
     "X86Thread",
     "start_thread",
     "sys_arch_prctl",
@@ -51,69 +51,11 @@ __all__ = (
 
 _FLAGS: Final = 0x250DD5  # ID AC RF OF DF TF SF ZF AF PF CF: what user mode may have set
 _RESTARTBLOCK: Final = int(Errno.ERESTART_RESTARTBLOCK)
-_NR_RESTART_SYSCALL: Final = 219
+_NR_RESTART_SYSCALL: Final = NR["restart_syscall"]
 
-
-# The order of struct user_regs_struct.
-_USER_REGS_STRUCT: Final = (
-    *("r15", "r14", "r13", "r12", "bp", "bx", "r11", "r10", "r9", "r8", "ax", "cx", "dx", "si", "di"),
-    *("orig_ax", "ip", "cs", "flags", "sp", "ss", "fs_base", "gs_base", "ds", "es", "fs", "gs"),
-)
-_USER_REGS: Final = Struct(f"<{len(_USER_REGS_STRUCT)}Q")
-
-
-class PtRegs:
-    """A task's user registers by the kernel's names (struct pt_regs), readable and writable where they are.
-
-    ax bx cx dx si di bp sp r8…r15, ip, flags, orig_ax, fs_base, gs_base; cs ss ds es fs gs never change here.
-    """
-
-    __slots__ = ("_thread",)
-
-    _thread: X86Thread
-    GENERAL = ("ax", "cx", "dx", "bx", "sp", "bp", "si", "di", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15")
-    _CONSTANT: ClassVar[dict[str, int]] = {"cs": USER_CS, "ss": USER_DS, "ds": 0, "es": 0, "fs": 0, "gs": 0}
-    NAMES = (*GENERAL, "ip", "flags", "orig_ax", "fs_base", "gs_base", *_CONSTANT)
-
-    def __init__(self, thread: X86Thread) -> None:
-        object.__setattr__(self, "_thread", thread)
-
-    def __getattr__(self, name: str) -> int:
-        thread = self._thread
-        if name in self.GENERAL:
-            return int(thread.q[self.GENERAL.index(name)])
-        layout = thread.layout
-        if name == "ip":
-            return int(thread.q[layout.rip_q])
-        if name == "flags":
-            return thread.flags
-        if name == "orig_ax":
-            return thread.orig_ax & ULONG_MAX
-        if name == "fs_base":
-            return int(thread.q[layout.fs_base_q])
-        if name == "gs_base":
-            return int(thread.q[layout.gs_base_q])
-        if name in self._CONSTANT:
-            return self._CONSTANT[name]
-        raise AttributeError(name)
-
-    def __setattr__(self, name: str, value: int) -> None:
-        thread = self._thread
-        layout = thread.layout
-        if name in self.GENERAL:
-            thread.q[self.GENERAL.index(name)] = value & ULONG_MAX
-        elif name == "ip":
-            thread.q[layout.rip_q] = value & ULONG_MAX
-        elif name == "flags":
-            thread.flags = value
-        elif name == "orig_ax":
-            thread.orig_ax = (value & ULONG_MAX ^ 1 << 63) - (1 << 63)
-        elif name == "fs_base":
-            thread.q[layout.fs_base_q] = value & ULONG_MAX
-        elif name == "gs_base":
-            thread.q[layout.gs_base_q] = value & ULONG_MAX
-        elif name not in self._CONSTANT:
-            raise AttributeError(name)
+# struct user_regs_struct.
+_USER_REGS: Final = Struct("<27Q")
+_USER_REGS_GENERAL: Final = (R15, R14, R13, R12, BP, BX, R11, R10, R9, R8, AX, CX, DX, SI, DI)
 
 
 class X86Thread:
@@ -134,11 +76,6 @@ class X86Thread:
         self.orig_ax = -1
         self.trap_no = self.error_code = self.cr2 = 0
         self.tsc_sigsegv = False  # prctl(PR_SET_TSC, PR_TSC_SIGSEGV)
-
-    @property
-    def regs(self) -> PtRegs:
-        """The registers by name."""
-        return PtRegs(self)
 
     @property
     def flags(self) -> int:
@@ -187,7 +124,7 @@ class X86Thread:
     def syscall_get_error(self) -> int:
         """Return ax if it is an errno, else 0."""
         value = self.q[AX]
-        return value - (1 << 64) if value > ULONG_MAX - 4095 else 0
+        return value - (1 << 64) if value > ULONG_MAX - MAX_ERRNO else 0
 
     def syscall_restart(self, current: Task, code: int) -> None:
         """Go back to the SYSCALL instruction (spec 10.11)."""
@@ -209,8 +146,12 @@ class X86Thread:
 
     def user_regset_view(self) -> tuple[tuple[int, bytes], ...]:
         """Return the general registers, and those of the FPU as FXSAVE has them (x86_64_regsets)."""
-        regs = self.regs
-        general = _USER_REGS.pack(*[getattr(regs, name) for name in _USER_REGS_STRUCT])
+        q, layout = self.q, self.layout
+        general = _USER_REGS.pack(
+            *[q[register] for register in _USER_REGS_GENERAL],
+            *(self.orig_ax & ULONG_MAX, q[layout.rip_q], USER_CS, self.flags, q[SP], USER_DS),
+            *(q[layout.fs_base_q], q[layout.gs_base_q], 0, 0, 0, 0),  # ds, es, fs, gs
+        )
         return (NT_PRSTATUS, general), (NT_PRFPREG, x86_signal.save_fxsave(self))
 
     def exit_thread(self) -> None:

@@ -6,12 +6,11 @@ from functools import cache
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from procession.arch.x86 import entry
 from procession.hw.cpu import X86_TRAP_GP
 from procession.hw.unicorn_cpu import USER_CS
 from procession.include.asm.processor_flags import X86_EFLAGS_DF, X86_EFLAGS_TF
+from procession.include.asm.ptrace import AX, BP, BX, CX, DI, DX, R8, R9, R10, R11, R12, R13, R14, R15, SI, SP
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.mm_types import TASK_SIZE
@@ -21,8 +20,6 @@ from procession.kernel import siginfo, signal, signal_queue, signal_send, signal
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from procession.arch.x86.process import X86Thread
     from procession.hw.calibration import Layout
     from procession.include.linux.sched import Task
@@ -46,7 +43,7 @@ UC_SIGMASK: Final = 296
 _FRAME: Final = struct.Struct("<Q QQ QI4xQ 18Q HHHH 5Q 64x Q")
 _SIGCONTEXT: Final = struct.Struct("<18Q HHHH 5Q")
 # sigcontext's order of the general registers, as their numbers in machine code.
-_ORDER: Final = (8, 9, 10, 11, 12, 13, 14, 15, 7, 6, 5, 3, 2, 0, 1, 4)
+_ORDER: Final = (R8, R9, R10, R11, R12, R13, R14, R15, DI, SI, BP, BX, DX, AX, CX, SP)
 
 _FIX_EFLAGS: Final = 0x50DD5  # what a program may change: AC RF OF DF TF SF ZF AF PF CF
 
@@ -90,11 +87,11 @@ def setup_rt_frame(current: Task, thread: X86Thread, sig: int, ka: KSigaction, i
             oldset,
         ),
     )
-    q[7] = sig
-    q[6] = frame + _INFO
-    q[2] = frame + _UCONTEXT
-    q[0] = 0
-    q[4] = frame
+    q[DI] = sig
+    q[SI] = frame + _INFO
+    q[DX] = frame + _UCONTEXT
+    q[AX] = 0
+    q[SP] = frame
     q[layout.rip_q] = ka.handler
     if flags & (X86_EFLAGS_DF | X86_EFLAGS_TF):
         thread.flags = flags & ~(X86_EFLAGS_DF | X86_EFLAGS_TF)
@@ -152,7 +149,7 @@ def restore_sigcontext(current: Task, thread: X86Thread, address: int) -> int:
         # Nowhere to go back to: the protection fault that IRET meets (bad_iret).
         thread.trap_no, thread.error_code = X86_TRAP_GP, 0
         signal_send.force_sig(SIGSEGV, current)
-    return int(q[0])
+    return int(q[AX])
 
 
 def _restore_altstack(current: Task, address: int, sp: int) -> None:
@@ -182,17 +179,25 @@ def _empty_bytes(valid: int) -> bytes:
     return bytes(not valid >> i & 1 for i in range(8))
 
 
+@cache
+def _xmm_registers(stride: int) -> struct.Struct:
+    """Return how the XMM registers lie in the engine's state: each begins a register of stride bytes."""
+    return struct.Struct("<" + f"16s{stride - 16}x" * 16)
+
+
 def save_fxsave(thread: X86Thread) -> bytes:
     """Return the 512 bytes of FXSAVE."""
     layout = thread.layout
-    state = thread.q.cast("B")
+    state = thread.saved if thread.cpu is None else thread.cpu.state
     top = state[layout.fpstt] & 7
     control, status = _control_and_status(layout, state)
     valid = _valid_bits(bytes(state[layout.fptags : layout.fptags + 8]))
     mxcsr = int.from_bytes(state[layout.mxcsr_d * 4 : layout.mxcsr_d * 4 + 4], "little")
-    registers = np.frombuffer(thread.q, np.uint64).take(_fx_words(layout, top)) & _FX_MASK
-    head = _FX_HEAD.pack(control, status | top << 11, valid, 0, 0, 0, mxcsr, _MXCSR_MASK)
-    return head + registers.tobytes() + _FX_TAIL
+    st = _ST.unpack_from(state, layout.fpregs)
+    xmm = _xmm_registers(layout.xmm_stride).unpack_from(state, layout.xmm)
+    return _FXSAVE.pack(
+        control, status | top << 11, valid, 0, 0, 0, mxcsr, _MXCSR_MASK, *st[top:], *st[:top], b"".join(xmm)
+    )
 
 
 def _control_and_status(layout: Layout, state: memoryview) -> tuple[int, int]:
@@ -201,23 +206,15 @@ def _control_and_status(layout: Layout, state: memoryview) -> tuple[int, int]:
     return control, int.from_bytes(state[layout.fpus : layout.fpus + 2], "little") & ~0x3800
 
 
-@cache
-def _fx_words(layout: Layout, top: int) -> NDArray[np.intp]:
-    """Return where in its state the engine has the x87 and XMM registers, in the order of FXSAVE, in words of 8 bytes.
-
-    FXSAVE counts the x87 registers from the top of the stack.
-    """
-    starts = [layout.fpregs + 16 * (top + i & 7) for i in range(8)]
-    starts += [layout.xmm + layout.xmm_stride * i for i in range(16)]
-    return np.array([(start + half) // 8 for start in starts for half in (0, 8)])
-
-
-# An x87 register is ten bytes of sixteen; the others are 0 in the image.
-_FX_MASK: Final = np.array([ULONG_MAX, 0xFFFF] * 8 + [ULONG_MAX, ULONG_MAX] * 16, np.uint64)
-_FX_TAIL: Final = bytes(FXSAVE_SIZE - _FX_HEAD.size - _FX_MASK.nbytes)
+# An x87 register is ten bytes of sixteen; the image counts them from the top of the stack.
+_ST: Final = struct.Struct("<" + "10s6x" * 8)
+_FXSAVE: Final = struct.Struct(_FX_HEAD.format + "10s6x" * 8 + "256s96x")
+_FX_REGISTERS: Final = struct.Struct("<" + "10s6x" * 8 + "16s" * 16)
 _INITIAL_CONTROL: Final = 0x37F
 _INITIAL_MXCSR: Final = 0x1F80
 _ALL_EMPTY: Final = b"\1" * 8
+_NO_ST: Final = bytes(8 * 16)
+_NO_XMM: Final = (bytes(16),) * 16
 
 
 def init_fpu(current: Task, thread: X86Thread) -> None:
@@ -230,7 +227,8 @@ def init_fpu(current: Task, thread: X86Thread) -> None:
     state[layout.fpstt] = 0
     state[layout.fpus : layout.fpus + 2] = b"\0\0"
     state[layout.fptags : layout.fptags + 8] = _ALL_EMPTY
-    np.frombuffer(cpu.q, np.uint64)[_fx_words(layout, 0)] = 0
+    state[layout.fpregs : layout.fpregs + 8 * 16] = _NO_ST
+    _xmm_registers(layout.xmm_stride).pack_into(state, layout.xmm, *_NO_XMM)
 
 
 def restore_fxsave(current: Task, thread: X86Thread, data: bytes) -> None:
@@ -247,5 +245,6 @@ def restore_fxsave(current: Task, thread: X86Thread, data: bytes) -> None:
     state[layout.fpstt] = top
     state[layout.fpus : layout.fpus + 2] = (status & ~0x3800).to_bytes(2, "little")
     state[layout.fptags : layout.fptags + 8] = _empty_bytes(tags)
-    words = np.frombuffer(data, np.uint64, _FX_MASK.size, _FX_HEAD.size)
-    np.frombuffer(cpu.q, np.uint64)[_fx_words(layout, top)] = words & _FX_MASK
+    registers = _FX_REGISTERS.unpack_from(data, _FX_HEAD.size)
+    _ST.pack_into(state, layout.fpregs, *registers[8 - top : 8], *registers[: 8 - top])
+    _xmm_registers(layout.xmm_stride).pack_into(state, layout.xmm, *registers[8:])

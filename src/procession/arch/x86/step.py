@@ -13,6 +13,7 @@ from procession.hw import untranslatable
 from procession.include.asm.processor_flags import X86_EFLAGS_TF
 from procession.include.asm.ptrace import SP
 from procession.include.linux.errno import LinuxError
+from procession.include.linux.mm_types import PAGE_MASK, PAGE_SIZE
 from procession.mm import gup, mmap, text, uaccess
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def code_at(current: Task, ip: int) -> bytes:
     mm = current.mm
     assert mm is not None
     k = current.kernel
-    here = min(4096 - (ip & 4095), untranslatable.LONGEST)
+    here = min(PAGE_SIZE - (ip & ~PAGE_MASK), untranslatable.LONGEST)
     code = gup.peek(k, mm, ip, here) or b""
     if here < untranslatable.LONGEST:
         code += gup.peek(k, mm, ip + here, untranslatable.LONGEST - here) or b""
@@ -54,7 +55,7 @@ class Step:
         self._own_tf = thread.q[self._flags_q] & X86_EFLAGS_TF
         self._slots = []
         ip = thread.user_pc()
-        for address in dict.fromkeys((ip & ~4095, ip + untranslatable.LONGEST - 1 & ~4095)):
+        for address in dict.fromkeys((ip & PAGE_MASK, ip + untranslatable.LONGEST - 1 & PAGE_MASK)):
             vma = mmap.find_vma(mm, address)
             if vma is not None and vma.vm_start <= address:
                 slot = text.lend_exec(current.kernel, mm, vma, address)

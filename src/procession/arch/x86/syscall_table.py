@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ("LATER_CALLS", "NI_SYSCALLS", "NR_SYSCALLS", "SYSCALL_NAMES", "syscall_name")
+__all__ = ("LATER_CALLS", "NI_SYSCALLS", "NR", "NR_SYSCALLS", "SYSCALL_NAMES", "syscall_name")
 
 # In the order of their numbers.
 _NAMES: Final = """
@@ -42,6 +42,7 @@ _NAMES: Final = """
 
 SYSCALL_NAMES: Final[dict[int, str]] = dict(enumerate(_NAMES.split()))
 NR_SYSCALLS: Final = len(SYSCALL_NAMES)
+NR: Final[dict[str, int]] = {name: nr for nr, name in SYSCALL_NAMES.items()}
 
 # Numbers that 3.2 has reserved, but answers with ENOSYS on this architecture.
 NI_SYSCALLS: Final = frozenset(

@@ -19,6 +19,7 @@ from procession.hw.cpu import (
     X86_TRAP_UD,
     X86_TRAP_XF,
 )
+from procession.include.asm.ptrace import AX, CX, DX
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.limits import UINT_MAX
 from procession.include.linux.signal import (
@@ -133,12 +134,12 @@ def _rdtsc(current: Task, thread: X86Thread) -> bool:
     except LinuxError:
         return False
     if code == b"\x0f\x01\xf9":
-        q[1] = current.kernel.cpu  # TSC_AUX, as the vDSO's getcpu expects it
+        q[CX] = current.kernel.cpu  # TSC_AUX, as the vDSO's getcpu expects it
     elif code != b"\x0f\x31":
         return False
     now = current.kernel.clock.now_ns
-    q[0] = now & UINT_MAX
-    q[2] = now >> 32 & UINT_MAX
+    q[AX] = now & UINT_MAX
+    q[DX] = now >> 32 & UINT_MAX
     q[thread.layout.rip_q] = ip + len(code)
     return True
 

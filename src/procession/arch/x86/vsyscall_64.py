@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from procession.include.asm.ptrace import AX, DI, SI, SP
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.signal import SIGSEGV
 from procession.include.linux.syscalls import SYSCALLS
 from procession.kernel import signal_send
@@ -29,18 +31,18 @@ def emulate_vsyscall(current: Task, address: int) -> bool:
     if address & ~0xC00 != VSYSCALL_START or nr >= len(_CALLS):
         return False
     thread: Any = current.thread
-    regs = thread.regs
+    q = thread.q
     name, nr_args = _CALLS[nr]
-    args = [regs.di, regs.si][:nr_args]
+    args = [q[DI], q[SI]][:nr_args]
     try:
-        caller = uaccess.get_user(current, regs.sp, 8)
+        caller = uaccess.get_user(current, q[SP], 8)
         result = SYSCALLS[name].fn(current, *args, *([0] if name == "getcpu" else []))
     except LinuxError as error:
         if error.errno is Errno.EFAULT:
             signal_send.force_sig(SIGSEGV, current)
             return True
         result = -error.errno
-    regs.ax = result
-    regs.ip = caller
-    regs.sp += 8
+    q[AX] = result & ULONG_MAX
+    q[thread.layout.rip_q] = caller
+    q[SP] = q[SP] + 8 & ULONG_MAX
     return True

@@ -74,7 +74,7 @@ def n_tty_set_room(tty: TtyStruct) -> None:
         tty_buffer.flush_to_ldisc(tty)
 
 
-def _reset_buffer_flags(tty: TtyStruct) -> None:
+def reset_buffer_flags(tty: TtyStruct) -> None:
     n = tty.disc_data
     with n.read_lock.irq():
         n.read_tail = n.read_head
@@ -88,7 +88,7 @@ def _reset_buffer_flags(tty: TtyStruct) -> None:
 
 def n_tty_flush_buffer(tty: TtyStruct) -> None:
     """Throw the input away; the other side hears of it in packet mode."""
-    _reset_buffer_flags(tty)
+    reset_buffer_flags(tty)
     if tty.link is not None:
         tty_io.set_ctrl_status(tty, TIOCPKT_FLUSHREAD)
 
@@ -131,14 +131,14 @@ def n_tty_set_termios(tty: TtyStruct, old: Ktermios | None) -> None:
 def n_tty_open(tty: TtyStruct) -> None:
     """Attach the line discipline to a new terminal."""
     tty.disc_data = NTty(SpinLock(tty.kernel.lock_class("tty->read_lock")))
-    _reset_buffer_flags(tty)
+    reset_buffer_flags(tty)
     n_tty_set_termios(tty, None)
 
 
 # Reading.
 
 
-def _input_available(tty: TtyStruct, amount: int) -> bool:
+def input_available_p(tty: TtyStruct, amount: int) -> bool:
     n = tty.disc_data
     if n.icanon and not tty.termios.c_lflag & EXTPROC:
         return bool(n.read_flags)
@@ -248,7 +248,7 @@ async def _read_loop(current: Task, tty: TtyStruct, file: TtyFile, reader: _Read
             rest = reader.minimum - reader.done
             if 1 <= rest < n.minimum_to_wake:
                 n.minimum_to_wake = rest
-            if not _input_available(tty, 0):
+            if not input_available_p(tty, 0):
                 if not _may_wait(current, tty, file, reader):
                     return
                 n_tty_set_room(tty)
@@ -260,20 +260,25 @@ async def _read_loop(current: Task, tty: TtyStruct, file: TtyFile, reader: _Read
 
             if packet and not reader.done:
                 reader.status_byte(current, TIOCPKT_DATA)
-            if n.icanon and not tty.termios.c_lflag & EXTPROC:
-                _copy_line(current, n, reader)
-            else:
-                _copy_from_read_buf(current, tty, n, reader)
-            if n_tty_chars_in_buffer(tty) <= TTY_THRESHOLD_UNTHROTTLE:
-                n_tty_set_room(tty)
-                if tty.count:
-                    tty_io.tty_unthrottle(tty)
+            _copy_input(current, tty, n, reader)
             if reader.done >= reader.minimum:
                 return
             if reader.time_ns:
                 reader.timeout_ns = reader.time_ns
     finally:
         wait.finish_wait(tty.read_wait, entry)
+
+
+def _copy_input(current: Task, tty: TtyStruct, n: NTty, reader: _Reader) -> None:
+    """Hand over what is there, a line or as much as fits, and let the other side go on if there is room again."""
+    if n.icanon and not tty.termios.c_lflag & EXTPROC:
+        _copy_line(current, n, reader)
+    else:
+        copy_from_read_buf(current, tty, n, reader)
+    if n_tty_chars_in_buffer(tty) <= TTY_THRESHOLD_UNTHROTTLE:
+        n_tty_set_room(tty)
+        if tty.count:
+            tty_io.tty_unthrottle(tty)
 
 
 def _may_wait(current: Task, tty: TtyStruct, file: TtyFile, reader: _Reader) -> bool:
@@ -309,7 +314,7 @@ def _copy_line(current: Task, n: NTty, reader: _Reader) -> None:
         raise LinuxError(Errno.EFAULT, "bad address")
 
 
-def _copy_from_read_buf(current: Task, tty: TtyStruct, n: NTty, reader: _Reader) -> None:
+def copy_from_read_buf(current: Task, tty: TtyStruct, n: NTty, reader: _Reader) -> None:
     """Give the reader what there is; raises EFAULT."""
     data = bytes(n.read_buf[: reader.nr])
     stored = reader.put(current, data)
@@ -399,7 +404,7 @@ def n_tty_poll(current: Task, tty: TtyStruct, file: TtyFile, table: PollTable | 
         table.wait(tty.write_wait)
     mask = 0
     cc = tty.termios.c_cc
-    if _input_available(tty, 0 if cc[VTIME] else cc[VMIN]):
+    if input_available_p(tty, 0 if cc[VTIME] else cc[VMIN]):
         mask |= _IN
     if tty.packet and tty.link is not None and tty.link.ctrl_status:
         mask |= POLLPRI | _IN

@@ -85,7 +85,7 @@ def is_continuation(c: int, tty: TtyStruct) -> bool:
 # Post-processing.
 
 
-def _do_output_char(tty: TtyStruct, c: int, space: int) -> int:
+def do_output_char(tty: TtyStruct, c: int, space: int) -> int:
     """Output one character with OPOST; returns how much of space that took, -1 if it is too little."""
     if not space:
         return -1
@@ -131,7 +131,7 @@ def _do_output_char(tty: TtyStruct, c: int, space: int) -> int:
 
 def process_output(tty: TtyStruct, c: int) -> bool:
     """Output one character with OPOST; returns whether the driver had room."""
-    return _do_output_char(tty, c, tty.driver.ops.write_room(tty)) >= 0
+    return do_output_char(tty, c, tty.driver.ops.write_room(tty)) >= 0
 
 
 def process_output_block(tty: TtyStruct, data: bytes) -> int:
@@ -193,7 +193,7 @@ def process_echoes(tty: TtyStruct) -> None:
 
 def _echo_byte(tty: TtyStruct, c: int, space: int) -> int:
     if tty.termios.c_oflag & OPOST:
-        return _do_output_char(tty, c, space)
+        return do_output_char(tty, c, space)
     if not space:
         return -1
     tty.driver.ops.write(tty, bytes((c,)))

@@ -94,7 +94,7 @@ def n_tty_set_process_char_map(tty: TtyStruct) -> None:
     n.process_char_map = frozenset(chars - {DISABLED_CHAR})
 
 
-def _put_tty_queue(n: NTty, c: int) -> None:
+def put_tty_queue(n: NTty, c: int) -> None:
     """Add a byte to the input, unless it is full."""
     with n.read_lock.irq():
         if len(n.read_buf) < N_TTY_BUF_SIZE:
@@ -119,7 +119,7 @@ def n_tty_receive_buf(tty: TtyStruct, data: bytes) -> None:
 
 def _receive_char(tty: TtyStruct, n: NTty, c: int) -> None:
     if n.raw:
-        _put_tty_queue(n, c)
+        put_tty_queue(n, c)
         return
     t = tty.termios
     iflag, lflag, cc = t.c_iflag, t.c_lflag, t.c_cc
@@ -128,7 +128,7 @@ def _receive_char(tty: TtyStruct, n: NTty, c: int) -> None:
     if iflag & IUCLC and lflag & IEXTEN:
         c = out.tolower(c)
     if lflag & EXTPROC:
-        _put_tty_queue(n, c)
+        put_tty_queue(n, c)
         return
     if (
         tty.stopped
@@ -192,8 +192,8 @@ def _receive_plain(tty: TtyStruct, n: NTty, c: int, *, made: bool) -> None:
             out.echo_char(tty, c)
         out.process_echoes(tty)
     if parmrk:
-        _put_tty_queue(n, c)
-    _put_tty_queue(n, c)
+        put_tty_queue(n, c)
+    put_tty_queue(n, c)
 
 
 def _receive_signal(tty: TtyStruct, n: NTty, c: int) -> None:
@@ -218,7 +218,7 @@ def _receive_canon(tty: TtyStruct, n: NTty, c: int) -> bool:
     lflag, cc = t.c_lflag, t.c_cc
     iexten = lflag & IEXTEN
     if c in (cc[VERASE], cc[VKILL]) or (c == cc[VWERASE] and iexten):
-        _eraser(tty, n, c)
+        eraser(tty, n, c)
         out.process_echoes(tty)
         return True
     if c == cc[VLNEXT] and iexten:
@@ -271,7 +271,7 @@ def _receive_line_end(tty: TtyStruct, n: NTty, c: int) -> bool:
             out.echo_char(tty, c)
             out.process_echoes(tty)
         if parmrk:
-            _put_tty_queue(n, c)
+            put_tty_queue(n, c)
     else:
         return False
 
@@ -298,7 +298,7 @@ def _truncate(n: NTty, head: int) -> None:
         del n.read_buf[head - n.read_tail :]
 
 
-def _eraser(tty: TtyStruct, n: NTty, c: int) -> None:
+def eraser(tty: TtyStruct, n: NTty, c: int) -> None:
     """Take a character, word or line back from what is being edited."""
     if n.read_head == n.canon_head:
         return

@@ -115,6 +115,7 @@ class PtyOperations:
         """Both ends are closed: the number is free again (pty_unix98_shutdown)."""
         master = tty if tty.driver.is_master else tty.link
         assert master is not None
+        assert isinstance(master.devpts_inode, devpts.DevptsSuperBlock)
         devpts.devpts_kill_index(master.devpts_inode, master.index)
 
 
@@ -157,17 +158,17 @@ def pty_init(k: Kernel) -> None:
         "pty_slave", UNIX98_PTY_SLAVE_MAJOR, 0, PtyOperations(), cooked, is_pty=True, real_raw=True, reset_termios=True
     )
     devpts.init_devpts_fs(k)
-    devices.register_chrdev(k, 5, PTMX_MINOR, _ptmx_open)
+    devices.register_chrdev(k, 5, PTMX_MINOR, ptmx_open)
     devices.register_chrdev(k, UNIX98_PTY_SLAVE_MAJOR, None, _pts_open)
 
 
-def _ptmx_open(current: Task, path: PathRef, flags: int, mode: int) -> File:
-    """Open a new master, whose slave is locked (ptmx_open); raises EIO if there are too many, ENOMEM."""
+def ptmx_open(current: Task, path: PathRef, flags: int, mode: int) -> File:
+    """Open a new master, whose slave is locked; raises EIO if there are too many, ENOMEM."""
     k = current.kernel
     sb = devpts.pts_sb_from_inode(k, path.dentry.d_inode)
     index = devpts.devpts_new_index(sb)
     try:
-        tty = _pty_unix98_install(k, index)
+        tty = pty_unix98_install(k, index)
     except LinuxError:
         devpts.devpts_kill_index(sb, index)
         raise
@@ -179,7 +180,7 @@ def _ptmx_open(current: Task, path: PathRef, flags: int, mode: int) -> File:
     return tty_io.tty_finish_open(current, tty_io.TtyFile(path, flags, mode), tty, noctty=True)
 
 
-def _pty_unix98_install(k: Kernel, index: int) -> TtyStruct:
+def pty_unix98_install(k: Kernel, index: int) -> TtyStruct:
     """Make both ends; the slave counts its master as a user. Raises ENOMEM."""
     tty = tty_io.alloc_tty_struct(k, k.tty.ptm_driver, index)
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.drivers.tty import n_tty_receive
+from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE
 
 if TYPE_CHECKING:
     from procession.include.linux.tty import TtyBufhead, TtyStruct
@@ -51,7 +52,7 @@ def _request_room(tty: TtyStruct, size: int) -> int:
 def _charge(tty: TtyStruct, buf: TtyBufhead, memory_used: int) -> bool:
     """Account memory_used bytes to the kernel; returns whether there are so many."""
     k = tty.kernel
-    pages = memory_used + 4095 >> 12
+    pages = memory_used + PAGE_SIZE - 1 >> PAGE_SHIFT
     more = pages - buf.pages
     if more > 0 and k.mm.kmem_pages + more > k.mm.kmem_limit:
         return False

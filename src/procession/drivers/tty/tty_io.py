@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 from procession.drivers.tty import n_tty, tty_buffer, tty_ioctl, tty_jobctrl
 from procession.fs import devices
 from procession.fs import inode as fs_inode
-from procession.fs import super as fs_super
 from procession.include.asm.ioctls import TIOCSPGRP
 from procession.include.asm.termbits import TIOCPKT_START, TIOCPKT_STOP
 from procession.include.linux.bug import bug
@@ -33,6 +32,7 @@ from procession.include.linux.fs import (
     POLLWRNORM,
     File,
 )
+from procession.include.linux.kdev_t import new_encode_dev
 from procession.include.linux.sched import signal_pending
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.tty import Ktermios, TtyBufhead, TtyStruct
@@ -142,8 +142,8 @@ def tty_kref_put(tty: TtyStruct | None) -> None:
         k.caches["tty_struct"].free()
 
 
-def _release_tty(tty: TtyStruct) -> None:
-    """Give up both ends of a terminal that nobody has open (release_tty)."""
+def release_tty(tty: TtyStruct) -> None:
+    """Give up both ends of a terminal that nobody has open."""
     link = tty.link
     for end in (link, tty):
         if end is not None:
@@ -156,7 +156,7 @@ def tty_devnum(tty: TtyStruct) -> int:
     """Return the device number, as stat(2) shows it."""
     driver = tty.driver
     minor = driver.minor_start + tty.index
-    return fs_super.new_encode_dev(driver.major + (minor >> 20), minor & 0xFFFFF)
+    return new_encode_dev(driver.major + (minor >> 20), minor & 0xFFFFF)
 
 
 # Flow control and status.
@@ -364,7 +364,7 @@ def _tty_release(file: TtyFile) -> None:
         if link is not None:
             tty_jobctrl.session_clear_tty(tty.kernel, link.session)
     if tty_closing and (link is None or link_closing):
-        _release_tty(tty)
+        release_tty(tty)
         tty.driver.ops.shutdown(tty)
 
 

@@ -150,7 +150,7 @@ async def tty_ioctl(current: Task, file: TtyFile, cmd: int, arg: Any) -> int:
 # What every terminal knows: (current, the file's tty, the slave of a pty or tty itself, arg).
 
 
-def _tiocsti(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: UserPtr) -> None:
+def tiocsti(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: UserPtr) -> None:
     """Pretend that a character was received (TIOCSTI)."""
     if current.signal.tty is not tty and not capability.capable(current, CAP_SYS_ADMIN):
         raise LinuxError(Errno.EPERM, "TIOCSTI on another's terminal")
@@ -158,15 +158,15 @@ def _tiocsti(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: UserPtr) -
     n_tty_receive.n_tty_receive_buf(tty, bytes((c,)))
 
 
-def _tiocgwinsz(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: UserPtr) -> None:
+def tiocgwinsz(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: UserPtr) -> None:
     uaccess.copy_to_user(current, arg, real_tty.winsize)
 
 
-def _tiocswinsz(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: UserPtr) -> None:
+def tiocswinsz(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: UserPtr) -> None:
     real_tty.driver.ops.resize(real_tty, uaccess.copy_from_user(current, arg, 8))
 
 
-def _tioccons(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: object) -> None:
+def tioccons(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: object) -> None:
     """Refuse to redirect the console's output (TIOCCONS)."""
     if real_tty is tty and not capability.capable(current, CAP_SYS_ADMIN):
         raise LinuxError(Errno.EPERM, "TIOCCONS")
@@ -189,19 +189,19 @@ def _tiocnotty(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: object) 
     tty_jobctrl.no_tty(current)
 
 
-def _tiocsctty(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: object) -> None:
+def tiocsctty(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: object) -> None:
     tty_jobctrl.tiocsctty(current, tty, arg)
 
 
-def _tiocgpgrp(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: UserPtr) -> None:
+def tiocgpgrp(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: UserPtr) -> None:
     tty_jobctrl.tiocgpgrp(current, tty, real_tty, arg)
 
 
-def _tiocspgrp(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: UserPtr) -> None:
+def tiocspgrp(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: UserPtr) -> None:
     tty_jobctrl.tiocspgrp(current, tty, real_tty, arg)
 
 
-def _tiocgsid(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: UserPtr) -> None:
+def tiocgsid(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: UserPtr) -> None:
     tty_jobctrl.tiocgsid(current, tty, real_tty, arg)
 
 
@@ -209,7 +209,7 @@ def _tiocgetd(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: UserPtr) 
     uaccess.put_user(current, arg, N_TTY, 4)
 
 
-def _tiocsetd(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: UserPtr) -> None:
+def tiocsetd(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: UserPtr) -> None:
     if uaccess.get_user(current, arg, 4, signed=True) != N_TTY:
         raise LinuxError(Errno.EINVAL, "no such line discipline")
 
@@ -233,19 +233,19 @@ def _tiocmget(current: Task, tty: TtyStruct, real_tty: TtyStruct, arg: object) -
 
 
 _GENERIC: Final[dict[int, Callable[[Task, TtyStruct, TtyStruct, Any], int | None]]] = {
-    TIOCSTI: _tiocsti,
-    TIOCGWINSZ: _tiocgwinsz,
-    TIOCSWINSZ: _tiocswinsz,
-    TIOCCONS: _tioccons,
+    TIOCSTI: tiocsti,
+    TIOCGWINSZ: tiocgwinsz,
+    TIOCSWINSZ: tiocswinsz,
+    TIOCCONS: tioccons,
     TIOCEXCL: _tiocexcl,
     TIOCNXCL: _tiocnxcl,
     TIOCNOTTY: _tiocnotty,
-    TIOCSCTTY: _tiocsctty,
-    TIOCGPGRP: _tiocgpgrp,
-    TIOCSPGRP: _tiocspgrp,
-    TIOCGSID: _tiocgsid,
+    TIOCSCTTY: tiocsctty,
+    TIOCGPGRP: tiocgpgrp,
+    TIOCSPGRP: tiocspgrp,
+    TIOCGSID: tiocgsid,
     TIOCGETD: _tiocgetd,
-    TIOCSETD: _tiocsetd,
+    TIOCSETD: tiocsetd,
     TIOCVHANGUP: _tiocvhangup,
     TIOCGDEV: _tiocgdev,
     TIOCSBRK: _nothing,
@@ -272,11 +272,11 @@ def _n_tty_ioctl(current: Task, tty: TtyStruct, cmd: int, arg: Any) -> int:
     elif cmd == TCXONC:
         _tcxonc(current, tty, arg)
     elif cmd == TCFLSH:
-        _tty_perform_flush(current, tty, arg)
+        tty_perform_flush(current, tty, arg)
     elif cmd == TIOCPKT:
         _tiocpkt(current, tty, arg)
     elif cmd in _SET:
-        _set_termios(current, real_tty, arg, *_SET[cmd])
+        set_termios(current, real_tty, arg, *_SET[cmd])
     elif cmd in _GET:
         uaccess.copy_to_user(current, arg, _GET[cmd](real_tty.termios))
     elif cmd == TIOCGLCKTRMIOS:
@@ -324,7 +324,7 @@ def _tty_send_xchar(tty: TtyStruct, c: int) -> None:
         tty_io.stop_tty(tty)
 
 
-def _tty_perform_flush(current: Task, tty: TtyStruct, arg: object) -> None:
+def tty_perform_flush(current: Task, tty: TtyStruct, arg: object) -> None:
     """Throw away input, output or both (TCFLSH)."""
     tty_jobctrl.tty_check_change(current, tty)
     if arg not in (TCIFLUSH, TCOFLUSH, TCIOFLUSH):
@@ -418,7 +418,7 @@ _SET: Final[dict[int, tuple[_Unpack, bool]]] = {
 }
 
 
-def _set_termios(current: Task, tty: TtyStruct, arg: UserPtr, how: _Unpack, flush: bool) -> None:
+def set_termios(current: Task, tty: TtyStruct, arg: UserPtr, how: _Unpack, flush: bool) -> None:
     """Change the settings; raises EIO, ERESTARTSYS, EFAULT. Output never waits here, so W and F need no waiting."""
     tty_jobctrl.tty_check_change(current, tty)
     size, unpack = how
@@ -449,7 +449,7 @@ def _set_speeds(t: Ktermios) -> None:
 def tty_set_termios(tty: TtyStruct, new: Ktermios) -> None:
     """Use new settings, but for those that are locked; the other side hears of it in packet mode."""
     old = tty.termios
-    _unset_locked_termios(new, old, tty.termios_locked)
+    unset_locked_termios(new, old, tty.termios_locked)
     tty.termios = new
     if tty.link is not None and tty.link.packet:
         extproc = (old.c_lflag | new.c_lflag) & EXTPROC
@@ -470,11 +470,17 @@ def _usual_flow(t: Ktermios) -> bool:
     return bool(t.c_iflag & IXON) and t.c_cc[VSTOP] == 0x13 and t.c_cc[VSTART] == 0x11
 
 
-def _unset_locked_termios(new: Ktermios, old: Ktermios, locked: Ktermios) -> None:
+def _noset_mask(new: int, old: int, mask: int) -> int:
+    """Return new with the bits of mask as they are in old."""
+    return new & ~mask | old & mask
+
+
+def unset_locked_termios(new: Ktermios, old: Ktermios, locked: Ktermios) -> None:
     """Put locked settings back."""
-    for name in ("c_iflag", "c_oflag", "c_cflag", "c_lflag"):
-        mask = getattr(locked, name)
-        setattr(new, name, getattr(new, name) & ~mask | getattr(old, name) & mask)
+    new.c_iflag = _noset_mask(new.c_iflag, old.c_iflag, locked.c_iflag)
+    new.c_oflag = _noset_mask(new.c_oflag, old.c_oflag, locked.c_oflag)
+    new.c_cflag = _noset_mask(new.c_cflag, old.c_cflag, locked.c_cflag)
+    new.c_lflag = _noset_mask(new.c_lflag, old.c_lflag, locked.c_lflag)
     if locked.c_line:
         new.c_line = old.c_line
     new.c_cc = bytes(o if lock else c for c, o, lock in zip(new.c_cc, old.c_cc, locked.c_cc, strict=True))

@@ -10,7 +10,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_PID, PIDTYPE_SID
 from procession.include.linux.sched import TIF_SIGPENDING, assert_siglock_held
 from procession.include.linux.signal import SIG_IGN, SIGCONT, SIGHUP, SIGTTIN, SIGTTOU
-from procession.kernel import capability, exit, pid, siginfo, signal_send
+from procession.kernel import capability, exit_pgrp, pid, siginfo, signal_send
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def job_control(current: Task, tty: TtyStruct, file: TtyFile) -> None:
     """Let only the foreground read; raises EIO, ERESTARTSYS after SIGTTIN."""
     if file.is_console or current.signal.tty is not tty or tty.pgrp is None or pid.task_pgrp(current) is tty.pgrp:
         return
-    if is_ignored(current, SIGTTIN) or exit.is_current_pgrp_orphaned(current):
+    if is_ignored(current, SIGTTIN) or exit_pgrp.is_current_pgrp_orphaned(current):
         raise LinuxError(Errno.EIO, "in the background, and nobody to continue it")
     raise _signal_own_pgrp(current, SIGTTIN)
 
@@ -78,7 +78,7 @@ def tty_check_change(current: Task, tty: TtyStruct) -> None:
         return
     if is_ignored(current, SIGTTOU):
         return
-    if exit.is_current_pgrp_orphaned(current):
+    if exit_pgrp.is_current_pgrp_orphaned(current):
         raise LinuxError(Errno.EIO, "in the background, and nobody to continue it")
     raise _signal_own_pgrp(current, SIGTTOU)
 

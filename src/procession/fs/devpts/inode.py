@@ -12,7 +12,8 @@ from procession.fs import dcache, ramfs
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import S_IFCHR, S_IFDIR, Inode, SuperBlock
+from procession.include.linux.fs import S_IALLUGO, S_IFCHR, S_IFDIR, Inode, SuperBlock
+from procession.include.linux.kdev_t import new_encode_dev
 from procession.include.linux.magic import DEVPTS_SUPER_MAGIC
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _parse_options(options: str) -> tuple[dict[str, int | None], bool]:
             number = int(value, _NUMBERS[key])
         except (KeyError, ValueError):
             raise LinuxError(Errno.EINVAL, f"devpts option {option}") from None
-        opts[key] = number & 0o7777 if key.endswith("mode") else number
+        opts[key] = number & S_IALLUGO if key.endswith("mode") else number
     return opts, newinstance
 
 
@@ -108,7 +109,7 @@ def _new_instance(k: Kernel, opts: dict[str, int | None]) -> DevptsSuperBlock:
     root.i_atime_ns = root.i_mtime_ns = root.i_ctime_ns = fs_inode.current_fs_time(sb)
     sb.s_root = dcache.d_make_root(root)
     sb.opts = opts
-    root.entries["ptmx"] = _new_inode(sb, 2, int(opts["ptmxmode"] or 0), fs_super.new_encode_dev(5, 2))
+    root.entries["ptmx"] = _new_inode(sb, 2, int(opts["ptmxmode"] or 0), new_encode_dev(5, 2))
     return sb
 
 
@@ -166,7 +167,7 @@ def devpts_kill_index(sb: DevptsSuperBlock, index: int) -> None:
 def devpts_pty_new(current: Task, sb: DevptsSuperBlock, tty: TtyStruct) -> DevptsInode:
     """Name a slave, which belongs to whoever opens the master."""
     opts, cred = sb.opts, current.cred
-    inode = _new_inode(sb, tty.index + 3, int(opts["mode"] or 0), fs_super.new_encode_dev(136, tty.index))
+    inode = _new_inode(sb, tty.index + 3, int(opts["mode"] or 0), new_encode_dev(136, tty.index))
     uid, gid = opts["uid"], opts["gid"]
     inode.i_uid = cred.fsuid if uid is None else uid
     inode.i_gid = cred.fsgid if gid is None else gid
@@ -177,8 +178,8 @@ def devpts_pty_new(current: Task, sb: DevptsSuperBlock, tty: TtyStruct) -> Devpt
 
 def devpts_pty_kill(tty: TtyStruct) -> None:
     """The master is closed: the name goes at once, whoever still has the slave open."""
-    inode: DevptsInode | None = tty.devpts_inode
-    if inode is not None:
+    inode = tty.devpts_inode
+    if isinstance(inode, DevptsInode):
         inode.tty = None
         inode.i_nlink -= 1
         tty.devpts_inode = None

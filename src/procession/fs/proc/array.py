@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 import zlib
 
 from procession.drivers.tty import tty_io
+from procession.include.linux.mm_types import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from procession.include.linux.resource import RLIMIT_RSS, RLIMIT_SIGPENDING
 from procession.include.linux.sched import MAX_RT_PRIO, Task, pid_alive
 from procession.include.linux.signal import SIG_DFL, SIG_IGN
@@ -85,7 +86,7 @@ def collect_sigign_sigcatch(p: Task) -> tuple[int, int]:
 
 def task_statm(mm: MmStruct) -> tuple[int, int, int, int, int]:
     """Return (size, resident, shared, text, data) in pages."""
-    text = (((mm.end_code + 4095) & ~4095) - (mm.start_code & ~4095)) >> 12
+    text = (mm.end_code + PAGE_SIZE - 1 & PAGE_MASK) - (mm.start_code & PAGE_MASK) >> PAGE_SHIFT
     return mm.total_vm, mm.rss_anon + mm.rss_file, mm.rss_file, text, mm.total_vm - mm.shared_vm
 
 
@@ -158,7 +159,7 @@ def do_task_stat(current: Task, ns: PidNamespace, task: Task, *, whole: bool) ->
         num_threads,
         0,
         task.real_start_time // NSEC_PER_CLOCK_T,
-        mm.total_vm << 12 if mm else 0,
+        mm.total_vm << PAGE_SHIFT if mm else 0,
         mm.rss_anon + mm.rss_file if mm else 0,
         rsslim,
         (mm.start_code if permitted else 1) if mm else 0,
@@ -191,12 +192,12 @@ def do_task_stat(current: Task, ns: PidNamespace, task: Task, *, whole: bool) ->
 def proc_pid_status(current: Task, ns: PidNamespace, task: Task) -> bytes:
     """Return status (spec 18.2)."""
     lines = [f"Name:\t{_escape(task.comm)}"]
-    lines += _task_state(ns, task)
+    lines += task_state(ns, task)
     if task.mm is not None:
-        lines += _task_mem(task.mm)
-    lines += _task_sig(task)
-    lines += _task_cap(task)
-    lines += _task_cpus_allowed(task)
+        lines += task_mem(task.mm)
+    lines += task_sig(task)
+    lines += task_cap(task)
+    lines += task_cpus_allowed(task)
     lines += ["Mems_allowed:\t00000000,00000001", "Mems_allowed_list:\t0"]
     lines += [f"voluntary_ctxt_switches:\t{task.nvcsw}", f"nonvoluntary_ctxt_switches:\t{task.nivcsw}", ""]
     return "\n".join(lines).encode("utf-8", "surrogateescape")
@@ -206,7 +207,7 @@ def _escape(comm: str) -> str:
     return comm.replace("\\", "\\\\").replace("\n", "\\n")
 
 
-def _task_state(ns: PidNamespace, p: Task) -> list[str]:
+def task_state(ns: PidNamespace, p: Task) -> list[str]:
     cred = p.real_cred
     ppid = pid.task_tgid_nr_ns(p.real_parent, ns) if pid_alive(p) else 0
     tracer = pid.task_pid_nr_ns(p.parent, ns) if p.ptrace else 0
@@ -224,10 +225,10 @@ def _task_state(ns: PidNamespace, p: Task) -> list[str]:
     ]
 
 
-def _task_mem(mm: MmStruct) -> list[str]:
+def task_mem(mm: MmStruct) -> list[str]:
     rss = mm.rss_anon + mm.rss_file
     data = mm.total_vm - mm.shared_vm - mm.stack_vm
-    text_kb = (((mm.end_code + 4095) & ~4095) - (mm.start_code & ~4095)) >> 10
+    text_kb = (mm.end_code + PAGE_SIZE - 1 & PAGE_MASK) - (mm.start_code & PAGE_MASK) >> 10
     values = (
         ("VmPeak", max(mm.hiwater_vm, mm.total_vm) * 4),
         ("VmSize", mm.total_vm * 4),
@@ -245,7 +246,7 @@ def _task_mem(mm: MmStruct) -> list[str]:
     return [f"{name}:\t{value & _ALL_ONES:8d} kB" for name, value in values]
 
 
-def _task_sig(p: Task) -> list[str]:
+def task_sig(p: Task) -> list[str]:
     num_threads = qsize = qlim = pending = shared = blocked = ignored = caught = 0
     if p.sighand is not None:
         pending, shared, blocked = p.pending.signal, p.signal.shared_pending.signal, p.blocked
@@ -257,7 +258,7 @@ def _task_sig(p: Task) -> list[str]:
     return [f"Threads:\t{num_threads}", f"SigQ:\t{qsize}/{qlim}"] + [f"{name}:\t{bits:016x}" for name, bits in sets]
 
 
-def _task_cap(p: Task) -> list[str]:
+def task_cap(p: Task) -> list[str]:
     cred = p.real_cred
     return [
         f"CapInh:\t{cred.cap_inheritable:016x}",
@@ -267,7 +268,7 @@ def _task_cap(p: Task) -> list[str]:
     ]
 
 
-def _task_cpus_allowed(p: Task) -> list[str]:
+def task_cpus_allowed(p: Task) -> list[str]:
     nr_cpus = p.kernel.nr_cpus
     mask = p.cpus_allowed & ((1 << nr_cpus) - 1)
     return [f"Cpus_allowed:\t{bitmap(mask, nr_cpus)}", f"Cpus_allowed_list:\t{bitmap_list(mask)}"]

@@ -72,7 +72,7 @@ def _read_vm(task: Task, address: int, count: int) -> bytes:
     return got
 
 
-def _check(current: Task, task: Task, mode: int, errno: Errno) -> None:
+def _check_access(current: Task, task: Task, mode: int, errno: Errno) -> None:
     if not ptrace.ptrace_may_access(current, task, mode):
         raise LinuxError(errno, "needs the right to trace")
 
@@ -124,7 +124,7 @@ def proc_pid_auxv(current: Task, ns: PidNamespace, task: Task) -> bytes:
 
 def proc_pid_personality(current: Task, ns: PidNamespace, task: Task) -> bytes:
     """Return the personality in hex; raises EPERM."""
-    _check(current, task, ptrace.PTRACE_MODE_ATTACH, Errno.EPERM)
+    _check_access(current, task, ptrace.PTRACE_MODE_ATTACH, Errno.EPERM)
     return b"%08x\n" % task.personality
 
 
@@ -187,7 +187,7 @@ def proc_pid_syscall(current: Task, ns: PidNamespace, task: Task) -> bytes:
 
     Differs: the arguments are shown as 0.
     """
-    _check(current, task, ptrace.PTRACE_MODE_ATTACH, Errno.EPERM)
+    _check_access(current, task, ptrace.PTRACE_MODE_ATTACH, Errno.EPERM)
     if task.state == 0 or task.mm is None:
         return b"running\n"
     nr = task.thread.syscall_nr()
@@ -204,7 +204,7 @@ def proc_pid_wchan(current: Task, ns: PidNamespace, task: Task) -> bytes:
 
 def proc_pid_stack(current: Task, ns: PidNamespace, task: Task) -> bytes:
     """Return the kernel stack; raises EPERM. Differs: only its sleeping function is known."""
-    _check(current, task, ptrace.PTRACE_MODE_ATTACH, Errno.EPERM)
+    _check_access(current, task, ptrace.PTRACE_MODE_ATTACH, Errno.EPERM)
     top = f"[<0000000000000000>] {task.wchan}+0x0/0x0\n" if task.wchan else ""
     return (top + "[<ffffffffffffffff>] 0xffffffffffffffff\n").encode()
 
@@ -216,7 +216,7 @@ def proc_cgroup_show(current: Task, ns: PidNamespace, task: Task) -> bytes:
 
 def proc_io_accounting(current: Task, ns: PidNamespace, task: Task) -> bytes:
     """Return the I/O counters; raises EACCES. Differs: characters and calls are not counted."""
-    _check(current, task, ptrace.PTRACE_MODE_READ, Errno.EACCES)
+    _check_access(current, task, ptrace.PTRACE_MODE_READ, Errno.EACCES)
     sig = task.signal
     read = sig.inblock + sum(t.inblock for t in sig.threads)
     written = sig.oublock + sum(t.oublock for t in sig.threads)

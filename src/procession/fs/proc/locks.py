@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from procession.fs import locks
 from procession.include.linux.fcntl import F_WRLCK
+from procession.include.linux.kdev_t import new_decode_dev
 from procession.kernel import pid
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def locks_show(current: Task) -> bytes:
     lines = []
     number = 0
     for inode in inodes:
-        for fl in inode.i_flock:
+        for fl in inode.i_flock or ():
             number += 1
             lines.append(f"{number}: {_lock(current, fl)}\n")
             lines += [f"{number}: -> {_lock(current, waiter)}\n" for waiter in fl.fl_block]
@@ -39,10 +40,10 @@ def locks_show(current: Task) -> bytes:
 
 def _lock(current: Task, fl: FileLock) -> str:
     inode = fl.fl_file.inode
-    dev = inode.i_sb.s_dev
+    major, minor = new_decode_dev(inode.i_sb.s_dev)
     kind = "POSIX  ADVISORY " if fl.fl_flags == locks.FL_POSIX else "FLOCK  ADVISORY "
     access = "WRITE" if fl.fl_type == F_WRLCK else "READ "
     found = current.kernel.init_pid_ns.pids.get(fl.fl_pid)
     nr = pid.pid_vnr(current, found) if found is not None else fl.fl_pid
     end = "EOF" if fl.fl_end == locks.OFFSET_MAX else str(fl.fl_end)
-    return f"{kind} {access} {nr} {dev >> 8 & 0xFFF:02x}:{dev & 0xFF:02x}:{inode.i_ino} {fl.fl_start} {end}"
+    return f"{kind} {access} {nr} {major:02x}:{minor:02x}:{inode.i_ino} {fl.fl_start} {end}"

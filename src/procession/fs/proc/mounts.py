@@ -9,6 +9,7 @@ from procession.fs import dcache, namespace
 from procession.fs.proc import generic
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import S_IFREG, File, MntNamespace, PathRef
+from procession.include.linux.kdev_t import new_decode_dev
 from procession.include.linux.mount import MNT_READONLY
 from procession.include.linux.proc_fs import PidInode
 
@@ -83,11 +84,11 @@ def show_mountinfo(ns: MntNamespace, root: PathRef) -> bytes:
     ids = {mnt: i for i, mnt in enumerate(ns.mounts, 1)}
     lines = []
     for mnt, number in ids.items():
-        dev = mnt.mnt_sb.s_dev
+        major, minor = new_decode_dev(mnt.mnt_sb.s_dev)
         parent = ids.get(mnt.mnt_parent, number) if mnt.mnt_parent is not None else number
         inside = dcache.d_path(PathRef(mnt, mnt.mnt_root), PathRef(mnt, mnt.mnt_sb.s_root or mnt.mnt_root))
         lines.append(
-            f"{number} {parent} {dev >> 8 & 0xFFF}:{dev & 0xFF | dev >> 12 & 0xFFF00} {_mangle(inside)} "
+            f"{number} {parent} {major}:{minor} {_mangle(inside)} "
             f"{_mangle(dcache.d_path(PathRef(mnt, mnt.mnt_root), root))} "
             f"{'ro' if mnt.mnt_flags & MNT_READONLY else 'rw'}{_options(mnt)} - {mnt.mnt_sb.s_type} "
             f"{_mangle(mnt.mnt_devname)} {'ro' if mnt.mnt_sb.s_readonly else 'rw'}\n"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from procession.fs import file as fs_file
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import DT_REG, S_IFDIR, S_IFREG, File, Inode
-from procession.include.linux.nsproxy import IpcNamespace, NetNamespace, UtsNamespace
+from procession.include.linux.nsproxy import IpcNamespace, NetNamespace, Nsproxy, UtsNamespace
 from procession.include.linux.proc_fs import PidInode
 from procession.kernel import ptrace
 
@@ -21,7 +21,7 @@ __all__ = ("NsDir", "NsFile", "NsInode", "proc_ns_fget")
 
 Namespace: TypeAlias = UtsNamespace | IpcNamespace | NetNamespace
 
-_FIELDS: Final = {"net": "net_ns", "uts": "uts_ns", "ipc": "ipc_ns"}
+_NAMES: Final = ("net", "uts", "ipc")
 
 
 class NsFile(File):
@@ -65,19 +65,25 @@ class NsDir(PidInode):
 
     def lookup(self, name: str) -> Inode:
         """Return a namespace's file; raises ENOENT, also for a zombie, EPERM."""
-        if name not in _FIELDS:
+        if name not in _NAMES:
             raise LinuxError(Errno.ENOENT, name)
         task = self._task(self.i_sb.kernel.current)
         if task.nsproxy is None:
             raise LinuxError(Errno.ENOENT, "a zombie has no namespaces")
-        inode = NsInode(self.i_sb, self.pid, getattr(task.nsproxy, _FIELDS[name]))
+        inode = NsInode(self.i_sb, self.pid, _namespace(task.nsproxy, name))
         inode.revalidate(task)
         return inode
 
     def readdir(self, current: Task) -> list[tuple[str, int, int]]:
         """List the three; raises EPERM."""
         self._task(current)
-        return [(name, self.i_ino, DT_REG) for name in _FIELDS]
+        return [(name, self.i_ino, DT_REG) for name in _NAMES]
+
+
+def _namespace(nsproxy: Nsproxy, name: str) -> Namespace:
+    if name == "net":
+        return nsproxy.net_ns
+    return nsproxy.uts_ns if name == "uts" else nsproxy.ipc_ns
 
 
 def proc_ns_fget(current: Task, fd: int) -> Namespace:

@@ -60,7 +60,7 @@ def proc_sb(k: Kernel, ns: PidNamespace) -> ProcSuperBlock:
     sb = ProcSuperBlock(k, fs_super.get_anon_bdev(k), PROC_SUPER_MAGIC, ns)
     root = ProcRoot(sb)
     sb.s_root = dcache.d_make_root(root)
-    _fill(root, sb)
+    _add_files(root, sb)
     k.vfs.proc_sbs.append(sb)
     return sb
 
@@ -92,7 +92,7 @@ class ProcRoot(ProcDir):
         return [*super().readdir(current), ("self", self.self_link.i_ino, DT_LNK), *base.proc_pid_readdir(self.i_sb)]
 
 
-def _fill(root: ProcRoot, sb: ProcSuperBlock) -> None:
+def _add_files(root: ProcRoot, sb: ProcSuperBlock) -> None:
     """Make the entries that are there from the start."""
     for name, show in (
         ("cmdline", cmdline.cmdline_proc_show),

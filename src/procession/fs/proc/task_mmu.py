@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.fs import dcache
+from procession.include.asm.pgtable import PMD_SHIFT
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.kdev_t import new_decode_dev
 from procession.include.linux.mm_types import (
+    PAGE_SHIFT,
     PAGE_SIZE,
     VM_EXEC,
     VM_GROWSDOWN,
@@ -60,8 +63,8 @@ def show_map_vma(mm: MmStruct, vma: VmArea, prev: VmArea | None) -> bytes:
     dev = ino = pgoff = 0
     if vma.vm_file is not None:
         inode = vma.vm_file.inode
-        dev, ino, pgoff = inode.i_sb.s_dev, inode.i_ino, vma.vm_pgoff << 12
-    major, minor = dev >> 8 & 0xFFF, dev & 0xFF | dev >> 12 & 0xFFF00
+        dev, ino, pgoff = inode.i_sb.s_dev, inode.i_ino, vma.vm_pgoff << PAGE_SHIFT
+    major, minor = new_decode_dev(dev)
     text = (
         f"{start:08x}-{vma.vm_end:08x} "
         f"{'r' if flags & VM_READ else '-'}{'w' if flags & VM_WRITE else '-'}{'x' if flags & VM_EXEC else '-'}"
@@ -92,21 +95,21 @@ def show_smaps(current: Task, ns: PidNamespace, task: Task) -> bytes:
     if mm is None:
         return b""
     with mm.mmap_sem.read():
-        return b"".join(_show_smap(current, mm, vma, _prev(mm, i)) for i, vma in enumerate(mm.mmap))
+        return b"".join(show_smap(current, mm, vma, _prev(mm, i)) for i, vma in enumerate(mm.mmap))
 
 
-def _show_smap(current: Task, mm: MmStruct, vma: VmArea, prev: VmArea | None) -> bytes:
+def show_smap(current: Task, mm: MmStruct, vma: VmArea, prev: VmArea | None) -> bytes:
     k = current.kernel
     rss = shared = anonymous = pss = 0
     for address in range(vma.vm_start, vma.vm_end, PAGE_SIZE):
-        if address >> 21 not in mm.pte_tables:
+        if address >> PMD_SHIFT not in mm.pte_tables:
             continue
         pfn = memory.follow_page(k, mm, address)
         if pfn < 0 or pfn == k.mm.zero_pfn:
             continue
         mapcount = max(1, k.frames.mapcount[pfn])
         rss += 4
-        pss += 4096 // mapcount
+        pss += PAGE_SIZE // mapcount
         if mapcount > 1:
             shared += 4
         if pfn not in k.mm.page_cache:

@@ -2,6 +2,14 @@
 
 from typing import Final
 
+# Each level of a page table is chosen by nine bits of the address; one page of the last level maps 2 MiB.
+PGDIR_SHIFT: Final = 39
+PUD_SHIFT: Final = 30
+PMD_SHIFT: Final = 21
+PMD_SIZE: Final = 1 << PMD_SHIFT
+PTRS_PER_PTE: Final = 512
+PTE_INDEX_MASK: Final = PTRS_PER_PTE - 1
+
 PTE_PRESENT: Final = 1
 PTE_RW: Final = 2
 PTE_USER: Final = 4

@@ -3,6 +3,9 @@
 from enum import IntEnum
 from typing import Final
 
+# A result from -MAX_ERRNO to -1 is an error (linux/err.h).
+MAX_ERRNO: Final = 4095
+
 
 class Errno(IntEnum):
     """An error number; those from 512 on never reach user space (spec 10.11)."""

@@ -13,6 +13,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from procession.include.linux.errno import Errno, LinuxError
 
 if TYPE_CHECKING:
+    from procession.fs.eventpoll import Epitem
+    from procession.fs.fcntl import FownStruct
+    from procession.fs.locks import FileLock
+    from procession.fs.pipe import PipeInodeInfo
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.mm_types import VmArea
     from procession.include.linux.sched import Task
@@ -50,6 +54,9 @@ S_ISUID: Final = 0o4000
 S_ISGID: Final = 0o2000
 S_ISVTX: Final = 0o1000
 S_IXGRP: Final = 0o010
+S_IXUGO: Final = 0o111
+S_IRWXUGO: Final = 0o777
+S_IALLUGO: Final = 0o7777
 
 
 # File.f_mode.
@@ -141,8 +148,8 @@ class Inode:
     i_writecount: int = 0  # > 0: writers; < 0: -(executing mappings), writes give ETXTBSY
     mapping: dict[int, int] = field(default_factory=dict)
     i_mmap: dict[VmArea, None] = field(default_factory=dict)  # who maps it, so that truncation finds them
-    i_pipe: Any = None  # FIFOs and pipes: fs/pipe.py's PipeInodeInfo while open
-    i_flock: Any = None  # fs/locks.py's locks on the file, None until the first
+    i_pipe: PipeInodeInfo | None = None  # of a FIFO or pipe while it is open
+    i_flock: list[FileLock] | None = None  # the locks on the file, None until the first
 
     # Directories.
     def lookup(self, name: str) -> Inode:
@@ -297,7 +304,7 @@ class File:
     """
 
     # fs/eventpoll.py's watchers of this file: fput gives them up.
-    f_ep_links: Any = None
+    f_ep_links: dict[Epitem, None] | None = None
 
     def __init__(self, path: PathRef, flags: int, mode: int) -> None:
         self.f_count = 1
@@ -305,7 +312,7 @@ class File:
         self.f_flags = flags  # OpenFlags without CREAT, EXCL, NOCTTY, TRUNC
         self.f_mode = mode  # FMode
         self.f_pos = 0
-        self.f_owner: Any = None  # F_SETOWN's fown_struct
+        self.f_owner: FownStruct | None = None  # F_SETOWN's
         self.private_data: Any = None
 
     @property
@@ -358,3 +365,16 @@ class DirFile(File):
             raise LinuxError(Errno.EINVAL, "negative offset")
         self.f_pos = offset
         return offset
+
+
+def deny_write_access(file: File) -> None:
+    """Keep writers away while the file is executed; raises ETXTBSY if there is one."""
+    inode = file.f_path.dentry.d_inode
+    if inode.i_writecount > 0:
+        raise LinuxError(Errno.ETXTBSY, "open for writing")
+    inode.i_writecount -= 1
+
+
+def allow_write_access(file: File) -> None:
+    """Undo deny_write_access."""
+    file.f_path.dentry.d_inode.i_writecount += 1

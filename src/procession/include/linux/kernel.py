@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from procession.arch.x86.entry import Vcpu
     from procession.fs.devices import ConsoleDevice, OpenFn
     from procession.fs.devpts.inode import DevptsSuperBlock
+    from procession.fs.locks import FileLock
     from procession.fs.super import FileSystemType
     from procession.hw.chooser import Chooser
     from procession.hw.clock import Clock
@@ -42,10 +43,10 @@ if TYPE_CHECKING:
     from procession.include.trace.tracepoints import Trace
     from procession.init.main import InitProgram
     from procession.kernel.futex import FutexHash
-    from procession.kernel.kthread import KthreadCreateInfo
+    from procession.kernel.kthread import KthreadCreateInfo, ThreadFn
     from procession.kernel.rcupdate import RcuState
     from procession.kernel.sched import Rq
-    from procession.net.unix.af_unix import UnixSock
+    from procession.net.unix.sock import UnixSock
 
 
 class SchedState:
@@ -99,13 +100,14 @@ class UserState:
 class KthreadState:
     """kernel/kthread.py."""
 
-    __slots__ = ("kthreadd_task", "kthread_create_lock", "kthread_create_list")  # derived
+    __slots__ = ("kthreadd_task", "kthread_create_lock", "kthread_create_list", "boot_kthreads")  # derived
 
     kthreadd_task: Task
     kthread_create_lock: SpinLock
 
     def __init__(self) -> None:
         self.kthread_create_list: list[KthreadCreateInfo] = []  # requests, the oldest first; kthread_create_lock
+        self.boot_kthreads: dict[str, ThreadFn] = {}  # what boot is to start, by its name in init/main.py's table
 
 
 class MmState:
@@ -200,7 +202,7 @@ class VfsState:
         self.devtmpfs_sb: SuperBlock | None = None  # /dev
         self.proc_sbs: list[ProcSuperBlock] = []  # instances of /proc, one per pid namespace that it was mounted for
         self.pipe_max_size: int = 0
-        self.blocked_posix_locks: dict[Any, None] = {}  # fs/locks.py: who waits for a record lock
+        self.blocked_posix_locks: dict[FileLock, None] = {}  # who waits for a record lock
         self.ep_nests: int = 0  # how many epoll files are waking each other's pollers just now
         self.suid_dumpable: int = 0
         self.core_pattern: str = "core"

@@ -15,6 +15,7 @@ from procession.include.linux.types import Arg
 MAP_FILE: Final = 0
 MAP_SHARED: Final = 1
 MAP_PRIVATE: Final = 2
+MAP_TYPE: Final = 0xF  # the bits that say which of the two
 
 
 class MapType(IntEnum):

@@ -11,3 +11,13 @@ MNT_NOEXEC: Final = 0x04
 MNT_NOATIME: Final = 0x08
 MNT_NODIRATIME: Final = 0x10
 MNT_READONLY: Final = 0x40
+
+# statfs(2)'s f_flags (include/linux/statfs.h).
+ST_RDONLY: Final = 0x0001
+ST_NOSUID: Final = 0x0002
+ST_NODEV: Final = 0x0004
+ST_NOEXEC: Final = 0x0008
+ST_VALID: Final = 0x0020
+ST_NOATIME: Final = 0x0400
+ST_NODIRATIME: Final = 0x0800
+ST_RELATIME: Final = 0x1000

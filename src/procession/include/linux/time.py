@@ -16,6 +16,7 @@ USER_HZ: Final = 100  # what clock_t counts
 USEC_PER_SEC: Final = 1_000_000
 NSEC_PER_USEC: Final = 1_000
 NSEC_PER_MSEC: Final = 1_000_000
+ADJ_OFFSET_SS_READ: Final = 0xA001  # adjtimex(2): only look
 NSEC_PER_SEC: Final = 1_000_000_000
 TICK_NSEC: Final = NSEC_PER_SEC // HZ
 NSEC_PER_CLOCK_T: Final = NSEC_PER_SEC // USER_HZ  # Ours: C writes the quotient

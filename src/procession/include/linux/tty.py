@@ -31,6 +31,8 @@ from procession.include.asm.termbits import (
 )
 
 if TYPE_CHECKING:
+    from procession.drivers.tty.tty_io import TtyFile
+    from procession.fs.devpts.inode import DevptsInode, DevptsSuperBlock
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.pid import Pid
     from procession.include.linux.rwsem import Mutex
@@ -252,12 +254,12 @@ class TtyStruct:
     buf: TtyBufhead
     kref: int
     count: int
-    files: dict[Any, None]  # drivers/tty/tty_io.py's TtyFile, while open
+    files: dict[TtyFile, None]  # while open
     exclusive: bool
     closing: bool
     other_closed: bool
     pty_lock: bool
-    devpts_inode: Any
+    devpts_inode: DevptsInode | DevptsSuperBlock | None  # a slave's file in devpts; a master's file system
     pgrp: Pid | None
     session: Pid | None
     ctrl_status: int

@@ -48,6 +48,8 @@ _WAIT4: Final = (WNOHANG, WUNTRACED, WCONTINUED, WNOTHREAD, WALL, WCLONE)
 # A wait status: the signal that ended the process, 0 if none did, and whether a core was begun.
 WTERMSIG_MASK: Final = 0x7F
 WCOREFLAG: Final = 0x80
+WSTOPPED_BYTE: Final = 0x7F  # ours: the low byte of a stop's status; the signal is above it
+W_CONTINUED: Final = 0xFFFF
 
 # waitid(2).
 P_ALL: Final = 0

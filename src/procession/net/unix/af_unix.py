@@ -5,7 +5,6 @@ Differs: files in flight are not garbage-collected: sockets that only hold each 
 
 from __future__ import annotations
 
-from collections import deque
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
@@ -38,6 +37,17 @@ from procession.include.linux.socket import (
     SOCK_STREAM,
 )
 from procession.kernel import pid, signal_send, wait
+from procession.net.unix.sock import (
+    RCV_SHUTDOWN,
+    SEND_SHUTDOWN,
+    SHUTDOWN_MASK,
+    SKB_OVERHEAD,
+    TCP_CLOSE,
+    TCP_ESTABLISHED,
+    TCP_LISTEN,
+    Skb,
+    UnixSock,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,8 +58,6 @@ if TYPE_CHECKING:
     from procession.net.iovec import UserMessage
 
 __all__ = (
-    "Skb",
-    "UnixSock",
     "unix_accept",
     "unix_bind",
     "unix_connect",
@@ -67,92 +75,9 @@ UNIX_PATH_MAX: Final = 108
 SOMAXCONN: Final = 128
 MAX_DGRAM_QLEN: Final = 10
 MAX_RECURSION_LEVEL: Final = 4
-SK_WMEM_MAX: Final = 212992
-SKB_OVERHEAD: Final = 576  # about what a buffer's bookkeeping is charged with
-RCV_SHUTDOWN: Final = 1
-SEND_SHUTDOWN: Final = 2
-SHUTDOWN_MASK: Final = 3
-TCP_ESTABLISHED: Final = 1
-TCP_CLOSE: Final = 7
-TCP_LISTEN: Final = 10
 _AF_UNIX: Final = struct.pack("<H", 1)
 _POLL_IN: Final = POLLIN | POLLRDNORM
 _POLL_OUT: Final = POLLOUT | POLLWRNORM | POLLWRBAND
-
-
-class Skb:
-    """A piece of data on its way (struct sk_buff)."""
-
-    __slots__ = ("data", "pages", "scm", "sender")
-
-    def __init__(self, data: bytes, sender: UnixSock, scm: Scm) -> None:
-        self.data = data
-        self.pages = len(data) + SKB_OVERHEAD + 4095 >> 12
-        self.sender = sender
-        self.scm = scm
-
-
-class UnixSock:
-    """struct unix_sock.
-
-    recursion_level: how deep sockets were passed through sockets to get here.
-    addr: sun_path as bound, a path with its NUL or a NUL and an abstract name.  wmem: bytes sent and not yet read.
-    accept_queue: the server's ends of connections nobody has accepted.
-    """
-
-    __slots__ = (
-        "accept_queue",
-        "addr",
-        "backlog",
-        "dead",
-        "err",
-        "inode",
-        "kernel",
-        "passcred",
-        "peer",
-        "peer_wait",
-        "peercred",
-        "receive_queue",
-        "recursion_level",
-        "shutdown",
-        "sndbuf",
-        "state",
-        "type",
-        "wait",
-        "wmem",
-    )
-
-    def __init__(self, k: Kernel, type: int) -> None:
-        self.kernel = k
-        self.type = type
-        self.state = TCP_CLOSE
-        self.wait = k.wait_queue_head("sk->wait")
-        self.peer_wait = k.wait_queue_head("unix->peer_wait")
-        self.receive_queue: deque[Skb] = deque()
-        self.accept_queue: deque[UnixSock] = deque()
-        self.backlog = 0
-        self.peer: UnixSock | None = None
-        self.peercred = (0, 0xFFFFFFFF, 0xFFFFFFFF)
-        self.addr = b""
-        self.inode: Inode | None = None
-        self.shutdown = 0
-        self.err = 0
-        self.wmem = 0
-        self.recursion_level = 0
-        self.sndbuf = SK_WMEM_MAX
-        self.passcred = False
-        self.dead = False
-
-    def state_change(self) -> None:
-        """Wake everybody: the other end or a direction is gone."""
-        wait.wake_up_all(self.wait)
-        wait.wake_up_all(self.peer_wait)
-
-    def sock_error(self) -> None:
-        """Raise the error that the other end left, once."""
-        if self.err:
-            err, self.err = self.err, 0
-            raise LinuxError(Errno(err), "socket error")
 
 
 def task_cred(current: Task) -> tuple[int, int, int]:
@@ -560,12 +485,12 @@ async def _stream_recvmsg(current: Task, sk: UnixSock, size: int, flags: int) ->
         out += chunk
         if peek:
             at += 1
-        elif _take(sk, skb, len(chunk)):
+        elif _take_bytes(sk, skb, len(chunk)):
             break
     return bytes(out), len(out), got or Scm()
 
 
-def _take(sk: UnixSock, skb: Skb, count: int) -> bool:
+def _take_bytes(sk: UnixSock, skb: Skb, count: int) -> bool:
     """Take count bytes off the first buffer; returns whether files came with it, which end a read."""
     had_files = bool(skb.scm.fp)
     if count == len(skb.data):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import SignalStruct, Task
     from procession.include.linux.signal import Sigqueue
     from procession.kernel.sched import Rq
-    from procession.net.unix.af_unix import UnixSock
+    from procession.net.unix.sock import UnixSock
 
 __all__ = ("Census", "tally")
 
@@ -66,9 +66,9 @@ class Census:
             if func is fork.put_task_struct:
                 self.rcu_tasks[arg] = None
                 gone[arg] = None
-            elif func is cred._put_cred_rcu:
+            elif func is cred.put_cred_rcu:
                 self.rcu_creds.append(arg[1])
-            elif func is pid._delayed_put_pid:
+            elif func is pid.delayed_put_pid:
                 self.rcu_pids.append(arg[1])
         self.gone = list(gone)
         self.tasks: list[Task] = [*self.idle[:1], *self.hashed, *self.gone]

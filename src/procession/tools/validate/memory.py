@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from procession.hw.memory import PG_EXEC, PG_FILE
 from procession.include.asm.pgtable import PTE_NX, PTE_PFN_MASK, PTE_PRESENT, PTE_PROTNONE, PTE_RW
-from procession.include.linux.mm_types import VM_ACCOUNT, VM_EXEC, VM_LOCKED, VM_WRITE
+from procession.include.linux.mm_types import PAGE_MASK, PAGE_SHIFT, VM_ACCOUNT, VM_EXEC, VM_LOCKED, VM_WRITE
 from procession.mm import shmem
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def validate_areas(seen: Census) -> list[str]:
         end = total = locked = 0
         for vma in mm.mmap:
             start, stop, flags, file = vma.vm_start, vma.vm_end, vma.vm_flags, vma.vm_file
-            if not end <= start < stop or (start | stop) & 4095:
+            if not end <= start < stop or (start | stop) & ~PAGE_MASK:
                 wrong.append(f"{_whose(spaces, nr)}: area {start:#x}-{stop:#x} after {end:#x}")
             end = stop
             total += stop - start
@@ -105,15 +105,15 @@ def validate_areas(seen: Census) -> list[str]:
                 if type(inode) is shmem.ShmemInode:
                     shared[inode] = inode.committed
         for what, count, found in (
-            ("total_vm", mm.total_vm, total >> 12),
-            ("locked_vm", mm.locked_vm, locked >> 12),
+            ("total_vm", mm.total_vm, total >> PAGE_SHIFT),
+            ("locked_vm", mm.locked_vm, locked >> PAGE_SHIFT),
             ("nr_ptes", mm.nr_ptes, len(mm.pte_tables)),
         ):
             if count != found:
                 wrong.append(f"{_whose(spaces, nr)}: {what} {count}, found {found}")
         if mm.mmap_cache is not None and mm.mmap_cache not in mm.mmap:
             wrong.append(f"{_whose(spaces, nr)}: mmap_cache is an area that was unmapped")
-    found = (committed >> 12) + sum(shared.values())
+    found = (committed >> PAGE_SHIFT) + sum(shared.values())
     if found != k.mm.vm_committed:
         wrong.append(f"vm_committed {k.mm.vm_committed}, found {found}")
     return wrong
@@ -131,7 +131,7 @@ class _Walk:
 
     def __init__(self, k: Kernel, spaces: list[MmStruct]) -> None:
         words = k.frames.np64.reshape(-1, 512)
-        roots = [(mm.pgd >> 12, nr) for nr, mm in enumerate(spaces) if mm.pgd]
+        roots = [(mm.pgd >> PAGE_SHIFT, nr) for nr, mm in enumerate(spaces) if mm.pgd]
         frames = np.array([pfn for pfn, _ in roots], dtype=np.int64)
         space = np.array([nr for _, nr in roots], dtype=np.int64)
         base = np.zeros(len(roots), dtype=np.int64)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from procession.fs.pipe import PipeFile
 from procession.fs.proc.mounts import MountsFile
 from procession.fs.proc.namespaces import NsFile
 from procession.include.linux.binfmts import LinuxBinprm
 from procession.include.linux.cred import Cred
-from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_IFMT, S_IFREG, File
+from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_IFMT, S_IFREG, File, Inode
 from procession.include.linux.mm_types import VM_DENYWRITE, MmStruct
 from procession.include.linux.pid import Pid
 from procession.include.linux.sched import TASK_DEAD, Task, UserStruct
@@ -52,11 +52,12 @@ def _name(seen: Census, thing: Any) -> str:
         return f"user {thing.uid}"
     if isinstance(thing, File):
         return f"{kind} {thing.f_path.dentry.d_name!r}"
-    users = [p for p in seen.tasks if any(getattr(p, name, None) is thing for name in _HOLDERS)]
+    users = [p for p in seen.tasks if any(held is thing for held in _shared_parts(p))]
     return f"{kind} {users}" if users else kind
 
 
-_HOLDERS: Final = ("mm", "files", "fs", "sighand", "signal", "nsproxy", "cred", "real_cred")
+def _shared_parts(p: Task) -> tuple[object, ...]:
+    return p.mm, p.files, p.fs, p.sighand, p.signal, p.nsproxy, p.cred, p.real_cred
 
 
 def validate_task_references(seen: Census) -> list[str]:
@@ -170,19 +171,17 @@ def validate_file_counts(seen: Census) -> list[str]:
             wrong.append(f"nr_files {k.vfs.nr_files}, filp objects {k.caches['filp'].nr_active}")
     inodes = tally([file.f_path.dentry.d_inode for file in files])
     _compare(seen, wrong, "i_count", inodes, _i_count)
+    _compare_writers(seen, inodes, wrong)
+    _compare_pipe_ends(seen, wrong)
+    return wrong
 
+
+def _compare_writers(seen: Census, inodes: Iterable[Inode], wrong: list[str]) -> None:
     writers = dict.fromkeys(inodes, 0)
-    pipes: dict[Any, list[int]] = {}
-    for file in files:
-        mode = file.f_mode
-        if mode & FMODE_WRITE:
-            inode = file.f_path.dentry.d_inode
-            if inode.i_mode & S_IFMT == S_IFREG:
-                writers[inode] += 1
-        if isinstance(file, PipeFile):
-            ends = pipes.setdefault(file.pipe, [0, 0])
-            ends[0] += bool(mode & FMODE_READ)
-            ends[1] += bool(mode & FMODE_WRITE)
+    for file in seen.open_files:
+        inode = file.f_path.dentry.d_inode
+        if file.f_mode & FMODE_WRITE and inode.i_mode & S_IFMT == S_IFREG:
+            writers[inode] += 1
     for mm in seen.mms:
         for vma in mm.mmap:
             if vma.vm_flags & VM_DENYWRITE and vma.vm_file is not None:
@@ -195,12 +194,20 @@ def validate_file_counts(seen: Census) -> list[str]:
     for inode, found in writers.items():
         if inode.i_writecount != found:
             wrong.append(f"i_writecount of inode {inode.i_ino}: {inode.i_writecount}, found {found}")
+
+
+def _compare_pipe_ends(seen: Census, wrong: list[str]) -> None:
+    pipes: dict[PipeInodeInfo, list[int]] = {}
+    for file in seen.open_files:
+        if isinstance(file, PipeFile):
+            ends = pipes.setdefault(file.pipe, [0, 0])
+            ends[0] += bool(file.f_mode & FMODE_READ)
+            ends[1] += bool(file.f_mode & FMODE_WRITE)
     for pipe, (readers, writing) in pipes.items():
         if pipe.readers != readers:
             wrong.append(f"{_pipe_name(seen, pipe)}: readers {pipe.readers}, found {readers}")
         if pipe.writers != writing:
             wrong.append(f"{_pipe_name(seen, pipe)}: writers {pipe.writers}, found {writing}")
-    return wrong
 
 
 def _pipe_name(seen: Census, pipe: PipeInodeInfo) -> str:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from procession.fs.eventpoll import _EpPollEntry
+from procession.drivers.tty.tty_io import TtyFile
+from procession.fs.eventfd import EventfdFile
+from procession.fs.eventpoll import EventpollFile, _EpPollEntry
+from procession.fs.pipe import PipeFile
+from procession.fs.timerfd import TimerfdFile
 from procession.include.linux.fs import File
 from procession.include.linux.rwsem import Mutex
 from procession.include.linux.sched import (
@@ -17,6 +21,7 @@ from procession.include.linux.sched import (
     Task,
 )
 from procession.include.linux.wait import Completion, WaitQueueHead
+from procession.net.socket import SocketFile
 from procession.tools.validate.census import Census
 
 if TYPE_CHECKING:
@@ -120,8 +125,7 @@ def validate_wait_queues(seen: Census) -> list[str]:
         if p.state != TASK_RUNNING and not any(entry.task is p for entry in queue.task_list):
             wrong.append(f"{p!r} sleeps in {p.wchan} on a queue that it is not on")
     for file in seen.open_files:
-        if _paths.get((type(file), type(file.private_data))) != []:
-            queues += _queues_of(file)
+        queues += _queues_of(file)
     for p in seen.hashed:
         if p.sighand is not None and p.sighand.signalfd_wqh is not None:
             queues.append(p.sighand.signalfd_wqh)
@@ -145,43 +149,19 @@ def _wait_queue(queue: WaitQueueHead, wrong: list[str]) -> None:
         wrong.append(f"an entry is on a queue twice ({name})")
 
 
-_paths: dict[tuple[type, ...], list[tuple[str, ...]]] = {}
-
-
-def _queues_of(file: File) -> list[WaitQueueHead]:
-    """Return the wait queues that a file's object has; where they are is the same for all files of a kind."""
-    kind = (type(file), type(file.private_data))
-    paths = _paths.get(kind)
-    if paths is None:
-        paths = _paths[kind] = _find_queues(file)
-    queues: list[WaitQueueHead] = []
-    if not paths:
-        return queues
-    for path in paths:
-        where: Any = file
-        for name in path:
-            where = getattr(where, name, None)
-        if isinstance(where, WaitQueueHead):
-            queues.append(where)
-    return queues
-
-
-def _attributes(what: object) -> list[str]:
-    slots = [name for cls in type(what).__mro__ for name in getattr(cls, "__slots__", ())]
-    return [name for name in (*slots, *getattr(what, "__dict__", ())) if not name.startswith("__")]
-
-
-def _find_queues(file: File) -> list[tuple[str, ...]]:
-    found: list[tuple[str, ...]] = []
-    for name in _attributes(file):
-        value = getattr(file, name, None)
-        if isinstance(value, WaitQueueHead):
-            found.append((name,))
-        elif type(value).__module__.startswith("procession."):
-            found += [
-                (name, inner) for inner in _attributes(value) if isinstance(getattr(value, inner, None), WaitQueueHead)
-            ]
-    return found
+def _queues_of(file: File) -> tuple[WaitQueueHead, ...]:
+    """Return the wait queues of what a file stands for."""
+    if isinstance(file, PipeFile):
+        return (file.pipe.wait,)
+    if isinstance(file, TtyFile):
+        return file.private_data.read_wait, file.private_data.write_wait
+    if isinstance(file, SocketFile):
+        return file.private_data.wait, file.private_data.peer_wait
+    if isinstance(file, EventpollFile):
+        return file.private_data.wq, file.private_data.poll_wait
+    if isinstance(file, EventfdFile | TimerfdFile):
+        return (file.private_data.wqh,)
+    return ()
 
 
 def validate_futexes(seen: Census) -> list[str]:

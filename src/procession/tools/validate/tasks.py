@@ -155,9 +155,19 @@ def validate_dead(seen: Census) -> list[str]:
 
 
 def _holds_nothing(p: Task, on_cpu: bool, wrong: list[str]) -> None:
-    for name in ("mm", "files", "fs", "nsproxy", "vfork_done", "waiting_on", "ptraced", "stack", "held"):
-        if getattr(p, name) and not (name == "stack" and on_cpu):
-            wrong.append(f"{p!r} is dead and still has its {name}")
+    parts = {
+        "mm": p.mm,
+        "files": p.files,
+        "fs": p.fs,
+        "nsproxy": p.nsproxy,
+        "vfork_done": p.vfork_done,
+        "waiting_on": p.waiting_on,
+        "ptraced": p.ptraced,
+        "stack": None if on_cpu else p.stack,
+        "held": p.held,
+    }
+    if any(parts.values()):
+        wrong += [f"{p!r} is dead and still has its {name}" for name, part in parts.items() if part]
     sig = p.signal
     if not sig.live and (sig.it_real_timer is not None or sig.posix_timers):
         wrong.append(f"{p!r} is dead and still has timers")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procession.drivers.tty.tty_io import TtyFile
+from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE
 from procession.include.linux.pid import PIDTYPE_SID
 from procession.include.linux.tty import N_TTY_BUF_SIZE, TtyStruct
 from procession.tools.validate.census import Census, tally
@@ -83,6 +84,9 @@ def validate_tty_buffers(seen: Census) -> list[str]:
         ends = list(n.read_flags)
         if ends != sorted(ends) or (ends and not n.read_tail <= ends[0] <= ends[-1] < n.canon_head):
             wrong.append(f"{name}: line ends at {ends}, lines {n.read_tail} to {n.canon_head}")
-        if buf.memory_used != sum(segment[2] for segment in buf.segments) or buf.pages != buf.memory_used + 4095 >> 12:
+        if (
+            buf.memory_used != sum(segment[2] for segment in buf.segments)
+            or buf.pages != buf.memory_used + PAGE_SIZE - 1 >> PAGE_SHIFT
+        ):
             wrong.append(f"{name}: flip buffers of {buf.memory_used} bytes, {buf.pages} pages")
     return wrong
