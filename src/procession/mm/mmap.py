@@ -17,7 +17,6 @@ from procession.fs import file as fs_file
 from procession.fs import file_table
 from procession.include.linux.cred import CAP_IPC_LOCK, CAP_SYS_RAWIO
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fcntl import O_APPEND
 from procession.include.linux.fs import FMODE_READ, FMODE_WRITE
 from procession.include.linux.mm_types import (
     MAP_32BIT,
@@ -299,11 +298,8 @@ def _locked_flag(current: Task, mm: MmStruct, flags: int, length: int) -> int:
 def _file_flags(file: File, prot: int, kind: int, vm_flags: int) -> int:
     """Check a file mapping against how the file was opened; returns the area's flags."""
     if kind == MAP_SHARED:
-        if prot & PROT_WRITE:
-            if not file.f_mode & FMODE_WRITE:
-                raise LinuxError(Errno.EACCES, "a shared writable mapping of a file not open for writing")
-            if file.f_flags & O_APPEND:
-                raise LinuxError(Errno.EACCES, "a shared writable mapping of an append-only descriptor")
+        if prot & PROT_WRITE and not file.f_mode & FMODE_WRITE:
+            raise LinuxError(Errno.EACCES, "a shared writable mapping of a file not open for writing")
         vm_flags |= VM_SHARED | VM_MAYSHARE
         if not file.f_mode & FMODE_WRITE:
             vm_flags &= ~(VM_MAYWRITE | VM_SHARED)
