@@ -15,7 +15,8 @@ static void locked(const char *what) {
 }
 
 static char *map(size_t pages, int flags) {
-  return mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+  /* Not through the C library, which may have an errno of its own for this. */
+  return (char *)syscall(SYS_mmap, 0UL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0UL);
 }
 
 static void limit(rlim_t bytes) {
