@@ -1525,3 +1525,95 @@ def test_signalfd_tells_the_status_of_a_child_with_another_exit_signal():
         await sys.print(found == [sys.SIGUSR1, sys.CLD_EXITED, pid, 3])
 
     assert Machine().run(main).output == "True\n"
+
+
+# What this kernel lacks.
+
+
+REFUSED = {
+    ("splice", 0, None, 1, None, 1, 0): "EINVAL",
+    ("splice", 0, None, 77, None, 1, 0): "EBADF",
+    ("splice", 77, None, 77, None, 0, 0): None,
+    ("tee", 0, 1, 1, 0): "EINVAL",
+    ("tee", 0, 1, 0, 0): None,
+    ("vmsplice", 1, None, 1, 0): "EINVAL",
+    ("vmsplice", 1, None, 0, 0): None,
+    ("mbind", 0, 4096, 0, None, 0, 0): "ENOSYS",
+    ("set_mempolicy", 0, None, 0): "ENOSYS",
+    ("get_mempolicy", None, None, 0, 0, 0): "ENOSYS",
+    ("migrate_pages", 0, 0, None, None): "ENOSYS",
+    ("move_pages", 0, 0, None, None, None, 0): "ENOSYS",
+    ("remap_file_pages", 0, 4096, 0, 0, 0): "EINVAL",
+    ("swapon", "/swap", 0): "ENOSYS",
+    ("swapoff", "/swap"): "ENOSYS",
+    ("pivot_root", "/", "/"): "EINVAL",
+    ("prctl", 26, 2): "EINVAL",
+    ("syslog", 2, None, 0): "EINVAL",
+    ("fcntl", 0, 1024, 1): "EINVAL",
+    ("fcntl", 0, 1026, 1): "EINVAL",
+    ("umount2", "/proc", 4): "EAGAIN",
+    ("mount", "none", "/proc", None, 0x2000, None): "EINVAL",
+}
+
+
+@pytest.mark.parametrize(("call", "answer"), REFUSED.items(), ids=[" ".join(map(str, call)) for call in REFUSED])
+def test_what_is_not_modelled_is_refused_and_noted(call, answer):
+    """The answer of a machine without it, and a line of the result's `unsupported` where 3.2 would have done it."""
+    async def main(sys):
+        assert await errno_of(sys.syscall(*call)) == answer
+
+    result = Machine().run(main)
+
+    assert result.stderr == b""
+    assert bool(result.kernel.unsupported) == (answer not in {None, "EBADF"})
+
+
+def test_the_superuser_sets_the_clock():
+    """clock_settime, settimeofday and stime-like calls move the time of day, and no timer of CLOCK_MONOTONIC."""
+    async def main(sys):
+        before = await sys.clock_gettime(1)
+        assert await sys.syscall("clock_settime", 0, (1_000_000_000).to_bytes(8, "little") + bytes(8)) == 0
+        assert (await sys.clock_gettime(0)) // SECOND == 1_000_000_000
+        assert await sys.syscall("settimeofday", (2_000_000_000).to_bytes(8, "little") + bytes(8), None) == 0
+        assert (await sys.clock_gettime(0)) // SECOND == 2_000_000_000
+        assert await sys.syscall("settimeofday", None, bytes(8)) == 0
+        out = bytearray(8)
+        assert await sys.syscall("time", out) == 2_000_000_000 == int.from_bytes(out, "little")
+        assert await errno_of(sys.syscall("clock_settime", 1, bytes(16))) == "EINVAL"
+        assert (await sys.clock_gettime(1)) - before < SECOND
+
+    run(main)
+
+
+def test_the_kernel_log():
+    """syslog(2): its size, its text, clearing it; a line written to /dev/kmsg is in it."""
+    async def main(sys):
+        await sys.write_file("/dev/kmsg", b"hello from outside\n")
+        size = await sys.syscall("syslog", 10, None, 0)
+        assert size >= 4096
+        text = bytearray(size)
+        length = await sys.syscall("syslog", 3, text, size)
+        assert b"hello from outside\n" in text[:length]
+        assert await sys.syscall("syslog", 9, None, 0) == length
+        short = bytearray(8)
+        assert await sys.syscall("syslog", 3, short, 8) == 8
+        assert text[:length].endswith(short)
+        assert await errno_of(sys.syscall("syslog", 3, None, -1)) == "EINVAL"
+        assert await errno_of(sys.syscall("syslog", 99, None, 0)) == "EINVAL"
+        assert await errno_of(sys.syscall("syslog", 8, None, 9)) == "EINVAL"
+        assert await sys.syscall("syslog", 8, None, 7) == 0
+        assert await sys.syscall("syslog", 4, text, size) == length
+        assert await sys.syscall("syslog", 3, text, size) == 0
+        await sys.setuid(1000)
+        assert await errno_of(sys.syscall("syslog", 5, None, 0)) == "EPERM"
+
+    run(main)
+
+
+def test_the_machine_is_switched_off_by_the_superuser():
+    async def main(sys):
+        assert await errno_of(sys.syscall("reboot", 1, 2, 3, None)) == "EINVAL"
+        assert await errno_of(sys.syscall("reboot", 0xFEE1DEAD, 672274793, 0x1234, None)) == "EINVAL"
+        assert await sys.syscall("reboot", 0xFEE1DEAD, 672274793, 0, None) == 0
+
+    run(main)

@@ -111,3 +111,72 @@ def test_locks_are_listed():
         await sys.write(1, await sys.read_file("/proc/locks"))
 
     assert re.fullmatch(r"1: FLOCK  ADVISORY  WRITE 17 00:\d\d:\d+ 0 EOF\n", run(main))
+
+
+def test_files_about_the_machine_have_their_shape():
+    """One line at least of each that ps, top, free, vmstat and the C library look for."""
+    shapes = {
+        "cpuinfo": r"(?s)processor\t: 0\n.*processor\t: 1\n.*\n\n",
+        "meminfo": r"(?s)MemTotal: +\d+ kB\nMemFree: +\d+ kB\n.*(?:[\w()]+: +\d+ kB\n)+",
+        "vmstat": r"(?:\w+ \d+\n)+",
+        "slabinfo": r"(?s)slabinfo - version: 2.1\n# name .*\ntask_struct +\d+ .*\n",
+        "interrupts": r" +CPU0 +CPU1 +\nNMI: .*\nLOC: .*\n",
+        "devices": r"(?s)Character devices:\n  1 mem\n.*",
+        "cmdline": r"root=rootfs ro quiet\n",
+        "mounts": r"(?s).*proc /proc proc rw 0 0\n.*",
+        "self/mountinfo": r"(?s)1 1 0:\d+ / / rw - rootfs rootfs rw\n.*",
+        "self/sched": r"(?s)main \(\d+, #threads: 1\)\n-+\n.*nr_switches +: +\d+\n.*",
+        "self/syscall": r"running\n",
+        "self/stack": r"\[<f{16}>\] 0xf{16}\n",
+        "self/io": r"(?:\w+: \d+\n){7}",
+        "self/statm": r"0 0 0 0 0 0 0\n",
+        "self/oom_score": r"\d+\n",
+        "self/cgroup": r"",
+        "self/auxv": r"",
+    }
+
+    async def main(sys):
+        for name in shapes:
+            await sys.write(1, await sys.read_file("/proc/" + name) + b"\0")
+
+    found = dict(zip(shapes, run(main, cpus=2).split("\0"), strict=False))
+
+    assert {name: text for name, text in found.items() if not re.fullmatch(shapes[name], text)} == {}
+
+
+def test_what_a_sleeper_waits_for():
+    """Which call another process is in, and where; nothing of it is for strangers."""
+    async def main(sys):
+        async def sleeper(sys):
+            await sys.pause()
+
+        pid = await sys.clone(sleeper)
+        await sys.sleep(1)
+        for name in ("syscall", "stack", "wchan"):
+            await sys.print((await sys.read_file(f"/proc/{pid}/{name}")).decode().split()[0])
+        await sys.setuid(1000)
+        for name in ("syscall", "stack", "io", "auxv", "mem"):
+            await sys.print(await errno_of(sys.read_file(f"/proc/{pid}/{name}")))
+
+    assert run(main) == "34\n[<0000000000000000>]\nsys_pause\nEPERM\nEPERM\nEACCES\nEACCES\nEACCES\n"
+
+
+def test_sysctls_change_the_machine():
+    async def main(sys):
+        for name, value in (
+            ("kernel/domainname", b"here"), ("kernel/threads-max", b"77"), ("kernel/core_pattern", b"core.%p"),
+            ("vm/overcommit_memory", b"2"), ("vm/overcommit_ratio", b"60"), ("vm/max_map_count", b"500"),
+            ("vm/mmap_min_addr", b"8192"), ("fs/file-max", b"99"), ("fs/nr_open", b"2048"), ("fs/suid_dumpable", b"1"),
+        ):
+            await sys.write_file("/proc/sys/" + name, value)
+            await sys.print(name, (await sys.read_file("/proc/sys/" + name)).decode().strip())
+        await sys.print(await errno_of(sys.write_file("/proc/sys/fs/nr_open", b"1")))
+        await sys.print(await errno_of(sys.write_file("/proc/sys/fs/pipe-max-size", b"1")))
+        await sys.print((await sys.read_file("/proc/sys/fs/file-nr")).decode().split()[1:])
+        await sys.print(await sys.read_file("/proc/sys/kernel/cad_pid"), await sys.read_file("/proc/sys/kernel/panic"))
+
+    assert run(main) == (
+        "kernel/domainname here\nkernel/threads-max 77\nkernel/core_pattern core.%p\nvm/overcommit_memory 2\n"
+        "vm/overcommit_ratio 60\nvm/max_map_count 500\nvm/mmap_min_addr 8192\nfs/file-max 99\nfs/nr_open 2048\n"
+        "fs/suid_dumpable 1\nEINVAL\nEINVAL\n['0', '99']\nb'1\\n' b'0\\n'\n"
+    )
