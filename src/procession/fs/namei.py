@@ -113,10 +113,6 @@ class Nameidata:
         self.depth = 0  # current->link_count
         self.links = 0  # current->total_link_count
 
-    def path(self) -> PathRef:
-        """Return where the walk is."""
-        return PathRef(self.mnt, self.dentry)
-
 
 # Permissions.
 

@@ -52,55 +52,44 @@ _TOP: Final = 1 << 63
 class KernelBuffer:
     """Kernel memory in a user pointer's place (set_fs(KERNEL_DS))."""
 
-    __slots__ = ("data", "start")
+    __slots__ = ("data",)
 
-    def __init__(self, data: bytearray, start: int = 0) -> None:
+    def __init__(self, data: bytearray) -> None:
         self.data = data
-        self.start = start
 
     def __len__(self) -> int:
-        return len(self.data) - self.start
+        return len(self.data)
 
     def __bool__(self) -> bool:
         return True
 
-    def __add__(self, offset: int) -> KernelBuffer:
-        return KernelBuffer(self.data, self.start + offset)
-
     def load(self, offset: int, size: int) -> bytes:
         """Return size bytes."""
-        offset += self.start
         return bytes(self.data[offset : offset + size])
 
     def store(self, offset: int, data: bytes) -> None:
         """Write data at offset."""
-        offset += self.start
         self.data[offset : offset + len(data)] = data
 
 
 class IovBuffer:
     """The pieces of user memory of a struct iovec array, as if they were one."""
 
-    __slots__ = ("current", "segments", "start", "total")
+    __slots__ = ("current", "segments", "total")
 
-    def __init__(self, current: Task, segments: list[tuple[int, int]], total: int, start: int = 0) -> None:
+    def __init__(self, current: Task, segments: list[tuple[int, int]], total: int) -> None:
         self.current = current
         self.segments = segments
         self.total = total
-        self.start = start
 
     def __len__(self) -> int:
-        return self.total - self.start
+        return self.total
 
     def __bool__(self) -> bool:
         return True
 
-    def __add__(self, offset: int) -> IovBuffer:
-        return IovBuffer(self.current, self.segments, self.total, self.start + offset)
-
     def _pieces(self, offset: int, size: int) -> list[tuple[int, int]]:
         """Return (address, length) of what [offset, offset + size) covers."""
-        offset += self.start
         pieces = []
         for base, length in self.segments:
             if offset >= length:

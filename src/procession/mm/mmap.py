@@ -245,7 +245,7 @@ def _bottomup(mm: MmStruct, length: int, begin: int, end: int) -> int:
 def do_mmap_pgoff(current: Task, file: File | None, addr: int, length: int, prot: int, flags: int, pgoff: int) -> int:
     """Map a file, or memory, into current's address space; returns the address (spec of mmap(2)).
 
-    The caller holds mmap_sem for writing. Raises EINVAL, ENOMEM, EOVERFLOW, EPERM, EAGAIN, EACCES, ENODEV, ETXTBSY.
+    The caller holds mmap_sem for writing. Raises EINVAL, ENOMEM, EPERM, EAGAIN, EACCES, ENODEV, ETXTBSY.
     """
     mm = current.mm
     assert mm is not None
@@ -264,8 +264,6 @@ def do_mmap_pgoff(current: Task, file: File | None, addr: int, length: int, prot
     length = length + PAGE_SIZE - 1 & PAGE_MASK
     if length >> 64:
         raise LinuxError(Errno.ENOMEM, "the length overflows")
-    if pgoff + (length >> PAGE_SHIFT) >> 64:
-        raise LinuxError(Errno.EOVERFLOW, "the offset overflows")
     if len(mm.mmap) > k.mm.max_map_count:
         raise LinuxError(Errno.ENOMEM, "too many areas")
     addr = get_unmapped_area(current, mm, addr, length, flags)
