@@ -29,6 +29,7 @@ _STRIDE = 1_000_003         # a prime: samples of any size come from everywhere
 
 CODE, DATA = 0x400000, 0x401000
 _CODE_FRAME, _DATA_FRAME = 16, 17
+_PGD = 1 << 12
 _PRESENT, _RW, _USER, _NX = 1, 2, 4, 1 << 63
 _CX, _SP, _SI, _DI = 1, 4, 6, 7
 
@@ -54,7 +55,7 @@ class Bare:
             q[(4 << 9) + i] = _DATA_FRAME + i - 1 << 12 | _PRESENT | _USER | _RW | _NX
         self.cpu = UnicornCpu(self.frames.addr, self.frames.nr_pages << 12, counted=True, memory=self.frames)
         self.cpu.set_hooks(self)
-        self.cpu.set_page_table(1 << 12)
+        self.cpu.set_page_table(_PGD)
         self.stop = self.cpu.stop
 
     def syscall(self) -> None:
@@ -78,7 +79,8 @@ class Bare:
         cpu, frames = self.cpu, self.frames
         at = _CODE_FRAME << 12
         frames.phys[at:at + 32] = code.ljust(30, b"\x90") + b"\x0f\x05"
-        cpu.drop_all_code()
+        cpu.drop_code([_CODE_FRAME])
+        cpu.set_page_table(_PGD)
         cpu.load(CpuRegisters(user_template()))
         for register in range(16):
             cpu.q[register] = DATA + 2048

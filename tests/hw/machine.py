@@ -51,7 +51,8 @@ class Machine:
         data = bytes.fromhex(text)
         start = (CODE_FRAME << 12) + at
         self.frames.phys[start:start + len(data)] = data
-        self.cpu.drop_all_code()
+        self.cpu.drop_code([CODE_FRAME])
+        self.cpu.set_page_table(self.pgd)
 
     def run(self, ip=CODE, count=0):
         self.events.clear()

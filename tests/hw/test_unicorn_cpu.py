@@ -407,7 +407,8 @@ def test_self_modifying_code_is_seen_by_its_own_engine_only(m):
     m.code("c6470105 ffe7")                 # mov byte [rdi+1], 5; jmp rdi
     assert m.run() == [("syscall", 5)]
     m.use(other)
-    other.drop_all_code()
+    other.drop_code([DATA_FRAME])
+    other.set_page_table(m.pgd)
     assert m.run(DATA, count=100) == [("syscall", 5)]
     other.close()
 

@@ -61,11 +61,6 @@ class HostTerminal:
         if signal.getsignal(signum) != signal.SIG_IGN:
             self._handlers[signum] = signal.signal(signum, handler)
 
-    @property
-    def is_terminal(self) -> bool:
-        """Whether there is a terminal to be set."""
-        return self._saved is not None
-
     def set(self, attributes: list[Any]) -> None:
         """Set it otherwise (tcsetattr(3), when the output that was written has gone out).
 

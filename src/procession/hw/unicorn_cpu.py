@@ -426,10 +426,6 @@ class UnicornCpu:
         for pfn in frames:
             self._uc.ctl_remove_cache(pfn * FRAME_SIZE, (pfn + 1) * FRAME_SIZE)
 
-    def drop_all_code(self) -> None:
-        """Forget all translated code."""
-        self._uc.ctl_flush_tb()
-
     def close(self) -> None:
         """Free the engine. It must not be used any more."""
         self.unload()

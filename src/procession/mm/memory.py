@@ -62,7 +62,6 @@ __all__ = (
     "fixup_user_fault",
     "follow_page",
     "free_pgtables",
-    "handle_mm_fault",
     "make_pages_present",
     "present_entries",
     "unmap_all",

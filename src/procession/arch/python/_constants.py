@@ -274,9 +274,6 @@ class Constants:
     S_ISGID: Final = fs_h.S_ISGID
     S_ISVTX: Final = fs_h.S_ISVTX
     S_IXGRP: Final = fs_h.S_IXGRP
-    S_IXUGO: Final = fs_h.S_IXUGO
-    S_IRWXUGO: Final = fs_h.S_IRWXUGO
-    S_IALLUGO: Final = fs_h.S_IALLUGO
     POLLIN: Final = fs_h.POLLIN
     POLLPRI: Final = fs_h.POLLPRI
     POLLOUT: Final = fs_h.POLLOUT
