@@ -1,5 +1,6 @@
 # make run    set everything up, boot, and run the host's /bin/sh in it
 # make test   set everything up and pass all tests
+# make coverage  the same tests, and which branches of the sources they take
 # make check  formatting, lint, types, layers
 # make generate   rewrite what is derived from declarations
 # make bench  speed, beside the host's own figures
@@ -11,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test check generate bench fuzz soak clean
+.PHONY: run test coverage check generate bench fuzz soak clean
 
 run: $(READY)
 	$(BIN)/procession run -- /bin/sh -c 'echo "pid $$$$ on $$(uname -sr)"; (sleep 2; echo "two seconds later") & \
@@ -19,7 +20,10 @@ run: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m tests.packages
-	$(BIN)/python -m pytest -n auto -q
+	$(BIN)/python -m pytest -n auto -q $(COUNTED)
+
+coverage: COUNTED = --cov
+coverage: test
 
 check: $(READY)
 	$(BIN)/ruff format --check src scripts
@@ -46,7 +50,7 @@ soak: $(READY)
 	$(BIN)/python -m fuzz.soak --share $(SHARE)
 
 clean:
-	rm -rf $(VENV) .packages .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .packages .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -71,6 +71,29 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write_line(left_out([report.longrepr[2].removeprefix("Skipped: ") for report in reports]))
 
 
+# --- what `make coverage` counts ---
+
+# These show at length, or by way of the host, what shorter tests show, too: counting would only make them slower.
+UNCOUNTED = {
+    "test_exec_headers.py", "test_fuzz.py", "test_hostile.py", "test_other_pythons.py", "test_repeat.py",
+    "test_screens.py", "test_sessions.py", "test_tmux.py",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Count no branches in the files above, nor when a program runs that was linked with glibc."""
+    for item in items:
+        if item.path.name in UNCOUNTED or item.name.endswith("-glibc]"):
+            item.add_marker("no_cover")
+
+
+@pytest.fixture(autouse=True)
+def counted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """See to it that the commands of a test are counted only if the test is."""
+    if request.node.get_closest_marker("no_cover"):
+        monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a run showed to the world."""

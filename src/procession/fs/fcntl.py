@@ -45,7 +45,7 @@ from procession.include.linux.fcntl import (
     FcntlCmdArg,
 )
 from procession.include.linux.fs import FMODE_PATH
-from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_PID
+from procession.include.linux.pid import PIDTYPE_MAX, PIDTYPE_PGID, PIDTYPE_PID
 from procession.include.linux.resource import RLIMIT_NOFILE
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd
@@ -71,6 +71,8 @@ __all__ = (
 )
 
 SETFL_MASK: Final = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME
+# PIDTYPE_MAX: one thread, which no list of a struct pid has by itself.
+_OWNER_TYPES: Final = {F_OWNER_TID: PIDTYPE_MAX, F_OWNER_PID: PIDTYPE_PID, F_OWNER_PGRP: PIDTYPE_PGID}
 _FOR_O_PATH: Final = (F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL)
 
 
@@ -184,12 +186,13 @@ def f_getown(current: Task, file: File) -> int:
 
 def f_setown_ex(current: Task, file: File, arg: Any) -> None:
     kind, nr = struct.unpack("<ii", uaccess.copy_from_user(current, arg, 8))
-    if kind not in (F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP):
+    pid_type = _OWNER_TYPES.get(kind)
+    if pid_type is None:
         raise LinuxError(Errno.EINVAL, "F_SETOWN_EX type")
     pid = kernel_pid.find_vpid(current, nr)
     if nr and pid is None:
         raise LinuxError(Errno.ESRCH, f"no process {nr}")
-    f_modown(current, file, pid, PIDTYPE_PGID if kind == F_OWNER_PGRP else PIDTYPE_PID)
+    f_modown(current, file, pid, pid_type)
 
 
 def f_getown_ex(current: Task, file: File, arg: Any) -> None:
@@ -197,7 +200,7 @@ def f_getown_ex(current: Task, file: File, arg: Any) -> None:
     kind, nr = F_OWNER_PID, 0
     if owner is not None:
         nr = kernel_pid.pid_vnr(current, owner.pid)
-        kind = F_OWNER_PGRP if owner.pid_type == PIDTYPE_PGID else F_OWNER_PID
+        kind = next(kind for kind, pid_type in _OWNER_TYPES.items() if pid_type == owner.pid_type)
     uaccess.copy_to_user(current, arg, struct.pack("<ii", kind, nr))
 
 

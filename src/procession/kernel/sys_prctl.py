@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from procession.fs import exec
 from procession.include.linux.cred import CAP_SETPCAP, Cap
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.prctl import SECBIT_KEEP_CAPS, SECBIT_KEEP_CAPS_LOCKED, PrctlArg, PrctlArgs, PrctlOption
+from procession.include.linux.prctl import (
+    PR_MCE_KILL_CLEAR,
+    PR_MCE_KILL_DEFAULT,
+    PR_MCE_KILL_EARLY,
+    PR_MCE_KILL_LATE,
+    PR_MCE_KILL_SET,
+    SECBIT_KEEP_CAPS,
+    SECBIT_KEEP_CAPS_LOCKED,
+    PrctlArg,
+    PrctlArgs,
+    PrctlOption,
+)
 from procession.include.linux.sched import TASK_COMM_LEN
 from procession.include.linux.signal import NSIG
 from procession.include.linux.syscalls import syscall
@@ -183,11 +194,21 @@ def _task_perf_events(current: Task, *rest: int) -> int:
 
 
 def _mce_kill(current: Task, arg2: int, arg3: int, *rest: int) -> int:
-    if any(rest) or (arg2 == 0 and arg3) or arg2 > 1 or arg3 > 2:
+    if any(rest) or (arg2 == PR_MCE_KILL_CLEAR and arg3) or arg2 not in (PR_MCE_KILL_CLEAR, PR_MCE_KILL_SET):
         raise _invalid("machine-check policy")
-    current.flags &= ~(_PF_MCE_PROCESS | _PF_MCE_EARLY)
-    if arg2 and arg3 != 2:
-        current.flags |= _PF_MCE_PROCESS | (_PF_MCE_EARLY if arg3 else 0)
+    if arg2 == PR_MCE_KILL_CLEAR:
+        current.flags &= ~_PF_MCE_PROCESS
+        return 0
+    # As in 3.2, a policy that it does not know has begun to be set.
+    current.flags |= _PF_MCE_PROCESS
+    if arg3 == PR_MCE_KILL_EARLY:
+        current.flags |= _PF_MCE_EARLY
+    elif arg3 == PR_MCE_KILL_LATE:
+        current.flags &= ~_PF_MCE_EARLY
+    elif arg3 == PR_MCE_KILL_DEFAULT:
+        current.flags &= ~(_PF_MCE_EARLY | _PF_MCE_PROCESS)
+    else:
+        raise _invalid("machine-check policy")
     return 0
 
 
@@ -195,8 +216,8 @@ def _mce_kill_get(current: Task, *args: int) -> int:
     if any(args):
         raise _invalid("machine-check policy")
     if not current.flags & _PF_MCE_PROCESS:
-        return 2
-    return int(bool(current.flags & _PF_MCE_EARLY))
+        return PR_MCE_KILL_DEFAULT
+    return PR_MCE_KILL_EARLY if current.flags & _PF_MCE_EARLY else PR_MCE_KILL_LATE
 
 
 _OPTIONS: Final[dict[int, Option]] = {

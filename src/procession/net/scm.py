@@ -13,7 +13,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_CLOEXEC
 from procession.include.linux.net import Scm
 from procession.include.linux.socket import MSG_CMSG_CLOEXEC, MSG_CTRUNC, SOL_SOCKET
-from procession.kernel import capability
+from procession.kernel import capability, pid
 from procession.mm import uaccess
 from procession.net.unix import af_unix
 
@@ -38,57 +38,59 @@ def scm_destroy(current: Task | None, scm: Scm) -> None:
     scm.fp = ()
 
 
-def scm_send(current: Task, control: bytes) -> list[File]:
-    """Return the files of the control messages, with references.
+def scm_send(current: Task, control: bytes) -> Scm:
+    """Return what the control messages carry: files, with references, and credentials.
 
-    Raises EINVAL, EBADF, EPERM for somebody else's credentials.
+    Raises EINVAL, EBADF, EPERM for somebody else's credentials, ESRCH.
     """
     files: list[File] = []
+    scm = Scm(files)
     try:
-        _control_messages(current, control, files)
+        _control_messages(current, control, files, scm)
     except LinuxError:
-        for file in files:
-            file_table.fput(current, file)
+        scm_destroy(current, scm)
         raise
-    return files
+    return scm
 
 
-def _control_messages(current: Task, control: bytes, files: list[File]) -> None:
+def _control_messages(current: Task, control: bytes, files: list[File], scm: Scm) -> None:
     at = 0
     while at + CMSG_HEAD <= len(control):
         length, level, kind = _CMSG.unpack_from(control, at)
         if length < CMSG_HEAD or at + length > len(control):
             raise LinuxError(Errno.EINVAL, "control message")
         if level == SOL_SOCKET:
-            _control_message(current, kind, control[at + CMSG_HEAD : at + length], files)
+            _control_message(current, kind, control[at + CMSG_HEAD : at + length], files, scm)
         at += length + 7 & ~7
 
 
-def _control_message(current: Task, kind: int, body: bytes, files: list[File]) -> None:
+def _control_message(current: Task, kind: int, body: bytes, files: list[File], scm: Scm) -> None:
     if kind == SCM_RIGHTS:
         for (fd,) in struct.iter_unpack("<i", body[: len(body) & ~3]):
             if len(files) == SCM_MAX_FD:
                 raise LinuxError(Errno.EINVAL, "too many files")
             files.append(fs_file.fget(current, fd))
     elif kind == SCM_CREDENTIALS:
-        scm_check_creds(current, body)
+        scm.creds = scm_check_creds(current, body)
     else:
         raise LinuxError(Errno.EINVAL, "control message")
 
 
-def scm_check_creds(current: Task, body: bytes) -> None:
-    """Raise EPERM unless the credentials are the sender's own, or it may claim others."""
+def scm_check_creds(current: Task, body: bytes) -> tuple[int, int, int]:
+    """Return (pid, uid, gid); raises EPERM unless they are the sender's own, or it may claim others, ESRCH."""
     if len(body) != UCRED:
         raise LinuxError(Errno.EINVAL, "struct ucred")
     nr, uid, gid = struct.unpack("<III", body)
     cred = current.cred
-    if (
+    if not (
         (nr == af_unix.task_cred(current)[0] or capability.capable(current, CAP_SYS_ADMIN))
         and (uid in (cred.uid, cred.euid, cred.suid) or capability.capable(current, CAP_SETUID))
         and (gid in (cred.gid, cred.egid, cred.sgid) or capability.capable(current, CAP_SETGID))
     ):
-        return
-    raise LinuxError(Errno.EPERM, "somebody else's credentials")
+        raise LinuxError(Errno.EPERM, "somebody else's credentials")
+    if pid.find_vpid(current, nr) is None:
+        raise LinuxError(Errno.ESRCH, f"no process {nr}")
+    return nr, uid, gid
 
 
 def scm_recv(current: Task, scm: Scm, control: int, room: int, flags: int, *, passcred: bool) -> tuple[int, int]:

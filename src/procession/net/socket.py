@@ -492,7 +492,7 @@ async def sys_sendmsg(current: Task, fd: Fd, msg: MsgIn, flags: MsgArg) -> int:
     if controllen > _OPTMEM_MAX:
         raise LinuxError(Errno.ENOBUFS, "control messages")
     if controllen:
-        scm.fp = net_scm.scm_send(current, uaccess.copy_from_user(current, control, controllen))
+        scm = net_scm.scm_send(current, uaccess.copy_from_user(current, control, controllen))
     return await sock_sendmsg(current, file, data if len(data) > _LARGE else data[:], scm, flags, to)
 
 

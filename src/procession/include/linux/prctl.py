@@ -33,6 +33,13 @@ PR_TASK_PERF_EVENTS_ENABLE: Final = 32
 PR_MCE_KILL: Final = 33
 PR_MCE_KILL_GET: Final = 34
 
+# Arguments of PR_MCE_KILL: what to do, and the policies.
+PR_MCE_KILL_CLEAR: Final = 0
+PR_MCE_KILL_SET: Final = 1
+PR_MCE_KILL_LATE: Final = 0
+PR_MCE_KILL_EARLY: Final = 1
+PR_MCE_KILL_DEFAULT: Final = 2
+
 
 class Prctl(IntEnum):
     """prctl(2)."""

@@ -316,7 +316,8 @@ async def unix_sendmsg(
     """
     if flags & MSG_OOB:
         raise LinuxError(Errno.EOPNOTSUPP, "no urgent data")
-    scm.creds = task_cred(current)
+    if scm.creds is None:
+        scm.creds = task_cred(current)
     scm.name = _AF_UNIX + sk.addr if sk.addr else b""
     if sk.type == SOCK_STREAM:
         if to is not None:
