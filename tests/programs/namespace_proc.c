@@ -12,11 +12,11 @@ static void numbers(const char *name) {
   closedir(d);
   say("%s:%s", name, line);
 }
-static void status(const char *path) {
+static void status(const char *name, const char *path) {
   char line[200];
   FILE *f = fopen(path, "r");
   if (!f) {
-    show(path, -1);
+    show(name, -1);
     return;
   }
   while (fgets(line, sizeof line, f))
@@ -32,7 +32,7 @@ int main(void) {
     must(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
     char text[20];
     ssize_t n = readlink("/proc/self", text, sizeof text);
-    say("the old /proc knows us by another number: %d", n > 0 && text[0] != '1');
+    say("the old /proc knows us by another number: %d", n > 0 && !(n == 1 && text[0] == '1'));
     must(mount("proc", "/proc", "proc", 0, NULL));
     numbers("alone");
     pid_t child;
@@ -41,9 +41,9 @@ int main(void) {
       _exit(0);
     }
     numbers("with a child");
-    status("/proc/1/status");
-    status("/proc/2/status");
-    status("/proc/3/status");
+    status("1", "/proc/1/status");
+    status("2", "/proc/2/status");
+    status("3", "/proc/3/status");
     n = readlink("/proc/self", text, sizeof text);
     say("self %.*s", (int)n, text);
     open_gate(&go);
@@ -54,6 +54,6 @@ int main(void) {
   say("%s", reap((pid_t)c));
   char path[40];
   snprintf(path, sizeof path, "/proc/%d/status", (int)c);
-  status(path);
+  status("the namespace's init, from outside", path);
   return 0;
 }

@@ -274,9 +274,6 @@ class Constants:
     S_ISGID: Final = fs_h.S_ISGID
     S_ISVTX: Final = fs_h.S_ISVTX
     S_IXGRP: Final = fs_h.S_IXGRP
-    S_IXUGO: Final = fs_h.S_IXUGO
-    S_IRWXUGO: Final = fs_h.S_IRWXUGO
-    S_IALLUGO: Final = fs_h.S_IALLUGO
     POLLIN: Final = fs_h.POLLIN
     POLLPRI: Final = fs_h.POLLPRI
     POLLOUT: Final = fs_h.POLLOUT
@@ -466,6 +463,11 @@ class Constants:
     PR_TASK_PERF_EVENTS_ENABLE: Final = prctl_h.PR_TASK_PERF_EVENTS_ENABLE
     PR_MCE_KILL: Final = prctl_h.PR_MCE_KILL
     PR_MCE_KILL_GET: Final = prctl_h.PR_MCE_KILL_GET
+    PR_MCE_KILL_CLEAR: Final = prctl_h.PR_MCE_KILL_CLEAR
+    PR_MCE_KILL_SET: Final = prctl_h.PR_MCE_KILL_SET
+    PR_MCE_KILL_LATE: Final = prctl_h.PR_MCE_KILL_LATE
+    PR_MCE_KILL_EARLY: Final = prctl_h.PR_MCE_KILL_EARLY
+    PR_MCE_KILL_DEFAULT: Final = prctl_h.PR_MCE_KILL_DEFAULT
     ARCH_SET_GS: Final = prctl_h.ARCH_SET_GS
     ARCH_SET_FS: Final = prctl_h.ARCH_SET_FS
     ARCH_GET_FS: Final = prctl_h.ARCH_GET_FS
