@@ -1,6 +1,6 @@
 # make run    set everything up, boot, and run the host's /bin/sh in it
 # make test   set everything up and pass all tests
-# make coverage  the same tests, and which branches of the sources they take
+# make coverage  the same as make test COVERAGE=1: which branches of the sources the tests take, too
 # make check  formatting, lint, types, layers
 # make generate   rewrite what is derived from declarations
 # make bench  speed, beside the host's own figures
@@ -20,9 +20,9 @@ run: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m tests.packages
-	$(BIN)/python -m pytest -n auto -q $(COUNTED)
+	$(BIN)/python -m pytest -n auto -q $(if $(COVERAGE),--cov)
 
-coverage: COUNTED = --cov
+coverage: COVERAGE = 1
 coverage: test
 
 check: $(READY)
