@@ -387,9 +387,9 @@ def _checker(k: LinuxKernel, check: bool | int) -> Checker | None:
 
 @contextmanager
 def _seldom_collecting() -> Iterator[None]:
-    """Let more objects gather before Python looks for cycles: a kernel's go by their counts, and looking takes 5 %."""
+    """Let more objects gather before Python looks for cycles: a kernel's go by their counts, and looking takes 3 %."""
     young, middle, old = gc.get_threshold()
-    gc.set_threshold(max(young, 100_000) if young else 0, max(middle, 50), max(old, 100))
+    gc.set_threshold(max(young, 20_000) if young else 0, middle, old)
     try:
         yield
     finally:
