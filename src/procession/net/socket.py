@@ -59,7 +59,7 @@ from procession.mm import uaccess
 from procession.net import scm as net_scm
 from procession.net.iovec import UserMessage
 from procession.net.unix import af_unix
-from procession.net.unix.sock import SK_WMEM_MAX, TCP_LISTEN
+from procession.net.unix.sock import SHUTDOWN_MASK, SK_WMEM_MAX, TCP_LISTEN
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import PollTable
@@ -335,11 +335,11 @@ def sys_getpeername(current: Task, fd: Fd, usockaddr: SockaddrOut, usockaddr_len
 
 @syscall
 def sys_shutdown(current: Task, fd: Fd, how: ShutArg) -> int:
-    """End a direction: 0 receiving, 1 sending, 2 both (shutdown(2))."""
+    """End a direction: 0 receiving, 1 sending, 2 both (shutdown(2)); 3.2 looks at no other bits, and refuses none."""
     sk = sockfd_lookup(current, fd).private_data
-    if not 0 <= how <= 2:
-        raise LinuxError(Errno.EINVAL, "shutdown: how")
-    af_unix.unix_shutdown(sk, how + 1)
+    mode = how + 1 & SHUTDOWN_MASK
+    if mode:
+        af_unix.unix_shutdown(sk, mode)
     return 0
 
 
@@ -464,13 +464,13 @@ async def sys_recvfrom(
 ) -> int:
     """Receive a message, and perhaps its sender's address (recvfrom(2))."""
     file = sockfd_lookup(current, fd)
-    data, full, scm = await sock_recvmsg(current, file, size, flags)
+    data, _, scm = await sock_recvmsg(current, file, size, flags)
     net_scm.scm_destroy(current, scm)
     uaccess.copy_to_user(current, ubuf, data)
     stream = file.private_data.type == SOCK_STREAM
     if addr:
         move_addr_to_user(current, b"" if stream else scm.name, addr, addr_len)
-    return full if flags & MSG_TRUNC and not stream else len(data)
+    return len(data)
 
 
 def _iovec(current: Task, ptr: int, count: int) -> list[tuple[int, int]]:
@@ -518,4 +518,4 @@ async def sys_recvmsg(current: Task, fd: Fd, msg: MsgOut, flags: MsgArg) -> int:
         out_flags |= MSG_TRUNC
     uaccess.put_user(current, msg, used, 8, 40)
     uaccess.put_user(current, msg, out_flags | flags & MSG_CMSG_CLOEXEC, 4, 48)
-    return full if flags & MSG_TRUNC and not stream else len(data)
+    return len(data)

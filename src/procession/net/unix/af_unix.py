@@ -445,7 +445,7 @@ async def unix_recvmsg(current: Task, sk: UnixSock, size: int, flags: int) -> tu
         return await _stream_recvmsg(current, sk, size, flags)
     if sk.type == SOCK_SEQPACKET and sk.state != TCP_ESTABLISHED:
         raise LinuxError(Errno.ENOTCONN, "not connected")
-    await _wait_for_data(current, sk, flags, 0)
+    await _wait_for_data(current, sk, flags)
     if not sk.receive_queue:
         return b"", 0, Scm()
     skb = sk.receive_queue[0]
@@ -462,20 +462,19 @@ async def _stream_recvmsg(current: Task, sk: UnixSock, size: int, flags: int) ->
     got: Scm | None = None
     peek = flags & MSG_PEEK
     wait_all = flags & MSG_WAITALL and not flags & (MSG_PEEK | MSG_DONTWAIT)
-    at = 0
     while len(out) < size:
-        if at >= len(sk.receive_queue):
+        if not sk.receive_queue:
             if out and not wait_all:
                 break
             try:
-                await _wait_for_data(current, sk, flags, at)
+                await _wait_for_data(current, sk, flags)
             except LinuxError:
                 if out:
                     break
                 raise
-            if at >= len(sk.receive_queue):
+            if not sk.receive_queue:
                 break
-        skb = sk.receive_queue[at]
+        skb = sk.receive_queue[0]
         # Data of different senders, or in front of other files, is not mixed.
         if got is None:
             got = _peeked(skb.scm) if peek else skb.scm
@@ -483,9 +482,8 @@ async def _stream_recvmsg(current: Task, sk: UnixSock, size: int, flags: int) ->
             break
         chunk = skb.data[: size - len(out)]
         out += chunk
-        if peek:
-            at += 1
-        elif _take_bytes(sk, skb, len(chunk)):
+        # In 3.2 a look does not go beyond the first buffer.
+        if peek or _take_bytes(sk, skb, len(chunk)):
             break
     return bytes(out), len(out), got or Scm()
 
@@ -508,9 +506,9 @@ def _peeked(scm: Scm) -> Scm:
     return Scm([file_table.get_file(file) for file in scm.fp], scm.creds, scm.name)
 
 
-async def _wait_for_data(current: Task, sk: UnixSock, flags: int, at: int) -> None:
-    """Wait for a buffer beyond the first `at`, or for the end; raises EAGAIN, ERESTARTSYS, ECONNRESET."""
-    if len(sk.receive_queue) > at:
+async def _wait_for_data(current: Task, sk: UnixSock, flags: int) -> None:
+    """Wait for a buffer, or for the end; raises EAGAIN, ERESTARTSYS, ECONNRESET."""
+    if sk.receive_queue:
         return
     sk.sock_error()
     if sk.shutdown & RCV_SHUTDOWN:
@@ -519,9 +517,9 @@ async def _wait_for_data(current: Task, sk: UnixSock, flags: int, at: int) -> No
         raise LinuxError(Errno.EAGAIN, "nothing to read")
     wchan = "unix_stream_data_wait" if sk.type == SOCK_STREAM else "skb_recv_datagram"
     with wait.Waiter(current, sk.wait, TASK_INTERRUPTIBLE, wchan) as waiter:
-        while len(sk.receive_queue) <= at and not sk.err and not sk.shutdown & RCV_SHUTDOWN:
+        while not sk.receive_queue and not sk.err and not sk.shutdown & RCV_SHUTDOWN:
             await waiter.sleep()
-    if len(sk.receive_queue) <= at:
+    if not sk.receive_queue:
         sk.sock_error()
 
 
