@@ -113,21 +113,9 @@ class RamfsReg(Inode):
 
     def getattr(self, current: Task) -> Kstat:
         """As all, but blocks are the pages there are."""
-        return Kstat(
-            self.i_sb.s_dev,
-            self.i_ino,
-            self.i_mode,
-            self.i_nlink,
-            self.i_uid,
-            self.i_gid,
-            self.i_rdev,
-            self.i_size,
-            PAGE_SIZE,
-            len(self.mapping) * 8,
-            self.i_atime_ns,
-            self.i_mtime_ns,
-            self.i_ctime_ns,
-        )
+        st = super().getattr(current)
+        st.blksize, st.blocks = PAGE_SIZE, len(self.mapping) * 8
+        return st
 
 
 class RamfsLink(Inode):
