@@ -40,9 +40,9 @@ def kill_a_job(s):
 
 
 def background_reader(s):
-    """cat in the background wants to read: SIGTTIN stops it."""
-    s.line("cat &")
-    s.pause(0.8)
+    """cat in the background wants to read, when the prompt is there: SIGTTIN stops it."""
+    s.line("(sleep 0.4; cat) &")
+    s.pause(1.2)
     s.line("")
     s.line("jobs")
     s.line("fg", then="cat")
@@ -55,7 +55,7 @@ def background_reader(s):
 def background_writer(s):
     """With tostop SIGTTOU stops who writes from behind."""
     s.line("stty tostop")
-    s.line("(sleep 0.2; echo from behind) &")
+    s.line("(sleep 0.4; echo from behind) &")
     s.pause(1.2)
     s.line("")
     s.line("jobs")
