@@ -3,6 +3,9 @@
 # make coverage  the same as make test COVERAGE=1: which branches of the sources the tests take, too
 # make check  formatting, lint, types, layers
 # make generate   rewrite what is derived from declarations
+# make compile  compile the sources with mypyc: two minutes, and programs run two to five times as fast
+# make test-compiled  compile, and pass the tests that can tell the two builds apart
+# make wheel  an sdist, a pure wheel, and a compiled one, in dist/
 # make bench  speed, beside the host's own figures
 # make fuzz   N random process programs on the host and inside
 # make soak   the long runs of every kind: random programs, hostile guests, faults on purpose, repetition (hours)
@@ -12,11 +15,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test coverage check generate bench fuzz soak clean
+.PHONY: run test test-compiled coverage check compile wheel generate bench fuzz soak clean
 
 run: $(READY)
 	$(BIN)/procession run -- /bin/sh -c 'echo "pid $$$$ on $$(uname -sr)"; (sleep 2; echo "two seconds later") & \
 	  sleep 1 & ls /etc | sort -r | head -3; wait; echo "all done, status $$?"'
+	@$(BIN)/procession --version
 
 test: $(READY)
 	$(BIN)/python -m tests.packages
@@ -25,9 +29,19 @@ test: $(READY)
 coverage: COVERAGE = 1
 coverage: test
 
+compile: $(READY)
+	$(BIN)/python scripts/compile.py
+
+test-compiled: compile
+	$(BIN)/python -m tests.packages
+	PROCESSION_PURE=0 $(BIN)/python -m pytest -n auto -q
+
+wheel: $(READY)
+	$(BIN)/python scripts/wheel.py
+
 check: $(READY)
 	$(BIN)/ruff format --check src scripts
-	$(BIN)/ruff check src tests bench examples fuzz scripts
+	$(BIN)/ruff check src tests bench examples fuzz scripts hatch_build.py
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -50,7 +64,7 @@ soak: $(READY)
 	$(BIN)/python -m fuzz.soak --share $(SHARE)
 
 clean:
-	rm -rf $(VENV) .packages .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist src/procession/_compiled .packages .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

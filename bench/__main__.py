@@ -1,7 +1,6 @@
-"""make bench: how fast the kernel is, each figure beside the host's own in the same run.
+"""make bench: how fast the kernel is: two builds beside the host in one table (builds.py), and what else was promised.
 
-Cost per cycle is a difference of two runs with different counts, so start-up cancels out. Each measurement is taken
-several times, host and guest in turn, and the smallest counts: the machines this runs on are noisy.
+README.md says where the time goes.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ import time
 from rich.console import Console
 from rich.table import Table
 
+from bench.builds import table
 from procession import Machine
 from procession.include.linux.signal import SIGKILL
 
@@ -31,8 +31,20 @@ def compile_programs(folder: Path) -> None:
     """Build every program static, with the compiler from PyPI."""
     for source in sorted(PROGRAMS.glob("*.c")):
         subprocess.run(
-            [sys.executable, "-m", "ziglang", "cc", "-target", "x86_64-linux-musl", "-static", "-O1", "-s", "-o",
-             folder / source.stem, source],
+            [
+                sys.executable,
+                "-m",
+                "ziglang",
+                "cc",
+                "-target",
+                "x86_64-linux-musl",
+                "-static",
+                "-O1",
+                "-s",
+                "-o",
+                folder / source.stem,
+                source,
+            ],
             check=True,
         )
 
@@ -62,44 +74,6 @@ def guest_run(argv: list[str]) -> float:
 def per_cycle(run: Callable[[list[str]], float], program: str, few: int, many: int) -> float:
     """Seconds per cycle, from two counts."""
     return (best(lambda: run([program, str(many)])) - best(lambda: run([program, str(few)]))) / (many - few)
-
-
-HOST_FORKS = """
-import os, time
-start = time.perf_counter()
-for _ in range(200):
-    pid = os.fork()
-    if pid == 0:
-        os._exit(0)
-    os.waitpid(pid, 0)
-print((time.perf_counter() - start) / 200)
-"""
-
-
-def python_fork_cycle_host() -> float:
-    """Seconds per os.fork + os.waitpid in a CPython that has imported nothing else."""
-    return float(subprocess.run([sys.executable, "-c", HOST_FORKS], check=True, stdout=subprocess.PIPE).stdout)
-
-
-def python_fork_cycle_guest(count: int) -> float:
-    """Seconds per fork + exit + wait in a Python program that does it count times.
-
-    A child is made by replaying the program's calls so far, so the cost grows with count.
-    """
-    took = 0.0
-
-    async def main(sys):
-        nonlocal took
-        start = time.perf_counter()
-        for _ in range(count):
-            pid = await sys.fork()
-            if pid == 0:
-                await sys.exit(0)
-            await sys.waitpid(pid)
-        took = time.perf_counter() - start
-
-    Machine().run(main)
-    return took / count
 
 
 def sleepers(count: int = 10_000) -> tuple[float, float]:
@@ -143,12 +117,6 @@ def boot() -> float:
     return time.perf_counter() - start
 
 
-def whole_command(argv: list[str]) -> float:
-    """Seconds the installed command takes."""
-    procession = shutil.which("procession", path=str(Path(sys.executable).parent))
-    return best(lambda: host_run([str(procession), "run", "--", *argv]))
-
-
 class Report:
     """The table; every row says what was reached and what was to be reached."""
 
@@ -170,36 +138,17 @@ def main() -> None:
     report = Report()
     took = best(boot)
     report.row("boot of an empty kernel", f"{took * 1e3:.1f} ms", "", "", "< 20 ms", took < 0.020)
-    busybox = shutil.which("busybox")
-    if busybox:
-        took = whole_command([busybox, "true"])
-        host = best(lambda: host_run([busybox, "true"]))
-        report.row("procession run -- busybox true", f"{took:.2f} s", f"{host * 1e3:.1f} ms", "", "< 0.6 s", took < 0.6)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         compile_programs(folder)
-        fork, forkexec, getppid = (str(folder / program) for program in ("fork", "forkexec", "getppid"))
-        report.ratio("fork + exit + wait, static C", per_cycle(guest_run, fork, 100, 1100),
-                     per_cycle(host_run, fork, 100, 2100), 2, "<= 2 x host")
-        report.ratio("fork + execve + exit + wait, static C", per_cycle(guest_run, forkexec, 50, 450),
-                     per_cycle(host_run, forkexec, 50, 1050), 3, "<= 3 x host")
-        host = best(python_fork_cycle_host)
-        for count in (10, 100):
-            here = best(lambda: python_fork_cycle_guest(count), 20)  # noqa: B023 -- called at once
-            report.ratio(f"fork + exit + wait, Python, {count} times", here, host, 0.1, "<= 1/10 of os.fork")
-        signal, pingpong = str(folder / "signal"), str(folder / "pingpong")
-        report.ratio("kill of itself, with a handler in C", per_cycle(guest_run, signal, 1000, 21_000),
-                     per_cycle(host_run, signal, 1000, 201_000), 4, "<= 4 x host")
-        report.ratio("a byte through a pipe and back, two processes", per_cycle(guest_run, pingpong, 1000, 11_000),
-                     per_cycle(host_run, pingpong, 1000, 51_000), 2, "<= 2 x host")
-        here, host = per_cycle(guest_run, getppid, 1000, 101_000), per_cycle(host_run, getppid, 1000, 1_001_000)
-        here, host = 1 / here, 1 / host
-        report.row("getppid from C", f"{here:,.0f}/s", f"{host:,.0f}/s", "", ">= 150,000/s", here >= 150_000)
+        sides = table(folder)
         compute(report, str(folder / "compute"))
     size, growth = sleepers()
     report.row("a sleeping Python process, of 10,000", f"{size:,.0f} B", "", "", "<= 8,192 B", size <= 8192)
     report.row("10,000th clone against the 100th", "", "", f"{growth:.2f}", "<= 1.5", growth <= 1.5)
-    Console(width=110).print(report.table)
+    console = Console(width=150)
+    console.print(sides)
+    console.print(report.table)
 
 
 def compute(report: Report, program: str) -> None:

@@ -1,4 +1,8 @@
-"""Ways to break the kernel on purpose, to see the fuzzer notice: each replaces a piece of one function's source."""
+"""Ways to break the kernel on purpose, to see the fuzzer notice: each replaces a piece of one function's source.
+
+That takes functions that can be replaced, and so the pure build.
+"""
+# ruff: noqa: E402 -- the build is picked before anything of it is imported
 
 from __future__ import annotations
 
@@ -9,6 +13,10 @@ import re
 import sys
 from textwrap import dedent
 from types import ModuleType
+
+from procession import pick_pure
+
+pick_pure("fuzz.breaks")
 
 from fuzz import compare, runners, terminals
 from fuzz.generator import Program
@@ -104,6 +112,8 @@ def broken(name: str) -> Iterator[None]:
     known = [m for n, m in sys.modules.items() if n.startswith("procession") and vars(m).get(function) is original]
     for user in known:
         setattr(user, function, namespace[function])
+    if getattr(module, function).__code__.co_filename != f"<{name}>":
+        raise LookupError(f"{function} is not broken: is this a compiled build?")
     try:
         yield
     finally:

@@ -1,9 +1,9 @@
 """Derive from the one list of a structure's fields what else is needed of it: its slots, and fork's copy.
 
-    python scripts/structs.py            # rewrite the headers that are out of date
+    python scripts/structs.py            # rewrite the files that are out of date
     python scripts/structs.py --check    # say which are, and exit with 1
 
-A structure is a class of src/procession/include whose body has `__slots__ = (...)  # derived`. Its fields are
+A structure is a class whose body has `__slots__ = (...)  # derived`. Its fields are
 the annotated names of the class body and of __init__, one a line with the initial value and the meaning:
 
     self.children: dict[Task, None] = {}  # new: oldest first
@@ -22,7 +22,7 @@ import subprocess
 import sys
 from typing import NamedTuple
 
-HEADERS = Path(__file__).parents[1] / "src" / "procession" / "include"
+PACKAGE = Path(__file__).parents[1] / "src" / "procession"
 SLOTS = re.compile(r"^    __slots__ = \([^)]*\)  # derived\n", re.MULTILINE)
 COPY = re.compile(r"(    def copy\(self\) -> \w+:\n        \"\"\"[^\"]*\"\"\"  # derived\n)(?:        .*\n)*")
 
@@ -56,14 +56,17 @@ def slots(listed: list[Field]) -> str:
 def copy(cls: ast.ClassDef, listed: list[Field], head: str) -> str:
     """Return the method that copies an object."""
     init = next(node for node in cls.body if isinstance(node, ast.FunctionDef) and node.name == "__init__")
-    given = [argument.arg for argument in init.args.args[1:]]
-    lines = [f"        p = {cls.name}({', '.join(f'self.{name}' for name in given)})\n"]
-    lines += [f"        p.{f.name} = self.{f.name}\n" for f in listed if not f.new and f.name not in given]
-    return head + "".join(lines) + "        return p\n"
+    given = [argument.arg for argument in (*init.args.args[1:], *init.args.kwonlyargs)]
+    passed = [f"self.{a.arg}" for a in init.args.args[1:]] + [f"{a.arg}=self.{a.arg}" for a in init.args.kwonlyargs]
+    made = f"{cls.name}({', '.join(passed)})"
+    rest = [f"        p.{f.name} = self.{f.name}\n" for f in listed if not f.new and f.name not in given]
+    if not rest:
+        return f"{head}        return {made}\n"
+    return f"{head}        p = {made}\n{''.join(rest)}        return p\n"
 
 
 def derived(text: str) -> str:
-    """Return a header with everything that is derived in it as it must be, not yet formatted."""
+    """Return a file with everything that is derived in it as it must be, not yet formatted."""
     tree = ast.parse(text)
     lines = text.splitlines()
     for cls in reversed([node for node in tree.body if isinstance(node, ast.ClassDef)]):
@@ -85,9 +88,9 @@ def formatted(text: str, path: Path) -> str:
 
 
 def main() -> int:
-    """Look at all headers; returns the exit status."""
+    """Look at all files; returns the exit status."""
     stale = 0
-    for path in sorted(HEADERS.rglob("*.py")):
+    for path in sorted(PACKAGE.rglob("*.py")):
         text = path.read_text(encoding="utf-8")
         if "# derived\n" not in text:
             continue
@@ -95,7 +98,7 @@ def main() -> int:
         if wanted == text:
             continue
         stale = 1
-        print(f"{path.relative_to(HEADERS.parents[2])}: what is derived from its lists of fields is out of date")
+        print(f"{path.relative_to(PACKAGE.parents[1])}: what is derived from its lists of fields is out of date")
         if "--check" not in sys.argv[1:]:
             path.write_text(wanted, encoding="utf-8")
     return stale if "--check" in sys.argv[1:] else 0

@@ -23,7 +23,11 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from tests.surroundings import environment, left_out, need, settle
+
+# Doubles and mutations, of which many tests are made, need classes and functions that can be replaced.
+PURE = os.environ.setdefault("PROCESSION_PURE", "1") != "0"
+
+from tests.surroundings import environment, left_out, need, settle  # noqa: E402 -- the build is picked first
 
 TESTS = Path(__file__).parent
 PROGRAMS = TESTS / "programs"
@@ -71,17 +75,48 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write_line(left_out([report.longrepr[2].removeprefix("Skipped: ") for report in reports]))
 
 
+# --- which build is tested ---
+
+# These run programs on machines as they are, without doubles: both builds have to pass them.
+FOR_BOTH = {
+    "test_bad_input.py", "test_cli.py", "test_determinism.py", "test_examples.py", "test_exec_headers.py",
+    "test_fuzz.py", "test_host_programs.py", "test_programs.py", "test_python_facts.py", "test_python_programs.py",
+    "test_replay.py", "test_strace.py", "test_tracefile.py",
+}
+FOR_COMPILED = {"test_builds.py"}
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Collect for a compiled build what both have to pass, and what compares them."""
+    name = collection_path.name
+    if not name.startswith("test_"):
+        return None
+    return name in FOR_COMPILED if PURE else name not in FOR_BOTH | FOR_COMPILED  # in whatever directory
+
+
+def pytest_report_header() -> str:
+    """Say which build is tested."""
+    return "procession: the pure build, since tests replace parts of it" if PURE else "procession: the compiled build"
+
+
 # --- what `make coverage` counts ---
 
 # These show at length, or by way of the host, what shorter tests show, too: counting would only make them slower.
 UNCOUNTED = {
-    "test_exec_headers.py", "test_fuzz.py", "test_hostile.py", "test_other_pythons.py", "test_repeat.py",
+    "test_breaks.py", "test_exec_headers.py", "test_fuzz.py", "test_hostile.py", "test_other_pythons.py",
+    "test_repeat.py",
     "test_screens.py", "test_sessions.py", "test_tmux.py",
 }
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Count no branches in the files above, nor when a program runs that was linked with glibc."""
+    """Count no branches in the files above, nor when a program runs that was linked with glibc.
+
+    A second C library is also left to the pure build: both are tested with one.
+    """
+    if not PURE:
+        with_musl = {item.name.replace("-musl]", "-glibc]") for item in items if item.name.endswith("-musl]")}
+        items[:] = [item for item in items if item.name not in with_musl]
     for item in items:
         if item.path.name in UNCOUNTED or item.name.endswith("-glibc]"):
             item.add_marker("no_cover")

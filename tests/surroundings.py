@@ -18,7 +18,9 @@ from tests import packages
 # Debian's programs come before what a person has installed beside them.
 PATH = ":".join([*packages.directories(), "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/bin"])
 # Variables that are about running the tests; no program that they run sees them.
-KEPT = re.compile(r"PYTEST_\w+|COVERAGE_\w+|PYTHONPATH|PYTHONDONTWRITEBYTECODE|PYTHONPYCACHEPREFIX|TMPDIR")
+KEPT = re.compile(
+    r"PYTEST_\w+|COVERAGE_\w+|PROCESSION_PURE|PYTHONPATH|PYTHONDONTWRITEBYTECODE|PYTHONPYCACHEPREFIX|TMPDIR"
+)
 NO_PROGRAM = re.compile(r"no (\S+) here(?: \(package (\S+)\))?")
 
 

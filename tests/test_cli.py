@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import json
 import re
@@ -12,6 +13,9 @@ import tarfile
 import pytest
 
 from procession.arch.x86.syscall_table import NI_SYSCALLS
+from procession.cli import commands
+from procession.cli.app import app
+from procession.cli.quick import parse
 from procession.include.linux.syscalls import SYSCALLS
 from procession.tools.syscalls import supported
 
@@ -308,3 +312,48 @@ def test_an_observer_that_fails_is_no_bug_of_the_kernel():
     assert "Traceback" in done.stderr
     assert "ZeroDivisionError" in done.stderr
     assert "bug of Procession" not in done.stderr
+
+
+@pytest.mark.no_cover
+def test_a_run_imports_only_what_it_needs():
+    """What prints help and reads unusual options takes longer to import than many a guest takes to run."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "procession.cli", "run", "--seed", "1", "--", "/bin/true"],
+        capture_output=True, text=True, check=True,
+    )
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
+    assert "procession" in imported
+    assert imported.isdisjoint({"typer", "click", "rich", "numpy", "dataclasses", "argparse"})
+
+
+PLAIN = [
+    ["run", "--", "/bin/true"],
+    ["run", "/bin/echo", "a", "b"],
+    ["run", "-t", "--strace", "--tree", "--check", "--unsupported", "--as-init", "--realtime", "--", "x", "-y"],
+    ["run", "-it", "--", "x"],
+    ["run", "--root", "/tmp", "--trace=t", "--core", "c", "--fail", "fork:2", "--cwd", "/x", "--", "x"],
+    ["run", "--env", "A=1", "--env=B=2", "--seed", "7", "--cpus", "3", "--memory", "64M", "--", "x"],
+]
+NOT_PLAIN = [
+    [], ["--help"], ["run"], ["run", "--help"], ["run", "--"], ["run", "x", "--strace"], ["strace", "--", "x"],
+    ["run", "--cpus", "65", "--", "x"], ["run", "--cpus", "0", "--", "x"], ["run", "--seed", "x", "--", "x"],
+    ["run", "--seed"], ["run", "--no-such", "--", "x"], ["run", "--strac", "--", "x"], ["syscalls"],
+]
+
+
+@pytest.mark.parametrize("arguments", PLAIN, ids=" ".join)
+def test_plain_arguments_mean_what_typer_makes_of_them(arguments, monkeypatch):
+    given = []
+    signature = inspect.signature(commands.run)
+    monkeypatch.setattr(commands, "run", lambda *values, **named: given.append(signature.bind(*values, **named)))
+    app(arguments, standalone_mode=False)
+    commands.run(**parse(arguments))
+    for bound in given:
+        bound.apply_defaults()
+        bound.arguments["env"] = list(bound.arguments["env"])
+    assert given[0].arguments == given[1].arguments
+
+
+@pytest.mark.parametrize("arguments", NOT_PLAIN, ids=" ".join)
+def test_what_is_not_plain_is_typers(arguments):
+    assert parse(arguments) is None

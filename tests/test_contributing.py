@@ -22,7 +22,7 @@ EDIT = re.compile(
 )
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^    ((?:make|\.venv/bin/python) .*)$", re.MULTILINE)
-NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__")
+NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "_compiled", "build", "dist")
 
 
 def section(title):

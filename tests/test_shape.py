@@ -17,6 +17,7 @@ LONG_FILES = {
 # A list of fields or of cases, one line each.
 LISTS = {
     ("include/linux/kernel.py", "__init__"),
+    ("include/linux/mm_types.py", "__init__"),
     ("include/linux/sched.py", "__init__"),
     ("include/linux/sched.py", "copy"),
     ("arch/x86/signal.py", "setup_rt_frame"),
@@ -42,6 +43,7 @@ FOR_OTHERS = {
     "CpuRegisters",  # an engine without a kernel: the test bench of hw and the fuzzer of instructions
     "census",  # Machine(fail=…) for every request in turn, in users' tests
     "every_failure",
+    "pick_pure",  # for who replaces parts of the kernel
     "mutex_lock",  # the kernel's mutexes are taken interruptibly
     "trace_hash",
     *("kthread_bind", "kthread_data", "kthread_run", "kthread_should_stop", "kthread_stop"),  # linux/kthread.h

@@ -3,6 +3,9 @@
 from importlib import import_module
 from typing import Final
 
+from procession import _build
+from procession._build import pick_pure
+
 TYPE_CHECKING: Final = False  # typing's, without what its import takes
 
 if TYPE_CHECKING:
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
     from procession.include.linux.signal import Sig
     from procession.include.linux.tracepoint import ListenerWarning
     from procession.kernel.entry import Deadlock
+
+_build.choose()
 
 __all__ = (
     "Deadlock",
@@ -28,6 +33,7 @@ __all__ = (
     "Result",
     "Sig",
     "Sys",
+    "pick_pure",
 )
 
 _HOME: Final = {

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 import gc
 from pathlib import Path
 import threading
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 import warnings
 
 from procession.arch.x86 import entry as x86_entry
 from procession.arch.x86 import interrupt
+from procession.fs import overlay
 from procession.hw.chooser import Chooser
 from procession.hw.clock import Clock
 from procession.hw.console import BufferConsole, Console, HostConsole
@@ -24,6 +24,7 @@ from procession.hw.core_store import CoreStore
 from procession.hw.memory import Frames
 from procession.include.linux.bug import bug
 from procession.include.linux.kernel import Kernel as LinuxKernel
+from procession.include.linux.threads import NR_CPUS
 from procession.include.linux.time import NSEC_PER_SEC
 from procession.include.linux.tracepoint import ListenerError, ListenerWarning
 from procession.include.linux.wait import WTERMSIG_MASK
@@ -55,7 +56,6 @@ DEFAULT_ENV: Final = {
 CORES_OUTSIDE: Final = "|core.%e.%p"  # core_pattern of a machine whose cores go to the host
 MIN_MEMORY: Final = 4 << 20
 MAX_MEMORY: Final = 64 << 30
-MAX_CPUS: Final = 64
 MAX_WINSIZE: Final = 0xFFFF
 MAX_DENSE: Final = 1 << 62
 
@@ -66,7 +66,6 @@ RootSpec: TypeAlias = str | Path | Mapping[str, bytes | str] | None
 default_check: bool | int = False
 
 
-@dataclass(slots=True)
 class Result:
     """What a run left behind.
 
@@ -74,10 +73,16 @@ class Result:
     console was the host's.  machine: what it ran on, stopped.
     """
 
-    status: int
-    stdout: bytes
-    stderr: bytes
-    machine: Machine
+    __slots__ = ("status", "stdout", "stderr", "machine")  # derived
+
+    def __init__(self, status: int, stdout: bytes, stderr: bytes, machine: Machine) -> None:
+        self.status: int = status
+        self.stdout: bytes = stdout
+        self.stderr: bytes = stderr
+        self.machine: Machine = machine
+
+    def __repr__(self) -> str:
+        return f"Result(status={self.status!r}, stdout={self.stdout!r}, stderr={self.stderr!r})"
 
     @property
     def exit_code(self) -> int:
@@ -110,8 +115,7 @@ class Result:
         self.machine.check_baseline()
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """What a machine was booted to run."""
 
     argv: list[str]
@@ -186,7 +190,7 @@ class Machine:
         if not isinstance(every, bool):
             _check_range("check", every, 1, MAX_DENSE)
         _check_memory(memory)
-        _check_range("cpus", cpus, 1, MAX_CPUS)
+        _check_range("cpus", cpus, 1, NR_CPUS)
         _check_kind("seed", seed, int)
         _check_kind("boot_time_ns", boot_time_ns, int)
         self.kernel = _empty_kernel(cpus, Clock(realtime=realtime), lockdep_on=lockdep_on)
@@ -319,15 +323,17 @@ class Machine:
 
     def _run(self, command: Command) -> Result:
         k = self.kernel
-        init_main.start_kernel(k, self.root)
-        envp = [f"{key}={value}" for key, value in command.env.items()]
-        init_main.set_init_program(k, command.argv, envp, command.cwd, as_init=command.as_init)
-        try:
-            with self._interruptible(), self._watching(), _seldom_collecting():
-                entry.run(k)
-        finally:
-            x86_entry.machine_shutdown(k)
-        rcupdate.rcu_barrier(k)
+        with _seldom_collecting():
+            init_main.start_kernel(k, self.root)
+            envp = [f"{key}={value}" for key, value in command.env.items()]
+            init_main.set_init_program(k, command.argv, envp, command.cwd, as_init=command.as_init)
+            try:
+                with self._interruptible(), self._watching():
+                    entry.run(k)
+            finally:
+                x86_entry.machine_shutdown(k)
+                overlay.machine_shutdown(k)
+            rcupdate.rcu_barrier(k)
         if self._checker is not None:
             self._checker.finish()
         return Result(k.exit_code, k.console.stdout, k.console.stderr, self)
@@ -387,9 +393,9 @@ def _checker(k: LinuxKernel, check: bool | int) -> Checker | None:
 
 @contextmanager
 def _seldom_collecting() -> Iterator[None]:
-    """Let more objects gather before Python looks for cycles: a kernel's go by their counts, and looking takes 3 %."""
+    """Let more objects gather before Python looks for cycles: a kernel makes none, and looking takes 5 %."""
     young, middle, old = gc.get_threshold()
-    gc.set_threshold(max(young, 20_000) if young else 0, middle, old)
+    gc.set_threshold(max(young, 100_000) if young else 0, middle, old)
     try:
         yield
     finally:

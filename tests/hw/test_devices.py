@@ -79,6 +79,15 @@ def test_frames_are_one_memory_seen_in_several_ways():
     assert frames.nr_pages == 256
     frames.q[512] = 0x1122334455667788
     assert bytes(frames.phys[4096:4104]) == bytes.fromhex("8877665544332211")
-    assert int(frames.np64[512]) == 0x1122334455667788
-    frames.np_count[3] = 5
+    assert frames.arrays_for(10) is None
+    arrays = frames.arrays()
+    assert frames.arrays_for(10) is arrays
+    assert int(arrays.q[512]) == 0x1122334455667788
+    arrays.count[3] = 5
     assert frames.count[3] == 5
+
+
+def test_numpy_comes_in_when_it_pays():
+    frames = Frames(1 << 20)
+    assert frames.arrays_for(300_000) is None
+    assert frames.arrays_for(300_000) is frames.arrays()

@@ -439,7 +439,7 @@ def test_a_note_of_what_was_given_back(sleeper):
 
 
 def test_a_note_that_is_not_taken_back(sleeper):
-    sleeper.stack.close()
+    sleeper.stack.coro.close()
     sleeper.stack = None
     sleeper.held.append(None)
     assert "<main:17> is in user mode and holds [None]" in validate_all(sleeper.kernel)

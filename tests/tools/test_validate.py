@@ -488,7 +488,7 @@ def a_dead_sleeper(w):
 
 @breaks(r"is in user mode and on a queue")
 def a_sleeper_awake(w):
-    w.main.stack.close()
+    w.main.stack.coro.close()
     w.main.stack = None
     w.main.signal.wait_chldexit.task_list.append(WaitQueueEntry(w.main))
 
@@ -635,7 +635,7 @@ def a_free_descriptor_is_forgotten(w):
 
 @breaks(r"<blocker:\d+> is in user mode and holds \[None\]")
 def a_note_is_not_taken_back(w):
-    w.blocker.stack.close()
+    w.blocker.stack.coro.close()
     w.blocker.stack = None
     w.blocker.held.append(None)
 

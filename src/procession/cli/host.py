@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ("SIGNALS", "HostSignals", "Stopped", "die_of")
+__all__ = ("SIGNALS", "HostSignals", "Stopped", "die_of", "nobody_reads")
 
 _ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PATIENCE_SECONDS: Final = 1.0
@@ -38,6 +38,14 @@ def die_of(signum: int) -> NoReturn:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signum})
     os.kill(os.getpid(), signum)
     os._exit(128 + signum)  # PID 1 of a container does not die of it
+
+
+def nobody_reads() -> NoReturn:
+    """End as after SIGPIPE: whoever read our output has gone, and there is nobody to tell."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    raise SystemExit(141)
 
 
 class HostSignals:

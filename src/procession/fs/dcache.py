@@ -20,9 +20,7 @@ __all__ = ("d_add", "d_delete", "d_make_root", "d_move", "d_path", "is_subdir", 
 
 def d_make_root(inode: Inode) -> Dentry:
     """Return the root dentry of a file system: its own parent (d_alloc_root)."""
-    root = Dentry.__new__(Dentry)
-    root.__init__("/", root, inode)  # type: ignore[misc]
-    return root
+    return Dentry("/", None, inode)
 
 
 def d_add(parent: Dentry, name: str, inode: Inode) -> Dentry:

@@ -39,8 +39,6 @@ class EventfdCtx:
 class EventfdFile(File):
     """An eventfd's open file."""
 
-    private_data: EventfdCtx
-
     async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
         """Take the counter, or one of it from a semaphore, waiting until it is positive.
 
@@ -48,7 +46,7 @@ class EventfdFile(File):
         """
         if count < 8:
             raise LinuxError(Errno.EINVAL, "eventfd: eight bytes")
-        ctx = self.private_data
+        ctx: EventfdCtx = self.private_data
         if not ctx.count:
             if self.f_flags & O_NONBLOCK:
                 raise LinuxError(Errno.EAGAIN, "the counter is zero")
@@ -68,7 +66,7 @@ class EventfdFile(File):
         value = uaccess.get_user(current, buf, 8)
         if value == ULLONG_MAX:
             raise LinuxError(Errno.EINVAL, "eventfd: the one value that is not allowed")
-        ctx = self.private_data
+        ctx: EventfdCtx = self.private_data
         if ULLONG_MAX - ctx.count <= value:
             if self.f_flags & O_NONBLOCK:
                 raise LinuxError(Errno.EAGAIN, "the counter would overflow")
@@ -81,7 +79,7 @@ class EventfdFile(File):
 
     def poll(self, current: Task, table: PollTable | None) -> int:
         """Readable if positive, writable if one can be added."""
-        ctx = self.private_data
+        ctx: EventfdCtx = self.private_data
         if table is not None:
             table.wait(ctx.wqh)
         mask = 0
@@ -95,7 +93,8 @@ class EventfdFile(File):
 
     def release(self, current: Task | None) -> None:
         """Tell pollers that it is over."""
-        wait.wake_up(self.private_data.wqh, POLLHUP)
+        ctx: EventfdCtx = self.private_data
+        wait.wake_up(ctx.wqh, POLLHUP)
 
 
 @syscall

@@ -147,17 +147,16 @@ def _wake_up(ep: Eventpoll, item: Epitem) -> None:
 class EventpollFile(File):
     """An epoll descriptor's open file."""
 
-    private_data: Eventpoll
-
     def poll(self, current: Task, table: PollTable | None) -> int:
         """Readable when a watched file is ready (ep_eventpoll_poll)."""
         if table is not None:
-            table.wait(self.private_data.poll_wait)
+            ep: Eventpoll = self.private_data
+            table.wait(ep.poll_wait)
         return self.ready(current, 0)
 
     def ready(self, current: Task, nests: int) -> int:
         """Look at the files that seem ready; what lies deeper than Linux looks never is (ep_poll_readyevents_proc)."""
-        ep = self.private_data
+        ep: Eventpoll = self.private_data
         if nests > EP_MAX_NESTS:
             return 0
         for item in list(ep.rdllist):
@@ -171,7 +170,7 @@ class EventpollFile(File):
 
     def release(self, current: Task | None) -> None:
         """Give up all items (ep_free)."""
-        ep = self.private_data
+        ep: Eventpoll = self.private_data
         for item in list(ep.rbr.values()):
             ep_remove(ep, item)
 
@@ -311,7 +310,7 @@ def sys_epoll_ctl(current: Task, epfd: Fd, op: EpollOpArg, fd: Fd, event: EventP
         raise LinuxError(Errno.EPERM, "this kind of file is always ready: epoll does not take it")
     if file is epfile or not isinstance(epfile, EventpollFile):
         raise LinuxError(Errno.EINVAL, "not an epoll descriptor")
-    ep = epfile.private_data
+    ep: Eventpoll = epfile.private_data
     if op == EPOLL_CTL_ADD and isinstance(file, EventpollFile) and ep_loop_check(ep, file.private_data):
         raise LinuxError(Errno.ELOOP, "epoll descriptors in a circle")
 

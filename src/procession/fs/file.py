@@ -256,9 +256,9 @@ def do_close_on_exec(current: Task, files: FilesStruct) -> None:
         fd = bit.bit_length() - 1
         with files.file_lock:
             file = files.fd[fd]
-            if file is None:
-                continue
-            files.fd[fd] = None
-            put_unused_fd_locked(files, fd)
-        filp_close(current, file, files)
+            if file is not None:
+                files.fd[fd] = None
+                put_unused_fd_locked(files, fd)
+        if file is not None:
+            filp_close(current, file, files)
     files.close_on_exec = 0

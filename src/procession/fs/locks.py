@@ -90,6 +90,10 @@ class FileLock:
         self.fl_block: dict[FileLock, None] = {}
         self.fl_wait: WaitQueueHead | None = None
 
+    def is_blocked(self) -> bool:
+        """Whether another lock stands in the way."""
+        return self.fl_next is not None
+
 
 def filelock_init(k: Kernel) -> None:
     """Start without waiters."""
@@ -138,7 +142,7 @@ async def _lock_wait(current: Task, fl: FileLock, attempt: Callable[[], FileLock
         blocker.fl_block[fl] = None
         try:
             with wait.Waiter(current, fl.fl_wait, TASK_INTERRUPTIBLE, wchan) as waiter:
-                while fl.fl_next is not None:
+                while fl.is_blocked():
                     await waiter.sleep()
         finally:
             _delete_block(fl)

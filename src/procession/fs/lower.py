@@ -71,6 +71,10 @@ class Lower(Protocol):
         """Return up to n bytes of a regular file."""
         ...
 
+    def rest(self) -> None:
+        """Close what is only kept open for speed, in the whole tree."""
+        ...
+
 
 def _host_error(error: OSError) -> LinuxError | OSError:
     """Translate what a guest may see of the host's failures."""
@@ -118,10 +122,14 @@ class HostTree:
         self.hidden = frozenset(hidden)
         self.root = HostLower(self, None, "", os.fstat(self.root_fd))
 
+    def rest(self) -> None:
+        """Close all descriptors but the root's; they are opened again when they are needed."""
+        self.dirs.close()
+        self.files.close()
+
     def __del__(self) -> None:
         if self.root_fd >= 0:
-            self.dirs.close()
-            self.files.close()
+            self.rest()
             os.close(self.root_fd)
 
 
@@ -239,6 +247,10 @@ class HostLower:
         """Read from the file; raises OSError."""
         return os.pread(self._file_fd(), n, offset)
 
+    def rest(self) -> None:
+        """Close what is only kept open for speed."""
+        self.tree.rest()
+
 
 def _entry_type(entry: os.DirEntry[str]) -> int:
     if entry.is_symlink():
@@ -305,6 +317,9 @@ class TarLower:
         if self.sparse is not None:
             return self.sparse[offset : offset + n]
         return os.pread(self.tree.data.fileno(), n, self.offset + offset)
+
+    def rest(self) -> None:
+        """There is one file, and that is the archive."""
 
 
 class TarTree:

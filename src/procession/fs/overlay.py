@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("RootSpec", "fill_root")
+__all__ = ("RootSpec", "fill_root", "machine_shutdown")
 
 RootSpec: TypeAlias = str | Path | Mapping[str, bytes | str] | None
 
@@ -195,6 +195,13 @@ def fill_root(k: Kernel, spec: RootSpec) -> SuperBlock:
     for path in k.programs:
         _make_file(k, inode, path, program_file(path))
     return sb
+
+
+def machine_shutdown(k: Kernel) -> None:
+    """Nothing runs on this machine any more: keep no more of the host's files open than it takes to look at it."""
+    root = k.vfs.rootfs.mnt_root.d_inode
+    if isinstance(root, OverlayDir):
+        root.lower.rest()
 
 
 def _make_mount_point(root: ramfs.RamfsDir, name: str, mode: int) -> None:

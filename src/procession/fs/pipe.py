@@ -9,7 +9,6 @@ Differs: no i_mutex, since neither side sleeps while it copies; no splice; no SI
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.fs import dcache, fifo, file_table, namespace
@@ -104,7 +103,6 @@ class PipeInodeInfo:
         self.w_counter = 1
 
 
-@dataclass(eq=False)
 class PipeInode(Inode):
     """The inode of a pipe made by pipe(2)."""
 

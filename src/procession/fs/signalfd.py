@@ -33,6 +33,7 @@ _SIGINFO: Final = struct.Struct("<IiiIIiIIIIiiQQQQ48x")
 _RT: Final = struct.Struct("<iIQ")  # pid, uid, value: of the union in siginfo_t
 _FAULTS: Final = (4, 5, 7, 8, 11)
 _SIGPOLL: Final = 29
+_FILLED: Final = (*_FAULTS, SIGCHLD, _SIGPOLL)  # by a member of the union of their own
 
 
 def _wqh(current: Task) -> WaitQueueHead:
@@ -47,13 +48,12 @@ def _wqh(current: Task) -> WaitQueueHead:
 class SignalfdFile(File):
     """A signalfd's open file; private_data is the set of signals it does not take."""
 
-    private_data: int
-
     def poll(self, current: Task, table: PollTable | None) -> int:
         """Readable if one of the signals is pending for the task that asks."""
         if table is not None:
             table.wait(_wqh(current))
-        wanted = ~self.private_data
+        blocked: int = self.private_data
+        wanted = ~blocked
         pending = current.pending.signal | current.signal.shared_pending.signal
         return POLLIN if pending & wanted & ALL_SIGNALS else 0
 
@@ -109,7 +109,7 @@ def signalfd_siginfo(info: Siginfo) -> bytes:
         value = _int(ptr)
     elif code == -2:  # SI_TIMER
         tid, overrun, ptr, value = info.tid, info.overrun, info.value, _int(info.value)
-    elif code in (0, -6) or (code > 0 and signo not in (*_FAULTS, SIGCHLD, _SIGPOLL)):
+    elif code in (0, -6) or (code > 0 and signo not in _FILLED):
         pid, uid = info.pid, info.uid
     elif code > 0 and signo == _SIGPOLL:
         band, fd = info.band, info.fd

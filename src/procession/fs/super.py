@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import SuperBlock
@@ -20,13 +19,15 @@ __all__ = ("FileSystemType", "get_anon_bdev", "get_fs_type", "register_filesyste
 MountFn = Callable[["Kernel", "Task | None", int, str, str], SuperBlock]
 
 
-@dataclass(frozen=True, slots=True)
 class FileSystemType:
     """struct file_system_type."""
 
-    name: str
-    mount: MountFn
-    nodev: bool = True
+    __slots__ = ("name", "mount", "nodev")  # derived
+
+    def __init__(self, name: str, mount: MountFn) -> None:
+        self.name: Final[str] = name
+        self.mount: Final[MountFn] = mount
+        self.nodev: Final[bool] = True
 
 
 def register_filesystem(k: Kernel, fs: FileSystemType) -> None:

@@ -73,8 +73,6 @@ def timerfd_tmrproc(timer: Hrtimer) -> int | None:
 class TimerfdFile(File):
     """A timerfd's open file."""
 
-    private_data: TimerfdCtx
-
     async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
         """Return how often the timer has expired since the last read, waiting for the first time.
 
@@ -82,7 +80,7 @@ class TimerfdFile(File):
         """
         if count < 8:
             raise LinuxError(Errno.EINVAL, "timerfd: eight bytes")
-        ctx = self.private_data
+        ctx: TimerfdCtx = self.private_data
         if not ctx.ticks:
             if self.f_flags & O_NONBLOCK:
                 raise LinuxError(Errno.EAGAIN, "the timer has not expired")
@@ -98,14 +96,14 @@ class TimerfdFile(File):
 
     def poll(self, current: Task, table: PollTable | None) -> int:
         """Readable if the timer has expired."""
-        ctx = self.private_data
+        ctx: TimerfdCtx = self.private_data
         if table is not None:
             table.wait(ctx.wqh)
         return POLLIN if ctx.ticks else 0
 
     def release(self, current: Task | None) -> None:
         """Disarm it."""
-        ctx = self.private_data
+        ctx: TimerfdCtx = self.private_data
         hrtimer.hrtimer_cancel(ctx.kernel, ctx.tmr)
 
 
@@ -113,7 +111,8 @@ def timerfd_fget(current: Task, ufd: int) -> TimerfdCtx:
     file = fs_file.fget_light(current, ufd)
     if not isinstance(file, TimerfdFile):
         raise LinuxError(Errno.EINVAL, "not a timerfd")
-    return file.private_data
+    ctx: TimerfdCtx = file.private_data
+    return ctx
 
 
 def _remaining(ctx: TimerfdCtx) -> int:

@@ -9,12 +9,10 @@ EFAULT and not a crash.
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
 import os
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 from unicorn import x86_const
 
 from procession.hw.cpu import CpuError
@@ -33,7 +31,6 @@ _GPRS: Final = ("RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI", *(f"R{i}
 _PATTERN: Final = struct.pack("<16Q", *(_MARK + i * 0x101 for i in range(16)))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Layout:
     """Offsets into the CPU state. Those called ..._q count 64-bit words, ..._d 32-bit words, others bytes.
 
@@ -41,32 +38,83 @@ class Layout:
     size: bytes that make up a task's state.  rflags_q is valid, and obeyed, only while the engine is not running.
     """
 
-    size: int
-    rip_q: int
-    rflags_q: int
-    fs_base_q: int
-    gs_base_q: int
-    cr2_q: int
-    cr3_q: int
-    error_code_d: int
-    is_int_d: int  # 1 if it was INT n, which the engine lets user mode do for any n
-    old_exception_d: int
-    mxcsr_d: int
-    fpuc: int
-    fpus: int
-    fpstt: int
-    fptags: int
-    fpregs: int
-    xmm: int
-    xmm_stride: int
+    __slots__ = (
+        "size",
+        "rip_q",
+        "rflags_q",
+        "fs_base_q",
+        "gs_base_q",
+        "cr2_q",
+        "cr3_q",
+        "error_code_d",
+        "is_int_d",
+        "old_exception_d",
+        "mxcsr_d",
+        "fpuc",
+        "fpus",
+        "fpstt",
+        "fptags",
+        "fpregs",
+        "xmm",
+        "xmm_stride",
+        "x87_start",
+        "x87_end",
+        "xmm_end",
+    )  # derived
+
+    def __init__(
+        self,
+        size: int,
+        rip_q: int,
+        rflags_q: int,
+        fs_base_q: int,
+        gs_base_q: int,
+        cr2_q: int,
+        cr3_q: int,
+        error_code_d: int,
+        is_int_d: int,
+        old_exception_d: int,
+        mxcsr_d: int,
+        fpuc: int,
+        fpus: int,
+        fpstt: int,
+        fptags: int,
+        fpregs: int,
+        xmm: int,
+        xmm_stride: int,
+    ) -> None:
+        self.size: Final[int] = size
+        self.rip_q: Final[int] = rip_q
+        self.rflags_q: Final[int] = rflags_q
+        self.fs_base_q: Final[int] = fs_base_q
+        self.gs_base_q: Final[int] = gs_base_q
+        self.cr2_q: Final[int] = cr2_q
+        self.cr3_q: Final[int] = cr3_q
+        self.error_code_d: Final[int] = error_code_d
+        self.is_int_d: Final[int] = is_int_d  # 1 if it was INT n, which the engine lets user mode do for any n
+        self.old_exception_d: Final[int] = old_exception_d
+        self.mxcsr_d: Final[int] = mxcsr_d
+        self.fpuc: Final[int] = fpuc
+        self.fpus: Final[int] = fpus
+        self.fpstt: Final[int] = fpstt
+        self.fptags: Final[int] = fptags
+        self.fpregs: Final[int] = fpregs
+        self.xmm: Final[int] = xmm
+        self.xmm_stride: Final[int] = xmm_stride
+        # All of the x87, and of the XMM registers.
+        self.x87_start: Final[int] = min(fpuc, fpus, fpstt, fptags, fpregs)
+        self.x87_end: Final[int] = max(fpuc + 2, fpus + 2, fpstt + 4, fptags + 8, fpregs + 8 * 16)
+        self.xmm_end: Final[int] = xmm + 16 * xmm_stride
 
 
-@dataclass(frozen=True, slots=True)
 class CpuCounter:
     """Where a counting engine's handle has the instructions begun and their limit (64-bit words)."""
 
-    counter_q: int
-    limit_q: int
+    __slots__ = ("counter_q", "limit_q")  # derived
+
+    def __init__(self, counter_q: int, limit_q: int) -> None:
+        self.counter_q: Final[int] = counter_q
+        self.limit_q: Final[int] = limit_q
 
 
 class Peeker:
@@ -166,9 +214,21 @@ class _Probe:
 
 def _moved(before: bytes, after: bytes) -> list[int]:
     """Return the offsets of 16-bit words that differ, each run of differences by its first."""
-    changed = np.flatnonzero(np.frombuffer(before, np.uint16) != np.frombuffer(after, np.uint16))
-    first = np.diff(changed, prepend=-2) > 1
-    return [int(at) * 2 for at in changed[first]]
+    moved: list[int] = []
+    last = -2
+    for block in range(0, len(before), _BLOCK):
+        if before[block : block + _BLOCK] == after[block : block + _BLOCK]:
+            continue
+        for at in range(block, block + _BLOCK, 2):
+            if before[at : at + 2] != after[at : at + 2]:
+                if at != last + 2:
+                    moved.append(at)
+                last = at
+    return moved
+
+
+_BLOCK: Final = 64
+_X87_SPAN: Final = 160
 
 
 def _became(before: bytes, after: bytes, old: bytes, new: bytes) -> list[int]:
@@ -191,7 +251,7 @@ def calibrate(cpu: UnicornCpu, window: memoryview) -> Layout:
     if probe.field("XMM15", value | value << 64, 16) != xmm0 + 15 * (xmm1 - xmm0):
         raise CpuError("calibration: XMM registers are not in a row")
     fpstt, fpus, fptags, fpregs = _find_x87(cpu, probe)
-    return Layout(
+    layout = Layout(
         size=(old_exception_d * 4 + 8) & ~7,
         rip_q=words["RIP"],
         rflags_q=probe.field("EFLAGS", 0x200AD7, 4) // 8,
@@ -211,6 +271,9 @@ def calibrate(cpu: UnicornCpu, window: memoryview) -> Layout:
         xmm=xmm0,
         xmm_stride=xmm1 - xmm0,
     )
+    if layout.x87_end - layout.x87_start > _X87_SPAN:
+        raise CpuError("calibration: the x87 registers are not in one piece")
+    return layout
 
 
 def _find_fault_fields(cpu: UnicornCpu, probe: _Probe, cr2_q: int) -> tuple[int, int, int]:

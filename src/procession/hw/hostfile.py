@@ -28,9 +28,11 @@ def write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         try:
-            view = view[os.write(fd, view) :]
+            done = os.write(fd, view)
         except BlockingIOError:
             wait_writable(fd)
+        else:
+            view = view[done:]
 
 
 class HostFile(io.TextIOBase):

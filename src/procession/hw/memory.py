@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
-__all__ = ("PG_DIRTY", "PG_EXEC", "PG_FILE", "Frames")
+__all__ = ("PG_DIRTY", "PG_EXEC", "PG_FILE", "Arrays", "Frames")
 
 FRAME_SIZE: Final = 4096
+# NumPy's import takes as long as looking at so many page table entries one by one.
+_IMPORT_ENTRIES: Final = 400_000
 
 # Frames.pflags.
 PG_EXEC: Final = 1  # may be executed, and not be written: translated code may exist for it; see mm/text.py
@@ -23,39 +26,59 @@ PG_FILE: Final = 2  # belongs to the page cache; all other mapped pages are anon
 PG_DIRTY: Final = 4  # newer than the file's backing store, so it cannot be dropped
 
 
+class Arrays:
+    """The memory of one machine as NumPy arrays."""
+
+    __slots__ = ("count", "mapcount", "pflags", "q")
+
+    def __init__(self, frames: Frames) -> None:
+        import numpy as np  # noqa: PLC0415 -- takes longer than many a guest
+
+        self.q: npt.NDArray[np.uint64] = np.frombuffer(frames.q, dtype=np.uint64)
+        self.count: npt.NDArray[np.int32] = np.frombuffer(frames.count, dtype=np.int32)
+        self.mapcount: npt.NDArray[np.int32] = np.frombuffer(frames.mapcount, dtype=np.int32)
+        self.pflags: npt.NDArray[np.uint8] = np.frombuffer(frames.pflags, dtype=np.uint8)
+
+
 class Frames:
     """The memory of one machine.
 
-    count: references to a frame (struct page _count).  mapcount: page table entries that map it.
+    phys: all of it; q: as words of 64 bits.  addr: its host address.  count: references to a frame (struct page
+    _count).  mapcount: page table entries that map it.
     """
 
-    __slots__ = (
-        "addr",
-        "count",
-        "mapcount",
-        "nr_pages",
-        "np64",
-        "np_count",
-        "np_mapcount",
-        "np_pflags",
-        "pflags",
-        "phys",
-        "q",
-        "_map",
-    )
+    __slots__ = ("addr", "count", "mapcount", "nr_pages", "pflags", "phys", "q", "_arrays", "_looked_at", "_map")
 
     def __init__(self, size_bytes: int) -> None:
         nr = size_bytes // FRAME_SIZE
         self.nr_pages = nr
-        self._map = mmap.mmap(-1, nr * FRAME_SIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._map = _zeros(nr * FRAME_SIZE)
         self.phys = memoryview(self._map)
         self.q = self.phys.cast("Q")
-        self.np64: npt.NDArray[np.uint64] = np.frombuffer(self._map, dtype=np.uint64)
         self.addr = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
+        self.count = memoryview(_zeros(nr * 4)).cast("i")
+        self.mapcount = memoryview(_zeros(nr * 4)).cast("i")
+        self.pflags = memoryview(_zeros(nr))
+        self._arrays: Arrays | None = None
+        self._looked_at = 0
 
-        self.np_count: npt.NDArray[np.int32] = np.zeros(nr, dtype=np.int32)
-        self.np_mapcount: npt.NDArray[np.int32] = np.zeros(nr, dtype=np.int32)
-        self.np_pflags: npt.NDArray[np.uint8] = np.zeros(nr, dtype=np.uint8)
-        self.count = self.np_count.data
-        self.mapcount = self.np_mapcount.data
-        self.pflags = self.np_pflags.data
+    def arrays(self) -> Arrays:
+        """Return the same buffers as NumPy arrays."""
+        if self._arrays is None:
+            self._arrays = Arrays(self)
+        return self._arrays
+
+    def arrays_for(self, entries: int) -> Arrays | None:
+        """Return the arrays for work on so many entries, or None as long as NumPy would not pay.
+
+        It pays as soon as what was done without it has taken as long as its import.
+        """
+        if self._arrays is None:
+            self._looked_at += entries
+            if self._looked_at < _IMPORT_ENTRIES:
+                return None
+        return self.arrays()
+
+
+def _zeros(size: int) -> mmap.mmap:
+    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)

@@ -20,7 +20,8 @@ import unicorn
 from unicorn import unicorn_const, x86_const
 from unicorn.unicorn_py3.unicorn import uclib
 
-from procession.hw import calibration
+from procession import _build
+from procession.hw import calibration, engine
 from procession.hw.calibration import CpuCounter, Layout
 from procession.hw.cpu import X86_TRAP_UD, CpuError, CpuState, Hooks
 from procession.hw.memory import FRAME_SIZE
@@ -49,39 +50,15 @@ NO_EXCEPTION: Final = 0xFFFFFFFF
 _Uc: Any = unicorn.Uc  # type: ignore[attr-defined]  # the binding's types are incomplete
 _error: Any = unicorn.UcError  # type: ignore[attr-defined]
 
-# Releasing Python's lock costs a fraction of a microsecond, so only the long call does: without that no other thread
-# could stop a guest's endless loop.
-_short = ctypes.PyDLL(uclib._name)
-_stop = _short.uc_emu_stop
-_stop.argtypes = (ctypes.c_void_p,)
-_reg_read = _short.uc_reg_read
-_reg_read.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
-_reg_write = _short.uc_reg_write
-_reg_write.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
-# Without argtypes: for calls made so often that converting the arguments counts. Theirs are made once.
-_quick = ctypes.PyDLL(uclib._name)
-_hook_add = _short.uc_hook_add  # what comes after these arguments is variadic
-_hook_add.argtypes = (
-    ctypes.c_void_p,
-    ctypes.c_void_p,
-    ctypes.c_int,
-    ctypes.c_void_p,
-    ctypes.c_void_p,
-    ctypes.c_uint64,
-    ctypes.c_uint64,
-)
-_emu = ctypes.CDLL(uclib._name).uc_emu_start
-_emu.argtypes = (ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_size_t)
+# What calls it: C where that was compiled.
+_Engine: Any = engine.Engine
+if _build.running.compiled:
+    from procession.hw import _engine
 
-# The callbacks' arguments are hardly looked at, and converting them costs time: a C function may be called with
-# more arguments than it takes.
-_SYSCALL_HOOK: Final = ctypes.CFUNCTYPE(None)
-_INTERRUPT_HOOK: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32)
-_INVALID_HOOK: Final = ctypes.CFUNCTYPE(ctypes.c_bool)
-_IN_HOOK: Final = ctypes.CFUNCTYPE(ctypes.c_uint32)
+    _engine.bind(*engine.addresses())
+    _Engine = _engine.Engine
 
 _USE_EXITS: Final = unicorn_const.UC_CTL_UC_USE_EXITS | 1 << 26 | unicorn_const.UC_CTL_IO_WRITE << 30
-_CR3: Final = x86_const.UC_X86_REG_CR3
 _EFLAGS: Final = x86_const.UC_X86_REG_EFLAGS
 
 _layouts: list[Layout] = []  # measured once a process: the library does not change
@@ -110,7 +87,8 @@ class UnicornCpu:
 
     state: the registers' memory as bytes; q, s, d, i: the same as words of 64 and 32 bits, unsigned and signed.
     counted: whether it counts.  owner: whose registers it has.  stop: ends run().
-    error: what a hook raised.  interrupted: set by another thread that called stop, see interrupt().
+    flags: returns eflags, inside a hook too.  error: what a hook raised.
+    interrupted: set by another thread that called stop, see interrupt().
     """
 
     HOLE = 0x7F8000000000  # where the firmware's page table has nothing
@@ -118,24 +96,23 @@ class UnicornCpu:
 
     __slots__ = (
         "_callbacks",
+        "_engine",
         "_exits_off",
         "_exits_on",
         "_firmware",
         "_frames_memory",
         "_handle_words",
         "_has_exits",
-        "_load_flags",
         "_number",
-        "_pgd",
-        "_scratch",
-        "_scratch_address",
         "_set_cr3",
+        "_start",
         "_uc",
         "counted",
         "counter",
         "counter_q",
         "d",
         "error",
+        "flags",
         "handle",
         "i",
         "interrupted",
@@ -161,7 +138,7 @@ class UnicornCpu:
         self.error: BaseException | None = None
         self.interrupted = False
         self.running = False
-        self._callbacks: list[Any] = []
+        self._callbacks: list[tuple[int, Any]] = []
         self._uc: Any
         uc = self._uc = _Uc(unicorn_const.UC_ARCH_X86, unicorn_const.UC_MODE_64)
         # Newer models have RDRAND, which gives the host's entropy and cannot be hooked.
@@ -169,22 +146,16 @@ class UnicornCpu:
         uc.ctl_set_tcg_buffer_size(_TCG_BUFFER)
         uc.ctl_exits_enabled(True)  # and there are none: no address ends a run
         self.handle: int = uc._uch.value
-        self._scratch = memoryview(bytearray(64)).cast("Q")
-        self._scratch_address = _address(self._scratch)
-        self._pgd = memoryview(bytearray(8)).cast("Q")
-        uch = ctypes.c_void_p(self.handle)
-        self._load_flags = partial(
-            _quick.uc_reg_read, uch, ctypes.c_int(_EFLAGS), ctypes.c_void_p(self._scratch_address)
-        )
-        self._set_cr3 = partial(_quick.uc_reg_write, uch, ctypes.c_int(_CR3), ctypes.c_void_p(_address(self._pgd)))
-        self._exits_off, self._exits_on = (
-            partial(_quick.uc_ctl, uch, ctypes.c_uint(_USE_EXITS), ctypes.c_int(on)) for on in (0, 1)
-        )
+        self._engine = _Engine(self.handle)
+        self.flags: Callable[[], int] = self._engine.flags
+        self.stop: Callable[[], None] = self._engine.stop
+        self._set_cr3: Callable[[int], None] = self._engine.set_cr3
+        self._start: Callable[[int, int], int] = self._engine.start
+        use_exits = partial(engine.library.uc_ctl, uc._uch, ctypes.c_uint(_USE_EXITS))
+        self._exits_off, self._exits_on = (partial(use_exits, ctypes.c_int(on)) for on in (0, 1))
         self._has_exits = False
         self._make_firmware()
         uc.mem_map_ptr(0, size, unicorn_const.UC_PROT_ALL, address)
-        handle = self.handle
-        self.stop: Callable[[], None] = lambda: _stop(handle)
         self._calibrate()
 
     # Making an engine.
@@ -245,7 +216,7 @@ class UnicornCpu:
         uc.reg_write(x86_const.UC_X86_REG_RCX, _CODE)
         uc.reg_write(x86_const.UC_X86_REG_R11, 0x202)
         self._firmware[_CODE - FIRMWARE : _CODE - FIRMWARE + 2] = bytes.fromhex("0f05")
-        self._start(_STUB, 1 << 20 if self.counted else 0)
+        self._run(_STUB, 1 << 20 if self.counted else 0)
         if uc.reg_read(x86_const.UC_X86_REG_CS) != USER_CS or uc.reg_read(_EFLAGS) != 0x202:
             raise CpuError("the engine does not enter user mode")
         for i in range(16):
@@ -271,27 +242,18 @@ class UnicornCpu:
         at = _CODE - FIRMWARE
         self._firmware[at : at + len(code)] = code
         self._uc.ctl_flush_tb()
-        self._start(_CODE, count or (1 << 20 if self.counted else 0))
+        self._run(_CODE, count or (1 << 20 if self.counted else 0))
 
     # Registers, through the front door.
 
     def read_register(self, register: int) -> int:
         """Return a register of at most 64 bits."""
-        scratch = self._scratch
-        scratch[0] = 0
-        _reg_read(self.handle, register, self._scratch_address)
-        return scratch[0]
+        value: int = self._engine.read(register)
+        return value
 
     def write_register(self, register: int, value: int) -> None:
         """Set a register of up to 128 bits."""
-        self._scratch[0] = value & 0xFFFFFFFFFFFFFFFF
-        self._scratch[1] = value >> 64
-        _reg_write(self.handle, register, self._scratch_address)
-
-    def flags(self) -> int:
-        """Return rflags inside a hook: while it runs the engine computes the arithmetic ones only when asked."""
-        self._load_flags()
-        return self._scratch[0] & 0xFFFFFFFF
+        self._engine.write(register, value & 0xFFFFFFFFFFFFFFFF, value >> 64)
 
     def set_flags(self, value: int) -> None:
         """Set rflags inside a hook."""
@@ -306,38 +268,26 @@ class UnicornCpu:
 
     def set_hooks(self, hooks: Hooks) -> None:
         """Call these from now on."""
-        for hook in self._callbacks:
-            uclib.uc_hook_del(self._uc._uch, hook[0])
+        for number, _ in self._callbacks:
+            uclib.uc_hook_del(self._uc._uch, ctypes.c_size_t(number))
         self._callbacks.clear()
         self._hook(hooks)
 
     def _hook(self, hooks: Hooks) -> None:
-        syscall = _SYSCALL_HOOK(hooks.syscall)
-        interrupt = _INTERRUPT_HOOK(hooks.interrupt)
-        self._add_hook(unicorn_const.UC_HOOK_INSN, syscall, ctypes.c_int(x86_const.UC_X86_INS_SYSCALL))
-        self._add_hook(unicorn_const.UC_HOOK_INTR, interrupt)
-
-        def invalid() -> bool:
-            hooks.interrupt(0, X86_TRAP_UD)
-            return True
-
-        self._add_hook(unicorn_const.UC_HOOK_INSN_INVALID, _INVALID_HOOK(invalid))
-
+        instruction = unicorn_const.UC_HOOK_INSN
+        self._add_hook(instruction, x86_const.UC_X86_INS_SYSCALL, engine.INSTRUCTION, hooks.syscall)
+        self._add_hook(unicorn_const.UC_HOOK_INTR, 0, engine.INTERRUPT, hooks.interrupt)
+        invalid = partial(hooks.interrupt, 0, X86_TRAP_UD)
+        self._add_hook(unicorn_const.UC_HOOK_INSN_INVALID, 0, engine.INVALID, invalid)
         # The engine lets user mode do port I/O, and completes the instruction.
-        def port_in() -> int:
-            hooks.port_io()
-            return 0
+        self._add_hook(instruction, x86_const.UC_X86_INS_IN, engine.PORT_IN, hooks.port_io)
+        self._add_hook(instruction, x86_const.UC_X86_INS_OUT, engine.PORT_OUT, hooks.port_io)
 
-        self._add_hook(unicorn_const.UC_HOOK_INSN, _IN_HOOK(port_in), ctypes.c_int(x86_const.UC_X86_INS_IN))
-        self._add_hook(unicorn_const.UC_HOOK_INSN, _SYSCALL_HOOK(hooks.port_io), ctypes.c_int(x86_const.UC_X86_INS_OUT))
-
-    def _add_hook(self, kind: int, callback: Any, *extra: Any) -> None:
-        number = ctypes.c_size_t()
-        address = ctypes.cast(callback, ctypes.c_void_p)
-        status = _hook_add(self.handle, ctypes.addressof(number), kind, address, None, 1, 0, *extra)
+    def _add_hook(self, kind: int, instruction: int, shape: int, function: Callable[..., None]) -> None:
+        status, number, keep = self._engine.hook(kind, instruction, shape, function)
         if status:
             raise CpuError(f"cannot hook: {_error(status)}")
-        self._callbacks.append((number, callback))
+        self._callbacks.append((number, keep))
 
     # Running.
 
@@ -367,8 +317,7 @@ class UnicornCpu:
 
     def set_page_table(self, pgd: int) -> None:
         """Translate by the tables at pgd from now on, and forget translations; 0 is an empty table."""
-        self._pgd[0] = pgd or _EMPTY
-        self._set_cr3()
+        self._set_cr3(pgd or _EMPTY)
 
     def set_exits(self, addresses: Sequence[int]) -> None:
         """End run() before the instruction at any of these addresses from now on, for code translated from now on.
@@ -394,7 +343,7 @@ class UnicornCpu:
         self.running = True
         if self._has_exits:
             self._exits_on()
-        status = _emu(self.handle, self.q[self.layout.rip_q], 0, 0, count)
+        status = self._start(self.q[self.layout.rip_q], count)
         self.running = False
         if self.error is not None:
             error, self.error = self.error, None
@@ -405,8 +354,8 @@ class UnicornCpu:
         if status:
             raise CpuError(f"Unicorn: {_error(status)} at {self.q[self.layout.rip_q]:#x}")
 
-    def _start(self, begin: int, count: int) -> None:
-        status = _emu(self.handle, begin, 0, 0, count)
+    def _run(self, begin: int, count: int) -> None:
+        status = self._start(begin, count)
         if status:
             raise CpuError(f"Unicorn: {_error(status)}")
 
@@ -449,10 +398,6 @@ class CpuRegisters:
 def user_template() -> bytes:
     """Return the state user programs begin with; an engine must have been made before."""
     return _templates[0]
-
-
-def _address(memory: memoryview) -> int:
-    return ctypes.addressof(ctypes.c_char.from_buffer(memory))
 
 
 def _view(address: int, size: int) -> memoryview:

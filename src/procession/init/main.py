@@ -7,7 +7,6 @@ kthreadd. They run when the machine loop (kernel/entry.py) is started.
 from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.arch.x86 import traps
@@ -102,7 +101,6 @@ _MEMLOCK_LIMIT: Final = 64 << 10
 _FIRST_BOOT_KTHREAD: Final = 3  # 1 is init, 2 is kthreadd
 
 
-@dataclass(slots=True)
 class InitProgram:
     """What the machine was booted for.
 
@@ -110,12 +108,15 @@ class InitProgram:
     doing: what the last step before the program was about, for whoever has to say why it did not start.
     """
 
-    argv: Sequence[str]
-    envp: Sequence[str]
-    cwd: str = "/"
-    as_init: bool = False
-    nr: int = 0  # its process, once it was forked
-    doing: str = ""
+    __slots__ = ("argv", "envp", "cwd", "as_init", "nr", "doing")  # derived
+
+    def __init__(self, argv: Sequence[str], envp: Sequence[str], cwd: str = "/", as_init: bool = False) -> None:
+        self.argv: Sequence[str] = argv
+        self.envp: Sequence[str] = envp
+        self.cwd: str = cwd
+        self.as_init: bool = as_init
+        self.nr: int = 0  # its process, once it was forked
+        self.doing: str = ""
 
 
 def start_kernel(k: Kernel, root: RootSpec) -> None:

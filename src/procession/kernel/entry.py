@@ -1,6 +1,6 @@
 """The machine loop: what runs on a CPU, kernel stack or user mode (arch/x86/kernel/entry_64.S, process.c; ours).
 
-A task either has a suspended kernel stack (task.stack, a coroutine) or is in user mode. schedule() yields out of a
+A task either has a suspended kernel stack (task.stack) or is in user mode. schedule() yields out of a
 stack after it has put another task into rq.curr; each turn of the loop makes rq.curr go on.
 
 With several CPUs the one whose clock is behind moves next; the chooser decides between equals.
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from procession.hw.chooser import ReplayError
 from procession.hw.clock import NEVER
+from procession.include.asm.processor import KernelStack
 from procession.include.linux.bug import KernelBug, KernelPanic
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.sched import SIGNAL_GROUP_EXIT, TASK_RUNNING, TIF_FORK, TIF_NEED_RESCHED, TIF_SIGPENDING
@@ -55,7 +56,7 @@ def _run(k: Kernel, end_ns: int) -> str:
         if k.nr_cpus == 1:
             return _run_up(k, end_ns)
         return _run_smp(k, end_ns)
-    except KernelPanic as error:
+    except KernelPanic as panicked:
         program = k.init_program
         if program is not None and program.as_init and k.current.tgid == 1:
             # The program was PID 1, and it has ended: what is a panic to Linux is the end of the run here.
@@ -63,17 +64,17 @@ def _run(k: Kernel, end_ns: int) -> str:
             k.exit_code = sig.group_exit_code if sig.flags & SIGNAL_GROUP_EXIT else k.current.exit_code
             k.halted = True
             return HALTED
-        k.printk(f"Kernel panic - not syncing: {error}")
+        k.printk(f"Kernel panic - not syncing: {panicked}")
         raise
     except KernelBug as error:
         error.add_note(panic.oops_text(k, str(error)))
         raise
     except (OSError, MemoryError, Deadlock, ReplayError):
         raise  # the host's failures, the guest's, and the user's
-    except Exception as error:
+    except Exception as uncaught:
         # An exception that no system call caught is a bug, whatever its type.
-        text = panic.oops_text(k, repr(error))
-        raise KernelBug(text) from error
+        text = panic.oops_text(k, repr(uncaught))
+        raise KernelBug(text) from uncaught
 
 
 async def exit_to_user_mode(current: Task) -> None:
@@ -167,9 +168,7 @@ def _cpu_loop(k: Kernel, rq: sched.Rq) -> None:
         curr = rq.curr
         stack = curr.stack
         if stack is not None:
-            try:
-                stack.send(None)
-            except StopIteration:
+            if stack.step():
                 curr.stack = None
                 if dep.chain is not dep.root or rcu.nesting:
                     lockdep.debug_check_no_locks_held(curr)
@@ -182,13 +181,13 @@ def _cpu_loop(k: Kernel, rq: sched.Rq) -> None:
             if curr.ti_flags & WORK_MASK == TIF_NEED_RESCHED:
                 sched.do_schedule(rq)
             else:
-                curr.stack = exit_to_user_mode(curr)
+                curr.stack = KernelStack(exit_to_user_mode(curr))
             continue
         else:
             event_ns = k.timers.next_timer_ns
-            coro = curr.thread.run(curr, None if event_ns == NEVER else max(1, event_ns - clock.now_ns))
-            if coro is not None:
-                curr.stack = coro
+            stack = curr.thread.run(curr, None if event_ns == NEVER else max(1, event_ns - clock.now_ns))
+            if stack is not None:
+                curr.stack = stack
             elif dep.chain is not dep.root:
                 lockdep.debug_check_no_locks_held(curr)
         if k.after_trap is not None:
@@ -202,9 +201,7 @@ def finish_task_switch(rq: sched.Rq) -> None:
     dead = rq.dead
     assert dead is not None
     rq.dead = None
-    if dead.stack is not None:
-        dead.stack.close()
-        dead.stack = None
+    dead.stack = None
     fork.put_task_struct(dead)
 
 

@@ -5,7 +5,6 @@ Differs: no tracers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 import struct
 from typing import TYPE_CHECKING, Final
@@ -73,7 +72,6 @@ UNREADY: Final = 1  # somebody who may do later what is waited for
 FOUND: Final = 2  # somebody who has: WaitOpts says who and what
 
 
-@dataclass(eq=False, slots=True)
 class WaitOpts:
     """What somebody waits for, and what became of it (struct wait_opts).
 
@@ -81,19 +79,36 @@ class WaitOpts:
     The rest is filled in by the child that is found, and written there after the locks are dropped.
     """
 
-    wo_flags: int
-    wo_type: int = PIDTYPE_MAX
-    wo_pid: Pid | None = None
-    wo_info: UserPtr = 0
-    wo_stat: UserPtr = 0
-    wo_rusage: UserPtr = 0
-    child: Task | None = None
-    nr: int = 0  # the child's number as the waiter sees it
-    uid: int = 0
-    cause: int = 0  # si_code
-    si_status: int = 0
-    status: int = 0  # as wait4(2) has it
-    rusage: Rusage | None = None
+    __slots__ = (
+        "wo_flags",
+        "wo_type",
+        "wo_pid",
+        "wo_info",
+        "wo_stat",
+        "wo_rusage",
+        "child",
+        "nr",
+        "uid",
+        "cause",
+        "si_status",
+        "status",
+        "rusage",
+    )  # derived
+
+    def __init__(self, wo_flags: int, wo_info: UserPtr = 0, wo_stat: UserPtr = 0, wo_rusage: UserPtr = 0) -> None:
+        self.wo_flags: int = wo_flags
+        self.wo_type: int = PIDTYPE_MAX
+        self.wo_pid: Pid | None = None
+        self.wo_info: UserPtr = wo_info
+        self.wo_stat: UserPtr = wo_stat
+        self.wo_rusage: UserPtr = wo_rusage
+        self.child: Task | None = None
+        self.nr: int = 0  # the child's number as the waiter sees it
+        self.uid: int = 0
+        self.cause: int = 0  # si_code
+        self.si_status: int = 0
+        self.status: int = 0  # as wait4(2) has it
+        self.rusage: Rusage | None = None
 
 
 def eligible_pid(wo: WaitOpts, p: Task) -> bool:

@@ -96,7 +96,7 @@ def fork_init(k: Kernel) -> None:
 
 
 async def do_fork(
-    current: Task, clone_flags: int, stack_start: int, parent_tidptr: UserPtr, child_tidptr: UserPtr, tls: int = 0
+    current: Task, clone_flags: int, stack_start: UserPtr, parent_tidptr: UserPtr, child_tidptr: UserPtr, tls: int = 0
 ) -> int:
     """Make a child of current, start it, and return its number as current sees it (spec 6).
 
@@ -133,7 +133,7 @@ async def do_fork(
     return nr
 
 
-def copy_process(current: Task, clone_flags: int, stack_start: int, child_tidptr: UserPtr, tls: int) -> Task:
+def copy_process(current: Task, clone_flags: int, stack_start: UserPtr, child_tidptr: UserPtr, tls: int) -> Task:
     """Make a new task as a copy of current, visible to everybody but not yet running (spec 3).
 
     Differs: no perf, audit, NUMA policy, cgroup callbacks.
@@ -306,6 +306,9 @@ def put_signal_struct(k: Kernel, sig: SignalStruct) -> None:
 
 
 def free_signal_struct(k: Kernel, sig: SignalStruct) -> None:
+    # Nothing refers back to the tasks: else only Python's search for cycles would free their memory.
+    sig.threads.clear()
+    sig.curr_target = None
     k.caches["signal_cache"].free()
 
 
@@ -390,6 +393,7 @@ def put_task_struct(p: Task) -> None:
         bug("freeing a task that has not left its CPU", p)
     cred.exit_creds(p)
     put_signal_struct(p.kernel, p.signal)
+    p.group_leader = p.kernel.init_task  # as above
     free_task(p)
 
 

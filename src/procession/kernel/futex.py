@@ -81,6 +81,10 @@ class FutexQ:
         self.serial = serial
         self.pi_owner: Task | None = None  # waits for a PI lock that this task holds
 
+    def is_woken(self) -> bool:
+        """Whether somebody has taken it off its queue."""
+        return self.key is None
+
     def __lt__(self, other: FutexQ) -> bool:
         return (self.prio, self.serial) < (other.prio, other.serial)
 
@@ -130,7 +134,7 @@ def queue_me(k: Kernel, q: FutexQ) -> None:
 
 def unqueue_me(k: Kernel, q: FutexQ) -> bool:
     """Take q off its queue; returns False if somebody has woken it before."""
-    if q.key is None:
+    if q.is_woken():
         return False
     futexes: FutexHash = k.futex_queues
     with futexes.lock:

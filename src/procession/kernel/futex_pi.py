@@ -66,17 +66,16 @@ async def futex_lock_pi(current: Task, uaddr: UserPtr, shared: bool, expires_ns:
     q = futex.FutexQ(current, key, futex.FUTEX_BITSET_MATCH_ANY, k.futex_queues.serial)
     q.pi_owner = owner
     futex.queue_me(k, q)
-    while q.key is not None:
+    while True:
         timed_out = await futex.futex_wait_queue_me(current, q, expires_ns)
-        if q.key is None:
-            break
+        if q.is_woken():
+            return 0
         if timed_out:
             futex.unqueue_me(k, q)
             raise LinuxError(Errno.ETIMEDOUT, "PI futex")
         if signal_pending(current):
             futex.unqueue_me(k, q)
             raise LinuxError(Errno.ERESTARTNOINTR, "PI futex")
-    return 0
 
 
 def futex_unlock_pi(current: Task, uaddr: UserPtr, shared: bool) -> int:

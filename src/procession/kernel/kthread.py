@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from procession.include.asm.processor import KernelStack
 from procession.include.linux.bug import bug, bug_on
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.sched import (
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
     from procession.include.linux.signal import KSigaction, Siginfo
+    from procession.include.linux.types import UserPtr
     from procession.include.linux.wait import Completion
 
 __all__ = (
@@ -64,11 +66,11 @@ class KthreadThread:
         self.arg = arg
         self.started = False
 
-    def run(self, current: Task, budget_ns: int | None) -> Coroutine[Any, Any, None] | None:
+    def run(self, current: Task, budget_ns: int | None) -> KernelStack | None:
         """Return the thread's whole life; it is a bug to come here again."""
         bug_on(self.started, "a kernel thread returned to user mode", current)
         self.started = True
-        return self._ret_from_fork(current)
+        return KernelStack(self._ret_from_fork(current))
 
     async def _ret_from_fork(self, current: Task) -> None:
         own: object = current.thread
@@ -77,7 +79,7 @@ class KthreadThread:
             await exit.do_exit(current, code)
         # Else fn executed a program, and this is its way to user mode.
 
-    def copy_thread(self, current: Task, clone_flags: int, usp: int, p: Task, tls: int) -> ThreadStruct:
+    def copy_thread(self, current: Task, clone_flags: int, usp: UserPtr, p: Task, tls: int) -> ThreadStruct:
         """Return itself: kernel_thread() lends it to the parent for this moment."""
         return self
 

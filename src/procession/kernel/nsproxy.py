@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from procession.fs import namespace
@@ -82,7 +81,8 @@ def create_new_namespaces(current: Task, flags: int, old: Nsproxy, new_fs: FsStr
         undo.push((namespace.put_mnt_ns, k, mnt_ns))
         uts_ns = old.uts_ns
         if flags & CLONE_NEWUTS:
-            uts_ns = replace(uts_ns, count=0)
+            uts_ns = uts_ns.copy()
+            uts_ns.count = 0
         uts_ns.count += 1
         ipc_ns = IpcNamespace(count=0) if flags & CLONE_NEWIPC else old.ipc_ns
         ipc_ns.count += 1

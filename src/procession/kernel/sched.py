@@ -10,7 +10,6 @@ the running task; it is an event like a timer's. No stop class, no groups, no pr
 from __future__ import annotations
 
 from collections.abc import Generator
-import types
 from typing import TYPE_CHECKING, Final
 
 from procession.hw.clock import NEVER, SWITCH_NS
@@ -330,8 +329,19 @@ def sched_exec(current: Task) -> None:
 # Switching.
 
 
-@types.coroutine
-def schedule(current: Task, wchan: str = "", on: object = None) -> Generator[None, None, None]:
+class _Switch:
+    """What a kernel stack awaits while another task runs: the machine loop makes it go on."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
+
+
+_SWITCH: Final = _Switch()
+
+
+async def schedule(current: Task, wchan: str = "", on: object = None) -> None:
     """Give the CPU to whoever is due; returns when current runs again, in state RUNNING (schedule()).
 
     A task whose state is another goes to sleep, unless a signal that this state admits is pending.  wchan: the function
@@ -343,7 +353,7 @@ def schedule(current: Task, wchan: str = "", on: object = None) -> Generator[Non
     current.wchan = wchan
     current.waiting_on = on
     if do_schedule(rq):
-        yield
+        await _SWITCH
     current.wchan = ""
     current.waiting_on = None
 

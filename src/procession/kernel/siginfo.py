@@ -6,7 +6,6 @@ of the union follows from signal and code.
 
 from __future__ import annotations
 
-from dataclasses import replace
 import struct
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -137,7 +136,9 @@ def siginfo_from_user(data: bytes) -> Siginfo:
 def hide_sender(info: Siginfo) -> Siginfo:
     """Return info for a receiver in whose namespace the sender has no number: si_pid is 0."""
     raw = info.raw
-    return replace(info, pid=0, raw=raw and raw[:_SI_PID] + bytes(4) + raw[_SI_PID + 4 :])
+    info = info.copy()
+    info.pid, info.raw = 0, raw and raw[:_SI_PID] + bytes(4) + raw[_SI_PID + 4 :]
+    return info
 
 
 def trace_fields(info: AnyInfo, current: Task) -> tuple[int, ...]:

@@ -9,7 +9,6 @@ Differs: dequeue_signal() and get_signal_to_deliver() return what 3.2 writes thr
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from procession.fs import coredump
@@ -172,7 +171,7 @@ def _disposition(current: Task, info: Siginfo) -> KSigaction | int:
     handler = ka.handler
     if handler not in (SIG_DFL, SIG_IGN):
         if ka.flags & SA_RESETHAND:
-            action[signr - 1] = replace(ka, handler=SIG_DFL)
+            action[signr - 1] = ka.reset()
         return ka
     bit = 1 << (signr - 1)
     if handler == SIG_IGN or bit & SIG_KERNEL_IGNORE_MASK:

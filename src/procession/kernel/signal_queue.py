@@ -5,7 +5,6 @@ Everything here is called with the siglock held, but for signal_pending() and wh
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.errno import Errno, LinuxError
@@ -275,7 +274,7 @@ def collect_signal(k: Kernel, sig: int, pending: Sigpending) -> tuple[Siginfo, R
         return Siginfo(signo=sig), None
     queue.remove(first)
     if first.preallocated:
-        return replace(first.info), first.requeue  # the timer will use its own again
+        return first.info.copy(), first.requeue  # the timer will use its own again
     sigqueue_put(k, first)
     return first.info, first.requeue
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.bug import bug_on
@@ -335,7 +334,7 @@ def force_sig_info(sig: int, info: AnyInfo, t: Task) -> None:
         bit = 1 << (sig - 1)
         blocked = t.blocked & bit
         if blocked or ka.handler == SIG_IGN:
-            ka = sighand.action[sig - 1] = replace(ka, handler=SIG_DFL)
+            ka = sighand.action[sig - 1] = ka.reset()
             if blocked:
                 t.blocked &= ~bit
                 signal_queue.recalc_sigpending_and_wake(t)
@@ -355,7 +354,7 @@ def force_sigsegv(sig: int, p: Task) -> None:
         sighand = p.sighand
         assert sighand is not None
         with sighand.siglock.irq():
-            sighand.action[sig - 1] = replace(sighand.action[sig - 1], handler=SIG_DFL)
+            sighand.action[sig - 1] = sighand.action[sig - 1].reset()
     force_sig(SIGSEGV, p)
 
 

@@ -12,9 +12,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-import numpy.typing as npt
-
 from procession.arch.x86 import pgtable
 from procession.hw.memory import PG_FILE
 from procession.include.asm.pgtable import PAGE_PROT as PROT
@@ -48,6 +45,10 @@ from procession.include.linux.mm_types import (
 from procession.mm import filemap, mmap, page_alloc, text, tlb
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from procession.hw.memory import Arrays
     from procession.include.linux.fs import Inode
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.mm_types import MmStruct, VmArea
@@ -72,8 +73,9 @@ __all__ = (
 _MKWRITE: Final = PTE_RW | PTE_DIRTY
 # From so many entries on, NumPy's fixed cost is smaller than a loop's.
 _MANY: Final = 20
+_WORK: Final = 8  # what copying or dropping an entry costs, in entries looked at
 _COW_MASK: Final = VM_SHARED | VM_MAYWRITE
-_NP_NOT_RW: Final = np.uint64(~PTE_RW & 0xFFFFFFFFFFFFFFFF)
+_NOT_RW: Final = ~PTE_RW & 0xFFFFFFFFFFFFFFFF
 
 
 def handle_mm_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, write: bool) -> int:
@@ -307,7 +309,10 @@ def present_entries(k: Kernel, lo: int, hi: int) -> list[int]:
     if hi - lo < 6:
         q = k.frames.q
         return [i for i in range(lo, hi) if q[i]]
-    found: list[int] = k.frames.np64[lo:hi].nonzero()[0].tolist()
+    arrays = k.frames.arrays_for(hi - lo)
+    if arrays is None:
+        return [i for i, entry in enumerate(k.frames.q[lo:hi].tolist(), lo) if entry]
+    found: list[int] = arrays.q[lo:hi].nonzero()[0].tolist()
     return [i + lo for i in found] if found else found
 
 
@@ -362,8 +367,10 @@ def copy_page_range(k: Kernel, dst: MmStruct, src: MmStruct, vmas: list[VmArea])
                 base = pgtable.pte_alloc(k, dst, region << PMD_SHIFT)
             delta = base - src_tables[region]
             if len(found) >= _MANY:
-                _copy_many(k, dst, lo, hi, delta, cow)
-                continue
+                arrays = frames.arrays_for(len(found) * _WORK)
+                if arrays is not None:
+                    _copy_many(k, arrays, dst, lo, hi, delta, cow)
+                    continue
             nr_file = 0
             nr_anon = len(found)
             has_file = vma.vm_file is not None
@@ -386,24 +393,23 @@ def copy_page_range(k: Kernel, dst: MmStruct, src: MmStruct, vmas: list[VmArea])
             dst.rss_anon += nr_anon - nr_file
 
 
-def _copy_many(k: Kernel, dst: MmStruct, lo: int, hi: int, delta: int, cow: bool) -> None:
-    frames = k.frames
-    part = frames.np64[lo:hi]
+def _copy_many(k: Kernel, arrays: Arrays, dst: MmStruct, lo: int, hi: int, delta: int, cow: bool) -> None:
+    part = arrays.q[lo:hi]
     if cow:
-        part &= _NP_NOT_RW
-    frames.np64[lo + delta : hi + delta] = part
+        part &= part.dtype.type(_NOT_RW)
+    arrays.q[lo + delta : hi + delta] = part
     pfns = _pfns_of(k, part[part.nonzero()[0]])
     # Within one area no frame is mapped twice, so indexing counts each once.
-    frames.np_count[pfns] += 1
-    frames.np_mapcount[pfns] += 1
-    nr_file = int(np.count_nonzero(frames.np_pflags[pfns] & PG_FILE))
+    arrays.count[pfns] += 1
+    arrays.mapcount[pfns] += 1
+    nr_file = int(((arrays.pflags[pfns] & PG_FILE) != 0).sum())
     dst.rss_file += nr_file
     dst.rss_anon += len(pfns) - nr_file
 
 
 def _pfns_of(k: Kernel, entries: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
     """Return the frames of entries, without the zero page. Signed: NumPy indexes twice as fast with that."""
-    pfns = entries.view(np.int64) >> PAGE_SHIFT & PFN_MASK
+    pfns: npt.NDArray[np.int64] = entries.view("int64") >> PAGE_SHIFT & PFN_MASK
     keep = pfns != k.mm.zero_pfn
     return pfns if keep.all() else pfns[keep]
 
@@ -424,16 +430,19 @@ def zap_page_range(k: Kernel, mm: MmStruct, start: int, end: int) -> None:
 
 def _zap_entries(k: Kernel, mm: MmStruct, found: list[int]) -> None:
     """Take back what the entries count; the entries themselves are the caller's (zap_pte_range)."""
-    if len(found) >= _MANY:
-        _zap_many(k, mm, found)
-        return
     frames = k.frames
+    if len(found) >= _MANY:
+        arrays = frames.arrays_for(len(found) * _WORK)
+        if arrays is not None:
+            _zap_many(k, arrays, mm, found)
+            return
     q = frames.q
     count = frames.count
     mapcount = frames.mapcount
     pflags = frames.pflags
     zero = k.mm.zero_pfn
-    free = k.mm.free_list
+    # Freed in the order in which _zap_many does it: first the pages of files.
+    unused: list[int] = []
     nr_file = nr_anon = 0
     for i in found:
         pfn = q[i] >> PAGE_SHIFT & PFN_MASK
@@ -445,24 +454,26 @@ def _zap_entries(k: Kernel, mm: MmStruct, found: list[int]) -> None:
         flags = pflags[pfn]
         if flags & PG_FILE:
             nr_file += 1
-            if left:
-                continue
+            if not left:
+                page_alloc.free_page(k, pfn)
         else:
             nr_anon += 1
-            if left:
-                continue
-            if not flags and not mapcount[pfn]:
-                free.append(pfn)
-                continue
-        page_alloc.free_page(k, pfn)
+            if not left:
+                unused.append(pfn)
     mm.rss_file -= nr_file
     mm.rss_anon -= nr_anon
+    free = k.mm.free_list
+    for pfn in unused:
+        if pflags[pfn] or mapcount[pfn]:
+            page_alloc.free_page(k, pfn)
+        else:
+            free.append(pfn)
 
 
-def _zap_many(k: Kernel, mm: MmStruct, found: list[int]) -> None:
+def _zap_many(k: Kernel, arrays: Arrays, mm: MmStruct, found: list[int]) -> None:
     frames = k.frames
-    pfns = _pfns_of(k, frames.np64[found])
-    is_file = (frames.np_pflags[pfns] & PG_FILE) != 0
+    pfns = _pfns_of(k, arrays.q[found])
+    is_file = (arrays.pflags[pfns] & PG_FILE) != 0
     if is_file.any():
         # Several areas may map one file page, so each entry is counted by itself.
         files = pfns[is_file].tolist()
@@ -471,11 +482,11 @@ def _zap_many(k: Kernel, mm: MmStruct, found: list[int]) -> None:
             frames.mapcount[pfn] -= 1
             page_alloc.put_page(k, pfn)
         pfns = pfns[~is_file]
-    frames.np_mapcount[pfns] -= 1
-    frames.np_count[pfns] -= 1
+    arrays.mapcount[pfns] -= 1
+    arrays.count[pfns] -= 1
     mm.rss_anon -= len(pfns)
-    unused = pfns[frames.np_count[pfns] == 0]
-    if frames.np_pflags[unused].any() or frames.np_mapcount[unused].any():
+    unused = pfns[arrays.count[pfns] == 0]
+    if arrays.pflags[unused].any() or arrays.mapcount[unused].any():
         for pfn in unused.tolist():
             page_alloc.free_page(k, pfn)
     else:

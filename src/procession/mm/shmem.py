@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from procession.fs import file_table
+from procession.fs import dcache, file_table
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
 from procession.include.linux.fcntl import O_RDWR
@@ -67,7 +67,8 @@ def shmem_file_setup(current: Task, name: str, size: int, vm_flags: int) -> File
     sb = mnt.mnt_sb
     pages = 0 if vm_flags & VM_NORESERVE else size + PAGE_SIZE - 1 >> PAGE_SHIFT
     util.vm_enough_memory(current, pages)
-    inode = ShmemInode(sb, fs_inode.get_next_ino(sb), S_IFREG | 0o777, i_nlink=0, i_size=size)
+    inode = ShmemInode(sb, fs_inode.get_next_ino(sb), S_IFREG | 0o777, i_nlink=0)
+    inode.i_size = size
     inode.committed = pages
     inode.i_atime_ns = inode.i_mtime_ns = inode.i_ctime_ns = fs_inode.current_fs_time(sb)
     fs_inode.inode_init_owner(current, inode, None)
@@ -89,10 +90,8 @@ def _shm_mnt(k: Kernel) -> Vfsmount:
     if k.mm.shm_mnt is None:
         sb: SuperBlock = fs_super.sget(k, "tmpfs", TMPFS_MAGIC)
         inode = Inode(sb, fs_inode.get_next_ino(sb), S_IFDIR | 0o1777)
-        root = Dentry.__new__(Dentry)
-        root.d_name, root.d_parent, root.d_inode, root.d_deleted = "/", root, inode, False
-        sb.s_root = root
-        k.mm.shm_mnt = Vfsmount(sb, root, None, None, mnt_devname="tmpfs")
+        sb.s_root = dcache.d_make_root(inode)
+        k.mm.shm_mnt = Vfsmount(sb, sb.s_root, None, None, mnt_devname="tmpfs")
     return k.mm.shm_mnt
 
 

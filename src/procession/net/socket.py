@@ -102,8 +102,6 @@ _MSGHDR: Final = struct.Struct("<QI4xQQQQI4x")
 class SocketFile(File):
     """A socket's open file."""
 
-    private_data: UnixSock
-
     async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
         """Receive."""
         data, _, scm = await af_unix.unix_recvmsg(current, self.private_data, count, _flags(self, 0))
@@ -122,7 +120,7 @@ class SocketFile(File):
 
     async def ioctl(self, current: Task, cmd: int, arg: Any) -> int:
         """FIONREAD and SIOCOUTQ; raises EINVAL while listening, ENOTTY."""
-        sk = self.private_data
+        sk: UnixSock = self.private_data
         if cmd == SIOCOUTQ:
             value = sk.wmem
         elif cmd == FIONREAD:
@@ -326,7 +324,8 @@ def sys_getsockname(current: Task, fd: Fd, usockaddr: SockaddrOut, usockaddr_len
 @syscall
 def sys_getpeername(current: Task, fd: Fd, usockaddr: SockaddrOut, usockaddr_len: SockLenArg) -> int:
     """Store the name of the other end (getpeername(2)); raises ENOTCONN."""
-    peer = sockfd_lookup(current, fd).private_data.peer
+    sk: UnixSock = sockfd_lookup(current, fd).private_data
+    peer = sk.peer
     if peer is None:
         raise LinuxError(Errno.ENOTCONN, "not connected")
     move_addr_to_user(current, _name(peer), usockaddr, usockaddr_len)
@@ -336,7 +335,7 @@ def sys_getpeername(current: Task, fd: Fd, usockaddr: SockaddrOut, usockaddr_len
 @syscall
 def sys_shutdown(current: Task, fd: Fd, how: ShutArg) -> int:
     """End a direction: 0 receiving, 1 sending, 2 both (shutdown(2)); 3.2 looks at no other bits, and refuses none."""
-    sk = sockfd_lookup(current, fd).private_data
+    sk: UnixSock = sockfd_lookup(current, fd).private_data
     mode = how + 1 & SHUTDOWN_MASK
     if mode:
         af_unix.unix_shutdown(sk, mode)
@@ -351,7 +350,7 @@ def sys_setsockopt(
     current: Task, fd: Fd, level: OptLevelArg, optname: OptNameArg, optval: OptValArg, optlen: Int
 ) -> int:
     """Set an option (setsockopt(2)); those without a meaning for local sockets are accepted, as in 3.2."""
-    sk = sockfd_lookup(current, fd).private_data
+    sk: UnixSock = sockfd_lookup(current, fd).private_data
     if optlen < 0:
         raise LinuxError(Errno.EINVAL, "setsockopt: length")
     if level != SOL_SOCKET:
@@ -376,7 +375,7 @@ def sys_getsockopt(
     current: Task, fd: Fd, level: OptLevelArg, optname: OptNameArg, optval: OptOut, optlen: OptLenArg
 ) -> int:
     """Return an option (getsockopt(2))."""
-    sk = sockfd_lookup(current, fd).private_data
+    sk: UnixSock = sockfd_lookup(current, fd).private_data
     room = uaccess.get_user(current, optlen, 4, signed=True)
     if room < 0:
         raise LinuxError(Errno.EINVAL, "getsockopt: length")
@@ -467,7 +466,8 @@ async def sys_recvfrom(
     data, _, scm = await sock_recvmsg(current, file, size, flags)
     net_scm.scm_destroy(current, scm)
     uaccess.copy_to_user(current, ubuf, data)
-    stream = file.private_data.type == SOCK_STREAM
+    sk: UnixSock = file.private_data
+    stream = sk.type == SOCK_STREAM
     if addr:
         move_addr_to_user(current, b"" if stream else scm.name, addr, addr_len)
     return len(data)
@@ -507,7 +507,7 @@ async def sys_recvmsg(current: Task, fd: Fd, msg: MsgOut, flags: MsgArg) -> int:
     for base, length in pieces:
         uaccess.copy_to_user(current, base, data[at : at + length])
         at += length
-    sk = file.private_data
+    sk: UnixSock = file.private_data
     stream = sk.type == SOCK_STREAM
     if name:
         address = b"" if stream else scm.name

@@ -407,7 +407,7 @@ def _clone_rest(shown: Shown) -> str:
 
 def _envp_address(k: Kernel, task: Task | None, argc: int) -> str:
     """Where the environment's pointers are; a Python program has none."""
-    sp = task.thread.user_sp() if task is not None and task.thread is not None else 0
+    sp = task.thread.user_sp() if task is not None else 0
     return f"{pointer(sp + 8 * (argc + 2))} " if sp else ""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 import re
 from typing import Final
@@ -138,7 +138,7 @@ class Filter:
     signal: Callable[[str], bool] | None = None
 
 
-def parse_filters(expressions: list[str]) -> Filter:
+def parse_filters(expressions: Sequence[str]) -> Filter:
     """Return what several -e mean together; raises ValueError.
 
     trace=a,b,%class,/regex or trace=!a; signal=SIGINT,… or signal=!…; without a word before the sign: trace.

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from procession.hw.clock import TRAP_NS
+from procession.include.asm.processor import KernelStack
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.kernel import Kernel
 from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_SID
@@ -33,11 +34,11 @@ class Script:
         self.ret = 0
         self.bad_stack = False
 
-    def run(self, current: Task, budget_ns: int | None) -> Any:
+    def run(self, current: Task, budget_ns: int | None) -> KernelStack:
         current.kernel.clock.advance(TRAP_NS)
         if not self.actions:
-            return exit.do_group_exit(current, 0)
-        return self._trap(current, self.actions.pop(0))
+            return KernelStack(exit.do_group_exit(current, 0))
+        return KernelStack(self._trap(current, self.actions.pop(0)))
 
     async def _trap(self, current: Task, action: Action) -> None:
         self.call, self.ret = action, 0

@@ -328,7 +328,7 @@ def test_siginfo_round_trip(info: Siginfo) -> None:
     back.raw = b""
 
     assert len(raw) == 128
-    assert back == info
+    assert [getattr(back, name) for name in Siginfo.__slots__] == [getattr(info, name) for name in Siginfo.__slots__]
 
 
 def test_siginfo_of_a_user_is_passed_on_unread() -> None:

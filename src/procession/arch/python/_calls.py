@@ -165,7 +165,7 @@ class PlainCalls(Caller):
         return self.syscall("recvmsg", fd, msg, flags)
 
     def shutdown(self, fd: int, how: int) -> Awaitable[int]:
-        """End a direction: 0 receiving, 1 sending, 2 both (shutdown(2))."""
+        """End a direction: 0 receiving, 1 sending, 2 both (shutdown(2)); 3.2 looks at no other bits, and refuses none."""
         return trap("shutdown", fd, how)
 
     def bind(self, fd: int, umyaddr: Pointer, addrlen: int) -> Awaitable[int]:
@@ -609,7 +609,7 @@ class PlainCalls(Caller):
         return trap("gettid")
 
     def readahead(self, fd: int, offset: int, count: int) -> Awaitable[int]:
-        """Read a part of a file ahead of its use, to no effect here (readahead(2)); raises EBADF, EINVAL."""
+        """Read a part of a file ahead of its use (readahead(2)); raises EBADF, and EINVAL: no file here has readpage."""
         return trap("readahead", fd, offset, count)
 
     def setxattr(self, pathname: str | bytes, name: Pointer, value: Pointer, size: int, flags: int) -> Awaitable[int]:

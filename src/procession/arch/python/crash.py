@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 __all__ = ("describe", "diverged", "exit_code", "force_abort", "is_hosts", "report")
 
 _RAISE: Final = opmap["RAISE_VARARGS"]
-_PACKAGE: Final = __file__.rpartition("/")[0]
+# Where this architecture's frames are: here, and where they were when they were compiled.
+_PACKAGE: Final = (__file__.rpartition("/")[0], "src/procession/arch/python")
 
 
 def is_hosts(end: BaseException) -> bool:

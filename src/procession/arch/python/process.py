@@ -17,17 +17,20 @@ from procession.arch.python.buffer import Stack
 from procession.arch.python.log import STARTED, Log
 from procession.arch.x86.syscall_table import NI_SYSCALLS, NR
 from procession.hw.clock import TRAP_NS
+from procession.include.asm.processor import SyscallStack
 from procession.include.linux.errno import MAX_ERRNO, Errno, LinuxError
 from procession.include.linux.sched import CLONE_SIGHAND, CLONE_VM, TIF_FORK, TIF_NEED_RESCHED, TIF_SIGPENDING
 from procession.include.linux.signal import SA_SIGINFO, SEGV_MAPERR, SIG_KERNEL_ONLY_MASK, SIGSEGV, Siginfo
-from procession.include.linux.syscalls import SYSCALLS, Syscall
+from procession.include.linux.syscalls import SYSCALLS
 from procession.kernel import hrtimer, signal_queue, signal_send
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
     from procession.arch.python.sys import Sys
+    from procession.include.asm.processor import KernelStack
     from procession.include.linux.sched import Task
     from procession.include.linux.signal import KSigaction
+    from procession.include.linux.types import UserPtr
 
 __all__ = ("NOT_HERE", "PythonThread", "start_thread")
 
@@ -69,7 +72,7 @@ class PythonThread:
         self.frames: list[Frame] | None = None
         self.handlers: dict[int, Callable[..., Any]] | None = None
 
-    def run(self, current: Task, budget_ns: int | None) -> Coroutine[Any, Any, None] | None:
+    def run(self, current: Task, budget_ns: int | None) -> KernelStack | None:
         """Run the program up to a call that sleeps, or until there is other work (see ThreadStruct.run)."""
         k = current.kernel
         clock = k.clock
@@ -103,7 +106,7 @@ class PythonThread:
             if budget_ns is not None and clock.now_ns >= deadline:
                 return None
 
-    def _call(self, current: Task) -> Coroutine[Any, Any, None] | None:
+    def _call(self, current: Task) -> KernelStack | None:
         """Answer the request; returns the call's coroutine if it has gone to sleep."""
         try:
             name, args = self.request
@@ -124,12 +127,8 @@ class PythonThread:
         if trace.sys_enter:
             trace.sys_enter(NR.get(name, -1), name, args)
         if call.is_async:
-            kstack = _syscall(current, call, args)
-            try:
-                kstack.send(None)
-            except StopIteration:
-                return None
-            return kstack
+            kstack = SyscallStack(current, NR.get(name, -1), name, call.fn(current, *args))
+            return None if kstack.step() else kstack
 
         try:
             result = call.fn(current, *args)
@@ -289,7 +288,7 @@ class PythonThread:
 
     # The rest of ThreadStruct.
 
-    def copy_thread(self, current: Task, clone_flags: int, usp: Any, p: Task, tls: int) -> PythonThread:
+    def copy_thread(self, current: Task, clone_flags: int, usp: UserPtr, p: Task, tls: int) -> PythonThread:
         """Return the child's user side: it starts in the function on its new stack, or where the parent is."""
         if isinstance(usp, Stack):
             child = PythonThread(self.sys, usp)
@@ -372,18 +371,6 @@ def _discard(coro: Coroutine[Any, Any, Any]) -> None:
             if crash.is_hosts(end):
                 raise
         return
-
-
-async def _syscall(current: Task, call: Syscall, args: tuple[Any, ...]) -> None:
-    """Carry out a call that may sleep. execve(2) changes current.thread on the way."""
-    try:
-        result = await call.fn(current, *args)
-    except LinuxError as error:
-        result = -error.errno
-    current.thread.set_return(result or 0)
-    trace = current.kernel.trace
-    if trace.sys_exit:
-        trace.sys_exit(NR.get(call.name, -1), call.name, result or 0)
 
 
 def start_thread(current: Task, sys: Sys, program: Callable[..., Any]) -> None:

@@ -36,8 +36,11 @@ class Diverged(Exception):
     """The copy did not do what the original had done."""
 
 
-def begin(fn: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, Request]:
-    """Call fn and run it up to its first trap; raises what ends it, StopIteration if it is no coroutine function."""
+def begin(fn: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, Any]:
+    """Call fn and run it up to its first trap, or whatever else it awaits.
+
+    Raises what ends it, StopIteration if it is no coroutine function.
+    """
     coro = fn(*args)
     if type(coro) is not CoroutineType:
         raise StopIteration(coro)

@@ -7,7 +7,7 @@ Task.ti_flags has work, or when the clock has reached next_event_ns.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.arch.x86 import arguments, fault, step, syscall_table, traps
@@ -16,6 +16,7 @@ from procession.hw import untranslatable
 from procession.hw.clock import FAULT_NS, TRAP_NS
 from procession.hw.cpu import X86_TRAP_BP, X86_TRAP_DB, X86_TRAP_GP, X86_TRAP_OF, X86_TRAP_PF, X86_TRAP_UD
 from procession.hw.unicorn_cpu import NO_EXCEPTION, UnicornCpu
+from procession.include.asm.processor import KernelStack, SyscallStack
 from procession.include.asm.processor_flags import X86_EFLAGS_TF
 from procession.include.asm.ptrace import AX, CX, R11
 from procession.include.asm.traps import PF_INSTR, PF_PROT
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.sched import Task
 
-__all__ = ("Entry", "SyscallStack", "Vcpu", "machine_shutdown", "vcpu_of")
+__all__ = ("Entry", "Vcpu", "machine_shutdown", "vcpu_of")
 
 _ENOSYS: Final = -int(Errno.ENOSYS)
 _PAGE_FAULT: Final = X86_TRAP_PF
@@ -48,48 +49,6 @@ _ON_OWN_STACK: Final = frozenset({"fork", "vfork", "clone", "execve", "exit", "e
 _NR_RT_SIGRETURN: Final = NR["rt_sigreturn"]
 # What a task under seccomp mode 1 may still call.
 _MODE1_SYSCALLS: Final = frozenset(NR[name] for name in ("read", "write", "exit", "rt_sigreturn"))
-
-
-class SyscallStack(Coroutine[Any, Any, None]):
-    """A kernel stack that carries out a system call: a coroutine to the machine loop (Task.stack)."""
-
-    __slots__ = ("coro", "current", "name", "nr")
-
-    def __init__(self, current: Task, nr: int, name: str, coro: Any) -> None:
-        self.current = current
-        self.nr = nr
-        self.name = name
-        self.coro = coro
-
-    def send(self, value: None) -> Any:
-        """Go on; raises StopIteration when the call is done and its result is in the task's registers."""
-        try:
-            return self.coro.send(value)
-        except StopIteration as done:
-            result = done.value or 0
-        except LinuxError as error:
-            result = -error.errno
-        self.finish(result)
-        raise StopIteration
-
-    def finish(self, result: int) -> None:
-        """Store the result; execve(2) has put another thread into current meanwhile."""
-        current = self.current
-        current.thread.set_return(result)
-        trace = current.kernel.trace
-        if trace.sys_exit:
-            trace.sys_exit(self.nr, self.name, result)
-
-    def throw(self, *error: Any) -> Any:
-        """Raise error in the call."""
-        return self.coro.throw(*error)
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        raise TypeError("only the machine loop drives a kernel stack")
-
-    def close(self) -> None:
-        """Take the stack down: the task is dead."""
-        self.coro.close()
 
 
 class Entry:
@@ -154,7 +113,7 @@ class Entry:
         self.pgd = -1
         self.tlb_gen = -1
         self.seen = 0
-        self.stack: Coroutine[Any, Any, None] | None = None
+        self.stack: KernelStack | None = None
         self.stopped = False
         self.io_ip = self.healed_ip = -1
         self.fetched = (-1, -1)
@@ -222,8 +181,8 @@ class Entry:
             if q[self.flags_q] & X86_EFLAGS_TF:
                 # The engine would trap right here, a CPU does so behind the next instruction.
                 self.halt()
-        except BaseException as error:  # noqa: BLE001 -- comes out of run()
-            self.fail(error)
+        except BaseException as bug:  # noqa: BLE001 -- comes out of run()
+            self.fail(bug)
 
     def interrupt(self, engine: int, vector: int) -> None:
         """Handle the exception the engine stands at."""
@@ -331,12 +290,8 @@ class Entry:
         q, rip_q = self.q, self.rip_q
         # Where the engine is when this hook has returned.
         q[rip_q] = q[rip_q] + 2 & ULONG_MAX
-        stack = signal.do_signal(current)
-        try:
-            stack.send(None)
-        except StopIteration:
-            pass
-        else:
+        stack = KernelStack(signal.do_signal(current))
+        if not stack.step():
             self.stack = stack  # it stops the process, or ends it
             self.halt()
         q[rip_q] = q[rip_q] - 2 & ULONG_MAX
@@ -390,7 +345,8 @@ class Entry:
             args = decode()
             if self.trace.sys_enter:
                 self.trace.sys_enter(nr, name, args)
-            self.stack = SyscallStack(current, nr, name, _on_stack(current, call, args))
+            coro = call.fn(current, *args) if call.is_async else _on_stack(current, call, args)
+            self.stack = SyscallStack(current, nr, name, coro)
             self.halt()
             return
         self.calls[nr] = call, call.fn, call.is_async, decode
@@ -439,7 +395,7 @@ class Entry:
 
     # Running.
 
-    def run(self, current: Task, thread: X86Thread, count: int) -> Coroutine[Any, Any, None] | None:
+    def run(self, current: Task, thread: X86Thread, count: int) -> KernelStack | None:
         """Run current's user code until a hook stops it or count instructions are done."""
         cpu = self.cpu
         if cpu.owner is not thread:
@@ -452,7 +408,6 @@ class Entry:
         if self.mm is not mm or k.x86.tlb_gen != self.tlb_gen:
             self.mm = mm
             self.flush()
-        self.stack = None
         self.stopped = False
         self.seen = 0
         cpu.run(count)
@@ -470,7 +425,8 @@ class Entry:
             self.q[self.rip_q], self.io_ip = self.io_ip, -1
             thread.orig_ax = -1
             traps.do_trap(current, thread, X86_TRAP_GP, 0)
-        return self.stack
+        stack, self.stack = self.stack, None
+        return stack
 
     def at_exit(self, current: Task, thread: X86Thread) -> None:
         """Answer what the engine has stopped before by itself: an illegal instruction."""
@@ -523,7 +479,7 @@ class Vcpu:
         frames = self.k.frames
         return Entry(self.k, UnicornCpu(frames.addr, frames.nr_pages << PAGE_SHIFT, counted=counted, memory=frames))
 
-    def run(self, current: Task, thread: X86Thread, budget_ns: int | None) -> Coroutine[Any, Any, None] | None:
+    def run(self, current: Task, thread: X86Thread, budget_ns: int | None) -> KernelStack | None:
         """Run user code, for budget_ns at most unless None."""
         entry = self.free
         count = 0
@@ -563,6 +519,8 @@ class Vcpu:
 
 def vcpu_of(k: Kernel) -> Vcpu:
     """Return the executing CPU's engines, made when first asked for."""
+    if not k.x86.vcpus and k.x86.first_engine is not None:
+        k.x86.first_engine()
     while len(k.x86.vcpus) <= k.cpu:
         k.x86.vcpus.append(Vcpu(k))
     vcpu: Vcpu = k.x86.vcpus[k.cpu]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# Without the enums of `signal`, in which each look costs a microsecond.
+import _signal  # type: ignore[import-not-found]
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 import select
@@ -47,18 +49,23 @@ def _let_out(entry: Entry) -> None:
 class _Watcher:
     """A thread that ends the engines' run when a signal has come, again and again until its handler has run.
 
-    Once is not enough: an engine that is just about to start forgets that it was told to stop.
+    Once is not enough: an engine that is just about to start forgets that it was told to stop. The thread begins when
+    the first engine is made; a machine of Python programs needs neither.
     """
 
     def __init__(self, k: Kernel) -> None:
         self._k = k
         self.handled = 0
+        self._watcher: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin; in the main thread."""
         self._over = threading.Event()
         self._reader, self._writer = socket.socketpair()
         self._writer.setblocking(False)
         self._old_fd = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-        self._thread = threading.Thread(target=self._watch, name="procession-interrupt", daemon=True)
-        self._thread.start()
+        self._watcher = threading.Thread(target=self._watch, name="procession-interrupt", daemon=True)
+        self._watcher.start()
 
     def _watch(self) -> None:
         handled = 0
@@ -72,10 +79,12 @@ class _Watcher:
 
     def close(self) -> None:
         """End the thread."""
+        if self._watcher is None:
+            return
         signal.set_wakeup_fd(self._old_fd)
         self._over.set()
         self._writer.send(b"\0")
-        self._thread.join()
+        self._watcher.join()
         self._reader.close()
         self._writer.close()
 
@@ -88,6 +97,7 @@ def install_interrupt(k: Kernel) -> Iterator[None]:
     only print it. Main thread only.
     """
     watcher = _Watcher(k)
+    k.x86.first_engine = watcher.start
 
     def wrapped(handler: Callable[[int, Any], Any]) -> Callable[[int, Any], None]:
         def on_signal(signum: int, frame: Any) -> None:
@@ -105,8 +115,8 @@ def install_interrupt(k: Kernel) -> Iterator[None]:
         return on_signal
 
     old = {}
-    for signum in signal.valid_signals():
-        handler = signal.getsignal(signum)
+    for signum in range(1, signal.NSIG):
+        handler = _signal.getsignal(signum)
         if callable(handler):
             ours = wrapped(handler)
             old[signum] = handler, ours
@@ -114,6 +124,7 @@ def install_interrupt(k: Kernel) -> Iterator[None]:
     try:
         yield
     finally:
+        k.x86.first_engine = None
         for signum, (handler, ours) in old.items():
             if signal.getsignal(signum) is ours:
                 signal.signal(signum, handler)

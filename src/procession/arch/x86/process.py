@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
 from struct import Struct
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from procession.arch.x86 import entry
 from procession.arch.x86 import signal as x86_signal
@@ -28,13 +27,14 @@ from procession.include.linux.prctl import (
 from procession.include.linux.sched import CLONE_SETTLS, CLONE_VFORK, CLONE_VM, CloneArg
 from procession.include.linux.signal import SIGCHLD
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Addr, Int, UInt, UserPtr
+from procession.include.linux.types import Addr, Int, StackTop, UInt, UserPtr
 from procession.kernel import capability, fork
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
     from procession.hw.calibration import Layout
     from procession.hw.unicorn_cpu import UnicornCpu
+    from procession.include.asm.processor import KernelStack
     from procession.include.linux.sched import Task
     from procession.include.linux.signal import KSigaction, Siginfo
 
@@ -92,19 +92,20 @@ class X86Thread:
         else:
             self.q[self.layout.rflags_q] = value
 
-    def run(self, current: Task, budget_ns: int | None) -> Coroutine[Any, Any, None] | None:
+    def run(self, current: Task, budget_ns: int | None) -> KernelStack | None:
         """Run user code up to a call that sleeps, or until there is other work (see ThreadStruct.run)."""
         k = current.kernel
         cpu = k.cpu
         vcpu: entry.Vcpu = k.x86.vcpus[cpu] if cpu < len(k.x86.vcpus) else entry.vcpu_of(k)
         return vcpu.run(current, self, budget_ns)
 
-    def copy_thread(self, current: Task, clone_flags: int, usp: int, p: Task, tls: int) -> X86Thread:
+    def copy_thread(self, current: Task, clone_flags: int, usp: UserPtr, p: Task, tls: int) -> X86Thread:
         """Return the child's registers: the parent's, but the call returns 0; raises EPERM for a TLS address."""
         child = X86Thread(bytes(self.saved if self.cpu is None else self.cpu.state), self.layout)
         child.tsc_sigsegv = self.tsc_sigsegv
         q = child.q
         q[AX] = 0
+        assert isinstance(usp, int)
         if usp:
             q[SP] = usp
         if clone_flags & CLONE_SETTLS:
@@ -185,7 +186,7 @@ async def sys_vfork(current: Task) -> int:
 
 @syscall
 async def sys_clone(
-    current: Task, clone_flags: CloneArg, newsp: Addr, parent_tid: UserPtr, child_tid: UserPtr, tls: Addr
+    current: Task, clone_flags: CloneArg, newsp: StackTop, parent_tid: UserPtr, child_tid: UserPtr, tls: Addr
 ) -> int:
     """Make a child that shares what the flags say (clone(2)); x86-64's order of arguments."""
     return await fork.do_fork(current, clone_flags & 0xFFFFFFFF, newsp, parent_tid, child_tid, tls)

@@ -10,7 +10,7 @@ from procession.arch.x86 import entry
 from procession.hw.cpu import X86_TRAP_GP
 from procession.hw.unicorn_cpu import USER_CS
 from procession.include.asm.processor_flags import X86_EFLAGS_DF, X86_EFLAGS_TF
-from procession.include.asm.ptrace import AX, BP, BX, CX, DI, DX, R8, R9, R10, R11, R12, R13, R14, R15, SI, SP
+from procession.include.asm.ptrace import AX, DI, DX, SI, SP
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.mm_types import TASK_SIZE
@@ -22,6 +22,7 @@ from procession.mm import uaccess
 if TYPE_CHECKING:
     from procession.arch.x86.process import X86Thread
     from procession.hw.calibration import Layout
+    from procession.hw.unicorn_cpu import UnicornCpu
     from procession.include.linux.sched import Task
     from procession.include.linux.signal import KSigaction, Siginfo
 
@@ -42,8 +43,7 @@ UC_SIGMASK: Final = 296
 # uc_sigmask.
 _FRAME: Final = struct.Struct("<Q QQ QI4xQ 18Q HHHH 5Q 64x Q")
 _SIGCONTEXT: Final = struct.Struct("<18Q HHHH 5Q")
-# sigcontext's order of the general registers, as their numbers in machine code.
-_ORDER: Final = (R8, R9, R10, R11, R12, R13, R14, R15, DI, SI, BP, BX, DX, AX, CX, SP)
+_GENERAL: Final = struct.Struct("<16Q")
 
 _FIX_EFLAGS: Final = 0x50DD5  # what a program may change: AC RF OF DF TF SF ZF AF PF CF
 
@@ -72,7 +72,7 @@ def setup_rt_frame(current: Task, thread: X86Thread, sig: int, ka: KSigaction, i
             current.sas_ss_sp & ULONG_MAX,
             signal.sas_ss_flags(current, sp),
             current.sas_ss_size,
-            *[q[i] for i in _ORDER],
+            *_in_order(q[:16].tolist()),
             q[layout.rip_q],
             flags,
             USER_CS,
@@ -97,6 +97,12 @@ def setup_rt_frame(current: Task, thread: X86Thread, sig: int, ka: KSigaction, i
         thread.flags = flags & ~(X86_EFLAGS_DF | X86_EFLAGS_TF)
     # A handler begins with a new FP state (save_i387_xstate() ends in clear_used_math()).
     init_fpu(current, thread)
+
+
+def _in_order(registers: list[int]) -> tuple[int, ...]:
+    """Return the general registers, given in the order of their numbers in machine code, in sigcontext's."""
+    ax, cx, dx, bx, sp, bp, si, di, r8, r9, r10, r11, r12, r13, r14, r15 = registers
+    return r8, r9, r10, r11, r12, r13, r14, r15, di, si, bp, bx, dx, ax, cx, sp
 
 
 def get_sigframe(current: Task, sp: int, ka: KSigaction) -> tuple[int, int]:
@@ -135,8 +141,9 @@ def restore_sigcontext(current: Task, thread: X86Thread, address: int) -> int:
     current.restart_block = None
     words = _SIGCONTEXT.unpack(uaccess.copy_from_user(current, address, _SIGCONTEXT.size))
     q = thread.q
-    for i, register in enumerate(_ORDER):
-        q[register] = words[i]
+    r8, r9, r10, r11, r12, r13, r14, r15, di, si, bp, bx, dx, ax, cx, sp = words[:16]
+    # In the order of machine code.
+    _GENERAL.pack_into(q, 0, ax, cx, dx, bx, sp, bp, si, di, r8, r9, r10, r11, r12, r13, r14, r15)
     q[thread.layout.rip_q] = words[16]
     thread.flags = thread.flags & ~_FIX_EFLAGS | words[17] & _FIX_EFLAGS
     thread.orig_ax = -1
@@ -185,17 +192,47 @@ def _xmm_registers(stride: int) -> struct.Struct:
     return struct.Struct("<" + f"16s{stride - 16}x" * 16)
 
 
+class _Image:
+    """An FP state in both forms: as it lies in the engine, and as FXSAVE stores it."""
+
+    __slots__ = ("control", "fxsave", "mxcsr", "x87", "xmm")
+
+    def __init__(self, x87: bytes, xmm: bytes, control: int, mxcsr: int, fxsave: bytes) -> None:
+        self.x87 = x87
+        self.xmm = xmm
+        self.control = control
+        self.mxcsr = mxcsr
+        self.fxsave = fxsave
+
+
+# The one saved last, which is often the next one, too, and the one to load. Replaced as a whole: machines of several
+# threads share it.
+_last: list[_Image] = [_Image(b"", b"", 0, 0, b"")]
+
+
 def save_fxsave(thread: X86Thread) -> bytes:
     """Return the 512 bytes of FXSAVE."""
     layout = thread.layout
     state = thread.saved if thread.cpu is None else thread.cpu.state
+    x87 = bytes(state[layout.x87_start : layout.x87_end])
+    xmm = bytes(state[layout.xmm : layout.xmm_end])
+    mxcsr = int.from_bytes(state[layout.mxcsr_d * 4 : layout.mxcsr_d * 4 + 4], "little")
+    last = _last[0]
+    if x87 == last.x87 and xmm == last.xmm and mxcsr == last.mxcsr:
+        return last.fxsave
+    control, fxsave = _fxsave(layout, state, mxcsr)
+    _last[0] = _Image(x87, xmm, control, mxcsr, fxsave)
+    return fxsave
+
+
+def _fxsave(layout: Layout, state: memoryview, mxcsr: int) -> tuple[int, bytes]:
+    """Return the x87 control word and the image."""
     top = state[layout.fpstt] & 7
     control, status = _control_and_status(layout, state)
     valid = _valid_bits(bytes(state[layout.fptags : layout.fptags + 8]))
-    mxcsr = int.from_bytes(state[layout.mxcsr_d * 4 : layout.mxcsr_d * 4 + 4], "little")
     st = _ST.unpack_from(state, layout.fpregs)
     xmm = _xmm_registers(layout.xmm_stride).unpack_from(state, layout.xmm)
-    return _FXSAVE.pack(
+    return control, _FXSAVE.pack(
         control, status | top << 11, valid, 0, 0, 0, mxcsr, _MXCSR_MASK, *st[top:], *st[:top], b"".join(xmm)
     )
 
@@ -214,33 +251,35 @@ _INITIAL_CONTROL: Final = 0x37F
 _INITIAL_MXCSR: Final = 0x1F80
 _ALL_EMPTY: Final = b"\1" * 8
 _NO_ST: Final = bytes(8 * 16)
-_NO_XMM: Final = (bytes(16),) * 16
 
 
 def init_fpu(current: Task, thread: X86Thread) -> None:
     """Load the state that a program begins with."""
     cpu = entry.vcpu_of(current.kernel).seize(thread)
     layout, state = cpu.layout, cpu.state
-    control = state[layout.fpuc] | state[layout.fpuc + 1] << 8
-    if control != _INITIAL_CONTROL or cpu.d[layout.mxcsr_d] != _INITIAL_MXCSR:
-        cpu.set_fpu_control(_INITIAL_CONTROL, _INITIAL_MXCSR)
+    _set_control(cpu, _INITIAL_CONTROL, _INITIAL_MXCSR)
     state[layout.fpstt] = 0
     state[layout.fpus : layout.fpus + 2] = b"\0\0"
     state[layout.fptags : layout.fptags + 8] = _ALL_EMPTY
     state[layout.fpregs : layout.fpregs + 8 * 16] = _NO_ST
-    _xmm_registers(layout.xmm_stride).pack_into(state, layout.xmm, *_NO_XMM)
+    state[layout.xmm : layout.xmm_end] = bytes(layout.xmm_end - layout.xmm)
 
 
 def restore_fxsave(current: Task, thread: X86Thread, data: bytes) -> None:
     """Load the state from 512 bytes as FXRSTOR does; raises EFAULT for bad bits."""
-    control, status, tags, _, _, _, mxcsr, _ = _FX_HEAD.unpack_from(data)
-    if mxcsr & ~_MXCSR_MASK:
-        raise LinuxError(Errno.EFAULT, "reserved bits of MXCSR")
     cpu = entry.vcpu_of(current.kernel).seize(thread)
     layout = thread.layout
     state = cpu.state
-    if (control, mxcsr) != (_control_and_status(layout, state)[0], cpu.d[layout.mxcsr_d]):
-        cpu.set_fpu_control(control, mxcsr)
+    last = _last[0]
+    if data == last.fxsave:
+        _set_control(cpu, last.control, last.mxcsr)
+        state[layout.x87_start : layout.x87_end] = last.x87
+        state[layout.xmm : layout.xmm_end] = last.xmm
+        return
+    control, status, tags, _, _, _, mxcsr, _ = _FX_HEAD.unpack_from(data)
+    if mxcsr & ~_MXCSR_MASK:
+        raise LinuxError(Errno.EFAULT, "reserved bits of MXCSR")
+    _set_control(cpu, control, mxcsr)
     top = status >> 11 & 7
     state[layout.fpstt] = top
     state[layout.fpus : layout.fpus + 2] = (status & ~0x3800).to_bytes(2, "little")
@@ -248,3 +287,10 @@ def restore_fxsave(current: Task, thread: X86Thread, data: bytes) -> None:
     registers = _FX_REGISTERS.unpack_from(data, _FX_HEAD.size)
     _ST.pack_into(state, layout.fpregs, *registers[8 - top : 8], *registers[: 8 - top])
     _xmm_registers(layout.xmm_stride).pack_into(state, layout.xmm, *registers[8:])
+
+
+def _set_control(cpu: UnicornCpu, control: int, mxcsr: int) -> None:
+    """Set the control words unless they are already so: the engine derives more from them, which takes a while."""
+    layout, state = cpu.layout, cpu.state
+    if control != state[layout.fpuc] | state[layout.fpuc + 1] << 8 or mxcsr != cpu.d[layout.mxcsr_d]:
+        cpu.set_fpu_control(control, mxcsr)

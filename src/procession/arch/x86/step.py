@@ -43,13 +43,13 @@ def code_at(current: Task, ip: int) -> bytes:
 class Step:
     """One instruction on its way, begun and ended inside hooks or while the engine stands."""
 
-    __slots__ = ("_code", "_flags_q", "_own_tf", "_slots", "_thread")
+    __slots__ = ("_code", "_flags_q", "_own_tf", "_slots", "_regs")
 
     def __init__(self, current: Task, thread: X86Thread, code: bytes) -> None:
         """Begin: the pages that the instruction at ip lies in may be executed, and it will trap behind it."""
         mm = current.mm
         assert mm is not None
-        self._thread = thread
+        self._regs = thread
         self._code = code
         self._flags_q = thread.layout.rflags_q
         self._own_tf = thread.q[self._flags_q] & X86_EFLAGS_TF
@@ -66,7 +66,7 @@ class Step:
     def end(self, current: Task, *, done: bool) -> bool:
         """Put everything back; done: it trapped behind the instruction. Returns whether that trap is the program's."""
         text.take_back_exec(current.kernel, self._slots)
-        q = self._thread.q
+        q = self._regs.q
         if done and _loads_flags(self._code):
             return bool(self._own_tf)
         if not self._own_tf:

@@ -234,7 +234,7 @@ def _receive_canon(tty: TtyStruct, n: NTty, c: int) -> bool:
         _finish_erasing(tty, n)
         out.echo_char(tty, c)
         out.echo_char_raw(tty, CHAR_NL)
-        for old in n.read_buf[n.canon_head - n.read_tail :]:
+        for old in bytes(n.read_buf[n.canon_head - n.read_tail :]):
             out.echo_char(tty, old)
         out.process_echoes(tty)
         return True

@@ -225,7 +225,6 @@ class TtyFile(File):
     hung_up: it was hung up since it was opened, and has other operations now (hung_up_tty_fops).
     """
 
-    private_data: TtyStruct
     hung_up: bool = False
     is_console = False  # opened as /dev/console: no job control, and a hangup does not concern it
 
@@ -243,7 +242,7 @@ class TtyFile(File):
         """Write, in pieces of 2 KiB; raises EIO, EAGAIN, ERESTARTSYS, EFAULT (tty_write)."""
         if self.hung_up:
             raise LinuxError(Errno.EIO, "hung up")
-        tty = self.private_data
+        tty: TtyStruct = self.private_data
         if self.f_flags & O_NONBLOCK:
             if not mutex.mutex_trylock(current, tty.atomic_write_lock):
                 raise LinuxError(Errno.EAGAIN, "somebody else is writing")
@@ -343,7 +342,7 @@ def _check_exclusive(current: Task, tty: TtyStruct) -> None:
 
 def _tty_release(file: TtyFile) -> None:
     """Close an open terminal; the last close of the last end gives it up (tty_release)."""
-    tty = file.private_data
+    tty: TtyStruct = file.private_data
     tty.driver.ops.close(tty)
     link = tty.link
     master = tty.driver.is_master

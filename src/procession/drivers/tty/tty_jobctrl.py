@@ -154,13 +154,12 @@ def tty_signal_session_leader(tty: TtyStruct) -> int:
                 if sig.tty is tty:
                     sig.tty = None
                     refs += 1
-                if not sig.leader:
-                    continue
-                signal_send.send_signal(SIGHUP, siginfo.SEND_SIG_PRIV, p, group=True)
-                signal_send.send_signal(SIGCONT, siginfo.SEND_SIG_PRIV, p, group=True)
-                pid.put_pid(k, sig.tty_old_pgrp)
-                with tty.ctrl_lock.irq():
-                    sig.tty_old_pgrp = pid.get_pid(tty.pgrp) if tty.pgrp is not None else None
+                if sig.leader:
+                    signal_send.send_signal(SIGHUP, siginfo.SEND_SIG_PRIV, p, group=True)
+                    signal_send.send_signal(SIGCONT, siginfo.SEND_SIG_PRIV, p, group=True)
+                    pid.put_pid(k, sig.tty_old_pgrp)
+                    with tty.ctrl_lock.irq():
+                        sig.tty_old_pgrp = pid.get_pid(tty.pgrp) if tty.pgrp is not None else None
     return refs
 
 

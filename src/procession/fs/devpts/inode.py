@@ -5,7 +5,6 @@ Options: uid=, gid=, mode= of new slaves, ptmxmode= of the instance's own ptmx, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from procession.fs import dcache, ramfs
@@ -47,11 +46,12 @@ class DevptsSuperBlock(SuperBlock):
         self.opts: dict[str, int | None] = {}
 
 
-@dataclass(eq=False)
 class DevptsInode(Inode):
     """A slave, or ptmx. tty: the slave, until its master is closed."""
 
-    tty: TtyStruct | None = None
+    def __init__(self, sb: SuperBlock, ino: int, mode: int) -> None:
+        super().__init__(sb, ino, mode)
+        self.tty: TtyStruct | None = None
 
     def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
         """Open the device."""

@@ -54,7 +54,7 @@ class PidFile(PidInode):
         if task is None:
             raise LinuxError(Errno.ESRCH, "the task is gone")
         assert self.entry.show is not None
-        return self.entry.show(current, self.i_sb.ns, task)
+        return self.entry.show(current, self.proc_sb.ns, task)
 
     def _store(self, current: Task, data: bytes) -> None:
         task = self.task()
@@ -91,7 +91,7 @@ class PidDir(PidInode):
         child = self.children.get(name)
         if child is None:
             make = entry.make
-            child = make(self.i_sb, self.pid) if make is not None else PidFile(self.i_sb, self.pid, entry)
+            child = make(self.proc_sb, self.pid) if make is not None else PidFile(self.proc_sb, self.pid, entry)
             self.children[name] = child
         return child
 
@@ -122,7 +122,7 @@ class TaskDir(PidInode):
     def lookup(self, name: str) -> Inode:
         """Return a thread's directory; raises ENOENT if it is none of this process."""
         leader = self.task()
-        tid = self.i_sb.ns.pids.get(name_to_int(name))
+        tid = self.proc_sb.ns.pids.get(name_to_int(name))
         task = pid.pid_task(tid, 0)
         if leader is None or tid is None or task is None or not same_thread_group(leader, task):
             raise LinuxError(Errno.ENOENT, name)
@@ -133,7 +133,7 @@ class TaskDir(PidInode):
     def _thread(self, tid: Pid) -> PidDir:
         inode = self.threads.get(tid)
         if inode is None:
-            inode = self.threads[tid] = PidDir(self.i_sb, tid, tid_base_stuff())
+            inode = self.threads[tid] = PidDir(self.proc_sb, tid, tid_base_stuff())
         return inode
 
     def readdir(self, current: Task) -> list[tuple[str, int, int]]:
@@ -145,7 +145,7 @@ class TaskDir(PidInode):
         for t in task.group_leader.signal.threads:
             tid = t.pids[PIDTYPE_PID]
             if tid is not None:
-                out.append((str(pid.pid_nr_ns(tid, self.i_sb.ns)), self._thread(tid).i_ino, DT_DIR))
+                out.append((str(pid.pid_nr_ns(tid, self.proc_sb.ns)), self._thread(tid).i_ino, DT_DIR))
         return out
 
     def getattr(self, current: Task) -> Kstat:

@@ -133,7 +133,7 @@ class FdDir(_Fds):
 
     def make(self, fd: int) -> PidInode:
         """Make a link."""
-        return FdLink(self.i_sb, self.pid, fd)
+        return FdLink(self.proc_sb, self.pid, fd)
 
     def refresh(self, inode: PidInode, file: File) -> None:
         """Show as the link's mode what the file is open for."""
@@ -152,4 +152,4 @@ class FdinfoDir(_Fds):
 
     def make(self, fd: int) -> PidInode:
         """Make a file."""
-        return FdinfoFile(self.i_sb, self.pid, fd)
+        return FdinfoFile(self.proc_sb, self.pid, fd)

@@ -27,11 +27,10 @@ _NAMES: Final = ("net", "uts", "ipc")
 class NsFile(File):
     """An open namespace file: keeps the namespace alive, and setns(2) takes it from here."""
 
-    private_data: Namespace
-
     def release(self, current: Task | None) -> None:
         """Let the namespace go."""
-        self.private_data.count -= 1
+        ns: Namespace = self.private_data
+        ns.count -= 1
 
 
 class NsInode(PidInode):
@@ -67,10 +66,10 @@ class NsDir(PidInode):
         """Return a namespace's file; raises ENOENT, also for a zombie, EPERM."""
         if name not in _NAMES:
             raise LinuxError(Errno.ENOENT, name)
-        task = self._task(self.i_sb.kernel.current)
+        task = self._task(self.proc_sb.kernel.current)
         if task.nsproxy is None:
             raise LinuxError(Errno.ENOENT, "a zombie has no namespaces")
-        inode = NsInode(self.i_sb, self.pid, _namespace(task.nsproxy, name))
+        inode = NsInode(self.proc_sb, self.pid, _namespace(task.nsproxy, name))
         inode.revalidate(task)
         return inode
 
@@ -91,4 +90,5 @@ def proc_ns_fget(current: Task, fd: int) -> Namespace:
     file = fs_file.fget_light(current, fd)
     if not isinstance(file, NsFile):
         raise LinuxError(Errno.EINVAL, "not a namespace file")
-    return file.private_data
+    ns: Namespace = file.private_data
+    return ns

@@ -75,7 +75,7 @@ class ProcRoot(ProcDir):
         self.self_link = ProcLink(sb, self._self)
 
     def _self(self, current: Task) -> str:
-        nr = pid.task_tgid_nr_ns(current, self.i_sb.ns)
+        nr = pid.task_tgid_nr_ns(current, self.proc_sb.ns)
         if not nr:
             raise LinuxError(Errno.ENOENT, "the reader is not in this namespace")
         return str(nr)
@@ -85,11 +85,11 @@ class ProcRoot(ProcDir):
         inode = self.entries.get(name)
         if inode is not None:
             return inode
-        return self.self_link if name == "self" else base.proc_pid_lookup(self.i_sb, name)
+        return self.self_link if name == "self" else base.proc_pid_lookup(self.proc_sb, name)
 
     def readdir(self, current: Task) -> list[tuple[str, int, int]]:
         """List the machine's files, then self, then the processes by number."""
-        return [*super().readdir(current), ("self", self.self_link.i_ino, DT_LNK), *base.proc_pid_readdir(self.i_sb)]
+        return [*super().readdir(current), ("self", self.self_link.i_ino, DT_LNK), *base.proc_pid_readdir(self.proc_sb)]
 
 
 def _add_files(root: ProcRoot, sb: ProcSuperBlock) -> None:

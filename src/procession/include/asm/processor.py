@@ -8,27 +8,81 @@ from __future__ import annotations
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from procession.include.linux.errno import LinuxError
+
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.signal import KSigaction, Siginfo
+    from procession.include.linux.types import UserPtr
+
+
+class KernelStack:
+    """What a task is in the middle of in the kernel: a coroutine that awaits schedule() again and again."""
+
+    __slots__ = ("coro",)
+
+    def __init__(self, coro: Coroutine[Any, Any, Any]) -> None:
+        self.coro = coro
+
+    def step(self) -> bool:
+        """Go on until it sleeps again; returns whether it has come to its end."""
+        try:
+            self.coro.send(None)
+        except StopIteration:
+            return True
+        return False
+
+
+class SyscallStack(KernelStack):
+    """The stack of a system call, whose result goes to where the program expects it."""
+
+    __slots__ = ("current", "name", "nr")
+
+    def __init__(self, current: Task, nr: int, name: str, coro: Coroutine[Any, Any, int]) -> None:
+        super().__init__(coro)
+        self.current = current
+        self.nr = nr
+        self.name = name
+
+    def step(self) -> bool:
+        """Go on until it sleeps again; returns whether the call is done and its result is the program's."""
+        try:
+            self.coro.send(None)
+        except StopIteration as done:
+            result = done.value or 0
+        except LinuxError as error:
+            result = -error.errno
+        else:
+            return False
+        self.finish(result)
+        return True
+
+    def finish(self, result: int) -> None:
+        """Store the result; execve(2) has put another thread into current meanwhile."""
+        current = self.current
+        current.thread.set_return(result)
+        trace = current.kernel.trace
+        if trace.sys_exit:
+            trace.sys_exit(self.nr, self.name, result)
 
 
 class ThreadStruct(Protocol):
     """Task.thread: registers and the like. Kernel threads have kernel/kthread's, which never runs user code."""
 
-    def run(self, current: Task, budget_ns: int | None) -> Coroutine[Any, Any, None] | None:
+    def run(self, current: Task, budget_ns: int | None) -> KernelStack | None:
         """Run user code until the kernel has to do something.
 
-        Returns the kernel coroutine that does it (a system call that may sleep, a signal to deliver), which ends when
+        Returns the kernel stack that does it (a system call that may sleep, a signal to deliver), which ends when
         the task may go back to user mode; or None when the budget is used up or Task.ti_flags asks for work.
         budget_ns None: nobody else is waiting and no timer is due, run uncounted.
         """
         ...
 
-    def copy_thread(self, current: Task, clone_flags: int, usp: int, p: Task, tls: int) -> ThreadStruct:
+    def copy_thread(self, current: Task, clone_flags: int, usp: UserPtr, p: Task, tls: int) -> ThreadStruct:
         """Return the child's user side: as the parent's, but the call returns 0 there (spec 3.1 step 20).
 
-        usp: new stack pointer, 0 to keep.  Raises EPERM for a TLS address outside user space.
+        usp: new stack pointer, 0 to keep; a Python program's is a Stack of arch/python/buffer.py.
+        Raises EPERM for a TLS address outside user space.
         """
         ...
 

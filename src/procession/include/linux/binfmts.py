@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
@@ -20,54 +19,86 @@ MAX_ARG_STRLEN: Final = 131072
 PYTHON_MAGIC: Final = b"\x7fPYP\n"
 
 
-@dataclass(eq=False, slots=True)
 class LinuxBinprm:
     """struct linux_binprm."""
 
-    filename: str
-    interp: str
-    file: File | None = None
-    interpreter: File | None = None  # ours: a variable of load_elf_binary()
-    buf: bytes = b""
-    mm: MmStruct | None = None
-    vma: VmArea | None = None
-    p: int = 0  # top of the new stack, user address
-    argc: int = 0
-    envc: int = 0
-    exec: int = 0
-    cred: Cred | None = None
-    unsafe: int = 0
-    per_clear: int = 0
-    secure: bool = False
-    recursion_depth: int = 0
-    cap_effective: bool = False
-    nondump: bool = False  # BINPRM_FLAGS_ENFORCE_NONDUMP: a file of the program is not readable by its user
-    argv: list[bytes] = field(default_factory=list)
-    envp: list[bytes] = field(default_factory=list)
+    __slots__ = (
+        "filename",
+        "interp",
+        "file",
+        "interpreter",
+        "buf",
+        "mm",
+        "vma",
+        "p",
+        "argc",
+        "envc",
+        "exec",
+        "cred",
+        "unsafe",
+        "per_clear",
+        "secure",
+        "recursion_depth",
+        "cap_effective",
+        "nondump",
+        "argv",
+        "envp",
+    )  # derived
+
+    def __init__(self, filename: str, interp: str) -> None:
+        self.filename: str = filename
+        self.interp: str = interp
+        self.file: File | None = None
+        self.interpreter: File | None = None  # ours: a variable of load_elf_binary()
+        self.buf: bytes = b""
+        self.mm: MmStruct | None = None
+        self.vma: VmArea | None = None
+        self.p: int = 0  # top of the new stack, user address
+        self.argc: int = 0
+        self.envc: int = 0
+        self.exec: int = 0
+        self.cred: Cred | None = None
+        self.unsafe: int = 0
+        self.per_clear: int = 0
+        self.secure: bool = False
+        self.recursion_depth: int = 0
+        self.cap_effective: bool = False
+        self.nondump: bool = False  # BINPRM_FLAGS_ENFORCE_NONDUMP: a file of the program is not readable by its user
+        self.argv: list[bytes] = []
+        self.envp: list[bytes] = []
 
 
-@dataclass(frozen=True, slots=True)
 class CoredumpParams:
     """What a core is for, and where it goes (struct coredump_params).
 
     write: puts bytes at a place of the file; raises what writing to it raises.  limit: bytes, or RLIM_INFINITY.
     """
 
-    signr: int
-    write: Callable[[int, bytes], Awaitable[None]]
-    limit: int
+    __slots__ = ("signr", "write", "limit")  # derived
+
+    def __init__(self, signr: int, write: Callable[[int, bytes], Awaitable[None]], limit: int) -> None:
+        self.signr: Final[int] = signr
+        self.write: Final[Callable[[int, bytes], Awaitable[None]]] = write
+        self.limit: Final[int] = limit
 
 
 CoreDump: TypeAlias = "Callable[[Task, CoredumpParams], Coroutine[Any, Any, None]]"
 
 
-@dataclass(frozen=True, slots=True)
 class LinuxBinfmt:
     """struct linux_binfmt: load_binary raises ENOEXEC to let the next format try; core_dump None: leaves no cores."""
 
-    name: str
-    load_binary: Callable[[Task, LinuxBinprm], Coroutine[Any, Any, None]]
-    core_dump: CoreDump | None = None
+    __slots__ = ("name", "load_binary", "core_dump")  # derived
+
+    def __init__(
+        self,
+        name: str,
+        load_binary: Callable[[Task, LinuxBinprm], Coroutine[Any, Any, None]],
+        core_dump: CoreDump | None = None,
+    ) -> None:
+        self.name: Final[str] = name
+        self.load_binary: Final[Callable[[Task, LinuxBinprm], Coroutine[Any, Any, None]]] = load_binary
+        self.core_dump: Final[CoreDump | None] = core_dump
 
 
 class UserStrings:

@@ -3,7 +3,7 @@
 from typing import NoReturn
 
 
-class KernelBug(AssertionError):
+class KernelBug(Exception):
     """A broken promise inside the kernel."""
 
 

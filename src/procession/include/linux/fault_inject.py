@@ -8,7 +8,6 @@ through is read from its traceback: compiled code has no stack of frames to look
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.errno import Errno, LinuxError
@@ -34,7 +33,6 @@ _ASKED: Final = frozenset(
 _BOTTOM: Final = frozenset({"procession.arch.x86.entry", "procession.arch.python.process", "procession.kernel.entry"})
 
 
-@dataclass(eq=False, slots=True)
 class Fault:
     """A request that was refused.
 
@@ -42,12 +40,15 @@ class Fault:
     was.  error: what the refusal was, as long as somebody may be dealing with it.
     """
 
-    kind: str
-    what: str
-    comm: str
-    pid: int
-    error: LinuxError | None
-    _where: tuple[str, ...] = ()
+    __slots__ = ("kind", "what", "comm", "pid", "error", "_where")  # derived
+
+    def __init__(self, kind: str, what: str, comm: str, pid: int, error: LinuxError | None) -> None:
+        self.kind: str = kind
+        self.what: str = what
+        self.comm: str = comm
+        self.pid: int = pid
+        self.error: LinuxError | None = error
+        self._where: tuple[str, ...] = ()
 
     @property
     def where(self) -> tuple[str, ...]:

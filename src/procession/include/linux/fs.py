@@ -7,7 +7,6 @@ operation that a file system lacks answers the errno that Linux's NULL method po
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from procession.include.linux.errno import Errno, LinuxError
@@ -83,41 +82,83 @@ POLLWRBAND: Final = 0x200
 POLLRDHUP: Final = 0x2000
 
 
-@dataclass(slots=True)
 class Kstat:
     """What stat(2) reports; times in ns since 1970."""
 
-    dev: int
-    ino: int
-    mode: int
-    nlink: int
-    uid: int
-    gid: int
-    rdev: int
-    size: int
-    blksize: int
-    blocks: int
-    atime_ns: int
-    mtime_ns: int
-    ctime_ns: int
+    __slots__ = (
+        "dev",
+        "ino",
+        "mode",
+        "nlink",
+        "uid",
+        "gid",
+        "rdev",
+        "size",
+        "blksize",
+        "blocks",
+        "atime_ns",
+        "mtime_ns",
+        "ctime_ns",
+    )  # derived
+
+    def __init__(
+        self,
+        dev: int,
+        ino: int,
+        mode: int,
+        nlink: int,
+        uid: int,
+        gid: int,
+        rdev: int,
+        size: int,
+        blksize: int,
+        blocks: int,
+        atime_ns: int,
+        mtime_ns: int,
+        ctime_ns: int,
+    ) -> None:
+        self.dev: int = dev
+        self.ino: int = ino
+        self.mode: int = mode
+        self.nlink: int = nlink
+        self.uid: int = uid
+        self.gid: int = gid
+        self.rdev: int = rdev
+        self.size: int = size
+        self.blksize: int = blksize
+        self.blocks: int = blocks
+        self.atime_ns: int = atime_ns
+        self.mtime_ns: int = mtime_ns
+        self.ctime_ns: int = ctime_ns
 
 
-@dataclass(eq=False, slots=True)
 class SuperBlock:
     """One mounted file system's instance."""
 
-    kernel: Kernel
-    s_type: str  # "rootfs", "tmpfs", "proc", "devtmpfs", "pipefs"
-    s_dev: int  # st_dev of its inodes
-    s_magic: int
-    s_root: Dentry | None = None
-    s_next_ino: int = 1
-    s_readonly: bool = False
-    s_fs_info: Any = None  # the file system's own
-    s_blocksize: int = 4096
+    __slots__ = (
+        "kernel",
+        "s_type",
+        "s_dev",
+        "s_magic",
+        "s_root",
+        "s_next_ino",
+        "s_readonly",
+        "s_fs_info",
+        "s_blocksize",
+    )  # derived
+
+    def __init__(self, kernel: Kernel, s_type: str, s_dev: int, s_magic: int, s_blocksize: int = 4096) -> None:
+        self.kernel: Kernel = kernel
+        self.s_type: str = s_type  # "rootfs", "tmpfs", "proc", "devtmpfs", "pipefs"
+        self.s_dev: int = s_dev  # st_dev of its inodes
+        self.s_magic: int = s_magic
+        self.s_root: Dentry | None = None
+        self.s_next_ino: int = 1
+        self.s_readonly: bool = False
+        self.s_fs_info: Any = None  # the file system's own
+        self.s_blocksize: int = s_blocksize
 
 
-@dataclass(eq=False)
 class Inode:
     """A file system object. Subclasses implement the operations their kind has.
 
@@ -132,24 +173,27 @@ class Inode:
     # Whether the class has a permission() of its own.
     i_op_permission: ClassVar[bool] = False
 
-    i_sb: SuperBlock
-    i_ino: int
-    i_mode: int
-    i_uid: int = 0
-    i_gid: int = 0
-    i_nlink: int = 1
-    i_rdev: int = 0
-    i_size: int = 0
-    i_atime_ns: int = 0
-    i_mtime_ns: int = 0
-    i_ctime_ns: int = 0
-    i_count: int = 0
-    i_counted: bool = False  # in Kernel.vfs.nr_inodes
-    i_writecount: int = 0  # > 0: writers; < 0: -(executing mappings), writes give ETXTBSY
-    mapping: dict[int, int] = field(default_factory=dict)
-    i_mmap: dict[VmArea, None] = field(default_factory=dict)  # who maps it, so that truncation finds them
-    i_pipe: PipeInodeInfo | None = None  # of a FIFO or pipe while it is open
-    i_flock: list[FileLock] | None = None  # the locks on the file, None until the first
+    def __init__(
+        self, i_sb: SuperBlock, i_ino: int, i_mode: int, i_uid: int = 0, i_gid: int = 0, i_nlink: int = 1
+    ) -> None:
+        self.i_sb: SuperBlock = i_sb
+        self.i_ino: int = i_ino
+        self.i_mode: int = i_mode
+        self.i_uid: int = i_uid
+        self.i_gid: int = i_gid
+        self.i_nlink: int = i_nlink
+        self.i_rdev: int = 0
+        self.i_size: int = 0
+        self.i_atime_ns: int = 0
+        self.i_mtime_ns: int = 0
+        self.i_ctime_ns: int = 0
+        self.i_count: int = 0
+        self.i_counted: bool = False  # in Kernel.vfs.nr_inodes
+        self.i_writecount: int = 0  # > 0: writers; < 0: -(executing mappings), writes give ETXTBSY
+        self.mapping: dict[int, int] = {}
+        self.i_mmap: dict[VmArea, None] = {}  # who maps it, so that truncation finds them
+        self.i_pipe: PipeInodeInfo | None = None  # of a FIFO or pipe while it is open
+        self.i_flock: list[FileLock] | None = None  # the locks on the file, None until the first
 
     # Directories.
     def lookup(self, name: str) -> Inode:
@@ -245,48 +289,65 @@ class Inode:
         )
 
 
-@dataclass(eq=False, slots=True)
 class Dentry:
     """A name in a directory (struct dentry); the root of a file system is its own parent.
 
-    d_subdirs: names looked up here before, None for those that do not exist.  d_mounted: how often it is a mount point.
+    d_parent: None makes such a root.  d_subdirs: names looked up here before, None for those that do not exist.
+    d_mounted: how often it is a mount point.
     """
 
-    d_name: str
-    d_parent: Dentry
-    d_inode: Inode
-    d_deleted: bool = False
-    d_mounted: int = 0
-    d_subdirs: dict[str, Dentry | None] | None = None
+    __slots__ = ("d_name", "d_parent", "d_inode", "d_deleted", "d_mounted", "d_subdirs")  # derived
+
+    def __init__(self, d_name: str, d_parent: Dentry | None, d_inode: Inode, d_deleted: bool = False) -> None:
+        self.d_name: str = d_name
+        self.d_parent: Dentry = self if d_parent is None else d_parent
+        self.d_inode: Inode = d_inode
+        self.d_deleted: bool = d_deleted
+        self.d_mounted: int = 0
+        self.d_subdirs: dict[str, Dentry | None] | None = None
 
 
-@dataclass(eq=False, slots=True)
 class Vfsmount:
     """A mounted file system at a place in the tree."""
 
-    mnt_sb: SuperBlock
-    mnt_root: Dentry
-    mnt_parent: Vfsmount | None
-    mnt_mountpoint: Dentry | None
-    mnt_flags: int = 0  # MNT_NOSUID 1, MNT_NODEV 2, MNT_NOEXEC 4, MNT_READONLY 0x40
-    mnt_devname: str = "none"
+    __slots__ = ("mnt_sb", "mnt_root", "mnt_parent", "mnt_mountpoint", "mnt_flags", "mnt_devname")  # derived
+
+    def __init__(
+        self,
+        mnt_sb: SuperBlock,
+        mnt_root: Dentry,
+        mnt_parent: Vfsmount | None,
+        mnt_mountpoint: Dentry | None,
+        mnt_flags: int = 0,
+        mnt_devname: str = "none",
+    ) -> None:
+        self.mnt_sb: SuperBlock = mnt_sb
+        self.mnt_root: Dentry = mnt_root
+        self.mnt_parent: Vfsmount | None = mnt_parent
+        self.mnt_mountpoint: Dentry | None = mnt_mountpoint
+        self.mnt_flags: int = mnt_flags  # MNT_NOSUID 1, MNT_NODEV 2, MNT_NOEXEC 4, MNT_READONLY 0x40
+        self.mnt_devname: str = mnt_devname
 
 
-@dataclass(frozen=True, slots=True)
 class PathRef:
     """struct path: where a name lookup ended."""
 
-    mnt: Vfsmount
-    dentry: Dentry
+    __slots__ = ("mnt", "dentry")  # derived
+
+    def __init__(self, mnt: Vfsmount, dentry: Dentry) -> None:
+        self.mnt: Final[Vfsmount] = mnt
+        self.dentry: Final[Dentry] = dentry
 
 
-@dataclass(eq=False, slots=True)
 class MntNamespace:
     """struct mnt_namespace; mounts in the order they were made, the root first."""
 
-    root: Vfsmount
-    mounts: list[Vfsmount]
-    count: int = 1
+    __slots__ = ("root", "mounts", "count")  # derived
+
+    def __init__(self, root: Vfsmount, mounts: list[Vfsmount]) -> None:
+        self.root: Vfsmount = root
+        self.mounts: list[Vfsmount] = mounts
+        self.count: int = 1
 
 
 class PollTable:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,13 +9,15 @@ if TYPE_CHECKING:
     from procession.include.linux.spinlock import SpinLock
 
 
-@dataclass(eq=False, slots=True)
 class FsStruct:
     """struct fs_struct."""
 
-    lock: SpinLock
-    root: PathRef
-    pwd: PathRef
-    umask: int = 0o022
-    users: int = 1
-    in_exec: bool = False
+    __slots__ = ("lock", "root", "pwd", "umask", "users", "in_exec")  # derived
+
+    def __init__(self, lock: SpinLock, root: PathRef, pwd: PathRef, umask: int = 0o022) -> None:
+        self.lock: SpinLock = lock
+        self.root: PathRef = root
+        self.pwd: PathRef = pwd
+        self.umask: int = umask
+        self.users: int = 1
+        self.in_exec: bool = False

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 
-@dataclass(eq=False, slots=True)
 class Hrtimer:
     """One timer; function runs in interrupt context when the clock reaches expires_ns.
 
     It returns the next expiry in ns to be armed again (HRTIMER_RESTART), or None.
     """
 
-    function: Callable[[Hrtimer], int | None]
-    expires_ns: int = 0
-    serial: int = 0
-    queued: bool = False
-    data: object = None
-    realtime: bool = False  # waits for a time of CLOCK_REALTIME: moves when that clock is set
+    __slots__ = ("function", "expires_ns", "serial", "queued", "data", "realtime")  # derived
+
+    def __init__(
+        self,
+        function: Callable[[Hrtimer], int | None],
+        expires_ns: int = 0,
+        data: object = None,
+        realtime: bool = False,
+    ) -> None:
+        self.function: Callable[[Hrtimer], int | None] = function
+        self.expires_ns: int = expires_ns
+        self.serial: int = 0
+        self.queued: bool = False
+        self.data: object = data
+        self.realtime: bool = realtime  # waits for a time of CLOCK_REALTIME: moves when that clock is set

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import IntFlag
 from typing import TYPE_CHECKING, Final
 
@@ -105,7 +104,6 @@ class MapFlags(IntFlag):
     MAP_HUGETLB = MAP_HUGETLB
 
 
-@dataclass(eq=False, slots=True)
 class VmArea:
     """One mapping, [vm_start, vm_end) (struct vm_area_struct).
 
@@ -113,27 +111,41 @@ class VmArea:
     vm_pgoff: file offset of vm_start in pages.  name: what /proc/PID/maps shows for a mapping without a file.
     """
 
-    vm_mm: MmStruct
-    vm_start: int
-    vm_end: int
-    vm_flags: int
-    vm_pgoff: int = 0
-    vm_file: File | None = None
-    anon_vma: bool = False
-    name: str = ""
+    __slots__ = ("vm_mm", "vm_start", "vm_end", "vm_flags", "vm_pgoff", "vm_file", "anon_vma", "name")  # derived
+
+    def __init__(
+        self,
+        vm_mm: MmStruct,
+        vm_start: int,
+        vm_end: int,
+        vm_flags: int,
+        vm_pgoff: int = 0,
+        vm_file: File | None = None,
+        anon_vma: bool = False,
+        name: str = "",
+    ) -> None:
+        self.vm_mm: MmStruct = vm_mm
+        self.vm_start: int = vm_start
+        self.vm_end: int = vm_end
+        self.vm_flags: int = vm_flags
+        self.vm_pgoff: int = vm_pgoff
+        self.vm_file: File | None = vm_file
+        self.anon_vma: bool = anon_vma
+        self.name: str = name
 
 
-@dataclass(eq=False, slots=True)
 class CoreState:
     """A dump in progress (struct core_state). threads: who has stopped for it, the dumping task first."""
 
-    startup: Completion
-    nr_threads: int = 0
-    threads: list[Task] = field(default_factory=list)
-    done: bool = False
+    __slots__ = ("startup", "nr_threads", "threads", "done")  # derived
+
+    def __init__(self, startup: Completion, threads: list[Task] | None = None) -> None:
+        self.startup: Completion = startup
+        self.nr_threads: int = 0
+        self.threads: list[Task] = [] if threads is None else threads
+        self.done: bool = False
 
 
-@dataclass(eq=False, slots=True)
 class MmStruct:
     """An address space (struct mm_struct).
 
@@ -141,49 +153,97 @@ class MmStruct:
     mmap: VMAs by address; mm_users: tasks that use it; mm_count: 1 for all of those plus lazy users.
     """
 
-    mmap_sem: RwSemaphore
-    page_table_lock: SpinLock
-    mm_users: int = 1
-    mm_count: int = 1
-    pgd: int = 0
-    mmap: list[VmArea] = field(default_factory=list)
-    mmap_cache: VmArea | None = None
-    nr_ptes: int = 0  # page-table pages of the lowest level
-    rss_anon: int = 0  # pages
-    rss_file: int = 0
-    hiwater_rss: int = 0
-    hiwater_vm: int = 0
-    total_vm: int = 0  # pages
-    locked_vm: int = 0
-    pinned_vm: int = 0
-    shared_vm: int = 0
-    exec_vm: int = 0
-    stack_vm: int = 0
-    def_flags: int = 0
-    mmap_base: int = 0  # mmap areas grow down from here
-    free_area_cache: int = 0  # no hole above is larger than cached_hole_size; 0: nothing is known
-    cached_hole_size: int = 0
-    start_code: int = 0
-    end_code: int = 0
-    start_data: int = 0
-    end_data: int = 0
-    start_brk: int = 0
-    brk: int = 0
-    start_stack: int = 0
-    arg_start: int = 0
-    arg_end: int = 0
-    env_start: int = 0
-    env_end: int = 0
-    saved_auxv: bytes = b""
-    host_args: bytes = b""  # Ours: argv and environ of a Python program, which lie in no page; each string
-    host_env: bytes = b""  # ends in a NUL, as between arg_start and arg_end
-    dumpable: int = 1
-    exe_file: File | None = None
-    owner: Task | None = None
-    binfmt: LinuxBinfmt | None = None  # who loaded the program, and knows how to dump it
-    core_state: CoreState | None = None
-    oom_disable_count: int = 0
-    # Ours: where the lowest-level page tables are, so that no walk is needed: address >> 21 -> index into Frames.q.
-    pte_tables: dict[int, int] = field(default_factory=dict)
-    # Ours: addresses that the CPU must stop before, by the page they are in; see mm/text.py.
-    exits: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    __slots__ = (
+        "mmap_sem",
+        "page_table_lock",
+        "mm_users",
+        "mm_count",
+        "pgd",
+        "mmap",
+        "mmap_cache",
+        "nr_ptes",
+        "rss_anon",
+        "rss_file",
+        "hiwater_rss",
+        "hiwater_vm",
+        "total_vm",
+        "locked_vm",
+        "pinned_vm",
+        "shared_vm",
+        "exec_vm",
+        "stack_vm",
+        "def_flags",
+        "mmap_base",
+        "free_area_cache",
+        "cached_hole_size",
+        "start_code",
+        "end_code",
+        "start_data",
+        "end_data",
+        "start_brk",
+        "brk",
+        "start_stack",
+        "arg_start",
+        "arg_end",
+        "env_start",
+        "env_end",
+        "saved_auxv",
+        "host_args",
+        "host_env",
+        "dumpable",
+        "exe_file",
+        "owner",
+        "binfmt",
+        "core_state",
+        "oom_disable_count",
+        "pte_tables",
+        "exits",
+    )  # derived
+
+    def __init__(self, mmap_sem: RwSemaphore, page_table_lock: SpinLock) -> None:
+        self.mmap_sem: RwSemaphore = mmap_sem
+        self.page_table_lock: SpinLock = page_table_lock
+        self.mm_users: int = 1
+        self.mm_count: int = 1
+        self.pgd: int = 0
+        self.mmap: list[VmArea] = []
+        self.mmap_cache: VmArea | None = None
+        self.nr_ptes: int = 0  # page-table pages of the lowest level
+        self.rss_anon: int = 0  # pages
+        self.rss_file: int = 0
+        self.hiwater_rss: int = 0
+        self.hiwater_vm: int = 0
+        self.total_vm: int = 0  # pages
+        self.locked_vm: int = 0
+        self.pinned_vm: int = 0
+        self.shared_vm: int = 0
+        self.exec_vm: int = 0
+        self.stack_vm: int = 0
+        self.def_flags: int = 0
+        self.mmap_base: int = 0  # mmap areas grow down from here
+        self.free_area_cache: int = 0  # no hole above is larger than cached_hole_size; 0: nothing is known
+        self.cached_hole_size: int = 0
+        self.start_code: int = 0
+        self.end_code: int = 0
+        self.start_data: int = 0
+        self.end_data: int = 0
+        self.start_brk: int = 0
+        self.brk: int = 0
+        self.start_stack: int = 0
+        self.arg_start: int = 0
+        self.arg_end: int = 0
+        self.env_start: int = 0
+        self.env_end: int = 0
+        self.saved_auxv: bytes = b""
+        self.host_args: bytes = b""  # Ours: argv and environ of a Python program, which lie in no page; each string
+        self.host_env: bytes = b""  # ends in a NUL, as between arg_start and arg_end
+        self.dumpable: int = 1
+        self.exe_file: File | None = None
+        self.owner: Task | None = None
+        self.binfmt: LinuxBinfmt | None = None  # who loaded the program, and knows how to dump it
+        self.core_state: CoreState | None = None
+        self.oom_disable_count: int = 0
+        # Ours: where the lowest-level page tables are, so that no walk is needed: address >> 21 -> index into Frames.q.
+        self.pte_tables: dict[int, int] = {}
+        # Ours: addresses that the CPU must stop before, by the page they are in; see mm/text.py.
+        self.exits: dict[int, tuple[int, ...]] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -19,10 +18,12 @@ SOCK_MAX: Final = 11
 SOCK_TYPE_MASK: Final = 0xF
 
 
-@dataclass(slots=True)
 class Scm:
     """What travels beside the bytes (struct scm_cookie): open files, the sender (pid, uid, gid) and its name."""
 
-    fp: Sequence[File] = ()
-    creds: tuple[int, int, int] | None = None
-    name: bytes = b""
+    __slots__ = ("fp", "creds", "name")  # derived
+
+    def __init__(self, fp: Sequence[File] = (), creds: tuple[int, int, int] | None = None, name: bytes = b"") -> None:
+        self.fp: Sequence[File] = fp
+        self.creds: tuple[int, int, int] | None = creds
+        self.name: bytes = name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,52 +10,81 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task, UserStruct
 
 
-@dataclass(eq=False, slots=True)
 class UserNamespace:
     """struct user_namespace: in 3.2 a label on user_structs, little more."""
 
-    serial: int = 0  # Ours: a stable key, the first namespace is 0
-    count: int = 1
-    creator: UserStruct | None = None  # with a reference; None for the first
+    __slots__ = ("serial", "count", "creator")  # derived
+
+    def __init__(self, serial: int = 0, count: int = 1, creator: UserStruct | None = None) -> None:
+        self.serial: int = serial  # Ours: a stable key, the first namespace is 0
+        self.count: int = count
+        self.creator: UserStruct | None = creator  # with a reference; None for the first
 
 
-@dataclass(eq=False, slots=True)
 class UtsNamespace:
     """struct uts_namespace."""
 
-    sysname: str = "Linux"
-    nodename: str = "procession"
-    release: str = "3.2.0"
-    version: str = "#1 SMP"
-    machine: str = "x86_64"
-    domainname: str = "(none)"
-    count: int = 1
+    __slots__ = ("sysname", "nodename", "release", "version", "machine", "domainname", "count")  # derived
+
+    def __init__(self) -> None:
+        self.sysname: str = "Linux"
+        self.nodename: str = "procession"
+        self.release: str = "3.2.0"
+        self.version: str = "#1 SMP"
+        self.machine: str = "x86_64"
+        self.domainname: str = "(none)"
+        self.count: int = 1
+
+    def copy(self) -> UtsNamespace:
+        """Return another one like it."""  # derived
+        p = UtsNamespace()
+        p.sysname = self.sysname
+        p.nodename = self.nodename
+        p.release = self.release
+        p.version = self.version
+        p.machine = self.machine
+        p.domainname = self.domainname
+        p.count = self.count
+        return p
 
 
-@dataclass(eq=False, slots=True)
 class IpcNamespace:
     """struct ipc_namespace."""
 
-    count: int = 1
+    __slots__ = ("count",)  # derived
+
+    def __init__(self, count: int = 1) -> None:
+        self.count: int = count
 
 
-@dataclass(eq=False, slots=True)
 class NetNamespace:
     """struct net."""
 
-    count: int = 1
+    __slots__ = ("count",)  # derived
+
+    def __init__(self, count: int = 1) -> None:
+        self.count: int = count
 
 
-@dataclass(eq=False, slots=True)
 class Nsproxy:
     """struct nsproxy; count is the number of tasks that point here."""
 
-    uts_ns: UtsNamespace
-    ipc_ns: IpcNamespace
-    mnt_ns: MntNamespace
-    pid_ns: PidNamespace
-    net_ns: NetNamespace
-    count: int = 1
+    __slots__ = ("uts_ns", "ipc_ns", "mnt_ns", "pid_ns", "net_ns", "count")  # derived
+
+    def __init__(
+        self,
+        uts_ns: UtsNamespace,
+        ipc_ns: IpcNamespace,
+        mnt_ns: MntNamespace,
+        pid_ns: PidNamespace,
+        net_ns: NetNamespace,
+    ) -> None:
+        self.uts_ns: UtsNamespace = uts_ns
+        self.ipc_ns: IpcNamespace = ipc_ns
+        self.mnt_ns: MntNamespace = mnt_ns
+        self.pid_ns: PidNamespace = pid_ns
+        self.net_ns: NetNamespace = net_ns
+        self.count: int = 1
 
 
 def utsname(current: Task) -> UtsNamespace:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
@@ -32,12 +31,14 @@ class PidType(IntEnum):
     SID = PIDTYPE_SID
 
 
-@dataclass(eq=False, slots=True)
 class Upid:
     """A pid's number in one namespace."""
 
-    nr: int
-    ns: PidNamespace
+    __slots__ = ("nr", "ns")  # derived
+
+    def __init__(self, nr: int, ns: PidNamespace) -> None:
+        self.nr: int = nr
+        self.ns: PidNamespace = ns
 
 
 class Pid:
@@ -59,25 +60,29 @@ class Pid:
         return f"<pid {'/'.join(str(u.nr) for u in self.numbers)}>"
 
 
-@dataclass(eq=False, slots=True)
 class Pidmap:
     """One page of the allocation bitmap: 32768 numbers. page is None until first use."""
 
-    nr_free: int = BITS_PER_PAGE
-    page: bytearray | None = None
+    __slots__ = ("nr_free", "page")  # derived
+
+    def __init__(self) -> None:
+        self.nr_free: int = BITS_PER_PAGE
+        self.page: bytearray | None = None
 
 
-@dataclass(eq=False, slots=True)
 class PidNamespace:
     """struct pid_namespace. pids is this namespace's part of the global pid hash."""
 
-    level: int
-    parent: PidNamespace | None
-    count: int = 1
-    last_pid: int = 0
-    child_reaper: Task | None = None
-    pidmap: list[Pidmap] = field(default_factory=list)
-    pids: dict[int, Pid] = field(default_factory=dict)
+    __slots__ = ("level", "parent", "count", "last_pid", "child_reaper", "pidmap", "pids")  # derived
+
+    def __init__(self, level: int, parent: PidNamespace | None, pidmap: list[Pidmap] | None = None) -> None:
+        self.level: int = level
+        self.parent: PidNamespace | None = parent
+        self.count: int = 1
+        self.last_pid: int = 0
+        self.child_reaper: Task | None = None
+        self.pidmap: list[Pidmap] = [] if pidmap is None else pidmap
+        self.pids: dict[int, Pid] = {}
 
 
 def get_pid_ns(ns: PidNamespace) -> PidNamespace:

@@ -32,8 +32,8 @@ class ProcSuperBlock(SuperBlock):
 class ProcInode(Inode):
     """An inode of /proc: made when it is first asked for, stamped with that time, empty."""
 
-    d_cache = d_negative = False
-    i_sb: ProcSuperBlock
+    d_cache = False
+    d_negative = False
 
     def __init__(self, sb: ProcSuperBlock, mode: int, nlink: int = 1) -> None:
         ino = sb.s_next_ino
@@ -41,6 +41,13 @@ class ProcInode(Inode):
         super().__init__(sb, ino, mode, i_nlink=nlink)
         k = sb.kernel
         self.i_atime_ns = self.i_mtime_ns = self.i_ctime_ns = k.boot_time_ns + k.clock.now_ns
+
+    @property
+    def proc_sb(self) -> ProcSuperBlock:
+        """Its i_sb, which is proc's own."""
+        sb = self.i_sb
+        assert isinstance(sb, ProcSuperBlock)
+        return sb
 
     def getattr(self, current: Task) -> Kstat:
         """Show a file that takes no room."""

@@ -1,6 +1,5 @@
 """Resource limits and usage (include/asm-generic/resource.h, linux/resource.h; spec 19)."""
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated, Final
 
@@ -78,19 +77,42 @@ class PrioWhich(IntEnum):
     USER = PRIO_USER
 
 
-@dataclass(slots=True)
 class Rusage:
     """struct rusage, times in ns, maxrss in KiB."""
 
-    utime_ns: int = 0
-    stime_ns: int = 0
-    maxrss: int = 0
-    minflt: int = 0
-    majflt: int = 0
-    inblock: int = 0
-    oublock: int = 0
-    nvcsw: int = 0
-    nivcsw: int = 0
+    __slots__ = (
+        "utime_ns",
+        "stime_ns",
+        "maxrss",
+        "minflt",
+        "majflt",
+        "inblock",
+        "oublock",
+        "nvcsw",
+        "nivcsw",
+    )  # derived
+
+    def __init__(
+        self,
+        utime_ns: int = 0,
+        stime_ns: int = 0,
+        maxrss: int = 0,
+        minflt: int = 0,
+        majflt: int = 0,
+        inblock: int = 0,
+        oublock: int = 0,
+        nvcsw: int = 0,
+        nivcsw: int = 0,
+    ) -> None:
+        self.utime_ns: int = utime_ns
+        self.stime_ns: int = stime_ns
+        self.maxrss: int = maxrss
+        self.minflt: int = minflt
+        self.majflt: int = majflt
+        self.inblock: int = inblock
+        self.oublock: int = oublock
+        self.nvcsw: int = nvcsw
+        self.nivcsw: int = nivcsw
 
 
 RlimitArg = Annotated[int, Arg("int", 32, values=Rlimit, prefix="RLIMIT_")]

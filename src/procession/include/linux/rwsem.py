@@ -6,7 +6,6 @@ under it waits), so plain code takes it with `with sem.read():`, which is a bug 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from procession.include.linux.spinlock import Lock, LockClass
@@ -25,10 +24,12 @@ def init_rwsem(cls: LockClass) -> RwSemaphore:
     return RwSemaphore(cls)
 
 
-@dataclass(eq=False, slots=True)
 class Mutex:
     """struct mutex; kernel/mutex.py has mutex_lock and friends."""
 
-    cls: LockClass
-    wait: WaitQueueHead
-    owner: Task | None = None
+    __slots__ = ("cls", "wait", "owner")  # derived
+
+    def __init__(self, cls: LockClass, wait: WaitQueueHead) -> None:
+        self.cls: LockClass = cls
+        self.wait: WaitQueueHead = wait
+        self.owner: Task | None = None

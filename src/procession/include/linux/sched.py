@@ -12,7 +12,7 @@ from procession.include.linux.signal import DEFAULT_ACTION, NSIG, SIGKILL_MASK, 
 from procession.include.linux.types import Arg, UserPtr
 
 if TYPE_CHECKING:
-    from procession.include.asm.processor import ThreadStruct
+    from procession.include.asm.processor import KernelStack, ThreadStruct
     from procession.include.linux.cred import Cred
     from procession.include.linux.fdtable import FilesStruct
     from procession.include.linux.fs_struct import FsStruct
@@ -200,7 +200,7 @@ ParamOut = Annotated[UserPtr, Arg("struct sched_param", out=True)]
 CpuMaskIn = Annotated[UserPtr, Arg("cpumask")]
 CpuMaskOut = Annotated[UserPtr, Arg("cpumask", out=True)]
 CloneArg = Annotated[int, Arg("clone_flags", 64, flags=CloneFlags, prefix="CLONE_")]
-_UNSHARED: Final = (
+_UNSHARED: Final[tuple[int, ...]] = (
     CLONE_VM,
     CLONE_FS,
     CLONE_FILES,
@@ -468,7 +468,7 @@ class Task:
         # The task itself, and the scheduler under its CPU's rq.lock.
         self.state: int = TASK_RUNNING  # TASK_…
         self.ti_flags: int = 0  # new: TIF_…: work before user mode
-        self.stack: Coroutine[Any, Any, None] | None = None  # new: the kernel stack: None while in user mode
+        self.stack: KernelStack | None = None  # new: the kernel stack: None while in user mode
         self.held: list[object] = []  # new: what functions on that stack refer to over an await, for tools/validate
         self.usage: int = 2  # new: references: one for being current, one for release_task
         self.flags: int = PF_KTHREAD  # PF_…

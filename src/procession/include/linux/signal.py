@@ -5,7 +5,6 @@ A signal set is one int: bit n-1 stands for signal n (`sigmask(n)`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
@@ -203,7 +202,6 @@ TRAP_BRKPT: Final = 1
 TRAP_TRACE: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
 class KSigaction:
     """What to do with one signal (struct k_sigaction). Immutable, so that tables can share entries.
 
@@ -211,43 +209,105 @@ class KSigaction:
     arch/python, never 0 or 1).  mask: signals blocked meanwhile.
     """
 
-    handler: int = SIG_DFL
-    flags: int = 0
-    restorer: int = 0
-    mask: int = 0
+    __slots__ = ("handler", "flags", "restorer", "mask")  # derived
+
+    def __init__(self, handler: int = SIG_DFL, flags: int = 0, restorer: int = 0, mask: int = 0) -> None:
+        self.handler: Final[int] = handler
+        self.flags: Final[int] = flags
+        self.restorer: Final[int] = restorer
+        self.mask: Final[int] = mask
+
+    def reset(self) -> KSigaction:
+        """Return the same with the default action."""
+        return KSigaction(SIG_DFL, self.flags, self.restorer, self.mask)
 
 
 DEFAULT_ACTION: Final = KSigaction()
 
 
-@dataclass(slots=True, kw_only=True)
 class Siginfo:
     """siginfo_t: the fields of the union that the code in question fills are meaningful.
 
     pid is already the number in the receiver's pid namespace.
     """
 
-    signo: int
-    errno: int = 0
-    code: int = 0
-    pid: int = 0
-    uid: int = 0
-    status: int = 0
-    utime: int = 0  # clock ticks (USER_HZ)
-    stime: int = 0
-    addr: int = 0  # faults
-    value: int = 0  # sigqueue, timers: sigval as 64 bits
-    tid: int = 0  # POSIX timers: timer id
-    overrun: int = 0
-    band: int = 0
-    fd: int = 0
-    raw: bytes = b""  # rt_sigqueueinfo: the 128 bytes the sender gave
+    __slots__ = (
+        "signo",
+        "errno",
+        "code",
+        "pid",
+        "uid",
+        "status",
+        "utime",
+        "stime",
+        "addr",
+        "value",
+        "tid",
+        "overrun",
+        "band",
+        "fd",
+        "raw",
+    )  # derived
+
+    def __init__(
+        self,
+        *,
+        signo: int,
+        errno: int = 0,
+        code: int = 0,
+        pid: int = 0,
+        uid: int = 0,
+        status: int = 0,
+        utime: int = 0,
+        stime: int = 0,
+        addr: int = 0,
+        value: int = 0,
+        tid: int = 0,
+        overrun: int = 0,
+        band: int = 0,
+        fd: int = 0,
+        raw: bytes = b"",
+    ) -> None:
+        self.signo: int = signo
+        self.errno: int = errno
+        self.code: int = code
+        self.pid: int = pid
+        self.uid: int = uid
+        self.status: int = status
+        self.utime: int = utime  # clock ticks (USER_HZ)
+        self.stime: int = stime
+        self.addr: int = addr  # faults
+        self.value: int = value  # sigqueue, timers: sigval as 64 bits
+        self.tid: int = tid  # POSIX timers: timer id
+        self.overrun: int = overrun
+        self.band: int = band
+        self.fd: int = fd
+        self.raw: bytes = raw  # rt_sigqueueinfo: the 128 bytes the sender gave
+
+    def copy(self) -> Siginfo:
+        """Return another one like it."""  # derived
+        return Siginfo(
+            signo=self.signo,
+            errno=self.errno,
+            code=self.code,
+            pid=self.pid,
+            uid=self.uid,
+            status=self.status,
+            utime=self.utime,
+            stime=self.stime,
+            addr=self.addr,
+            value=self.value,
+            tid=self.tid,
+            overrun=self.overrun,
+            band=self.band,
+            fd=self.fd,
+            raw=self.raw,
+        )
 
 
 Requeue: TypeAlias = "Callable[[Task, Siginfo], None]"
 
 
-@dataclass(eq=False, slots=True)
 class Sigqueue:
     """One queued signal (struct sigqueue).
 
@@ -255,18 +315,23 @@ class Sigqueue:
     with what its receiver is about to see (3.2 knows by si_sys_private that it is do_schedule_next_timer()).
     """
 
-    info: Siginfo
-    user: UserStruct | None = None
-    preallocated: bool = False
-    requeue: Requeue | None = None
+    __slots__ = ("info", "user", "preallocated", "requeue")  # derived
+
+    def __init__(self, info: Siginfo, user: UserStruct | None = None) -> None:
+        self.info: Siginfo = info
+        self.user: UserStruct | None = user
+        self.preallocated: bool = False
+        self.requeue: Requeue | None = None
 
 
-@dataclass(eq=False, slots=True)
 class Sigpending:
     """A set of pending signals and the queue entries of those that have one (struct sigpending)."""
 
-    signal: int = 0
-    list: list[Sigqueue] = field(default_factory=list)
+    __slots__ = ("signal", "list")  # derived
+
+    def __init__(self) -> None:
+        self.signal: int = 0
+        self.list: list[Sigqueue] = []
 
 
 SigHowArg = Annotated[int, Arg("int", 32, signed=True, values=SigHow, prefix="SIG_")]

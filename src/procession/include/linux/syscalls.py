@@ -8,22 +8,26 @@ strace's output and the table of what is supported. Numbers are in arch/x86/sysc
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-import inspect
+from importlib import import_module
+import sys
 from types import SimpleNamespace
-from typing import Annotated, Any, Final, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
+from procession import _build
 from procession.include.linux.types import Arg
 
 F = TypeVar("F", bound=Callable[..., Any])
+Signature: TypeAlias = tuple[str, bool, tuple[tuple[str, Any], ...], Any]
 
 
-@dataclass(frozen=True, slots=True)
 class Param:
     """One argument: its C name and how to read and print it."""
 
-    name: str
-    arg: Arg
+    __slots__ = ("name", "arg")  # derived
+
+    def __init__(self, name: str, arg: Arg) -> None:
+        self.name: Final[str] = name
+        self.arg: Final[Arg] = arg
 
 
 class Syscall:
@@ -34,7 +38,7 @@ class Syscall:
     def __init__(self, fn: Callable[..., Any]) -> None:
         self.fn = fn
         self.name = fn.__name__.removeprefix("sys_")
-        self.is_async = inspect.iscoroutinefunction(fn)
+        self.is_async = _signature(fn)[1]
         self.is_refused = False
         self._params: tuple[Param, ...] | None = None
         self._result: Arg | None = None
@@ -43,20 +47,21 @@ class Syscall:
     def params(self) -> tuple[Param, ...]:
         """The arguments after `current`."""
         if self._params is None:
-            self._params = tuple(_params(self.fn))
+            self._params = _params(self.fn)
         return self._params
 
     @property
     def result(self) -> Arg:
         """How to print what it returns."""
         if self._result is None:
-            self._result = _arg(_hints(self.fn, ["return"])["return"])
+            self._result = _arg(_hints(self.fn)["return"])
         return self._result
 
     def __repr__(self) -> str:
         return f"<syscall {self.name}>"
 
 
+_CO_COROUTINE: Final = 0x80  # inspect's, without what its import takes
 SYSCALLS: Final[dict[str, Syscall]] = {}
 
 
@@ -74,16 +79,28 @@ def syscall_refused(fn: F) -> F:
     return fn
 
 
-def _params(fn: Callable[..., Any]) -> list[Param]:
-    names = list(inspect.signature(fn).parameters)[1:]
-    hints = _hints(fn, names)
-    return [Param(name, _arg(hints[name])) for name in names]
-
-
-def _hints(fn: Callable[..., Any], names: list[str]) -> dict[str, Any]:
+def _params(fn: Callable[..., Any]) -> tuple[Param, ...]:
     # Without the first parameter: modules import Task for the type checker only.
-    chosen = SimpleNamespace(__annotations__={name: fn.__annotations__[name] for name in names})
-    return get_type_hints(chosen, fn.__globals__, include_extras=True)
+    return tuple([Param(name, _arg(hint)) for name, hint in _hints(fn).items() if name != "return"])
+
+
+def _hints(fn: Callable[..., Any]) -> dict[str, Any]:
+    module, _, parameters, result = _signature(fn)
+    annotations = {**dict(parameters[1:]), "return": result}
+    return get_type_hints(SimpleNamespace(__annotations__=annotations), vars(sys.modules[module]), include_extras=True)
+
+
+def _signature(fn: Callable[..., Any]) -> Signature:
+    """Return fn's module, whether it is a coroutine function, its parameters with their annotations, its result's."""
+    if _build.running.compiled:
+        # A compiled function no longer says; scripts/compile.py has written it down.
+        signatures: dict[str, Signature] = import_module(_build.SIGNATURES).SIGNATURES
+        written = signatures.get(fn.__name__)
+        if written is not None and getattr(fn, "__module__", None) in (None, written[0]):
+            return written
+    code, hints = fn.__code__, fn.__annotations__
+    parameters = tuple([(name, hints.get(name, "")) for name in code.co_varnames[: code.co_argcount]])
+    return fn.__module__, bool(code.co_flags & _CO_COROUTINE), parameters, hints.get("return", "")
 
 
 def _arg(hint: Any) -> Arg:

@@ -86,7 +86,7 @@ class TfdFlags(IntFlag):
     NONBLOCK = TFD_NONBLOCK
 
 
-_WITH_TIMERS: Final = (
+_WITH_TIMERS: Final[tuple[int, ...]] = (
     CLOCK_REALTIME,
     CLOCK_MONOTONIC,
     CLOCK_PROCESS_CPUTIME_ID,

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
 
 
-@dataclass(eq=False, slots=True)
 class TimerList:
     """One deferrable timer; function runs, outside interrupts, when the kernel is entered after expires_ns.
 
     slack_ns: a program is made to enter it only when so much more has passed.
     """
 
-    function: Callable[[Kernel], object]
-    expires_ns: int = 0
-    slack_ns: int = 0
+    __slots__ = ("function", "expires_ns", "slack_ns")  # derived
+
+    def __init__(self, function: Callable[[Kernel], object]) -> None:
+        self.function: Callable[[Kernel], object] = function
+        self.expires_ns: int = 0
+        self.slack_ns: int = 0

@@ -6,7 +6,6 @@ One end of a pseudo-terminal is a TtyStruct whose link is the other end. The fun
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 import struct
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -48,18 +47,30 @@ TERMIOS2: Final = struct.Struct("<IIIIB19sII")  # and the speeds in numbers
 TERMIO: Final = struct.Struct("<HHHHB8sx")  # System V's
 
 
-@dataclass(slots=True)
 class Ktermios:
     """struct ktermios."""
 
-    c_iflag: int = 0
-    c_oflag: int = 0
-    c_cflag: int = 0
-    c_lflag: int = 0
-    c_line: int = 0
-    c_cc: bytes = INIT_C_CC
-    c_ispeed: int = 0
-    c_ospeed: int = 0
+    __slots__ = ("c_iflag", "c_oflag", "c_cflag", "c_lflag", "c_line", "c_cc", "c_ispeed", "c_ospeed")  # derived
+
+    def __init__(
+        self,
+        c_iflag: int = 0,
+        c_oflag: int = 0,
+        c_cflag: int = 0,
+        c_lflag: int = 0,
+        c_line: int = 0,
+        c_cc: bytes = INIT_C_CC,
+        c_ispeed: int = 0,
+        c_ospeed: int = 0,
+    ) -> None:
+        self.c_iflag: int = c_iflag
+        self.c_oflag: int = c_oflag
+        self.c_cflag: int = c_cflag
+        self.c_lflag: int = c_lflag
+        self.c_line: int = c_line
+        self.c_cc: bytes = c_cc
+        self.c_ispeed: int = c_ispeed
+        self.c_ospeed: int = c_ospeed
 
     def copy(self) -> Ktermios:
         """Return another one like it."""
@@ -124,20 +135,44 @@ class TtyOperations(Protocol):
         ...
 
 
-@dataclass(eq=False, slots=True)
 class TtyDriver:
     """struct tty_driver: a kind of terminal. ttys: those in use, by index."""
 
-    name: str
-    major: int
-    minor_start: int
-    ops: TtyOperations
-    init_termios: Ktermios
-    is_pty: bool = False
-    is_master: bool = False
-    real_raw: bool = False
-    reset_termios: bool = False
-    ttys: dict[int, TtyStruct] = field(default_factory=dict)
+    __slots__ = (
+        "name",
+        "major",
+        "minor_start",
+        "ops",
+        "init_termios",
+        "is_pty",
+        "is_master",
+        "real_raw",
+        "reset_termios",
+        "ttys",
+    )  # derived
+
+    def __init__(
+        self,
+        name: str,
+        major: int,
+        minor_start: int,
+        ops: TtyOperations,
+        init_termios: Ktermios,
+        is_pty: bool = False,
+        is_master: bool = False,
+        real_raw: bool = False,
+        reset_termios: bool = False,
+    ) -> None:
+        self.name: str = name
+        self.major: int = major
+        self.minor_start: int = minor_start
+        self.ops: TtyOperations = ops
+        self.init_termios: Ktermios = init_termios
+        self.is_pty: bool = is_pty
+        self.is_master: bool = is_master
+        self.real_raw: bool = real_raw
+        self.reset_termios: bool = reset_termios
+        self.ttys: dict[int, TtyStruct] = {}
 
 
 class TtyBufhead:

@@ -7,9 +7,8 @@ whole. The same annotation tells strace how to print it, and the table of system
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum, IntFlag
-from typing import Annotated, Protocol, TypeAlias
+from typing import Annotated, Final, Protocol, TypeAlias
 
 
 class HostBuffer(Protocol):
@@ -29,7 +28,6 @@ class HostBuffer(Protocol):
     def __len__(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
 class Arg:
     """How a register becomes an argument, how strace prints it, and which of its constants are understood.
 
@@ -41,17 +39,45 @@ class Arg:
     accepts: the members that 3.2 takes here, None for all.  refused: those that 3.2 takes and this kernel does not.
     """
 
-    kind: str = "int"
-    bits: int = 64
-    signed: bool = False
-    out: bool = False
-    flags: type[IntFlag] | None = None
-    prefix: str = ""
-    values: type[IntEnum] | None = None
-    mask: int = 0
-    unknown: str = ""
-    accepts: tuple[int, ...] | None = None
-    refused: tuple[int, ...] = ()
+    __slots__ = (
+        "kind",
+        "bits",
+        "signed",
+        "out",
+        "flags",
+        "prefix",
+        "values",
+        "mask",
+        "unknown",
+        "accepts",
+        "refused",
+    )  # derived
+
+    def __init__(
+        self,
+        kind: str = "int",
+        bits: int = 64,
+        signed: bool = False,
+        out: bool = False,
+        flags: type[IntFlag] | None = None,
+        prefix: str = "",
+        values: type[IntEnum] | None = None,
+        mask: int = 0,
+        unknown: str = "",
+        accepts: tuple[int, ...] | None = None,
+        refused: tuple[int, ...] = (),
+    ) -> None:
+        self.kind: Final[str] = kind
+        self.bits: Final[int] = bits
+        self.signed: Final[bool] = signed
+        self.out: Final[bool] = out
+        self.flags: Final[type[IntFlag] | None] = flags
+        self.prefix: Final[str] = prefix
+        self.values: Final[type[IntEnum] | None] = values
+        self.mask: Final[int] = mask
+        self.unknown: Final[str] = unknown
+        self.accepts: Final[tuple[int, ...] | None] = accepts
+        self.refused: Final[tuple[int, ...]] = refused
 
 
 Int = Annotated[int, Arg("int", 32, signed=True)]
@@ -77,6 +103,8 @@ TimeT = Annotated[int, Arg("time", 64, signed=True)]
 # A claim of user space, checked by uaccess at each use: a virtual address or a Python program's buffer.
 UserPtr: TypeAlias = int | HostBuffer
 Path = Annotated[UserPtr, Arg("path")]
+# Where a new thread's stack begins: a number, but for a Python program, which has no addresses for that.
+StackTop = Annotated[UserPtr, Arg("addr", 64)]
 # A string that is not a file's name: a long one is cut off.
 Str = Annotated[UserPtr, Arg("string")]
 InBuf = Annotated[UserPtr, Arg("buf")]

@@ -24,5 +24,6 @@ class Undo:
 
     def __exit__(self, kind: object, value: object, trace: object) -> None:
         if kind is not None:
-            for function, *args in reversed(self._steps):
+            while self._steps:
+                function, *args = self._steps.pop()
                 function(*args)

@@ -6,9 +6,8 @@ The functions are in kernel/wait.py.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from procession.include.linux.types import Arg, UserPtr
 
@@ -29,7 +28,8 @@ WALL: Final = 0x40000000
 WCLONE: Final = 0x80000000
 
 # Not a class body: there, names that begin with two underscores are mangled.
-WaitFlags = IntFlag(
+_enum: Callable[..., Any] = IntFlag
+WaitFlags: Final[type[IntFlag]] = _enum(
     "WaitFlags",
     {
         "WNOHANG": WNOHANG,
@@ -41,8 +41,9 @@ WaitFlags = IntFlag(
         "__WALL": WALL,
         "__WNOTHREAD": WNOTHREAD,
     },
+    module=__name__,
 )
-_WAIT4: Final = (WNOHANG, WUNTRACED, WCONTINUED, WNOTHREAD, WALL, WCLONE)
+_WAIT4: Final[tuple[int, ...]] = (WNOHANG, WUNTRACED, WCONTINUED, WNOTHREAD, WALL, WCLONE)
 
 
 # A wait status: the signal that ended the process, 0 if none did, and whether a core was begun.
@@ -81,27 +82,35 @@ IdTypeArg = Annotated[int, Arg("int", 32, signed=True, values=IdType, prefix="P_
 WaitStatus = Annotated[UserPtr, Arg("wait_status", out=True)]
 
 
-@dataclass(eq=False, slots=True)
 class WaitQueueEntry:
     """One sleeper on one queue (wait_queue_t)."""
 
-    task: Task
-    exclusive: bool = False
-    # Called by wake_up with the key; returns true if it woke somebody. None: try_to_wake_up (default_wake_function).
-    func: Callable[[WaitQueueEntry, int, object], bool] | None = None
+    __slots__ = ("task", "exclusive", "func")  # derived
+
+    def __init__(
+        self, task: Task, exclusive: bool = False, func: Callable[[WaitQueueEntry, int, object], bool] | None = None
+    ) -> None:
+        self.task: Task = task
+        self.exclusive: bool = exclusive
+        # Called by wake_up with the key; returns whether it woke. None: try_to_wake_up (default_wake_function).
+        self.func: Callable[[WaitQueueEntry, int, object], bool] | None = func
 
 
-@dataclass(eq=False, slots=True)
 class WaitQueueHead:
     """Sleepers in wake order: non-exclusive ones newest first, then exclusive ones oldest first."""
 
-    lock: SpinLock
-    task_list: list[WaitQueueEntry] = field(default_factory=list)
+    __slots__ = ("lock", "task_list")  # derived
+
+    def __init__(self, lock: SpinLock) -> None:
+        self.lock: SpinLock = lock
+        self.task_list: list[WaitQueueEntry] = []
 
 
-@dataclass(eq=False, slots=True)
 class Completion:
     """struct completion: done counts complete() calls nobody has consumed yet."""
 
-    wait: WaitQueueHead
-    done: int = 0
+    __slots__ = ("wait", "done")  # derived
+
+    def __init__(self, wait: WaitQueueHead) -> None:
+        self.wait: WaitQueueHead = wait
+        self.done: int = 0

@@ -130,7 +130,7 @@ class _Walk:
     """
 
     def __init__(self, k: Kernel, spaces: list[MmStruct]) -> None:
-        words = k.frames.np64.reshape(-1, 512)
+        words = k.frames.arrays().q.reshape(-1, 512)
         roots = [(mm.pgd >> PAGE_SHIFT, nr) for nr, mm in enumerate(spaces) if mm.pgd]
         frames = np.array([pfn for pfn, _ in roots], dtype=np.int64)
         space = np.array([nr for _, nr in roots], dtype=np.int64)
@@ -201,7 +201,7 @@ def _permissions(k: Kernel, spaces: list[MmStruct], walk: _Walk) -> list[str]:
     at >>= 1
     at[~inside] = 0
     entries = walk.entries
-    pflags = k.frames.np_pflags[walk.pfns]
+    pflags = k.frames.arrays().pflags[walk.pfns]
     is_file = (pflags & _FILE_FLAG) != 0
     anon = ~(is_file | walk.zero)
     own = np.array(expected or [0], dtype=np.uint64)[at]
@@ -268,14 +268,14 @@ def _counts(k: Kernel, spaces: list[MmStruct], walk: _Walk) -> list[str]:
     count[k.mm.zero_pfn] += 1
     freed = np.bincount(free, minlength=end)
     out = [f"frame {i} is on the free list {int(freed[i])} times" for i in (freed > 1).nonzero()[0].tolist()]
-    real_count, real_mapped = frames.np_count[:end], frames.np_mapcount[:end]
+    real_count, real_mapped = frames.arrays().count[:end], frames.arrays().mapcount[:end]
     for i in (real_count != count).nonzero()[0].tolist():
         out.append(f"frame {i}: count {real_count[i]}, found {count[i]}{_where(spaces, walk, i)}")
     for i in (real_mapped != mapped).nonzero()[0].tolist():
         out.append(f"frame {i}: mapcount {real_mapped[i]}, found {mapped[i]}{_where(spaces, walk, i)}")
     out += [f"frame {i}: free and in use, or neither" for i in ((freed > 0) != (count == 0)).nonzero()[0].tolist()]
     shared = mapped[walk.pfns] > 1
-    shared &= ((walk.entries & _RW) != 0) & ((frames.np_pflags[walk.pfns] & _FILE_FLAG) == 0)
+    shared &= ((walk.entries & _RW) != 0) & ((frames.arrays().pflags[walk.pfns] & _FILE_FLAG) == 0)
     for i in dict.fromkeys(walk.pfns[shared].tolist()):
         out.append(f"frame {i} is shared and writable{_where(spaces, walk, i)}")
     return out

@@ -45,6 +45,6 @@ def validate_mounts(seen: Census) -> list[str]:
 
 def _namespaces(seen: Census) -> dict[MntNamespace, None]:
     """Return those of all sets of namespaces, and of open files that list them."""
-    found = dict.fromkeys(nsproxy.mnt_ns for nsproxy in seen.nsproxies if nsproxy.mnt_ns is not None)
+    found = dict.fromkeys(nsproxy.mnt_ns for nsproxy in seen.nsproxies)
     found.update(dict.fromkeys(file.private_data for file in seen.open_files if isinstance(file, MountsFile)))
     return found

@@ -1,0 +1,82 @@
+"""Reads a plain `procession run …`, nearly all that is ever typed, without typer.
+
+Whatever is not plain, and whatever is wrong, is left to typer: both give commands.run the same values (a test asks).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from procession.include.linux.threads import NR_CPUS
+
+__all__ = ("parse",)
+
+FLAGS: Final = {
+    "--strace": "strace",
+    "--tree": "tree",
+    "--check": "check",
+    "--unsupported": "unsupported",
+    "--tty": "tty",
+    "-t": "tty",
+    "--interactive": "interactive",
+    "-i": "interactive",
+    "--as-init": "as_init",
+    "--realtime": "realtime",
+}
+VALUES: Final[dict[str, Callable[[str], Any]]] = {
+    "--root": Path,
+    "--trace": Path,
+    "--core": Path,
+    "--fail": str,
+    "--cwd": str,
+    "--env": str,
+    "--seed": int,
+    "--cpus": int,
+    "--memory": str,
+}
+
+
+def parse(arguments: list[str]) -> dict[str, Any] | None:
+    """Return the values for commands.run; None for any other command, and for what typer has to look at."""
+    if not arguments or arguments[0] != "run":
+        return None
+    values: dict[str, Any] = {}
+    rest = arguments[1:]
+    while rest and rest[0].startswith("-") and rest[0] != "--":
+        option = rest.pop(0)
+        if option in ("-it", "-ti"):
+            values["tty"] = values["interactive"] = True
+        elif option in FLAGS:
+            values[FLAGS[option]] = True
+        elif not _value(option, rest, values):
+            return None
+    if rest[:1] == ["--"]:
+        program = rest[1:]
+    elif any(word.startswith("-") for word in rest):
+        return None  # typer looks for options behind the program, too
+    else:
+        program = rest
+    return {**values, "program": program} if program else None
+
+
+def _value(option: str, rest: list[str], values: dict[str, Any]) -> bool:
+    """Take an option that has a value; returns whether it is one that can be understood here."""
+    if "=" in option:
+        option, _, text = option.partition("=")
+    elif rest:
+        text = rest.pop(0)
+    else:
+        return False
+    convert = VALUES.get(option)
+    if convert is None or (convert is int and not (text.isascii() and text.isdecimal())):
+        return False
+    if option == "--cpus" and not 1 <= int(text) <= NR_CPUS:
+        return False
+    name = option.removeprefix("--")
+    if name == "env":
+        values.setdefault(name, []).append(text)
+    else:
+        values[name] = convert(text)
+    return True

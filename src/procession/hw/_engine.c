@@ -1,0 +1,272 @@
+/*
+ * Calls into the CPU engine and out of its hooks, without the cost of ctypes.
+ *
+ * It may call the functions of libunicorn whose addresses bind() was given, and the Python functions that
+ * Engine.hook() was given. It may not know anything of the kernel, decide anything, or keep anything but those addresses:
+ * hw/engine.py does all of this with ctypes where this file was not compiled, and a run is the same with both.
+ *
+ * Python's lock is given up while the engine runs, as ctypes.CDLL does, so that another thread can stop a guest's
+ * endless loop; it is kept in all other calls, as ctypes.PyDLL does. An engine belongs to the thread that runs it.
+ *
+ * Handles and addresses are Python ints. Nothing checks them: hw/unicorn_cpu.py is the only caller.
+ */
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef int uc_emu_start_t(void *uc, uint64_t begin, uint64_t until, uint64_t timeout, size_t count);
+typedef int uc_emu_stop_t(void *uc);
+typedef int uc_reg_t(void *uc, int regid, void *value);
+typedef int uc_hook_add_t(void *uc, size_t *hook, int type, void *callback, void *user_data, uint64_t begin,
+                          uint64_t end, ...);
+
+/* enum uc_x86_reg. */
+enum { EFLAGS = 25, CR3 = 53 };
+
+static uc_emu_start_t *uc_emu_start;
+static uc_emu_stop_t *uc_emu_stop;
+static uc_reg_t *uc_reg_read;
+static uc_reg_t *uc_reg_write;
+static uc_hook_add_t *uc_hook_add;
+
+/* The Python thread whose Engine.start() this thread is in; hooks run as that thread. */
+static __thread PyThreadState *outside;
+
+/* Make an argument a pointer; sets an exception and clears *ok if it is no int. */
+static void *pointer(PyObject *arg, bool *ok)
+{
+    void *value = PyLong_AsVoidPtr(arg);
+    if (value == NULL && PyErr_Occurred())
+        *ok = false;
+    return value;
+}
+
+/* Make an argument an unsigned number of 64 bits, as above. */
+static uint64_t number(PyObject *arg, bool *ok)
+{
+    uint64_t value = PyLong_AsUnsignedLongLong(arg);
+    if (value == (uint64_t)-1 && PyErr_Occurred())
+        *ok = false;
+    return value;
+}
+
+static bool has(Py_ssize_t given, Py_ssize_t wanted)
+{
+    if (given != wanted)
+        PyErr_Format(PyExc_TypeError, "%zd arguments are wanted, not %zd", wanted, given);
+    return given == wanted;
+}
+
+/* Hooks. They catch what goes wrong in them; what comes out all the same is printed, as ctypes does it. */
+
+static void call(PyObject *function, PyObject *const *args, size_t nargs)
+{
+    PyObject *result = PyObject_Vectorcall(function, args, nargs, NULL);
+    if (result == NULL)
+        PyErr_WriteUnraisable(function);
+    Py_XDECREF(result);
+}
+
+static void on_instruction(void *uc, void *function)
+{
+    PyEval_RestoreThread(outside);
+    call(function, NULL, 0);
+    outside = PyEval_SaveThread();
+}
+
+static void on_interrupt(void *uc, uint32_t vector, void *function)
+{
+    PyEval_RestoreThread(outside);
+    PyObject *args[2] = {PyLong_FromLong(0), PyLong_FromUnsignedLong(vector)};
+    if (args[0] != NULL && args[1] != NULL)
+        call(function, args, 2);
+    else
+        PyErr_WriteUnraisable(function);
+    Py_XDECREF(args[0]);
+    Py_XDECREF(args[1]);
+    outside = PyEval_SaveThread();
+}
+
+static bool on_invalid(void *uc, void *function)
+{
+    on_instruction(uc, function);
+    return true;
+}
+
+static uint32_t on_port_in(void *uc, uint32_t port, int size, void *function)
+{
+    on_instruction(uc, function);
+    return 0;
+}
+
+static void on_port_out(void *uc, uint32_t port, int size, uint32_t value, void *function)
+{
+    on_instruction(uc, function);
+}
+
+static void *const trampolines[] = {on_instruction, on_interrupt, on_invalid, on_port_in, on_port_out};
+
+/* An engine: struct uc_struct, which the caller keeps open as long as it uses this. */
+
+typedef struct {
+    PyObject_HEAD
+    void *uc;
+} Engine;
+
+static int engine_init(Engine *self, PyObject *args, PyObject *kwargs)
+{
+    unsigned long long handle;
+    static char *names[] = {"handle", NULL};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "K", names, &handle))
+        return -1;
+    if (uc_emu_start == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "bind() comes first");
+        return -1;
+    }
+    self->uc = (void *)(uintptr_t)handle;
+    return 0;
+}
+
+static PyObject *engine_start(Engine *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    bool ok = has(nargs, 2);
+    if (!ok)
+        return NULL;
+    uint64_t begin = number(args[0], &ok), count = number(args[1], &ok);
+    if (!ok)
+        return NULL;
+    PyThreadState *before = outside;
+    outside = PyEval_SaveThread();
+    int status = uc_emu_start(self->uc, begin, 0, 0, count);
+    PyEval_RestoreThread(outside);
+    outside = before;
+    /* Compiled code never looks whether a signal has come, as the interpreter does between two bytecodes. */
+    if (PyErr_CheckSignals() < 0)
+        return NULL;
+    return PyLong_FromLong(status);
+}
+
+static PyObject *engine_stop(Engine *self, PyObject *unused)
+{
+    uc_emu_stop(self->uc);
+    Py_RETURN_NONE;
+}
+
+static PyObject *engine_flags(Engine *self, PyObject *unused)
+{
+    uint64_t value = 0;
+    uc_reg_read(self->uc, EFLAGS, &value);
+    return PyLong_FromUnsignedLong((uint32_t)value);
+}
+
+static PyObject *engine_set_cr3(Engine *self, PyObject *arg)
+{
+    bool ok = true;
+    uint64_t value = number(arg, &ok);
+    if (!ok)
+        return NULL;
+    uc_reg_write(self->uc, CR3, &value);
+    Py_RETURN_NONE;
+}
+
+static PyObject *engine_read(Engine *self, PyObject *arg)
+{
+    bool ok = true;
+    int regid = (int)number(arg, &ok);
+    if (!ok)
+        return NULL;
+    uint64_t value[8] = {0};
+    uc_reg_read(self->uc, regid, value);
+    return PyLong_FromUnsignedLongLong(value[0]);
+}
+
+static PyObject *engine_write(Engine *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    bool ok = has(nargs, 3);
+    if (!ok)
+        return NULL;
+    int regid = (int)number(args[0], &ok);
+    uint64_t value[8] = {number(args[1], &ok), number(args[2], &ok)};
+    if (!ok)
+        return NULL;
+    uc_reg_write(self->uc, regid, value);
+    Py_RETURN_NONE;
+}
+
+static PyObject *engine_hook(Engine *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    bool ok = has(nargs, 4);
+    if (!ok)
+        return NULL;
+    int kind = (int)number(args[0], &ok), instruction = (int)number(args[1], &ok);
+    uint64_t shape = number(args[2], &ok);
+    if (!ok)
+        return NULL;
+    if (shape >= sizeof(trampolines) / sizeof(*trampolines)) {
+        PyErr_SetString(PyExc_ValueError, "no such hook");
+        return NULL;
+    }
+    size_t hook = 0;
+    int status = uc_hook_add(self->uc, &hook, kind, trampolines[shape], args[3], 1, 0, instruction);
+    return Py_BuildValue("iKO", status, (unsigned long long)hook, args[3]);
+}
+
+static PyMethodDef engine_methods[] = {
+    {"start", (PyCFunction)(void *)engine_start, METH_FASTCALL,
+     "start(begin, count) -> status\n\nRun from begin until stopped, or count instructions unless 0."},
+    {"stop", (PyCFunction)(void *)engine_stop, METH_NOARGS, "stop()\n\nEnd a run; from any thread."},
+    {"flags", (PyCFunction)(void *)engine_flags, METH_NOARGS, "flags() -> int\n\nReturn eflags."},
+    {"set_cr3", (PyCFunction)(void *)engine_set_cr3, METH_O, "set_cr3(value)\n\nSet CR3, and flush the TLB."},
+    {"read", (PyCFunction)(void *)engine_read, METH_O, "read(register) -> int\n\nReturn its lowest 64 bits."},
+    {"write", (PyCFunction)(void *)engine_write, METH_FASTCALL,
+     "write(register, low, high)\n\nSet a register of at most 128 bits."},
+    {"hook", (PyCFunction)(void *)engine_hook, METH_FASTCALL,
+     "hook(kind, instruction, shape, function) -> (status, number, what to keep)\n\nCall function at an event."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyTypeObject engine_type = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "procession.hw._engine.Engine",
+    .tp_basicsize = sizeof(Engine),
+    .tp_flags = Py_TPFLAGS_DEFAULT,
+    .tp_doc = "Engine(handle): an open engine of libunicorn.",
+    .tp_methods = engine_methods,
+    .tp_init = (initproc)engine_init,
+    .tp_new = PyType_GenericNew,
+};
+
+static PyObject *bind(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    bool ok = has(nargs, 5);
+    if (ok) {
+        uc_emu_stop = (uc_emu_stop_t *)pointer(args[1], &ok);
+        uc_reg_read = (uc_reg_t *)pointer(args[2], &ok);
+        uc_reg_write = (uc_reg_t *)pointer(args[3], &ok);
+        uc_hook_add = (uc_hook_add_t *)pointer(args[4], &ok);
+        uc_emu_start = (uc_emu_start_t *)pointer(args[0], &ok);
+    }
+    if (!ok)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef functions[] = {
+    {"bind", (PyCFunction)(void *)bind, METH_FASTCALL,
+     "bind(uc_emu_start, uc_emu_stop, uc_reg_read, uc_reg_write, uc_hook_add)\n\nSay at what addresses they are."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef module = {
+    PyModuleDef_HEAD_INIT, "procession.hw._engine", "Calls into the CPU engine and out of its hooks.", -1, functions,
+};
+
+PyMODINIT_FUNC PyInit__engine(void)
+{
+    PyObject *made = PyModule_Create(&module);
+    if (made != NULL && PyModule_AddType(made, &engine_type) < 0)
+        Py_CLEAR(made);
+    return made;
+}
