@@ -134,7 +134,7 @@ def find_compiler(folder: Path, *, zig: bool) -> list[str]:
     for command in compilers(zig=zig):
         try:
             run([*command, *FLAGS, f"-I{sysconfig.get_paths()['include']}", "-c", str(probe), "-o", str(probe) + ".o"])
-        except (CompileError, OSError) as error:
+        except (CompileError, OSError, ImportError) as error:
             said = f"{shlex.join(command)}: {error}"
         else:
             return command

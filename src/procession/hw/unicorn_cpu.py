@@ -343,8 +343,10 @@ class UnicornCpu:
         self.running = True
         if self._has_exits:
             self._exits_on()
-        status = self._start(self.q[self.layout.rip_q], count)
-        self.running = False
+        try:
+            status = self._start(self.q[self.layout.rip_q], count)
+        finally:
+            self.running = False
         if self.error is not None:
             error, self.error = self.error, None
             raise error

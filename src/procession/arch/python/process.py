@@ -107,7 +107,7 @@ class PythonThread:
                 return None
 
     def _call(self, current: Task) -> KernelStack | None:
-        """Answer the request; returns the call's coroutine if it has gone to sleep."""
+        """Answer the request; returns the call's kernel stack if it has gone to sleep."""
         try:
             name, args = self.request
         except Exception:  # noqa: BLE001 -- whatever it is, taking it apart is not what it was made for
