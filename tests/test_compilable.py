@@ -27,6 +27,8 @@ def complaints(text):
             found.append((node.lineno, "a compiled object's class cannot change"))
         if isinstance(node, ast.ClassDef) and len(node.bases) > 1:
             found.append((node.lineno, "a compiled class has one base"))
+        if isinstance(node, ast.ClassDef) and any(ast.unparse(base).startswith("io.") for base in node.bases):
+            found.append((node.lineno, "a base that is CPython's own cannot be extended"))
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice) and has_effects(node.slice):
             found.append((node.lineno, "what stands in a slice may be evaluated twice"))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and reuses_a_name(node):
@@ -63,6 +65,7 @@ def test_sources_can_be_compiled():
     "from dataclasses import dataclass",
     "file.__class__ = DirFile",
     "class A(B, C): pass",
+    "class A(io.TextIOBase): pass",
     "data = data[os.write(fd, data) :]",
     "def f():\n try: g()\n except OSError as e: a = e\n except ValueError as e: a = e\n",
 ])
