@@ -1,5 +1,6 @@
 """A machine without a kernel: frames, page tables made by hand, one engine, hooks that note what happens."""
 
+from procession.hw.clock import NEVER
 from procession.hw.cpu import X86_TRAP_PF
 from procession.hw.memory import Frames
 from procession.hw.unicorn_cpu import CpuRegisters, UnicornCpu, user_template
@@ -16,7 +17,7 @@ AX, CX, DX, BX, SP, BP, SI, DI = range(8)
 class Machine:
     """One address space of 2 MiB at CODE, over 16 MiB of memory; code and data are mapped."""
 
-    def __init__(self, size=16 << 20, *, counted=False, frames=None):
+    def __init__(self, size=16 << 20, *, frames=None):
         self.frames = frames or Frames(size)
         self.pgd = 1 << 12
         q = self.frames.q
@@ -27,11 +28,11 @@ class Machine:
         self.events = []
         self.on_fault = None
         self.syscalls_left = 0
-        self.cpu = self.engine(counted=counted)
+        self.cpu = self.engine()
         self.use(self.cpu)
 
-    def engine(self, *, counted=False):
-        return UnicornCpu(self.frames.addr, self.frames.nr_pages << 12, counted=counted, memory=self.frames)
+    def engine(self):
+        return UnicornCpu(self.frames.addr, self.frames.nr_pages << 12, memory=self.frames)
 
     def use(self, cpu):
         """Make cpu the engine that run() runs."""
@@ -54,10 +55,12 @@ class Machine:
         self.cpu.drop_code([CODE_FRAME])
         self.cpu.set_page_table(self.pgd)
 
-    def run(self, ip=CODE, count=0):
+    def run(self, ip=CODE, ns=NEVER):
+        """Run from ip until a hook stops it or ns have passed; returns what the hooks noted."""
         self.events.clear()
         self.cpu.q[self.ip] = ip
-        self.cpu.run(count)
+        self.cpu.arm(ns)
+        self.cpu.run()
         return self.events
 
     # hw.cpu.Hooks

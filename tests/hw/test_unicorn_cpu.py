@@ -1,11 +1,12 @@
 """The engine does what the kernel counts on (design: facts measured with Unicorn)."""
 
+import ctypes
 import struct
 import threading
 
 from machine import AX, BX, CODE, CODE_FRAME, CX, DATA, DATA_FRAME, DI, DX, NX, PLAIN, RW, SI, TEXT, D, Machine
 import pytest
-from unicorn import x86_const
+from unicorn import unicorn_const, x86_const
 
 from procession.hw import calibration, unicorn_cpu
 from procession.hw.cpu import X86_TRAP_BP, X86_TRAP_DE, X86_TRAP_GP, X86_TRAP_PF, X86_TRAP_UD, CpuError
@@ -14,13 +15,6 @@ from procession.hw.cpu import X86_TRAP_BP, X86_TRAP_DE, X86_TRAP_GP, X86_TRAP_PF
 @pytest.fixture
 def m():
     machine = Machine()
-    yield machine
-    machine.cpu.close()
-
-
-@pytest.fixture
-def counting():
-    machine = Machine(counted=True)
     yield machine
     machine.cpu.close()
 
@@ -207,56 +201,163 @@ def test_no_host_entropy(m, code):
 # Counting.
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 10, 1001, 100_000])
-def test_count_is_exact(counting, count):
-    m = counting
-    m.code("48ffc0 ebfb")              # inc rax; jmp
+def test_bytes_of_code_are_the_time(m):
+    m.code("48ffc0 90 0f05")            # six bytes
+    m.run()
+    assert m.cpu.spent() == 1           # and a half, which is kept
+    m.run()
+    assert m.cpu.spent() == 2
+    assert m.cpu.spent() == 0
+
+
+@pytest.mark.parametrize("ns", [-5, 0, 1, 2, 10, 1001, 100_000])
+def test_a_run_ends_behind_the_block_that_spends_the_last(m, ns):
+    m.code("48ffc0 ebfb")               # inc rax; jmp: five bytes
     m.cpu.q[AX] = 0
-    m.run(count=count)
-    assert m.cpu.q[AX] == (count + 1) // 2
-    counters = m.cpu.counter
-    assert min(counters[m.cpu.counter_q], counters[m.cpu.limit_q]) == count
+    assert m.run(ns=ns) == []
+    assert m.cpu.was_cut()
+    turns = m.cpu.q[AX]
+    assert turns == max(1, -(-4 * ns // 5))
+    assert m.cpu.spent() == 5 * turns // 4
+    assert m.cpu.q[m.ip] == CODE
 
 
-def test_count_when_stopped_early(counting):
-    m = counting
-    m.code("90 90 90 0f05 90 90 0f05")
-    m.run(count=1000)
-    assert m.cpu.counter[m.cpu.counter_q] == 4
-    m.run(CODE + 5, count=1000)
-    assert m.cpu.counter[m.cpu.counter_q] == 3
-
-
-def test_limit_can_be_moved_inside_a_hook(counting):
-    m = counting
-    m.code("0f05 90 90 90 90 90 90 90 90 90 90")
+def test_the_limit_can_be_moved_inside_a_hook(m):
+    m.code("0f05 48ffc0 ebfb")
+    m.cpu.q[AX] = 0
     m.syscalls_left = 1
     original = m.syscall
 
     def syscall():
         original()
-        m.cpu.counter[m.cpu.limit_q] = m.cpu.counter[m.cpu.counter_q] + 4
+        assert m.cpu.spent() == 0       # two bytes
+        m.cpu.arm(25)
 
     m.syscall = syscall
     m.use(m.cpu)
-    m.run(count=1000)
-    assert m.cpu.q[m.ip] == CODE + 2 + 4
+    m.run()
+    assert m.cpu.q[AX] == 20
 
 
-def test_faults_while_counting(counting):
-    m = counting
-    m.code("488b0425 00104000 90 0f05")
-    m.on_fault = lambda _: m.map(DATA, DATA_FRAME, PLAIN) or True
-    assert m.run(count=100) == [(X86_TRAP_PF, CODE, DATA, 4), ("syscall", 0)]
-    # The load is begun twice.
-    assert m.cpu.counter[m.cpu.counter_q] == 4
+def test_what_a_fault_leaves_of_a_block_is_not_counted(m):
+    m.code("48ffc0 488b0425 00104000 90 90 90 90 0f05")     # inc rax; mov rax, [DATA]; nop ...; syscall
+    seen = []
+
+    def fault(_):
+        seen.append(m.cpu.spent_until(m.cpu.q[m.ip]))
+        m.map(DATA, DATA_FRAME, PLAIN)
+        return True
+
+    m.on_fault = fault
+    assert m.run() == [(X86_TRAP_PF, CODE + 3, DATA, 4), ("syscall", 0)]
+    assert seen == [0]                  # three bytes, and then eight, four and two
+    assert m.cpu.spent() == 4
+
+
+def test_what_is_begun_behind_a_stop_is_taken_back(m):
+    m.code("90 90 90 90 ee 48ffc0 0f05 90 90 90 90 0f05")      # nop ...; out dx, al; inc rax; syscall; nop ...; syscall
+    seen = []
+
+    def port_io():
+        seen.append(m.cpu.spent_until(m.cpu.q[m.ip]))
+        m.cpu.stop()
+
+    m.port_io = port_io
+    m.use(m.cpu)
+    m.run()
+    m.cpu.rewind()
+    assert seen == [1]
+    assert m.cpu.spent() == 0
+
+
+# add, adc, sbb, rcl, inc, shifts, bt, lahf, string compare, sse compare: whatever leaves flags in another form.
+FLAGGY = (
+    "b932000000 4801d8 4883d200 4819d3 48c1d003 48ffc6 4983d000 48d1e0 4983d100 f9 4983d200 f8 4983d200"
+    "9f 0fb6ec 4901ea 4839d8 410f92c3 660f2fc1 410f97c4 7502 ffc0 ffc9 75c0 0f05"
+)
+
+def test_an_engine_that_does_not_know_its_blocks_counts_instructions(m, monkeypatch):
+    monkeypatch.setattr(unicorn_cpu, "_counting", [])
+    monkeypatch.setattr(calibration, "COUNTED", (calibration.COUNTED[0], calibration.COUNTED[1] + 1))
+    with pytest.warns(RuntimeWarning, match="by instruction"):
+        other = Machine()
+    other.code("48ffc0 488b0425 00104000 90 0f05")
+    other.map(DATA, DATA_FRAME, PLAIN)
+    assert other.run() == [("syscall", 0)]
+    assert other.cpu.spent() == 3
+    assert other.run(ns=1) == []
+    assert other.cpu.q[other.ip] == CODE + 3        # not at the end of the block
+    other.cpu.close()
+    again = Machine()                               # without a second warning
+    again.cpu.close()
+
+
+def test_a_handle_without_the_field_is_left_alone(m, monkeypatch):
+    monkeypatch.setattr(unicorn_cpu, "_exit_requests", [])
+    monkeypatch.setattr(calibration, "_BOOLEANS", ())
+    with pytest.warns(RuntimeWarning, match="slower"):
+        other = Machine()
+    other.code("48ffc0 90 0f05")
+    other.run()
+    assert other.cpu.spent() == 1
+    other.cpu.close()
+
+
+# What ends it; whether the instruction at the end has been executed.
+REFERENCE = (
+    (FLAGGY, True),
+    ("b964000000 f3a4 0f05", True),                     # rep movsb
+    ("b900000000 f3a4 0f05", True),
+    ("b932000000 48ffc8 7500 ffc9 75f7 0f05", True),
+    ("48b80000000000000080 ffe0", True),                # to where nothing can be: the jump is done, or it is at fault
+    ("b801000000 ffe0", True),                          # to where nothing is
+    ("31d2 31c9 90 90 f7f1 90 90", False),
+    ("90 0f0b 90", False), ("90 0f3f 90", False), ("90 488b042500000000 90 90 90", False),
+    ("90 cc", True), ("90 cd80", True),
+)
+
+
+@pytest.mark.parametrize(("code", "done"), REFERENCE)
+@pytest.mark.parametrize("asks", [0, 1], ids=["asked behind each access", "asked before blocks"])
+def test_the_sum_is_that_of_the_instructions(code, done, asks):
+    """A hook on each instruction adds up the same."""
+    places, sums = [], []
+    for by_instruction in (False, True):
+        machine = Machine()
+        machine.map(DATA, DATA_FRAME, PLAIN | RW | D)
+        cpu = machine.cpu
+        assert unicorn_cpu._exit_requests[0] >= 0
+        ctypes.c_ubyte.from_address(cpu.handle + unicorn_cpu._exit_requests[0]).value = asks
+        sizes = []
+        if by_instruction:
+            cpu._uc.hook_add(unicorn_const.UC_HOOK_CODE, lambda *args, to=sizes: to.append(args[2]))
+        machine.code(code)
+        cpu.q[DI], cpu.q[SI] = DATA + 512, DATA
+        totals = []
+
+        def interrupt(engine, vector, machine=machine, cpu=cpu, totals=totals):
+            totals.append(cpu.spent() if done else cpu.spent_until(cpu.q[machine.ip]))
+            Machine.interrupt(machine, engine, vector)
+
+        def syscall(machine=machine, cpu=cpu, totals=totals):
+            totals.append(cpu.spent())
+            Machine.syscall(machine)
+
+        machine.interrupt, machine.syscall = interrupt, syscall
+        machine.use(cpu)
+        machine.run()
+        places.append(cpu.q[machine.ip])
+        sums.append(sum(sizes if done else sizes[:-1]) // 4 if by_instruction else totals[0])
+        cpu.close()
+    assert places[0] == places[1]
+    assert sums[0] == sums[1]
 
 
 # Contexts.
 
 
 def test_registers_move_between_engines(m):
-    other = m.engine(counted=True)
+    other = m.engine()
     task = m.task()
     m.cpu.load(task)
     m.code("48ffc0 d9e8 f20f5ac1 0f05 48ffc0 f9 0f05")
@@ -272,7 +373,7 @@ def test_registers_move_between_engines(m):
     assert task.cpu is other
     assert cpu.owner is None
     assert task.q[AX] == 42
-    m.run(resume, count=100)
+    m.run(resume)
     assert m.events == [("syscall", 43)]
     layout = other.layout
     assert struct.unpack("<f", other.state[layout.xmm:layout.xmm + 4])[0] == 2.5
@@ -307,36 +408,30 @@ def test_arithmetic_flags_survive_being_put_away(m):
     assert m.cpu.q[BX] & 0xFF == 1
 
 
-@pytest.mark.parametrize("counted", [False, True])
 @pytest.mark.parametrize("zero", [0, 0x40])
-def test_flags_are_obeyed_where_the_layout_says(counted, zero):
-    machine = Machine(counted=counted)
+def test_flags_are_obeyed_where_the_layout_says(zero):
+    machine = Machine()
     machine.code("7407 b801000000 0f05 b802000000 0f05")      # jz; mov eax,1; syscall; mov eax,2; syscall
     machine.cpu.q[machine.cpu.layout.rflags_q] = 0x202 | zero
-    assert machine.run(count=100 if counted else 0) == [("syscall", 2 if zero else 1)]
+    assert machine.run() == [("syscall", 2 if zero else 1)]
     machine.cpu.close()
 
 
-# add, adc, sbb, rcl, inc, shifts, bt, lahf, string compare, sse compare: whatever leaves flags in another form.
-FLAGGY = (
-    "b932000000 4801d8 4883d200 4819d3 48c1d003 48ffc6 4983d000 48d1e0 4983d100 f9 4983d200 f8 4983d200"
-    "9f 0fb6ec 4901ea 4839d8 410f92c3 660f2fc1 410f97c4 7502 ffc0 ffc9 75c0 0f05"
-)
-
-
-@pytest.mark.parametrize("step", [1, 2, 3, 5, 7, 1000])
-def test_interrupting_anywhere_changes_nothing(m, step):
+@pytest.mark.parametrize("ns", [1, 2, 3, 5, 7, 1000])
+def test_interrupting_anywhere_changes_nothing(m, ns):
     m.code(FLAGGY)
     m.run()
     expected = list(m.cpu.q[:16])
     assert expected[CX] == 0
-    counting = Machine(counted=True)
-    cpu, task, other = counting.cpu, counting.task(), counting.task()
+    cut = Machine()
+    cpu, task, other = cut.cpu, cut.task(), cut.task()
     cpu.load(task)
-    counting.code(FLAGGY)
-    cpu.q[counting.ip] = CODE
-    while not counting.events:
-        cpu.run(step)
+    cut.code(FLAGGY)
+    cpu.q[cut.ip] = CODE
+    while not cut.events:
+        cpu.spent()
+        cpu.arm(ns)
+        cpu.run()
         flags = cpu.q[cpu.layout.rflags_q]
         cpu.load(other)
         cpu.load(task)
@@ -397,10 +492,10 @@ def test_self_modifying_code_is_seen_by_its_own_engine_only(m):
     m.map(DATA, DATA_FRAME, TEXT | RW | D)
     body = "b801000000 0f05"
     m.frames.phys[(DATA_FRAME << 12):(DATA_FRAME << 12) + 7] = bytes.fromhex(body)
-    other = m.engine(counted=True)
+    other = m.engine()
     first = m.cpu
     m.use(other)
-    assert m.run(DATA, count=100) == [("syscall", 1)]
+    assert m.run(DATA) == [("syscall", 1)]
     m.use(first)
     m.cpu.q[DI] = DATA
     m.code("c6470105 ffe7")                 # mov byte [rdi+1], 5; jmp rdi
@@ -408,7 +503,7 @@ def test_self_modifying_code_is_seen_by_its_own_engine_only(m):
     m.use(other)
     other.drop_code([DATA_FRAME])
     other.set_page_table(m.pgd)
-    assert m.run(DATA, count=100) == [("syscall", 5)]
+    assert m.run(DATA) == [("syscall", 5)]
     other.close()
 
 
@@ -440,15 +535,14 @@ def test_endless_loop_can_be_interrupted_from_another_thread(m):
 # Determinism.
 
 
-def test_string_instructions_count_the_same_each_time(counting):
-    m = counting
+def test_string_instructions_count_the_same_each_time(m):
     m.map(DATA, DATA_FRAME, PLAIN | RW | D)
     m.code("b964000000 f3a4 0f05")
     counts = set()
     for _ in range(3):
         m.cpu.q[DI], m.cpu.q[SI] = DATA + 512, DATA
-        m.run(count=10_000)
-        counts.add(m.cpu.counter[m.cpu.counter_q])
+        m.run()
+        counts.add(m.cpu.spent_until(m.cpu.q[m.ip] + 2))
         assert m.cpu.q[CX] == 0
     assert len(counts) == 1
 

@@ -1,9 +1,10 @@
 /*
- * Calls into the CPU engine and out of its hooks, without the cost of ctypes.
+ * Calls into the CPU engine and out of its hooks, without the cost of ctypes, and the count of the code it runs.
  *
  * It may call the functions of libunicorn whose addresses bind() was given, and the Python functions that
- * Engine.hook() was given. It may not know anything of the kernel, decide anything, or keep anything but those addresses:
- * hw/engine.py does all of this with ctypes where this file was not compiled, and a run is the same with both.
+ * Engine.hook() was given. It may not know anything of the kernel, decide anything, or keep anything but those addresses
+ * and the count: hw/engine.py does all of this with ctypes where this file was not compiled, says how the count works,
+ * and a run is the same with both.
  *
  * Python's lock is given up while the engine runs, as ctypes.CDLL does, so that another thread can stop a guest's
  * endless loop; it is kept in all other calls, as ctypes.PyDLL does. An engine belongs to the thread that runs it.
@@ -106,6 +107,37 @@ static void on_port_out(void *uc, uint32_t port, int size, uint32_t value, void 
     on_instruction(uc, function);
 }
 
+/* The count. */
+
+enum { CODE_BYTES_PER_NS = 4, LONGEST_BLOCK = 1 << 16 };
+static const long long LONGEST_NS = 1LL << 58;
+
+typedef struct {
+    int64_t sum;            /* bytes of code begun */
+    volatile int64_t limit; /* more than this many end the run; let_out() writes it from another thread */
+    uint64_t end;           /* of the last block begun */
+    bool fresh;             /* the block that spends the last of it is still to be run */
+    bool cut;               /* the limit has ended the run */
+    int64_t mark;           /* sum when it was last asked for */
+    int64_t seen_ns;        /* the same as time */
+} Count;
+
+static void on_block(void *uc, uint64_t pc, uint32_t size, void *data)
+{
+    Count *count = data;
+    count->sum += size;
+    count->end = pc + size;
+    if (count->sum <= count->limit)
+        return;
+    if (count->fresh) {
+        count->fresh = false;
+        return;
+    }
+    count->sum -= size;
+    count->cut = true;
+    uc_emu_stop(uc);
+}
+
 static void *const trampolines[] = {on_instruction, on_interrupt, on_invalid, on_port_in, on_port_out};
 
 /* An engine: struct uc_struct, which the caller keeps open as long as it uses this. */
@@ -113,6 +145,7 @@ static void *const trampolines[] = {on_instruction, on_interrupt, on_invalid, on
 typedef struct {
     PyObject_HEAD
     void *uc;
+    Count count;
 } Engine;
 
 static int engine_init(Engine *self, PyObject *args, PyObject *kwargs)
@@ -127,6 +160,73 @@ static int engine_init(Engine *self, PyObject *args, PyObject *kwargs)
     }
     self->uc = (void *)(uintptr_t)handle;
     return 0;
+}
+
+static PyObject *engine_count(Engine *self, PyObject *arg)
+{
+    bool ok = true;
+    int kind = (int)number(arg, &ok);
+    if (!ok)
+        return NULL;
+    size_t hook = 0;
+    int status = uc_hook_add(self->uc, &hook, kind, on_block, &self->count, 1, 0);
+    return Py_BuildValue("iK", status, (unsigned long long)hook);
+}
+
+static PyObject *engine_zero(Engine *self, PyObject *unused)
+{
+    self->count.sum = self->count.mark = self->count.seen_ns = 0;
+    Py_RETURN_NONE;
+}
+
+static PyObject *engine_arm(Engine *self, PyObject *arg)
+{
+    long long ns = PyLong_AsLongLong(arg);
+    if (ns == -1 && PyErr_Occurred())
+        return NULL;
+    Count *count = &self->count;
+    count->limit = (count->seen_ns + (ns < LONGEST_NS ? ns : LONGEST_NS)) * CODE_BYTES_PER_NS - 1;
+    count->fresh = true;
+    count->cut = false;
+    Py_RETURN_NONE;
+}
+
+static PyObject *engine_spent(Engine *self, PyObject *unused)
+{
+    Count *count = &self->count;
+    count->mark = count->sum;
+    int64_t ns = count->sum / CODE_BYTES_PER_NS;
+    int64_t passed = ns - count->seen_ns;
+    count->seen_ns = ns;
+    return PyLong_FromLongLong(passed);
+}
+
+static PyObject *engine_spent_until(Engine *self, PyObject *arg)
+{
+    bool ok = true;
+    uint64_t rest = self->count.end - number(arg, &ok);
+    if (!ok)
+        return NULL;
+    if (rest <= LONGEST_BLOCK)
+        self->count.sum -= (int64_t)rest;
+    return engine_spent(self, NULL);
+}
+
+static PyObject *engine_rewind(Engine *self, PyObject *unused)
+{
+    self->count.sum = self->count.mark;
+    Py_RETURN_NONE;
+}
+
+static PyObject *engine_was_cut(Engine *self, PyObject *unused)
+{
+    return PyBool_FromLong(self->count.cut);
+}
+
+static PyObject *engine_let_out(Engine *self, PyObject *unused)
+{
+    self->count.limit = -1;
+    Py_RETURN_NONE;
 }
 
 static PyObject *engine_start(Engine *self, PyObject *const *args, Py_ssize_t nargs)
@@ -214,6 +314,20 @@ static PyObject *engine_hook(Engine *self, PyObject *const *args, Py_ssize_t nar
 }
 
 static PyMethodDef engine_methods[] = {
+    {"count", (PyCFunction)(void *)engine_count, METH_O,
+     "count(kind) -> (status, number)\n\nCount from now on."},
+    {"zero", (PyCFunction)(void *)engine_zero, METH_NOARGS, "zero()\n\nForget what has been counted so far."},
+    {"arm", (PyCFunction)(void *)engine_arm, METH_O, "arm(ns)\n\nEnd the run when ns have passed since spent()."},
+    {"spent", (PyCFunction)(void *)engine_spent, METH_NOARGS,
+     "spent() -> int\n\nReturn the ns that have passed since this was last asked."},
+    {"spent_until", (PyCFunction)(void *)engine_spent_until, METH_O,
+     "spent_until(ip) -> int\n\nReturn the same, the last block having been run up to ip only."},
+    {"rewind", (PyCFunction)(void *)engine_rewind, METH_NOARGS,
+     "rewind()\n\nTake back what was counted since spent()."},
+    {"was_cut", (PyCFunction)(void *)engine_was_cut, METH_NOARGS,
+     "was_cut() -> bool\n\nReturn whether the limit has ended the run."},
+    {"let_out", (PyCFunction)(void *)engine_let_out, METH_NOARGS,
+     "let_out()\n\nEnd the run before one of the next blocks; from any thread."},
     {"start", (PyCFunction)(void *)engine_start, METH_FASTCALL,
      "start(begin, count) -> status\n\nRun from begin until stopped, or count instructions unless 0."},
     {"stop", (PyCFunction)(void *)engine_stop, METH_NOARGS, "stop()\n\nEnd a run; from any thread."},

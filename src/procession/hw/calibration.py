@@ -13,8 +13,9 @@ import os
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-from unicorn import x86_const
+from unicorn import unicorn_const, x86_const
 
+from procession.hw.clock import CODE_BYTES_PER_NS
 from procession.hw.cpu import CpuError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from procession.hw.unicorn_cpu import UnicornCpu
 
-__all__ = ("CpuCounter", "Layout", "Peeker", "calibrate", "calibrate_counter", "find_state")
+__all__ = ("COUNTED", "Layout", "Peeker", "calibrate", "counts_blocks", "find_exit_request", "find_state")
 
 HANDLE_SIZE: Final = 8 << 10  # bytes of the handle that are searched
 _SPAN: Final = 1 << 16  # bytes behind a pointer that are searched for the registers
@@ -105,16 +106,6 @@ class Layout:
         self.x87_start: Final[int] = min(fpuc, fpus, fpstt, fptags, fpregs)
         self.x87_end: Final[int] = max(fpuc + 2, fpus + 2, fpstt + 4, fptags + 8, fpregs + 8 * 16)
         self.xmm_end: Final[int] = xmm + 16 * xmm_stride
-
-
-class CpuCounter:
-    """Where a counting engine's handle has the instructions begun and their limit (64-bit words)."""
-
-    __slots__ = ("counter_q", "limit_q")  # derived
-
-    def __init__(self, counter_q: int, limit_q: int) -> None:
-        self.counter_q: Final[int] = counter_q
-        self.limit_q: Final[int] = limit_q
 
 
 class Peeker:
@@ -325,19 +316,63 @@ def _find_x87(cpu: UnicornCpu, probe: _Probe) -> tuple[int, int, int, int]:
     return tops[0], status, tags[0], registers[0] - 6 - 7 * 16
 
 
-def calibrate_counter(cpu: UnicornCpu, words: memoryview) -> CpuCounter:
-    """Find the counter of a counting engine in its handle: two runs of known length must show it in one place."""
-    spin = bytes.fromhex("ebfe")
-    places: set[int] = set()
-    for count in (10_007, 20_011):
-        cpu.run_firmware(spin, count)
-        found = {i for i in range(len(words) - 1) if words[i] == count + 1 and words[i + 1] == count}
-        places = found if not places else places & found
-    if len(places) != 1:
-        raise CpuError(f"calibration: instruction counter found at {sorted(places)}")
-    at = places.pop()
-    # A run that ends early must count just what it ran: three instructions and the system call.
-    cpu.run_firmware(bytes.fromhex("90 90 90 0f05"), 1000)
-    if words[at] != 4:
-        raise CpuError(f"calibration: 4 instructions counted as {words[at]}")
-    return CpuCounter(at, at + 1)
+# mov ecx, 10; dec ecx; jnz; syscall: and what it counts.
+COUNTED: Final = (bytes.fromhex("b90a000000 ffc9 75fc 0f05"), 47 // CODE_BYTES_PER_NS)
+
+
+def counts_blocks(cpu: UnicornCpu) -> bool:
+    """Whether the engine calls its hook once a block, with the block's size: a loop of known length must show it."""
+    code, ns = COUNTED
+    cpu.zero()
+    cpu.run_firmware(code)
+    cpu.write_register(x86_const.UC_X86_REG_EFLAGS, 0x202)
+    return cpu.spent() == ns
+
+
+_MODES: Final = (unicorn_const.UC_CTL_CONTEXT_CPU, unicorn_const.UC_CTL_CONTEXT_MEMORY)
+
+
+def find_exit_request(cpu: UnicornCpu, set_context_mode: Callable[[int], None]) -> int:
+    """Return where in the handle a 1 makes the engine look for a stop only before blocks; -1 if it is not there.
+
+    The engine calls a C function behind each access to memory as well, to look whether it shall stop. It costs a
+    quarter of the time of most programs, and a stop that it sees behind a store makes the store happen twice. The
+    field is the third of four booleans some words behind the mode of contexts, which can be set officially.
+    """
+    peeker = Peeker()
+    shown = []
+    try:
+        for mode in _MODES:
+            set_context_mode(mode)
+            shown.append(peeker.peek(cpu.handle, HANDLE_SIZE))
+        set_context_mode(_MODES[0])
+    finally:
+        peeker.close()
+    before, after = (data[: len(data) & ~3] for data in shown)
+    for place in _became(before, after, *(mode.to_bytes(4, "little") for mode in _MODES)):
+        # The mode, filled up to eight bytes; the size of a context; an address; hook_insert, first_tb, ours, init_done.
+        at = (place + 4 + 7 & ~7) + 16
+        if after[at : at + 4] not in _BOOLEANS or not _ends_behind_a_store(cpu):
+            continue
+        request = (ctypes.c_ubyte * 1).from_address(cpu.handle + at + 2)
+        request[0] = 1
+        if not _ends_behind_a_store(cpu):
+            return at + 2
+        request[0] = 0
+    return -1
+
+
+_BOOLEANS: Final = (b"\0\0\0\1", b"\0\1\0\1")
+
+
+def _ends_behind_a_store(cpu: UnicornCpu) -> bool:
+    """Whether a stop in the middle of a block, which port I/O asks for, lets only one of the next two stores happen."""
+    cpu.scratch[:] = bytes(len(cpu.scratch))
+    cpu.write_register(x86_const.UC_X86_REG_RDI, cpu.scratch_address)
+    cpu.write_register(x86_const.UC_X86_REG_RAX, _MARK)
+    # out dx, al; mov [rdi], rax; mov [rdi+8], rax; syscall
+    cpu.run_firmware(bytes.fromhex("ee 488907 48894708 0f05"))
+    first, second = struct.unpack("<2Q", cpu.scratch)
+    if first != _MARK or second not in {0, _MARK}:
+        raise CpuError("calibration: port I/O does not end a run as it used to")
+    return bool(second != _MARK)

@@ -1,6 +1,11 @@
-"""Calls into the CPU engine and out of its hooks, by ctypes.
+"""Calls into the CPU engine and out of its hooks, by ctypes, and the count of what user code it runs.
 
 A compiled build has _engine.c in its place, which does the same for less.
+
+Time is counted in bytes of machine code. The engine calls a hook before each block of straight code, which adds the
+block's size to a sum. A sum of bytes does not depend on where blocks begin, and what did not run of a block because of
+a fault is its end minus the instruction at fault. When the sum has passed a limit, the run ends before the next block:
+so the block that spends the last of it is still run, and each run makes progress.
 """
 
 from __future__ import annotations
@@ -8,10 +13,14 @@ from __future__ import annotations
 from collections.abc import Callable
 import ctypes
 from functools import partial
+import mmap
+import platform
 from typing import Any, Final
 
 from unicorn import x86_const
 from unicorn.unicorn_py3.unicorn import uclib
+
+from procession.hw.clock import CODE_BYTES_PER_NS
 
 __all__ = ("INSTRUCTION", "INTERRUPT", "INVALID", "PORT_IN", "PORT_OUT", "Engine", "addresses", "library")
 
@@ -52,6 +61,36 @@ _NOTHING: Final = ctypes.CFUNCTYPE(None)
 _INTERRUPT: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32)
 _TRUTH: Final = ctypes.CFUNCTYPE(ctypes.c_bool)
 _NUMBER: Final = ctypes.CFUNCTYPE(ctypes.c_uint32)
+_BLOCK: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p)
+
+# The words of a count: bytes begun; more than this many end the run; end of the last block begun; 1 while the block
+# that spends the last of it is still to be run; 1 if the limit has ended the run; the address of uc_emu_stop.
+_SUM, _LIMIT, _END, _FRESH, _CUT, _STOP = range(6)
+_WORDS: Final = 6
+_LONGEST_NS: Final = 1 << 58
+_LONGEST_BLOCK: Final = 1 << 16  # bytes; the engine ends a block before
+
+# on_block() of _engine.c where there is no compiler: a C function (uc, pc, size, count) of the System V ABI that
+# refers to nothing but its arguments.
+_ON_BLOCK: Final = bytes.fromhex(
+    "89d0"  # mov eax, edx              size
+    "4801c6"  # add rsi, rax
+    "48897110"  # mov [rcx+16], rsi     end = pc + size
+    "4889c2"  # mov rdx, rax
+    "480311"  # add rdx, [rcx]
+    "488911"  # mov [rcx], rdx          sum += size
+    "483b5108"  # cmp rdx, [rcx+8]      sum > limit?
+    "7f01"  # jg 1f
+    "c3"  # ret
+    "48837918 00"  # 1: cmp qword [rcx+24], 0   fresh?
+    "7409"  # je 2f
+    "48c74118 00000000"  # mov qword [rcx+24], 0
+    "c3"  # ret
+    "482901"  # 2: sub [rcx], rax       this block does not run
+    "48c74120 01000000"  # mov qword [rcx+32], 1   cut
+    "ff6128"  # jmp [rcx+40]            stop(uc)
+)
+_CODE_RUNS_HERE: Final = platform.machine() in {"x86_64", "AMD64"} and platform.system() != "Windows"
 
 
 def addresses() -> list[int]:
@@ -63,7 +102,18 @@ def addresses() -> list[int]:
 class Engine:
     """An open engine of libunicorn, by its handle; whoever has one keeps it open."""
 
-    __slots__ = ("_load_flags", "_pgd", "_scratch", "_scratch_address", "_set_cr3", "handle")
+    __slots__ = (
+        "_block",
+        "_count",
+        "_load_flags",
+        "_mark",
+        "_pgd",
+        "_scratch",
+        "_scratch_address",
+        "_seen_ns",
+        "_set_cr3",
+        "handle",
+    )
 
     def __init__(self, handle: int) -> None:
         self.handle = handle
@@ -74,6 +124,80 @@ class Engine:
         eflags, cr3 = ctypes.c_int(x86_const.UC_X86_REG_EFLAGS), ctypes.c_int(x86_const.UC_X86_REG_CR3)
         self._load_flags = partial(library.uc_reg_read, uch, eflags, ctypes.c_void_p(self._scratch_address))
         self._set_cr3 = partial(library.uc_reg_write, uch, cr3, ctypes.c_void_p(_address(self._pgd)))
+        self._count = memoryview(bytearray(8 * _WORDS)).cast("q")
+        self._count[_STOP] = ctypes.cast(library.uc_emu_stop, ctypes.c_void_p).value or 0
+        self._mark = self._seen_ns = 0
+        self._block: Any = None
+
+    # Counting.
+
+    def count(self, kind: int) -> tuple[int, int]:
+        """Count from now on, in code translated from now on; returns libunicorn's status and the hook's number.
+
+        kind: UC_HOOK_BLOCK, or UC_HOOK_CODE, which counts the same by instruction, and ends runs between those.
+        """
+        self._block = _machine_code() if _CODE_RUNS_HERE else _BLOCK(self._on_block)
+        number = ctypes.c_size_t()
+        hook = ctypes.cast(self._block, ctypes.c_void_p)
+        data = ctypes.c_void_p(_address(self._count))
+        status = int(_hook_add(self.handle, ctypes.addressof(number), kind, hook, data, 1, 0))
+        return status, number.value
+
+    def _on_block(self, uc: int, pc: int, size: int, data: int) -> None:
+        count = self._count
+        count[_SUM] += size
+        count[_END] = pc + size & 0x7FFFFFFFFFFFFFFF
+        if count[_SUM] <= count[_LIMIT]:
+            return
+        if count[_FRESH]:
+            count[_FRESH] = 0
+            return
+        count[_SUM] -= size
+        count[_CUT] = 1
+        _stop(uc)
+
+    def zero(self) -> None:
+        """Forget what has been counted so far."""
+        self._count[_SUM] = self._mark = self._seen_ns = 0
+
+    def arm(self, ns: int) -> None:
+        """End the run when ns have passed since spent(), behind the block in which they do."""
+        count = self._count
+        count[_LIMIT] = (self._seen_ns + min(ns, _LONGEST_NS)) * CODE_BYTES_PER_NS - 1
+        count[_FRESH] = 1
+        count[_CUT] = 0
+
+    def spent(self) -> int:
+        """Return the ns that have passed since this was last asked, all of the last block included."""
+        self._mark = done = self._count[_SUM]
+        ns = done // CODE_BYTES_PER_NS
+        passed = ns - self._seen_ns
+        self._seen_ns = ns
+        return passed
+
+    def spent_until(self, ip: int) -> int:
+        """Return the same where the last block was run up to the instruction at ip only."""
+        rest = self._count[_END] - ip
+        if 0 < rest <= _LONGEST_BLOCK:
+            self._count[_SUM] -= rest
+        return self.spent()
+
+    def rewind(self) -> None:
+        """Take back what was counted since spent(): blocks that were begun after a stop, and not run."""
+        self._count[_SUM] = self._mark
+
+    def was_cut(self) -> bool:
+        """Whether the limit has ended the run, be it that of arm() or that of let_out()."""
+        return bool(self._count[_CUT])
+
+    def let_out(self) -> None:
+        """End the run before one of the next blocks, nothing else changed; from any thread.
+
+        It may get lost when arm() is called at the same time: repeat it until the run has ended.
+        """
+        self._count[_LIMIT] = -1
+
+    # Calls.
 
     def start(self, begin: int, count: int) -> int:
         """Run from begin until stopped, or count instructions unless 0; returns libunicorn's status, 0 for success."""
@@ -133,6 +257,18 @@ def _callback(shape: int, function: Callable[..., None]) -> Any:
 
         return _NUMBER(port_in)
     return _NOTHING(function)
+
+
+def _machine_code() -> Any:
+    """Return on_block as a function of C; made once a process."""
+    if not _made:
+        memory = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+        memory.write(_ON_BLOCK)
+        _made.append((memory, _BLOCK(_address(memoryview(memory)))))
+    return _made[0][1]
+
+
+_made: list[tuple[mmap.mmap, Any]] = []
 
 
 def _address(memory: memoryview) -> int:

@@ -1,8 +1,7 @@
-"""A CPU made of Unicorn engines.
+"""A CPU made of a Unicorn engine.
 
-An engine that runs freely and one that counts instructions are two instances over the same memory: one instance that
-did both would lose all its translated code at each change, and would not count in blocks translated before. A task's
-registers move between them as one copy of the engine's state block, whose layout calibration.py has measured.
+All that it runs is counted, see hw/engine.py. A task's registers move between engines as one copy of the engine's
+state block, whose layout calibration.py has measured.
 
 Beside the machine's memory an engine has a few pages of firmware at a physical address no machine reaches: an
 identity map, a stub that enters user mode, an empty page table.
@@ -15,6 +14,7 @@ import ctypes
 from functools import partial
 import mmap
 from typing import Any, Final
+import warnings
 
 import unicorn
 from unicorn import unicorn_const, x86_const
@@ -22,7 +22,8 @@ from unicorn.unicorn_py3.unicorn import uclib
 
 from procession import _build
 from procession.hw import calibration, engine
-from procession.hw.calibration import CpuCounter, Layout
+from procession.hw.calibration import Layout
+from procession.hw.clock import NEVER
 from procession.hw.cpu import X86_TRAP_UD, CpuError, CpuState, Hooks
 from procession.hw.memory import FRAME_SIZE
 
@@ -35,7 +36,7 @@ _PDPT: Final = FIRMWARE + FRAME_SIZE
 _STUB: Final = FIRMWARE + 2 * FRAME_SIZE
 _EMPTY: Final = FIRMWARE + 3 * FRAME_SIZE
 _CODE: Final = FIRMWARE + 4 * FRAME_SIZE
-_TCG_BUFFER: Final = 64 << 20
+_TCG_BUFFER: Final = 128 << 20  # what a run of a C compiler needs
 _MANY_FRAMES: Final = 64  # from so many on it is cheaper to drop all code
 
 _CR0: Final = 0x80010033  # PG WP NE ET MP PE
@@ -59,10 +60,12 @@ if _build.running.compiled:
     _Engine = _engine.Engine
 
 _USE_EXITS: Final = unicorn_const.UC_CTL_UC_USE_EXITS | 1 << 26 | unicorn_const.UC_CTL_IO_WRITE << 30
+_CONTEXT_MODE: Final = unicorn_const.UC_CTL_CONTEXT_MODE | 1 << 26 | unicorn_const.UC_CTL_IO_WRITE << 30
 _EFLAGS: Final = x86_const.UC_X86_REG_EFLAGS
 
 _layouts: list[Layout] = []  # measured once a process: the library does not change
-_counters: list[CpuCounter] = []
+_counting: list[int] = []  # the kind of hook
+_exit_requests: list[int] = []  # the same; -1 if it was not found
 _templates: list[bytes] = []
 
 
@@ -86,30 +89,28 @@ class UnicornCpu:
     """One engine.
 
     state: the registers' memory as bytes; q, s, d, i: the same as words of 64 and 32 bits, unsigned and signed.
-    counted: whether it counts.  owner: whose registers it has.  stop: ends run().
-    flags: returns eflags, inside a hook too.  error: what a hook raised.
-    interrupted: set by another thread that called stop, see interrupt().
+    owner: whose registers it has.  stop: ends run(), in a hook.  let_out: ends it from outside.
+    flags: returns eflags, inside a hook too.  error: what a hook raised.  interrupted: see interrupt().
+    arm, spent, spent_until, rewind, was_cut, zero: see hw/engine.py.
     """
 
     HOLE = 0x7F8000000000  # where the firmware's page table has nothing
     firmware = FIRMWARE
+    scratch_address = FIRMWARE + 8 * FRAME_SIZE
 
     __slots__ = (
         "_callbacks",
+        "_counter",
         "_engine",
         "_exits_off",
         "_exits_on",
         "_firmware",
-        "_frames_memory",
-        "_handle_words",
         "_has_exits",
         "_number",
         "_set_cr3",
         "_start",
         "_uc",
-        "counted",
-        "counter",
-        "counter_q",
+        "arm",
         "d",
         "error",
         "flags",
@@ -117,22 +118,26 @@ class UnicornCpu:
         "i",
         "interrupted",
         "layout",
-        "limit_q",
+        "let_out",
         "memory",
         "owner",
         "q",
+        "rewind",
         "running",
         "s",
+        "spent",
+        "spent_until",
         "state",
         "stop",
+        "was_cut",
+        "zero",
     )
 
-    def __init__(self, address: int, size: int, *, counted: bool = False, memory: object = None) -> None:
+    def __init__(self, address: int, size: int, *, memory: object = None) -> None:
         """Make an engine over the size bytes of host memory at address; memory is kept alive with it.
 
         Raises CpuError if this build of Unicorn is not understood.
         """
-        self.counted = counted
         self.memory = memory
         self.owner: CpuState | None = None
         self.error: BaseException | None = None
@@ -151,6 +156,14 @@ class UnicornCpu:
         self.stop: Callable[[], None] = self._engine.stop
         self._set_cr3: Callable[[int], None] = self._engine.set_cr3
         self._start: Callable[[int, int], int] = self._engine.start
+        self.let_out: Callable[[], None] = self._engine.let_out
+        self.arm: Callable[[int], None] = self._engine.arm
+        self.spent: Callable[[], int] = self._engine.spent
+        self.spent_until: Callable[[int], int] = self._engine.spent_until
+        self.rewind: Callable[[], None] = self._engine.rewind
+        self.was_cut: Callable[[], bool] = self._engine.was_cut
+        self.zero: Callable[[], None] = self._engine.zero
+        self._count(_counting[0] if _counting else unicorn_const.UC_HOOK_BLOCK)
         use_exits = partial(engine.library.uc_ctl, uc._uch, ctypes.c_uint(_USE_EXITS))
         self._exits_off, self._exits_on = (partial(use_exits, ctypes.c_int(on)) for on in (0, 1))
         self._has_exits = False
@@ -190,14 +203,15 @@ class UnicornCpu:
             self.layout = calibration.calibrate(self, window)
             self._see(address, self.layout.size)
             _layouts.append(self.layout)
-        self.counter_q = self.limit_q = 0
-        self._handle_words = memoryview(b"")
-        if self.counted:
-            self._handle_words = _view(self.handle, calibration.HANDLE_SIZE).cast("Q")
-            if not _counters:
-                _counters.append(calibration.calibrate_counter(self, self._handle_words))
-            self.counter_q, self.limit_q = _counters[0].counter_q, _counters[0].limit_q
-        self.counter = self._handle_words
+        if not _counting:
+            self._choose_counting()
+        if not _exit_requests:
+            _exit_requests.append(calibration.find_exit_request(self, self._set_context_mode))
+            if _exit_requests[0] < 0:
+                _warn("looks for a stop behind each access to memory: programs are slower")
+        # An end between two instructions needs the looks.
+        if _exit_requests[0] >= 0 and _counting[0] == unicorn_const.UC_HOOK_BLOCK:
+            _view(self.handle + _exit_requests[0], 1)[0] = 1
         self._check()
 
     def _see(self, address: int, size: int) -> None:
@@ -206,6 +220,24 @@ class UnicornCpu:
         self.s = self.state.cast("q")
         self.d = self.state.cast("I")
         self.i = self.state.cast("i")
+
+    def _count(self, kind: int) -> None:
+        status, self._counter = self._engine.count(kind)
+        if status:
+            raise CpuError(f"cannot count: {_error(status)}")
+        self.arm(NEVER)
+
+    def _choose_counting(self) -> None:
+        if calibration.counts_blocks(self):
+            _counting.append(unicorn_const.UC_HOOK_BLOCK)
+            return
+        _counting.append(unicorn_const.UC_HOOK_CODE)
+        uclib.uc_hook_del(self._uc._uch, ctypes.c_size_t(self._counter))
+        self._count(_counting[0])
+        _warn("does not know the size of its blocks, so time is counted by instruction: programs are slower")
+
+    def _set_context_mode(self, mode: int) -> None:
+        engine.library.uc_ctl(self._uc._uch, ctypes.c_uint(_CONTEXT_MODE), ctypes.c_int(mode))
 
     def _enter_user_mode(self) -> None:
         """Go to CPL 3 the only way there is, and keep the state as what user programs begin with."""
@@ -216,7 +248,7 @@ class UnicornCpu:
         uc.reg_write(x86_const.UC_X86_REG_RCX, _CODE)
         uc.reg_write(x86_const.UC_X86_REG_R11, 0x202)
         self._firmware[_CODE - FIRMWARE : _CODE - FIRMWARE + 2] = bytes.fromhex("0f05")
-        self._run(_STUB, 1 << 20 if self.counted else 0)
+        self._run(_STUB)
         if uc.reg_read(x86_const.UC_X86_REG_CS) != USER_CS or uc.reg_read(_EFLAGS) != 0x202:
             raise CpuError("the engine does not enter user mode")
         for i in range(16):
@@ -236,13 +268,20 @@ class UnicornCpu:
         self.d[layout.error_code_d] = 0
         if not _templates:
             _templates.append(bytes(self.state))
+        self.zero()
 
-    def run_firmware(self, code: bytes, count: int = 0) -> None:
-        """Run a few instructions in user mode, up to a system call, an exception or count; for calibration."""
+    @property
+    def scratch(self) -> memoryview:
+        """Sixteen bytes of memory, at scratch_address, for calibration."""
+        at = self.scratch_address - FIRMWARE
+        return memoryview(self._firmware)[at : at + 16]
+
+    def run_firmware(self, code: bytes) -> None:
+        """Run a few instructions in user mode, up to a system call or an exception; for calibration."""
         at = _CODE - FIRMWARE
         self._firmware[at : at + len(code)] = code
         self._uc.ctl_flush_tb()
-        self._run(_CODE, count or (1 << 20 if self.counted else 0))
+        self._run(_CODE)
 
     # Registers, through the front door.
 
@@ -297,13 +336,17 @@ class UnicornCpu:
             self.unload()
         if state.cpu is not None:
             state.cpu.unload()
-        cr3_q = self.layout.cr3_q
-        pgd = self.q[cr3_q]
-        self.state[:] = state.saved
-        self.q[cr3_q] = pgd  # what this engine's own TLB goes by
+        self.set_state(state.saved)
         state.cpu = self
         state.q = self.q
         self.owner = state
+
+    def set_state(self, saved: bytearray | memoryview) -> None:
+        """Set all registers to what state held; the engine does not run."""
+        cr3_q = self.layout.cr3_q
+        pgd = self.q[cr3_q]
+        self.state[:] = saved
+        self.q[cr3_q] = pgd  # what this engine's own TLB goes by
 
     def unload(self) -> None:
         """Put the registers away."""
@@ -322,7 +365,7 @@ class UnicornCpu:
     def set_exits(self, addresses: Sequence[int]) -> None:
         """End run() before the instruction at any of these addresses from now on, for code translated from now on.
 
-        None may be the first byte of a page, and all have to be executable when one of them, or count, ends run():
+        None may be the first byte of a page, and all have to be executable when one of them ends run():
         the engine then looks up the byte before each, and a page fault there would be nobody's.
         """
         self._exits_on()
@@ -335,8 +378,8 @@ class UnicornCpu:
             self._exits_off()
         self.stop()
 
-    def run(self, count: int = 0) -> None:
-        """Run user code from where it stands until a hook calls stop(), or count instructions or an exit is reached.
+    def run(self) -> None:
+        """Run user code from where it stands until a hook calls stop(), or the limit of arm() or an exit is reached.
 
         Raises what a hook raised; KeyboardInterrupt if interrupt() was called; CpuError if the engine fails.
         """
@@ -344,7 +387,7 @@ class UnicornCpu:
         if self._has_exits:
             self._exits_on()
         try:
-            status = self._start(self.q[self.layout.rip_q], count)
+            status = self._start(self.q[self.layout.rip_q], 0)
         finally:
             self.running = False
         if self.error is not None:
@@ -356,15 +399,15 @@ class UnicornCpu:
         if status:
             raise CpuError(f"Unicorn: {_error(status)} at {self.q[self.layout.rip_q]:#x}")
 
-    def _run(self, begin: int, count: int) -> None:
-        status = self._start(begin, count)
+    def _run(self, begin: int) -> None:
+        status = self._start(begin, 0)
         if status:
             raise CpuError(f"Unicorn: {_error(status)}")
 
     def interrupt(self) -> None:
         """Make run() raise KeyboardInterrupt soon; callable from any thread and from signal handlers."""
         self.interrupted = True
-        self.stop()
+        self.let_out()
 
     # Translated code.
 
@@ -381,7 +424,7 @@ class UnicornCpu:
         """Free the engine. It must not be used any more."""
         self.unload()
         self._callbacks.clear()
-        self.state = self.q = self.s = self.d = self.i = self.counter = self._handle_words = memoryview(b"")
+        self.state = self.q = self.s = self.d = self.i = memoryview(b"")
         self._uc = None  # the binding closes it with the last reference
         self.memory = None
 
@@ -395,6 +438,10 @@ class CpuRegisters:
         self.saved = memoryview(bytearray(template))
         self.q = self.saved.cast("Q")
         self.cpu: UnicornCpu | None = None
+
+
+def _warn(text: str) -> None:
+    warnings.warn(f"this CPU engine {text}", RuntimeWarning, stacklevel=2)
 
 
 def user_template() -> bytes:

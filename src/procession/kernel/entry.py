@@ -184,8 +184,7 @@ def _cpu_loop(k: Kernel, rq: sched.Rq) -> None:
                 curr.stack = KernelStack(exit_to_user_mode(curr))
             continue
         else:
-            event_ns = k.timers.next_timer_ns
-            stack = curr.thread.run(curr, None if event_ns == NEVER else max(1, event_ns - clock.now_ns))
+            stack = curr.thread.run(curr, k.timers.next_timer_ns - clock.now_ns)
             if stack is not None:
                 curr.stack = stack
             elif dep.chain is not dep.root:

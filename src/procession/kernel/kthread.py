@@ -66,7 +66,7 @@ class KthreadThread:
         self.arg = arg
         self.started = False
 
-    def run(self, current: Task, budget_ns: int | None) -> KernelStack | None:
+    def run(self, current: Task, budget_ns: int) -> KernelStack | None:
         """Return the thread's whole life; it is a bug to come here again."""
         bug_on(self.started, "a kernel thread returned to user mode", current)
         self.started = True

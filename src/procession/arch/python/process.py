@@ -72,11 +72,11 @@ class PythonThread:
         self.frames: list[Frame] | None = None
         self.handlers: dict[int, Callable[..., Any]] | None = None
 
-    def run(self, current: Task, budget_ns: int | None) -> KernelStack | None:
+    def run(self, current: Task, budget_ns: int) -> KernelStack | None:
         """Run the program up to a call that sleeps, or until there is other work (see ThreadStruct.run)."""
         k = current.kernel
         clock = k.clock
-        deadline = clock.now_ns + budget_ns if budget_ns is not None else 0
+        deadline = clock.now_ns + budget_ns
         if self.coro is reenact.UNBUILT:
             self._rebuild(current)
         entries = self.log.entries
@@ -103,7 +103,7 @@ class PythonThread:
                 hrtimer.run_queues(k)
                 if current.ti_flags & _WORK:
                     return None
-            if budget_ns is not None and clock.now_ns >= deadline:
+            if clock.now_ns >= deadline:
                 return None
 
     def _call(self, current: Task) -> KernelStack | None:

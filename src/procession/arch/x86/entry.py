@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from procession.arch.x86 import arguments, fault, step, syscall_table, traps
 from procession.arch.x86.syscall_table import NI_SYSCALLS, NR, NR_SYSCALLS
 from procession.hw import untranslatable
-from procession.hw.clock import FAULT_NS, TRAP_NS
+from procession.hw.clock import FAULT_NS, NEVER, TRAP_NS
 from procession.hw.cpu import X86_TRAP_BP, X86_TRAP_DB, X86_TRAP_GP, X86_TRAP_OF, X86_TRAP_PF, X86_TRAP_UD
 from procession.hw.unicorn_cpu import NO_EXCEPTION, UnicornCpu
 from procession.include.asm.processor import KernelStack, SyscallStack
@@ -24,7 +24,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.mm_types import PAGE_SHIFT, VM_EXEC
 from procession.include.linux.ptrace import PT_PTRACED, PT_TRACESYSGOOD
-from procession.include.linux.sched import TIF_SIGPENDING, TIF_SINGLESTEP, TIF_SYSCALL_TRACE
+from procession.include.linux.sched import TIF_SIGPENDING, TIF_SYSCALL_TRACE
 from procession.include.linux.signal import SIGKILL, SIGTRAP
 from procession.include.linux.syscalls import SYSCALLS, Syscall
 from procession.kernel import exit, signal, signal_send, signal_stop
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.sched import Task
 
-__all__ = ("Entry", "Vcpu", "machine_shutdown", "vcpu_of")
+__all__ = ("Entry", "machine_shutdown", "vcpu_of")
 
 _ENOSYS: Final = -int(Errno.ENOSYS)
 _PAGE_FAULT: Final = X86_TRAP_PF
@@ -54,10 +54,10 @@ _MODE1_SYSCALLS: Final = frozenset(NR[name] for name in ("read", "write", "exit"
 class Entry:
     """The kernel's side of one engine (hw.cpu.Hooks).
 
-    current, thread, mm: who runs.  pgd, tlb_gen: what the engine's TLB goes by.  seen: instructions already charged.
+    current, thread, mm: who runs.  pgd, tlb_gen: what the engine's TLB goes by.  spent: see hw/engine.py.
     stack: what run() has to hand to the machine loop.  stopped: a hook has stopped the engine.
     calls, own_stack: how to read the arguments of the calls made so far, by number; calls answered in the hook, others.
-    io_ip: where port I/O was tried, -1 if it was not.  healed_ip: the last instruction whose fault needed no flush.
+    io_state: the registers where port I/O was tried.  healed_ip: the last instruction whose fault needed no flush.
     fetched: ip and page of the last fetch that was allowed.  step: an instruction that runs by itself.
     exits: what the engine has to stop before.
     """
@@ -65,8 +65,6 @@ class Entry:
     __slots__ = (
         "calls",
         "clock",
-        "counter_q",
-        "counters",
         "cpu",
         "cr2_q",
         "current",
@@ -76,21 +74,21 @@ class Entry:
         "fetched",
         "flags_q",
         "healed_ip",
-        "io_ip",
+        "io_state",
         "is_int_d",
         "k",
-        "limit_q",
         "mm",
         "old_exception_d",
         "own_stack",
         "pgd",
         "q",
         "rip_q",
-        "seen",
+        "spent",
         "stack",
         "step",
         "stopped",
         "thread",
+        "timers",
         "tlb_gen",
         "trace",
     )
@@ -108,14 +106,15 @@ class Entry:
         self.rip_q, self.cr2_q, self.flags_q = layout.rip_q, layout.cr2_q, layout.rflags_q
         self.error_code_d, self.old_exception_d = layout.error_code_d, layout.old_exception_d
         self.is_int_d = layout.is_int_d
-        self.counters, self.counter_q, self.limit_q = cpu.counter, cpu.counter_q, cpu.limit_q
+        self.timers = k.timers
+        self.spent = cpu.spent
         self.mm: MmStruct | None = None
         self.pgd = -1
         self.tlb_gen = -1
-        self.seen = 0
         self.stack: KernelStack | None = None
         self.stopped = False
-        self.io_ip = self.healed_ip = -1
+        self.io_state: bytearray | None = None
+        self.healed_ip = -1
         self.fetched = (-1, -1)
         self.step: step.Step | None = None
         self.exits: tuple[int, ...] = ()
@@ -131,15 +130,16 @@ class Entry:
             return  # in the rest of a block that has ended already, see port_io
         try:
             cpu = self.cpu
-            if cpu.counted:
-                self.charge()
             q = self.q
             current = self.current
             trace = self.trace
+            clock = self.clock
+            ns = self.spent()
+            current.utime += ns
+            clock.now_ns += ns + TRAP_NS
+            current.stime += TRAP_NS
             if self.step is not None:
                 self.end_step()
-            self.clock.now_ns += TRAP_NS
-            current.stime += TRAP_NS
             nr = self.thread.orig_ax = q[AX]
             q[CX] = q[self.rip_q] + 2
             q[R11] = cpu.flags()
@@ -173,10 +173,9 @@ class Entry:
             if k.after_trap is not None:
                 k.after_trap()
             # What go_on() looks at; there is seldom anything.
-            clock = self.clock
             if current.ti_flags == TIF_SIGPENDING:
                 self.deliver(current)
-            if current.ti_flags or clock.now_ns >= clock.next_event_ns or k.x86.tlb_gen != self.tlb_gen or cpu.counted:
+            if current.ti_flags or clock.next_event_ns != NEVER or k.x86.tlb_gen != self.tlb_gen:
                 self.go_on()
             if q[self.flags_q] & X86_EFLAGS_TF:
                 # The engine would trap right here, a CPU does so behind the next instruction.
@@ -193,19 +192,22 @@ class Entry:
         if self.stopped:
             return
         try:
-            if self.cpu.counted:
-                self.charge()
+            error_code = d[self.error_code_d]
+            # Where the engine stands: behind the instruction after INT n and a step, before the block if it could not
+            # be fetched, else in the middle of the block, at the instruction.
+            if is_int or vector == _DEBUG or (vector == _PAGE_FAULT and error_code & PF_INSTR):
+                self.charge(self.spent())
+            else:
+                self.charge(self.cpu.spent_until(self.q[self.rip_q]))
             self.thread.orig_ax = -1
             if is_int and vector not in _USER_GATES:
                 vector = traps.NO_GATE | vector
             if self.step is not None and not self.end_step(done=vector == _DEBUG) and vector == _DEBUG:
                 self.fetched = (-1, -1)
             elif vector != _PAGE_FAULT:
-                self.trap(vector, d[self.error_code_d])
-            else:
-                error_code = d[self.error_code_d]
-                if error_code & _FETCH != _FETCH or not self.fetch(self.q[self.cr2_q]):
-                    self.page_fault(error_code)
+                self.trap(vector, error_code)
+            elif error_code & _FETCH != _FETCH or not self.fetch(self.q[self.cr2_q]):
+                self.page_fault(error_code)
             self.go_on()
         except BaseException as error:  # noqa: BLE001
             self.fail(error)
@@ -268,10 +270,19 @@ class Entry:
         return ended.end(self.current, done=done)
 
     def port_io(self) -> None:
-        """Remember where it was: user mode has no ports, and the engine goes on to the end of the block."""
-        if not self.stopped:
-            self.io_ip = self.q[self.rip_q]
-            self.halt()
+        """User mode has no ports, but the engine goes on to the end of the block: keep the registers for run().
+
+        Without a page table nothing that is still done there reaches memory.
+        """
+        if self.stopped:
+            return
+        cpu = self.cpu
+        self.charge(cpu.spent_until(self.q[self.rip_q]))
+        self.io_state = bytearray(cpu.state)
+        memoryview(self.io_state).cast("Q")[self.flags_q] = cpu.flags()
+        cpu.set_page_table(0)
+        self.tlb_gen = -1
+        self.halt()
 
     def go_on(self) -> None:
         """Leave the kernel: back to user code, or out of the engine if there is other work."""
@@ -281,9 +292,8 @@ class Entry:
             return
         if self.k.x86.tlb_gen != self.tlb_gen:
             self.flush()
-        if self.cpu.counted:
-            left_ns = clock.next_event_ns - clock.now_ns
-            self.counters[self.limit_q] = self.counters[self.counter_q] + min(left_ns, _LONG)
+        if clock.next_event_ns != NEVER:
+            self.cpu.arm(self.timers.next_timer_ns - clock.now_ns)
 
     def deliver(self, current: Task) -> None:
         """Let the signal that a call has left behind take effect here: a handler needs no other door."""
@@ -311,12 +321,8 @@ class Entry:
         self.cpu.error = error
         self.halt()
 
-    def charge(self) -> None:
-        """Let the time of the instructions counted since the last look pass."""
-        counters = self.counters
-        done = min(counters[self.counter_q], counters[self.limit_q])
-        ns = done - self.seen
-        self.seen = done
+    def charge(self, ns: int) -> None:
+        """Let the time that user code took pass."""
         self.clock.now_ns += ns
         self.current.utime += ns
 
@@ -395,8 +401,8 @@ class Entry:
 
     # Running.
 
-    def run(self, current: Task, thread: X86Thread, count: int) -> KernelStack | None:
-        """Run current's user code until a hook stops it or count instructions are done."""
+    def run(self, current: Task, thread: X86Thread, budget_ns: int) -> KernelStack | None:
+        """Run current's user code until a hook stops it or budget_ns have passed."""
         cpu = self.cpu
         if cpu.owner is not thread:
             cpu.load(thread)
@@ -409,20 +415,23 @@ class Entry:
             self.mm = mm
             self.flush()
         self.stopped = False
-        self.seen = 0
-        cpu.run(count)
-        if cpu.counted:
-            self.charge()
+        cpu.arm(budget_ns)
+        cpu.run()
+        if self.stopped:
+            cpu.rewind()
+        else:
+            self.charge(self.spent())
         if self.step is not None:
             self.end_step()
         if self.q[self.rip_q] == self.healed_ip:
             self.tlb_gen = -1
         if not self.stopped:
             thread.orig_ax = -1
-            if not cpu.counted or self.seen < self.counters[self.limit_q]:
+            if not cpu.was_cut():
                 self.at_exit(current, thread)
-        elif self.io_ip >= 0:
-            self.q[self.rip_q], self.io_ip = self.io_ip, -1
+        elif self.io_state is not None:
+            cpu.set_state(self.io_state)
+            self.io_state = None
             thread.orig_ax = -1
             traps.do_trap(current, thread, X86_TRAP_GP, 0)
         stack, self.stack = self.stack, None
@@ -434,13 +443,29 @@ class Entry:
         assert mm is not None
         ip = thread.user_pc()
         if ip not in self.exits:
-            # Stopped from outside, or by an exit of another address space that has the page with another one behind it.
+            # An exit of another address space that has the page with another one behind it.
             text.retranslate(self.k, mm, ip)
             self.tlb_gen = -1
         elif untranslatable.begins(step.code_at(current, ip)):
             self.trap(X86_TRAP_UD, 0)
         else:
             text.forget_exits(self.k, mm, ip)
+
+    def seize(self, thread: X86Thread) -> UnicornCpu:
+        """Return the engine that has thread's registers, loading them into this one if need be."""
+        if thread.cpu is None:
+            self.cpu.load(thread)
+        assert thread.cpu is not None
+        return thread.cpu
+
+    def drop_code(self, frames: list[int]) -> None:
+        """Forget code translated from these frames."""
+        self.cpu.drop_code(frames)
+        self.tlb_gen = -1
+
+    def close(self) -> None:
+        """Give the engine up."""
+        self.cpu.close()
 
     def flush(self) -> None:
         """Catch up with what mm/tlb.py has marked: rewritten code, changed page tables."""
@@ -462,68 +487,15 @@ class Entry:
                 self.cpu.set_exits(exits)
 
 
-_LONG: Final = 1 << 40
-
-
-class Vcpu:
-    """One CPU: an engine that runs freely, and one that counts, made when it is first needed."""
-
-    __slots__ = ("counted", "free", "k")
-
-    def __init__(self, k: Kernel) -> None:
-        self.k = k
-        self.free = self._make(counted=False)
-        self.counted: Entry | None = None
-
-    def _make(self, *, counted: bool) -> Entry:
-        frames = self.k.frames
-        return Entry(self.k, UnicornCpu(frames.addr, frames.nr_pages << PAGE_SHIFT, counted=counted, memory=frames))
-
-    def run(self, current: Task, thread: X86Thread, budget_ns: int | None) -> KernelStack | None:
-        """Run user code, for budget_ns at most unless None."""
-        entry = self.free
-        count = 0
-        stepping = current.ti_flags & TIF_SINGLESTEP
-        if budget_ns is not None or stepping:
-            entry = self.counted or self._count()
-            count = 1 if stepping else min(budget_ns or _LONG, _LONG)
-        stack = entry.run(current, thread, count)
-        if stepping and stack is None:
-            traps.send_sigtrap(current, thread)
-        return stack
-
-    def _count(self) -> Entry:
-        self.counted = self._make(counted=True)
-        return self.counted
-
-    def seize(self, thread: X86Thread) -> UnicornCpu:
-        """Return the engine that has thread's registers, loading them into one if need be."""
-        if thread.cpu is None:
-            self.free.cpu.load(thread)
-        assert thread.cpu is not None
-        return thread.cpu
-
-    def drop_code(self, frames: list[int]) -> None:
-        """Forget code translated from these frames."""
-        for entry in (self.free, self.counted):
-            if entry is not None:
-                entry.cpu.drop_code(frames)
-                entry.tlb_gen = -1
-
-    def close(self) -> None:
-        """Give the engines up."""
-        for entry in (self.free, self.counted):
-            if entry is not None:
-                entry.cpu.close()
-
-
-def vcpu_of(k: Kernel) -> Vcpu:
-    """Return the executing CPU's engines, made when first asked for."""
+def vcpu_of(k: Kernel) -> Entry:
+    """Return the kernel's side of the executing CPU's engine, made when first asked for."""
     if not k.x86.vcpus and k.x86.first_engine is not None:
         k.x86.first_engine()
     while len(k.x86.vcpus) <= k.cpu:
-        k.x86.vcpus.append(Vcpu(k))
-    vcpu: Vcpu = k.x86.vcpus[k.cpu]
+        frames = k.frames
+        cpu = UnicornCpu(frames.addr, frames.nr_pages << PAGE_SHIFT, memory=frames)
+        k.x86.vcpus.append(Entry(k, cpu))
+    vcpu: Entry = k.x86.vcpus[k.cpu]
     return vcpu
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 # Without the enums of `signal`, in which each look costs a microsecond.
 import _signal  # type: ignore[import-not-found]
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 import select
 import signal
 import socket
@@ -19,31 +19,16 @@ if TYPE_CHECKING:
 __all__ = ("install_interrupt", "interrupt_engines", "watch_input")
 
 _AGAIN_SECONDS: Final = 0.005
-_SOON: Final = 1_000_000  # instructions: more than an engine does while a thread adds two numbers
 
 
 def _running(k: Kernel) -> list[Entry]:
-    entries = [entry for vcpu in tuple(k.x86.vcpus) for entry in (vcpu.free, vcpu.counted) if entry is not None]
-    return [entry for entry in entries if entry.cpu.running]
+    return [entry for entry in tuple(k.x86.vcpus) if entry.cpu.running]
 
 
 def interrupt_engines(k: Kernel) -> None:
     """Make an engine that runs raise KeyboardInterrupt; callable from any thread."""
     for entry in _running(k):
         entry.cpu.interrupt()
-
-
-def _let_out(entry: Entry) -> None:
-    """End an engine's run soon, so that nothing else changes: neither what is done nor what is counted.
-
-    A counting engine that is stopped from outside has counted an instruction that it has not done.
-    """
-    if not entry.cpu.counted:
-        entry.cpu.stop()
-        return
-    with suppress(IndexError):  # it has just been closed
-        soon = entry.counters[entry.counter_q] + _SOON
-        entry.counters[entry.limit_q] = min(soon, entry.counters[entry.limit_q])
 
 
 class _Watcher:
@@ -72,7 +57,7 @@ class _Watcher:
         while self._reader.recv(64) and not self._over.is_set():
             for _ in range(100):
                 for entry in _running(self._k):
-                    _let_out(entry)
+                    entry.cpu.let_out()
                 if self.handled != handled or self._over.wait(_AGAIN_SECONDS):
                     break
             handled = self.handled
@@ -146,7 +131,7 @@ def watch_input(k: Kernel, fd: int) -> Iterator[None]:
             if k.tty.hvc_wants:
                 k.tty.hvc_timer.expires_ns = k.timers.deferrable_ns = k.clock.next_event_ns = 0
                 for entry in _running(k):
-                    _let_out(entry)
+                    entry.cpu.let_out()
             over.wait(_AGAIN_SECONDS)
 
     thread = threading.Thread(target=watch, name="procession-input", daemon=True)

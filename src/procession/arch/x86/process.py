@@ -92,11 +92,11 @@ class X86Thread:
         else:
             self.q[self.layout.rflags_q] = value
 
-    def run(self, current: Task, budget_ns: int | None) -> KernelStack | None:
+    def run(self, current: Task, budget_ns: int) -> KernelStack | None:
         """Run user code up to a call that sleeps, or until there is other work (see ThreadStruct.run)."""
         k = current.kernel
         cpu = k.cpu
-        vcpu: entry.Vcpu = k.x86.vcpus[cpu] if cpu < len(k.x86.vcpus) else entry.vcpu_of(k)
+        vcpu: entry.Entry = k.x86.vcpus[cpu] if cpu < len(k.x86.vcpus) else entry.vcpu_of(k)
         return vcpu.run(current, self, budget_ns)
 
     def copy_thread(self, current: Task, clone_flags: int, usp: UserPtr, p: Task, tls: int) -> X86Thread:
@@ -165,7 +165,7 @@ class X86Thread:
 
 def start_thread(current: Task, ip: int, sp: int) -> None:
     """Make current begin at ip in user mode, with fresh registers (start_thread, flush_thread)."""
-    cpu = entry.vcpu_of(current.kernel).free.cpu
+    cpu = entry.vcpu_of(current.kernel).cpu
     thread = X86Thread(unicorn_cpu.user_template(), cpu.layout)
     thread.q[thread.layout.rip_q] = ip
     thread.q[SP] = sp

@@ -69,12 +69,12 @@ class SyscallStack(KernelStack):
 class ThreadStruct(Protocol):
     """Task.thread: registers and the like. Kernel threads have kernel/kthread's, which never runs user code."""
 
-    def run(self, current: Task, budget_ns: int | None) -> KernelStack | None:
+    def run(self, current: Task, budget_ns: int) -> KernelStack | None:
         """Run user code until the kernel has to do something.
 
         Returns the kernel stack that does it (a system call that may sleep, a signal to deliver), which ends when
         the task may go back to user mode; or None when the budget is used up or Task.ti_flags asks for work.
-        budget_ns None: nobody else is waiting and no timer is due, run uncounted.
+        A budget of NEVER: nobody else is waiting and no timer is due.
         """
         ...
 

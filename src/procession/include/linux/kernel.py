@@ -16,7 +16,7 @@ from procession.include.linux.spinlock import LockClass, SpinLock
 from procession.include.linux.wait import WaitQueueHead
 
 if TYPE_CHECKING:
-    from procession.arch.x86.entry import Vcpu
+    from procession.arch.x86.entry import Entry
     from procession.fs.devices import ConsoleDevice, OpenFn
     from procession.fs.devpts.inode import DevptsSuperBlock
     from procession.fs.locks import FileLock
@@ -151,7 +151,7 @@ class X86State:
     __slots__ = ("vcpus", "first_engine", "tlb_gen", "tb_dirty_pages", "untranslatable")  # derived
 
     def __init__(self) -> None:
-        self.vcpus: list[Vcpu] = []  # by CPU; made when first used
+        self.vcpus: list[Entry] = []  # by CPU; made when first used
         self.first_engine: Callable[[], None] | None = None  # called before the first of them is made
         self.tlb_gen: int = 0  # TLB flushes asked for so far
         self.tb_dirty_pages: list[int] = []  # frames whose translated code is out of date
