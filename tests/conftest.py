@@ -256,6 +256,15 @@ def compilers(cache: Cache) -> Compilers:
 
 
 @pytest.fixture(scope="session")
+def deadlines(compilers: Compilers) -> str:
+    """Path of deadlines.c."""
+    compilers.need("musl")
+    source = TESTS / "deadlines.c"
+    command = [*compilers.commands["musl"], "-s", str(source)]
+    return str(compilers.cache.build("deadlines", command, [source], compilers.versions["musl"]))
+
+
+@pytest.fixture(scope="session")
 def hostile(compilers: Compilers) -> Callable[[str], str]:
     """Path of a program of bad_input/."""
     def build(name: str) -> str:

@@ -55,6 +55,12 @@ def test_commands_leave_the_same_trace(cpus):
     assert_same([(argv, cpus) for argv in COMMANDS.values()])
 
 
+@pytest.mark.parametrize("share", range(4))
+def test_deadlines_cut_in_at_the_same_places(share, deadlines):
+    """Three hundred programs, whose timers end anywhere."""
+    assert_same([([deadlines, str(number)], 1 + number % 2) for number in range(share, 300, 4)])
+
+
 def both(code):
     """What each build prints when it runs code: the pure one, the compiled one."""
     return [

@@ -25,7 +25,7 @@ from procession.hw.memory import Frames
 from procession.include.linux.bug import bug
 from procession.include.linux.kernel import Kernel as LinuxKernel
 from procession.include.linux.threads import NR_CPUS
-from procession.include.linux.time import NSEC_PER_SEC
+from procession.include.linux.time import KTIME_MAX, NSEC_PER_SEC
 from procession.include.linux.tracepoint import ListenerError, ListenerWarning
 from procession.include.linux.wait import WTERMSIG_MASK
 from procession.include.trace.events import EVENTS, Event
@@ -172,7 +172,8 @@ class Machine:
 
         root: a host directory or tar archive to run on (read only, changes stay in memory), a dict of path to
         contents, or None for an empty root.  memory: bytes of physical memory.  programs: Python programs by the path
-        they can be executed at.  trace: True for all events, or their names.  realtime: sleep when the guest sleeps.
+        they can be executed at.  trace: True for all events, or their names.  realtime: the guest's clock goes with
+        the host's.  boot_time_ns: the time of day at boot, since 1970.
         tty: let the console be a terminal, /dev/hvc0, of winsize (rows, columns), and the program its session's leader.
         choices: those of an earlier run (its chooser.record), to be made again; replay: their older name.
         check: hold all structures against each other after every trap; a number: for long runs, after so many looks
@@ -192,7 +193,7 @@ class Machine:
         _check_memory(memory)
         _check_range("cpus", cpus, 1, NR_CPUS)
         _check_kind("seed", seed, int)
-        _check_kind("boot_time_ns", boot_time_ns, int)
+        _check_range("boot_time_ns", boot_time_ns, 0, KTIME_MAX)
         self.kernel = _empty_kernel(cpus, Clock(realtime=realtime), lockdep_on=lockdep_on)
         self.root = _checked_root(root)
         self.memory = memory

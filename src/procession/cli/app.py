@@ -29,6 +29,10 @@ Env = Annotated[list[str], typer.Option("--env", help="NAME=VALUE for the progra
 Seed = Annotated[int, typer.Option(help="What everything random in the guest is derived from.")]
 Cpus = Annotated[int, typer.Option(min=1, max=NR_CPUS, help="Number of CPUs.")]
 Memory = Annotated[str, typer.Option(help="Physical memory: 64M, 1G.")]
+BootTime = Annotated[
+    str | None,
+    typer.Option(metavar="DATE|now", help="Time of day at boot; else now with the host's own /, and 2012-01-05."),
+]
 Realtime = Annotated[bool, typer.Option("--realtime", help="Tie the guest's clock to the host's.")]
 
 
@@ -77,6 +81,7 @@ def run(
     cpus: Cpus = 1,
     memory: Memory = "1G",
     realtime: Realtime = False,
+    boot_time: BootTime = None,
 ) -> None:
     """Run a program in a fresh kernel; the exit status is the program's, 128+n after signal n."""
     commands.run(
@@ -98,6 +103,7 @@ def run(
         cpus,
         memory,
         realtime,
+        boot_time,
     )
 
 
@@ -117,9 +123,10 @@ def strace(
     seed: Seed = 0,
     cpus: Cpus = 1,
     memory: Memory = "1G",
+    boot_time: BootTime = None,
 ) -> None:
     """Run a program and print its system calls, laid out as strace lays them out."""
-    commands.strace(program, follow, expressions, limit, output, root, as_init, cwd, env, seed, cpus, memory)
+    commands.strace(program, follow, expressions, limit, output, root, as_init, cwd, env, seed, cpus, memory, boot_time)
 
 
 @app.command()

@@ -8,12 +8,14 @@ import os
 from pathlib import Path
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from procession import _build
 from procession.cli.host import SIGNALS, nobody_reads
 from procession.hw.hostfile import HostFile
 from procession.include.linux.signal import SIGINT, SIGPIPE
+from procession.include.linux.time import KTIME_MAX, NSEC_PER_SEC
 
 if TYPE_CHECKING:
     from procession.boot import Machine, Result
@@ -62,6 +64,32 @@ def _environment(pairs: Sequence[str], *, tty: bool) -> dict[str, str]:
     return env
 
 
+def _boot_time_ns(text: str | None, root: Path) -> int:
+    """Return the time of day at boot, in ns since 1970: what --boot-time says.
+
+    The files of the host's own / are not to be from the future, so there it is the present if nothing is said.
+    """
+    from procession.boot import BOOT_TIME_NS
+
+    if text is None and root.resolve() != Path("/"):
+        return BOOT_TIME_NS
+    if text is None or text == "now":
+        return int(time.time()) * NSEC_PER_SEC
+    from datetime import UTC, datetime
+
+    try:
+        day = datetime.fromisoformat(text)
+    except ValueError:
+        _fail(f"--boot-time {text}: now, or a date like 2012-01-05 or 2012-01-05T12:30:00+01:00")
+    if day.tzinfo is None:
+        day = day.replace(tzinfo=UTC)
+    since = day - datetime(1970, 1, 1, tzinfo=UTC)
+    ns = (since.days * 86_400 + since.seconds) * NSEC_PER_SEC + since.microseconds * 1000
+    if not 0 <= ns <= KTIME_MAX:
+        _fail(f"--boot-time {text}: it has to be from 1970 to 2262, where the kernel's time ends")
+    return ns
+
+
 def _machine(
     root: Path,
     seed: int,
@@ -69,6 +97,7 @@ def _machine(
     memory: str,
     *,
     realtime: bool = False,
+    boot_time: str | None = None,
     core: Path | None = None,
     tty: bool = False,
     check: bool = False,
@@ -86,6 +115,7 @@ def _machine(
             cpus=cpus,
             memory=_bytes(memory),
             realtime=realtime,
+            boot_time_ns=_boot_time_ns(boot_time, root),
             console=terminal or HostConsole(0, 1, 2),
             cores=core,
             tty=tty,
@@ -182,11 +212,13 @@ def run(
     cpus: int = 1,
     memory: str = "1G",
     realtime: bool = False,
+    boot_time: str | None = None,
 ) -> None:
     """Run a program in a fresh kernel; the exit status is the program's, 128+n after signal n."""
     if interactive:
         _check_terminal(tty=tty)
-    machine = _machine(root, seed, cpus, memory, realtime=realtime or interactive, core=core, tty=tty, check=check)
+    tied = realtime or interactive
+    machine = _machine(root, seed, cpus, memory, realtime=tied, boot_time=boot_time, core=core, tty=tty, check=check)
     lives = None
     if strace:
         from procession.tools.strace import Strace
@@ -305,12 +337,13 @@ def strace(
     seed: int = 0,
     cpus: int = 1,
     memory: str = "1G",
+    boot_time: str | None = None,
 ) -> None:
     """Run a program and print its system calls, laid out as strace lays them out."""
     from procession.tools.strace import Strace
     from procession.tools.strace_filter import parse_filters
 
-    machine = _machine(root, seed, cpus, memory)
+    machine = _machine(root, seed, cpus, memory, boot_time=boot_time)
     try:
         only = parse_filters(expressions)
     except ValueError as error:

@@ -32,6 +32,7 @@ VALUES: Final[dict[str, Callable[[str], Any]]] = {
     "--fail": str,
     "--cwd": str,
     "--env": str,
+    "--boot-time": str,
     "--seed": int,
     "--cpus": int,
     "--memory": str,
@@ -74,7 +75,7 @@ def _value(option: str, rest: list[str], values: dict[str, Any]) -> bool:
         return False
     if option == "--cpus" and not 1 <= int(text) <= NR_CPUS:
         return False
-    name = option.removeprefix("--")
+    name = option.removeprefix("--").replace("-", "_")
     if name == "env":
         values.setdefault(name, []).append(text)
     else:

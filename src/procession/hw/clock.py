@@ -8,12 +8,25 @@ from __future__ import annotations
 import time
 from typing import Final, Protocol
 
-__all__ = ("CODE_BYTES_PER_NS", "FAULT_NS", "NEVER", "SWITCH_NS", "TRAP_NS", "Clock", "HostTime", "MonotonicTime")
+__all__ = (
+    "CODE_BYTES_PER_NS",
+    "FAULT_NS",
+    "NEVER",
+    "REALTIME_TICK_NS",
+    "SWITCH_NS",
+    "TRAP_NS",
+    "Clock",
+    "HostTime",
+    "MonotonicTime",
+)
 
 TRAP_NS: Final = 100  # a system call or exception
 FAULT_NS: Final = 500  # a page fault, on top of nothing else
 SWITCH_NS: Final = 1000  # another task gets the CPU
 CODE_BYTES_PER_NS: Final = 4  # user code: bytes of machine code executed, a present-day CPU's 1.3 instructions
+
+AHEAD_NS: Final = 1_000_000  # what a real-time clock may be ahead of the host's
+REALTIME_TICK_NS: Final = 10_000_000  # how often it looks while a program computes
 
 NEVER: Final = (1 << 63) - 1  # next_event_ns when no timer is queued
 
@@ -53,8 +66,8 @@ class Clock:
     """The clock of the CPU that is executing.
 
     next_event_ns: when somebody wants to be called (the earliest timer), NEVER if nobody does; a CPU leaves user mode
-    when it is reached.  cpu_ns: where the clocks of the other CPUs stand.  realtime: waiting takes host time,
-    that of host.
+    when it is reached.  cpu_ns: where the clocks of the other CPUs stand.  realtime: it goes with that of host, in
+    waiting and in all that is done.
     """
 
     __slots__ = ("cpu_ns", "host", "next_event_ns", "now_ns", "realtime")
@@ -77,10 +90,21 @@ class Clock:
                 self.host.sleep_until(ns)
             self.now_ns = max(ns, self.now_ns)
 
-    def sync(self) -> None:
-        """Catch up with the host; nothing unless real-time."""
-        if self.realtime:
-            self.now_ns = max(self.now_ns, self.host.now_ns())
+    def sync(self) -> int:
+        """Go with the host's clock if this one does; returns by how many ns that has moved it.
+
+        It never goes back: where it is ahead, because something cost the host less than it costs the guest, the host
+        waits, as soon as it is worth a sleep.
+        """
+        if not self.realtime:
+            return 0
+        behind_ns = self.host.now_ns() - self.now_ns
+        if behind_ns < -AHEAD_NS:
+            self.host.sleep_until(self.now_ns)
+        if behind_ns <= 0:
+            return 0
+        self.now_ns += behind_ns
+        return behind_ns
 
     def switch_cpu(self, old: int, new: int) -> None:
         """Put CPU old's time away and go on with CPU new's."""

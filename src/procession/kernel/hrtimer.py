@@ -14,7 +14,7 @@ from __future__ import annotations
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Final
 
-from procession.hw.clock import NEVER
+from procession.hw.clock import NEVER, REALTIME_TICK_NS
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.hrtimer import Hrtimer
 from procession.include.linux.sched import TASK_INTERRUPTIBLE, TASK_RUNNING, set_task_state, signal_pending
@@ -146,6 +146,8 @@ def program_event(k: Kernel) -> None:
     if k.timers.hrtimers:
         event_ns = min(event_ns, next_timer_event(k))
     event_ns = min(event_ns, rq.limit_ns)
+    if k.clock.realtime:
+        event_ns = min(event_ns, k.clock.now_ns + REALTIME_TICK_NS)
     cputime_expires = rq.curr.signal.cputime_expires
     if cputime_expires is not None:
         event_ns = min(event_ns, cputime_expires.next_event(rq.curr))

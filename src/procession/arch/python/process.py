@@ -121,6 +121,8 @@ class PythonThread:
             return None
 
         k = current.kernel
+        if k.clock.realtime:
+            current.utime += k.clock.sync()
         k.clock.now_ns += TRAP_NS
         current.stime += TRAP_NS
         trace = k.trace

@@ -54,7 +54,7 @@ _MODE1_SYSCALLS: Final = frozenset(NR[name] for name in ("read", "write", "exit"
 class Entry:
     """The kernel's side of one engine (hw.cpu.Hooks).
 
-    current, thread, mm: who runs.  pgd, tlb_gen: what the engine's TLB goes by.  spent: see hw/engine.py.
+    current, thread, mm: who runs.  pgd, tlb_gen: what the engine's TLB goes by.  spent, spent_until: see hw/engine.py.
     stack: what run() has to hand to the machine loop.  stopped: a hook has stopped the engine.
     calls, own_stack: how to read the arguments of the calls made so far, by number; calls answered in the hook, others.
     io_state: the registers where port I/O was tried.  healed_ip: the last instruction whose fault needed no flush.
@@ -84,6 +84,7 @@ class Entry:
         "q",
         "rip_q",
         "spent",
+        "spent_until",
         "stack",
         "step",
         "stopped",
@@ -107,7 +108,9 @@ class Entry:
         self.error_code_d, self.old_exception_d = layout.error_code_d, layout.old_exception_d
         self.is_int_d = layout.is_int_d
         self.timers = k.timers
-        self.spent = cpu.spent
+        self.spent, self.spent_until = cpu.spent, cpu.spent_until
+        if k.clock.realtime:
+            self.spent = self.spent_until = self.spent_on_host
         self.mm: MmStruct | None = None
         self.pgd = -1
         self.tlb_gen = -1
@@ -172,7 +175,7 @@ class Entry:
             k = self.k
             if k.after_trap is not None:
                 k.after_trap()
-            # What go_on() looks at; there is seldom anything.
+            # What go_on() looks at; there is seldom anything. A real-time clock always has an event.
             if current.ti_flags == TIF_SIGPENDING:
                 self.deliver(current)
             if current.ti_flags or clock.next_event_ns != NEVER or k.x86.tlb_gen != self.tlb_gen:
@@ -198,7 +201,7 @@ class Entry:
             if is_int or vector == _DEBUG or (vector == _PAGE_FAULT and error_code & PF_INSTR):
                 self.charge(self.spent())
             else:
-                self.charge(self.cpu.spent_until(self.q[self.rip_q]))
+                self.charge(self.spent_until(self.q[self.rip_q]))
             self.thread.orig_ax = -1
             if is_int and vector not in _USER_GATES:
                 vector = traps.NO_GATE | vector
@@ -277,7 +280,7 @@ class Entry:
         if self.stopped:
             return
         cpu = self.cpu
-        self.charge(cpu.spent_until(self.q[self.rip_q]))
+        self.charge(self.spent_until(self.q[self.rip_q]))
         self.io_state = bytearray(cpu.state)
         memoryview(self.io_state).cast("Q")[self.flags_q] = cpu.flags()
         cpu.set_page_table(0)
@@ -287,6 +290,8 @@ class Entry:
     def go_on(self) -> None:
         """Leave the kernel: back to user code, or out of the engine if there is other work."""
         clock = self.clock
+        if clock.realtime:
+            self.current.stime += clock.sync()
         if self.current.ti_flags or clock.now_ns >= clock.next_event_ns:
             self.halt()
             return
@@ -320,6 +325,13 @@ class Entry:
         """Make run() raise error."""
         self.cpu.error = error
         self.halt()
+
+    def spent_on_host(self, ip: int = 0) -> int:
+        """Return what user code has taken by the host's clock (Clock.realtime); ip as in Engine.spent_until."""
+        self.cpu.spent()
+        ns = self.clock.sync()
+        self.clock.now_ns -= ns  # the caller adds it
+        return ns
 
     def charge(self, ns: int) -> None:
         """Let the time that user code took pass."""
@@ -415,6 +427,8 @@ class Entry:
             self.mm = mm
             self.flush()
         self.stopped = False
+        if self.clock.realtime:
+            current.stime += self.clock.sync()
         cpu.arm(budget_ns)
         cpu.run()
         if self.stopped:
