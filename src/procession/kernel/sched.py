@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from procession.hw.clock import NEVER, SWITCH_NS
 from procession.include.linux.bug import bug, bug_on
+from procession.include.linux.kernel_stat import CpuUsageStat
 from procession.include.linux.sched import (
     DEFAULT_PRIO,
     MAX_RT_PRIO,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "Rq",
+    "account_process_times",
     "activate_task",
     "check_preempt_curr",
     "deactivate_task",
@@ -75,6 +77,7 @@ class Rq:
     __slots__ = (
         "cfs",
         "cpu",
+        "cpustat",
         "curr",
         "dead",
         "idle",
@@ -92,6 +95,7 @@ class Rq:
         self.kernel = k
         self.cpu = cpu
         self.lock = SpinLock(k.lock_class("rq->lock"))
+        self.cpustat = CpuUsageStat()
         self.curr = idle
         self.idle = idle
         self.dead: Task | None = None  # left this CPU for the last time; finish_task_switch puts it
@@ -400,6 +404,8 @@ def do_schedule(rq: Rq) -> bool:
 def context_switch(rq: Rq, prev: Task, next: Task, state: int) -> None:
     """Change who runs. The machine loop does the rest: next's stack or user mode."""
     k = rq.kernel
+    account_process_times(rq, prev)
+    rq.cpustat.utime, rq.cpustat.stime = next.utime, next.stime
     if state:
         prev.nvcsw += 1
     else:
@@ -417,6 +423,18 @@ def context_switch(rq: Rq, prev: Task, next: Task, state: int) -> None:
     next.stime += SWITCH_NS
     if rq.nr_running > 1 or rq.tick_ns != NEVER or not clock.next_event_ns or next.signal.cputime_expires is not None:
         hrtimer.program_event(k)
+
+
+def account_process_times(rq: Rq, p: Task) -> None:
+    """Add to the CPU's times what p, which runs there, has used since this was last done (account_process_tick)."""
+    stat = rq.cpustat
+    user_ns, stat.utime = p.utime - stat.utime, p.utime
+    system_ns, stat.stime = p.stime - stat.stime, p.stime
+    if task_nice(p) > 0:
+        stat.nice += user_ns
+    else:
+        stat.user += user_ns
+    stat.system += system_ns
 
 
 _STATE_NAMES: Final = {1: "S", 2: "D", 4: "T", 8: "t", 16: "Z", 32: "X", 64: "x", 128: "W"}

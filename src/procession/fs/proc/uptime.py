@@ -23,4 +23,4 @@ def format_uptime(up_ns: int, idle_ns: int) -> bytes:
 def uptime_proc_show(current: Task) -> bytes:
     """Return the time since boot, and the time all CPUs together were idle."""
     k = current.kernel
-    return format_uptime(k.clock.now_ns, stat.cpu_times(k)[2])
+    return format_uptime(k.clock.now_ns, stat.idle_ns(k))
