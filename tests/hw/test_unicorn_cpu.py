@@ -532,6 +532,33 @@ def test_endless_loop_can_be_interrupted_from_another_thread(m):
     timer.join()
 
 
+def test_a_stop_from_outside_changes_nothing(m):
+    """No instruction happens twice, none is left out, and the count is that of the code."""
+    turns = 3_000_000
+    m.map(DATA, DATA_FRAME, PLAIN | RW | D)
+    m.code("48830701 48ffc0 48ffc9 75f4 0f05")   # 1: addq $1, (rdi); inc rax; dec rcx; jnz 1b; syscall
+    m.cpu.q[AX], m.cpu.q[CX], m.cpu.q[DI] = 0, turns, DATA
+    over = threading.Event()
+
+    def stop():
+        while not over.wait(0.0005):
+            m.cpu.let_out()
+
+    outside = threading.Thread(target=stop)
+    outside.start()
+    stops, ip = 0, CODE
+    while not m.run(ip):
+        assert m.cpu.was_cut()
+        ip = m.cpu.q[m.ip]
+        stops += 1
+    over.set()
+    outside.join()
+    assert stops
+    stored = m.frames.q[(DATA_FRAME << 12) // 8]
+    assert (stored, m.cpu.q[AX], m.cpu.q[CX]) == (turns, turns, 0)
+    assert m.cpu.spent() == (turns * 12 + 2) // 4
+
+
 # Determinism.
 
 
