@@ -53,7 +53,7 @@ DEFAULT_ENV: Final = {
     "HOME": "/",
     "TERM": "linux",
 }
-CORES_OUTSIDE: Final = "|core.%e.%p"  # core_pattern of a machine whose cores go to the host
+CORES_OUTSIDE: Final = b"|core.%e.%p"  # core_pattern of a machine whose cores go to the host
 MIN_MEMORY: Final = 4 << 20
 MAX_MEMORY: Final = 64 << 30
 MAX_WINSIZE: Final = 0xFFFF

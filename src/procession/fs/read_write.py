@@ -142,15 +142,14 @@ async def sys_read(current: Task, fd: Fd, buf: OutBuf, count: SizeT) -> int:
         raise LinuxError(Errno.EBADF, f"descriptor {fd}")
     if count > MAX_RW_COUNT:
         count = _rw_count(count)
-    if files.count == 1:
-        return await file.read(current, buf, count, None)
-    file.f_count += 1
-    current.held.append(file)
+    if files.count != 1:
+        return await _do_rw(current, file, buf, count, None, write=False)
     try:
-        return await file.read(current, buf, count, None)
+        done = await file.read(current, buf, count, None)
+        current.rchar += done
     finally:
-        current.held.pop()
-        file_table.fput(current, file)
+        current.syscr += 1
+    return done
 
 
 @syscall
@@ -164,26 +163,33 @@ async def sys_write(current: Task, fd: Fd, buf: InBuf, count: SizeT) -> int:
         raise LinuxError(Errno.EBADF, f"descriptor {fd}")
     if count > MAX_RW_COUNT:
         count = _rw_count(count)
-    if files.count == 1:
-        return await file.write(current, buf, count, None)
-    file.f_count += 1
-    current.held.append(file)
+    if files.count != 1:
+        return await _do_rw(current, file, buf, count, None, write=True)
     try:
-        return await file.write(current, buf, count, None)
+        done = await file.write(current, buf, count, None)
+        current.wchar += done
     finally:
-        current.held.pop()
-        file_table.fput(current, file)
+        current.syscw += 1
+    return done
 
 
 async def _do_rw(current: Task, file: File, buf: UserPtr, count: int, pos: int | None, *, write: bool) -> int:
-    """Read or write with a reference held, so that another thread's close does not end it."""
+    """Read or write with a reference held, so that another thread's close does not end it; counted in /proc/PID/io."""
     file.f_count += 1
     current.held.append(file)
     try:
         if write:
-            return await file.write(current, buf, count, pos)
-        return await file.read(current, buf, count, pos)
+            done = await file.write(current, buf, count, pos)
+            current.wchar += done
+        else:
+            done = await file.read(current, buf, count, pos)
+            current.rchar += done
+        return done
     finally:
+        if write:
+            current.syscw += 1
+        else:
+            current.syscr += 1
         current.held.pop()
         file_table.fput(current, file)
 
@@ -308,7 +314,11 @@ async def sys_sendfile(current: Task, out_fd: Fd, in_fd: Fd, offset: OffsetPtr, 
     try:
         start = source.f_pos if pos is None else pos
         done = await _copy(current, source, start, sink, count)
+        current.rchar += done
+        current.wchar += done
     finally:
+        current.syscr += 1
+        current.syscw += 1
         del current.held[-2:]
         file_table.fput(current, source)
         file_table.fput(current, sink)
