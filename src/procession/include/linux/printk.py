@@ -151,13 +151,13 @@ def _log_prefix(text: bytes) -> tuple[bytes, int]:
     """Return c or d if text begins with that in the place of a level; and how long this prefix is, 0 for none."""
     if text[:1] != b"<":
         return b"", 0
+    if text[2:3] == b">":
+        what = text[1:2]
+        return (what if what in b"cd" else b""), 3 if what in b"cd01234567" else 0
+    # More digits, or none at all: level and facility, whatever they are.
     end = text.find(b">", 1)
-    what = text[1:end] if end > 0 else b""
-    if what in (b"c", b"d"):
-        return what, 3
-    if len(what) == 1:
-        return b"", 3 if what in b"01234567" else 0
-    return b"", end + 1 if what.isdigit() else 0
+    what = text[1:end] if end > 0 else b"?"
+    return b"", end + 1 if not what or what.isdigit() else 0
 
 
 def pointer(value: int) -> str:
