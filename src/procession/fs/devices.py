@@ -53,7 +53,7 @@ DEVTMPFS: Final = "devtmpfs"
 _SEEKABLE: Final = FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE
 _PIECE: Final = 65536
 _KMALLOC_MAX_SIZE: Final = 4 << 20
-_HOST_ERRORS: Final = frozenset({Errno.EPIPE, Errno.ENOSPC, Errno.EFBIG})
+_HOST_ERRORS: Final = frozenset({Errno.EPIPE, Errno.ENOSPC, Errno.EFBIG, Errno.EBADF})
 CONSOLE_DEV: Final = new_encode_dev(5, 1)
 
 # What opens a device: (current, path, flags, FMODE bits) -> its file.

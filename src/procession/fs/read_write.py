@@ -9,8 +9,18 @@ from procession.fs import file as fs_file
 from procession.fs import file_table
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_APPEND, WhenceArg
-from procession.include.linux.fs import FMODE_LSEEK, FMODE_PREAD, FMODE_PWRITE, FMODE_READ, FMODE_WRITE, S_IFMT, S_IFREG
+from procession.include.linux.fs import (
+    FMODE_LSEEK,
+    FMODE_PREAD,
+    FMODE_PWRITE,
+    FMODE_READ,
+    FMODE_WRITE,
+    S_IFMT,
+    S_IFREG,
+    S_IFSOCK,
+)
 from procession.include.linux.limits import UIO_MAXIOV
+from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import (
     Fd,
@@ -244,6 +254,9 @@ def rw_copy_check_uvector(current: Task, vec: UserPtr, vlen: int) -> list[tuple[
 async def _do_readv_writev(current: Task, file: File, vec: UserPtr, vlen: int, pos: int | None, *, write: bool) -> int:
     segments = rw_copy_check_uvector(current, vec, vlen)
     if not segments:
+        # Counted like one that moves something.
+        current.syscw += write
+        current.syscr += not write
         return 0
     if len(segments) == 1:
         base, length = segments[0]
@@ -331,6 +344,8 @@ async def sys_sendfile(current: Task, out_fd: Fd, in_fd: Fd, offset: OffsetPtr, 
 
 async def _copy(current: Task, source: File, start: int, sink: File, count: int) -> int:
     """Copy up to count bytes in pieces of what a pipe holds; returns how many went."""
+    # What has no splice_write of its own is written to, a page at a time, and that counts as well.
+    by_pages = sink.inode.i_mode & S_IFMT not in (S_IFREG, S_IFSOCK)
     done = 0
     while done < count:
         buffer = KernelBuffer(bytearray(min(count - done, 65536)))
@@ -343,6 +358,9 @@ async def _copy(current: Task, source: File, start: int, sink: File, count: int)
             if done:
                 break
             raise
+        if by_pages:
+            current.wchar += put
+            current.syscw += -(-((start + done) % PAGE_SIZE + put) // PAGE_SIZE)
         done += put
         if put < got:
             break

@@ -330,6 +330,8 @@ async def _run_program(current: Task, program: InitProgram) -> int:
     try:
         if k.tty.is_console:
             await _open_terminal(current)
+        for fd in k.closed_fds:
+            file.close_fd(current, fd)
         if program.cwd != "/":
             assert current.fs is not None
             program.doing = program.cwd

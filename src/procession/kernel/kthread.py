@@ -94,6 +94,10 @@ class KthreadThread:
         """Return zeros: there is no system call."""
         return (0,) * 6
 
+    def syscall_pc(self) -> int:
+        """Return 0: there is no system call."""
+        return 0
+
     def syscall_get_error(self) -> int:
         """Return 0: there is no system call."""
         return 0

@@ -335,6 +335,10 @@ class PythonThread:
         words = [arg & ULONG_MAX if isinstance(arg, int) else 0 for arg in args[:6]]
         return (*words, *(0,) * (6 - len(words)))
 
+    def syscall_pc(self) -> int:
+        """Return 0: there is no instruction pointer."""
+        return 0
+
     def syscall_restart(self, current: Task, code: int) -> None:
         """Make the interrupted call again."""
         self.todo = RESTART if code == Errno.ERESTART_RESTARTBLOCK else CALL

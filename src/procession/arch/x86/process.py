@@ -135,6 +135,10 @@ class X86Thread:
         """Return the six registers that have them."""
         return tuple([self.q[register] for register in _ARGUMENTS])
 
+    def syscall_pc(self) -> int:
+        """Return what SYSCALL has left in cx: ip may still be that of the instruction."""
+        return int(self.q[CX])
+
     def syscall_get_error(self) -> int:
         """Return ax if it is an errno, else 0."""
         value = self.q[AX]

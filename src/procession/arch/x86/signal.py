@@ -124,23 +124,22 @@ def get_sigframe(current: Task, sp: int, ka: KSigaction) -> tuple[int, int]:
 def sys_rt_sigreturn(current: Task) -> int:
     """Return from a signal handler: what the frame at sp - 8 says; a bad frame is SIGSEGV."""
     thread: Any = current.thread
-    frame = thread.user_sp() - 8
+    frame, ip = thread.user_sp() - 8, thread.syscall_pc()
     try:
         (mask,) = struct.unpack("<Q", uaccess.copy_from_user(current, frame + _UCONTEXT + UC_SIGMASK, 8))
         signal_queue.set_current_blocked(current, mask & ~SIG_KERNEL_ONLY_MASK)
         result = restore_sigcontext(current, thread, frame + _UCONTEXT + _UC_MCONTEXT)
         _restore_altstack(current, frame + _UCONTEXT + _UC_STACK, thread.user_sp())
     except LinuxError:
-        signal_fault(current, thread, frame, "rt_sigreturn")
+        signal_fault(current, thread, frame, ip, "rt_sigreturn")
         return 0
     return result
 
 
-def signal_fault(current: Task, thread: X86Thread, frame: int, where: str) -> None:
+def signal_fault(current: Task, thread: X86Thread, frame: int, ip: int, where: str) -> None:
     """Log a signal frame that cannot be read, and send SIGSEGV for it."""
     k = current.kernel
     if k.sysctls["show_unhandled_signals"] and k.printk_ratelimit("signal_fault"):
-        ip = thread.user_pc()
         place = vma_addr.print_vma_addr(current, " in ", ip)
         k.printk(
             f"{current.comm}[{current.pid}] bad frame in {where} frame:{pointer(frame & ULONG_MAX)} ip:{ip:x} "

@@ -211,7 +211,7 @@ def proc_pid_syscall(current: Task, ns: PidNamespace, task: Task) -> bytes:
     if task.state == 0 and task is not current:
         return b"running\n"
     nr = task.thread.syscall_nr()
-    sp, pc = task.thread.user_sp(), task.thread.user_pc()
+    sp, pc = task.thread.user_sp(), task.thread.syscall_pc() if task is current else task.thread.user_pc()
     if nr < 0:
         return b"-1 0x%x 0x%x\n" % (sp, pc)
     return b"%d 0x%x 0x%x 0x%x 0x%x 0x%x 0x%x 0x%x 0x%x\n" % (nr, *task.thread.syscall_get_arguments(), sp, pc)

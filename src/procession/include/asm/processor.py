@@ -98,6 +98,10 @@ class ThreadStruct(Protocol):
         """The six arguments of that call, as words; 0 for what is no number."""
         ...
 
+    def syscall_pc(self) -> int:
+        """Where current's program goes on behind the call that it is in, 0 if there is no instruction pointer."""
+        ...
+
     def syscall_get_error(self) -> int:
         """What set_return was given last for the pending call if that was negative (a -errno), else 0.
 

@@ -302,6 +302,7 @@ class Kernel:
         """Be a kernel in which nothing has happened; start_kernel() fills in the rest."""
         self.cpu: int = 0  # number of the CPU that is executing
         self.nr_cpus: int = 1
+        self.closed_fds: tuple[int, ...] = ()  # which of 0, 1 and 2 the first program does not have: configuration
         self.boot_time_ns: int = 0  # CLOCK_REALTIME at boot, from the configuration
         # Called when a trap was answered or a kernel stack put aside: no lock is held, all structures are whole.
         self.after_trap: Callable[[], None] | None = None

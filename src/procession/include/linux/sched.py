@@ -333,7 +333,7 @@ class SignalStruct:
         self.min_flt: int = 0  # page faults
         self.maj_flt: int = 0
         self.inblock: int = 0
-        # struct task_io_accounting of the threads that have ended: rchar, wchar, syscr, syscw.
+        # struct task_io_accounting of threads that have ended, and of children waited for: rchar, wchar, syscr, syscw.
         self.ioac: tuple[int, int, int, int] = (0, 0, 0, 0)
         self.oublock: int = 0
         self.maxrss: int = 0  # pages
