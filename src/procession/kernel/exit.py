@@ -303,7 +303,10 @@ def _notify_parent(tsk: Task) -> bool:
 
 
 async def exit_mm(tsk: Task) -> None:
-    """Leave the address space; if somebody is dumping it, let it wait for us and wait for its end."""
+    """Leave the address space; if somebody is dumping it, let it wait for us and wait for its end.
+
+    Differs: it is nobody's active_mm afterwards, as in 3.2 it stays that of the CPU until another program runs there.
+    """
     mm = tsk.mm
     fork_mm.mm_release(tsk, mm)
     if mm is None:
