@@ -104,7 +104,7 @@ def check_syslog_permissions(current: Task, type: int, *, from_file: bool) -> No
     k = current.kernel
     if from_file and type != SYSLOG_ACTION_OPEN:
         return
-    if type in (SYSLOG_ACTION_READ_ALL, SYSLOG_ACTION_SIZE_BUFFER) and not k.sysctls["dmesg_restrict"]:
+    if type in (SYSLOG_ACTION_READ_ALL, SYSLOG_ACTION_SIZE_BUFFER) and not k.log.dmesg_restrict:
         return
     if capability.capable(current, CAP_SYSLOG):
         return

@@ -187,7 +187,7 @@ async def _dump_and_exit(current: Task, info: Siginfo) -> None:
     signr = info.signo
     current.flags |= PF_SIGNALED
     if SIG_KERNEL_COREDUMP_MASK >> (signr - 1) & 1:
-        if current.kernel.sysctls["print_fatal_signals"]:
+        if current.kernel.print_fatal_signals:
             _print_fatal_signal(current, signr)
         await coredump.do_coredump(current, signr)
     await exit.do_group_exit(current, signr)

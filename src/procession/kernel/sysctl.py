@@ -37,14 +37,6 @@ _DEFAULTS: Final = {
     "panic": 0,
     "entropy_avail": 4096,
     "poolsize": 4096,
-    "print_fatal_signals": 0,
-    "printk_ratelimit": 5,  # seconds
-    "printk_ratelimit_burst": 10,
-    "dmesg_restrict": 0,
-    "panic_on_oom": 0,
-    "oom_kill_allocating_task": 0,
-    "oom_dump_tasks": 1,
-    "show_unhandled_signals": 1,
 }
 
 
@@ -178,13 +170,13 @@ def _ulong(get: GetInt, put: PutInt, low: int = 0, high: int = ULONG_MAX) -> Ctl
     return CtlTable(0o644, show, store)
 
 
-def _other(name: str, mode: int = 0o644, low: int = -INT_MAX - 1, high: int = INT_MAX) -> CtlTable:
+def _other(name: str, mode: int = 0o644) -> CtlTable:
     """An int that lives in this file's table."""
 
     def put(k: Kernel, value: int) -> None:
         k.sysctls[name] = value
 
-    table = _int(lambda k: k.sysctls[name], put, low, high, mode)
+    table = _int(lambda k: k.sysctls[name], put, mode=mode)
     return table if mode & 0o200 else table._replace(store=None)
 
 
@@ -248,6 +240,38 @@ def _put_nr_open(k: Kernel, value: int) -> None:
 
 def _put_suid_dumpable(k: Kernel, value: int) -> None:
     k.vfs.suid_dumpable = value
+
+
+def _put_panic_on_oom(k: Kernel, value: int) -> None:
+    k.mm.panic_on_oom = value
+
+
+def _put_oom_kill_allocating_task(k: Kernel, value: int) -> None:
+    k.mm.oom_kill_allocating_task = value
+
+
+def _put_oom_dump_tasks(k: Kernel, value: int) -> None:
+    k.mm.oom_dump_tasks = value
+
+
+def _put_print_fatal_signals(k: Kernel, value: int) -> None:
+    k.print_fatal_signals = value
+
+
+def _put_show_unhandled_signals(k: Kernel, value: int) -> None:
+    k.show_unhandled_signals = value
+
+
+def _put_ratelimit_seconds(k: Kernel, value: int) -> None:
+    k.log.ratelimit_seconds = value
+
+
+def _put_ratelimit_burst(k: Kernel, value: int) -> None:
+    k.log.ratelimit_burst = value
+
+
+def _put_dmesg_restrict(k: Kernel, value: int) -> None:
+    k.log.dmesg_restrict = value
 
 
 def _show_core_pattern(current: Task) -> bytes:
@@ -338,11 +362,11 @@ def root_table() -> dict[str, Any]:
             "core_pattern": CtlTable(0o644, _show_core_pattern, _store_core_pattern),
             "cad_pid": CtlTable(0o600, _show_cad_pid),
             "threads-max": _int(lambda k: k.max_threads, _put_max_threads),
-            "print-fatal-signals": _other("print_fatal_signals"),
+            "print-fatal-signals": _int(lambda k: k.print_fatal_signals, _put_print_fatal_signals),
             "printk": CtlTable(0o644, _show_printk, _store_printk),
-            "printk_ratelimit": _other("printk_ratelimit"),
-            "printk_ratelimit_burst": _other("printk_ratelimit_burst"),
-            "dmesg_restrict": _other("dmesg_restrict", low=0, high=1),
+            "printk_ratelimit": _int(lambda k: k.log.ratelimit_seconds, _put_ratelimit_seconds),
+            "printk_ratelimit_burst": _int(lambda k: k.log.ratelimit_burst, _put_ratelimit_burst),
+            "dmesg_restrict": _int(lambda k: k.log.dmesg_restrict, _put_dmesg_restrict, 0, 1),
             "random": {
                 "poolsize": _other("poolsize", 0o444),
                 "entropy_avail": _other("entropy_avail", 0o444),
@@ -359,15 +383,15 @@ def root_table() -> dict[str, Any]:
             "domainname": _uts(lambda ns: ns.domainname, _put_domainname),
         },
         "vm": {
-            "panic_on_oom": _other("panic_on_oom", low=0, high=2),
-            "oom_kill_allocating_task": _other("oom_kill_allocating_task"),
-            "oom_dump_tasks": _other("oom_dump_tasks"),
+            "panic_on_oom": _int(lambda k: k.mm.panic_on_oom, _put_panic_on_oom, 0, 2),
+            "oom_kill_allocating_task": _int(lambda k: k.mm.oom_kill_allocating_task, _put_oom_kill_allocating_task),
+            "oom_dump_tasks": _int(lambda k: k.mm.oom_dump_tasks, _put_oom_dump_tasks),
             "overcommit_memory": _int(lambda k: k.mm.overcommit_memory, _put_overcommit_memory, 0, 2),
             "overcommit_ratio": _int(lambda k: k.mm.overcommit_ratio, _put_overcommit_ratio),
             "max_map_count": _int(lambda k: k.mm.max_map_count, _put_max_map_count, 0),
             "mmap_min_addr": CtlTable(0o644, _show_mmap_min_addr, _store_mmap_min_addr),
         },
-        "debug": {"exception-trace": _other("show_unhandled_signals")},
+        "debug": {"exception-trace": _int(lambda k: k.show_unhandled_signals, _put_show_unhandled_signals)},
         "fs": {
             "file-nr": CtlTable(0o444, _show_file_nr),
             "file-max": _ulong(lambda k: k.vfs.max_files, _put_max_files),

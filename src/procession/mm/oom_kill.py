@@ -38,14 +38,14 @@ def out_of_memory(k: Kernel, gfp_mask: int) -> None:
     if fatal_signal_pending(current):
         current.ti_flags |= TIF_MEMDIE  # it will soon give back what it has
         return
-    panic_on_oom = k.sysctls["panic_on_oom"]
+    panic_on_oom = k.mm.panic_on_oom
     if panic_on_oom:
         dump_header(k, current, gfp_mask)
         kind = "compulsory" if panic_on_oom == _COMPULSORY else "system-wide"
         panic.panic(k, f"Out of memory: {kind} panic_on_oom is enabled")
     victim: Task | None
     with k.tasklist_lock.read():
-        if k.sysctls["oom_kill_allocating_task"] and _may_kill(current):
+        if k.mm.oom_kill_allocating_task and _may_kill(current):
             victim = current
             oom_kill_process(k, current, gfp_mask, 0, "Out of memory (oom_kill_allocating_task)")
         else:
@@ -63,7 +63,7 @@ def _may_kill(p: Task) -> bool:
 
 def oom_unkillable_task(p: Task) -> bool:
     """Whether p is init or a kernel thread."""
-    return p.tgid == 1 or p.flags & PF_KTHREAD != 0
+    return p.pid == 1 or p.flags & PF_KTHREAD != 0
 
 
 def select_bad_process(k: Kernel, current: Task) -> tuple[Task | None, int]:
@@ -133,7 +133,7 @@ def dump_header(k: Kernel, p: Task, gfp_mask: int) -> None:
     )
     panic.dump_stack(current)
     show_mem(k)
-    if k.sysctls["oom_dump_tasks"]:
+    if k.mm.oom_dump_tasks:
         dump_tasks(k)
 
 

@@ -105,7 +105,7 @@ def bad_area(current: Task, address: int, error_code: int, si_code: int) -> None
 def show_signal_msg(current: Task, address: int, error_code: int) -> None:
     """Log an access that is going to end current."""
     k = current.kernel
-    if not k.sysctls["show_unhandled_signals"] or not signal_queue.unhandled_signal(current, SIGSEGV):
+    if not k.show_unhandled_signals or not signal_queue.unhandled_signal(current, SIGSEGV):
         return
     if not k.printk_ratelimit("show_signal_msg"):
         return

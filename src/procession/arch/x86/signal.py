@@ -139,7 +139,7 @@ def sys_rt_sigreturn(current: Task) -> int:
 def signal_fault(current: Task, thread: X86Thread, frame: int, ip: int, where: str) -> None:
     """Log a signal frame that cannot be read, and send SIGSEGV for it."""
     k = current.kernel
-    if k.sysctls["show_unhandled_signals"] and k.printk_ratelimit("signal_fault"):
+    if k.show_unhandled_signals and k.printk_ratelimit("signal_fault"):
         place = vma_addr.print_vma_addr(current, " in ", ip)
         k.printk(
             f"{current.comm}[{current.pid}] bad frame in {where} frame:{pointer(frame & ULONG_MAX)} ip:{ip:x} "

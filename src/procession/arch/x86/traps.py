@@ -144,7 +144,7 @@ def do_general_protection(current: Task, thread: X86Thread, error_code: int) -> 
 def _show_trap(current: Task, thread: X86Thread, sig: int, what: str, error_code: int, *, where: bool = True) -> None:
     """Log an exception that is going to end current; where: with the file that ip is in."""
     k = current.kernel
-    if not k.sysctls["show_unhandled_signals"] or not signal_queue.unhandled_signal(current, sig):
+    if not k.show_unhandled_signals or not signal_queue.unhandled_signal(current, sig):
         return
     if not k.printk_ratelimit("do_trap"):
         return

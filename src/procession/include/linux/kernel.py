@@ -128,6 +128,9 @@ class MmState:
         "shm_mnt",
         "kmem_pages",
         "kmem_limit",
+        "panic_on_oom",
+        "oom_kill_allocating_task",
+        "oom_dump_tasks",
         "overcommit_memory",
         "overcommit_ratio",
         "vm_committed",
@@ -144,6 +147,9 @@ class MmState:
         self.shm_mnt: Vfsmount | None = None  # shared anonymous memory; made when first used
         self.kmem_pages: int = 0  # what lies in pipes and sockets
         self.kmem_limit: int = 0  # and the most that may
+        self.panic_on_oom: int = 0
+        self.oom_kill_allocating_task: int = 0
+        self.oom_dump_tasks: int = 1
         self.overcommit_memory: int = 0
         self.overcommit_ratio: int = 50
         self.vm_committed: int = 0  # promised to private writable mappings
@@ -316,6 +322,8 @@ class Kernel:
         self.enosys: Counter[str] = Counter()  # calls that 3.2 does not have
         self.log: LogBuf = LogBuf()
         self.printk_log: list[tuple[int, str]] = []  # the same for observers: time, and message without its level
+        self.print_fatal_signals: int = 0
+        self.show_unhandled_signals: int = 1
         self.sysctls: dict[str, int] = {}  # tunables that have no other home
         self.boot_id: str = ""  # /proc/sys/kernel/random/boot_id, made when first read
 
@@ -388,10 +396,9 @@ class Kernel:
 
     def printk_ratelimit(self, func: str) -> bool:
         """Whether one more of the messages that programs can cause may be printed; func asks (__printk_ratelimit)."""
-        interval = self.sysctls["printk_ratelimit"] * NSEC_PER_SEC
-        may, suppressed = self.log.printk_ratelimit_state.ratelimit(
-            self.clock.now_ns, interval, self.sysctls["printk_ratelimit_burst"]
-        )
+        log = self.log
+        interval = log.ratelimit_seconds * NSEC_PER_SEC
+        may, suppressed = log.printk_ratelimit_state.ratelimit(self.clock.now_ns, interval, log.ratelimit_burst)
         if suppressed:
             self.printk(f"{func}: {suppressed} callbacks suppressed")
         return may

@@ -69,7 +69,8 @@ class LogBuf:
     log_buf: the last bytes, up to log_end.  log_start: the first one that syslog(2) has not consumed.
     cleared: the first one that SYSLOG_ACTION_READ_ALL still shows.
     console_printk: console level, level of messages without one, lowest and default console level.
-    saved_console_loglevel: -1 if the console is on.  wake_up_klogd: called when there is something to read.
+    dmesg_restrict, ratelimit_seconds, ratelimit_burst: tunables.  saved_console_loglevel: -1 if the console is on.
+    wake_up_klogd: called when there is something to read.
     """
 
     __slots__ = (
@@ -81,6 +82,9 @@ class LogBuf:
         "new_text_line",
         "console_printk",
         "saved_console_loglevel",
+        "dmesg_restrict",
+        "ratelimit_seconds",
+        "ratelimit_burst",
         "wake_up_klogd",
         "printk_ratelimit_state",
         "warned",
@@ -96,6 +100,9 @@ class LogBuf:
         self.new_text_line: bool = True
         self.console_printk: list[int] = [7, 4, 1, 7]
         self.saved_console_loglevel: int = -1
+        self.dmesg_restrict: int = 0
+        self.ratelimit_seconds: int = 5
+        self.ratelimit_burst: int = 10
         self.wake_up_klogd: Callable[[], None] | None = None
         self.printk_ratelimit_state: RatelimitState = RatelimitState()
         self.warned: set[str] = set()  # what printk_once() has said
