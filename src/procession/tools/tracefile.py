@@ -380,6 +380,7 @@ def read_header(path: Path) -> dict[str, Any]:
     if type(number) is not int or number != FORMAT:
         which = f"format {number}" if type(number) is int else "an unknown format"
         raise TraceError(f"{path}: a trace of {which}; this version reads format {FORMAT}: record it again")
+    found.setdefault("closed", [])  # not in the files of versions before that could be
     for name, kind in _FIELDS.items():
         if not isinstance(found.get(name), kind) or (kind is int and found[name] is True):
             raise TraceError(f"{path}: the description of the run has no {name}")
