@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from procession import _build
-from procession.cli.host import SIGNALS, nobody_reads
+from procession.cli.host import CLOSED, SIGNALS, nobody_reads
 from procession.hw.hostfile import HostFile
 from procession.include.linux.signal import SIGINT, SIGPIPE
 from procession.include.linux.time import KTIME_MAX, NSEC_PER_SEC
@@ -118,6 +118,7 @@ def _machine(
             boot_time_ns=_boot_time_ns(boot_time, root),
             console=terminal or HostConsole(0, 1, 2),
             cores=core,
+            closed=CLOSED,
             tty=tty,
             check=check,
             winsize=(terminal and terminal.size()) or DEFAULT_WINSIZE,

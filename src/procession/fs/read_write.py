@@ -9,8 +9,18 @@ from procession.fs import file as fs_file
 from procession.fs import file_table
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_APPEND, WhenceArg
-from procession.include.linux.fs import FMODE_LSEEK, FMODE_PREAD, FMODE_PWRITE, FMODE_READ, FMODE_WRITE, S_IFMT, S_IFREG
+from procession.include.linux.fs import (
+    FMODE_LSEEK,
+    FMODE_PREAD,
+    FMODE_PWRITE,
+    FMODE_READ,
+    FMODE_WRITE,
+    S_IFMT,
+    S_IFREG,
+    S_IFSOCK,
+)
 from procession.include.linux.limits import UIO_MAXIOV
+from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import (
     Fd,
@@ -142,15 +152,14 @@ async def sys_read(current: Task, fd: Fd, buf: OutBuf, count: SizeT) -> int:
         raise LinuxError(Errno.EBADF, f"descriptor {fd}")
     if count > MAX_RW_COUNT:
         count = _rw_count(count)
-    if files.count == 1:
-        return await file.read(current, buf, count, None)
-    file.f_count += 1
-    current.held.append(file)
+    if files.count != 1:
+        return await _do_rw(current, file, buf, count, None, write=False)
     try:
-        return await file.read(current, buf, count, None)
+        done = await file.read(current, buf, count, None)
+        current.rchar += done
     finally:
-        current.held.pop()
-        file_table.fput(current, file)
+        current.syscr += 1
+    return done
 
 
 @syscall
@@ -164,26 +173,33 @@ async def sys_write(current: Task, fd: Fd, buf: InBuf, count: SizeT) -> int:
         raise LinuxError(Errno.EBADF, f"descriptor {fd}")
     if count > MAX_RW_COUNT:
         count = _rw_count(count)
-    if files.count == 1:
-        return await file.write(current, buf, count, None)
-    file.f_count += 1
-    current.held.append(file)
+    if files.count != 1:
+        return await _do_rw(current, file, buf, count, None, write=True)
     try:
-        return await file.write(current, buf, count, None)
+        done = await file.write(current, buf, count, None)
+        current.wchar += done
     finally:
-        current.held.pop()
-        file_table.fput(current, file)
+        current.syscw += 1
+    return done
 
 
 async def _do_rw(current: Task, file: File, buf: UserPtr, count: int, pos: int | None, *, write: bool) -> int:
-    """Read or write with a reference held, so that another thread's close does not end it."""
+    """Read or write with a reference held, so that another thread's close does not end it; counted in /proc/PID/io."""
     file.f_count += 1
     current.held.append(file)
     try:
         if write:
-            return await file.write(current, buf, count, pos)
-        return await file.read(current, buf, count, pos)
+            done = await file.write(current, buf, count, pos)
+            current.wchar += done
+        else:
+            done = await file.read(current, buf, count, pos)
+            current.rchar += done
+        return done
     finally:
+        if write:
+            current.syscw += 1
+        else:
+            current.syscr += 1
         current.held.pop()
         file_table.fput(current, file)
 
@@ -238,6 +254,9 @@ def rw_copy_check_uvector(current: Task, vec: UserPtr, vlen: int) -> list[tuple[
 async def _do_readv_writev(current: Task, file: File, vec: UserPtr, vlen: int, pos: int | None, *, write: bool) -> int:
     segments = rw_copy_check_uvector(current, vec, vlen)
     if not segments:
+        # Counted like one that moves something.
+        current.syscw += write
+        current.syscr += not write
         return 0
     if len(segments) == 1:
         base, length = segments[0]
@@ -308,7 +327,11 @@ async def sys_sendfile(current: Task, out_fd: Fd, in_fd: Fd, offset: OffsetPtr, 
     try:
         start = source.f_pos if pos is None else pos
         done = await _copy(current, source, start, sink, count)
+        current.rchar += done
+        current.wchar += done
     finally:
+        current.syscr += 1
+        current.syscw += 1
         del current.held[-2:]
         file_table.fput(current, source)
         file_table.fput(current, sink)
@@ -321,6 +344,8 @@ async def sys_sendfile(current: Task, out_fd: Fd, in_fd: Fd, offset: OffsetPtr, 
 
 async def _copy(current: Task, source: File, start: int, sink: File, count: int) -> int:
     """Copy up to count bytes in pieces of what a pipe holds; returns how many went."""
+    # What has no splice_write of its own is written to, a page at a time, and that counts as well.
+    by_pages = sink.inode.i_mode & S_IFMT not in (S_IFREG, S_IFSOCK)
     done = 0
     while done < count:
         buffer = KernelBuffer(bytearray(min(count - done, 65536)))
@@ -333,6 +358,9 @@ async def _copy(current: Task, source: File, start: int, sink: File, count: int)
             if done:
                 break
             raise
+        if by_pages:
+            current.wchar += put
+            current.syscw += -(-((start + done) % PAGE_SIZE + put) // PAGE_SIZE)
         done += put
         if put < got:
             break
