@@ -217,8 +217,7 @@ def setfl(current: Task, file: File, arg: int) -> None:
 
 
 def _dupfd(current: Task, file: File, arg: int, flags: int) -> int:
-    arg &= 0xFFFFFFFF
-    if arg >= current.signal.rlim[RLIMIT_NOFILE][0]:
+    if not 0 <= arg < current.signal.rlim[RLIMIT_NOFILE][0]:
         raise LinuxError(Errno.EINVAL, "beyond RLIMIT_NOFILE")
     fd = fs_file.alloc_fd(current, arg, flags)
     file.f_count += 1

@@ -58,6 +58,8 @@ DT: Final = {S_IFIFO: 1, S_IFCHR: 2, S_IFDIR: 4, S_IFBLK: 6, S_IFREG: 8, S_IFLNK
 class RegularFile(File):
     """An open file whose contents are in the page cache (generic_file operations)."""
 
+    f_op_aio = True
+
     async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
         """Read; raises EFAULT, EIO."""
         done = filemap.generic_file_read(current, self, buf, count, pos)

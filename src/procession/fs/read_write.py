@@ -9,8 +9,18 @@ from procession.fs import file as fs_file
 from procession.fs import file_table
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_APPEND, WhenceArg
-from procession.include.linux.fs import FMODE_LSEEK, FMODE_PREAD, FMODE_PWRITE, FMODE_READ, FMODE_WRITE, S_IFMT, S_IFREG
+from procession.include.linux.fs import (
+    FMODE_LSEEK,
+    FMODE_PREAD,
+    FMODE_PWRITE,
+    FMODE_READ,
+    FMODE_WRITE,
+    S_IFMT,
+    S_IFREG,
+    File,
+)
 from procession.include.linux.limits import UIO_MAXIOV
+from procession.include.linux.mm_types import TASK_SIZE
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import (
     Fd,
@@ -28,7 +38,6 @@ from procession.include.linux.types import (
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
-    from procession.include.linux.fs import File
     from procession.include.linux.sched import Task
 
 __all__ = (
@@ -47,6 +56,7 @@ __all__ = (
 
 MAX_RW_COUNT: Final = 0x7FFFF000
 _TOP: Final = 1 << 63
+_FAR: Final = _TOP - 1 - MAX_RW_COUNT  # a position up to which no call goes beyond the last
 
 
 class KernelBuffer:
@@ -72,50 +82,6 @@ class KernelBuffer:
         self.data[offset : offset + len(data)] = data
 
 
-class IovBuffer:
-    """The pieces of user memory of a struct iovec array, as if they were one."""
-
-    __slots__ = ("current", "segments", "total")
-
-    def __init__(self, current: Task, segments: list[tuple[int, int]], total: int) -> None:
-        self.current = current
-        self.segments = segments
-        self.total = total
-
-    def __len__(self) -> int:
-        return self.total
-
-    def __bool__(self) -> bool:
-        return True
-
-    def _pieces(self, offset: int, size: int) -> list[tuple[int, int]]:
-        """Return (address, length) of what [offset, offset + size) covers."""
-        pieces = []
-        for base, length in self.segments:
-            if offset >= length:
-                offset -= length
-                continue
-            part = min(size, length - offset)
-            pieces.append((base + offset, part))
-            size -= part
-            offset = 0
-            if not size:
-                break
-        return pieces
-
-    def load(self, offset: int, size: int) -> bytes:
-        """Gather size bytes; raises EFAULT."""
-        current = self.current
-        return b"".join([uaccess.copy_from_user(current, base, part) for base, part in self._pieces(offset, size)])
-
-    def store(self, offset: int, data: bytes) -> None:
-        """Scatter data; raises EFAULT."""
-        done = 0
-        for base, part in self._pieces(offset, len(data)):
-            uaccess.copy_to_user(self.current, base, data[done : done + part])
-            done += part
-
-
 def _rw_file(current: Task, fd: int, mode: int) -> File:
     """Return the file of fd if it was opened with mode; raises EBADF."""
     file = fs_file.fget_light(current, fd)
@@ -124,11 +90,39 @@ def _rw_file(current: Task, fd: int, mode: int) -> File:
     return file
 
 
-def _rw_count(count: int) -> int:
-    """Cut a count to what one call moves; raises EINVAL for a negative one."""
+def rw_verify_area(file: File, pos: int, count: int) -> int:
+    """Return how much of count bytes one call moves, at most MAX_RW_COUNT.
+
+    Raises EINVAL if the count is negative, or the position is or becomes so; where that is allowed, EOVERFLOW if it
+    goes beyond the last byte. Differs: no mandatory locks.
+    """
     if count & _TOP:
         raise LinuxError(Errno.EINVAL, "negative count")
+    if pos & _TOP:
+        if not file.f_unsigned_offset:
+            raise LinuxError(Errno.EINVAL, "negative position")
+        if count >= 2 * _TOP - pos:
+            raise LinuxError(Errno.EOVERFLOW, "beyond the last byte")
+    elif pos + count >= _TOP and not file.f_unsigned_offset:
+        raise LinuxError(Errno.EINVAL, "the position becomes negative")
     return min(count, MAX_RW_COUNT)
+
+
+def _check_op(file: File, *, write: bool) -> None:
+    """Raise EINVAL for a kind of file that has no such operation."""
+    op, none = (type(file).write, File.write) if write else (type(file).read, File.read)
+    if op is none:
+        raise LinuxError(Errno.EINVAL, "no such operation on this kind of file")
+
+
+def _verify(current: Task, file: File, buf: UserPtr, count: int, pos: int, *, write: bool) -> int:
+    """Return how much is to be moved, the checks in vfs_read's order; raises EINVAL, EFAULT, EOVERFLOW."""
+    if not uaccess.user_pointer_ok(current, buf, count):
+        _check_op(file, write=write)
+        raise LinuxError(Errno.EFAULT, "not the user's memory")
+    if count > MAX_RW_COUNT or pos > _FAR:
+        _check_op(file, write=write)
+    return rw_verify_area(file, pos, count)
 
 
 @syscall
@@ -140,8 +134,8 @@ async def sys_read(current: Task, fd: Fd, buf: OutBuf, count: SizeT) -> int:
     file = table[fd] if 0 <= fd < len(table) else None
     if file is None or not file.f_mode & FMODE_READ:
         raise LinuxError(Errno.EBADF, f"descriptor {fd}")
-    if count > MAX_RW_COUNT:
-        count = _rw_count(count)
+    if count > MAX_RW_COUNT or file.f_pos > _FAR or not isinstance(buf, int) or buf + count > TASK_SIZE:
+        count = _verify(current, file, buf, count, file.f_pos, write=False)
     if files.count == 1:
         return await file.read(current, buf, count, None)
     file.f_count += 1
@@ -162,8 +156,8 @@ async def sys_write(current: Task, fd: Fd, buf: InBuf, count: SizeT) -> int:
     file = table[fd] if 0 <= fd < len(table) else None
     if file is None or not file.f_mode & FMODE_WRITE:
         raise LinuxError(Errno.EBADF, f"descriptor {fd}")
-    if count > MAX_RW_COUNT:
-        count = _rw_count(count)
+    if count > MAX_RW_COUNT or file.f_pos > _FAR or not isinstance(buf, int) or buf + count > TASK_SIZE:
+        count = _verify(current, file, buf, count, file.f_pos, write=True)
     if files.count == 1:
         return await file.write(current, buf, count, None)
     file.f_count += 1
@@ -204,14 +198,16 @@ def _at_file(current: Task, fd: int, pos: int, mode: int, at: int) -> File:
 async def sys_pread64(current: Task, fd: Fd, buf: OutBuf, count: SizeT, pos: OffT) -> int:
     """Read at a position (pread(2))."""
     file = _at_file(current, fd, pos, FMODE_READ, FMODE_PREAD)
-    return await _do_rw(current, file, buf, _rw_count(count), pos, write=False)
+    count = _verify(current, file, buf, count, pos, write=False)
+    return await _do_rw(current, file, buf, count, pos, write=False)
 
 
 @syscall
 async def sys_pwrite64(current: Task, fd: Fd, buf: InBuf, count: SizeT, pos: OffT) -> int:
     """Write at a position (pwrite(2)); with O_APPEND at the end nevertheless."""
     file = _at_file(current, fd, pos, FMODE_WRITE, FMODE_PWRITE)
-    return await _do_rw(current, file, buf, _rw_count(count), pos, write=True)
+    count = _verify(current, file, buf, count, pos, write=True)
+    return await _do_rw(current, file, buf, count, pos, write=True)
 
 
 def rw_copy_check_uvector(current: Task, vec: UserPtr, vlen: int) -> list[tuple[int, int]]:
@@ -226,24 +222,58 @@ def rw_copy_check_uvector(current: Task, vec: UserPtr, vlen: int) -> list[tuple[
     for base, length in struct.iter_unpack("<QQ", raw):
         if length & _TOP:
             raise LinuxError(Errno.EINVAL, "negative iovec length")
-        part = min(length, room)
-        if not uaccess.access_ok(base, part):
+        if not uaccess.access_ok(base, length):
             raise LinuxError(Errno.EFAULT, f"iovec {base:#x}")
+        part = min(length, room)
         room -= part
-        if part:
-            segments.append((base, part))
+        segments.append((base, part))
     return segments
 
 
 async def _do_readv_writev(current: Task, file: File, vec: UserPtr, vlen: int, pos: int | None, *, write: bool) -> int:
+    """Move what an iovec array names; raises EINVAL, EFAULT, and what the file does (do_readv_writev)."""
+    _check_op(file, write=write)
     segments = rw_copy_check_uvector(current, vec, vlen)
-    if not segments:
-        return 0
-    if len(segments) == 1:
-        base, length = segments[0]
-        return await _do_rw(current, file, base, length, pos, write=write)
     total = sum([length for _, length in segments])
-    return await _do_rw(current, file, IovBuffer(current, segments, total), total, pos, write=write)
+    if not total:
+        return 0
+    rw_verify_area(file, file.f_pos if pos is None else pos, total)
+    if len(segments) == 1:
+        return await _do_rw(current, file, segments[0][0], total, pos, write=write)
+    file.f_count += 1
+    current.held.append(file)
+    try:
+        if not file.f_op_aio:
+            return await _do_loop_readv_writev(current, file, segments, pos, write=write)
+        buf = uaccess.IovBuffer(current, segments, total)
+        if write:
+            return await file.write(current, buf, total, pos)
+        return await file.read(current, buf, total, pos)
+    finally:
+        current.held.pop()
+        file_table.fput(current, file)
+
+
+async def _do_loop_readv_writev(
+    current: Task, file: File, segments: list[tuple[int, int]], pos: int | None, *, write: bool
+) -> int:
+    """Read or write piece by piece, until one is not done in full; returns how much all were."""
+    done = 0
+    for base, length in segments:
+        try:
+            at = None if pos is None else pos + done
+            if write:
+                moved = await file.write(current, base, length, at)
+            else:
+                moved = await file.read(current, base, length, at)
+        except LinuxError:
+            if not done:
+                raise
+            break
+        done += moved
+        if moved != length:
+            break
+    return done
 
 
 @syscall
@@ -298,10 +328,9 @@ async def sys_sendfile(current: Task, out_fd: Fd, in_fd: Fd, offset: OffsetPtr, 
     source = _rw_file(current, in_fd, FMODE_READ)
     if pos is not None and not source.f_mode & FMODE_PREAD:
         raise LinuxError(Errno.ESPIPE, "not seekable")
-    if pos is not None and pos < 0:
-        raise LinuxError(Errno.EINVAL, "negative offset")
-    count = _rw_count(count)
+    count = rw_verify_area(source, source.f_pos if pos is None else pos, count)
     sink = _rw_file(current, out_fd, FMODE_WRITE)
+    count = rw_verify_area(sink, sink.f_pos, count)
     if source.inode.i_mode & S_IFMT != S_IFREG or sink.f_flags & O_APPEND:
         raise LinuxError(Errno.EINVAL, "sendfile of this pair")
     current.held += (file_table.get_file(source), file_table.get_file(sink))

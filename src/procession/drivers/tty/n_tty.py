@@ -177,15 +177,10 @@ class _Reader:
 
     def put(self, current: Task, data: bytes) -> int:
         """Store bytes; returns how many, fewer than given at a bad address."""
-        buf = self.buf
-        if isinstance(buf, int):
-            try:
-                stored = uaccess.copy_to_user_partial(current, buf + self.done, data)
-            except LinuxError:
-                stored = 0
-        else:
-            buf.store(self.done, data)
-            stored = len(data)
+        try:
+            stored = uaccess.copy_to_user_partial(current, self.buf, data, self.done)
+        except LinuxError:
+            stored = 0
         self.done += stored
         self.nr -= stored
         return stored

@@ -40,6 +40,8 @@ class MemInode(PidInode):
 class MemFile(File):
     """An open mem file; the position is the address."""
 
+    f_unsigned_offset = True
+
     def _check_mem_permission(self, current: Task) -> Task:
         """Return the task if it is current, or stopped with current as its tracer.
 
@@ -75,7 +77,7 @@ class MemFile(File):
         while done < count:
             chunk = min(count - done, PAGE_SIZE)
             if write:
-                data = uaccess.copy_from_user(current, buf, done + chunk)[done:]
+                data = uaccess.copy_from_user(current, buf, chunk, done)
                 moved = gup.access_process_vm(task, address + done, chunk, data)
                 assert isinstance(moved, int)
             else:

@@ -364,6 +364,10 @@ class File:
     A buffer is a UserPtr, moved with mm/uaccess (copy_to_user, copy_from_user); counts and positions in bytes.
     """
 
+    # Whether read and write take a whole vector at once (aio_read, aio_write), instead of being called for each piece.
+    f_op_aio: ClassVar[bool] = False
+    # Whether positions are addresses, the upper half included (FMODE_UNSIGNED_OFFSET).
+    f_unsigned_offset: ClassVar[bool] = False
     # fs/eventpoll.py's watchers of this file: fput gives them up.
     f_ep_links: dict[Epitem, None] | None = None
 

@@ -247,13 +247,14 @@ class TtyState:
 class NetState:
     """net/."""
 
-    __slots__ = ("sock_mnt", "scm_work_list", "unix_sockets")  # derived
+    __slots__ = ("sock_mnt", "scm_work_list", "unix_sockets", "unix_ordernum")  # derived
 
     sock_mnt: Vfsmount  # that sockets live in: no path leads there
 
     def __init__(self) -> None:
         self.scm_work_list: list[File] | None = None  # files of lost messages while they are being closed
         self.unix_sockets: dict[Inode | bytes, UnixSock] = {}  # the bound ones, by inode or abstract name
+        self.unix_ordernum: int = 1  # where the search for an abstract name goes on
 
 
 class Kernel:

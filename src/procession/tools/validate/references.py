@@ -99,6 +99,9 @@ def validate_pid_counts(seen: Census) -> list[str]:
             if timer.target is not None:
                 found[timer.target] = found.get(timer.target, 0) + 1
     tally(terminals.terminal_pids(seen), found)
+    for sk in seen.sockets:
+        names = (sk.peer_pid, *(skb.scm.pid for skb in sk.receive_queue))
+        tally([pid for pid in names if pid is not None], found)
     boot = found.pop(k.init_struct_pid, 0) + 1  # static: in no hash, never freed
     if k.init_struct_pid.count != boot:
         wrong.append(f"count of the boot task's pid: {k.init_struct_pid.count}, found {boot}")
@@ -133,6 +136,9 @@ def validate_cred_counts(seen: Census) -> list[str]:
     wrong: list[str] = []
     creds = tally([p.real_cred for p in seen.tasks], tally([p.cred for p in seen.tasks]))
     tally(seen.held_of(Cred), creds)
+    for sk in seen.sockets:
+        names = (sk.peer_cred, *(skb.scm.cred for skb in sk.receive_queue))
+        tally([cred for cred in names if cred is not None], creds)
     creds[k.init_task.cred] += 2  # static: the boot task's never go
     _compare(seen, wrong, "usage", creds, _usage)
     for cred in seen.rcu_creds:
