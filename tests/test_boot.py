@@ -169,6 +169,8 @@ def in_words(value):
     ({"boot_time_ns": 1.0}, TypeError("boot_time_ns: int expected, not float (1.0)")),
     ({"console": "x"}, TypeError("console: a console of procession.hw.console expected, not 'x'")),
     ({"console": HostConsole}, TypeError("console: a console of procession.hw.console expected, not <class")),
+    ({"closed": [3]}, ValueError("closed: 0 to 2, not 3")),
+    ({"closed": ["1"]}, TypeError("closed: int expected, not str ('1')")),
     ({"winsize": 80}, TypeError("winsize: (rows, columns) expected, not 80")),
     ({"winsize": (24, 80, 1)}, TypeError("winsize: (rows, columns) expected, not (24, 80, 1)")),
     ({"winsize": (24, -1)}, ValueError("winsize: 0 to 65535, not -1")),

@@ -12,6 +12,7 @@ from pathlib import Path
 import pty
 import resource
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -397,6 +398,27 @@ def test_a_full_or_abandoned_standard_error(arguments):
     os.close(reader)
     assert end(start(*arguments, stderr=writer))[0] == 141
     os.close(writer)
+
+
+@pytest.mark.parametrize("how", ["", ">&-", "<&-", "2>&-", "<&- >&-", "<&- >&- 2>&-", ">/dev/full", "</dev/null >&0"])
+def test_standard_files_as_outside(how, tmp_path):
+    """What is closed, full or not for writing is so inside as well: the program says what it says outside."""
+    script = "cat && echo hi && ls /proc/self/fd >&2 && echo there >&2"
+    command = " ".join(map(shlex.quote, [*COMMAND, "run", "--"]))
+    ways = {"outside": "", "inside": command}
+    said = {}
+    for name, prefix in ways.items():
+        line = f"exec {prefix} {SH} -c {shlex.quote(script)} {how}"
+        done = subprocess.run([SH, "-c", line], capture_output=True, input=b"", check=False, timeout=SECONDS)
+        said[name] = done.returncode, done.stdout, done.stderr
+    assert said["inside"] == said["outside"]
+
+
+def test_a_closed_standard_file_is_recorded(tmp_path):
+    path = tmp_path / "trace"
+    line = " ".join(map(shlex.quote, [*COMMAND, "run", "--trace", str(path), "--", SH, "-c", "echo hi"])) + " >&-"
+    assert subprocess.run([SH, "-c", line], capture_output=True, check=False, timeout=SECONDS).returncode == 1
+    assert end(start("replay", str(path)))[0] == 0
 
 
 # Terminals.

@@ -336,6 +336,7 @@ def test_a_file_that_is_no_trace(tmp_path, text):
     {"root": {"path": "\ud800"}}, {"root": {"path": "a\0b"}}, {"tty": None}, {"winsize": 5}, {"winsize": []},
     {"argv": ["a\0"]}, {"argv": ["\ud800"]}, {"env": {"A=": ""}}, {"cwd": "\0"},
     {"format": FORMAT - 1}, {"format": FORMAT + 1},
+    {"closed": None}, {"closed": [3]}, {"closed": [-1]}, {"closed": ["1"]},
     {"winsize": [24]}, {"winsize": ["24", "80"]}, {"winsize": [-1, 80]}, {"winsize": [24, 1 << 16]},
 ])
 def test_a_description_that_makes_no_sense(recorded, tmp_path, change):
@@ -348,7 +349,7 @@ def test_a_description_that_makes_no_sense(recorded, tmp_path, change):
         Replay(edited(path, tmp_path, edit))
 
 
-@pytest.mark.parametrize("name", ["argv", "tty", "winsize", "fail"])
+@pytest.mark.parametrize("name", ["argv", "closed", "tty", "winsize", "fail"])
 def test_a_description_that_lacks_something(recorded, tmp_path, name):
     path, _ = recorded
 

@@ -6,7 +6,7 @@ result.exit_code, result.stdout
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 import gc
 from pathlib import Path
@@ -53,7 +53,7 @@ DEFAULT_ENV: Final = {
     "HOME": "/",
     "TERM": "linux",
 }
-CORES_OUTSIDE: Final = "|core.%e.%p"  # core_pattern of a machine whose cores go to the host
+CORES_OUTSIDE: Final = b"|core.%e.%p"  # core_pattern of a machine whose cores go to the host
 MIN_MEMORY: Final = 4 << 20
 MAX_MEMORY: Final = 64 << 30
 MAX_WINSIZE: Final = 0xFFFF
@@ -166,6 +166,7 @@ class Machine:
         lockdep_on: bool = True,
         realtime: bool = False,
         cores: str | Path | None = None,
+        closed: Collection[int] = (),
         replay: Sequence[Choice] | None = None,
     ) -> None:
         """Put the machine together; nothing runs yet. Raises TypeError, ValueError for what cannot be.
@@ -178,7 +179,7 @@ class Machine:
         check: hold all structures against each other after every trap; a number: for long runs, after so many looks
         let one trap pass between two of them, after twice as many two, and so on; None: default_check.
         cores: a directory of the host for the core files of programs that a signal ends (core_store.written lists
-        them); OSError if it is none.
+        them); OSError if it is none.  closed: which of the descriptors 0, 1 and 2 the program does not have.
         """
         if replay is not None:
             warnings.warn("replay= is called choices= now", DeprecationWarning, stacklevel=2)
@@ -205,6 +206,7 @@ class Machine:
         k.console = _checked_console(console) or BufferConsole(_checked_input(stdin))
         k.tty.is_console = tty
         k.tty.winsize = _checked_winsize(winsize)
+        k.closed_fds = _checked_closed(closed)
         k.boot_time_ns = boot_time_ns
         k.programs = _checked_programs(programs)
         k.check_baseline = self.check_baseline
@@ -441,6 +443,12 @@ def _check_encodes(name: str, text: str) -> None:
         text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         raise ValueError(f"{name}: {text!r} stands for no bytes") from None
+
+
+def _checked_closed(closed: Collection[int]) -> tuple[int, ...]:
+    for fd in closed:
+        _check_range("closed", fd, 0, 2)
+    return tuple(sorted(set(closed)))
 
 
 def _checked_choices(choices: Sequence[Choice]) -> list[Choice]:

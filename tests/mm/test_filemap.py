@@ -113,7 +113,7 @@ def test_clean_unmapped_pages_go_when_memory_runs_out(k, p):
     assert sorted(f.inode.mapping) == [0, 1]
     assert k.frames.pflags[f.inode.mapping[1]] & PG_DIRTY
     with pytest.MonkeyPatch.context() as m:
-        m.setattr("procession.mm.oom_kill.out_of_memory", lambda _k: None)
+        m.setattr("procession.mm.oom_kill.out_of_memory", lambda _k, _gfp_mask: None)
         with pytest.raises(LinuxError) as e:
             page_alloc.alloc_page(k)
         assert e.value.errno is Errno.ENOMEM
@@ -137,18 +137,20 @@ def test_the_worst_process_is_killed(k, p):
         a = map_anon(t, n * P)
         for i in range(n):
             touch(t, a + i * P, True)
+    from procession.include.linux.nsproxy import UtsNamespace  # noqa: PLC0415
     from procession.include.linux.spinlock import RwLock  # noqa: PLC0415
     from procession.kernel import sched, signal_send  # noqa: F401, PLC0415
     k.tasklist_lock = RwLock(k.lock_class("tasklist_lock"))
+    k.init_uts_ns = UtsNamespace()
     k.task = small
     killed = []
     with pytest.MonkeyPatch.context() as m:
         m.setattr("procession.kernel.signal_send.force_sig", lambda sig, t: killed.append((int(sig), t)))
         m.setattr("procession.mm.oom_kill.fatal_signal_pending", lambda _t: False)
-        oom_kill.out_of_memory(k)
+        oom_kill.out_of_memory(k, oom_kill.GFP_HIGHUSER_MOVABLE)
         assert killed == [(9, big)]
         assert big.ti_flags & TIF_MEMDIE
-        oom_kill.out_of_memory(k)           # somebody is dying already
+        oom_kill.out_of_memory(k, oom_kill.GFP_HIGHUSER_MOVABLE)           # somebody is dying already
         assert len(killed) == 1
     assert "Killed process" in k.printk_log[-1][1]
     k.mm.total_pages = total

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from procession import _build
-from procession.cli.host import SIGNALS, nobody_reads
+from procession.cli.host import CLOSED, SIGNALS, nobody_reads
 from procession.hw.hostfile import HostFile
 from procession.include.linux.signal import SIGINT, SIGPIPE
 
@@ -88,6 +88,7 @@ def _machine(
             realtime=realtime,
             console=terminal or HostConsole(0, 1, 2),
             cores=core,
+            closed=CLOSED,
             tty=tty,
             check=check,
             winsize=(terminal and terminal.size()) or DEFAULT_WINSIZE,

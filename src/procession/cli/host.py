@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ("SIGNALS", "HostSignals", "Stopped", "die_of", "nobody_reads")
+__all__ = ("CLOSED", "SIGNALS", "HostSignals", "Stopped", "die_of", "nobody_reads")
+
+# Which of the descriptors 0, 1 and 2 were closed when the command was started; /dev/null stands there since.
+CLOSED: Final[list[int]] = []
 
 _ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PATIENCE_SECONDS: Final = 1.0

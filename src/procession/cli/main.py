@@ -8,7 +8,7 @@ import gc
 import os
 import sys
 
-from procession.cli.host import SIGNALS, Stopped, die_of, nobody_reads
+from procession.cli.host import CLOSED, SIGNALS, Stopped, die_of, nobody_reads
 from procession.cli.quick import parse
 from procession.hw.hostfile import HostFile
 
@@ -63,5 +63,6 @@ def _standard_files() -> None:
             os.fstat(fd)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # the lowest number free: fd
+            CLOSED.append(fd)
     sys.stdout = HostFile(1, limit=1 << 20, held=SIGNALS.held)
     sys.stderr = HostFile(2, limit=0, held=SIGNALS.held)

@@ -35,6 +35,7 @@ from procession.include.linux.signal import SIGKILL_MASK
 from procession.include.linux.time import NSEC_PER_SEC
 from procession.include.linux.wait import WCOREFLAG
 from procession.kernel import completion, cred, pid, sched, signal_jobctl, signal_queue
+from procession.lib import string
 
 if TYPE_CHECKING:
     from procession.include.linux.binfmts import CoreDump
@@ -126,53 +127,56 @@ def coredump_finish(mm: MmStruct, core_state: CoreState) -> None:
 # The file.
 
 
-def format_corename(current: Task, signr: int) -> str:
+def format_corename(current: Task, signr: int) -> bytes:
     """Return the name that core_pattern makes for current; raises ENAMETOOLONG."""
     k = current.kernel
     pattern = k.vfs.core_pattern
-    out: list[str] = []
+    out: list[bytes] = []
     pid_in_pattern = False
     at = 0
     while at < len(pattern):
-        if pattern[at] != "%":
-            out.append(pattern[at])
+        if pattern[at : at + 1] != b"%":
+            out.append(pattern[at : at + 1])
             at += 1
             continue
         # A single % at the end is dropped, as is a letter without a meaning.
         letter = pattern[at + 1 : at + 2]
         at += 2
         out.append(_specifier(current, letter, signr))
-        pid_in_pattern |= letter == "p"
-    if not pattern.startswith("|") and not pid_in_pattern and k.sysctls["core_uses_pid"]:
-        out.append(f".{pid.task_tgid_vnr(current, current)}")
-    name = "".join(out)
+        pid_in_pattern |= letter == b"p"
+    if not pattern.startswith(b"|") and not pid_in_pattern and k.sysctls["core_uses_pid"]:
+        out.append(b".%d" % pid.task_tgid_vnr(current, current))
+    name = b"".join(out)
     if len(name) >= PATH_MAX:
         raise LinuxError(Errno.ENAMETOOLONG, "core file name")
     return name
 
 
-def _specifier(current: Task, letter: str, signr: int) -> str:
+def _specifier(current: Task, letter: bytes, signr: int) -> bytes:
     k = current.kernel
-    if letter == "%":
-        return "%"
-    if letter == "p":
-        return str(pid.task_tgid_vnr(current, current))
-    if letter == "u":
-        return str(current.cred.uid)
-    if letter == "g":
-        return str(current.cred.gid)
-    if letter == "s":
-        return str(signr)
-    if letter == "t":
-        return str((k.boot_time_ns + k.clock.now_ns) // NSEC_PER_SEC)
-    if letter == "h":
-        return utsname(current).nodename.replace("/", "!")
-    if letter == "e":
-        return current.comm.replace("/", "!")
-    if letter == "E":
+    if letter == b"%":
+        return b"%"
+    if letter == b"p":
+        return b"%d" % pid.task_tgid_vnr(current, current)
+    if letter == b"u":
+        return b"%d" % current.cred.uid
+    if letter == b"g":
+        return b"%d" % current.cred.gid
+    if letter == b"s":
+        return b"%d" % signr
+    if letter == b"t":
+        return b"%d" % ((k.boot_time_ns + k.clock.now_ns) // NSEC_PER_SEC)
+    if letter == b"h":
+        return utsname(current).nodename.replace(b"/", b"!")
+    comm = string.to_bytes(current.comm)
+    if letter == b"e":
+        return comm.replace(b"/", b"!")
+    if letter == b"E":
         exe = current.mm.exe_file if current.mm is not None else None
-        return dcache.d_path(exe.f_path).replace("/", "!") if exe is not None else f"{current.comm} (path unknown)"
-    return ""
+        if exe is None:
+            return comm + b" (path unknown)"
+        return string.to_bytes(dcache.d_path(exe.f_path)).replace(b"/", b"!")
+    return b""
 
 
 async def do_coredump(current: Task, signr: int) -> None:
@@ -218,12 +222,12 @@ async def do_coredump(current: Task, signr: int) -> None:
 async def _dump_to_file(current: Task, core_dump: CoreDump, signr: int, excl: int) -> None:
     name = format_corename(current, signr)
     limit = current.signal.rlim[RLIMIT_CORE][0]
-    if name.startswith("|"):
+    if name.startswith(b"|"):
         await _dump_to_store(current, core_dump, signr, name[1:].strip())
         return
     if limit < PAGE_SIZE:
         return
-    core = namei.filp_open(current, name, _OPEN_FLAGS | excl, 0o600)
+    core = namei.filp_open(current, string.to_text(name), _OPEN_FLAGS | excl, 0o600)
     current.held.append(core)
     try:
         inode = core.inode
@@ -237,7 +241,7 @@ async def _dump_to_file(current: Task, core_dump: CoreDump, signr: int, excl: in
         file.filp_close(current, core, current.files)
 
 
-async def _dump_to_store(current: Task, core_dump: CoreDump, signr: int, name: str) -> None:
+async def _dump_to_store(current: Task, core_dump: CoreDump, signr: int, name: bytes) -> None:
     """Dump to the host, whatever RLIMIT_CORE says: as for every pipe it only counts if it is 1."""
     store = current.kernel.vfs.core_store
     if store is None:

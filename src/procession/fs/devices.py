@@ -35,8 +35,10 @@ from procession.include.linux.fs import (
 from procession.include.linux.kdev_t import new_encode_dev
 from procession.include.linux.magic import TMPFS_MAGIC
 from procession.include.linux.mm_types import PAGE_MASK, PAGE_SIZE
+from procession.include.linux.printk import KERN_INFO
 from procession.include.linux.sched import TASK_INTERRUPTIBLE
 from procession.include.linux.signal import SIGPIPE
+from procession.include.linux.slab import KMALLOC_MAX_SIZE
 from procession.kernel import signal_send, wait
 from procession.mm import shmem, uaccess
 
@@ -52,7 +54,7 @@ __all__ = ("DEVTMPFS", "ConsoleDevice", "ConsoleFile", "chrdev_init", "open_cons
 DEVTMPFS: Final = "devtmpfs"
 _SEEKABLE: Final = FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE
 _PIECE: Final = 65536
-_HOST_ERRORS: Final = frozenset({Errno.EPIPE, Errno.ENOSPC, Errno.EFBIG})
+_HOST_ERRORS: Final = frozenset({Errno.EPIPE, Errno.ENOSPC, Errno.EFBIG, Errno.EBADF})
 CONSOLE_DEV: Final = new_encode_dev(5, 1)
 
 # What opens a device: (current, path, flags, FMODE bits) -> its file.
@@ -132,14 +134,24 @@ class RandomFile(NullFile):
         return count
 
 
-class KmsgFile(NullFile):
-    """/dev/kmsg: writes go to the kernel log, reads find nothing (3.2 has no reading there)."""
+class KmsgFile(File):
+    """/dev/kmsg: writes go to the kernel log; there is no reading."""
+
+    f_op_aio = True
 
     async def write(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
-        """Log a line."""
-        text = uaccess.copy_from_user(current, buf, min(count, 1024))
-        current.kernel.printk(text.decode("utf-8", "backslashreplace").rstrip("\n"))
-        return count
+        """Log what is written, at most 1,023 bytes (kmsg_writev); returns how much of that, or raises ENOMEM, EFAULT.
+
+        All pieces of a writev(2) are one message.
+        """
+        if count >= KMALLOC_MAX_SIZE:
+            raise LinuxError(Errno.ENOMEM, "/dev/kmsg: a message of that length")
+        text = uaccess.copy_from_user(current, buf, count)
+        return min(current.kernel.vprintk(text), count)
+
+    def llseek(self, current: Task, offset: int, whence: int) -> int:
+        """Stay where it is (noop_llseek)."""
+        return self.f_pos
 
 
 def _words_cleared(done: int, good: int, count: int) -> int:
@@ -332,7 +344,7 @@ MEM_DEVICES: Final[tuple[tuple[str, int, type[File], int], ...]] = (
     ("full", 7, FullFile, 0o666),
     ("random", 8, RandomFile, 0o666),
     ("urandom", 9, RandomFile, 0o666),
-    ("kmsg", 11, KmsgFile, 0o644),
+    ("kmsg", 11, KmsgFile, 0o600),
 )
 LINKS: Final = (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2"))
 
@@ -346,6 +358,7 @@ def chrdev_init(k: Kernel) -> None:
     k.tty.console_dev = ConsoleDevice(k)
     k.pm_idle = console_idle
     fs_super.register_filesystem(k, fs_super.FileSystemType(DEVTMPFS, fill_devtmpfs))
+    k.printk("devtmpfs: initialized", KERN_INFO)
 
 
 def fill_devtmpfs(k: Kernel, current: Task | None, flags: int, dev: str, options: str) -> SuperBlock:

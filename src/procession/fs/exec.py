@@ -29,6 +29,7 @@ from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Arg, Path, UserPtr
 from procession.include.linux.undo import Undo
 from procession.kernel import pid, ptrace, sched, signal_queue
+from procession.lib import string
 from procession.mm import filemap
 
 if TYPE_CHECKING:
@@ -180,13 +181,16 @@ class _KernelBuffer:
 
 
 async def kernel_read(current: Task, source: File, offset: int, count: int) -> bytes:
-    """Return up to count bytes at offset."""
+    """Return up to count bytes at offset; counts as a read of current's."""
     inode = source.inode
     if type(inode).readpage is not Inode.readpage:
-        return filemap.pagecache_read(current.kernel, inode, offset, count)
-    buffer: HostBuffer = _KernelBuffer(count)
-    got = await source.read(current, buffer, count, offset)
-    return buffer.load(0, got)
+        data = filemap.pagecache_read(current.kernel, inode, offset, count)
+    else:
+        buffer: HostBuffer = _KernelBuffer(count)
+        data = buffer.load(0, await source.read(current, buffer, count, offset))
+    current.rchar += len(data)
+    current.syscr += 1
+    return data
 
 
 async def prepare_binprm(current: Task, bprm: LinuxBinprm) -> None:
@@ -285,4 +289,4 @@ def setup_new_exec(current: Task, bprm: LinuxBinprm) -> None:
 def set_task_comm(p: Task, comm: str) -> None:
     """Set p's name, cut to 15 bytes."""
     with p.alloc_lock:
-        p.comm = comm.encode("utf-8", "surrogateescape")[: TASK_COMM_LEN - 1].decode("utf-8", "surrogateescape")
+        p.comm = string.to_text(string.to_bytes(comm)[: TASK_COMM_LEN - 1])

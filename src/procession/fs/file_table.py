@@ -11,6 +11,7 @@ from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.eventpoll import eventpoll_release
 from procession.include.linux.fs import FMODE_WRITE, S_IFMT, S_IFREG
+from procession.include.linux.printk import KERN_INFO
 from procession.kernel import capability, pid
 from procession.mm import slab
 
@@ -35,7 +36,7 @@ def get_empty_filp(current: Task) -> None:
     """
     k = current.kernel
     if k.vfs.nr_files >= k.vfs.max_files and not capability.capable(current, CAP_SYS_ADMIN):
-        k.printk(f"VFS: file-max limit {k.vfs.max_files} reached")
+        k.printk(f"VFS: file-max limit {k.vfs.max_files} reached", KERN_INFO)
         raise LinuxError(Errno.ENFILE, "the file table is full")
     try:
         k.caches["filp"].alloc()

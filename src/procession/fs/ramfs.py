@@ -24,8 +24,10 @@ from procession.include.linux.fs import (
     Kstat,
 )
 from procession.include.linux.kdev_t import new_decode_dev
+from procession.include.linux.limits import UINT_MAX
 from procession.include.linux.magic import TMPFS_MAGIC
 from procession.include.linux.mm_types import PAGE_SIZE
+from procession.lib import string, vsprintf
 from procession.mm import filemap
 
 if TYPE_CHECKING:
@@ -213,7 +215,7 @@ class RamfsDir(Inode):
         inode = self.new_inode(S_IFLNK | 0o777)
         assert isinstance(inode, RamfsLink)
         inode.target = target
-        inode.i_size = len(target.encode("utf-8", "surrogateescape"))
+        inode.i_size = len(string.to_bytes(target))
         self.add(name, inode)
         return inode
 
@@ -307,13 +309,14 @@ def _parse_options(options: str) -> tuple[int, int, int]:
     values = {"mode": 0o1777, "uid": 0, "gid": 0}
     for option in filter(None, options.split(",")):
         key, _, value = option.partition("=")
-        try:
-            if key in values:
-                values[key] = int(value, 8 if key == "mode" else 10)
-            elif key not in ("size", "nr_blocks", "nr_inodes", "mpol"):
-                raise LinuxError(Errno.EINVAL, f"tmpfs option {key}")
-        except ValueError:
-            raise LinuxError(Errno.EINVAL, f"tmpfs option {option}") from None
+        if key in values:
+            text = string.to_bytes(value)
+            number, end = vsprintf.simple_strtoul(text, 8 if key == "mode" else 0)
+            if "=" not in option or end != len(text):
+                raise LinuxError(Errno.EINVAL, f"tmpfs option {option}")
+            values[key] = number & UINT_MAX
+        elif key not in ("size", "nr_blocks", "nr_inodes", "mpol"):
+            raise LinuxError(Errno.EINVAL, f"tmpfs option {key}")
     return values["mode"] & S_IALLUGO, values["uid"], values["gid"]
 
 

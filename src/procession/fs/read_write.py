@@ -17,10 +17,11 @@ from procession.include.linux.fs import (
     FMODE_WRITE,
     S_IFMT,
     S_IFREG,
+    S_IFSOCK,
     File,
 )
 from procession.include.linux.limits import UIO_MAXIOV
-from procession.include.linux.mm_types import TASK_SIZE
+from procession.include.linux.mm_types import PAGE_SIZE, TASK_SIZE
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import (
     Fd,
@@ -136,15 +137,14 @@ async def sys_read(current: Task, fd: Fd, buf: OutBuf, count: SizeT) -> int:
         raise LinuxError(Errno.EBADF, f"descriptor {fd}")
     if count > MAX_RW_COUNT or file.f_pos > _FAR or not isinstance(buf, int) or buf + count > TASK_SIZE:
         count = _verify(current, file, buf, count, file.f_pos, write=False)
-    if files.count == 1:
-        return await file.read(current, buf, count, None)
-    file.f_count += 1
-    current.held.append(file)
+    if files.count != 1:
+        return await _do_rw(current, file, buf, count, None, write=False)
     try:
-        return await file.read(current, buf, count, None)
+        done = await file.read(current, buf, count, None)
+        current.rchar += done
     finally:
-        current.held.pop()
-        file_table.fput(current, file)
+        current.syscr += 1
+    return done
 
 
 @syscall
@@ -158,26 +158,33 @@ async def sys_write(current: Task, fd: Fd, buf: InBuf, count: SizeT) -> int:
         raise LinuxError(Errno.EBADF, f"descriptor {fd}")
     if count > MAX_RW_COUNT or file.f_pos > _FAR or not isinstance(buf, int) or buf + count > TASK_SIZE:
         count = _verify(current, file, buf, count, file.f_pos, write=True)
-    if files.count == 1:
-        return await file.write(current, buf, count, None)
-    file.f_count += 1
-    current.held.append(file)
+    if files.count != 1:
+        return await _do_rw(current, file, buf, count, None, write=True)
     try:
-        return await file.write(current, buf, count, None)
+        done = await file.write(current, buf, count, None)
+        current.wchar += done
     finally:
-        current.held.pop()
-        file_table.fput(current, file)
+        current.syscw += 1
+    return done
 
 
 async def _do_rw(current: Task, file: File, buf: UserPtr, count: int, pos: int | None, *, write: bool) -> int:
-    """Read or write with a reference held, so that another thread's close does not end it."""
+    """Read or write with a reference held, so that another thread's close does not end it; counted in /proc/PID/io."""
     file.f_count += 1
     current.held.append(file)
     try:
         if write:
-            return await file.write(current, buf, count, pos)
-        return await file.read(current, buf, count, pos)
+            done = await file.write(current, buf, count, pos)
+            current.wchar += done
+        else:
+            done = await file.read(current, buf, count, pos)
+            current.rchar += done
+        return done
     finally:
+        if write:
+            current.syscw += 1
+        else:
+            current.syscr += 1
         current.held.pop()
         file_table.fput(current, file)
 
@@ -231,21 +238,19 @@ def rw_copy_check_uvector(current: Task, vec: UserPtr, vlen: int) -> list[tuple[
 
 
 async def _do_readv_writev(current: Task, file: File, vec: UserPtr, vlen: int, pos: int | None, *, write: bool) -> int:
-    """Move what an iovec array names; raises EINVAL, EFAULT, and what the file does (do_readv_writev)."""
+    """Move what an iovec array names; raises EINVAL, EFAULT, and what the file does."""
     _check_op(file, write=write)
     segments = rw_copy_check_uvector(current, vec, vlen)
     total = sum([length for _, length in segments])
     if not total:
         return 0
     rw_verify_area(file, file.f_pos if pos is None else pos, total)
-    if len(segments) == 1:
-        return await _do_rw(current, file, segments[0][0], total, pos, write=write)
     file.f_count += 1
     current.held.append(file)
     try:
         if not file.f_op_aio:
             return await _do_loop_readv_writev(current, file, segments, pos, write=write)
-        buf = uaccess.IovBuffer(current, segments, total)
+        buf = segments[0][0] if len(segments) == 1 else uaccess.IovBuffer(current, segments, total)
         if write:
             return await file.write(current, buf, total, pos)
         return await file.read(current, buf, total, pos)
@@ -276,30 +281,59 @@ async def _do_loop_readv_writev(
     return done
 
 
+async def _vfs_readv(current: Task, fd: int, vec: UserPtr, vlen: int, pos: int | None) -> int:
+    """Read into several buffers. Counted whether or not it reads anything, or even has a file."""
+    done = 0
+    try:
+        file = _rw_file(current, fd, FMODE_READ) if pos is None else _at_file(current, fd, pos, FMODE_READ, FMODE_PREAD)
+        done = await _do_readv_writev(current, file, vec, vlen, pos, write=False)
+    finally:
+        current.rchar += done
+        current.syscr += 1
+    return done
+
+
+async def _vfs_writev(current: Task, fd: int, vec: UserPtr, vlen: int, pos: int | None) -> int:
+    """Write several buffers as one; counted as _vfs_readv is."""
+    done = 0
+    try:
+        if pos is None:
+            file = _rw_file(current, fd, FMODE_WRITE)
+        else:
+            file = _at_file(current, fd, pos, FMODE_WRITE, FMODE_PWRITE)
+        done = await _do_readv_writev(current, file, vec, vlen, pos, write=True)
+    finally:
+        current.wchar += done
+        current.syscw += 1
+    return done
+
+
 @syscall
 async def sys_readv(current: Task, fd: Fd, vec: IoVecOut, vlen: ULong) -> int:
     """Read into several buffers (readv(2))."""
-    return await _do_readv_writev(current, _rw_file(current, fd, FMODE_READ), vec, vlen, None, write=False)
+    return await _vfs_readv(current, fd, vec, vlen, None)
 
 
 @syscall
 async def sys_writev(current: Task, fd: Fd, vec: IoVec, vlen: ULong) -> int:
     """Write several buffers as one (writev(2))."""
-    return await _do_readv_writev(current, _rw_file(current, fd, FMODE_WRITE), vec, vlen, None, write=True)
+    return await _vfs_writev(current, fd, vec, vlen, None)
 
 
 @syscall
 async def sys_preadv(current: Task, fd: Fd, vec: IoVecOut, vlen: ULong, pos_l: OffT, pos_h: HiddenArg) -> int:
     """Read into several buffers at a position (preadv(2)); all of it is in pos_l."""
-    file = _at_file(current, fd, pos_l, FMODE_READ, FMODE_PREAD)
-    return await _do_readv_writev(current, file, vec, vlen, pos_l, write=False)
+    if pos_l < 0:
+        raise LinuxError(Errno.EINVAL, "negative offset")
+    return await _vfs_readv(current, fd, vec, vlen, pos_l)
 
 
 @syscall
 async def sys_pwritev(current: Task, fd: Fd, vec: IoVec, vlen: ULong, pos_l: OffT, pos_h: HiddenArg) -> int:
     """Write several buffers at a position (pwritev(2)); all of it is in pos_l."""
-    file = _at_file(current, fd, pos_l, FMODE_WRITE, FMODE_PWRITE)
-    return await _do_readv_writev(current, file, vec, vlen, pos_l, write=True)
+    if pos_l < 0:
+        raise LinuxError(Errno.EINVAL, "negative offset")
+    return await _vfs_writev(current, fd, vec, vlen, pos_l)
 
 
 @syscall
@@ -337,7 +371,11 @@ async def sys_sendfile(current: Task, out_fd: Fd, in_fd: Fd, offset: OffsetPtr, 
     try:
         start = source.f_pos if pos is None else pos
         done = await _copy(current, source, start, sink, count)
+        current.rchar += done
+        current.wchar += done
     finally:
+        current.syscr += 1
+        current.syscw += 1
         del current.held[-2:]
         file_table.fput(current, source)
         file_table.fput(current, sink)
@@ -350,6 +388,8 @@ async def sys_sendfile(current: Task, out_fd: Fd, in_fd: Fd, offset: OffsetPtr, 
 
 async def _copy(current: Task, source: File, start: int, sink: File, count: int) -> int:
     """Copy up to count bytes in pieces of what a pipe holds; returns how many went."""
+    # What has no splice_write of its own is written to, a page at a time, and that counts as well.
+    by_pages = sink.inode.i_mode & S_IFMT not in (S_IFREG, S_IFSOCK)
     done = 0
     while done < count:
         buffer = KernelBuffer(bytearray(min(count - done, 65536)))
@@ -362,6 +402,9 @@ async def _copy(current: Task, source: File, start: int, sink: File, count: int)
             if done:
                 break
             raise
+        if by_pages:
+            current.wchar += put
+            current.syscw += -(-((start + done) % PAGE_SIZE + put) // PAGE_SIZE)
         done += put
         if put < got:
             break

@@ -22,12 +22,12 @@ class CoreStore:
         self.directory = directory
         self.written: list[Path] = []
 
-    def open(self, name: str) -> CoreFile:
+    def open(self, name: bytes) -> CoreFile:
         """Make a file of that name, with a number behind it if there is one already; raises OSError.
 
         The guest chooses the name, so nothing in it leads elsewhere.
         """
-        plain = os.fsencode(name).replace(b"/", b"!")[:240] or b"core"
+        plain = name.replace(b"/", b"!")[:240] or b"core"
         base = os.fsdecode(b"core" + plain if plain in (b".", b"..") else plain)
         number = 0
         while True:

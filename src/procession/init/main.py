@@ -30,6 +30,7 @@ from procession.fs import (
 )
 from procession.fs import exec as fs_exec
 from procession.fs import open as fs_open
+from procession.fs.proc import cmdline, cpuinfo, version
 from procession.fs.proc import root as proc_root
 from procession.include.linux.binfmts import UserStrings
 from procession.include.linux.bug import bug, bug_on
@@ -37,7 +38,8 @@ from procession.include.linux.cred import Cred
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import AT_FDCWD, O_RDWR
 from procession.include.linux.fs import PathRef
-from procession.include.linux.nsproxy import Nsproxy
+from procession.include.linux.nsproxy import Nsproxy, UtsNamespace
+from procession.include.linux.printk import KERN_INFO, KERN_NOTICE, KERN_WARNING
 from procession.include.linux.resource import (
     RLIM_INFINITY,
     RLIM_NLIMITS,
@@ -77,6 +79,7 @@ from procession.kernel import (
     nsproxy,
     pid,
     posix_timers,
+    printk,
     rcupdate,
     sched,
     siginfo,
@@ -124,6 +127,10 @@ def start_kernel(k: Kernel, root: RootSpec) -> None:
 
     Context: the caller is PID 0. Raises OSError if the host will not show the root.
     """
+    # What is said in 3.2's words is what is true here as well; its hardware, its hash tables and its zones are not.
+    k.printk(version.linux_banner(UtsNamespace()), KERN_NOTICE)
+    k.printk(f"Command line: {cmdline.SAVED_COMMAND_LINE}", KERN_INFO)
+    k.printk(f"Kernel command line: {cmdline.SAVED_COMMAND_LINE}", KERN_NOTICE)
     traps.trap_init(k)
     page_alloc.mem_init(k)
     fork.fork_init(k)
@@ -135,6 +142,7 @@ def start_kernel(k: Kernel, root: RootSpec) -> None:
     sched.sched_init(k)
     rcupdate.rcu_init(k)
     hrtimer.hrtimers_init(k)
+    printk.printk_init(k)
     posix_timers.posix_timers_init(k)
     futex.futex_init(k)
     kthread.kthread_init(k)
@@ -207,6 +215,7 @@ def smp_init(k: Kernel) -> None:
     """Give every other CPU its idle task: a copy of the boot task, PID 0 like it (fork_idle)."""
     if k.nr_cpus > 1:
         k.init_task.comm = "swapper/0"
+    k.printk(cpuinfo.print_cpu_info(), KERN_WARNING)
     k.clock.switch_cpu(0, 0)
     for cpu in range(1, k.nr_cpus):
         idle = k.init_task.copy()
@@ -216,6 +225,8 @@ def smp_init(k: Kernel) -> None:
         idle.on_cpu = True
         sched.init_idle(k, idle, cpu)
         k.clock.cpu_ns.append(k.clock.now_ns)
+    if k.nr_cpus > 1:
+        k.printk(f"Brought up {k.nr_cpus} CPUs", KERN_INFO)
 
 
 def rest_init(k: Kernel) -> None:
@@ -319,6 +330,8 @@ async def _run_program(current: Task, program: InitProgram) -> int:
     try:
         if k.tty.is_console:
             await _open_terminal(current)
+        for fd in k.closed_fds:
+            file.close_fd(current, fd)
         if program.cwd != "/":
             assert current.fs is not None
             program.doing = program.cwd

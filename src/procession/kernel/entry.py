@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 from procession.hw.chooser import ReplayError
 from procession.hw.clock import NEVER
 from procession.include.asm.processor import KernelStack
-from procession.include.linux.bug import KernelBug, KernelPanic
+from procession.include.linux.bug import InitKilled, KernelBug, KernelPanic
 from procession.include.linux.errno import LinuxError
+from procession.include.linux.printk import KERN_EMERG
 from procession.include.linux.sched import SIGNAL_GROUP_EXIT, TASK_RUNNING, TIF_FORK, TIF_NEED_RESCHED, TIF_SIGPENDING
 from procession.kernel import fork, hrtimer, lockdep, panic, pid, rcupdate, sched, signal
 from procession.mm import uaccess
@@ -56,15 +57,17 @@ def _run(k: Kernel, end_ns: int) -> str:
         if k.nr_cpus == 1:
             return _run_up(k, end_ns)
         return _run_smp(k, end_ns)
-    except KernelPanic as panicked:
+    except InitKilled as panicked:
         program = k.init_program
-        if program is not None and program.as_init and k.current.tgid == 1:
+        if program is not None and program.as_init:
             # The program was PID 1, and it has ended: what is a panic to Linux is the end of the run here.
             sig = k.current.signal
             k.exit_code = sig.group_exit_code if sig.flags & SIGNAL_GROUP_EXIT else k.current.exit_code
             k.halted = True
             return HALTED
-        k.printk(f"Kernel panic - not syncing: {panicked}")
+        k.printk(f"Kernel panic - not syncing: {panicked}", KERN_EMERG)
+        raise
+    except KernelPanic:
         raise
     except KernelBug as error:
         error.add_note(panic.oops_text(k, str(error)))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from procession.drivers.tty import tty_io, tty_jobctrl
 from procession.fs import coredump, file, fs_struct
-from procession.include.linux.bug import KernelPanic, bug, bug_on
+from procession.include.linux.bug import InitKilled, bug, bug_on
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_PID, PIDTYPE_SID
 from procession.include.linux.proc_fs import proc_flush_task
@@ -147,6 +147,8 @@ def _fold_thread(tsk: Task) -> None:
     sig.nvcsw += tsk.nvcsw
     sig.nivcsw += tsk.nivcsw
     sig.inblock += tsk.inblock
+    rchar, wchar, syscr, syscw = sig.ioac
+    sig.ioac = rchar + tsk.rchar, wchar + tsk.wchar, syscr + tsk.syscr, syscw + tsk.syscw
     sig.oublock += tsk.oublock
     sig.sum_sched_runtime += tsk.se.sum_exec_runtime
 
@@ -229,7 +231,7 @@ async def forget_original_parent(father: Task) -> None:
     if reaper is None:
         ns = pid.task_active_pid_ns(father)
         if ns is k.init_pid_ns:
-            raise KernelPanic("Attempted to kill init!")
+            raise InitKilled("Attempted to kill init!")
         await pid_namespace.zap_pid_ns_processes(father, ns)
         with k.tasklist_lock.write_irq():
             # Should init itself be traced or awaited from outside, its number must still lead to a reaper.
@@ -301,7 +303,10 @@ def _notify_parent(tsk: Task) -> bool:
 
 
 async def exit_mm(tsk: Task) -> None:
-    """Leave the address space; if somebody is dumping it, let it wait for us and wait for its end."""
+    """Leave the address space; if somebody is dumping it, let it wait for us and wait for its end.
+
+    Differs: it is nobody's active_mm afterwards, as in 3.2 it stays that of the CPU until another program runs there.
+    """
     mm = tsk.mm
     fork_mm.mm_release(tsk, mm)
     if mm is None:
@@ -337,7 +342,7 @@ async def do_exit(current: Task, code: int) -> NoReturn:
     """
     k = current.kernel
     if not current.pid:
-        raise KernelPanic("Attempted to kill the idle task!")
+        panic.panic(current.kernel, "Attempted to kill the idle task!")
     if current.flags & PF_EXITING:
         # A bug on the way out: leave the task as it is rather than make it worse.
         current.flags |= PF_EXITPIDONE

@@ -176,6 +176,13 @@ def _account_child(p: Task) -> None:
         psig.cnvcsw += p.nvcsw + sig.nvcsw + sig.cnvcsw
         psig.cnivcsw += p.nivcsw + sig.nivcsw + sig.cnivcsw
         psig.cinblock += p.inblock + sig.inblock + sig.cinblock
+        ours, its = psig.ioac, sig.ioac
+        psig.ioac = (
+            ours[0] + its[0] + p.rchar,
+            ours[1] + its[1] + p.wchar,
+            ours[2] + its[2] + p.syscr,
+            ours[3] + its[3] + p.syscw,
+        )
         psig.coublock += p.oublock + sig.oublock + sig.coublock
         psig.cmaxrss = max(psig.cmaxrss, sig.maxrss, sig.cmaxrss)
 

@@ -90,6 +90,14 @@ class KthreadThread:
         """Return -1: there is no system call."""
         return -1
 
+    def syscall_get_arguments(self) -> tuple[int, ...]:
+        """Return zeros: there is no system call."""
+        return (0,) * 6
+
+    def syscall_pc(self) -> int:
+        """Return 0: there is no system call."""
+        return 0
+
     def syscall_get_error(self) -> int:
         """Return 0: there is no system call."""
         return 0
@@ -109,6 +117,10 @@ class KthreadThread:
     def user_sp(self) -> int:
         """Return 0."""
         return 0
+
+    def show_regs(self, current: Task) -> tuple[()]:
+        """Nobody sees registers here."""
+        return ()
 
     def user_regset_view(self) -> tuple[()]:
         """Return nothing: there are no user registers."""

@@ -7,18 +7,27 @@ from typing import TYPE_CHECKING, NoReturn
 
 from procession.arch.x86 import syscall_table
 from procession.include.linux.bug import KernelBug, KernelPanic
+from procession.include.linux.printk import KERN_EMERG
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("oops", "oops_text", "panic")
+__all__ = ("dump_stack", "oops", "oops_text", "panic")
 
 
 def panic(k: Kernel, why: str) -> NoReturn:
     """Stop the machine: the guest did what Linux answers with a panic."""
-    k.printk(f"Kernel panic - not syncing: {why}")
+    k.printk(f"Kernel panic - not syncing: {why}", KERN_EMERG)
     raise KernelPanic(why)
+
+
+def dump_stack(current: Task) -> None:
+    """Log who runs, and the functions of the kernel that it is in, as far as they are known."""
+    k = current.kernel
+    uts = k.init_uts_ns
+    k.printk(f"Pid: {current.pid}, comm: {current.comm} Not tainted {uts.release.decode()} {uts.version.decode()}")
+    k.printk("Call Trace:")
 
 
 def oops_text(k: Kernel, why: str) -> str:

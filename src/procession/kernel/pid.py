@@ -25,6 +25,7 @@ from procession.include.linux.pid import (
     Upid,
     put_pid_ns,
 )
+from procession.include.linux.printk import KERN_INFO
 from procession.include.linux.spinlock import SpinLock
 from procession.kernel import rcupdate
 from procession.mm import slab
@@ -75,6 +76,7 @@ def pidmap_init(k: Kernel) -> None:
     k.pid_max = min(PID_MAX_LIMIT, max(BITS_PER_PAGE, 1024 * k.nr_cpus))
     k.pid_max_min = max(RESERVED_PIDS + 1, 8 * k.nr_cpus)
     k.pidmap_lock = SpinLock(k.lock_class("pidmap_lock"))
+    k.printk(f"pid_max: default: {k.pid_max} minimum: {k.pid_max_min}", KERN_INFO)
     slab.kmem_cache_create(k, "pid", 112)
 
     ns = PidNamespace(level=0, parent=None, pidmap=[Pidmap() for _ in range(PIDMAP_ENTRIES)])

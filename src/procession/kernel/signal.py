@@ -187,8 +187,18 @@ async def _dump_and_exit(current: Task, info: Siginfo) -> None:
     signr = info.signo
     current.flags |= PF_SIGNALED
     if SIG_KERNEL_COREDUMP_MASK >> (signr - 1) & 1:
+        if current.kernel.print_fatal_signals:
+            _print_fatal_signal(current, signr)
         await coredump.do_coredump(current, signr)
     await exit.do_group_exit(current, signr)
+
+
+def _print_fatal_signal(current: Task, signr: int) -> None:
+    k = current.kernel
+    k.printk(f"{current.comm}/{current.pid}: potentially unexpected fatal signal {signr}.")
+    k.printk("")
+    for line in current.thread.show_regs(current):
+        k.printk(line)
 
 
 async def do_signal(current: Task) -> None:

@@ -69,6 +69,7 @@ __all__ = (
     "sigprocmask",
     "sigqueue_charge",
     "sigqueue_put",
+    "unhandled_signal",
 )
 
 _IGNORE: Final = KSigaction(SIG_IGN)
@@ -128,6 +129,15 @@ def sig_handler_ignored(handler: int, sig: int) -> bool:
     if handler == SIG_DFL:
         return bool(SIG_KERNEL_IGNORE_MASK >> (sig - 1) & 1)
     return handler == SIG_IGN
+
+
+def unhandled_signal(tsk: Task, sig: int) -> bool:
+    """Whether a fault of tsk is worth a message: nobody catches its signal, or tsk is init."""
+    if tsk.kernel.init_pid_ns.child_reaper is tsk.group_leader:
+        return True
+    assert tsk.sighand is not None
+    handler = tsk.sighand.action[sig - 1].handler
+    return handler in (SIG_IGN, SIG_DFL) and not tsk.ptrace
 
 
 def sig_ignored(t: Task, sig: int, from_ancestor_ns: bool) -> bool:

@@ -16,6 +16,7 @@ from procession.include.linux.fs import S_IRWXUGO
 from procession.include.linux.nsproxy import utsname
 from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_SID
 from procession.include.linux.prctl import PER_LINUX32, PER_MASK, UNAME26
+from procession.include.linux.printk import KERN_EMERG
 from procession.include.linux.resource import (
     PRIO_PGRP,
     PRIO_PROCESS,
@@ -295,20 +296,20 @@ def sys_uname(current: Task, name: Annotated[UserPtr, Arg("struct utsname", out=
     uts = utsname(current)
     release, machine = uts.release, uts.machine
     if current.personality & UNAME26:
-        release = f"2.6.{int(release.split('.')[1]) + 40}"
+        release = b"2.6.%d" % (int(release.split(b".")[1]) + 40)
     if current.personality & PER_MASK == PER_LINUX32:
-        machine = "i686"
+        machine = b"i686"
     fields = (uts.sysname, uts.nodename, release, uts.version, machine, uts.domainname)
-    uaccess.copy_to_user(current, name, _UTSNAME.pack(*(field.encode("latin-1") for field in fields)))
+    uaccess.copy_to_user(current, name, _UTSNAME.pack(*fields))
     return 0
 
 
-def _new_name(current: Task, name: UserPtr, length: int) -> str:
+def _new_name(current: Task, name: UserPtr, length: int) -> bytes:
     if not capability.capable(current, CAP_SYS_ADMIN):
         raise LinuxError(Errno.EPERM, "CAP_SYS_ADMIN")
     if not 0 <= length <= _UTS_LEN:
         raise LinuxError(Errno.EINVAL, "length of the name")
-    return uaccess.copy_from_user(current, name, length).decode("latin-1") if length else ""
+    return uaccess.copy_from_user(current, name, length) if length else b""
 
 
 @syscall
@@ -559,7 +560,7 @@ async def sys_reboot(current: Task, magic1: UInt, magic2: UInt, cmd: UInt, arg: 
     if cmd not in _LAST_WORDS:
         raise LinuxError(Errno.EINVAL, "command")
     k = current.kernel
-    k.printk(_LAST_WORDS[cmd])
+    k.printk(_LAST_WORDS[cmd], KERN_EMERG)
     k.halted = True
     while True:
         set_task_state(current, TASK_UNINTERRUPTIBLE)

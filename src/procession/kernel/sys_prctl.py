@@ -25,6 +25,7 @@ from procession.include.linux.signal import NSIG
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import UserPtr
 from procession.kernel import capability, cred
+from procession.lib import string
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -111,12 +112,12 @@ def _set_name(current: Task, arg2: UserPtr, *rest: int) -> int:
         if error.errno != Errno.ENAMETOOLONG:
             raise
         name = uaccess.copy_from_user(current, arg2, TASK_COMM_LEN - 1)
-    exec.set_task_comm(current, name[: TASK_COMM_LEN - 1].decode("utf-8", "surrogateescape"))
+    exec.set_task_comm(current, string.to_text(name[: TASK_COMM_LEN - 1]))
     return 0
 
 
 def _get_name(current: Task, arg2: UserPtr, *rest: int) -> int:
-    uaccess.copy_to_user(current, arg2, current.comm.encode("utf-8", "surrogateescape").ljust(TASK_COMM_LEN, b"\0"))
+    uaccess.copy_to_user(current, arg2, string.to_bytes(current.comm).ljust(TASK_COMM_LEN, b"\0"))
     return 0
 
 

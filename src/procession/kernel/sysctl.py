@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Union
 
-from procession.include.linux.cred import CAP_FULL_SET
+from procession.include.linux.cred import CAP_FULL_SET, CAP_SYS_RAWIO
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.limits import NGROUPS_MAX
+from procession.include.linux.limits import NGROUPS_MAX, UINT_MAX, ULONG_MAX
+from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.nsproxy import utsname
 from procession.include.linux.pid import PID_MAX_LIMIT
-from procession.kernel import pid
+from procession.kernel import capability, pid
+from procession.lib import string, vsprintf
+from procession.mm import uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.nsproxy import UtsNamespace
     from procession.include.linux.sched import Task
+    from procession.include.linux.types import UserPtr
 
 __all__ = ("CtlTable", "root_table", "sysctl_init")
 
 INT_MAX: Final = 0x7FFFFFFF
 CORENAME_MAX: Final = 128
 NEW_UTS_LEN: Final = 64
+_TMPBUFLEN: Final = 22
+_WSPACE_SEP: Final = b" \t\n"
 
 # Values that nothing but /proc/sys looks at, or that have no home of their own.
 _DEFAULTS: Final = {
@@ -39,9 +45,12 @@ class CtlTable(NamedTuple):
 
     mode: int
     show: Callable[[Task], bytes]
-    store: Callable[[Task, bytes], None] | None = None
+    store: Callable[[Task, UserPtr, int], int] | None = None  # returns how much of it was taken
 
 
+GetInt = Callable[["Kernel"], int]
+PutInt = Callable[["Kernel", int], None]
+StoreLong = Callable[[int, int, bool], None]  # field, value, whether it is negative
 Tree = Mapping[str, Union[CtlTable, "Tree"]]
 
 
@@ -53,75 +62,151 @@ def sysctl_init(k: Kernel) -> None:
 # Handlers.
 
 
-def _parse_int(data: bytes) -> int:
-    text = data.split(b"\0", 1)[0].split()
-    try:
-        return int(text[0], 0)
-    except (IndexError, ValueError):
-        raise LinuxError(Errno.EINVAL, "not a number") from None
+def proc_get_long(text: bytes) -> tuple[int, bool, int]:
+    """Return the number that text begins with, its lowest 64 bits; whether a - stands before it; and where it ends.
+
+    Raises EINVAL if there is none, if it is too long to be looked at, or if no blank follows.
+    """
+    looked_at = text[: _TMPBUFLEN - 1].split(b"\0", 1)[0]
+    negative = looked_at[:1] == b"-" and len(text) > 1
+    start = 1 if negative else 0
+    if not looked_at[start : start + 1].isdigit():
+        raise LinuxError(Errno.EINVAL, "not a number")
+    value, length = vsprintf.simple_strtoul(looked_at[start:])
+    end = start + length
+    if end == _TMPBUFLEN - 1:
+        raise LinuxError(Errno.EINVAL, "a number of too many digits")
+    if end < len(text) and text[end] not in _WSPACE_SEP:
+        raise LinuxError(Errno.EINVAL, "no blank behind the number")
+    return value, negative, end
 
 
-def _int(
-    get: Callable[[Kernel], int], put: Callable[[Kernel, int], None], low: int = -INT_MAX - 1, high: int = INT_MAX
-) -> CtlTable:
-    """An integer that a subsystem keeps, with its bounds (proc_dointvec_minmax)."""
+def _each_long(current: Task, buf: UserPtr, count: int, fields: int, store: StoreLong) -> int:
+    """Hand store the numbers that are written, fields of them at most; returns the bytes that were used up.
+
+    Raises EFAULT, EINVAL: whoever stands before the number that is wrong has been stored.
+    """
+    if not count:
+        return 0
+    text = uaccess.copy_from_user(current, buf, min(count, PAGE_SIZE - 1))
+    left = text
+    for field in range(fields):
+        left = string.skip_spaces(left)
+        if not left:
+            if not field:
+                raise LinuxError(Errno.EINVAL, "nothing but blanks")
+            break
+        value, negative, end = proc_get_long(left)
+        store(field, value, negative)
+        left = left[end:]
+    return count - len(string.skip_spaces(left))
+
+
+def proc_dointvec(current: Task, buf: UserPtr, count: int, puts: Sequence[PutInt]) -> int:
+    """Store ints, of which too large ones are cut; a put raises EINVAL for those it does not take. Returns as a write.
+
+    puts: one for each field.
+    """
+
+    def store(field: int, value: int, negative: bool) -> None:
+        value = -value if negative else value
+        puts[field](current.kernel, (value + INT_MAX + 1 & UINT_MAX) - INT_MAX - 1)
+
+    return _each_long(current, buf, count, len(puts), store)
+
+
+def proc_doulongvec_minmax(
+    current: Task, buf: UserPtr, count: int, put: PutInt, low: int = 0, high: int = ULONG_MAX
+) -> int:
+    """Store an unsigned long; one that is negative or out of bounds is passed over in silence. Returns as a write."""
+
+    def store(field: int, value: int, negative: bool) -> None:
+        if not negative and low <= value <= high:
+            put(current.kernel, value)
+
+    return _each_long(current, buf, count, 1, store)
+
+
+def proc_dostring(current: Task, buf: UserPtr, count: int, maxlen: int) -> bytes | None:
+    """Return what is written, up to its first NUL or newline, of at most maxlen bytes with its end; None for nothing.
+
+    Raises EFAULT.
+    """
+    if not count:
+        return None
+    # The buffer is looked at byte by byte, and not beyond the end of the string.
+    text = uaccess.copy_from_user_partial(current, buf, min(count, PAGE_SIZE))
+    if len(text) < count and b"\0" not in text and b"\n" not in text:
+        text = uaccess.copy_from_user(current, buf, count)
+    return text.split(b"\0", 1)[0].split(b"\n", 1)[0][: maxlen - 1]
+
+
+def _int(get: GetInt, put: PutInt, low: int = -INT_MAX - 1, high: int = INT_MAX, mode: int = 0o644) -> CtlTable:
+    """An int that a subsystem keeps, with its bounds (proc_dointvec_minmax)."""
+
+    def bounded(k: Kernel, value: int) -> None:
+        if not low <= value <= high:
+            raise LinuxError(Errno.EINVAL, f"{low} to {high}")
+        put(k, value)
 
     def show(current: Task) -> bytes:
         return b"%d\n" % get(current.kernel)
 
-    def store(current: Task, data: bytes) -> None:
-        put(current.kernel, _bounded(_parse_int(data), low, high))
+    def store(current: Task, buf: UserPtr, count: int) -> int:
+        return proc_dointvec(current, buf, count, (bounded,))
+
+    return CtlTable(mode, show, store)
+
+
+def _ulong(get: GetInt, put: PutInt, low: int = 0, high: int = ULONG_MAX) -> CtlTable:
+    """An unsigned long that a subsystem keeps (proc_doulongvec_minmax)."""
+
+    def show(current: Task) -> bytes:
+        return b"%d\n" % get(current.kernel)
+
+    def store(current: Task, buf: UserPtr, count: int) -> int:
+        return proc_doulongvec_minmax(current, buf, count, put, low, high)
 
     return CtlTable(0o644, show, store)
 
 
-def _bounded(value: int, low: int, high: int) -> int:
-    if not low <= value <= high:
-        raise LinuxError(Errno.EINVAL, f"{low} to {high}")
-    return value
-
-
 def _other(name: str, mode: int = 0o644) -> CtlTable:
-    """An integer that lives in this file's table."""
+    """An int that lives in this file's table."""
 
-    def show(current: Task) -> bytes:
-        return b"%d\n" % current.kernel.sysctls[name]
+    def put(k: Kernel, value: int) -> None:
+        k.sysctls[name] = value
 
-    def store(current: Task, data: bytes) -> None:
-        current.kernel.sysctls[name] = _bounded(_parse_int(data), -INT_MAX - 1, INT_MAX)
-
-    return CtlTable(mode, show, store if mode & 0o200 else None)
+    table = _int(lambda k: k.sysctls[name], put, mode=mode)
+    return table if mode & 0o200 else table._replace(store=None)
 
 
 def _constant(value: int) -> CtlTable:
     return CtlTable(0o444, lambda _: b"%d\n" % value)
 
 
-def _text(data: bytes, limit: int) -> str:
-    """Return the first line of what was written, cut to limit bytes (proc_dostring)."""
-    return data.split(b"\0", 1)[0].split(b"\n", 1)[0][:limit].decode("utf-8", "surrogateescape")
-
-
-def _uts(get: Callable[[UtsNamespace], str], put: Callable[[UtsNamespace, str], None] | None = None) -> CtlTable:
+def _uts(get: Callable[[UtsNamespace], bytes], put: Callable[[UtsNamespace, bytes], None] | None = None) -> CtlTable:
     """A name of the reader's UTS namespace (proc_do_uts_string)."""
 
     def show(current: Task) -> bytes:
-        return get(utsname(current)).encode("utf-8", "surrogateescape") + b"\n"
+        return get(utsname(current)) + b"\n"
 
     if put is None:
         return CtlTable(0o444, show)
 
-    def store(current: Task, data: bytes) -> None:
-        put(utsname(current), _text(data, NEW_UTS_LEN))
+    def store(current: Task, buf: UserPtr, count: int) -> int:
+        name = proc_dostring(current, buf, count, NEW_UTS_LEN + 1)
+        if name is not None:
+            put(utsname(current), name)
+        return count
 
     return CtlTable(0o644, show, store)
 
 
-def _put_nodename(ns: UtsNamespace, name: str) -> None:
+def _put_nodename(ns: UtsNamespace, name: bytes) -> None:
     ns.nodename = name
 
 
-def _put_domainname(ns: UtsNamespace, name: str) -> None:
+def _put_domainname(ns: UtsNamespace, name: bytes) -> None:
     ns.domainname = name
 
 
@@ -157,21 +242,78 @@ def _put_suid_dumpable(k: Kernel, value: int) -> None:
     k.vfs.suid_dumpable = value
 
 
+def _put_panic_on_oom(k: Kernel, value: int) -> None:
+    k.mm.panic_on_oom = value
+
+
+def _put_oom_kill_allocating_task(k: Kernel, value: int) -> None:
+    k.mm.oom_kill_allocating_task = value
+
+
+def _put_oom_dump_tasks(k: Kernel, value: int) -> None:
+    k.mm.oom_dump_tasks = value
+
+
+def _put_print_fatal_signals(k: Kernel, value: int) -> None:
+    k.print_fatal_signals = value
+
+
+def _put_show_unhandled_signals(k: Kernel, value: int) -> None:
+    k.show_unhandled_signals = value
+
+
+def _put_ratelimit_seconds(k: Kernel, value: int) -> None:
+    k.log.ratelimit_seconds = value
+
+
+def _put_ratelimit_burst(k: Kernel, value: int) -> None:
+    k.log.ratelimit_burst = value
+
+
+def _put_dmesg_restrict(k: Kernel, value: int) -> None:
+    k.log.dmesg_restrict = value
+
+
 def _show_core_pattern(current: Task) -> bytes:
-    return current.kernel.vfs.core_pattern.encode("utf-8", "surrogateescape") + b"\n"
+    return current.kernel.vfs.core_pattern + b"\n"
 
 
-def _store_core_pattern(current: Task, data: bytes) -> None:
-    current.kernel.vfs.core_pattern = _text(data, CORENAME_MAX - 1)
+def _store_core_pattern(current: Task, buf: UserPtr, count: int) -> int:
+    pattern = proc_dostring(current, buf, count, CORENAME_MAX)
+    if pattern is not None:
+        current.kernel.vfs.core_pattern = pattern
+    return count
 
 
-def _show_pid_max(current: Task) -> bytes:
-    return b"%d\n" % current.kernel.pid_max
+def _put_pid_max(k: Kernel, value: int) -> None:
+    if not k.pid_max_min <= value <= PID_MAX_LIMIT:
+        raise LinuxError(Errno.EINVAL, f"{k.pid_max_min} to {PID_MAX_LIMIT}")
+    k.pid_max = value
 
 
-def _store_pid_max(current: Task, data: bytes) -> None:
-    k = current.kernel
-    k.pid_max = _bounded(_parse_int(data), k.pid_max_min, PID_MAX_LIMIT)
+def _put_printk(index: int) -> PutInt:
+    def put(k: Kernel, value: int) -> None:
+        k.log.console_printk[index] = value
+
+    return put
+
+
+def _show_printk(current: Task) -> bytes:
+    return b"%d\t%d\t%d\t%d\n" % tuple(current.kernel.log.console_printk)
+
+
+def _store_printk(current: Task, buf: UserPtr, count: int) -> int:
+    return proc_dointvec(current, buf, count, [_put_printk(index) for index in range(4)])
+
+
+def _store_mmap_min_addr(current: Task, buf: UserPtr, count: int) -> int:
+    if not capability.capable(current, CAP_SYS_RAWIO):
+        raise LinuxError(Errno.EPERM, "needs CAP_SYS_RAWIO")
+    return proc_doulongvec_minmax(current, buf, count, _put_mmap_min_addr)
+
+
+def _show_mmap_min_addr(current: Task) -> bytes:
+    return b"%d\n" % current.kernel.mm.mmap_min_addr
 
 
 def _show_cad_pid(current: Task) -> bytes:
@@ -185,15 +327,8 @@ def _show_file_nr(current: Task) -> bytes:
     return b"%d\t0\t%d\n" % (k.vfs.nr_files, k.vfs.max_files)
 
 
-def _show_pipe_max_size(current: Task) -> bytes:
-    return b"%d\n" % current.kernel.vfs.pipe_max_size
-
-
-def _store_pipe_max_size(current: Task, data: bytes) -> None:
-    value = _parse_int(data)
-    if value < 4096:
-        raise LinuxError(Errno.EINVAL, "at least a page")
-    current.kernel.vfs.pipe_max_size = 1 << (value - 1).bit_length()
+def _put_pipe_max_size(k: Kernel, value: int) -> None:
+    k.vfs.pipe_max_size = 1 << (value - 1).bit_length()
 
 
 def _uuid(raw: bytes) -> str:
@@ -227,13 +362,18 @@ def root_table() -> dict[str, Any]:
             "core_pattern": CtlTable(0o644, _show_core_pattern, _store_core_pattern),
             "cad_pid": CtlTable(0o600, _show_cad_pid),
             "threads-max": _int(lambda k: k.max_threads, _put_max_threads),
+            "print-fatal-signals": _int(lambda k: k.print_fatal_signals, _put_print_fatal_signals),
+            "printk": CtlTable(0o644, _show_printk, _store_printk),
+            "printk_ratelimit": _int(lambda k: k.log.ratelimit_seconds, _put_ratelimit_seconds),
+            "printk_ratelimit_burst": _int(lambda k: k.log.ratelimit_burst, _put_ratelimit_burst),
+            "dmesg_restrict": _int(lambda k: k.log.dmesg_restrict, _put_dmesg_restrict, 0, 1),
             "random": {
                 "poolsize": _other("poolsize", 0o444),
                 "entropy_avail": _other("entropy_avail", 0o444),
                 "boot_id": CtlTable(0o444, _show_boot_id),
                 "uuid": CtlTable(0o444, _show_uuid),
             },
-            "pid_max": CtlTable(0o644, _show_pid_max, _store_pid_max),
+            "pid_max": _int(lambda k: k.pid_max, _put_pid_max),
             "ngroups_max": _constant(NGROUPS_MAX),
             "cap_last_cap": _constant(CAP_FULL_SET.bit_length() - 1),
             "ostype": _uts(lambda ns: ns.sysname),
@@ -243,16 +383,20 @@ def root_table() -> dict[str, Any]:
             "domainname": _uts(lambda ns: ns.domainname, _put_domainname),
         },
         "vm": {
+            "panic_on_oom": _int(lambda k: k.mm.panic_on_oom, _put_panic_on_oom, 0, 2),
+            "oom_kill_allocating_task": _int(lambda k: k.mm.oom_kill_allocating_task, _put_oom_kill_allocating_task),
+            "oom_dump_tasks": _int(lambda k: k.mm.oom_dump_tasks, _put_oom_dump_tasks),
             "overcommit_memory": _int(lambda k: k.mm.overcommit_memory, _put_overcommit_memory, 0, 2),
             "overcommit_ratio": _int(lambda k: k.mm.overcommit_ratio, _put_overcommit_ratio),
             "max_map_count": _int(lambda k: k.mm.max_map_count, _put_max_map_count, 0),
-            "mmap_min_addr": _int(lambda k: k.mm.mmap_min_addr, _put_mmap_min_addr, 0),
+            "mmap_min_addr": CtlTable(0o644, _show_mmap_min_addr, _store_mmap_min_addr),
         },
+        "debug": {"exception-trace": _int(lambda k: k.show_unhandled_signals, _put_show_unhandled_signals)},
         "fs": {
             "file-nr": CtlTable(0o444, _show_file_nr),
-            "file-max": _int(lambda k: k.vfs.max_files, _put_max_files, 0),
+            "file-max": _ulong(lambda k: k.vfs.max_files, _put_max_files),
             "nr_open": _int(lambda k: k.vfs.sysctl_nr_open, _put_nr_open, 64, 1024 * 1024),
             "suid_dumpable": _int(lambda k: k.vfs.suid_dumpable, _put_suid_dumpable, 0, 2),
-            "pipe-max-size": CtlTable(0o644, _show_pipe_max_size, _store_pipe_max_size),
+            "pipe-max-size": _int(lambda k: k.vfs.pipe_max_size, _put_pipe_max_size, PAGE_SIZE),
         },
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.cred import CAP_FULL_SET, CAP_SYS_ADMIN
+from procession.include.linux.printk import KERN_ERR, KERN_INFO
 from procession.include.linux.sched import (
     EXIT_NONE,
     PF_EXITING,
@@ -21,24 +22,48 @@ if TYPE_CHECKING:
     from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.sched import Task
 
-__all__ = ("oom_badness", "out_of_memory", "pagefault_out_of_memory")
+__all__ = ("GFP_HIGHUSER_MOVABLE", "GFP_ZERO", "oom_badness", "out_of_memory", "pagefault_out_of_memory")
 
+# include/linux/gfp.h: what a page for a program is asked for with.
+GFP_HIGHUSER_MOVABLE: Final = 0x200DA
+GFP_ZERO: Final = 0x8000
 OOM_SCORE_ADJ_MIN: Final = -1000
+_COMPULSORY: Final = 2
 _SYS_ADMIN: Final = 1 << CAP_SYS_ADMIN & CAP_FULL_SET
 
 
-def out_of_memory(k: Kernel) -> None:
-    """Kill the process that frees most, unless one is dying already; panics if there is none."""
+def out_of_memory(k: Kernel, gfp_mask: int) -> None:
+    """Kill the process that frees most, unless one is dying already; panics if there is none, or if asked to."""
     current = k.current
     if fatal_signal_pending(current):
         current.ti_flags |= TIF_MEMDIE  # it will soon give back what it has
         return
+    panic_on_oom = k.mm.panic_on_oom
+    if panic_on_oom:
+        dump_header(k, current, gfp_mask)
+        kind = "compulsory" if panic_on_oom == _COMPULSORY else "system-wide"
+        panic.panic(k, f"Out of memory: {kind} panic_on_oom is enabled")
+    victim: Task | None
     with k.tasklist_lock.read():
-        victim, points = select_bad_process(k, current)
-        if victim is not None and points:
-            oom_kill_process(k, victim, points)
+        if k.mm.oom_kill_allocating_task and _may_kill(current):
+            victim = current
+            oom_kill_process(k, current, gfp_mask, 0, "Out of memory (oom_kill_allocating_task)")
+        else:
+            victim, points = select_bad_process(k, current)
+            if victim is not None and points:
+                oom_kill_process(k, victim, gfp_mask, points, "Out of memory")
     if victim is None:
+        dump_header(k, current, gfp_mask)
         panic.panic(k, "Out of memory and no killable processes...")
+
+
+def _may_kill(p: Task) -> bool:
+    return not oom_unkillable_task(p) and p.mm is not None and p.signal.oom_score_adj != OOM_SCORE_ADJ_MIN
+
+
+def oom_unkillable_task(p: Task) -> bool:
+    """Whether p is init or a kernel thread."""
+    return p.pid == 1 or p.flags & PF_KTHREAD != 0
 
 
 def select_bad_process(k: Kernel, current: Task) -> tuple[Task | None, int]:
@@ -64,7 +89,7 @@ def oom_badness(k: Kernel, p: Task) -> int:
 
     0: p must not be killed.
     """
-    if p.pid == 1 or p.flags & PF_KTHREAD or p.signal.oom_score_adj == OOM_SCORE_ADJ_MIN:
+    if oom_unkillable_task(p) or p.signal.oom_score_adj == OOM_SCORE_ADJ_MIN:
         return 0
     mm = _process_mm(p)
     if mm is None:
@@ -83,11 +108,75 @@ def _process_mm(p: Task) -> MmStruct | None:
     return p.mm
 
 
-def oom_kill_process(k: Kernel, p: Task, points: int) -> None:
+def dump_tasks(k: Kernel) -> None:
+    """Log a line for each process that has memory, but for init."""
+    k.printk("[ pid ]   uid  tgid total_vm      rss cpu oom_adj oom_score_adj name", KERN_INFO)
+    for leader in k.tasks:
+        mm = _process_mm(leader)
+        if mm is None or oom_unkillable_task(leader):
+            continue
+        p = next((t for t in leader.signal.threads if t.mm is not None), leader)
+        k.printk(
+            f"[{p.pid:5d}] {p.real_cred.uid:5d} {p.tgid:5d} {mm.total_vm:8d} {mm.rss_anon + mm.rss_file:8d} "
+            f"{p.cpu:3d}     {p.signal.oom_adj:3d}         {p.signal.oom_score_adj:5d} {p.comm}",
+            KERN_INFO,
+        )
+
+
+def dump_header(k: Kernel, p: Task, gfp_mask: int) -> None:
+    """Log who could not be served, how memory is used, and by whom; p: who is going to be killed for it."""
+    current = k.current
+    sig = current.signal
+    k.printk(
+        f"{current.comm} invoked oom-killer: gfp_mask={gfp_mask:#x}, order=0, oom_adj={sig.oom_adj}, "
+        f"oom_score_adj={sig.oom_score_adj}"
+    )
+    panic.dump_stack(current)
+    show_mem(k)
+    if k.mm.oom_dump_tasks:
+        dump_tasks(k)
+
+
+def show_mem(k: Kernel) -> None:
+    """Log how memory is used (lib/show_mem.c, show_free_areas).
+
+    Differs: there is one zone without lists by CPU or order, nothing ages, and the kernel's own objects take nothing.
+    """
+    total, cached = k.mm.total_pages, len(k.mm.page_cache)
+    free = len(k.mm.free_list) + total - k.mm.next_fresh
+    anon = mapped = tables = locked = 0
+    seen: set[MmStruct] = set()
+    for leader in k.tasks:
+        mm = _process_mm(leader)
+        if mm is not None and mm not in seen:
+            seen.add(mm)
+            anon, mapped = anon + mm.rss_anon, mapped + mm.rss_file
+            tables, locked = tables + mm.nr_ptes, locked + mm.locked_vm
+    for line in (
+        "Mem-Info:",
+        f"active_anon:{anon} inactive_anon:0 isolated_anon:0",
+        f" active_file:{cached} inactive_file:0 isolated_file:0",
+        f" unevictable:{locked} dirty:0 writeback:0 unstable:0",
+        f" free:{free} slab_reclaimable:0 slab_unreclaimable:0",
+        f" mapped:{mapped} shmem:0 pagetables:{tables} bounce:0",
+        f"{cached} total pagecache pages",
+        "0 pages in swap cache",
+        "Swap cache stats: add 0, delete 0, find 0/0",
+        "Free swap  = 0kB",
+        "Total swap = 0kB",
+        f"{total} pages RAM",
+        "1 pages reserved",
+    ):
+        k.printk(line)
+
+
+def oom_kill_process(k: Kernel, p: Task, gfp_mask: int, points: int, message: str) -> None:
+    if k.printk_ratelimit("oom_kill_process"):
+        dump_header(k, p, gfp_mask)
     if p.flags & PF_EXITING:
         p.ti_flags |= TIF_MEMDIE
         return
-    k.printk(f"Out of memory: Kill process {p.pid} ({p.comm}) score {points} or sacrifice child")
+    k.printk(f"{message}: Kill process {p.pid} ({p.comm}) score {points} or sacrifice child", KERN_ERR)
     # A child with memory of its own goes first: less work is lost.
     victim, worst = p, 0
     mm = _process_mm(p)
@@ -107,7 +196,8 @@ def oom_kill_task(k: Kernel, p: Task) -> None:
         return
     k.printk(
         f"Killed process {p.pid} ({p.comm}) total-vm:{mm.total_vm * 4}kB, anon-rss:{mm.rss_anon * 4}kB, "
-        f"file-rss:{mm.rss_file * 4}kB"
+        f"file-rss:{mm.rss_file * 4}kB",
+        KERN_ERR,
     )
     trace = k.trace
     if trace.oom_kill:
@@ -120,6 +210,7 @@ def oom_kill_task(k: Kernel, p: Task) -> None:
             and not q.flags & PF_KTHREAD
             and q.signal.oom_score_adj != OOM_SCORE_ADJ_MIN
         ):
+            k.printk(f"Kill process {q.pid} ({q.comm}) sharing same memory", KERN_ERR)
             signal_send.force_sig(SIGKILL, q)
     p.ti_flags |= TIF_MEMDIE
     signal_send.force_sig(SIGKILL, p)

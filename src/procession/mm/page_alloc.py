@@ -15,6 +15,7 @@ from procession.hw.memory import PG_EXEC
 from procession.include.linux.bug import bug
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE
+from procession.include.linux.printk import KERN_INFO
 from procession.mm import filemap, oom_kill
 
 if TYPE_CHECKING:
@@ -44,6 +45,12 @@ def mem_init(k: Kernel) -> None:
     # What is kept in objects of the host takes no frames, so it has limits of its own.
     k.mm.kmem_limit = k.mm.total_pages // 2
     k.mm.zero_pfn = alloc_zeroed_page(k)
+    total, available = (pages * PAGE_SIZE >> 10 for pages in (k.mm.total_pages, nr_free_pages(k)))
+    k.printk(
+        f"Memory: {available}k/{total}k available (0k kernel code, 0k absent, {total - available}k reserved, 0k data, "
+        "0k init)",
+        KERN_INFO,
+    )
 
 
 def nr_free_pages(k: Kernel) -> int:
@@ -66,7 +73,7 @@ def alloc_page(k: Kernel) -> int:
     else:
         pfn = k.mm.next_fresh
         if pfn == k.mm.total_pages:
-            pfn = _alloc_slowpath(k)
+            pfn = _alloc_slowpath(k, oom_kill.GFP_HIGHUSER_MOVABLE)
         else:
             k.mm.next_fresh = pfn + 1
     k.frames.count[pfn] = 1
@@ -86,7 +93,7 @@ def alloc_zeroed_page(k: Kernel) -> int:
     else:
         pfn = k.mm.next_fresh
         if pfn == k.mm.total_pages:
-            pfn = _alloc_slowpath(k)
+            pfn = _alloc_slowpath(k, oom_kill.GFP_HIGHUSER_MOVABLE | oom_kill.GFP_ZERO)
             clear_page(k, pfn)
         else:
             k.mm.next_fresh = pfn + 1
@@ -100,10 +107,10 @@ def should_fail_alloc_page(k: Kernel) -> None:
     k.fault_attr.ask(k, "page", "page", Errno.ENOMEM)
 
 
-def _alloc_slowpath(k: Kernel) -> int:
+def _alloc_slowpath(k: Kernel, gfp_mask: int) -> int:
     if filemap.shrink_page_cache(k, 32):
         return k.mm.free_list.pop()
-    oom_kill.out_of_memory(k)
+    oom_kill.out_of_memory(k, gfp_mask)
     raise LinuxError(Errno.ENOMEM, "no free frame")
 
 

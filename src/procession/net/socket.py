@@ -16,6 +16,7 @@ from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_IFDIR, S_IFSO
 from procession.include.linux.limits import INT_MAX, UIO_MAXIOV
 from procession.include.linux.magic import SOCKFS_MAGIC
 from procession.include.linux.net import AF_MAX, SOCK_MAX, SOCK_TYPE_MASK, Scm
+from procession.include.linux.printk import KERN_INFO
 from procession.include.linux.socket import (
     AF_UNIX,
     MSG_CMSG_CLOEXEC,
@@ -150,6 +151,7 @@ def sock_init(k: Kernel) -> None:
     sb = fs_super.sget(k, "sockfs", SOCKFS_MAGIC)
     sb.s_root = dcache.d_make_root(Inode(sb, fs_inode.get_next_ino(sb), S_IFDIR | 0o555))
     k.net.sock_mnt = namespace.kern_mount(k, sb)
+    k.printk(f"NET: Registered protocol family {AF_UNIX}", KERN_INFO)
 
 
 def sock_alloc_file(current: Task, sk: UnixSock | None, flags: int) -> SocketFile:

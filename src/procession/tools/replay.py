@@ -319,6 +319,7 @@ class _Player:
             realtime=header["realtime"],
             programs=replay._programs,
             cores=self._cores.name if header["cores"] else None,
+            closed=header["closed"],
             tty=header["tty"],
             winsize=tuple(header["winsize"]),
         )

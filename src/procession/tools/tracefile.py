@@ -116,6 +116,7 @@ def describe(machine: Machine, names: tuple[str, ...] = (), fail: str = "") -> d
         "names": list(names),
         "cores": kernel.vfs.core_store is not None,
         "fail": fail,
+        "closed": list(kernel.closed_fds),
         "tty": kernel.tty.is_console,
         "winsize": list(kernel.tty.winsize),
     }
@@ -340,6 +341,7 @@ def parse_line(path: Path, number: int, line: str) -> dict[str, Any]:
 
 _USHRT_MAX: Final = 0xFFFF
 
+_STDERR: Final = 2
 _FIELDS: Final[dict[str, type | tuple[type, ...]]] = {
     "argv": list,
     "env": dict,
@@ -356,6 +358,7 @@ _FIELDS: Final[dict[str, type | tuple[type, ...]]] = {
     "procession": str,
     "cores": bool,
     "fail": str,
+    "closed": list,
     "tty": bool,
     "winsize": list,
 }
@@ -385,6 +388,8 @@ def read_header(path: Path) -> dict[str, Any]:
         raise TraceError(f"{path}: what it says of argv, env and programs are no strings")
     if len(found["winsize"]) != 2 or any(type(n) is not int or not 0 <= n <= _USHRT_MAX for n in found["winsize"]):
         raise TraceError(f"{path}: its winsize is no size of a window")
+    if any(type(fd) is not int or not 0 <= fd <= _STDERR for fd in found["closed"]):
+        raise TraceError(f"{path}: what it says was closed is no standard file")
     unknown = [name for name in found["names"] if name not in tuple(EVENTS)]
     if unknown:
         raise TraceError(f"{path}: there is no event {unknown[0]}")

@@ -305,7 +305,7 @@ class PlainCalls(Caller):
         return trap("getuid")
 
     def syslog(self, type: int, buf: Pointer, len: int) -> Awaitable[int]:
-        """Read or control the kernel log; raises EPERM, EINVAL, EFAULT (syslog(2))."""
+        """Read or control the kernel log; raises EPERM, EINVAL, EFAULT, ERESTARTSYS (syslog(2))."""
         return self.syscall("syslog", type, buf, len)
 
     def getgid(self) -> Awaitable[int]:

@@ -19,6 +19,7 @@ from procession.arch.x86.syscall_table import NI_SYSCALLS, NR
 from procession.hw.clock import TRAP_NS
 from procession.include.asm.processor import SyscallStack
 from procession.include.linux.errno import MAX_ERRNO, Errno, LinuxError
+from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.sched import CLONE_SIGHAND, CLONE_VM, TIF_FORK, TIF_NEED_RESCHED, TIF_SIGPENDING
 from procession.include.linux.signal import SA_SIGINFO, SEGV_MAPERR, SIG_KERNEL_ONLY_MASK, SIGSEGV, Siginfo
 from procession.include.linux.syscalls import SYSCALLS
@@ -328,6 +329,16 @@ class PythonThread:
             return -1
         return NR.get(self.request[0], -1)
 
+    def syscall_get_arguments(self) -> tuple[int, ...]:
+        """Return the arguments that are numbers, and 0 for buffers and the like, which have no address."""
+        args = () if self.request is None else self.request[1]
+        words = [arg & ULONG_MAX if isinstance(arg, int) else 0 for arg in args[:6]]
+        return (*words, *(0,) * (6 - len(words)))
+
+    def syscall_pc(self) -> int:
+        """Return 0: there is no instruction pointer."""
+        return 0
+
     def syscall_restart(self, current: Task, code: int) -> None:
         """Make the interrupted call again."""
         self.todo = RESTART if code == Errno.ERESTART_RESTARTBLOCK else CALL
@@ -339,6 +350,10 @@ class PythonThread:
     def user_sp(self) -> int:
         """Return 0: there is no stack pointer."""
         return 0
+
+    def show_regs(self, current: Task) -> tuple[()]:
+        """Nobody sees registers here."""
+        return ()
 
     def user_regset_view(self) -> tuple[()]:
         """Return nothing: a coroutine has no registers."""

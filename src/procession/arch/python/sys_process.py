@@ -14,6 +14,7 @@ from procession.include.linux.mman import MAP_PRIVATE
 from procession.include.linux.prctl import PR_SET_NAME
 from procession.include.linux.resource import PRIO_PROCESS, RUSAGE_SELF
 from procession.include.linux.signal import SIGCHLD
+from procession.lib import string
 
 __all__ = ("ProcessCalls",)
 
@@ -163,7 +164,7 @@ class ProcessCalls(FileCalls):
 
     async def sethostname(self, name: str) -> None:
         """Set the host's name in this UTS namespace."""
-        data = name.encode()
+        data = string.to_bytes(name)
         await trap("sethostname", InBuffer(data), len(data))
 
     async def sysinfo(self) -> structs.SysInfo:

@@ -17,9 +17,10 @@ from procession.include.linux.mm_types import (
     VM_READ,
     VM_WRITE,
 )
+from procession.include.linux.printk import KERN_EMERG, KERN_INFO, pointer
 from procession.include.linux.signal import BUS_ADRERR, SEGV_ACCERR, SEGV_MAPERR, SIGBUS, SIGSEGV, Siginfo
-from procession.kernel import signal_send
-from procession.mm import memory, mmap, oom_kill, text
+from procession.kernel import signal_queue, signal_send
+from procession.mm import memory, mmap, oom_kill, text, vma_addr
 
 if TYPE_CHECKING:
     from procession.include.linux.mm_types import MmStruct, VmArea
@@ -95,9 +96,25 @@ def mm_fault_error(current: Task, address: int, error_code: int, result: int) ->
 
 def bad_area(current: Task, address: int, error_code: int, si_code: int) -> None:
     """The program has no right to this access."""
+    show_signal_msg(current, address, error_code)
     # No program can tell what the kernel half has mapped.
     error_code |= address >= TASK_SIZE
     force_sig_info_fault(current, SIGSEGV, si_code, address, _TRAP_NO, error_code)
+
+
+def show_signal_msg(current: Task, address: int, error_code: int) -> None:
+    """Log an access that is going to end current."""
+    k = current.kernel
+    if not k.show_unhandled_signals or not signal_queue.unhandled_signal(current, SIGSEGV):
+        return
+    if not k.printk_ratelimit("show_signal_msg"):
+        return
+    ip, sp = current.thread.user_pc(), current.thread.user_sp()
+    k.printk(
+        f"{current.comm}[{current.pid}]: segfault at {address:x} ip {pointer(ip)} sp {pointer(sp)} "
+        f"error {error_code:x}{vma_addr.print_vma_addr(current, ' in ', ip)}",
+        KERN_INFO if current.pid > 1 else KERN_EMERG,
+    )
 
 
 def force_sig_info_fault(current: Task, sig: int, si_code: int, address: int, trap_no: int, error_code: int) -> None:

@@ -24,6 +24,7 @@ from procession.include.linux.prctl import (
     ArchPrctlArg,
     ArchPrctlOption,
 )
+from procession.include.linux.printk import pointer
 from procession.include.linux.sched import CLONE_SETTLS, CLONE_VFORK, CLONE_VM, CloneArg
 from procession.include.linux.signal import SIGCHLD
 from procession.include.linux.syscalls import syscall
@@ -55,6 +56,14 @@ _NR_RESTART_SYSCALL: Final = NR["restart_syscall"]
 
 # struct user_regs_struct.
 _USER_REGS: Final = Struct("<27Q")
+_SHOWN_REGISTERS: Final = (
+    (("RAX", AX), ("RBX", BX), ("RCX", CX)),
+    (("RDX", DX), ("RSI", SI), ("RDI", DI)),
+    (("RBP", BP), ("R08", R8), ("R09", R9)),
+    (("R10", R10), ("R11", R11), ("R12", R12)),
+    (("R13", R13), ("R14", R14), ("R15", R15)),
+)
+_ARGUMENTS: Final = (DI, SI, DX, R10, R8, R9)
 _USER_REGS_GENERAL: Final = (R15, R14, R13, R12, BP, BX, R11, R10, R9, R8, AX, CX, DX, SI, DI)
 
 
@@ -122,6 +131,14 @@ class X86Thread:
         """Return orig_ax."""
         return self.orig_ax
 
+    def syscall_get_arguments(self) -> tuple[int, ...]:
+        """Return the six registers that have them."""
+        return tuple([self.q[register] for register in _ARGUMENTS])
+
+    def syscall_pc(self) -> int:
+        """Return what SYSCALL has left in cx: ip may still be that of the instruction."""
+        return int(self.q[CX])
+
     def syscall_get_error(self) -> int:
         """Return ax if it is an errno, else 0."""
         value = self.q[AX]
@@ -154,6 +171,31 @@ class X86Thread:
             *(q[layout.fs_base_q], q[layout.gs_base_q], 0, 0, 0, 0),  # ds, es, fs, gs
         )
         return (NT_PRSTATUS, general), (NT_PRFPREG, x86_signal.save_fxsave(self))
+
+    def show_regs(self, current: Task) -> list[str]:
+        """Return what the log shows after a fatal signal (show_regs); the kernel's own addresses are not known."""
+        q, layout, ip = self.q, self.layout, self.user_pc()
+        uts = current.kernel.init_uts_ns
+        mm = current.mm
+        pgd = mm.pgd if mm is not None else 0
+        lines = [
+            f"CPU {current.kernel.cpu} ",
+            f"Pid: {current.pid}, comm: {current.comm:.20} Not tainted {uts.release.decode()} {uts.version.decode()}",
+            f"RIP: {USER_CS:04x}:[<{ip:016x}>]  [<{pointer(ip)}>] {f'{ip - 1:#x}' if ip else pointer(0)}",
+            f"RSP: {USER_DS:04x}:{q[SP]:016x}  EFLAGS: {self.flags:08x}",
+        ]
+        lines += [" ".join([f"{name}: {q[register]:016x}" for name, register in row]) for row in _SHOWN_REGISTERS]
+        return [
+            *lines,
+            f"FS:  {q[layout.fs_base_q]:016x}(0000) GS:{0:016x}(0000) knlGS:{q[layout.gs_base_q]:016x}",
+            "CS:  0010 DS: 0000 ES: 0000 CR0: 0000000080050033",
+            f"CR2: {self.cr2:016x} CR3: {pgd:016x} CR4: 00000000000006b0",
+            f"DR0: {0:016x} DR1: {0:016x} DR2: {0:016x}",
+            f"DR3: {0:016x} DR6: 00000000ffff0ff0 DR7: 0000000000000400",
+            f"Process {current.comm} (pid: {current.pid}, threadinfo {pointer(0)}, task {pointer(0)})",
+            "",
+            "Call Trace:",
+        ]
 
     def exit_thread(self) -> None:
         """Leave the engine; the registers are worth nothing any more."""

@@ -14,10 +14,11 @@ from procession.include.asm.ptrace import AX, DI, DX, SI, SP
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.mm_types import TASK_SIZE
+from procession.include.linux.printk import KERN_EMERG, KERN_INFO, pointer
 from procession.include.linux.signal import SA_ONSTACK, SA_RESTORER, SA_SIGINFO, SIG_KERNEL_ONLY_MASK, SIGSEGV
 from procession.include.linux.syscalls import syscall
 from procession.kernel import siginfo, signal, signal_queue, signal_send, signal_syscalls
-from procession.mm import uaccess
+from procession.mm import uaccess, vma_addr
 
 if TYPE_CHECKING:
     from procession.arch.x86.process import X86Thread
@@ -123,16 +124,29 @@ def get_sigframe(current: Task, sp: int, ka: KSigaction) -> tuple[int, int]:
 def sys_rt_sigreturn(current: Task) -> int:
     """Return from a signal handler: what the frame at sp - 8 says; a bad frame is SIGSEGV."""
     thread: Any = current.thread
-    frame = thread.user_sp() - 8
+    frame, ip = thread.user_sp() - 8, thread.syscall_pc()
     try:
         (mask,) = struct.unpack("<Q", uaccess.copy_from_user(current, frame + _UCONTEXT + UC_SIGMASK, 8))
         signal_queue.set_current_blocked(current, mask & ~SIG_KERNEL_ONLY_MASK)
         result = restore_sigcontext(current, thread, frame + _UCONTEXT + _UC_MCONTEXT)
         _restore_altstack(current, frame + _UCONTEXT + _UC_STACK, thread.user_sp())
     except LinuxError:
-        signal_send.force_sig(SIGSEGV, current)
+        signal_fault(current, thread, frame, ip, "rt_sigreturn")
         return 0
     return result
+
+
+def signal_fault(current: Task, thread: X86Thread, frame: int, ip: int, where: str) -> None:
+    """Log a signal frame that cannot be read, and send SIGSEGV for it."""
+    k = current.kernel
+    if k.show_unhandled_signals and k.printk_ratelimit("signal_fault"):
+        place = vma_addr.print_vma_addr(current, " in ", ip)
+        k.printk(
+            f"{current.comm}[{current.pid}] bad frame in {where} frame:{pointer(frame & ULONG_MAX)} ip:{ip:x} "
+            f"sp:{thread.user_sp():x} orax:{thread.orig_ax & ULONG_MAX:x}{place}",
+            KERN_INFO if current.pid > 1 else KERN_EMERG,
+        )
+    signal_send.force_sig(SIGSEGV, current)
 
 
 def restore_sigcontext(current: Task, thread: X86Thread, address: int) -> int:

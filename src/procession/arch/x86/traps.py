@@ -22,6 +22,7 @@ from procession.hw.cpu import (
 from procession.include.asm.ptrace import AX, CX, DX
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.limits import UINT_MAX
+from procession.include.linux.printk import KERN_INFO
 from procession.include.linux.signal import (
     BUS_ADRALN,
     FPE_FLTDIV,
@@ -36,8 +37,8 @@ from procession.include.linux.signal import (
     TRAP_TRACE,
     Siginfo,
 )
-from procession.kernel import signal_send
-from procession.mm import memory, uaccess
+from procession.kernel import signal_queue, signal_send
+from procession.mm import memory, uaccess, vma_addr
 
 if TYPE_CHECKING:
     from procession.arch.x86.process import X86Thread
@@ -68,6 +69,22 @@ _TRAPS: Final[dict[int, tuple[int, int | None]]] = {
 }
 
 
+_NAMES: Final[dict[int, str]] = {
+    X86_TRAP_DE: "divide error",
+    X86_TRAP_BP: "int3",
+    X86_TRAP_OF: "overflow",
+    X86_TRAP_BR: "bounds",
+    X86_TRAP_UD: "invalid opcode",
+    9: "coprocessor segment overrun",
+    X86_TRAP_TS: "invalid TSS",
+    X86_TRAP_NP: "segment not present",
+    X86_TRAP_SS: "stack segment",
+    X86_TRAP_AC: "alignment check",
+}
+# These come on a stack of their own, where the kernel may not sleep, and so does not ask what file it was.
+_ON_OWN_STACK: Final = (X86_TRAP_BP, X86_TRAP_SS)
+
+
 def trap_init(k: Kernel) -> None:
     """Set the gate through which the kernel's own accesses to user memory fault pages in."""
     k.page_fault = memory.fixup_user_fault
@@ -91,6 +108,9 @@ def do_trap(current: Task, thread: X86Thread, vector: int, error_code: int) -> N
         return
     sig, code = _TRAPS[vector]
     thread.trap_no, thread.error_code = vector, error_code
+    if vector in _NAMES:
+        where = vector not in _ON_OWN_STACK
+        _show_trap(current, thread, sig, f" trap {_NAMES[vector]}", error_code, where=where)
     if code is None:
         signal_send.force_sig(sig, current)
         return
@@ -117,7 +137,22 @@ def do_general_protection(current: Task, thread: X86Thread, error_code: int) -> 
     if error_code == 0 and not thread.tsc_sigsegv and _rdtsc(current, thread):
         return
     thread.trap_no, thread.error_code = X86_TRAP_GP, error_code
+    _show_trap(current, thread, SIGSEGV, " general protection", error_code)
     signal_send.force_sig(SIGSEGV, current)
+
+
+def _show_trap(current: Task, thread: X86Thread, sig: int, what: str, error_code: int, *, where: bool = True) -> None:
+    """Log an exception that is going to end current; where: with the file that ip is in."""
+    k = current.kernel
+    if not k.show_unhandled_signals or not signal_queue.unhandled_signal(current, sig):
+        return
+    if not k.printk_ratelimit("do_trap"):
+        return
+    ip = thread.user_pc()
+    place = vma_addr.print_vma_addr(current, " in ", ip) if where else ""
+    k.printk(
+        f"{current.comm}[{current.pid}]{what} ip:{ip:x} sp:{thread.user_sp():x} error:{error_code:x}{place}", KERN_INFO
+    )
 
 
 def _rdtsc(current: Task, thread: X86Thread) -> bool:

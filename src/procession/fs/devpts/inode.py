@@ -13,7 +13,9 @@ from procession.fs import super as fs_super
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import S_IALLUGO, S_IFCHR, S_IFDIR, Inode, SuperBlock
 from procession.include.linux.kdev_t import new_encode_dev
+from procession.include.linux.limits import UINT_MAX
 from procession.include.linux.magic import DEVPTS_SUPER_MAGIC
+from procession.lib import string, vsprintf
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import File, PathRef
@@ -32,7 +34,7 @@ __all__ = (
 )
 
 NR_UNIX98_PTY_MAX: Final = 4096
-_NUMBERS: Final = {"uid": 10, "gid": 10, "mode": 8, "ptmxmode": 8, "max": 10}
+_NUMBERS: Final = {"uid": 0, "gid": 0, "mode": 8, "ptmxmode": 8, "max": 0}  # name -> base
 
 
 class DevptsSuperBlock(SuperBlock):
@@ -95,10 +97,11 @@ def _parse_options(options: str) -> tuple[dict[str, int | None], bool]:
         if option == "newinstance":
             newinstance = True
             continue
-        try:
-            number = int(value, _NUMBERS[key])
-        except (KeyError, ValueError):
-            raise LinuxError(Errno.EINVAL, f"devpts option {option}") from None
+        text = string.to_bytes(value)
+        number, end = vsprintf.simple_strtoul(text, _NUMBERS.get(key, 0))
+        if key not in _NUMBERS or not end or end != len(text):
+            raise LinuxError(Errno.EINVAL, f"devpts option {option}")
+        number &= UINT_MAX
         opts[key] = number & S_IALLUGO if key.endswith("mode") else number
     return opts, newinstance
 

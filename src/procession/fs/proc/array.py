@@ -137,7 +137,8 @@ def do_task_stat(current: Task, ns: PidNamespace, task: Task, *, whole: bool) ->
         wchan = wchan_address(task.wchan)
     eip = esp = 0
     if mm is not None and permitted:
-        eip, esp = task.thread.user_pc(), task.thread.user_sp()
+        esp = task.thread.user_sp()
+        eip = task.thread.syscall_pc() if task is current else task.thread.user_pc()
     fields = (
         get_task_state(task)[0],
         ppid,

@@ -20,13 +20,14 @@ from procession.kernel import pid
 if TYPE_CHECKING:
     from procession.include.linux.fs import MntNamespace, PathRef
     from procession.include.linux.pid import Pid, PidNamespace
+    from procession.include.linux.types import UserPtr
 
 __all__ = ("PidDir", "PidFile", "TaskDir", "proc_pid_lookup", "proc_pid_readdir")
 
 # (reader, namespace of the mount, task) -> text
 Show = Callable[[Task, "PidNamespace", Task], bytes]
-# (writer, task, data); returns nothing, raises what the write answers
-Store = Callable[[Task, Task, bytes], None]
+# (writer, task, buffer, count) -> how much of it was taken; raises what the write answers
+Store = Callable[[Task, Task, "UserPtr", int], int]
 
 
 class Entry(NamedTuple):
@@ -56,12 +57,12 @@ class PidFile(PidInode):
         assert self.entry.show is not None
         return self.entry.show(current, self.proc_sb.ns, task)
 
-    def _store(self, current: Task, data: bytes) -> None:
+    def _store(self, current: Task, buf: UserPtr, count: int) -> int:
         task = self.task()
         if task is None:
             raise LinuxError(Errno.ESRCH, "the task is gone")
         assert self.entry.store is not None
-        self.entry.store(current, task, data)
+        return self.entry.store(current, task, buf, count)
 
     def truncate(self, size: int) -> None:
         """Accept O_TRUNC."""
@@ -225,7 +226,7 @@ def tid_base_stuff() -> dict[str, Entry]:
         "status": Entry(0o444, array.proc_pid_status),
         "personality": Entry(0o444, base_files.proc_pid_personality),
         "limits": Entry(0o444, base_files.proc_pid_limits),
-        "sched": Entry(0o644, base_files.sched_show),
+        "sched": Entry(0o644, base_files.sched_show, base_files.sched_write),
         "comm": Entry(0o644, base_files.comm_show, base_files.comm_write),
         "syscall": Entry(0o444, base_files.proc_pid_syscall),
         "cmdline": Entry(0o444, base_files.proc_pid_cmdline),
@@ -245,7 +246,7 @@ def tid_base_stuff() -> dict[str, Entry]:
         "oom_score": Entry(0o444, base_files.proc_oom_score),
         "oom_adj": Entry(0o644, base_files.oom_adjust_show, base_files.oom_adjust_write),
         "oom_score_adj": Entry(0o644, base_files.oom_score_adj_show, base_files.oom_score_adj_write),
-        "io": Entry(0o400, base_files.proc_io_accounting),
+        "io": Entry(0o400, base_files.proc_tid_io_accounting),
     }
 
 
@@ -254,4 +255,5 @@ def tgid_base_stuff() -> dict[str, Entry]:
     """Return the entries of a process's directory: those of a thread, and its threads."""
     table = {"task": _directory(0o555, TaskDir), **tid_base_stuff()}
     table["stat"] = Entry(0o444, array.proc_tgid_stat)
+    table["io"] = Entry(0o400, base_files.proc_io_accounting)
     return table

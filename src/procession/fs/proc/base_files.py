@@ -5,20 +5,23 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
+from procession.arch.x86.syscall_table import SYSCALL_NAMES
 from procession.fs import exec as fs_exec
-from procession.fs.proc import task_mmu
+from procession.fs.proc import array, task_mmu
 from procession.include.linux.cred import CAP_SYS_RESOURCE
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.resource import RLIM_INFINITY
-from procession.include.linux.sched import TASK_COMM_LEN, same_thread_group
-from procession.kernel import capability, pid, ptrace
-from procession.mm import gup, oom_kill
+from procession.include.linux.sched import PF_KTHREAD, TASK_COMM_LEN, same_thread_group
+from procession.kernel import capability, ptrace
+from procession.lib import kstrtox, string
+from procession.mm import gup, oom_kill, uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.pid import PidNamespace
     from procession.include.linux.sched import Task
+    from procession.include.linux.types import UserPtr
 
 __all__ = (
     "comm_show",
@@ -38,12 +41,16 @@ __all__ = (
     "proc_pid_stack",
     "proc_pid_syscall",
     "proc_pid_wchan",
+    "proc_tid_io_accounting",
     "sched_show",
+    "sched_write",
 )
 
 OOM_DISABLE: Final = -17
 OOM_ADJUST_MAX: Final = 15
 OOM_SCORE_ADJ_MAX: Final = 1000
+PROC_NUMBUF: Final = 13
+_KTHREADD: Final = 2
 
 # name, unit; index = Rlimit
 _LIMITS: Final = (
@@ -144,7 +151,10 @@ def _limit(value: int) -> str:
 
 
 def sched_show(current: Task, ns: PidNamespace, task: Task) -> bytes:
-    """Return what the scheduler knows. Differs: only the lines whose values exist here (proc_sched_show_task)."""
+    """Return what the scheduler knows (proc_sched_show_task), as without CONFIG_SCHEDSTATS.
+
+    The number is the global one, whoever reads. Reading the clock twice takes no time here, so clock-delta is 0.
+    """
     se = task.se
     threads = task.signal.nr_threads if task.sighand is not None else 0
     rows = (
@@ -157,10 +167,16 @@ def sched_show(current: Task, ns: PidNamespace, task: Task) -> bytes:
         ("se.load.weight", str(se.weight)),
         ("policy", str(int(task.policy))),
         ("prio", str(task.prio)),
+        ("clock-delta", "0"),
     )
-    head = f"{task.comm} ({pid.task_pid_nr_ns(task, ns)}, #threads: {threads})\n{'-' * 57}\n"
+    head = f"{task.comm} ({task.pid}, #threads: {threads})\n{'-' * 57}\n"
     body = "".join(f"{name:<35}:{value:>21}\n" for name, value in rows)
-    return (head + body).encode("utf-8", "surrogateescape")
+    return string.to_bytes(head + body)
+
+
+def sched_write(current: Task, task: Task, buf: UserPtr, count: int) -> int:
+    """Take anything, without looking: what it would reset is statistics that are not kept (proc_sched_set_task)."""
+    return count
 
 
 def _ms(ns: int) -> str:
@@ -171,30 +187,34 @@ def _ms(ns: int) -> str:
 
 def comm_show(current: Task, ns: PidNamespace, task: Task) -> bytes:
     """Return the command name."""
-    return task.comm.encode("utf-8", "surrogateescape") + b"\n"
+    return string.to_bytes(task.comm) + b"\n"
 
 
-def comm_write(current: Task, task: Task, data: bytes) -> None:
-    """Set the command name of a thread of one's own process, cut to 15 bytes; raises EINVAL for another's."""
+def comm_write(current: Task, task: Task, buf: UserPtr, count: int) -> int:
+    """Set the command name of a thread of one's own process; returns at most 15, the bytes of the name.
+
+    Raises EFAULT, and EINVAL for another process's thread.
+    """
+    data = uaccess.copy_from_user(current, buf, min(count, TASK_COMM_LEN - 1))
     if not same_thread_group(current, task):
         raise LinuxError(Errno.EINVAL, "another process's name")
-    name = data[: TASK_COMM_LEN - 1].split(b"\0", 1)[0]
-    fs_exec.set_task_comm(task, name.decode("utf-8", "surrogateescape"))
+    fs_exec.set_task_comm(task, string.to_text(data.split(b"\0", 1)[0]))
+    return len(data)
 
 
 def proc_pid_syscall(current: Task, ns: PidNamespace, task: Task) -> bytes:
-    """Return the system call a blocked task is in, stack and program counter; raises EPERM.
+    """Return the system call that a task is in, its arguments, stack and program counter; raises EPERM.
 
-    Differs: the arguments are shown as 0.
+    It must not be running, unless it is the reader itself.
     """
     _check_access(current, task, ptrace.PTRACE_MODE_ATTACH, Errno.EPERM)
-    if task.state == 0 or task.mm is None:
+    if task.state == 0 and task is not current:
         return b"running\n"
     nr = task.thread.syscall_nr()
-    sp, pc = task.thread.user_sp(), task.thread.user_pc()
+    sp, pc = task.thread.user_sp(), task.thread.syscall_pc() if task is current else task.thread.user_pc()
     if nr < 0:
         return b"-1 0x%x 0x%x\n" % (sp, pc)
-    return b"%d 0x0 0x0 0x0 0x0 0x0 0x0 0x%x 0x%x\n" % (nr, sp, pc)
+    return b"%d 0x%x 0x%x 0x%x 0x%x 0x%x 0x%x 0x%x 0x%x\n" % (nr, *task.thread.syscall_get_arguments(), sp, pc)
 
 
 def proc_pid_wchan(current: Task, ns: PidNamespace, task: Task) -> bytes:
@@ -203,10 +223,19 @@ def proc_pid_wchan(current: Task, ns: PidNamespace, task: Task) -> bytes:
 
 
 def proc_pid_stack(current: Task, ns: PidNamespace, task: Task) -> bytes:
-    """Return the kernel stack; raises EPERM. Differs: only its sleeping function is known."""
+    """Return the kernel stack; raises EPERM.
+
+    Differs: of the functions between the system call and the one that sleeps, none is known.
+    """
     _check_access(current, task, ptrace.PTRACE_MODE_ATTACH, Errno.EPERM)
-    top = f"[<0000000000000000>] {task.wchan}+0x0/0x0\n" if task.wchan else ""
-    return (top + "[<ffffffffffffffff>] 0xffffffffffffffff\n").encode()
+    chain = [task.wchan] if task.wchan else []
+    nr = task.thread.syscall_nr()
+    if task.flags & PF_KTHREAD:
+        chain += ["kthread" if task.pid > _KTHREADD else "kthreadd", "kernel_thread_helper"]
+    elif nr in SYSCALL_NAMES:
+        chain += [f"sys_{SYSCALL_NAMES[nr]}", "system_call_fastpath"]
+    lines = [f"[<{array.wchan_address(name):016x}>] {name}+0x0/0x0\n" for name in dict.fromkeys(chain)]
+    return ("".join(lines) + "[<ffffffffffffffff>] 0xffffffffffffffff\n").encode()
 
 
 def proc_cgroup_show(current: Task, ns: PidNamespace, task: Task) -> bytes:
@@ -215,15 +244,27 @@ def proc_cgroup_show(current: Task, ns: PidNamespace, task: Task) -> bytes:
 
 
 def proc_io_accounting(current: Task, ns: PidNamespace, task: Task) -> bytes:
-    """Return the I/O counters; raises EACCES. Differs: characters and calls are not counted."""
+    """Return the I/O counters of a process, its threads that have ended included; raises EACCES."""
+    return _do_io_accounting(current, task, whole=True)
+
+
+def proc_tid_io_accounting(current: Task, ns: PidNamespace, task: Task) -> bytes:
+    """Return the I/O counters of one thread; raises EACCES."""
+    return _do_io_accounting(current, task, whole=False)
+
+
+def _do_io_accounting(current: Task, task: Task, *, whole: bool) -> bytes:
     _check_access(current, task, ptrace.PTRACE_MODE_READ, Errno.EACCES)
     sig = task.signal
-    read = sig.inblock + sum(t.inblock for t in sig.threads)
-    written = sig.oublock + sum(t.oublock for t in sig.threads)
+    threads = list(sig.threads) if whole and task.sighand is not None else [task]
+    rchar, wchar, syscr, syscw = sig.ioac if whole else (0, 0, 0, 0)
+    read, written = (sig.inblock, sig.oublock) if whole else (0, 0)
+    for t in threads:
+        rchar, wchar, syscr, syscw = rchar + t.rchar, wchar + t.wchar, syscr + t.syscr, syscw + t.syscw
+        read, written = read + t.inblock, written + t.oublock
     return (
-        f"rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: {read * 512}\nwrite_bytes: {written * 512}\n"
-        "cancelled_write_bytes: 0\n"
-    ).encode()
+        b"rchar: %d\nwchar: %d\nsyscr: %d\nsyscw: %d\nread_bytes: %d\nwrite_bytes: %d\ncancelled_write_bytes: 0\n"
+    ) % (rchar, wchar, syscr, syscw, read * 512, written * 512)
 
 
 # The OOM killer's view.
@@ -244,30 +285,25 @@ def oom_score_adj_show(current: Task, ns: PidNamespace, task: Task) -> bytes:
     return b"%d\n" % (task.signal.oom_score_adj if task.sighand is not None else 0)
 
 
-def parse_int(data: bytes) -> int:
-    """Return the number that was written: decimal, 0x… or octal 0…, as kstrtoint reads it; raises EINVAL."""
-    text = data.split(b"\0", 1)[0].strip()
-    digits = text.lstrip(b"+-")
-    base = 16 if digits[:2].lower() == b"0x" else 8 if digits[:1] == b"0" and len(digits) > 1 else 10
-    try:
-        return int(text, base)
-    except ValueError:
-        raise LinuxError(Errno.EINVAL, "not a number") from None
-
-
 def _divide(value: int, by: int) -> int:
     """C's division: towards zero."""
     return -(-value // by) if value < 0 else value // by
 
 
-def oom_adjust_write(current: Task, task: Task, data: bytes) -> None:
-    """Set the old adjustment, and the new one by it; raises EINVAL, ESRCH, EACCES for less than before."""
-    value = parse_int(data)
+def oom_adjust_write(current: Task, task: Task, buf: UserPtr, count: int) -> int:
+    """Set the old adjustment, and the new one by it; returns at most 12, the bytes that were looked at.
+
+    Raises EFAULT, EINVAL, ERANGE, ESRCH, and EACCES for less than before.
+    """
+    data = uaccess.copy_from_user(current, buf, min(count, PROC_NUMBUF - 1))
+    value = kstrtox.kstrtoint(string.strim(data))
     if not OOM_DISABLE <= value <= OOM_ADJUST_MAX:
         raise LinuxError(Errno.EINVAL, "oom_adj: -17 to 15")
     sig = task.signal
     if task.sighand is None:
         raise LinuxError(Errno.ESRCH, "the task is gone")
+    if task.mm is None:
+        raise LinuxError(Errno.EINVAL, "no memory to give back")
     if value < sig.oom_adj and not capability.capable(current, CAP_SYS_RESOURCE):
         raise LinuxError(Errno.EACCES, "oom_adj: needs CAP_SYS_RESOURCE")
     sig.oom_adj = value
@@ -275,16 +311,23 @@ def oom_adjust_write(current: Task, task: Task, data: bytes) -> None:
     sig.oom_score_adj = _divide(value * OOM_SCORE_ADJ_MAX, -OOM_DISABLE)
     if value == OOM_ADJUST_MAX:
         sig.oom_score_adj = OOM_SCORE_ADJ_MAX
+    return len(data)
 
 
-def oom_score_adj_write(current: Task, task: Task, data: bytes) -> None:
-    """Set the adjustment; raises EINVAL, ESRCH, EACCES below what a privileged task once set."""
-    value = parse_int(data)
+def oom_score_adj_write(current: Task, task: Task, buf: UserPtr, count: int) -> int:
+    """Set the adjustment; returns at most 12, the bytes that were looked at.
+
+    Raises EFAULT, EINVAL, ERANGE, ESRCH, and EACCES below what a privileged task once set.
+    """
+    data = uaccess.copy_from_user(current, buf, min(count, PROC_NUMBUF - 1))
+    value = kstrtox.kstrtoint(string.strim(data))
     if not -OOM_SCORE_ADJ_MAX <= value <= OOM_SCORE_ADJ_MAX:
         raise LinuxError(Errno.EINVAL, "oom_score_adj: -1000 to 1000")
     sig = task.signal
     if task.sighand is None:
         raise LinuxError(Errno.ESRCH, "the task is gone")
+    if task.mm is None:
+        raise LinuxError(Errno.EINVAL, "no memory to give back")
     privileged = capability.has_capability(current, CAP_SYS_RESOURCE)
     if value < sig.oom_score_adj_min and not privileged:
         raise LinuxError(Errno.EACCES, "oom_score_adj: needs CAP_SYS_RESOURCE")
@@ -292,3 +335,4 @@ def oom_score_adj_write(current: Task, task: Task, data: bytes) -> None:
     if privileged:
         sig.oom_score_adj_min = value
     sig.oom_adj = OOM_DISABLE if value == -OOM_SCORE_ADJ_MAX else _divide(value * OOM_ADJUST_MAX, OOM_SCORE_ADJ_MAX)
+    return len(data)

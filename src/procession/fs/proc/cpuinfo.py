@@ -14,13 +14,15 @@ _FLAGS: Final = (
     "fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 syscall nx rdtscp "
     "lm constant_tsc rep_good nopl pni pclmulqdq ssse3 cx16 sse4_1 sse4_2 popcnt lahf_lm"
 )
+_MODEL_NAME: Final = "model name\t"
+_STEPPING: Final = "stepping\t"
 _CPU: Final = (
     ("processor\t", "{cpu}"),
     ("vendor_id\t", "GenuineIntel"),
     ("cpu family\t", "6"),
     ("model\t\t", "42"),
-    ("model name\t", "Intel Xeon E312xx (Sandy Bridge)"),
-    ("stepping\t", "1"),
+    (_MODEL_NAME, "Intel Xeon E312xx (Sandy Bridge)"),
+    (_STEPPING, "1"),
     ("cpu MHz\t\t", "1000.000"),
     ("cache size\t", "4096 KB"),
     ("fpu\t\t", "yes"),
@@ -34,6 +36,12 @@ _CPU: Final = (
     ("address sizes\t", "40 bits physical, 48 bits virtual"),
     ("power management", ""),
 )
+
+
+def print_cpu_info() -> str:
+    """Return the line about the CPU."""
+    value = dict(_CPU)
+    return f"CPU: {value[_MODEL_NAME]} stepping {int(value[_STEPPING]):02x}"
 
 
 def show_cpuinfo(current: Task) -> bytes:

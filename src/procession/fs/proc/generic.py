@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import S_IFREG, File
-from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.proc_fs import ProcInode
 from procession.mm import uaccess
 
@@ -21,7 +20,8 @@ __all__ = ("ProcFile", "ProcReg")
 
 
 Show = Callable[["Task"], bytes]
-Store = Callable[["Task", bytes], None]
+# (writer, buffer, count) -> how much of it was taken
+Store = Callable[["Task", "UserPtr", int], int]
 
 
 class ProcReg(ProcInode):
@@ -62,14 +62,13 @@ class ProcFile(File):
         return len(chunk)
 
     async def write(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
-        """Hand what is written, at most a page, to the file's function; raises EIO if it has none."""
+        """Hand what is written to the file's function, whatever the position; raises EIO if it has none."""
         if self.store is None:
             raise LinuxError(Errno.EIO, "cannot be written")
-        count = min(count, PAGE_SIZE)
-        self.store(current, uaccess.copy_from_user(current, buf, count))
+        taken = self.store(current, buf, count)
         if pos is None:
-            self.f_pos += count
-        return count
+            self.f_pos += taken
+        return taken
 
     def llseek(self, current: Task, offset: int, whence: int) -> int:
         """Move f_pos, from the start or from where it is (seq_lseek); raises EINVAL."""

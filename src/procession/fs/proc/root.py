@@ -14,6 +14,7 @@ from procession.fs.proc import (
     filesystems,
     generic,
     interrupts,
+    kmsg,
     loadavg,
     locks,
     meminfo,
@@ -111,6 +112,7 @@ def _add_files(root: ProcRoot, sb: ProcSuperBlock) -> None:
         ("vmstat", meminfo.vmstat_show),
     ):
         root.add(name, generic.ProcReg(sb, 0o444, show))
+    root.add("kmsg", kmsg.KmsgInode(sb))
     root.add("slabinfo", generic.ProcReg(sb, 0o600, slabinfo.slabinfo_show))
     root.add("mounts", ProcLink(sb, lambda _: "self/mounts"))
     root.add("sys", proc_sysctl.proc_sys_dir(sb))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.fs import dcache
+from procession.hw.memory import PG_DIRTY
 from procession.include.asm.pgtable import PMD_SHIFT
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.kdev_t import new_decode_dev
@@ -13,6 +14,7 @@ from procession.include.linux.mm_types import (
     PAGE_SIZE,
     VM_EXEC,
     VM_GROWSDOWN,
+    VM_LOCKED,
     VM_MAYSHARE,
     VM_READ,
     VM_WRITE,
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = ("mm_for_maps", "show_map_vma", "show_maps", "show_smaps")
+
+_PSS_SHIFT: Final = 12  # fractions of a byte that are added up
 
 NAME_COLUMN: Final = 73  # 25 + 6 * sizeof(void *)
 GATE_VMA: Final = b"ffffffffff600000-ffffffffff601000 r-xp 00000000 00:00 0".ljust(NAME_COLUMN) + b"[vsyscall]\n"
@@ -90,7 +94,7 @@ def _name(mm: MmStruct, vma: VmArea) -> bytes:
 
 
 def show_smaps(current: Task, ns: PidNamespace, task: Task) -> bytes:
-    """Return smaps. Differs: nothing counts as swapped or referenced, and proportional sizes are sizes."""
+    """Return smaps. Differs: nothing ages, so all that is mapped counts as referenced, also what fork has copied."""
     mm = mm_for_maps(current, task)
     if mm is None:
         return b""
@@ -100,7 +104,9 @@ def show_smaps(current: Task, ns: PidNamespace, task: Task) -> bytes:
 
 def show_smap(current: Task, mm: MmStruct, vma: VmArea, prev: VmArea | None) -> bytes:
     k = current.kernel
-    rss = shared = anonymous = pss = 0
+    anonymous = pss = 0
+    # By whether others map the page as well, and whether it would have to be written somewhere.
+    sizes = {(shared, dirty): 0 for shared in (True, False) for dirty in (True, False)}
     for address in range(vma.vm_start, vma.vm_end, PAGE_SIZE):
         if address >> PMD_SHIFT not in mm.pte_tables:
             continue
@@ -108,28 +114,27 @@ def show_smap(current: Task, mm: MmStruct, vma: VmArea, prev: VmArea | None) -> 
         if pfn < 0 or pfn == k.mm.zero_pfn:
             continue
         mapcount = max(1, k.frames.mapcount[pfn])
-        rss += 4
-        pss += PAGE_SIZE // mapcount
-        if mapcount > 1:
-            shared += 4
-        if pfn not in k.mm.page_cache:
+        pss += (PAGE_SIZE << _PSS_SHIFT) // mapcount
+        anonymous_page = pfn not in k.mm.page_cache
+        sizes[mapcount > 1, anonymous_page or k.frames.pflags[pfn] & PG_DIRTY != 0] += 4
+        if anonymous_page:
             anonymous += 4
-    private = rss - shared
+    rss, pss_kb = sum(sizes.values()), pss >> 10 + _PSS_SHIFT
     rows = (
         ("Size", (vma.vm_end - vma.vm_start) >> 10),
         ("Rss", rss),
-        ("Pss", pss >> 10),
-        ("Shared_Clean", 0),
-        ("Shared_Dirty", shared),
-        ("Private_Clean", 0),
-        ("Private_Dirty", private),
+        ("Pss", pss_kb),
+        ("Shared_Clean", sizes[True, False]),
+        ("Shared_Dirty", sizes[True, True]),
+        ("Private_Clean", sizes[False, False]),
+        ("Private_Dirty", sizes[False, True]),
         ("Referenced", rss),
         ("Anonymous", anonymous),
         ("AnonHugePages", 0),
         ("Swap", 0),
         ("KernelPageSize", 4),
         ("MMUPageSize", 4),
-        ("Locked", 0),
+        ("Locked", pss_kb if vma.vm_flags & VM_LOCKED else 0),
     )
     text = "".join(f"{name + ':':<15} {value:8d} kB\n" for name, value in rows)
     return show_map_vma(mm, vma, prev) + text.encode()

@@ -94,6 +94,14 @@ class ThreadStruct(Protocol):
         """Number of the system call in progress (orig_rax), -1 if none."""
         ...
 
+    def syscall_get_arguments(self) -> tuple[int, ...]:
+        """The six arguments of that call, as words; 0 for what is no number."""
+        ...
+
+    def syscall_pc(self) -> int:
+        """Where current's program goes on behind the call that it is in, 0 if there is no instruction pointer."""
+        ...
+
     def syscall_get_error(self) -> int:
         """What set_return was given last for the pending call if that was negative (a -errno), else 0.
 
@@ -122,6 +130,10 @@ class ThreadStruct(Protocol):
 
         The types are NT_PRSTATUS, NT_PRFPREG … (struct user_regset_view); empty where nobody sees registers.
         """
+        ...
+
+    def show_regs(self, current: Task) -> Sequence[str]:
+        """The lines about the registers that the log shows after a fatal signal; none where there are no registers."""
         ...
 
     def exit_thread(self) -> None:

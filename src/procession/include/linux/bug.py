@@ -11,6 +11,10 @@ class KernelPanic(Exception):
     """panic(): the guest did what Linux answers with a panic, such as killing init."""
 
 
+class InitKilled(KernelPanic):
+    """The panic at the end of PID 1: for a machine whose program that is, the end of the run."""
+
+
 def bug(why: str, *what: object) -> NoReturn:
     """Stop: the kernel found itself in a state that must not be (BUG)."""
     raise KernelBug(": ".join([why, *map(repr, what)]))

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 from procession.hw.clock import NEVER
+from procession.include.linux.printk import KERN_WARNING, LogBuf
 from procession.include.linux.spinlock import LockClass, SpinLock
+from procession.include.linux.time import NSEC_PER_SEC
 from procession.include.linux.wait import WaitQueueHead
 
 if TYPE_CHECKING:
@@ -47,6 +50,9 @@ if TYPE_CHECKING:
     from procession.kernel.rcupdate import RcuState
     from procession.kernel.sched import Rq
     from procession.net.unix.sock import UnixSock
+
+_PREFIX: Final = re.compile(r"<(\d+|[cd])>")
+_MOST_MESSAGES: Final = 20_000  # that printk_log keeps, however much a guest writes
 
 
 class SchedState:
@@ -122,6 +128,9 @@ class MmState:
         "shm_mnt",
         "kmem_pages",
         "kmem_limit",
+        "panic_on_oom",
+        "oom_kill_allocating_task",
+        "oom_dump_tasks",
         "overcommit_memory",
         "overcommit_ratio",
         "vm_committed",
@@ -138,6 +147,9 @@ class MmState:
         self.shm_mnt: Vfsmount | None = None  # shared anonymous memory; made when first used
         self.kmem_pages: int = 0  # what lies in pipes and sockets
         self.kmem_limit: int = 0  # and the most that may
+        self.panic_on_oom: int = 0
+        self.oom_kill_allocating_task: int = 0
+        self.oom_dump_tasks: int = 1
         self.overcommit_memory: int = 0
         self.overcommit_ratio: int = 50
         self.vm_committed: int = 0  # promised to private writable mappings
@@ -206,7 +218,7 @@ class VfsState:
         self.blocked_posix_locks: dict[FileLock, None] = {}  # who waits for a record lock
         self.ep_nests: int = 0  # how many epoll files are waking each other's pollers just now
         self.suid_dumpable: int = 0
-        self.core_pattern: str = "core"
+        self.core_pattern: bytes = b"core"
         self.core_store: CoreStore | None = None  # hw: where what core_pattern pipes goes
 
 
@@ -297,6 +309,7 @@ class Kernel:
         """Be a kernel in which nothing has happened; start_kernel() fills in the rest."""
         self.cpu: int = 0  # number of the CPU that is executing
         self.nr_cpus: int = 1
+        self.closed_fds: tuple[int, ...] = ()  # which of 0, 1 and 2 the first program does not have: configuration
         self.boot_time_ns: int = 0  # CLOCK_REALTIME at boot, from the configuration
         # Called when a trap was answered or a kernel stack put aside: no lock is held, all structures are whole.
         self.after_trap: Callable[[], None] | None = None
@@ -308,8 +321,10 @@ class Kernel:
         self.fault_attr: FaultAttr | None = None  # whom to refuse what on purpose; None: nobody anything
         self.unsupported: Counter[str] = Counter()  # "call: flag" that a guest asked for: 3.2 has it and this has not
         self.enosys: Counter[str] = Counter()  # calls that 3.2 does not have
-        self.printk_log: list[tuple[int, str]] = []
-        self.printk_cleared: int = 0  # syslog(2) was told to forget the entries before this one
+        self.log: LogBuf = LogBuf()
+        self.printk_log: list[tuple[int, str]] = []  # the same for observers: time, and message without its level
+        self.print_fatal_signals: int = 0
+        self.show_unhandled_signals: int = 1
         self.sysctls: dict[str, int] = {}  # tunables that have no other home
         self.boot_id: str = ""  # /proc/sys/kernel/random/boot_id, made when first read
 
@@ -360,6 +375,31 @@ class Kernel:
         """Count something of 3.2's that a guest asked for and this kernel lacks: the caller then raises an errno."""
         self.unsupported[what] += 1
 
-    def printk(self, text: str) -> None:
-        """Write a line to the kernel log."""
-        self.printk_log.append((self.clock.now_ns, text))
+    def printk(self, text: str, level: str = KERN_WARNING) -> None:
+        """Write a line to the kernel log, or several, separated by newlines."""
+        self.vprintk(f"{level}{text}\n".encode("utf-8", "surrogateescape"))
+
+    def vprintk(self, text: bytes) -> int:
+        """Write text to the kernel log, which may be a part of a line; returns as LogBuf.vprintk."""
+        now = self.clock.now_ns
+        if text:
+            seen = _PREFIX.sub("", text.decode("utf-8", "backslashreplace"), count=1).rstrip("\n")
+            self.printk_log.append((now, seen))
+            if len(self.printk_log) > _MOST_MESSAGES:
+                del self.printk_log[: _MOST_MESSAGES // 2]
+        return self.log.vprintk(now, text)
+
+    def printk_once(self, where: str, text: str, level: str = KERN_WARNING) -> None:
+        """Write a line to the kernel log if it is the first from there."""
+        if where not in self.log.warned:
+            self.log.warned.add(where)
+            self.printk(text, level)
+
+    def printk_ratelimit(self, func: str) -> bool:
+        """Whether one more of the messages that programs can cause may be printed; func asks (__printk_ratelimit)."""
+        log = self.log
+        interval = log.ratelimit_seconds * NSEC_PER_SEC
+        may, suppressed = log.printk_ratelimit_state.ratelimit(self.clock.now_ns, interval, log.ratelimit_burst)
+        if suppressed:
+            self.printk(f"{func}: {suppressed} callbacks suppressed")
+        return may

@@ -27,12 +27,12 @@ class UtsNamespace:
     __slots__ = ("sysname", "nodename", "release", "version", "machine", "domainname", "count")  # derived
 
     def __init__(self) -> None:
-        self.sysname: str = "Linux"
-        self.nodename: str = "procession"
-        self.release: str = "3.2.0"
-        self.version: str = "#1 SMP"
-        self.machine: str = "x86_64"
-        self.domainname: str = "(none)"
+        self.sysname: bytes = b"Linux"
+        self.nodename: bytes = b"procession"
+        self.release: bytes = b"3.2.0"
+        self.version: bytes = b"#1 SMP"
+        self.machine: bytes = b"x86_64"
+        self.domainname: bytes = b"(none)"
         self.count: int = 1
 
     def copy(self) -> UtsNamespace:

@@ -279,6 +279,7 @@ class SignalStruct:
         "min_flt",
         "maj_flt",
         "inblock",
+        "ioac",
         "oublock",
         "maxrss",
         "cutime",
@@ -332,6 +333,8 @@ class SignalStruct:
         self.min_flt: int = 0  # page faults
         self.maj_flt: int = 0
         self.inblock: int = 0
+        # struct task_io_accounting of threads that have ended, and of children waited for: rchar, wchar, syscr, syscw.
+        self.ioac: tuple[int, int, int, int] = (0, 0, 0, 0)
         self.oublock: int = 0
         self.maxrss: int = 0  # pages
         # siglock: what reaped children have used.
@@ -443,6 +446,10 @@ class Task:
         "min_flt",
         "maj_flt",
         "inblock",
+        "rchar",
+        "wchar",
+        "syscr",
+        "syscw",
         "oublock",
         "start_time",
         "real_start_time",
@@ -530,6 +537,10 @@ class Task:
         self.min_flt: int = 0  # new
         self.maj_flt: int = 0  # new
         self.inblock: int = 0  # new
+        self.rchar: int = 0  # new
+        self.wchar: int = 0  # new
+        self.syscr: int = 0  # new
+        self.syscw: int = 0  # new
         self.oublock: int = 0  # new
         self.start_time: int = 0  # monotonic
         self.real_start_time: int = 0

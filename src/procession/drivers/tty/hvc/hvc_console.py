@@ -18,6 +18,7 @@ from procession.fs import devices
 from procession.hw.clock import NEVER
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_NOCTTY
+from procession.include.linux.printk import KERN_INFO
 from procession.include.linux.signal import SIGWINCH
 from procession.include.linux.timer import TimerList
 from procession.include.linux.tty import TtyDriver, tty_std_termios
@@ -103,6 +104,7 @@ def hvc_console_init(k: Kernel) -> None:
     )
     devices.register_chrdev(k, HVC_MAJOR, 0, _hvc_open)
     devices.register_chrdev(k, 5, 1, _console_open)
+    k.printk("console [hvc0] enabled", KERN_INFO)
 
 
 def _install(current: Task) -> TtyStruct | None:

@@ -1,0 +1,1 @@
+"""What all of the kernel may use, and knows nothing of it (lib/)."""
