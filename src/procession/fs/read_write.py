@@ -18,7 +18,6 @@ from procession.include.linux.fs import (
     S_IFMT,
     S_IFREG,
     S_IFSOCK,
-    File,
 )
 from procession.include.linux.limits import UIO_MAXIOV
 from procession.include.linux.mm_types import PAGE_SIZE, TASK_SIZE
@@ -39,6 +38,7 @@ from procession.include.linux.types import (
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
+    from procession.include.linux.fs import File
     from procession.include.linux.sched import Task
 
 __all__ = (
@@ -111,8 +111,7 @@ def rw_verify_area(file: File, pos: int, count: int) -> int:
 
 def _check_op(file: File, *, write: bool) -> None:
     """Raise EINVAL for a kind of file that has no such operation."""
-    op, none = (type(file).write, File.write) if write else (type(file).read, File.read)
-    if op is none:
+    if not file.has_op(write=write):
         raise LinuxError(Errno.EINVAL, "no such operation on this kind of file")
 
 

@@ -186,4 +186,10 @@ def devpts_pty_kill(tty: TtyStruct) -> None:
         inode.tty = None
         inode.i_nlink -= 1
         tty.devpts_inode = None
-        del _root(inode.i_sb).entries[str(tty.index)]
+        name = str(tty.index)
+        del _root(inode.i_sb).entries[name]
+        assert inode.i_sb.s_root is not None
+        # If something is mounted on it, that is not to be met any more.
+        names = inode.i_sb.s_root.d_subdirs
+        if names is not None:
+            names.pop(name, None)

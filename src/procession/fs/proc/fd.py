@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import namei
 from procession.fs.proc import generic, links
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_CLOEXEC
-from procession.include.linux.fs import DT_LNK, DT_REG, FMODE_READ, FMODE_WRITE, S_IFDIR, S_IFLNK, S_IFREG, File, Inode
+from procession.include.linux.fs import (
+    DT_LNK,
+    DT_REG,
+    FMODE_LSEEK,
+    FMODE_PREAD,
+    FMODE_PWRITE,
+    FMODE_READ,
+    FMODE_WRITE,
+    S_IFDIR,
+    S_IFLNK,
+    S_IFREG,
+    File,
+    Inode,
+)
 from procession.include.linux.proc_fs import PidInode
 from procession.kernel import pid as kernel_pid
 
@@ -19,6 +32,8 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = ("FdDir", "FdLink", "FdinfoDir", "FdinfoFile", "fd_file", "fdinfo_text")
+
+_SEEKABLE: Final = FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE
 
 
 def fd_file(task: Task | None, fd: int) -> File | None:
@@ -62,8 +77,8 @@ class FdinfoFile(PidInode):
         self.fd = fd
 
     def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
-        """Return the open file."""
-        return generic.ProcFile(path, flags, mode, self._show)
+        """Return the open file, in which one cannot move."""
+        return generic.BufferFile(path, flags, mode & ~_SEEKABLE, self._show)
 
     def _show(self, current: Task) -> bytes:
         task = self.task()

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task, UserStruct
     from procession.include.linux.slab import KmemCache
     from procession.include.linux.spinlock import Lockdep, RwLock
+    from procession.include.linux.sysctl import CtlTablePoll
     from procession.include.linux.timer import TimerList
     from procession.include.linux.tty import TtyDriver
     from procession.include.trace.tracepoints import Trace
@@ -326,6 +327,7 @@ class Kernel:
         self.print_fatal_signals: int = 0
         self.show_unhandled_signals: int = 1
         self.sysctls: dict[str, int] = {}  # tunables that have no other home
+        self.sysctl_polls: dict[str, CtlTablePoll] = {}  # of those whose changes can be polled for, by name
         self.boot_id: str = ""  # /proc/sys/kernel/random/boot_id, made when first read
 
         self.tasks: dict[Task, None] = {}  # thread group leaders, init_task not included, by birth
