@@ -84,6 +84,13 @@ def reset_buffer_flags(tty: TtyStruct) -> None:
     n.echo_buf.clear()
     n.erasing = False
     n_tty_set_room(tty)
+    _check_unthrottle(tty)
+
+
+def _check_unthrottle(tty: TtyStruct) -> None:
+    """There is room for input: let those go on who wait for it at the other side."""
+    if tty.count:
+        tty_io.tty_unthrottle(tty)
 
 
 def n_tty_flush_buffer(tty: TtyStruct) -> None:
@@ -272,8 +279,7 @@ def _copy_input(current: Task, tty: TtyStruct, n: NTty, reader: _Reader) -> None
         copy_from_read_buf(current, tty, n, reader)
     if n_tty_chars_in_buffer(tty) <= TTY_THRESHOLD_UNTHROTTLE:
         n_tty_set_room(tty)
-        if tty.count:
-            tty_io.tty_unthrottle(tty)
+        _check_unthrottle(tty)
 
 
 def _may_wait(current: Task, tty: TtyStruct, file: TtyFile, reader: _Reader) -> bool:
