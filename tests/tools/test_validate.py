@@ -625,7 +625,7 @@ def a_pipes_writers_miscounted(w):
 
 @breaks(r"descriptors 0x10 are open, but marked free")
 def a_descriptor_is_marked_free(w):
-    w.reader.files.open_fds &= ~0x10
+    w.reader.files.open_fds[0] &= ~0x10
 
 
 @breaks(r"a descriptor below next_fd 9 is free")

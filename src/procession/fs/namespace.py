@@ -355,7 +355,7 @@ def _mount_is_busy(current: Task, mnt: Vfsmount) -> bool:
         for p in leader.signal.threads:
             if p.fs is not None and mnt in (p.fs.root.mnt, p.fs.pwd.mnt):
                 return True
-            if p.files is not None and any(f is not None and f.f_path.mnt is mnt for f in p.files.fd):
+            if p.files is not None and any(f.f_path.mnt is mnt for _, f in p.files.open_files()):
                 return True
             if p.mm is not None and any(v.vm_file is not None and v.vm_file.f_path.mnt is mnt for v in p.mm.mmap):
                 return True

@@ -8,6 +8,7 @@ from procession.fs import namei
 from procession.fs.proc import generic, links
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_CLOEXEC
+from procession.include.linux.fdtable import fd_isset
 from procession.include.linux.fs import (
     DT_LNK,
     DT_REG,
@@ -85,7 +86,7 @@ class FdinfoFile(PidInode):
         file = fd_file(task, self.fd)
         if file is None or task is None or task.files is None:
             raise LinuxError(Errno.ENOENT, f"descriptor {self.fd}")
-        return fdinfo_text(file, cloexec=bool(task.files.close_on_exec >> self.fd & 1))
+        return fdinfo_text(file, cloexec=fd_isset(self.fd, task.files.close_on_exec))
 
 
 class _Fds(PidInode):
@@ -129,7 +130,7 @@ class _Fds(PidInode):
             raise LinuxError(Errno.ENOENT, "the task is gone")
         if task.files is None:
             return []
-        return [(str(fd), self._child(fd).i_ino, self.d_type) for fd, f in enumerate(task.files.fd) if f is not None]
+        return [(str(fd), self._child(fd).i_ino, self.d_type) for fd, _ in task.files.open_files()]
 
 
 class FdDir(_Fds):

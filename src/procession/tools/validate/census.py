@@ -143,7 +143,7 @@ class Census:
         """Every open file that a descriptor, a mapping, a message or a sleeper leads to, with the number of these."""
         files: list[Any] = self.held_of(File)
         for table in self.files:
-            files += table.fd
+            files += [file for file in table.fd if file is not None]
         for mm in self.mms:
             files += [vma.vm_file for vma in mm.mmap]
             files.append(mm.exe_file)
