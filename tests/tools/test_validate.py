@@ -434,7 +434,7 @@ def a_queue_entry_leaks(w):
 
 @breaks(r"posix timers: 0, numbers taken 1")
 def a_timer_number_leaks(w):
-    w.k.timers.posix_timers_id[0] = None
+    w.k.timers.posix_timers_id.get_new()
 
 
 # The scheduler, sleepers, timers, locks.

@@ -112,7 +112,8 @@ class PollWqueues(PollTable):
 
     def freewait(self) -> None:
         """Leave all queues (poll_freewait)."""
-        for entry in self.entries:
+        # The newest first: it stands at the head of its queue.
+        for entry in reversed(self.entries):
             wait.remove_wait_queue(entry.queue, entry)
         self.entries.clear()
 

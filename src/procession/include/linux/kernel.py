@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.hw.clock import NEVER
+from procession.include.linux.idr import Ida
 from procession.include.linux.printk import KERN_WARNING, LogBuf
 from procession.include.linux.spinlock import LockClass, SpinLock
 from procession.include.linux.time import NSEC_PER_SEC
@@ -87,7 +88,7 @@ class TimerState:
         self.deferrable: dict[TimerList, None] = {}  # those that are armed
         self.deferrable_ns: int = NEVER  # when the first of them is due
         self.deferrable_late_ns: int = NEVER  # and when it must not wait any longer
-        self.posix_timers_id: dict[int, None] = {}  # numbers in use
+        self.posix_timers_id: Ida = Ida()  # numbers in use
 
 
 class UserState:
