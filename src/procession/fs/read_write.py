@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "KernelBuffer",
+    "rw_copy_check_uvector",
     "sys_lseek",
     "sys_pread64",
     "sys_preadv",
@@ -216,8 +217,13 @@ async def sys_pwrite64(current: Task, fd: Fd, buf: InBuf, count: SizeT, pos: Off
     return await _do_rw(current, file, buf, count, pos, write=True)
 
 
-def rw_copy_check_uvector(current: Task, vec: UserPtr, vlen: int) -> list[tuple[int, int]]:
-    """Return the (address, length) pairs of an iovec array, cut to MAX_RW_COUNT bytes; raises EINVAL, EFAULT."""
+def rw_copy_check_uvector(
+    current: Task, vec: UserPtr, vlen: int, *, check_access: bool = True
+) -> list[tuple[int, int]]:
+    """Return the (address, length) pairs of an iovec array, cut to MAX_RW_COUNT bytes; raises EINVAL, EFAULT.
+
+    check_access: they are addresses of current's.
+    """
     if vlen > UIO_MAXIOV:
         raise LinuxError(Errno.EINVAL, "too many iovecs")
     if not vlen:
@@ -228,7 +234,7 @@ def rw_copy_check_uvector(current: Task, vec: UserPtr, vlen: int) -> list[tuple[
     for base, length in struct.iter_unpack("<QQ", raw):
         if length & _TOP:
             raise LinuxError(Errno.EINVAL, "negative iovec length")
-        if not uaccess.access_ok(base, length):
+        if check_access and not uaccess.access_ok(base, length):
             raise LinuxError(Errno.EFAULT, f"iovec {base:#x}")
         part = min(length, room)
         room -= part
