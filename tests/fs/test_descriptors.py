@@ -3,6 +3,7 @@
 import pytest
 
 from procession.fs import file, file_table
+from procession.include.linux.fdtable import fd_isset
 from procession.include.linux.resource import RLIMIT_NOFILE
 
 from .conftest import Buffer, new_task
@@ -127,7 +128,7 @@ def test_copies_are_independent_tables_of_the_same_files(three):
     copy = file.dup_fd(parent, parent.files)
     assert copy.fd[0] is parent.files.fd[0]
     assert parent.files.fd[0].f_count == 6
-    assert not copy.open_fds >> reserved & 1, "a descriptor that is just being opened is not inherited"
+    assert not fd_isset(reserved, copy.open_fds), "a descriptor that is just being opened is not inherited"
     child = new_task(k)
     file.reset_files_struct(child, copy)
     assert file.alloc_fd(child) == reserved

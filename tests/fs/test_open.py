@@ -43,10 +43,10 @@ def tree(sys):
     ("/dlink", O_NOFOLLOW | O_DIRECTORY, "ELOOP"),
 ])
 def test_open_errors_leave_nothing_behind(tree, fails, path, flags, errno):
-    before = (tree.k.vfs.nr_files, tree.task.files.open_fds)
+    before = (tree.k.vfs.nr_files, list(tree.task.files.open_fds))
     with fails(errno):
         tree.open(path, flags, 0o644)
-    assert (tree.k.vfs.nr_files, tree.task.files.open_fds) == before
+    assert (tree.k.vfs.nr_files, list(tree.task.files.open_fds)) == before
 
 
 def test_create_through_a_dangling_link_makes_its_target(tree):

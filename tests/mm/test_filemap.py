@@ -74,12 +74,15 @@ def test_generic_write_append_limits_and_suid(k, p):
 
 
 def test_a_write_from_a_bad_buffer_is_short(k, p):
+    """It ends before the page of the file whose data cannot all be read."""
     f = make_file(k)
-    a = map_anon(p, P)
-    assert filemap.generic_file_write(p, f, a + P - 10, 100, 0) == 10
-    with pytest.raises(LinuxError) as e:
-        filemap.generic_file_write(p, f, a + P, 1, 0)
-    assert e.value.errno is Errno.EFAULT
+    a = map_anon(p, 2 * P)
+    assert filemap.generic_file_write(p, f, a + 10, 2 * P, 0) == P
+    assert filemap.generic_file_write(p, f, a + 10, 2 * P, P - 50) == 50 + P
+    for address, count in ((a + 2 * P - 10, 100), (a + 2 * P, 1)):
+        with pytest.raises(LinuxError) as e:
+            filemap.generic_file_write(p, f, address, count, 0)
+        assert e.value.errno is Errno.EFAULT
 
 
 def test_truncate_up_and_down_never_brings_old_bytes_back(k, p):

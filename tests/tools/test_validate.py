@@ -434,7 +434,7 @@ def a_queue_entry_leaks(w):
 
 @breaks(r"posix timers: 0, numbers taken 1")
 def a_timer_number_leaks(w):
-    w.k.timers.posix_timers_id[0] = None
+    w.k.timers.posix_timers_id.get_new()
 
 
 # The scheduler, sleepers, timers, locks.
@@ -625,7 +625,7 @@ def a_pipes_writers_miscounted(w):
 
 @breaks(r"descriptors 0x10 are open, but marked free")
 def a_descriptor_is_marked_free(w):
-    w.reader.files.open_fds &= ~0x10
+    w.reader.files.open_fds[0] &= ~0x10
 
 
 @breaks(r"a descriptor below next_fd 9 is free")

@@ -175,7 +175,8 @@ def _specifier(current: Task, letter: bytes, signr: int) -> bytes:
         exe = current.mm.exe_file if current.mm is not None else None
         if exe is None:
             return comm + b" (path unknown)"
-        return string.to_bytes(dcache.d_path(exe.f_path)).replace(b"/", b"!")
+        root = current.fs.root if current.fs is not None else None
+        return string.to_bytes(dcache.d_path(exe.f_path, root)).replace(b"/", b"!")
     return b""
 
 

@@ -16,7 +16,19 @@ if TYPE_CHECKING:
     from procession.include.linux.fs import Inode, PathRef, Vfsmount
     from procession.include.linux.sched import Task
 
-__all__ = ("d_add", "d_delete", "d_make_root", "d_move", "d_path", "is_subdir", "sys_getcwd")
+__all__ = (
+    "d_add",
+    "d_delete",
+    "d_make_root",
+    "d_move",
+    "d_path",
+    "d_pin",
+    "d_unpin",
+    "dentry_path",
+    "is_subdir",
+    "path_is_reachable",
+    "sys_getcwd",
+)
 
 
 def d_make_root(inode: Inode) -> Dentry:
@@ -32,6 +44,30 @@ def d_add(parent: Dentry, name: str, inode: Inode) -> Dentry:
             parent.d_subdirs = {}
         parent.d_subdirs[name] = dentry
     return dentry
+
+
+def d_pin(dentry: Dentry) -> None:
+    """Something is mounted on dentry: remember its name and those above it, so that path walks meet it."""
+    parent = dentry.d_parent
+    while parent is not dentry:
+        dentry.d_pinned += 1
+        if parent.d_subdirs is None:
+            parent.d_subdirs = {}
+        if not dentry.d_deleted and parent.d_subdirs.get(dentry.d_name) is None:
+            parent.d_subdirs[dentry.d_name] = dentry
+        dentry, parent = parent, parent.d_parent
+
+
+def d_unpin(dentry: Dentry) -> None:
+    """Undo d_pin."""
+    parent = dentry.d_parent
+    while parent is not dentry:
+        dentry.d_pinned -= 1
+        subdirs = parent.d_subdirs
+        kept = dentry.d_pinned or parent.d_inode.d_cache
+        if not kept and subdirs is not None and subdirs.get(dentry.d_name) is dentry:
+            del subdirs[dentry.d_name]
+        dentry, parent = parent, parent.d_parent
 
 
 def d_delete(dentry: Dentry) -> None:
@@ -89,10 +125,16 @@ def _special_name(path: PathRef) -> str | None:
     return None
 
 
+def path_is_reachable(path: PathRef, root: PathRef) -> bool:
+    """Whether path is root or lies below it, where things are mounted now."""
+    return _walk_up(path, root)[1]
+
+
 def d_path(path: PathRef, root: PathRef | None = None) -> str:
     """Return the path's name as seen from root, " (deleted)" behind it if it was removed.
 
-    root None: from the global root.  A file of a kern_mount (its dentry is its own parent) is its own name.
+    root None: from the global root, as is a path that root does not lead to.  A file of a kern_mount (its dentry is its
+    own parent) is its own name.
     """
     special = _special_name(path)
     if special is not None:
@@ -101,6 +143,16 @@ def d_path(path: PathRef, root: PathRef | None = None) -> str:
     text = "/" + "/".join(names)
     dentry = path.dentry
     return text + " (deleted)" if dentry.d_deleted and dentry.d_parent is not dentry else text
+
+
+def dentry_path(dentry: Dentry) -> str:
+    """Return the path within its file system, "//deleted" behind it if it was removed."""
+    deleted = dentry.d_deleted and dentry.d_parent is not dentry
+    names: list[str] = []
+    while dentry.d_parent is not dentry:
+        names.append(dentry.d_name)
+        dentry = dentry.d_parent
+    return "/" + "/".join(reversed(names)) + ("//deleted" if deleted else "")
 
 
 @syscall

@@ -34,9 +34,11 @@ from procession.include.linux.fs import (
 )
 from procession.include.linux.kdev_t import new_encode_dev
 from procession.include.linux.magic import TMPFS_MAGIC
+from procession.include.linux.mm_types import PAGE_MASK, PAGE_SIZE
 from procession.include.linux.printk import KERN_INFO
 from procession.include.linux.sched import TASK_INTERRUPTIBLE
 from procession.include.linux.signal import SIGPIPE
+from procession.include.linux.slab import KMALLOC_MAX_SIZE
 from procession.kernel import signal_send, wait
 from procession.mm import shmem, uaccess
 
@@ -52,7 +54,6 @@ __all__ = ("DEVTMPFS", "ConsoleDevice", "ConsoleFile", "chrdev_init", "open_cons
 DEVTMPFS: Final = "devtmpfs"
 _SEEKABLE: Final = FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE
 _PIECE: Final = 65536
-_KMALLOC_MAX_SIZE: Final = 4 << 20
 _HOST_ERRORS: Final = frozenset({Errno.EPIPE, Errno.ENOSPC, Errno.EFBIG, Errno.EBADF})
 CONSOLE_DEV: Final = new_encode_dev(5, 1)
 
@@ -81,8 +82,23 @@ class ZeroFile(NullFile):
     """/dev/zero."""
 
     async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
-        """Store zeros; raises EFAULT if none could be."""
-        return _store(current, buf, count, bytes)
+        """Store zeros; raises EFAULT if none could be (read_zero)."""
+        done = 0
+        while done < count:
+            part = min(count - done, _PIECE)
+            try:
+                stored = uaccess.copy_to_user_partial(current, buf, bytes(part), done)
+            except LinuxError:
+                if not done:
+                    raise
+                break
+            if stored < part:
+                done += _words_cleared(done, stored, count)
+                if not done:
+                    raise LinuxError(Errno.EFAULT, "not eight bytes of good memory")
+                break
+            done += part
+        return done
 
     def mmap(self, current: Task, vma: VmArea) -> None:
         """Map anonymous memory."""
@@ -105,19 +121,30 @@ class RandomFile(NullFile):
     """/dev/random and /dev/urandom: bytes from the machine's chooser; the pool never runs dry."""
 
     async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
-        """Store random bytes; raises EFAULT if none could be."""
-        return _store(current, buf, count, current.kernel.chooser.random_bytes)
+        """Store random bytes; raises EFAULT at a bad address, whatever was stored before it (extract_entropy_user)."""
+        for done in range(0, count, _PIECE):
+            data = current.kernel.chooser.random_bytes(min(count - done, _PIECE))
+            uaccess.copy_to_user(current, buf, data, done)
+        return count
+
+    async def write(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
+        """Look at what is to be mixed into the pool, and leave the pool as it is; raises EFAULT (write_pool)."""
+        for done in range(0, count, _PIECE):
+            uaccess.copy_from_user(current, buf, min(count - done, _PIECE), done)
+        return count
 
 
 class KmsgFile(File):
     """/dev/kmsg: writes go to the kernel log; there is no reading."""
+
+    f_op_aio = True
 
     async def write(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
         """Log what is written, at most 1,023 bytes (kmsg_writev); returns how much of that, or raises ENOMEM, EFAULT.
 
         All pieces of a writev(2) are one message.
         """
-        if count >= _KMALLOC_MAX_SIZE:
+        if count >= KMALLOC_MAX_SIZE:
             raise LinuxError(Errno.ENOMEM, "/dev/kmsg: a message of that length")
         text = uaccess.copy_from_user(current, buf, count)
         return min(current.kernel.vprintk(text), count)
@@ -127,19 +154,15 @@ class KmsgFile(File):
         return self.f_pos
 
 
-def _store(current: Task, buf: UserPtr, count: int, make: Callable[[int], bytes]) -> int:
-    """Store count made bytes piece by piece; returns how many fitted into good memory."""
-    done = 0
-    while done < count:
-        part = min(count - done, _PIECE)
-        try:
-            uaccess.copy_to_user(current, buf, make(part), done)
-        except LinuxError:
-            if done:
-                break
-            raise
-        done += part
-    return done
+def _words_cleared(done: int, good: int, count: int) -> int:
+    """Return how many of good bytes before a bad address read_zero counts, done bytes being stored before them.
+
+    It clears page after page, each in words of eight bytes, and a word that is bad at its end counts as not written.
+    """
+    page = good & PAGE_MASK
+    rest = good - page
+    words = min(count - done - page, PAGE_SIZE) & -8
+    return page + (rest & -8 if rest < words else rest)
 
 
 # The console.
@@ -182,6 +205,8 @@ class ConsoleDevice:
 class ConsoleFile(File):
     """/dev/console. private_data: the stream, 1 or 2, that writes go to."""
 
+    f_op_aio = True  # it stands for whatever the host has there
+
     async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
         """Read input, waiting for some; raises EAGAIN, ERESTARTSYS."""
         if not count:
@@ -194,29 +219,29 @@ class ConsoleFile(File):
             with wait.Waiter(current, k.tty.console_wait, TASK_INTERRUPTIBLE, "n_tty_read") as waiter:
                 while not device.fill():
                     await waiter.sleep()
-        data = device.take(count)
-        uaccess.copy_to_user(current, buf, data)
-        return len(data)
+        data = device.buf[:count]
+        stored = uaccess.copy_to_user_partial(current, buf, data) if data else 0
+        device.take(stored)
+        return stored
 
     async def write(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
         """Write to the host's standard output or error; raises what the host answers.
 
         If nobody reads there any more, that is EPIPE and SIGPIPE as from a pipe.
         """
-        if not isinstance(buf, int):
-            _to_host(current, self.private_data, buf.load(0, count))
-            return count
         done = 0
         while done < count:
             part = min(count - done, _PIECE)
             try:
-                data = uaccess.copy_from_user(current, buf + done, part)
+                data = uaccess.copy_from_user_partial(current, buf, part, done)
                 _to_host(current, self.private_data, data)
             except LinuxError:
-                if done:
-                    break
-                raise
-            done += part
+                if not done:
+                    raise
+                break
+            done += len(data)
+            if len(data) < part:
+                break
         return done
 
     def poll(self, current: Task, table: PollTable | None) -> int:

@@ -44,6 +44,7 @@ from procession.include.linux.fcntl import (
     FcntlArg,
     FcntlCmdArg,
 )
+from procession.include.linux.fdtable import FD_MASK, FD_SHIFT, fd_isset
 from procession.include.linux.fs import FMODE_PATH
 from procession.include.linux.pid import PIDTYPE_MAX, PIDTYPE_PGID, PIDTYPE_PID
 from procession.include.linux.resource import RLIMIT_NOFILE
@@ -110,17 +111,17 @@ def _do_dup3(current: Task, oldfd: int, newfd: int, flags: int) -> int:
         if file is None or not 0 <= newfd < current.signal.rlim[RLIMIT_NOFILE][0]:
             raise LinuxError(Errno.EBADF, "dup2")
         fs_file.expand_files(current, files, newfd)
-        bit = 1 << newfd
+        at, bit = newfd >> FD_SHIFT, 1 << (newfd & FD_MASK)
         tofree = table[newfd]
-        if tofree is None and files.open_fds & bit:
+        if tofree is None and files.open_fds[at] & bit:
             raise LinuxError(Errno.EBUSY, "another thread is opening a file there")
         file.f_count += 1
         table[newfd] = file
-        files.open_fds |= bit
+        files.open_fds[at] |= bit
         if flags & O_CLOEXEC:
-            files.close_on_exec |= bit
+            files.close_on_exec[at] |= bit
         else:
-            files.close_on_exec &= ~bit
+            files.close_on_exec[at] &= ~bit
     if tofree is not None:
         fs_file.filp_close(current, tofree, files)
     return newfd
@@ -217,8 +218,7 @@ def setfl(current: Task, file: File, arg: int) -> None:
 
 
 def _dupfd(current: Task, file: File, arg: int, flags: int) -> int:
-    arg &= 0xFFFFFFFF
-    if arg >= current.signal.rlim[RLIMIT_NOFILE][0]:
+    if not 0 <= arg < current.signal.rlim[RLIMIT_NOFILE][0]:
         raise LinuxError(Errno.EINVAL, "beyond RLIMIT_NOFILE")
     fd = fs_file.alloc_fd(current, arg, flags)
     file.f_count += 1
@@ -231,10 +231,11 @@ def set_close_on_exec(current: Task, fd: int, on: bool) -> None:
     files = current.files
     assert files is not None
     with files.file_lock:
+        at, bit = fd >> FD_SHIFT, 1 << (fd & FD_MASK)
         if on:
-            files.close_on_exec |= 1 << fd
+            files.close_on_exec[at] |= bit
         else:
-            files.close_on_exec &= ~(1 << fd)
+            files.close_on_exec[at] &= ~bit
 
 
 def _owner_cmd(current: Task, file: File, cmd: int, arg: Any) -> int:
@@ -278,7 +279,7 @@ async def sys_fcntl(current: Task, fd: Fd, cmd: FcntlCmdArg, arg: FcntlArg) -> i
         return _dupfd(current, file, arg, O_CLOEXEC)
     if cmd == F_GETFD:
         assert current.files is not None
-        return current.files.close_on_exec >> fd & 1
+        return int(fd_isset(fd, current.files.close_on_exec))
     if cmd == F_SETFD:
         set_close_on_exec(current, fd, bool(arg & FD_CLOEXEC))
         return 0

@@ -8,7 +8,7 @@ from procession.fs import file_table, locks
 from procession.include.linux.bug import bug
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_CLOEXEC
-from procession.include.linux.fdtable import FilesStruct
+from procession.include.linux.fdtable import FD_FULL, FD_MASK, FD_SHIFT, FilesStruct
 from procession.include.linux.fs import FMODE_PATH
 from procession.include.linux.resource import RLIMIT_NOFILE
 from procession.include.linux.spinlock import SpinLock
@@ -90,6 +90,23 @@ def expand_files(current: Task, files: FilesStruct, nr: int) -> None:
     while nr >= files.max_fds:
         files.max_fds = 128 if files.max_fds < 128 else files.max_fds * 2
     files.fd.extend([None] * (nr + 1 - len(files.fd)))
+    more = [0] * ((nr >> FD_SHIFT) + 1 - len(files.open_fds))
+    files.open_fds += more
+    files.close_on_exec += more
+
+
+def find_next_zero_bit(words: list[int], start: int) -> int:
+    """Return the first bit not below start that is not set; beyond the end none is."""
+    at = start >> FD_SHIFT
+    if at >= len(words):
+        return start
+    free = ~(words[at] | (1 << (start & FD_MASK)) - 1) & FD_FULL
+    while not free:
+        at += 1
+        if at == len(words):
+            return at << FD_SHIFT
+        free = ~words[at] & FD_FULL
+    return (at << FD_SHIFT) + (free & -free).bit_length() - 1
 
 
 def alloc_fd(current: Task, start: int = 0, flags: int = 0) -> int:
@@ -97,29 +114,26 @@ def alloc_fd(current: Task, start: int = 0, flags: int = 0) -> int:
     files = current.files
     assert files is not None
     with files.file_lock:
-        low = files.next_fd
-        low = max(low, start)
-        free = ~(files.open_fds >> low)
-        fd = low + (free & -free).bit_length() - 1
+        fd = find_next_zero_bit(files.open_fds, max(files.next_fd, start))
         if fd >= current.signal.rlim[RLIMIT_NOFILE][0]:
             raise LinuxError(Errno.EMFILE, "RLIMIT_NOFILE")
         if fd >= len(files.fd):
             expand_files(current, files, fd)
         if start <= files.next_fd:
             files.next_fd = fd + 1
-        bit = 1 << fd
-        files.open_fds |= bit
+        at, bit = fd >> FD_SHIFT, 1 << (fd & FD_MASK)
+        files.open_fds[at] |= bit
         if flags & O_CLOEXEC:
-            files.close_on_exec |= bit
+            files.close_on_exec[at] |= bit
         else:
-            files.close_on_exec &= ~bit
+            files.close_on_exec[at] &= ~bit
         return fd
 
 
 def put_unused_fd_locked(files: FilesStruct, fd: int) -> None:
     """Free the number fd (__put_unused_fd)."""
     files.file_lock.assert_held()
-    files.open_fds &= ~(1 << fd)
+    files.open_fds[fd >> FD_SHIFT] &= ~(1 << (fd & FD_MASK))
     files.next_fd = min(files.next_fd, fd)
 
 
@@ -163,9 +177,9 @@ def close_fd(current: Task, fd: int) -> None:
         if file is None:
             raise LinuxError(Errno.EBADF, f"descriptor {fd}")
         table[fd] = None
-        bit = ~(1 << fd)
-        files.close_on_exec &= bit
-        files.open_fds &= bit
+        at, bit = fd >> FD_SHIFT, ~(1 << (fd & FD_MASK))
+        files.close_on_exec[at] &= bit
+        files.open_fds[at] &= bit
         files.next_fd = min(files.next_fd, fd)
     filp_close(current, file, files)
 
@@ -174,35 +188,62 @@ def dup_fd(current: Task, oldf: FilesStruct) -> FilesStruct:
     """Return a copy of a table, every file with one more reference. Raises EMFILE, ENOMEM."""
     k = current.kernel
     k.caches["files_cache"].alloc()
+    new = FilesStruct(SpinLock(oldf.file_lock.cls))
     with oldf.file_lock:
-        open_fds = oldf.open_fds
-        # open_files is rounded up to whole words of the bitmap, as count_open_files() does.
-        open_files = (open_fds.bit_length() + 63) & ~63
+        open_files = count_open_files(oldf)
         if open_files > k.vfs.sysctl_nr_open:
             k.caches["files_cache"].free()
             raise LinuxError(Errno.EMFILE, "beyond fs.nr_open")
-        table = oldf.fd[:open_files]
-        for fd, file in enumerate(table):
-            if file is not None:
-                file.f_count += 1
-            elif open_fds >> fd & 1:
-                open_fds &= ~(1 << fd)  # reserved by a thread that is just opening: the copy has nothing there
-        new = FilesStruct(SpinLock(oldf.file_lock.cls), 1, oldf.next_fd, oldf.close_on_exec & open_fds, open_fds, table)
+        new.fd = oldf.fd[:open_files]
+        words = len(new.fd) + FD_MASK >> FD_SHIFT
+        new.next_fd = oldf.next_fd
+        new.open_fds = oldf.open_fds[:words]
+        new.close_on_exec = oldf.close_on_exec[:words]
+        for at, bits in enumerate(new.open_fds):
+            if bits:
+                _dup_word(new, at, bits)
     if open_files > NR_OPEN_DEFAULT:
         while new.max_fds < open_files:
             new.max_fds = 128 if new.max_fds < 128 else new.max_fds * 2
-    if open_fds != oldf.open_fds:
-        new.next_fd = 0
     return new
+
+
+def count_open_files(files: FilesStruct) -> int:
+    """Return how many places a copy needs: up to the last descriptor, in whole words of 3.2's bitmaps, of 64 bits."""
+    words = files.open_fds
+    last = len(words)
+    while last and not words[last - 1]:
+        last -= 1
+    return (last << FD_SHIFT) + 63 & ~63
+
+
+def _dup_word(new: FilesStruct, at: int, bits: int) -> None:
+    """Take references to the files of one word of a copied table.
+
+    What is reserved by a thread that is just opening is free in the copy.
+    """
+    table = new.fd
+    base = at << FD_SHIFT
+    while bits:
+        low = bits & -bits
+        bits ^= low
+        fd = base + low.bit_length() - 1
+        file = table[fd]
+        if file is not None:
+            file.f_count += 1
+            continue
+        new.open_fds[at] &= ~low
+        new.close_on_exec[at] &= ~low
+        new.next_fd = 0
 
 
 def close_files(current: Task, files: FilesStruct) -> None:
     """Close everything, lowest descriptor first."""
-    for file in files.fd:
-        if file is not None:
-            filp_close(current, file, files)
+    for _, file in files.open_files():
+        filp_close(current, file, files)
     files.fd.clear()
-    files.open_fds = 0
+    files.open_fds.clear()
+    files.close_on_exec.clear()
 
 
 def put_files_struct(current: Task, files: FilesStruct) -> None:
@@ -249,16 +290,24 @@ def unshare_files(current: Task) -> FilesStruct | None:
 
 def do_close_on_exec(current: Task, files: FilesStruct) -> None:
     """Close the descriptors marked close-on-exec, lowest first."""
-    doomed = files.close_on_exec & files.open_fds
-    while doomed:
-        bit = doomed & -doomed
-        doomed &= ~bit
-        fd = bit.bit_length() - 1
-        with files.file_lock:
-            file = files.fd[fd]
-            if file is not None:
-                files.fd[fd] = None
-                put_unused_fd_locked(files, fd)
+    for at, doomed in enumerate(files.close_on_exec):
+        if not doomed:
+            continue
+        files.close_on_exec[at] = 0
+        doomed &= files.open_fds[at]
+        fd = at << FD_SHIFT
+        while doomed:
+            if doomed & 1:
+                _close_on_exec(current, files, fd)
+            doomed >>= 1
+            fd += 1
+
+
+def _close_on_exec(current: Task, files: FilesStruct, fd: int) -> None:
+    with files.file_lock:
+        file = files.fd[fd]
         if file is not None:
-            filp_close(current, file, files)
-    files.close_on_exec = 0
+            files.fd[fd] = None
+            put_unused_fd_locked(files, fd)
+    if file is not None:
+        filp_close(current, file, files)

@@ -39,7 +39,7 @@ from procession.include.linux.sched import CLONE_NEWNS
 from procession.include.linux.syscalls import syscall, syscall_refused
 from procession.include.linux.types import Path, Str, UserPtr
 from procession.include.linux.undo import Undo
-from procession.kernel import capability
+from procession.kernel import capability, wait
 from procession.lib import string
 from procession.mm import slab, uaccess
 
@@ -80,7 +80,7 @@ def mount_root(k: Kernel, sb: SuperBlock) -> MntNamespace:
     assert sb.s_root is not None
     root = alloc_vfsmnt(k, sb, sb.s_root, 0, "rootfs")
     k.vfs.rootfs = root
-    ns = MntNamespace(root, [root])
+    ns = _alloc_mnt_ns(k, root)
     if _mount_at_boot(k, ns, "dev", devices.DEVTMPFS) is not None and "devpts" in k.vfs.file_systems:
         _mount_devpts(k, ns)
     if "proc" in k.vfs.file_systems:
@@ -139,6 +139,7 @@ def _attach(k: Kernel, ns: MntNamespace, mnt: Vfsmount, path: PathRef) -> None:
     mnt.mnt_mountpoint = path.dentry
     k.vfs.mount_hashtable[path.mnt, path.dentry] = mnt
     path.dentry.d_mounted += 1
+    dcache.d_pin(path.dentry)
     ns.mounts.append(mnt)
 
 
@@ -148,6 +149,7 @@ def _detach(k: Kernel, ns: MntNamespace, mnt: Vfsmount) -> None:
     assert mnt.mnt_mountpoint is not None
     del k.vfs.mount_hashtable[mnt.mnt_parent, mnt.mnt_mountpoint]
     mnt.mnt_mountpoint.d_mounted -= 1
+    dcache.d_unpin(mnt.mnt_mountpoint)
     mnt.mnt_parent = mnt.mnt_mountpoint = None
     ns.mounts.remove(mnt)
     k.caches["mnt_cache"].free()
@@ -160,6 +162,16 @@ def mnt_want_write(mnt: Vfsmount) -> None:
 
 
 # Namespaces.
+
+
+def _alloc_mnt_ns(k: Kernel, root: Vfsmount) -> MntNamespace:
+    return MntNamespace(root, [root], k.wait_queue_head("ns->poll"))
+
+
+def touch_mnt_namespace(ns: MntNamespace) -> None:
+    """Tell who polls a list of these mounts that it has changed."""
+    ns.event += 1
+    wait.wake_up_interruptible(ns.poll)
 
 
 def get_mnt_ns(ns: MntNamespace) -> MntNamespace:
@@ -186,7 +198,7 @@ def copy_mnt_ns(current: Task, flags: int, ns: MntNamespace, new_fs: FsStruct | 
     copies: dict[Vfsmount, Vfsmount] = {}
     root = clone_mnt(k, ns.root, ns.root.mnt_root)
     copies[ns.root] = root
-    new = MntNamespace(root, [root])
+    new = _alloc_mnt_ns(k, root)
     with Undo() as undo:
         undo.push((put_mnt_ns, k, new))
         for old in ns.mounts[1:]:
@@ -255,8 +267,10 @@ def sys_mount(current: Task, dev_name: Path, dir_name: Path, type: MountTypeArg,
         flags &= ~MS_MGC_MSK
     if flags & MS_REMOUNT:
         do_remount(path, flags)
+        touch_mnt_namespace(_ns(current))
     elif flags & MS_BIND:
         do_loopback(current, path, dev, recurse=bool(flags & MS_REC))
+        touch_mnt_namespace(_ns(current))
     elif flags & MS_PROPAGATION:
         do_change_type(current, flags)
     elif flags & MS_MOVE:
@@ -264,6 +278,7 @@ def sys_mount(current: Task, dev_name: Path, dir_name: Path, type: MountTypeArg,
         raise LinuxError(Errno.EINVAL, "MS_MOVE")
     else:
         do_new_mount(current, path, kind, flags, dev, options)
+        touch_mnt_namespace(_ns(current))
     return 0
 
 
@@ -341,7 +356,7 @@ def _mount_is_busy(current: Task, mnt: Vfsmount) -> bool:
         for p in leader.signal.threads:
             if p.fs is not None and mnt in (p.fs.root.mnt, p.fs.pwd.mnt):
                 return True
-            if p.files is not None and any(f is not None and f.f_path.mnt is mnt for f in p.files.fd):
+            if p.files is not None and any(f.f_path.mnt is mnt for _, f in p.files.open_files()):
                 return True
             if p.mm is not None and any(v.vm_file is not None and v.vm_file.f_path.mnt is mnt for v in p.mm.mmap):
                 return True
@@ -369,6 +384,7 @@ def sys_umount2(current: Task, name: Path, flags: UmountArg) -> int:
     for m in reversed([m for m in ns.mounts if _is_below(m, PathRef(mnt, mnt.mnt_root))]):
         _detach(current.kernel, ns, m)
     _detach(current.kernel, ns, mnt)
+    touch_mnt_namespace(ns)
     return 0
 
 

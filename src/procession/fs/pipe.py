@@ -47,6 +47,7 @@ from procession.include.linux.magic import PIPEFS_MAGIC
 from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE
 from procession.include.linux.sched import TASK_INTERRUPTIBLE, signal_pending
 from procession.include.linux.signal import SIGPIPE
+from procession.include.linux.slab import KMALLOC_MAX_SIZE
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import UserPtr
 from procession.include.linux.wait import WaitQueueEntry
@@ -76,6 +77,8 @@ __all__ = (
 
 PIPE_DEF_BUFFERS: Final = 16
 PIPE_MAX_SIZE: Final = 1 << 20
+SIZEOF_PIPE_BUFFER: Final = 40  # sizeof(struct pipe_buffer)
+_UINT: Final = 0xFFFFFFFF
 
 _POLL_IN: Final = POLLIN | POLLRDNORM
 _POLL_OUT: Final = POLLOUT | POLLWRNORM
@@ -119,6 +122,8 @@ class PipeInode(Inode):
 
 class PipeFile(File):
     """One end of a pipe, or both: a FIFO can be opened for reading and writing."""
+
+    f_op_aio = True
 
     def __init__(self, path: PathRef, flags: int, mode: int, pipe: PipeInodeInfo) -> None:
         super().__init__(path, flags, mode)
@@ -181,7 +186,7 @@ class PipeFile(File):
             self.f_path.dentry.d_inode.i_atime_ns = k.boot_time_ns + k.clock.now_ns
         return ret
 
-    async def write(self, current: Task, buf: Any, count: int, pos: int | None) -> int:
+    async def write(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
         """Write everything, waiting for room (pipe_write).
 
         Raises EPIPE with SIGPIPE if there is no reader, EAGAIN, ERESTARTSYS, EFAULT; none of them after a byte was
@@ -204,7 +209,7 @@ class PipeFile(File):
             room = (pipe.buffers - len(pipe.bufs)) * PAGE_SIZE
             if room > 0:
                 chars = min(room, count)
-                got = _append_bufs(current, pipe, buf + ret if ret else buf, chars, ret)
+                got = _append_bufs(current, pipe, buf, chars, ret)
                 ret += got
                 count -= got
                 if got:
@@ -286,12 +291,12 @@ def _merge(current: Task, pipe: PipeInodeInfo, buf: UserPtr, count: int) -> int:
 
 
 def _append_bufs(current: Task, pipe: PipeInodeInfo, buf: UserPtr, chars: int, ret: int) -> int:
-    """Put chars bytes into new buffers; returns fewer, whole pages, at a bad address, which is EFAULT if ret is 0."""
+    """Put chars bytes at buf + ret into new buffers; fewer, whole pages, at a bad address: EFAULT if ret is 0."""
     try:
-        data = uaccess.copy_from_user(current, buf, chars)
+        data = uaccess.copy_from_user(current, buf, chars, ret)
     except LinuxError:
         try:
-            data = uaccess.copy_from_user_partial(current, buf, chars)
+            data = uaccess.copy_from_user_partial(current, buf, chars, ret)
         except LinuxError:
             data = b""
         data = data[: len(data) & -PAGE_SIZE]
@@ -438,24 +443,29 @@ def get_pipe_info(file: File) -> PipeInodeInfo | None:
 
 
 def round_pipe_size(size: int) -> int:
-    """Return the next power of two of pages, in bytes."""
-    nr_pages = max(1, (size + PAGE_SIZE - 1) // PAGE_SIZE)
-    return (1 << (nr_pages - 1).bit_length()) * PAGE_SIZE
+    """Return the next power of two of pages, in bytes, as an unsigned int: 0 from 2^31 + 1 on."""
+    nr_pages = max(1, ((size & _UINT) + PAGE_SIZE - 1) // PAGE_SIZE)
+    return (1 << (nr_pages - 1).bit_length()) * PAGE_SIZE & _UINT
 
 
 def pipe_fcntl(current: Task, file: File, cmd: int, arg: int) -> int:
-    """F_SETPIPE_SZ and F_GETPIPE_SZ; raises EBADF, EINVAL, EPERM above the limit, EBUSY if more is in the pipe."""
+    """F_SETPIPE_SZ, which takes an unsigned int of bytes, and F_GETPIPE_SZ.
+
+    Raises EBADF, EINVAL, EPERM above the limit, EBUSY if more is in the pipe, ENOMEM.
+    """
     pipe = get_pipe_info(file)
     if pipe is None:
         raise LinuxError(Errno.EBADF, "not a pipe")
     if cmd == F_GETPIPE_SZ:
         return pipe.buffers * PAGE_SIZE
-    if cmd != F_SETPIPE_SZ or arg < 0:
-        raise LinuxError(Errno.EINVAL, "pipe_fcntl")
     size = round_pipe_size(arg)
+    if cmd != F_SETPIPE_SZ or not size:
+        raise LinuxError(Errno.EINVAL, "pipe_fcntl")
     if size > current.kernel.vfs.pipe_max_size and not capability.capable(current, CAP_SYS_RESOURCE):
         raise LinuxError(Errno.EPERM, "beyond fs.pipe-max-size")
     if size // PAGE_SIZE < len(pipe.bufs):
         raise LinuxError(Errno.EBUSY, "more in the pipe than that")
+    if size // PAGE_SIZE * SIZEOF_PIPE_BUFFER > KMALLOC_MAX_SIZE:
+        raise LinuxError(Errno.ENOMEM, "too many buffers for one array")
     pipe.buffers = size // PAGE_SIZE
     return size

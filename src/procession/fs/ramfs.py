@@ -9,7 +9,6 @@ from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import (
-    MAX_LFS_FILESIZE,
     S_IALLUGO,
     S_IFBLK,
     S_IFCHR,
@@ -22,6 +21,7 @@ from procession.include.linux.fs import (
     File,
     Inode,
     Kstat,
+    generic_file_llseek,
 )
 from procession.include.linux.kdev_t import new_decode_dev
 from procession.include.linux.limits import UINT_MAX
@@ -60,6 +60,8 @@ DT: Final = {S_IFIFO: 1, S_IFCHR: 2, S_IFDIR: 4, S_IFBLK: 6, S_IFREG: 8, S_IFLNK
 class RegularFile(File):
     """An open file whose contents are in the page cache (generic_file operations)."""
 
+    f_op_aio = True
+
     async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
         """Read; raises EFAULT, EIO."""
         done = filemap.generic_file_read(current, self, buf, count, pos)
@@ -71,23 +73,8 @@ class RegularFile(File):
         return filemap.generic_file_write(current, self, buf, count, pos)
 
     def llseek(self, current: Task, offset: int, whence: int) -> int:
-        """Move f_pos; SEEK_DATA and SEEK_HOLE see a file without holes. Raises EINVAL, ENXIO."""
-        size = self.f_path.dentry.d_inode.i_size
-        if whence == 1:
-            offset += self.f_pos
-        elif whence == 2:
-            offset += size
-        elif whence in (3, 4):
-            if not 0 <= offset < size:
-                raise LinuxError(Errno.ENXIO, "beyond the end")
-            if whence == 4:
-                offset = size
-        elif whence:
-            raise LinuxError(Errno.EINVAL, "whence")
-        if not 0 <= offset <= MAX_LFS_FILESIZE:
-            raise LinuxError(Errno.EINVAL, "negative offset")
-        self.f_pos = offset
-        return offset
+        """Move f_pos; raises EINVAL, ENXIO."""
+        return generic_file_llseek(self, offset, whence)
 
     def mmap(self, current: Task, vma: VmArea) -> None:
         """Agree."""

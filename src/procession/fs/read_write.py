@@ -20,7 +20,7 @@ from procession.include.linux.fs import (
     S_IFSOCK,
 )
 from procession.include.linux.limits import UIO_MAXIOV
-from procession.include.linux.mm_types import PAGE_SIZE
+from procession.include.linux.mm_types import PAGE_SIZE, TASK_SIZE
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import (
     Fd,
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "KernelBuffer",
+    "rw_copy_check_uvector",
     "sys_lseek",
     "sys_pread64",
     "sys_preadv",
@@ -57,6 +58,7 @@ __all__ = (
 
 MAX_RW_COUNT: Final = 0x7FFFF000
 _TOP: Final = 1 << 63
+_FAR: Final = _TOP - 1 - MAX_RW_COUNT  # a position up to which no call goes beyond the last
 
 
 class KernelBuffer:
@@ -82,50 +84,6 @@ class KernelBuffer:
         self.data[offset : offset + len(data)] = data
 
 
-class IovBuffer:
-    """The pieces of user memory of a struct iovec array, as if they were one."""
-
-    __slots__ = ("current", "segments", "total")
-
-    def __init__(self, current: Task, segments: list[tuple[int, int]], total: int) -> None:
-        self.current = current
-        self.segments = segments
-        self.total = total
-
-    def __len__(self) -> int:
-        return self.total
-
-    def __bool__(self) -> bool:
-        return True
-
-    def _pieces(self, offset: int, size: int) -> list[tuple[int, int]]:
-        """Return (address, length) of what [offset, offset + size) covers."""
-        pieces = []
-        for base, length in self.segments:
-            if offset >= length:
-                offset -= length
-                continue
-            part = min(size, length - offset)
-            pieces.append((base + offset, part))
-            size -= part
-            offset = 0
-            if not size:
-                break
-        return pieces
-
-    def load(self, offset: int, size: int) -> bytes:
-        """Gather size bytes; raises EFAULT."""
-        current = self.current
-        return b"".join([uaccess.copy_from_user(current, base, part) for base, part in self._pieces(offset, size)])
-
-    def store(self, offset: int, data: bytes) -> None:
-        """Scatter data; raises EFAULT."""
-        done = 0
-        for base, part in self._pieces(offset, len(data)):
-            uaccess.copy_to_user(self.current, base, data[done : done + part])
-            done += part
-
-
 def _rw_file(current: Task, fd: int, mode: int) -> File:
     """Return the file of fd if it was opened with mode; raises EBADF."""
     file = fs_file.fget_light(current, fd)
@@ -134,11 +92,38 @@ def _rw_file(current: Task, fd: int, mode: int) -> File:
     return file
 
 
-def _rw_count(count: int) -> int:
-    """Cut a count to what one call moves; raises EINVAL for a negative one."""
+def rw_verify_area(file: File, pos: int, count: int) -> int:
+    """Return how much of count bytes one call moves, at most MAX_RW_COUNT.
+
+    Raises EINVAL if the count is negative, or the position is or becomes so; where that is allowed, EOVERFLOW if it
+    goes beyond the last byte. Differs: no mandatory locks.
+    """
     if count & _TOP:
         raise LinuxError(Errno.EINVAL, "negative count")
+    if pos & _TOP:
+        if not file.f_unsigned_offset:
+            raise LinuxError(Errno.EINVAL, "negative position")
+        if count >= 2 * _TOP - pos:
+            raise LinuxError(Errno.EOVERFLOW, "beyond the last byte")
+    elif pos + count >= _TOP and not file.f_unsigned_offset:
+        raise LinuxError(Errno.EINVAL, "the position becomes negative")
     return min(count, MAX_RW_COUNT)
+
+
+def _check_op(file: File, *, write: bool) -> None:
+    """Raise EINVAL for a kind of file that has no such operation."""
+    if not file.has_op(write=write):
+        raise LinuxError(Errno.EINVAL, "no such operation on this kind of file")
+
+
+def _verify(current: Task, file: File, buf: UserPtr, count: int, pos: int, *, write: bool) -> int:
+    """Return how much is to be moved, the checks in vfs_read's order; raises EINVAL, EFAULT, EOVERFLOW."""
+    if not uaccess.user_pointer_ok(current, buf, count):
+        _check_op(file, write=write)
+        raise LinuxError(Errno.EFAULT, "not the user's memory")
+    if count > MAX_RW_COUNT or pos > _FAR:
+        _check_op(file, write=write)
+    return rw_verify_area(file, pos, count)
 
 
 @syscall
@@ -150,8 +135,8 @@ async def sys_read(current: Task, fd: Fd, buf: OutBuf, count: SizeT) -> int:
     file = table[fd] if 0 <= fd < len(table) else None
     if file is None or not file.f_mode & FMODE_READ:
         raise LinuxError(Errno.EBADF, f"descriptor {fd}")
-    if count > MAX_RW_COUNT:
-        count = _rw_count(count)
+    if count > MAX_RW_COUNT or file.f_pos > _FAR or not isinstance(buf, int) or buf + count > TASK_SIZE:
+        count = _verify(current, file, buf, count, file.f_pos, write=False)
     if files.count != 1:
         return await _do_rw(current, file, buf, count, None, write=False)
     try:
@@ -171,8 +156,8 @@ async def sys_write(current: Task, fd: Fd, buf: InBuf, count: SizeT) -> int:
     file = table[fd] if 0 <= fd < len(table) else None
     if file is None or not file.f_mode & FMODE_WRITE:
         raise LinuxError(Errno.EBADF, f"descriptor {fd}")
-    if count > MAX_RW_COUNT:
-        count = _rw_count(count)
+    if count > MAX_RW_COUNT or file.f_pos > _FAR or not isinstance(buf, int) or buf + count > TASK_SIZE:
+        count = _verify(current, file, buf, count, file.f_pos, write=True)
     if files.count != 1:
         return await _do_rw(current, file, buf, count, None, write=True)
     try:
@@ -220,18 +205,25 @@ def _at_file(current: Task, fd: int, pos: int, mode: int, at: int) -> File:
 async def sys_pread64(current: Task, fd: Fd, buf: OutBuf, count: SizeT, pos: OffT) -> int:
     """Read at a position (pread(2))."""
     file = _at_file(current, fd, pos, FMODE_READ, FMODE_PREAD)
-    return await _do_rw(current, file, buf, _rw_count(count), pos, write=False)
+    count = _verify(current, file, buf, count, pos, write=False)
+    return await _do_rw(current, file, buf, count, pos, write=False)
 
 
 @syscall
 async def sys_pwrite64(current: Task, fd: Fd, buf: InBuf, count: SizeT, pos: OffT) -> int:
     """Write at a position (pwrite(2)); with O_APPEND at the end nevertheless."""
     file = _at_file(current, fd, pos, FMODE_WRITE, FMODE_PWRITE)
-    return await _do_rw(current, file, buf, _rw_count(count), pos, write=True)
+    count = _verify(current, file, buf, count, pos, write=True)
+    return await _do_rw(current, file, buf, count, pos, write=True)
 
 
-def rw_copy_check_uvector(current: Task, vec: UserPtr, vlen: int) -> list[tuple[int, int]]:
-    """Return the (address, length) pairs of an iovec array, cut to MAX_RW_COUNT bytes; raises EINVAL, EFAULT."""
+def rw_copy_check_uvector(
+    current: Task, vec: UserPtr, vlen: int, *, check_access: bool = True
+) -> list[tuple[int, int]]:
+    """Return the (address, length) pairs of an iovec array, cut to MAX_RW_COUNT bytes; raises EINVAL, EFAULT.
+
+    check_access: they are addresses of current's.
+    """
     if vlen > UIO_MAXIOV:
         raise LinuxError(Errno.EINVAL, "too many iovecs")
     if not vlen:
@@ -242,53 +234,111 @@ def rw_copy_check_uvector(current: Task, vec: UserPtr, vlen: int) -> list[tuple[
     for base, length in struct.iter_unpack("<QQ", raw):
         if length & _TOP:
             raise LinuxError(Errno.EINVAL, "negative iovec length")
-        part = min(length, room)
-        if not uaccess.access_ok(base, part):
+        if check_access and not uaccess.access_ok(base, length):
             raise LinuxError(Errno.EFAULT, f"iovec {base:#x}")
+        part = min(length, room)
         room -= part
-        if part:
-            segments.append((base, part))
+        segments.append((base, part))
     return segments
 
 
 async def _do_readv_writev(current: Task, file: File, vec: UserPtr, vlen: int, pos: int | None, *, write: bool) -> int:
+    """Move what an iovec array names; raises EINVAL, EFAULT, and what the file does."""
+    _check_op(file, write=write)
     segments = rw_copy_check_uvector(current, vec, vlen)
-    if not segments:
-        # Counted like one that moves something.
-        current.syscw += write
-        current.syscr += not write
-        return 0
-    if len(segments) == 1:
-        base, length = segments[0]
-        return await _do_rw(current, file, base, length, pos, write=write)
     total = sum([length for _, length in segments])
-    return await _do_rw(current, file, IovBuffer(current, segments, total), total, pos, write=write)
+    if not total:
+        return 0
+    rw_verify_area(file, file.f_pos if pos is None else pos, total)
+    file.f_count += 1
+    current.held.append(file)
+    try:
+        if not file.f_op_aio:
+            return await _do_loop_readv_writev(current, file, segments, pos, write=write)
+        buf = segments[0][0] if len(segments) == 1 else uaccess.IovBuffer(current, segments, total)
+        if write:
+            return await file.write(current, buf, total, pos)
+        return await file.read(current, buf, total, pos)
+    finally:
+        current.held.pop()
+        file_table.fput(current, file)
+
+
+async def _do_loop_readv_writev(
+    current: Task, file: File, segments: list[tuple[int, int]], pos: int | None, *, write: bool
+) -> int:
+    """Read or write piece by piece, until one is not done in full; returns how much all were."""
+    done = 0
+    for base, length in segments:
+        try:
+            at = None if pos is None else pos + done
+            if write:
+                moved = await file.write(current, base, length, at)
+            else:
+                moved = await file.read(current, base, length, at)
+        except LinuxError:
+            if not done:
+                raise
+            break
+        done += moved
+        if moved != length:
+            break
+    return done
+
+
+async def _vfs_readv(current: Task, fd: int, vec: UserPtr, vlen: int, pos: int | None) -> int:
+    """Read into several buffers. Counted whether or not it reads anything, or even has a file."""
+    done = 0
+    try:
+        file = _rw_file(current, fd, FMODE_READ) if pos is None else _at_file(current, fd, pos, FMODE_READ, FMODE_PREAD)
+        done = await _do_readv_writev(current, file, vec, vlen, pos, write=False)
+    finally:
+        current.rchar += done
+        current.syscr += 1
+    return done
+
+
+async def _vfs_writev(current: Task, fd: int, vec: UserPtr, vlen: int, pos: int | None) -> int:
+    """Write several buffers as one; counted as _vfs_readv is."""
+    done = 0
+    try:
+        if pos is None:
+            file = _rw_file(current, fd, FMODE_WRITE)
+        else:
+            file = _at_file(current, fd, pos, FMODE_WRITE, FMODE_PWRITE)
+        done = await _do_readv_writev(current, file, vec, vlen, pos, write=True)
+    finally:
+        current.wchar += done
+        current.syscw += 1
+    return done
 
 
 @syscall
 async def sys_readv(current: Task, fd: Fd, vec: IoVecOut, vlen: ULong) -> int:
     """Read into several buffers (readv(2))."""
-    return await _do_readv_writev(current, _rw_file(current, fd, FMODE_READ), vec, vlen, None, write=False)
+    return await _vfs_readv(current, fd, vec, vlen, None)
 
 
 @syscall
 async def sys_writev(current: Task, fd: Fd, vec: IoVec, vlen: ULong) -> int:
     """Write several buffers as one (writev(2))."""
-    return await _do_readv_writev(current, _rw_file(current, fd, FMODE_WRITE), vec, vlen, None, write=True)
+    return await _vfs_writev(current, fd, vec, vlen, None)
 
 
 @syscall
 async def sys_preadv(current: Task, fd: Fd, vec: IoVecOut, vlen: ULong, pos_l: OffT, pos_h: HiddenArg) -> int:
     """Read into several buffers at a position (preadv(2)); all of it is in pos_l."""
-    file = _at_file(current, fd, pos_l, FMODE_READ, FMODE_PREAD)
-    return await _do_readv_writev(current, file, vec, vlen, pos_l, write=False)
+    if pos_l < 0:
+        raise LinuxError(Errno.EINVAL, "negative offset")
+    return await _vfs_readv(current, fd, vec, vlen, pos_l)
 
 
 @syscall
 async def sys_pwritev(current: Task, fd: Fd, vec: IoVec, vlen: ULong, pos_l: OffT, pos_h: HiddenArg) -> int:
     """Write several buffers at a position (pwritev(2)); all of it is in pos_l."""
-    file = _at_file(current, fd, pos_l, FMODE_WRITE, FMODE_PWRITE)
-    return await _do_readv_writev(current, file, vec, vlen, pos_l, write=True)
+    if pos_l < 0:
+        raise LinuxError(Errno.EINVAL, "negative offset")
+    return await _vfs_writev(current, fd, vec, vlen, pos_l)
 
 
 @syscall
@@ -317,10 +367,9 @@ async def sys_sendfile(current: Task, out_fd: Fd, in_fd: Fd, offset: OffsetPtr, 
     source = _rw_file(current, in_fd, FMODE_READ)
     if pos is not None and not source.f_mode & FMODE_PREAD:
         raise LinuxError(Errno.ESPIPE, "not seekable")
-    if pos is not None and pos < 0:
-        raise LinuxError(Errno.EINVAL, "negative offset")
-    count = _rw_count(count)
+    count = rw_verify_area(source, source.f_pos if pos is None else pos, count)
     sink = _rw_file(current, out_fd, FMODE_WRITE)
+    count = rw_verify_area(sink, sink.f_pos, count)
     if source.inode.i_mode & S_IFMT != S_IFREG or sink.f_flags & O_APPEND:
         raise LinuxError(Errno.EINVAL, "sendfile of this pair")
     current.held += (file_table.get_file(source), file_table.get_file(sink))

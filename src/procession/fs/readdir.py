@@ -46,32 +46,38 @@ def vfs_readdir(current: Task, file: File) -> list[Entry]:
 
 
 def _getdents(current: Task, fd: int, dirent: UserPtr, count: int, *, is64: bool) -> int:
+    """Store entries one by one. Raises EFAULT, EBADF, ENOTDIR, EINVAL if not even one fits."""
+    if not uaccess.user_pointer_ok(current, dirent, count):
+        raise LinuxError(Errno.EFAULT, "not the user's memory")
+    count = count - (1 << 32) if count & 1 << 31 else count  # where 3.2 counts down in an int
     file = fs_file.fget_light(current, fd)
     entries = vfs_readdir(current, file)
-    out = bytearray()
+    done = 0
     pos = file.f_pos
     while pos < len(entries):
         name, ino, kind = entries[pos]
         raw = string.to_bytes(name)
-        if is64:
-            reclen = 19 + len(raw) + 1 + 7 & ~7
-            record = _HEAD.pack(ino, pos + 1, reclen) + bytes((kind,)) + raw
-        else:
-            reclen = 18 + len(raw) + 2 + 7 & ~7
-            record = _HEAD.pack(ino, pos + 1, reclen) + raw
-        record = record.ljust(reclen, b"\0")
-        if not is64:
-            record = record[:-1] + bytes((kind,))
-        if len(out) + reclen > count:
-            if not out:
+        reclen = 19 + len(raw) + 8 & ~7  # old ones have no type before the name, but one behind it
+        if done + reclen > count:
+            if not done:
                 raise LinuxError(Errno.EINVAL, "buffer too small for one entry")
             break
-        out += record
+        head = _HEAD.pack(ino, pos + 1, reclen)
+        try:
+            # What pads an entry is left as it was.
+            if is64:
+                uaccess.copy_to_user(current, dirent, head + bytes((kind,)) + raw + b"\0", done)
+            else:
+                uaccess.copy_to_user(current, dirent, head + raw + b"\0", done)
+                uaccess.put_user(current, dirent, kind, 1, done + reclen - 1)
+        except LinuxError:
+            if not done:
+                raise
+            break
+        done += reclen
         pos += 1
-    if out:
-        uaccess.copy_to_user(current, dirent, bytes(out))
     file.f_pos = pos
-    return len(out)
+    return done
 
 
 @syscall

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from procession.fs import file_table
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.eventpoll import FdSet, PollFds, SigsetPair
+from procession.include.linux.fdtable import FD_MASK, FD_SHIFT
 from procession.include.linux.fs import (
     POLLERR,
     POLLHUP,
@@ -111,7 +112,8 @@ class PollWqueues(PollTable):
 
     def freewait(self) -> None:
         """Leave all queues (poll_freewait)."""
-        for entry in self.entries:
+        # The newest first: it stands at the head of its queue.
+        for entry in reversed(self.entries):
             wait.remove_wait_queue(entry.queue, entry)
         self.entries.clear()
 
@@ -333,22 +335,43 @@ async def sys_ppoll(
 # select.
 
 
-def max_select_fd(current: Task, n: int, wanted: int) -> int:
-    """Return how many descriptors are worth looking at; raises EBADF for one that is not open."""
+Words = list[int]  # a bitmap of descriptors, as in FilesStruct
+
+
+def _union(n: int, sets: tuple[Words, Words, Words]) -> list[tuple[int, int]]:
+    """Return (word, bits) of all descriptors below n that a set has, of words that have some."""
+    out = []
+    for at, (bits_in, bits_out, bits_ex) in enumerate(zip(*sets, strict=True)):
+        bits = bits_in | bits_out | bits_ex
+        if bits and n >> FD_SHIFT == at:
+            bits &= (1 << (n & FD_MASK)) - 1
+        if bits:
+            out.append((at, bits))
+    return out
+
+
+def wanted_fds(current: Task, n: int, sets: tuple[Words, Words, Words]) -> list[int]:
+    """Return the descriptors below n that are asked for; raises EBADF for one that is not open (max_select_fd)."""
     assert current.files is not None
-    wanted &= (1 << n) - 1
-    if wanted & ~current.files.open_fds:
-        raise LinuxError(Errno.EBADF, "a descriptor in the set is not open")
-    return wanted.bit_length()
+    open_fds = current.files.open_fds
+    fds = []
+    for at, bits in _union(n, sets):
+        if at >= len(open_fds) or bits & ~open_fds[at]:
+            raise LinuxError(Errno.EBADF, "a descriptor in the set is not open")
+        fd = at << FD_SHIFT
+        while bits:
+            if bits & 1:
+                fds.append(fd)
+            bits >>= 1
+            fd += 1
+    return fds
 
 
 async def do_select(
-    current: Task, n: int, sets: tuple[int, int, int], end_ns: int | None
-) -> tuple[int, tuple[int, int, int]]:
-    """Return (count, the ready ones of each set), without waiting beyond end_ns; sets are bit masks. Raises EBADF."""
-    want_in, want_out, want_ex = sets
-    n = max_select_fd(current, n, want_in | want_out | want_ex)
-    fds = [i for i in range(n) if (want_in | want_out | want_ex) >> i & 1]
+    current: Task, n: int, sets: tuple[Words, Words, Words], end_ns: int | None
+) -> tuple[int, tuple[Words, Words, Words]]:
+    """Return (count, the ready ones of each set), without waiting beyond end_ns. Raises EBADF."""
+    fds = wanted_fds(current, n, sets)
     table = PollWqueues(current)
     timed_out = end_ns == 0
     if timed_out:
@@ -356,26 +379,17 @@ async def do_select(
     held = None
     if current.files is not None and current.files.count > 1:
         held = _hold(current, [(fd, 0) for fd in fds])
+    ready = ([0] * len(sets[0]), [0] * len(sets[0]), [0] * len(sets[0]))
     try:
         while True:
-            count = got_in = got_out = got_ex = 0
+            count = 0
             for fd in fds:
-                bit = 1 << fd
-                mask = _select_poll(current, fd, table, bit, want_in, want_out, want_ex)
-                if mask & POLLIN_SET and want_in & bit:
-                    got_in |= bit
-                    count += 1
-                if mask & POLLOUT_SET and want_out & bit:
-                    got_out |= bit
-                    count += 1
-                if mask & POLLPRI and want_ex & bit:
-                    got_ex |= bit
-                    count += 1
+                count += _select_one(current, fd, table, sets, ready)
                 if count:
                     table.enabled = False
             table.enabled = False
             if count or timed_out or signal_pending(current):
-                return count, (got_in, got_out, got_ex)
+                return count, ready
             timed_out = await poll_schedule_timeout(current, table, end_ns)
     finally:
         table.freewait()
@@ -383,22 +397,38 @@ async def do_select(
             _unhold(current, held)
 
 
-def _select_poll(
-    current: Task, fd: int, table: PollWqueues, bit: int, want_in: int, want_out: int, want_ex: int
+def _select_one(
+    current: Task, fd: int, table: PollWqueues, sets: tuple[Words, Words, Words], ready: tuple[Words, Words, Words]
 ) -> int:
-    """Ask one file; what was closed since we began is skipped."""
+    """Ask one file, and note in which of the sets it is ready; what was closed since we began is skipped."""
     assert current.files is not None
     files = current.files.fd
     file = files[fd] if fd < len(files) else None
     if file is None:
         return 0
-    key = POLLPRI if want_ex & bit else 0
-    if want_in & bit:
-        key |= POLLIN_SET
-    if want_out & bit:
-        key |= POLLOUT_SET
-    table.key = key
-    return file.poll(current, table if table.enabled else None)
+    at, bit = fd >> FD_SHIFT, 1 << (fd & FD_MASK)
+    want_in, want_out, want_ex = sets[0][at] & bit, sets[1][at] & bit, sets[2][at] & bit
+    table.key = (POLLIN_SET if want_in else 0) | (POLLOUT_SET if want_out else 0) | (POLLPRI if want_ex else 0)
+    mask = file.poll(current, table if table.enabled else None)
+    count = 0
+    if mask & POLLIN_SET and want_in:
+        ready[0][at] |= bit
+        count = 1
+    if mask & POLLOUT_SET and want_out:
+        ready[1][at] |= bit
+        count += 1
+    if mask & POLLPRI and want_ex:
+        ready[2][at] |= bit
+        count += 1
+    return count
+
+
+def get_fd_set(current: Task, ptr: UserPtr, n: int) -> Words:
+    """Return a set of n descriptors of user space, an empty one for NULL; raises EFAULT."""
+    words = (n + 63) // 64 * 2
+    if not ptr:
+        return [0] * words
+    return list(struct.unpack(f"<{words}I", uaccess.copy_from_user(current, ptr, 4 * words)))
 
 
 async def core_sys_select(current: Task, n: int, inp: UserPtr, outp: UserPtr, exp: UserPtr, end_ns: int | None) -> int:
@@ -407,16 +437,13 @@ async def core_sys_select(current: Task, n: int, inp: UserPtr, outp: UserPtr, ex
         raise LinuxError(Errno.EINVAL, "negative number of descriptors")
     assert current.files is not None
     n = min(n, max(current.files.max_fds, len(current.files.fd)))
-    size = (n + 63) // 64 * 8
-    pointers = (inp, outp, exp)
-    limit = (1 << n) - 1
-    wanted = [int.from_bytes(uaccess.copy_from_user(current, p, size), "little") & limit if p else 0 for p in pointers]
-    count, ready = await do_select(current, n, (wanted[0], wanted[1], wanted[2]), end_ns)
+    sets = (get_fd_set(current, inp, n), get_fd_set(current, outp, n), get_fd_set(current, exp, n))
+    count, ready = await do_select(current, n, sets, end_ns)
     if not count and signal_pending(current):
         raise LinuxError(Errno.ERESTARTNOHAND, "select")
-    for pointer, bits in zip(pointers, ready, strict=True):
+    for pointer, words in zip((inp, outp, exp), ready, strict=True):
         if pointer:
-            uaccess.copy_to_user(current, pointer, bits.to_bytes(size, "little"))
+            uaccess.copy_to_user(current, pointer, struct.pack(f"<{len(words)}I", *words))
     return count
 
 

@@ -377,7 +377,7 @@ def sys_timer_create(
     if not cpu_clock and which_clock not in _WITH_TIMERS:
         raise LinuxError(Errno.EOPNOTSUPP, f"timers on clock {which_clock}")
     sigq = alloc_posix_timer(current)
-    timer = KItimer(_new_id(k), which_clock, current)
+    timer = KItimer(k.timers.posix_timers_id.get_new(), which_clock, current)
     timer.sigq = sigq
     try:
         value = _read_sigevent(current, timer, timer_event_spec)
@@ -419,15 +419,6 @@ def _hrtimer_fn(timer: Hrtimer) -> int | None:
     return None
 
 
-def _new_id(k: Kernel) -> int:
-    """Return the lowest number that no timer of the machine has."""
-    nr = 0
-    while nr in k.timers.posix_timers_id:
-        nr += 1
-    k.timers.posix_timers_id[nr] = None
-    return nr
-
-
 def _read_sigevent(current: Task, timer: KItimer, ptr: UserPtr) -> int:
     """Set how the timer notifies; returns the signal's value; raises EFAULT, EINVAL (good_sigevent)."""
     if not ptr:
@@ -446,7 +437,7 @@ def _read_sigevent(current: Task, timer: KItimer, ptr: UserPtr) -> int:
 
 def _release(current: Task, timer: KItimer) -> None:
     k = current.kernel
-    del k.timers.posix_timers_id[timer.id]
+    k.timers.posix_timers_id.remove(timer.id)
     pid.put_pid(k, timer.target)
     assert timer.sigq is not None
     signal_send.sigqueue_free(current, timer.sigq)

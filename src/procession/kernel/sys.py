@@ -40,7 +40,8 @@ from procession.include.linux.sched import TASK_UNINTERRUPTIBLE, same_thread_gro
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import HZ, NSEC_PER_CLOCK_T, USEC_PER_SEC, USER_HZ
 from procession.include.linux.types import Arg, InBuf, Int, IntOut, ModeT, PidNr, UInt, UInt32, UserPtr
-from procession.kernel import capability, pid, posix_cpu_timers, rcupdate, sched
+from procession.include.linux.utsname import UTS_PROC_DOMAINNAME, UTS_PROC_HOSTNAME
+from procession.kernel import capability, pid, posix_cpu_timers, rcupdate, sched, utsname_sysctl
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -304,25 +305,32 @@ def sys_uname(current: Task, name: Annotated[UserPtr, Arg("struct utsname", out=
     return 0
 
 
-def _new_name(current: Task, name: UserPtr, length: int) -> bytes:
+def _check_new_name(current: Task, length: int) -> None:
     if not capability.capable(current, CAP_SYS_ADMIN):
         raise LinuxError(Errno.EPERM, "CAP_SYS_ADMIN")
     if not 0 <= length <= _UTS_LEN:
         raise LinuxError(Errno.EINVAL, "length of the name")
-    return uaccess.copy_from_user(current, name, length) if length else b""
 
 
 @syscall
 def sys_sethostname(current: Task, name: InBuf, len: UInt32) -> int:
     """Set the host name of the UTS namespace; raises EPERM, EINVAL, EFAULT (sethostname(2))."""
-    utsname(current).nodename = _new_name(current, name, len)
+    _check_new_name(current, len)
+    try:
+        utsname(current).nodename = uaccess.copy_from_user(current, name, len) if len else b""
+    finally:
+        utsname_sysctl.uts_proc_notify(current.kernel, UTS_PROC_HOSTNAME)
     return 0
 
 
 @syscall
 def sys_setdomainname(current: Task, name: InBuf, len: UInt32) -> int:
     """Set the NIS domain name of the UTS namespace; raises EPERM, EINVAL, EFAULT (setdomainname(2))."""
-    utsname(current).domainname = _new_name(current, name, len)
+    _check_new_name(current, len)
+    try:
+        utsname(current).domainname = uaccess.copy_from_user(current, name, len) if len else b""
+    finally:
+        utsname_sysctl.uts_proc_notify(current.kernel, UTS_PROC_DOMAINNAME)
     return 0
 
 

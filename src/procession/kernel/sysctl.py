@@ -12,7 +12,9 @@ from procession.include.linux.limits import NGROUPS_MAX, UINT_MAX, ULONG_MAX
 from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.nsproxy import utsname
 from procession.include.linux.pid import PID_MAX_LIMIT
-from procession.kernel import capability, pid
+from procession.include.linux.sysctl import CtlTablePoll
+from procession.include.linux.utsname import UTS_PROC_DOMAINNAME, UTS_PROC_HOSTNAME
+from procession.kernel import capability, pid, utsname_sysctl
 from procession.lib import string, vsprintf
 from procession.mm import uaccess
 
@@ -46,6 +48,7 @@ class CtlTable(NamedTuple):
     mode: int
     show: Callable[[Task], bytes]
     store: Callable[[Task, UserPtr, int], int] | None = None  # returns how much of it was taken
+    poll: str = ""  # whose changes are polled for, in Kernel.sysctl_polls
 
 
 GetInt = Callable[["Kernel"], int]
@@ -57,6 +60,8 @@ Tree = Mapping[str, Union[CtlTable, "Tree"]]
 def sysctl_init(k: Kernel) -> None:
     """Set the defaults; those that a subsystem keeps are its own."""
     k.sysctls = dict(_DEFAULTS)
+    for name in (UTS_PROC_HOSTNAME, UTS_PROC_DOMAINNAME):
+        k.sysctl_polls[name] = CtlTablePoll(k.wait_queue_head("table->poll->wait"))
 
 
 # Handlers.
@@ -184,7 +189,9 @@ def _constant(value: int) -> CtlTable:
     return CtlTable(0o444, lambda _: b"%d\n" % value)
 
 
-def _uts(get: Callable[[UtsNamespace], bytes], put: Callable[[UtsNamespace, bytes], None] | None = None) -> CtlTable:
+def _uts(
+    get: Callable[[UtsNamespace], bytes], put: Callable[[UtsNamespace, bytes], None] | None = None, poll: str = ""
+) -> CtlTable:
     """A name of the reader's UTS namespace (proc_do_uts_string)."""
 
     def show(current: Task) -> bytes:
@@ -194,12 +201,16 @@ def _uts(get: Callable[[UtsNamespace], bytes], put: Callable[[UtsNamespace, byte
         return CtlTable(0o444, show)
 
     def store(current: Task, buf: UserPtr, count: int) -> int:
-        name = proc_dostring(current, buf, count, NEW_UTS_LEN + 1)
-        if name is not None:
-            put(utsname(current), name)
+        try:
+            name = proc_dostring(current, buf, count, NEW_UTS_LEN + 1)
+            if name is not None:
+                put(utsname(current), name)
+        finally:
+            # Whoever waits is told of every attempt.
+            utsname_sysctl.uts_proc_notify(current.kernel, poll)
         return count
 
-    return CtlTable(0o644, show, store)
+    return CtlTable(0o644, show, store, poll)
 
 
 def _put_nodename(ns: UtsNamespace, name: bytes) -> None:
@@ -367,8 +378,8 @@ def _uts_table() -> dict[str, Any]:
         "ostype": _uts(lambda ns: ns.sysname),
         "osrelease": _uts(lambda ns: ns.release),
         "version": _uts(lambda ns: ns.version),
-        "hostname": _uts(lambda ns: ns.nodename, _put_nodename),
-        "domainname": _uts(lambda ns: ns.domainname, _put_domainname),
+        "hostname": _uts(lambda ns: ns.nodename, _put_nodename, UTS_PROC_HOSTNAME),
+        "domainname": _uts(lambda ns: ns.domainname, _put_domainname, UTS_PROC_DOMAINNAME),
     }
 
 

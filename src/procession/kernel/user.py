@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.nsproxy import UserNamespace
 from procession.include.linux.sched import UserStruct
@@ -10,9 +10,12 @@ from procession.include.linux.spinlock import SpinLock
 from procession.mm import slab
 
 if TYPE_CHECKING:
+    from procession.include.linux.cred import Cred
     from procession.include.linux.kernel import Kernel
 
-__all__ = ("alloc_uid", "free_uid", "get_uid", "uid_cache_init")
+__all__ = ("alloc_uid", "free_uid", "get_uid", "uid_cache_init", "user_ns_map_gid", "user_ns_map_uid")
+
+DEFAULT_OVERFLOWUID: Final = 65534
 
 
 def uid_cache_init(k: Kernel) -> None:
@@ -62,3 +65,23 @@ def free_uid(k: Kernel, user: UserStruct | None) -> None:
             return
         k.caches["user_namespace"].free()
         user = ns.creator
+
+
+def user_ns_map_uid(k: Kernel, to: UserNamespace, cred: Cred, uid: int) -> int:
+    """Return what cred's uid is called in a user namespace: 0 for its makers, DEFAULT_OVERFLOWUID for strangers."""
+    return _map_id(k, to, cred, uid)
+
+
+def user_ns_map_gid(k: Kernel, to: UserNamespace, cred: Cred, gid: int) -> int:
+    """Return what cred's gid is called in a user namespace; see user_ns_map_uid."""
+    return _map_id(k, to, cred, gid)
+
+
+def _map_id(k: Kernel, to: UserNamespace, cred: Cred, number: int) -> int:
+    if to is cred.user.user_ns:
+        return number
+    while to is not k.users.init_user_ns and to.creator is not None:
+        if to.creator is cred.user:
+            return 0
+        to = to.creator.user_ns
+    return DEFAULT_OVERFLOWUID

@@ -7,7 +7,7 @@ memory runs out and nobody maps it. There is no write-back: memory is the only s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from procession.hw.memory import PG_DIRTY, PG_FILE
 from procession.include.linux.bug import bug_on
@@ -180,16 +180,19 @@ def generic_file_read(current: Task, file: File, buf: UserPtr, count: int, pos: 
     inode = file.f_path.dentry.d_inode
     at = file.f_pos if pos is None else pos
     k = current.kernel
-    data = pagecache_read(k, inode, at, min(count, _PIECE))
-    done = uaccess.copy_to_user_partial(current, buf, data) if data else 0
-    rest: Any = buf
-    while done < count and done % _PIECE == 0 and done:
+    done = 0
+    while done < count:
         try:
             data = pagecache_read(k, inode, at + done, min(count - done, _PIECE))
             if not data:
                 break
-            done += uaccess.copy_to_user_partial(current, rest + done, data)
+            stored = uaccess.copy_to_user_partial(current, buf, data, done)
         except LinuxError:
+            if not done:
+                raise
+            break
+        done += stored
+        if stored < _PIECE:
             break
     if pos is None:
         file.f_pos = at + done
@@ -209,21 +212,58 @@ def generic_file_write(current: Task, file: File, buf: UserPtr, count: int, pos:
     count = generic_write_checks(current, at, count)
     if not count:
         return 0
-    data = uaccess.copy_from_user_partial(current, buf, min(count, _PIECE))
     if inode.i_mode & _SUID_SGID:
         file_remove_suid(current, inode)
     inode.i_mtime_ns = inode.i_ctime_ns = k.boot_time_ns + k.clock.now_ns
-    done = pagecache_write(k, inode, at, data)
-    rest: Any = buf
-    while done < count and done % _PIECE == 0:
-        try:
-            data = uaccess.copy_from_user_partial(current, rest + done, min(count - done, _PIECE))
-            done += pagecache_write(k, inode, at + done, data)
-        except LinuxError:
-            break
+    done = generic_perform_write(current, inode, buf, count, at)
     if pos is None:
         file.f_pos = at + done
     return done
+
+
+def generic_perform_write(current: Task, inode: Inode, buf: UserPtr, count: int, at: int) -> int:
+    """Copy count bytes of user memory into a file's pages from position at on; returns bytes written.
+
+    It ends at a bad address, or when memory runs out, with an error (EFAULT, ENOSPC, EIO) if nothing was written.
+    """
+    k = current.kernel
+    done = 0
+    while done < count:
+        pos = at + done
+        part = min(count - done, _PIECE - (pos & ~PAGE_MASK))  # to the end of a page, if not of the data
+        try:
+            written = pagecache_write(k, inode, pos, _user_data(current, buf, part, pos, done))
+        except LinuxError:
+            if not done:
+                raise
+            break
+        done += written
+        if written < part:
+            break
+    return done
+
+
+def _user_data(current: Task, buf: UserPtr, part: int, pos: int, done: int) -> bytes:
+    """Return part bytes of a write, or those before a bad address that are for the file; raises EFAULT if none is."""
+    data = uaccess.copy_from_user_partial(current, buf, part, done)
+    if len(data) == part:
+        return data
+    data = data[: _before_fault(buf, pos, len(data), done)]
+    if not data:
+        raise LinuxError(Errno.EFAULT, "a page's worth of data does not lie in good memory")
+    return data
+
+
+def _before_fault(buf: UserPtr, pos: int, good: int, done: int) -> int:
+    """Return how much of good bytes before a bad address is written to a file from pos on.
+
+    The file's pages are filled one by one. What is for one page is looked at in advance, at its first and last byte,
+    as far as it lies in one piece of an iovec (iov_iter_fault_in_readable): if that fails, the page gets nothing.
+    """
+    whole = max((pos + good & PAGE_MASK) - pos, 0)
+    if whole < good and isinstance(buf, uaccess.IovBuffer) and buf.segment_end(done + whole) <= done + good:
+        return good
+    return whole
 
 
 def generic_write_checks(current: Task, pos: int, count: int) -> int:

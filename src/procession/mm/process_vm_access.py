@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from procession.fs import read_write
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.limits import UIO_MAXIOV
+from procession.include.linux.mm_types import PAGE_MASK, PAGE_SIZE
 from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import IoVec, IoVecOut, IoVecRemote, PidNr, ULong, UserPtr
 from procession.kernel import fork_mm, pid, ptrace
-from procession.mm import gup, uaccess
+from procession.mm import gup, mmap, uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.mm_types import MmStruct
 
 __all__ = ("sys_process_vm_readv", "sys_process_vm_writev")
 
-SSIZE_MAX: Final = (1 << 63) - 1
+_PAGES_PER_LOOP: Final = 1024
 
 
 @syscall
@@ -42,10 +43,10 @@ def process_vm_rw(
     """Copy as the vectors say; returns bytes copied, short if the other memory ends early."""
     if flags:
         raise LinuxError(Errno.EINVAL, "no flags are defined")
-    local = read_iovec(current, *lvec)
+    local = read_write.rw_copy_check_uvector(current, *lvec)
     if not sum(length for _, length in local):
         return 0
-    remote = read_iovec(current, *rvec)
+    remote = read_write.rw_copy_check_uvector(current, *rvec, check_access=False)
     if not any(length for _, length in remote):
         return 0
     task = pid.find_task_by_vpid(current, nr)
@@ -56,19 +57,6 @@ def process_vm_rw(
         return _copy(current, mm, local, remote, vm_write)
     finally:
         fork_mm.mmput(current.kernel, mm)
-
-
-def read_iovec(current: Task, vec: UserPtr, count: int) -> list[tuple[int, int]]:
-    """Return (address, length) of a user's iovec array; raises EINVAL, EFAULT (rw_copy_check_uvector)."""
-    if count > UIO_MAXIOV:
-        raise LinuxError(Errno.EINVAL, "too many vectors")
-    if not count:
-        return []
-    words = memoryview(uaccess.copy_from_user(current, vec, count * 16)).cast("Q").tolist()
-    vectors = list(zip(words[::2], words[1::2], strict=True))
-    if any(length > SSIZE_MAX for _, length in vectors):
-        raise LinuxError(Errno.EINVAL, "a length is negative")
-    return vectors
 
 
 def mm_access(current: Task, task: Task) -> MmStruct:
@@ -85,37 +73,66 @@ def mm_access(current: Task, task: Task) -> MmStruct:
 def _copy(
     current: Task, mm: MmStruct, local: list[tuple[int, int]], remote: list[tuple[int, int]], vm_write: bool
 ) -> int:
-    k = current.kernel
-    total = 0
-    at, room = local[0]
-    i = 0
+    """Copy until one of the sides is used up or a bad address is met; raises EFAULT if that is at the first byte."""
+    segments = [(base, length) for base, length in local if length]
+    buf = uaccess.IovBuffer(current, segments, sum([length for _, length in segments]))
+    done = 0
     for address, length in remote:
-        while length:
-            while not room:
-                i += 1
-                if i == len(local):
-                    return total
-                at, room = local[i]
-            part = min(length, room, 65536)
+        end = address + length
+        while address < end and done < buf.total:
+            stop = min(end, (address & PAGE_MASK) + _PAGES_PER_LOOP * PAGE_SIZE)
+            want = min(stop - address, buf.total - done)
+            moved = _copy_pages(current, mm, address, stop, buf, done, want, vm_write)
+            done += moved
+            if moved < want:
+                if not done:
+                    raise LinuxError(Errno.EFAULT, "bad address")
+                return done
+            address += moved
+    return done
+
+
+def _copy_pages(
+    current: Task, mm: MmStruct, address: int, stop: int, buf: uaccess.IovBuffer, done: int, want: int, vm_write: bool
+) -> int:
+    """Copy want bytes at address; returns how many before a bad one (process_vm_rw_pages).
+
+    The other side's pages up to stop must all be there before the first byte is copied, wanted or not.
+    """
+    if not _present(current, mm, address, stop, vm_write):
+        return 0
+    k = current.kernel
+    moved = 0
+    while moved < want:
+        part = min(PAGE_SIZE - (address & ~PAGE_MASK), want - moved)
+        try:
+            if vm_write:
+                data = uaccess.copy_from_user_partial(current, buf, part, done + moved)
+                gup.access_remote_vm(k, mm, address, len(data), data, force=False)
+                copied = len(data)
+            else:
+                got = gup.access_remote_vm(k, mm, address, part, force=False)
+                assert isinstance(got, bytes)
+                copied = uaccess.copy_to_user_partial(current, buf, got, done + moved)
+        except LinuxError:
+            break
+        moved += copied
+        if copied < part:
+            break
+        address += part
+    return moved
+
+
+def _present(current: Task, mm: MmStruct, start: int, end: int, write: bool) -> bool:
+    """Fault in the pages of [start, end); returns whether all could be had (get_user_pages)."""
+    k = current.kernel
+    with mm.mmap_sem.read():
+        for address in range(start & PAGE_MASK, end, PAGE_SIZE):
+            vma = mmap.find_extend_vma(current, mm, address)
+            if vma is None:
+                return False
             try:
-                if vm_write:
-                    data = uaccess.copy_from_user(current, at, part)
-                    done = gup.access_remote_vm(k, mm, address, part, data, force=False)
-                    assert isinstance(done, int)
-                else:
-                    got = gup.access_remote_vm(k, mm, address, part, force=False)
-                    assert isinstance(got, bytes)
-                    done = len(got)
-                    uaccess.copy_to_user(current, at, got)
+                gup.get_user_page(k, mm, vma, address, write, False)
             except LinuxError:
-                if total:
-                    return total
-                raise
-            total += done
-            if done < part:
-                if total:
-                    return total
-                raise LinuxError(Errno.EFAULT, f"bad address {address + done:#x} in the other process")
-            address, length = address + done, length - done
-            at, room = at + done, room - done
-    return total
+                return False
+    return True

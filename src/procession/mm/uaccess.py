@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from procession.include.linux.types import UserPtr
 
 __all__ = (
+    "IovBuffer",
     "access_ok",
     "clear_user",
     "copy_from_user",
@@ -95,29 +96,30 @@ def _user_pages(current: Task, ptr: int, n: int, want: int) -> Iterator[slice]:
         address += part
 
 
-def copy_from_user_partial(current: Task, ptr: UserPtr, n: int) -> bytes:
-    """Return the first n bytes at ptr, or those before the first bad page; raises EFAULT if there are none."""
+def copy_from_user_partial(current: Task, ptr: UserPtr, n: int, offset: int = 0) -> bytes:
+    """Return the first n bytes at ptr + offset, or those before the first bad page; raises EFAULT if there are none."""
     if current.kernel.fault_attr is not None:
         should_fail_usercopy(current.kernel, "copy_from_user")
-    return _load(current, ptr, n)
+    if isinstance(ptr, int):
+        return _load(current, ptr + offset, n)
+    return ptr.load_partial(offset, n) if isinstance(ptr, IovBuffer) else ptr.load(offset, n)
 
 
-def _load(current: Task, ptr: UserPtr, n: int) -> bytes:
-    if not isinstance(ptr, int):
-        return ptr.load(0, n)
+def _load(current: Task, ptr: int, n: int) -> bytes:
     if n <= 0:
         return b""
     phys = current.kernel.frames.phys
     return b"".join([phys[page].tobytes() for page in _user_pages(current, ptr, n, _READ)])
 
 
-def copy_from_user(current: Task, ptr: UserPtr, n: int) -> bytes:
-    """Return n bytes at ptr; raises EFAULT."""
+def copy_from_user(current: Task, ptr: UserPtr, n: int, offset: int = 0) -> bytes:
+    """Return n bytes at ptr + offset; raises EFAULT."""
     k = current.kernel
     if k.fault_attr is not None:
         should_fail_usercopy(k, "copy_from_user")
     if not isinstance(ptr, int):
-        return ptr.load(0, n)
+        return ptr.load(offset, n)
+    ptr += offset
     mm = current.mm
     if mm is not None and 0 < n <= PAGE_SIZE - (ptr & _OFFSET):
         at = _user_frame(current, mm, ptr, _READ)
@@ -127,23 +129,25 @@ def copy_from_user(current: Task, ptr: UserPtr, n: int) -> bytes:
 
 def load(current: Task, ptr: UserPtr, n: int) -> bytes:
     """Ours: copy_from_user for a program's own accesses, which are not the kernel's to refuse; raises EFAULT."""
-    data = _load(current, ptr, n)
+    data = _load(current, ptr, n) if isinstance(ptr, int) else ptr.load(0, n)
     if len(data) < n:
         raise LinuxError(Errno.EFAULT, f"only {len(data)} of {n} bytes are there")
     return data
 
 
-def copy_to_user_partial(current: Task, ptr: UserPtr, data: bytes) -> int:
-    """Store data at ptr up to the first bad page; returns bytes stored; raises EFAULT if that is none of some."""
+def copy_to_user_partial(current: Task, ptr: UserPtr, data: bytes, offset: int = 0) -> int:
+    """Store data at ptr + offset up to the first bad page; returns bytes stored; raises EFAULT if none of some are."""
     if current.kernel.fault_attr is not None:
         should_fail_usercopy(current.kernel, "copy_to_user")
-    return _store(current, ptr, data)
+    if isinstance(ptr, int):
+        return _store(current, ptr + offset, data)
+    if isinstance(ptr, IovBuffer):
+        return ptr.store_partial(offset, data)
+    ptr.store(offset, data)
+    return len(data)
 
 
-def _store(current: Task, ptr: UserPtr, data: bytes) -> int:
-    if not isinstance(ptr, int):
-        ptr.store(0, data)
-        return len(data)
+def _store(current: Task, ptr: int, data: bytes) -> int:
     if not data:
         return 0
     phys = current.kernel.frames.phys
@@ -175,7 +179,9 @@ def copy_to_user(current: Task, ptr: UserPtr, data: bytes, offset: int = 0) -> N
 
 def store(current: Task, ptr: UserPtr, data: bytes) -> None:
     """Ours: copy_to_user for a program's own accesses, which are not the kernel's to refuse; raises EFAULT."""
-    if _store(current, ptr, data) < len(data):
+    if not isinstance(ptr, int):
+        ptr.store(0, data)
+    elif _store(current, ptr, data) < len(data):
         raise LinuxError(Errno.EFAULT, f"bad address in {ptr:#x}+{len(data):#x}")
 
 
@@ -261,3 +267,89 @@ def strnlen_user(current: Task, ptr: int, maxlen: int) -> bytes | None:
 def user_pointer_ok(current: Task, ptr: UserPtr, n: int) -> bool:
     """Whether ptr could be valid for n bytes, without touching it (access_ok)."""
     return access_ok(ptr, n) if isinstance(ptr, int) else n <= len(ptr)
+
+
+class IovBuffer:
+    """The pieces of current's memory that a struct iovec array names, as if they were one (struct iov_iter).
+
+    segments: (address, length in bytes) of each.  total: the sum of the lengths.
+    """
+
+    __slots__ = ("current", "segments", "total")
+
+    def __init__(self, current: Task, segments: list[tuple[int, int]], total: int) -> None:
+        self.current = current
+        self.segments = segments
+        self.total = total
+
+    def __len__(self) -> int:
+        return self.total
+
+    def __bool__(self) -> bool:
+        return True
+
+    def _pieces(self, offset: int, size: int) -> list[tuple[int, int]]:
+        """Return (address, length) of what [offset, offset + size) covers."""
+        pieces = []
+        for base, length in self.segments:
+            if offset >= length:
+                offset -= length
+                continue
+            part = min(size, length - offset)
+            pieces.append((base + offset, part))
+            size -= part
+            offset = 0
+            if not size:
+                break
+        return pieces
+
+    def segment_end(self, offset: int) -> int:
+        """Return where the piece that holds byte offset ends, as an offset."""
+        end = 0
+        for _, length in self.segments:
+            end += length
+            if offset < end:
+                break
+        return end
+
+    def load(self, offset: int, size: int) -> bytes:
+        """Gather size bytes; raises EFAULT."""
+        data = self.load_partial(offset, size) if size else b""
+        if len(data) < size:
+            raise LinuxError(Errno.EFAULT, f"only {len(data)} of {size} bytes are there")
+        return data
+
+    def load_partial(self, offset: int, size: int) -> bytes:
+        """Gather size bytes, or those before the first bad page; raises EFAULT if there are none."""
+        parts: list[bytes] = []
+        for base, part in self._pieces(offset, size):
+            try:
+                data = _load(self.current, base, part)
+            except LinuxError:
+                if not parts:
+                    raise
+                break
+            parts.append(data)
+            if len(data) < part:
+                break
+        return b"".join(parts)
+
+    def store(self, offset: int, data: bytes) -> None:
+        """Scatter data; raises EFAULT, perhaps with a part stored."""
+        if data and self.store_partial(offset, data) < len(data):
+            raise LinuxError(Errno.EFAULT, "a bad address among the pieces")
+
+    def store_partial(self, offset: int, data: bytes) -> int:
+        """Scatter data up to the first bad page; returns bytes stored; raises EFAULT if that is none of some."""
+        done = 0
+        for base, part in self._pieces(offset, len(data)):
+            try:
+                stored = _store(self.current, base, data[done : done + part])
+            except LinuxError:
+                if not done:
+                    raise
+                break
+            done += stored
+            if stored < part:
+                break
+        return done

@@ -13,7 +13,7 @@ from procession.include.asm.ioctls import FIONREAD
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_CLOEXEC, O_NONBLOCK, O_RDWR, FdPair
 from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_IFDIR, S_IFSOCK, Dentry, File, Inode, PathRef
-from procession.include.linux.limits import UIO_MAXIOV
+from procession.include.linux.limits import INT_MAX, UIO_MAXIOV
 from procession.include.linux.magic import SOCKFS_MAGIC
 from procession.include.linux.net import AF_MAX, SOCK_MAX, SOCK_TYPE_MASK, Scm
 from procession.include.linux.printk import KERN_INFO
@@ -56,16 +56,17 @@ from procession.include.linux.socket import (
 )
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, InBuf, Int, OutBuf, SizeT, UserPtr
+from procession.include.linux.undo import Undo
 from procession.mm import uaccess
 from procession.net import scm as net_scm
-from procession.net.iovec import UserMessage
-from procession.net.unix import af_unix
+from procession.net.unix import af_unix, receive
 from procession.net.unix.sock import SHUTDOWN_MASK, SK_WMEM_MAX, TCP_LISTEN
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import PollTable
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
+    from procession.net.unix.receive import Received
     from procession.net.unix.sock import UnixSock
 
 __all__ = (
@@ -96,24 +97,25 @@ SO_SNDTIMEO: Final = 21
 SIOCOUTQ: Final = 0x5411
 _ADDRESS_MAX: Final = 128
 _OPTMEM_MAX: Final = 20480
-_LARGE: Final = 65536
 _MSGHDR: Final = struct.Struct("<QI4xQQQQI4x")
 
 
 class SocketFile(File):
     """A socket's open file."""
 
+    f_op_aio = True
+
     async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
-        """Receive."""
-        data, _, scm = await af_unix.unix_recvmsg(current, self.private_data, count, _flags(self, 0))
-        net_scm.scm_destroy(current, scm)
-        uaccess.copy_to_user(current, buf, data)
-        return len(data)
+        """Receive; 0 bytes are there at once (sock_aio_read)."""
+        if not count:
+            return 0
+        got = await receive.unix_recvmsg(current, self.private_data, buf, count, _flags(self, 0))
+        net_scm.scm_destroy(current.kernel, current, got.cookie)
+        return got.size
 
     async def write(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
         """Send."""
-        data = _message(current, buf, count)
-        return await af_unix.unix_sendmsg(current, self.private_data, data, Scm(), _flags(self, 0), to=None)
+        return await af_unix.unix_sendmsg(current, self.private_data, buf, count, Scm(), _flags(self, 0), to=None)
 
     def poll(self, current: Task, table: PollTable | None) -> int:
         """Report what can be done without waiting."""
@@ -136,7 +138,8 @@ class SocketFile(File):
 
     def release(self, current: Task | None) -> None:
         """Close the connection."""
-        af_unix.unix_release(self.private_data)
+        if self.private_data is not None:
+            af_unix.unix_release(self.private_data)
 
 
 def _flags(file: File, flags: int) -> int:
@@ -151,8 +154,8 @@ def sock_init(k: Kernel) -> None:
     k.printk(f"NET: Registered protocol family {AF_UNIX}", KERN_INFO)
 
 
-def sock_alloc_file(current: Task, sk: UnixSock, flags: int) -> SocketFile:
-    """Return the open file of a socket; raises ENFILE."""
+def sock_alloc_file(current: Task, sk: UnixSock | None, flags: int) -> SocketFile:
+    """Return the open file of a socket, None if that is still to come; raises ENFILE."""
     k = current.kernel
     sb = k.net.sock_mnt.mnt_sb
     cred = current.cred
@@ -216,10 +219,16 @@ def sys_socketpair(current: Task, family: FamilyArg, type: SockTypeArg, protocol
     a, flags = sock_create(current, family, type, protocol)
     b, _ = sock_create(current, family, type, protocol)
     af_unix.unix_socketpair(current, a, b)
-    fd1 = sock_map_fd(current, a, flags)
+    try:
+        fd1 = sock_map_fd(current, a, flags)
+    except LinuxError:
+        af_unix.unix_release(a)
+        af_unix.unix_release(b)
+        raise
     try:
         fd2 = sock_map_fd(current, b, flags)
     except LinuxError:
+        af_unix.unix_release(b)
         fs_file.close_fd(current, fd1)
         raise
     try:
@@ -241,14 +250,17 @@ def move_addr_to_kernel(current: Task, ptr: UserPtr, length: int) -> bytes:
     return uaccess.copy_from_user(current, ptr, length) if length else b""
 
 
-def move_addr_to_user(current: Task, address: bytes, ptr: UserPtr, lenptr: UserPtr) -> None:
-    """Store an address, as much of it as there is room for, and its real length; raises EINVAL, EFAULT."""
-    room = uaccess.get_user(current, lenptr, 4, signed=True)
+def move_addr_to_user(current: Task, address: bytes, ptr: UserPtr, lenptr: UserPtr, offset: int = 0) -> None:
+    """Store an address, as much of it as there is room for, and its real length; raises EINVAL, EFAULT.
+
+    The room, and then the length, is at lenptr + offset.
+    """
+    room = uaccess.get_user(current, lenptr, 4, True, offset)
     if room < 0:
         raise LinuxError(Errno.EINVAL, "length of an address")
     if room:
         uaccess.copy_to_user(current, ptr, address[:room])
-    uaccess.put_user(current, lenptr, len(address), 4)
+    uaccess.put_user(current, lenptr, len(address), 4, offset)
 
 
 def _name(sk: UnixSock | None) -> bytes:
@@ -279,19 +291,22 @@ async def sys_accept4(
     if flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK):
         raise LinuxError(Errno.EINVAL, "accept4: unknown flags")
     file = sockfd_lookup(current, fd)
-    current.held.append(file_table.get_file(file))
-    try:
-        server = await af_unix.unix_accept(current, file.private_data, nonblock=bool(file.f_flags & O_NONBLOCK))
-    finally:
-        current.held.pop()
-        file_table.fput(current, file)
-    newfd = sock_map_fd(current, server, flags)
-    if upeer_sockaddr:
+    # What can be refused for lack of descriptors is refused before a connection is taken.
+    newfd = fs_file.alloc_fd(current, 0, flags & O_CLOEXEC)
+    with Undo() as undo:
+        undo.push((fs_file.put_unused_fd, current, newfd))
+        newfile = sock_alloc_file(current, None, flags)
+        undo.push((file_table.fput, current, newfile))
+        current.held += (file_table.get_file(file), newfile)
         try:
+            server = await af_unix.unix_accept(current, file.private_data, nonblock=bool(file.f_flags & O_NONBLOCK))
+        finally:
+            del current.held[-2:]
+            file_table.fput(current, file)
+        newfile.private_data = server
+        if upeer_sockaddr:
             move_addr_to_user(current, _name(server.peer), upeer_sockaddr, upeer_addrlen)
-        except LinuxError:
-            fs_file.close_fd(current, newfd)
-            raise
+    fs_file.fd_install(current, newfd, newfile)
     return newfd
 
 
@@ -384,7 +399,7 @@ def sys_getsockopt(
     if level != SOL_SOCKET:
         raise LinuxError(Errno.EOPNOTSUPP, "a local socket has no protocol options")
     if optname == SO_PEERCRED:
-        value = struct.pack("<III", *sk.peercred)
+        value = net_scm.cred_to_ucred(current, sk.peer_pid, sk.peer_cred)
     elif optname == SO_LINGER:
         value = bytes(8)
     else:
@@ -418,31 +433,24 @@ def _option(sk: UnixSock, optname: int) -> int:
 # Data.
 
 
-def _message(current: Task, ptr: UserPtr, count: int) -> bytes | UserMessage:
-    """Return what to send; raises EFAULT, if it is much not before it is sent."""
-    if count <= _LARGE or not isinstance(ptr, int):
-        return uaccess.copy_from_user(current, ptr, count)
-    return UserMessage(current, [(ptr, count)])
-
-
 async def sock_sendmsg(
-    current: Task, file: SocketFile, data: bytes | UserMessage, scm: Scm, flags: int, to: bytes | None
+    current: Task, file: SocketFile, buf: UserPtr, size: int, scm: Scm, flags: int, to: bytes | None
 ) -> int:
-    """Send a message; the references of scm's files are consumed either way."""
+    """Send a message; the references of scm are consumed either way."""
     current.held += (file_table.get_file(file), scm)
     try:
-        return await af_unix.unix_sendmsg(current, file.private_data, data, scm, _flags(file, flags), to=to)
+        return await af_unix.unix_sendmsg(current, file.private_data, buf, size, scm, _flags(file, flags), to=to)
     finally:
         del current.held[-2:]
-        net_scm.scm_destroy(current, scm)
+        net_scm.scm_destroy(current.kernel, current, scm)
         file_table.fput(current, file)
 
 
-async def sock_recvmsg(current: Task, file: SocketFile, size: int, flags: int) -> tuple[bytes, int, Scm]:
+async def sock_recvmsg(current: Task, file: SocketFile, buf: UserPtr, size: int, flags: int) -> Received:
     """Receive a message; see unix_recvmsg."""
     current.held.append(file_table.get_file(file))
     try:
-        return await af_unix.unix_recvmsg(current, file.private_data, size, _flags(file, flags))
+        return await receive.unix_recvmsg(current, file.private_data, buf, size, _flags(file, flags))
     finally:
         current.held.pop()
         file_table.fput(current, file)
@@ -454,9 +462,8 @@ async def sys_sendto(
 ) -> int:
     """Send a message, perhaps to an address (sendto(2))."""
     file = sockfd_lookup(current, fd)
-    to = move_addr_to_kernel(current, addr, addr_len) if addr else None
-    data = _message(current, buff, len)
-    return await sock_sendmsg(current, file, data, Scm(), flags, to)
+    to = move_addr_to_kernel(current, addr, addr_len) if addr else b""
+    return await sock_sendmsg(current, file, buff, min(len, INT_MAX), Scm(), flags, to or None)
 
 
 @syscall
@@ -465,59 +472,63 @@ async def sys_recvfrom(
 ) -> int:
     """Receive a message, and perhaps its sender's address (recvfrom(2))."""
     file = sockfd_lookup(current, fd)
-    data, _, scm = await sock_recvmsg(current, file, size, flags)
-    net_scm.scm_destroy(current, scm)
-    uaccess.copy_to_user(current, ubuf, data)
-    sk: UnixSock = file.private_data
-    stream = sk.type == SOCK_STREAM
+    got = await sock_recvmsg(current, file, ubuf, min(size, INT_MAX), flags)
+    net_scm.scm_destroy(current.kernel, current, got.cookie)
     if addr:
-        move_addr_to_user(current, b"" if stream else scm.name, addr, addr_len)
-    return len(data)
+        move_addr_to_user(current, got.name, addr, addr_len)
+    return got.size
 
 
-def _iovec(current: Task, ptr: int, count: int) -> list[tuple[int, int]]:
-    """Read an array of (address, length); raises EMSGSIZE, EFAULT."""
-    if count > UIO_MAXIOV:
-        raise LinuxError(Errno.EMSGSIZE, "too many pieces")
+def verify_iovec(current: Task, ptr: int, count: int) -> uaccess.IovBuffer:
+    """Return the pieces of memory that an array of (address, length) names, cut to INT_MAX bytes; raises EFAULT."""
     raw = uaccess.copy_from_user(current, ptr, 16 * count) if count else b""
-    return [(base, length) for base, length in struct.iter_unpack("<QQ", raw)]
+    segments = []
+    room = INT_MAX
+    for base, length in struct.iter_unpack("<QQ", raw):
+        part = min(length, room)
+        room -= part
+        segments.append((base, part))
+    return uaccess.IovBuffer(current, segments, INT_MAX - room)
+
+
+def _read_msghdr(current: Task, msg: UserPtr) -> tuple[int, int, int, int, int, int]:
+    """Return name, its length, iov, its length, control, its length of a struct msghdr; raises EFAULT, EMSGSIZE."""
+    name, namelen, iov, iovlen, control, controllen, _ = _MSGHDR.unpack(uaccess.copy_from_user(current, msg, 56))
+    if iovlen > UIO_MAXIOV:
+        raise LinuxError(Errno.EMSGSIZE, "too many pieces")
+    return name, namelen, iov, iovlen, control, controllen
 
 
 @syscall
 async def sys_sendmsg(current: Task, fd: Fd, msg: MsgIn, flags: MsgArg) -> int:
     """Send pieces of memory as one message, with open files (sendmsg(2))."""
     file = sockfd_lookup(current, fd)
-    name, namelen, iov, iovlen, control, controllen, _ = _MSGHDR.unpack(uaccess.copy_from_user(current, msg, 56))
-    data = UserMessage(current, _iovec(current, iov, iovlen))
-    to = move_addr_to_kernel(current, name, namelen) if name else None
+    name, namelen, iov, iovlen, control, controllen = _read_msghdr(current, msg)
+    to = move_addr_to_kernel(current, name, namelen) if namelen else None
+    data = verify_iovec(current, iov, iovlen)
     scm = Scm()
     if controllen > _OPTMEM_MAX:
         raise LinuxError(Errno.ENOBUFS, "control messages")
     if controllen:
         scm = net_scm.scm_send(current, uaccess.copy_from_user(current, control, controllen))
-    return await sock_sendmsg(current, file, data if len(data) > _LARGE else data[:], scm, flags, to)
+    return await sock_sendmsg(current, file, data, data.total, scm, flags, to)
 
 
 @syscall
 async def sys_recvmsg(current: Task, fd: Fd, msg: MsgOut, flags: MsgArg) -> int:
     """Receive a message into pieces of memory, with open files and credentials (recvmsg(2))."""
     file = sockfd_lookup(current, fd)
-    name, namelen, iov, iovlen, control, controllen, _ = _MSGHDR.unpack(uaccess.copy_from_user(current, msg, 56))
-    pieces = _iovec(current, iov, iovlen)
-    data, full, scm = await sock_recvmsg(current, file, sum(length for _, length in pieces), flags)
-    at = 0
-    for base, length in pieces:
-        uaccess.copy_to_user(current, base, data[at : at + length])
-        at += length
+    name, namelen, iov, iovlen, control, controllen = _read_msghdr(current, msg)
+    data = verify_iovec(current, iov, iovlen)
+    got = await sock_recvmsg(current, file, data, data.total, flags)
     sk: UnixSock = file.private_data
-    stream = sk.type == SOCK_STREAM
+    controls = net_scm.MsgControl(control, controllen)
+    if not got.ended:
+        net_scm.scm_recv(current, got.cookie, controls, flags, passcred=sk.passcred)
+    if got.full > got.size:
+        controls.flags |= MSG_TRUNC
     if name:
-        address = b"" if stream else scm.name
-        uaccess.copy_to_user(current, name, address[:namelen])
-        uaccess.put_user(current, msg, len(address), 4, 8)
-    used, out_flags = net_scm.scm_recv(current, scm, control, controllen, flags, passcred=sk.passcred)
-    if full > len(data):
-        out_flags |= MSG_TRUNC
-    uaccess.put_user(current, msg, used, 8, 40)
-    uaccess.put_user(current, msg, out_flags | flags & MSG_CMSG_CLOEXEC, 4, 48)
-    return len(data)
+        move_addr_to_user(current, got.name if namelen else b"", name, msg, 8)
+    uaccess.put_user(current, msg, controls.flags | flags & MSG_CMSG_CLOEXEC, 4, 48)
+    uaccess.put_user(current, msg, controls.used, 8, 40)
+    return got.size

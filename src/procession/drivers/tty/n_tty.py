@@ -84,6 +84,13 @@ def reset_buffer_flags(tty: TtyStruct) -> None:
     n.echo_buf.clear()
     n.erasing = False
     n_tty_set_room(tty)
+    _check_unthrottle(tty)
+
+
+def _check_unthrottle(tty: TtyStruct) -> None:
+    """There is room for input: let those go on who wait for it at the other side."""
+    if tty.count:
+        tty_io.tty_unthrottle(tty)
 
 
 def n_tty_flush_buffer(tty: TtyStruct) -> None:
@@ -177,15 +184,10 @@ class _Reader:
 
     def put(self, current: Task, data: bytes) -> int:
         """Store bytes; returns how many, fewer than given at a bad address."""
-        buf = self.buf
-        if isinstance(buf, int):
-            try:
-                stored = uaccess.copy_to_user_partial(current, buf + self.done, data)
-            except LinuxError:
-                stored = 0
-        else:
-            buf.store(self.done, data)
-            stored = len(data)
+        try:
+            stored = uaccess.copy_to_user_partial(current, self.buf, data, self.done)
+        except LinuxError:
+            stored = 0
         self.done += stored
         self.nr -= stored
         return stored
@@ -277,8 +279,7 @@ def _copy_input(current: Task, tty: TtyStruct, n: NTty, reader: _Reader) -> None
         copy_from_read_buf(current, tty, n, reader)
     if n_tty_chars_in_buffer(tty) <= TTY_THRESHOLD_UNTHROTTLE:
         n_tty_set_room(tty)
-        if tty.count:
-            tty_io.tty_unthrottle(tty)
+        _check_unthrottle(tty)
 
 
 def _may_wait(current: Task, tty: TtyStruct, file: TtyFile, reader: _Reader) -> bool:

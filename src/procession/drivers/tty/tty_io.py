@@ -259,10 +259,7 @@ class TtyFile(File):
         while True:
             size = min(count - written, _CHUNK)
             try:
-                if isinstance(buf, int):
-                    data = uaccess.copy_from_user(current, buf + written, size)
-                else:
-                    data = buf.load(written, size)
+                data = uaccess.copy_from_user(current, buf, size, written)
                 written += await n_tty.n_tty_write(current, tty, self, data)
             except LinuxError:
                 if not written:

@@ -12,6 +12,7 @@ from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import S_IALLUGO, S_IFCHR, S_IFDIR, Inode, SuperBlock
+from procession.include.linux.idr import Ida
 from procession.include.linux.kdev_t import new_encode_dev
 from procession.include.linux.limits import UINT_MAX
 from procession.include.linux.magic import DEVPTS_SUPER_MAGIC
@@ -38,13 +39,13 @@ _NUMBERS: Final = {"uid": 0, "gid": 0, "mode": 8, "ptmxmode": 8, "max": 0}  # na
 
 
 class DevptsSuperBlock(SuperBlock):
-    """An instance. allocated: the numbers in use; opts: uid and gid are None for those of whoever opens."""
+    """An instance. allocated_ptys: the numbers in use; opts: uid and gid are None for those of whoever opens."""
 
-    __slots__ = ("allocated", "opts")
+    __slots__ = ("allocated_ptys", "opts")
 
     def __init__(self, k: Kernel) -> None:
         super().__init__(k, "devpts", fs_super.get_anon_bdev(k), DEVPTS_SUPER_MAGIC, s_blocksize=1024)
-        self.allocated: set[int] = set()
+        self.allocated_ptys = Ida()
         self.opts: dict[str, int | None] = {}
 
 
@@ -150,20 +151,17 @@ def pts_sb_from_inode(k: Kernel, inode: Inode) -> DevptsSuperBlock:
 
 def devpts_new_index(sb: DevptsSuperBlock) -> int:
     """Return the lowest free number; raises EIO if there are too many."""
-    index = 0
-    while index in sb.allocated:
-        index += 1
     k = sb.kernel
-    if index >= NR_UNIX98_PTY_MAX or k.tty.pty_count >= NR_UNIX98_PTY_MAX:
+    if k.tty.pty_count >= NR_UNIX98_PTY_MAX:
         raise LinuxError(Errno.EIO, "too many ptys")
-    sb.allocated.add(index)
+    index = sb.allocated_ptys.get_new()
     k.tty.pty_count += 1
     return index
 
 
 def devpts_kill_index(sb: DevptsSuperBlock, index: int) -> None:
     """Give a number back."""
-    sb.allocated.discard(index)
+    sb.allocated_ptys.remove(index)
     sb.kernel.tty.pty_count -= 1
 
 
@@ -186,4 +184,10 @@ def devpts_pty_kill(tty: TtyStruct) -> None:
         inode.tty = None
         inode.i_nlink -= 1
         tty.devpts_inode = None
-        del _root(inode.i_sb).entries[str(tty.index)]
+        name = str(tty.index)
+        del _root(inode.i_sb).entries[name]
+        assert inode.i_sb.s_root is not None
+        # If something is mounted on it, that is not to be met any more.
+        names = inode.i_sb.s_root.d_subdirs
+        if names is not None:
+            names.pop(name, None)

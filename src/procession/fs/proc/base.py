@@ -11,14 +11,27 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from procession.fs.proc import array, base_files, fd, generic, links, mem, mounts, namespaces, task_mmu
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import DT_DIR, DT_LNK, DT_REG, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, File, Inode, Kstat
+from procession.include.linux.fs import (
+    DT_DIR,
+    DT_LNK,
+    DT_REG,
+    MAX_LFS_FILESIZE,
+    S_IFDIR,
+    S_IFLNK,
+    S_IFMT,
+    S_IFREG,
+    File,
+    Inode,
+    Kstat,
+)
 from procession.include.linux.pid import PIDTYPE_PID
 from procession.include.linux.proc_fs import PidInode, ProcSuperBlock
 from procession.include.linux.sched import Task, same_thread_group
 from procession.kernel import pid
+from procession.mm import uaccess
 
 if TYPE_CHECKING:
-    from procession.include.linux.fs import MntNamespace, PathRef
+    from procession.include.linux.fs import PathRef
     from procession.include.linux.pid import Pid, PidNamespace
     from procession.include.linux.types import UserPtr
 
@@ -31,12 +44,16 @@ Store = Callable[[Task, Task, "UserPtr", int], int]
 
 
 class Entry(NamedTuple):
-    """One name in a process's directory (struct pid_entry)."""
+    """One name in a process's directory (struct pid_entry).
+
+    file: what it is when it is open.
+    """
 
     mode: int
     show: Show | None = None
     store: Store | None = None
     make: Callable[[ProcSuperBlock, Pid], Inode] | None = None
+    file: type[generic.ProcFile] = generic.ProcFile
 
 
 class PidFile(PidInode):
@@ -48,7 +65,7 @@ class PidFile(PidInode):
 
     def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
         """Return the open file; reading it raises ESRCH once the task is gone."""
-        return generic.ProcFile(path, flags, mode, self._show, self._store if self.entry.store else None)
+        return self.entry.file(path, flags, mode, self._show, self._store if self.entry.store else None)
 
     def _show(self, current: Task) -> bytes:
         task = self.task()
@@ -202,11 +219,30 @@ def proc_pid_readdir(sb: ProcSuperBlock) -> list[tuple[str, int, int]]:
 # The tables.
 
 
+class _EnvironFile(generic.BufferFile):
+    """An open environ."""
+
+    def _copy(self, current: Task, buf: UserPtr, chunk: bytes) -> int:
+        """Copy all of it (environ_read)."""
+        uaccess.copy_to_user(current, buf, chunk)
+        return len(chunk)
+
+
+class _OomScoreAdjFile(generic.BufferFile):
+    """An open oom_score_adj, which has default_llseek."""
+
+    maxbytes = MAX_LFS_FILESIZE
+
+
 def _link(get: links.GetLink) -> Entry:
     return Entry(S_IFLNK | 0o777, make=lambda sb, p: links.PidLink(sb, p, get))
 
 
-def _mounts(show: Callable[[MntNamespace, PathRef], bytes]) -> Entry:
+def _inf(mode: int, show: Show, store: Store | None = None) -> Entry:
+    return Entry(mode, show, store, file=generic.BufferFile)
+
+
+def _mounts(show: mounts.ShowMounts) -> Entry:
     return Entry(0o444, make=lambda sb, p: mounts.MountsInode(sb, p, show))
 
 
@@ -221,15 +257,15 @@ def tid_base_stuff() -> dict[str, Entry]:
         "fd": _directory(0o500, fd.FdDir),
         "fdinfo": _directory(0o500, fd.FdinfoDir),
         "ns": _directory(0o511, namespaces.NsDir),
-        "environ": Entry(0o400, base_files.environ),
-        "auxv": Entry(0o400, base_files.proc_pid_auxv),
+        "environ": Entry(0o400, base_files.environ, file=_EnvironFile),
+        "auxv": _inf(0o400, base_files.proc_pid_auxv),
         "status": Entry(0o444, array.proc_pid_status),
         "personality": Entry(0o444, base_files.proc_pid_personality),
-        "limits": Entry(0o444, base_files.proc_pid_limits),
+        "limits": _inf(0o444, base_files.proc_pid_limits),
         "sched": Entry(0o644, base_files.sched_show, base_files.sched_write),
         "comm": Entry(0o644, base_files.comm_show, base_files.comm_write),
-        "syscall": Entry(0o444, base_files.proc_pid_syscall),
-        "cmdline": Entry(0o444, base_files.proc_pid_cmdline),
+        "syscall": _inf(0o444, base_files.proc_pid_syscall),
+        "cmdline": _inf(0o444, base_files.proc_pid_cmdline),
         "stat": Entry(0o444, array.proc_tid_stat),
         "statm": Entry(0o444, array.proc_pid_statm),
         "maps": Entry(0o444, task_mmu.show_maps),
@@ -240,13 +276,15 @@ def tid_base_stuff() -> dict[str, Entry]:
         "mounts": _mounts(mounts.show_vfsmnt),
         "mountinfo": _mounts(mounts.show_mountinfo),
         "smaps": Entry(0o444, task_mmu.show_smaps),
-        "wchan": Entry(0o444, base_files.proc_pid_wchan),
+        "wchan": _inf(0o444, base_files.proc_pid_wchan),
         "stack": Entry(0o444, base_files.proc_pid_stack),
         "cgroup": Entry(0o444, base_files.proc_cgroup_show),
-        "oom_score": Entry(0o444, base_files.proc_oom_score),
-        "oom_adj": Entry(0o644, base_files.oom_adjust_show, base_files.oom_adjust_write),
-        "oom_score_adj": Entry(0o644, base_files.oom_score_adj_show, base_files.oom_score_adj_write),
-        "io": Entry(0o400, base_files.proc_tid_io_accounting),
+        "oom_score": _inf(0o444, base_files.proc_oom_score),
+        "oom_adj": _inf(0o644, base_files.oom_adjust_show, base_files.oom_adjust_write),
+        "oom_score_adj": Entry(
+            0o644, base_files.oom_score_adj_show, base_files.oom_score_adj_write, file=_OomScoreAdjFile
+        ),
+        "io": _inf(0o400, base_files.proc_tid_io_accounting),
     }
 
 
@@ -255,5 +293,5 @@ def tgid_base_stuff() -> dict[str, Entry]:
     """Return the entries of a process's directory: those of a thread, and its threads."""
     table = {"task": _directory(0o555, TaskDir), **tid_base_stuff()}
     table["stat"] = Entry(0o444, array.proc_tgid_stat)
-    table["io"] = Entry(0o400, base_files.proc_io_accounting)
+    table["io"] = _inf(0o400, base_files.proc_io_accounting)
     return table

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import namei
 from procession.fs.proc import generic, links
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_CLOEXEC
-from procession.include.linux.fs import DT_LNK, DT_REG, FMODE_READ, FMODE_WRITE, S_IFDIR, S_IFLNK, S_IFREG, File, Inode
+from procession.include.linux.fdtable import fd_isset
+from procession.include.linux.fs import (
+    DT_LNK,
+    DT_REG,
+    FMODE_LSEEK,
+    FMODE_PREAD,
+    FMODE_PWRITE,
+    FMODE_READ,
+    FMODE_WRITE,
+    S_IFDIR,
+    S_IFLNK,
+    S_IFREG,
+    File,
+    Inode,
+)
 from procession.include.linux.proc_fs import PidInode
 from procession.kernel import pid as kernel_pid
 
@@ -19,6 +33,8 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = ("FdDir", "FdLink", "FdinfoDir", "FdinfoFile", "fd_file", "fdinfo_text")
+
+_SEEKABLE: Final = FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE
 
 
 def fd_file(task: Task | None, fd: int) -> File | None:
@@ -62,15 +78,15 @@ class FdinfoFile(PidInode):
         self.fd = fd
 
     def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
-        """Return the open file."""
-        return generic.ProcFile(path, flags, mode, self._show)
+        """Return the open file, in which one cannot move."""
+        return generic.BufferFile(path, flags, mode & ~_SEEKABLE, self._show)
 
     def _show(self, current: Task) -> bytes:
         task = self.task()
         file = fd_file(task, self.fd)
         if file is None or task is None or task.files is None:
             raise LinuxError(Errno.ENOENT, f"descriptor {self.fd}")
-        return fdinfo_text(file, cloexec=bool(task.files.close_on_exec >> self.fd & 1))
+        return fdinfo_text(file, cloexec=fd_isset(self.fd, task.files.close_on_exec))
 
 
 class _Fds(PidInode):
@@ -114,7 +130,7 @@ class _Fds(PidInode):
             raise LinuxError(Errno.ENOENT, "the task is gone")
         if task.files is None:
             return []
-        return [(str(fd), self._child(fd).i_ino, self.d_type) for fd, f in enumerate(task.files.fd) if f is not None]
+        return [(str(fd), self._child(fd).i_ino, self.d_type) for fd, _ in task.files.open_files()]
 
 
 class FdDir(_Fds):

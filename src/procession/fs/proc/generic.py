@@ -1,22 +1,30 @@
-"""Files of /proc that are made of text (fs/proc/generic.c, fs/seq_file.c)."""
+"""Files of /proc that are made of text (fs/proc/generic.c, fs/seq_file.c, fs/libfs.c)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import S_IFREG, File
+from procession.include.linux.fs import (
+    DEFAULT_POLLMASK,
+    FMODE_PWRITE,
+    MAX_NON_LFS,
+    S_IFREG,
+    File,
+    generic_file_llseek,
+    seq_lseek,
+)
 from procession.include.linux.proc_fs import ProcInode
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
-    from procession.include.linux.fs import PathRef
+    from procession.include.linux.fs import PathRef, PollTable
     from procession.include.linux.proc_fs import ProcSuperBlock
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
 
-__all__ = ("ProcFile", "ProcReg")
+__all__ = ("BufferFile", "ProcFile", "ProcReg", "ProcRegFile")
 
 
 Show = Callable[["Task"], bytes]
@@ -25,62 +33,111 @@ Store = Callable[["Task", "UserPtr", int], int]
 
 
 class ProcReg(ProcInode):
-    """A file whose contents a function makes; another may take what is written."""
+    """A file about the machine, whose contents a function makes.
 
-    def __init__(self, sb: ProcSuperBlock, mode: int, show: Show, store: Store | None = None) -> None:
+    pollmask: what poll(2) says of it.
+    """
+
+    def __init__(self, sb: ProcSuperBlock, mode: int, show: Show, *, pollmask: int = DEFAULT_POLLMASK) -> None:
         super().__init__(sb, S_IFREG | mode)
         self.show = show
-        self.store = store
+        self.pollmask = pollmask
 
     def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
         """Return the open file."""
-        return ProcFile(path, flags, mode, self.show, self.store)
+        file = ProcRegFile(path, flags, mode, self.show)
+        file.pollmask = self.pollmask
+        return file
 
     def truncate(self, size: int) -> None:
         """Accept O_TRUNC, as a shell's > uses it: there is nothing to cut."""
 
 
 class ProcFile(File):
-    """An open file of /proc. The text is made when it is read from its start, and again after a seek there."""
+    """An open file of /proc, as by seq_file.
+
+    The text is made when it is read from its start, and again after a seek there. What a store function takes is
+    written to it, whatever the position.
+    """
+
+    seq: ClassVar[bool] = True
 
     def __init__(self, path: PathRef, flags: int, mode: int, show: Show, store: Store | None = None) -> None:
-        super().__init__(path, flags, mode)
+        # seq_open() has no positions for writing.
+        super().__init__(path, flags, mode & ~FMODE_PWRITE if self.seq else mode)
         self.show = show
         self.store = store
         self.text: bytes | None = None
 
+    def has_op(self, *, write: bool) -> bool:
+        """Whether it can be read, or written."""
+        return not write or self.store is not None
+
     async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
-        """Copy a part of the text out; raises what the function that makes it does."""
+        """Copy a part of the text out; raises EFAULT, and what the function that makes it does."""
         at = self.f_pos if pos is None else pos
         if not at or self.text is None:
             self.text = self.show(current)
         chunk = self.text[at : at + count]
-        if chunk:
-            uaccess.copy_to_user(current, buf, chunk)
+        done = self._copy(current, buf, chunk) if chunk else 0
         if pos is None:
-            self.f_pos = at + len(chunk)
+            self.f_pos = at + done
+        return done
+
+    def _copy(self, current: Task, buf: UserPtr, chunk: bytes) -> int:
+        """Copy all of it (seq_read)."""
+        uaccess.copy_to_user(current, buf, chunk)
         return len(chunk)
 
     async def write(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
-        """Hand what is written to the file's function, whatever the position; raises EIO if it has none."""
+        """Hand what is written to the file's function; raises what that does, EINVAL if there is none."""
         if self.store is None:
-            raise LinuxError(Errno.EIO, "cannot be written")
+            raise LinuxError(Errno.EINVAL, "cannot be written")
         taken = self.store(current, buf, count)
         if pos is None:
             self.f_pos += taken
         return taken
 
     def llseek(self, current: Task, offset: int, whence: int) -> int:
-        """Move f_pos, from the start or from where it is (seq_lseek); raises EINVAL."""
-        if whence == 1:
-            offset += self.f_pos
-        elif whence != 0:
-            raise LinuxError(Errno.EINVAL, "/proc: no seek from the end")
-        if offset < 0:
-            raise LinuxError(Errno.EINVAL, "before the start")
-        self.f_pos = offset
-        return offset
+        """Move f_pos, from the start or from where it is; raises EINVAL."""
+        return seq_lseek(self, offset, whence)
 
     async def ioctl(self, current: Task, cmd: int, arg: Any) -> int:
         """There is none; raises ENOTTY."""
         raise LinuxError(Errno.ENOTTY, "/proc")
+
+
+class BufferFile(ProcFile):
+    """An open file of /proc whose text is in one buffer (simple_read_from_buffer).
+
+    maxbytes: how far one can move in it.
+    """
+
+    seq = False
+    maxbytes: int = MAX_NON_LFS
+
+    def _copy(self, current: Task, buf: UserPtr, chunk: bytes) -> int:
+        """Copy as much as there is good memory for."""
+        return uaccess.copy_to_user_partial(current, buf, chunk)
+
+    def llseek(self, current: Task, offset: int, whence: int) -> int:
+        """Move f_pos; the end is at 0. Raises EINVAL, ENXIO."""
+        return generic_file_llseek(self, offset, whence, self.maxbytes)
+
+
+class ProcRegFile(ProcFile):
+    """An open file about the machine (proc_reg_file_ops): writing is EIO, since /proc has it and the file has not."""
+
+    pollmask: int = DEFAULT_POLLMASK
+
+    def has_op(self, *, write: bool) -> bool:
+        """Whether it can be read, or written: both as far as is known beforehand."""
+        return True
+
+    async def write(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
+        """Raise EIO."""
+        raise LinuxError(Errno.EIO, "cannot be written")
+
+    def poll(self, current: Task, table: PollTable | None) -> int:
+        """Report what its kind of file does."""
+        return self.pollmask

@@ -25,8 +25,8 @@ def locks_show(current: Task) -> bytes:
     inodes: dict[Inode, None] = {}
     for p in current.kernel.tasks:
         for t in p.signal.threads:
-            for file in t.files.fd if t.files is not None else ():
-                if file is not None and file.inode.i_flock:
+            for _, file in t.files.open_files() if t.files is not None else ():
+                if file.inode.i_flock:
                     inodes[file.inode] = None
     lines = []
     number = 0

@@ -40,6 +40,8 @@ class MemInode(PidInode):
 class MemFile(File):
     """An open mem file; the position is the address."""
 
+    f_unsigned_offset = True
+
     def _check_mem_permission(self, current: Task) -> Task:
         """Return the task if it is current, or stopped with current as its tracer.
 
@@ -70,28 +72,30 @@ class MemFile(File):
 
     def _transfer(self, current: Task, buf: UserPtr, count: int, pos: int | None, *, write: bool) -> int:
         task = self._check_mem_permission(current)
-        address = self.f_pos if pos is None else pos
-        done = 0
-        while done < count:
-            chunk = min(count - done, PAGE_SIZE)
-            if write:
-                data = uaccess.copy_from_user(current, buf, done + chunk)[done:]
-                moved = gup.access_process_vm(task, address + done, chunk, data)
-                assert isinstance(moved, int)
-            else:
-                got = gup.access_process_vm(task, address + done, chunk)
-                assert isinstance(got, bytes)
-                moved = len(got)
-                if moved:
-                    uaccess.copy_to_user(current, buf, got, done)
-            if not moved:
-                if not done:
-                    raise LinuxError(Errno.EIO, f"no memory at {address:#x}")
-                break
-            done += moved
-        if pos is None:
-            self.f_pos = address + done
-        return done
+        address = start = self.f_pos if pos is None else pos
+        try:
+            while address - start < count:
+                chunk = min(count - (address - start), PAGE_SIZE)
+                if write:
+                    data = uaccess.copy_from_user(current, buf, chunk, address - start)
+                    moved = gup.access_process_vm(task, address, chunk, data)
+                    assert isinstance(moved, int)
+                else:
+                    got = gup.access_process_vm(task, address, chunk)
+                    assert isinstance(got, bytes)
+                    moved = len(got)
+                    if moved:
+                        uaccess.copy_to_user(current, buf, got, address - start)
+                if not moved:
+                    if address == start:
+                        raise LinuxError(Errno.EIO, f"no memory at {address:#x}")
+                    break
+                address += moved
+        finally:
+            # A bad buffer is EFAULT, whatever was moved before; that has moved the position nevertheless.
+            if pos is None:
+                self.f_pos = address
+        return address - start
 
     def llseek(self, current: Task, offset: int, whence: int) -> int:
         """Set the address; raises EINVAL for SEEK_END."""

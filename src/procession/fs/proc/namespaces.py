@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from procession.fs import file as fs_file
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import DT_REG, S_IFDIR, S_IFREG, File, Inode
+from procession.include.linux.fs import DT_REG, FMODE_LSEEK, S_IFDIR, S_IFREG, DirFile, File, Inode
 from procession.include.linux.nsproxy import IpcNamespace, NetNamespace, Nsproxy, UtsNamespace
 from procession.include.linux.proc_fs import PidInode
 from procession.kernel import ptrace
@@ -53,6 +53,10 @@ class NsDir(PidInode):
 
     def __init__(self, sb: ProcSuperBlock, pid: Pid) -> None:
         super().__init__(sb, pid, S_IFDIR | 0o511, 2)
+
+    def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
+        """Return the open directory, in which one cannot move: it has no llseek."""
+        return DirFile(path, flags, mode & ~FMODE_LSEEK)
 
     def _task(self, current: Task) -> Task:
         task = self.task()

@@ -25,7 +25,7 @@ from procession.fs.proc import (
     version,
 )
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import DT_LNK, Inode
+from procession.include.linux.fs import DT_LNK, MAX_LFS_FILESIZE, POLLIN, POLLRDNORM, Inode
 from procession.include.linux.magic import PROC_SUPER_MAGIC
 from procession.include.linux.proc_fs import ProcDir, ProcLink, ProcSuperBlock
 from procession.kernel import pid
@@ -70,6 +70,7 @@ class ProcRoot(ProcDir):
     """/proc: files about the machine, self, then the processes."""
 
     d_cache = False
+    d_maxbytes = MAX_LFS_FILESIZE
 
     def __init__(self, sb: ProcSuperBlock) -> None:
         super().__init__(sb)
@@ -93,6 +94,10 @@ class ProcRoot(ProcDir):
         return [*super().readdir(current), ("self", self.self_link.i_ino, DT_LNK), *base.proc_pid_readdir(self.proc_sb)]
 
 
+def _swaps_show(_current: Task) -> bytes:
+    return b"Filename\t\t\t\tType\t\tSize\tUsed\tPriority\n"
+
+
 def _add_files(root: ProcRoot, sb: ProcSuperBlock) -> None:
     """Make the entries that are there from the start."""
     for name, show in (
@@ -106,13 +111,13 @@ def _add_files(root: ProcRoot, sb: ProcSuperBlock) -> None:
         ("meminfo", meminfo.meminfo_proc_show),
         ("partitions", lambda _: b"major minor  #blocks  name\n\n"),
         ("stat", stat.show_stat),
-        ("swaps", lambda _: b"Filename\t\t\t\tType\t\tSize\tUsed\tPriority\n"),
         ("uptime", uptime.uptime_proc_show),
         ("version", version.version_proc_show),
         ("vmstat", meminfo.vmstat_show),
     ):
         root.add(name, generic.ProcReg(sb, 0o444, show))
     root.add("kmsg", kmsg.KmsgInode(sb))
+    root.add("swaps", generic.ProcReg(sb, 0o444, _swaps_show, pollmask=POLLIN | POLLRDNORM))
     root.add("slabinfo", generic.ProcReg(sb, 0o600, slabinfo.slabinfo_show))
     root.add("mounts", ProcLink(sb, lambda _: "self/mounts"))
     root.add("sys", proc_sysctl.proc_sys_dir(sb))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from procession.fs import dcache
+from procession.fs.proc import links
 from procession.hw.memory import PG_DIRTY
 from procession.include.asm.pgtable import PMD_SHIFT
 from procession.include.linux.errno import Errno, LinuxError
@@ -51,15 +51,15 @@ def show_maps(current: Task, ns: PidNamespace, task: Task) -> bytes:
     if mm is None:
         return b""
     with mm.mmap_sem.read():
-        return b"".join(show_map_vma(mm, vma, _prev(mm, i)) for i, vma in enumerate(mm.mmap)) + GATE_VMA
+        return b"".join(show_map_vma(current, mm, vma, _prev(mm, i)) for i, vma in enumerate(mm.mmap)) + GATE_VMA
 
 
 def _prev(mm: MmStruct, index: int) -> VmArea | None:
     return mm.mmap[index - 1] if index else None
 
 
-def show_map_vma(mm: MmStruct, vma: VmArea, prev: VmArea | None) -> bytes:
-    """Return one line of maps. The guard page of a stack is not shown."""
+def show_map_vma(current: Task, mm: MmStruct, vma: VmArea, prev: VmArea | None) -> bytes:
+    """Return one line of maps, with paths as current's root shows them. The guard page of a stack is not shown."""
     flags = vma.vm_flags
     start = vma.vm_start
     # A stack right above another one that grows down needs no guard.
@@ -75,15 +75,15 @@ def show_map_vma(mm: MmStruct, vma: VmArea, prev: VmArea | None) -> bytes:
         f"{'r' if flags & VM_READ else '-'}{'w' if flags & VM_WRITE else '-'}{'x' if flags & VM_EXEC else '-'}"
         f"{'s' if flags & VM_MAYSHARE else 'p'} {pgoff:08x} {major:02x}:{minor:02x} {ino} "
     ).encode()
-    name = _name(mm, vma)
+    name = _name(current, mm, vma)
     if not name:
         return text + b"\n"
     return text.ljust(max(NAME_COLUMN, len(text) + 1)) + name + b"\n"
 
 
-def _name(mm: MmStruct, vma: VmArea) -> bytes:
+def _name(current: Task, mm: MmStruct, vma: VmArea) -> bytes:
     if vma.vm_file is not None:
-        path = dcache.d_path(vma.vm_file.f_path)
+        path = links.path_text(current, vma.vm_file.f_path)
         return string.to_bytes(path.replace("\n", "\\012"))
     if vma.name:
         return vma.name.encode()
@@ -138,4 +138,4 @@ def show_smap(current: Task, mm: MmStruct, vma: VmArea, prev: VmArea | None) -> 
         ("Locked", pss_kb if vma.vm_flags & VM_LOCKED else 0),
     )
     text = "".join(f"{name + ':':<15} {value:8d} kB\n" for name, value in rows)
-    return show_map_vma(mm, vma, prev) + text.encode()
+    return show_map_vma(current, mm, vma, prev) + text.encode()

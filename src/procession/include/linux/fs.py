@@ -38,6 +38,7 @@ DT_REG: Final = 8
 DT_LNK: Final = 10
 
 MAX_LFS_FILESIZE: Final = (1 << 63) - 1
+MAX_NON_LFS: Final = (1 << 31) - 1
 
 
 # Inode.i_mode.
@@ -80,6 +81,7 @@ POLLRDBAND: Final = 0x80
 POLLWRNORM: Final = 0x100
 POLLWRBAND: Final = 0x200
 POLLRDHUP: Final = 0x2000
+DEFAULT_POLLMASK: Final = POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM
 
 
 class Kstat:
@@ -166,7 +168,8 @@ class Inode:
     of the file, owned by mm/filemap.  i_count: open files of this inode; when that and i_nlink are 0 it is evicted.
     """
 
-    # Whether names found here may be remembered in Dentry.d_subdirs; false where entries come and go (proc).
+    # Whether names found here are remembered in Dentry.d_subdirs; not where entries come and go (proc), but for those
+    # on which, or below which, something is mounted.
     d_cache: ClassVar[bool] = True
     # Whether looking up what is not there gives a negative dentry, to be made into something; in proc it fails.
     d_negative: ClassVar[bool] = True
@@ -293,10 +296,11 @@ class Dentry:
     """A name in a directory (struct dentry); the root of a file system is its own parent.
 
     d_parent: None makes such a root.  d_subdirs: names looked up here before, None for those that do not exist.
-    d_mounted: how often it is a mount point.
+    d_mounted: how often it is a mount point.  d_pinned: how many mounts are on it or below it, for which its name has
+    to be remembered.
     """
 
-    __slots__ = ("d_name", "d_parent", "d_inode", "d_deleted", "d_mounted", "d_subdirs")  # derived
+    __slots__ = ("d_name", "d_parent", "d_inode", "d_deleted", "d_mounted", "d_pinned", "d_subdirs")  # derived
 
     def __init__(self, d_name: str, d_parent: Dentry | None, d_inode: Inode, d_deleted: bool = False) -> None:
         self.d_name: str = d_name
@@ -304,6 +308,7 @@ class Dentry:
         self.d_inode: Inode = d_inode
         self.d_deleted: bool = d_deleted
         self.d_mounted: int = 0
+        self.d_pinned: int = 0
         self.d_subdirs: dict[str, Dentry | None] | None = None
 
 
@@ -340,14 +345,19 @@ class PathRef:
 
 
 class MntNamespace:
-    """struct mnt_namespace; mounts in the order they were made, the root first."""
+    """struct mnt_namespace; mounts in the order they were made, the root first.
 
-    __slots__ = ("root", "mounts", "count")  # derived
+    event: how often they have changed.  poll: who wants to know that.
+    """
 
-    def __init__(self, root: Vfsmount, mounts: list[Vfsmount]) -> None:
+    __slots__ = ("root", "mounts", "count", "event", "poll")  # derived
+
+    def __init__(self, root: Vfsmount, mounts: list[Vfsmount], poll: WaitQueueHead) -> None:
         self.root: Vfsmount = root
         self.mounts: list[Vfsmount] = mounts
         self.count: int = 1
+        self.event: int = 0
+        self.poll: WaitQueueHead = poll
 
 
 class PollTable:
@@ -364,6 +374,10 @@ class File:
     A buffer is a UserPtr, moved with mm/uaccess (copy_to_user, copy_from_user); counts and positions in bytes.
     """
 
+    # Whether read and write take a whole vector at once (aio_read, aio_write), instead of being called for each piece.
+    f_op_aio: ClassVar[bool] = False
+    # Whether positions are addresses, the upper half included (FMODE_UNSIGNED_OFFSET).
+    f_unsigned_offset: ClassVar[bool] = False
     # fs/eventpoll.py's watchers of this file: fput gives them up.
     f_ep_links: dict[Epitem, None] | None = None
 
@@ -381,6 +395,11 @@ class File:
         """The inode behind the name it was opened by."""
         return self.f_path.dentry.d_inode
 
+    def has_op(self, *, write: bool) -> bool:
+        """Whether this kind of file can be written, or read, at all; if not, a call is EINVAL at once."""
+        kind = type(self)
+        return kind.write is not File.write if write else kind.read is not File.read
+
     async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
         """Read at pos, or at f_pos (moving it) if pos is None; returns bytes read, 0 at the end."""
         raise LinuxError(Errno.EINVAL)
@@ -391,7 +410,7 @@ class File:
 
     def poll(self, current: Task, table: PollTable | None) -> int:
         """Return ready Poll bits; register wait queues with table unless it is None."""
-        return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM
+        return DEFAULT_POLLMASK
 
     def llseek(self, current: Task, offset: int, whence: int) -> int:
         """Move f_pos; raises ESPIPE."""
@@ -417,15 +436,40 @@ class DirFile(File):
         raise LinuxError(Errno.EISDIR, "read of a directory")
 
     def llseek(self, current: Task, offset: int, whence: int) -> int:
-        """Move to a position that getdents gave; raises EINVAL."""
-        if whence == 1:
-            offset += self.f_pos
-        elif whence:
-            raise LinuxError(Errno.EINVAL, "whence")
-        if offset < 0:
-            raise LinuxError(Errno.EINVAL, "negative offset")
-        self.f_pos = offset
-        return offset
+        """Move to a position that getdents gave; raises EINVAL (dcache_dir_lseek)."""
+        return seq_lseek(self, offset, whence)
+
+
+def seq_lseek(file: File, offset: int, whence: int) -> int:
+    """Move f_pos, from the start or from where it is; raises EINVAL."""
+    if whence == 1:
+        offset += file.f_pos
+    elif whence:
+        raise LinuxError(Errno.EINVAL, "whence")
+    if not 0 <= offset <= MAX_LFS_FILESIZE:
+        raise LinuxError(Errno.EINVAL, "negative offset")
+    file.f_pos = offset
+    return offset
+
+
+def generic_file_llseek(file: File, offset: int, whence: int, maxbytes: int = MAX_LFS_FILESIZE) -> int:
+    """Move f_pos, to maxbytes at most; SEEK_DATA and SEEK_HOLE see a file without holes. Raises EINVAL, ENXIO."""
+    size = file.f_path.dentry.d_inode.i_size
+    if whence == 1:
+        offset += file.f_pos
+    elif whence == 2:
+        offset += size
+    elif whence in (3, 4):
+        if offset >= size:
+            raise LinuxError(Errno.ENXIO, "beyond the end")
+        if whence == 4:
+            offset = size
+    elif whence:
+        raise LinuxError(Errno.EINVAL, "whence")
+    if not 0 <= offset <= maxbytes:
+        raise LinuxError(Errno.EINVAL, "negative offset")
+    file.f_pos = offset
+    return offset
 
 
 def deny_write_access(file: File) -> None:

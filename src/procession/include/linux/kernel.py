@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.hw.clock import NEVER
+from procession.include.linux.idr import Ida
 from procession.include.linux.printk import KERN_WARNING, LogBuf
 from procession.include.linux.spinlock import LockClass, SpinLock
 from procession.include.linux.time import NSEC_PER_SEC
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task, UserStruct
     from procession.include.linux.slab import KmemCache
     from procession.include.linux.spinlock import Lockdep, RwLock
+    from procession.include.linux.sysctl import CtlTablePoll
     from procession.include.linux.timer import TimerList
     from procession.include.linux.tty import TtyDriver
     from procession.include.trace.tracepoints import Trace
@@ -87,7 +89,7 @@ class TimerState:
         self.deferrable: dict[TimerList, None] = {}  # those that are armed
         self.deferrable_ns: int = NEVER  # when the first of them is due
         self.deferrable_late_ns: int = NEVER  # and when it must not wait any longer
-        self.posix_timers_id: dict[int, None] = {}  # numbers in use
+        self.posix_timers_id: Ida = Ida()  # numbers in use
 
 
 class UserState:
@@ -260,13 +262,14 @@ class TtyState:
 class NetState:
     """net/."""
 
-    __slots__ = ("sock_mnt", "scm_work_list", "unix_sockets")  # derived
+    __slots__ = ("sock_mnt", "scm_work_list", "unix_sockets", "unix_ordernum")  # derived
 
     sock_mnt: Vfsmount  # that sockets live in: no path leads there
 
     def __init__(self) -> None:
         self.scm_work_list: list[File] | None = None  # files of lost messages while they are being closed
         self.unix_sockets: dict[Inode | bytes, UnixSock] = {}  # the bound ones, by inode or abstract name
+        self.unix_ordernum: int = 1  # where the search for an abstract name goes on
 
 
 class Kernel:
@@ -326,6 +329,7 @@ class Kernel:
         self.print_fatal_signals: int = 0
         self.show_unhandled_signals: int = 1
         self.sysctls: dict[str, int] = {}  # tunables that have no other home
+        self.sysctl_polls: dict[str, CtlTablePoll] = {}  # of those whose changes can be polled for, by name
         self.boot_id: str = ""  # /proc/sys/kernel/random/boot_id, made when first read
 
         self.tasks: dict[Task, None] = {}  # thread group leaders, init_task not included, by birth

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from procession.include.linux.cred import Cred
     from procession.include.linux.fs import File
+    from procession.include.linux.pid import Pid
 
 
 # Address families.
@@ -19,11 +21,15 @@ SOCK_TYPE_MASK: Final = 0xF
 
 
 class Scm:
-    """What travels beside the bytes (struct scm_cookie): open files, the sender (pid, uid, gid) and its name."""
+    """What travels beside the bytes (struct scm_cookie): open files, and in whose name, with a reference to each.
 
-    __slots__ = ("fp", "creds", "name")  # derived
+    pid, cred: None if nobody has asked for them.  creds: a struct ucred, what its receiver sees of these.
+    """
 
-    def __init__(self, fp: Sequence[File] = (), creds: tuple[int, int, int] | None = None, name: bytes = b"") -> None:
+    __slots__ = ("fp", "pid", "cred", "creds")  # derived
+
+    def __init__(self, fp: Sequence[File] = ()) -> None:
         self.fp: Sequence[File] = fp
-        self.creds: tuple[int, int, int] | None = creds
-        self.name: bytes = name
+        self.pid: Pid | None = None
+        self.cred: Cred | None = None
+        self.creds: bytes = bytes(12)

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import S_IFDIR, S_IFLNK, S_IFMT, Inode, Kstat, SuperBlock
+from procession.include.linux.fs import (
+    MAX_LFS_FILESIZE,
+    MAX_NON_LFS,
+    S_IFDIR,
+    S_IFLNK,
+    S_IFMT,
+    DirFile,
+    Inode,
+    Kstat,
+    SuperBlock,
+    generic_file_llseek,
+)
 from procession.include.linux.pid import PIDTYPE_PID
 
 if TYPE_CHECKING:
+    from procession.include.linux.fs import Dentry, File, PathRef
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.pid import Pid, PidNamespace
     from procession.include.linux.sched import Task
@@ -34,6 +46,8 @@ class ProcInode(Inode):
 
     d_cache = False
     d_negative = False
+    # How far one can move in a directory: with default_llseek anywhere, else to the s_maxbytes of a file system of old.
+    d_maxbytes: ClassVar[int] = MAX_LFS_FILESIZE
 
     def __init__(self, sb: ProcSuperBlock, mode: int, nlink: int = 1) -> None:
         ino = sb.s_next_ino
@@ -49,6 +63,12 @@ class ProcInode(Inode):
         assert isinstance(sb, ProcSuperBlock)
         return sb
 
+    def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
+        """Return the open file, which for most directories can be moved in as in a file."""
+        if self.i_mode & S_IFMT == S_IFDIR:
+            return ProcDirFile(path, flags, mode)
+        return super().open(current, path, flags, mode)
+
     def getattr(self, current: Task) -> Kstat:
         """Show a file that takes no room."""
         stat = super().getattr(current)
@@ -56,10 +76,20 @@ class ProcInode(Inode):
         return stat
 
 
+class ProcDirFile(DirFile):
+    """An open directory of /proc."""
+
+    def llseek(self, current: Task, offset: int, whence: int) -> int:
+        """Move f_pos; the end is at 0. Raises EINVAL, ENXIO."""
+        inode = self.inode
+        return generic_file_llseek(self, offset, whence, inode.d_maxbytes if isinstance(inode, ProcInode) else 0)
+
+
 class ProcDir(ProcInode):
     """A directory whose entries never change."""
 
     d_cache = True
+    d_maxbytes = MAX_NON_LFS
 
     def __init__(self, sb: ProcSuperBlock, mode: int = 0o555) -> None:
         super().__init__(sb, S_IFDIR | mode, 2)
@@ -119,7 +149,7 @@ class PidInode(ProcInode):
 
 
 def proc_flush_task(p: Task) -> None:
-    """A task is being released: forget its directories in every /proc."""
+    """A task is being released: forget its directories in every /proc, and what is mounted there."""
     own = p.pids[PIDTYPE_PID]
     for sb in p.kernel.vfs.proc_sbs:
         if not sb.pids or own is None:
@@ -129,3 +159,22 @@ def proc_flush_task(p: Task) -> None:
         process = sb.pids.get(leader) if leader is not None else None
         if process is not None:
             process.forget(own)
+        root = sb.s_root
+        if root is not None and root.d_subdirs and leader is not None:
+            _flush_names(root, sb.ns.level, own, leader)
+
+
+def _flush_names(root: Dentry, level: int, own: Pid, leader: Pid) -> None:
+    """Let the names of own's directories lead nowhere: /proc/PID/task/TID, and /proc/TID, which is seldom looked up."""
+    if level > min(own.level, leader.level):
+        return
+    name = str(own.numbers[level].nr)
+    process = _named(root, str(leader.numbers[level].nr))
+    tasks = _named(process, "task") if process is not None else None
+    for directory in (tasks, root):
+        if directory is not None and directory.d_subdirs is not None:
+            directory.d_subdirs.pop(name, None)
+
+
+def _named(directory: Dentry, name: str) -> Dentry | None:
+    return directory.d_subdirs.get(name) if directory.d_subdirs is not None else None

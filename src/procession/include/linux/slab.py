@@ -5,13 +5,15 @@ The objects are Python's; the cache counts them, so that a leak shows, and is wh
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.bug import bug
 from procession.include.linux.errno import Errno, LinuxError
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
+
+KMALLOC_MAX_SIZE: Final = 1 << 22  # bytes, what the page allocator gives in one piece
 
 
 class KmemCache:

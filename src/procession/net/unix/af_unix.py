@@ -23,26 +23,27 @@ from procession.include.linux.fs import (
     S_IFSOCK,
 )
 from procession.include.linux.net import Scm
+from procession.include.linux.pid import PIDTYPE_PID
 from procession.include.linux.sched import TASK_INTERRUPTIBLE
 from procession.include.linux.signal import SIGPIPE
 from procession.include.linux.socket import (
     MSG_DONTWAIT,
     MSG_NOSIGNAL,
     MSG_OOB,
-    MSG_PEEK,
-    MSG_WAITALL,
     SOCK_DGRAM,
     SOCK_RAW,
     SOCK_SEQPACKET,
     SOCK_STREAM,
 )
-from procession.kernel import pid, signal_send, wait
+from procession.kernel import cred, pid, signal_send, wait
 from procession.lib import string
+from procession.mm import uaccess
+from procession.net import scm
 from procession.net.unix.sock import (
     RCV_SHUTDOWN,
     SEND_SHUTDOWN,
     SHUTDOWN_MASK,
-    SKB_OVERHEAD,
+    SKB_MAX_ALLOC,
     TCP_CLOSE,
     TCP_ESTABLISHED,
     TCP_LISTEN,
@@ -53,19 +54,21 @@ from procession.net.unix.sock import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from procession.include.linux.cred import Cred
     from procession.include.linux.fs import File, Inode, PollTable
     from procession.include.linux.kernel import Kernel
+    from procession.include.linux.pid import Pid
     from procession.include.linux.sched import Task
-    from procession.net.iovec import UserMessage
+    from procession.include.linux.types import UserPtr
 
 __all__ = (
+    "consume_skb",
     "unix_accept",
     "unix_bind",
     "unix_connect",
     "unix_create",
     "unix_listen",
     "unix_poll",
-    "unix_recvmsg",
     "unix_release",
     "unix_sendmsg",
     "unix_shutdown",
@@ -81,9 +84,20 @@ _POLL_IN: Final = POLLIN | POLLRDNORM
 _POLL_OUT: Final = POLLOUT | POLLWRNORM | POLLWRBAND
 
 
-def task_cred(current: Task) -> tuple[int, int, int]:
-    """Return (pid, uid, gid) as SO_PEERCRED and SCM_CREDENTIALS show them."""
-    return pid.task_tgid_vnr(current, current), current.cred.euid, current.cred.egid
+def init_peercred(current: Task, sk: UnixSock) -> None:
+    """Make current the one whom SO_PEERCRED shows."""
+    _set_peercred(sk, current.group_leader.pids[PIDTYPE_PID], current.cred)
+
+
+def _set_peercred(sk: UnixSock, peer_pid: Pid | None, peer_cred: Cred | None) -> None:
+    old_pid, old_cred = sk.peer_pid, sk.peer_cred
+    sk.peer_pid = None if peer_pid is None else pid.get_pid(peer_pid)
+    sk.peer_cred = peer_cred
+    if peer_cred is not None:
+        peer_cred.usage += 1
+    pid.put_pid(sk.kernel, old_pid)
+    if old_cred is not None:
+        cred.put_cred(sk.kernel, old_cred)
 
 
 def unix_create(current: Task, type: int, protocol: int) -> UnixSock:
@@ -100,7 +114,8 @@ def unix_create(current: Task, type: int, protocol: int) -> UnixSock:
 def unix_socketpair(current: Task, a: UnixSock, b: UnixSock) -> None:
     """Connect two new sockets."""
     a.peer, b.peer = b, a
-    a.peercred = b.peercred = task_cred(current)
+    init_peercred(current, a)
+    init_peercred(current, b)
     if a.type != SOCK_DGRAM:
         a.state = b.state = TCP_ESTABLISHED
 
@@ -125,9 +140,11 @@ def unix_release(sk: UnixSock) -> None:
     wait.wake_up_all(sk.peer_wait)
     while sk.receive_queue:
         skb = sk.receive_queue.popleft()
-        _consume(skb)
+        consume_skb(skb)
+        scm.scm_destroy_cred(sk.kernel, skb.scm)
         if skb.scm.fp:
             _close_files(sk.kernel, skb.scm.fp)
+    _set_peercred(sk, None, None)
     # Connections nobody has accepted are reset.
     while sk.accept_queue:
         server = sk.accept_queue.popleft()
@@ -149,11 +166,11 @@ def _close_files(k: Kernel, files: Sequence[File]) -> None:
         k.net.scm_work_list = None
 
 
-def _consume(skb: Skb) -> None:
+def consume_skb(skb: Skb) -> None:
     """Give a buffer's room back to its sender."""
     sender = skb.sender
     sender.kernel.mm.kmem_pages -= skb.pages
-    sender.wmem -= len(skb.data) + SKB_OVERHEAD
+    sender.wmem -= skb.truesize
     if sender.wmem * 4 <= sender.sndbuf:
         wait.wake_up_all(sender.wait, _POLL_OUT)
 
@@ -176,12 +193,10 @@ def unix_bind(current: Task, sk: UnixSock, name: bytes) -> None:
         if not path:
             return
         raise LinuxError(Errno.EINVAL, "bound already")
-    names = current.kernel.net.unix_sockets
     if not path:
-        # Autobind: five hex digits nobody uses.
-        number = 0
-        while (path := b"\0%05x" % number) in names:
-            number += 1
+        unix_autobind(current, sk)
+        return
+    names = current.kernel.net.unix_sockets
     key: Any = path
     if path[0]:
         key = sk.inode = _bind_file(current, string.to_text(path[:-1]))
@@ -189,6 +204,20 @@ def unix_bind(current: Task, sk: UnixSock, name: bytes) -> None:
         raise LinuxError(Errno.EADDRINUSE, "abstract name")
     sk.addr = path
     names[key] = sk
+
+
+def unix_autobind(current: Task, sk: UnixSock) -> None:
+    """Give a socket without a name an abstract one of five hex digits that nobody uses."""
+    if sk.addr:
+        return
+    net = current.kernel.net
+    while True:
+        path = b"\0%05x" % net.unix_ordernum
+        net.unix_ordernum = net.unix_ordernum + 1 & 0xFFFFF
+        if path not in net.unix_sockets:
+            break
+    sk.addr = path
+    net.unix_sockets[path] = sk
 
 
 def _bind_file(current: Task, name: str) -> Inode:
@@ -231,7 +260,7 @@ def unix_listen(current: Task, sk: UnixSock, backlog: int) -> None:
         wait.wake_up_all(sk.peer_wait)
     sk.backlog = backlog
     sk.state = TCP_LISTEN
-    sk.peercred = task_cred(current)
+    init_peercred(current, sk)
 
 
 async def unix_connect(current: Task, sk: UnixSock, name: bytes, *, nonblock: bool) -> None:
@@ -243,12 +272,17 @@ async def unix_connect(current: Task, sk: UnixSock, name: bytes, *, nonblock: bo
         if name[:2] == b"\0\0":
             sk.peer = None
             return
-        other = _find_other(current, _path_of(name), sk.type)
+        path = _path_of(name)
+        if sk.passcred:
+            unix_autobind(current, sk)
+        other = _find_other(current, path, sk.type)
         if other.peer is not None and other.peer is not sk:
             raise LinuxError(Errno.EPERM, "connected to somebody else")
         sk.peer = other
         return
     path = _path_of(name)
+    if sk.passcred:
+        unix_autobind(current, sk)
     while True:
         other = _find_other(current, path, sk.type)
         if other.state != TCP_LISTEN or other.shutdown & RCV_SHUTDOWN:
@@ -267,8 +301,9 @@ async def unix_connect(current: Task, sk: UnixSock, name: bytes, *, nonblock: bo
     server.peer, sk.peer = sk, server
     server.state = sk.state = TCP_ESTABLISHED
     server.addr, server.inode = other.addr, other.inode
-    server.peercred, sk.peercred = task_cred(current), other.peercred
-    server.passcred = other.passcred
+    server.embryo = True
+    init_peercred(current, server)
+    _set_peercred(sk, other.peer_pid, other.peer_cred)
     other.accept_queue.append(server)
     wait.wake_up(other.wait, _POLL_IN)
 
@@ -289,6 +324,7 @@ async def unix_accept(current: Task, sk: UnixSock, *, nonblock: bool) -> UnixSoc
             raise LinuxError(Errno.EINVAL, "shut down")
     server = sk.accept_queue.popleft()
     wait.wake_up(sk.peer_wait)
+    server.embryo = False
     return server
 
 
@@ -309,41 +345,42 @@ def unix_shutdown(sk: UnixSock, how: int) -> None:
 
 
 async def unix_sendmsg(
-    current: Task, sk: UnixSock, data: bytes | UserMessage, scm: Scm, flags: int, *, to: bytes | None
+    current: Task, sk: UnixSock, buf: UserPtr, size: int, cookie: Scm, flags: int, *, to: bytes | None
 ) -> int:
-    """Send data, with the files of scm, which has none any more once something was sent.
+    """Send size bytes, with the files of cookie, which has none any more once something was sent.
 
-    Raises EPIPE with SIGPIPE, ENOTCONN, EISCONN, EMSGSIZE, EAGAIN, ECONNREFUSED, ERESTARTSYS.
+    Raises EPIPE with SIGPIPE, ENOTCONN, EISCONN, EMSGSIZE, EAGAIN, ECONNREFUSED, EFAULT, ERESTARTSYS.
     """
     if flags & MSG_OOB:
         raise LinuxError(Errno.EOPNOTSUPP, "no urgent data")
-    if scm.creds is None:
-        scm.creds = task_cred(current)
-    scm.name = _AF_UNIX + sk.addr if sk.addr else b""
     if sk.type == SOCK_STREAM:
         if to is not None:
             raise LinuxError(Errno.EISCONN if sk.state == TCP_ESTABLISHED else Errno.EOPNOTSUPP, "a stream's address")
-        return await _stream_sendmsg(current, sk, data, scm, flags)
+        return await _stream_sendmsg(current, sk, buf, size, cookie, flags)
     if sk.type == SOCK_SEQPACKET:
         sk.sock_error()
         if sk.state != TCP_ESTABLISHED:
             raise LinuxError(Errno.ENOTCONN, "not connected")
         to = None
-    return await _dgram_sendmsg(current, sk, data, scm, flags, to)
+    return await _dgram_sendmsg(current, sk, buf, size, cookie, flags, to)
 
 
-async def _stream_sendmsg(current: Task, sk: UnixSock, data: bytes | UserMessage, scm: Scm, flags: int) -> int:
-    if sk.peer is None:
+async def _stream_sendmsg(current: Task, sk: UnixSock, buf: UserPtr, size: int, cookie: Scm, flags: int) -> int:
+    peer = sk.peer
+    if peer is None:
         raise LinuxError(Errno.ENOTCONN, "not connected")
+    if sk.shutdown & SEND_SHUTDOWN:
+        raise _broken(current, flags)
+    # Two buffers under way keep both ends going.
+    most = min(sk.sndbuf // 2 - 64, SKB_MAX_ALLOC)
     sent = 0
-    most = sk.sndbuf // 2 - 64
-    while sent < len(data):
+    while sent < size:
         try:
-            _check_stream(current, sk, flags)
             await _wait_for_room(current, sk, flags)
-            peer = _check_stream(current, sk, flags)
-            piece = data[sent : sent + most]
-            _queue(sk, peer, piece, scm)
+            piece = uaccess.copy_from_user(current, buf, min(size - sent, most), sent)
+            if peer.dead or peer.shutdown & RCV_SHUTDOWN:
+                raise _broken(current, flags | (MSG_NOSIGNAL if sent else 0))
+            _queue(current, sk, peer, piece, cookie)
         except LinuxError:
             if sent:
                 break
@@ -352,18 +389,18 @@ async def _stream_sendmsg(current: Task, sk: UnixSock, data: bytes | UserMessage
     return sent
 
 
-def _check_stream(current: Task, sk: UnixSock, flags: int) -> UnixSock:
-    """Return the other end; raises EPIPE if nobody can read any more, with SIGPIPE unless MSG_NOSIGNAL."""
-    peer = sk.peer
-    if peer is None or sk.shutdown & SEND_SHUTDOWN or peer.dead or peer.shutdown & RCV_SHUTDOWN:
-        if not flags & MSG_NOSIGNAL:
-            signal_send.send_sig(SIGPIPE, current, 0)
-        raise LinuxError(Errno.EPIPE, "nobody reads the socket")
-    return peer
+def _broken(current: Task, flags: int) -> LinuxError:
+    """Return what it means that nobody can read any more: EPIPE, with SIGPIPE unless MSG_NOSIGNAL."""
+    if not flags & MSG_NOSIGNAL:
+        signal_send.send_sig(SIGPIPE, current, 0)
+    return LinuxError(Errno.EPIPE, "nobody reads the socket")
 
 
 async def _wait_for_room(current: Task, sk: UnixSock, flags: int) -> None:
-    """Wait until what is under way leaves room (sock_alloc_send_skb)."""
+    """Wait until what is under way leaves room (sock_alloc_send_pskb); raises EPIPE if it is shut down."""
+    sk.sock_error()
+    if sk.shutdown & SEND_SHUTDOWN:
+        raise LinuxError(Errno.EPIPE, "shut down")
     if sk.wmem < sk.sndbuf:
         return
     if flags & MSG_DONTWAIT:
@@ -372,23 +409,33 @@ async def _wait_for_room(current: Task, sk: UnixSock, flags: int) -> None:
         while sk.wmem >= sk.sndbuf and not sk.shutdown & SEND_SHUTDOWN and not sk.err:
             await waiter.sleep()
     sk.sock_error()
+    if sk.shutdown & SEND_SHUTDOWN:
+        raise LinuxError(Errno.EPIPE, "shut down")
 
 
-def _queue(sk: UnixSock, other: UnixSock, data: bytes, scm: Scm) -> None:
-    """Put a message into the receiver's queue, and the files of scm with it; raises ENOBUFS, ETOOMANYREFS."""
+def _queue(current: Task, sk: UnixSock, other: UnixSock, data: bytes, cookie: Scm) -> None:
+    """Put a message into the receiver's queue, the files of cookie with it; raises ENOBUFS, ETOOMANYREFS."""
     k = sk.kernel
-    level = max([_recursion_level(file) for file in scm.fp], default=0)
+    level = max([_recursion_level(file) for file in cookie.fp], default=0)
     if level > MAX_RECURSION_LEVEL:
         raise LinuxError(Errno.ETOOMANYREFS, "sockets inside sockets")
-    other.recursion_level = max(other.recursion_level, level + 1)
-    skb = Skb(data, sk, Scm(scm.fp, scm.creds, scm.name))
+    skb = Skb(data, sk, Scm(cookie.fp))
     if k.mm.kmem_pages + skb.pages > k.mm.kmem_limit:
         raise LinuxError(Errno.ENOBUFS, "no memory for a message")
+    other.recursion_level = max(other.recursion_level, level + 1)
+    cookie.fp = ()
+    scm.scm_set_cred(skb.scm, cookie.pid, cookie.cred)
+    maybe_add_creds(current, skb, sk, other)
     k.mm.kmem_pages += skb.pages
-    sk.wmem += len(data) + SKB_OVERHEAD
+    sk.wmem += skb.truesize
     other.receive_queue.append(skb)
-    scm.fp = ()
     wait.wake_up(other.wait, _POLL_IN)
+
+
+def maybe_add_creds(current: Task, skb: Skb, sk: UnixSock, other: UnixSock) -> None:
+    """Say who has sent a buffer, if one of the ends wants to know or nobody has accepted the connection yet."""
+    if skb.scm.cred is None and (sk.passcred or other.embryo or other.passcred):
+        scm.scm_set_cred(skb.scm, current.group_leader.pids[PIDTYPE_PID], current.cred)
 
 
 def _recursion_level(file: File) -> int:
@@ -397,27 +444,31 @@ def _recursion_level(file: File) -> int:
 
 
 async def _dgram_sendmsg(
-    current: Task, sk: UnixSock, data: bytes | UserMessage, scm: Scm, flags: int, to: bytes | None
+    current: Task, sk: UnixSock, buf: UserPtr, size: int, cookie: Scm, flags: int, to: bytes | None
 ) -> int:
-    if len(data) > sk.sndbuf - 32:
-        raise LinuxError(Errno.EMSGSIZE, "larger than the send buffer")
-    if not isinstance(data, bytes):
-        data = data[:]
-    other = _find_other(current, _path_of(to), sk.type) if to is not None else sk.peer
-    if other is None:
+    path = b""
+    if to is not None:
+        path = _path_of(to)
+    elif sk.peer is None:
         raise LinuxError(Errno.ENOTCONN, "no destination")
+    if sk.passcred:
+        unix_autobind(current, sk)
+    if size > sk.sndbuf - 32:
+        raise LinuxError(Errno.EMSGSIZE, "larger than the send buffer")
+    other = sk.peer if to is None else None
     await _wait_for_room(current, sk, flags)
+    data = uaccess.copy_from_user(current, buf, size)
+    if other is None:
+        other = _find_other(current, path, sk.type)
     while True:
+        if other.peer is not None and other.peer is not sk:
+            raise LinuxError(Errno.EPERM, "the receiver is connected to somebody else")
         if other.dead:
             if sk.peer is other:
                 sk.peer = None
             raise LinuxError(Errno.ECONNREFUSED, "the receiver is gone")
-        if sk.type == SOCK_SEQPACKET:
-            _check_stream(current, sk, flags)
-        elif other.shutdown & RCV_SHUTDOWN:
+        if other.shutdown & RCV_SHUTDOWN:
             raise LinuxError(Errno.EPIPE, "the receiver is shut down")
-        if other.peer is not None and other.peer is not sk:
-            raise LinuxError(Errno.EPERM, "the receiver is connected to somebody else")
         # The length of the queue bounds those who are not its partner; a partner is bound by its send buffer.
         if other.peer is sk or len(other.receive_queue) <= MAX_DGRAM_QLEN:
             break
@@ -426,102 +477,11 @@ async def _dgram_sendmsg(
         with wait.Waiter(current, other.peer_wait, TASK_INTERRUPTIBLE, "unix_wait_for_peer", exclusive=True) as waiter:
             while not other.dead and len(other.receive_queue) > MAX_DGRAM_QLEN:
                 await waiter.sleep()
-    _queue(sk, other, data, scm)
-    return len(data)
+    _queue(current, sk, other, data, cookie)
+    return size
 
 
-# Receiving.
-
-
-async def unix_recvmsg(current: Task, sk: UnixSock, size: int, flags: int) -> tuple[bytes, int, Scm]:
-    """Return (data, full length of the message, what came along, with references to files).
-
-    Raises EINVAL, ENOTCONN, EAGAIN, ERESTARTSYS, ECONNRESET.
-    """
-    if flags & MSG_OOB:
-        raise LinuxError(Errno.EOPNOTSUPP, "no urgent data")
-    if sk.type == SOCK_STREAM:
-        if sk.state != TCP_ESTABLISHED:
-            raise LinuxError(Errno.EINVAL, "not connected")
-        return await _stream_recvmsg(current, sk, size, flags)
-    if sk.type == SOCK_SEQPACKET and sk.state != TCP_ESTABLISHED:
-        raise LinuxError(Errno.ENOTCONN, "not connected")
-    await _wait_for_data(current, sk, flags)
-    if not sk.receive_queue:
-        return b"", 0, Scm()
-    skb = sk.receive_queue[0]
-    if flags & MSG_PEEK:
-        return skb.data[:size], len(skb.data), _peeked(skb.scm)
-    sk.receive_queue.popleft()
-    _consume(skb)
-    wait.wake_up(sk.peer_wait)
-    return skb.data[:size], len(skb.data), skb.scm
-
-
-async def _stream_recvmsg(current: Task, sk: UnixSock, size: int, flags: int) -> tuple[bytes, int, Scm]:
-    out = bytearray()
-    got: Scm | None = None
-    peek = flags & MSG_PEEK
-    wait_all = flags & MSG_WAITALL and not flags & (MSG_PEEK | MSG_DONTWAIT)
-    while len(out) < size:
-        if not sk.receive_queue:
-            if out and not wait_all:
-                break
-            try:
-                await _wait_for_data(current, sk, flags)
-            except LinuxError:
-                if out:
-                    break
-                raise
-            if not sk.receive_queue:
-                break
-        skb = sk.receive_queue[0]
-        # Data of different senders, or in front of other files, is not mixed.
-        if got is None:
-            got = _peeked(skb.scm) if peek else skb.scm
-        elif skb.scm.fp or skb.scm.creds != got.creds:
-            break
-        chunk = skb.data[: size - len(out)]
-        out += chunk
-        # In 3.2 a look does not go beyond the first buffer.
-        if peek or _take_bytes(sk, skb, len(chunk)):
-            break
-    return bytes(out), len(out), got or Scm()
-
-
-def _take_bytes(sk: UnixSock, skb: Skb, count: int) -> bool:
-    """Take count bytes off the first buffer; returns whether files came with it, which end a read."""
-    had_files = bool(skb.scm.fp)
-    if count == len(skb.data):
-        sk.receive_queue.popleft()
-        _consume(skb)
-    else:
-        skb.sender.wmem -= count
-        skb.data = skb.data[count:]
-        skb.scm = Scm((), skb.scm.creds, skb.scm.name)
-    return had_files
-
-
-def _peeked(scm: Scm) -> Scm:
-    """What a look sees: every file once more."""
-    return Scm([file_table.get_file(file) for file in scm.fp], scm.creds, scm.name)
-
-
-async def _wait_for_data(current: Task, sk: UnixSock, flags: int) -> None:
-    """Wait for a buffer, or for the end; raises EAGAIN, ERESTARTSYS, ECONNRESET."""
-    if sk.receive_queue:
-        return
-    sk.sock_error()
-    if sk.shutdown & RCV_SHUTDOWN:
-        return
-    if flags & MSG_DONTWAIT:
-        raise LinuxError(Errno.EAGAIN, "nothing to read")
-    wchan = "unix_stream_data_wait" if sk.type == SOCK_STREAM else "skb_recv_datagram"
-    with wait.Waiter(current, sk.wait, TASK_INTERRUPTIBLE, wchan) as waiter:
-        while not sk.receive_queue and not sk.err and not sk.shutdown & RCV_SHUTDOWN:
-            await waiter.sleep()
-    if not sk.receive_queue:
-        sk.sock_error()
+# Polling.
 
 
 def unix_poll(sk: UnixSock, table: PollTable | None) -> int:

@@ -11,14 +11,16 @@ from procession.include.linux.net import Scm
 from procession.kernel import wait
 
 if TYPE_CHECKING:
+    from procession.include.linux.cred import Cred
     from procession.include.linux.fs import Inode
     from procession.include.linux.kernel import Kernel
+    from procession.include.linux.pid import Pid
 
 __all__ = (
     "RCV_SHUTDOWN",
     "SEND_SHUTDOWN",
     "SHUTDOWN_MASK",
-    "SKB_OVERHEAD",
+    "SKB_MAX_ALLOC",
     "SK_WMEM_MAX",
     "TCP_CLOSE",
     "TCP_ESTABLISHED",
@@ -28,7 +30,9 @@ __all__ = (
 )
 
 SK_WMEM_MAX: Final = 212992
-SKB_OVERHEAD: Final = 576  # about what a buffer's bookkeeping is charged with
+SIZEOF_SK_BUFF: Final = 192
+SIZEOF_SHARED_INFO: Final = 384  # struct skb_shared_info, behind the data
+SKB_MAX_ALLOC: Final = 4 * PAGE_SIZE - SIZEOF_SHARED_INFO  # what a buffer holds whose memory is at most four pages
 RCV_SHUTDOWN: Final = 1
 SEND_SHUTDOWN: Final = 2
 SHUTDOWN_MASK: Final = 3
@@ -37,14 +41,24 @@ TCP_CLOSE: Final = 7
 TCP_LISTEN: Final = 10
 
 
-class Skb:
-    """A piece of data on its way (struct sk_buff)."""
+def skb_truesize(size: int) -> int:
+    """Return how much memory a buffer for size bytes takes, the structures included (__alloc_skb)."""
+    room = (size + 63 & -64) + SIZEOF_SHARED_INFO
+    return max(512, 1 << (room - 1).bit_length()) + SIZEOF_SK_BUFF
 
-    __slots__ = ("data", "pages", "scm", "sender")
+
+class Skb:
+    """A piece of data on its way (struct sk_buff).
+
+    truesize: what its sender is charged with until all of it was read, in bytes.
+    """
+
+    __slots__ = ("data", "pages", "scm", "sender", "truesize")
 
     def __init__(self, data: bytes, sender: UnixSock, scm: Scm) -> None:
         self.data = data
-        self.pages = len(data) + SKB_OVERHEAD + PAGE_SIZE - 1 >> PAGE_SHIFT
+        self.truesize = skb_truesize(len(data))
+        self.pages = self.truesize + PAGE_SIZE - 1 >> PAGE_SHIFT
         self.sender = sender
         self.scm = scm
 
@@ -53,8 +67,9 @@ class UnixSock:
     """struct unix_sock.
 
     recursion_level: how deep sockets were passed through sockets to get here.
-    addr: sun_path as bound, a path with its NUL or a NUL and an abstract name.  wmem: bytes sent and not yet read.
-    accept_queue: the server's ends of connections nobody has accepted.
+    addr: sun_path as bound, a path with its NUL or a NUL and an abstract name.  wmem: the memory, in bytes, of what was
+    sent and not yet read.  accept_queue: the server's ends of connections nobody has accepted.  embryo: it is one.
+    peer_pid, peer_cred: who made the other end, each with a reference.
     """
 
     __slots__ = (
@@ -62,13 +77,15 @@ class UnixSock:
         "addr",
         "backlog",
         "dead",
+        "embryo",
         "err",
         "inode",
         "kernel",
         "passcred",
         "peer",
+        "peer_cred",
+        "peer_pid",
         "peer_wait",
-        "peercred",
         "receive_queue",
         "recursion_level",
         "shutdown",
@@ -89,7 +106,9 @@ class UnixSock:
         self.accept_queue: deque[UnixSock] = deque()
         self.backlog = 0
         self.peer: UnixSock | None = None
-        self.peercred = (0, 0xFFFFFFFF, 0xFFFFFFFF)
+        self.peer_pid: Pid | None = None
+        self.peer_cred: Cred | None = None
+        self.embryo = False
         self.addr = b""
         self.inode: Inode | None = None
         self.shutdown = 0

@@ -143,16 +143,24 @@ class Census:
         """Every open file that a descriptor, a mapping, a message or a sleeper leads to, with the number of these."""
         files: list[Any] = self.held_of(File)
         for table in self.files:
-            files += table.fd
+            files += [file for file in table.fd if file is not None]
         for mm in self.mms:
             files += [vma.vm_file for vma in mm.mmap]
             files.append(mm.exe_file)
         found = tally(files)
         found.pop(None, None)
-        queue: list[UnixSock] = [file.private_data for file in found if isinstance(file, SocketFile)]
+        queue = [sk for file in found if (sk := _socket_of(file)) is not None]
         if queue:
             self._messages(queue, found)
         return found
+
+    @cached_property
+    def sockets(self) -> list[UnixSock]:
+        """Every socket that an open file leads to, and those there that wait to be accepted."""
+        queue = [sk for file in self.open_files if (sk := _socket_of(file)) is not None]
+        for sk in queue:
+            queue += sk.accept_queue
+        return queue
 
     def _messages(self, queue: list[UnixSock], found: dict[File, int]) -> None:
         """Count the files that are under way in sockets, and in sockets that are under way themselves."""
@@ -160,7 +168,7 @@ class Census:
         for sk in queue:
             files = [file for skb in sk.receive_queue for file in skb.scm.fp]
             tally(files, found)
-            others = [file.private_data for file in files if isinstance(file, SocketFile)]
+            others = [other for file in files if (other := _socket_of(file)) is not None]
             for other in (*others, *sk.accept_queue):
                 if other not in known:
                     known[other] = None
@@ -173,6 +181,11 @@ class Census:
         return [what for what in self.held if isinstance(what, kind)] if self.held else []
 
 
+def _socket_of(file: File) -> UnixSock | None:
+    """Return the socket behind a file; accept(2)'s has none yet while it waits."""
+    return file.private_data if isinstance(file, SocketFile) else None
+
+
 def _references(on_stacks: list[object]) -> list[object]:
     """Return what was noted in Task.held, and what the structs and lists among it refer to."""
     found: list[object] = []
@@ -180,7 +193,7 @@ def _references(on_stacks: list[object]) -> list[object]:
         if isinstance(what, LinuxBinprm):
             found += (what.file, what.interpreter, what.mm, what.cred)
         elif isinstance(what, Scm):
-            found += what.fp
+            found += (*what.fp, *(held for held in (what.pid, what.cred) if held is not None))
         elif isinstance(what, list):
             found += what
         else:

@@ -11,6 +11,7 @@ from procession.fs.proc.mounts import MountsFile
 from procession.fs.proc.namespaces import NsFile
 from procession.include.linux.binfmts import LinuxBinprm
 from procession.include.linux.cred import Cred
+from procession.include.linux.fdtable import FD_MASK, FD_SHIFT
 from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_IFMT, S_IFREG, File, Inode
 from procession.include.linux.mm_types import VM_DENYWRITE, MmStruct
 from procession.include.linux.pid import Pid
@@ -99,6 +100,9 @@ def validate_pid_counts(seen: Census) -> list[str]:
             if timer.target is not None:
                 found[timer.target] = found.get(timer.target, 0) + 1
     tally(terminals.terminal_pids(seen), found)
+    for sk in seen.sockets:
+        names = (sk.peer_pid, *(skb.scm.pid for skb in sk.receive_queue))
+        tally([pid for pid in names if pid is not None], found)
     boot = found.pop(k.init_struct_pid, 0) + 1  # static: in no hash, never freed
     if k.init_struct_pid.count != boot:
         wrong.append(f"count of the boot task's pid: {k.init_struct_pid.count}, found {boot}")
@@ -133,6 +137,9 @@ def validate_cred_counts(seen: Census) -> list[str]:
     wrong: list[str] = []
     creds = tally([p.real_cred for p in seen.tasks], tally([p.cred for p in seen.tasks]))
     tally(seen.held_of(Cred), creds)
+    for sk in seen.sockets:
+        names = (sk.peer_cred, *(skb.scm.cred for skb in sk.receive_queue))
+        tally([cred for cred in names if cred is not None], creds)
     creds[k.init_task.cred] += 2  # static: the boot task's never go
     _compare(seen, wrong, "usage", creds, _usage)
     for cred in seen.rcu_creds:
@@ -219,21 +226,29 @@ def validate_descriptors(seen: Census) -> list[str]:
     """Return which descriptor tables and their bitmaps disagree."""
     wrong: list[str] = []
     for files in seen.files:
-        bits = 0
+        marked, bits = _bits_of(files.open_fds), 0
         for fd, file in enumerate(files.fd):
             if file is not None:
                 bits |= 1 << fd
-        reserved = files.open_fds & ~bits
-        if bits & ~files.open_fds:
-            wrong.append(f"{_name(seen, files)}: descriptors {bits & ~files.open_fds:#x} are open, but marked free")
+        reserved = marked & ~bits
+        if bits & ~marked:
+            wrong.append(f"{_name(seen, files)}: descriptors {bits & ~marked:#x} are open, but marked free")
         # Somebody who opens a file may sleep over it, with its number reserved.
         if reserved and not any(p.files is files and p.stack is not None for p in seen.tasks):
             wrong.append(f"{_name(seen, files)}: descriptors {reserved:#x} are reserved by nobody")
-        if ~files.open_fds & ((1 << files.next_fd) - 1):
+        if ~marked & ((1 << files.next_fd) - 1):
             wrong.append(f"{_name(seen, files)}: a descriptor below next_fd {files.next_fd} is free")
+        words = len(files.fd) + FD_MASK >> FD_SHIFT
+        if not len(files.open_fds) == len(files.close_on_exec) == words:
+            wrong.append(f"{_name(seen, files)}: bitmaps of other lengths than {words} words")
         if len(files.fd) > files.max_fds:
             wrong.append(f"{_name(seen, files)}: {len(files.fd)} descriptors, room for {files.max_fds}")
     return wrong
+
+
+def _bits_of(words: list[int]) -> int:
+    """Return a bitmap as one number."""
+    return int.from_bytes(b"".join([word.to_bytes(4, "little") for word in words]), "little")
 
 
 # Who holds, and how many there are.

@@ -155,7 +155,7 @@ def _queues_of(file: File) -> tuple[WaitQueueHead, ...]:
         return (file.pipe.wait,)
     if isinstance(file, TtyFile):
         return file.private_data.read_wait, file.private_data.write_wait
-    if isinstance(file, SocketFile):
+    if isinstance(file, SocketFile) and file.private_data is not None:
         return file.private_data.wait, file.private_data.peer_wait
     if isinstance(file, EventpollFile):
         return file.private_data.wq, file.private_data.poll_wait

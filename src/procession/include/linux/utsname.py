@@ -1,0 +1,8 @@
+"""The names of a machine that change, and can be polled for (include/linux/utsname.h)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+UTS_PROC_HOSTNAME: Final = "hostname"
+UTS_PROC_DOMAINNAME: Final = "domainname"

@@ -1,0 +1,178 @@
+"""Receiving from local sockets (part of net/unix/af_unix.c; spec sockets 6)."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final
+
+from procession.fs import file_table
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.net import Scm
+from procession.include.linux.sched import TASK_INTERRUPTIBLE
+from procession.include.linux.socket import (
+    AF_UNIX,
+    MSG_DONTWAIT,
+    MSG_OOB,
+    MSG_PEEK,
+    MSG_WAITALL,
+    SOCK_DGRAM,
+    SOCK_SEQPACKET,
+    SOCK_STREAM,
+)
+from procession.kernel import wait
+from procession.mm import uaccess
+from procession.net import scm
+from procession.net.unix import af_unix
+from procession.net.unix.sock import RCV_SHUTDOWN, TCP_ESTABLISHED
+
+if TYPE_CHECKING:
+    from procession.include.linux.sched import Task
+    from procession.include.linux.types import UserPtr
+    from procession.net.unix.sock import Skb, UnixSock
+
+__all__ = ("Received", "unix_recvmsg")
+
+_AF_UNIX: Final = struct.pack("<H", AF_UNIX)
+
+
+class Received:
+    """What unix_recvmsg has stored.
+
+    size: bytes.  full: the length of the whole message.  name: the sender's address, empty if it has none.
+    cookie: what came along, with references.  ended: there will be no more messages, and this is none.
+    """
+
+    __slots__ = ("cookie", "ended", "full", "name", "size")
+
+    def __init__(self) -> None:
+        self.size = self.full = 0
+        self.name = b""
+        self.ended = False
+        self.cookie = Scm()
+
+
+async def unix_recvmsg(current: Task, sk: UnixSock, buf: UserPtr, size: int, flags: int) -> Received:
+    """Store up to size bytes that have come, waiting for the first.
+
+    Raises EINVAL, ENOTCONN, EOPNOTSUPP, EAGAIN, ERESTARTSYS, ECONNRESET, EFAULT.
+    """
+    if sk.type == SOCK_STREAM and sk.state != TCP_ESTABLISHED:
+        raise LinuxError(Errno.EINVAL, "not connected")
+    if sk.type == SOCK_SEQPACKET and sk.state != TCP_ESTABLISHED:
+        raise LinuxError(Errno.ENOTCONN, "not connected")
+    if flags & MSG_OOB:
+        raise LinuxError(Errno.EOPNOTSUPP, "no urgent data")
+    got = Received()
+    if sk.type == SOCK_STREAM:
+        current.held.append(got.cookie)
+        try:
+            await _stream_recvmsg(current, sk, buf, size, flags, got)
+        finally:
+            current.held.pop()
+        return got
+    await _wait_for_data(current, sk, flags)
+    if not sk.receive_queue:
+        got.ended = True
+        return got
+    skb = sk.receive_queue[0]
+    data = skb.data
+    got.full = len(data)
+    got.name = _name_of(skb)
+    if not flags & MSG_PEEK:
+        sk.receive_queue.popleft()
+        af_unix.consume_skb(skb)
+        wait.wake_up(sk.peer_wait)
+    try:
+        # A bad address costs the message: it has left the queue.
+        uaccess.copy_to_user(current, buf, data[:size])
+    except LinuxError:
+        if not flags & MSG_PEEK:
+            scm.scm_destroy(sk.kernel, current, skb.scm)
+        raise
+    got.size = min(size, len(data))
+    _take_along(got.cookie, skb, flags)
+    got.cookie.creds = scm.cred_to_ucred(current, got.cookie.pid, got.cookie.cred)
+    return got
+
+
+def _name_of(skb: Skb) -> bytes:
+    addr = skb.sender.addr
+    return _AF_UNIX + addr if addr else b""
+
+
+def _take_along(cookie: Scm, skb: Skb, flags: int) -> None:
+    """Give the receiver what came with a buffer: all of it, or in a look every file once more."""
+    if flags & MSG_PEEK:
+        cookie.fp = [file_table.get_file(file) for file in skb.scm.fp]
+        scm.scm_set_cred(cookie, skb.scm.pid, skb.scm.cred)
+    else:
+        cookie.fp, skb.scm.fp = skb.scm.fp, ()
+        cookie.pid, skb.scm.pid = skb.scm.pid, None
+        cookie.cred, skb.scm.cred = skb.scm.cred, None
+
+
+async def _stream_recvmsg(current: Task, sk: UnixSock, buf: UserPtr, size: int, flags: int, got: Received) -> None:
+    wait_all = flags & MSG_WAITALL and not flags & MSG_DONTWAIT
+    first = True
+    try:
+        while True:
+            if not sk.receive_queue:
+                if got.size and (not wait_all or got.size >= size):
+                    return
+                await _wait_for_data(current, sk, flags)
+                if not sk.receive_queue:
+                    return
+            skb = sk.receive_queue[0]
+            # What different senders have written is not mixed.
+            if not first and (skb.scm.pid is not got.cookie.pid or skb.scm.cred is not got.cookie.cred):
+                return
+            chunk = min(len(skb.data), size - got.size)
+            if first:
+                scm.scm_set_cred(got.cookie, skb.scm.pid, skb.scm.cred)
+                got.cookie.creds = scm.cred_to_ucred(current, skb.scm.pid, skb.scm.cred)
+                got.name = _name_of(skb)
+                first = False
+            uaccess.copy_to_user(current, buf, skb.data[:chunk], got.size)
+            got.size += chunk
+            got.full = got.size
+            # In 3.2 a look does not go beyond the first buffer.
+            if _take_bytes(sk, skb, chunk, flags, got.cookie) or got.size == size:
+                return
+    except LinuxError:
+        if not got.size:
+            scm.scm_destroy(sk.kernel, current, got.cookie)
+            raise
+
+
+def _take_bytes(sk: UnixSock, skb: Skb, count: int, flags: int, cookie: Scm) -> bool:
+    """Take count bytes and the files off the first buffer; returns whether the read is over with that."""
+    if flags & MSG_PEEK:
+        cookie.fp = [file_table.get_file(file) for file in skb.scm.fp]
+        return True
+    if skb.scm.fp:
+        cookie.fp, skb.scm.fp = skb.scm.fp, ()
+    if count < len(skb.data):
+        skb.data = skb.data[count:]
+        return True
+    sk.receive_queue.popleft()
+    af_unix.consume_skb(skb)
+    scm.scm_destroy_cred(sk.kernel, skb.scm)
+    return bool(cookie.fp)
+
+
+async def _wait_for_data(current: Task, sk: UnixSock, flags: int) -> None:
+    """Wait for a buffer, or for the end; raises EAGAIN, ERESTARTSYS, ECONNRESET."""
+    if sk.receive_queue:
+        return
+    sk.sock_error()
+    # A datagram socket that is shut down has no end, except for those who wait for it.
+    if sk.shutdown & RCV_SHUTDOWN and not (sk.type == SOCK_DGRAM and flags & MSG_DONTWAIT):
+        return
+    if flags & MSG_DONTWAIT:
+        raise LinuxError(Errno.EAGAIN, "nothing to read")
+    wchan = "unix_stream_data_wait" if sk.type == SOCK_STREAM else "skb_recv_datagram"
+    with wait.Waiter(current, sk.wait, TASK_INTERRUPTIBLE, wchan) as waiter:
+        while not sk.receive_queue and not sk.err and not sk.shutdown & RCV_SHUTDOWN:
+            await waiter.sleep()
+    if not sk.receive_queue:
+        sk.sock_error()
