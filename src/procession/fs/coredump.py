@@ -11,7 +11,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from procession.fs import dcache, file, namei, open, read_write
+from procession.fs import dcache, file, open, read_write
 from procession.include.linux.binfmts import CoredumpParams
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_CREAT, O_EXCL, O_LARGEFILE, O_NOFOLLOW, O_RDWR
@@ -223,7 +223,7 @@ async def _dump_to_file(current: Task, core_dump: CoreDump, signr: int, excl: in
         return
     if limit < PAGE_SIZE:
         return
-    core = namei.filp_open(current, name, _OPEN_FLAGS | excl, 0o600)
+    core = await open.filp_open(current, name, _OPEN_FLAGS | excl, 0o600)
     current.held.append(core)
     try:
         inode = core.inode

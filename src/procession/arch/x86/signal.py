@@ -59,7 +59,7 @@ def setup_rt_frame(current: Task, thread: X86Thread, sig: int, ka: KSigaction, i
         raise LinuxError(Errno.EFAULT, "no sa_restorer")
     uaccess.copy_to_user(current, fpstate, save_fxsave(thread))
     if ka.flags & SA_SIGINFO:
-        uaccess.copy_to_user(current, frame + _INFO, siginfo.siginfo_to_user(info))
+        siginfo.copy_siginfo_to_user(current, frame + _INFO, info)
     layout = thread.layout
     flags = thread.flags
     uaccess.copy_to_user(

@@ -26,8 +26,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_NONBLOCK
 from procession.include.linux.fs import POLLHUP, POLLIN, POLLOUT, POLLPRI, POLLRDNORM, POLLWRNORM
 from procession.include.linux.sched import TASK_INTERRUPTIBLE, TASK_RUNNING, set_task_state, signal_pending
-from procession.include.linux.spinlock import SpinLock
-from procession.include.linux.tty import N_TTY_BUF_SIZE, NTty
+from procession.include.linux.tty import N_TTY_BUF_SIZE
 from procession.include.linux.wait import WaitQueueEntry
 from procession.kernel import hrtimer, mutex, sched, wait
 from procession.mm import uaccess
@@ -102,11 +101,14 @@ def n_tty_chars_in_buffer(tty: TtyStruct) -> int:
 
 
 def n_tty_inq(tty: TtyStruct) -> int:
-    """Return how many bytes reads would give, without ends of file (inq_canon)."""
+    """Return how many bytes reads would give, without ends of file (inq_canon).
+
+    A line that fills the buffer counts as none: the places of its two ends are equal there.
+    """
     n = tty.disc_data
     if not tty.termios.c_lflag & ICANON:
         return len(n.read_buf)
-    if not n.read_flags:
+    if (n.canon_head - n.read_tail) % N_TTY_BUF_SIZE == 0:
         return 0
     eofs = sum(n.read_buf[at - n.read_tail] == DISABLED_CHAR for at in n.read_flags)
     return n.canon_head - n.read_tail - eofs
@@ -129,10 +131,13 @@ def n_tty_set_termios(tty: TtyStruct, old: Ktermios | None) -> None:
 
 
 def n_tty_open(tty: TtyStruct) -> None:
-    """Attach the line discipline to a new terminal."""
-    tty.disc_data = NTty(SpinLock(tty.kernel.lock_class("tty->read_lock")))
+    """Attach the line discipline to a new terminal, or again to one that was hung up."""
+    n = tty.disc_data
     reset_buffer_flags(tty)
+    tty_io.tty_unthrottle(tty)
+    n.column = 0
     n_tty_set_termios(tty, None)
+    n.minimum_to_wake = 1
 
 
 # Reading.
