@@ -51,6 +51,7 @@ _FIX_EFLAGS: Final = 0x50DD5  # what a program may change: AC RF OF DF TF SF ZF 
 def setup_rt_frame(current: Task, thread: X86Thread, sig: int, ka: KSigaction, info: Siginfo, oldset: int) -> None:
     """Push a frame for ka's handler and go there; raises EFAULT if it cannot be written or has no way back."""
     q = thread.q
+    thread.sysret = False
     sp = thread.user_sp()
     fpstate, frame = get_sigframe(current, sp, ka)
     if not 0 <= frame <= TASK_SIZE - _FRAME_SIZE:
