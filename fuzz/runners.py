@@ -21,6 +21,7 @@ from procession import Machine
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 HOST_SECONDS = 120
+JUDGE_SECONDS = 600
 MEMORY = 256 << 20
 CANNOT = {124, 125}     # exit codes of host32: out of time, namespaces not allowed
 
@@ -89,9 +90,12 @@ def diff(host: str, other: str, name: str) -> str:
 class Judge:
     """Who says what 3.2 does: the host, playing it, or a command that runs a program on a real one.
 
-    `COMMAND PROGRAM < INPUT > OUTPUT` runs the static program of that path as root, alone, with what it needs for PID
-    and mount namespaces, a devpts at /dev/pts and SCHED_FIFO, no signal ignored and no descriptor open beyond 2, and exits with 124 or 125 if it cannot. INPUT is a batch
-    of up to 120 programs of ours, so that one boot serves them all; how it gets there, and OUTPUT back, is its own.
+    `COMMAND PROGRAM < INPUT > OUTPUT` runs the static x86-64 program of that path on a 3.2, without arguments: as root,
+    with all capabilities, a devpts at /dev/pts and a /proc, able to make PID and mount namespaces and to be SCHED_FIFO,
+    no signal ignored or blocked and no descriptor open but 0, 1 and 2. How the program gets there, INPUT to its
+    standard input and its standard output back to OUTPUT, is the command's own; nothing else may be in OUTPUT. It exits
+    with 124 or 125 if it cannot, within JUDGE_SECONDS. INPUT is a batch of up to 120 programs of ours: one boot serves
+    them all.
     """
 
     command: tuple[str, ...] = ()
@@ -112,10 +116,12 @@ class Judge:
         if not self.real:
             as_root = [] if os.geteuid() == 0 else ["-u"]      # of a user namespace of its own
             command, env = [str(build_host32()), *as_root, "-t", str(HOST_SECONDS), str(program)], {}
-        seconds = HOST_SECONDS * (5 if self.real else 1) + 10
+        seconds = JUDGE_SECONDS if self.real else HOST_SECONDS + 10
         result = subprocess.run(command, input=text, capture_output=True, env=env, timeout=seconds, check=False)
         if result.returncode in CANNOT or b"FAILED 24576" in result.stdout:    # exit code 96: no SCHED_FIFO
             raise HostRefuses(result.stderr.decode() or "no SCHED_FIFO")
+        if self.real and not result.stdout.startswith(b"== "):
+            raise HostRefuses(f"{command[0]} gives no transcripts: {result.stderr.decode()}")
         return result.stdout
 
 

@@ -18,9 +18,14 @@
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { MOST_INPUT = 1 << 22, MOST_PROGRAMS = 64, MOST_ARGS = 2, ROOM = 4096, SETTLE_US = 2000, END_OF_FILE = 4 };
+#ifndef EXTPROC
+#define EXTPROC 0200000
+#endif
+
+enum { MOST_INPUT = 1 << 22, MOST_PROGRAMS = 64, MOST_ARGS = 2, ROOM = 4096, PIECE = 250, SETTLE_US = 2000, END_OF_FILE = 4 };
 
 static int master, slave, packets;
 static int freely;      /* a 3.2 judges: nothing is done to keep differences out */
@@ -28,7 +33,8 @@ static unsigned caught; /* a bit for each signal */
 
 static void must(int good, const char *what) {
   if (good) return;
-  perror(what);
+  printf("%s: errno %d\n", what, errno);
+  fflush(stdout);
   _exit(1);
 }
 
@@ -46,11 +52,19 @@ static void show(const char *what, const unsigned char *data, long n) {
   printf("\n");
 }
 
-/* The host moves bytes between the ends in a thread of the kernel's; poll() waits for it where it finds nothing. */
+/* Signals come as keys do. */
+static void see(struct pollfd ends[2]) {
+  int n;
+  while ((n = poll(ends, 2, 0)) < 0 && errno == EINTR) continue;
+  must(n >= 0, "poll");
+}
+
+/* The judge moves bytes between the ends in a thread of the kernel's; poll() waits for it where it finds nothing. */
 static void settle(void) {
+  struct timespec left = {0, SETTLE_US * 1000L};
   struct pollfd ends[] = {{slave, POLLIN, 0}, {master, POLLIN, 0}};
-  usleep(SETTLE_US);
-  must(poll(ends, 2, 0) >= 0, "poll");
+  while (nanosleep(&left, &left) < 0 && errno == EINTR) continue;
+  see(ends);
 }
 
 /* How much comes at once is chance: only the whole is shown, in packet mode between what is not data. */
@@ -113,7 +127,7 @@ static void look(struct arguments *a) {
   ioctl(slave, FIONREAD, &in);
   ioctl(slave, TIOCOUTQ, &out);
   ioctl(master, FIONREAD, &screen);
-  must(poll(ends, 2, 0) >= 0, "poll");
+  see(ends);
   printf("  queues %d %d %d, ready %x %x\n", in, out, screen, ends[0].revents, ends[1].revents);
 }
 
@@ -126,10 +140,20 @@ static void calm(void) {
   show_output();
 }
 
+/* Lines from before EXTPROC are not counted as 3.2 does, which hangs when they are read behind it: there are none. */
+static void no_lines(void) {
+  for (int i = 0; i < 3; i++) {
+    show_input();
+    tcflush(slave, TCIFLUSH);
+    settle();
+  }
+}
+
 static void change(struct termios *t) {
   struct termios old;
   if (!freely) calm();
   tcgetattr(slave, &old);
+  if ((old.c_lflag ^ t->c_lflag) & EXTPROC) no_lines();
   if (!freely && (old.c_lflag ^ t->c_lflag) & ICANON) {
     type_byte('z'); /* a literal next waits for it; nobody else types it */
     tcflush(slave, TCIFLUSH);
@@ -205,11 +229,17 @@ static void type(struct arguments *a) {
   settle();
 }
 
+/* A piece at a time: of what comes at once, how much is echoed depends on when a worker of the kernel gets to it. */
 static void fill(struct arguments *a) {
-  static char data[2 * ROOM];
-  memset(data, 'a', sizeof data);
-  printf("  %ld\n", (long)write(master, data, a->numbers[0]));
-  settle();
+  char piece[PIECE];
+  long left = a->numbers[0], n = 1;
+  memset(piece, 'a', sizeof piece);
+  for (; left && n > 0; left -= n) {
+    n = write(master, piece, left < PIECE ? left : PIECE);
+    settle();
+    show_output();
+  }
+  printf("  left %ld\n", left);
 }
 
 static void flush_queues(struct arguments *a) {
@@ -275,12 +305,12 @@ static void run(char *text) {
   for (char *line = strtok(text, "\n"); line; line = strtok(0, "\n")) step(line);
 }
 
-static int begin(char *text) {
+static int begin(char *text, pid_t *child) {
   int ends[2];
   must(!pipe2(ends, O_CLOEXEC), "pipe");
-  pid_t pid = fork();
-  must(pid >= 0, "fork");
-  if (pid) {
+  *child = fork();
+  must(*child >= 0, "fork");
+  if (*child) {
     close(ends[1]);
     return ends[0];
   }
@@ -296,12 +326,14 @@ int main(void) {
   static char input[MOST_INPUT];
   size_t n = fread(input, 1, sizeof input - 1, stdin);
   input[n] = 0;
-  int outputs[MOST_PROGRAMS], count = 0;
+  int outputs[MOST_PROGRAMS], count = 0, status;
+  pid_t children[MOST_PROGRAMS];
   for (char *at = input, *end; count < MOST_PROGRAMS && (end = strstr(at, "end\n")); at = end + 4) {
     *end = 0;
     char *text = strchr(at, '\n');
     must(text != 0, "no program");
-    outputs[count++] = begin(text + 1);
+    outputs[count] = begin(text + 1, &children[count]);
+    count++;
   }
   for (int i = 0; i < count; i++) {
     char data[ROOM];
@@ -309,8 +341,9 @@ int main(void) {
     printf("== %d\n", i);
     fflush(stdout);
     while ((got = read(outputs[i], data, sizeof data)) > 0) fwrite(data, 1, got, stdout);
+    must(waitpid(children[i], &status, 0) == children[i], "waitpid");
+    if (status) printf("ended with %x\n", status);
   }
   fflush(stdout);
-  while (wait(0) > 0) {}
   return 0;
 }

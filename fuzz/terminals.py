@@ -95,6 +95,13 @@ LEFT_OUT = {
     "a hangup": "the terminal goes on with new settings and the old table of characters, today it waits to be opened",
 }
 
+# What this project does differently from 3.2 (docs/differences.md), so that no judge is asked for it.
+OURS = {
+    "more echoes at once than the master holds": "a worker's timing says how many are lost: programs fill but once",
+    "a write that a signal in it ends": "the worker comes between two pieces of 2 KiB: fill writes little at a time",
+    "EXTPROC flipped with input waiting": "lines are counted that were read, and a read turns for ever: it goes first",
+}
+
 CHUNK = 60              # programs that run at the same time
 FEWEST_STEPS, MOST_STEPS = 10, 40
 MOST_KEYS = 12
@@ -183,7 +190,9 @@ _settings = st.tuples(
 
 def _of(table: dict[str, tuple[st.SearchStrategy[str], int]]) -> list[st.SearchStrategy[str]]:
     """The steps of a table, each as often as it is to be taken."""
-    return [args.map(partial("{} {}".format, name)).map(str.strip) for name, (args, n) in table.items() for _ in range(n)]
+    return [
+        args.map(partial("{} {}".format, name)).map(str.strip) for name, (args, n) in table.items() for _ in range(n)
+    ]
 
 
 def _programs(steps: Sequence[st.SearchStrategy[str]]) -> st.SearchStrategy[Program]:
@@ -191,9 +200,15 @@ def _programs(steps: Sequence[st.SearchStrategy[str]]) -> st.SearchStrategy[Prog
     return st.tuples(_settings, some).map(lambda parts: (*parts[0], *parts[1]))
 
 
+def _freely(program: Program) -> Program:
+    """Fill but once: see OURS."""
+    first = next((i for i, step in enumerate(program) if step.startswith("fill")), len(program))
+    return (FREELY, *program[:first + 1], *(step for step in program[first + 1:] if not step.startswith("fill")))
+
+
 programs = _programs(_of(STEPS)).filter(
     lambda program: not any(_flips(program, *one) and _flips(program, *other) for one, other in _NEVER_BOTH))
-free_programs = _programs(_of(STEPS) + _of(FREE_STEPS)).map(lambda program: (FREELY, *program))
+free_programs = _programs(_of(STEPS) + _of(FREE_STEPS)).map(_freely)
 
 
 @dataclass
@@ -237,8 +252,11 @@ def run_inside(some: Sequence[Program], *, check: bool = False) -> list[str]:
 
 def run_batch(some: Sequence[Program], judge: Judge = HOST) -> list[Find]:
     """Run them both ways; returns those that differ and of which the judge is sure, each run alone three times."""
-    finds = [Find(*row) for row in zip(some, run_host(some, judge), survived(run_inside, some), strict=True)]
-    return [find for find in finds if find.host != find.here and _is_steady(find, judge)]
+    return [find for find in _compared(some, judge) if find.host != find.here and _is_steady(find, judge)]
+
+
+def _compared(some: Sequence[Program], judge: Judge) -> list[Find]:
+    return [Find(*row) for row in zip(some, run_host(some, judge), survived(run_inside, some), strict=True)]
 
 
 def _is_steady(find: Find, judge: Judge) -> bool:
@@ -257,14 +275,17 @@ def shrink(program: Program, judge: Judge = HOST) -> Program:
     """Leave out steps and bytes as long as the program stays one that differs, many variants at a time."""
     while True:
         variants = _variants(program)
-        for at in range(0, len(variants), CHUNK):
-            some = variants[at:at + CHUNK]
-            bad = [one for one, host, here in zip(some, run_host(some, judge), survived(run_inside, some), strict=True) if host != here]
-            if bad:
-                program = min(bad, key=lambda one: len("".join(one)))
-                break
-        else:
+        batches = (variants[at:at + CHUNK] for at in range(0, len(variants), CHUNK))
+        smaller = next(filter(None, (_smallest_bad(some, judge) for some in batches)), None)
+        if smaller is None:
             return program
+        program = smaller
+
+
+def _smallest_bad(some: Sequence[Program], judge: Judge) -> Program | None:
+    finds = [find for find in _compared(some, judge) if find.host != find.here]
+    finds.sort(key=lambda find: len("".join(find.program)))
+    return next((find.program for find in finds if _is_steady(find, judge)), None)
 
 
 def _variants(program: Program) -> list[Program]:

@@ -2,7 +2,9 @@
 
 What comes in is in n_tty_receive.py, what goes out in n_tty_output.py.
 
-Differs: no auditing, no SIGIO; only flip buffers wait for room, so output_lock and echo_lock would never be waited for.
+Differs: no auditing, no SIGIO; only flip buffers wait for room, so output_lock and echo_lock would never be waited for;
+lines that are read as bytes once EXTPROC is set are forgotten, where 3.2 goes on counting them, and a read turns in the
+kernel for ever once it is not.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from procession.drivers.tty.tty_io import TtyFile
     from procession.include.linux.fs import PollTable
     from procession.include.linux.sched import Task
-    from procession.include.linux.tty import Ktermios, TtyStruct
+    from procession.include.linux.tty import Ktermios, NTty, TtyStruct
     from procession.include.linux.types import UserPtr
 
 __all__ = (
@@ -327,7 +329,7 @@ def copy_from_read_buf(current: Task, tty: TtyStruct, n: NTty, reader: _Reader) 
         del n.read_buf[:stored]
         n.read_tail += stored
         n.canon_head = max(n.canon_head, n.read_tail)
-        # Lines from before EXTPROC was set; 3.2 goes on counting them.
+        # Lines from before EXTPROC was set.
         while n.read_flags and n.read_flags[0] < n.read_tail:
             n.read_flags.popleft()
     if (
