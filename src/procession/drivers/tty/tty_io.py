@@ -395,13 +395,16 @@ def _ldisc_hangup(tty: TtyStruct) -> None:
     """Throw everything away and begin anew (tty_ldisc_hangup).
 
     The line discipline is opened before the settings are a new terminal's, and so keeps to the old ones until settings
-    are made: whether there are lines, and which characters are more than data.
+    are made: whether there are lines, and which characters are more than data. Input that has waited for room gets it,
+    but the worker that would move it is cancelled: it stays until more comes.
     """
+    tty.buf.flushing = True
     n_tty.n_tty_flush_buffer(tty)
     tty.driver.ops.flush_buffer(tty)
     tty_wakeup(tty)
     wait.wake_up_interruptible(tty.read_wait, POLLIN)
     n_tty.n_tty_open(tty)
+    tty.buf.flushing = False
     if tty.driver.reset_termios:
         tty.termios = tty.driver.init_termios.copy()
 
