@@ -2,7 +2,6 @@
 #include "tty.h"
 // needs: root
 // needs: pty
-// differs: since 4.6 a terminal that was hung up takes nothing until it is opened again
 
 int main(void) {
   static char data[5000];

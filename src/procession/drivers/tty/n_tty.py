@@ -4,7 +4,8 @@ What comes in is in n_tty_receive.py, what goes out in n_tty_output.py.
 
 Differs: no auditing, no SIGIO; only flip buffers wait for room, so output_lock and echo_lock would never be waited for;
 lines that are read as bytes once EXTPROC is set are forgotten, where 3.2 goes on counting them, and a read turns in the
-kernel for ever once it is not.
+kernel for ever once it is not; nothing is erased or shown again that was read as bytes, by canon_head having been left
+behind.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ def n_tty_inq(tty: TtyStruct) -> int:
     n = tty.disc_data
     if not tty.termios.c_lflag & ICANON:
         return len(n.read_buf)
-    if (n.canon_head - n.read_tail) % N_TTY_BUF_SIZE == 0:
+    if not n.read_flags or (n.canon_head - n.read_tail) % N_TTY_BUF_SIZE == 0:
         return 0
     eofs = sum(n.read_buf[at - n.read_tail] == DISABLED_CHAR for at in n.read_flags)
     return n.canon_head - n.read_tail - eofs
@@ -328,7 +329,6 @@ def copy_from_read_buf(current: Task, tty: TtyStruct, n: NTty, reader: _Reader) 
     with n.read_lock.irq():
         del n.read_buf[:stored]
         n.read_tail += stored
-        n.canon_head = max(n.canon_head, n.read_tail)
         # Lines from before EXTPROC was set.
         while n.read_flags and n.read_flags[0] < n.read_tail:
             n.read_flags.popleft()

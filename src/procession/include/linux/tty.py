@@ -196,7 +196,7 @@ class NTty:
     """What N_TTY keeps for a terminal; 3.2 has these fields in struct tty_struct itself.
 
     Positions count all bytes ever received: the buffer holds those from read_tail on, a line's end is a position in
-    read_flags, and what is from canon_head on is still being edited.
+    read_flags, and what is from canon_head on is still being edited. Reading bytes leaves canon_head behind read_tail.
     """
 
     __slots__ = (
