@@ -13,8 +13,9 @@ from typing import TypeVar
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from fuzz import runners
-from fuzz.generator import Program, different, programs
+from fuzz.generator import Program, different, free_programs, programs
 from fuzz.reduce import reduced
+from fuzz.runners import HOST, Judge
 from procession import Deadlock, KernelBug, KernelPanic
 
 
@@ -44,18 +45,19 @@ class Find:
         return "?"
 
 
-def generate(chunk: int, count: int) -> list[Program]:
-    """Return the different ones among count programs; the same for the same chunk."""
-    return [program for program in different(programs, chunk, count) if program.steps]
+def generate(chunk: int, count: int, judge: Judge = HOST) -> list[Program]:
+    """Return the different ones among count programs; the same for the same chunk and kind of judge."""
+    strategy = free_programs if judge.real else programs
+    return [program for program in different(strategy, chunk, count) if program.steps]
 
 
-def run(some: Sequence[Program], *, check: bool = False) -> list[Find]:
+def run(some: Sequence[Program], judge: Judge = HOST, *, check: bool = False) -> list[Find]:
     """Run them all three ways; returns one entry for each program, whether its transcripts differ or not.
 
     check: with the validators after every trap inside, which takes a hundred times as long.
     """
     all_three = (
-        runners.run_host(some),
+        runners.run_host(some, judge),
         survived(partial(runners.run_elf, check=check), some),
         survived(partial(runners.run_python, check=check), some),
     )
@@ -81,17 +83,26 @@ def differs(find: Find) -> bool:
     return not find.host == find.elf == find.python
 
 
-def is_steady(program: Program, transcript: str) -> bool:
-    """Whether the host says the same again. Only real time can make it say something else."""
-    return all(text == transcript for text in runners.run_host([program] * 3))
+def is_steady(program: Program, transcript: str, judge: Judge = HOST) -> bool:
+    """Whether the judge says the same again. Only real time can make it say something else."""
+    return all(text == transcript for text in runners.run_host([program] * 3, judge))
 
 
-def shrink(find: Find, count: int) -> Find:
-    """Make the program of a find smaller, as long as it stays one."""
+def shrink(find: Find, count: int, judge: Judge = HOST) -> Find:
+    """Make the program of a find smaller, as long as it stays one; a judge that has to boot is asked less often."""
+    only = partial(survived, runners.run_elf if find.host == find.python else runners.run_python)
+    smallest = find if judge.real else _shrink_drawn(find, count, only)
+    program = reduced(smallest.program, lambda some: [
+        a != b for a, b in zip(runners.run_host(some, judge), only(some), strict=True)
+    ])
+    return run([program], judge)[0]
+
+
+def _shrink_drawn(find: Find, count: int, only: Callable[[Sequence[Program]], list[str]]) -> Find:
+    """Have Hypothesis look for smaller ones."""
     wanted = find.program.text()
     smallest = find
     begun = False
-    only = partial(survived, runners.run_elf if find.host == find.python else runners.run_python)
 
     @seed(find.chunk)
     @settings(max_examples=count, database=None, phases=[Phase.generate, Phase.shrink], deadline=None,
@@ -112,10 +123,7 @@ def shrink(find: Find, count: int) -> Find:
         try_one()
     except AssertionError:
         pass
-    program = reduced(smallest.program, lambda some: [
-        a != b for a, b in zip(runners.run_host(some), only(some), strict=True)
-    ])
-    return run([program])[0]
+    return smallest
 
 
 @dataclass

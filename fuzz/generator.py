@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -19,6 +20,8 @@ from fuzz.operations import (
     CONT,
     CORE_SIGNALS,
     CSIGNAL,
+    FREE_TABLE,
+    FREE_TERMINAL_TABLE,
     IDIOMS,
     KILL,
     OPERATIONS,
@@ -38,6 +41,7 @@ MOST_ACTORS = 7
 MOST_STEPS = 24
 FEWEST, MOST = 4, 14        # steps or idioms drawn; those that shrink to nothing vanish
 STEP_BYTES = 8
+FREELY = "freely"       # first line of a program that only a real 3.2 can judge
 _NUMBERS = {name: nr for nr, name in SYSCALL_NAMES.items()}
 
 
@@ -56,35 +60,42 @@ class Step:
 
 @dataclass(frozen=True)
 class Encoded:
-    """A program in the interpreters' language. terminal: whether it is given one."""
+    """A program in the interpreters' language. terminal: whether it is given one.  freely: see Program."""
 
     actors: int
     terminal: bool
+    freely: bool
     steps: list[str]
 
 
 @dataclass(frozen=True)
 class Program:
-    """A list of steps."""
+    """A list of steps. freely: only a real 3.2 can judge it, nothing being left out."""
 
     steps: tuple[Step, ...]
+    freely: bool = False
 
     def text(self) -> str:
         """One line a step; the form of the corpus."""
-        return "".join(f"a{step.actor} {' '.join(step.words)}\n" for step in self.steps)
+        first = f"{FREELY}\n" if self.freely else ""
+        return first + "".join(f"a{step.actor} {' '.join(step.words)}\n" for step in self.steps)
 
     @classmethod
     def parse(cls, text: str) -> Program:
         """Inverse of text(), without lines of comment; raises ValueError for a word that is no operation."""
         steps = []
+        freely = False
         for line in text.splitlines():
             if line.startswith("#"):
+                continue
+            if line == FREELY:
+                freely = True
                 continue
             actor, *words = line.split()
             if words[0] not in OPERATIONS:
                 raise ValueError(f"no operation {words[0]!r}")
             steps.append(Step(int(actor[1:]), tuple(words)))
-        return cls(tuple(steps))
+        return cls(tuple(steps), freely)
 
     def encode(self) -> Encoded:
         """Translate names of operations and descriptors."""
@@ -103,7 +114,7 @@ class Program:
                 str(first_fd + int(word[1:])) if word[0] == "f" else known.get(word, word) for word in step.words[1:]
             ]
             lines.append(" ".join([str(step.actor), operation.flag, code, *args]))
-        return Encoded(actors, terminal, lines)
+        return Encoded(actors, terminal, self.freely, lines)
 
 
 RawSteps = list[tuple[int | str, list[str]]]
@@ -117,6 +128,12 @@ _TERMINAL_KINDS: list[_Kind] = [
     *_KINDS,
     *(idiom for idiom in TERMINAL_IDIOMS for _ in range(8)),
     *(operation for operation in TERMINAL_TABLE for _ in range(2 * operation.weight)),
+]
+_FREE_KINDS: list[_Kind] = [*_KINDS, *(operation for operation in FREE_TABLE for _ in range(2 * operation.weight))]
+_FREE_TERMINAL_KINDS: list[_Kind] = [
+    *_TERMINAL_KINDS,
+    *_FREE_KINDS[len(_KINDS):],
+    *(operation for operation in FREE_TERMINAL_TABLE for _ in range(2 * operation.weight)),
 ]
 _TERMINALS = 80     # of 256 programs so many have a terminal
 
@@ -138,8 +155,9 @@ def decode(data: bytes, kinds: list[_Kind]) -> RawSteps:
 class _Assembly:
     """Picks actors that exist, and as far as it is plain that still live."""
 
-    def __init__(self, *, terminal: bool) -> None:
+    def __init__(self, *, terminal: bool, freely: bool) -> None:
         """Begin with the first actor."""
+        self.freely = freely
         self.alive = [0]
         self.born = 1
         self.shares_memory = self.odd_signal = False
@@ -178,22 +196,14 @@ class _Assembly:
             if self.born == MOST_ACTORS:
                 return
             words = self.birth(actor, words)
-        elif (words[0] == "exec" and self.odd_signal) or (
-            words[0] == "exit" and self.leader and f"a{actor}" not in self.leader
-        ):
-            return
-        if words[0] == "ioctl" and words[1] in self.closed:
+        elif not self.freely and self.left_out(actor, words):
             return
         if words[0] == "close":
             self.closed |= {words[1]} & TERMINAL_WORDS
         if self.terminal and words[0] == "sigaction" and words[1] in BACKGROUND_SIGNALS:
             words = [*words[:3], str(int(words[3]) & ~SA_RESTART), *words[4:]]
-        if operation.flag == "s" and (self.shares_memory or self.leader):
-            words = [str(TERM) if word in CORE_SIGNALS else word for word in words]
-        if operation.flag == "s" and self.vforks:
-            words = [str(CONT) if word in STOP_SIGNALS else word for word in words]
-        if operation.flag == "s" and str(CONT) in words:
-            words = [self.leader.get(word, word) for word in words]
+        if operation.flag == "s" and not self.freely:
+            words = self.milder(words)
         self.stops |= operation.flag == "s" and not STOP_SIGNALS.isdisjoint(words)
         if operation.ends and actor in self.alive:
             if len(self.alive) == 1:
@@ -203,11 +213,33 @@ class _Assembly:
             self.alive.remove(int(words[1][1:]))
         self.steps.append(Step(actor, tuple(words)))
 
+    def left_out(self, actor: int, words: list[str]) -> bool:
+        """Whether later kernels do otherwise: see LEFT_OUT."""
+        if words[0] == "exec":
+            return self.odd_signal
+        if words[0] == "exit":
+            return bool(self.leader) and f"a{actor}" not in self.leader
+        return words[0] == "ioctl" and words[1] in self.closed
+
+    def milder(self, words: list[str]) -> list[str]:
+        """Put other signals, or the leader, for what LEFT_OUT tells of."""
+        if self.shares_memory or self.leader:
+            words = [str(TERM) if word in CORE_SIGNALS else word for word in words]
+        if self.vforks:
+            words = [str(CONT) if word in STOP_SIGNALS else word for word in words]
+        if str(CONT) in words:
+            words = [self.leader.get(word, word) for word in words]
+        return words
+
     def birth(self, parent: int, words: list[str]) -> list[str]:
         """Give the child a number; see LEFT_OUT for what is remembered.
 
         Who acts in the end is not known yet: another does if the one who was meant is dead or asleep.
         """
+        if self.freely:
+            self.alive.append(self.born)
+            self.born += 1
+            return [*words, str(self.born - 1)]
         if self.odd_signal or self.leader or self.stops:
             words = _without_vfork(words)
         elif self.vforks:
@@ -244,22 +276,24 @@ def _plain_child(words: list[str]) -> list[str]:
     return ["clone", str(flags & ~CSIGNAL | CHLD), *words[2:]]
 
 
-def assemble(data: bytes) -> Program:
+def assemble(data: bytes, *, freely: bool = False) -> Program:
     """Make a program from drawn bytes, eight for a step or an idiom; the first one decides about a terminal."""
     terminal = data[0] > 255 - _TERMINALS
-    assembly = _Assembly(terminal=terminal)
+    assembly = _Assembly(terminal=terminal, freely=freely)
     kinds = _TERMINAL_KINDS if terminal else _KINDS
+    if freely:
+        kinds = _FREE_TERMINAL_KINDS if terminal else _FREE_KINDS
     if terminal:
         assembly.add([(0 if who == "d" else who, words.split()) for who, words in TERMINAL_START])
     for at in range(1, len(data), STEP_BYTES):
         assembly.add(decode(data[at:at + STEP_BYTES].ljust(STEP_BYTES, b"\0"), kinds))
-    return Program(tuple(assembly.steps[:MOST_STEPS]))
+    return Program(tuple(assembly.steps[:MOST_STEPS]), freely)
 
 
 # One draw for all: a draw for each step would take three times as long, and shrinking works on the bytes as well.
-programs: st.SearchStrategy[Program] = st.binary(
-    min_size=1 + FEWEST * STEP_BYTES, max_size=1 + MOST * STEP_BYTES,
-).map(assemble)
+_drawn = st.binary(min_size=1 + FEWEST * STEP_BYTES, max_size=1 + MOST * STEP_BYTES)
+programs: st.SearchStrategy[Program] = _drawn.map(assemble)
+free_programs: st.SearchStrategy[Program] = _drawn.map(partial(assemble, freely=True))
 
 _Drawn = TypeVar("_Drawn", bound=Hashable)
 

@@ -225,11 +225,12 @@ async def loop(sys: Any, space: Space, me: int, tid: int, *, in_handler: bool = 
 class Controller:
     """PID 1 of a program's namespace."""
 
-    def __init__(self, sys: Any, count: int, *, terminal: bool) -> None:
-        """Be ready for so many actors, who have a terminal or not."""
+    def __init__(self, sys: Any, count: int, *, terminal: bool, freely: bool) -> None:
+        """Be ready for so many actors, who have a terminal or not; freely: see interpreter.c."""
         self.sys = sys
         self.count = count
         self.terminal = terminal
+        self.freely = freely
         self.tids = [0] * count
         self.stats = [-1] * count   # /proc/TID/stat, open
         self.shown = [""] * count
@@ -281,7 +282,7 @@ class Controller:
         if flag == "r":
             self.reader = actor
         await self.sys.write(FIRST_COMMAND + 1 + 2 * actor, " ".join(words).ljust(RECORD))
-        if flag == "z":
+        if flag == "z" or (self.freely and self.terminal):
             await self.sys.nanosleep(NAP_NS)
         if flag in "-r":
             await self.drain_log()
@@ -306,6 +307,8 @@ class Controller:
 
     def may_act(self, actor: int, flag: str, args: list[str]) -> bool:
         """Whether nobody sleeps in vfork, or this does not reach them; one at a time may wait for a pipe."""
+        if self.freely:
+            return True
         r = self.reader
         if flag == "r" and r is not None and r != actor and self.asked[r] > 0 and self.shown[r][:1] not in "gZ":
             return False
@@ -372,7 +375,7 @@ class Controller:
             if pid == 0:
                 break
             dead.append((pid, status))
-        self.out += [f"  init reaps {pid} {status}" for pid, status in sorted(dead)]
+        self.out += [f"  init reaps {pid} {status}" for pid, status in (dead if self.freely else sorted(dead))]
 
     async def picture(self, stat: int) -> str:
         """What /proc/PID/stat says of states, family and signals."""
@@ -381,7 +384,7 @@ class Controller:
         except OSError:
             return "gone"
         fields = [*" "] * 2 + text.rpartition(")")[2].split()
-        if fields[2] == "Z":
+        if fields[2] == "Z" and not self.freely:
             fields[30] = "-"    # see interpreter.c
         tty = ["tty", str(int(fields[6] != "0")), fields[7]] if self.terminal else []
         return " ".join([*fields[2:6], fields[19], *fields[30:34], fields[37], *tty])
@@ -393,14 +396,14 @@ class Controller:
         except OSError:
             return
         known = dict(line.split()[:2] for line in text.splitlines() if line.startswith(WANTED))
-        names = (name for name in WANTED if known["State:"] != "Z" or not name.endswith("Pnd:"))
+        names = (name for name in WANTED if known["State:"] != "Z" or self.freely or not name.endswith("Pnd:"))
         values = [known[name].lstrip("0") or "0" for name in names]
         self.out.append(" ".join([f"  status a{k}", *values]))
 
 
 async def run_program(sys: Any, program: Encoded) -> None:
     """Be PID 1 of one program."""
-    await Controller(sys, program.actors, terminal=program.terminal).run(program.steps)
+    await Controller(sys, program.actors, terminal=program.terminal, freely=program.freely).run(program.steps)
 
 
 def batch(programs: list[Encoded]) -> Callable[..., Any]:

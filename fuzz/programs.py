@@ -2,6 +2,7 @@
 
     python -m fuzz [N] [--seed S] [--jobs J] [--seconds T] [--keep DIR]
     python -m fuzz --program FILE        one program of the corpus, all three transcripts
+    python -m fuzz --judge COMMAND ...   a real 3.2 in place of the host: see runners.Judge
 
 Exit status 1 if anything differs.
 """
@@ -22,6 +23,7 @@ from rich.table import Table
 
 from fuzz import compare, runners
 from fuzz.generator import Program
+from fuzz.runners import HOST, Judge
 from fuzz.tried import Tried
 
 CHUNK = 120
@@ -29,19 +31,19 @@ CHECKED = 5             # of so many chunks one program runs with the validators
 MOST_SHRUNK = 12
 
 
-def run_chunk(chunk: int) -> tuple[compare.Statistics, list[compare.Find], int]:
+def run_chunk(chunk: int, judge: Judge = HOST) -> tuple[compare.Statistics, list[compare.Find], int]:
     """One batch: what it did, what differs, how often the host was not sure itself."""
     statistics = compare.Statistics()
     finds = []
     unsteady = 0
-    programs = compare.generate(chunk, CHUNK)
-    checked = compare.run(programs[-1:], check=True) if chunk % CHECKED == 0 else []
-    for find in checked + compare.run(programs):
+    programs = compare.generate(chunk, CHUNK, judge)
+    checked = compare.run(programs[-1:], judge, check=True) if chunk % CHECKED == 0 else []
+    for find in checked + compare.run(programs, judge):
         statistics.count(find)
         if not compare.differs(find):
             continue
         find.chunk = chunk
-        if compare.is_steady(find.program, find.host):
+        if compare.is_steady(find.program, find.host, judge):
             finds.append(find)
         else:
             unsteady += 1
@@ -86,7 +88,7 @@ class Run:
         console.print(", ".join(f"{what} {n}" for what, n in sorted(self.statistics.events.items())))
 
 
-def drive(run: Run, chunks: Iterator[int], jobs: int, total: int, seconds: float) -> None:
+def drive(run: Run, chunks: Iterator[int], jobs: int, total: int, seconds: float, judge: Judge = HOST) -> None:
     """Keep the workers busy until total programs have run or time is up."""
     shown = 0.0
     with ProcessPoolExecutor(jobs) as pool:
@@ -95,7 +97,7 @@ def drive(run: Run, chunks: Iterator[int], jobs: int, total: int, seconds: float
             late = time.monotonic() - run.began > seconds
             expected = run.statistics.programs + len(pending) * CHUNK * 0.85
             while not late and len(pending) < jobs + 1 and expected < total:
-                pending.add(pool.submit(run_chunk, next(chunks)))
+                pending.add(pool.submit(run_chunk, next(chunks), judge))
                 expected += CHUNK * 0.85
             if not pending:
                 return
@@ -119,10 +121,10 @@ def run(wanted: int, seed: int = 0, *, jobs: int = 2, seconds: float = float("in
     return tried
 
 
-def report(run: Run, keep: Path | None) -> None:
+def report(run: Run, keep: Path | None, judge: Judge = HOST) -> None:
     """Shrink one program for each way to differ, and show it."""
     for signature, finds in itertools.islice(run.finds.items(), MOST_SHRUNK):
-        find = compare.shrink(min(finds, key=lambda f: len(f.program.steps)), CHUNK)
+        find = compare.shrink(min(finds, key=lambda f: len(f.program.steps)), CHUNK, judge)
         print(f"\n--- {len(finds)} programs: {signature}\n{find.program.text()}\n{find.diff()}")
         if keep:
             name = hashlib.sha256(find.program.text().encode()).hexdigest()[:8]
@@ -131,9 +133,9 @@ def report(run: Run, keep: Path | None) -> None:
         print(f"--- not shrunk: {signature}")
 
 
-def show(path: Path) -> int:
-    """Run one program and show the host's transcript and what differs."""
-    find = compare.run([Program.parse(path.read_text().split("\n\n")[0])])[0]
+def show(path: Path, judge: Judge = HOST) -> int:
+    """Run one program and show the judge's transcript and what differs."""
+    find = compare.run([Program.parse(path.read_text().split("\n\n")[0])], judge)[0]
     print(find.host, find.diff(), sep="\n")
     return int(compare.differs(find))
 
@@ -147,15 +149,17 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--keep", type=Path, help="put shrunk programs here")
     parser.add_argument("--program", type=Path, help="run one program")
+    parser.add_argument("--judge", type=Judge.parse, default=HOST, metavar="COMMAND",
+                        help="ask a real 3.2: COMMAND PROGRAM < INPUT runs a static program there")
     options = parser.parse_args()
     runners.build_interpreter()
     runners.build_host32()
     if options.program:
-        return show(options.program)
+        return show(options.program, options.judge)
     run = Run()
     first = options.seed * 1_000_000
-    drive(run, itertools.count(first), options.jobs, options.programs, options.seconds)
+    drive(run, itertools.count(first), options.jobs, options.programs, options.seconds, options.judge)
     run.tables(Console(width=150))
-    report(run, options.keep)
+    report(run, options.keep, options.judge)
     return int(bool(run.finds))
 

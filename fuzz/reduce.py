@@ -30,7 +30,7 @@ def without(program: Program, index: int) -> Program:
             numbers[int(known[-1])] = len(numbers)
             known[-1] = str(len(numbers) - 1)
         kept.append(Step(numbers[step.actor], tuple(known)))
-    return Program(tuple(kept))
+    return Program(tuple(kept), program.freely)
 
 
 def reduced(program: Program, is_bad: Callable[[Sequence[Program]], list[bool]]) -> Program:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 import difflib
 import hashlib
 import os
 from pathlib import Path
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -19,12 +21,13 @@ from procession import Machine
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 HOST_SECONDS = 120
+JUDGE_SECONDS = 600
 MEMORY = 256 << 20
 CANNOT = {124, 125}     # exit codes of host32: out of time, namespaces not allowed
 
 
 class HostRefuses(Exception):
-    """The host does not let us have namespaces or SCHED_FIFO."""
+    """The judge does not let us have namespaces or SCHED_FIFO, or does not run."""
 
 
 def _built(name: str, command: Sequence[str], source: Path) -> Path:
@@ -64,7 +67,7 @@ def _input(programs: Sequence[Program]) -> bytes:
     lines = []
     for number, program in enumerate(programs):
         encoded = program.encode()
-        lines += [f"program {number} {encoded.actors} {encoded.terminal:d}", *encoded.steps, "end"]
+        lines += [f"program {number} {encoded.actors} {encoded.terminal:d} {encoded.freely:d}", *encoded.steps, "end"]
     return "".join(f"{line}\n" for line in lines).encode()
 
 
@@ -83,19 +86,51 @@ def diff(host: str, other: str, name: str) -> str:
     return "\n".join(lines)
 
 
-def ask_host(program: Path, text: bytes) -> bytes:
-    """Run a program with this input on the host's kernel, playing 3.2; returns its output; raises HostRefuses."""
-    as_root = [] if os.geteuid() == 0 else ["-u"]      # of a user namespace of its own
-    command = [str(build_host32()), *as_root, "-t", str(HOST_SECONDS), str(program)]
-    result = subprocess.run(command, input=text, capture_output=True, env={}, timeout=HOST_SECONDS + 10, check=False)
-    if result.returncode in CANNOT or b"FAILED 24576" in result.stdout:    # exit code 96: no SCHED_FIFO
-        raise HostRefuses(result.stderr.decode() or "no SCHED_FIFO")
-    return result.stdout
+@dataclass(frozen=True)
+class Judge:
+    """Who says what 3.2 does: the host, playing it, or a command that runs a program on a real one.
+
+    `COMMAND PROGRAM < INPUT > OUTPUT` runs the static x86-64 program of that path on a 3.2, without arguments: as root,
+    with all capabilities, a devpts at /dev/pts and a /proc, able to make PID and mount namespaces and to be SCHED_FIFO,
+    no signal ignored or blocked and no descriptor open but 0, 1 and 2. How the program gets there, INPUT to its
+    standard input and its standard output back to OUTPUT, is the command's own; nothing else may be in OUTPUT. It exits
+    with 124 or 125 if it cannot, within JUDGE_SECONDS. INPUT is a batch of up to 120 programs of ours: one boot serves
+    them all.
+    """
+
+    command: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, command: str) -> Judge:
+        """Understand a command line's option."""
+        return cls(tuple(shlex.split(command)))
+
+    @property
+    def real(self) -> bool:
+        """Whether it is a 3.2, so that nothing has to be left out."""
+        return bool(self.command)
+
+    def ask(self, program: Path, text: bytes) -> bytes:
+        """Run a program with this input; returns its output; raises HostRefuses."""
+        command, env = [*self.command, str(program)], None
+        if not self.real:
+            as_root = [] if os.geteuid() == 0 else ["-u"]      # of a user namespace of its own
+            command, env = [str(build_host32()), *as_root, "-t", str(HOST_SECONDS), str(program)], {}
+        seconds = JUDGE_SECONDS if self.real else HOST_SECONDS + 10
+        result = subprocess.run(command, input=text, capture_output=True, env=env, timeout=seconds, check=False)
+        if result.returncode in CANNOT or b"FAILED 24576" in result.stdout:    # exit code 96: no SCHED_FIFO
+            raise HostRefuses(result.stderr.decode() or "no SCHED_FIFO")
+        if self.real and not result.stdout.startswith(b"== "):
+            raise HostRefuses(f"{command[0]} gives no transcripts: {result.stderr.decode()}")
+        return result.stdout
 
 
-def run_host(programs: Sequence[Program]) -> list[str]:
-    """Run on the host's kernel, playing 3.2; raises HostRefuses."""
-    return split(ask_host(build_interpreter(), _input(programs)), len(programs))
+HOST = Judge()
+
+
+def run_host(programs: Sequence[Program], judge: Judge = HOST) -> list[str]:
+    """Run on the host's kernel, playing 3.2, or on a real one; raises HostRefuses."""
+    return split(judge.ask(build_interpreter(), _input(programs)), len(programs))
 
 
 def run_elf(programs: Sequence[Program], *, check: bool = False) -> list[str]:

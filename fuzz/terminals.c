@@ -18,16 +18,23 @@
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { MOST_INPUT = 1 << 22, MOST_PROGRAMS = 64, MOST_ARGS = 2, ROOM = 4096, SETTLE_US = 2000, END_OF_FILE = 4 };
+#ifndef EXTPROC
+#define EXTPROC 0200000
+#endif
+
+enum { MOST_INPUT = 1 << 22, MOST_PROGRAMS = 64, MOST_ARGS = 2, ROOM = 4096, PIECE = 250, SETTLE_US = 2000, END_OF_FILE = 4 };
 
 static int master, slave, packets;
+static int freely;      /* a 3.2 judges: nothing is done to keep differences out */
 static unsigned caught; /* a bit for each signal */
 
 static void must(int good, const char *what) {
   if (good) return;
-  perror(what);
+  printf("%s: errno %d\n", what, errno);
+  fflush(stdout);
   _exit(1);
 }
 
@@ -45,11 +52,19 @@ static void show(const char *what, const unsigned char *data, long n) {
   printf("\n");
 }
 
-/* The host moves bytes between the ends in a thread of the kernel's; poll() waits for it where it finds nothing. */
+/* Signals come as keys do. */
+static void see(struct pollfd ends[2]) {
+  int n;
+  while ((n = poll(ends, 2, 0)) < 0 && errno == EINTR) continue;
+  must(n >= 0, "poll");
+}
+
+/* The judge moves bytes between the ends in a thread of the kernel's; poll() waits for it where it finds nothing. */
 static void settle(void) {
+  struct timespec left = {0, SETTLE_US * 1000L};
   struct pollfd ends[] = {{slave, POLLIN, 0}, {master, POLLIN, 0}};
-  usleep(SETTLE_US);
-  must(poll(ends, 2, 0) >= 0, "poll");
+  while (nanosleep(&left, &left) < 0 && errno == EINTR) continue;
+  see(ends);
 }
 
 /* How much comes at once is chance: only the whole is shown, in packet mode between what is not data. */
@@ -112,7 +127,7 @@ static void look(struct arguments *a) {
   ioctl(slave, FIONREAD, &in);
   ioctl(slave, TIOCOUTQ, &out);
   ioctl(master, FIONREAD, &screen);
-  must(poll(ends, 2, 0) >= 0, "poll");
+  see(ends);
   printf("  queues %d %d %d, ready %x %x\n", in, out, screen, ends[0].revents, ends[1].revents);
 }
 
@@ -125,15 +140,25 @@ static void calm(void) {
   show_output();
 }
 
+/* Lines from before EXTPROC are not counted as 3.2 does, which hangs when they are read behind it: there are none. */
+static void no_lines(void) {
+  for (int i = 0; i < 3; i++) {
+    show_input();
+    tcflush(slave, TCIFLUSH);
+    settle();
+  }
+}
+
 static void change(struct termios *t) {
   struct termios old;
-  calm();
+  if (!freely) calm();
   tcgetattr(slave, &old);
-  if ((old.c_lflag ^ t->c_lflag) & ICANON) {
+  if ((old.c_lflag ^ t->c_lflag) & EXTPROC) no_lines();
+  if (!freely && (old.c_lflag ^ t->c_lflag) & ICANON) {
     type_byte('z'); /* a literal next waits for it; nobody else types it */
     tcflush(slave, TCIFLUSH);
   }
-  t->c_lflag |= NOFLSH;
+  if (!freely) t->c_lflag |= NOFLSH;
   must(!tcsetattr(slave, TCSANOW, t), "tcsetattr");
   tcgetattr(slave, t);
   printf("  now %x %x %x\n", t->c_iflag, t->c_oflag, t->c_lflag);
@@ -189,9 +214,56 @@ static void size(struct arguments *a) {
   printf("  %d\n", ioctl(a->numbers[0] & 1 ? master : slave, TIOCSWINSZ, &w));
 }
 
+static void begin_freely(struct arguments *a) {
+  struct termios t;
+  (void)a;
+  freely = 1;
+  tcgetattr(slave, &t);
+  t.c_lflag &= ~(tcflag_t)NOFLSH;
+  change(&t);
+}
+
+/* All keys at once. */
+static void type(struct arguments *a) {
+  printf("  %ld\n", (long)write(master, a->data, a->n));
+  settle();
+}
+
+/* A piece at a time: of what comes at once, how much is echoed depends on when a worker of the kernel gets to it. */
+static void fill(struct arguments *a) {
+  char piece[PIECE];
+  long left = a->numbers[0], n = 1;
+  memset(piece, 'a', sizeof piece);
+  for (; left && n > 0; left -= n) {
+    n = write(master, piece, left < PIECE ? left : PIECE);
+    settle();
+    show_output();
+  }
+  printf("  left %ld\n", left);
+}
+
+static void flush_queues(struct arguments *a) {
+  printf("  %d\n", tcflush(slave, (int)a->numbers[0]));
+  settle();
+}
+
+static void open_slave(void) {
+  slave = open(ptsname(master), O_RDWR | O_NONBLOCK);
+  must(slave >= 0, "the slave");
+}
+
+static void hang_up(struct arguments *a) {
+  (void)a;
+  printf("  %d\n", ioctl(slave, TIOCVHANGUP, 0));
+  close(slave);
+  open_slave();
+  settle();
+}
+
 static const struct { const char *name; void (*function)(struct arguments *); } steps[] = {
   {"keys", keys}, {"print", print}, {"read", read_some}, {"look", look},     {"flip", flip}, {"control", control},
   {"flow", flow}, {"flush", flush}, {"eof", end_of_file}, {"sti", sti}, {"packet", packet}, {"size", size},
+  {"freely", begin_freely}, {"type", type}, {"fill", fill}, {"tcflush", flush_queues}, {"hangup", hang_up},
 };
 
 /* --- Programs. --- */
@@ -224,8 +296,7 @@ static void run(char *text) {
   setsid();
   master = open("/dev/ptmx", O_RDWR | O_NOCTTY);
   must(master >= 0 && !unlockpt(master), "/dev/ptmx");
-  slave = open(ptsname(master), O_RDWR | O_NONBLOCK);
-  must(slave >= 0, "the slave");
+  open_slave();
   fcntl(master, F_SETFL, O_NONBLOCK);
   struct termios t;
   tcgetattr(slave, &t);
@@ -234,12 +305,12 @@ static void run(char *text) {
   for (char *line = strtok(text, "\n"); line; line = strtok(0, "\n")) step(line);
 }
 
-static int begin(char *text) {
+static int begin(char *text, pid_t *child) {
   int ends[2];
   must(!pipe2(ends, O_CLOEXEC), "pipe");
-  pid_t pid = fork();
-  must(pid >= 0, "fork");
-  if (pid) {
+  *child = fork();
+  must(*child >= 0, "fork");
+  if (*child) {
     close(ends[1]);
     return ends[0];
   }
@@ -255,12 +326,14 @@ int main(void) {
   static char input[MOST_INPUT];
   size_t n = fread(input, 1, sizeof input - 1, stdin);
   input[n] = 0;
-  int outputs[MOST_PROGRAMS], count = 0;
+  int outputs[MOST_PROGRAMS], count = 0, status;
+  pid_t children[MOST_PROGRAMS];
   for (char *at = input, *end; count < MOST_PROGRAMS && (end = strstr(at, "end\n")); at = end + 4) {
     *end = 0;
     char *text = strchr(at, '\n');
     must(text != 0, "no program");
-    outputs[count++] = begin(text + 1);
+    outputs[count] = begin(text + 1, &children[count]);
+    count++;
   }
   for (int i = 0; i < count; i++) {
     char data[ROOM];
@@ -268,8 +341,9 @@ int main(void) {
     printf("== %d\n", i);
     fflush(stdout);
     while ((got = read(outputs[i], data, sizeof data)) > 0) fwrite(data, 1, got, stdout);
+    must(waitpid(children[i], &status, 0) == children[i], "waitpid");
+    if (status) printf("ended with %x\n", status);
   }
   fflush(stdout);
-  while (wait(0) > 0) {}
   return 0;
 }

@@ -1,10 +1,11 @@
 """Random use of a terminal, on the host and inside: keys, output, reads, settings of a pseudo-terminal.
 
-    python -m fuzz.terminals [N] [--seed S] [--program FILE]
+    python -m fuzz.terminals [N] [--seed S] [--program FILE] [--judge COMMAND]
 
 A program is a list of steps, one a line; terminals.c runs it and notes what comes out at either end. A new step is an
 entry of STEPS and one of the table in terminals.c. What is known to differ between 3.2 and today's kernels is left
-out, see LEFT_OUT.
+out, see LEFT_OUT, unless the judge is a real 3.2 (runners.Judge): its programs begin with "freely", and have the steps
+of FREE_STEPS too.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from hypothesis import strategies as st
 
 from fuzz import runners
 from fuzz.compare import survived
-from fuzz.generator import different
+from fuzz.generator import FREELY, different
+from fuzz.runners import HOST, Judge
 from fuzz.tried import Tried
 from procession import Machine
 from procession.include.asm.termbits import (
@@ -34,6 +36,7 @@ from procession.include.asm.termbits import (
     ECHOKE,
     ECHONL,
     ECHOPRT,
+    EXTPROC,
     ICANON,
     ICRNL,
     IEXTEN,
@@ -48,6 +51,7 @@ from procession.include.asm.termbits import (
     IXANY,
     IXOFF,
     IXON,
+    NOFLSH,
     OCRNL,
     OLCUC,
     ONLCR,
@@ -88,6 +92,14 @@ LEFT_OUT = {
     "ECHONL without ECHO": "a signal that starts the output lets the echo wait: never both in a program",
     "4096 bytes of input": "what does not fit beeps, today it is dropped silently: programs stay below",
     "EXTPROC": "has programs of its own: tests/programs/tty_extproc.c",
+    "a hangup": "the terminal goes on with new settings and the old table of characters, today it waits to be opened",
+}
+
+# What this project does differently from 3.2 (docs/differences.md), so that no judge is asked for it.
+OURS = {
+    "more echoes at once than the master holds": "a worker's timing says how many are lost: programs fill but once",
+    "a write that a signal in it ends": "the worker comes between two pieces of 2 KiB: fill writes little at a time",
+    "EXTPROC flipped with input waiting": "lines are counted that were read, and a read turns for ever: it goes first",
 }
 
 CHUNK = 60              # programs that run at the same time
@@ -133,6 +145,23 @@ STEPS: dict[str, tuple[st.SearchStrategy[str], int]] = {
     "size": (st.tuples(st.integers(1, 4), st.integers(1, 4)).map(lambda pair: f"{pair[0]} {pair[1]}"), 1),
 }
 
+# What LEFT_OUT keeps out, for a real 3.2 as judge: bytes at once, ends of file among them, and a full buffer.
+_free_text = st.lists(
+    st.sampled_from([*ALPHABET, b"\x04", b"\x1c"]), min_size=1, max_size=MOST_KEYS,
+).map(lambda found: b"".join(found).hex())
+_free_flag = st.sampled_from([
+    *(f"2 {bit}" for bit in (NOFLSH, NOFLSH, EXTPROC, ICANON, ICANON, ECHOPRT, ECHONL, ECHOCTL, ISIG)),
+    f"0 {IXANY}",
+])
+FREE_STEPS: dict[str, tuple[st.SearchStrategy[str], int]] = {
+    "type": (_free_text, 8),
+    "flip": (_free_flag, 3),
+    "control": (st.sampled_from(_FLOW_KEYS).map("{} 0".format), 1),
+    "tcflush": (st.integers(0, 2).map(str), 2),
+    "fill": (st.sampled_from([4000, 4090, 4094, 4095, 4096, 4097, 5000]).map(str), 1),
+    "hangup": (st.just(""), 1),
+}
+
 Program = tuple[str, ...]
 
 
@@ -157,11 +186,29 @@ _settings = st.tuples(
     _some_of(1, _OFLAGS),
     _some_of(2, [bit for bit in _LFLAGS if bit not in (ISIG, ICANON, ECHO)]),
 )
-_steps = [args.map(partial("{} {}".format, name)).map(str.strip) for name, (args, n) in STEPS.items() for _ in range(n)]
-programs: st.SearchStrategy[Program] = st.tuples(
-    _settings, st.lists(st.one_of(_steps), min_size=FEWEST_STEPS, max_size=MOST_STEPS),
-).map(lambda parts: (*parts[0], *parts[1])).filter(
+
+
+def _of(table: dict[str, tuple[st.SearchStrategy[str], int]]) -> list[st.SearchStrategy[str]]:
+    """The steps of a table, each as often as it is to be taken."""
+    return [
+        args.map(partial("{} {}".format, name)).map(str.strip) for name, (args, n) in table.items() for _ in range(n)
+    ]
+
+
+def _programs(steps: Sequence[st.SearchStrategy[str]]) -> st.SearchStrategy[Program]:
+    some = st.lists(st.one_of(steps), min_size=FEWEST_STEPS, max_size=MOST_STEPS)
+    return st.tuples(_settings, some).map(lambda parts: (*parts[0], *parts[1]))
+
+
+def _freely(program: Program) -> Program:
+    """Fill but once: see OURS."""
+    first = next((i for i, step in enumerate(program) if step.startswith("fill")), len(program))
+    return (FREELY, *program[:first + 1], *(step for step in program[first + 1:] if not step.startswith("fill")))
+
+
+programs = _programs(_of(STEPS)).filter(
     lambda program: not any(_flips(program, *one) and _flips(program, *other) for one, other in _NEVER_BOTH))
+free_programs = _programs(_of(STEPS) + _of(FREE_STEPS)).map(_freely)
 
 
 @dataclass
@@ -177,9 +224,9 @@ class Find:
         return runners.diff(self.host, self.here, "here")
 
 
-def generate(chunk: int, count: int = CHUNK) -> list[Program]:
-    """Return the different ones among count programs; the same for the same chunk."""
-    return different(programs, chunk, count)
+def generate(chunk: int, count: int = CHUNK, judge: Judge = HOST) -> list[Program]:
+    """Return the different ones among count programs; the same for the same chunk and kind of judge."""
+    return different(free_programs if judge.real else programs, chunk, count)
 
 
 def build() -> Path:
@@ -192,9 +239,9 @@ def _input(some: Sequence[Program]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def run_host(some: Sequence[Program]) -> list[str]:
-    """Run at most CHUNK programs on the host's kernel, playing 3.2; raises HostRefuses."""
-    return runners.split(runners.ask_host(build(), _input(some)), len(some))
+def run_host(some: Sequence[Program], judge: Judge = HOST) -> list[str]:
+    """Run at most CHUNK programs on the host's kernel, playing 3.2, or on a real one; raises HostRefuses."""
+    return runners.split(judge.ask(build(), _input(some)), len(some))
 
 
 def run_inside(some: Sequence[Program], *, check: bool = False) -> list[str]:
@@ -203,31 +250,42 @@ def run_inside(some: Sequence[Program], *, check: bool = False) -> list[str]:
     return runners.ask_machine(machine, ["/terminals"], len(some))
 
 
-def run_batch(some: Sequence[Program]) -> list[Find]:
-    """Run them both ways; returns those that differ and of which the host is sure, each run alone three times."""
-    finds = [Find(*row) for row in zip(some, run_host(some), survived(run_inside, some), strict=True)]
-    return [find for find in finds if find.host != find.here and _is_steady(find)]
+def run_batch(some: Sequence[Program], judge: Judge = HOST) -> list[Find]:
+    """Run them both ways; returns those that differ and of which the judge is sure, each run alone three times."""
+    return [find for find in _compared(some, judge) if find.host != find.here and _is_steady(find, judge)]
 
 
-def _is_steady(find: Find) -> bool:
-    alone = [run_host([find.program])[0] for _ in range(3)]
+def _compared(some: Sequence[Program], judge: Judge) -> list[Find]:
+    return [Find(*row) for row in zip(some, run_host(some, judge), survived(run_inside, some), strict=True)]
+
+
+def _is_steady(find: Find, judge: Judge) -> bool:
+    alone = [run_host([find.program], judge)[0] for _ in range(3)]
     find.host = alone[0]
     return len(set(alone)) == 1 and find.host != find.here
 
 
-def run_chunk(chunk: int) -> tuple[int, list[Find]]:
+def run_chunk(judge: Judge, chunk: int) -> tuple[int, list[Find]]:
     """One batch: how many programs, and what differs."""
-    some = generate(chunk)
-    return len(some), run_batch(some)
+    some = generate(chunk, judge=judge)
+    return len(some), run_batch(some, judge)
 
 
-def shrink(program: Program, is_bad: Callable[[Program], bool]) -> Program:
-    """Leave out steps and bytes as long as the program stays bad."""
+def shrink(program: Program, judge: Judge = HOST) -> Program:
+    """Leave out steps and bytes as long as the program stays one that differs, many variants at a time."""
     while True:
-        smaller = next(filter(is_bad, _variants(program)), None)
+        variants = _variants(program)
+        batches = (variants[at:at + CHUNK] for at in range(0, len(variants), CHUNK))
+        smaller = next(filter(None, (_smallest_bad(some, judge) for some in batches)), None)
         if smaller is None:
             return program
         program = smaller
+
+
+def _smallest_bad(some: Sequence[Program], judge: Judge) -> Program | None:
+    finds = [find for find in _compared(some, judge) if find.host != find.here]
+    finds.sort(key=lambda find: len("".join(find.program)))
+    return next((find.program for find in finds if _is_steady(find, judge)), None)
 
 
 def _variants(program: Program) -> list[Program]:
@@ -236,14 +294,17 @@ def _variants(program: Program) -> list[Program]:
     variants = [(*program[:i], *program[i + 1:]) for i in indices if len(program) > 1]
     for i in indices:
         name, _, text = program[i].partition(" ")
-        if name in ("keys", "print") and len(text) > 2:
+        if name in ("keys", "print", "type") and len(text) > 2:
             shorter = (text[:at] + text[at + 2:] for at in range(0, len(text), 2))
             variants += [(*program[:i], f"{name} {rest}", *program[i + 1:]) for rest in shorter]
     return variants
 
 
-def run(wanted: int, first: int = 0, *, jobs: int = 2, progress: Callable[[int, int], object] | None = None) -> Tried:
-    """Run so many programs; raises HostRefuses."""
+def run(
+    wanted: int, first: int = 0, *,
+    jobs: int = 2, progress: Callable[[int, list[str]], object] | None = None, judge: Judge = HOST,
+) -> Tried:
+    """Run so many programs; progress hears how many were run, and which differ. Raises HostRefuses."""
     began = time.monotonic()
     tried = Tried("terminals in random use, on the host and inside", 0, "programs")
     build()
@@ -251,19 +312,19 @@ def run(wanted: int, first: int = 0, *, jobs: int = 2, progress: Callable[[int, 
     chunks = itertools.count(first * 1_000_000)
     with ProcessPoolExecutor(jobs) as pool:
         while tried.count < wanted:
-            for count, finds in pool.map(run_chunk, itertools.islice(chunks, 2 * jobs)):
+            for count, finds in pool.map(partial(run_chunk, judge), itertools.islice(chunks, 2 * jobs)):
                 tried.count += count
                 tried.found += ["\n".join(find.program) for find in finds]
             if progress is not None:
-                progress(tried.count, len(tried.found))
+                progress(tried.count, tried.found)
     tried.seconds = time.monotonic() - began
     return tried
 
 
-def show(path: Path) -> int:
-    """Run one program and show the host's transcript and what differs."""
+def show(path: Path, judge: Judge = HOST) -> int:
+    """Run one program and show the judge's transcript and what differs."""
     program = tuple(line for line in path.read_text().split("\n\n")[0].splitlines() if not line.startswith("#"))
-    find = Find(program, run_host([program])[0], run_inside([program])[0])
+    find = Find(program, run_host([program], judge)[0], run_inside([program])[0])
     print(find.host, find.diff(), sep="\n")
     return int(find.host != find.here)
 
@@ -275,14 +336,16 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--program", type=Path, help="run one program")
+    parser.add_argument("--judge", type=Judge.parse, default=HOST, metavar="COMMAND",
+                        help="ask a real 3.2: COMMAND PROGRAM < INPUT runs a static program there")
     options = parser.parse_args()
     if options.program:
-        return show(options.program)
-    tried = run(options.programs, options.seed, jobs=options.jobs,
-                progress=lambda count, found: print(f"{count} programs, {found} differ", file=sys.stderr, flush=True))
+        return show(options.program, options.judge)
+    tried = run(options.programs, options.seed, jobs=options.jobs, judge=options.judge,
+                progress=lambda n, found: print(f"{n} programs, {len(found)} differ", file=sys.stderr, flush=True))
     for text in tried.found[:MOST_SHOWN]:
-        program = shrink(tuple(text.splitlines()), lambda some: bool(run_batch([some])))
-        print("---", *program, *(find.diff() for find in run_batch([program])), sep="\n")
+        program = shrink(tuple(text.splitlines()), options.judge)
+        print("---", *program, *(find.diff() for find in run_batch([program], options.judge)), sep="\n", flush=True)
     print(f"{tried.count} programs, {tried.seconds:.0f} s, {len(tried.found)} differ")
     return int(bool(tried.found))
 

@@ -77,6 +77,29 @@ def test_who_waits_for_a_dump_has_left_its_memory_once(crash, monkeypatch):
     assert [dumped for _, dumped in left].count(True) == 1
 
 
+@pytest.mark.parametrize(("signal", "dumps"), [("SIGABRT", True), ("SIGSYS", True), ("SIGTERM", False)])
+def test_a_dump_takes_who_shares_the_memory_of_a_python_program(signal, dumps):
+    """Though there is no core: it is as if none might be written."""
+    seen = {}
+
+    async def main(sys):
+        async def sharer(sys):
+            await sys.pause()
+
+        async def victim(sys):
+            seen["sharer"] = await sys.clone(sharer, flags=sys.CLONE_VM | sys.CLONE_PARENT | sys.SIGCHLD)
+            await sys.kill(await sys.getpid(), getattr(sys, signal))
+
+        pid = await sys.clone(victim)
+        _, status = await sys.waitpid(pid, 0)
+        assert sys.WTERMSIG(status) == getattr(sys, signal)
+        assert not status & 0x80
+        seen["gone"], _ = await sys.waitpid(-1, 0 if dumps else sys.WNOHANG)
+
+    assert Machine().run(main).exit_code == 0
+    assert seen["gone"] == (seen["sharer"] if dumps else 0)
+
+
 def test_gdb_reads_a_core(crash, inside, tmp_path):
     """Stack, threads, variables, heap and shared memory."""
     gdb = need("gdb")

@@ -3,6 +3,7 @@
  * children, and with a timer that interrupts all of it. Each call does what the bytes that are there say.
  */
 #include "check.h"
+// a real 3.2.4: [qemu crashed]: qemu 7.2 ends at LOCK with BT of a register
 #include <ucontext.h>
 
 enum { PAGE = 4096, PAGES = 2, SLOT = 6, SLOTS = PAGES * PAGE / SLOT - 1 };

@@ -3,6 +3,7 @@
  * the page came to be where it is.
  */
 #include "check.h"
+// a real 3.2.4: [qemu crashed]: qemu 7.2 ends at LOCK with BT of a register
 #include <ucontext.h>
 
 enum { PAGE = 4096, HOT = 64, ILLEGAL = HOT + 8, BORDER = PAGE - 2 };

@@ -17,7 +17,7 @@ int main(void) {
     struct timespec none = { 0, 0 };
     siginfo_t info;
     int sig;
-    while ((sig = sigtimedwait_(&set, &info, &none)) > 0) say("took %d code %d value %d", sig, info.si_code, info.si_value.sival_int);
+    while ((sig = sigtimedwait_(&set, &info, &none)) > 0) say("took %d code %d value %d", sig, info.si_code, info.si_code == SI_QUEUE ? info.si_value.sival_int : 0);
     _exit(0);
   }
   say("%s", reap(child));

@@ -3,7 +3,7 @@
 
 static void handler(int sig, siginfo_t *info, void *context) {
   (void)context;
-  say("signal RT%d value %d code %d from self %d", sig - RT(0), info->si_value.sival_int, info->si_code, info->si_pid == getpid());
+  say("signal RT%d value %d code %d from self %d", sig - RT(0), info->si_code == SI_QUEUE ? info->si_value.sival_int : 0, info->si_code, info->si_pid == getpid());
 }
 
 int main(void) {

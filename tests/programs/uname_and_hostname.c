@@ -1,5 +1,6 @@
 /* uname(): Linux 3.2 on x86-64; host and domain names. */
 #include "check.h"
+// a real 3.2.4: its own number, 3.2.4
 #include <sys/utsname.h>
 
 int main(void) {

@@ -157,7 +157,7 @@ async def _open_interpreter(current: Task, bprm: LinuxBinprm, phdrs: list[Phdr])
         if name[-1]:
             raise LinuxError(Errno.ENOEXEC, "the interpreter's name is not terminated")
         path = string.to_text(name.split(b"\0", 1)[0])
-        interpreter = bprm.interpreter = fs_exec.open_exec(current, path)
+        interpreter = bprm.interpreter = await fs_exec.open_exec(current, path)
         try:
             fs_exec.would_dump(current, bprm, interpreter)
             await _read_head(current, bprm, interpreter)

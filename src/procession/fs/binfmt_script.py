@@ -38,7 +38,7 @@ async def load_script(current: Task, bprm: LinuxBinprm) -> None:
     exec_args.copy_strings_kernel(current, bprm, strings)
     bprm.interp = string.to_text(interpreter)
 
-    bprm.file = fs_exec.open_exec(current, bprm.interp)
+    bprm.file = await fs_exec.open_exec(current, bprm.interp)
     await fs_exec.prepare_binprm(current, bprm)
     await fs_exec.search_binary_handler(current, bprm)
 

@@ -3,7 +3,8 @@
 What is in it is the business of its format: mm->binfmt->core_dump.
 
 Differs: core_pattern cannot name a program to pipe the core to; what it pipes goes to the host, if the machine has a
-place for cores there (Kernel.vfs.core_store).
+place for cores there (Kernel.vfs.core_store). A format without core_dump, a Python program's, does all but write, as
+if RLIMIT_CORE were 0.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from procession.fs import dcache, file, namei, open, read_write
+from procession.fs import dcache, file, open, read_write
 from procession.include.linux.binfmts import CoredumpParams
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_CREAT, O_EXCL, O_LARGEFILE, O_NOFOLLOW, O_RDWR
@@ -184,7 +185,7 @@ async def do_coredump(current: Task, signr: int) -> None:
     """Dump current's memory if its limits let it; a core was begun iff group_exit_code has WCOREFLAG afterwards."""
     k = current.kernel
     mm = current.mm
-    if mm is None or mm.binfmt is None or mm.binfmt.core_dump is None or not mm.dumpable:
+    if mm is None or mm.binfmt is None or not mm.dumpable:
         return
     try:
         new = cred.prepare_creds(current)
@@ -210,7 +211,8 @@ async def do_coredump(current: Task, signr: int) -> None:
     # What is pending must not disturb the writing.
     current.ti_flags &= ~TIF_SIGPENDING
     try:
-        await _dump_to_file(current, mm.binfmt.core_dump, signr, excl)
+        if mm.binfmt.core_dump is not None:
+            await _dump_to_file(current, mm.binfmt.core_dump, signr, excl)
     except LinuxError as error:
         k.printk(f"core dump of {current.comm}: {error}")
     finally:
@@ -228,7 +230,7 @@ async def _dump_to_file(current: Task, core_dump: CoreDump, signr: int, excl: in
         return
     if limit < PAGE_SIZE:
         return
-    core = namei.filp_open(current, string.to_text(name), _OPEN_FLAGS | excl, 0o600)
+    core = await open.filp_open(current, string.to_text(name), _OPEN_FLAGS | excl, 0o600)
     current.held.append(core)
     try:
         inode = core.inode

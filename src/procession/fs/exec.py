@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Final
 
 from procession.fs import exec_args, exec_cred, exec_mm, file, file_table, namei
+from procession.fs import open as fs_open
 from procession.include.linux.binfmts import BINPRM_BUF_SIZE, LinuxBinfmt, LinuxBinprm
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fcntl import AT_FDCWD, O_LARGEFILE
+from procession.include.linux.fcntl import O_LARGEFILE
 from procession.include.linux.fs import (
     FMODE_EXEC,
     MAY_READ,
@@ -99,7 +100,7 @@ async def do_execve(current: Task, filename: str, argv: UserPtr, envp: UserPtr) 
         if exec_cred.check_unsafe_exec(current, bprm):
             undo.push((_clear_in_exec, current))
 
-        bprm.file = open_exec(current, filename)
+        bprm.file = await open_exec(current, filename)
         undo.push((_put_exec_file, current, bprm))
         sched.sched_exec(current)
         exec_mm.bprm_mm_init(current, bprm)
@@ -139,13 +140,13 @@ def _put_exec_file(current: Task, bprm: LinuxBinprm) -> None:
 # Files.
 
 
-def open_exec(current: Task, name: str) -> File:
+async def open_exec(current: Task, name: str) -> File:
     """Open a file for execution and keep writers away from it.
 
     Raises EACCES unless it is a regular file that current may execute, on a mount without noexec; ETXTBSY if it is
-    open for writing.
+    open for writing. What it is comes last: a FIFO is opened, and so waits for a writer, or raises ERESTARTSYS.
     """
-    found = namei.do_filp_open(current, AT_FDCWD, name, _OPEN_EXEC_FLAGS, 0)
+    found = await fs_open.filp_open(current, name, _OPEN_EXEC_FLAGS, 0)
     try:
         _check_exec(found, name)
     except LinuxError:

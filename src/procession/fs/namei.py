@@ -71,7 +71,6 @@ if TYPE_CHECKING:
 __all__ = (
     "dentry_open",
     "do_filp_open",
-    "filp_open",
     "generic_permission",
     "getname",
     "inode_permission",
@@ -412,7 +411,7 @@ def do_filp_open(current: Task, dfd: int, name: str, flags: int, mode: int) -> F
     """Open name as open(2) does; the file is counted and belongs to the caller.
 
     flags may hold FMODE_EXEC: then only the right to execute is asked for. A FIFO is not waited for: who may open one
-    calls pipe.fifo_open afterwards, as fs/open.do_sys_open does.
+    calls pipe.fifo_open afterwards, as fs/open.py does.
     """
     flags, acc_mode = build_open_flags(flags)
     file_table.get_empty_filp(current)
@@ -447,11 +446,6 @@ def _may_truncate(mnt: Vfsmount, inode: Inode) -> None:
     namespace.mnt_want_write(mnt)
     if inode.i_writecount < 0:
         raise LinuxError(Errno.ETXTBSY, "being executed")
-
-
-def filp_open(current: Task, name: str, flags: int, mode: int = 0) -> File:
-    """Open a path given by the kernel."""
-    return do_filp_open(current, AT_FDCWD, name, flags, mode)
 
 
 def build_open_flags(flags: int) -> tuple[int, int]:

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 __all__ = (
     "do_sys_open",
     "do_truncate",
+    "filp_open",
     "sys_access",
     "sys_chdir",
     "sys_chmod",
@@ -80,10 +81,7 @@ async def do_sys_open(current: Task, dfd: int, name: str, flags: int, mode: int)
     """Open name and return its new descriptor; sleeps for the other end of a FIFO."""
     fd = fs_file.alloc_fd(current, 0, flags)
     try:
-        file = namei.do_filp_open(current, dfd, name, flags & ~FMODE_EXEC, mode)
-        inode = file.f_path.dentry.d_inode
-        if inode.i_mode & S_IFMT == S_IFIFO and not flags & O_PATH:
-            file = await _open_fifo(current, inode, file)
+        file = await _do_filp_open(current, dfd, name, flags & ~FMODE_EXEC, mode)
     except BaseException:
         fs_file.put_unused_fd(current, fd)
         raise
@@ -91,8 +89,17 @@ async def do_sys_open(current: Task, dfd: int, name: str, flags: int, mode: int)
     return fd
 
 
-async def _open_fifo(current: Task, inode: Inode, file: File) -> File:
-    """Wait for a FIFO's other end; the file that results takes over the place of the one counted."""
+async def filp_open(current: Task, name: str, flags: int, mode: int) -> File:
+    """Open name for the kernel itself, as open(2) does; sleeps for the other end of a FIFO."""
+    return await _do_filp_open(current, AT_FDCWD, name, flags, mode)
+
+
+async def _do_filp_open(current: Task, dfd: int, name: str, flags: int, mode: int) -> File:
+    """Open name; the file that a FIFO's other end is waited for with takes over the place of the one counted."""
+    file = namei.do_filp_open(current, dfd, name, flags, mode)
+    inode = file.f_path.dentry.d_inode
+    if inode.i_mode & S_IFMT != S_IFIFO or flags & O_PATH:
+        return file
     try:
         return await pipe.fifo_open(current, inode, file)
     except BaseException:

@@ -2,6 +2,8 @@
 
 Ours as a file: in 3.2 copy_siginfo_to_user() is in kernel/signal.c. si_code here has no __SI_ class bits; the layout
 of the union follows from signal and code.
+
+Differs: where 3.2 passes on bytes of its stack that it never wrote, as si_value after tkill(2), they are 0.
 """
 
 from __future__ import annotations
@@ -9,10 +11,12 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import UINT_MAX, ULONG_MAX
 from procession.include.linux.signal import (
     CLD_CONTINUED,
     SI_KERNEL,
+    SI_MESGQ,
     SI_SIGIO,
     SI_TIMER,
     SI_USER,
@@ -25,9 +29,11 @@ from procession.include.linux.signal import (
     SIGTRAP,
     Siginfo,
 )
+from procession.mm import uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
+    from procession.include.linux.types import UserPtr
 
 __all__ = (
     "SEND_SIG_FORCED",
@@ -35,9 +41,9 @@ __all__ = (
     "SEND_SIG_PRIV",
     "SIGINFO_SIZE",
     "AnyInfo",
+    "copy_siginfo_to_user",
     "hide_sender",
     "siginfo_from_user",
-    "siginfo_to_user",
     "trace_fields",
 )
 
@@ -70,7 +76,18 @@ _CHLD: Final = struct.Struct("<iii4xiIi4xqq80x")  # pid, uid, status, utime, sti
 _FAULT: Final = struct.Struct("<iii4xQ104x")  # address
 _POLL: Final = struct.Struct("<iii4xqi100x")  # band, fd
 
+_SI_ERRNO_CODE: Final = 12  # where the first three numbers, which all have, end
 _SI_PID: Final = 16  # where _KILL, _RT and _CHLD have the sender's number
+# Which bytes copy_siginfo_to_user() writes of them: no padding.
+_MEMBERS: Final[dict[struct.Struct, tuple[tuple[int, int], ...]]] = {
+    _KILL: ((16, 24),),
+    _TIMER: ((16, 32),),
+    _RT: ((16, 32),),
+    _CHLD: ((16, 28), (32, 48)),
+    _FAULT: ((16, 24),),
+    _POLL: ((16, 28),),
+}
+_WITH_CLASS: Final = (SI_TIMER, SI_MESGQ)  # 3.2 keeps these codes of its own as positive numbers
 
 _FAULTS: Final = frozenset({SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP})
 _TRAP_CODES: Final = 4  # beyond them a SIGTRAP's code is a tracer's, with pid and uid
@@ -92,13 +109,35 @@ def _layout(signo: int, code: int) -> struct.Struct:
     return _KILL
 
 
-def siginfo_to_user(info: Siginfo) -> bytes:
-    """Return info as user space's siginfo_t, 128 bytes (copy_siginfo_to_user)."""
+def copy_siginfo_to_user(current: Task, to: UserPtr, info: Siginfo) -> None:
+    """Write what info says at to, a siginfo_t: of the union only the members its code has; raises EFAULT.
+
+    The other bytes stay as they are, unless the code is negative: then all 128 are written.
+    """
+    if not uaccess.user_pointer_ok(current, to, SIGINFO_SIZE):
+        raise LinuxError(Errno.EFAULT, "no room for a siginfo")
+    data = _packed(info)
+    code = info.code
+    if code < 0 and (info.raw or code not in _WITH_CLASS):
+        uaccess.copy_to_user(current, to, data)
+        return
+    uaccess.copy_to_user(current, to, data[:_SI_ERRNO_CODE])
+    for start, end in _MEMBERS[_member(info)]:
+        uaccess.copy_to_user(current, to, data[start:end], start)
+
+
+def _member(info: Siginfo) -> struct.Struct:
+    """Return which member of the union info's signal uses."""
+    # What a child sends has the class CHLD whatever its exit signal; faults and polls have no pid.
+    return _CHLD if info.pid and 0 < info.code <= CLD_CONTINUED else _layout(info.signo, info.code)
+
+
+def _packed(info: Siginfo) -> bytes:
+    """Return info as user space's siginfo_t, 128 bytes."""
     signo, code = info.signo, info.code
     if code < 0 and info.raw:
         return struct.pack("<i", signo) + info.raw[4:]
-    # What a child sends has the class CHLD whatever its exit signal; faults and polls have no pid.
-    layout = _CHLD if info.pid and 0 < code <= CLD_CONTINUED else _layout(signo, code)
+    layout = _member(info)
     if layout is _KILL:
         return _KILL.pack(signo, info.errno, code, info.pid, info.uid & UINT_MAX)
     if layout is _CHLD:

@@ -271,7 +271,7 @@ async def sys_rt_sigtimedwait(
         timeout_ns = time.get_timespec(current, uts)
     info = await do_sigtimedwait(current, these & _ALLOWED, timeout_ns)
     if uinfo:
-        uaccess.copy_to_user(current, uinfo, siginfo.siginfo_to_user(info))
+        siginfo.copy_siginfo_to_user(current, uinfo, info)
     return info.signo
 
 

@@ -47,6 +47,7 @@ _USER_GATES: Final = (X86_TRAP_BP, X86_TRAP_OF)  # what INT n may raise
 # They leave by another door than they came in: other registers, other memory, or another task's.
 _ON_OWN_STACK: Final = frozenset({"fork", "vfork", "clone", "execve", "exit", "exit_group"})
 _NR_RT_SIGRETURN: Final = NR["rt_sigreturn"]
+_IRET_WORK: Final = TIF_SYSCALL_TRACE | TIF_SINGLESTEP
 # What a task under seccomp mode 1 may still call.
 _MODE1_SYSCALLS: Final = frozenset(NR[name] for name in ("read", "write", "exit", "rt_sigreturn"))
 
@@ -145,7 +146,9 @@ class Entry:
                 self.end_step()
             nr = self.thread.orig_ax = q[AX]
             q[CX] = q[self.rip_q] + 2
-            q[R11] = cpu.flags()
+            flags = q[R11] = cpu.flags()
+            if flags & X86_EFLAGS_TF:
+                self.thread.sysret = _by_sysret(current, nr)
             entry = self.calls.get(nr)
             if entry is None or current.ti_flags & TIF_SYSCALL_TRACE or current.seccomp_mode:
                 self.slow(current, nr)
@@ -181,7 +184,7 @@ class Entry:
             if current.ti_flags or clock.next_event_ns != NEVER or k.x86.tlb_gen != self.tlb_gen:
                 self.go_on()
             if q[self.flags_q] & X86_EFLAGS_TF:
-                # The engine would trap right here, a CPU does so behind the next instruction.
+                # The engine would trap right here in any case, a CPU behind the next instruction unless it was SYSRET.
                 self.halt()
         except BaseException as bug:  # noqa: BLE001 -- comes out of run()
             self.fail(bug)
@@ -303,6 +306,7 @@ class Entry:
     def deliver(self, current: Task) -> None:
         """Let the signal that a call has left behind take effect here: a handler needs no other door."""
         q, rip_q = self.q, self.rip_q
+        self.thread.sysret = False
         # Where the engine is when this hook has returned.
         q[rip_q] = q[rip_q] + 2 & ULONG_MAX
         stack = KernelStack(signal.do_signal(current))
@@ -356,6 +360,8 @@ class Entry:
             self.ni_syscall(current, nr, name)
             self.q[AX] = _ENOSYS & ULONG_MAX
             self.go_on()
+            if self.thread.sysret:
+                self.halt()
             return
         decode = self.own_stack.get(nr) or arguments.decoder(self.cpu, call)
         if name in _ON_OWN_STACK or current.seccomp_mode:
@@ -427,6 +433,11 @@ class Entry:
             self.mm = mm
             self.flush()
         self.stopped = False
+        if thread.sysret:
+            thread.sysret = False
+            thread.orig_ax = -1
+            self.trap(X86_TRAP_DB, 0)
+            return None
         if self.clock.realtime:
             current.stime += self.clock.sync()
         cpu.arm(budget_ns)
@@ -518,6 +529,14 @@ def machine_shutdown(k: Kernel) -> None:
     for vcpu in k.x86.vcpus:
         vcpu.close()
     k.x86.vcpus.clear()
+
+
+def _by_sysret(current: Task, nr: int) -> bool:
+    """Whether a call that no signal disturbs goes back by SYSRET, which traps at once if it brings the trap flag back.
+
+    IRET, the other way, lets one instruction pass. execve(2) takes it too, and has no trap flag.
+    """
+    return not (nr == _NR_RT_SIGRETURN or current.seccomp_mode or current.ti_flags & _IRET_WORK)
 
 
 async def _on_stack(current: Task, call: Syscall, args: tuple[Any, ...]) -> int:

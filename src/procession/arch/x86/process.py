@@ -72,10 +72,11 @@ class X86Thread:
 
     saved: the registers, when no engine has them; q: where they are now, as 64-bit words; cpu: the engine that has
     them (hw.cpu.CpuState).  orig_ax: number of the call in progress or just answered, -1 otherwise.
-    trap_no, error_code, cr2: the last exception that became a signal.
+    sysret: that call brings the trap flag back by SYSRET.  trap_no, error_code, cr2: the last exception that became a
+    signal.
     """
 
-    __slots__ = ("cpu", "cr2", "error_code", "layout", "orig_ax", "q", "saved", "trap_no", "tsc_sigsegv")
+    __slots__ = ("cpu", "cr2", "error_code", "layout", "orig_ax", "q", "saved", "sysret", "trap_no", "tsc_sigsegv")
 
     def __init__(self, state: bytes, layout: Layout) -> None:
         self.saved = memoryview(bytearray(state))
@@ -83,6 +84,7 @@ class X86Thread:
         self.cpu: UnicornCpu | None = None
         self.layout = layout
         self.orig_ax = -1
+        self.sysret = False
         self.trap_no = self.error_code = self.cr2 = 0
         self.tsc_sigsegv = False  # prctl(PR_SET_TSC, PR_TSC_SIGSEGV)
 
@@ -112,6 +114,7 @@ class X86Thread:
         """Return the child's registers: the parent's, but the call returns 0; raises EPERM for a TLS address."""
         child = X86Thread(bytes(self.saved if self.cpu is None else self.cpu.state), self.layout)
         child.tsc_sigsegv = self.tsc_sigsegv
+        child.sysret = self.sysret
         q = child.q
         q[AX] = 0
         assert isinstance(usp, int)
@@ -149,6 +152,7 @@ class X86Thread:
         self.q[AX] = _NR_RESTART_SYSCALL if code == _RESTARTBLOCK else self.orig_ax & ULONG_MAX
         self.q[self.layout.rip_q] -= 2
         self.orig_ax = -1
+        self.sysret = False
 
     def setup_rt_frame(self, current: Task, sig: int, ka: KSigaction, info: Siginfo, oldset: int) -> None:
         """Make ka.handler run next; raises EFAULT."""

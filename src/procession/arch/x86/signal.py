@@ -52,6 +52,7 @@ _FIX_EFLAGS: Final = 0x50DD5  # what a program may change: AC RF OF DF TF SF ZF 
 def setup_rt_frame(current: Task, thread: X86Thread, sig: int, ka: KSigaction, info: Siginfo, oldset: int) -> None:
     """Push a frame for ka's handler and go there; raises EFAULT if it cannot be written or has no way back."""
     q = thread.q
+    thread.sysret = False
     sp = thread.user_sp()
     fpstate, frame = get_sigframe(current, sp, ka)
     if not 0 <= frame <= TASK_SIZE - _FRAME_SIZE:
@@ -60,7 +61,7 @@ def setup_rt_frame(current: Task, thread: X86Thread, sig: int, ka: KSigaction, i
         raise LinuxError(Errno.EFAULT, "no sa_restorer")
     uaccess.copy_to_user(current, fpstate, save_fxsave(thread))
     if ka.flags & SA_SIGINFO:
-        uaccess.copy_to_user(current, frame + _INFO, siginfo.siginfo_to_user(info))
+        siginfo.copy_siginfo_to_user(current, frame + _INFO, info)
     layout = thread.layout
     flags = thread.flags
     uaccess.copy_to_user(

@@ -2,7 +2,10 @@
 
 What comes in is in n_tty_receive.py, what goes out in n_tty_output.py.
 
-Differs: no auditing, no SIGIO; only flip buffers wait for room, so output_lock and echo_lock would never be waited for.
+Differs: no auditing, no SIGIO; only flip buffers wait for room, so output_lock and echo_lock would never be waited for;
+lines that are read as bytes once EXTPROC is set are forgotten, where 3.2 goes on counting them, and a read turns in the
+kernel for ever once it is not; nothing is erased or shown again that was read as bytes, by canon_head having been left
+behind.
 """
 
 from __future__ import annotations
@@ -26,8 +29,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_NONBLOCK
 from procession.include.linux.fs import POLLHUP, POLLIN, POLLOUT, POLLPRI, POLLRDNORM, POLLWRNORM
 from procession.include.linux.sched import TASK_INTERRUPTIBLE, TASK_RUNNING, set_task_state, signal_pending
-from procession.include.linux.spinlock import SpinLock
-from procession.include.linux.tty import N_TTY_BUF_SIZE, NTty
+from procession.include.linux.tty import N_TTY_BUF_SIZE
 from procession.include.linux.wait import WaitQueueEntry
 from procession.kernel import hrtimer, mutex, sched, wait
 from procession.mm import uaccess
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from procession.drivers.tty.tty_io import TtyFile
     from procession.include.linux.fs import PollTable
     from procession.include.linux.sched import Task
-    from procession.include.linux.tty import Ktermios, TtyStruct
+    from procession.include.linux.tty import Ktermios, NTty, TtyStruct
     from procession.include.linux.types import UserPtr
 
 __all__ = (
@@ -109,11 +111,14 @@ def n_tty_chars_in_buffer(tty: TtyStruct) -> int:
 
 
 def n_tty_inq(tty: TtyStruct) -> int:
-    """Return how many bytes reads would give, without ends of file (inq_canon)."""
+    """Return how many bytes reads would give, without ends of file (inq_canon).
+
+    A line that fills the buffer counts as none: the places of its two ends are equal there.
+    """
     n = tty.disc_data
     if not tty.termios.c_lflag & ICANON:
         return len(n.read_buf)
-    if not n.read_flags:
+    if not n.read_flags or (n.canon_head - n.read_tail) % N_TTY_BUF_SIZE == 0:
         return 0
     eofs = sum(n.read_buf[at - n.read_tail] == DISABLED_CHAR for at in n.read_flags)
     return n.canon_head - n.read_tail - eofs
@@ -136,10 +141,13 @@ def n_tty_set_termios(tty: TtyStruct, old: Ktermios | None) -> None:
 
 
 def n_tty_open(tty: TtyStruct) -> None:
-    """Attach the line discipline to a new terminal."""
-    tty.disc_data = NTty(SpinLock(tty.kernel.lock_class("tty->read_lock")))
+    """Attach the line discipline to a new terminal, or again to one that was hung up."""
+    n = tty.disc_data
     reset_buffer_flags(tty)
+    tty_io.tty_unthrottle(tty)
+    n.column = 0
     n_tty_set_termios(tty, None)
+    n.minimum_to_wake = 1
 
 
 # Reading.
@@ -322,8 +330,7 @@ def copy_from_read_buf(current: Task, tty: TtyStruct, n: NTty, reader: _Reader) 
     with n.read_lock.irq():
         del n.read_buf[:stored]
         n.read_tail += stored
-        n.canon_head = max(n.canon_head, n.read_tail)
-        # Lines from before EXTPROC was set; 3.2 goes on counting them.
+        # Lines from before EXTPROC was set.
         while n.read_flags and n.read_flags[0] < n.read_tail:
             n.read_flags.popleft()
     if (

@@ -234,7 +234,7 @@ def _receive_canon(tty: TtyStruct, n: NTty, c: int) -> bool:
         _finish_erasing(tty, n)
         out.echo_char(tty, c)
         out.echo_char_raw(tty, CHAR_NL)
-        for old in bytes(n.read_buf[n.canon_head - n.read_tail :]):
+        for old in bytes(n.read_buf[_edited(n) - n.read_tail :]):
             out.echo_char(tty, old)
         out.process_echoes(tty)
         return True
@@ -293,6 +293,11 @@ def _finish_erasing(tty: TtyStruct, n: NTty) -> None:
         n.erasing = False
 
 
+def _edited(n: NTty) -> int:
+    """Where the line begins that is being edited: canon_head, unless it was passed by reading bytes."""
+    return max(n.canon_head, n.read_tail)
+
+
 def _truncate(n: NTty, head: int) -> None:
     with n.read_lock.irq():
         del n.read_buf[head - n.read_tail :]
@@ -300,7 +305,8 @@ def _truncate(n: NTty, head: int) -> None:
 
 def eraser(tty: TtyStruct, n: NTty, c: int) -> None:
     """Take a character, word or line back from what is being edited."""
-    if n.read_head == n.canon_head:
+    line = _edited(n)
+    if n.read_head == line:
         return
     t = tty.termios
     lflag, cc = t.c_lflag, t.c_cc
@@ -308,7 +314,7 @@ def eraser(tty: TtyStruct, n: NTty, c: int) -> None:
     werase = not erase and c == cc[VWERASE]
     echo = lflag & ECHO
     if not erase and not werase and (not echo or lflag & _KILL_BY_ERASING != _KILL_BY_ERASING):
-        _truncate(n, n.canon_head)
+        _truncate(n, line)
         if echo:
             _finish_erasing(tty, n)
             out.echo_char(tty, cc[VKILL])
@@ -317,8 +323,8 @@ def eraser(tty: TtyStruct, n: NTty, c: int) -> None:
         return
 
     seen_alnums = False
-    while n.read_head != n.canon_head:
-        start = n.canon_head - n.read_tail
+    while n.read_head != line:
+        start = line - n.read_tail
         at = len(n.read_buf) - 1
         while out.is_continuation(n.read_buf[at], tty) and at > start:
             at -= 1
@@ -336,7 +342,7 @@ def eraser(tty: TtyStruct, n: NTty, c: int) -> None:
             _echo_erased(tty, n, c, rest, erase=erase)
         if erase:
             break
-    if n.read_head == n.canon_head and echo:
+    if n.read_head == line and echo:
         _finish_erasing(tty, n)
 
 
@@ -369,7 +375,7 @@ def _echo_erased_tab(tty: TtyStruct, n: NTty) -> None:
     """Go back over a tab: how far depends on the columns in use before it."""
     num_chars = 0
     after_tab = False
-    for c in reversed(n.read_buf[n.canon_head - n.read_tail :]):
+    for c in reversed(n.read_buf[_edited(n) - n.read_tail :]):
         if c == CHAR_TAB:
             after_tab = True
             break

@@ -35,7 +35,7 @@ from procession.include.linux.fs import (
 from procession.include.linux.kdev_t import new_encode_dev
 from procession.include.linux.sched import signal_pending
 from procession.include.linux.spinlock import SpinLock
-from procession.include.linux.tty import Ktermios, TtyBufhead, TtyStruct
+from procession.include.linux.tty import Ktermios, NTty, TtyBufhead, TtyStruct
 from procession.kernel import capability, mutex, pid, wait
 from procession.mm import slab, uaccess
 
@@ -107,6 +107,7 @@ def alloc_tty_struct(k: Kernel, driver: TtyDriver, index: int) -> TtyStruct:
     tty.winsize = bytes(8)
     tty.stopped = tty.flow_stopped = tty.throttled = False
     tty.receive_room = 0
+    tty.disc_data = NTty(SpinLock(k.lock_class("tty->read_lock")))
     n_tty.n_tty_open(tty)
     return tty
 
@@ -372,14 +373,7 @@ def tty_hangup(tty: TtyStruct) -> None:
     for file in tty.files:
         if not file.is_console:
             file.hung_up = True
-    n_tty.n_tty_flush_buffer(tty)
-    tty.driver.ops.flush_buffer(tty)
-    tty_wakeup(tty)
-    wait.wake_up_interruptible(tty.read_wait, POLLIN)
-    if tty.driver.reset_termios:
-        old = tty.termios
-        tty.termios = tty.driver.init_termios.copy()
-        n_tty.n_tty_set_termios(tty, old)
+    _ldisc_hangup(tty)
 
     refs = tty_jobctrl.tty_signal_session_leader(tty)
     k = tty.kernel
@@ -392,6 +386,24 @@ def tty_hangup(tty: TtyStruct) -> None:
     pid.put_pid(k, pgrp)
     for _ in range(refs):
         tty_kref_put(tty)
+
+
+def _ldisc_hangup(tty: TtyStruct) -> None:
+    """Throw everything away and begin anew (tty_ldisc_hangup).
+
+    The line discipline is opened before the settings are a new terminal's, and so keeps to the old ones until settings
+    are made: whether there are lines, and which characters are more than data. Input that has waited for room gets it,
+    but the worker that would move it is cancelled: it stays until more comes.
+    """
+    tty.buf.flushing = True
+    n_tty.n_tty_flush_buffer(tty)
+    tty.driver.ops.flush_buffer(tty)
+    tty_wakeup(tty)
+    wait.wake_up_interruptible(tty.read_wait, POLLIN)
+    n_tty.n_tty_open(tty)
+    tty.buf.flushing = False
+    if tty.driver.reset_termios:
+        tty.termios = tty.driver.init_termios.copy()
 
 
 def tty_vhangup_self(current: Task) -> None:

@@ -88,7 +88,7 @@ CoreDump: TypeAlias = "Callable[[Task, CoredumpParams], Coroutine[Any, Any, None
 
 
 class LinuxBinfmt:
-    """struct linux_binfmt: load_binary raises ENOEXEC to let the next format try; core_dump None: leaves no cores."""
+    """struct linux_binfmt: load_binary raises ENOEXEC to let the next format try; core_dump None: writes no cores."""
 
     __slots__ = ("name", "load_binary", "core_dump")  # derived
 

@@ -178,7 +178,8 @@ class TtyDriver:
 class TtyBufhead:
     """Input that has come but that the line discipline had no room for (struct tty_bufhead).
 
-    segments: [data, bytes taken, size], oldest first.  memory_used: the sizes together.
+    segments: [data, bytes taken, size], oldest first.  memory_used: the sizes together.  flushing: somebody moves them
+    already, or a hangup keeps them.
     """
 
     __slots__ = ("flushing", "lock", "memory_used", "pages", "segments")
@@ -195,7 +196,7 @@ class NTty:
     """What N_TTY keeps for a terminal; 3.2 has these fields in struct tty_struct itself.
 
     Positions count all bytes ever received: the buffer holds those from read_tail on, a line's end is a position in
-    read_flags, and what is from canon_head on is still being edited.
+    read_flags, and what is from canon_head on is still being edited. Reading bytes leaves canon_head behind read_tail.
     """
 
     __slots__ = (
