@@ -76,7 +76,10 @@ def check_same_owner(current: Task, p: Task) -> bool:
 
 
 def sched_setscheduler(current: Task, p: Task, policy: int, priority: int) -> None:
-    """Change p's policy if current may; policy -1 keeps it; raises EINVAL, EPERM (spec 17.1)."""
+    """Change p's policy if current may; policy -1 keeps it; raises EINVAL, EPERM (spec 17.1).
+
+    Nothing happens if neither policy nor priority changes, nor to SCHED_RESET_ON_FORK then.
+    """
     reset_on_fork = p.sched_reset_on_fork
     if policy < 0:
         policy = p.policy
@@ -91,6 +94,8 @@ def sched_setscheduler(current: Task, p: Task, policy: int, priority: int) -> No
         raise LinuxError(Errno.EINVAL, f"priority {priority} for policy {policy}")
     if not capability.capable(current, CAP_SYS_NICE):
         _check_unprivileged(current, p, policy, priority, reset_on_fork)
+    if policy == p.policy and (policy not in _RT or priority == p.rt_priority):
+        return  # SCHED_RESET_ON_FORK alone changes nothing
     _setscheduler(p, policy, priority, reset_on_fork)
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from procession.include.linux.tty import TtyStruct
     from procession.include.linux.wait import Completion, WaitQueueHead
     from procession.kernel.kthread import Kthread
-    from procession.kernel.posix_cpu_timers import CputimeExpires
+    from procession.kernel.posix_cpu_timers import CpuItimer, CputimeExpires
     from procession.kernel.posix_timers import KItimer
 
 RestartBlock: TypeAlias = "Callable[[Task], Coroutine[Any, Any, int]]"
@@ -316,7 +316,7 @@ class SignalStruct:
         self.posix_timers: dict[int, KItimer] | None = None  # by number; None until used
         self.it_real_timer: Hrtimer | None = None  # ITIMER_REAL; made when first used
         self.it_real_incr_ns: int = 0
-        self.it: dict[int, tuple[int, int]] | None = None  # ITIMER_VIRTUAL, ITIMER_PROF: (expiry, interval) of CPU time
+        self.it: dict[int, CpuItimer] | None = None  # ITIMER_VIRTUAL, ITIMER_PROF, if either is set
         self.cputime_expires: CputimeExpires | None = None  # timers on the CPU clocks, RLIMIT_CPU
         # tasklist_lock and tty.ctrl_lock.
         self.leader_pid: Pid | None = None
