@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from procession.hw.chooser import ReplayError
 from procession.hw.clock import NEVER
 from procession.include.asm.processor import KernelStack
-from procession.include.linux.bug import KernelBug, KernelPanic
+from procession.include.linux.bug import InitEnded, KernelBug, KernelPanic
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.sched import SIGNAL_GROUP_EXIT, TASK_RUNNING, TIF_FORK, TIF_NEED_RESCHED, TIF_SIGPENDING
 from procession.kernel import fork, hrtimer, lockdep, panic, pid, rcupdate, sched, signal
@@ -48,6 +48,8 @@ def run(k: Kernel, limit_ns: int | None = None) -> str:
     how = _run(k, NEVER if limit_ns is None else limit_ns)
     if k.init_error is not None:
         raise k.init_error
+    if how == LIMIT and limit_ns is None:
+        panic.panic(k, "the clock has come to its end, after 292 years")
     return how
 
 
@@ -56,20 +58,19 @@ def _run(k: Kernel, end_ns: int) -> str:
         if k.nr_cpus == 1:
             return _run_up(k, end_ns)
         return _run_smp(k, end_ns)
-    except KernelPanic as panicked:
+    except InitEnded as ended:
         program = k.init_program
-        if program is not None and program.as_init and k.current.tgid == 1:
+        if program is not None and program.as_init:
             # The program was PID 1, and it has ended: what is a panic to Linux is the end of the run here.
             sig = k.current.signal
             k.exit_code = sig.group_exit_code if sig.flags & SIGNAL_GROUP_EXIT else k.current.exit_code
             k.halted = True
             return HALTED
-        k.printk(f"Kernel panic - not syncing: {panicked}")
-        raise
+        panic.panic(k, str(ended))
     except KernelBug as error:
         error.add_note(panic.oops_text(k, str(error)))
         raise
-    except (OSError, MemoryError, Deadlock, ReplayError):
+    except (KernelPanic, OSError, MemoryError, Deadlock, ReplayError):
         raise  # the host's failures, the guest's, and the user's
     except Exception as uncaught:
         # An exception that no system call caught is a bug, whatever its type.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from procession.drivers.tty import tty_io, tty_jobctrl
 from procession.fs import coredump, file, fs_struct
-from procession.include.linux.bug import KernelPanic, bug, bug_on
+from procession.include.linux.bug import InitEnded, bug, bug_on
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_PID, PIDTYPE_SID
 from procession.include.linux.proc_fs import proc_flush_task
@@ -229,7 +229,7 @@ async def forget_original_parent(father: Task) -> None:
     if reaper is None:
         ns = pid.task_active_pid_ns(father)
         if ns is k.init_pid_ns:
-            raise KernelPanic("Attempted to kill init!")
+            raise InitEnded("Attempted to kill init!")
         await pid_namespace.zap_pid_ns_processes(father, ns)
         with k.tasklist_lock.write_irq():
             # Should init itself be traced or awaited from outside, its number must still lead to a reaper.
@@ -337,7 +337,7 @@ async def do_exit(current: Task, code: int) -> NoReturn:
     """
     k = current.kernel
     if not current.pid:
-        raise KernelPanic("Attempted to kill the idle task!")
+        panic.panic(k, "Attempted to kill the idle task!")
     if current.flags & PF_EXITING:
         # A bug on the way out: leave the task as it is rather than make it worse.
         current.flags |= PF_EXITPIDONE

@@ -140,6 +140,7 @@ def futex_unlock_pi(current: Task, uaddr: UserPtr, shared: bool) -> int:
 
 def _hand_over(futexes: futex.FutexHash, queue: list[futex.FutexQ]) -> None:
     """Wake the first waiter, for whom the others wait from now on. Context: futexes.lock held."""
+    futexes.lock.assert_held()
     first = queue[0]
     futex.wake_futex(futexes, first)
     for q in queue:

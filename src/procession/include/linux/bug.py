@@ -8,7 +8,11 @@ class KernelBug(Exception):
 
 
 class KernelPanic(Exception):
-    """panic(): the guest did what Linux answers with a panic, such as killing init."""
+    """panic(): the guest did what Linux answers with a panic, such as using up all memory."""
+
+
+class InitEnded(KernelPanic):
+    """PID 1 has ended, which is a panic unless it was the program that the machine was booted for (ours)."""
 
 
 def bug(why: str, *what: object) -> NoReturn:
