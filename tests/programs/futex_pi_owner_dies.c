@@ -1,5 +1,5 @@
 /* The owner of a priority-inheriting futex dies: its first waiter gets the lock, whether there was a robust list or not. */
-// differs: while the word says that an owner died, 3.2 leaves it as it is at an unlock, so the next owner is not in it (wake_futex_pi)
+// differs: until 3.14, while the word says that an owner died, the kernel leaves it as it is at an unlock, so the next owner is not in it (wake_futex_pi)
 #include "check.h"
 
 enum { LOCK_PI = 6, UNLOCK_PI = 7, TRYLOCK_PI = 8 };

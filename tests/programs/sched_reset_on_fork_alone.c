@@ -1,6 +1,6 @@
 /* SCHED_RESET_ON_FORK changes together with the policy or the real-time priority only, neither set nor cleared alone. */
 // needs: root
-// differs: since 3.16 the flag alone is set and cleared; 3.2 returns before it looks at it (__sched_setscheduler)
+// differs: later kernels set and clear the flag alone, too; 3.2 returns before it looks at it (__sched_setscheduler)
 #include "check.h"
 
 enum { RESET = 0x40000000 };

@@ -89,6 +89,8 @@ def unhash_process_locked(p: Task, group_dead: bool) -> None:
     k = p.kernel
     k.tasklist_lock.assert_held_write()
     k.nr_threads -= 1
+    k.sched.cpustat_user_ns += p.utime
+    k.sched.cpustat_system_ns += p.stime
     pid.detach_pid(p, PIDTYPE_PID)
     if group_dead:
         pid.detach_pid(p, PIDTYPE_PGID)

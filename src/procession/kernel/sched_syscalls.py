@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from procession.hw.clock import NEVER
 from procession.include.linux.cred import CAP_SYS_NICE
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.jiffies import jiffies_to_ns, nsecs_to_jiffies
 from procession.include.linux.resource import RLIMIT_NICE, RLIMIT_RTPRIO
 from procession.include.linux.sched import (
     MAX_RT_PRIO,
@@ -245,7 +246,7 @@ def sys_sched_rr_get_interval(current: Task, nr: PidNr, interval: TimespecOut) -
         slice_ns = 0
     else:
         slice_ns = sched_fair.sched_slice(rq.cfs, p.se)
-    time.put_timespec(current, interval, slice_ns)
+    time.put_timespec(current, interval, jiffies_to_ns(nsecs_to_jiffies(slice_ns)))
     return 0
 
 

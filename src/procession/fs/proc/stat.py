@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from procession.fs.proc import array
 from procession.include.linux.time import NSEC_PER_CLOCK_T, NSEC_PER_SEC
 from procession.kernel import sched
 
@@ -16,15 +15,12 @@ __all__ = ("cpu_times", "show_stat")
 
 
 def cpu_times(k: Kernel) -> tuple[int, int, int]:
-    """Return (user, system, idle) of all CPUs together in ns.
-
-    Differs: added up over the processes, so the time of children that nobody waited for counts as idle.
-    """
-    user = system = 0
+    """Return (user, system, idle) of all CPUs together in ns: what all tasks have used, and all that are gone."""
+    user, system = k.sched.cpustat_user_ns, k.sched.cpustat_system_ns
     for p in k.tasks:
-        utime, stime = array.thread_group_times(p)
-        user += utime + p.signal.cutime
-        system += stime + p.signal.cstime
+        for t in p.signal.threads:
+            user += t.utime
+            system += t.stime
     return user, system, max(0, k.clock.now_ns * k.nr_cpus - user - system)
 
 

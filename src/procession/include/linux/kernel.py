@@ -53,12 +53,14 @@ if TYPE_CHECKING:
 class SchedState:
     """kernel/sched*.py."""
 
-    __slots__ = ("runqueues", "avenrun", "calc_load_update_ns")  # derived
+    __slots__ = ("runqueues", "avenrun", "calc_load_update_ns", "cpustat_user_ns", "cpustat_system_ns")  # derived
 
     def __init__(self) -> None:
         self.runqueues: list[Rq] = []  # by CPU
         self.avenrun: list[int] = [0, 0, 0]  # as of the last fold: read it with sched_load.get_avenrun
         self.calc_load_update_ns: int = 0  # when the next fold is due
+        self.cpustat_user_ns: int = 0  # what released tasks have used
+        self.cpustat_system_ns: int = 0
 
 
 class TimerState:

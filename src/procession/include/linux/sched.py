@@ -273,6 +273,8 @@ class SignalStruct:
         "tty_old_pgrp",
         "utime",
         "stime",
+        "prev_utime",
+        "prev_stime",
         "sum_sched_runtime",
         "nvcsw",
         "nivcsw",
@@ -323,9 +325,11 @@ class SignalStruct:
         self.leader: bool = False  # of a session
         self.tty: TtyStruct | None = None  # the controlling terminal
         self.tty_old_pgrp: Pid | None = None  # its foreground, for when the session leader comes back from a hangup
-        # siglock: what dead threads have used.
+        # siglock: what dead threads have used, times in ns.
         self.utime: int = 0
         self.stime: int = 0
+        self.prev_utime: int = 0  # jiffies: what thread_group_times() last said of all threads
+        self.prev_stime: int = 0
         self.sum_sched_runtime: int = 0
         self.nvcsw: int = 0  # switches of its own accord
         self.nivcsw: int = 0  # and against its will
@@ -334,7 +338,7 @@ class SignalStruct:
         self.inblock: int = 0
         self.oublock: int = 0
         self.maxrss: int = 0  # pages
-        # siglock: what reaped children have used.
+        # siglock: what reaped children have used, times in jiffies.
         self.cutime: int = 0
         self.cstime: int = 0
         self.cnvcsw: int = 0
@@ -438,6 +442,8 @@ class Task:
         "robust_list",
         "utime",
         "stime",
+        "prev_utime",
+        "prev_stime",
         "nvcsw",
         "nivcsw",
         "min_flt",
@@ -523,8 +529,10 @@ class Task:
         self.set_child_tid: UserPtr = 0
         self.clear_child_tid: UserPtr = 0
         self.robust_list: int = 0  # new: user address
-        self.utime: int = 0  # new
+        self.utime: int = 0  # new: ns
         self.stime: int = 0  # new
+        self.prev_utime: int = 0  # new: jiffies: what task_times() last said
+        self.prev_stime: int = 0  # new
         self.nvcsw: int = 0  # new
         self.nivcsw: int = 0  # new
         self.min_flt: int = 0  # new
