@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from procession.hw.clock import NEVER
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.jiffies import jiffies_to_ns, nsecs_to_jiffies, timespec_to_jiffies, timeval_to_jiffies
+from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_CPU
 from procession.include.linux.sched import same_thread_group, thread_group_leader
 from procession.include.linux.signal import SIGKILL, SIGPROF, SIGVTALRM, SIGXCPU
@@ -28,7 +29,7 @@ from procession.include.linux.time import (
     TICK_NSEC,
     TICK_PERIOD_NS,
 )
-from procession.kernel import pid, sched, siginfo, signal_send
+from procession.kernel import pid, sched, siginfo, signal_send, time
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import SignalStruct, Task
@@ -59,8 +60,6 @@ CPUCLOCK_VIRT: Final = 1
 CPUCLOCK_SCHED: Final = 2
 CPUCLOCK_CLOCK_MASK: Final = 3
 CPUCLOCK_PERTHREAD_MASK: Final = 4
-_U64: Final = (1 << 64) - 1
-_S64_MAX: Final = (1 << 63) - 1
 
 
 class CpuTimer:
@@ -170,14 +169,14 @@ def clock_sample(clock: int, p: Task) -> int:
 def timespec_to_sample(clock: int, sec: int, nsec: int) -> int:
     """Return a time in the clock's unit. What is beyond 64 bits of ns is lost, as in 3.2."""
     if clock & CPUCLOCK_CLOCK_MASK == CPUCLOCK_SCHED:
-        return sec * NSEC_PER_SEC + nsec & _U64
+        return sec * NSEC_PER_SEC + nsec & ULONG_MAX
     return timespec_to_jiffies(sec, nsec)
 
 
 def sample_to_ns(clock: int, sample: int) -> int:
     """Return what a value of the clock counts as, in ns (sample_to_timespec)."""
     if clock & CPUCLOCK_CLOCK_MASK == CPUCLOCK_SCHED:
-        return sample if sample <= _S64_MAX else sample - _U64 - 1
+        return time.to_s64(sample)
     return jiffies_to_ns(sample)
 
 
@@ -239,7 +238,7 @@ def posix_cpu_timer_set(timer: CpuTimer, sec: int, nsec: int, *, absolute: bool)
     now = clock_sample(clock, timer.task)
     expires = timespec_to_sample(clock, sec, nsec)
     if expires and not absolute:
-        expires = expires + now & _U64
+        expires = expires + now & ULONG_MAX
     timer.expires = expires
     if expires > now:
         arm_timer(timer)

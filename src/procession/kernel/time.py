@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from procession.include.linux.cred import CAP_SYS_TIME
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import (
     ADJ_OFFSET_SS_READ,
@@ -61,7 +62,7 @@ def getnstimeofday(k: Kernel) -> int:
 
 def to_s64(value: int) -> int:
     """Return what is left of value in a long."""
-    return (value + (1 << 63) & (1 << 64) - 1) - (1 << 63)
+    return (value + (1 << 63) & ULONG_MAX) - (1 << 63)
 
 
 def timespec_valid(sec: int, nsec: int) -> bool:

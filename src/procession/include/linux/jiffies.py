@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.time import NSEC_PER_CLOCK_T, NSEC_PER_SEC, NSEC_PER_USEC, TICK_NSEC, TICK_PERIOD_NS
 
 __all__ = (
@@ -31,7 +32,6 @@ _USEC_CONVERSION: Final = ((NSEC_PER_USEC << _USEC_JIFFIE_SC) + TICK_NSEC - 1) /
 _USEC_ROUND: Final = (1 << _USEC_JIFFIE_SC) - 1
 # Longer times are cut to this.
 _MAX_SEC_IN_JIFFIES: Final = 2_199_160_693
-_U64: Final = (1 << 64) - 1
 
 
 def timespec_to_jiffies(sec: int, nsec: int) -> int:
@@ -40,7 +40,7 @@ def timespec_to_jiffies(sec: int, nsec: int) -> int:
     if sec >= _MAX_SEC_IN_JIFFIES:
         sec, nsec = _MAX_SEC_IN_JIFFIES, 0
     parts = sec * _SEC_CONVERSION + (nsec * _NSEC_CONVERSION >> _NSEC_JIFFIE_SC - _SEC_JIFFIE_SC)
-    return (parts & _U64) >> _SEC_JIFFIE_SC
+    return (parts & ULONG_MAX) >> _SEC_JIFFIE_SC
 
 
 def timeval_to_jiffies(sec: int, usec: int) -> int:
@@ -48,12 +48,12 @@ def timeval_to_jiffies(sec: int, usec: int) -> int:
     if sec >= _MAX_SEC_IN_JIFFIES:
         sec, usec = _MAX_SEC_IN_JIFFIES, 0
     parts = sec * _SEC_CONVERSION + (usec * _USEC_CONVERSION + _USEC_ROUND >> _USEC_JIFFIE_SC - _SEC_JIFFIE_SC)
-    return (parts & _U64) >> _SEC_JIFFIE_SC
+    return (parts & ULONG_MAX) >> _SEC_JIFFIE_SC
 
 
 def jiffies_to_ns(jiffies: int) -> int:
     """Return what so many jiffies count as (jiffies_to_timespec, as ns)."""
-    return jiffies * TICK_NSEC & _U64
+    return jiffies * TICK_NSEC & ULONG_MAX
 
 
 def jiffies_to_clock_t(jiffies: int) -> int:
