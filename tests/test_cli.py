@@ -101,6 +101,13 @@ def test_a_missing_cwd_is_said():
 def test_as_init_is_pid_1():
     assert run("--as-init", "--", SH, "-c", "echo $$; exit 4").stdout == b"1\n"
     assert run("--as-init", "--", SH, "-c", "exit 4").returncode == 4
+
+
+def test_a_panic_is_not_the_end_of_pid_1():
+    """It used up all memory, and nobody else can be killed."""
+    result = run("--as-init", "--memory", "32M", "--", "tail", "/dev/zero")
+    assert (result.returncode, result.stdout) == (125, b"")
+    assert b"Kernel panic - not syncing: Out of memory and no killable processes..." in result.stderr
     assert run("--", SH, "-c", "echo $$ $PPID").stdout == b"17 1\n"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from procession.boot import Kernel
-from procession.include.linux.bug import KernelBug
+from procession.include.linux.bug import KernelBug, KernelPanic
 from procession.include.linux.errno import Errno, LinuxError
 from procession.kernel import entry, sched
 
@@ -103,6 +103,44 @@ def test_the_program_can_be_pid_1():
         return await sys.getpid() + 41
 
     assert Kernel().run(init, as_init=True).exit_code == 42
+
+
+def test_the_end_of_time_is_the_end_of_the_machine():
+    """After 292 years; it does not end as if the program had."""
+
+    async def main(sys):
+        await sys.nanosleep(9_223_372_035 * 10**9)
+        await sys.nanosleep(1_854_000_000)
+        for _ in range(10_000):
+            await sys.getpid()
+        await sys.nanosleep(1)
+
+    with pytest.raises(KernelPanic, match="292 years"):
+        Kernel().run(main)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_whoever_is_left_behind_goes_even_the_init_of_a_namespace(nested):
+    """It may ignore signals from its own namespace, not those from the machine's init."""
+
+    async def init(sys):
+        if nested:
+            await sys.clone(init_within, flags=sys.CLONE_NEWPID | sys.SIGCHLD)
+        while True:
+            await sys.sleep(1)
+
+    async def init_within(sys):
+        while True:
+            await sys.sleep(1)
+
+    async def main(sys):
+        await sys.clone(init, flags=sys.CLONE_NEWPID | sys.SIGCHLD)
+        await sys.sleep(3)
+        return 1
+
+    result = Kernel().run(main)
+    assert result.exit_code == 1
+    result.check_baseline()
 
 
 def test_with_two_cpus_a_run_is_repeatable():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from procession.hw.clock import NEVER
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.hrtimer import Hrtimer
+from procession.include.linux.time import KTIME_MAX
 from procession.kernel import hrtimer, itimer, posix_cpu_timers, sched, signal_queue, signal_send, time
 
 from .conftest import sleep, work
@@ -50,8 +51,8 @@ def test_a_timer_function_may_arm_its_timer_again(k):
 def test_forward_skips_periods_that_are_over():
     """And counts them."""
     t = Hrtimer(lambda _: None, expires_ns=100)
-    assert hrtimer.hrtimer_forward(t, 50, 10) == 0
-    assert hrtimer.hrtimer_forward(t, 125, 10) == 3
+    assert hrtimer.hrtimer_forward_to(t, 50, 10) == 0
+    assert hrtimer.hrtimer_forward_to(t, 125, 10) == 3
     assert t.expires_ns == 130
 
 
@@ -70,13 +71,13 @@ def test_sleeping_takes_no_host_time_and_exactly_the_guests(k):
 
     async def sleeper(current, arg):
         start = k.clock.now_ns
-        log.append(await hrtimer.do_nanosleep(current, start + 3600 * 10**9))
+        log.append(await hrtimer.hrtimer_nanosleep(current, start + 3600 * 10**9, 0, absolute=True))
         log.append((k.clock.now_ns - start) // 10**9)
         return 0
 
     k.spawn(sleeper)
     k.settle()
-    assert log == [True, 3600]
+    assert log == [0, 3600]
 
 
 def test_a_signal_ends_a_sleep_and_its_restart_goes_on_to_the_same_moment(k):
@@ -107,9 +108,10 @@ def test_a_signal_ends_a_sleep_and_its_restart_goes_on_to_the_same_moment(k):
 def test_setting_the_time_moves_those_who_wait_for_a_time_of_day(k):
     """clock_was_set."""
     log = []
-    hrtimer.hrtimer_start(k, Hrtimer(lambda _: log.append(("real", k.clock.now_ns)), realtime=True), 10**9)
+    boot_ns = k.boot_time_ns
+    hrtimer.hrtimer_start(k, Hrtimer(lambda _: log.append(("real", k.clock.now_ns)), realtime=True), boot_ns + 10**9)
     hrtimer.hrtimer_start(k, Hrtimer(lambda _: log.append(("monotonic", k.clock.now_ns))), 10**9)
-    time.do_settimeofday(k, time.ktime_get_real(k) + 5 * 10**8)
+    time.do_settimeofday(k, time.getnstimeofday(k) + 5 * 10**8)
     k.settle()
     assert log == [("real", 5 * 10**8), ("monotonic", 10**9)]
 
@@ -127,12 +129,33 @@ def test_alarm_rounds_what_is_left_but_not_to_zero(k):
     assert itimer.alarm_setitimer(p, 0) == 0
 
 
+def test_a_timer_for_the_end_of_time_never_expires(k):
+    """Nor does it if the clock is set beyond that."""
+    log = []
+    for realtime in (False, True):
+        timer = Hrtimer(lambda _: log.append("expired"), realtime=realtime)
+        hrtimer.hrtimer_start(k, timer, hrtimer.ktime_add_safe(KTIME_MAX, 1))
+        assert hrtimer.hrtimer_get_remaining(k, timer) == KTIME_MAX - hrtimer.hrtimer_cb_get_time(k, timer)
+    time.do_settimeofday(k, KTIME_MAX + 10**9)
+    k.settle()
+    assert hrtimer.next_timer_event(k) == NEVER
+    assert log == []
+
+
+def test_a_forwarded_timer_stops_at_the_end_of_time(k):
+    """ktime_add_safe."""
+    t = Hrtimer(lambda _: None, 5)
+    k.clock.advance(10)
+    assert hrtimer.hrtimer_forward(k, t, KTIME_MAX - 1) == 1
+    assert t.expires_ns == KTIME_MAX
+
+
 def test_itimer_prof_expires_a_tick_after_the_cpu_time(k):
-    """Time asleep does not count."""
+    """It counts in ticks. Time asleep does not count."""
     log = []
 
     async def worker(current, arg):
-        itimer.do_setitimer(current, itimer.ITIMER_PROF, 3_000_000, 0)
+        itimer.do_setitimer(current, itimer.ITIMER_PROF, (0, 3000), (0, 0))
         await sleep(current, 10**9)
         while not current.signal.shared_pending.signal:
             await work(current, 10_000, 10_000)
@@ -142,7 +165,7 @@ def test_itimer_prof_expires_a_tick_after_the_cpu_time(k):
 
     k.spawn(worker)
     k.settle()
-    assert 6_900_000 <= log[0] <= 7_000_000
+    assert 7_900_000 <= log[0] <= 8_000_000
     assert log[1] is None
 
 

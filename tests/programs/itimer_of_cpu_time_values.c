@@ -1,6 +1,7 @@
 /* getitimer() of the CPU interval timers: a tick more than was asked for, never 0 while one runs, an interval even if it does not.
  * They are the process's: threads share them, a forked child has none.
  */
+// differs: since 4.11 they count in ns; 3.2 counts in jiffies of 4,000,250 ns, rounding up (set_cpu_itimer)
 #include "check.h"
 
 static volatile int fired;

@@ -33,6 +33,7 @@ int main(void) {
   open_gate(&g);
   say("lower priority after it");
   wait_for(child[0]);
+  p.sched_priority = 11;
   must(syscall(SYS_sched_setscheduler, 0, SCHED_FIFO | 0x40000000, &p));
   CHILD(child[0]) {
     say("reset on fork: policy %ld", syscall(SYS_sched_getscheduler, 0));

@@ -22,20 +22,20 @@ static void child_tells(const char *name) {
 int main(void) {
   must(setpriority(PRIO_PROCESS, 0, -5));
   child_tells("nice -5: child");
-  show("reset on fork", set(0x40000000 | SCHED_OTHER));
-  tell("self");
-  child_tells("nice -5: child");
   show("batch", set(0x40000000 | SCHED_BATCH));
+  tell("self");
   child_tells("batch: child");
+  show("reset on fork", set(0x40000000 | SCHED_OTHER));
+  child_tells("nice -5: child");
   must(setpriority(PRIO_PROCESS, 0, 5));
   child_tells("nice 5: child");
   pid_t child;
   CHILD(child) {
-    must(set(0x40000000 | SCHED_OTHER));
+    must(set(0x40000000 | SCHED_BATCH));
     uid_t uid = fresh_uid();
     must(setresuid(uid, uid, uid));
     show("user: off", set(SCHED_OTHER));
-    show("user: another policy with it", set(0x40000000 | SCHED_BATCH));
+    show("user: another policy with it", set(0x40000000 | SCHED_OTHER));
     _exit(0);
   }
   wait_for(child);

@@ -23,6 +23,7 @@ from procession.include.linux.elf import (
     PT_NOTE,
 )
 from procession.include.linux.errno import LinuxError
+from procession.include.linux.jiffies import jiffies_to_ns, nsecs_to_jiffies
 from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE, VM_EXEC, VM_IO, VM_READ, VM_SHARED, VM_WRITE
 from procession.include.linux.sched import thread_group_leader
 from procession.include.linux.time import NSEC_PER_USEC, USEC_PER_SEC
@@ -146,8 +147,8 @@ def fill_note_info(current: Task, mm: MmStruct, signr: int) -> bytes:
     return b"".join(out)
 
 
-def _times(*ns: int) -> list[int]:
-    return [part for value in ns for part in divmod(value // NSEC_PER_USEC, USEC_PER_SEC)]
+def _times(*jiffies: int) -> list[int]:
+    return [part for value in jiffies for part in divmod(jiffies_to_ns(value) // NSEC_PER_USEC, USEC_PER_SEC)]
 
 
 def fill_prstatus(current: Task, t: Task, registers: bytes, signr: int) -> bytes:
@@ -167,7 +168,7 @@ def fill_prstatus(current: Task, t: Task, registers: bytes, signr: int) -> bytes
         pid.task_pid_vnr(current, t.real_parent),
         pid.task_pgrp_vnr(current, t),
         pid.task_session_vnr(current, t),
-        *_times(utime, stime, sig.cutime, sig.cstime),
+        *_times(nsecs_to_jiffies(utime), nsecs_to_jiffies(stime), sig.cutime, sig.cstime),
         registers,
         1,
     )

@@ -35,10 +35,10 @@ from procession.include.linux.sched import (
 from procession.include.linux.signal import SIG_KERNEL_ONLY_MASK, SigsetIn
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import (
-    KTIME_MAX,
     NSEC_PER_MSEC,
     NSEC_PER_SEC,
     NSEC_PER_USEC,
+    TIME_T_MAX,
     USEC_PER_SEC,
     TimespecTimeout,
     TimevalTimeout,
@@ -71,7 +71,6 @@ POLLIN_SET: Final = POLLRDNORM | POLLRDBAND | POLLIN | POLLHUP | POLLERR
 POLLOUT_SET: Final = POLLWRBAND | POLLWRNORM | POLLOUT | POLLERR
 
 _POLLFD: Final = struct.Struct("<ihh")
-_TWO_LONGS: Final = struct.Struct("<qq")
 
 
 class _PollTableEntry(WaitQueueEntry):
@@ -281,9 +280,23 @@ def restore_user_sigmask(current: Task, saved: int | None, *, interrupted: bool)
         signal_queue.set_current_blocked(current, saved)
 
 
-def _end_time(current: Task, timeout_ns: int) -> int:
-    """Return when timeout_ns from now is; 0 stands for not waiting (poll_select_set_timeout)."""
-    return current.kernel.clock.now_ns + timeout_ns if timeout_ns else 0
+def poll_select_set_timeout(current: Task, sec: int, nsec: int) -> int:
+    """Return when so much time is over, in ns; 0 stands for not waiting. Raises EINVAL if it is not a time.
+
+    That can be long after KTIME_MAX, and is what the time left is reckoned from.
+    """
+    if not time.timespec_valid(sec, nsec):
+        raise LinuxError(Errno.EINVAL, "not a timespec")
+    if not sec and not nsec:
+        return 0
+    end_ns = current.kernel.clock.now_ns + sec * NSEC_PER_SEC + nsec
+    # As timespec_add_safe() has it, the nanoseconds stay beside the greatest number of seconds.
+    return min(end_ns, TIME_T_MAX * NSEC_PER_SEC + end_ns % NSEC_PER_SEC)
+
+
+def _copy_timeout(current: Task, tsp: UserPtr) -> int | None:
+    """Return when the timeout at tsp is over, None without one; raises EFAULT, EINVAL."""
+    return poll_select_set_timeout(current, *time.copy_timespec(current, tsp)) if tsp else None
 
 
 def _copy_remaining(current: Task, end_ns: int | None, ptr: UserPtr, *, timeval: bool, errno: int) -> int:
@@ -315,7 +328,7 @@ async def sys_ppoll(
 
     Writes the time left back. Raises EINVAL, EFAULT; interrupted EINTR, or again if no handler ran (ERESTARTNOHAND).
     """
-    end_ns = _end_time(current, time.get_timespec(current, tsp)) if tsp else None
+    end_ns = _copy_timeout(current, tsp)
     saved = set_user_sigmask(current, sigmask, sigsetsize)
     errno = 0
     ret = 0
@@ -482,13 +495,10 @@ async def sys_select(current: Task, n: Int, inp: FdSet, outp: FdSet, exp: FdSet,
     """
     end_ns = None
     if tvp:
-        sec, usec = _TWO_LONGS.unpack(uaccess.copy_from_user(current, tvp, 16))
+        sec, usec = time.copy_timeval(current, tvp)
         # Microseconds may be more than a second here: only what comes out must be a time.
         more, usec = divmod(usec, USEC_PER_SEC) if usec >= 0 else (0, usec)
-        sec += more
-        if sec < 0 or usec < 0:
-            raise LinuxError(Errno.EINVAL, "not a timeval")
-        end_ns = _end_time(current, min(sec * NSEC_PER_SEC + usec * NSEC_PER_USEC, KTIME_MAX >> 1))
+        end_ns = poll_select_set_timeout(current, time.to_s64(sec + more), usec * NSEC_PER_USEC)
     return await _select_and_store(current, n, (inp, outp, exp), end_ns, tvp, None, timeval=True)
 
 
@@ -502,6 +512,6 @@ async def sys_pselect6(
     if sig:
         sigmask = uaccess.get_user(current, sig, 8)
         sigsetsize = uaccess.get_user(current, sig, 8, False, 8)
-    end_ns = _end_time(current, time.get_timespec(current, tsp)) if tsp else None
+    end_ns = _copy_timeout(current, tsp)
     saved = set_user_sigmask(current, sigmask, sigsetsize)
     return await _select_and_store(current, n, (inp, outp, exp), end_ns, tsp, saved, timeval=False)

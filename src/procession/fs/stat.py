@@ -21,6 +21,7 @@ from procession.include.linux.fs import S_IFLNK, S_IFMT
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import NSEC_PER_SEC
 from procession.include.linux.types import DirFd, Fd, Int, OutBuf, Path, UserPtr
+from procession.kernel import time
 from procession.lib import string
 from procession.mm import uaccess
 
@@ -52,11 +53,11 @@ def cp_new_stat(current: Task, stat: Kstat, statbuf: UserPtr) -> None:
             stat.size,
             stat.blksize,
             stat.blocks,
-            atime // NSEC_PER_SEC,
+            time.to_s64(atime // NSEC_PER_SEC),
             atime % NSEC_PER_SEC,
-            mtime // NSEC_PER_SEC,
+            time.to_s64(mtime // NSEC_PER_SEC),
             mtime % NSEC_PER_SEC,
-            ctime // NSEC_PER_SEC,
+            time.to_s64(ctime // NSEC_PER_SEC),
             ctime % NSEC_PER_SEC,
         ),
     )

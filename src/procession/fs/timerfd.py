@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, Final
 
 from procession.fs import anon_inodes
@@ -16,8 +15,6 @@ from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import (
     CLOCK_MONOTONIC,
     CLOCK_REALTIME,
-    KTIME_MAX,
-    NSEC_PER_SEC,
     TFD_TIMER_ABSTIME,
     TFD_TIMER_CANCEL_ON_SET,
     ItimerspecIn,
@@ -27,7 +24,7 @@ from procession.include.linux.time import (
     TimerfdClockArg,
 )
 from procession.include.linux.types import Fd, UserPtr
-from procession.kernel import hrtimer, wait
+from procession.kernel import hrtimer, time, wait
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -35,15 +32,19 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("TimerfdCtx", "TimerfdFile", "sys_timerfd_create", "sys_timerfd_gettime", "sys_timerfd_settime")
+_CANCELED: Final = None  # KTIME_MAX in 3.2
 
-_ITIMERSPEC: Final = struct.Struct("<qqqq")
+__all__ = ("TimerfdCtx", "TimerfdFile", "sys_timerfd_create", "sys_timerfd_gettime", "sys_timerfd_settime")
 
 
 class TimerfdCtx:
-    """struct timerfd_ctx; ticks: expirations not yet read, of which a periodic timer counts only the first."""
+    """struct timerfd_ctx; ticks: expirations not yet read, of which a periodic timer counts only the first.
 
-    __slots__ = ("clockid", "expired", "kernel", "ticks", "tintv_ns", "tmr", "wqh")
+    moffs_ns: how far CLOCK_REALTIME was ahead of the monotonic clock when somebody last learnt that it had been set;
+    _CANCELED: it was set since.
+    """
+
+    __slots__ = ("clockid", "expired", "kernel", "might_cancel", "moffs_ns", "ticks", "tintv_ns", "tmr", "wqh")
 
     def __init__(self, k: Kernel, clockid: int) -> None:
         self.kernel = k
@@ -53,12 +54,61 @@ class TimerfdCtx:
         self.expired = False
         self.tintv_ns = 0
         self.tmr = Hrtimer(timerfd_tmrproc, data=self)
+        self.might_cancel = False
+        self.moffs_ns: int | None = k.boot_time_ns
 
     def catch_up(self) -> None:
         """Add the periods that went by since a periodic timer expired, and arm it again."""
         if self.expired and self.tintv_ns:
-            self.ticks += hrtimer.hrtimer_forward(self.tmr, self.kernel.clock.now_ns, self.tintv_ns) - 1
+            self.ticks += hrtimer.hrtimer_forward(self.kernel, self.tmr, self.tintv_ns) - 1
             hrtimer.hrtimer_start(self.kernel, self.tmr, self.tmr.expires_ns)
+
+    def setup_cancel(self, flags: int) -> None:
+        """Wait for CLOCK_REALTIME to be set, or no longer, as the flags of timerfd_settime say."""
+        wanted = TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET
+        if self.clockid == CLOCK_REALTIME and flags & wanted == wanted:
+            self.might_cancel = True
+            self.kernel.timers.cancel_list[self] = None
+        else:
+            self.remove_cancel()
+
+    def remove_cancel(self) -> None:
+        """Wait no longer for CLOCK_REALTIME to be set."""
+        self.might_cancel = False
+        self.kernel.timers.cancel_list.pop(self, None)
+
+    def clock_was_set(self) -> None:
+        """CLOCK_REALTIME was set: wake whoever waits (timerfd_clock_was_set)."""
+        if self.moffs_ns != self.kernel.boot_time_ns:
+            self.moffs_ns = _CANCELED
+            self.ticks += 1
+            wait.wake_up(self.wqh)
+
+    def canceled(self) -> bool:
+        """Whether the clock was set since somebody was last told."""
+        if not self.might_cancel or self.moffs_ns is not _CANCELED:
+            return False
+        self.moffs_ns = self.kernel.boot_time_ns
+        return True
+
+    def setup(self, flags: int, value_ns: int, interval_ns: int) -> bool:
+        """Arm the timer unless value_ns is 0; returns whether the clock was set meanwhile (timerfd_setup)."""
+        k = self.kernel
+        self.expired = False
+        self.ticks = 0
+        self.tintv_ns = interval_ns
+        self.tmr.realtime = self.clockid == CLOCK_REALTIME and bool(flags & TFD_TIMER_ABSTIME)
+        self.tmr.expires_ns = value_ns
+        if not value_ns:
+            return False
+        if not flags & TFD_TIMER_ABSTIME:
+            value_ns = hrtimer.ktime_add_safe(k.clock.now_ns, value_ns)
+        hrtimer.hrtimer_start(k, self.tmr, value_ns)
+        return self.canceled()
+
+    def remaining(self) -> int:
+        """Return the time to the next expiry in ns, 0 if that is over."""
+        return max(0, hrtimer.hrtimer_get_remaining(self.kernel, self.tmr))
 
 
 def timerfd_tmrproc(timer: Hrtimer) -> int | None:
@@ -76,17 +126,22 @@ class TimerfdFile(File):
     async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
         """Return how often the timer has expired since the last read, waiting for the first time.
 
-        Raises EINVAL for less than 8 bytes, EAGAIN, ERESTARTSYS, EFAULT.
+        Raises EINVAL for less than 8 bytes, EAGAIN, ERESTARTSYS, EFAULT, ECANCELED if CLOCK_REALTIME was set.
         """
         if count < 8:
             raise LinuxError(Errno.EINVAL, "timerfd: eight bytes")
         ctx: TimerfdCtx = self.private_data
-        if not ctx.ticks:
-            if self.f_flags & O_NONBLOCK:
-                raise LinuxError(Errno.EAGAIN, "the timer has not expired")
+        if not ctx.ticks and not self.f_flags & O_NONBLOCK:
             with wait.Waiter(current, ctx.wqh, TASK_INTERRUPTIBLE, "timerfd_read") as waiter:
                 while not ctx.ticks:
                     await waiter.sleep()
+        if ctx.canceled():
+            # What has expired does not matter, nor will a periodic timer go on: all has to be set anew.
+            ctx.ticks = 0
+            ctx.expired = False
+            raise LinuxError(Errno.ECANCELED, "the clock was set")
+        if not ctx.ticks:
+            raise LinuxError(Errno.EAGAIN, "the timer has not expired")
         ctx.catch_up()
         ticks = ctx.ticks
         ctx.expired = False
@@ -104,6 +159,7 @@ class TimerfdFile(File):
     def release(self, current: Task | None) -> None:
         """Disarm it."""
         ctx: TimerfdCtx = self.private_data
+        ctx.remove_cancel()
         hrtimer.hrtimer_cancel(ctx.kernel, ctx.tmr)
 
 
@@ -113,14 +169,6 @@ def timerfd_fget(current: Task, ufd: int) -> TimerfdCtx:
         raise LinuxError(Errno.EINVAL, "not a timerfd")
     ctx: TimerfdCtx = file.private_data
     return ctx
-
-
-def _remaining(ctx: TimerfdCtx) -> int:
-    return max(0, ctx.tmr.expires_ns - ctx.kernel.clock.now_ns) if ctx.tmr.queued else 0
-
-
-def _pack(value_ns: int, interval_ns: int) -> bytes:
-    return _ITIMERSPEC.pack(*divmod(interval_ns, NSEC_PER_SEC), *divmod(value_ns, NSEC_PER_SEC))
 
 
 @syscall
@@ -136,37 +184,24 @@ def sys_timerfd_create(current: Task, clockid: TimerfdClockArg, flags: TfdCreate
 def sys_timerfd_settime(current: Task, ufd: Fd, flags: TfdSettimeArg, utmr: ItimerspecIn, otmr: ItimerspecOut) -> int:
     """Arm or, with a zero value, disarm a timer (timerfd_settime(2)).
 
-    Differs: TFD_TIMER_CANCEL_ON_SET is accepted, but setting the clock cancels nothing.  Raises EFAULT, EINVAL, EBADF.
+    Raises EFAULT, EINVAL, EBADF; ECANCELED, the timer being armed all the same, if CLOCK_REALTIME was set since
+    somebody last heard of that.
     """
-    isec, insec, sec, nsec = _ITIMERSPEC.unpack(uaccess.copy_from_user(current, utmr, 32))
-    if (
-        flags & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET)
-        or sec < 0
-        or not 0 <= nsec < NSEC_PER_SEC
-        or isec < 0
-        or not 0 <= insec < NSEC_PER_SEC
-    ):
+    value, interval = time.copy_itimerspec(current, utmr)
+    if flags & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET):
         raise LinuxError(Errno.EINVAL, "timerfd_settime")
     ctx = timerfd_fget(current, ufd)
     k = current.kernel
+    ctx.setup_cancel(flags)
     hrtimer.hrtimer_cancel(k, ctx.tmr)
     if ctx.expired and ctx.tintv_ns:
-        hrtimer.hrtimer_forward(ctx.tmr, k.clock.now_ns, ctx.tintv_ns)
-    old = _pack(max(0, ctx.tmr.expires_ns - k.clock.now_ns), ctx.tintv_ns)
-
-    value_ns = min(sec * NSEC_PER_SEC + nsec, KTIME_MAX >> 1)
-    ctx.expired = False
-    ctx.ticks = 0
-    ctx.tintv_ns = min(isec * NSEC_PER_SEC + insec, KTIME_MAX >> 1)
-    ctx.tmr.expires_ns = 0
-    if value_ns:
-        if not flags & TFD_TIMER_ABSTIME:
-            expires_ns = k.clock.now_ns + value_ns
-        else:
-            expires_ns = value_ns - (k.boot_time_ns if ctx.clockid == CLOCK_REALTIME else 0)
-        hrtimer.hrtimer_start(k, ctx.tmr, expires_ns)
+        hrtimer.hrtimer_forward(k, ctx.tmr, ctx.tintv_ns)
+    old_value_ns, old_interval_ns = ctx.remaining(), ctx.tintv_ns
+    canceled = ctx.setup(flags, time.ktime_set(*value), time.ktime_set(*interval))
     if otmr:
-        uaccess.copy_to_user(current, otmr, old)
+        time.put_itimerspec(current, otmr, old_value_ns, old_interval_ns)
+    if canceled:
+        raise LinuxError(Errno.ECANCELED, "the clock was set")
     return 0
 
 
@@ -177,5 +212,5 @@ def sys_timerfd_gettime(current: Task, ufd: Fd, otmr: ItimerspecOut) -> int:
     if ctx.expired and ctx.tintv_ns:
         ctx.catch_up()
         ctx.expired = False
-    uaccess.copy_to_user(current, otmr, _pack(_remaining(ctx), ctx.tintv_ns))
+    time.put_itimerspec(current, otmr, ctx.remaining(), ctx.tintv_ns)
     return 0

@@ -391,9 +391,12 @@ async def _reap_until(current: Task, nr: int) -> int:
 
 
 async def _kill_survivors(current: Task) -> None:
-    """Kill whoever has outlived the program, as the end of a container does, and reap them."""
+    """Kill whoever has outlived the program, as the end of a container does, and reap them.
+
+    Sent as by a process: a namespace's init obeys those outside its namespace, not the kernel.
+    """
     try:
-        signal_send.kill_something_info(current, SIGKILL, siginfo.SEND_SIG_PRIV, -1)
+        signal_send.kill_something_info(current, SIGKILL, siginfo.SEND_SIG_NOINFO, -1)
         await _reap_until(current, -1)
     except LinuxError as error:
         if error.errno not in (Errno.ESRCH, Errno.ECHILD):  # nobody to kill, nobody left

@@ -49,6 +49,8 @@ def run(k: Kernel, limit_ns: int | None = None) -> str:
     how = _run(k, NEVER if limit_ns is None else limit_ns)
     if k.init_error is not None:
         raise k.init_error
+    if how == LIMIT and limit_ns is None:
+        panic.panic(k, "the clock has come to its end, after 292 years")
     return how
 
 
@@ -67,12 +69,10 @@ def _run(k: Kernel, end_ns: int) -> str:
             return HALTED
         k.printk(f"Kernel panic - not syncing: {panicked}", KERN_EMERG)
         raise
-    except KernelPanic:
-        raise
     except KernelBug as error:
         error.add_note(panic.oops_text(k, str(error)))
         raise
-    except (OSError, MemoryError, Deadlock, ReplayError):
+    except (KernelPanic, OSError, MemoryError, Deadlock, ReplayError):
         raise  # the host's failures, the guest's, and the user's
     except Exception as uncaught:
         # An exception that no system call caught is a bug, whatever its type.

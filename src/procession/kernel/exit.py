@@ -342,7 +342,7 @@ async def do_exit(current: Task, code: int) -> NoReturn:
     """
     k = current.kernel
     if not current.pid:
-        panic.panic(current.kernel, "Attempted to kill the idle task!")
+        panic.panic(k, "Attempted to kill the idle task!")
     if current.flags & PF_EXITING:
         # A bug on the way out: leave the task as it is rather than make it worse.
         current.flags |= PF_EXITPIDONE

@@ -57,7 +57,7 @@ from procession.include.linux.wait import (
     WaitQueueEntry,
     WaitStatus,
 )
-from procession.kernel import exit, pid, sched, sys, wait
+from procession.kernel import exit, pid, sched, sched_cputime, sys, wait
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -169,8 +169,9 @@ def _account_child(p: Task) -> None:
     sighand = p.real_parent.sighand
     assert sighand is not None
     with sighand.siglock.irq():
-        psig.cutime += p.utime + sig.utime + sig.cutime
-        psig.cstime += p.stime + sig.stime + sig.cstime
+        utime, stime = sched_cputime.thread_group_times(p)
+        psig.cutime += utime + sig.cutime
+        psig.cstime += stime + sig.cstime
         psig.cmin_flt += p.min_flt + sig.min_flt + sig.cmin_flt
         psig.cmaj_flt += p.maj_flt + sig.maj_flt + sig.cmaj_flt
         psig.cnvcsw += p.nvcsw + sig.nvcsw + sig.cnvcsw

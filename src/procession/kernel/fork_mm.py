@@ -36,7 +36,7 @@ from procession.include.linux.sched import (
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.undo import Undo
-from procession.kernel import completion, futex, nsproxy
+from procession.kernel import completion, futex, futex_pi, futex_robust, nsproxy
 from procession.mm import memory, mmap, page_alloc, tlb, uaccess, util
 
 if TYPE_CHECKING:
@@ -197,8 +197,10 @@ def get_task_mm(task: Task) -> MmStruct | None:
 def mm_release(current: Task, mm: MmStruct | None) -> None:
     """Tell those who wait for current to leave mm: robust futexes, a vfork parent, a joining thread (spec 6)."""
     if current.robust_list:
-        futex.exit_robust_list(current)
+        futex_robust.exit_robust_list(current)
         current.robust_list = 0
+    if current.kernel.futex_queues.queues:
+        futex_pi.exit_pi_state_list(current)
 
     vfork = current.vfork_done
     if vfork is not None:

@@ -35,7 +35,7 @@ from procession.include.linux.sched import MAX_RT_PRIO, TASK_INTERRUPTIBLE, TASK
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import UserPtr
-from procession.kernel import futex_pi, futex_robust, hrtimer, sched, time
+from procession.kernel import futex_pi, hrtimer, sched, time
 from procession.mm import mmap, uaccess
 
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 __all__ = (
     "FutexHash",
     "FutexQ",
-    "exit_robust_list",
     "futex_init",
     "futex_requeue",
     "futex_wait",
@@ -90,13 +89,17 @@ class FutexQ:
 
 
 class FutexHash:
-    """All sleepers (futex_queues)."""
+    """All sleepers (futex_queues).
 
-    __slots__ = ("lock", "queues", "serial")
+    inherited: PI locks whose owner has died, and who was woken to take them over but has not done so yet.
+    """
+
+    __slots__ = ("inherited", "lock", "queues", "serial")
 
     def __init__(self, lock: SpinLock) -> None:
         self.lock = lock
         self.queues: dict[FutexKey, list[FutexQ]] = {}
+        self.inherited: dict[FutexKey, Task] = {}
         self.serial = 0
 
 
@@ -161,8 +164,17 @@ def wake_futex(futexes: FutexHash, q: FutexQ) -> None:
 # Waiting.
 
 
-async def futex_wait(current: Task, uaddr: UserPtr, shared: bool, val: int, expires_ns: int | None, bitset: int) -> int:
-    """Sleep until woken, if the word is val.
+async def futex_wait(
+    current: Task,
+    uaddr: UserPtr,
+    shared: bool,
+    val: int,
+    expires_ns: int | None,
+    bitset: int,
+    *,
+    realtime: bool = False,
+) -> int:
+    """Sleep until woken, if the word is val; realtime: expires_ns is a time of day.
 
     Raises EINVAL, EFAULT, EAGAIN for another value, ETIMEDOUT, and for a signal ERESTARTSYS without a timeout, else
     ERESTART_RESTARTBLOCK.
@@ -178,7 +190,7 @@ async def futex_wait(current: Task, uaddr: UserPtr, shared: bool, val: int, expi
         futexes.serial += 1
         q = FutexQ(current, key, bitset, futexes.serial)
         queue_me(k, q)
-        timed_out = await futex_wait_queue_me(current, q, expires_ns)
+        timed_out = await futex_wait_queue_me(current, q, expires_ns, realtime=realtime)
         if not unqueue_me(k, q):
             return 0
         if timed_out:
@@ -189,16 +201,16 @@ async def futex_wait(current: Task, uaddr: UserPtr, shared: bool, val: int, expi
         raise LinuxError(Errno.ERESTARTSYS, "futex")
 
     async def futex_wait_restart(current: Task) -> int:
-        return await futex_wait(current, uaddr, shared, val, expires_ns, bitset)
+        return await futex_wait(current, uaddr, shared, val, expires_ns, bitset, realtime=realtime)
 
     current.restart_block = futex_wait_restart
     raise LinuxError(Errno.ERESTART_RESTARTBLOCK, "futex")
 
 
-async def futex_wait_queue_me(current: Task, q: FutexQ, expires_ns: int | None) -> bool:
-    """Sleep, queued; returns whether the time is over."""
+async def futex_wait_queue_me(current: Task, q: FutexQ, expires_ns: int | None, *, realtime: bool) -> bool:
+    """Sleep, queued, until expires_ns, with realtime a time of day; returns whether that has come."""
     set_task_state(current, TASK_INTERRUPTIBLE)
-    return await hrtimer.schedule_hrtimeout(current, expires_ns, "futex_wait_queue_me", q)
+    return await hrtimer.schedule_hrtimeout(current, expires_ns, "futex_wait_queue_me", q, realtime=realtime)
 
 
 # Waking.
@@ -296,29 +308,17 @@ def futex_wake_op(
     return woken
 
 
-def exit_robust_list(current: Task) -> None:
-    """Mark the robust locks that current still holds, as it leaves its memory, and hand on those with PI waiters."""
-    futex_robust.exit_robust_list(current)
-    if current.kernel.futex_queues.queues:
-        futex_pi.exit_pi_state_list(current)
-
-
 # The call.
 
 _WITH_TIMEOUT: Final = (FUTEX_WAIT, FUTEX_LOCK_PI, FUTEX_WAIT_BITSET, FUTEX_WAIT_REQUEUE_PI)
 
 
-def _timeout(current: Task, cmd: int, op: int, utime: UserPtr) -> int | None:
-    """Return when the call gives up, on the monotonic clock; raises EFAULT, EINVAL."""
+def _timeout(current: Task, cmd: int, utime: UserPtr) -> int | None:
+    """Return when the call gives up, None if never; raises EFAULT, EINVAL."""
     if not utime or cmd not in _WITH_TIMEOUT:
         return None
-    k = current.kernel
     ns = time.get_timespec(current, utime)
-    if cmd == FUTEX_WAIT:
-        return ns + k.clock.now_ns
-    if op & FUTEX_CLOCK_REALTIME or cmd == FUTEX_LOCK_PI:
-        return ns - k.boot_time_ns
-    return ns
+    return hrtimer.ktime_add_safe(current.kernel.clock.now_ns, ns) if cmd == FUTEX_WAIT else ns
 
 
 @syscall
@@ -331,15 +331,16 @@ async def sys_futex(
     """
     cmd = op & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME)
     shared = not op & FUTEX_PRIVATE_FLAG
-    expires_ns = _timeout(current, cmd, op, utime)
-    if op & FUTEX_CLOCK_REALTIME and cmd not in (FUTEX_WAIT_BITSET, FUTEX_WAIT_REQUEUE_PI):
+    expires_ns = _timeout(current, cmd, utime)
+    realtime = bool(op & FUTEX_CLOCK_REALTIME)
+    if realtime and cmd not in (FUTEX_WAIT_BITSET, FUTEX_WAIT_REQUEUE_PI):
         raise LinuxError(Errno.ENOSYS, "FUTEX_CLOCK_REALTIME")
     val2 = _int32(utime) if isinstance(utime, int) else 0
     nr = _int32(val)
     if cmd == FUTEX_WAIT:
         return await futex_wait(current, uaddr, shared, val, expires_ns, FUTEX_BITSET_MATCH_ANY)
     if cmd == FUTEX_WAIT_BITSET:
-        return await futex_wait(current, uaddr, shared, val, expires_ns, val3)
+        return await futex_wait(current, uaddr, shared, val, expires_ns, val3, realtime=realtime)
     if cmd == FUTEX_WAKE:
         return futex_wake(current, uaddr, shared, nr, FUTEX_BITSET_MATCH_ANY)
     if cmd == FUTEX_WAKE_BITSET:

@@ -1,8 +1,8 @@
 """Timers on the virtual clock, and sleeping (kernel/hrtimer.c).
 
-The timers of a machine are one heap of (expiry, serial, timer). A cancelled entry stays in it until it comes to the
-top: it is recognised by its serial. `clock.next_event_ns` is when a running CPU has to come here; 0 means that what it
-should be must be worked out again.
+The timers of a machine are one heap of (expiry on the monotonic clock, serial, timer). A cancelled entry stays in it
+until it comes to the top: it is recognised by its serial. `clock.next_event_ns` is when a running CPU has to come here;
+0 means that what it should be must be worked out again.
 
 Deferrable timers (struct timer_list; kernel/timer.c) stand beside the heap: no idle CPU wakes for them.
 
@@ -19,7 +19,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.hrtimer import Hrtimer
 from procession.include.linux.sched import TASK_INTERRUPTIBLE, TASK_RUNNING, set_task_state, signal_pending
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.time import TimespecIn, TimespecLeft
+from procession.include.linux.time import KTIME_MAX, TimespecIn, TimespecLeft
 from procession.include.linux.timer import TimerList
 from procession.include.linux.types import UserPtr
 from procession.kernel import rcupdate, sched, time
@@ -29,13 +29,19 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
+    "clock_was_set",
     "del_timer",
     "hrtimer_cancel",
+    "hrtimer_cb_get_time",
+    "hrtimer_event",
     "hrtimer_forward",
+    "hrtimer_forward_to",
     "hrtimer_get_remaining",
     "hrtimer_nanosleep",
     "hrtimer_start",
     "hrtimers_init",
+    "ktime_add_safe",
+    "ktime_get_real",
     "mod_timer",
     "next_timer_event",
     "program_event",
@@ -53,20 +59,43 @@ def hrtimers_init(k: Kernel) -> None:
     """Start without timers."""
 
 
+def ktime_get_real(k: Kernel) -> int:
+    """Return CLOCK_REALTIME in ns, as timers see it: KTIME_MAX at most."""
+    return min(k.boot_time_ns + k.clock.now_ns, KTIME_MAX)
+
+
+def ktime_add_safe(lhs_ns: int, rhs_ns: int) -> int:
+    """Return the sum of two times, KTIME_MAX if it is later than that."""
+    return min(lhs_ns + rhs_ns, KTIME_MAX)
+
+
+def hrtimer_cb_get_time(k: Kernel, timer: Hrtimer) -> int:
+    """Return the time of timer's clock."""
+    return ktime_get_real(k) if timer.realtime else k.clock.now_ns
+
+
 def hrtimer_start(k: Kernel, timer: Hrtimer, expires_ns: int) -> None:
-    """Arm timer for expires_ns on the monotonic clock, anew if it is armed."""
+    """Arm timer for expires_ns on its clock, anew if it is armed; for KTIME_MAX it never expires."""
     k.timers.timer_serial = serial = k.timers.timer_serial + 1
     timer.expires_ns = expires_ns
     timer.serial = serial
     timer.queued = True
     heap = k.timers.hrtimers
-    heappush(heap, (expires_ns, serial, timer))
+    event_ns = hrtimer_event(k, timer)
+    heappush(heap, (event_ns, serial, timer))
     clock = k.clock
-    if expires_ns < clock.next_event_ns:
+    if event_ns < clock.next_event_ns:
         clock.next_event_ns = 0
     if len(heap) > _COMPACT and not serial % _COMPACT:
         heap[:] = [entry for entry in heap if entry[2].queued and entry[2].serial == entry[1]]
         heapify(heap)
+
+
+def hrtimer_event(k: Kernel, timer: Hrtimer) -> int:
+    """Return when timer expires on the monotonic clock, NEVER for KTIME_MAX."""
+    if timer.expires_ns >= KTIME_MAX:
+        return NEVER
+    return timer.expires_ns - k.boot_time_ns if timer.realtime else timer.expires_ns
 
 
 def hrtimer_cancel(k: Kernel, timer: Hrtimer) -> bool:
@@ -78,16 +107,28 @@ def hrtimer_cancel(k: Kernel, timer: Hrtimer) -> bool:
 
 def hrtimer_get_remaining(k: Kernel, timer: Hrtimer) -> int:
     """Return the time until expiry, in ns."""
-    return timer.expires_ns - k.clock.now_ns
+    return timer.expires_ns - hrtimer_cb_get_time(k, timer)
 
 
-def hrtimer_forward(timer: Hrtimer, now_ns: int, interval_ns: int) -> int:
-    """Move the expiry of a timer that is not queued beyond now_ns; returns how many intervals that took."""
+def hrtimer_forward(k: Kernel, timer: Hrtimer, interval_ns: int) -> int:
+    """Move the expiry of a timer that is not queued beyond now; returns how many intervals that took."""
+    return hrtimer_forward_to(timer, hrtimer_cb_get_time(k, timer), interval_ns)
+
+
+def hrtimer_forward_to(timer: Hrtimer, now_ns: int, interval_ns: int) -> int:
+    """As hrtimer_forward, beyond now_ns."""
     if now_ns < timer.expires_ns:
         return 0
     overrun = (now_ns - timer.expires_ns) // interval_ns + 1
-    timer.expires_ns += overrun * interval_ns
+    timer.expires_ns = ktime_add_safe(timer.expires_ns, overrun * interval_ns)
     return overrun
+
+
+def clock_was_set(k: Kernel) -> None:
+    """CLOCK_REALTIME was set: what waits for a time of day expires by the new one."""
+    for _, serial, timer in sorted(k.timers.hrtimers):
+        if timer.realtime and timer.queued and timer.serial == serial:
+            hrtimer_start(k, timer, timer.expires_ns)
 
 
 def next_timer_event(k: Kernel) -> int:
@@ -133,7 +174,7 @@ def run_queues(k: Kernel) -> None:
 def _run_hrtimer(k: Kernel, timer: Hrtimer) -> None:
     timer.queued = False
     if k.trace.hrtimer_expire:
-        k.trace.hrtimer_expire(timer.expires_ns)
+        k.trace.hrtimer_expire(hrtimer_event(k, timer))
     again_ns = timer.function(timer)
     if again_ns is not None:
         hrtimer_start(k, timer, again_ns)
@@ -204,8 +245,10 @@ def hrtimer_wakeup(timer: Hrtimer) -> None:
         sched.wake_up_process(task)
 
 
-async def schedule_hrtimeout(current: Task, expires_ns: int | None, wchan: str, on: object = None) -> bool:
-    """As sched.schedule, at most until expires_ns (None: for ever).
+async def schedule_hrtimeout(
+    current: Task, expires_ns: int | None, wchan: str, on: object = None, *, realtime: bool = False
+) -> bool:
+    """As sched.schedule, at most until expires_ns (None: for ever), with realtime a time of day.
 
     Returns True if the time has come, False if somebody woke the task before.
     """
@@ -213,10 +256,10 @@ async def schedule_hrtimeout(current: Task, expires_ns: int | None, wchan: str, 
         await sched.schedule(current, wchan, on)
         return False
     k = current.kernel
-    if expires_ns <= k.clock.now_ns:
+    timer = Hrtimer(hrtimer_wakeup, data=current, realtime=realtime)
+    if expires_ns <= hrtimer_cb_get_time(k, timer):
         set_task_state(current, TASK_RUNNING)
         return True
-    timer = Hrtimer(hrtimer_wakeup, data=current)
     hrtimer_start(k, timer, expires_ns)
     await sched.schedule(current, wchan, on)
     timer.queued = False
@@ -229,18 +272,17 @@ async def schedule_timeout(current: Task, timeout_ns: int | None, wchan: str, on
         await sched.schedule(current, wchan, on)
         return NEVER
     clock = current.kernel.clock
-    expires_ns = clock.now_ns + timeout_ns
+    expires_ns = ktime_add_safe(clock.now_ns, timeout_ns)
     await schedule_hrtimeout(current, expires_ns, wchan, on)
     return max(0, expires_ns - clock.now_ns)
 
 
-async def do_nanosleep(current: Task, expires_ns: int, *, realtime: bool = False) -> bool:
-    """Sleep until expires_ns; returns False if a signal came first."""
+async def do_nanosleep(current: Task, timer: Hrtimer) -> bool:
+    """Sleep until the expiry of timer, whose data is current; returns False if a signal came first."""
     k = current.kernel
-    if expires_ns <= k.clock.now_ns:
+    if hrtimer_get_remaining(k, timer) <= 0:
         return True
-    timer = Hrtimer(hrtimer_wakeup, data=current, realtime=realtime)
-    hrtimer_start(k, timer, expires_ns)
+    hrtimer_start(k, timer, timer.expires_ns)
     while True:
         set_task_state(current, TASK_INTERRUPTIBLE)
         await sched.schedule(current, "hrtimer_nanosleep")
@@ -254,16 +296,16 @@ async def do_nanosleep(current: Task, expires_ns: int, *, realtime: bool = False
 async def hrtimer_nanosleep(
     current: Task, expires_ns: int, rmtp: UserPtr, *, absolute: bool, realtime: bool = False
 ) -> int:
-    """Sleep until expires_ns on the monotonic clock, for nanosleep(2) and clock_nanosleep(2).
+    """Sleep until expires_ns, with realtime a time of day, for nanosleep(2) and clock_nanosleep(2).
 
-    realtime: this was a time of day; setting CLOCK_REALTIME moves it.  Raises ERESTARTNOHAND if absolute; else writes
-    the rest to rmtp and raises ERESTART_RESTARTBLOCK.
+    Raises ERESTARTNOHAND if absolute; else writes the rest to rmtp and raises ERESTART_RESTARTBLOCK.
     """
-    if await do_nanosleep(current, expires_ns, realtime=realtime):
+    timer = Hrtimer(hrtimer_wakeup, expires_ns, data=current, realtime=realtime)
+    if await do_nanosleep(current, timer):
         return 0
     if absolute:
         raise LinuxError(Errno.ERESTARTNOHAND, "clock_nanosleep")
-    left_ns = expires_ns - current.kernel.clock.now_ns
+    left_ns = hrtimer_get_remaining(current.kernel, timer)
     if left_ns <= 0:
         return 0
     if rmtp:
@@ -282,5 +324,5 @@ async def sys_nanosleep(current: Task, rqtp: TimespecIn, rmtp: TimespecLeft) -> 
 
     Raises EFAULT, EINVAL for an impossible time, ERESTART_RESTARTBLOCK.
     """
-    duration_ns = time.get_timespec(current, rqtp)
-    return await hrtimer_nanosleep(current, current.kernel.clock.now_ns + duration_ns, rmtp, absolute=False)
+    expires_ns = ktime_add_safe(current.kernel.clock.now_ns, time.get_timespec(current, rqtp))
+    return await hrtimer_nanosleep(current, expires_ns, rmtp, absolute=False)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.hrtimer import Hrtimer
+from procession.include.linux.jiffies import jiffies_to_ns
 from procession.include.linux.sched import SignalStruct
 from procession.include.linux.signal import SIGALRM
 from procession.include.linux.syscalls import syscall
@@ -58,32 +59,48 @@ def do_getitimer(current: Task, which: int) -> tuple[int, int]:
     """Return (ns to the next expiry or 0, interval); raises EINVAL for an unknown timer."""
     sig = current.signal
     if which == ITIMER_REAL:
-        timer: Hrtimer | None = sig.it_real_timer
-        if timer is None or not timer.queued:
-            return 0, sig.it_real_incr_ns
-        # An armed timer is never reported as over.
-        return max(hrtimer.hrtimer_get_remaining(current.kernel, timer), NSEC_PER_USEC), sig.it_real_incr_ns
+        return itimer_get_remtime(current), sig.it_real_incr_ns
     if which in (ITIMER_VIRTUAL, ITIMER_PROF):
-        return posix_cpu_timers.get_cpu_itimer(current, which)
+        value, interval = posix_cpu_timers.get_cpu_itimer(current, which)
+        return jiffies_to_ns(value), jiffies_to_ns(interval)
     raise LinuxError(Errno.EINVAL, f"interval timer {which}")
 
 
-def do_setitimer(current: Task, which: int, value_ns: int, interval_ns: int) -> tuple[int, int]:
-    """Set a timer, 0 to disarm it; returns what do_getitimer would have; raises EINVAL for an unknown timer."""
-    old = do_getitimer(current, which)
-    if which != ITIMER_REAL:
-        posix_cpu_timers.set_cpu_itimer(current, which, value_ns, interval_ns)
-        return old
+def itimer_get_remtime(current: Task) -> int:
+    """Return what ITIMER_REAL has left, in ns; 0: it is not armed."""
+    timer: Hrtimer | None = current.signal.it_real_timer
+    if timer is None or not timer.queued:
+        return 0
+    left_ns = hrtimer.hrtimer_get_remaining(current.kernel, timer)
+    return left_ns if left_ns > 0 else NSEC_PER_USEC  # an armed timer is never reported as over
+
+
+def do_setitimer(current: Task, which: int, value: tuple[int, int], interval: tuple[int, int]) -> tuple[int, int]:
+    """Set a timer, to (seconds, microseconds); zero disarms it.
+
+    Returns what do_getitimer would have; raises EINVAL for an unknown timer.
+    """
+    if which == ITIMER_REAL:
+        return _set_itimer_real(current, value, interval)
+    if which not in (ITIMER_VIRTUAL, ITIMER_PROF):
+        raise LinuxError(Errno.EINVAL, f"interval timer {which}")
+    old_value, old_interval = posix_cpu_timers.set_cpu_itimer(current, which, value, interval)
+    return jiffies_to_ns(old_value), jiffies_to_ns(old_interval)
+
+
+def _set_itimer_real(current: Task, value: tuple[int, int], interval: tuple[int, int]) -> tuple[int, int]:
     k, sig = current.kernel, current.signal
     assert current.sighand is not None
     with current.sighand.siglock.irq():
+        old = itimer_get_remtime(current), sig.it_real_incr_ns
         timer = sig.it_real_timer
         if timer is None:
             timer = sig.it_real_timer = Hrtimer(it_real_fn, data=sig)
         hrtimer.hrtimer_cancel(k, timer)
+        value_ns = time.ktime_set(value[0], value[1] * NSEC_PER_USEC)
         if value_ns:
-            sig.it_real_incr_ns = interval_ns
-            hrtimer.hrtimer_start(k, timer, k.clock.now_ns + value_ns)
+            sig.it_real_incr_ns = time.ktime_set(interval[0], interval[1] * NSEC_PER_USEC)
+            hrtimer.hrtimer_start(k, timer, hrtimer.ktime_add_safe(k.clock.now_ns, value_ns))
         else:
             sig.it_real_incr_ns = 0
     return old
@@ -91,7 +108,7 @@ def do_setitimer(current: Task, which: int, value_ns: int, interval_ns: int) -> 
 
 def alarm_setitimer(current: Task, seconds: int) -> int:
     """Arm ITIMER_REAL for alarm(2); returns what was left in seconds, rounded, but not to 0 if it was armed."""
-    left_ns, _ = do_setitimer(current, ITIMER_REAL, seconds * NSEC_PER_SEC, 0)
+    left_ns, _ = do_setitimer(current, ITIMER_REAL, (seconds, 0), (0, 0))
     sec, rest_ns = divmod(left_ns, NSEC_PER_SEC)
     usec = rest_ns // NSEC_PER_USEC
     if (not sec and usec) or usec >= USEC_PER_SEC // 2:
@@ -117,11 +134,10 @@ def sys_getitimer(current: Task, which: ItimerArg, value: ItimervalOut) -> int:
 @syscall
 def sys_setitimer(current: Task, which: ItimerArg, value: ItimervalIn, ovalue: ItimervalOut) -> int:
     """Set an interval timer (setitimer(2)); a NULL value disarms it, as in 3.2. Raises EFAULT, EINVAL."""
-    interval_ns = value_ns = 0
+    new_value = new_interval = (0, 0)
     if value:
-        interval_ns = time.get_timeval(current, value)
-        value_ns = time.get_timeval(current, value, 16)
-    old_value_ns, old_interval_ns = do_setitimer(current, which, value_ns, interval_ns)
+        new_value, new_interval = time.copy_itimerval(current, value)
+    old_value_ns, old_interval_ns = do_setitimer(current, which, new_value, new_interval)
     if ovalue:
         _put_itimerval(current, ovalue, old_value_ns, old_interval_ns)
     return 0

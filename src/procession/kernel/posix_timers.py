@@ -19,7 +19,9 @@ from procession.include.linux.time import (
     CLOCK_REALTIME,
     CLOCK_REALTIME_COARSE,
     CLOCK_THREAD_CPUTIME_ID,
+    NSEC_PER_SEC,
     TICK_NSEC,
+    TICK_PERIOD_NS,
     TIMER_ABSTIME,
     ClockArg,
     ItimerspecIn,
@@ -99,10 +101,11 @@ def clock_gettime(current: Task, clock: int) -> int:
     k = current.kernel
     cpu_clock = _cpu_clock(clock)
     if cpu_clock:
-        return posix_cpu_timers.clock_sample(cpu_clock, posix_cpu_timers.clock_target(current, cpu_clock))
+        sample = posix_cpu_timers.clock_sample(cpu_clock, posix_cpu_timers.clock_target(current, cpu_clock))
+        return posix_cpu_timers.sample_to_ns(cpu_clock, sample)
     now_ns = k.clock.now_ns
     if clock in (CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE):
-        now_ns -= now_ns % TICK_NSEC
+        now_ns -= now_ns % TICK_PERIOD_NS
     if clock in (CLOCK_REALTIME, CLOCK_REALTIME_COARSE):
         now_ns += k.boot_time_ns
     return now_ns
@@ -142,10 +145,10 @@ def sys_clock_settime(current: Task, which_clock: RealtimeArg, tp: TimespecIn) -
         raise LinuxError(Errno.EPERM, "CPU clocks cannot be set")
     if which_clock != CLOCK_REALTIME:
         raise LinuxError(Errno.EINVAL, f"clock {which_clock} cannot be set")
-    real_ns = time.get_timespec(current, tp)
+    sec, nsec = time.copy_timespec(current, tp)
     if not capability.capable(current, CAP_SYS_TIME):
         raise LinuxError(Errno.EPERM, "setting the time needs CAP_SYS_TIME")
-    time.do_settimeofday(current.kernel, real_ns)
+    time.do_settimeofday(current.kernel, sec * NSEC_PER_SEC + nsec)
     return 0
 
 
@@ -165,37 +168,35 @@ async def sys_clock_nanosleep(
         or (not cpu_clock and which_clock not in _WITH_TIMERS)
     ):
         raise LinuxError(Errno.EOPNOTSUPP, f"sleeping on clock {which_clock}")
-    request_ns = time.get_timespec(current, rqtp)
+    sec, nsec = time.copy_timespec(current, rqtp)
     absolute = bool(flags & TIMER_ABSTIME)
     if cpu_clock:
-        return await _cpu_nanosleep(current, cpu_clock, request_ns, rmtp, absolute=absolute)
-    k = current.kernel
+        request = posix_cpu_timers.timespec_to_sample(cpu_clock, sec, nsec)
+        return await _cpu_nanosleep(current, cpu_clock, request, rmtp, absolute=absolute)
+    expires_ns = time.ktime_set(sec, nsec)
     if not absolute:
-        request_ns += k.clock.now_ns
-    elif which_clock == CLOCK_REALTIME:
-        request_ns -= k.boot_time_ns
+        expires_ns = hrtimer.ktime_add_safe(current.kernel.clock.now_ns, expires_ns)
     return await hrtimer.hrtimer_nanosleep(
-        current, request_ns, rmtp, absolute=absolute, realtime=absolute and which_clock == CLOCK_REALTIME
+        current, expires_ns, rmtp, absolute=absolute, realtime=absolute and which_clock == CLOCK_REALTIME
     )
 
 
-async def _cpu_nanosleep(current: Task, clock: int, request_ns: int, rmtp: UserPtr, *, absolute: bool) -> int:
-    """Sleep until somebody else's CPU clock, or that of the own process, has moved on."""
+async def _cpu_nanosleep(current: Task, clock: int, request: int, rmtp: UserPtr, *, absolute: bool) -> int:
+    """Sleep until somebody else's CPU clock, or that of the own process, has moved on; request is in its unit."""
     p = posix_cpu_timers.clock_target(current, clock)
     if p is current and clock & posix_cpu_timers.CPUCLOCK_PERTHREAD_MASK:
         raise LinuxError(Errno.EINVAL, "waiting for one's own CPU time")
-    now_ns = posix_cpu_timers.clock_sample(clock, p)
-    expires_ns = request_ns if absolute else now_ns + request_ns
-    left_ns = await _cpu_sleep_until(current, clock, p, expires_ns)
-    if not left_ns:
+    expires = request if absolute else posix_cpu_timers.clock_sample(clock, p) + request
+    left = await _cpu_sleep_until(current, clock, p, expires)
+    if not left:
         return 0
     if absolute:
         raise LinuxError(Errno.ERESTARTNOHAND, "clock_nanosleep")
     if rmtp:
-        time.put_timespec(current, rmtp, left_ns)
+        time.put_timespec(current, rmtp, posix_cpu_timers.sample_to_ns(clock, left))
 
     async def posix_cpu_nsleep_restart(current: Task) -> int:
-        return await _cpu_nanosleep(current, clock, expires_ns, rmtp, absolute=True)
+        return await _cpu_nanosleep(current, clock, expires, rmtp, absolute=True)
 
     current.restart_block = posix_cpu_nsleep_restart
     raise LinuxError(Errno.ERESTART_RESTARTBLOCK, "clock_nanosleep")
@@ -205,18 +206,20 @@ def _wake(p: Task) -> None:
     sched.wake_up_process(p)
 
 
-async def _cpu_sleep_until(current: Task, clock: int, p: Task, expires_ns: int) -> int:
-    """Return 0 when the clock has come to expires_ns, the rest if a signal came first."""
+async def _cpu_sleep_until(current: Task, clock: int, p: Task, expires: int) -> int:
+    """Return 0 when the clock has come to expires, the rest if a signal came first; in the clock's unit."""
     timer = posix_cpu_timers.CpuTimer(clock, p, lambda _: _wake(current))
+    timer.expires = expires
     try:
         while True:
-            left_ns = expires_ns - posix_cpu_timers.clock_sample(clock, p)
-            if left_ns <= 0:
+            left = expires - posix_cpu_timers.clock_sample(clock, p)
+            if left <= 0:
                 return 0
             if signal_pending(current):
-                return left_ns
+                return left
             set_task_state(current, TASK_INTERRUPTIBLE)
-            posix_cpu_timers.posix_cpu_timer_set(timer, expires_ns)
+            posix_cpu_timers.posix_cpu_timer_del(timer)
+            posix_cpu_timers.arm_timer(timer)
             await sched.schedule(current, "posix_cpu_nsleep")
     finally:
         posix_cpu_timers.posix_cpu_timer_del(timer)
@@ -251,7 +254,7 @@ class KItimer:
         self.target: Pid | None = None  # of the thread that gets the signal with SIGEV_THREAD_ID
         self.notify = SIGEV_SIGNAL
         self.signo = SIGALRM
-        self.interval_ns = 0
+        self.interval_ns = 0  # of a timer that is not on a CPU clock
         self.overrun = -1  # the expiry that the signal itself stands for is none
         self.overrun_last = 0
         self.expired = False  # its signal is on the way: the next period begins when it is taken
@@ -260,37 +263,14 @@ class KItimer:
         self.cpu_timer: posix_cpu_timers.CpuTimer | None = None
 
 
-def _now(timer: KItimer) -> int:
-    cpu_timer = timer.cpu_timer
-    if cpu_timer is not None:
-        return posix_cpu_timers.clock_sample(cpu_timer.clock, cpu_timer.task)
-    return timer.task.kernel.clock.now_ns
-
-
-def _expiry(timer: KItimer) -> int:
-    return (timer.cpu_timer or timer.timer).expires_ns  # type: ignore[union-attr]  # one of the two is there
-
-
-def _is_armed(timer: KItimer) -> bool:
-    if timer.timer is not None:
-        return timer.timer.queued
-    cpu_timer = timer.cpu_timer
-    assert cpu_timer is not None
-    expires = cpu_timer.task.signal.cputime_expires
-    return expires is not None and cpu_timer in expires.timers
-
-
 def _is_reaped(timer: KItimer) -> bool:
     """Whether the task is gone whose CPU clock the timer is on."""
     return timer.cpu_timer is not None and timer.cpu_timer.task.sighand is None
 
 
-def _start(timer: KItimer, expires_ns: int) -> None:
-    if timer.cpu_timer is not None:
-        posix_cpu_timers.posix_cpu_timer_set(timer.cpu_timer, expires_ns)
-    else:
-        assert timer.timer is not None
-        hrtimer.hrtimer_start(timer.task.kernel, timer.timer, expires_ns)
+def _is_silent(timer: KItimer) -> bool:
+    """Whether nobody is to hear of it: such a timer is only looked at."""
+    return timer.notify & ~SIGEV_THREAD_ID == SIGEV_NONE
 
 
 def _cancel(timer: KItimer) -> None:
@@ -314,17 +294,42 @@ def posix_timer_fn(timer: KItimer) -> None:
     """The timer has expired: send its signal. If nobody wants it, a periodic timer just goes on."""
     if timer.interval_ns:
         timer.expired = True
-    if timer.notify != SIGEV_NONE and _send(timer):
+    if _send(timer) or not timer.interval_ns:
         return
-    if timer.interval_ns:
+    timer.expired = False
+    hr, k = timer.timer, timer.task.kernel
+    assert hr is not None
+    now_ns = hrtimer.hrtimer_cb_get_time(k, hr)
+    # An ignored timer of a tiny interval must not eat the machine.
+    if timer.interval_ns < TICK_PERIOD_NS:
+        now_ns += TICK_PERIOD_NS
+    timer.overrun += hrtimer.hrtimer_forward_to(hr, now_ns, timer.interval_ns)
+    hrtimer.hrtimer_start(k, hr, hr.expires_ns)
+
+
+def cpu_timer_fire(timer: KItimer, cpu_timer: posix_cpu_timers.CpuTimer) -> None:
+    """As posix_timer_fn, for a timer on a CPU clock."""
+    if _is_silent(timer):
+        cpu_timer.expires = 0
+        return
+    if not cpu_timer.incr:
+        _send(timer)
+        cpu_timer.expires = 0
+        return
+    timer.expired = True
+    if not _send(timer):
         timer.expired = False
-        now_ns = max(_now(timer), _expiry(timer))
-        # An ignored timer of a tiny interval must not eat the machine.
-        if timer.interval_ns < TICK_NSEC:
-            now_ns += TICK_NSEC
-        _forward(timer, now_ns)
-        if timer.cpu_timer is not None:
-            timer.overrun = -1  # posix_cpu_timer_schedule() forgets what was ignored, schedule_next_timer() not
+        # In 3.2 no more than once a tick, which is when it looks.
+        after = TICK_PERIOD_NS if posix_cpu_timers.clock_getres(cpu_timer.clock) == 1 else 0
+        posix_cpu_timer_schedule(timer, cpu_timer, after)
+        timer.overrun = -1  # it forgets what was ignored, which a timer on another clock does not
+
+
+def posix_cpu_timer_schedule(timer: KItimer, cpu_timer: posix_cpu_timers.CpuTimer, after: int = 0) -> None:
+    """Let a periodic timer on a CPU clock run until its first period that ends later than `after` from now."""
+    now = posix_cpu_timers.clock_sample(cpu_timer.clock, cpu_timer.task)
+    timer.overrun += posix_cpu_timers.bump_cpu_timer(cpu_timer, now + after)
+    posix_cpu_timers.arm_timer(cpu_timer)
 
 
 def _send(timer: KItimer) -> bool:
@@ -338,14 +343,6 @@ def _send(timer: KItimer) -> bool:
     return signal_send.send_sigqueue(timer.sigq, thread, group=False)
 
 
-def _forward(timer: KItimer, now_ns: int) -> None:
-    """Arm a periodic timer for the first period that is not over; the others count as overruns."""
-    expires_ns = _expiry(timer)
-    periods = (now_ns - expires_ns) // timer.interval_ns + 1 if now_ns >= expires_ns else 0
-    timer.overrun += periods
-    _start(timer, expires_ns + periods * timer.interval_ns)
-
-
 def do_schedule_next_timer(current: Task, info: Siginfo) -> None:
     """A timer's signal was dequeued: say how many expiries it stands for, and start the next period.
 
@@ -356,7 +353,13 @@ def do_schedule_next_timer(current: Task, info: Siginfo) -> None:
     if timer is None or not timer.expired:
         return
     timer.expired = False
-    _forward(timer, _now(timer))
+    if timer.cpu_timer is not None:
+        posix_cpu_timer_schedule(timer, timer.cpu_timer)
+    else:
+        hr, k = timer.timer, timer.task.kernel
+        assert hr is not None
+        timer.overrun += hrtimer.hrtimer_forward(k, hr, timer.interval_ns)
+        hrtimer.hrtimer_start(k, hr, hr.expires_ns)
     assert timer.sigq is not None
     timer.overrun_last = min(timer.overrun + timer.sigq.info.overrun, _DELAYTIMER_MAX)
     info.overrun += timer.overrun
@@ -384,7 +387,7 @@ def sys_timer_create(
         uaccess.put_user(current, created_timer_id, timer.id, 4)
         if cpu_clock:
             p = posix_cpu_timers.clock_target(current, cpu_clock)
-            timer.cpu_timer = posix_cpu_timers.CpuTimer(cpu_clock, p, lambda _: posix_timer_fn(timer))
+            timer.cpu_timer = posix_cpu_timers.CpuTimer(cpu_clock, p, lambda fired: cpu_timer_fire(timer, fired))
         else:
             timer.timer = Hrtimer(_hrtimer_fn, data=timer)
     except LinuxError:
@@ -444,32 +447,43 @@ def _release(current: Task, timer: KItimer) -> None:
     k.caches["posix_timers_cache"].free()
 
 
+def common_timer_get(timer: KItimer) -> tuple[int, int]:
+    """Return (ns left, interval); an armed timer that is due has 1 ns left."""
+    hr, k = timer.timer, timer.task.kernel
+    assert hr is not None
+    silent = _is_silent(timer)
+    if not timer.interval_ns and not hr.queued and not silent:
+        return 0, 0
+    if timer.interval_ns and (timer.expired or silent):
+        timer.overrun += hrtimer.hrtimer_forward(k, hr, timer.interval_ns)
+    left_ns = hrtimer.hrtimer_get_remaining(k, hr)
+    if left_ns <= 0:
+        left_ns = 0 if silent else 1
+    return left_ns, timer.interval_ns
+
+
+def posix_cpu_timer_get(timer: KItimer, cpu_timer: posix_cpu_timers.CpuTimer) -> tuple[int, int]:
+    """As common_timer_get, for a timer on a CPU clock."""
+    clock = cpu_timer.clock
+    interval_ns = posix_cpu_timers.sample_to_ns(clock, cpu_timer.incr)
+    if not cpu_timer.expires or _is_reaped(timer):
+        return 0, interval_ns
+    now = posix_cpu_timers.clock_sample(clock, cpu_timer.task)
+    posix_cpu_timers.bump_cpu_timer(cpu_timer, now)
+    left = cpu_timer.expires - now
+    return (posix_cpu_timers.sample_to_ns(clock, left) if left > 0 else 1), interval_ns
+
+
 def _get(timer: KItimer) -> tuple[int, int]:
-    """Return (ns left, interval); an armed timer that is due has 1 ns left (common_timer_get)."""
-    now_ns = _now(timer)
-    if (timer.timer is None and timer.cpu_timer is None) or _is_reaped(timer):
-        return 0, timer.interval_ns
-    if timer.interval_ns and (timer.expired or timer.notify == SIGEV_NONE):
-        expires_ns = _expiry(timer)
-        if now_ns >= expires_ns:
-            expires_ns += ((now_ns - expires_ns) // timer.interval_ns + 1) * timer.interval_ns
-        return expires_ns - now_ns, timer.interval_ns
-    if not _is_armed(timer):
-        return 0, timer.interval_ns
-    left_ns = _expiry(timer) - now_ns
-    return left_ns if left_ns > 0 else 1, timer.interval_ns
-
-
-def _put_itimerspec(current: Task, ptr: UserPtr, value_ns: int, interval_ns: int) -> None:
-    time.put_timespec(current, ptr, interval_ns)
-    time.put_timespec(current, ptr, value_ns, 16)
+    cpu_timer = timer.cpu_timer
+    return common_timer_get(timer) if cpu_timer is None else posix_cpu_timer_get(timer, cpu_timer)
 
 
 @syscall
 def sys_timer_gettime(current: Task, timer_id: Int, setting: ItimerspecOut) -> int:
     """Read a timer (timer_gettime(2)); raises EINVAL, EFAULT."""
     value_ns, interval_ns = _get(_lock_timer(current, timer_id))
-    _put_itimerspec(current, setting, value_ns, interval_ns)
+    time.put_itimerspec(current, setting, value_ns, interval_ns)
     return 0
 
 
@@ -480,27 +494,39 @@ def sys_timer_settime(
     """Arm a timer, or disarm it with a value of zero (timer_settime(2)); raises EINVAL, EFAULT, ESRCH."""
     if not new_setting:
         raise LinuxError(Errno.EINVAL, "timer_settime without a setting")
-    interval_ns = time.get_timespec(current, new_setting)
-    value_ns = time.get_timespec(current, new_setting, 16)
+    value, interval = time.copy_itimerspec(current, new_setting)
     timer = _lock_timer(current, timer_id)
     if _is_reaped(timer):
         raise LinuxError(Errno.ESRCH, "the clock's task is gone")
     old_value_ns, old_interval_ns = _get(timer)
     _cancel(timer)
     timer.overrun, timer.overrun_last = -1, 0
-    timer.interval_ns = interval_ns if value_ns else 0
-    if value_ns:
-        k = current.kernel
-        if not flags & TIMER_ABSTIME:
-            value_ns += _now(timer)
-        elif timer.clock == CLOCK_REALTIME:
-            value_ns -= k.boot_time_ns
-        if timer.timer is not None:
-            timer.timer.realtime = bool(flags & TIMER_ABSTIME) and timer.clock == CLOCK_REALTIME
-        _start(timer, value_ns)
+    absolute = bool(flags & TIMER_ABSTIME)
+    cpu_timer = timer.cpu_timer
+    if cpu_timer is None:
+        common_timer_set(timer, value, interval, absolute=absolute)
+    else:
+        cpu_timer.incr = posix_cpu_timers.timespec_to_sample(cpu_timer.clock, *interval)
+        if posix_cpu_timers.posix_cpu_timer_set(cpu_timer, *value, absolute=absolute):
+            cpu_timer_fire(timer, cpu_timer)  # its clock may never go on
     if old_setting:
-        _put_itimerspec(current, old_setting, old_value_ns, old_interval_ns)
+        time.put_itimerspec(current, old_setting, old_value_ns, old_interval_ns)
     return 0
+
+
+def common_timer_set(timer: KItimer, value: tuple[int, int], interval: tuple[int, int], *, absolute: bool) -> None:
+    """Arm a timer that is not on a CPU clock; times are (sec, nsec), and value zero does not."""
+    hr, k = timer.timer, timer.task.kernel
+    assert hr is not None
+    timer.interval_ns = 0
+    value_ns = time.ktime_set(*value)
+    if not value_ns:
+        return
+    hr.realtime = absolute and timer.clock == CLOCK_REALTIME
+    hr.expires_ns = value_ns if absolute else hrtimer.ktime_add_safe(k.clock.now_ns, value_ns)
+    timer.interval_ns = time.ktime_set(*interval)
+    if not _is_silent(timer):
+        hrtimer.hrtimer_start(k, hr, hr.expires_ns)
 
 
 @syscall

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.bug import bug_on
 from procession.include.linux.sched import SCHED_BATCH, SCHED_IDLE, SCHED_NORMAL, TIF_NEED_RESCHED
-from procession.include.linux.time import TICK_NSEC
+from procession.include.linux.time import TICK_PERIOD_NS
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import SchedEntity, Task
@@ -394,7 +394,7 @@ def next_tick_fair(rq: Rq, curr: Task) -> int:
     now_ns = se.exec_start
     if not cfs.timeline:
         # Company of another class: real-time tasks that are throttled come back by their own timer.
-        return now_ns + TICK_NSEC
+        return now_ns + TICK_PERIOD_NS
     ideal_ns = sched_slice(cfs, se)
     ran_ns = se.sum_exec_runtime - se.prev_sum_exec_runtime
     left_ns = ideal_ns - ran_ns + 1
@@ -403,7 +403,7 @@ def next_tick_fair(rq: Rq, curr: Task) -> int:
         lag_left_ns = lag_left_ns * se.weight // NICE_0_LOAD + 1
     lag_left_ns = max(lag_left_ns, cfs.min_granularity_ns - ran_ns)
     # Rounded up: in between nobody looks.
-    return -(-(now_ns + max(1, min(left_ns, lag_left_ns))) // TICK_NSEC) * TICK_NSEC
+    return -(-(now_ns + max(1, min(left_ns, lag_left_ns))) // TICK_PERIOD_NS) * TICK_PERIOD_NS
 
 
 # Several CPUs.

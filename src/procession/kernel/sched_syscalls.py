@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from procession.hw.clock import NEVER
 from procession.include.linux.cred import CAP_SYS_NICE
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.jiffies import jiffies_to_ns, nsecs_to_jiffies
 from procession.include.linux.resource import RLIMIT_NICE, RLIMIT_RTPRIO
 from procession.include.linux.sched import (
     MAX_RT_PRIO,
@@ -76,7 +77,10 @@ def check_same_owner(current: Task, p: Task) -> bool:
 
 
 def sched_setscheduler(current: Task, p: Task, policy: int, priority: int) -> None:
-    """Change p's policy if current may; policy -1 keeps it; raises EINVAL, EPERM (spec 17.1)."""
+    """Change p's policy if current may; policy -1 keeps it; raises EINVAL, EPERM (spec 17.1).
+
+    Nothing happens if neither policy nor priority changes, nor to SCHED_RESET_ON_FORK then.
+    """
     reset_on_fork = p.sched_reset_on_fork
     if policy < 0:
         policy = p.policy
@@ -91,6 +95,8 @@ def sched_setscheduler(current: Task, p: Task, policy: int, priority: int) -> No
         raise LinuxError(Errno.EINVAL, f"priority {priority} for policy {policy}")
     if not capability.capable(current, CAP_SYS_NICE):
         _check_unprivileged(current, p, policy, priority, reset_on_fork)
+    if policy == p.policy and (policy not in _RT or priority == p.rt_priority):
+        return  # SCHED_RESET_ON_FORK alone changes nothing
     _setscheduler(p, policy, priority, reset_on_fork)
 
 
@@ -240,7 +246,7 @@ def sys_sched_rr_get_interval(current: Task, nr: PidNr, interval: TimespecOut) -
         slice_ns = 0
     else:
         slice_ns = sched_fair.sched_slice(rq.cfs, p.se)
-    time.put_timespec(current, interval, slice_ns)
+    time.put_timespec(current, interval, jiffies_to_ns(nsecs_to_jiffies(slice_ns)))
     return 0
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procession.include.linux.bug import bug
+from procession.include.linux.jiffies import jiffies_to_clock_t, nsecs_to_jiffies
 from procession.include.linux.sched import TASK_STOPPED_BIT, TASK_TRACED_BIT
 from procession.include.linux.signal import (
     CLD_CONTINUED,
@@ -24,7 +25,6 @@ from procession.include.linux.signal import (
     KSigaction,
     Siginfo,
 )
-from procession.include.linux.time import NSEC_PER_CLOCK_T
 from procession.include.linux.wait import WCOREFLAG, WTERMSIG_MASK
 from procession.kernel import pid, signal_queue, signal_send, wait
 
@@ -103,8 +103,8 @@ def _death_info(tsk: Task, parent: Task, sig: int) -> Siginfo:
         pid=pid.task_pid_vnr(parent, tsk),
         uid=tsk.real_cred.uid,
         status=status,
-        utime=(tsk.utime + signal.utime) // NSEC_PER_CLOCK_T,
-        stime=(tsk.stime + signal.stime) // NSEC_PER_CLOCK_T,
+        utime=jiffies_to_clock_t(nsecs_to_jiffies(tsk.utime + signal.utime)),
+        stime=jiffies_to_clock_t(nsecs_to_jiffies(tsk.stime + signal.stime)),
     )
 
 
@@ -134,8 +134,8 @@ def do_notify_parent_cldstop(tsk: Task, for_ptracer: bool, why: int) -> None:
         pid=pid.task_pid_vnr(parent, tsk),
         uid=tsk.real_cred.uid,
         status=status,
-        utime=tsk.utime // NSEC_PER_CLOCK_T,
-        stime=tsk.stime // NSEC_PER_CLOCK_T,
+        utime=jiffies_to_clock_t(nsecs_to_jiffies(tsk.utime)),
+        stime=jiffies_to_clock_t(nsecs_to_jiffies(tsk.stime)),
     )
     sighand = parent.sighand
     assert sighand is not None

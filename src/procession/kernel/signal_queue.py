@@ -320,7 +320,7 @@ def _restart_real_timer(k: Kernel, sig: SignalStruct) -> None:
     """Arm a periodic ITIMER_REAL for its next period, skipping those that are over."""
     timer = sig.it_real_timer
     if timer is not None and sig.it_real_incr_ns and not timer.queued:
-        hrtimer.hrtimer_forward(timer, k.clock.now_ns, sig.it_real_incr_ns)
+        hrtimer.hrtimer_forward(k, timer, sig.it_real_incr_ns)
         hrtimer.hrtimer_start(k, timer, timer.expires_ns)
 
 

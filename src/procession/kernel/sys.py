@@ -13,6 +13,7 @@ from procession.drivers.tty import tty_jobctrl
 from procession.include.linux.cred import CAP_SYS_ADMIN, CAP_SYS_BOOT, CAP_SYS_NICE, CAP_SYS_RESOURCE
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import S_IRWXUGO
+from procession.include.linux.jiffies import INITIAL_JIFFIES, jiffies_to_clock_t, jiffies_to_ns, nsecs_to_jiffies
 from procession.include.linux.nsproxy import utsname
 from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_SID
 from procession.include.linux.prctl import PER_LINUX32, PER_MASK, UNAME26
@@ -38,10 +39,10 @@ from procession.include.linux.resource import (
 )
 from procession.include.linux.sched import TASK_UNINTERRUPTIBLE, same_thread_group, set_task_state, thread_group_leader
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.time import HZ, NSEC_PER_CLOCK_T, USEC_PER_SEC, USER_HZ
+from procession.include.linux.time import NSEC_PER_USEC, USEC_PER_SEC
 from procession.include.linux.types import Arg, InBuf, Int, IntOut, ModeT, PidNr, UInt, UInt32, UserPtr
 from procession.include.linux.utsname import UTS_PROC_DOMAINNAME, UTS_PROC_HOSTNAME
-from procession.kernel import capability, pid, posix_cpu_timers, rcupdate, sched, utsname_sysctl
+from procession.kernel import capability, pid, posix_cpu_timers, rcupdate, sched, sched_cputime, utsname_sysctl
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -82,7 +83,6 @@ _RUSAGE: Final = struct.Struct("<18q")
 _UTSNAME: Final = struct.Struct("65s65s65s65s65s65s")
 _UTS_LEN: Final = 64
 # 3.2's tick counter starts five minutes before it wraps at 32 bits; times(2) shows it.
-_INITIAL_TICKS: Final = ((1 << 32) - 300 * HZ) * USER_HZ // HZ
 _KIB_PER_PAGE: Final = 4
 
 
@@ -277,15 +277,9 @@ def sys_times(current: Task, tbuf: Annotated[UserPtr, Arg("struct tms", out=True
     """Return the CPU time of the process and its reaped children, and the tick counter; raises EFAULT (times(2))."""
     if tbuf:
         sig = current.signal
-        utime, stime, _ = posix_cpu_timers.thread_group_cputime(current)
-        ticks = (
-            utime // NSEC_PER_CLOCK_T,
-            stime // NSEC_PER_CLOCK_T,
-            sig.cutime // NSEC_PER_CLOCK_T,
-            sig.cstime // NSEC_PER_CLOCK_T,
-        )
-        uaccess.copy_to_user(current, tbuf, _TMS.pack(*ticks))
-    return _INITIAL_TICKS + current.kernel.clock.now_ns // NSEC_PER_CLOCK_T
+        times = *sched_cputime.thread_group_times(current), sig.cutime, sig.cstime
+        uaccess.copy_to_user(current, tbuf, _TMS.pack(*map(jiffies_to_clock_t, times)))
+    return jiffies_to_clock_t(INITIAL_JIFFIES + nsecs_to_jiffies(current.kernel.clock.now_ns))
 
 
 # Names.
@@ -420,14 +414,12 @@ def _prlimit_target(current: Task, nr: int) -> Task:
 
 
 def k_getrusage(p: Task, who: int) -> Rusage:
-    """Return what p has used: RUSAGE_SELF, _CHILDREN (reaped ones), _BOTH, or _THREAD.
-
-    Differs: user and system time are measured, not estimated from ticks.
-    """
+    """Return what p has used: RUSAGE_SELF, _CHILDREN (reaped ones), _BOTH, or _THREAD."""
     r = Rusage()
     sig = p.signal
     maxrss = sig.maxrss
     if who == RUSAGE_THREAD:
+        r.utime, r.stime = sched_cputime.task_times(p)
         _accumulate_thread(p, r)
     elif p.sighand is None:
         return r
@@ -438,6 +430,9 @@ def k_getrusage(p: Task, who: int) -> Rusage:
                 maxrss = sig.cmaxrss
             if who != RUSAGE_CHILDREN:
                 maxrss = max(maxrss, sig.maxrss)
+                utime, stime = sched_cputime.thread_group_times(p)
+                r.utime += utime
+                r.stime += stime
                 _accumulate_dead_threads(p, r)
                 for t in sig.threads:
                     _accumulate_thread(t, r)
@@ -448,8 +443,6 @@ def k_getrusage(p: Task, who: int) -> Rusage:
 
 
 def _accumulate_thread(t: Task, r: Rusage) -> None:
-    r.utime_ns += t.utime
-    r.stime_ns += t.stime
     r.minflt += t.min_flt
     r.majflt += t.maj_flt
     r.inblock += t.inblock
@@ -460,8 +453,6 @@ def _accumulate_thread(t: Task, r: Rusage) -> None:
 
 def _accumulate_dead_threads(p: Task, r: Rusage) -> None:
     sig = p.signal
-    r.utime_ns += sig.utime
-    r.stime_ns += sig.stime
     r.minflt += sig.min_flt
     r.majflt += sig.maj_flt
     r.inblock += sig.inblock
@@ -472,7 +463,7 @@ def _accumulate_dead_threads(p: Task, r: Rusage) -> None:
 
 def _set_children(p: Task, r: Rusage) -> None:
     sig = p.signal
-    r.utime_ns, r.stime_ns = sig.cutime, sig.cstime
+    r.utime, r.stime = sig.cutime, sig.cstime
     r.minflt, r.majflt = sig.cmin_flt, sig.cmaj_flt
     r.inblock, r.oublock = sig.cinblock, sig.coublock
     r.nvcsw, r.nivcsw = sig.cnvcsw, sig.cnivcsw
@@ -480,7 +471,7 @@ def _set_children(p: Task, r: Rusage) -> None:
 
 def pack_rusage(r: Rusage) -> bytes:
     """Return struct rusage; what Linux does not maintain is 0."""
-    utime_us, stime_us = r.utime_ns // 1000, r.stime_ns // 1000
+    utime_us, stime_us = jiffies_to_ns(r.utime) // NSEC_PER_USEC, jiffies_to_ns(r.stime) // NSEC_PER_USEC
     return _RUSAGE.pack(
         *divmod(utime_us, USEC_PER_SEC),
         *divmod(stime_us, USEC_PER_SEC),

@@ -216,18 +216,18 @@ def test_priorities(m: Machine) -> None:
 
 
 def test_rusage_layout() -> None:
-    """144 bytes, context switches last."""
-    usage = Rusage(utime_ns=1_500_001_000, stime_ns=2000, maxrss=7, minflt=3, majflt=4, nvcsw=5, nivcsw=6)
+    """144 bytes, context switches last; a jiffy is 4,000,250 ns."""
+    usage = Rusage(utime=375, stime=1, maxrss=7, minflt=3, majflt=4, nvcsw=5, nivcsw=6)
     raw = sys.pack_rusage(usage)
 
-    assert struct.unpack("<18q", raw) == (1, 500_001, 0, 2, 7, 0, 0, 0, 3, 4, 0, 0, 0, 0, 0, 0, 5, 6)
+    assert struct.unpack("<18q", raw) == (1, 500_093, 0, 4000, 7, 0, 0, 0, 3, 4, 0, 0, 0, 0, 0, 0, 5, 6)
 
 
 def test_times_counts_from_the_jiffies_offset(m: Machine) -> None:
     """times(2) returns a tick counter that began five minutes before 2**32 jiffies."""
     ticks = results(m, lambda c: sys.sys_times(c, 0))[0]
 
-    assert ticks == ((1 << 32) - 300 * 250) * 100 // 250
+    assert ticks == ((1 << 32) - 300 * 250) * 4_000_250 // 10_000_000
 
 
 # Names and the rest.

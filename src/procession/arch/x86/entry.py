@@ -24,7 +24,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.mm_types import PAGE_SHIFT, VM_EXEC
 from procession.include.linux.ptrace import PT_PTRACED, PT_TRACESYSGOOD
-from procession.include.linux.sched import TIF_SIGPENDING, TIF_SYSCALL_TRACE
+from procession.include.linux.sched import TIF_SIGPENDING, TIF_SINGLESTEP, TIF_SYSCALL_TRACE
 from procession.include.linux.signal import SIGKILL, SIGTRAP
 from procession.include.linux.syscalls import SYSCALLS, Syscall
 from procession.kernel import exit, signal, signal_send, signal_stop

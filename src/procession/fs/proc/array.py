@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Final
 import zlib
 
 from procession.drivers.tty import tty_io
+from procession.include.linux.jiffies import jiffies_to_clock_t
 from procession.include.linux.mm_types import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from procession.include.linux.resource import RLIMIT_RSS, RLIMIT_SIGPENDING
 from procession.include.linux.sched import MAX_RT_PRIO, Task, pid_alive
 from procession.include.linux.signal import SIG_DFL, SIG_IGN
 from procession.include.linux.time import NSEC_PER_CLOCK_T
-from procession.kernel import pid, ptrace
+from procession.kernel import pid, ptrace, sched_cputime
 from procession.kernel import sched as kernel_sched
 from procession.lib import string
 
@@ -27,7 +28,6 @@ __all__ = (
     "proc_tgid_stat",
     "proc_tid_stat",
     "task_statm",
-    "thread_group_times",
     "wchan_address",
 )
 
@@ -55,19 +55,6 @@ def get_task_state(tsk: Task) -> str:
 def wchan_address(name: str) -> int:
     """Ours: a kernel text address that stands for a function: ours have none. The same name, the same address."""
     return 0xFFFFFFFF81000000 + (zlib.crc32(name.encode()) & 0x7FFFF0) if name else 0
-
-
-def thread_group_times(p: Task) -> tuple[int, int]:
-    """Return (utime, stime) of a whole process in ns.
-
-    Differs: not scaled to the exact run time: ours are exact already.
-    """
-    sig = p.signal
-    utime, stime = sig.utime, sig.stime
-    for t in sig.threads:
-        utime += t.utime
-        stime += t.stime
-    return utime, stime
 
 
 def collect_sigign_sigcatch(p: Task) -> tuple[int, int]:
@@ -116,7 +103,8 @@ def do_task_stat(current: Task, ns: PidNamespace, task: Task, *, whole: bool) ->
     sig = task.signal
     ppid, pgid, sid, num_threads, tty_nr, tty_pgrp = 0, -1, -1, 0, 0, -1
     cmin_flt = cmaj_flt = cutime = cstime = rsslim = sigign = sigcatch = 0
-    min_flt, maj_flt, utime, stime = task.min_flt, task.maj_flt, task.utime, task.stime
+    min_flt, maj_flt = task.min_flt, task.maj_flt
+    utime, stime = sched_cputime.thread_group_times(task) if whole else sched_cputime.task_times(task)
     if task.sighand is not None:
         num_threads = sig.nr_threads
         sigign, sigcatch = collect_sigign_sigcatch(task)
@@ -130,7 +118,6 @@ def do_task_stat(current: Task, ns: PidNamespace, task: Task, *, whole: bool) ->
     if whole:
         min_flt = sig.min_flt + sum(t.min_flt for t in sig.threads)
         maj_flt = sig.maj_flt + sum(t.maj_flt for t in sig.threads)
-        utime, stime = thread_group_times(task)
         if task.sighand is None:
             min_flt = maj_flt = utime = stime = 0
     wchan = _ALL_ONES
@@ -152,10 +139,10 @@ def do_task_stat(current: Task, ns: PidNamespace, task: Task, *, whole: bool) ->
         cmin_flt,
         maj_flt,
         cmaj_flt,
-        utime // NSEC_PER_CLOCK_T,
-        stime // NSEC_PER_CLOCK_T,
-        cutime // NSEC_PER_CLOCK_T,
-        cstime // NSEC_PER_CLOCK_T,
+        jiffies_to_clock_t(utime),
+        jiffies_to_clock_t(stime),
+        jiffies_to_clock_t(cutime),
+        jiffies_to_clock_t(cstime),
         task.prio - MAX_RT_PRIO,
         kernel_sched.task_nice(task),
         num_threads,

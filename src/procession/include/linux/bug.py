@@ -8,7 +8,7 @@ class KernelBug(Exception):
 
 
 class KernelPanic(Exception):
-    """panic(): the guest did what Linux answers with a panic, such as killing init."""
+    """panic(): the guest did what Linux answers with a panic, such as using up all memory."""
 
 
 class InitKilled(KernelPanic):

@@ -73,6 +73,7 @@ class Errno(IntEnum):
     ETIMEDOUT = 110
     ECONNREFUSED = 111
     ESTALE = 116
+    ECANCELED = 125
 
     # Never seen by user space.
     ERESTARTSYS = 512
@@ -166,4 +167,5 @@ STRERROR: Final = {
     104: "Connection reset by peer",
     109: "Too many references: cannot splice",
     116: "Stale file handle",
+    125: "Operation canceled",
 }  # the wording of glibc's strerror(3), fixed here because the host's may differ

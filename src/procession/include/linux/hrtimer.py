@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 
 class Hrtimer:
-    """One timer; function runs in interrupt context when the clock reaches expires_ns.
+    """One timer; function runs in interrupt context when the timer's clock reaches expires_ns.
 
-    It returns the next expiry in ns to be armed again (HRTIMER_RESTART), or None.
+    That clock is the monotonic one; with realtime the time of day, which can be set.  function returns the next expiry
+    in ns to be armed again (HRTIMER_RESTART), or None.
     """
 
     __slots__ = ("function", "expires_ns", "serial", "queued", "data", "realtime")  # derived
@@ -25,4 +26,4 @@ class Hrtimer:
         self.serial: int = 0
         self.queued: bool = False
         self.data: object = data
-        self.realtime: bool = realtime  # waits for a time of CLOCK_REALTIME: moves when that clock is set
+        self.realtime: bool = realtime

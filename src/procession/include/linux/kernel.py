@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from procession.fs.devpts.inode import DevptsSuperBlock
     from procession.fs.locks import FileLock
     from procession.fs.super import FileSystemType
+    from procession.fs.timerfd import TimerfdCtx
     from procession.hw.chooser import Chooser
     from procession.hw.clock import Clock
     from procession.hw.console import Console
@@ -80,16 +81,18 @@ class TimerState:
         "deferrable_ns",
         "deferrable_late_ns",
         "posix_timers_id",
+        "cancel_list",
     )  # derived
 
     def __init__(self) -> None:
-        self.hrtimers: list[tuple[int, int, Hrtimer]] = []  # a heap: (expires_ns, serial, timer)
+        self.hrtimers: list[tuple[int, int, Hrtimer]] = []  # a heap: (expiry on the monotonic clock, serial, timer)
         self.timer_serial: int = 0
         self.next_timer_ns: int = 0  # what is due next: until then a program may run without entering the kernel
         self.deferrable: dict[TimerList, None] = {}  # those that are armed
         self.deferrable_ns: int = NEVER  # when the first of them is due
         self.deferrable_late_ns: int = NEVER  # and when it must not wait any longer
         self.posix_timers_id: Ida = Ida()  # numbers in use
+        self.cancel_list: dict[TimerfdCtx, None] = {}  # who wants to hear that CLOCK_REALTIME was set
 
 
 class UserState:

@@ -78,24 +78,14 @@ class PrioWhich(IntEnum):
 
 
 class Rusage:
-    """struct rusage, times in ns, maxrss in KiB."""
+    """struct rusage, times in jiffies, maxrss in KiB."""
 
-    __slots__ = (
-        "utime_ns",
-        "stime_ns",
-        "maxrss",
-        "minflt",
-        "majflt",
-        "inblock",
-        "oublock",
-        "nvcsw",
-        "nivcsw",
-    )  # derived
+    __slots__ = ("utime", "stime", "maxrss", "minflt", "majflt", "inblock", "oublock", "nvcsw", "nivcsw")  # derived
 
     def __init__(
         self,
-        utime_ns: int = 0,
-        stime_ns: int = 0,
+        utime: int = 0,
+        stime: int = 0,
         maxrss: int = 0,
         minflt: int = 0,
         majflt: int = 0,
@@ -104,8 +94,8 @@ class Rusage:
         nvcsw: int = 0,
         nivcsw: int = 0,
     ) -> None:
-        self.utime_ns: int = utime_ns
-        self.stime_ns: int = stime_ns
+        self.utime: int = utime
+        self.stime: int = stime
         self.maxrss: int = maxrss
         self.minflt: int = minflt
         self.majflt: int = majflt

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from procession.include.linux.tty import TtyStruct
     from procession.include.linux.wait import Completion, WaitQueueHead
     from procession.kernel.kthread import Kthread
-    from procession.kernel.posix_cpu_timers import CputimeExpires
+    from procession.kernel.posix_cpu_timers import CpuItimer, CputimeExpires
     from procession.kernel.posix_timers import KItimer
 
 RestartBlock: TypeAlias = "Callable[[Task], Coroutine[Any, Any, int]]"
@@ -273,6 +273,8 @@ class SignalStruct:
         "tty_old_pgrp",
         "utime",
         "stime",
+        "prev_utime",
+        "prev_stime",
         "sum_sched_runtime",
         "nvcsw",
         "nivcsw",
@@ -317,16 +319,18 @@ class SignalStruct:
         self.posix_timers: dict[int, KItimer] | None = None  # by number; None until used
         self.it_real_timer: Hrtimer | None = None  # ITIMER_REAL; made when first used
         self.it_real_incr_ns: int = 0
-        self.it: dict[int, tuple[int, int]] | None = None  # ITIMER_VIRTUAL, ITIMER_PROF: (expiry, interval) of CPU time
+        self.it: dict[int, CpuItimer] | None = None  # ITIMER_VIRTUAL, ITIMER_PROF, if either is set
         self.cputime_expires: CputimeExpires | None = None  # timers on the CPU clocks, RLIMIT_CPU
         # tasklist_lock and tty.ctrl_lock.
         self.leader_pid: Pid | None = None
         self.leader: bool = False  # of a session
         self.tty: TtyStruct | None = None  # the controlling terminal
         self.tty_old_pgrp: Pid | None = None  # its foreground, for when the session leader comes back from a hangup
-        # siglock: what dead threads have used.
+        # siglock: what dead threads have used, times in ns.
         self.utime: int = 0
         self.stime: int = 0
+        self.prev_utime: int = 0  # jiffies: what thread_group_times() last said of all threads
+        self.prev_stime: int = 0
         self.sum_sched_runtime: int = 0
         self.nvcsw: int = 0  # switches of its own accord
         self.nivcsw: int = 0  # and against its will
@@ -337,7 +341,7 @@ class SignalStruct:
         self.ioac: tuple[int, int, int, int] = (0, 0, 0, 0)
         self.oublock: int = 0
         self.maxrss: int = 0  # pages
-        # siglock: what reaped children have used.
+        # siglock: what reaped children have used, times in jiffies.
         self.cutime: int = 0
         self.cstime: int = 0
         self.cnvcsw: int = 0
@@ -441,6 +445,8 @@ class Task:
         "robust_list",
         "utime",
         "stime",
+        "prev_utime",
+        "prev_stime",
         "nvcsw",
         "nivcsw",
         "min_flt",
@@ -530,8 +536,10 @@ class Task:
         self.set_child_tid: UserPtr = 0
         self.clear_child_tid: UserPtr = 0
         self.robust_list: int = 0  # new: user address
-        self.utime: int = 0  # new
+        self.utime: int = 0  # new: ns
         self.stime: int = 0  # new
+        self.prev_utime: int = 0  # new: jiffies: what task_times() last said
+        self.prev_stime: int = 0  # new
         self.nvcsw: int = 0  # new
         self.nivcsw: int = 0  # new
         self.min_flt: int = 0  # new

@@ -18,9 +18,12 @@ NSEC_PER_USEC: Final = 1_000
 NSEC_PER_MSEC: Final = 1_000_000
 ADJ_OFFSET_SS_READ: Final = 0xA001  # adjtimex(2): only look
 NSEC_PER_SEC: Final = 1_000_000_000
-TICK_NSEC: Final = NSEC_PER_SEC // HZ
+TICK_PERIOD_NS: Final = NSEC_PER_SEC // HZ  # between ticks; tick_period
+TICK_NSEC: Final = 4_000_250  # what a jiffy counts as: a whole number of the 1,193,182 Hz timer's periods
 NSEC_PER_CLOCK_T: Final = NSEC_PER_SEC // USER_HZ  # Ours: C writes the quotient
-KTIME_MAX: Final = (1 << 63) - 1
+KTIME_MAX: Final = (1 << 63) - 1  # the end of time: a timer for then never expires
+KTIME_SEC_MAX: Final = KTIME_MAX // NSEC_PER_SEC
+TIME_T_MAX: Final = (1 << 63) - 1
 
 # Clocks; a negative number is another process's or a thread's CPU clock.
 CLOCK_REALTIME: Final = 0

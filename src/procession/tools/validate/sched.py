@@ -21,6 +21,7 @@ from procession.include.linux.sched import (
     Task,
 )
 from procession.include.linux.wait import Completion, WaitQueueHead
+from procession.kernel import hrtimer
 from procession.net.socket import SocketFile
 from procession.tools.validate.census import Census
 
@@ -193,8 +194,9 @@ def validate_timers(seen: Census) -> list[str]:
     for expires_ns, serial, timer in k.timers.hrtimers:
         if timer.queued and timer.serial == serial:
             armed[timer] = None
-            if timer.expires_ns != expires_ns:
-                wrong.append(f"a timer for {timer.expires_ns} ns stands at {expires_ns} ns")
+            due_ns = hrtimer.hrtimer_event(k, timer)
+            if due_ns != expires_ns:
+                wrong.append(f"a timer for {due_ns} ns stands at {expires_ns} ns")
             whose = timer.data
             if isinstance(whose, Task) and whose.exit_state:
                 wrong.append(f"a timer of {whose!r}, who is dead, is armed")
