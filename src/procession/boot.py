@@ -17,7 +17,7 @@ import warnings
 from procession.arch.x86 import entry as x86_entry
 from procession.arch.x86 import interrupt
 from procession.fs import overlay
-from procession.hw.chooser import Chooser
+from procession.hw.chooser import MAX_SEED, Choice, Chooser, Recorded
 from procession.hw.clock import Clock
 from procession.hw.console import BufferConsole, Console, HostConsole
 from procession.hw.core_store import CoreStore
@@ -38,7 +38,6 @@ from procession.mm import page_alloc, slab
 if TYPE_CHECKING:
     from collections import Counter
 
-    from procession.hw.chooser import Choice
     from procession.include.linux.pid import PidNamespace
     from procession.include.linux.sched import Task
     from procession.tools.validate import Checker
@@ -154,7 +153,7 @@ class Machine:
         memory: int = 1 << 30,
         cpus: int = 1,
         seed: int = 0,
-        choices: Sequence[Choice] = (),
+        choices: Sequence[Choice] | None = None,
         boot_time_ns: int = BOOT_TIME_NS,
         stdin: bytes = b"",
         console: Console | None = None,
@@ -174,7 +173,8 @@ class Machine:
         contents, or None for an empty root.  memory: bytes of physical memory.  programs: Python programs by the path
         they can be executed at.  trace: True for all events, or their names.  realtime: sleep when the guest sleeps.
         tty: let the console be a terminal, /dev/hvc0, of winsize (rows, columns), and the program its session's leader.
-        choices: those of an earlier run (its chooser.record), to be made again; replay: their older name.
+        seed: 0 for the order that 3.2 has by itself, another number for another one.  choices: those of an earlier run
+        (its chooser.record), to be made again whatever the seed; replay: their older name.
         check: hold all structures against each other after every trap; a number: for long runs, after so many looks
         let one trap pass between two of them, after twice as many two, and so on; None: default_check.
         cores: a directory of the host for the core files of programs that a signal ends (core_store.written lists
@@ -182,7 +182,7 @@ class Machine:
         """
         if replay is not None:
             warnings.warn("replay= is called choices= now", DeprecationWarning, stacklevel=2)
-            if choices:
+            if choices is not None:
                 raise TypeError("replay: the same as choices, which is given too")
             choices = replay
         names = _event_names(trace)
@@ -191,7 +191,7 @@ class Machine:
             _check_range("check", every, 1, MAX_DENSE)
         _check_memory(memory)
         _check_range("cpus", cpus, 1, NR_CPUS)
-        _check_kind("seed", seed, int)
+        _check_range("seed", seed, 0, MAX_SEED)
         _check_kind("boot_time_ns", boot_time_ns, int)
         self.kernel = _empty_kernel(cpus, Clock(realtime=realtime), lockdep_on=lockdep_on)
         self.root = _checked_root(root)
@@ -201,7 +201,7 @@ class Machine:
         self.events: list[Event] = []
         k = self.kernel
         k.frames = Frames(memory)
-        k.chooser = Chooser(seed, _checked_choices(choices))
+        k.chooser = Chooser(seed, None if choices is None else Recorded(_checked_choices(choices)))
         k.console = _checked_console(console) or BufferConsole(_checked_input(stdin))
         k.tty.is_console = tty
         k.tty.winsize = _checked_winsize(winsize)
@@ -444,9 +444,14 @@ def _check_encodes(name: str, text: str) -> None:
 
 
 def _checked_choices(choices: Sequence[Choice]) -> list[Choice]:
+    """Return choices; raises TypeError, ValueError unless they are those of a chooser.record."""
+    number = 0
     for choice in choices:
-        if not isinstance(choice, tuple) or [type(part) for part in choice] != [str, int]:
-            raise TypeError(f"choices: (kind, answer) pairs of a chooser.record expected, not {choice!r}")
+        if not isinstance(choice, Choice):
+            raise TypeError(f"choices: those of a chooser.record expected, not {choice!r}")
+        if choice.number <= number or not 0 < choice.answer < len(choice.candidates):
+            raise ValueError(f"choices: no run makes {choice!r} here")
+        number = choice.number
     return list(choices)
 
 

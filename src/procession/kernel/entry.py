@@ -3,20 +3,20 @@
 A task either has a suspended kernel stack (task.stack) or is in user mode. schedule() yields out of a
 stack after it has put another task into rq.curr; each turn of the loop makes rq.curr go on.
 
-With several CPUs the one whose clock is behind moves next; the chooser decides between equals.
+With several CPUs the one whose clock is behind moves next, the first of equals; the chooser may send another one ahead.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from procession.hw.chooser import ReplayError
+from procession.hw.chooser import CPU_GOES_ON, CPU_MOVES, ReplayError
 from procession.hw.clock import NEVER
 from procession.include.asm.processor import KernelStack
 from procession.include.linux.bug import KernelBug, KernelPanic
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.sched import SIGNAL_GROUP_EXIT, TASK_RUNNING, TIF_FORK, TIF_NEED_RESCHED, TIF_SIGPENDING
-from procession.kernel import fork, hrtimer, lockdep, panic, pid, rcupdate, sched, signal
+from procession.kernel import fork, hrtimer, lockdep, panic, pid, rcupdate, sched, sched_fair, signal
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -121,6 +121,7 @@ def _run_smp(k: Kernel, end_ns: int) -> str:
     rqs: list[sched.Rq] = k.sched.runqueues
     clock = k.clock
     clock.switch_cpu(k.cpu, k.cpu)
+    chosen: sched.Rq | None = None
     while True:
         if k.halted:
             return HALTED
@@ -140,21 +141,50 @@ def _run_smp(k: Kernel, end_ns: int) -> str:
         first_ns = min(clock.cpu_ns[rq.cpu] for rq in busy)
         if first_ns >= end_ns:
             return LIMIT
-        ready = [rq for rq in busy if clock.cpu_ns[rq.cpu] == first_ns]
-        rq = ready[k.chooser.choose("next cpu", len(ready))]
+        rq = chosen or _next_cpu(k, busy, first_ns)
         clock.switch_cpu(k.cpu, rq.cpu)
         k.cpu = rq.cpu
         clock.next_event_ns = 0
         rq.limit_ns = min(end_ns, first_ns + CPU_TURN_NS)
-        _cpu_loop(k, rq)
+        chosen = _cpu_loop(k, rq)
 
 
-def _cpu_loop(k: Kernel, rq: sched.Rq) -> None:
-    """Run one CPU until it is idle, its limit is reached, or the machine is halted."""
+def _next_cpu(k: Kernel, busy: list[sched.Rq], first_ns: int) -> sched.Rq:
+    """Return the CPU that is behind, the first of equals, or one that is chosen to go ahead.
+
+    first_ns: where the clock of the one behind stands; the others' stay within a turn of it.
+    """
+    cpu_ns = k.clock.cpu_ns
+    if not k.chooser.active:
+        return next(rq for rq in busy if cpu_ns[rq.cpu] == first_ns)
+    ready = [rq for rq in busy if cpu_ns[rq.cpu] < first_ns + CPU_TURN_NS]
+    ready.sort(key=lambda rq: (cpu_ns[rq.cpu], rq.cpu))
+    return ready[k.chooser.choose(CPU_MOVES, [rq.cpu for rq in ready])]
+
+
+def _choose_after_trap(k: Kernel, rq: sched.Rq, curr: Task) -> sched.Rq | None:
+    """A trap has ended: ask whether somebody else shall run before curr goes on; returns another CPU to go on with."""
+    sched_fair.choose_after_trap(rq, curr)
+    if k.nr_cpus == 1:
+        return None
+    clock = k.clock
+    clock.cpu_ns[rq.cpu] = clock.now_ns
+    rqs: list[sched.Rq] = k.sched.runqueues
+    busy = [other for other in rqs if other.nr_running]
+    most_ns = min(clock.cpu_ns[other.cpu] for other in busy) + CPU_TURN_NS
+    cpus = [rq.cpu, *(other.cpu for other in busy if other is not rq and clock.cpu_ns[other.cpu] < most_ns)]
+    answer = k.chooser.choose(CPU_GOES_ON, cpus)
+    return rqs[cpus[answer]] if answer else None
+
+
+def _cpu_loop(k: Kernel, rq: sched.Rq) -> sched.Rq | None:
+    """Run one CPU until it is idle, its limit is reached, or the machine is halted; returns a CPU chosen to go on."""
     clock = k.clock
     idle = rq.idle
     dep = k.lockdep
     rcu = k.rcu
+    chooser = k.chooser
+    smp = k.nr_cpus > 1
     while True:
         if rq.dead is not None:
             finish_task_switch(rq)
@@ -163,7 +193,7 @@ def _cpu_loop(k: Kernel, rq: sched.Rq) -> None:
         if clock.now_ns >= clock.next_event_ns:
             hrtimer.run_queues(k)
             if clock.now_ns >= rq.limit_ns:
-                return
+                return None
 
         curr = rq.curr
         stack = curr.stack
@@ -174,7 +204,7 @@ def _cpu_loop(k: Kernel, rq: sched.Rq) -> None:
                     lockdep.debug_check_no_locks_held(curr)
         elif curr is idle:
             if not rq.nr_running:
-                return
+                return None
             sched.do_schedule(rq)
             continue
         elif curr.ti_flags & WORK_MASK:
@@ -193,7 +223,11 @@ def _cpu_loop(k: Kernel, rq: sched.Rq) -> None:
         if k.after_trap is not None:
             k.after_trap()
         if k.halted:
-            return
+            return None
+        if (rq.nr_running > 1 or smp) and chooser.active and curr.stack is None and rq.curr is curr:
+            chosen = _choose_after_trap(k, rq, curr)
+            if chosen is not None:
+                return chosen
 
 
 def finish_task_switch(rq: sched.Rq) -> None:
