@@ -17,7 +17,7 @@ import warnings
 from procession.arch.x86 import entry as x86_entry
 from procession.arch.x86 import interrupt
 from procession.fs import overlay
-from procession.hw.chooser import MAX_SEED, Choice, Chooser, Recorded
+from procession.hw.chooser import MAX_SEED, Choice, Chooser, Provider, Recorded
 from procession.hw.clock import Clock
 from procession.hw.console import BufferConsole, Console, HostConsole
 from procession.hw.core_store import CoreStore
@@ -153,7 +153,7 @@ class Machine:
         memory: int = 1 << 30,
         cpus: int = 1,
         seed: int = 0,
-        choices: Sequence[Choice] | None = None,
+        choices: Sequence[Choice] | Provider | None = None,
         boot_time_ns: int = BOOT_TIME_NS,
         stdin: bytes = b"",
         console: Console | None = None,
@@ -174,7 +174,7 @@ class Machine:
         they can be executed at.  trace: True for all events, or their names.  realtime: sleep when the guest sleeps.
         tty: let the console be a terminal, /dev/hvc0, of winsize (rows, columns), and the program its session's leader.
         seed: 0 for the order that 3.2 has by itself, another number for another one.  choices: those of an earlier run
-        (its chooser.record), to be made again whatever the seed; replay: their older name.
+        (its chooser.record), to be made again whatever the seed, or who makes them; replay: their older name.
         check: hold all structures against each other after every trap; a number: for long runs, after so many looks
         let one trap pass between two of them, after twice as many two, and so on; None: default_check.
         cores: a directory of the host for the core files of programs that a signal ends (core_store.written lists
@@ -201,7 +201,7 @@ class Machine:
         self.events: list[Event] = []
         k = self.kernel
         k.frames = Frames(memory)
-        k.chooser = Chooser(seed, None if choices is None else Recorded(_checked_choices(choices)))
+        k.chooser = Chooser(seed, _provider(choices))
         k.console = _checked_console(console) or BufferConsole(_checked_input(stdin))
         k.tty.is_console = tty
         k.tty.winsize = _checked_winsize(winsize)
@@ -215,6 +215,8 @@ class Machine:
         if names is not None:
             k.trace.subscribe(self.events.append, *names, vital=True)
         self._checker = _checker(k, every)
+        if k.chooser.active:
+            k.after_trap = _asking_after_traps(k)
 
     # What there is to see of the kernel, before, after and during a run; kernel has the rest.
 
@@ -443,8 +445,23 @@ def _check_encodes(name: str, text: str) -> None:
         raise ValueError(f"{name}: {text!r} stands for no bytes") from None
 
 
-def _checked_choices(choices: Sequence[Choice]) -> list[Choice]:
-    """Return choices; raises TypeError, ValueError unless they are those of a chooser.record."""
+def _asking_after_traps(k: LinuxKernel) -> Callable[[], None]:
+    """Return what is to be done after a trap where the chooser wants to be asked, what is done anyway included."""
+    check = k.after_trap
+
+    def after_trap() -> None:
+        if check is not None:
+            check()
+        if k.chooser.active:
+            entry.choose_after_trap(k)
+
+    return after_trap
+
+
+def _provider(choices: Sequence[Choice] | Provider | None) -> Provider | None:
+    """Return who makes the choices, None if the seed does; raises TypeError, ValueError for what no chooser records."""
+    if choices is None or isinstance(choices, Provider):
+        return choices
     number = 0
     for choice in choices:
         if not isinstance(choice, Choice):
@@ -452,7 +469,7 @@ def _checked_choices(choices: Sequence[Choice]) -> list[Choice]:
         if choice.number <= number or not 0 < choice.answer < len(choice.candidates):
             raise ValueError(f"choices: no run makes {choice!r} here")
         number = choice.number
-    return list(choices)
+    return Recorded(list(choices))
 
 
 def _checked_console(console: Console | None) -> Console | None:

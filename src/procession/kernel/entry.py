@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("HALTED", "LIMIT", "Deadlock", "exit_to_user_mode", "run", "schedule_tail", "sleepers")
+__all__ = ("HALTED", "LIMIT", "Deadlock", "choose_after_trap", "exit_to_user_mode", "run", "schedule_tail", "sleepers")
 
 # How run() ended.
 HALTED: Final = "halted"  # Kernel.halted was set
@@ -121,7 +121,6 @@ def _run_smp(k: Kernel, end_ns: int) -> str:
     rqs: list[sched.Rq] = k.sched.runqueues
     clock = k.clock
     clock.switch_cpu(k.cpu, k.cpu)
-    chosen: sched.Rq | None = None
     while True:
         if k.halted:
             return HALTED
@@ -141,12 +140,12 @@ def _run_smp(k: Kernel, end_ns: int) -> str:
         first_ns = min(clock.cpu_ns[rq.cpu] for rq in busy)
         if first_ns >= end_ns:
             return LIMIT
-        rq = chosen or _next_cpu(k, busy, first_ns)
+        rq = _next_cpu(k, busy, first_ns)
         clock.switch_cpu(k.cpu, rq.cpu)
         k.cpu = rq.cpu
         clock.next_event_ns = 0
         rq.limit_ns = min(end_ns, first_ns + CPU_TURN_NS)
-        chosen = _cpu_loop(k, rq)
+        _cpu_loop(k, rq)
 
 
 def _next_cpu(k: Kernel, busy: list[sched.Rq], first_ns: int) -> sched.Rq:
@@ -155,6 +154,9 @@ def _next_cpu(k: Kernel, busy: list[sched.Rq], first_ns: int) -> sched.Rq:
     first_ns: where the clock of the one behind stands; the others' stay within a turn of it.
     """
     cpu_ns = k.clock.cpu_ns
+    chosen, k.sched.next_cpu = k.sched.next_cpu, -1
+    if chosen >= 0:
+        return next(rq for rq in busy if rq.cpu == chosen)
     if not k.chooser.active:
         return next(rq for rq in busy if cpu_ns[rq.cpu] == first_ns)
     ready = [rq for rq in busy if cpu_ns[rq.cpu] < first_ns + CPU_TURN_NS]
@@ -162,11 +164,15 @@ def _next_cpu(k: Kernel, busy: list[sched.Rq], first_ns: int) -> sched.Rq:
     return ready[k.chooser.choose(CPU_MOVES, [rq.cpu for rq in ready])]
 
 
-def _choose_after_trap(k: Kernel, rq: sched.Rq, curr: Task) -> sched.Rq | None:
-    """A trap has ended: ask whether somebody else shall run before curr goes on; returns another CPU to go on with."""
+def choose_after_trap(k: Kernel) -> None:
+    """Ask whether somebody else shall run before current goes on behind its trap, on this CPU or on another one."""
+    rq: sched.Rq = k.sched.runqueues[k.cpu]
+    curr = rq.curr
+    if curr.stack is not None or curr is rq.idle:
+        return
     sched_fair.choose_after_trap(rq, curr)
     if k.nr_cpus == 1:
-        return None
+        return
     clock = k.clock
     clock.cpu_ns[rq.cpu] = clock.now_ns
     rqs: list[sched.Rq] = k.sched.runqueues
@@ -174,17 +180,18 @@ def _choose_after_trap(k: Kernel, rq: sched.Rq, curr: Task) -> sched.Rq | None:
     most_ns = min(clock.cpu_ns[other.cpu] for other in busy) + CPU_TURN_NS
     cpus = [rq.cpu, *(other.cpu for other in busy if other is not rq and clock.cpu_ns[other.cpu] < most_ns)]
     answer = k.chooser.choose(CPU_GOES_ON, cpus)
-    return rqs[cpus[answer]] if answer else None
+    if answer:
+        k.sched.next_cpu = cpus[answer]
+        rq.limit_ns = clock.now_ns
+        clock.next_event_ns = 0
 
 
-def _cpu_loop(k: Kernel, rq: sched.Rq) -> sched.Rq | None:
-    """Run one CPU until it is idle, its limit is reached, or the machine is halted; returns a CPU chosen to go on."""
+def _cpu_loop(k: Kernel, rq: sched.Rq) -> None:
+    """Run one CPU until it is idle, its limit is reached, or the machine is halted."""
     clock = k.clock
     idle = rq.idle
     dep = k.lockdep
     rcu = k.rcu
-    chooser = k.chooser
-    smp = k.nr_cpus > 1
     while True:
         if rq.dead is not None:
             finish_task_switch(rq)
@@ -193,7 +200,7 @@ def _cpu_loop(k: Kernel, rq: sched.Rq) -> sched.Rq | None:
         if clock.now_ns >= clock.next_event_ns:
             hrtimer.run_queues(k)
             if clock.now_ns >= rq.limit_ns:
-                return None
+                return
 
         curr = rq.curr
         stack = curr.stack
@@ -204,7 +211,7 @@ def _cpu_loop(k: Kernel, rq: sched.Rq) -> sched.Rq | None:
                     lockdep.debug_check_no_locks_held(curr)
         elif curr is idle:
             if not rq.nr_running:
-                return None
+                return
             sched.do_schedule(rq)
             continue
         elif curr.ti_flags & WORK_MASK:
@@ -223,11 +230,7 @@ def _cpu_loop(k: Kernel, rq: sched.Rq) -> sched.Rq | None:
         if k.after_trap is not None:
             k.after_trap()
         if k.halted:
-            return None
-        if (rq.nr_running > 1 or smp) and chooser.active and curr.stack is None and rq.curr is curr:
-            chosen = _choose_after_trap(k, rq, curr)
-            if chosen is not None:
-                return chosen
+            return
 
 
 def finish_task_switch(rq: sched.Rq) -> None:

@@ -13,6 +13,7 @@ from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, Final
 
 from procession.hw.chooser import GOES_ON, RUNS_FIRST, RUNS_NEXT, SLICE_ENDS
+from procession.hw.clock import SWITCH_NS
 from procession.include.linux.bug import bug_on
 from procession.include.linux.sched import MAX_RT_PRIO, SCHED_BATCH, SCHED_IDLE, SCHED_NORMAL, TIF_NEED_RESCHED
 from procession.include.linux.time import TICK_NSEC
@@ -467,6 +468,9 @@ def choose_after_trap(rq: Rq, curr: Task) -> None:
     cfs = rq.cfs
     if cfs.curr is not curr or not cfs.timeline or curr.state or curr.ti_flags & TIF_NEED_RESCHED:
         return
+    se = curr.se
+    if se.sum_exec_runtime - se.prev_sum_exec_runtime + rq.kernel.clock.now_ns - se.exec_start <= SWITCH_NS:
+        return  # it has only just been chosen
     p = _choose(rq, GOES_ON, curr)
     if p is not curr:
         cfs.next = p

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
 from procession.arch.x86 import interrupt
 from procession.boot import Machine, Result, make_command
-from procession.hw.chooser import Choice, Chooser, Recorded, ReplayError
+from procession.hw.chooser import Recorded, ReplayError
 from procession.hw.console import BufferConsole
 from procession.include.linux.signal import signame
 from procession.include.trace.events import SchedProcessExec, SchedProcessFree, SysEnter, SysExit
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from procession.boot import PythonProgram, RootSpec
+    from procession.hw.chooser import Choice
     from procession.hw.console import Console
     from procession.include.linux.kernel import Kernel
     from procession.include.trace.events import Event
@@ -325,13 +326,13 @@ class _Player:
             cores=self._cores.name if header["cores"] else None,
             tty=header["tty"],
             winsize=tuple(header["winsize"]),
+            choices=Recorded(recorded_choices(replay.path)),
         )
         if header["fail"]:
             Injector(machine, parse_spec(header["fail"]))
         kernel = machine.kernel
         kernel.console = self.console = _RecordedAnswers(self, replay._console or BufferConsole())
         kernel.clock.host = _RecordedTime(self)
-        kernel.chooser = Chooser(header["seed"], Recorded(recorded_choices(replay.path)))
         kernel.chooser.heard = self._on_choice
         kernel.trace.subscribe(self._on_event, *header["names"], vital=True)
         return machine
