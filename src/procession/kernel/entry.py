@@ -155,8 +155,9 @@ def _next_cpu(k: Kernel, busy: list[sched.Rq], first_ns: int) -> sched.Rq:
     """
     cpu_ns = k.clock.cpu_ns
     chosen, k.sched.next_cpu = k.sched.next_cpu, -1
-    if chosen >= 0:
-        return next(rq for rq in busy if rq.cpu == chosen)
+    for rq in busy:
+        if rq.cpu == chosen:  # unless its work has been taken away meanwhile
+            return rq
     if not k.chooser.active:
         return next(rq for rq in busy if cpu_ns[rq.cpu] == first_ns)
     ready = [rq for rq in busy if cpu_ns[rq.cpu] < first_ns + CPU_TURN_NS]

@@ -148,7 +148,7 @@ def _fold_thread(tsk: Task) -> None:
     sig.nivcsw += tsk.nivcsw
     sig.inblock += tsk.inblock
     sig.oublock += tsk.oublock
-    sig.sum_sched_runtime += tsk.se.sum_exec_runtime
+    sig.sum_sched_runtime += sched.task_sched_runtime(tsk)
 
 
 def release_task(p: Task) -> None:
