@@ -207,7 +207,7 @@ def test_first_in_first_out_stays(seed):
 def test_shares_are_those_of_the_nice_values(seed):
     """Nobody gets more than a latency ahead of what is his."""
     script = "i=0; while :; do i=$((i+1)); done"
-    both = f"nice -n 5 sh -c '{script}' & a=$!; nice -n 0 sh -c '{script}' & sleep 0.2; kill -9 $a $!; wait"
+    both = f"nice -n 5 sh -c '{script}' & a=$!; nice -n 0 sh -c '{script}' & sleep 0.06; kill -9 $a $!; wait"
     command = ["dash", "-c", both]
     machine = Machine(root="/", seed=seed, trace=["sched_process_exit"], check=False)
     used = {}
@@ -215,7 +215,7 @@ def test_shares_are_those_of_the_nice_values(seed):
                             "sched_process_exit")
     machine.run(command)
     high, low = sorted(used.values())[-1], sorted(used.values())[-2]
-    assert 2.6 < high / low < 3.5       # 1024 / 335
+    assert 2.2 < high / low < 4       # 1024 / 335, to within a turn or two
 
 
 # Which thread takes a signal, and who wakes first.
@@ -231,16 +231,18 @@ def test_a_signal_of_the_process_may_go_to_any_thread_that_wants_it_but_the_lead
 
 
 async def _three_threads(linux):
-    async def thread(linux, name):
-        async def takes(linux, sig):
-            await linux.print(name, end="")
-            await linux.exit_group(0)
+    """The leader blocks the signal; who takes it says which one it is."""
+    async def takes(_sig):
+        leader = await linux.getpid()
+        await linux.print(await linux.gettid() - leader, end="")
+        await linux.kill(leader, linux.SIGKILL)
 
-        await linux.signal(linux.SIGUSR1, takes)
+    async def thread(linux):
         await linux.pause()
 
-    for name in "123":
-        await linux.clone(thread, name, flags=CLONE_VM | CLONE_SIGHAND | CLONE_THREAD)
+    await linux.sigaction(linux.SIGUSR1, takes)
+    for _ in range(3):
+        await linux.clone(thread, flags=CLONE_VM | CLONE_SIGHAND | CLONE_THREAD)
     await linux.sigprocmask(linux.SIG_BLOCK, {linux.SIGUSR1})
     await linux.sleep(1)
     await linux.kill(await linux.getpid(), linux.SIGUSR1)

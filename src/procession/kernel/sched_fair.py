@@ -374,7 +374,7 @@ def task_fork_fair(rq: Rq, p: Task) -> None:
     if curr is not None:
         se.vruntime = curr.se.vruntime
     place_entity(cfs, se, initial=True)
-    if rq.kernel.sysctls["sched_child_runs_first"] and curr is not None and curr.se.vruntime < se.vruntime:
+    if rq.kernel.sched.sysctl_sched_child_runs_first and curr is not None and curr.se.vruntime < se.vruntime:
         # put_prev_task_fair() will put the parent where it belongs now.
         curr.se.vruntime, se.vruntime = se.vruntime, curr.se.vruntime
         rq.curr.ti_flags |= TIF_NEED_RESCHED
