@@ -25,7 +25,7 @@ from procession import Machine
 __all__ = ("failure", "names", "run")
 
 PROGRAMS = Path(__file__).resolve().parents[1] / "tests" / "programs"
-SECONDS = 60
+SECONDS = 300
 
 
 def names() -> list[str]:
