@@ -209,7 +209,8 @@ def _choose_thread(sig: int, p: Task) -> Task | None:
     ring = threads_from(signal.curr_target)
     if p.kernel.chooser.active:
         ring = [t for t in ring if wants_signal(sig, t)]
-        ring = ring[p.kernel.chooser.choose(TAKES_SIGNAL, [t.pid for t in ring]) :]
+        first = p.kernel.chooser.choose(TAKES_SIGNAL, [t.pid for t in ring])
+        ring = ring[first:]
     for t in ring:
         if wants_signal(sig, t):
             signal.curr_target = t

@@ -25,12 +25,7 @@ CORENAME_MAX: Final = 128
 NEW_UTS_LEN: Final = 64
 
 # Values that nothing but /proc/sys looks at, or that have no home of their own.
-_DEFAULTS: Final = {
-    "core_uses_pid": 0,
-    "panic": 0,
-    "entropy_avail": 4096,
-    "poolsize": 4096,
-}
+_DEFAULTS: Final = {"core_uses_pid": 0, "panic": 0, "entropy_avail": 4096, "poolsize": 4096}
 
 
 class CtlTable(NamedTuple):
