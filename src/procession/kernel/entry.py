@@ -3,7 +3,7 @@
 A task either has a suspended kernel stack (task.stack) or is in user mode. schedule() yields out of a
 stack after it has put another task into rq.curr; each turn of the loop makes rq.curr go on.
 
-With several CPUs the one whose clock is behind moves next, the first of equals; the chooser may send another one ahead.
+With several CPUs the one whose clock is behind moves next, equals in turn; the chooser may send another one ahead.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def _run_smp(k: Kernel, end_ns: int) -> str:
 
 
 def _next_cpu(k: Kernel, busy: list[sched.Rq], first_ns: int) -> sched.Rq:
-    """Return the CPU that is behind, the first of equals, or one that is chosen to go ahead.
+    """Return the CPU that is behind, of equals the one whose turn it is, or one that is chosen to go ahead.
 
     first_ns: where the clock of the one behind stands; the others' stay within a turn of it.
     """
@@ -159,9 +159,10 @@ def _next_cpu(k: Kernel, busy: list[sched.Rq], first_ns: int) -> sched.Rq:
         if rq.cpu == chosen:  # unless its work has been taken away meanwhile
             return rq
     if not k.chooser.active:
-        return next(rq for rq in busy if cpu_ns[rq.cpu] == first_ns)
+        equals = [rq for rq in busy if cpu_ns[rq.cpu] == first_ns]
+        return min(equals, key=lambda rq: (rq.cpu - k.cpu - 1) % k.nr_cpus)
     ready = [rq for rq in busy if cpu_ns[rq.cpu] < first_ns + CPU_TURN_NS]
-    ready.sort(key=lambda rq: (cpu_ns[rq.cpu], rq.cpu))
+    ready.sort(key=lambda rq: (cpu_ns[rq.cpu], (rq.cpu - k.cpu - 1) % k.nr_cpus))
     return ready[k.chooser.choose(CPU_MOVES, [rq.cpu for rq in ready])]
 
 
