@@ -9,6 +9,7 @@ import pytest
 
 import procession
 from procession import Deadlock, Kernel, KernelBug, Machine, boot
+from procession.hw.chooser import Choice
 from procession.hw.console import BufferConsole, HostConsole
 from procession.include.linux import kernel as linux_kernel
 from procession.kernel import exit
@@ -142,10 +143,10 @@ def test_tests_are_checked():
 
 
 def test_replay_is_an_older_name_of_choices():
-    choices = [("cpu", 1)]
+    choices = [Choice(1, "cpu", (0, 1), 1)]
     with pytest.deprecated_call(match="replay= is called choices="):
         machine = Machine(cpus=2, replay=choices)
-    assert machine.chooser.choose("cpu", 2) == 1
+    assert machine.chooser.choose("cpu", (0, 1)) == 1
     with pytest.deprecated_call(), pytest.raises(TypeError, match="replay: the same as choices"):
         Machine(replay=choices, choices=choices)
 
@@ -185,8 +186,12 @@ def in_words(value):
     ({"trace": 1.5}, TypeError("trace: True or a list of events expected, not 1.5")),
     ({"check": "yes"}, TypeError("check: int expected, not str ('yes')")),
     ({"check": 0}, ValueError("check: 1 to ")),
-    ({"choices": [1]}, TypeError("choices: (kind, answer) pairs of a chooser.record expected, not 1")),
-    ({"choices": [(1, "cpu")]}, TypeError("choices: (kind, answer) pairs of a chooser.record expected, not (1, ")),
+    ({"seed": -1}, ValueError("seed: 0 to 18446744073709551615, not -1")),
+    ({"seed": 1 << 64}, ValueError("seed: 0 to 18446744073709551615, not 18446744073709551616")),
+    ({"choices": [1]}, TypeError("choices: those of a chooser.record expected, not 1")),
+    ({"choices": [(1, "cpu", (0, 1), 1)]}, TypeError("choices: those of a chooser.record expected, not (1, ")),
+    ({"choices": [Choice(1, "cpu", (0, 1), 2)]}, ValueError("choices: no run makes Choice(number=1, ")),
+    ({"choices": [Choice(1, "cpu", (0, 1), 1)] * 2}, ValueError("choices: no run makes Choice(number=1, ")),
     ({"cores": 3}, TypeError("cores: str or Path expected, not int (3)")),
 ], ids=in_words)
 def test_arguments_that_cannot_be(options, error):

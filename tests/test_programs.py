@@ -6,6 +6,7 @@ Comments in a program speak to this file:
     // needs: tiocsti           the host must allow TIOCSTI
     // needs: core pattern ...  cores must go to plain files on the host
     // needs: glibc             only compiled with that C library
+    // order: why               the output depends on the order, so on the seed (fuzz/seeds.py leaves it out)
     // differs: why             later kernels answer otherwise; programs/differs/NAME.out is what 3.2 says
     // a real 3.2.4: what       one that runs under qemu prints otherwise, which is no fault here; nothing reads this
 """

@@ -17,7 +17,7 @@ import warnings
 from procession.arch.x86 import entry as x86_entry
 from procession.arch.x86 import interrupt
 from procession.fs import overlay
-from procession.hw.chooser import Chooser
+from procession.hw.chooser import MAX_SEED, Choice, Chooser, Provider, Recorded
 from procession.hw.clock import Clock
 from procession.hw.console import BufferConsole, Console, HostConsole
 from procession.hw.core_store import CoreStore
@@ -39,7 +39,6 @@ from procession.mm import page_alloc, slab
 if TYPE_CHECKING:
     from collections import Counter
 
-    from procession.hw.chooser import Choice
     from procession.include.linux.pid import PidNamespace
     from procession.include.linux.sched import Task
     from procession.tools.validate import Checker
@@ -155,7 +154,7 @@ class Machine:
         memory: int = 1 << 30,
         cpus: int = 1,
         seed: int = 0,
-        choices: Sequence[Choice] = (),
+        choices: Sequence[Choice] | Provider | None = None,
         boot_time_ns: int = BOOT_TIME_NS,
         stdin: bytes = b"",
         console: Console | None = None,
@@ -177,7 +176,8 @@ class Machine:
         they can be executed at.  trace: True for all events, or their names.  realtime: the guest's clock goes with
         the host's.  boot_time_ns: the time of day at boot, since 1970.
         tty: let the console be a terminal, /dev/hvc0, of winsize (rows, columns), and the program its session's leader.
-        choices: those of an earlier run (its chooser.record), to be made again; replay: their older name.
+        seed: 0 for the order that 3.2 has by itself, another number for another one.  choices: those of an earlier run
+        (its chooser.record), to be made again whatever the seed, or who makes them; replay: their older name.
         check: hold all structures against each other after every trap; a number: for long runs, after so many looks
         let one trap pass between two of them, after twice as many two, and so on; None: default_check.
         cores: a directory of the host for the core files of programs that a signal ends (core_store.written lists
@@ -185,7 +185,7 @@ class Machine:
         """
         if replay is not None:
             warnings.warn("replay= is called choices= now", DeprecationWarning, stacklevel=2)
-            if choices:
+            if choices is not None:
                 raise TypeError("replay: the same as choices, which is given too")
             choices = replay
         names = _event_names(trace)
@@ -194,7 +194,7 @@ class Machine:
             _check_range("check", every, 1, MAX_DENSE)
         _check_memory(memory)
         _check_range("cpus", cpus, 1, NR_CPUS)
-        _check_kind("seed", seed, int)
+        _check_range("seed", seed, 0, MAX_SEED)
         _check_range("boot_time_ns", boot_time_ns, 0, KTIME_MAX)
         self.kernel = _empty_kernel(cpus, Clock(realtime=realtime), lockdep_on=lockdep_on)
         self.root = _checked_root(root)
@@ -204,7 +204,7 @@ class Machine:
         self.events: list[Event] = []
         k = self.kernel
         k.frames = Frames(memory)
-        k.chooser = Chooser(seed, _checked_choices(choices))
+        k.chooser = Chooser(seed, _provider(choices))
         k.console = _checked_console(console) or BufferConsole(_checked_input(stdin))
         k.tty.is_console = tty
         k.tty.winsize = _checked_winsize(winsize)
@@ -219,6 +219,8 @@ class Machine:
         if names is not None:
             k.trace.subscribe(self.events.append, *names, vital=True)
         self._checker = _checker(k, every)
+        if k.chooser.active:
+            k.after_trap = _asking_after_traps(k)
 
     # What there is to see of the kernel, before, after and during a run; kernel has the rest.
 
@@ -453,11 +455,31 @@ def _checked_closed(closed: Collection[int]) -> tuple[int, ...]:
     return tuple(sorted(set(closed)))
 
 
-def _checked_choices(choices: Sequence[Choice]) -> list[Choice]:
+def _asking_after_traps(k: LinuxKernel) -> Callable[[], None]:
+    """Return what is to be done after a trap where the chooser wants to be asked, what is done anyway included."""
+    check = k.after_trap
+
+    def after_trap() -> None:
+        if check is not None:
+            check()
+        if k.chooser.active:
+            entry.choose_after_trap(k)
+
+    return after_trap
+
+
+def _provider(choices: Sequence[Choice] | Provider | None) -> Provider | None:
+    """Return who makes the choices, None if the seed does; raises TypeError, ValueError for what no chooser records."""
+    if choices is None or isinstance(choices, Provider):
+        return choices
+    number = 0
     for choice in choices:
-        if not isinstance(choice, tuple) or [type(part) for part in choice] != [str, int]:
-            raise TypeError(f"choices: (kind, answer) pairs of a chooser.record expected, not {choice!r}")
-    return list(choices)
+        if not isinstance(choice, Choice):
+            raise TypeError(f"choices: those of a chooser.record expected, not {choice!r}")
+        if choice.number <= number or not 0 < choice.answer < len(choice.candidates):
+            raise ValueError(f"choices: no run makes {choice!r} here")
+        number = choice.number
+    return Recorded(list(choices))
 
 
 def _checked_console(console: Console | None) -> Console | None:

@@ -1,4 +1,4 @@
-"""Python programs: their system calls, fork by replay, signals, and how they end."""
+"""Python programs: their system calls, fork by re-execution, signals, and how they end."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_grandchildren_are_copies_of_copies():
     assert lines[-1] == "---"
 
 
-def test_replay_has_no_side_effects():
+def test_re_execution_has_no_side_effects():
     """What the parent wrote before the fork is not written again."""
     async def main(sys):
         await sys.print("once")
@@ -147,7 +147,7 @@ def test_clone_starts_in_a_function():
 
 
 def test_a_cloned_task_can_fork():
-    """The replay begins at the function, with its arguments."""
+    """Re-execution begins at the function, with its arguments."""
     async def child(sys, text):
         text += "!"
         if await sys.fork() == 0:

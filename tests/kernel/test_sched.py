@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from procession import Machine
 from procession.include.linux.sched import (
     SCHED_BATCH,
     SCHED_FIFO,
@@ -419,10 +420,49 @@ def test_affinity_keeps_a_task_on_its_cpu(smp):
     """Even if the other one idles."""
     a, b = smp.spawn(spin, 20 * MS), smp.spawn(spin, 20 * MS)
     for p in (a, b):
-        sched_syscalls.sched_setaffinity(smp.init_task, p, 1)
+        with pytest.raises(StopIteration):
+            sched_syscalls.sched_setaffinity(smp.init_task, p, 1).send(None)
     smp.settle()
     assert (a.cpu, b.cpu) == (0, 0)
     assert smp.clock.cpu_ns[0] >= 40 * MS
+
+
+def test_who_loses_its_cpu_has_moved_when_the_call_returns():
+    """Whether it runs, waits, or is the caller; who sleeps moves when it wakes. So it is on 3.2.4 with two CPUs."""
+    async def spins(linux, cpu):
+        await linux.sched_setaffinity(0, {cpu})
+        while True:
+            await linux.sched_yield()
+
+    async def sleeps(linux):
+        await linux.sched_setaffinity(0, {1})
+        await linux.pause()
+
+    async def cpu_of(linux, nr):
+        return int((await linux.read_file(f"/proc/{nr}/stat")).split()[38])
+
+    async def main(linux):
+        seen = []
+        for cpu in (0, 1, 1, 0, 1, 0):
+            await linux.sched_setaffinity(0, {cpu})
+            seen.append(await linux.getcpu() == cpu)
+        runs, waits, sleeper = (
+            await linux.clone(spins, 1), await linux.clone(spins, 0), await linux.clone(sleeps),
+        )
+        await linux.sleep(0.0003)
+        for nr, cpu in ((runs, 0), (runs, 1), (waits, 1), (runs, 0), (waits, 0)):
+            await linux.sched_setaffinity(nr, {cpu})
+            seen.append(await cpu_of(linux, nr) == cpu)
+        await linux.sched_setaffinity(sleeper, {0})
+        seen.append(await cpu_of(linux, sleeper) == 1)
+        for nr in (runs, waits, sleeper):
+            await linux.kill(nr, linux.SIGKILL)
+            await linux.waitpid(nr)
+        await linux.print(seen)
+
+    for seed in range(3):
+        machine = Machine(cpus=2, seed=seed, check=True)
+        assert machine.run(main).output == f"{[True] * 12}\n"
 
 
 def test_a_lock_released_in_anothers_future_is_waited_for(smp):

@@ -33,6 +33,8 @@ int main(void) {
   }
   wait_for(c);
   say("own %s", reap(mine));
+  wait_asleep(foreign);
+  wait_asleep(foreigners);
   say("foreign %c %c", state_of(foreign), state_of(foreigners));
   kill(foreign, SIGKILL);
   kill(foreigners, SIGKILL);

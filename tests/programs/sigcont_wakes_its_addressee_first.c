@@ -1,5 +1,6 @@
 /* SIGCONT wakes the thread whose number was named first, then the others: with equal priorities it runs the handler. */
 // differs: since 3.16 the threads wake in the order of the thread list, whoever was named (prepare_signal)
+// order: on several CPUs both threads run at once
 #include "check.h"
 
 static volatile pid_t *worker;

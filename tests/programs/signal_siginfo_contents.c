@@ -13,21 +13,30 @@ static void handler(int sig, siginfo_t *i, void *context) {
         relation(i->si_pid, getpid(), getppid(), -1), i->si_uid == getuid());
 }
 
+/* Who is blocked until then cannot come too early. */
+static void await_signal(void) {
+  sigset_t none;
+  sigemptyset(&none);
+  sigsuspend(&none);
+}
+
 int main(void) {
   for (int sig = 1; sig < 32; sig++)
     if (sig != SIGKILL && sig != SIGSTOP) on_siginfo(sig, handler, 0);
   kill(getpid(), SIGUSR1);
   tgkill_(getpid(), getpid(), SIGUSR2);
   sigqueue(getpid(), SIGTERM, (union sigval){ .sival_int = 5 });
+  block(SIGALRM);
+  block(SIGCHLD);
   struct itimerval t = { { 0, 0 }, { 0, 1000 } };
   setitimer(ITIMER_REAL, &t, NULL);
-  pause();
+  await_signal();
   pid_t child;
   CHILD(child) _exit(7);
-  pause();
+  await_signal();
   wait_for(child);
   CHILD(child) raise(SIGKILL);
-  pause();
+  await_signal();
   wait_for(child);
   on_signal(SIGCHLD, SIG_DFL);
   CHILD(child) {

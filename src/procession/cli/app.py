@@ -26,7 +26,10 @@ Root = Annotated[Path, typer.Option(help="Directory or tar archive to use as /. 
 AsInit = Annotated[bool, typer.Option("--as-init", help="Make the program PID 1 instead of init's child.")]
 Cwd = Annotated[str, typer.Option(help="Directory to start in.")]
 Env = Annotated[list[str], typer.Option("--env", help="NAME=VALUE for the program; may be repeated.")]
-Seed = Annotated[int, typer.Option(help="What everything random in the guest is derived from.")]
+Seed = Annotated[
+    int,
+    typer.Option(help="Which order of all that could happen in several, and which random bytes; 0: 3.2's own order."),
+]
 Cpus = Annotated[int, typer.Option(min=1, max=NR_CPUS, help="Number of CPUs.")]
 Memory = Annotated[str, typer.Option(help="Physical memory: 64M, 1G.")]
 BootTime = Annotated[

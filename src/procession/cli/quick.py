@@ -37,6 +37,7 @@ VALUES: Final[dict[str, Callable[[str], Any]]] = {
     "--cpus": int,
     "--memory": str,
 }
+_DIGITS: Final = 20  # no number that an option takes has more
 
 
 def parse(arguments: list[str]) -> dict[str, Any] | None:
@@ -71,7 +72,7 @@ def _value(option: str, rest: list[str], values: dict[str, Any]) -> bool:
     else:
         return False
     convert = VALUES.get(option)
-    if convert is None or (convert is int and not (text.isascii() and text.isdecimal())):
+    if convert is None or (convert is int and not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS)):
         return False
     if option == "--cpus" and not 1 <= int(text) <= NR_CPUS:
         return False

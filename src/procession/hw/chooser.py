@@ -1,24 +1,131 @@
-"""All that is free to choose is asked here: random to look at, the same for the same seed.
+"""All that is free to choose is asked here, and a provider answers.
 
-Each kind of question has a stream of its own, so asking one kind more often does not change the others' answers.
+A question has a kind and names its candidates, the first of which is what 3.2 does by itself. Default takes that and
+is not even asked, Seeded throws dice that fall the same way for the same seed, Recorded does what another run did.
+
+What was decided is kept as the choices that were not the first candidate, by the number of the question: a run without
+any is the default one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Sized
+from collections.abc import Callable, Iterable, Sequence
 import hashlib
-from typing import Final
+from typing import Final, NamedTuple
 
-__all__ = ("Choice", "Chooser", "ReplayError")
+__all__ = (
+    "CPU_GOES_ON",
+    "CPU_MOVES",
+    "GOES_ON",
+    "MAX_SEED",
+    "RUNS_FIRST",
+    "RUNS_NEXT",
+    "SLICE_ENDS",
+    "TAKES_SIGNAL",
+    "WAKES_FIRST",
+    "Choice",
+    "Chooser",
+    "Default",
+    "Provider",
+    "Recorded",
+    "ReplayError",
+    "Seeded",
+)
 
-Choice = tuple[str, int]  # kind of question, answer
+# The kinds of questions, and what their candidates are.
+RUNS_NEXT: Final = "runs next"  # threads: who gets a CPU that somebody leaves
+GOES_ON: Final = "goes on"  # threads: whose trap has ended, and who may take the CPU from it
+RUNS_FIRST: Final = "runs first"  # threads: who was forked from, and who was born
+SLICE_ENDS: Final = "slice ends after"  # nanoseconds
+WAKES_FIRST: Final = "wakes first"  # threads
+TAKES_SIGNAL: Final = "takes the signal"  # threads
+CPU_MOVES: Final = "CPU moves next"  # CPUs: the one behind, and others that may be ahead of it
+CPU_GOES_ON: Final = "CPU goes on"  # CPUs: the one on which a trap has ended, and the others
+
+MAX_SEED: Final = (1 << 64) - 1
 
 _MASK: Final = (1 << 64) - 1
 _GAMMA: Final = 0x9E3779B97F4A7C15
+# Of a seed: who runs goes on but for one trap in 2, 4, … 64.
+_SELDOM: Final = frozenset({GOES_ON, CPU_GOES_ON})
+_RARITIES: Final = 6
 
 
 class ReplayError(Exception):
     """Not the run that was recorded: it asks for another choice, or something else differs."""
+
+
+class Choice(NamedTuple):
+    """A decision that was not the first candidate.
+
+    number: of the question, counted from 1 over the run.  candidates: numbers of threads or CPUs, or nanoseconds, as
+    kind says.  answer: the index of the one that was taken, from 1.
+    """
+
+    number: int
+    kind: str
+    candidates: tuple[int, ...]
+    answer: int
+
+    def __str__(self) -> str:
+        return f"{asked(self.number, self.kind, self.candidates)}: {self.candidates[self.answer]}"
+
+
+def asked(number: int, kind: str, candidates: Sequence[int]) -> str:
+    """Return a question in words."""
+    return f"question {number}, {kind}, {' or '.join(map(str, candidates))}"
+
+
+class Provider:
+    """Who decides.
+
+    active: whether it has anything to say. What it does not say is the first candidate, and while it is silent nobody
+    asks or counts.
+    """
+
+    active = True
+
+    def decide(self, number: int, kind: str, candidates: Sequence[int]) -> int:
+        """Return the index of one of two candidates or more."""
+        raise NotImplementedError
+
+
+class Default(Provider):
+    """3.2's own answers."""
+
+    active = False
+
+    def decide(self, number: int, kind: str, candidates: Sequence[int]) -> int:
+        """Return the first."""
+        return 0
+
+
+class Seeded(Provider):
+    """Random to look at, the same for the same seed.
+
+    Each kind of question has a stream of its own, so asking one kind more often does not change the others' answers.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._streams: dict[str, int] = {}
+        self._rarity = (2 << self._draw("rarity") % _RARITIES) - 1
+
+    def decide(self, number: int, kind: str, candidates: Sequence[int]) -> int:
+        """Return any, but seldom another than the one that runs."""
+        drawn = self._draw(kind)
+        if kind not in _SELDOM:
+            return drawn % len(candidates)
+        if drawn & self._rarity:
+            return 0
+        return 1 + (drawn >> _RARITIES) % (len(candidates) - 1)
+
+    def _draw(self, kind: str) -> int:
+        state = self._streams.get(kind)
+        if state is None:
+            state = int.from_bytes(hashlib.sha256(f"{self._seed}:{kind}".encode()).digest()[:8], "little")
+        self._streams[kind] = state = state + _GAMMA & _MASK
+        return _mix(state)
 
 
 def _mix(z: int) -> int:
@@ -28,59 +135,79 @@ def _mix(z: int) -> int:
     return z ^ z >> 31
 
 
+class Recorded(Provider):
+    """The choices of another run; all that it did not choose, and what comes after the last one, is the default."""
+
+    def __init__(self, choices: Iterable[Choice]) -> None:
+        self._choices = iter(choices)
+        self._next: Choice | None = None
+        self._advance()
+
+    def decide(self, number: int, kind: str, candidates: Sequence[int]) -> int:
+        """Return what was chosen then.
+
+        Raises ReplayError if this question was another one in that run.
+        """
+        choice = self._next
+        if choice is None or choice.number > number:
+            return 0
+        if choice.number != number or choice.kind != kind or choice.candidates != tuple(candidates):
+            raise ReplayError(f"recorded: {choice}; now asked: {asked(number, kind, candidates)}")
+        self._advance()
+        return choice.answer
+
+    def _advance(self) -> None:
+        self._next = next(self._choices, None)
+        self.active = self._next is not None
+
+
 class Chooser:
     """The machine's only source of arbitrariness.
 
-    record: all answers so far.  choices: answers to give first, as another Chooser recorded them; when they are used
-    up the streams go on as if they had been asked.  heard: told of every choice as it is made.
+    seed: what random bytes come from, and decisions unless provider makes them.  active: whether somebody wants to be
+    asked; who would have to look for candidates asks for that before.  asked: how many questions there were.  record:
+    the choices that were made.  heard: told of each as it is made.
     """
 
-    __slots__ = ("_bytes", "_choices", "_next", "_streams", "heard", "record", "seed")
+    __slots__ = ("_blocks", "_bytes", "active", "asked", "heard", "provider", "record", "seed")
 
-    def __init__(self, seed: int = 0, choices: Sequence[Choice] = ()) -> None:
+    def __init__(self, seed: int = 0, provider: Provider | None = None) -> None:
         self.seed = seed
+        if provider is None:
+            provider = Seeded(seed) if seed else Default()
+        self.provider = provider
+        self.active = provider.active
+        self.asked = 0
         self.record: list[Choice] = []
-        self.heard: Callable[[str, int], None] | None = None
-        self._choices = tuple(choices)
-        self._next = 0
-        self._streams: dict[str, int] = {}
+        self.heard: Callable[[Choice], None] | None = None
+        self._blocks = 0
         self._bytes = b""
 
-    def choose(self, kind: str, options: int | Sized) -> int:
-        """Return an index into options (or below it, if a number); a question with one answer is not recorded.
+    def choose(self, kind: str, candidates: Sequence[int]) -> int:
+        """Return the index of the candidate that it shall be; what has one answer is no question.
 
         Raises ReplayError if the recorded run was asked something else here.
         """
-        n = options if isinstance(options, int) else len(options)
-        if n <= 1:
+        if not self.active or len(candidates) < 2:
             return 0
-        state = self._streams.get(kind)
-        if state is None:
-            state = self._start(kind)
-        self._streams[kind] = state = state + _GAMMA & _MASK
-        answer = _mix(state) % n
-        if self._next < len(self._choices):
-            answer = self._given(kind, n)
-        self.record.append((kind, answer))
-        if self.heard is not None:
-            self.heard(kind, answer)
+        self.asked += 1
+        answer = self.provider.decide(self.asked, kind, candidates)
+        if answer:
+            self._note(Choice(self.asked, kind, tuple(candidates), answer))
         return answer
+
+    def _note(self, choice: Choice) -> None:
+        if not 0 < choice.answer < len(choice.candidates):
+            raise ReplayError(f"{asked(*choice[:3])}: no answer {choice.answer}")
+        self.active = self.provider.active
+        self.record.append(choice)
+        if self.heard is not None:
+            self.heard(choice)
 
     def random_bytes(self, n: int) -> bytes:
         """Return n random bytes; they depend on the seed alone."""
         while len(self._bytes) < n:
-            count = self._streams.get("random_bytes", 0)
-            self._streams["random_bytes"] = count + 1
-            self._bytes += hashlib.sha256(f"{self.seed}:random_bytes:{count}".encode()).digest()
+            self._bytes += hashlib.sha256(f"{self.seed}:random_bytes:{self._blocks}".encode()).digest()
+            self._blocks += 1
         taken, self._bytes = self._bytes[:n], self._bytes[n:]
         return taken
-
-    def _start(self, kind: str) -> int:
-        return int.from_bytes(hashlib.sha256(f"{self.seed}:{kind}".encode()).digest()[:8], "little")
-
-    def _given(self, kind: str, n: int) -> int:
-        asked, answer = self._choices[self._next]
-        if asked != kind or answer >= n:
-            raise ReplayError(f"choice {self._next}: recorded {asked}={answer}, now asked {kind} with {n} options")
-        self._next += 1
-        return answer

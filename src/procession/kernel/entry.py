@@ -3,28 +3,28 @@
 A task either has a suspended kernel stack (task.stack) or is in user mode. schedule() yields out of a
 stack after it has put another task into rq.curr; each turn of the loop makes rq.curr go on.
 
-With several CPUs the one whose clock is behind moves next; the chooser decides between equals.
+With several CPUs the one whose clock is behind moves next, equals in turn; the chooser may send another one ahead.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from procession.hw.chooser import ReplayError
+from procession.hw.chooser import CPU_GOES_ON, CPU_MOVES, ReplayError
 from procession.hw.clock import NEVER
 from procession.include.asm.processor import KernelStack
 from procession.include.linux.bug import InitKilled, KernelBug, KernelPanic
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.printk import KERN_EMERG
 from procession.include.linux.sched import SIGNAL_GROUP_EXIT, TASK_RUNNING, TIF_FORK, TIF_NEED_RESCHED, TIF_SIGPENDING
-from procession.kernel import fork, hrtimer, lockdep, panic, pid, rcupdate, sched, signal
+from procession.kernel import fork, hrtimer, lockdep, panic, pid, rcupdate, sched, sched_fair, signal
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("HALTED", "LIMIT", "Deadlock", "exit_to_user_mode", "run", "schedule_tail", "sleepers")
+__all__ = ("HALTED", "LIMIT", "Deadlock", "choose_after_trap", "exit_to_user_mode", "run", "schedule_tail", "sleepers")
 
 # How run() ended.
 HALTED: Final = "halted"  # Kernel.halted was set
@@ -143,13 +143,52 @@ def _run_smp(k: Kernel, end_ns: int) -> str:
         first_ns = min(clock.cpu_ns[rq.cpu] for rq in busy)
         if first_ns >= end_ns:
             return LIMIT
-        ready = [rq for rq in busy if clock.cpu_ns[rq.cpu] == first_ns]
-        rq = ready[k.chooser.choose("next cpu", len(ready))]
+        rq = _next_cpu(k, busy, first_ns)
         clock.switch_cpu(k.cpu, rq.cpu)
         k.cpu = rq.cpu
         clock.next_event_ns = 0
         rq.limit_ns = min(end_ns, first_ns + CPU_TURN_NS)
         _cpu_loop(k, rq)
+
+
+def _next_cpu(k: Kernel, busy: list[sched.Rq], first_ns: int) -> sched.Rq:
+    """Return the CPU that is behind, of equals the one whose turn it is, or one that is chosen to go ahead.
+
+    first_ns: where the clock of the one behind stands; the others' stay within a turn of it.
+    """
+    cpu_ns = k.clock.cpu_ns
+    chosen, k.sched.next_cpu = k.sched.next_cpu, -1
+    for rq in busy:
+        if rq.cpu == chosen:  # unless its work has been taken away meanwhile
+            return rq
+    if not k.chooser.active:
+        equals = [rq for rq in busy if cpu_ns[rq.cpu] == first_ns]
+        return min(equals, key=lambda rq: (rq.cpu - k.cpu - 1) % k.nr_cpus)
+    ready = [rq for rq in busy if cpu_ns[rq.cpu] < first_ns + CPU_TURN_NS]
+    ready.sort(key=lambda rq: (cpu_ns[rq.cpu], (rq.cpu - k.cpu - 1) % k.nr_cpus))
+    return ready[k.chooser.choose(CPU_MOVES, [rq.cpu for rq in ready])]
+
+
+def choose_after_trap(k: Kernel) -> None:
+    """Ask whether somebody else shall run before current goes on behind its trap, on this CPU or on another one."""
+    rq: sched.Rq = k.sched.runqueues[k.cpu]
+    curr = rq.curr
+    if curr.stack is not None or curr is rq.idle:
+        return
+    sched_fair.choose_after_trap(rq, curr)
+    if k.nr_cpus == 1:
+        return
+    clock = k.clock
+    clock.cpu_ns[rq.cpu] = clock.now_ns
+    rqs: list[sched.Rq] = k.sched.runqueues
+    busy = [other for other in rqs if other.nr_running]
+    most_ns = min(clock.cpu_ns[other.cpu] for other in busy) + CPU_TURN_NS
+    cpus = [rq.cpu, *(other.cpu for other in busy if other is not rq and clock.cpu_ns[other.cpu] < most_ns)]
+    answer = k.chooser.choose(CPU_GOES_ON, cpus)
+    if answer:
+        k.sched.next_cpu = cpus[answer]
+        rq.limit_ns = clock.now_ns
+        clock.next_event_ns = 0
 
 
 def _cpu_loop(k: Kernel, rq: sched.Rq) -> None:

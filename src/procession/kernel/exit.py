@@ -150,7 +150,7 @@ def _fold_thread(tsk: Task) -> None:
     rchar, wchar, syscr, syscw = sig.ioac
     sig.ioac = rchar + tsk.rchar, wchar + tsk.wchar, syscr + tsk.syscr, syscw + tsk.syscw
     sig.oublock += tsk.oublock
-    sig.sum_sched_runtime += tsk.se.sum_exec_runtime
+    sig.sum_sched_runtime += sched.task_sched_runtime(tsk)
 
 
 def release_task(p: Task) -> None:

@@ -36,7 +36,7 @@ from procession.include.linux.sched import (
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.undo import Undo
-from procession.kernel import completion, futex, futex_pi, futex_robust, nsproxy
+from procession.kernel import completion, futex, futex_pi, futex_robust, nsproxy, sched
 from procession.mm import memory, mmap, page_alloc, tlb, uaccess, util
 
 if TYPE_CHECKING:
@@ -119,6 +119,9 @@ def dup_mmap(current: Task, mm: MmStruct, oldmm: MmStruct) -> None:
             mm.exits.update(oldmm.exits)
             memory.copy_page_range(k, mm, oldmm, with_pages)
         tlb.flush_tlb_mm(k, oldmm)
+    if with_pages:
+        # copy_pte_range() does it. A parent that sched_child_runs_first has put behind its child has its turn here.
+        sched.cond_resched(current)
     mm.total_vm = total_vm
 
 

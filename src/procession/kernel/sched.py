@@ -45,6 +45,7 @@ __all__ = (
     "account_process_times",
     "activate_task",
     "check_preempt_curr",
+    "cond_resched",
     "deactivate_task",
     "do_schedule",
     "effective_prio",
@@ -58,6 +59,7 @@ __all__ = (
     "sched_init",
     "schedule",
     "scheduler_tick",
+    "set_cpus_allowed_ptr",
     "set_load_weight",
     "set_user_nice",
     "task_nice",
@@ -321,6 +323,8 @@ def wake_up_new_task(p: Task) -> None:
         if k.trace.sched_wakeup_new:
             k.trace.sched_wakeup_new(p.comm, p.pid, p.prio, 1, rq.cpu)
         check_preempt_curr(rq, p)
+        if k.chooser.active:
+            sched_fair.choose_after_fork(rq, p)
 
 
 def sched_exec(current: Task) -> None:
@@ -360,6 +364,69 @@ async def schedule(current: Task, wchan: str = "", on: object = None) -> None:
         await _SWITCH
     current.wchan = ""
     current.waiting_on = None
+
+
+def cond_resched(current: Task) -> None:
+    """Give the CPU away in the midst of long work, if somebody is due (_cond_resched).
+
+    Differs: the others' turns are left out. What is current goes on as it does when it has been picked again.
+    """
+    if current.ti_flags & TIF_NEED_RESCHED and current.prio >= MAX_RT_PRIO:
+        cfs: CfsRq = current.kernel.sched.runqueues[current.cpu].cfs
+        current.ti_flags &= ~TIF_NEED_RESCHED
+        cfs.min_vruntime = max(cfs.min_vruntime, current.se.vruntime)
+
+
+async def set_cpus_allowed_ptr(current: Task, p: Task, new_mask: int) -> None:
+    """Restrict p to the CPUs in new_mask, one of which must be there; returns when it is on one of them.
+
+    Differs: no migration thread runs; what it would do is done here.
+    """
+    p.cpus_allowed = new_mask
+    if new_mask >> p.cpu & 1:
+        return
+    rq: Rq = p.kernel.sched.runqueues[p.cpu]
+    if p is current:
+        # stop_one_cpu() sleeps until the migration thread is done, and who wakes does so on a CPU that it may use.
+        set_task_state(p, TASK_UNINTERRUPTIBLE)
+        p.wchan = "stop_one_cpu"
+        do_schedule(rq)
+        try_to_wake_up(p, TASK_UNINTERRUPTIBLE)
+        await _SWITCH
+        p.wchan = ""
+    elif p.se.on_rq:
+        _migration_cpu_stop(rq, p)
+
+
+def _migration_cpu_stop(rq: Rq, p: Task) -> None:
+    """Move p, which is not current but may run on another CPU, to the first CPU that it may use."""
+    k = p.kernel
+    dest: Rq = k.sched.runqueues[(p.cpus_allowed & -p.cpus_allowed).bit_length() - 1]
+    with rq.lock.irq():
+        deactivate_task(rq, p, sleep=False)
+        if rq.curr is p:
+            _stop_running(rq, p)
+        sched_fair.set_task_cpu(rq, dest, p)
+        activate_task(dest, p, wakeup=False)
+        check_preempt_curr(dest, p)
+
+
+def _stop_running(rq: Rq, p: Task) -> None:
+    """Leave a CPU that is not the executing one to its idle task, which picks anew."""
+    k = p.kernel
+    if p.prio < MAX_RT_PRIO:
+        sched_rt.put_prev_task_rt(rq, p)
+    else:
+        sched_fair.put_prev_task_fair(rq, p)
+    p.nivcsw += 1
+    rq.nr_switches += 1
+    p.ti_flags &= ~TIF_NEED_RESCHED
+    p.on_cpu = False
+    rq.curr = rq.idle
+    rq.idle.on_cpu = True
+    rq.idle.ti_flags |= TIF_NEED_RESCHED
+    rq.tick_ns = NEVER
+    k.clock.cpu_ns[rq.cpu] += SWITCH_NS
 
 
 def do_schedule(rq: Rq) -> bool:

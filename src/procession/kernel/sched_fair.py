@@ -12,8 +12,10 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, Final
 
+from procession.hw.chooser import GOES_ON, RUNS_FIRST, RUNS_NEXT, SLICE_ENDS
+from procession.hw.clock import SWITCH_NS
 from procession.include.linux.bug import bug_on
-from procession.include.linux.sched import SCHED_BATCH, SCHED_IDLE, SCHED_NORMAL, TIF_NEED_RESCHED
+from procession.include.linux.sched import MAX_RT_PRIO, SCHED_BATCH, SCHED_IDLE, SCHED_NORMAL, TIF_NEED_RESCHED
 from procession.include.linux.time import TICK_PERIOD_NS
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ __all__ = (
     "CfsRq",
     "calc_delta_fair",
     "check_preempt_wakeup",
+    "choose_after_fork",
+    "choose_after_trap",
     "dequeue_task_fair",
     "enqueue_task_fair",
     "idle_balance",
@@ -36,6 +40,7 @@ __all__ = (
     "select_task_rq",
     "select_task_rq_fork",
     "set_curr_task_fair",
+    "set_task_cpu",
     "task_fork_fair",
     "task_tick_fair",
     "update_curr",
@@ -132,6 +137,12 @@ _INVERSE: Final = dict(zip(PRIO_TO_WEIGHT, PRIO_TO_WMULT, strict=True)) | {WEIGH
 _WMULT_SHIFT: Final = 32
 _HALF: Final = 1 << (_WMULT_SHIFT - 1)
 
+# CfsRq.turn_end_ns: nobody has asked yet, or the turn takes as long as 3.2 gives it.
+_NOT_ASKED: Final = -1
+_OWN_END: Final = 0
+# What a turn may be cut to: each is half as long again as the one before.
+SHORT_TURNS_NS: Final[tuple[int, ...]] = tuple(500 * 3**n >> n for n in range(22))
+
 
 class CfsRq:
     """The fair tasks of one CPU (struct cfs_rq). Times in ns."""
@@ -143,10 +154,12 @@ class CfsRq:
         "load",
         "min_granularity_ns",
         "min_vruntime",
+        "next",
         "nr_latency",
         "nr_running",
         "serial",
         "timeline",
+        "turn_end_ns",
         "wakeup_granularity_ns",
     )
 
@@ -159,6 +172,8 @@ class CfsRq:
         self.timeline: list[tuple[int, int, Task]] = []
         self.curr: Task | None = None
         self.last: Task | None = None  # was preempted by a wake-up: give it the CPU back if it is fair
+        self.next: Task | None = None  # was chosen to run next
+        self.turn_end_ns = _NOT_ASKED  # when a turn ends that was chosen to be short
         self.min_vruntime = 0
         self.load = 0  # weights of all that are queued, curr included
         self.nr_running = 0
@@ -255,6 +270,8 @@ def dequeue_task_fair(rq: Rq, p: Task, sleep: bool) -> None:
     update_curr(cfs, rq.kernel.clock.now_ns)
     if cfs.last is p:
         cfs.last = None
+    if cfs.next is p:
+        cfs.next = None
     if cfs.curr is not p:
         _remove(cfs, p)
     se.on_rq = False
@@ -305,9 +322,15 @@ def pick_next_task_fair(rq: Rq) -> Task:
     if last is not None and wakeup_preempt_entity(cfs, last.se, p.se) < 1:
         p = last
         cfs.last = None
+    if cfs.next is not None:
+        p = cfs.next
+        cfs.next = None
+    elif len(timeline) > 1 and rq.kernel.chooser.active:
+        p = _choose(rq, RUNS_NEXT, p)
 
     _remove(cfs, p)
     cfs.curr = p
+    cfs.turn_end_ns = _NOT_ASKED
     se = p.se
     se.exec_start = rq.kernel.clock.now_ns
     se.prev_sum_exec_runtime = se.sum_exec_runtime
@@ -340,7 +363,10 @@ def check_preempt_wakeup(rq: Rq, curr: Task, p: Task) -> None:
 
 
 def task_fork_fair(rq: Rq, p: Task) -> None:
-    """Place a newborn behind its parent's slice; its vruntime stays relative until it is queued."""
+    """Place a newborn behind its parent's slice; its vruntime stays relative until it is queued.
+
+    With kernel.sched_child_runs_first the two change places.
+    """
     cfs = rq.cfs
     se = p.se
     curr = cfs.curr
@@ -348,6 +374,10 @@ def task_fork_fair(rq: Rq, p: Task) -> None:
     if curr is not None:
         se.vruntime = curr.se.vruntime
     place_entity(cfs, se, initial=True)
+    if rq.kernel.sched.sysctl_sched_child_runs_first and curr is not None and curr.se.vruntime < se.vruntime:
+        # put_prev_task_fair() will put the parent where it belongs now.
+        curr.se.vruntime, se.vruntime = se.vruntime, curr.se.vruntime
+        rq.curr.ti_flags |= TIF_NEED_RESCHED
     se.vruntime -= cfs.min_vruntime
 
 
@@ -378,7 +408,7 @@ def task_tick_fair(rq: Rq, curr: Task) -> None:
     se = curr.se
     ideal_ns = sched_slice(cfs, se)
     ran_ns = se.sum_exec_runtime - se.prev_sum_exec_runtime
-    if ran_ns > ideal_ns:
+    if ran_ns > ideal_ns or 0 < cfs.turn_end_ns <= se.exec_start:
         curr.ti_flags |= TIF_NEED_RESCHED
         # So that it is not picked again as the buddy of somebody it was preempted by.
         if cfs.last is curr:
@@ -403,7 +433,69 @@ def next_tick_fair(rq: Rq, curr: Task) -> int:
         lag_left_ns = lag_left_ns * se.weight // NICE_0_LOAD + 1
     lag_left_ns = max(lag_left_ns, cfs.min_granularity_ns - ran_ns)
     # Rounded up: in between nobody looks.
-    return -(-(now_ns + max(1, min(left_ns, lag_left_ns))) // TICK_PERIOD_NS) * TICK_PERIOD_NS
+    tick_ns = -(-(now_ns + max(1, min(left_ns, lag_left_ns))) // TICK_PERIOD_NS) * TICK_PERIOD_NS
+    if cfs.turn_end_ns == _NOT_ASKED and rq.kernel.chooser.active:
+        _choose_turn(rq, curr, ideal_ns)
+    return min(tick_ns, cfs.turn_end_ns) if cfs.turn_end_ns > 0 else tick_ns
+
+
+# What is left to the chooser. Asking changes nothing: an answer of 0 is what happens unasked.
+
+
+def _candidates(rq: Rq, first: Task) -> list[Task]:
+    """Return first, and whom a real machine might let run in its place, the most urgent before the others.
+
+    That is who lags behind, and whoever is ahead of the last one by no more than tasks get ahead of each other anyway
+    (sysctl_sched_latency, in virtual time): in the long run everybody has the share that his nice value gives.
+    """
+    cfs = rq.cfs
+    least = cfs.timeline[0][0]
+    curr = cfs.curr
+    if curr is not None:
+        ran_ns = max(0, rq.kernel.clock.now_ns - curr.se.exec_start)
+        least = min(least, curr.se.vruntime + calc_delta_fair(ran_ns, curr.se.weight))
+    most = least + cfs.latency_ns
+    return [first, *(p for vruntime, _, p in cfs.timeline if vruntime <= most and p is not first)]
+
+
+def _choose(rq: Rq, kind: str, first: Task) -> Task:
+    candidates = _candidates(rq, first)
+    return candidates[rq.kernel.chooser.choose(kind, [p.pid for p in candidates])]
+
+
+def choose_after_trap(rq: Rq, curr: Task) -> None:
+    """Ask whether curr goes on to user mode, or somebody else is to run before it does."""
+    cfs = rq.cfs
+    if cfs.curr is not curr or not cfs.timeline or curr.state or curr.ti_flags & TIF_NEED_RESCHED:
+        return
+    se = curr.se
+    if se.sum_exec_runtime - se.prev_sum_exec_runtime + rq.kernel.clock.now_ns - se.exec_start <= SWITCH_NS:
+        return  # it has only just been chosen
+    p = _choose(rq, GOES_ON, curr)
+    if p is not curr:
+        cfs.next = p
+        curr.ti_flags |= TIF_NEED_RESCHED
+
+
+def choose_after_fork(rq: Rq, p: Task) -> None:
+    """Ask whether p, newborn and queued, shall run before its parent, who runs."""
+    cfs = rq.cfs
+    parent = cfs.curr
+    if parent is None or parent is not rq.kernel.current or parent.ti_flags & TIF_NEED_RESCHED or p.prio < MAX_RT_PRIO:
+        return
+    if rq.kernel.chooser.choose(RUNS_FIRST, (parent.pid, p.pid)):
+        cfs.next = p
+        parent.ti_flags |= TIF_NEED_RESCHED
+
+
+def _choose_turn(rq: Rq, curr: Task, ideal_ns: int) -> None:
+    """Ask when the turn of curr, who has got company, shall end."""
+    if len(_candidates(rq, curr)) == 1:
+        return
+    cfs = rq.cfs
+    turns_ns = [ideal_ns, *(turn_ns for turn_ns in SHORT_TURNS_NS if turn_ns < ideal_ns)]
+    answer = rq.kernel.chooser.choose(SLICE_ENDS, turns_ns)
+    cfs.turn_end_ns = rq.kernel.clock.now_ns + turns_ns[answer] if answer else _OWN_END
 
 
 # Several CPUs.
@@ -413,12 +505,17 @@ def _migrate(rq: Rq, dest: Rq, p: Task) -> Rq:
     """Move p, which is on no queue, keeping its place relative to the others."""
     if dest is rq:
         return rq
+    set_task_cpu(rq, dest, p)
+    p.se.vruntime += dest.cfs.min_vruntime - rq.cfs.min_vruntime
+    return dest
+
+
+def set_task_cpu(rq: Rq, dest: Rq, p: Task) -> None:
+    """Let another CPU be p's, whose vruntime is relative or will be made to fit."""
     trace = rq.kernel.trace
     if trace.sched_migrate_task:
         trace.sched_migrate_task(p.comm, p.pid, p.prio, rq.cpu, dest.cpu)
-    p.se.vruntime += dest.cfs.min_vruntime - rq.cfs.min_vruntime
     p.cpu = dest.cpu
-    return dest
 
 
 def _allowed(rq: Rq, p: Task) -> list[Rq]:

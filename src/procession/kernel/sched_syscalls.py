@@ -276,36 +276,25 @@ def sched_getaffinity(p: Task) -> int:
     return p.cpus_allowed & ((1 << p.kernel.nr_cpus) - 1)
 
 
-def sched_setaffinity(current: Task, p: Task, mask: int) -> None:
-    """Restrict p to the CPUs in mask; raises EPERM, EINVAL if none of them is there, or p is bound."""
+async def sched_setaffinity(current: Task, p: Task, mask: int) -> None:
+    """Restrict p to the CPUs in mask; raises EPERM, EINVAL if none of them is there, or p is bound.
+
+    A thread that runs or waits for a CPU has moved by the time this returns; a sleeper moves when it wakes.
+    """
     if not check_same_owner(current, p) and not capability.capable(current, CAP_SYS_NICE):
         raise LinuxError(Errno.EPERM, "another user's thread")
-    k = p.kernel
-    mask &= (1 << k.nr_cpus) - 1
+    mask &= (1 << p.kernel.nr_cpus) - 1
     if not mask or (p.flags & PF_THREAD_BOUND and p is not current):
         raise LinuxError(Errno.EINVAL, "affinity")
-    p.cpus_allowed = mask
-    if mask >> p.cpu & 1:
-        return
-    rq: sched.Rq = k.sched.runqueues[p.cpu]
-    if rq.curr is p:
-        # It moves when it next sleeps: the task itself cannot be carried from under its CPU (migration_thread).
-        p.ti_flags |= TIF_NEED_RESCHED
-    elif p.se.on_rq:
-        with rq.lock.irq():
-            sched.deactivate_task(rq, p, sleep=False)
-            dest: sched.Rq = k.sched.runqueues[(mask & -mask).bit_length() - 1]
-            p.cpu = dest.cpu
-            sched.activate_task(dest, p, wakeup=False)
-            sched.check_preempt_curr(dest, p)
+    await sched.set_cpus_allowed_ptr(current, p, mask)
 
 
 @syscall
-def sys_sched_setaffinity(current: Task, nr: PidNr, length: UInt, user_mask_ptr: CpuMaskIn) -> int:
+async def sys_sched_setaffinity(current: Task, nr: PidNr, length: UInt, user_mask_ptr: CpuMaskIn) -> int:
     """Choose the CPUs that a thread may use (sched_setaffinity(2)); raises EFAULT, ESRCH, EPERM, EINVAL."""
     size = min(length, 8)
     mask = int.from_bytes(uaccess.copy_from_user(current, user_mask_ptr, size), "little") if size else 0
-    sched_setaffinity(current, find_process_by_pid(current, nr), mask)
+    await sched_setaffinity(current, find_process_by_pid(current, nr), mask)
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
+from procession.hw.chooser import TAKES_SIGNAL
 from procession.include.linux.bug import bug_on
 from procession.include.linux.cred import CAP_KILL
 from procession.include.linux.errno import Errno, LinuxError
@@ -202,10 +203,15 @@ def complete_signal(sig: int, p: Task, group: bool) -> None:
 
 
 def _choose_thread(sig: int, p: Task) -> Task | None:
-    """Go round the threads from the one that was chosen last."""
+    """Go round the threads from the one that was chosen last; any that wants it may be nearer than the others."""
     signal = p.signal
     assert signal.curr_target is not None
-    for t in threads_from(signal.curr_target):
+    ring = threads_from(signal.curr_target)
+    if p.kernel.chooser.active:
+        ring = [t for t in ring if wants_signal(sig, t)]
+        first = p.kernel.chooser.choose(TAKES_SIGNAL, [t.pid for t in ring])
+        ring = ring[first:]
+    for t in ring:
         if wants_signal(sig, t):
             signal.curr_target = t
             return t

@@ -33,13 +33,7 @@ _TMPBUFLEN: Final = 22
 _WSPACE_SEP: Final = b" \t\n"
 
 # Values that nothing but /proc/sys looks at, or that have no home of their own.
-_DEFAULTS: Final = {
-    "sched_child_runs_first": 0,
-    "core_uses_pid": 0,
-    "panic": 0,
-    "entropy_avail": 4096,
-    "poolsize": 4096,
-}
+_DEFAULTS: Final = {"core_uses_pid": 0, "panic": 0, "entropy_avail": 4096, "poolsize": 4096}
 
 
 class CtlTable(NamedTuple):
@@ -233,6 +227,10 @@ def _put_overcommit_ratio(k: Kernel, value: int) -> None:
     k.mm.overcommit_ratio = value
 
 
+def _put_child_runs_first(k: Kernel, value: int) -> None:
+    k.sched.sysctl_sched_child_runs_first = value
+
+
 def _put_max_map_count(k: Kernel, value: int) -> None:
     k.mm.max_map_count = value
 
@@ -386,7 +384,7 @@ def _uts_table() -> dict[str, Any]:
 def _kern_table() -> dict[str, Any]:
     """Return /proc/sys/kernel."""
     return {
-        "sched_child_runs_first": _other("sched_child_runs_first"),
+        "sched_child_runs_first": _int(lambda k: k.sched.sysctl_sched_child_runs_first, _put_child_runs_first),
         "panic": _other("panic"),
         "core_uses_pid": _other("core_uses_pid"),
         "core_pattern": CtlTable(0o644, _show_core_pattern, _store_core_pattern),

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from procession.hw.chooser import WAKES_FIRST
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.sched import (
+    MAX_RT_PRIO,
     TASK_INTERRUPTIBLE,
     TASK_NORMAL,
     TASK_RUNNING,
@@ -95,7 +97,7 @@ def wake_up_locked(q: WaitQueueHead, mode: int, nr_exclusive: int, key: object) 
     """
     q.lock.assert_held()
     queue = q.task_list
-    for entry in queue.copy():
+    for entry in _waking_order(queue, mode) if len(queue) > 1 else queue.copy():
         func = entry.func
         if func is None:
             woken = sched.try_to_wake_up(entry.task, mode)
@@ -107,6 +109,30 @@ def wake_up_locked(q: WaitQueueHead, mode: int, nr_exclusive: int, key: object) 
             nr_exclusive -= 1
             if not nr_exclusive:
                 return
+
+
+def _waking_order(queue: list[WaitQueueEntry], mode: int) -> list[WaitQueueEntry]:
+    """Return a copy of the queue, in the order in which 3.2 goes through it.
+
+    All that are not exclusive wake; on several CPUs they do so at once, so which of the fair ones is first is free.
+    Exclusive ones wait in line.
+    """
+    entries = queue.copy()
+    chooser = entries[0].task.kernel.chooser
+    if not chooser.active:
+        return entries
+    awake = [entry for entry in entries if _wakes_with_all(entry, mode)]
+    answer = chooser.choose(WAKES_FIRST, [entry.task.pid for entry in awake])
+    if answer:
+        entries.remove(awake[answer])
+        entries.insert(entries.index(awake[0]), awake[answer])
+    return entries
+
+
+def _wakes_with_all(entry: WaitQueueEntry, mode: int) -> bool:
+    if entry.exclusive or (entry.func is not None and entry.func is not autoremove_wake_function):
+        return False
+    return bool(entry.task.state & mode) and entry.task.prio >= MAX_RT_PRIO
 
 
 def _wake_up(q: WaitQueueHead, mode: int, nr_exclusive: int, key: object) -> None:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
 from procession.arch.x86 import interrupt
 from procession.boot import Machine, Result, make_command
-from procession.hw.chooser import Chooser, ReplayError
+from procession.hw.chooser import Recorded, ReplayError
 from procession.hw.console import BufferConsole
 from procession.include.linux.signal import signame
 from procession.include.trace.events import SchedProcessExec, SchedProcessFree, SysEnter, SysExit
@@ -34,6 +34,7 @@ from procession.tools.tracefile import (
     NumberedConsole,
     TraceError,
     TraceReader,
+    answer_line,
     as_dict,
     ending,
     is_end,
@@ -41,6 +42,7 @@ from procession.tools.tracefile import (
     line_of,
     parse_line,
     read_header,
+    recorded_choices,
 )
 from procession.tools.tracepoint import EventSpec, parse_event, search
 
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from procession.boot import PythonProgram, RootSpec
+    from procession.hw.chooser import Choice
     from procession.hw.console import Console
     from procession.include.linux.kernel import Kernel
     from procession.include.trace.events import Event
@@ -154,6 +157,8 @@ class Replay:
     def _make(self) -> None:
         try:
             self._player = _Player(self)
+        except TraceError:
+            raise
         except (TypeError, ValueError, OverflowError) as error:
             raise TraceError(f"{self.path}: {error}") from error
         self.kernel = self._player.machine.kernel
@@ -323,13 +328,14 @@ class _Player:
             closed=header["closed"],
             tty=header["tty"],
             winsize=tuple(header["winsize"]),
+            choices=Recorded(recorded_choices(replay.path)),
         )
         if header["fail"]:
             Injector(machine, parse_spec(header["fail"]))
         kernel = machine.kernel
         kernel.console = self.console = _RecordedAnswers(self, replay._console or BufferConsole())
         kernel.clock.host = _RecordedTime(self)
-        kernel.chooser = _RecordedChoices(self, header["seed"])
+        kernel.chooser.heard = self._on_choice
         kernel.trace.subscribe(self._on_event, *header["names"], vital=True)
         return machine
 
@@ -372,6 +378,8 @@ class _Player:
             how = self.machine.run(what, *args, env=header["env"], cwd=header["cwd"], as_init=header["as_init"])
         except (_Abandoned, Difference, TraceError) as error:
             self._error = error
+        except ReplayError as error:
+            self._error = Difference(self.number + 1, self.reader.peek() or "nothing", str(error))
         except BaseException as error:  # noqa: BLE001 -- compared with how the recorded run ended
             how = error
             self._compare_end(how)
@@ -414,6 +422,12 @@ class _Player:
             self._go.acquire()
         if self._abandoned:
             raise _Abandoned
+
+    def _on_choice(self, choice: Choice) -> None:
+        now = answer_line("choice", self.machine.kernel.clock.now_ns, choice._asdict())
+        if self.reader.peek() != now:
+            self.differs(now)
+        self.reader.take()
 
     def _follow(self, event: Event) -> None:
         """Keep in mind who is in which system call."""
@@ -498,24 +512,3 @@ class _RecordedTime:
 
     def sleep_until(self, ns: int) -> None:
         """Do not."""
-
-
-class _RecordedChoices(Chooser):
-    """The choices that were made then; random bytes come from the seed."""
-
-    __slots__ = ("_player",)
-
-    def __init__(self, player: _Player, seed: int) -> None:
-        super().__init__(seed)
-        self._player = player
-
-    def choose(self, kind: str, options: Any) -> int:
-        """Return the recorded choice; raises Difference if there was none, or none among these."""
-        n: int = options if isinstance(options, int) else len(options)
-        if n <= 1:
-            return 0
-        answer: int | None = self._player.answer("choice", "answer", int, kind=kind)
-        if answer is None or not 0 <= answer < n:
-            self._player.differs(f"a choice of {kind} among {n}")
-        self.record.append((kind, answer))
-        return answer

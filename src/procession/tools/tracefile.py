@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from procession.boot import Result
-from procession.hw.chooser import ReplayError
+from procession.hw.chooser import Choice, ReplayError
 from procession.include.linux.binfmts import UserStrings
 from procession.include.trace.events import EVENTS
 from procession.lib import string
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from procession.boot import Machine
     from procession.hw.clock import HostTime
     from procession.hw.console import Console
@@ -35,6 +37,7 @@ __all__ = (
     "TraceError",
     "TraceReader",
     "TraceWriter",
+    "answer_line",
     "as_dict",
     "describe",
     "ending",
@@ -43,11 +46,12 @@ __all__ = (
     "line_of",
     "parse_line",
     "read_header",
+    "recorded_choices",
     "trace_hash",
 )
 
 # Of the file: what a reader has to know. Raised with every change by which an older reader would be misled.
-FORMAT: Final = 2
+FORMAT: Final = 3
 
 
 class TraceError(ReplayError, ValueError):
@@ -75,6 +79,11 @@ _encode = json.JSONEncoder(separators=(",", ":"), default=_plain).encode
 def line_of(event: Event) -> str:
     """Return the event's line, without the newline."""
     return _encode(as_dict(event))
+
+
+def answer_line(what: str, time_ns: int, fields: dict[str, Any]) -> str:
+    """Return the line of an answer from outside, without the newline."""
+    return _encode({"event": what, "time_ns": time_ns} | fields)
 
 
 class Out(Protocol):
@@ -168,10 +177,10 @@ class TraceWriter:
         """Write an answer that the machine got from outside."""
         if not self._begun:
             self._begin()
-        self._out.write(_encode({"event": what, "time_ns": self._machine.kernel.clock.now_ns} | fields) + "\n")
+        self._out.write(answer_line(what, self._machine.kernel.clock.now_ns, fields) + "\n")
 
-    def _on_choice(self, kind: str, answer: int) -> None:
-        self.answer("choice", kind=kind, answer=answer)
+    def _on_choice(self, choice: Choice) -> None:
+        self.answer("choice", **choice._asdict())
 
     def _on_end(self, how: Result | BaseException) -> None:
         if not self._begun or isinstance(how, OSError):
@@ -338,6 +347,32 @@ def parse_line(path: Path, number: int, line: str) -> dict[str, Any]:
     if not isinstance(found, dict) or not isinstance(found.get("event"), str):
         raise TraceError(f"{path}: line {number} is not a line of a trace")
     return found
+
+
+def recorded_choices(path: Path) -> Iterator[Choice]:
+    """Give the choices of a trace one after the other, reading no further than it has to; raises TraceError."""
+    reader = TraceReader(path)
+    try:
+        while (line := reader.peek()) is not None and not is_end(line):
+            if line.startswith('{"event":"choice"'):
+                yield _choice_of(path, reader.line, parse_line(path, reader.line, line))
+            reader.take()
+    finally:
+        reader.close()
+
+
+def _choice_of(path: Path, line: int, found: dict[str, Any]) -> Choice:
+    number, kind, candidates, answer = (found.get(name) for name in Choice._fields)
+    if (
+        type(number) is int
+        and type(kind) is str
+        and type(candidates) is list
+        and all(type(candidate) is int for candidate in candidates)
+        and type(answer) is int
+        and 0 < answer < len(candidates)
+    ):
+        return Choice(number, kind, tuple(candidates), answer)
+    raise TraceError(f"{path}: line {line} is no choice")
 
 
 _USHRT_MAX: Final = 0xFFFF

@@ -62,10 +62,12 @@ _MOST_MESSAGES: Final = 20_000  # that printk_log keeps, however much a guest wr
 class SchedState:
     """kernel/sched*.py."""
 
-    __slots__ = ("runqueues", "avenrun", "calc_load_update_ns")  # derived
+    __slots__ = ("runqueues", "sysctl_sched_child_runs_first", "next_cpu", "avenrun", "calc_load_update_ns")  # derived
 
     def __init__(self) -> None:
         self.runqueues: list[Rq] = []  # by CPU
+        self.sysctl_sched_child_runs_first: int = 0  # not 0: who is forked goes ahead of who forks
+        self.next_cpu: int = -1  # chosen to go on when the executing CPU's turn ends, -1 if none is
         self.avenrun: list[int] = [0, 0, 0]  # as of the last fold: read it with sched_load.get_avenrun
         self.calc_load_update_ns: int = 0  # when the next fold is due
 
