@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Final
 
 from procession.fs import exec_args, exec_cred, exec_mm, file, file_table, namei
+from procession.hw.costs import EXEC_NS
 from procession.include.linux.binfmts import BINPRM_BUF_SIZE, LinuxBinfmt, LinuxBinprm
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import AT_FDCWD, O_LARGEFILE
@@ -85,6 +86,7 @@ async def do_execve(current: Task, filename: str, argv: UserPtr, envp: UserPtr) 
     if current.flags & PF_NPROC_EXCEEDED and cred.user.processes > current.signal.rlim[RLIMIT_NPROC][0]:
         raise LinuxError(Errno.EAGAIN, "RLIMIT_NPROC was exceeded by a change of user")
     current.flags &= ~PF_NPROC_EXCEEDED
+    sched.account_system_time(current, EXEC_NS)
 
     with Undo() as undo:
         displaced = file.unshare_files(current)

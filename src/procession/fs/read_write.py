@@ -106,13 +106,13 @@ class IovBuffer:
     def load(self, offset: int, size: int) -> bytes:
         """Gather size bytes; raises EFAULT."""
         current = self.current
-        return b"".join([uaccess.copy_from_user(current, base, part) for base, part in self._pieces(offset, size)])
+        return b"".join([uaccess.load(current, base, part) for base, part in self._pieces(offset, size)])
 
     def store(self, offset: int, data: bytes) -> None:
         """Scatter data; raises EFAULT."""
         done = 0
         for base, part in self._pieces(offset, len(data)):
-            uaccess.copy_to_user(self.current, base, data[done : done + part])
+            uaccess.store(self.current, base, data[done : done + part])
             done += part
 
 

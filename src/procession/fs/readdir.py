@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
+from procession.hw.costs import DIRENT_NS
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import Dirents
 from procession.include.linux.fs import DT_DIR, S_IFDIR, S_IFMT
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, UInt, UserPtr
+from procession.kernel import sched
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ def _getdents(current: Task, fd: int, dirent: UserPtr, count: int, *, is64: bool
             break
         out += record
         pos += 1
+    sched.account_system_time(current, (pos - file.f_pos) * DIRENT_NS)
     if out:
         uaccess.copy_to_user(current, dirent, bytes(out))
     file.f_pos = pos
