@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from typing import Final
 
-CODE_BYTES_PER_NS: Final = 4  # user code: bytes of machine code executed, a present-day CPU's 1.3 instructions
+# User code.
+CODE_BYTES_PER_NS: Final = 4  # bytes of machine code executed in a nanosecond: about 1.3 instructions
 
 # In and out of the kernel.
 TRAP_NS: Final = 1000  # a system call, or an exception other than a page fault
@@ -38,7 +39,7 @@ TABLE_FREE_NS: Final = 100  # and freed
 AREA_NS: Final = 250  # an area is made: by mmap, by splitting one, by fork for the child
 AREA_FREE_NS: Final = 100  # and taken away
 COPY_KIB_NS: Final = 35  # 1,024 bytes between kernel and user memory; less than COPY_FREE bytes are free
-COPY_FREE: Final = 256
+COPY_FREE: Final = 256  # bytes
 
 # Processes.
 OBJECT_NS: Final = 100  # an object from a slab cache, made and freed
