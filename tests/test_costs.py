@@ -1,4 +1,4 @@
-"""What a program sees of the kernel's work by the clock inside: bench/costs.c measures itself, and so do Python programs.
+"""What a program sees of the kernel's work by the clock inside: bench/costs.c measures itself, Python programs do too.
 
 What a host takes for the same is another question, which `python -m bench.costs` answers.
 """
