@@ -86,7 +86,6 @@ async def do_execve(current: Task, filename: str, argv: UserPtr, envp: UserPtr) 
     if current.flags & PF_NPROC_EXCEEDED and cred.user.processes > current.signal.rlim[RLIMIT_NPROC][0]:
         raise LinuxError(Errno.EAGAIN, "RLIMIT_NPROC was exceeded by a change of user")
     current.flags &= ~PF_NPROC_EXCEEDED
-    sched.account_system_time(current, EXEC_NS)
 
     with Undo() as undo:
         displaced = file.unshare_files(current)
@@ -239,6 +238,7 @@ async def flush_old_exec(current: Task, bprm: LinuxBinprm) -> None:
 
     Raises EAGAIN while the process is already being killed, EINTR if the old memory is being dumped, ENOMEM.
     """
+    sched.account_system_time(current, EXEC_NS)
     await exec_mm.de_thread(current)
     assert bprm.mm is not None
     exec_mm.set_mm_exe_file(bprm.mm, bprm.file)

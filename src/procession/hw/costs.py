@@ -45,9 +45,9 @@ COPY_FREE: Final = 256  # bytes
 OBJECT_NS: Final = 100  # an object from a slab cache, made and freed
 TASK_NS: Final = 3000  # a task is copied: its struct, its kernel stack, its place in all lists
 MM_NS: Final = 6000  # an address space is made, whatever will be in it
-MM_EXIT_NS: Final = 9000  # and taken down, whatever is in it
-EXIT_NS: Final = 3000  # a task ends, is reaped and freed
-EXEC_NS: Final = 48000  # a program takes another's place: credentials, headers, what the old one had set up
+MM_EXIT_NS: Final = 15000  # and taken down, whatever is in it
+EXIT_NS: Final = 5000  # a task ends, is reaped and freed
+EXEC_NS: Final = 44000  # a program takes another's place: credentials, headers, what the old one had set up
 BITMAP_WORD_NS: Final = 1  # 64 numbers of the pid bitmap are looked at for a free one
 
 # One of many.
