@@ -40,6 +40,7 @@ static int by_size(const void *a, const void *b) {
 // Each measurement gives the time of n times the same thing.
 static double median(double (*measure)(long), long n) {
     static double all[MOST];
+    usleep(50000); // what the kernel has put off is done now
     for (int i = 0; i < rounds; i++)
         all[i] = measure(n);
     qsort(all, rounds, sizeof *all, by_size);

@@ -2,8 +2,8 @@
 
 One program (costs.c) measures itself on the host, pinned to one CPU, and inside; a figure is the median of many. What
 src/procession/hw/costs.py says should be within a factor of three of a machine of today, and what one thing costs
-against another within one and a half. A bare trap costs more inside than anywhere else, on purpose, so both sides'
-own bare traps are taken off what is made of them. The second table says why: what a second by the clock inside takes
+against another within one and a half. A bare trap costs more inside than anywhere else, on purpose, so the
+host's figures are taken with traps as dear as ours. The last table says why: what a second by the clock inside takes
 of the host's CPU.
 
 Exits with 1 if anything is outside these limits.
@@ -140,7 +140,8 @@ def costs_table(here: Figures, there: Figures) -> tuple[Table, int]:
     outside = 0
     for name, (what, traps) in ENTRIES.items():
         ours, theirs = here[name], there[name]
-        ratio = (ours - traps * here["trap"]) / max(theirs - traps * there["trap"], 1.0)
+        theirs += traps * (here["trap"] - there["trap"])
+        ratio = ours / theirs
         if name == "trap":
             mark = "on purpose"
         elif 1 / LIMIT <= ratio <= LIMIT:
@@ -149,9 +150,8 @@ def costs_table(here: Figures, there: Figures) -> tuple[Table, int]:
             mark = "OUTSIDE"
             outside += 1
         if traps:
-            what += f", less {traps} traps"
-        shown = [f"{max(value, 0.0):,.0f}" for value in (theirs - traps * there["trap"], ours - traps * here["trap"])]
-        table.add_row(what, *shown, f"{ratio:.2f}", mark)
+            what += f" (with {traps} traps of ours)"
+        table.add_row(what, f"{theirs:,.0f}", f"{ours:,.0f}", f"{ratio:.2f}", mark)
     return table, outside
 
 

@@ -41,6 +41,11 @@ AREA_FREE_NS: Final = 100  # and taken away
 COPY_KIB_NS: Final = 35  # 1,024 bytes between kernel and user memory; less than COPY_FREE bytes are free
 COPY_FREE: Final = 256  # bytes
 
+# Files.
+FILE_NS: Final = 300  # a file is opened and closed: struct file, name and inode found or made
+SKB_NS: Final = 300  # a message in a socket's queue
+PROC_SHOW_NS: Final = 1000  # the text of a file in /proc is made
+
 # Processes.
 OBJECT_NS: Final = 100  # an object from a slab cache, made and freed
 TASK_NS: Final = 3000  # a task is copied: its struct, its kernel stack, its place in all lists

@@ -243,7 +243,10 @@ def _check_itimers(p: Task, it: dict[int, tuple[int, int]], utime: int, stime: i
         if not expires_ns or now_ns < expires_ns:
             continue
         if interval_ns:
-            expires_ns += ((now_ns - expires_ns) // interval_ns + 1) * interval_ns
+            # One signal a tick at most, as in 3.2: else those of a short interval of ITIMER_PROF, whose own delivery
+            # takes time, would leave none for the program.
+            step_ns = max(interval_ns, TICK_NSEC)
+            expires_ns += ((now_ns - expires_ns) // step_ns + 1) * step_ns
         else:
             expires_ns = 0
         it[which] = (expires_ns, interval_ns)

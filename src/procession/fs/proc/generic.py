@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from procession.hw.costs import PROC_SHOW_NS
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import S_IFREG, File
 from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.proc_fs import ProcInode
+from procession.kernel import sched
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ class ProcFile(File):
         """Copy a part of the text out; raises what the function that makes it does."""
         at = self.f_pos if pos is None else pos
         if not at or self.text is None:
+            sched.account_system_time(current, PROC_SHOW_NS)
             self.text = self.show(current)
         chunk = self.text[at : at + count]
         if chunk:
