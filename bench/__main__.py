@@ -149,6 +149,7 @@ def main() -> None:
     console = Console(width=150)
     console.print(sides)
     console.print(report.table)
+    console.print("What the kernel's work costs by the clock inside, beside the host's: python -m bench.costs")
 
 
 def compute(report: Report, program: str) -> None:

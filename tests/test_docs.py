@@ -106,7 +106,19 @@ def notes():
     return "".join(rows)
 
 
+def costs():
+    """What the kernel's work costs, in the order and words of hw/costs.py."""
+    rows = []
+    for line in (SOURCE / "hw" / "costs.py").read_text(encoding="utf-8").splitlines():
+        if line.startswith("# "):
+            rows.append(f"\n| {line[2:].rstrip('.')} | | |\n|---|---:|---|\n")
+        elif match := re.fullmatch(r"([A-Z_]+): Final = (\d+)(?:  # (.+))?", line):
+            rows.append(f"| `{match[1]}` | {int(match[2]):,} | {match[3]} |\n")
+    return "".join(rows).lstrip("\n")
+
+
 MADE = [
+    ("time.md", "costs", costs),
     ("python.md", "methods", table_of_methods),
     ("differences.md", "missing", missing_calls),
     ("differences.md", "refused", refused_parts),

@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from procession import Machine
+from procession.hw.costs import SPIN_NS, SWITCH_NS
 from procession.include.linux.sched import (
     SCHED_BATCH,
     SCHED_FIFO,
@@ -341,8 +342,8 @@ def test_time_is_charged_to_user_and_system(k):
 
     p = k.start(worker)
     assert p.utime == 3000
-    assert p.stime == 2000 + 1000       # and the switch to it
-    assert sched.task_sched_runtime(p) == 6000
+    assert p.stime == 2000 + SWITCH_NS  # and the switch to it
+    assert sched.task_sched_runtime(p) == 5000 + SWITCH_NS
 
 
 def test_load_average_rises_towards_the_number_of_runnable_tasks(k):
@@ -471,6 +472,7 @@ def test_a_lock_released_in_anothers_future_is_waited_for(smp):
     with lock:
         smp.clock.advance(5000)
     smp.clock.now_ns -= 4000
-    before = smp.clock.now_ns
+    before, stime = smp.clock.now_ns, smp.current.stime
     with lock:
-        assert smp.clock.now_ns == before + 4000
+        assert smp.clock.now_ns == before + 4000 + SPIN_NS
+        assert smp.current.stime == stime + 4000 + SPIN_NS

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from procession.fs import exec_args, exec_cred, exec_mm, file, file_table, namei
 from procession.fs import open as fs_open
+from procession.hw.costs import EXEC_NS
 from procession.include.linux.binfmts import BINPRM_BUF_SIZE, LinuxBinfmt, LinuxBinprm
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_LARGEFILE
@@ -242,6 +243,7 @@ async def flush_old_exec(current: Task, bprm: LinuxBinprm) -> None:
 
     Raises EAGAIN while the process is already being killed, EINTR if the old memory is being dumped, ENOMEM.
     """
+    sched.account_system_time(current, EXEC_NS)
     await exec_mm.de_thread(current)
     assert bprm.mm is not None
     exec_mm.set_mm_exe_file(bprm.mm, bprm.file)

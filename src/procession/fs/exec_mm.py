@@ -212,6 +212,7 @@ def exec_mmap(current: Task, mm: MmStruct) -> None:
     with current.alloc_lock:
         active = current.active_mm
         current.mm = current.active_mm = mm
+    current.kernel.sched.runqueues[current.cpu].active_mm = mm
     mm.owner = current
     if old is not None:
         bug_on(active is not old, "a user task runs on a borrowed mm", current)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from procession.fs import inode as fs_inode
 from procession.fs import locks
+from procession.hw.costs import FILE_NS
 from procession.include.linux.bug import bug
 from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
@@ -25,7 +26,7 @@ __all__ = ("alloc_file", "files_init", "fput", "get_empty_filp", "get_file")
 
 def files_init(k: Kernel) -> None:
     """Size the file table by the memory: a tenth of it, at 1 KiB a file, at least 8192."""
-    slab.kmem_cache_create(k, "filp", 192)
+    slab.kmem_cache_create(k, "filp", 192, FILE_NS)
     k.vfs.max_files = max(8192, k.mm.total_pages * 4 // 10)
 
 

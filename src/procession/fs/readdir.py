@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
+from procession.hw.costs import DIRENT_NS
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import Dirents
 from procession.include.linux.fs import DT_DIR, S_IFDIR, S_IFMT
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, UInt, UserPtr
+from procession.kernel import sched
 from procession.lib import string
 from procession.mm import uaccess
 
@@ -76,6 +78,7 @@ def _getdents(current: Task, fd: int, dirent: UserPtr, count: int, *, is64: bool
             break
         done += reclen
         pos += 1
+    sched.account_system_time(current, (pos - file.f_pos) * DIRENT_NS)
     file.f_pos = pos
     return done
 

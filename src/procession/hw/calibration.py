@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from unicorn import unicorn_const, x86_const
 
-from procession.hw.clock import CODE_BYTES_PER_NS
+from procession.hw.costs import CODE_BYTES_PER_NS
 from procession.hw.cpu import CpuError
 
 if TYPE_CHECKING:

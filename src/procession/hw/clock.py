@@ -1,4 +1,4 @@
-"""Virtual time: nanoseconds since boot, moved by fixed costs only.
+"""Virtual time: nanoseconds since boot, moved by fixed costs only (hw/costs.py).
 
 Hot paths write `clock.now_ns += cost` themselves; advance() is for all others.
 """
@@ -8,22 +8,7 @@ from __future__ import annotations
 import time
 from typing import Final, Protocol
 
-__all__ = (
-    "CODE_BYTES_PER_NS",
-    "FAULT_NS",
-    "NEVER",
-    "REALTIME_TICK_NS",
-    "SWITCH_NS",
-    "TRAP_NS",
-    "Clock",
-    "HostTime",
-    "MonotonicTime",
-)
-
-TRAP_NS: Final = 100  # a system call or exception
-FAULT_NS: Final = 500  # a page fault, on top of nothing else
-SWITCH_NS: Final = 1000  # another task gets the CPU
-CODE_BYTES_PER_NS: Final = 4  # user code: bytes of machine code executed, a present-day CPU's 1.3 instructions
+__all__ = ("NEVER", "REALTIME_TICK_NS", "Clock", "HostTime", "MonotonicTime")
 
 AHEAD_NS: Final = 1_000_000  # what a real-time clock may be ahead of the host's
 REALTIME_TICK_NS: Final = 10_000_000  # how often it looks while a program computes

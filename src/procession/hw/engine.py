@@ -20,7 +20,7 @@ from typing import Any, Final
 from unicorn import x86_const
 from unicorn.unicorn_py3.unicorn import uclib
 
-from procession.hw.clock import CODE_BYTES_PER_NS
+from procession.hw.costs import CODE_BYTES_PER_NS
 
 __all__ = ("INSTRUCTION", "INTERRUPT", "INVALID", "PORT_IN", "PORT_OUT", "Engine", "addresses", "library")
 

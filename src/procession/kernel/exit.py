@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from procession.drivers.tty import tty_io, tty_jobctrl
 from procession.fs import coredump, file, fs_struct
+from procession.hw.costs import EXIT_NS
 from procession.include.linux.bug import InitKilled, bug, bug_on
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_PID, PIDTYPE_SID
@@ -347,6 +348,7 @@ async def do_exit(current: Task, code: int) -> NoReturn:
         # A bug on the way out: leave the task as it is rather than make it worse.
         current.flags |= PF_EXITPIDONE
         panic.oops(current, "fixing recursive fault")
+    sched.account_system_time(current, EXIT_NS)
     signal.exit_signals(current)  # from here on no group signal picks us
 
     sig = current.signal

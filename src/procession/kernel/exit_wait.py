@@ -9,6 +9,7 @@ from functools import partial
 import struct
 from typing import TYPE_CHECKING, Final
 
+from procession.hw.costs import WAIT_CHILD_NS
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.pid import PIDTYPE_MAX, PIDTYPE_PGID, PIDTYPE_PID
 from procession.include.linux.resource import RUSAGE_BOTH, Rusage, RusageOut
@@ -227,12 +228,15 @@ def wait_consider_task(current: Task, wo: WaitOpts, p: Task) -> int:
 def do_wait_thread(current: Task, wo: WaitOpts, tsk: Task) -> int:
     """Look at the children of one thread of the waiting process, up to the first that is found."""
     best = NO_MATCH
+    looked_at = 0
     for p in tsk.children:
+        looked_at += 1
         result = wait_consider_task(current, wo, p)
+        if result != NO_MATCH:
+            best = result
         if result == FOUND:
-            return FOUND
-        if result == UNREADY:
-            best = UNREADY
+            break
+    sched.account_system_time(current, looked_at * WAIT_CHILD_NS)
     return best
 
 

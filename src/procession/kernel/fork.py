@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from procession.drivers.tty import tty_io
 from procession.fs import file, fs_struct
+from procession.hw.costs import AREA_NS, MM_NS, OBJECT_NS, TASK_NS
 from procession.include.linux.bug import bug
 from procession.include.linux.cred import CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN, CAP_SYS_RESOURCE
 from procession.include.linux.errno import Errno, LinuxError
@@ -81,16 +82,16 @@ THREAD_SIZE: Final = 8192
 
 def fork_init(k: Kernel) -> None:
     """Make the caches and size the machine's task limit by its memory (fork_init, proc_caches_init)."""
-    for name, size in (
-        ("task_struct", 1776),
-        ("signal_cache", 896),
-        ("sighand_cache", 2112),
-        ("files_cache", 704),
-        ("fs_cache", 56),
-        ("mm_struct", 880),
-        ("vm_area_struct", 176),
+    for name, size, cost_ns in (
+        ("task_struct", 1776, TASK_NS),
+        ("signal_cache", 896, OBJECT_NS),
+        ("sighand_cache", 2112, OBJECT_NS),
+        ("files_cache", 704, OBJECT_NS),
+        ("fs_cache", 56, OBJECT_NS),
+        ("mm_struct", 880, MM_NS),
+        ("vm_area_struct", 176, AREA_NS),
     ):
-        slab.kmem_cache_create(k, name, size)
+        slab.kmem_cache_create(k, name, size, cost_ns)
     k.tasklist_lock = RwLock(k.lock_class("tasklist_lock"))
     k.max_threads = max(20, k.mm.total_pages // (8 * THREAD_SIZE // PAGE_SIZE))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.fs import file, file_table, fs_struct
+from procession.hw.costs import AREA_NS
 from procession.include.linux.bug import bug
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import (
@@ -115,6 +116,7 @@ def dup_mmap(current: Task, mm: MmStruct, oldmm: MmStruct) -> None:
             k.mm.vm_committed += charged
             cache.nr_active += len(new)
             cache.nr_allocs += len(new)
+            sched.account_system_time(current, len(new) * AREA_NS)
         if with_pages:
             mm.exits.update(oldmm.exits)
             memory.copy_page_range(k, mm, oldmm, with_pages)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from procession.hw.costs import SPIN_NS
 from procession.include.linux.bug import bug
 from procession.include.linux.spinlock import (
     ACQUIRE,
@@ -22,6 +23,7 @@ from procession.include.linux.spinlock import (
     LockClass,
     Lockdep,
 )
+from procession.kernel import sched
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -48,6 +50,7 @@ class LockdepState(Lockdep):
     def __init__(self, k: Kernel, *, enabled: bool = True) -> None:
         self.smp = k.nr_cpus > 1
         self.clock = k.clock
+        self.kernel = k
         self.enabled = enabled
         self.classes: list[LockClass] = []
         # before -> after -> (before was read-locked, after too) -> the sequence in which that was first seen
@@ -76,7 +79,7 @@ class LockdepState(Lockdep):
         """Let the time pass until another CPU, whose clock is ahead, has released the lock."""
         late_ns = released_ns - self.clock.now_ns
         if late_ns > 0:
-            self.clock.advance(late_ns)
+            sched.account_system_time(self.kernel.current, late_ns + SPIN_NS)
 
     def held(self) -> list[LockClass]:
         """Return the classes of the locks held, outermost first."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from procession.hw.costs import BITMAP_WORD_NS
 from procession.include.linux.bug import bug
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.pid import (
@@ -27,7 +28,7 @@ from procession.include.linux.pid import (
 )
 from procession.include.linux.printk import KERN_INFO
 from procession.include.linux.spinlock import SpinLock
-from procession.kernel import rcupdate
+from procession.kernel import rcupdate, sched
 from procession.mm import slab
 
 if TYPE_CHECKING:
@@ -149,17 +150,26 @@ def _scan_page(k: Kernel, pidmap: Pidmap, base: int, offset: int) -> int | None:
     if pidmap.nr_free == 0:
         return None
     limit = min(BITS_PER_PAGE, k.pid_max - base)
+    start = offset
     while offset < limit:
         byte = page[offset >> 3]
         if byte == _FULL:
             offset = (offset | 7) + 1
             continue
         if not byte >> (offset & 7) & 1:
+            _charge_look(k, start, offset)
             page[offset >> 3] = byte | 1 << (offset & 7)
             pidmap.nr_free -= 1
             return base + offset
         offset += 1
+    _charge_look(k, start, offset)
     return None
+
+
+def _charge_look(k: Kernel, start: int, end: int) -> None:
+    words = (end >> 6) - (start >> 6)
+    if words > 0:
+        sched.account_system_time(k.current, words * BITMAP_WORD_NS)
 
 
 def free_pidmap(upid: Upid) -> None:

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Final
 
-from procession.hw.clock import NEVER, SWITCH_NS
+from procession.hw.clock import NEVER
+from procession.hw.costs import SWITCH_MM_NS, SWITCH_NS
 from procession.include.linux.bug import bug, bug_on
 from procession.include.linux.kernel_stat import CpuUsageStat
 from procession.include.linux.sched import (
@@ -36,6 +37,7 @@ from procession.kernel import hrtimer, sched_fair, sched_load, sched_rt
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
+    from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.sched import Task
     from procession.kernel.sched_fair import CfsRq
     from procession.kernel.sched_rt import RtRq
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = (
     "Rq",
     "account_process_times",
+    "account_system_time",
     "activate_task",
     "check_preempt_curr",
     "cond_resched",
@@ -77,6 +80,7 @@ class Rq:
     """One CPU's run queue (struct rq)."""
 
     __slots__ = (
+        "active_mm",
         "cfs",
         "cpu",
         "cpustat",
@@ -100,6 +104,7 @@ class Rq:
         self.cpustat = CpuUsageStat()
         self.curr = idle
         self.idle = idle
+        self.active_mm: MmStruct | None = None  # whose page tables the CPU has; idle and kernel threads leave it so
         self.dead: Task | None = None  # left this CPU for the last time; finish_task_switch puts it
         self.nr_running = 0  # the running task included, idle not
         self.nr_switches = 0
@@ -486,8 +491,12 @@ def context_switch(rq: Rq, prev: Task, next: Task, state: int) -> None:
     if state == TASK_DEAD:
         rq.dead = prev
     clock = k.clock
-    clock.now_ns += SWITCH_NS
-    next.stime += SWITCH_NS
+    cost_ns = SWITCH_NS
+    if next.mm is not None and next.mm is not rq.active_mm:
+        rq.active_mm = next.mm
+        cost_ns += SWITCH_MM_NS
+    clock.now_ns += cost_ns
+    next.stime += cost_ns
     if rq.nr_running > 1 or rq.tick_ns != NEVER or not clock.next_event_ns or next.signal.cputime_expires is not None:
         hrtimer.program_event(k)
 
@@ -550,6 +559,12 @@ def next_tick(rq: Rq) -> int:
 
 
 # Time.
+
+
+def account_system_time(p: Task, ns: int) -> None:
+    """Let the time pass that the kernel needs for p, the current task: so many of what hw/costs.py lists."""
+    p.kernel.clock.now_ns += ns
+    p.stime += ns
 
 
 def task_sched_runtime(p: Task) -> int:

@@ -13,7 +13,7 @@ from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, Final
 
 from procession.hw.chooser import GOES_ON, RUNS_FIRST, RUNS_NEXT, SLICE_ENDS
-from procession.hw.clock import SWITCH_NS
+from procession.hw.costs import SWITCH_NS
 from procession.include.linux.bug import bug_on
 from procession.include.linux.sched import MAX_RT_PRIO, SCHED_BATCH, SCHED_IDLE, SCHED_NORMAL, TIF_NEED_RESCHED
 from procession.include.linux.time import TICK_PERIOD_NS

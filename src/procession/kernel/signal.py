@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.fs import coredump
+from procession.hw.costs import SIGFRAME_NS
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.sched import (
     JOBCTL_PENDING_MASK,
@@ -50,6 +51,7 @@ from procession.include.linux.signal import (
 from procession.kernel import (
     exit,
     exit_pgrp,
+    sched,
     siginfo,
     signal_jobctl,
     signal_notify,
@@ -237,6 +239,7 @@ def handle_signal(current: Task, sig: int, ka: KSigaction, info: Siginfo) -> Non
     blocked = current.blocked
     oldset = current.saved_sigmask if current.ti_flags & TIF_RESTORE_SIGMASK else blocked
     try:
+        sched.account_system_time(current, SIGFRAME_NS)
         thread.setup_rt_frame(current, sig, ka, info, oldset)
     except LinuxError:
         signal_send.force_sigsegv(sig, current)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from procession.hw.chooser import TAKES_SIGNAL
+from procession.hw.costs import SIGNAL_TASK_NS
 from procession.include.linux.bug import bug_on
 from procession.include.linux.cred import CAP_KILL
 from procession.include.linux.errno import Errno, LinuxError
@@ -196,8 +197,10 @@ def complete_signal(sig: int, p: Task, group: bool) -> None:
         signal.flags = SIGNAL_GROUP_EXIT
         signal.group_exit_code = sig
         signal.group_stop_count = 0
-        for thread in threads_from(p):
+        threads = threads_from(p)
+        for thread in threads:
             _kill_thread(thread)
+        sched.account_system_time(p.kernel.current, len(threads) * SIGNAL_TASK_NS)
         return
     signal_queue.signal_wake_up(t, resume=sig == SIGKILL)
 
@@ -211,11 +214,15 @@ def _choose_thread(sig: int, p: Task) -> Task | None:
         ring = [t for t in ring if wants_signal(sig, t)]
         first = p.kernel.chooser.choose(TAKES_SIGNAL, [t.pid for t in ring])
         ring = ring[first:]
+    asked = 0
+    chosen = None
     for t in ring:
+        asked += 1
         if wants_signal(sig, t):
-            signal.curr_target = t
-            return t
-    return None
+            signal.curr_target = chosen = t
+            break
+    sched.account_system_time(p.kernel.current, asked * SIGNAL_TASK_NS)
+    return chosen
 
 
 def _kill_thread(t: Task) -> None:
@@ -234,6 +241,7 @@ def zap_other_threads(p: Task) -> int:
         if not t.exit_state:
             t.pending.signal |= SIGKILL_MASK
             signal_queue.signal_wake_up(t, resume=True)
+    sched.account_system_time(p.kernel.current, len(others) * SIGNAL_TASK_NS)
     return len(others)
 
 
@@ -368,6 +376,8 @@ def _send_to_all(sig: int, info: AnyInfo, targets: Iterable[Task]) -> None:
     """Send to each process, tasklist_lock held; raises the last failure if none succeeded, ESRCH if there was none."""
     failure = LinuxError(Errno.ESRCH, "no such process group")
     success = False
+    asked = 0
+    current = None
     for p in targets:
         p.kernel.tasklist_lock.assert_held()
         try:
@@ -376,6 +386,10 @@ def _send_to_all(sig: int, info: AnyInfo, targets: Iterable[Task]) -> None:
             failure = error
         else:
             success = True
+        asked += 1
+        current = p.kernel.current
+    if current is not None:
+        sched.account_system_time(current, asked * SIGNAL_TASK_NS)
     if not success:
         raise failure
 
@@ -431,7 +445,9 @@ def _kill_everybody(current: Task, sig: int, info: AnyInfo) -> None:
     """Send to all processes but our own and the namespace's init; that most may be forbidden is no error."""
     failure: LinuxError | None = LinuxError(Errno.ESRCH, "nobody else")
     count = 0
-    for p in list(current.kernel.tasks):
+    everybody = list(current.kernel.tasks)
+    sched.account_system_time(current, len(everybody) * SIGNAL_TASK_NS)
+    for p in everybody:
         if pid.task_pid_vnr(current, p) <= 1 or same_thread_group(p, current):
             continue
         if not count:

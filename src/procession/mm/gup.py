@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procession.arch.x86 import pgtable
+from procession.hw.costs import COPY_KIB_NS
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import (
     PAGE_MASK,
@@ -20,7 +21,7 @@ from procession.include.linux.mm_types import (
     VM_SHARED,
     VM_WRITE,
 )
-from procession.kernel import fork_mm
+from procession.kernel import fork_mm, sched
 from procession.mm import memory, mmap, text
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ def access_remote_vm(
                 text.revoke_exec(k, pfn, pgtable.lookup_address(k, mm, address))
             address += part
             done += part
+    sched.account_system_time(k.current, done * COPY_KIB_NS >> 10)
     return done if write else b"".join(pieces)
 
 

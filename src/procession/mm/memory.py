@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.arch.x86 import pgtable
+from procession.hw.costs import PAGE_CLEAR_NS, PAGE_COPY_NS, PTE_COPY_NS, PTE_ZAP_NS, TABLE_FREE_NS
 from procession.hw.memory import PG_FILE
 from procession.include.asm.pgtable import PAGE_PROT as PROT
 from procession.include.asm.pgtable import (
@@ -42,6 +43,7 @@ from procession.include.linux.mm_types import (
     VM_SHARED,
     VM_WRITE,
 )
+from procession.kernel import sched
 from procession.mm import filemap, mmap, page_alloc, text, tlb
 
 if TYPE_CHECKING:
@@ -117,6 +119,7 @@ def do_anonymous_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: 
         pfn = page_alloc.alloc_zeroed_page(k)
     except LinuxError:
         return VM_FAULT_OOM
+    sched.account_system_time(k.current, PAGE_CLEAR_NS)
     vma.anon_vma = True
     with mm.page_table_lock:
         frames.mapcount[pfn] = 1
@@ -172,6 +175,7 @@ def do_linear_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: in
             page_alloc.put_page(k, cached)
         to, frm = pfn << PAGE_SHIFT, cached << PAGE_SHIFT
         frames.phys[to : to + PAGE_SIZE] = frames.phys[frm : frm + PAGE_SIZE]
+        sched.account_system_time(k.current, PAGE_COPY_NS)
         vma.anon_vma = True
         if flags & VM_WRITE:
             entry |= _MKWRITE
@@ -211,6 +215,7 @@ def do_wp_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: int, en
         new = page_alloc.alloc_zeroed_page(k) if zero else page_alloc.alloc_page(k)
     except LinuxError:
         return VM_FAULT_OOM
+    sched.account_system_time(k.current, PAGE_CLEAR_NS if zero else PAGE_COPY_NS)
     fresh = PROT[flags & 7]
     if flags & VM_WRITE:
         fresh |= _MKWRITE
@@ -356,6 +361,7 @@ def copy_page_range(k: Kernel, dst: MmStruct, src: MmStruct, vmas: list[VmArea])
     zero = k.mm.zero_pfn
     src_tables = src.pte_tables
     dst_tables = dst.pte_tables
+    copied = 0
     for vma in vmas:
         cow = vma.vm_flags & _COW_MASK == VM_MAYWRITE
         for region, lo, hi in tables_in(src, vma.vm_start, vma.vm_end):
@@ -366,6 +372,7 @@ def copy_page_range(k: Kernel, dst: MmStruct, src: MmStruct, vmas: list[VmArea])
             if base is None:
                 base = pgtable.pte_alloc(k, dst, region << PMD_SHIFT)
             delta = base - src_tables[region]
+            copied += len(found)
             if len(found) >= _MANY:
                 arrays = frames.arrays_for(len(found) * _WORK)
                 if arrays is not None:
@@ -391,6 +398,7 @@ def copy_page_range(k: Kernel, dst: MmStruct, src: MmStruct, vmas: list[VmArea])
             # Kept in step: the next table may not be had, and then all of this is undone.
             dst.rss_file += nr_file
             dst.rss_anon += nr_anon - nr_file
+    sched.account_system_time(k.current, copied * PTE_COPY_NS)
 
 
 def _copy_many(k: Kernel, arrays: Arrays, dst: MmStruct, lo: int, hi: int, delta: int, cow: bool) -> None:
@@ -426,6 +434,7 @@ def zap_page_range(k: Kernel, mm: MmStruct, start: int, end: int) -> None:
             for i in found:
                 q[i] = 0
             k.x86.tlb_gen += 1
+            sched.account_system_time(k.current, len(found) * PTE_ZAP_NS)
 
 
 def _zap_entries(k: Kernel, mm: MmStruct, found: list[int]) -> None:
@@ -511,15 +520,19 @@ def unmap_all(k: Kernel, mm: MmStruct) -> None:
         return
     rss = mm.rss_anon + mm.rss_file
     mm.hiwater_rss = max(mm.hiwater_rss, rss)
+    zapped = 0
     with mm.page_table_lock:
         for base in mm.pte_tables.values():
             # The table goes as well, so its entries need not be cleared.
             found = present_entries(k, base, base + PTRS_PER_PTE)
             if found:
                 _zap_entries(k, mm, found)
+                zapped += len(found)
     count = k.frames.count
     free = k.mm.free_list
-    for pfn in pgtable.table_pages(k, mm):
+    tables = pgtable.table_pages(k, mm)
+    sched.account_system_time(k.current, zapped * PTE_ZAP_NS + len(tables) * TABLE_FREE_NS)
+    for pfn in tables:
         count[pfn] -= 1
         free.append(pfn)
     mm.pte_tables.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from procession.hw.costs import PTE_CHANGE_NS
 from procession.include.asm.pgtable import PAGE_PROT, PTE_ACCESSED, PTE_DIRTY, PTE_PFN_MASK, PTE_RW
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import (
@@ -28,6 +29,7 @@ from procession.include.linux.prctl import READ_IMPLIES_EXEC
 from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Addr, SizeT
+from procession.kernel import sched
 from procession.mm import memory, mlock, mmap, tlb, util
 
 if TYPE_CHECKING:
@@ -119,12 +121,13 @@ def change_protection(k: Kernel, mm: MmStruct, start: int, end: int, vm_flags: i
     if vm_flags & (VM_SHARED | VM_WRITE) == VM_SHARED | VM_WRITE:
         keep |= PTE_RW
     q = k.frames.q
-    changed = False
+    changed = 0
     with mm.page_table_lock:
         for _, lo, hi in memory.tables_in(mm, start, end):
             found = memory.present_entries(k, lo, hi)
             for i in found:
                 q[i] = q[i] & keep | prot
-            changed |= bool(found)
+            changed += len(found)
     if changed:
+        sched.account_system_time(k.current, changed * PTE_CHANGE_NS)
         tlb.flush_tlb_range(k, mm, start, end)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from procession.hw.costs import OBJECT_NS
 from procession.include.linux.bug import bug_on
 from procession.include.linux.slab import KmemCache
 
@@ -13,13 +14,13 @@ if TYPE_CHECKING:
 __all__ = ("kmem_cache_create", "slab_baseline", "slab_report", "slabinfo")
 
 
-def kmem_cache_create(k: Kernel, name: str, size: int) -> KmemCache:
-    """Make the cache k.caches[name] for objects of size bytes; a name is used once.
+def kmem_cache_create(k: Kernel, name: str, size: int, cost_ns: int = OBJECT_NS) -> KmemCache:
+    """Make the cache k.caches[name] for objects of size bytes that take cost_ns to make; a name is used once.
 
     Its objects take no frames, so that a guest could use up the host: they may come to half of the machine's memory.
     """
     bug_on(name in k.caches, "cache made twice", name)
-    cache = k.caches[name] = KmemCache(k, name, size)
+    cache = k.caches[name] = KmemCache(k, name, size, cost_ns)
     cache.limit = k.mm.total_pages * 2048 // size
     return cache
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from procession.hw.costs import COPY_FREE, COPY_KIB_NS, FAULT_NS
 from procession.include.asm.pgtable import PMD_SHIFT, PTE_INDEX_MASK, PTE_PFN_MASK, PTE_PRESENT, PTE_RW, PTE_USER
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE, TASK_SIZE
+from procession.kernel import sched
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -70,6 +72,7 @@ def _user_frame(current: Task, mm: MmStruct, address: int, want: int) -> int:
         # A write that has to break copy-on-write after reading is done in one fault; a second means a stack page.
         if faults == 2 or not 0 <= address < TASK_SIZE:
             raise LinuxError(Errno.EFAULT, f"bad address {address:#x}")
+        sched.account_system_time(current, FAULT_NS)
         current.kernel.page_fault(current, mm, address, want == _WRITE)
         faults += 1
 
@@ -101,8 +104,12 @@ def copy_from_user_partial(current: Task, ptr: UserPtr, n: int, offset: int = 0)
     if current.kernel.fault_attr is not None:
         should_fail_usercopy(current.kernel, "copy_from_user")
     if isinstance(ptr, int):
-        return _load(current, ptr + offset, n)
-    return ptr.load_partial(offset, n) if isinstance(ptr, IovBuffer) else ptr.load(offset, n)
+        data = _load(current, ptr + offset, n)
+    else:
+        data = ptr.load_partial(offset, n) if isinstance(ptr, IovBuffer) else ptr.load(offset, n)
+    if len(data) >= COPY_FREE:
+        sched.account_system_time(current, len(data) * COPY_KIB_NS >> 10)
+    return data
 
 
 def _load(current: Task, ptr: int, n: int) -> bytes:
@@ -117,6 +124,8 @@ def copy_from_user(current: Task, ptr: UserPtr, n: int, offset: int = 0) -> byte
     k = current.kernel
     if k.fault_attr is not None:
         should_fail_usercopy(k, "copy_from_user")
+    if n >= COPY_FREE:
+        sched.account_system_time(current, n * COPY_KIB_NS >> 10)
     if not isinstance(ptr, int):
         return ptr.load(offset, n)
     ptr += offset
@@ -139,6 +148,8 @@ def copy_to_user_partial(current: Task, ptr: UserPtr, data: bytes, offset: int =
     """Store data at ptr + offset up to the first bad page; returns bytes stored; raises EFAULT if none of some are."""
     if current.kernel.fault_attr is not None:
         should_fail_usercopy(current.kernel, "copy_to_user")
+    if len(data) >= COPY_FREE:
+        sched.account_system_time(current, len(data) * COPY_KIB_NS >> 10)
     if isinstance(ptr, int):
         return _store(current, ptr + offset, data)
     if isinstance(ptr, IovBuffer):
@@ -164,11 +175,13 @@ def copy_to_user(current: Task, ptr: UserPtr, data: bytes, offset: int = 0) -> N
     k = current.kernel
     if k.fault_attr is not None:
         should_fail_usercopy(k, "copy_to_user")
+    n = len(data)
+    if n >= COPY_FREE:
+        sched.account_system_time(current, n * COPY_KIB_NS >> 10)
     if not isinstance(ptr, int):
         ptr.store(offset, data)
         return
     ptr += offset
-    n = len(data)
     mm = current.mm
     if mm is not None and 0 < n <= PAGE_SIZE - (ptr & _OFFSET):
         at = _user_frame(current, mm, ptr, _WRITE)
@@ -212,6 +225,8 @@ def clear_user(current: Task, ptr: UserPtr, n: int) -> None:
     """Store n zero bytes; raises EFAULT."""
     if current.kernel.fault_attr is not None:
         should_fail_usercopy(current.kernel, "clear_user")
+    if n >= COPY_FREE:
+        sched.account_system_time(current, n * COPY_KIB_NS >> 10)
     if not isinstance(ptr, int):
         ptr.store(0, bytes(n))
         return

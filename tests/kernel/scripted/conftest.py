@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from procession.hw.clock import TRAP_NS
+from procession.hw.costs import TRAP_NS
 from procession.include.asm.processor import KernelStack
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.kernel import Kernel

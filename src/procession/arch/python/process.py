@@ -16,14 +16,14 @@ from procession.arch.python import crash, reenact, structs
 from procession.arch.python.buffer import Stack
 from procession.arch.python.log import STARTED, Log
 from procession.arch.x86.syscall_table import NI_SYSCALLS, NR
-from procession.hw.clock import TRAP_NS
+from procession.hw.costs import SIGRETURN_NS, TRAP_NS
 from procession.include.asm.processor import SyscallStack
 from procession.include.linux.errno import MAX_ERRNO, Errno, LinuxError
 from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.sched import CLONE_SIGHAND, CLONE_VM, TIF_FORK, TIF_NEED_RESCHED, TIF_SIGPENDING
 from procession.include.linux.signal import SA_SIGINFO, SEGV_MAPERR, SIG_KERNEL_ONLY_MASK, SIGSEGV, Siginfo
 from procession.include.linux.syscalls import SYSCALLS
-from procession.kernel import hrtimer, signal_queue, signal_send
+from procession.kernel import hrtimer, sched, signal_queue, signal_send
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -279,8 +279,7 @@ class PythonThread:
         assert self.frames
         self.coro, self.request, self.result, self.todo, oldset = self.frames.pop()
         k = current.kernel
-        k.clock.advance(TRAP_NS)
-        current.stime += TRAP_NS
+        sched.account_system_time(current, TRAP_NS + SIGRETURN_NS)
         trace = k.trace
         if trace.sys_enter:
             trace.sys_enter(NR["rt_sigreturn"], "rt_sigreturn", ())

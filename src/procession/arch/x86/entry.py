@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from procession.arch.x86 import arguments, fault, step, syscall_table, traps
 from procession.arch.x86.syscall_table import NI_SYSCALLS, NR, NR_SYSCALLS
 from procession.hw import untranslatable
-from procession.hw.clock import FAULT_NS, NEVER, TRAP_NS
+from procession.hw.clock import NEVER
+from procession.hw.costs import FAULT_NS, TRAP_NS
 from procession.hw.cpu import X86_TRAP_BP, X86_TRAP_DB, X86_TRAP_GP, X86_TRAP_OF, X86_TRAP_PF, X86_TRAP_UD
 from procession.hw.unicorn_cpu import NO_EXCEPTION, UnicornCpu
 from procession.include.asm.processor import KernelStack, SyscallStack

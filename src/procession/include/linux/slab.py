@@ -19,12 +19,13 @@ KMALLOC_MAX_SIZE: Final = 1 << 22  # bytes, what the page allocator gives in one
 class KmemCache:
     """A named cache: alloc() before an object is made, free() when it is given up."""
 
-    __slots__ = ("kernel", "limit", "name", "nr_active", "nr_allocs", "size")
+    __slots__ = ("cost_ns", "kernel", "limit", "name", "nr_active", "nr_allocs", "size")
 
-    def __init__(self, k: Kernel, name: str, size: int) -> None:
+    def __init__(self, k: Kernel, name: str, size: int, cost_ns: int) -> None:
         self.kernel = k
         self.name = name
         self.size = size  # of the C object, bytes, for /proc/slabinfo
+        self.cost_ns = cost_ns  # of one object, see hw/costs.py
         self.nr_active = 0
         self.nr_allocs = 0
         self.limit = 1 << 62  # how many there is memory for
@@ -33,9 +34,12 @@ class KmemCache:
         """Count one more object; raises ENOMEM beyond the limit, or when told to fail."""
         if self.nr_active >= self.limit:
             raise LinuxError(Errno.ENOMEM, f"no memory for {self.name}")
-        fault_attr = self.kernel.fault_attr
-        if fault_attr is not None:
-            fault_attr.ask(self.kernel, "slab", self.name, Errno.ENOMEM)
+        k = self.kernel
+        if k.fault_attr is not None:
+            k.fault_attr.ask(k, "slab", self.name, Errno.ENOMEM)
+        if k.sched.runqueues:  # as soon as somebody is current
+            k.clock.now_ns += self.cost_ns
+            k.current.stime += self.cost_ns
         self.nr_active += 1
         self.nr_allocs += 1
 
