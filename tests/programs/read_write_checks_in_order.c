@@ -10,6 +10,7 @@
 static char *const kernel = (char *)0xffff800000000000;  /* nobody's memory */
 static char *const top = (char *)0x7ffffffff000;         /* where the user's half ends */
 static char good[4096];
+static volatile size_t minus_one = (size_t)-1; /* what the compiler does not know it cannot warn of */
 
 static char line[900];
 static void note(long result) {
@@ -25,13 +26,13 @@ static void try_(const char *name, int fd) {
   note(read(fd, kernel, 0));
   note(read(fd, top, 0));
   note(read(fd, top + 1, 0));
-  note(read(fd, good, (size_t)-1));
+  note(read(fd, good, minus_one));
   note(read(fd, kernel, LONG_MAX));
   say("%s", line);
   snprintf(line, sizeof line, "  write:");
   note(write(fd, kernel, 1));
   note(write(fd, kernel, 0));
-  note(write(fd, good, (size_t)-1));
+  note(write(fd, good, minus_one));
   say("%s", line);
 
   struct iovec v[2] = { { good, 0 }, { kernel, 1 } };
@@ -55,7 +56,7 @@ static void try_(const char *name, int fd) {
   note(pread(fd, good, 10, LONG_MAX - 9));
   note(pread(fd, kernel, 10, LONG_MAX - 9));
   note(pread(fd, good, 10, -1));
-  note(pread(fd, good, (size_t)-1, 0));
+  note(pread(fd, good, minus_one, 0));
   note(pwrite(fd, kernel, 1, 0));
   note(pwrite(fd, good, 10, LONG_MAX - 9));
   note(pwrite(fd, good, 10, -1));
