@@ -67,8 +67,8 @@ int main(void) {
   say("children of less than a jiffy add nothing: %d", !memcmp(&before.ru_utime, &r.ru_utime, 32));
   struct timespec slice;
   struct sched_param p = { .sched_priority = 5 };
-  must(sched_setscheduler(0, SCHED_RR, &p));
-  must(sched_rr_get_interval(0, &slice));
+  must(syscall(SYS_sched_setscheduler, 0, SCHED_RR, &p));
+  must(syscall(SYS_sched_rr_get_interval, 0, &slice));
   say("a round-robin slice: %ld", (long)slice.tv_nsec);
   return 0;
 }
