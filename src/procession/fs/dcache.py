@@ -46,7 +46,7 @@ def d_add(parent: Dentry, name: str, inode: Inode) -> Dentry:
 
 
 def d_pin(dentry: Dentry) -> None:
-    """Something is mounted on dentry: remember its name and those above it, so that path walks meet this very dentry."""
+    """Something is mounted on dentry: remember its name, and those above it, so that path walks meet this dentry."""
     parent = dentry.d_parent
     while parent is not dentry:
         dentry.d_pinned += 1
@@ -63,9 +63,9 @@ def d_unpin(dentry: Dentry) -> None:
     while parent is not dentry:
         dentry.d_pinned -= 1
         subdirs = parent.d_subdirs
-        if not dentry.d_pinned and not parent.d_inode.d_cache and subdirs is not None:
-            if subdirs.get(dentry.d_name) is dentry:
-                del subdirs[dentry.d_name]
+        forgotten = not dentry.d_pinned and not parent.d_inode.d_cache
+        if forgotten and subdirs is not None and subdirs.get(dentry.d_name) is dentry:
+            del subdirs[dentry.d_name]
         dentry, parent = parent, parent.d_parent
 
 

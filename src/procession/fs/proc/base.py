@@ -234,7 +234,6 @@ class _OomScoreAdjFile(generic.BufferFile):
     maxbytes = MAX_LFS_FILESIZE
 
 
-
 def _link(get: links.GetLink) -> Entry:
     return Entry(S_IFLNK | 0o777, make=lambda sb, p: links.PidLink(sb, p, get))
 

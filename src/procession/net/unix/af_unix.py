@@ -30,8 +30,6 @@ from procession.include.linux.socket import (
     MSG_DONTWAIT,
     MSG_NOSIGNAL,
     MSG_OOB,
-    MSG_PEEK,
-    MSG_WAITALL,
     SOCK_DGRAM,
     SOCK_RAW,
     SOCK_SEQPACKET,
