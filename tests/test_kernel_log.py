@@ -91,7 +91,8 @@ def test_tunables(name, value, panic, line):
         with pytest.raises(KernelPanic, match=panic):
             machine.run(main)
     lines = messages(machine)
-    assert ("[ pid ]   uid  tgid total_vm      rss cpu oom_adj oom_score_adj name" in lines) == (name != "oom_dump_tasks")
+    table = "[ pid ]   uid  tgid total_vm      rss cpu oom_adj oom_score_adj name"
+    assert (table in lines) == (name != "oom_dump_tasks")
     if line:
         assert any(text.startswith(line) for text in lines)
     else:

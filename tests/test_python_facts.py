@@ -1548,7 +1548,6 @@ REFUSED = {
     ("swapoff", "/swap"): "ENOSYS",
     ("pivot_root", "/", "/"): "EINVAL",
     ("prctl", 26, 2): "EINVAL",
-    ("syslog", 2, None, 0): "EINVAL",
     ("fcntl", 0, 1024, 1): "EINVAL",
     ("fcntl", 0, 1026, 1): "EINVAL",
     ("umount2", "/proc", 4): "EAGAIN",

@@ -349,7 +349,7 @@ def test_a_description_that_makes_no_sense(recorded, tmp_path, change):
         Replay(edited(path, tmp_path, edit))
 
 
-@pytest.mark.parametrize("name", ["argv", "closed", "tty", "winsize", "fail"])
+@pytest.mark.parametrize("name", ["argv", "tty", "winsize", "fail"])
 def test_a_description_that_lacks_something(recorded, tmp_path, name):
     path, _ = recorded
 

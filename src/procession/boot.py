@@ -33,6 +33,7 @@ from procession.include.trace.tracepoints import Trace
 from procession.init import main as init_main
 from procession.init import vmlinux  # noqa: F401 -- links everything in
 from procession.kernel import entry, lockdep, rcupdate
+from procession.lib import string
 from procession.mm import page_alloc, slab
 
 if TYPE_CHECKING:
@@ -440,7 +441,7 @@ def _check_text(name: str, value: object) -> None:
 def _check_encodes(name: str, text: str) -> None:
     """Raise ValueError unless text is UTF-8, or bytes as os.fsdecode() reads them."""
     try:
-        text.encode("utf-8", "surrogateescape")
+        string.to_bytes(text)
     except UnicodeEncodeError:
         raise ValueError(f"{name}: {text!r} stands for no bytes") from None
 

@@ -158,7 +158,7 @@ def test_out_of_memory_in_a_fault(k, p):
     p.flags = 4     # dying: nobody is killed for it
     vma = mmap.find_vma(p.mm, a)
     with pytest.MonkeyPatch.context() as m:
-        m.setattr("procession.mm.oom_kill.out_of_memory", lambda _k: None)
+        m.setattr("procession.mm.oom_kill.out_of_memory", lambda _k, _gfp_mask: None)
         assert fault(p, vma, a, True) == memory.VM_FAULT_OOM
         with pytest.raises(LinuxError) as e:
             uaccess.put_user(p, a, 1, 4)

@@ -44,6 +44,7 @@ from procession.include.linux.prctl import MMAP_PAGE_ZERO, READ_IMPLIES_EXEC
 from procession.include.linux.sched import PF_FORKNOEXEC
 from procession.include.linux.signal import SIGKILL, SIGSEGV
 from procession.kernel import signal_send
+from procession.lib import string
 from procession.mm import mmap, uaccess
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ async def _open_interpreter(current: Task, bprm: LinuxBinprm, phdrs: list[Phdr])
             raise LinuxError(Errno.EIO, "the interpreter's name ends early")
         if name[-1]:
             raise LinuxError(Errno.ENOEXEC, "the interpreter's name is not terminated")
-        path = name.split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
+        path = string.to_text(name.split(b"\0", 1)[0])
         interpreter = bprm.interpreter = fs_exec.open_exec(current, path)
         try:
             fs_exec.would_dump(current, bprm, interpreter)

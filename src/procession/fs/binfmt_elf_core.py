@@ -27,6 +27,7 @@ from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE, VM_EXEC, VM
 from procession.include.linux.sched import thread_group_leader
 from procession.include.linux.time import NSEC_PER_USEC, USEC_PER_SEC
 from procession.kernel import pid, posix_cpu_timers, sched
+from procession.lib import string
 from procession.mm import gup, memory, uaccess
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ def fill_psinfo(current: Task, mm: MmStruct) -> bytes:
         pid.task_pid_vnr(current, current.real_parent),
         pid.task_pgrp_vnr(current, current),
         pid.task_session_vnr(current, current),
-        current.comm.encode("utf-8", "surrogateescape"),
+        string.to_bytes(current.comm),
         args.replace(b"\0", b" "),
     )
 

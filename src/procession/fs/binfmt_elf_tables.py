@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from procession.fs import exec_mm
 from procession.include.linux.bug import bug_on
 from procession.include.linux.mm_types import PAGE_SIZE
+from procession.lib import string
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def create_elf_tables(
     words.extend(_addresses(mm.env_start, bprm.envp))
     mm.env_end = mm.env_start + sum(map(len, bprm.envp)) + bprm.envc
     words.append(0)
-    end = mm.env_end + len(bprm.filename.encode("utf-8", "surrogateescape")) + 9
+    end = mm.env_end + len(string.to_bytes(bprm.filename)) + 9
     bug_on(end != exec_mm.STACK_TOP_MAX, "argument strings and their addresses disagree", bprm.filename)
 
     sp = random - len(auxv) * 8 - len(words) * 8 & ~15

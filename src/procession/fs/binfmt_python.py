@@ -15,6 +15,7 @@ from procession.fs import exec_cred, exec_mm
 from procession.include.linux.binfmts import PYTHON_MAGIC, LinuxBinfmt
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.sched import PF_FORKNOEXEC
+from procession.lib import string
 
 if TYPE_CHECKING:
     from procession.include.linux.binfmts import LinuxBinprm
@@ -59,7 +60,7 @@ async def _find(current: Task, bprm: LinuxBinprm) -> Any:
     text = bprm.buf
     if b"\n" not in text[len(PYTHON_MAGIC) :]:
         text = await fs_exec.kernel_read(current, bprm.file, 0, 4096 + len(PYTHON_MAGIC) + 1)
-    name = text[len(PYTHON_MAGIC) :].split(b"\n", 1)[0].decode("utf-8", "surrogateescape")
+    name = string.to_text(text[len(PYTHON_MAGIC) :].split(b"\n", 1)[0])
     return current.kernel.programs.get(name)
 
 

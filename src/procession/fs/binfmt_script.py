@@ -9,6 +9,7 @@ from procession.fs import exec_args, file_table
 from procession.include.linux.binfmts import BINPRM_BUF_SIZE, BINPRM_MAX_RECURSION, LinuxBinfmt
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import allow_write_access
+from procession.lib import string
 
 if TYPE_CHECKING:
     from procession.include.linux.binfmts import LinuxBinprm
@@ -33,9 +34,9 @@ async def load_script(current: Task, bprm: LinuxBinprm) -> None:
         raise LinuxError(Errno.ENOEXEC, f"{bprm.interp}: no interpreter is named")
     # The script's path replaces argv[0]; before it stand the interpreter and its one argument.
     exec_args.remove_arg_zero(bprm)
-    strings = [interpreter, *([argument] if argument else []), bprm.interp.encode("utf-8", "surrogateescape")]
+    strings = [interpreter, *([argument] if argument else []), string.to_bytes(bprm.interp)]
     exec_args.copy_strings_kernel(current, bprm, strings)
-    bprm.interp = interpreter.decode("utf-8", "surrogateescape")
+    bprm.interp = string.to_text(interpreter)
 
     bprm.file = fs_exec.open_exec(current, bprm.interp)
     await fs_exec.prepare_binprm(current, bprm)

@@ -9,6 +9,7 @@ from procession.include.linux.fs import Dentry
 from procession.include.linux.limits import PATH_MAX
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import OutStr, SizeT
+from procession.lib import string
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ def sys_getcwd(current: Task, buf: OutStr, size: SizeT) -> int:
     text = "/" + "/".join(names)
     if not reached:
         text = "(unreachable)" + text
-    data = text.encode("utf-8", "surrogateescape") + b"\0"
+    data = string.to_bytes(text) + b"\0"
     if len(data) > PATH_MAX:
         raise LinuxError(Errno.ENAMETOOLONG, "working directory")
     if len(data) > size:

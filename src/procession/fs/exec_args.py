@@ -11,6 +11,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE
 from procession.include.linux.resource import RLIMIT_STACK
 from procession.include.linux.sched import fatal_signal_pending
+from procession.lib import string
 from procession.mm import gup, uaccess
 
 if TYPE_CHECKING:
@@ -148,4 +149,4 @@ def remove_arg_zero(bprm: LinuxBinprm) -> None:
 
 
 def _encode(name: str) -> bytes:
-    return name.encode("utf-8", "surrogateescape")
+    return string.to_bytes(name)

@@ -24,6 +24,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import S_IALLUGO
 from procession.include.linux.kdev_t import new_encode_dev
 from procession.include.linux.time import NSEC_PER_SEC
+from procession.lib import string
 
 __all__ = ("HostTree", "Lower", "TarTree", "open_lower")
 
@@ -460,7 +461,7 @@ def _set_attributes(node: TarLower, info: tarfile.TarInfo) -> None:
         node.size, node.offset = info.size, info.offset_data
     elif info.issym():
         node.target = info.linkname
-        node.size = len(info.linkname.encode("utf-8", "surrogateescape"))
+        node.size = len(string.to_bytes(info.linkname))
     elif info.ischr() or info.isblk():
         node.rdev = new_encode_dev(info.devmajor, info.devminor)
 

@@ -60,6 +60,7 @@ from procession.include.linux.fs import (
 from procession.include.linux.limits import NAME_MAX, PATH_MAX
 from procession.include.linux.mount import MNT_NODEV
 from procession.kernel import capability
+from procession.lib import string
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def getname(current: Task, ptr: UserPtr, *, empty: bool = False) -> str:
     raw = uaccess.strncpy_from_user(current, ptr, PATH_MAX)
     if not raw and not empty:
         raise LinuxError(Errno.ENOENT, "empty path")
-    return raw.decode("utf-8", "surrogateescape")
+    return string.to_text(raw)
 
 
 # The walk.
@@ -244,7 +245,7 @@ def _real_lookup(parent: Dentry, name: str) -> Dentry:
     subdirs = parent.d_subdirs
     if subdirs is not None and name in subdirs:
         raise LinuxError(Errno.ENOENT, name)
-    if len(name) > 63 and len(name.encode("utf-8", "surrogateescape")) > NAME_MAX:
+    if len(name) > 63 and len(string.to_bytes(name)) > NAME_MAX:
         raise LinuxError(Errno.ENAMETOOLONG, name)
     directory = parent.d_inode
     try:

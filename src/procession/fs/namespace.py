@@ -40,6 +40,7 @@ from procession.include.linux.syscalls import syscall, syscall_refused
 from procession.include.linux.types import Path, Str, UserPtr
 from procession.include.linux.undo import Undo
 from procession.kernel import capability, wait
+from procession.lib import string
 from procession.mm import slab, uaccess
 
 if TYPE_CHECKING:
@@ -248,7 +249,7 @@ def _mnt_flags(flags: int) -> int:
 def _string(current: Task, ptr: UserPtr) -> str:
     if isinstance(ptr, int) and not ptr:
         return ""
-    return uaccess.strncpy_from_user(current, ptr, PATH_MAX).decode("utf-8", "surrogateescape")
+    return string.to_text(uaccess.strncpy_from_user(current, ptr, PATH_MAX))
 
 
 @syscall

@@ -20,6 +20,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, Inode, Kstat
 from procession.include.linux.magic import TMPFS_MAGIC
 from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE
+from procession.lib import string
 from procession.mm import filemap
 
 if TYPE_CHECKING:
@@ -255,5 +256,5 @@ def _make_file(k: Kernel, root: ramfs.RamfsDir, path: str, contents: bytes | str
     except LinuxError:
         pass
     inode = directory.create(name, S_IFREG | 0o755)
-    data = contents.encode("utf-8", "surrogateescape") if isinstance(contents, str) else bytes(contents)
+    data = string.to_bytes(contents) if isinstance(contents, str) else bytes(contents)
     filemap.pagecache_write(k, inode, 0, data)

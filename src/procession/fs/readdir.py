@@ -12,6 +12,7 @@ from procession.include.linux.fcntl import Dirents
 from procession.include.linux.fs import DT_DIR, S_IFDIR, S_IFMT
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, UInt, UserPtr
+from procession.lib import string
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def _getdents(current: Task, fd: int, dirent: UserPtr, count: int, *, is64: bool
     pos = file.f_pos
     while pos < len(entries):
         name, ino, kind = entries[pos]
-        raw = name.encode("utf-8", "surrogateescape")
+        raw = string.to_bytes(name)
         reclen = 19 + len(raw) + 8 & ~7  # old ones have no type before the name, but one behind it
         if done + reclen > count:
             if not done:

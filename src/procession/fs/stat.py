@@ -21,6 +21,7 @@ from procession.include.linux.fs import S_IFLNK, S_IFMT
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import NSEC_PER_SEC
 from procession.include.linux.types import DirFd, Fd, Int, OutBuf, Path, UserPtr
+from procession.lib import string
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def sys_readlinkat(current: Task, dfd: DirFd, path: Path, buf: OutBuf, bufsiz: I
         raise LinuxError(Errno.EINVAL if name else Errno.ENOENT, "no symbolic link")
     text = inode.readlink(current)
     fs_inode.touch_atime(ref.mnt, inode)
-    data = text.encode("utf-8", "surrogateescape")[:bufsiz]
+    data = string.to_bytes(text)[:bufsiz]
     uaccess.copy_to_user(current, buf, data)
     return len(data)
 

@@ -88,6 +88,7 @@ from procession.kernel import (
     sys,
     user,
 )
+from procession.lib import string
 from procession.mm import page_alloc, slab
 from procession.net import socket
 
@@ -336,8 +337,8 @@ async def _run_program(current: Task, program: InitProgram) -> int:
             assert current.fs is not None
             program.doing = program.cwd
             fs_struct.set_fs_pwd(current.fs, namei.kern_path(current, program.cwd, directory=True))
-        argv = UserStrings(tuple(arg.encode("utf-8", "surrogateescape") for arg in program.argv))
-        envp = UserStrings(tuple(text.encode("utf-8", "surrogateescape") for text in program.envp))
+        argv = UserStrings(tuple(string.to_bytes(arg) for arg in program.argv))
+        envp = UserStrings(tuple(string.to_bytes(text) for text in program.envp))
         await _execvpe(current, program, argv, envp)
     except LinuxError as error:
         k.init_error = error

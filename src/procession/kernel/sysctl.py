@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Union
 
 from procession.include.linux.cred import CAP_FULL_SET, CAP_SYS_RAWIO
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.limits import NGROUPS_MAX, UINT_MAX, ULONG_MAX
+from procession.include.linux.limits import INT_MAX, NGROUPS_MAX, UINT_MAX, ULONG_MAX
 from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.nsproxy import utsname
 from procession.include.linux.pid import PID_MAX_LIMIT
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ("CtlTable", "root_table", "sysctl_init")
 
-INT_MAX: Final = 0x7FFFFFFF
 CORENAME_MAX: Final = 128
 NEW_UTS_LEN: Final = 64
 _TMPBUFLEN: Final = 22
@@ -362,52 +361,79 @@ def _show_boot_id(current: Task) -> bytes:
     return k.boot_id.encode() + b"\n"
 
 
+def _random_table() -> dict[str, Any]:
+    """Return /proc/sys/kernel/random."""
+    return {
+        "poolsize": _other("poolsize", 0o444),
+        "entropy_avail": _other("entropy_avail", 0o444),
+        "boot_id": CtlTable(0o444, _show_boot_id),
+        "uuid": CtlTable(0o444, _show_uuid),
+    }
+
+
+def _uts_table() -> dict[str, Any]:
+    """Return what /proc/sys/kernel has of names."""
+    return {
+        "ostype": _uts(lambda ns: ns.sysname),
+        "osrelease": _uts(lambda ns: ns.release),
+        "version": _uts(lambda ns: ns.version),
+        "hostname": _uts(lambda ns: ns.nodename, _put_nodename, UTS_PROC_HOSTNAME),
+        "domainname": _uts(lambda ns: ns.domainname, _put_domainname, UTS_PROC_DOMAINNAME),
+    }
+
+
+def _kern_table() -> dict[str, Any]:
+    """Return /proc/sys/kernel."""
+    return {
+        "sched_child_runs_first": _other("sched_child_runs_first"),
+        "panic": _other("panic"),
+        "core_uses_pid": _other("core_uses_pid"),
+        "core_pattern": CtlTable(0o644, _show_core_pattern, _store_core_pattern),
+        "cad_pid": CtlTable(0o600, _show_cad_pid),
+        "threads-max": _int(lambda k: k.max_threads, _put_max_threads),
+        "print-fatal-signals": _int(lambda k: k.print_fatal_signals, _put_print_fatal_signals),
+        "printk": CtlTable(0o644, _show_printk, _store_printk),
+        "printk_ratelimit": _int(lambda k: k.log.ratelimit_seconds, _put_ratelimit_seconds),
+        "printk_ratelimit_burst": _int(lambda k: k.log.ratelimit_burst, _put_ratelimit_burst),
+        "dmesg_restrict": _int(lambda k: k.log.dmesg_restrict, _put_dmesg_restrict, 0, 1),
+        "random": _random_table(),
+        "pid_max": _int(lambda k: k.pid_max, _put_pid_max),
+        "ngroups_max": _constant(NGROUPS_MAX),
+        "cap_last_cap": _constant(CAP_FULL_SET.bit_length() - 1),
+        **_uts_table(),
+    }
+
+
+def _vm_table() -> dict[str, Any]:
+    """Return /proc/sys/vm."""
+    return {
+        "panic_on_oom": _int(lambda k: k.mm.panic_on_oom, _put_panic_on_oom, 0, 2),
+        "oom_kill_allocating_task": _int(lambda k: k.mm.oom_kill_allocating_task, _put_oom_kill_allocating_task),
+        "oom_dump_tasks": _int(lambda k: k.mm.oom_dump_tasks, _put_oom_dump_tasks),
+        "overcommit_memory": _int(lambda k: k.mm.overcommit_memory, _put_overcommit_memory, 0, 2),
+        "overcommit_ratio": _int(lambda k: k.mm.overcommit_ratio, _put_overcommit_ratio),
+        "max_map_count": _int(lambda k: k.mm.max_map_count, _put_max_map_count, 0),
+        "mmap_min_addr": CtlTable(0o644, _show_mmap_min_addr, _store_mmap_min_addr),
+    }
+
+
+def _fs_table() -> dict[str, Any]:
+    """Return /proc/sys/fs."""
+    return {
+        "file-nr": CtlTable(0o444, _show_file_nr),
+        "file-max": _ulong(lambda k: k.vfs.max_files, _put_max_files),
+        "nr_open": _int(lambda k: k.vfs.sysctl_nr_open, _put_nr_open, 64, 1024 * 1024),
+        "suid_dumpable": _int(lambda k: k.vfs.suid_dumpable, _put_suid_dumpable, 0, 2),
+        "pipe-max-size": _int(lambda k: k.vfs.pipe_max_size, _put_pipe_max_size, PAGE_SIZE),
+    }
+
+
 @cache
 def root_table() -> dict[str, Any]:
     """Return the tree of names."""
     return {
-        "kernel": {
-            "sched_child_runs_first": _other("sched_child_runs_first"),
-            "panic": _other("panic"),
-            "core_uses_pid": _other("core_uses_pid"),
-            "core_pattern": CtlTable(0o644, _show_core_pattern, _store_core_pattern),
-            "cad_pid": CtlTable(0o600, _show_cad_pid),
-            "threads-max": _int(lambda k: k.max_threads, _put_max_threads),
-            "print-fatal-signals": _int(lambda k: k.print_fatal_signals, _put_print_fatal_signals),
-            "printk": CtlTable(0o644, _show_printk, _store_printk),
-            "printk_ratelimit": _int(lambda k: k.log.ratelimit_seconds, _put_ratelimit_seconds),
-            "printk_ratelimit_burst": _int(lambda k: k.log.ratelimit_burst, _put_ratelimit_burst),
-            "dmesg_restrict": _int(lambda k: k.log.dmesg_restrict, _put_dmesg_restrict, 0, 1),
-            "random": {
-                "poolsize": _other("poolsize", 0o444),
-                "entropy_avail": _other("entropy_avail", 0o444),
-                "boot_id": CtlTable(0o444, _show_boot_id),
-                "uuid": CtlTable(0o444, _show_uuid),
-            },
-            "pid_max": _int(lambda k: k.pid_max, _put_pid_max),
-            "ngroups_max": _constant(NGROUPS_MAX),
-            "cap_last_cap": _constant(CAP_FULL_SET.bit_length() - 1),
-            "ostype": _uts(lambda ns: ns.sysname),
-            "osrelease": _uts(lambda ns: ns.release),
-            "version": _uts(lambda ns: ns.version),
-            "hostname": _uts(lambda ns: ns.nodename, _put_nodename, UTS_PROC_HOSTNAME),
-            "domainname": _uts(lambda ns: ns.domainname, _put_domainname, UTS_PROC_DOMAINNAME),
-        },
-        "vm": {
-            "panic_on_oom": _int(lambda k: k.mm.panic_on_oom, _put_panic_on_oom, 0, 2),
-            "oom_kill_allocating_task": _int(lambda k: k.mm.oom_kill_allocating_task, _put_oom_kill_allocating_task),
-            "oom_dump_tasks": _int(lambda k: k.mm.oom_dump_tasks, _put_oom_dump_tasks),
-            "overcommit_memory": _int(lambda k: k.mm.overcommit_memory, _put_overcommit_memory, 0, 2),
-            "overcommit_ratio": _int(lambda k: k.mm.overcommit_ratio, _put_overcommit_ratio),
-            "max_map_count": _int(lambda k: k.mm.max_map_count, _put_max_map_count, 0),
-            "mmap_min_addr": CtlTable(0o644, _show_mmap_min_addr, _store_mmap_min_addr),
-        },
+        "kernel": _kern_table(),
+        "vm": _vm_table(),
         "debug": {"exception-trace": _int(lambda k: k.show_unhandled_signals, _put_show_unhandled_signals)},
-        "fs": {
-            "file-nr": CtlTable(0o444, _show_file_nr),
-            "file-max": _ulong(lambda k: k.vfs.max_files, _put_max_files),
-            "nr_open": _int(lambda k: k.vfs.sysctl_nr_open, _put_nr_open, 64, 1024 * 1024),
-            "suid_dumpable": _int(lambda k: k.vfs.suid_dumpable, _put_suid_dumpable, 0, 2),
-            "pipe-max-size": _int(lambda k: k.vfs.pipe_max_size, _put_pipe_max_size, PAGE_SIZE),
-        },
+        "fs": _fs_table(),
     }

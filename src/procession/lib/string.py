@@ -5,7 +5,7 @@ Most are UTF-8. A byte that is none becomes a lone surrogate, U+DC80 to U+DCFF, 
 
 from __future__ import annotations
 
-__all__ = ("isspace", "skip_spaces", "strim", "to_bytes", "to_text")
+__all__ = ("skip_spaces", "strim", "to_bytes", "to_text")
 
 # isspace() of the kernel (lib/ctype.c): the no-break space of Latin-1 is one.
 _SPACE = b" \t\n\v\f\r\xa0"
@@ -19,11 +19,6 @@ def to_text(data: bytes) -> str:
 def to_bytes(text: str) -> bytes:
     """Return the bytes that text stands for."""
     return text.encode("utf-8", "surrogateescape")
-
-
-def isspace(char: bytes) -> bool:
-    """Whether one byte is a blank of some kind."""
-    return len(char) == 1 and char in _SPACE
 
 
 def skip_spaces(text: bytes) -> bytes:

@@ -27,6 +27,7 @@ from procession.hw.chooser import Chooser, ReplayError
 from procession.hw.console import BufferConsole
 from procession.include.linux.signal import signame
 from procession.include.trace.events import SchedProcessExec, SchedProcessFree, SysEnter, SysExit
+from procession.lib import string
 from procession.tools import ps
 from procession.tools.fault_inject import Injector, parse_spec
 from procession.tools.tracefile import (
@@ -468,7 +469,7 @@ class _RecordedAnswers(NumberedConsole):
         """Return what came then."""
         self._reads += 1
         data = self._player.answer("console_read", "data", str, call=self._reads)
-        return None if data is None else data.encode("utf-8", "surrogateescape")
+        return None if data is None else string.to_bytes(data)
 
     def wait(self, timeout_ns: int | None) -> bool:
         """Return what was the answer then, without waiting."""

@@ -35,6 +35,7 @@ from procession.include.trace.events import (
     SysEnter,
     SysExit,
 )
+from procession.lib import string
 from procession.tools import strace_args, strace_printers
 from procession.tools.peek import peek as peek_memory
 from procession.tools.strace_args import ABBREVIATED, Peek, pointer
@@ -178,14 +179,14 @@ class Strace:
             return
         program = self._kernel.init_program
         assert program is not None
-        strings = [arg.encode(errors="surrogateescape") for arg in program.argv[:ABBREVIATED]]
+        strings = [string.to_bytes(arg) for arg in program.argv[:ABBREVIATED]]
         argv = [strace_args.quote(text[: self._limit], cut=len(text) > self._limit) for text in strings]
         argv += ["..."] if len(program.argv) > ABBREVIATED else []
         task = self._task(nr)
         envp = _envp_address(self._kernel, task, len(program.argv))
         count = len(program.envp)
         text = (
-            f"execve({strace_args.quote(event.filename.encode(errors='surrogateescape'))}, [{', '.join(argv)}], "
+            f"execve({strace_args.quote(string.to_bytes(event.filename))}, [{', '.join(argv)}], "
             f"{envp}/* {count} var{'s' if count != 1 else ''} */)"
         )
         self._line(nr, f"{text:<{_COLUMN - len(self._prefix(nr)) - 1}} = 0")

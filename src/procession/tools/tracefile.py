@@ -20,6 +20,7 @@ from procession.boot import Result
 from procession.hw.chooser import ReplayError
 from procession.include.linux.binfmts import UserStrings
 from procession.include.trace.events import EVENTS
+from procession.lib import string
 
 if TYPE_CHECKING:
     from procession.boot import Machine
@@ -61,7 +62,7 @@ def as_dict(event: Event) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     """Return what stands for a Python program's argument that is no number: strings, or how long a buffer is."""
     if isinstance(value, UserStrings):
-        return [item.decode("utf-8", "surrogateescape") for item in value.strings]
+        return [string.to_text(item) for item in value.strings]
     try:
         return f"buffer of {len(value)}"
     except (TypeError, NotImplementedError):  # a stack has no length
@@ -238,7 +239,7 @@ class _RecordedConsole(NumberedConsole):
         self._reads += 1
         data = self._inner.read(n)
         if data is not None:
-            text = data.decode("utf-8", "surrogateescape")
+            text = string.to_text(data)
             self._writer.answer("console_read", call=self._reads, data=text)
         return data
 
@@ -380,6 +381,7 @@ def read_header(path: Path) -> dict[str, Any]:
     if type(number) is not int or number != FORMAT:
         which = f"format {number}" if type(number) is int else "an unknown format"
         raise TraceError(f"{path}: a trace of {which}; this version reads format {FORMAT}: record it again")
+    found.setdefault("closed", [])  # not in the files of versions before that could be
     for name, kind in _FIELDS.items():
         if not isinstance(found.get(name), kind) or (kind is int and found[name] is True):
             raise TraceError(f"{path}: the description of the run has no {name}")

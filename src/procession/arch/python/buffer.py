@@ -9,6 +9,7 @@ from typing import Any
 
 from procession.include.linux.binfmts import UserStrings
 from procession.include.linux.errno import Errno, LinuxError
+from procession.lib import string
 
 __all__ = ("Handler", "InBuffer", "OutBuffer", "Stack", "UserStrings", "path_of")
 
@@ -88,7 +89,7 @@ def path_of(name: str | bytes) -> InBuffer:
     """Return a path as the C string it is to the kernel; raises ValueError for a NUL inside, TypeError."""
     if not isinstance(name, str | bytes):
         raise TypeError(f"a path is str or bytes, not {type(name).__name__}")
-    data = name.encode("utf-8", "surrogateescape") if isinstance(name, str) else name
+    data = string.to_bytes(name) if isinstance(name, str) else name
     if 0 in data:
         raise ValueError("embedded null character")
     return InBuffer(data + b"\0")

@@ -10,6 +10,7 @@ from procession.arch.python._constants import Constants
 from procession.arch.python.buffer import InBuffer, OutBuffer, path_of
 from procession.arch.python.traps import generic_trap
 from procession.arch.x86.syscall_table import SYSCALL_NAMES
+from procession.lib import string
 
 __all__ = ("Caller", "Pointer")
 
@@ -26,8 +27,8 @@ class Caller(Constants):
     __slots__ = ("argv", "environ")
 
     def __init__(self, argv: Sequence[bytes], envp: Sequence[bytes]) -> None:
-        self.argv: tuple[str, ...] = tuple(text.decode("utf-8", "surrogateescape") for text in argv)
-        variables = (text.decode("utf-8", "surrogateescape").partition("=") for text in envp)
+        self.argv: tuple[str, ...] = tuple(string.to_text(text) for text in argv)
+        variables = (string.to_text(text).partition("=") for text in envp)
         self.environ: Mapping[str, str] = MappingProxyType({name: value for name, _, value in variables})
 
     async def syscall(self, call: str | int, *args: Any) -> int:

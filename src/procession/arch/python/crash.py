@@ -12,6 +12,7 @@ from procession.arch.python import traps
 from procession.arch.python.buffer import InBuffer
 from procession.include.linux.signal import DEFAULT_ACTION, SIGABRT
 from procession.kernel import signal_send
+from procession.lib import string
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
@@ -57,7 +58,7 @@ def describe(end: BaseException) -> str:
 
 async def report(text: str, last: str) -> None:
     """Write text to standard error and exit with status 1."""
-    data = text.encode("utf-8", "surrogateescape")
+    data = string.to_bytes(text)
     with suppress(OSError):
         while data:
             data = data[await traps.trap("write", 2, InBuffer(data), len(data)) :]
@@ -73,7 +74,7 @@ def diverged(current: Task, why: str) -> Coroutine[Any, Any, None]:
     current.kernel.printk(line.rstrip())
 
     async def end() -> None:
-        data = line.encode("utf-8", "surrogateescape")
+        data = string.to_bytes(line)
         with suppress(OSError):
             await traps.trap("write", 2, InBuffer(data), len(data))
         await traps.machine("=abort")

@@ -9,6 +9,7 @@ from procession.arch.python.errors import oserror
 from procession.include.linux.errno import Errno
 from procession.include.linux.signal import NSIG
 from procession.include.linux.time import NSEC_PER_SEC
+from procession.lib import string
 
 if TYPE_CHECKING:
     from procession.include.linux.signal import Siginfo
@@ -151,7 +152,7 @@ class Uname(NamedTuple):
 
 def uname(data: bytes) -> Uname:
     """Decode struct new_utsname."""
-    return Uname(*(data[n * 65 : n * 65 + 65].split(b"\0", 1)[0].decode("utf-8", "surrogateescape") for n in range(6)))
+    return Uname(*(string.to_text(data[n * 65 : n * 65 + 65].split(b"\0", 1)[0]) for n in range(6)))
 
 
 class WaitidResult(NamedTuple):
@@ -247,7 +248,7 @@ def dirents(data: bytes) -> list[DirEntry]:
     while at < len(data):
         ino, _off, length, kind = _DIRENT.unpack_from(data, at)
         name = data[at + _DIRENT.size : at + length].split(b"\0", 1)[0]
-        entries.append(DirEntry(ino, kind, name.decode("utf-8", "surrogateescape")))
+        entries.append(DirEntry(ino, kind, string.to_text(name)))
         at += length
     return entries
 

@@ -14,12 +14,13 @@ from procession.include.linux.fcntl import O_CREAT, O_DIRECTORY, O_NOCTTY, O_RDO
 from procession.include.linux.fs import S_IFIFO
 from procession.include.linux.limits import PATH_MAX
 from procession.include.linux.socket import AF_UNIX, SOCK_STREAM
+from procession.lib import string
 
 __all__ = ("FileCalls",)
 
 
 def _to_bytes(data: bytes | bytearray | memoryview | str) -> bytes:
-    return data.encode("utf-8", "surrogateescape") if isinstance(data, str) else bytes(data)
+    return string.to_bytes(data) if isinstance(data, str) else bytes(data)
 
 
 class FileCalls(SignalCalls):
@@ -59,7 +60,7 @@ class FileCalls(SignalCalls):
 
     async def print(self, *args: object, sep: str = " ", end: str = "\n", fd: int = 1) -> None:
         """Write args as text, like the built-in function, until all of it is written."""
-        data = (sep.join(map(str, args)) + end).encode("utf-8", "surrogateescape")
+        data = string.to_bytes(sep.join(map(str, args)) + end)
         while data:
             data = data[await trap("write", fd, InBuffer(data), len(data)) :]
 
@@ -99,13 +100,13 @@ class FileCalls(SignalCalls):
         """Return the working directory."""
         buffer = OutBuffer(PATH_MAX)
         size = await trap("getcwd", buffer, PATH_MAX)
-        return bytes(buffer.data[:size]).rstrip(b"\0").decode("utf-8", "surrogateescape")
+        return string.to_text(bytes(buffer.data[:size]).rstrip(b"\0"))
 
     async def readlink(self, path: str | bytes) -> str:
         """Return where a symbolic link points."""
         buffer = OutBuffer(PATH_MAX)
         size = await trap("readlink", path_of(path), buffer, PATH_MAX)
-        return bytes(buffer.data[:size]).decode("utf-8", "surrogateescape")
+        return string.to_text(bytes(buffer.data[:size]))
 
     async def symlink(self, target: str | bytes, path: str | bytes) -> None:
         """Make a symbolic link."""

@@ -13,6 +13,7 @@ from procession.include.linux.signal import SIG_DFL, SIG_IGN
 from procession.include.linux.time import NSEC_PER_CLOCK_T
 from procession.kernel import pid, ptrace
 from procession.kernel import sched as kernel_sched
+from procession.lib import string
 
 if TYPE_CHECKING:
     from procession.include.linux.mm_types import MmStruct
@@ -184,7 +185,7 @@ def do_task_stat(current: Task, ns: PidNamespace, task: Task, *, whole: bool) ->
         0,
     )
     text = f"{pid.task_pid_nr_ns(task, ns)} ({task.comm}) {' '.join(map(str, fields))}\n"
-    return text.encode("utf-8", "surrogateescape")
+    return string.to_bytes(text)
 
 
 # status.
@@ -201,7 +202,7 @@ def proc_pid_status(current: Task, ns: PidNamespace, task: Task) -> bytes:
     lines += task_cpus_allowed(task)
     lines += ["Mems_allowed:\t00000000,00000001", "Mems_allowed_list:\t0"]
     lines += [f"voluntary_ctxt_switches:\t{task.nvcsw}", f"nonvoluntary_ctxt_switches:\t{task.nivcsw}", ""]
-    return "\n".join(lines).encode("utf-8", "surrogateescape")
+    return string.to_bytes("\n".join(lines))
 
 
 def _escape(comm: str) -> str:

@@ -12,6 +12,7 @@ from procession.include.linux.fs import POLLERR, POLLIN, POLLPRI, POLLRDNORM, S_
 from procession.include.linux.kdev_t import new_decode_dev
 from procession.include.linux.mount import MNT_READONLY
 from procession.include.linux.proc_fs import PidInode
+from procession.lib import string
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import PollTable, Vfsmount
@@ -96,7 +97,7 @@ def show_vfsmnt(reader: Task, ns: MntNamespace, _root: PathRef) -> bytes:
             f"{_mangle(mnt.mnt_devname)} {_mangle(path)} {mnt.mnt_sb.s_type} {'ro' if readonly else 'rw'}"
             f"{_options(mnt)} 0 0\n"
         )
-    return "".join(lines).encode("utf-8", "surrogateescape")
+    return string.to_bytes("".join(lines))
 
 
 def show_mountinfo(_reader: Task, ns: MntNamespace, root: PathRef) -> bytes:
@@ -115,4 +116,4 @@ def show_mountinfo(_reader: Task, ns: MntNamespace, root: PathRef) -> bytes:
             f"{'ro' if mnt.mnt_flags & MNT_READONLY else 'rw'}{_options(mnt)} - {mnt.mnt_sb.s_type} "
             f"{_mangle(mnt.mnt_devname)} {'ro' if mnt.mnt_sb.s_readonly else 'rw'}\n"
         )
-    return "".join(lines).encode("utf-8", "surrogateescape")
+    return string.to_bytes("".join(lines))

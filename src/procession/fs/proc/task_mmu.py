@@ -22,6 +22,7 @@ from procession.include.linux.mm_types import (
     VmArea,
 )
 from procession.kernel import ptrace
+from procession.lib import string
 from procession.mm import memory
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def show_map_vma(current: Task, mm: MmStruct, vma: VmArea, prev: VmArea | None) 
 def _name(current: Task, mm: MmStruct, vma: VmArea) -> bytes:
     if vma.vm_file is not None:
         path = links.path_text(current, vma.vm_file.f_path)
-        return path.replace("\n", "\\012").encode("utf-8", "surrogateescape")
+        return string.to_bytes(path.replace("\n", "\\012"))
     if vma.name:
         return vma.name.encode()
     if vma.vm_start <= mm.brk and vma.vm_end >= mm.start_brk:

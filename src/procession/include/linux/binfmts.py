@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from procession.lib import string
+
 if TYPE_CHECKING:
     from procession.include.linux.cred import Cred
     from procession.include.linux.fs import File
@@ -121,4 +123,4 @@ class UserStrings:
 
 def program_file(name: str) -> bytes:
     """Return the contents of the file that stands for the program registered as name."""
-    return PYTHON_MAGIC + name.encode("utf-8", "surrogateescape") + b"\n"
+    return PYTHON_MAGIC + string.to_bytes(name) + b"\n"

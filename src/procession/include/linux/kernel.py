@@ -18,6 +18,7 @@ from procession.include.linux.printk import KERN_WARNING, LogBuf
 from procession.include.linux.spinlock import LockClass, SpinLock
 from procession.include.linux.time import NSEC_PER_SEC
 from procession.include.linux.wait import WaitQueueHead
+from procession.lib import string
 
 if TYPE_CHECKING:
     from procession.arch.x86.entry import Vcpu
@@ -380,7 +381,7 @@ class Kernel:
 
     def printk(self, text: str, level: str = KERN_WARNING) -> None:
         """Write a line to the kernel log, or several, separated by newlines."""
-        self.vprintk(f"{level}{text}\n".encode("utf-8", "surrogateescape"))
+        self.vprintk(string.to_bytes(f"{level}{text}\n"))
 
     def vprintk(self, text: bytes) -> int:
         """Write text to the kernel log, which may be a part of a line; returns as LogBuf.vprintk."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from procession.include.linux.time import NSEC_PER_SEC, NSEC_PER_USEC
+from procession.lib import string
 
 
 class SchedSwitch(NamedTuple):
@@ -432,7 +433,7 @@ def event_fields(name: str) -> tuple[str, ...]:
 
 def printable(text: str) -> str:
     """Return text with bytes that are no UTF-8 shown escaped: it can be written anywhere."""
-    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return text if text.isascii() else string.to_bytes(text).decode("utf-8", "backslashreplace")
 
 
 def _line(event: Event, text: str) -> str:

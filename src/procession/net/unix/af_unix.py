@@ -36,6 +36,7 @@ from procession.include.linux.socket import (
     SOCK_STREAM,
 )
 from procession.kernel import cred, pid, signal_send, wait
+from procession.lib import string
 from procession.mm import uaccess
 from procession.net import scm
 from procession.net.unix.sock import (
@@ -198,7 +199,7 @@ def unix_bind(current: Task, sk: UnixSock, name: bytes) -> None:
     names = current.kernel.net.unix_sockets
     key: Any = path
     if path[0]:
-        key = sk.inode = _bind_file(current, path[:-1].decode("utf-8", "surrogateescape"))
+        key = sk.inode = _bind_file(current, string.to_text(path[:-1]))
     elif path in names:
         raise LinuxError(Errno.EADDRINUSE, "abstract name")
     sk.addr = path
@@ -235,7 +236,7 @@ def _find_other(current: Task, path: bytes, type: int) -> UnixSock:
     """Return the socket with that name; raises ECONNREFUSED, EPROTOTYPE, and what the path walk does."""
     key: Any = path
     if path[:1] not in (b"", b"\0"):
-        key = namei.kern_path(current, path[:-1].decode("utf-8", "surrogateescape")).dentry.d_inode
+        key = namei.kern_path(current, string.to_text(path[:-1])).dentry.d_inode
         namei.inode_permission(current, key, 2)
     other: UnixSock | None = current.kernel.net.unix_sockets.get(key)
     if other is None:
