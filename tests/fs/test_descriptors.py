@@ -1,5 +1,7 @@
 """Descriptor tables: dup, close-on-exec, limits, sharing and copying."""
 
+from time import process_time
+
 import pytest
 
 from procession.fs import file, file_table
@@ -168,3 +170,24 @@ def test_a_reader_keeps_the_file_that_another_thread_closes(three):
         three.close(fd)
     assert f.f_count == 1
     file_table.fput(three.task, f)
+
+
+def test_one_high_descriptor_costs_what_is_open(three):
+    """Copying, allocating, closing and close-on-exec look at words of a bitmap; with a number a bit each took seconds."""
+    p = three.task
+    p.signal.rlim[RLIMIT_NOFILE] = (1 << 20, 1 << 20)
+    top = (1 << 20) - 1
+    three.dup2(0, top)
+    begun = process_time()
+    for _ in range(3):
+        copy = file.dup_fd(p, p.files)
+        assert [fd for fd, _ in copy.open_files()] == [0, 1, 2, top]
+        child = new_task(three.k)
+        file.reset_files_struct(child, copy)
+        assert file.alloc_fd(child) == 3
+        file.exit_files(child)
+    three.fcntl(top, F_SETFD, 1)
+    file.do_close_on_exec(p, p.files)
+    assert process_time() - begun < 2
+    assert [fd for fd, _ in p.files.open_files()] == [0, 1, 2]
+    assert len(file.dup_fd(p, p.files).fd) == 64

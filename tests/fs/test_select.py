@@ -1,6 +1,7 @@
 """poll, ppoll, select, pselect6."""
 
 import struct
+from time import process_time
 
 from tests.fs.programs import errno_of, run
 
@@ -176,3 +177,20 @@ def test_select_restarts_only_without_a_handler():
         await sys.wait()
 
     assert run(main) == "b'S'\nEINTR\n"
+
+
+def test_a_set_of_many_descriptors_costs_its_words():
+    """One number a bit took seconds for 400,000 of them."""
+    async def main(sys):
+        await sys.setrlimit(sys.RLIMIT_NOFILE, (1 << 20, 1 << 20))
+        r, w = await sys.pipe()
+        await sys.write(w, b"x")
+        await sys.dup2(r, 400_000)
+        for _ in range(3):
+            wanted = bytearray((1 << 400_000 | 1 << r).to_bytes(50_008, "little"))
+            ready = await sys.syscall("select", 400_001, wanted, 0, 0, bytearray(16))
+            await sys.print(ready, int.from_bytes(wanted, "little") == 1 << 400_000 | 1 << r)
+
+    begun = process_time()
+    assert run(main) == "2 True\n" * 3
+    assert process_time() - begun < 3

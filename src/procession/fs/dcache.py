@@ -47,7 +47,7 @@ def d_add(parent: Dentry, name: str, inode: Inode) -> Dentry:
 
 
 def d_pin(dentry: Dentry) -> None:
-    """Something is mounted on dentry: remember its name and those above it, so that path walks meet it."""
+    """Something is mounted on dentry: remember its name, and those above it, so that path walks meet this dentry."""
     parent = dentry.d_parent
     while parent is not dentry:
         dentry.d_pinned += 1
@@ -64,8 +64,8 @@ def d_unpin(dentry: Dentry) -> None:
     while parent is not dentry:
         dentry.d_pinned -= 1
         subdirs = parent.d_subdirs
-        kept = dentry.d_pinned or parent.d_inode.d_cache
-        if not kept and subdirs is not None and subdirs.get(dentry.d_name) is dentry:
+        forgotten = not dentry.d_pinned and not parent.d_inode.d_cache
+        if forgotten and subdirs is not None and subdirs.get(dentry.d_name) is dentry:
             del subdirs[dentry.d_name]
         dentry, parent = parent, parent.d_parent
 

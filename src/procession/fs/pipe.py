@@ -291,7 +291,10 @@ def _merge(current: Task, pipe: PipeInodeInfo, buf: UserPtr, count: int) -> int:
 
 
 def _append_bufs(current: Task, pipe: PipeInodeInfo, buf: UserPtr, chars: int, ret: int) -> int:
-    """Put chars bytes at buf + ret into new buffers; fewer, whole pages, at a bad address: EFAULT if ret is 0."""
+    """Put chars bytes at buf + ret into new buffers; fewer, whole pages, at a bad address, which is EFAULT if ret is 0.
+
+    Returns how many.
+    """
     try:
         data = uaccess.copy_from_user(current, buf, chars, ret)
     except LinuxError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Union
 
 from procession.include.linux.cred import CAP_FULL_SET, CAP_SYS_RAWIO
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.limits import NGROUPS_MAX, UINT_MAX, ULONG_MAX
+from procession.include.linux.limits import INT_MAX, NGROUPS_MAX, UINT_MAX, ULONG_MAX
 from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.nsproxy import utsname
 from procession.include.linux.pid import PID_MAX_LIMIT
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ("CtlTable", "root_table", "sysctl_init")
 
-INT_MAX: Final = 0x7FFFFFFF
 CORENAME_MAX: Final = 128
 NEW_UTS_LEN: Final = 64
 _TMPBUFLEN: Final = 22

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.limits import ULONG_MAX
+from procession.include.linux.limits import INT_MAX, ULONG_MAX
 
 __all__ = ("kstrtoint", "kstrtoll", "kstrtoull", "parse_integer", "parse_integer_fixup_radix")
 
 _DIGITS: Final = b"0123456789abcdef"
 _LLONG_MAX: Final = (1 << 63) - 1
-_INT_MAX: Final = (1 << 31) - 1
 
 
 def parse_integer_fixup_radix(text: bytes, base: int) -> tuple[int, int]:
@@ -68,6 +67,6 @@ def kstrtoll(text: bytes, base: int = 0) -> int:
 def kstrtoint(text: bytes, base: int = 0) -> int:
     """Return an int; raises EINVAL, ERANGE."""
     value = kstrtoll(text, base)
-    if not -_INT_MAX - 1 <= value <= _INT_MAX:
+    if not -INT_MAX - 1 <= value <= INT_MAX:
         raise LinuxError(Errno.ERANGE, "more than an int")
     return value

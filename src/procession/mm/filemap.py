@@ -234,7 +234,7 @@ def generic_perform_write(current: Task, inode: Inode, buf: UserPtr, count: int,
         pos = at + done
         part = min(count - done, _PIECE - (pos & ~PAGE_MASK))  # to the end of a page, if not of the data
         try:
-            written = pagecache_write(k, inode, pos, _user_data(current, buf, part, pos, done))
+            written = pagecache_write(k, inode, pos, _data_for_pages(current, buf, part, pos, done))
         except LinuxError:
             if not done:
                 raise
@@ -245,27 +245,22 @@ def generic_perform_write(current: Task, inode: Inode, buf: UserPtr, count: int,
     return done
 
 
-def _user_data(current: Task, buf: UserPtr, part: int, pos: int, done: int) -> bytes:
-    """Return part bytes of a write, or those before a bad address that are for the file; raises EFAULT if none is."""
-    data = uaccess.copy_from_user_partial(current, buf, part, done)
-    if len(data) == part:
-        return data
-    data = data[: _before_fault(buf, pos, len(data), done)]
-    if not data:
-        raise LinuxError(Errno.EFAULT, "a page's worth of data does not lie in good memory")
-    return data
-
-
-def _before_fault(buf: UserPtr, pos: int, good: int, done: int) -> int:
-    """Return how much of good bytes before a bad address is written to a file from pos on.
+def _data_for_pages(current: Task, buf: UserPtr, part: int, pos: int, done: int) -> bytes:
+    """Return part bytes at buf + done that are to be written at pos, or fewer before a bad address; raises EFAULT.
 
     The file's pages are filled one by one. What is for one page is looked at in advance, at its first and last byte,
     as far as it lies in one piece of an iovec (iov_iter_fault_in_readable): if that fails, the page gets nothing.
     """
+    data = uaccess.copy_from_user_partial(current, buf, part, done)
+    good = len(data)
+    if good == part:
+        return data
     whole = max((pos + good & PAGE_MASK) - pos, 0)
-    if whole < good and isinstance(buf, uaccess.IovBuffer) and buf.segment_end(done + whole) <= done + good:
-        return good
-    return whole
+    if isinstance(buf, uaccess.IovBuffer) and whole < good and buf.segment_end(done + whole) <= done + good:
+        return data
+    if not whole:
+        raise LinuxError(Errno.EFAULT, "a page's worth of data does not lie in good memory")
+    return data[:whole]
 
 
 def generic_write_checks(current: Task, pos: int, count: int) -> int:

@@ -396,7 +396,7 @@ class File:
         return self.f_path.dentry.d_inode
 
     def has_op(self, *, write: bool) -> bool:
-        """Whether this kind of file can be written, or read, at all; if not, a call is EINVAL at once."""
+        """Whether this kind of file can be written, or read, at all; else a call is EINVAL, whatever else is wrong."""
         kind = type(self)
         return kind.write is not File.write if write else kind.read is not File.read
 
