@@ -331,6 +331,7 @@ class Machine:
                 with self._interruptible(), self._watching():
                     entry.run(k)
             finally:
+                _close_unbegun(k)
                 x86_entry.machine_shutdown(k)
                 overlay.machine_shutdown(k)
             rcupdate.rcu_barrier(k)
@@ -370,6 +371,17 @@ class Machine:
 
 
 Kernel = Machine  # the name it had first
+
+
+def _close_unbegun(k: LinuxKernel) -> None:
+    """Close the kernel stacks that nobody has entered: the end came while their CPU waited for its turn.
+
+    Python warns of a coroutine that was never begun, and of no other.
+    """
+    for leader in k.tasks:
+        for t in leader.signal.threads:
+            if t.stack is not None and not getattr(t.stack.coro, "cr_suspended", True):
+                t.stack.coro.close()
 
 
 def _empty_kernel(cpus: int, clock: Clock, *, lockdep_on: bool) -> LinuxKernel:
