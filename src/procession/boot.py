@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 import gc
 from pathlib import Path
 import threading
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 import warnings
 
@@ -380,8 +381,9 @@ def _close_unbegun(k: LinuxKernel) -> None:
     """
     for leader in k.tasks:
         for t in leader.signal.threads:
-            if t.stack is not None and not getattr(t.stack.coro, "cr_suspended", True):
-                t.stack.coro.close()
+            coro = None if t.stack is None else t.stack.coro
+            if isinstance(coro, CoroutineType) and not coro.cr_suspended:
+                coro.close()
 
 
 def _empty_kernel(cpus: int, clock: Clock, *, lockdep_on: bool) -> LinuxKernel:

@@ -216,9 +216,7 @@ def do_wp_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: int, en
     except LinuxError:
         return VM_FAULT_OOM
     sched.account_system_time(k.current, PAGE_CLEAR_NS if zero else PAGE_COPY_NS)
-    fresh = PROT[flags & 7]
-    if flags & VM_WRITE:
-        fresh |= _MKWRITE
+    fresh = PROT[flags & 7] | (_MKWRITE if flags & VM_WRITE else 0)
     vma.anon_vma = True
     if zero:
         with mm.page_table_lock:
