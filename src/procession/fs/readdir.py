@@ -13,7 +13,7 @@ from procession.include.linux.fcntl import Dirents
 from procession.include.linux.fs import DT_DIR, S_IFDIR, S_IFMT
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, UInt, UserPtr
-from procession.kernel import sched
+from procession.kernel import sched_cputime
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _getdents(current: Task, fd: int, dirent: UserPtr, count: int, *, is64: bool
             break
         out += record
         pos += 1
-    sched.account_system_time(current, (pos - file.f_pos) * DIRENT_NS)
+    sched_cputime.account_system_time(current, (pos - file.f_pos) * DIRENT_NS)
     if out:
         uaccess.copy_to_user(current, dirent, bytes(out))
     file.f_pos = pos

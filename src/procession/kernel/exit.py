@@ -48,6 +48,7 @@ from procession.kernel import (
     posix_timers,
     rcupdate,
     sched,
+    sched_cputime,
     siginfo,
     signal,
     signal_notify,
@@ -265,7 +266,7 @@ def _reparent_children(father: Task, reaper: Task, dead: list[Task]) -> None:
 async def exit_notify(tsk: Task, group_dead: bool) -> None:
     """Tell everybody concerned that tsk is dead, and become a zombie or nothing (spec 8.3)."""
     k = tsk.kernel
-    sched.account_system_time(tsk, EXIT_NS)
+    sched_cputime.account_system_time(tsk, EXIT_NS)
     # Children move first: once we are a zombie our parent may reap us, and they would be left with nobody.
     await forget_original_parent(tsk)
     await nsproxy.exit_task_namespaces(tsk)

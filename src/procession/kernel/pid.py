@@ -27,7 +27,7 @@ from procession.include.linux.pid import (
     put_pid_ns,
 )
 from procession.include.linux.spinlock import SpinLock
-from procession.kernel import rcupdate, sched
+from procession.kernel import rcupdate, sched_cputime
 from procession.mm import slab
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def _scan_page(k: Kernel, pidmap: Pidmap, base: int, offset: int) -> int | None:
 def _charge_look(k: Kernel, start: int, end: int) -> None:
     words = (end >> 6) - (start >> 6)
     if words > 0:
-        sched.account_system_time(k.current, words * BITMAP_WORD_NS)
+        sched_cputime.account_system_time(k.current, words * BITMAP_WORD_NS)
 
 
 def free_pidmap(upid: Upid) -> None:

@@ -17,7 +17,7 @@ from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.mm_types import TASK_SIZE
 from procession.include.linux.signal import SA_ONSTACK, SA_RESTORER, SA_SIGINFO, SIG_KERNEL_ONLY_MASK, SIGSEGV
 from procession.include.linux.syscalls import syscall
-from procession.kernel import sched, siginfo, signal, signal_queue, signal_send, signal_syscalls
+from procession.kernel import sched_cputime, siginfo, signal, signal_queue, signal_send, signal_syscalls
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def sys_rt_sigreturn(current: Task) -> int:
     """Return from a signal handler: what the frame at sp - 8 says; a bad frame is SIGSEGV."""
     thread: Any = current.thread
     frame = thread.user_sp() - 8
-    sched.account_system_time(current, SIGRETURN_NS)
+    sched_cputime.account_system_time(current, SIGRETURN_NS)
     try:
         (mask,) = struct.unpack("<Q", uaccess.copy_from_user(current, frame + _UCONTEXT + UC_SIGMASK, 8))
         signal_queue.set_current_blocked(current, mask & ~SIG_KERNEL_ONLY_MASK)

@@ -10,7 +10,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import S_IFREG, File
 from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.proc_fs import ProcInode
-from procession.kernel import sched
+from procession.kernel import sched_cputime
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class ProcFile(File):
         """Copy a part of the text out; raises what the function that makes it does."""
         at = self.f_pos if pos is None else pos
         if not at or self.text is None:
-            sched.account_system_time(current, PROC_SHOW_NS)
+            sched_cputime.account_system_time(current, PROC_SHOW_NS)
             self.text = self.show(current)
         chunk = self.text[at : at + count]
         if chunk:

@@ -37,7 +37,7 @@ from procession.include.linux.socket import (
     SOCK_SEQPACKET,
     SOCK_STREAM,
 )
-from procession.kernel import pid, sched, signal_send, wait
+from procession.kernel import pid, sched_cputime, signal_send, wait
 from procession.net.unix.sock import (
     RCV_SHUTDOWN,
     SEND_SHUTDOWN,
@@ -381,7 +381,7 @@ def _queue(sk: UnixSock, other: UnixSock, data: bytes, scm: Scm) -> None:
     if level > MAX_RECURSION_LEVEL:
         raise LinuxError(Errno.ETOOMANYREFS, "sockets inside sockets")
     other.recursion_level = max(other.recursion_level, level + 1)
-    sched.account_system_time(k.current, SKB_NS)
+    sched_cputime.account_system_time(k.current, SKB_NS)
     skb = Skb(data, sk, Scm(scm.fp, scm.creds, scm.name))
     if k.mm.kmem_pages + skb.pages > k.mm.kmem_limit:
         raise LinuxError(Errno.ENOBUFS, "no memory for a message")
