@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 import gc
 from pathlib import Path
 import threading
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 import warnings
 
@@ -337,6 +338,7 @@ class Machine:
                 with self._interruptible(), self._watching():
                     entry.run(k)
             finally:
+                _close_unbegun(k)
                 x86_entry.machine_shutdown(k)
                 overlay.machine_shutdown(k)
             rcupdate.rcu_barrier(k)
@@ -376,6 +378,18 @@ class Machine:
 
 
 Kernel = Machine  # the name it had first
+
+
+def _close_unbegun(k: LinuxKernel) -> None:
+    """Close the kernel stacks that nobody has entered: the end came while their CPU waited for its turn.
+
+    Python warns of a coroutine that was never begun, and of no other.
+    """
+    for leader in k.tasks:
+        for t in leader.signal.threads:
+            coro = None if t.stack is None else t.stack.coro
+            if isinstance(coro, CoroutineType) and not coro.cr_suspended:
+                coro.close()
 
 
 def _empty_kernel(cpus: int, clock: Clock, *, lockdep_on: bool) -> LinuxKernel:

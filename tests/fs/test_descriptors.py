@@ -173,7 +173,7 @@ def test_a_reader_keeps_the_file_that_another_thread_closes(three):
 
 
 def test_one_high_descriptor_costs_what_is_open(three):
-    """Copying, allocating, closing and close-on-exec look at words of a bitmap; with a number a bit each took seconds."""
+    """Copying, allocating, closing and close-on-exec look at words of a bitmap, not at each number."""
     p = three.task
     p.signal.rlim[RLIMIT_NOFILE] = (1 << 20, 1 << 20)
     top = (1 << 20) - 1

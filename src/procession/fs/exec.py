@@ -30,7 +30,7 @@ from procession.include.linux.sched import PF_KTHREAD, PF_NPROC_EXCEEDED, PF_RAN
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Arg, Path, UserPtr
 from procession.include.linux.undo import Undo
-from procession.kernel import pid, ptrace, sched, signal_queue
+from procession.kernel import pid, ptrace, sched, sched_account, signal_queue
 from procession.lib import string
 from procession.mm import filemap
 
@@ -243,7 +243,7 @@ async def flush_old_exec(current: Task, bprm: LinuxBinprm) -> None:
 
     Raises EAGAIN while the process is already being killed, EINTR if the old memory is being dumped, ENOMEM.
     """
-    sched.account_system_time(current, EXEC_NS)
+    sched_account.account_system_time(current, EXEC_NS)
     await exec_mm.de_thread(current)
     assert bprm.mm is not None
     exec_mm.set_mm_exe_file(bprm.mm, bprm.file)

@@ -13,7 +13,7 @@ from procession.include.linux.fcntl import Dirents
 from procession.include.linux.fs import DT_DIR, S_IFDIR, S_IFMT
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, UInt, UserPtr
-from procession.kernel import sched
+from procession.kernel import sched_account
 from procession.lib import string
 from procession.mm import uaccess
 
@@ -78,7 +78,7 @@ def _getdents(current: Task, fd: int, dirent: UserPtr, count: int, *, is64: bool
             break
         done += reclen
         pos += 1
-    sched.account_system_time(current, (pos - file.f_pos) * DIRENT_NS)
+    sched_account.account_system_time(current, (pos - file.f_pos) * DIRENT_NS)
     file.f_pos = pos
     return done
 

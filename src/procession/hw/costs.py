@@ -1,6 +1,6 @@
 """What the work of the kernel costs in virtual time: nanoseconds, the only ones that there are.
 
-Kernel code says what it does with these, through sched.account_system_time(): a loop over n things once, with
+Kernel code says what it does with these, through sched_account.account_system_time(): a loop over n things once, with
 n * COST_NS. User code costs time by its length (CODE_BYTES_PER_NS); waiting costs what is waited for. Nothing else
 passes time, so a run is the same on every host.
 

@@ -48,6 +48,7 @@ from procession.kernel import (
     posix_timers,
     rcupdate,
     sched,
+    sched_account,
     siginfo,
     signal,
     signal_notify,
@@ -267,6 +268,7 @@ def _reparent_children(father: Task, reaper: Task, dead: list[Task]) -> None:
 async def exit_notify(tsk: Task, group_dead: bool) -> None:
     """Tell everybody concerned that tsk is dead, and become a zombie or nothing (spec 8.3)."""
     k = tsk.kernel
+    sched_account.account_system_time(tsk, EXIT_NS)
     # Children move first: once we are a zombie our parent may reap us, and they would be left with nobody.
     await forget_original_parent(tsk)
     await nsproxy.exit_task_namespaces(tsk)
@@ -348,7 +350,6 @@ async def do_exit(current: Task, code: int) -> NoReturn:
         # A bug on the way out: leave the task as it is rather than make it worse.
         current.flags |= PF_EXITPIDONE
         panic.oops(current, "fixing recursive fault")
-    sched.account_system_time(current, EXIT_NS)
     signal.exit_signals(current)  # from here on no group signal picks us
 
     sig = current.signal

@@ -58,7 +58,7 @@ from procession.include.linux.wait import (
     WaitQueueEntry,
     WaitStatus,
 )
-from procession.kernel import exit, pid, sched, sched_cputime, sys, wait
+from procession.kernel import exit, pid, sched, sched_account, sched_cputime, sys, wait
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ def do_wait_thread(current: Task, wo: WaitOpts, tsk: Task) -> int:
             best = result
         if result == FOUND:
             break
-    sched.account_system_time(current, looked_at * WAIT_CHILD_NS)
+    sched_account.account_system_time(current, looked_at * WAIT_CHILD_NS)
     return best
 
 

@@ -37,7 +37,7 @@ from procession.include.linux.sched import (
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.undo import Undo
-from procession.kernel import completion, futex, futex_pi, futex_robust, nsproxy, sched
+from procession.kernel import completion, futex, futex_pi, futex_robust, nsproxy, sched, sched_account
 from procession.mm import memory, mmap, page_alloc, tlb, uaccess, util
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def dup_mmap(current: Task, mm: MmStruct, oldmm: MmStruct) -> None:
             k.mm.vm_committed += charged
             cache.nr_active += len(new)
             cache.nr_allocs += len(new)
-            sched.account_system_time(current, len(new) * AREA_NS)
+            sched_account.account_system_time(current, len(new) * AREA_NS)
         if with_pages:
             mm.exits.update(oldmm.exits)
             memory.copy_page_range(k, mm, oldmm, with_pages)

@@ -23,7 +23,7 @@ from procession.include.linux.spinlock import (
     LockClass,
     Lockdep,
 )
-from procession.kernel import sched
+from procession.kernel import sched_account
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -79,7 +79,7 @@ class LockdepState(Lockdep):
         """Let the time pass until another CPU, whose clock is ahead, has released the lock."""
         late_ns = released_ns - self.clock.now_ns
         if late_ns > 0:
-            sched.account_system_time(self.kernel.current, late_ns + SPIN_NS)
+            sched_account.account_system_time(self.kernel.current, late_ns + SPIN_NS)
 
     def held(self) -> list[LockClass]:
         """Return the classes of the locks held, outermost first."""

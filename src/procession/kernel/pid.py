@@ -28,7 +28,7 @@ from procession.include.linux.pid import (
 )
 from procession.include.linux.printk import KERN_INFO
 from procession.include.linux.spinlock import SpinLock
-from procession.kernel import rcupdate, sched
+from procession.kernel import rcupdate, sched_account
 from procession.mm import slab
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def _scan_page(k: Kernel, pidmap: Pidmap, base: int, offset: int) -> int | None:
 def _charge_look(k: Kernel, start: int, end: int) -> None:
     words = (end >> 6) - (start >> 6)
     if words > 0:
-        sched.account_system_time(k.current, words * BITMAP_WORD_NS)
+        sched_account.account_system_time(k.current, words * BITMAP_WORD_NS)
 
 
 def free_pidmap(upid: Upid) -> None:

@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 
 __all__ = (
     "Rq",
-    "account_process_times",
-    "account_system_time",
     "activate_task",
     "check_preempt_curr",
     "cond_resched",
@@ -559,12 +557,6 @@ def next_tick(rq: Rq) -> int:
 
 
 # Time.
-
-
-def account_system_time(p: Task, ns: int) -> None:
-    """Let the time pass that the kernel needs for p, the current task: so many of what hw/costs.py lists."""
-    p.kernel.clock.now_ns += ns
-    p.stime += ns
 
 
 def task_sched_runtime(p: Task) -> int:

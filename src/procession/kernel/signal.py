@@ -51,7 +51,7 @@ from procession.include.linux.signal import (
 from procession.kernel import (
     exit,
     exit_pgrp,
-    sched,
+    sched_account,
     siginfo,
     signal_jobctl,
     signal_notify,
@@ -239,7 +239,7 @@ def handle_signal(current: Task, sig: int, ka: KSigaction, info: Siginfo) -> Non
     blocked = current.blocked
     oldset = current.saved_sigmask if current.ti_flags & TIF_RESTORE_SIGMASK else blocked
     try:
-        sched.account_system_time(current, SIGFRAME_NS)
+        sched_account.account_system_time(current, SIGFRAME_NS)
         thread.setup_rt_frame(current, sig, ka, info, oldset)
     except LinuxError:
         signal_send.force_sigsegv(sig, current)

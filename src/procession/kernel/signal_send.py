@@ -45,7 +45,7 @@ from procession.include.linux.signal import (
     Siginfo,
     Sigqueue,
 )
-from procession.kernel import capability, pid, rcupdate, sched, signal_jobctl, signal_queue, wait
+from procession.kernel import capability, pid, rcupdate, sched, sched_account, signal_jobctl, signal_queue, wait
 from procession.kernel.siginfo import (
     SEND_SIG_FORCED,
     SEND_SIG_NOINFO,
@@ -200,7 +200,7 @@ def complete_signal(sig: int, p: Task, group: bool) -> None:
         threads = threads_from(p)
         for thread in threads:
             _kill_thread(thread)
-        sched.account_system_time(p.kernel.current, len(threads) * SIGNAL_TASK_NS)
+        sched_account.account_system_time(p.kernel.current, len(threads) * SIGNAL_TASK_NS)
         return
     signal_queue.signal_wake_up(t, resume=sig == SIGKILL)
 
@@ -221,7 +221,7 @@ def _choose_thread(sig: int, p: Task) -> Task | None:
         if wants_signal(sig, t):
             signal.curr_target = chosen = t
             break
-    sched.account_system_time(p.kernel.current, asked * SIGNAL_TASK_NS)
+    sched_account.account_system_time(p.kernel.current, asked * SIGNAL_TASK_NS)
     return chosen
 
 
@@ -241,7 +241,7 @@ def zap_other_threads(p: Task) -> int:
         if not t.exit_state:
             t.pending.signal |= SIGKILL_MASK
             signal_queue.signal_wake_up(t, resume=True)
-    sched.account_system_time(p.kernel.current, len(others) * SIGNAL_TASK_NS)
+    sched_account.account_system_time(p.kernel.current, len(others) * SIGNAL_TASK_NS)
     return len(others)
 
 
@@ -389,7 +389,7 @@ def _send_to_all(sig: int, info: AnyInfo, targets: Iterable[Task]) -> None:
         asked += 1
         current = p.kernel.current
     if current is not None:
-        sched.account_system_time(current, asked * SIGNAL_TASK_NS)
+        sched_account.account_system_time(current, asked * SIGNAL_TASK_NS)
     if not success:
         raise failure
 
@@ -446,7 +446,7 @@ def _kill_everybody(current: Task, sig: int, info: AnyInfo) -> None:
     failure: LinuxError | None = LinuxError(Errno.ESRCH, "nobody else")
     count = 0
     everybody = list(current.kernel.tasks)
-    sched.account_system_time(current, len(everybody) * SIGNAL_TASK_NS)
+    sched_account.account_system_time(current, len(everybody) * SIGNAL_TASK_NS)
     for p in everybody:
         if pid.task_pid_vnr(current, p) <= 1 or same_thread_group(p, current):
             continue

@@ -19,7 +19,7 @@ from procession.include.linux.fs import MAX_LFS_FILESIZE, S_IFMT, S_IFREG, S_ISG
 from procession.include.linux.mm_types import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_FSIZE
 from procession.include.linux.signal import SIGXFSZ
-from procession.kernel import capability, sched, signal_send
+from procession.kernel import capability, sched_account, signal_send
 from procession.mm import memory, page_alloc, text, uaccess
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def find_or_read_page(k: Kernel, inode: Inode, index: int) -> int:
     pfn = page_alloc.alloc_page(k)
     size = len(data)
     start = pfn << PAGE_SHIFT
-    sched.account_system_time(k.current, PAGE_READ_NS)
+    sched_account.account_system_time(k.current, PAGE_READ_NS)
     phys = k.frames.phys
     if size < PAGE_SIZE:
         phys[start + size : start + PAGE_SIZE] = page_alloc.ZEROES[size:]

@@ -21,7 +21,7 @@ from procession.include.linux.mm_types import (
     VM_SHARED,
     VM_WRITE,
 )
-from procession.kernel import fork_mm, sched
+from procession.kernel import fork_mm, sched_account
 from procession.mm import memory, mmap, text
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def access_remote_vm(
                 text.revoke_exec(k, pfn, pgtable.lookup_address(k, mm, address))
             address += part
             done += part
-    sched.account_system_time(k.current, done * COPY_KIB_NS >> 10)
+    sched_account.account_system_time(k.current, done * COPY_KIB_NS >> 10)
     return done if write else b"".join(pieces)
 
 

@@ -43,7 +43,7 @@ from procession.include.linux.mm_types import (
     VM_SHARED,
     VM_WRITE,
 )
-from procession.kernel import sched
+from procession.kernel import sched_account
 from procession.mm import filemap, mmap, page_alloc, text, tlb
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def do_anonymous_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: 
         pfn = page_alloc.alloc_zeroed_page(k)
     except LinuxError:
         return VM_FAULT_OOM
-    sched.account_system_time(k.current, PAGE_CLEAR_NS)
+    sched_account.account_system_time(k.current, PAGE_CLEAR_NS)
     vma.anon_vma = True
     with mm.page_table_lock:
         frames.mapcount[pfn] = 1
@@ -175,7 +175,7 @@ def do_linear_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: in
             page_alloc.put_page(k, cached)
         to, frm = pfn << PAGE_SHIFT, cached << PAGE_SHIFT
         frames.phys[to : to + PAGE_SIZE] = frames.phys[frm : frm + PAGE_SIZE]
-        sched.account_system_time(k.current, PAGE_COPY_NS)
+        sched_account.account_system_time(k.current, PAGE_COPY_NS)
         vma.anon_vma = True
         if flags & VM_WRITE:
             entry |= _MKWRITE
@@ -215,10 +215,8 @@ def do_wp_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: int, en
         new = page_alloc.alloc_zeroed_page(k) if zero else page_alloc.alloc_page(k)
     except LinuxError:
         return VM_FAULT_OOM
-    sched.account_system_time(k.current, PAGE_CLEAR_NS if zero else PAGE_COPY_NS)
-    fresh = PROT[flags & 7]
-    if flags & VM_WRITE:
-        fresh |= _MKWRITE
+    sched_account.account_system_time(k.current, PAGE_CLEAR_NS if zero else PAGE_COPY_NS)
+    fresh = PROT[flags & 7] | (_MKWRITE if flags & VM_WRITE else 0)
     vma.anon_vma = True
     if zero:
         with mm.page_table_lock:
@@ -398,7 +396,7 @@ def copy_page_range(k: Kernel, dst: MmStruct, src: MmStruct, vmas: list[VmArea])
             # Kept in step: the next table may not be had, and then all of this is undone.
             dst.rss_file += nr_file
             dst.rss_anon += nr_anon - nr_file
-    sched.account_system_time(k.current, copied * PTE_COPY_NS)
+    sched_account.account_system_time(k.current, copied * PTE_COPY_NS)
 
 
 def _copy_many(k: Kernel, arrays: Arrays, dst: MmStruct, lo: int, hi: int, delta: int, cow: bool) -> None:
@@ -434,7 +432,7 @@ def zap_page_range(k: Kernel, mm: MmStruct, start: int, end: int) -> None:
             for i in found:
                 q[i] = 0
             k.x86.tlb_gen += 1
-            sched.account_system_time(k.current, len(found) * PTE_ZAP_NS)
+            sched_account.account_system_time(k.current, len(found) * PTE_ZAP_NS)
 
 
 def _zap_entries(k: Kernel, mm: MmStruct, found: list[int]) -> None:
@@ -531,7 +529,7 @@ def unmap_all(k: Kernel, mm: MmStruct) -> None:
     count = k.frames.count
     free = k.mm.free_list
     tables = pgtable.table_pages(k, mm)
-    sched.account_system_time(k.current, zapped * PTE_ZAP_NS + len(tables) * TABLE_FREE_NS)
+    sched_account.account_system_time(k.current, zapped * PTE_ZAP_NS + len(tables) * TABLE_FREE_NS)
     for pfn in tables:
         count[pfn] -= 1
         free.append(pfn)

@@ -59,7 +59,7 @@ from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_DATA, RLIMIT
 from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Addr, Fd, SizeT
-from procession.kernel import capability, sched
+from procession.kernel import capability, sched_account
 from procession.mm import memory, mlock, shmem, util
 from procession.mm import vma as areas
 
@@ -513,7 +513,7 @@ def exit_mmap(k: Kernel, mm: MmStruct) -> None:
                 file_table.fput(None, file)
     k.mm.vm_committed -= committed
     k.caches["vm_area_struct"].nr_active -= len(mm.mmap)
-    sched.account_system_time(k.current, MM_EXIT_NS + len(mm.mmap) * AREA_FREE_NS)
+    sched_account.account_system_time(k.current, MM_EXIT_NS + len(mm.mmap) * AREA_FREE_NS)
     mm.mmap.clear()
     mm.mmap_cache = None
     mm.total_vm = mm.locked_vm = mm.shared_vm = mm.exec_vm = mm.stack_vm = 0

@@ -29,7 +29,7 @@ from procession.include.linux.prctl import READ_IMPLIES_EXEC
 from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Addr, SizeT
-from procession.kernel import sched
+from procession.kernel import sched_account
 from procession.mm import memory, mlock, mmap, tlb, util
 
 if TYPE_CHECKING:
@@ -129,5 +129,5 @@ def change_protection(k: Kernel, mm: MmStruct, start: int, end: int, vm_flags: i
                 q[i] = q[i] & keep | prot
             changed += len(found)
     if changed:
-        sched.account_system_time(k.current, changed * PTE_CHANGE_NS)
+        sched_account.account_system_time(k.current, changed * PTE_CHANGE_NS)
         tlb.flush_tlb_range(k, mm, start, end)

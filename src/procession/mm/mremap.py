@@ -26,7 +26,7 @@ from procession.include.linux.mman import MREMAP_FIXED, MREMAP_MAYMOVE, MremapAr
 from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Addr, SizeT
-from procession.kernel import sched
+from procession.kernel import sched_account
 from procession.mm import memory, mlock, mmap, tlb, util
 from procession.mm import vma as areas
 
@@ -203,5 +203,5 @@ def move_page_tables(k: Kernel, mm: MmStruct, old_addr: int, new_addr: int, leng
             q[new] = q[old] | PTE_NX  # among other neighbours, see mm/text.py
             q[old] = 0
     if moves:
-        sched.account_system_time(k.current, len(moves) * PTE_CHANGE_NS)
+        sched_account.account_system_time(k.current, len(moves) * PTE_CHANGE_NS)
         tlb.flush_tlb_range(k, mm, old_addr, old_addr + length)

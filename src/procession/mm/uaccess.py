@@ -14,7 +14,7 @@ from procession.hw.costs import COPY_FREE, COPY_KIB_NS, FAULT_NS
 from procession.include.asm.pgtable import PMD_SHIFT, PTE_INDEX_MASK, PTE_PFN_MASK, PTE_PRESENT, PTE_RW, PTE_USER
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE, TASK_SIZE
-from procession.kernel import sched
+from procession.kernel import sched_account
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -72,7 +72,7 @@ def _user_frame(current: Task, mm: MmStruct, address: int, want: int) -> int:
         # A write that has to break copy-on-write after reading is done in one fault; a second means a stack page.
         if faults == 2 or not 0 <= address < TASK_SIZE:
             raise LinuxError(Errno.EFAULT, f"bad address {address:#x}")
-        sched.account_system_time(current, FAULT_NS)
+        sched_account.account_system_time(current, FAULT_NS)
         current.kernel.page_fault(current, mm, address, want == _WRITE)
         faults += 1
 
@@ -108,7 +108,7 @@ def copy_from_user_partial(current: Task, ptr: UserPtr, n: int, offset: int = 0)
     else:
         data = ptr.load_partial(offset, n) if isinstance(ptr, IovBuffer) else ptr.load(offset, n)
     if len(data) >= COPY_FREE:
-        sched.account_system_time(current, len(data) * COPY_KIB_NS >> 10)
+        sched_account.account_system_time(current, len(data) * COPY_KIB_NS >> 10)
     return data
 
 
@@ -125,7 +125,7 @@ def copy_from_user(current: Task, ptr: UserPtr, n: int, offset: int = 0) -> byte
     if k.fault_attr is not None:
         should_fail_usercopy(k, "copy_from_user")
     if n >= COPY_FREE:
-        sched.account_system_time(current, n * COPY_KIB_NS >> 10)
+        sched_account.account_system_time(current, n * COPY_KIB_NS >> 10)
     if not isinstance(ptr, int):
         return ptr.load(offset, n)
     ptr += offset
@@ -149,7 +149,7 @@ def copy_to_user_partial(current: Task, ptr: UserPtr, data: bytes, offset: int =
     if current.kernel.fault_attr is not None:
         should_fail_usercopy(current.kernel, "copy_to_user")
     if len(data) >= COPY_FREE:
-        sched.account_system_time(current, len(data) * COPY_KIB_NS >> 10)
+        sched_account.account_system_time(current, len(data) * COPY_KIB_NS >> 10)
     if isinstance(ptr, int):
         return _store(current, ptr + offset, data)
     if isinstance(ptr, IovBuffer):
@@ -177,7 +177,7 @@ def copy_to_user(current: Task, ptr: UserPtr, data: bytes, offset: int = 0) -> N
         should_fail_usercopy(k, "copy_to_user")
     n = len(data)
     if n >= COPY_FREE:
-        sched.account_system_time(current, n * COPY_KIB_NS >> 10)
+        sched_account.account_system_time(current, n * COPY_KIB_NS >> 10)
     if not isinstance(ptr, int):
         ptr.store(offset, data)
         return
@@ -226,7 +226,7 @@ def clear_user(current: Task, ptr: UserPtr, n: int) -> None:
     if current.kernel.fault_attr is not None:
         should_fail_usercopy(current.kernel, "clear_user")
     if n >= COPY_FREE:
-        sched.account_system_time(current, n * COPY_KIB_NS >> 10)
+        sched_account.account_system_time(current, n * COPY_KIB_NS >> 10)
     if not isinstance(ptr, int):
         ptr.store(0, bytes(n))
         return

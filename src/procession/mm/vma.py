@@ -15,7 +15,7 @@ from procession.hw.costs import AREA_FREE_NS
 from procession.include.linux.bug import bug_on
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import PAGE_SHIFT, VM_DENYWRITE, VM_DONTEXPAND, VM_IO, VM_PFNMAP, VmArea
-from procession.kernel import sched
+from procession.kernel import sched_account
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import File
@@ -64,7 +64,7 @@ def remove_vma(k: Kernel, vma: VmArea) -> None:
             file.f_count -= 1
         else:
             file_table.fput(None, file)
-    sched.account_system_time(k.current, AREA_FREE_NS)
+    sched_account.account_system_time(k.current, AREA_FREE_NS)
     k.caches["vm_area_struct"].free()
 
 

@@ -23,7 +23,7 @@ from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.sched import CLONE_SIGHAND, CLONE_VM, TIF_FORK, TIF_NEED_RESCHED, TIF_SIGPENDING
 from procession.include.linux.signal import SA_SIGINFO, SEGV_MAPERR, SIG_KERNEL_ONLY_MASK, SIGSEGV, Siginfo
 from procession.include.linux.syscalls import SYSCALLS
-from procession.kernel import hrtimer, sched, signal_queue, signal_send
+from procession.kernel import hrtimer, sched_account, signal_queue, signal_send
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -279,7 +279,7 @@ class PythonThread:
         assert self.frames
         self.coro, self.request, self.result, self.todo, oldset = self.frames.pop()
         k = current.kernel
-        sched.account_system_time(current, TRAP_NS + SIGRETURN_NS)
+        sched_account.account_system_time(current, TRAP_NS + SIGRETURN_NS)
         trace = k.trace
         if trace.sys_enter:
             trace.sys_enter(NR["rt_sigreturn"], "rt_sigreturn", ())

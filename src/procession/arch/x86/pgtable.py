@@ -23,7 +23,7 @@ from procession.include.asm.pgtable import (
 )
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.mm_types import PAGE_SHIFT
-from procession.kernel import sched
+from procession.kernel import sched_account
 from procession.mm import page_alloc
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def pte_alloc(k: Kernel, mm: MmStruct, address: int) -> int:
     except LinuxError:
         _undo_tables(k, mm, made)
         raise
-    sched.account_system_time(k.current, (len(made) + 1) * (TABLE_NS + PAGE_CLEAR_NS))
+    sched_account.account_system_time(k.current, (len(made) + 1) * (TABLE_NS + PAGE_CLEAR_NS))
     q[slot] = pfn << PAGE_SHIFT | PTE_TABLE
     mm.nr_ptes += 1
     base = mm.pte_tables[region] = pfn << 9
@@ -88,7 +88,7 @@ def free_pte_table(k: Kernel, mm: MmStruct, region: int) -> None:
     for shift in (PUD_SHIFT, PMD_SHIFT):
         slots.append(((q[slots[-1]] & PTE_PFN_MASK) >> 3) + (address >> shift & PTE_INDEX_MASK))
     page_alloc.put_page(k, base >> 9)
-    sched.account_system_time(k.current, TABLE_FREE_NS)
+    sched_account.account_system_time(k.current, TABLE_FREE_NS)
     while slots:
         slot = slots.pop()
         q[slot] = 0
@@ -96,7 +96,7 @@ def free_pte_table(k: Kernel, mm: MmStruct, region: int) -> None:
         if bytes(phys[table << PAGE_SHIFT : (table + 1) << PAGE_SHIFT]) != page_alloc.ZEROES:
             return
         page_alloc.put_page(k, table)
-        sched.account_system_time(k.current, TABLE_FREE_NS)
+        sched_account.account_system_time(k.current, TABLE_FREE_NS)
     mm.pgd = 0
     k.x86.tlb_gen += 1
 

@@ -18,7 +18,7 @@ from procession.include.linux.mm_types import TASK_SIZE
 from procession.include.linux.printk import KERN_EMERG, KERN_INFO, pointer
 from procession.include.linux.signal import SA_ONSTACK, SA_RESTORER, SA_SIGINFO, SIG_KERNEL_ONLY_MASK, SIGSEGV
 from procession.include.linux.syscalls import syscall
-from procession.kernel import sched, siginfo, signal, signal_queue, signal_send, signal_syscalls
+from procession.kernel import sched_account, siginfo, signal, signal_queue, signal_send, signal_syscalls
 from procession.mm import uaccess, vma_addr
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def sys_rt_sigreturn(current: Task) -> int:
     """Return from a signal handler: what the frame at sp - 8 says; a bad frame is SIGSEGV."""
     thread: Any = current.thread
     frame, ip = thread.user_sp() - 8, thread.syscall_pc()
-    sched.account_system_time(current, SIGRETURN_NS)
+    sched_account.account_system_time(current, SIGRETURN_NS)
     try:
         (mask,) = struct.unpack("<Q", uaccess.copy_from_user(current, frame + _UCONTEXT + UC_SIGMASK, 8))
         signal_queue.set_current_blocked(current, mask & ~SIG_KERNEL_ONLY_MASK)

@@ -14,7 +14,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.signal import SIGSEGV
 from procession.include.linux.syscalls import SYSCALLS
-from procession.kernel import sched, signal_send
+from procession.kernel import sched_account, signal_send
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def emulate_vsyscall(current: Task, address: int) -> bool:
     nr = (address & 0xC00) >> 10
     if address & ~0xC00 != VSYSCALL_START or nr >= len(_CALLS):
         return False
-    sched.account_system_time(current, TRAP_NS)  # beside the fault
+    sched_account.account_system_time(current, TRAP_NS)  # beside the fault
     thread: Any = current.thread
     q = thread.q
     name, nr_args = _CALLS[nr]

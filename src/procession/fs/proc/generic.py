@@ -17,7 +17,7 @@ from procession.include.linux.fs import (
     seq_lseek,
 )
 from procession.include.linux.proc_fs import ProcInode
-from procession.kernel import sched
+from procession.kernel import sched_account
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class ProcFile(File):
         """Copy a part of the text out; raises EFAULT, and what the function that makes it does."""
         at = self.f_pos if pos is None else pos
         if not at or self.text is None:
-            sched.account_system_time(current, PROC_SHOW_NS)
+            sched_account.account_system_time(current, PROC_SHOW_NS)
             self.text = self.show(current)
         chunk = self.text[at : at + count]
         done = self._copy(current, buf, chunk) if chunk else 0

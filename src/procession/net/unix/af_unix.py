@@ -36,7 +36,7 @@ from procession.include.linux.socket import (
     SOCK_SEQPACKET,
     SOCK_STREAM,
 )
-from procession.kernel import cred, pid, sched, signal_send, wait
+from procession.kernel import cred, pid, sched_account, signal_send, wait
 from procession.lib import string
 from procession.mm import uaccess
 from procession.net import scm
@@ -420,7 +420,7 @@ def _queue(current: Task, sk: UnixSock, other: UnixSock, data: bytes, cookie: Sc
     level = max([_recursion_level(file) for file in cookie.fp], default=0)
     if level > MAX_RECURSION_LEVEL:
         raise LinuxError(Errno.ETOOMANYREFS, "sockets inside sockets")
-    sched.account_system_time(k.current, SKB_NS)
+    sched_account.account_system_time(k.current, SKB_NS)
     skb = Skb(data, sk, Scm(cookie.fp))
     if k.mm.kmem_pages + skb.pages > k.mm.kmem_limit:
         raise LinuxError(Errno.ENOBUFS, "no memory for a message")
