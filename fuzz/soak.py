@@ -20,7 +20,7 @@ import traceback
 from rich.console import Console
 from rich.table import Table
 
-from fuzz import faults, hostile, programs, repeat, terminals
+from fuzz import cpython, faults, hostile, programs, repeat, terminals
 from fuzz.tried import Tried
 
 __all__ = ("KINDS", "main")
@@ -35,6 +35,7 @@ KINDS: dict[str, tuple[Callable[[int, int], Tried], int]] = {
     "code": (partial(hostile.run, "code"), 100_000),
     "frames": (partial(hostile.run, "frames"), 50_000),
     "repeat": (repeat.run, 200),
+    "cpython": (cpython.run, 2000),
 }
 
 

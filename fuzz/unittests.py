@@ -10,7 +10,7 @@ outcome. Whoever reads sees which test is running when the process dies.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 import json
 import os
 import resource
@@ -41,6 +41,8 @@ class Telling(unittest.TestResult):
         super().__init__()
         self.outcome = "ok"
         self.detail = ""
+        self.told: set[str] = set()
+        self.instead: dict[str, tuple[str, str]] = {}     # of a class or module none of which has run
 
     def note(self, outcome: str, detail: str) -> None:
         """Keep the worst that is said of the test."""
@@ -54,10 +56,13 @@ class Telling(unittest.TestResult):
 
     def stopTest(self, test: unittest.TestCase) -> None:  # noqa: N802
         """Tell how it was."""
+        self.told.add(test.id())
         tell(test=test.id(), outcome=self.outcome, detail=self.detail[-DETAIL:])
 
     def addSkip(self, test: unittest.TestCase, reason: str) -> None:  # noqa: N802
         """The test, a subtest or a whole class was left out."""
+        if not isinstance(test, unittest.TestCase):
+            self.instead[whole(test)] = "skipped", reason
         self.note("skipped", reason)
 
     def addFailure(self, test: unittest.TestCase, err: Err) -> None:  # noqa: N802
@@ -69,10 +74,14 @@ class Telling(unittest.TestResult):
         self.note("failed", "unexpected success")
 
     def addError(self, test: unittest.TestCase, err: Err) -> None:  # noqa: N802
-        """Something else was raised; where it is not in a test, as in setUpClass, it is told by itself."""
+        """Something else was raised; where that is in tearDownClass or the like, it is told by itself."""
         detail = self._exc_info_to_string(err, test)
         self.note("error", detail)
-        if not isinstance(test, unittest.TestCase):
+        if isinstance(test, unittest.TestCase):
+            return
+        if test.id().startswith("setUp"):
+            self.instead[whole(test)] = "error", detail
+        else:
             tell(test=test.id(), outcome="error", detail=detail[-DETAIL:])
 
     def addSubTest(self, test: unittest.TestCase, subtest: unittest.TestCase, err: Err | None) -> None:  # noqa: N802
@@ -80,6 +89,18 @@ class Telling(unittest.TestResult):
         if err is not None and err[0] is not None:
             failed = issubclass(err[0], test.failureException)
             self.note("failed" if failed else "error", self._exc_info_to_string(err, subtest))
+
+    def tell_the_rest(self, tests: Iterable[unittest.TestCase]) -> None:
+        """Tell of those that have not run what is known of their class or module."""
+        for test in tests:
+            for name, (outcome, detail) in self.instead.items():
+                if test.id() not in self.told and test.id().startswith(f"{name}."):
+                    tell(test=test.id(), outcome=outcome, detail=detail[-DETAIL:])
+
+
+def whole(holder: Any) -> str:
+    """Return of which class or module "setUpClass (test.test_os.ThatClass)" is."""
+    return str(holder.id()).partition("(")[2].rstrip(")")
 
 
 def flat(suite: unittest.TestSuite) -> Iterator[unittest.TestCase]:
@@ -121,7 +142,10 @@ def main() -> None:
             tell(test=test.id())
         return
     wanted = set(more[1:])
-    unittest.TestSuite(test for test in tests if test.id() in wanted).run(Telling())
+    chosen = [test for test in tests if test.id() in wanted]
+    result = Telling()
+    unittest.TestSuite(chosen).run(result)
+    result.tell_the_rest(chosen)
     tell(done=True)
 
 
