@@ -5,7 +5,7 @@
 They come from Debian's libpython3.11-testsuite (`python -m tests.packages`), and the host's python3 runs them. A test
 has an outcome: ok, skipped, failed, error, died (and took the process with it), limit (no end to it within a time).
 Inside it is to be that of the host, or what fuzz/corpus/cpython.toml says of it, with the reason. Anything else is a
-find, and so is a test of that list that does on the host as inside.
+find, and so is a test of that list that does on the host as inside. Root runs them again as somebody else.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import tomllib
 from typing import IO
 
 from fuzz.tried import Tried
-from fuzz.unittests import MARK
+from fuzz.unittests import MARK, OUTCOMES
 
 __all__ = ("run",)
 
@@ -45,6 +45,7 @@ MODULES = (
     "test_time", "test_signal", "test_subprocess", "test_threading", "test_wait3", "test_wait4", "test_fork1",
     "test_os", "test_posix", "test_resource", "test_pty", "test_fcntl",
 )
+SOMEBODY = "1000:1000:1000,1001,1002"
 JOBS = 2
 BATCH = 60              # tests a process
 HOST_SECONDS = 120      # of time, without a word: some tests of signals take half a minute
@@ -62,16 +63,25 @@ class Outcome:
 
 @dataclass(slots=True)
 class Listed:
-    """What is known of a test that differs from the host."""
+    """What is known of a test that differs from the host: its outcome inside, words it says, and the reason."""
 
     inside: str
+    says: str
     why: str
+
+
+@dataclass(slots=True, frozen=True)
+class Side:
+    """Where tests run, and as whom: UID:GID:GROUP,GROUP."""
+
+    inside: bool
+    user: str
 
 
 def listed(path: Path = LISTED) -> dict[str, Listed]:
     """Return the tests that differ from the host."""
     groups = tomllib.loads(path.read_text(encoding="utf-8"))["differs"]
-    return {test: Listed(group["inside"], group["why"]) for group in groups for test in group["tests"]}
+    return {test: Listed(group["inside"], group["says"], group["why"]) for group in groups for test in group["tests"]}
 
 
 def unavailable() -> str:
@@ -112,11 +122,16 @@ def environment() -> dict[str, str]:
     return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/tmp", "LC_ALL": "C.UTF-8"}  # noqa: S108 -- there is one
 
 
-def command(inside: bool, module: str, tests: Sequence[str]) -> list[str]:
-    """Return what runs these tests of a module on a side, as the user we are."""
-    user = f"{os.getuid()}:{os.getgid()}:{','.join(map(str, os.getgroups()))}"
-    argv = [python(), str(RUNNER), f"test.{module}", "run", user, *tests]
-    if not inside:
+def users() -> list[str]:
+    """Return as whom to run tests: as the user we are, and where that is root as somebody else, too."""
+    ourselves = f"{os.getuid()}:{os.getgid()}:{','.join(map(str, os.getgroups()))}"
+    return [ourselves] if os.geteuid() else [ourselves, SOMEBODY]
+
+
+def command(side: Side, module: str, tests: Sequence[str]) -> list[str]:
+    """Return what runs these tests of a module on a side."""
+    argv = [python(), str(RUNNER), f"test.{module}", "run", side.user, *tests]
+    if not side.inside:
         return argv
     variables = [part for name, value in environment().items() for part in ("--env", f"{name}={value}")]
     # Its time of day is the host's, since the files are; its time is its own, so no test is late where the host is.
@@ -176,12 +191,12 @@ class Watched:
         watcher.join()
 
 
-def once(inside: bool, module: str, tests: Sequence[str]) -> dict[str, Outcome]:
+def once(side: Side, module: str, tests: Sequence[str]) -> dict[str, Outcome]:
     """Run these tests in one process; returns the outcomes of those it came to."""
     outcomes: dict[str, Outcome] = {}
     running, done = "", False
     with tempfile.TemporaryFile() as errors:
-        watched = Watched(inside, command(inside, module, tests), errors)
+        watched = Watched(side.inside, command(side, module, tests), errors)
         with watched.process:
             for told in watched.lines():
                 if "test" in told:
@@ -197,12 +212,12 @@ def once(inside: bool, module: str, tests: Sequence[str]) -> dict[str, Outcome]:
     return outcomes
 
 
-def all_of(inside: bool, module: str, tests: Sequence[str]) -> dict[str, Outcome]:
+def all_of(side: Side, module: str, tests: Sequence[str]) -> dict[str, Outcome]:
     """Run these tests, in a new process again after one that has ended early."""
     outcomes: dict[str, Outcome] = {}
     left = list(tests)
     while left:
-        new = once(inside, module, left)
+        new = once(side, module, left)
         outcomes |= new
         rest = [test for test in left if test not in outcomes]
         if len(rest) == len(left) or not any(one.outcome in {"died", "limit"} for one in new.values()):
@@ -211,11 +226,12 @@ def all_of(inside: bool, module: str, tests: Sequence[str]) -> dict[str, Outcome
     return {test: Outcome("not run") for test in tests} | outcomes
 
 
-def on_host(module: str, tests: Sequence[str]) -> dict[str, Outcome]:
+def on_host(user: str, module: str, tests: Sequence[str]) -> dict[str, Outcome]:
     """Run tests on the host; what fails there has a second chance, for the host may be busy."""
-    outcomes = all_of(False, module, tests)
+    side = Side(False, user)
+    outcomes = all_of(side, module, tests)
     again = [test for test in tests if outcomes[test].outcome not in {"ok", "skipped"}]
-    return outcomes | (all_of(False, module, again) if again else {})
+    return outcomes | (all_of(side, module, again) if again else {})
 
 
 def tests_of(module: str) -> list[str]:
@@ -234,13 +250,14 @@ def verdict(test: str, host: Outcome | None, inside: Outcome, known: Listed | No
     """Return what is wrong with a test, or nothing."""
     there = host.outcome if host else "not run"
     told = f"{test}: {there} on the host, {inside.outcome} inside"
-    if known is not None:
-        if inside.outcome != known.inside:
-            return f"{told}, and {known.inside} is known of it ({known.why})\n{inside.detail}".rstrip()
-        return f"{told}, as little as anything: take it off the list" if there == inside.outcome != "skipped" else ""
-    if there == inside.outcome:
-        return ""
-    return f"{told}\n{(inside if inside.outcome != 'ok' or host is None else host).detail}".rstrip()
+    if known is None:
+        if there == inside.outcome and there in OUTCOMES:
+            return ""
+        return f"{told}\n{(inside if inside.outcome != 'ok' or host is None else host).detail}".rstrip()
+    if inside.outcome != known.inside or known.says not in inside.detail:
+        return f"{told}; listed is: {known.inside}, {known.says!r} ({known.why})\n{inside.detail}".rstrip()
+    # A skipped one may lack the same on the host, whoever's kernel that is.
+    return f"{told}, but it is listed ({known.why})" if there == inside.outcome != "skipped" else ""
 
 
 def batches(tests: Sequence[str]) -> Iterator[list[str]]:
@@ -249,19 +266,19 @@ def batches(tests: Sequence[str]) -> Iterator[list[str]]:
         yield list(tests[at:at + BATCH])
 
 
-def compare(tests: dict[str, list[str]], jobs: int, verbose: bool = False) -> list[str]:
+def compare(user: str, tests: dict[str, list[str]], jobs: int, verbose: bool = False) -> list[str]:
     """Run tests of each module on both sides; returns what is wrong."""
     host: dict[str, Outcome] = {}
     for module, names in tests.items():
-        host |= on_host(module, names)
+        host |= on_host(user, module, names)
     pieces = [(module, batch) for module, names in tests.items() for batch in batches(names)]
-    known, found = listed(), []
+    known, inside_, found = listed(), Side(True, user), []
     with ThreadPoolExecutor(jobs) as pool:
-        for outcomes in pool.map(lambda piece: all_of(True, *piece), pieces):
+        for outcomes in pool.map(lambda piece: all_of(inside_, *piece), pieces):
             for test, inside in outcomes.items():
                 wrong = verdict(test, host.get(test), inside, known.get(test))
                 if wrong:
-                    found.append(wrong)
+                    found.append(f"as {user}: {wrong}")
                 if verbose:
                     print(wrong or f"{test}: {inside.outcome}", flush=True)
     return found
@@ -280,14 +297,17 @@ def choose(modules: Iterable[str], count: int | None, seed: int, text: str = "")
 
 
 def run(count: int | None = None, seed: int = 0, modules: Sequence[str] = MODULES, **options: str | int) -> Tried:
-    """Run so many of the tests, or all, on both sides."""
+    """Run so many of the tests, or all, on both sides; where we are root, one half as somebody else."""
     began = time.monotonic()
     why = unavailable()
     if why:
         return Tried(f"CPython's own tests: {why}", 0, "tests")
-    tests = choose(modules, count, seed, str(options.get("text", "")))
-    found = compare(tests, int(options.get("jobs", JOBS)), bool(options.get("verbose")))
-    number = sum(map(len, tests.values()))
+    number, found = 0, []
+    for turn, user in enumerate(users()):
+        share = count if count is None else -(-(count - number) // (len(users()) - turn))
+        tests = choose(modules, share, seed + turn, str(options.get("text", "")))
+        number += sum(map(len, tests.values()))
+        found += compare(user, tests, int(options.get("jobs", JOBS)), bool(options.get("verbose")))
     return Tried("CPython's own tests on the host and inside", number, "tests", found, time.monotonic() - began)
 
 

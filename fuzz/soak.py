@@ -35,7 +35,7 @@ KINDS: dict[str, tuple[Callable[[int, int], Tried], int]] = {
     "code": (partial(hostile.run, "code"), 100_000),
     "frames": (partial(hostile.run, "frames"), 50_000),
     "repeat": (repeat.run, 200),
-    "cpython": (cpython.run, 2000),
+    "cpython": (cpython.run, 3000),
 }
 
 

@@ -17,6 +17,7 @@ import resource
 import signal
 import sys
 import tempfile
+import traceback
 from types import TracebackType
 from typing import Any
 import unittest
@@ -34,6 +35,11 @@ def tell(**what: Any) -> None:
     os.write(1, f"\n{MARK}{json.dumps(what)}\n".encode())
 
 
+def text_of(err: Err) -> str:
+    """Return an exception as Python prints it."""
+    return "".join(traceback.format_exception(*err))
+
+
 class Telling(unittest.TestResult):
     """Tells the beginning and the outcome of each test."""
 
@@ -49,33 +55,33 @@ class Telling(unittest.TestResult):
         if OUTCOMES.index(outcome) > OUTCOMES.index(self.outcome):
             self.outcome, self.detail = outcome, detail
 
-    def startTest(self, test: unittest.TestCase) -> None:  # noqa: N802
+    def startTest(self, test: unittest.TestCase) -> None:
         """Tell that it begins."""
         self.outcome, self.detail = "ok", ""
         tell(begins=test.id())
 
-    def stopTest(self, test: unittest.TestCase) -> None:  # noqa: N802
+    def stopTest(self, test: unittest.TestCase) -> None:
         """Tell how it was."""
         self.told.add(test.id())
         tell(test=test.id(), outcome=self.outcome, detail=self.detail[-DETAIL:])
 
-    def addSkip(self, test: unittest.TestCase, reason: str) -> None:  # noqa: N802
+    def addSkip(self, test: unittest.TestCase, reason: str) -> None:
         """The test, a subtest or a whole class was left out."""
         if not isinstance(test, unittest.TestCase):
             self.instead[whole(test)] = "skipped", reason
         self.note("skipped", reason)
 
-    def addFailure(self, test: unittest.TestCase, err: Err) -> None:  # noqa: N802
+    def addFailure(self, test: unittest.TestCase, err: Err) -> None:
         """An assertion failed."""
-        self.note("failed", self._exc_info_to_string(err, test))
+        self.note("failed", text_of(err))
 
-    def addUnexpectedSuccess(self, test: unittest.TestCase) -> None:  # noqa: N802
+    def addUnexpectedSuccess(self, test: unittest.TestCase) -> None:
         """It was expected to fail."""
         self.note("failed", "unexpected success")
 
-    def addError(self, test: unittest.TestCase, err: Err) -> None:  # noqa: N802
+    def addError(self, test: unittest.TestCase, err: Err) -> None:
         """Something else was raised; where that is in tearDownClass or the like, it is told by itself."""
-        detail = self._exc_info_to_string(err, test)
+        detail = text_of(err)
         self.note("error", detail)
         if isinstance(test, unittest.TestCase):
             return
@@ -84,11 +90,11 @@ class Telling(unittest.TestResult):
         else:
             tell(test=test.id(), outcome="error", detail=detail[-DETAIL:])
 
-    def addSubTest(self, test: unittest.TestCase, subtest: unittest.TestCase, err: Err | None) -> None:  # noqa: N802
+    def addSubTest(self, test: unittest.TestCase, subtest: unittest.TestCase, err: Err | None) -> None:
         """A part of a test has ended."""
         if err is not None and err[0] is not None:
             failed = issubclass(err[0], test.failureException)
-            self.note("failed" if failed else "error", self._exc_info_to_string(err, subtest))
+            self.note("failed" if failed else "error", text_of(err))
 
     def tell_the_rest(self, tests: Iterable[unittest.TestCase]) -> None:
         """Tell of those that have not run what is known of their class or module."""

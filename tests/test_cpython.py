@@ -1,4 +1,4 @@
-"""CPython's own tests, on the host and inside: a small share of what `python -m fuzz.cpython` does, and how it judges."""
+"""CPython's own tests, on the host and inside: a small share of what `python -m fuzz.cpython` does; how it judges."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def own(tmp_path, monkeypatch):
     monkeypatch.setattr(cpython, "HOST_SECONDS", 5)
     tests = [f"test.test_own.{name}" for name in OUTCOMES]
     assert cpython.tests_of("test_own") == tests
-    return lambda inside: cpython.all_of(inside, "test_own", tests)
+    return lambda inside: cpython.all_of(cpython.Side(inside, cpython.users()[0]), "test_own", tests)
 
 
 @pytest.mark.parametrize("inside", [False, True])
@@ -68,15 +68,22 @@ def test_each_outcome(own, inside):
 
 @pytest.mark.parametrize(("host", "inside", "known", "found"), [
     ("ok", "ok", None, False), ("skipped", "skipped", None, False), ("error", "error", None, False),
-    ("ok", "failed", None, True), ("ok", "skipped", None, True), ("failed", "ok", None, True), ("ok", "died", None, True),
+    ("ok", "failed", None, True), ("ok", "skipped", None, True), ("failed", "ok", None, True),
+    ("ok", "died", None, True), ("died", "died", None, True), ("limit", "limit", None, True),
     ("ok", "error", "error", False), ("skipped", "skipped", "skipped", False), ("ok", "ok", "error", True),
     ("ok", "died", "error", True), ("error", "error", "error", True),
 ])
 def test_what_is_a_find(host, inside, known, found):
-    listed = Listed(known, "the reason") if known else None
-    text = verdict("test.test_os.A.test_b", Outcome(host), Outcome(inside, "Traceback"), listed)
+    listed = Listed(known, "EINVAL", "the reason") if known else None
+    text = verdict("test.test_os.A.test_b", Outcome(host), Outcome(inside, "OSError: EINVAL"), listed)
     assert bool(text) == found
     assert not found or text.startswith(f"test.test_os.A.test_b: {host} on the host, {inside} inside")
+
+
+def test_a_listed_test_that_says_something_else_is_a_find():
+    listed = Listed("error", "EINVAL", "the reason")
+    assert not verdict("a", Outcome("ok"), Outcome("error", "OSError: EINVAL"), listed)
+    assert verdict("a", Outcome("ok"), Outcome("error", "OSError: EPERM"), listed)
 
 
 def test_what_differs_is_listed_once():

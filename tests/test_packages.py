@@ -60,14 +60,14 @@ def test_pythons_tests_are_one_package(tmp_path):
     tests.mkdir(parents=True)
     (tests / "test_os.py").touch()
     packages._complete_pythons_tests(root, host)
-    assert os.listdir(tests) == ["test_os.py"]
+    assert [part.name for part in tests.iterdir()] == ["test_os.py"]
     (installed / "support").mkdir(parents=True)
     (installed / "__pycache__").mkdir()
     for name in ("__init__.py", "test_os.py"):
         (installed / name).touch()
     packages._complete_pythons_tests(root, host)
     packages._complete_pythons_tests(root, host)
-    assert sorted(os.listdir(tests)) == ["__init__.py", "support", "test_os.py"]
+    assert sorted(part.name for part in tests.iterdir()) == ["__init__.py", "support", "test_os.py"]
     assert (tests / "support").readlink() == installed / "support"
     assert not (tests / "test_os.py").is_symlink()
 
