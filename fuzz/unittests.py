@@ -142,7 +142,13 @@ def main() -> None:
     del sys.argv[1:], sys.path[0]
     if what == "run":
         settle(more[0])
-    tests = list(flat(unittest.defaultTestLoader.loadTestsFromName(module)))
+    try:
+        tests = list(flat(unittest.defaultTestLoader.loadTestsFromName(module)))
+    except unittest.SkipTest as why:        # the module itself is what is skipped
+        for name in [module] if what == "list" else more[1:]:
+            tell(test=name, outcome="skipped", detail=str(why))
+        tell(done=True)
+        return
     if what == "list":
         for test in tests:
             tell(test=test.id())
