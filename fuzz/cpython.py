@@ -279,7 +279,7 @@ def compare(user: str, tests: dict[str, list[str]], jobs: int, verbose: bool = F
             for test, inside in outcomes.items():
                 wrong = verdict(test, host.get(test), inside, known.get(test))
                 if wrong:
-                    found.append(f"as {user}: {wrong}")
+                    found.append(f"as {user} {wrong}")
                 if verbose:
                     print(wrong or f"{test}: {inside.outcome}", flush=True)
     return found
