@@ -117,9 +117,9 @@ def python() -> str:
 # --- one side ---
 
 
-def environment() -> dict[str, str]:
-    """Return the variables of a test, the same on both sides."""
-    return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/tmp", "LC_ALL": "C.UTF-8"}  # noqa: S108 -- there is one
+def environment(place: str = "/") -> dict[str, str]:
+    """Return the variables of a test, the same on both sides; place: for its files."""
+    return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": place, "TMPDIR": place, "LC_ALL": "C.UTF-8"}
 
 
 def users() -> list[str]:
@@ -128,12 +128,12 @@ def users() -> list[str]:
     return [ourselves] if os.geteuid() else [ourselves, SOMEBODY]
 
 
-def command(side: Side, module: str, tests: Sequence[str]) -> list[str]:
-    """Return what runs these tests of a module on a side."""
+def command(side: Side, place: str, module: str, tests: Sequence[str]) -> list[str]:
+    """Return what runs these tests of a module on a side, with their files in that place."""
     argv = [python(), str(RUNNER), f"test.{module}", "run", side.user, *tests]
     if not side.inside:
         return argv
-    variables = [part for name, value in environment().items() for part in ("--env", f"{name}={value}")]
+    variables = [part for name, value in environment(place).items() for part in ("--env", f"{name}={value}")]
     # Its time of day is the host's, since the files are; its time is its own, so no test is late where the host is.
     return [sys.executable, "-m", "procession", "run", "--boot-time", "now", *variables, "--", *argv]
 
@@ -147,12 +147,12 @@ def cpu_seconds(pid: int) -> float:
 class Watched:
     """A process that is killed, with all of its group, if it says nothing for too long."""
 
-    def __init__(self, inside: bool, argv: list[str], errors: IO[bytes]) -> None:
+    def __init__(self, inside: bool, argv: list[str], place: str, errors: IO[bytes]) -> None:
         self.inside = inside
         self.late = False
         self.process = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True,
-            env=dict(os.environ) if inside else environment(),
+            env=dict(os.environ) if inside else environment(place),
         )
         self.heard = self.spent()
         self.ended = threading.Event()
@@ -195,8 +195,12 @@ def once(side: Side, module: str, tests: Sequence[str]) -> dict[str, Outcome]:
     """Run these tests in one process; returns the outcomes of those it came to."""
     outcomes: dict[str, Outcome] = {}
     running, done = "", False
-    with tempfile.TemporaryFile() as errors:
-        watched = Watched(side.inside, command(side, module, tests), errors)
+    with (
+        tempfile.TemporaryFile() as errors,
+        tempfile.TemporaryDirectory(prefix="cpython-", ignore_cleanup_errors=True) as place,
+    ):
+        Path(place).chmod(0o1777)
+        watched = Watched(side.inside, command(side, place, module, tests), place, errors)
         with watched.process:
             for told in watched.lines():
                 if "test" in told:
