@@ -8,7 +8,7 @@
 # make wheel  an sdist, a pure wheel, and a compiled one, in dist/
 # make bench  speed, beside the host's own figures
 # make fuzz   N random process programs on the host and inside
-# make soak   the long runs of every kind: random programs, hostile guests, faults on purpose, repetition (hours)
+# make soak   the long runs of every kind: random programs, hostile guests, faults on purpose, repetition, CPython's tests (hours)
 
 PYTHON ?= python3
 VENV := .venv

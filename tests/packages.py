@@ -25,9 +25,9 @@ APT_SECONDS = 900
 # Package: the programs that tests ask for by name. Debian's zsh and gdb need files at fixed places, these do not.
 PROGRAMS = {
     "bash-static": ["bash-static"], "busybox-static": ["busybox"], "expect": ["expect"], "gcc": ["gcc", "cc"],
-    "gdb-minimal": ["gdb"], "less": ["less"], "libc6-dev": [], "make": ["make"], "nano": ["nano"], "perl": ["prove"],
-    "procps": ["ps", "top", "watch"], "strace": ["strace"], "tmux": ["tmux"], "vim": ["vim"],
-    "vim-tiny": ["vi", "vim.tiny"], "zsh-static": ["zsh"],
+    "gdb-minimal": ["gdb"], "less": ["less"], "libc6-dev": [], "libpython3.11-testsuite": [],
+    "make": ["make"], "nano": ["nano"], "perl": ["prove"], "procps": ["ps", "top", "watch"], "strace": ["strace"],
+    "tmux": ["tmux"], "vim": ["vim"], "vim-tiny": ["vi", "vim.tiny"], "zsh-static": ["zsh"],
 }
 AS_GOOD = {"gdb-minimal": "gdb", "zsh-static": "zsh"}       # if it is installed
 OTHERWISE = {"gdb-minimal": "gdb"}      # where the release has no such package
@@ -194,6 +194,7 @@ def finish(root: Path) -> None:
             (bin_ / name).symlink_to(target)
     for tcl in (root / "usr/share/tcltk").glob("tcl8.[0-9]"):      # Tcl looks for it near its program
         (root / "usr/lib" / tcl.name).symlink_to(f"../share/tcltk/{tcl.name}")
+    _complete_pythons_tests(root, Path("/"))
     if (root / "usr/include").exists():
         _give_compiler(root)
     patchelf = shutil.which("patchelf", path=os.pathsep.join([str(bin_), os.environ["PATH"]]))
@@ -201,6 +202,15 @@ def finish(root: Path) -> None:
         raise CannotFetch("apt has no patchelf")
     for program in sorted(path for path in root.rglob("*") if is_dynamic_program(path) and path.name != "patchelf"):
         _run([patchelf, "--force-rpath", "--set-rpath", rpath(program, root), str(program)])
+
+
+def _complete_pythons_tests(root: Path, host: Path) -> None:
+    """Link what is installed of Python's package of tests to the rest of it: its parts are of two of Debian's."""
+    for tests in (root / "usr/lib").glob("python3.*/test"):
+        installed = host / tests.relative_to(root)
+        for part in installed.iterdir() if installed.is_dir() else ():
+            if part.name != "__pycache__" and not (tests / part.name).exists():
+                (tests / part.name).symlink_to(part)
 
 
 def _give_compiler(root: Path) -> None:

@@ -53,6 +53,25 @@ def test_dynamic_programs_are_told_from_other_files(tmp_path):
     assert packages.is_dynamic_program(Path("/bin/sh").resolve())
 
 
+def test_pythons_tests_are_one_package(tmp_path):
+    """What is unpacked, and beside it what is installed; nothing is compiled into the host's folder."""
+    root, host = tmp_path / "root", tmp_path / "host"
+    tests, installed = (place / "usr/lib/python3.11/test" for place in (root, host))
+    tests.mkdir(parents=True)
+    (tests / "test_os.py").touch()
+    packages._complete_pythons_tests(root, host)
+    assert [part.name for part in tests.iterdir()] == ["test_os.py"]
+    (installed / "support").mkdir(parents=True)
+    (installed / "__pycache__").mkdir()
+    for name in ("__init__.py", "test_os.py"):
+        (installed / name).touch()
+    packages._complete_pythons_tests(root, host)
+    packages._complete_pythons_tests(root, host)
+    assert sorted(part.name for part in tests.iterdir()) == ["__init__.py", "support", "test_os.py"]
+    assert (tests / "support").readlink() == installed / "support"
+    assert not (tests / "test_os.py").is_symlink()
+
+
 def test_where_programs_are(tmp_path):
     """Nothing is added to PATH for a folder that was never filled; perl's directory has two names, one is a link."""
     assert packages.directories(tmp_path) == []
