@@ -100,6 +100,7 @@ OURS = {
     "more echoes at once than the master holds": "a worker's timing says how many are lost: programs fill but once",
     "a write that a signal in it ends": "the worker comes between two pieces of 2 KiB: fill writes little at a time",
     "EXTPROC flipped with input waiting": "lines are counted that were read, and a read turns for ever: it goes first",
+    "lines again after a hangup without ICANON": "what was read as bytes is erased once more: the input goes first",
 }
 
 CHUNK = 60              # programs that run at the same time

@@ -25,7 +25,6 @@ from procession.include.linux.sched import (
 from procession.include.linux.signal import (
     DEFAULT_ACTION,
     NSIG,
-    SI_TIMER,
     SIG_BLOCK,
     SIG_DFL,
     SIG_IGN,
@@ -211,8 +210,8 @@ def flush_itimer_signals(current: Task) -> None:
         for pending in (current.pending, current.signal.shared_pending):
             if not pending.list:
                 continue
-            keep = [q for q in pending.list if q.info.code != SI_TIMER]
-            gone = [q for q in pending.list if q.info.code == SI_TIMER]
+            keep = [q for q in pending.list if not q.info.is_timers()]
+            gone = [q for q in pending.list if q.info.is_timers()]
             pending.list = keep
             left = {q.info.signo for q in keep}
             for q in gone:

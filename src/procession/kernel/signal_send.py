@@ -31,7 +31,6 @@ from procession.include.linux.sched import (
 )
 from procession.include.linux.signal import (
     NSIG,
-    SI_TIMER,
     SIG_DFL,
     SIG_IGN,
     SIG_KERNEL_COREDUMP_MASK,
@@ -502,7 +501,7 @@ def send_sigqueue(q: Sigqueue, t: Task, group: bool) -> bool:
         if not prepare_signal(sig, t, from_ancestor_ns=False):
             return False
         if _is_queued(q, t):
-            bug_on(q.info.code != SI_TIMER, "requeued entry that is no timer's")
+            bug_on(not q.info.is_timers(), "requeued entry that is no timer's")
             q.info.overrun += 1
             return True
         q.info.overrun = 0

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("NO_GATE", "do_general_protection", "do_trap", "send_sigtrap", "trap_init")
+__all__ = ("NO_GATE", "do_general_protection", "do_trap", "trap_init")
 
 FPE_FLTOVF: Final = 4
 FPE_FLTUND: Final = 5
@@ -194,10 +194,3 @@ def math_error(current: Task, thread: X86Thread, vector: int) -> None:
         if err & mask:
             signal_send.force_sig_info(SIGFPE, Siginfo(signo=SIGFPE, code=code, addr=thread.user_pc()), current)
             return
-
-
-def send_sigtrap(current: Task, thread: X86Thread) -> None:
-    """Report a single step."""
-    thread.trap_no, thread.error_code = X86_TRAP_DB, 0
-    info = Siginfo(signo=SIGTRAP, code=TRAP_TRACE, addr=thread.user_pc())
-    signal_send.force_sig_info(SIGTRAP, info, current)

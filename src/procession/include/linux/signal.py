@@ -284,6 +284,10 @@ class Siginfo:
         self.fd: int = fd
         self.raw: bytes = raw  # rt_sigqueueinfo: the 128 bytes the sender gave
 
+    def is_timers(self) -> bool:
+        """Whether a timer sends it: 3.2's SI_TIMER has a class that user space cannot give."""
+        return self.code == SI_TIMER and not self.raw
+
     def copy(self) -> Siginfo:
         """Return another one like it."""  # derived
         return Siginfo(

@@ -22,7 +22,7 @@ from procession.include.linux.sched import (
     TIF_SIGPENDING,
     SignalStruct,
 )
-from procession.include.linux.signal import NSIG, SI_TIMER, SIGRTMIN, Sigpending
+from procession.include.linux.signal import NSIG, SIGRTMIN, Sigpending
 from procession.tools.validate.census import Census, tally
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def validate_pending(seen: Census) -> list[str]:
 
 def _queue(pending: Sigpending, whose: str, wrong: list[str]) -> None:
     """A bit may stand without an entry (forced, or too many queued), an entry not without its bit."""
-    numbers = Counter([q.info.signo for q in pending.list if q.info.code != SI_TIMER])
+    numbers = Counter([q.info.signo for q in pending.list if not q.info.is_timers()])
     for signo in dict.fromkeys(q.info.signo for q in pending.list):
         if not 0 < signo <= NSIG or not pending.signal >> (signo - 1) & 1:
             wrong.append(f"{whose}: signal {signo} is queued, but not pending")
