@@ -87,7 +87,8 @@ def test_wait_looks_at_one_child_after_the_other(seen):
 def test_bytes(seen):
     """In and out of a pipe and a socket, out of the page cache."""
     assert seen["pipe_kib"] == near(2 * costs.COPY_KIB_NS)
-    assert seen["socket_kib"] == near(2 * costs.COPY_KIB_NS)
+    # 65,536 bytes are five messages of 16,000 at most.
+    assert seen["socket_kib"] == near(2 * costs.COPY_KIB_NS + 4 * costs.SKB_NS / 64)
     assert seen["read_kib"] == near(costs.COPY_KIB_NS)
 
 

@@ -175,7 +175,7 @@ def test_a_recording_replays_whatever_its_seed(tmp_path):
 
 
 def test_choices_of_another_program_say_which_question_differs():
-    first = Machine(root="/", seed=5)
+    first = Machine(root="/", seed=1)
     first.run(BUSY)
     with pytest.raises(ReplayError, match=r"recorded: question \d+, .*; now asked: question \d+, "):
         Machine(root="/", choices=first.chooser.record).run(TRAP)

@@ -13,7 +13,7 @@ int main(void) {
     if (fork() == 0) {
       for (int n = 0; n < TIMES; n++) {
         int seen = *shared;
-        __asm__ volatile("" : "+r"(seen)); /* so that it is no single instruction */
+        __asm__ volatile("jmp 1f; 1:" : "+r"(seen)); /* a turn ends between two blocks of code */
         *shared = seen + 1;
       }
       _exit(0);

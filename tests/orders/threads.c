@@ -8,7 +8,7 @@ static volatile int shared;
 static void *count(void *arg) {
   for (int n = 0; n < TIMES; n++) {
     int seen = shared;
-    __asm__ volatile("" : "+r"(seen)); /* so that it is no single instruction */
+    __asm__ volatile("jmp 1f; 1:" : "+r"(seen)); /* a turn ends between two blocks of code */
     shared = seen + 1;
   }
   return arg;

@@ -63,9 +63,13 @@ _TRUTH: Final = ctypes.CFUNCTYPE(ctypes.c_bool)
 _NUMBER: Final = ctypes.CFUNCTYPE(ctypes.c_uint32)
 _BLOCK: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p)
 
-# The words of a count: bytes begun; more than this many end the run; end of the last block begun; 1 while the block
-# that spends the last of it is still to be run; 1 if the limit has ended the run; the address of uc_emu_stop.
-_SUM, _LIMIT, _END, _FRESH, _CUT, _STOP = range(6)
+# The words of a count.
+_SUM: Final = 0  # bytes begun
+_LIMIT: Final = 1  # more than this many end the run
+_END: Final = 2  # of the last block begun
+_FRESH: Final = 3  # 1 while the block that spends the last of it is still to be run
+_CUT: Final = 4  # 1 if the limit has ended the run
+_STOP: Final = 5  # the address of uc_emu_stop
 _WORDS: Final = 6
 _LONGEST_NS: Final = 1 << 58
 _LONGEST_BLOCK: Final = 1 << 16  # bytes; the engine ends a block before

@@ -392,11 +392,9 @@ async def set_cpus_allowed_ptr(current: Task, p: Task, new_mask: int) -> None:
     if p is current:
         # stop_one_cpu() sleeps until the migration thread is done, and who wakes does so on a CPU that it may use.
         set_task_state(p, TASK_UNINTERRUPTIBLE)
-        p.wchan = "stop_one_cpu"
         do_schedule(rq)
         try_to_wake_up(p, TASK_UNINTERRUPTIBLE)
         await _SWITCH
-        p.wchan = ""
     elif p.se.on_rq:
         _migration_cpu_stop(rq, p)
 

@@ -5,10 +5,12 @@ Most are UTF-8. A byte that is none becomes a lone surrogate, U+DC80 to U+DCFF, 
 
 from __future__ import annotations
 
+from typing import Final
+
 __all__ = ("skip_spaces", "strim", "to_bytes", "to_text")
 
 # isspace() of the kernel (lib/ctype.c): the no-break space of Latin-1 is one.
-_SPACE = b" \t\n\v\f\r\xa0"
+_SPACE: Final = b" \t\n\v\f\r\xa0"
 
 
 def to_text(data: bytes) -> str:

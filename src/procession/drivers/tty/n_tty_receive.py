@@ -234,7 +234,8 @@ def _receive_canon(tty: TtyStruct, n: NTty, c: int) -> bool:
         _finish_erasing(tty, n)
         out.echo_char(tty, c)
         out.echo_char_raw(tty, CHAR_NL)
-        for old in bytes(n.read_buf[_edited(n) - n.read_tail :]):
+        edited = _edited(n) - n.read_tail
+        for old in bytes(n.read_buf[edited:]):
             out.echo_char(tty, old)
         out.process_echoes(tty)
         return True
@@ -375,7 +376,8 @@ def _echo_erased_tab(tty: TtyStruct, n: NTty) -> None:
     """Go back over a tab: how far depends on the columns in use before it."""
     num_chars = 0
     after_tab = False
-    for c in reversed(n.read_buf[_edited(n) - n.read_tail :]):
+    edited = _edited(n) - n.read_tail
+    for c in reversed(n.read_buf[edited:]):
         if c == CHAR_TAB:
             after_tab = True
             break
