@@ -176,7 +176,8 @@ def test_process_vm_readv_and_writev(k, p):
         assert process_vm_access.sys_process_vm_readv(p, 7, local, 2, remote, 1, 0) == 5
         assert uaccess.copy_from_user(p, a + P, 3) == b"yo\0"
         assert uaccess.copy_from_user(p, a + P + 100, 3) == b"urs"
-        assert process_vm_access.sys_process_vm_readv(p, 7, local, 2, remote, 2, 0) == 5  # a piece that is not all there
+        # A piece that is not all there is left out.
+        assert process_vm_access.sys_process_vm_readv(p, 7, local, 2, remote, 2, 0) == 5
         uaccess.copy_to_user(p, a + P, b"XY")
         assert process_vm_access.sys_process_vm_writev(p, 7, local, 1, remote, 1, 0) == 2
         assert gup.access_process_vm(q, a, 5) == b"XYurs"
