@@ -277,8 +277,14 @@ def sys_times(current: Task, tbuf: Annotated[UserPtr, Arg("struct tms", out=True
     """Return the CPU time of the process and its reaped children, and the tick counter; raises EFAULT (times(2))."""
     if tbuf:
         sig = current.signal
-        times = *sched_cputime.thread_group_times(current), sig.cutime, sig.cstime
-        uaccess.copy_to_user(current, tbuf, _TMS.pack(*map(jiffies_to_clock_t, times)))
+        utime, stime = sched_cputime.thread_group_times(current)
+        tms = _TMS.pack(
+            jiffies_to_clock_t(utime),
+            jiffies_to_clock_t(stime),
+            jiffies_to_clock_t(sig.cutime),
+            jiffies_to_clock_t(sig.cstime),
+        )
+        uaccess.copy_to_user(current, tbuf, tms)
     return jiffies_to_clock_t(INITIAL_JIFFIES + nsecs_to_jiffies(current.kernel.clock.now_ns))
 
 
