@@ -20,6 +20,7 @@ import pytest
 
 PROGRAMS = Path(__file__).parent / "programs"
 NAMES = sorted(path.stem for path in PROGRAMS.glob("*.c"))
+HOST_TIMES = 3
 
 # Also linked dynamically: the loader maps, protects and relocates before main() runs.
 DYNAMIC = {
@@ -72,14 +73,22 @@ def host_can_run(name, oracle):
 
 
 def expectation(name, program, oracle, request):
-    """What 3.2 prints."""
+    """What 3.2 prints.
+
+    A busy host can let a sleep last so long that a program shows another order than it was written for; it is asked
+    again then. Where it keeps to its answer, that holds, whatever is on file.
+    """
     differs = PROGRAMS / "differs" / f"{name}.out"
     if differs.exists():
         return differs.read_text(encoding="utf-8")
     recording = PROGRAMS / "expected" / f"{name}.out"
     why = host_can_run(name, oracle)
     if why is None:
-        text = oracle.run([str(program)]).text
+        recorded = recording.read_text(encoding="utf-8") if recording.exists() else None
+        for _ in range(HOST_TIMES):
+            text = oracle.run([str(program)]).text
+            if text == recorded:
+                break
         if request.config.getoption("--record"):
             recording.write_text(text, encoding="utf-8")
         return text

@@ -22,6 +22,7 @@ from procession.hw.chooser import (
     SLICE_ENDS,
     TAKES_SIGNAL,
     WAKES_FIRST,
+    Choice,
     Provider,
 )
 from procession.include.linux.sched import CLONE_SIGHAND, CLONE_THREAD, CLONE_VM, SCHED_FIFO
@@ -179,6 +180,11 @@ def test_choices_of_another_program_say_which_question_differs():
     first.run(BUSY)
     with pytest.raises(ReplayError, match=r"recorded: question \d+, .*; now asked: question \d+, "):
         Machine(root="/", choices=first.chooser.record).run(TRAP)
+
+
+def test_a_program_that_ends_before_all_choices_are_made():
+    with pytest.raises(ReplayError, match=r"recorded: question 9, runs next, 17 or 18: 18; now the run ends before"):
+        Machine(root="/", choices=[Choice(9, RUNS_NEXT, (17, 18), 1)]).run(["/bin/true"])
 
 
 # What a seed may not do.

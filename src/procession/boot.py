@@ -342,6 +342,7 @@ class Machine:
                 x86_entry.machine_shutdown(k)
                 overlay.machine_shutdown(k)
             rcupdate.rcu_barrier(k)
+        k.chooser.provider.finish()
         if self._checker is not None:
             self._checker.finish()
         return Result(k.exit_code, k.console.stdout, k.console.stderr, self)

@@ -79,6 +79,16 @@ def test_choices_of_another_run_are_refused(choice):
         chooser.choose("cpu", (1, 2))
 
 
+def test_a_run_that_ends_before_all_was_chosen_is_not_the_recorded_one():
+    recorded = Recorded([Choice(2, RUNS_NEXT, (1, 2), 1)])
+    chooser = Chooser(0, recorded)
+    chooser.choose(RUNS_NEXT, (1, 2))
+    with pytest.raises(ReplayError, match="recorded: question 2, runs next, 1 or 2: 2; now the run ends before"):
+        recorded.finish()
+    chooser.choose(RUNS_NEXT, (1, 2))
+    recorded.finish()
+
+
 def test_every_choice_is_heard():
     heard = []
     chooser = Chooser(2)

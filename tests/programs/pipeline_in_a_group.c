@@ -35,14 +35,14 @@ int main(void) {
         say("%s", wait_str(s));
       }
       show("nobody else to tell of", waitpid(-group, &s, WUNTRACED | WNOHANG));
-      if (round == 1) show("continue all", kill(-group, SIGCONT));
-      else show("kill all", kill(-group, SIGKILL));
     }
+    int told = round ? kill(-group, round == 1 ? SIGCONT : SIGKILL) : 0;
     int ended = 0;
     while (ended < 3) {
       must(waitpid(-group, &s, 0));
       ended++;
     }
+    if (round) show(round == 1 ? "continue all" : "kill all", told);
     show("the group is gone", waitpid(-group, &s, 0));
   }
   return 0;

@@ -89,6 +89,9 @@ class Provider:
         """Return the index of one of two candidates or more."""
         raise NotImplementedError
 
+    def finish(self) -> None:
+        """Hear that the run has ended by itself: nobody will be asked any more."""
+
 
 class Default(Provider):
     """3.2's own answers."""
@@ -155,6 +158,11 @@ class Recorded(Provider):
             raise ReplayError(f"recorded: {choice}; now asked: {asked(number, kind, candidates)}")
         self._advance()
         return choice.answer
+
+    def finish(self) -> None:
+        """Raise ReplayError if that run went on and chose."""
+        if self._next is not None:
+            raise ReplayError(f"recorded: {self._next}; now the run ends before")
 
     def _advance(self) -> None:
         self._next = next(self._choices, None)

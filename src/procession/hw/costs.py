@@ -31,7 +31,7 @@ SIGRETURN_NS: Final = 100  # and left
 PAGE_CLEAR_NS: Final = 300  # a new page is filled with zeroes
 PAGE_COPY_NS: Final = 900  # a page is copied because somebody else has it, too: found shared, copied, flushed
 PAGE_READ_NS: Final = 2000  # a page of a file is not in the page cache yet
-PTE_COPY_NS: Final = 48  # fork shares one page with the child
+PTE_COPY_NS: Final = 70  # fork shares one page with the child
 PTE_CHANGE_NS: Final = 20  # the permissions of one page change, or it moves to another address
 PTE_ZAP_NS: Final = 60  # one page is unmapped, and freed if it was the last time
 TABLE_NS: Final = 200  # a page of page tables is made, beside clearing it
@@ -48,11 +48,11 @@ PROC_SHOW_NS: Final = 1000  # the text of a file in /proc is made
 
 # Processes.
 OBJECT_NS: Final = 100  # an object from a slab cache, made and freed
-TASK_NS: Final = 3000  # a task is copied: its struct, its kernel stack, its place in all lists
-MM_NS: Final = 6000  # an address space is made, whatever will be in it
-MM_EXIT_NS: Final = 15000  # and taken down, whatever is in it
-EXIT_NS: Final = 5000  # a task ends, is reaped and freed
-EXEC_NS: Final = 44000  # a program takes another's place: credentials, headers, what the old one had set up
+TASK_NS: Final = 4000  # a task is copied: its struct, its kernel stack, its place in all lists
+MM_NS: Final = 7000  # an address space is made, whatever will be in it
+MM_EXIT_NS: Final = 20000  # and taken down, whatever is in it
+EXIT_NS: Final = 6000  # a task ends, is reaped and freed
+EXEC_NS: Final = 52000  # a program takes another's place: credentials, headers, what the old one had set up
 BITMAP_WORD_NS: Final = 1  # 64 numbers of the pid bitmap are looked at for a free one
 
 # One of many.
