@@ -118,6 +118,25 @@ class KthreadThread:
         """Return 0."""
         return 0
 
+    def arch_ptrace(self, current: Task, child: Task, request: int, addr: int, data: int) -> int:
+        """Raise EIO: there are no registers."""
+        raise LinuxError(Errno.EIO, "no registers")
+
+    def find_regset(self, type: int) -> None:
+        """Return None: there are no registers."""
+        return
+
+    def user_enable_single_step(self, child: Task) -> None:
+        """Raise EIO: there are no instructions."""
+        raise LinuxError(Errno.EIO, "no instructions")
+
+    def user_enable_block_step(self, child: Task) -> None:
+        """Raise EIO: there are no branches."""
+        raise LinuxError(Errno.EIO, "no branches")
+
+    def user_disable_single_step(self, child: Task) -> None:
+        """Let it run on, as it does in any case."""
+
     def show_regs(self, current: Task) -> tuple[()]:
         """Nobody sees registers here."""
         return ()

@@ -176,6 +176,25 @@ class X86Thread:
         )
         return (NT_PRSTATUS, general), (NT_PRFPREG, x86_signal.save_fxsave(self))
 
+    def arch_ptrace(self, current: Task, child: Task, request: int, addr: int, data: int) -> int:
+        """Raise EIO."""
+        raise LinuxError(Errno.EIO, "no such request")
+
+    def find_regset(self, type: int) -> None:
+        """Return None."""
+        return
+
+    def user_enable_single_step(self, child: Task) -> None:
+        """Raise EIO."""
+        raise LinuxError(Errno.EIO, "no stepping")
+
+    def user_enable_block_step(self, child: Task) -> None:
+        """Raise EIO."""
+        raise LinuxError(Errno.EIO, "no stepping")
+
+    def user_disable_single_step(self, child: Task) -> None:
+        """Let it run on."""
+
     def show_regs(self, current: Task) -> list[str]:
         """Return what the log shows after a fatal signal (show_regs); the kernel's own addresses are not known."""
         q, layout, ip = self.q, self.layout, self.user_pc()

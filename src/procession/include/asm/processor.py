@@ -66,6 +66,24 @@ class SyscallStack(KernelStack):
             trace.sys_exit(self.nr, self.name, result)
 
 
+class Regset(Protocol):
+    """A set of registers as a tracer reads and writes it, all or its beginning (struct user_regset).
+
+    size: bytes in all.  unit: what a length has to be a multiple of.
+    """
+
+    size: int
+    unit: int
+
+    def get(self) -> bytes:
+        """Return all of it; raises ENODEV, ENXIO where there is none."""
+        ...
+
+    def set(self, data: bytes) -> None:
+        """Overwrite its beginning; raises what the registers refuse: EIO, EINVAL, ENODEV."""
+        ...
+
+
 class ThreadStruct(Protocol):
     """Task.thread: registers and the like. Kernel threads have kernel/kthread's, which never runs user code."""
 
@@ -130,6 +148,29 @@ class ThreadStruct(Protocol):
 
         The types are NT_PRSTATUS, NT_PRFPREG … (struct user_regset_view); empty where nobody sees registers.
         """
+        ...
+
+    def arch_ptrace(self, current: Task, child: Task, request: int, addr: int, data: int) -> int:
+        """Answer a request of child's tracer, which current is, that is about registers; child is stopped.
+
+        Raises EIO for a request that there is not, and what spec ptrace-x86 5 says of each.
+        """
+        ...
+
+    def find_regset(self, type: int) -> Regset | None:
+        """Return a set of registers by the type of its note in a core file; None if there is no such set."""
+        ...
+
+    def user_enable_single_step(self, child: Task) -> None:
+        """Let child stop behind its next instruction; raises EIO if it has no instructions."""
+        ...
+
+    def user_enable_block_step(self, child: Task) -> None:
+        """Let child stop behind the next branch that it takes; raises EIO if it has no instructions."""
+        ...
+
+    def user_disable_single_step(self, child: Task) -> None:
+        """Let child run on."""
         ...
 
     def show_regs(self, current: Task) -> Sequence[str]:

@@ -89,8 +89,11 @@ TIF_SYSCALL_TRACE: Final = 1
 TIF_SIGPENDING: Final = 4
 TIF_NEED_RESCHED: Final = 8
 TIF_SINGLESTEP: Final = 16
+TIF_SYSCALL_EMU: Final = 64
 TIF_FORK: Final = 1 << 18  # has not run yet: schedule_tail() is due
 TIF_MEMDIE: Final = 0x100000
+TIF_FORCED_TF: Final = 1 << 22  # the trap flag is the tracer's, not the program's own
+TIF_BLOCKSTEP: Final = 1 << 25
 TIF_RESTORE_SIGMASK: Final = 1 << 24  # TS_RESTORE_SIGMASK, kept in the same word
 
 
