@@ -10,7 +10,7 @@ from procession.include.linux.fs import S_ISGID, S_ISUID, S_IXGRP
 from procession.include.linux.mount import MNT_NOSUID
 from procession.include.linux.prctl import SECBIT_KEEP_CAPS, SECBIT_NOROOT
 from procession.include.linux.ptrace import PT_PTRACE_CAP
-from procession.kernel import capability, cred, mutex
+from procession.kernel import capability, cred, mutex, ptrace_access
 
 if TYPE_CHECKING:
     from procession.include.linux.binfmts import LinuxBinprm
@@ -34,9 +34,7 @@ PER_CLEAR_ON_SETID: Final = 0x0200000 | 0x0100000 | 0x0400000 | 0x0040000
 
 async def prepare_bprm_creds(current: Task, bprm: LinuxBinprm) -> None:
     """Keep tracers out and copy the credentials; raises ERESTARTNOINTR, ENOMEM."""
-    guard = current.signal.cred_guard_mutex
-    if guard is None:
-        guard = current.signal.cred_guard_mutex = mutex.mutex_init(current.kernel, "cred_guard_mutex")
+    guard = ptrace_access.cred_guard_mutex(current)
     try:
         await mutex.mutex_lock_interruptible(current, guard)
     except LinuxError:

@@ -40,6 +40,7 @@ from procession.kernel import (  # noqa: F401 -- importing declares
     nsproxy,
     posix_timers,
     printk,
+    ptrace_request,
     sched_syscalls,
     signal_syscalls,
     sys,

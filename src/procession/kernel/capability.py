@@ -61,7 +61,12 @@ def nsown_capable(current: Task, cap: int) -> bool:
 
 def has_capability(t: Task, cap: int) -> bool:
     """Whether another task has cap; leaves no mark."""
-    return _cap_capable(t.kernel, t.real_cred, t.kernel.users.init_user_ns, cap)
+    return has_ns_capability(t, t.kernel.users.init_user_ns, cap)
+
+
+def has_ns_capability(t: Task, ns: UserNamespace, cap: int) -> bool:
+    """As has_capability, towards what belongs to a user namespace."""
+    return _cap_capable(t.kernel, t.real_cred, ns, cap)
 
 
 def _validate_magic(current: Task, header: UserPtr) -> int:

@@ -15,6 +15,7 @@ from procession.include.linux.bug import InitKilled, bug, bug_on
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_PID, PIDTYPE_SID
 from procession.include.linux.proc_fs import proc_flush_task
+from procession.include.linux.ptrace import PTRACE_EVENT_EXIT, ptrace_reparented
 from procession.include.linux.sched import (
     EXIT_DEAD,
     EXIT_NONE,
@@ -46,6 +47,7 @@ from procession.kernel import (
     pid_namespace,
     posix_cpu_timers,
     posix_timers,
+    ptrace,
     rcupdate,
     sched,
     sched_account,
@@ -170,6 +172,7 @@ def release_task(p: Task) -> None:
 
         zap_leader = False
         with k.tasklist_lock.write_irq():
+            ptrace.ptrace_unlink(p)
             leader = p.group_leader
             exit_signal_locked(p)
             if leader is not p and leader.exit_state == EXIT_ZOMBIE and thread_group_empty(leader):
@@ -216,7 +219,13 @@ def reparent_leader(father: Task, p: Task, dead: list[Task]) -> None:
 
     # A new parent of another process knows nothing of a special exit signal.
     p.exit_signal = SIGCHLD
-    if p.exit_state == EXIT_ZOMBIE and thread_group_empty(p) and signal_notify.do_notify_parent(p, p.exit_signal):
+    # The end of one that is traced by somebody else is that one's to hear of first.
+    if (
+        not p.ptrace
+        and p.exit_state == EXIT_ZOMBIE
+        and thread_group_empty(p)
+        and signal_notify.do_notify_parent(p, p.exit_signal)
+    ):
         advance_exit_state(p, EXIT_ZOMBIE, EXIT_DEAD)
         dead.append(p)
     exit_pgrp.kill_orphaned_pgrp(p, father)
@@ -226,6 +235,7 @@ async def forget_original_parent(father: Task) -> None:
     """Give father's children a new parent; those whose new parent ignores them are released at once."""
     k = father.kernel
     dead: list[Task] = []
+    ptrace.exit_ptrace(father)
     with k.tasklist_lock.write_irq():
         reaper = find_new_reaper(father)
         if reaper is not None:
@@ -298,7 +308,10 @@ def _drop_special_exit_signal(tsk: Task) -> None:
 
 
 def _notify_parent(tsk: Task) -> bool:
-    """Tell the parent, if it is to hear of this end now; returns whether tsk reaps itself."""
+    """Tell the tracer or the parent, if it is to hear of this end now; returns whether tsk reaps itself."""
+    if tsk.ptrace:
+        whole = thread_group_leader(tsk) and thread_group_empty(tsk) and not ptrace_reparented(tsk)
+        return signal_notify.do_notify_parent(tsk, tsk.exit_signal if whole else SIGCHLD)
     if not thread_group_leader(tsk):
         return True
     # A leader stays silent until its last thread is gone.
@@ -341,11 +354,13 @@ def mm_update_next_owner(p: Task, mm: MmStruct) -> None:
 async def do_exit(current: Task, code: int) -> NoReturn:
     """End the calling thread with a wait status (spec 8.2).
 
-    Differs: no taskstats, accounting, audit, perf, ptrace, SysV shared memory and semaphores.
+    Differs: no taskstats, accounting, audit, perf, SysV shared memory and semaphores.
     """
     k = current.kernel
     if not current.pid:
         panic.panic(k, "Attempted to kill the idle task!")
+    if current.ptrace:
+        await ptrace.ptrace_event(current, PTRACE_EVENT_EXIT, code)
     if current.flags & PF_EXITING:
         # A bug on the way out: leave the task as it is rather than make it worse.
         current.flags |= PF_EXITPIDONE

@@ -1,10 +1,8 @@
-"""Waiting for children (the second half of kernel/exit.c; spec 9).
-
-Differs: no tracers.
-"""
+"""Waiting for children and tracees (the second half of kernel/exit.c; spec 9, ptrace-x86 6)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 import struct
 from typing import TYPE_CHECKING, Final
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from procession.hw.costs import WAIT_CHILD_NS
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.pid import PIDTYPE_MAX, PIDTYPE_PGID, PIDTYPE_PID
+from procession.include.linux.ptrace import ptrace_reparented
 from procession.include.linux.resource import RUSAGE_BOTH, Rusage, RusageOut
 from procession.include.linux.sched import (
     EXIT_DEAD,
@@ -20,8 +19,11 @@ from procession.include.linux.sched import (
     SIGNAL_STOP_CONTINUED,
     SIGNAL_STOP_STOPPED,
     TASK_INTERRUPTIBLE,
+    TASK_STOPPED_BIT,
+    TASK_TRACED_BIT,
     Task,
     delay_group_leader,
+    thread_group_leader,
     threads_from,
 )
 from procession.include.linux.signal import (
@@ -30,6 +32,7 @@ from procession.include.linux.signal import (
     CLD_EXITED,
     CLD_KILLED,
     CLD_STOPPED,
+    CLD_TRAPPED,
     SIGCHLD,
     SIGCONT,
     InfoOut,
@@ -58,7 +61,7 @@ from procession.include.linux.wait import (
     WaitQueueEntry,
     WaitStatus,
 )
-from procession.kernel import exit, pid, sched, sched_account, sched_cputime, sys, wait
+from procession.kernel import exit, pid, ptrace, sched, sched_account, sched_cputime, signal_notify, sys, wait
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -78,6 +81,7 @@ class WaitOpts:
 
     wo_type PIDTYPE_MAX: any child.  wo_info, wo_stat, wo_rusage: where in user memory to say it, 0 for nowhere.
     The rest is filled in by the child that is found, and written there after the locks are dropped.
+    traced: it is a zombie that another process's child is: that process hears of it next.
     """
 
     __slots__ = (
@@ -94,6 +98,7 @@ class WaitOpts:
         "si_status",
         "status",
         "rusage",
+        "traced",
     )  # derived
 
     def __init__(self, wo_flags: int, wo_info: UserPtr = 0, wo_stat: UserPtr = 0, wo_rusage: UserPtr = 0) -> None:
@@ -110,6 +115,7 @@ class WaitOpts:
         self.si_status: int = 0
         self.status: int = 0  # as wait4(2) has it
         self.rusage: Rusage | None = None
+        self.traced: bool = False
 
 
 def eligible_pid(wo: WaitOpts, p: Task) -> bool:
@@ -155,7 +161,10 @@ def wait_task_zombie(current: Task, wo: WaitOpts, p: Task) -> int:
         return _record(current, wo, p, *_exit_cause(p.exit_code), p.exit_code)
 
     exit.advance_exit_state(p, EXIT_ZOMBIE, EXIT_DEAD)  # claimed: nobody else may report it
-    _account_child(p)
+    wo.traced = ptrace_reparented(p)
+    # A thread counts with its process.
+    if not wo.traced and thread_group_leader(p):
+        _account_child(p)
     trace = p.kernel.trace
     if trace.sched_process_wait:
         trace.sched_process_wait(p.comm, p.pid, p.prio)
@@ -189,55 +198,90 @@ def _account_child(p: Task) -> None:
         psig.cmaxrss = max(psig.cmaxrss, sig.maxrss, sig.cmaxrss)
 
 
-def wait_task_stopped(current: Task, wo: WaitOpts, p: Task) -> int:
-    """Report a stop, once."""
-    if not wo.wo_flags & WUNTRACED:
-        return UNREADY
+def wait_task_stopped(current: Task, wo: WaitOpts, p: Task, traced: bool) -> bool:
+    """Report a stop, once: that of the process, or, of a tracee, of the thread; returns whether there is one.
+
+    To tracers every wait tells of stops, to parents only one with WUNTRACED.
+    """
+    if not traced and not wo.wo_flags & WUNTRACED:
+        return False
     assert p.sighand is not None
     with p.sighand.siglock.irq():
-        code = p.signal.group_exit_code if p.signal.flags & SIGNAL_STOP_STOPPED else 0
-        if code and not wo.wo_flags & WNOWAIT:
-            p.signal.group_exit_code = 0
-    return _record(current, wo, p, CLD_STOPPED, code, code << 8 | WSTOPPED_BYTE) if code else UNREADY
+        if traced:
+            code = p.exit_code if p.state & (TASK_STOPPED_BIT | TASK_TRACED_BIT) else 0
+            if code and not wo.wo_flags & WNOWAIT:
+                p.exit_code = 0
+        else:
+            code = p.signal.group_exit_code if p.signal.flags & SIGNAL_STOP_STOPPED else 0
+            if code and not wo.wo_flags & WNOWAIT:
+                p.signal.group_exit_code = 0
+    if not code:
+        return False
+    _record(current, wo, p, CLD_TRAPPED if traced else CLD_STOPPED, code, code << 8 | WSTOPPED_BYTE)
+    return True
 
 
-def wait_task_continued(current: Task, wo: WaitOpts, p: Task) -> int:
-    """Report that a stopped process runs again, once."""
+def wait_task_continued(current: Task, wo: WaitOpts, p: Task) -> bool:
+    """Report that a stopped process runs again, once, to whoever asks first; returns whether there is that to tell."""
     if not wo.wo_flags & WCONTINUED or not p.signal.flags & SIGNAL_STOP_CONTINUED:
-        return UNREADY
+        return False
     assert p.sighand is not None
     with p.sighand.siglock.irq():
         if not p.signal.flags & SIGNAL_STOP_CONTINUED:
-            return UNREADY
+            return False
         if not wo.wo_flags & WNOWAIT:
             p.signal.flags &= ~SIGNAL_STOP_CONTINUED
-    return _record(current, wo, p, CLD_CONTINUED, SIGCONT, W_CONTINUED)
+    _record(current, wo, p, CLD_CONTINUED, SIGCONT, W_CONTINUED)
+    return True
 
 
-def wait_consider_task(current: Task, wo: WaitOpts, p: Task) -> int:
-    """Look at one candidate (spec 9.4)."""
-    if not eligible_child(wo, p) or p.exit_state == EXIT_DEAD:
+def wait_consider_task(current: Task, wo: WaitOpts, p: Task, traced: bool) -> int:
+    """Look at one candidate, as its tracer or as its parent (spec 9.4)."""
+    if not eligible_child(wo, p):
         return NO_MATCH
-    if p.exit_state == EXIT_ZOMBIE and not delay_group_leader(p):
-        return wait_task_zombie(current, wo, p)
-    # Alive, or a dead leader whose threads live on: something will happen yet.
-    result = wait_task_stopped(current, wo, p)
-    return result if result == FOUND else wait_task_continued(current, wo, p)
+    if p.exit_state == EXIT_DEAD:
+        # Its tracer is about to tell its parent, if that is somebody else.
+        return UNREADY if not traced and ptrace_reparented(p) else NO_MATCH
+    answer = UNREADY
+    if p.exit_state == EXIT_ZOMBIE:
+        # A tracer sees a zombie first; the parent hears of it when that one lets it go.
+        if not traced and p.ptrace:
+            return UNREADY
+        if not delay_group_leader(p):
+            return wait_task_zombie(current, wo, p)
+        # A dead leader whose threads live on: something will happen yet.
+        if traced and not wo.wo_flags & (WCONTINUED | WEXITED):
+            answer = NO_MATCH
+    elif not traced and p.ptrace and not ptrace_reparented(p):
+        # Traced from within its parent's process: one stop is not told twice.
+        return NO_MATCH
+    if wait_task_stopped(current, wo, p, traced) or wait_task_continued(current, wo, p):
+        return FOUND
+    return answer
 
 
-def do_wait_thread(current: Task, wo: WaitOpts, tsk: Task) -> int:
-    """Look at the children of one thread of the waiting process, up to the first that is found."""
+def _wait_among(current: Task, wo: WaitOpts, tasks: Iterable[Task], traced: bool) -> int:
+    """Look at candidates up to the first that is found."""
     best = NO_MATCH
     looked_at = 0
-    for p in tsk.children:
+    for p in tasks:
         looked_at += 1
-        result = wait_consider_task(current, wo, p)
+        result = wait_consider_task(current, wo, p, traced)
         if result != NO_MATCH:
             best = result
         if result == FOUND:
             break
     sched_account.account_system_time(current, looked_at * WAIT_CHILD_NS)
     return best
+
+
+def do_wait_thread(current: Task, wo: WaitOpts, tsk: Task) -> int:
+    """Look at the children of one thread of the waiting process, then at those whom it traces, the newest first."""
+    best = _wait_among(current, wo, tsk.children, False)
+    if best == FOUND or not tsk.ptraced:
+        return best
+    result = _wait_among(current, wo, reversed(tsk.ptraced), True)
+    return best if result == NO_MATCH else result
 
 
 def _look_for_child(current: Task, wo: WaitOpts) -> int:
@@ -296,8 +340,19 @@ def _report(current: Task, wo: WaitOpts) -> int:
             _put_siginfo(current, wo.wo_info, SIGCHLD, wo)
     finally:
         if child.exit_state == EXIT_DEAD:
-            exit.release_task(child)
+            _let_go(wo, child)
     return wo.nr
+
+
+def _let_go(wo: WaitOpts, child: Task) -> None:
+    """Release a zombie that was claimed, or leave it to its parent if that is not whom it was claimed by."""
+    if wo.traced:
+        with child.kernel.tasklist_lock.write_irq():
+            ptrace.ptrace_unlink(child)
+            if thread_group_leader(child) and not signal_notify.do_notify_parent(child, child.exit_signal):
+                exit.advance_exit_state(child, EXIT_DEAD, EXIT_ZOMBIE)
+                return
+    exit.release_task(child)
 
 
 def _put_siginfo(current: Task, infop: UserPtr, signo: int, wo: WaitOpts) -> None:

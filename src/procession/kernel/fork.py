@@ -13,6 +13,13 @@ from procession.include.linux.cred import CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN,
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_PID, PIDTYPE_SID
+from procession.include.linux.ptrace import (
+    PTRACE_EVENT_CLONE,
+    PTRACE_EVENT_FORK,
+    PTRACE_EVENT_VFORK,
+    PTRACE_EVENT_VFORK_DONE,
+    ptrace_event_enabled,
+)
 from procession.include.linux.resource import RLIMIT_NPROC
 from procession.include.linux.sched import (
     CLONE_CHILD_CLEARTID,
@@ -24,6 +31,7 @@ from procession.include.linux.sched import (
     CLONE_NEWUSER,
     CLONE_PARENT,
     CLONE_PARENT_SETTID,
+    CLONE_PTRACE,
     CLONE_SIGHAND,
     CLONE_THREAD,
     CLONE_UNTRACED,
@@ -43,6 +51,7 @@ from procession.include.linux.sched import (
     SignalStruct,
     Task,
 )
+from procession.include.linux.signal import SIGCHLD
 from procession.include.linux.spinlock import RwLock, SpinLock
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import PidNr, UserPtr
@@ -56,6 +65,7 @@ from procession.kernel import (
     nsproxy,
     pid,
     posix_cpu_timers,
+    ptrace,
     sched,
     signal_queue,
 )
@@ -109,7 +119,8 @@ async def do_fork(
         if not all(capability.capable(current, cap) for cap in (CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID)):
             raise LinuxError(Errno.EPERM, "CLONE_NEWUSER")
 
-    p = copy_process(current, clone_flags, stack_start, child_tidptr, tls)
+    event = _fork_event(current, clone_flags)
+    p = copy_process(current, clone_flags, stack_start, child_tidptr, tls, traced=bool(event))
     k = current.kernel
     nr = pid.task_pid_vnr(current, p)
     trace = k.trace
@@ -128,14 +139,35 @@ async def do_fork(
 
     p.flags &= ~PF_STARTING
     sched.wake_up_new_task(p)
+    # Forking is done and the child runs: let the tracer know.
+    if event:
+        await ptrace.ptrace_event(current, event, nr)
     if vfork is not None:
         # Neither interruptible nor killable in 3.2: a stopped child holds its parent in state D.
         await completion.wait_for_completion(current, vfork, "do_fork")
+        if current.ptrace:
+            await ptrace.ptrace_event(current, PTRACE_EVENT_VFORK_DONE, nr)
     return nr
 
 
-def copy_process(current: Task, clone_flags: int, stack_start: UserPtr, child_tidptr: UserPtr, tls: int) -> Task:
+def _fork_event(current: Task, clone_flags: int) -> int:
+    """Return which event a tracer has asked to see of this fork; 0 for none."""
+    if not current.ptrace or clone_flags & CLONE_UNTRACED:
+        return 0
+    event = PTRACE_EVENT_FORK
+    if clone_flags & CLONE_VFORK:
+        event = PTRACE_EVENT_VFORK
+    elif clone_flags & CSIGNAL != SIGCHLD:
+        event = PTRACE_EVENT_CLONE
+    return event if ptrace_event_enabled(current, event) else 0
+
+
+def copy_process(
+    current: Task, clone_flags: int, stack_start: UserPtr, child_tidptr: UserPtr, tls: int, *, traced: bool = False
+) -> Task:
     """Make a new task as a copy of current, visible to everybody but not yet running (spec 3).
+
+    traced: current's tracer shall trace it as well.
 
     Differs: no perf, audit, NUMA policy, cgroup callbacks.
     """
@@ -162,7 +194,7 @@ def copy_process(current: Task, clone_flags: int, stack_start: UserPtr, child_ti
         _init_identity(current, p, new_pid, clone_flags, child_tidptr)
 
         with k.tasklist_lock.write_irq():
-            _link_task(current, p, new_pid, clone_flags)
+            _link_task(current, p, new_pid, clone_flags, traced=traced or bool(clone_flags & CLONE_PTRACE))
     return p
 
 
@@ -328,7 +360,7 @@ def _init_identity(current: Task, p: Task, new_pid: Pid, clone_flags: int, child
         p.tgid, p.group_leader = p.pid, p
 
 
-def _link_task(current: Task, p: Task, new_pid: Pid, clone_flags: int) -> None:
+def _link_task(current: Task, p: Task, new_pid: Pid, clone_flags: int, *, traced: bool) -> None:
     """Make p findable: family, thread group, pids (spec 3.1, steps 24 to 28)."""
     k = current.kernel
     k.tasklist_lock.assert_held_write()
@@ -346,6 +378,7 @@ def _link_task(current: Task, p: Task, new_pid: Pid, clone_flags: int) -> None:
         signal_queue.recalc_sigpending(current)
         if current.ti_flags & TIF_SIGPENDING:
             raise LinuxError(Errno.ERESTARTNOINTR, "fork with a pending signal")
+        ptrace.ptrace_init_task(current, p, traced)
         sig = current.signal
         if clone_flags & CLONE_THREAD:
             sig.nr_threads += 1

@@ -118,7 +118,7 @@ class KthreadThread:
         """Return 0."""
         return 0
 
-    def arch_ptrace(self, current: Task, child: Task, request: int, addr: int, data: int) -> int:
+    def arch_ptrace(self, current: Task, child: Task, request: int, addr: int, data: UserPtr) -> int:
         """Raise EIO: there are no registers."""
         raise LinuxError(Errno.EIO, "no registers")
 

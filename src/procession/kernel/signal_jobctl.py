@@ -48,13 +48,10 @@ def task_set_jobctl_pending(p: Task, mask: int) -> bool:
 
 
 def task_clear_jobctl_trapping(p: Task) -> None:
-    """Say that p has reached the trap its tracer waits for.
-
-    Differs: the tracer in ptrace_attach() is woken as the parent that waits for p.
-    """
+    """Say that p has reached the trap its tracer waits for, in ptrace_attach()."""
     if p.jobctl & JOBCTL_TRAPPING:
         p.jobctl &= ~JOBCTL_TRAPPING
-        wait.wake_up_interruptible_sync(p.parent.signal.wait_chldexit, p)
+        wait.wake_up(p.kernel.bit_wait)
 
 
 def task_clear_jobctl_pending(p: Task, mask: int) -> None:

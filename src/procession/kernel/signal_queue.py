@@ -76,8 +76,9 @@ _ALL_DEFAULT: Final = [DEFAULT_ACTION] * NSIG
 
 
 def signals_init(k: Kernel) -> None:
-    """Make the cache of queue entries."""
+    """Make the cache of queue entries, and the queue of those who attach to a stopped task."""
     slab.kmem_cache_create(k, "sigqueue", 160)
+    k.bit_wait = k.wait_queue_head("bit_wait.lock")
 
 
 # Is there work?

@@ -125,8 +125,8 @@ async def ptrace_stop(
             signal_jobctl.task_clear_jobctl_pending(current, JOBCTL_TRAP_NOTIFY)
         signal_jobctl.task_clear_jobctl_trapping(current)
 
-    stops = bool(current.ptrace)
-    _tell_of_trap(current, why, gstop_done)
+    stops = _may_ptrace_stop(current)
+    _tell_of_trap(current, why, stops, gstop_done)
     if stops:
         await sched.schedule(current, "ptrace_stop")
     else:
@@ -143,12 +143,20 @@ async def ptrace_stop(
     return info
 
 
-def _tell_of_trap(current: Task, why: int, gstop_done: bool) -> None:
+def _may_ptrace_stop(current: Task) -> bool:
+    """Whether there is a tracer to let current go on: one that shares memory which is being dumped waits itself."""
+    if not current.ptrace:
+        return False
+    mm = current.mm
+    return mm is None or mm.core_state is None or mm is not current.parent.mm
+
+
+def _tell_of_trap(current: Task, why: int, stops: bool, gstop_done: bool) -> None:
     """Tell the tracer of a trap, and the real parent if it completes a group stop."""
     with current.kernel.tasklist_lock.read():
-        if current.ptrace:
+        if stops:
             signal_notify.do_notify_parent_cldstop(current, True, why)
-        if gstop_done and (not current.ptrace or ptrace_reparented(current)):
+        if gstop_done and (not stops or ptrace_reparented(current)):
             signal_notify.do_notify_parent_cldstop(current, False, why)
 
 

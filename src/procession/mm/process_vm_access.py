@@ -10,7 +10,7 @@ from procession.include.linux.mm_types import PAGE_MASK, PAGE_SIZE
 from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import IoVec, IoVecOut, IoVecRemote, PidNr, ULong, UserPtr
-from procession.kernel import fork_mm, pid, ptrace
+from procession.kernel import fork_mm, pid, ptrace_access
 from procession.mm import gup, mmap, uaccess
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def mm_access(current: Task, task: Task) -> MmStruct:
     mm = fork_mm.get_task_mm(task)
     if mm is None:
         raise LinuxError(Errno.ESRCH, "no address space")
-    if mm is not current.mm and not ptrace.ptrace_may_access(current, task, ptrace.PTRACE_MODE_ATTACH):
+    if mm is not current.mm and not ptrace_access.ptrace_may_access(current, task, ptrace_access.PTRACE_MODE_ATTACH):
         fork_mm.mmput(current.kernel, mm)
         raise LinuxError(Errno.EPERM, "not allowed to trace it")
     return mm

@@ -296,9 +296,9 @@ class PlainCalls(Caller):
         """Set the mask of new files' modes, return the old one (umask(2))."""
         return trap("umask", mask)
 
-    def ptrace(self, *args: Any) -> Awaitable[int]:
-        """Raise OSError with ENOSYS: not supported."""
-        return self.syscall("ptrace", *args)
+    def ptrace(self, request: int, nr: int, addr: int, data: int) -> Awaitable[int]:
+        """Trace another thread (ptrace(2), ptrace-x86 5)."""
+        return trap("ptrace", request, nr, addr, data)
 
     def getuid(self) -> Awaitable[int]:
         """Return the real user id (getuid(2))."""

@@ -352,7 +352,7 @@ class PythonThread:
         """Return 0: there is no stack pointer."""
         return 0
 
-    def arch_ptrace(self, current: Task, child: Task, request: int, addr: int, data: int) -> int:
+    def arch_ptrace(self, current: Task, child: Task, request: int, addr: int, data: UserPtr) -> int:
         """Raise EIO: there are no registers."""
         raise LinuxError(Errno.EIO, "no registers")
 

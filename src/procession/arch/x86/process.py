@@ -176,7 +176,7 @@ class X86Thread:
         )
         return (NT_PRSTATUS, general), (NT_PRFPREG, x86_signal.save_fxsave(self))
 
-    def arch_ptrace(self, current: Task, child: Task, request: int, addr: int, data: int) -> int:
+    def arch_ptrace(self, current: Task, child: Task, request: int, addr: int, data: UserPtr) -> int:
         """Raise EIO."""
         raise LinuxError(Errno.EIO, "no such request")
 

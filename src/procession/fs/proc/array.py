@@ -12,7 +12,7 @@ from procession.include.linux.resource import RLIMIT_RSS, RLIMIT_SIGPENDING
 from procession.include.linux.sched import MAX_RT_PRIO, Task, pid_alive
 from procession.include.linux.signal import SIG_DFL, SIG_IGN
 from procession.include.linux.time import NSEC_PER_CLOCK_T
-from procession.kernel import pid, ptrace, sched_cputime
+from procession.kernel import pid, ptrace_access, sched_cputime
 from procession.kernel import sched as kernel_sched
 from procession.lib import string
 
@@ -99,7 +99,7 @@ def proc_tgid_stat(current: Task, ns: PidNamespace, task: Task) -> bytes:
 def do_task_stat(current: Task, ns: PidNamespace, task: Task, *, whole: bool) -> bytes:
     """Return the 44 fields of stat; whole: of the process, not of the thread alone (spec 18.1)."""
     mm = task.mm
-    permitted = ptrace.ptrace_may_access(current, task, ptrace.PTRACE_MODE_READ)
+    permitted = ptrace_access.ptrace_may_access(current, task, ptrace_access.PTRACE_MODE_READ)
     sig = task.signal
     ppid, pgid, sid, num_threads, tty_nr, tty_pgrp = 0, -1, -1, 0, 0, -1
     cmin_flt = cmaj_flt = cutime = cstime = rsslim = sigign = sigcatch = 0

@@ -13,7 +13,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.resource import RLIM_INFINITY
 from procession.include.linux.sched import PF_KTHREAD, TASK_COMM_LEN, same_thread_group
-from procession.kernel import capability, ptrace
+from procession.kernel import capability, ptrace_access
 from procession.lib import kstrtox, string
 from procession.mm import gup, oom_kill, uaccess
 
@@ -80,7 +80,7 @@ def _read_vm(task: Task, address: int, count: int) -> bytes:
 
 
 def _check_access(current: Task, task: Task, mode: int, errno: Errno) -> None:
-    if not ptrace.ptrace_may_access(current, task, mode):
+    if not ptrace_access.ptrace_may_access(current, task, mode):
         raise LinuxError(errno, "needs the right to trace")
 
 
@@ -131,7 +131,7 @@ def proc_pid_auxv(current: Task, ns: PidNamespace, task: Task) -> bytes:
 
 def proc_pid_personality(current: Task, ns: PidNamespace, task: Task) -> bytes:
     """Return the personality in hex; raises EPERM."""
-    _check_access(current, task, ptrace.PTRACE_MODE_ATTACH, Errno.EPERM)
+    _check_access(current, task, ptrace_access.PTRACE_MODE_ATTACH, Errno.EPERM)
     return b"%08x\n" % task.personality
 
 
@@ -207,7 +207,7 @@ def proc_pid_syscall(current: Task, ns: PidNamespace, task: Task) -> bytes:
 
     It must not be running, unless it is the reader itself.
     """
-    _check_access(current, task, ptrace.PTRACE_MODE_ATTACH, Errno.EPERM)
+    _check_access(current, task, ptrace_access.PTRACE_MODE_ATTACH, Errno.EPERM)
     if task.state == 0 and task is not current:
         return b"running\n"
     nr = task.thread.syscall_nr()
@@ -227,7 +227,7 @@ def proc_pid_stack(current: Task, ns: PidNamespace, task: Task) -> bytes:
 
     Differs: of the functions between the system call and the one that sleeps, none is known.
     """
-    _check_access(current, task, ptrace.PTRACE_MODE_ATTACH, Errno.EPERM)
+    _check_access(current, task, ptrace_access.PTRACE_MODE_ATTACH, Errno.EPERM)
     chain = [task.wchan] if task.wchan else []
     nr = task.thread.syscall_nr()
     if task.flags & PF_KTHREAD:
@@ -254,7 +254,7 @@ def proc_tid_io_accounting(current: Task, ns: PidNamespace, task: Task) -> bytes
 
 
 def _do_io_accounting(current: Task, task: Task, *, whole: bool) -> bytes:
-    _check_access(current, task, ptrace.PTRACE_MODE_READ, Errno.EACCES)
+    _check_access(current, task, ptrace_access.PTRACE_MODE_READ, Errno.EACCES)
     sig = task.signal
     threads = list(sig.threads) if whole and task.sighand is not None else [task]
     rchar, wchar, syscr, syscw = sig.ioac if whole else (0, 0, 0, 0)

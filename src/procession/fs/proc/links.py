@@ -9,7 +9,7 @@ from procession.fs import dcache
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import S_IFLNK, PathRef
 from procession.include.linux.proc_fs import PidInode
-from procession.kernel import ptrace
+from procession.kernel import ptrace_access
 
 if TYPE_CHECKING:
     from procession.include.linux.pid import Pid
@@ -44,7 +44,7 @@ def proc_exe_link(task: Task) -> PathRef:
 
 def proc_fd_access_allowed(current: Task, task: Task | None) -> Task:
     """Return task if current may see what it uses; raises EACCES, also if it is gone."""
-    if task is None or not ptrace.ptrace_may_access(current, task, ptrace.PTRACE_MODE_READ):
+    if task is None or not ptrace_access.ptrace_may_access(current, task, ptrace_access.PTRACE_MODE_READ):
         raise LinuxError(Errno.EACCES, "needs the right to trace")
     return task
 

@@ -9,7 +9,7 @@ from procession.include.linux.fs import S_IFREG, File
 from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.proc_fs import PidInode
 from procession.include.linux.sched import TASK_STOPPED_BIT, TASK_TRACED_BIT
-from procession.kernel import ptrace
+from procession.kernel import ptrace_access
 from procession.mm import gup, uaccess
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class MemFile(File):
             raise LinuxError(Errno.EINVAL, "no memory")
         if task is not current:
             traced_by_us = bool(task.ptrace) and task.parent is current and bool(task.state & _STOPPED_OR_TRACED)
-            if not traced_by_us or not ptrace.ptrace_may_access(current, task, ptrace.PTRACE_MODE_ATTACH):
+            if not traced_by_us or not ptrace_access.ptrace_may_access(current, task, ptrace_access.PTRACE_MODE_ATTACH):
                 raise LinuxError(Errno.EPERM, "not stopped by us")
         if self.private_data != current.self_exec_id:
             raise LinuxError(Errno.EIO, "opened by another program")

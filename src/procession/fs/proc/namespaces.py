@@ -9,7 +9,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import DT_REG, FMODE_LSEEK, S_IFDIR, S_IFREG, DirFile, File, Inode
 from procession.include.linux.nsproxy import IpcNamespace, NetNamespace, Nsproxy, UtsNamespace
 from procession.include.linux.proc_fs import PidInode
-from procession.kernel import ptrace
+from procession.kernel import ptrace_access
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import PathRef
@@ -62,7 +62,7 @@ class NsDir(PidInode):
         task = self.task()
         if task is None:
             raise LinuxError(Errno.ENOENT, "the task is gone")
-        if not ptrace.ptrace_may_access(current, task, ptrace.PTRACE_MODE_READ):
+        if not ptrace_access.ptrace_may_access(current, task, ptrace_access.PTRACE_MODE_READ):
             raise LinuxError(Errno.EPERM, "needs the right to trace")
         return task
 

@@ -21,7 +21,7 @@ from procession.include.linux.mm_types import (
     MmStruct,
     VmArea,
 )
-from procession.kernel import ptrace
+from procession.kernel import ptrace_access
 from procession.lib import string
 from procession.mm import memory
 
@@ -40,7 +40,7 @@ GATE_VMA: Final = b"ffffffffff600000-ffffffffff601000 r-xp 00000000 00:00 0".lju
 def mm_for_maps(current: Task, task: Task) -> MmStruct | None:
     """Return task's memory if current may see its layout, None if it has none; raises EACCES."""
     mm = task.mm
-    if mm is None or mm is current.mm or ptrace.ptrace_may_access(current, task, ptrace.PTRACE_MODE_READ):
+    if mm is None or mm is current.mm or ptrace_access.ptrace_may_access(current, task, ptrace_access.PTRACE_MODE_READ):
         return mm
     raise LinuxError(Errno.EACCES, "needs the right to trace")
 

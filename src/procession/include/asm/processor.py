@@ -150,7 +150,7 @@ class ThreadStruct(Protocol):
         """
         ...
 
-    def arch_ptrace(self, current: Task, child: Task, request: int, addr: int, data: int) -> int:
+    def arch_ptrace(self, current: Task, child: Task, request: int, addr: int, data: UserPtr) -> int:
         """Answer a request of child's tracer, which current is, that is about registers; child is stopped.
 
         Raises EIO for a request that there is not, and what spec ptrace-x86 5 says of each.

@@ -305,6 +305,9 @@ class Kernel:
     init_net_ns: NetNamespace
     init_nsproxy: Nsproxy
 
+    # kernel/wait.c
+    bit_wait: WaitQueueHead  # of who waits for a bit of some Task.jobctl to be cleared (bit_waitqueue)
+
     rcu: RcuState
     futex_queues: FutexHash
 
