@@ -122,7 +122,7 @@ from procession.include.linux.prctl import (
     SecureBits,
 )
 from procession.include.linux.signal import signame
-from procession.tools.strace_args import flag_names, hexadecimal, pointer, quote, string, value_name
+from procession.tools.strace_args import flag_names, hexadecimal, pointer, value_name
 from procession.tools.strace_files import open_flags
 from procession.tools.strace_structs import INT, STRUCTS, Printer, Shown
 from procession.tools.strace_tty import modem_lines, termios
@@ -175,6 +175,8 @@ def _flock(shown: Shown, ptr: Any, cmd: int) -> str:
 
 def _fcntl_result(shown: Shown, ret: int) -> str | None:
     cmd = shown.args[1]
+    if cmd in (F_DUPFD, F_DUPFD_CLOEXEC):
+        return shown.descriptor(ret)
     if cmd == F_GETFL:
         return f"{hexadecimal(ret)} (flags {open_flags(ret)})"
     if cmd == F_GETFD and ret:
@@ -251,7 +253,7 @@ def _ioctl_arg(shown: Shown, at: int) -> str | None:
 
 def _quoted_byte(shown: Shown, ptr: Any) -> str:
     fields = shown.read(ptr, struct.Struct("c"))
-    return pointer(ptr) if fields is None else quote(fields[0])
+    return pointer(ptr) if fields is None else shown.quote(fields[0])
 
 
 # prctl(2), arch_prctl(2).
@@ -286,7 +288,7 @@ def _prctl_arg(shown: Shown, at: int) -> str | None:
     if option in _BARE:
         return None
     if option == PR_SET_NAME or (option == PR_GET_NAME and not shown.failed):
-        return string(shown.peek, value, _COMM_MAX)
+        return shown.string(value, _COMM_MAX)
     if option in (PR_GET_PDEATHSIG, PR_GET_TSC) and not shown.failed:
         found = shown.read_int(value, INT)
         if found is None:
