@@ -332,7 +332,7 @@ class Strace:
         if shown.style.raw:
             return raw_arguments(shown), len(params)
         if name == "rt_sigreturn":
-            return self._signal_frame(shown.peek), 0
+            return self._signal_frame(shown), 0
         if is_clone(call):
             return f"child_stack={pointer(shown.args[1])}, flags={strace_printers.argument(shown, 0)}", len(params)
         for at, param in enumerate(params):
@@ -343,9 +343,11 @@ class Strace:
         more = stop < len(params) and strace_printers.argument(shown, stop) is not None
         return text + (", " if anything and more else ""), stop
 
-    def _signal_frame(self, peek: Peek) -> str:
+    def _signal_frame(self, shown: Shown) -> str:
         sp = self._kernel.current.thread.user_sp()
-        raw = peek(sp, UC_SIGMASK, 8) if sp else None
+        if sp and not shown.style.verbose:
+            return f"{{mask={pointer(sp + UC_SIGMASK)}}}"
+        raw = shown.peek(sp, UC_SIGMASK, 8) if sp else None
         return f"{{mask={strace_args.sigset(int.from_bytes(raw, 'little'))}}}" if raw else ""
 
     # Signals.

@@ -187,10 +187,12 @@ def _pollfds(shown: Shown, at: int) -> str:
 
 
 def _pollfds_after(shown: Shown, at: int) -> str | None:
-    if shown.failed or not shown.style.verbose:
+    if shown.failed:
         return None
     if not shown.ret:
         return "Timeout"
+    if not shown.style.verbose:
+        return None
     out: list[str] = []
     for n in range(min(shown.args[at + 1], 1024)):
         raw = shown.peek(shown.args[at], n * _POLLFD.size, _POLLFD.size)

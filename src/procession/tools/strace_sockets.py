@@ -114,7 +114,7 @@ def _sockopt_value(shown: Shown, at: int) -> str:
         if shown.failed:
             return pointer(ptr)
         length = shown.read_int(length, INT) or 0
-    if not isinstance(ptr, int):
+    if not isinstance(ptr, int) or not shown.style.verbose:
         return pointer(ptr)
     if level == SOL_SOCKET and option == SO_PEERCRED and length == 12:
         fields = shown.read(ptr, struct.Struct("<iii"))

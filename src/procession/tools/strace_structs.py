@@ -116,7 +116,7 @@ def array(shown: Shown, ptr: Any, count: int, fmt: struct.Struct, fn: Callable[.
     """An array of structs; the address if its beginning cannot be read."""
     if isinstance(ptr, int) and not ptr:
         return "NULL"
-    if not shown.style.verbose:
+    if not shown.style.verbose and count > 0:
         return pointer(ptr)
     out = []
     wanted = shown.items(count)
@@ -175,11 +175,16 @@ def _remaining(shown: Shown, at: int) -> str | None:
     return _timespec(shown, at) if shown.ret == -516 else pointer(shown.args[at])
 
 
-def _left(printer: Printer) -> Printer:
-    """The rest of a timeout, when something happened before it."""
+def _left(printer: Printer, *, followed: bool) -> Printer:
+    """The rest of a timeout, when something happened before it; followed: not as an address."""
 
     def after(shown: Shown, at: int) -> str | None:
-        if not shown.ret or shown.failed or (isinstance(shown.args[at], int) and not shown.args[at]):
+        if (
+            not shown.ret
+            or shown.failed
+            or (followed and not shown.style.verbose)
+            or (isinstance(shown.args[at], int) and not shown.args[at])
+        ):
             return None
         return f"left {printer(shown, at)}"
 
@@ -246,8 +251,9 @@ def _ksigaction(handler: int, flags: int, restorer: int, mask: int) -> str:
 
 def _siginfo(shown: Shown, at: int) -> str:
     ptr = shown.args[at]
-    raw = None if isinstance(ptr, int) and not ptr else shown.peek(ptr, 0, 48)
-    if raw is None or len(raw) < 48:
+    fields = shown.read(ptr, struct.Struct("48s"))
+    raw: bytes | None = fields[0] if fields is not None else None
+    if raw is None:
         return pointer(ptr)
     signo, _errno, code = struct.unpack_from("<iii", raw)
     if not signo:
@@ -476,7 +482,10 @@ STRUCTS: Final[dict[str, Printer]] = {
 }
 
 # What comes in parentheses after the result, for an argument of that kind.
-AFTER: Final[dict[str, Printer]] = {"timespec_left": _left(_timespec), "timeval_left": _left(_timeval)}
+AFTER: Final[dict[str, Printer]] = {
+    "timespec_left": _left(_timespec, followed=True),
+    "timeval_left": _left(_timeval, followed=False),
+}
 
 # What is remembered of an argument when the call is entered.
 BEFORE: Final[dict[str, struct.Struct]] = {"offset *": LONG, "socklen": INT}

@@ -125,6 +125,9 @@ _MODEM: Final = {
 }
 
 
+_SPEEDS_AT: Final = 36  # in struct termios2
+
+
 def _bits(value: int, names: tuple[str, ...]) -> str:
     shown = [name for bit, name in enumerate(names) if value >> bit & 1]
     return _with_rest(shown, value >> len(names) << len(names))
@@ -143,8 +146,8 @@ def _speed(value: int) -> str:
     return (_FAST if value & CBAUDEX else _SPEEDS)[value & 0xF]
 
 
-def termios(shown: Shown, ptr: Any, *, old: bool = False) -> str:
-    """Print the struct that ptr points to; old: System V's struct termio."""
+def termios(shown: Shown, ptr: Any, *, old: bool = False, new: bool = False) -> str:
+    """Print the struct that ptr points to; old: System V's struct termio, new: struct termios2."""
     fields = shown.read(ptr, struct.Struct("<HHHHB8s" if old else "<IIIIB19s"))
     if fields is None:
         return pointer(ptr)
@@ -161,6 +164,9 @@ def termios(shown: Shown, ptr: Any, *, old: bool = False) -> str:
         named = [f"[{name}]={hexadecimal(value)}" for name, value in zip(_CHARACTERS, characters, strict=False)]
         name = _LINES[line] if line < len(_LINES) else f"{line:#x} /* N_??? */"
         last = f"c_line={name}, c_cc=[{', '.join(named)}]"
+        speeds = shown.peek(ptr, _SPEEDS_AT, 8) if new else None
+        if speeds:
+            last += ", c_ispeed={}, c_ospeed={}".format(*struct.unpack("<II", speeds))
     return (
         f"{{c_iflag={_bits(iflag, _IFLAG)}, c_oflag={delays}|{_bits(rest, _OFLAG)}, "
         f"c_cflag={speed}|{_SIZES[cflag >> 4 & 3]}|{control}, c_lflag={_words(lflag, _LFLAG)}, {last}}}"
