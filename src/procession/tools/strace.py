@@ -188,7 +188,7 @@ class Strace:
         text = f"execve({name}, {_vectors(task, program.argv, program.envp, style)})"
         text = f"{self._lines.lead(nr, task, EXECVE)}{text}"
         spent = "" if options.spent is None else f" <{fraction(0, options.spent)}>"
-        self._lines.begin(nr, f"{text:<{options.column - 1}} = 0{spent}\n")
+        self._lines.begin(nr, f"{text:<{max(options.column - 1, 0)}} = 0{spent}\n")
         self._lines.end(nr, "")
 
     def _superseded(self, nr: int, old_nr: int) -> None:

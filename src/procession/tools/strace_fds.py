@@ -50,9 +50,11 @@ def describe(task: Task | None, fd: int, details: frozenset[str], hexed: str = "
     sk = getattr(file, "private_data", None)
     if "socket" in details and isinstance(sk, UnixSock):
         return f"{number}<{_unix(sk, hexed)}>"
+    device = _device(file) if "dev" in details and file is not None else ""
+    if not device and "path" not in details:
+        return number
     gone = path.endswith(_DELETED)
     text = escaped(string.to_bytes(path.removesuffix(_DELETED)), hexed, b"<>")
-    device = _device(file) if "dev" in details and file is not None else ""
     return f"{number}<{text}{device}>" + (_DELETED.strip() if gone else "")
 
 

@@ -159,6 +159,7 @@ PRINTERS: Final[dict[str, Printer]] = (
         "open_flags": lambda shown, at: open_flags(shown.args[at]),
         "clone_flags": _clone_flags,
         "path": lambda shown, at: shown.string(shown.args[at]),
+        "link_text": lambda shown, at: shown.string(shown.args[at]),
         "string": lambda shown, at: shown.short_string(shown.args[at]),
         "outstring": lambda shown, at: pointer(shown.args[at]) if shown.failed else shown.string(shown.args[at]),
         "buf": lambda shown, at: shown.data(shown.args[at], shown.args[at + 1]),
@@ -186,6 +187,7 @@ _KNOW_FAILURE: Final = frozenset(
         "struct msghdr",
         "sockopt_value",
         "path",
+        "link_text",
         "string",
     }
 )
