@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 import os
 from pathlib import Path
 import signal
@@ -292,23 +292,37 @@ def _recorded(machine: Machine, trace: Path | None, fail: str) -> Iterator[None]
         yield
 
 
-@contextmanager
-def _output(path: Path, *, append: bool = False) -> Iterator[HostFile]:
-    """Open a file for the length of a run; what the host has against it is the user's one line."""
+def _open_output(path: Path, *, append: bool = False) -> HostFile:
+    """Open a file to write to; what the host has against it is the user's one line."""
     how = os.O_APPEND if append else os.O_TRUNC
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | how | os.O_CLOEXEC, 0o666)
     except OSError as error:
         _host_error(error)
-    out = HostFile(fd, str(path), held=SIGNALS.held)
-    try:
+    return HostFile(fd, str(path), held=SIGNALS.held)
+
+
+@contextmanager
+def _output(path: Path, *, append: bool = False) -> Iterator[HostFile]:
+    """Open a file for the length of a run."""
+    out = _open_output(path, append=append)
+    with _closed_at_the_end([out]):
         yield out
+
+
+@contextmanager
+def _closed_at_the_end(files: list[HostFile]) -> Iterator[None]:
+    """Close files, those added meanwhile too; what the host has against that is the user's one line."""
+    try:
+        yield
     except BaseException:
-        with suppress(OSError):
-            out.close()
+        for out in files:
+            with suppress(OSError):
+                out.close()
         raise
     try:
-        out.close()
+        for out in files:
+            out.close()
     except OSError as error:
         _host_error(error)
 
@@ -369,8 +383,14 @@ def _strace_output(asked: Asked, options: Options) -> Iterator[HostFile]:
         with _piped(name[1:]) as out:
             yield out
     elif asked.count("f") > 1 or asked.count("--output-separately"):
-        with ExitStack() as files:
-            options.separate = lambda pid: files.enter_context(_output(Path(f"{name}.{pid}"), append=append))
+        opened: list[HostFile] = []
+
+        def separate(pid: int) -> HostFile:
+            opened.append(_open_output(Path(f"{name}.{pid}"), append=append))
+            return opened[-1]
+
+        options.separate = separate
+        with _closed_at_the_end(opened):
             assert isinstance(sys.stderr, HostFile)
             yield sys.stderr
     else:

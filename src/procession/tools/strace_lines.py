@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol
 
 from procession.include.linux.time import NSEC_PER_SEC
 from procession.tools.strace_args import ABBREVIATED, date_text
@@ -22,7 +22,17 @@ COLUMN: Final = 40
 EXECVE: Final = 59
 _ADDRESS_DIGITS: Final = 16
 
-Opener: TypeAlias = "Callable[[int], Out]"
+
+class OwnOut(Protocol):
+    """The file of one process."""
+
+    def write(self, text: str, /) -> object:
+        """Take text."""
+        ...
+
+    def close(self) -> None:
+        """Take no more."""
+        ...
 
 
 @dataclass(slots=True)
@@ -44,7 +54,7 @@ class Options:
     hexed: str = ""
     column: int = COLUMN
     to_file: bool = False
-    separate: Opener | None = None
+    separate: Callable[[int], OwnOut] | None = None
     clock: str = ""
     clock_digits: int = 0
     relative: int | None = None
@@ -74,14 +84,14 @@ class Lines:
         self._kernel = k
         self._out = out
         self._options = options
-        self._outs: dict[int, Out] = {}  # where each has its own file
+        self._outs: dict[int, OwnOut] = {}  # where each has its own file
         self._open: dict[int, int] = {}  # whose unfinished line is last in a file
         self._last_ns: int | None = None
         self._numbers: dict[int, int] = {}
         self.attached: dict[int, None] = {}
         self.now_ns = 0
 
-    def _to(self, pid: int) -> tuple[int, Out]:
+    def _to(self, pid: int) -> tuple[int, Out | OwnOut]:
         """Return pid's file, and by what it is known."""
         separate = self._options.separate
         if separate is None:
@@ -172,7 +182,11 @@ class Lines:
             self.interrupt(pid)
 
     def forget(self, pid: int) -> None:
-        """Take note that pid is gone."""
+        """Take note that pid is gone, and close its file."""
+        own = self._outs.pop(pid, None)
+        if own is not None:
+            self._open.pop(pid, None)
+            own.close()
         self.attached.pop(pid, None)
         self._numbers.pop(pid, None)
 
