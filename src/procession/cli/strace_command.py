@@ -37,9 +37,10 @@ class StraceCommand(TyperCommand):
         return super().parse_args(ctx, [*asked.ours, *(["--", *asked.program] if asked.program else [])])
 
     def _takes_value(self, name: str) -> bool | None:
-        for param in self.params:
-            if name in param.opts:
-                return not getattr(param, "is_flag", False)
+        option: Any
+        for option in self.params:
+            if name in option.opts:
+                return not option.is_flag
         return None
 
     def format_options(self, ctx: Any, formatter: Any) -> None:

@@ -47,7 +47,7 @@ def describe(task: Task | None, fd: int, details: frozenset[str], hexed: str = "
     if path is None:
         return number
     file = fd_file(task, fd)
-    sk = getattr(file, "private_data", None)
+    sk = file.private_data if file is not None else None
     if "socket" in details and isinstance(sk, UnixSock):
         return f"{number}<{_unix(sk, hexed)}>"
     device = _device(file) if "dev" in details and file is not None else ""

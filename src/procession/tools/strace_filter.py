@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 import re
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from procession.arch.x86.syscall_table import LATER_CALLS, SYSCALL_NAMES
 from procession.include.linux.signal import NSIG, signame
@@ -70,25 +70,25 @@ def parse_filters(expressions: Sequence[str]) -> Filter:
     trace=a,b,%class,/regex or trace=!a; signal=SIGINT,… or signal=!…; without a word before the sign: trace. The others
     are those of strace(1), but for those that change what the program meets.
     """
-    out = Filter()
+    found: dict[str, Any] = {}
     for expression in expressions:
         what, equals, names = expression.partition("=")
         if not equals:
             what, names = "trace", expression
         if what in _CALL_SETS:
-            setattr(out, _CALL_SETS[what], _calls(expression, names))
+            found[_CALL_SETS[what]] = _calls(expression, names)
         elif what in _SIGNALS:
-            out.signal = _signals(expression, names)
+            found["signal"] = _signals(expression, names)
         elif what in _WORD_SETS:
             field, known = _WORD_SETS[what]
-            setattr(out, field, _some(expression, names, known, field))
+            found[field] = _some(expression, names, known, field)
         elif what in _DESCRIPTORS:
-            setattr(out, _DESCRIPTORS[what], _numbers(expression, names))
+            found[_DESCRIPTORS[what]] = _numbers(expression, names)
         elif what in _TAMPERING:
             raise ValueError(f"-e {expression}: calls are not tampered with here; see --fail of procession run")
         else:
             raise ValueError(f"-e {expression}: {what!r} is none of its words: see --help")
-    return out
+    return Filter(**found)
 
 
 def _calls(expression: str, names: str) -> Names:

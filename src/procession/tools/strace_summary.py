@@ -78,6 +78,17 @@ class _Row:
         """The mean time."""
         return self.total // self.calls
 
+    def number(self, column: str) -> int:
+        """Return what is counted in a column."""
+        return {
+            "calls": self.calls,
+            "errors": self.errors,
+            "total": self.total,
+            "min": self.min,
+            "max": self.max,
+            "average": self.average,
+        }[column]
+
     def add(self, ns: int, *, failed: bool) -> None:
         """Count a call."""
         self.min = min(self.min, ns) if self.calls else ns
@@ -121,7 +132,7 @@ class Summary:
         if self._order == "name":
             return sorted(rows, key=lambda row: row.name)
         if self._order:
-            return sorted(rows, key=lambda row: -int(getattr(row, self._order)))
+            return sorted(rows, key=lambda row: -row.number(self._order))
         return rows
 
     @staticmethod
@@ -148,9 +159,9 @@ def _cell(row: _Row, column: str, whole: _Row) -> str:
         share = 100 * row.total / whole.total if whole.total else 0.0
         return f"{100.0 if row is whole else share:.2f}"
     if column in ("total", "min", "max"):
-        return f"{getattr(row, column) / NSEC_PER_SEC:.6f}"
+        return f"{row.number(column) / NSEC_PER_SEC:.6f}"
     if column == "average":
         return str(row.average // NSEC_PER_USEC)
     if column == "errors":
         return str(row.errors or "")
-    return str(row.calls)
+    return str(row.number(column))
