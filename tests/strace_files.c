@@ -38,9 +38,10 @@ static void pipes(int p[2])
 	close(e);
 }
 
-static void sockets(int passed[2])
+static void sockets(int passed[2], const char *name)
 {
-	struct sockaddr_un address = {AF_UNIX, "sock"}, abstract = {AF_UNIX, "\0procession"};
+	struct sockaddr_un address = {AF_UNIX, "sock"}, abstract = {AF_UNIX};
+	size_t length = strlen(name) < 50 ? strlen(name) : 50;
 	char control[64] = {0};
 	struct iovec io = {"z", 1};
 	struct msghdr message = {
@@ -61,7 +62,9 @@ static void sockets(int passed[2])
 	write(client, "late", 4);
 	write(accepted, "x", 1);
 	datagram = socket(AF_UNIX, SOCK_DGRAM, 0);
-	bind(datagram, (void *)&abstract, sizeof(short) + 11);
+	/* No two runs have the same directory, and so the same name. */
+	memcpy(abstract.sun_path + 1, name + strlen(name) - length, length);
+	bind(datagram, (void *)&abstract, sizeof(short) + 1 + length);
 	fsync(datagram);
 	header->cmsg_level = SOL_SOCKET;
 	header->cmsg_type = SCM_RIGHTS;
@@ -127,7 +130,7 @@ int main(int argc, char **argv)
 	if (argc != 2 || chdir(argv[1]))
 		return 1;
 	pipes(p);
-	sockets(p);
+	sockets(p, argv[1]);
 	files();
 	vectors();
 	return 3;
