@@ -280,6 +280,23 @@ def test_help_names_everything(command, words):
         assert word in done.stdout.decode()
 
 
+def test_syscalls_prints_the_rows_of_those_named():
+    every = procession("syscalls").stdout.decode().splitlines()
+    done = procession("syscalls", "fork", "ioctl")
+    title, ioctl, fork = done.stdout.decode().splitlines()
+    assert title.split() == every[0].split()
+    for line in (ioctl, fork):
+        assert line.split() in [row.split() for row in every]
+    assert (ioctl.split()[1], fork.split()[1]) == ("ioctl", "fork")
+    assert len(every) == 313
+    for name, words in (("nope", b"nope: no system call of Linux 3.2\n"), ("statx", b"came later\n")):
+        bad = procession("syscalls", "fork", name)
+        assert bad.returncode == 2
+        assert bad.stdout == b""
+        assert bad.stderr.startswith(b"procession: ")
+        assert bad.stderr.endswith(words)
+
+
 def test_nothing_prints_help_and_unknown_options_are_mistakes():
     assert b"Usage" in procession().stdout + procession().stderr
     assert run("--nonsense").returncode == 2

@@ -231,9 +231,19 @@ def test_filters():
     assert shows("getrandom")("getrandom")
     assert shows("?nonsense,read")("read")
     assert not shows("none")("read")
+    assert shows("%stat")("stat")
+    assert not shows("%stat")("fstat")
+    assert shows("%%stat")("fstat")
+    assert shows("%net")("bind")
+    assert not shows("%desc")("bind")
+    assert shows("%desc")("sendfile")
+    assert parse_filters(["verbose=!read"]).verbose("write")
+    assert parse_filters(["status=!failed"]).status == {"successful", "unfinished", "unavailable", "detached"}
+    assert parse_filters(["read=!3"]).read(4)
+    assert not parse_filters(["write=none"]).write(4)
     assert parse_filters(["signal=SIGINT,term"]).signal("SIGTERM")
     assert not parse_filters(["signal=!15"]).signal("SIGTERM")
-    for bad in ("trace=nonsense", "verbose=all", "signal=SIGNOTHING", "/("):
+    for bad in ("trace=nonsense", "kvm=vcpu", "signal=SIGNOTHING", "/("):
         with pytest.raises(ValueError, match="-e"):
             parse_filters([bad])
 

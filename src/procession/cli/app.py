@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from procession.cli import commands
+from procession.cli.strace_command import StraceCommand, asked_in
 from procession.include.linux.threads import NR_CPUS
 
 __all__ = ("app",)
@@ -110,15 +111,10 @@ def run(
     )
 
 
-@app.command()
+@app.command(cls=StraceCommand)
 def strace(
+    ctx: typer.Context,
     program: Program,
-    follow: Annotated[bool, typer.Option("-f", help="Follow children.")] = False,
-    expressions: Annotated[
-        list[str], typer.Option("-e", metavar="EXPR", help="trace=CALL,%CLASS,/REGEX,… or trace=!…; signal=SIG,…")
-    ] = [],  # noqa: B006 -- typer copies it
-    limit: Annotated[int, typer.Option("-s", metavar="N", min=0, help="How many bytes of a string to show.")] = 32,
-    output: Annotated[Path | None, typer.Option("-o", metavar="FILE", help="Write to FILE instead of stderr.")] = None,
     root: Root = Path("/"),
     as_init: AsInit = False,
     cwd: Cwd = "/",
@@ -128,8 +124,12 @@ def strace(
     memory: Memory = "1G",
     boot_time: BootTime = None,
 ) -> None:
-    """Run a program and print its system calls, laid out as strace lays them out."""
-    commands.strace(program, follow, expressions, limit, output, root, as_init, cwd, env, seed, cpus, memory, boot_time)
+    """Run a program and print its system calls, laid out as strace lays them out.
+
+    The letters are strace's own, and so is what they print.
+    """
+    asked = asked_in(ctx)
+    commands.strace(program, asked, root, as_init, cwd, env, seed, cpus, memory, boot_time)
 
 
 @app.command()
@@ -147,6 +147,8 @@ def replay(
 
 
 @app.command()
-def syscalls() -> None:
+def syscalls(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these calls.")] = None,
+) -> None:
     """Print the system calls of Linux 3.2 and what of them is supported, down to flags."""
-    commands.syscalls()
+    commands.syscalls(names or ())

@@ -19,15 +19,17 @@ from procession.include.linux.time import KTIME_MAX, NSEC_PER_SEC
 
 if TYPE_CHECKING:
     from procession.boot import Machine, Result
+    from procession.cli.strace_letters import Asked
     from procession.tools.fault_inject import Injector
+    from procession.tools.strace_lines import Options
     from procession.tools.tree import ProcessTree
 
-__all__ = ("replay", "run", "strace", "syscalls", "version")
+__all__ = ("fail", "replay", "run", "strace", "syscalls", "version")
 
 _UNITS: Final = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
-def _fail(text: str, code: int = 2) -> NoReturn:
+def fail(text: str, code: int = 2) -> NoReturn:
     """One line for the user's mistake."""
     with suppress(OSError):
         print(f"procession: {text}", file=sys.stderr)
@@ -39,14 +41,14 @@ def _host_error(error: OSError) -> NoReturn:
     if isinstance(error, BrokenPipeError):
         nobody_reads()
     name = f"{error.filename}: " if error.filename is not None else ""
-    _fail(name + (error.strerror or str(error)))
+    fail(name + (error.strerror or str(error)))
 
 
 def _bytes(text: str) -> int:
     unit = _UNITS.get(text[-1:].upper())
     number = text[:-1] if unit else text
     if not number.isascii() or not number.isdecimal():
-        _fail(f"--memory {text}: not a size")
+        fail(f"--memory {text}: not a size")
     return int(number) * (unit or 1)
 
 
@@ -59,7 +61,7 @@ def _environment(pairs: Sequence[str], *, tty: bool) -> dict[str, str]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not name or not equals:
-            _fail(f"--env {pair}: not NAME=VALUE")
+            fail(f"--env {pair}: not NAME=VALUE")
         env[name] = value
     return env
 
@@ -80,13 +82,13 @@ def _boot_time_ns(text: str | None, root: Path) -> int:
     try:
         day = datetime.fromisoformat(text)
     except ValueError:
-        _fail(f"--boot-time {text}: now, or a date like 2012-01-05 or 2012-01-05T12:30:00+01:00")
+        fail(f"--boot-time {text}: now, or a date like 2012-01-05 or 2012-01-05T12:30:00+01:00")
     if day.tzinfo is None:
         day = day.replace(tzinfo=UTC)
     since = day - datetime(1970, 1, 1, tzinfo=UTC)
     ns = (since.days * 86_400 + since.seconds) * NSEC_PER_SEC + since.microseconds * 1000
     if not 0 <= ns <= KTIME_MAX:
-        _fail(f"--boot-time {text}: it has to be from 1970 to 2262, where the kernel's time ends")
+        fail(f"--boot-time {text}: it has to be from 1970 to 2262, where the kernel's time ends")
     return ns
 
 
@@ -107,7 +109,7 @@ def _machine(
 
     terminal = TerminalConsole(0, 1) if tty else None
     if not root.exists():
-        _fail(f"--root {root}: no such file or directory")
+        fail(f"--root {root}: no such file or directory")
     try:
         return Machine(
             root=root,
@@ -124,13 +126,13 @@ def _machine(
             winsize=(terminal and terminal.size()) or DEFAULT_WINSIZE,
         )
     except ValueError as error:
-        _fail(str(error))
+        fail(str(error))
     except FileExistsError:
-        _fail(f"--core {core}: not a directory")
+        fail(f"--core {core}: not a directory")
     except (OSError, MemoryError) as error:
         if isinstance(error, OSError) and error.filename is not None:
             _host_error(error)
-        _fail(f"--memory {memory}: the host has not so much")
+        fail(f"--memory {memory}: the host has not so much")
 
 
 def _execute(machine: Machine, program: list[str], env: Sequence[str], cwd: str, *, as_init: bool) -> Result:
@@ -144,17 +146,17 @@ def _execute(machine: Machine, program: list[str], env: Sequence[str], cwd: str,
     except LinuxError as error:
         started = machine.kernel.init_program
         what = started.doing if started is not None else program[0]
-        _fail(f"{what}: {STRERROR.get(error.errno, error.errno.name)}", 127 if error.errno == Errno.ENOENT else 126)
+        fail(f"{what}: {STRERROR.get(error.errno, error.errno.name)}", 127 if error.errno == Errno.ENOENT else 126)
     except KernelPanic as panic:
-        _fail(f"Kernel panic - not syncing: {panic}", 125)
+        fail(f"Kernel panic - not syncing: {panic}", 125)
     except Deadlock as deadlock:
-        _fail(f"deadlock: {deadlock}", 125)
+        fail(f"deadlock: {deadlock}", 125)
     except KernelBug as bug:
         SIGNALS.check()  # what was interrupted may look broken on the way out
         print("\n".join([str(bug), *getattr(bug, "__notes__", ())]), file=sys.stderr)
         raise SystemExit(125) from None
     except MemoryError:
-        _fail("the host is out of memory", 125)
+        fail("the host is out of memory", 125)
     except OSError as error:
         _host_error(error)
 
@@ -244,9 +246,9 @@ def run(
 
 def _check_terminal(*, tty: bool) -> None:
     if not tty:
-        _fail("-i: the program has no terminal to be connected; add -t")
+        fail("-i: the program has no terminal to be connected; add -t")
     if not (os.isatty(0) and os.isatty(1)):
-        _fail("-i: standard input and output are no terminal")
+        fail("-i: standard input and output are no terminal")
 
 
 @contextmanager
@@ -274,7 +276,7 @@ def _injector(machine: Machine, text: str) -> Injector:
     try:
         return Injector(machine, parse_spec(text))
     except ValueError as error:
-        _fail(f"--fail {error}")
+        fail(f"--fail {error}")
 
 
 @contextmanager
@@ -290,22 +292,37 @@ def _recorded(machine: Machine, trace: Path | None, fail: str) -> Iterator[None]
         yield
 
 
-@contextmanager
-def _output(path: Path) -> Iterator[HostFile]:
-    """Open a file for the length of a run; what the host has against it is the user's one line."""
+def _open_output(path: Path, *, append: bool = False) -> HostFile:
+    """Open a file to write to; what the host has against it is the user's one line."""
+    how = os.O_APPEND if append else os.O_TRUNC
     try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | how | os.O_CLOEXEC, 0o666)
     except OSError as error:
         _host_error(error)
-    out = HostFile(fd, str(path), held=SIGNALS.held)
-    try:
+    return HostFile(fd, str(path), held=SIGNALS.held)
+
+
+@contextmanager
+def _output(path: Path, *, append: bool = False) -> Iterator[HostFile]:
+    """Open a file for the length of a run."""
+    out = _open_output(path, append=append)
+    with _closed_at_the_end([out]):
         yield out
+
+
+@contextmanager
+def _closed_at_the_end(files: list[HostFile]) -> Iterator[None]:
+    """Close files, those added meanwhile too; what the host has against that is the user's one line."""
+    try:
+        yield
     except BaseException:
-        with suppress(OSError):
-            out.close()
+        for out in files:
+            with suppress(OSError):
+                out.close()
         raise
     try:
-        out.close()
+        for out in files:
+            out.close()
     except OSError as error:
         _host_error(error)
 
@@ -327,10 +344,7 @@ def _print_unsupported(machine: Machine) -> None:
 
 def strace(
     program: list[str],
-    follow: bool = False,
-    expressions: Sequence[str] = (),
-    limit: int = 32,
-    output: Path | None = None,
+    asked: Asked,
     root: Path = Path("/"),
     as_init: bool = False,
     cwd: str = "/",
@@ -341,18 +355,62 @@ def strace(
     boot_time: str | None = None,
 ) -> None:
     """Run a program and print its system calls, laid out as strace lays them out."""
+    from procession.cli import strace_letters
     from procession.tools.strace import Strace
-    from procession.tools.strace_filter import parse_filters
 
-    machine = _machine(root, seed, cpus, memory, boot_time=boot_time)
     try:
-        only = parse_filters(expressions)
+        options = strace_letters.options(asked)
     except ValueError as error:
-        _fail(str(error))
-    with SIGNALS.caught(), nullcontext(sys.stderr) if output is None else _output(output) as out:
-        Strace(machine, out, follow=follow, only=only, to_file=output is not None, limit=limit)
+        fail(str(error))
+    machine = _machine(root, seed, cpus, memory, boot_time=boot_time)
+    with SIGNALS.caught(), _strace_output(asked, options) as out:
+        tracer = Strace(machine, out, options)
         result = _execute(machine, program, env, cwd, as_init=as_init)
+    for pid in tracer.awaited:
+        print(f"procession: strace -p {pid}: there was no such process", file=sys.stderr)
     _finish(result)
+
+
+@contextmanager
+def _strace_output(asked: Asked, options: Options) -> Iterator[HostFile]:
+    """Open what -o says: a file, a file for each process, or a command's input; standard error without it."""
+    name = asked.last("o")
+    append = asked.count("A") > 0
+    if name is None:
+        assert isinstance(sys.stderr, HostFile)
+        yield sys.stderr
+    elif name.startswith(("|", "!")):
+        with _piped(name[1:]) as out:
+            yield out
+    elif asked.count("f") > 1 or asked.count("--output-separately"):
+        opened: list[HostFile] = []
+
+        def separate(pid: int) -> HostFile:
+            opened.append(_open_output(Path(f"{name}.{pid}"), append=append))
+            return opened[-1]
+
+        options.separate = separate
+        with _closed_at_the_end(opened):
+            assert isinstance(sys.stderr, HostFile)
+            yield sys.stderr
+    else:
+        with _output(Path(name), append=append) as out:
+            yield out
+
+
+@contextmanager
+def _piped(command: str) -> Iterator[HostFile]:
+    """Start a command of the host that reads what is written, and wait for its end."""
+    import subprocess
+
+    with subprocess.Popen(["/bin/sh", "-c", command], stdin=subprocess.PIPE) as reader:  # noqa: S603 -- the user's
+        assert reader.stdin is not None
+        out = HostFile(reader.stdin.fileno(), held=SIGNALS.held)
+        try:
+            yield out
+        finally:
+            with suppress(OSError):  # it may have gone
+                out.close()
 
 
 def replay(trace: Path, until: str | None = None, show: bool = False, root: Path | None = None) -> None:
@@ -370,24 +428,28 @@ def replay(trace: Path, until: str | None = None, show: bool = False, root: Path
             print(recorded.report(until), end="")
     except Difference as difference:
         made_by = recorded.header["procession"]
-        _fail(f"{trace}: this is not the recorded run (made by version {made_by}); {difference}", 1)
+        fail(f"{trace}: this is not the recorded run (made by version {made_by}); {difference}", 1)
     except (TraceError, ValueError) as error:
-        _fail(str(error))
+        fail(str(error))
     except OSError as error:
         _host_error(error)
 
 
-def syscalls() -> None:
-    """Print the system calls of Linux 3.2 and what of them is supported, down to flags."""
+def syscalls(names: Sequence[str] = ()) -> None:
+    """Print the system calls of Linux 3.2 and what of them is supported, down to flags; names: of these only."""
     from procession.tools.syscalls import lines, table
 
-    if not sys.stdout.isatty():
-        for line in lines():
-            print(line)
-        return
+    try:
+        if not sys.stdout.isatty():
+            for line in lines(names):
+                print(line)
+            return
+        shown = table(names)
+    except ValueError as error:
+        fail(str(error))
     from rich.console import Console
 
-    Console().print(table())
+    Console().print(shown)
 
 
 def version() -> None:
