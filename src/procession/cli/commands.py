@@ -12,7 +12,8 @@ import time
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from procession import _build
-from procession.cli.host import CLOSED, SIGNALS, nobody_reads
+from procession.cli.host import CLOSED, SIGNALS, Stopped, nobody_reads
+from procession.cli.timeout import parse_time, what_ran
 from procession.hw.hostfile import HostFile
 from procession.include.linux.signal import SIGINT, SIGPIPE
 from procession.include.linux.time import KTIME_MAX, NSEC_PER_SEC
@@ -27,7 +28,10 @@ __all__ = ("replay", "run", "strace", "syscalls", "version")
 _UNITS: Final = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
-def _fail(text: str, code: int = 2) -> NoReturn:
+FAILED: Final = 125  # the exit status of our own errors, as env's, timeout's and docker's
+
+
+def _fail(text: str, code: int = FAILED) -> NoReturn:
     """One line for the user's mistake."""
     with suppress(OSError):
         print(f"procession: {text}", file=sys.stderr)
@@ -50,18 +54,47 @@ def _bytes(text: str) -> int:
     return int(number) * (unit or 1)
 
 
-def _environment(pairs: Sequence[str], *, tty: bool) -> dict[str, str]:
+def _environment(pairs: Sequence[str], file: Path | None, *, tty: bool) -> dict[str, str]:
+    """Return the variables that docker would give: PATH, TERM at a terminal, and those that were asked for.
+
+    HOME, USER, LOGNAME and SHELL come from the root's /etc/passwd, where these do not name them.
+    """
     from procession.boot import DEFAULT_ENV
 
-    env = dict(DEFAULT_ENV)
-    if tty and "TERM" in os.environ:
-        env["TERM"] = os.environ["TERM"]
-    for pair in pairs:
+    env = {"PATH": DEFAULT_ENV["PATH"]}
+    if tty:
+        env["TERM"] = os.environ.get("TERM", "xterm")
+    given = [("--env", pair) for pair in pairs]
+    if file is not None:
+        given = [(f"--env-file {file}", line) for line in _env_lines(file)] + given
+    for where, pair in given:
         name, equals, value = pair.partition("=")
-        if not name or not equals:
-            _fail(f"--env {pair}: not NAME=VALUE")
-        env[name] = value
+        if not name:
+            _fail(f"{where}: {pair}: not NAME=VALUE nor NAME")
+        if equals:
+            env[name] = value
+        elif name in os.environ:
+            env[name] = os.environ[name]
     return env
+
+
+def _env_lines(file: Path) -> list[str]:
+    try:
+        lines = file.read_text(errors="surrogateescape").splitlines()
+    except OSError as error:
+        _host_error(error)
+    return [line for line in map(str.lstrip, lines) if line and not line.startswith("#")]
+
+
+def _directory(cwd: str | None, root: Path) -> str:
+    """Return where the program starts: where the user is, if the root is all that he sees, else /."""
+    if cwd is not None and cwd.startswith("/"):
+        return cwd
+    try:
+        here = Path.cwd() if root.resolve() == Path("/") else Path("/")
+    except FileNotFoundError:
+        _fail("the current directory is not there any more; --cwd DIR names another")
+    return str(here / (cwd or ""))
 
 
 def _boot_time_ns(text: str | None, root: Path) -> int:
@@ -101,8 +134,9 @@ def _machine(
     core: Path | None = None,
     tty: bool = False,
     check: bool = False,
+    hostname: str | None = None,
 ) -> Machine:
-    from procession.boot import DEFAULT_WINSIZE, Machine
+    from procession.boot import DEFAULT_HOSTNAME, DEFAULT_WINSIZE, Machine
     from procession.hw.console import HostConsole, TerminalConsole
 
     terminal = TerminalConsole(0, 1) if tty else None
@@ -121,6 +155,7 @@ def _machine(
             closed=CLOSED,
             tty=tty,
             check=check,
+            hostname=DEFAULT_HOSTNAME if hostname is None else hostname,
             winsize=(terminal and terminal.size()) or DEFAULT_WINSIZE,
         )
     except ValueError as error:
@@ -133,40 +168,79 @@ def _machine(
         _fail(f"--memory {memory}: the host has not so much")
 
 
-def _execute(machine: Machine, program: list[str], env: Sequence[str], cwd: str, *, as_init: bool) -> Result:
-    """Run and translate what can go wrong into what a shell would say."""
+def _execute(
+    machine: Machine,
+    program: list[str],
+    *,
+    env: Sequence[str],
+    env_file: Path | None,
+    cwd: str | None,
+    user: str,
+    as_init: bool,
+    timeout: str,
+) -> Result | None:
+    """Run and translate what can go wrong into what a shell would say; None when the time is over."""
+    from procession.boot import make_command
     from procession.include.linux.bug import KernelBug, KernelPanic
     from procession.include.linux.errno import STRERROR, Errno, LinuxError
+    from procession.init.login import NoSuchEntry
     from procession.kernel.entry import Deadlock
 
+    root = machine.root
+    assert isinstance(root, Path)
+    variables = _environment(env, env_file, tty=machine.kernel.tty.is_console)
+    directory = _directory(cwd, root)
     try:
-        return machine.run(program, env=_environment(env, tty=machine.kernel.tty.is_console), cwd=cwd, as_init=as_init)
+        seconds = parse_time(timeout)
+    except ValueError as error:
+        _fail(f"--timeout {error}")
+    try:
+        make_command(program, (), variables, directory, user=user)
+    except ValueError as error:
+        _fail(f"--{error}" if str(error).startswith("user: ") else str(error))
+    try:
+        with SIGNALS.timed(seconds):
+            return machine.run(program, env=variables, cwd=directory, as_init=as_init, user=user)
+    except Stopped as stopped:
+        if stopped.signum != signal.SIGALRM:
+            raise
+        return None
     except LinuxError as error:
+        text = STRERROR.get(error.errno, error.errno.name)
         started = machine.kernel.init_program
-        what = started.doing if started is not None else program[0]
-        _fail(f"{what}: {STRERROR.get(error.errno, error.errno.name)}", 127 if error.errno == Errno.ENOENT else 126)
+        if started is not None and started.started:
+            _fail(f"{started.doing}: {text}", 127 if error.errno == Errno.ENOENT else 126)
+        if isinstance(error, NoSuchEntry):
+            _fail(f"--user {user}: {error.why}")
+        if cwd is None:
+            _fail(f"{directory}: the current directory is not to be had inside: {text}; --cwd DIR names another")
+        _fail(f"--cwd {cwd}: {text}")
     except KernelPanic as panic:
-        _fail(f"Kernel panic - not syncing: {panic}", 125)
+        _fail(f"Kernel panic - not syncing: {panic}")
     except Deadlock as deadlock:
-        _fail(f"deadlock: {deadlock}", 125)
+        _fail(f"deadlock: {deadlock}")
     except KernelBug as bug:
         SIGNALS.check()  # what was interrupted may look broken on the way out
         print("\n".join([str(bug), *getattr(bug, "__notes__", ())]), file=sys.stderr)
-        raise SystemExit(125) from None
+        raise SystemExit(FAILED) from None
     except MemoryError:
-        _fail("the host is out of memory", 125)
+        _fail("the host is out of memory")
     except OSError as error:
         _host_error(error)
 
 
-def _finish(result: Result) -> NoReturn:
-
+def _finish(machine: Machine, result: Result | None, timeout: str) -> NoReturn:
+    """End as the program has, or as timeout(1) ends one that took too long."""
+    if result is None:
+        _fail(f"--timeout {timeout} is over: {what_ran(machine)}", _TIMED_OUT)
     sig = result.status & 0x7F
     if sig and sig not in (SIGINT, SIGPIPE):
         core = " (core dumped)" if result.status & 0x80 else ""
         print(_SIGNAL_TEXT.get(sig, f"Signal {sig}") + core, file=sys.stderr)
     raise SystemExit(result.exit_code)
 
+
+_TIMED_OUT: Final = 124
 
 # What a shell prints when a command dies of a signal.
 _SIGNAL_TEXT: Final = {
@@ -207,19 +281,34 @@ def run(
     tty: bool = False,
     interactive: bool = False,
     as_init: bool = False,
-    cwd: str = "/",
+    cwd: str | None = None,
     env: Sequence[str] = (),
     seed: int = 0,
     cpus: int = 1,
     memory: str = "1G",
     realtime: bool = False,
     boot_time: str | None = None,
+    env_file: Path | None = None,
+    user: str = "0",
+    hostname: str | None = None,
+    timeout: str = "0",
 ) -> None:
     """Run a program in a fresh kernel; the exit status is the program's, 128+n after signal n."""
     if interactive:
         _check_terminal(tty=tty)
     tied = realtime or interactive
-    machine = _machine(root, seed, cpus, memory, realtime=tied, boot_time=boot_time, core=core, tty=tty, check=check)
+    machine = _machine(
+        root,
+        seed,
+        cpus,
+        memory,
+        realtime=tied,
+        boot_time=boot_time,
+        core=core,
+        tty=tty,
+        check=check,
+        hostname=hostname,
+    )
     lives = None
     if strace:
         from procession.tools.strace import Strace
@@ -232,14 +321,16 @@ def run(
     injector = _injector(machine, fail) if fail is not None else None
     at_the_terminal = _at_the_terminal(machine) if interactive else nullcontext()
     with SIGNALS.caught(), at_the_terminal, _recorded(machine, trace, fail or ""):
-        result = _execute(machine, program, env, cwd, as_init=as_init)
+        result = _execute(
+            machine, program, env=env, env_file=env_file, cwd=cwd, user=user, as_init=as_init, timeout=timeout
+        )
     if lives is not None:
         _print_tree(lives)
     if unsupported:
         _print_unsupported(machine)
     if injector is not None:
         print(f"procession: --fail {injector.report()}", file=sys.stderr)
-    _finish(result)
+    _finish(machine, result, timeout)
 
 
 def _check_terminal(*, tty: bool) -> None:
@@ -333,26 +424,32 @@ def strace(
     output: Path | None = None,
     root: Path = Path("/"),
     as_init: bool = False,
-    cwd: str = "/",
+    cwd: str | None = None,
     env: Sequence[str] = (),
     seed: int = 0,
     cpus: int = 1,
     memory: str = "1G",
     boot_time: str | None = None,
+    env_file: Path | None = None,
+    user: str = "0",
+    hostname: str | None = None,
+    timeout: str = "0",
 ) -> None:
     """Run a program and print its system calls, laid out as strace lays them out."""
     from procession.tools.strace import Strace
     from procession.tools.strace_filter import parse_filters
 
-    machine = _machine(root, seed, cpus, memory, boot_time=boot_time)
+    machine = _machine(root, seed, cpus, memory, boot_time=boot_time, hostname=hostname)
     try:
         only = parse_filters(expressions)
     except ValueError as error:
         _fail(str(error))
     with SIGNALS.caught(), nullcontext(sys.stderr) if output is None else _output(output) as out:
         Strace(machine, out, follow=follow, only=only, to_file=output is not None, limit=limit)
-        result = _execute(machine, program, env, cwd, as_init=as_init)
-    _finish(result)
+        result = _execute(
+            machine, program, env=env, env_file=env_file, cwd=cwd, user=user, as_init=as_init, timeout=timeout
+        )
+    _finish(machine, result, timeout)
 
 
 def replay(trace: Path, until: str | None = None, show: bool = False, root: Path | None = None) -> None:

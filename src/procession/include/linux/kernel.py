@@ -318,6 +318,7 @@ class Kernel:
         self.cpu: int = 0  # number of the CPU that is executing
         self.nr_cpus: int = 1
         self.closed_fds: tuple[int, ...] = ()  # which of 0, 1 and 2 the first program does not have: configuration
+        self.hostname: bytes = b"procession"  # nodename of the first uts namespace: configuration
         self.boot_time_ns: int = 0  # CLOCK_REALTIME at boot, from the configuration
         # Called when a trap was answered or a kernel stack put aside: no lock is held, all structures are whole.
         self.after_trap: Callable[[], None] | None = None
