@@ -32,9 +32,9 @@ from procession.include.linux.utsname import NEW_UTS_LEN
 from procession.include.linux.wait import WTERMSIG_MASK
 from procession.include.trace.events import EVENTS, Event
 from procession.include.trace.tracepoints import Trace
-from procession.init import login
 from procession.init import main as init_main
 from procession.init import vmlinux  # noqa: F401 -- links everything in
+from procession.init.login import MAX_ID
 from procession.kernel import entry, lockdep, rcupdate
 from procession.lib import string
 from procession.mm import page_alloc, slab
@@ -317,9 +317,9 @@ class Machine:
         program: argv of a file in the root, or `async def main(linux)`.  as_init: the program is PID 1 itself.
         user: whom it runs as, root if None: NAME, UID, or one of them with :GROUP or :GID behind it, looked up in the
         root's /etc/passwd and /etc/group; HOME, USER, LOGNAME and SHELL are then that user's where env lacks them.
-        Raises LinuxError if there is no such user or the program cannot be executed, Deadlock if it can never end, KernelPanic if it makes
-        the kernel panic, KernelBug for a bug of ours; TypeError, ValueError for arguments that cannot be. Warns with a
-        ListenerWarning of each trace listener that has raised something.
+        Raises LinuxError if there is no such user or the program cannot be executed, Deadlock if it can never end,
+        KernelPanic if it makes the kernel panic, KernelBug for a bug of ours; TypeError, ValueError for arguments that
+        cannot be. Warns with a ListenerWarning of each trace listener that has raised something.
         """
         command = make_command(program, args, env, cwd, as_init=as_init, user=user)
         if self.command is not None:
@@ -497,8 +497,8 @@ def _checked_user(user: str | int | None) -> str | None:
     if len(parts) > 2 or not all(parts) or any(set(part) & set(" \t\n,") for part in parts):
         raise ValueError(f"user: NAME, UID, or one of them with :GROUP or :GID behind it, not {text!r}")
     for part in parts:
-        if part.lstrip("-").isdecimal() and not (part.isascii() and part.isdecimal() and int(part) <= login.MAX_ID):
-            raise ValueError(f"user: numbers from 0 to {login.MAX_ID}, not {part}")
+        if part.lstrip("-").isdecimal() and not (part.isascii() and part.isdecimal() and int(part) <= MAX_ID):
+            raise ValueError(f"user: numbers from 0 to {MAX_ID}, not {part}")
     return text
 
 

@@ -14,7 +14,7 @@ from procession.include.linux.threads import NR_CPUS
 __all__ = ("UsageError", "app")
 
 # What the library raises for a mistake on the command line; it names only this kind of it.
-UsageError: type = typer.BadParameter.__mro__[1]
+UsageError: Any = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(
     name="procession",

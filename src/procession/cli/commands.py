@@ -159,7 +159,7 @@ def _machine(
             winsize=(terminal and terminal.size()) or DEFAULT_WINSIZE,
         )
     except ValueError as error:
-        _fail(str(error))
+        _fail(f"--{error}" if str(error).startswith("hostname: ") else str(error))
     except FileExistsError:
         _fail(f"--core {core}: not a directory")
     except (OSError, MemoryError) as error:
@@ -298,16 +298,7 @@ def run(
         _check_terminal(tty=tty)
     tied = realtime or interactive
     machine = _machine(
-        root,
-        seed,
-        cpus,
-        memory,
-        realtime=tied,
-        boot_time=boot_time,
-        core=core,
-        tty=tty,
-        check=check,
-        hostname=hostname,
+        root, seed, cpus, memory, realtime=tied, boot_time=boot_time, core=core, tty=tty, check=check, hostname=hostname
     )
     lives = None
     if strace:

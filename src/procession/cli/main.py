@@ -47,7 +47,7 @@ def _command(arguments: list[str]) -> None:
         from procession.cli.app import UsageError, app
 
         try:
-            status = app(standalone_mode=False)
+            status = app(prog_name="procession", standalone_mode=False)
         except UsageError as error:
             if not arguments:
                 error.show()  # the help

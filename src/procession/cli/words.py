@@ -24,7 +24,7 @@ def complete_program(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete the name of a command; a path, and all words behind the command, are the shell's."""
     if ctx.params.get("program") or "/" in incomplete or not incomplete:
         return []
-    found = set()
+    found: set[str] = set()
     for directory in os.get_exec_path():
         try:
             with os.scandir(directory) as entries:

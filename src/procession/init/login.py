@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 __all__ = ("MAX_ID", "Login", "NoSuchEntry", "become", "environment", "find_user")
 
 MAX_ID: Final = 0x7FFFFFFF  # of a number in a `user` text, as docker takes it
-_PASSWD: Final = "/etc/passwd"
-_GROUP: Final = "/etc/group"
+_USERS: Final = "/etc/passwd"
+_GROUPS: Final = "/etc/group"
 _KEEP: Final = 0xFFFFFFFF
-_PASSWD_FIELDS: Final = 7
+_USER_FIELDS: Final = 7
 _GROUP_FIELDS: Final = 4
 
 
@@ -48,17 +48,17 @@ async def find_user(current: Task, user: str) -> Login:
     lists the name in, none if a group is given.
     """
     who, _, group = user.partition(":")
-    entry = next((row for row in await _rows(current, _PASSWD, _PASSWD_FIELDS) if who in (row[0], row[2])), None)
+    entry = next((row for row in await _rows(current, _USERS, _USER_FIELDS) if who in (row[0], row[2])), None)
     if entry is None and not _is_id(who):
-        raise NoSuchEntry(Errno.ENOENT, f"no user {who} in the root's {_PASSWD}")
+        raise NoSuchEntry(Errno.ENOENT, f"no user {who} in the root's {_USERS}")
     name, _, uid, gid, _, home, shell = entry or ("", "", who, "0", "", "/", "")
     groups: list[int] = []
     if group or name:
-        rows = await _rows(current, _GROUP, _GROUP_FIELDS)
+        rows = await _rows(current, _GROUPS, _GROUP_FIELDS)
         if group:
             gid = next((row[2] for row in rows if group in (row[0], row[2])), group)
             if not _is_id(gid):
-                raise NoSuchEntry(Errno.ENOENT, f"no group {group} in the root's {_GROUP}")
+                raise NoSuchEntry(Errno.ENOENT, f"no group {group} in the root's {_GROUPS}")
         else:
             groups = [int(row[2]) for row in rows if name in row[3].split(",")]
     return Login(

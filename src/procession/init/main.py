@@ -118,12 +118,7 @@ class InitProgram:
     __slots__ = ("argv", "envp", "cwd", "as_init", "user", "nr", "doing", "started")  # derived
 
     def __init__(
-        self,
-        argv: Sequence[str],
-        envp: Sequence[str],
-        cwd: str = "/",
-        as_init: bool = False,
-        user: str | None = None,
+        self, argv: Sequence[str], envp: Sequence[str], cwd: str = "/", as_init: bool = False, user: str | None = None
     ) -> None:
         self.argv: Sequence[str] = argv
         self.envp: Sequence[str] = envp

@@ -315,7 +315,8 @@ class _Player:
 
     def _assemble(self, replay: Replay) -> Machine:
         header = replay.header
-        make_command(header["argv"], (), header["env"], header["cwd"], user=header["user"])  # raises now what run() would
+        # Raises now what run() would.
+        make_command(header["argv"], (), header["env"], header["cwd"], user=header["user"])
         machine = Machine(
             root=replay._root,
             memory=header["memory"],
