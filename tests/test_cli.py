@@ -542,6 +542,69 @@ def test_unsupported_lists_what_was_asked_for_in_vain():
     assert re.search(r"^not in Linux 3\.2 \(ENOSYS\): rseq \(\d+\)$", text, re.MULTILINE)
 
 
+@pytest.fixture(scope="session")
+def asks(cache, tmp_path_factory):
+    """A static program that asks for what its letters say, in turn; a digit ends it, and f a child at its digit."""
+    source = tmp_path_factory.mktemp("asks") / "asks.c"
+    source.write_text(
+        "#include <signal.h>\n#include <sys/wait.h>\n#include <unistd.h>\n#include <sys/prctl.h>\n"
+        "int main(int n, char **v) { for (char *s = v[1]; *s; s++) switch (*s) {\n"
+        "case 'm': syscall(319, \"\", 0); break;\n"  # memfd_create
+        "case 'i': syscall(425, 1, 0); break;\n"  # io_uring_setup
+        "case 'r': syscall(334, 0, 0, 0, 0); break;\n"  # rseq
+        "case 'x': syscall(332, 0, 0, 0, 0, 0); break;\n"  # statx
+        "case 'c': prctl(PR_SET_NAME, \"renamed\"); break;\n"
+        "case 'k': raise(SIGSEGV); break;\n"
+        "case 'f': if (fork()) { wait(0); while (*s < '0' || *s > '9') s++; } break;\n"
+        "default: return *s - '0'; } return 0; }\n",
+    )
+    return cache.build("asks", ["gcc", "-O1", "-static", str(source)], [source], "")
+
+
+@pytest.mark.parametrize(("letters", "line"), [
+    ("m1", "asks:17 asked in vain for memfd_create"),
+    ("mi1", "asks:17 asked in vain for io_uring_setup (1 more)"),
+    ("imim1", "asks:17 asked in vain for memfd_create (1 more)"),
+    ("cmk", "renamed:17 asked in vain for memfd_create"),
+    ("fm12", "asks:18 asked in vain for memfd_create"),     # the child failed, too
+    ("fm1fi12", "asks:19 asked in vain for io_uring_setup (1 more)"),
+    ("mi0", None),          # it ended well
+    ("fm02", None),         # who asked did
+    ("fm10", None),         # nobody minds that the child failed
+    ("rx1", None),          # routine
+    ("rxm1", "asks:17 asked in vain for memfd_create"),
+    ("1", None),
+])
+def test_who_failed_after_asking_in_vain_is_named(letters, line, asks):
+    stderr = run(asks, letters).stderr.decode().splitlines()
+    said = [text for text in stderr if "in vain" in text]
+    assert said == ([] if line is None else [f"procession: {line}; see --unsupported"])
+    assert stderr[-1:] == said or not said
+    if line is not None:
+        assert "in vain" not in run("--unsupported", asks, letters).stderr.decode()
+        traced = procession("strace", "-o", "/dev/null", asks, letters).stderr.decode().splitlines()
+        assert traced[-1] == f"procession: {line}; see procession run --unsupported"
+
+
+def test_pid_1_that_failed_after_asking_in_vain_is_named(asks):
+    assert run("--as-init", asks, "m3").stderr == (
+        b"procession: asks:1 asked in vain for memfd_create; see --unsupported\n"
+    )
+
+
+@pytest.mark.parametrize("words", [
+    ["false"], [SH, "-c", "exit 1"], [SH, "-c", "ls /no/such; true | false"], ["bash", "-c", "exit 1"],
+    ["bash", "-c", "ls -l /no/such; [ -x /no/such ]"], ["ls", "-l", "/no/such"], ["stat", "/no/such"],
+    ["mv", "/no/such", "/x"], ["cp", "/etc/passwd", "/no/such/x"], ["grep", "nothing", "/dev/null"],
+    ["python3", "-c", "import subprocess, sys, threading; threading.Thread().start(); subprocess.run('true'); sys.exit(1)"],
+    ["python3", "-c", "import os; os.kill(os.getpid(), 9)"],
+], ids=" ".join)
+def test_what_everybody_asks_for_is_not_worth_a_line(words):
+    done = run(*words)
+    assert done.returncode
+    assert b"in vain" not in done.stderr
+
+
 def test_strace_command_writes_to_a_file_and_fails_on_nonsense(tmp_path):
     out = tmp_path / "out"
     done = procession("strace", "-f", "-e", "trace=write", "-o", str(out), "--", SH, "-c", "echo x; exit 6")

@@ -34,7 +34,7 @@ from procession.include.trace.events import EVENTS, Event
 from procession.include.trace.tracepoints import Trace
 from procession.init import main as init_main
 from procession.init import vmlinux  # noqa: F401 -- links everything in
-from procession.init.login import MAX_ID
+from procession.init.login import user_text
 from procession.kernel import entry, lockdep, rcupdate
 from procession.lib import string
 from procession.mm import page_alloc, slab
@@ -140,7 +140,10 @@ def make_command(
 ) -> Command:
     """Return what Machine.run()'s arguments ask for; raises TypeError, ValueError for those that cannot be."""
     _check_text("cwd", cwd)
-    user = _checked_user(user)
+    if user is not None:
+        _check_kind("user", user, str, int)
+        user = user_text(user)
+        _check_text("user", user)
     if env is None:
         env = {name: value for name, value in DEFAULT_ENV.items() if user is None or name != "HOME"}
     return Command(_checked_argv(program, args), _checked_env(env), cwd, as_init, user)
@@ -484,22 +487,6 @@ def _checked_hostname(hostname: str) -> bytes:
     if not 0 < len(name) <= NEW_UTS_LEN:
         raise ValueError(f"hostname: 1 to {NEW_UTS_LEN} bytes, not {len(name)}")
     return name
-
-
-def _checked_user(user: str | int | None) -> str | None:
-    """Return user as init/login.py reads it; raises TypeError, ValueError for what names nobody."""
-    if user is None:
-        return None
-    _check_kind("user", user, str, int)
-    text = str(int(user)) if isinstance(user, int) else user
-    _check_text("user", text)
-    parts = text.split(":")
-    if len(parts) > 2 or not all(parts) or any(set(part) & set(" \t\n,") for part in parts):
-        raise ValueError(f"user: NAME, UID, or one of them with :GROUP or :GID behind it, not {text!r}")
-    for part in parts:
-        if part.lstrip("-").isdecimal() and not (part.isascii() and part.isdecimal() and int(part) <= MAX_ID):
-            raise ValueError(f"user: numbers from 0 to {MAX_ID}, not {part}")
-    return text
 
 
 def _checked_closed(closed: Collection[int]) -> tuple[int, ...]:

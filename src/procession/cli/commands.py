@@ -17,6 +17,7 @@ from procession.cli.timeout import parse_time, what_ran
 from procession.hw.hostfile import HostFile
 from procession.include.linux.signal import SIGINT, SIGPIPE
 from procession.include.linux.time import KTIME_MAX, NSEC_PER_SEC
+from procession.tools.in_vain import InVain
 
 if TYPE_CHECKING:
     from procession.boot import Machine, Result
@@ -229,14 +230,17 @@ def _execute(
         _host_error(error)
 
 
-def _finish(machine: Machine, result: Result | None, timeout: str) -> NoReturn:
-    """End as the program has, or as timeout(1) ends one that took too long."""
+def _finish(machine: Machine, result: Result | None, timeout: str, in_vain: InVain | None, see: str) -> NoReturn:
+    """End as the program has, or as timeout(1) ends one that took too long. see: which option says what is missing."""
     if result is None:
         _fail(f"--timeout {timeout} is over: {what_ran(machine)}", _TIMED_OUT)
     sig = result.status & 0x7F
     if sig and sig not in (SIGINT, SIGPIPE):
         core = " (core dumped)" if result.status & 0x80 else ""
         print(_SIGNAL_TEXT.get(sig, f"Signal {sig}") + core, file=sys.stderr)
+    line = in_vain.report() if in_vain is not None and result.status else None
+    if line is not None:
+        print(f"procession: {line}; see {see}", file=sys.stderr)
     raise SystemExit(result.exit_code)
 
 
@@ -300,6 +304,7 @@ def run(
     machine = _machine(
         root, seed, cpus, memory, realtime=tied, boot_time=boot_time, core=core, tty=tty, check=check, hostname=hostname
     )
+    in_vain = None if unsupported else InVain(machine)
     lives = None
     if strace:
         from procession.tools.strace import Strace
@@ -321,7 +326,7 @@ def run(
         _print_unsupported(machine)
     if injector is not None:
         print(f"procession: --fail {injector.report()}", file=sys.stderr)
-    _finish(machine, result, timeout)
+    _finish(machine, result, timeout, in_vain, "--unsupported")
 
 
 def _check_terminal(*, tty: bool) -> None:
@@ -436,11 +441,12 @@ def strace(
     except ValueError as error:
         _fail(str(error))
     with SIGNALS.caught(), nullcontext(sys.stderr) if output is None else _output(output) as out:
+        in_vain = InVain(machine)
         Strace(machine, out, follow=follow, only=only, to_file=output is not None, limit=limit)
         result = _execute(
             machine, program, env=env, env_file=env_file, cwd=cwd, user=user, as_init=as_init, timeout=timeout
         )
-    _finish(machine, result, timeout)
+    _finish(machine, result, timeout, in_vain, "procession run --unsupported")
 
 
 def replay(trace: Path, until: str | None = None, show: bool = False, root: Path | None = None) -> None:

@@ -16,13 +16,14 @@ from procession.lib import string
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
-__all__ = ("MAX_ID", "Login", "NoSuchEntry", "become", "environment", "find_user")
+__all__ = ("Login", "NoSuchEntry", "become", "environment", "find_user", "user_text")
 
 MAX_ID: Final = 0x7FFFFFFF  # of a number in a `user` text, as docker takes it
 _USERS: Final = "/etc/passwd"
 _GROUPS: Final = "/etc/group"
 _KEEP: Final = 0xFFFFFFFF
 _USER_FIELDS: Final = 7
+_PARTS: Final = 2
 _GROUP_FIELDS: Final = 4
 
 
@@ -39,6 +40,18 @@ class Login(NamedTuple):
     name: str
     home: str
     shell: str
+
+
+def user_text(user: str | int) -> str:
+    """Return user as find_user() takes it; raises ValueError for what can name nobody."""
+    text = user if isinstance(user, str) else str(int(user))
+    parts = text.split(":")
+    if len(parts) > _PARTS or not all(parts) or any(set(part) & set(" \t\n,") for part in parts):
+        raise ValueError(f"user: NAME, UID, or one of them with :GROUP or :GID behind it, not {text!r}")
+    for part in parts:
+        if part.lstrip("-").isdecimal() and not _is_id(part):
+            raise ValueError(f"user: numbers from 0 to {MAX_ID}, not {part}")
+    return text
 
 
 async def find_user(current: Task, user: str) -> Login:

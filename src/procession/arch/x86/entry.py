@@ -383,7 +383,7 @@ class Entry:
         """Count a call that does not exist (sys_ni_syscall): in 3.2, or only here."""
         k = self.k
         if nr >= NR_SYSCALLS or name in NI_SYSCALLS:
-            k.enosys[name] += 1
+            k.not_in_linux(name)
         else:
             k.not_modelled(name)
         if self.trace.sys_enter:
