@@ -596,7 +596,7 @@ def test_pid_1_that_failed_after_asking_in_vain_is_named(asks):
     ["false"], [SH, "-c", "exit 1"], [SH, "-c", "ls /no/such; true | false"], ["bash", "-c", "exit 1"],
     ["bash", "-c", "ls -l /no/such; [ -x /no/such ]"], ["ls", "-l", "/no/such"], ["stat", "/no/such"],
     ["mv", "/no/such", "/x"], ["cp", "/etc/passwd", "/no/such/x"], ["grep", "nothing", "/dev/null"],
-    ["python3", "-c", "import subprocess, sys, threading; threading.Thread().start(); subprocess.run('true'); sys.exit(1)"],
+    ["python3", "-c", "import subprocess, sys, threading; threading.Thread().start(); subprocess.run('true'); 1 / 0"],
     ["python3", "-c", "import os; os.kill(os.getpid(), 9)"],
 ], ids=" ".join)
 def test_what_everybody_asks_for_is_not_worth_a_line(words):

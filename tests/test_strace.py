@@ -180,7 +180,7 @@ def test_columns_prefixes_and_attached_lines():
     done = our_strace(["/bin/sh", "-c", "/bin/true; exit 5"], "-f", "-e", "trace=%process")
     assert done.returncode == 5
     lines = re.sub("0x[0-9a-f]{8,}", "0x…", done.stderr.decode()).splitlines()
-    first = 'execve("/bin/sh", ["/bin/sh", "-c", "/bin/true; exit 5"], 0x… /* 3 vars */) = 0'
+    first = 'execve("/bin/sh", ["/bin/sh", "-c", "/bin/true; exit 5"], 0x… /* 5 vars */) = 0'
     assert lines[0] == first
     assert lines[1:3] == ["vfork(strace: Process 18 attached", " <unfinished ...>"]
     assert lines[3].startswith('[pid    18] execve("/bin/true", ["/bin/true"], 0x')

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 import os
 from pathlib import Path
 import signal
@@ -169,6 +169,15 @@ def _machine(
         _fail(f"--memory {memory}: the host has not so much")
 
 
+def _status(machine: Machine, *, quiet: bool) -> AbstractContextManager[None]:
+    """Show the status line in here, if there is a terminal that nobody else draws on."""
+    if quiet or not os.isatty(2):
+        return nullcontext()
+    from procession.cli.status import status_shown, wanted
+
+    return status_shown(machine) if wanted() else nullcontext()
+
+
 def _execute(
     machine: Machine,
     program: list[str],
@@ -179,8 +188,12 @@ def _execute(
     user: str,
     as_init: bool,
     timeout: str,
+    quiet: bool,
 ) -> Result | None:
-    """Run and translate what can go wrong into what a shell would say; None when the time is over."""
+    """Run and translate what can go wrong into what a shell would say; None when the time is over.
+
+    quiet: without a status line.
+    """
     from procession.boot import make_command
     from procession.include.linux.bug import KernelBug, KernelPanic
     from procession.include.linux.errno import STRERROR, Errno, LinuxError
@@ -200,7 +213,7 @@ def _execute(
     except ValueError as error:
         _fail(f"--{error}" if str(error).startswith("user: ") else str(error))
     try:
-        with SIGNALS.timed(seconds):
+        with SIGNALS.timed(seconds), _status(machine, quiet=quiet):
             return machine.run(program, env=variables, cwd=directory, as_init=as_init, user=user)
     except Stopped as stopped:
         if stopped.signum != signal.SIGALRM:
@@ -318,7 +331,15 @@ def run(
     at_the_terminal = _at_the_terminal(machine) if interactive else nullcontext()
     with SIGNALS.caught(), at_the_terminal, _recorded(machine, trace, fail or ""):
         result = _execute(
-            machine, program, env=env, env_file=env_file, cwd=cwd, user=user, as_init=as_init, timeout=timeout
+            machine,
+            program,
+            env=env,
+            env_file=env_file,
+            cwd=cwd,
+            user=user,
+            as_init=as_init,
+            timeout=timeout,
+            quiet=tty or strace,
         )
     if lives is not None:
         _print_tree(lives)
@@ -444,7 +465,15 @@ def strace(
         in_vain = InVain(machine)
         Strace(machine, out, follow=follow, only=only, to_file=output is not None, limit=limit)
         result = _execute(
-            machine, program, env=env, env_file=env_file, cwd=cwd, user=user, as_init=as_init, timeout=timeout
+            machine,
+            program,
+            env=env,
+            env_file=env_file,
+            cwd=cwd,
+            user=user,
+            as_init=as_init,
+            timeout=timeout,
+            quiet=output is None,
         )
     _finish(machine, result, timeout, in_vain, "procession run --unsupported")
 
