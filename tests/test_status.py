@@ -18,7 +18,7 @@ SH = "/bin/sh"
 LINE = re.compile(r"procession: (\d+\.\d{3}) s of virtual time, (\d+) processes, [\d,]+ calls a second")
 ENDLESS = "while :; do :; done"
 # A line now and then, and one in two parts; for seconds on any host.
-TALKS = "i=0; while :; do i=$((i+1)); [ $((i % 5000)) = 0 ] && { echo line $i; printf half; echo \" $i\"; }; done"
+TALKS = 'i=0; while :; do i=$((i+1)); [ $((i % 5000)) = 0 ] && { echo line $i; printf half; echo " $i"; }; done'
 
 
 def on_terminal(*arguments, seconds=10, stop=0, columns=80, **options):
