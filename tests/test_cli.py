@@ -14,7 +14,9 @@ import sys
 import tarfile
 import tempfile
 
+import pexpect
 import pytest
+from tests.surroundings import need
 
 from procession.arch.x86.syscall_table import NI_SYSCALLS
 from procession.cli import commands
@@ -220,6 +222,32 @@ def test_completion_has_a_script_for_each_shell(shell, line):
     )
     assert done.returncode == 0
     assert line in done.stdout
+
+
+@pytest.mark.no_cover
+@pytest.mark.parametrize(("shell", "load"), [
+    (["bash", "--norc", "--noprofile", "-i"], "source <(_PROCESSION_COMPLETE=source_bash procession)"),
+    (["zsh", "-f", "-i"],
+     "autoload -U compinit; compinit -u -D; source <(_PROCESSION_COMPLETE=source_zsh procession)"),
+], ids=lambda value: value[0] if isinstance(value, list) else "")
+def test_the_tab_key(shell, load, tmp_path):
+    """An option, a command and a file, as somebody types them."""
+    (tmp_path / "procession").write_text(f'#!/bin/sh\nexec {sys.executable} -m procession.cli "$@"\n')
+    (tmp_path / "procession").chmod(0o755)
+    (tmp_path / "a-file-of-that-name").touch()
+    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "TERM": "dumb"}
+    child = pexpect.spawn(
+        need(shell[0]), shell[1:], env=env, cwd=str(tmp_path), encoding="utf-8", timeout=60, dimensions=(24, 200),
+    )
+    child.sendline(f"{load}; echo REA''DY")
+    child.expect("READY")
+    child.send("procession run --timeo\t")
+    child.expect("--timeout ")
+    child.send("1s readlin\t")
+    child.expect("readlink ")
+    child.send("a-fi\t")
+    child.expect("a-file-of-that-name ")
+    child.close(force=True)
 
 
 @pytest.mark.parametrize("command", ["run", "strace"])
