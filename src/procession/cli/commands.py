@@ -9,7 +9,7 @@ from pathlib import Path
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
 from procession import _build
 from procession.cli.host import CLOSED, SIGNALS, Stopped, nobody_reads
@@ -21,6 +21,7 @@ from procession.tools.in_vain import InVain
 
 if TYPE_CHECKING:
     from procession.boot import Machine, Result
+    from procession.include.linux.errno import LinuxError
     from procession.tools.fault_inject import Injector
     from procession.tools.tree import ProcessTree
 
@@ -178,57 +179,40 @@ def _status(machine: Machine, *, quiet: bool) -> AbstractContextManager[None]:
     return status_shown(machine) if wanted() else nullcontext()
 
 
-def _execute(
-    machine: Machine,
-    program: list[str],
-    *,
-    env: Sequence[str],
-    env_file: Path | None,
-    cwd: str | None,
-    user: str,
-    as_init: bool,
-    timeout: str,
-    quiet: bool,
-) -> Result | None:
+class _Asked(NamedTuple):
+    """How the program is to be run, as it stands on the command line."""
+
+    env: Sequence[str]
+    env_file: Path | None
+    cwd: str | None
+    user: str
+    as_init: bool
+    timeout: str
+
+
+def _execute(machine: Machine, program: list[str], asked: _Asked, *, quiet: bool) -> Result | None:
     """Run and translate what can go wrong into what a shell would say; None when the time is over.
 
     quiet: without a status line.
     """
-    from procession.boot import make_command
     from procession.include.linux.bug import KernelBug, KernelPanic
-    from procession.include.linux.errno import STRERROR, Errno, LinuxError
-    from procession.init.login import NoSuchEntry
+    from procession.include.linux.errno import LinuxError
     from procession.kernel.entry import Deadlock
 
     root = machine.root
     assert isinstance(root, Path)
-    variables = _environment(env, env_file, tty=machine.kernel.tty.is_console)
-    directory = _directory(cwd, root)
-    try:
-        seconds = parse_time(timeout)
-    except ValueError as error:
-        _fail(f"--timeout {error}")
-    try:
-        make_command(program, (), variables, directory, user=user)
-    except ValueError as error:
-        _fail(f"--{error}" if str(error).startswith("user: ") else str(error))
+    env = _environment(asked.env, asked.env_file, tty=machine.kernel.tty.is_console)
+    cwd = _directory(asked.cwd, root)
+    seconds = _checked(program, env, cwd, asked)
     try:
         with SIGNALS.timed(seconds), _status(machine, quiet=quiet):
-            return machine.run(program, env=variables, cwd=directory, as_init=as_init, user=user)
+            return machine.run(program, env=env, cwd=cwd, as_init=asked.as_init, user=asked.user)
     except Stopped as stopped:
         if stopped.signum != signal.SIGALRM:
             raise
         return None
     except LinuxError as error:
-        text = STRERROR.get(error.errno, error.errno.name)
-        started = machine.kernel.init_program
-        if started is not None and started.started:
-            _fail(f"{started.doing}: {text}", 127 if error.errno == Errno.ENOENT else 126)
-        if isinstance(error, NoSuchEntry):
-            _fail(f"--user {user}: {error.why}")
-        if cwd is None:
-            _fail(f"{directory}: the current directory is not to be had inside: {text}; --cwd DIR names another")
-        _fail(f"--cwd {cwd}: {text}")
+        _not_started(machine, error, asked, cwd)
     except KernelPanic as panic:
         _fail(f"Kernel panic - not syncing: {panic}")
     except Deadlock as deadlock:
@@ -241,6 +225,36 @@ def _execute(
         _fail("the host is out of memory")
     except OSError as error:
         _host_error(error)
+
+
+def _checked(program: list[str], env: dict[str, str], cwd: str, asked: _Asked) -> float:
+    """Return after how many seconds to end the run; what cannot be is the user's one line."""
+    from procession.boot import make_command
+
+    try:
+        make_command(program, (), env, cwd, user=asked.user)
+    except ValueError as error:
+        _fail(f"--{error}" if str(error).startswith("user: ") else str(error))
+    try:
+        return parse_time(asked.timeout)
+    except ValueError as error:
+        _fail(f"--timeout {error}")
+
+
+def _not_started(machine: Machine, error: LinuxError, asked: _Asked, cwd: str) -> NoReturn:
+    """Say why the program could not be executed, or where or as whom it could not."""
+    from procession.include.linux.errno import STRERROR, Errno
+    from procession.init.login import NoSuchEntry
+
+    text = STRERROR.get(error.errno, error.errno.name)
+    started = machine.kernel.init_program
+    if started is not None and started.started:
+        _fail(f"{started.doing}: {text}", 127 if error.errno == Errno.ENOENT else 126)
+    if isinstance(error, NoSuchEntry):
+        _fail(f"--user {asked.user}: {error.why}")
+    if asked.cwd is None:
+        _fail(f"{cwd}: the current directory is not to be had inside: {text}; --cwd DIR names another")
+    _fail(f"--cwd {asked.cwd}: {text}")
 
 
 def _finish(machine: Machine, result: Result | None, timeout: str, in_vain: InVain | None, see: str) -> NoReturn:
@@ -311,6 +325,7 @@ def run(
     timeout: str = "0",
 ) -> None:
     """Run a program in a fresh kernel; the exit status is the program's, 128+n after signal n."""
+    asked = _Asked(env, env_file, cwd, user, as_init, timeout)
     if interactive:
         _check_terminal(tty=tty)
     tied = realtime or interactive
@@ -330,17 +345,7 @@ def run(
     injector = _injector(machine, fail) if fail is not None else None
     at_the_terminal = _at_the_terminal(machine) if interactive else nullcontext()
     with SIGNALS.caught(), at_the_terminal, _recorded(machine, trace, fail or ""):
-        result = _execute(
-            machine,
-            program,
-            env=env,
-            env_file=env_file,
-            cwd=cwd,
-            user=user,
-            as_init=as_init,
-            timeout=timeout,
-            quiet=tty or strace,
-        )
+        result = _execute(machine, program, asked, quiet=tty or strace)
     if lives is not None:
         _print_tree(lives)
     if unsupported:
@@ -456,6 +461,7 @@ def strace(
     from procession.tools.strace import Strace
     from procession.tools.strace_filter import parse_filters
 
+    asked = _Asked(env, env_file, cwd, user, as_init, timeout)
     machine = _machine(root, seed, cpus, memory, boot_time=boot_time, hostname=hostname)
     try:
         only = parse_filters(expressions)
@@ -464,17 +470,7 @@ def strace(
     with SIGNALS.caught(), nullcontext(sys.stderr) if output is None else _output(output) as out:
         in_vain = InVain(machine)
         Strace(machine, out, follow=follow, only=only, to_file=output is not None, limit=limit)
-        result = _execute(
-            machine,
-            program,
-            env=env,
-            env_file=env_file,
-            cwd=cwd,
-            user=user,
-            as_init=as_init,
-            timeout=timeout,
-            quiet=output is None,
-        )
+        result = _execute(machine, program, asked, quiet=output is None)
     _finish(machine, result, timeout, in_vain, "procession run --unsupported")
 
 

@@ -6,7 +6,7 @@ import os
 from typing import Any, ClassVar, Final
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperOption
 
 __all__ = ("REST", "Words", "complete_nothing", "complete_program")
 
@@ -46,8 +46,11 @@ class Words(TyperCommand):
             record = param.get_help_record(ctx)
             if record is None:
                 continue
-            title = "Arguments" if param.param_type_name == "argument" else getattr(param, "rich_help_panel", None)
-            groups.setdefault(title or _OPTIONS, []).append(record)
+            if param.param_type_name == "argument":
+                title = "Arguments"
+            else:
+                title = (isinstance(param, TyperOption) and param.rich_help_panel) or _OPTIONS
+            groups.setdefault(title, []).append(record)
         for title, records in groups.items():
             if not records:
                 continue
