@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from typer.core import TyperCommand
-
 from procession.cli import commands
 from procession.cli.strace_letters import GROUPS, LETTERS, Asked, read
+from procession.cli.words import Words
 
 __all__ = ("StraceCommand", "asked_in")
 
@@ -20,7 +19,7 @@ def asked_in(ctx: Any) -> Asked:
     return asked
 
 
-class StraceCommand(TyperCommand):
+class StraceCommand(Words):
     """A command with strace's letters before its program."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
