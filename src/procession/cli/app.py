@@ -9,7 +9,17 @@ import typer
 
 from procession.cli import commands
 from procession.cli.strace_command import StraceCommand, asked_in
-from procession.cli.words import REST, Words, complete_nothing, complete_program
+from procession.cli.words import (
+    BROKEN,
+    EXAMPLES,
+    REPEATABLE,
+    REST,
+    RUNS,
+    SEEN,
+    Words,
+    complete_nothing,
+    complete_program,
+)
 from procession.include.linux.threads import NR_CPUS
 
 __all__ = ("UsageError", "app")
@@ -24,19 +34,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-RUNS = "What runs"
-SEEN = "What is seen of it"
-REPEATABLE = "What makes it the same run again, or another one"
-BROKEN = "What is broken on purpose, and held against itself"
-
-# One for each of these, behind `procession run`.
-EXAMPLES = {
-    RUNS: "--user nobody --env A=1 --timeout 10s ls -l",
-    SEEN: "--tree sh -c 'true | cat'",
-    REPEATABLE: "--seed 17 --cpus 2 make test",
-    BROKEN: "--fail %fork:2 sh -c 'true; echo $?'",
-}
 
 
 class _Command(Words):

@@ -6,7 +6,7 @@ from typing import Any
 
 from procession.cli import commands
 from procession.cli.strace_letters import GROUPS, LETTERS, Asked, read
-from procession.cli.words import Words
+from procession.cli.words import EXAMPLES, Words
 
 __all__ = ("StraceCommand", "asked_in")
 
@@ -21,6 +21,8 @@ def asked_in(ctx: Any) -> Asked:
 
 class StraceCommand(Words):
     """A command with strace's letters before its program."""
+
+    examples = EXAMPLES
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Take strace's letters; a mistake in them is the user's one line."""
