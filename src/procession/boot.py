@@ -18,6 +18,7 @@ import warnings
 from procession.arch.x86 import entry as x86_entry
 from procession.arch.x86 import interrupt
 from procession.fs import overlay
+from procession.fs.hostfs import volumes as hostfs_volumes
 from procession.hw.chooser import MAX_SEED, Choice, Chooser, Provider, Recorded
 from procession.hw.clock import Clock
 from procession.hw.console import BufferConsole, Console, HostConsole
@@ -61,6 +62,7 @@ MAX_WINSIZE: Final = 0xFFFF
 MAX_DENSE: Final = 1 << 62
 
 PythonProgram: TypeAlias = Callable[..., Awaitable[Any]]
+VolumeSpec: TypeAlias = str | Path | tuple[str | Path, str]
 RootSpec: TypeAlias = str | Path | Mapping[str, bytes | str] | None
 
 # What check= is where it is not given; a test suite sets it for all the machines that its tests make.
@@ -152,6 +154,7 @@ class Machine:
         self,
         *,
         root: RootSpec = None,
+        volumes: Mapping[str, VolumeSpec] | None = None,
         memory: int = 1 << 30,
         cpus: int = 1,
         seed: int = 0,
@@ -173,7 +176,9 @@ class Machine:
         """Put the machine together; nothing runs yet. Raises TypeError, ValueError for what cannot be.
 
         root: a host directory or tar archive to run on (read only, changes stay in memory), a dict of path to
-        contents, or None for an empty root.  memory: bytes of physical memory.  programs: Python programs by the path
+        contents, or None for an empty root.  volumes: directories or files of the host by the absolute path where they
+        appear, {"/data": "/srv/data"} to be read only, {"/out": ("./out", "rw")} to be written as well: what a guest
+        changes there it changes on the host; OSError if there is none.  memory: bytes of physical memory.  programs: Python programs by the path
         they can be executed at.  trace: True for all events, or their names.  realtime: the guest's clock goes with
         the host's.  boot_time_ns: the time of day at boot, since 1970.
         tty: let the console be a terminal, /dev/hvc0, of winsize (rows, columns), and the program its session's leader.
@@ -213,6 +218,7 @@ class Machine:
         k.boot_time_ns = boot_time_ns
         k.programs = _checked_programs(programs)
         k.check_baseline = self.check_baseline
+        k.vfs.volumes = _opened_volumes(volumes)
         if cores is not None:
             _check_kind("cores", cores, str, Path)
             k.vfs.core_store = CoreStore(Path(cores))
@@ -341,6 +347,7 @@ class Machine:
                 _close_unbegun(k)
                 x86_entry.machine_shutdown(k)
                 overlay.machine_shutdown(k)
+                hostfs_volumes.machine_shutdown(k)
             rcupdate.rcu_barrier(k)
         k.chooser.provider.finish()
         if self._checker is not None:
@@ -526,6 +533,27 @@ def _checked_root(root: RootSpec) -> RootSpec:
         if isinstance(contents, str):
             _check_encodes(f"root: {path}", contents)
     return root
+
+
+def _opened_volumes(volumes: Mapping[str, VolumeSpec] | None) -> list[hostfs_volumes.Volume]:
+    """Return what is shared, open; raises TypeError, ValueError, OSError."""
+    _check_kind("volumes", volumes, Mapping, type(None))
+    opened: dict[str, hostfs_volumes.Volume] = {}
+    for guest, spec in (volumes or {}).items():
+        _check_text("volumes: a path", guest)
+        path, mode = spec if isinstance(spec, tuple) and len(spec) == len(("path", "mode")) else (spec, "ro")
+        _check_kind(f"volumes: {guest}", path, str, Path)
+        _check_text(f"volumes: {guest}", str(path))
+        if mode not in ("ro", "rw"):
+            raise ValueError(f"volumes: {guest}: 'ro' or 'rw', not {mode!r}")
+        try:
+            volume = hostfs_volumes.open_volume(guest, str(path), writable=mode == "rw")
+        except ValueError as error:
+            raise ValueError(f"volumes: {error}") from None
+        if volume.guest in opened:
+            raise ValueError(f"volumes: {volume.guest}: given twice")
+        opened[volume.guest] = volume
+    return list(opened.values())
 
 
 def _checked_programs(programs: Mapping[str, PythonProgram] | None) -> dict[str, PythonProgram]:

@@ -40,6 +40,7 @@ def d_add(parent: Dentry, name: str, inode: Inode) -> Dentry:
     """Remember that name in parent is inode."""
     dentry = Dentry(name, parent, inode)
     if parent.d_inode.d_cache:
+        dentry.d_op_revalidate = parent.d_inode.d_op_revalidate
         if parent.d_subdirs is None:
             parent.d_subdirs = {}
         parent.d_subdirs[name] = dentry

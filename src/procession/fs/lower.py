@@ -26,7 +26,7 @@ from procession.include.linux.kdev_t import new_encode_dev
 from procession.include.linux.time import NSEC_PER_SEC
 from procession.lib import string
 
-__all__ = ("HostTree", "Lower", "TarTree", "open_lower")
+__all__ = ("FdCache", "HostTree", "Lower", "TarTree", "open_lower")
 
 _DIR_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -86,7 +86,7 @@ def _host_error(error: OSError) -> LinuxError | OSError:
     return error
 
 
-class _FdCache:
+class FdCache:
     """Host descriptors, the least recently used closed first."""
 
     def __init__(self, limit: int) -> None:
@@ -105,9 +105,17 @@ class _FdCache:
             os.close(self._fds.popitem(last=False)[1])
         return fd
 
-    def close(self) -> None:
-        while self._fds:
-            os.close(self._fds.popitem()[1])
+    def drop(self, key: object) -> None:
+        fd = self._fds.pop(key, None)
+        if fd is not None:
+            os.close(fd)
+
+    def close(self, keep: int = -1) -> None:
+        """Close all but keep."""
+        for key, fd in list(self._fds.items()):
+            if fd != keep:
+                del self._fds[key]
+                os.close(fd)
 
 
 class HostTree:
@@ -116,8 +124,8 @@ class HostTree:
     def __init__(self, path: str, hidden: Iterable[str] = ()) -> None:
         """Open path. hidden: directories at its top that are shown empty."""
         # Descriptors only for what was used lately, so that a guest cannot use up the host's.
-        self.dirs = _FdCache(64)
-        self.files = _FdCache(128)
+        self.dirs = FdCache(64)
+        self.files = FdCache(128)
         self.root_fd = -1  # should opening fail
         self.root_fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self.hidden = frozenset(hidden)

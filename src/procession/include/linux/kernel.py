@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from procession.hw.chooser import Chooser
     from procession.hw.clock import Clock
     from procession.hw.console import Console
+    from procession.fs.hostfs.volumes import Volume
     from procession.hw.core_store import CoreStore
     from procession.hw.memory import Frames
     from procession.include.linux.binfmts import LinuxBinfmt
@@ -203,6 +204,7 @@ class VfsState:
         "suid_dumpable",
         "core_pattern",
         "core_store",
+        "volumes",
     )  # derived
 
     rootfs: Vfsmount  # of /
@@ -228,6 +230,7 @@ class VfsState:
         self.suid_dumpable: int = 0
         self.core_pattern: bytes = b"core"
         self.core_store: CoreStore | None = None  # hw: where what core_pattern pipes goes
+        self.volumes: list[Volume] = []  # what of the host is shared
 
 
 class TtyState:
