@@ -176,9 +176,9 @@ class Machine:
         """Put the machine together; nothing runs yet. Raises TypeError, ValueError for what cannot be.
 
         root: a host directory or tar archive to run on (read only, changes stay in memory), a dict of path to
-        contents, or None for an empty root.  volumes: directories or files of the host by the absolute path where they
-        appear, {"/data": "/srv/data"} to be read only, {"/out": ("./out", "rw")} to be written as well: what a guest
-        changes there it changes on the host; OSError if there is none.  memory: bytes of physical memory.  programs: Python programs by the path
+        contents, or None for an empty root.  volumes: directories or files of the host by the path where they appear:
+        {"/data": "/srv/data"} to be read, {"/out": ("./out", "rw")} to be written as well, there on the host; OSError
+        if there is none.  memory: bytes of physical memory.  programs: Python programs by the path
         they can be executed at.  trace: True for all events, or their names.  realtime: the guest's clock goes with
         the host's.  boot_time_ns: the time of day at boot, since 1970.
         tty: let the console be a terminal, /dev/hvc0, of winsize (rows, columns), and the program its session's leader.

@@ -23,6 +23,15 @@ app = typer.Typer(
 
 Program = Annotated[list[str], typer.Argument(metavar="PROGRAM [ARGS]...", help="What to run; put -- before it.")]
 Root = Annotated[Path, typer.Option(help="Directory or tar archive to use as /. Read only: changes stay in memory.")]
+Volumes = Annotated[
+    list[str],
+    typer.Option(
+        "--volume",
+        "-v",
+        metavar="HOST:GUEST[:ro|rw]",
+        help="Show a directory or file of the host there; only with rw is it ever written. May be repeated.",
+    ),
+]
 AsInit = Annotated[bool, typer.Option("--as-init", help="Make the program PID 1 instead of init's child.")]
 Cwd = Annotated[str, typer.Option(help="Directory to start in.")]
 Env = Annotated[list[str], typer.Option("--env", help="NAME=VALUE for the program; may be repeated.")]
@@ -85,6 +94,7 @@ def run(
     memory: Memory = "1G",
     realtime: Realtime = False,
     boot_time: BootTime = None,
+    volume: Volumes = [],  # noqa: B006 -- typer copies it
 ) -> None:
     """Run a program in a fresh kernel; the exit status is the program's, 128+n after signal n."""
     commands.run(
@@ -107,6 +117,7 @@ def run(
         memory,
         realtime,
         boot_time,
+        volume,
     )
 
 
@@ -127,9 +138,12 @@ def strace(
     cpus: Cpus = 1,
     memory: Memory = "1G",
     boot_time: BootTime = None,
+    volume: Volumes = [],  # noqa: B006 -- typer copies it
 ) -> None:
     """Run a program and print its system calls, laid out as strace lays them out."""
-    commands.strace(program, follow, expressions, limit, output, root, as_init, cwd, env, seed, cpus, memory, boot_time)
+    commands.strace(
+        program, follow, expressions, limit, output, root, as_init, cwd, env, seed, cpus, memory, boot_time, volume
+    )
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 import os
 from pathlib import Path
@@ -64,6 +64,38 @@ def _environment(pairs: Sequence[str], *, tty: bool) -> dict[str, str]:
     return env
 
 
+def _volumes(texts: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Return what --volume says as Machine wants it. Read only is what nothing else was said of: see docs/tools.md."""
+    from procession.fs.hostfs.volumes import guest_path
+
+    found: dict[str, tuple[str, str]] = {}
+    for text in texts:
+        parts = text.split(":")
+        mode = parts.pop() if parts[-1] in ("ro", "rw") else "ro"
+        if len(parts) != len(("HOST", "GUEST")) or not all(parts):
+            _fail(f"-v {text}: not HOST:GUEST, HOST:GUEST:ro or HOST:GUEST:rw", 125)
+        host, guest = parts
+        try:
+            guest = guest_path(guest)
+        except ValueError as error:
+            _fail(f"-v {text}: {error}", 125)
+        if guest in found:
+            _fail(f"-v {text}: there is another -v for {guest}", 125)
+        found[guest] = (host, mode)
+    return found
+
+
+def _check_volumes(texts: Sequence[str], volumes: Mapping[str, tuple[str, str]]) -> None:
+    """Say which of the texts the host has something against."""
+    from procession.fs.hostfs.volumes import open_volume
+
+    for text, (guest, (host, mode)) in zip(texts, volumes.items(), strict=True):
+        try:
+            open_volume(guest, host, writable=mode == "rw")
+        except OSError as error:
+            _fail(f"-v {text}: {error.strerror or error}", 125)
+
+
 def _boot_time_ns(text: str | None, root: Path) -> int:
     """Return the time of day at boot, in ns since 1970: what --boot-time says.
 
@@ -101,6 +133,7 @@ def _machine(
     core: Path | None = None,
     tty: bool = False,
     check: bool = False,
+    volume: Sequence[str] = (),
 ) -> Machine:
     from procession.boot import DEFAULT_WINSIZE, Machine
     from procession.hw.console import HostConsole, TerminalConsole
@@ -108,9 +141,12 @@ def _machine(
     terminal = TerminalConsole(0, 1) if tty else None
     if not root.exists():
         _fail(f"--root {root}: no such file or directory")
+    volumes = _volumes(volume)
+    _check_volumes(volume, volumes)
     try:
         return Machine(
             root=root,
+            volumes=volumes,
             seed=seed,
             cpus=cpus,
             memory=_bytes(memory),
@@ -135,12 +171,15 @@ def _machine(
 
 def _execute(machine: Machine, program: list[str], env: Sequence[str], cwd: str, *, as_init: bool) -> Result:
     """Run and translate what can go wrong into what a shell would say."""
+    from procession.fs.hostfs.volumes import VolumeError
     from procession.include.linux.bug import KernelBug, KernelPanic
     from procession.include.linux.errno import STRERROR, Errno, LinuxError
     from procession.kernel.entry import Deadlock
 
     try:
         return machine.run(program, env=_environment(env, tty=machine.kernel.tty.is_console), cwd=cwd, as_init=as_init)
+    except VolumeError as error:
+        _fail(f"-v …:{error.filename}: {error.strerror}", 125)
     except LinuxError as error:
         started = machine.kernel.init_program
         what = started.doing if started is not None else program[0]
@@ -214,12 +253,15 @@ def run(
     memory: str = "1G",
     realtime: bool = False,
     boot_time: str | None = None,
+    volume: Sequence[str] = (),
 ) -> None:
     """Run a program in a fresh kernel; the exit status is the program's, 128+n after signal n."""
     if interactive:
         _check_terminal(tty=tty)
     tied = realtime or interactive
-    machine = _machine(root, seed, cpus, memory, realtime=tied, boot_time=boot_time, core=core, tty=tty, check=check)
+    machine = _machine(
+        root, seed, cpus, memory, realtime=tied, boot_time=boot_time, core=core, tty=tty, check=check, volume=volume
+    )
     lives = None
     if strace:
         from procession.tools.strace import Strace
@@ -339,12 +381,13 @@ def strace(
     cpus: int = 1,
     memory: str = "1G",
     boot_time: str | None = None,
+    volume: Sequence[str] = (),
 ) -> None:
     """Run a program and print its system calls, laid out as strace lays them out."""
     from procession.tools.strace import Strace
     from procession.tools.strace_filter import parse_filters
 
-    machine = _machine(root, seed, cpus, memory, boot_time=boot_time)
+    machine = _machine(root, seed, cpus, memory, boot_time=boot_time, volume=volume)
     try:
         only = parse_filters(expressions)
     except ValueError as error:

@@ -76,9 +76,7 @@ def chown_inode(current: Task, inode: Inode, uid: int, gid: int) -> None:
             kill |= S_ISGID
     inode.setattr(
         Iattr(
-            mode=inode.i_mode & ~kill if kill else None,
-            uid=None if uid == -1 else uid,
-            gid=None if gid == -1 else gid,
+            mode=inode.i_mode & ~kill if kill else None, uid=None if uid == -1 else uid, gid=None if gid == -1 else gid
         )
     )
     inode.i_mode &= ~kill

@@ -94,18 +94,21 @@ class FdCache:
         self._fds: OrderedDict[object, int] = OrderedDict()
 
     def get(self, key: object) -> int | None:
+        """Return what belongs to key."""
         fd = self._fds.get(key)
         if fd is not None:
             self._fds.move_to_end(key)
         return fd
 
     def put(self, key: object, fd: int) -> int:
+        """Keep fd for key, and return it."""
         self._fds[key] = fd
         if len(self._fds) > self._limit:
             os.close(self._fds.popitem(last=False)[1])
         return fd
 
     def drop(self, key: object) -> None:
+        """Close what belongs to key."""
         fd = self._fds.pop(key, None)
         if fd is not None:
             os.close(fd)

@@ -2,8 +2,8 @@
 
 `inode.mapping` has the frames of a file by page index, k.mm.page_cache finds the file of a frame. The cache owns one
 reference to each. A page the file system could not bring back is PG_DIRTY and stays; a clean one may be dropped when
-memory runs out and nobody maps it. What is written is kept in memory only, but where a file system has writepages(): then
-a mapping's pages are written back when somebody asks for it, or the mapping goes.
+memory runs out and nobody maps it. What is written is kept in memory only, unless the file system has writepages():
+then a mapping's pages are written back when somebody asks for it, or the mapping goes.
 """
 
 from __future__ import annotations

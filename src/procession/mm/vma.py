@@ -14,7 +14,15 @@ from procession.fs import file_table
 from procession.hw.costs import AREA_FREE_NS
 from procession.include.linux.bug import bug_on
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import PAGE_SHIFT, VM_DENYWRITE, VM_DONTEXPAND, VM_IO, VM_PFNMAP, VM_SHARED, VmArea
+from procession.include.linux.mm_types import (
+    PAGE_SHIFT,
+    VM_DENYWRITE,
+    VM_DONTEXPAND,
+    VM_IO,
+    VM_PFNMAP,
+    VM_SHARED,
+    VmArea,
+)
 from procession.kernel import sched_account
 from procession.mm import filemap
 

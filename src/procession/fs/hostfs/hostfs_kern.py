@@ -2,15 +2,13 @@
 
 Names are resolved by our own walk, one component at a time, and looked up on the host each time: others change things
 there. What a guest writes goes to the host at once, what it writes to a shared mapping when that is synchronised or
-goes. Files look as the host says they are; but what was changed from inside is dated by the guest's clock inside, and by
+goes. Files look as the host says they are; but what was changed from inside is dated by the guest's clock inside, by
 the host's there, and the space that files take and their times of access are not shown.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
 from errno import EMFILE, ESTALE, errorcode
-import errno as host_errno
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.fs import dcache, ramfs
@@ -37,7 +35,7 @@ from procession.lib import string
 from procession.mm import filemap, memory
 
 if TYPE_CHECKING:
-    from procession.fs.hostfs.hostfs_user import Attr, HostSide
+    from procession.fs.hostfs.hostfs import Attr, HostSide
     from procession.include.linux.fs import PathRef
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.mm_types import VmArea
@@ -87,7 +85,7 @@ def _errno(error: OSError) -> Errno:
 
 
 class HostfsInode(Inode):
-    """What all kinds of files have in common. node, version: see hostfs_user.Attr."""
+    """What all kinds of files have in common. node, version: see hostfs.Attr."""
 
     node = 0
     version = -1

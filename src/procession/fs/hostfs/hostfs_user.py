@@ -14,12 +14,13 @@ import os
 from pathlib import Path
 import stat
 import time
-from typing import Final, NamedTuple, Protocol
+from typing import Final
 
+from procession.fs.hostfs.hostfs import Attr
 from procession.fs.lower import FdCache
 from procession.include.linux.kdev_t import new_encode_dev
 
-__all__ = ("Attr", "HostDirectory", "HostSide")
+__all__ = ("HostDirectory",)
 
 _DIR_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -28,123 +29,17 @@ _PATH_FLAGS: Final = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK | os.O_NO
 _SET_ID: Final = stat.S_ISUID | stat.S_ISGID
 _DIRECTORY_SIZE: Final = 4096  # as in the root
 # In these the host's kernel speaks: /proc/self/mem is our own memory.
-_KERNELS_OWN: Final = frozenset(
-    "proc sysfs devtmpfs devpts cgroup cgroup2 debugfs tracefs securityfs configfs bpf pstore efivarfs mqueue "
-    "binfmt_misc fusectl selinuxfs hugetlbfs rpc_pipefs nsfs autofs".split()
+_KERNELS_OWN: Final = (
+    *("proc", "sysfs", "devtmpfs", "devpts", "cgroup", "cgroup2", "debugfs", "tracefs", "securityfs", "configfs"),
+    *("bpf", "pstore", "efivarfs", "mqueue", "binfmt_misc", "fusectl", "selinuxfs", "rpc_pipefs", "nsfs", "autofs"),
 )
-
-
-class Attr(NamedTuple):
-    """A file as it is on the host.
-
-    node: its number.  mode, uid, gid, nlink, rdev (as Linux encodes it): as stat(2) shows them.
-    version: changes when somebody else has changed the contents; size (bytes) and mtime_ns are of that moment.
-    """
-
-    node: int
-    mode: int
-    uid: int
-    gid: int
-    nlink: int
-    rdev: int
-    version: int
-    size: int
-    mtime_ns: int
-
-
-class HostSide(Protocol):
-    """What hostfs asks the host for. Numbers are nodes, names single components as bytes; all raise OSError."""
-
-    def root(self) -> Attr:
-        """Return the directory, or file, that is shared."""
-        ...
-
-    def lookup(self, directory: int, name: bytes) -> Attr | None:
-        """Return the member called name, None if there is none."""
-        ...
-
-    def getattr(self, node: int) -> Attr:
-        """Return what the file is like now."""
-        ...
-
-    def listdir(self, directory: int) -> list[tuple[bytes, int, int]]:
-        """Return (name, type bits of the mode or 0, node) of all members, sorted by name."""
-        ...
-
-    def readlink(self, node: int) -> bytes:
-        """Return a symbolic link's text."""
-        ...
-
-    def open(self, node: int, write: bool) -> None:
-        """Keep a regular file or directory open, until as many calls of close()."""
-        ...
-
-    def close(self, node: int) -> None:
-        """Undo one open()."""
-        ...
-
-    def pread(self, node: int, offset: int, n: int) -> bytes:
-        """Return n bytes of an open file, fewer at its end."""
-        ...
-
-    def pwrite(self, node: int, offset: int, data: bytes) -> int:
-        """Write to an open file; returns how many bytes, fewer than all where the host's disk is full."""
-        ...
-
-    def truncate(self, node: int, size: int) -> None:
-        """Set the size."""
-        ...
-
-    def fsync(self, node: int) -> None:
-        """Bring an open file to the host's disk."""
-        ...
-
-    def create(self, directory: int, name: bytes, mode: int) -> Attr:
-        """Make a regular file, FIFO, socket or directory, of exactly this mode."""
-        ...
-
-    def symlink(self, directory: int, name: bytes, target: bytes) -> Attr:
-        """Make a symbolic link."""
-        ...
-
-    def link(self, node: int, directory: int, name: bytes) -> None:
-        """Give a file another name."""
-        ...
-
-    def remove(self, directory: int, name: bytes, is_dir: bool) -> None:
-        """Take a name away."""
-        ...
-
-    def rename(self, directory: int, name: bytes, to: int, new: bytes) -> None:
-        """Move a name, replacing what is there."""
-        ...
-
-    def chmod(self, node: int, mode: int) -> None:
-        """Set the permission bits."""
-        ...
-
-    def chown(self, node: int, uid: int, gid: int) -> None:
-        """Set the owner, -1 for no change."""
-        ...
-
-    def utime(self, node: int, atime_ns: int | None, mtime_ns: int | None) -> None:
-        """Set the times; None to leave one alone, -1 for the host's present."""
-        ...
-
-    def give(self, node: int, uid: int, gid: int) -> Attr:
-        """Make a new file that owner's, if the host allows it; returns what it is like then."""
-        ...
-
-    def rest(self) -> None:
-        """Close everything that the directory can be looked at without: the machine has ended."""
-        ...
 
 
 class _Node:
     """A file that was seen. dir, name: where last; the root has no dir.
 
     fd, wfd: descriptors to read and write, -1 if there is none; they may be the same.  opens: who needs them.
-    gone: its last name was removed.  hidden: a directory that is shown empty.  stamp: (mtime, size) as it was seen last,
+    gone: its last name was removed.  hidden: a directory that is shown empty.  stamp: (mtime, size) as seen last.
     told: as it was when somebody else had changed it last, which made it that version.
     """
 
@@ -190,10 +85,10 @@ class HostDirectory:
         self._fresh: _Node | None = None  # open since it was made, for whoever made it
         self._devices: dict[int, bool] = {}  # st_dev: whether the host's kernel speaks there
         self._root: _Node | None = None  # should opening fail
-        self._root = self._open_root(os.path.abspath(path))
+        self._root = self._open_root(str(path))
 
     def _open_root(self, path: str) -> _Node:
-        st = os.stat(path)
+        st = Path(path).stat()
         if not stat.S_ISDIR(st.st_mode) and not stat.S_ISREG(st.st_mode):
             raise OSError(EINVAL, "neither a directory nor a regular file", path)
         if self._is_kernels(st.st_dev):
@@ -621,7 +516,10 @@ class HostDirectory:
         try:
             if stat.S_ISLNK(os.fstat(fd).st_mode):
                 raise OSError(EPERM, "the mode of a symbolic link")
-            os.chmod(f"/proc/self/fd/{fd}" if hasattr(os, "O_PATH") else fd, mode)
+            if hasattr(os, "O_PATH"):
+                Path(f"/proc/self/fd/{fd}").chmod(mode)
+            else:
+                os.fchmod(fd, mode)
         finally:
             os.close(fd)
 

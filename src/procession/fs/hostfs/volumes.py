@@ -16,11 +16,11 @@ from procession.include.linux.mount import MNT_NODEV, MNT_READONLY
 from procession.mm import filemap
 
 if TYPE_CHECKING:
-    from procession.fs.hostfs.hostfs_user import HostSide
+    from procession.fs.hostfs.hostfs import HostSide
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("Volume", "VolumeError", "machine_shutdown", "mount_volumes", "open_volume")
+__all__ = ("Volume", "VolumeError", "guest_path", "machine_shutdown", "mount_volumes", "open_volume")
 
 _DIR_MODE: Final = 0o755
 

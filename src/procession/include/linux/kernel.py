@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from procession.arch.x86.entry import Entry
     from procession.fs.devices import ConsoleDevice, OpenFn
     from procession.fs.devpts.inode import DevptsSuperBlock
+    from procession.fs.hostfs.volumes import Volume
     from procession.fs.locks import FileLock
     from procession.fs.super import FileSystemType
     from procession.fs.timerfd import TimerfdCtx
     from procession.hw.chooser import Chooser
     from procession.hw.clock import Clock
     from procession.hw.console import Console
-    from procession.fs.hostfs.volumes import Volume
     from procession.hw.core_store import CoreStore
     from procession.hw.memory import Frames
     from procession.include.linux.binfmts import LinuxBinfmt
