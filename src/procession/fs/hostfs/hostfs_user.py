@@ -17,6 +17,7 @@ import time
 from typing import Final
 
 from procession.fs.hostfs.hostfs import Attr
+from procession.fs.hostfs.mountinfo import kernels_own_devices
 from procession.fs.lower import FdCache
 from procession.include.linux.kdev_t import new_encode_dev
 
@@ -28,11 +29,6 @@ _FILE_FLAGS: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _PATH_FLAGS: Final = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY) | os.O_NOFOLLOW | os.O_CLOEXEC
 _SET_ID: Final = stat.S_ISUID | stat.S_ISGID
 _DIRECTORY_SIZE: Final = 4096  # as in the root
-# In these the host's kernel speaks: /proc/self/mem is our own memory.
-_KERNELS_OWN: Final = (
-    *("proc", "sysfs", "devtmpfs", "devpts", "cgroup", "cgroup2", "debugfs", "tracefs", "securityfs", "configfs"),
-    *("bpf", "pstore", "efivarfs", "mqueue", "binfmt_misc", "fusectl", "selinuxfs", "rpc_pipefs", "nsfs", "autofs"),
-)
 
 
 class _Node:
@@ -70,6 +66,10 @@ class _Node:
         self.gone = self.hidden = False
         self.stamp = self.told = (st.st_mtime_ns, st.st_size)
         self.version = 0
+
+    def is_still(self, st: os.stat_result) -> bool:
+        """Whether st is of this file. The host may use the number of one that is gone for another at once."""
+        return (st.st_dev, st.st_ino) == self.dev_ino and stat.S_IFMT(st.st_mode) == self.kind
 
 
 class HostDirectory:
@@ -142,7 +142,7 @@ class HostDirectory:
         """Whether the file system of this st_dev is the host's kernel speaking, and not files."""
         known = self._devices.get(dev)
         if known is None:
-            known = self._devices[dev] = dev in _kernels_own_devices()
+            known = self._devices[dev] = dev in kernels_own_devices()
         return known
 
     def _attr(self, node: _Node, st: os.stat_result) -> Attr:
@@ -192,7 +192,7 @@ class HostDirectory:
                 raise OSError(ESTALE, "changed on the host") from error
             raise
         st = os.fstat(fd)
-        if (st.st_dev, st.st_ino) != node.dev_ino:
+        if not node.is_still(st):
             os.close(fd)
             raise OSError(ESTALE, "changed on the host")
         return fd
@@ -282,7 +282,7 @@ class HostDirectory:
             st = os.stat(node.name, dir_fd=self._parent_fd(node), follow_symlinks=False)
         except FileNotFoundError:
             raise OSError(ESTALE, "changed on the host") from None
-        if (st.st_dev, st.st_ino) != node.dev_ino:
+        if not node.is_still(st):
             raise OSError(ESTALE, "changed on the host")
         return st
 
@@ -446,7 +446,7 @@ class HostDirectory:
         with self._dup(self._parent_fd(found)) as old_fd:
             dir_fd = self._dir_fd(parent)
             st = os.stat(found.name, dir_fd=old_fd, follow_symlinks=False)
-            if (st.st_dev, st.st_ino) != found.dev_ino:
+            if not found.is_still(st):
                 raise OSError(ESTALE, "changed on the host")
             os.link(found.name, name, src_dir_fd=old_fd, dst_dir_fd=dir_fd, follow_symlinks=False)
             self._changed(parent, dir_fd)
@@ -588,19 +588,9 @@ def _entry_type(entry: os.DirEntry[str]) -> int:
         return stat.S_IFLNK
     if entry.is_dir(follow_symlinks=False):
         return stat.S_IFDIR
-    return stat.S_IFREG if entry.is_file(follow_symlinks=False) else 0
-
-
-def _kernels_own_devices() -> set[int]:
-    """Return the st_dev of file systems that are no files, by Linux's list of mounts; empty where there is none."""
-    found = set()
+    if entry.is_file(follow_symlinks=False):
+        return stat.S_IFREG
     try:
-        lines = Path("/proc/self/mountinfo").read_bytes().splitlines()
-    except OSError:
-        return set()
-    for line in lines:
-        mount, _, kind = line.partition(b" - ")
-        if kind.split(b" ", 1)[0].decode("ascii", "replace") in _KERNELS_OWN:
-            major, _, minor = mount.split(b" ")[2].partition(b":")
-            found.add(os.makedev(int(major), int(minor)))
-    return found
+        return stat.S_IFMT(entry.stat(follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return 0

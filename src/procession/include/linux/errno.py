@@ -73,6 +73,7 @@ class Errno(IntEnum):
     ETIMEDOUT = 110
     ECONNREFUSED = 111
     ESTALE = 116
+    EDQUOT = 122
     ECANCELED = 125
 
     # Never seen by user space.
