@@ -340,6 +340,7 @@ PLAIN = [
     ["run", "-it", "--", "x"],
     ["run", "--root", "/tmp", "--trace=t", "--core", "c", "--fail", "fork:2", "--cwd", "/x", "--", "x"],
     ["run", "--env", "A=1", "--env=B=2", "--seed", "7", "--cpus", "3", "--memory", "64M", "--", "x"],
+    ["run", "-v", "/a:/b", "--volume", "c:/d:rw", "--volume=/e:/f:ro", "--", "x"],
 ]
 NOT_PLAIN = [
     [], ["--help"], ["run"], ["run", "--help"], ["run", "--"], ["run", "x", "--strace"], ["strace", "--", "x"],
@@ -357,7 +358,8 @@ def test_plain_arguments_mean_what_typer_makes_of_them(arguments, monkeypatch):
     commands.run(**parse(arguments))
     for bound in given:
         bound.apply_defaults()
-        bound.arguments["env"] = list(bound.arguments["env"])
+        for name in ("env", "volume"):
+            bound.arguments[name] = list(bound.arguments[name])
     assert given[0].arguments == given[1].arguments
 
 

@@ -62,7 +62,6 @@ MAX_WINSIZE: Final = 0xFFFF
 MAX_DENSE: Final = 1 << 62
 
 PythonProgram: TypeAlias = Callable[..., Awaitable[Any]]
-VolumeSpec: TypeAlias = str | Path | tuple[str | Path, str]
 RootSpec: TypeAlias = str | Path | Mapping[str, bytes | str] | None
 
 # What check= is where it is not given; a test suite sets it for all the machines that its tests make.
@@ -154,7 +153,7 @@ class Machine:
         self,
         *,
         root: RootSpec = None,
-        volumes: Mapping[str, VolumeSpec] | None = None,
+        volumes: Mapping[str, hostfs_volumes.VolumeSpec] | None = None,
         memory: int = 1 << 30,
         cpus: int = 1,
         seed: int = 0,
@@ -178,9 +177,9 @@ class Machine:
         root: a host directory or tar archive to run on (read only, changes stay in memory), a dict of path to
         contents, or None for an empty root.  volumes: directories or files of the host by the path where they appear:
         {"/data": "/srv/data"} to be read, {"/out": ("./out", "rw")} to be written as well, there on the host; OSError
-        if there is none.  memory: bytes of physical memory.  programs: Python programs by the path
-        they can be executed at.  trace: True for all events, or their names.  realtime: the guest's clock goes with
-        the host's.  boot_time_ns: the time of day at boot, since 1970.
+        if there is none.  memory: bytes of physical memory.  programs: Python programs by the path they can be executed
+        at.  trace: True for all events, or their names.  realtime: the guest's clock goes with the host's.
+        boot_time_ns: the time of day at boot, since 1970.
         tty: let the console be a terminal, /dev/hvc0, of winsize (rows, columns), and the program its session's leader.
         seed: 0 for the order that 3.2 has by itself, another number for another one.  choices: those of an earlier run
         (its chooser.record), to be made again whatever the seed, or who makes them; replay: their older name.
@@ -218,7 +217,7 @@ class Machine:
         k.boot_time_ns = boot_time_ns
         k.programs = _checked_programs(programs)
         k.check_baseline = self.check_baseline
-        k.vfs.volumes = _opened_volumes(volumes)
+        k.vfs.volumes = hostfs_volumes.open_volumes(volumes)
         if cores is not None:
             _check_kind("cores", cores, str, Path)
             k.vfs.core_store = CoreStore(Path(cores))
@@ -533,27 +532,6 @@ def _checked_root(root: RootSpec) -> RootSpec:
         if isinstance(contents, str):
             _check_encodes(f"root: {path}", contents)
     return root
-
-
-def _opened_volumes(volumes: Mapping[str, VolumeSpec] | None) -> list[hostfs_volumes.Volume]:
-    """Return what is shared, open; raises TypeError, ValueError, OSError."""
-    _check_kind("volumes", volumes, Mapping, type(None))
-    opened: dict[str, hostfs_volumes.Volume] = {}
-    for guest, spec in (volumes or {}).items():
-        _check_text("volumes: a path", guest)
-        path, mode = spec if isinstance(spec, tuple) and len(spec) == len(("path", "mode")) else (spec, "ro")
-        _check_kind(f"volumes: {guest}", path, str, Path)
-        _check_text(f"volumes: {guest}", str(path))
-        if mode not in ("ro", "rw"):
-            raise ValueError(f"volumes: {guest}: 'ro' or 'rw', not {mode!r}")
-        try:
-            volume = hostfs_volumes.open_volume(guest, str(path), writable=mode == "rw")
-        except ValueError as error:
-            raise ValueError(f"volumes: {error}") from None
-        if volume.guest in opened:
-            raise ValueError(f"volumes: {volume.guest}: given twice")
-        opened[volume.guest] = volume
-    return list(opened.values())
 
 
 def _checked_programs(programs: Mapping[str, PythonProgram] | None) -> dict[str, PythonProgram]:

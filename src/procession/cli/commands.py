@@ -78,7 +78,7 @@ def _volumes(texts: Sequence[str]) -> dict[str, tuple[str, str]]:
         try:
             guest = guest_path(guest)
         except ValueError as error:
-            _fail(f"-v {text}: {error}", 125)
+            _fail(f"-v {text}: {str(error).removeprefix('volumes: ')}", 125)
         if guest in found:
             _fail(f"-v {text}: there is another -v for {guest}", 125)
         found[guest] = (host, mode)

@@ -52,6 +52,10 @@ class Lower(Protocol):
     ctime_ns: int
     key: object
 
+    def path(self) -> str:
+        """Return where in the host's directory it is, "" if it is no file of its own there."""
+        ...
+
     def lookup(self, name: str) -> Lower | None:
         """Return the member called name of a directory."""
         ...
@@ -201,6 +205,15 @@ class HostLower:
             self.tree.dirs.put(self, fd)
         return fd
 
+    def path(self) -> str:
+        """Return the names that lead there."""
+        names = []
+        node = self
+        while node.parent is not None:
+            names.append(node.name)
+            node = node.parent
+        return "/" + "/".join(reversed(names))
+
     def _is_hidden(self) -> bool:
         return self.parent is not None and self.parent.parent is None and self.name in self.tree.hidden
 
@@ -305,6 +318,10 @@ class TarLower:
         self.sparse: bytes | None = None
         self.key: object = None
         self.children: dict[str, TarLower] = {}
+
+    def path(self) -> str:
+        """Return "": the archive is the file."""
+        return ""
 
     def lookup(self, name: str) -> Lower | None:
         """Return the member called name."""

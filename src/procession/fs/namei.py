@@ -254,27 +254,16 @@ def _real_lookup(parent: Dentry, name: str) -> Dentry:
     try:
         inode = directory.lookup(name)
     except LinuxError as error:
-        if known is not None:
-            return _still_known(known, error)
+        if known is not None and error.errno == Errno.ENOENT and dcache.d_revalidate(known, None):
+            return known
         if error.errno == Errno.ENOENT and directory.d_cache and not directory.d_op_revalidate:
             if subdirs is None:
                 subdirs = parent.d_subdirs = {}
             subdirs[name] = None
         raise
-    if known is not None:
-        if known.d_inode is inode or known.d_pinned:
-            return known
-        dcache.d_delete(known)
-    return dcache.d_add(parent, name, inode)
-
-
-def _still_known(known: Dentry, error: LinuxError) -> Dentry:
-    """Return a dentry whose name is gone, if something is mounted there (d_invalidate); else raise error."""
-    if known.d_pinned:
+    if known is not None and dcache.d_revalidate(known, inode):
         return known
-    if error.errno == Errno.ENOENT:
-        dcache.d_delete(known)
-    raise error
+    return dcache.d_add(parent, name, inode)
 
 
 def follow_mount(nd: Nameidata, dentry: Dentry) -> None:

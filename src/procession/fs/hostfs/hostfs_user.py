@@ -13,6 +13,7 @@ from errno import EINVAL, ELOOP, EMFILE, ENFILE, ENOENT, ENOTDIR, EPERM, EROFS, 
 import os
 from pathlib import Path
 import stat
+import sys
 import time
 from typing import Final
 
@@ -26,7 +27,8 @@ __all__ = ("HostDirectory",)
 _DIR_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 # Looks at a file without opening it, where the host has that.
-_PATH_FLAGS: Final = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY) | os.O_NOFOLLOW | os.O_CLOEXEC
+_NO_OPEN: Final = os.O_PATH if sys.platform == "linux" else os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
+_PATH_FLAGS: Final = _NO_OPEN | os.O_NOFOLLOW | os.O_CLOEXEC
 _SET_ID: Final = stat.S_ISUID | stat.S_ISGID
 _DIRECTORY_SIZE: Final = 4096  # as in the root
 
@@ -516,7 +518,7 @@ class HostDirectory:
         try:
             if stat.S_ISLNK(os.fstat(fd).st_mode):
                 raise OSError(EPERM, "the mode of a symbolic link")
-            if hasattr(os, "O_PATH"):
+            if sys.platform == "linux":
                 Path(f"/proc/self/fd/{fd}").chmod(mode)
             else:
                 os.fchmod(fd, mode)

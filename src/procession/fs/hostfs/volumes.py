@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 import posixpath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from procession.fs import namei, namei_modify, namespace
 from procession.fs.hostfs.hostfs_kern import HostfsSuper, hostfs_fill_super
@@ -13,6 +14,7 @@ from procession.include.linux.errno import STRERROR, Errno, LinuxError
 from procession.include.linux.fcntl import AT_FDCWD
 from procession.include.linux.fs import S_IFDIR, S_IFMT, S_IFREG, PathRef
 from procession.include.linux.mount import MNT_NODEV, MNT_READONLY
+from procession.lib import string
 from procession.mm import filemap
 
 if TYPE_CHECKING:
@@ -20,9 +22,21 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("Volume", "VolumeError", "guest_path", "machine_shutdown", "mount_volumes", "open_volume")
+__all__ = (
+    "Volume",
+    "VolumeError",
+    "VolumeSpec",
+    "guest_path",
+    "machine_shutdown",
+    "mount_volumes",
+    "open_volume",
+    "open_volumes",
+)
+
+VolumeSpec: TypeAlias = str | Path | tuple[str | Path, str]
 
 _DIR_MODE: Final = 0o755
+_PAIR: Final = 2
 
 
 class VolumeError(OSError):
@@ -48,16 +62,48 @@ class Volume:
 def guest_path(guest: str) -> str:
     """Return where inside something is to appear, without dots; raises ValueError."""
     if not guest.startswith("/"):
-        raise ValueError(f"{guest!r}: the path inside has to begin with /")
+        raise ValueError(f"volumes: {guest}: the path inside has to begin with /")
     path = "/" + posixpath.normpath(guest).lstrip("/")
     if path == "/":
-        raise ValueError(f"{guest!r}: / itself is the root, which is given as such")
+        raise ValueError(f"volumes: {guest}: / itself is the root, which is given as such")
     return path
 
 
 def open_volume(guest: str, path: str | Path, *, writable: bool) -> Volume:
     """Open a directory or file of the host, which is to appear at guest; raises OSError, ValueError."""
     return Volume(guest_path(guest), str(Path(path).absolute()), writable, HostDirectory(path, writable=writable))
+
+
+def open_volumes(specs: Mapping[str, VolumeSpec] | None) -> list[Volume]:
+    """Open what Machine's volumes= says; raises TypeError, ValueError, OSError."""
+    if specs is None:
+        return []
+    if not isinstance(specs, Mapping):
+        raise TypeError(f"volumes: Mapping expected, not {type(specs).__name__} ({specs!r})")
+    opened: dict[str, Volume] = {}
+    for guest, spec in specs.items():
+        path, mode = spec if isinstance(spec, tuple) and len(spec) == _PAIR else (spec, "ro")
+        _check_path(guest)
+        _check_path(str(path) if isinstance(path, Path) else path)
+        if mode not in ("ro", "rw"):
+            raise ValueError(f"volumes: {guest}: 'ro' or 'rw', not {mode!r}")
+        volume = open_volume(guest, str(path), writable=mode == "rw")
+        if volume.guest in opened:
+            raise ValueError(f"volumes: {volume.guest}: given twice")
+        opened[volume.guest] = volume
+    return list(opened.values())
+
+
+def _check_path(path: object) -> None:
+    """Raise TypeError, ValueError unless path can be one."""
+    if not isinstance(path, str):
+        raise TypeError(f"volumes: a path as str or Path expected, or such a path and 'ro' or 'rw', not {path!r}")
+    try:
+        good = path and b"\0" not in string.to_bytes(path)
+    except UnicodeEncodeError:
+        good = False
+    if not good:
+        raise ValueError(f"volumes: {path!r} is no path")
 
 
 def mount_volumes(k: Kernel) -> None:
