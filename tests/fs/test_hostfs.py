@@ -4,6 +4,7 @@ import errno
 import gc
 import os
 from pathlib import Path
+import random
 import resource
 import stat
 import struct
@@ -577,3 +578,130 @@ def test_the_hosts_kernel_is_not_shared():
     proc = side.lookup(side.root().node, b"proc")
     assert side.listdir(proc.node) == []
     assert side.lookup(proc.node, b"self") is None
+
+
+# As the host does it: the same steps there and here, at random.
+
+
+class Disk:
+    """The calls of Sys, made on the host below a directory."""
+
+    def __init__(self, top):
+        self.top = str(top)
+
+    def at(self, path):
+        return self.top + path
+
+    def put(self, path, flags, data):
+        fd = os.open(self.at(path), flags, 0o640)
+        try:
+            return os.write(fd, data)
+        finally:
+            os.close(fd)
+
+    def get(self, path):
+        fd = os.open(self.at(path), os.O_RDONLY)
+        try:
+            return os.read(fd, 100_000)
+        finally:
+            os.close(fd)
+
+    def look(self, path):
+        st = os.lstat(self.at(path))
+        return st.st_mode, st.st_size if not stat.S_ISDIR(st.st_mode) else 0, st.st_nlink
+
+    def names(self, path):
+        return sorted(entry.name for entry in os.scandir(self.at(path)))
+
+    def do(self, call, *paths, **more):
+        getattr(os, call)(*map(self.at, paths), *more.values())
+
+
+class Guest:
+    """The same, made inside."""
+
+    def __init__(self, sys, top):
+        self.sys = sys
+        self.top = top
+
+    def put(self, path, flags, data):
+        fd = self.sys.open(self.top + path, flags, 0o640)
+        try:
+            return self.sys.write(fd, Buffer(data), len(data))
+        finally:
+            self.sys.close(fd)
+
+    def get(self, path):
+        fd = self.sys.open(self.top + path, 0, 0)
+        buffer = Buffer(bytes(100_000))
+        try:
+            return bytes(buffer.data[:self.sys.read(fd, buffer, 100_000)])
+        finally:
+            self.sys.close(fd)
+
+    def look(self, path):
+        st = self.sys.stat_of(self.top + path, "lstat")
+        return st.mode, st.size if not stat.S_ISDIR(st.mode) else 0, st.nlink
+
+    def names(self, path):
+        return sorted(name for name in self.sys.listdir(self.top + path) if name not in (".", ".."))
+
+    def do(self, call, *paths, **more):
+        getattr(self.sys, call)(*[self.top + path for path in paths], *more.values())
+
+
+def step(rng):
+    """Return one thing to do, with an answer."""
+    def path():
+        return "".join(f"/{rng.choice('abc')}" for _ in range(rng.choice((1, 1, 2, 2, 3))))
+
+    one, other, data = path(), path(), bytes([rng.randrange(256)]) * rng.choice((1, 10, 5000, 40_000))
+    mode, size = rng.choice((0o600, 0o755, 0o700)), rng.choice((0, 3, 4096, 9000))
+    flags = os.O_WRONLY | rng.choice((0, CREAT, CREAT, CREAT | EXCL, CREAT | TRUNC, APPEND, CREAT | NOFOLLOW))
+    return rng.choice((
+        lambda on: on.put(one, flags, data), lambda on: on.put(one, flags, data), lambda on: on.get(one),
+        lambda on: on.look(one), lambda on: on.names(one), lambda on: on.do("mkdir", one, mode=mode),
+        lambda on: on.do("mkdir", one, mode=mode), lambda on: on.do("rmdir", one), lambda on: on.do("unlink", one),
+        lambda on: on.do("rename", one, other), lambda on: on.do("rename", one, other),
+        lambda on: on.do("rename", one, other), lambda on: on.do("link", one, other),
+        lambda on: on.do("chmod", one, mode=mode), lambda on: on.do("truncate", one, size=size),
+    ))
+
+
+def answer(what, on):
+    try:
+        return what(on)
+    except LinuxError as error:
+        return error.errno.name
+    except OSError as error:
+        return errno.errorcode[error.errno]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_order_of_things_goes_as_on_the_host(tmp_path, seed):
+    rng = random.Random(seed)
+    for name in ("there", "here"):
+        (tmp_path / name / "x" / "y").mkdir(parents=True)
+        for link, target in (("a", "b"), ("c", "../a"), ("b/c", "../c/a")):
+            (tmp_path / name / "x" / "y" / link).parent.mkdir(exist_ok=True)
+            (tmp_path / name / "x" / "y" / link).symlink_to(target)
+    old = os.umask(0)
+    try:
+        disk = Disk(tmp_path / "there" / "x" / "y")
+        sys = machine(("/v", tmp_path / "here", True))
+        sys.umask(0)
+        guest = Guest(sys, "/v/x/y")
+        for number in range(400):
+            what = step(rng)
+            assert answer(what, guest) == answer(what, disk), number
+    finally:
+        os.umask(old)
+    found = [
+        {path[len(str(tmp_path / name)):]: (st[0], st[2] * (st[0] >> 12 != 4), st[3] * (st[0] >> 12 != 4))
+         for path, st in snapshot(tmp_path / name).items()}
+        for name in ("there", "here")
+    ]
+    assert found[0] == found[1]
+    for path in (tmp_path / "there").rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            assert path.read_bytes() == (tmp_path / "here" / path.relative_to(tmp_path / "there")).read_bytes()

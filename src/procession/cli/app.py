@@ -32,6 +32,10 @@ Volumes = Annotated[
         help="Show a directory or file of the host there; only with rw is it ever written. May be repeated.",
     ),
 ]
+LongVolumes = Annotated[  # -v is strace's own
+    list[str],
+    typer.Option("--volume", metavar="HOST:GUEST[:ro|rw]", help="Show a directory or file of the host there."),
+]
 AsInit = Annotated[bool, typer.Option("--as-init", help="Make the program PID 1 instead of init's child.")]
 Cwd = Annotated[str, typer.Option(help="Directory to start in.")]
 Env = Annotated[list[str], typer.Option("--env", help="NAME=VALUE for the program; may be repeated.")]
@@ -138,7 +142,7 @@ def strace(
     cpus: Cpus = 1,
     memory: Memory = "1G",
     boot_time: BootTime = None,
-    volume: Volumes = [],  # noqa: B006 -- typer copies it
+    volume: LongVolumes = [],  # noqa: B006 -- typer copies it
 ) -> None:
     """Run a program and print its system calls, laid out as strace lays them out."""
     commands.strace(

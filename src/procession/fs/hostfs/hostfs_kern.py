@@ -149,6 +149,13 @@ class HostfsInode(Inode):
         """Give it that owner on the host too, if the host lets us; else it is whose the host says."""
         self.take(self.ask(self.host.give, self.node, self.i_uid, self.i_gid))
 
+    def closed(self) -> None:
+        """Close it on the host; nobody is there to be told of an error."""
+        try:
+            self.host.close(self.node)
+        except OSError as error:
+            self.i_sb.kernel.printk(f"hostfs: closing inode {self.i_ino}: {error}")
+
     def evict(self) -> None:
         """Forget it."""
         sb = self.i_sb
@@ -237,7 +244,7 @@ class HostfsFile(ramfs.RegularFile):
         """Close it on the host."""
         inode = _reg(self)
         filemap.filemap_flush(inode.i_sb.kernel, inode)
-        inode.ask(inode.host.close, inode.node)
+        inode.closed()
 
 
 def _reg(file: File) -> HostfsReg:
@@ -275,7 +282,7 @@ class HostfsDirFile(DirFile):
         """Close it on the host."""
         inode = self.inode
         assert isinstance(inode, HostfsDir)
-        inode.ask(inode.host.close, inode.node)
+        inode.closed()
 
 
 class HostfsDir(HostfsInode):

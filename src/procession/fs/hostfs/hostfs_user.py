@@ -566,10 +566,10 @@ def _time(ns: int | None, old: int) -> int:
 
 
 def _close_fds(node: _Node) -> None:
-    for fd in {node.fd, node.wfd}:
-        if fd >= 0:
-            os.close(fd)
+    fds = {node.fd, node.wfd} - {-1}
     node.fd = node.wfd = -1
+    for fd in fds:
+        os.close(fd)
 
 
 def _component(name: bytes) -> bytes:
