@@ -98,8 +98,8 @@ def test_read_only_is_what_is_not_said_otherwise(shared):
 def test_several_relative_and_under_strace(shared, tmp_path):
     (tmp_path / "out").mkdir()
     done = procession(
-        "strace", "-e", "trace=openat", "--volume", "shared:/in", "--volume", "./out:/a/b/out:rw",
-        "--volume", "shared/file:/etc/motd", "--", SH, "-c", "cat /in/file > /a/b/out/copy; cat /etc/motd; ls /a/b", cwd=tmp_path,
+        "strace", "-e", "trace=openat", "--volume", "shared:/in", "--volume", "./out:/a/b/out:rw", "--volume",
+        "shared/file:/etc/motd", "--", SH, "-c", "cat /in/file > /a/b/out/copy; cat /etc/motd; ls /a/b", cwd=tmp_path,
     )
     assert done.stdout == "contents\nout\n"
     assert (tmp_path / "out" / "copy").read_text() == "contents\n"
