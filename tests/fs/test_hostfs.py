@@ -542,7 +542,7 @@ def test_a_place_that_cannot_be(host, guest, shown, tmp_path):
     (root / "loop").symlink_to("loop")
     with pytest.raises(volumes.VolumeError, match=shown) as info:
         machine((guest, host, False), root=str(root))
-    assert info.value.filename == guest
+    assert info.value.guest == guest
 
 
 @pytest.mark.parametrize(("guest", "why"), [("/", "is the root"), ("/a/..", "is the root"), ("a", "begin with /")])

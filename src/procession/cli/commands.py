@@ -179,7 +179,7 @@ def _execute(machine: Machine, program: list[str], env: Sequence[str], cwd: str,
     try:
         return machine.run(program, env=_environment(env, tty=machine.kernel.tty.is_console), cwd=cwd, as_init=as_init)
     except VolumeError as error:
-        _fail(f"-v …:{error.filename}: {error.strerror}", 125)
+        _fail(f"-v …:{error.guest}: {STRERROR[error.errno]}", 125)
     except LinuxError as error:
         started = machine.kernel.init_program
         what = started.doing if started is not None else program[0]

@@ -26,13 +26,13 @@ from procession.include.linux.kdev_t import new_encode_dev
 from procession.include.linux.time import NSEC_PER_SEC
 from procession.lib import string
 
-__all__ = ("FdCache", "HostTree", "Lower", "TarTree", "open_lower")
+__all__ = ("DIRECTORY_SIZE", "FdCache", "HostTree", "Lower", "TarTree", "open_lower")
 
 _DIR_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
-_DIRECTORY_SIZE: Final = 4096  # ext4's smallest
+DIRECTORY_SIZE: Final = 4096  # ext4's smallest
 
 
 class Lower(Protocol):
@@ -178,7 +178,7 @@ class HostLower:
         self.nlink = st.st_nlink
         # What the host's file system makes of directories and its clock of changes says nothing about the files: the
         # same tree is the same on any machine.
-        self.size = _DIRECTORY_SIZE if stat.S_ISDIR(st.st_mode) else st.st_size
+        self.size = DIRECTORY_SIZE if stat.S_ISDIR(st.st_mode) else st.st_size
         self.rdev = new_encode_dev(os.major(st.st_rdev), os.minor(st.st_rdev))
         self.mtime_ns = st.st_mtime_ns
         self.ctime_ns = st.st_mtime_ns
@@ -311,7 +311,7 @@ class TarLower:
         self.tree = tree
         self.mode = mode
         self.uid = self.gid = self.rdev = self.mtime_ns = self.ctime_ns = 0
-        self.size = _DIRECTORY_SIZE if stat.S_ISDIR(mode) else 0
+        self.size = DIRECTORY_SIZE if stat.S_ISDIR(mode) else 0
         self.nlink = 1
         self.offset = 0
         self.target = ""

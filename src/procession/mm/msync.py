@@ -15,10 +15,7 @@ __all__ = ("sys_msync",)
 
 @syscall
 def sys_msync(current: Task, start: Addr, length: SizeT, flags: MsyncArg) -> int:
-    """Write changes of shared mappings to their files (msync(2)).
-
-    Raises EINVAL, EBUSY, ENOMEM for holes, ENOSPC, EIO.
-    """
+    """Write changes of shared mappings to their files (msync(2)); raises EINVAL, EBUSY, ENOMEM for holes, ENOSPC."""
     if flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) or start & ~PAGE_MASK:
         raise LinuxError(Errno.EINVAL, "bad flags or address")
     if flags & MS_ASYNC and flags & MS_SYNC:

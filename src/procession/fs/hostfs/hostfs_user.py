@@ -19,7 +19,7 @@ from typing import Final
 
 from procession.fs.hostfs.hostfs import Attr
 from procession.fs.hostfs.mountinfo import kernels_own_devices
-from procession.fs.lower import FdCache
+from procession.fs.lower import DIRECTORY_SIZE, FdCache
 from procession.include.linux.kdev_t import new_encode_dev
 
 __all__ = ("HostDirectory",)
@@ -30,7 +30,6 @@ _FILE_FLAGS: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NO_OPEN: Final = os.O_PATH if sys.platform == "linux" else os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
 _PATH_FLAGS: Final = _NO_OPEN | os.O_NOFOLLOW | os.O_CLOEXEC
 _SET_ID: Final = stat.S_ISUID | stat.S_ISGID
-_DIRECTORY_SIZE: Final = 4096  # as in the root
 
 
 class _Node:
@@ -153,7 +152,7 @@ class HostDirectory:
         if now != node.stamp:
             node.stamp = node.told = now
             node.version += 1
-        size = _DIRECTORY_SIZE if node.kind == stat.S_IFDIR else node.told[1]
+        size = DIRECTORY_SIZE if node.kind == stat.S_IFDIR else node.told[1]
         rdev = new_encode_dev(os.major(st.st_rdev), os.minor(st.st_rdev))
         return Attr(node.number, st.st_mode, st.st_uid, st.st_gid, st.st_nlink, rdev, node.version, size, node.told[0])
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from procession.fs import namei, namei_modify, namespace
 from procession.fs.hostfs.hostfs_kern import HostfsSuper, hostfs_fill_super
 from procession.fs.hostfs.hostfs_user import HostDirectory
-from procession.include.linux.errno import STRERROR, Errno, LinuxError
+from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import AT_FDCWD
 from procession.include.linux.fs import S_IFDIR, S_IFMT, S_IFREG, PathRef
 from procession.include.linux.mount import MNT_NODEV, MNT_READONLY
@@ -39,8 +39,12 @@ _DIR_MODE: Final = 0o755
 _PAIR: Final = 2
 
 
-class VolumeError(OSError):
-    """What is shared cannot appear there; filename is where."""
+class VolumeError(LinuxError):
+    """What is shared cannot appear at guest."""
+
+    def __init__(self, errno: Errno, guest: str) -> None:
+        super().__init__(errno, f"volume {guest}")
+        self.guest: str = guest
 
 
 class Volume:
@@ -115,7 +119,7 @@ def mount_volumes(k: Kernel) -> None:
         try:
             _mount(k, volume)
         except LinuxError as error:
-            raise VolumeError(error.errno, STRERROR.get(error.errno, error.errno.name), volume.guest) from error
+            raise VolumeError(error.errno, volume.guest) from error
 
 
 def _mount(k: Kernel, volume: Volume) -> None:
