@@ -84,6 +84,25 @@ Root = Annotated[
         rich_help_panel=RUNS,
     ),
 ]
+Volumes = Annotated[
+    list[str],
+    typer.Option(
+        "--volume",
+        "-v",
+        metavar="HOST:GUEST[:ro|rw]",
+        help="Show a directory or file of the host there; only with rw is it ever written. May be repeated.",
+        rich_help_panel=RUNS,
+    ),
+]
+LongVolumes = Annotated[  # -v is strace's own
+    list[str],
+    typer.Option(
+        "--volume",
+        metavar="HOST:GUEST[:ro|rw]",
+        help="Show a directory or file of the host there.",
+        rich_help_panel=RUNS,
+    ),
+]
 AsInit = Annotated[
     bool, typer.Option("--as-init", help="Make the program PID 1 instead of init's child.", rich_help_panel=RUNS)
 ]
@@ -217,6 +236,7 @@ def run(
     user: User = "0",
     hostname: Hostname = None,
     timeout: Timeout = "0",
+    volume: Volumes = [],  # noqa: B006 -- typer copies it
 ) -> None:
     """Run a program in a fresh kernel; the exit status is the program's, 128+n after signal n."""
     commands.run(
@@ -243,6 +263,7 @@ def run(
         user,
         hostname,
         timeout,
+        volume,
     )
 
 
@@ -262,6 +283,7 @@ def strace(
     user: LongUser = "0",
     hostname: Hostname = None,
     timeout: Timeout = "0",
+    volume: LongVolumes = [],  # noqa: B006 -- typer copies it
 ) -> None:
     """Run a program and print its system calls, laid out as strace lays them out.
 
@@ -282,6 +304,7 @@ def strace(
         user,
         hostname,
         timeout,
+        volume,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from procession.cli import commands
+from procession.cli.mistakes import fail
 from procession.cli.strace_letters import GROUPS, LETTERS, Asked, read
 from procession.cli.words import EXAMPLES, Words
 
@@ -31,9 +31,9 @@ class StraceCommand(Words):
         try:
             asked = read(args, self._takes_value)
         except ValueError as error:
-            commands.fail(str(error))
+            fail(str(error))
         if asked.count("p") and not asked.program:
-            commands.fail("strace -p: say which program, too: nobody runs yet in a machine that is to start")
+            fail("strace -p: say which program, too: nobody runs yet in a machine that is to start")
         ctx.meta[_KEY] = asked
         return super().parse_args(ctx, [*asked.ours, *(["--", *asked.program] if asked.program else [])])
 
