@@ -37,10 +37,12 @@ class Caller(Constants):
         Each argument is a number, None (NULL), str (a C string), bytes (read only) or a bytearray, into which the
         kernel's output is copied.
         """
+        if not isinstance(call, str | int):
+            raise TypeError(f"syscall: a name or a number expected, not {type(call).__name__} ({call!r:.80})")
         # A name with "=" is an instruction of process.py's, and no call.
         name = call.lstrip("=") if isinstance(call, str) else SYSCALL_NAMES.get(call, str(call))
         if not any(isinstance(arg, bytearray) for arg in args):
-            return await generic_trap(name, *map(_pointer, args))  # type: ignore[no-any-return]
+            return await generic_trap(name, *map(_pointer, args))
         outputs = [(arg, OutBuffer(len(arg), bytes(arg))) if isinstance(arg, bytearray) else None for arg in args]
         result = await generic_trap(
             name, *(_pointer(arg) if out is None else out[1] for arg, out in zip(args, outputs, strict=True))
@@ -48,7 +50,7 @@ class Caller(Constants):
         for out in outputs:
             if out is not None:
                 out[0][:] = out[1].load(0, len(out[0]))
-        return result  # type: ignore[no-any-return]
+        return result
 
     def __repr__(self) -> str:
         return f"<system calls of {self.argv[0] if self.argv else 'nobody'}>"

@@ -58,7 +58,7 @@ def describe(end: BaseException) -> str:
 
 async def report(text: str, last: str) -> None:
     """Write text to standard error and exit with status 1."""
-    data = string.to_bytes(text)
+    data = text.encode("utf-8", "backslashreplace")  # as CPython's stderr does
     with suppress(OSError):
         while data:
             data = data[await traps.trap("write", 2, InBuffer(data), len(data)) :]

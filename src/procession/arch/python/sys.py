@@ -17,6 +17,8 @@ interrupted one raises InterruptedError and is not retried, unlike CPython's own
 
 from __future__ import annotations
 
+from types import FunctionType
+
 from procession.arch.python.sys_process import ProcessCalls
 
 __all__ = ("Sys",)
@@ -30,3 +32,14 @@ class Sys(ProcessCalls):
     """
 
     __slots__ = ()
+
+
+def _name_methods() -> None:
+    """Let Python's own messages, of a forgotten `await` or a missing argument, say Sys.kill, as users write it."""
+    for cls in Sys.__mro__:
+        for name, method in vars(cls).items():
+            if isinstance(method, FunctionType) and not name.startswith("_"):
+                method.__qualname__ = f"Sys.{name}"
+
+
+_name_methods()
