@@ -15,6 +15,8 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 import warnings
 
+from procession.arch.python import process as python_process
+from procession.arch.python.program import check_program
 from procession.arch.x86 import entry as x86_entry
 from procession.arch.x86 import interrupt
 from procession.fs import overlay
@@ -339,6 +341,7 @@ class Machine:
                     entry.run(k)
             finally:
                 _close_unbegun(k)
+                python_process.close_programs(k)
                 x86_entry.machine_shutdown(k)
                 overlay.machine_shutdown(k)
             rcupdate.rcu_barrier(k)
@@ -532,8 +535,7 @@ def _checked_programs(programs: Mapping[str, PythonProgram] | None) -> dict[str,
     _check_kind("programs", programs, Mapping, type(None))
     for path, program in (programs or {}).items():
         _check_text("programs: a path", path)
-        if not callable(program):
-            raise TypeError(f"programs: {path}: `async def main(linux)` expected, not {program!r}")
+        check_program(f"programs: {path}", program)
     return dict(programs or {})
 
 
@@ -553,6 +555,7 @@ def _event_names(trace: bool | Iterable[str]) -> tuple[str, ...] | None:
 def _checked_argv(program: PythonProgram | Sequence[str], args: Sequence[str]) -> list[str]:
     """Return the whole argv; a Python program's is made up of its name."""
     if callable(program):
+        check_program("program", program)
         argv = [f"/bin/{getattr(program, '__name__', 'main')}", *args]
     elif isinstance(program, Sequence) and not isinstance(program, str | bytes):
         argv = [*program, *args]

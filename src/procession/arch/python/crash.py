@@ -47,6 +47,8 @@ def describe(end: BaseException) -> str:
     """Return what CPython prints to stderr, without the frames that are not the program's."""
     if isinstance(end, SystemExit):
         return f"{end.code}\n"
+    if isinstance(end, RuntimeError) and str(end) == "no running event loop":
+        end.add_note("A program can only await system calls: linux.sleep(), not asyncio.sleep().")
     report = traceback.TracebackException.from_exception(end)
     seen: traceback.TracebackException | None = report
     while seen is not None:
