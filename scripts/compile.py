@@ -40,6 +40,7 @@ INTERPRETED = (
     "arch/python/_*.py",  # a program's own side of a system call: a plain coroutine is as fast, and users subclass it
     "arch/python/caller.py",
     "arch/python/crash.py",
+    "arch/python/forgotten.py",
     "arch/python/reenact.py",
     "arch/python/sys*.py",
     "arch/python/traps.py",

@@ -9,6 +9,7 @@ from procession._build import pick_pure
 TYPE_CHECKING: Final = False  # typing's, without what its import takes
 
 if TYPE_CHECKING:
+    from procession.arch.python.forgotten import NeverAwaitedWarning
     from procession.arch.python.sys import Sys
     from procession.boot import Kernel, Machine, Result
     from procession.hw.chooser import ReplayError
@@ -29,6 +30,7 @@ __all__ = (
     "LinuxError",
     "ListenerWarning",
     "Machine",
+    "NeverAwaitedWarning",
     "ReplayError",
     "Result",
     "Sig",
@@ -46,6 +48,7 @@ _HOME: Final = {
     "Result": "boot",
     "Deadlock": "kernel.entry",
     "ListenerWarning": "include.linux.tracepoint",
+    "NeverAwaitedWarning": "arch.python.forgotten",
     "KernelBug": "include.linux.bug",
     "KernelPanic": "include.linux.bug",
     "ReplayError": "hw.chooser",

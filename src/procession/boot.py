@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 import warnings
 
 from procession.arch.python import process as python_process
+from procession.arch.python.forgotten import watching_awaits
 from procession.arch.python.program import check_program
 from procession.arch.x86 import entry as x86_entry
 from procession.arch.x86 import interrupt
@@ -337,7 +338,7 @@ class Machine:
             envp = [f"{key}={value}" for key, value in command.env.items()]
             init_main.set_init_program(k, command.argv, envp, command.cwd, as_init=command.as_init)
             try:
-                with self._interruptible(), self._watching():
+                with self._interruptible(), self._watching(), watching_awaits():
                     entry.run(k)
             finally:
                 _close_unbegun(k)

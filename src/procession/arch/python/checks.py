@@ -30,6 +30,8 @@ def bits(what: str, value: Any, width: int, signed: bool) -> int:
 
 def size(what: str, value: Any) -> int:
     """Return a number of bytes to get; raises TypeError, ValueError."""
+    if type(value) is int and 0 <= value <= BUFFER_MAX:
+        return value
     return integer(what, value, 0, BUFFER_MAX)
 
 
@@ -54,6 +56,8 @@ def encode(what: str, text: str) -> bytes:
 
 def data_of(what: str, data: Any) -> bytes:
     """Return what is to be written; raises TypeError for what is neither bytes nor text, ValueError."""
+    if type(data) is bytes:
+        return data
     if isinstance(data, str):
         return encode(what, data)
     if isinstance(data, bytes | bytearray | memoryview):
