@@ -39,9 +39,11 @@ INTERPRETED = (
     "tools/*",  # observers, which not every run has
     "arch/python/_*.py",  # a program's own side of a system call: a plain coroutine is as fast, and users subclass it
     "arch/python/caller.py",
+    "arch/python/completed.py",
     "arch/python/crash.py",
     "arch/python/forgotten.py",
     "arch/python/reenact.py",
+    "arch/python/spawn.py",
     "arch/python/sys*.py",
     "arch/python/traps.py",
     "arch/python/wait_status.py",

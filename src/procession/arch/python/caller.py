@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from procession.arch.python._constants import Constants
-from procession.arch.python.buffer import InBuffer, OutBuffer, path_of
+from procession.arch.python.buffer import InBuffer, OutBuffer, UserStrings, path_of, user_strings
 from procession.arch.python.traps import generic_trap
 from procession.arch.x86.syscall_table import SYSCALL_NAMES
 from procession.lib import string
@@ -51,6 +51,14 @@ class Caller(Constants):
             if out is not None:
                 out[0][:] = out[1].load(0, len(out[0]))
         return result
+
+    def envp_of(self, env: Mapping[str, str] | Sequence[str | bytes] | None) -> UserStrings:
+        """Return an environment as execve takes it, None for the program's own; raises TypeError, ValueError."""
+        if env is None:
+            env = self.environ
+        if isinstance(env, Mapping):
+            env = [path_of(key).data[:-1] + b"=" + path_of(value).data[:-1] for key, value in env.items()]
+        return user_strings(env)
 
     def __repr__(self) -> str:
         return f"<system calls of {self.argv[0] if self.argv else 'nobody'}>"

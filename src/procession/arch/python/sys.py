@@ -19,16 +19,16 @@ from __future__ import annotations
 
 from types import FunctionType
 
-from procession.arch.python.sys_process import ProcessCalls
+from procession.arch.python.sys_run import RunCalls
 
 __all__ = ("Sys",)
 
 
-class Sys(ProcessCalls):
+class Sys(RunCalls):
     """All system calls, all constants, argv and environ.
 
     One class on top of the other, for a compiler that knows no other inheritance: Constants (made), Caller,
-    PlainCalls (made), WaitStatus, SignalCalls, FileCalls, ProcessCalls.
+    PlainCalls (made), WaitStatus, SignalCalls, FileCalls, ProcessCalls, RunCalls.
     """
 
     __slots__ = ()

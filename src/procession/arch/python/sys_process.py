@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from procession.arch.python import checks, structs
-from procession.arch.python.buffer import InBuffer, OutBuffer, Stack, UserStrings, path_of
+from procession.arch.python.buffer import InBuffer, OutBuffer, Stack, path_of, user_strings
 from procession.arch.python.sys_file import FileCalls
 from procession.arch.python.traps import machine, trap
 from procession.include.linux.limits import ULONG_MAX
@@ -18,12 +18,6 @@ from procession.include.linux.signal import SIGCHLD
 from procession.include.linux.threads import NR_CPUS
 
 __all__ = ("ProcessCalls",)
-
-
-def _strings(items: Sequence[str | bytes]) -> UserStrings:
-    if isinstance(items, str | bytes) or not isinstance(items, Iterable):
-        raise TypeError(f"argv and env are lists of strings, not {type(items).__name__} ({items!r:.80})")
-    return UserStrings(tuple(path_of(item).data[:-1] for item in items))
 
 
 def _rlimit(what: str, limits: tuple[int, int]) -> InBuffer:
@@ -72,11 +66,7 @@ class ProcessCalls(FileCalls):
         env: Mapping[str, str] | Sequence[str | bytes] | None = None,
     ) -> NoReturn:
         """Become another program; env None: keep the environment this program was given."""
-        if env is None:
-            env = self.environ
-        if isinstance(env, Mapping):
-            env = [path_of(key).data[:-1] + b"=" + path_of(value).data[:-1] for key, value in env.items()]
-        await trap("execve", path_of(path), _strings(argv), _strings(env))
+        await trap("execve", path_of(path), user_strings(argv), self.envp_of(env))
         raise AssertionError("execve returned")
 
     async def exit(self, code: int = 0) -> NoReturn:
