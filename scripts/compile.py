@@ -36,6 +36,7 @@ INTERPRETED = (
     "_build.py",  # runs before there is anything compiled
     "boot.py",  # classes that users subclass; runs once
     "cli/*",  # runs once
+    "result.py",
     "tools/*",  # observers, which not every run has
     "arch/python/_*.py",  # a program's own side of a system call: a plain coroutine is as fast, and users subclass it
     "arch/python/caller.py",

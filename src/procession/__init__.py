@@ -9,15 +9,17 @@ from procession._build import pick_pure
 TYPE_CHECKING: Final = False  # typing's, without what its import takes
 
 if TYPE_CHECKING:
+    from procession.arch.python.completed import ProgramFailed
     from procession.arch.python.forgotten import NeverAwaitedWarning
     from procession.arch.python.sys import Sys
-    from procession.boot import Kernel, Machine, Result
+    from procession.boot import Kernel, Machine
     from procession.hw.chooser import ReplayError
     from procession.include.linux.bug import KernelBug, KernelPanic
     from procession.include.linux.errno import Errno, LinuxError
     from procession.include.linux.signal import Sig
     from procession.include.linux.tracepoint import ListenerWarning
     from procession.kernel.entry import Deadlock
+    from procession.result import Result
 
 _build.choose()
 
@@ -31,6 +33,7 @@ __all__ = (
     "ListenerWarning",
     "Machine",
     "NeverAwaitedWarning",
+    "ProgramFailed",
     "ReplayError",
     "Result",
     "Sig",
@@ -45,10 +48,11 @@ _HOME: Final = {
     "Sys": "arch.python.sys",
     "Kernel": "boot",
     "Machine": "boot",
-    "Result": "boot",
+    "Result": "result",
     "Deadlock": "kernel.entry",
     "ListenerWarning": "include.linux.tracepoint",
     "NeverAwaitedWarning": "arch.python.forgotten",
+    "ProgramFailed": "arch.python.completed",
     "KernelBug": "include.linux.bug",
     "KernelPanic": "include.linux.bug",
     "ReplayError": "hw.chooser",

@@ -30,8 +30,7 @@ from procession.include.linux.bug import bug
 from procession.include.linux.kernel import Kernel as LinuxKernel
 from procession.include.linux.threads import NR_CPUS
 from procession.include.linux.time import KTIME_MAX, NSEC_PER_SEC
-from procession.include.linux.tracepoint import ListenerError, ListenerWarning
-from procession.include.linux.wait import WTERMSIG_MASK
+from procession.include.linux.tracepoint import ListenerWarning
 from procession.include.trace.events import EVENTS, Event
 from procession.include.trace.tracepoints import Trace
 from procession.init import main as init_main
@@ -39,12 +38,14 @@ from procession.init import vmlinux  # noqa: F401 -- links everything in
 from procession.kernel import entry, lockdep, rcupdate
 from procession.lib import string
 from procession.mm import page_alloc, slab
+from procession.result import Result
 
 if TYPE_CHECKING:
     from collections import Counter
 
     from procession.include.linux.pid import PidNamespace
     from procession.include.linux.sched import Task
+    from procession.tools.ps import ProcessTable
     from procession.tools.validate import Checker
 
 __all__ = ("DEFAULT_ENV", "DEFAULT_WINSIZE", "Command", "Kernel", "Machine", "Result", "make_command")
@@ -68,55 +69,6 @@ RootSpec: TypeAlias = str | Path | Mapping[str, bytes | str] | None
 
 # What check= is where it is not given; a test suite sets it for all the machines that its tests make.
 default_check: bool | int = False
-
-
-class Result:
-    """What a run left behind.
-
-    status: wait status of the program, as wait4(2) reports it.  stdout, stderr: what it wrote, empty when the
-    console was the host's.  machine: what it ran on, stopped.
-    """
-
-    __slots__ = ("status", "stdout", "stderr", "machine")  # derived
-
-    def __init__(self, status: int, stdout: bytes, stderr: bytes, machine: Machine) -> None:
-        self.status: int = status
-        self.stdout: bytes = stdout
-        self.stderr: bytes = stderr
-        self.machine: Machine = machine
-
-    def __repr__(self) -> str:
-        return f"Result(status={self.status!r}, stdout={self.stdout!r}, stderr={self.stderr!r})"
-
-    @property
-    def exit_code(self) -> int:
-        """The status as a shell gives it: the exit code, or 128 + the signal."""
-        signr = self.status & WTERMSIG_MASK
-        return 128 + signr if signr else self.status >> 8
-
-    @property
-    def output(self) -> str:
-        """Standard output as text; bytes that are no UTF-8 are shown escaped."""
-        return self.stdout.decode(errors="backslashreplace")
-
-    @property
-    def trace(self) -> list[Event]:
-        """The events that were asked for by trace=."""
-        return self.machine.events
-
-    @property
-    def listener_errors(self) -> list[ListenerError]:
-        """What trace listeners have raised, who were taken out for it."""
-        return self.machine.trace.errors
-
-    @property
-    def kernel(self) -> LinuxKernel:
-        """The kernel's structures, as the run left them."""
-        return self.machine.kernel
-
-    def check_baseline(self) -> None:
-        """Raise KernelBug unless everything the run made has been given back (Machine.check_baseline)."""
-        self.machine.check_baseline()
 
 
 class Command(NamedTuple):
@@ -292,6 +244,12 @@ class Machine:
     def enosys(self) -> Counter[str]:
         """Calls that programs made and 3.2 does not have."""
         return self.kernel.enosys
+
+    def ps(self) -> ProcessTable:
+        """Return the processes there are at this moment, during the run or after it; print() shows a table."""
+        from procession.tools.ps import process_table  # noqa: PLC0415 -- most machines need none
+
+        return process_table(self.kernel)
 
     # Running.
 

@@ -16,6 +16,7 @@ from procession.arch.python import checks
 from procession.arch.python.buffer import InBuffer, UserStrings, path_of, user_strings
 from procession.arch.python.errors import oserror
 from procession.arch.python.traps import trap
+from procession.arch.python.wait_status import returncode_of
 from procession.include.linux.errno import Errno
 from procession.include.linux.fcntl import F_DUPFD_CLOEXEC, F_SETFD, O_CLOEXEC, O_RDWR
 from procession.include.linux.fs import POLLIN, POLLOUT
@@ -23,7 +24,7 @@ from procession.include.linux.limits import INT_MAX, PIPE_BUF
 from procession.include.linux.sched import CLONE_VFORK, CLONE_VM
 from procession.include.linux.signal import SIG_BLOCK, SIG_SETMASK, SIGCHLD, SIGKILL, SIGPIPE, SIGTERM
 from procession.include.linux.time import NSEC_PER_MSEC, NSEC_PER_SEC
-from procession.include.linux.wait import WNOHANG, WTERMSIG_MASK
+from procession.include.linux.wait import WNOHANG
 
 if TYPE_CHECKING:
     from procession.arch.python.completed import TimeoutExpired
@@ -183,12 +184,6 @@ class Process:
     async def kill(self) -> None:
         """Send SIGKILL."""
         await self.send_signal(SIGKILL)
-
-
-def returncode_of(status: int) -> int:
-    """Return a wait status as subprocess does: the exit code, or -n after signal n."""
-    signr = status & WTERMSIG_MASK
-    return -signr if signr else status >> 8 & 0xFF
 
 
 async def deadline_of(linux: ProcessCalls, timeout: float) -> int:
