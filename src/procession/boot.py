@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 import gc
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 import threading
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
@@ -48,7 +48,17 @@ if TYPE_CHECKING:
     from procession.tools.ps import ProcessTable
     from procession.tools.validate import Checker
 
-__all__ = ("DEFAULT_ENV", "DEFAULT_WINSIZE", "Command", "Kernel", "Machine", "Result", "make_command")
+__all__ = (
+    "DEFAULT_ENV",
+    "DEFAULT_WINSIZE",
+    "Command",
+    "Kernel",
+    "Machine",
+    "Result",
+    "check_machine",
+    "check_out",
+    "make_command",
+)
 
 # A run begins at this moment unless it is told another: 2012-01-05, when 3.2 had just come out.
 BOOT_TIME_NS: Final = 1_325_721_600 * NSEC_PER_SEC
@@ -90,6 +100,7 @@ def make_command(
 ) -> Command:
     """Return what Machine.run()'s arguments ask for; raises TypeError, ValueError for those that cannot be."""
     _check_text("cwd", cwd)
+    _check_flag("as_init", as_init)
     return Command(_checked_argv(program, args), _checked_env(DEFAULT_ENV if env is None else env), cwd, as_init)
 
 
@@ -148,6 +159,9 @@ class Machine:
         every = default_check if check is None else check
         if not isinstance(every, bool):
             _check_range("check", every, 1, MAX_DENSE)
+        _check_flag("tty", tty)
+        _check_flag("lockdep_on", lockdep_on)
+        _check_flag("realtime", realtime)
         _check_memory(memory)
         _check_range("cpus", cpus, 1, NR_CPUS)
         _check_range("seed", seed, 0, MAX_SEED)
@@ -170,6 +184,7 @@ class Machine:
         k.check_baseline = self.check_baseline
         if cores is not None:
             _check_kind("cores", cores, str, Path)
+            _check_text("cores", str(cores))
             k.vfs.core_store = CoreStore(Path(cores))
             k.vfs.core_pattern = CORES_OUTSIDE
         if names is not None:
@@ -395,6 +410,23 @@ def _check_kind(name: str, value: object, *kinds: type) -> None:
         raise TypeError(f"{name}: {wanted} expected, not {type(value).__name__} ({value!r})")
 
 
+def _check_flag(name: str, value: object) -> None:
+    """Raise TypeError unless value is True or False, or the int that C has for it."""
+    _check_kind(name, value, bool, int)
+
+
+def check_machine(who: str, machine: object) -> None:
+    """Raise TypeError unless machine is one: who looks at machines asks this first."""
+    if not isinstance(machine, Machine):
+        raise TypeError(f"{who}: a Machine expected, not {machine!r:.80}")
+
+
+def check_out(who: str, out: object) -> None:
+    """Raise TypeError unless out can be written to."""
+    if not callable(getattr(out, "write", None)):
+        raise TypeError(f"{who}: an open text file expected, not {out!r:.80}")
+
+
 def _check_range(name: str, value: int, least: int, most: int) -> None:
     """Raise TypeError, ValueError unless value is an int from least to most."""
     _check_kind(name, value, int)
@@ -479,7 +511,10 @@ def _checked_winsize(winsize: tuple[int, int]) -> tuple[int, int]:
 
 
 def _checked_root(root: RootSpec) -> RootSpec:
-    if root is None or isinstance(root, str | Path):
+    if root is None:
+        return root
+    if isinstance(root, str | Path):
+        _check_text("root", str(root))
         return root
     _check_kind("root", root, str, Path, Mapping)
     for path, contents in root.items():
@@ -487,7 +522,17 @@ def _checked_root(root: RootSpec) -> RootSpec:
         _check_kind(f"root: {path}", contents, bytes, str)
         if isinstance(contents, str):
             _check_encodes(f"root: {path}", contents)
+    _check_tree("root", root)
     return root
+
+
+def _check_tree(name: str, paths: Iterable[str]) -> None:
+    """Raise ValueError if one of the paths goes through another one, which is a file."""
+    files = {PurePosixPath("/", path) for path in paths if not path.endswith("/")}
+    for path in files:
+        for above in path.parents:
+            if above in files:
+                raise ValueError(f"{name}: {path}: {above} is a file and has none below it")
 
 
 def _checked_programs(programs: Mapping[str, PythonProgram] | None) -> dict[str, PythonProgram]:
@@ -495,6 +540,7 @@ def _checked_programs(programs: Mapping[str, PythonProgram] | None) -> dict[str,
     for path, program in (programs or {}).items():
         _check_text("programs: a path", path)
         check_program(f"programs: {path}", program)
+    _check_tree("programs", programs or {})
     return dict(programs or {})
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.arch.x86.syscall_table import SYSCALL_NAMES
+from procession.boot import check_machine
 from procession.include.linux.fault_inject import FAULT_KINDS, Fault, FaultAttr
 from procession.include.linux.signal import SIG_DFL, SIG_KERNEL_IGNORE_MASK, SIG_KERNEL_STOP_MASK
 from procession.include.trace.events import PageFaultUser, SignalDeliver, SysEnter
@@ -57,6 +58,8 @@ class FaultSpec:
 
 def parse_spec(text: str) -> FaultSpec:
     """Read CALL[@AT][:KIND][:N]; raises ValueError, whose text is for the user."""
+    if not isinstance(text, str):
+        raise TypeError(f"parse_spec: str expected, not {type(text).__name__} ({text!r:.80})")
     head, *rest = text.split(":")
     call, at_sign, at = head.partition("@")
     if call not in _CALLS and call not in (SIGNAL, ANY_FORK):
@@ -98,6 +101,9 @@ class Injector:
     """
 
     def __init__(self, machine: Machine, spec: FaultSpec) -> None:
+        check_machine("Injector", machine)
+        if not isinstance(spec, FaultSpec):
+            raise TypeError(f"Injector: a FaultSpec expected, as parse_spec() makes it, not {spec!r:.80}")
         self.kernel = kernel = machine.kernel
         self.spec = spec
         self.calls = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from procession.include.linux.kernel import Kernel
 from procession.include.linux.mm_types import PAGE_SHIFT
 from procession.include.linux.sched import EXIT_ZOMBIE
 from procession.include.linux.signal import signame
@@ -15,7 +16,6 @@ from procession.tools import peek
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
 __all__ = ("Process", "ProcessTable", "process_table", "ps", "signals_in")
@@ -134,6 +134,8 @@ class ProcessTable(tuple[Process, ...]):
 
 def process_table(k: Kernel) -> ProcessTable:
     """Return the processes there are at this moment; none before the kernel has booted."""
+    if not isinstance(k, Kernel):
+        raise TypeError(f"process_table: the kernel of a machine expected, not {k!r:.80}")
     return ProcessTable(_process(k, leader) for leader in k.tasks)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from procession.arch.x86 import syscall_table
 from procession.arch.x86.signal import UC_SIGMASK
+from procession.boot import check_machine, check_out
 from procession.include.linux.errno import MAX_ERRNO, STRERROR, Errno
 from procession.include.linux.pid import PIDTYPE_PID
 from procession.include.linux.sched import (
@@ -92,6 +93,8 @@ class Strace:
         limit: int = ABBREVIATED,
     ) -> None:
         """Start listening."""
+        check_machine("Strace", machine)
+        check_out("Strace", out)
         self._kernel = kernel = machine.kernel
         self._out = out
         self._follow = follow

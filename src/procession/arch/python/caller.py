@@ -27,6 +27,9 @@ class Caller(Constants):
     __slots__ = ("argv", "environ")
 
     def __init__(self, argv: Sequence[bytes], envp: Sequence[bytes]) -> None:
+        for text in (*argv, *envp):
+            if not isinstance(text, bytes):
+                raise TypeError(f"Sys: bytes expected, not {type(text).__name__} ({text!r:.80})")
         self.argv: tuple[str, ...] = tuple(string.to_text(text) for text in argv)
         variables = (string.to_text(text).partition("=") for text in envp)
         self.environ: Mapping[str, str] = MappingProxyType({name: value for name, _, value in variables})
