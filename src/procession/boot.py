@@ -100,7 +100,7 @@ def make_command(
 ) -> Command:
     """Return what Machine.run()'s arguments ask for; raises TypeError, ValueError for those that cannot be."""
     _check_text("cwd", cwd)
-    _check_flag("as_init", as_init)
+    _check_flags(as_init=as_init)
     return Command(_checked_argv(program, args), _checked_env(DEFAULT_ENV if env is None else env), cwd, as_init)
 
 
@@ -159,9 +159,7 @@ class Machine:
         every = default_check if check is None else check
         if not isinstance(every, bool):
             _check_range("check", every, 1, MAX_DENSE)
-        _check_flag("tty", tty)
-        _check_flag("lockdep_on", lockdep_on)
-        _check_flag("realtime", realtime)
+        _check_flags(tty=tty, lockdep_on=lockdep_on, realtime=realtime)
         _check_memory(memory)
         _check_range("cpus", cpus, 1, NR_CPUS)
         _check_range("seed", seed, 0, MAX_SEED)
@@ -410,9 +408,10 @@ def _check_kind(name: str, value: object, *kinds: type) -> None:
         raise TypeError(f"{name}: {wanted} expected, not {type(value).__name__} ({value!r})")
 
 
-def _check_flag(name: str, value: object) -> None:
-    """Raise TypeError unless value is True or False, or the int that C has for it."""
-    _check_kind(name, value, bool, int)
+def _check_flags(**flags: object) -> None:
+    """Raise TypeError unless all are True or False, or the int that C has for it."""
+    for name, value in flags.items():
+        _check_kind(name, value, bool, int)
 
 
 def check_machine(who: str, machine: object) -> None:
@@ -423,7 +422,7 @@ def check_machine(who: str, machine: object) -> None:
 
 def check_out(who: str, out: object) -> None:
     """Raise TypeError unless out can be written to."""
-    if not callable(getattr(out, "write", None)):
+    if not hasattr(out, "write"):
         raise TypeError(f"{who}: an open text file expected, not {out!r:.80}")
 
 
@@ -522,6 +521,8 @@ def _checked_root(root: RootSpec) -> RootSpec:
         _check_kind(f"root: {path}", contents, bytes, str)
         if isinstance(contents, str):
             _check_encodes(f"root: {path}", contents)
+        if contents and path.endswith("/"):
+            raise ValueError(f"root: {path}: a directory has no contents of its own")
     _check_tree("root", root)
     return root
 
@@ -539,6 +540,8 @@ def _checked_programs(programs: Mapping[str, PythonProgram] | None) -> dict[str,
     _check_kind("programs", programs, Mapping, type(None))
     for path, program in (programs or {}).items():
         _check_text("programs: a path", path)
+        if not path or path.endswith("/") or "\n" in path:
+            raise ValueError(f"programs: {path!r} is no path of a program")
         check_program(f"programs: {path}", program)
     _check_tree("programs", programs or {})
     return dict(programs or {})

@@ -105,6 +105,7 @@ def test_redirections():
 @pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1), (0, 1, 2)])
 def test_closed_standard_files(closed):
     """Pipes get their numbers, and are moved out of the way."""
+
     async def main(linux):
         done = await linux.run(["fails"], stdin=linux.DEVNULL, capture_output=True)
         assert (done.returncode, done.stdout, done.stderr) == (3, b"out\n", b"bad\n")
@@ -117,8 +118,9 @@ def test_closed_standard_files(closed):
 def test_arguments_environment_and_directory():
     async def main(linux):
         await linux.mkdir("/d")
-        done = await linux.run(["shows", "a", b"\xff"], env={"A": "b", "PATH": "/nowhere:/bin"}, cwd="/d",
-                               stdout=linux.PIPE, text=True)
+        done = await linux.run(
+            ["shows", "a", b"\xff"], env={"A": "b", "PATH": "/nowhere:/bin"}, cwd="/d", stdout=linux.PIPE, text=True
+        )
         assert done.stdout == "('a', '\\udcff') b /d 0 1 2\n"
         assert (await linux.run(["/bin/shows"], env=["A=c"], capture_output=True)).stdout == b"() c / 0 1 2\n"
 
@@ -138,11 +140,11 @@ def test_a_program_that_cannot_be_executed():
             (["cat"], {"cwd": "/nowhere"}, errno.ENOENT, "/nowhere"),
             (["cat"], {"stdin": 99}, errno.EBADF, "cat"),
         ]:
-            with pytest.raises(OSError) as raised:
+            with pytest.raises(OSError, match=filename) as raised:
                 await linux.run(args, capture_output=True, **options)
             assert (raised.value.errno, raised.value.filename) == (number, filename)
         for args in (["nothing"], ["/tmp/plain"], ["/tmp/bad"]):
-            with pytest.raises(OSError):
+            with pytest.raises(OSError, match=args[0]):
                 await linux.pipeline(["cat"], args, ["cat"], input=b"x", capture_output=True)
         await nothing_left(linux)
 
@@ -203,7 +205,7 @@ def test_spawn_and_talk():
             await child.wait(0.25)
         assert await child.communicate("def", timeout=5) == (b"DEF", None)
         assert (child.returncode, child.stdin, child.stdout) == (0, None, None)
-        await child.kill()          # nobody any more
+        await child.kill()  # nobody any more
         for end in ("terminate", "kill"):
             child = await linux.spawn(["sleeps"], stdout=linux.DEVNULL)
             await getattr(child, end)()
@@ -215,6 +217,7 @@ def test_spawn_and_talk():
 
 def test_signals_in_between():
     """They interrupt nothing for good; an exception of a handler ends it, and the children with it."""
+
     async def main(linux):
         await linux.sigaction(linux.SIGALRM, lambda _sig: None)
         await linux.setitimer(linux.ITIMER_REAL, 100_000, 100_000)
@@ -246,7 +249,9 @@ def test_all_of_it_stands_in_the_trace():
 
 def test_a_program_of_the_host():
     async def main(linux):
-        done = await linux.pipeline(["printf", "b\\na\\nb\\n"], ["sort"], ["uniq", "-c"], capture_output=True, text=True)
+        done = await linux.pipeline(
+            ["printf", "b\\na\\nb\\n"], ["sort"], ["uniq", "-c"], capture_output=True, text=True
+        )
         await linux.print(done.returncodes, done.stdout.split())
 
     assert Machine(root="/").run(main).output == "[0, 0, 0] ['1', 'a', '2', 'b']\n"
@@ -254,6 +259,7 @@ def test_a_program_of_the_host():
 
 def test_a_child_that_nobody_waits_for_is_the_callers():
     """As subprocess.Popen; what never ends is a deadlock."""
+
     async def main(linux):
         await linux.spawn(["cat"], stdin=linux.PIPE)
         await linux.run(["cat"], stdin=(await linux.pipe())[0])

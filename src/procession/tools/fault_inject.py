@@ -50,10 +50,29 @@ class FaultSpec:
     nth: int = 1
     climb: bool = False
 
+    def __post_init__(self) -> None:
+        """Raise TypeError, ValueError for what is no call, no kind, or no count."""
+        _check_call(self.call)
+        for kind in self.kinds:
+            if kind not in FAULT_KINDS:
+                raise ValueError(f"{kind!r}: no kind of request; there are {', '.join(FAULT_KINDS)}")
+        for count, least in ((self.at, 0), (self.nth, 1)):
+            if not isinstance(count, int):
+                raise TypeError(f"a count: int expected, not {type(count).__name__} ({count!r:.80})")
+            if count < least:
+                raise ValueError(f"a count of {count}: at least {least}")
+
     def __str__(self) -> str:
         at = "" if self.at == 1 or self.climb else f"@{self.at or 'every'}"
         kind = "" if self.kinds == FAULT_KINDS else ":" + "+".join(self.kinds)
         return f"{self.call}{at}{kind}:{'each' if self.climb else self.nth}"
+
+
+def _check_call(call: str) -> None:
+    if not isinstance(call, str):
+        raise TypeError(f"a system call: str expected, not {type(call).__name__} ({call!r:.80})")
+    if call not in _CALLS and call not in (SIGNAL, ANY_FORK):
+        raise ValueError(f"{call!r}: no system call of Linux 3.2, nor %fork, exit or signal")
 
 
 def parse_spec(text: str) -> FaultSpec:
@@ -62,8 +81,7 @@ def parse_spec(text: str) -> FaultSpec:
         raise TypeError(f"parse_spec: str expected, not {type(text).__name__} ({text!r:.80})")
     head, *rest = text.split(":")
     call, at_sign, at = head.partition("@")
-    if call not in _CALLS and call not in (SIGNAL, ANY_FORK):
-        raise ValueError(f"{call!r}: no system call of Linux 3.2, nor %fork, exit or signal")
+    _check_call(call)
     when = 0 if at == "every" else _number(at, "behind @ stands a number or every") if at_sign else 1
     kinds: tuple[str, ...] = FAULT_KINDS
     if rest and not rest[0].isdecimal() and rest[0] != "each":

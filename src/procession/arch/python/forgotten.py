@@ -21,8 +21,6 @@ class NeverAwaitedWarning(RuntimeWarning):
     """A program has written a system call without `await`, so it was not made."""
 
 
-# CPython calls this when it frees a coroutine that was never begun.
-_HOOK: Final = "_warn_unawaited_coroutine"
 _PACKAGE: Final = str(Path(__file__).parents[2])
 _SEND: Final = opmap["SEND"]
 # What has been warned of, as modules have it in __warningregistry__.
@@ -47,8 +45,11 @@ def watching_awaits() -> Iterator[None]:
 
 
 def _install() -> None:
-    usual = getattr(warnings, _HOOK, None)
-    if usual is None or getattr(usual, "__module__", "") == __name__:
+    # CPython calls this when it frees a coroutine that was never begun.
+    if not hasattr(warnings, "_warn_unawaited_coroutine"):
+        return
+    usual = warnings._warn_unawaited_coroutine
+    if usual.__module__ == __name__:
         return
     methods: dict[CodeType, FunctionType] = {}
     for cls in Sys.__mro__:
@@ -71,7 +72,7 @@ def _install() -> None:
             f"{text}: line {line} of {filename}", NeverAwaitedWarning, filename, line, registry=_registry
         )
 
-    setattr(warnings, _HOOK, tell)
+    warnings._warn_unawaited_coroutine = tell
 
 
 def _place(frame: FrameType) -> tuple[str, int] | None:

@@ -42,8 +42,8 @@ class SignalCalls(WaitStatus):
         """
         old = OutBuffer(32)
         new: InBuffer | int = 0
+        bits, blocked = checks.bits("sigaction: flags", flags, 32, signed=False), structs.mask_of(mask)
         if handler is not None:
-            bits, blocked = checks.bits("sigaction: flags", flags, 32, signed=False), structs.mask_of(mask)
             if callable(handler):
                 number = await machine("=handler", Handler(handler))
             elif handler in (SIG_DFL, SIG_IGN):
