@@ -42,6 +42,7 @@ INTERPRETED = (
     "arch/python/caller.py",
     "arch/python/completed.py",
     "arch/python/crash.py",
+    "arch/python/errors.py",
     "arch/python/forgotten.py",
     "arch/python/reenact.py",
     "arch/python/spawn.py",

@@ -452,6 +452,7 @@ def test_nothing_is_left_out():
         "NeverAwaitedWarning",
         "ProgramFailed",
         "ReplayError",
+        "SleepInterrupted",
     }
     tried = {"Machine", "Kernel", "LinuxError", "Errno", "Sig", "Sys"}
     assert set(procession.__all__) - raised - tried == {"Result", "pick_pure"}

@@ -10,6 +10,7 @@ TYPE_CHECKING: Final = False  # typing's, without what its import takes
 
 if TYPE_CHECKING:
     from procession.arch.python.completed import ProgramFailed
+    from procession.arch.python.errors import SleepInterrupted
     from procession.arch.python.forgotten import NeverAwaitedWarning
     from procession.arch.python.sys import Sys
     from procession.boot import Kernel, Machine
@@ -37,6 +38,7 @@ __all__ = (
     "ReplayError",
     "Result",
     "Sig",
+    "SleepInterrupted",
     "Sys",
     "pick_pure",
 )
@@ -45,6 +47,7 @@ _HOME: Final = {
     "Errno": "include.linux.errno",
     "LinuxError": "include.linux.errno",
     "Sig": "include.linux.signal",
+    "SleepInterrupted": "arch.python.errors",
     "Sys": "arch.python.sys",
     "Kernel": "boot",
     "Machine": "boot",

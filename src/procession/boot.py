@@ -420,10 +420,12 @@ def check_machine(who: str, machine: object) -> None:
         raise TypeError(f"{who}: a Machine expected, not {machine!r:.80}")
 
 
-def check_out(who: str, out: object) -> None:
+def check_out(who: str, out: Any) -> None:
     """Raise TypeError unless out can be written to."""
-    if not hasattr(out, "write"):
-        raise TypeError(f"{who}: an open text file expected, not {out!r:.80}")
+    try:
+        out.write  # noqa: B018 -- has it one?
+    except AttributeError:
+        raise TypeError(f"{who}: an open text file expected, not {out!r:.80}") from None
 
 
 def _check_range(name: str, value: int, least: int, most: int) -> None:

@@ -46,9 +46,10 @@ def watching_awaits() -> Iterator[None]:
 
 def _install() -> None:
     # CPython calls this when it frees a coroutine that was never begun.
-    if not hasattr(warnings, "_warn_unawaited_coroutine"):
-        return
-    usual = warnings._warn_unawaited_coroutine
+    try:
+        usual = warnings._warn_unawaited_coroutine  # type: ignore[attr-defined]
+    except AttributeError:
+        return  # a Python that does it in another way
     if usual.__module__ == __name__:
         return
     methods: dict[CodeType, FunctionType] = {}
@@ -72,7 +73,7 @@ def _install() -> None:
             f"{text}: line {line} of {filename}", NeverAwaitedWarning, filename, line, registry=_registry
         )
 
-    warnings._warn_unawaited_coroutine = tell
+    warnings._warn_unawaited_coroutine = tell  # type: ignore[attr-defined]
 
 
 def _place(frame: FrameType) -> tuple[str, int] | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from procession.arch.python import checks, structs
 from procession.arch.python.buffer import Handler, InBuffer, OutBuffer
+from procession.arch.python.errors import SleepInterrupted
 from procession.arch.python.traps import machine, trap
 from procession.arch.python.wait_status import WaitStatus
 from procession.include.linux.limits import LONG_MIN, ULONG_MAX
@@ -111,14 +112,15 @@ class SignalCalls(WaitStatus):
     # Time.
 
     async def nanosleep(self, ns: int) -> None:
-        """Sleep for so many nanoseconds; an InterruptedError tells what is left in its remaining_ns."""
+        """Sleep for so many nanoseconds; raises SleepInterrupted, whose remaining_ns tells what is left."""
         left = OutBuffer(16)
         try:
             await trap("nanosleep", InBuffer(structs.timespec("nanosleep", ns)), left)
         except InterruptedError as error:
             seconds, nanoseconds = structs.TIMESPEC.unpack(left.load(0, 16))
-            error.remaining_ns = seconds * NSEC_PER_SEC + nanoseconds  # type: ignore[attr-defined]
-            raise
+            interrupted = SleepInterrupted(error.errno, error.strerror)
+            interrupted.remaining_ns = seconds * NSEC_PER_SEC + nanoseconds
+            raise interrupted from None
 
     async def sleep(self, seconds: float) -> None:
         """Sleep; as nanosleep()."""
