@@ -29,7 +29,7 @@ def check_program(what: str, program: Any) -> None:
     if plain and fn.__name__ != "<lambda>" and fn is program:
         raise TypeError(f"{what}: {NOT_A_PROGRAM}, not a plain function: {_name(fn)} is `def` without `async`")
     try:
-        inspect.signature(program).bind(None)
+        inspect.signature(program, follow_wrapped=False).bind(None)
     except TypeError as error:
         raise TypeError(f"{what}: {NOT_A_PROGRAM}: {_name(fn)}, called with linux alone: {error}") from None
     except ValueError:
