@@ -113,7 +113,7 @@ def test_check():
     lines = str(error).splitlines()
     assert lines[0] == "Command '['/bin/fails', 'an argument']' returned non-zero exit status 3."
     assert lines[1:] == ["…", *(f"line {number}" for number in range(10, 20))]
-    with pytest.raises(ProgramFailed, match="died with <Signals.SIGKILL: 9>") as raised:
+    with pytest.raises(ProgramFailed, match="died with <Signals") as raised:
         Machine().run(killed).check()
     assert raised.value.returncode == -9
 
