@@ -224,7 +224,7 @@ def test_taking_a_sleeping_lock_under_a_spinlock_is_a_bug_even_if_it_is_free(k):
     k.spawn(bad)
     a.held = None
     k.lockdep.chain = k.lockdep.root
-    with pytest.raises(KernelBug, match="^sleeping function"):
+    with pytest.raises(KernelBug, match=r"^sleeping function"):
         k.go()
 
 
@@ -233,7 +233,7 @@ def test_might_sleep_is_quiet_where_sleeping_is_allowed(k):
     lockdep.might_sleep(k)
     with init_rwsem(k.lock_class("mmap_sem")).read():
         lockdep.might_sleep(k)
-    with lock(k, "a"), pytest.raises(KernelBug, match="^sleeping function"):
+    with lock(k, "a"), pytest.raises(KernelBug, match=r"^sleeping function"):
         lockdep.might_sleep(k)
 
 
