@@ -23,6 +23,8 @@ class NeverAwaitedWarning(RuntimeWarning):
 
 _PACKAGE: Final = str(Path(__file__).parents[2])
 _SEND: Final = opmap["SEND"]
+_CACHE: Final = opmap["CACHE"]
+_INSTRUCTION: Final = 2  # bytes
 # What has been warned of, as modules have it in __warningregistry__.
 _registry: dict[str | tuple[str, type[Warning], int], int] = {}
 
@@ -78,8 +80,10 @@ def _install() -> None:
 
 def _place(frame: FrameType) -> tuple[str, int] | None:
     """Return where the program is that drops a coroutine at once, None if it ends, or a function of it does."""
-    code = frame.f_code
-    if code.co_filename.startswith(_PACKAGE) or code.co_code[frame.f_lasti] == _SEND:
+    code, at = frame.f_code, frame.f_lasti
+    while code.co_code[at] == _CACHE:  # 3.12 stands behind the instruction
+        at -= _INSTRUCTION
+    if code.co_filename.startswith(_PACKAGE) or code.co_code[at] == _SEND:
         return None
     return code.co_filename, frame.f_lineno
 
