@@ -14,18 +14,20 @@ Prints:
     parent has b'parent!'
 """
 
-from procession import Machine
+from procession import Machine, Sys
 from procession.arch.x86 import pgtable
 from procession.include.asm.pgtable import PTE_PFN_MASK, PTE_RW
 
 machine = Machine()
 kernel = machine.kernel
-letters = {}
+letters: dict[int, str] = {}
 
 
-def page(address):
+def page(address: int) -> str:
     """Say how the current process maps an address."""
-    entry = pgtable.walk(kernel, kernel.current.mm, address)
+    mm = kernel.current.mm
+    assert mm is not None
+    entry = pgtable.walk(kernel, mm, address)
     frame = (entry & PTE_PFN_MASK) >> 12
     letter = letters.setdefault(frame, chr(ord("A") + len(letters)))
     mode = "writable, " if entry & PTE_RW else "read-only,"
@@ -33,7 +35,7 @@ def page(address):
     return f"frame {letter}, {mode} mapped {count} time{'s' * (count != 1)}"
 
 
-async def child(linux, address):
+async def child(linux: Sys, address: int) -> None:
     """Look, read, write."""
     await linux.print("child after fork:    ", page(address))
     await linux.peek(address, 6)
@@ -42,7 +44,7 @@ async def child(linux, address):
     await linux.print("child after writing: ", page(address))
 
 
-async def main(linux):
+async def main(linux: Sys) -> None:
     """Share a page with a child, and get it back."""
     address = await linux.mmap(length=4096)
     await linux.poke(address, b"parent")

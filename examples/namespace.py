@@ -9,16 +9,16 @@ Prints:
     outside: left over: []
 """
 
-from procession import Machine
+from procession import Machine, Sys
 
 
-async def sleeper(linux):
+async def sleeper(linux: Sys) -> None:
     """Never end."""
     while True:
         await linux.pause()
 
 
-async def init(linux):
+async def init(linux: Sys) -> int:
     """Be PID 1 of the new namespace."""
     await linux.print(f"inside: I am {await linux.getpid()}, my parent is {await linux.getppid()}")
     children = [await linux.clone(sleeper), await linux.clone(sleeper)]
@@ -29,13 +29,13 @@ async def init(linux):
     return 7
 
 
-async def pids(linux):
+async def pids(linux: Sys) -> list[int]:
     """Return the numbers of all processes behind this one, as this namespace knows them."""
     me = await linux.getpid()
     return [int(name) for name in await linux.listdir("/proc") if name.isdecimal() and int(name) > me]
 
 
-async def main(linux):
+async def main(linux: Sys) -> None:
     """Make the namespace and watch it from outside."""
     pid = await linux.clone(init, flags=linux.CLONE_NEWPID | linux.SIGCHLD)
     await linux.sleep(1)

@@ -8,29 +8,29 @@ Prints:
     status 0
 """
 
-from procession import Machine
+from procession import Machine, Sys
 
 
-async def numbers(linux):
+async def numbers(linux: Sys) -> None:
     """Print the numbers from argv[1] to argv[2]."""
     for number in range(int(linux.argv[1]), int(linux.argv[2]) + 1):
         await linux.print(number)
 
 
-async def grep(linux):
+async def grep(linux: Sys) -> None:
     """Print those lines of the input that contain argv[1]."""
     for line in (await read_all(linux)).splitlines():
         if linux.argv[1] in line:
             await linux.print(line)
 
 
-async def count(linux):
+async def count(linux: Sys) -> None:
     """Print how long the input is."""
     text = await read_all(linux)
     await linux.print(f"{len(text.splitlines())} lines, {len(''.join(text.split()))} characters")
 
 
-async def read_all(linux):
+async def read_all(linux: Sys) -> str:
     """Read standard input up to its end."""
     parts = []
     while part := await linux.read(0, 4096):
@@ -38,7 +38,7 @@ async def read_all(linux):
     return b"".join(parts).decode()
 
 
-async def pipeline(linux, *commands):
+async def pipeline(linux: Sys, *commands: list[str]) -> int:
     """Run the commands with a pipe between neighbors; returns the last one's exit code."""
     stdin, pids = 0, []
     for number, argv in enumerate(commands):
@@ -64,7 +64,7 @@ async def pipeline(linux, *commands):
     return linux.WEXITSTATUS(statuses[-1][1])
 
 
-async def main(linux):
+async def main(linux: Sys) -> None:
     """Run one pipeline."""
     code = await pipeline(linux, ["numbers", "1", "20"], ["grep", "1"], ["count"])
     await linux.print("status", code)

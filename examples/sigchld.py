@@ -10,14 +10,15 @@ Prints:
     read restarted after SIGUSR1: b'data'
 """
 
-from procession import Machine
+from procession import Machine, SleepInterrupted, Sys
 
 
-async def reap(linux):
+async def reap(linux: Sys) -> None:
     """Have two children end while SIGCHLD is blocked."""
-    calls, reaped = [], []
+    calls: list[int] = []
+    reaped: list[tuple[int, str]] = []
 
-    async def handler(sig):
+    async def handler(sig: int) -> None:
         calls.append(sig)
         try:
             while True:
@@ -45,19 +46,19 @@ async def reap(linux):
     await linux.signal(linux.SIGCHLD, linux.SIG_DFL)
 
 
-async def interrupt(linux):
+async def interrupt(linux: Sys) -> None:
     """Sleep for longer than the alarm clock allows."""
     await linux.sigaction(linux.SIGALRM, lambda _sig: None)
     await linux.alarm(5)
     try:
         await linux.sleep(10)
-    except InterruptedError as error:
+    except SleepInterrupted as error:
         await linux.print(f"sleep interrupted by SIGALRM with {error.remaining_ns / 1e9:.1f} s left")
 
 
-async def restart(linux):
+async def restart(linux: Sys) -> None:
     """Read from a pipe through a signal."""
-    seen = []
+    seen: list[int] = []
     await linux.sigaction(linux.SIGUSR1, seen.append, linux.SA_RESTART)
     reader, writer = await linux.pipe()
     parent = await linux.getpid()
@@ -68,11 +69,11 @@ async def restart(linux):
         await linux.write(writer, b"data")
         await linux.exit(0)
     data = await linux.read(reader, 100)
-    await linux.print(f"read restarted after {'SIGUSR1' if seen == [linux.SIGUSR1] else seen}: {data}")
+    await linux.print(f"read restarted after {'SIGUSR1' if seen == [linux.SIGUSR1] else seen}: {data!r}")
     await linux.wait()
 
 
-async def main(linux):
+async def main(linux: Sys) -> None:
     """Show all three."""
     await reap(linux)
     await interrupt(linux)

@@ -16,13 +16,13 @@ Prints:
     supervisor: exit code 2
 """
 
-from procession import Machine
+from procession import Machine, Sys
 
 SECOND = 1_000_000_000
 STABLE = 60         # a service that lived so long was well
 
 
-async def service(linux):
+async def service(linux: Sys) -> int:
     """Work until something goes wrong; how depends on the attempt."""
     attempt = int(linux.argv[1])
     if attempt == 1:
@@ -34,12 +34,12 @@ async def service(linux):
     return 2
 
 
-async def say(linux, *what):
+async def say(linux: Sys, *what: object) -> None:
     """Print a line with the time since the supervisor was started."""
     await linux.print(f"{await linux.clock_gettime() // SECOND} s:", *what)
 
 
-async def main(linux):
+async def main(linux: Sys) -> int:
     """Start the service again and again."""
     attempt = quick = 0
     while True:

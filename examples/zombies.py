@@ -10,10 +10,10 @@ Prints:
     the orphan is gone too: True
 """
 
-from procession import Machine
+from procession import Machine, Sys
 
 
-async def stat(linux, pid):
+async def stat(linux: Sys, pid: int) -> tuple[str, str, int] | None:
     """Return name, state and parent of a process from /proc/PID/stat; None if there is no such process."""
     try:
         text = (await linux.read_file(f"/proc/{pid}/stat")).decode()
@@ -23,20 +23,22 @@ async def stat(linux, pid):
     return comm, state, int(ppid)
 
 
-async def zombie(linux):
+async def zombie(linux: Sys) -> None:
     """End a child, look at it, wait for it, look again."""
     pid = await linux.fork()
     if pid == 0:
         await linux.set_name("child")
         await linux.exit(42)
     await linux.sleep(1)
-    comm, state, ppid = await stat(linux, pid)
+    found = await stat(linux, pid)
+    assert found is not None
+    comm, state, ppid = found
     await linux.print(f"zombie: {comm} {state}, its parent is me: {ppid == await linux.getpid()}")
     pid, status = await linux.waitpid(pid)
     await linux.print(f"reaped: {pid}, {linux.WEXITSTATUS(status)} -- and gone: {await stat(linux, pid) is None}")
 
 
-async def orphan(linux):
+async def orphan(linux: Sys) -> None:
     """Fork twice and end in the middle."""
     reader, writer = await linux.pipe()
     middle = await linux.fork()
@@ -57,7 +59,7 @@ async def orphan(linux):
     await linux.print("the orphan is gone too:", await stat(linux, grandchild) is None)
 
 
-async def main(linux):
+async def main(linux: Sys) -> None:
     """Show both."""
     await zombie(linux)
     await orphan(linux)

@@ -34,13 +34,19 @@ GLIBC = "2.17"
 # What stays interpreted, and why.
 INTERPRETED = (
     "_build.py",  # runs before there is anything compiled
+    "arguments.py",  # runs once
     "boot.py",  # classes that users subclass; runs once
     "cli/*",  # runs once
+    "result.py",
     "tools/*",  # observers, which not every run has
     "arch/python/_*.py",  # a program's own side of a system call: a plain coroutine is as fast, and users subclass it
     "arch/python/caller.py",
+    "arch/python/completed.py",
     "arch/python/crash.py",
+    "arch/python/errors.py",
+    "arch/python/forgotten.py",
     "arch/python/reenact.py",
+    "arch/python/spawn.py",
     "arch/python/sys*.py",
     "arch/python/traps.py",
     "arch/python/wait_status.py",

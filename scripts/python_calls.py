@@ -45,7 +45,6 @@ Paths are str or bytes; what a Pointer can be is said there.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from typing import Any
 
 from procession.arch.python._constants import Constants
@@ -103,13 +102,13 @@ def _summary(call: Syscall) -> str:
 
 
 def _definition(name: str, parameters: list[str]) -> str:
-    line = f"    def {name}({', '.join(['self', *parameters])}) -> Awaitable[int]:"
+    line = f"    async def {name}({', '.join(['self', *parameters])}) -> int:"
     if len(line) <= WIDTH:
         return line
     inner = "        " + ", ".join(["self", *parameters])
     if len(inner) > WIDTH:
         inner = "\n".join(f"        {parameter}," for parameter in ["self", *parameters])
-    return f"    def {name}(\n{inner}\n    ) -> Awaitable[int]:"
+    return f"    async def {name}(\n{inner}\n    ) -> int:"
 
 
 def _method(call: Syscall) -> str:
@@ -121,13 +120,13 @@ def _method(call: Syscall) -> str:
         args = [param.name for param in call.params]
     head = _definition(call.name, _parameters(call))
     made = ", ".join([f'"{call.name}"', *args])
-    return f'\n{head}\n        """{_summary(call)}"""\n        return {callee}({made})\n'
+    return f'\n{head}\n        """{_summary(call)}"""\n        return await {callee}({made})\n'
 
 
 def _without(name: str, why: str) -> str:
     return (
-        f"\n    def {name}(self, *args: Any) -> Awaitable[int]:\n"
-        f'        """Raise OSError with ENOSYS: {why}."""\n        return self.syscall("{name}", *args)\n'
+        f"\n    async def {name}(self, *args: Any) -> int:\n"
+        f'        """Raise OSError with ENOSYS: {why}."""\n        return await self.syscall("{name}", *args)\n'
     )
 
 

@@ -12,7 +12,7 @@ import tomllib
 
 import pytest
 
-from procession.arch.python import _calls, sys_file, sys_process, sys_signal
+from procession.arch.python import _calls, sys_file, sys_process, sys_run, sys_signal
 from procession.arch.x86.syscall_table import NI_SYSCALLS, SYSCALL_NAMES
 from procession.include.linux.syscalls import SYSCALLS
 from procession.include.trace.events import EVENTS, event_fields
@@ -22,7 +22,13 @@ from procession.tools import tracefile
 
 HOME = Path(__file__).parent.parent
 PYTHON_MD = HOME / "docs" / "python.md"
-SECTIONS = {"Processes": sys_process, "Files": sys_file, "Signals and time": sys_signal, "Plain calls": _calls}
+SECTIONS = {
+    "Processes": sys_process,
+    "Other programs": sys_run,
+    "Files": sys_file,
+    "Signals and time": sys_signal,
+    "Plain calls": _calls,
+}
 BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 SOURCE = Path(sys_file.__file__).parents[2]
 NOTE = re.compile(r"Differs: (.+?)(?=\n\n|\s+Raises |\s+Context: |\Z)", re.DOTALL)

@@ -9,14 +9,18 @@ from procession._build import pick_pure
 TYPE_CHECKING: Final = False  # typing's, without what its import takes
 
 if TYPE_CHECKING:
+    from procession.arch.python.completed import ProgramFailed
+    from procession.arch.python.errors import SleepInterrupted
+    from procession.arch.python.forgotten import NeverAwaitedWarning
     from procession.arch.python.sys import Sys
-    from procession.boot import Kernel, Machine, Result
+    from procession.boot import Kernel, Machine
     from procession.hw.chooser import ReplayError
     from procession.include.linux.bug import KernelBug, KernelPanic
     from procession.include.linux.errno import Errno, LinuxError
     from procession.include.linux.signal import Sig
     from procession.include.linux.tracepoint import ListenerWarning
     from procession.kernel.entry import Deadlock
+    from procession.result import Result
 
 _build.choose()
 
@@ -29,9 +33,12 @@ __all__ = (
     "LinuxError",
     "ListenerWarning",
     "Machine",
+    "NeverAwaitedWarning",
+    "ProgramFailed",
     "ReplayError",
     "Result",
     "Sig",
+    "SleepInterrupted",
     "Sys",
     "pick_pure",
 )
@@ -40,12 +47,15 @@ _HOME: Final = {
     "Errno": "include.linux.errno",
     "LinuxError": "include.linux.errno",
     "Sig": "include.linux.signal",
+    "SleepInterrupted": "arch.python.errors",
     "Sys": "arch.python.sys",
     "Kernel": "boot",
     "Machine": "boot",
-    "Result": "boot",
+    "Result": "result",
     "Deadlock": "kernel.entry",
     "ListenerWarning": "include.linux.tracepoint",
+    "NeverAwaitedWarning": "arch.python.forgotten",
+    "ProgramFailed": "arch.python.completed",
     "KernelBug": "include.linux.bug",
     "KernelPanic": "include.linux.bug",
     "ReplayError": "hw.chooser",

@@ -15,11 +15,32 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 import warnings
 
+from procession.arch.python import process as python_process
+from procession.arch.python.forgotten import watching_awaits
 from procession.arch.x86 import entry as x86_entry
 from procession.arch.x86 import interrupt
+from procession.arguments import (
+    check_flags,
+    check_kind,
+    check_memory,
+    check_out,
+    check_range,
+    check_text,
+    checked_argv,
+    checked_closed,
+    checked_console,
+    checked_env,
+    checked_hostname,
+    checked_input,
+    checked_programs,
+    checked_root,
+    checked_winsize,
+    event_names,
+    provider,
+)
 from procession.fs import overlay
 from procession.fs.hostfs import volumes as hostfs_volumes
-from procession.hw.chooser import MAX_SEED, Choice, Chooser, Provider, Recorded
+from procession.hw.chooser import MAX_SEED, Choice, Chooser, Provider
 from procession.hw.clock import Clock
 from procession.hw.console import BufferConsole, Console, HostConsole
 from procession.hw.core_store import CoreStore
@@ -28,26 +49,35 @@ from procession.include.linux.bug import bug
 from procession.include.linux.kernel import Kernel as LinuxKernel
 from procession.include.linux.threads import NR_CPUS
 from procession.include.linux.time import KTIME_MAX, NSEC_PER_SEC
-from procession.include.linux.tracepoint import ListenerError, ListenerWarning
-from procession.include.linux.utsname import NEW_UTS_LEN
-from procession.include.linux.wait import WTERMSIG_MASK
-from procession.include.trace.events import EVENTS, Event
+from procession.include.linux.tracepoint import ListenerWarning
+from procession.include.trace.events import Event
 from procession.include.trace.tracepoints import Trace
 from procession.init import main as init_main
 from procession.init import vmlinux  # noqa: F401 -- links everything in
 from procession.init.login import user_text
 from procession.kernel import entry, lockdep, rcupdate
-from procession.lib import string
 from procession.mm import page_alloc, slab
+from procession.result import Result
 
 if TYPE_CHECKING:
     from collections import Counter
 
     from procession.include.linux.pid import PidNamespace
     from procession.include.linux.sched import Task
+    from procession.tools.ps import ProcessTable
     from procession.tools.validate import Checker
 
-__all__ = ("DEFAULT_ENV", "DEFAULT_WINSIZE", "Command", "Kernel", "Machine", "Result", "make_command")
+__all__ = (
+    "DEFAULT_ENV",
+    "DEFAULT_WINSIZE",
+    "Command",
+    "Kernel",
+    "Machine",
+    "Result",
+    "check_machine",
+    "check_out",
+    "make_command",
+)
 
 # A run begins at this moment unless it is told another: 2012-01-05, when 3.2 had just come out.
 BOOT_TIME_NS: Final = 1_325_721_600 * NSEC_PER_SEC
@@ -59,9 +89,6 @@ DEFAULT_ENV: Final = {
 }
 DEFAULT_HOSTNAME: Final = "procession"
 CORES_OUTSIDE: Final = b"|core.%e.%p"  # core_pattern of a machine whose cores go to the host
-MIN_MEMORY: Final = 4 << 20
-MAX_MEMORY: Final = 64 << 30
-MAX_WINSIZE: Final = 0xFFFF
 MAX_DENSE: Final = 1 << 62
 
 PythonProgram: TypeAlias = Callable[..., Awaitable[Any]]
@@ -69,55 +96,6 @@ RootSpec: TypeAlias = str | Path | Mapping[str, bytes | str] | None
 
 # What check= is where it is not given; a test suite sets it for all the machines that its tests make.
 default_check: bool | int = False
-
-
-class Result:
-    """What a run left behind.
-
-    status: wait status of the program, as wait4(2) reports it.  stdout, stderr: what it wrote, empty when the
-    console was the host's.  machine: what it ran on, stopped.
-    """
-
-    __slots__ = ("status", "stdout", "stderr", "machine")  # derived
-
-    def __init__(self, status: int, stdout: bytes, stderr: bytes, machine: Machine) -> None:
-        self.status: int = status
-        self.stdout: bytes = stdout
-        self.stderr: bytes = stderr
-        self.machine: Machine = machine
-
-    def __repr__(self) -> str:
-        return f"Result(status={self.status!r}, stdout={self.stdout!r}, stderr={self.stderr!r})"
-
-    @property
-    def exit_code(self) -> int:
-        """The status as a shell gives it: the exit code, or 128 + the signal."""
-        signr = self.status & WTERMSIG_MASK
-        return 128 + signr if signr else self.status >> 8
-
-    @property
-    def output(self) -> str:
-        """Standard output as text; bytes that are no UTF-8 are shown escaped."""
-        return self.stdout.decode(errors="backslashreplace")
-
-    @property
-    def trace(self) -> list[Event]:
-        """The events that were asked for by trace=."""
-        return self.machine.events
-
-    @property
-    def listener_errors(self) -> list[ListenerError]:
-        """What trace listeners have raised, who were taken out for it."""
-        return self.machine.trace.errors
-
-    @property
-    def kernel(self) -> LinuxKernel:
-        """The kernel's structures, as the run left them."""
-        return self.machine.kernel
-
-    def check_baseline(self) -> None:
-        """Raise KernelBug unless everything the run made has been given back (Machine.check_baseline)."""
-        self.machine.check_baseline()
 
 
 class Command(NamedTuple):
@@ -140,14 +118,15 @@ def make_command(
     user: str | int | None = None,
 ) -> Command:
     """Return what Machine.run()'s arguments ask for; raises TypeError, ValueError for those that cannot be."""
-    _check_text("cwd", cwd)
+    check_text("cwd", cwd)
+    check_flags(as_init=as_init)
     if user is not None:
-        _check_kind("user", user, str, int)
+        check_kind("user", user, str, int)
         user = user_text(user)
-        _check_text("user", user)
+        check_text("user", user)
     if env is None:
         env = {name: value for name, value in DEFAULT_ENV.items() if user is None or name != "HOME"}
-    return Command(_checked_argv(program, args), _checked_env(env), cwd, as_init, user)
+    return Command(checked_argv(program, args), checked_env(env), cwd, as_init, user)
 
 
 class Machine:
@@ -206,34 +185,36 @@ class Machine:
             if choices is not None:
                 raise TypeError("replay: the same as choices, which is given too")
             choices = replay
-        names = _event_names(trace)
+        names = event_names(trace)
         every = default_check if check is None else check
         if not isinstance(every, bool):
-            _check_range("check", every, 1, MAX_DENSE)
-        _check_memory(memory)
-        _check_range("cpus", cpus, 1, NR_CPUS)
-        _check_range("seed", seed, 0, MAX_SEED)
-        _check_range("boot_time_ns", boot_time_ns, 0, KTIME_MAX)
+            check_range("check", every, 1, MAX_DENSE)
+        check_flags(tty=tty, lockdep_on=lockdep_on, realtime=realtime)
+        check_memory(memory)
+        check_range("cpus", cpus, 1, NR_CPUS)
+        check_range("seed", seed, 0, MAX_SEED)
+        check_range("boot_time_ns", boot_time_ns, 0, KTIME_MAX)
         self.kernel = _empty_kernel(cpus, Clock(realtime=realtime), lockdep_on=lockdep_on)
-        self.root = _checked_root(root)
+        self.root = checked_root(root)
         self.memory = memory
         self.command: Command | None = None
         self.at_end: list[Callable[[Result | BaseException], None]] = []
         self.events: list[Event] = []
         k = self.kernel
         k.frames = Frames(memory)
-        k.chooser = Chooser(seed, _provider(choices))
-        k.console = _checked_console(console) or BufferConsole(_checked_input(stdin))
+        k.chooser = Chooser(seed, provider(choices))
+        k.console = checked_console(console) or BufferConsole(checked_input(stdin))
         k.tty.is_console = tty
-        k.tty.winsize = _checked_winsize(winsize)
-        k.closed_fds = _checked_closed(closed)
+        k.tty.winsize = checked_winsize(winsize)
+        k.closed_fds = checked_closed(closed)
         k.boot_time_ns = boot_time_ns
-        k.hostname = _checked_hostname(hostname)
-        k.programs = _checked_programs(programs)
+        k.hostname = checked_hostname(hostname)
+        k.programs = checked_programs(programs)
         k.check_baseline = self.check_baseline
         k.vfs.volumes = hostfs_volumes.open_volumes(volumes)
         if cores is not None:
-            _check_kind("cores", cores, str, Path)
+            check_kind("cores", cores, str, Path)
+            check_text("cores", str(cores))
             k.vfs.core_store = CoreStore(Path(cores))
             k.vfs.core_pattern = CORES_OUTSIDE
         if names is not None:
@@ -309,6 +290,12 @@ class Machine:
         """Calls that programs made and 3.2 does not have."""
         return self.kernel.enosys
 
+    def ps(self) -> ProcessTable:
+        """Return the processes there are at this moment, during the run or after it; print() shows a table."""
+        from procession.tools.ps import process_table  # noqa: PLC0415 -- most machines need none
+
+        return process_table(self.kernel)
+
     # Running.
 
     def run(
@@ -357,10 +344,11 @@ class Machine:
             envp = [f"{key}={value}" for key, value in command.env.items()]
             init_main.set_init_program(k, command.argv, envp, command.cwd, as_init=command.as_init, user=command.user)
             try:
-                with self._interruptible(), self._watching():
+                with self._interruptible(), self._watching(), watching_awaits():
                     entry.run(k)
             finally:
                 _close_unbegun(k)
+                python_process.close_programs(k)
                 x86_entry.machine_shutdown(k)
                 overlay.machine_shutdown(k)
                 hostfs_volumes.machine_shutdown(k)
@@ -446,59 +434,10 @@ def _seldom_collecting() -> Iterator[None]:
         gc.set_threshold(young, middle, old)
 
 
-# What users give, as it must be: their mistakes are told here, not found by the kernel.
-
-
-def _check_kind(name: str, value: object, *kinds: type) -> None:
-    """Raise TypeError unless value is one of kinds."""
-    if not isinstance(value, kinds):
-        wanted = " or ".join(kind.__name__ for kind in kinds)
-        raise TypeError(f"{name}: {wanted} expected, not {type(value).__name__} ({value!r})")
-
-
-def _check_range(name: str, value: int, least: int, most: int) -> None:
-    """Raise TypeError, ValueError unless value is an int from least to most."""
-    _check_kind(name, value, int)
-    if not least <= value <= most:
-        raise ValueError(f"{name}: {least} to {most}, not {value}")
-
-
-def _check_memory(memory: int) -> None:
-    _check_kind("memory", memory, int)
-    if memory < MIN_MEMORY:
-        raise ValueError(f"memory: at least {MIN_MEMORY >> 20} MiB")
-    if memory > MAX_MEMORY:
-        raise ValueError(f"memory: at most {MAX_MEMORY >> 30} GiB")
-
-
-def _check_text(name: str, value: object) -> None:
-    """Raise TypeError, ValueError unless value can be a C string."""
-    _check_kind(name, value, str)
-    if "\0" in str(value):
-        raise ValueError(f"{name}: a NUL character in {value!r}")
-    _check_encodes(name, str(value))
-
-
-def _check_encodes(name: str, text: str) -> None:
-    """Raise ValueError unless text is UTF-8, or bytes as os.fsdecode() reads them."""
-    try:
-        string.to_bytes(text)
-    except UnicodeEncodeError:
-        raise ValueError(f"{name}: {text!r} stands for no bytes") from None
-
-
-def _checked_hostname(hostname: str) -> bytes:
-    _check_text("hostname", hostname)
-    name = string.to_bytes(hostname)
-    if not 0 < len(name) <= NEW_UTS_LEN:
-        raise ValueError(f"hostname: 1 to {NEW_UTS_LEN} bytes, not {len(name)}")
-    return name
-
-
-def _checked_closed(closed: Collection[int]) -> tuple[int, ...]:
-    for fd in closed:
-        _check_range("closed", fd, 0, 2)
-    return tuple(sorted(set(closed)))
+def check_machine(who: str, machine: object) -> None:
+    """Raise TypeError unless machine is one: who looks at machines asks this first."""
+    if not isinstance(machine, Machine):
+        raise TypeError(f"{who}: a Machine expected, not {machine!r:.80}")
 
 
 def _asking_after_traps(k: LinuxKernel) -> Callable[[], None]:
@@ -512,95 +451,3 @@ def _asking_after_traps(k: LinuxKernel) -> Callable[[], None]:
             entry.choose_after_trap(k)
 
     return after_trap
-
-
-def _provider(choices: Sequence[Choice] | Provider | None) -> Provider | None:
-    """Return who makes the choices, None if the seed does; raises TypeError, ValueError for what no chooser records."""
-    if choices is None or isinstance(choices, Provider):
-        return choices
-    number = 0
-    for choice in choices:
-        if not isinstance(choice, Choice):
-            raise TypeError(f"choices: those of a chooser.record expected, not {choice!r}")
-        if choice.number <= number or not 0 < choice.answer < len(choice.candidates):
-            raise ValueError(f"choices: no run makes {choice!r} here")
-        number = choice.number
-    return Recorded(list(choices))
-
-
-def _checked_console(console: Console | None) -> Console | None:
-    if console is not None and (isinstance(console, type) or not isinstance(console, Console)):
-        raise TypeError(f"console: a console of procession.hw.console expected, not {console!r}")
-    return console
-
-
-def _checked_input(stdin: bytes) -> bytes:
-    _check_kind("stdin", stdin, bytes, bytearray, memoryview)
-    return bytes(stdin)
-
-
-def _checked_winsize(winsize: tuple[int, int]) -> tuple[int, int]:
-    if not isinstance(winsize, Sequence) or len(winsize) != len(DEFAULT_WINSIZE):
-        raise TypeError(f"winsize: (rows, columns) expected, not {winsize!r}")
-    for number in winsize:
-        _check_range("winsize", number, 0, MAX_WINSIZE)
-    return winsize[0], winsize[1]
-
-
-def _checked_root(root: RootSpec) -> RootSpec:
-    if root is None or isinstance(root, str | Path):
-        return root
-    _check_kind("root", root, str, Path, Mapping)
-    for path, contents in root.items():
-        _check_text("root: a path", path)
-        _check_kind(f"root: {path}", contents, bytes, str)
-        if isinstance(contents, str):
-            _check_encodes(f"root: {path}", contents)
-    return root
-
-
-def _checked_programs(programs: Mapping[str, PythonProgram] | None) -> dict[str, PythonProgram]:
-    _check_kind("programs", programs, Mapping, type(None))
-    for path, program in (programs or {}).items():
-        _check_text("programs: a path", path)
-        if not callable(program):
-            raise TypeError(f"programs: {path}: `async def main(linux)` expected, not {program!r}")
-    return dict(programs or {})
-
-
-def _event_names(trace: bool | Iterable[str]) -> tuple[str, ...] | None:
-    """Return the events to keep, () for all, None for none."""
-    if isinstance(trace, bool):
-        return () if trace else None
-    if isinstance(trace, str | bytes) or not isinstance(trace, Iterable):
-        raise TypeError(f"trace: True or a list of events expected, not {trace!r}")
-    names = tuple(trace)
-    unknown = [str(name) for name in names if name not in EVENTS]
-    if unknown:
-        raise ValueError(f"trace: no event {', '.join(unknown)}")
-    return names or None
-
-
-def _checked_argv(program: PythonProgram | Sequence[str], args: Sequence[str]) -> list[str]:
-    """Return the whole argv; a Python program's is made up of its name."""
-    if callable(program):
-        argv = [f"/bin/{getattr(program, '__name__', 'main')}", *args]
-    elif isinstance(program, Sequence) and not isinstance(program, str | bytes):
-        argv = [*program, *args]
-    else:
-        raise TypeError(f"program: `async def main(linux)` or a list of strings expected, not {program!r}")
-    if not argv:
-        raise ValueError("program: an empty argv")
-    for text in argv:
-        _check_text("program: an argument", text)
-    return argv
-
-
-def _checked_env(env: Mapping[str, str]) -> dict[str, str]:
-    _check_kind("env", env, Mapping)
-    for name, value in env.items():
-        _check_text("env: a name", name)
-        _check_text(f"env: {name}", value)
-        if not name or "=" in name:
-            raise ValueError(f"env: {name!r} is no name of a variable")
-    return dict(env)

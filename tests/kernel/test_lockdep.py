@@ -192,7 +192,7 @@ def test_scheduling_under_a_spinlock_is_a_bug(k):
         return 0
 
     k.spawn(bad)
-    with pytest.raises(KernelBug, match=r"scheduling while atomic.*bad"):
+    with pytest.raises(KernelBug, match=r"^scheduling while atomic.*bad"):
         k.go()
 
 
@@ -213,7 +213,7 @@ def test_scheduling_inside_an_rcu_reader_is_a_bug(k):
 def test_taking_a_sleeping_lock_under_a_spinlock_is_a_bug_even_if_it_is_free(k):
     """It will not always be."""
     a, sem = lock(k, "a"), init_rwsem(k.lock_class("mmap_sem"))
-    with a, pytest.raises(KernelBug, match=r"sleeping function.*holding.*a"), sem.read():
+    with a, pytest.raises(KernelBug, match=r"^sleeping function.*holding.*a"), sem.read():
         pass
 
     async def bad(current, arg):
@@ -224,7 +224,7 @@ def test_taking_a_sleeping_lock_under_a_spinlock_is_a_bug_even_if_it_is_free(k):
     k.spawn(bad)
     a.held = None
     k.lockdep.chain = k.lockdep.root
-    with pytest.raises(KernelBug, match="sleeping function"):
+    with pytest.raises(KernelBug, match=r"^sleeping function"):
         k.go()
 
 
@@ -233,7 +233,7 @@ def test_might_sleep_is_quiet_where_sleeping_is_allowed(k):
     lockdep.might_sleep(k)
     with init_rwsem(k.lock_class("mmap_sem")).read():
         lockdep.might_sleep(k)
-    with lock(k, "a"), pytest.raises(KernelBug, match="sleeping function"):
+    with lock(k, "a"), pytest.raises(KernelBug, match=r"^sleeping function"):
         lockdep.might_sleep(k)
 
 

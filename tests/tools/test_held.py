@@ -41,9 +41,9 @@ COUNTS = {
 
 
 def test_nothing_reads_frames():
-    """Compiled code has none."""
+    """Compiled code has none; that of programs is never compiled."""
     words = re.compile(r"\b(f_locals|cr_frame|gi_frame|ag_frame|_getframe|cr_await|gi_yieldfrom|currentframe)\b")
-    assert [path.name for path in SRC.rglob("*.py") if words.search(path.read_text())] == []
+    assert [path.name for path in SRC.rglob("*.py") if words.search(path.read_text())] == ["forgotten.py"]
 
 
 class Watching(Checker):

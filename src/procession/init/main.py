@@ -116,7 +116,7 @@ class InitProgram:
     whether only the program itself was left to do.
     """
 
-    __slots__ = ("argv", "envp", "cwd", "as_init", "user", "nr", "doing", "started")  # derived
+    __slots__ = ("argv", "envp", "cwd", "as_init", "nr", "user", "doing", "started")  # derived
 
     def __init__(
         self, argv: Sequence[str], envp: Sequence[str], cwd: str = "/", as_init: bool = False, user: str | None = None

@@ -119,10 +119,10 @@ class LockdepState(Lockdep):
         if not cls.sleeps:
             return
         if self.chain.in_irq:
-            bug("BUG: sleeping function called from invalid context: in an interrupt", cls)
+            bug("sleeping function called from invalid context: in an interrupt", cls)
         atomic = [before for before, _ in sequence if not before.sleeps]
         if atomic:
-            bug("BUG: sleeping function called from invalid context: holding", *atomic, "taking", cls)
+            bug("sleeping function called from invalid context: holding", *atomic, "taking", cls)
 
     def _check_recursion(self, cls: LockClass, how: int, sequence: list[tuple[LockClass, int]]) -> None:
         if cls.name in SELF_NESTING:
@@ -219,10 +219,10 @@ def might_sleep(k: Kernel) -> None:
     if dep.chain is dep.root and not k.rcu.nesting:
         return
     if dep.chain.in_irq:
-        bug("BUG: sleeping function called from invalid context: in an interrupt")
+        bug("sleeping function called from invalid context: in an interrupt")
     atomic = [cls.name for cls in dep.held() if not cls.sleeps]
     if atomic or k.rcu.nesting:
-        bug("BUG: sleeping function called from invalid context: holding", *(atomic or ["rcu_read_lock"]))
+        bug("sleeping function called from invalid context: holding", *(atomic or ["rcu_read_lock"]))
 
 
 def debug_check_no_locks_held(current: Task) -> None:

@@ -525,10 +525,10 @@ def _schedule_bug(prev: Task) -> None:
     k = prev.kernel
     dep = k.lockdep
     if k.rcu.nesting:
-        bug("BUG: scheduling while atomic: inside rcu_read_lock", prev)
+        bug("scheduling while atomic: inside rcu_read_lock", prev)
     if dep.chain.in_irq:
-        bug("BUG: scheduling while atomic: in an interrupt", prev)
-    bug("BUG: scheduling while atomic: holding", prev, *dep.held())
+        bug("scheduling while atomic: in an interrupt", prev)
+    bug("scheduling while atomic: holding", prev, *dep.held())
 
 
 def scheduler_tick(rq: Rq) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.arch.x86.syscall_table import SYSCALL_NAMES
+from procession.boot import check_machine
 from procession.include.linux.fault_inject import FAULT_KINDS, Fault, FaultAttr
 from procession.include.linux.signal import SIG_DFL, SIG_KERNEL_IGNORE_MASK, SIG_KERNEL_STOP_MASK
 from procession.include.trace.events import PageFaultUser, SignalDeliver, SysEnter
@@ -49,18 +50,38 @@ class FaultSpec:
     nth: int = 1
     climb: bool = False
 
+    def __post_init__(self) -> None:
+        """Raise TypeError, ValueError for what is no call, no kind, or no count."""
+        _check_call(self.call)
+        for kind in self.kinds:
+            if kind not in FAULT_KINDS:
+                raise ValueError(f"{kind!r}: no kind of request; there are {', '.join(FAULT_KINDS)}")
+        for count, least in ((self.at, 0), (self.nth, 1)):
+            if not isinstance(count, int):
+                raise TypeError(f"a count: int expected, not {type(count).__name__} ({count!r:.80})")
+            if count < least:
+                raise ValueError(f"a count of {count}: at least {least}")
+
     def __str__(self) -> str:
         at = "" if self.at == 1 or self.climb else f"@{self.at or 'every'}"
         kind = "" if self.kinds == FAULT_KINDS else ":" + "+".join(self.kinds)
         return f"{self.call}{at}{kind}:{'each' if self.climb else self.nth}"
 
 
-def parse_spec(text: str) -> FaultSpec:
-    """Read CALL[@AT][:KIND][:N]; raises ValueError, whose text is for the user."""
-    head, *rest = text.split(":")
-    call, at_sign, at = head.partition("@")
+def _check_call(call: str) -> None:
+    if not isinstance(call, str):
+        raise TypeError(f"a system call: str expected, not {type(call).__name__} ({call!r:.80})")
     if call not in _CALLS and call not in (SIGNAL, ANY_FORK):
         raise ValueError(f"{call!r}: no system call of Linux 3.2, nor %fork, exit or signal")
+
+
+def parse_spec(text: str) -> FaultSpec:
+    """Read CALL[@AT][:KIND][:N]; raises ValueError, whose text is for the user."""
+    if not isinstance(text, str):
+        raise TypeError(f"parse_spec: str expected, not {type(text).__name__} ({text!r:.80})")
+    head, *rest = text.split(":")
+    call, at_sign, at = head.partition("@")
+    _check_call(call)
     when = 0 if at == "every" else _number(at, "behind @ stands a number or every") if at_sign else 1
     kinds: tuple[str, ...] = FAULT_KINDS
     if rest and not rest[0].isdecimal() and rest[0] != "each":
@@ -98,6 +119,9 @@ class Injector:
     """
 
     def __init__(self, machine: Machine, spec: FaultSpec) -> None:
+        check_machine("Injector", machine)
+        if not isinstance(spec, FaultSpec):
+            raise TypeError(f"Injector: a FaultSpec expected, as parse_spec() makes it, not {spec!r:.80}")
         self.kernel = kernel = machine.kernel
         self.spec = spec
         self.calls = 0

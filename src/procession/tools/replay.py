@@ -21,6 +21,8 @@ from tempfile import TemporaryDirectory
 import threading
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
+from procession.arch.python import checks
+from procession.arch.python.program import check_program
 from procession.arch.x86 import interrupt
 from procession.boot import Machine, Result, make_command
 from procession.fs.hostfs.volumes import Volume, guest_path
@@ -134,7 +136,10 @@ class Replay:
         root: where the root is now, if not where it was. program, programs: the Python programs, which no trace
         contains. console: where output goes; it is dropped otherwise. Raises TraceError, OSError.
         """
+        if program is not None:
+            check_program("program", program)
         self.path = Path(path)
+        checks.encode("path", str(path))
         self.header = read_header(self.path)
         self._root = self._find_root(root)
         self._program = program
@@ -179,6 +184,8 @@ class Replay:
             spec = EventSpec(number=spec)
         elif isinstance(spec, str):
             spec = parse_event(spec)
+        elif not isinstance(spec, EventSpec):
+            raise TypeError(f"an event's number or its description expected, not {spec!r:.80}")
         return search(self._events(spec), spec, self.number)
 
     def _events(self, spec: EventSpec) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from procession.arch.x86 import syscall_table
 from procession.arch.x86.signal import UC_SIGMASK
+from procession.boot import check_machine, check_out
 from procession.include.linux.errno import MAX_ERRNO, STRERROR, Errno
 from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.pid import PIDTYPE_PID
@@ -86,6 +87,8 @@ class Strace:
 
     def __init__(self, machine: Machine, out: Out, options: Options | None = None) -> None:
         """Start listening."""
+        check_machine("Strace", machine)
+        check_out("Strace", out)
         self._kernel = kernel = machine.kernel
         self._options = options = options or Options()
         self._only = options.only

@@ -17,7 +17,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from procession.boot import DEFAULT_HOSTNAME, Result
+from procession.boot import DEFAULT_HOSTNAME, Result, check_machine, check_out
 from procession.hw.chooser import Choice, ReplayError
 from procession.include.linux.binfmts import UserStrings
 from procession.include.trace.events import EVENTS
@@ -173,6 +173,8 @@ class TraceWriter:
 
     def __init__(self, machine: Machine, out: Out, names: tuple[str, ...] = (), *, fail: str = "") -> None:
         """Start listening to the named events, all by default. fail: what an Injector refuses, str(FaultSpec)."""
+        check_machine("TraceWriter", machine)
+        check_out("TraceWriter", out)
         self._machine = machine
         kernel = machine.kernel
         self._out = out

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.tree import Tree
 
+from procession.boot import check_machine
 from procession.include.linux.pid import PIDTYPE_PID
 from procession.include.linux.signal import signame
 from procession.include.linux.time import NSEC_PER_SEC, NSEC_PER_USEC, USEC_PER_SEC
@@ -53,6 +54,7 @@ class ProcessTree:
 
     def __init__(self, machine: Machine) -> None:
         """Start listening."""
+        check_machine("ProcessTree", machine)
         self._kernel = kernel = machine.kernel
         self._roots: list[_Life] = []
         # The current bearer of each number; numbers are reused, lives are not.

@@ -5,13 +5,14 @@ All of it is compared by content, because a call made again (see reenact.py) mus
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from procession.arch.python import checks
 from procession.include.linux.binfmts import UserStrings
 from procession.include.linux.errno import Errno, LinuxError
-from procession.lib import string
 
-__all__ = ("Handler", "InBuffer", "OutBuffer", "Stack", "UserStrings", "path_of")
+__all__ = ("Handler", "InBuffer", "OutBuffer", "Stack", "UserStrings", "path_of", "user_strings")
 
 
 class _Pointer:
@@ -88,11 +89,18 @@ class InBuffer(_Pointer):
 def path_of(name: str | bytes) -> InBuffer:
     """Return a path as the C string it is to the kernel; raises ValueError for a NUL inside, TypeError."""
     if not isinstance(name, str | bytes):
-        raise TypeError(f"a path is str or bytes, not {type(name).__name__}")
-    data = string.to_bytes(name) if isinstance(name, str) else name
+        raise TypeError(f"str or bytes expected, not {type(name).__name__} ({name!r:.80})")
+    data = checks.encode("a string", name) if isinstance(name, str) else name
     if 0 in data:
-        raise ValueError("embedded null character")
+        raise ValueError(f"a NUL character in {name!r:.80}")
     return InBuffer(data + b"\0")
+
+
+def user_strings(items: Iterable[str | bytes]) -> UserStrings:
+    """Return strings as execve takes them; raises TypeError, ValueError."""
+    if isinstance(items, str | bytes) or not isinstance(items, Iterable):
+        raise TypeError(f"a list of strings expected, not {type(items).__name__} ({items!r:.80})")
+    return UserStrings(tuple(path_of(item).data[:-1] for item in items))
 
 
 class OutBuffer(_Pointer):

@@ -47,6 +47,8 @@ def describe(end: BaseException) -> str:
     """Return what CPython prints to stderr, without the frames that are not the program's."""
     if isinstance(end, SystemExit):
         return f"{end.code}\n"
+    if isinstance(end, RuntimeError) and str(end) == "no running event loop":
+        end.add_note("A program can only await system calls: linux.sleep(), not asyncio.sleep().")
     report = traceback.TracebackException.from_exception(end)
     seen: traceback.TracebackException | None = report
     while seen is not None:
@@ -58,7 +60,7 @@ def describe(end: BaseException) -> str:
 
 async def report(text: str, last: str) -> None:
     """Write text to standard error and exit with status 1."""
-    data = string.to_bytes(text)
+    data = text.encode("utf-8", "backslashreplace")  # as CPython's stderr does
     with suppress(OSError):
         while data:
             data = data[await traps.trap("write", 2, InBuffer(data), len(data)) :]

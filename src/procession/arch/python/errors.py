@@ -6,7 +6,7 @@ from typing import Final
 
 from procession.include.linux.errno import STRERROR
 
-__all__ = ("oserror",)
+__all__ = ("SleepInterrupted", "oserror")
 
 # CPython chooses the class by the host's numbers, which need not be Linux's: so it is chosen here.
 _CLASSES: Final[dict[int, type[OSError]]] = {
@@ -29,6 +29,12 @@ _CLASSES: Final[dict[int, type[OSError]]] = {
     114: BlockingIOError,
     115: BlockingIOError,
 }
+
+
+class SleepInterrupted(InterruptedError):
+    """A signal has ended a sleep; remaining_ns: what was left of it."""
+
+    remaining_ns: int = 0
 
 
 def oserror(errno: int) -> OSError:

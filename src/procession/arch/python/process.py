@@ -29,11 +29,12 @@ from procession.mm import uaccess
 if TYPE_CHECKING:
     from procession.arch.python.sys import Sys
     from procession.include.asm.processor import KernelStack
+    from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
     from procession.include.linux.signal import KSigaction
     from procession.include.linux.types import UserPtr
 
-__all__ = ("NOT_HERE", "PythonThread", "start_thread")
+__all__ = ("NOT_HERE", "PythonThread", "close_programs", "start_thread")
 
 ACCESS_NS: Final = 5  # a load or store
 MAX_FRAMES: Final = 1000  # signal handlers that interrupt each other, before the stack counts as overrun
@@ -410,6 +411,21 @@ def _discard(coro: Coroutine[Any, Any, Any]) -> None:
             if crash.is_hosts(end):
                 raise
         return
+
+
+def close_programs(k: Kernel) -> None:
+    """Close what programs have begun and nobody will go on with: the run is over.
+
+    Else Python would close them when it frees them, and print that their `finally` clauses await something.
+    """
+    for leader in k.tasks:
+        for t in leader.signal.threads:
+            thread = t.thread
+            if not isinstance(thread, PythonThread):
+                continue
+            for coro in [thread.coro, *(frame[0] for frame in reversed(thread.frames or ()))]:
+                if coro is not None and coro is not reenact.UNBUILT:
+                    _discard(coro)
 
 
 def start_thread(current: Task, sys: Sys, program: Callable[..., Any]) -> None:

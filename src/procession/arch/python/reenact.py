@@ -9,7 +9,7 @@ the program has another input (a global variable, the host's clock) and cannot b
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import CoroutineType
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.arch.python import crash
@@ -39,10 +39,12 @@ class Diverged(Exception):
 def begin(fn: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, Any]:
     """Call fn and run it up to its first trap, or whatever else it awaits.
 
-    Raises what ends it, StopIteration if it is no coroutine function.
+    Raises what ends it, StopIteration if it is no coroutine function, TypeError for a generator.
     """
     coro = fn(*args)
     if type(coro) is not CoroutineType:
+        if isinstance(coro, AsyncGeneratorType | GeneratorType):
+            raise TypeError(f"{coro.__qualname__}() has a `yield`: `async def` without one expected")
         raise StopIteration(coro)
     return coro, coro.send(None)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from procession.arch.python import checks
 from procession.arch.python.errors import oserror
 from procession.include.linux.errno import Errno
+from procession.include.linux.limits import LONG_MIN, ULONG_MAX
 from procession.include.linux.signal import NSIG
 from procession.include.linux.time import NSEC_PER_SEC
 from procession.lib import string
@@ -16,17 +19,20 @@ if TYPE_CHECKING:
 
 __all__ = (
     "EPOLL_EVENT",
+    "INT",
     "ITIMERVAL",
     "POLLFD",
     "RLIMIT",
     "RUSAGE",
     "SIGACTION",
     "SIGINFO",
+    "SIGVAL",
     "STAT",
     "SYSINFO",
     "TIMESPEC",
     "TIMEVAL",
     "TMS",
+    "UID",
     "DirEntry",
     "Rusage",
     "SignalInfo",
@@ -58,6 +64,9 @@ SIGINFO: Final = Struct("<iiiiiIi")
 STAT: Final = Struct("<QQQIIIiQqqqqqqqqq24x")
 SYSINFO: Final = Struct("<qQQQQQQQQQHHiQQI4x")
 TMS: Final = Struct("<qqqq")
+INT: Final = Struct("<i")
+UID: Final = Struct("<I")
+SIGVAL: Final = Struct("<Q")
 POLLFD: Final = Struct("<ihh")
 EPOLL_EVENT: Final = Struct("<IQ")
 
@@ -253,17 +262,26 @@ def dirents(data: bytes) -> list[DirEntry]:
     return entries
 
 
-def timespec(ns: int) -> bytes:
-    """Encode nanoseconds as struct timespec."""
-    return TIMESPEC.pack(*divmod(ns, NSEC_PER_SEC))
+def timespec(what: str, ns: int) -> bytes:
+    """Encode nanoseconds as struct timespec; raises TypeError, ValueError for what is no number of them."""
+    if not isinstance(ns, int):
+        raise TypeError(f"{what}: int expected, a number of nanoseconds, not {type(ns).__name__} ({ns!r:.80})")
+    return checks.packed(what, TIMESPEC, *divmod(ns, NSEC_PER_SEC))
 
 
-def mask_of(signals: int | frozenset[int] | set[int] | tuple[int, ...] | list[int]) -> int:
-    """Return a set of signals as sigset_t; an int is one already. Raises EINVAL for no signal (sigaddset(3))."""
+def mask_of(signals: int | Iterable[int]) -> int:
+    """Return a set of signals as sigset_t; an int is one already.
+
+    Raises EINVAL for no signal (sigaddset(3)), TypeError for what is no number, ValueError for no sigset_t.
+    """
     if isinstance(signals, int):
-        return signals & (1 << NSIG) - 1
+        return checks.integer("a set of signals", signals, LONG_MIN, ULONG_MAX) & ULONG_MAX
+    if not isinstance(signals, Iterable):
+        raise TypeError(f"a set of signals: ints expected, not {type(signals).__name__} ({signals!r:.80})")
     mask = 0
     for sig in signals:
+        if not isinstance(sig, int):
+            raise TypeError(f"a set of signals: int expected, not {type(sig).__name__} ({sig!r:.80})")
         if not 1 <= sig <= NSIG:
             raise oserror(Errno.EINVAL)
         mask |= 1 << (sig - 1)

@@ -17,16 +17,29 @@ interrupted one raises InterruptedError and is not retried, unlike CPython's own
 
 from __future__ import annotations
 
-from procession.arch.python.sys_process import ProcessCalls
+from types import FunctionType
+
+from procession.arch.python.sys_run import RunCalls
 
 __all__ = ("Sys",)
 
 
-class Sys(ProcessCalls):
+class Sys(RunCalls):
     """All system calls, all constants, argv and environ.
 
     One class on top of the other, for a compiler that knows no other inheritance: Constants (made), Caller,
-    PlainCalls (made), WaitStatus, SignalCalls, FileCalls, ProcessCalls.
+    PlainCalls (made), WaitStatus, SignalCalls, FileCalls, ProcessCalls, RunCalls.
     """
 
     __slots__ = ()
+
+
+def _name_methods() -> None:
+    """Let Python's own messages, of a forgotten `await` or a missing argument, say Sys.kill, as users write it."""
+    for cls in Sys.__mro__:
+        for name, method in vars(cls).items():
+            if isinstance(method, FunctionType) and not name.startswith("_"):
+                method.__qualname__ = f"Sys.{name}"
+
+
+_name_methods()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from procession.arch.python import structs
+from procession.arch.python import checks, structs
 from procession.arch.python.buffer import InBuffer, OutBuffer, path_of
 from procession.arch.python.sys_signal import SignalCalls
 from procession.arch.python.traps import trap
@@ -19,10 +19,6 @@ from procession.lib import string
 __all__ = ("FileCalls",)
 
 
-def _to_bytes(data: bytes | bytearray | memoryview | str) -> bytes:
-    return string.to_bytes(data) if isinstance(data, str) else bytes(data)
-
-
 class FileCalls(SignalCalls):
     """Everything with a descriptor or a path."""
 
@@ -30,37 +26,37 @@ class FileCalls(SignalCalls):
 
     async def open(self, path: str | bytes, flags: int = O_RDONLY, mode: int = 0o666) -> int:
         """Open a file and return its descriptor."""
-        return await trap("open", path_of(path), flags, mode)  # type: ignore[no-any-return]
+        return await trap("open", path_of(path), flags, mode)
 
     async def openat(self, dirfd: int, path: str | bytes, flags: int = O_RDONLY, mode: int = 0o666) -> int:
         """Open a file relative to a directory."""
-        return await trap("openat", dirfd, path_of(path), flags, mode)  # type: ignore[no-any-return]
+        return await trap("openat", dirfd, path_of(path), flags, mode)
 
     async def read(self, fd: int, n: int) -> bytes:
         """Read up to n bytes, b"" at the end."""
-        buffer = OutBuffer(n)
+        buffer = OutBuffer(checks.size("read", n))
         got = await trap("read", fd, buffer, n)
         return bytes(buffer.data[:got])
 
     async def pread(self, fd: int, n: int, offset: int) -> bytes:
         """Read up to n bytes at offset."""
-        buffer = OutBuffer(n)
+        buffer = OutBuffer(checks.size("pread", n))
         got = await trap("pread64", fd, buffer, n, offset)
         return bytes(buffer.data[:got])
 
     async def write(self, fd: int, data: bytes | bytearray | memoryview | str) -> int:
         """Write bytes, or text as UTF-8; returns how many bytes were written."""
-        data = _to_bytes(data)
-        return await trap("write", fd, InBuffer(data), len(data))  # type: ignore[no-any-return]
+        data = checks.data_of("write", data)
+        return await trap("write", fd, InBuffer(data), len(data))
 
     async def pwrite(self, fd: int, data: bytes | str, offset: int) -> int:
         """Write at offset."""
-        data = _to_bytes(data)
-        return await trap("pwrite64", fd, InBuffer(data), len(data), offset)  # type: ignore[no-any-return]
+        data = checks.data_of("pwrite", data)
+        return await trap("pwrite64", fd, InBuffer(data), len(data), offset)
 
     async def print(self, *args: object, sep: str = " ", end: str = "\n", fd: int = 1) -> None:
         """Write args as text, like the built-in function, until all of it is written."""
-        data = string.to_bytes(sep.join(map(str, args)) + end)
+        data = checks.encode("print", sep.join(map(str, args)) + end)
         while data:
             data = data[await trap("write", fd, InBuffer(data), len(data)) :]
 
@@ -126,7 +122,7 @@ class FileCalls(SignalCalls):
 
     async def getdents(self, fd: int, size: int = 32768) -> list[structs.DirEntry]:
         """Return the next entries of an open directory, [] at its end."""
-        buffer = OutBuffer(size)
+        buffer = OutBuffer(checks.size("getdents", size))
         got = await trap("getdents64", fd, buffer, size)
         return structs.dirents(bytes(buffer.data[:got]))
 
@@ -150,27 +146,31 @@ class FileCalls(SignalCalls):
 
     async def write_file(self, path: str | bytes, data: bytes | str, mode: int = 0o666) -> None:
         """Replace a file's contents."""
+        left = checks.data_of("write_file", data)
         fd = await trap("open", path_of(path), O_WRONLY | O_CREAT | O_TRUNC, mode)
-        left = _to_bytes(data)
         while left:
             left = left[await self.write(fd, left) :]
         await trap("close", fd)
 
     async def poll(self, fds: Sequence[tuple[int, int]], timeout_ms: int = -1) -> list[tuple[int, int]]:
         """Wait for events on (fd, events) pairs; returns those that have some, [] after the timeout."""
-        buffer = OutBuffer(8 * len(fds), b"".join(structs.POLLFD.pack(fd, events, 0) for fd, events in fds))
+        for pair in fds:
+            if not isinstance(pair, tuple | list) or len(pair) != len(("fd", "events")):
+                raise TypeError(f"poll: (fd, events) expected, not {pair!r:.80}")
+        asked = b"".join(checks.packed("poll", structs.POLLFD, fd, events, 0) for fd, events in fds)
+        buffer = OutBuffer(len(asked), asked)
         await trap("poll", buffer, len(fds), timeout_ms)
         found = structs.POLLFD.iter_unpack(buffer.load(0, 8 * len(fds)))
         return [(fd, revents) for fd, _events, revents in found if revents]
 
     async def epoll_ctl(self, epfd: int, op: int, fd: int, events: int = 0, data: int | None = None) -> None:
         """Add, change or remove a descriptor; data is what epoll_wait() returns for it, fd itself by default."""
-        event = InBuffer(structs.EPOLL_EVENT.pack(events, fd if data is None else data))
+        event = InBuffer(checks.packed("epoll_ctl", structs.EPOLL_EVENT, events, fd if data is None else data))
         await trap("epoll_ctl", epfd, op, fd, event)
 
     async def epoll_wait(self, epfd: int, maxevents: int = 64, timeout_ms: int = -1) -> list[tuple[int, int]]:
         """Wait for events; returns (data, events) pairs."""
-        buffer = OutBuffer(12 * maxevents)
+        buffer = OutBuffer(12 * max(checks.bits("epoll_wait", maxevents, 32, signed=True), 0))
         count = await trap("epoll_wait", epfd, buffer, maxevents, timeout_ms)
         found = structs.EPOLL_EVENT.iter_unpack(buffer.load(0, 12 * count))
         return [(data, events) for events, data in found]
@@ -196,22 +196,22 @@ class FileCalls(SignalCalls):
 
     async def tcsetpgrp(self, fd: int, pgrp: int) -> None:
         """Set the terminal's foreground process group."""
-        await trap("ioctl", fd, TIOCSPGRP, InBuffer(pgrp.to_bytes(4, "little", signed=True)))
+        await trap("ioctl", fd, TIOCSPGRP, InBuffer(checks.packed("tcsetpgrp", structs.INT, pgrp)))
 
     # Other names than the call's, or other arguments.
 
-    def mkfifo(self, path: str | bytes, mode: int = 0o666) -> Awaitable[int]:
+    async def mkfifo(self, path: str | bytes, mode: int = 0o666) -> int:
         """Make a FIFO (mkfifo(3))."""
-        return trap("mknod", path_of(path), mode | S_IFIFO, 0)
+        return await trap("mknod", path_of(path), mode | S_IFIFO, 0)
 
-    def fcntl(self, fd: int, cmd: int, arg: int = 0) -> Awaitable[int]:
+    async def fcntl(self, fd: int, cmd: int, arg: int = 0) -> int:
         """Ask or change something about a descriptor (fcntl(2)) with a number."""
-        return trap("fcntl", fd, cmd, arg)
+        return await trap("fcntl", fd, cmd, arg)
 
-    def eventfd(self, value: int = 0, flags: int = 0) -> Awaitable[int]:
+    async def eventfd(self, value: int = 0, flags: int = 0) -> int:
         """Make a counter (eventfd2(2))."""
-        return trap("eventfd2", value, flags)
+        return await trap("eventfd2", value, flags)
 
-    def epoll_create(self, flags: int = 0) -> Awaitable[int]:
+    async def epoll_create(self, flags: int = 0) -> int:
         """Make an epoll object (epoll_create1(2))."""
-        return trap("epoll_create1", flags)
+        return await trap("epoll_create1", flags)

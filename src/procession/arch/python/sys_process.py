@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from procession.arch.python import structs
-from procession.arch.python.buffer import InBuffer, OutBuffer, Stack, UserStrings, path_of
+from procession.arch.python import checks, structs
+from procession.arch.python.buffer import InBuffer, OutBuffer, Stack, path_of, user_strings
 from procession.arch.python.sys_file import FileCalls
 from procession.arch.python.traps import machine, trap
+from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.mm_types import MAP_ANONYMOUS, PROT_READ, PROT_WRITE
 from procession.include.linux.mman import MAP_PRIVATE
 from procession.include.linux.prctl import PR_SET_NAME
 from procession.include.linux.resource import PRIO_PROCESS, RUSAGE_SELF
 from procession.include.linux.signal import SIGCHLD
-from procession.lib import string
+from procession.include.linux.threads import NR_CPUS
 
 __all__ = ("ProcessCalls",)
 
 
-def _strings(items: Sequence[str | bytes]) -> UserStrings:
-    if isinstance(items, (str, bytes)):
-        raise TypeError("argv and env are lists of strings, not one string")
-    return UserStrings(tuple(path_of(item).data[:-1] for item in items))
+def _rlimit(what: str, limits: tuple[int, int]) -> InBuffer:
+    if not isinstance(limits, tuple | list) or len(limits) != len(("soft", "hard")):
+        raise TypeError(f"{what}: (soft, hard) expected, not {limits!r:.80}")
+    return InBuffer(checks.packed(what, structs.RLIMIT, *limits))
 
 
 class ProcessCalls(FileCalls):
@@ -30,13 +31,13 @@ class ProcessCalls(FileCalls):
 
     __slots__ = ()
 
-    def fork(self) -> Awaitable[int]:
+    async def fork(self) -> int:
         """Return the child's pid in the parent, 0 in the child, which has its own copy of everything."""
-        return trap("fork")
+        return await trap("fork")
 
-    def vfork(self) -> Awaitable[int]:
+    async def vfork(self) -> int:
         """As fork(); the parent sleeps until the child execs or exits; they share the memory of peek() and poke()."""
-        return trap("vfork")
+        return await trap("vfork")
 
     async def clone(
         self,
@@ -53,10 +54,10 @@ class ProcessCalls(FileCalls):
         the task exits with that status. fn None: the child continues here, with result 0 (the bare system call).
         """
         if fn is None:
-            return await trap("clone", flags, 0, parent_tid, child_tid, tls)  # type: ignore[no-any-return]
+            return await trap("clone", flags, 0, parent_tid, child_tid, tls)
         if not callable(fn):
-            raise TypeError("clone() takes a function and its arguments, not a coroutine")
-        return await trap("clone", flags, Stack(fn, args), parent_tid, child_tid, tls)  # type: ignore[no-any-return]
+            raise TypeError(f"clone: a function and its arguments expected, not {fn!r:.80}")
+        return await trap("clone", flags, Stack(fn, args), parent_tid, child_tid, tls)
 
     async def execve(
         self,
@@ -65,11 +66,7 @@ class ProcessCalls(FileCalls):
         env: Mapping[str, str] | Sequence[str | bytes] | None = None,
     ) -> NoReturn:
         """Become another program; env None: keep the environment this program was given."""
-        if env is None:
-            env = self.environ
-        if isinstance(env, Mapping):
-            env = [f"{key}={value}" for key, value in env.items()]
-        await trap("execve", path_of(path), _strings(argv), _strings(env))
+        await trap("execve", path_of(path), user_strings(argv), self.envp_of(env))
         raise AssertionError("execve returned")
 
     async def exit(self, code: int = 0) -> NoReturn:
@@ -115,7 +112,10 @@ class ProcessCalls(FileCalls):
 
     async def setgroups(self, groups: Sequence[int]) -> None:
         """Set the supplementary groups."""
-        await trap("setgroups", len(groups), InBuffer(b"".join(g.to_bytes(4, "little") for g in groups)))
+        if not isinstance(groups, Sequence) or isinstance(groups, str | bytes):
+            raise TypeError(f"setgroups: a list of ints expected, not {type(groups).__name__} ({groups!r:.80})")
+        data = b"".join(checks.packed("setgroups", structs.UID, group) for group in groups)
+        await trap("setgroups", len(groups), InBuffer(data))
 
     async def getresuid(self) -> tuple[int, int, int]:
         """Return real, effective and saved user id."""
@@ -146,12 +146,12 @@ class ProcessCalls(FileCalls):
 
     async def setrlimit(self, resource: int, limits: tuple[int, int]) -> None:
         """Set the soft and the hard limit."""
-        await trap("setrlimit", resource, InBuffer(structs.RLIMIT.pack(*limits)))
+        await trap("setrlimit", resource, _rlimit("setrlimit", limits))
 
     async def prlimit64(self, pid: int, resource: int, limits: tuple[int, int] | None = None) -> tuple[int, int]:
         """Set the limits of a process if limits are given; returns the old ones."""
         old = OutBuffer(16)
-        new = 0 if limits is None else InBuffer(structs.RLIMIT.pack(*limits))
+        new = 0 if limits is None else _rlimit("prlimit64", limits)
         await trap("prlimit64", pid, resource, new, old)
         soft, hard = structs.RLIMIT.unpack(old.load(0, 16))
         return soft, hard
@@ -164,7 +164,7 @@ class ProcessCalls(FileCalls):
 
     async def sethostname(self, name: str) -> None:
         """Set the host's name in this UTS namespace."""
-        data = string.to_bytes(name)
+        data = checks.data_of("sethostname", name)
         await trap("sethostname", InBuffer(data), len(data))
 
     async def sysinfo(self) -> structs.SysInfo:
@@ -188,7 +188,7 @@ class ProcessCalls(FileCalls):
 
     async def sched_setaffinity(self, pid: int, cpus: set[int] | frozenset[int] | Sequence[int]) -> None:
         """Let a task run on these CPUs only."""
-        mask = sum(1 << cpu for cpu in cpus)
+        mask = checks.mask("sched_setaffinity", cpus, 0, NR_CPUS - 1)
         await trap("sched_setaffinity", pid, 8, InBuffer(mask.to_bytes(8, "little")))
 
     async def sched_getaffinity(self, pid: int = 0) -> frozenset[int]:
@@ -200,7 +200,8 @@ class ProcessCalls(FileCalls):
 
     async def sched_setscheduler(self, pid: int, policy: int, priority: int = 0) -> None:
         """Set a task's policy and real-time priority."""
-        await trap("sched_setscheduler", pid, policy, InBuffer(priority.to_bytes(4, "little", signed=True)))
+        data = checks.packed("sched_setscheduler", structs.INT, priority)
+        await trap("sched_setscheduler", pid, policy, InBuffer(data))
 
     async def set_name(self, name: str) -> None:
         """Set this thread's comm (PR_SET_NAME)."""
@@ -208,8 +209,9 @@ class ProcessCalls(FileCalls):
 
     async def nice(self, increment: int) -> int:
         """Change the nice value as the C library does, by setpriority(2); returns 0."""
+        increment = checks.bits("nice", increment, 32, signed=True)
         now = 20 - await trap("getpriority", PRIO_PROCESS, 0)
-        return await trap("setpriority", PRIO_PROCESS, 0, now + increment)  # type: ignore[no-any-return]
+        return await trap("setpriority", PRIO_PROCESS, 0, now + increment)
 
     # Memory: real pages behind this process's own page tables.
 
@@ -223,27 +225,21 @@ class ProcessCalls(FileCalls):
         offset: int = 0,
     ) -> int:
         """Map memory and return its address; use peek() and poke() to get at it."""
-        return await trap("mmap", addr, length, prot, flags, fd, offset)  # type: ignore[no-any-return]
+        return await trap("mmap", addr, length, prot, flags, fd, offset)
 
     async def peek(self, address: int, size: int) -> bytes:
         """Load bytes from memory; an address that is not mapped is a SIGSEGV."""
-        _check_access(address, size)
+        checks.integer("peek: address", address, 0, ULONG_MAX)
+        checks.size("peek: size", size)
         return await machine("=load", address, size)  # type: ignore[no-any-return]
 
     async def poke(self, address: int, data: bytes) -> None:
         """Store bytes to memory; an address that may not be written is a SIGSEGV."""
-        _check_access(address, len(data))
-        await machine("=store", address, bytes(data))
+        checks.integer("poke: address", address, 0, ULONG_MAX)
+        await machine("=store", address, checks.data_of("poke", data))
 
-    def futex(
+    async def futex(
         self, address: int, op: int, value: int, timeout: int = 0, address2: int = 0, value3: int = 0
-    ) -> Awaitable[int]:
+    ) -> int:
         """Wait or wake (futex(2)) on memory from mmap(); timeout and address2 are addresses."""
-        return trap("futex", address, op, value, timeout, address2, value3)
-
-
-def _check_access(address: int, size: int) -> None:
-    if type(address) is not int or type(size) is not int:
-        raise TypeError("an address and a size are ints")
-    if size < 0:
-        raise ValueError("a negative size")
+        return await trap("futex", address, op, value, timeout, address2, value3)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Generator
 import types
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from procession.arch.python.buffer import InBuffer, OutBuffer, Stack, UserStrings
 from procession.arch.python.errors import oserror
 from procession.arch.python.log import Request
 from procession.include.linux.errno import MAX_ERRNO
+from procession.include.linux.limits import LONG_MIN, ULONG_MAX
 from procession.include.linux.syscalls import SYSCALLS
 
 __all__ = ("INTEGER_KINDS", "generic_trap", "machine", "trap")
 
 
+_REGISTERS: Final = 6  # that a system call takes arguments in
 _POINTERS: Final = (InBuffer, OutBuffer, Stack, UserStrings)
 _POINTER_TYPES: Final = frozenset(_POINTERS)
 # Calls in which -1 is a usual argument, and the same in any width: a signed number.
@@ -35,24 +37,39 @@ INTEGER_KINDS: Final = frozenset(
         "unsigned",
     }
 )
-# Call name -> for each argument (mask, sign bit), or None where a pointer may stand.
-_decoders: dict[str, tuple[tuple[int, int] | None, ...]] = {}
+# What may be NULL, though it is told apart from pointers to buffers.
+_ADDRESS_KINDS: Final = frozenset({"addr", "hidden", "mremap_addr", "prctl_args"})
+
+
+class _Place(NamedTuple):
+    """Where an argument stands: in a register of `mask` and sign bit `sign`, 0 and 0 where a pointer may be."""
+
+    name: str
+    mask: int
+    sign: int
+    null: bool
+
+
+# Call name -> where each argument goes.
+_decoders: dict[str, tuple[_Place, ...]] = {}
 
 
 @types.coroutine
-def trap(name: str, *args: Any) -> Generator[Request, Any, Any]:
-    """Make a system call; raises the OSError it answers, TypeError for arguments no register can hold."""
-    result = yield name, _decode(name, args)
+def trap(name: str, *args: Any) -> Generator[Request, Any, int]:
+    """Make a system call; raises the OSError it answers, TypeError, ValueError for arguments no register can hold."""
+    result: int = yield name, _decode(name, args)
     if -MAX_ERRNO <= result < 0:
         raise oserror(-result)
     return result
 
 
-async def generic_trap(name: str, *args: Any) -> Any:
-    """As trap(), for arguments that come straight from the program: any number of them, in any place."""
+async def generic_trap(name: str, *args: Any) -> int:
+    """As trap(), for arguments that come straight from the program: up to six of them, in any place."""
+    if len(args) > _REGISTERS:
+        raise TypeError(f"{name}: a system call takes up to {_REGISTERS} arguments, not {len(args)}")
     decoder = _decoders.get(name) or _make_decoder(name)
     args = (*args, 0, 0, 0, 0, 0, 0)[: len(decoder)]
-    return await trap(name, *map(_decode_one, args, decoder))
+    return await trap(name, *[_decode_one(name, arg, place) for arg, place in zip(args, decoder, strict=True)])
 
 
 @types.coroutine
@@ -71,33 +88,37 @@ def _decode(name: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
                 continue
         elif kind in _POINTER_TYPES:
             continue
-        return tuple(map(_decode_one, args, _decoders.get(name) or _make_decoder(name)))
+        decoder = _decoders.get(name) or _make_decoder(name)
+        return tuple(_decode_one(name, arg, place) for arg, place in zip(args, decoder, strict=False))
     return args
 
 
-def _decode_one(value: Any, register: tuple[int, int] | None) -> Any:
+def _decode_one(name: str, value: Any, place: _Place) -> Any:
     if isinstance(value, _POINTERS):
-        if register is None or isinstance(value, Stack):
+        if not place.mask or isinstance(value, Stack):
             return value
-        raise TypeError("a number is expected here, not a buffer")
-    if value is None:
+        raise TypeError(f"{name}: {place.name}: a number is expected here, not a buffer")
+    if value is None and place.null:
         return 0
     if not isinstance(value, int):
-        raise TypeError(f"a system call takes numbers and buffers, not {type(value).__name__}")
-    mask, sign = register or (0xFFFFFFFFFFFFFFFF, 0)
-    number = int(value) & mask
-    return number - mask - 1 if number & sign else number
+        wanted = "a number" if place.mask else "a number or a buffer"
+        raise TypeError(f"{name}: {place.name}: {wanted} expected, not {type(value).__name__} ({value!r:.80})")
+    if not LONG_MIN <= value <= ULONG_MAX:
+        raise ValueError(f"{name}: {place.name}: no register holds {value}")
+    number = value & (place.mask or ULONG_MAX)
+    return number - place.mask - 1 if number & place.sign else number
 
 
-def _make_decoder(name: str) -> tuple[tuple[int, int] | None, ...]:
+def _make_decoder(name: str) -> tuple[_Place, ...]:
     call = SYSCALLS.get(name)
     if call is None:
         return ()
-    decoder = tuple(
-        ((1 << p.arg.bits) - 1, (1 << (p.arg.bits - 1)) if p.arg.signed else 0)
-        if p.arg.kind in INTEGER_KINDS or p.arg.bits == 32
-        else None
-        for p in call.params
-    )
-    _decoders[name] = decoder
+    places = []
+    for p in call.params:
+        if p.arg.kind in INTEGER_KINDS or p.arg.bits == 32:
+            sign = 1 << (p.arg.bits - 1) if p.arg.signed else 0
+            places.append(_Place(p.name, (1 << p.arg.bits) - 1, sign, p.arg.kind in _ADDRESS_KINDS))
+        else:
+            places.append(_Place(p.name, 0, 0, True))
+    decoder = _decoders[name] = tuple(places)
     return decoder

@@ -5,7 +5,7 @@ from __future__ import annotations
 from procession.arch.python._calls import PlainCalls
 from procession.include.linux.wait import W_CONTINUED, WCOREFLAG, WSTOPPED_BYTE, WTERMSIG_MASK
 
-__all__ = ("WaitStatus",)
+__all__ = ("WaitStatus", "returncode_of")
 
 
 class WaitStatus(PlainCalls):
@@ -52,3 +52,9 @@ class WaitStatus(PlainCalls):
     def WIFCONTINUED(status: int) -> bool:
         """Whether the child was continued."""
         return status == W_CONTINUED
+
+
+def returncode_of(status: int) -> int:
+    """Return a wait status as subprocess does: the exit code, or -n after signal n."""
+    signr = status & WTERMSIG_MASK
+    return -signr if signr else status >> 8 & 0xFF

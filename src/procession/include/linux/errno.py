@@ -91,6 +91,8 @@ class LinuxError(Exception):
     """
 
     def __init__(self, errno: Errno, why: str = "") -> None:
+        if not isinstance(errno, Errno):
+            raise TypeError(f"LinuxError: an Errno expected, not {errno!r:.80}")
         super().__init__(errno, why)
         self.errno = errno
         self.why = why

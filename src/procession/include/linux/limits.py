@@ -1,4 +1,4 @@
-"""Sizes that user space is promised (include/linux/limits.h), and the ends of C's unsigned types (kernel.h)."""
+"""Sizes that user space is promised (include/linux/limits.h), and the ends of C's types (kernel.h)."""
 
 from __future__ import annotations
 
@@ -11,5 +11,6 @@ PIPE_BUF: Final = 4096
 UIO_MAXIOV: Final = 1024
 
 INT_MAX: Final = 0x7FFFFFFF
+LONG_MIN: Final = -0x8000000000000000
 UINT_MAX: Final = 0xFFFFFFFF
 ULONG_MAX: Final = 0xFFFFFFFFFFFFFFFF
