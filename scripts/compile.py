@@ -33,6 +33,7 @@ GLIBC = "2.17"
 
 # What stays interpreted, and why.
 INTERPRETED = (
+    "_host.py",  # asked of any Python
     "_build.py",  # runs before there is anything compiled
     "boot.py",  # classes that users subclass; runs once
     "cli/*",  # runs once

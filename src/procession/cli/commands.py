@@ -125,6 +125,8 @@ def _machine(
         )
     except ValueError as error:
         _fail(str(error))
+    except ModuleNotFoundError as error:  # of an extra
+        _fail(str(error))
     except FileExistsError:
         _fail(f"--core {core}: not a directory")
     except (OSError, MemoryError) as error:
