@@ -51,6 +51,7 @@ generate: $(READY)
 	$(BIN)/python scripts/python_constants.py
 	$(BIN)/python scripts/python_calls.py
 	$(BIN)/python tests/test_docs.py
+	$(BIN)/python scripts/manpage.py
 
 bench: $(READY)
 	$(BIN)/python -m bench

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from procession.cli import commands
+from procession.cli import commands, upkeep
 from procession.include.linux.threads import NR_CPUS
 
 __all__ = ("app",)
@@ -150,3 +150,6 @@ def replay(
 def syscalls() -> None:
     """Print the system calls of Linux 3.2 and what of them is supported, down to flags."""
     commands.syscalls()
+
+
+upkeep.add_to(app)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from procession import _build
 from procession.cli.host import CLOSED, SIGNALS, nobody_reads
+from procession.cli.show import show
 from procession.hw.hostfile import HostFile
 from procession.include.linux.signal import SIGINT, SIGPIPE
 from procession.include.linux.time import KTIME_MAX, NSEC_PER_SEC
@@ -313,12 +314,7 @@ def _output(path: Path) -> Iterator[HostFile]:
 
 
 def _print_tree(lives: ProcessTree) -> None:
-    from rich.console import Console
-
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    with console.capture() as text:  # printing itself it would end the command where nobody reads
-        console.print(lives.render())
-    print(text.get(), end="", file=sys.stderr)
+    show(lives.render(), stderr=True, fold=False)
 
 
 def _print_unsupported(machine: Machine) -> None:
@@ -387,9 +383,7 @@ def syscalls() -> None:
         for line in lines():
             print(line)
         return
-    from rich.console import Console
-
-    Console().print(table())
+    show(table())
 
 
 def version() -> None:
