@@ -17,7 +17,7 @@ class CompiledWheel(BuildHookInterface):
     """Puts the compiled build into a wheel if that is asked for."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Raise FileNotFoundError if there is nothing compiled for this Python, ValueError on another host than Linux."""
+        """Raise FileNotFoundError if nothing is compiled for this Python, ValueError on another host than Linux."""
         if self.target_name != "wheel" or os.environ.get("PROCESSION_WHEEL") != "compiled":
             return
         if platform.system() != "Linux":

@@ -21,16 +21,16 @@ from procession.cli.app import app
 HOME = Path(__file__).resolve().parents[1]
 PAGE = HOME / "docs" / "procession.1"
 DESCRIPTION = (
-    "boots the process management of Linux 3.2 inside one process of the host, and runs unmodified x86-64 programs in it: "
-    "the same way each time, and with everything they do to be seen.",
-    "The program's files are those of the host, or of --root; they are read only underneath, and what it changes stays in "
-    "memory. It has devices, processes, users and a clock of its own.",
+    """boots the process management of Linux 3.2 inside one process of the host, and runs unmodified x86-64 programs in
+    it: the same way each time, and with everything they do to be seen.""",
+    """The program's files are those of the host, or of --root; they are read only underneath, and what it changes stays
+    in memory. It has devices, processes, users and a clock of its own.""",
 )
 ENVIRONMENT = {
     "NO_COLOR": "If it is set to anything, tables have no colour. In a pipe they have none anyway.",
     "COLUMNS": "How wide tables are on a terminal.",
-    "PROCESSION_PURE": "1 runs the sources as they are, 0 the compiled build; if it is not set, the compiled build runs "
-    "where there is one.",
+    "PROCESSION_PURE": """1 runs the sources as they are, 0 the compiled build; if it is not set, the compiled build
+        runs where there is one.""",
     "XDG_CACHE_HOME": "Where bytecode is kept if it cannot be kept beside the sources; ~/.cache if it is not set.",
 }
 EXAMPLES = {
@@ -68,7 +68,7 @@ def page() -> str:
         lines += [f".B procession {escaped(name)}", *([escaped(text)] if (text := usage(function)) else []), ".br"]
     lines += [".SH DESCRIPTION", ".B procession"]
     for number, text in enumerate(DESCRIPTION):
-        lines += [*([".PP"] if number else []), escaped(text)]
+        lines += [*([".PP"] if number else []), escaped(" ".join(text.split()))]
     lines += [".SH OPTIONS", *of_options(app.registered_callback.callback)]
     lines += [".SH COMMANDS"]
     for name, function in commands:
@@ -78,7 +78,7 @@ def page() -> str:
         lines += of_options(function)
     lines += [".SH ENVIRONMENT"]
     for name, text in ENVIRONMENT.items():
-        lines += [".TP", f".B {name}", escaped(text)]
+        lines += [".TP", f".B {name}", escaped(" ".join(text.split()))]
     lines += [".SH EXAMPLES"]
     for name, text in EXAMPLES.items():
         lines += [".TP", f".B {escaped(name)}", escaped(text)]

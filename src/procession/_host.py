@@ -9,12 +9,13 @@ __all__ = ("why_not",)
 
 def why_not() -> str:
     """Return in a line what this host lacks, empty if nothing that is known of."""
-    if sys.version_info < (3, 11):
-        return "Python %d.%d is too old: 3.11 or later is needed" % sys.version_info[:2]
+    major, minor = sys.version_info[:2]
+    if (major, minor) < (3, 11):
+        return f"Python {major}.{minor} is too old: 3.11 or later is needed"
     if sys.platform == "win32":
         return "Windows is not supported (no fcntl): use WSL"
     if sys.platform in ("emscripten", "wasi"):
-        return "%s is not supported (no processes, no mmap)" % sys.platform
+        return f"{sys.platform} is not supported (no processes, no mmap)"
     if sys.maxsize < 1 << 32:
         return "a 32-bit Python is not supported (a guest's memory does not fit): use a 64-bit one"
     if sys.byteorder != "little":

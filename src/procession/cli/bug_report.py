@@ -30,8 +30,22 @@ _LONGEST: Final = 4096  # characters of a trace's line
 _SYSTEM: Final = re.compile(r"/(?:bin|sbin|lib\w*|usr/(?:bin|sbin|lib\w*|libexec|share)|proc|sys|dev)(?:/|$)")
 _PATH: Final = re.compile(r"/[^\s\"':,;]*")
 # What a trace's first line says of the run, but for the program, its environment and where its files are.
-_RUN: Final = frozenset(
-    "event format procession as_init seed cpus memory boot_time_ns realtime names cores fail closed tty winsize".split()
+_RUN: Final = (
+    "event",
+    "format",
+    "procession",
+    "as_init",
+    "seed",
+    "cpus",
+    "memory",
+    "boot_time_ns",
+    "realtime",
+    "names",
+    "cores",
+    "fail",
+    "closed",
+    "tty",
+    "winsize",
 )
 
 

@@ -1,7 +1,7 @@
 """What rich draws, on the standard files: the one place where width, colour and the reader are thought of.
 
-On a terminal a table has bold and colour, unless NO_COLOR is set to anything or TERM is dumb, and COLUMNS' width, or the
-terminal's. For any other reader there is neither: plain lines, as long as what they say.
+On a terminal a table has bold and colour, unless NO_COLOR is set to anything or TERM is dumb, and the width of COLUMNS
+or the terminal. For any other reader there is neither: plain lines, as long as what they say.
 """
 
 from __future__ import annotations

@@ -76,8 +76,9 @@ _WORDS: Final = 6
 _LONGEST_NS: Final = 1 << 58
 _LONGEST_BLOCK: Final = 1 << 16  # bytes; the engine ends a block before
 
-# on_block() of _engine.c where there is no compiler: a C function (uc, pc, size, count) of the host's ABI that refers to
-# nothing but its arguments. Without it Python is called for each block, and a guest's own code takes forty times as long.
+# on_block() of _engine.c where there is no compiler: a C function (uc, pc, size, count) of the host's ABI that refers
+# to nothing but its arguments. Without it Python is called for each block, and a guest's own code takes forty times as
+# long.
 _X86_64: Final = bytes.fromhex(
     "89d0"  # mov eax, edx              size
     "4801c6"  # add rsi, rax

@@ -48,7 +48,19 @@ class Frames:
     _count).  mapcount: page table entries that map it.
     """
 
-    __slots__ = ("addr", "count", "mapcount", "nr_pages", "pflags", "phys", "q", "_arrays", "_looked_at", "_map", "_without_numpy")
+    __slots__ = (
+        "addr",
+        "count",
+        "mapcount",
+        "nr_pages",
+        "pflags",
+        "phys",
+        "q",
+        "_arrays",
+        "_looked_at",
+        "_map",
+        "_without_numpy",
+    )
 
     def __init__(self, size_bytes: int) -> None:
         nr = size_bytes // FRAME_SIZE
