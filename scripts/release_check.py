@@ -159,9 +159,7 @@ def unpack(work: Path, architecture: str, suite: str, packages: Sequence[str]) -
 
 def of_debian(work: Path, version: str) -> list[str]:
     """Return the command of a Python from Debian's next release, with its own libraries; raises Wrong."""
-    root = unpack(
-        work, "amd64", "forky", [f"python{version}-venv", "libstdc++6", "ca-certificates", "dash", "coreutils"]
-    )
+    root = unpack(work, "amd64", "forky", ["base-files", f"python{version}-venv", "libstdc++6", "dash", "coreutils"])
     shared = [("--bind", path, path) for path in ("/tmp", str(HOME))]  # noqa: S108 -- where the environments are made
     hosts = ["/etc/resolv.conf", "/etc/ssl", "/etc/pip.conf", "/etc/xdg", "/opt"]
     shared += [("--ro-bind-try", path, path) for path in hosts]

@@ -1,7 +1,7 @@
 """Run a list of programs inside and on the host, and write what came of it into docs/will-it-run.md.
 
-    python scripts/will_it_run.py            # all of them, a quarter of an hour; rewrites the table
-    python scripts/will_it_run.py NAME...    # these; prints
+    python scripts/will_it_run.py            # all of them: ten minutes
+    python scripts/will_it_run.py WORD...    # those whose rows have one of these words
 
 Each program is a shell command that prints something that does not depend on where it runs. It runs if the exit status
 and the output are the same; how fast is told by the CPU time of both, without what a start costs. What is not installed
@@ -32,12 +32,16 @@ USUAL = {"getrandom", "rseq", "clone3", "faccessat2", "statx", "close_range", "p
 
 @dataclass(frozen=True)
 class Program:
-    """A row: what the table calls it, the program it needs, the command, what is known of it; quick: tests run it."""
+    """A row: what the table calls it, the program it needs, the command.
+
+    quick: tests run it.  why: the reason, if it does not run and no call that was refused says why.
+    """
 
     what: str
     needs: str
     command: str
     quick: bool = False
+    why: str = ""
 
 
 TREE = "cd /tmp && mkdir -p w/a w/b && cd w && seq 3000 > a/n && cp a/n b/m && "
@@ -155,7 +159,6 @@ PROGRAMS = (
     Program("`ps`, `/proc`", "ps", "ps -o comm= -p $$"),
     Program("ImageMagick", "convert", "convert -size 20x20 xc:red -rotate 45 txt:- | cksum"),
     Program("Go (the docker client)", "docker", "docker --version"),
-    Program("Rust (ripgrep, cargo, rustc)", "rustc", "rustc --version"),
     Program("Valgrind", "valgrind", "valgrind -q /bin/true && echo ok"),
     Program("gdb, batch", "gdb", "gdb -q -batch -ex run /bin/true 2>&1 | grep -c 'exited normally'"),
     Program("strace", "strace", "strace -c -o /dev/null /bin/true && echo ok"),
@@ -172,14 +175,19 @@ PROGRAMS = (
     Program(
         "System V shared memory, semaphores (PostgreSQL, fakeroot)",
         "perl",
-        'perl -e \'my $id = shmget(0, 4096, 01600); print defined $id ? "ok\\n" : "no: $!\\n"; shmctl($id, 0, 0)\'',
+        "perl -e 'my $id = shmget(0, 4096, 01600); defined $id or exit 1; print \"ok\\n\"; shmctl($id, 0, 0)'",
     ),
     Program(
         "inotify (`tail -f`, file watchers)",
         "/usr/bin/python3",
-        "/usr/bin/python3 -c 'import ctypes; print(ctypes.CDLL(None).inotify_init1(0) >= 0)'",
+        "/usr/bin/python3 -c 'import ctypes; exit(ctypes.CDLL(None).inotify_init1(0) < 0)'",
     ),
-    Program("containers (bubblewrap)", "bwrap", "bwrap --ro-bind / / --unshare-pid echo ok"),
+    Program(
+        "containers (bubblewrap, docker run)",
+        "bwrap",
+        "bwrap --ro-bind / / --unshare-pid echo ok",
+        why="`prctl(PR_SET_NO_NEW_PRIVS)`, user namespaces: both later than 3.2",
+    ),
 )
 
 
@@ -221,7 +229,7 @@ def of_program(program: Program, start: float) -> tuple[str, str, str]:
     ratio = ""
     if found == "yes" and host[3] >= 0.02:
         ratio = f"{max(1, round((inside[3] - start) / host[3])):,}"
-    return found, ratio, "" if found == "yes" else missed(inside[2])
+    return found, ratio, "" if found == "yes" else missed(inside[2]) or program.why
 
 
 def verdict(host: tuple[int | None, str, str, float], inside: tuple[int | None, str, str, float]) -> str:
@@ -246,7 +254,8 @@ def rows(text: str) -> dict[str, tuple[str, str, str]]:
     """Return the table's rows as they stand."""
     found = TABLE.search(text)
     assert found is not None
-    return {row["what"]: (row["found"], row["ratio"], row["note"]) for row in ROW.finditer(found[0])}
+    of_programs = [row for row in ROW.finditer(found[0]) if row["what"] not in ("program", "---")]
+    return {row["what"]: (row["found"], row["ratio"], row["note"]) for row in of_programs}
 
 
 def with_table(text: str, told: dict[str, tuple[str, str, str]]) -> str:
@@ -264,8 +273,7 @@ def is_here(program: Program) -> bool:
 def main() -> int:
     """Enter from the command line; returns the exit status."""
     wanted = sys.argv[1:]
-    text = PAGE.read_text(encoding="utf-8")
-    told = rows(text)
+    told = rows(PAGE.read_text(encoding="utf-8"))
     start = start_seconds()
     for program in PROGRAMS:
         if (wanted and not any(word in program.what for word in wanted)) or not is_here(program):
@@ -273,8 +281,7 @@ def main() -> int:
         began = time.monotonic()
         told[program.what] = of_program(program, start)
         print(f"{program.what}: {' | '.join(told[program.what])} [{time.monotonic() - began:.0f} s]", flush=True)
-    if not wanted:
-        PAGE.write_text(with_table(text, told), encoding="utf-8")
+    PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8"), told), encoding="utf-8")
     return 0
 
 
