@@ -125,6 +125,7 @@ _ON_BLOCK: Final = {
     ("FreeBSD", "amd64"): _X86_64,
     ("Linux", "aarch64"): _AARCH64,  # not on Apple's: a page that is executed has to be asked for otherwise there
 }.get((platform.system(), platform.machine()))
+_HAS_MEMFD: Final = platform.system() == "Linux"
 
 
 def addresses() -> list[int]:
@@ -311,7 +312,7 @@ def _executable(code: bytes) -> mmap.mmap:
     caches of instructions, which no processor but x86 keeps in step by itself.
     """
     prot = mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
-    if not hasattr(os, "memfd_create"):
+    if not _HAS_MEMFD:
         memory = mmap.mmap(-1, mmap.PAGESIZE, prot=prot)
         memory.write(code)
         return memory
