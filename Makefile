@@ -6,6 +6,7 @@
 # make compile  compile the sources with mypyc: two minutes; what the kernel does then costs a fifth to a half
 # make test-compiled  compile, and pass the tests that can tell the two builds apart
 # make wheel  an sdist, a pure wheel, and a compiled one, in dist/
+# make release-check  install sdist and wheels with every Python there is, 3.11 to 3.14, and use them; CHECK="--debian --aarch64" for more
 # make bench  speed, beside the host's own figures
 # make fuzz   N random process programs on the host and inside
 # make soak   the long runs of every kind: random programs, hostile guests, faults on purpose, repetition, CPython's tests (hours)
@@ -15,7 +16,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test test-compiled coverage check compile wheel generate bench fuzz soak clean
+.PHONY: run test test-compiled coverage check release-check compile wheel generate bench fuzz soak clean
 
 run: $(READY)
 	$(BIN)/procession run -- /bin/sh -c 'echo "pid $$$$ on $$(uname -sr)"; (sleep 2; echo "two seconds later") & \
@@ -39,6 +40,9 @@ test-compiled: compile
 wheel: $(READY)
 	$(BIN)/python scripts/wheel.py
 
+release-check: $(READY)
+	$(BIN)/python scripts/release_check.py $(CHECK)
+
 check: $(READY)
 	$(BIN)/ruff format --check src scripts
 	$(BIN)/ruff check src tests bench examples fuzz scripts hatch_build.py
@@ -51,6 +55,7 @@ generate: $(READY)
 	$(BIN)/python scripts/python_constants.py
 	$(BIN)/python scripts/python_calls.py
 	$(BIN)/python tests/test_docs.py
+	$(BIN)/python scripts/manpage.py
 
 bench: $(READY)
 	$(BIN)/python -m bench

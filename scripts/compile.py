@@ -19,6 +19,7 @@ import importlib.util
 import io
 import os
 from pathlib import Path
+import platform
 import shlex
 import shutil
 import subprocess
@@ -33,6 +34,7 @@ GLIBC = "2.17"
 
 # What stays interpreted, and why.
 INTERPRETED = (
+    "_host.py",  # asked of any Python
     "_build.py",  # runs before there is anything compiled
     "arguments.py",  # runs once
     "boot.py",  # classes that users subclass; runs once
@@ -121,7 +123,7 @@ def compilers(*, zig: bool) -> Iterator[list[str]]:
     """Give the commands that may be a C compiler here, the best first."""
     zig_cc = [sys.executable, "-m", "ziglang", "cc"]
     if zig:
-        yield [*zig_cc, "-target", f"x86_64-linux-gnu.{GLIBC}"]
+        yield [*zig_cc, "-target", f"{platform.machine()}-linux-gnu.{GLIBC}"]
         return
     if os.environ.get("CC"):
         yield shlex.split(os.environ["CC"])

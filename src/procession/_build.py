@@ -18,6 +18,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
+from procession._host import why_not
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import ModuleType
@@ -52,7 +54,9 @@ def choose() -> None:
     """Arrange for what is imported next to come from the build that is due."""
     global running  # noqa: PLW0603 -- what it is for
     wish = os.environ.get("PROCESSION_PURE", "")
-    if wish not in ("", "0", "1"):
+    if not_here := why_not():
+        running = Build(error=not_here)
+    elif wish not in ("", "0", "1"):
         running = Build(error=f"PROCESSION_PURE={wish}: 1 picks the pure build, 0 the compiled one")
     elif wish != "1":
         running = _compiled(must=wish == "0")

@@ -5,6 +5,7 @@ import _signal  # type: ignore[import-not-found]
 import sys
 
 from procession import _build
+from procession.cli import cache
 
 
 def main() -> None:
@@ -14,6 +15,7 @@ def main() -> None:
     if _build.running.error:
         print(f"procession: {_build.running.error}", file=sys.stderr)
         raise SystemExit(125)
+    cache.use(__spec__.cached)
     from procession.cli.main import main as command
 
     command()

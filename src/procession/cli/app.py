@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from procession.cli import commands
+from procession.cli import commands, upkeep
 from procession.cli.strace_command import StraceCommand, asked_in
 from procession.cli.words import (
     BROKEN,
@@ -328,3 +328,6 @@ def syscalls(
 ) -> None:
     """Print the system calls of Linux 3.2 and what of them is supported, down to flags."""
     commands.syscalls(names or ())
+
+
+upkeep.add_to(app)

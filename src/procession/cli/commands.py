@@ -15,6 +15,7 @@ from procession import _build
 from procession.cli.host import CLOSED, SIGNALS, Stopped
 from procession.cli.mistakes import FAILED, fail, host_error
 from procession.cli.output import output, strace_output
+from procession.cli.show import show
 from procession.cli.timeout import parse_time, what_ran
 from procession.hw.hostfile import HostFile
 from procession.include.linux.signal import SIGINT, SIGPIPE
@@ -154,6 +155,8 @@ def _machine(
         )
     except ValueError as error:
         fail(f"--{error}" if str(error).startswith("hostname: ") else str(error))
+    except ModuleNotFoundError as error:  # of an extra
+        fail(str(error))
     except FileExistsError:
         fail(f"--core {core}: not a directory")
     except (OSError, MemoryError) as error:
@@ -410,12 +413,7 @@ def _recorded(machine: Machine, trace: Path | None, fail: str) -> Iterator[None]
 
 
 def _print_tree(lives: ProcessTree) -> None:
-    from rich.console import Console
-
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    with console.capture() as text:  # printing itself it would end the command where nobody reads
-        console.print(lives.render())
-    print(text.get(), end="", file=sys.stderr)
+    show(lives.render(), stderr=True, fold=False)
 
 
 def _print_unsupported(machine: Machine) -> None:
@@ -494,9 +492,7 @@ def syscalls(names: Sequence[str] = ()) -> None:
         shown = table(names)
     except ValueError as error:
         fail(str(error))
-    from rich.console import Console
-
-    Console().print(shown)
+    show(shown)
 
 
 def version() -> None:

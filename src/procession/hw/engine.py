@@ -14,7 +14,9 @@ from collections.abc import Callable
 import ctypes
 from functools import partial
 import mmap
+import os
 import platform
+import struct
 from typing import Any, Final
 
 from unicorn import x86_const
@@ -74,9 +76,10 @@ _WORDS: Final = 6
 _LONGEST_NS: Final = 1 << 58
 _LONGEST_BLOCK: Final = 1 << 16  # bytes; the engine ends a block before
 
-# on_block() of _engine.c where there is no compiler: a C function (uc, pc, size, count) of the System V ABI that
-# refers to nothing but its arguments.
-_ON_BLOCK: Final = bytes.fromhex(
+# on_block() of _engine.c where there is no compiler: a C function (uc, pc, size, count) of the host's ABI that refers
+# to nothing but its arguments. Without it Python is called for each block, and a guest's own code takes forty times as
+# long.
+_X86_64: Final = bytes.fromhex(
     "89d0"  # mov eax, edx              size
     "4801c6"  # add rsi, rax
     "48897110"  # mov [rcx+16], rsi     end = pc + size
@@ -94,7 +97,35 @@ _ON_BLOCK: Final = bytes.fromhex(
     "48c74120 01000000"  # mov qword [rcx+32], 1   cut
     "ff6128"  # jmp [rcx+40]            stop(uc)
 )
-_CODE_RUNS_HERE: Final = platform.machine() in {"x86_64", "AMD64"} and platform.system() != "Windows"
+_AARCH64: Final = struct.pack(
+    "<19I",
+    0x2A0203E2,  # mov w2, w2           size
+    0x8B020024,  # add x4, x1, x2
+    0xF9000864,  # str x4, [x3, #16]    end = pc + size
+    0xA9401865,  # ldp x5, x6, [x3]
+    0x8B0200A5,  # add x5, x5, x2
+    0xF9000065,  # str x5, [x3]         sum += size
+    0xEB0600BF,  # cmp x5, x6           sum > limit?
+    0x5400004C,  # b.gt 1f
+    0xD65F03C0,  # ret
+    0xF9400C67,  # 1: ldr x7, [x3, #24]  fresh?
+    0xB4000067,  # cbz x7, 2f
+    0xF9000C7F,  # str xzr, [x3, #24]
+    0xD65F03C0,  # ret
+    0xCB0200A5,  # 2: sub x5, x5, x2    this block does not run
+    0xF9000065,  # str x5, [x3]
+    0xD2800027,  # mov x7, #1
+    0xF9001067,  # str x7, [x3, #32]    cut
+    0xF9401470,  # ldr x16, [x3, #40]
+    0xD61F0200,  # br x16               stop(uc)
+)
+_ON_BLOCK: Final = {
+    ("Linux", "x86_64"): _X86_64,
+    ("Darwin", "x86_64"): _X86_64,
+    ("FreeBSD", "amd64"): _X86_64,
+    ("Linux", "aarch64"): _AARCH64,  # not on Apple's: a page that is executed has to be asked for otherwise there
+}.get((platform.system(), platform.machine()))
+_HAS_MEMFD: Final = platform.system() == "Linux"
 
 
 def addresses() -> list[int]:
@@ -140,7 +171,7 @@ class Engine:
 
         kind: UC_HOOK_BLOCK, or UC_HOOK_CODE, which counts the same by instruction, and ends runs between those.
         """
-        self._block = _machine_code() if _CODE_RUNS_HERE else _BLOCK(self._on_block)
+        self._block = (_machine_code(_ON_BLOCK) if _ON_BLOCK is not None else None) or _BLOCK(self._on_block)
         number = ctypes.c_size_t()
         hook = ctypes.cast(self._block, ctypes.c_void_p)
         data = ctypes.c_void_p(_address(self._count))
@@ -267,13 +298,35 @@ def _callback(shape: int, function: Callable[..., None]) -> Any:
     return _NOTHING(function)
 
 
-def _machine_code() -> Any:
-    """Return on_block as a function of C; made once a process."""
+def _machine_code(code: bytes) -> Any:
+    """Return on_block as a function of C, made once a process; None where the host does not let code be made."""
     if not _made:
-        memory = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
-        memory.write(_ON_BLOCK)
+        try:
+            memory = _executable(code)
+        except OSError:
+            return None
         _made.append((memory, _BLOCK(_address(memoryview(memory)))))
     return _made[0][1]
+
+
+def _executable(code: bytes) -> mmap.mmap:
+    """Return memory with that code, to be run; raises OSError.
+
+    Where there is a file in memory it is the file's: what the kernel maps of one to be executed is in step with the
+    caches of instructions, which no processor but x86 keeps in step by itself.
+    """
+    prot = mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
+    if not _HAS_MEMFD:
+        memory = mmap.mmap(-1, mmap.PAGESIZE, prot=prot)
+        memory.write(code)
+        return memory
+    fd = os.memfd_create("on_block")
+    try:
+        os.ftruncate(fd, mmap.PAGESIZE)
+        os.write(fd, code)
+        return mmap.mmap(fd, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE, prot=prot)
+    finally:
+        os.close(fd)
 
 
 _made: list[tuple[mmap.mmap, Any]] = []

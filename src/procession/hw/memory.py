@@ -1,12 +1,13 @@
 """Physical memory: one host mapping cut into 4 KiB frames, and the struct page table beside it.
 
 Frame n is bytes n*4096 … n*4096+4095. The same buffers are seen two ways: as memoryviews, whose single items cost
-30 ns, and as NumPy arrays, for work on many at once.
+30 ns, and as NumPy arrays where that is installed, for work on many at once.
 """
 
 from __future__ import annotations
 
 import ctypes
+from importlib.util import find_spec
 import mmap
 from typing import TYPE_CHECKING, Final
 
@@ -47,7 +48,19 @@ class Frames:
     _count).  mapcount: page table entries that map it.
     """
 
-    __slots__ = ("addr", "count", "mapcount", "nr_pages", "pflags", "phys", "q", "_arrays", "_looked_at", "_map")
+    __slots__ = (
+        "addr",
+        "count",
+        "mapcount",
+        "nr_pages",
+        "pflags",
+        "phys",
+        "q",
+        "_arrays",
+        "_looked_at",
+        "_map",
+        "_without_numpy",
+    )
 
     def __init__(self, size_bytes: int) -> None:
         nr = size_bytes // FRAME_SIZE
@@ -61,6 +74,7 @@ class Frames:
         self.pflags = memoryview(_zeros(nr))
         self._arrays: Arrays | None = None
         self._looked_at = 0
+        self._without_numpy = False
 
     def arrays(self) -> Arrays:
         """Return the same buffers as NumPy arrays."""
@@ -69,13 +83,18 @@ class Frames:
         return self._arrays
 
     def arrays_for(self, entries: int) -> Arrays | None:
-        """Return the arrays for work on so many entries, or None as long as NumPy would not pay.
+        """Return the arrays for work on so many entries, or None as long as NumPy would not pay, or is not installed.
 
-        It pays as soon as what was done without it has taken as long as its import.
+        It pays as soon as what was done without it has taken as long as its import. What is done is the same.
         """
         if self._arrays is None:
+            if self._without_numpy:
+                return None
             self._looked_at += entries
             if self._looked_at < _IMPORT_ENTRIES:
+                return None
+            if find_spec("numpy") is None:
+                self._without_numpy = True
                 return None
         return self.arrays()
 

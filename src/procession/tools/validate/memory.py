@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-import numpy.typing as npt
+try:
+    import numpy as np
+    import numpy.typing as npt
+except ModuleNotFoundError:
+    raise ModuleNotFoundError("checks need NumPy: pip install 'procession[check]'", name="numpy") from None
 
 from procession.hw.memory import PG_EXEC, PG_FILE
 from procession.include.asm.pgtable import PTE_NX, PTE_PFN_MASK, PTE_PRESENT, PTE_PROTNONE, PTE_RW
