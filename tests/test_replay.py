@@ -503,7 +503,7 @@ def test_another_format_is_refused_in_one_line(recorded, tmp_path, number, which
     )
     assert (done.returncode, done.stdout) == (125, "")
     assert done.stderr == (
-        f"procession: {other}: a trace of {which}; this version reads format {FORMAT}: record it again\n"
+        f"procession: {other}: a trace of {which}; this version reads 3 and 4: record it again\n"
     )
 
 

@@ -181,10 +181,7 @@ class Machine:
         hostname: the machine's name, which uname(2) gives as nodename.
         """
         if replay is not None:
-            warnings.warn("replay= is called choices= now", DeprecationWarning, stacklevel=2)
-            if choices is not None:
-                raise TypeError("replay: the same as choices, which is given too")
-            choices = replay
+            choices = _by_its_older_name(replay, choices)
         names = event_names(trace)
         every = default_check if check is None else check
         if not isinstance(every, bool):
@@ -390,6 +387,13 @@ class Machine:
 
 
 Kernel = Machine  # the name it had first
+
+
+def _by_its_older_name(replay: Sequence[Choice], choices: Sequence[Choice] | Provider | None) -> Sequence[Choice]:
+    warnings.warn("replay= is called choices= now", DeprecationWarning, stacklevel=3)
+    if choices is not None:
+        raise TypeError("replay: the same as choices, which is given too")
+    return replay
 
 
 def _close_unbegun(k: LinuxKernel) -> None:

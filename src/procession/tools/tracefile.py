@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "FORMAT",
+    "READABLE",
     "NumberedConsole",
     "Out",
     "TraceError",
@@ -56,7 +57,7 @@ __all__ = (
 # Of the file: what a reader has to know. Raised with every change by which an older reader would be misled.
 FORMAT: Final = 4
 # Older ones that can still be read: 3 had no shared directories, and did not say what it depends on.
-_READABLE: Final = (3, FORMAT)
+READABLE: Final = (3, FORMAT)
 
 
 class TraceError(ReplayError, ValueError):
@@ -462,9 +463,10 @@ def read_header(path: Path) -> dict[str, Any]:
     if found["event"] != "run":
         raise TraceError(f"{path}: not a trace: its first line does not describe a run")
     number = found.get("format")
-    if type(number) is not int or number not in _READABLE:
+    if type(number) is not int or number not in READABLE:
         which = f"format {number}" if type(number) is int else "an unknown format"
-        raise TraceError(f"{path}: a trace of {which}; this version reads format {FORMAT}: record it again")
+        readable = " and ".join(map(str, READABLE))
+        raise TraceError(f"{path}: a trace of {which}; this version reads {readable}: record it again")
     # Not in the files of versions before these could be.
     for name, value in (("closed", []), ("user", None), ("hostname", DEFAULT_HOSTNAME)):
         found.setdefault(name, value)
