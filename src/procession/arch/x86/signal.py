@@ -202,6 +202,7 @@ def _restore_altstack(current: Task, address: int, sp: int) -> None:
 
 _FX_HEAD: Final = struct.Struct("<HHBxHQQII")
 _MXCSR_MASK: Final = 0xFFFF
+_MXCSR_FEATURE_MASK: Final = 0xFFBF  # what 3.2 takes for it: its compiler has dropped the question to the CPU
 
 
 @cache
@@ -318,7 +319,7 @@ def set_fxsave(thread: X86Thread, data: bytes) -> None:
     layout, cpu = thread.layout, thread.cpu
     state = thread.saved if cpu is None else cpu.state
     control, status, tags, _, _, _, mxcsr, _ = _FX_HEAD.unpack_from(data)
-    mxcsr &= _MXCSR_MASK
+    mxcsr &= _MXCSR_FEATURE_MASK
     if cpu is None:
         thread.fpu_control = (control, mxcsr)
         state[layout.fpuc : layout.fpuc + 2] = control.to_bytes(2, "little")
