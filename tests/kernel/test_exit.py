@@ -172,9 +172,9 @@ def test_a_waiter_is_queued_before_it_looks(monkeypatch):
     seen = []
     look = exit_wait.wait_consider_task
 
-    def consider(current, wo, p):
+    def consider(current, wo, p, traced):
         seen.append([entry.task for entry in current.signal.wait_chldexit.task_list] == [current])
-        return look(current, wo, p)
+        return look(current, wo, p, traced)
 
     monkeypatch.setattr(exit_wait, "wait_consider_task", consider)
 

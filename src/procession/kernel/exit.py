@@ -351,6 +351,17 @@ def mm_update_next_owner(p: Task, mm: MmStruct) -> None:
                 return
 
 
+def _end_process(current: Task) -> None:
+    """Take down what only the last living thread may: the timers; and note how much memory the process had at most."""
+    sig, mm = current.signal, current.mm
+    if sig.it_real_timer is not None:
+        itimer.exit_itimers_real(current)
+    if sig.posix_timers:
+        posix_timers.exit_itimers(current)
+    if mm is not None:
+        sig.maxrss = max(sig.maxrss, mm.hiwater_rss, mm.rss_anon + mm.rss_file)
+
+
 async def do_exit(current: Task, code: int) -> NoReturn:
     """End the calling thread with a wait status (spec 8.2).
 
@@ -371,13 +382,7 @@ async def do_exit(current: Task, code: int) -> NoReturn:
     sig.live -= 1
     group_dead = sig.live == 0
     if group_dead:
-        if sig.it_real_timer is not None:
-            itimer.exit_itimers_real(current)
-        if sig.posix_timers:
-            posix_timers.exit_itimers(current)
-        if current.mm is not None:
-            mm = current.mm
-            sig.maxrss = max(sig.maxrss, mm.hiwater_rss, mm.rss_anon + mm.rss_file)
+        _end_process(current)
     current.exit_code = code
 
     await exit_mm(current)

@@ -132,6 +132,7 @@ def ptrace_unlink_locked(child: Task) -> None:
 
 def ptrace_unlink(child: Task) -> None:
     """Free child of its tracer, if it has one; tasklist_lock held for writing."""
+    child.kernel.tasklist_lock.assert_held_write()
     if child.ptrace:
         ptrace_unlink_locked(child)
 
@@ -142,6 +143,7 @@ def ptrace_init_task(current: Task, child: Task, traced: bool) -> None:
     Its first stop is already pending: SIGSTOP without a siginfo, or the trap of one that is seized.
     Context: tasklist_lock held for writing, and current's siglock.
     """
+    current.kernel.tasklist_lock.assert_held_write()
     if not traced or not current.ptrace:
         return
     child.ptrace = current.ptrace
@@ -247,6 +249,7 @@ def _ignoring_children(sigh: SighandStruct) -> bool:
 
 def _detach_locked(tracer: Task, p: Task) -> bool:
     """Free p of tracer; returns whether it is dead and nobody's to wait for, so to be released (__ptrace_detach)."""
+    tracer.kernel.tasklist_lock.assert_held_write()
     ptrace_unlink_locked(p)
     if p.exit_state != EXIT_ZOMBIE:
         return False
