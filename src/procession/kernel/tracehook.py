@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from procession.include.linux.errno import LinuxError
 from procession.include.linux.ptrace import PT_PTRACED, PT_TRACESYSGOOD
 from procession.include.linux.sched import TIF_SYSCALL_EMU, TIF_SYSCALL_TRACE
 from procession.include.linux.signal import SIGTRAP
@@ -22,7 +23,10 @@ async def ptrace_report_syscall(current: Task) -> None:
     await signal_stop.ptrace_notify(current, SIGTRAP | (0x80 if current.ptrace & PT_TRACESYSGOOD else 0))
     # Not handed on in the stop's own place: it becomes a signal, which makes a stop of its own.
     if current.exit_code:
-        signal_send.send_sig(current.exit_code, current, 1)
+        try:
+            signal_send.send_sig(current.exit_code, current, 1)
+        except LinuxError:
+            pass  # SIGKILL has ended the stop, whose own code is still there and may be no signal
         current.exit_code = 0
 
 

@@ -129,8 +129,8 @@ class DebugEntry(entry.Entry):
     # Hooks.
 
     def reached(self, engine: int, address: int) -> None:
-        """Stop before an instruction."""
-        if self.stopped:
+        """Stop before an instruction, unless the one before has hit something: its trap comes first."""
+        if self.stopped or self.thread.hits:
             return
         if address == self.resumes_at:
             self.resumes_at = -1

@@ -246,16 +246,17 @@ class GeneralRegset:
     def __init__(self, thread: X86Thread) -> None:
         self.size = _REGS_SIZE
         self.unit = 8
-        self._thread = thread
+        self._regs = thread
 
     def get(self) -> bytes:
         """Return it."""
-        return genregs_get(self._thread)
+        return genregs_get(self._regs)
 
-    def set(self, data: bytes) -> None:
-        """Set one after the other; raises EIO at the first that is refused: those before it are set."""
-        for i, (value,) in enumerate(struct.iter_unpack("<Q", data)):
-            putreg(self._thread, 8 * i, value)
+    def set(self, current: Task, ubuf: UserPtr, size: int) -> None:
+        """Set one after the other; raises EFAULT, or EIO, at the first that cannot be: those before it are set."""
+        for offset in range(0, size, 8):
+            (value,) = struct.unpack("<Q", uaccess.copy_from_user(current, ubuf, 8, offset))
+            putreg(self._regs, offset, value)
 
 
 class FpRegset:
@@ -264,17 +265,27 @@ class FpRegset:
     def __init__(self, thread: X86Thread) -> None:
         self.size = x86_signal.FXSAVE_SIZE
         self.unit = 8
-        self._thread = thread
+        self._regs = thread
 
     def get(self) -> bytes:
         """Return it."""
-        return x86_signal.save_fxsave(self._thread)
+        return x86_signal.save_fxsave(self._regs)
 
-    def set(self, data: bytes) -> None:
-        """Set it; bits of MXCSR that the CPU does not know are dropped."""
-        image = bytearray(self.get())
-        image[: len(data)] = data
-        x86_signal.set_fxsave(self._thread, bytes(image))
+    def set(self, current: Task, ubuf: UserPtr, size: int) -> None:
+        """Set it; bits of MXCSR that the CPU does not know are dropped. Raises EFAULT, what cannot be read being 0."""
+        image = self.get()
+        try:
+            data = uaccess.copy_from_user(current, ubuf, size)
+        except LinuxError:
+            x86_signal.set_fxsave(self._regs, self._readable(current, ubuf, size).ljust(size, b"\0") + image[size:])
+            raise
+        x86_signal.set_fxsave(self._regs, data + image[size:])
+
+    def _readable(self, current: Task, ubuf: UserPtr, size: int) -> bytes:
+        try:
+            return uaccess.copy_from_user_partial(current, ubuf, size)
+        except LinuxError:
+            return b""
 
 
 class NoRegset:
@@ -289,7 +300,7 @@ class NoRegset:
         """Raise what there is to say."""
         raise LinuxError(self._error, "no such registers here")
 
-    def set(self, data: bytes) -> None:
+    def set(self, current: Task, ubuf: UserPtr, size: int) -> None:
         """Raise what there is to say."""
         raise LinuxError(self._error, "no such registers here")
 
@@ -346,13 +357,6 @@ def _pokeusr(thread: X86Thread, addr: int, value: int) -> None:
     hw_breakpoint.ptrace_set_debugreg(thread, n, value)
 
 
-def _setregs(current: Task, thread: X86Thread, data: UserPtr) -> None:
-    """Set the general registers word by word; raises EFAULT, or EIO, with those before it set."""
-    for offset in range(0, _REGS_SIZE, 8):
-        (value,) = struct.unpack("<Q", uaccess.copy_from_user(current, data, 8, offset))
-        putreg(thread, offset, value)
-
-
 def arch_ptrace(current: Task, thread: X86Thread, request: int, addr: int, data: UserPtr) -> int:
     """Answer a request about registers (arch_ptrace); raises EIO if there is none, EFAULT, EINVAL, EPERM."""
     thread.fixup_top_of_stack()
@@ -365,13 +369,13 @@ def arch_ptrace(current: Task, thread: X86Thread, request: int, addr: int, data:
         uaccess.copy_to_user(current, data, genregs_get(thread))
     elif request == PTRACE_SETREGS:
         _check_range(data, _REGS_SIZE)
-        _setregs(current, thread, data)
+        GeneralRegset(thread).set(current, data, _REGS_SIZE)
     elif request == PTRACE_GETFPREGS:
         _check_range(data, x86_signal.FXSAVE_SIZE)
         uaccess.copy_to_user(current, data, x86_signal.save_fxsave(thread))
     elif request == PTRACE_SETFPREGS:
         _check_range(data, x86_signal.FXSAVE_SIZE)
-        FpRegset(thread).set(uaccess.copy_from_user(current, data, x86_signal.FXSAVE_SIZE))
+        FpRegset(thread).set(current, data, x86_signal.FXSAVE_SIZE)
     elif request in (PTRACE_GET_THREAD_AREA, PTRACE_SET_THREAD_AREA):
         _thread_area(current, thread, request, addr & 0xFFFFFFFF, data)
     elif request == PTRACE_ARCH_PRCTL:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from procession.include.linux.bug import bug_on
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.sched import TIF_WORK_SYSCALL_EXIT
 
@@ -59,6 +60,7 @@ class SyscallStack(KernelStack):
                 return True
             result = done.value or 0
         except LinuxError as error:
+            bug_on(self.leaves, "a system call fails when it is over", self.current, error)
             result = -error.errno
         else:
             return False
@@ -94,8 +96,8 @@ class Regset(Protocol):
         """Return all of it; raises ENODEV, ENXIO where there is none."""
         ...
 
-    def set(self, data: bytes) -> None:
-        """Overwrite its beginning; raises what the registers refuse: EIO, EINVAL, ENODEV."""
+    def set(self, current: Task, ubuf: UserPtr, size: int) -> None:
+        """Overwrite its beginning with current's memory; raises EFAULT, and what the registers refuse: EIO, ENODEV."""
         ...
 
 
