@@ -5,7 +5,6 @@
 #include <elf.h>
 #include <sys/uio.h>
 
-static volatile double x = 1.5;
 static void counts(void) {
   double pi;
   __asm__ volatile("fninit; fldpi; fld1; mov $0x3ff8000000000000, %%rax; movq %%rax, %%xmm7; int3; fstpl %0; fstp %%st(0)" : "=m"(pi)::"rax", "xmm7", "st");

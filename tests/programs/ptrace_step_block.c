@@ -1,4 +1,5 @@
-/* PTRACE_SINGLEBLOCK ends behind a branch that is taken; system calls, signals and popf end it earlier. */
+/* PTRACE_SINGLEBLOCK ends behind a branch that is taken; system calls and signals end it earlier. */
+// differs: a CPU that knows branches stops behind those; qemu's, which a real 3.2.4 ran on, steps by instruction
 #include "ptrace.h"
 
 extern char block_begin[], block_end[];

@@ -25,9 +25,7 @@ static void calls(void) {
   say("another: %d", call(SYS_getppid, 0, 0) == getpid());
   say("beyond: %ld", call(311, 0, 0));
   say("far beyond: %ld", call(SYS_getpid | 1L << 32, 0, 0));
-  char byte;
   say("waited: %ld", call(SYS_pause, 0, 0));
-  (void)byte;
 }
 static void nothing(int s) { (void)s; }
 static void interrupted(void) {
@@ -81,7 +79,7 @@ static void run_interrupted(void) {
   must(pipe(fds));
   pid_t pid = start_tracee(interrupted);
   must(ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESYSGOOD));
-  for (int i = 0;; i++) {
+  for (;;) {
     must(ptrace(PTRACE_SYSCALL, pid, 0, 0));
     if (state_of(pid) != 't') {
       int s;
@@ -151,11 +149,13 @@ static void forks(void) {
   waitpid(pid, NULL, 0);
 }
 static void run_events(void) {
+  int s;
   pid_t pid = start_tracee(execs);
   must(ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC));
   show_stop(pid, "exec", resume(pid, PTRACE_CONT, 0));
   show_stop(pid, "its end", resume(pid, PTRACE_SYSCALL, 0));
-  show_stop(pid, "the next call", resume(pid, PTRACE_SYSCALL, 0));
+  s = resume(pid, PTRACE_SYSCALL, 0);
+  say("  the next call: %s, rax %ld", wait_str(s), peek_user(pid, REG(rax)));
   end_tracee(pid);
 
   pid = start_tracee(execs);
@@ -165,18 +165,19 @@ static void run_events(void) {
 
   pid = start_tracee(forks);
   must(ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK));
-  int s = resume(pid, PTRACE_CONT, 0);
+  s = resume(pid, PTRACE_CONT, 0);
   unsigned long child;
   must(ptrace(PTRACE_GETEVENTMSG, pid, 0, &child));
   struct user_regs_struct r = regs_of(pid);
-  say("  fork: %s, rax %lld, cx -1 %d", wait_str(s), (long long)r.rax, r.rcx == -1ULL);
+  say("  fork: %s, cx -1 %d", wait_str(s), r.rcx == -1ULL);
   s = resume(pid, PTRACE_SYSCALL, 0);
   r = regs_of(pid);
   say("  its end: %s, rax is the child %d", wait_str(s), r.rax == child);
   must(waitpid((pid_t)child, &s, __WALL));
   r = regs_of((pid_t)child);
   say("  the child: %s, rax %lld", wait_str(s), (long long)r.rax);
-  show_stop((pid_t)child, "its first call", resume((pid_t)child, PTRACE_SYSCALL, 0));
+  s = resume((pid_t)child, PTRACE_SYSCALL, 0);
+  say("  its first call: %s, rax %ld", wait_str(s), peek_user((pid_t)child, REG(rax)));
   end_tracee((pid_t)child);
   end_tracee(pid);
 

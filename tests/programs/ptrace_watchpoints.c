@@ -7,7 +7,7 @@ static struct { char before[16]; char m[16]; char behind[16]; } w __attribute__(
 static int fds[2];
 __attribute__((noinline)) static void stop_here(int n) { __asm__ volatile("nop" ::"r"(n)); }
 static void handler(int s) { (void)s; }
-#define DO(text, ...) __asm__ volatile(text ::__VA_ARGS__ : "memory", "rax", "rcx", "rdi", "rsi")
+#define DO(text, ...) __asm__ volatile(text ::__VA_ARGS__ : "memory", "rax", "rcx", "rdi", "rsi", "xmm0")
 
 static void touches(void) {
   char *m = w.m;
@@ -18,10 +18,10 @@ static void touches(void) {
   DO("movq $2, -8(%0)", "r"(m));     /* up to it */
   DO("incl (%0)", "r"(m));
   DO("lock incl (%0)", "r"(m));
-  DO("mov %0, %%rax; xchg %%rsp, %%rax; push %%rcx; xchg %%rsp, %%rax", "r"(m + 8));
+  DO("mov %0, %%rax; xchg %%rsp, %%rax; push $7; xchg %%rsp, %%rax", "r"(m + 8));
   DO("mov %0, %%rdi; mov $20, %%ecx; xor %%eax, %%eax; rep stosb", "r"(m - 8));
-  DO("movups %%xmm0, -12(%0)", "r"(m));
-  DO("xor %%eax, %%eax; lock cmpxchg %%ecx, (%0)", "r"(m));
+  DO("pxor %%xmm0, %%xmm0; movups %%xmm0, -12(%0)", "r"(m));
+  DO("xor %%eax, %%eax; mov $5, %%ecx; lock cmpxchg %%ecx, (%0)", "r"(m));
   if (write(fds[1], m, 8) != 8) _exit(1); /* the kernel reads it */
   if (read(fds[0], m, 8) != 8) _exit(1);  /* and writes it */
   DO("movb $9, 3(%0); nop; nop", "r"(m));
@@ -39,8 +39,8 @@ static void run(const char *what, void (*f)(void), unsigned long dr0, unsigned l
   while (s = resume(pid, PTRACE_CONT, 0), WIFSTOPPED(s) && WSTOPSIG(s) == SIGTRAP) {
     siginfo_t info = info_of(pid);
     struct user_regs_struct r = regs_of(pid);
-    say("  code %d, at rip %d, dr6 %#lx, flags %#llx, m %016lx, behind a store %d", info.si_code, info.si_addr == (void *)r.rip, peek_user(pid, DR(6)) & 0xf,
-        r.eflags & 0x10000, ptrace(PTRACE_PEEKDATA, pid, w.m, 0), (int)r.rcx);
+    say("  code %d, at rip %d, dr6 %#lx, flags %#llx, m %016lx", info.si_code, info.si_addr == (void *)r.rip, peek_user(pid, DR(6)) & 0xf,
+        r.eflags & 0x10000, ptrace(PTRACE_PEEKDATA, pid, w.m, 0));
   }
   say("  %s", wait_str(s));
   if (WIFSTOPPED(s)) end_tracee(pid);
