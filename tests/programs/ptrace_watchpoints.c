@@ -56,6 +56,15 @@ static void calls(void) {
 static void ends(void) {
   __asm__ volatile("movb $1, w+16(%%rip); mov $60, %%eax; xor %%edi, %%edi; syscall" ::: "rax", "rdi", "memory");
 }
+static char *fresh;
+__attribute__((noinline)) static void store(char *p) { __asm__ volatile(".globl faults_here; faults_here: movb $1, (%0)" ::"r"(p) : "memory"); }
+extern char faults_here[];
+static void faults(void) {
+  fresh = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  store(fresh);        /* an instruction that is stopped at, and faults */
+  store(fresh + 4096);
+  _exit(0);
+}
 static void untraced(void) {
   raise(SIGUSR2);
   w.m[0] = 1;
@@ -71,6 +80,8 @@ int main(void) {
   run("instructions", calls, (unsigned long)stop_here, (unsigned long)handler, ENABLE(0, 0, 0) | ENABLE(1, 0, 0));
   run("both", calls, (unsigned long)stop_here, m, ENABLE(0, 0, 0) | ENABLE(1, 1, 0));
   run("the last instruction", ends, m, 0, ENABLE(0, 1, 0));
+
+  run("an instruction that faults", faults, (unsigned long)faults_here, 0, ENABLE(0, 0, 0));
 
   pid = start_tracee(untraced);
   must(poke_user(pid, DR(0), m));

@@ -14,10 +14,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.arch.x86 import entry, pgtable
+from procession.hw.cpu import X86_TRAP_PF
 from procession.hw.unicorn_cpu import WRITE, UnicornCpu
 from procession.include.asm.debugreg import X86_BREAKPOINT_EXECUTE, X86_BREAKPOINT_WRITE
 from procession.include.asm.pgtable import PTE_PFN_MASK, PTE_PRESENT
 from procession.include.asm.processor_flags import X86_EFLAGS_RF
+from procession.include.asm.traps import PF_INSTR
 from procession.include.linux.mm_types import PAGE_MASK, PAGE_SHIFT
 
 if TYPE_CHECKING:
@@ -74,14 +76,22 @@ class DebugEntry(entry.Entry):
         self.locate()
 
     def go_on(self) -> None:
-        """Leave the kernel, which may have moved the watched memory."""
+        """Leave the kernel, which may have moved the watched memory, and armed the limit that was to end the run."""
         super().go_on()
         self.locate()
+        if self.thread.hits and not self.stopped:
+            self.halt()
 
     def interrupt(self, engine: int, vector: int) -> None:
-        """Handle an exception; one of an instruction that has not ended forgets what that instruction has touched."""
+        """Handle an exception.
+
+        One of an instruction that has not ended forgets what that instruction has touched, and is no reason to stop
+        before it again: a CPU sets the resume flag.
+        """
         if vector != entry.DEBUG and not self.stopped:
             self.thread.hits = 0
+            if vector == X86_TRAP_PF and not self.d[self.error_code_d] & PF_INSTR:
+                self.resumes_at = self.q[self.rip_q]
         super().interrupt(engine, vector)
 
     # Breakpoints.
