@@ -1,6 +1,5 @@
 /* Watchpoints trap behind the instruction that touches the memory, instruction breakpoints before it; the kernel's own
  * accesses do not count. */
-// differs: in 3.2 dr6 holds the hits alone
 #include "ptrace.h"
 
 static struct { char before[16]; char m[16]; char behind[16]; } w __attribute__((aligned(64)));
@@ -39,8 +38,8 @@ static void run(const char *what, void (*f)(void), unsigned long dr0, unsigned l
   while (s = resume(pid, PTRACE_CONT, 0), WIFSTOPPED(s) && WSTOPSIG(s) == SIGTRAP) {
     siginfo_t info = info_of(pid);
     struct user_regs_struct r = regs_of(pid);
-    say("  code %d, at rip %d, dr6 %#lx, flags %#llx, m %016lx", info.si_code, info.si_addr == (void *)r.rip, peek_user(pid, DR(6)) & 0xf,
-        r.eflags & 0x10000, ptrace(PTRACE_PEEKDATA, pid, w.m, 0));
+    say("  code %d, at rip %d, dr6 %#lx, resume flag %d, m %016lx", info.si_code, info.si_addr == (void *)r.rip, peek_user(pid, DR(6)) & 0xf,
+        !(dr7 & 0x30000) && r.eflags & 0x10000 ? 1 : 0, ptrace(PTRACE_PEEKDATA, pid, w.m, 0));
   }
   say("  %s", wait_str(s));
   if (WIFSTOPPED(s)) end_tracee(pid);
