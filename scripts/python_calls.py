@@ -62,6 +62,7 @@ class PlainCalls(Caller):
     __slots__ = ()
 '''
 WIDTH = 120
+PATH_KINDS = ("path", "link_text")
 
 
 def _by_hand() -> set[str]:
@@ -75,11 +76,11 @@ def _by_hand() -> set[str]:
 
 
 def _is_number(param: Param) -> bool:
-    return param.arg.kind in INTEGER_KINDS or (param.arg.bits == 32 and param.arg.kind != "path")
+    return param.arg.kind in INTEGER_KINDS or (param.arg.bits == 32 and param.arg.kind not in PATH_KINDS)
 
 
 def _type(param: Param) -> str:
-    if param.arg.kind == "path":
+    if param.arg.kind in PATH_KINDS:
         return "str | bytes"
     return "int" if _is_number(param) else "Pointer"
 
@@ -112,9 +113,9 @@ def _definition(name: str, parameters: list[str]) -> str:
 
 
 def _method(call: Syscall) -> str:
-    if all(_is_number(param) or param.arg.kind == "path" for param in call.params):
+    if all(_is_number(param) or param.arg.kind in PATH_KINDS for param in call.params):
         callee = "trap"
-        args = [f"path_of({param.name})" if param.arg.kind == "path" else param.name for param in call.params]
+        args = [f"path_of({param.name})" if param.arg.kind in PATH_KINDS else param.name for param in call.params]
     else:
         callee = "self.syscall"
         args = [param.name for param in call.params]

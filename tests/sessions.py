@@ -28,7 +28,7 @@ SHELLS = {
 
 def environment() -> dict[str, str]:
     """What both worlds see."""
-    return surroundings.environment(TERM="vt100", PS1=PROMPT, HISTFILE="", ENV="/dev/null")
+    return surroundings.environment(TERM="vt100", SHELL="/bin/sh", PS1=PROMPT, HISTFILE="", ENV="/dev/null")
 
 
 def inside(argv: Sequence[str], *options: str) -> list[str]:

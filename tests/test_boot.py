@@ -9,9 +9,11 @@ import pytest
 
 import procession
 from procession import Deadlock, Kernel, KernelBug, Machine, boot
+from procession.boot import DEFAULT_ENV
 from procession.hw.chooser import Choice
 from procession.hw.console import BufferConsole, HostConsole
 from procession.include.linux import kernel as linux_kernel
+from procession.include.linux.errno import LinuxError
 from procession.kernel import exit
 from procession.tools.validate import validate_all
 
@@ -172,6 +174,10 @@ def in_words(value):
     ({"console": HostConsole}, TypeError("console: a console of procession.hw.console expected, not <class")),
     ({"closed": [3]}, ValueError("closed: 0 to 2, not 3")),
     ({"closed": ["1"]}, TypeError("closed: int expected, not str ('1')")),
+    ({"hostname": ""}, ValueError("hostname: 1 to 64 bytes, not 0")),
+    ({"hostname": "\N{EURO SIGN}" * 22}, ValueError("hostname: 1 to 64 bytes, not 66")),
+    ({"hostname": b"box"}, TypeError("hostname: str expected, not bytes (b'box')")),
+    ({"hostname": "a\0b"}, ValueError("hostname: a NUL character in 'a\\x00b'")),
     ({"winsize": 80}, TypeError("winsize: (rows, columns) expected, not 80")),
     ({"winsize": (24, 80, 1)}, TypeError("winsize: (rows, columns) expected, not (24, 80, 1)")),
     ({"winsize": (24, -1)}, ValueError("winsize: 0 to 65535, not -1")),
@@ -214,6 +220,14 @@ def test_arguments_that_cannot_be(options, error):
     (main, (), {"env": {"A": "\0"}}, ValueError("env: A: a NUL character")),
     (main, (), {"cwd": b"/"}, TypeError("cwd: str expected, not bytes (b'/')")),
     (main, (), {"cwd": "/\0"}, ValueError("cwd: a NUL character")),
+    (main, (), {"user": 1.5}, TypeError("user: str or int expected, not float (1.5)")),
+    (main, (), {"user": b"me"}, TypeError("user: str or int expected, not bytes (b'me')")),
+    (main, (), {"user": ""}, ValueError("user: NAME, UID, or one of them with :GROUP or :GID behind it, not ''")),
+    (main, (), {"user": "a:b:c"}, ValueError("user: NAME, UID, or one of them with :GROUP or :GID behind it, not")),
+    (main, (), {"user": "a\0"}, ValueError("user: a NUL character in 'a\\x00'")),
+    (main, (), {"user": -1}, ValueError("user: numbers from 0 to 2147483647, not -1")),
+    (main, (), {"user": 1 << 31}, ValueError("user: numbers from 0 to 2147483647, not 2147483648")),
+    (main, (), {"user": "0:\N{ARABIC-INDIC DIGIT THREE}"}, ValueError("user: numbers from 0 to 2147483647, not")),
 ], ids=in_words)
 def test_programs_that_cannot_be(program, args, options, error):
     with pytest.raises(type(error), match=f"^{re.escape(str(error))}") as raised:
@@ -227,6 +241,46 @@ def test_a_coroutine_is_no_program():
     with pytest.raises(TypeError, match=r"^program: `async def main\(linux\)` or a list of strings expected"):
         Machine().run(coro)
     coro.close()
+
+
+USERS = {
+    "/etc/passwd": "root:x:0:0::/root:/bin/sh\nme:x:7:8::/home/me:/bin/mine\n",
+    "/etc/group": "more:x:9:me\nmany:x:6:x,me\n",
+}
+
+
+@pytest.mark.parametrize(("user", "env", "ids", "variables"), [
+    (None, None, (0, 0, ()), {"HOME": "/"}),
+    ("me", None, (7, 8, (6, 9)), {"HOME": "/home/me", "USER": "me", "LOGNAME": "me", "SHELL": "/bin/mine"}),
+    (7, {"USER": "x"}, (7, 8, (6, 9)), {"USER": "x", "HOME": "/home/me", "LOGNAME": "me", "SHELL": "/bin/mine"}),
+    ("0:more", {}, (0, 9, ()), {"HOME": "/root", "USER": "root", "LOGNAME": "root", "SHELL": "/bin/sh"}),
+    (5, {}, (5, 0, ()), {"HOME": "/"}),
+])
+def test_user_and_hostname(user, env, ids, variables):
+    """And nothing is left behind by looking them up."""
+    async def main(linux):
+        await linux.print((await linux.uname()).nodename, await linux.getresuid(), await linux.getresgid())
+        await linux.print(await linux.getgroups(), sorted(linux.environ.items()))
+
+    result = Machine(root=USERS, hostname="b\N{LATIN SMALL LETTER O WITH DIAERESIS}x").run(main, user=user, env=env)
+    result.check_baseline()
+    uid, gid, groups = ids
+    rest = {"PATH": DEFAULT_ENV["PATH"], "TERM": "linux"} if env is None else {}
+    assert result.output == (
+        f"b\N{LATIN SMALL LETTER O WITH DIAERESIS}x {(uid,) * 3} {(gid,) * 3}\n"
+        f"{list(groups)} {sorted((variables | rest).items())}\n"
+    )
+
+
+@pytest.mark.parametrize("root", [
+    None, {"/etc/passwd/": ""}, {"/etc/passwd": ""}, {"/etc/passwd": "me:x:7:8:::\nme:x:7:8::/:/bin/sh:more\nme\n"},
+    {"/etc/passwd": b"\xff\0\n" * 1000},
+], ids=["none", "directory", "empty", "damaged", "bytes"])
+def test_nobody_is_there_to_be(root):
+    machine = Machine(root=root)
+    user = "me" if root != {"/etc/passwd": "me:x:7:8:::\nme:x:7:8::/:/bin/sh:more\nme\n"} else "you"
+    with pytest.raises(LinuxError, match=f"ENOENT .*: no user {user} in the root's /etc/passwd"):
+        machine.run(main, user=user)
 
 
 def test_a_console_of_ones_own():

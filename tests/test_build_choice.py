@@ -84,7 +84,7 @@ def test_what_cannot_be_had_is_an_error(package, pure, why):
     shutil.rmtree(package / "_compiled")
     assert ask(package, "import procession; procession.Machine", pure=pure)[1].splitlines()[-1] == f"ImportError: {why}"
     command = "from procession.cli import main; import sys; sys.argv[1:] = ['run', '--', '/bin/true']; main()"
-    assert ask(package, command, pure=pure) == ("", f"procession: {why}", 2)
+    assert ask(package, command, pure=pure) == ("", f"procession: {why}", 125)
 
 
 def test_who_needs_the_pure_build_picks_it(package):

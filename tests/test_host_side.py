@@ -368,7 +368,7 @@ def test_a_file_that_may_not_grow(arguments, tmp_path):
     script = "true | true; true | true; ls -lR /etc > /dev/null"
     process = start(*arguments, path, "--", SH, "-c", script, preexec_fn=limited)
     code, _, err = end(process)
-    assert (code, err.count(b"\n")) == (2, 1)
+    assert (code, err.count(b"\n")) == (125, 1)
     assert err.startswith(b"procession: ")
     assert b"File too large" in err
     assert 1000 < path.stat().st_size <= 5000
@@ -393,7 +393,7 @@ def test_output_into_a_file_that_may_not_grow(tmp_path):
 def test_a_full_or_abandoned_standard_error(arguments):
     """What cannot be said leaves a status at least: that of a full disk, or of a reader who has gone."""
     with Path("/dev/full").open("wb") as full:
-        assert end(start(*arguments, stderr=full))[0] == 2
+        assert end(start(*arguments, stderr=full))[0] == 125
     reader, writer = os.pipe()
     os.close(reader)
     assert end(start(*arguments, stderr=writer))[0] == 141

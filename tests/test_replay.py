@@ -323,7 +323,7 @@ def test_a_file_that_is_no_trace(tmp_path, text):
     done = subprocess.run(
         [sys.executable, "-m", "procession.cli", "replay", path], capture_output=True, text=True, check=False,
     )
-    assert (done.returncode, done.stdout) == (2, "")
+    assert (done.returncode, done.stdout) == (125, "")
     assert done.stderr.startswith(f"procession: {path}")
     assert done.stderr.count("\n") == 1
 
@@ -435,7 +435,7 @@ def test_the_command(recorded, tmp_path):
     assert b"signal_generate: sig=10 errno=0 code=0 comm=sh pid=21" in done.stdout
     assert b" sh " in done.stdout
     assert b" kill " in done.stdout
-    assert procession("replay", path, "--until", "nonsense").returncode == 2
+    assert procession("replay", path, "--until", "nonsense").returncode == 125
     assert procession("replay", path, "--until", "oom_kill").stderr.count(b"\n") == 1
     other = edited(path, tmp_path, lambda lines: lines.pop(100))
     done = procession("replay", other)
@@ -499,7 +499,7 @@ def test_another_format_is_refused_in_one_line(recorded, tmp_path, number, which
     done = subprocess.run(
         [sys.executable, "-m", "procession.cli", "replay", other], capture_output=True, text=True, check=False,
     )
-    assert (done.returncode, done.stdout) == (2, "")
+    assert (done.returncode, done.stdout) == (125, "")
     assert done.stderr == (
         f"procession: {other}: a trace of {which}; this version reads format {FORMAT}: record it again\n"
     )

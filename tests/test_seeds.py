@@ -295,6 +295,6 @@ def test_what_is_no_seed_is_said_in_a_line(seed):
         [sys.executable, "-m", "procession.cli", "run", "--seed", seed, "--", "/bin/true"],
         capture_output=True, text=True, check=False,
     )
-    assert (done.returncode, done.stdout) == (2, "")
+    assert (done.returncode, done.stdout) == (125, "")
     assert done.stderr.splitlines()[-1].count("seed") == 1
     assert "Traceback" not in done.stderr

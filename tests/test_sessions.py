@@ -291,7 +291,7 @@ def run(*arguments, **options):
 def test_no_terminal_to_sit_at():
     for arguments in (["-i"], ["-it"]):
         done = run(*arguments, "--", "/bin/true")
-        assert done.returncode == 2
+        assert done.returncode == 125
         assert done.stderr.startswith(b"procession: -i: ")
         assert done.stderr.count(b"\n") == 1
 

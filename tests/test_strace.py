@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
+import pwd
 import random
 import re
 import subprocess
@@ -24,7 +25,11 @@ from procession.tools.strace_structs import Shown
 
 SHAPES = Path(__file__).parent / "strace_shapes.c"
 # What the command gives its program.
-ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/", "TERM": "linux"}
+ROOT = pwd.getpwuid(0)
+ENV = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": ROOT.pw_dir, "USER": ROOT.pw_name, "LOGNAME": ROOT.pw_name, "SHELL": ROOT.pw_shell,
+}
 
 # Calls that 3.2 lacks, that the vDSO answers on the host, or that the allocator makes depending on addresses.
 DROPPED = re.compile(
@@ -115,8 +120,8 @@ def our_strace(argv, *options, output=None):
         command[4:4] = ["-o", str(output)]
     null = subprocess.DEVNULL
     if output is None:
-        return subprocess.run(command, stdin=null, capture_output=True, check=False)
-    subprocess.run(command, stdin=null, stdout=null, stderr=null, check=False)
+        return subprocess.run(command, cwd="/", stdin=null, capture_output=True, check=False)
+    subprocess.run(command, cwd="/", stdin=null, stdout=null, stderr=null, check=False)
     return output.read_text(errors="replace")
 
 
@@ -175,7 +180,7 @@ def test_columns_prefixes_and_attached_lines():
     done = our_strace(["/bin/sh", "-c", "/bin/true; exit 5"], "-f", "-e", "trace=%process")
     assert done.returncode == 5
     lines = re.sub("0x[0-9a-f]{8,}", "0x…", done.stderr.decode()).splitlines()
-    first = 'execve("/bin/sh", ["/bin/sh", "-c", "/bin/true; exit 5"], 0x… /* 3 vars */) = 0'
+    first = 'execve("/bin/sh", ["/bin/sh", "-c", "/bin/true; exit 5"], 0x… /* 5 vars */) = 0'
     assert lines[0] == first
     assert lines[1:3] == ["vfork(strace: Process 18 attached", " <unfinished ...>"]
     assert lines[3].startswith('[pid    18] execve("/bin/true", ["/bin/true"], 0x')
@@ -231,9 +236,19 @@ def test_filters():
     assert shows("getrandom")("getrandom")
     assert shows("?nonsense,read")("read")
     assert not shows("none")("read")
+    assert shows("%stat")("stat")
+    assert not shows("%stat")("fstat")
+    assert shows("%%stat")("fstat")
+    assert shows("%net")("bind")
+    assert not shows("%desc")("bind")
+    assert shows("%desc")("sendfile")
+    assert parse_filters(["verbose=!read"]).verbose("write")
+    assert parse_filters(["status=!failed"]).status == {"successful", "unfinished", "unavailable", "detached"}
+    assert parse_filters(["read=!3"]).read(4)
+    assert not parse_filters(["write=none"]).write(4)
     assert parse_filters(["signal=SIGINT,term"]).signal("SIGTERM")
     assert not parse_filters(["signal=!15"]).signal("SIGTERM")
-    for bad in ("trace=nonsense", "verbose=all", "signal=SIGNOTHING", "/("):
+    for bad in ("trace=nonsense", "kvm=vcpu", "signal=SIGNOTHING", "/("):
         with pytest.raises(ValueError, match="-e"):
             parse_filters([bad])
 

@@ -28,11 +28,13 @@ from procession.include.linux.kernel import Kernel as LinuxKernel
 from procession.include.linux.threads import NR_CPUS
 from procession.include.linux.time import KTIME_MAX, NSEC_PER_SEC
 from procession.include.linux.tracepoint import ListenerError, ListenerWarning
+from procession.include.linux.utsname import NEW_UTS_LEN
 from procession.include.linux.wait import WTERMSIG_MASK
 from procession.include.trace.events import EVENTS, Event
 from procession.include.trace.tracepoints import Trace
 from procession.init import main as init_main
 from procession.init import vmlinux  # noqa: F401 -- links everything in
+from procession.init.login import user_text
 from procession.kernel import entry, lockdep, rcupdate
 from procession.lib import string
 from procession.mm import page_alloc, slab
@@ -54,6 +56,7 @@ DEFAULT_ENV: Final = {
     "HOME": "/",
     "TERM": "linux",
 }
+DEFAULT_HOSTNAME: Final = "procession"
 CORES_OUTSIDE: Final = b"|core.%e.%p"  # core_pattern of a machine whose cores go to the host
 MIN_MEMORY: Final = 4 << 20
 MAX_MEMORY: Final = 64 << 30
@@ -123,6 +126,7 @@ class Command(NamedTuple):
     env: dict[str, str]
     cwd: str
     as_init: bool
+    user: str | None = None
 
 
 def make_command(
@@ -132,10 +136,17 @@ def make_command(
     cwd: str = "/",
     *,
     as_init: bool = False,
+    user: str | int | None = None,
 ) -> Command:
     """Return what Machine.run()'s arguments ask for; raises TypeError, ValueError for those that cannot be."""
     _check_text("cwd", cwd)
-    return Command(_checked_argv(program, args), _checked_env(DEFAULT_ENV if env is None else env), cwd, as_init)
+    if user is not None:
+        _check_kind("user", user, str, int)
+        user = user_text(user)
+        _check_text("user", user)
+    if env is None:
+        env = {name: value for name, value in DEFAULT_ENV.items() if user is None or name != "HOME"}
+    return Command(_checked_argv(program, args), _checked_env(env), cwd, as_init, user)
 
 
 class Machine:
@@ -168,6 +179,7 @@ class Machine:
         realtime: bool = False,
         cores: str | Path | None = None,
         closed: Collection[int] = (),
+        hostname: str = DEFAULT_HOSTNAME,
         replay: Sequence[Choice] | None = None,
     ) -> None:
         """Put the machine together; nothing runs yet. Raises TypeError, ValueError for what cannot be.
@@ -183,6 +195,7 @@ class Machine:
         let one trap pass between two of them, after twice as many two, and so on; None: default_check.
         cores: a directory of the host for the core files of programs that a signal ends (core_store.written lists
         them); OSError if it is none.  closed: which of the descriptors 0, 1 and 2 the program does not have.
+        hostname: the machine's name, which uname(2) gives as nodename.
         """
         if replay is not None:
             warnings.warn("replay= is called choices= now", DeprecationWarning, stacklevel=2)
@@ -211,6 +224,7 @@ class Machine:
         k.tty.winsize = _checked_winsize(winsize)
         k.closed_fds = _checked_closed(closed)
         k.boot_time_ns = boot_time_ns
+        k.hostname = _checked_hostname(hostname)
         k.programs = _checked_programs(programs)
         k.check_baseline = self.check_baseline
         if cores is not None:
@@ -299,15 +313,18 @@ class Machine:
         env: Mapping[str, str] | None = None,
         cwd: str = "/",
         as_init: bool = False,
+        user: str | int | None = None,
     ) -> Result:
         """Boot, run program until it ends, and shut down.
 
         program: argv of a file in the root, or `async def main(linux)`.  as_init: the program is PID 1 itself.
-        Raises LinuxError if the program cannot be executed, Deadlock if it can never end, KernelPanic if it makes
-        the kernel panic, KernelBug for a bug of ours; TypeError, ValueError for arguments that cannot be. Warns with a
-        ListenerWarning of each trace listener that has raised something.
+        user: whom it runs as, root if None: NAME, UID, or one of them with :GROUP or :GID behind it, looked up in the
+        root's /etc/passwd and /etc/group; HOME, USER, LOGNAME and SHELL are then that user's where env lacks them.
+        Raises LinuxError if there is no such user or the program cannot be executed, Deadlock if it can never end,
+        KernelPanic if it makes the kernel panic, KernelBug for a bug of ours; TypeError, ValueError for arguments that
+        cannot be. Warns with a ListenerWarning of each trace listener that has raised something.
         """
-        command = make_command(program, args, env, cwd, as_init=as_init)
+        command = make_command(program, args, env, cwd, as_init=as_init, user=user)
         if self.command is not None:
             raise RuntimeError("a machine runs once: make another one")
         self.command = command
@@ -333,7 +350,7 @@ class Machine:
         with _seldom_collecting():
             init_main.start_kernel(k, self.root)
             envp = [f"{key}={value}" for key, value in command.env.items()]
-            init_main.set_init_program(k, command.argv, envp, command.cwd, as_init=command.as_init)
+            init_main.set_init_program(k, command.argv, envp, command.cwd, as_init=command.as_init, user=command.user)
             try:
                 with self._interruptible(), self._watching():
                     entry.run(k)
@@ -462,6 +479,14 @@ def _check_encodes(name: str, text: str) -> None:
         string.to_bytes(text)
     except UnicodeEncodeError:
         raise ValueError(f"{name}: {text!r} stands for no bytes") from None
+
+
+def _checked_hostname(hostname: str) -> bytes:
+    _check_text("hostname", hostname)
+    name = string.to_bytes(hostname)
+    if not 0 < len(name) <= NEW_UTS_LEN:
+        raise ValueError(f"hostname: 1 to {NEW_UTS_LEN} bytes, not {len(name)}")
+    return name
 
 
 def _checked_closed(closed: Collection[int]) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ def main() -> None:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
     if _build.running.error:
         print(f"procession: {_build.running.error}", file=sys.stderr)
-        raise SystemExit(2)
+        raise SystemExit(125)
     from procession.cli.main import main as command
 
     command()

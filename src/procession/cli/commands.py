@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 import os
 from pathlib import Path
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
 from procession import _build
-from procession.cli.host import CLOSED, SIGNALS, nobody_reads
+from procession.cli.host import CLOSED, SIGNALS, Stopped, nobody_reads
+from procession.cli.timeout import parse_time, what_ran
 from procession.hw.hostfile import HostFile
 from procession.include.linux.signal import SIGINT, SIGPIPE
 from procession.include.linux.time import KTIME_MAX, NSEC_PER_SEC
+from procession.tools.in_vain import InVain
 
 if TYPE_CHECKING:
     from procession.boot import Machine, Result
+    from procession.cli.strace_letters import Asked
+    from procession.include.linux.errno import LinuxError
     from procession.tools.fault_inject import Injector
+    from procession.tools.strace_lines import Options
     from procession.tools.tree import ProcessTree
 
-__all__ = ("replay", "run", "strace", "syscalls", "version")
+__all__ = ("fail", "replay", "run", "strace", "syscalls", "version")
 
 _UNITS: Final = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
-def _fail(text: str, code: int = 2) -> NoReturn:
+FAILED: Final = 125  # the exit status of our own errors, as env's, timeout's and docker's
+
+
+def fail(text: str, code: int = FAILED) -> NoReturn:
     """One line for the user's mistake."""
     with suppress(OSError):
         print(f"procession: {text}", file=sys.stderr)
@@ -39,29 +47,58 @@ def _host_error(error: OSError) -> NoReturn:
     if isinstance(error, BrokenPipeError):
         nobody_reads()
     name = f"{error.filename}: " if error.filename is not None else ""
-    _fail(name + (error.strerror or str(error)))
+    fail(name + (error.strerror or str(error)))
 
 
 def _bytes(text: str) -> int:
     unit = _UNITS.get(text[-1:].upper())
     number = text[:-1] if unit else text
     if not number.isascii() or not number.isdecimal():
-        _fail(f"--memory {text}: not a size")
+        fail(f"--memory {text}: not a size")
     return int(number) * (unit or 1)
 
 
-def _environment(pairs: Sequence[str], *, tty: bool) -> dict[str, str]:
+def _environment(pairs: Sequence[str], file: Path | None, *, tty: bool) -> dict[str, str]:
+    """Return the variables that docker would give: PATH, TERM at a terminal, and those that were asked for.
+
+    HOME, USER, LOGNAME and SHELL come from the root's /etc/passwd, where these do not name them.
+    """
     from procession.boot import DEFAULT_ENV
 
-    env = dict(DEFAULT_ENV)
-    if tty and "TERM" in os.environ:
-        env["TERM"] = os.environ["TERM"]
-    for pair in pairs:
+    env = {"PATH": DEFAULT_ENV["PATH"]}
+    if tty:
+        env["TERM"] = os.environ.get("TERM", "xterm")
+    given = [("--env", pair) for pair in pairs]
+    if file is not None:
+        given = [(f"--env-file {file}", line) for line in _env_lines(file)] + given
+    for where, pair in given:
         name, equals, value = pair.partition("=")
-        if not name or not equals:
-            _fail(f"--env {pair}: not NAME=VALUE")
-        env[name] = value
+        if not name:
+            fail(f"{where}: {pair}: not NAME=VALUE nor NAME")
+        if equals:
+            env[name] = value
+        elif name in os.environ:
+            env[name] = os.environ[name]
     return env
+
+
+def _env_lines(file: Path) -> list[str]:
+    try:
+        lines = file.read_text(errors="surrogateescape").splitlines()
+    except OSError as error:
+        _host_error(error)
+    return [line for line in map(str.lstrip, lines) if line and not line.startswith("#")]
+
+
+def _directory(cwd: str | None, root: Path) -> str:
+    """Return where the program starts: where the user is, if the root is all that he sees, else /."""
+    if cwd is not None and cwd.startswith("/"):
+        return cwd
+    try:
+        here = Path.cwd() if root.resolve() == Path("/") else Path("/")
+    except FileNotFoundError:
+        fail("the current directory is not there any more; --cwd DIR names another")
+    return str(here / (cwd or ""))
 
 
 def _boot_time_ns(text: str | None, root: Path) -> int:
@@ -80,13 +117,13 @@ def _boot_time_ns(text: str | None, root: Path) -> int:
     try:
         day = datetime.fromisoformat(text)
     except ValueError:
-        _fail(f"--boot-time {text}: now, or a date like 2012-01-05 or 2012-01-05T12:30:00+01:00")
+        fail(f"--boot-time {text}: now, or a date like 2012-01-05 or 2012-01-05T12:30:00+01:00")
     if day.tzinfo is None:
         day = day.replace(tzinfo=UTC)
     since = day - datetime(1970, 1, 1, tzinfo=UTC)
     ns = (since.days * 86_400 + since.seconds) * NSEC_PER_SEC + since.microseconds * 1000
     if not 0 <= ns <= KTIME_MAX:
-        _fail(f"--boot-time {text}: it has to be from 1970 to 2262, where the kernel's time ends")
+        fail(f"--boot-time {text}: it has to be from 1970 to 2262, where the kernel's time ends")
     return ns
 
 
@@ -101,13 +138,14 @@ def _machine(
     core: Path | None = None,
     tty: bool = False,
     check: bool = False,
+    hostname: str | None = None,
 ) -> Machine:
-    from procession.boot import DEFAULT_WINSIZE, Machine
+    from procession.boot import DEFAULT_HOSTNAME, DEFAULT_WINSIZE, Machine
     from procession.hw.console import HostConsole, TerminalConsole
 
     terminal = TerminalConsole(0, 1) if tty else None
     if not root.exists():
-        _fail(f"--root {root}: no such file or directory")
+        fail(f"--root {root}: no such file or directory")
     try:
         return Machine(
             root=root,
@@ -121,52 +159,121 @@ def _machine(
             closed=CLOSED,
             tty=tty,
             check=check,
+            hostname=DEFAULT_HOSTNAME if hostname is None else hostname,
             winsize=(terminal and terminal.size()) or DEFAULT_WINSIZE,
         )
     except ValueError as error:
-        _fail(str(error))
+        fail(f"--{error}" if str(error).startswith("hostname: ") else str(error))
     except FileExistsError:
-        _fail(f"--core {core}: not a directory")
+        fail(f"--core {core}: not a directory")
     except (OSError, MemoryError) as error:
         if isinstance(error, OSError) and error.filename is not None:
             _host_error(error)
-        _fail(f"--memory {memory}: the host has not so much")
+        fail(f"--memory {memory}: the host has not so much")
 
 
-def _execute(machine: Machine, program: list[str], env: Sequence[str], cwd: str, *, as_init: bool) -> Result:
-    """Run and translate what can go wrong into what a shell would say."""
+def _status(machine: Machine, *, quiet: bool) -> AbstractContextManager[None]:
+    """Show the status line in here, if there is a terminal that nobody else draws on."""
+    if quiet or not os.isatty(2):
+        return nullcontext()
+    from procession.cli.status import status_shown, wanted
+
+    return status_shown(machine) if wanted() else nullcontext()
+
+
+class _Start(NamedTuple):
+    """How the program is to be run, as it stands on the command line."""
+
+    env: Sequence[str]
+    env_file: Path | None
+    cwd: str | None
+    user: str
+    as_init: bool
+    timeout: str
+
+
+def _execute(machine: Machine, program: list[str], start: _Start, *, quiet: bool) -> Result | None:
+    """Run and translate what can go wrong into what a shell would say; None when the time is over.
+
+    quiet: without a status line.
+    """
     from procession.include.linux.bug import KernelBug, KernelPanic
-    from procession.include.linux.errno import STRERROR, Errno, LinuxError
+    from procession.include.linux.errno import LinuxError
     from procession.kernel.entry import Deadlock
 
+    root = machine.root
+    assert isinstance(root, Path)
+    env = _environment(start.env, start.env_file, tty=machine.kernel.tty.is_console)
+    cwd = _directory(start.cwd, root)
+    seconds = _checked(program, env, cwd, start)
     try:
-        return machine.run(program, env=_environment(env, tty=machine.kernel.tty.is_console), cwd=cwd, as_init=as_init)
+        with SIGNALS.timed(seconds), _status(machine, quiet=quiet):
+            return machine.run(program, env=env, cwd=cwd, as_init=start.as_init, user=start.user)
+    except Stopped as stopped:
+        if stopped.signum != signal.SIGALRM:
+            raise
+        return None
     except LinuxError as error:
-        started = machine.kernel.init_program
-        what = started.doing if started is not None else program[0]
-        _fail(f"{what}: {STRERROR.get(error.errno, error.errno.name)}", 127 if error.errno == Errno.ENOENT else 126)
+        _not_started(machine, error, start, cwd)
     except KernelPanic as panic:
-        _fail(f"Kernel panic - not syncing: {panic}", 125)
+        fail(f"Kernel panic - not syncing: {panic}")
     except Deadlock as deadlock:
-        _fail(f"deadlock: {deadlock}", 125)
+        fail(f"deadlock: {deadlock}")
     except KernelBug as bug:
         SIGNALS.check()  # what was interrupted may look broken on the way out
         print("\n".join([str(bug), *getattr(bug, "__notes__", ())]), file=sys.stderr)
-        raise SystemExit(125) from None
+        raise SystemExit(FAILED) from None
     except MemoryError:
-        _fail("the host is out of memory", 125)
+        fail("the host is out of memory")
     except OSError as error:
         _host_error(error)
 
 
-def _finish(result: Result) -> NoReturn:
+def _checked(program: list[str], env: dict[str, str], cwd: str, start: _Start) -> float:
+    """Return after how many seconds to end the run; what cannot be is the user's one line."""
+    from procession.boot import make_command
 
+    try:
+        make_command(program, (), env, cwd, user=start.user)
+    except ValueError as error:
+        fail(f"--{error}" if str(error).startswith("user: ") else str(error))
+    try:
+        return parse_time(start.timeout)
+    except ValueError as error:
+        fail(f"--timeout {error}")
+
+
+def _not_started(machine: Machine, error: LinuxError, start: _Start, cwd: str) -> NoReturn:
+    """Say why the program could not be executed, or where or as whom it could not."""
+    from procession.include.linux.errno import STRERROR, Errno
+    from procession.init.login import NoSuchEntry
+
+    text = STRERROR.get(error.errno, error.errno.name)
+    started = machine.kernel.init_program
+    if started is not None and started.started:
+        fail(f"{started.doing}: {text}", 127 if error.errno == Errno.ENOENT else 126)
+    if isinstance(error, NoSuchEntry):
+        fail(f"--user {start.user}: {error.why}")
+    if start.cwd is None:
+        fail(f"{cwd}: the current directory is not to be had inside: {text}; --cwd DIR names another")
+    fail(f"--cwd {start.cwd}: {text}")
+
+
+def _finish(machine: Machine, result: Result | None, timeout: str, in_vain: InVain | None, see: str) -> NoReturn:
+    """End as the program has, or as timeout(1) ends one that took too long. see: which option says what is missing."""
+    if result is None:
+        fail(f"--timeout {timeout} is over: {what_ran(machine)}", _TIMED_OUT)
     sig = result.status & 0x7F
     if sig and sig not in (SIGINT, SIGPIPE):
         core = " (core dumped)" if result.status & 0x80 else ""
         print(_SIGNAL_TEXT.get(sig, f"Signal {sig}") + core, file=sys.stderr)
+    line = in_vain.report() if in_vain is not None and result.status else None
+    if line is not None:
+        print(f"procession: {line}; see {see}", file=sys.stderr)
     raise SystemExit(result.exit_code)
 
+
+_TIMED_OUT: Final = 124
 
 # What a shell prints when a command dies of a signal.
 _SIGNAL_TEXT: Final = {
@@ -207,19 +314,27 @@ def run(
     tty: bool = False,
     interactive: bool = False,
     as_init: bool = False,
-    cwd: str = "/",
+    cwd: str | None = None,
     env: Sequence[str] = (),
     seed: int = 0,
     cpus: int = 1,
     memory: str = "1G",
     realtime: bool = False,
     boot_time: str | None = None,
+    env_file: Path | None = None,
+    user: str = "0",
+    hostname: str | None = None,
+    timeout: str = "0",
 ) -> None:
     """Run a program in a fresh kernel; the exit status is the program's, 128+n after signal n."""
+    start = _Start(env, env_file, cwd, user, as_init, timeout)
     if interactive:
         _check_terminal(tty=tty)
     tied = realtime or interactive
-    machine = _machine(root, seed, cpus, memory, realtime=tied, boot_time=boot_time, core=core, tty=tty, check=check)
+    machine = _machine(
+        root, seed, cpus, memory, realtime=tied, boot_time=boot_time, core=core, tty=tty, check=check, hostname=hostname
+    )
+    in_vain = None if unsupported else InVain(machine)
     lives = None
     if strace:
         from procession.tools.strace import Strace
@@ -232,21 +347,21 @@ def run(
     injector = _injector(machine, fail) if fail is not None else None
     at_the_terminal = _at_the_terminal(machine) if interactive else nullcontext()
     with SIGNALS.caught(), at_the_terminal, _recorded(machine, trace, fail or ""):
-        result = _execute(machine, program, env, cwd, as_init=as_init)
+        result = _execute(machine, program, start, quiet=tty or strace)
     if lives is not None:
         _print_tree(lives)
     if unsupported:
         _print_unsupported(machine)
     if injector is not None:
         print(f"procession: --fail {injector.report()}", file=sys.stderr)
-    _finish(result)
+    _finish(machine, result, timeout, in_vain, "--unsupported")
 
 
 def _check_terminal(*, tty: bool) -> None:
     if not tty:
-        _fail("-i: the program has no terminal to be connected; add -t")
+        fail("-i: the program has no terminal to be connected; add -t")
     if not (os.isatty(0) and os.isatty(1)):
-        _fail("-i: standard input and output are no terminal")
+        fail("-i: standard input and output are no terminal")
 
 
 @contextmanager
@@ -274,7 +389,7 @@ def _injector(machine: Machine, text: str) -> Injector:
     try:
         return Injector(machine, parse_spec(text))
     except ValueError as error:
-        _fail(f"--fail {error}")
+        fail(f"--fail {error}")
 
 
 @contextmanager
@@ -290,22 +405,37 @@ def _recorded(machine: Machine, trace: Path | None, fail: str) -> Iterator[None]
         yield
 
 
-@contextmanager
-def _output(path: Path) -> Iterator[HostFile]:
-    """Open a file for the length of a run; what the host has against it is the user's one line."""
+def _open_output(path: Path, *, append: bool = False) -> HostFile:
+    """Open a file to write to; what the host has against it is the user's one line."""
+    how = os.O_APPEND if append else os.O_TRUNC
     try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | how | os.O_CLOEXEC, 0o666)
     except OSError as error:
         _host_error(error)
-    out = HostFile(fd, str(path), held=SIGNALS.held)
-    try:
+    return HostFile(fd, str(path), held=SIGNALS.held)
+
+
+@contextmanager
+def _output(path: Path, *, append: bool = False) -> Iterator[HostFile]:
+    """Open a file for the length of a run."""
+    out = _open_output(path, append=append)
+    with _closed_at_the_end([out]):
         yield out
+
+
+@contextmanager
+def _closed_at_the_end(files: list[HostFile]) -> Iterator[None]:
+    """Close files, those added meanwhile too; what the host has against that is the user's one line."""
+    try:
+        yield
     except BaseException:
-        with suppress(OSError):
-            out.close()
+        for out in files:
+            with suppress(OSError):
+                out.close()
         raise
     try:
-        out.close()
+        for out in files:
+            out.close()
     except OSError as error:
         _host_error(error)
 
@@ -327,32 +457,79 @@ def _print_unsupported(machine: Machine) -> None:
 
 def strace(
     program: list[str],
-    follow: bool = False,
-    expressions: Sequence[str] = (),
-    limit: int = 32,
-    output: Path | None = None,
+    asked: Asked,
     root: Path = Path("/"),
     as_init: bool = False,
-    cwd: str = "/",
+    cwd: str | None = None,
     env: Sequence[str] = (),
     seed: int = 0,
     cpus: int = 1,
     memory: str = "1G",
     boot_time: str | None = None,
+    env_file: Path | None = None,
+    user: str = "0",
+    hostname: str | None = None,
+    timeout: str = "0",
 ) -> None:
     """Run a program and print its system calls, laid out as strace lays them out."""
+    from procession.cli import strace_letters
     from procession.tools.strace import Strace
-    from procession.tools.strace_filter import parse_filters
 
-    machine = _machine(root, seed, cpus, memory, boot_time=boot_time)
+    start = _Start(env, env_file, cwd, user, as_init, timeout)
     try:
-        only = parse_filters(expressions)
+        options = strace_letters.options(asked)
     except ValueError as error:
-        _fail(str(error))
-    with SIGNALS.caught(), nullcontext(sys.stderr) if output is None else _output(output) as out:
-        Strace(machine, out, follow=follow, only=only, to_file=output is not None, limit=limit)
-        result = _execute(machine, program, env, cwd, as_init=as_init)
-    _finish(result)
+        fail(str(error))
+    machine = _machine(root, seed, cpus, memory, boot_time=boot_time, hostname=hostname)
+    in_vain = InVain(machine)
+    with SIGNALS.caught(), _strace_output(asked, options) as out:
+        tracer = Strace(machine, out, options)
+        result = _execute(machine, program, start, quiet=asked.last("o") is None)
+    for pid in tracer.awaited:
+        print(f"procession: strace -p {pid}: there was no such process", file=sys.stderr)
+    _finish(machine, result, timeout, in_vain, "procession run --unsupported")
+
+
+@contextmanager
+def _strace_output(asked: Asked, options: Options) -> Iterator[HostFile]:
+    """Open what -o says: a file, a file for each process, or a command's input; standard error without it."""
+    name = asked.last("o")
+    append = asked.count("A") > 0
+    if name is None:
+        assert isinstance(sys.stderr, HostFile)
+        yield sys.stderr
+    elif name.startswith(("|", "!")):
+        with _piped(name[1:]) as out:
+            yield out
+    elif asked.count("f") > 1 or asked.count("--output-separately"):
+        opened: list[HostFile] = []
+
+        def separate(pid: int) -> HostFile:
+            opened.append(_open_output(Path(f"{name}.{pid}"), append=append))
+            return opened[-1]
+
+        options.separate = separate
+        with _closed_at_the_end(opened):
+            assert isinstance(sys.stderr, HostFile)
+            yield sys.stderr
+    else:
+        with _output(Path(name), append=append) as out:
+            yield out
+
+
+@contextmanager
+def _piped(command: str) -> Iterator[HostFile]:
+    """Start a command of the host that reads what is written, and wait for its end."""
+    import subprocess
+
+    with subprocess.Popen(["/bin/sh", "-c", command], stdin=subprocess.PIPE) as reader:  # noqa: S603 -- the user's
+        assert reader.stdin is not None
+        out = HostFile(reader.stdin.fileno(), held=SIGNALS.held)
+        try:
+            yield out
+        finally:
+            with suppress(OSError):  # it may have gone
+                out.close()
 
 
 def replay(trace: Path, until: str | None = None, show: bool = False, root: Path | None = None) -> None:
@@ -370,24 +547,28 @@ def replay(trace: Path, until: str | None = None, show: bool = False, root: Path
             print(recorded.report(until), end="")
     except Difference as difference:
         made_by = recorded.header["procession"]
-        _fail(f"{trace}: this is not the recorded run (made by version {made_by}); {difference}", 1)
+        fail(f"{trace}: this is not the recorded run (made by version {made_by}); {difference}", 1)
     except (TraceError, ValueError) as error:
-        _fail(str(error))
+        fail(str(error))
     except OSError as error:
         _host_error(error)
 
 
-def syscalls() -> None:
-    """Print the system calls of Linux 3.2 and what of them is supported, down to flags."""
+def syscalls(names: Sequence[str] = ()) -> None:
+    """Print the system calls of Linux 3.2 and what of them is supported, down to flags; names: of these only."""
     from procession.tools.syscalls import lines, table
 
-    if not sys.stdout.isatty():
-        for line in lines():
-            print(line)
-        return
+    try:
+        if not sys.stdout.isatty():
+            for line in lines(names):
+                print(line)
+            return
+        shown = table(names)
+    except ValueError as error:
+        fail(str(error))
     from rich.console import Console
 
-    Console().print(table())
+    Console().print(shown)
 
 
 def version() -> None:

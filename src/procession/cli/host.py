@@ -96,6 +96,21 @@ class HostSignals:
             self._due = False
             raise Stopped(self._signum)
 
+    @contextmanager
+    def timed(self, seconds: float) -> Iterator[None]:
+        """Raise Stopped(SIGALRM) in here, once so many seconds have gone by outside; 0: never. Within caught()."""
+        if not seconds:
+            yield
+            return
+        old = signal.signal(signal.SIGALRM, self._on_signal)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        try:
+            yield
+        finally:
+            if not self._signum or self._signum == signal.SIGALRM:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                signal.signal(signal.SIGALRM, old)
+
     def check(self) -> None:
         """Raise Stopped if a signal has come."""
         if self._signum:

@@ -37,17 +37,26 @@ def main() -> None:
     except OSError as error:
         with suppress(OSError):
             print(f"procession: {error.strerror or error}", file=sys.stderr)
-        raise SystemExit(2) from None
+        raise SystemExit(125) from None
 
 
 def _command(arguments: list[str]) -> None:
     """Do what the arguments say. Typer reads those that are not plain, prints help, and says what is wrong."""
     values = parse(arguments)
     if values is None:
-        from procession.cli.app import app
+        from procession.cli.app import UsageError, app
 
-        app()
-        return
+        try:
+            status = app(prog_name="procession", standalone_mode=False)
+        except UsageError as error:
+            if not arguments:
+                error.show()  # the help
+            else:
+                where = error.ctx.command_path if error.ctx is not None else "procession"
+                text = error.format_message().rstrip(".")
+                print(f"procession: {text}; see {where} --help", file=sys.stderr)
+            raise SystemExit(125) from None
+        raise SystemExit(status or 0)
     from procession.cli.commands import run
 
     run(**values)

@@ -32,11 +32,16 @@ VALUES: Final[dict[str, Callable[[str], Any]]] = {
     "--fail": str,
     "--cwd": str,
     "--env": str,
+    "--env-file": Path,
+    "--user": str,
+    "--hostname": str,
+    "--timeout": str,
     "--boot-time": str,
     "--seed": int,
     "--cpus": int,
     "--memory": str,
 }
+LETTERS: Final = {"-w": "--cwd", "-e": "--env", "-u": "--user"}
 _DIGITS: Final = 20  # no number that an option takes has more
 
 
@@ -54,23 +59,19 @@ def parse(arguments: list[str]) -> dict[str, Any] | None:
             values[FLAGS[option]] = True
         elif not _value(option, rest, values):
             return None
-    if rest[:1] == ["--"]:
-        program = rest[1:]
-    elif any(word.startswith("-") for word in rest):
-        return None  # typer looks for options behind the program, too
-    else:
-        program = rest
+    program = rest[1:] if rest[:1] == ["--"] else rest
     return {**values, "program": program} if program else None
 
 
 def _value(option: str, rest: list[str], values: dict[str, Any]) -> bool:
     """Take an option that has a value; returns whether it is one that can be understood here."""
-    if "=" in option:
+    if option.startswith("--") and "=" in option:
         option, _, text = option.partition("=")
     elif rest:
         text = rest.pop(0)
     else:
         return False
+    option = LETTERS.get(option, option)
     convert = VALUES.get(option)
     if convert is None or (convert is int and not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS)):
         return False

@@ -35,7 +35,7 @@ from procession.include.linux.fs import (
     Inode,
 )
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import DirFd, ModeT, Path
+from procession.include.linux.types import DirFd, LinkText, ModeT, Path
 from procession.kernel import capability
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def sys_mkdir(current: Task, pathname: Path, mode: ModeT) -> int:
 
 
 @syscall
-def sys_symlinkat(current: Task, oldname: Path, newdfd: DirFd, newname: Path) -> int:
+def sys_symlinkat(current: Task, oldname: LinkText, newdfd: DirFd, newname: Path) -> int:
     """Make a symbolic link with any text (symlinkat(2))."""
     target = namei.getname(current, oldname)
     nd = _path_create(current, newdfd, namei.getname(current, newname), is_dir=False)
@@ -163,7 +163,7 @@ def sys_symlinkat(current: Task, oldname: Path, newdfd: DirFd, newname: Path) ->
 
 
 @syscall
-def sys_symlink(current: Task, oldname: Path, newname: Path) -> int:
+def sys_symlink(current: Task, oldname: LinkText, newname: Path) -> int:
     """Make a symbolic link (symlink(2))."""
     return sys_symlinkat(current, oldname, AT_FDCWD, newname)
 

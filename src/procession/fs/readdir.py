@@ -9,7 +9,7 @@ from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
 from procession.hw.costs import DIRENT_NS
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fcntl import Dirents
+from procession.include.linux.fcntl import Dirents, Dirents64
 from procession.include.linux.fs import DT_DIR, S_IFDIR, S_IFMT
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, UInt, UserPtr
@@ -90,6 +90,6 @@ def sys_getdents(current: Task, fd: Fd, dirent: Dirents, count: UInt) -> int:
 
 
 @syscall
-def sys_getdents64(current: Task, fd: Fd, dirent: Dirents, count: UInt) -> int:
+def sys_getdents64(current: Task, fd: Fd, dirent: Dirents64, count: UInt) -> int:
     """Store directory entries (getdents64(2))."""
     return _getdents(current, fd, dirent, count, is64=True)

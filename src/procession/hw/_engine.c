@@ -229,6 +229,12 @@ static PyObject *engine_spent(Engine *self, PyObject *unused)
     return PyLong_FromLongLong(passed);
 }
 
+static PyObject *engine_unspent(Engine *self, PyObject *unused)
+{
+    const Count *count = &self->count;
+    return PyLong_FromLongLong(count->sum / CODE_BYTES_PER_NS - count->seen_ns);
+}
+
 static PyObject *engine_spent_until(Engine *self, PyObject *arg)
 {
     bool ok = true;
@@ -360,6 +366,8 @@ static PyMethodDef engine_methods[] = {
     {"arm", (PyCFunction)(void *)engine_arm, METH_O, "arm(ns)\n\nEnd the run when ns have passed since spent()."},
     {"spent", (PyCFunction)(void *)engine_spent, METH_NOARGS,
      "spent() -> int\n\nReturn the ns that have passed since this was last asked."},
+    {"unspent", (PyCFunction)(void *)engine_unspent, METH_NOARGS,
+     "unspent() -> int\n\nReturn what spent() would, and leave it; from any thread."},
     {"spent_until", (PyCFunction)(void *)engine_spent_until, METH_O,
      "spent_until(ip) -> int\n\nReturn the same, the last block having been run up to ip only."},
     {"rewind", (PyCFunction)(void *)engine_rewind, METH_NOARGS,

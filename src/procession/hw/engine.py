@@ -194,6 +194,10 @@ class Engine:
         self._seen_ns = ns
         return passed
 
+    def unspent(self) -> int:
+        """Return what spent() would, and leave it for that; from any thread, while the engine runs."""
+        return self._count[_SUM] // CODE_BYTES_PER_NS - self._seen_ns
+
     def spent_until(self, ip: int) -> int:
         """Return the same where the last block was run up to the instruction at ip only."""
         rest = self._count[_END] - ip

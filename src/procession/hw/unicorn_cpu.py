@@ -93,7 +93,7 @@ class UnicornCpu:
     state: the registers' memory as bytes; q, s, d, i: the same as words of 64 and 32 bits, unsigned and signed.
     owner: whose registers it has.  stop: ends run(), in a hook.  let_out: ends it from outside.
     flags: returns eflags, inside a hook too.  error: what a hook raised.  interrupted: see interrupt().
-    arm, spent, spent_until, rewind, was_cut, block_end, end_now, zero: see hw/engine.py.
+    arm, spent, unspent, spent_until, rewind, was_cut, block_end, end_now, zero: see hw/engine.py.
     """
 
     HOLE = 0x7F8000000000  # where the firmware's page table has nothing
@@ -134,6 +134,7 @@ class UnicornCpu:
         "spent_until",
         "state",
         "stop",
+        "unspent",
         "was_cut",
         "zero",
     )
@@ -166,6 +167,7 @@ class UnicornCpu:
         self.end_now: Callable[[], None] = self._engine.end_now
         self.arm: Callable[[int], None] = self._engine.arm
         self.spent: Callable[[], int] = self._engine.spent
+        self.unspent: Callable[[], int] = self._engine.unspent
         self.spent_until: Callable[[int], int] = self._engine.spent_until
         self.rewind: Callable[[], None] = self._engine.rewind
         self.was_cut: Callable[[], bool] = self._engine.was_cut

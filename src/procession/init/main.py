@@ -68,6 +68,7 @@ from procession.include.linux.sched import (
 from procession.include.linux.signal import SIGCHLD, SIGKILL
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.wait import WALL, WEXITED
+from procession.init import login
 from procession.kernel import (
     completion,
     cred,
@@ -109,18 +110,24 @@ class InitProgram:
     """What the machine was booted for.
 
     as_init: the program is PID 1 itself; else PID 1 is a small init that runs it as a child, and reaps.
-    doing: what the last step before the program was about, for whoever has to say why it did not start.
+    user: whom it runs as, as init/login.py reads it; None: root, and envp is all its environment.
+    doing: what the last step before the program was about, for whoever has to say why it did not start; started:
+    whether only the program itself was left to do.
     """
 
-    __slots__ = ("argv", "envp", "cwd", "as_init", "nr", "doing")  # derived
+    __slots__ = ("argv", "envp", "cwd", "as_init", "user", "nr", "doing", "started")  # derived
 
-    def __init__(self, argv: Sequence[str], envp: Sequence[str], cwd: str = "/", as_init: bool = False) -> None:
+    def __init__(
+        self, argv: Sequence[str], envp: Sequence[str], cwd: str = "/", as_init: bool = False, user: str | None = None
+    ) -> None:
         self.argv: Sequence[str] = argv
         self.envp: Sequence[str] = envp
         self.cwd: str = cwd
         self.as_init: bool = as_init
         self.nr: int = 0  # its process, once it was forked
+        self.user: str | None = user
         self.doing: str = ""
+        self.started: bool = False
 
 
 def start_kernel(k: Kernel, root: RootSpec) -> None:
@@ -289,10 +296,16 @@ async def _start_boot_kthread(current: Task, threadfn: ThreadFn, name: str, nr: 
 
 
 def set_init_program(
-    k: Kernel, argv: Sequence[str], envp: Sequence[str], cwd: str = "/", *, as_init: bool = False
+    k: Kernel,
+    argv: Sequence[str],
+    envp: Sequence[str],
+    cwd: str = "/",
+    *,
+    as_init: bool = False,
+    user: str | None = None,
 ) -> None:
     """Say what PID 1 is to run; between start_kernel() and the machine loop."""
-    k.init_program = InitProgram(argv, envp, cwd, as_init)
+    k.init_program = InitProgram(argv, envp, cwd, as_init, user)
 
 
 async def kernel_init(current: Task, kthreadd_done: Completion) -> int:
@@ -337,6 +350,12 @@ async def _run_program(current: Task, program: InitProgram) -> int:
             assert current.fs is not None
             program.doing = program.cwd
             fs_struct.set_fs_pwd(current.fs, namei.kern_path(current, program.cwd, directory=True))
+        if program.user is not None:
+            program.doing = program.user
+            user = await login.find_user(current, program.user)
+            login.become(current, user)
+            program.envp = login.environment(user, list(program.envp))
+        program.started = True
         argv = UserStrings(tuple(string.to_bytes(arg) for arg in program.argv))
         envp = UserStrings(tuple(string.to_bytes(text) for text in program.envp))
         await _execvpe(current, program, argv, envp)

@@ -48,6 +48,7 @@ def nsproxy_init(k: Kernel) -> None:
     slab.kmem_cache_create(k, "nsproxy", 48)
     slab.kmem_cache_create(k, "pid_namespace", 2112)
     k.init_uts_ns = UtsNamespace()
+    k.init_uts_ns.nodename = k.hostname
     k.init_ipc_ns = IpcNamespace()
     k.init_net_ns = NetNamespace()
 

@@ -41,7 +41,7 @@ from procession.include.linux.sched import TASK_UNINTERRUPTIBLE, same_thread_gro
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import NSEC_PER_USEC, USEC_PER_SEC
 from procession.include.linux.types import Arg, InBuf, Int, IntOut, ModeT, PidNr, UInt, UInt32, UserPtr
-from procession.include.linux.utsname import UTS_PROC_DOMAINNAME, UTS_PROC_HOSTNAME
+from procession.include.linux.utsname import NEW_UTS_LEN, UTS_PROC_DOMAINNAME, UTS_PROC_HOSTNAME
 from procession.kernel import capability, pid, posix_cpu_timers, rcupdate, sched, sched_cputime, utsname_sysctl
 from procession.mm import uaccess
 
@@ -81,7 +81,6 @@ _RLIM: Final = struct.Struct("<QQ")
 _TMS: Final = struct.Struct("<qqqq")
 _RUSAGE: Final = struct.Struct("<18q")
 _UTSNAME: Final = struct.Struct("65s65s65s65s65s65s")
-_UTS_LEN: Final = 64
 # 3.2's tick counter starts five minutes before it wraps at 32 bits; times(2) shows it.
 _KIB_PER_PAGE: Final = 4
 
@@ -308,7 +307,7 @@ def sys_uname(current: Task, name: Annotated[UserPtr, Arg("struct utsname", out=
 def _check_new_name(current: Task, length: int) -> None:
     if not capability.capable(current, CAP_SYS_ADMIN):
         raise LinuxError(Errno.EPERM, "CAP_SYS_ADMIN")
-    if not 0 <= length <= _UTS_LEN:
+    if not 0 <= length <= NEW_UTS_LEN:
         raise LinuxError(Errno.EINVAL, "length of the name")
 
 

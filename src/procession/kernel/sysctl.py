@@ -13,7 +13,7 @@ from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.nsproxy import utsname
 from procession.include.linux.pid import PID_MAX_LIMIT
 from procession.include.linux.sysctl import CtlTablePoll
-from procession.include.linux.utsname import UTS_PROC_DOMAINNAME, UTS_PROC_HOSTNAME
+from procession.include.linux.utsname import NEW_UTS_LEN, UTS_PROC_DOMAINNAME, UTS_PROC_HOSTNAME
 from procession.kernel import capability, pid, utsname_sysctl
 from procession.lib import string, vsprintf
 from procession.mm import uaccess
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ("CtlTable", "root_table", "sysctl_init")
 
 CORENAME_MAX: Final = 128
-NEW_UTS_LEN: Final = 64
 _TMPBUFLEN: Final = 22
 _WSPACE_SEP: Final = b" \t\n"
 

@@ -165,8 +165,15 @@ def sock_alloc_file(current: Task, sk: UnixSock | None, flags: int) -> SocketFil
     dentry.d_parent = dentry
     file = SocketFile(PathRef(k.net.sock_mnt, dentry), O_RDWR | flags & O_NONBLOCK, FMODE_READ | FMODE_WRITE)
     file_table.alloc_file(current, file)
-    file.private_data = sk
+    if sk is not None:
+        sock_graft(sk, file)
     return file
+
+
+def sock_graft(sk: UnixSock, file: SocketFile) -> None:
+    """Make it the socket of an open file."""
+    file.private_data = sk
+    sk.i_ino = file.inode.i_ino
 
 
 def sock_map_fd(current: Task, sk: UnixSock, flags: int) -> int:
@@ -303,7 +310,7 @@ async def sys_accept4(
         finally:
             del current.held[-2:]
             file_table.fput(current, file)
-        newfile.private_data = server
+        sock_graft(server, newfile)
         if upeer_sockaddr:
             move_addr_to_user(current, _name(server.peer), upeer_sockaddr, upeer_addrlen)
     fs_file.fd_install(current, newfd, newfile)

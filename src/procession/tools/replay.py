@@ -315,13 +315,15 @@ class _Player:
 
     def _assemble(self, replay: Replay) -> Machine:
         header = replay.header
-        make_command(header["argv"], (), header["env"], header["cwd"])  # raises now what run() would
+        # Raises now what run() would.
+        make_command(header["argv"], (), header["env"], header["cwd"], user=header["user"])
         machine = Machine(
             root=replay._root,
             memory=header["memory"],
             cpus=header["cpus"],
             seed=header["seed"],
             boot_time_ns=header["boot_time_ns"],
+            hostname=header["hostname"],
             realtime=header["realtime"],
             programs=replay._programs,
             cores=self._cores.name if header["cores"] else None,
@@ -375,7 +377,9 @@ class _Player:
             program = self.replay._program
             argv = header["argv"]
             what, args = (argv, ()) if program is None else (program, argv[1:])
-            how = self.machine.run(what, *args, env=header["env"], cwd=header["cwd"], as_init=header["as_init"])
+            how = self.machine.run(
+                what, *args, env=header["env"], cwd=header["cwd"], as_init=header["as_init"], user=header["user"]
+            )
         except (_Abandoned, Difference, TraceError) as error:
             self._error = error
         except ReplayError as error:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.arch.x86 import syscall_table
 from procession.arch.x86.signal import UC_SIGMASK
 from procession.include.linux.errno import MAX_ERRNO, STRERROR, Errno
+from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.pid import PIDTYPE_PID
-from procession.include.linux.sched import (
-    CLONE_CHILD_CLEARTID,
-    CLONE_CHILD_SETTID,
-    CLONE_PARENT_SETTID,
-    CLONE_SETTLS,
-    fatal_signal_pending,
-)
+from procession.include.linux.sched import fatal_signal_pending
 from procession.include.linux.signal import (
     SIG_DFL,
     SIG_IGN,
@@ -35,23 +30,26 @@ from procession.include.trace.events import (
     SysEnter,
     SysExit,
 )
+from procession.kernel import sched
 from procession.lib import string
 from procession.tools import strace_args, strace_printers
 from procession.tools.peek import peek as peek_memory
-from procession.tools.strace_args import ABBREVIATED, Peek, pointer
-from procession.tools.strace_filter import Filter
+from procession.tools.strace_args import Peek, Style, hexadecimal, pointer
+from procession.tools.strace_fds import Paths, describe, dumped
+from procession.tools.strace_filter import STATUSES
+from procession.tools.strace_lines import EXECVE, Lines, Options, fraction
+from procession.tools.strace_printers import clone_rest, is_clone, join, raw_arguments
 from procession.tools.strace_structs import BEFORE, Shown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from procession.boot import Machine, Result
-    from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
     from procession.include.trace.events import Event
     from procession.tools.tracefile import Out
 
 __all__ = ("Strace",)
-
-_COLUMN: Final = 40
 
 _RESTARTS: Final = {
     512: "ERESTARTSYS (To be restarted if SA_RESTART is set)",
@@ -64,44 +62,40 @@ _NO_RETURN: Final = frozenset({"exit", "exit_group"})
 
 @dataclass(eq=False, slots=True)
 class _Pending:
-    """A call that was entered and has not returned."""
+    """A call that was entered and has not returned.
+
+    column: characters on the line so far.  rest_from: the first argument printed at exit.  staged: its line, as long
+    as it is not known whether it will be shown, else None.  enter_ns, cpu_ns: the time, and that of its CPU, at entry.
+    """
 
     name: str
     call: Syscall | None
     shown: Shown
-    rest_from: int  # index of the first argument printed at exit
-    column: int  # characters on the line so far
-    interrupted: bool = False  # somebody else's line came between
+    rest_from: int
+    column: int
+    staged: str | None
+    enter_ns: int
+    cpu_ns: int
 
 
 class Strace:
     """A listener that writes strace's lines to an open text file; raises OSError when the host cannot.
 
-    to_file: prefix lines as with -o.  only: which calls and signals.  follow: children too.
-    limit: how many bytes of a string are shown.
+    options: what is shown, and how; as strace -f shows it if nothing is said.
     """
 
-    def __init__(
-        self,
-        machine: Machine,
-        out: Out,
-        *,
-        follow: bool = True,
-        only: Filter | None = None,
-        to_file: bool = False,
-        limit: int = ABBREVIATED,
-    ) -> None:
+    def __init__(self, machine: Machine, out: Out, options: Options | None = None) -> None:
         """Start listening."""
         self._kernel = kernel = machine.kernel
-        self._out = out
-        self._follow = follow
-        self._only = only or Filter()
-        self._to_file = to_file
-        self._limit = limit
+        self._options = options = options or Options()
+        self._only = options.only
+        self._lines = Lines(kernel, out, options)
+        self._attached = self._lines.attached
+        self._styles: dict[str, Style] = {}
         self._pending: dict[int, _Pending] = {}
-        self._open_pid: int | None = None  # whose unfinished line is last in the output
         self._started = False
-        self._attached: dict[int, None] = {}
+        self._paths = Paths(options.paths) if options.paths else None
+        self._awaited = dict.fromkeys(sorted(options.pids))
         self._ignored: dict[int, list[str]] = {}
         self._fatal: dict[int, tuple[int, str]] = {}  # signals that kill without being delivered
         kernel.trace.subscribe(
@@ -117,12 +111,19 @@ class Strace:
         )
         machine.at_end.append(self._on_end)
 
+    @property
+    def awaited(self) -> list[int]:
+        """The processes that were to be traced and have not been there."""
+        return list(self._awaited)
+
     def _on_end(self, how: Result | BaseException) -> None:
-        if isinstance(how, BaseException):
-            with suppress(OSError):  # perhaps this very file
-                self._break()
+        with suppress(OSError) if isinstance(how, BaseException) else nullcontext():  # perhaps this very file
+            self._lines.stop()
+            if self._options.summary is not None:
+                self._lines.write(self._options.summary.text())
 
     def _on_event(self, event: Event) -> None:
+        self._lines.now_ns = event.time_ns
         if isinstance(event, SysEnter):
             self._on_enter(event)
         elif isinstance(event, SysExit):
@@ -138,33 +139,18 @@ class Strace:
         elif isinstance(event, SchedProcessExec):
             self._on_process_exec(event)
 
-    # Lines.
-
-    def _prefix(self, pid: int) -> str:
-        if self._to_file:
-            return f"{pid:<5} " if self._follow else ""
-        return f"[pid {pid:5}] " if len(self._attached) > 1 else ""
-
-    def _break(self) -> None:
-        """End the line that another task's unfinished call has left open."""
-        if self._open_pid is not None:
-            self._pending[self._open_pid].interrupted = True
-            self._out.write(" <unfinished ...>\n")
-            self._open_pid = None
-
-    def _line(self, pid: int, text: str) -> None:
-        self._break()
-        self._out.write(f"{self._prefix(pid)}{text}\n")
-
     # Tasks come and go.
 
+    def _attach(self, nr: int) -> None:
+        self._awaited.pop(nr, None)
+        self._attached[nr] = None
+        if "attach" not in self._only.quiet:
+            self._lines.message(f"Process {nr} attached")
+
     def _on_process_fork(self, event: SchedProcessFork) -> None:
-        if not self._follow or event.parent_pid not in self._attached:
-            return
-        self._attached[event.child_pid] = None
-        if not self._to_file:
-            # In the middle of the parent's line, which goes on behind it.
-            self._out.write(f"strace: Process {event.child_pid} attached\n")
+        follows = self._options.follow and event.parent_pid in self._attached
+        if follows or event.child_pid in self._awaited:
+            self._attach(event.child_pid)
 
     def _on_process_exec(self, event: SchedProcessExec) -> None:
         nr = event.pid
@@ -174,35 +160,48 @@ class Strace:
             return
         # The program itself is executed by init, without a system call: say it in the words of one.
         self._started = True
+        task = self._task(nr)
+        if self._paths is not None:
+            for name, path in self._paths.settle(task):
+                if "path-resolution" not in self._only.quiet:
+                    self._lines.message(f'Requested path "{name}" resolved into "{path}"')
+        if nr in self._awaited:
+            self._attach(nr)
+        elif self._options.pids:
+            return
         self._attached[nr] = None
-        if self._only.call is not None and not self._only.call("execve"):
+        if self._only.call is None or self._only.call("execve"):
+            self._first_execve(nr, event.filename, task)
+
+    def _first_execve(self, nr: int, filename: str, task: Task | None) -> None:
+        options = self._options
+        if self._paths is not None and not self._paths.has(filename):
+            return
+        if options.summary is not None:
+            options.summary.add("execve", 0, failed=False)
+        if options.counts_only or "successful" not in self._only.status:
             return
         program = self._kernel.init_program
         assert program is not None
-        strings = [string.to_bytes(arg) for arg in program.argv[:ABBREVIATED]]
-        argv = [strace_args.quote(text[: self._limit], cut=len(text) > self._limit) for text in strings]
-        argv += ["..."] if len(program.argv) > ABBREVIATED else []
-        task = self._task(nr)
-        envp = _envp_address(self._kernel, task, len(program.argv))
-        count = len(program.envp)
-        text = (
-            f"execve({strace_args.quote(string.to_bytes(event.filename))}, [{', '.join(argv)}], "
-            f"{envp}/* {count} var{'s' if count != 1 else ''} */)"
-        )
-        self._line(nr, f"{text:<{_COLUMN - len(self._prefix(nr)) - 1}} = 0")
+        style = self._style("execve")
+        name = strace_args.quote(string.to_bytes(filename), hexed=style.hexed)
+        text = f"execve({name}, {_vectors(task, program.argv, program.envp, style)})"
+        text = f"{self._lines.lead(nr, task, EXECVE)}{text}"
+        spent = "" if options.spent is None else f" <{fraction(0, options.spent)}>"
+        self._lines.begin(nr, f"{text:<{max(options.column - 1, 0)}} = 0{spent}\n")
+        self._lines.end(nr, "")
 
     def _superseded(self, nr: int, old_nr: int) -> None:
         """Thread old_nr has executed a program: it takes its leader's number, and the leader is gone."""
         call = self._pending.pop(old_nr, None)
-        if self._open_pid == old_nr:
-            self._out.write(" <unfinished ...>\n")
-            self._open_pid = None
-        self._out.write(f"{self._prefix(nr)}+++ superseded by execve in pid {old_nr} +++\n")
+        if self._lines.is_open(old_nr):
+            self._lines.interrupt(old_nr)
+        if "thread-execve" not in self._only.quiet:
+            self._lines.line(nr, f"+++ superseded by execve in pid {old_nr} +++")
         self._pending.pop(nr, None)
-        self._attached.pop(old_nr, None)
+        self._lines.forget(old_nr)
         self._attached[nr] = None
         if call is not None:
-            call.interrupted = True
             self._pending[nr] = call
 
     def _on_process_exit(self, event: SchedProcessExit) -> None:
@@ -211,21 +210,29 @@ class Strace:
             return
         pending = self._pending.pop(nr, None)
         if pending is not None:
-            if self._open_pid != nr:
-                pending.interrupted = True
             self._abandoned(nr, pending)
         sig, text = self._fatal.pop(nr, (0, ""))
         if sig and sig == code & 0x7F:
             self._signal_line(nr, sig, text)
-        if code & 0x7F:
+        if "exit" not in self._only.quiet and not self._options.counts_only:
             core = " (core dumped)" if code & 0x80 else ""
-            self._line(nr, f"+++ killed by {signame(code & 0x7F)}{core} +++")
-        else:
-            self._line(nr, f"+++ exited with {code >> 8} +++")
+            how = f"killed by {signame(code & 0x7F)}{core}" if code & 0x7F else f"exited with {code >> 8}"
+            self._lines.line(nr, f"+++ {how} +++")
         self._ignored.pop(nr, None)
-        del self._attached[nr]
+        self._lines.forget(nr)
 
     # System calls.
+
+    def _style(self, name: str) -> Style:
+        """Return how a call is shown."""
+        style = self._styles.get(name)
+        if style is None:
+            only, options = self._only, self._options
+            abbrev = only.abbrev is None or only.abbrev(name)
+            verbose = only.verbose is None or only.verbose(name)
+            raw = only.raw is not None and only.raw(name)
+            style = self._styles[name] = Style(options.limit, options.hexed, abbrev, verbose, raw)
+        return style
 
     def _on_enter(self, event: SysEnter) -> None:
         pid, name = event.common_pid, event.name
@@ -233,13 +240,20 @@ class Strace:
             return
         call = SYSCALLS.get(name)
         params = call.params if call is not None else ()
-        shown = Shown(event.args, params, self._peek(), self._limit)
-        text, rest_from = self._at_entry(event.nr, name, call, shown)
-        self._break()
-        line = f"{self._prefix(pid)}{name}({text}"
-        self._out.write(line)
-        self._pending[pid] = _Pending(name, call, shown, rest_from, len(line))
-        self._open_pid = pid
+        task = self._kernel.current
+        shown = Shown(event.args, params, self._peek(), self._style(name), descriptor=self._descriptor)
+        if self._paths is not None and not self._paths.concern(shown, task):
+            return
+        pending = _Pending(name, call, shown, 0, 0, None, event.time_ns, sched.task_sched_runtime(task))
+        if not self._options.counts_only:
+            text, pending.rest_from = self._at_entry(event.nr, name, call, shown)
+            line = f"{self._lines.lead(pid, task, event.nr)}{name}({text}"
+            pending.column = len(line)
+            if self._only.status != STATUSES:
+                pending.staged = line
+            else:
+                self._lines.begin(pid, line)
+        self._pending[pid] = pending
         if name in _NO_RETURN:
             self._finish(pid, self._pending.pop(pid), ")", "?")
 
@@ -252,23 +266,58 @@ class Strace:
             shown = pending.shown
             shown.ret = ret - (1 << 64) if ret >> 63 > 0 else ret
             shown.peek = self._peek()
-            rest = ""
-            if _is_clone(pending.call):
-                rest = _clone_rest(shown)
-            elif pending.call is not None:
-                rest = _join(shown, pending.rest_from, len(shown.params))[0]
-            self._finish(pid, pending, rest + ")", _result(pending.call, shown))
+            self._returned(pid, pending, event.time_ns)
         for text in self._ignored.pop(pid, ()):
-            self._line(pid, text)
+            self._lines.line(pid, text, self._kernel.current)
 
-    def _finish(self, pid: int, pending: _Pending, rest: str, result: str) -> None:
-        if pending.interrupted:
-            self._break()
-            head = f"{self._prefix(pid)}<... {pending.name} resumed>"
-            self._out.write(head)
+    def _returned(self, pid: int, pending: _Pending, now_ns: int) -> None:
+        """Print and count a call that has come back."""
+        shown, call, options = pending.shown, pending.call, self._options
+        if self._paths is not None and call is not None and call.result.kind == "descriptor" and not shown.failed:
+            self._paths.learn(shown, self._kernel.current)
+        if options.summary is not None:
+            ns = now_ns - pending.enter_ns
+            if not options.wall:
+                ns = sched.task_sched_runtime(self._kernel.current) - pending.cpu_ns
+            options.summary.add(pending.name, ns, failed=shown.failed)
+        if options.counts_only:
+            return
+        rest = ""
+        if shown.style.raw or call is None:
+            pass
+        elif is_clone(call):
+            rest = clone_rest(shown)
+        else:
+            rest = join(shown, pending.rest_from, len(shown.params))[0]
+        result = _result(call, shown)
+        if options.spent is not None:
+            result += f" <{fraction(now_ns - pending.enter_ns, options.spent)}>"
+        self._finish(pid, pending, rest + ")", result, "failed" if shown.failed else "successful")
+
+    def _finish(self, pid: int, pending: _Pending, rest: str, result: str, status: str = "unfinished") -> None:
+        """Print the rest of a call's line, or all of it if it had to be known first how the call ends."""
+        if self._options.counts_only:
+            return
+        head = ""
+        if pending.staged is not None:
+            if status not in self._only.status:
+                return
+            self._lines.interrupt(pid)
+            head = pending.staged
+        elif not self._lines.is_open(pid):
+            self._lines.interrupt(pid)
+            head = f"{self._lines.lead(pid, self._kernel.current)}<... {pending.name} resumed>"
             pending.column = len(head)
-        self._open_pid = None
-        self._out.write(rest + " " * max(1, _COLUMN - pending.column - len(rest)) + f"= {result}\n")
+        blanks = " " * max(1, self._options.column - pending.column - len(rest))
+        self._lines.end(pid, f"{head}{rest}{blanks}= {result}\n{self._dumps(pending.shown)}")
+
+    def _dumps(self, shown: Shown) -> str:
+        """Return the dump of a call's data, if it is wanted."""
+        fd = shown.args[0] if shown.args else -1
+        if not isinstance(fd, int):
+            return ""
+        text = dumped(shown, out=True) if self._only.read is not None and self._only.read(fd) else ""
+        return text + (dumped(shown, out=False) if self._only.write is not None and self._only.write(fd) else "")
 
     def _abandoned(self, pid: int, pending: _Pending) -> None:
         """End the line of a call that its task did not live to see the end of."""
@@ -280,21 +329,25 @@ class Strace:
         if call is None:
             return ", ".join(hex(arg) if arg else "0" for arg in shown.args[: _count(nr)]), 0
         params = call.params
+        if shown.style.raw:
+            return raw_arguments(shown), len(params)
         if name == "rt_sigreturn":
-            return self._signal_frame(shown.peek), 0
-        if _is_clone(call):
+            return self._signal_frame(shown), 0
+        if is_clone(call):
             return f"child_stack={pointer(shown.args[1])}, flags={strace_printers.argument(shown, 0)}", len(params)
         for at, param in enumerate(params):
             if param.arg.kind in BEFORE:
                 shown.before[at] = shown.read_int(shown.args[at], BEFORE[param.arg.kind])
         stop = next((at for at, param in enumerate(params) if param.arg.out), len(params))
-        text, anything = _join(shown, 0, stop)
+        text, anything = join(shown, 0, stop)
         more = stop < len(params) and strace_printers.argument(shown, stop) is not None
         return text + (", " if anything and more else ""), stop
 
-    def _signal_frame(self, peek: Peek) -> str:
+    def _signal_frame(self, shown: Shown) -> str:
         sp = self._kernel.current.thread.user_sp()
-        raw = peek(sp, UC_SIGMASK, 8) if sp else None
+        if sp and not shown.style.verbose:
+            return f"{{mask={pointer(sp + UC_SIGMASK)}}}"
+        raw = shown.peek(sp, UC_SIGMASK, 8) if sp else None
         return f"{{mask={strace_args.sigset(int.from_bytes(raw, 'little'))}}}" if raw else ""
 
     # Signals.
@@ -319,14 +372,17 @@ class Strace:
             # A traced process would be stopped for a signal even if it ignores it; here it never comes to a delivery.
             if target not in self._pending:
                 self._signal_line(target, sig, text)
-            elif self._only.signal is None or self._only.signal(signame(sig)):
+            elif self._shows(sig):
                 self._ignored.setdefault(target, []).append(text)
         elif handler == SIG_DFL and sig != SIGKILL:
             self._fatal.setdefault(target, (sig, text))
 
+    def _shows(self, sig: int) -> bool:
+        return not self._options.counts_only and (self._only.signal is None or self._only.signal(signame(sig)))
+
     def _signal_line(self, pid: int, sig: int, text: str) -> None:
-        if self._only.signal is None or self._only.signal(signame(sig)):
-            self._line(pid, text)
+        if self._shows(sig):
+            self._lines.line(pid, text, self._task(pid))
 
     def _handler(self, nr: int, sig: int) -> int | None:
         """Return what task nr does on sig, None if it has blocked it."""
@@ -341,6 +397,9 @@ class Strace:
         found = self._kernel.init_pid_ns.pids.get(nr)
         users = found.tasks[PIDTYPE_PID] if found is not None else None
         return next(reversed(users)) if users else None
+
+    def _descriptor(self, fd: int) -> str:
+        return describe(self._kernel.current, fd, self._only.decode, self._options.hexed)
 
     def _peek(self) -> Peek:
         k = self._kernel
@@ -381,40 +440,32 @@ def _count(nr: int) -> int:
     return later[1] if later is not None else 6
 
 
-def _join(shown: Shown, start: int, stop: int) -> tuple[str, bool]:
-    """Return the text of some arguments, and whether there is any."""
-    texts = [strace_printers.argument(shown, at) for at in range(start, stop)]
-    present = [text for text in texts if text is not None]
-    return ", ".join(present), bool(present)
-
-
-def _is_clone(call: Syscall | None) -> bool:
-    """Whether it is the call whose arguments strace prints by name, the stack before the flags."""
-    return call is not None and bool(call.params) and call.params[0].arg.kind == "clone_flags"
-
-
-def _clone_rest(shown: Shown) -> str:
-    """Those of clone(2)'s other arguments that its flags give a meaning."""
-    flags, _stack, parent_tid, child_tid, tls = shown.args
-    out = ""
-    if flags & CLONE_PARENT_SETTID:
-        out += f", parent_tid={pointer(parent_tid) if shown.failed else strace_printers.PRINTERS['int *'](shown, 2)}"
-    if flags & CLONE_SETTLS:
-        out += f", tls={pointer(tls)}"
-    if flags & (CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID):
-        out += f", child_tidptr={pointer(child_tid)}"
-    return out
-
-
-def _envp_address(k: Kernel, task: Task | None, argc: int) -> str:
-    """Where the environment's pointers are; a Python program has none."""
+def _vectors(task: Task | None, argv: Sequence[str], envp: Sequence[str], style: Style) -> str:
+    """Return the first program's arguments and environment; a Python program has no address for them."""
     sp = task.thread.user_sp() if task is not None else 0
-    return f"{pointer(sp + 8 * (argc + 2))} " if sp else ""
+    if not style.verbose or style.raw:
+        return f"{pointer(sp + 8)}, {pointer(sp + 8 * (len(argv) + 2))}"
+    if not style.abbrev:
+        return f"{_strings(argv, style)}, {_strings(envp, style)}"
+    count = len(envp)
+    address = f"{pointer(sp + 8 * (len(argv) + 2))} " if sp else ""
+    return f"{_strings(argv, style)}, {address}/* {count} var{'s' if count != 1 else ''} */"
+
+
+def _strings(texts: Sequence[str], style: Style) -> str:
+    shown = texts[: style.limit] if style.abbrev else texts
+    out = [
+        strace_args.quote(text[: style.limit], cut=len(text) > style.limit, hexed=style.hexed)
+        for text in map(string.to_bytes, shown)
+    ]
+    return "[" + ", ".join(out + (["..."] if len(shown) < len(texts) else [])) + "]"
 
 
 def _result(call: Syscall | None, shown: Shown) -> str:
     ret = shown.ret or 0
     if not -MAX_ERRNO <= ret < 0:
+        if shown.style.raw:
+            return hexadecimal(ret & ULONG_MAX)
         return str(ret) if call is None else strace_printers.result(shown, call.result)
     if -ret in _RESTARTS:
         return f"? {_RESTARTS[-ret]}"

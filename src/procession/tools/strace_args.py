@@ -6,6 +6,7 @@ What a call's arguments are is said by its declaration (include/linux/syscalls.p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum, IntFlag
 from typing import Any, Final, TypeAlias
@@ -16,12 +17,15 @@ from procession.include.linux.types import Arg
 
 __all__ = (
     "ABBREVIATED",
+    "PLAIN",
     "Peek",
+    "Style",
     "c_string",
     "comment_time",
     "constant",
     "data",
     "date_text",
+    "escaped",
     "flag_names",
     "hexadecimal",
     "number",
@@ -37,9 +41,28 @@ __all__ = (
 # Reads user memory for a printer: (pointer, offset, size) -> bytes, None if it is not there.
 Peek: TypeAlias = Callable[[Any, int, int], bytes | None]
 
-# How many items of an array are shown, and by default how many bytes of a string.
+# By default, how many items of an array are shown, and how many bytes of a string.
 ABBREVIATED: Final = 32
 _ESCAPES: Final = {9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r", 34: '\\"', 92: "\\\\"}
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How much is shown of a call, and how.
+
+    limit: of a string, how many bytes; of an array, how many items.  hexed: in hex are written "": no bytes, "all",
+    "non-ascii": strings that have others than ASCII, "non-ascii-chars": only those in them.  abbrev: structs not whole.
+    verbose: what pointers lead to.  raw: nothing but numbers.
+    """
+
+    limit: int = ABBREVIATED
+    hexed: str = ""
+    abbrev: bool = True
+    verbose: bool = True
+    raw: bool = False
+
+
+PLAIN: Final = Style()
 
 
 # Pointers and strings.
@@ -57,18 +80,27 @@ def hexadecimal(value: int) -> str:
     return hex(value) if value else "0"
 
 
-def quote(text: bytes, *, cut: bool = False) -> str:
-    """A string as C writes it: octal escapes, no longer than needed; three dots if it goes on."""
+def quote(text: bytes, *, cut: bool = False, hexed: str = "") -> str:
+    """A string as C writes it: octal escapes, no longer than needed, or as Style.hexed says; dots if it goes on."""
+    return f'"{escaped(text, hexed)}"' + ("..." if cut else "")
+
+
+def escaped(text: bytes, hexed: str = "", also: bytes = b"") -> str:
+    """What stands between a string's quotes; also: bytes that are to be escaped, too."""
+    if hexed == "all" or (hexed == "non-ascii" and not all(32 <= byte < 127 or 9 <= byte < 14 for byte in text)):
+        return "".join(f"\\x{byte:02x}" for byte in text)
     out = []
     for at, byte in enumerate(text):
         if byte in _ESCAPES:
             out.append(_ESCAPES[byte])
-        elif 32 <= byte < 127:
+        elif 32 <= byte < 127 and byte not in also:
             out.append(chr(byte))
+        elif hexed:
+            out.append(f"\\x{byte:02x}")
         else:
             digit_follows = at + 1 < len(text) and 48 <= text[at + 1] <= 57
             out.append(f"\\{byte:03o}" if digit_follows else f"\\{byte:o}")
-    return '"' + "".join(out) + '"' + ("..." if cut else "")
+    return "".join(out)
 
 
 def c_string(peek: Peek, ptr: Any, limit: int) -> tuple[bytes, bool] | None:
@@ -90,20 +122,20 @@ def c_string(peek: Peek, ptr: Any, limit: int) -> tuple[bytes, bool] | None:
     return out[:limit], len(out) > limit
 
 
-def string(peek: Peek, ptr: Any, limit: int = PATH_MAX) -> str:
+def string(peek: Peek, ptr: Any, limit: int = PATH_MAX, hexed: str = "") -> str:
     """A NUL-terminated string in user memory, cut after limit bytes."""
     found = c_string(peek, ptr, limit)
-    return pointer(ptr) if found is None else quote(found[0], cut=found[1])
+    return pointer(ptr) if found is None else quote(found[0], cut=found[1], hexed=hexed)
 
 
-def data(peek: Peek, ptr: Any, size: int, limit: int = ABBREVIATED) -> str:
+def data(peek: Peek, ptr: Any, size: int, limit: int = ABBREVIATED, hexed: str = "") -> str:
     """The first bytes of a buffer of that size."""
     if isinstance(ptr, int) and not ptr:
         return "NULL"
     if size <= 0:
         return '""' if not size else pointer(ptr)
     got = peek(ptr, 0, min(size, limit)) if limit else b""
-    return pointer(ptr) if got is None else quote(got, cut=size > limit)
+    return pointer(ptr) if got is None else quote(got, cut=size > limit, hexed=hexed)
 
 
 # Constants.

@@ -122,7 +122,7 @@ from procession.include.linux.prctl import (
     SecureBits,
 )
 from procession.include.linux.signal import signame
-from procession.tools.strace_args import flag_names, hexadecimal, pointer, quote, string, value_name
+from procession.tools.strace_args import flag_names, hexadecimal, pointer, value_name
 from procession.tools.strace_files import open_flags
 from procession.tools.strace_structs import INT, STRUCTS, Printer, Shown
 from procession.tools.strace_tty import modem_lines, termios
@@ -175,6 +175,8 @@ def _flock(shown: Shown, ptr: Any, cmd: int) -> str:
 
 def _fcntl_result(shown: Shown, ret: int) -> str | None:
     cmd = shown.args[1]
+    if cmd in (F_DUPFD, F_DUPFD_CLOEXEC):
+        return shown.descriptor(ret)
     if cmd == F_GETFL:
         return f"{hexadecimal(ret)} (flags {open_flags(ret)})"
     if cmd == F_GETFD and ret:
@@ -215,6 +217,7 @@ _INT_IN: Final = frozenset({TIOCSPGRP, FIONBIO, FIOASYNC, TIOCSPTLCK, TIOCPKT, T
 _INT_OUT: Final = frozenset({TIOCGPGRP, TIOCGSID, TIOCOUTQ, FIONREAD, TIOCGPTN, TIOCGETD, TIOCGSOFTCAR, TIOCGDEV})
 _MODEM_IN: Final = frozenset({TIOCMSET, TIOCMBIS, TIOCMBIC})
 _TERMIOS_IN: Final = frozenset({TCSETS, TCSETSW, TCSETSF, TCSETS2, TCSETSW2, TCSETSF2, TIOCSLCKTRMIOS})
+_TERMIOS2: Final = frozenset({TCGETS2, TCSETS2, TCSETSW2, TCSETSF2})
 _TERMIO_IN: Final = frozenset({TCSETA, TCSETAW, TCSETAF})
 _TERMIOS_OUT: Final = frozenset({TCGETS, TCGETS2, TCGETA, TIOCGLCKTRMIOS})
 _QUEUES: Final = {TCFLSH: ("TCIFLUSH", "TCOFLUSH", "TCIOFLUSH"), TCXONC: ("TCOOFF", "TCOON", "TCIOFF", "TCION")}
@@ -230,7 +233,7 @@ def _ioctl_arg(shown: Shown, at: int) -> str | None:
     if cmd in _INT_IN or (cmd in _INT_OUT and not shown.failed):
         return STRUCTS["int *"](shown, at)
     if cmd in _TERMIOS_IN or cmd in _TERMIO_IN or (cmd in _TERMIOS_OUT and not shown.failed):
-        return termios(shown, ptr, old=cmd in _TERMIO_IN or cmd == TCGETA)
+        return termios(shown, ptr, old=cmd in _TERMIO_IN or cmd == TCGETA, new=cmd in _TERMIOS2)
     if cmd in _QUEUES:
         names = _QUEUES[Ioctl(cmd)]
         return names[ptr] if ptr in range(len(names)) else f"{ptr:#x} /* TC??? */"
@@ -250,8 +253,8 @@ def _ioctl_arg(shown: Shown, at: int) -> str | None:
 
 
 def _quoted_byte(shown: Shown, ptr: Any) -> str:
-    fields = shown.read(ptr, struct.Struct("c"))
-    return pointer(ptr) if fields is None else quote(fields[0])
+    raw = shown.peek(ptr, 0, 1) if ptr else None
+    return shown.quote(raw) if raw else pointer(ptr)
 
 
 # prctl(2), arch_prctl(2).
@@ -286,7 +289,7 @@ def _prctl_arg(shown: Shown, at: int) -> str | None:
     if option in _BARE:
         return None
     if option == PR_SET_NAME or (option == PR_GET_NAME and not shown.failed):
-        return string(shown.peek, value, _COMM_MAX)
+        return shown.string(value, min(_COMM_MAX, shown.style.limit))
     if option in (PR_GET_PDEATHSIG, PR_GET_TSC) and not shown.failed:
         found = shown.read_int(value, INT)
         if found is None:

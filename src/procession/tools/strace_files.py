@@ -8,7 +8,7 @@ from typing import Any, Final
 from procession.include.linux.eventpoll import EpollEvents, PollEvents
 from procession.include.linux.fcntl import O_ACCMODE, OpenFlags, OpenMode
 from procession.include.linux.limits import UINT_MAX
-from procession.tools.strace_args import data, flag_names, pointer
+from procession.tools.strace_args import comment_time, flag_names, pointer
 from procession.tools.strace_structs import Printer, Shown, array, struct_printer
 
 __all__ = ("FILES", "FILES_AFTER", "device", "file_mode", "iovec", "open_flags")
@@ -50,11 +50,25 @@ def device(dev: int) -> str:
     return f"makedev({hex(major) if major else 0}, {hex(minor) if minor else 0})"
 
 
-@struct_printer("QQQIIIIQq88x")
-def _stat(_dev: int, _ino: int, _nlink: int, mode: int, _uid: int, _gid: int, _pad: int, rdev: int, size: int) -> str:
+_STAT: Final = struct.Struct("<QQQIII4xQqqqqqqqqq24x")
+
+
+def _stat(shown: Shown, at: int) -> str:
+    fields = shown.read(shown.args[at], _STAT)
+    if fields is None:
+        return pointer(shown.args[at])
+    dev, ino, nlink, mode, uid, gid, rdev, size, blksize, blocks, *times = fields
     is_device = mode & 0o170000 in (0o020000, 0o060000)
     last = f"st_rdev={device(rdev)}" if is_device else f"st_size={size}"
-    return f"{{st_mode={file_mode(mode)}, {last}, ...}}"
+    if shown.style.abbrev:
+        return f"{{st_mode={file_mode(mode)}, {last}, ...}}"
+    text = (
+        f"{{st_dev={device(dev)}, st_ino={ino}, st_mode={file_mode(mode)}, st_nlink={nlink}, st_uid={uid}, "
+        f"st_gid={gid}, st_blksize={blksize}, st_blocks={blocks}, {last}"
+    )
+    for name, sec, nsec in zip("amc", times[::2], times[1::2], strict=True):
+        text += f", st_{name}time={sec}{comment_time(sec, nsec, 9)}, st_{name}time_nsec={nsec}"
+    return text + "}"
 
 
 _MAGIC: Final = {
@@ -99,18 +113,34 @@ def _statfs(magic: int, *rest: int) -> str:
     )
 
 
+_DIRENT: Final = struct.Struct("<QqH")
+_TYPES: Final = {0: "UNKNOWN", 1: "FIFO", 2: "CHR", 4: "DIR", 6: "BLK", 8: "REG", 10: "LNK", 12: "SOCK", 14: "WHT"}
+
+
+def _dirent(shown: Shown, ino: int, off: int, raw: bytes, *, new: bool) -> str:
+    """One entry; new: the type stands before the name, not behind it."""
+    kind = f"d_type=DT_{_TYPES.get(raw[18] if new else raw[-1], '???')}"
+    name = f"d_name={shown.quote(raw[18 + new :].split(bytes(1))[0])}"
+    return f"{{d_ino={ino}, d_off={off}, d_reclen={len(raw)}, " + ", ".join([kind, name] if new else [name, kind]) + "}"
+
+
 def _dirents(shown: Shown, at: int) -> str:
     ptr, size = shown.args[at], shown.ret or 0
     raw = shown.peek(ptr, 0, size) if size else b""
-    if raw is None:
+    if raw is None or not shown.style.verbose:
         return pointer(ptr)
-    count = where = 0
-    while where + 18 <= len(raw):
-        step = int.from_bytes(raw[where + 16 : where + 18], "little")
-        if not step:
+    new = shown.params[at].arg.kind == "dirents64"
+    entries = []
+    where = 0
+    while where + _DIRENT.size <= len(raw):
+        ino, off, step = _DIRENT.unpack_from(raw, where)
+        if step <= _DIRENT.size:
             break
-        count += 1
+        entries.append(_dirent(shown, ino, off, raw[where : where + step], new=new))
         where += step
+    if not shown.style.abbrev:
+        return "[" + ", ".join(entries) + "]"
+    count = len(entries)
     return f"{pointer(ptr)} /* {count} entr{'y' if count == 1 else 'ies'} */"
 
 
@@ -127,7 +157,7 @@ def iovec(shown: Shown, ptr: Any, count: int, *, size: int | None, show: bool = 
         if left is not None:
             have = min(length, left)
             left -= have
-        text = data(shown.peek, base, have, shown.limit) if show else pointer(base)
+        text = shown.data(base, have) if show else pointer(base)
         return f"{{iov_base={text}, iov_len={length}}}"
 
     return array(shown, ptr, min(count, 1024), _IOVEC, one)
@@ -148,7 +178,7 @@ _POLLFD: Final = struct.Struct("<ihH")
 def _pollfds(shown: Shown, at: int) -> str:
     def one(fd: int, events: int, _revents: int) -> str:
         shown_events = flag_names(events & 0xFFFF, PollEvents, "POLL")
-        return f"{{fd={fd}}}" if fd < 0 else f"{{fd={fd}, events={shown_events}}}"
+        return f"{{fd={fd}}}" if fd < 0 else f"{{fd={shown.descriptor(fd)}, events={shown_events}}}"
 
     count = shown.args[at + 1]
     if not count and shown.args[at]:
@@ -161,12 +191,17 @@ def _pollfds_after(shown: Shown, at: int) -> str | None:
         return None
     if not shown.ret:
         return "Timeout"
-    out = []
+    if not shown.style.verbose:
+        return None
+    out: list[str] = []
     for n in range(min(shown.args[at + 1], 1024)):
         raw = shown.peek(shown.args[at], n * _POLLFD.size, _POLLFD.size)
         if raw is None:
             break
         fd, _events, revents = _POLLFD.unpack(raw)
+        if revents and len(out) == shown.items(len(out) + 1):
+            out.append("...")
+            break
         if revents:
             out.append(f"{{fd={fd}, revents={flag_names(revents, PollEvents, 'POLL')}}}")
     return f"[{', '.join(out)}]"
@@ -182,8 +217,8 @@ def _fds(shown: Shown, at: int) -> list[int] | None:
 
 
 def _fd_set(shown: Shown, at: int) -> str:
-    fds = _fds(shown, at) if shown.args[at] else None
-    return pointer(shown.args[at]) if fds is None else "[" + " ".join(map(str, fds)) + "]"
+    fds = _fds(shown, at) if shown.args[at] and shown.style.verbose else None
+    return pointer(shown.args[at]) if fds is None else "[" + " ".join(map(shown.descriptor, fds)) + "]"
 
 
 _SETS: Final = {"inp": "in", "outp": "out", "exp": "except"}
@@ -217,6 +252,7 @@ FILES: Final[dict[str, Printer]] = {
     "struct stat": _stat,
     "struct statfs": _statfs,
     "dirents": _dirents,
+    "dirents64": _dirents,
     "iovec": _iovec,
     "iovec_addr": lambda shown, at: iovec(shown, shown.args[at], shown.args[at + 1], size=None, show=False),
     "pollfd[]": _pollfds,

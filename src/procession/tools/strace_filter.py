@@ -1,179 +1,111 @@
-"""Which calls and signals strace shows: the argument of -e."""
+"""What strace shows: the expressions of -e."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 import re
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 from procession.arch.x86.syscall_table import LATER_CALLS, SYSCALL_NAMES
 from procession.include.linux.signal import NSIG, signame
-from procession.include.linux.syscalls import SYSCALLS, Syscall
+from procession.tools import strace_classes
 
-__all__ = ("CLASSES", "Filter", "parse_filters")
+__all__ = ("DETAILS", "MESSAGES", "STATUSES", "Filter", "parse_filters")
 
-# Sets of calls for -e trace=%class, as in strace(1); those about files and descriptors come from the declarations.
-CLASSES: Final = {
-    "process": frozenset(
-        {
-            "fork",
-            "vfork",
-            "clone",
-            "clone3",
-            "execve",
-            "execveat",
-            "exit",
-            "exit_group",
-            "wait4",
-            "waitid",
-            "kill",
-            "tkill",
-            "tgkill",
-            "rt_sigqueueinfo",
-            "rt_tgsigqueueinfo",
-            "pidfd_open",
-            "pidfd_send_signal",
-        }
-    ),
-    "signal": frozenset(
-        {
-            "kill",
-            "tkill",
-            "tgkill",
-            "rt_sigaction",
-            "rt_sigprocmask",
-            "rt_sigreturn",
-            "rt_sigpending",
-            "rt_sigsuspend",
-            "rt_sigtimedwait",
-            "rt_sigqueueinfo",
-            "rt_tgsigqueueinfo",
-            "sigaltstack",
-            "pause",
-            "signalfd",
-            "signalfd4",
-            "pidfd_send_signal",
-        }
-    ),
-    "memory": frozenset(
-        {
-            "brk",
-            "mmap",
-            "munmap",
-            "mprotect",
-            "mremap",
-            "madvise",
-            "msync",
-            "mlock",
-            "munlock",
-            "mlockall",
-            "munlockall",
-            "mincore",
-            "remap_file_pages",
-            "mbind",
-            "set_mempolicy",
-            "get_mempolicy",
-            "migrate_pages",
-            "move_pages",
-        }
-    ),
-    "network": frozenset(
-        {
-            "socket",
-            "connect",
-            "accept",
-            "accept4",
-            "sendto",
-            "recvfrom",
-            "sendmsg",
-            "recvmsg",
-            "shutdown",
-            "bind",
-            "listen",
-            "getsockname",
-            "getpeername",
-            "socketpair",
-            "setsockopt",
-            "getsockopt",
-            "sendfile",
-            "sendmmsg",
-            "recvmmsg",
-            "getpmsg",
-            "putpmsg",
-        }
-    ),
-    "creds": frozenset(
-        {
-            "getuid",
-            "getgid",
-            "geteuid",
-            "getegid",
-            "setuid",
-            "setgid",
-            "setreuid",
-            "setregid",
-            "setresuid",
-            "getresuid",
-            "setresgid",
-            "getresgid",
-            "setfsuid",
-            "setfsgid",
-            "getgroups",
-            "setgroups",
-            "capget",
-            "capset",
-            "prctl",
-        }
-    ),
+Names: TypeAlias = Callable[[str], bool]
+
+STATUSES: Final = frozenset({"successful", "failed", "unfinished", "unavailable", "detached"})
+MESSAGES: Final = frozenset({"attach", "exit", "path-resolution", "personality", "thread-execve"})
+DETAILS: Final = frozenset({"path", "socket", "dev", "pidfd"})
+_SAME: Final = {"exits": "exit", "superseded": "thread-execve"}
+_CALL_SETS: Final = {
+    "trace": "call",
+    "t": "call",
+    "abbrev": "abbrev",
+    "a": "abbrev",
+    "verbose": "verbose",
+    "v": "verbose",
+    "raw": "raw",
+    "x": "raw",
 }
-_DESCRIPTORS: Final = frozenset({"descriptor", "fd", "int[2]", "pollfd[]", "fd_set"})
+_WORD_SETS: Final = {
+    "status": ("status", STATUSES),
+    "quiet": ("quiet", MESSAGES),
+    "silent": ("quiet", MESSAGES),
+    "silence": ("quiet", MESSAGES),
+    "q": ("quiet", MESSAGES),
+    "decode-fds": ("decode", DETAILS),
+    "decode-fd": ("decode", DETAILS),
+}
+_SIGNALS: Final = ("signal", "signals", "s")
+_DESCRIPTORS: Final = {"read": "read", "reads": "read", "r": "read", "write": "write", "writes": "write", "w": "write"}
+_TAMPERING: Final = ("inject", "fault")
 
 
 @dataclass(slots=True)
 class Filter:
-    """What to show."""
+    """What to show.
 
-    call: Callable[[str], bool] | None = None
-    signal: Callable[[str], bool] | None = None
+    call, signal: of these names, None for all.  status: calls that ended so.  abbrev: calls whose structs are cut
+    short, verbose: whose pointers are followed, raw: whose arguments are numbers.  read, write: descriptors whose data
+    are dumped.  quiet: messages to leave out.  decode: what to say of descriptors.
+    """
+
+    call: Names | None = None
+    signal: Names | None = None
+    status: frozenset[str] = STATUSES
+    abbrev: Names | None = None
+    verbose: Names | None = None
+    raw: Names | None = None
+    read: Callable[[int], bool] | None = None
+    write: Callable[[int], bool] | None = None
+    quiet: frozenset[str] = frozenset()
+    decode: frozenset[str] = frozenset()
 
 
 def parse_filters(expressions: Sequence[str]) -> Filter:
-    """Return what several -e mean together; raises ValueError.
+    """Return what several -e mean together, of a kind the last; raises ValueError.
 
-    trace=a,b,%class,/regex or trace=!a; signal=SIGINT,… or signal=!…; without a word before the sign: trace.
+    trace=a,b,%class,/regex or trace=!a; signal=SIGINT,… or signal=!…; without a word before the sign: trace. The others
+    are those of strace(1), but for those that change what the program meets.
     """
-    out = Filter()
+    found: dict[str, Any] = {}
     for expression in expressions:
         what, equals, names = expression.partition("=")
         if not equals:
             what, names = "trace", expression
-        if what in ("trace", "t"):
-            out.call = _calls(expression, names)
-        elif what in ("signal", "signals", "s"):
-            out.signal = _signals(expression, names)
+        if what in _CALL_SETS:
+            found[_CALL_SETS[what]] = _calls(expression, names)
+        elif what in _SIGNALS:
+            found["signal"] = _signals(expression, names)
+        elif what in _WORD_SETS:
+            field, known = _WORD_SETS[what]
+            found[field] = _some(expression, names, known, field)
+        elif what in _DESCRIPTORS:
+            found[_DESCRIPTORS[what]] = _numbers(expression, names)
+        elif what in _TAMPERING:
+            raise ValueError(f"-e {expression}: calls are not tampered with here; see --fail of procession run")
         else:
-            raise ValueError(f"-e {expression}: only trace=… and signal=… are known")
-    return out
+            raise ValueError(f"-e {expression}: {what!r} is none of its words: see --help")
+    return Filter(**found)
 
 
-def _calls(expression: str, names: str) -> Callable[[str], bool]:
+def _calls(expression: str, names: str) -> Names:
     negate = names.startswith("!")
     known = {*SYSCALL_NAMES.values(), *(name for name, _ in LATER_CALLS.values())}
     chosen: set[str] = set()
-    for item in filter(None, names.removeprefix("!").split(",")):
+    for item in filter(None, names.lstrip("!").split(",")):
         name = item.removeprefix("?")
-        bare = name.removeprefix("%")
+        these = strace_classes.members(name) if name.startswith("%") or name not in known else None
         if name in ("all", "none"):
             chosen |= known if name == "all" else set()
-        elif bare in CLASSES:
-            chosen |= CLASSES[bare]
-        elif bare in ("file", "desc"):
-            chosen |= {call.name for call in SYSCALLS.values() if _is_about(call, bare)}
+        elif these is not None:
+            chosen |= these
         elif name.startswith("/"):
             chosen |= {call for call in known if _search(expression, name[1:], call)}
-        elif name in known:
-            chosen.add(name)
+        elif name.removesuffix("@64") in known:
+            chosen.add(name.removesuffix("@64"))
         elif name == item:
             raise ValueError(f"-e {expression}: invalid system call {name!r}")
     return lambda name: (name in chosen) != negate
@@ -186,18 +118,13 @@ def _search(expression: str, pattern: str, name: str) -> bool:
         raise ValueError(f"-e {expression}: {error}") from error
 
 
-def _is_about(call: Syscall, what: str) -> bool:
-    kinds = {param.arg.kind for param in call.params} | {call.result.kind}
-    return "path" in kinds if what == "file" else bool(kinds & _DESCRIPTORS)
-
-
-def _signals(expression: str, names: str) -> Callable[[str], bool]:
+def _signals(expression: str, names: str) -> Names:
     negate = names.startswith("!")
     known = {signame(n) for n in range(1, NSIG + 1)}
     chosen: set[str] = set()
     for item in filter(None, names.removeprefix("!").split(",")):
         name = item.upper()
-        name = signame(int(name)) if name.isdigit() else "SIG" + name.removeprefix("SIG")
+        name = signame(int(name)) if name.isascii() and name.isdecimal() else "SIG" + name.removeprefix("SIG")
         if item in ("all", "none"):
             chosen |= known if item == "all" else set()
         elif name in known:
@@ -205,3 +132,34 @@ def _signals(expression: str, names: str) -> Callable[[str], bool]:
         else:
             raise ValueError(f"-e {expression}: invalid signal {item!r}")
     return lambda name: (name in chosen) != negate
+
+
+def _some(expression: str, names: str, known: Collection[str], what: str) -> frozenset[str]:
+    negate = names.startswith("!")
+    chosen: set[str] = set()
+    for item in filter(None, names.removeprefix("!").split(",")):
+        name = _SAME.get(item, item)
+        if name in ("all", "none"):
+            chosen |= set(known) if name == "all" else set()
+        elif name in known:
+            chosen.add(name)
+        else:
+            raise ValueError(f"-e {expression}: invalid {what} {item!r}: one of {', '.join(sorted(known))}")
+    return frozenset(set(known) - chosen if negate else chosen)
+
+
+def _numbers(expression: str, names: str) -> Callable[[int], bool]:
+    negate = names.startswith("!")
+    every = False
+    chosen: set[int] = set()
+    for item in filter(None, names.removeprefix("!").split(",")):
+        if item in ("all", "none"):
+            every = every or item == "all"
+        elif item.isascii() and item.isdecimal() and len(item) < _DIGITS:
+            chosen.add(int(item))
+        else:
+            raise ValueError(f"-e {expression}: invalid descriptor {item!r}")
+    return lambda fd: (every or fd in chosen) != negate
+
+
+_DIGITS: Final = 11  # no descriptor has so many

@@ -5,27 +5,25 @@ from __future__ import annotations
 from typing import Any, Final
 
 from procession.include.linux.binfmts import UserStrings
-from procession.include.linux.fcntl import AT_FDCWD, O_CREAT
+from procession.include.linux.fcntl import O_CREAT
 from procession.include.linux.limits import ULONG_MAX
-from procession.include.linux.sched import CSIGNAL, CloneFlags
-from procession.include.linux.signal import signame
-from procession.tools.strace_args import (
-    constant,
-    data,
-    date_text,
-    flag_names,
-    hexadecimal,
-    number,
-    pointer,
-    quote,
-    string,
+from procession.include.linux.sched import (
+    CLONE_CHILD_CLEARTID,
+    CLONE_CHILD_SETTID,
+    CLONE_PARENT_SETTID,
+    CLONE_SETTLS,
+    CSIGNAL,
+    CloneFlags,
 )
+from procession.include.linux.signal import signame
+from procession.include.linux.syscalls import Syscall
+from procession.tools.strace_args import constant, date_text, flag_names, hexadecimal, number, pointer
 from procession.tools.strace_commands import COMMAND_RESULTS, COMMANDS
 from procession.tools.strace_files import FILES, FILES_AFTER, device, file_mode, open_flags
 from procession.tools.strace_sockets import SOCKET_PRINTERS
 from procession.tools.strace_structs import AFTER, LONG, STRUCTS, Printer, Shown
 
-__all__ = ("PRINTERS", "after", "argument", "result")
+__all__ = ("PRINTERS", "after", "argument", "clone_rest", "is_clone", "join", "raw_arguments", "result")
 
 
 # A remount, a bind, a move, a change of propagation.
@@ -80,14 +78,14 @@ def _mremap_addr(shown: Shown, at: int) -> str | None:
 def _outbuf(shown: Shown, at: int) -> str:
     if shown.failed:
         return pointer(shown.args[at])
-    return data(shown.peek, shown.args[at], min(shown.ret or 0, shown.args[at + 1]), shown.limit)
+    return shown.data(shown.args[at], min(shown.ret or 0, shown.args[at + 1]))
 
 
 def _mount_type(shown: Shown, at: int) -> str:
     # Looked at for a new mount only.
     if shown.args[at + 1] & _NOT_NEW:
         return pointer(shown.args[at])
-    return string(shown.peek, shown.args[at], shown.limit)
+    return shown.short_string(shown.args[at])
 
 
 def _strings(ptr: object) -> tuple[bytes, ...]:
@@ -98,16 +96,19 @@ def _strings(ptr: object) -> tuple[bytes, ...]:
 def _argv(shown: Shown, at: int) -> str:
     ptr = shown.args[at]
     if not isinstance(ptr, int):
-        return "[" + ", ".join(map(quote, _strings(ptr))) + "]"
+        return "[" + ", ".join(map(shown.quote, _strings(ptr))) + "]"
     items, whole = _pointers(shown, ptr)
     if not items and not whole:
         return pointer(ptr)
-    texts = [string(shown.peek, item, shown.limit) for item in items[:32]]
-    return "[" + ", ".join(texts + (["..."] if len(items) > 32 else [])) + ("" if whole else ", ...") + "]"
+    texts = [shown.short_string(item) for item in items[: shown.items(len(items))]]
+    dots = ["..."] if len(items) > len(texts) or not whole else []
+    return "[" + ", ".join(texts + dots) + "]"
 
 
 def _envp(shown: Shown, at: int) -> str:
     ptr = shown.args[at]
+    if not shown.style.abbrev:
+        return _argv(shown, at)
     if not isinstance(ptr, int):
         return f"/* {len(_strings(ptr))} vars */"
     items, whole = _pointers(shown, ptr)
@@ -144,8 +145,8 @@ PRINTERS: Final[dict[str, Printer]] = (
         "unsigned": lambda shown, at: str(shown.args[at] & (1 << shown.params[at].arg.bits) - 1),
         "addr": lambda shown, at: pointer(shown.args[at]),
         "ptr": lambda shown, at: pointer(shown.args[at]),
-        "descriptor": lambda shown, at: str(shown.args[at]),
-        "fd": lambda shown, at: "AT_FDCWD" if shown.args[at] == AT_FDCWD else str(shown.args[at]),
+        "descriptor": lambda shown, at: shown.descriptor(shown.args[at]),
+        "fd": lambda shown, at: shown.descriptor(shown.args[at]),
         "uid": lambda shown, at: str(shown.args[at]) if shown.args[at] != 0xFFFFFFFF else "-1",
         "signal": lambda shown, at: signame(shown.args[at]),
         "mode": _mode,
@@ -157,10 +158,11 @@ PRINTERS: Final[dict[str, Printer]] = (
         "personality": _personality,
         "open_flags": lambda shown, at: open_flags(shown.args[at]),
         "clone_flags": _clone_flags,
-        "path": lambda shown, at: string(shown.peek, shown.args[at]),
-        "string": lambda shown, at: string(shown.peek, shown.args[at], shown.limit),
-        "outstring": lambda shown, at: pointer(shown.args[at]) if shown.failed else string(shown.peek, shown.args[at]),
-        "buf": lambda shown, at: data(shown.peek, shown.args[at], shown.args[at + 1], shown.limit),
+        "path": lambda shown, at: shown.string(shown.args[at]),
+        "link_text": lambda shown, at: shown.string(shown.args[at]),
+        "string": lambda shown, at: shown.short_string(shown.args[at]),
+        "outstring": lambda shown, at: pointer(shown.args[at]) if shown.failed else shown.string(shown.args[at]),
+        "buf": lambda shown, at: shown.data(shown.args[at], shown.args[at + 1]),
         "outbuf": _outbuf,
         "argv": _argv,
         "envp": _envp,
@@ -185,6 +187,7 @@ _KNOW_FAILURE: Final = frozenset(
         "struct msghdr",
         "sockopt_value",
         "path",
+        "link_text",
         "string",
     }
 )
@@ -229,4 +232,39 @@ def result(shown: Shown, arg: Any) -> str:
         return f"{hexadecimal(ret)} ({constant(ret, arg)})"
     if arg.values is not None:
         return f"{hexadecimal(ret)} ({constant(ret, arg)})"
+    if arg.kind == "descriptor":
+        return shown.descriptor(ret)
     return str(ret) + after(shown)
+
+
+def join(shown: Shown, start: int, stop: int) -> tuple[str, bool]:
+    """Return the text of some arguments, and whether there is any."""
+    texts = [argument(shown, at) for at in range(start, stop)]
+    present = [text for text in texts if text is not None]
+    return ", ".join(present), bool(present)
+
+
+def is_clone(call: Syscall | None) -> bool:
+    """Whether it is the call whose arguments strace prints by name, the stack before the flags."""
+    return call is not None and bool(call.params) and call.params[0].arg.kind == "clone_flags"
+
+
+def clone_rest(shown: Shown) -> str:
+    """Those of clone(2)'s other arguments that its flags give a meaning."""
+    flags, _stack, parent_tid, child_tid, tls = shown.args
+    out = ""
+    if flags & CLONE_PARENT_SETTID:
+        out += f", parent_tid={pointer(parent_tid) if shown.failed else PRINTERS['int *'](shown, 2)}"
+    if flags & CLONE_SETTLS:
+        out += f", tls={pointer(tls)}"
+    if flags & (CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID):
+        out += f", child_tidptr={pointer(child_tid)}"
+    return out
+
+
+def raw_arguments(shown: Shown) -> str:
+    """Return all arguments as the numbers that they are."""
+    return ", ".join(
+        hexadecimal(value & (1 << param.arg.bits) - 1) if isinstance(value, int) else pointer(value)
+        for value, param in zip(shown.args, shown.params, strict=True)
+    )

@@ -6,7 +6,7 @@ import struct
 from typing import Any, Final
 
 from procession.include.linux.socket import SO_LINGER, SO_PEERCRED, SOL_SOCKET, SockOpt, SockOptLevel
-from procession.tools.strace_args import data, pointer, quote, value_name
+from procession.tools.strace_args import pointer, value_name
 from procession.tools.strace_files import iovec
 from procession.tools.strace_structs import INT, Printer, Shown
 
@@ -21,7 +21,7 @@ def address(shown: Shown, ptr: Any, length: int) -> str:
     """A struct sockaddr of that length."""
     if isinstance(ptr, int) and not ptr:
         return "NULL"
-    raw = shown.peek(ptr, 0, min(length, 128)) if length >= 2 else None
+    raw = shown.peek(ptr, 0, min(length, 128)) if length >= 2 and shown.style.verbose else None
     if raw is None or len(raw) < 2:
         return pointer(ptr)
     family = int.from_bytes(raw[:2], "little")
@@ -31,9 +31,9 @@ def address(shown: Shown, ptr: Any, length: int) -> str:
         return f"{{sa_family={name}}}"
     if family == 1:
         if rest[0]:
-            return f"{{sa_family={name}, sun_path={quote(rest.split(bytes(1))[0])}}}"
-        return f"{{sa_family={name}, sun_path=@{quote(rest[1:])}}}" if len(rest) > 1 else f"{{sa_family={name}}}"
-    return f"{{sa_family={name}, sa_data={quote(rest)}}}"
+            return f"{{sa_family={name}, sun_path={shown.quote(rest.split(bytes(1))[0])}}}"
+        return f"{{sa_family={name}, sun_path=@{shown.quote(rest[1:])}}}" if len(rest) > 1 else f"{{sa_family={name}}}"
+    return f"{{sa_family={name}, sa_data={shown.quote(rest)}}}"
 
 
 def _sockaddr(shown: Shown, at: int) -> str:
@@ -84,7 +84,9 @@ def _control(shown: Shown, ptr: int, length: int) -> str:
         head = f"{{cmsg_len={size}, cmsg_level={value_name(level, SockOptLevel, 'SOL_', 'SOL_??')}, cmsg_type="
         body = raw[at + _CMSG.size : at + size]
         if level == 1 and kind == 1:
-            fds = ", ".join(str(fd) for (fd,) in struct.iter_unpack("<i", body[: len(body) // 4 * 4]))
+            numbers = [fd for (fd,) in struct.iter_unpack("<i", body[: len(body) // 4 * 4])]
+            wanted = numbers[: shown.items(len(numbers))]
+            fds = ", ".join([*map(shown.descriptor, wanted), *(["..."] if len(wanted) < len(numbers) else [])])
             out.append(f"{head}SCM_RIGHTS, cmsg_data=[{fds}]}}")
         elif level == 1 and kind == 2 and len(body) >= 12:
             pid, uid, gid = struct.unpack("<iii", body[:12])
@@ -112,7 +114,7 @@ def _sockopt_value(shown: Shown, at: int) -> str:
         if shown.failed:
             return pointer(ptr)
         length = shown.read_int(length, INT) or 0
-    if not isinstance(ptr, int):
+    if not isinstance(ptr, int) or not shown.style.verbose:
         return pointer(ptr)
     if level == SOL_SOCKET and option == SO_PEERCRED and length == 12:
         fields = shown.read(ptr, struct.Struct("<iii"))
@@ -123,7 +125,7 @@ def _sockopt_value(shown: Shown, at: int) -> str:
     if length == INT.size:
         value = shown.read_int(ptr, INT)
         return pointer(ptr) if value is None else f"[{value}]"
-    return data(shown.peek, ptr, length, shown.limit)
+    return shown.data(ptr, length)
 
 
 SOCKET_PRINTERS: Final[dict[str, Printer]] = {

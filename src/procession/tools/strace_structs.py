@@ -12,19 +12,23 @@ from typing import Any, Final, TypeAlias
 
 from procession.include.linux.cred import Cap
 from procession.include.linux.errno import MAX_ERRNO
+from procession.include.linux.limits import PATH_MAX
 from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.resource import RLIM_INFINITY
 from procession.include.linux.signal import SA_RESTORER, SaFlags, SsFlags, signame
 from procession.include.linux.syscalls import Param
 from procession.tools.strace_args import (
-    ABBREVIATED,
+    PLAIN,
     Peek,
+    Style,
     comment_time,
+    data,
     flag_names,
     pointer,
     quote,
     siginfo,
     sigset,
+    string,
     wait_status,
 )
 
@@ -36,15 +40,16 @@ class Shown:
     """A call that is being printed.
 
     ret: None at its entry.  before: what was behind pointers at its entry, by the argument's position.
-    limit: how many bytes of strings are shown.
+    descriptor: what is printed for one.
     """
 
     args: tuple[Any, ...]
     params: tuple[Param, ...]
     peek: Peek
-    limit: int = ABBREVIATED
+    style: Style = PLAIN
     ret: int | None = None
     before: dict[int, Any] = field(default_factory=dict)
+    descriptor: Callable[[int], str] = str
 
     @property
     def failed(self) -> bool:
@@ -52,8 +57,8 @@ class Shown:
         return self.ret is not None and -MAX_ERRNO <= self.ret < 0
 
     def read(self, ptr: Any, fmt: struct.Struct) -> tuple[Any, ...] | None:
-        """Return the fields of the struct that ptr points to, None if they cannot be read."""
-        if isinstance(ptr, int) and not ptr:
+        """Return the fields of the struct that ptr points to, None if they cannot be read or are not wanted."""
+        if not self.style.verbose or (isinstance(ptr, int) and not ptr):
             return None
         raw = self.peek(ptr, 0, fmt.size)
         return None if raw is None or len(raw) < fmt.size else fmt.unpack(raw)
@@ -63,6 +68,26 @@ class Shown:
         found = self.read(ptr, fmt)
         return None if found is None else int(found[0])
 
+    def quote(self, text: bytes, *, cut: bool = False) -> str:
+        """A string as C writes it."""
+        return quote(text, cut=cut, hexed=self.style.hexed)
+
+    def string(self, ptr: Any, limit: int = PATH_MAX) -> str:
+        """A NUL-terminated string."""
+        return string(self.peek, ptr, limit, self.style.hexed)
+
+    def short_string(self, ptr: Any) -> str:
+        """A NUL-terminated string that is no file's name: a long one is cut off."""
+        return self.string(ptr, self.style.limit)
+
+    def data(self, ptr: Any, size: int) -> str:
+        """The first bytes of a buffer of that size."""
+        return data(self.peek, ptr, size, self.style.limit, self.style.hexed)
+
+    def items(self, count: int) -> int:
+        """How many of count items of an array are shown."""
+        return min(count, self.style.limit) if self.style.abbrev else count
+
 
 # Text for the argument at a position; None if it is not shown.
 Printer: TypeAlias = Callable[[Shown, int], str | None]
@@ -71,7 +96,6 @@ INT: Final = struct.Struct("<i")
 UINT: Final = struct.Struct("<I")
 LONG: Final = struct.Struct("<q")
 _TWO_LONGS: Final = struct.Struct("<qq")
-_FOUR_LONGS: Final = struct.Struct("<qqqq")
 
 
 def struct_printer(fmt: str) -> Callable[[Callable[..., str]], Printer]:
@@ -92,9 +116,12 @@ def array(shown: Shown, ptr: Any, count: int, fmt: struct.Struct, fn: Callable[.
     """An array of structs; the address if its beginning cannot be read."""
     if isinstance(ptr, int) and not ptr:
         return "NULL"
+    if not shown.style.verbose and count > 0:
+        return pointer(ptr)
     out = []
+    wanted = shown.items(count)
     for at in range(max(count, 0)):
-        if at == ABBREVIATED:
+        if at == wanted:
             out.append("...")
             break
         raw = shown.peek(ptr, at * fmt.size, fmt.size)
@@ -148,11 +175,16 @@ def _remaining(shown: Shown, at: int) -> str | None:
     return _timespec(shown, at) if shown.ret == -516 else pointer(shown.args[at])
 
 
-def _left(printer: Printer) -> Printer:
-    """The rest of a timeout, when something happened before it."""
+def _left(printer: Printer, *, followed: bool) -> Printer:
+    """The rest of a timeout, when something happened before it; followed: not as an address."""
 
     def after(shown: Shown, at: int) -> str | None:
-        if not shown.ret or shown.failed or (isinstance(shown.args[at], int) and not shown.args[at]):
+        if (
+            not shown.ret
+            or shown.failed
+            or (followed and not shown.style.verbose)
+            or (isinstance(shown.args[at], int) and not shown.args[at])
+        ):
             return None
         return f"left {printer(shown, at)}"
 
@@ -219,8 +251,9 @@ def _ksigaction(handler: int, flags: int, restorer: int, mask: int) -> str:
 
 def _siginfo(shown: Shown, at: int) -> str:
     ptr = shown.args[at]
-    raw = None if isinstance(ptr, int) and not ptr else shown.peek(ptr, 0, 48)
-    if raw is None or len(raw) < 48:
+    fields = shown.read(ptr, struct.Struct("48s"))
+    raw: bytes | None = fields[0] if fields is not None else None
+    if raw is None:
         return pointer(ptr)
     signo, _errno, code = struct.unpack_from("<iii", raw)
     if not signo:
@@ -262,11 +295,20 @@ def _wait_status(shown: Shown, at: int) -> str:
     return pointer(shown.args[at]) if status is None else f"[{wait_status(status)}]"
 
 
+_USAGE: Final = (
+    *("maxrss", "ixrss", "idrss", "isrss", "minflt", "majflt", "nswap"),
+    *("inblock", "oublock", "msgsnd", "msgrcv", "nsignals", "nvcsw", "nivcsw"),
+)
+
+
 def _rusage(shown: Shown, at: int) -> str:
-    fields = shown.read(shown.args[at], _FOUR_LONGS)
+    fields = shown.read(shown.args[at], struct.Struct("<18q"))
     if fields is None or (shown.params[0].name == "upid" and not shown.ret):
         return pointer(shown.args[at])
-    return f"{{ru_utime={_timeval_text(*fields[:2])}, ru_stime={_timeval_text(*fields[2:])}, ...}}"
+    text = f"{{ru_utime={_timeval_text(*fields[:2])}, ru_stime={_timeval_text(*fields[2:4])}, "
+    if shown.style.abbrev:
+        return text + "...}"
+    return text + ", ".join(f"ru_{name}={value}" for name, value in zip(_USAGE, fields[4:], strict=True)) + "}"
 
 
 @struct_printer("QQ")
@@ -280,10 +322,15 @@ def _limit(value: int) -> str:
     return f"{value // 1024}*1024" if value > 1024 and value % 1024 == 0 else str(value)
 
 
-@struct_printer("390s")
-def _utsname(raw: bytes) -> str:
-    names = [quote(raw[at : at + 65].split(b"\0")[0]) for at in range(0, 130, 65)]
-    return f"{{sysname={names[0]}, nodename={names[1]}, ...}}"
+_UTSNAME: Final = ("sysname", "nodename", "release", "version", "machine", "domainname")
+
+
+def _utsname(shown: Shown, at: int) -> str:
+    fields = shown.read(shown.args[at], struct.Struct("65s" * 6))
+    if fields is None:
+        return pointer(shown.args[at])
+    names = [f"{name}={shown.quote(raw.split(bytes(1))[0])}" for name, raw in zip(_UTSNAME, fields, strict=True)]
+    return "{" + ", ".join([*names[:2], "..."] if shown.style.abbrev else names) + "}"
 
 
 @struct_printer("qqqq")
@@ -367,9 +414,8 @@ def _int_ptr(value: int) -> str:
     return f"[{value}]"
 
 
-@struct_printer("ii")
-def _fd_pair(a: int, b: int) -> str:
-    return f"[{a}, {b}]"
+def _fd_pair(shown: Shown, at: int) -> str:
+    return array(shown, shown.args[at], 2, INT, shown.descriptor)
 
 
 @struct_printer("q")
@@ -436,7 +482,10 @@ STRUCTS: Final[dict[str, Printer]] = {
 }
 
 # What comes in parentheses after the result, for an argument of that kind.
-AFTER: Final[dict[str, Printer]] = {"timespec_left": _left(_timespec), "timeval_left": _left(_timeval)}
+AFTER: Final[dict[str, Printer]] = {
+    "timespec_left": _left(_timespec, followed=True),
+    "timeval_left": _left(_timeval, followed=False),
+}
 
 # What is remembered of an argument when the call is entered.
 BEFORE: Final[dict[str, struct.Struct]] = {"offset *": LONG, "socklen": INT}

@@ -6,7 +6,7 @@ import struct
 from typing import Any, Final
 
 from procession.include.asm.termbits import CBAUD, CBAUDEX, IBSHIFT
-from procession.tools.strace_args import pointer
+from procession.tools.strace_args import hexadecimal, pointer
 from procession.tools.strace_structs import Shown
 
 __all__ = ("modem_lines", "termios")
@@ -104,6 +104,11 @@ _CFLAG: Final = {
     0x40000000: "CMSPAR",
     0x80000000: "CRTSCTS",
 }
+_LINES: Final = ("N_TTY", "N_SLIP", "N_MOUSE", "N_PPP", "N_STRIP", "N_AX25", "N_X25")
+_CHARACTERS: Final = (
+    *("VINTR", "VQUIT", "VERASE", "VKILL", "VEOF", "VTIME", "VMIN", "VSWTC", "VSTART", "VSTOP", "VSUSP", "VEOL"),
+    *("VREPRINT", "VDISCARD", "VWERASE", "VLNEXT", "VEOL2", "17", "18"),
+)
 _MODEM: Final = {
     0x1: "LE",
     0x2: "DTR",
@@ -118,6 +123,9 @@ _MODEM: Final = {
     0x4000: "OUT2",
     0x8000: "LOOP",
 }
+
+
+_SPEEDS_AT: Final = 36  # in struct termios2
 
 
 def _bits(value: int, names: tuple[str, ...]) -> str:
@@ -138,12 +146,12 @@ def _speed(value: int) -> str:
     return (_FAST if value & CBAUDEX else _SPEEDS)[value & 0xF]
 
 
-def termios(shown: Shown, ptr: Any, *, old: bool = False) -> str:
-    """Print the struct that ptr points to; old: System V's struct termio."""
-    fields = shown.read(ptr, struct.Struct("<HHHH" if old else "<IIII"))
+def termios(shown: Shown, ptr: Any, *, old: bool = False, new: bool = False) -> str:
+    """Print the struct that ptr points to; old: System V's struct termio, new: struct termios2."""
+    fields = shown.read(ptr, struct.Struct("<HHHHB8s" if old else "<IIIIB19s"))
     if fields is None:
         return pointer(ptr)
-    iflag, oflag, cflag, lflag = fields
+    iflag, oflag, cflag, lflag, line, characters = fields
     delays = "|".join(names[(oflag & mask) >> shift] for mask, shift, names in _DELAYS)
     rest = oflag & ~sum(mask for mask, _, _ in _DELAYS)
     speed = _speed(cflag & CBAUD)
@@ -151,9 +159,17 @@ def termios(shown: Shown, ptr: Any, *, old: bool = False) -> str:
     if input_speed:
         speed += f"|{_speed(input_speed)}<<IBSHIFT"
     control = _words(cflag, _CFLAG, CBAUD | CBAUD << IBSHIFT | 0x30)
+    last = "..."
+    if not shown.style.abbrev:
+        named = [f"[{name}]={hexadecimal(value)}" for name, value in zip(_CHARACTERS, characters, strict=False)]
+        name = _LINES[line] if line < len(_LINES) else f"{line:#x} /* N_??? */"
+        last = f"c_line={name}, c_cc=[{', '.join(named)}]"
+        speeds = shown.peek(ptr, _SPEEDS_AT, 8) if new else None
+        if speeds:
+            last += ", c_ispeed={}, c_ospeed={}".format(*struct.unpack("<II", speeds))
     return (
         f"{{c_iflag={_bits(iflag, _IFLAG)}, c_oflag={delays}|{_bits(rest, _OFLAG)}, "
-        f"c_cflag={speed}|{_SIZES[cflag >> 4 & 3]}|{control}, c_lflag={_words(lflag, _LFLAG)}, ...}}"
+        f"c_cflag={speed}|{_SIZES[cflag >> 4 & 3]}|{control}, c_lflag={_words(lflag, _LFLAG)}, {last}}}"
     )
 
 

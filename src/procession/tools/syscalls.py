@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from rich.markup import escape
@@ -18,25 +18,32 @@ __all__ = ("lines", "supported", "table")
 _TITLES: Final = ("nr", "call", "arguments", "supported")
 
 
-def table() -> Table:
-    """Return the table for rich to print on a terminal."""
+def table(names: Sequence[str] = ()) -> Table:
+    """Return the table for rich to print on a terminal; names: of these calls only, ValueError if there is none."""
     out = Table(*_TITLES, box=None)
-    for row in _rows():
+    for row in _rows(names):
         out.add_row(*map(escape, row))
     return out
 
 
-def lines() -> Iterator[str]:
-    """Yield the table as text, a call a line, for other programs to read."""
-    rows = [_TITLES, *_rows()]
+def lines(names: Sequence[str] = ()) -> Iterator[str]:
+    """Yield the table as text, a call a line, for other programs to read; names: as for table()."""
+    rows = [_TITLES, *_rows(names)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for nr, name, arguments, what in rows:
         yield f"{nr:>{widths[0]}}  {name:<{widths[1]}}  {arguments:<{widths[2]}}  {what}"
 
 
-def _rows() -> list[tuple[str, str, str, str]]:
+def _rows(names: Sequence[str]) -> list[tuple[str, str, str, str]]:
+    known = set(syscall_table.SYSCALL_NAMES.values())
+    for name in names:
+        if name not in known:
+            later = any(name == call for call, _ in syscall_table.LATER_CALLS.values())
+            raise ValueError(f"{name}: no system call of Linux 3.2{': it came later' if later else ''}")
     out = []
     for nr, name in sorted(syscall_table.SYSCALL_NAMES.items()):
+        if names and name not in names:
+            continue
         call = SYSCALLS.get(name)
         arguments = ", ".join(param.name for param in call.params) if call is not None else ""
         out.append((str(nr), name, arguments, supported(name)))

@@ -16,7 +16,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from procession.boot import Result
+from procession.boot import DEFAULT_HOSTNAME, Result
 from procession.hw.chooser import Choice, ReplayError
 from procession.include.linux.binfmts import UserStrings
 from procession.include.trace.events import EVENTS
@@ -116,12 +116,14 @@ def describe(machine: Machine, names: tuple[str, ...] = (), fail: str = "") -> d
         "env": command.env,
         "cwd": command.cwd,
         "as_init": command.as_init,
+        "user": command.user,
         "root": where,
         "programs": sorted(kernel.programs),
         "seed": kernel.chooser.seed,
         "cpus": kernel.nr_cpus,
         "memory": machine.memory,
         "boot_time_ns": kernel.boot_time_ns,
+        "hostname": string.to_text(kernel.hostname),
         "realtime": kernel.clock.realtime,
         "names": list(names),
         "cores": kernel.vfs.core_store is not None,
@@ -383,12 +385,14 @@ _FIELDS: Final[dict[str, type | tuple[type, ...]]] = {
     "env": dict,
     "cwd": str,
     "as_init": bool,
+    "user": (str, type(None)),
     "root": (dict, type(None)),
     "programs": list,
     "seed": int,
     "cpus": int,
     "memory": int,
     "boot_time_ns": int,
+    "hostname": str,
     "realtime": bool,
     "names": list,
     "procession": str,
@@ -416,7 +420,9 @@ def read_header(path: Path) -> dict[str, Any]:
     if type(number) is not int or number != FORMAT:
         which = f"format {number}" if type(number) is int else "an unknown format"
         raise TraceError(f"{path}: a trace of {which}; this version reads format {FORMAT}: record it again")
-    found.setdefault("closed", [])  # not in the files of versions before that could be
+    # Not in the files of versions before these could be.
+    for name, value in (("closed", []), ("user", None), ("hostname", DEFAULT_HOSTNAME)):
+        found.setdefault(name, value)
     for name, kind in _FIELDS.items():
         if not isinstance(found.get(name), kind) or (kind is int and found[name] is True):
             raise TraceError(f"{path}: the description of the run has no {name}")

@@ -188,7 +188,11 @@ class PythonThread:
             crash.force_abort(current)
         else:
             # Not in 3.2, or only not here.
-            (current.kernel.unsupported if name in NR and name not in NI_SYSCALLS else current.kernel.enosys)[name] += 1
+            k = current.kernel
+            if name in NR and name not in NI_SYSCALLS:
+                k.not_modelled(name)
+            else:
+                k.not_in_linux(name)
             self.result = -Errno.ENOSYS
 
     def _access(self, current: Task, name: str, address: int, what: Any) -> None:

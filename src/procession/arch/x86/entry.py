@@ -80,6 +80,7 @@ class Entry:
         "is_int_d",
         "k",
         "mm",
+        "nr_calls",
         "old_exception_d",
         "own_stack",
         "pgd",
@@ -101,6 +102,7 @@ class Entry:
 
     def __init__(self, k: Kernel, cpu: UnicornCpu) -> None:
         self.k = k
+        self.nr_calls = 0  # SYSCALL instructions answered, for observers
         self.cpu = cpu
         self.clock = k.clock
         self.trace = k.trace
@@ -145,6 +147,7 @@ class Entry:
             current.stime += TRAP_NS
             if self.step is not None:
                 self.end_step()
+            self.nr_calls += 1
             nr = self.thread.orig_ax = q[AX]
             q[CX] = q[self.rip_q] + 2
             flags = q[R11] = cpu.flags()
@@ -410,7 +413,7 @@ class Entry:
         """Count a call that does not exist: in 3.2, or only here."""
         k = self.k
         if nr >= NR_SYSCALLS or name in NI_SYSCALLS:
-            k.enosys[name] += 1
+            k.not_in_linux(name)
         else:
             k.not_modelled(name)
 

@@ -321,6 +321,7 @@ class Kernel:
         self.cpu: int = 0  # number of the CPU that is executing
         self.nr_cpus: int = 1
         self.closed_fds: tuple[int, ...] = ()  # which of 0, 1 and 2 the first program does not have: configuration
+        self.hostname: bytes = b"procession"  # nodename of the first uts namespace: configuration
         self.boot_time_ns: int = 0  # CLOCK_REALTIME at boot, from the configuration
         # Called when a trap was answered or a kernel stack put aside: no lock is held, all structures are whole.
         self.after_trap: Callable[[], None] | None = None
@@ -332,6 +333,7 @@ class Kernel:
         self.fault_attr: FaultAttr | None = None  # whom to refuse what on purpose; None: nobody anything
         self.unsupported: Counter[str] = Counter()  # "call: flag" that a guest asked for: 3.2 has it and this has not
         self.enosys: Counter[str] = Counter()  # calls that 3.2 does not have
+        self.in_vain: Callable[[str], None] | None = None  # told of each of both, as current asks; for observers
         self.log: LogBuf = LogBuf()
         self.printk_log: list[tuple[int, str]] = []  # the same for observers: time, and message without its level
         self.print_fatal_signals: int = 0
@@ -386,6 +388,14 @@ class Kernel:
     def not_modelled(self, what: str) -> None:
         """Count something of 3.2's that a guest asked for and this kernel lacks: the caller then raises an errno."""
         self.unsupported[what] += 1
+        if self.in_vain is not None:
+            self.in_vain(what)
+
+    def not_in_linux(self, name: str) -> None:
+        """Count a call that a guest made and 3.2 does not have: the caller then answers ENOSYS."""
+        self.enosys[name] += 1
+        if self.in_vain is not None:
+            self.in_vain(name)
 
     def printk(self, text: str, level: str = KERN_WARNING) -> None:
         """Write a line to the kernel log, or several, separated by newlines."""

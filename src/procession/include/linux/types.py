@@ -103,6 +103,8 @@ TimeT = Annotated[int, Arg("time", 64, signed=True)]
 # A claim of user space, checked by uaccess at each use: a virtual address or a Python program's buffer.
 UserPtr: TypeAlias = int | HostBuffer
 Path = Annotated[UserPtr, Arg("path")]
+# What a symbolic link says: a path that nothing is looked up by.
+LinkText = Annotated[UserPtr, Arg("link_text")]
 # Where a new thread's stack begins: a number, but for a Python program, which has no addresses for that.
 StackTop = Annotated[UserPtr, Arg("addr", 64)]
 # A string that is not a file's name: a long one is cut off.

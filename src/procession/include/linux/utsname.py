@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
+NEW_UTS_LEN: Final = 64  # __NEW_UTS_LEN: of a name, in bytes
 UTS_PROC_HOSTNAME: Final = "hostname"
 UTS_PROC_DOMAINNAME: Final = "domainname"

@@ -125,6 +125,7 @@ def unix_release(sk: UnixSock) -> None:
     """The socket's file is closed (unix_release_sock)."""
     unread = bool(sk.receive_queue) or bool(sk.accept_queue)
     sk.dead = True
+    sk.i_ino = 0
     sk.shutdown = SHUTDOWN_MASK
     sk.state = TCP_CLOSE
     names = sk.kernel.net.unix_sockets

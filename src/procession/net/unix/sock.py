@@ -69,6 +69,7 @@ class UnixSock:
     recursion_level: how deep sockets were passed through sockets to get here.
     addr: sun_path as bound, a path with its NUL or a NUL and an abstract name.  wmem: the memory, in bytes, of what was
     sent and not yet read.  accept_queue: the server's ends of connections nobody has accepted.  embryo: it is one.
+    i_ino: the number of its open file's inode, 0 without one (sock_i_ino).  inode: of the path it is bound to.
     peer_pid, peer_cred: who made the other end, each with a reference.
     """
 
@@ -79,6 +80,7 @@ class UnixSock:
         "dead",
         "embryo",
         "err",
+        "i_ino",
         "inode",
         "kernel",
         "passcred",
@@ -110,6 +112,7 @@ class UnixSock:
         self.peer_cred: Cred | None = None
         self.embryo = False
         self.addr = b""
+        self.i_ino = 0
         self.inode: Inode | None = None
         self.shutdown = 0
         self.err = 0
