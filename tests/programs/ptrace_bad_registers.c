@@ -10,7 +10,7 @@ static void calls(void) {
 static void show_stop(pid_t pid, const char *what, int s) {
   if (WIFSTOPPED(s)) {
     siginfo_t info = info_of(pid);
-    say("%s: %s, code %d, address %#lx, rip %#lx", what, wait_str(s), info.si_code, (long)info.si_addr, peek_user(pid, REG(rip)) >> 47);
+    say("%s: %s, code %d, address %#lx, rip %#lx", what, wait_str(s), info.si_code, WSTOPSIG(s) == SIGSEGV ? (long)info.si_addr : 0, peek_user(pid, REG(rip)) >> 47);
     end_tracee(pid);
   } else {
     say("%s: %s", what, wait_str(s));
