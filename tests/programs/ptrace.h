@@ -25,7 +25,7 @@ static inline pid_t start_tracee(void (*f)(void)) {
   pid_t pid;
   CHILD(pid) {
     must(ptrace(PTRACE_TRACEME, 0, 0, 0));
-    raise(SIGSTOP);
+    kill(getpid(), SIGSTOP);
     f();
     _exit(0);
   }

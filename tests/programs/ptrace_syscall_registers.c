@@ -19,11 +19,12 @@ static int fds[2];
 static void calls(void) {
   long r = call(SYS_getuid, 0, 0);
   say("getuid %d, cx -1 %d", r == getuid(), cx == -1);
-  say("write of other bytes: %ld", call(SYS_write, 1, (long)"no\n"));
+  static char no[8] = "no\n";
+  say("write of other bytes: %ld", call(SYS_write, 1, (long)no));
   say("made up: %ld", call(-1, 0, 0));
   say("skipped: %ld", call(SYS_getpid, 0, 0));
   say("another: %d", call(SYS_getppid, 0, 0) == getpid());
-  say("beyond: %ld", call(311, 0, 0));
+  say("beyond: %ld", call(312, 0, 0));
   say("far beyond: %ld", call(SYS_getpid | 1L << 32, 0, 0));
   say("waited: %ld", call(SYS_pause, 0, 0));
 }
