@@ -89,6 +89,20 @@ int main(void) {
   must(ptrace(PTRACE_DETACH, pid, 0, 0));
   say("detached: %s", reap(pid));
 
+  pid_t two[2];
+  for (int i = 0; i < 2; i++) {
+    two[i] = start_tracee(calls);
+    must(ptrace(PTRACE_POKEDATA, two[i], w.m, 100L * i));
+    must(poke_user(two[i], DR(0), m));
+    must(poke_user(two[i], DR(7), ENABLE(0, 1, 0)));
+  }
+  for (int i = 0; i < 6; i++) {
+    pid = two[i % 2];
+    say("in turn: %s, %ld", wait_str(resume(pid, PTRACE_CONT, 0)), ptrace(PTRACE_PEEKDATA, pid, w.m, 0));
+  }
+  end_tracee(two[0]);
+  end_tracee(two[1]);
+
   pid = start_tracee(calls);
   must(poke_user(pid, DR(0), (unsigned long)stop_here));
   must(poke_user(pid, DR(7), ENABLE(0, 0, 0)));

@@ -58,7 +58,9 @@ class DebugEntry(entry.Entry):
         mm = current.mm
         assert mm is not None
         self.thread = thread
-        self.mm = mm
+        if self.mm is not mm:
+            self.mm = mm
+            self.tlb_gen = -1
         self.arrange(thread.ptrace_bps or [])
         thread.hits = 0
         flags_q = thread.layout.rflags_q
