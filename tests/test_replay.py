@@ -335,7 +335,9 @@ def test_a_file_that_is_no_trace(tmp_path, text):
     {"programs": ["/bin/x"]}, {"programs": [0]}, {"cwd": 3}, {"realtime": 0}, {"boot_time_ns": "now"}, {"as_init": 1},
     {"root": {"path": "\ud800"}}, {"root": {"path": "a\0b"}}, {"tty": None}, {"winsize": 5}, {"winsize": []},
     {"argv": ["a\0"]}, {"argv": ["\ud800"]}, {"env": {"A=": ""}}, {"cwd": "\0"},
-    {"format": FORMAT - 1}, {"format": FORMAT + 1},
+    {"format": FORMAT - 2}, {"format": FORMAT + 1},
+    {"volumes": None}, {"volumes": ["/v"]}, {"volumes": [{}]}, {"volumes": [{"guest": "/v", "path": 1, "writable": 1}]},
+    {"volumes": [{"guest": "v", "path": "/v", "writable": True}]}, {"not_repeatable": [1]}, {"not_repeatable": "x"},
     {"closed": None}, {"closed": [3]}, {"closed": [-1]}, {"closed": ["1"]},
     {"winsize": [24]}, {"winsize": ["24", "80"]}, {"winsize": [-1, 80]}, {"winsize": [24, 1 << 16]},
 ])
@@ -487,7 +489,7 @@ def test_recording_changes_nothing():
 
 
 @pytest.mark.parametrize(("number", "which"), [
-    (FORMAT - 1, f"format {FORMAT - 1}"), (FORMAT + 1, f"format {FORMAT + 1}"), (0, "format 0"),
+    (FORMAT - 2, f"format {FORMAT - 2}"), (FORMAT + 1, f"format {FORMAT + 1}"), (0, "format 0"),
     (True, "an unknown format"), ("2", "an unknown format"), (None, "an unknown format"),
 ])
 def test_another_format_is_refused_in_one_line(recorded, tmp_path, number, which):

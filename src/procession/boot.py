@@ -18,6 +18,7 @@ import warnings
 from procession.arch.x86 import entry as x86_entry
 from procession.arch.x86 import interrupt
 from procession.fs import overlay
+from procession.fs.hostfs import volumes as hostfs_volumes
 from procession.hw.chooser import MAX_SEED, Choice, Chooser, Provider, Recorded
 from procession.hw.clock import Clock
 from procession.hw.console import BufferConsole, Console, HostConsole
@@ -163,6 +164,7 @@ class Machine:
         self,
         *,
         root: RootSpec = None,
+        volumes: Mapping[str, hostfs_volumes.VolumeSpec] | None = None,
         memory: int = 1 << 30,
         cpus: int = 1,
         seed: int = 0,
@@ -185,9 +187,11 @@ class Machine:
         """Put the machine together; nothing runs yet. Raises TypeError, ValueError for what cannot be.
 
         root: a host directory or tar archive to run on (read only, changes stay in memory), a dict of path to
-        contents, or None for an empty root.  memory: bytes of physical memory.  programs: Python programs by the path
-        they can be executed at.  trace: True for all events, or their names.  realtime: the guest's clock goes with
-        the host's.  boot_time_ns: the time of day at boot, since 1970.
+        contents, or None for an empty root.  volumes: directories or files of the host by the path where they appear:
+        {"/data": "/srv/data"} to be read, {"/out": ("./out", "rw")} to be written as well, there on the host; OSError
+        if there is none.  memory: bytes of physical memory.  programs: Python programs by the path they can be executed
+        at.  trace: True for all events, or their names.  realtime: the guest's clock goes with the host's.
+        boot_time_ns: the time of day at boot, since 1970.
         tty: let the console be a terminal, /dev/hvc0, of winsize (rows, columns), and the program its session's leader.
         seed: 0 for the order that 3.2 has by itself, another number for another one.  choices: those of an earlier run
         (its chooser.record), to be made again whatever the seed, or who makes them; replay: their older name.
@@ -227,6 +231,7 @@ class Machine:
         k.hostname = _checked_hostname(hostname)
         k.programs = _checked_programs(programs)
         k.check_baseline = self.check_baseline
+        k.vfs.volumes = hostfs_volumes.open_volumes(volumes)
         if cores is not None:
             _check_kind("cores", cores, str, Path)
             k.vfs.core_store = CoreStore(Path(cores))
@@ -358,6 +363,7 @@ class Machine:
                 _close_unbegun(k)
                 x86_entry.machine_shutdown(k)
                 overlay.machine_shutdown(k)
+                hostfs_volumes.machine_shutdown(k)
             rcupdate.rcu_barrier(k)
         k.chooser.provider.finish()
         if self._checker is not None:

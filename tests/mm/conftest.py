@@ -27,7 +27,7 @@ from procession.include.linux.spinlock import SpinLock
 from procession.include.trace.tracepoints import Trace
 from procession.kernel import fork_mm, lockdep
 from procession.kernel.rcupdate import RcuState
-from procession.mm import memory, mmap, page_alloc, slab
+from procession.mm import filemap, memory, mmap, page_alloc, slab
 from procession.tools import validate
 
 
@@ -46,6 +46,9 @@ class MemInode(Inode):
 
     def readpage(self, index):
         return self.data[index << 12:index + 1 << 12]
+
+    def write_data(self, pos, data):
+        return filemap.pagecache_write(self.i_sb.kernel, self, pos, data)
 
 
 class MemFile(File):

@@ -9,7 +9,17 @@ import typer
 
 from procession.cli import commands
 from procession.cli.strace_command import StraceCommand, asked_in
-from procession.cli.words import REST, Words, complete_nothing, complete_program
+from procession.cli.words import (
+    BROKEN,
+    EXAMPLES,
+    REPEATABLE,
+    REST,
+    RUNS,
+    SEEN,
+    Words,
+    complete_nothing,
+    complete_program,
+)
 from procession.include.linux.threads import NR_CPUS
 
 __all__ = ("UsageError", "app")
@@ -24,19 +34,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-RUNS = "What runs"
-SEEN = "What is seen of it"
-REPEATABLE = "What makes it the same run again, or another one"
-BROKEN = "What is broken on purpose, and held against itself"
-
-# One for each of these, behind `procession run`.
-EXAMPLES = {
-    RUNS: "--user nobody --env A=1 --timeout 10s ls -l",
-    SEEN: "--tree sh -c 'true | cat'",
-    REPEATABLE: "--seed 17 --cpus 2 make test",
-    BROKEN: "--fail %fork:2 sh -c 'true; echo $?'",
-}
 
 
 class _Command(Words):
@@ -84,6 +81,25 @@ Root = Annotated[
     typer.Option(
         help="Directory or tar archive to use as /. Read only: changes stay in memory.",
         autocompletion=complete_nothing,
+        rich_help_panel=RUNS,
+    ),
+]
+Volumes = Annotated[
+    list[str],
+    typer.Option(
+        "--volume",
+        "-v",
+        metavar="HOST:GUEST[:ro|rw]",
+        help="Show a directory or file of the host there; only with rw is it ever written. May be repeated.",
+        rich_help_panel=RUNS,
+    ),
+]
+LongVolumes = Annotated[  # -v is strace's own
+    list[str],
+    typer.Option(
+        "--volume",
+        metavar="HOST:GUEST[:ro|rw]",
+        help="Show a directory or file of the host there.",
         rich_help_panel=RUNS,
     ),
 ]
@@ -220,6 +236,7 @@ def run(
     user: User = "0",
     hostname: Hostname = None,
     timeout: Timeout = "0",
+    volume: Volumes = [],  # noqa: B006 -- typer copies it
 ) -> None:
     """Run a program in a fresh kernel; the exit status is the program's, 128+n after signal n."""
     commands.run(
@@ -246,6 +263,7 @@ def run(
         user,
         hostname,
         timeout,
+        volume,
     )
 
 
@@ -265,6 +283,7 @@ def strace(
     user: LongUser = "0",
     hostname: Hostname = None,
     timeout: Timeout = "0",
+    volume: LongVolumes = [],  # noqa: B006 -- typer copies it
 ) -> None:
     """Run a program and print its system calls, laid out as strace lays them out.
 
@@ -285,6 +304,7 @@ def strace(
         user,
         hostname,
         timeout,
+        volume,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 import os
 from pathlib import Path
 import signal
@@ -12,7 +12,9 @@ import time
 from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
 from procession import _build
-from procession.cli.host import CLOSED, SIGNALS, Stopped, nobody_reads
+from procession.cli.host import CLOSED, SIGNALS, Stopped
+from procession.cli.mistakes import FAILED, fail, host_error
+from procession.cli.output import output, strace_output
 from procession.cli.timeout import parse_time, what_ran
 from procession.hw.hostfile import HostFile
 from procession.include.linux.signal import SIGINT, SIGPIPE
@@ -24,30 +26,11 @@ if TYPE_CHECKING:
     from procession.cli.strace_letters import Asked
     from procession.include.linux.errno import LinuxError
     from procession.tools.fault_inject import Injector
-    from procession.tools.strace_lines import Options
     from procession.tools.tree import ProcessTree
 
-__all__ = ("fail", "replay", "run", "strace", "syscalls", "version")
+__all__ = ("replay", "run", "strace", "syscalls", "version")
 
 _UNITS: Final = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-
-
-FAILED: Final = 125  # the exit status of our own errors, as env's, timeout's and docker's
-
-
-def fail(text: str, code: int = FAILED) -> NoReturn:
-    """One line for the user's mistake."""
-    with suppress(OSError):
-        print(f"procession: {text}", file=sys.stderr)
-    raise SystemExit(code)
-
-
-def _host_error(error: OSError) -> NoReturn:
-    """One line for what the host would not do."""
-    if isinstance(error, BrokenPipeError):
-        nobody_reads()
-    name = f"{error.filename}: " if error.filename is not None else ""
-    fail(name + (error.strerror or str(error)))
 
 
 def _bytes(text: str) -> int:
@@ -86,7 +69,7 @@ def _env_lines(file: Path) -> list[str]:
     try:
         lines = file.read_text(errors="surrogateescape").splitlines()
     except OSError as error:
-        _host_error(error)
+        host_error(error)
     return [line for line in map(str.lstrip, lines) if line and not line.startswith("#")]
 
 
@@ -139,6 +122,7 @@ def _machine(
     tty: bool = False,
     check: bool = False,
     hostname: str | None = None,
+    volume: Sequence[str] = (),
 ) -> Machine:
     from procession.boot import DEFAULT_HOSTNAME, DEFAULT_WINSIZE, Machine
     from procession.hw.console import HostConsole, TerminalConsole
@@ -146,9 +130,15 @@ def _machine(
     terminal = TerminalConsole(0, 1) if tty else None
     if not root.exists():
         fail(f"--root {root}: no such file or directory")
+    volumes = {}
+    if volume:
+        from procession.cli.volumes import read_volumes
+
+        volumes = read_volumes(volume)
     try:
         return Machine(
             root=root,
+            volumes=volumes,
             seed=seed,
             cpus=cpus,
             memory=_bytes(memory),
@@ -168,7 +158,7 @@ def _machine(
         fail(f"--core {core}: not a directory")
     except (OSError, MemoryError) as error:
         if isinstance(error, OSError) and error.filename is not None:
-            _host_error(error)
+            host_error(error)
         fail(f"--memory {memory}: the host has not so much")
 
 
@@ -197,8 +187,9 @@ def _execute(machine: Machine, program: list[str], start: _Start, *, quiet: bool
 
     quiet: without a status line.
     """
+    from procession.fs.hostfs.volumes import VolumeError
     from procession.include.linux.bug import KernelBug, KernelPanic
-    from procession.include.linux.errno import LinuxError
+    from procession.include.linux.errno import STRERROR, LinuxError
     from procession.kernel.entry import Deadlock
 
     root = machine.root
@@ -213,6 +204,8 @@ def _execute(machine: Machine, program: list[str], start: _Start, *, quiet: bool
         if stopped.signum != signal.SIGALRM:
             raise
         return None
+    except VolumeError as error:
+        fail(f"-v …:{error.guest}: {STRERROR[error.errno]}")
     except LinuxError as error:
         _not_started(machine, error, start, cwd)
     except KernelPanic as panic:
@@ -226,7 +219,7 @@ def _execute(machine: Machine, program: list[str], start: _Start, *, quiet: bool
     except MemoryError:
         fail("the host is out of memory")
     except OSError as error:
-        _host_error(error)
+        host_error(error)
 
 
 def _checked(program: list[str], env: dict[str, str], cwd: str, start: _Start) -> float:
@@ -325,6 +318,7 @@ def run(
     user: str = "0",
     hostname: str | None = None,
     timeout: str = "0",
+    volume: Sequence[str] = (),
 ) -> None:
     """Run a program in a fresh kernel; the exit status is the program's, 128+n after signal n."""
     start = _Start(env, env_file, cwd, user, as_init, timeout)
@@ -332,7 +326,17 @@ def run(
         _check_terminal(tty=tty)
     tied = realtime or interactive
     machine = _machine(
-        root, seed, cpus, memory, realtime=tied, boot_time=boot_time, core=core, tty=tty, check=check, hostname=hostname
+        root,
+        seed,
+        cpus,
+        memory,
+        realtime=tied,
+        boot_time=boot_time,
+        core=core,
+        tty=tty,
+        check=check,
+        hostname=hostname,
+        volume=volume,
     )
     in_vain = None if unsupported else InVain(machine)
     lives = None
@@ -400,44 +404,9 @@ def _recorded(machine: Machine, trace: Path | None, fail: str) -> Iterator[None]
         return
     from procession.tools.tracefile import TraceWriter
 
-    with _output(trace) as out:
+    with output(trace) as out:
         TraceWriter(machine, out, fail=fail)
         yield
-
-
-def _open_output(path: Path, *, append: bool = False) -> HostFile:
-    """Open a file to write to; what the host has against it is the user's one line."""
-    how = os.O_APPEND if append else os.O_TRUNC
-    try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | how | os.O_CLOEXEC, 0o666)
-    except OSError as error:
-        _host_error(error)
-    return HostFile(fd, str(path), held=SIGNALS.held)
-
-
-@contextmanager
-def _output(path: Path, *, append: bool = False) -> Iterator[HostFile]:
-    """Open a file for the length of a run."""
-    out = _open_output(path, append=append)
-    with _closed_at_the_end([out]):
-        yield out
-
-
-@contextmanager
-def _closed_at_the_end(files: list[HostFile]) -> Iterator[None]:
-    """Close files, those added meanwhile too; what the host has against that is the user's one line."""
-    try:
-        yield
-    except BaseException:
-        for out in files:
-            with suppress(OSError):
-                out.close()
-        raise
-    try:
-        for out in files:
-            out.close()
-    except OSError as error:
-        _host_error(error)
 
 
 def _print_tree(lives: ProcessTree) -> None:
@@ -470,6 +439,7 @@ def strace(
     user: str = "0",
     hostname: str | None = None,
     timeout: str = "0",
+    volume: Sequence[str] = (),
 ) -> None:
     """Run a program and print its system calls, laid out as strace lays them out."""
     from procession.cli import strace_letters
@@ -480,56 +450,14 @@ def strace(
         options = strace_letters.options(asked)
     except ValueError as error:
         fail(str(error))
-    machine = _machine(root, seed, cpus, memory, boot_time=boot_time, hostname=hostname)
+    machine = _machine(root, seed, cpus, memory, boot_time=boot_time, hostname=hostname, volume=volume)
     in_vain = InVain(machine)
-    with SIGNALS.caught(), _strace_output(asked, options) as out:
+    with SIGNALS.caught(), strace_output(asked, options) as out:
         tracer = Strace(machine, out, options)
         result = _execute(machine, program, start, quiet=asked.last("o") is None)
     for pid in tracer.awaited:
         print(f"procession: strace -p {pid}: there was no such process", file=sys.stderr)
     _finish(machine, result, timeout, in_vain, "procession run --unsupported")
-
-
-@contextmanager
-def _strace_output(asked: Asked, options: Options) -> Iterator[HostFile]:
-    """Open what -o says: a file, a file for each process, or a command's input; standard error without it."""
-    name = asked.last("o")
-    append = asked.count("A") > 0
-    if name is None:
-        assert isinstance(sys.stderr, HostFile)
-        yield sys.stderr
-    elif name.startswith(("|", "!")):
-        with _piped(name[1:]) as out:
-            yield out
-    elif asked.count("f") > 1 or asked.count("--output-separately"):
-        opened: list[HostFile] = []
-
-        def separate(pid: int) -> HostFile:
-            opened.append(_open_output(Path(f"{name}.{pid}"), append=append))
-            return opened[-1]
-
-        options.separate = separate
-        with _closed_at_the_end(opened):
-            assert isinstance(sys.stderr, HostFile)
-            yield sys.stderr
-    else:
-        with _output(Path(name), append=append) as out:
-            yield out
-
-
-@contextmanager
-def _piped(command: str) -> Iterator[HostFile]:
-    """Start a command of the host that reads what is written, and wait for its end."""
-    import subprocess
-
-    with subprocess.Popen(["/bin/sh", "-c", command], stdin=subprocess.PIPE) as reader:  # noqa: S603 -- the user's
-        assert reader.stdin is not None
-        out = HostFile(reader.stdin.fileno(), held=SIGNALS.held)
-        try:
-            yield out
-        finally:
-            with suppress(OSError):  # it may have gone
-                out.close()
 
 
 def replay(trace: Path, until: str | None = None, show: bool = False, root: Path | None = None) -> None:
@@ -551,7 +479,7 @@ def replay(trace: Path, until: str | None = None, show: bool = False, root: Path
     except (TraceError, ValueError) as error:
         fail(str(error))
     except OSError as error:
-        _host_error(error)
+        host_error(error)
 
 
 def syscalls(names: Sequence[str] = ()) -> None:

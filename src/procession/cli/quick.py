@@ -36,6 +36,8 @@ VALUES: Final[dict[str, Callable[[str], Any]]] = {
     "--user": str,
     "--hostname": str,
     "--timeout": str,
+    "--volume": str,
+    "-v": str,
     "--boot-time": str,
     "--seed": int,
     "--cpus": int,
@@ -77,8 +79,8 @@ def _value(option: str, rest: list[str], values: dict[str, Any]) -> bool:
         return False
     if option == "--cpus" and not 1 <= int(text) <= NR_CPUS:
         return False
-    name = option.removeprefix("--").replace("-", "_")
-    if name == "env":
+    name = "volume" if option == "-v" else option.removeprefix("--").replace("-", "_")
+    if name in ("env", "volume"):
         values.setdefault(name, []).append(text)
     else:
         values[name] = convert(text)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from procession.cli import commands
+from procession.cli.mistakes import fail
 from procession.cli.strace_letters import GROUPS, LETTERS, Asked, read
-from procession.cli.words import Words
+from procession.cli.words import EXAMPLES, Words
 
 __all__ = ("StraceCommand", "asked_in")
 
@@ -22,6 +22,8 @@ def asked_in(ctx: Any) -> Asked:
 class StraceCommand(Words):
     """A command with strace's letters before its program."""
 
+    examples = EXAMPLES
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Take strace's letters; a mistake in them is the user's one line."""
         if ctx.resilient_parsing:
@@ -29,9 +31,9 @@ class StraceCommand(Words):
         try:
             asked = read(args, self._takes_value)
         except ValueError as error:
-            commands.fail(str(error))
+            fail(str(error))
         if asked.count("p") and not asked.program:
-            commands.fail("strace -p: say which program, too: nobody runs yet in a machine that is to start")
+            fail("strace -p: say which program, too: nobody runs yet in a machine that is to start")
         ctx.meta[_KEY] = asked
         return super().parse_args(ctx, [*asked.ours, *(["--", *asked.program] if asked.program else [])])
 

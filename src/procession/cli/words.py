@@ -8,10 +8,22 @@ from typing import Any, ClassVar, Final
 import typer
 from typer.core import TyperCommand, TyperOption
 
-__all__ = ("REST", "Words", "complete_nothing", "complete_program")
+__all__ = ("BROKEN", "EXAMPLES", "REPEATABLE", "REST", "RUNS", "SEEN", "Words", "complete_nothing", "complete_program")
 
 # From the first word that is no option on, all is the program's.
 REST: Final = {"allow_interspersed_args": False}
+RUNS: Final = "What runs"
+SEEN: Final = "What is seen of it"
+REPEATABLE: Final = "What makes it the same run again, or another one"
+BROKEN: Final = "What is broken on purpose, and held against itself"
+
+# One for each of these, behind `procession run`.
+EXAMPLES: Final = {
+    RUNS: "--user nobody --env A=1 --timeout 10s ls -l",
+    SEEN: "--tree sh -c 'true | cat'",
+    REPEATABLE: "--seed 17 --cpus 2 make test",
+    BROKEN: "--fail %fork:2 sh -c 'true; echo $?'",
+}
 _OPTIONS: Final = "Other options"
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from procession.fs import inode as fs_inode
 from procession.include.linux.cred import CAP_CHOWN, CAP_FSETID
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import MAX_LFS_FILESIZE, S_IALLUGO, S_IFDIR, S_IFMT, S_ISGID, S_ISUID, S_IXGRP
+from procession.include.linux.fs import MAX_LFS_FILESIZE, S_IALLUGO, S_IFDIR, S_IFMT, S_ISGID, S_ISUID, S_IXGRP, Iattr
 from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_FSIZE
 from procession.include.linux.signal import SIGXFSZ
 from procession.kernel import capability, groups, signal_send
@@ -34,10 +34,14 @@ def inode_newsize_ok(current: Task, inode: Inode, size: int) -> None:
 def truncate_inode(current: Task, inode: Inode, size: int) -> None:
     """Set the size of a file that may be written, and drop its set-id bits."""
     inode_newsize_ok(current, inode, size)
-    inode.setattr()
-    kill = fs_inode.should_remove_suid(inode.i_mode)
+    mode = inode.i_mode
+    kill = fs_inode.should_remove_suid(mode)
     if kill and not capability.capable(current, CAP_FSETID):
-        inode.i_mode &= ~kill
+        mode &= ~kill
+        inode.setattr(Iattr(mode=mode))
+    else:
+        inode.setattr(Iattr())
+    inode.i_mode = mode
     inode.truncate(size)
     inode.i_mtime_ns = inode.i_ctime_ns = fs_inode.current_fs_time(inode.i_sb)
 
@@ -49,7 +53,7 @@ def chmod_inode(current: Task, inode: Inode, mode: int) -> None:
     mode = (mode & S_IALLUGO) | (inode.i_mode & S_IFMT)
     if mode & S_ISGID and not groups.in_group_p(current, inode.i_gid) and not capability.capable(current, CAP_FSETID):
         mode &= ~S_ISGID
-    inode.setattr()
+    inode.setattr(Iattr(mode=mode))
     inode.i_mode = mode
     inode.i_ctime_ns = fs_inode.current_fs_time(inode.i_sb)
 
@@ -70,7 +74,11 @@ def chown_inode(current: Task, inode: Inode, uid: int, gid: int) -> None:
         kill = inode.i_mode & S_ISUID
         if inode.i_mode & (S_ISGID | S_IXGRP) == S_ISGID | S_IXGRP:
             kill |= S_ISGID
-    inode.setattr()
+    inode.setattr(
+        Iattr(
+            mode=inode.i_mode & ~kill if kill else None, uid=None if uid == -1 else uid, gid=None if gid == -1 else gid
+        )
+    )
     inode.i_mode &= ~kill
     if uid != -1:
         inode.i_uid = uid
@@ -81,7 +89,7 @@ def chown_inode(current: Task, inode: Inode, uid: int, gid: int) -> None:
 
 def set_times(inode: Inode, atime_ns: int | None, mtime_ns: int | None) -> None:
     """Set access and modification time, None to leave one alone."""
-    inode.setattr()
+    inode.setattr(Iattr(atime_ns=atime_ns, mtime_ns=mtime_ns))
     if atime_ns is not None:
         inode.i_atime_ns = atime_ns
     if mtime_ns is not None:

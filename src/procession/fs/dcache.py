@@ -23,6 +23,7 @@ __all__ = (
     "d_move",
     "d_path",
     "d_pin",
+    "d_revalidate",
     "d_unpin",
     "dentry_path",
     "is_subdir",
@@ -40,6 +41,7 @@ def d_add(parent: Dentry, name: str, inode: Inode) -> Dentry:
     """Remember that name in parent is inode."""
     dentry = Dentry(name, parent, inode)
     if parent.d_inode.d_cache:
+        dentry.d_op_revalidate = parent.d_inode.d_op_revalidate
         if parent.d_subdirs is None:
             parent.d_subdirs = {}
         parent.d_subdirs[name] = dentry
@@ -76,6 +78,14 @@ def d_delete(dentry: Dentry) -> None:
     subdirs = dentry.d_parent.d_subdirs
     if subdirs is not None and subdirs.get(dentry.d_name) is dentry:
         del subdirs[dentry.d_name]
+
+
+def d_revalidate(dentry: Dentry, inode: Inode | None) -> bool:
+    """Whether dentry stays, though its name was found to be inode now: the same, or something is mounted there."""
+    if dentry.d_inode is inode or dentry.d_pinned:
+        return True
+    d_delete(dentry)
+    return False
 
 
 def d_move(dentry: Dentry, new_parent: Dentry, new_name: str, target: Dentry | None) -> None:

@@ -61,6 +61,7 @@ def inode_init_owner(current: Task, inode: Inode, dir: Inode | None) -> None:
         inode.i_gid = dir.i_gid
         if inode.i_mode & S_IFMT == S_IFDIR:
             inode.i_mode |= S_ISGID
+    inode.owner_given()
 
 
 def inode_owner_or_capable(current: Task, inode: Inode) -> bool:

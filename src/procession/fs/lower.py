@@ -26,13 +26,13 @@ from procession.include.linux.kdev_t import new_encode_dev
 from procession.include.linux.time import NSEC_PER_SEC
 from procession.lib import string
 
-__all__ = ("HostTree", "Lower", "TarTree", "open_lower")
+__all__ = ("DIRECTORY_SIZE", "FdCache", "HostTree", "Lower", "TarTree", "open_lower")
 
 _DIR_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
-_DIRECTORY_SIZE: Final = 4096  # ext4's smallest
+DIRECTORY_SIZE: Final = 4096  # ext4's smallest
 
 
 class Lower(Protocol):
@@ -51,6 +51,10 @@ class Lower(Protocol):
     mtime_ns: int
     ctime_ns: int
     key: object
+
+    def path(self) -> str:
+        """Return where in the host's directory it is, "" if it is no file of its own there."""
+        ...
 
     def lookup(self, name: str) -> Lower | None:
         """Return the member called name of a directory."""
@@ -86,7 +90,7 @@ def _host_error(error: OSError) -> LinuxError | OSError:
     return error
 
 
-class _FdCache:
+class FdCache:
     """Host descriptors, the least recently used closed first."""
 
     def __init__(self, limit: int) -> None:
@@ -94,20 +98,31 @@ class _FdCache:
         self._fds: OrderedDict[object, int] = OrderedDict()
 
     def get(self, key: object) -> int | None:
+        """Return what belongs to key."""
         fd = self._fds.get(key)
         if fd is not None:
             self._fds.move_to_end(key)
         return fd
 
     def put(self, key: object, fd: int) -> int:
+        """Keep fd for key, and return it."""
         self._fds[key] = fd
         if len(self._fds) > self._limit:
             os.close(self._fds.popitem(last=False)[1])
         return fd
 
-    def close(self) -> None:
-        while self._fds:
-            os.close(self._fds.popitem()[1])
+    def drop(self, key: object) -> None:
+        """Close what belongs to key."""
+        fd = self._fds.pop(key, None)
+        if fd is not None:
+            os.close(fd)
+
+    def close(self, keep: int = -1) -> None:
+        """Close all but keep."""
+        for key, fd in list(self._fds.items()):
+            if fd != keep:
+                del self._fds[key]
+                os.close(fd)
 
 
 class HostTree:
@@ -116,8 +131,8 @@ class HostTree:
     def __init__(self, path: str, hidden: Iterable[str] = ()) -> None:
         """Open path. hidden: directories at its top that are shown empty."""
         # Descriptors only for what was used lately, so that a guest cannot use up the host's.
-        self.dirs = _FdCache(64)
-        self.files = _FdCache(128)
+        self.dirs = FdCache(64)
+        self.files = FdCache(128)
         self.root_fd = -1  # should opening fail
         self.root_fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self.hidden = frozenset(hidden)
@@ -163,7 +178,7 @@ class HostLower:
         self.nlink = st.st_nlink
         # What the host's file system makes of directories and its clock of changes says nothing about the files: the
         # same tree is the same on any machine.
-        self.size = _DIRECTORY_SIZE if stat.S_ISDIR(st.st_mode) else st.st_size
+        self.size = DIRECTORY_SIZE if stat.S_ISDIR(st.st_mode) else st.st_size
         self.rdev = new_encode_dev(os.major(st.st_rdev), os.minor(st.st_rdev))
         self.mtime_ns = st.st_mtime_ns
         self.ctime_ns = st.st_mtime_ns
@@ -189,6 +204,15 @@ class HostLower:
                 raise LinuxError(Errno.EACCES, f"host: {error.strerror}") from error
             self.tree.dirs.put(self, fd)
         return fd
+
+    def path(self) -> str:
+        """Return the names that lead there."""
+        names = []
+        node = self
+        while node.parent is not None:
+            names.append(node.name)
+            node = node.parent
+        return "/" + "/".join(reversed(names))
 
     def _is_hidden(self) -> bool:
         return self.parent is not None and self.parent.parent is None and self.name in self.tree.hidden
@@ -287,13 +311,17 @@ class TarLower:
         self.tree = tree
         self.mode = mode
         self.uid = self.gid = self.rdev = self.mtime_ns = self.ctime_ns = 0
-        self.size = _DIRECTORY_SIZE if stat.S_ISDIR(mode) else 0
+        self.size = DIRECTORY_SIZE if stat.S_ISDIR(mode) else 0
         self.nlink = 1
         self.offset = 0
         self.target = ""
         self.sparse: bytes | None = None
         self.key: object = None
         self.children: dict[str, TarLower] = {}
+
+    def path(self) -> str:
+        """Return "": the archive is the file."""
+        return ""
 
     def lookup(self, name: str) -> Lower | None:
         """Return the member called name."""

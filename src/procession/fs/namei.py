@@ -212,7 +212,7 @@ def link_path_walk(nd: Nameidata, name: str) -> None:
             continue
         subdirs = dentry.d_subdirs
         child = subdirs.get(part) if subdirs is not None else None
-        if child is None:
+        if child is None or child.d_op_revalidate:
             child = _real_lookup(dentry, part)
         kind = child.d_inode.i_mode & S_IFMT
         if kind == S_IFDIR:
@@ -240,9 +240,13 @@ def link_path_walk(nd: Nameidata, name: str) -> None:
 
 
 def _real_lookup(parent: Dentry, name: str) -> Dentry:
-    """Ask the file system for a name that is not remembered; raises ENOENT, ENAMETOOLONG, ENOTDIR."""
+    """Ask the file system for a name that is not remembered, or has to be looked up each time.
+
+    Raises ENOENT, ENAMETOOLONG, ENOTDIR.
+    """
     subdirs = parent.d_subdirs
-    if subdirs is not None and name in subdirs:
+    known = subdirs.get(name) if subdirs is not None else None
+    if known is None and subdirs is not None and name in subdirs:
         raise LinuxError(Errno.ENOENT, name)
     if len(name) > 63 and len(string.to_bytes(name)) > NAME_MAX:
         raise LinuxError(Errno.ENAMETOOLONG, name)
@@ -250,11 +254,15 @@ def _real_lookup(parent: Dentry, name: str) -> Dentry:
     try:
         inode = directory.lookup(name)
     except LinuxError as error:
-        if error.errno == Errno.ENOENT and directory.d_cache:
+        if known is not None and error.errno == Errno.ENOENT and dcache.d_revalidate(known, None):
+            return known
+        if error.errno == Errno.ENOENT and directory.d_cache and not directory.d_op_revalidate:
             if subdirs is None:
                 subdirs = parent.d_subdirs = {}
             subdirs[name] = None
         raise
+    if known is not None and dcache.d_revalidate(known, inode):
+        return known
     return dcache.d_add(parent, name, inode)
 
 
@@ -295,7 +303,7 @@ def walk_component(nd: Nameidata, *, follow: bool) -> Dentry | None:
         parent = nd.dentry
         subdirs = parent.d_subdirs
         child = subdirs.get(nd.last) if subdirs is not None else None
-        if child is None:
+        if child is None or child.d_op_revalidate:
             if parent.d_inode.i_mode & S_IFMT != S_IFDIR:
                 raise LinuxError(Errno.ENOTDIR, parent.d_name)
             child = _real_lookup(parent, nd.last)
@@ -392,7 +400,7 @@ def lookup_hash(nd: Nameidata) -> Dentry | None:
     parent = nd.dentry
     subdirs = parent.d_subdirs
     child = subdirs.get(nd.last) if subdirs is not None else None
-    if child is not None:
+    if child is not None and not child.d_op_revalidate:
         return child
     if parent.d_inode.i_mode & S_IFMT != S_IFDIR:
         raise LinuxError(Errno.ENOTDIR, parent.d_name)

@@ -285,6 +285,8 @@ def sys_mount(current: Task, dev_name: Path, dir_name: Path, type: MountTypeArg,
 def do_remount(path: PathRef, flags: int) -> None:
     if path.dentry is not path.mnt.mnt_root:
         raise LinuxError(Errno.EINVAL, "not the root of a mount")
+    if not flags & MS_BIND:
+        path.mnt.mnt_sb.remount_fs(flags)
     path.mnt.mnt_flags = _mnt_flags(flags)
     if not flags & MS_BIND:
         path.mnt.mnt_sb.s_readonly = bool(flags & MS_RDONLY)

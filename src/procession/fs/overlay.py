@@ -49,6 +49,9 @@ class OverlayReg(ramfs.RamfsReg):
         if not self.prepared and self.lower_size:
             _below(self, self.lower.prepare)
             self.prepared = True
+            opened = self.i_sb.kernel.vfs.lower_opened
+            if opened is not None:
+                opened(self.lower)
         return super().open(current, path, flags, mode)
 
     def readpage(self, index: int) -> bytes:

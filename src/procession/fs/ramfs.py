@@ -92,6 +92,10 @@ class RamfsReg(Inode):
         """A hole."""
         return b""
 
+    def write_data(self, pos: int, data: bytes) -> int:
+        """Write to the page cache."""
+        return filemap.pagecache_write(self.i_sb.kernel, self, pos, data)
+
     def truncate(self, size: int) -> None:
         """Set the size; what is cut off is gone."""
         filemap.truncate_setsize(self.i_sb.kernel, self, size)

@@ -10,7 +10,7 @@ from procession.fs import namei
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import AT_FDCWD, DevArg, StatfsBuf
 from procession.include.linux.limits import NAME_MAX
-from procession.include.linux.magic import TMPFS_MAGIC
+from procession.include.linux.magic import HOSTFS_SUPER_MAGIC, TMPFS_MAGIC
 from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.mount import (
     MNT_NOATIME,
@@ -65,8 +65,8 @@ def _statfs(current: Task, path: PathRef, buf: UserPtr) -> None:
     sb = path.mnt.mnt_sb
     k = current.kernel
     blocks = free = files = ffree = 0
-    if sb.s_magic == TMPFS_MAGIC:
-        # As tmpfs: half of the memory, as many inodes as pages.
+    if sb.s_magic in (TMPFS_MAGIC, HOSTFS_SUPER_MAGIC):
+        # As tmpfs: half of the memory, as many inodes as pages. What the host has would differ from run to run.
         blocks = files = k.mm.total_pages // 2
         free = min(blocks, page_alloc.nr_free_pages(k))
         ffree = max(0, files - sb.s_next_ino)

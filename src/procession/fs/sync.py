@@ -1,4 +1,4 @@
-"""Flushing to storage (fs/sync.c): there is none, so only the descriptors are checked."""
+"""Flushing to storage (fs/sync.c): only directories of the host are somewhere else than in memory."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ __all__ = ("sys_fdatasync", "sys_fsync", "sys_sync", "sys_sync_file_range", "sys
 @syscall
 def sys_sync(current: Task) -> int:
     """Write everything back (sync(2))."""
+    assert current.nsproxy is not None
+    for mnt in current.nsproxy.mnt_ns.mounts:
+        mnt.mnt_sb.sync_fs()
     return 0
 
 
@@ -29,6 +32,7 @@ def sys_fsync(current: Task, fd: Fd) -> int:
     file = fs_file.fget_light(current, fd)
     if file.inode.i_mode & S_IFMT not in (S_IFREG, S_IFDIR, S_IFBLK):
         raise LinuxError(Errno.EINVAL, "cannot be synchronised")
+    file.fsync()
     return 0
 
 
@@ -41,7 +45,7 @@ def sys_fdatasync(current: Task, fd: Fd) -> int:
 @syscall
 def sys_syncfs(current: Task, fd: Fd) -> int:
     """Write a file system back (syncfs(2)); raises EBADF."""
-    fs_file.fget_light(current, fd)
+    fs_file.fget_light(current, fd).inode.i_sb.sync_fs()
     return 0
 
 
@@ -53,4 +57,5 @@ def sys_sync_file_range(current: Task, fd: Fd, offset: OffT, nbytes: OffT, flags
     file = fs_file.fget_light(current, fd)
     if file.inode.i_mode & S_IFMT not in (S_IFREG, S_IFDIR, S_IFBLK, S_IFLNK):
         raise LinuxError(Errno.ESPIPE, "sync_file_range")
+    file.inode.writepages()
     return 0

@@ -30,6 +30,7 @@ from procession.fs import (
 )
 from procession.fs import exec as fs_exec
 from procession.fs import open as fs_open
+from procession.fs.hostfs import volumes
 from procession.fs.proc import cmdline, cpuinfo, version
 from procession.fs.proc import root as proc_root
 from procession.include.linux.binfmts import UserStrings
@@ -115,7 +116,7 @@ class InitProgram:
     whether only the program itself was left to do.
     """
 
-    __slots__ = ("argv", "envp", "cwd", "as_init", "user", "nr", "doing", "started")  # derived
+    __slots__ = ("argv", "envp", "cwd", "as_init", "nr", "user", "doing", "started")  # derived
 
     def __init__(
         self, argv: Sequence[str], envp: Sequence[str], cwd: str = "/", as_init: bool = False, user: str | None = None
@@ -181,6 +182,7 @@ def vfs_caches_init(k: Kernel, root: RootSpec) -> None:
     k.init_task.nsproxy = k.init_nsproxy
     k.init_task.fs = fs_struct.init_fs(k, PathRef(k.vfs.rootfs, k.vfs.rootfs.mnt_root))
     k.init_task.files = file.init_files(k)
+    volumes.mount_volumes(k)
 
 
 # PID 0.

@@ -2,7 +2,8 @@
 
 `inode.mapping` has the frames of a file by page index, k.mm.page_cache finds the file of a frame. The cache owns one
 reference to each. A page the file system could not bring back is PG_DIRTY and stays; a clean one may be dropped when
-memory runs out and nobody maps it. There is no write-back: memory is the only store of what guests write.
+memory runs out and nobody maps it. What is written is kept in memory only, unless the file system has writepages():
+then a mapping's pages are written back when somebody asks for it, or the mapping goes.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from procession.include.linux.bug import bug_on
 from procession.include.linux.cred import CAP_FSETID
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_APPEND
-from procession.include.linux.fs import MAX_LFS_FILESIZE, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP
-from procession.include.linux.mm_types import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
+from procession.include.linux.fs import MAX_LFS_FILESIZE, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP, Iattr
+from procession.include.linux.mm_types import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, VM_SHARED
 from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_FSIZE
 from procession.include.linux.signal import SIGXFSZ
 from procession.kernel import capability, sched_account, signal_send
@@ -30,15 +31,20 @@ if TYPE_CHECKING:
 
 __all__ = (
     "add_to_page_cache",
+    "clear_dirty",
+    "dirty_pages",
+    "filemap_flush",
     "find_or_read_page",
     "generic_file_read",
     "generic_file_write",
+    "invalidate_inode_pages2",
     "page_mkwrite",
     "pagecache_read",
     "pagecache_write",
     "shrink_page_cache",
     "truncate_inode_pages",
     "truncate_setsize",
+    "update_cached_pages",
 )
 
 _PIECE: Final = 1 << 20  # how much of a call's data is held in the host's memory at a time
@@ -174,6 +180,66 @@ def _page_to_write(k: Kernel, inode: Inode, index: int, offset: int, part: int) 
     return pfn
 
 
+def dirty_pages(k: Kernel, inode: Inode) -> list[tuple[int, bytes]]:
+    """Return (position, data up to the file's end) of the pages that mappings have written to, in order."""
+    phys, pflags = k.frames.phys, k.frames.pflags
+    found = []
+    for index, pfn in sorted(inode.mapping.items()):
+        size = min(PAGE_SIZE, inode.i_size - (index << PAGE_SHIFT))
+        if pflags[pfn] & PG_DIRTY and size > 0:
+            start = pfn << PAGE_SHIFT
+            found.append((index << PAGE_SHIFT, bytes(phys[start : start + size])))
+    return found
+
+
+def clear_dirty(k: Kernel, inode: Inode) -> None:
+    """All pages are as they are kept; while somebody may write to them unseen, they count as dirty all the same."""
+    if any(vma.vm_flags & VM_SHARED for vma in inode.i_mmap):
+        return
+    for pfn in inode.mapping.values():
+        k.frames.pflags[pfn] &= ~PG_DIRTY
+
+
+def filemap_flush(k: Kernel, inode: Inode) -> None:
+    """Write back where nobody is there to be told of an error: the log is."""
+    try:
+        inode.writepages()
+    except LinuxError as error:
+        k.printk(f"lost write to a page of inode {inode.i_ino}: {error}")
+
+
+def update_cached_pages(k: Kernel, inode: Inode, pos: int, data: bytes) -> None:
+    """What was written past the cache is to be seen by those who map it; pages that are not cached stay so."""
+    frames = k.frames
+    end = pos + len(data)
+    for index in range(pos >> PAGE_SHIFT, end + PAGE_SIZE - 1 >> PAGE_SHIFT):
+        pfn = inode.mapping.get(index)
+        if pfn is None:
+            continue
+        first, last = max(pos, index << PAGE_SHIFT), min(end, index + 1 << PAGE_SHIFT)
+        start = (pfn << PAGE_SHIFT) + (first & ~PAGE_MASK)
+        frames.phys[start : start + last - first] = data[first - pos : last - pos]
+        text.revoke_exec(k, pfn, -1)
+
+
+def invalidate_inode_pages2(k: Kernel, inode: Inode) -> None:
+    """The file was changed where it is kept: forget its pages, and read those that are mapped again; raises EIO.
+
+    A page that a mapping has written to stays: what is written last wins.
+    """
+    frames = k.frames
+    for index, pfn in list(inode.mapping.items()):
+        if frames.pflags[pfn] & PG_DIRTY:
+            continue
+        if frames.count[pfn] == 1:
+            delete_from_page_cache(k, inode, index)
+            continue
+        data = inode.readpage(index)
+        start = pfn << PAGE_SHIFT
+        frames.phys[start : start + PAGE_SIZE] = data + page_alloc.ZEROES[len(data) :]
+        text.revoke_exec(k, pfn, -1)
+
+
 def generic_file_read(current: Task, file: File, buf: UserPtr, count: int, pos: int | None) -> int:
     """Read a page-cache file into user memory; pos None: at f_pos, which moves (generic_file_aio_read).
 
@@ -228,13 +294,12 @@ def generic_perform_write(current: Task, inode: Inode, buf: UserPtr, count: int,
 
     It ends at a bad address, or when memory runs out, with an error (EFAULT, ENOSPC, EIO) if nothing was written.
     """
-    k = current.kernel
     done = 0
     while done < count:
         pos = at + done
         part = min(count - done, _PIECE - (pos & ~PAGE_MASK))  # to the end of a page, if not of the data
         try:
-            written = pagecache_write(k, inode, pos, _data_for_pages(current, buf, part, pos, done))
+            written = inode.write_data(pos, _data_for_pages(current, buf, part, pos, done))
         except LinuxError:
             if not done:
                 raise
@@ -283,7 +348,7 @@ def file_remove_suid(current: Task, inode: Inode) -> None:
     if mode & (S_ISGID | S_IXGRP) == S_ISGID | S_IXGRP:  # without group-exec it means mandatory locking
         kill |= S_ISGID
     if kill and mode & S_IFMT == S_IFREG and not capability.capable(current, CAP_FSETID):
-        inode.setattr()
+        inode.setattr(Iattr(mode=mode & ~kill))
         inode.i_mode = mode & ~kill
 
 

@@ -60,7 +60,7 @@ from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Addr, Fd, SizeT
 from procession.kernel import capability, sched_account
-from procession.mm import memory, mlock, shmem, util
+from procession.mm import filemap, memory, mlock, shmem, util
 from procession.mm import vma as areas
 
 if TYPE_CHECKING:
@@ -505,6 +505,8 @@ def exit_mmap(k: Kernel, mm: MmStruct) -> None:
         if file is not None:
             inode = file.f_path.dentry.d_inode
             del inode.i_mmap[vma]
+            if flags & VM_SHARED:
+                filemap.filemap_flush(k, inode)
             if flags & VM_DENYWRITE:
                 inode.i_writecount += 1
             if file.f_count > 1:

@@ -1,9 +1,9 @@
-"""msync(2) (mm/msync.c). There is no device behind the page cache, so only the checks are left."""
+"""msync(2) (mm/msync.c). Most files are kept in the page cache alone, so that only the checks are left."""
 
 from __future__ import annotations
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import PAGE_MASK, PAGE_SIZE, VM_LOCKED
+from procession.include.linux.mm_types import PAGE_MASK, PAGE_SIZE, VM_LOCKED, VM_SHARED
 from procession.include.linux.mman import MS_ASYNC, MS_INVALIDATE, MS_SYNC, MsyncArg
 from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
@@ -15,7 +15,7 @@ __all__ = ("sys_msync",)
 
 @syscall
 def sys_msync(current: Task, start: Addr, length: SizeT, flags: MsyncArg) -> int:
-    """Write changes of shared mappings to their files (msync(2)); raises EINVAL, EBUSY, ENOMEM for holes."""
+    """Write changes of shared mappings to their files (msync(2)); raises EINVAL, EBUSY, ENOMEM for holes, ENOSPC."""
     if flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) or start & ~PAGE_MASK:
         raise LinuxError(Errno.EINVAL, "bad flags or address")
     if flags & MS_ASYNC and flags & MS_SYNC:
@@ -41,6 +41,8 @@ def sys_msync(current: Task, start: Addr, length: SizeT, flags: MsyncArg) -> int
                     break
             if flags & MS_INVALIDATE and vma.vm_flags & VM_LOCKED:
                 raise LinuxError(Errno.EBUSY, "locked")
+            if flags & MS_SYNC and vma.vm_flags & VM_SHARED and vma.vm_file is not None:
+                vma.vm_file.inode.writepages()
             start = vma.vm_end
     if unmapped:
         raise LinuxError(Errno.ENOMEM, "a part is not mapped")

@@ -14,8 +14,17 @@ from procession.fs import file_table
 from procession.hw.costs import AREA_FREE_NS
 from procession.include.linux.bug import bug_on
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import PAGE_SHIFT, VM_DENYWRITE, VM_DONTEXPAND, VM_IO, VM_PFNMAP, VmArea
+from procession.include.linux.mm_types import (
+    PAGE_SHIFT,
+    VM_DENYWRITE,
+    VM_DONTEXPAND,
+    VM_IO,
+    VM_PFNMAP,
+    VM_SHARED,
+    VmArea,
+)
 from procession.kernel import sched_account
+from procession.mm import filemap
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import File
@@ -58,6 +67,8 @@ def remove_vma(k: Kernel, vma: VmArea) -> None:
     if file is not None:
         inode = file.f_path.dentry.d_inode
         del inode.i_mmap[vma]
+        if vma.vm_flags & VM_SHARED:
+            filemap.filemap_flush(k, inode)
         if vma.vm_flags & VM_DENYWRITE:
             inode.i_writecount += 1
         if file.f_count > 1:

@@ -12,7 +12,7 @@ it was at that event: nothing has been unwound. Going back is a new machine that
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 import hashlib
 import os
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
 from procession.arch.x86 import interrupt
 from procession.boot import Machine, Result, make_command
+from procession.fs.hostfs.volumes import Volume, guest_path
 from procession.hw.chooser import Recorded, ReplayError
 from procession.hw.console import BufferConsole
 from procession.include.linux.signal import signame
@@ -30,6 +31,7 @@ from procession.include.trace.events import SchedProcessExec, SchedProcessFree, 
 from procession.lib import string
 from procession.tools import ps
 from procession.tools.fault_inject import Injector, parse_spec
+from procession.tools.trace_volumes import ReplayedVolume
 from procession.tools.tracefile import (
     NumberedConsole,
     TraceError,
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from procession.boot import PythonProgram, RootSpec
+    from procession.fs.lower import Lower
     from procession.hw.chooser import Choice
     from procession.hw.console import Console
     from procession.include.linux.kernel import Kernel
@@ -61,14 +64,19 @@ __all__ = ("Difference", "Replay", "Stop", "Summary", "TraceError")
 _FROM_OUTSIDE: Final = frozenset({"KeyboardInterrupt", "Stopped", "SystemExit", "MemoryError", "TimeoutError"})
 
 
+_NAMED: Final = 5  # how many changed files are named
+
+
 class Difference(ReplayError):
     """The run is not the recorded one: files of its root are others, or it was recorded by another version.
 
-    number: of the event.  recorded, now: the lines, or what there is instead.
+    number: of the event.  recorded, now: the lines, or what there is instead.  why: what may be the reason.
     """
 
-    def __init__(self, number: int, recorded: str, now: str) -> None:
-        super().__init__(f"event {number} differs\n  recorded: {recorded}\n  now:      {now}")
+    def __init__(self, number: int, recorded: str, now: str, why: Sequence[str] = ()) -> None:
+        reasons = "".join(f"\n  {text}" for text in why)
+        super().__init__(f"event {number} differs\n  recorded: {recorded}\n  now:      {now}{reasons}")
+        self.why = tuple(why)
         self.number = number
         self.recorded = recorded
         self.now = now
@@ -298,6 +306,7 @@ class _Player:
         self.latest: deque[Event] = deque(maxlen=11)
         self.calls: dict[int, str] = {}
         self.digest = hashlib.sha256()
+        self._changed: list[str] = []
         self._cores = TemporaryDirectory(prefix="procession-cores-")  # for nobody
         try:
             self.machine = self._assemble(replay)
@@ -338,8 +347,16 @@ class _Player:
         kernel.console = self.console = _RecordedAnswers(self, replay._console or BufferConsole())
         kernel.clock.host = _RecordedTime(self)
         kernel.chooser.heard = self._on_choice
+        kernel.vfs.lower_opened = self._on_opened
+        kernel.vfs.volumes = [self._volume(found) for found in header["volumes"]]
         kernel.trace.subscribe(self._on_event, *header["names"], vital=True)
         return machine
+
+    def _volume(self, found: dict[str, Any]) -> Volume:
+        """Return a shared directory that is only in the trace."""
+        guest = found["guest"]
+        host = ReplayedVolume(guest, self.take_line, self._no_answer)
+        return Volume(guest_path(guest), found["path"], found["writable"], host)
 
     # In the thread of whoever replays.
 
@@ -383,7 +400,7 @@ class _Player:
         except (_Abandoned, Difference, TraceError) as error:
             self._error = error
         except ReplayError as error:
-            self._error = Difference(self.number + 1, self.reader.peek() or "nothing", str(error))
+            self._error = Difference(self.number + 1, self.reader.peek() or "nothing", str(error), self.why())
         except BaseException as error:  # noqa: BLE001 -- compared with how the recorded run ended
             how = error
             self._compare_end(how)
@@ -408,7 +425,7 @@ class _Player:
         if any(recorded.get(key) != value for key, value in now.items()):
             self.differs(f"the run ends: {now}")
         if recorded.get("output") != self.console.digest.hexdigest():
-            raise Difference(self.number, "another output", "the same events, and other bytes written")
+            raise Difference(self.number, "another output", "the same events, and other bytes written", self.why())
 
     def _on_event(self, event: Event) -> None:
         now = line_of(event)
@@ -426,6 +443,25 @@ class _Player:
             self._go.acquire()
         if self._abandoned:
             raise _Abandoned
+
+    def _on_opened(self, lower: Lower) -> None:
+        """A file of the root is opened, which may be another one than it was."""
+        line = self.take_line("root_file", path=lower.path())
+        if line is not None and (line.get("size"), line.get("mtime_ns")) != (lower.size, lower.mtime_ns):
+            self._changed.append(lower.path())
+
+    def why(self) -> list[str]:
+        """Return what the trace says about why a replay may differ, and which files of the root have changed."""
+        found = [f"not repeatable {text}" for text in self.replay.header["not_repeatable"]]
+        if self._changed:
+            more = f" and {len(self._changed) - _NAMED} more" if len(self._changed) > _NAMED else ""
+            found.append(f"changed since: {', '.join(self._changed[:_NAMED])}{more}")
+        return found
+
+    def _no_answer(self, asked: str, why: str | None) -> NoReturn:
+        if why is not None:
+            raise Difference(self.number + 1, "not in the trace", asked, [f"not repeatable: {why}"])
+        self.differs(asked)
 
     def _on_choice(self, choice: Choice) -> None:
         now = answer_line("choice", self.machine.kernel.clock.now_ns, choice._asdict())
@@ -450,20 +486,26 @@ class _Player:
         recorded = self.reader.peek()
         if recorded is not None:
             parse_line(self.replay.path, self.reader.line, recorded)
-        raise Difference(self.number + 1, "the recording ends here" if recorded is None else recorded, now)
+        raise Difference(self.number + 1, "the recording ends here" if recorded is None else recorded, now, self.why())
 
-    def answer(self, what: str, says: str, type_: type, /, **asked: object) -> Any:
-        """Take the next line if it is an answer of this kind to this question; returns its field `says`, or None."""
+    def take_line(self, what: str, **asked: object) -> dict[str, Any] | None:
+        """Take the next line if it is an answer of this kind to this question; returns what it says, or None."""
         line = self.reader.peek()
         if line is None or not line.startswith(f'{{"event":"{what}"'):
             return None
         found = parse_line(self.replay.path, self.reader.line, line)
         if any(found.get(key) != value for key, value in asked.items()):
             return None
-        if type(found.get(says)) is not type_:
-            raise TraceError(f"{self.replay.path}: line {self.reader.line} has no {says}")
         self.reader.take()
-        return found[says]
+        return found
+
+    def answer(self, what: str, says: str, type_: type, /, **asked: object) -> Any:
+        """Take the next line if it is an answer of this kind to this question; returns its field `says`, or None."""
+        number = self.reader.line
+        found = self.take_line(what, **asked)
+        if found is not None and type(found.get(says)) is not type_:
+            raise TraceError(f"{self.replay.path}: line {number} has no {says}")
+        return None if found is None else found[says]
 
 
 class _RecordedAnswers(NumberedConsole):

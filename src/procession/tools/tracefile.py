@@ -1,8 +1,9 @@
 r"""The stream of trace events as a file: one JSON object a line, in the order things happened.
 
 The first line describes the run, the last one how it ended. Between the events stand the answers that the machine got
-from outside (what was typed, the host's time, choices), each where it was asked for: tools/replay.py needs nothing else
-to run it all again.
+from outside (what was typed, the host's time, choices, what shared directories contain), each where it was asked for:
+tools/replay.py needs nothing else to run it again, but the root. Of the root's files it is noted which were read, and
+a replay can say what has changed; "not_repeatable" says what a trace depends on.
 
 Text that is bytes to the kernel is written as UTF-8; a byte 0xNN that is none as \udcNN (surrogateescape).
 """
@@ -21,11 +22,13 @@ from procession.hw.chooser import Choice, ReplayError
 from procession.include.linux.binfmts import UserStrings
 from procession.include.trace.events import EVENTS
 from procession.lib import string
+from procession.tools.trace_volumes import RecordedVolume
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from procession.boot import Machine
+    from procession.fs.lower import Lower
     from procession.hw.clock import HostTime
     from procession.hw.console import Console
     from procession.include.trace.events import Event
@@ -51,7 +54,9 @@ __all__ = (
 )
 
 # Of the file: what a reader has to know. Raised with every change by which an older reader would be misled.
-FORMAT: Final = 3
+FORMAT: Final = 4
+# Older ones that can still be read: 3 had no shared directories, and did not say what it depends on.
+_READABLE: Final = (3, FORMAT)
 
 
 class TraceError(ReplayError, ValueError):
@@ -108,6 +113,9 @@ def describe(machine: Machine, names: tuple[str, ...] = (), fail: str = "") -> d
         where = {"kind": "directory" if path.is_dir() else "archive", "path": str(path)}
     else:
         where = {"kind": "files"}
+    volumes = [
+        {"guest": volume.guest, "path": volume.path, "writable": volume.writable} for volume in kernel.vfs.volumes
+    ]
     return {
         "event": "run",
         "format": FORMAT,
@@ -118,6 +126,8 @@ def describe(machine: Machine, names: tuple[str, ...] = (), fail: str = "") -> d
         "as_init": command.as_init,
         "user": command.user,
         "root": where,
+        "volumes": volumes,
+        "not_repeatable": _what_it_depends_on(machine, where),
         "programs": sorted(kernel.programs),
         "seed": kernel.chooser.seed,
         "cpus": kernel.nr_cpus,
@@ -132,6 +142,20 @@ def describe(machine: Machine, names: tuple[str, ...] = (), fail: str = "") -> d
         "tty": kernel.tty.is_console,
         "winsize": list(kernel.tty.winsize),
     }
+
+
+def _what_it_depends_on(machine: Machine, where: dict[str, str] | None) -> list[str]:
+    """Return what is outside and not in the trace, as the ends of sentences that begin with "not repeatable"."""
+    found = []
+    if where is not None and where["kind"] == "directory":
+        found.append(f"unless the files of {where['path']} stay as they were")
+    elif where is not None and where["kind"] == "archive":
+        found.append(f"unless the archive {where['path']} stays as it was")
+    elif where is not None:
+        found.append("without the dictionary that the root was made of")
+    if machine.kernel.programs:
+        found.append("without the same Python programs")
+    return found
 
 
 def ending(how: Result | BaseException) -> dict[str, Any]:
@@ -162,6 +186,9 @@ class TraceWriter:
         kernel.console = self._console = _RecordedConsole(kernel.console, self)
         kernel.clock.host = _RecordedTime(kernel.clock.host, self)
         kernel.chooser.heard = self._on_choice
+        kernel.vfs.lower_opened = self._on_opened
+        for volume in kernel.vfs.volumes:
+            volume.host = RecordedVolume(volume.host, volume.guest, self.answer)
 
     def _begin(self) -> None:
         self._begun = True
@@ -183,6 +210,11 @@ class TraceWriter:
 
     def _on_choice(self, choice: Choice) -> None:
         self.answer("choice", **choice._asdict())
+
+    def _on_opened(self, lower: Lower) -> None:
+        path = lower.path()
+        if path:
+            self.answer("root_file", path=path, size=lower.size, mtime_ns=lower.mtime_ns)
 
     def _on_end(self, how: Result | BaseException) -> None:
         if not self._begun or isinstance(how, OSError):
@@ -395,6 +427,8 @@ _FIELDS: Final[dict[str, type | tuple[type, ...]]] = {
     "hostname": str,
     "realtime": bool,
     "names": list,
+    "volumes": list,
+    "not_repeatable": list,
     "procession": str,
     "cores": bool,
     "fail": str,
@@ -402,6 +436,15 @@ _FIELDS: Final[dict[str, type | tuple[type, ...]]] = {
     "tty": bool,
     "winsize": list,
 }
+
+
+def _is_volume(found: object) -> bool:
+    return (
+        isinstance(found, dict)
+        and isinstance(found.get("guest"), str)
+        and isinstance(found.get("path"), str)
+        and isinstance(found.get("writable"), bool)
+    )
 
 
 def read_header(path: Path) -> dict[str, Any]:
@@ -417,12 +460,14 @@ def read_header(path: Path) -> dict[str, Any]:
     if found["event"] != "run":
         raise TraceError(f"{path}: not a trace: its first line does not describe a run")
     number = found.get("format")
-    if type(number) is not int or number != FORMAT:
+    if type(number) is not int or number not in _READABLE:
         which = f"format {number}" if type(number) is int else "an unknown format"
         raise TraceError(f"{path}: a trace of {which}; this version reads format {FORMAT}: record it again")
     # Not in the files of versions before these could be.
     for name, value in (("closed", []), ("user", None), ("hostname", DEFAULT_HOSTNAME)):
         found.setdefault(name, value)
+    if number != FORMAT:
+        found.update(volumes=[], not_repeatable=[])
     for name, kind in _FIELDS.items():
         if not isinstance(found.get(name), kind) or (kind is int and found[name] is True):
             raise TraceError(f"{path}: the description of the run has no {name}")
@@ -433,6 +478,10 @@ def read_header(path: Path) -> dict[str, Any]:
         raise TraceError(f"{path}: its winsize is no size of a window")
     if any(type(fd) is not int or not 0 <= fd <= _STDERR for fd in found["closed"]):
         raise TraceError(f"{path}: what it says was closed is no standard file")
+    if not all(map(_is_volume, found["volumes"])):
+        raise TraceError(f"{path}: what it says was shared is no directory of the host")
+    if not all(isinstance(text, str) for text in found["not_repeatable"]):
+        raise TraceError(f"{path}: what it depends on is no text")
     unknown = [name for name in found["names"] if name not in tuple(EVENTS)]
     if unknown:
         raise TraceError(f"{path}: there is no event {unknown[0]}")

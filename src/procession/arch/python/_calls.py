@@ -87,7 +87,7 @@ class PlainCalls(Caller):
         return trap("mremap", addr, old_len, new_len, flags, new_addr)
 
     def msync(self, start: int, length: int, flags: int) -> Awaitable[int]:
-        """Write changes of shared mappings to their files (msync(2)); raises EINVAL, EBUSY, ENOMEM for holes."""
+        """Write changes of shared mappings to their files (msync(2)); raises EINVAL, EBUSY, ENOMEM for holes, ENOSPC."""
         return trap("msync", start, length, flags)
 
     def mincore(self, start: int, length: int, vec: Pointer) -> Awaitable[int]:

@@ -73,6 +73,7 @@ class Errno(IntEnum):
     ETIMEDOUT = 110
     ECONNREFUSED = 111
     ESTALE = 116
+    EDQUOT = 122
     ECANCELED = 125
 
     # Never seen by user space.
@@ -167,5 +168,6 @@ STRERROR: Final = {
     104: "Connection reset by peer",
     109: "Too many references: cannot splice",
     116: "Stale file handle",
+    122: "Disk quota exceeded",
     125: "Operation canceled",
 }  # the wording of glibc's strerror(3), fixed here because the host's may differ

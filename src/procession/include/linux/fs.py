@@ -134,6 +134,27 @@ class Kstat:
         self.ctime_ns: int = ctime_ns
 
 
+class Iattr:
+    """What is about to be set of an inode (struct iattr): None for what stays. Times in ns since 1970."""
+
+    __slots__ = ("mode", "uid", "gid", "atime_ns", "mtime_ns")  # derived
+
+    def __init__(
+        self,
+        *,
+        mode: int | None = None,
+        uid: int | None = None,
+        gid: int | None = None,
+        atime_ns: int | None = None,
+        mtime_ns: int | None = None,
+    ) -> None:
+        self.mode: int | None = mode  # with the type
+        self.uid: int | None = uid
+        self.gid: int | None = gid
+        self.atime_ns: int | None = atime_ns
+        self.mtime_ns: int | None = mtime_ns
+
+
 class SuperBlock:
     """One mounted file system's instance."""
 
@@ -160,6 +181,12 @@ class SuperBlock:
         self.s_fs_info: Any = None  # the file system's own
         self.s_blocksize: int = s_blocksize
 
+    def remount_fs(self, flags: int) -> None:
+        """Agree to be mounted otherwise, as MS_ flags say; raises EACCES."""
+
+    def sync_fs(self) -> None:
+        """Write back what is not where it is kept yet."""
+
 
 class Inode:
     """A file system object. Subclasses implement the operations their kind has.
@@ -173,6 +200,8 @@ class Inode:
     d_cache: ClassVar[bool] = True
     # Whether looking up what is not there gives a negative dentry, to be made into something; in proc it fails.
     d_negative: ClassVar[bool] = True
+    # Whether what was found here has to be looked up again each time: others than the kernel change it (d_revalidate).
+    d_op_revalidate: ClassVar[bool] = False
     # Whether the class has a permission() of its own.
     i_op_permission: ClassVar[bool] = False
 
@@ -257,8 +286,18 @@ class Inode:
         """Set i_size, dropping or zero-filling."""
         raise LinuxError(Errno.EINVAL)
 
-    def setattr(self) -> None:
-        """Called before mode, owner or times change, so that an overlay can copy up; may raise EROFS."""
+    def write_data(self, pos: int, data: bytes) -> int:
+        """Write to the contents at pos, the file growing if need be; returns bytes written, raises ENOSPC, EIO."""
+        raise LinuxError(Errno.EIO)
+
+    def writepages(self) -> None:
+        """Bring what was written to pages by mappings to where the file is kept; raises ENOSPC, EIO."""
+
+    def setattr(self, attr: Iattr) -> None:
+        """Called before mode, owner or times change; raises what the file system has against it."""
+
+    def owner_given(self) -> None:
+        """Called when a new inode has got its owner: who keeps owners elsewhere says here which it really is."""
 
     def permission(self, current: Task, mask: int) -> None:
         """Check instead of generic_permission(); mask 4 read, 2 write, 1 execute or search; raises EACCES."""
@@ -300,13 +339,23 @@ class Dentry:
     to be remembered.
     """
 
-    __slots__ = ("d_name", "d_parent", "d_inode", "d_deleted", "d_mounted", "d_pinned", "d_subdirs")  # derived
+    __slots__ = (
+        "d_name",
+        "d_parent",
+        "d_inode",
+        "d_deleted",
+        "d_op_revalidate",
+        "d_mounted",
+        "d_pinned",
+        "d_subdirs",
+    )  # derived
 
     def __init__(self, d_name: str, d_parent: Dentry | None, d_inode: Inode, d_deleted: bool = False) -> None:
         self.d_name: str = d_name
         self.d_parent: Dentry = self if d_parent is None else d_parent
         self.d_inode: Inode = d_inode
         self.d_deleted: bool = d_deleted
+        self.d_op_revalidate: bool = False
         self.d_mounted: int = 0
         self.d_pinned: int = 0
         self.d_subdirs: dict[str, Dentry | None] | None = None
@@ -423,6 +472,9 @@ class File:
     def mmap(self, current: Task, vma: VmArea) -> None:
         """Agree to be mapped, or raise ENODEV."""
         raise LinuxError(Errno.ENODEV)
+
+    def fsync(self) -> None:
+        """Bring what was written to where the file is kept; raises ENOSPC, EIO."""
 
     def release(self, current: Task | None) -> None:
         """The last reference is gone."""

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from procession.arch.x86.entry import Entry
     from procession.fs.devices import ConsoleDevice, OpenFn
     from procession.fs.devpts.inode import DevptsSuperBlock
+    from procession.fs.hostfs.volumes import Volume
     from procession.fs.locks import FileLock
+    from procession.fs.lower import Lower
     from procession.fs.super import FileSystemType
     from procession.fs.timerfd import TimerfdCtx
     from procession.hw.chooser import Chooser
@@ -203,6 +205,8 @@ class VfsState:
         "suid_dumpable",
         "core_pattern",
         "core_store",
+        "lower_opened",
+        "volumes",
     )  # derived
 
     rootfs: Vfsmount  # of /
@@ -228,6 +232,8 @@ class VfsState:
         self.suid_dumpable: int = 0
         self.core_pattern: bytes = b"core"
         self.core_store: CoreStore | None = None  # hw: where what core_pattern pipes goes
+        self.lower_opened: Callable[[Lower], None] | None = None  # told of each file of the root's that is read
+        self.volumes: list[Volume] = []  # what of the host is shared
 
 
 class TtyState:

@@ -1,0 +1,1 @@
+"""Directories of the host inside (fs/hostfs)."""
