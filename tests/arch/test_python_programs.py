@@ -8,6 +8,15 @@ import tracemalloc
 import pytest
 
 from procession import Machine
+from procession.include.asm.ptrace import PTRACE_GETREGS, PTRACE_SYSEMU
+from procession.include.linux.ptrace import (
+    PTRACE_CONT,
+    PTRACE_O_TRACESYSGOOD,
+    PTRACE_SETOPTIONS,
+    PTRACE_SYSCALL,
+    PTRACE_TRACEME,
+)
+from procession.include.linux.signal import SIGSTOP
 
 
 def run(main, **kwargs):
@@ -567,3 +576,43 @@ def test_no_call_reaches_the_machinery_behind_handlers_and_memory():
                 await sys.print(error.errno)
 
     assert run(main) == "38\n" * 6
+
+
+def test_python_programs_have_system_call_stops():
+    """A tracer sees a Python program's calls begin and end, may have one left out, and finds no registers."""
+    async def tracee(sys):
+        await sys.ptrace(PTRACE_TRACEME, 0, 0, 0)
+        await sys.kill(await sys.getpid(), SIGSTOP)
+        await sys.sched_yield()
+        await sys.print("pid", await sys.getpid() > 0)
+        try:
+            await sys.getppid()
+        except OSError as error:
+            await sys.print(error.errno)
+        return 4
+
+    async def main(sys):
+        child = await sys.fork()
+        if child == 0:
+            return await tracee(sys)
+        await sys.waitpid(child)
+        stops = []
+        await sys.ptrace(PTRACE_SETOPTIONS, child, 0, PTRACE_O_TRACESYSGOOD)
+        for _ in range(4):  # sched_yield, getpid
+            await sys.ptrace(PTRACE_SYSCALL, child, 0, 0)
+            _, status = await sys.waitpid(child)
+            stops.append(sys.WSTOPSIG(status))
+        try:
+            await sys.ptrace(PTRACE_GETREGS, child, 0, 0)
+        except OSError as error:
+            stops.append(error.errno)
+        await sys.ptrace(PTRACE_SYSCALL, child, 0, 0)
+        await sys.waitpid(child)  # print's write begins
+        await sys.ptrace(PTRACE_SYSEMU, child, 0, 0)
+        await sys.waitpid(child)  # getppid
+        await sys.ptrace(PTRACE_CONT, child, 0, 0)
+        _, status = await sys.waitpid(child)
+        await sys.print(stops, sys.WEXITSTATUS(status))
+        return 0
+
+    assert run(main) == "pid True\n38\n[133, 133, 133, 133, 5] 4\n"

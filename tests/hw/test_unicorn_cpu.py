@@ -10,6 +10,7 @@ from unicorn import unicorn_const, x86_const
 
 from procession.hw import calibration, unicorn_cpu
 from procession.hw.cpu import X86_TRAP_BP, X86_TRAP_DE, X86_TRAP_GP, X86_TRAP_PF, X86_TRAP_UD, CpuError
+from procession.hw.unicorn_cpu import WRITE, UnicornCpu
 
 
 @pytest.fixture
@@ -601,3 +602,61 @@ def test_template_is_a_fresh_user_program(m):
     assert struct.unpack_from("<H", template, layout.fpuc)[0] == 0x37F
     assert struct.unpack_from("<I", template, layout.mxcsr_d * 4)[0] == 0x1F80
     assert NX      # the harness is complete
+
+
+# Stopping between two instructions.
+
+
+@pytest.fixture
+def exact():
+    machine = Machine()
+    frames = machine.frames
+    machine.use(UnicornCpu(frames.addr, frames.nr_pages << 12, memory=frames, by_instruction=True))
+    machine.map(DATA, DATA_FRAME, PLAIN | RW | D)
+    yield machine
+    machine.cpu.close()
+
+
+def test_an_access_to_memory_ends_the_run_behind_its_instruction(exact):
+    """A hook sees physical addresses, of a span that may move without new translation."""
+    exact.cpu.hook_memory((1 << 62, 1 << 62), lambda *_: None)
+    exact.code("c7042500104000 01000000 8b042504104000 c7042508104000 02000000 ffc0 0f05")
+    seen = []
+
+    def accessed(engine, kind, address, size):
+        seen.append((kind == WRITE, address, size))
+        exact.cpu.end_now()
+
+    place = DATA_FRAME << 12
+    assert exact.run() == [("syscall", 1)]
+    number = exact.cpu.hook_memory((place, place + 3), accessed)
+    assert exact.run() == []
+    assert seen == [(True, place, 4)]
+    assert exact.cpu.was_cut()
+    assert exact.cpu.q[exact.ip] == CODE + 11
+    exact.cpu.unhook(number)
+    exact.cpu.hook_memory((place + 4, place + 7), accessed)
+    assert exact.run() == []
+    assert seen[1:] == [(False, place + 4, 4)]
+    assert exact.cpu.q[exact.ip] == CODE + 18
+    assert exact.run(CODE + 18) == [("syscall", 1)]
+
+
+def test_a_run_ends_before_an_instruction(exact):
+    exact.code("ffc0 ffc0 ffc0 0f05")
+
+    def reached(engine, address):
+        exact.events.append(address)
+        exact.cpu.stop()
+
+    exact.cpu.hook_code(CODE + 4, reached)
+    exact.cpu.drop_all_code()
+    assert exact.run() == [CODE + 4]
+    assert exact.cpu.q[exact.ip] == CODE + 4
+    assert exact.cpu.q[AX] == 2
+
+
+def test_where_a_block_ends(m):
+    m.code("ffc0 90 0f05")
+    m.run()
+    assert m.cpu.block_end() == CODE + 5

@@ -102,6 +102,33 @@ static uint32_t on_port_in(void *uc, uint32_t port, int size, void *function)
     return 0;
 }
 
+static void on_code(void *uc, uint64_t address, uint32_t size, void *function)
+{
+    PyEval_RestoreThread(outside);
+    PyObject *args[2] = {PyLong_FromLong(0), PyLong_FromUnsignedLongLong(address)};
+    if (args[0] != NULL && args[1] != NULL)
+        call(function, args, 2);
+    else
+        PyErr_WriteUnraisable(function);
+    Py_XDECREF(args[0]);
+    Py_XDECREF(args[1]);
+    outside = PyEval_SaveThread();
+}
+
+static void on_memory(void *uc, int kind, uint64_t address, int size, int64_t value, void *function)
+{
+    PyEval_RestoreThread(outside);
+    PyObject *args[4] = {PyLong_FromLong(0), PyLong_FromLong(kind), PyLong_FromUnsignedLongLong(address),
+                         PyLong_FromLong(size)};
+    if (args[0] != NULL && args[1] != NULL && args[2] != NULL && args[3] != NULL)
+        call(function, args, 4);
+    else
+        PyErr_WriteUnraisable(function);
+    for (int i = 0; i < 4; i++)
+        Py_XDECREF(args[i]);
+    outside = PyEval_SaveThread();
+}
+
 static void on_port_out(void *uc, uint32_t port, int size, uint32_t value, void *function)
 {
     on_instruction(uc, function);
@@ -138,7 +165,8 @@ static void on_block(void *uc, uint64_t pc, uint32_t size, void *data)
     uc_emu_stop(uc);
 }
 
-static void *const trampolines[] = {on_instruction, on_interrupt, on_invalid, on_port_in, on_port_out};
+static void *const trampolines[] = {on_instruction, on_interrupt, on_invalid, on_port_in,
+                                     on_port_out,    on_code,      on_memory};
 
 /* An engine: struct uc_struct, which the caller keeps open as long as it uses this. */
 
@@ -229,9 +257,21 @@ static PyObject *engine_was_cut(Engine *self, PyObject *unused)
     return PyBool_FromLong(self->count.cut);
 }
 
+static PyObject *engine_block_end(Engine *self, PyObject *unused)
+{
+    return PyLong_FromUnsignedLongLong(self->count.end);
+}
+
 static PyObject *engine_let_out(Engine *self, PyObject *unused)
 {
     self->count.limit = -1;
+    Py_RETURN_NONE;
+}
+
+static PyObject *engine_end_now(Engine *self, PyObject *unused)
+{
+    self->count.limit = -1;
+    self->count.fresh = false;
     Py_RETURN_NONE;
 }
 
@@ -303,11 +343,11 @@ static PyObject *engine_write(Engine *self, PyObject *const *args, Py_ssize_t na
 
 static PyObject *engine_hook(Engine *self, PyObject *const *args, Py_ssize_t nargs)
 {
-    bool ok = has(nargs, 4);
+    bool ok = has(nargs, 6);
     if (!ok)
         return NULL;
     int kind = (int)number(args[0], &ok), instruction = (int)number(args[1], &ok);
-    uint64_t shape = number(args[2], &ok);
+    uint64_t shape = number(args[2], &ok), begin = number(args[4], &ok), end = number(args[5], &ok);
     if (!ok)
         return NULL;
     if (shape >= sizeof(trampolines) / sizeof(*trampolines)) {
@@ -315,7 +355,7 @@ static PyObject *engine_hook(Engine *self, PyObject *const *args, Py_ssize_t nar
         return NULL;
     }
     size_t hook = 0;
-    int status = uc_hook_add(self->uc, &hook, kind, trampolines[shape], args[3], 1, 0, instruction);
+    int status = uc_hook_add(self->uc, &hook, kind, trampolines[shape], args[3], begin, end, instruction);
     return Py_BuildValue("iKO", status, (unsigned long long)hook, args[3]);
 }
 
@@ -334,8 +374,12 @@ static PyMethodDef engine_methods[] = {
      "rewind()\n\nTake back what was counted since spent()."},
     {"was_cut", (PyCFunction)(void *)engine_was_cut, METH_NOARGS,
      "was_cut() -> bool\n\nReturn whether the limit has ended the run."},
+    {"block_end", (PyCFunction)(void *)engine_block_end, METH_NOARGS,
+     "block_end() -> int\n\nReturn where the block ends that was begun last."},
     {"let_out", (PyCFunction)(void *)engine_let_out, METH_NOARGS,
      "let_out()\n\nEnd the run before one of the next blocks; from any thread."},
+    {"end_now", (PyCFunction)(void *)engine_end_now, METH_NOARGS,
+     "end_now()\n\nEnd the run before the next block, in a hook."},
     {"start", (PyCFunction)(void *)engine_start, METH_FASTCALL,
      "start(begin, count) -> status\n\nRun from begin until stopped, or count instructions unless 0."},
     {"stop", (PyCFunction)(void *)engine_stop, METH_NOARGS, "stop()\n\nEnd a run; from any thread."},
@@ -345,7 +389,8 @@ static PyMethodDef engine_methods[] = {
     {"write", (PyCFunction)(void *)engine_write, METH_FASTCALL,
      "write(register, low, high)\n\nSet a register of at most 128 bits."},
     {"hook", (PyCFunction)(void *)engine_hook, METH_FASTCALL,
-     "hook(kind, instruction, shape, function) -> (status, number, what to keep)\n\nCall function at an event."},
+     "hook(kind, instruction, shape, function, begin, end) -> (status, number, what to keep)\n\n"
+     "Call function at an event from begin to end."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -24,7 +24,18 @@ from unicorn.unicorn_py3.unicorn import uclib
 
 from procession.hw.costs import CODE_BYTES_PER_NS
 
-__all__ = ("INSTRUCTION", "INTERRUPT", "INVALID", "PORT_IN", "PORT_OUT", "Engine", "addresses", "library")
+__all__ = (
+    "CODE",
+    "INSTRUCTION",
+    "INTERRUPT",
+    "INVALID",
+    "MEMORY",
+    "PORT_IN",
+    "PORT_OUT",
+    "Engine",
+    "addresses",
+    "library",
+)
 
 # What a hook is called with.
 INSTRUCTION: Final = 0  # nothing
@@ -32,6 +43,8 @@ INTERRUPT: Final = 1  # an unused number, and the exception's
 INVALID: Final = 2  # nothing
 PORT_IN: Final = 3  # nothing
 PORT_OUT: Final = 4  # nothing
+CODE: Final = 5  # an unused number, and the instruction's address
+MEMORY: Final = 6  # an unused number, the kind of access, address, size
 
 # Releasing Python's lock costs a fraction of a microsecond, so only the long call does: without that no other thread
 # could stop a guest's endless loop.
@@ -62,6 +75,8 @@ _start.argtypes = (ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_u
 _NOTHING: Final = ctypes.CFUNCTYPE(None)
 _INTERRUPT: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32)
 _TRUTH: Final = ctypes.CFUNCTYPE(ctypes.c_bool)
+_ADDRESS: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64)
+_ACCESS: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_uint64, ctypes.c_int)
 _NUMBER: Final = ctypes.CFUNCTYPE(ctypes.c_uint32)
 _BLOCK: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p)
 
@@ -229,12 +244,21 @@ class Engine:
         """Whether the limit has ended the run, be it that of arm() or that of let_out()."""
         return bool(self._count[_CUT])
 
+    def block_end(self) -> int:
+        """Return where the block ends that was begun last."""
+        return self._count[_END]
+
     def let_out(self) -> None:
         """End the run before one of the next blocks, nothing else changed; from any thread.
 
         It may get lost when arm() is called at the same time: repeat it until the run has ended.
         """
         self._count[_LIMIT] = -1
+
+    def end_now(self) -> None:
+        """End the run before the next block, in a hook; if counted by instruction, behind the present one."""
+        self._count[_LIMIT] = -1
+        self._count[_FRESH] = 0
 
     # Calls.
 
@@ -268,13 +292,18 @@ class Engine:
         self._scratch[1] = high
         _reg_write(self.handle, register, self._scratch_address)
 
-    def hook(self, kind: int, instruction: int, shape: int, function: Callable[..., None]) -> tuple[int, int, Any]:
-        """Call function at an event; returns libunicorn's status, the hook's number, and what has to be kept alive."""
+    def hook(
+        self, kind: int, instruction: int, shape: int, function: Callable[..., None], begin: int, end: int
+    ) -> tuple[int, int, Any]:
+        """Call function at an event from begin to end, or anywhere if begin is larger.
+
+        Returns libunicorn's status, the hook's number, and what has to be kept alive.
+        """
         number = ctypes.c_size_t()
         callback = _callback(shape, function)
         address = ctypes.cast(callback, ctypes.c_void_p)
         extra = ctypes.c_int(instruction)
-        status = _hook_add(self.handle, ctypes.addressof(number), kind, address, None, 1, 0, extra)
+        status = _hook_add(self.handle, ctypes.addressof(number), kind, address, None, begin, end, extra)
         return int(status), number.value, callback
 
 
@@ -295,6 +324,10 @@ def _callback(shape: int, function: Callable[..., None]) -> Any:
             return 0
 
         return _NUMBER(port_in)
+    if shape == CODE:
+        return _ADDRESS(function)
+    if shape == MEMORY:
+        return _ACCESS(function)
     return _NOTHING(function)
 
 

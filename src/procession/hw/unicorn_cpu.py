@@ -27,7 +27,7 @@ from procession.hw.clock import NEVER
 from procession.hw.cpu import X86_TRAP_UD, CpuError, CpuState, Hooks
 from procession.hw.memory import FRAME_SIZE
 
-__all__ = ("CpuRegisters", "UnicornCpu", "user_template")
+__all__ = ("WRITE", "CpuRegisters", "UnicornCpu", "user_template")
 
 FIRMWARE: Final = 1 << 38
 _PAGES: Final = 16
@@ -61,6 +61,8 @@ if _build.running.compiled:
 
 _USE_EXITS: Final = unicorn_const.UC_CTL_UC_USE_EXITS | 1 << 26 | unicorn_const.UC_CTL_IO_WRITE << 30
 _CONTEXT_MODE: Final = unicorn_const.UC_CTL_CONTEXT_MODE | 1 << 26 | unicorn_const.UC_CTL_IO_WRITE << 30
+_HOOK_BLOCK: Final = unicorn_const.UC_HOOK_BLOCK
+WRITE: Final = unicorn_const.UC_MEM_WRITE  # what hooks of memory call a store
 _EFLAGS: Final = x86_const.UC_X86_REG_EFLAGS
 
 _layouts: list[Layout] = []  # measured once a process: the library does not change
@@ -91,7 +93,7 @@ class UnicornCpu:
     state: the registers' memory as bytes; q, s, d, i: the same as words of 64 and 32 bits, unsigned and signed.
     owner: whose registers it has.  stop: ends run(), in a hook.  let_out: ends it from outside.
     flags: returns eflags, inside a hook too.  error: what a hook raised.  interrupted: see interrupt().
-    arm, spent, unspent, spent_until, rewind, was_cut, zero: see hw/engine.py.
+    arm, spent, unspent, spent_until, rewind, was_cut, block_end, end_now, zero: see hw/engine.py.
     """
 
     HOLE = 0x7F8000000000  # where the firmware's page table has nothing
@@ -99,6 +101,7 @@ class UnicornCpu:
     scratch_address = FIRMWARE + 8 * FRAME_SIZE
 
     __slots__ = (
+        "_by_instruction",
         "_callbacks",
         "_counter",
         "_engine",
@@ -111,7 +114,9 @@ class UnicornCpu:
         "_start",
         "_uc",
         "arm",
+        "block_end",
         "d",
+        "end_now",
         "error",
         "flags",
         "handle",
@@ -134,9 +139,10 @@ class UnicornCpu:
         "zero",
     )
 
-    def __init__(self, address: int, size: int, *, memory: object = None) -> None:
+    def __init__(self, address: int, size: int, *, memory: object = None, by_instruction: bool = False) -> None:
         """Make an engine over the size bytes of host memory at address; memory is kept alive with it.
 
+        by_instruction: it can stop between any two, and is slower.
         Raises CpuError if this build of Unicorn is not understood.
         """
         self.memory = memory
@@ -158,14 +164,17 @@ class UnicornCpu:
         self._set_cr3: Callable[[int], None] = self._engine.set_cr3
         self._start: Callable[[int, int], int] = self._engine.start
         self.let_out: Callable[[], None] = self._engine.let_out
+        self.end_now: Callable[[], None] = self._engine.end_now
         self.arm: Callable[[int], None] = self._engine.arm
         self.spent: Callable[[], int] = self._engine.spent
         self.unspent: Callable[[], int] = self._engine.unspent
         self.spent_until: Callable[[int], int] = self._engine.spent_until
         self.rewind: Callable[[], None] = self._engine.rewind
         self.was_cut: Callable[[], bool] = self._engine.was_cut
+        self.block_end: Callable[[], int] = self._engine.block_end
         self.zero: Callable[[], None] = self._engine.zero
-        self._count(_counting[0] if _counting else unicorn_const.UC_HOOK_BLOCK)
+        self._by_instruction = by_instruction
+        self._count(unicorn_const.UC_HOOK_CODE if by_instruction else _counting[0] if _counting else _HOOK_BLOCK)
         use_exits = partial(engine.library.uc_ctl, uc._uch, ctypes.c_uint(_USE_EXITS))
         self._exits_off, self._exits_on = (partial(use_exits, ctypes.c_int(on)) for on in (0, 1))
         self._has_exits = False
@@ -212,7 +221,7 @@ class UnicornCpu:
             if _exit_requests[0] < 0:
                 _warn("looks for a stop behind each access to memory: programs are slower")
         # An end between two instructions needs the looks.
-        if _exit_requests[0] >= 0 and _counting[0] == unicorn_const.UC_HOOK_BLOCK:
+        if _exit_requests[0] >= 0 and _counting[0] == _HOOK_BLOCK and not self._by_instruction:
             _view(self.handle + _exit_requests[0], 1)[0] = 1
         self._check()
 
@@ -324,11 +333,31 @@ class UnicornCpu:
         self._add_hook(instruction, x86_const.UC_X86_INS_IN, engine.PORT_IN, hooks.port_io)
         self._add_hook(instruction, x86_const.UC_X86_INS_OUT, engine.PORT_OUT, hooks.port_io)
 
-    def _add_hook(self, kind: int, instruction: int, shape: int, function: Callable[..., None]) -> None:
-        status, number, keep = self._engine.hook(kind, instruction, shape, function)
+    def _add_hook(
+        self, kind: int, instruction: int, shape: int, function: Callable[..., None], begin: int = 1, end: int = 0
+    ) -> int:
+        status, number, keep = self._engine.hook(kind, instruction, shape, function, begin, end)
         if status:
             raise CpuError(f"cannot hook: {_error(status)}")
         self._callbacks.append((number, keep))
+        return int(number)
+
+    def hook_code(self, address: int, function: Callable[[int, int], None]) -> int:
+        """Call function(0, address) before an instruction, from the next drop_all_code() on; returns a number."""
+        return self._add_hook(unicorn_const.UC_HOOK_CODE, 0, engine.CODE, function, address, address)
+
+    def hook_memory(self, span: tuple[int, int], function: Callable[[int, int, int, int], None]) -> int:
+        """Call function(0, kind, address, size) before accesses to physical memory that begin in span.
+
+        Code that is translated while there is no such hook for any memory does not call one. Returns a number.
+        """
+        kind = unicorn_const.UC_HOOK_MEM_READ | unicorn_const.UC_HOOK_MEM_WRITE
+        return self._add_hook(kind, 0, engine.MEMORY, function, *span)
+
+    def unhook(self, number: int) -> None:
+        """End what hook_code() or hook_memory() began."""
+        uclib.uc_hook_del(self._uc._uch, ctypes.c_size_t(number))
+        self._callbacks = [callback for callback in self._callbacks if callback[0] != number]
 
     # Running.
 
@@ -421,6 +450,10 @@ class UnicornCpu:
         self.set_page_table(_PML4)
         for pfn in frames:
             self._uc.ctl_remove_cache(pfn * FRAME_SIZE, (pfn + 1) * FRAME_SIZE)
+
+    def drop_all_code(self) -> None:
+        """Forget all translated code."""
+        self._uc.ctl_flush_tb()
 
     def close(self) -> None:
         """Free the engine. It must not be used any more."""

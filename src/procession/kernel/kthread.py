@@ -106,6 +106,10 @@ class KthreadThread:
         """Stop: a kernel thread has no handlers."""
         bug("signal handler in a kernel thread", current)
 
+    async def syscall_trace_leave(self, current: Task) -> int:
+        """Stop: a kernel thread makes no system calls."""
+        bug("end of a system call of a kernel thread", current)
+
     def syscall_restart(self, current: Task, code: int) -> None:
         """Stop: a kernel thread makes no system calls."""
         bug("system call restart in a kernel thread", current)

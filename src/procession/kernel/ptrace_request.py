@@ -160,7 +160,7 @@ def _regset(current: Task, child: Task, request: int, type: int, uiov: UserPtr) 
     if request == PTRACE_GETREGSET:
         uaccess.copy_to_user(current, base, regset.get()[:length])
     else:
-        regset.set(uaccess.copy_from_user(current, base, length))
+        regset.set(current, base, length)
     uaccess.put_user(current, uiov, length, 8, 8)
 
 

@@ -103,6 +103,7 @@ class Constants:
     ILL_ILLOPN: Final = signal_h.ILL_ILLOPN
     TRAP_BRKPT: Final = signal_h.TRAP_BRKPT
     TRAP_TRACE: Final = signal_h.TRAP_TRACE
+    TRAP_HWBKPT: Final = signal_h.TRAP_HWBKPT
 
     # linux/sched.h
     CLONE_VM: Final = sched_h.CLONE_VM

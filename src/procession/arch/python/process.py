@@ -20,10 +20,17 @@ from procession.hw.costs import SIGRETURN_NS, TRAP_NS
 from procession.include.asm.processor import SyscallStack
 from procession.include.linux.errno import MAX_ERRNO, Errno, LinuxError
 from procession.include.linux.limits import ULONG_MAX
-from procession.include.linux.sched import CLONE_SIGHAND, CLONE_VM, TIF_FORK, TIF_NEED_RESCHED, TIF_SIGPENDING
+from procession.include.linux.sched import (
+    CLONE_SIGHAND,
+    CLONE_VM,
+    TIF_FORK,
+    TIF_NEED_RESCHED,
+    TIF_SIGPENDING,
+    TIF_WORK_SYSCALL_ENTRY,
+)
 from procession.include.linux.signal import SA_SIGINFO, SEGV_MAPERR, SIG_KERNEL_ONLY_MASK, SIGSEGV, Siginfo
 from procession.include.linux.syscalls import SYSCALLS
-from procession.kernel import hrtimer, sched_account, signal_queue, signal_send
+from procession.kernel import hrtimer, sched_account, signal_queue, signal_send, tracehook
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -32,6 +39,7 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
     from procession.include.linux.signal import KSigaction
+    from procession.include.linux.syscalls import Syscall
     from procession.include.linux.types import UserPtr
 
 __all__ = ("NOT_HERE", "PythonThread", "close_programs", "start_thread")
@@ -127,6 +135,9 @@ class PythonThread:
             current.utime += k.clock.sync()
         k.clock.now_ns += TRAP_NS
         current.stime += TRAP_NS
+        if current.ti_flags & TIF_WORK_SYSCALL_ENTRY:
+            kstack = SyscallStack(current, NR.get(name, -1), name, self._traced(current, call, name, args))
+            return None if kstack.step() else kstack
         trace = k.trace
         if trace.sys_enter:
             trace.sys_enter(NR.get(name, -1), name, args)
@@ -143,6 +154,19 @@ class PythonThread:
         if trace.sys_exit:
             trace.sys_exit(NR.get(name, -1), name, self.result)
         return None
+
+    async def _traced(self, current: Task, call: Syscall, name: str, args: tuple[Any, ...]) -> int:
+        """Make a call with a tracer looking at its beginning; it does not see the arguments that are no numbers."""
+        emulated = await tracehook.tracehook_report_syscall_entry(current)
+        trace = current.kernel.trace
+        if trace.sys_enter:
+            trace.sys_enter(NR.get(name, -1), name, args)
+        if emulated:
+            return -Errno.ENOSYS
+        result = call.fn(current, *args)
+        if call.is_async:
+            result = await result
+        return result or 0
 
     def _foreign_await(self, current: Task) -> None:
         """The program awaited something that is no system call, such as asyncio's sleep."""
@@ -343,6 +367,11 @@ class PythonThread:
 
     def syscall_pc(self) -> int:
         """Return 0: there is no instruction pointer."""
+        return 0
+
+    async def syscall_trace_leave(self, current: Task) -> int:
+        """Tell the tracer of the end of the call; returns 0."""
+        await tracehook.tracehook_report_syscall_exit(current)
         return 0
 
     def syscall_restart(self, current: Task, code: int) -> None:

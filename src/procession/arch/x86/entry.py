@@ -17,6 +17,7 @@ from procession.hw.clock import NEVER
 from procession.hw.costs import FAULT_NS, TRAP_NS
 from procession.hw.cpu import X86_TRAP_BP, X86_TRAP_DB, X86_TRAP_GP, X86_TRAP_OF, X86_TRAP_PF, X86_TRAP_UD
 from procession.hw.unicorn_cpu import NO_EXCEPTION, UnicornCpu
+from procession.include.asm.debugreg import DR_STEP
 from procession.include.asm.processor import KernelStack, SyscallStack
 from procession.include.asm.processor_flags import X86_EFLAGS_TF
 from procession.include.asm.ptrace import AX, CX, R11
@@ -24,11 +25,10 @@ from procession.include.asm.traps import PF_INSTR, PF_PROT
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.mm_types import PAGE_SHIFT, VM_EXEC
-from procession.include.linux.ptrace import PT_PTRACED, PT_TRACESYSGOOD
-from procession.include.linux.sched import TIF_SIGPENDING, TIF_SINGLESTEP, TIF_SYSCALL_TRACE
-from procession.include.linux.signal import SIGKILL, SIGTRAP
+from procession.include.linux.sched import TIF_BLOCKSTEP, TIF_SIGPENDING, TIF_TRACED, TIF_WORK_SYSCALL_ENTRY
+from procession.include.linux.signal import SIGKILL
 from procession.include.linux.syscalls import SYSCALLS, Syscall
-from procession.kernel import exit, signal, signal_send, signal_stop
+from procession.kernel import exit, signal, tracehook
 from procession.mm import mmap, text
 
 if TYPE_CHECKING:
@@ -37,18 +37,18 @@ if TYPE_CHECKING:
     from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.sched import Task
 
-__all__ = ("Entry", "machine_shutdown", "vcpu_of")
+__all__ = ("DEBUG", "Entry", "machine_shutdown", "vcpu_of")
 
 _ENOSYS: Final = -int(Errno.ENOSYS)
 _PAGE_FAULT: Final = X86_TRAP_PF
-_DEBUG: Final = X86_TRAP_DB
+DEBUG: Final = X86_TRAP_DB
 _FETCH: Final = PF_INSTR | PF_PROT  # from a page that is there
 _USER_GATES: Final = (X86_TRAP_BP, X86_TRAP_OF)  # what INT n may raise
 
 # They leave by another door than they came in: other registers, other memory, or another task's.
 _ON_OWN_STACK: Final = frozenset({"fork", "vfork", "clone", "execve", "exit", "exit_group"})
 _NR_RT_SIGRETURN: Final = NR["rt_sigreturn"]
-_IRET_WORK: Final = TIF_SYSCALL_TRACE | TIF_SINGLESTEP
+_WORK: Final = ~TIF_TRACED
 # What a task under seccomp mode 1 may still call.
 _MODE1_SYSCALLS: Final = frozenset(NR[name] for name in ("read", "write", "exit", "rt_sigreturn"))
 
@@ -154,7 +154,7 @@ class Entry:
             if flags & X86_EFLAGS_TF:
                 self.thread.sysret = _by_sysret(current, nr)
             entry = self.calls.get(nr)
-            if entry is None or current.ti_flags & TIF_SYSCALL_TRACE or current.seccomp_mode:
+            if entry is None or current.ti_flags & TIF_WORK_SYSCALL_ENTRY or current.seccomp_mode:
                 self.slow(current, nr)
                 return
             call, function, is_async, decode = entry
@@ -205,15 +205,17 @@ class Entry:
             error_code = d[self.error_code_d]
             # Where the engine stands: behind the instruction after INT n and a step, before the block if it could not
             # be fetched, else in the middle of the block, at the instruction.
-            if is_int or vector == _DEBUG or (vector == _PAGE_FAULT and error_code & PF_INSTR):
+            if is_int or vector == DEBUG or (vector == _PAGE_FAULT and error_code & PF_INSTR):
                 self.charge(self.spent())
             else:
                 self.charge(self.spent_until(self.q[self.rip_q]))
             self.thread.orig_ax = -1
             if is_int and vector not in _USER_GATES:
                 vector = traps.NO_GATE | vector
-            if self.step is not None and not self.end_step(done=vector == _DEBUG) and vector == _DEBUG:
+            if self.step is not None and not self.end_step(done=vector == DEBUG) and vector == DEBUG:
                 self.fetched = (-1, -1)
+            elif vector == DEBUG:
+                self.debug(DR_STEP)
             elif vector != _PAGE_FAULT:
                 self.trap(vector, error_code)
             elif error_code & _FETCH != _FETCH or not self.fetch(self.q[self.cr2_q]):
@@ -228,6 +230,20 @@ class Entry:
         self.clock.now_ns += TRAP_NS
         current.stime += TRAP_NS
         traps.do_trap(current, self.thread, vector, error_code)
+        if self.k.after_trap is not None:
+            self.k.after_trap()
+
+    def debug(self, dr6: int) -> None:
+        """Answer a debug exception, dr6 being what it came from, beside the breakpoints that were met."""
+        current, thread = self.current, self.thread
+        by_branch = current.ti_flags & TIF_BLOCKSTEP and not thread.hits
+        if by_branch and not step.branches(current, self.cpu.block_end(), thread.user_pc()):
+            return  # the engine steps by instruction: a CPU would not have trapped
+        dr6 |= thread.hits
+        thread.hits = 0
+        self.clock.now_ns += TRAP_NS
+        current.stime += TRAP_NS
+        traps.do_debug(current, thread, dr6)
         if self.k.after_trap is not None:
             self.k.after_trap()
 
@@ -299,7 +315,7 @@ class Entry:
         clock = self.clock
         if clock.realtime:
             self.current.stime += clock.sync()
-        if self.current.ti_flags or clock.now_ns >= clock.next_event_ns:
+        if self.current.ti_flags & _WORK or clock.now_ns >= clock.next_event_ns:
             self.halt()
             return
         if self.k.x86.tlb_gen != self.tlb_gen:
@@ -350,13 +366,16 @@ class Entry:
 
     def slow(self, current: Task, nr: int) -> None:
         """Make the call on a stack of its own, or prepare it for the fast path, or answer ENOSYS."""
+        if current.ti_flags & TIF_WORK_SYSCALL_ENTRY:
+            self.q[AX] = _ENOSYS & ULONG_MAX
+            self.q[CX] = ULONG_MAX  # FIXUP_TOP_OF_STACK: the frame is made complete, but where SYSRET goes is lost
         if current.seccomp_mode and nr not in _MODE1_SYSCALLS:
             self.stack = SyscallStack(current, nr, "seccomp", exit.do_exit(current, SIGKILL))
             self.halt()
             return
         name = syscall_table.syscall_name(nr)
         call = SYSCALLS.get(name)
-        if current.ti_flags & TIF_SYSCALL_TRACE:
+        if current.ti_flags & TIF_WORK_SYSCALL_ENTRY:
             self.stack = SyscallStack(current, nr, name, self.traced(current))
             self.halt()
             return
@@ -383,43 +402,46 @@ class Entry:
         self.syscall()
 
     def ni_syscall(self, current: Task, nr: int, name: str) -> None:
-        """Count a call that does not exist (sys_ni_syscall): in 3.2, or only here."""
-        k = self.k
-        if nr >= NR_SYSCALLS or name in NI_SYSCALLS:
-            k.not_in_linux(name)
-        else:
-            k.not_modelled(name)
+        """Answer ENOSYS to a call that does not exist (sys_ni_syscall)."""
+        self.count_unknown(nr, name)
         if self.trace.sys_enter:
             self.trace.sys_enter(nr, name, tuple(self.q[i] for i in arguments.REGISTERS))
         if self.trace.sys_exit:
             self.trace.sys_exit(nr, name, _ENOSYS)
 
+    def count_unknown(self, nr: int, name: str) -> None:
+        """Count a call that does not exist: in 3.2, or only here."""
+        k = self.k
+        if nr >= NR_SYSCALLS or name in NI_SYSCALLS:
+            k.not_in_linux(name)
+        else:
+            k.not_modelled(name)
+
     async def traced(self, current: Task) -> int:
-        """Make a call with a tracer looking at its beginning and end (syscall_trace_enter, syscall_trace_leave)."""
+        """Make a call with a tracer looking at its beginning (syscall_trace_enter); of its end tells SyscallStack.
+
+        The tracer may have changed the number, and anything else; a number that there is not leaves ax alone.
+        """
+        emulated = await tracehook.tracehook_report_syscall_entry(current)
         thread: Any = current.thread
-        thread.set_return(_ENOSYS)
-        await _report_syscall(current)
-        nr = thread.orig_ax
+        stack: Any = current.stack
+        nr = -1 if emulated else thread.orig_ax
+        stack.nr, stack.name = nr, ""
         name = syscall_table.syscall_name(nr)
         call = SYSCALLS.get(name)
-        if call is None:
-            result = _ENOSYS
-            if nr >= 0:
-                self.ni_syscall(current, nr, name)
-        else:
+        if call is not None:
             args = arguments.decode_saved(call, thread.q)
-            if self.trace.sys_enter:
-                self.trace.sys_enter(nr, name, args)
-            try:
-                result = await _on_stack(current, call, args)
-            except LinuxError as error:
-                result = -error.errno
-        current.thread.set_return(result)
-        await _report_syscall(current)
-        # The tracer may have changed it.
-        regs: Any = current.thread
-        value = int(regs.q[AX])
-        return value - (1 << 64) if value >> 63 else value
+        elif nr >= 0:
+            self.count_unknown(nr, name)
+            args = thread.syscall_get_arguments()
+        else:
+            return _signed(thread.q[AX])
+        stack.name = name
+        if self.trace.sys_enter:
+            self.trace.sys_enter(nr, name, args)
+        if call is None:
+            return _ENOSYS if nr < NR_SYSCALLS else _signed(thread.q[AX])
+        return await _on_stack(current, call, args)
 
     # Running.
 
@@ -428,6 +450,9 @@ class Entry:
         cpu = self.cpu
         if cpu.owner is not thread:
             cpu.load(thread)
+            if thread.fpu_control is not None:
+                cpu.set_fpu_control(*thread.fpu_control)
+                thread.fpu_control = None
         self.current = current
         self.thread = thread
         k = self.k
@@ -440,7 +465,7 @@ class Entry:
         if thread.sysret:
             thread.sysret = False
             thread.orig_ax = -1
-            self.trap(X86_TRAP_DB, 0)
+            self.debug(DR_STEP)
             return None
         if self.clock.realtime:
             current.stime += self.clock.sync()
@@ -540,7 +565,7 @@ def _by_sysret(current: Task, nr: int) -> bool:
 
     IRET, the other way, lets one instruction pass. execve(2) takes it too, and has no trap flag.
     """
-    return not (nr == _NR_RT_SIGRETURN or current.seccomp_mode or current.ti_flags & _IRET_WORK)
+    return not (nr == _NR_RT_SIGRETURN or current.seccomp_mode or current.ti_flags & TIF_WORK_SYSCALL_ENTRY)
 
 
 async def _on_stack(current: Task, call: Syscall, args: tuple[Any, ...]) -> int:
@@ -550,11 +575,5 @@ async def _on_stack(current: Task, call: Syscall, args: tuple[Any, ...]) -> int:
     return result or 0
 
 
-async def _report_syscall(current: Task) -> None:
-    """Stop for the tracer (ptrace_report_syscall); it may send a signal on the way."""
-    if not current.ptrace & PT_PTRACED:
-        return
-    await signal_stop.ptrace_notify(current, SIGTRAP | (0x80 if current.ptrace & PT_TRACESYSGOOD else 0))
-    if current.exit_code:
-        signal_send.send_sig(current.exit_code, current, 1)
-        current.exit_code = 0
+def _signed(value: int) -> int:
+    return value - (1 << 64) if value >> 63 else value

@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-from struct import Struct
 from typing import TYPE_CHECKING, Final
 
-from procession.arch.x86 import entry
+from procession.arch.x86 import debug_entry, entry, ptrace, step, tls, traps
 from procession.arch.x86 import signal as x86_signal
 from procession.arch.x86.syscall_table import NR
 from procession.hw import unicorn_cpu
 from procession.hw.unicorn_cpu import USER_CS, USER_DS
+from procession.include.asm.processor_flags import X86_EFLAGS_TF
 from procession.include.asm.ptrace import AX, BP, BX, CX, DI, DX, R8, R9, R10, R11, R12, R13, R14, R15, SI, SP
 from procession.include.linux.cred import CAP_SYS_RAWIO
 from procession.include.linux.elf import NT_PRFPREG, NT_PRSTATUS
 from procession.include.linux.errno import MAX_ERRNO, Errno, LinuxError
 from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.mm_types import TASK_SIZE
-from procession.include.linux.prctl import (
-    ARCH_GET_FS,
-    ARCH_GET_GS,
-    ARCH_SET_FS,
-    ARCH_SET_GS,
-    ArchPrctlArg,
-    ArchPrctlOption,
-)
+from procession.include.linux.prctl import ArchPrctlArg, ArchPrctlOption
 from procession.include.linux.printk import pointer
-from procession.include.linux.sched import CLONE_SETTLS, CLONE_VFORK, CLONE_VM, CloneArg
-from procession.include.linux.signal import SIGCHLD
+from procession.include.linux.sched import (
+    CLONE_SETTLS,
+    CLONE_VFORK,
+    CLONE_VM,
+    TIF_SINGLESTEP,
+    TIF_SYSCALL_EMU,
+    CloneArg,
+)
+from procession.include.linux.signal import SIGCHLD, TRAP_BRKPT
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Addr, Int, StackTop, UInt, UserPtr
-from procession.kernel import capability, fork
-from procession.mm import uaccess
+from procession.kernel import capability, fork, tracehook
 
 if TYPE_CHECKING:
+    from procession.arch.x86.hw_breakpoint import Breakpoint
     from procession.hw.calibration import Layout
     from procession.hw.unicorn_cpu import UnicornCpu
-    from procession.include.asm.processor import KernelStack
+    from procession.include.asm.processor import KernelStack, Regset
     from procession.include.linux.sched import Task
     from procession.include.linux.signal import KSigaction, Siginfo
 
@@ -54,8 +54,6 @@ _FLAGS: Final = 0x250DD5  # ID AC RF OF DF TF SF ZF AF PF CF: what user mode may
 _RESTARTBLOCK: Final = int(Errno.ERESTART_RESTARTBLOCK)
 _NR_RESTART_SYSCALL: Final = NR["restart_syscall"]
 
-# struct user_regs_struct.
-_USER_REGS: Final = Struct("<27Q")
 _SHOWN_REGISTERS: Final = (
     (("RAX", AX), ("RBX", BX), ("RCX", CX)),
     (("RDX", DX), ("RSI", SI), ("RDI", DI)),
@@ -64,7 +62,6 @@ _SHOWN_REGISTERS: Final = (
     (("R13", R13), ("R14", R14), ("R15", R15)),
 )
 _ARGUMENTS: Final = (DI, SI, DX, R10, R8, R9)
-_USER_REGS_GENERAL: Final = (R15, R14, R13, R12, BP, BX, R11, R10, R9, R8, AX, CX, DX, SI, DI)
 
 
 class X86Thread:
@@ -73,10 +70,41 @@ class X86Thread:
     saved: the registers, when no engine has them; q: where they are now, as 64-bit words; cpu: the engine that has
     them (hw.cpu.CpuState).  orig_ax: number of the call in progress or just answered, -1 otherwise.
     sysret: that call brings the trap flag back by SYSRET.  trap_no, error_code, cr2: the last exception that became a
-    signal.
+    signal.  fs, gs: their bases, 0 if the selectors have them (fsindex, gsindex; ds, es) by way of tls_array.
+    forced_tf: the trap flag is the tracer's and not the program's own (TIF_FORCED_TF).
+    fpu_control: x87 control word and MXCSR that a tracer has set, of which an engine has to derive more.
+    segments_changed: a tracer has set selectors or slots, which are still to be loaded.
+    ptrace_bps: DR0 … DR3, None as long as nobody has written any; debugreg6, ptrace_dr7: as they were left last.
+    has_breakpoints: one of them is enabled.  hits: those that the CPU has met, as in DR6, until it traps for them.
     """
 
-    __slots__ = ("cpu", "cr2", "error_code", "layout", "orig_ax", "q", "saved", "sysret", "trap_no", "tsc_sigsegv")
+    __slots__ = (
+        "cpu",
+        "cr2",
+        "debugreg6",
+        "ds",
+        "error_code",
+        "es",
+        "forced_tf",
+        "fpu_control",
+        "fs",
+        "fsindex",
+        "gs",
+        "gsindex",
+        "has_breakpoints",
+        "hits",
+        "layout",
+        "orig_ax",
+        "ptrace_bps",
+        "ptrace_dr7",
+        "q",
+        "saved",
+        "segments_changed",
+        "sysret",
+        "tls_array",
+        "trap_no",
+        "tsc_sigsegv",
+    )
 
     def __init__(self, state: bytes, layout: Layout) -> None:
         self.saved = memoryview(bytearray(state))
@@ -87,6 +115,13 @@ class X86Thread:
         self.sysret = False
         self.trap_no = self.error_code = self.cr2 = 0
         self.tsc_sigsegv = False  # prctl(PR_SET_TSC, PR_TSC_SIGSEGV)
+        self.fs = self.gs = self.fsindex = self.gsindex = self.ds = self.es = 0
+        self.tls_array: list[tls.Descriptor] = [tls.EMPTY] * 3
+        self.segments_changed = False
+        self.ptrace_bps: list[Breakpoint | None] | None = None
+        self.debugreg6 = self.ptrace_dr7 = self.hits = 0
+        self.fpu_control: tuple[int, int] | None = None
+        self.has_breakpoints = self.forced_tf = False
 
     @property
     def flags(self) -> int:
@@ -106,6 +141,8 @@ class X86Thread:
     def run(self, current: Task, budget_ns: int) -> KernelStack | None:
         """Run user code up to a call that sleeps, or until there is other work (see ThreadStruct.run)."""
         k = current.kernel
+        if self.has_breakpoints:
+            return debug_entry.debug_vcpu_of(k).run(current, self, budget_ns)
         cpu = k.cpu
         vcpu: entry.Entry = k.x86.vcpus[cpu] if cpu < len(k.x86.vcpus) else entry.vcpu_of(k)
         return vcpu.run(current, self, budget_ns)
@@ -115,15 +152,23 @@ class X86Thread:
         child = X86Thread(bytes(self.saved if self.cpu is None else self.cpu.state), self.layout)
         child.tsc_sigsegv = self.tsc_sigsegv
         child.sysret = self.sysret
+        child.ds, child.es, child.fsindex, child.gsindex = self.ds, self.es, self.fsindex, self.gsindex
+        child.fs, child.gs = self.fs, self.gs
+        child.fpu_control = self.fpu_control
+        child.tls_array = self.tls_array[:]
+        # The words are copied, the breakpoints not.
+        child.debugreg6, child.ptrace_dr7 = self.debugreg6, self.ptrace_dr7
         q = child.q
         q[AX] = 0
         assert isinstance(usp, int)
+        if self.forced_tf:
+            q[self.layout.rflags_q] &= ~X86_EFLAGS_TF  # nobody steps the child
         if usp:
             q[SP] = usp
         if clone_flags & CLONE_SETTLS:
             if tls >= TASK_SIZE:
                 raise LinuxError(Errno.EPERM, "TLS outside user space")
-            q[self.layout.fs_base_q] = tls
+            ptrace.set_base(child, True, tls)
         return child
 
     def set_return(self, value: int) -> None:
@@ -139,16 +184,35 @@ class X86Thread:
         return tuple([self.q[register] for register in _ARGUMENTS])
 
     def syscall_pc(self) -> int:
-        """Return what SYSCALL has left in cx: ip may still be that of the instruction."""
-        return int(self.q[CX])
+        """Return what SYSCALL has left in cx, unless that is lost: ip may still be that of the instruction."""
+        q = self.q
+        return int(q[self.layout.rip_q] if q[CX] == ULONG_MAX else q[CX])
+
+    def fixup_top_of_stack(self) -> None:
+        """Make the frame of a call complete, for a signal or a tracer: cx, which SYSCALL has used, is lost."""
+        q = self.q
+        if self.orig_ax >= 0 and q[CX] == q[self.layout.rip_q]:
+            q[CX] = ULONG_MAX
 
     def syscall_get_error(self) -> int:
         """Return ax if it is an errno, else 0."""
         value = self.q[AX]
         return value - (1 << 64) if value > ULONG_MAX - MAX_ERRNO else 0
 
+    async def syscall_trace_leave(self, current: Task) -> int:
+        """Tell the tracer of the end of the call, one that steps by a signal; returns 0 (syscall_trace_leave).
+
+        PTRACE_SYSEMU_SINGLESTEP has told of the call already.
+        """
+        if current.ti_flags & (TIF_SINGLESTEP | TIF_SYSCALL_EMU) == TIF_SINGLESTEP:
+            traps.send_sigtrap(current, self, TRAP_BRKPT)
+        else:
+            await tracehook.tracehook_report_syscall_exit(current)
+        return 0
+
     def syscall_restart(self, current: Task, code: int) -> None:
         """Go back to the SYSCALL instruction (spec 10.11)."""
+        self.fixup_top_of_stack()
         self.q[AX] = _NR_RESTART_SYSCALL if code == _RESTARTBLOCK else self.orig_ax & ULONG_MAX
         self.q[self.layout.rip_q] -= 2
         self.orig_ax = -1
@@ -168,32 +232,27 @@ class X86Thread:
 
     def user_regset_view(self) -> tuple[tuple[int, bytes], ...]:
         """Return the general registers, and those of the FPU as FXSAVE has them (x86_64_regsets)."""
-        q, layout = self.q, self.layout
-        general = _USER_REGS.pack(
-            *[q[register] for register in _USER_REGS_GENERAL],
-            *(self.orig_ax & ULONG_MAX, q[layout.rip_q], USER_CS, self.flags, q[SP], USER_DS),
-            *(q[layout.fs_base_q], q[layout.gs_base_q], 0, 0, 0, 0),  # ds, es, fs, gs
-        )
-        return (NT_PRSTATUS, general), (NT_PRFPREG, x86_signal.save_fxsave(self))
+        return (NT_PRSTATUS, ptrace.genregs_get(self)), (NT_PRFPREG, x86_signal.save_fxsave(self))
 
     def arch_ptrace(self, current: Task, child: Task, request: int, addr: int, data: UserPtr) -> int:
         """Raise EIO."""
-        raise LinuxError(Errno.EIO, "no such request")
+        return ptrace.arch_ptrace(current, self, request, addr, data)
 
-    def find_regset(self, type: int) -> None:
-        """Return None."""
-        return
+    def find_regset(self, type: int) -> Regset | None:
+        """Return a set of registers by the type of its note in a core file; None if there is no such set."""
+        return ptrace.find_regset(self, type)
 
     def user_enable_single_step(self, child: Task) -> None:
-        """Raise EIO."""
-        raise LinuxError(Errno.EIO, "no stepping")
+        """Let child stop behind its next instruction."""
+        step.enable_step(child, self, block=False)
 
     def user_enable_block_step(self, child: Task) -> None:
-        """Raise EIO."""
-        raise LinuxError(Errno.EIO, "no stepping")
+        """Let child stop behind the next branch that it takes."""
+        step.enable_step(child, self, block=True)
 
     def user_disable_single_step(self, child: Task) -> None:
-        """Let it run on."""
+        """Let child run on."""
+        step.disable_step(child, self)
 
     def show_regs(self, current: Task) -> list[str]:
         """Return what the log shows after a fatal signal (show_regs); the kernel's own addresses are not known."""
@@ -208,9 +267,10 @@ class X86Thread:
             f"RSP: {USER_DS:04x}:{q[SP]:016x}  EFLAGS: {self.flags:08x}",
         ]
         lines += [" ".join([f"{name}: {q[register]:016x}" for name, register in row]) for row in _SHOWN_REGISTERS]
+        fs, gs = (f"({selector:04x})" for selector in (self.fsindex, self.gsindex))
         return [
             *lines,
-            f"FS:  {q[layout.fs_base_q]:016x}(0000) GS:{0:016x}(0000) knlGS:{q[layout.gs_base_q]:016x}",
+            f"FS:  {q[layout.fs_base_q]:016x}{fs} GS:{0:016x}{gs} knlGS:{q[layout.gs_base_q]:016x}",
             "CS:  0010 DS: 0000 ES: 0000 CR0: 0000000080050033",
             f"CR2: {self.cr2:016x} CR3: {pgd:016x} CR4: 00000000000006b0",
             f"DR0: {0:016x} DR1: {0:016x} DR2: {0:016x}",
@@ -234,6 +294,12 @@ def start_thread(current: Task, ip: int, sp: int) -> None:
     thread = X86Thread(unicorn_cpu.user_template(), cpu.layout)
     thread.q[thread.layout.rip_q] = ip
     thread.q[SP] = sp
+    old = current.thread
+    thread.orig_ax = old.syscall_nr()
+    if isinstance(old, X86Thread):
+        # Breakpoints and slots of the GDT are gone; what a tracer has left in the other words is not.
+        thread.debugreg6, thread.ptrace_dr7 = old.debugreg6, old.ptrace_dr7
+        thread.forced_tf = old.forced_tf
     current.thread = thread
 
 
@@ -263,15 +329,7 @@ def sys_arch_prctl(current: Task, code: ArchPrctlOption, addr: ArchPrctlArg) -> 
     thread = current.thread
     if not isinstance(thread, X86Thread):
         raise LinuxError(Errno.EINVAL, "no segments here")
-    layout = thread.layout
-    if code in (ARCH_SET_FS, ARCH_SET_GS):
-        if addr >= TASK_SIZE:
-            raise LinuxError(Errno.EPERM, "not a user address")
-        thread.q[layout.fs_base_q if code == ARCH_SET_FS else layout.gs_base_q] = addr
-    elif code in (ARCH_GET_FS, ARCH_GET_GS):
-        uaccess.put_user(current, addr, thread.q[layout.fs_base_q if code == ARCH_GET_FS else layout.gs_base_q], 8)
-    else:
-        raise LinuxError(Errno.EINVAL, f"arch_prctl code {code:#x}")
+    ptrace.do_arch_prctl(current, thread, code, addr)
     return 0
 
 

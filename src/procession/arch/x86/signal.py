@@ -28,7 +28,15 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.signal import KSigaction, Siginfo
 
-__all__ = ("FXSAVE_SIZE", "init_fpu", "restore_fxsave", "save_fxsave", "setup_rt_frame", "sys_rt_sigreturn")
+__all__ = (
+    "FXSAVE_SIZE",
+    "init_fpu",
+    "restore_fxsave",
+    "save_fxsave",
+    "set_fxsave",
+    "setup_rt_frame",
+    "sys_rt_sigreturn",
+)
 
 FXSAVE_SIZE: Final = 512
 _RED_ZONE: Final = 128
@@ -54,6 +62,11 @@ def setup_rt_frame(current: Task, thread: X86Thread, sig: int, ka: KSigaction, i
     """Push a frame for ka's handler and go there; raises EFAULT if it cannot be written or has no way back."""
     q = thread.q
     thread.sysret = False
+    thread.fixup_top_of_stack()
+    if thread.forced_tf:
+        # The tracer's flag is not the program's to save.
+        thread.forced_tf = False
+        thread.flags &= ~X86_EFLAGS_TF
     sp = thread.user_sp()
     fpstate, frame = get_sigframe(current, sp, ka)
     if not 0 <= frame <= TASK_SIZE - _FRAME_SIZE:
@@ -189,6 +202,7 @@ def _restore_altstack(current: Task, address: int, sp: int) -> None:
 
 _FX_HEAD: Final = struct.Struct("<HHBxHQQII")
 _MXCSR_MASK: Final = 0xFFFF
+_MXCSR_FEATURE_MASK: Final = 0xFFBF  # what 3.2 takes for it: its compiler has dropped the question to the CPU
 
 
 @cache
@@ -297,6 +311,25 @@ def restore_fxsave(current: Task, thread: X86Thread, data: bytes) -> None:
     if mxcsr & ~_MXCSR_MASK:
         raise LinuxError(Errno.EFAULT, "reserved bits of MXCSR")
     _set_control(cpu, control, mxcsr)
+    _load_registers(layout, state, status, tags, data)
+
+
+def set_fxsave(thread: X86Thread, data: bytes) -> None:
+    """Do the same for a thread that does not run, and may be on no engine; bad bits of MXCSR are dropped."""
+    layout, cpu = thread.layout, thread.cpu
+    state = thread.saved if cpu is None else cpu.state
+    control, status, tags, _, _, _, mxcsr, _ = _FX_HEAD.unpack_from(data)
+    mxcsr &= _MXCSR_FEATURE_MASK
+    if cpu is None:
+        thread.fpu_control = (control, mxcsr)
+        state[layout.fpuc : layout.fpuc + 2] = control.to_bytes(2, "little")
+        state[layout.mxcsr_d * 4 : layout.mxcsr_d * 4 + 4] = mxcsr.to_bytes(4, "little")
+    else:
+        cpu.set_fpu_control(control, mxcsr)
+    _load_registers(layout, state, status, tags, data)
+
+
+def _load_registers(layout: Layout, state: memoryview, status: int, tags: int, data: bytes) -> None:
     top = status >> 11 & 7
     state[layout.fpstt] = top
     state[layout.fpus : layout.fpus + 2] = (status & ~0x3800).to_bytes(2, "little")

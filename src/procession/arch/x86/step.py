@@ -1,7 +1,8 @@
-"""Executing an instruction of a page that must not be executed as a whole: see mm/text.py. Ours.
+"""Single steps: a tracer's (arch/x86/kernel/step.c; spec ptrace-x86 11), and our own.
 
-The engine translates ahead, so only the trap flag keeps it from translating what follows. A program does not see it:
-PUSHF is mended, and what ends the step restores the program's own.
+Ours executes an instruction of a page that must not be executed as a whole: see mm/text.py. The engine translates
+ahead, so only the trap flag keeps it from translating what follows. A program does not see it: PUSHF is mended, and
+what ends the step restores the flag as the program, or its tracer, has set it. A tracer's step is seen by PUSHF.
 """
 
 from __future__ import annotations
@@ -9,22 +10,25 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from procession.arch.x86 import ptrace
 from procession.hw import untranslatable
 from procession.include.asm.processor_flags import X86_EFLAGS_TF
 from procession.include.asm.ptrace import SP
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.mm_types import PAGE_MASK, PAGE_SIZE
+from procession.include.linux.sched import TIF_BLOCKSTEP, TIF_SINGLESTEP
 from procession.mm import gup, mmap, text, uaccess
 
 if TYPE_CHECKING:
     from procession.arch.x86.process import X86Thread
     from procession.include.linux.sched import Task
 
-__all__ = ("Step", "code_at")
+__all__ = ("Step", "branches", "code_at", "disable_step", "enable_step")
 
 _PREFIX: Final = rb"[\xf0\xf2\xf3\x26\x2e\x36\x3e\x40-\x4f\x64-\x67]*"
 _pushf = re.compile(_PREFIX + rb"\x9c", re.DOTALL).match
 _loads_flags = re.compile(_PREFIX + rb"[\x9d\xcf]", re.DOTALL).match
+_repeated = re.compile(_PREFIX + rb"[\x6c-\x6f\xa4-\xa7\xaa-\xaf]", re.DOTALL).fullmatch
 _traps_itself = re.compile(_PREFIX + rb"\xf1", re.DOTALL).match
 
 
@@ -38,6 +42,61 @@ def code_at(current: Task, ip: int) -> bytes:
     if here < untranslatable.LONGEST:
         code += gup.peek(k, mm, ip + here, untranslatable.LONGEST - here) or b""
     return code
+
+
+# A tracer's steps.
+
+
+def enable_step(child: Task, thread: X86Thread, *, block: bool) -> None:
+    """Let child trap behind its next instruction, or behind the next branch it takes (enable_step).
+
+    The latter only if the trap flag is the tracer's: a program that steps itself is stepped by instruction.
+    """
+    if enable_single_step(child, thread) and block:
+        child.ti_flags |= TIF_BLOCKSTEP
+    else:
+        child.ti_flags &= ~TIF_BLOCKSTEP
+    if thread.segments_changed:
+        ptrace.load_segments(thread)
+
+
+def enable_single_step(child: Task, thread: X86Thread) -> bool:
+    """Set the trap flag for child's next instruction; returns whether it is the tracer's and not the program's own."""
+    q, flags_q = thread.q, thread.layout.rflags_q
+    # Stepped already, so it was set before, whatever has become of it: a handler begins without it.
+    if child.ti_flags & TIF_SINGLESTEP:
+        q[flags_q] |= X86_EFLAGS_TF
+    child.ti_flags |= TIF_SINGLESTEP  # steps over system calls, too
+    had_tf = q[flags_q] & X86_EFLAGS_TF
+    q[flags_q] |= X86_EFLAGS_TF
+    # What the instruction puts there is the program's.
+    if _loads_flags(code_at(child, thread.user_pc())):
+        thread.forced_tf = False
+        return False
+    if had_tf:
+        return thread.forced_tf
+    thread.forced_tf = True
+    return True
+
+
+def disable_step(child: Task, thread: X86Thread) -> None:
+    """Let child run on; a trap flag of its own stays (user_disable_single_step)."""
+    child.ti_flags &= ~(TIF_SINGLESTEP | TIF_BLOCKSTEP)
+    if thread.forced_tf:
+        thread.forced_tf = False
+        thread.q[thread.layout.rflags_q] &= ~X86_EFLAGS_TF
+    if thread.segments_changed:
+        ptrace.load_segments(thread)
+
+
+def branches(current: Task, end: int, ip: int) -> bool:
+    """Whether the instruction that ends at end was a branch, which has gone to ip: a string's next turn is none."""
+    if ip == end:
+        return False
+    return not 0 < end - ip <= untranslatable.LONGEST or _repeated(code_at(current, ip)[: end - ip]) is None
+
+
+# Our own.
 
 
 class Step:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from procession.arch.x86 import hw_breakpoint
 from procession.hw.cpu import (
     X86_TRAP_AC,
     X86_TRAP_BP,
@@ -19,10 +20,12 @@ from procession.hw.cpu import (
     X86_TRAP_UD,
     X86_TRAP_XF,
 )
+from procession.include.asm.debugreg import DR_STEP, DR_TRAP_BITS
 from procession.include.asm.ptrace import AX, CX, DX
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.limits import UINT_MAX
 from procession.include.linux.printk import KERN_INFO
+from procession.include.linux.sched import TIF_BLOCKSTEP
 from procession.include.linux.signal import (
     BUS_ADRALN,
     FPE_FLTDIV,
@@ -34,6 +37,7 @@ from procession.include.linux.signal import (
     SIGSEGV,
     SIGTRAP,
     TRAP_BRKPT,
+    TRAP_HWBKPT,
     TRAP_TRACE,
     Siginfo,
 )
@@ -45,7 +49,7 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("NO_GATE", "do_general_protection", "do_trap", "trap_init")
+__all__ = ("NO_GATE", "do_debug", "do_general_protection", "do_trap", "send_sigtrap", "trap_init")
 
 FPE_FLTOVF: Final = 4
 FPE_FLTUND: Final = 5
@@ -56,7 +60,6 @@ NO_GATE: Final = 1 << 8  # beside a vector: it was INT n, and not the exception 
 # Vector -> signal, si_code. A code of None: no siginfo, that is SI_KERNEL. The address is ip, except for #AC.
 _TRAPS: Final[dict[int, tuple[int, int | None]]] = {
     X86_TRAP_DE: (SIGFPE, FPE_INTDIV),
-    X86_TRAP_DB: (SIGTRAP, TRAP_TRACE),
     X86_TRAP_BP: (SIGTRAP, None),
     X86_TRAP_OF: (SIGSEGV, None),
     X86_TRAP_BR: (SIGSEGV, None),
@@ -127,9 +130,23 @@ def _icebp(current: Task, thread: X86Thread) -> bool:
     except LinuxError:
         return False
     thread.q[thread.layout.rip_q] = ip + 1
-    thread.trap_no, thread.error_code = X86_TRAP_DB, 0
-    signal_send.force_sig_info(SIGTRAP, Siginfo(signo=SIGTRAP, code=TRAP_BRKPT, addr=ip + 1), current)
+    do_debug(current, thread, 0)
     return True
+
+
+def do_debug(current: Task, thread: X86Thread, dr6: int) -> None:
+    """Send current SIGTRAP for a debug exception: dr6 says why it came, and 0 is an INT1 (spec ptrace-x86 11)."""
+    current.ti_flags &= ~TIF_BLOCKSTEP  # the CPU has forgotten it, too
+    thread.debugreg6 = dr6
+    if dr6 & DR_TRAP_BITS and not dr6 & DR_STEP:
+        hw_breakpoint.hw_breakpoint_handler(thread, dr6)
+    send_sigtrap(current, thread, TRAP_TRACE if dr6 & DR_STEP else TRAP_HWBKPT if dr6 else TRAP_BRKPT)
+
+
+def send_sigtrap(current: Task, thread: X86Thread, code: int) -> None:
+    """Send current SIGTRAP at its ip."""
+    thread.trap_no, thread.error_code = X86_TRAP_DB, 0
+    signal_send.force_sig_info(SIGTRAP, Siginfo(signo=SIGTRAP, code=code, addr=thread.user_pc()), current)
 
 
 def do_general_protection(current: Task, thread: X86Thread, error_code: int) -> None:

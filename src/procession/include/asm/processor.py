@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from procession.include.linux.bug import bug_on
 from procession.include.linux.errno import LinuxError
+from procession.include.linux.sched import TIF_WORK_SYSCALL_EXIT
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
@@ -34,36 +36,51 @@ class KernelStack:
 
 
 class SyscallStack(KernelStack):
-    """The stack of a system call, whose result goes to where the program expects it."""
+    """The stack of a system call, whose result goes to where the program expects it, and to a tracer before.
 
-    __slots__ = ("current", "name", "nr")
+    nr, name: what trace events call it; no name: there is none, as a tracer has had it left out.
+    leaves: the result is there, and only the tracer is still to be told.
+    """
+
+    __slots__ = ("current", "leaves", "name", "nr")
 
     def __init__(self, current: Task, nr: int, name: str, coro: Coroutine[Any, Any, int]) -> None:
         super().__init__(coro)
         self.current = current
         self.nr = nr
         self.name = name
+        self.leaves = False
 
     def step(self) -> bool:
         """Go on until it sleeps again; returns whether the call is done and its result is the program's."""
         try:
             self.coro.send(None)
         except StopIteration as done:
+            if self.leaves:
+                return True
             result = done.value or 0
         except LinuxError as error:
+            bug_on(self.leaves, "a system call fails when it is over", self.current, error)
             result = -error.errno
         else:
             return False
-        self.finish(result)
-        return True
+        return self._finish(result)
 
-    def finish(self, result: int) -> None:
-        """Store the result; execve(2) has put another thread into current meanwhile."""
+    def _finish(self, result: int) -> bool:
+        """Store the result, and go on as step() if a tracer wants to see it.
+
+        execve(2) has put another thread into current meanwhile, and the tracer may have asked in an event's stop.
+        """
         current = self.current
         current.thread.set_return(result)
         trace = current.kernel.trace
-        if trace.sys_exit:
+        if trace.sys_exit and self.name:
             trace.sys_exit(self.nr, self.name, result)
+        if not current.ti_flags & TIF_WORK_SYSCALL_EXIT:
+            return True
+        self.leaves = True
+        self.coro = current.thread.syscall_trace_leave(current)
+        return self.step()
 
 
 class Regset(Protocol):
@@ -79,8 +96,8 @@ class Regset(Protocol):
         """Return all of it; raises ENODEV, ENXIO where there is none."""
         ...
 
-    def set(self, data: bytes) -> None:
-        """Overwrite its beginning; raises what the registers refuse: EIO, EINVAL, ENODEV."""
+    def set(self, current: Task, ubuf: UserPtr, size: int) -> None:
+        """Overwrite its beginning with current's memory; raises EFAULT, and what the registers refuse: EIO, ENODEV."""
         ...
 
 
@@ -129,6 +146,10 @@ class ThreadStruct(Protocol):
 
     def setup_rt_frame(self, current: Task, sig: int, ka: KSigaction, info: Siginfo, oldset: int) -> None:
         """Make the user side run ka.handler next; raises LinuxError(EFAULT) if the frame cannot be written."""
+        ...
+
+    def syscall_trace_leave(self, current: Task) -> Coroutine[Any, Any, int]:
+        """Tell current's tracer of the end of the call in progress, whose result is set; returns 0."""
         ...
 
     def syscall_restart(self, current: Task, code: int) -> None:

@@ -25,6 +25,8 @@ NT_PRSTATUS: Final = 1
 NT_PRFPREG: Final = 2
 NT_PRPSINFO: Final = 3
 NT_AUXV: Final = 6
+NT_386_IOPERM: Final = 0x201
+NT_X86_XSTATE: Final = 0x202
 
 # p_flags.
 PF_X: Final = 1

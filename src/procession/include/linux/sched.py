@@ -92,9 +92,11 @@ TIF_SINGLESTEP: Final = 16
 TIF_SYSCALL_EMU: Final = 64
 TIF_FORK: Final = 1 << 18  # has not run yet: schedule_tail() is due
 TIF_MEMDIE: Final = 0x100000
-TIF_FORCED_TF: Final = 1 << 22  # the trap flag is the tracer's, not the program's own
 TIF_BLOCKSTEP: Final = 1 << 25
 TIF_RESTORE_SIGMASK: Final = 1 << 24  # TS_RESTORE_SIGMASK, kept in the same word
+TIF_WORK_SYSCALL_ENTRY: Final = TIF_SYSCALL_TRACE | TIF_SYSCALL_EMU | TIF_SINGLESTEP
+TIF_WORK_SYSCALL_EXIT: Final = TIF_SYSCALL_TRACE | TIF_SINGLESTEP
+TIF_TRACED: Final = TIF_WORK_SYSCALL_ENTRY | TIF_BLOCKSTEP  # a tracer's wishes: no work to do before user mode
 
 
 # Task.jobctl: the low 16 bits are the number of the last stop signal.

@@ -200,6 +200,7 @@ FPE_FLTDIV: Final = 3
 ILL_ILLOPN: Final = 2
 TRAP_BRKPT: Final = 1
 TRAP_TRACE: Final = 2
+TRAP_HWBKPT: Final = 4
 
 
 class KSigaction:

@@ -1,0 +1,94 @@
+"""The slots of the GDT that are a thread's own, and what selectors mean (arch/x86/kernel/tls.c; spec ptrace-x86 14).
+
+A thread's selectors are what a tracer sees of them: the CPU itself has those that user mode begins with, and of the
+descriptors only the base reaches it.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final
+
+from procession.include.linux.errno import Errno, LinuxError
+from procession.mm import uaccess
+
+if TYPE_CHECKING:
+    from procession.arch.x86.process import X86Thread
+    from procession.include.linux.sched import Task
+    from procession.include.linux.types import UserPtr
+
+__all__ = (
+    "EMPTY",
+    "FS_TLS",
+    "FS_TLS_SEL",
+    "GS_TLS",
+    "GS_TLS_SEL",
+    "Descriptor",
+    "base_of",
+    "do_get_thread_area",
+    "do_set_thread_area",
+    "is_loadable",
+    "set_32bit_tls",
+)
+
+GDT_ENTRY_TLS_MIN: Final = 12
+GDT_ENTRY_TLS_MAX: Final = 14
+FS_TLS: Final = 0
+GS_TLS: Final = 1
+FS_TLS_SEL: Final = (GDT_ENTRY_TLS_MIN + FS_TLS) << 3 | 3
+GS_TLS_SEL: Final = (GDT_ENTRY_TLS_MIN + GS_TLS) << 3 | 3
+_GDT_USER: Final = (4, 5, 6, 15)  # code of 32 bits, data, code of 64 bits, and the number of the CPU as a limit
+_FROM_LDT: Final = 4
+
+# struct user_desc: entry_number, base_addr, limit, bits.
+_USER_DESC: Final = struct.Struct("<IIII")
+_SEG_32BIT: Final = 1
+_CONTENTS_CODE: Final = 4
+_READ_EXEC_ONLY: Final = 8
+_LIMIT_IN_PAGES: Final = 0x10
+_NOT_PRESENT: Final = 0x20
+_USEABLE: Final = 0x40
+_BITS: Final = 0x7F  # those that a descriptor keeps: lm is not one of them
+_LIMIT: Final = 0xFFFFF
+
+Descriptor = tuple[int, int, int]  # base, limit, bits of user_desc
+EMPTY: Final = (0, 0, _READ_EXEC_ONLY | _NOT_PRESENT)
+
+
+def set_32bit_tls(thread: X86Thread, slot: int, base: int) -> None:
+    """Make a slot a segment of all 4 GiB from base on."""
+    thread.tls_array[slot] = (base, _LIMIT, _SEG_32BIT | _LIMIT_IN_PAGES | _USEABLE)
+
+
+def do_get_thread_area(current: Task, thread: X86Thread, index: int, u_info: UserPtr) -> None:
+    """Store slot index of thread, counted as in the GDT, as a struct user_desc; raises EINVAL, EFAULT."""
+    if not GDT_ENTRY_TLS_MIN <= index <= GDT_ENTRY_TLS_MAX:
+        raise LinuxError(Errno.EINVAL, "no slot for thread areas")
+    uaccess.copy_to_user(current, u_info, _USER_DESC.pack(index, *thread.tls_array[index - GDT_ENTRY_TLS_MIN]))
+
+
+def do_set_thread_area(current: Task, thread: X86Thread, index: int, u_info: UserPtr) -> None:
+    """Set slot index of thread from a struct user_desc; raises EFAULT, then EINVAL."""
+    _, base, limit, bits = _USER_DESC.unpack(uaccess.copy_from_user(current, u_info, _USER_DESC.size))
+    if not GDT_ENTRY_TLS_MIN <= index <= GDT_ENTRY_TLS_MAX:
+        raise LinuxError(Errno.EINVAL, "no slot for thread areas")
+    thread.tls_array[index - GDT_ENTRY_TLS_MIN] = (base, limit & _LIMIT, bits & _BITS)
+
+
+def base_of(thread: X86Thread, selector: int) -> int:
+    """Return where the segment begins that a selector stands for; 0 for those that are not thread's own."""
+    slot = (selector >> 3) - GDT_ENTRY_TLS_MIN
+    return thread.tls_array[slot][0] if 0 <= slot < len(thread.tls_array) and not selector & _FROM_LDT else 0
+
+
+def is_loadable(thread: X86Thread, selector: int) -> bool:
+    """Whether ds, es, fs or gs may be loaded with a selector; of what is not, the kernel makes 0."""
+    if selector < 4:
+        return True
+    index = selector >> 3
+    if selector & _FROM_LDT:
+        return False
+    if not GDT_ENTRY_TLS_MIN <= index <= GDT_ENTRY_TLS_MAX:
+        return index in _GDT_USER
+    bits = thread.tls_array[index - GDT_ENTRY_TLS_MIN][2]
+    return not bits & _NOT_PRESENT and bits & (_CONTENTS_CODE | _READ_EXEC_ONLY) != _CONTENTS_CODE | _READ_EXEC_ONLY

@@ -1,0 +1,44 @@
+"""What a tracer sees of system calls (include/linux/tracehook.h; spec 14.7, ptrace-x86 12)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.include.linux.errno import LinuxError
+from procession.include.linux.ptrace import PT_PTRACED, PT_TRACESYSGOOD
+from procession.include.linux.sched import TIF_SYSCALL_EMU, TIF_SYSCALL_TRACE
+from procession.include.linux.signal import SIGTRAP
+from procession.kernel import signal_send, signal_stop
+
+if TYPE_CHECKING:
+    from procession.include.linux.sched import Task
+
+__all__ = ("ptrace_report_syscall", "tracehook_report_syscall_entry", "tracehook_report_syscall_exit")
+
+
+async def ptrace_report_syscall(current: Task) -> None:
+    """Stop for the tracer at the beginning or the end of a call; it may send a signal on the way."""
+    if not current.ptrace & PT_PTRACED:
+        return
+    await signal_stop.ptrace_notify(current, SIGTRAP | (0x80 if current.ptrace & PT_TRACESYSGOOD else 0))
+    # Not handed on in the stop's own place: it becomes a signal, which makes a stop of its own.
+    if current.exit_code:
+        try:
+            signal_send.send_sig(current.exit_code, current, 1)
+        except LinuxError:
+            pass  # SIGKILL has ended the stop, whose own code is still there and may be no signal
+        current.exit_code = 0
+
+
+async def tracehook_report_syscall_entry(current: Task) -> bool:
+    """Let the tracer look at a call, if it wants to; returns whether the call is not to be made (PTRACE_SYSEMU)."""
+    emulated = bool(current.ti_flags & TIF_SYSCALL_EMU)
+    if current.ti_flags & (TIF_SYSCALL_EMU | TIF_SYSCALL_TRACE):
+        await ptrace_report_syscall(current)
+    return emulated
+
+
+async def tracehook_report_syscall_exit(current: Task) -> None:
+    """Let the tracer look at a call's result, if it wants to."""
+    if current.ti_flags & TIF_SYSCALL_TRACE:
+        await ptrace_report_syscall(current)

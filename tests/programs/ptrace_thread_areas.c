@@ -1,0 +1,61 @@
+/* Slots of the GDT and bases of fs and gs, of another thread. */
+// differs: 3.2 keeps a base below 4 GiB in a slot of the GDT, with its selector
+#include "ptrace.h"
+
+#include <asm/ldt.h>
+#include <asm/prctl.h>
+
+static void spin(void) {
+  for (;;) __asm__ volatile("pause");
+}
+static void show_area(pid_t pid, const char *what, int index) {
+  struct user_desc d;
+  memset(&d, 0xff, sizeof d);
+  if (ptrace(PTRACE_GET_THREAD_AREA, pid, index, &d) == -1) {
+    say("%s: %s", what, errname(errno));
+    return;
+  }
+  say("%s: entry %d, base %#x, limit %#x, 32bit %d, contents %d, read only %d, pages %d, absent %d, useable %d", what, d.entry_number, d.base_addr, d.limit,
+      d.seg_32bit, d.contents, d.read_exec_only, d.limit_in_pages, d.seg_not_present, d.useable);
+}
+
+int main(void) {
+  pid_t pid = start_tracee(spin);
+  struct user_desc d = { .entry_number = 99, .base_addr = 0x1234000, .limit = 0xffffff, .seg_32bit = 1, .limit_in_pages = 1, .useable = 1, .lm = 1 };
+  show_area(pid, "empty", 14);
+  show_area(pid, "one too many", 15);
+  show_area(pid, "one too few", 11);
+  show_area(pid, "negative", -1);
+  show("to nowhere", ptrace(PTRACE_GET_THREAD_AREA, pid, 14, 8));
+  show("from nowhere", ptrace(PTRACE_SET_THREAD_AREA, pid, 99, 8));
+  show("a bad index", ptrace(PTRACE_SET_THREAD_AREA, pid, 99, &d));
+  show("a negative one", ptrace(PTRACE_SET_THREAD_AREA, pid, -1, &d));
+  show("set", ptrace(PTRACE_SET_THREAD_AREA, pid, 14, &d));
+  show_area(pid, "then", 14);
+
+  unsigned long base = 0;
+  show("arch_prctl: set gs", ptrace(PTRACE_ARCH_PRCTL, pid, 0x5550000, ARCH_SET_GS));
+  say("gs %#lx, gs_base %#lx", peek_user(pid, REG(gs)), peek_user(pid, REG(gs_base)));
+  show_area(pid, "its slot", 13);
+  show("get", ptrace(PTRACE_ARCH_PRCTL, pid, &base, ARCH_GET_GS));
+  say("%#lx", base);
+  show("set it high", ptrace(PTRACE_ARCH_PRCTL, pid, 0x123450000000, ARCH_SET_GS));
+  say("gs %#lx, gs_base %#lx", peek_user(pid, REG(gs)), peek_user(pid, REG(gs_base)));
+  show("of the kernel", ptrace(PTRACE_ARCH_PRCTL, pid, 0x7ffffffff000, ARCH_SET_GS));
+  show("no such code", ptrace(PTRACE_ARCH_PRCTL, pid, 0, 0x1000));
+  show("get to nowhere", ptrace(PTRACE_ARCH_PRCTL, pid, 8, ARCH_GET_FS));
+  end_tracee(pid);
+
+  pid = start_tracee(spin);
+  must(poke_user(pid, REG(gs_base), 0x7650000));
+  must(ptrace(PTRACE_SINGLESTEP, pid, 0, 0));
+  wait_for(pid);
+  say("after a step: gs %#lx, gs_base %#lx", peek_user(pid, REG(gs)), peek_user(pid, REG(gs_base)));
+  must(poke_user(pid, REG(gs), 0x53));
+  say("no such selector: %#lx", peek_user(pid, REG(gs)));
+  must(ptrace(PTRACE_SINGLESTEP, pid, 0, 0));
+  wait_for(pid);
+  say("after a step: gs %#lx, gs_base %#lx", peek_user(pid, REG(gs)), peek_user(pid, REG(gs_base)));
+  end_tracee(pid);
+  return 0;
+}
