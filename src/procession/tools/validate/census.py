@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from procession.fs.proc.mem import MemFile
 from procession.include.linux.binfmts import LinuxBinprm
 from procession.include.linux.fdtable import FilesStruct
 from procession.include.linux.fs import File
@@ -85,7 +86,11 @@ class Census:
 
     @cached_property
     def mms(self) -> dict[MmStruct, int]:
-        """Every address space, with the number of its users: tasks, and programs about to be executed."""
+        """Every address space, with the number of its users: tasks, programs about to be executed, /proc/PID/mem."""
+        return tally(_shown_by(self.open_files), self._mms_in_use)
+
+    @property
+    def _mms_in_use(self) -> dict[MmStruct, int]:
         found = tally([p.mm for p in self.tasks if p.mm is not None])
         return tally(self.held_of(MmStruct), found) if self.held else found
 
@@ -141,10 +146,20 @@ class Census:
     @cached_property
     def open_files(self) -> dict[File, int]:
         """Every open file that a descriptor, a mapping, a message or a sleeper leads to, with the number of these."""
+        mms = list(self._mms_in_use)
+        while True:
+            found = self._files_of(mms)
+            more = [mm for mm in dict.fromkeys(_shown_by(found)) if mm not in mms]
+            if not more:
+                return found
+            mms += more
+
+    def _files_of(self, mms: list[MmStruct]) -> dict[File, int]:
+        """Return the open files that descriptors and these address spaces lead to."""
         files: list[Any] = self.held_of(File)
         for table in self.files:
             files += [file for file in table.fd if file is not None]
-        for mm in self.mms:
+        for mm in mms:
             files += [vma.vm_file for vma in mm.mmap]
             files.append(mm.exe_file)
         found = tally(files)
@@ -179,6 +194,11 @@ class Census:
     def held_of(self, kind: type[T]) -> list[T]:
         """Return the held references to objects of one kind; what is held twice stands there twice."""
         return [what for what in self.held if isinstance(what, kind)] if self.held else []
+
+
+def _shown_by(files: Iterable[File]) -> list[MmStruct]:
+    """Return the address space of each open /proc/PID/mem."""
+    return [file.mm for file in files if isinstance(file, MemFile) and file.mm is not None]
 
 
 def _socket_of(file: File) -> UnixSock | None:
