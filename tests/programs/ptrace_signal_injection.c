@@ -2,7 +2,6 @@
    blocks waits and is shown again. Ignored signals are shown as well. */
 #include "trace.h"
 
-static volatile sig_atomic_t unblocked;
 static void take(int sig, siginfo_t *info, void *context) {
   (void)context;
   say("[%s, code %d, from %s, value %d]", signame(sig), info->si_code,

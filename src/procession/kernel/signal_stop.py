@@ -128,7 +128,7 @@ async def ptrace_stop(
     stops = _may_ptrace_stop(current)
     _tell_of_trap(current, why, stops, gstop_done)
     if stops:
-        await sched.schedule(current, "ptrace_stop")
+        await sched.schedule(current, "ptrace_stop", current.signal)
     else:
         set_task_state(current, TASK_RUNNING)
         if clear_code:
