@@ -22,6 +22,7 @@ from procession.tools.strace_args import (
 )
 from procession.tools.strace_commands import COMMAND_RESULTS, COMMANDS
 from procession.tools.strace_files import FILES, FILES_AFTER, device, file_mode, open_flags
+from procession.tools.strace_ptrace import PTRACE_PRINTERS
 from procession.tools.strace_sockets import SOCKET_PRINTERS
 from procession.tools.strace_structs import AFTER, LONG, STRUCTS, Printer, Shown
 
@@ -137,6 +138,7 @@ def _personality(shown: Shown, at: int) -> str:
 PRINTERS: Final[dict[str, Printer]] = (
     STRUCTS
     | FILES
+    | PTRACE_PRINTERS
     | SOCKET_PRINTERS
     | COMMANDS
     | {
@@ -174,6 +176,7 @@ _KNOW_FAILURE: Final = frozenset(
         "fcntl_arg",
         "ioctl_arg",
         "prctl_arg",
+        "ptrace_data",
         "arch_prctl_arg",
         "iovec",
         "remaining",
