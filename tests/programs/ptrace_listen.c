@@ -50,7 +50,11 @@ int main(void) {
   kill(pid, SIGSTOP);
   next_stop("a stop signal", pid);
   cont(pid, SIGSTOP);
-  pass_stop(pid, SIGSTOP);
+  wait_state(pid, "t");
+  show_ok("listen before its stop is told", trace(PTRACE_LISTEN, pid, 0, 0));
+  no_news("it is as if it ran", pid);
+  must(trace(PTRACE_INTERRUPT, pid, 0, 0));
+  next_stop("then", pid);
   must(trace(PTRACE_LISTEN, pid, 0, 0));
   kill(pid, SIGKILL);
   next_stop("SIGKILL", pid);

@@ -79,6 +79,8 @@ def _pid(shown: Shown, at: int) -> str | None:
 
 def _user_offset(offset: int) -> str:
     """A place in struct user."""
+    if offset == _USER_SIZE:
+        return "sizeof(struct user)"
     if not 0 <= offset < _USER_SIZE:
         return hexadecimal(offset)
     if offset < 216:
