@@ -1,9 +1,10 @@
 """Guests that mean harm, by the million: `python -m fuzz.hostile KIND COUNT [SEED]`.
 
 Kinds: calls (system calls with hostile arguments, from several processes at once), files (damaged executables), code
-(random machine code), frames (damaged signal frames), tracers (processes that trace one another at random), opcodes (every encoding on a bare engine). Each batch is a
-process of its own, so that nothing that happens to it stops the others: it may not die, nor hang, nor raise, nor leak,
-nor use more memory than a limit, nor touch a file of the host. A new kind is a function in KINDS.
+(random machine code), frames (damaged signal frames), tracers (processes that trace one another at random), opcodes
+(every encoding on a bare engine). Each batch is a process of its own, so that nothing that happens to it stops the
+others: it may not die, nor hang, nor raise, nor leak, nor use more memory than a limit, nor touch a file of the host. A
+new kind is a function in KINDS.
 """
 
 from __future__ import annotations
