@@ -42,14 +42,18 @@ class Nt(IntEnum):
     PRXFPREG = 0x46E62B7F
 
 
-_USER_REGS: Final = (
-    "r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp ss fs_base gs_base ds es fs gs"
-).split()
+_USER_REGS: Final = ["r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx", "rsi", "rdi", "orig_rax", "rip", "cs", "eflags", "rsp", "ss", "fs_base", "gs_base", "ds", "es", "fs", "gs"]
 _REGS: Final = struct.Struct(f"<{len(_USER_REGS)}Q")
 # Offsets into struct user that strace names, in steps of a word; those behind ss it takes for ss and more.
 _NAMES: Final = [f"8*{'EFL' if name == 'eflags' else name.upper()}" for name in _USER_REGS[:21]]
 _PARTS: Final = {216: "u_fpvalid", 224: "i387", 736: "u_tsize", 744: "u_dsize", 752: "u_ssize", 760: "start_code"} | {
-    768: "start_stack", 776: "signal", 784: "reserved", 792: "u_ar0", 800: "u_fpstate", 808: "magic", 816: "u_comm",
+    768: "start_stack",
+    776: "signal",
+    784: "reserved",
+    792: "u_ar0",
+    800: "u_fpstate",
+    808: "magic",
+    816: "u_comm",
     848: "u_debugreg",
 }
 _USER_SIZE: Final = 912

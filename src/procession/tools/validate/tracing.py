@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from procession.include.linux.ptrace import (
-    PT_PTRACE_CAP,
-    PT_PTRACED,
-    PT_SEIZED,
-    PT_TRACE_MASK,
-    PTRACE_EVENT_STOP,
-)
+from procession.include.linux.ptrace import PT_PTRACE_CAP, PT_PTRACED, PT_SEIZED, PT_TRACE_MASK, PTRACE_EVENT_STOP
 from procession.include.linux.sched import (
     JOBCTL_LISTENING,
     JOBCTL_TRAP_MASK,
