@@ -42,7 +42,38 @@ class Nt(IntEnum):
     PRXFPREG = 0x46E62B7F
 
 
-_USER_REGS: Final = ["r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx", "rsi", "rdi", "orig_rax", "rip", "cs", "eflags", "rsp", "ss", "fs_base", "gs_base", "ds", "es", "fs", "gs"]
+_GENERAL: Final = (
+    "r15",
+    "r14",
+    "r13",
+    "r12",
+    "rbp",
+    "rbx",
+    "r11",
+    "r10",
+    "r9",
+    "r8",
+    "rax",
+    "rcx",
+    "rdx",
+    "rsi",
+    "rdi",
+)
+_USER_REGS: Final = (
+    *_GENERAL,
+    "orig_rax",
+    "rip",
+    "cs",
+    "eflags",
+    "rsp",
+    "ss",
+    "fs_base",
+    "gs_base",
+    "ds",
+    "es",
+    "fs",
+    "gs",
+)
 _REGS: Final = struct.Struct(f"<{len(_USER_REGS)}Q")
 # Offsets into struct user that strace names, in steps of a word; those behind ss it takes for ss and more.
 _NAMES: Final = [f"8*{'EFL' if name == 'eflags' else name.upper()}" for name in _USER_REGS[:21]]
@@ -138,7 +169,7 @@ def _data(shown: Shown, at: int) -> str | None:
     return _answer(shown, at)
 
 
-def _answer(shown: Shown, at: int) -> str:
+def _answer(shown: Shown, at: int) -> str | None:
     """What a request that went well has stored."""
     request, data = shown.args[0], shown.args[at]
     if request in _WORDS or request == Ptrace.GETEVENTMSG:
