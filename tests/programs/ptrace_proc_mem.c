@@ -1,6 +1,6 @@
 /* /proc/PID/mem is its process's own, and its tracer's while it has stopped for it. */
+// a real 3.2.4: lets the parent in at open, as all from 3.2.2 on
 // differs: 3.2.0 looks at the right to read at each read and write, not at open; the parent without a trace has none
-// a real 3.2.4: is one of the later ones in this
 #include "trace.h"
 
 static char word[] = "original";

@@ -1,6 +1,5 @@
 /* What SIGCHLD tells a tracer of each stop, and when it does not come: SA_NOCLDSTOP, SIG_IGN. Waiting works all the
    same, and a tracee of one that ignores its children is left for it to wait for. */
-// differs: si_status of an event is SIGTRAP alone in 3.2
 #include "trace.h"
 
 static volatile sig_atomic_t seen, code, status_, from;
