@@ -20,6 +20,7 @@ from fuzz.operations import (
     CONT,
     CORE_SIGNALS,
     CSIGNAL,
+    FREE_IDIOMS,
     FREE_TABLE,
     FREE_TERMINAL_TABLE,
     IDIOMS,
@@ -129,7 +130,11 @@ _TERMINAL_KINDS: list[_Kind] = [
     *(idiom for idiom in TERMINAL_IDIOMS for _ in range(8)),
     *(operation for operation in TERMINAL_TABLE for _ in range(2 * operation.weight)),
 ]
-_FREE_KINDS: list[_Kind] = [*_KINDS, *(operation for operation in FREE_TABLE for _ in range(2 * operation.weight))]
+_FREE_KINDS: list[_Kind] = [
+    *_KINDS,
+    *(idiom for idiom in FREE_IDIOMS for _ in range(6)),
+    *(operation for operation in FREE_TABLE for _ in range(2 * operation.weight)),
+]
 _FREE_TERMINAL_KINDS: list[_Kind] = [
     *_TERMINAL_KINDS,
     *_FREE_KINDS[len(_KINDS):],

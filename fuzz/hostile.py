@@ -1,9 +1,10 @@
 """Guests that mean harm, by the million: `python -m fuzz.hostile KIND COUNT [SEED]`.
 
 Kinds: calls (system calls with hostile arguments, from several processes at once), files (damaged executables), code
-(random machine code), frames (damaged signal frames), opcodes (every encoding on a bare engine). Each batch is a
-process of its own, so that nothing that happens to it stops the others: it may not die, nor hang, nor raise, nor leak,
-nor use more memory than a limit, nor touch a file of the host. A new kind is a function in KINDS.
+(random machine code), frames (damaged signal frames), tracers (processes that trace one another at random), opcodes
+(every encoding on a bare engine). Each batch is a process of its own, so that nothing that happens to it stops the
+others: it may not die, nor hang, nor raise, nor leak, nor use more memory than a limit, nor touch a file of the host. A
+new kind is a function in KINDS.
 """
 
 from __future__ import annotations
@@ -195,6 +196,13 @@ def _frames(seed: int, size: int) -> int:
     return size
 
 
+def _tracers(seed: int, size: int) -> int:
+    argv = [program("wild_tracers"), str(seed), str(size), str(2 + seed % 9)]
+    output, _ = _machine("/", argv, cpus=1 + seed % 3, check=seed % 4 == 0)
+    assert output == "survived\n", output
+    return size
+
+
 def originals() -> Iterator[bytes]:
     """What to damage: static and dynamic programs, a loader, whatever of these the host has."""
     yield Path(program("churn")).read_bytes()
@@ -221,6 +229,7 @@ KINDS = {
     "calls": Kind("system calls with hostile arguments", "calls", NR_SYSCALLS * 23, _calls),
     "files": Kind("damaged executables", "files", 400, _files),
     "code": Kind("random machine code", "snippets", 1000, _code),
+    "tracers": Kind("processes that trace one another", "families", 40, _tracers),
     "frames": Kind("damaged signal frames", "frames", 1000, _frames),
     "opcodes": Kind("encodings on a bare engine", "encodings", 20_000, opcodes.batch),
 }
@@ -230,7 +239,7 @@ def main(argv: list[str]) -> int:
     """Run from the command line; returns the exit status."""
     if argv[:1] == ["--batch"]:
         kind, seed, size = argv[1], int(argv[2]), int(argv[3])
-        for name in ("wild_syscalls", "wild_code", "wild_frames", "exec_all", "churn"):
+        for name in ("wild_syscalls", "wild_code", "wild_frames", "wild_tracers", "exec_all", "churn"):
             program(name)
         resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
         deeds = touched()

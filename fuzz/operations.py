@@ -52,7 +52,7 @@ HUP, INT, QUIT, KILL, USR1, SEGV, USR2, PIPE, ALRM, TERM, ABRT = 1, 2, 3, 9, 10,
 CHLD, CONT, STOP, TSTP, TTIN, TTOU, URG, WINCH, RT, RT2, RTMAX = 17, 18, 19, 20, 21, 22, 23, 28, 34, 35, 64
 
 CLONE_VM, CLONE_FS, CLONE_FILES, CLONE_SIGHAND = 0x100, 0x200, 0x400, 0x800
-CLONE_VFORK, CLONE_PARENT, CLONE_THREAD = 0x4000, 0x8000, 0x10000
+CLONE_PTRACE, CLONE_VFORK, CLONE_PARENT, CLONE_THREAD, CLONE_UNTRACED = 0x2000, 0x4000, 0x8000, 0x10000, 0x800000
 CSIGNAL = 0xFF
 THREAD = CLONE_VM | CLONE_SIGHAND | CLONE_THREAD
 VFORK = CLONE_VM | CLONE_VFORK | CHLD
@@ -343,7 +343,23 @@ TERMINAL_START: tuple[tuple[str, str], ...] = (("d", "setsid"), ("d", f"ioctl t 
 TERMINAL_WORDS = frozenset("tm")
 
 # What LEFT_OUT keeps out of the tables above, for a real 3.2 as judge.
+(TRACEME, CONTINUE, ATTACH, DETACH, SETOPTIONS, GETEVENTMSG, GETSIGINFO, SEIZE, INTERRUPT, LISTEN) = (
+    0, 7, 16, 17, 0x4200, 0x4201, 0x4202, 0x4206, 0x4207, 0x4208)
+PTRACE_KILL, SEIZE_DEVEL = 8, 0x80000000
+PASSED = words(0, 0, USR1, STOP, CONT, TERM, CHLD, TSTP, RT, KILL, 65)
+OPTIONS = words(0x7E, 0x7E, 0, 0x0E, 0x40, 0x10, 0x26, 0x3E, 0x8E)
 FREE_TABLE = [
+    _op("ptrace", str(TRACEME), "0", "0", "0", weight=4),
+    _op("ptrace", str(ATTACH), ACTOR, "0", "0", weight=8),
+    _op("ptrace", str(SEIZE), ACTOR, "0", words(SEIZE_DEVEL, SEIZE_DEVEL, 0), weight=5),
+    _op("ptrace", words(CONTINUE, CONTINUE, CONTINUE, DETACH), ACTOR, "0", PASSED, weight=24),
+    _op("ptrace", words(LISTEN, INTERRUPT, PTRACE_KILL), ACTOR, "0", "0", weight=8),
+    _op("ptrace", str(SETOPTIONS), ACTOR, "0", OPTIONS, weight=8),
+    _op("ptrace", str(GETEVENTMSG), ACTOR, "0", "?8", weight=3),
+    _op("ptrace", str(GETSIGINFO), ACTOR, "0", "?i", weight=4),
+    _op("wait4", ACTOR, "?4", words(WALL | WNOHANG, WALL | WNOHANG | WUNTRACED, WCLONE | WNOHANG), "0", weight=8),
+    _op("clone", words(*(CLONE_PTRACE | flag for flag in (CHLD, THREAD, CHLD | CLONE_UNTRACED))), code="F",
+        births=True),
     _op("exit", words(3, 7), weight=2, ends=True),
     _op("kill", WHO, str(SYS), weight=2, flag="s"),
     _op("tkill", ACTOR, words(CONT, SYS, QUIT, SEGV), weight=2, flag="s"),
@@ -352,6 +368,21 @@ FREE_TABLE = [
     _op("rt_sigqueueinfo", ACTOR, words(RT, USR1), words("i34,0,1", "i10,-6,2", "i10,128,3"), weight=1, flag="s"),
     _op("clone", words(CLONE_PARENT | USR1, CLONE_PARENT, CLONE_VM | CLONE_PARENT | RT), code="F", births=True),
 ]
+FREE_IDIOMS: Sequence[tuple[tuple[str, str], ...]] = [
+    (("d", "fork"), ("d", f"ptrace {ATTACH} @n 0 0"), ("d", f"wait4 @n ?4 {WALL | WNOHANG} 0"),
+     ("d", f"ptrace {SETOPTIONS} @n 0 126"), ("d", f"ptrace {CONTINUE} @n 0 0")),
+    (("d", "fork"), ("n", f"ptrace {TRACEME} 0 0 0"), ("n", f"kill @n {STOP}"), ("d", f"ptrace {SETOPTIONS} @n 0 126"),
+     ("d", f"ptrace {CONTINUE} @n 0 {STOP}")),
+    (("d", "fork"), ("d", f"ptrace {SEIZE} @n 0 {SEIZE_DEVEL}"), ("d", f"kill @n {STOP}"),
+     ("d", f"ptrace {CONTINUE} @n 0 {STOP}"), ("d", f"ptrace {LISTEN} @n 0 0")),
+    (("d", "fork"), ("d", f"kill @n {STOP}"), ("d", f"ptrace {ATTACH} @n 0 0"), ("d", f"ptrace {DETACH} @n 0 0")),
+    (("d", "fork"), ("n", "fork"), ("d", f"ptrace {ATTACH} @n 0 0"), ("d", f"ptrace {CONTINUE} @n 0 0"),
+     ("n", "exit_group 1"), ("d", f"wait4 @n ?4 {WALL | WNOHANG} 0")),
+    (("d", f"clone {THREAD}"), ("d", "fork"), ("d", f"ptrace {ATTACH} @n 0 0"), ("m", "exit 7")),
+    (("d", "fork"), ("n", f"clone {THREAD}"), ("d", f"ptrace {ATTACH} @n 0 0"), ("d", f"ptrace {SETOPTIONS} @n 0 126"),
+     ("d", f"ptrace {CONTINUE} @n 0 0"), ("m", "exec 0"), ("d", f"wait4 -1 ?4 {WALL | WNOHANG} 0"),
+     ("d", f"ptrace {CONTINUE} @n 0 0")),
+]
 FREE_TERMINAL_TABLE = [
     _op("ioctl", "t", SPGRP, words("=-1", "=-5"), weight=1),
     _op("type", "m", words("s^\\", "sab^\\"), words(1, 3), code="T", weight=2, flag="z"),
@@ -359,5 +390,5 @@ FREE_TERMINAL_TABLE = [
 ]
 
 # By name: what the interpreters and the generator look up does not depend on the arguments.
-OPERATIONS = {operation.name: operation for operation in (*FREE_TERMINAL_TABLE, *TERMINAL_TABLE)}
+OPERATIONS = {operation.name: operation for operation in (*FREE_TERMINAL_TABLE, *TERMINAL_TABLE, *FREE_TABLE)}
 OPERATIONS |= {operation.name: operation for operation in TABLE}

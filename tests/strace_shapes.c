@@ -383,9 +383,41 @@ static void children(void)
     sigchld(SIG_UNBLOCK);
 }
 
+/* What a tracer asks of somebody who is not there. */
+static void tracing(void)
+{
+    static const int requests[] = {
+        1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 14, 15, 16, 17, 18, 19, 21, 24, 25, 26, 30, 31, 32, 33, 34, 0x4200, 0x4201, 0x4202, 0x4203,
+        0x4204, 0x4205, 0x4206, 0x4207, 0x4208, 0x1234, -1,
+    };
+    static const int places[] = { 4, 112, 144, 160, 168, 208, 216, 224, 272, 784, 792, 848, 904, 905, 912, 928 };
+    static siginfo_t info = { .si_signo = SIGUSR1, .si_code = SI_QUEUE };
+    static struct iovec vec = { (void *)0x1000, 64 };
+
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+        S(ptrace, (long)requests[i], NOBODY, 0L, 0L);
+        S(ptrace, (long)requests[i], NOBODY, 0x10L, 10L);
+        S(ptrace, (long)requests[i], NOBODY, 0x1000L, 0x2001L);
+    }
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        S(ptrace, 3L, NOBODY, (long)places[i], 5L);
+    S(ptrace, 0x4203L, NOBODY, 0L, &info);
+    S(ptrace, 0x4205L, NOBODY, 1L, &vec);
+    S(ptrace, 0x4204L, NOBODY, 0x202L, &vec);
+    S(ptrace, 13L, NOBODY, 0L, z);
+    S(ptrace, 0x4200L, NOBODY, 0L, 0x7fL);
+    S(ptrace, 0x4200L, NOBODY, 0L, 0x180L);
+    S(ptrace, 0x4206L, NOBODY, 0L, 0x80000003L);
+    S(ptrace, 7L, NOBODY, 1L, 65L);
+    S(ptrace, 7L, NOBODY, 0L, 34L);
+    S(ptrace, 17L, NOBODY, 0L, 19L);
+    S(ptrace, 24L, NOBODY, 0L, -1L);
+}
+
 int main(void)
 {
     constants();
+    tracing();
     memory();
     files();
     readiness();

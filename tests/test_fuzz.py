@@ -138,7 +138,7 @@ def test_the_option_judge(module, judge):
 
 def test_nothing_is_left_out_with_a_judge():
     """What LEFT_OUT tells of for each of both is in the programs."""
-    texts = [program.text() for chunk in range(4) for program in compare.generate(chunk, SHARE * 3, JUDGE)]
+    texts = [program.text() for chunk in range(12) for program in compare.generate(chunk, SHARE * 3, JUDGE)]
     for left_out in [
         " 31$", "^a. exit 3", "=-5", "vhangup", "waitid 2 0", "i10,-6,2", "ab\\^", r"clone 3276[89]|clone 3277\d",
         r"vfork[^~]*clone 67840|clone 67840[^~]*vfork",

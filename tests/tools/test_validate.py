@@ -115,6 +115,16 @@ async def everybody(sys):
         await sys.openpty()
         await sys.open("/dev/pts/0", sys.O_RDWR)        # the session's from now on
         await sys.pause()
+    told, tell = await sys.pipe()
+    tracee = await sys.fork()
+    if tracee == 0:
+        await sys.set_name("tracee")
+        await sys.write(tell, b"x")
+        await sys.pause()
+    await sys.read(told, 1)
+    for request in 0x4206, 0x4207:      # seized and interrupted
+        await sys.ptrace(request, tracee, 0, 0x80000000)
+    await sys.waitpid(tracee)
     await sys.pause()
 
 
@@ -132,6 +142,7 @@ class World:
     stopped: object
     blocker: object
     terminal: object
+    tracee: object
 
     @property
     def address(self):
@@ -158,7 +169,7 @@ def build():
     threads = list(named["threads"].signal.threads)
     return World(
         kernel, named["init"], named["main"], named["reader"], *threads, named["zombie"], named["stopped"],
-        named["blocker"], named["terminal"],
+        named["blocker"], named["terminal"], named["tracee"],
     )
 
 
@@ -435,6 +446,74 @@ def a_queue_entry_leaks(w):
 @breaks(r"posix timers: 0, numbers taken 1")
 def a_timer_number_leaks(w):
     w.k.timers.posix_timers_id.get_new()
+
+
+# Tracers and tracees.
+
+
+@breaks(r"is on the list of <main:17>, which does not trace it: 0x0")
+def a_tracee_that_knows_nothing(w):
+    w.main.ptraced[w.reader] = None
+
+
+@breaks(r"<tracee:\d+> is not on the list of its tracer <main:17>")
+def a_tracer_that_knows_nothing(w):
+    del w.main.ptraced[w.tracee]
+
+
+@breaks(r"<tracee:\d+> is not on the list of its tracer <init:1>")
+def a_tracee_of_another(w):
+    w.tracee.parent = w.init
+
+
+@breaks(r"<tracee:\d+> is traced by <zombie:\d+>, which is dead")
+def a_dead_tracer(w):
+    w.tracee.parent, w.zombie.ptraced = w.zombie, {w.tracee: None}
+
+
+@breaks(r"<tracee:\d+>: ptrace flags 0x10403")
+def unknown_flags(w):
+    w.tracee.ptrace = 0x10403
+
+
+@breaks(r"has stopped for a tracer that it does not have")
+def stopped_for_nobody(w):
+    w.reader.state |= 8
+
+
+@breaks(r"is to trap for a tracer that it does not have: jobctl 0x80000")
+def a_trap_for_nobody(w):
+    w.reader.jobctl = 1 << 19
+
+
+@breaks(r"has the siginfo of a stop that it is not in")
+def a_siginfo_outside_of_stops(w):
+    w.reader.last_siginfo = Siginfo(signo=USR1)
+
+
+@breaks(r"<tracee:\d+> has stopped for its tracer in user mode")
+def stopped_elsewhere(w):
+    w.tracee.wchan, w.tracee.last_siginfo = "", None
+
+
+@breaks(r"<tracee:\d+> has stopped for its process and not for its tracer")
+def a_tracee_that_stops_for_its_process(w):
+    w.tracee.state = 0x104
+
+
+@breaks(r"is on its way to a trap for which <main:17> does not wait: jobctl 0x280000")
+def a_trap_nobody_waits_for(w):
+    w.tracee.jobctl = 1 << 19 | 1 << 21
+
+
+@breaks(r"<tracee:\d+> is not seized: jobctl 0x100000")
+def a_notice_for_one_that_is_not_seized(w):
+    w.tracee.ptrace, w.tracee.jobctl = 1, 1 << 20
+
+
+@breaks(r"<tracee:\d+> listens outside of the stop of its group")
+def listening_elsewhere(w):
+    w.tracee.jobctl, w.tracee.last_siginfo = 1 << 22, Siginfo(signo=USR1)
 
 
 # The scheduler, sleepers, timers, locks.
@@ -879,7 +958,7 @@ def test_children_that_change_places(world):
     assert order.validate(Census(world.k)) == []
     world.main.children = dict(reversed(world.main.children.items()))
     [wrong] = order.validate(Census(world.k))
-    assert re.match(r"children of <main:17>: \[<pid 23>, .*\], were \[<pid 18>", wrong)
+    assert re.match(r"children of <main:17>: \[<pid 24>, .*\], were \[<pid 18>", wrong)
     assert order.validate(Census(world.k)) == []
 
 

@@ -15,6 +15,7 @@ from procession.include.linux.resource import RUSAGE_BOTH, Rusage, RusageOut
 from procession.include.linux.sched import (
     EXIT_DEAD,
     EXIT_ZOMBIE,
+    JOBCTL_LISTENING,
     SIGNAL_GROUP_EXIT,
     SIGNAL_STOP_CONTINUED,
     SIGNAL_STOP_STOPPED,
@@ -208,7 +209,9 @@ def wait_task_stopped(current: Task, wo: WaitOpts, p: Task, traced: bool) -> boo
     assert p.sighand is not None
     with p.sighand.siglock.irq():
         if traced:
-            code = p.exit_code if p.state & (TASK_STOPPED_BIT | TASK_TRACED_BIT) else 0
+            # One that listens is as if it ran, whether its stop has been told or not.
+            stopped = p.state & (TASK_STOPPED_BIT | TASK_TRACED_BIT) and not p.jobctl & JOBCTL_LISTENING
+            code = p.exit_code if stopped else 0
             if code and not wo.wo_flags & WNOWAIT:
                 p.exit_code = 0
         else:

@@ -45,6 +45,7 @@ from procession.include.linux.ptrace import (
     PTRACE_TRACEME,
     PtraceAddr,
     PtraceData,
+    PtracePid,
     PtraceRequest,
 )
 from procession.include.linux.sched import (
@@ -58,7 +59,6 @@ from procession.include.linux.sched import (
 )
 from procession.include.linux.signal import SIGKILL
 from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import PidNr
 from procession.kernel import fork, pid, ptrace, sched, siginfo, signal_jobctl, signal_queue
 from procession.mm import gup, uaccess
 
@@ -225,7 +225,7 @@ def ptrace_request(current: Task, child: Task, request: int, addr: int, data: Us
 
 
 @syscall
-async def sys_ptrace(current: Task, request: PtraceRequest, nr: PidNr, addr: PtraceAddr, data: PtraceData) -> int:
+async def sys_ptrace(current: Task, request: PtraceRequest, nr: PtracePid, addr: PtraceAddr, data: PtraceData) -> int:
     """Trace another thread (ptrace(2); spec 14, ptrace-x86 5).
 
     Raises ESRCH for an unknown number, or one that the caller does not trace or that has not stopped for it; then what

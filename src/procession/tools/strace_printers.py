@@ -20,6 +20,7 @@ from procession.include.linux.syscalls import Syscall
 from procession.tools.strace_args import constant, date_text, flag_names, hexadecimal, number, pointer
 from procession.tools.strace_commands import COMMAND_RESULTS, COMMANDS
 from procession.tools.strace_files import FILES, FILES_AFTER, device, file_mode, open_flags
+from procession.tools.strace_ptrace import PTRACE_PRINTERS
 from procession.tools.strace_sockets import SOCKET_PRINTERS
 from procession.tools.strace_structs import AFTER, LONG, STRUCTS, Printer, Shown
 
@@ -138,6 +139,7 @@ def _personality(shown: Shown, at: int) -> str:
 PRINTERS: Final[dict[str, Printer]] = (
     STRUCTS
     | FILES
+    | PTRACE_PRINTERS
     | SOCKET_PRINTERS
     | COMMANDS
     | {
@@ -176,6 +178,7 @@ _KNOW_FAILURE: Final = frozenset(
         "fcntl_arg",
         "ioctl_arg",
         "prctl_arg",
+        "ptrace_data",
         "arch_prctl_arg",
         "iovec",
         "remaining",

@@ -293,9 +293,9 @@ class PlainCalls(Caller):
         """Set the mask of new files' modes, return the old one (umask(2))."""
         return await trap("umask", mask)
 
-    async def ptrace(self, request: int, nr: int, addr: int, data: int) -> int:
+    async def ptrace(self, request: int, nr: int, addr: int, data: Pointer) -> int:
         """Trace another thread (ptrace(2), ptrace-x86 5)."""
-        return await trap("ptrace", request, nr, addr, data)
+        return await self.syscall("ptrace", request, nr, addr, data)
 
     async def getuid(self) -> int:
         """Return the real user id (getuid(2))."""

@@ -32,6 +32,7 @@ INTEGER_KINDS: Final = frozenset(
         "mremap_addr",
         "offset",
         "prctl_args",
+        "ptrace_addr",
         "time",
         "uid",
         "unsigned",

@@ -50,15 +50,15 @@ PTRACE_LISTEN: Final = 0x4208
 
 
 class Ptrace(IntEnum):
-    """A request."""
+    """A request, by the names of C libraries."""
 
     TRACEME = PTRACE_TRACEME
     PEEKTEXT = PTRACE_PEEKTEXT
     PEEKDATA = PTRACE_PEEKDATA
-    PEEKUSR = PTRACE_PEEKUSR
+    PEEKUSER = PTRACE_PEEKUSR
     POKETEXT = PTRACE_POKETEXT
     POKEDATA = PTRACE_POKEDATA
-    POKEUSR = PTRACE_POKEUSR
+    POKEUSER = PTRACE_POKEUSR
     CONT = PTRACE_CONT
     KILL = PTRACE_KILL
     SINGLESTEP = PTRACE_SINGLESTEP
@@ -90,8 +90,9 @@ class Ptrace(IntEnum):
 
 
 PtraceRequest = Annotated[int, Arg("int", signed=True, values=Ptrace, prefix="PTRACE_")]
-PtraceAddr = Annotated[int, Arg("addr")]
-PtraceData = Annotated[UserPtr, Arg("addr")]
+PtracePid = Annotated[int, Arg("ptrace_pid", 32, signed=True)]
+PtraceAddr = Annotated[int, Arg("ptrace_addr")]
+PtraceData = Annotated[UserPtr, Arg("ptrace_data", out=True)]
 
 PTRACE_SEIZE_DEVEL: Final = 0x80000000  # without this flag in data there is no PTRACE_SEIZE: it was not finished
 

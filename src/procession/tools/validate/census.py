@@ -14,6 +14,7 @@ from procession.include.linux.fs_struct import FsStruct
 from procession.include.linux.mm_types import MmStruct
 from procession.include.linux.net import Scm
 from procession.include.linux.nsproxy import Nsproxy
+from procession.include.linux.sched import Task
 from procession.kernel import cred, fork, pid
 from procession.net.socket import SocketFile
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from procession.include.linux.cred import Cred
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.pid import Pid, PidNamespace
-    from procession.include.linux.sched import SignalStruct, Task
+    from procession.include.linux.sched import SignalStruct
     from procession.include.linux.signal import Sigqueue
     from procession.kernel.sched import Rq
     from procession.net.unix.sock import UnixSock
@@ -43,9 +44,9 @@ class Census:
     """One walk.
 
     idle: the CPUs' idle tasks.  hashed: all others that the task list leads to, leaders before their threads.
-    gone: released, but still on a CPU or waiting for the end of a grace period.  tasks: those that hold references,
-    which of the idle ones only CPU 0's does: the others are copies of it that were never counted.  on_stacks: what the
-    functions on kernel stacks have noted in Task.held.  held: the references in these.
+    gone: released, but still on a CPU, waiting for the end of a grace period, or held by a sleeper.  tasks: those that
+    hold references, which of the idle ones only CPU 0's does: the others are copies of it that were never counted.
+    on_stacks: what the functions on kernel stacks have noted in Task.held.  held: the references in these.
     """
 
     def __init__(self, k: Kernel) -> None:
@@ -78,6 +79,12 @@ class Census:
             if p.held:
                 self.on_stacks += p.held
         self.held = _references(self.on_stacks) if self.on_stacks else []
+        # Released long ago, but somebody who sleeps still has a reference: he attaches to it, and waits for an exec.
+        for what in self.held:
+            if isinstance(what, Task) and what not in known and what not in gone:
+                gone[what] = None
+                self.gone.append(what)
+                self.tasks.append(what)
 
     @cached_property
     def signals(self) -> dict[SignalStruct, int]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from procession.include.linux.bug import KernelBug
 from procession.include.linux.kernel import Kernel
 from procession.include.trace.events import PageFaultUser, SysEnter, SysExit, event_fields
-from procession.tools.validate import memory, mounts, pids, references, sched, signals, tasks, terminals
+from procession.tools.validate import memory, mounts, pids, references, sched, signals, tasks, terminals, tracing
 from procession.tools.validate.census import Census
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ AT_EVERY_TRAP: Final = (
     signals.validate_sigpending,
     signals.validate_jobctl,
     signals.validate_sigqueues,
+    tracing.validate_tracing,
     sched.validate_runqueues,
     sched.validate_wait_queues,
     sched.validate_futexes,
