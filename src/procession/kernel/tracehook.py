@@ -1,4 +1,4 @@
-"""What a tracer sees of system calls (include/linux/tracehook.h; spec 14.7, ptrace-x86 12)."""
+"""What a tracer sees of system calls (include/linux/tracehook.h; spec ptrace-x86 12)."""
 
 from __future__ import annotations
 

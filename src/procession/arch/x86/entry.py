@@ -449,10 +449,7 @@ class Entry:
         """Run current's user code until a hook stops it or budget_ns have passed."""
         cpu = self.cpu
         if cpu.owner is not thread:
-            cpu.load(thread)
-            if thread.fpu_control is not None:
-                cpu.set_fpu_control(*thread.fpu_control)
-                thread.fpu_control = None
+            self.load(thread)
         self.current = current
         self.thread = thread
         k = self.k
@@ -490,6 +487,13 @@ class Entry:
             traps.do_trap(current, thread, X86_TRAP_GP, 0)
         stack, self.stack = self.stack, None
         return stack
+
+    def load(self, thread: X86Thread) -> None:
+        """Put a thread's registers into the engine."""
+        self.cpu.load(thread)
+        if thread.fpu_control is not None:
+            self.cpu.set_fpu_control(*thread.fpu_control)
+            thread.fpu_control = None
 
     def at_exit(self, current: Task, thread: X86Thread) -> None:
         """Answer what the engine has stopped before by itself: an illegal instruction."""
