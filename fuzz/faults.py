@@ -24,7 +24,7 @@ PROGRAMS = [
     ["/bin/bash", "-c", "sleep 1 & kill %1; wait; time true; coproc cat; exec 3>&-; kill $COPROC_PID; wait"],
     ["/usr/bin/env", "-i", "A=1", "timeout", "1", "sleep", "5"],
     ["/usr/bin/xargs", "-a", "/etc/passwd", "-P2", "-n4", "echo"],
-    ["/usr/bin/strace", "-f", "-o", "/dev/null", "/bin/sh", "-c", "true | cat; kill -STOP $$ & kill -CONT $$; (exit 3)"],
+    ["/usr/bin/strace", "-fo/dev/null", "/bin/sh", "-c", "true | cat; kill -STOP $$ & kill -CONT $$; (exit 3)"],
     ["/usr/bin/gdb", "-batch", "-nx", "-ex", "catch fork", "-ex", "run", "-ex", "stepi", "-ex", "kill", "/bin/bash"],
 ]
 CALLS = (
