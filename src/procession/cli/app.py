@@ -169,6 +169,9 @@ Realtime = Annotated[
         rich_help_panel=REPEATABLE,
     ),
 ]
+Recorded = Annotated[
+    Path, typer.Argument(metavar="TRACE", help="What `procession run --trace TRACE` has written.", parser=file_name)
+]
 
 
 def _show_version(wanted: bool) -> None:
@@ -339,9 +342,7 @@ def strace(
 
 @app.command(cls=Plain, short_help="Run a recorded run again.")
 def replay(
-    trace: Annotated[
-        Path, typer.Argument(metavar="TRACE", help="What `procession run --trace TRACE` has written.", parser=file_name)
-    ],
+    trace: Recorded,
     until: Annotated[
         str | None,
         typer.Option(metavar="EVENT", help="Stop there: N, 12.5ms, NAME or NAME:FIELD=VALUE,…, with @N for the N-th."),
