@@ -24,7 +24,8 @@ APT_SECONDS = 900
 
 # Package: the programs that tests ask for by name. Debian's zsh and gdb need files at fixed places, these do not.
 PROGRAMS = {
-    "bash-static": ["bash-static"], "busybox-static": ["busybox"], "expect": ["expect"], "gcc": ["gcc", "cc"],
+    "bash-static": ["bash-static"], "busybox-static": ["busybox"], "expect": ["expect"],
+    "fish": ["fish"], "gcc": ["gcc", "cc"],
     "gdb-minimal": ["gdb"], "less": ["less"], "libc6-dev": [], "libpython3.11-testsuite": [],
     "make": ["make"], "nano": ["nano"], "perl": ["prove"], "procps": ["ps", "top", "watch"], "strace": ["strace"],
     "tmux": ["tmux"], "vim": ["vim"], "vim-tiny": ["vi", "vim.tiny"], "zsh-static": ["zsh"],
@@ -194,6 +195,8 @@ def finish(root: Path) -> None:
             (bin_ / name).symlink_to(target)
     for tcl in (root / "usr/share/tcltk").glob("tcl8.[0-9]"):      # Tcl looks for it near its program
         (root / "usr/lib" / tcl.name).symlink_to(f"../share/tcltk/{tcl.name}")
+    if (root / "etc/fish").exists():        # which fish looks for as if / were /usr, and else nothing of its own
+        (root / "usr/etc").symlink_to("../etc")
     _complete_pythons_tests(root, Path("/"))
     if (root / "usr/include").exists():
         _give_compiler(root)

@@ -211,6 +211,14 @@ def test_completion(words, found):
     assert [line.partition("\t")[0] for line in complete("fish", *words).split("\n") if line] == found.split()
 
 
+@pytest.mark.parametrize("command", ["run", "strace", "replay"])
+def test_completion_says_of_each_option_a_line(command):
+    """fish takes each line for an option."""
+    lines = complete("fish", command, "--").splitlines()
+    assert len(lines) > 2
+    assert all(line.startswith("--") and line.count("\t") == 1 for line in lines)
+
+
 @pytest.mark.parametrize(("shell", "line"), [
     ("bash", "complete -o default -F _procession_completion procession"),
     ("zsh", "compdef _procession_completion procession"), ("fish", "complete --command procession "),

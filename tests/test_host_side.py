@@ -388,7 +388,7 @@ def test_output_into_a_file_that_may_not_grow(tmp_path):
 
 @pytest.mark.parametrize("arguments", [
     ("run", "--tree", "--", "/bin/true"), ("run", "--fail", "fork", "--", "/bin/true"), ("run", "--cpus", "0", "x"),
-    ("run", "--", SH, "-c", "kill -TERM $$"), ("nonsense",),
+    ("run", "--", SH, "-c", "kill -TERM $$"), ("nonsense",), ("run", "--timeout", "soon", "x"), ("replay", "/no/such"),
 ], ids=" ".join)
 def test_a_full_or_abandoned_standard_error(arguments):
     """What cannot be said leaves a status at least: that of a full disk, or of a reader who has gone."""

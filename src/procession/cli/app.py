@@ -16,9 +16,11 @@ from procession.cli.words import (
     REST,
     RUNS,
     SEEN,
+    Plain,
     Words,
     complete_nothing,
     complete_program,
+    file_name,
 )
 from procession.include.linux.threads import NR_CPUS
 
@@ -29,7 +31,7 @@ UsageError: Any = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(
     name="procession",
-    help="Linux 3.2's process management in Python: run programs repeatably, and see everything they do.",
+    help="Run Linux programs on a small Linux 3.2 of their own: each run the same, and all that they do can be seen.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -47,7 +49,7 @@ def _cwd(*letters: str) -> Any:
         "--cwd",
         *letters,
         metavar="DIR",
-        help="Directory to start in; else the current one with the host's own /, and /.",
+        help="Directory to start in. Without it: your current one, or / with --root.",
         autocompletion=complete_nothing,
         rich_help_panel=RUNS,
     )
@@ -58,7 +60,7 @@ def _env(*letters: str) -> Any:
         "--env",
         *letters,
         metavar="NAME[=VALUE]",
-        help="A variable for the program, yours if only named; may be repeated.",
+        help="An environment variable for the program; NAME alone passes yours on. May be repeated.",
         rich_help_panel=RUNS,
     )
 
@@ -68,7 +70,7 @@ def _user(*letters: str) -> Any:
         "--user",
         *letters,
         metavar="NAME|UID[:GROUP|:GID]",
-        help="Whom to run it as, by the root's /etc/passwd and /etc/group.",
+        help="User to run it as, by /etc/passwd and /etc/group of what is its /.",
         rich_help_panel=RUNS,
     )
 
@@ -79,7 +81,9 @@ Program = Annotated[
 Root = Annotated[
     Path,
     typer.Option(
-        help="Directory or tar archive to use as /. Read only: changes stay in memory.",
+        metavar="DIR|ARCHIVE",
+        help="Directory or tar archive to use as /. It is only read: what the program changes stays in memory.",
+        parser=file_name,
         autocompletion=complete_nothing,
         rich_help_panel=RUNS,
     ),
@@ -90,7 +94,7 @@ Volumes = Annotated[
         "--volume",
         "-v",
         metavar="HOST:GUEST[:ro|rw]",
-        help="Show a directory or file of the host there; only with rw is it ever written. May be repeated.",
+        help="Show the directory or file HOST of yours as GUEST inside; written to only with rw. May be repeated.",
         rich_help_panel=RUNS,
     ),
 ]
@@ -99,12 +103,17 @@ LongVolumes = Annotated[  # -v is strace's own
     typer.Option(
         "--volume",
         metavar="HOST:GUEST[:ro|rw]",
-        help="Show a directory or file of the host there.",
+        help="Show the directory or file HOST of yours as GUEST inside; written to only with rw.",
         rich_help_panel=RUNS,
     ),
 ]
 AsInit = Annotated[
-    bool, typer.Option("--as-init", help="Make the program PID 1 instead of init's child.", rich_help_panel=RUNS)
+    bool,
+    typer.Option(
+        "--as-init",
+        help="Let the program be process 1; without it, process 1 only starts it and waits.",
+        rich_help_panel=RUNS,
+    ),
 ]
 Cwd = Annotated[str | None, _cwd("-w")]
 LongCwd = Annotated[str | None, _cwd()]
@@ -116,40 +125,52 @@ EnvFile = Annotated[
         "--env-file",
         metavar="FILE",
         help="A file of such variables, one a line.",
+        parser=file_name,
         autocompletion=complete_nothing,
         rich_help_panel=RUNS,
     ),
 ]
 User = Annotated[str, _user("-u")]
 LongUser = Annotated[str, _user()]
-Hostname = Annotated[str | None, typer.Option(metavar="NAME", help="The machine's name.", rich_help_panel=RUNS)]
+Hostname = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Host name that the program sees.", rich_help_panel=RUNS)
+]
 Timeout = Annotated[
     str,
     typer.Option(
         metavar="TIME",
-        help="End it with status 124 after so much of your time: 500ms, 10s, 2m, 1h; 0: never.",
+        help="End it, with exit status 124, after so much time by your clock: 500ms, 10s, 2m, 1h; 0: never.",
         rich_help_panel=RUNS,
     ),
 ]
 Seed = Annotated[
     int,
     typer.Option(
-        help="Which order of all that could happen in several, and which random bytes; 0: 3.2's own order.",
+        metavar="N",
+        help="Let processes and threads come in another order, and random bytes be others; 0: Linux's own order.",
         rich_help_panel=REPEATABLE,
     ),
 ]
-Cpus = Annotated[int, typer.Option(min=1, max=NR_CPUS, help="Number of CPUs.", rich_help_panel=REPEATABLE)]
-Memory = Annotated[str, typer.Option(help="Physical memory: 64M, 1G.", rich_help_panel=REPEATABLE)]
+Cpus = Annotated[int, typer.Option(min=1, max=NR_CPUS, metavar="N", help="Number of CPUs.", rich_help_panel=REPEATABLE)]
+Memory = Annotated[str, typer.Option(metavar="SIZE", help="Memory: 64M, 1G.", rich_help_panel=REPEATABLE)]
 BootTime = Annotated[
     str | None,
     typer.Option(
         metavar="DATE|now",
-        help="Time of day at boot; else now with the host's own /, and 2012-01-05.",
+        help="Date and time when it begins. Without it: now, or 2012-01-05 with --root.",
         rich_help_panel=REPEATABLE,
     ),
 ]
 Realtime = Annotated[
-    bool, typer.Option("--realtime", help="Tie the guest's clock to the host's.", rich_help_panel=REPEATABLE)
+    bool,
+    typer.Option(
+        "--realtime",
+        help="Let its clock go as yours does: a sleep takes as long as it says. Without it, sleeps take no time.",
+        rich_help_panel=REPEATABLE,
+    ),
+]
+Recorded = Annotated[
+    Path, typer.Argument(metavar="TRACE", help="What `procession run --trace TRACE` has written.", parser=file_name)
 ]
 
 
@@ -165,10 +186,10 @@ def options(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say which build runs, on what.")
     ] = False,
 ) -> None:
-    """Linux 3.2's process management in Python: run programs repeatably, and see everything they do."""
+    """Run Linux programs on a small Linux 3.2 of their own: each run the same, and all that they do can be seen."""
 
 
-@app.command(cls=_Command, context_settings=REST)
+@app.command(cls=_Command, context_settings=REST, short_help="Run a program on a fresh machine.")
 def run(
     program: Program,
     root: Root = Path("/"),
@@ -182,7 +203,8 @@ def run(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Write all trace events to this file, as JSON lines.",
+            parser=file_name,
+            help="Record the run in this file, for `procession replay`: an event a line, as JSON.",
             autocompletion=complete_nothing,
             rich_help_panel=SEEN,
         ),
@@ -191,7 +213,8 @@ def run(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Write a core file there for each program that dumps core.",
+            parser=file_name,
+            help="Write a core file there for each program that crashes, for gdb.",
             autocompletion=complete_nothing,
             rich_help_panel=SEEN,
         ),
@@ -199,29 +222,38 @@ def run(
     check: Annotated[
         bool,
         typer.Option(
-            "--check", help="Hold all structures against each other after every trap.", rich_help_panel=BROKEN
+            "--check",
+            help="After every system call and exception, check that all of the kernel's data agrees. Slow.",
+            rich_help_panel=BROKEN,
         ),
     ] = False,
     unsupported: Annotated[
         bool,
         typer.Option(
-            "--unsupported", help="At the end, list what the program asked for in vain.", rich_help_panel=SEEN
+            "--unsupported",
+            help="At the end, list what the program asked for that is not supported.",
+            rich_help_panel=SEEN,
         ),
     ] = False,
     fail: Annotated[
         str | None,
         typer.Option(
-            metavar="SPEC", help="Refuse the kernel a request: CALL[@AT][:KIND][:N], as fork:2.", rich_help_panel=BROKEN
+            metavar="SPEC",
+            help="Let memory or numbers run out inside a call: CALL[@AT][:KIND][:N]. fork:2: at fork's second request.",
+            rich_help_panel=BROKEN,
         ),
     ] = None,
     tty: Annotated[
         bool,
-        typer.Option("--tty", "-t", help="Let the program's input and output be a terminal.", rich_help_panel=RUNS),
+        typer.Option("--tty", "-t", help="Give the program a terminal as its input and output.", rich_help_panel=RUNS),
     ] = False,
     interactive: Annotated[
         bool,
         typer.Option(
-            "--interactive", "-i", help="Connect that to this terminal, for somebody who types.", rich_help_panel=RUNS
+            "--interactive",
+            "-i",
+            help="With -t: connect it to yours. All keys are the program's; Ctrl-] three times ends the run.",
+            rich_help_panel=RUNS,
         ),
     ] = False,
     as_init: AsInit = False,
@@ -238,7 +270,7 @@ def run(
     timeout: Timeout = "0",
     volume: Volumes = [],  # noqa: B006 -- typer copies it
 ) -> None:
-    """Run a program in a fresh kernel; the exit status is the program's, 128+n after signal n."""
+    """Run a program on a fresh machine; the exit status is the program's, 128+n after signal n."""
     commands.run(
         program,
         root,
@@ -267,7 +299,7 @@ def run(
     )
 
 
-@app.command(cls=StraceCommand, context_settings=REST)
+@app.command(cls=StraceCommand, context_settings=REST, short_help="Run a program and print its system calls.")
 def strace(
     ctx: typer.Context,
     program: Program,
@@ -308,25 +340,27 @@ def strace(
     )
 
 
-@app.command()
+@app.command(cls=Plain, short_help="Run a recorded run again.")
 def replay(
-    trace: Annotated[Path, typer.Argument(metavar="TRACE", help="What `procession run --trace TRACE` has written.")],
+    trace: Recorded,
     until: Annotated[
         str | None,
         typer.Option(metavar="EVENT", help="Stop there: N, 12.5ms, NAME or NAME:FIELD=VALUE,…, with @N for the N-th."),
     ] = None,
     show: Annotated[bool, typer.Option("--show", help="Show what the program writes.")] = False,
-    root: Annotated[Path | None, typer.Option(help="Where the root is now, if not where it was.")] = None,
+    root: Annotated[
+        Path | None, typer.Option(metavar="DIR|ARCHIVE", help="What is now where its --root was.", parser=file_name)
+    ] = None,
 ) -> None:
-    """Run a recorded run again, and compare; with --until, show the machine at an event."""
+    """Run a recorded run again, and compare the two; with --until, stop at an event and show the processes there."""
     commands.replay(trace, until, show, root)
 
 
-@app.command()
+@app.command(cls=Plain, short_help="Print which system calls are supported.")
 def syscalls(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these calls.")] = None,
 ) -> None:
-    """Print the system calls of Linux 3.2 and what of them is supported, down to flags."""
+    """Print the system calls of Linux 3.2 and what of each is supported, down to flags."""
     commands.syscalls(names or ())
 
 

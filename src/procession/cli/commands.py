@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from procession.boot import Machine, Result
     from procession.cli.strace_letters import Asked
     from procession.include.linux.errno import LinuxError
-    from procession.tools.fault_inject import Injector
+    from procession.tools.fault_inject import FaultSpec, Injector
     from procession.tools.tree import ProcessTree
 
 __all__ = ("replay", "run", "strace", "syscalls", "version")
 
+# Arguments of Machine that have the names of options.
+_OPTIONS: Final = ("cpus: ", "hostname: ", "memory: ", "seed: ")
 _UNITS: Final = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
@@ -76,6 +78,8 @@ def _env_lines(file: Path) -> list[str]:
 
 def _directory(cwd: str | None, root: Path) -> str:
     """Return where the program starts: where the user is, if the root is all that he sees, else /."""
+    if cwd == "":
+        fail("--cwd '': the name of a directory expected")
     if cwd is not None and cwd.startswith("/"):
         return cwd
     try:
@@ -154,7 +158,7 @@ def _machine(
             winsize=(terminal and terminal.size()) or DEFAULT_WINSIZE,
         )
     except ValueError as error:
-        fail(f"--{error}" if str(error).startswith("hostname: ") else str(error))
+        fail(f"--{error}" if str(error).startswith(_OPTIONS) else str(error))
     except ModuleNotFoundError as error:  # of an extra
         fail(str(error))
     except FileExistsError:
@@ -185,7 +189,15 @@ class _Start(NamedTuple):
     timeout: str
 
 
-def _execute(machine: Machine, program: list[str], start: _Start, *, quiet: bool) -> Result | None:
+class _Checked(NamedTuple):
+    """The same, once it is known to be no mistake; seconds: how long it may take, 0: for ever."""
+
+    env: dict[str, str]
+    cwd: str
+    seconds: float
+
+
+def _execute(machine: Machine, program: list[str], start: _Start, checked: _Checked, *, quiet: bool) -> Result | None:
     """Run and translate what can go wrong into what a shell would say; None when the time is over.
 
     quiet: without a status line.
@@ -195,11 +207,7 @@ def _execute(machine: Machine, program: list[str], start: _Start, *, quiet: bool
     from procession.include.linux.errno import STRERROR, LinuxError
     from procession.kernel.entry import Deadlock
 
-    root = machine.root
-    assert isinstance(root, Path)
-    env = _environment(start.env, start.env_file, tty=machine.kernel.tty.is_console)
-    cwd = _directory(start.cwd, root)
-    seconds = _checked(program, env, cwd, start)
+    env, cwd, seconds = checked
     try:
         with SIGNALS.timed(seconds), _status(machine, quiet=quiet):
             return machine.run(program, env=env, cwd=cwd, as_init=start.as_init, user=start.user)
@@ -225,16 +233,18 @@ def _execute(machine: Machine, program: list[str], start: _Start, *, quiet: bool
         host_error(error)
 
 
-def _checked(program: list[str], env: dict[str, str], cwd: str, start: _Start) -> float:
-    """Return after how many seconds to end the run; what cannot be is the user's one line."""
+def _checked(program: list[str], start: _Start, root: Path, *, tty: bool = False) -> _Checked:
+    """Return what the program is given; what cannot be is the user's one line, and no file is made or cut off yet."""
     from procession.boot import make_command
 
+    env = _environment(start.env, start.env_file, tty=tty)
+    cwd = _directory(start.cwd, root)
     try:
         make_command(program, (), env, cwd, user=start.user)
     except ValueError as error:
-        fail(f"--{error}" if str(error).startswith("user: ") else str(error))
+        fail(str(error) if str(error).startswith("program: ") else f"--{error}")
     try:
-        return parse_time(start.timeout)
+        return _Checked(env, cwd, parse_time(start.timeout))
     except ValueError as error:
         fail(f"--timeout {error}")
 
@@ -247,7 +257,7 @@ def _not_started(machine: Machine, error: LinuxError, start: _Start, cwd: str) -
     text = STRERROR.get(error.errno, error.errno.name)
     started = machine.kernel.init_program
     if started is not None and started.started:
-        fail(f"{started.doing}: {text}", 127 if error.errno == Errno.ENOENT else 126)
+        fail(f"{started.doing or repr('')}: {text}", 127 if error.errno == Errno.ENOENT else 126)
     if isinstance(error, NoSuchEntry):
         fail(f"--user {start.user}: {error.why}")
     if start.cwd is None:
@@ -325,6 +335,8 @@ def run(
 ) -> None:
     """Run a program in a fresh kernel; the exit status is the program's, 128+n after signal n."""
     start = _Start(env, env_file, cwd, user, as_init, timeout)
+    checked = _checked(program, start, root, tty=tty)
+    spec = _fault_spec(fail) if fail is not None else None
     if interactive:
         _check_terminal(tty=tty)
     tied = realtime or interactive
@@ -351,10 +363,10 @@ def run(
         from procession.tools.tree import ProcessTree
 
         lives = ProcessTree(machine)
-    injector = _injector(machine, fail) if fail is not None else None
+    injector = _injector(machine, spec) if spec is not None else None
     at_the_terminal = _at_the_terminal(machine) if interactive else nullcontext()
     with SIGNALS.caught(), at_the_terminal, _recorded(machine, trace, fail or ""):
-        result = _execute(machine, program, start, quiet=tty or strace)
+        result = _execute(machine, program, start, checked, quiet=tty or strace)
     if lives is not None:
         _print_tree(lives)
     if unsupported:
@@ -390,13 +402,19 @@ def _at_the_terminal(machine: Machine) -> Iterator[None]:
                 sys.stderr.newline = "\n"
 
 
-def _injector(machine: Machine, text: str) -> Injector:
-    from procession.tools.fault_inject import Injector, parse_spec
+def _fault_spec(text: str) -> FaultSpec:
+    from procession.tools.fault_inject import parse_spec
 
     try:
-        return Injector(machine, parse_spec(text))
+        return parse_spec(text)
     except ValueError as error:
         fail(f"--fail {error}")
+
+
+def _injector(machine: Machine, spec: FaultSpec) -> Injector:
+    from procession.tools.fault_inject import Injector
+
+    return Injector(machine, spec)
 
 
 @contextmanager
@@ -444,6 +462,7 @@ def strace(
     from procession.tools.strace import Strace
 
     start = _Start(env, env_file, cwd, user, as_init, timeout)
+    checked = _checked(program, start, root)
     try:
         options = strace_letters.options(asked)
     except ValueError as error:
@@ -452,7 +471,7 @@ def strace(
     in_vain = InVain(machine)
     with SIGNALS.caught(), strace_output(asked, options) as out:
         tracer = Strace(machine, out, options)
-        result = _execute(machine, program, start, quiet=asked.last("o") is None)
+        result = _execute(machine, program, start, checked, quiet=asked.last("o") is None)
     for pid in tracer.awaited:
         print(f"procession: strace -p {pid}: there was no such process", file=sys.stderr)
     _finish(machine, result, timeout, in_vain, "procession run --unsupported")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import atexit
-from contextlib import suppress
 import gc
 import os
 import sys
 
 from procession.cli.host import CLOSED, SIGNALS, Stopped, die_of, nobody_reads
+from procession.cli.mistakes import FAILED, fail, host_error
 from procession.cli.quick import parse
 from procession.hw.hostfile import HostFile
 
@@ -35,9 +35,7 @@ def main() -> None:
     except BrokenPipeError:
         raise SystemExit(141) from None
     except OSError as error:
-        with suppress(OSError):
-            print(f"procession: {error.strerror or error}", file=sys.stderr)
-        raise SystemExit(125) from None
+        host_error(error)
 
 
 def _command(arguments: list[str]) -> None:
@@ -49,13 +47,15 @@ def _command(arguments: list[str]) -> None:
         try:
             status = app(prog_name="procession", standalone_mode=False)
         except UsageError as error:
-            if not arguments:
-                error.show()  # the help
-            else:
-                where = error.ctx.command_path if error.ctx is not None else "procession"
-                text = error.format_message().rstrip(".")
-                print(f"procession: {text}; see {where} --help", file=sys.stderr)
-            raise SystemExit(125) from None
+            text = error.format_message()
+            if not arguments or text.startswith("Usage: "):
+                error.show()  # the help: only half of a command was given
+                raise SystemExit(FAILED) from None
+            command = arguments[0]  # which knows about itself, not always the mistake
+            where = "procession" if error.ctx is None else error.ctx.command_path
+            if error.ctx is None and not command.startswith("-"):
+                where += f" {command}"
+            fail(f"{text.rstrip('.')}; see {where} --help")
         raise SystemExit(status or 0)
     from procession.cli.commands import run
 

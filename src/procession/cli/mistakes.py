@@ -14,9 +14,12 @@ FAILED: Final = 125  # the exit status of our own errors, as env's, timeout's an
 
 
 def fail(text: str, code: int = FAILED) -> NoReturn:
-    """One line for the user's mistake."""
+    """One line for the user's mistake; the status is left where it cannot be said."""
     with suppress(OSError):
-        print(f"procession: {text}", file=sys.stderr)
+        try:
+            print(f"procession: {text}", file=sys.stderr)
+        except BrokenPipeError:
+            nobody_reads()
     raise SystemExit(code)
 
 

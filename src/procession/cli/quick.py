@@ -77,6 +77,8 @@ def _value(option: str, rest: list[str], values: dict[str, Any]) -> bool:
     convert = VALUES.get(option)
     if convert is None or (convert is int and not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS)):
         return False
+    if convert is Path and not text:
+        return False
     if option == "--cpus" and not 1 <= int(text) <= NR_CPUS:
         return False
     name = "volume" if option == "-v" else option.removeprefix("--").replace("-", "_")

@@ -321,6 +321,8 @@ def _check(asked: Asked) -> None:
             raise ValueError(f"strace -{key}: goes with -c or -C")
     if asked.count("A") and not asked.count("o"):
         raise ValueError("strace -A: goes with -o")
+    if asked.last("o") == "":
+        raise ValueError("strace -o '': the name of a file expected")
 
 
 def options(asked: Asked) -> Options:

@@ -9,6 +9,7 @@ import typer
 
 from procession.cli import cache
 from procession.cli.mistakes import host_error
+from procession.cli.words import file_name
 
 __all__ = ("add_to",)
 
@@ -19,17 +20,18 @@ _cache = typer.Typer(
 
 def add_to(app: typer.Typer) -> None:
     """Let app have these commands."""
-    app.command("bug-report")(bug_report)
+    app.command("bug-report", short_help="Print what to say in a report of a fault.")(bug_report)
     app.add_typer(_cache)
 
 
 def bug_report(
     trace: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Show the end of this trace, without what is private.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Show the end of this trace, without what is private.", parser=file_name),
     ] = None,
     lines: Annotated[int, typer.Option(metavar="N", min=1, help="How many of its lines.")] = 50,
 ) -> None:
-    """Print what a report of a fault should say; nothing private, and nothing is sent."""
+    """Print what a report of a fault should say: nothing private, and nothing is sent."""
     from procession.cli.bug_report import text
 
     try:
@@ -52,7 +54,7 @@ def show() -> None:
 
 @_cache.command()
 def clear() -> None:
-    """Remove what is cached; the next start makes it again where it is needed."""
+    """Remove what is there; the next start makes again what it needs."""
     try:
         where, size = cache.clear()
     except OSError as error:
