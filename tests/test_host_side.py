@@ -235,10 +235,11 @@ def test_a_clean_up_that_hangs_can_be_ended(tmp_path):
 
 
 def go(process):
-    """Let it begin to sleep."""
+    """Let it begin to sleep: it says so just before."""
     process.stdin.write(b"\n")
     process.stdin.flush()
     assert process.stdout.readline() == b"on\n"
+    time.sleep(1)
 
 
 def test_while_it_is_stopped_the_hosts_clock_goes_on():
