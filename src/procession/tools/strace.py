@@ -263,8 +263,8 @@ class Strace:
     def _on_exit(self, event: SysExit) -> None:
         pid, ret = event.common_pid, event.ret
         pending = self._pending.pop(pid, None)
-        if pending is not None and -ret in _RESTARTS and fatal_signal_pending(self._kernel.current):
-            self._abandoned(pid, pending)
+        if pending is not None and fatal_signal_pending(self._kernel.current):
+            self._abandoned(pid, pending)       # who has SIGKILL to take does not stop for a tracer
         elif pending is not None:
             shown = pending.shown
             shown.ret = ret - (1 << 64) if ret >> 63 > 0 else ret
