@@ -1,7 +1,10 @@
+/* Who is killed: a child, and itself by a signal that it handled before, and one that it does not. */
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
 static void handler(int sig) { (void)sig; }
+
 int main(void)
 {
 	pid_t pid = fork();

@@ -1,6 +1,8 @@
+/* A child that stops and goes on. */
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
 int main(void)
 {
 	int status;

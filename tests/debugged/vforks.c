@@ -1,5 +1,7 @@
+/* vfork, an exec that fails and one that does not. */
 #include <sys/wait.h>
 #include <unistd.h>
+
 int main(void)
 {
 	char *argv[] = { "/bin/true", NULL }, *envp[] = { NULL };

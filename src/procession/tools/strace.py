@@ -263,8 +263,10 @@ class Strace:
     def _on_exit(self, event: SysExit) -> None:
         pid, ret = event.common_pid, event.ret
         pending = self._pending.pop(pid, None)
-        if pending is not None and fatal_signal_pending(self._kernel.current):
-            self._abandoned(pid, pending)       # who has SIGKILL to take does not stop for a tracer
+        # Who has SIGKILL to take does not stop for a tracer. Nobody had it for another signal, if traced.
+        killed = fatal_signal_pending(self._kernel.current) and (-ret in _RESTARTS or pid not in self._fatal)
+        if pending is not None and killed:
+            self._abandoned(pid, pending)
         elif pending is not None:
             shown = pending.shown
             shown.ret = ret - (1 << 64) if ret >> 63 > 0 else ret
