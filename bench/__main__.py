@@ -91,14 +91,11 @@ def traced(report: Report, folder: Path) -> None:
         "fork + execve from sh": (["/bin/sh", "-c", LOOP], (5, 45), (5, 25)),
     }
     for what, (argv, plain, slow) in programs.items():
-        factors = [
+        here, host = (
             per_cycle(run, [*tracer, *argv], *slow) / per_cycle(run, argv, *plain) for run in (guest_run, host_run)
-        ]
-        here, host = factors
-        report.row(
-            f"{what}, slowed down by strace", f"{here:.1f} x", f"{host:.1f} x", f"{here / host:.2f}", "<= 3 x the host's",
-            here <= 3 * host,
         )
+        times = f"{here:.1f} x", f"{host:.1f} x", f"{here / host:.2f}"
+        report.row(f"{what}, slowed down by strace", *times, "<= 3 x the host's", here <= 3 * host)
 
 
 def sleepers(count: int = 10_000) -> tuple[float, float]:
