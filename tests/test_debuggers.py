@@ -238,9 +238,9 @@ def test_strace_counts(debugged: Build, inside: RunInside) -> None:
 def test_strace_shows_stacks(debugged: Build, inside: RunInside) -> None:
     ours = inside([need("strace"), "-k", "-e", "trace=write", debugged("joined")])
     lines = decoded(ours.stderr).splitlines()
-    assert lines[0].startswith('write(1, "6\\n", 2)')
-    if lines[1:] == ["+++ exited with 0 +++"] or "support" in lines[0]:
+    if "not supported by this build" in lines[0]:
         pytest.skip("this strace was built without stacks")
+    assert lines[0].startswith('write(1, "6\\n", 2)')
     assert "__write+0x" in lines[1]
     assert f"{debugged('joined')}(_start+0x" in lines[-2]
 
