@@ -19,7 +19,7 @@ import time
 from rich.console import Console
 from rich.table import Table
 
-from bench.builds import table
+from bench.builds import LOOP, table
 from procession import Machine
 from procession.include.linux.signal import SIGKILL
 
@@ -71,9 +71,31 @@ def guest_run(argv: list[str]) -> float:
     return took
 
 
-def per_cycle(run: Callable[[list[str]], float], program: str, few: int, many: int) -> float:
-    """Seconds per cycle, from two counts."""
-    return (best(lambda: run([program, str(many)])) - best(lambda: run([program, str(few)]))) / (many - few)
+def per_cycle(run: Callable[[list[str]], float], program: list[str], few: int, many: int) -> float:
+    """Seconds per cycle of a program whose last argument is how many it makes, from two counts."""
+    return (best(lambda: run([*program, str(many)])) - best(lambda: run([*program, str(few)]))) / (many - few)
+
+
+def traced(report: Report, folder: Path) -> None:
+    """Have programs traced by the host's strace, in both worlds, and one stepped."""
+    took = per_cycle(guest_run, [str(folder / "singlestep")], 1000, 51_000) * 1e6
+    report.row("a million single steps", f"{took:.1f} s", "", "", "<= 20 s", took <= 20)
+    strace = shutil.which("strace")
+    if strace is None:
+        print("strace is not installed: nothing to trace with")
+        return
+    tracer = [strace, "-f", "-o", "/dev/null"]
+    # What it runs, turns: (few, many) untraced and traced.
+    programs = {
+        "getppid": ([str(folder / "getppid")], (1000, 101_000), (1000, 11_000)),
+        "fork + execve from sh": (["/bin/sh", "-c", LOOP], (5, 45), (5, 25)),
+    }
+    for what, (argv, plain, slow) in programs.items():
+        here, host = (
+            per_cycle(run, [*tracer, *argv], *slow) / per_cycle(run, argv, *plain) for run in (guest_run, host_run)
+        )
+        times = f"{here:.1f} x", f"{host:.1f} x", f"{here / host:.2f}"
+        report.row(f"{what}, slowed down by strace", *times, "<= 3 x the host's", here <= 3 * host)
 
 
 def sleepers(count: int = 10_000) -> tuple[float, float]:
@@ -142,7 +164,8 @@ def main() -> None:
         folder = Path(name)
         compile_programs(folder)
         sides = table(folder)
-        compute(report, str(folder / "compute"))
+        compute(report, [str(folder / "compute")])
+        traced(report, folder)
     size, growth = sleepers()
     report.row("a sleeping Python process, of 10,000", f"{size:,.0f} B", "", "", "<= 8,192 B", size <= 8192)
     report.row("10,000th clone against the 100th", "", "", f"{growth:.2f}", "<= 1.5", growth <= 1.5)
@@ -152,7 +175,7 @@ def main() -> None:
     console.print("What the kernel's work costs by the clock inside, beside the host's: python -m bench.costs")
 
 
-def compute(report: Report, program: str) -> None:
+def compute(report: Report, program: list[str]) -> None:
     """Compare a compute-bound program with user-mode qemu."""
     qemu = shutil.which("qemu-x86_64")
     here = per_cycle(guest_run, program, 20, 420)

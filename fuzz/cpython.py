@@ -43,7 +43,7 @@ LIBRARY = HERE.parent / f".packages/root/usr/lib/python{VERSION}"
 ENVIRONMENT = HERE.parent / ".pytest_cache/d/cpython"
 MODULES = (
     "test_time", "test_signal", "test_subprocess", "test_threading", "test_wait3", "test_wait4", "test_fork1",
-    "test_os", "test_posix", "test_resource", "test_pty", "test_fcntl",
+    "test_os", "test_posix", "test_resource", "test_pty", "test_fcntl", "test_faulthandler",
 )
 SOMEBODY = "1000:1000:1000,1001,1002"
 JOBS = 2

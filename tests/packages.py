@@ -24,9 +24,9 @@ APT_SECONDS = 900
 
 # Package: the programs that tests ask for by name. Debian's zsh and gdb need files at fixed places, these do not.
 PROGRAMS = {
-    "bash-static": ["bash-static"], "busybox-static": ["busybox"], "expect": ["expect"],
-    "fish": ["fish"], "gcc": ["gcc", "cc"],
-    "gdb-minimal": ["gdb"], "less": ["less"], "libc6-dev": [], "libpython3.11-testsuite": [],
+    "bash-static": ["bash-static"], "busybox-static": ["busybox"], "expect": ["expect"], "fish": ["fish"],
+    "gcc": ["gcc", "cc"], "gdb-minimal": ["gdb"], "gdbserver": ["gdbserver"], "less": ["less"], "libc6-dev": [],
+    "libpython3.11-testsuite": [], "ltrace": ["ltrace"],
     "make": ["make"], "nano": ["nano"], "perl": ["prove"], "procps": ["ps", "top", "watch"], "strace": ["strace"],
     "tmux": ["tmux"], "vim": ["vim"], "vim-tiny": ["vi", "vim.tiny"], "zsh-static": ["zsh"],
 }

@@ -152,6 +152,7 @@ SEQUENTIAL = {
     "dash_command": ["/bin/sh", "-c", "/bin/true; /bin/false; echo $?"],
     "dash_subshell": ["/bin/sh", "-c", "(exit 3); echo $?"],
     "dash_killed": ["/bin/sh", "-c", "trap 'echo usr1' USR1; kill -USR1 $$; kill -TERM $$"],
+    "dash_kills_itself": ["/bin/sh", "-c", "kill -KILL $$"],
 }
 CONCURRENT = {
     "dash_pipeline": ["/bin/sh", "-c", "echo hi | cat | wc -c"],

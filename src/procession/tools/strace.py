@@ -263,7 +263,9 @@ class Strace:
     def _on_exit(self, event: SysExit) -> None:
         pid, ret = event.common_pid, event.ret
         pending = self._pending.pop(pid, None)
-        if pending is not None and -ret in _RESTARTS and fatal_signal_pending(self._kernel.current):
+        # Who has SIGKILL to take does not stop for a tracer. Nobody had it for another signal, if traced.
+        killed = fatal_signal_pending(self._kernel.current) and (-ret in _RESTARTS or pid not in self._fatal)
+        if pending is not None and killed:
             self._abandoned(pid, pending)
         elif pending is not None:
             shown = pending.shown

@@ -1,0 +1,6 @@
+catch fork
+catch vfork
+catch exec
+run
+continue
+continue

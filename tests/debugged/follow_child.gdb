@@ -1,0 +1,7 @@
+set follow-fork-mode child
+break child
+run
+backtrace
+info inferiors
+finish
+continue

@@ -1,0 +1,7 @@
+set follow-fork-mode parent
+break child
+break parent
+run
+backtrace
+continue
+continue

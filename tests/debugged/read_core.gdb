@@ -1,0 +1,5 @@
+backtrace
+print numbers
+print counter
+info registers rip
+x/i $pc
