@@ -11,6 +11,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.arch.x86 import arguments, fault, step, syscall_table, traps
+from procession.arch.x86.ia32 import ia32entry
+from procession.arch.x86.ia32.ia32entry import IA32_SYSCALL_VECTOR
 from procession.arch.x86.syscall_table import NI_SYSCALLS, NR, NR_SYSCALLS
 from procession.hw import untranslatable
 from procession.hw.clock import NEVER
@@ -20,10 +22,10 @@ from procession.hw.unicorn_cpu import NO_EXCEPTION, UnicornCpu
 from procession.include.asm.debugreg import DR_STEP
 from procession.include.asm.processor import KernelStack, SyscallStack
 from procession.include.asm.processor_flags import X86_EFLAGS_TF
-from procession.include.asm.ptrace import AX, CX, R11
+from procession.include.asm.ptrace import AX, CX, R8, R9, R10, R11
 from procession.include.asm.traps import PF_INSTR, PF_PROT
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.limits import ULONG_MAX
+from procession.include.linux.limits import UINT_MAX, ULONG_MAX
 from procession.include.linux.mm_types import PAGE_SHIFT, VM_EXEC
 from procession.include.linux.sched import TIF_BLOCKSTEP, TIF_SIGPENDING, TIF_TRACED, TIF_WORK_SYSCALL_ENTRY
 from procession.include.linux.signal import SIGKILL
@@ -210,6 +212,11 @@ class Entry:
             else:
                 self.charge(self.spent_until(self.q[self.rip_q]))
             self.thread.orig_ax = -1
+            if is_int and vector == IA32_SYSCALL_VECTOR:
+                if self.step is not None:
+                    self.end_step()
+                self.ia32_syscall(self.current)
+                return
             if is_int and vector not in _USER_GATES:
                 vector = traps.NO_GATE | vector
             if self.step is not None and not self.end_step(done=vector == DEBUG) and vector == DEBUG:
@@ -417,6 +424,58 @@ class Entry:
         else:
             k.not_modelled(name)
 
+    # System calls by INT 0x80 (arch/x86/ia32/ia32entry.S).
+
+    def ia32_syscall(self, current: Task) -> None:
+        """Make the call of i386 that INT 0x80, behind which the engine stands, asks for."""
+        thread, q = self.thread, self.q
+        self.clock.now_ns += TRAP_NS
+        current.stime += TRAP_NS
+        self.nr_calls += 1
+        nr = thread.orig_ax = q[AX] & UINT_MAX
+        thread.ts_compat = True
+        q[R8] = q[R9] = q[R10] = q[R11] = 0
+        name, call = ia32entry.ia32_syscall(nr)
+        traced = current.ti_flags & TIF_WORK_SYSCALL_ENTRY
+        if traced:
+            q[AX] = _ENOSYS & ULONG_MAX
+        if current.seccomp_mode and nr not in ia32entry.MODE1_SYSCALLS_32:
+            self.stack = SyscallStack(current, nr, "seccomp", exit.do_exit(current, SIGKILL))
+        elif traced:
+            self.stack = SyscallStack(current, nr, name, self.ia32_traced(current))
+        else:
+            self.stack = SyscallStack(current, nr, name, self.ia32_do_call(current, nr, name, call))
+            if nr >= ia32entry.IA32_NR_SYSCALLS:
+                thread.orig_ax = 0
+        self.halt()
+
+    async def ia32_do_call(self, current: Task, nr: int, name: str, call: Syscall | None) -> int:
+        """Make a call; returns -ENOSYS if there is none."""
+        thread: Any = current.thread
+        words = arguments.ia32_words(thread.q)
+        args = words if call is None else arguments.decode_words(call, words)
+        if self.trace.sys_enter:
+            self.trace.sys_enter(nr, name, args)
+        if call is not None:
+            return await _on_stack(current, call, args)
+        if ia32entry.is_hole(nr):
+            self.k.not_in_linux(name)
+        else:
+            self.k.not_modelled(name)
+        return _ENOSYS
+
+    async def ia32_traced(self, current: Task) -> int:
+        """Do the same with a tracer looking at the beginning of the call, as traced()."""
+        emulated = await tracehook.tracehook_report_syscall_entry(current)
+        thread: Any = current.thread
+        stack: Any = current.stack
+        nr = -1 if emulated else thread.orig_ax & UINT_MAX
+        stack.nr, stack.name = nr, ""
+        if not 0 <= nr < ia32entry.IA32_NR_SYSCALLS:
+            return _signed(thread.q[AX])
+        stack.name, call = ia32entry.ia32_syscall(nr)
+        return await self.ia32_do_call(current, nr, stack.name, call)
+
     async def traced(self, current: Task) -> int:
         """Make a call with a tracer looking at its beginning (syscall_trace_enter); of its end tells SyscallStack.
 
@@ -462,6 +521,7 @@ class Entry:
             self.mm = mm
             self.flush()
         self.stopped = False
+        thread.ts_compat = False
         if thread.sysret:
             thread.sysret = False
             thread.orig_ax = -1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from procession.arch.x86 import debug_entry, entry, ptrace, step, tls, traps
+from procession.arch.x86 import arguments, debug_entry, entry, ptrace, step, tls, traps
 from procession.arch.x86 import signal as x86_signal
 from procession.arch.x86.syscall_table import NR
 from procession.hw import unicorn_cpu
@@ -14,7 +14,7 @@ from procession.include.asm.ptrace import AX, BP, BX, CX, DI, DX, R8, R9, R10, R
 from procession.include.linux.cred import CAP_SYS_RAWIO
 from procession.include.linux.elf import NT_PRFPREG, NT_PRSTATUS
 from procession.include.linux.errno import MAX_ERRNO, Errno, LinuxError
-from procession.include.linux.limits import ULONG_MAX
+from procession.include.linux.limits import UINT_MAX, ULONG_MAX
 from procession.include.linux.mm_types import TASK_SIZE
 from procession.include.linux.prctl import ArchPrctlArg, ArchPrctlOption
 from procession.include.linux.printk import pointer
@@ -69,8 +69,9 @@ class X86Thread:
 
     saved: the registers, when no engine has them; q: where they are now, as 64-bit words; cpu: the engine that has
     them (hw.cpu.CpuState).  orig_ax: number of the call in progress or just answered, -1 otherwise.
-    sysret: that call brings the trap flag back by SYSRET.  trap_no, error_code, cr2: the last exception that became a
-    signal.  fs, gs: their bases, 0 if the selectors have them (fsindex, gsindex; ds, es) by way of tls_array.
+    ts_compat: it has come by INT 0x80 (TS_COMPAT).  sysret: it brings the trap flag back by SYSRET.
+    trap_no, error_code, cr2: the last exception that became a signal.
+    fs, gs: their bases, 0 if the selectors have them (fsindex, gsindex; ds, es) by way of tls_array.
     forced_tf: the trap flag is the tracer's and not the program's own (TIF_FORCED_TF).
     fpu_control: x87 control word and MXCSR that a tracer has set, of which an engine has to derive more.
     segments_changed: a tracer has set selectors or slots, which are still to be loaded.
@@ -103,6 +104,7 @@ class X86Thread:
         "sysret",
         "tls_array",
         "trap_no",
+        "ts_compat",
         "tsc_sigsegv",
     )
 
@@ -112,7 +114,7 @@ class X86Thread:
         self.cpu: UnicornCpu | None = None
         self.layout = layout
         self.orig_ax = -1
-        self.sysret = False
+        self.sysret = self.ts_compat = False
         self.trap_no = self.error_code = self.cr2 = 0
         self.tsc_sigsegv = False  # prctl(PR_SET_TSC, PR_TSC_SIGSEGV)
         self.fs = self.gs = self.fsindex = self.gsindex = self.ds = self.es = 0
@@ -163,6 +165,9 @@ class X86Thread:
         assert isinstance(usp, int)
         if self.forced_tf:
             q[self.layout.rflags_q] &= ~X86_EFLAGS_TF  # nobody steps the child
+        if self.ts_compat:
+            # The child goes back by SYSRET all the same, which loses two registers.
+            q[CX], q[R11] = q[self.layout.rip_q], q[self.layout.rflags_q]
         if usp:
             q[SP] = usp
         if clone_flags & CLONE_SETTLS:
@@ -181,22 +186,26 @@ class X86Thread:
 
     def syscall_get_arguments(self) -> tuple[int, ...]:
         """Return the six registers that have them."""
+        if self.ts_compat:
+            return arguments.ia32_words(self.q)
         return tuple([self.q[register] for register in _ARGUMENTS])
 
     def syscall_pc(self) -> int:
         """Return what SYSCALL has left in cx, unless that is lost: ip may still be that of the instruction."""
         q = self.q
-        return int(q[self.layout.rip_q] if q[CX] == ULONG_MAX else q[CX])
+        return int(q[self.layout.rip_q] if self.ts_compat or q[CX] == ULONG_MAX else q[CX])
 
     def fixup_top_of_stack(self) -> None:
         """Make the frame of a call complete, for a signal or a tracer: cx, which SYSCALL has used, is lost."""
         q = self.q
-        if self.orig_ax >= 0 and q[CX] == q[self.layout.rip_q]:
+        if self.orig_ax >= 0 and not self.ts_compat and q[CX] == q[self.layout.rip_q]:
             q[CX] = ULONG_MAX
 
     def syscall_get_error(self) -> int:
         """Return ax if it is an errno, else 0."""
         value = self.q[AX]
+        if self.ts_compat and value >> 31 & 1:
+            value |= ULONG_MAX ^ UINT_MAX  # a tracer may have set the lower half alone
         return value - (1 << 64) if value > ULONG_MAX - MAX_ERRNO else 0
 
     async def syscall_trace_leave(self, current: Task) -> int:

@@ -10,6 +10,7 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.limits import UINT_MAX
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -67,9 +68,25 @@ def do_get_thread_area(current: Task, thread: X86Thread, index: int, u_info: Use
     uaccess.copy_to_user(current, u_info, _USER_DESC.pack(index, *thread.tls_array[index - GDT_ENTRY_TLS_MIN]))
 
 
+def get_free_idx(thread: X86Thread) -> int:
+    """Return the first empty slot, counted as in the GDT; raises ESRCH."""
+    for slot, descriptor in enumerate(thread.tls_array):
+        if descriptor == EMPTY:
+            return GDT_ENTRY_TLS_MIN + slot
+    raise LinuxError(Errno.ESRCH, "no empty slot")
+
+
 def do_set_thread_area(current: Task, thread: X86Thread, index: int, u_info: UserPtr) -> None:
-    """Set slot index of thread from a struct user_desc; raises EFAULT, then EINVAL."""
-    _, base, limit, bits = _USER_DESC.unpack(uaccess.copy_from_user(current, u_info, _USER_DESC.size))
+    """Set slot index of thread from a struct user_desc, which names it itself if index is -1; raises EFAULT, EINVAL.
+
+    Naming -1 asks for the first empty one, and its number is stored there: raises ESRCH if there is none.
+    """
+    entry, base, limit, bits = _USER_DESC.unpack(uaccess.copy_from_user(current, u_info, _USER_DESC.size))
+    if index == -1:
+        index = entry
+        if index == UINT_MAX:
+            index = get_free_idx(thread)
+            uaccess.put_user(current, u_info, index, 4)
     if not GDT_ENTRY_TLS_MIN <= index <= GDT_ENTRY_TLS_MAX:
         raise LinuxError(Errno.EINVAL, "no slot for thread areas")
     thread.tls_array[index - GDT_ENTRY_TLS_MIN] = (base, limit & _LIMIT, bits & _BITS)
