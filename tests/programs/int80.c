@@ -255,7 +255,10 @@ static void processes(void) {
   r = INT80(114, pid, low, 0, LOW(64));
   say("vfork, wait4: %d %x %x", r == pid, words[0], words[34]);
   pid = INT80(120, SIGCHLD);
-  if (pid == 0) INT80(1, 7);
+  if (pid == 0) {
+    __asm__ volatile("push %%rax; pop %%rax" ::: "memory");
+    INT80(1, 7);
+  }
   say("clone: %s", reap((pid_t)pid));
   say("waitpid of nobody: %ld", INT80(7, ~0ul, low, 0));
   if (fork() == 0) {

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.arch.x86 import arguments, fault, step, syscall_table, traps
+from procession.arch.x86 import arguments, fault, ioport, step, syscall_table, traps
 from procession.arch.x86.ia32 import ia32entry
 from procession.arch.x86.ia32.ia32entry import IA32_SYSCALL_VECTOR
 from procession.arch.x86.syscall_table import NI_SYSCALLS, NR, NR_SYSCALLS
@@ -303,13 +303,16 @@ class Entry:
         return ended.end(self.current, done=done)
 
     def port_io(self) -> None:
-        """User mode has no ports, but the engine goes on to the end of the block: keep the registers for run().
+        """Forbid port I/O unless iopl(2) or ioperm(2) has allowed it: there is an empty bus then.
 
-        Without a page table nothing that is still done there reaches memory.
+        But the engine goes on to the end of the block: keep the registers for run(). Without a page table nothing
+        that is still done there reaches memory.
         """
         if self.stopped:
             return
         cpu = self.cpu
+        if ioport.allowed(self.current, self.thread, cpu.flags()):
+            return
         self.charge(self.spent_until(self.q[self.rip_q]))
         self.io_state = bytearray(cpu.state)
         memoryview(self.io_state).cast("Q")[self.flags_q] = cpu.flags()

@@ -9,7 +9,7 @@ from procession.arch.x86 import signal as x86_signal
 from procession.arch.x86.syscall_table import NR
 from procession.hw import unicorn_cpu
 from procession.hw.unicorn_cpu import USER_CS, USER_DS
-from procession.include.asm.processor_flags import X86_EFLAGS_TF
+from procession.include.asm.processor_flags import X86_EFLAGS_IOPL, X86_EFLAGS_TF
 from procession.include.asm.ptrace import AX, BP, BX, CX, DI, DX, R8, R9, R10, R11, R12, R13, R14, R15, SI, SP
 from procession.include.linux.cred import CAP_SYS_RAWIO
 from procession.include.linux.elf import NT_PRFPREG, NT_PRSTATUS
@@ -50,7 +50,9 @@ __all__ = (
     "sys_vfork",
 )
 
-_FLAGS: Final = 0x250DD5  # ID AC RF OF DF TF SF ZF AF PF CF: what user mode may have set
+_FLAGS: Final = 0x253DD5  # ID AC RF IOPL OF DF TF SF ZF AF PF CF: what user mode may have set
+IO_BITMAP_BITS: Final = 65536
+_NO_PORTS: Final = (1 << IO_BITMAP_BITS) - 1
 _RESTARTBLOCK: Final = int(Errno.ERESTART_RESTARTBLOCK)
 _NR_RESTART_SYSCALL: Final = NR["restart_syscall"]
 
@@ -76,7 +78,8 @@ class X86Thread:
     fpu_control: x87 control word and MXCSR that a tracer has set, of which an engine has to derive more.
     segments_changed: a tracer has set selectors or slots, which are still to be loaded.
     ptrace_bps: DR0 … DR3, None as long as nobody has written any; debugreg6, ptrace_dr7: as they were left last.
-    has_breakpoints: one of them is enabled.  hits: those that the CPU has met, as in DR6, until it traps for them.
+    io_bitmap: the I/O ports that it may not use, None as long as nobody has asked for any.
+    has_breakpoints: one of the debug registers is enabled.  hits: those that the CPU has met, as in DR6, until it traps for them.
     """
 
     __slots__ = (
@@ -94,6 +97,7 @@ class X86Thread:
         "gsindex",
         "has_breakpoints",
         "hits",
+        "io_bitmap",
         "layout",
         "orig_ax",
         "ptrace_bps",
@@ -120,6 +124,7 @@ class X86Thread:
         self.fs = self.gs = self.fsindex = self.gsindex = self.ds = self.es = 0
         self.tls_array: list[tls.Descriptor] = [tls.EMPTY] * 3
         self.segments_changed = False
+        self.io_bitmap: int | None = None
         self.ptrace_bps: list[Breakpoint | None] | None = None
         self.debugreg6 = self.ptrace_dr7 = self.hits = 0
         self.fpu_control: tuple[int, int] | None = None
@@ -157,6 +162,7 @@ class X86Thread:
         child.ds, child.es, child.fsindex, child.gsindex = self.ds, self.es, self.fsindex, self.gsindex
         child.fs, child.gs = self.fs, self.gs
         child.fpu_control = self.fpu_control
+        child.io_bitmap = self.io_bitmap
         child.tls_array = self.tls_array[:]
         # The words are copied, the breakpoints not.
         child.debugreg6, child.ptrace_dr7 = self.debugreg6, self.ptrace_dr7
@@ -308,6 +314,7 @@ def start_thread(current: Task, ip: int, sp: int) -> None:
     if isinstance(old, X86Thread):
         # Breakpoints and slots of the GDT are gone; what a tracer has left in the other words is not.
         thread.debugreg6, thread.ptrace_dr7 = old.debugreg6, old.ptrace_dr7
+        thread.io_bitmap = old.io_bitmap
         thread.forced_tf = old.forced_tf
     current.thread = thread
 
@@ -344,29 +351,27 @@ def sys_arch_prctl(current: Task, code: ArchPrctlOption, addr: ArchPrctlArg) -> 
 
 @syscall
 def sys_iopl(current: Task, level: UInt) -> int:
-    """Ask for access to all I/O ports; raises EINVAL, EPERM (iopl(2)).
-
-    Differs: there are no ports, so nobody gets a level.
-    """
+    """Set which privilege level may use all I/O ports; raises EINVAL, EPERM without CAP_SYS_RAWIO (iopl(2))."""
+    thread = current.thread
+    assert isinstance(thread, X86Thread)
     if level > 3:
         raise LinuxError(Errno.EINVAL, "I/O privilege level")
-    if level:
-        if capability.capable(current, CAP_SYS_RAWIO):
-            current.kernel.not_modelled("iopl")
-        raise LinuxError(Errno.EPERM, "no access to I/O ports")
+    if level > (thread.flags & X86_EFLAGS_IOPL) >> 12 and not capability.capable(current, CAP_SYS_RAWIO):
+        raise LinuxError(Errno.EPERM, "CAP_SYS_RAWIO")
+    thread.flags = thread.flags & ~X86_EFLAGS_IOPL | level << 12
     return 0
 
 
 @syscall
 def sys_ioperm(current: Task, frm: Addr, num: Addr, turn_on: Int) -> int:
-    """Ask for access to some I/O ports; raises EINVAL, EPERM (ioperm(2)).
-
-    Differs: there are no ports, so nobody gets any.
-    """
-    if (frm + num & ULONG_MAX) <= frm or frm + num > 65536:
+    """Allow or forbid a thread some I/O ports; raises EINVAL, EPERM without CAP_SYS_RAWIO (ioperm(2))."""
+    thread = current.thread
+    assert isinstance(thread, X86Thread)
+    if (frm + num & ULONG_MAX) <= frm or frm + num > IO_BITMAP_BITS:
         raise LinuxError(Errno.EINVAL, "I/O port numbers")
-    if turn_on:
-        if capability.capable(current, CAP_SYS_RAWIO):
-            current.kernel.not_modelled("ioperm")
-        raise LinuxError(Errno.EPERM, "no access to I/O ports")
+    if turn_on and not capability.capable(current, CAP_SYS_RAWIO):
+        raise LinuxError(Errno.EPERM, "CAP_SYS_RAWIO")
+    ports = (1 << num) - 1 << frm
+    bitmap = thread.io_bitmap if thread.io_bitmap is not None else _NO_PORTS
+    thread.io_bitmap = bitmap & ~ports if turn_on else bitmap | ports
     return 0

@@ -305,7 +305,24 @@ class NoRegset:
         raise LinuxError(self._error, "no such registers here")
 
 
-def find_regset(thread: X86Thread, type: int) -> GeneralRegset | FpRegset | NoRegset | None:
+class IopermRegset:
+    """NT_386_IOPERM: a bit for each I/O port that the thread may not use."""
+
+    def __init__(self, bitmap: int) -> None:
+        self.size = _IO_BITMAP_BYTES
+        self.unit = 8
+        self._bitmap = bitmap
+
+    def get(self) -> bytes:
+        """Return it."""
+        return self._bitmap.to_bytes(_IO_BITMAP_BYTES, "little")
+
+    def set(self, current: Task, ubuf: UserPtr, size: int) -> None:
+        """Raise EOPNOTSUPP: a tracer can only look."""
+        raise LinuxError(Errno.EOPNOTSUPP, "ports are not a tracer's to give")
+
+
+def find_regset(thread: X86Thread, type: int) -> GeneralRegset | FpRegset | IopermRegset | NoRegset | None:
     """Return a set of 64-bit registers by the type of its note, None if it is none of x86_64_regsets."""
     if type == NT_PRSTATUS:
         thread.fixup_top_of_stack()
@@ -315,7 +332,8 @@ def find_regset(thread: X86Thread, type: int) -> GeneralRegset | FpRegset | NoRe
     if type == NT_X86_XSTATE:
         return NoRegset(0, Errno.ENODEV)
     if type == NT_386_IOPERM:
-        return NoRegset(_IO_BITMAP_BYTES, Errno.ENXIO)
+        bitmap = thread.io_bitmap
+        return NoRegset(_IO_BITMAP_BYTES, Errno.ENXIO) if bitmap is None else IopermRegset(bitmap)
     return None
 
 
