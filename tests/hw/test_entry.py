@@ -81,11 +81,11 @@ def test_other_registers_and_carry_survive_a_call():
 
 @pytest.mark.parametrize(("code", "sig"), [
     ("0f0b", SIGILL), ("f4", SIGSEGV), ("31d2 31c9 f7f1", SIGFPE), ("cc", SIGTRAP),
-    ("cd80", SIGSEGV), ("e480", SIGSEGV), ("ee 0f05 90", SIGSEGV), ("31c0 ffe0", SIGSEGV),
+    ("cd81", SIGSEGV), ("e480", SIGSEGV), ("ee 0f05 90", SIGSEGV), ("31c0 ffe0", SIGSEGV),
     ("8b042500000000", SIGSEGV), ("48b80000000000000080 8b00", SIGSEGV),
-    ("48b8000060ffffffffff ffe0", SIGSEGV), ("48b8000c60ffffffffff ffd0", SIGSEGV),
+    ("48b8000060ffffffffff 31e4 ffe0", SIGSEGV), ("48b8000c60ffffffffff ffd0", SIGTRAP),
 ], ids=[
-    "ud2", "hlt", "div", "int3", "int80", "in", "out", "jump to 0", "null", "noncanonical", "bad vsyscall return",
+    "ud2", "hlt", "div", "int3", "int 0x81", "in", "out", "jump to 0", "null", "noncanonical", "bad vsyscall return",
     "no such vsyscall",
 ])
 def test_exceptions_kill(code, sig):

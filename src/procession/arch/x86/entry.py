@@ -10,14 +10,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.arch.x86 import arguments, fault, ioport, step, syscall_table, traps
+from procession.arch.x86 import arguments, fault, ioport, step, syscall_table, traps, vsyscall_64
 from procession.arch.x86.ia32 import ia32entry
 from procession.arch.x86.ia32.ia32entry import IA32_SYSCALL_VECTOR
+from procession.arch.x86.ldt import ldt_of_cpu
 from procession.arch.x86.syscall_table import NI_SYSCALLS, NR, NR_SYSCALLS
 from procession.hw import untranslatable
 from procession.hw.clock import NEVER
 from procession.hw.costs import FAULT_NS, TRAP_NS
-from procession.hw.cpu import X86_TRAP_BP, X86_TRAP_DB, X86_TRAP_GP, X86_TRAP_OF, X86_TRAP_PF, X86_TRAP_UD
+from procession.hw.cpu import (
+    LDT_PAGE,
+    VSYSCALL_PAGE,
+    X86_TRAP_BP,
+    X86_TRAP_DB,
+    X86_TRAP_GP,
+    X86_TRAP_OF,
+    X86_TRAP_PF,
+    X86_TRAP_UD,
+)
 from procession.hw.unicorn_cpu import NO_EXCEPTION, UnicornCpu
 from procession.include.asm.debugreg import DR_STEP
 from procession.include.asm.processor import KernelStack, SyscallStack
@@ -44,6 +54,8 @@ __all__ = ("DEBUG", "Entry", "machine_shutdown", "vcpu_of")
 _ENOSYS: Final = -int(Errno.ENOSYS)
 _PAGE_FAULT: Final = X86_TRAP_PF
 DEBUG: Final = X86_TRAP_DB
+_GDT_ENTRY_PER_CPU: Final = 15
+_PER_CPU: Final = 0xF40000000000  # a segment whose limit is the number of the CPU
 _FETCH: Final = PF_INSTR | PF_PROT  # from a page that is there
 _USER_GATES: Final = (X86_TRAP_BP, X86_TRAP_OF)  # what INT n may raise
 
@@ -63,7 +75,7 @@ class Entry:
     calls, own_stack: how to read the arguments of the calls made so far, by number; calls answered in the hook, others.
     io_state: the registers where port I/O was tried.  healed_ip: the last instruction whose fault needed no flush.
     fetched: ip and page of the last fetch that was allowed.  step: an instruction that runs by itself.
-    exits: what the engine has to stop before.
+    exits: what the engine has to stop before.  ldt: the local descriptor table that it has.
     """
 
     __slots__ = (
@@ -81,6 +93,7 @@ class Entry:
         "io_state",
         "is_int_d",
         "k",
+        "ldt",
         "mm",
         "nr_calls",
         "old_exception_d",
@@ -129,6 +142,8 @@ class Entry:
         self.exits: tuple[int, ...] = ()
         self.calls: dict[int, tuple[Syscall, Callable[..., Any], bool, arguments.Decoder]] = {}
         self.own_stack: dict[int, arguments.Decoder] = {}
+        self.ldt: bytes | None = None
+        cpu.set_kernel_pages(VSYSCALL_PAGE, vsyscall_64.VSYSCALL_PAGE)
         cpu.set_hooks(self)
 
     # Hooks.
@@ -597,11 +612,19 @@ class Entry:
         assert mm is not None
         self.pgd = mm.pgd
         self.cpu.set_page_table(mm.pgd)
+        if mm.ldt is not self.ldt:
+            self.load_ldt(mm.ldt)
         if mm.exits or self.exits:
             exits = text.exits(k, mm)
             if exits != self.exits:
                 self.exits = exits
                 self.cpu.set_exits(exits)
+
+    def load_ldt(self, ldt: bytes | None) -> None:
+        """Have an address space's local descriptor table: empty ones are behind it."""
+        room = len(self.ldt) if self.ldt is not None else 0
+        self.ldt = ldt
+        self.cpu.set_kernel_pages(LDT_PAGE, ldt_of_cpu(ldt or b"").ljust(room, b"\0"))
 
 
 def vcpu_of(k: Kernel) -> Entry:
@@ -611,6 +634,7 @@ def vcpu_of(k: Kernel) -> Entry:
     while len(k.x86.vcpus) <= k.cpu:
         frames = k.frames
         cpu = UnicornCpu(frames.addr, frames.nr_pages << PAGE_SHIFT, memory=frames)
+        cpu.set_descriptor(_GDT_ENTRY_PER_CPU, _PER_CPU | len(k.x86.vcpus))
         k.x86.vcpus.append(Entry(k, cpu))
     vcpu: Entry = k.x86.vcpus[k.cpu]
     return vcpu

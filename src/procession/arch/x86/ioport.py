@@ -1,4 +1,4 @@
-"""Which I/O ports a program may use (arch/x86/kernel/ioport.c; what a CPU asks the TSS): there is nothing behind them."""
+"""Which I/O ports a program may use (arch/x86/kernel/ioport.c): there is nothing behind any."""
 
 from __future__ import annotations
 

@@ -73,28 +73,24 @@ class X86Thread:
     them (hw.cpu.CpuState).  orig_ax: number of the call in progress or just answered, -1 otherwise.
     ts_compat: it has come by INT 0x80 (TS_COMPAT).  sysret: it brings the trap flag back by SYSRET.
     trap_no, error_code, cr2: the last exception that became a signal.
-    fs, gs: their bases, 0 if the selectors have them (fsindex, gsindex; ds, es) by way of tls_array.
+    fs, gs: their bases, 0 if the selectors have them (fsindex, gsindex).  tls: their slots as the CPU has them.
     forced_tf: the trap flag is the tracer's and not the program's own (TIF_FORCED_TF).
     fpu_control: x87 control word and MXCSR that a tracer has set, of which an engine has to derive more.
     segments_changed: a tracer has set selectors or slots, which are still to be loaded.
     ptrace_bps: DR0 … DR3, None as long as nobody has written any; debugreg6, ptrace_dr7: as they were left last.
     io_bitmap: the I/O ports that it may not use, None as long as nobody has asked for any.
-    has_breakpoints: one of the debug registers is enabled.  hits: those that the CPU has met, as in DR6, until it traps for them.
+    has_breakpoints: one of the debug registers is enabled.  hits: those that the CPU has met, until it traps.
     """
 
     __slots__ = (
         "cpu",
         "cr2",
         "debugreg6",
-        "ds",
         "error_code",
-        "es",
         "forced_tf",
         "fpu_control",
         "fs",
-        "fsindex",
         "gs",
-        "gsindex",
         "has_breakpoints",
         "hits",
         "io_bitmap",
@@ -106,6 +102,7 @@ class X86Thread:
         "saved",
         "segments_changed",
         "sysret",
+        "tls",
         "tls_array",
         "trap_no",
         "ts_compat",
@@ -121,7 +118,8 @@ class X86Thread:
         self.sysret = self.ts_compat = False
         self.trap_no = self.error_code = self.cr2 = 0
         self.tsc_sigsegv = False  # prctl(PR_SET_TSC, PR_TSC_SIGSEGV)
-        self.fs = self.gs = self.fsindex = self.gsindex = self.ds = self.es = 0
+        self.fs = self.gs = 0
+        self.tls = (0, 0, 0)
         self.tls_array: list[tls.Descriptor] = [tls.EMPTY] * 3
         self.segments_changed = False
         self.io_bitmap: int | None = None
@@ -129,6 +127,50 @@ class X86Thread:
         self.debugreg6 = self.ptrace_dr7 = self.hits = 0
         self.fpu_control: tuple[int, int] | None = None
         self.has_breakpoints = self.forced_tf = False
+
+    # Selectors, which are the engine's: what a program loads is there.
+
+    def _selector(self, segment: int) -> int:
+        return int(self.q[self.layout.selectors_q + 3 * segment]) & 0xFFFF
+
+    def _set_selector(self, segment: int, selector: int) -> None:
+        self.q[self.layout.selectors_q + 3 * segment] = selector
+
+    @property
+    def es(self) -> int:
+        """Selector of es."""
+        return self._selector(0)
+
+    @es.setter
+    def es(self, value: int) -> None:
+        self._set_selector(0, value)
+
+    @property
+    def ds(self) -> int:
+        """Selector of ds."""
+        return self._selector(3)
+
+    @ds.setter
+    def ds(self, value: int) -> None:
+        self._set_selector(3, value)
+
+    @property
+    def fsindex(self) -> int:
+        """Selector of fs."""
+        return self._selector(4)
+
+    @fsindex.setter
+    def fsindex(self, value: int) -> None:
+        self._set_selector(4, value)
+
+    @property
+    def gsindex(self) -> int:
+        """Selector of gs."""
+        return self._selector(5)
+
+    @gsindex.setter
+    def gsindex(self, value: int) -> None:
+        self._set_selector(5, value)
 
     @property
     def flags(self) -> int:
@@ -159,11 +201,10 @@ class X86Thread:
         child = X86Thread(bytes(self.saved if self.cpu is None else self.cpu.state), self.layout)
         child.tsc_sigsegv = self.tsc_sigsegv
         child.sysret = self.sysret
-        child.ds, child.es, child.fsindex, child.gsindex = self.ds, self.es, self.fsindex, self.gsindex
         child.fs, child.gs = self.fs, self.gs
         child.fpu_control = self.fpu_control
         child.io_bitmap = self.io_bitmap
-        child.tls_array = self.tls_array[:]
+        child.tls_array, child.tls = self.tls_array[:], self.tls
         # The words are copied, the breakpoints not.
         child.debugreg6, child.ptrace_dr7 = self.debugreg6, self.ptrace_dr7
         q = child.q

@@ -96,11 +96,23 @@ def getreg(thread: X86Thread, offset: int) -> int:
     if offset == _EFLAGS:
         flags = thread.flags
         return flags & ~X86_EFLAGS_TF if thread.forced_tf else flags
+    if offset in (_FS_BASE, _GS_BASE):
+        forget_bases(thread)
     if offset == _FS_BASE:
         return _base(thread, thread.fs, thread.fsindex, tls.FS_TLS_SEL)
     if offset == _GS_BASE:
         return _base(thread, thread.gs, thread.gsindex, tls.GS_TLS_SEL)
     return _get_segment_reg(thread, offset)
+
+
+def forget_bases(thread: X86Thread) -> None:
+    """Forget bases beside which the program has loaded selectors: they bring others along (__switch_to)."""
+    if thread.segments_changed:
+        return  # these are a tracer's, and not loaded yet
+    if thread.fsindex:
+        thread.fs = 0
+    if thread.gsindex:
+        thread.gs = 0
 
 
 def _base(thread: X86Thread, base: int, selector: int, tls_selector: int) -> int:
@@ -158,6 +170,8 @@ def set_segment_reg(thread: X86Thread, offset: int, value: int) -> None:
         if not value:
             raise LinuxError(Errno.EIO, "no code segment, or no stack segment")
         return
+    if not thread.segments_changed:
+        forget_bases(thread)
     # Setting fs_base has implied another fs than a tracer writes that knows nothing of slots: leave it (gs alike).
     if offset == _FS:
         if not _is_implied(value, thread.fs, thread.fsindex, tls.FS_TLS_SEL):
