@@ -3,8 +3,8 @@
 They are `struct user`: the general registers at its beginning, the debug registers near its end; and sets of registers,
 by the types that core files have for them.
 
-Differs: of ds, es, fs and gs only the bases take effect, and a program that reads them finds what the CPU has. What the
-FPU's last instruction was, and the unused end of its state, are not kept: they read 0. There is no XSAVE.
+Differs: a tracer's selector of an LDT becomes 0, and cs and ss stay as they are. What the FPU's last instruction was,
+and the unused end of its state, are not kept: they read 0. There is no XSAVE.
 """
 
 from __future__ import annotations

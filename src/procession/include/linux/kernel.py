@@ -170,7 +170,7 @@ class MmState:
 class X86State:
     """arch/x86 and its CPUs."""
 
-    __slots__ = ("vcpus", "first_engine", "tlb_gen", "tb_dirty_pages", "untranslatable", "vm86_comm")  # derived
+    __slots__ = ("vcpus", "first_engine", "vm86_comm", "tlb_gen", "tb_dirty_pages", "untranslatable")  # derived
 
     def __init__(self) -> None:
         self.vcpus: list[Entry] = []  # by CPU; made when first used

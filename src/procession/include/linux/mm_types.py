@@ -161,6 +161,7 @@ class MmStruct:
         "pgd",
         "mmap",
         "mmap_cache",
+        "ldt",
         "nr_ptes",
         "rss_anon",
         "rss_file",
@@ -198,7 +199,6 @@ class MmStruct:
         "oom_disable_count",
         "pte_tables",
         "exits",
-        "ldt",
     )  # derived
 
     def __init__(self, mmap_sem: RwSemaphore, page_table_lock: SpinLock) -> None:
