@@ -12,7 +12,7 @@ from procession.include.linux.fcntl import AT_FDCWD, F_GETLK, F_SETLK, F_SETLKW
 from procession.include.linux.limits import UINT_MAX
 from procession.include.linux.syscalls import compat_syscall
 from procession.include.linux.types import DirFd, Fd, Int, ModeT, Path, UInt, UserPtr
-from procession.kernel import compat
+from procession.kernel import compat, uid16
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ _COMPAT_STATFS64: Final = struct.Struct("<2I5Q8s3I16x")
 _STAT: Final = struct.Struct("<QQQIII4xQqqqqqqqqq24x")
 _COMPAT_STAT: Final = struct.Struct("<H2xIHHHHH2xIII6I8x")
 _STAT64: Final = struct.Struct("<Q4xIIIIIQ4xqIQ6IQ")
-_OLD_UID_MAX: Final = 0xFFFF
-_OVERFLOW_UID: Final = 65534
 
 
 # Status.
@@ -49,7 +47,7 @@ def cp_compat_stat(current: Task, native: uaccess.KernelBuffer, ubuf: UserPtr) -
     dev, ino, nlink, mode, uid, gid, rdev, size, blksize, blocks, *times = _native_stat(native)
     if max(dev, rdev) > 0xFFFF or ino > UINT_MAX or nlink > 0xFFFF or size > _COMPAT_OFF_T_MAX:
         raise LinuxError(Errno.EOVERFLOW, "struct stat of 32 bits")
-    uid, gid = (id if id <= _OLD_UID_MAX else _OVERFLOW_UID for id in (uid, gid))
+    uid, gid = uid16.high2low(uid), uid16.high2low(gid)
     times = [word & UINT_MAX for word in times]
     data = _COMPAT_STAT.pack(dev, ino, mode, nlink, uid, gid, rdev, size, blksize, blocks & UINT_MAX, *times)
     uaccess.copy_to_user(current, ubuf, data)

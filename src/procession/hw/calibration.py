@@ -273,18 +273,16 @@ def calibrate(cpu: UnicornCpu, window: memoryview) -> Layout:
 
 def _check_selectors(cpu: UnicornCpu, layout: Layout) -> None:
     """Load segment registers, and put them back; raises CpuError if they are not where they are expected."""
+    user_ds = cpu.read_register(x86_const.UC_X86_REG_SS)
     for i, (load, clear) in enumerate((("8ec0", "8ec1"), ("8ed8", "8ed9"), ("8ee0", "8ee1"), ("8ee8", "8ee9"))):
         segment = (0, 3, 4, 5)[i]
-        cpu.write_register(x86_const.UC_X86_REG_RAX, _USER_DS)
+        cpu.write_register(x86_const.UC_X86_REG_RAX, user_ds)
         cpu.run_firmware(bytes.fromhex(load + "0f05"))
         found = cpu.q[layout.selectors_q + 3 * segment] & 0xFFFF
         cpu.write_register(x86_const.UC_X86_REG_RCX, 0)
         cpu.run_firmware(bytes.fromhex("31c9" + clear + "0f05"))
-        if found != _USER_DS or cpu.q[layout.selectors_q + 3 * segment] & 0xFFFF:
+        if found != user_ds or cpu.q[layout.selectors_q + 3 * segment] & 0xFFFF:
             raise CpuError("calibration: no selectors")
-
-
-_USER_DS: Final = 0x2B
 
 
 def _find_fault_fields(cpu: UnicornCpu, probe: _Probe, cr2_q: int) -> tuple[int, int, int]:

@@ -13,6 +13,7 @@ from procession.include.linux.cred import CAP_SYS_TIME
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.futex import FUTEX_LOCK_PI, FUTEX_WAIT, FUTEX_WAIT_BITSET, FUTEX_WAIT_REQUEUE_PI
 from procession.include.linux.limits import UINT_MAX
+from procession.include.linux.resource import RLIM_INFINITY
 from procession.include.linux.signal import SIG_KERNEL_ONLY_MASK
 from procession.include.linux.syscalls import compat_syscall
 from procession.include.linux.time import NSEC_PER_SEC
@@ -39,13 +40,11 @@ if TYPE_CHECKING:
 
 __all__ = ("WideWords", "native_siginfo", "wide", "wide_iovec", "wide_struct")
 
-_RLIM_INFINITY: Final = (1 << 64) - 1
-_COMPAT_RLIM_INFINITY: Final = UINT_MAX
 _COMPAT_RLIM_OLD_INFINITY: Final = 0x7FFFFFFF
 _LONGEST: Final = 1 << 30  # bytes: more than any structure has
 _TIMED_FUTEX: Final = frozenset({FUTEX_WAIT, FUTEX_LOCK_PI, FUTEX_WAIT_BITSET, FUTEX_WAIT_REQUEUE_PI})
 _FUTEX_CMD_MASK: Final = ~(128 | 256)  # without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME
-_SIGSET: Final = 8
+SIGSET_SIZE: Final = 8
 
 
 class WideWords:
@@ -253,7 +252,7 @@ def compat_sys_getrusage(current: Task, who: Int, ru: UserPtr) -> int:
 def compat_sys_getrlimit(current: Task, resource: UInt, rlim: UserPtr) -> int:
     """getrlimit(2): what is more than 32 bits have room for is no limit."""
     limits = sys.do_prlimit(current, current, resource, None)
-    uaccess.copy_to_user(current, rlim, struct.pack("<II", *[min(x, _COMPAT_RLIM_INFINITY) for x in limits]))
+    uaccess.copy_to_user(current, rlim, struct.pack("<II", *[min(x, UINT_MAX) for x in limits]))
     return 0
 
 
@@ -270,7 +269,7 @@ def compat_sys_old_getrlimit(current: Task, resource: UInt, rlim: UserPtr) -> in
 def compat_sys_setrlimit(current: Task, resource: UInt, rlim: UserPtr) -> int:
     """setrlimit(2)."""
     words = struct.unpack("<II", uaccess.copy_from_user(current, rlim, 8))
-    soft, hard = [_RLIM_INFINITY if x == _COMPAT_RLIM_INFINITY else x for x in words]
+    soft, hard = [RLIM_INFINITY if x == UINT_MAX else x for x in words]
     sys.do_prlimit(current, current, resource, (soft, hard))
     return 0
 
@@ -332,8 +331,8 @@ def compat_sys_process_vm_writev(
 @compat_syscall
 def compat_sys_sigpending(current: Task, set: UserPtr) -> int:
     """sigpending(2) of old: the first 32 signals."""
-    native = uaccess.KernelBuffer(bytes(_SIGSET))
-    signal_syscalls.sys_rt_sigpending(current, native, _SIGSET)
+    native = uaccess.KernelBuffer(bytes(SIGSET_SIZE))
+    signal_syscalls.sys_rt_sigpending(current, native, SIGSET_SIZE)
     uaccess.copy_to_user(current, set, native.load(0, 4))
     return 0
 
@@ -355,9 +354,9 @@ async def compat_sys_rt_sigtimedwait(
     current: Task, uthese: UserPtr, uinfo: UserPtr, uts: UserPtr, sigsetsize: UInt
 ) -> int:
     """rt_sigtimedwait(2)."""
-    if sigsetsize != _SIGSET:
+    if sigsetsize != SIGSET_SIZE:
         raise LinuxError(Errno.EINVAL, "size of a signal set")
-    these = uaccess.get_user(current, uthese, _SIGSET)
+    these = uaccess.get_user(current, uthese, SIGSET_SIZE)
     timeout_ns = time.get_timespec(current, wide(current, uts)) if uts else None
     info = await signal_syscalls.do_sigtimedwait(current, these & ~SIG_KERNEL_ONLY_MASK, timeout_ns)
     if uinfo:

@@ -10,32 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.arch.x86 import arguments, fault, ioport, step, syscall_table, traps, vsyscall_64
+from procession.arch.x86 import arguments, fault, ioport, ldt, step, syscall_table, traps
 from procession.arch.x86.ia32 import ia32entry
 from procession.arch.x86.ia32.ia32entry import IA32_SYSCALL_VECTOR
-from procession.arch.x86.ldt import ldt_of_cpu
 from procession.arch.x86.syscall_table import NI_SYSCALLS, NR, NR_SYSCALLS
 from procession.hw import untranslatable
 from procession.hw.clock import NEVER
 from procession.hw.costs import FAULT_NS, TRAP_NS
-from procession.hw.cpu import (
-    LDT_PAGE,
-    VSYSCALL_PAGE,
-    X86_TRAP_BP,
-    X86_TRAP_DB,
-    X86_TRAP_GP,
-    X86_TRAP_OF,
-    X86_TRAP_PF,
-    X86_TRAP_UD,
-)
+from procession.hw.cpu import X86_TRAP_BP, X86_TRAP_DB, X86_TRAP_GP, X86_TRAP_OF, X86_TRAP_PF, X86_TRAP_UD
 from procession.hw.unicorn_cpu import NO_EXCEPTION, UnicornCpu
 from procession.include.asm.debugreg import DR_STEP
 from procession.include.asm.processor import KernelStack, SyscallStack
 from procession.include.asm.processor_flags import X86_EFLAGS_TF
-from procession.include.asm.ptrace import AX, CX, R8, R9, R10, R11
+from procession.include.asm.ptrace import AX, CX, R11
 from procession.include.asm.traps import PF_INSTR, PF_PROT
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.limits import UINT_MAX, ULONG_MAX
+from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.mm_types import PAGE_SHIFT, VM_EXEC
 from procession.include.linux.sched import TIF_BLOCKSTEP, TIF_SIGPENDING, TIF_TRACED, TIF_WORK_SYSCALL_ENTRY
 from procession.include.linux.signal import SIGKILL
@@ -54,8 +44,6 @@ __all__ = ("DEBUG", "Entry", "machine_shutdown", "vcpu_of")
 _ENOSYS: Final = -int(Errno.ENOSYS)
 _PAGE_FAULT: Final = X86_TRAP_PF
 DEBUG: Final = X86_TRAP_DB
-_GDT_ENTRY_PER_CPU: Final = 15
-_PER_CPU: Final = 0xF40000000000  # a segment whose limit is the number of the CPU
 _FETCH: Final = PF_INSTR | PF_PROT  # from a page that is there
 _USER_GATES: Final = (X86_TRAP_BP, X86_TRAP_OF)  # what INT n may raise
 
@@ -143,7 +131,7 @@ class Entry:
         self.calls: dict[int, tuple[Syscall, Callable[..., Any], bool, arguments.Decoder]] = {}
         self.own_stack: dict[int, arguments.Decoder] = {}
         self.ldt: bytes | None = None
-        cpu.set_kernel_pages(VSYSCALL_PAGE, vsyscall_64.VSYSCALL_PAGE)
+        ldt.cpu_init(cpu, len(k.x86.vcpus))
         cpu.set_hooks(self)
 
     # Hooks.
@@ -230,7 +218,7 @@ class Entry:
             if is_int and vector == IA32_SYSCALL_VECTOR:
                 if self.step is not None:
                     self.end_step()
-                self.ia32_syscall(self.current)
+                ia32entry.ia32_syscall(self, self.current)
                 return
             if is_int and vector not in _USER_GATES:
                 vector = traps.NO_GATE | vector
@@ -318,22 +306,9 @@ class Entry:
         return ended.end(self.current, done=done)
 
     def port_io(self) -> None:
-        """Forbid port I/O unless iopl(2) or ioperm(2) has allowed it: there is an empty bus then.
-
-        But the engine goes on to the end of the block: keep the registers for run(). Without a page table nothing
-        that is still done there reaches memory.
-        """
-        if self.stopped:
-            return
-        cpu = self.cpu
-        if ioport.allowed(self.current, self.thread, cpu.flags()):
-            return
-        self.charge(self.spent_until(self.q[self.rip_q]))
-        self.io_state = bytearray(cpu.state)
-        memoryview(self.io_state).cast("Q")[self.flags_q] = cpu.flags()
-        cpu.set_page_table(0)
-        self.tlb_gen = -1
-        self.halt()
+        """Answer an instruction of port I/O."""
+        if not self.stopped:
+            ioport.port_io(self)
 
     def go_on(self) -> None:
         """Leave the kernel: back to user code, or out of the engine if there is other work."""
@@ -442,58 +417,6 @@ class Entry:
         else:
             k.not_modelled(name)
 
-    # System calls by INT 0x80 (arch/x86/ia32/ia32entry.S).
-
-    def ia32_syscall(self, current: Task) -> None:
-        """Make the call of i386 that INT 0x80, behind which the engine stands, asks for."""
-        thread, q = self.thread, self.q
-        self.clock.now_ns += TRAP_NS
-        current.stime += TRAP_NS
-        self.nr_calls += 1
-        nr = thread.orig_ax = q[AX] & UINT_MAX
-        thread.ts_compat = True
-        q[R8] = q[R9] = q[R10] = q[R11] = 0
-        name, call = ia32entry.ia32_syscall(nr)
-        traced = current.ti_flags & TIF_WORK_SYSCALL_ENTRY
-        if traced:
-            q[AX] = _ENOSYS & ULONG_MAX
-        if current.seccomp_mode and nr not in ia32entry.MODE1_SYSCALLS_32:
-            self.stack = SyscallStack(current, nr, "seccomp", exit.do_exit(current, SIGKILL))
-        elif traced:
-            self.stack = SyscallStack(current, nr, name, self.ia32_traced(current))
-        else:
-            self.stack = SyscallStack(current, nr, name, self.ia32_do_call(current, nr, name, call))
-            if nr >= ia32entry.IA32_NR_SYSCALLS:
-                thread.orig_ax = 0
-        self.halt()
-
-    async def ia32_do_call(self, current: Task, nr: int, name: str, call: Syscall | None) -> int:
-        """Make a call; returns -ENOSYS if there is none."""
-        thread: Any = current.thread
-        words = arguments.ia32_words(thread.q)
-        args = words if call is None else arguments.decode_words(call, words)
-        if self.trace.sys_enter:
-            self.trace.sys_enter(nr, name, args)
-        if call is not None:
-            return await _on_stack(current, call, args)
-        if ia32entry.is_hole(nr):
-            self.k.not_in_linux(name)
-        else:
-            self.k.not_modelled(name)
-        return _ENOSYS
-
-    async def ia32_traced(self, current: Task) -> int:
-        """Do the same with a tracer looking at the beginning of the call, as traced()."""
-        emulated = await tracehook.tracehook_report_syscall_entry(current)
-        thread: Any = current.thread
-        stack: Any = current.stack
-        nr = -1 if emulated else thread.orig_ax & UINT_MAX
-        stack.nr, stack.name = nr, ""
-        if not 0 <= nr < ia32entry.IA32_NR_SYSCALLS:
-            return _signed(thread.q[AX])
-        stack.name, call = ia32entry.ia32_syscall(nr)
-        return await self.ia32_do_call(current, nr, stack.name, call)
-
     async def traced(self, current: Task) -> int:
         """Make a call with a tracer looking at its beginning (syscall_trace_enter); of its end tells SyscallStack.
 
@@ -526,10 +449,7 @@ class Entry:
         """Run current's user code until a hook stops it or budget_ns have passed."""
         cpu = self.cpu
         if cpu.owner is not thread:
-            cpu.load(thread)
-            if thread.fpu_control is not None:
-                cpu.set_fpu_control(*thread.fpu_control)
-                thread.fpu_control = None
+            self.take_in(thread)
         self.current = current
         self.thread = thread
         k = self.k
@@ -538,8 +458,7 @@ class Entry:
         if self.mm is not mm or k.x86.tlb_gen != self.tlb_gen:
             self.mm = mm
             self.flush()
-        self.stopped = False
-        thread.ts_compat = False
+        self.stopped = thread.ts_compat = False
         if thread.sysret:
             thread.sysret = False
             thread.orig_ax = -1
@@ -568,6 +487,13 @@ class Entry:
             traps.do_trap(current, thread, X86_TRAP_GP, 0)
         stack, self.stack = self.stack, None
         return stack
+
+    def take_in(self, thread: X86Thread) -> None:
+        """Load thread's registers."""
+        self.cpu.load(thread)
+        if thread.fpu_control is not None:
+            self.cpu.set_fpu_control(*thread.fpu_control)
+            thread.fpu_control = None
 
     def at_exit(self, current: Task, thread: X86Thread) -> None:
         """Answer what the engine has stopped before by itself: an illegal instruction."""
@@ -613,18 +539,12 @@ class Entry:
         self.pgd = mm.pgd
         self.cpu.set_page_table(mm.pgd)
         if mm.ldt is not self.ldt:
-            self.load_ldt(mm.ldt)
+            ldt.load_ldt(self, mm.ldt)
         if mm.exits or self.exits:
             exits = text.exits(k, mm)
             if exits != self.exits:
                 self.exits = exits
                 self.cpu.set_exits(exits)
-
-    def load_ldt(self, ldt: bytes | None) -> None:
-        """Have an address space's local descriptor table: empty ones are behind it."""
-        room = len(self.ldt) if self.ldt is not None else 0
-        self.ldt = ldt
-        self.cpu.set_kernel_pages(LDT_PAGE, ldt_of_cpu(ldt or b"").ljust(room, b"\0"))
 
 
 def vcpu_of(k: Kernel) -> Entry:
@@ -634,7 +554,6 @@ def vcpu_of(k: Kernel) -> Entry:
     while len(k.x86.vcpus) <= k.cpu:
         frames = k.frames
         cpu = UnicornCpu(frames.addr, frames.nr_pages << PAGE_SHIFT, memory=frames)
-        cpu.set_descriptor(_GDT_ENTRY_PER_CPU, _PER_CPU | len(k.x86.vcpus))
         k.x86.vcpus.append(Entry(k, cpu))
     vcpu: Entry = k.x86.vcpus[k.cpu]
     return vcpu

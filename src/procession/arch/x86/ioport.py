@@ -10,10 +10,11 @@ from procession.include.asm.processor_flags import X86_EFLAGS_IOPL
 from procession.include.asm.ptrace import DX
 
 if TYPE_CHECKING:
+    from procession.arch.x86.entry import Entry
     from procession.arch.x86.process import X86Thread
     from procession.include.linux.sched import Task
 
-__all__ = ("allowed",)
+__all__ = ("port_io",)
 
 _instruction = re.compile(
     rb"([\xf0\xf2\xf3\x26\x2e\x36\x3e\x64-\x67]*)[\x40-\x4f]?([\xe4-\xe7\xec-\xef\x6c-\x6f])(.?)", re.DOTALL
@@ -34,3 +35,21 @@ def allowed(current: Task, thread: X86Thread, flags: int) -> bool:
     size = 1 if not opcode[0] & 1 else 2 if b"\x66" in prefixes else 4
     port = operand[0] if opcode in _IMMEDIATE else thread.q[DX] & 0xFFFF
     return not thread.io_bitmap >> port & (1 << size) - 1
+
+
+def port_io(entry: Entry) -> None:
+    """Forbid what the engine is about to do, unless iopl(2) or ioperm(2) has allowed it.
+
+    But it goes on to the end of the block: keep the registers for run(). Without a page table nothing that is still
+    done there reaches memory.
+    """
+    cpu = entry.cpu
+    flags = cpu.flags()
+    if allowed(entry.current, entry.thread, flags):
+        return
+    entry.charge(entry.spent_until(entry.q[entry.rip_q]))
+    entry.io_state = bytearray(cpu.state)
+    memoryview(entry.io_state).cast("Q")[entry.flags_q] = flags
+    cpu.set_page_table(0)
+    entry.tlb_gen = -1
+    entry.halt()

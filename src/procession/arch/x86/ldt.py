@@ -8,6 +8,8 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
+from procession.arch.x86 import vsyscall_64
+from procession.hw.cpu import LDT_PAGE, VSYSCALL_PAGE
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import UINT_MAX
 from procession.include.linux.syscalls import syscall
@@ -15,21 +17,35 @@ from procession.include.linux.types import Int, ULong, UserPtr
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
+    from procession.arch.x86.entry import Entry
+    from procession.hw.unicorn_cpu import UnicornCpu
     from procession.include.linux.sched import Task
 
-__all__ = ("BITS", "USER_DESC", "as_data", "fill_ldt", "ldt_of_cpu", "sys_modify_ldt")
+__all__ = (
+    "BITS",
+    "NOT_PRESENT",
+    "USEABLE",
+    "USER_DESC",
+    "as_data",
+    "cpu_init",
+    "fill_ldt",
+    "load_ldt",
+    "sys_modify_ldt",
+)
 
 # struct user_desc: entry_number, base_addr, limit, bits.
 USER_DESC: Final = struct.Struct("<IIII")
 BITS: Final = 0x7F  # those that a descriptor keeps: lm is not one of them
 _EMPTY_BITS: Final = 0x28  # read_exec_only, seg_not_present
 _CONTENTS: Final = 3
-_NOT_PRESENT: Final = 0x20
-_USEABLE: Final = 0x40
+NOT_PRESENT: Final = 0x20
+USEABLE: Final = 0x40
 _LDT_ENTRIES: Final = 8192
 _LDT_ENTRY_SIZE: Final = 8
 _STEP: Final = 512  # entries by which a table grows
 _DEFAULT_SIZE: Final = 128
+_GDT_ENTRY_PER_CPU: Final = 15
+_PER_CPU: Final = 0xF40000000000
 _CODE: Final = 1 << 43
 
 
@@ -62,6 +78,19 @@ def ldt_of_cpu(ldt: bytes) -> bytes:
     return struct.pack(f"<{len(words)}Q", *[as_data(word) for word in words])
 
 
+def cpu_init(cpu: UnicornCpu, nr: int) -> None:
+    """Set up what an engine has for all tasks, and a segment whose limit is the number of the CPU."""
+    cpu.set_descriptor(_GDT_ENTRY_PER_CPU, _PER_CPU | nr)
+    cpu.set_kernel_pages(VSYSCALL_PAGE, vsyscall_64.VSYSCALL_PAGE)
+
+
+def load_ldt(entry: Entry, ldt: bytes | None) -> None:
+    """Have an address space's table on an engine, and nothing behind it."""
+    room = len(entry.ldt) if entry.ldt is not None else 0
+    entry.ldt = ldt
+    entry.cpu.set_kernel_pages(LDT_PAGE, ldt_of_cpu(ldt or b"").ljust(room, b"\0"))
+
+
 def read_ldt(current: Task, ptr: UserPtr, bytecount: int) -> int:
     """Store the table, and zeroes behind it; returns how much; raises EFAULT."""
     assert current.mm is not None
@@ -89,10 +118,10 @@ def write_ldt(current: Task, ptr: UserPtr, bytecount: int, *, oldmode: bool) -> 
     entry, base, limit, bits = USER_DESC.unpack(uaccess.copy_from_user(current, ptr, USER_DESC.size))
     if entry >= _LDT_ENTRIES:
         raise LinuxError(Errno.EINVAL, "no such entry")
-    if bits >> 1 & _CONTENTS == _CONTENTS and (oldmode or not bits & _NOT_PRESENT):
+    if bits >> 1 & _CONTENTS == _CONTENTS and (oldmode or not bits & NOT_PRESENT):
         raise LinuxError(Errno.EINVAL, "conforming code")
     if oldmode:
-        descriptor = fill_ldt(base, limit, bits & ~_USEABLE) if base or limit else 0
+        descriptor = fill_ldt(base, limit, bits & ~USEABLE) if base or limit else 0
     else:
         descriptor = fill_ldt(base, limit, bits)
     ldt = bytearray(mm.ldt or b"")

@@ -23,7 +23,7 @@ from procession.include.asm.pgtable import (
     PUD_SHIFT,
 )
 from procession.include.linux.errno import LinuxError
-from procession.include.linux.mm_types import PAGE_SHIFT
+from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE
 from procession.kernel import sched_account
 from procession.mm import page_alloc
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ("free_pte_table", "lookup_address", "pte_alloc", "table_pages", "walk")
 
 
-_EMPTY_PGD: Final = page_alloc.ZEROES[:-8] + KERNEL_HALF.to_bytes(8, "little")
+_EMPTY_PGD: Final = bytes(PAGE_SIZE - 8) + KERNEL_HALF.to_bytes(8, "little")
 
 
 def pte_alloc(k: Kernel, mm: MmStruct, address: int) -> int:

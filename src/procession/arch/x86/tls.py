@@ -45,17 +45,15 @@ _SEG_32BIT: Final = 1
 _CONTENTS_CODE: Final = 4
 _READ_EXEC_ONLY: Final = 8
 _LIMIT_IN_PAGES: Final = 0x10
-_NOT_PRESENT: Final = 0x20
-_USEABLE: Final = 0x40
 _LIMIT: Final = 0xFFFFF
 
 Descriptor = tuple[int, int, int]  # base, limit, bits of user_desc
-EMPTY: Final = (0, 0, _READ_EXEC_ONLY | _NOT_PRESENT)
+EMPTY: Final = (0, 0, _READ_EXEC_ONLY | ldt.NOT_PRESENT)
 
 
 def set_32bit_tls(thread: X86Thread, slot: int, base: int) -> None:
     """Make a slot a segment of all 4 GiB from base on."""
-    thread.tls_array[slot] = (base, _LIMIT, _SEG_32BIT | _LIMIT_IN_PAGES | _USEABLE)
+    thread.tls_array[slot] = (base, _LIMIT, _SEG_32BIT | _LIMIT_IN_PAGES | ldt.USEABLE)
     load_tls(thread)
 
 
@@ -115,4 +113,4 @@ def is_loadable(thread: X86Thread, selector: int) -> bool:
     if not GDT_ENTRY_TLS_MIN <= index <= GDT_ENTRY_TLS_MAX:
         return index in _GDT_USER
     bits = thread.tls_array[index - GDT_ENTRY_TLS_MIN][2]
-    return not bits & _NOT_PRESENT and bits & (_CONTENTS_CODE | _READ_EXEC_ONLY) != _CONTENTS_CODE | _READ_EXEC_ONLY
+    return not bits & ldt.NOT_PRESENT and bits & (_CONTENTS_CODE | _READ_EXEC_ONLY) != _CONTENTS_CODE | _READ_EXEC_ONLY

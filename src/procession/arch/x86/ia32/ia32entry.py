@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from procession.arch.x86 import arguments
 from procession.arch.x86.ia32 import sys_ia32
 from procession.fs import compat as fs_compat
+from procession.hw.costs import TRAP_NS
+from procession.include.asm.processor import SyscallStack
+from procession.include.asm.ptrace import AX, R8, R9, R10, R11
+from procession.include.linux.errno import Errno
+from procession.include.linux.limits import UINT_MAX, ULONG_MAX
+from procession.include.linux.sched import TIF_WORK_SYSCALL_ENTRY
+from procession.include.linux.signal import SIGKILL
 from procession.include.linux.syscalls import COMPAT_SYSCALLS, SYSCALLS
-from procession.kernel import compat, uid16
+from procession.kernel import compat, exit, tracehook, uid16
 
 if TYPE_CHECKING:
+    from procession.arch.x86.entry import Entry
+    from procession.include.linux.sched import Task
     from procession.include.linux.syscalls import Syscall
 
-__all__ = ("IA32_NAMES", "IA32_NR_SYSCALLS", "IA32_SYSCALL_VECTOR", "MODE1_SYSCALLS_32", "ia32_syscall", "is_hole")
+__all__ = ("IA32_NR_SYSCALLS", "IA32_SYSCALL_VECTOR", "ia32_syscall")
 
 IA32_SYSCALL_VECTOR: Final = 0x80
 DECLARED_IN: Final = (sys_ia32, fs_compat, compat, uid16)
@@ -99,7 +109,7 @@ def is_hole(nr: int) -> bool:
     return not 0 <= nr < IA32_NR_SYSCALLS or IA32_NAMES[nr] == "-"
 
 
-def ia32_syscall(nr: int) -> tuple[str, Syscall | None]:
+def ia32_call(nr: int) -> tuple[str, Syscall | None]:
     """Return what traces call a call, and its declaration; None if there is none, in 3.2 or only here.
 
     A native call goes by its native name, others by that of the function in 3.2.
@@ -113,3 +123,61 @@ def ia32_syscall(nr: int) -> tuple[str, Syscall | None]:
     name = _NATIVE.get(function, function.removeprefix("sys_"))
     call = None if function in _UNLIKE else SYSCALLS.get(name)
     return (name, call) if call is not None else (function, None)
+
+
+def ia32_syscall(entry: Entry, current: Task) -> None:
+    """Make the call that INT 0x80, behind which the engine stands, asks for (ia32_syscall, ia32_tracesys)."""
+    thread, q = entry.thread, entry.q
+    entry.clock.now_ns += TRAP_NS
+    current.stime += TRAP_NS
+    entry.nr_calls += 1
+    nr = thread.orig_ax = q[AX] & UINT_MAX
+    thread.ts_compat = True
+    q[R8] = q[R9] = q[R10] = q[R11] = 0
+    name, call = ia32_call(nr)
+    traced = current.ti_flags & TIF_WORK_SYSCALL_ENTRY
+    if traced:
+        q[AX] = -Errno.ENOSYS & ULONG_MAX
+    if current.seccomp_mode and nr not in MODE1_SYSCALLS_32:
+        entry.stack = SyscallStack(current, nr, "seccomp", exit.do_exit(current, SIGKILL))
+    elif traced:
+        entry.stack = SyscallStack(current, nr, name, _traced(current))
+    else:
+        entry.stack = SyscallStack(current, nr, name, _do_call(current, nr, name, call))
+        if nr >= IA32_NR_SYSCALLS:
+            thread.orig_ax = 0
+    entry.halt()
+
+
+async def _do_call(current: Task, nr: int, name: str, call: Syscall | None) -> int:
+    """Make a call; returns -ENOSYS if there is none."""
+    thread: Any = current.thread
+    k = current.kernel
+    words = arguments.ia32_words(thread.q)
+    args = words if call is None else arguments.decode_words(call, words)
+    if k.trace.sys_enter:
+        k.trace.sys_enter(nr, name, args)
+    if call is not None:
+        result = call.fn(current, *args)
+        if call.is_async:
+            result = await result
+        return result or 0
+    if is_hole(nr):
+        k.not_in_linux(name)
+    else:
+        k.not_modelled(name)
+    return -int(Errno.ENOSYS)
+
+
+async def _traced(current: Task) -> int:
+    """Do the same with a tracer looking at the beginning, who may have changed everything."""
+    emulated = await tracehook.tracehook_report_syscall_entry(current)
+    thread: Any = current.thread
+    stack: Any = current.stack
+    nr = -1 if emulated else thread.orig_ax & UINT_MAX
+    stack.nr, stack.name = nr, ""
+    if not 0 <= nr < IA32_NR_SYSCALLS:
+        value: int = thread.q[AX]
+        return value - (1 << 64) if value >> 63 else value
+    stack.name, call = ia32_call(nr)
+    return await _do_call(current, nr, stack.name, call)

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ()
 
-_SIGSET: Final = 8
 _ALLOWED: Final = ~SIG_KERNEL_ONLY_MASK & (1 << 64) - 1
 _SIGACTION32: Final = struct.Struct("<IIIQ")  # handler, flags, restorer, mask
 _OLD_SIGACTION32: Final = struct.Struct("<IIII")  # handler, mask, flags, restorer
@@ -152,7 +151,7 @@ def sys_olduname(current: Task, name: UserPtr) -> int:
 @compat_syscall
 def sys32_rt_sigaction(current: Task, sig: SigNr, act: UserPtr, oact: UserPtr, sigsetsize: UInt) -> int:
     """rt_sigaction(2)."""
-    if sigsetsize != _SIGSET:
+    if sigsetsize != compat.SIGSET_SIZE:
         raise LinuxError(Errno.EINVAL, "size of a signal set")
     new = None
     if act:
