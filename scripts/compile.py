@@ -193,6 +193,10 @@ class Objects:
                 path.unlink()
 
 
+# What functions that are system calls begin with.
+_SYSCALLS = ("sys_", "sys32_", "stub32_", "compat_sys_")
+
+
 def signatures(sources: list[Path]) -> str:
     """Return the source of a module that says of each system call's function what a compiled one no longer says.
 
@@ -204,7 +208,7 @@ def signatures(sources: list[Path]) -> str:
             continue
         module = module_name(path)
         for node in ast.parse(path.read_bytes()).body:
-            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not node.name.startswith("sys_"):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not node.name.startswith(_SYSCALLS):
                 continue
             parameters = tuple((arg.arg, ast.unparse(arg.annotation or ast.Constant(None))) for arg in node.args.args)
             result = ast.unparse(node.returns or ast.Constant(None))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from procession.cli.mistakes import fail
 from procession.cli.strace_letters import GROUPS, LETTERS, Asked, read
@@ -10,7 +10,7 @@ from procession.cli.words import EXAMPLES, Words
 
 __all__ = ("StraceCommand", "asked_in")
 
-_KEY = "procession.strace"
+_KEY: Final = "procession.strace"
 
 
 def asked_in(ctx: Any) -> Asked:

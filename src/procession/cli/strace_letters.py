@@ -38,8 +38,12 @@ class Letter:
         return ", ".join(part for part in (letter, self.name + long_value if self.name else "") if part)
 
 
-GROUPS: Final = ("What is traced", "What is shown", "How it is printed", "When and how long", "A summary")
-_TRACED, _SHOWN, _PRINTED, _TIMES, _SUMMARY = GROUPS
+_TRACED: Final = "What is traced"
+_SHOWN: Final = "What is shown"
+_PRINTED: Final = "How it is printed"
+_TIMES: Final = "When and how long"
+_SUMMARY: Final = "A summary"
+GROUPS: Final = (_TRACED, _SHOWN, _PRINTED, _TIMES, _SUMMARY)
 
 LETTERS: Final = (
     Letter(_TRACED, "f", "--follow-forks", "", "Follow children. -ff with -o: a file for each process, FILE.PID."),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from procession.fs import exec_args, exec_cred, exec_mm, file, file_table, namei
 from procession.fs import open as fs_open
 from procession.hw.costs import EXEC_NS
-from procession.include.linux.binfmts import BINPRM_BUF_SIZE, LinuxBinfmt, LinuxBinprm
+from procession.include.linux.binfmts import BINPRM_BUF_SIZE, CompatStrings, LinuxBinfmt, LinuxBinprm
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_LARGEFILE
 from procession.include.linux.fs import (
@@ -32,13 +32,12 @@ from procession.include.linux.types import Arg, Path, UserPtr
 from procession.include.linux.undo import Undo
 from procession.kernel import pid, ptrace, sched, sched_account, signal_queue
 from procession.lib import string
-from procession.mm import filemap
+from procession.mm import filemap, uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import File
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
-    from procession.include.linux.types import HostBuffer
 
 __all__ = (
     "do_execve",
@@ -82,7 +81,7 @@ async def sys_execve(
     return 0
 
 
-async def do_execve(current: Task, filename: str, argv: UserPtr, envp: UserPtr) -> None:
+async def do_execve(current: Task, filename: str, argv: UserPtr | CompatStrings, envp: UserPtr | CompatStrings) -> None:
     """Execute filename; the order of the steps, and thus of the errors, is spec 7.1's."""
     cred = current.cred
     if current.flags & PF_NPROC_EXCEEDED and cred.user.processes > current.signal.rlim[RLIMIT_NPROC][0]:
@@ -164,31 +163,13 @@ def _check_exec(source: File, name: str) -> None:
     deny_write_access(source)
 
 
-class _KernelBuffer:
-    """A piece of kernel memory that a file's read method can fill (set_fs(KERNEL_DS))."""
-
-    __slots__ = ("data",)
-
-    def __init__(self, size: int) -> None:
-        self.data = bytearray(size)
-
-    def load(self, offset: int, size: int) -> bytes:
-        return bytes(self.data[offset : offset + size])
-
-    def store(self, offset: int, data: bytes) -> None:
-        self.data[offset : offset + len(data)] = data
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-
 async def kernel_read(current: Task, source: File, offset: int, count: int) -> bytes:
     """Return up to count bytes at offset; counts as a read of current's."""
     inode = source.inode
     if type(inode).readpage is not Inode.readpage:
         data = filemap.pagecache_read(current.kernel, inode, offset, count)
     else:
-        buffer: HostBuffer = _KernelBuffer(count)
+        buffer = uaccess.KernelBuffer(bytes(count))
         data = buffer.load(0, await source.read(current, buffer, count, offset))
     current.rchar += len(data)
     current.syscr += 1

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from procession.fs import exec_mm
-from procession.include.linux.binfmts import MAX_ARG_STRLEN, UserStrings
+from procession.include.linux.binfmts import MAX_ARG_STRLEN, CompatStrings, UserStrings
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE
 from procession.include.linux.resource import RLIMIT_STACK
@@ -34,13 +34,16 @@ class ArgReader:
         self.current = current
         self.pages: dict[int, bytes] = {}
 
-    def count(self, array: UserPtr | UserStrings) -> Sequence[int | bytes]:
+    def count(self, array: UserPtr | UserStrings | CompatStrings) -> Sequence[int | bytes]:
         """Return the entries of a NULL-terminated array of pointers; a NULL array is empty (3.2 allows it).
 
         Raises EFAULT, E2BIG, and ERESTARTNOHAND when current is being killed.
         """
         if isinstance(array, UserStrings):
             return array.strings
+        size = 8
+        if isinstance(array, CompatStrings):
+            array, size = array.address, 4
         if not isinstance(array, int):
             raise LinuxError(Errno.EFAULT, "not an array of strings")
         pointers: list[int | bytes] = []
@@ -50,13 +53,14 @@ class ArgReader:
             if fatal_signal_pending(self.current):
                 raise LinuxError(Errno.ERESTARTNOHAND)
             # As far as the page goes: what is behind it need not exist.
-            room = (PAGE_SIZE - (array & (PAGE_SIZE - 1))) >> 3
-            chunk = memoryview(uaccess.copy_from_user(self.current, array, max(room, 1) * 8)).cast("Q").tolist()
+            room = (PAGE_SIZE - (array & (PAGE_SIZE - 1))) // size
+            data = uaccess.copy_from_user(self.current, array, max(room, 1) * size)
+            chunk = memoryview(data).cast("Q" if size == 8 else "I").tolist()
             if 0 in chunk:
                 pointers += chunk[: chunk.index(0)]
                 return pointers
             pointers += chunk
-            array += len(chunk) * 8
+            array += len(chunk) * size
             if len(pointers) > MAX_ARG_STRINGS:
                 raise LinuxError(Errno.E2BIG, "too many arguments")
 

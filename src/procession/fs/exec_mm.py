@@ -75,6 +75,8 @@ _STACK_FLAGS: Final = VM_GROWSDOWN | VM_READ | VM_WRITE | VM_EXEC | VM_MAYREAD |
 def bprm_mm_init(current: Task, bprm: LinuxBinprm) -> None:
     """Make the new address space with nothing in it but one page of stack, at the highest place; raises ENOMEM."""
     mm = bprm.mm = fork_mm.mm_alloc(current.kernel)
+    if current.mm is not None:
+        mm.ldt = current.mm.ldt  # init_new_context() copies it
     vma = VmArea(mm, STACK_TOP_MAX - PAGE_SIZE, STACK_TOP_MAX, _STACK_FLAGS & ~VM_EXEC)
     try:
         with mm.mmap_sem.write():

@@ -28,6 +28,7 @@ from procession.include.linux.fcntl import (
 from procession.include.linux.fs import (
     FMODE_EXEC,
     FMODE_WRITE,
+    MAX_NON_LFS,
     MAY_ACCESS,
     MAY_CHDIR,
     MAY_EXEC,
@@ -186,6 +187,8 @@ def sys_ftruncate(current: Task, fd: Fd, length: Length) -> int:
     inode = file.f_path.dentry.d_inode
     if inode.i_mode & S_IFMT != S_IFREG or not file.f_mode & FMODE_WRITE:
         raise LinuxError(Errno.EINVAL, "not open for writing, or no regular file")
+    if not file.f_flags & O_LARGEFILE and length > MAX_NON_LFS:
+        raise LinuxError(Errno.EINVAL, "beyond 2 GiB, and opened without O_LARGEFILE")
     do_truncate(current, inode, length)
     return 0
 

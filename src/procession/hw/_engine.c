@@ -99,7 +99,7 @@ static bool on_invalid(void *uc, void *function)
 static uint32_t on_port_in(void *uc, uint32_t port, int size, void *function)
 {
     on_instruction(uc, function);
-    return 0;
+    return 0xffffffff; /* there is nothing on the bus */
 }
 
 static void on_code(void *uc, uint64_t address, uint32_t size, void *function)

@@ -45,6 +45,7 @@ class Layout:
         "rflags_q",
         "fs_base_q",
         "gs_base_q",
+        "selectors_q",
         "cr2_q",
         "cr3_q",
         "error_code_d",
@@ -89,6 +90,8 @@ class Layout:
         self.rflags_q: Final[int] = rflags_q
         self.fs_base_q: Final[int] = fs_base_q
         self.gs_base_q: Final[int] = gs_base_q
+        # Of es, cs, ss, ds, fs and gs: each is the first of three words, the second being the base.
+        self.selectors_q: Final[int] = fs_base_q - 13
         self.cr2_q: Final[int] = cr2_q
         self.cr3_q: Final[int] = cr3_q
         self.error_code_d: Final[int] = error_code_d
@@ -262,9 +265,24 @@ def calibrate(cpu: UnicornCpu, window: memoryview) -> Layout:
         xmm=xmm0,
         xmm_stride=xmm1 - xmm0,
     )
+    _check_selectors(cpu, layout)
     if layout.x87_end - layout.x87_start > _X87_SPAN:
         raise CpuError("calibration: the x87 registers are not in one piece")
     return layout
+
+
+def _check_selectors(cpu: UnicornCpu, layout: Layout) -> None:
+    """Load segment registers, and put them back; raises CpuError if they are not where they are expected."""
+    user_ds = cpu.read_register(x86_const.UC_X86_REG_SS)
+    for i, (load, clear) in enumerate((("8ec0", "8ec1"), ("8ed8", "8ed9"), ("8ee0", "8ee1"), ("8ee8", "8ee9"))):
+        segment = (0, 3, 4, 5)[i]
+        cpu.write_register(x86_const.UC_X86_REG_RAX, user_ds)
+        cpu.run_firmware(bytes.fromhex(load + "0f05"))
+        found = cpu.q[layout.selectors_q + 3 * segment] & 0xFFFF
+        cpu.write_register(x86_const.UC_X86_REG_RCX, 0)
+        cpu.run_firmware(bytes.fromhex("31c9" + clear + "0f05"))
+        if found != user_ds or cpu.q[layout.selectors_q + 3 * segment] & 0xFFFF:
+            raise CpuError("calibration: no selectors")
 
 
 def _find_fault_fields(cpu: UnicornCpu, probe: _Probe, cr2_q: int) -> tuple[int, int, int]:

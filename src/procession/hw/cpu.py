@@ -16,6 +16,16 @@ class CpuError(Exception):
     """The engine did what it must not do, or is not one that we know."""
 
 
+# What every page table has in its last entry, and so at the top of the address space: pages of the engine's own, which
+# an address of the host's memory stands for that no machine reaches. There are, in pages from KERNEL_START on:
+FIRMWARE: Final = 1 << 38
+KERNEL_START: Final = 0xFFFFFFFFFF600000
+KERNEL_HALF: Final = FIRMWARE + (16 << 12) | 0x67
+VSYSCALL_PAGE: Final = 0  # for the user to read and execute
+GDT_PAGE: Final = 1
+LDT_PAGE: Final = 16  # … 31
+LDT_BYTES: Final = 65536
+
 # Numbers of x86 exceptions, as hooks get them.
 X86_TRAP_DE: Final = 0
 X86_TRAP_DB: Final = 1
@@ -59,9 +69,10 @@ class CpuState(Protocol):
     """The registers of one task, wherever they are just now: on an engine or put away.
 
     q: the state as 64-bit words; see hw/calibration.Layout for what is where.  cpu: the engine that has it, or None.
-    saved: where it is kept otherwise.
+    saved: where it is kept otherwise.  tls: descriptors 12, 13 and 14 of its GDT.
     """
 
     q: memoryview
     cpu: Any
     saved: memoryview
+    tls: tuple[int, int, int]

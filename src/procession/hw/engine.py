@@ -321,7 +321,7 @@ def _callback(shape: int, function: Callable[..., None]) -> Any:
 
         def port_in() -> int:
             function()
-            return 0
+            return 0xFFFFFFFF  # there is nothing on the bus
 
         return _NUMBER(port_in)
     if shape == CODE:

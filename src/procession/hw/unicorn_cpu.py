@@ -24,18 +24,38 @@ from procession import _build
 from procession.hw import calibration, engine
 from procession.hw.calibration import Layout
 from procession.hw.clock import NEVER
-from procession.hw.cpu import X86_TRAP_UD, CpuError, CpuState, Hooks
+from procession.hw.cpu import (
+    FIRMWARE,
+    GDT_PAGE,
+    KERNEL_HALF,
+    KERNEL_START,
+    LDT_BYTES,
+    LDT_PAGE,
+    VSYSCALL_PAGE,
+    X86_TRAP_UD,
+    CpuError,
+    CpuState,
+    Hooks,
+)
 from procession.hw.memory import FRAME_SIZE
 
 __all__ = ("WRITE", "CpuRegisters", "UnicornCpu", "user_template")
 
-FIRMWARE: Final = 1 << 38
-_PAGES: Final = 16
+_PAGES: Final = 52
 _PML4: Final = FIRMWARE
 _PDPT: Final = FIRMWARE + FRAME_SIZE
 _STUB: Final = FIRMWARE + 2 * FRAME_SIZE
 _EMPTY: Final = FIRMWARE + 3 * FRAME_SIZE
 _CODE: Final = FIRMWARE + 4 * FRAME_SIZE
+_KERNEL_TABLES: Final = 16  # of three levels, then the pages of the kernel's half
+_KERNEL_PAGES: Final = 20
+_KERNEL_SIZE: Final = 32  # pages
+_GDT_ENTRIES: Final = 16
+_GDT_TLS: Final = 12
+# Code that user mode may go to, and data; the fourth is code of 32 bits in Linux, here it can only be read.
+_GDT: Final = {4: 0x00CFF1000000FFFF, 5: 0x00CFF3000000FFFF, 6: 0x00AFFB000000FFFF}
+_LDT_SELECTOR: Final = 10 << 3
+_LDT_FLAGS: Final = 0x8200  # present, a system segment of type LDT
 _TCG_BUFFER: Final = 128 << 20  # what a run of a C compiler needs
 _MANY_FRAMES: Final = 64  # from so many on it is cheaper to drop all code
 
@@ -108,10 +128,13 @@ class UnicornCpu:
         "_exits_off",
         "_exits_on",
         "_firmware",
+        "_firmware_q",
+        "_gdt",
         "_has_exits",
         "_number",
         "_set_cr3",
         "_start",
+        "_tls",
         "_uc",
         "arm",
         "block_end",
@@ -186,11 +209,12 @@ class UnicornCpu:
 
     def _make_firmware(self) -> None:
         memory = self._firmware = mmap.mmap(-1, _PAGES * FRAME_SIZE)
-        q = memoryview(memory).cast("Q")
+        q = self._firmware_q = memoryview(memory).cast("Q")
         q[0] = _PDPT | 7
         for i in range(512):
             q[512 + i] = i << 30 | 0x87  # 1 GiB each, user, writable
         memory[_STUB - FIRMWARE : _STUB - FIRMWARE + 3] = bytes.fromhex("480f07")  # sysretq
+        self._make_kernel_half(q)
         address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
         uc = self._uc
         uc.mem_map_ptr(FIRMWARE, _PAGES * FRAME_SIZE, unicorn_const.UC_PROT_ALL, address)
@@ -199,6 +223,40 @@ class UnicornCpu:
         uc.msr_write(_EFER_MSR, _EFER)
         uc.reg_write(x86_const.UC_X86_REG_CR0, _CR0)
         uc.msr_write(_STAR, (USER_CS - 16) << 48 | 0x10 << 32)
+        gdt, ldt = (KERNEL_START + page * FRAME_SIZE for page in (GDT_PAGE, LDT_PAGE))
+        uc.reg_write(x86_const.UC_X86_REG_GDTR, (0, gdt, 8 * _GDT_ENTRIES - 1, 0))
+        uc.reg_write(x86_const.UC_X86_REG_LDTR, (_LDT_SELECTOR, ldt, LDT_BYTES - 1, _LDT_FLAGS))
+
+    def _make_kernel_half(self, q: memoryview) -> None:
+        """Map the pages of the last entry of page tables: for the kernel only, but the first."""
+        last = (_EMPTY - FIRMWARE) // 8 + 511
+        q[511] = q[last] = KERNEL_HALF
+        table = _KERNEL_TABLES
+        for shift in (30, 21):
+            q[table * 512 + (KERNEL_START >> shift & 511)] = FIRMWARE + (table + 1) * FRAME_SIZE | 0x67
+            table += 1
+        for page in range(_KERNEL_SIZE):
+            user = page == VSYSCALL_PAGE
+            q[table * 512 + page] = FIRMWARE + (_KERNEL_PAGES + page) * FRAME_SIZE | (0x25 if user else 1 << 63 | 0x63)
+        self._gdt = (_KERNEL_PAGES + GDT_PAGE) * 512
+        for entry, descriptor in _GDT.items():
+            q[self._gdt + entry] = descriptor
+        self._tls = (0, 0, 0)
+
+    def set_descriptor(self, entry: int, descriptor: int) -> None:
+        """Set an entry of the GDT."""
+        self._firmware_q[self._gdt + entry] = descriptor
+
+    def set_tls(self, descriptors: tuple[int, int, int]) -> None:
+        """Set the entries of the GDT that are a task's own."""
+        self._tls = descriptors
+        for i in range(3):
+            self.set_descriptor(_GDT_TLS + i, descriptors[i])
+
+    def set_kernel_pages(self, page: int, data: bytes) -> None:
+        """Overwrite pages of the kernel's half, from the beginning of one of them on."""
+        at = (_KERNEL_PAGES + page) * FRAME_SIZE
+        self._firmware[at : at + len(data)] = data
 
     def _calibrate(self) -> None:
         address = calibration.find_state(self.handle, self.write_register)
@@ -368,6 +426,8 @@ class UnicornCpu:
         if state.cpu is not None:
             state.cpu.unload()
         self.set_state(state.saved)
+        if state.tls != self._tls:
+            self.set_tls(state.tls)
         state.cpu = self
         state.q = self.q
         self.owner = state
@@ -467,12 +527,13 @@ class UnicornCpu:
 class CpuRegisters:
     """A bare CpuState: a task's registers and nothing else."""
 
-    __slots__ = ("cpu", "q", "saved")
+    __slots__ = ("cpu", "q", "saved", "tls")
 
     def __init__(self, template: bytes) -> None:
         self.saved = memoryview(bytearray(template))
         self.q = self.saved.cast("Q")
         self.cpu: UnicornCpu | None = None
+        self.tls = (0, 0, 0)
 
 
 def _warn(text: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from procession.fs import exec as fs_exec
 from procession.fs import file_table
 from procession.fs import open as fs_open
+from procession.include.linux.cred import KEEP_ID
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_NONBLOCK, O_RDONLY
 from procession.include.linux.fs import S_IFMT, S_IFREG
@@ -21,7 +22,6 @@ __all__ = ("Login", "NoSuchEntry", "become", "environment", "find_user", "user_t
 MAX_ID: Final = 0x7FFFFFFF  # of a number in a `user` text, as docker takes it
 _USERS: Final = "/etc/passwd"
 _GROUPS: Final = "/etc/group"
-_KEEP: Final = 0xFFFFFFFF
 _USER_FIELDS: Final = 7
 _PARTS: Final = 2
 _GROUP_FIELDS: Final = 4
@@ -114,7 +114,7 @@ def become(current: Task, login: Login) -> None:
         assert files is not None
         for fd in range(3):
             if files.fd[fd] is not None:
-                fs_open.sys_fchown(current, fd, login.uid, _KEEP)
+                fs_open.sys_fchown(current, fd, login.uid, KEEP_ID)
     new = cred.prepare_creds(current)
     new.group_info = login.groups
     cred.commit_creds(current, new)

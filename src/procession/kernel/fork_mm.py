@@ -138,6 +138,7 @@ def dup_mm(current: Task, oldmm: MmStruct) -> MmStruct:
         undo.push((mmput, k, mm))
         mm.dumpable = oldmm.dumpable
         mm.binfmt = oldmm.binfmt
+        mm.ldt = oldmm.ldt
         mm.mmap_base = oldmm.mmap_base
         mm.start_code, mm.end_code = oldmm.start_code, oldmm.end_code
         mm.start_data, mm.end_data = oldmm.start_data, oldmm.end_data

@@ -42,6 +42,7 @@ __all__ = (
     "SIGINFO_SIZE",
     "AnyInfo",
     "copy_siginfo_to_user",
+    "copy_siginfo_to_user32",
     "hide_sender",
     "siginfo_from_user",
     "trace_fields",
@@ -124,6 +125,26 @@ def copy_siginfo_to_user(current: Task, to: UserPtr, info: Siginfo) -> None:
     uaccess.copy_to_user(current, to, data[:_SI_ERRNO_CODE])
     for start, end in _MEMBERS[_member(info)]:
         uaccess.copy_to_user(current, to, data[start:end], start)
+
+
+# The 32-bit siginfo_t: which words of the union, which begins at 12 there and at 16 here, follow one another.
+_MEMBERS_32: Final[dict[struct.Struct, tuple[int, ...]]] = {
+    _KILL: (16, 20),
+    _TIMER: (16, 20, 24),
+    _RT: (16, 20, 24),
+    _CHLD: (16, 20, 24, 32, 40),
+    _FAULT: (16,),
+    _POLL: (16, 24),
+}
+
+
+def copy_siginfo_to_user32(current: Task, to: UserPtr, info: Siginfo) -> None:
+    """Do the same with i386's siginfo_t (arch/x86/ia32/ia32_signal.c): pointers and longs are cut. Raises EFAULT."""
+    if not uaccess.user_pointer_ok(current, to, SIGINFO_SIZE):
+        raise LinuxError(Errno.EFAULT, "no room for a siginfo")
+    data = _packed(info)
+    words = (16, 20, 24) if info.code < 0 else _MEMBERS_32[_member(info)]
+    uaccess.copy_to_user(current, to, data[:_SI_ERRNO_CODE] + b"".join([data[at : at + 4] for at in words]))
 
 
 def _member(info: Siginfo) -> struct.Struct:

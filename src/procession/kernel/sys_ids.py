@@ -15,6 +15,7 @@ from procession.include.linux.cred import (
     CAP_MKNOD,
     CAP_SETGID,
     CAP_SETUID,
+    KEEP_ID,
 )
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.prctl import SECBIT_KEEP_CAPS, SECBIT_NO_SETUID_FIXUP
@@ -42,7 +43,6 @@ __all__ = (
     "sys_setuid",
 )
 
-_KEEP: Final = 0xFFFFFFFF  # -1: leave this id alone
 # What fsuid 0 is worth.
 _CAP_FS_SET: Final = sum(
     1 << cap
@@ -138,17 +138,17 @@ def sys_setreuid(current: Task, ruid: UidT, euid: UidT) -> int:
     """Set real and effective uid, -1 keeps one; raises EPERM, EAGAIN (setreuid(2))."""
     old = current.cred
     with _Change(current) as new:
-        if ruid != _KEEP:
+        if ruid != KEEP_ID:
             new.uid = ruid
             if ruid not in (old.uid, old.euid) and not _may_setuid(current):
                 raise LinuxError(Errno.EPERM, "real uid")
-        if euid != _KEEP:
+        if euid != KEEP_ID:
             new.euid = euid
             if euid not in (old.uid, old.euid, old.suid) and not _may_setuid(current):
                 raise LinuxError(Errno.EPERM, "effective uid")
         if new.uid != old.uid:
             set_user(current, new)
-        if ruid != _KEEP or euid not in (_KEEP, old.uid):
+        if ruid != KEEP_ID or euid not in (KEEP_ID, old.uid):
             new.suid = new.euid
         new.fsuid = new.euid
         _fix_setuid(new, old)
@@ -160,16 +160,16 @@ def sys_setresuid(current: Task, ruid: UidT, euid: UidT, suid: UidT) -> int:
     """Set real, effective and saved uid, -1 keeps one; raises EPERM, EAGAIN (setresuid(2))."""
     old = current.cred
     with _Change(current) as new:
-        own = (_KEEP, old.uid, old.euid, old.suid)
+        own = (KEEP_ID, old.uid, old.euid, old.suid)
         if not _may_setuid(current) and not (ruid in own and euid in own and suid in own):
             raise LinuxError(Errno.EPERM, "not one of our uids")
-        if ruid != _KEEP:
+        if ruid != KEEP_ID:
             new.uid = ruid
             if ruid != old.uid:
                 set_user(current, new)
-        if euid != _KEEP:
+        if euid != KEEP_ID:
             new.euid = euid
-        if suid != _KEEP:
+        if suid != KEEP_ID:
             new.suid = suid
         new.fsuid = new.euid
         _fix_setuid(new, old)
@@ -222,15 +222,15 @@ def sys_setregid(current: Task, rgid: UidT, egid: UidT) -> int:
     """Set real and effective gid, -1 keeps one; raises EPERM (setregid(2))."""
     old = current.cred
     with _Change(current) as new:
-        if rgid != _KEEP:
+        if rgid != KEEP_ID:
             if rgid not in (old.gid, old.egid) and not _may_setgid(current):
                 raise LinuxError(Errno.EPERM, "real gid")
             new.gid = rgid
-        if egid != _KEEP:
+        if egid != KEEP_ID:
             if egid not in (old.gid, old.egid, old.sgid) and not _may_setgid(current):
                 raise LinuxError(Errno.EPERM, "effective gid")
             new.egid = egid
-        if rgid != _KEEP or egid not in (_KEEP, old.gid):
+        if rgid != KEEP_ID or egid not in (KEEP_ID, old.gid):
             new.sgid = new.egid
         new.fsgid = new.egid
     return 0
@@ -241,14 +241,14 @@ def sys_setresgid(current: Task, rgid: UidT, egid: UidT, sgid: UidT) -> int:
     """Set real, effective and saved gid, -1 keeps one; raises EPERM (setresgid(2))."""
     old = current.cred
     with _Change(current) as new:
-        own = (_KEEP, old.gid, old.egid, old.sgid)
+        own = (KEEP_ID, old.gid, old.egid, old.sgid)
         if not _may_setgid(current) and not (rgid in own and egid in own and sgid in own):
             raise LinuxError(Errno.EPERM, "not one of our gids")
-        if rgid != _KEEP:
+        if rgid != KEEP_ID:
             new.gid = rgid
-        if egid != _KEEP:
+        if egid != KEEP_ID:
             new.egid = egid
-        if sgid != _KEEP:
+        if sgid != KEEP_ID:
             new.sgid = sgid
         new.fsgid = new.egid
     return 0

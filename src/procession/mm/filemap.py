@@ -15,8 +15,8 @@ from procession.hw.memory import PG_DIRTY, PG_FILE
 from procession.include.linux.bug import bug_on
 from procession.include.linux.cred import CAP_FSETID
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fcntl import O_APPEND
-from procession.include.linux.fs import MAX_LFS_FILESIZE, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP, Iattr
+from procession.include.linux.fcntl import O_APPEND, O_LARGEFILE
+from procession.include.linux.fs import MAX_LFS_FILESIZE, MAX_NON_LFS, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP, Iattr
 from procession.include.linux.mm_types import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, VM_SHARED
 from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_FSIZE
 from procession.include.linux.signal import SIGXFSZ
@@ -277,7 +277,7 @@ def generic_file_write(current: Task, file: File, buf: UserPtr, count: int, pos:
     at = file.f_pos if pos is None else pos
     if file.f_flags & O_APPEND:
         at = inode.i_size
-    count = generic_write_checks(current, at, count)
+    count = generic_write_checks(current, file, at, count)
     if not count:
         return 0
     if inode.i_mode & _SUID_SGID:
@@ -328,7 +328,7 @@ def _data_for_pages(current: Task, buf: UserPtr, part: int, pos: int, done: int)
     return data[:whole]
 
 
-def generic_write_checks(current: Task, pos: int, count: int) -> int:
+def generic_write_checks(current: Task, file: File, pos: int, count: int) -> int:
     """Return how much of a write the limits leave; raises EFBIG."""
     limit = current.signal.rlim[RLIMIT_FSIZE][0]
     if limit != RLIM_INFINITY and count:
@@ -336,6 +336,10 @@ def generic_write_checks(current: Task, pos: int, count: int) -> int:
             signal_send.send_sig(SIGXFSZ, current, 0)
             raise LinuxError(Errno.EFBIG, "RLIMIT_FSIZE")
         count = min(count, limit - pos)
+    if pos + count > MAX_NON_LFS and not file.f_flags & O_LARGEFILE:
+        if pos >= MAX_NON_LFS:
+            raise LinuxError(Errno.EFBIG, "beyond 2 GiB, and opened without O_LARGEFILE")
+        count = min(count, MAX_NON_LFS - pos)
     if count and pos >= MAX_LFS_FILESIZE:
         raise LinuxError(Errno.EFBIG, "beyond the largest offset")
     return min(count, MAX_LFS_FILESIZE - pos)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from procession.arch.x86 import pgtable
+from procession.arch.x86 import pgtable, vsyscall_64
 from procession.hw.costs import COPY_KIB_NS
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import (
@@ -100,7 +100,13 @@ def access_remote_vm(
         while done < n:
             vma = mmap.find_extend_vma(k.current, mm, address)
             if vma is None:
-                break
+                gate = None if write else _gate_page(address, n - done)
+                if gate is None:
+                    break
+                pieces.append(gate)
+                address += len(gate)
+                done += len(gate)
+                continue
             try:
                 pfn = get_user_page(k, mm, vma, address, write, force)
             except LinuxError:
@@ -116,6 +122,12 @@ def access_remote_vm(
             done += part
     sched_account.account_system_time(k.current, done * COPY_KIB_NS >> 10)
     return done if write else b"".join(pieces)
+
+
+def _gate_page(address: int, n: int) -> bytes | None:
+    """Return up to n bytes of the page that everybody has, None if address is not in it (in_gate_area)."""
+    at = address - vsyscall_64.VSYSCALL_START
+    return vsyscall_64.VSYSCALL_PAGE[at : at + n] if 0 <= at < PAGE_SIZE else None
 
 
 def write_remote_vm(k: Kernel, mm: MmStruct, address: int, data: bytes) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "IovBuffer",
+    "KernelBuffer",
     "access_ok",
     "clear_user",
     "copy_from_user",
@@ -282,6 +283,26 @@ def strnlen_user(current: Task, ptr: int, maxlen: int) -> bytes | None:
 def user_pointer_ok(current: Task, ptr: UserPtr, n: int) -> bool:
     """Whether ptr could be valid for n bytes, without touching it (access_ok)."""
     return access_ok(ptr, n) if isinstance(ptr, int) else n <= len(ptr)
+
+
+class KernelBuffer:
+    """A structure of the kernel's own, where a call expects user memory (set_fs(KERNEL_DS))."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        self.data = bytearray(data)
+
+    def load(self, offset: int, size: int) -> bytes:
+        """Return a part of it."""
+        return bytes(self.data[offset : offset + size])
+
+    def store(self, offset: int, data: bytes) -> None:
+        """Overwrite a part of it."""
+        self.data[offset : offset + len(data)] = data
+
+    def __len__(self) -> int:
+        return len(self.data)
 
 
 class IovBuffer:

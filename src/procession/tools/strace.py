@@ -21,7 +21,7 @@ from procession.include.linux.signal import (
     SIGKILL,
     signame,
 )
-from procession.include.linux.syscalls import SYSCALLS, Syscall
+from procession.include.linux.syscalls import Syscall, find_syscall
 from procession.include.trace.events import (
     SchedProcessExec,
     SchedProcessExit,
@@ -241,7 +241,7 @@ class Strace:
         pid, name = event.common_pid, event.name
         if pid not in self._attached or (self._only.call is not None and not self._only.call(name)):
             return
-        call = SYSCALLS.get(name)
+        call = find_syscall(name)
         params = call.params if call is not None else ()
         task = self._kernel.current
         shown = Shown(event.args, params, self._peek(), self._style(name), descriptor=self._descriptor)

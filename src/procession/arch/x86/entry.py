@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.arch.x86 import arguments, fault, step, syscall_table, traps
+from procession.arch.x86 import arguments, fault, ioport, ldt, step, syscall_table, traps
+from procession.arch.x86.ia32 import ia32entry
+from procession.arch.x86.ia32.ia32entry import IA32_SYSCALL_VECTOR
 from procession.arch.x86.syscall_table import NI_SYSCALLS, NR, NR_SYSCALLS
 from procession.hw import untranslatable
 from procession.hw.clock import NEVER
@@ -61,7 +63,7 @@ class Entry:
     calls, own_stack: how to read the arguments of the calls made so far, by number; calls answered in the hook, others.
     io_state: the registers where port I/O was tried.  healed_ip: the last instruction whose fault needed no flush.
     fetched: ip and page of the last fetch that was allowed.  step: an instruction that runs by itself.
-    exits: what the engine has to stop before.
+    exits: what the engine has to stop before.  ldt: the local descriptor table that it has.
     """
 
     __slots__ = (
@@ -79,6 +81,7 @@ class Entry:
         "io_state",
         "is_int_d",
         "k",
+        "ldt",
         "mm",
         "nr_calls",
         "old_exception_d",
@@ -127,6 +130,8 @@ class Entry:
         self.exits: tuple[int, ...] = ()
         self.calls: dict[int, tuple[Syscall, Callable[..., Any], bool, arguments.Decoder]] = {}
         self.own_stack: dict[int, arguments.Decoder] = {}
+        self.ldt: bytes | None = None
+        ldt.cpu_init(cpu, len(k.x86.vcpus))
         cpu.set_hooks(self)
 
     # Hooks.
@@ -210,6 +215,11 @@ class Entry:
             else:
                 self.charge(self.spent_until(self.q[self.rip_q]))
             self.thread.orig_ax = -1
+            if is_int and vector == IA32_SYSCALL_VECTOR:
+                if self.step is not None:
+                    self.end_step()
+                ia32entry.ia32_syscall(self, self.current)
+                return
             if is_int and vector not in _USER_GATES:
                 vector = traps.NO_GATE | vector
             if self.step is not None and not self.end_step(done=vector == DEBUG) and vector == DEBUG:
@@ -296,19 +306,9 @@ class Entry:
         return ended.end(self.current, done=done)
 
     def port_io(self) -> None:
-        """User mode has no ports, but the engine goes on to the end of the block: keep the registers for run().
-
-        Without a page table nothing that is still done there reaches memory.
-        """
-        if self.stopped:
-            return
-        cpu = self.cpu
-        self.charge(self.spent_until(self.q[self.rip_q]))
-        self.io_state = bytearray(cpu.state)
-        memoryview(self.io_state).cast("Q")[self.flags_q] = cpu.flags()
-        cpu.set_page_table(0)
-        self.tlb_gen = -1
-        self.halt()
+        """Answer an instruction of port I/O."""
+        if not self.stopped:
+            ioport.port_io(self)
 
     def go_on(self) -> None:
         """Leave the kernel: back to user code, or out of the engine if there is other work."""
@@ -458,7 +458,7 @@ class Entry:
         if self.mm is not mm or k.x86.tlb_gen != self.tlb_gen:
             self.mm = mm
             self.flush()
-        self.stopped = False
+        self.stopped = thread.ts_compat = False
         if thread.sysret:
             thread.sysret = False
             thread.orig_ax = -1
@@ -538,6 +538,8 @@ class Entry:
         assert mm is not None
         self.pgd = mm.pgd
         self.cpu.set_page_table(mm.pgd)
+        if mm.ldt is not self.ldt:
+            ldt.load_ldt(self, mm.ldt)
         if mm.exits or self.exits:
             exits = text.exits(k, mm)
             if exits != self.exits:

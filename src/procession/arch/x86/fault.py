@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from procession.arch.x86 import vsyscall_64
 from procession.include.asm.traps import PF_INSTR, PF_PROT, PF_WRITE
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.mm_types import (
@@ -42,8 +41,6 @@ def do_page_fault(current: Task, address: int, error_code: int) -> None:
         trace.page_fault_user(address, current.thread.user_pc(), error_code)
     mm = current.mm
     if address >= TASK_SIZE or mm is None:
-        if error_code & PF_INSTR and vsyscall_64.emulate_vsyscall(current, address):
-            return
         bad_area(current, address, error_code, SEGV_MAPERR)
         return
 

@@ -4,14 +4,15 @@ Tables live in frames and are what the CPU walks. Code here names a table entry 
 of memory as 64-bit words. `mm.pte_tables` remembers where the tables of the lowest level are; since only the kernel
 makes and frees tables it cannot go stale, and a look-up costs one dictionary access instead of four loads.
 
-Differs: no huge pages, no kernel half in a process's tables.
+Differs: no huge pages; of the kernel's half there are the pages of hw/cpu.py, which are the engine's.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.hw.costs import PAGE_CLEAR_NS, TABLE_FREE_NS, TABLE_NS
+from procession.hw.cpu import KERNEL_HALF
 from procession.include.asm.pgtable import (
     PGDIR_SHIFT,
     PMD_SHIFT,
@@ -22,7 +23,7 @@ from procession.include.asm.pgtable import (
     PUD_SHIFT,
 )
 from procession.include.linux.errno import LinuxError
-from procession.include.linux.mm_types import PAGE_SHIFT
+from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE
 from procession.kernel import sched_account
 from procession.mm import page_alloc
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from procession.include.linux.mm_types import MmStruct
 
 __all__ = ("free_pte_table", "lookup_address", "pte_alloc", "table_pages", "walk")
+
+
+_EMPTY_PGD: Final = bytes(PAGE_SIZE - 8) + KERNEL_HALF.to_bytes(8, "little")
 
 
 def pte_alloc(k: Kernel, mm: MmStruct, address: int) -> int:
@@ -44,6 +48,7 @@ def pte_alloc(k: Kernel, mm: MmStruct, address: int) -> int:
     try:
         if not mm.pgd:
             mm.pgd = page_alloc.alloc_zeroed_page(k) << PAGE_SHIFT
+            q[(mm.pgd >> 3) + PTE_INDEX_MASK] = KERNEL_HALF
             k.x86.tlb_gen += 1  # an empty table took its place so far
             made.append(-1)
         slot = (mm.pgd >> 3) + (address >> PGDIR_SHIFT & PTE_INDEX_MASK)
@@ -93,7 +98,8 @@ def free_pte_table(k: Kernel, mm: MmStruct, region: int) -> None:
         slot = slots.pop()
         q[slot] = 0
         table = slot >> 9
-        if bytes(phys[table << PAGE_SHIFT : (table + 1) << PAGE_SHIFT]) != page_alloc.ZEROES:
+        empty = page_alloc.ZEROES if slots else _EMPTY_PGD
+        if bytes(phys[table << PAGE_SHIFT : (table + 1) << PAGE_SHIFT]) != empty:
             return
         page_alloc.put_page(k, table)
         sched_account.account_system_time(k.current, TABLE_FREE_NS)

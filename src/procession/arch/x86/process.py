@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from procession.arch.x86 import debug_entry, entry, ptrace, step, tls, traps
+from procession.arch.x86 import arguments, debug_entry, entry, ptrace, step, tls, traps
 from procession.arch.x86 import signal as x86_signal
 from procession.arch.x86.syscall_table import NR
 from procession.hw import unicorn_cpu
 from procession.hw.unicorn_cpu import USER_CS, USER_DS
-from procession.include.asm.processor_flags import X86_EFLAGS_TF
+from procession.include.asm.processor_flags import X86_EFLAGS_IOPL, X86_EFLAGS_TF
 from procession.include.asm.ptrace import AX, BP, BX, CX, DI, DX, R8, R9, R10, R11, R12, R13, R14, R15, SI, SP
 from procession.include.linux.cred import CAP_SYS_RAWIO
 from procession.include.linux.elf import NT_PRFPREG, NT_PRSTATUS
 from procession.include.linux.errno import MAX_ERRNO, Errno, LinuxError
-from procession.include.linux.limits import ULONG_MAX
+from procession.include.linux.limits import UINT_MAX, ULONG_MAX
 from procession.include.linux.mm_types import TASK_SIZE
 from procession.include.linux.prctl import ArchPrctlArg, ArchPrctlOption
 from procession.include.linux.printk import pointer
@@ -50,7 +50,9 @@ __all__ = (
     "sys_vfork",
 )
 
-_FLAGS: Final = 0x250DD5  # ID AC RF OF DF TF SF ZF AF PF CF: what user mode may have set
+_FLAGS: Final = 0x253DD5  # ID AC RF IOPL OF DF TF SF ZF AF PF CF: what user mode may have set
+IO_BITMAP_BITS: Final = 65536
+_NO_PORTS: Final = (1 << IO_BITMAP_BITS) - 1
 _RESTARTBLOCK: Final = int(Errno.ERESTART_RESTARTBLOCK)
 _NR_RESTART_SYSCALL: Final = NR["restart_syscall"]
 
@@ -69,30 +71,29 @@ class X86Thread:
 
     saved: the registers, when no engine has them; q: where they are now, as 64-bit words; cpu: the engine that has
     them (hw.cpu.CpuState).  orig_ax: number of the call in progress or just answered, -1 otherwise.
-    sysret: that call brings the trap flag back by SYSRET.  trap_no, error_code, cr2: the last exception that became a
-    signal.  fs, gs: their bases, 0 if the selectors have them (fsindex, gsindex; ds, es) by way of tls_array.
+    ts_compat: it has come by INT 0x80 (TS_COMPAT).  sysret: it brings the trap flag back by SYSRET.
+    trap_no, error_code, cr2: the last exception that became a signal.
+    fs, gs: their bases, 0 if the selectors have them (fsindex, gsindex).  tls: their slots as the CPU has them.
     forced_tf: the trap flag is the tracer's and not the program's own (TIF_FORCED_TF).
     fpu_control: x87 control word and MXCSR that a tracer has set, of which an engine has to derive more.
     segments_changed: a tracer has set selectors or slots, which are still to be loaded.
     ptrace_bps: DR0 … DR3, None as long as nobody has written any; debugreg6, ptrace_dr7: as they were left last.
-    has_breakpoints: one of them is enabled.  hits: those that the CPU has met, as in DR6, until it traps for them.
+    io_bitmap: the I/O ports that it may not use, None as long as nobody has asked for any.
+    has_breakpoints: one of the debug registers is enabled.  hits: those that the CPU has met, until it traps.
     """
 
     __slots__ = (
         "cpu",
         "cr2",
         "debugreg6",
-        "ds",
         "error_code",
-        "es",
         "forced_tf",
         "fpu_control",
         "fs",
-        "fsindex",
         "gs",
-        "gsindex",
         "has_breakpoints",
         "hits",
+        "io_bitmap",
         "layout",
         "orig_ax",
         "ptrace_bps",
@@ -101,8 +102,10 @@ class X86Thread:
         "saved",
         "segments_changed",
         "sysret",
+        "tls",
         "tls_array",
         "trap_no",
+        "ts_compat",
         "tsc_sigsegv",
     )
 
@@ -112,16 +115,62 @@ class X86Thread:
         self.cpu: UnicornCpu | None = None
         self.layout = layout
         self.orig_ax = -1
-        self.sysret = False
+        self.sysret = self.ts_compat = False
         self.trap_no = self.error_code = self.cr2 = 0
         self.tsc_sigsegv = False  # prctl(PR_SET_TSC, PR_TSC_SIGSEGV)
-        self.fs = self.gs = self.fsindex = self.gsindex = self.ds = self.es = 0
+        self.fs = self.gs = 0
+        self.tls = (0, 0, 0)
         self.tls_array: list[tls.Descriptor] = [tls.EMPTY] * 3
         self.segments_changed = False
+        self.io_bitmap: int | None = None
         self.ptrace_bps: list[Breakpoint | None] | None = None
         self.debugreg6 = self.ptrace_dr7 = self.hits = 0
         self.fpu_control: tuple[int, int] | None = None
         self.has_breakpoints = self.forced_tf = False
+
+    # Selectors, which are the engine's: what a program loads is there.
+
+    def _selector(self, segment: int) -> int:
+        return int(self.q[self.layout.selectors_q + 3 * segment]) & 0xFFFF
+
+    def _set_selector(self, segment: int, selector: int) -> None:
+        self.q[self.layout.selectors_q + 3 * segment] = selector
+
+    @property
+    def es(self) -> int:
+        """Selector of es."""
+        return self._selector(0)
+
+    @es.setter
+    def es(self, value: int) -> None:
+        self._set_selector(0, value)
+
+    @property
+    def ds(self) -> int:
+        """Selector of ds."""
+        return self._selector(3)
+
+    @ds.setter
+    def ds(self, value: int) -> None:
+        self._set_selector(3, value)
+
+    @property
+    def fsindex(self) -> int:
+        """Selector of fs."""
+        return self._selector(4)
+
+    @fsindex.setter
+    def fsindex(self, value: int) -> None:
+        self._set_selector(4, value)
+
+    @property
+    def gsindex(self) -> int:
+        """Selector of gs."""
+        return self._selector(5)
+
+    @gsindex.setter
+    def gsindex(self, value: int) -> None:
+        self._set_selector(5, value)
 
     @property
     def flags(self) -> int:
@@ -152,10 +201,10 @@ class X86Thread:
         child = X86Thread(bytes(self.saved if self.cpu is None else self.cpu.state), self.layout)
         child.tsc_sigsegv = self.tsc_sigsegv
         child.sysret = self.sysret
-        child.ds, child.es, child.fsindex, child.gsindex = self.ds, self.es, self.fsindex, self.gsindex
         child.fs, child.gs = self.fs, self.gs
         child.fpu_control = self.fpu_control
-        child.tls_array = self.tls_array[:]
+        child.io_bitmap = self.io_bitmap
+        child.tls_array, child.tls = self.tls_array[:], self.tls
         # The words are copied, the breakpoints not.
         child.debugreg6, child.ptrace_dr7 = self.debugreg6, self.ptrace_dr7
         q = child.q
@@ -163,6 +212,9 @@ class X86Thread:
         assert isinstance(usp, int)
         if self.forced_tf:
             q[self.layout.rflags_q] &= ~X86_EFLAGS_TF  # nobody steps the child
+        if self.ts_compat:
+            # The child goes back by SYSRET all the same, which loses two registers.
+            q[CX], q[R11] = q[self.layout.rip_q], q[self.layout.rflags_q]
         if usp:
             q[SP] = usp
         if clone_flags & CLONE_SETTLS:
@@ -181,22 +233,26 @@ class X86Thread:
 
     def syscall_get_arguments(self) -> tuple[int, ...]:
         """Return the six registers that have them."""
+        if self.ts_compat:
+            return arguments.ia32_words(self.q)
         return tuple([self.q[register] for register in _ARGUMENTS])
 
     def syscall_pc(self) -> int:
         """Return what SYSCALL has left in cx, unless that is lost: ip may still be that of the instruction."""
         q = self.q
-        return int(q[self.layout.rip_q] if q[CX] == ULONG_MAX else q[CX])
+        return int(q[self.layout.rip_q] if self.ts_compat or q[CX] == ULONG_MAX else q[CX])
 
     def fixup_top_of_stack(self) -> None:
         """Make the frame of a call complete, for a signal or a tracer: cx, which SYSCALL has used, is lost."""
         q = self.q
-        if self.orig_ax >= 0 and q[CX] == q[self.layout.rip_q]:
+        if self.orig_ax >= 0 and not self.ts_compat and q[CX] == q[self.layout.rip_q]:
             q[CX] = ULONG_MAX
 
     def syscall_get_error(self) -> int:
         """Return ax if it is an errno, else 0."""
         value = self.q[AX]
+        if self.ts_compat and value >> 31 & 1:
+            value |= ULONG_MAX ^ UINT_MAX  # a tracer may have set the lower half alone
         return value - (1 << 64) if value > ULONG_MAX - MAX_ERRNO else 0
 
     async def syscall_trace_leave(self, current: Task) -> int:
@@ -299,6 +355,7 @@ def start_thread(current: Task, ip: int, sp: int) -> None:
     if isinstance(old, X86Thread):
         # Breakpoints and slots of the GDT are gone; what a tracer has left in the other words is not.
         thread.debugreg6, thread.ptrace_dr7 = old.debugreg6, old.ptrace_dr7
+        thread.io_bitmap = old.io_bitmap
         thread.forced_tf = old.forced_tf
     current.thread = thread
 
@@ -335,29 +392,27 @@ def sys_arch_prctl(current: Task, code: ArchPrctlOption, addr: ArchPrctlArg) -> 
 
 @syscall
 def sys_iopl(current: Task, level: UInt) -> int:
-    """Ask for access to all I/O ports; raises EINVAL, EPERM (iopl(2)).
-
-    Differs: there are no ports, so nobody gets a level.
-    """
+    """Set which privilege level may use all I/O ports; raises EINVAL, EPERM without CAP_SYS_RAWIO (iopl(2))."""
+    thread = current.thread
+    assert isinstance(thread, X86Thread)
     if level > 3:
         raise LinuxError(Errno.EINVAL, "I/O privilege level")
-    if level:
-        if capability.capable(current, CAP_SYS_RAWIO):
-            current.kernel.not_modelled("iopl")
-        raise LinuxError(Errno.EPERM, "no access to I/O ports")
+    if level > (thread.flags & X86_EFLAGS_IOPL) >> 12 and not capability.capable(current, CAP_SYS_RAWIO):
+        raise LinuxError(Errno.EPERM, "CAP_SYS_RAWIO")
+    thread.flags = thread.flags & ~X86_EFLAGS_IOPL | level << 12
     return 0
 
 
 @syscall
 def sys_ioperm(current: Task, frm: Addr, num: Addr, turn_on: Int) -> int:
-    """Ask for access to some I/O ports; raises EINVAL, EPERM (ioperm(2)).
-
-    Differs: there are no ports, so nobody gets any.
-    """
-    if (frm + num & ULONG_MAX) <= frm or frm + num > 65536:
+    """Allow or forbid a thread some I/O ports; raises EINVAL, EPERM without CAP_SYS_RAWIO (ioperm(2))."""
+    thread = current.thread
+    assert isinstance(thread, X86Thread)
+    if (frm + num & ULONG_MAX) <= frm or frm + num > IO_BITMAP_BITS:
         raise LinuxError(Errno.EINVAL, "I/O port numbers")
-    if turn_on:
-        if capability.capable(current, CAP_SYS_RAWIO):
-            current.kernel.not_modelled("ioperm")
-        raise LinuxError(Errno.EPERM, "no access to I/O ports")
+    if turn_on and not capability.capable(current, CAP_SYS_RAWIO):
+        raise LinuxError(Errno.EPERM, "CAP_SYS_RAWIO")
+    ports = (1 << num) - 1 << frm
+    bitmap = thread.io_bitmap if thread.io_bitmap is not None else _NO_PORTS
+    thread.io_bitmap = bitmap & ~ports if turn_on else bitmap | ports
     return 0

@@ -3,8 +3,8 @@
 They are `struct user`: the general registers at its beginning, the debug registers near its end; and sets of registers,
 by the types that core files have for them.
 
-Differs: of ds, es, fs and gs only the bases take effect, and a program that reads them finds what the CPU has. What the
-FPU's last instruction was, and the unused end of its state, are not kept: they read 0. There is no XSAVE.
+Differs: a tracer's selector of an LDT becomes 0, and cs and ss stay as they are. What the FPU's last instruction was,
+and the unused end of its state, are not kept: they read 0. There is no XSAVE.
 """
 
 from __future__ import annotations
@@ -96,11 +96,23 @@ def getreg(thread: X86Thread, offset: int) -> int:
     if offset == _EFLAGS:
         flags = thread.flags
         return flags & ~X86_EFLAGS_TF if thread.forced_tf else flags
+    if offset in (_FS_BASE, _GS_BASE):
+        forget_bases(thread)
     if offset == _FS_BASE:
         return _base(thread, thread.fs, thread.fsindex, tls.FS_TLS_SEL)
     if offset == _GS_BASE:
         return _base(thread, thread.gs, thread.gsindex, tls.GS_TLS_SEL)
     return _get_segment_reg(thread, offset)
+
+
+def forget_bases(thread: X86Thread) -> None:
+    """Forget bases beside which the program has loaded selectors: they bring others along (__switch_to)."""
+    if thread.segments_changed:
+        return  # these are a tracer's, and not loaded yet
+    if thread.fsindex:
+        thread.fs = 0
+    if thread.gsindex:
+        thread.gs = 0
 
 
 def _base(thread: X86Thread, base: int, selector: int, tls_selector: int) -> int:
@@ -158,6 +170,8 @@ def set_segment_reg(thread: X86Thread, offset: int, value: int) -> None:
         if not value:
             raise LinuxError(Errno.EIO, "no code segment, or no stack segment")
         return
+    if not thread.segments_changed:
+        forget_bases(thread)
     # Setting fs_base has implied another fs than a tracer writes that knows nothing of slots: leave it (gs alike).
     if offset == _FS:
         if not _is_implied(value, thread.fs, thread.fsindex, tls.FS_TLS_SEL):
@@ -305,7 +319,24 @@ class NoRegset:
         raise LinuxError(self._error, "no such registers here")
 
 
-def find_regset(thread: X86Thread, type: int) -> GeneralRegset | FpRegset | NoRegset | None:
+class IopermRegset:
+    """NT_386_IOPERM: a bit for each I/O port that the thread may not use."""
+
+    def __init__(self, bitmap: int) -> None:
+        self.size = _IO_BITMAP_BYTES
+        self.unit = 8
+        self._bitmap = bitmap
+
+    def get(self) -> bytes:
+        """Return it."""
+        return self._bitmap.to_bytes(_IO_BITMAP_BYTES, "little")
+
+    def set(self, current: Task, ubuf: UserPtr, size: int) -> None:
+        """Raise EOPNOTSUPP: a tracer can only look."""
+        raise LinuxError(Errno.EOPNOTSUPP, "ports are not a tracer's to give")
+
+
+def find_regset(thread: X86Thread, type: int) -> GeneralRegset | FpRegset | IopermRegset | NoRegset | None:
     """Return a set of 64-bit registers by the type of its note, None if it is none of x86_64_regsets."""
     if type == NT_PRSTATUS:
         thread.fixup_top_of_stack()
@@ -315,7 +346,8 @@ def find_regset(thread: X86Thread, type: int) -> GeneralRegset | FpRegset | NoRe
     if type == NT_X86_XSTATE:
         return NoRegset(0, Errno.ENODEV)
     if type == NT_386_IOPERM:
-        return NoRegset(_IO_BITMAP_BYTES, Errno.ENXIO)
+        bitmap = thread.io_bitmap
+        return NoRegset(_IO_BITMAP_BYTES, Errno.ENXIO) if bitmap is None else IopermRegset(bitmap)
     return None
 
 

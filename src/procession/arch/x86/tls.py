@@ -1,15 +1,15 @@
 """The slots of the GDT that are a thread's own, and what selectors mean (arch/x86/kernel/tls.c; spec ptrace-x86 14).
 
-A thread's selectors are what a tracer sees of them: the CPU itself has those that user mode begins with, and of the
-descriptors only the base reaches it.
+The engine has a thread's slots in its GDT while it has its registers.
 """
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, Final
 
+from procession.arch.x86 import ldt
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.limits import UINT_MAX
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ __all__ = (
     "do_get_thread_area",
     "do_set_thread_area",
     "is_loadable",
+    "load_tls",
     "set_32bit_tls",
 )
 
@@ -40,39 +41,60 @@ GS_TLS_SEL: Final = (GDT_ENTRY_TLS_MIN + GS_TLS) << 3 | 3
 _GDT_USER: Final = (4, 5, 6, 15)  # code of 32 bits, data, code of 64 bits, and the number of the CPU as a limit
 _FROM_LDT: Final = 4
 
-# struct user_desc: entry_number, base_addr, limit, bits.
-_USER_DESC: Final = struct.Struct("<IIII")
 _SEG_32BIT: Final = 1
 _CONTENTS_CODE: Final = 4
 _READ_EXEC_ONLY: Final = 8
 _LIMIT_IN_PAGES: Final = 0x10
-_NOT_PRESENT: Final = 0x20
-_USEABLE: Final = 0x40
-_BITS: Final = 0x7F  # those that a descriptor keeps: lm is not one of them
 _LIMIT: Final = 0xFFFFF
 
 Descriptor = tuple[int, int, int]  # base, limit, bits of user_desc
-EMPTY: Final = (0, 0, _READ_EXEC_ONLY | _NOT_PRESENT)
+EMPTY: Final = (0, 0, _READ_EXEC_ONLY | ldt.NOT_PRESENT)
 
 
 def set_32bit_tls(thread: X86Thread, slot: int, base: int) -> None:
     """Make a slot a segment of all 4 GiB from base on."""
-    thread.tls_array[slot] = (base, _LIMIT, _SEG_32BIT | _LIMIT_IN_PAGES | _USEABLE)
+    thread.tls_array[slot] = (base, _LIMIT, _SEG_32BIT | _LIMIT_IN_PAGES | ldt.USEABLE)
+    load_tls(thread)
+
+
+def load_tls(thread: X86Thread) -> None:
+    """Have thread's slots where the CPU looks for them."""
+    first, second, third = (ldt.as_data(ldt.fill_ldt(*descriptor)) for descriptor in thread.tls_array)
+    thread.tls = first, second, third
+    if thread.cpu is not None:
+        thread.cpu.set_tls(thread.tls)
 
 
 def do_get_thread_area(current: Task, thread: X86Thread, index: int, u_info: UserPtr) -> None:
     """Store slot index of thread, counted as in the GDT, as a struct user_desc; raises EINVAL, EFAULT."""
     if not GDT_ENTRY_TLS_MIN <= index <= GDT_ENTRY_TLS_MAX:
         raise LinuxError(Errno.EINVAL, "no slot for thread areas")
-    uaccess.copy_to_user(current, u_info, _USER_DESC.pack(index, *thread.tls_array[index - GDT_ENTRY_TLS_MIN]))
+    uaccess.copy_to_user(current, u_info, ldt.USER_DESC.pack(index, *thread.tls_array[index - GDT_ENTRY_TLS_MIN]))
+
+
+def get_free_idx(thread: X86Thread) -> int:
+    """Return the first empty slot, counted as in the GDT; raises ESRCH."""
+    for slot, descriptor in enumerate(thread.tls_array):
+        if descriptor == EMPTY:
+            return GDT_ENTRY_TLS_MIN + slot
+    raise LinuxError(Errno.ESRCH, "no empty slot")
 
 
 def do_set_thread_area(current: Task, thread: X86Thread, index: int, u_info: UserPtr) -> None:
-    """Set slot index of thread from a struct user_desc; raises EFAULT, then EINVAL."""
-    _, base, limit, bits = _USER_DESC.unpack(uaccess.copy_from_user(current, u_info, _USER_DESC.size))
+    """Set slot index of thread from a struct user_desc, which names it itself if index is -1; raises EFAULT, EINVAL.
+
+    Naming -1 asks for the first empty one, and its number is stored there: raises ESRCH if there is none.
+    """
+    entry, base, limit, bits = ldt.USER_DESC.unpack(uaccess.copy_from_user(current, u_info, ldt.USER_DESC.size))
+    if index == -1:
+        index = entry
+        if index == UINT_MAX:
+            index = get_free_idx(thread)
+            uaccess.put_user(current, u_info, index, 4)
     if not GDT_ENTRY_TLS_MIN <= index <= GDT_ENTRY_TLS_MAX:
         raise LinuxError(Errno.EINVAL, "no slot for thread areas")
-    thread.tls_array[index - GDT_ENTRY_TLS_MIN] = (base, limit & _LIMIT, bits & _BITS)
+    thread.tls_array[index - GDT_ENTRY_TLS_MIN] = (base, limit & _LIMIT, bits & ldt.BITS)
+    load_tls(thread)
 
 
 def base_of(thread: X86Thread, selector: int) -> int:
@@ -91,4 +113,4 @@ def is_loadable(thread: X86Thread, selector: int) -> bool:
     if not GDT_ENTRY_TLS_MIN <= index <= GDT_ENTRY_TLS_MAX:
         return index in _GDT_USER
     bits = thread.tls_array[index - GDT_ENTRY_TLS_MIN][2]
-    return not bits & _NOT_PRESENT and bits & (_CONTENTS_CODE | _READ_EXEC_ONLY) != _CONTENTS_CODE | _READ_EXEC_ONLY
+    return not bits & ldt.NOT_PRESENT and bits & (_CONTENTS_CODE | _READ_EXEC_ONLY) != _CONTENTS_CODE | _READ_EXEC_ONLY

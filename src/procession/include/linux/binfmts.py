@@ -121,6 +121,15 @@ class UserStrings:
         return repr(list(self.strings))
 
 
+class CompatStrings:
+    """An array of strings whose pointers have 32 bits (struct user_arg_ptr with is_compat)."""
+
+    __slots__ = ("address",)
+
+    def __init__(self, address: int) -> None:
+        self.address = address
+
+
 def program_file(name: str) -> bytes:
     """Return the contents of the file that stands for the program registered as name."""
     return PYTHON_MAGIC + string.to_bytes(name) + b"\n"

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 
 # Capability numbers.
+KEEP_ID: Final = 0xFFFFFFFF  # -1: an id that is to be left alone
 CAP_CHOWN: Final = 0
 CAP_DAC_OVERRIDE: Final = 1
 CAP_DAC_READ_SEARCH: Final = 2

@@ -38,7 +38,7 @@ DT_REG: Final = 8
 DT_LNK: Final = 10
 
 MAX_LFS_FILESIZE: Final = (1 << 63) - 1
-MAX_NON_LFS: Final = (1 << 31) - 1
+MAX_NON_LFS: Final = (1 << 31) - 1  # of a file opened without O_LARGEFILE
 
 
 # Inode.i_mode.

@@ -170,11 +170,12 @@ class MmState:
 class X86State:
     """arch/x86 and its CPUs."""
 
-    __slots__ = ("vcpus", "first_engine", "tlb_gen", "tb_dirty_pages", "untranslatable")  # derived
+    __slots__ = ("vcpus", "first_engine", "vm86_comm", "tlb_gen", "tb_dirty_pages", "untranslatable")  # derived
 
     def __init__(self) -> None:
         self.vcpus: list[Entry] = []  # by CPU; made when first used
         self.first_engine: Callable[[], None] | None = None  # called before the first of them is made
+        self.vm86_comm: str = ""  # the last program that has been told that there is no vm86 mode
         self.tlb_gen: int = 0  # TLB flushes asked for so far
         self.tb_dirty_pages: list[int] = []  # frames whose translated code is out of date
         self.untranslatable: dict[int, list[int]] = {}  # executed frame -> offsets of what the CPU cannot translate

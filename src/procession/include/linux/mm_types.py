@@ -161,6 +161,7 @@ class MmStruct:
         "pgd",
         "mmap",
         "mmap_cache",
+        "ldt",
         "nr_ptes",
         "rss_anon",
         "rss_file",
@@ -208,6 +209,7 @@ class MmStruct:
         self.pgd: int = 0
         self.mmap: list[VmArea] = []
         self.mmap_cache: VmArea | None = None
+        self.ldt: bytes | None = None  # descriptors that modify_ldt(2) has set (mm_context_t)
         self.nr_ptes: int = 0  # page-table pages of the lowest level
         self.rss_anon: int = 0  # pages
         self.rss_file: int = 0

@@ -63,6 +63,7 @@ class Syscall:
 
 _CO_COROUTINE: Final = 0x80  # inspect's, without what its import takes
 SYSCALLS: Final[dict[str, Syscall]] = {}
+COMPAT_SYSCALLS: Final[dict[str, Syscall]] = {}  # by the whole name of the function
 
 
 def syscall(fn: F) -> F:
@@ -70,6 +71,19 @@ def syscall(fn: F) -> F:
     call = Syscall(fn)
     SYSCALLS[call.name] = call
     return fn
+
+
+def compat_syscall(fn: F) -> F:
+    """Declare what i386's table has in place of a native system call; returns fn unchanged."""
+    call = Syscall(fn)
+    call.name = fn.__name__
+    COMPAT_SYSCALLS[call.name] = call
+    return fn
+
+
+def find_syscall(name: str) -> Syscall | None:
+    """Return what is declared under a name that traces use, or None."""
+    return SYSCALLS.get(name) or COMPAT_SYSCALLS.get(name)
 
 
 def syscall_refused(fn: F) -> F:

@@ -143,7 +143,10 @@ class _Walk:
             levels.append(frames)
             if shift == 12:
                 self.tables = frames, space, base >> 21
-            rows = words[frames].ravel()
+            rows = words[frames]
+            if shift == 39:
+                rows[:, -1] = 0  # the kernel's half
+            rows = rows.ravel()
             found = (rows != 0).nonzero()[0]
             at = found >> 9
             entries = rows[found]
