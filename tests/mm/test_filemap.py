@@ -172,7 +172,7 @@ def test_process_vm_readv_and_writev(k, p):
     local, remote = vec(iov, (a + P, 2), (a + P + 100, 50)), vec(iov + 256, (a, 5), (a + 2 * P - 3, 50))
     with pytest.MonkeyPatch.context() as m:
         m.setattr("procession.kernel.pid.find_task_by_vpid", lambda _current, nr: {7: q}.get(nr))
-        m.setattr("procession.kernel.ptrace.ptrace_may_access", lambda *_a: True)
+        m.setattr("procession.kernel.ptrace_access.ptrace_may_access", lambda *_a: True)
         assert process_vm_access.sys_process_vm_readv(p, 7, local, 2, remote, 1, 0) == 5
         assert uaccess.copy_from_user(p, a + P, 3) == b"yo\0"
         assert uaccess.copy_from_user(p, a + P + 100, 3) == b"urs"

@@ -1,4 +1,5 @@
 /* PTRACE_SEIZE as 3.2 has it: it stops nobody; INTERRUPT traps, once for two; options are set by SETOPTIONS alone. */
+// order: whether the tracee is in its trap when it is interrupted a second time
 // differs: later kernels know no flag for SEIZE, take options in its place, and give another number to its event
 #include "trace.h"
 

@@ -355,8 +355,7 @@ def _executable(code: bytes) -> mmap.mmap:
         return memory
     fd = os.memfd_create("on_block")
     try:
-        os.ftruncate(fd, mmap.PAGESIZE)
-        os.write(fd, code)
+        os.write(fd, code.ljust(mmap.PAGESIZE, b"\0"))
         return mmap.mmap(fd, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE, prot=prot)
     finally:
         os.close(fd)

@@ -52,7 +52,8 @@ __all__ = (
 
 _FLAGS: Final = 0x253DD5  # ID AC RF IOPL OF DF TF SF ZF AF PF CF: what user mode may have set
 IO_BITMAP_BITS: Final = 65536
-_NO_PORTS: Final = (1 << IO_BITMAP_BITS) - 1
+# All of them. Written out as a number it would be too long a word for the compiler.
+_NO_PORTS: Final = int.from_bytes(b"\xff" * (IO_BITMAP_BITS // 8), "little")
 _RESTARTBLOCK: Final = int(Errno.ERESTART_RESTARTBLOCK)
 _NR_RESTART_SYSCALL: Final = NR["restart_syscall"]
 
