@@ -53,17 +53,17 @@ class WideWords:
     signed: which of each pair of words are sign-extended: the first, the second.
     """
 
-    __slots__ = ("_address", "_current", "_signed")
+    __slots__ = ("_address", "_current", "_is_signed")
 
     def __init__(self, current: Task, address: int, signed: tuple[bool, bool]) -> None:
         self._current = current
         self._address = address
-        self._signed = signed
+        self._is_signed = signed
 
     def load(self, offset: int, size: int) -> bytes:
         """Return words; raises EFAULT."""
         raw = uaccess.copy_from_user(self._current, self._address + offset // 2, (size + 7) // 8 * 4)
-        first, second = self._signed
+        first, second = self._is_signed
         words = []
         for i, word in enumerate(memoryview(raw).cast("i")):
             words.append(word if (second if i & 1 else first) else word & UINT_MAX)
