@@ -239,7 +239,7 @@ PRIVILEGED = {
     "wrmsr": "0f30", "rdmsr": "0f32", "mov cr3": "0f22d8", "mov dr7": "0f23f8", "lgdt": "0f0110",
     "lidt": "0f0118", "ltr": "0f00d8", "iret to the kernel": "6a00 6a00 6a02 6a10 6a00 48cf",
     "int 0": "cd00", "int 13": "cd0d",
-    "int 14": "cd0e", "int 0x80": "cd80",
+    "int 14": "cd0e", "int 0x81": "cd81",
     "far jump": "48ff2c24",
 }
 
