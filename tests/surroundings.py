@@ -11,6 +11,7 @@ import re
 import resource
 import shutil
 import signal
+import time
 
 import pytest
 from tests import packages
@@ -82,3 +83,23 @@ def left_out(reasons: list[str]) -> str:
         parts.append(f"{len(reasons) - len(others)} for want of these packages: {' '.join(packages_)}")
     parts += [f"{others.count(reason)}: {reason}" for reason in dict.fromkeys(others)]
     return "; ".join(parts)
+
+
+def wait_for_the_command(pid):
+    """Until SIGINT is no longer Python's, which would print a traceback.
+
+    The command lets it go at first, and catches it again while a program runs: who looks too late sees that only.
+    """
+    status = Path(f"/proc/{pid}/status")
+    since = None
+    while True:
+        text = status.read_text()
+        if "State:\tZ" in text:
+            return
+        if not int(re.search(r"SigCgt:\s+(\w+)", text)[1], 16) >> signal.SIGINT - 1 & 1:
+            if since is not None:
+                return
+        elif since is None:
+            since = time.monotonic()
+        elif time.monotonic() - since > 2:
+            return

@@ -20,7 +20,7 @@ import time
 
 import pytest
 from tests.hw.elf import EXIT, elf
-from tests.surroundings import need
+from tests.surroundings import need, wait_for_the_command
 
 from procession import Errno, Machine
 from procession.arch.x86.syscall_table import SYSCALL_NAMES
@@ -403,19 +403,10 @@ def test_a_signal_while_the_guest_never_leaves_its_loop(tmp_path, number):
     assert status == -number
 
 
-def wait_for_sigint(pid, *, caught):
-    """Until the process has a handler for SIGINT, or none."""
-    while True:
-        words = Path(f"/proc/{pid}/status").read_text().split()
-        if caught == bool(int(words[words.index("SigCgt:") + 1], 16) >> signal.SIGINT - 1 & 1):
-            return
-
-
 def test_ctrl_c_at_any_moment_of_the_start():
     for delay in (0, 0.1, 0.2, 0.3):
         command = Watched("--", SH, "-c", "while :; do :; done")
-        wait_for_sigint(command.process.pid, caught=True)       # by Python, which would print a traceback
-        wait_for_sigint(command.process.pid, caught=False)
+        wait_for_the_command(command.process.pid)
         status, _, _ = command.stop(signal.SIGINT, delay)
         assert status == -signal.SIGINT
 

@@ -20,7 +20,7 @@ import time
 
 import pexpect
 import pytest
-from tests.surroundings import KEPT, need
+from tests.surroundings import KEPT, need, wait_for_the_command
 
 TESTS = Path(__file__).parent
 HOME = TESTS.parent
@@ -501,8 +501,7 @@ def test_ctrl_c_at_each_stage(case, commands, mistaken):
             [commands / "procession", *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, start_new_session=True,
         )
-        wait_for_sigint(process.pid, caught=True)       # by Python, which would print a traceback
-        wait_for_sigint(process.pid, caught=False)
+        wait_for_the_command(process.pid)
         time.sleep(part * 0.08)
         os.killpg(process.pid, signal.SIGINT)
         _, err = process.communicate(timeout=SECONDS)
@@ -512,10 +511,3 @@ def test_ctrl_c_at_each_stage(case, commands, mistaken):
             assert not any(word.encode() in err for word in WORDS_OF_A_BUG)
         else:
             assert err == b""
-
-
-def wait_for_sigint(pid, *, caught):
-    """Until the process has a handler for SIGINT, or none."""
-    status = Path(f"/proc/{pid}/status")
-    while bool(int(re.search(r"SigCgt:\s+(\w+)", status.read_text())[1], 16) >> signal.SIGINT - 1 & 1) != caught:
-        pass
