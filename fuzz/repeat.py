@@ -79,8 +79,15 @@ def compiled(runs: Sequence[Run]) -> list[Run]:
     directory.mkdir(parents=True, exist_ok=True)
     compilers = Compilers(Cache(directory))
     return [
-        {**run, "argv": [str(compilers.compile(run["program"], "musl"))]} if "program" in run else run for run in runs
+        {**run, "argv": [str(compilers.compile(run["program"], _library(run["program"])))]} if "program" in run else run
+        for run in runs
     ]
+
+
+def _library(name: str) -> str:
+    """Return the C library that a program is linked with: musl, unless it needs the other."""
+    text = (Path(__file__).parents[1] / "tests" / "programs" / f"{name}.c").read_text("utf-8")
+    return "glibc" if "\n// needs: glibc\n" in text else "musl"
 
 
 # In the worker.
