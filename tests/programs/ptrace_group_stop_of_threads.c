@@ -1,5 +1,6 @@
 /* The stop of a process of which a tracer has some threads: those trap, the others stop, and the parent hears of it when
    all have done so. A tracer that lets one of them run changes nothing in that. */
+// differs: today it sometimes does not end, as which thread stops first is a race there
 #include "trace.h"
 
 static int *tids;
