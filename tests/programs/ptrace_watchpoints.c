@@ -98,7 +98,8 @@ int main(void) {
   }
   for (int i = 0; i < 6; i++) {
     pid = two[i % 2];
-    say("in turn: %s, %ld", wait_str(resume(pid, PTRACE_CONT, 0)), ptrace(PTRACE_PEEKDATA, pid, w.m, 0));
+    int stopped = resume(pid, PTRACE_CONT, 0);
+    say("in turn: %s, %ld", wait_str(stopped), ptrace(PTRACE_PEEKDATA, pid, w.m, 0));
   }
   end_tracee(two[0]);
   end_tracee(two[1]);

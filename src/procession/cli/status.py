@@ -9,6 +9,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
+from procession.hw.console import ConsoleAround
 from procession.include.linux.time import NSEC_PER_SEC
 
 if TYPE_CHECKING:
@@ -41,12 +42,12 @@ def status_shown(machine: Machine, fd: int = 2) -> Iterator[None]:
         line.close()
 
 
-class StatusLine:
+class StatusLine(ConsoleAround):
     """A console that takes the line away while the program prints. A thread draws it, where a line may begin."""
 
     def __init__(self, machine: Machine, inner: Console, fd: int) -> None:
         self._machine = machine
-        self._inner = inner
+        super().__init__(inner)
         self._fd = fd
         self._terminals = {out for out in (1, 2) if os.isatty(out)}
         self._lock = threading.Lock()
@@ -106,16 +107,6 @@ class StatusLine:
         with self._lock:
             self._clear()
 
-    @property
-    def stdout(self) -> bytes:
-        """As the console within."""
-        return self._inner.stdout
-
-    @property
-    def stderr(self) -> bytes:
-        """As the console within."""
-        return self._inner.stderr
-
     def write(self, fd: int, data: bytes) -> None:
         """Write data where the line was, if it goes to a terminal; raises OSError."""
         if fd not in self._terminals or not data:
@@ -125,10 +116,6 @@ class StatusLine:
             self._clear()
             self._midline = not data.endswith(b"\n")
             self._inner.write(fd, data)
-
-    def read(self, n: int) -> bytes | None:
-        """Read as the console within."""
-        return self._inner.read(n)
 
     def wait(self, timeout_ns: int | None) -> bool:
         """Wait as the console within; the line is away where all wait for input, which is echoed there."""
@@ -141,7 +128,3 @@ class StatusLine:
             return self._inner.wait(None)
         finally:
             self._waits = False
-
-    def winsize(self) -> tuple[int, int] | None:
-        """Ask the console within."""
-        return self._inner.winsize()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from procession.fs import fcntl, namei, read_write, readdir, select, splice, stat, statfs, timerfd, utimes
 from procession.fs import open as fs_open
@@ -108,31 +109,36 @@ def compat_sys_fstatfs64(current: Task, fd: Fd, sz: UInt, buf: UserPtr) -> int:
     return _put_statfs(current, native, buf, wide=True)
 
 
+def with_stat(
+    current: Task,
+    call: Callable[[Task, Any, UserPtr], int],
+    what: Any,
+    statbuf: UserPtr,
+    put: Callable[[Task, uaccess.KernelBuffer, UserPtr], None],
+) -> int:
+    """Make a call that fills a struct stat, and put what it says into statbuf in another layout; raises as both."""
+    native = uaccess.KernelBuffer(bytes(_STAT.size))
+    call(current, what, native)
+    put(current, native, statbuf)
+    return 0
+
+
 @compat_syscall
 def compat_sys_newstat(current: Task, filename: Path, statbuf: UserPtr) -> int:
     """stat(2) with 32-bit numbers; raises EOVERFLOW, too."""
-    native = uaccess.KernelBuffer(bytes(_STAT.size))
-    stat.sys_stat(current, filename, native)
-    cp_compat_stat(current, native, statbuf)
-    return 0
+    return with_stat(current, stat.sys_stat, filename, statbuf, cp_compat_stat)
 
 
 @compat_syscall
 def compat_sys_newlstat(current: Task, filename: Path, statbuf: UserPtr) -> int:
     """lstat(2) with 32-bit numbers; raises EOVERFLOW, too."""
-    native = uaccess.KernelBuffer(bytes(_STAT.size))
-    stat.sys_lstat(current, filename, native)
-    cp_compat_stat(current, native, statbuf)
-    return 0
+    return with_stat(current, stat.sys_lstat, filename, statbuf, cp_compat_stat)
 
 
 @compat_syscall
 def compat_sys_newfstat(current: Task, fd: Fd, statbuf: UserPtr) -> int:
     """fstat(2) with 32-bit numbers; raises EOVERFLOW, too."""
-    native = uaccess.KernelBuffer(bytes(_STAT.size))
-    stat.sys_fstat(current, fd, native)
-    cp_compat_stat(current, native, statbuf)
-    return 0
+    return with_stat(current, stat.sys_fstat, fd, statbuf, cp_compat_stat)
 
 
 # Descriptors.

@@ -77,16 +77,25 @@ static void on_instruction(void *uc, void *function)
     outside = PyEval_SaveThread();
 }
 
+/* Call it with n new references, which are given up; one that could not be made is NULL. */
+static void call_with(void *function, PyObject **args, int n)
+{
+    bool all = true;
+    for (int i = 0; i < n; i++)
+        all = all && args[i] != NULL;
+    if (all)
+        call(function, args, n);
+    else
+        PyErr_WriteUnraisable(function);
+    for (int i = 0; i < n; i++)
+        Py_XDECREF(args[i]);
+}
+
 static void on_interrupt(void *uc, uint32_t vector, void *function)
 {
     PyEval_RestoreThread(outside);
-    PyObject *args[2] = {PyLong_FromLong(0), PyLong_FromUnsignedLong(vector)};
-    if (args[0] != NULL && args[1] != NULL)
-        call(function, args, 2);
-    else
-        PyErr_WriteUnraisable(function);
-    Py_XDECREF(args[0]);
-    Py_XDECREF(args[1]);
+    PyObject *args[] = {PyLong_FromLong(0), PyLong_FromUnsignedLong(vector)};
+    call_with(function, args, 2);
     outside = PyEval_SaveThread();
 }
 
@@ -105,27 +114,17 @@ static uint32_t on_port_in(void *uc, uint32_t port, int size, void *function)
 static void on_code(void *uc, uint64_t address, uint32_t size, void *function)
 {
     PyEval_RestoreThread(outside);
-    PyObject *args[2] = {PyLong_FromLong(0), PyLong_FromUnsignedLongLong(address)};
-    if (args[0] != NULL && args[1] != NULL)
-        call(function, args, 2);
-    else
-        PyErr_WriteUnraisable(function);
-    Py_XDECREF(args[0]);
-    Py_XDECREF(args[1]);
+    PyObject *args[] = {PyLong_FromLong(0), PyLong_FromUnsignedLongLong(address)};
+    call_with(function, args, 2);
     outside = PyEval_SaveThread();
 }
 
 static void on_memory(void *uc, int kind, uint64_t address, int size, int64_t value, void *function)
 {
     PyEval_RestoreThread(outside);
-    PyObject *args[4] = {PyLong_FromLong(0), PyLong_FromLong(kind), PyLong_FromUnsignedLongLong(address),
-                         PyLong_FromLong(size)};
-    if (args[0] != NULL && args[1] != NULL && args[2] != NULL && args[3] != NULL)
-        call(function, args, 4);
-    else
-        PyErr_WriteUnraisable(function);
-    for (int i = 0; i < 4; i++)
-        Py_XDECREF(args[i]);
+    PyObject *args[] = {PyLong_FromLong(0), PyLong_FromLong(kind), PyLong_FromUnsignedLongLong(address),
+                        PyLong_FromLong(size)};
+    call_with(function, args, 4);
     outside = PyEval_SaveThread();
 }
 

@@ -12,7 +12,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from procession.hw.hostfile import write_all
 
-__all__ = ("BufferConsole", "Console", "HostConsole", "TerminalConsole")
+__all__ = ("BufferConsole", "Console", "ConsoleAround", "HostConsole", "TerminalConsole")
 
 Size = tuple[int, int]  # rows, columns
 _ESCAPE: Final = 0x1D  # Ctrl-]
@@ -48,6 +48,41 @@ class Console(Protocol):
     def winsize(self) -> Size | None:
         """Return the size of the window if that has changed since this was called last."""
         ...
+
+
+class ConsoleAround:
+    """A console around another one, to which it passes everything: a subclass says what it does besides."""
+
+    __slots__ = ("_inner",)
+
+    def __init__(self, inner: Console) -> None:
+        self._inner = inner
+
+    @property
+    def stdout(self) -> bytes:
+        """What was written to 1, if it was kept."""
+        return self._inner.stdout
+
+    @property
+    def stderr(self) -> bytes:
+        """What was written to 2, if it was kept."""
+        return self._inner.stderr
+
+    def write(self, fd: int, data: bytes) -> None:
+        """Output data; raises OSError."""
+        self._inner.write(fd, data)
+
+    def read(self, n: int) -> bytes | None:
+        """Read as the console within."""
+        return self._inner.read(n)
+
+    def wait(self, timeout_ns: int | None) -> bool:
+        """Wait as the console within."""
+        return self._inner.wait(timeout_ns)
+
+    def winsize(self) -> Size | None:
+        """Ask the console within."""
+        return self._inner.winsize()
 
 
 class BufferConsole:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from procession.include.asm.processor import KernelStack
+from procession.include.asm.processor import KernelStack, NoRegisters
 from procession.include.linux.bug import bug, bug_on
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.sched import (
@@ -56,7 +56,7 @@ _EINTR: Final = -int(Errno.EINTR)
 _CLONE: Final = int(CLONE_FS | CLONE_FILES) | SIGCHLD
 
 
-class KthreadThread:
+class KthreadThread(NoRegisters):
     """The user side of a task that has none: its first run starts fn (the ThreadStruct of kernel threads)."""
 
     __slots__ = ("arg", "fn", "started")
@@ -113,41 +113,6 @@ class KthreadThread:
     def syscall_restart(self, current: Task, code: int) -> None:
         """Stop: a kernel thread makes no system calls."""
         bug("system call restart in a kernel thread", current)
-
-    def user_pc(self) -> int:
-        """Return 0."""
-        return 0
-
-    def user_sp(self) -> int:
-        """Return 0."""
-        return 0
-
-    def arch_ptrace(self, current: Task, child: Task, request: int, addr: int, data: UserPtr) -> int:
-        """Raise EIO: there are no registers."""
-        raise LinuxError(Errno.EIO, "no registers")
-
-    def find_regset(self, type: int) -> None:
-        """Return None: there are no registers."""
-        return
-
-    def user_enable_single_step(self, child: Task) -> None:
-        """Raise EIO: there are no instructions."""
-        raise LinuxError(Errno.EIO, "no instructions")
-
-    def user_enable_block_step(self, child: Task) -> None:
-        """Raise EIO: there are no branches."""
-        raise LinuxError(Errno.EIO, "no branches")
-
-    def user_disable_single_step(self, child: Task) -> None:
-        """Let it run on, as it does in any case."""
-
-    def show_regs(self, current: Task) -> tuple[()]:
-        """Nobody sees registers here."""
-        return ()
-
-    def user_regset_view(self) -> tuple[()]:
-        """Return nothing: there are no user registers."""
-        return ()
 
     def exit_thread(self) -> None:
         """Nothing is held."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from procession.boot import DEFAULT_HOSTNAME, Result, check_machine, check_out
 from procession.hw.chooser import Choice, ReplayError
+from procession.hw.console import ConsoleAround
 from procession.include.linux.binfmts import UserStrings
 from procession.include.trace.events import EVENTS
 from procession.lib import string
@@ -233,28 +234,18 @@ class TraceWriter:
             self._out.write(_encode(end) + "\n")
 
 
-class NumberedConsole:
+class NumberedConsole(ConsoleAround):
     """What recording a console and giving its answers again have in common: calls are numbered, output is hashed.
 
     digest: of all output.
     """
 
-    __slots__ = ("_inner", "_reads", "_sizes", "_waits", "_writes", "digest")
+    __slots__ = ("_reads", "_sizes", "_waits", "_writes", "digest")
 
     def __init__(self, inner: Console) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._reads = self._waits = self._writes = self._sizes = 0
         self.digest = hashlib.sha256()
-
-    @property
-    def stdout(self) -> bytes:
-        """What was written to 1, if it was kept."""
-        return self._inner.stdout
-
-    @property
-    def stderr(self) -> bytes:
-        """What was written to 2, if it was kept."""
-        return self._inner.stderr
 
     def _output(self, fd: int, data: bytes) -> None:
         self._inner.write(fd, data)

@@ -17,7 +17,7 @@ from procession.arch.python.buffer import Stack
 from procession.arch.python.log import STARTED, Log
 from procession.arch.x86.syscall_table import NI_SYSCALLS, NR
 from procession.hw.costs import SIGRETURN_NS, TRAP_NS
-from procession.include.asm.processor import SyscallStack
+from procession.include.asm.processor import NoRegisters, SyscallStack
 from procession.include.linux.errno import MAX_ERRNO, Errno, LinuxError
 from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.sched import (
@@ -61,7 +61,7 @@ NOT_HERE: Final = frozenset(
 _WORK: Final = TIF_SIGPENDING | TIF_NEED_RESCHED | TIF_FORK
 
 
-class PythonThread:
+class PythonThread(NoRegisters):
     """Task.thread of a Python program: the stack of coroutines and what the top one waits for.
 
     start: the function this thread began with.  coro: the coroutine that runs.  frames: those that a signal handler
@@ -377,41 +377,6 @@ class PythonThread:
     def syscall_restart(self, current: Task, code: int) -> None:
         """Make the interrupted call again."""
         self.todo = RESTART if code == Errno.ERESTART_RESTARTBLOCK else CALL
-
-    def user_pc(self) -> int:
-        """Return 0: there is no instruction pointer."""
-        return 0
-
-    def user_sp(self) -> int:
-        """Return 0: there is no stack pointer."""
-        return 0
-
-    def arch_ptrace(self, current: Task, child: Task, request: int, addr: int, data: UserPtr) -> int:
-        """Raise EIO: there are no registers."""
-        raise LinuxError(Errno.EIO, "no registers")
-
-    def find_regset(self, type: int) -> None:
-        """Return None: there are no registers."""
-        return
-
-    def user_enable_single_step(self, child: Task) -> None:
-        """Raise EIO: there are no instructions."""
-        raise LinuxError(Errno.EIO, "no instructions")
-
-    def user_enable_block_step(self, child: Task) -> None:
-        """Raise EIO: there are no branches."""
-        raise LinuxError(Errno.EIO, "no branches")
-
-    def user_disable_single_step(self, child: Task) -> None:
-        """Let it run on, as it does in any case."""
-
-    def show_regs(self, current: Task) -> tuple[()]:
-        """Nobody sees registers here."""
-        return ()
-
-    def user_regset_view(self) -> tuple[()]:
-        """Return nothing: a coroutine has no registers."""
-        return ()
 
     def exit_thread(self) -> None:
         """Drop the coroutines; what they do in `finally` no longer reaches the kernel."""

@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from procession.include.linux.bug import bug_on
-from procession.include.linux.errno import LinuxError
+from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.sched import TIF_WORK_SYSCALL_EXIT
 
 if TYPE_CHECKING:
@@ -201,3 +201,44 @@ class ThreadStruct(Protocol):
     def exit_thread(self) -> None:
         """The task is ending: give up what the user side holds."""
         ...
+
+
+class NoRegisters:
+    """What a ThreadStruct says of registers and instructions where there are none."""
+
+    __slots__ = ()
+
+    def user_pc(self) -> int:
+        """Return 0."""
+        return 0
+
+    def user_sp(self) -> int:
+        """Return 0."""
+        return 0
+
+    def user_regset_view(self) -> tuple[()]:
+        """Return nothing."""
+        return ()
+
+    def find_regset(self, type: int) -> None:
+        """Return None."""
+        return
+
+    def arch_ptrace(self, current: Task, child: Task, request: int, addr: int, data: UserPtr) -> int:
+        """Raise EIO: all that is asked here is about registers."""
+        raise LinuxError(Errno.EIO, "no registers")
+
+    def user_enable_single_step(self, child: Task) -> None:
+        """Raise EIO: there are no instructions."""
+        raise LinuxError(Errno.EIO, "no instructions")
+
+    def user_enable_block_step(self, child: Task) -> None:
+        """Raise EIO: there are no branches."""
+        raise LinuxError(Errno.EIO, "no branches")
+
+    def user_disable_single_step(self, child: Task) -> None:
+        """Let it run on, as it does in any case."""
+
+    def show_regs(self, current: Task) -> tuple[()]:
+        """Return no lines."""
+        return ()

@@ -359,28 +359,19 @@ def sys_oldumount(current: Task, name: Path) -> int:
 @compat_syscall
 def sys32_stat64(current: Task, filename: Path, statbuf: UserPtr) -> int:
     """stat(2)."""
-    native = uaccess.KernelBuffer(bytes(_STAT_SIZE))
-    stat.sys_stat(current, filename, native)
-    fs_compat.cp_stat64(current, native, statbuf)
-    return 0
+    return fs_compat.with_stat(current, stat.sys_stat, filename, statbuf, fs_compat.cp_stat64)
 
 
 @compat_syscall
 def sys32_lstat64(current: Task, filename: Path, statbuf: UserPtr) -> int:
     """lstat(2)."""
-    native = uaccess.KernelBuffer(bytes(_STAT_SIZE))
-    stat.sys_lstat(current, filename, native)
-    fs_compat.cp_stat64(current, native, statbuf)
-    return 0
+    return fs_compat.with_stat(current, stat.sys_lstat, filename, statbuf, fs_compat.cp_stat64)
 
 
 @compat_syscall
 def sys32_fstat64(current: Task, fd: Fd, statbuf: UserPtr) -> int:
     """fstat(2)."""
-    native = uaccess.KernelBuffer(bytes(_STAT_SIZE))
-    stat.sys_fstat(current, fd, native)
-    fs_compat.cp_stat64(current, native, statbuf)
-    return 0
+    return fs_compat.with_stat(current, stat.sys_fstat, fd, statbuf, fs_compat.cp_stat64)
 
 
 @compat_syscall
