@@ -73,21 +73,18 @@ def _with_options(run: Run, rng: random.Random) -> Run:
 
 def compiled(runs: Sequence[Run]) -> list[Run]:
     """Replace the names of C programs by what they are compiled to."""
-    from tests.conftest import Cache, Compilers  # noqa: PLC0415 -- pytest is not where the workers are
+    # pytest is not where the workers are.
+    from tests.conftest import Cache, Compilers  # noqa: PLC0415
+    from tests.test_programs import libraries  # noqa: PLC0415
 
     directory = CACHE / "programs"
     directory.mkdir(parents=True, exist_ok=True)
     compilers = Compilers(Cache(directory))
-    return [
-        {**run, "argv": [str(compilers.compile(run["program"], _library(run["program"])))]} if "program" in run else run
-        for run in runs
-    ]
 
+    def argv(name: str) -> list[str]:
+        return [str(compilers.compile(name, libraries(name)[0]))]
 
-def _library(name: str) -> str:
-    """Return the C library that a program is linked with: musl, unless it needs the other."""
-    text = (Path(__file__).parents[1] / "tests" / "programs" / f"{name}.c").read_text("utf-8")
-    return "glibc" if "\n// needs: glibc\n" in text else "musl"
+    return [{**run, "argv": argv(run["program"])} if "program" in run else run for run in runs]
 
 
 # In the worker.
