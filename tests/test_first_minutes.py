@@ -5,6 +5,7 @@ tests/first_minutes.sh and .fish are those minutes as a script; here they are ru
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 import pty
@@ -96,7 +97,10 @@ FILLED = {  # what stands for something of the reader's own, and what is taken f
 STATUSES = {  # else 0: what the program does when it is refused something
     "--fail %fork:2": 2, "--fail execve:page:7": None,
 }
-TYPED = {"-it /bin/bash": ["echo in''side", "exit"]}
+TYPED = {
+    "-it /bin/bash": ["echo in''side", "exit"],
+    "-it gdb": ["starti", 'print "in" "side"', "kill", "y", "quit"],
+}
 NOT_RUN = {"--install-completion": "in test_completion_is_installed"}
 
 
@@ -149,8 +153,9 @@ def test_what_the_documents_tell_to_type(line, new_user, belongings):
         return      # elsewhere
     home = Path(new_user["HOME"])
     shutil.copytree(belongings, home, dirs_exist_ok=True)
-    if "make " in line:
-        need("make")
+    for program in ("make", "gdb", "strace"):
+        if re.search(rf"(?<!procession ){program} ", line):
+            need(program)
     typed = next((keys for part, keys in TYPED.items() if part in line), None)
     wanted = next((status for part, status in STATUSES.items() if part in line), 0)
     if typed is not None:
@@ -169,13 +174,14 @@ def test_what_the_documents_tell_to_type(line, new_user, belongings):
 
 def at_terminal(line, typed, env, cwd):
     child = pexpect.spawn("bash", ["-c", line], env=env, cwd=str(cwd), encoding="utf-8", timeout=SECONDS)
-    child.expect("[#$] ")
+    child.logfile_read = text = io.StringIO()
     for keys in typed:
+        child.expect([r"[#$] ", r"\(gdb\) ", r"\(y or n\) "])
         child.send(f"{keys}\r")
     child.expect(pexpect.EOF)
     child.close()
-    assert "inside" in child.before
-    return child.before, child.exitstatus
+    assert "inside" in text.getvalue()
+    return text.getvalue(), child.exitstatus
 
 
 def test_completion_is_installed(new_user):

@@ -55,7 +55,7 @@ class StatusLine(ConsoleAround):
         self._drawn = False
         self._midline = False  # the program has not ended its line
         self._waits = False  # for somebody who types
-        self._calls = 0
+        self._calls = self._shown_ns = 0
         self._since = time.monotonic()
         threading.Thread(target=self._run, name="procession-status", daemon=True).start()
 
@@ -85,8 +85,9 @@ class StatusLine(ConsoleAround):
         rate = (calls - self._calls) / max(now - self._since, 0.001)
         self._calls, self._since = calls, now
         engines = [entry.cpu for entry in tuple(kernel.x86.vcpus)]
-        seconds = (kernel.clock.now_ns + sum(cpu.unspent() for cpu in engines if cpu.running)) / NSEC_PER_SEC
-        many = len(kernel.tasks)
+        now_ns = kernel.clock.now_ns + sum(cpu.unspent() for cpu in engines if cpu.running)
+        self._shown_ns = max(self._shown_ns, now_ns)  # the turn that --timeout breaks off is not charged
+        many, seconds = len(kernel.tasks), self._shown_ns / NSEC_PER_SEC
         return f"procession: {seconds:.3f} s of virtual time, {many} processes, {rate:,.0f} calls a second"
 
     # In the machine's.
@@ -124,7 +125,6 @@ class StatusLine(ConsoleAround):
         with self._lock:
             self._clear()
             self._waits = True
-        try:
-            return self._inner.wait(None)
-        finally:
-            self._waits = False
+        came = self._inner.wait(None)
+        self._waits = False  # not if it was broken off: then the run is over
+        return came
