@@ -52,7 +52,7 @@ FOR_OTHERS = {
 FOREIGN = {"x86_const", "import_module"}
 # kernel/wait.py, mm/uaccess; not Linux's kernel/wait.c, fault-inject.h, nor /proc/sys/kernel/domainname.
 MENTION = re.compile(
-    r"(?<![\w/.-])((?:arch|cli|drivers|fs|hw|include|init|kernel|mm|net|tools)/[\w/]*\w)(?![\w*/-]|\.(?!py)\w)"
+    r"(?<![\w/.-])((?:arch|cli|drivers|fs|hw|include|init|ipc|kernel|mm|net|tools)/[\w/]*\w)(?![\w*/-]|\.(?!py)\w)"
 )
 
 

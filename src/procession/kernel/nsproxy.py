@@ -8,7 +8,8 @@ from procession.fs import namespace
 from procession.fs.proc import namespaces as proc_namespaces
 from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.nsproxy import IpcNamespace, NetNamespace, Nsproxy, UtsNamespace
+from procession.include.linux.ipc_namespace import IpcNamespace
+from procession.include.linux.nsproxy import NetNamespace, Nsproxy, UtsNamespace
 from procession.include.linux.pid import put_pid_ns
 from procession.include.linux.sched import (
     CLONE_NEWIPC,
@@ -22,6 +23,7 @@ from procession.include.linux.sched import (
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd
 from procession.include.linux.undo import Undo
+from procession.ipc import namespace as ipc_namespace
 from procession.kernel import capability, pid_namespace, rcupdate
 from procession.mm import slab
 
@@ -49,7 +51,7 @@ def nsproxy_init(k: Kernel) -> None:
     slab.kmem_cache_create(k, "pid_namespace", 2112)
     k.init_uts_ns = UtsNamespace()
     k.init_uts_ns.nodename = k.hostname
-    k.init_ipc_ns = IpcNamespace()
+    ipc_namespace.ipc_ns_init(k)
     k.init_net_ns = NetNamespace()
 
 
@@ -85,18 +87,17 @@ def create_new_namespaces(current: Task, flags: int, old: Nsproxy, new_fs: FsStr
             uts_ns = uts_ns.copy()
             uts_ns.count = 0
         uts_ns.count += 1
-        ipc_ns = IpcNamespace(count=0) if flags & CLONE_NEWIPC else old.ipc_ns
-        ipc_ns.count += 1
-        undo.push((_put_uts_ipc, uts_ns, ipc_ns))
+        undo.push((_put_uts_ns, uts_ns))
+        ipc_ns = ipc_namespace.copy_ipcs(k, flags, old.ipc_ns)
+        undo.push((ipc_namespace.put_ipc_ns, k, ipc_ns))
         pid_ns = pid_namespace.copy_pid_ns(current, flags, old.pid_ns)
         net_ns = NetNamespace(count=0) if flags & CLONE_NEWNET else old.net_ns
         net_ns.count += 1
     return Nsproxy(uts_ns, ipc_ns, mnt_ns, pid_ns, net_ns)
 
 
-def _put_uts_ipc(uts_ns: UtsNamespace, ipc_ns: IpcNamespace) -> None:
+def _put_uts_ns(uts_ns: UtsNamespace) -> None:
     uts_ns.count -= 1
-    ipc_ns.count -= 1
 
 
 def put_nsproxy(k: Kernel, ns: Nsproxy) -> None:
@@ -105,7 +106,8 @@ def put_nsproxy(k: Kernel, ns: Nsproxy) -> None:
     if ns.count:
         return
     namespace.put_mnt_ns(k, ns.mnt_ns)
-    _put_uts_ipc(ns.uts_ns, ns.ipc_ns)
+    _put_uts_ns(ns.uts_ns)
+    ipc_namespace.put_ipc_ns(k, ns.ipc_ns)
     put_pid_ns(k, ns.pid_ns)
     ns.net_ns.count -= 1
     k.caches["nsproxy"].free()
@@ -160,7 +162,7 @@ async def sys_setns(current: Task, fd: Fd, nstype: SetnsArg) -> int:
     assert current.nsproxy is not None
     assert current.fs is not None
     new = create_new_namespaces(current, 0, current.nsproxy, current.fs)
-    _install(new, ns)
+    _install(current.kernel, new, ns)
     await switch_task_namespaces(current, new)
     return 0
 
@@ -172,14 +174,14 @@ def _clone_flag(ns: UtsNamespace | IpcNamespace | NetNamespace) -> int:
     return CLONE_NEWIPC if isinstance(ns, IpcNamespace) else CLONE_NEWNET
 
 
-def _install(nsproxy: Nsproxy, ns: UtsNamespace | IpcNamespace | NetNamespace) -> None:
+def _install(k: Kernel, nsproxy: Nsproxy, ns: UtsNamespace | IpcNamespace | NetNamespace) -> None:
     """Put ns in the place of the namespace of its kind (proc_ns_operations.install)."""
     ns.count += 1
     if isinstance(ns, UtsNamespace):
         nsproxy.uts_ns.count -= 1
         nsproxy.uts_ns = ns
     elif isinstance(ns, IpcNamespace):
-        nsproxy.ipc_ns.count -= 1
+        ipc_namespace.put_ipc_ns(k, nsproxy.ipc_ns)
         nsproxy.ipc_ns = ns
     else:
         nsproxy.net_ns.count -= 1

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from procession.fs import file as fs_file
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import DT_REG, FMODE_LSEEK, S_IFDIR, S_IFREG, DirFile, File, Inode
-from procession.include.linux.nsproxy import IpcNamespace, NetNamespace, Nsproxy, UtsNamespace
+from procession.include.linux.ipc_namespace import IpcNamespace
+from procession.include.linux.nsproxy import NetNamespace, Nsproxy, UtsNamespace
 from procession.include.linux.proc_fs import PidInode
+from procession.ipc import namespace as ipc_namespace
 from procession.kernel import ptrace_access
 
 if TYPE_CHECKING:
@@ -30,7 +32,10 @@ class NsFile(File):
     def release(self, current: Task | None) -> None:
         """Let the namespace go."""
         ns: Namespace = self.private_data
-        ns.count -= 1
+        if isinstance(ns, IpcNamespace):
+            ipc_namespace.put_ipc_ns(self.f_path.mnt.mnt_sb.kernel, ns)
+        else:
+            ns.count -= 1
 
 
 class NsInode(PidInode):

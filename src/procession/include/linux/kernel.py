@@ -39,8 +39,9 @@ if TYPE_CHECKING:
     from procession.include.linux.fault_inject import FaultAttr
     from procession.include.linux.fs import Dentry, File, Inode, SuperBlock, Vfsmount
     from procession.include.linux.hrtimer import Hrtimer
+    from procession.include.linux.ipc_namespace import IpcNamespace
     from procession.include.linux.mm_types import MmStruct
-    from procession.include.linux.nsproxy import IpcNamespace, NetNamespace, Nsproxy, UserNamespace, UtsNamespace
+    from procession.include.linux.nsproxy import NetNamespace, Nsproxy, UserNamespace, UtsNamespace
     from procession.include.linux.pid import Pid, PidNamespace
     from procession.include.linux.proc_fs import ProcSuperBlock
     from procession.include.linux.sched import Task, UserStruct

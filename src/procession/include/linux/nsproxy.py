@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import MntNamespace
+    from procession.include.linux.ipc_namespace import IpcNamespace
     from procession.include.linux.pid import PidNamespace
     from procession.include.linux.sched import Task, UserStruct
 
@@ -46,15 +47,6 @@ class UtsNamespace:
         p.domainname = self.domainname
         p.count = self.count
         return p
-
-
-class IpcNamespace:
-    """struct ipc_namespace."""
-
-    __slots__ = ("count",)  # derived
-
-    def __init__(self, count: int = 1) -> None:
-        self.count: int = count
 
 
 class NetNamespace:

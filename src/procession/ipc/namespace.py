@@ -1,0 +1,36 @@
+"""ipc namespaces: made, shared, let go (ipc/namespace.c, init_ipc_ns of msgutil.c; spec 13)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procession.include.linux.ipc_namespace import IpcNamespace
+from procession.include.linux.sched import CLONE_NEWIPC
+
+if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
+
+__all__ = ("copy_ipcs", "ipc_ns_init", "put_ipc_ns")
+
+
+def ipc_ns_init(k: Kernel) -> None:
+    """Make the first one."""
+    k.init_ipc_ns = create_ipc_ns(k)
+
+
+def create_ipc_ns(k: Kernel) -> IpcNamespace:
+    """Return a new one, with one reference."""
+    return IpcNamespace()
+
+
+def copy_ipcs(k: Kernel, flags: int, ns: IpcNamespace) -> IpcNamespace:
+    """Return a reference to ns, or to a new one if the flags ask for that."""
+    if flags & CLONE_NEWIPC:
+        return create_ipc_ns(k)
+    ns.count += 1
+    return ns
+
+
+def put_ipc_ns(k: Kernel, ns: IpcNamespace) -> None:
+    """Drop a reference; the last one takes all objects along."""
+    ns.count -= 1
