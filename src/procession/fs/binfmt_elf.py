@@ -1,10 +1,13 @@
 """ELF programs (fs/binfmt_elf.c; spec 7.1 steps 14-18, 7.8).
 
-Differs: nothing is randomized, there is no vdso, and 32-bit programs are not known.
+Those of 32 bits are loaded by the same functions, see fs/compat_binfmt_elf.py.
+
+Differs: nothing is randomized, and there is no vdso.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -52,14 +55,10 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("ELF_ET_DYN_BASE", "Ehdr", "Phdr", "init_elf_binfmt", "load_elf_binary")
-
-ELF_ET_DYN_BASE: Final = TASK_SIZE // 3 * 2
+__all__ = ("Ehdr", "ElfClass", "Phdr", "init_elf_binfmt", "load_elf_binary")
 
 _OFFSET: Final = PAGE_SIZE - 1
 
-_EHDR: Final = Struct("<16sHHIQQQIHHHHHH")
-_PHDR: Final = Struct("<IIQQQQQQ")
 # PF_R|PF_W|PF_X -> PROT_*.
 _PROT: Final = [
     (PROT_READ if flags & PF_R else 0) | (PROT_WRITE if flags & PF_W else 0) | (PROT_EXEC if flags & PF_X else 0)
@@ -68,7 +67,7 @@ _PROT: Final = [
 
 
 class Ehdr(NamedTuple):
-    """Elf64_Ehdr."""
+    """Elf64_Ehdr, or Elf32_Ehdr."""
 
     e_ident: bytes
     e_type: int
@@ -87,7 +86,7 @@ class Ehdr(NamedTuple):
 
 
 class Phdr(NamedTuple):
-    """Elf64_Phdr."""
+    """Elf64_Phdr, or Elf32_Phdr in its order."""
 
     p_type: int
     p_flags: int
@@ -99,27 +98,68 @@ class Phdr(NamedTuple):
     p_align: int
 
 
+class ElfClass:
+    """What is not alike in programs of 64 and of 32 bits (the macros that compat_binfmt_elf.c defines anew).
+
+    ehdr, phdr: the headers as they lie in the file; in_order: where the fields of Phdr are in the latter.
+    machines: of e_machine.  task_size: where addresses end, for current's personality.  dyn_base: where what can lie
+    anywhere is put.  tables: how the stack is filled.  start_thread: who makes current begin at an address.
+    """
+
+    __slots__ = ("dyn_base", "ehdr", "format", "in_order", "machines", "phdr", "start_thread", "tables", "task_size")
+
+    def __init__(
+        self,
+        ehdr: Struct,
+        phdr: Struct,
+        in_order: tuple[int, ...],
+        machines: tuple[int, ...],
+        task_size: Callable[[int], int],
+        dyn_base: Callable[[int], int],
+        tables: binfmt_elf_tables.Tables,
+        start_thread: Callable[[Task, int, int], None],
+    ) -> None:
+        self.ehdr = ehdr
+        self.phdr = phdr
+        self.in_order = in_order
+        self.machines = machines
+        self.task_size = task_size
+        self.dyn_base = dyn_base
+        self.tables = tables
+        self.start_thread = start_thread
+        self.format: LinuxBinfmt | None = None
+
+    def phdrs(self, data: bytes) -> list[Phdr]:
+        """Return the headers that data holds."""
+        return [Phdr._make([fields[i] for i in self.in_order]) for fields in self.phdr.iter_unpack(data)]
+
+
 async def load_elf_binary(current: Task, bprm: LinuxBinprm) -> None:
+    """Load a program of 64 bits; raises as load_elf()."""
+    await load_elf(current, bprm, ELF64)
+
+
+async def load_elf(current: Task, bprm: LinuxBinprm, elf: ElfClass) -> None:
     """Load an ELF program and its interpreter.
 
     Raises ENOEXEC, ELIBBAD, EIO, ENOMEM and what opening the interpreter raises; from flush_old_exec on, any error
     also kills current.
     """
     assert bprm.file is not None
-    ehdr = Ehdr._make(_EHDR.unpack_from(bprm.buf))
-    if ehdr.e_ident[:4] != ELFMAG or not _loadable(ehdr, bprm.file):
-        raise LinuxError(Errno.ENOEXEC, f"{bprm.interp}: not an x86-64 ELF program")
-    if ehdr.e_phentsize != _PHDR.size or not 1 <= ehdr.e_phnum <= 65536 // _PHDR.size:
+    ehdr = Ehdr._make(elf.ehdr.unpack_from(bprm.buf))
+    if ehdr.e_ident[:4] != ELFMAG or not _loadable(elf, ehdr, bprm.file):
+        raise LinuxError(Errno.ENOEXEC, f"{bprm.interp}: not an ELF program of this kind")
+    if ehdr.e_phentsize != elf.phdr.size or not 1 <= ehdr.e_phnum <= 65536 // elf.phdr.size:
         raise LinuxError(Errno.ENOEXEC, f"{bprm.interp}: bad program headers")
-    phdrs = await _read_phdrs(current, bprm.file, ehdr)
+    phdrs = await _read_phdrs(current, elf, bprm.file, ehdr)
 
     await _open_interpreter(current, bprm, phdrs)
     interpreter = bprm.interpreter
     try:
-        interp_ehdr = _interp_ehdr(bprm) if interpreter is not None else None
+        interp_ehdr = _interp_ehdr(elf, bprm) if interpreter is not None else None
         await fs_exec.flush_old_exec(current, bprm)
         try:
-            await _load(current, bprm, ehdr, phdrs, interpreter, interp_ehdr)
+            await _load(current, bprm, elf, ehdr, phdrs, interpreter, interp_ehdr)
         except _SigsegvSent:
             raise
         except LinuxError:
@@ -131,16 +171,16 @@ async def load_elf_binary(current: Task, bprm: LinuxBinprm) -> None:
             _put_interpreter(current, bprm)
 
 
-def _loadable(ehdr: Ehdr, source: File) -> bool:
-    return ehdr.e_type in (ET_EXEC, ET_DYN) and ehdr.e_machine == EM_X86_64 and type(source).mmap is not File.mmap
+def _loadable(elf: ElfClass, ehdr: Ehdr, source: File) -> bool:
+    return ehdr.e_type in (ET_EXEC, ET_DYN) and ehdr.e_machine in elf.machines and type(source).mmap is not File.mmap
 
 
-async def _read_phdrs(current: Task, source: File, ehdr: Ehdr) -> list[Phdr]:
-    size = ehdr.e_phnum * _PHDR.size
+async def _read_phdrs(current: Task, elf: ElfClass, source: File, ehdr: Ehdr) -> list[Phdr]:
+    size = ehdr.e_phnum * elf.phdr.size
     data = await fs_exec.kernel_read(current, source, ehdr.e_phoff, size)
     if len(data) != size:
         raise LinuxError(Errno.EIO, "the program headers end early")
-    return list(map(Phdr._make, _PHDR.iter_unpack(data)))
+    return elf.phdrs(data)
 
 
 async def _open_interpreter(current: Task, bprm: LinuxBinprm, phdrs: list[Phdr]) -> None:
@@ -181,15 +221,21 @@ def _put_interpreter(current: Task, bprm: LinuxBinprm) -> None:
     file_table.fput(current, interpreter)
 
 
-def _interp_ehdr(bprm: LinuxBinprm) -> Ehdr:
-    ehdr = Ehdr._make(_EHDR.unpack_from(bprm.buf))
-    if ehdr.e_ident[:4] != ELFMAG or ehdr.e_machine != EM_X86_64:
-        raise LinuxError(Errno.ELIBBAD, "the interpreter is no x86-64 ELF file")
+def _interp_ehdr(elf: ElfClass, bprm: LinuxBinprm) -> Ehdr:
+    ehdr = Ehdr._make(elf.ehdr.unpack_from(bprm.buf))
+    if ehdr.e_ident[:4] != ELFMAG or ehdr.e_machine not in elf.machines:
+        raise LinuxError(Errno.ELIBBAD, "the interpreter is no ELF file of this kind")
     return ehdr
 
 
 async def _load(
-    current: Task, bprm: LinuxBinprm, ehdr: Ehdr, phdrs: list[Phdr], interpreter: File | None, interp_ehdr: Ehdr | None
+    current: Task,
+    bprm: LinuxBinprm,
+    elf: ElfClass,
+    ehdr: Ehdr,
+    phdrs: list[Phdr],
+    interpreter: File | None,
+    interp_ehdr: Ehdr | None,
 ) -> None:
     """Put the program into current's new address space and make it start."""
     assert bprm.file is not None
@@ -198,41 +244,42 @@ async def _load(
     current.personality &= ~READ_IMPLIES_EXEC
     if stack != exec_mm.EXSTACK_DISABLE_X:
         current.personality |= READ_IMPLIES_EXEC
-    fs_exec.setup_new_exec(current, bprm)
-    exec_mm.setup_arg_pages(current, bprm, stack)
     mm = current.mm
     assert mm is not None
+    mm.task_size = elf.task_size(current.personality)
+    fs_exec.setup_new_exec(current, bprm)
+    exec_mm.setup_arg_pages(current, bprm, stack)
 
-    image = _load_image(current, bprm.file, ehdr, phdrs)
+    image = _load_image(current, elf, bprm.file, ehdr, phdrs)
     entry = ehdr.e_entry + image.load_bias & ULONG_MAX
     start, base = entry, 0
     if interpreter is not None:
         assert interp_ehdr is not None
-        base = await load_elf_interp(current, interpreter, interp_ehdr)
+        base = await load_elf_interp(current, elf, interpreter, interp_ehdr)
         start = interp_ehdr.e_entry + base & ULONG_MAX
-    if start >= TASK_SIZE:
+    if start >= mm.task_size:
         signal_send.force_sig(SIGSEGV, current)
         raise _SigsegvSent(Errno.EINVAL, "the entry point is not a user address")
 
-    fs_exec.set_binfmt(current, ELF_FORMAT)
+    assert elf.format is not None
+    fs_exec.set_binfmt(current, elf.format)
     exec_cred.install_exec_creds(current, bprm)
     current.flags &= ~PF_FORKNOEXEC
-    binfmt_elf_tables.create_elf_tables(
-        current, bprm, image.load_addr + ehdr.e_phoff & ULONG_MAX, ehdr.e_phnum, base, entry
-    )
+    phdr = image.load_addr + ehdr.e_phoff & ULONG_MAX
+    binfmt_elf_tables.create_elf_tables(current, bprm, elf.tables, phdr, ehdr.e_phnum, base, entry)
     mm.start_code, mm.end_code = image.start_code, image.end_code
     mm.start_data, mm.end_data = image.start_data, image.end_data
     mm.start_stack = bprm.p
     if current.personality & MMAP_PAGE_ZERO:
         with mm.mmap_sem.write():
             mmap.do_mmap_pgoff(current, None, 0, PAGE_SIZE, PROT_READ | PROT_EXEC, MAP_FIXED | MAP_PRIVATE, 0)
-    x86_process.start_thread(current, start, bprm.p)
+    elf.start_thread(current, start, bprm.p)
 
 
-def _load_image(current: Task, source: File, ehdr: Ehdr, phdrs: list[Phdr]) -> _Image:
+def _load_image(current: Task, elf: ElfClass, source: File, ehdr: Ehdr, phdrs: list[Phdr]) -> _Image:
     """Map the program's segments and its bss."""
     image = _Image(current, source)
-    image.load(ehdr, phdrs)
+    image.load(elf, ehdr, phdrs)
     image.set_brk()
     if image.elf_bss != image.elf_brk:
         try:
@@ -254,13 +301,15 @@ def _executable_stack(phdrs: list[Phdr]) -> int:
     return exec_mm.EXSTACK_DEFAULT
 
 
-def _check_size(address: int, phdr: Phdr, errno: Errno) -> None:
+def _check_size(current: Task, address: int, phdr: Phdr, errno: Errno) -> None:
     """Raise errno for a segment that no address space could hold."""
+    assert current.mm is not None
+    task_size = current.mm.task_size
     if (
-        address >= TASK_SIZE
+        address >= task_size
         or phdr.p_filesz > phdr.p_memsz
-        or phdr.p_memsz > TASK_SIZE
-        or TASK_SIZE - phdr.p_memsz < address
+        or phdr.p_memsz > task_size
+        or task_size - phdr.p_memsz < address
     ):
         raise LinuxError(errno, "a segment does not fit into the address space")
 
@@ -321,7 +370,7 @@ class _Image:
         self.start_code = ULONG_MAX
         self.end_code = self.start_data = self.end_data = 0
 
-    def load(self, ehdr: Ehdr, phdrs: list[Phdr]) -> None:
+    def load(self, elf: ElfClass, ehdr: Ehdr, phdrs: list[Phdr]) -> None:
         """Map every PT_LOAD; the first decides where a position-independent program lies."""
         load_addr_set = False
         for phdr in phdrs:
@@ -334,7 +383,7 @@ class _Image:
             if ehdr.e_type == ET_EXEC or load_addr_set:
                 flags |= MAP_FIXED
             else:
-                self.load_bias = ELF_ET_DYN_BASE - vaddr & PAGE_MASK
+                self.load_bias = elf.dyn_base(self.current.personality) - vaddr & PAGE_MASK
             wanted = self.load_bias + vaddr
             mapped = elf_map(self.current, self.source, wanted, phdr, flags)
             if not load_addr_set:
@@ -343,7 +392,7 @@ class _Image:
                 if ehdr.e_type == ET_DYN:
                     self.load_bias += mapped - (wanted & PAGE_MASK)
                     self.load_addr += self.load_bias
-            _check_size(vaddr, phdr, Errno.EINVAL)
+            _check_size(self.current, vaddr, phdr, Errno.EINVAL)
             self._account(phdr)
         # The machine's words: what a file claims to be before its own beginning wraps around.
         bias = self.load_bias
@@ -392,22 +441,22 @@ class _Image:
         mm.start_brk = mm.brk = end
 
 
-async def load_elf_interp(current: Task, source: File, ehdr: Ehdr) -> int:
+async def load_elf_interp(current: Task, elf: ElfClass, source: File, ehdr: Ehdr) -> int:
     """Map the interpreter and return its load address; any failure is fatal and raised after SIGSEGV was forced."""
     try:
-        return _map_interp(current, source, ehdr, await _read_interp(current, source, ehdr))
+        return _map_interp(current, source, ehdr, await _read_interp(current, elf, source, ehdr))
     except LinuxError as error:
         signal_send.force_sig(SIGSEGV, current)
         raise _SigsegvSent(error.errno, error.why) from None
 
 
-async def _read_interp(current: Task, source: File, ehdr: Ehdr) -> list[Phdr]:
+async def _read_interp(current: Task, elf: ElfClass, source: File, ehdr: Ehdr) -> list[Phdr]:
     """Return the interpreter's PT_LOADs; raises ENOEXEC, EIO, EINVAL if there are none."""
-    if not _loadable(ehdr, source) or ehdr.e_phentsize != _PHDR.size:
+    if not _loadable(elf, ehdr, source) or ehdr.e_phentsize != elf.phdr.size:
         raise LinuxError(Errno.ENOEXEC, "the interpreter cannot be loaded")
-    if not 1 <= ehdr.e_phnum <= 65536 // _PHDR.size or ehdr.e_phnum * _PHDR.size > PAGE_SIZE:
+    if not 1 <= ehdr.e_phnum <= 65536 // elf.phdr.size or ehdr.e_phnum * elf.phdr.size > PAGE_SIZE:
         raise LinuxError(Errno.ENOEXEC, "the interpreter's program headers are bad")
-    phdrs = [phdr for phdr in await _read_phdrs(current, source, ehdr) if phdr.p_type == PT_LOAD]
+    phdrs = [phdr for phdr in await _read_phdrs(current, elf, source, ehdr) if phdr.p_type == PT_LOAD]
     if not phdrs:
         raise LinuxError(Errno.EINVAL, "the interpreter has nothing to load")
     return phdrs
@@ -432,7 +481,7 @@ def _map_interp(current: Task, source: File, ehdr: Ehdr, phdrs: list[Phdr]) -> i
             load_addr = mapped - (phdr.p_vaddr & PAGE_MASK)
             load_addr_set = True
         start = load_addr + phdr.p_vaddr
-        _check_size(start, phdr, Errno.ENOMEM)
+        _check_size(current, start, phdr, Errno.ENOMEM)
         elf_bss = max(elf_bss, start + phdr.p_filesz)
         last_bss = max(last_bss, start + phdr.p_memsz)
 
@@ -443,9 +492,20 @@ def _map_interp(current: Task, source: File, ehdr: Ehdr, phdrs: list[Phdr]) -> i
     return load_addr
 
 
-ELF_FORMAT: Final = LinuxBinfmt("elf", load_elf_binary, binfmt_elf_core.elf_core_dump)
+ELF64: Final = ElfClass(
+    Struct("<16sHHIQQQIHHHHHH"),
+    Struct("<IIQQQQQQ"),
+    tuple(range(8)),
+    (EM_X86_64,),
+    lambda _: TASK_SIZE,
+    lambda _: TASK_SIZE // 3 * 2,
+    binfmt_elf_tables.Tables("Q", 8, 56, b"x86_64\0"),
+    x86_process.start_thread,
+)
+ELF64.format = LinuxBinfmt("elf", load_elf_binary, binfmt_elf_core.elf_core_dump)
 
 
 def init_elf_binfmt(k: Kernel) -> None:
     """Register the format."""
-    fs_exec.register_binfmt(k, ELF_FORMAT)
+    assert ELF64.format is not None
+    fs_exec.register_binfmt(k, ELF64.format)

@@ -7,13 +7,15 @@ to, and the first page of mapped ELF files.
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from procession.include.linux.elf import (
     ELFMAG,
+    EM_386,
     EM_X86_64,
     ET_CORE,
     NT_AUXV,
+    NT_PRFPREG,
     NT_PRPSINFO,
     NT_PRSTATUS,
     PF_R,
@@ -36,31 +38,82 @@ if TYPE_CHECKING:
     from procession.include.linux.mm_types import MmStruct, VmArea
     from procession.include.linux.sched import Task
 
-__all__ = ("elf_core_dump",)
+__all__ = ("compat_elf_core_dump", "elf_core_dump")
 
-_EHDR: Final = Struct("<16sHHIQQQIHHHHHH")
-_PHDR: Final = Struct("<IIQQQQQQ")
 _NHDR: Final = Struct("<III")
-# struct elf_prstatus: signal, 3 of siginfo, pending, blocked, ids, four times, registers, whether FPU registers follow.
-_PRSTATUS: Final = Struct("<iiihxxQQiiii8q216sixxxx")
-# struct elf_prpsinfo: state as number and letter, zombie, nice, flags, ids, name, arguments.
-_PRPSINFO: Final = Struct("<bcbbxxxxQIIiiii16s80s")
 _ELF_PRARGSZ: Final = 80
-_AUX: Final = Struct("<QQ")
-_IDENT: Final = ELFMAG + b"\x02\x01\x01" + bytes(9)
+_ELFCLASS32: Final = 1
+_ELFCLASS64: Final = 2
+
+
+class CoreClass(NamedTuple):
+    """How the files of programs of 64 and of 32 bits differ.
+
+    prstatus: signal, 3 of siginfo, pending, blocked, ids, four times, registers, whether FPU registers follow.
+    prpsinfo: state as number and letter, zombie, nice, flags, ids, name, arguments.  bits: of the words in both.
+    """
+
+    number: int
+    machine: int
+    ehdr: Struct
+    phdr: Struct
+    in_order: tuple[int, ...]  # the fields of a 64-bit header, in the order of phdr
+    prstatus: Struct
+    prpsinfo: Struct
+    aux: Struct
+    bits: int
+
+    def program_header(self, *fields: int) -> bytes:
+        """Return a header of type, flags, offset, two addresses, two sizes, alignment."""
+        return self.phdr.pack(*[fields[i] for i in self.in_order])
+
+
+_CORE64: Final = CoreClass(
+    _ELFCLASS64,
+    EM_X86_64,
+    Struct("<16sHHIQQQIHHHHHH"),
+    Struct("<IIQQQQQQ"),
+    tuple(range(8)),
+    Struct("<iiihxxQQiiii8q216sixxxx"),
+    Struct("<bcbbxxxxQIIiiii16s80s"),
+    Struct("<QQ"),
+    64,
+)
+_CORE32: Final = CoreClass(
+    _ELFCLASS32,
+    EM_386,
+    Struct("<16sHHIIIIIHHHHHH"),
+    Struct("<8I"),
+    (0, 2, 3, 4, 5, 6, 1, 7),
+    Struct("<iiihxxIIiiii8i68si"),
+    Struct("<bcbbIHHiiii16s80s"),
+    Struct("<II"),
+    32,
+)
 
 
 async def elf_core_dump(current: Task, cprm: CoredumpParams) -> None:
     """Write header, notes, and what is there of each segment, as far as cprm.limit goes; raises what writing raises."""
+    await _dump(current, cprm, _CORE64)
+
+
+async def compat_elf_core_dump(current: Task, cprm: CoredumpParams) -> None:
+    """Do the same for a 32-bit program."""
+    await _dump(current, cprm, _CORE32)
+
+
+async def _dump(current: Task, cprm: CoredumpParams, core: CoreClass) -> None:
     mm = current.mm
     assert mm is not None
-    notes = fill_note_info(current, mm, cprm.signr)
+    notes = fill_note_info(current, mm, core, cprm.signr)
     sizes = [vma_dump_size(current, vma) for vma in mm.mmap]
     phnum = len(sizes) + 1
-    offset = _EHDR.size + phnum * _PHDR.size
+    ehsize, phsize = core.ehdr.size, core.phdr.size
+    offset = ehsize + phnum * phsize
+    ident = ELFMAG + bytes((core.number, 1, 1)) + bytes(9)
     head = [
-        _EHDR.pack(_IDENT, ET_CORE, EM_X86_64, 1, 0, _EHDR.size, 0, 0, _EHDR.size, _PHDR.size, phnum, 0, 0, 0),
-        _PHDR.pack(PT_NOTE, 0, offset, 0, 0, len(notes), 0, 0),
+        core.ehdr.pack(ident, ET_CORE, core.machine, 1, 0, ehsize, 0, 0, ehsize, phsize, phnum, 0, 0, 0),
+        core.program_header(PT_NOTE, 0, offset, 0, 0, len(notes), 0, 0),
     ]
     offset += len(notes)
     start = offset = offset + PAGE_SIZE - 1 & -PAGE_SIZE
@@ -70,7 +123,9 @@ async def elf_core_dump(current: Task, cprm: CoredumpParams) -> None:
             | (PF_W if vma.vm_flags & VM_WRITE else 0)
             | (PF_X if vma.vm_flags & VM_EXEC else 0)
         )
-        head.append(_PHDR.pack(PT_LOAD, flags, offset, vma.vm_start, 0, size, vma.vm_end - vma.vm_start, PAGE_SIZE))
+        head.append(
+            core.program_header(PT_LOAD, flags, offset, vma.vm_start, 0, size, vma.vm_end - vma.vm_start, PAGE_SIZE)
+        )
         offset += size
     text = b"".join(head)
     # The notes are not counted against the limit in 3.2.
@@ -128,11 +183,15 @@ def get_dump_page(current: Task, mm: MmStruct, vma: VmArea, address: int) -> byt
 # The notes.
 
 
+_CORE_NOTES: Final = frozenset({NT_PRSTATUS, NT_PRFPREG, NT_PRPSINFO, NT_AUXV})
+
+
 def _note(kind: int, data: bytes) -> bytes:
-    return _NHDR.pack(5, len(data), kind) + b"CORE\0\0\0\0" + data + bytes(-len(data) & 3)
+    name = b"CORE\0\0\0\0" if kind in _CORE_NOTES else b"LINUX\0\0\0"
+    return _NHDR.pack(len(name.rstrip(b"\0")) + 1, len(data), kind) + name + data + bytes(-len(data) & 3)
 
 
-def fill_note_info(current: Task, mm: MmStruct, signr: int) -> bytes:
+def fill_note_info(current: Task, mm: MmStruct, core: CoreClass, signr: int) -> bytes:
     """Return each thread's registers; behind those of the dumping one what is the process's."""
     out: list[bytes] = []
     assert mm.core_state is not None
@@ -141,9 +200,9 @@ def fill_note_info(current: Task, mm: MmStruct, signr: int) -> bytes:
             if kind != NT_PRSTATUS:
                 out.append(_note(kind, registers))
                 continue
-            out.append(_note(NT_PRSTATUS, fill_prstatus(current, t, registers, signr)))
+            out.append(_note(NT_PRSTATUS, fill_prstatus(current, t, core, registers, signr)))
             if t is current:
-                out += _note(NT_PRPSINFO, fill_psinfo(current, mm)), _note(NT_AUXV, fill_auxv(mm))
+                out += _note(NT_PRPSINFO, fill_psinfo(current, mm, core)), _note(NT_AUXV, fill_auxv(mm, core))
     return b"".join(out)
 
 
@@ -151,19 +210,20 @@ def _times(*jiffies: int) -> list[int]:
     return [part for value in jiffies for part in divmod(jiffies_to_ns(value) // NSEC_PER_USEC, USEC_PER_SEC)]
 
 
-def fill_prstatus(current: Task, t: Task, registers: bytes, signr: int) -> bytes:
+def fill_prstatus(current: Task, t: Task, core: CoreClass, registers: bytes, signr: int) -> bytes:
     sig = t.signal
     if thread_group_leader(t):
         utime, stime, _ = posix_cpu_timers.thread_group_cputime(t)
     else:
         utime, stime = t.utime, t.stime
-    return _PRSTATUS.pack(
+    word = (1 << core.bits) - 1
+    return core.prstatus.pack(
         signr,
         0,
         0,
         signr,
-        t.pending.signal,
-        t.blocked,
+        t.pending.signal & word,
+        t.blocked & word,
         pid.task_pid_vnr(current, t),
         pid.task_pid_vnr(current, t.real_parent),
         pid.task_pgrp_vnr(current, t),
@@ -174,7 +234,7 @@ def fill_prstatus(current: Task, t: Task, registers: bytes, signr: int) -> bytes
     )
 
 
-def fill_psinfo(current: Task, mm: MmStruct) -> bytes:
+def fill_psinfo(current: Task, mm: MmStruct, core: CoreClass) -> bytes:
     args = b""
     if mm.arg_end > mm.arg_start:
         try:
@@ -182,14 +242,15 @@ def fill_psinfo(current: Task, mm: MmStruct) -> bytes:
         except LinuxError:
             pass
     # It runs: nothing else is dumping it.
-    return _PRPSINFO.pack(
+    id_mask = 0xFFFFFFFF if core.bits == 64 else 0xFFFF
+    return core.prpsinfo.pack(
         0,
         b"R",
         0,
         sched.task_nice(current),
         current.flags,
-        current.cred.uid,
-        current.cred.gid,
+        current.cred.uid & id_mask,
+        current.cred.gid & id_mask,
         pid.task_pid_vnr(current, current),
         pid.task_pid_vnr(current, current.real_parent),
         pid.task_pgrp_vnr(current, current),
@@ -199,11 +260,11 @@ def fill_psinfo(current: Task, mm: MmStruct) -> bytes:
     )
 
 
-def fill_auxv(mm: MmStruct) -> bytes:
+def fill_auxv(mm: MmStruct, core: CoreClass) -> bytes:
     """Return the vector up to AT_NULL."""
     size = 0
-    for kind, _ in _AUX.iter_unpack(mm.saved_auxv):
-        size += _AUX.size
+    for kind, _ in core.aux.iter_unpack(mm.saved_auxv):
+        size += core.aux.size
         if not kind:
             break
     return mm.saved_auxv[:size]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from array import array
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from procession.fs import exec_mm
 from procession.include.linux.bug import bug_on
 from procession.include.linux.mm_types import PAGE_SIZE
 from procession.lib import string
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from procession.include.linux.binfmts import LinuxBinprm
     from procession.include.linux.sched import Task
 
-__all__ = ("create_elf_tables",)
+__all__ = ("Tables", "create_elf_tables")
 
 AT_PHDR: Final = 3
 AT_PHENT: Final = 4
@@ -38,13 +37,21 @@ AT_SECURE: Final = 23
 AT_RANDOM: Final = 25
 AT_EXECFN: Final = 31
 
-ELF_PLATFORM: Final = b"x86_64\0"
 # CPUID 1 EDX of the modelled CPU: FPU to SSE2.
 ELF_HWCAP: Final = 0x178BFBFF
 
 
+class Tables(NamedTuple):
+    """How long words are (as array() names them, and in bytes) and program headers, and what the CPU is called."""
+
+    typecode: str
+    word: int
+    phent: int
+    platform: bytes
+
+
 def create_elf_tables(
-    current: Task, bprm: LinuxBinprm, phdr: int, phnum: int, interp_load_addr: int, entry: int
+    current: Task, bprm: LinuxBinprm, tables: Tables, phdr: int, phnum: int, interp_load_addr: int, entry: int
 ) -> None:
     """Write the auxiliary vector and the pointer arrays below the strings; bprm.p becomes the stack pointer.
 
@@ -53,10 +60,10 @@ def create_elf_tables(
     mm = current.mm
     assert mm is not None
     cred = current.cred
-    platform = (bprm.p & ~15) - len(ELF_PLATFORM)
+    platform = (bprm.p & ~15) - len(tables.platform)
     random = platform - 16
     auxv = array(
-        "Q",
+        tables.typecode,
         (
             AT_HWCAP,
             ELF_HWCAP,
@@ -67,7 +74,7 @@ def create_elf_tables(
             AT_PHDR,
             phdr,
             AT_PHENT,
-            56,
+            tables.phent,
             AT_PHNUM,
             phnum,
             AT_BASE,
@@ -98,7 +105,7 @@ def create_elf_tables(
     )
     mm.saved_auxv = auxv.tobytes()
 
-    words = array("Q", (bprm.argc,))
+    words = array(tables.typecode, (bprm.argc,))
     mm.arg_start = bprm.p
     words.extend(_addresses(bprm.p, bprm.argv))
     mm.arg_end = mm.env_start = bprm.p + sum(map(len, bprm.argv)) + bprm.argc
@@ -107,12 +114,12 @@ def create_elf_tables(
     mm.env_end = mm.env_start + sum(map(len, bprm.envp)) + bprm.envc
     words.append(0)
     end = mm.env_end + len(string.to_bytes(bprm.filename)) + 9
-    bug_on(end != exec_mm.STACK_TOP_MAX, "argument strings and their addresses disagree", bprm.filename)
+    bug_on(end != mm.task_size, "argument strings and their addresses disagree", bprm.filename)
 
-    sp = random - len(auxv) * 8 - len(words) * 8 & ~15
+    sp = random - (len(auxv) + len(words)) * tables.word & ~15
     block = words.tobytes() + mm.saved_auxv
     random_bytes = current.kernel.chooser.random_bytes(16)
-    data = block.ljust(random - sp, b"\0") + random_bytes + ELF_PLATFORM
+    data = block.ljust(random - sp, b"\0") + random_bytes + tables.platform
     uaccess.copy_to_user(current, sp, data)
     bprm.p = sp
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.fs import file_table
+from procession.include.asm.pgtable import PMD_SIZE
 from procession.include.linux.bug import bug_on
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import (
     PAGE_MASK,
+    PAGE_SHIFT,
     PAGE_SIZE,
     STACK_TOP_MAX,
-    TASK_SIZE,
     VM_ACCOUNT,
     VM_EXEC,
     VM_GROWSDOWN,
@@ -38,7 +39,7 @@ from procession.include.linux.sched import (
 from procession.include.linux.signal import SIGCHLD
 from procession.include.linux.spinlock import SpinLock
 from procession.kernel import exit, fork, fork_mm, pid, posix_timers, sched, signal_notify, signal_queue, signal_send
-from procession.mm import mmap
+from procession.mm import memory, mmap, mremap
 
 if TYPE_CHECKING:
     from procession.include.linux.binfmts import LinuxBinprm
@@ -67,8 +68,6 @@ EXSTACK_DISABLE_X: Final = 1
 EXSTACK_ENABLE_X: Final = 2
 STACK_EXPAND: Final = 131072
 MIN_GAP: Final = 128 << 20
-MAX_GAP: Final = TASK_SIZE // 6 * 5
-TASK_UNMAPPED_BASE: Final = TASK_SIZE // 3 + PAGE_SIZE - 1 & PAGE_MASK
 _STACK_FLAGS: Final = VM_GROWSDOWN | VM_READ | VM_WRITE | VM_EXEC | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_ACCOUNT
 
 
@@ -237,9 +236,9 @@ def arch_pick_mmap_layout(current: Task, mm: MmStruct) -> None:
     """
     gap = current.signal.rlim[RLIMIT_STACK][0]
     if gap == RLIM_INFINITY or current.personality & ADDR_COMPAT_LAYOUT:
-        mm.mmap_base = TASK_UNMAPPED_BASE
+        mm.mmap_base = mmap.task_unmapped_base(mm)
         return
-    mm.mmap_base = TASK_SIZE - min(max(gap, MIN_GAP), MAX_GAP) & PAGE_MASK
+    mm.mmap_base = mm.task_size - min(max(gap, MIN_GAP), mm.task_size // 6 * 5) & PAGE_MASK
 
 
 def drop_arg_pages(current: Task, bprm: LinuxBinprm) -> None:
@@ -253,15 +252,33 @@ def drop_arg_pages(current: Task, bprm: LinuxBinprm) -> None:
     bprm.vma = None
 
 
+def shift_arg_pages(current: Task, bprm: LinuxBinprm, vma: VmArea, shift: int) -> None:
+    """Move the stack, which is all there is, down by shift bytes; raises ENOMEM."""
+    k = current.kernel
+    mm = vma.vm_mm
+    with mm.mmap_sem.write():
+        old_start, old_end = min(vma.vm_start, bprm.p & PAGE_MASK), vma.vm_end
+        mremap.move_page_tables(k, mm, old_start, old_start - shift, old_end - old_start)
+        vma.vm_start -= shift
+        vma.vm_end -= shift
+        vma.vm_pgoff -= shift >> PAGE_SHIFT
+        mm.mmap_cache = None
+        memory.free_pgtables(k, mm, vma.vm_end, old_end + PMD_SIZE)
+    bprm.p -= shift
+    bprm.exec -= shift
+
+
 def setup_arg_pages(current: Task, bprm: LinuxBinprm, executable_stack: int) -> None:
     """Give the new stack its final permissions and its first 128 KiB; raises EFAULT, ENOMEM.
 
-    Differs: the stack is where it was made, since its top is not randomized.
+    Differs: its top is not randomized.
     """
     mm = current.mm
     vma = bprm.vma
     assert mm is not None
     assert vma is not None
+    if vma.vm_end != mm.task_size:
+        shift_arg_pages(current, bprm, vma, vma.vm_end - mm.task_size)
     flags = _STACK_FLAGS
     if executable_stack == EXSTACK_DISABLE_X or (
         executable_stack == EXSTACK_DEFAULT and not current.personality & READ_IMPLIES_EXEC

@@ -23,10 +23,21 @@ if TYPE_CHECKING:
 
     from procession.hw.unicorn_cpu import UnicornCpu
 
-__all__ = ("COUNTED", "Layout", "Peeker", "calibrate", "counts_blocks", "find_exit_request", "find_state")
+__all__ = (
+    "COUNTED",
+    "NO_EXCEPTION",
+    "Layout",
+    "Peeker",
+    "calibrate",
+    "counts_blocks",
+    "find_exit_request",
+    "find_modes",
+    "find_state",
+)
 
 HANDLE_SIZE: Final = 8 << 10  # bytes of the handle that are searched
 _SPAN: Final = 1 << 16  # bytes behind a pointer that are searched for the registers
+NO_EXCEPTION: Final = 0xFFFFFFFF
 _MARK: Final = 0x1122334455660000
 _GPRS: Final = ("RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI", *(f"R{i}" for i in range(8, 16)))
 _PATTERN: Final = struct.pack("<16Q", *(_MARK + i * 0x101 for i in range(16)))
@@ -37,6 +48,7 @@ class Layout:
 
     The sixteen general registers come first, in the order of their numbers in machine code.
     size: bytes that make up a task's state.  rflags_q is valid, and obeyed, only while the engine is not running.
+    modes: the words that say what code is: where, for code of 64 bits, for code of 32 bits.
     """
 
     __slots__ = (
@@ -60,6 +72,7 @@ class Layout:
         "xmm",
         "xmm_stride",
         "x87_start",
+        "modes",
         "x87_end",
         "xmm_end",
     )  # derived
@@ -107,6 +120,7 @@ class Layout:
         self.xmm_stride: Final[int] = xmm_stride
         # All of the x87, and of the XMM registers.
         self.x87_start: Final[int] = min(fpuc, fpus, fpstt, fptags, fpregs)
+        self.modes: tuple[tuple[int, int, int], ...] = ()
         self.x87_end: Final[int] = max(fpuc + 2, fpus + 2, fpstt + 4, fptags + 8, fpregs + 8 * 16)
         self.xmm_end: Final[int] = xmm + 16 * xmm_stride
 
@@ -283,6 +297,32 @@ def _check_selectors(cpu: UnicornCpu, layout: Layout) -> None:
         cpu.run_firmware(bytes.fromhex("31c9" + clear + "0f05"))
         if found != user_ds or cpu.q[layout.selectors_q + 3 * segment] & 0xFFFF:
             raise CpuError("calibration: no selectors")
+
+
+def find_modes(cpu: UnicornCpu) -> tuple[tuple[int, int, int], ...]:
+    """Return which words of the state tell code of 64 bits from that of 32: where, in the one, in the other.
+
+    Changes the state; raises CpuError if code of 32 bits does not run.
+    """
+    layout = cpu.layout
+    # xor eax, eax; nop with a prefix, or dec eax and nop; push 0x202; popf; int 0x80
+    known = bytes.fromhex("31c0 4890 6802020000 9d cd80")
+    words = range(
+        layout.selectors_q - 1, layout.fs_base_q
+    )  # what the engine derives from them lies before the segments
+    found = []
+    cpu.write_register(x86_const.UC_X86_REG_RSP, cpu.scratch_address + 16)
+    for run in (cpu.run_firmware, cpu.run_short_firmware):
+        run(known)
+        cpu.d[layout.is_int_d] = 0
+        cpu.d[layout.old_exception_d] = NO_EXCEPTION
+        found.append((cpu.d[0], [cpu.q[word] for word in words]))
+    (long_ax, long), (short_ax, short) = found
+    modes = tuple([(word, a, b) for word, a, b in zip(words, long, short, strict=True) if a != b])
+    expected = [layout.selectors_q + i for i in (-1, 3, 5)]
+    if long_ax != 0 or short_ax != 0xFFFFFFFF or [word for word, _, _ in modes] != expected:
+        raise CpuError("calibration: no code of 32 bits")
+    return modes
 
 
 def _find_fault_fields(cpu: UnicornCpu, probe: _Probe, cr2_q: int) -> tuple[int, int, int]:

@@ -22,7 +22,7 @@ from unicorn.unicorn_py3.unicorn import uclib
 
 from procession import _build
 from procession.hw import calibration, engine
-from procession.hw.calibration import Layout
+from procession.hw.calibration import NO_EXCEPTION, Layout
 from procession.hw.clock import NEVER
 from procession.hw.cpu import (
     FIRMWARE,
@@ -47,13 +47,15 @@ _PDPT: Final = FIRMWARE + FRAME_SIZE
 _STUB: Final = FIRMWARE + 2 * FRAME_SIZE
 _EMPTY: Final = FIRMWARE + 3 * FRAME_SIZE
 _CODE: Final = FIRMWARE + 4 * FRAME_SIZE
+_SHORT_CODE: Final = FIRMWARE + 5 * FRAME_SIZE  # of 32 bits, with a stack behind it
+_LOW_GIB: Final = 3  # where the firmware is for those
 _KERNEL_TABLES: Final = 16  # of three levels, then the pages of the kernel's half
 _KERNEL_PAGES: Final = 20
 _KERNEL_SIZE: Final = 32  # pages
 _GDT_ENTRIES: Final = 16
 _GDT_TLS: Final = 12
-# Code that user mode may go to, and data; the fourth is code of 32 bits in Linux, here it can only be read.
-_GDT: Final = {4: 0x00CFF1000000FFFF, 5: 0x00CFF3000000FFFF, 6: 0x00AFFB000000FFFF}
+# What user mode may go to: code of 32 bits, data, code of 64 bits.
+_GDT: Final = {4: 0x00CFFB000000FFFF, 5: 0x00CFF3000000FFFF, 6: 0x00AFFB000000FFFF}
 _LDT_SELECTOR: Final = 10 << 3
 _LDT_FLAGS: Final = 0x8200  # present, a system segment of type LDT
 _TCG_BUFFER: Final = 128 << 20  # what a run of a C compiler needs
@@ -64,9 +66,9 @@ _CR4: Final = 1 << 9 | 1 << 10 | 1 << 5 | 1 << 2  # OSFXSR OSXMMEXCPT PAE TSD
 _EFER: Final = 0xD01  # NXE LMA LME SCE
 _STAR: Final = 0xC0000081
 _EFER_MSR: Final = 0xC0000080
+USER32_CS: Final = 0x23
 USER_CS: Final = 0x33
 USER_DS: Final = 0x2B
-NO_EXCEPTION: Final = 0xFFFFFFFF
 
 _Uc: Any = unicorn.Uc  # type: ignore[attr-defined]  # the binding's types are incomplete
 _error: Any = unicorn.UcError  # type: ignore[attr-defined]
@@ -271,6 +273,9 @@ class UnicornCpu:
             self._enter_user_mode()
             self.layout = calibration.calibrate(self, window)
             self._see(address, self.layout.size)
+            state = bytearray(self.state)
+            self.layout.modes = calibration.find_modes(self)
+            self.set_state(state)
             _layouts.append(self.layout)
         if not _counting:
             self._choose_counting()
@@ -338,6 +343,19 @@ class UnicornCpu:
         if not _templates:
             _templates.append(bytes(self.state))
         self.zero()
+
+    def run_short_firmware(self, code: bytes) -> None:
+        """Run a few instructions as code of 32 bits, up to INT n or an exception; for calibration."""
+        q = self._firmware_q
+        low = (_LOW_GIB << 30) + _SHORT_CODE - FIRMWARE
+        self._firmware[_SHORT_CODE - FIRMWARE : _SHORT_CODE - FIRMWARE + len(code)] = code
+        usual, q[512 + _LOW_GIB] = q[512 + _LOW_GIB], FIRMWARE | 0x87
+        self.set_page_table(_PML4)
+        # mov esp, …; push USER32_CS; mov eax, …; push rax; far return
+        stack, begin = ((low + offset).to_bytes(4, "little") for offset in (FRAME_SIZE, 0))
+        self.run_firmware(b"\xbc" + stack + bytes((0x6A, USER32_CS, 0xB8)) + begin + bytes.fromhex("50 48cb"))
+        q[512 + _LOW_GIB] = usual
+        self.set_page_table(_PML4)
 
     @property
     def scratch(self) -> memoryview:

@@ -17,6 +17,7 @@ from procession.fs import (
     binfmt_elf,
     binfmt_python,
     binfmt_script,
+    compat_binfmt_elf,
     devices,
     fcntl,
     file,
@@ -176,6 +177,7 @@ def vfs_caches_init(k: Kernel, root: RootSpec) -> None:
     fs_exec.exec_init(k)
     binfmt_script.init_script_binfmt(k)
     binfmt_elf.init_elf_binfmt(k)
+    compat_binfmt_elf.init_compat_elf_binfmt(k)
     binfmt_python.init_python_binfmt(k)
     mnt_ns = namespace.mount_root(k, overlay.fill_root(k, root))
     k.init_nsproxy = Nsproxy(k.init_uts_ns, k.init_ipc_ns, mnt_ns, k.init_pid_ns, k.init_net_ns)

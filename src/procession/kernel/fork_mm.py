@@ -139,7 +139,7 @@ def dup_mm(current: Task, oldmm: MmStruct) -> MmStruct:
         mm.dumpable = oldmm.dumpable
         mm.binfmt = oldmm.binfmt
         mm.ldt = oldmm.ldt
-        mm.mmap_base = oldmm.mmap_base
+        mm.task_size, mm.mmap_base = oldmm.task_size, oldmm.mmap_base
         mm.start_code, mm.end_code = oldmm.start_code, oldmm.end_code
         mm.start_data, mm.end_data = oldmm.start_data, oldmm.end_data
         mm.start_brk, mm.brk, mm.start_stack = oldmm.start_brk, oldmm.brk, oldmm.start_stack

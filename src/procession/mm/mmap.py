@@ -83,6 +83,7 @@ __all__ = (
     "sys_brk",
     "sys_mmap",
     "sys_munmap",
+    "task_unmapped_base",
     "vma_before",
 )
 
@@ -90,7 +91,11 @@ _end = attrgetter("vm_end")
 _PROT_RWX: Final = 7
 _RWX: Final = VM_READ | VM_WRITE | VM_EXEC
 _MAY: Final = VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
-TASK_UNMAPPED_BASE: Final = TASK_SIZE // 3 + PAGE_SIZE - 1 & PAGE_MASK
+
+
+def task_unmapped_base(mm: MmStruct) -> int:
+    """Return where looking for room from below begins (TASK_UNMAPPED_BASE)."""
+    return mm.task_size // 3 + PAGE_SIZE - 1 & PAGE_MASK
 
 
 def find_vma(mm: MmStruct, addr: int) -> VmArea | None:
@@ -191,23 +196,26 @@ def check_mmap_min_addr(current: Task, addr: int) -> None:
 
 def get_unmapped_area(current: Task, mm: MmStruct, addr: int, length: int, flags: int) -> int:
     """Choose an address: addr itself with MAP_FIXED, near it if free, else the first hole; raises ENOMEM, EINVAL."""
-    if length > TASK_SIZE:
+    task_size = mm.task_size
+    if length > task_size:
         raise LinuxError(Errno.ENOMEM, "larger than the address space")
     if flags & MAP_FIXED:
-        if addr > TASK_SIZE - length:
+        if addr > task_size - length:
             raise LinuxError(Errno.ENOMEM, "beyond the address space")
         if addr & ~PAGE_MASK:
             raise LinuxError(Errno.EINVAL, "not page-aligned")
         return addr
-    if addr and not flags & MAP_32BIT:
+    in_32bit = flags & MAP_32BIT and task_size == TASK_SIZE
+    if addr and not in_32bit:
         addr = addr + PAGE_SIZE - 1 & PAGE_MASK
         vma = find_vma(mm, addr)
-        if TASK_SIZE - length >= addr and (vma is None or addr + length <= vma.vm_start):
+        if task_size - length >= addr and (vma is None or addr + length <= vma.vm_start):
             return addr
-    if flags & MAP_32BIT:
+    if in_32bit:
         return _bottomup(mm, length, 0x40000000, 0x80000000)
-    if mm.mmap_base == TASK_UNMAPPED_BASE:
-        return _bottomup(mm, length, TASK_UNMAPPED_BASE, TASK_SIZE)
+    lowest = task_unmapped_base(mm)
+    if mm.mmap_base == lowest:
+        return _bottomup(mm, length, lowest, task_size)
 
     # arch_get_unmapped_area_topdown
     top, hole = mm.free_area_cache, mm.cached_hole_size
@@ -227,7 +235,7 @@ def get_unmapped_area(current: Task, mm: MmStruct, addr: int, length: int, flags
             break
         hole = max(hole, top - below)
         top = vmas[i].vm_start
-    return _bottomup(mm, length, TASK_UNMAPPED_BASE, TASK_SIZE)
+    return _bottomup(mm, length, lowest, task_size)
 
 
 def _bottomup(mm: MmStruct, length: int, begin: int, end: int) -> int:
@@ -381,7 +389,7 @@ def _new_region(
 def do_munmap(current: Task, mm: MmStruct, start: int, length: int) -> None:
     """Unmap [start, start+length), cutting areas as needed; raises EINVAL, ENOMEM. Holds: mmap_sem for writing."""
     mm.mmap_sem.assert_held_write()
-    if start & ~PAGE_MASK or start > TASK_SIZE or length > TASK_SIZE - start:
+    if start & ~PAGE_MASK or start > mm.task_size or length > mm.task_size - start:
         raise LinuxError(Errno.EINVAL, "bad range")
     length = length + PAGE_SIZE - 1 & PAGE_MASK
     if not length:
@@ -409,7 +417,7 @@ def do_munmap(current: Task, mm: MmStruct, start: int, length: int) -> None:
     del vmas[i:j]
     mm.mmap_cache = None
     floor = vmas[i - 1].vm_end if i else 0
-    ceiling = vmas[i].vm_start if i < len(vmas) else TASK_SIZE
+    ceiling = vmas[i].vm_start if i < len(vmas) else mm.task_size
     if 0 < mm.free_area_cache < ceiling:
         mm.free_area_cache = ceiling if ceiling < mm.mmap_base else 0
     unmap_region(k, mm, gone, floor, ceiling)

@@ -14,7 +14,6 @@ from procession.include.linux.mm_types import (
     PAGE_MASK,
     PAGE_SHIFT,
     PAGE_SIZE,
-    TASK_SIZE,
     VM_ACCOUNT,
     VM_DONTEXPAND,
     VM_LOCKED,
@@ -88,7 +87,7 @@ def _mremap(current: Task, mm: MmStruct, addr: int, old_len: int, new_len: int, 
 
 def vma_expandable(mm: MmStruct, vma: VmArea, delta: int) -> bool:
     end = vma.vm_end + delta
-    return end <= TASK_SIZE and mmap.find_vma_intersection(mm, vma.vm_end, end) is None
+    return end <= mm.task_size and mmap.find_vma_intersection(mm, vma.vm_end, end) is None
 
 
 def vma_to_resize(current: Task, mm: MmStruct, addr: int, old_len: int, new_len: int) -> tuple[VmArea, int]:
@@ -116,7 +115,7 @@ def vma_to_resize(current: Task, mm: MmStruct, addr: int, old_len: int, new_len:
 
 def mremap_to(current: Task, mm: MmStruct, addr: int, old_len: int, new_addr: int, new_len: int) -> int:
     """Move to a given place, in place of what is there (MREMAP_FIXED)."""
-    if new_addr & ~PAGE_MASK or new_len > TASK_SIZE or new_addr > TASK_SIZE - new_len:
+    if new_addr & ~PAGE_MASK or new_len > mm.task_size or new_addr > mm.task_size - new_len:
         raise LinuxError(Errno.EINVAL, "bad new address")
     if new_addr <= addr < new_addr + new_len or addr <= new_addr < addr + old_len:
         raise LinuxError(Errno.EINVAL, "old and new place overlap")

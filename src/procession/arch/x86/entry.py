@@ -15,10 +15,11 @@ from procession.arch.x86.ia32 import ia32entry
 from procession.arch.x86.ia32.ia32entry import IA32_SYSCALL_VECTOR
 from procession.arch.x86.syscall_table import NI_SYSCALLS, NR, NR_SYSCALLS
 from procession.hw import untranslatable
+from procession.hw.calibration import NO_EXCEPTION
 from procession.hw.clock import NEVER
 from procession.hw.costs import FAULT_NS, TRAP_NS
 from procession.hw.cpu import X86_TRAP_BP, X86_TRAP_DB, X86_TRAP_GP, X86_TRAP_OF, X86_TRAP_PF, X86_TRAP_UD
-from procession.hw.unicorn_cpu import NO_EXCEPTION, UnicornCpu
+from procession.hw.unicorn_cpu import UnicornCpu
 from procession.include.asm.debugreg import DR_STEP
 from procession.include.asm.processor import KernelStack, SyscallStack
 from procession.include.asm.processor_flags import X86_EFLAGS_TF
@@ -140,6 +141,9 @@ class Entry:
         """Answer the SYSCALL instruction the engine stands at."""
         if self.stopped:
             return  # in the rest of a block that has ended already, see port_io
+        if self.thread.ia32:
+            self.no_syscall()
+            return
         try:
             cpu = self.cpu
             q = self.q
@@ -195,6 +199,17 @@ class Entry:
             if q[self.flags_q] & X86_EFLAGS_TF:
                 # The engine would trap right here in any case, a CPU behind the next instruction unless it was SYSRET.
                 self.halt()
+        except BaseException as bug:  # noqa: BLE001 -- comes out of run()
+            self.fail(bug)
+
+    def no_syscall(self) -> None:
+        """Answer SYSCALL where it is illegal, in code of 32 bits."""
+        try:
+            self.charge(self.spent())
+            self.thread.orig_ax = -1
+            self.trap(X86_TRAP_UD, 0)
+            self.q[self.rip_q] = self.q[self.rip_q] - 2 & ULONG_MAX  # the engine goes on behind the instruction there
+            self.halt()
         except BaseException as bug:  # noqa: BLE001 -- comes out of run()
             self.fail(bug)
 

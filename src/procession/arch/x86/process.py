@@ -8,7 +8,7 @@ from procession.arch.x86 import arguments, debug_entry, entry, ptrace, step, tls
 from procession.arch.x86 import signal as x86_signal
 from procession.arch.x86.syscall_table import NR
 from procession.hw import unicorn_cpu
-from procession.hw.unicorn_cpu import USER_CS, USER_DS
+from procession.hw.unicorn_cpu import USER32_CS, USER_DS
 from procession.include.asm.processor_flags import X86_EFLAGS_IOPL, X86_EFLAGS_TF
 from procession.include.asm.ptrace import AX, BP, BX, CX, DI, DX, R8, R9, R10, R11, R12, R13, R14, R15, SI, SP
 from procession.include.linux.cred import CAP_SYS_RAWIO
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "X86Thread",
+    "begin",
     "start_thread",
     "sys_arch_prctl",
     "sys_clone",
@@ -80,6 +81,7 @@ class X86Thread:
     segments_changed: a tracer has set selectors or slots, which are still to be loaded.
     ptrace_bps: DR0 … DR3, None as long as nobody has written any; debugreg6, ptrace_dr7: as they were left last.
     io_bitmap: the I/O ports that it may not use, None as long as nobody has asked for any.
+    ia32: its program is of 32 bits (TIF_IA32).  nr_restart_syscall: what it calls restart_syscall(2).
     has_breakpoints: one of the debug registers is enabled.  hits: those that the CPU has met, until it traps.
     """
 
@@ -94,8 +96,10 @@ class X86Thread:
         "gs",
         "has_breakpoints",
         "hits",
+        "ia32",
         "io_bitmap",
         "layout",
+        "nr_restart_syscall",
         "orig_ax",
         "ptrace_bps",
         "ptrace_dr7",
@@ -116,6 +120,8 @@ class X86Thread:
         self.cpu: UnicornCpu | None = None
         self.layout = layout
         self.orig_ax = -1
+        self.ia32 = False
+        self.nr_restart_syscall = _NR_RESTART_SYSCALL
         self.sysret = self.ts_compat = False
         self.trap_no = self.error_code = self.cr2 = 0
         self.tsc_sigsegv = False  # prctl(PR_SET_TSC, PR_TSC_SIGSEGV)
@@ -145,6 +151,17 @@ class X86Thread:
     @es.setter
     def es(self, value: int) -> None:
         self._set_selector(0, value)
+
+    @property
+    def cs(self) -> int:
+        """Selector of cs, which says of how many bits code is."""
+        return self._selector(1)
+
+    def set_cs(self, selector: int) -> None:
+        """Go on with code of 32 bits if selector is USER32_CS, else with code of 64 bits."""
+        q = self.q
+        for word, long, short in self.layout.modes:
+            q[word] = short if selector == USER32_CS else long
 
     @property
     def ds(self) -> int:
@@ -200,6 +217,19 @@ class X86Thread:
     def copy_thread(self, current: Task, clone_flags: int, usp: UserPtr, p: Task, tls: int) -> X86Thread:
         """Return the child's registers: the parent's, but the call returns 0; raises EPERM for a TLS address."""
         child = X86Thread(bytes(self.saved if self.cpu is None else self.cpu.state), self.layout)
+        self.copy_into(child, usp)
+        if self.ts_compat:
+            # The child goes back by SYSRET all the same, which loses two registers.
+            q = child.q
+            q[CX], q[R11] = q[self.layout.rip_q], q[self.layout.rflags_q]
+        if clone_flags & CLONE_SETTLS:
+            if tls >= TASK_SIZE:
+                raise LinuxError(Errno.EPERM, "TLS outside user space")
+            ptrace.set_base(child, True, tls)
+        return child
+
+    def copy_into(self, child: X86Thread, usp: UserPtr) -> None:
+        """Give a child what it has beside the registers, and its stack pointer unless that is 0."""
         child.tsc_sigsegv = self.tsc_sigsegv
         child.sysret = self.sysret
         child.fs, child.gs = self.fs, self.gs
@@ -213,16 +243,8 @@ class X86Thread:
         assert isinstance(usp, int)
         if self.forced_tf:
             q[self.layout.rflags_q] &= ~X86_EFLAGS_TF  # nobody steps the child
-        if self.ts_compat:
-            # The child goes back by SYSRET all the same, which loses two registers.
-            q[CX], q[R11] = q[self.layout.rip_q], q[self.layout.rflags_q]
         if usp:
             q[SP] = usp
-        if clone_flags & CLONE_SETTLS:
-            if tls >= TASK_SIZE:
-                raise LinuxError(Errno.EPERM, "TLS outside user space")
-            ptrace.set_base(child, True, tls)
-        return child
 
     def set_return(self, value: int) -> None:
         """Set what the system call returns."""
@@ -270,7 +292,7 @@ class X86Thread:
     def syscall_restart(self, current: Task, code: int) -> None:
         """Go back to the SYSCALL instruction (spec 10.11)."""
         self.fixup_top_of_stack()
-        self.q[AX] = _NR_RESTART_SYSCALL if code == _RESTARTBLOCK else self.orig_ax & ULONG_MAX
+        self.q[AX] = self.nr_restart_syscall if code == _RESTARTBLOCK else self.orig_ax & ULONG_MAX
         self.q[self.layout.rip_q] -= 2
         self.orig_ax = -1
         self.sysret = False
@@ -320,7 +342,7 @@ class X86Thread:
         lines = [
             f"CPU {current.kernel.cpu} ",
             f"Pid: {current.pid}, comm: {current.comm:.20} Not tainted {uts.release.decode()} {uts.version.decode()}",
-            f"RIP: {USER_CS:04x}:[<{ip:016x}>]  [<{pointer(ip)}>] {f'{ip - 1:#x}' if ip else pointer(0)}",
+            f"RIP: {self.cs:04x}:[<{ip:016x}>]  [<{pointer(ip)}>] {f'{ip - 1:#x}' if ip else pointer(0)}",
             f"RSP: {USER_DS:04x}:{q[SP]:016x}  EFLAGS: {self.flags:08x}",
         ]
         lines += [" ".join([f"{name}: {q[register]:016x}" for name, register in row]) for row in _SHOWN_REGISTERS]
@@ -348,7 +370,11 @@ class X86Thread:
 def start_thread(current: Task, ip: int, sp: int) -> None:
     """Make current begin at ip in user mode, with fresh registers (start_thread, flush_thread)."""
     cpu = entry.vcpu_of(current.kernel).cpu
-    thread = X86Thread(unicorn_cpu.user_template(), cpu.layout)
+    begin(current, X86Thread(unicorn_cpu.user_template(), cpu.layout), ip, sp)
+
+
+def begin(current: Task, thread: X86Thread, ip: int, sp: int) -> None:
+    """Make current go on with thread's registers, at ip."""
     thread.q[thread.layout.rip_q] = ip
     thread.q[SP] = sp
     old = current.thread

@@ -3,7 +3,8 @@
 They are `struct user`: the general registers at its beginning, the debug registers near its end; and sets of registers,
 by the types that core files have for them.
 
-Differs: a tracer's selector of an LDT becomes 0, and cs and ss stay as they are. What the FPU's last instruction was,
+Differs: a tracer's selector of an LDT becomes 0, ss stays as it is, and so does cs but for those of user code. What
+the FPU's last instruction was,
 and the unused end of its state, are not kept: they read 0. There is no XSAVE.
 """
 
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from procession.arch.x86 import hw_breakpoint, tls
 from procession.arch.x86 import signal as x86_signal
-from procession.hw.unicorn_cpu import USER_CS, USER_DS
+from procession.hw.unicorn_cpu import USER32_CS, USER_CS, USER_DS
 from procession.include.asm.processor_flags import FLAG_MASK, X86_EFLAGS_TF
 from procession.include.asm.ptrace import (
     AX,
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
 
-__all__ = ("arch_ptrace", "do_arch_prctl", "find_regset", "genregs_get", "load_segments")
+__all__ = ("arch_ptrace", "do_arch_prctl", "find_regset", "forget_bases", "genregs_get", "load_segments")
 
 # Offsets in struct user.
 _ORIG_RAX: Final = 120
@@ -123,7 +124,7 @@ def _base(thread: X86Thread, base: int, selector: int, tls_selector: int) -> int
 
 def _get_segment_reg(thread: X86Thread, offset: int) -> int:
     if offset == _CS:
-        return USER_CS
+        return thread.cs
     if offset == _SS:
         return USER_DS
     if offset == _DS:
@@ -169,6 +170,8 @@ def set_segment_reg(thread: X86Thread, offset: int, value: int) -> None:
     if offset in (_CS, _SS):
         if not value:
             raise LinuxError(Errno.EIO, "no code segment, or no stack segment")
+        if offset == _CS and value in (USER_CS, USER32_CS):
+            thread.set_cs(value)
         return
     if not thread.segments_changed:
         forget_bases(thread)

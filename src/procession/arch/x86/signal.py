@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from procession.arch.x86 import entry
 from procession.hw.costs import SIGRETURN_NS
 from procession.hw.cpu import X86_TRAP_GP
-from procession.hw.unicorn_cpu import USER_CS
+from procession.hw.unicorn_cpu import USER32_CS, USER_CS
 from procession.include.asm.processor_flags import X86_EFLAGS_DF, X86_EFLAGS_TF
 from procession.include.asm.ptrace import AX, DI, DX, SI, SP
 from procession.include.linux.errno import Errno, LinuxError
@@ -29,12 +29,15 @@ if TYPE_CHECKING:
     from procession.include.linux.signal import KSigaction, Siginfo
 
 __all__ = (
+    "FIX_EFLAGS",
     "FXSAVE_SIZE",
+    "bad_iret",
     "init_fpu",
     "restore_fxsave",
     "save_fxsave",
     "set_fxsave",
     "setup_rt_frame",
+    "signal_fault",
     "sys_rt_sigreturn",
 )
 
@@ -55,7 +58,7 @@ _FRAME: Final = struct.Struct("<Q QQ QI4xQ 18Q HHHH 5Q 64x Q")
 _SIGCONTEXT: Final = struct.Struct("<18Q HHHH 5Q")
 _GENERAL: Final = struct.Struct("<16Q")
 
-_FIX_EFLAGS: Final = 0x50DD5  # what a program may change: AC RF OF DF TF SF ZF AF PF CF
+FIX_EFLAGS: Final = 0x50DD5  # what a program may change: AC RF OF DF TF SF ZF AF PF CF
 
 
 def setup_rt_frame(current: Task, thread: X86Thread, sig: int, ka: KSigaction, info: Siginfo, oldset: int) -> None:
@@ -91,7 +94,7 @@ def setup_rt_frame(current: Task, thread: X86Thread, sig: int, ka: KSigaction, i
             *_in_order(q[:16].tolist()),
             q[layout.rip_q],
             flags,
-            USER_CS,
+            thread.cs,
             0,
             0,
             0,
@@ -109,6 +112,8 @@ def setup_rt_frame(current: Task, thread: X86Thread, sig: int, ka: KSigaction, i
     q[AX] = 0
     q[SP] = frame
     q[layout.rip_q] = ka.handler
+    if thread.cs != USER_CS:
+        thread.set_cs(USER_CS)
     if flags & (X86_EFLAGS_DF | X86_EFLAGS_TF):
         thread.flags = flags & ~(X86_EFLAGS_DF | X86_EFLAGS_TF)
     # A handler begins with a new FP state (save_i387_xstate() ends in clear_used_math()).
@@ -175,18 +180,25 @@ def restore_sigcontext(current: Task, thread: X86Thread, address: int) -> int:
     # In the order of machine code.
     _GENERAL.pack_into(q, 0, ax, cx, dx, bx, sp, bp, si, di, r8, r9, r10, r11, r12, r13, r14, r15)
     q[thread.layout.rip_q] = words[16]
-    thread.flags = thread.flags & ~_FIX_EFLAGS | words[17] & _FIX_EFLAGS
+    thread.flags = thread.flags & ~FIX_EFLAGS | words[17] & FIX_EFLAGS
     thread.orig_ax = -1
     fpstate = words[26]
     if fpstate:
         restore_fxsave(current, thread, uaccess.copy_from_user(current, fpstate, FXSAVE_SIZE))
     else:
         init_fpu(current, thread)
-    if words[18] | 3 != USER_CS:
-        # Nowhere to go back to: the protection fault that IRET meets (bad_iret).
-        thread.trap_no, thread.error_code = X86_TRAP_GP, 0
-        signal_send.force_sig(SIGSEGV, current)
+    code = words[18] | 3
+    if code not in (USER_CS, USER32_CS):
+        bad_iret(current, thread)
+    elif code != thread.cs:
+        thread.set_cs(code)
     return int(q[AX])
+
+
+def bad_iret(current: Task, thread: X86Thread) -> None:
+    """Send current SIGSEGV: there is nowhere to go back to, which is the protection fault that IRET meets."""
+    thread.trap_no, thread.error_code = X86_TRAP_GP, 0
+    signal_send.force_sig(SIGSEGV, current)
 
 
 def _restore_altstack(current: Task, address: int, sp: int) -> None:

@@ -23,13 +23,16 @@ __all__ = (
     "FS_TLS_SEL",
     "GS_TLS",
     "GS_TLS_SEL",
+    "USER_DESC_SIZE",
     "Descriptor",
     "base_of",
     "do_get_thread_area",
     "do_set_thread_area",
+    "get_tls_desc",
     "is_loadable",
     "load_tls",
     "set_32bit_tls",
+    "set_tls_desc",
 )
 
 GDT_ENTRY_TLS_MIN: Final = 12
@@ -38,6 +41,7 @@ FS_TLS: Final = 0
 GS_TLS: Final = 1
 FS_TLS_SEL: Final = (GDT_ENTRY_TLS_MIN + FS_TLS) << 3 | 3
 GS_TLS_SEL: Final = (GDT_ENTRY_TLS_MIN + GS_TLS) << 3 | 3
+USER_DESC_SIZE: Final = ldt.USER_DESC.size
 _GDT_USER: Final = (4, 5, 6, 15)  # code of 32 bits, data, code of 64 bits, and the number of the CPU as a limit
 _FROM_LDT: Final = 4
 
@@ -69,7 +73,19 @@ def do_get_thread_area(current: Task, thread: X86Thread, index: int, u_info: Use
     """Store slot index of thread, counted as in the GDT, as a struct user_desc; raises EINVAL, EFAULT."""
     if not GDT_ENTRY_TLS_MIN <= index <= GDT_ENTRY_TLS_MAX:
         raise LinuxError(Errno.EINVAL, "no slot for thread areas")
-    uaccess.copy_to_user(current, u_info, ldt.USER_DESC.pack(index, *thread.tls_array[index - GDT_ENTRY_TLS_MIN]))
+    uaccess.copy_to_user(current, u_info, get_tls_desc(thread, index - GDT_ENTRY_TLS_MIN))
+
+
+def get_tls_desc(thread: X86Thread, slot: int) -> bytes:
+    """Return a slot of thread's as a struct user_desc."""
+    return ldt.USER_DESC.pack(GDT_ENTRY_TLS_MIN + slot, *thread.tls_array[slot])
+
+
+def set_tls_desc(thread: X86Thread, slot: int, desc: bytes) -> None:
+    """Set a slot of thread's from a struct user_desc, whose number of an entry does not matter."""
+    _, base, limit, bits = ldt.USER_DESC.unpack(desc)
+    thread.tls_array[slot] = (base, limit & _LIMIT, bits & ldt.BITS)
+    load_tls(thread)
 
 
 def get_free_idx(thread: X86Thread) -> int:
@@ -85,16 +101,15 @@ def do_set_thread_area(current: Task, thread: X86Thread, index: int, u_info: Use
 
     Naming -1 asks for the first empty one, and its number is stored there: raises ESRCH if there is none.
     """
-    entry, base, limit, bits = ldt.USER_DESC.unpack(uaccess.copy_from_user(current, u_info, ldt.USER_DESC.size))
+    desc = uaccess.copy_from_user(current, u_info, USER_DESC_SIZE)
     if index == -1:
-        index = entry
+        index = int.from_bytes(desc[:4], "little")
         if index == UINT_MAX:
             index = get_free_idx(thread)
             uaccess.put_user(current, u_info, index, 4)
     if not GDT_ENTRY_TLS_MIN <= index <= GDT_ENTRY_TLS_MAX:
         raise LinuxError(Errno.EINVAL, "no slot for thread areas")
-    thread.tls_array[index - GDT_ENTRY_TLS_MIN] = (base, limit & _LIMIT, bits & ldt.BITS)
-    load_tls(thread)
+    set_tls_desc(thread, index - GDT_ENTRY_TLS_MIN, desc)
 
 
 def base_of(thread: X86Thread, selector: int) -> int:

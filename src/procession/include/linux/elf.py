@@ -12,6 +12,8 @@ ET_DYN: Final = 3
 ET_CORE: Final = 4
 
 # e_machine.
+EM_386: Final = 3
+EM_486: Final = 6
 EM_X86_64: Final = 62
 
 # p_type.
@@ -25,8 +27,10 @@ NT_PRSTATUS: Final = 1
 NT_PRFPREG: Final = 2
 NT_PRPSINFO: Final = 3
 NT_AUXV: Final = 6
+NT_386_TLS: Final = 0x200
 NT_386_IOPERM: Final = 0x201
 NT_X86_XSTATE: Final = 0x202
+NT_PRXFPREG: Final = 0x46E62B7F
 
 # p_flags.
 PF_X: Final = 1

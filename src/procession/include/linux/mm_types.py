@@ -18,6 +18,7 @@ PAGE_SHIFT: Final = 12
 PAGE_SIZE: Final = 4096
 PAGE_MASK: Final = ~(PAGE_SIZE - 1)
 TASK_SIZE: Final = 0x7FFFFFFFF000
+IA32_PAGE_OFFSET: Final = 0xFFFFE000  # where a 32-bit program's addresses end
 STACK_TOP_MAX: Final = TASK_SIZE
 
 # What handling a page fault came to; 0 is a minor fault.
@@ -150,6 +151,7 @@ class MmStruct:
     """An address space (struct mm_struct).
 
     pgd: physical address of the top page table, 0 until the first page is mapped.
+    task_size: where user addresses end.
     mmap: VMAs by address; mm_users: tasks that use it; mm_count: 1 for all of those plus lazy users.
     """
 
@@ -174,6 +176,7 @@ class MmStruct:
         "exec_vm",
         "stack_vm",
         "def_flags",
+        "task_size",
         "mmap_base",
         "free_area_cache",
         "cached_hole_size",
@@ -222,6 +225,7 @@ class MmStruct:
         self.exec_vm: int = 0
         self.stack_vm: int = 0
         self.def_flags: int = 0
+        self.task_size: int = TASK_SIZE
         self.mmap_base: int = 0  # mmap areas grow down from here
         self.free_area_cache: int = 0  # no hole above is larger than cached_hole_size; 0: nothing is known
         self.cached_hole_size: int = 0
