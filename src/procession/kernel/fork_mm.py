@@ -205,6 +205,9 @@ def mm_release(current: Task, mm: MmStruct | None) -> None:
     if current.robust_list:
         futex_robust.exit_robust_list(current)
         current.robust_list = 0
+    if current.compat_robust_list:
+        futex_robust.compat_exit_robust_list(current)
+        current.compat_robust_list = 0
     if current.kernel.futex_queues.queues:
         futex_pi.exit_pi_state_list(current)
 

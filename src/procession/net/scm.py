@@ -149,17 +149,28 @@ def scm_check_creds(current: Task, body: bytes) -> tuple[int, int, int]:
 class MsgControl:
     """The room for control messages that a struct msghdr gives, and what is to be reported of it.
 
+    head, align: how long a struct cmsghdr is, and what lengths are rounded up to.
     pointer: where the next one goes.  used: bytes up to there.  room: bytes left, below 0 after one whose padding had
     none.  flags: MSG_ bits for msg_flags.
     """
 
-    __slots__ = ("flags", "pointer", "room", "used")
+    __slots__ = ("align", "flags", "head", "pointer", "room", "used")
 
     def __init__(self, pointer: UserPtr, room: int) -> None:
+        self.head = CMSG_HEAD
+        self.align = 8
         self.pointer = pointer
         self.used = 0
         self.room = room
         self.flags = 0
+
+    def header(self, length: int, kind: int) -> bytes:
+        """Return a struct cmsghdr of SOL_SOCKET."""
+        return _CMSG.pack(length, SOL_SOCKET, kind)
+
+    def space(self, length: int) -> int:
+        """Return what a message of length bytes takes, padding included."""
+        return length + self.align - 1 & -self.align
 
     def advance(self, space: int) -> None:
         """A message of space bytes, padding included, was stored."""
@@ -169,19 +180,19 @@ class MsgControl:
 
 def put_cmsg(current: Task, msg: MsgControl, kind: int, data: bytes) -> None:
     """Store a control message, cut to the room there is; a bad address is like no message at all."""
-    if not msg.pointer or msg.room < CMSG_HEAD:
+    if not msg.pointer or msg.room < msg.head:
         msg.flags |= MSG_CTRUNC
         return
-    length = CMSG_HEAD + len(data)
+    length = msg.head + len(data)
     if msg.room < length:
         msg.flags |= MSG_CTRUNC
         length = msg.room
     try:
-        uaccess.copy_to_user(current, msg.pointer, _CMSG.pack(length, SOL_SOCKET, kind), msg.used)
-        uaccess.copy_to_user(current, msg.pointer, data[: length - CMSG_HEAD], msg.used + CMSG_HEAD)
+        uaccess.copy_to_user(current, msg.pointer, msg.header(length, kind), msg.used)
+        uaccess.copy_to_user(current, msg.pointer, data[: length - msg.head], msg.used + msg.head)
     except LinuxError:
         return  # 3.2 looks at no answer here either
-    msg.advance(min(CMSG_HEAD + len(data) + 7 & ~7, msg.room))
+    msg.advance(min(msg.space(msg.head + len(data)), msg.room))
 
 
 def scm_recv(current: Task, scm: Scm, msg: MsgControl, flags: int, *, passcred: bool) -> None:
@@ -201,7 +212,7 @@ def scm_recv(current: Task, scm: Scm, msg: MsgControl, flags: int, *, passcred: 
 
 def scm_detach_fds(current: Task, msg: MsgControl, scm: Scm, flags: int) -> None:
     """Give received files descriptors, as many as there are free ones and room for their numbers."""
-    fit = min(len(scm.fp), max(msg.room - CMSG_HEAD, 0) // 4)
+    fit = min(len(scm.fp), max(msg.room - msg.head, 0) // 4)
     done = 0
     for file in scm.fp[:fit]:
         try:
@@ -209,7 +220,7 @@ def scm_detach_fds(current: Task, msg: MsgControl, scm: Scm, flags: int) -> None
         except LinuxError:
             break
         try:
-            uaccess.put_user(current, msg.pointer, fd, 4, msg.used + CMSG_HEAD + 4 * done)
+            uaccess.put_user(current, msg.pointer, fd, 4, msg.used + msg.head + 4 * done)
         except LinuxError:
             fs_file.put_unused_fd(current, fd)
             break
@@ -219,9 +230,9 @@ def scm_detach_fds(current: Task, msg: MsgControl, scm: Scm, flags: int) -> None
         msg.flags |= MSG_CTRUNC
     if not done:
         return
-    length = CMSG_HEAD + 4 * done
+    length = msg.head + 4 * done
     try:
-        uaccess.copy_to_user(current, msg.pointer, _CMSG.pack(length, SOL_SOCKET, SCM_RIGHTS), msg.used)
+        uaccess.copy_to_user(current, msg.pointer, msg.header(length, SCM_RIGHTS), msg.used)
     except LinuxError:
         return  # the descriptors stay, as in 3.2
-    msg.advance(length + 7 & ~7)
+    msg.advance(msg.space(length))

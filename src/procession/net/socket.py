@@ -63,6 +63,8 @@ from procession.net.unix import af_unix, receive
 from procession.net.unix.sock import SHUTDOWN_MASK, SK_WMEM_MAX, TCP_LISTEN
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from procession.include.linux.fs import PollTable
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
@@ -70,9 +72,15 @@ if TYPE_CHECKING:
     from procession.net.unix.sock import UnixSock
 
 __all__ = (
+    "OPTMEM_MAX",
     "SocketFile",
+    "iovec",
+    "move_addr_to_kernel",
+    "move_addr_to_user",
+    "recv_with_controls",
     "sock_init",
     "sock_map_fd",
+    "sock_sendmsg",
     "sockfd_lookup",
     "sys_accept",
     "sys_accept4",
@@ -96,7 +104,7 @@ SO_RCVTIMEO: Final = 20
 SO_SNDTIMEO: Final = 21
 SIOCOUTQ: Final = 0x5411
 _ADDRESS_MAX: Final = 128
-_OPTMEM_MAX: Final = 20480
+OPTMEM_MAX: Final = 20480
 _MSGHDR: Final = struct.Struct("<QI4xQQQQI4x")
 
 
@@ -489,9 +497,14 @@ async def sys_recvfrom(
 def verify_iovec(current: Task, ptr: int, count: int) -> uaccess.IovBuffer:
     """Return the pieces of memory that an array of (address, length) names, cut to INT_MAX bytes; raises EFAULT."""
     raw = uaccess.copy_from_user(current, ptr, 16 * count) if count else b""
+    return iovec(current, list(struct.iter_unpack("<QQ", raw)))
+
+
+def iovec(current: Task, pieces: Sequence[tuple[int, int]]) -> uaccess.IovBuffer:
+    """Return pieces of memory, given as (address, length), cut to INT_MAX bytes."""
     segments = []
     room = INT_MAX
-    for base, length in struct.iter_unpack("<QQ", raw):
+    for base, length in pieces:
         part = min(length, room)
         room -= part
         segments.append((base, part))
@@ -514,7 +527,7 @@ async def sys_sendmsg(current: Task, fd: Fd, msg: MsgIn, flags: MsgArg) -> int:
     to = move_addr_to_kernel(current, name, namelen) if namelen else None
     data = verify_iovec(current, iov, iovlen)
     scm = Scm()
-    if controllen > _OPTMEM_MAX:
+    if controllen > OPTMEM_MAX:
         raise LinuxError(Errno.ENOBUFS, "control messages")
     if controllen:
         scm = net_scm.scm_send(current, uaccess.copy_from_user(current, control, controllen))
@@ -527,15 +540,23 @@ async def sys_recvmsg(current: Task, fd: Fd, msg: MsgOut, flags: MsgArg) -> int:
     file = sockfd_lookup(current, fd)
     name, namelen, iov, iovlen, control, controllen = _read_msghdr(current, msg)
     data = verify_iovec(current, iov, iovlen)
-    got = await sock_recvmsg(current, file, data, data.total, flags)
-    sk: UnixSock = file.private_data
     controls = net_scm.MsgControl(control, controllen)
-    if not got.ended:
-        net_scm.scm_recv(current, got.cookie, controls, flags, passcred=sk.passcred)
-    if got.full > got.size:
-        controls.flags |= MSG_TRUNC
+    got = await recv_with_controls(current, file, data, controls, flags)
     if name:
         move_addr_to_user(current, got.name if namelen else b"", name, msg, 8)
     uaccess.put_user(current, msg, controls.flags | flags & MSG_CMSG_CLOEXEC, 4, 48)
     uaccess.put_user(current, msg, controls.used, 8, 40)
     return got.size
+
+
+async def recv_with_controls(
+    current: Task, file: SocketFile, data: uaccess.IovBuffer, controls: net_scm.MsgControl, flags: int
+) -> Received:
+    """Receive a message, and store what came along with it; see unix_recvmsg."""
+    got = await sock_recvmsg(current, file, data, data.total, flags)
+    sk: UnixSock = file.private_data
+    if not got.ended:
+        net_scm.scm_recv(current, got.cookie, controls, flags, passcred=sk.passcred)
+    if got.full > got.size:
+        controls.flags |= MSG_TRUNC
+    return got

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from procession.hw.unicorn_cpu import UnicornCpu
     from procession.include.linux.syscalls import Param, Syscall
 
-__all__ = ("REGISTERS", "Decoder", "decode_saved", "decode_words", "decoder", "ia32_words")
+__all__ = ("REGISTERS", "Decoder", "decode_saved", "decoder", "ia32_words")
 
 # di si dx r10 r8 r9, as numbers of registers.
 REGISTERS: Final = (7, 6, 2, 10, 8, 9)
@@ -53,19 +53,9 @@ def _make_decoder(places: list[tuple[memoryview, int]]) -> Decoder:
 
 def decode_saved(call: Syscall, q: memoryview) -> tuple[Any, ...]:
     """Read a call's arguments from registers that are on no engine."""
-    return decode_words(call, tuple([q[register] for register in REGISTERS]))
+    return call.decode(tuple([q[register] for register in REGISTERS]))
 
 
 def ia32_words(q: memoryview) -> tuple[int, ...]:
     """Return what INT 0x80 takes for the six arguments: the lower halves, extended by zeros."""
     return tuple([q[register] & UINT_MAX for register in IA32_REGISTERS])
-
-
-def decode_words(call: Syscall, words: tuple[int, ...]) -> tuple[Any, ...]:
-    """Return a call's arguments, given the registers that have them."""
-    args = []
-    for word, param in zip(words, call.params, strict=False):
-        bits = param.arg.bits
-        value = word & (1 << bits) - 1
-        args.append(value - (1 << bits) if param.arg.signed and value >> bits - 1 else value)
-    return tuple(args)

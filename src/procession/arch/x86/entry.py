@@ -262,7 +262,7 @@ class Entry:
         """Answer a debug exception, dr6 being what it came from, beside the breakpoints that were met."""
         current, thread = self.current, self.thread
         by_branch = current.ti_flags & TIF_BLOCKSTEP and not thread.hits
-        if by_branch and not step.branches(current, self.cpu.block_end(), thread.user_pc()):
+        if by_branch and not step.branches(current, thread, self.cpu.block_end(), thread.user_pc()):
             return  # the engine steps by instruction: a CPU would not have trapped
         dr6 |= thread.hits
         thread.hits = 0

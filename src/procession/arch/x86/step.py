@@ -7,11 +7,13 @@ what ends the step restores the flag as the program, or its tracer, has set it. 
 
 from __future__ import annotations
 
+from functools import cache
 import re
 from typing import TYPE_CHECKING, Final
 
 from procession.arch.x86 import ptrace
 from procession.hw import untranslatable
+from procession.hw.unicorn_cpu import USER32_CS, USER_CS
 from procession.include.asm.processor_flags import X86_EFLAGS_TF
 from procession.include.asm.ptrace import SP
 from procession.include.linux.errno import LinuxError
@@ -25,11 +27,20 @@ if TYPE_CHECKING:
 
 __all__ = ("Step", "branches", "code_at", "disable_step", "enable_step")
 
-_PREFIX: Final = rb"[\xf0\xf2\xf3\x26\x2e\x36\x3e\x40-\x4f\x64-\x67]*"
-_pushf = re.compile(_PREFIX + rb"\x9c", re.DOTALL).match
-_loads_flags = re.compile(_PREFIX + rb"[\x9d\xcf]", re.DOTALL).match
-_repeated = re.compile(_PREFIX + rb"[\x6c-\x6f\xa4-\xa7\xaa-\xaf]", re.DOTALL).fullmatch
-_traps_itself = re.compile(_PREFIX + rb"\xf1", re.DOTALL).match
+# By the bits of code: of 0x40 … 0x4f those of 32 make instructions.
+_PREFIXES: Final = {
+    USER_CS: rb"[\xf0\xf2\xf3\x26\x2e\x36\x3e\x40-\x4f\x64-\x67]*",
+    USER32_CS: rb"[\xf0\xf2\xf3\x26\x2e\x36\x3e\x64-\x67]*",
+}
+_PUSHF: Final = rb"\x9c"
+_LOADS_FLAGS: Final = rb"[\x9d\xcf]"
+_REPEATED: Final = rb"[\x6c-\x6f\xa4-\xa7\xaa-\xaf]"
+_TRAPS_ITSELF: Final = rb"\xf1"
+
+
+@cache
+def _form(cs: int, opcode: bytes) -> re.Pattern[bytes]:
+    return re.compile(_PREFIXES.get(cs, _PREFIXES[USER_CS]) + opcode, re.DOTALL)
 
 
 def code_at(current: Task, ip: int) -> bytes:
@@ -70,7 +81,7 @@ def enable_single_step(child: Task, thread: X86Thread) -> bool:
     had_tf = q[flags_q] & X86_EFLAGS_TF
     q[flags_q] |= X86_EFLAGS_TF
     # What the instruction puts there is the program's.
-    if _loads_flags(code_at(child, thread.user_pc())):
+    if _form(thread.cs, _LOADS_FLAGS).match(code_at(child, thread.user_pc())):
         thread.forced_tf = False
         return False
     if had_tf:
@@ -89,11 +100,13 @@ def disable_step(child: Task, thread: X86Thread) -> None:
         ptrace.load_segments(thread)
 
 
-def branches(current: Task, end: int, ip: int) -> bool:
+def branches(current: Task, thread: X86Thread, end: int, ip: int) -> bool:
     """Whether the instruction that ends at end was a branch, which has gone to ip: a string's next turn is none."""
     if ip == end:
         return False
-    return not 0 < end - ip <= untranslatable.LONGEST or _repeated(code_at(current, ip)[: end - ip]) is None
+    if not 0 < end - ip <= untranslatable.LONGEST:
+        return True
+    return _form(thread.cs, _REPEATED).fullmatch(code_at(current, ip)[: end - ip]) is None
 
 
 # Our own.
@@ -126,13 +139,14 @@ class Step:
         """Put everything back; done: it trapped behind the instruction. Returns whether that trap is the program's."""
         text.take_back_exec(current.kernel, self._slots)
         q = self._regs.q
-        if done and _loads_flags(self._code):
+        cs = self._regs.cs
+        if done and _form(cs, _LOADS_FLAGS).match(self._code):
             return bool(self._own_tf)
         if not self._own_tf:
             q[self._flags_q] &= ~X86_EFLAGS_TF
-            if done and _pushf(self._code):
+            if done and _form(cs, _PUSHF).match(self._code):
                 self._mend_pushed_flags(current, q[SP])
-        return bool(self._own_tf or _traps_itself(self._code))
+        return bool(self._own_tf or _form(cs, _TRAPS_ITSELF).match(self._code))
 
     def _mend_pushed_flags(self, current: Task, sp: int) -> None:
         try:

@@ -448,6 +448,7 @@ class Task:
         "set_child_tid",
         "clear_child_tid",
         "robust_list",
+        "compat_robust_list",
         "utime",
         "stime",
         "prev_utime",
@@ -541,6 +542,7 @@ class Task:
         self.set_child_tid: UserPtr = 0
         self.clear_child_tid: UserPtr = 0
         self.robust_list: int = 0  # new: user address
+        self.compat_robust_list: int = 0  # new: of words of 32 bits
         self.utime: int = 0  # new: ns
         self.stime: int = 0  # new
         self.prev_utime: int = 0  # new: jiffies: what task_times() last said

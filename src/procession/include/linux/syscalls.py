@@ -57,6 +57,15 @@ class Syscall:
             self._result = _arg(_hints(self.fn)["return"])
         return self._result
 
+    def decode(self, words: tuple[int, ...]) -> tuple[Any, ...]:
+        """Return the arguments, given the words that have them."""
+        args = []
+        for word, param in zip(words, self.params, strict=False):
+            bits = param.arg.bits
+            value = word & (1 << bits) - 1
+            args.append(value - (1 << bits) if param.arg.signed and value >> bits - 1 else value)
+        return tuple(args)
+
     def __repr__(self) -> str:
         return f"<syscall {self.name}>"
 

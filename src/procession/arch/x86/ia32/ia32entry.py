@@ -15,7 +15,8 @@ from procession.include.linux.limits import UINT_MAX, ULONG_MAX
 from procession.include.linux.sched import TIF_WORK_SYSCALL_ENTRY
 from procession.include.linux.signal import SIGKILL
 from procession.include.linux.syscalls import COMPAT_SYSCALLS, SYSCALLS
-from procession.kernel import compat, exit, tracehook, uid16
+from procession.kernel import compat, exit, futex_robust, tracehook, uid16
+from procession.net import compat as net_compat
 
 if TYPE_CHECKING:
     from procession.arch.x86.entry import Entry
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ("IA32_NR_SYSCALLS", "IA32_SYSCALL_VECTOR", "ia32_syscall")
 
 IA32_SYSCALL_VECTOR: Final = 0x80
-DECLARED_IN: Final = (sys_ia32, fs_compat, compat, uid16)
+DECLARED_IN: Final = (sys_ia32, fs_compat, compat, futex_robust, net_compat, uid16)
 
 # ia32_sys_call_table: the functions in the order of their numbers. "-" is quiet_ni_syscall.
 _TABLE: Final = """
@@ -154,7 +155,7 @@ async def _do_call(current: Task, nr: int, name: str, call: Syscall | None) -> i
     thread: Any = current.thread
     k = current.kernel
     words = arguments.ia32_words(thread.q)
-    args = words if call is None else arguments.decode_words(call, words)
+    args = words if call is None else call.decode(words)
     if k.trace.sys_enter:
         k.trace.sys_enter(nr, name, args)
     if call is not None:
