@@ -5,7 +5,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
-from procession.arch.x86.ia32 import process_ia32
+from procession.arch.x86.ia32 import process_ia32, ptrace_ia32
 from procession.fs import binfmt_elf, binfmt_elf_core, binfmt_elf_tables
 from procession.fs import exec as fs_exec
 from procession.include.linux.binfmts import LinuxBinfmt
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = ("init_compat_elf_binfmt",)
+
+DECLARED_IN: Final = (ptrace_ia32,)
 
 _3GB: Final = 0xC0000000
 _ABOVE_UNMAPPED_BASE: Final = 0x1000000

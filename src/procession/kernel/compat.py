@@ -38,7 +38,7 @@ from procession.mm import process_vm_access, uaccess
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
-__all__ = ("WideWords", "native_siginfo", "wide", "wide_iovec", "wide_struct")
+__all__ = ("WideWords", "wide", "wide_iovec", "wide_struct")
 
 _COMPAT_RLIM_OLD_INFINITY: Final = 0x7FFFFFFF
 _LONGEST: Final = 1 << 30  # bytes: more than any structure has
@@ -367,10 +367,4 @@ async def compat_sys_rt_sigtimedwait(
 @compat_syscall
 def compat_sys_rt_tgsigqueueinfo(current: Task, tgid: PidNr, pid: PidNr, sig: SigNr, uinfo: UserPtr) -> int:
     """rt_tgsigqueueinfo(2)."""
-    return signal_syscalls.sys_rt_tgsigqueueinfo(current, tgid, pid, sig, native_siginfo(current, uinfo))
-
-
-def native_siginfo(current: Task, uinfo: UserPtr) -> UserPtr:
-    """Return a 32-bit siginfo as a native one; of the union only what sigqueue(3) sets. Raises EFAULT."""
-    signo, errno, code, nr, uid, value = struct.unpack("<iiiiII", uaccess.copy_from_user(current, uinfo, 24))
-    return uaccess.KernelBuffer(struct.pack("<iii4xiIQ96x", signo, errno, code, nr, uid, value))
+    return signal_syscalls.sys_rt_tgsigqueueinfo(current, tgid, pid, sig, siginfo.native_siginfo(current, uinfo))

@@ -6,7 +6,7 @@ Those about registers are the architecture's: ThreadStruct.arch_ptrace().
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from procession.include.asm.ptrace import (
     PTRACE_OLDSETOPTIONS,
@@ -63,13 +63,20 @@ from procession.kernel import fork, pid, ptrace, sched, siginfo, signal_jobctl, 
 from procession.mm import gup, uaccess
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
 
-__all__ = ("sys_ptrace",)
+__all__ = ("Answer", "compat_ptrace_request", "do_ptrace", "sys_ptrace")
+
+# current, child, request, addr, data: raises what the request does.
+Answer: TypeAlias = "Callable[[Task, Task, int, int, UserPtr], int]"
 
 _WORD: Final = struct.Struct("<Q")
+_COMPAT_WORD: Final = struct.Struct("<I")
 _IOVEC: Final = struct.Struct("<QQ")  # iov_base, iov_len
+_COMPAT_IOVEC: Final = struct.Struct("<II")
 _RESUMING: Final = frozenset(
     {PTRACE_CONT, PTRACE_SYSCALL, PTRACE_SINGLESTEP, PTRACE_SINGLEBLOCK, PTRACE_SYSEMU, PTRACE_SYSEMU_SINGLESTEP}
 )
@@ -130,27 +137,27 @@ def _resume(child: Task, request: int, data: int) -> None:
     sched.wake_up_state(child, TASK_TRACED_BIT)
 
 
-def _peek(current: Task, child: Task, addr: int, data: UserPtr) -> None:
+def _peek(current: Task, child: Task, addr: int, data: UserPtr, form: struct.Struct) -> None:
     """Store the word at addr at data, where libc looks for it; raises EIO if it is not all there, EFAULT."""
-    word = gup.access_process_vm(child, addr, _WORD.size)
+    word = gup.access_process_vm(child, addr, form.size)
     assert isinstance(word, bytes)
-    if len(word) != _WORD.size:
+    if len(word) != form.size:
         raise LinuxError(Errno.EIO, "no memory there")
     uaccess.copy_to_user(current, data, word)
 
 
-def _poke(child: Task, addr: int, data: int) -> None:
+def _poke(child: Task, addr: int, data: int, form: struct.Struct) -> None:
     """Write a word, past protections; raises EIO if it does not all fit: what does is written."""
-    if gup.access_process_vm(child, addr, _WORD.size, _WORD.pack(data)) != _WORD.size:
+    if gup.access_process_vm(child, addr, form.size, form.pack(data)) != form.size:
         raise LinuxError(Errno.EIO, "no memory there")
 
 
-def _regset(current: Task, child: Task, request: int, type: int, uiov: UserPtr) -> None:
+def _regset(current: Task, child: Task, request: int, type: int, uiov: UserPtr, form: struct.Struct) -> None:
     """Copy a set of registers, or its beginning, to or from where an iovec says; stores how long it was.
 
     Raises EFAULT, EINVAL for an unknown set or a length that is no multiple of its unit, EIO for no user address.
     """
-    base, length = _IOVEC.unpack(uaccess.copy_from_user(current, uiov, _IOVEC.size))
+    base, length = form.unpack(uaccess.copy_from_user(current, uiov, form.size))
     regset = child.thread.find_regset(type & 0xFFFFFFFF)
     if regset is None or length % regset.unit:
         raise LinuxError(Errno.EINVAL, "no such set of registers, or not of this length")
@@ -161,7 +168,7 @@ def _regset(current: Task, child: Task, request: int, type: int, uiov: UserPtr) 
         uaccess.copy_to_user(current, base, regset.get()[:length])
     else:
         regset.set(current, base, length)
-    uaccess.put_user(current, uiov, length, 8, 8)
+    uaccess.put_user(current, uiov, length, form.size // 2, form.size // 2)
 
 
 def _interrupt(child: Task) -> None:
@@ -193,9 +200,9 @@ def _listen(child: Task) -> None:
 def ptrace_request(current: Task, child: Task, request: int, addr: int, data: UserPtr) -> int:
     """Answer a request; raises EIO if there is no such one, and what spec ptrace-x86 5 says of each."""
     if request in (PTRACE_PEEKTEXT, PTRACE_PEEKDATA):
-        _peek(current, child, addr, data)
+        _peek(current, child, addr, data, _WORD)
     elif request in (PTRACE_GETREGSET, PTRACE_SETREGSET):
-        _regset(current, child, request, addr, data)
+        _regset(current, child, request, addr, data, _IOVEC)
     elif request == PTRACE_GETEVENTMSG:
         uaccess.put_user(current, data, child.ptrace_message, 8)
     elif request == PTRACE_GETSIGINFO:
@@ -209,7 +216,7 @@ def ptrace_request(current: Task, child: Task, request: int, addr: int, data: Us
     else:
         number = _number(data)
         if request in (PTRACE_POKETEXT, PTRACE_POKEDATA):
-            _poke(child, addr, number)
+            _poke(child, addr, number, _WORD)
         elif request in (PTRACE_SETOPTIONS, PTRACE_OLDSETOPTIONS):
             _setoptions(child, number)
         elif request == PTRACE_DETACH:
@@ -224,6 +231,28 @@ def ptrace_request(current: Task, child: Task, request: int, addr: int, data: Us
     return 0
 
 
+def compat_ptrace_request(current: Task, child: Task, request: int, addr: int, data: UserPtr) -> int:
+    """Answer the request of a tracer whose words have 32 bits."""
+    if request in (PTRACE_PEEKTEXT, PTRACE_PEEKDATA):
+        _peek(current, child, addr, data, _COMPAT_WORD)
+    elif request in (PTRACE_POKETEXT, PTRACE_POKEDATA):
+        _poke(child, addr, _number(data), _COMPAT_WORD)
+    elif request in (PTRACE_GETREGSET, PTRACE_SETREGSET):
+        _regset(current, child, request, addr, data, _COMPAT_IOVEC)
+    elif request == PTRACE_GETEVENTMSG:
+        uaccess.put_user(current, data, child.ptrace_message, 4)
+    elif request == PTRACE_GETSIGINFO:
+        native = uaccess.KernelBuffer(bytes(siginfo.SIGINFO_SIZE))
+        _getsiginfo(current, child, native)
+        assert child.last_siginfo is not None
+        siginfo.copy_siginfo_to_user32(current, data, child.last_siginfo)
+    elif request == PTRACE_SETSIGINFO:
+        _setsiginfo(current, child, siginfo.native_siginfo(current, data))
+    else:
+        return ptrace_request(current, child, request, addr, data)
+    return 0
+
+
 @syscall
 async def sys_ptrace(current: Task, request: PtraceRequest, nr: PtracePid, addr: PtraceAddr, data: PtraceData) -> int:
     """Trace another thread (ptrace(2); spec 14, ptrace-x86 5).
@@ -231,6 +260,11 @@ async def sys_ptrace(current: Task, request: PtraceRequest, nr: PtracePid, addr:
     Raises ESRCH for an unknown number, or one that the caller does not trace or that has not stopped for it; then what
     the request raises: EIO, EPERM, EFAULT, EINVAL, ERESTARTNOINTR.
     """
+    return await do_ptrace(current, request, nr, addr, data, ptrace_request)
+
+
+async def do_ptrace(current: Task, request: int, nr: int, addr: int, data: UserPtr, answer: Answer) -> int:
+    """Do what sys_ptrace() does; answer: who answers what is asked of a tracee that has stopped."""
     if request == PTRACE_TRACEME:
         ptrace.ptrace_traceme(current)
         return 0
@@ -244,7 +278,7 @@ async def sys_ptrace(current: Task, request: PtraceRequest, nr: PtracePid, addr:
             await ptrace.ptrace_attach(current, child, request, _number(data))
             return 0
         ptrace.ptrace_check_attach(current, child, ignore_state=request in (PTRACE_KILL, PTRACE_INTERRUPT))
-        return ptrace_request(current, child, request, addr, data)
+        return answer(current, child, request, addr, data)
     finally:
         current.held.pop()
         fork.put_task_struct(child)

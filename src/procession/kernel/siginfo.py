@@ -44,6 +44,7 @@ __all__ = (
     "copy_siginfo_to_user",
     "copy_siginfo_to_user32",
     "hide_sender",
+    "native_siginfo",
     "siginfo_from_user",
     "trace_fields",
 )
@@ -77,6 +78,7 @@ _CHLD: Final = struct.Struct("<iii4xiIi4xqq80x")  # pid, uid, status, utime, sti
 _FAULT: Final = struct.Struct("<iii4xQ104x")  # address
 _POLL: Final = struct.Struct("<iii4xqi100x")  # band, fd
 
+_QUEUED32: Final = struct.Struct("<iiiiII")  # the beginning of _RT in i386's siginfo_t
 _SI_ERRNO_CODE: Final = 12  # where the first three numbers, which all have, end
 _SI_PID: Final = 16  # where _KILL, _RT and _CHLD have the sender's number
 # Which bytes copy_siginfo_to_user() writes of them: no padding.
@@ -145,6 +147,12 @@ def copy_siginfo_to_user32(current: Task, to: UserPtr, info: Siginfo) -> None:
     data = _packed(info)
     words = (16, 20, 24) if info.code < 0 else _MEMBERS_32[_member(info)]
     uaccess.copy_to_user(current, to, data[:_SI_ERRNO_CODE] + b"".join([data[at : at + 4] for at in words]))
+
+
+def native_siginfo(current: Task, uinfo: UserPtr) -> UserPtr:
+    """Return a 32-bit siginfo as a native one; of the union only what sigqueue(3) sets. Raises EFAULT."""
+    signo, errno, code, nr, uid, value = _QUEUED32.unpack(uaccess.copy_from_user(current, uinfo, _QUEUED32.size))
+    return uaccess.KernelBuffer(_RT.pack(signo, errno, code, nr, uid, value))
 
 
 def _member(info: Siginfo) -> struct.Struct:

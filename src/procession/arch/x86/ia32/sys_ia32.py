@@ -20,7 +20,7 @@ from procession.include.linux.sched import CLONE_VFORK, CLONE_VM, TASK_INTERRUPT
 from procession.include.linux.signal import SIG_KERNEL_ONLY_MASK, SIGCHLD, KSigaction
 from procession.include.linux.syscalls import compat_syscall
 from procession.include.linux.types import DirFd, Fd, Int, Path, PidNr, SigNr, UInt, UserPtr
-from procession.kernel import compat, exit_wait, fork, sched, signal_queue, signal_syscalls, sys
+from procession.kernel import compat, exit_wait, fork, sched, siginfo, signal_queue, signal_syscalls, sys
 from procession.mm import fadvise, mmap, uaccess
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ def sys32_rt_sigpending(current: Task, set: UserPtr, sigsetsize: UInt) -> int:
 @compat_syscall
 def sys32_rt_sigqueueinfo(current: Task, pid: PidNr, sig: SigNr, uinfo: UserPtr) -> int:
     """rt_sigqueueinfo(2)."""
-    return signal_syscalls.sys_rt_sigqueueinfo(current, pid, sig, compat.native_siginfo(current, uinfo))
+    return signal_syscalls.sys_rt_sigqueueinfo(current, pid, sig, siginfo.native_siginfo(current, uinfo))
 
 
 @compat_syscall
