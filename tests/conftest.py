@@ -191,7 +191,7 @@ def _version(command: Sequence[str]) -> str | None:
 
 
 class Compilers:
-    """The C libraries a program can be linked with, by name: musl, glibc (both static), dynamic."""
+    """The C libraries a program can be linked with, by name: musl, glibc (both static), dynamic; i386: musl again."""
 
     def __init__(self, cache: Cache) -> None:
         self.cache = cache
@@ -201,14 +201,17 @@ class Compilers:
             "musl": [*ZIG, *common],
             "glibc": [*gcc, *common, "-static", "-pthread"],
             "dynamic": [*gcc, *common, "-pthread"],
+            "i386": [word.replace("x86_64", "x86") for word in (*ZIG, *common)],
         }
         gcc_version = _version(gcc)
         self.versions = {
             "musl": _version(ZIG) or "",
             "glibc": gcc_version,
             "dynamic": gcc_version,
+            "i386": _version(ZIG) or "",
         }
         self.missing: dict[str, str] = {}
+        self.foreign: dict[str, bool] = {}
 
     def why_not(self, libc: str) -> str | None:
         """Say why nothing can be linked with libc here, or None."""
@@ -219,10 +222,20 @@ class Compilers:
     def need(self, libc: str) -> None:
         """Leave the test out if nothing can be linked with libc here."""
         why = self.why_not(libc)
-        if why and libc != "musl":
+        if why and libc not in {"musl", "i386"}:
             need("gcc")
         if why:
             pytest.skip(f"cannot compile with {why}")
+
+    def host_runs(self, libc: str) -> bool:
+        """Whether the host's kernel executes such programs: one of 64 bits may know no others."""
+        if libc not in self.foreign:
+            program = self.compile("runs_at_all", libc) if libc == "i386" else None
+            try:
+                self.foreign[libc] = program is None or subprocess.run([str(program)], check=False).returncode == 0
+            except OSError:
+                self.foreign[libc] = False
+        return self.foreign[libc]
 
     def _try(self, libc: str) -> str:
         with tempfile.TemporaryDirectory() as directory:
@@ -243,6 +256,8 @@ class Compilers:
         """Compile programs/NAME.c, or skip the test."""
         self.need(libc)
         source = PROGRAMS / f"{name}.c"
+        if not source.exists():
+            source = TESTS / f"{name}.c"
         included = re.findall(r'#include "(.*)"', source.read_text(encoding="utf-8"))
         headers = [PROGRAMS / name for name in sorted({"check.h", *included})]      # which all include check.h
         return self.cache.build(

@@ -232,6 +232,7 @@ enum { F_WAIT = 0, F_WAKE = 1, F_REQUEUE = 3, F_CMP_REQUEUE = 4, F_WAIT_BITSET =
 /* clone(2) itself; fn runs on the new stack and its result goes to exit(2), which ends the thread alone.
    Returns -errno. libc's own clone() refuses flags that it thinks it cannot support. */
 long raw_clone(unsigned long flags, void *stack_top, int *ptid, int *ctid, void *tls, int (*fn)(void *), void *arg);
+#ifdef __x86_64__
 __asm__(".text\n"
         ".type raw_clone,@function\n"
         "raw_clone:\n"
@@ -255,6 +256,39 @@ __asm__(".text\n"
         "  hlt\n"
         "1: ret\n"
         ".size raw_clone, .-raw_clone\n");
+#else
+__asm__(".text\n"
+        ".type raw_clone,@function\n"
+        "raw_clone:\n"
+        "  push %ebp\n"
+        "  push %ebx\n"
+        "  push %esi\n"
+        "  push %edi\n"
+        "  mov 20(%esp), %ebx\n"
+        "  mov 24(%esp), %ecx\n"
+        "  and $-16, %ecx\n"
+        "  sub $16, %ecx\n"
+        "  mov 44(%esp), %eax\n"
+        "  mov %eax, (%ecx)\n"
+        "  mov 40(%esp), %ebp\n"
+        "  mov 28(%esp), %edx\n"
+        "  mov 32(%esp), %edi\n"
+        "  mov 36(%esp), %esi\n"
+        "  mov $120, %eax\n"
+        "  int $0x80\n"
+        "  test %eax, %eax\n"
+        "  jnz 1f\n"
+        "  call *%ebp\n"
+        "  mov %eax, %ebx\n"
+        "  mov $1, %eax\n"
+        "  int $0x80\n"
+        "1:\n"
+        "  pop %edi\n"
+        "  pop %esi\n"
+        "  pop %ebx\n"
+        "  pop %ebp\n"
+        "  ret\n");
+#endif
 static inline void *new_stack(void) {
   char *p = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (p == MAP_FAILED) must(-1);

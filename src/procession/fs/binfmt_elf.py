@@ -104,6 +104,7 @@ class ElfClass:
     ehdr, phdr: the headers as they lie in the file; in_order: where the fields of Phdr are in the latter.
     machines: of e_machine.  task_size: where addresses end, for current's personality.  dyn_base: where what can lie
     anywhere is put.  tables: how the stack is filled.  start_thread: who makes current begin at an address.
+    format: how the kernel knows them.
     """
 
     __slots__ = ("dyn_base", "ehdr", "format", "in_order", "machines", "phdr", "start_thread", "tables", "task_size")
@@ -118,6 +119,7 @@ class ElfClass:
         dyn_base: Callable[[int], int],
         tables: binfmt_elf_tables.Tables,
         start_thread: Callable[[Task, int, int], None],
+        format: LinuxBinfmt,
     ) -> None:
         self.ehdr = ehdr
         self.phdr = phdr
@@ -127,19 +129,14 @@ class ElfClass:
         self.dyn_base = dyn_base
         self.tables = tables
         self.start_thread = start_thread
-        self.format: LinuxBinfmt | None = None
+        self.format = format
 
     def phdrs(self, data: bytes) -> list[Phdr]:
         """Return the headers that data holds."""
         return [Phdr._make([fields[i] for i in self.in_order]) for fields in self.phdr.iter_unpack(data)]
 
 
-async def load_elf_binary(current: Task, bprm: LinuxBinprm) -> None:
-    """Load a program of 64 bits; raises as load_elf()."""
-    await load_elf(current, bprm, ELF64)
-
-
-async def load_elf(current: Task, bprm: LinuxBinprm, elf: ElfClass) -> None:
+async def load_elf_binary(current: Task, bprm: LinuxBinprm, elf: ElfClass) -> None:
     """Load an ELF program and its interpreter.
 
     Raises ENOEXEC, ELIBBAD, EIO, ENOMEM and what opening the interpreter raises; from flush_old_exec on, any error
@@ -261,7 +258,6 @@ async def _load(
         signal_send.force_sig(SIGSEGV, current)
         raise _SigsegvSent(Errno.EINVAL, "the entry point is not a user address")
 
-    assert elf.format is not None
     fs_exec.set_binfmt(current, elf.format)
     exec_cred.install_exec_creds(current, bprm)
     current.flags &= ~PF_FORKNOEXEC
@@ -492,6 +488,10 @@ def _map_interp(current: Task, source: File, ehdr: Ehdr, phdrs: list[Phdr]) -> i
     return load_addr
 
 
+async def _load_elf64(current: Task, bprm: LinuxBinprm) -> None:
+    await load_elf_binary(current, bprm, ELF64)
+
+
 ELF64: Final = ElfClass(
     Struct("<16sHHIQQQIHHHHHH"),
     Struct("<IIQQQQQQ"),
@@ -501,11 +501,10 @@ ELF64: Final = ElfClass(
     lambda _: TASK_SIZE // 3 * 2,
     binfmt_elf_tables.Tables("Q", 8, 56, b"x86_64\0"),
     x86_process.start_thread,
+    LinuxBinfmt("elf", _load_elf64, binfmt_elf_core.elf_core_dump),
 )
-ELF64.format = LinuxBinfmt("elf", load_elf_binary, binfmt_elf_core.elf_core_dump)
 
 
 def init_elf_binfmt(k: Kernel) -> None:
     """Register the format."""
-    assert ELF64.format is not None
     fs_exec.register_binfmt(k, ELF64.format)

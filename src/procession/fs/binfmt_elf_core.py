@@ -107,15 +107,35 @@ async def _dump(current: Task, cprm: CoredumpParams, core: CoreClass) -> None:
     assert mm is not None
     notes = fill_note_info(current, mm, core, cprm.signr)
     sizes = [vma_dump_size(current, vma) for vma in mm.mmap]
+    text, at = _headers(mm, core, sizes, len(notes))
+    # The notes are not counted against the limit in 3.2.
+    written = len(text)
+    if written > cprm.limit:
+        return
+    await cprm.write(0, text + notes)
+
+    for vma, size in zip(list(mm.mmap), sizes, strict=True):
+        for address in range(vma.vm_start, vma.vm_start + size, PAGE_SIZE):
+            page = get_dump_page(current, mm, vma, address)
+            if page is not None:
+                written += PAGE_SIZE
+                if written > cprm.limit:
+                    return
+                await cprm.write(at, page)
+            at += PAGE_SIZE
+
+
+def _headers(mm: MmStruct, core: CoreClass, sizes: list[int], notes_size: int) -> tuple[bytes, int]:
+    """Return the headers of a file, and where memory begins in it, of which there is so much of each area."""
     phnum = len(sizes) + 1
     ehsize, phsize = core.ehdr.size, core.phdr.size
     offset = ehsize + phnum * phsize
     ident = ELFMAG + bytes((core.number, 1, 1)) + bytes(9)
     head = [
         core.ehdr.pack(ident, ET_CORE, core.machine, 1, 0, ehsize, 0, 0, ehsize, phsize, phnum, 0, 0, 0),
-        core.program_header(PT_NOTE, 0, offset, 0, 0, len(notes), 0, 0),
+        core.program_header(PT_NOTE, 0, offset, 0, 0, notes_size, 0, 0),
     ]
-    offset += len(notes)
+    offset += notes_size
     start = offset = offset + PAGE_SIZE - 1 & -PAGE_SIZE
     for vma, size in zip(mm.mmap, sizes, strict=True):
         flags = (
@@ -127,23 +147,7 @@ async def _dump(current: Task, cprm: CoredumpParams, core: CoreClass) -> None:
             core.program_header(PT_LOAD, flags, offset, vma.vm_start, 0, size, vma.vm_end - vma.vm_start, PAGE_SIZE)
         )
         offset += size
-    text = b"".join(head)
-    # The notes are not counted against the limit in 3.2.
-    written = len(text)
-    if written > cprm.limit:
-        return
-    await cprm.write(0, text + notes)
-
-    at = start
-    for vma, size in zip(list(mm.mmap), sizes, strict=True):
-        for address in range(vma.vm_start, vma.vm_start + size, PAGE_SIZE):
-            page = get_dump_page(current, mm, vma, address)
-            if page is not None:
-                written += PAGE_SIZE
-                if written > cprm.limit:
-                    return
-                await cprm.write(at, page)
-            at += PAGE_SIZE
+    return b"".join(head), start
 
 
 def vma_dump_size(current: Task, vma: VmArea) -> int:

@@ -36,8 +36,8 @@ def _dyn_base(personality: int) -> int:
 
 
 async def load_compat_elf_binary(current: Task, bprm: LinuxBinprm) -> None:
-    """Load a program of 32 bits; raises as binfmt_elf.load_elf()."""
-    await binfmt_elf.load_elf(current, bprm, ELF32)
+    """Load a program of 32 bits; raises as binfmt_elf.load_elf_binary()."""
+    await binfmt_elf.load_elf_binary(current, bprm, ELF32)
 
 
 ELF32: Final = binfmt_elf.ElfClass(
@@ -49,11 +49,10 @@ ELF32: Final = binfmt_elf.ElfClass(
     _dyn_base,
     binfmt_elf_tables.Tables("I", 4, 32, b"i686\0"),
     process_ia32.start_thread_ia32,
+    LinuxBinfmt("elf32", load_compat_elf_binary, binfmt_elf_core.compat_elf_core_dump),
 )
-ELF32.format = LinuxBinfmt("elf32", load_compat_elf_binary, binfmt_elf_core.compat_elf_core_dump)
 
 
 def init_compat_elf_binfmt(k: Kernel) -> None:
     """Register the format."""
-    assert ELF32.format is not None
     fs_exec.register_binfmt(k, ELF32.format)

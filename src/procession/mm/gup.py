@@ -11,6 +11,7 @@ from procession.include.linux.mm_types import (
     PAGE_MASK,
     PAGE_SHIFT,
     PAGE_SIZE,
+    TASK_SIZE,
     VM_FAULT_OOM,
     VM_FAULT_SIGBUS,
     VM_IO,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from procession.include.linux.mm_types import MmStruct, VmArea
     from procession.include.linux.sched import Task
 
-__all__ = ("access_process_vm", "access_remote_vm", "get_user_page", "peek", "write_remote_vm")
+__all__ = ("access_process_vm", "access_remote_vm", "get_user_page", "has_gate_vma", "peek", "write_remote_vm")
 
 
 def get_user_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, write: bool, force: bool) -> int:
@@ -100,7 +101,7 @@ def access_remote_vm(
         while done < n:
             vma = mmap.find_extend_vma(k.current, mm, address)
             if vma is None:
-                gate = None if write else _gate_page(address, n - done)
+                gate = None if write else _gate_page(mm, address, n - done)
                 if gate is None:
                     break
                 pieces.append(gate)
@@ -124,8 +125,15 @@ def access_remote_vm(
     return done if write else b"".join(pieces)
 
 
-def _gate_page(address: int, n: int) -> bytes | None:
-    """Return up to n bytes of the page that everybody has, None if address is not in it (in_gate_area)."""
+def has_gate_vma(mm: MmStruct) -> bool:
+    """Whether the vsyscall page is one of mm's: not if its addresses end before it (get_gate_vma)."""
+    return mm.task_size == TASK_SIZE
+
+
+def _gate_page(mm: MmStruct, address: int, n: int) -> bytes | None:
+    """Return up to n bytes of the page that others share, None if address is not in it (in_gate_area)."""
+    if not has_gate_vma(mm):
+        return None
     at = address - vsyscall_64.VSYSCALL_START
     return vsyscall_64.VSYSCALL_PAGE[at : at + n] if 0 <= at < PAGE_SIZE else None
 

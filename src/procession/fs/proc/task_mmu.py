@@ -23,7 +23,7 @@ from procession.include.linux.mm_types import (
 )
 from procession.kernel import ptrace_access
 from procession.lib import string
-from procession.mm import memory
+from procession.mm import gup, memory
 
 if TYPE_CHECKING:
     from procession.include.linux.pid import PidNamespace
@@ -50,8 +50,9 @@ def show_maps(current: Task, ns: PidNamespace, task: Task) -> bytes:
     mm = mm_for_maps(current, task)
     if mm is None:
         return b""
+    gate = GATE_VMA if gup.has_gate_vma(mm) else b""
     with mm.mmap_sem.read():
-        return b"".join(show_map_vma(current, mm, vma, _prev(mm, i)) for i, vma in enumerate(mm.mmap)) + GATE_VMA
+        return b"".join(show_map_vma(current, mm, vma, _prev(mm, i)) for i, vma in enumerate(mm.mmap)) + gate
 
 
 def _prev(mm: MmStruct, index: int) -> VmArea | None:
