@@ -11,7 +11,7 @@ from procession.hw.costs import DIRENT_NS
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import Dirents, Dirents64
 from procession.include.linux.fs import DT_DIR, S_IFDIR, S_IFMT
-from procession.include.linux.syscalls import syscall
+from procession.include.linux.syscalls import compat_syscall, syscall
 from procession.include.linux.types import Fd, UInt, UserPtr
 from procession.kernel import sched_account
 from procession.lib import string
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from procession.include.linux.fs import File
     from procession.include.linux.sched import Task
 
-__all__ = ("sys_getdents", "sys_getdents64", "vfs_readdir")
+__all__ = ("compat_sys_getdents", "getdents", "sys_getdents", "sys_getdents64", "vfs_readdir")
 
 _HEAD: Final = struct.Struct("<QQH")
+_COMPAT_HEAD: Final = struct.Struct("<IIH")
 
 Entry = tuple[str, int, int]
 
@@ -47,8 +48,14 @@ def vfs_readdir(current: Task, file: File) -> list[Entry]:
     return entries
 
 
-def _getdents(current: Task, fd: int, dirent: UserPtr, count: int, *, is64: bool) -> int:
-    """Store entries one by one. Raises EFAULT, EBADF, ENOTDIR, EINVAL if not even one fits."""
+def getdents(
+    current: Task, fd: int, dirent: UserPtr, count: int, *, is64: bool, head: struct.Struct = _HEAD, align: int = 8
+) -> int:
+    """Store entries one by one. Raises EFAULT, EBADF, ENOTDIR, EINVAL if not even one fits.
+
+    is64: the type is before the name, and not in the last byte.  head, align: how entries begin, and what their lengths
+    are rounded up to.
+    """
     if not uaccess.user_pointer_ok(current, dirent, count):
         raise LinuxError(Errno.EFAULT, "not the user's memory")
     count = count - (1 << 32) if count & 1 << 31 else count  # where 3.2 counts down in an int
@@ -59,18 +66,19 @@ def _getdents(current: Task, fd: int, dirent: UserPtr, count: int, *, is64: bool
     while pos < len(entries):
         name, ino, kind = entries[pos]
         raw = string.to_bytes(name)
-        reclen = 19 + len(raw) + 8 & ~7  # old ones have no type before the name, but one behind it
+        # The head, the name and its end; a type before the name, or behind it.
+        reclen = head.size + len(raw) + 2 + align - 1 & -align
         if done + reclen > count:
             if not done:
                 raise LinuxError(Errno.EINVAL, "buffer too small for one entry")
             break
-        head = _HEAD.pack(ino, pos + 1, reclen)
+        begin = head.pack(ino, pos + 1, reclen)
         try:
             # What pads an entry is left as it was.
             if is64:
-                uaccess.copy_to_user(current, dirent, head + bytes((kind,)) + raw + b"\0", done)
+                uaccess.copy_to_user(current, dirent, begin + bytes((kind,)) + raw + b"\0", done)
             else:
-                uaccess.copy_to_user(current, dirent, head + raw + b"\0", done)
+                uaccess.copy_to_user(current, dirent, begin + raw + b"\0", done)
                 uaccess.put_user(current, dirent, kind, 1, done + reclen - 1)
         except LinuxError:
             if not done:
@@ -86,10 +94,16 @@ def _getdents(current: Task, fd: int, dirent: UserPtr, count: int, *, is64: bool
 @syscall
 def sys_getdents(current: Task, fd: Fd, dirent: Dirents, count: UInt) -> int:
     """Store directory entries, types in the last byte of each (getdents(2))."""
-    return _getdents(current, fd, dirent, count, is64=False)
+    return getdents(current, fd, dirent, count, is64=False)
 
 
 @syscall
 def sys_getdents64(current: Task, fd: Fd, dirent: Dirents64, count: UInt) -> int:
     """Store directory entries (getdents64(2))."""
-    return _getdents(current, fd, dirent, count, is64=True)
+    return getdents(current, fd, dirent, count, is64=True)
+
+
+@compat_syscall
+def compat_sys_getdents(current: Task, fd: Fd, dirent: UserPtr, count: UInt) -> int:
+    """getdents(2), with numbers of 32 bits (fs/compat.c)."""
+    return getdents(current, fd, dirent, count, is64=False, head=_COMPAT_HEAD, align=4)

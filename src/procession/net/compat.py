@@ -6,7 +6,7 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.limits import UINT_MAX, UIO_MAXIOV
+from procession.include.linux.limits import INT_MAX, UINT_MAX, UIO_MAXIOV
 from procession.include.linux.net import Scm
 from procession.include.linux.socket import MSG_CMSG_CLOEXEC, SOL_SOCKET
 from procession.include.linux.syscalls import COMPAT_SYSCALLS, SYSCALLS, compat_syscall
@@ -60,6 +60,8 @@ async def compat_sys_socketcall(current: Task, call: Int, args: UserPtr) -> int:
     words = struct.unpack(f"<{count}I", uaccess.copy_from_user(current, args, 4 * count))
     if name in _WITHOUT_ADDRESS:
         name, words = _WITHOUT_ADDRESS[name], (*words, 0, 0)
+    if name == "setsockopt" and words[4] >> 31:
+        words = (*words[:4], INT_MAX)  # a negative length is a long one there
     found = SYSCALLS.get(name) or COMPAT_SYSCALLS.get(name)
     if found is None:
         current.kernel.not_modelled(name)
@@ -124,10 +126,12 @@ async def compat_sys_sendmsg(current: Task, fd: Fd, msg: UserPtr, flags: UInt) -
     to = socket.move_addr_to_kernel(current, name, namelen) if namelen else None
     data = verify_compat_iovec(current, iov, iovlen)
     scm = Scm()
-    if controllen > socket.OPTMEM_MAX:
+    if controllen > INT_MAX:
         raise LinuxError(Errno.ENOBUFS, "control messages")
     if controllen:
         controls = cmsghdr_from_user_compat_to_kern(uaccess.copy_from_user(current, control, controllen))
+        if len(controls) > socket.OPTMEM_MAX:
+            raise LinuxError(Errno.ENOBUFS, "control messages")
         scm = net_scm.scm_send(current, controls)
     return await socket.sock_sendmsg(current, file, data, data.total, scm, flags & ~_COMPAT_MSG_CMSG, to)
 

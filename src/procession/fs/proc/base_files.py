@@ -120,9 +120,9 @@ def environ(current: Task, ns: PidNamespace, task: Task) -> bytes:
 def proc_pid_auxv(current: Task, ns: PidNamespace, task: Task) -> bytes:
     """Return the auxiliary vector up to and with AT_NULL; raises EACCES."""
     mm = task_mmu.mm_for_maps(current, task)
-    if mm is None:
+    if mm is None or not mm.saved_auxv:
         return b""
-    raw = mm.saved_auxv
+    raw = mm.saved_auxv + bytes(16)  # 3.2 looks for the end in words of 64 bits, also where they have 32
     for at in range(0, len(raw) - 15, 16):
         if struct.unpack_from("<Q", raw, at)[0] == 0:
             return raw[: at + 16]
