@@ -2,9 +2,9 @@
 
 Kinds: calls (system calls with hostile arguments, from several processes at once), files (damaged executables), code
 (random machine code), frames (damaged signal frames), tracers (processes that trace one another at random), opcodes
-(every encoding on a bare engine). Each batch is a process of its own, so that nothing that happens to it stops the
-others: it may not die, nor hang, nor raise, nor leak, nor use more memory than a limit, nor touch a file of the host. A
-new kind is a function in KINDS.
+(every encoding on a bare engine), short (the same as code of 32 bits). Each batch is a process of its own, so that
+nothing that happens to it stops the others: it may not die, nor hang, nor raise, nor leak, nor use more memory than a
+limit, nor touch a file of the host. A new kind is a function in KINDS.
 """
 
 from __future__ import annotations
@@ -237,6 +237,7 @@ KINDS = {
     "tracers": Kind("processes that trace one another", "families", 40, _tracers),
     "frames": Kind("damaged signal frames", "frames", 1000, _frames),
     "opcodes": Kind("encodings on a bare engine", "encodings", 20_000, opcodes.batch),
+    "short": Kind("the same as code of 32 bits", "encodings", 20_000, opcodes.short_batch),
 }
 
 

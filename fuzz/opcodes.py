@@ -12,7 +12,7 @@ from procession.hw.cpu import X86_TRAP_DF
 from procession.hw.memory import Frames
 from procession.hw.unicorn_cpu import CpuRegisters, UnicornCpu, user_template
 
-__all__ = ("TOTAL", "Bare", "batch", "encoding")
+__all__ = ("TOTAL", "Bare", "batch", "encoding", "short_batch")
 
 _PREFIXES = (
     b"", b"\x66", b"\xf2", b"\xf3", b"\xf0", b"\x67", b"\x66\xf0", b"\xf2\xf0", b"\xf3\xf0", b"\x66\xf2", b"\x66\xf3",
@@ -46,7 +46,8 @@ def encoding(number: int) -> bytes:
 class Bare:
     """An engine with a page of code and two of data, that stops at whatever happens."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, short: bool = False) -> None:
+        self.short = short  # code is of 32 bits
         self.frames = Frames(16 << 20)
         q = self.frames.q
         q[1 << 9], q[2 << 9], q[(3 << 9) + 2] = 2 << 12 | 0x67, 3 << 12 | 0x67, 4 << 12 | 0x67
@@ -85,6 +86,8 @@ class Bare:
         for register in range(16):
             cpu.q[register] = DATA + 2048
         cpu.q[_CX], cpu.q[_SP], cpu.q[_SI], cpu.q[_DI] = 3, DATA + 4096, DATA + 64, DATA + 512
+        for word, long, short in cpu.layout.modes:
+            cpu.q[word] = short if self.short else long
         cpu.q[cpu.layout.rip_q] = CODE
         cpu.spent()
         cpu.arm(1)
@@ -93,12 +96,17 @@ class Bare:
         assert segments == (0,)     # frame 0 is nobody's: no instruction writes where no table points
 
 
-def batch(seed: int, size: int) -> int:
-    """Run size encodings, the seed-th of such samples; returns how many."""
-    machine = Bare()
+def batch(seed: int, size: int, *, short: bool = False) -> int:
+    """Run size encodings, the seed-th of such samples; returns how many. short: as code of 32 bits."""
+    machine = Bare(short=short)
     for i in range(seed * size, (seed + 1) * size):
         code = encoding(i * _STRIDE)
         if not untranslatable.begins(code):
             machine.run(code)
     machine.cpu.close()
     return size
+
+
+def short_batch(seed: int, size: int) -> int:
+    """Do the same as code of 32 bits."""
+    return batch(seed, size, short=True)
