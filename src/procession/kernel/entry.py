@@ -17,7 +17,7 @@ from procession.include.linux.bug import InitKilled, KernelBug, KernelPanic
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.printk import KERN_EMERG
 from procession.include.linux.sched import SIGNAL_GROUP_EXIT, TASK_RUNNING, TIF_FORK, TIF_NEED_RESCHED, TIF_SIGPENDING
-from procession.kernel import fork, hrtimer, lockdep, panic, pid, rcupdate, sched, sched_fair, signal
+from procession.kernel import fork, hrtimer, lockdep, panic, pid, rcupdate, sched, sched_choose, signal
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def choose_after_trap(k: Kernel) -> None:
     curr = rq.curr
     if curr.stack is not None or curr is rq.idle:
         return
-    sched_fair.choose_after_trap(rq, curr)
+    sched_choose.choose_after_trap(rq, curr)
     if k.nr_cpus == 1:
         return
     clock = k.clock
