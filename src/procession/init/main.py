@@ -84,8 +84,6 @@ from procession.kernel import (
     printk,
     rcupdate,
     sched,
-    sched_autogroup,
-    sched_group,
     siginfo,
     signal_queue,
     signal_send,
@@ -151,8 +149,6 @@ def start_kernel(k: Kernel, root: RootSpec) -> None:
     pid.pidmap_init(k)
     init_task(k)
     sched.sched_init(k)
-    sched_group.sched_caches_init(k)
-    sched_autogroup.autogroup_init(k)
     rcupdate.rcu_init(k)
     hrtimer.hrtimers_init(k)
     printk.printk_init(k)

@@ -35,6 +35,7 @@ from procession.include.linux.sched import (
 from procession.include.linux.spinlock import SpinLock
 from procession.kernel import (
     hrtimer,
+    sched_autogroup,
     sched_balance,
     sched_choose,
     sched_fair,
@@ -128,6 +129,7 @@ class Rq:
 def sched_init(k: Kernel) -> None:
     """Make the run queues; the calling boot task becomes CPU 0's idle task. The others' follow with init_idle."""
     sched_group.sched_group_init(k)
+    sched_autogroup.autogroup_init(k)
     sched_init_granularity(k)
     k.sched.runqueues = [Rq(k, 0, k.init_task)]
     sched_load.calc_load_init(k)

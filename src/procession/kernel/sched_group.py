@@ -42,13 +42,9 @@ MAX_SHARES: Final = 1 << 18
 
 def sched_group_init(k: Kernel) -> None:
     """Make the group that all tasks are in that are in no other; sched_init() gives it the CPUs' queues."""
+    slab.kmem_cache_create(k, "task_group", 512)
     k.sched.root_task_group = TaskGroup(k, None)
     k.sched.task_groups = {k.sched.root_task_group: None}
-
-
-def sched_caches_init(k: Kernel) -> None:
-    """Make the cache of groups."""
-    slab.kmem_cache_create(k, "task_group", 512)
 
 
 # Making and unmaking.
