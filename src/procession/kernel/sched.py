@@ -487,13 +487,16 @@ def context_switch(rq: Rq, prev: Task, next: Task, state: int) -> None:
         cost_ns += SWITCH_MM_NS
     clock.now_ns += cost_ns
     next.stime += cost_ns
-    if rq.nr_running > 1 or rq.tick_ns != NEVER or not clock.next_event_ns or _has_a_limit(next):
+    # Does the turn end, or is something due when next has run for long enough?
+    if (
+        rq.nr_running > 1
+        or rq.tick_ns != NEVER
+        or not clock.next_event_ns
+        or next.signal.cputime_expires is not None
+        or next.prio < MAX_RT_PRIO
+        or k.sched.nr_cfs_bandwidth
+    ):
         hrtimer.program_event(k)
-
-
-def _has_a_limit(p: Task) -> bool:
-    """Whether something is due to happen when p has run for long enough, though nobody else wants the CPU."""
-    return p.signal.cputime_expires is not None or p.prio < MAX_RT_PRIO or p.kernel.sched.nr_cfs_bandwidth > 0
 
 
 def account_process_times(rq: Rq, p: Task) -> None:

@@ -140,15 +140,6 @@ def sched_slice(cfs: CfsRq, se: SchedEntity) -> int:
         se = se.parent
 
 
-def place_entity(cfs: CfsRq, se: SchedEntity, initial: bool) -> None:
-    """Give a newborn its debit, or a sleeper credit for at most half a latency."""
-    if initial:
-        vruntime = cfs.min_vruntime + calc_delta_fair(sched_slice(cfs, se), se.weight)
-    else:
-        vruntime = cfs.min_vruntime - (cfs.sched.sysctl_sched_latency >> 1)
-    se.vruntime = max(se.vruntime, vruntime)
-
-
 def _insert(cfs: CfsRq, se: SchedEntity) -> None:
     cfs.serial += 1
     se.serial = cfs.serial
@@ -176,7 +167,8 @@ def enqueue_entity(cfs: CfsRq, se: SchedEntity, wakeup: bool) -> None:
     if grouped:
         sched_group.update_cfs_shares(cfs)
     if wakeup:
-        place_entity(cfs, se, initial=False)
+        # place_entity(), for a sleeper.
+        se.vruntime = max(se.vruntime, cfs.min_vruntime - (cfs.sched.sysctl_sched_latency >> 1))
     if cfs.curr is not se:
         _insert(cfs, se)
     se.on_rq = True
@@ -292,20 +284,16 @@ def put_prev_task_fair(rq: Rq, prev: Task) -> None:
         se = se.parent
 
 
-def _set_next_entity(cfs: CfsRq, se: SchedEntity) -> None:
-    if se.on_rq:
-        _remove(cfs, se)
-    cfs.curr = se
-    se.exec_start = cfs.rq.kernel.clock.now_ns
-    se.prev_sum_exec_runtime = se.sum_exec_runtime
-
-
 def set_curr_task_fair(rq: Rq, p: Task) -> None:
     """P starts running, or becomes a fair task while it runs."""
     se = p.se
     while True:
         cfs = se.cfs_rq
-        _set_next_entity(cfs, se)
+        if se.on_rq:
+            _remove(cfs, se)
+        cfs.curr = se
+        se.exec_start = rq.kernel.clock.now_ns
+        se.prev_sum_exec_runtime = se.sum_exec_runtime
         if cfs.runtime_enabled:
             sched_bandwidth.account_cfs_rq_runtime(cfs, 0)
         if se.parent is None:
@@ -317,9 +305,19 @@ def pick_next_task_fair(rq: Rq) -> Task:
     """Return who is due: of the CPU's own queue, or of the group that is due there, and so on down."""
     cfs = rq.cfs
     cfs.turn_end_ns = NOT_ASKED
+    k = rq.kernel
+    now_ns = k.clock.now_ns
     while True:
-        se = _pick_next_entity(cfs)
-        _set_next_entity(cfs, se)
+        timeline = cfs.timeline
+        se = timeline[0][2]
+        if cfs.next is not None or cfs.last is not None or k.chooser.active:
+            se = _pick_next_entity(cfs, se)
+            _remove(cfs, se)
+        else:
+            del timeline[0]
+        cfs.curr = se
+        se.exec_start = now_ns
+        se.prev_sum_exec_runtime = se.sum_exec_runtime
         if se.my_q is None:
             p = se.task
             if p is None:
@@ -328,10 +326,9 @@ def pick_next_task_fair(rq: Rq) -> Task:
         cfs = se.my_q
 
 
-def _pick_next_entity(cfs: CfsRq) -> SchedEntity:
-    """Return the leftmost one, unless a buddy is about as far left."""
-    timeline = cfs.timeline
-    left = se = timeline[0][2]
+def _pick_next_entity(cfs: CfsRq, left: SchedEntity) -> SchedEntity:
+    """Return the leftmost one, unless a buddy is about as far left; or who is chosen."""
+    se = left
     last, next = cfs.last, cfs.next
     if last is not None and wakeup_preempt_entity(cfs, last, left) < 1:
         se = last
@@ -342,7 +339,7 @@ def _pick_next_entity(cfs: CfsRq) -> SchedEntity:
     if cfs.chosen is not None:
         se = cfs.chosen
         cfs.chosen = None
-    elif len(timeline) > 1 and cfs.rq.kernel.chooser.active:
+    elif cfs.rq.kernel.chooser.active and len(cfs.timeline) > 1:
         se = sched_choose.choose_entity(cfs, RUNS_NEXT, se)
     return se
 
@@ -458,7 +455,8 @@ def task_fork_fair(rq: Rq, p: Task) -> None:
     update_curr(cfs, rq.kernel.clock.now_ns)
     if curr is not None:
         se.vruntime = curr.vruntime
-    place_entity(cfs, se, initial=True)
+    # Its debit (place_entity()).
+    se.vruntime = max(se.vruntime, cfs.min_vruntime + calc_delta_fair(sched_slice(cfs, se), se.weight))
     if cfs.sched.sysctl_sched_child_runs_first and curr is not None and curr.vruntime < se.vruntime:
         # put_prev_task_fair() will put the parent where it belongs now.
         curr.vruntime, se.vruntime = se.vruntime, curr.vruntime

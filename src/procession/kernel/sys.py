@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
+    "begin_session",
     "do_prlimit",
     "getrusage",
     "k_getrusage",
@@ -256,9 +257,8 @@ def set_special_pids(current: Task, to: Pid) -> None:
         pid.change_pid(leader, PIDTYPE_PGID, to)
 
 
-@syscall
-def sys_setsid(current: Task) -> PidNr:
-    """Begin a session, without a terminal; raises EPERM for a leader, also if our number names a group (setsid(2))."""
+def begin_session(current: Task) -> Pid:
+    """Begin a session, without a terminal; raises EPERM for a leader, also if our number names a group."""
     leader = current.group_leader
     sid = pid.task_pid(leader)
     assert sid is not None
@@ -270,7 +270,14 @@ def sys_setsid(current: Task) -> PidNr:
         leader.signal.leader = True
         set_special_pids(current, sid)
         tty_jobctrl.proc_clear_tty(leader)
-    sched_autogroup.sched_autogroup_create_attach(leader)
+    return sid
+
+
+@syscall
+def sys_setsid(current: Task) -> PidNr:
+    """Begin a session, without a terminal; raises EPERM for a leader, also if our number names a group (setsid(2))."""
+    sid = begin_session(current)
+    sched_autogroup.sched_autogroup_create_attach(current.group_leader)
     return pid.pid_vnr(current, sid)
 
 
