@@ -62,6 +62,7 @@ __all__ = (
     "do_schedule",
     "enqueue_task",
     "init_idle",
+    "is_busy",
     "nr_context_switches",
     "nr_running",
     "nr_uninterruptible",
@@ -121,7 +122,7 @@ class Rq:
         self.nr_uninterruptible = 0  # may be negative: only the sum over all CPUs has a meaning
         self.cfs: CfsRq = sched_fair.CfsRq(self, k.sched.root_task_group)
         k.sched.root_task_group.cfs_rq.append(self.cfs)
-        self.rt: RtRq = sched_rt.RtRq()
+        self.rt: RtRq = sched_rt.RtRq(k.sched)
         self.tick_ns = NEVER  # when the running task's turn ends
         self.limit_ns = NEVER  # when the machine loop gives another CPU its turn
 
@@ -168,10 +169,10 @@ def task_nice(p: Task) -> int:
 # Queueing.
 
 
-def enqueue_task(rq: Rq, p: Task) -> None:
+def enqueue_task(rq: Rq, p: Task, head: bool = False) -> None:
     """Put p on its class's queue again after its parameters changed."""
     if p.prio < MAX_RT_PRIO:
-        sched_rt.enqueue_task_rt(rq, p)
+        sched_rt.enqueue_task_rt(rq, p, wakeup=False, head=head)
     else:
         sched_fair.enqueue_task_fair(rq, p, wakeup=False)
 
@@ -207,7 +208,7 @@ def activate_task(rq: Rq, p: Task, wakeup: bool) -> None:
     if clock.now_ns >= k.sched.calc_load_update_ns:
         sched_load.calc_global_load(k)
     if p.prio < MAX_RT_PRIO:
-        sched_rt.enqueue_task_rt(rq, p)
+        sched_rt.enqueue_task_rt(rq, p, wakeup)
     else:
         sched_fair.enqueue_task_fair(rq, p, wakeup)
     if rq.tick_ns == NEVER:
@@ -549,10 +550,12 @@ def scheduler_tick(rq: Rq) -> None:
 def next_tick(rq: Rq) -> int:
     """Return when scheduler_tick has to look again, NEVER if nobody competes with the running task."""
     curr = rq.curr
-    if curr is rq.idle or (rq.nr_running <= 1 and not rq.kernel.sched.nr_cfs_bandwidth):
+    if curr is rq.idle:
         return NEVER
     if curr.prio < MAX_RT_PRIO:
         return sched_rt.next_tick_rt(rq, curr)
+    if rq.nr_running <= 1 and not rq.kernel.sched.nr_cfs_bandwidth:
+        return NEVER
     return sched_fair.next_tick_fair(rq, curr)
 
 
@@ -574,6 +577,11 @@ def task_sched_runtime(p: Task) -> int:
 def nr_running(k: Kernel) -> int:
     """Return how many tasks can run, those that do included."""
     return sum(int(rq.nr_running) for rq in k.sched.runqueues)
+
+
+def is_busy(rq: Rq) -> bool:
+    """Whether a CPU has somebody to run: the real-time tasks do not count while they are throttled."""
+    return rq.nr_running > (rq.rt.nr_running if rq.rt.throttled else 0)
 
 
 def nr_uninterruptible(k: Kernel) -> int:

@@ -24,6 +24,7 @@ from procession.include.linux.resource import (
     PRIO_USER,
     RLIM_NLIMITS,
     RLIMIT_CPU,
+    RLIMIT_RTTIME,
     RLIMIT_NICE,
     RLIMIT_NOFILE,
     RUSAGE_CHILDREN,
@@ -378,6 +379,8 @@ def do_prlimit(current: Task, tsk: Task, resource: int, new: tuple[int, int] | N
                 rlim[resource] = new
         if new is not None and resource == RLIMIT_CPU:
             posix_cpu_timers.update_rlimit_cpu(tsk, new[0])
+        if new is not None and resource == RLIMIT_RTTIME:
+            posix_cpu_timers.update_rlimit_rttime(tsk, new[0])
     return old
 
 

@@ -77,6 +77,16 @@ class SchedState:
         "sysctl_sched_min_granularity",
         "sysctl_sched_wakeup_granularity",
         "sched_nr_latency",
+        "sysctl_sched_tunable_scaling",
+        "sysctl_sched_migration_cost",
+        "sysctl_sched_nr_migrate",
+        "sysctl_sched_time_avg",
+        "sysctl_sched_shares_window",
+        "sysctl_timer_migration",
+        "sysctl_sched_rt_period",
+        "sysctl_sched_rt_runtime",
+        "rt_throttled",
+        "max_lock_depth",
         "sysctl_sched_child_runs_first",
         "sysctl_sched_autogroup_enabled",
         "sysctl_sched_cfs_bandwidth_slice",
@@ -98,6 +108,16 @@ class SchedState:
         self.sysctl_sched_min_granularity: int = 750_000
         self.sysctl_sched_wakeup_granularity: int = 1_000_000
         self.sched_nr_latency: int = 8  # how many tasks share one latency: follows from the first two
+        self.sysctl_sched_tunable_scaling: int = 1  # SCHED_TUNABLESCALING_LOG
+        self.sysctl_sched_migration_cost: int = 500_000
+        self.sysctl_sched_nr_migrate: int = 32
+        self.sysctl_sched_time_avg: int = 1000  # ms
+        self.sysctl_sched_shares_window: int = 10_000_000
+        self.sysctl_timer_migration: int = 1
+        self.sysctl_sched_rt_period: int = 1_000_000  # µs; sched_init() tells the CPUs of it and of the next
+        self.sysctl_sched_rt_runtime: int = 950_000  # µs; negative: no limit
+        self.rt_throttled: bool = False  # it has been said that a CPU was
+        self.max_lock_depth: int = 1024  # how far a chain of owners of rt_mutexes is followed
         self.sysctl_sched_child_runs_first: int = 0  # not 0: who is forked goes ahead of who forks
         self.sysctl_sched_autogroup_enabled: int = 1
         self.sysctl_sched_cfs_bandwidth_slice: int = 5000  # µs of a quota that a CPU takes at a time

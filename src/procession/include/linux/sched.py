@@ -437,6 +437,7 @@ class Task:
         "se",
         "sched_task_group",
         "rt_time_slice",
+        "rt_timeout",
         "cpus_allowed",
         "wchan",
         "waiting_on",
@@ -527,6 +528,7 @@ class Task:
         self.se: SchedEntity = SchedEntity(self)  # new
         self.sched_task_group: TaskGroup | None = None  # of its cpu cgroup; None: the root
         self.rt_time_slice: int = 0
+        self.rt_timeout: int = 0  # new: ticks that it was found running as a real-time task since it woke
         self.cpus_allowed: int = 1  # bit mask
         self.wchan: str = ""  # new: name of the function it sleeps in, "" when running
         self.waiting_on: object = None  # new: the queue or lock it sleeps on, for people to look at
