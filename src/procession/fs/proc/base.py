@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from procession.fs.proc import array, base_files, fd, generic, links, mem, mounts, namespaces, task_mmu
+from procession.fs.proc import array, autogroup, base_files, fd, generic, links, mem, mounts, namespaces, task_mmu
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import (
     DT_DIR,
@@ -291,7 +291,11 @@ def tid_base_stuff() -> dict[str, Entry]:
 @cache
 def tgid_base_stuff() -> dict[str, Entry]:
     """Return the entries of a process's directory: those of a thread, and its threads."""
-    table = {"task": _directory(0o555, TaskDir), **tid_base_stuff()}
+    table = {"task": _directory(0o555, TaskDir)}
+    for name, entry in tid_base_stuff().items():
+        table[name] = entry
+        if name == "sched":
+            table["autogroup"] = Entry(0o644, autogroup.sched_autogroup_show, autogroup.sched_autogroup_write)
     table["stat"] = Entry(0o444, array.proc_tgid_stat)
     table["io"] = _inf(0o400, base_files.proc_io_accounting)
     return table
