@@ -29,7 +29,7 @@ from procession.include.linux.sched import (
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import TimespecOut
 from procession.include.linux.types import PidNr, UInt, UserPtr
-from procession.kernel import capability, pid, sched, sched_fair, sched_prio, sched_rt, time
+from procession.kernel import capability, pid, rtmutex, sched, sched_fair, sched_prio, sched_rt, time
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -132,35 +132,17 @@ def sched_setscheduler_nocheck(p: Task, policy: int, priority: int) -> None:
 def _setscheduler(p: Task, policy: int, priority: int, reset_on_fork: bool) -> None:
     rq: sched.Rq = p.kernel.sched.runqueues[p.cpu]
     with rq.lock.irq():
-        on_rq = p.se.on_rq
-        running = rq.curr is p
-        if on_rq:
-            sched.dequeue_task(rq, p)
-        if running:
-            sched.put_prev_task(rq, p)
-        was_fair = p.prio >= MAX_RT_PRIO
-        old_prio = p.prio
+        change = sched_prio.begin_change(rq, p)
         p.policy = policy
         p.rt_priority = priority
         p.sched_reset_on_fork = reset_on_fork
-        p.prio = sched_prio.effective_prio(p)
+        p.normal_prio = sched_prio.normal_prio(p)
+        p.prio = sched_prio.rt_mutex_getprio(p)
         sched_prio.set_load_weight(p)
         if p.prio < MAX_RT_PRIO and policy == SCHED_RR:
             p.rt_time_slice = sched_rt.DEF_TIMESLICE_NS
-        if was_fair and p.prio < MAX_RT_PRIO and not on_rq:
-            # Its vruntime would be from another age when it comes back.
-            p.se.vruntime -= p.se.cfs_rq.min_vruntime
-        if not was_fair and p.prio >= MAX_RT_PRIO:
-            p.se.vruntime = 0 if on_rq else p.se.cfs_rq.min_vruntime
-        if running:
-            sched.set_curr_task(rq, p)
-        if on_rq:
-            sched.enqueue_task(rq, p)
-            if running and p.prio > old_prio:
-                sched.resched_task(p)
-            elif not running:
-                sched.check_preempt_curr(rq, p)
-    p.kernel.clock.next_event_ns = 0
+        sched_prio.end_change(rq, p, change)
+    rtmutex.rt_mutex_adjust_pi(p)
 
 
 def do_sched_setscheduler(current: Task, nr: int, policy: int, param: UserPtr) -> int:

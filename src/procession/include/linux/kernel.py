@@ -86,6 +86,7 @@ class SchedState:
         "sysctl_sched_rt_period",
         "sysctl_sched_rt_runtime",
         "rt_throttled",
+        "said_lock_depth",
         "max_lock_depth",
         "sysctl_sched_child_runs_first",
         "sysctl_sched_autogroup_enabled",
@@ -117,6 +118,7 @@ class SchedState:
         self.sysctl_sched_rt_period: int = 1_000_000  # µs; sched_init() tells the CPUs of it and of the next
         self.sysctl_sched_rt_runtime: int = 950_000  # µs; negative: no limit
         self.rt_throttled: bool = False  # it has been said that a CPU was
+        self.said_lock_depth: int = 0  # the depth that was exceeded, and that this was said for
         self.max_lock_depth: int = 1024  # how far a chain of owners of rt_mutexes is followed
         self.sysctl_sched_child_runs_first: int = 0  # not 0: who is forked goes ahead of who forks
         self.sysctl_sched_autogroup_enabled: int = 1

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.nsproxy import Nsproxy, UserNamespace
     from procession.include.linux.pid import Pid
+    from procession.include.linux.rtmutex import RtMutexWaiter
     from procession.include.linux.rwsem import Mutex
     from procession.include.linux.signal import Siginfo
     from procession.include.linux.spinlock import SpinLock
     from procession.include.linux.task_group import TaskGroup
     from procession.include.linux.tty import TtyStruct
     from procession.include.linux.wait import Completion, WaitQueueHead
+    from procession.kernel.futex_pi import FutexPiState
     from procession.kernel.kthread import Kthread
     from procession.kernel.posix_cpu_timers import CpuItimer, CputimeExpires
     from procession.kernel.posix_timers import KItimer
@@ -470,6 +472,9 @@ class Task:
         "saved_sigmask",
         "sas_ss_sp",
         "sas_ss_size",
+        "pi_waiters",
+        "pi_blocked_on",
+        "pi_state_list",
         "restart_block",
         "vfork_done",
         "set_child_tid",
@@ -565,6 +570,9 @@ class Task:
         self.saved_sigmask: int = 0  # what to go back to, with TIF_RESTORE_SIGMASK
         self.sas_ss_sp: int = 0  # sigaltstack(2)
         self.sas_ss_size: int = 0
+        self.pi_waiters: list[RtMutexWaiter] | None = None  # new: who waits for its rt_mutexes, the first of each
+        self.pi_blocked_on: RtMutexWaiter | None = None  # new: what it waits for one with
+        self.pi_state_list: dict[FutexPiState, None] | None = None  # new: PI futexes of its that others wait for
         self.restart_block: RestartBlock | None = None  # new: what restart_syscall(2) goes on with
         self.vfork_done: Completion | None = None  # new: the parent sleeps until this child has given up its memory
         self.set_child_tid: UserPtr = 0
