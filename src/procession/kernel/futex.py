@@ -192,7 +192,6 @@ async def futex_wait(
     if not bitset:
         raise LinuxError(Errno.EINVAL, "futex with no bits")
     k = current.kernel
-    futexes: FutexHash = k.futex_queues
     while True:
         key = get_futex_key(current, uaddr, shared)
         if uaccess.get_user(current, uaddr, 4) != val:

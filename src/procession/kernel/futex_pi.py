@@ -195,7 +195,7 @@ async def _lock(
         if not trylock:
             await rtmutex.rt_mutex_timed_lock(current, pi_state.pi_mutex, timer)
         elif not rtmutex.rt_mutex_trylock(current, pi_state.pi_mutex):
-            raise LinuxError(Errno.EAGAIN, "PI futex held by somebody else")
+            failed = LinuxError(Errno.EAGAIN, "PI futex held by somebody else")
     except LinuxError as error:
         failed = error
     if fixup_owner(current, uaddr, pi_state, locked=failed is None) or failed is None:

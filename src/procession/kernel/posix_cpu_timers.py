@@ -395,9 +395,9 @@ def _check_rlimit_cpu(p: Task, ptime_ns: int) -> None:
 
 
 def _check_rlimit_rttime(p: Task) -> None:
-    """SIGXCPU when p was real-time for as long as the soft limit without sleeping, and each second; SIGKILL at the hard one.
+    """SIGXCPU when p was real-time without sleep for the soft limit, and each second; SIGKILL at the hard one.
 
-    Both are in microseconds; p's time is counted in ticks.
+    Both are in microseconds, while p's time is counted in ticks.
     """
     sig = p.signal
     soft, hard = sig.rlim[RLIMIT_RTTIME]

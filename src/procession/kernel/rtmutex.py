@@ -112,12 +112,7 @@ def _remove_waiter(lock: RtMutex, waiter: RtMutexWaiter) -> None:
 
 
 def _rt_mutex_adjust_prio_chain(
-    task: Task,
-    orig_lock: RtMutex | None,
-    orig_waiter: RtMutexWaiter | None,
-    top_task: Task,
-    *,
-    detect_deadlock: bool,
+    task: Task, orig_lock: RtMutex | None, orig_waiter: RtMutexWaiter | None, top_task: Task, *, detect_deadlock: bool
 ) -> bool:
     """Follow the chain of who waits for whom from task on, with its priority; returns whether it comes back."""
     top_waiter = orig_waiter

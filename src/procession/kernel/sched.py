@@ -20,7 +20,6 @@ from procession.include.linux.sched import (
     DEFAULT_PRIO,
     MAX_RT_PRIO,
     SCHED_FIFO,
-    SCHED_IDLE,
     SCHED_NORMAL,
     SCHED_RR,
     TASK_ALL,
@@ -43,6 +42,7 @@ from procession.kernel import (
     sched_load,
     sched_prio,
     sched_rt,
+    sched_stats,
 )
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ __all__ = (
     "nr_context_switches",
     "nr_running",
     "nr_uninterruptible",
+    "put_prev_task",
     "resched_task",
     "sched_exec",
     "sched_fork",
@@ -73,7 +74,6 @@ __all__ = (
     "sched_init_granularity",
     "schedule",
     "scheduler_tick",
-    "put_prev_task",
     "set_cpus_allowed_ptr",
     "set_curr_task",
     "task_nice",
@@ -104,8 +104,16 @@ class Rq:
         "nr_running",
         "nr_switches",
         "nr_uninterruptible",
+        "pcount",
+        "rq_cpu_time",
         "rt",
+        "run_delay",
+        "sched_count",
+        "sched_goidle",
         "tick_ns",
+        "ttwu_count",
+        "ttwu_local",
+        "yld_count",
     )
 
     def __init__(self, k: Kernel, cpu: int, idle: Task) -> None:
@@ -123,6 +131,15 @@ class Rq:
         self.cfs: CfsRq = sched_fair.CfsRq(self, k.sched.root_task_group)
         k.sched.root_task_group.cfs_rq.append(self.cfs)
         self.rt: RtRq = sched_rt.RtRq(k.sched)
+        # What /proc/schedstat shows.
+        self.yld_count = 0  # calls of sched_yield(2)
+        self.sched_count = 0  # of do_schedule()
+        self.sched_goidle = 0
+        self.ttwu_count = 0  # wake-ups
+        self.ttwu_local = 0  # on several CPUs, those by a task of the same one
+        self.rq_cpu_time = 0  # how long others than idle ran, up to the last switch
+        self.run_delay = 0  # how long tasks waited for this CPU, all together
+        self.pcount = 0  # how many turns that were
         self.tick_ns = NEVER  # when the running task's turn ends
         self.limit_ns = NEVER  # when the machine loop gives another CPU its turn
 
@@ -211,6 +228,8 @@ def activate_task(rq: Rq, p: Task, wakeup: bool) -> None:
         sched_rt.enqueue_task_rt(rq, p, wakeup)
     else:
         sched_fair.enqueue_task_fair(rq, p, wakeup)
+    if not p.last_queued:
+        p.last_queued = clock.now_ns
     if rq.tick_ns == NEVER:
         # Whoever runs there has company from now on: the machine loop must work out when its turn ends.
         clock.next_event_ns = 0
@@ -226,6 +245,8 @@ def deactivate_task(rq: Rq, p: Task, sleep: bool) -> None:
         sched_load.calc_global_load(k)
     if sleep and p.state & TASK_UNINTERRUPTIBLE:
         rq.nr_uninterruptible += 1
+    if p.last_queued:
+        sched_stats.sched_info_dequeued(rq, p)
     if p.prio < MAX_RT_PRIO:
         sched_rt.dequeue_task_rt(rq, p)
     else:
@@ -263,6 +284,9 @@ def try_to_wake_up(p: Task, mode: int) -> bool:
     if k.nr_cpus > 1 and not se.on_rq:
         rq = sched_balance.select_task_rq(rq, p)
     with rq.lock.irq():
+        rq.ttwu_count += 1
+        if k.nr_cpus > 1 and rq.cpu == k.cpu:
+            rq.ttwu_local += 1
         if not se.on_rq:
             if state & TASK_UNINTERRUPTIBLE:
                 rq.nr_uninterruptible -= 1
@@ -394,35 +418,7 @@ async def set_cpus_allowed_ptr(current: Task, p: Task, new_mask: int) -> None:
         try_to_wake_up(p, TASK_UNINTERRUPTIBLE)
         await _SWITCH
     elif p.se.on_rq:
-        _migration_cpu_stop(rq, p)
-
-
-def _migration_cpu_stop(rq: Rq, p: Task) -> None:
-    """Move p, which is not current but may run on another CPU, to the first CPU that it may use."""
-    k = p.kernel
-    dest: Rq = k.sched.runqueues[(p.cpus_allowed & -p.cpus_allowed).bit_length() - 1]
-    with rq.lock.irq():
-        deactivate_task(rq, p, sleep=False)
-        if rq.curr is p:
-            _stop_running(rq, p)
-        sched_balance.set_task_cpu(rq, dest, p)
-        activate_task(dest, p, wakeup=False)
-        check_preempt_curr(dest, p)
-
-
-def _stop_running(rq: Rq, p: Task) -> None:
-    """Leave a CPU that is not the executing one to its idle task, which picks anew."""
-    k = p.kernel
-    put_prev_task(rq, p)
-    p.nivcsw += 1
-    rq.nr_switches += 1
-    p.ti_flags &= ~TIF_NEED_RESCHED
-    p.on_cpu = False
-    rq.curr = rq.idle
-    rq.idle.on_cpu = True
-    rq.idle.ti_flags |= TIF_NEED_RESCHED
-    rq.tick_ns = NEVER
-    k.clock.cpu_ns[rq.cpu] += SWITCH_NS
+        sched_balance.migration_cpu_stop(rq, p)
 
 
 def do_schedule(rq: Rq) -> bool:
@@ -433,6 +429,7 @@ def do_schedule(rq: Rq) -> bool:
     if dep.chain is not dep.root or k.rcu.nesting:
         _schedule_bug(prev)
 
+    rq.sched_count += 1
     with rq.lock.irq():
         prev.ti_flags &= ~TIF_NEED_RESCHED
         state = prev.state
@@ -467,6 +464,7 @@ def do_schedule(rq: Rq) -> bool:
 def context_switch(rq: Rq, prev: Task, next: Task, state: int) -> None:
     """Change who runs. The machine loop does the rest: next's stack or user mode."""
     k = rq.kernel
+    sched_stats.sched_info_switch(rq, prev, next, state)
     account_process_times(rq, prev)
     rq.cpustat.utime, rq.cpustat.stime = next.utime, next.stime
     if state:

@@ -27,6 +27,7 @@ __all__ = (
     "sched_autogroup_create_attach",
     "sched_autogroup_exit",
     "sched_autogroup_fork",
+    "task_group_path",
 )
 
 _NICE_INTERVAL_NS: Final = jiffies_to_ns(HZ // 10)
@@ -114,7 +115,14 @@ def sched_autogroup_exit(k: Kernel, sig: SignalStruct) -> None:
         sig.autogroup = None
 
 
-# /proc/PID/autogroup.
+# What /proc shows.
+
+
+def task_group_path(tg: TaskGroup) -> str:
+    """Return what /proc/sched_debug calls a group."""
+    if tg.autogroup is not None:
+        return f"/autogroup-{tg.autogroup.id}"
+    return "" if tg.se else "/"
 
 
 def proc_sched_autogroup_set_nice(current: Task, p: Task, nice: int) -> None:

@@ -1,4 +1,4 @@
-"""Limits of how much of the CPU a group may use (CONFIG_CFS_BANDWIDTH of kernel/sched_fair.c, sched.c; spec cgroups B3).
+"""How much of the CPU a group may use (CONFIG_CFS_BANDWIDTH of kernel/sched_fair.c, sched.c; spec cgroups B3).
 
 In each period a group may use its quota, all CPUs together. A CPU takes a slice of it at a time; when there is none
 left, the group's entity is taken off the queue above until the next period: the group is throttled on that CPU. Its
@@ -369,10 +369,7 @@ def _cfs_schedulable(tg: TaskGroup, changed: TaskGroup, period_ns: int, quota_ns
         quota = RUNTIME_INF
     else:
         parent_quota = tg.parent.cfs_bandwidth.hierarchal_quota
-        if tg is changed:
-            quota = _to_ratio(period_ns, quota_ns)
-        else:
-            quota = _to_ratio(cfs_b.period_ns, cfs_b.quota_ns)
+        quota = _to_ratio(period_ns, quota_ns) if tg is changed else _to_ratio(cfs_b.period_ns, cfs_b.quota_ns)
         if quota == RUNTIME_INF:
             quota = parent_quota
         elif parent_quota != RUNTIME_INF and quota > parent_quota:

@@ -134,7 +134,7 @@ def sched_group_shares(tg: TaskGroup) -> int:
 
 
 def sched_group_set_shares(tg: TaskGroup, shares: int) -> None:
-    """Let a group weigh so much against the others of its parent, at least 2, at most 2**18; raises EINVAL for the root."""
+    """Let a group weigh so much against its parent's others, 2 at least, 2**18 at most; raises EINVAL for the root."""
     if not tg.se:
         raise LinuxError(Errno.EINVAL, "the shares of the root group")
     shares = max(MIN_SHARES, min(shares, MAX_SHARES))

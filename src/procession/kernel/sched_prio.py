@@ -97,7 +97,7 @@ def begin_change(rq: sched.Rq, p: Task) -> Change:
 
 
 def end_change(rq: sched.Rq, p: Task, change: Change, *, head: bool = False) -> None:
-    """Put p where it belongs now, ahead of its equals with head; whoever should run there is to (check_class_changed)."""
+    """Put p where it belongs now, with head ahead of its equals; who should run there is to (check_class_changed)."""
     was_fair = change.prio >= MAX_RT_PRIO
     is_fair = p.prio >= MAX_RT_PRIO
     if was_fair != is_fair:

@@ -231,6 +231,7 @@ def sys_sched_yield(current: Task) -> int:
     A busy wait cannot stop the machine: each call costs time, and time brings the others' turn.
     """
     rq: sched.Rq = current.kernel.sched.runqueues[current.cpu]
+    rq.yld_count += 1
     with rq.lock.irq():
         if current.prio < MAX_RT_PRIO:
             sched_rt.yield_task_rt(rq)

@@ -1,4 +1,4 @@
-"""Locks whose owner has the priority of whoever waits for it (include/linux/rtmutex.h); functions in kernel/rtmutex.py."""
+"""Locks whose owner has the priority of who waits for it (include/linux/rtmutex.h; kernel/rtmutex.py)."""
 
 from __future__ import annotations
 

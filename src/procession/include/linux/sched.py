@@ -439,6 +439,10 @@ class Task:
         "se",
         "sched_task_group",
         "rt_time_slice",
+        "pcount",
+        "run_delay",
+        "last_arrival",
+        "last_queued",
         "rt_timeout",
         "cpus_allowed",
         "wchan",
@@ -533,6 +537,11 @@ class Task:
         self.se: SchedEntity = SchedEntity(self)  # new
         self.sched_task_group: TaskGroup | None = None  # of its cpu cgroup; None: the root
         self.rt_time_slice: int = 0
+        # struct sched_info, times in ns.
+        self.pcount: int = 0  # new: how often it was put on a CPU
+        self.run_delay: int = 0  # new: how long it waited for one
+        self.last_arrival: int = 0  # new: when it was put there last
+        self.last_queued: int = 0  # new: since when it waits, 0 if it does not
         self.rt_timeout: int = 0  # new: ticks that it was found running as a real-time task since it woke
         self.cpus_allowed: int = 1  # bit mask
         self.wchan: str = ""  # new: name of the function it sleeps in, "" when running

@@ -20,7 +20,17 @@ from procession.include.linux.sched import CLONE_VFORK, CLONE_VM, TASK_INTERRUPT
 from procession.include.linux.signal import SIG_KERNEL_ONLY_MASK, SIGCHLD, KSigaction
 from procession.include.linux.syscalls import compat_syscall
 from procession.include.linux.types import DirFd, Fd, Int, Path, PidNr, SigNr, UInt, UserPtr
-from procession.kernel import compat, exit_wait, fork, sched, sched_prio, sched_syscalls, signal_queue, signal_syscalls, sys
+from procession.kernel import (
+    compat,
+    exit_wait,
+    fork,
+    sched,
+    sched_prio,
+    sched_syscalls,
+    signal_queue,
+    signal_syscalls,
+    sys,
+)
 from procession.mm import fadvise, mmap, uaccess
 
 if TYPE_CHECKING:
