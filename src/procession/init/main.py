@@ -329,7 +329,8 @@ async def kernel_init(current: Task, kthreadd_done: Completion) -> int:
         return 0
 
     current.flags &= ~PF_KTHREAD
-    sys.sys_setsid(current)
+    # Ours: no autogroup. One that all are in is worth nothing, and would cost a step at each switch.
+    sys.begin_session(current)
     k.slab_baseline = slab.slab_baseline(k)
     k.frames_baseline = page_alloc.nr_used_pages(k)
     program.nr = await fork.kernel_thread(current, _run_program, program, SIGCHLD)

@@ -17,7 +17,7 @@ from procession.include.linux.bug import InitKilled, KernelBug, KernelPanic
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.printk import KERN_EMERG
 from procession.include.linux.sched import SIGNAL_GROUP_EXIT, TASK_RUNNING, TIF_FORK, TIF_NEED_RESCHED, TIF_SIGPENDING
-from procession.kernel import fork, hrtimer, lockdep, panic, pid, rcupdate, sched, sched_fair, signal
+from procession.kernel import fork, hrtimer, lockdep, panic, pid, rcupdate, sched, sched_choose, signal
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _run_smp(k: Kernel, end_ns: int) -> str:
         if k.halted:
             return HALTED
         clock.switch_cpu(k.cpu, k.cpu)
-        busy = [rq for rq in rqs if rq.nr_running]
+        busy = [rq for rq in rqs if sched.is_busy(rq)]
         if not busy and (k.rcu.next or k.rcu.wait):
             rcupdate.rcu_quiescent(k)  # nobody reads on an idle CPU
             continue
@@ -175,13 +175,13 @@ def choose_after_trap(k: Kernel) -> None:
     curr = rq.curr
     if curr.stack is not None or curr is rq.idle:
         return
-    sched_fair.choose_after_trap(rq, curr)
+    sched_choose.choose_after_trap(rq, curr)
     if k.nr_cpus == 1:
         return
     clock = k.clock
     clock.cpu_ns[rq.cpu] = clock.now_ns
     rqs: list[sched.Rq] = k.sched.runqueues
-    busy = [other for other in rqs if other.nr_running]
+    busy = [other for other in rqs if sched.is_busy(other)]
     most_ns = min(clock.cpu_ns[other.cpu] for other in busy) + CPU_TURN_NS
     cpus = [rq.cpu, *(other.cpu for other in busy if other is not rq and clock.cpu_ns[other.cpu] < most_ns)]
     answer = k.chooser.choose(CPU_GOES_ON, cpus)
@@ -215,7 +215,7 @@ def _cpu_loop(k: Kernel, rq: sched.Rq) -> None:
                 if dep.chain is not dep.root or rcu.nesting:
                     lockdep.debug_check_no_locks_held(curr)
         elif curr is idle:
-            if not rq.nr_running:
+            if not sched.is_busy(rq):
                 return
             sched.do_schedule(rq)
             continue

@@ -208,7 +208,7 @@ def mm_release(current: Task, mm: MmStruct | None) -> None:
     if current.compat_robust_list:
         futex_robust.compat_exit_robust_list(current)
         current.compat_robust_list = 0
-    if current.kernel.futex_queues.queues:
+    if current.pi_state_list is not None:
         futex_pi.exit_pi_state_list(current)
 
     vfork = current.vfork_done

@@ -35,11 +35,12 @@ from procession.include.linux.sched import MAX_RT_PRIO, TASK_INTERRUPTIBLE, TASK
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import UserPtr
-from procession.kernel import futex_pi, hrtimer, sched, time
-from procession.mm import mmap, uaccess
+from procession.kernel import futex_pi, futex_requeue_pi, hrtimer, sched, time
+from procession.mm import mmap, slab, uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
+    from procession.include.linux.rtmutex import RtMutexWaiter
     from procession.include.linux.sched import Task
 
 __all__ = (
@@ -52,7 +53,9 @@ __all__ = (
     "futex_wake_one",
     "futex_wake_op",
     "get_futex_key",
+    "new_futex_q",
     "queue_me",
+    "remove",
     "sys_futex",
     "unqueue_me",
     "wake_futex",
@@ -69,7 +72,7 @@ FutexKey = tuple[Any, int, int]
 class FutexQ:
     """One sleeper (struct futex_q)."""
 
-    __slots__ = ("bitset", "key", "pi_owner", "prio", "serial", "task")
+    __slots__ = ("bitset", "key", "pi_state", "prio", "requeue_pi_key", "rt_waiter", "serial", "task")
 
     def __init__(self, task: Task, key: FutexKey, bitset: int, serial: int) -> None:
         self.task = task
@@ -78,7 +81,9 @@ class FutexQ:
         # Real-time tasks by priority, all others alike; equals in the order of coming.
         self.prio = min(task.normal_prio, MAX_RT_PRIO)
         self.serial = serial
-        self.pi_owner: Task | None = None  # waits for a PI lock that this task holds
+        self.pi_state: futex_pi.FutexPiState | None = None  # of the PI lock that it waits for
+        self.rt_waiter: RtMutexWaiter | None = None  # to wait for one with, once it has been requeued
+        self.requeue_pi_key: FutexKey | None = None  # that of this lock
 
     def is_woken(self) -> bool:
         """Whether somebody has taken it off its queue."""
@@ -89,22 +94,19 @@ class FutexQ:
 
 
 class FutexHash:
-    """All sleepers (futex_queues).
+    """All sleepers (futex_queues)."""
 
-    inherited: PI locks whose owner has died, and who was woken to take them over but has not done so yet.
-    """
-
-    __slots__ = ("inherited", "lock", "queues", "serial")
+    __slots__ = ("lock", "queues", "serial")
 
     def __init__(self, lock: SpinLock) -> None:
         self.lock = lock
         self.queues: dict[FutexKey, list[FutexQ]] = {}
-        self.inherited: dict[FutexKey, Task] = {}
         self.serial = 0
 
 
 def futex_init(k: Kernel) -> None:
     """Start without sleepers."""
+    slab.kmem_cache_create(k, "futex_pi_state", 80)
     k.futex_queues = FutexHash(SpinLock(k.lock_class("futex_hash_bucket.lock")))
 
 
@@ -141,11 +143,19 @@ def unqueue_me(k: Kernel, q: FutexQ) -> bool:
         return False
     futexes: FutexHash = k.futex_queues
     with futexes.lock:
-        _remove(futexes, q)
+        remove(futexes, q)
     return True
 
 
-def _remove(futexes: FutexHash, q: FutexQ) -> None:
+def new_futex_q(current: Task, key: FutexKey, bitset: int = FUTEX_BITSET_MATCH_ANY) -> FutexQ:
+    """Return an entry for current, the last of its priority."""
+    futexes: FutexHash = current.kernel.futex_queues
+    futexes.serial += 1
+    return FutexQ(current, key, bitset, futexes.serial)
+
+
+def remove(futexes: FutexHash, q: FutexQ) -> None:
+    """Take q off its queue; the caller holds the lock."""
     assert q.key is not None
     queue = futexes.queues[q.key]
     queue.remove(q)
@@ -157,7 +167,7 @@ def _remove(futexes: FutexHash, q: FutexQ) -> None:
 def wake_futex(futexes: FutexHash, q: FutexQ) -> None:
     """Take q off its queue and wake its task; the caller holds the lock."""
     futexes.lock.assert_held()
-    _remove(futexes, q)
+    remove(futexes, q)
     sched.wake_up_state(q.task, TASK_NORMAL)
 
 
@@ -182,13 +192,11 @@ async def futex_wait(
     if not bitset:
         raise LinuxError(Errno.EINVAL, "futex with no bits")
     k = current.kernel
-    futexes: FutexHash = k.futex_queues
     while True:
         key = get_futex_key(current, uaddr, shared)
         if uaccess.get_user(current, uaddr, 4) != val:
             raise LinuxError(Errno.EAGAIN, "the futex has another value")
-        futexes.serial += 1
-        q = FutexQ(current, key, bitset, futexes.serial)
+        q = new_futex_q(current, key, bitset)
         queue_me(k, q)
         timed_out = await futex_wait_queue_me(current, q, expires_ns, realtime=realtime)
         if not unqueue_me(k, q):
@@ -229,7 +237,7 @@ def futex_wake(current: Task, uaddr: UserPtr, shared: bool, nr_wake: int, bitset
 def _wake(futexes: FutexHash, key: FutexKey, nr_wake: int, bitset: int) -> int:
     woken = 0
     for q in list(futexes.queues.get(key, ())):
-        if q.pi_owner is not None:
+        if q.pi_state is not None or q.rt_waiter is not None:
             raise LinuxError(Errno.EINVAL, "a PI futex")
         if q.bitset & bitset:
             wake_futex(futexes, q)
@@ -261,13 +269,13 @@ def futex_requeue(
         for q in list(futexes.queues.get(key1, ())):
             if done - nr_wake >= nr_requeue:
                 break
-            if q.pi_owner is not None:
+            if q.pi_state is not None or q.rt_waiter is not None:
                 raise LinuxError(Errno.EINVAL, "a PI futex")
             done += 1
             if done <= nr_wake:
                 wake_futex(futexes, q)
             elif key1 != key2:
-                _remove(futexes, q)
+                remove(futexes, q)
                 q.key = key2
                 insort(futexes.queues.setdefault(key2, []), q)
     return done
@@ -357,8 +365,12 @@ async def sys_futex(
         return await futex_pi.futex_lock_pi(current, uaddr, shared, None, trylock=True)
     if cmd == FUTEX_UNLOCK_PI:
         return futex_pi.futex_unlock_pi(current, uaddr, shared)
-    if cmd in (FUTEX_WAIT_REQUEUE_PI, FUTEX_CMP_REQUEUE_PI):
-        current.kernel.not_modelled("futex: REQUEUE_PI")
+    if cmd == FUTEX_WAIT_REQUEUE_PI:
+        return await futex_requeue_pi.futex_wait_requeue_pi(
+            current, uaddr, shared, val, expires_ns, uaddr2, realtime=realtime
+        )
+    if cmd == FUTEX_CMP_REQUEUE_PI:
+        return await futex_requeue_pi.futex_requeue_pi(current, uaddr, uaddr2, shared, nr, val2, val3)
     raise LinuxError(Errno.ENOSYS, f"futex operation {cmd}")
 
 

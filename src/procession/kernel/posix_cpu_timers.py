@@ -1,4 +1,4 @@
-"""CPU clocks, CPU interval timers, RLIMIT_CPU (kernel/posix-cpu-timers.c; spec 10.14).
+"""CPU clocks, CPU interval timers, RLIMIT_CPU, RLIMIT_RTTIME (kernel/posix-cpu-timers.c; spec 10.14).
 
 A process that uses none of these pays nothing: signal.cputime_expires is None then. Else it is what the tick asks
 (kernel/hrtimer.py): when something of the process expires, and to do what is due.
@@ -6,7 +6,7 @@ A process that uses none of these pays nothing: signal.cputime_expires is None t
 CPUCLOCK_SCHED is in ns. User and system time, and so the interval timers, count in jiffies, as in 3.2; here a jiffy is
 over when it was really used, while 3.2 charges each tick to whom it finds running.
 
-Differs: checked at the exact time instead of on ticks; RLIMIT_RTTIME is not applied.
+Differs: all but RLIMIT_RTTIME is checked at the exact time instead of on ticks.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from procession.hw.clock import NEVER
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.jiffies import jiffies_to_ns, nsecs_to_jiffies, timespec_to_jiffies, timeval_to_jiffies
 from procession.include.linux.limits import ULONG_MAX
-from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_CPU
+from procession.include.linux.printk import KERN_INFO
+from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_CPU, RLIMIT_RTTIME
 from procession.include.linux.sched import same_thread_group, thread_group_leader
 from procession.include.linux.signal import SIGKILL, SIGPROF, SIGVTALRM, SIGXCPU
 from procession.include.linux.time import (
@@ -28,6 +29,7 @@ from procession.include.linux.time import (
     NSEC_PER_USEC,
     TICK_NSEC,
     TICK_PERIOD_NS,
+    USEC_PER_SEC,
 )
 from procession.kernel import pid, sched, siginfo, signal_send, time
 
@@ -53,6 +55,7 @@ __all__ = (
     "thread_group_cputime",
     "timespec_to_sample",
     "update_rlimit_cpu",
+    "update_rlimit_rttime",
 )
 
 CPUCLOCK_PROF: Final = 0
@@ -60,6 +63,8 @@ CPUCLOCK_VIRT: Final = 1
 CPUCLOCK_SCHED: Final = 2
 CPUCLOCK_CLOCK_MASK: Final = 3
 CPUCLOCK_PERTHREAD_MASK: Final = 4
+
+_TICK_US: Final = TICK_PERIOD_NS // NSEC_PER_USEC
 
 
 class CpuTimer:
@@ -97,10 +102,11 @@ class CpuItimer:
 class CputimeExpires:
     """What a process has on its CPU clocks; the interval timers are in signal.it (struct task_cputime, cpu_timers)."""
 
-    __slots__ = ("limited", "timers")
+    __slots__ = ("limited", "rt_limited", "timers")
 
     def __init__(self) -> None:
         self.limited = False  # RLIMIT_CPU is finite
+        self.rt_limited = False  # RLIMIT_RTTIME is
         self.timers: list[CpuTimer] = []  # by time of arming
 
     def next_event(self, p: Task) -> int:
@@ -130,6 +136,8 @@ class CputimeExpires:
             _check_cpu_itimers(p, p.signal.it, nsecs_to_jiffies(utime), nsecs_to_jiffies(utime + stime))
         if self.limited:
             _check_rlimit_cpu(p, utime + stime)
+        if self.rt_limited:
+            _check_rlimit_rttime(p)
 
 
 def thread_group_cputime(p: Task) -> tuple[int, int, int]:
@@ -210,14 +218,16 @@ def _expires(sig: SignalStruct) -> CputimeExpires:
 
 def _drop_if_empty(sig: SignalStruct) -> None:
     expires: CputimeExpires | None = sig.cputime_expires
-    if expires is not None and not expires.limited and not expires.timers and sig.it is None:
+    if expires is not None and not expires.limited and not expires.rt_limited and not expires.timers and sig.it is None:
         sig.cputime_expires = None
 
 
 def posix_cpu_timers_init_group(sig: SignalStruct) -> None:
-    """Arm a new process's RLIMIT_CPU if it is finite."""
+    """Arm a new process's RLIMIT_CPU and RLIMIT_RTTIME if they are finite."""
     if sig.rlim[RLIMIT_CPU][0] != RLIM_INFINITY:
         _expires(sig).limited = True
+    if sig.rlim[RLIMIT_RTTIME][0] != RLIM_INFINITY:
+        _expires(sig).rt_limited = True
 
 
 def update_rlimit_cpu(p: Task, rlim_new: int) -> None:
@@ -227,6 +237,17 @@ def update_rlimit_cpu(p: Task, rlim_new: int) -> None:
         _expires(sig).limited = True
     elif sig.cputime_expires is not None:
         sig.cputime_expires.limited = False
+        _drop_if_empty(sig)
+    p.kernel.clock.next_event_ns = 0
+
+
+def update_rlimit_rttime(p: Task, rlim_new: int) -> None:
+    """RLIMIT_RTTIME's soft limit was set to rlim_new microseconds."""
+    sig = p.signal
+    if rlim_new != RLIM_INFINITY:
+        _expires(sig).rt_limited = True
+    elif sig.cputime_expires is not None:
+        sig.cputime_expires.rt_limited = False
         _drop_if_empty(sig)
     p.kernel.clock.next_event_ns = 0
 
@@ -371,3 +392,20 @@ def _check_rlimit_cpu(p: Task, ptime_ns: int) -> None:
         signal_send.group_send_sig_info(SIGXCPU, siginfo.SEND_SIG_PRIV, p)
         if soft < hard:
             sig.rlim[RLIMIT_CPU] = (soft + 1, hard)
+
+
+def _check_rlimit_rttime(p: Task) -> None:
+    """SIGXCPU when p was real-time without sleep for the soft limit, and each second; SIGKILL at the hard one.
+
+    Both are in microseconds, while p's time is counted in ticks.
+    """
+    sig = p.signal
+    soft, hard = sig.rlim[RLIMIT_RTTIME]
+    if hard != RLIM_INFINITY and p.rt_timeout > -(-hard // _TICK_US):
+        signal_send.group_send_sig_info(SIGKILL, siginfo.SEND_SIG_PRIV, p)
+        return
+    if p.rt_timeout > -(-soft // _TICK_US):
+        if soft < hard:
+            sig.rlim[RLIMIT_RTTIME] = (soft + USEC_PER_SEC, hard)
+        p.kernel.printk(f"RT Watchdog Timeout: {p.comm}[{p.pid}]", KERN_INFO)
+        signal_send.group_send_sig_info(SIGXCPU, siginfo.SEND_SIG_PRIV, p)

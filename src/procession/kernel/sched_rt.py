@@ -1,7 +1,8 @@
 """The real-time scheduling class: SCHED_FIFO and SCHED_RR (kernel/sched_rt.c; spec 17.1).
 
-Differs: the bandwidth limit (950 ms of every second) is applied only while ordinary tasks wait for this CPU; 3.2 lets
-the CPU idle otherwise. No pushing and pulling between CPUs beyond what waking does.
+A CPU's real-time tasks, all together, may use so much of each period; then the CPU has to do without them.
+
+Differs: no pushing and pulling between CPUs beyond what waking does.
 """
 
 from __future__ import annotations
@@ -10,11 +11,15 @@ from typing import TYPE_CHECKING, Final
 
 from procession.hw.clock import NEVER
 from procession.include.linux.hrtimer import Hrtimer
-from procession.include.linux.sched import SCHED_RR, TIF_NEED_RESCHED
-from procession.include.linux.time import NSEC_PER_USEC
+from procession.include.linux.printk import KERN_WARNING
+from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_RTTIME
+from procession.include.linux.sched import MAX_RT_PRIO, SCHED_RR, TIF_NEED_RESCHED
+from procession.include.linux.task_group import RUNTIME_INF
+from procession.include.linux.time import NSEC_PER_USEC, TICK_PERIOD_NS
 from procession.kernel import hrtimer
 
 if TYPE_CHECKING:
+    from procession.include.linux.kernel import SchedState
     from procession.include.linux.sched import Task
     from procession.kernel.sched import Rq
 
@@ -33,16 +38,25 @@ __all__ = (
 )
 
 DEF_TIMESLICE_NS: Final = 100_000_000
-RT_PERIOD_NS: Final = 1_000_000 * NSEC_PER_USEC  # sysctl_sched_rt_period
-RT_RUNTIME_NS: Final = 950_000_000
 
 
 class RtRq:
     """The real-time tasks of one CPU (struct rt_rq). A running one stays in its queue."""
 
-    __slots__ = ("active", "bitmap", "nr_running", "period_start_ns", "period_timer", "rt_time_ns", "throttled")
+    __slots__ = (
+        "active",
+        "bitmap",
+        "nr_running",
+        "period_ns",
+        "period_start_ns",
+        "period_timer",
+        "rt_time_ns",
+        "runtime_ns",
+        "throttled",
+        "tick",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, state: SchedState) -> None:
         self.active: dict[int, list[Task]] = {}  # prio -> tasks, first to run first
         self.bitmap = 0  # bit prio is set if active[prio] is not empty
         self.nr_running = 0
@@ -50,14 +64,31 @@ class RtRq:
         self.period_start_ns = 0
         self.throttled = False
         self.period_timer: Hrtimer | None = None
+        self.tick = 0  # number of the last one that RLIMIT_RTTIME was counted at
+        self.set_runtime(state)
+
+    def set_runtime(self, state: SchedState) -> None:
+        """Take over what the tunables say."""
+        self.period_ns = state.sysctl_sched_rt_period * NSEC_PER_USEC
+        if state.sysctl_sched_rt_runtime < 0:
+            self.runtime_ns = RUNTIME_INF
+        else:
+            self.runtime_ns = state.sysctl_sched_rt_runtime * NSEC_PER_USEC
 
 
-def enqueue_task_rt(rq: Rq, p: Task) -> None:
-    """Queue p behind those of its priority."""
+def enqueue_task_rt(rq: Rq, p: Task, wakeup: bool, head: bool = False) -> None:
+    """Queue p behind those of its priority, or ahead of them."""
+    if wakeup:
+        p.rt_timeout = 0
     rt = rq.rt
-    rt.active.setdefault(p.prio, []).append(p)
+    queue = rt.active.setdefault(p.prio, [])
+    if head:
+        queue.insert(0, p)
+    else:
+        queue.append(p)
     rt.bitmap |= 1 << p.prio
     rt.nr_running += 1
+    rq.nr_running += 1
     p.se.on_rq = True
 
 
@@ -70,6 +101,7 @@ def dequeue_task_rt(rq: Rq, p: Task) -> None:
     if not queue:
         rt.bitmap &= ~(1 << p.prio)
     rt.nr_running -= 1
+    rq.nr_running -= 1
     p.se.on_rq = False
 
 
@@ -94,7 +126,7 @@ def put_prev_task_rt(rq: Rq, prev: Task) -> None:
 def update_curr_rt(rq: Rq) -> None:
     """Charge the running task, and its class, up to now."""
     curr = rq.curr
-    if curr.prio >= 100:
+    if curr.prio >= MAX_RT_PRIO:
         return
     now_ns = rq.kernel.clock.now_ns
     delta_ns = now_ns - curr.se.exec_start
@@ -110,39 +142,79 @@ def update_curr_rt(rq: Rq) -> None:
 
 
 def _replenish(rt: RtRq, now_ns: int) -> None:
-    periods = (now_ns - rt.period_start_ns) // RT_PERIOD_NS
+    periods = (now_ns - rt.period_start_ns) // rt.period_ns
     if periods > 0:
-        rt.period_start_ns += periods * RT_PERIOD_NS
-        rt.rt_time_ns = max(0, rt.rt_time_ns - periods * RT_RUNTIME_NS)
+        rt.period_start_ns += periods * rt.period_ns
+        rt.rt_time_ns = max(0, rt.rt_time_ns - periods * rt.runtime_ns)
 
 
 def check_throttle(rq: Rq) -> None:
-    """Keep real-time tasks off the CPU for the rest of the period if they used too much of it."""
+    """Keep real-time tasks off the CPU for the rest of the period if they used too much (sched_rt_runtime_exceeded)."""
     rt = rq.rt
-    if rt.throttled or rt.rt_time_ns <= RT_RUNTIME_NS or rq.nr_running <= rt.nr_running:
+    if rt.throttled or rt.rt_time_ns <= rt.runtime_ns or rt.runtime_ns >= rt.period_ns:
         return
+    k = rq.kernel
+    if k.nr_cpus > 1:
+        _balance_runtime(rq)
+        if rt.rt_time_ns <= rt.runtime_ns:
+            return
     rt.throttled = True
+    if not k.sched.rt_throttled:
+        k.sched.rt_throttled = True
+        k.printk("sched: RT throttling activated", KERN_WARNING)
     rq.curr.ti_flags |= TIF_NEED_RESCHED
     if rt.period_timer is None:
         rt.period_timer = Hrtimer(sched_rt_period_timer, data=rq)
-    hrtimer.hrtimer_start(rq.kernel, rt.period_timer, rt.period_start_ns + RT_PERIOD_NS)
+    hrtimer.hrtimer_start(k, rt.period_timer, rt.period_start_ns + rt.period_ns)
+
+
+def _balance_runtime(rq: Rq) -> None:
+    """Borrow what other CPUs have no use for: of each the n-th part, a period in all (do_balance_runtime)."""
+    rt = rq.rt
+    k = rq.kernel
+    for other in k.sched.runqueues:
+        if other is rq:
+            continue
+        lender: RtRq = other.rt
+        _replenish(lender, k.clock.now_ns)
+        spare_ns = (lender.runtime_ns - lender.rt_time_ns) // k.nr_cpus
+        if spare_ns > 0:
+            spare_ns = min(spare_ns, rt.period_ns - rt.runtime_ns)
+            lender.runtime_ns -= spare_ns
+            rt.runtime_ns += spare_ns
+        if rt.runtime_ns == rt.period_ns:
+            break
 
 
 def sched_rt_period_timer(timer: Hrtimer) -> int | None:
+    """A period is over: the throttled may run, unless they owe more than a period's time."""
     rq: Rq = timer.data  # type: ignore[assignment]
     rt = rq.rt
-    _replenish(rt, rq.kernel.clock.now_ns)
-    if rt.rt_time_ns > RT_RUNTIME_NS:
-        return rt.period_start_ns + RT_PERIOD_NS
+    now_ns = rq.kernel.clock.now_ns
+    _replenish(rt, now_ns)
+    if rt.rt_time_ns >= rt.runtime_ns:
+        return max(now_ns + 1, rt.period_start_ns + rt.period_ns)
     rt.throttled = False
     if rt.nr_running:
+        clock = rq.kernel.clock
+        if rq.cpu != rq.kernel.cpu and rq.curr is rq.idle:
+            clock.cpu_ns[rq.cpu] = max(clock.cpu_ns[rq.cpu], now_ns)
         rq.curr.ti_flags |= TIF_NEED_RESCHED
     return None
+
+
+def _watchdog(rt: RtRq, p: Task, now_ns: int) -> None:
+    """Count a tick for RLIMIT_RTTIME, which posix_cpu_timers.py looks after."""
+    tick = now_ns // TICK_PERIOD_NS
+    if tick != rt.tick and p.signal.rlim[RLIMIT_RTTIME][0] != RLIM_INFINITY:
+        rt.tick = tick
+        p.rt_timeout += 1
 
 
 def task_tick_rt(rq: Rq, curr: Task) -> None:
     """A round-robin task whose quantum is used up goes behind its equals."""
     update_curr_rt(rq)
+    _watchdog(rq.rt, curr, rq.kernel.clock.now_ns)
     if curr.policy != SCHED_RR or curr.rt_time_slice > 0:
         return
     curr.rt_time_slice = DEF_TIMESLICE_NS
@@ -160,12 +232,15 @@ def yield_task_rt(rq: Rq) -> None:
 
 
 def next_tick_rt(rq: Rq, curr: Task) -> int:
-    """Return when the quantum or the bandwidth of the running task ends."""
+    """Return when the quantum or the bandwidth of the running task ends, or a tick is to be counted."""
     rt = rq.rt
+    now_ns = curr.se.exec_start
     tick_ns = NEVER
     if curr.policy == SCHED_RR and len(rt.active[curr.prio]) > 1:
-        tick_ns = curr.se.exec_start + max(1, curr.rt_time_slice)
-    if rq.nr_running > rt.nr_running and not rt.throttled:
-        _replenish(rt, curr.se.exec_start)
-        tick_ns = min(tick_ns, curr.se.exec_start + max(1, RT_RUNTIME_NS - rt.rt_time_ns + 1))
+        tick_ns = now_ns + max(1, curr.rt_time_slice)
+    if not rt.throttled and rt.runtime_ns < rt.period_ns:
+        _replenish(rt, now_ns)
+        tick_ns = min(tick_ns, now_ns + max(1, rt.runtime_ns - rt.rt_time_ns + 1))
+    if curr.signal.rlim[RLIMIT_RTTIME][0] != RLIM_INFINITY:
+        tick_ns = min(tick_ns, (now_ns // TICK_PERIOD_NS + 1) * TICK_PERIOD_NS)
     return tick_ns

@@ -14,7 +14,7 @@ from procession.include.linux.nsproxy import utsname
 from procession.include.linux.pid import PID_MAX_LIMIT
 from procession.include.linux.sysctl import CtlTablePoll
 from procession.include.linux.utsname import NEW_UTS_LEN, UTS_PROC_DOMAINNAME, UTS_PROC_HOSTNAME
-from procession.kernel import capability, pid, utsname_sysctl
+from procession.kernel import capability, pid, sched_sysctl, utsname_sysctl
 from procession.lib import string, vsprintf
 from procession.mm import uaccess
 
@@ -225,10 +225,6 @@ def _put_overcommit_ratio(k: Kernel, value: int) -> None:
     k.mm.overcommit_ratio = value
 
 
-def _put_child_runs_first(k: Kernel, value: int) -> None:
-    k.sched.sysctl_sched_child_runs_first = value
-
-
 def _put_max_map_count(k: Kernel, value: int) -> None:
     k.mm.max_map_count = value
 
@@ -382,7 +378,7 @@ def _uts_table() -> dict[str, Any]:
 def _kern_table() -> dict[str, Any]:
     """Return /proc/sys/kernel."""
     return {
-        "sched_child_runs_first": _int(lambda k: k.sched.sysctl_sched_child_runs_first, _put_child_runs_first),
+        **sched_sysctl.sched_table(_int),
         "panic": _other("panic"),
         "core_uses_pid": _other("core_uses_pid"),
         "core_pattern": CtlTable(0o644, _show_core_pattern, _store_core_pattern),

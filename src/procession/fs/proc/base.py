@@ -9,7 +9,19 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from procession.fs.proc import array, base_files, fd, generic, links, mem, mounts, namespaces, task_mmu
+from procession.fs.proc import (
+    array,
+    autogroup,
+    base_files,
+    fd,
+    generic,
+    links,
+    mem,
+    mounts,
+    namespaces,
+    sched_debug,
+    task_mmu,
+)
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import (
     DT_DIR,
@@ -278,6 +290,7 @@ def tid_base_stuff() -> dict[str, Entry]:
         "smaps": Entry(0o444, task_mmu.show_smaps),
         "wchan": _inf(0o444, base_files.proc_pid_wchan),
         "stack": Entry(0o444, base_files.proc_pid_stack),
+        "schedstat": _inf(0o444, sched_debug.proc_pid_schedstat),
         "cgroup": Entry(0o444, base_files.proc_cgroup_show),
         "oom_score": _inf(0o444, base_files.proc_oom_score),
         "oom_adj": _inf(0o644, base_files.oom_adjust_show, base_files.oom_adjust_write),
@@ -291,7 +304,11 @@ def tid_base_stuff() -> dict[str, Entry]:
 @cache
 def tgid_base_stuff() -> dict[str, Entry]:
     """Return the entries of a process's directory: those of a thread, and its threads."""
-    table = {"task": _directory(0o555, TaskDir), **tid_base_stuff()}
+    table = {"task": _directory(0o555, TaskDir)}
+    for name, entry in tid_base_stuff().items():
+        table[name] = entry
+        if name == "sched":
+            table["autogroup"] = Entry(0o644, autogroup.sched_autogroup_show, autogroup.sched_autogroup_write)
     table["stat"] = Entry(0o444, array.proc_tgid_stat)
     table["io"] = _inf(0o400, base_files.proc_io_accounting)
     return table

@@ -21,14 +21,19 @@ if TYPE_CHECKING:
     from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.nsproxy import Nsproxy, UserNamespace
     from procession.include.linux.pid import Pid
+    from procession.include.linux.rtmutex import RtMutexWaiter
     from procession.include.linux.rwsem import Mutex
     from procession.include.linux.signal import Siginfo
     from procession.include.linux.spinlock import SpinLock
+    from procession.include.linux.task_group import TaskGroup
     from procession.include.linux.tty import TtyStruct
     from procession.include.linux.wait import Completion, WaitQueueHead
+    from procession.kernel.futex_pi import FutexPiState
     from procession.kernel.kthread import Kthread
     from procession.kernel.posix_cpu_timers import CpuItimer, CputimeExpires
     from procession.kernel.posix_timers import KItimer
+    from procession.kernel.sched_autogroup import Autogroup
+    from procession.kernel.sched_fair import CfsRq
 
 RestartBlock: TypeAlias = "Callable[[Task], Coroutine[Any, Any, int]]"
 
@@ -225,11 +230,31 @@ SetnsArg = Annotated[
 
 
 class SchedEntity:
-    """CFS's view of a task (struct sched_entity). Times and vruntime in ns."""
+    """CFS's view of a task, or of a group on one CPU (struct sched_entity). Times and vruntime in ns.
 
-    __slots__ = ("exec_start", "on_rq", "prev_sum_exec_runtime", "serial", "sum_exec_runtime", "vruntime", "weight")
+    cfs_rq: where it is queued. A task's on_rq says that it can run, whatever its class.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = (
+        "cfs_rq",
+        "exec_start",
+        "my_q",
+        "on_rq",
+        "parent",
+        "prev_sum_exec_runtime",
+        "serial",
+        "sum_exec_runtime",
+        "task",
+        "vruntime",
+        "weight",
+    )
+
+    cfs_rq: CfsRq
+
+    def __init__(self, task: Task | None) -> None:
+        self.task = task  # None: a group's, or the task is freed
+        self.my_q: CfsRq | None = None  # a group's: those in it
+        self.parent: SchedEntity | None = None  # of the group that this is in, None in the root
         self.weight = 1024
         self.vruntime = 0
         self.serial = 0  # breaks ties of vruntime: later enqueued, later run
@@ -302,6 +327,7 @@ class SignalStruct:
         "oom_adj",
         "oom_score_adj",
         "oom_score_adj_min",
+        "autogroup",
         "cred_guard_mutex",
     )  # derived
 
@@ -362,6 +388,7 @@ class SignalStruct:
         self.oom_adj: int = 0
         self.oom_score_adj: int = 0
         self.oom_score_adj_min: int = 0
+        self.autogroup: Autogroup | None = None  # the session's; None: in the default group
         # Itself.
         self.cred_guard_mutex: Mutex | None = None  # an exec or an attach decides by credentials; made when first used
 
@@ -410,7 +437,13 @@ class Task:
         "policy",
         "sched_reset_on_fork",
         "se",
+        "sched_task_group",
         "rt_time_slice",
+        "pcount",
+        "run_delay",
+        "last_arrival",
+        "last_queued",
+        "rt_timeout",
         "cpus_allowed",
         "wchan",
         "waiting_on",
@@ -443,6 +476,9 @@ class Task:
         "saved_sigmask",
         "sas_ss_sp",
         "sas_ss_size",
+        "pi_waiters",
+        "pi_blocked_on",
+        "pi_state_list",
         "restart_block",
         "vfork_done",
         "set_child_tid",
@@ -499,8 +535,15 @@ class Task:
         self.rt_priority: int = 0
         self.policy: int = SCHED_NORMAL
         self.sched_reset_on_fork: bool = False
-        self.se: SchedEntity = SchedEntity()  # new
+        self.se: SchedEntity = SchedEntity(self)  # new
+        self.sched_task_group: TaskGroup | None = None  # of its cpu cgroup; None: the root
         self.rt_time_slice: int = 0
+        # struct sched_info, times in ns.
+        self.pcount: int = 0  # new: how often it was put on a CPU
+        self.run_delay: int = 0  # new: how long it waited for one
+        self.last_arrival: int = 0  # new: when it was put there last
+        self.last_queued: int = 0  # new: since when it waits, 0 if it does not
+        self.rt_timeout: int = 0  # new: ticks that it was found running as a real-time task since it woke
         self.cpus_allowed: int = 1  # bit mask
         self.wchan: str = ""  # new: name of the function it sleeps in, "" when running
         self.waiting_on: object = None  # new: the queue or lock it sleeps on, for people to look at
@@ -537,6 +580,9 @@ class Task:
         self.saved_sigmask: int = 0  # what to go back to, with TIF_RESTORE_SIGMASK
         self.sas_ss_sp: int = 0  # sigaltstack(2)
         self.sas_ss_size: int = 0
+        self.pi_waiters: list[RtMutexWaiter] | None = None  # new: who waits for its rt_mutexes, the first of each
+        self.pi_blocked_on: RtMutexWaiter | None = None  # new: what it waits for one with
+        self.pi_state_list: dict[FutexPiState, None] | None = None  # new: PI futexes of its that others wait for
         self.restart_block: RestartBlock | None = None  # new: what restart_syscall(2) goes on with
         self.vfork_done: Completion | None = None  # new: the parent sleeps until this child has given up its memory
         self.set_child_tid: UserPtr = 0
@@ -585,6 +631,7 @@ class Task:
         p.rt_priority = self.rt_priority
         p.policy = self.policy
         p.sched_reset_on_fork = self.sched_reset_on_fork
+        p.sched_task_group = self.sched_task_group
         p.rt_time_slice = self.rt_time_slice
         p.cpus_allowed = self.cpus_allowed
         p.exit_code = self.exit_code
