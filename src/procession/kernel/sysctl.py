@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Union
 
-from procession.include.linux.cred import CAP_FULL_SET, CAP_SYS_RAWIO
+from procession.include.linux.cred import CAP_FULL_SET, CAP_SETPCAP, CAP_SYS_MODULE, CAP_SYS_RAWIO
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import INT_MAX, NGROUPS_MAX, UINT_MAX, ULONG_MAX
 from procession.include.linux.mm_types import PAGE_SIZE
@@ -329,6 +329,42 @@ def _show_cad_pid(current: Task) -> bytes:
     return b"%d\n" % (pid.task_tgid_vnr(current, reaper) if reaper is not None else 0)
 
 
+def _bset(get: GetInt, put: PutInt) -> CtlTable:
+    """Capabilities that helpers may have: two ints, the low one first; bits can only be taken away (proc_cap_handler).
+
+    Raises EPERM without CAP_SETPCAP and CAP_SYS_MODULE.
+    """
+
+    def show(current: Task) -> bytes:
+        value = get(current.kernel) | ~CAP_FULL_SET & ULONG_MAX
+        return b"%d\t%d\n" % (value & UINT_MAX, value >> 32)
+
+    def store(current: Task, buf: UserPtr, count: int) -> int:
+        if not capability.capable(current, CAP_SETPCAP) or not capability.capable(current, CAP_SYS_MODULE):
+            raise LinuxError(Errno.EPERM, "needs CAP_SETPCAP and CAP_SYS_MODULE")
+        # What is not written keeps its value.
+        value = get(current.kernel) | ~CAP_FULL_SET & ULONG_MAX
+        words = [value & UINT_MAX, value >> 32]
+
+        def put_word(field: int, word: int, negative: bool) -> None:
+            if not negative:
+                words[field] = word
+
+        done = _each_long(current, buf, count, 2, put_word)
+        put(current.kernel, value & (words[0] & UINT_MAX | words[1] << 32))
+        return done
+
+    return CtlTable(0o600, show, store)
+
+
+def _put_umh_bset(k: Kernel, value: int) -> None:
+    k.kthreads.usermodehelper_bset = value & CAP_FULL_SET
+
+
+def _put_umh_inheritable(k: Kernel, value: int) -> None:
+    k.kthreads.usermodehelper_inheritable = value & CAP_FULL_SET
+
+
 def _show_file_nr(current: Task) -> bytes:
     k = current.kernel
     return b"%d\t0\t%d\n" % (k.vfs.nr_files, k.vfs.max_files)
@@ -394,6 +430,10 @@ def _kern_table() -> dict[str, Any]:
         "printk_ratelimit_burst": _int(lambda k: k.log.ratelimit_burst, _put_ratelimit_burst),
         "dmesg_restrict": _int(lambda k: k.log.dmesg_restrict, _put_dmesg_restrict, 0, 1),
         "random": _random_table(),
+        "usermodehelper": {
+            "bset": _bset(lambda k: k.kthreads.usermodehelper_bset, _put_umh_bset),
+            "inheritable": _bset(lambda k: k.kthreads.usermodehelper_inheritable, _put_umh_inheritable),
+        },
         "pid_max": _int(lambda k: k.pid_max, _put_pid_max),
         "ngroups_max": _constant(NGROUPS_MAX),
         "cap_last_cap": _constant(CAP_FULL_SET.bit_length() - 1),
