@@ -292,6 +292,10 @@ def _store_core_pattern(current: Task, buf: UserPtr, count: int) -> int:
     return count
 
 
+def _put_core_pipe_limit(k: Kernel, value: int) -> None:
+    k.vfs.core_pipe_limit = value
+
+
 def _put_pid_max(k: Kernel, value: int) -> None:
     if not k.pid_max_min <= value <= PID_MAX_LIMIT:
         raise LinuxError(Errno.EINVAL, f"{k.pid_max_min} to {PID_MAX_LIMIT}")
@@ -336,21 +340,25 @@ def _bset(get: GetInt, put: PutInt) -> CtlTable:
     """
 
     def show(current: Task) -> bytes:
-        value = get(current.kernel) | ~CAP_FULL_SET & ULONG_MAX
+        value = get(current.kernel)
         return b"%d\t%d\n" % (value & UINT_MAX, value >> 32)
 
     def store(current: Task, buf: UserPtr, count: int) -> int:
         if not capability.capable(current, CAP_SETPCAP) or not capability.capable(current, CAP_SYS_MODULE):
             raise LinuxError(Errno.EPERM, "needs CAP_SETPCAP and CAP_SYS_MODULE")
         # What is not written keeps its value.
-        value = get(current.kernel) | ~CAP_FULL_SET & ULONG_MAX
+        value = get(current.kernel)
         words = [value & UINT_MAX, value >> 32]
+        taken = []
 
         def put_word(field: int, word: int, negative: bool) -> None:
+            taken.append(word)
             if not negative:
                 words[field] = word
 
         done = _each_long(current, buf, count, 2, put_word)
+        if len(taken) == 1 and uaccess.copy_from_user(current, buf, 1, count - 1) in (b" ", b"\t", b"\n"):
+            raise LinuxError(Errno.EINVAL, "a blank, and no second number")
         put(current.kernel, value & (words[0] & UINT_MAX | words[1] << 32))
         return done
 
@@ -358,11 +366,11 @@ def _bset(get: GetInt, put: PutInt) -> CtlTable:
 
 
 def _put_umh_bset(k: Kernel, value: int) -> None:
-    k.kthreads.usermodehelper_bset = value & CAP_FULL_SET
+    k.kthreads.usermodehelper_bset = value
 
 
 def _put_umh_inheritable(k: Kernel, value: int) -> None:
-    k.kthreads.usermodehelper_inheritable = value & CAP_FULL_SET
+    k.kthreads.usermodehelper_inheritable = value
 
 
 def _show_file_nr(current: Task) -> bytes:
@@ -422,6 +430,7 @@ def _kern_table() -> dict[str, Any]:
         "panic": _other("panic"),
         "core_uses_pid": _other("core_uses_pid"),
         "core_pattern": CtlTable(0o644, _show_core_pattern, _store_core_pattern),
+        "core_pipe_limit": _int(lambda k: k.vfs.core_pipe_limit, _put_core_pipe_limit),
         "cad_pid": CtlTable(0o600, _show_cad_pid),
         "threads-max": _int(lambda k: k.max_threads, _put_max_threads),
         "print-fatal-signals": _int(lambda k: k.print_fatal_signals, _put_print_fatal_signals),

@@ -13,8 +13,8 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.hw.clock import NEVER
-from procession.include.linux.cred import CAP_FULL_SET
 from procession.include.linux.idr import Ida
+from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.printk import KERN_WARNING, LogBuf
 from procession.include.linux.spinlock import LockClass, SpinLock
 from procession.include.linux.time import NSEC_PER_SEC
@@ -140,8 +140,8 @@ class KthreadState:
         self.boot_kthreads: dict[str, ThreadFn] = {}  # what boot is to start, by its name in init/main.py's table
         self.boot_nrs: dict[str, int] = {}  # the numbers that are kept for those of the table
         self.usermodehelper_disabled: bool = False
-        self.usermodehelper_bset: int = CAP_FULL_SET  # what the programs may ever have
-        self.usermodehelper_inheritable: int = CAP_FULL_SET
+        self.usermodehelper_bset: int = ULONG_MAX  # what the programs may ever have
+        self.usermodehelper_inheritable: int = ULONG_MAX
 
 
 class WorkqueueState:
@@ -239,6 +239,8 @@ class VfsState:
         "ep_nests",
         "suid_dumpable",
         "core_pattern",
+        "core_pipe_limit",
+        "core_dump_count",
         "core_store",
         "lower_opened",
         "volumes",
@@ -266,6 +268,8 @@ class VfsState:
         self.ep_nests: int = 0  # how many epoll files are waking each other's pollers just now
         self.suid_dumpable: int = 0
         self.core_pattern: bytes = b"core"
+        self.core_pipe_limit: int = 0  # how many programs may be given cores at once; 0: any number, not waited for
+        self.core_dump_count: int = 0  # how many are just now
         self.core_store: CoreStore | None = None  # hw: where what core_pattern pipes goes
         self.lower_opened: Callable[[Lower], None] | None = None  # told of each file of the root's that is read
         self.volumes: list[Volume] = []  # what of the host is shared
