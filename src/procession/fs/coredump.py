@@ -12,17 +12,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from procession.fs import dcache, file, file_table, open, read_write
-from procession.fs import pipe as fs_pipe
+from procession.fs import dcache, file, open, read_write
 from procession.include.linux.binfmts import CoredumpParams
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_CREAT, O_EXCL, O_LARGEFILE, O_NOFOLLOW, O_RDWR
-from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_IFMT, S_IFREG
-from procession.include.linux.kmod import UMH_WAIT_EXEC
-from procession.include.linux.limits import PATH_MAX, UINT_MAX
+from procession.include.linux.fs import S_IFMT, S_IFREG
+from procession.include.linux.limits import PATH_MAX
 from procession.include.linux.mm_types import PAGE_SIZE, CoreState
 from procession.include.linux.nsproxy import utsname
-from procession.include.linux.printk import KERN_INFO
 from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_CORE
 from procession.include.linux.sched import (
     JOBCTL_PENDING_MASK,
@@ -33,25 +30,21 @@ from procession.include.linux.sched import (
     TIF_SIGPENDING,
     set_task_state,
     signal_group_exit,
-    signal_pending,
     threads_from,
 )
 from procession.include.linux.signal import SIGKILL_MASK
 from procession.include.linux.time import NSEC_PER_SEC
 from procession.include.linux.wait import WCOREFLAG
-from procession.kernel import completion, cred, kmod, pid, sched, signal_jobctl, signal_queue, wait
+from procession.kernel import completion, cred, pid, sched, signal_jobctl, signal_queue
 from procession.lib import string
 
 if TYPE_CHECKING:
-    from procession.fs.pipe import PipeFile
     from procession.include.linux.binfmts import CoreDump
-    from procession.include.linux.cred import Cred
     from procession.include.linux.fs import File
-    from procession.include.linux.kmod import SubprocessInfo
     from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.sched import Task
 
-__all__ = ("do_coredump", "wait_for_dump")
+__all__ = ("do_coredump", "dump_write", "wait_for_dump", "write_core")
 
 _OPEN_FLAGS: Final = O_RDWR | O_CREAT | O_NOFOLLOW | O_LARGEFILE
 
@@ -243,7 +236,7 @@ async def _dump_to_file(current: Task, core_dump: CoreDump, signr: int, excl: in
         elif current.kernel.vfs.core_store is not None and not name.startswith(b"|/"):
             await _dump_to_store(current, core_dump, signr, name[1:].strip())
         else:
-            await _dump_to_pipe(current, core_dump, signr, name)
+            await current.kernel.vfs.dump_to_pipe(current, core_dump, signr, name)
         return
     if limit < PAGE_SIZE:
         return
@@ -255,7 +248,7 @@ async def _dump_to_file(current: Task, core_dump: CoreDump, signr: int, excl: in
         if inode.i_nlink > 1 or inode.i_mode & S_IFMT != S_IFREG or inode.i_uid != current.cred.fsuid:
             return
         open.do_truncate(current, inode, 0)
-        await _write_core(current, core_dump, CoredumpParams(signr, partial(dump_write, current, core), limit))
+        await write_core(current, core_dump, CoredumpParams(signr, partial(dump_write, current, core), limit))
     finally:
         current.held.pop()
         file.filp_close(current, core, current.files)
@@ -271,116 +264,19 @@ async def _dump_to_store(current: Task, core_dump: CoreDump, signr: int, name: b
         core.write(pos, data)
 
     try:
-        await _write_core(current, core_dump, CoredumpParams(signr, write, RLIM_INFINITY))
+        await write_core(current, core_dump, CoredumpParams(signr, write, RLIM_INFINITY))
     finally:
         core.close()
 
 
-# A program that is given the core.
-
-
-class CorePipe:
-    """Where a core goes that a program reads; file is the end that the dumping process has."""
-
-    __slots__ = ("current", "file", "written")
-
-    def __init__(self, current: Task) -> None:
-        self.current = current
-        self.file: PipeFile | None = None
-        self.written = 0
-
-    async def write(self, pos: int, data: bytes) -> None:
-        """Write data, before it zeros for what was left out: a pipe has no holes (dump_seek)."""
-        assert self.file is not None
-        while self.written < pos:
-            await self._put(bytes(min(PAGE_SIZE, pos - self.written)))
-        await self._put(data)
-
-    async def _put(self, data: bytes) -> None:
-        assert self.file is not None
-        await dump_write(self.current, self.file, 0, data)
-        self.written += len(data)
-
-
-def umh_pipe_setup(current: Task, info: SubprocessInfo, new: Cred) -> None:
-    """In the new process: make the pipe, with the reading end as its descriptor 0; it is to leave no core itself.
-
-    Raises ENFILE, EMFILE.
-    """
-    pipe: CorePipe = info.data
-    fr, fw = fs_pipe.create_pipe_files(pipe.current, 0)
-    try:
-        fd = file.alloc_fd(current, 0, 0)
-    except LinuxError:
-        file_table.fput(current, fr)
-        file_table.fput(current, fw)
-        raise
-    file.fd_install(current, fd, fr)
-    pipe.file = fw
-    pipe.current.held.append(fw)
-    current.signal.rlim[RLIMIT_CORE] = (1, 1)
-
-
-async def wait_for_dump_helpers(current: Task, core: PipeFile) -> None:
-    """Wait until the program has closed its end, or a signal comes: until then /proc shows who has crashed."""
-    pipe = core.pipe
-    # Who reads sees the end of the file: the dumping process counts as a reader meanwhile.
-    core.f_mode ^= FMODE_READ | FMODE_WRITE
-    pipe.readers += 1
-    pipe.writers -= 1
-    while pipe.readers > 1 and not signal_pending(current):
-        wait.wake_up_interruptible_sync(pipe.wait)
-        await fs_pipe.pipe_wait(current, pipe)
-    core.f_mode ^= FMODE_READ | FMODE_WRITE
-    pipe.readers -= 1
-    pipe.writers += 1
-
-
-async def _dump_to_pipe(current: Task, core_dump: CoreDump, signr: int, name: bytes) -> None:
-    """Have a program run that reads the core, and write it; name: the program and its arguments, behind a |."""
-    k = current.kernel
-    k.vfs.core_dump_count += 1
-    pipe = CorePipe(current)
-    try:
-        limit = k.vfs.core_pipe_limit & UINT_MAX
-        if limit and limit < k.vfs.core_dump_count:
-            k.printk(f"Pid {pid.task_tgid_vnr(current, current)}({current.comm}) over core_pipe_limit")
-            k.printk("Skipping core dump")
-            return
-        await _run_helper(current, pipe, name)
-        if pipe.file is None:
-            return
-        await _write_core(current, core_dump, CoredumpParams(signr, pipe.write, RLIM_INFINITY))
-        if k.vfs.core_pipe_limit:
-            await wait_for_dump_helpers(current, pipe.file)
-    finally:
-        if pipe.file is not None:
-            current.held.remove(pipe.file)
-            file.filp_close(current, pipe.file, None)
-        k.vfs.core_dump_count -= 1
-
-
-async def _run_helper(current: Task, pipe: CorePipe, name: bytes) -> None:
-    """Start the program that name says; pipe has no file if it cannot be."""
-    # 3.2 falls over a pattern without a name; here it is a program that is not there.
-    argv = name[1:].split() or [b"/"]
-    path = string.to_text(argv[0])
-    try:
-        await kmod.call_usermodehelper_fns(current, path, argv, (), UMH_WAIT_EXEC, umh_pipe_setup, None, pipe)
-    except LinuxError:
-        current.kernel.printk(f"Core dump to {string.to_text(name)} pipe failed", KERN_INFO)
-        if pipe.file is not None:
-            current.held.remove(pipe.file)
-            file.filp_close(current, pipe.file, None)
-            pipe.file = None
-
-
-async def _write_core(current: Task, core_dump: CoreDump, cprm: CoredumpParams) -> None:
+async def write_core(current: Task, core_dump: CoreDump, cprm: CoredumpParams) -> None:
+    """Write a core; the status of the process says from now on that there is one."""
     current.signal.group_exit_code |= WCOREFLAG
     current.flags |= PF_DUMPCORE
     await core_dump(current, cprm)
 
 
 async def dump_write(current: Task, core: File, pos: int, data: bytes) -> None:
+    """Write data to core at pos; raises what writing raises, ENOSPC if not all of it could be."""
     if await core.write(current, read_write.KernelBuffer(bytearray(data)), len(data), pos) != len(data):
         raise LinuxError(Errno.ENOSPC, "core file")

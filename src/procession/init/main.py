@@ -17,6 +17,7 @@ from procession.fs import (
     binfmt_elf,
     binfmt_python,
     binfmt_script,
+    coredump_pipe,
     devices,
     fcntl,
     file,
@@ -161,6 +162,7 @@ def start_kernel(k: Kernel, root: RootSpec) -> None:
     smp_init(k)
     workqueue.init_workqueues(k)
     kmod.usermodehelper_init(k)
+    coredump_pipe.coredump_pipe_init(k)
     rest_init(k)
 
 

@@ -31,7 +31,7 @@ _TMPBUFLEN: Final = 22
 _WSPACE_SEP: Final = b" \t\n"
 
 # Values that nothing but /proc/sys looks at, or that have no home of their own.
-_DEFAULTS: Final = {"core_uses_pid": 0, "panic": 0, "entropy_avail": 4096, "poolsize": 4096}
+_DEFAULTS: Final = {"core_uses_pid": 0, "panic": 0, "sysrq": 1, "entropy_avail": 4096, "poolsize": 4096}
 
 
 class CtlTable(NamedTuple):
@@ -428,6 +428,7 @@ def _kern_table() -> dict[str, Any]:
     return {
         "sched_child_runs_first": _int(lambda k: k.sched.sysctl_sched_child_runs_first, _put_child_runs_first),
         "panic": _other("panic"),
+        "sysrq": _other("sysrq"),
         "core_uses_pid": _other("core_uses_pid"),
         "core_pattern": CtlTable(0o644, _show_core_pattern, _store_core_pattern),
         "core_pipe_limit": _int(lambda k: k.vfs.core_pipe_limit, _put_core_pipe_limit),

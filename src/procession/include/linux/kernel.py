@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from procession.hw.console import Console
     from procession.hw.core_store import CoreStore
     from procession.hw.memory import Frames
-    from procession.include.linux.binfmts import LinuxBinfmt, UserStrings
+    from procession.include.linux.binfmts import CoreDump, LinuxBinfmt
     from procession.include.linux.errno import LinuxError
     from procession.include.linux.fault_inject import FaultAttr
     from procession.include.linux.fs import Dentry, File, Inode, SuperBlock, Vfsmount
@@ -221,6 +221,7 @@ class VfsState:
     __slots__ = (
         "rootfs",
         "pipe_mnt",
+        "dump_to_pipe",
         "anon_inode_mnt",
         "formats",
         "devices",
@@ -248,6 +249,8 @@ class VfsState:
 
     rootfs: Vfsmount  # of /
     pipe_mnt: Vfsmount  # that pipes live in: no path leads there
+    # Gives a core to the program that core_pattern names (fs/coredump_pipe.py).
+    dump_to_pipe: Callable[[Task, CoreDump, int, bytes], Coroutine[Any, Any, None]]
     anon_inode_mnt: Vfsmount  # and files that are only descriptors: epoll, eventfd, signalfd, timerfd
 
     def __init__(self) -> None:
@@ -335,8 +338,8 @@ class Kernel:
     # The gate of page faults that the kernel itself makes in user memory (arch/x86/traps.py); raises EFAULT.
     page_fault: Callable[[Task, MmStruct, int, bool], None]
 
-    # The gate to execve(2) for helpers (fs/exec.py): path, arguments, environment; raises what execve raises.
-    kernel_execve: Callable[[Task, str, UserStrings, UserStrings], Coroutine[Any, Any, None]]
+    # The gate to execve(2) for helpers (fs/exec.py): path, UserStrings of arguments and environment; raises what execve raises.
+    kernel_execve: Callable[[Task, str, Any, Any], Coroutine[Any, Any, None]]
 
     # kernel/fork.c, exit.c
     init_task: Task
