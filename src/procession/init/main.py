@@ -70,7 +70,7 @@ from procession.include.linux.sched import (
 from procession.include.linux.signal import SIGCHLD, SIGKILL
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.wait import WALL, WEXITED
-from procession.init import login
+from procession.init import kthreads, login
 from procession.kernel import (
     completion,
     cred,
@@ -106,7 +106,6 @@ __all__ = ("InitProgram", "set_init_program", "start_kernel")
 
 _STACK_LIMIT: Final = 8 << 20
 _MEMLOCK_LIMIT: Final = 64 << 10
-_FIRST_BOOT_KTHREAD: Final = 3  # 1 is init, 2 is kthreadd
 
 
 class InitProgram:
@@ -266,29 +265,10 @@ def _at_boot(coro: Coroutine[Any, Any, int]) -> int:
 # The kernel threads of boot.
 
 
-def boot_kthread_names(nr_cpus: int) -> list[str]:
-    """Return 3.2.4's kernel threads of boot in the order of their numbers, the first of which is 3.
-
-    As on one CPU and on two (spec proc-kthreads 9); each further CPU has as many as the second. Only those that have
-    something to do here are made, but the numbers of all are kept for them, so that the first program's never changes.
-    """
-    names = ["ksoftirqd/0", "kworker/0:0", "kworker/u:0"]
-    if nr_cpus > 1:
-        names.append("migration/0")
-    for cpu in range(1, nr_cpus):
-        names += [f"migration/{cpu}", f"kworker/{cpu}:0", f"ksoftirqd/{cpu}", f"kworker/{cpu - 1}:1"]
-    names += ["cpuset", "khelper", "kdevtmpfs", "netns", "sync_supers", "bdi-default", "kblockd", "kswapd0"]
-    if nr_cpus == 1:
-        names.append("kworker/0:1")
-    return [*names, "ksmd", "fsnotify_mark"]
-
-
 async def start_boot_kthreads(current: Task) -> None:
     """Make the kernel threads that were asked for, each at its number; the next task gets the first program's."""
     k = current.kernel
-    names = boot_kthread_names(k.nr_cpus)
-    k.kthreads.boot_nrs = {name: nr for nr, name in enumerate(names, _FIRST_BOOT_KTHREAD)}
-    k.init_pid_ns.last_pid = _FIRST_BOOT_KTHREAD + len(names) - 1
+    kthreads.keep_numbers(k)
     for name, threadfn in k.kthreads.boot_kthreads.items():
         p = await kthread.kthread_run(current, threadfn, None, name)
         bug_on(p.pid != k.kthreads.boot_nrs[name], "a kernel thread of boot with another's number", p)
@@ -334,9 +314,9 @@ async def kernel_init(current: Task, kthreadd_done: Completion) -> int:
     k.exit_code = await _reap_until(current, program.nr)
     kmod.usermodehelper_disable(k)
     await _kill_survivors(current)
-    if k.wq.nr_workers():
-        # What they have begun may have left more processes behind.
-        await workqueue.destroy_workers(current)
+    if k.kthreads.kthreadd_task.children:
+        await kthreads.stop_kthreads(current)
+        # What the workers have begun may have left more processes behind.
         await _kill_survivors(current)
     k.halted = True
     # Nothing runs any more: the machine loop looks at `halted` when this task gives up the CPU.

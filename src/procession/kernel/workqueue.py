@@ -3,9 +3,9 @@
 Each CPU has a pool of workers, kworker/CPU:ID, and there is one without a CPU, kworker/u:ID. The last idle worker that
 starts to work makes another one first, so that there is always one to be woken.
 
-Differs: the first workers, which boot makes in 3.2, are made when there is first something to do, with the numbers that
-are kept for them. There are no rescuers: a worker that cannot be made is tried again each second. In the pools of CPUs,
-too, every work that waits gets a worker at once, not only when none of the others can run.
+Differs: the first workers, which boot makes in 3.2, are made when there is first something to do, or somebody looks for
+them (init/kthreads.py). Rescuers do nothing: a worker that cannot be made is tried again each second. In the pools of
+CPUs, too, every work that waits gets a worker at once, not only when none of the others can run.
 """
 
 from __future__ import annotations
@@ -32,7 +32,16 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("alloc_workqueue", "destroy_workers", "init_workqueues", "queue_work", "schedule_work", "worker_name")
+__all__ = (
+    "alloc_worker",
+    "alloc_workqueue",
+    "destroy_workers",
+    "init_workqueues",
+    "queue_work",
+    "schedule_work",
+    "worker_enter_idle",
+    "worker_thread",
+)
 
 MAX_IDLE_WORKERS_RATIO: Final = 4  # one idle worker more than two is kept for so many busy ones
 IDLE_WORKER_TIMEOUT_NS: Final = 300 * NSEC_PER_SEC
@@ -104,9 +113,8 @@ def worker_name(cpu: int, id: int) -> str:
     return f"kworker/{'u' if cpu == WORK_CPU_UNBOUND else cpu}:{id}"
 
 
-def alloc_worker(gcwq: GlobalCwq) -> Worker:
-    """Return a worker with the lowest number that is free in its pool."""
-    id = 0
+def alloc_worker(gcwq: GlobalCwq, id: int = 0) -> Worker:
+    """Return a worker with the lowest number from id on that is free in its pool."""
     while id in gcwq.workers:
         id += 1
     worker = gcwq.workers[id] = Worker(gcwq, id)

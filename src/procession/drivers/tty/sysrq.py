@@ -161,6 +161,7 @@ def sysrq_handle_show_timers(current: Task, _key: str) -> None:
 
 def sysrq_handle_showstate(current: Task, _key: str) -> None:
     """Log all threads."""
+    current.kernel.kthreads.appear(current.kernel)
     sched_show.show_state_filter(current.kernel, 0)
 
 

@@ -126,6 +126,9 @@ class KthreadState:
         "kthread_create_list",
         "boot_kthreads",
         "boot_nrs",
+        "last_boot_nr",
+        "all_there",
+        "make_boot_kthreads",
         "usermodehelper_disabled",
         "usermodehelper_bset",
         "usermodehelper_inheritable",
@@ -137,11 +140,24 @@ class KthreadState:
 
     def __init__(self) -> None:
         self.kthread_create_list: list[KthreadCreateInfo] = []  # requests, the oldest first; kthread_create_lock
-        self.boot_kthreads: dict[str, ThreadFn] = {}  # what boot is to start, by its name in init/main.py's table
-        self.boot_nrs: dict[str, int] = {}  # the numbers that are kept for those of the table
+        self.boot_kthreads: dict[str, ThreadFn] = {}  # what boot is to start, by its name in init/kthreads.py
+        self.boot_nrs: dict[str, int] = {}  # the numbers that are kept for those of init/kthreads.py
+        self.last_boot_nr: int = 0
+        self.all_there: bool = False  # they have been made
+        self.make_boot_kthreads: Callable[[Kernel], None] | None = None  # who looks for them calls this
         self.usermodehelper_disabled: bool = False
         self.usermodehelper_bset: int = ULONG_MAX  # what the programs may ever have
         self.usermodehelper_inheritable: int = ULONG_MAX
+
+    def look_for(self, k: Kernel, nr: int) -> None:
+        """Somebody looks for a process of the first pid namespace, by a number that none has."""
+        if 0 < nr <= self.last_boot_nr and not self.all_there:
+            self.appear(k)
+
+    def appear(self, k: Kernel) -> None:
+        """Somebody looks at all processes: those of boot are to be there."""
+        if self.make_boot_kthreads is not None:
+            self.make_boot_kthreads(k)
 
 
 class WorkqueueState:
@@ -154,10 +170,6 @@ class WorkqueueState:
 
     def __init__(self) -> None:
         self.gcwq: dict[int, GlobalCwq] = {}  # by CPU; WORK_CPU_UNBOUND: those of none
-
-    def nr_workers(self) -> int:
-        """Return how many workers there are."""
-        return sum(len(gcwq.workers) for gcwq in self.gcwq.values())
 
 
 class MmState:
@@ -338,7 +350,7 @@ class Kernel:
     # The gate of page faults that the kernel itself makes in user memory (arch/x86/traps.py); raises EFAULT.
     page_fault: Callable[[Task, MmStruct, int, bool], None]
 
-    # The gate to execve(2) for helpers (fs/exec.py): path, UserStrings of arguments and environment; raises what execve raises.
+    # The gate to execve(2) for helpers (fs/exec.py): path, UserStrings twice; raises as execve.
     kernel_execve: Callable[[Task, str, Any, Any], Coroutine[Any, Any, None]]
 
     # kernel/fork.c, exit.c
