@@ -112,9 +112,10 @@ def make_boot_kthreads(k: Kernel) -> None:
     kthreads.all_there = True
     # Boot is over: nothing of what it has done can fail any more.
     fault_attr, k.fault_attr = k.fault_attr, None
-    last_pid = k.init_pid_ns.last_pid
+    current = k.current
+    last_pid, now_ns, stime = k.init_pid_ns.last_pid, k.clock.now_ns, current.stime
     made = [_make(k, name, nr) for name, nr in kthreads.boot_nrs.items() if nr not in k.init_pid_ns.pids]
-    k.init_pid_ns.last_pid = last_pid
+    k.init_pid_ns.last_pid, k.clock.now_ns, current.stime = last_pid, now_ns, stime
     k.fault_attr = fault_attr
     _put_in_order(k, made)
 
@@ -148,7 +149,8 @@ def _make(k: Kernel, name: str, nr: int) -> Task:
     kind = _KINDS[name.partition("/")[0]]
     worker = _worker(k, name)
     saved = parent.thread
-    parent.thread = kthread.KthreadThread(_worker_life if worker is not None else _sleeper_life, worker or kind.wchan)
+    thread = kthread.KthreadThread(_worker_life if worker is not None else _sleeper_life, worker or kind.wchan)
+    parent.thread = thread
     k.init_pid_ns.last_pid = nr - 1
     try:
         p = fork.copy_process(parent, _CLONE, 0, 0, 0)
@@ -156,6 +158,7 @@ def _make(k: Kernel, name: str, nr: int) -> Task:
         parent.thread = saved
     bug_on(p.pid != nr, "a kernel thread of boot with another's number", p)
     _dress(p, name, kind)
+    p.stack = thread.run(p, 0)
     if worker is not None:
         worker.task = p
         workqueue.worker_enter_idle(worker)
