@@ -117,6 +117,9 @@ def make_boot_kthreads(k: Kernel) -> None:
     made = [_make(k, name, nr) for name, nr in kthreads.boot_nrs.items() if nr not in k.init_pid_ns.pids]
     k.init_pid_ns.last_pid, k.clock.now_ns, current.stime = last_pid, now_ns, stime
     k.fault_attr = fault_attr
+    if k.trace.sched_process_fork:
+        for p in made:
+            k.trace.sched_process_fork(p.parent.comm, p.parent.pid, p.comm, p.pid)
     _put_in_order(k, made)
 
 
@@ -131,17 +134,13 @@ async def stop_kthreads(current: Task) -> None:
 
 
 def _put_in_order(k: Kernel, made: list[Task]) -> None:
-    """Let them stand behind kthreadd, in the list of processes and among its children: they are as old."""
+    """Let them stand behind kthreadd in the list of processes: they are as old as that."""
     born = {p.pid: p for p in made}
     oldest = [p for p in k.tasks if p.pid <= k.kthreads.last_boot_nr and p.pid not in born]
     first = sorted([*oldest, *made], key=lambda p: p.pid)
     rest = [p for p in k.tasks if p.pid > k.kthreads.last_boot_nr]
     k.tasks.clear()
     k.tasks.update(dict.fromkeys([*first, *rest]))
-    children = k.kthreads.kthreadd_task.children
-    ordered = sorted(children, key=lambda p: p.pid)
-    children.clear()
-    children.update(dict.fromkeys(ordered))
 
 
 def _make(k: Kernel, name: str, nr: int) -> Task:
@@ -162,8 +161,6 @@ def _make(k: Kernel, name: str, nr: int) -> Task:
     if worker is not None:
         worker.task = p
         workqueue.worker_enter_idle(worker)
-    if k.trace.sched_process_fork:
-        k.trace.sched_process_fork(parent.comm, parent.pid, p.comm, p.pid)
     return p
 
 
