@@ -101,7 +101,7 @@ int main(void) {
   kill(-getpgrp(), SIGURG);
 
   CHILD(other) {
-    struct sched_param fifo = {5};
+    struct sched_param fifo = {.sched_priority = 5};
     must(syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &fifo));
     for (;;) pause();
   }
