@@ -140,7 +140,7 @@ def test_workers_are_tried_again():
         await hrtimer.schedule_timeout(current, 2500 * MS, "asks")
         cache.limit = limit + 1
 
-    machine, said = run(asks, lasts_ms=5000)
+    _, said = run(asks, lasts_ms=5000)
     assert said == [(3, "kworker/0:0", 4)]
 
 
@@ -210,3 +210,35 @@ def test_the_end_waits_for_nobody():
     machine, said = run(asks, helpers={"/sleeper": sleeper}.items())
     assert said == [0, 9]
     assert [p.comm for p in machine.tasks if p.pid > 2 and p.comm != "ksmd"] == []
+
+
+@pytest.mark.parametrize(("timeout", "warnings", "reports"), [(None, None, 2), (b"60", b"1", 1), (b"0", None, 0)])
+def test_who_sleeps_in_state_d_is_reported(timeout, warnings, reports):
+    """After a whole period in which it has not run, as often as there are warnings left; not who waits in vfork(2)."""
+    async def sleeper(linux):
+        while True:
+            await linux.pause()
+
+    async def main(linux):
+        for name, value in (("hung_task_timeout_secs", timeout), ("hung_task_warnings", warnings)):
+            if value is not None:
+                await linux.write_file(f"/proc/sys/kernel/{name}", value)
+        if await linux.fork() == 0 and await linux.vfork() == 0:
+            await linux.pause()
+        for _ in range(400):
+            await linux.sleep(1)
+        return 0
+
+    machine, _ = run(lambda current, said: ask(current, said, "/sleeper", WAIT_PROC), program=main,
+                     helpers={"/sleeper": sleeper}.items())
+    lines = [text for _, text in machine.printk_log]
+    seconds = (timeout or b"120").decode()
+    said = [
+        f"INFO: task ksmd:15 blocked for more than {seconds} seconds.",
+        '"echo 0 > /proc/sys/kernel/hung_task_timeout_secs" disables this message.',
+        "ksmd            D 0000000000000000     0    15      2 0x00000000",
+    ]
+    assert [line for line in lines if "INFO: task" in line] == said[:1] * reports
+    if reports:
+        at = lines.index(said[0])
+        assert lines[at : at + 3] == said

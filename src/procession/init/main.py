@@ -78,6 +78,7 @@ from procession.kernel import (
     fork,
     futex,
     hrtimer,
+    hung_task,
     kmod,
     kthread,
     nsproxy,
@@ -161,6 +162,7 @@ def start_kernel(k: Kernel, root: RootSpec) -> None:
     smp_init(k)
     workqueue.init_workqueues(k)
     kmod.usermodehelper_init(k)
+    hung_task.hung_task_init(k)
     coredump_pipe.coredump_pipe_init(k)
     rest_init(k)
 

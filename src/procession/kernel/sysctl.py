@@ -14,7 +14,7 @@ from procession.include.linux.nsproxy import utsname
 from procession.include.linux.pid import PID_MAX_LIMIT
 from procession.include.linux.sysctl import CtlTablePoll
 from procession.include.linux.utsname import NEW_UTS_LEN, UTS_PROC_DOMAINNAME, UTS_PROC_HOSTNAME
-from procession.kernel import capability, pid, utsname_sysctl
+from procession.kernel import capability, hung_task, pid, utsname_sysctl
 from procession.lib import string, vsprintf
 from procession.mm import uaccess
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ("CtlTable", "root_table", "sysctl_init")
 
 CORENAME_MAX: Final = 128
+MAX_PRINTK_DELAY: Final = 10000  # ten_thousand
 _TMPBUFLEN: Final = 22
 _WSPACE_SEP: Final = b" \t\n"
 
@@ -292,6 +293,27 @@ def _store_core_pattern(current: Task, buf: UserPtr, count: int) -> int:
     return count
 
 
+def _put_hung_task_panic(k: Kernel, value: int) -> None:
+    k.hung_task.panic = value
+
+
+def _put_hung_task_check_count(k: Kernel, value: int) -> None:
+    k.hung_task.check_count = value
+
+
+def _put_hung_task_timeout_secs(k: Kernel, value: int) -> None:
+    k.hung_task.timeout_secs = value
+    hung_task.proc_hung_task_timeout(k)
+
+
+def _put_hung_task_warnings(k: Kernel, value: int) -> None:
+    k.hung_task.warnings = value
+
+
+def _put_printk_delay(k: Kernel, value: int) -> None:
+    k.log.printk_delay_msec = value
+
+
 def _put_core_pipe_limit(k: Kernel, value: int) -> None:
     k.vfs.core_pipe_limit = value
 
@@ -439,6 +461,11 @@ def _kern_table() -> dict[str, Any]:
         "printk_ratelimit": _int(lambda k: k.log.ratelimit_seconds, _put_ratelimit_seconds),
         "printk_ratelimit_burst": _int(lambda k: k.log.ratelimit_burst, _put_ratelimit_burst),
         "dmesg_restrict": _int(lambda k: k.log.dmesg_restrict, _put_dmesg_restrict, 0, 1),
+        "hung_task_panic": _int(lambda k: k.hung_task.panic, _put_hung_task_panic, 0, 1),
+        "hung_task_check_count": _ulong(lambda k: k.hung_task.check_count, _put_hung_task_check_count),
+        "hung_task_timeout_secs": _ulong(lambda k: k.hung_task.timeout_secs, _put_hung_task_timeout_secs),
+        "hung_task_warnings": _ulong(lambda k: k.hung_task.warnings, _put_hung_task_warnings),
+        "printk_delay": _int(lambda k: k.log.printk_delay_msec, _put_printk_delay, 0, MAX_PRINTK_DELAY),
         "random": _random_table(),
         "usermodehelper": {
             "bset": _bset(lambda k: k.kthreads.usermodehelper_bset, _put_umh_bset),

@@ -17,7 +17,7 @@ from procession.include.linux.idr import Ida
 from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.printk import KERN_WARNING, LogBuf
 from procession.include.linux.spinlock import LockClass, SpinLock
-from procession.include.linux.time import NSEC_PER_SEC
+from procession.include.linux.time import NSEC_PER_MSEC, NSEC_PER_SEC
 from procession.include.linux.wait import WaitQueueHead
 from procession.lib import string
 
@@ -170,6 +170,21 @@ class WorkqueueState:
 
     def __init__(self) -> None:
         self.gcwq: dict[int, GlobalCwq] = {}  # by CPU; WORK_CPU_UNBOUND: those of none
+
+
+class HungTaskState:
+    """kernel/hung_task.py."""
+
+    __slots__ = ("timer", "timeout_secs", "check_count", "warnings", "panic", "sleepers")  # derived
+
+    timer: TimerList
+
+    def __init__(self) -> None:
+        self.timeout_secs: int = 120  # 0: nobody looks
+        self.check_count: int = 4194304  # how many tasks are looked at
+        self.warnings: int = 10  # how many more reports there may be
+        self.panic: int = 0
+        self.sleepers: dict[Task, int] = {}  # who was in state D at the last look, and how often it had run
 
 
 class MmState:
@@ -418,6 +433,7 @@ class Kernel:
         self.users: UserState = UserState()
         self.kthreads: KthreadState = KthreadState()
         self.wq: WorkqueueState = WorkqueueState()
+        self.hung_task: HungTaskState = HungTaskState()
         self.mm: MmState = MmState()
         self.vfs: VfsState = VfsState()
         self.tty: TtyState = TtyState()
@@ -467,6 +483,7 @@ class Kernel:
 
     def vprintk(self, text: bytes) -> int:
         """Write text to the kernel log, which may be a part of a line; returns as LogBuf.vprintk."""
+        self.clock.now_ns += self.log.printk_delay_msec * NSEC_PER_MSEC
         now = self.clock.now_ns
         if text:
             seen = _PREFIX.sub("", text.decode("utf-8", "backslashreplace"), count=1).rstrip("\n")
