@@ -40,7 +40,6 @@ LIMIT: Final = "limit"  # the time the caller gave is over
 WORK_MASK: Final = TIF_NEED_RESCHED | TIF_SIGPENDING | TIF_FORK
 # A CPU's turn while there are others: what the clocks may differ by.
 CPU_TURN_NS: Final = 50_000
-_KTHREADD: Final = 2
 
 
 class Deadlock(Exception):
@@ -282,7 +281,7 @@ def sleepers(k: Kernel) -> list[str]:
     """
     lines = []
     for leader in k.tasks:
-        if leader.flags & PF_KTHREAD and _KTHREADD < leader.pid <= k.kthreads.last_boot_nr:
+        if leader.flags & PF_KTHREAD and leader.comm in k.kthreads.boot_nrs:
             continue
         for p in leader.signal.threads:
             if p.state != TASK_RUNNING and not p.exit_state:
