@@ -78,9 +78,12 @@ def queue_work(k: Kernel, wq: Workqueue, work: WorkStruct) -> bool:
     with gcwq.lock.irq():
         if wq.nr_active < wq.max_active:
             wq.nr_active += 1
-            insert_work(k, gcwq, work)
+            insert_work(gcwq, work)
         else:
             wq.delayed_works.append(work)
+    if not gcwq.workers and not gcwq.managing:
+        gcwq.managing = True
+        _request_first_worker(k, gcwq)
     return True
 
 
@@ -89,20 +92,17 @@ def schedule_work(k: Kernel, work: WorkStruct) -> bool:
     return queue_work(k, k.wq.system_wq, work)
 
 
-def insert_work(k: Kernel, gcwq: GlobalCwq, work: WorkStruct) -> None:
+def insert_work(gcwq: GlobalCwq, work: WorkStruct) -> None:
     gcwq.worklist.append(work)
-    wake_up_worker(k, gcwq)
+    wake_up_worker(gcwq)
 
 
-def wake_up_worker(k: Kernel, gcwq: GlobalCwq) -> None:
-    """Wake the worker that became idle last; where there is no worker at all, ask for one."""
+def wake_up_worker(gcwq: GlobalCwq) -> None:
+    """Wake the worker that became idle last, if any is; who begins to work sees to it that another one is."""
     if gcwq.idle_list:
         task = gcwq.idle_list[-1].task
         assert task is not None
         sched.wake_up_process(task)
-    elif not gcwq.workers and not gcwq.managing:
-        gcwq.managing = True
-        _request_first_worker(k, gcwq)
 
 
 # Making and ending workers.
@@ -122,7 +122,7 @@ def alloc_worker(gcwq: GlobalCwq, id: int = 0) -> Worker:
 
 
 def _request_first_worker(k: Kernel, gcwq: GlobalCwq) -> None:
-    """Ask kthreadd for the pool's first worker, without waiting: whoever queues may hold a lock."""
+    """Ask kthreadd for the pool's first worker, without waiting: whoever queues may not be able to sleep."""
     worker = alloc_worker(gcwq)
 
     def failed() -> None:
@@ -259,7 +259,6 @@ async def worker_thread(current: Task, worker: Worker) -> int:
 
 async def process_one_work(current: Task, worker: Worker, work: WorkStruct) -> None:
     """Do a work, having waked somebody for the next one; then let in one that had to wait for this."""
-    k = current.kernel
     gcwq = worker.gcwq
     wq = work.wq
     assert wq is not None
@@ -267,11 +266,11 @@ async def process_one_work(current: Task, worker: Worker, work: WorkStruct) -> N
     # From here on it may be queued again.
     work.pending = False
     if gcwq.worklist:
-        wake_up_worker(k, gcwq)
+        wake_up_worker(gcwq)
     await work.func(current, work)
     worker.current_work = None
     with gcwq.lock.irq():
         wq.nr_active -= 1
         if wq.delayed_works:
             wq.nr_active += 1
-            insert_work(k, gcwq, wq.delayed_works.pop(0))
+            insert_work(gcwq, wq.delayed_works.pop(0))
