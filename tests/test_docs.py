@@ -16,7 +16,7 @@ from procession.arch.python import _calls, sys_file, sys_process, sys_run, sys_s
 from procession.arch.x86.syscall_table import NI_SYSCALLS, SYSCALL_NAMES
 from procession.include.linux.syscalls import SYSCALLS
 from procession.include.trace.events import EVENTS, event_fields
-from procession.init import main as init_main
+from procession.init import kthreads as init_kthreads
 from procession.init import vmlinux  # noqa: F401 -- links every call in
 from procession.tools import tracefile
 
@@ -174,7 +174,7 @@ def test_the_table_of_the_first_processes():
     rows = re.findall(r"^\| (\d*) ?\| (\d*) ?\| `(\S+)` \|$", PYTHON_MD.read_text(encoding="utf-8"), re.MULTILINE)
     for column, cpus in enumerate((1, 2)):
         told = {int(row[column]): row[2] for row in rows if row[column]}
-        assert told == {2: "kthreadd", **dict(enumerate(init_main.boot_kthread_names(cpus), 3))}
+        assert told == {2: "kthreadd", **dict(enumerate(init_kthreads.boot_kthread_names(cpus), 3))}
 
 
 def test_the_changelog_knows_version_and_format():

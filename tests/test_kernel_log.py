@@ -99,6 +99,52 @@ def test_tunables(name, value, panic, line):
         assert lines[-1] == f"Kernel panic - not syncing: {panic}"
 
 
+@pytest.mark.parametrize(("key", "status"), [("e", 15), ("i", 9), ("b", 0), ("o", 0)])
+def test_sysrq_that_ends_it_all(key, status):
+    """SIGTERM is forced upon who ignores it, and is outside of the session; the machine can be stopped at once."""
+    async def main(linux):
+        await linux.signal(15, linux.SIG_IGN)
+        if await linux.fork() == 0:
+            await linux.setsid()
+            await linux.pause()
+        await linux.write_file("/proc/sysrq-trigger", key.encode())
+        await linux.sleep(1)
+        return 3
+
+    machine = Machine()
+    result = machine.run(main)
+    assert (result.status, machine.clock.now_ns < 10**9) == (status, True)
+
+
+def test_sysrq_crash():
+    async def main(linux):
+        await linux.write_file("/proc/sysrq-trigger", b"c")
+
+    machine = Machine()
+    with pytest.raises(KernelPanic, match="Fatal exception"):
+        machine.run(main)
+    lines = messages(machine)
+    at = lines.index("SysRq : Trigger a crash")
+    assert lines[at + 1:] == [
+        "BUG: unable to handle kernel NULL pointer dereference at           (null)", "Oops: 0002 [#1] SMP ", "CPU 0 ",
+        "Pid: 17, comm: main Not tainted 3.2.0 #1 SMP", "Call Trace:", "Kernel panic - not syncing: Fatal exception",
+    ]
+
+
+def test_messages_can_be_slow():
+    """printk_delay: each takes so many milliseconds."""
+    async def main(linux):
+        await linux.write_file("/proc/sys/kernel/printk_delay", b"250")
+        for _ in range(3):
+            await linux.write_file("/dev/kmsg", b"x")
+        with pytest.raises(OSError, match="Invalid"):
+            await linux.write_file("/proc/sys/kernel/printk_delay", b"10001")
+
+    machine = Machine()
+    machine.run(main)
+    assert 750 * 10**6 < machine.clock.now_ns < 800 * 10**6
+
+
 def test_a_panic_while_the_program_is_pid_1():
     """Only its own end is the end of the run: when it takes all memory, that is a panic as always."""
     machine = Machine(memory=8 * MIB)

@@ -304,6 +304,32 @@ def test_no_arguments_and_no_memory_make_strace_fail():
                 assert result(shown, call.result)
 
 
+def test_syslog_has_the_arguments_of_its_action():
+    """As strace 6.1 prints it."""
+    async def main(sys):
+        text = bytearray(64)
+        for action, buf, size in (0, None, 0), (10, None, 0), (3, text, 8), (2, None, 9), (8, None, 7), (77, None, 5):
+            try:
+                await sys.syscall("syslog", action, buf, size)
+            except OSError:
+                pass
+
+    kernel = Machine()
+    out = io.StringIO()
+    Strace(kernel, out)
+    kernel.run(main)
+    lines = [re.sub(" +=", " =", line) for line in out.getvalue().splitlines() if "syslog" in line]
+    assert lines == [
+        "syslog(0 /* SYSLOG_ACTION_CLOSE */) = 0",
+        "syslog(10 /* SYSLOG_ACTION_SIZE_BUFFER */) = 131072",
+        lines[2],
+        "syslog(2 /* SYSLOG_ACTION_READ */, NULL, 9) = -1 EINVAL (Invalid argument)",
+        "syslog(8 /* SYSLOG_ACTION_CONSOLE_LEVEL */, NULL, 7 /* LOGLEVEL_DEBUG */) = 0",
+        "syslog(77 /* SYSLOG_ACTION_??? */, NULL, 5) = -1 EINVAL (Invalid argument)",
+    ]
+    assert re.fullmatch(r'syslog\(3 /\* SYSLOG_ACTION_READ_ALL \*/, ".+", 8\) = 8', lines[2])
+
+
 def test_a_python_program_is_traced():
     async def main(sys):
         fd = await sys.open("/tmp/file", 0o101, 0o644)

@@ -284,7 +284,7 @@ def test_a_limit_of_one_keeps_a_core_inside(tmp_path):
 
 
 @pytest.mark.parametrize(("pattern", "name"), [
-    ("|../../up", "..!..!up"), ("|/etc/passwd", "!etc!passwd"), ("|..", "core.."), ("|", "core"), ("|  x %s", "x 11"),
+    ("|../../up", "..!..!up"), ("| /etc/passwd", "!etc!passwd"), ("|..", "core.."), ("|", "core"), ("|  x %s", "x 11"),
 ])
 def test_a_guest_cannot_lead_cores_elsewhere(pattern, name, tmp_path):
     """It chooses a name, not a place; what is there already is left alone."""
@@ -301,3 +301,61 @@ def test_a_place_for_cores_that_is_none(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(FileExistsError):
         Machine(cores=tmp_path / "file")
+
+
+def crash_into_a_helper(cache, room, pattern="|/helper %p", cores=None):
+    """Run a program that crashes when there is room for so many objects; (its status, cores read, machine)."""
+    read = []
+
+    async def helper(sys):
+        data = b""
+        while piece := await sys.read(0, 65536):
+            data += piece
+        read.append(data)
+
+    async def main(sys):
+        pid = await sys.fork()
+        if pid == 0:
+            await sys.execve("/crash", ["crash"])
+        status = (await sys.waitpid(pid))[1]
+        if cache:
+            machine.kernel.caches[cache].limit = 1 << 40
+        await sys.sleep(0.1)
+        await sys.print(status)
+
+    def tight(event):
+        if cache:
+            machine.kernel.caches[cache].limit = machine.kernel.caches[cache].nr_active + room
+
+    machine = Machine(root={"/crash": elf()}, programs={"/helper": helper}, cores=cores)
+    machine.kernel.vfs.core_pattern = pattern.encode()
+    machine.trace.subscribe(tight, "signal_deliver")
+    result = machine.run(main)
+    machine.check_baseline()
+    return int(result.output), read, machine
+
+
+def test_a_program_reads_the_core():
+    """All of it, with zeros where a file would have holes."""
+    status, (core,), _ = crash_into_a_helper(None, 0)
+    assert status == 11 | 0x80
+    assert notes(core)[0][1][1][40:56].rstrip(b"\0") == b"crash"
+    assert len(core) % 4096 == 0
+
+
+def test_a_program_reads_the_core_though_cores_go_to_the_host(tmp_path):
+    """If its name begins with a slash."""
+    status, read, machine = crash_into_a_helper(None, 0, cores=tmp_path)
+    assert (status, len(read), machine.core_store.written) == (11 | 0x80, 1, [])
+    status, read, machine = crash_into_a_helper(None, 0, pattern="|helper", cores=tmp_path)
+    assert (status, len(read), len(machine.core_store.written)) == (11 | 0x80, 0, 1)
+
+
+@pytest.mark.parametrize(("cache", "room"), [
+    ("subprocess_info", 0), ("filp", 0), ("filp", 1), ("task_struct", 2), ("cred_jar", 4), ("files_cache", 0),
+])
+def test_no_memory_for_the_program(cache, room):
+    """The process ends as without a core, and says so in the log; nothing is left behind."""
+    status, read, machine = crash_into_a_helper(cache, room)
+    assert (status, read) == (11, [])
+    assert "Core dump to |/helper 18 pipe failed" in [text for _, text in machine.printk_log]

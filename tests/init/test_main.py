@@ -9,7 +9,7 @@ import pytest
 from procession import Machine
 from procession.include.linux.pid import PIDTYPE_PID
 from procession.include.linux.sched import TASK_INTERRUPTIBLE, set_task_state
-from procession.init import main as init_main
+from procession.init import kthreads as init_kthreads
 from procession.kernel import sched
 
 CPUS = {1: 17, 2: 21, 3: 25, 4: 29, 64: 269}        # the first program's number
@@ -68,7 +68,7 @@ def test_a_thread_of_boot_gets_its_number_and_the_program_keeps_its_own(cpus, nu
 @pytest.mark.parametrize("cpus", [1, 2, 4])
 def test_all_threads_of_boot_fit_below_the_first_program(cpus):
     """In whatever order they are asked for."""
-    names = init_main.boot_kthread_names(cpus)
+    names = init_kthreads.boot_kthread_names(cpus)
     machine = Machine(cpus=cpus)
     machine.kernel.kthreads.boot_kthreads.update(dict.fromkeys(reversed(names), sleeps))
     result = machine.run(main)
@@ -113,3 +113,61 @@ def test_when_the_others_are_used_up_the_reserved_numbers_are_not_given_out():
     result = Machine(trace=["sched_process_fork"]).run(forks)
     assert result.exit_code == errno.ENOMEM
     assert [event.child_pid for event in result.trace if event.parent_pid == 17] == list(range(18, 302))
+
+
+# As on a 3.2.4 with two CPUs: number, name, flags, priority, nice value, real-time priority, policy, CPUs.
+ON_TWO_CPUS = """\
+2 kthreadd 2149613632 20 0 0 0 3
+3 ksoftirqd/0 2216722496 20 0 0 0 1
+4 kworker/0:0 2216722528 20 0 0 0 1
+5 kworker/u:0 2216722528 20 0 0 0 3
+6 migration/0 2216722496 -100 0 99 1 1
+7 migration/1 2216722496 -100 0 99 1 2
+8 kworker/1:0 2216722528 20 0 0 0 2
+9 ksoftirqd/1 2216722496 20 0 0 0 2
+10 kworker/0:1 2216722528 20 0 0 0 1
+11 cpuset 2216722496 0 -20 0 0 3
+12 khelper 2216722496 0 -20 0 0 3
+13 kdevtmpfs 2149613888 20 0 0 0 3
+14 netns 2216722496 0 -20 0 0 3
+15 sync_supers 2149613632 20 0 0 0 3
+16 bdi-default 2157969472 20 0 0 0 3
+17 kblockd 2216722496 0 -20 0 0 3
+18 kswapd0 2158233664 20 0 0 0 3
+19 ksmd 2149580864 25 5 0 0 3
+20 fsnotify_mark 2149613632 20 0 0 0 3
+"""
+
+
+def test_how_they_look_on_two_cpus():
+    async def look(sys):
+        for nr in range(2, 21):
+            stat = (await sys.read_file(f"/proc/{nr}/stat")).decode().split()
+            cpus = (await sys.read_file(f"/proc/{nr}/status")).decode().partition("Cpus_allowed:\t")[2].split()[0]
+            await sys.print(nr, stat[1].strip("()"), *(stat[at] for at in (8, 17, 18, 39, 40)), cpus)
+
+    machine = Machine(cpus=2)
+    assert machine.run(look).output == ON_TWO_CPUS
+    machine.check_baseline()
+
+
+@pytest.mark.parametrize("look", ["/proc/5/stat", "/proc/16/comm"])
+def test_to_look_takes_no_time(look):
+    """They have been there since boot, and nobody can tell that they were not."""
+    async def main(sys):
+        before = machine.clock.now_ns
+        await sys.getpgid(9)
+        took.append(machine.clock.now_ns - before)
+        await sys.read_file(look)
+        await sys.print(await sys.fork() or "child")
+
+    took = []
+    machine = Machine(trace=True)
+    assert "18" in machine.run(main).output
+    machine.check_baseline()
+    other = Machine()
+    other.kernel.kthreads.boot_kthreads["ksmd"] = sleeps
+    began = len(took)
+    machine = other
+    machine.run(main)
+    assert took[0] == took[began]

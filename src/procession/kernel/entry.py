@@ -16,7 +16,14 @@ from procession.include.asm.processor import KernelStack
 from procession.include.linux.bug import InitKilled, KernelBug, KernelPanic
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.printk import KERN_EMERG
-from procession.include.linux.sched import SIGNAL_GROUP_EXIT, TASK_RUNNING, TIF_FORK, TIF_NEED_RESCHED, TIF_SIGPENDING
+from procession.include.linux.sched import (
+    PF_KTHREAD,
+    SIGNAL_GROUP_EXIT,
+    TASK_RUNNING,
+    TIF_FORK,
+    TIF_NEED_RESCHED,
+    TIF_SIGPENDING,
+)
 from procession.kernel import fork, hrtimer, lockdep, panic, pid, rcupdate, sched, sched_choose, signal
 from procession.mm import uaccess
 
@@ -268,9 +275,14 @@ def cpu_idle(k: Kernel, end_ns: int) -> bool:
 
 
 def sleepers(k: Kernel) -> list[str]:
-    """Return one line for each task that sleeps: what a deadlock is made of."""
+    """Return one line for each task that sleeps: what a deadlock is made of.
+
+    The kernel threads of boot, which wait for work as ever, are not.
+    """
     lines = []
     for leader in k.tasks:
+        if leader.flags & PF_KTHREAD and leader.comm in k.kthreads.boot_nrs:
+            continue
         for p in leader.signal.threads:
             if p.state != TASK_RUNNING and not p.exit_state:
                 where = p.wchan or "?"

@@ -25,15 +25,18 @@ from procession.include.linux.syslog import (
     SYSLOG_ACTION_READ_CLEAR,
     SYSLOG_ACTION_SIZE_BUFFER,
     SYSLOG_ACTION_SIZE_UNREAD,
+    SyslogBuf,
+    SyslogLen,
+    SyslogTypeArg,
 )
 from procession.include.linux.time import TICK_NSEC
-from procession.include.linux.types import Int, UserPtr
 from procession.kernel import capability, hrtimer, wait
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
+    from procession.include.linux.types import UserPtr
 
 __all__ = ("check_syslog_permissions", "do_syslog", "log_unread", "printk_init", "sys_syslog")
 
@@ -64,7 +67,7 @@ def log_unread(k: Kernel) -> int:
 
 
 @syscall
-async def sys_syslog(current: Task, type: Int, buf: UserPtr, len: Int) -> int:
+async def sys_syslog(current: Task, type: SyslogTypeArg, buf: SyslogBuf, len: SyslogLen) -> int:
     """Read or control the kernel log; raises EPERM, EINVAL, EFAULT, ERESTARTSYS (syslog(2))."""
     return await do_syslog(current, type, buf, len, from_file=False)
 

@@ -23,6 +23,7 @@ from procession.tools.strace_files import FILES, FILES_AFTER, device, file_mode,
 from procession.tools.strace_ptrace import PTRACE_PRINTERS
 from procession.tools.strace_sockets import SOCKET_PRINTERS
 from procession.tools.strace_structs import AFTER, LONG, STRUCTS, Printer, Shown
+from procession.tools.strace_syslog import SYSLOG_PRINTERS
 
 __all__ = ("PRINTERS", "after", "argument", "clone_rest", "is_clone", "join", "raw_arguments", "result")
 
@@ -142,6 +143,7 @@ PRINTERS: Final[dict[str, Printer]] = (
     | PTRACE_PRINTERS
     | SOCKET_PRINTERS
     | COMMANDS
+    | SYSLOG_PRINTERS
     | {
         "int": _int,
         "unsigned": lambda shown, at: str(shown.args[at] & (1 << shown.params[at].arg.bits) - 1),
@@ -183,6 +185,7 @@ _KNOW_FAILURE: Final = frozenset(
         "iovec",
         "remaining",
         "outbuf",
+        "syslog_buf",
         "outstring",
         "offset *",
         "socklen",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from procession.include.linux.wait import WaitQueueHead
 
 __all__ = (
+    "KERN_ALERT",
     "KERN_CONT",
     "KERN_EMERG",
     "KERN_ERR",
@@ -27,6 +28,7 @@ __all__ = (
 )
 
 KERN_EMERG: Final = "<0>"
+KERN_ALERT: Final = "<1>"
 KERN_ERR: Final = "<3>"
 KERN_WARNING: Final = "<4>"
 KERN_NOTICE: Final = "<5>"
@@ -69,7 +71,8 @@ class LogBuf:
     log_buf: the last bytes, up to log_end.  log_start: the first one that syslog(2) has not consumed.
     cleared: the first one that SYSLOG_ACTION_READ_ALL still shows.
     console_printk: console level, level of messages without one, lowest and default console level.
-    dmesg_restrict, ratelimit_seconds, ratelimit_burst: tunables.  saved_console_loglevel: -1 if the console is on.
+    dmesg_restrict, ratelimit_seconds, ratelimit_burst, printk_delay_msec: tunables.
+    saved_console_loglevel: -1 if the console is on.
     wake_up_klogd: called when there is something to read.
     """
 
@@ -85,6 +88,7 @@ class LogBuf:
         "dmesg_restrict",
         "ratelimit_seconds",
         "ratelimit_burst",
+        "printk_delay_msec",
         "wake_up_klogd",
         "printk_ratelimit_state",
         "warned",
@@ -103,6 +107,7 @@ class LogBuf:
         self.dmesg_restrict: int = 0
         self.ratelimit_seconds: int = 5
         self.ratelimit_burst: int = 10
+        self.printk_delay_msec: int = 0  # that each message takes
         self.wake_up_klogd: Callable[[], None] | None = None
         self.printk_ratelimit_state: RatelimitState = RatelimitState()
         self.warned: set[str] = set()  # what printk_once() has said

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Final, Protocol
 from procession.include.linux.bug import KernelBug
 from procession.include.linux.kernel import Kernel
 from procession.include.trace.events import PageFaultUser, SysEnter, SysExit, event_fields
-from procession.tools.validate import memory, mounts, pids, references, sched, signals, tasks, terminals, tracing
+from procession.tools.validate import (
+    kthreads,
+    memory,
+    mounts,
+    pids,
+    references,
+    sched,
+    signals,
+    tasks,
+    terminals,
+    tracing,
+)
 from procession.tools.validate.census import Census
 
 if TYPE_CHECKING:
@@ -45,6 +56,8 @@ AT_EVERY_TRAP: Final = (
     mounts.validate_mounts,
     terminals.validate_terminals,
     terminals.validate_tty_buffers,
+    kthreads.validate_works,
+    kthreads.validate_kthreads,
 )
 OF_MEMORY: Final = (memory.validate_memory, memory.validate_page_cache)
 _EVENTS_KEPT: Final = 12
