@@ -56,6 +56,8 @@ if TYPE_CHECKING:
     from procession.kernel.kthread import KthreadCreateInfo, ThreadFn
     from procession.kernel.rcupdate import RcuState
     from procession.kernel.sched import Rq
+    from procession.net.netlink.genetlink import GenlFamily
+    from procession.net.netlink.sock import NetlinkTable
     from procession.net.unix.sock import UnixSock
 
 _PREFIX: Final = re.compile(r"<(\d+|[cd])>")
@@ -275,7 +277,15 @@ class TtyState:
 class NetState:
     """net/."""
 
-    __slots__ = ("sock_mnt", "scm_work_list", "unix_sockets", "unix_ordernum")  # derived
+    __slots__ = (
+        "sock_mnt",
+        "scm_work_list",
+        "unix_sockets",
+        "unix_ordernum",
+        "nl_table",
+        "netlink_rover",
+        "genl_families",
+    )  # derived
 
     sock_mnt: Vfsmount  # that sockets live in: no path leads there
 
@@ -283,6 +293,9 @@ class NetState:
         self.scm_work_list: list[File] | None = None  # files of lost messages while they are being closed
         self.unix_sockets: dict[Inode | bytes, UnixSock] = {}  # the bound ones, by inode or abstract name
         self.unix_ordernum: int = 1  # where the search for an abstract name goes on
+        self.nl_table: dict[int, NetlinkTable] = {}  # the netlink protocols that somebody serves
+        self.netlink_rover: int = -4097  # the next address for a socket whose process has one already
+        self.genl_families: dict[int, GenlFamily] = {}  # by number
 
 
 class Kernel:
