@@ -71,6 +71,7 @@ from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.wait import WALL, WEXITED
 from procession.init import login
 from procession.kernel import (
+    acct,
     completion,
     cred,
     exit_wait,
@@ -155,6 +156,7 @@ def start_kernel(k: Kernel, root: RootSpec) -> None:
     posix_timers.posix_timers_init(k)
     futex.futex_init(k)
     kthread.kthread_init(k)
+    acct.acct_init(k)
     signal_queue.signals_init(k)
     vfs_caches_init(k, root)
     smp_init(k)
@@ -333,6 +335,7 @@ async def kernel_init(current: Task, kthreadd_done: Completion) -> int:
     program.nr = await fork.kernel_thread(current, _run_program, program, SIGCHLD)
     k.exit_code = await _reap_until(current, program.nr)
     await _kill_survivors(current)
+    await acct.acct_exit_ns(current, k.init_pid_ns)  # in 3.2 it goes on until the power goes
     k.halted = True
     # Nothing runs any more: the machine loop looks at `halted` when this task gives up the CPU.
     set_task_state(current, TASK_UNINTERRUPTIBLE)

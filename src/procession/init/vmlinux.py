@@ -26,6 +26,7 @@ from procession.fs import (  # noqa: F401 -- importing declares
     xattr,
 )
 from procession.kernel import (  # noqa: F401 -- importing declares
+    acct,
     capability,
     exec_domain,
     exit,

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from procession.include.linux.tty import TtyDriver
     from procession.include.trace.tracepoints import Trace
     from procession.init.main import InitProgram
+    from procession.kernel.acct import BsdAcct
     from procession.kernel.futex import FutexHash
     from procession.kernel.kthread import KthreadCreateInfo, ThreadFn
     from procession.kernel.rcupdate import RcuState
@@ -320,6 +321,10 @@ class Kernel:
     init_struct_pid: Pid
     pidmap_lock: SpinLock
 
+    # kernel/acct.c
+    acct_parm: list[int]
+    acct_auto_close_mnt: Callable[[Kernel, Vfsmount], None]
+
     # kernel/nsproxy.c
     init_uts_ns: UtsNamespace
     init_ipc_ns: IpcNamespace
@@ -362,6 +367,8 @@ class Kernel:
         self.sysctls: dict[str, int] = {}  # tunables that have no other home
         self.sysctl_polls: dict[str, CtlTablePoll] = {}  # of those whose changes can be polled for, by name
         self.boot_id: str = ""  # /proc/sys/kernel/random/boot_id, made when first read
+
+        self.acct_list: dict[BsdAcct, None] = {}  # where records of processes go, the oldest first
 
         self.tasks: dict[Task, None] = {}  # thread group leaders, init_task not included, by birth
         self.nr_threads: int = 0

@@ -298,6 +298,8 @@ class SignalStruct:
         "cinblock",
         "coublock",
         "cmaxrss",
+        "ac_flag",
+        "ac_mem",
         "rlim",
         "oom_adj",
         "oom_score_adj",
@@ -356,6 +358,9 @@ class SignalStruct:
         self.cinblock: int = 0
         self.coublock: int = 0
         self.cmaxrss: int = 0
+        # Only its dying threads: for the record of its end.
+        self.ac_flag: int = 0
+        self.ac_mem: int = 0  # KiB
         # group_leader.alloc_lock.
         self.rlim: list[tuple[int, int]] = []  # RLIMIT_…: (soft, hard)
         # siglock.

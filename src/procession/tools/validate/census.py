@@ -164,6 +164,7 @@ class Census:
     def _files_of(self, mms: list[MmStruct]) -> dict[File, int]:
         """Return the open files that descriptors and these address spaces lead to."""
         files: list[Any] = self.held_of(File)
+        files += [acct.file for acct in self.k.acct_list]
         for table in self.files:
             files += [file for file in table.fd if file is not None]
         for mm in mms:
