@@ -89,6 +89,7 @@ from procession.kernel import (
     signal_queue,
     signal_send,
     sys,
+    taskstats,
     user,
 )
 from procession.lib import string
@@ -172,6 +173,7 @@ def vfs_caches_init(k: Kernel, root: RootSpec) -> None:
     pipe.init_pipe_fs(k)
     anon_inodes.anon_inode_init(k)
     socket.sock_init(k)
+    taskstats.taskstats_init(k)
     tty_io.tty_init(k)
     pty.pty_init(k)
     hvc_console.hvc_console_init(k)

@@ -386,6 +386,8 @@ async def do_exit(current: Task, code: int) -> NoReturn:
         _end_process(current)
     acct.acct_collect(current, group_dead=group_dead)
     current.exit_code = code
+    if not group_dead or sig.stats is not None or k.taskstats.listeners[k.cpu]:
+        k.taskstats.exit(current, group_dead)
 
     await exit_mm(current)
     if group_dead and k.acct_list:

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from procession.include.linux.slab import KmemCache
     from procession.include.linux.spinlock import Lockdep, RwLock
     from procession.include.linux.sysctl import CtlTablePoll
+    from procession.include.linux.taskstats import TaskstatsState
     from procession.include.linux.timer import TimerList
     from procession.include.linux.tty import TtyDriver
     from procession.include.trace.tracepoints import Trace
@@ -324,6 +325,8 @@ class Kernel:
     # kernel/acct.c
     acct_parm: list[int]
     acct_auto_close_mnt: Callable[[Kernel, Vfsmount], None]
+
+    taskstats: TaskstatsState  # kernel/taskstats.c
 
     # kernel/nsproxy.c
     init_uts_ns: UtsNamespace
