@@ -8,12 +8,13 @@ at once; the others are made by the subsystem's *_init function, which init/main
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 import re
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.hw.clock import NEVER
 from procession.include.linux.idr import Ida
+from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.printk import KERN_WARNING, LogBuf
 from procession.include.linux.spinlock import LockClass, SpinLock
 from procession.include.linux.time import NSEC_PER_SEC
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from procession.hw.console import Console
     from procession.hw.core_store import CoreStore
     from procession.hw.memory import Frames
-    from procession.include.linux.binfmts import LinuxBinfmt
+    from procession.include.linux.binfmts import CoreDump, LinuxBinfmt
     from procession.include.linux.errno import LinuxError
     from procession.include.linux.fault_inject import FaultAttr
     from procession.include.linux.fs import Dentry, File, Inode, SuperBlock, Vfsmount
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from procession.include.linux.taskstats import TaskstatsState
     from procession.include.linux.timer import TimerList
     from procession.include.linux.tty import TtyDriver
+    from procession.include.linux.workqueue import GlobalCwq, Workqueue
     from procession.include.trace.tracepoints import Trace
     from procession.init.main import InitProgram
     from procession.kernel.acct import BsdAcct
@@ -119,16 +121,59 @@ class UserState:
 
 
 class KthreadState:
-    """kernel/kthread.py."""
+    """kernel/kthread.py, kmod.py."""
 
-    __slots__ = ("kthreadd_task", "kthread_create_lock", "kthread_create_list", "boot_kthreads")  # derived
+    __slots__ = (
+        "kthreadd_task",
+        "kthread_create_lock",
+        "khelper_wq",
+        "kthread_create_list",
+        "boot_kthreads",
+        "boot_nrs",
+        "last_boot_nr",
+        "all_there",
+        "make_boot_kthreads",
+        "usermodehelper_disabled",
+        "usermodehelper_bset",
+        "usermodehelper_inheritable",
+    )  # derived
 
     kthreadd_task: Task
     kthread_create_lock: SpinLock
+    khelper_wq: Workqueue  # the programs that the kernel runs
 
     def __init__(self) -> None:
         self.kthread_create_list: list[KthreadCreateInfo] = []  # requests, the oldest first; kthread_create_lock
-        self.boot_kthreads: dict[str, ThreadFn] = {}  # what boot is to start, by its name in init/main.py's table
+        self.boot_kthreads: dict[str, ThreadFn] = {}  # what boot is to start, by its name in init/kthreads.py
+        self.boot_nrs: dict[str, int] = {}  # the numbers that are kept for those of init/kthreads.py
+        self.last_boot_nr: int = 0
+        self.all_there: bool = False  # they have been made
+        self.make_boot_kthreads: Callable[[Kernel], None] | None = None  # who looks for them calls this
+        self.usermodehelper_disabled: bool = False
+        self.usermodehelper_bset: int = ULONG_MAX  # what the programs may ever have
+        self.usermodehelper_inheritable: int = ULONG_MAX
+
+    def look_for(self, k: Kernel, nr: int) -> None:
+        """Somebody looks for a process of the first pid namespace, by a number that none has."""
+        if 0 < nr <= self.last_boot_nr and not self.all_there:
+            self.appear(k)
+
+    def appear(self, k: Kernel) -> None:
+        """Somebody looks at all processes: those of boot are to be there."""
+        if self.make_boot_kthreads is not None:
+            self.make_boot_kthreads(k)
+
+
+class WorkqueueState:
+    """kernel/workqueue.py."""
+
+    __slots__ = ("system_wq", "idle_timer", "gcwq")  # derived
+
+    system_wq: Workqueue  # of schedule_work()
+    idle_timer: TimerList  # ends workers that have had nothing to do for long
+
+    def __init__(self) -> None:
+        self.gcwq: dict[int, GlobalCwq] = {}  # by CPU; WORK_CPU_UNBOUND: those of none
 
 
 class MmState:
@@ -192,6 +237,7 @@ class VfsState:
     __slots__ = (
         "rootfs",
         "pipe_mnt",
+        "dump_to_pipe",
         "anon_inode_mnt",
         "formats",
         "devices",
@@ -210,6 +256,8 @@ class VfsState:
         "ep_nests",
         "suid_dumpable",
         "core_pattern",
+        "core_pipe_limit",
+        "core_dump_count",
         "core_store",
         "lower_opened",
         "volumes",
@@ -217,6 +265,8 @@ class VfsState:
 
     rootfs: Vfsmount  # of /
     pipe_mnt: Vfsmount  # that pipes live in: no path leads there
+    # Gives a core to the program that core_pattern names (fs/coredump_pipe.py).
+    dump_to_pipe: Callable[[Task, CoreDump, int, bytes], Coroutine[Any, Any, None]]
     anon_inode_mnt: Vfsmount  # and files that are only descriptors: epoll, eventfd, signalfd, timerfd
 
     def __init__(self) -> None:
@@ -237,6 +287,8 @@ class VfsState:
         self.ep_nests: int = 0  # how many epoll files are waking each other's pollers just now
         self.suid_dumpable: int = 0
         self.core_pattern: bytes = b"core"
+        self.core_pipe_limit: int = 0  # how many programs may be given cores at once; 0: any number, not waited for
+        self.core_dump_count: int = 0  # how many are just now
         self.core_store: CoreStore | None = None  # hw: where what core_pattern pipes goes
         self.lower_opened: Callable[[Lower], None] | None = None  # told of each file of the root's that is read
         self.volumes: list[Volume] = []  # what of the host is shared
@@ -313,6 +365,9 @@ class Kernel:
     # The gate of page faults that the kernel itself makes in user memory (arch/x86/traps.py); raises EFAULT.
     page_fault: Callable[[Task, MmStruct, int, bool], None]
 
+    # The gate to execve(2) for helpers (fs/exec.py): path, UserStrings twice; raises as execve.
+    kernel_execve: Callable[[Task, str, Any, Any], Coroutine[Any, Any, None]]
+
     # kernel/fork.c, exit.c
     init_task: Task
     tasklist_lock: RwLock
@@ -385,6 +440,7 @@ class Kernel:
         self.timers: TimerState = TimerState()
         self.users: UserState = UserState()
         self.kthreads: KthreadState = KthreadState()
+        self.wq: WorkqueueState = WorkqueueState()
         self.mm: MmState = MmState()
         self.vfs: VfsState = VfsState()
         self.tty: TtyState = TtyState()
