@@ -98,6 +98,7 @@ from procession.kernel import (
 from procession.lib import string
 from procession.mm import page_alloc, slab
 from procession.net import socket
+from procession.security.keys import proc as key_proc
 
 if TYPE_CHECKING:
     from procession.fs.overlay import RootSpec
@@ -178,6 +179,7 @@ def vfs_caches_init(k: Kernel, root: RootSpec) -> None:
     anon_inodes.anon_inode_init(k)
     socket.sock_init(k)
     taskstats.taskstats_init(k)
+    key_proc.key_init(k)
     tty_io.tty_init(k)
     pty.pty_init(k)
     hvc_console.hvc_console_init(k)
@@ -323,6 +325,7 @@ async def kernel_init(current: Task, kthreadd_done: Completion) -> int:
         # What the workers have begun may have left more processes behind.
         await _kill_survivors(current)
     await acct.acct_exit_ns(current, k.init_pid_ns)  # in 3.2 it goes on until the power goes
+    key_proc.key_exit(k)
     k.halted = True
     # Nothing runs any more: the machine loop looks at `halted` when this task gives up the CPU.
     set_task_state(current, TASK_UNINTERRUPTIBLE)

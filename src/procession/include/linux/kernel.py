@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from procession.include.linux.fs import Dentry, File, Inode, SuperBlock, Vfsmount
     from procession.include.linux.hrtimer import Hrtimer
     from procession.include.linux.ipc_namespace import IpcNamespace
+    from procession.include.linux.key import KeyState
     from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.nsproxy import NetNamespace, Nsproxy, UserNamespace, UtsNamespace
     from procession.include.linux.pid import Pid, PidNamespace
@@ -382,6 +383,7 @@ class Kernel:
     acct_auto_close_mnt: Callable[[Kernel, Vfsmount], None]
 
     taskstats: TaskstatsState  # kernel/taskstats.c
+    keys: KeyState  # security/keys/
 
     # kernel/nsproxy.c
     init_uts_ns: UtsNamespace

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from procession.include.linux.fs_struct import FsStruct
     from procession.include.linux.hrtimer import Hrtimer
     from procession.include.linux.kernel import Kernel
+    from procession.include.linux.key import Key
     from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.nsproxy import Nsproxy, UserNamespace
     from procession.include.linux.pid import Pid
@@ -89,6 +90,7 @@ PF_FREEZER_NOSIG: Final = 0x80000000
 
 # Task.ti_flags: work to do before the task returns to user mode (thread_info.flags).
 TIF_SYSCALL_TRACE: Final = 1
+TIF_NOTIFY_RESUME: Final = 2
 TIF_SIGPENDING: Final = 4
 TIF_NEED_RESCHED: Final = 8
 TIF_SINGLESTEP: Final = 16
@@ -393,7 +395,7 @@ class SignalStruct:
 class UserStruct:
     """Per-user counts (struct user_struct)."""
 
-    __slots__ = ("count", "processes", "sigpending", "uid", "user_ns")
+    __slots__ = ("count", "processes", "session_keyring", "sigpending", "uid", "uid_keyring", "user_ns")
 
     def __init__(self, uid: int, user_ns: UserNamespace) -> None:
         self.uid = uid
@@ -401,6 +403,8 @@ class UserStruct:
         self.count = 1
         self.processes = 0
         self.sigpending = 0
+        self.uid_keyring: Key | None = None  # made when first used
+        self.session_keyring: Key | None = None
 
 
 class Task:
@@ -494,6 +498,7 @@ class Task:
         "default_timer_slack_ns",
         "seccomp_mode",
         "kthread",
+        "replacement_session_keyring",
     )  # derived
 
     thread: ThreadStruct  # the user side; see include/asm/processor.py
@@ -588,6 +593,8 @@ class Task:
         self.default_timer_slack_ns: int = 50_000
         self.seccomp_mode: int = 0
         self.kthread: Kthread | None = None  # new
+        # tasklist_lock.
+        self.replacement_session_keyring: Key | None = None  # new: what a child gives it, with a reference
 
     def copy(self) -> Task:
         """Return a task like this one; the fields that are marked new begin as they do above."""  # derived
