@@ -10,10 +10,10 @@ from procession.include.linux.types import Arg, UserPtr
 
 if TYPE_CHECKING:
     from procession.include.linux.cred import Cred
+    from procession.include.linux.hrtimer import Hrtimer
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.nsproxy import UserNamespace
     from procession.include.linux.sched import Task
-    from procession.include.linux.timer import TimerList
     from procession.include.linux.wait import WaitQueueHead
     from procession.include.linux.workqueue import WorkStruct
 
@@ -263,7 +263,7 @@ class KeyState:
     new_thread: Callable[[Kernel, Cred], None]
     replace_session: Callable[[Task], None]
     gc_work: WorkStruct
-    gc_timer: TimerList
+    gc_timer: Hrtimer
     wait: WaitQueueHead  # of those who wait for a key to be made
 
     def __init__(self) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from procession.include.linux.hrtimer import Hrtimer
 from procession.include.linux.key import KEY_FLAG_IN_QUOTA, KEY_FLAG_INSTANTIATED, key_put
 from procession.include.linux.time import NSEC_PER_SEC
-from procession.include.linux.timer import TimerList
 from procession.include.linux.workqueue import WorkStruct
 from procession.kernel import hrtimer, workqueue
 
@@ -21,8 +21,14 @@ __all__ = ("key_collect", "key_gc_init", "key_schedule_gc")
 def key_gc_init(k: Kernel) -> None:
     """Make the collector's work and timer."""
     k.keys.gc_work = WorkStruct(key_garbage_collector)
-    k.keys.gc_timer = TimerList(key_schedule_gc_links)
+    k.keys.gc_timer = Hrtimer(_timer, data=k, realtime=True)
     k.keys.schedule_gc = key_schedule_gc_links
+
+
+def _timer(timer: Hrtimer) -> int | None:
+    k: Kernel = timer.data  # type: ignore[assignment]
+    key_schedule_gc_links(k)
+    return None
 
 
 def key_schedule_gc_links(k: Kernel) -> None:
@@ -38,7 +44,7 @@ def key_schedule_gc(k: Kernel, gc_at: int) -> None:
         key_schedule_gc_links(k)
     elif not k.keys.gc_next_run or gc_at < k.keys.gc_next_run:
         k.keys.gc_next_run = gc_at
-        hrtimer.mod_timer(k, k.keys.gc_timer, gc_at * NSEC_PER_SEC - k.boot_time_ns)
+        hrtimer.hrtimer_start(k, k.keys.gc_timer, gc_at * NSEC_PER_SEC)
 
 
 async def key_garbage_collector(current: Task, work: WorkStruct) -> None:

@@ -133,7 +133,7 @@ def key_alloc_serial(k: Kernel, key: Key) -> None:
 def keyring_alloc(k: Kernel, desc: bytes, uid: int, gid: int, cred: Cred, flags: int) -> Key:
     """Return a new keyring, with a reference; raises EDQUOT, ENOMEM."""
     perm = KEY_VIEW | KEY_READ | KEY_WRITE | KEY_SEARCH | KEY_LINK | KEY_SETATTR
-    perm = perm << KEY_POS | (perm & ~KEY_SETATTR) << KEY_USR
+    perm = (perm & ~KEY_SETATTR) << KEY_POS | perm << KEY_USR
     key = key_alloc(k, k.keys.types[b"keyring"], desc, uid, gid, cred, perm, flags)
     key_instantiate_and_link(k, key, None, 0, None, None)
     return key

@@ -81,8 +81,8 @@ TYPE_MAX: Final = 32
 
 def key_get_type_from_user(current: Task, ptr: UserPtr) -> bytes:
     """Return the name of a type; raises EFAULT, EINVAL for none or a long one, EPERM for the kernel's own."""
-    name = uaccess.strncpy_from_user(current, ptr, TYPE_MAX)
-    if not name or len(name) >= TYPE_MAX:
+    name = _bounded(current, ptr, TYPE_MAX)
+    if not name:
         raise LinuxError(Errno.EINVAL, "name of a type of keys")
     if name.startswith(b"."):
         raise LinuxError(Errno.EPERM, "the kernel's own type")
@@ -91,10 +91,17 @@ def key_get_type_from_user(current: Task, ptr: UserPtr) -> bytes:
 
 def strndup_user(current: Task, ptr: UserPtr) -> bytes:
     """Return a string of less than a page; raises EFAULT, EINVAL for a longer one."""
-    text = uaccess.strncpy_from_user(current, ptr, PAGE_SIZE)
-    if len(text) >= PAGE_SIZE:
-        raise LinuxError(Errno.EINVAL, "a long string")
-    return text
+    return _bounded(current, ptr, PAGE_SIZE)
+
+
+def _bounded(current: Task, ptr: UserPtr, size: int) -> bytes:
+    """Return a string of less than size bytes; raises EFAULT, EINVAL for a longer one."""
+    try:
+        return uaccess.strncpy_from_user(current, ptr, size)
+    except LinuxError as e:
+        if e.errno == Errno.ENAMETOOLONG:
+            raise LinuxError(Errno.EINVAL, "a long string") from None
+        raise
 
 
 def _put(current: Task, buffer: UserPtr, buflen: int, data: bytes) -> int:
