@@ -32,15 +32,15 @@ static int helper(int argc, char **argv, char **envp) {
   say("the requester's keys are found %d", request_key("user", "requester's", NULL, 0) > 0);
   say("the destination %d", keyctl(GET_ID, REQUESTOR, 0) > 0);
   if (!strcmp(callout, "nothing")) return 7;
-  if (!strcmp(callout, "negate")) return (int)key_show("negate", keyctl(NEGATE, key, 30, 0)), 0;
+  if (!strcmp(callout, "negate")) return (void)key_show("negate", keyctl(NEGATE, key, 30, 0)), 0;
   if (!strcmp(callout, "reject")) {
     key_show("with no error", keyctl(REJECT, key, 30, 0, 0));
     key_show("with one of the kernel's", keyctl(REJECT, key, 30, 512, 0));
-    return (int)key_show("reject", keyctl(REJECT, key, 30, EKEYREJECTED, 0)), 0;
+    return (void)key_show("reject", keyctl(REJECT, key, 30, EKEYREJECTED, 0)), 0;
   }
   if (!strcmp(callout, "pieces")) {
     struct iovec iov[2] = { { "pie", 3 }, { "ces", 3 } };
-    return (int)key_show("pieces", keyctl(INSTANTIATE_IOV, key, iov, 2, REQUESTOR)), 0;
+    return (void)key_show("pieces", keyctl(INSTANTIATE_IOV, key, iov, 2, REQUESTOR)), 0;
   }
   snprintf(number, sizeof number, "made");
   key_show("another key", keyctl(INSTANTIATE, session, number, 4, 0));

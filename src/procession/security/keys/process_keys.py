@@ -125,7 +125,10 @@ def _user_keyring(k: Kernel, cred: Cred, name: bytes) -> Key:
 
 
 def join_session_keyring(current: Task, name: bytes | None) -> int:
-    """Be in a new session, or in that of a name; returns its number. Raises EMLINK with threads, EDQUOT, ENOMEM, EINVAL."""
+    """Be in a new session, or in that of a name; returns its number.
+
+    Raises EMLINK with threads, EDQUOT, ENOMEM, EINVAL for a name of nothing.
+    """
     if not thread_group_empty(current):
         raise LinuxError(Errno.EMLINK, "a process with threads")
     k = current.kernel
@@ -180,7 +183,10 @@ def _own_keyrings(cred: Cred) -> list[Key]:
 def search_my_process_keyrings(
     k: Kernel, ktype: KeyType, match: Callable[[Key], bool], cred: Cred, *, no_state_check: bool
 ) -> KeyRef:
-    """Return the key that fits in a process's keyrings; raises ENOKEY for a negative one, EAGAIN, else what went wrong."""
+    """Return the key that fits in a process's keyrings.
+
+    Raises ENOKEY for a negative one, EAGAIN for none, else what went wrong.
+    """
     answer: LinuxError | None = None
     error = LinuxError(Errno.EAGAIN, "no keyrings")
     for ring in _own_keyrings(cred):
@@ -237,8 +243,7 @@ async def lookup_user_key(current: Task, serial: int, lflags: int, perm: int) ->
             except LinuxError as e:
                 if perm or e.errno == Errno.ERESTARTSYS:
                     raise
-            if not found.flags & KEY_FLAG_INSTANTIATED:
-                raise LinuxError(Errno.EIO, "nobody has made the key")
+            _check_made(found)
         elif perm:
             permission.key_validate(k, found)
         permission.key_task_permission((found, possessed), cred, perm)
@@ -246,6 +251,11 @@ async def lookup_user_key(current: Task, serial: int, lflags: int, perm: int) ->
         key_put(k, found)
         raise
     return found, possessed
+
+
+def _check_made(found: Key) -> None:
+    if not found.flags & KEY_FLAG_INSTANTIATED:
+        raise LinuxError(Errno.EIO, "nobody has made the key")
 
 
 def _by_serial(current: Task, serial: int) -> KeyRef:
@@ -263,7 +273,6 @@ def _by_serial(current: Task, serial: int) -> KeyRef:
 
 def _special(current: Task, serial: int, lflags: int) -> KeyRef:
     """Return one of the keyrings that have names instead of numbers."""
-    k = current.kernel
     create = bool(lflags & KEY_LOOKUP_CREATE)
     found: Key | None = None
     if serial == KEY_SPEC_THREAD_KEYRING:

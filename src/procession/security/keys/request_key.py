@@ -104,7 +104,7 @@ async def construct_key_and_link(
         key_get(dest)
     try:
         new = construct_alloc_key(current, ktype, description, dest)
-        current.held.append(new)
+        current.held += (new, dest)
         try:
             await construct_key(current, new, callout_info, dest)
         except LinuxError:
@@ -112,7 +112,7 @@ async def construct_key_and_link(
             key_put(k, new)
             raise
         finally:
-            current.held.pop()
+            del current.held[-2:]
         return new
     finally:
         key_put(k, dest)
@@ -167,7 +167,7 @@ async def call_sbin_request_key(current: Task, target: Key, authkey: Key) -> Non
     cred = current.cred
     desc = b"_req.%d" % target.serial
     session = key.keyring_alloc(k, desc, cred.fsuid, cred.fsgid, cred, KEY_ALLOC_QUOTA_OVERRUN)
-    current.held.append(session)
+    current.held += (session, session)  # the request has one of its own
     try:
         keyring.key_link(k, session, authkey)
         numbers = (target.serial, cred.fsuid, cred.fsgid, *_keyring_numbers(cred))
@@ -177,7 +177,7 @@ async def call_sbin_request_key(current: Task, target: Key, authkey: Key) -> Non
             current, _HELPER, argv, _ENVP, UMH_WAIT_PROC, umh_keys_init, umh_keys_cleanup, (k, session)
         )
     finally:
-        current.held.pop()
+        del current.held[-2:]
         key_put(k, session)
     if target.flags & KEY_FLAG_USER_CONSTRUCT:
         raise LinuxError(Errno.ENOKEY, "the helper has not made the key")

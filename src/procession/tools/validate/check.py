@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from procession.include.linux.bug import KernelBug
 from procession.include.linux.kernel import Kernel
 from procession.include.trace.events import PageFaultUser, SysEnter, SysExit, event_fields
-from procession.tools.validate import memory, mounts, pids, references, sched, signals, tasks, terminals, tracing
+from procession.tools.validate import keys, memory, mounts, pids, references, sched, signals, tasks, terminals, tracing
 from procession.tools.validate.census import Census
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ AT_EVERY_TRAP: Final = (
     references.validate_descriptors,
     references.validate_objects,
     references.validate_held,
+    keys.validate_keys,
     mounts.validate_mounts,
     terminals.validate_terminals,
     terminals.validate_tty_buffers,
