@@ -167,17 +167,20 @@ async def call_sbin_request_key(current: Task, target: Key, authkey: Key) -> Non
     cred = current.cred
     desc = b"_req.%d" % target.serial
     session = key.keyring_alloc(k, desc, cred.fsuid, cred.fsgid, cred, KEY_ALLOC_QUOTA_OVERRUN)
-    current.held += (session, session)  # the request has one of its own
+    current.held.append(session)
     try:
         keyring.key_link(k, session, authkey)
         numbers = (target.serial, cred.fsuid, cred.fsgid, *_keyring_numbers(cred))
         argv = (_HELPER.encode(), b"create", *(b"%d" % number for number in numbers))
-        key_get(session)
-        await kmod.call_usermodehelper_fns(
-            current, _HELPER, argv, _ENVP, UMH_WAIT_PROC, umh_keys_init, umh_keys_cleanup, (k, session)
-        )
+        info = kmod.call_usermodehelper_setup(k, _HELPER, argv, _ENVP)
+        kmod.call_usermodehelper_setfns(info, umh_keys_init, umh_keys_cleanup, (k, key_get(session)))
+        current.held.append(session)  # the request has a reference of its own
+        try:
+            await kmod.call_usermodehelper_exec(current, info, UMH_WAIT_PROC)
+        finally:
+            current.held.pop()
     finally:
-        del current.held[-2:]
+        current.held.pop()
         key_put(k, session)
     if target.flags & KEY_FLAG_USER_CONSTRUCT:
         raise LinuxError(Errno.ENOKEY, "the helper has not made the key")
