@@ -34,6 +34,7 @@ from procession.mm import page_alloc, uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import PathRef, Vfsmount
+    from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
 __all__ = ("free_blocks", "sys_fstatfs", "sys_statfs", "sys_ustat")

@@ -17,16 +17,11 @@ from procession.include.linux.kdev_t import new_decode_dev
 from procession.include.linux.pid import PidNamespace
 from procession.include.linux.printk import KERN_INFO
 from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_FSIZE
-from procession.include.linux.sched import (
-    PF_DUMPCORE,
-    PF_FORKNOEXEC,
-    PF_SIGNALED,
-    PF_SUPERPRIV,
-    thread_group_leader,
-)
+from procession.include.linux.sched import PF_DUMPCORE, PF_FORKNOEXEC, PF_SIGNALED, PF_SUPERPRIV, thread_group_leader
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import NSEC_PER_SEC, TICK_NSEC
 from procession.include.linux.types import Path
+from procession.include.linux.undo import Undo
 from procession.kernel import capability, cred, pid, posix_cpu_timers
 from procession.lib import string
 from procession.mm import slab
@@ -69,7 +64,10 @@ class BsdAcct:
 
 
 def acct_init(k: Kernel) -> None:
-    """Make what accounting is counted in, and its tunables: resume and suspend at so many percent free, look so often."""
+    """Make what accounting is counted in, and its tunables.
+
+    At so many percent free it resumes, at so many it is suspended, and every so many seconds that is looked at.
+    """
     slab.kmem_cache_create(k, "bsd_acct_struct", 56)
     k.acct_parm = [4, 2, 30]
     k.acct_auto_close_mnt = acct_auto_close_mnt
@@ -99,15 +97,13 @@ async def acct_on(current: Task, name: str) -> None:
     """Let the records go to a file; raises EACCES, EIO, ENOMEM."""
     k = current.kernel
     file = await open.filp_open(current, name, O_WRONLY | O_APPEND, 0)
-    try:
+    with Undo() as undo:
+        undo.push((file_table.fput, current, file))
         if file.inode.i_mode & S_IFMT != S_IFREG:
             raise LinuxError(Errno.EACCES, "not a regular file")
         if not file.has_op(write=True):
             raise LinuxError(Errno.EIO, "not a file that can be written to")
         k.caches["bsd_acct_struct"].alloc()
-    except LinuxError:
-        file_table.fput(current, file)
-        raise
     ns = pid.task_active_pid_ns(current)
     current.cred.usage += 1
     await acct_file_reopen(current, ns, BsdAcct(ns, file, current.cred, _next_check(k)))

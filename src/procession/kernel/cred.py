@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("abort_creds", "commit_creds", "copy_creds", "cred_init", "exit_creds", "prepare_creds", "prepare_exec_creds", "put_cred")
+__all__ = (
+    "abort_creds",
+    "commit_creds",
+    "copy_creds",
+    "cred_init",
+    "exit_creds",
+    "prepare_creds",
+    "prepare_exec_creds",
+    "put_cred",
+)
 
 
 def cred_init(k: Kernel) -> None:

@@ -95,7 +95,7 @@ def _memory(shown: Shown, at: int, kind: str, value: Any) -> str:
         return "NULL" if isinstance(value, int) and not value else shown.string(value, shown.style.limit)
     length = shown.args[at + 1]
     if kind == "v":
-        return iovec(shown, value, length & UINT_MAX)
+        return iovec(shown, value, length & UINT_MAX, size=None)
     if kind == "o":
         if shown.failed or not isinstance(shown.ret, int):
             return pointer(value)

@@ -24,8 +24,8 @@ from procession.include.linux.sched import (
     CLONE_SIGHAND,
     CLONE_VM,
     TIF_FORK,
-    TIF_NOTIFY_RESUME,
     TIF_NEED_RESCHED,
+    TIF_NOTIFY_RESUME,
     TIF_SIGPENDING,
     TIF_WORK_SYSCALL_ENTRY,
 )

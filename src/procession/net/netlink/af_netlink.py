@@ -36,6 +36,7 @@ from procession.include.linux.socket import (
     SOCK_DGRAM,
     SOCK_RAW,
 )
+from procession.include.linux.undo import Undo
 from procession.kernel import capability, pid, sched_account, wait
 from procession.mm import slab, uaccess
 from procession.net import scm as net_scm
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
     from procession.include.linux.fs import PollTable
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.net import Scm
-    from procession.include.linux.nsproxy import NetNamespace
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
 
@@ -324,10 +324,12 @@ def _lookup(ssk: NetlinkSock, nl_pid: int) -> NetlinkSock:
         raise LinuxError(Errno.ECONNREFUSED, f"netlink pid {nl_pid}")
     return sk
 
+
 async def _unicast(current: Task, ssk: NetlinkSock, skb: NetlinkSkb, nl_pid: int, flags: int) -> int:
     """Hand a message, which is consumed, to its receiver; wait for room there unless MSG_DONTWAIT."""
     k = current.kernel
-    try:
+    with Undo() as undo:
+        undo.push((kfree_skb, k))
         if not nl_pid:
             netlink_unicast_kernel(current, ssk, skb)
             kfree_skb(k)
@@ -338,9 +340,6 @@ async def _unicast(current: Task, ssk: NetlinkSock, skb: NetlinkSkb, nl_pid: int
                 raise LinuxError(Errno.EAGAIN, "the receiver's queue is full")
             await _wait_for_room(current, sk)
             sk = _lookup(ssk, nl_pid)
-    except LinuxError:
-        kfree_skb(k)
-        raise
     return netlink_sendskb(sk, skb)
 
 
@@ -559,9 +558,7 @@ def _no_memory(ssk: NetlinkSock) -> None:
     wait.wake_up_interruptible(ssk.wait, POLLERR)
 
 
-def netlink_dump_start(
-    ssk: NetlinkSock, nlh: Nlmsghdr, dump: Callable[[NetlinkSock, NetlinkCallback], bytes]
-) -> bool:
+def netlink_dump_start(ssk: NetlinkSock, nlh: Nlmsghdr, dump: Callable[[NetlinkSock, NetlinkCallback], bytes]) -> bool:
     """Begin to answer with more than a message holds: the rest follows as it is read.
 
     Returns False: no acknowledgement follows. Raises EBUSY while another dump is under way, ENOBUFS.

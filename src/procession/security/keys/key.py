@@ -32,6 +32,7 @@ from procession.include.linux.key import (
     key_put,
 )
 from procession.include.linux.time import NSEC_PER_SEC
+from procession.include.linux.undo import Undo
 from procession.kernel import wait
 from procession.security.keys import gc, keyring, permission
 
@@ -91,7 +92,8 @@ def key_alloc(k: Kernel, ktype: KeyType, desc: bytes, uid: int, gid: int, cred: 
         raise LinuxError(Errno.EINVAL, "a key without a description")
     user = key_user_lookup(k, uid, cred.user.user_ns.serial)
     key = Key(ktype, desc, user, cred.user.user_ns, perm)
-    try:
+    with Undo() as undo:
+        undo.push((key_user_put, k, user))
         if flags != KEY_ALLOC_NOT_IN_QUOTA:
             maxkeys, maxbytes = quota(k, uid)
             if flags != KEY_ALLOC_QUOTA_OVERRUN and (
@@ -99,9 +101,6 @@ def key_alloc(k: Kernel, ktype: KeyType, desc: bytes, uid: int, gid: int, cred: 
             ):
                 raise LinuxError(Errno.EDQUOT, "too many keys")
         k.caches["key_jar"].alloc()
-    except LinuxError:
-        key_user_put(k, user)
-        raise
     if flags != KEY_ALLOC_NOT_IN_QUOTA:
         user.qnkeys += 1
         user.qnbytes += key.quotalen
@@ -191,9 +190,7 @@ def _constructed(k: Kernel, key: Key) -> None:
         wait.wake_up_all(k.keys.wait)
 
 
-def key_reject_and_link(
-    k: Kernel, key: Key, timeout: int, error: int, into: Key | None, authkey: Key | None
-) -> None:
+def key_reject_and_link(k: Kernel, key: Key, timeout: int, error: int, into: Key | None, authkey: Key | None) -> None:
     """Say for timeout s that there is no such key: it is an error; raises EBUSY, and what the keyring says."""
     edit, link_error = None, None
     if into is not None:

@@ -58,6 +58,7 @@ from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.sched import TIF_NOTIFY_RESUME, thread_group_empty
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import InBuf, SizeT, Str, UserPtr
+from procession.include.linux.undo import Undo
 from procession.kernel import capability
 from procession.kernel import cred as kernel_cred
 from procession.mm import uaccess
@@ -267,8 +268,7 @@ async def lookup_or_authority(current: Task, serial: int, flags: int, perm: int)
 async def describe(current: Task, serial: int, buffer: UserPtr, buflen: int) -> int:
     """Store type, ids, permissions and description, with a NUL; returns how long that is."""
     found, _ = await lookup_or_authority(current, serial, KEY_LOOKUP_PARTIAL, KEY_VIEW)
-    signed = [number - (1 << 32) if number >> 31 else number for number in (found.uid, found.gid)]
-    text = b"%s;%d;%d;%08x;%s" % (found.type.name, *signed, found.perm, found.description)
+    text = b"%s;%d;%d;%08x;%s" % (found.type.name, _int(found.uid), _int(found.gid), found.perm, found.description)
     key_put(current.kernel, found)
     return _put(current, buffer, buflen, text[: PAGE_SIZE - 1] + b"\0")
 
@@ -406,7 +406,8 @@ def set_reqkey_keyring(current: Task, where: int) -> int:
         return before
     k = current.kernel
     new = kernel_cred.prepare_creds(current)
-    try:
+    with Undo() as undo:
+        undo.push((kernel_cred.abort_creds, k, new))
         if where == KEY_REQKEY_DEFL_THREAD_KEYRING:
             process_keys.shared(current, new)
             process_keys.install_thread_keyring_to_cred(k, new)
@@ -414,9 +415,6 @@ def set_reqkey_keyring(current: Task, where: int) -> int:
             process_keys.install_process_keyring_to_cred(current, new)
         elif where != KEY_REQKEY_DEFL_REQUESTOR_KEYRING and not 0 <= where <= KEY_REQKEY_DEFL_USER_SESSION_KEYRING:
             raise LinuxError(Errno.EINVAL, "no such place")
-    except LinuxError:
-        kernel_cred.abort_creds(k, new)
-        raise
     new.jit_keyring = where
     kernel_cred.commit_creds(current, new)
     return before
@@ -452,16 +450,6 @@ async def session_to_parent(current: Task) -> int:
     finally:
         key_put(k, ring)
     return 0
-
-
-def _int(value: int) -> int:
-    """Return the lower half of a register as an int."""
-    value &= 0xFFFFFFFF
-    return value - (1 << 32) if value >> 31 else value
-
-
-def _number(value: UserPtr) -> int:
-    return value if isinstance(value, int) else 0
 
 
 @syscall

@@ -6,14 +6,7 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.key import (
-    KEY_FLAG_NEGATIVE,
-    KEY_FLAG_REVOKED,
-    KEY_SEARCH,
-    KeyType,
-    key_get,
-    key_put,
-)
+from procession.include.linux.key import KEY_FLAG_NEGATIVE, KEY_FLAG_REVOKED, KEY_SEARCH, KeyType, key_get, key_put
 from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.time import NSEC_PER_SEC
 from procession.security.keys import permission
@@ -128,9 +121,7 @@ def is_keyring(key: Key) -> bool:
 # Searching.
 
 
-def find_keyring_by_name(
-    k: Kernel, cred: Cred, name: bytes, *, skip_perm_check: bool
-) -> Key | None:
+def find_keyring_by_name(k: Kernel, cred: Cred, name: bytes, *, skip_perm_check: bool) -> Key | None:
     """Return the oldest keyring of that name that these credentials may search, with a reference; None without one."""
     ns: UserNamespace = cred.user.user_ns
     for key in k.keys.names:
@@ -225,16 +216,12 @@ def keyring_search(
     if match is None:
         raise LinuxError(Errno.ENOKEY, "a type that is not searched for")
     by_name = match
-    return keyring_search_aux(
-        current.kernel, keyring_ref, current.cred, ktype, lambda key: by_name(key, description)
-    )
+    return keyring_search_aux(current.kernel, keyring_ref, current.cred, ktype, lambda key: by_name(key, description))
 
 
-def keyring_search_one(
-    current: Task, keyring_ref: tuple[Key, bool], ktype: KeyType, description: bytes
-) -> Key | None:
+def keyring_search_one(current: Task, keyring_ref: tuple[Key, bool], ktype: KeyType, description: bytes) -> Key | None:
     """Return the key of that description in the keyring itself, with a reference; None without one."""
-    keyring, possessed = keyring_ref
+    keyring = keyring_ref[0]
     for key in keyring.payload:
         if key.type is ktype and key.description == description and not key.flags & KEY_FLAG_REVOKED:
             return key_get(key)
@@ -305,7 +292,10 @@ def link_end(k: Kernel, edit: Edit) -> None:
 
 
 def key_link(k: Kernel, keyring: Key, key: Key) -> None:
-    """Put a key into a keyring, in the place of one of the same type and description; raises as above, EDEADLK, ELOOP."""
+    """Put a key into a keyring, in the place of one of the same type and description.
+
+    Raises EDEADLK, ELOOP, and as link_begin.
+    """
     edit = link_begin(k, keyring, key.type, key.description)
     try:
         if is_keyring(key):

@@ -7,14 +7,7 @@ from typing import TYPE_CHECKING
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.key import KeyState, key_put
 from procession.mm import slab
-from procession.security.keys import (
-    gc,
-    key,
-    keyring,
-    process_keys,
-    request_key_auth,
-    user_defined,
-)
+from procession.security.keys import gc, key, keyring, process_keys, request_key_auth, user_defined
 
 if TYPE_CHECKING:
     from procession.include.linux.cred import Cred
@@ -32,11 +25,7 @@ def key_init(k: Kernel) -> None:
     keys.wait = k.wait_queue_head("key->flags")
     keys.new_thread = _new_thread
     keys.replace_session = process_keys.key_replace_session_keyring
-    for ktype in (
-        keyring.keyring_key_type(),
-        user_defined.user_key_type(),
-        request_key_auth.request_key_auth_type(),
-    ):
+    for ktype in (keyring.keyring_key_type(), user_defined.user_key_type(), request_key_auth.request_key_auth_type()):
         keys.types[ktype.name] = ktype
     gc.key_gc_init(k)
     root = key.key_user_lookup(k, 0, 0)
@@ -73,7 +62,6 @@ def proc_key_users_show(current: Task) -> bytes:
         user = k.keys.users[uid, ns_serial]
         maxkeys, maxbytes = key.quota(k, uid)
         lines.append(
-            f"{uid:5}: {user.usage:5d} {user.nkeys}/{user.nikeys} "
-            f"{user.qnkeys}/{maxkeys} {user.qnbytes}/{maxbytes}\n"
+            f"{uid:5}: {user.usage:5d} {user.nkeys}/{user.nikeys} {user.qnkeys}/{maxkeys} {user.qnbytes}/{maxbytes}\n"
         )
     return "".join(lines).encode()

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from procession.include.linux.key import (
-    KEY_FLAG_IN_QUOTA,
-    KEY_FLAG_INSTANTIATED,
-    Key,
-    RequestKeyAuth,
-    ThreadGroupCred,
-)
+from procession.include.linux.key import KEY_FLAG_IN_QUOTA, KEY_FLAG_INSTANTIATED, Key, RequestKeyAuth, ThreadGroupCred
 from procession.tools.validate.census import tally
 from procession.tools.validate.references import found_creds
 

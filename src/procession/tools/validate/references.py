@@ -11,9 +11,9 @@ from procession.fs.proc.mounts import MountsFile
 from procession.fs.proc.namespaces import NsFile
 from procession.include.linux.binfmts import LinuxBinprm
 from procession.include.linux.cred import Cred
-from procession.include.linux.key import RequestKeyAuth
 from procession.include.linux.fdtable import FD_MASK, FD_SHIFT
 from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_IFMT, S_IFREG, File, Inode
+from procession.include.linux.key import RequestKeyAuth
 from procession.include.linux.mm_types import VM_DENYWRITE, MmStruct
 from procession.include.linux.pid import Pid
 from procession.include.linux.sched import TASK_DEAD, Task, UserStruct
