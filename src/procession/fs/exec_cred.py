@@ -40,7 +40,7 @@ async def prepare_bprm_creds(current: Task, bprm: LinuxBinprm) -> None:
     except LinuxError:
         raise LinuxError(Errno.ERESTARTNOINTR) from None
     try:
-        bprm.cred = cred.prepare_creds(current)
+        bprm.cred = cred.prepare_exec_creds(current)
     except LinuxError:
         mutex.mutex_unlock(current, guard)
         raise

@@ -73,6 +73,7 @@ from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.wait import WALL, WEXITED
 from procession.init import kthreads, login
 from procession.kernel import (
+    acct,
     completion,
     cred,
     exit_wait,
@@ -92,12 +93,14 @@ from procession.kernel import (
     signal_queue,
     signal_send,
     sys,
+    taskstats,
     user,
     workqueue,
 )
 from procession.lib import string
 from procession.mm import page_alloc, slab
 from procession.net import socket
+from procession.security.keys import proc as key_proc
 
 if TYPE_CHECKING:
     from procession.fs.overlay import RootSpec
@@ -158,6 +161,7 @@ def start_kernel(k: Kernel, root: RootSpec) -> None:
     posix_timers.posix_timers_init(k)
     futex.futex_init(k)
     kthread.kthread_init(k)
+    acct.acct_init(k)
     signal_queue.signals_init(k)
     vfs_caches_init(k, root)
     smp_init(k)
@@ -177,6 +181,8 @@ def vfs_caches_init(k: Kernel, root: RootSpec) -> None:
     pipe.init_pipe_fs(k)
     anon_inodes.anon_inode_init(k)
     socket.sock_init(k)
+    taskstats.taskstats_init(k)
+    key_proc.key_init(k)
     tty_io.tty_init(k)
     pty.pty_init(k)
     hvc_console.hvc_console_init(k)
@@ -323,6 +329,8 @@ async def kernel_init(current: Task, kthreadd_done: Completion) -> int:
         await kthreads.stop_kthreads(current)
         # What the workers have begun may have left more processes behind.
         await _kill_survivors(current)
+    await acct.acct_exit_ns(current, k.init_pid_ns)  # in 3.2 it goes on until the power goes
+    key_proc.key_exit(k)
     k.halted = True
     # Nothing runs any more: the machine loop looks at `halted` when this task gives up the CPU.
     set_task_state(current, TASK_UNINTERRUPTIBLE)

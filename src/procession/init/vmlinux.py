@@ -26,6 +26,7 @@ from procession.fs import (  # noqa: F401 -- importing declares
     xattr,
 )
 from procession.kernel import (  # noqa: F401 -- importing declares
+    acct,
     capability,
     exec_domain,
     exit,
@@ -51,3 +52,4 @@ from procession.kernel import (  # noqa: F401 -- importing declares
 )
 from procession.mm import fadvise, madvise, mempolicy, mincore, mlock, mmap, mprotect, mremap, msync, process_vm_access  # noqa: F401 -- importing declares
 from procession.net import socket  # noqa: F401 -- importing declares
+from procession.security.keys import keyctl  # noqa: F401 -- importing declares

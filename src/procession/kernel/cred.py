@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from procession.include.linux.bug import bug, bug_on
 from procession.include.linux.cred import Cred
+from procession.include.linux.key import ThreadGroupCred, key_get, key_put, tgcred_put
 from procession.include.linux.nsproxy import UserNamespace
 from procession.include.linux.sched import CLONE_NEWUSER, CLONE_THREAD
 from procession.include.linux.undo import Undo
@@ -16,7 +17,16 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("abort_creds", "commit_creds", "copy_creds", "cred_init", "exit_creds", "prepare_creds", "put_cred")
+__all__ = (
+    "abort_creds",
+    "commit_creds",
+    "copy_creds",
+    "cred_init",
+    "exit_creds",
+    "prepare_creds",
+    "prepare_exec_creds",
+    "put_cred",
+)
 
 
 def cred_init(k: Kernel) -> None:
@@ -35,6 +45,9 @@ def put_cred(k: Kernel, cred: Cred) -> None:
 
 def put_cred_rcu(arg: tuple[Kernel, Cred]) -> None:
     k, cred = arg
+    key_put(k, cred.thread_keyring)
+    key_put(k, cred.request_key_auth)
+    tgcred_put(k, cred.tgcred)
     user.free_uid(k, cred.user)
     k.caches["cred_jar"].free()
 
@@ -50,6 +63,46 @@ def prepare_creds(current: Task) -> Cred:
     new.cap_inheritable, new.cap_permitted = old.cap_inheritable, old.cap_permitted
     new.cap_effective, new.cap_bset = old.cap_effective, old.cap_bset
     new.group_info = old.group_info
+    new.jit_keyring = old.jit_keyring
+    if old.tgcred is not None:
+        _share_keys(old, new)
+    return new
+
+
+def _share_keys(old: Cred, new: Cred) -> None:
+    """Give new what old has of keyrings; who has any has a tgcred."""
+    assert old.tgcred is not None
+    old.tgcred.usage += 1
+    new.tgcred = old.tgcred
+    if old.thread_keyring is not None:
+        new.thread_keyring = key_get(old.thread_keyring)
+    if old.request_key_auth is not None:
+        new.request_key_auth = key_get(old.request_key_auth)
+
+
+def _own_tgcred(k: Kernel, new: Cred) -> None:
+    """Give new a tgcred of its own, for a new process or program: the session keyring stays, the process's does not."""
+    old = new.tgcred
+    if old is None:
+        return
+    tgcred = None
+    if old.session_keyring is not None or new.request_key_auth is not None:
+        tgcred = ThreadGroupCred()
+        tgcred.usage = 1
+        if old.session_keyring is not None:
+            tgcred.session_keyring = key_get(old.session_keyring)
+    new.tgcred = tgcred
+    tgcred_put(k, old)
+
+
+def prepare_exec_creds(current: Task) -> Cred:
+    """Return a modifiable copy of current's credentials for a new program; raises ENOMEM."""
+    new = prepare_creds(current)
+    if new.tgcred is not None:
+        k = current.kernel
+        key_put(k, new.thread_keyring)
+        new.thread_keyring = None
+        _own_tgcred(k, new)
     return new
 
 
@@ -74,6 +127,8 @@ def commit_creds(current: Task, new: Cred) -> None:
             current.mm.dumpable = k.vfs.suid_dumpable
         current.pdeath_signal = 0
 
+    if old.thread_keyring is not None:
+        _key_fsid_changed(old, new)
     if new.user is not old.user:
         new.user.processes += 1
     current.real_cred = current.cred = new
@@ -83,10 +138,20 @@ def commit_creds(current: Task, new: Cred) -> None:
     put_cred(k, old)
 
 
+def _key_fsid_changed(old: Cred, new: Cred) -> None:
+    """The thread keyring follows its owner; to the old ids, in 3.2, which are still current's at that moment."""
+    keyring = old.thread_keyring
+    assert keyring is not None
+    if new.fsuid != old.fsuid:
+        keyring.uid = old.fsuid
+    if new.fsgid != old.fsgid:
+        keyring.gid = old.fsgid
+
+
 def copy_creds(current: Task, p: Task, clone_flags: int) -> None:
     """Give a newborn its credentials: shared with a thread, else a copy; raises ENOMEM, EAGAIN."""
     old = current.cred
-    if clone_flags & CLONE_THREAD:
+    if clone_flags & CLONE_THREAD and old.thread_keyring is None:
         old.usage += 2
         p.cred = p.real_cred = old
         old.user.processes += 1
@@ -97,9 +162,23 @@ def copy_creds(current: Task, p: Task, clone_flags: int) -> None:
         with Undo() as undo:
             undo.push((put_cred, current.kernel, new))
             create_user_ns(current, new)
+    if new.tgcred is not None:
+        _copy_keys(current.kernel, new, clone_flags)
     new.usage = 2
     p.cred = p.real_cred = new
     new.user.processes += 1
+
+
+def _copy_keys(k: Kernel, new: Cred, clone_flags: int) -> None:
+    """A newborn has a thread keyring of its own if its creator had one and it is a thread."""
+    had = new.thread_keyring
+    if had is not None:
+        new.thread_keyring = None
+        key_put(k, had)
+        if clone_flags & CLONE_THREAD:
+            k.keys.new_thread(k, new)
+    if not clone_flags & CLONE_THREAD:
+        _own_tgcred(k, new)
 
 
 def create_user_ns(current: Task, new: Cred) -> None:
@@ -116,6 +195,8 @@ def create_user_ns(current: Task, new: Cred) -> None:
     new.uid = new.euid = new.suid = new.fsuid = 0
     new.gid = new.egid = new.sgid = new.fsgid = 0
     new.group_info = ()
+    key_put(k, new.request_key_auth)
+    new.request_key_auth = None
 
 
 def exit_creds(p: Task) -> None:
@@ -123,3 +204,4 @@ def exit_creds(p: Task) -> None:
     k = p.kernel
     put_cred(k, p.real_cred)
     put_cred(k, p.cred)
+    key_put(k, p.replacement_session_keyring)

@@ -22,6 +22,7 @@ from procession.include.linux.sched import (
     TASK_RUNNING,
     TIF_FORK,
     TIF_NEED_RESCHED,
+    TIF_NOTIFY_RESUME,
     TIF_SIGPENDING,
 )
 from procession.kernel import fork, hrtimer, lockdep, panic, pid, rcupdate, sched, sched_choose, signal
@@ -37,7 +38,7 @@ __all__ = ("HALTED", "LIMIT", "Deadlock", "choose_after_trap", "exit_to_user_mod
 HALTED: Final = "halted"  # Kernel.halted was set
 LIMIT: Final = "limit"  # the time the caller gave is over
 
-WORK_MASK: Final = TIF_NEED_RESCHED | TIF_SIGPENDING | TIF_FORK
+WORK_MASK: Final = TIF_NEED_RESCHED | TIF_SIGPENDING | TIF_FORK | TIF_NOTIFY_RESUME
 # A CPU's turn while there are others: what the clocks may differ by.
 CPU_TURN_NS: Final = 50_000
 
@@ -98,6 +99,9 @@ async def exit_to_user_mode(current: Task) -> None:
             await sched.schedule(current)
         elif flags & TIF_SIGPENDING:
             await signal.do_signal(current)
+        elif flags & TIF_NOTIFY_RESUME:
+            current.ti_flags &= ~TIF_NOTIFY_RESUME
+            current.kernel.keys.replace_session(current)
         else:
             return
 

@@ -346,6 +346,8 @@ def free_signal_struct(k: Kernel, sig: SignalStruct) -> None:
     sig.threads.clear()
     sig.curr_target = None
     sched_autogroup.sched_autogroup_exit(k, sig)
+    if sig.stats is not None:
+        k.caches["taskstats"].free()
     k.caches["signal_cache"].free()
 
 

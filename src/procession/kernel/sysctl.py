@@ -351,6 +351,21 @@ def _show_cad_pid(current: Task) -> bytes:
     return b"%d\n" % (pid.task_tgid_vnr(current, reaper) if reaper is not None else 0)
 
 
+def _put_acct(index: int) -> PutInt:
+    def put(k: Kernel, value: int) -> None:
+        k.acct_parm[index] = value
+
+    return put
+
+
+def _show_acct(current: Task) -> bytes:
+    return b"%d\t%d\t%d\n" % tuple(current.kernel.acct_parm)
+
+
+def _store_acct(current: Task, buf: UserPtr, count: int) -> int:
+    return proc_dointvec(current, buf, count, [_put_acct(index) for index in range(3)])
+
+
 def _bset(get: GetInt, put: PutInt) -> CtlTable:
     """Capabilities that helpers may have: two ints, the low one first; bits can only be taken away (proc_cap_handler).
 
@@ -449,6 +464,7 @@ def _kern_table() -> dict[str, Any]:
         "sysrq": _other("sysrq"),
         "core_uses_pid": _other("core_uses_pid"),
         "core_pattern": CtlTable(0o644, _show_core_pattern, _store_core_pattern),
+        "acct": CtlTable(0o644, _show_acct, _store_acct),
         "core_pipe_limit": _int(lambda k: k.vfs.core_pipe_limit, _put_core_pipe_limit),
         "cad_pid": CtlTable(0o600, _show_cad_pid),
         "threads-max": _int(lambda k: k.max_threads, _put_max_threads),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from procession.include.linux.key import key_put
 from procession.include.linux.nsproxy import UserNamespace
 from procession.include.linux.sched import UserStruct
 from procession.include.linux.spinlock import SpinLock
@@ -60,6 +61,8 @@ def free_uid(k: Kernel, user: UserStruct | None) -> None:
         with k.users.uidhash_lock.irq():
             del k.users.uidhash[user.uid, ns.serial]
         k.caches["uid_cache"].free()
+        key_put(k, user.uid_keyring)
+        key_put(k, user.session_keyring)
         ns.count -= 1
         if ns.count:
             return

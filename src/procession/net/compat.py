@@ -113,9 +113,9 @@ class CompatMsgControl(net_scm.MsgControl):
         self.head = _CMSG.size
         self.align = 4
 
-    def header(self, length: int, kind: int) -> bytes:
-        """Return a struct compat_cmsghdr of SOL_SOCKET."""
-        return _CMSG.pack(length, SOL_SOCKET, kind)
+    def header(self, length: int, kind: int, level: int = SOL_SOCKET) -> bytes:
+        """Return a struct compat_cmsghdr."""
+        return _CMSG.pack(length, level, kind)
 
 
 @compat_syscall

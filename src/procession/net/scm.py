@@ -23,7 +23,16 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
 
-__all__ = ("MsgControl", "cred_to_ucred", "scm_destroy", "scm_destroy_cred", "scm_recv", "scm_send", "scm_set_cred")
+__all__ = (
+    "MsgControl",
+    "cred_to_ucred",
+    "put_cmsg",
+    "scm_destroy",
+    "scm_destroy_cred",
+    "scm_recv",
+    "scm_send",
+    "scm_set_cred",
+)
 
 SCM_RIGHTS: Final = 1
 SCM_CREDENTIALS: Final = 2
@@ -164,9 +173,9 @@ class MsgControl:
         self.room = room
         self.flags = 0
 
-    def header(self, length: int, kind: int) -> bytes:
-        """Return a struct cmsghdr of SOL_SOCKET."""
-        return _CMSG.pack(length, SOL_SOCKET, kind)
+    def header(self, length: int, kind: int, level: int = SOL_SOCKET) -> bytes:
+        """Return a struct cmsghdr."""
+        return _CMSG.pack(length, level, kind)
 
     def space(self, length: int) -> int:
         """Return what a message of length bytes takes, padding included."""
@@ -178,7 +187,7 @@ class MsgControl:
         self.room -= space
 
 
-def put_cmsg(current: Task, msg: MsgControl, kind: int, data: bytes) -> None:
+def put_cmsg(current: Task, msg: MsgControl, kind: int, data: bytes, level: int = SOL_SOCKET) -> None:
     """Store a control message, cut to the room there is; a bad address is like no message at all."""
     if not msg.pointer or msg.room < msg.head:
         msg.flags |= MSG_CTRUNC
@@ -188,7 +197,7 @@ def put_cmsg(current: Task, msg: MsgControl, kind: int, data: bytes) -> None:
         msg.flags |= MSG_CTRUNC
         length = msg.room
     try:
-        uaccess.copy_to_user(current, msg.pointer, msg.header(length, kind), msg.used)
+        uaccess.copy_to_user(current, msg.pointer, msg.header(length, kind, level), msg.used)
         uaccess.copy_to_user(current, msg.pointer, data[: length - msg.head], msg.used + msg.head)
     except LinuxError:
         return  # 3.2 looks at no answer here either

@@ -517,9 +517,9 @@ class PlainCalls(Caller):
         """Write everything back (sync(2))."""
         return await trap("sync")
 
-    async def acct(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("acct", *args)
+    async def acct(self, name: str | bytes) -> int:
+        """Turn accounting of current's pid namespace on, to a file, or off (acct(2))."""
+        return await trap("acct", path_of(name))
 
     async def settimeofday(self, tv: Pointer, tz: Pointer) -> int:
         """Set the time of day (settimeofday(2)); raises EFAULT, EINVAL, EPERM without CAP_SYS_TIME."""
@@ -805,17 +805,17 @@ class PlainCalls(Caller):
         """Raise OSError with ENOSYS: not supported."""
         return await self.syscall("kexec_load", *args)
 
-    async def add_key(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("add_key", *args)
+    async def add_key(self, _type: Pointer, _description: Pointer, _payload_: Pointer, plen: int, ringid: int) -> int:
+        """Put a key into a keyring, or change the one there; returns its number (add_key(2))."""
+        return await self.syscall("add_key", _type, _description, _payload_, plen, ringid)
 
-    async def request_key(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("request_key", *args)
+    async def request_key(self, _type: Pointer, _description: Pointer, _callout_info: Pointer, destringid: int) -> int:
+        """Find a key, or have it made, and put it into a keyring; returns its number (request_key(2))."""
+        return await self.syscall("request_key", _type, _description, _callout_info, destringid)
 
-    async def keyctl(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("keyctl", *args)
+    async def keyctl(self, option: int, arg2: Pointer, arg3: Pointer, arg4: Pointer, arg5: Pointer) -> int:
+        """Do something with keys (keyctl(2)); raises EOPNOTSUPP, and what the operation does."""
+        return await self.syscall("keyctl", option, arg2, arg3, arg4, arg5)
 
     async def ioprio_set(self, *args: Any) -> int:
         """Raise OSError with ENOSYS: not supported."""

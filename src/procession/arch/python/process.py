@@ -25,6 +25,7 @@ from procession.include.linux.sched import (
     CLONE_VM,
     TIF_FORK,
     TIF_NEED_RESCHED,
+    TIF_NOTIFY_RESUME,
     TIF_SIGPENDING,
     TIF_WORK_SYSCALL_ENTRY,
 )
@@ -58,7 +59,7 @@ NOT_HERE: Final = frozenset(
     {"arch_prctl", "get_thread_area", "ioperm", "iopl", "modify_ldt", "rt_sigreturn", "set_thread_area"}
 )
 
-_WORK: Final = TIF_SIGPENDING | TIF_NEED_RESCHED | TIF_FORK
+_WORK: Final = TIF_SIGPENDING | TIF_NEED_RESCHED | TIF_FORK | TIF_NOTIFY_RESUME
 
 
 class PythonThread(NoRegisters):

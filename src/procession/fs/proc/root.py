@@ -31,6 +31,7 @@ from procession.include.linux.fs import DT_LNK, MAX_LFS_FILESIZE, POLLIN, POLLRD
 from procession.include.linux.magic import PROC_SUPER_MAGIC
 from procession.include.linux.proc_fs import ProcDir, ProcLink, ProcSuperBlock
 from procession.kernel import pid
+from procession.security.keys import proc as key_proc
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import SuperBlock
@@ -107,6 +108,7 @@ def _add_files(root: ProcRoot, sb: ProcSuperBlock) -> None:
         ("cpuinfo", cpuinfo.show_cpuinfo),
         ("devices", devices.devinfo_show),
         ("filesystems", filesystems.filesystems_proc_show),
+        ("key-users", key_proc.proc_key_users_show),
         ("interrupts", interrupts.show_interrupts),
         ("loadavg", loadavg.loadavg_proc_show),
         ("locks", locks.locks_show),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from procession.include.linux.types import Arg, UserPtr
 
 if TYPE_CHECKING:
+    from procession.include.linux.key import Key, ThreadGroupCred
     from procession.include.linux.sched import UserStruct
 
 
@@ -109,9 +110,13 @@ class Cred:
         "fsuid",
         "gid",
         "group_info",
+        "jit_keyring",
+        "request_key_auth",
         "securebits",
         "sgid",
         "suid",
+        "tgcred",
+        "thread_keyring",
         "uid",
         "usage",
         "user",
@@ -125,6 +130,11 @@ class Cred:
         self.cap_permitted = self.cap_effective = self.cap_bset = CAP_FULL_SET
         self.user = user
         self.group_info: tuple[int, ...] = ()
+        # Keys, with a reference to each.
+        self.jit_keyring = 0  # KEY_REQKEY_DEFL_: where requested ones go
+        self.thread_keyring: Key | None = None
+        self.request_key_auth: Key | None = None  # assumed authority
+        self.tgcred: ThreadGroupCred | None = None  # None while the process has no keyrings
 
 
 CapHeader = Annotated[UserPtr, Arg("cap_header")]

@@ -75,6 +75,10 @@ class Errno(IntEnum):
     ESTALE = 116
     EDQUOT = 122
     ECANCELED = 125
+    ENOKEY = 126
+    EKEYEXPIRED = 127
+    EKEYREVOKED = 128
+    EKEYREJECTED = 129
 
     # Never seen by user space.
     ERESTARTSYS = 512
@@ -172,4 +176,8 @@ STRERROR: Final = {
     116: "Stale file handle",
     122: "Disk quota exceeded",
     125: "Operation canceled",
+    126: "Required key not available",
+    127: "Key has expired",
+    128: "Key has been revoked",
+    129: "Key was rejected by service",
 }  # the wording of glibc's strerror(3), fixed here because the host's may differ

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from procession.include.linux.fs import Dentry, File, Inode, SuperBlock, Vfsmount
     from procession.include.linux.hrtimer import Hrtimer
     from procession.include.linux.ipc_namespace import IpcNamespace
+    from procession.include.linux.key import KeyState
     from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.nsproxy import NetNamespace, Nsproxy, UserNamespace, UtsNamespace
     from procession.include.linux.pid import Pid, PidNamespace
@@ -50,15 +51,19 @@ if TYPE_CHECKING:
     from procession.include.linux.spinlock import Lockdep, RwLock
     from procession.include.linux.sysctl import CtlTablePoll
     from procession.include.linux.task_group import TaskGroup
+    from procession.include.linux.taskstats import TaskstatsState
     from procession.include.linux.timer import TimerList
     from procession.include.linux.tty import TtyDriver
     from procession.include.linux.workqueue import GlobalCwq, Workqueue
     from procession.include.trace.tracepoints import Trace
     from procession.init.main import InitProgram
+    from procession.kernel.acct import BsdAcct
     from procession.kernel.futex import FutexHash
     from procession.kernel.kthread import KthreadCreateInfo, ThreadFn
     from procession.kernel.rcupdate import RcuState
     from procession.kernel.sched import Rq
+    from procession.net.netlink.genetlink import GenlFamily
+    from procession.net.netlink.sock import NetlinkTable
     from procession.net.unix.sock import UnixSock
 
 _PREFIX: Final = re.compile(r"<(\d+|[cd])>")
@@ -395,7 +400,15 @@ class TtyState:
 class NetState:
     """net/."""
 
-    __slots__ = ("sock_mnt", "scm_work_list", "unix_sockets", "unix_ordernum")  # derived
+    __slots__ = (
+        "sock_mnt",
+        "scm_work_list",
+        "unix_sockets",
+        "unix_ordernum",
+        "nl_table",
+        "netlink_rover",
+        "genl_families",
+    )  # derived
 
     sock_mnt: Vfsmount  # that sockets live in: no path leads there
 
@@ -403,6 +416,9 @@ class NetState:
         self.scm_work_list: list[File] | None = None  # files of lost messages while they are being closed
         self.unix_sockets: dict[Inode | bytes, UnixSock] = {}  # the bound ones, by inode or abstract name
         self.unix_ordernum: int = 1  # where the search for an abstract name goes on
+        self.nl_table: dict[int, NetlinkTable] = {}  # the netlink protocols that somebody serves
+        self.netlink_rover: int = -4097  # the next address for a socket whose process has one already
+        self.genl_families: dict[int, GenlFamily] = {}  # by number
 
 
 class Kernel:
@@ -429,6 +445,13 @@ class Kernel:
     init_pid_ns: PidNamespace
     init_struct_pid: Pid
     pidmap_lock: SpinLock
+
+    # kernel/acct.c
+    acct_parm: list[int]
+    acct_auto_close_mnt: Callable[[Kernel, Vfsmount], None]
+
+    taskstats: TaskstatsState  # kernel/taskstats.c
+    keys: KeyState  # security/keys/
 
     # kernel/nsproxy.c
     init_uts_ns: UtsNamespace
@@ -472,6 +495,8 @@ class Kernel:
         self.sysctls: dict[str, int] = {}  # tunables that have no other home
         self.sysctl_polls: dict[str, CtlTablePoll] = {}  # of those whose changes can be polled for, by name
         self.boot_id: str = ""  # /proc/sys/kernel/random/boot_id, made when first read
+
+        self.acct_list: dict[BsdAcct, None] = {}  # where records of processes go, the oldest first
 
         self.tasks: dict[Task, None] = {}  # thread group leaders, init_task not included, by birth
         self.nr_threads: int = 0

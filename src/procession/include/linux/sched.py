@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from procession.include.linux.fs_struct import FsStruct
     from procession.include.linux.hrtimer import Hrtimer
     from procession.include.linux.kernel import Kernel
+    from procession.include.linux.key import Key
     from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.nsproxy import Nsproxy, UserNamespace
     from procession.include.linux.pid import Pid
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from procession.include.linux.signal import Siginfo
     from procession.include.linux.spinlock import SpinLock
     from procession.include.linux.task_group import TaskGroup
+    from procession.include.linux.taskstats import Taskstats
     from procession.include.linux.tty import TtyStruct
     from procession.include.linux.wait import Completion, WaitQueueHead
     from procession.kernel.futex_pi import FutexPiState
@@ -93,6 +95,7 @@ PF_FREEZER_NOSIG: Final = 0x80000000
 
 # Task.ti_flags: work to do before the task returns to user mode (thread_info.flags).
 TIF_SYSCALL_TRACE: Final = 1
+TIF_NOTIFY_RESUME: Final = 2
 TIF_SIGPENDING: Final = 4
 TIF_NEED_RESCHED: Final = 8
 TIF_SINGLESTEP: Final = 16
@@ -325,6 +328,9 @@ class SignalStruct:
         "cinblock",
         "coublock",
         "cmaxrss",
+        "ac_flag",
+        "ac_mem",
+        "stats",
         "rlim",
         "oom_adj",
         "oom_score_adj",
@@ -384,6 +390,10 @@ class SignalStruct:
         self.cinblock: int = 0
         self.coublock: int = 0
         self.cmaxrss: int = 0
+        # Only its dying threads: for the record of its end.
+        self.ac_flag: int = 0
+        self.ac_mem: int = 0  # KiB
+        self.stats: Taskstats | None = None  # of its dead threads; None while it has had one thread
         # group_leader.alloc_lock.
         self.rlim: list[tuple[int, int]] = []  # RLIMIT_…: (soft, hard)
         # siglock.
@@ -398,7 +408,7 @@ class SignalStruct:
 class UserStruct:
     """Per-user counts (struct user_struct)."""
 
-    __slots__ = ("count", "processes", "sigpending", "uid", "user_ns")
+    __slots__ = ("count", "processes", "session_keyring", "sigpending", "uid", "uid_keyring", "user_ns")
 
     def __init__(self, uid: int, user_ns: UserNamespace) -> None:
         self.uid = uid
@@ -406,6 +416,8 @@ class UserStruct:
         self.count = 1
         self.processes = 0
         self.sigpending = 0
+        self.uid_keyring: Key | None = None  # made when first used
+        self.session_keyring: Key | None = None
 
 
 class Task:
@@ -508,6 +520,7 @@ class Task:
         "default_timer_slack_ns",
         "seccomp_mode",
         "kthread",
+        "replacement_session_keyring",
     )  # derived
 
     thread: ThreadStruct  # the user side; see include/asm/processor.py
@@ -612,6 +625,8 @@ class Task:
         self.default_timer_slack_ns: int = 50_000
         self.seccomp_mode: int = 0
         self.kthread: Kthread | None = None  # new
+        # tasklist_lock.
+        self.replacement_session_keyring: Key | None = None  # new: what a child gives it, with a reference
 
     def copy(self) -> Task:
         """Return a task like this one; the fields that are marked new begin as they do above."""  # derived

@@ -9,6 +9,7 @@ from procession.include.linux.bug import KernelBug
 from procession.include.linux.kernel import Kernel
 from procession.include.trace.events import PageFaultUser, SysEnter, SysExit, event_fields
 from procession.tools.validate import (
+    keys,
     kthreads,
     memory,
     mounts,
@@ -53,6 +54,7 @@ AT_EVERY_TRAP: Final = (
     references.validate_descriptors,
     references.validate_objects,
     references.validate_held,
+    keys.validate_keys,
     mounts.validate_mounts,
     terminals.validate_terminals,
     terminals.validate_tty_buffers,

@@ -13,6 +13,7 @@ from procession.include.linux.binfmts import LinuxBinprm
 from procession.include.linux.cred import Cred
 from procession.include.linux.fdtable import FD_MASK, FD_SHIFT
 from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_IFMT, S_IFREG, File, Inode
+from procession.include.linux.key import RequestKeyAuth
 from procession.include.linux.mm_types import VM_DENYWRITE, MmStruct
 from procession.include.linux.pid import Pid
 from procession.include.linux.sched import TASK_DEAD, Task, UserStruct
@@ -131,15 +132,24 @@ def validate_namespace_counts(seen: Census) -> list[str]:
     return wrong
 
 
+def found_creds(seen: Census) -> dict[Cred, int]:
+    """Return the credentials that tasks, stacks, files, messages and keys lead to, with the number of these."""
+    k = seen.k
+    creds = tally([p.real_cred for p in seen.tasks], tally([p.cred for p in seen.tasks]))
+    tally(seen.held_of(Cred), creds)
+    tally([acct.cred for acct in k.acct_list], creds)
+    for sk in seen.sockets:
+        names = (sk.peer_cred, *(skb.scm.cred for skb in sk.receive_queue))
+        tally([cred for cred in names if cred is not None], creds)
+    rights = [key.payload for key in k.keys.serials.values() if isinstance(key.payload, RequestKeyAuth)]
+    return tally([rka.cred for rka in rights if rka.cred is not None], creds)
+
+
 def validate_cred_counts(seen: Census) -> list[str]:
     """Return which credentials and users have counts that are off."""
     k = seen.k
     wrong: list[str] = []
-    creds = tally([p.real_cred for p in seen.tasks], tally([p.cred for p in seen.tasks]))
-    tally(seen.held_of(Cred), creds)
-    for sk in seen.sockets:
-        names = (sk.peer_cred, *(skb.scm.cred for skb in sk.receive_queue))
-        tally([cred for cred in names if cred is not None], creds)
+    creds = found_creds(seen)
     creds[k.init_task.cred] += 2  # static: the boot task's never go
     _compare(seen, wrong, "usage", creds, _usage)
     for cred in seen.rcu_creds:

@@ -1,0 +1,1 @@
+"""What protects beyond permissions (security/)."""

@@ -1,0 +1,1 @@
+"""Keys that the kernel keeps for programs (security/keys/)."""
