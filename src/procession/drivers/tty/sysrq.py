@@ -16,7 +16,7 @@ from procession.include.linux.proc_fs import ProcInode
 from procession.include.linux.sched import SCHED_NORMAL, TASK_UNINTERRUPTIBLE
 from procession.include.linux.signal import SIGKILL, SIGTERM
 from procession.include.linux.workqueue import WorkStruct
-from procession.kernel import panic, sched, sched_show, sched_syscalls, signal_send, workqueue
+from procession.kernel import panic, sched, sched_prio, sched_show, sched_syscalls, signal_send, workqueue
 from procession.mm import oom_kill, uaccess
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def sysrq_handle_unrt(current: Task, _key: str) -> None:
         if p.rt_priority:
             sched_syscalls.sched_setscheduler_nocheck(p, SCHED_NORMAL, 0)
         elif sched.task_nice(p) < 0:
-            sched.set_user_nice(p, 0)
+            sched_prio.set_user_nice(p, 0)
 
 
 _LOGLEVEL: Final = SysrqKeyOp(sysrq_handle_loglevel, "loglevel(0-9)", "Changing Loglevel")
