@@ -202,7 +202,7 @@ class PlainCalls(Caller):
         return await self.syscall("semop", semid, tsops, nsops)
 
     async def semctl(self, semid: int, semnum: int, cmd: int, arg: Pointer) -> int:
-        """Ask about a set, change it, remove it (semctl(2)); raises EINVAL, EIDRM, EACCES, EPERM, EFAULT, ERANGE, ENOMEM."""
+        """Ask about a set, change it, remove it (semctl(2))."""
         return await self.syscall("semctl", semid, semnum, cmd, arg)
 
     async def shmdt(self, shmaddr: int) -> int:
