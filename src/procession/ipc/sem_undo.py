@@ -1,4 +1,4 @@
-"""What processes take back of their operations on semaphores when they end (the undo lists of ipc/sem.c; spec ipc 4.4)."""
+"""What processes take back of semaphores when they end (the undo lists of ipc/sem.c; spec ipc 4.4)."""
 
 from __future__ import annotations
 
