@@ -259,7 +259,7 @@ TABLE = [
     # System V objects.
     _op("semop", "0", ONE_OP, "1", weight=8),
     _op("semop", "0", TWO_OPS, "2", weight=3),
-    _op("semop", words(0, 7, -1), ONE_OP, words(1, 0, 40), weight=1),
+    _op("semop", words(0, 7, -1), ONE_OP, words(1, 0, 501), weight=1),
     _op("semctl", "0", words(0, 1, 0, 2), words(GETVAL, GETPID), "0", weight=4, flag="-"),
     _op("semctl", "0", words(0, 1), str(SETVAL), words(0, 1, 5, -1), weight=2),
     _op("unshare", str(CLONE_SYSVSEM), weight=1),
