@@ -197,6 +197,7 @@ int main(int argc, char **argv)
 	sigfillset(&all);
 	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &everything, 0, 8); /* the C library keeps some for itself */
 	int out = fcntl(1, F_DUPFD_CLOEXEC, 900);
+	syscall(SYS_unshare, CLONE_NEWIPC); /* System V objects end with it, not with us */
 	open_things();
 	for (int round = 0; round < rounds; round++)
 		for (long nr = first; nr <= last; nr += width)

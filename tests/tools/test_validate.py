@@ -854,6 +854,29 @@ def a_mount_is_lost(w):
     w.k.caches["mnt_cache"].alloc()
 
 
+# System V objects: test_validate_ipc.py has more.
+
+
+@breaks(r"nr_ipc_ns 2, found 1")
+def a_namespace_is_counted_twice(w):
+    w.k.ipc.nr_ipc_ns += 1
+
+
+@breaks(r"used_sems 3, found 0")
+def a_set_is_lost(w):
+    w.k.init_ipc_ns.used_sems = 3
+
+
+@breaks(r"messages 1 of 0 bytes, found 0 of 0")
+def a_message_is_lost(w):
+    w.k.init_ipc_ns.msg_hdrs = 1
+
+
+@breaks(r"shm_tot 1, found 0")
+def a_segment_is_lost(w):
+    w.k.init_ipc_ns.shm_tot = 1
+
+
 # Terminals.
 
 

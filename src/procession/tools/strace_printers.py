@@ -20,6 +20,7 @@ from procession.include.linux.syscalls import Syscall
 from procession.tools.strace_args import constant, date_text, flag_names, hexadecimal, number, pointer
 from procession.tools.strace_commands import COMMAND_RESULTS, COMMANDS
 from procession.tools.strace_files import FILES, FILES_AFTER, device, file_mode, open_flags
+from procession.tools.strace_ipc import IPC_PRINTERS
 from procession.tools.strace_keys import KEY_PRINTERS
 from procession.tools.strace_ptrace import PTRACE_PRINTERS
 from procession.tools.strace_sockets import SOCKET_PRINTERS
@@ -144,6 +145,7 @@ PRINTERS: Final[dict[str, Printer]] = (
     | PTRACE_PRINTERS
     | SOCKET_PRINTERS
     | KEY_PRINTERS
+    | IPC_PRINTERS
     | COMMANDS
     | SYSLOG_PRINTERS
     | {

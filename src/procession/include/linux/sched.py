@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from procession.include.linux.pid import Pid
     from procession.include.linux.rtmutex import RtMutexWaiter
     from procession.include.linux.rwsem import Mutex
+    from procession.include.linux.sem import SemUndoList
     from procession.include.linux.signal import Siginfo
     from procession.include.linux.spinlock import SpinLock
     from procession.include.linux.task_group import TaskGroup
@@ -408,7 +409,7 @@ class SignalStruct:
 class UserStruct:
     """Per-user counts (struct user_struct)."""
 
-    __slots__ = ("count", "processes", "session_keyring", "sigpending", "uid", "uid_keyring", "user_ns")
+    __slots__ = ("count", "locked_shm", "processes", "session_keyring", "sigpending", "uid", "uid_keyring", "user_ns")
 
     def __init__(self, uid: int, user_ns: UserNamespace) -> None:
         self.uid = uid
@@ -418,6 +419,7 @@ class UserStruct:
         self.sigpending = 0
         self.uid_keyring: Key | None = None  # made when first used
         self.session_keyring: Key | None = None
+        self.locked_shm = 0  # pages of shared memory
 
 
 class Task:
@@ -521,6 +523,7 @@ class Task:
         "seccomp_mode",
         "kthread",
         "replacement_session_keyring",
+        "sysvsem",
     )  # derived
 
     thread: ThreadStruct  # the user side; see include/asm/processor.py
@@ -627,6 +630,7 @@ class Task:
         self.kthread: Kthread | None = None  # new
         # tasklist_lock.
         self.replacement_session_keyring: Key | None = None  # new: what a child gives it, with a reference
+        self.sysvsem: SemUndoList | None = None  # new: semaphore operations to take back
 
     def copy(self) -> Task:
         """Return a task like this one; the fields that are marked new begin as they do above."""  # derived

@@ -11,10 +11,12 @@ from procession.include.linux.binfmts import LinuxBinprm
 from procession.include.linux.fdtable import FilesStruct
 from procession.include.linux.fs import File
 from procession.include.linux.fs_struct import FsStruct
+from procession.include.linux.ipc_namespace import IPC_SHM_IDS
 from procession.include.linux.mm_types import MmStruct
 from procession.include.linux.net import Scm
 from procession.include.linux.nsproxy import Nsproxy
 from procession.include.linux.sched import Task
+from procession.include.linux.shm import ShmidKernel
 from procession.kernel import cred, fork, pid
 from procession.net.socket import SocketFile
 from procession.net.unix.sock import UnixSock
@@ -170,12 +172,19 @@ class Census:
         for mm in mms:
             files += [vma.vm_file for vma in mm.mmap]
             files.append(mm.exe_file)
+        files += [shp.shm_file for shp in self.segments]
         found = tally(files)
         found.pop(None, None)
         queue = [sk for file in found if (sk := _socket_of(file)) is not None]
         if queue:
             self._messages(queue, found)
         return found
+
+    @cached_property
+    def segments(self) -> list[ShmidKernel]:
+        """Every segment of shared memory."""
+        tables = [ns.ids[IPC_SHM_IDS] for ns in self.k.ipc.namespaces]
+        return [shp for ids in tables if ids.in_use for shp in ids.ipcs if isinstance(shp, ShmidKernel)]
 
     @cached_property
     def sockets(self) -> list[UnixSock]:

@@ -9,6 +9,7 @@ from procession.include.linux.bug import KernelBug
 from procession.include.linux.kernel import Kernel
 from procession.include.trace.events import PageFaultUser, SysEnter, SysExit, event_fields
 from procession.tools.validate import (
+    ipc,
     keys,
     kthreads,
     memory,
@@ -56,6 +57,10 @@ AT_EVERY_TRAP: Final = (
     references.validate_held,
     keys.validate_keys,
     mounts.validate_mounts,
+    ipc.validate_ipc_tables,
+    ipc.validate_semaphores,
+    ipc.validate_messages,
+    ipc.validate_segments,
     terminals.validate_terminals,
     terminals.validate_tty_buffers,
     kthreads.validate_works,
