@@ -70,6 +70,7 @@ from procession.include.linux.signal import SIGCHLD, SIGKILL
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.wait import WALL, WEXITED
 from procession.init import login
+from procession.ipc import mqueue
 from procession.kernel import (
     completion,
     cred,
@@ -183,6 +184,7 @@ def vfs_caches_init(k: Kernel, root: RootSpec) -> None:
     k.init_task.fs = fs_struct.init_fs(k, PathRef(k.vfs.rootfs, k.vfs.rootfs.mnt_root))
     k.init_task.files = file.init_files(k)
     volumes.mount_volumes(k)
+    mqueue.init_mqueue_fs(k)
 
 
 # PID 0.
@@ -333,6 +335,7 @@ async def kernel_init(current: Task, kthreadd_done: Completion) -> int:
     program.nr = await fork.kernel_thread(current, _run_program, program, SIGCHLD)
     k.exit_code = await _reap_until(current, program.nr)
     await _kill_survivors(current)
+    mqueue.mq_drop_queues(k.init_ipc_ns)
     k.halted = True
     # Nothing runs any more: the machine loop looks at `halted` when this task gives up the CPU.
     set_task_state(current, TASK_UNINTERRUPTIBLE)

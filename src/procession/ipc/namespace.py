@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from procession.include.linux.ipc_namespace import IpcNamespace
 from procession.include.linux.sched import CLONE_NEWIPC
+from procession.ipc import mqueue
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -15,12 +16,14 @@ __all__ = ("copy_ipcs", "ipc_ns_init", "put_ipc_ns")
 
 def ipc_ns_init(k: Kernel) -> None:
     """Make the first one."""
-    k.init_ipc_ns = create_ipc_ns(k)
+    k.init_ipc_ns = IpcNamespace()
 
 
 def create_ipc_ns(k: Kernel) -> IpcNamespace:
     """Return a new one, with one reference."""
-    return IpcNamespace()
+    ns = IpcNamespace()
+    mqueue.mq_init_ns(k, ns)
+    return ns
 
 
 def copy_ipcs(k: Kernel, flags: int, ns: IpcNamespace) -> IpcNamespace:
@@ -34,3 +37,6 @@ def copy_ipcs(k: Kernel, flags: int, ns: IpcNamespace) -> IpcNamespace:
 def put_ipc_ns(k: Kernel, ns: IpcNamespace) -> None:
     """Drop a reference; the last one takes all objects along."""
     ns.count -= 1
+    if not ns.count:
+        mqueue.mq_clear_sbinfo(ns)
+        mqueue.mq_put_mnt(ns)

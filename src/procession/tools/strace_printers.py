@@ -20,6 +20,7 @@ from procession.include.linux.syscalls import Syscall
 from procession.tools.strace_args import constant, date_text, flag_names, hexadecimal, number, pointer
 from procession.tools.strace_commands import COMMAND_RESULTS, COMMANDS
 from procession.tools.strace_files import FILES, FILES_AFTER, device, file_mode, open_flags
+from procession.tools.strace_mqueue import MQUEUE_PRINTERS
 from procession.tools.strace_ptrace import PTRACE_PRINTERS
 from procession.tools.strace_sockets import SOCKET_PRINTERS
 from procession.tools.strace_structs import AFTER, LONG, STRUCTS, Printer, Shown
@@ -142,6 +143,7 @@ PRINTERS: Final[dict[str, Printer]] = (
     | PTRACE_PRINTERS
     | SOCKET_PRINTERS
     | COMMANDS
+    | MQUEUE_PRINTERS
     | {
         "int": _int,
         "unsigned": lambda shown, at: str(shown.args[at] & (1 << shown.params[at].arg.bits) - 1),

@@ -313,6 +313,9 @@ class Kernel:
     init_net_ns: NetNamespace
     init_nsproxy: Nsproxy
 
+    # ipc/mqueue.c
+    mq_lock: SpinLock  # how many queues, and bytes, a namespace and a user have
+
     # kernel/wait.c
     bit_wait: WaitQueueHead  # of who waits for a bit of some Task.jobctl to be cleared (bit_waitqueue)
 

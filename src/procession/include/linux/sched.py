@@ -369,7 +369,7 @@ class SignalStruct:
 class UserStruct:
     """Per-user counts (struct user_struct)."""
 
-    __slots__ = ("count", "processes", "sigpending", "uid", "user_ns")
+    __slots__ = ("count", "mq_bytes", "processes", "sigpending", "uid", "user_ns")
 
     def __init__(self, uid: int, user_ns: UserNamespace) -> None:
         self.uid = uid
@@ -377,6 +377,7 @@ class UserStruct:
         self.count = 1
         self.processes = 0
         self.sigpending = 0
+        self.mq_bytes = 0  # of POSIX message queues; mq_lock
 
 
 class Task:
