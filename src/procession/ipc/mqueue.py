@@ -27,7 +27,7 @@ from procession.include.linux.fs import (
     SuperBlock,
     generic_file_llseek,
 )
-from procession.include.linux.limits import ULONG_MAX
+from procession.include.linux.limits import UINT_MAX, ULONG_MAX
 from procession.include.linux.magic import MQUEUE_MAGIC
 from procession.include.linux.mqueue import NOTIFY_REMOVED, NOTIFY_WOKENUP
 from procession.include.linux.pid import PIDTYPE_PID
@@ -275,7 +275,7 @@ def mqueue_create(current: Task, dir: MqueueDir, name: str, mode: int, attr: tup
     if ipc_ns is None:
         raise LinuxError(Errno.EACCES, "the ipc namespace is gone")
     with k.mq_lock:
-        if ipc_ns.mq_queues_count >= ipc_ns.mq_queues_max and not capability.capable(current, CAP_SYS_RESOURCE):
+        if ipc_ns.mq_queues_count >= ipc_ns.mq_queues_max & UINT_MAX and not capability.capable(current, CAP_SYS_RESOURCE):
             raise LinuxError(Errno.ENOSPC, "fs.mqueue.queues_max")
         ipc_ns.mq_queues_count += 1
     try:

@@ -7,19 +7,23 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from procession.fs.proc.mem import MemFile
+from procession.fs.proc.namespaces import NsFile
 from procession.include.linux.binfmts import LinuxBinprm
 from procession.include.linux.fdtable import FilesStruct
 from procession.include.linux.fs import File
 from procession.include.linux.fs_struct import FsStruct
+from procession.include.linux.ipc_namespace import IpcNamespace
 from procession.include.linux.mm_types import MmStruct
 from procession.include.linux.net import Scm
 from procession.include.linux.nsproxy import Nsproxy
 from procession.include.linux.sched import Task
+from procession.ipc.mqueue import MqueueDir, MqueueInode, MqueueSuperBlock
 from procession.kernel import cred, fork, pid
 from procession.net.socket import SocketFile
 
 if TYPE_CHECKING:
     from procession.include.linux.cred import Cred
+    from procession.include.linux.fs import SuperBlock
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.pid import Pid, PidNamespace
     from procession.include.linux.sched import SignalStruct
@@ -174,6 +178,39 @@ class Census:
         queue = [sk for file in found if (sk := _socket_of(file)) is not None]
         if queue:
             self._messages(queue, found)
+        return found
+
+    @cached_property
+    def mqueue_sbs(self) -> dict[SuperBlock, None]:
+        """Every instance of the POSIX queues' file system: of namespaces, of mounts and of open queues."""
+        k = self.k
+        found: dict[SuperBlock, None] = {}
+        for ns in (k.init_ipc_ns, *(nsproxy.ipc_ns for nsproxy in self.nsproxies)):
+            if ns.mq_mnt is not None:
+                found[ns.mq_mnt.mnt_sb] = None
+        for file in self.open_files:
+            if isinstance(file, NsFile):
+                if isinstance(file.private_data, IpcNamespace) and file.private_data.mq_mnt is not None:
+                    found[file.private_data.mq_mnt.mnt_sb] = None
+            elif isinstance(file.inode, MqueueInode | MqueueDir):
+                found[file.inode.i_sb] = None
+        for mnt in k.vfs.mount_hashtable.values():
+            if isinstance(mnt.mnt_sb, MqueueSuperBlock):
+                found[mnt.mnt_sb] = None
+        return found
+
+    @cached_property
+    def mqueues(self) -> dict[MqueueInode, None]:
+        """Every POSIX queue that has a name or is open."""
+        found: dict[MqueueInode, None] = {}
+        for sb in self.mqueue_sbs:
+            assert sb.s_root is not None
+            root = sb.s_root.d_inode
+            assert isinstance(root, MqueueDir)
+            found.update(dict.fromkeys(root.children.values()))
+        for file in self.open_files:
+            if isinstance(file.inode, MqueueInode):
+                found[file.inode] = None
         return found
 
     @cached_property

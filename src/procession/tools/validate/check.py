@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from procession.include.linux.bug import KernelBug
 from procession.include.linux.kernel import Kernel
 from procession.include.trace.events import PageFaultUser, SysEnter, SysExit, event_fields
-from procession.tools.validate import memory, mounts, pids, references, sched, signals, tasks, terminals, tracing
+from procession.tools.validate import memory, mounts, mqueues, pids, references, sched, signals, tasks, terminals, tracing
 from procession.tools.validate.census import Census
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ AT_EVERY_TRAP: Final = (
     references.validate_objects,
     references.validate_held,
     mounts.validate_mounts,
+    mqueues.validate_mqueues,
     terminals.validate_terminals,
     terminals.validate_tty_buffers,
 )

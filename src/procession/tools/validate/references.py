@@ -103,6 +103,8 @@ def validate_pid_counts(seen: Census) -> list[str]:
     for sk in seen.sockets:
         names = (sk.peer_pid, *(skb.scm.pid for skb in sk.receive_queue))
         tally([pid for pid in names if pid is not None], found)
+    owners = [inode.notify.owner for inode in seen.mqueues if inode.notify is not None]
+    tally([owner for owner in owners if owner is not None], found)
     boot = found.pop(k.init_struct_pid, 0) + 1  # static: in no hash, never freed
     if k.init_struct_pid.count != boot:
         wrong.append(f"count of the boot task's pid: {k.init_struct_pid.count}, found {boot}")
@@ -152,6 +154,7 @@ def validate_cred_counts(seen: Census) -> list[str]:
     tally([ns.creator for ns in spaces if ns.creator is not None], users)
     if seen.sigqueues:
         tally([q.user for q in seen.sigqueues], users)
+    tally([inode.user for inode in seen.mqueues if inode.user is not None], users)
     for user, references in users.items():
         if user.count != references:
             wrong.append(f"count of user {user.uid}: {user.count}, found {references}")
