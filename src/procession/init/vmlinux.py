@@ -25,7 +25,7 @@ from procession.fs import (  # noqa: F401 -- importing declares
     utimes,
     xattr,
 )
-from procession.ipc import mqueue_syscalls  # noqa: F401 -- importing declares
+from procession.ipc import mqueue_syscalls, msg, sem, shm  # noqa: F401 -- importing declares
 from procession.kernel import (  # noqa: F401 -- importing declares
     capability,
     exec_domain,

@@ -44,10 +44,10 @@ if TYPE_CHECKING:
     from procession.include.linux.fs import PathRef, PollTable
     from procession.include.linux.ipc_namespace import IpcNamespace
     from procession.include.linux.kernel import Kernel
+    from procession.include.linux.msg import MsgMsg
     from procession.include.linux.pid import Pid
     from procession.include.linux.sched import Task, UserStruct
     from procession.include.linux.types import UserPtr
-    from procession.ipc.msgutil import MsgMsg
 
 __all__ = (
     "RECV",
@@ -63,9 +63,9 @@ __all__ = (
     "mq_drop_queues",
     "mq_init_ns",
     "mq_put_mnt",
+    "mqueue_create",
     "msg_get",
     "msg_insert",
-    "mqueue_create",
     "pipelined_receive",
     "pipelined_send",
     "remove_notification",
@@ -275,7 +275,9 @@ def mqueue_create(current: Task, dir: MqueueDir, name: str, mode: int, attr: tup
     if ipc_ns is None:
         raise LinuxError(Errno.EACCES, "the ipc namespace is gone")
     with k.mq_lock:
-        if ipc_ns.mq_queues_count >= ipc_ns.mq_queues_max & UINT_MAX and not capability.capable(current, CAP_SYS_RESOURCE):
+        if ipc_ns.mq_queues_count >= ipc_ns.mq_queues_max & UINT_MAX and not capability.capable(
+            current, CAP_SYS_RESOURCE
+        ):
             raise LinuxError(Errno.ENOSPC, "fs.mqueue.queues_max")
         ipc_ns.mq_queues_count += 1
     try:
@@ -435,19 +437,20 @@ def msg_insert(inode: MqueueInode, msg: MsgMsg) -> None:
     while at and messages[at - 1].m_type >= msg.m_type:
         at -= 1
     messages.insert(at, msg)
-    inode.qsize += len(msg.data)
+    inode.qsize += len(msg.text)
 
 
 def msg_get(inode: MqueueInode) -> MsgMsg:
     """Take the first message out."""
     msg = inode.messages.pop()
-    inode.qsize -= len(msg.data)
+    inode.qsize -= len(msg.text)
     return msg
 
 
 def pipelined_send(inode: MqueueInode, msg: MsgMsg, receiver: ExtWaitQueue) -> None:
     """Hand a message to a receiver who sleeps."""
     receiver.msg = msg
+    receiver.task.held.append(msg)
     _wake(inode, RECV, receiver)
 
 
@@ -459,6 +462,7 @@ def pipelined_receive(inode: MqueueInode) -> None:
         return
     assert sender.msg is not None
     msg_insert(inode, sender.msg)
+    sender.task.held.remove(sender.msg)
     _wake(inode, SEND, sender)
 
 

@@ -10,15 +10,7 @@ from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
 from procession.include.linux.cred import CAP_SYS_RESOURCE
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fcntl import (
-    O_ACCMODE,
-    O_CLOEXEC,
-    O_CREAT,
-    O_EXCL,
-    O_NONBLOCK,
-    O_PATH,
-    OpenArg,
-)
+from procession.include.linux.fcntl import O_ACCMODE, O_CLOEXEC, O_CREAT, O_EXCL, O_NONBLOCK, O_PATH, OpenArg
 from procession.include.linux.fs import (
     FMODE_READ,
     FMODE_WRITE,
@@ -57,6 +49,7 @@ from procession.mm import uaccess
 if TYPE_CHECKING:
     from procession.include.linux.fs import Vfsmount
     from procession.include.linux.ipc_namespace import IpcNamespace
+    from procession.include.linux.msg import MsgMsg
     from procession.include.linux.sched import Task
 
 __all__ = (
@@ -120,9 +113,7 @@ def mq_attr_ok(current: Task, ipc_ns: IpcNamespace, maxmsg: int, msgsize: int) -
     return maxmsg * (msgsize + _SIZEOF_POINTER) <= ULONG_MAX
 
 
-def _do_create(
-    current: Task, mnt: Vfsmount, name: str, oflag: int, mode: int, attr: tuple[int, int] | None
-) -> File:
+def _do_create(current: Task, mnt: Vfsmount, name: str, oflag: int, mode: int, attr: tuple[int, int] | None) -> File:
     """Make a queue and open it, as its mode does not say; raises EINVAL, EACCES, and as mqueue_create."""
     if attr is not None and not mq_attr_ok(current, _ipc_ns(current), *attr):
         raise LinuxError(Errno.EINVAL, "mq_attr")
@@ -274,11 +265,14 @@ async def _wait(current: Task, file: File, sr: int, expires_ns: int | None, ewp:
     """Sleep until the message has gone in or out; raises EAGAIN, ETIMEDOUT, ERESTARTSYS."""
     if file.f_flags & O_NONBLOCK:
         raise LinuxError(Errno.EAGAIN, "the queue is full" if sr == mqueue.SEND else "the queue is empty")
+    held = len(current.held)
     current.held.append(file_table.get_file(file))
+    if ewp.msg is not None:
+        current.held.append(ewp.msg)
     try:
         await mqueue.wq_sleep(current, _queue_of(file), sr, expires_ns, ewp)
     finally:
-        current.held.pop()
+        del current.held[held:]
         file_table.fput(current, file)
 
 
@@ -297,7 +291,7 @@ async def sys_mq_timedreceive(
         raise LinuxError(Errno.EBADF, "not open for reading")
     if msg_len < inode.msgsize:
         raise LinuxError(Errno.EMSGSIZE, "shorter than the queue's messages")
-    msg: msgutil.MsgMsg | None = None
+    msg: MsgMsg | None = None
     with inode.lock:
         if inode.messages:
             msg = mqueue.msg_get(inode)
@@ -311,10 +305,10 @@ async def sys_mq_timedreceive(
     try:
         if u_msg_prio:
             uaccess.put_user(current, u_msg_prio, msg.m_type, 4)
-        msgutil.store_msg(current, u_msg_ptr, msg)
+        msgutil.store_msg(current, u_msg_ptr, msg, len(msg.text))
     finally:
         msgutil.free_msg(current.kernel, msg)
-    return len(msg.data)
+    return len(msg.text)
 
 
 # Notification and attributes.

@@ -6,28 +6,47 @@ from typing import TYPE_CHECKING
 
 from procession.include.linux.ipc_namespace import IpcNamespace
 from procession.include.linux.sched import CLONE_NEWIPC
-from procession.ipc import mqueue
+from procession.ipc import ipcns_notifier, mqueue, msg, sem, shm, util
+from procession.kernel import user
+from procession.mm import slab
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
+    from procession.include.linux.nsproxy import UserNamespace
 
 __all__ = ("copy_ipcs", "ipc_ns_init", "put_ipc_ns")
 
 
 def ipc_ns_init(k: Kernel) -> None:
-    """Make the first one."""
-    k.init_ipc_ns = IpcNamespace()
+    """Make the first one, and what its objects are made of."""
+    slab.kmem_cache_create(k, "ipc_namespace", 1024)
+    sem.sem_init(k)
+    msg.msg_init(k)
+    shm.shm_init(k)
+    k.init_ipc_ns = _new_ipc_ns(k, k.users.init_user_ns)
+
+
+def _new_ipc_ns(k: Kernel, user_ns: UserNamespace) -> IpcNamespace:
+    ns = IpcNamespace(user_ns, (util.ipc_init_ids(k), util.ipc_init_ids(k), util.ipc_init_ids(k)))
+    user_ns.count += 1
+    msg.recompute_msgmni(k, ns)
+    ipcns_notifier.ipcns_notify(k)
+    ipcns_notifier.register_ipcns_notifier(k, ns)
+    k.ipc.namespaces[ns] = None
+    return ns
 
 
 def create_ipc_ns(k: Kernel) -> IpcNamespace:
-    """Return a new one, with one reference."""
-    ns = IpcNamespace()
+    """Return a new one, with one reference: that of the current user; nothing is inherited. Raises ENOMEM."""
+    k.caches["ipc_namespace"].alloc()
+    k.ipc.nr_ipc_ns += 1
+    ns = _new_ipc_ns(k, k.current.cred.user.user_ns)
     mqueue.mq_init_ns(k, ns)
     return ns
 
 
 def copy_ipcs(k: Kernel, flags: int, ns: IpcNamespace) -> IpcNamespace:
-    """Return a reference to ns, or to a new one if the flags ask for that."""
+    """Return a reference to ns, or to a new one if the flags ask for that; raises ENOMEM."""
     if flags & CLONE_NEWIPC:
         return create_ipc_ns(k)
     ns.count += 1
@@ -40,3 +59,17 @@ def put_ipc_ns(k: Kernel, ns: IpcNamespace) -> None:
     if not ns.count:
         mqueue.mq_clear_sbinfo(ns)
         mqueue.mq_put_mnt(ns)
+        free_ipc_ns(k, ns)
+
+
+def free_ipc_ns(k: Kernel, ns: IpcNamespace) -> None:
+    """Free all objects, and let the other namespaces have more queues."""
+    ipcns_notifier.unregister_ipcns_notifier(k, ns)
+    sem.sem_exit_ns(k, ns)
+    msg.msg_exit_ns(k, ns)
+    shm.shm_exit_ns(k, ns)
+    k.caches["ipc_namespace"].free()
+    del k.ipc.namespaces[ns]
+    k.ipc.nr_ipc_ns -= 1
+    ipcns_notifier.ipcns_notify(k)
+    user.put_user_ns(k, ns.user_ns)

@@ -36,6 +36,7 @@ from procession.include.linux.signal import SIGCHLD
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Int
 from procession.include.linux.wait import WCOREFLAG
+from procession.ipc import sem, shm
 from procession.kernel import (
     exit_pgrp,
     fork,
@@ -365,7 +366,7 @@ def _end_process(current: Task) -> None:
 async def do_exit(current: Task, code: int) -> NoReturn:
     """End the calling thread with a wait status (spec 8.2).
 
-    Differs: no taskstats, accounting, audit, perf, SysV shared memory and semaphores.
+    Differs: no taskstats, accounting, audit, perf.
     """
     k = current.kernel
     if not current.pid:
@@ -390,6 +391,9 @@ async def do_exit(current: Task, code: int) -> NoReturn:
     if trace.sched_process_exit:
         status = sig.group_exit_code if sig.flags & SIGNAL_GROUP_EXIT else code
         trace.sched_process_exit(current.comm, current.pid, current.prio, status, current.tgid)
+    if current.sysvsem is not None:
+        sem.exit_sem(current)
+    shm.exit_shm(current)
     if current.files is not None:
         file.exit_files(current)
     if current.fs is not None:

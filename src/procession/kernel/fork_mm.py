@@ -37,6 +37,7 @@ from procession.include.linux.sched import (
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.undo import Undo
+from procession.ipc import sem
 from procession.kernel import completion, futex, futex_pi, futex_robust, nsproxy, sched, sched_account
 from procession.mm import memory, mmap, page_alloc, tlb, uaccess, util
 
@@ -112,6 +113,8 @@ def dup_mmap(current: Task, mm: MmStruct, oldmm: MmStruct) -> None:
                 new.append(tmp)
                 if mpnt.anon_vma:
                     with_pages.append(mpnt)
+                if file is not None and file.f_vm_ops:
+                    file.vm_open(k, tmp)
         finally:
             k.mm.vm_committed += charged
             cache.nr_active += len(new)
@@ -242,6 +245,8 @@ async def sys_unshare(current: Task, unshare_flags: UnshareArg) -> int:
         flags |= CLONE_FS
 
     new_fs, new_files, new_ns = _unshare_copies(current, flags)
+    if flags & (CLONE_SYSVSEM | CLONE_NEWIPC):
+        sem.exit_sem(current)  # what is to be taken back is in the namespace that is left
     if new_ns is not None:
         current.held += (new_fs, new_files)
         await nsproxy.switch_task_namespaces(current, new_ns)

@@ -14,7 +14,7 @@ from procession.include.linux.nsproxy import utsname
 from procession.include.linux.pid import PID_MAX_LIMIT
 from procession.include.linux.sysctl import CtlTablePoll
 from procession.include.linux.utsname import NEW_UTS_LEN, UTS_PROC_DOMAINNAME, UTS_PROC_HOSTNAME
-from procession.ipc import mq_sysctl
+from procession.ipc import ipc_sysctl, mq_sysctl
 from procession.kernel import capability, pid, utsname_sysctl
 from procession.lib import string, vsprintf
 from procession.mm import uaccess
@@ -399,6 +399,7 @@ def _kern_table() -> dict[str, Any]:
         "ngroups_max": _constant(NGROUPS_MAX),
         "cap_last_cap": _constant(CAP_FULL_SET.bit_length() - 1),
         **_uts_table(),
+        **ipc_sysctl.ipc_kern_table(),
     }
 
 

@@ -36,6 +36,7 @@ __all__ = (
     "copy_timespec",
     "copy_timeval",
     "do_settimeofday",
+    "get_seconds",
     "get_timespec",
     "getnstimeofday",
     "ktime_set",
@@ -58,6 +59,11 @@ _FOUR_LONGS: Final = struct.Struct("<qqqq")
 def getnstimeofday(k: Kernel) -> int:
     """Return CLOCK_REALTIME in ns; it can be later than KTIME_MAX."""
     return k.boot_time_ns + k.clock.now_ns
+
+
+def get_seconds(k: Kernel) -> int:
+    """Return CLOCK_REALTIME in seconds."""
+    return getnstimeofday(k) // NSEC_PER_SEC
 
 
 def to_s64(value: int) -> int:

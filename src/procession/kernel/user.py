@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from procession.include.linux.cred import Cred
     from procession.include.linux.kernel import Kernel
 
-__all__ = ("alloc_uid", "free_uid", "get_uid", "uid_cache_init", "user_ns_map_gid", "user_ns_map_uid")
+__all__ = ("alloc_uid", "free_uid", "get_uid", "put_user_ns", "uid_cache_init", "user_ns_map_gid", "user_ns_map_uid")
 
 DEFAULT_OVERFLOWUID: Final = 65534
 
@@ -65,6 +65,14 @@ def free_uid(k: Kernel, user: UserStruct | None) -> None:
             return
         k.caches["user_namespace"].free()
         user = ns.creator
+
+
+def put_user_ns(k: Kernel, ns: UserNamespace) -> None:
+    """Drop a reference; the last one forgets the namespace, and that to its creator (free_user_ns)."""
+    ns.count -= 1
+    if not ns.count:
+        k.caches["user_namespace"].free()
+        free_uid(k, ns.creator)
 
 
 def user_ns_map_uid(k: Kernel, to: UserNamespace, cred: Cred, uid: int) -> int:

@@ -5,7 +5,7 @@ Nothing here is ever paged out, so a lock shows only as presence, in the counts,
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.cred import CAP_IPC_LOCK
 from procession.include.linux.errno import Errno, LinuxError
@@ -26,10 +26,24 @@ from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Addr, SizeT
 from procession.kernel import capability
+from procession.kernel import user as kernel_user
 from procession.mm import memory, mmap, util
 from procession.mm import vma as areas
 
-__all__ = ("can_do_mlock", "check_mlock_limit", "sys_mlock", "sys_mlockall", "sys_munlock", "sys_munlockall")
+if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import UserStruct
+
+__all__ = (
+    "can_do_mlock",
+    "check_mlock_limit",
+    "sys_mlock",
+    "sys_mlockall",
+    "sys_munlock",
+    "sys_munlockall",
+    "user_shm_lock",
+    "user_shm_unlock",
+)
 
 _NOT_LOCKABLE: Final = VM_IO | VM_PFNMAP | VM_DONTEXPAND
 
@@ -176,3 +190,23 @@ def do_mlockall(current: Task, mm: MmStruct, flags: int) -> None:
             mlock_fixup(current, mm, vma, vma.vm_start, vma.vm_end, newflags)
         except LinuxError:
             continue  # as 3.2: an area that cannot be locked does not stop the others
+
+
+# Segments of shared memory: they are locked for a user, not for a process.
+
+
+def user_shm_lock(current: Task, size: int, user: UserStruct) -> bool:
+    """Count size bytes as locked by user, who is referred to until they are unlocked; whether that is allowed."""
+    pages = size + PAGE_SIZE - 1 >> PAGE_SHIFT
+    limit = util.rlimit(current, RLIMIT_MEMLOCK) >> PAGE_SHIFT
+    if user.locked_shm + pages > limit and not capability.capable(current, CAP_IPC_LOCK):
+        return False
+    kernel_user.get_uid(user)
+    user.locked_shm += pages
+    return True
+
+
+def user_shm_unlock(k: Kernel, size: int, user: UserStruct) -> None:
+    """Take user_shm_lock() back."""
+    user.locked_shm -= size + PAGE_SIZE - 1 >> PAGE_SHIFT
+    kernel_user.free_uid(k, user)

@@ -503,6 +503,8 @@ def exit_mmap(k: Kernel, mm: MmStruct) -> None:
             committed += vma.vm_end - vma.vm_start >> PAGE_SHIFT
         file = vma.vm_file
         if file is not None:
+            if file.f_vm_ops:
+                file.vm_close(k, vma)
             inode = file.f_path.dentry.d_inode
             del inode.i_mmap[vma]
             if flags & VM_SHARED:

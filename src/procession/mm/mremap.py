@@ -179,8 +179,11 @@ def copy_vma(k: Kernel, mm: MmStruct, vma: VmArea, addr: int, length: int, pgoff
         return merged
     k.caches["vm_area_struct"].alloc()
     new = VmArea(mm, addr, addr + length, vma.vm_flags, pgoff, vma.vm_file, vma.anon_vma, vma.name)
-    if new.vm_file is not None:
-        new.vm_file.f_count += 1
+    file = new.vm_file
+    if file is not None:
+        file.f_count += 1
+        if file.f_vm_ops:
+            file.vm_open(k, new)
     areas.vma_link(mm, new)
     return new
 

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from procession.fs import dcache, file_table
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
+from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_RDWR
 from procession.include.linux.fs import (
     FMODE_READ,
     FMODE_WRITE,
+    MAX_LFS_FILESIZE,
     S_IFDIR,
     S_IFREG,
     Dentry,
@@ -61,8 +63,10 @@ class ShmemFile(File):
 
 
 def shmem_file_setup(current: Task, name: str, size: int, vm_flags: int) -> File:
-    """Return an unlinked file of size bytes of memory; raises ENOMEM, ENFILE."""
+    """Return an unlinked file of size bytes of memory; raises EINVAL, ENOMEM, ENFILE."""
     k = current.kernel
+    if size > MAX_LFS_FILESIZE:
+        raise LinuxError(Errno.EINVAL, "larger than any file")
     mnt = _shm_mnt(k)
     sb = mnt.mnt_sb
     pages = 0 if vm_flags & VM_NORESERVE else size + PAGE_SIZE - 1 >> PAGE_SHIFT

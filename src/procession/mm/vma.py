@@ -65,6 +65,8 @@ def remove_vma(k: Kernel, vma: VmArea) -> None:
     """Give up an area that is in no list any more: its file, its object."""
     file = vma.vm_file
     if file is not None:
+        if file.f_vm_ops:
+            file.vm_close(k, vma)
         inode = file.f_path.dentry.d_inode
         del inode.i_mmap[vma]
         if vma.vm_flags & VM_SHARED:
@@ -96,7 +98,7 @@ def vma_merge(
     prev is the area before addr; one that addr lies in counts, if the range is the part behind addr. Returns the area
     that now holds the range, with vm_flags, or None if nothing fits. (Linux's eight cases.)
     """
-    if vm_flags & _SPECIAL:
+    if vm_flags & _SPECIAL or (file is not None and file.f_vm_ops):
         return None
     areas = mm.mmap
     i = 0 if prev is None else vma_index(mm, prev) + 1
@@ -185,7 +187,10 @@ def split_vma(k: Kernel, mm: MmStruct, vma: VmArea, addr: int, new_below: bool) 
         vma.vm_pgoff += pages
     else:
         vma.vm_end = addr
-    if new.vm_file is not None:
-        new.vm_file.f_count += 1
+    file = new.vm_file
+    if file is not None:
+        file.f_count += 1
+        if file.f_vm_ops:
+            file.vm_open(k, new)
     vma_link(mm, new)
     return new

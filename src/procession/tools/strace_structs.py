@@ -279,6 +279,7 @@ _NOTIFY: Final = {0: "SIGEV_SIGNAL", 1: "SIGEV_NONE", 2: "SIGEV_THREAD", 4: "SIG
 
 @struct_printer("QiiQQ")
 def sigevent(value: int, signo: int, notify: int, function: int, attributes: int) -> str:
+    """How somebody wants to be told."""
     number = value & 0xFFFFFFFF
     union = f"{{sival_int={number - ((number & 0x80000000) << 1)}, sival_ptr={pointer(value)}}}"
     more = ""

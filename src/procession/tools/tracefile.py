@@ -21,6 +21,7 @@ from procession.boot import DEFAULT_HOSTNAME, Result, check_machine, check_out
 from procession.hw.chooser import Choice, ReplayError
 from procession.hw.console import ConsoleAround
 from procession.include.linux.binfmts import UserStrings
+from procession.include.linux.limits import USHRT_MAX
 from procession.include.trace.events import EVENTS
 from procession.lib import string
 from procession.tools.trace_volumes import RecordedVolume
@@ -403,8 +404,6 @@ def _choice_of(path: Path, line: int, found: dict[str, Any]) -> Choice:
     raise TraceError(f"{path}: line {line} is no choice")
 
 
-_USHRT_MAX: Final = 0xFFFF
-
 _STDERR: Final = 2
 _FIELDS: Final[dict[str, type | tuple[type, ...]]] = {
     "argv": list,
@@ -469,7 +468,7 @@ def read_header(path: Path) -> dict[str, Any]:
     texts = (*found["argv"], *found["env"].values(), *found["programs"])
     if not found["argv"] or not all(isinstance(text, str) for text in texts):
         raise TraceError(f"{path}: what it says of argv, env and programs are no strings")
-    if len(found["winsize"]) != 2 or any(type(n) is not int or not 0 <= n <= _USHRT_MAX for n in found["winsize"]):
+    if len(found["winsize"]) != 2 or any(type(n) is not int or not 0 <= n <= USHRT_MAX for n in found["winsize"]):
         raise TraceError(f"{path}: its winsize is no size of a window")
     if any(type(fd) is not int or not 0 <= fd <= _STDERR for fd in found["closed"]):
         raise TraceError(f"{path}: what it says was closed is no standard file")

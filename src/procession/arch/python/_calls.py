@@ -97,17 +97,17 @@ class PlainCalls(Caller):
         """Advise on the use of memory (madvise(2)); raises EINVAL, ENOMEM for holes, EBADF, EACCES, ENOSYS."""
         return await trap("madvise", start, length, behavior)
 
-    async def shmget(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("shmget", *args)
+    async def shmget(self, key: int, size: int, shmflg: int) -> int:
+        """Return the segment with that key, or a new one of size bytes (shmget(2))."""
+        return await trap("shmget", key, size, shmflg)
 
-    async def shmat(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("shmat", *args)
+    async def shmat(self, shmid: int, shmaddr: int, shmflg: int) -> int:
+        """Map a segment (shmat(2)); returns the address. Raises EINVAL, EIDRM, EACCES, ENOMEM, EPERM."""
+        return await trap("shmat", shmid, shmaddr, shmflg)
 
-    async def shmctl(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("shmctl", *args)
+    async def shmctl(self, shmid: int, cmd: int, buf: Pointer) -> int:
+        """Ask about a segment, change it, lock it, remove it (shmctl(2))."""
+        return await self.syscall("shmctl", shmid, cmd, buf)
 
     async def dup(self, fildes: int) -> int:
         """Return the lowest free descriptor, leading to the same open file (dup(2))."""
@@ -193,37 +193,37 @@ class PlainCalls(Caller):
         """Send to a process, a group (0, -pgid) or everybody (-1); raises ESRCH before EINVAL, EPERM (kill(2))."""
         return await trap("kill", pid, sig)
 
-    async def semget(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("semget", *args)
+    async def semget(self, key: int, nsems: int, semflg: int) -> int:
+        """Return the set with that key, or a new one (semget(2))."""
+        return await trap("semget", key, nsems, semflg)
 
-    async def semop(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("semop", *args)
+    async def semop(self, semid: int, tsops: Pointer, nsops: int) -> int:
+        """As semtimedop(2) without a timeout (semop(2))."""
+        return await self.syscall("semop", semid, tsops, nsops)
 
-    async def semctl(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("semctl", *args)
+    async def semctl(self, semid: int, semnum: int, cmd: int, arg: Pointer) -> int:
+        """Ask about a set, change it, remove it (semctl(2))."""
+        return await self.syscall("semctl", semid, semnum, cmd, arg)
 
-    async def shmdt(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("shmdt", *args)
+    async def shmdt(self, shmaddr: int) -> int:
+        """Unmap what is left of an attach at that address (shmdt(2)); raises EINVAL."""
+        return await trap("shmdt", shmaddr)
 
-    async def msgget(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("msgget", *args)
+    async def msgget(self, key: int, msgflg: int) -> int:
+        """Return the queue with that key, or a new one (msgget(2)); raises ENOENT, EEXIST, EACCES, ENOSPC, ENOMEM."""
+        return await trap("msgget", key, msgflg)
 
-    async def msgsnd(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("msgsnd", *args)
+    async def msgsnd(self, msqid: int, msgp: Pointer, msgsz: int, msgflg: int) -> int:
+        """Send a message, when there is room for it (msgsnd(2))."""
+        return await self.syscall("msgsnd", msqid, msgp, msgsz, msgflg)
 
-    async def msgrcv(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("msgrcv", *args)
+    async def msgrcv(self, msqid: int, msgp: Pointer, msgsz: int, msgtyp: int, msgflg: int) -> int:
+        """Take a message off a queue, when there is one of that type (msgrcv(2)); returns its length, as it was copied."""
+        return await self.syscall("msgrcv", msqid, msgp, msgsz, msgtyp, msgflg)
 
-    async def msgctl(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("msgctl", *args)
+    async def msgctl(self, msqid: int, cmd: int, buf: Pointer) -> int:
+        """Ask about a queue, change it, remove it (msgctl(2)); raises EINVAL, EFAULT, EIDRM, EACCES, EPERM."""
+        return await self.syscall("msgctl", msqid, cmd, buf)
 
     async def flock(self, fd: int, cmd: int) -> int:
         """Lock a whole file for its open file description (flock(2))."""
@@ -717,9 +717,9 @@ class PlainCalls(Caller):
         """Go on with an interrupted call that knows how; raises EINTR if there is none."""
         return await trap("restart_syscall")
 
-    async def semtimedop(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("semtimedop", *args)
+    async def semtimedop(self, semid: int, tsops: Pointer, nsops: int, timeout: Pointer) -> int:
+        """Do operations on a set, all at once, when all are possible (semtimedop(2))."""
+        return await self.syscall("semtimedop", semid, tsops, nsops, timeout)
 
     async def fadvise64(self, fd: int, offset: int, length: int, advice: int) -> int:
         """Advise on the use of a file, to no effect here (posix_fadvise(2)); raises EBADF, ESPIPE, EINVAL."""

@@ -21,6 +21,7 @@ from procession.fs.proc import (
     proc_sysctl,
     slabinfo,
     stat,
+    sysvipc,
     uptime,
     version,
 )
@@ -124,3 +125,4 @@ def _add_files(root: ProcRoot, sb: ProcSuperBlock) -> None:
     tty = ProcDir(sb)
     tty.add("drivers", generic.ProcReg(sb, 0o444, devices.tty_drivers_show))
     root.add("tty", tty)
+    root.add("sysvipc", sysvipc.sysvipc_dir(sb))

@@ -50,6 +50,8 @@ class Errno(IntEnum):
     ENOSYS = 38
     ENOTEMPTY = 39
     ELOOP = 40
+    ENOMSG = 42
+    EIDRM = 43
     ENODATA = 61
     ETIME = 62
     EOVERFLOW = 75
@@ -147,6 +149,8 @@ STRERROR: Final = {
     38: "Function not implemented",
     39: "Directory not empty",
     40: "Too many levels of symbolic links",
+    42: "No message of desired type",
+    43: "Identifier removed",
     61: "No data available",
     62: "Timer expired",
     75: "Value too large for defined data type",

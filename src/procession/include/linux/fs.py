@@ -430,6 +430,8 @@ class File:
 
     # Whether read and write take a whole vector at once (aio_read, aio_write), instead of being called for each piece.
     f_op_aio: ClassVar[bool] = False
+    # Whether areas that map it are counted, with vm_open and vm_close (vm_area_struct.vm_ops). Two are never merged.
+    f_vm_ops: ClassVar[bool] = False
     # Whether positions are addresses, the upper half included (FMODE_UNSIGNED_OFFSET).
     f_unsigned_offset: ClassVar[bool] = False
     # fs/eventpoll.py's watchers of this file: fput gives them up.
@@ -477,6 +479,12 @@ class File:
     def mmap(self, current: Task, vma: VmArea) -> None:
         """Agree to be mapped, or raise ENODEV."""
         raise LinuxError(Errno.ENODEV)
+
+    def vm_open(self, k: Kernel, vma: VmArea) -> None:
+        """An area of it was copied, or cut in two: vma is the new one."""
+
+    def vm_close(self, k: Kernel, vma: VmArea) -> None:
+        """An area of it goes."""
 
     def fsync(self) -> None:
         """Bring what was written to where the file is kept; raises ENOSPC, EIO."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from procession.hw.clock import NEVER
 from procession.include.linux.idr import Ida
+from procession.include.linux.ipc_namespace import IpcState
 from procession.include.linux.printk import KERN_WARNING, LogBuf
 from procession.include.linux.spinlock import LockClass, SpinLock
 from procession.include.linux.time import NSEC_PER_SEC
@@ -369,6 +370,7 @@ class Kernel:
         self.vfs: VfsState = VfsState()
         self.tty: TtyState = TtyState()
         self.net: NetState = NetState()
+        self.ipc: IpcState = IpcState()
         self.x86: X86State = X86State()
 
         # What to run, and how the run has ended.

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from procession.include.linux.nsproxy import Nsproxy, UserNamespace
     from procession.include.linux.pid import Pid
     from procession.include.linux.rwsem import Mutex
+    from procession.include.linux.sem import SemUndoList
     from procession.include.linux.signal import Siginfo
     from procession.include.linux.spinlock import SpinLock
     from procession.include.linux.tty import TtyStruct
@@ -369,7 +370,7 @@ class SignalStruct:
 class UserStruct:
     """Per-user counts (struct user_struct)."""
 
-    __slots__ = ("count", "mq_bytes", "processes", "sigpending", "uid", "user_ns")
+    __slots__ = ("count", "locked_shm", "mq_bytes", "processes", "sigpending", "uid", "user_ns")
 
     def __init__(self, uid: int, user_ns: UserNamespace) -> None:
         self.uid = uid
@@ -378,6 +379,7 @@ class UserStruct:
         self.processes = 0
         self.sigpending = 0
         self.mq_bytes = 0  # of POSIX message queues; mq_lock
+        self.locked_shm = 0  # pages of shared memory
 
 
 class Task:
@@ -470,6 +472,7 @@ class Task:
         "default_timer_slack_ns",
         "seccomp_mode",
         "kthread",
+        "sysvsem",
     )  # derived
 
     thread: ThreadStruct  # the user side; see include/asm/processor.py
@@ -563,6 +566,7 @@ class Task:
         self.default_timer_slack_ns: int = 50_000
         self.seccomp_mode: int = 0
         self.kthread: Kthread | None = None  # new
+        self.sysvsem: SemUndoList | None = None  # new: semaphore operations to take back
 
     def copy(self) -> Task:
         """Return a task like this one; the fields that are marked new begin as they do above."""  # derived

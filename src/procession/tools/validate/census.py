@@ -7,16 +7,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from procession.fs.proc.mem import MemFile
-from procession.fs.proc.namespaces import NsFile
 from procession.include.linux.binfmts import LinuxBinprm
 from procession.include.linux.fdtable import FilesStruct
 from procession.include.linux.fs import File
 from procession.include.linux.fs_struct import FsStruct
-from procession.include.linux.ipc_namespace import IpcNamespace
+from procession.include.linux.ipc_namespace import IPC_SHM_IDS
 from procession.include.linux.mm_types import MmStruct
 from procession.include.linux.net import Scm
 from procession.include.linux.nsproxy import Nsproxy
 from procession.include.linux.sched import Task
+from procession.include.linux.shm import ShmidKernel
 from procession.ipc.mqueue import MqueueDir, MqueueInode, MqueueSuperBlock
 from procession.kernel import cred, fork, pid
 from procession.net.socket import SocketFile
@@ -173,6 +173,7 @@ class Census:
         for mm in mms:
             files += [vma.vm_file for vma in mm.mmap]
             files.append(mm.exe_file)
+        files += [shp.shm_file for shp in self.segments]
         found = tally(files)
         found.pop(None, None)
         queue = [sk for file in found if (sk := _socket_of(file)) is not None]
@@ -183,26 +184,20 @@ class Census:
     @cached_property
     def mqueue_sbs(self) -> dict[SuperBlock, None]:
         """Every instance of the POSIX queues' file system: of namespaces, of mounts and of open queues."""
-        k = self.k
-        found: dict[SuperBlock, None] = {}
-        for ns in (k.init_ipc_ns, *(nsproxy.ipc_ns for nsproxy in self.nsproxies)):
-            if ns.mq_mnt is not None:
-                found[ns.mq_mnt.mnt_sb] = None
-        for file in self.open_files:
-            if isinstance(file, NsFile):
-                if isinstance(file.private_data, IpcNamespace) and file.private_data.mq_mnt is not None:
-                    found[file.private_data.mq_mnt.mnt_sb] = None
-            elif isinstance(file.inode, MqueueInode | MqueueDir):
-                found[file.inode.i_sb] = None
-        for mnt in k.vfs.mount_hashtable.values():
-            if isinstance(mnt.mnt_sb, MqueueSuperBlock):
-                found[mnt.mnt_sb] = None
+        found = {ns.mq_mnt.mnt_sb: None for ns in self.k.ipc.namespaces if ns.mq_mnt is not None}
+        if self.k.caches["mqueue_inode_cache"].nr_active:
+            mounts = self.k.vfs.mount_hashtable.values()
+            found.update(dict.fromkeys(mnt.mnt_sb for mnt in mounts if isinstance(mnt.mnt_sb, MqueueSuperBlock)))
+            files = [file.inode for file in self.open_files]
+            found.update(dict.fromkeys(inode.i_sb for inode in files if isinstance(inode, MqueueInode | MqueueDir)))
         return found
 
     @cached_property
     def mqueues(self) -> dict[MqueueInode, None]:
         """Every POSIX queue that has a name or is open."""
         found: dict[MqueueInode, None] = {}
+        if not self.k.caches["mqueue_inode_cache"].nr_active:
+            return found
         for sb in self.mqueue_sbs:
             assert sb.s_root is not None
             root = sb.s_root.d_inode
@@ -212,6 +207,12 @@ class Census:
             if isinstance(file.inode, MqueueInode):
                 found[file.inode] = None
         return found
+
+    @cached_property
+    def segments(self) -> list[ShmidKernel]:
+        """Every segment of shared memory."""
+        tables = [ns.ids[IPC_SHM_IDS] for ns in self.k.ipc.namespaces]
+        return [shp for ids in tables if ids.in_use for shp in ids.ipcs if isinstance(shp, ShmidKernel)]
 
     @cached_property
     def sockets(self) -> list[UnixSock]:

@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Final, Protocol
 from procession.include.linux.bug import KernelBug
 from procession.include.linux.kernel import Kernel
 from procession.include.trace.events import PageFaultUser, SysEnter, SysExit, event_fields
-from procession.tools.validate import memory, mounts, mqueues, pids, references, sched, signals, tasks, terminals, tracing
+from procession.tools.validate import (
+    ipc,
+    memory,
+    mounts,
+    mqueues,
+    pids,
+    references,
+    sched,
+    signals,
+    tasks,
+    terminals,
+    tracing,
+)
 from procession.tools.validate.census import Census
 
 if TYPE_CHECKING:
@@ -44,6 +56,10 @@ AT_EVERY_TRAP: Final = (
     references.validate_held,
     mounts.validate_mounts,
     mqueues.validate_mqueues,
+    ipc.validate_ipc_tables,
+    ipc.validate_semaphores,
+    ipc.validate_messages,
+    ipc.validate_segments,
     terminals.validate_terminals,
     terminals.validate_tty_buffers,
 )

@@ -87,6 +87,10 @@ def validate_areas(seen: Census) -> list[str]:
     wrong: list[str] = []
     committed = 0
     shared: dict[Any, int] = {}
+    for shp in seen.segments:
+        inode = shp.shm_file.f_path.dentry.d_inode
+        assert type(inode) is shmem.ShmemInode
+        shared[inode] = inode.committed
     for nr, mm in enumerate(spaces):
         end = total = locked = 0
         for vma in mm.mmap:

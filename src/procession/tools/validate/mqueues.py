@@ -68,7 +68,7 @@ def _queue(inode: MqueueInode) -> list[str]:
         wrong.append(f"{name}: messages of priorities {priorities}")
     if len(priorities) > inode.maxmsg:
         wrong.append(f"{name}: {len(priorities)} messages, room for {inode.maxmsg}")
-    size = sum(len(msg.data) for msg in inode.messages)
+    size = sum(len(msg.text) for msg in inode.messages)
     if inode.qsize != size:
         wrong.append(f"{name}: qsize {inode.qsize}, found {size}")
     if inode.e_wait_q[SEND] and len(priorities) < inode.maxmsg:

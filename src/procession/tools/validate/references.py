@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from procession.fs.pipe import PipeFile
 from procession.fs.proc.mounts import MountsFile
 from procession.fs.proc.namespaces import NsFile
+from procession.fs.proc.sysvipc import SysvipcFile
 from procession.include.linux.binfmts import LinuxBinprm
 from procession.include.linux.cred import Cred
 from procession.include.linux.fdtable import FD_MASK, FD_SHIFT
@@ -16,6 +17,7 @@ from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_IFMT, S_IFREG
 from procession.include.linux.mm_types import VM_DENYWRITE, MmStruct
 from procession.include.linux.pid import Pid
 from procession.include.linux.sched import TASK_DEAD, Task, UserStruct
+from procession.ipc.shm import ShmFile
 from procession.tools.validate import terminals
 from procession.tools.validate.census import Census, tally
 
@@ -128,7 +130,8 @@ def validate_namespace_counts(seen: Census) -> list[str]:
     for nsproxy in sets:
         tally((nsproxy.uts_ns, nsproxy.ipc_ns, nsproxy.net_ns, nsproxy.mnt_ns), found)
     found.pop(None, None)
-    tally([file.private_data for file in seen.open_files if isinstance(file, NsFile | MountsFile)], found)
+    tally([file.private_data for file in seen.open_files if isinstance(file, NsFile | MountsFile | SysvipcFile)], found)
+    tally([file.private_data.ns for file in seen.open_files if isinstance(file, ShmFile)], found)
     _compare(seen, wrong, "count", found, _count)
     return wrong
 
@@ -150,7 +153,9 @@ def validate_cred_counts(seen: Census) -> list[str]:
     _objects(seen, wrong, "cred_jar", (*list(creds)[1:], *seen.rcu_creds))
 
     users = tally([cred.user for cred in (*creds, *seen.rcu_creds)])
+    tally([shp.mlock_user for shp in seen.segments if shp.mlock_user is not None], users)
     spaces = tally([user.user_ns for user in k.users.uidhash.values()])
+    tally([ns.user_ns for ns in k.ipc.namespaces], spaces)
     tally([ns.creator for ns in spaces if ns.creator is not None], users)
     if seen.sigqueues:
         tally([q.user for q in seen.sigqueues], users)
