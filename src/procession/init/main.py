@@ -10,6 +10,7 @@ from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.arch.x86 import traps
+from procession.block import blk_ioc
 from procession.drivers.tty import pty, tty_io
 from procession.drivers.tty.hvc import hvc_console
 from procession.fs import (
@@ -155,6 +156,7 @@ def start_kernel(k: Kernel, root: RootSpec) -> None:
     printk.printk_init(k)
     posix_timers.posix_timers_init(k)
     futex.futex_init(k)
+    blk_ioc.blk_ioc_init(k)
     kthread.kthread_init(k)
     signal_queue.signals_init(k)
     vfs_caches_init(k, root)

@@ -8,6 +8,7 @@ from procession.fs import (  # noqa: F401 -- importing declares
     exec,
     fcntl,
     ioctl,
+    ioprio,
     locks,
     namei_modify,
     namespace,

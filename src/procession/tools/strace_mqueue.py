@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from procession.include.linux.fcntl import O_CREAT, O_NONBLOCK
+from procession.include.linux.ioprio import IOPRIO_CLASS_SHIFT, IoprioClass, ioprio_data
 from procession.tools.strace_args import pointer
 from procession.tools.strace_structs import UINT, Printer, Shown, sigevent, struct_printer
 
-__all__ = ("MQUEUE_PRINTERS",)
+__all__ = ("MQUEUE_PRINTERS", "ioprio_text")
 
 
 def _mq_flags(flags: int) -> str:
@@ -45,7 +46,16 @@ def _unsigned_ptr(shown: Shown, at: int) -> str:
     return pointer(shown.args[at]) if value is None else f"[{value}]"
 
 
+def ioprio_text(ioprio: int) -> str:
+    """A priority of input and output."""
+    kind = ioprio >> IOPRIO_CLASS_SHIFT & 0x7FFFF
+    known = [member.name for member in IoprioClass if member == kind]
+    name = f"IOPRIO_CLASS_{known[0]}" if known else f"{kind:#x} /* IOPRIO_CLASS_??? */"
+    return f"IOPRIO_PRIO_VALUE({name}, {ioprio_data(ioprio)})"
+
+
 MQUEUE_PRINTERS: Final[dict[str, Printer]] = {
+    "ioprio": lambda shown, at: ioprio_text(shown.args[at]),
     "mq_attr_new": _mq_attr_new,
     "struct mq_attr": _mq_attr,
     "mq_sigevent": sigevent,

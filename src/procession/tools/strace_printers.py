@@ -20,7 +20,7 @@ from procession.include.linux.syscalls import Syscall
 from procession.tools.strace_args import constant, date_text, flag_names, hexadecimal, number, pointer
 from procession.tools.strace_commands import COMMAND_RESULTS, COMMANDS
 from procession.tools.strace_files import FILES, FILES_AFTER, device, file_mode, open_flags
-from procession.tools.strace_mqueue import MQUEUE_PRINTERS
+from procession.tools.strace_mqueue import MQUEUE_PRINTERS, ioprio_text
 from procession.tools.strace_ptrace import PTRACE_PRINTERS
 from procession.tools.strace_sockets import SOCKET_PRINTERS
 from procession.tools.strace_structs import AFTER, LONG, STRUCTS, Printer, Shown
@@ -231,6 +231,8 @@ def result(shown: Shown, arg: Any) -> str:
         return octal(ret)
     if arg.kind == "signal":
         return f"{ret} ({signame(ret)})"
+    if arg.kind == "ioprio":
+        return f"{ret} ({ioprio_text(ret)})"
     if arg.kind == "time":
         return f"{ret} ({date_text(ret)})"
     if arg.kind == "personality":

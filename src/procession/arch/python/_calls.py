@@ -821,13 +821,13 @@ class PlainCalls(Caller):
         """Raise OSError with ENOSYS: not supported."""
         return await self.syscall("keyctl", *args)
 
-    async def ioprio_set(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("ioprio_set", *args)
+    async def ioprio_set(self, which: int, who: int, ioprio: int) -> int:
+        """Set the I/O priority of a thread, of a group's or a user's (ioprio_set(2))."""
+        return await trap("ioprio_set", which, who, ioprio)
 
-    async def ioprio_get(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("ioprio_get", *args)
+    async def ioprio_get(self, which: int, who: int) -> int:
+        """Return the I/O priority of a thread, or the best of a group's or a user's (ioprio_get(2))."""
+        return await trap("ioprio_get", which, who)
 
     async def inotify_init(self, *args: Any) -> int:
         """Raise OSError with ENOSYS: not supported."""

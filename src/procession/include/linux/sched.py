@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from procession.include.linux.fdtable import FilesStruct
     from procession.include.linux.fs_struct import FsStruct
     from procession.include.linux.hrtimer import Hrtimer
+    from procession.include.linux.iocontext import IoContext
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.nsproxy import Nsproxy, UserNamespace
@@ -437,6 +438,7 @@ class Task:
         "files",
         "fs",
         "nsproxy",
+        "io_context",
         "pending",
         "blocked",
         "real_blocked",
@@ -529,6 +531,7 @@ class Task:
         self.files: FilesStruct | None = None
         self.fs: FsStruct | None = None
         self.nsproxy: Nsproxy | None = None
+        self.io_context: IoContext | None = None  # new
         # sighand.siglock.
         self.pending: Sigpending = Sigpending()  # new: signals to this thread alone
         self.blocked: int = 0  # a set, as all masks
