@@ -9,7 +9,7 @@ import pytest
 from procession import Machine
 from procession.include.linux.pid import PIDTYPE_PID
 from procession.include.linux.sched import TASK_INTERRUPTIBLE, set_task_state
-from procession.init import main as init_main
+from procession.init import kthreads as init_kthreads
 from procession.kernel import sched
 
 CPUS = {1: 17, 2: 21, 3: 25, 4: 29, 64: 269}        # the first program's number
@@ -68,7 +68,7 @@ def test_a_thread_of_boot_gets_its_number_and_the_program_keeps_its_own(cpus, nu
 @pytest.mark.parametrize("cpus", [1, 2, 4])
 def test_all_threads_of_boot_fit_below_the_first_program(cpus):
     """In whatever order they are asked for."""
-    names = init_main.boot_kthread_names(cpus)
+    names = init_kthreads.boot_kthread_names(cpus)
     machine = Machine(cpus=cpus)
     machine.kernel.kthreads.boot_kthreads.update(dict.fromkeys(reversed(names), sleeps))
     result = machine.run(main)

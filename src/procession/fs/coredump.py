@@ -2,9 +2,9 @@
 
 What is in it is the business of its format: mm->binfmt->core_dump.
 
-Differs: core_pattern cannot name a program to pipe the core to; what it pipes goes to the host, if the machine has a
-place for cores there (Kernel.vfs.core_store). A format without core_dump, a Python program's, does all but write, as
-if RLIMIT_CORE were 0.
+Differs: if the machine has a place for cores on the host (Kernel.vfs.core_store), what core_pattern pipes to a name
+that does not begin with a slash goes there. A format without core_dump, a Python program's, does all but write, as if
+RLIMIT_CORE were 0.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.sched import Task
 
-__all__ = ("do_coredump", "wait_for_dump")
+__all__ = ("do_coredump", "dump_write", "wait_for_dump", "write_core")
 
 _OPEN_FLAGS: Final = O_RDWR | O_CREAT | O_NOFOLLOW | O_LARGEFILE
 
@@ -165,6 +165,8 @@ def _specifier(current: Task, letter: bytes, signr: int) -> bytes:
         return b"%d" % current.cred.gid
     if letter == b"s":
         return b"%d" % signr
+    if letter == b"c":
+        return b"%d" % current.signal.rlim[RLIMIT_CORE][0]
     if letter == b"t":
         return b"%d" % ((k.boot_time_ns + k.clock.now_ns) // NSEC_PER_SEC)
     if letter == b"h":
@@ -213,8 +215,8 @@ async def do_coredump(current: Task, signr: int) -> None:
     try:
         if mm.binfmt.core_dump is not None:
             await _dump_to_file(current, mm.binfmt.core_dump, signr, excl)
-    except LinuxError as error:
-        k.printk(f"core dump of {current.comm}: {error}")
+    except LinuxError:
+        pass  # nobody hears of it: the core is as long as it has become
     finally:
         coredump_finish(mm, core_state)
         current.cred = old
@@ -226,7 +228,15 @@ async def _dump_to_file(current: Task, core_dump: CoreDump, signr: int, excl: in
     name = format_corename(current, signr)
     limit = current.signal.rlim[RLIMIT_CORE][0]
     if name.startswith(b"|"):
-        await _dump_to_store(current, core_dump, signr, name[1:].strip())
+        # The program inherits no limit; 1 is how one says that no program shall be run for its own cores.
+        if limit == 1:
+            nr = pid.task_tgid_vnr(current, current)
+            current.kernel.printk(f"Process {nr}({current.comm}) has RLIMIT_CORE set to 1")
+            current.kernel.printk("Aborting core")
+        elif current.kernel.vfs.core_store is not None and not name.startswith(b"|/"):
+            await _dump_to_store(current, core_dump, signr, name[1:].strip())
+        else:
+            await current.kernel.vfs.dump_to_pipe(current, core_dump, signr, name)
         return
     if limit < PAGE_SIZE:
         return
@@ -238,37 +248,35 @@ async def _dump_to_file(current: Task, core_dump: CoreDump, signr: int, excl: in
         if inode.i_nlink > 1 or inode.i_mode & S_IFMT != S_IFREG or inode.i_uid != current.cred.fsuid:
             return
         open.do_truncate(current, inode, 0)
-        await _write_core(current, core_dump, CoredumpParams(signr, partial(dump_write, current, core), limit))
+        await write_core(current, core_dump, CoredumpParams(signr, partial(dump_write, current, core), limit))
     finally:
         current.held.pop()
         file.filp_close(current, core, current.files)
 
 
 async def _dump_to_store(current: Task, core_dump: CoreDump, signr: int, name: bytes) -> None:
-    """Dump to the host, whatever RLIMIT_CORE says: as for every pipe it only counts if it is 1."""
+    """Dump to the host."""
     store = current.kernel.vfs.core_store
-    if store is None:
-        current.kernel.not_modelled("core_pattern with a pipe")
-        return
-    if current.signal.rlim[RLIMIT_CORE][0] == 1:
-        return
+    assert store is not None
     core = store.open(name)
 
     async def write(pos: int, data: bytes) -> None:
         core.write(pos, data)
 
     try:
-        await _write_core(current, core_dump, CoredumpParams(signr, write, RLIM_INFINITY))
+        await write_core(current, core_dump, CoredumpParams(signr, write, RLIM_INFINITY))
     finally:
         core.close()
 
 
-async def _write_core(current: Task, core_dump: CoreDump, cprm: CoredumpParams) -> None:
+async def write_core(current: Task, core_dump: CoreDump, cprm: CoredumpParams) -> None:
+    """Write a core; the status of the process says from now on that there is one."""
     current.signal.group_exit_code |= WCOREFLAG
     current.flags |= PF_DUMPCORE
     await core_dump(current, cprm)
 
 
 async def dump_write(current: Task, core: File, pos: int, data: bytes) -> None:
+    """Write data to core at pos; raises what writing raises, ENOSPC if not all of it could be."""
     if await core.write(current, read_write.KernelBuffer(bytearray(data)), len(data), pos) != len(data):
         raise LinuxError(Errno.ENOSPC, "core file")

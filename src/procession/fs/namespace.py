@@ -147,6 +147,8 @@ def _attach(k: Kernel, ns: MntNamespace, mnt: Vfsmount, path: PathRef) -> None:
 
 def _detach(k: Kernel, ns: MntNamespace, mnt: Vfsmount) -> None:
     """Take mnt off its mount point (umount_tree of one)."""
+    if k.acct_list:
+        k.acct_auto_close_mnt(k, mnt)
     assert mnt.mnt_parent is not None
     assert mnt.mnt_mountpoint is not None
     del k.vfs.mount_hashtable[mnt.mnt_parent, mnt.mnt_mountpoint]

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from procession.include.linux.fs import PathRef, Vfsmount
     from procession.include.linux.sched import Task
 
-__all__ = ("sys_fstatfs", "sys_statfs", "sys_ustat")
+__all__ = ("free_blocks", "sys_fstatfs", "sys_statfs", "sys_ustat")
 
 _STATFS: Final = struct.Struct("<7q2i3q32x")
 # flags_by_mnt()
@@ -61,15 +61,23 @@ def _flags(mnt: Vfsmount) -> int:
     return flags
 
 
+def free_blocks(k: Kernel, mnt: Vfsmount) -> tuple[int, int]:
+    """Return how many pages a file system has, and how many are free; 0 if it does not count them.
+
+    As tmpfs: half of the memory. What the host has would differ from run to run.
+    """
+    if mnt.mnt_sb.s_magic not in (TMPFS_MAGIC, HOSTFS_SUPER_MAGIC):
+        return 0, 0
+    blocks = k.mm.total_pages // 2
+    return blocks, min(blocks, page_alloc.nr_free_pages(k))
+
+
 def _statfs(current: Task, path: PathRef, buf: UserPtr) -> None:
     sb = path.mnt.mnt_sb
     k = current.kernel
-    blocks = free = files = ffree = 0
-    if sb.s_magic in (TMPFS_MAGIC, HOSTFS_SUPER_MAGIC):
-        # As tmpfs: half of the memory, as many inodes as pages. What the host has would differ from run to run.
-        blocks = files = k.mm.total_pages // 2
-        free = min(blocks, page_alloc.nr_free_pages(k))
-        ffree = max(0, files - sb.s_next_ino)
+    blocks, free = free_blocks(k, path.mnt)
+    files = blocks  # as many inodes as pages
+    ffree = max(0, files - sb.s_next_ino) if files else 0
     uaccess.copy_to_user(
         current,
         buf,

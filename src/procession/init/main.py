@@ -18,6 +18,7 @@ from procession.fs import (
     binfmt_elf,
     binfmt_python,
     binfmt_script,
+    coredump_pipe,
     devices,
     fcntl,
     file,
@@ -70,15 +71,17 @@ from procession.include.linux.sched import (
 from procession.include.linux.signal import SIGCHLD, SIGKILL
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.wait import WALL, WEXITED
-from procession.init import login
+from procession.init import kthreads, login
 from procession.ipc import mqueue
 from procession.kernel import (
+    acct,
     completion,
     cred,
     exit_wait,
     fork,
     futex,
     hrtimer,
+    kmod,
     kthread,
     nsproxy,
     pid,
@@ -90,7 +93,9 @@ from procession.kernel import (
     signal_queue,
     signal_send,
     sys,
+    taskstats,
     user,
+    workqueue,
 )
 from procession.lib import string
 from procession.mm import page_alloc, slab
@@ -100,13 +105,11 @@ if TYPE_CHECKING:
     from procession.fs.overlay import RootSpec
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.wait import Completion
-    from procession.kernel.kthread import ThreadFn
 
 __all__ = ("InitProgram", "set_init_program", "start_kernel")
 
 _STACK_LIMIT: Final = 8 << 20
 _MEMLOCK_LIMIT: Final = 64 << 10
-_FIRST_BOOT_KTHREAD: Final = 3  # 1 is init, 2 is kthreadd
 
 
 class InitProgram:
@@ -158,9 +161,13 @@ def start_kernel(k: Kernel, root: RootSpec) -> None:
     futex.futex_init(k)
     blk_ioc.blk_ioc_init(k)
     kthread.kthread_init(k)
+    acct.acct_init(k)
     signal_queue.signals_init(k)
     vfs_caches_init(k, root)
     smp_init(k)
+    workqueue.init_workqueues(k)
+    kmod.usermodehelper_init(k)
+    coredump_pipe.coredump_pipe_init(k)
     rest_init(k)
 
 
@@ -173,6 +180,7 @@ def vfs_caches_init(k: Kernel, root: RootSpec) -> None:
     pipe.init_pipe_fs(k)
     anon_inodes.anon_inode_init(k)
     socket.sock_init(k)
+    taskstats.taskstats_init(k)
     tty_io.tty_init(k)
     pty.pty_init(k)
     hvc_console.hvc_console_init(k)
@@ -265,37 +273,13 @@ def _at_boot(coro: Coroutine[Any, Any, int]) -> int:
 # The kernel threads of boot.
 
 
-def boot_kthread_names(nr_cpus: int) -> list[str]:
-    """Return 3.2.4's kernel threads of boot in the order of their numbers, the first of which is 3.
-
-    As on one CPU and on two (spec proc-kthreads 9); each further CPU has as many as the second. Only those that have
-    something to do here are made, but the numbers of all are kept for them, so that the first program's never changes.
-    """
-    names = ["ksoftirqd/0", "kworker/0:0", "kworker/u:0"]
-    if nr_cpus > 1:
-        names.append("migration/0")
-    for cpu in range(1, nr_cpus):
-        names += [f"migration/{cpu}", f"kworker/{cpu}:0", f"ksoftirqd/{cpu}", f"kworker/{cpu - 1}:1"]
-    names += ["cpuset", "khelper", "kdevtmpfs", "netns", "sync_supers", "bdi-default", "kblockd", "kswapd0"]
-    if nr_cpus == 1:
-        names.append("kworker/0:1")
-    return [*names, "ksmd", "fsnotify_mark"]
-
-
 async def start_boot_kthreads(current: Task) -> None:
     """Make the kernel threads that were asked for, each at its number; the next task gets the first program's."""
     k = current.kernel
-    names = boot_kthread_names(k.nr_cpus)
+    kthreads.keep_numbers(k)
     for name, threadfn in k.kthreads.boot_kthreads.items():
-        await _start_boot_kthread(current, threadfn, name, _FIRST_BOOT_KTHREAD + names.index(name))
-    k.init_pid_ns.last_pid = _FIRST_BOOT_KTHREAD + len(names) - 1
-
-
-async def _start_boot_kthread(current: Task, threadfn: ThreadFn, name: str, nr: int) -> None:
-    k = current.kernel
-    k.init_pid_ns.last_pid = nr - 1
-    p = await kthread.kthread_run(current, threadfn, None, name)
-    bug_on(p.pid != nr, "a kernel thread of boot with another's number", p)
+        p = await kthread.kthread_run(current, threadfn, None, name)
+        bug_on(p.pid != k.kthreads.boot_nrs[name], "a kernel thread of boot with another's number", p)
 
 
 # PID 1.
@@ -336,8 +320,14 @@ async def kernel_init(current: Task, kthreadd_done: Completion) -> int:
     k.frames_baseline = page_alloc.nr_used_pages(k)
     program.nr = await fork.kernel_thread(current, _run_program, program, SIGCHLD)
     k.exit_code = await _reap_until(current, program.nr)
+    kmod.usermodehelper_disable(k)
     await _kill_survivors(current)
     mqueue.mq_drop_queues(k.init_ipc_ns)
+    if k.kthreads.kthreadd_task.children:
+        await kthreads.stop_kthreads(current)
+        # What the workers have begun may have left more processes behind.
+        await _kill_survivors(current)
+    await acct.acct_exit_ns(current, k.init_pid_ns)  # in 3.2 it goes on until the power goes
     k.halted = True
     # Nothing runs any more: the machine loop looks at `halted` when this task gives up the CPU.
     set_task_state(current, TASK_UNINTERRUPTIBLE)

@@ -28,6 +28,7 @@ from procession.fs import (  # noqa: F401 -- importing declares
 )
 from procession.ipc import mqueue_syscalls, msg, sem, shm  # noqa: F401 -- importing declares
 from procession.kernel import (  # noqa: F401 -- importing declares
+    acct,
     capability,
     exec_domain,
     exit,

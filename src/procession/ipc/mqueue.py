@@ -39,6 +39,7 @@ from procession.ipc import msgutil
 from procession.kernel import capability, hrtimer, pid, sched, signal_send, user, wait
 from procession.kernel.posix_timers import SIGEV_SIGNAL, SIGEV_THREAD
 from procession.mm import slab, uaccess
+from procession.net.netlink import af_netlink
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import PathRef, PollTable
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from procession.include.linux.pid import Pid
     from procession.include.linux.sched import Task, UserStruct
     from procession.include.linux.types import UserPtr
+    from procession.net.netlink.sock import NetlinkSkb, NetlinkSock
 
 __all__ = (
     "RECV",
@@ -95,7 +97,10 @@ class ExtWaitQueue:
 
 
 class MqueueNotify:
-    """Whom to tell that an empty queue has got a message, and how (struct sigevent and its company)."""
+    """Whom to tell that an empty queue has got a message, and how (struct sigevent and its company).
+
+    sock, cookie: for a thread: where it hears of it, and what; the socket has been charged with that.
+    """
 
     __slots__ = ("cookie", "notify", "owner", "signo", "sock", "value")
 
@@ -104,6 +109,8 @@ class MqueueNotify:
         self.notify: Final[int] = notify
         self.signo: Final[int] = signo
         self.value: Final[int] = value
+        self.sock: NetlinkSock | None = None
+        self.cookie: NetlinkSkb | None = None
 
 
 class MqueueFile(File):
@@ -501,7 +508,15 @@ def _send_signal(current: Task, inode: MqueueInode, notify: MqueueNotify) -> Non
 
 
 def _send_cookie(notify: MqueueNotify, how: int) -> None:
-    pass
+    """Tell a thread: its cookie, the last byte of which says of what."""
+    sock, cookie = notify.sock, notify.cookie
+    assert sock is not None
+    assert cookie is not None
+    cookie.data = cookie.data[:-1] + bytes([how])
+    if sock.dead:
+        af_netlink.netlink_detachskb(sock, cookie)
+    else:
+        af_netlink.netlink_sendskb(sock, cookie)
 
 
 def remove_notification(inode: MqueueInode) -> None:

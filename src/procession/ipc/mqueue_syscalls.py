@@ -36,15 +36,18 @@ from procession.include.linux.mqueue import (
     MqPrioOut,
     MqSigevent,
 )
+from procession.include.linux.sched import TASK_INTERRUPTIBLE, signal_pending
 from procession.include.linux.signal import NSIG
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import TimespecIn
 from procession.include.linux.types import Fd, InBuf, ModeT, OutBuf, Path, SizeT, UInt, UserPtr
 from procession.ipc import mqueue, msgutil
-from procession.kernel import capability, pid, time
+from procession.kernel import capability, pid, time, wait
 from procession.kernel.posix_timers import SIGEV_NONE, SIGEV_SIGNAL, SIGEV_THREAD
 from procession.lib import string
 from procession.mm import uaccess
+from procession.net.netlink import af_netlink
+from procession.net.netlink.sock import NetlinkSkb, NetlinkSock
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import Vfsmount
@@ -324,28 +327,66 @@ def _read_sigevent(current: Task, u_notification: UserPtr) -> mqueue.MqueueNotif
     return mqueue.MqueueNotify(notify, signo, value)
 
 
-def netlink_getsockbyfilp(file: File) -> None:
+def netlink_getsockbyfilp(file: File) -> NetlinkSock:
     """Return the netlink socket behind a file; raises ENOTSOCK, EINVAL for another family's."""
     if file.f_path.dentry.d_inode.i_mode & S_IFMT != S_IFSOCK:
         raise LinuxError(Errno.ENOTSOCK, "no socket")
-    raise LinuxError(Errno.EINVAL, "no netlink socket")
+    sock = file.private_data
+    if not isinstance(sock, NetlinkSock):
+        raise LinuxError(Errno.EINVAL, "no netlink socket")
+    return sock
+
+
+async def _attach_cookie(current: Task, notify: mqueue.MqueueNotify) -> None:
+    """Read a thread's cookie and charge its socket with it, waiting for room there.
+
+    Raises ENOMEM, EFAULT, EBADF, ENOTSOCK, EINVAL, ERESTARTSYS.
+    """
+    k = current.kernel
+    try:
+        af_netlink.count_skb(k)
+    except LinuxError as error:
+        raise LinuxError(Errno.ENOMEM, error.why) from error
+    try:
+        cookie = NetlinkSkb(uaccess.copy_from_user(current, notify.value, NOTIFY_COOKIE_LEN))
+        sock = netlink_getsockbyfilp(fs_file.fget_light(current, notify.signo))
+        while not af_netlink.netlink_attachskb(sock, cookie):
+            await _wait_for_room(current, sock)
+            sock = netlink_getsockbyfilp(fs_file.fget_light(current, notify.signo))
+    except LinuxError:
+        af_netlink.kfree_skb(k)
+        raise
+    notify.sock, notify.cookie = sock, cookie
+
+
+async def _wait_for_room(current: Task, sock: NetlinkSock) -> None:
+    """Wait until a socket has been read or closed; raises ERESTARTSYS."""
+    with wait.Waiter(current, sock.peer_wait, TASK_INTERRUPTIBLE, "netlink_attachskb") as waiter:
+        if not sock.dead:
+            await waiter.sleep()
+    if signal_pending(current):
+        raise LinuxError(Errno.ERESTARTSYS, "netlink_attachskb")
 
 
 @syscall
 async def sys_mq_notify(current: Task, mqdes: Fd, u_notification: MqSigevent) -> int:
     """Have current's process told when a message comes into the empty queue, once; NULL: not any more (mq_notify(2)).
 
-    Raises EFAULT, EINVAL, EBADF, ENOTSOCK, EBUSY; ENOMEM, EINTR for SIGEV_THREAD.
+    Raises EFAULT, EINVAL, EBADF, EBUSY; for SIGEV_THREAD ENOMEM, ENOTSOCK, ERESTARTSYS.
     """
     notify = None
     if u_notification:
         notify = _read_sigevent(current, u_notification)
         if notify.notify == SIGEV_THREAD:
-            uaccess.copy_from_user(current, notify.value, NOTIFY_COOKIE_LEN)
-            netlink_getsockbyfilp(fs_file.fget_light(current, notify.signo))
-    inode = _queue_of(fs_file.fget_light(current, mqdes))
-    with inode.lock:
-        _register(current, inode, notify)
+            await _attach_cookie(current, notify)
+    try:
+        inode = _queue_of(fs_file.fget_light(current, mqdes))
+        with inode.lock:
+            _register(current, inode, notify)
+    except LinuxError:
+        if notify is not None and notify.sock is not None and notify.cookie is not None:
+            af_netlink.netlink_detachskb(notify.sock, notify.cookie)
+        raise
     return 0
 
 

@@ -16,7 +16,14 @@ from procession.include.asm.processor import KernelStack
 from procession.include.linux.bug import InitKilled, KernelBug, KernelPanic
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.printk import KERN_EMERG
-from procession.include.linux.sched import SIGNAL_GROUP_EXIT, TASK_RUNNING, TIF_FORK, TIF_NEED_RESCHED, TIF_SIGPENDING
+from procession.include.linux.sched import (
+    PF_KTHREAD,
+    SIGNAL_GROUP_EXIT,
+    TASK_RUNNING,
+    TIF_FORK,
+    TIF_NEED_RESCHED,
+    TIF_SIGPENDING,
+)
 from procession.kernel import fork, hrtimer, lockdep, panic, pid, rcupdate, sched, sched_fair, signal
 from procession.mm import uaccess
 
@@ -33,6 +40,7 @@ LIMIT: Final = "limit"  # the time the caller gave is over
 WORK_MASK: Final = TIF_NEED_RESCHED | TIF_SIGPENDING | TIF_FORK
 # A CPU's turn while there are others: what the clocks may differ by.
 CPU_TURN_NS: Final = 50_000
+_KTHREADD: Final = 2
 
 
 class Deadlock(Exception):
@@ -268,9 +276,14 @@ def cpu_idle(k: Kernel, end_ns: int) -> bool:
 
 
 def sleepers(k: Kernel) -> list[str]:
-    """Return one line for each task that sleeps: what a deadlock is made of."""
+    """Return one line for each task that sleeps: what a deadlock is made of.
+
+    The kernel threads of boot, which wait for work as ever, are not.
+    """
     lines = []
     for leader in k.tasks:
+        if leader.flags & PF_KTHREAD and _KTHREADD < leader.pid <= k.kthreads.last_boot_nr:
+            continue
         for p in leader.signal.threads:
             if p.state != TASK_RUNNING and not p.exit_state:
                 where = p.wchan or "?"

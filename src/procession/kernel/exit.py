@@ -39,6 +39,7 @@ from procession.include.linux.types import Int
 from procession.include.linux.wait import WCOREFLAG
 from procession.ipc import sem, shm
 from procession.kernel import (
+    acct,
     exit_pgrp,
     fork,
     fork_mm,
@@ -367,7 +368,7 @@ def _end_process(current: Task) -> None:
 async def do_exit(current: Task, code: int) -> NoReturn:
     """End the calling thread with a wait status (spec 8.2).
 
-    Differs: no taskstats, accounting, audit, perf.
+    Differs: no audit, perf.
     """
     k = current.kernel
     if not current.pid:
@@ -385,9 +386,14 @@ async def do_exit(current: Task, code: int) -> NoReturn:
     group_dead = sig.live == 0
     if group_dead:
         _end_process(current)
+    acct.acct_collect(current, group_dead=group_dead)
     current.exit_code = code
+    if not group_dead or sig.stats is not None or k.taskstats.listeners[k.cpu]:
+        k.taskstats.exit(current, group_dead)
 
     await exit_mm(current)
+    if group_dead and k.acct_list:
+        await acct.acct_process(current)
     trace = k.trace
     if trace.sched_process_exit:
         status = sig.group_exit_code if sig.flags & SIGNAL_GROUP_EXIT else code

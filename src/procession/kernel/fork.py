@@ -351,6 +351,8 @@ def free_signal_struct(k: Kernel, sig: SignalStruct) -> None:
     # Nothing refers back to the tasks: else only Python's search for cycles would free their memory.
     sig.threads.clear()
     sig.curr_target = None
+    if sig.stats is not None:
+        k.caches["taskstats"].free()
     k.caches["signal_cache"].free()
 
 

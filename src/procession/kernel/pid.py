@@ -275,7 +275,12 @@ def pid_task(pid: Pid | None, type: PidType | int) -> Task | None:
 def find_vpid(current: Task, nr: int) -> Pid | None:
     """Return the struct pid with this number in the caller's namespace."""
     assert current.nsproxy is not None
-    return current.nsproxy.pid_ns.pids.get(nr)
+    ns = current.nsproxy.pid_ns
+    found = ns.pids.get(nr)
+    if found is None and not ns.level:
+        current.kernel.kthreads.look_for(current.kernel, nr)
+        found = ns.pids.get(nr)
+    return found
 
 
 def find_get_pid(current: Task, nr: int) -> Pid | None:

@@ -9,7 +9,7 @@ from procession.include.linux.pid import BITS_PER_PAGE, PIDMAP_ENTRIES, Pidmap, 
 from procession.include.linux.sched import CLONE_NEWPID, CLONE_PARENT, CLONE_THREAD, TIF_SIGPENDING
 from procession.include.linux.signal import SIGKILL
 from procession.include.linux.wait import WALL
-from procession.kernel import exit_wait, pid, siginfo, signal_send
+from procession.kernel import acct, exit_wait, pid, siginfo, signal_send
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -55,4 +55,5 @@ async def zap_pid_ns_processes(current: Task, ns: PidNamespace) -> None:
             await exit_wait.sys_wait4(current, -1, 0, WALL, 0)
         except LinuxError as error:
             if error.errno == Errno.ECHILD:
+                await acct.acct_exit_ns(current, ns)
                 return

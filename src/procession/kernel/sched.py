@@ -213,6 +213,7 @@ def activate_task(rq: Rq, p: Task, wakeup: bool) -> None:
         sched_rt.enqueue_task_rt(rq, p)
     else:
         sched_fair.enqueue_task_fair(rq, p, wakeup)
+    p.sched_info.last_queued_ns = clock.now_ns
     rq.nr_running += 1
     if rq.tick_ns == NEVER:
         # Whoever runs there has company from now on: the machine loop must work out when its turn ends.
@@ -234,6 +235,15 @@ def deactivate_task(rq: Rq, p: Task, sleep: bool) -> None:
     else:
         sched_fair.dequeue_task_fair(rq, p, sleep)
     rq.nr_running -= 1
+    if p.sched_info.last_queued_ns >= 0:
+        _sched_info_dequeued(p, k.clock.now_ns)
+
+
+def _sched_info_dequeued(p: Task, now_ns: int) -> None:
+    """p waits for a CPU no longer: another's clock may be behind that of where it was queued."""
+    info = p.sched_info
+    info.run_delay += max(0, now_ns - info.last_queued_ns)
+    info.last_queued_ns = -1
 
 
 def resched_task(p: Task) -> None:
@@ -420,6 +430,7 @@ def _stop_running(rq: Rq, p: Task) -> None:
     else:
         sched_fair.put_prev_task_fair(rq, p)
     p.nivcsw += 1
+    p.sched_info.last_queued_ns = k.clock.now_ns
     rq.nr_switches += 1
     p.ti_flags &= ~TIF_NEED_RESCHED
     p.on_cpu = False
@@ -481,6 +492,11 @@ def context_switch(rq: Rq, prev: Task, next: Task, state: int) -> None:
     rq.nr_switches += 1
     if k.trace.sched_switch:
         k.trace.sched_switch(prev.comm, prev.pid, prev.prio, state_name(state), next.comm, next.pid, next.prio)
+    if not state:
+        prev.sched_info.last_queued_ns = k.clock.now_ns
+    if next.sched_info.last_queued_ns >= 0:
+        _sched_info_dequeued(next, k.clock.now_ns)
+    next.sched_info.pcount += 1
     prev.on_cpu = False
     next.on_cpu = True
     rq.curr = next

@@ -284,6 +284,8 @@ async def sched_setaffinity(current: Task, p: Task, mask: int) -> None:
     if not check_same_owner(current, p) and not capability.capable(current, CAP_SYS_NICE):
         raise LinuxError(Errno.EPERM, "another user's thread")
     mask &= (1 << p.kernel.nr_cpus) - 1
+    if mask and mask == p.cpus_allowed:
+        return
     if not mask or (p.flags & PF_THREAD_BOUND and p is not current):
         raise LinuxError(Errno.EINVAL, "affinity")
     await sched.set_cpus_allowed_ptr(current, p, mask)

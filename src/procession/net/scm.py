@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
 
-__all__ = ("MsgControl", "cred_to_ucred", "scm_destroy", "scm_destroy_cred", "scm_recv", "scm_send", "scm_set_cred")
+__all__ = ("MsgControl", "cred_to_ucred", "put_cmsg", "scm_destroy", "scm_destroy_cred", "scm_recv", "scm_send", "scm_set_cred")
 
 SCM_RIGHTS: Final = 1
 SCM_CREDENTIALS: Final = 2
@@ -167,7 +167,7 @@ class MsgControl:
         self.room -= space
 
 
-def put_cmsg(current: Task, msg: MsgControl, kind: int, data: bytes) -> None:
+def put_cmsg(current: Task, msg: MsgControl, kind: int, data: bytes, level: int = SOL_SOCKET) -> None:
     """Store a control message, cut to the room there is; a bad address is like no message at all."""
     if not msg.pointer or msg.room < CMSG_HEAD:
         msg.flags |= MSG_CTRUNC
@@ -177,7 +177,7 @@ def put_cmsg(current: Task, msg: MsgControl, kind: int, data: bytes) -> None:
         msg.flags |= MSG_CTRUNC
         length = msg.room
     try:
-        uaccess.copy_to_user(current, msg.pointer, _CMSG.pack(length, SOL_SOCKET, kind), msg.used)
+        uaccess.copy_to_user(current, msg.pointer, _CMSG.pack(length, level, kind), msg.used)
         uaccess.copy_to_user(current, msg.pointer, data[: length - CMSG_HEAD], msg.used + CMSG_HEAD)
     except LinuxError:
         return  # 3.2 looks at no answer here either

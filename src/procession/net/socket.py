@@ -1,4 +1,4 @@
-"""The socket system calls (net/socket.c). Only the local family is there; the others are EAFNOSUPPORT."""
+"""The socket system calls (net/socket.c). Local and netlink sockets are there; other families are EAFNOSUPPORT."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from procession.fs import dcache, file_table, namespace
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
-from procession.include.asm.ioctls import FIONREAD
+from procession.include.linux.cred import CAP_NET_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_CLOEXEC, O_NONBLOCK, O_RDWR, FdPair
 from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_IFDIR, S_IFSOCK, Dentry, File, Inode, PathRef
 from procession.include.linux.limits import INT_MAX, UIO_MAXIOV
 from procession.include.linux.magic import SOCKFS_MAGIC
 from procession.include.linux.net import AF_MAX, SOCK_MAX, SOCK_TYPE_MASK, Scm
+from procession.include.linux.netlink import NETLINK_PKTINFO, SOL_NETLINK
 from procession.include.linux.printk import KERN_INFO
 from procession.include.linux.socket import (
+    AF_NETLINK,
     AF_UNIX,
     MSG_CMSG_CLOEXEC,
     MSG_DONTWAIT,
@@ -31,12 +33,12 @@ from procession.include.linux.socket import (
     SO_PEERCRED,
     SO_PROTOCOL,
     SO_RCVBUF,
+    SO_RCVBUFFORCE,
     SO_REUSEADDR,
     SO_SNDBUF,
     SO_TYPE,
     SOCK_CLOEXEC,
     SOCK_NONBLOCK,
-    SOCK_STREAM,
     SOL_SOCKET,
     AcceptArg,
     FamilyArg,
@@ -57,17 +59,22 @@ from procession.include.linux.socket import (
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, InBuf, Int, OutBuf, SizeT, UserPtr
 from procession.include.linux.undo import Undo
+from procession.kernel import capability
 from procession.mm import uaccess
+from procession.net import proto_ops, rtnetlink
 from procession.net import scm as net_scm
-from procession.net.unix import af_unix, receive
-from procession.net.unix.sock import SHUTDOWN_MASK, SK_WMEM_MAX, TCP_LISTEN
+from procession.net.netlink import af_netlink, genetlink
+from procession.net.netlink.sock import SK_RMEM_MAX, NetlinkSock
+from procession.net.unix import af_unix
+from procession.net.unix.sock import SHUTDOWN_MASK, SK_WMEM_MAX, TCP_LISTEN, UnixSock
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import PollTable
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
     from procession.net.unix.receive import Received
-    from procession.net.unix.sock import UnixSock
+
+    Sock = UnixSock | NetlinkSock
 
 __all__ = (
     "SocketFile",
@@ -94,9 +101,9 @@ __all__ = (
 
 SO_RCVTIMEO: Final = 20
 SO_SNDTIMEO: Final = 21
-SIOCOUTQ: Final = 0x5411
 _ADDRESS_MAX: Final = 128
 _OPTMEM_MAX: Final = 20480
+SOCK_MIN_RCVBUF: Final = 2048 + 192  # a buffer and its head
 _MSGHDR: Final = struct.Struct("<QI4xQQQQI4x")
 
 
@@ -109,37 +116,30 @@ class SocketFile(File):
         """Receive; 0 bytes are there at once (sock_aio_read)."""
         if not count:
             return 0
-        got = await receive.unix_recvmsg(current, self.private_data, buf, count, _flags(self, 0))
+        sk = self.private_data
+        got = await proto_ops.sock_ops(sk).recvmsg(current, sk, buf, count, _flags(self, 0))
         net_scm.scm_destroy(current.kernel, current, got.cookie)
         return got.size
 
     async def write(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
         """Send."""
-        return await af_unix.unix_sendmsg(current, self.private_data, buf, count, Scm(), _flags(self, 0), to=None)
+        sk = self.private_data
+        return await proto_ops.sock_ops(sk).sendmsg(current, sk, buf, count, Scm(), _flags(self, 0), None)
 
     def poll(self, current: Task, table: PollTable | None) -> int:
         """Report what can be done without waiting."""
-        return af_unix.unix_poll(self.private_data, table)
+        return proto_ops.sock_ops(self.private_data).poll(self.private_data, table)
 
     async def ioctl(self, current: Task, cmd: int, arg: Any) -> int:
-        """FIONREAD and SIOCOUTQ; raises EINVAL while listening, ENOTTY."""
-        sk: UnixSock = self.private_data
-        if cmd == SIOCOUTQ:
-            value = sk.wmem
-        elif cmd == FIONREAD:
-            if sk.state == TCP_LISTEN:
-                raise LinuxError(Errno.EINVAL, "listening")
-            lengths = [len(skb.data) for skb in sk.receive_queue]
-            value = sum(lengths) if sk.type == SOCK_STREAM else sum(lengths[:1])
-        else:
-            raise LinuxError(Errno.ENOTTY, "no such ioctl of a socket")
-        uaccess.put_user(current, arg, value, 4)
+        """FIONREAD and SIOCOUTQ; raises EINVAL while listening, ENOTTY, EOPNOTSUPP of a family that has none."""
+        sk = self.private_data
+        uaccess.put_user(current, arg, proto_ops.sock_ops(sk).ioctl(sk, cmd), 4)
         return 0
 
     def release(self, current: Task | None) -> None:
         """Close the connection."""
         if self.private_data is not None:
-            af_unix.unix_release(self.private_data)
+            proto_ops.sock_ops(self.private_data).release(self.private_data)
 
 
 def _flags(file: File, flags: int) -> int:
@@ -151,10 +151,14 @@ def sock_init(k: Kernel) -> None:
     sb = fs_super.sget(k, "sockfs", SOCKFS_MAGIC)
     sb.s_root = dcache.d_make_root(Inode(sb, fs_inode.get_next_ino(sb), S_IFDIR | 0o555))
     k.net.sock_mnt = namespace.kern_mount(k, sb)
+    k.printk(f"NET: Registered protocol family {AF_NETLINK}", KERN_INFO)
+    af_netlink.netlink_proto_init(k)
+    rtnetlink.rtnetlink_init(k)
+    genetlink.genl_init(k)
     k.printk(f"NET: Registered protocol family {AF_UNIX}", KERN_INFO)
 
 
-def sock_alloc_file(current: Task, sk: UnixSock | None, flags: int) -> SocketFile:
+def sock_alloc_file(current: Task, sk: Sock | None, flags: int) -> SocketFile:
     """Return the open file of a socket, None if that is still to come; raises ENFILE."""
     k = current.kernel
     sb = k.net.sock_mnt.mnt_sb
@@ -170,13 +174,13 @@ def sock_alloc_file(current: Task, sk: UnixSock | None, flags: int) -> SocketFil
     return file
 
 
-def sock_graft(sk: UnixSock, file: SocketFile) -> None:
+def sock_graft(sk: Sock, file: SocketFile) -> None:
     """Make it the socket of an open file."""
     file.private_data = sk
     sk.i_ino = file.inode.i_ino
 
 
-def sock_map_fd(current: Task, sk: UnixSock, flags: int) -> int:
+def sock_map_fd(current: Task, sk: Sock, flags: int) -> int:
     """Install a socket in a new descriptor; raises EMFILE, ENFILE."""
     fd = fs_file.alloc_fd(current, 0, flags & O_CLOEXEC)
     try:
@@ -196,7 +200,7 @@ def sockfd_lookup(current: Task, fd: int) -> SocketFile:
     return file
 
 
-def sock_create(current: Task, family: int, type: int, protocol: int) -> tuple[UnixSock, int]:
+def sock_create(current: Task, family: int, type: int, protocol: int) -> tuple[Sock, int]:
     """Return a new socket and the flags that came with type; raises EINVAL, EAFNOSUPPORT, and what the family does."""
     flags = type & ~SOCK_TYPE_MASK
     if flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK):
@@ -206,6 +210,8 @@ def sock_create(current: Task, family: int, type: int, protocol: int) -> tuple[U
         raise LinuxError(Errno.EAFNOSUPPORT, f"address family {family}")
     if type >= SOCK_MAX:
         raise LinuxError(Errno.EINVAL, f"socket type {type}")
+    if family == AF_NETLINK:
+        return af_netlink.netlink_create(current, type, protocol), flags
     if family != AF_UNIX:
         if family:
             current.kernel.not_modelled(f"socket: family {family}")
@@ -217,25 +223,26 @@ def sock_create(current: Task, family: int, type: int, protocol: int) -> tuple[U
 def sys_socket(current: Task, family: FamilyArg, type: SockTypeArg, protocol: Int) -> Fd:
     """Make a socket (socket(2))."""
     sk, flags = sock_create(current, family, type, protocol)
-    return sock_map_fd(current, sk, flags)
+    with Undo() as undo:
+        undo.push((proto_ops.sock_ops(sk).release, sk))
+        return sock_map_fd(current, sk, flags)
 
 
 @syscall
 def sys_socketpair(current: Task, family: FamilyArg, type: SockTypeArg, protocol: Int, usockvec: FdPair) -> int:
     """Make two connected sockets (socketpair(2))."""
     a, flags = sock_create(current, family, type, protocol)
-    b, _ = sock_create(current, family, type, protocol)
-    af_unix.unix_socketpair(current, a, b)
-    try:
+    ops = proto_ops.sock_ops(a)
+    with Undo() as undo:
+        undo.push((ops.release, a))
+        b, _ = sock_create(current, family, type, protocol)
+        undo.push((ops.release, b))
+        ops.socketpair(current, a, b)
         fd1 = sock_map_fd(current, a, flags)
-    except LinuxError:
-        af_unix.unix_release(a)
-        af_unix.unix_release(b)
-        raise
     try:
         fd2 = sock_map_fd(current, b, flags)
     except LinuxError:
-        af_unix.unix_release(b)
+        ops.release(b)
         fs_file.close_fd(current, fd1)
         raise
     try:
@@ -270,23 +277,20 @@ def move_addr_to_user(current: Task, address: bytes, ptr: UserPtr, lenptr: UserP
     uaccess.put_user(current, lenptr, len(address), 4, offset)
 
 
-def _name(sk: UnixSock | None) -> bytes:
-    """Return a socket's address as user space sees it."""
-    return struct.pack("<H", AF_UNIX) + (sk.addr if sk is not None else b"")
-
-
 @syscall
 def sys_bind(current: Task, fd: Fd, umyaddr: SockaddrIn, addrlen: Int) -> int:
     """Give a socket a name (bind(2))."""
     file = sockfd_lookup(current, fd)
-    af_unix.unix_bind(current, file.private_data, move_addr_to_kernel(current, umyaddr, addrlen))
+    sk = file.private_data
+    proto_ops.sock_ops(sk).bind(current, sk, move_addr_to_kernel(current, umyaddr, addrlen))
     return 0
 
 
 @syscall
 def sys_listen(current: Task, fd: Fd, backlog: Int) -> int:
     """Accept connections (listen(2))."""
-    af_unix.unix_listen(current, sockfd_lookup(current, fd).private_data, backlog)
+    sk = sockfd_lookup(current, fd).private_data
+    proto_ops.sock_ops(sk).listen(current, sk, backlog)
     return 0
 
 
@@ -306,13 +310,14 @@ async def sys_accept4(
         undo.push((file_table.fput, current, newfile))
         current.held += (file_table.get_file(file), newfile)
         try:
-            server = await af_unix.unix_accept(current, file.private_data, nonblock=bool(file.f_flags & O_NONBLOCK))
+            sk = file.private_data
+            server = await proto_ops.sock_ops(sk).accept(current, sk, nonblock=bool(file.f_flags & O_NONBLOCK))
         finally:
             del current.held[-2:]
             file_table.fput(current, file)
         sock_graft(server, newfile)
         if upeer_sockaddr:
-            move_addr_to_user(current, _name(server.peer), upeer_sockaddr, upeer_addrlen)
+            move_addr_to_user(current, proto_ops.unix_name(server.peer), upeer_sockaddr, upeer_addrlen)
     fs_file.fd_install(current, newfd, newfile)
     return newfd
 
@@ -330,7 +335,8 @@ async def sys_connect(current: Task, fd: Fd, uservaddr: SockaddrIn, addrlen: Int
     address = move_addr_to_kernel(current, uservaddr, addrlen)
     current.held.append(file_table.get_file(file))
     try:
-        await af_unix.unix_connect(current, file.private_data, address, nonblock=bool(file.f_flags & O_NONBLOCK))
+        sk = file.private_data
+        await proto_ops.sock_ops(sk).connect(current, sk, address, nonblock=bool(file.f_flags & O_NONBLOCK))
     finally:
         current.held.pop()
         file_table.fput(current, file)
@@ -340,29 +346,24 @@ async def sys_connect(current: Task, fd: Fd, uservaddr: SockaddrIn, addrlen: Int
 @syscall
 def sys_getsockname(current: Task, fd: Fd, usockaddr: SockaddrOut, usockaddr_len: SockLenArg) -> int:
     """Store a socket's own name (getsockname(2))."""
-    file = sockfd_lookup(current, fd)
-    move_addr_to_user(current, _name(file.private_data), usockaddr, usockaddr_len)
+    sk = sockfd_lookup(current, fd).private_data
+    move_addr_to_user(current, proto_ops.sock_ops(sk).getname(sk, peer=False), usockaddr, usockaddr_len)
     return 0
 
 
 @syscall
 def sys_getpeername(current: Task, fd: Fd, usockaddr: SockaddrOut, usockaddr_len: SockLenArg) -> int:
     """Store the name of the other end (getpeername(2)); raises ENOTCONN."""
-    sk: UnixSock = sockfd_lookup(current, fd).private_data
-    peer = sk.peer
-    if peer is None:
-        raise LinuxError(Errno.ENOTCONN, "not connected")
-    move_addr_to_user(current, _name(peer), usockaddr, usockaddr_len)
+    sk = sockfd_lookup(current, fd).private_data
+    move_addr_to_user(current, proto_ops.sock_ops(sk).getname(sk, peer=True), usockaddr, usockaddr_len)
     return 0
 
 
 @syscall
 def sys_shutdown(current: Task, fd: Fd, how: ShutArg) -> int:
     """End a direction: 0 receiving, 1 sending, 2 both (shutdown(2)); 3.2 looks at no other bits, and refuses none."""
-    sk: UnixSock = sockfd_lookup(current, fd).private_data
-    mode = how + 1 & SHUTDOWN_MASK
-    if mode:
-        af_unix.unix_shutdown(sk, mode)
+    sk = sockfd_lookup(current, fd).private_data
+    proto_ops.sock_ops(sk).shutdown(sk, how + 1 & SHUTDOWN_MASK)
     return 0
 
 
@@ -374,11 +375,12 @@ def sys_setsockopt(
     current: Task, fd: Fd, level: OptLevelArg, optname: OptNameArg, optval: OptValArg, optlen: Int
 ) -> int:
     """Set an option (setsockopt(2)); those without a meaning for local sockets are accepted, as in 3.2."""
-    sk: UnixSock = sockfd_lookup(current, fd).private_data
+    sk: Sock = sockfd_lookup(current, fd).private_data
     if optlen < 0:
         raise LinuxError(Errno.EINVAL, "setsockopt: length")
     if level != SOL_SOCKET:
-        raise LinuxError(Errno.EOPNOTSUPP, "a local socket has no protocol options")
+        proto_ops.sock_ops(sk).setsockopt(current, sk, level, optname, optval, optlen)
+        return 0
     if optlen < 4:
         raise LinuxError(Errno.EINVAL, "setsockopt: length")
     value = uaccess.get_user(current, optval, 4, signed=True)
@@ -386,6 +388,8 @@ def sys_setsockopt(
         sk.passcred = bool(value)
     elif optname == SO_SNDBUF:
         sk.sndbuf = max(2 * min(value, SK_WMEM_MAX), 2048)
+    elif optname in (SO_RCVBUF, SO_RCVBUFFORCE):
+        _set_rcvbuf(current, sk, value, force=optname == SO_RCVBUFFORCE)
     elif optname in (SO_RCVTIMEO, SO_SNDTIMEO):
         current.kernel.not_modelled("setsockopt: timeout")
         raise LinuxError(Errno.ENOPROTOOPT, "socket timeouts")
@@ -394,19 +398,29 @@ def sys_setsockopt(
     return 0
 
 
+def _set_rcvbuf(current: Task, sk: Sock, value: int, *, force: bool) -> None:
+    """Set how much may lie in a queue, in bytes; raises EPERM for more than is usual without CAP_NET_ADMIN."""
+    if force and not capability.capable(current, CAP_NET_ADMIN):
+        raise LinuxError(Errno.EPERM, "SO_RCVBUFFORCE")
+    if isinstance(sk, NetlinkSock):  # a local socket's queue is bounded by its sender
+        sk.rcvbuf = max(2 * (value if force else min(value & 0xFFFFFFFF, SK_RMEM_MAX)), SOCK_MIN_RCVBUF)
+
+
 @syscall
 def sys_getsockopt(
     current: Task, fd: Fd, level: OptLevelArg, optname: OptNameArg, optval: OptOut, optlen: OptLenArg
 ) -> int:
     """Return an option (getsockopt(2))."""
-    sk: UnixSock = sockfd_lookup(current, fd).private_data
+    sk: Sock = sockfd_lookup(current, fd).private_data
     room = uaccess.get_user(current, optlen, 4, signed=True)
     if room < 0:
         raise LinuxError(Errno.EINVAL, "getsockopt: length")
     if level != SOL_SOCKET:
-        raise LinuxError(Errno.EOPNOTSUPP, "a local socket has no protocol options")
-    if optname == SO_PEERCRED:
-        value = net_scm.cred_to_ucred(current, sk.peer_pid, sk.peer_cred)
+        value = struct.pack("<i", proto_ops.sock_ops(sk).getsockopt(current, sk, level, optname, room))
+    elif optname == SO_PEERCRED:
+        local = sk if isinstance(sk, UnixSock) else None
+        of = (None, None) if local is None else (local.peer_pid, local.peer_cred)
+        value = net_scm.cred_to_ucred(current, *of)
     elif optname == SO_LINGER:
         value = bytes(8)
     else:
@@ -417,18 +431,18 @@ def sys_getsockopt(
     return 0
 
 
-def _option(sk: UnixSock, optname: int) -> int:
+def _option(sk: Sock, optname: int) -> int:
     if optname == SO_ERROR:
         err, sk.err = sk.err, 0
         return int(err)
     values = {
         SO_TYPE: sk.type,
         SO_SNDBUF: sk.sndbuf,
-        SO_RCVBUF: SK_WMEM_MAX,
+        SO_RCVBUF: sk.rcvbuf if isinstance(sk, NetlinkSock) else SK_RMEM_MAX,
         SO_PASSCRED: int(sk.passcred),
-        SO_ACCEPTCONN: int(sk.state == TCP_LISTEN),
-        SO_PROTOCOL: 0,
-        SO_DOMAIN: AF_UNIX,
+        SO_ACCEPTCONN: int(isinstance(sk, UnixSock) and sk.state == TCP_LISTEN),
+        SO_PROTOCOL: sk.protocol if isinstance(sk, NetlinkSock) else 0,
+        SO_DOMAIN: proto_ops.sock_ops(sk).family,
         SO_REUSEADDR: 0,
         SO_KEEPALIVE: 0,
     }
@@ -446,7 +460,8 @@ async def sock_sendmsg(
     """Send a message; the references of scm are consumed either way."""
     current.held += (file_table.get_file(file), scm)
     try:
-        return await af_unix.unix_sendmsg(current, file.private_data, buf, size, scm, _flags(file, flags), to=to)
+        sk = file.private_data
+        return await proto_ops.sock_ops(sk).sendmsg(current, sk, buf, size, scm, _flags(file, flags), to)
     finally:
         del current.held[-2:]
         net_scm.scm_destroy(current.kernel, current, scm)
@@ -457,7 +472,8 @@ async def sock_recvmsg(current: Task, file: SocketFile, buf: UserPtr, size: int,
     """Receive a message; see unix_recvmsg."""
     current.held.append(file_table.get_file(file))
     try:
-        return await receive.unix_recvmsg(current, file.private_data, buf, size, _flags(file, flags))
+        sk = file.private_data
+        return await proto_ops.sock_ops(sk).recvmsg(current, sk, buf, size, _flags(file, flags))
     finally:
         current.held.pop()
         file_table.fput(current, file)
@@ -528,11 +544,13 @@ async def sys_recvmsg(current: Task, fd: Fd, msg: MsgOut, flags: MsgArg) -> int:
     name, namelen, iov, iovlen, control, controllen = _read_msghdr(current, msg)
     data = verify_iovec(current, iov, iovlen)
     got = await sock_recvmsg(current, file, data, data.total, flags)
-    sk: UnixSock = file.private_data
+    sk: Sock = file.private_data
     controls = net_scm.MsgControl(control, controllen)
+    if isinstance(sk, NetlinkSock) and sk.pktinfo:
+        net_scm.put_cmsg(current, controls, NETLINK_PKTINFO, struct.pack("<I", got.group), SOL_NETLINK)
     if not got.ended:
         net_scm.scm_recv(current, got.cookie, controls, flags, passcred=sk.passcred)
-    if got.full > got.size:
+    if got.cut:
         controls.flags |= MSG_TRUNC
     if name:
         move_addr_to_user(current, got.name if namelen else b"", name, msg, 8)

@@ -517,9 +517,9 @@ class PlainCalls(Caller):
         """Write everything back (sync(2))."""
         return await trap("sync")
 
-    async def acct(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("acct", *args)
+    async def acct(self, name: str | bytes) -> int:
+        """Turn accounting of current's pid namespace on, to a file, or off (acct(2))."""
+        return await trap("acct", path_of(name))
 
     async def settimeofday(self, tv: Pointer, tz: Pointer) -> int:
         """Set the time of day (settimeofday(2)); raises EFAULT, EINVAL, EPERM without CAP_SYS_TIME."""

@@ -187,7 +187,11 @@ def name_to_int(name: str) -> int:
 
 def proc_pid_lookup(sb: ProcSuperBlock, name: str) -> PidDir:
     """Return the directory of a process or, though it is not listed, of a thread; raises ENOENT."""
-    found = sb.ns.pids.get(name_to_int(name))
+    nr = name_to_int(name)
+    found = sb.ns.pids.get(nr)
+    if found is None and not sb.ns.level:
+        sb.kernel.kthreads.look_for(sb.kernel, nr)
+        found = sb.ns.pids.get(nr)
     task = pid.pid_task(found, 0)
     if found is None or task is None:
         raise LinuxError(Errno.ENOENT, name)
@@ -208,6 +212,8 @@ def proc_pid_readdir(sb: ProcSuperBlock) -> list[tuple[str, int, int]]:
     """List the processes by number (next_tgid): leaders only."""
     out = []
     pids = sb.ns.pids
+    if not sb.ns.level:
+        sb.kernel.kthreads.appear(sb.kernel)
     for nr in sorted(pids):
         task = pid.pid_task(pids[nr], 0)
         # has_group_leader_pid(): during an exec the number, not exit_signal, tells.

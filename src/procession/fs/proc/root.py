@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from procession.drivers.tty import sysrq
 from procession.fs import dcache
 from procession.fs import super as fs_super
 from procession.fs.proc import (
@@ -121,6 +122,7 @@ def _add_files(root: ProcRoot, sb: ProcSuperBlock) -> None:
     root.add("swaps", generic.ProcReg(sb, 0o444, _swaps_show, pollmask=POLLIN | POLLRDNORM))
     root.add("slabinfo", generic.ProcReg(sb, 0o600, slabinfo.slabinfo_show))
     root.add("mounts", ProcLink(sb, lambda _: "self/mounts"))
+    root.add("sysrq-trigger", sysrq.SysrqTriggerInode(sb))
     root.add("sys", proc_sysctl.proc_sys_dir(sb))
     tty = ProcDir(sb)
     tty.add("drivers", generic.ProcReg(sb, 0o444, devices.tty_drivers_show))

@@ -8,13 +8,14 @@ at once; the others are made by the subsystem's *_init function, which init/main
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 import re
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.hw.clock import NEVER
 from procession.include.linux.idr import Ida
 from procession.include.linux.ipc_namespace import IpcState
+from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.printk import KERN_WARNING, LogBuf
 from procession.include.linux.spinlock import LockClass, SpinLock
 from procession.include.linux.time import NSEC_PER_SEC
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from procession.hw.console import Console
     from procession.hw.core_store import CoreStore
     from procession.hw.memory import Frames
-    from procession.include.linux.binfmts import LinuxBinfmt
+    from procession.include.linux.binfmts import CoreDump, LinuxBinfmt
     from procession.include.linux.errno import LinuxError
     from procession.include.linux.fault_inject import FaultAttr
     from procession.include.linux.fs import Dentry, File, Inode, SuperBlock, Vfsmount
@@ -49,14 +50,19 @@ if TYPE_CHECKING:
     from procession.include.linux.slab import KmemCache
     from procession.include.linux.spinlock import Lockdep, RwLock
     from procession.include.linux.sysctl import CtlTablePoll
+    from procession.include.linux.taskstats import TaskstatsState
     from procession.include.linux.timer import TimerList
     from procession.include.linux.tty import TtyDriver
+    from procession.include.linux.workqueue import GlobalCwq, Workqueue
     from procession.include.trace.tracepoints import Trace
     from procession.init.main import InitProgram
+    from procession.kernel.acct import BsdAcct
     from procession.kernel.futex import FutexHash
     from procession.kernel.kthread import KthreadCreateInfo, ThreadFn
     from procession.kernel.rcupdate import RcuState
     from procession.kernel.sched import Rq
+    from procession.net.netlink.genetlink import GenlFamily
+    from procession.net.netlink.sock import NetlinkTable
     from procession.net.unix.sock import UnixSock
 
 _PREFIX: Final = re.compile(r"<(\d+|[cd])>")
@@ -116,16 +122,59 @@ class UserState:
 
 
 class KthreadState:
-    """kernel/kthread.py."""
+    """kernel/kthread.py, kmod.py."""
 
-    __slots__ = ("kthreadd_task", "kthread_create_lock", "kthread_create_list", "boot_kthreads")  # derived
+    __slots__ = (
+        "kthreadd_task",
+        "kthread_create_lock",
+        "khelper_wq",
+        "kthread_create_list",
+        "boot_kthreads",
+        "boot_nrs",
+        "last_boot_nr",
+        "all_there",
+        "make_boot_kthreads",
+        "usermodehelper_disabled",
+        "usermodehelper_bset",
+        "usermodehelper_inheritable",
+    )  # derived
 
     kthreadd_task: Task
     kthread_create_lock: SpinLock
+    khelper_wq: Workqueue  # the programs that the kernel runs
 
     def __init__(self) -> None:
         self.kthread_create_list: list[KthreadCreateInfo] = []  # requests, the oldest first; kthread_create_lock
-        self.boot_kthreads: dict[str, ThreadFn] = {}  # what boot is to start, by its name in init/main.py's table
+        self.boot_kthreads: dict[str, ThreadFn] = {}  # what boot is to start, by its name in init/kthreads.py
+        self.boot_nrs: dict[str, int] = {}  # the numbers that are kept for those of init/kthreads.py
+        self.last_boot_nr: int = 0
+        self.all_there: bool = False  # they have been made
+        self.make_boot_kthreads: Callable[[Kernel], None] | None = None  # who looks for them calls this
+        self.usermodehelper_disabled: bool = False
+        self.usermodehelper_bset: int = ULONG_MAX  # what the programs may ever have
+        self.usermodehelper_inheritable: int = ULONG_MAX
+
+    def look_for(self, k: Kernel, nr: int) -> None:
+        """Somebody looks for a process of the first pid namespace, by a number that none has."""
+        if 0 < nr <= self.last_boot_nr and not self.all_there:
+            self.appear(k)
+
+    def appear(self, k: Kernel) -> None:
+        """Somebody looks at all processes: those of boot are to be there."""
+        if self.make_boot_kthreads is not None:
+            self.make_boot_kthreads(k)
+
+
+class WorkqueueState:
+    """kernel/workqueue.py."""
+
+    __slots__ = ("system_wq", "idle_timer", "gcwq")  # derived
+
+    system_wq: Workqueue  # of schedule_work()
+    idle_timer: TimerList  # ends workers that have had nothing to do for long
+
+    def __init__(self) -> None:
+        self.gcwq: dict[int, GlobalCwq] = {}  # by CPU; WORK_CPU_UNBOUND: those of none
 
 
 class MmState:
@@ -189,6 +238,7 @@ class VfsState:
     __slots__ = (
         "rootfs",
         "pipe_mnt",
+        "dump_to_pipe",
         "anon_inode_mnt",
         "formats",
         "devices",
@@ -207,6 +257,8 @@ class VfsState:
         "ep_nests",
         "suid_dumpable",
         "core_pattern",
+        "core_pipe_limit",
+        "core_dump_count",
         "core_store",
         "lower_opened",
         "volumes",
@@ -214,6 +266,8 @@ class VfsState:
 
     rootfs: Vfsmount  # of /
     pipe_mnt: Vfsmount  # that pipes live in: no path leads there
+    # Gives a core to the program that core_pattern names (fs/coredump_pipe.py).
+    dump_to_pipe: Callable[[Task, CoreDump, int, bytes], Coroutine[Any, Any, None]]
     anon_inode_mnt: Vfsmount  # and files that are only descriptors: epoll, eventfd, signalfd, timerfd
 
     def __init__(self) -> None:
@@ -234,6 +288,8 @@ class VfsState:
         self.ep_nests: int = 0  # how many epoll files are waking each other's pollers just now
         self.suid_dumpable: int = 0
         self.core_pattern: bytes = b"core"
+        self.core_pipe_limit: int = 0  # how many programs may be given cores at once; 0: any number, not waited for
+        self.core_dump_count: int = 0  # how many are just now
         self.core_store: CoreStore | None = None  # hw: where what core_pattern pipes goes
         self.lower_opened: Callable[[Lower], None] | None = None  # told of each file of the root's that is read
         self.volumes: list[Volume] = []  # what of the host is shared
@@ -276,7 +332,15 @@ class TtyState:
 class NetState:
     """net/."""
 
-    __slots__ = ("sock_mnt", "scm_work_list", "unix_sockets", "unix_ordernum")  # derived
+    __slots__ = (
+        "sock_mnt",
+        "scm_work_list",
+        "unix_sockets",
+        "unix_ordernum",
+        "nl_table",
+        "netlink_rover",
+        "genl_families",
+    )  # derived
 
     sock_mnt: Vfsmount  # that sockets live in: no path leads there
 
@@ -284,6 +348,9 @@ class NetState:
         self.scm_work_list: list[File] | None = None  # files of lost messages while they are being closed
         self.unix_sockets: dict[Inode | bytes, UnixSock] = {}  # the bound ones, by inode or abstract name
         self.unix_ordernum: int = 1  # where the search for an abstract name goes on
+        self.nl_table: dict[int, NetlinkTable] = {}  # the netlink protocols that somebody serves
+        self.netlink_rover: int = -4097  # the next address for a socket whose process has one already
+        self.genl_families: dict[int, GenlFamily] = {}  # by number
 
 
 class Kernel:
@@ -299,6 +366,9 @@ class Kernel:
     # The gate of page faults that the kernel itself makes in user memory (arch/x86/traps.py); raises EFAULT.
     page_fault: Callable[[Task, MmStruct, int, bool], None]
 
+    # The gate to execve(2) for helpers (fs/exec.py): path, UserStrings twice; raises as execve.
+    kernel_execve: Callable[[Task, str, Any, Any], Coroutine[Any, Any, None]]
+
     # kernel/fork.c, exit.c
     init_task: Task
     tasklist_lock: RwLock
@@ -307,6 +377,12 @@ class Kernel:
     init_pid_ns: PidNamespace
     init_struct_pid: Pid
     pidmap_lock: SpinLock
+
+    # kernel/acct.c
+    acct_parm: list[int]
+    acct_auto_close_mnt: Callable[[Kernel, Vfsmount], None]
+
+    taskstats: TaskstatsState  # kernel/taskstats.c
 
     # kernel/nsproxy.c
     init_uts_ns: UtsNamespace
@@ -354,6 +430,8 @@ class Kernel:
         self.sysctl_polls: dict[str, CtlTablePoll] = {}  # of those whose changes can be polled for, by name
         self.boot_id: str = ""  # /proc/sys/kernel/random/boot_id, made when first read
 
+        self.acct_list: dict[BsdAcct, None] = {}  # where records of processes go, the oldest first
+
         self.tasks: dict[Task, None] = {}  # thread group leaders, init_task not included, by birth
         self.nr_threads: int = 0
         self.process_counts: int = 0
@@ -366,6 +444,7 @@ class Kernel:
         self.timers: TimerState = TimerState()
         self.users: UserState = UserState()
         self.kthreads: KthreadState = KthreadState()
+        self.wq: WorkqueueState = WorkqueueState()
         self.mm: MmState = MmState()
         self.vfs: VfsState = VfsState()
         self.tty: TtyState = TtyState()

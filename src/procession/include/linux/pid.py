@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
+    from procession.kernel.acct import BsdAcct
 
 
 RESERVED_PIDS: Final = 300
@@ -73,7 +74,7 @@ class Pidmap:
 class PidNamespace:
     """struct pid_namespace. pids is this namespace's part of the global pid hash."""
 
-    __slots__ = ("level", "parent", "count", "last_pid", "child_reaper", "pidmap", "pids")  # derived
+    __slots__ = ("level", "parent", "count", "last_pid", "child_reaper", "pidmap", "pids", "bacct")  # derived
 
     def __init__(self, level: int, parent: PidNamespace | None, pidmap: list[Pidmap] | None = None) -> None:
         self.level: int = level
@@ -83,6 +84,7 @@ class PidNamespace:
         self.child_reaper: Task | None = None
         self.pidmap: list[Pidmap] = [] if pidmap is None else pidmap
         self.pids: dict[int, Pid] = {}
+        self.bacct: BsdAcct | None = None  # where the records of its processes go
 
 
 def get_pid_ns(ns: PidNamespace) -> PidNamespace:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from procession.include.linux.wait import WaitQueueHead
 
 __all__ = (
+    "KERN_ALERT",
     "KERN_CONT",
     "KERN_EMERG",
     "KERN_ERR",
@@ -27,6 +28,7 @@ __all__ = (
 )
 
 KERN_EMERG: Final = "<0>"
+KERN_ALERT: Final = "<1>"
 KERN_ERR: Final = "<3>"
 KERN_WARNING: Final = "<4>"
 KERN_NOTICE: Final = "<5>"

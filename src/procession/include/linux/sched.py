@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from procession.include.linux.sem import SemUndoList
     from procession.include.linux.signal import Siginfo
     from procession.include.linux.spinlock import SpinLock
+    from procession.include.linux.taskstats import Taskstats
     from procession.include.linux.tty import TtyStruct
     from procession.include.linux.wait import Completion, WaitQueueHead
     from procession.kernel.kthread import Kthread
@@ -80,8 +81,10 @@ PF_MEMALLOC: Final = 0x800
 PF_NPROC_EXCEEDED: Final = 0x1000
 PF_USED_MATH: Final = 0x2000
 PF_NOFREEZE: Final = 0x8000
+PF_KSWAPD: Final = 0x40000
 PF_KTHREAD: Final = 0x200000
 PF_RANDOMIZE: Final = 0x400000
+PF_SWAPWRITE: Final = 0x800000
 PF_THREAD_BOUND: Final = 0x4000000
 PF_FREEZER_NOSIG: Final = 0x80000000
 
@@ -241,6 +244,20 @@ class SchedEntity:
         self.prev_sum_exec_runtime = 0
 
 
+class SchedInfo:
+    """How a task has waited for the CPU (struct sched_info). last_queued_ns: since when it waits, -1 if it does not.
+
+    pcount: how often it got the CPU; run_delay: ns waited before.
+    """
+
+    __slots__ = ("last_queued_ns", "pcount", "run_delay")
+
+    def __init__(self) -> None:
+        self.last_queued_ns = -1
+        self.pcount = 0
+        self.run_delay = 0
+
+
 class SighandStruct:
     """Signal actions, shared by CLONE_SIGHAND (struct sighand_struct)."""
 
@@ -300,6 +317,9 @@ class SignalStruct:
         "cinblock",
         "coublock",
         "cmaxrss",
+        "ac_flag",
+        "ac_mem",
+        "stats",
         "rlim",
         "oom_adj",
         "oom_score_adj",
@@ -358,6 +378,10 @@ class SignalStruct:
         self.cinblock: int = 0
         self.coublock: int = 0
         self.cmaxrss: int = 0
+        # Only its dying threads: for the record of its end.
+        self.ac_flag: int = 0
+        self.ac_mem: int = 0  # KiB
+        self.stats: Taskstats | None = None  # of its dead threads; None while it has had one thread
         # group_leader.alloc_lock.
         self.rlim: list[tuple[int, int]] = []  # RLIMIT_…: (soft, hard)
         # siglock.
@@ -414,6 +438,7 @@ class Task:
         "policy",
         "sched_reset_on_fork",
         "se",
+        "sched_info",
         "rt_time_slice",
         "cpus_allowed",
         "wchan",
@@ -505,6 +530,7 @@ class Task:
         self.policy: int = SCHED_NORMAL
         self.sched_reset_on_fork: bool = False
         self.se: SchedEntity = SchedEntity()  # new
+        self.sched_info: SchedInfo = SchedInfo()  # new
         self.rt_time_slice: int = 0
         self.cpus_allowed: int = 1  # bit mask
         self.wchan: str = ""  # new: name of the function it sleeps in, "" when running

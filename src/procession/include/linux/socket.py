@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import IntEnum, IntFlag
 from typing import Annotated, Final
 
+from procession.include.linux.netlink import SOL_NETLINK
 from procession.include.linux.types import Arg, UserPtr
 
 # Address families that programs ask for.
@@ -128,6 +129,9 @@ class MsgFlags(IntFlag):
     CMSG_CLOEXEC = MSG_CMSG_CLOEXEC
 
 
+# ioctl(2): how much was sent and not yet read.
+SIOCOUTQ: Final = 0x5411
+
 # setsockopt(2)'s level.
 SOL_SOCKET: Final = 1
 SOL_TCP: Final = 6
@@ -138,6 +142,7 @@ class SockOptLevel(IntEnum):
 
     SOCKET = SOL_SOCKET
     TCP = SOL_TCP
+    NETLINK = SOL_NETLINK
 
 
 # setsockopt(2) at SOL_SOCKET.
@@ -200,8 +205,8 @@ FamilyArg = Annotated[
         signed=True,
         values=Family,
         prefix="AF_",
-        accepts=(AF_UNIX,),
-        refused=tuple(f for f in Family if f not in (AF_UNSPEC, AF_UNIX)),
+        accepts=(AF_UNIX, AF_NETLINK),
+        refused=tuple(f for f in Family if f not in (AF_UNSPEC, AF_UNIX, AF_NETLINK)),
     ),
 ]
 SockTypeArg = Annotated[
@@ -221,7 +226,7 @@ AcceptArg = Annotated[int, Arg("int", 32, signed=True, flags=SockFlags, prefix="
 ShutArg = Annotated[int, Arg("int", 32, signed=True, values=Shut, prefix="SHUT_")]
 MsgArg = Annotated[int, Arg("int", 32, flags=MsgFlags, prefix="MSG_")]
 OptLevelArg = Annotated[
-    int, Arg("int", 32, signed=True, values=SockOptLevel, prefix="SOL_", unknown="SOL_??", accepts=(SOL_SOCKET,))
+    int, Arg("int", 32, signed=True, values=SockOptLevel, prefix="SOL_", unknown="SOL_??", accepts=(SOL_SOCKET, SOL_NETLINK))
 ]
 OptNameArg = Annotated[
     int, Arg("sockopt", 32, signed=True, values=SockOpt, prefix="SO_", refused=(SO_RCVTIMEO_OLD, SO_SNDTIMEO_OLD))

@@ -39,13 +39,15 @@ class Received:
     """What unix_recvmsg has stored.
 
     size: bytes.  full: the length of the whole message.  name: the sender's address, empty if it has none.
-    cookie: what came along, with references.  ended: there will be no more messages, and this is none.
+    cookie: what came along, with references.  ended: there will be no more messages, and this is none.  cut: size bytes
+    were not enough.  group: the netlink group it was for, 0 if for one receiver.
     """
 
-    __slots__ = ("cookie", "ended", "full", "name", "size")
+    __slots__ = ("cookie", "cut", "ended", "full", "group", "name", "size")
 
     def __init__(self) -> None:
-        self.size = self.full = 0
+        self.size = self.full = self.group = 0
+        self.cut = False
         self.name = b""
         self.ended = False
         self.cookie = Scm()
@@ -90,6 +92,7 @@ async def unix_recvmsg(current: Task, sk: UnixSock, buf: UserPtr, size: int, fla
             scm.scm_destroy(sk.kernel, current, skb.scm)
         raise
     got.size = min(size, len(data))
+    got.cut = size < len(data)
     _take_along(got.cookie, skb, flags)
     got.cookie.creds = scm.cred_to_ucred(current, got.cookie.pid, got.cookie.cred)
     return got

@@ -20,6 +20,7 @@ from procession.include.linux.shm import ShmidKernel
 from procession.ipc.mqueue import MqueueDir, MqueueInode, MqueueSuperBlock
 from procession.kernel import cred, fork, pid
 from procession.net.socket import SocketFile
+from procession.net.unix.sock import UnixSock
 
 if TYPE_CHECKING:
     from procession.include.linux.cred import Cred
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import SignalStruct
     from procession.include.linux.signal import Sigqueue
     from procession.kernel.sched import Rq
-    from procession.net.unix.sock import UnixSock
 
 __all__ = ("Census", "tally")
 
@@ -168,6 +168,7 @@ class Census:
     def _files_of(self, mms: list[MmStruct]) -> dict[File, int]:
         """Return the open files that descriptors and these address spaces lead to."""
         files: list[Any] = self.held_of(File)
+        files += [acct.file for acct in self.k.acct_list]
         for table in self.files:
             files += [file for file in table.fd if file is not None]
         for mm in mms:
@@ -247,8 +248,8 @@ def _shown_by(files: Iterable[File]) -> list[MmStruct]:
 
 
 def _socket_of(file: File) -> UnixSock | None:
-    """Return the socket behind a file; accept(2)'s has none yet while it waits."""
-    return file.private_data if isinstance(file, SocketFile) else None
+    """Return the local socket behind a file; accept(2)'s has none yet while it waits."""
+    return file.private_data if isinstance(file, SocketFile) and isinstance(file.private_data, UnixSock) else None
 
 
 def _references(on_stacks: list[object]) -> list[object]:

@@ -142,6 +142,7 @@ def validate_cred_counts(seen: Census) -> list[str]:
     wrong: list[str] = []
     creds = tally([p.real_cred for p in seen.tasks], tally([p.cred for p in seen.tasks]))
     tally(seen.held_of(Cred), creds)
+    tally([acct.cred for acct in k.acct_list], creds)
     for sk in seen.sockets:
         names = (sk.peer_cred, *(skb.scm.cred for skb in sk.receive_queue))
         tally([cred for cred in names if cred is not None], creds)

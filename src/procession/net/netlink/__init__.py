@@ -1,0 +1,1 @@
+"""Netlink sockets: messages between programs and the kernel (net/netlink/)."""

@@ -1,0 +1,589 @@
+"""Netlink sockets (net/netlink/af_netlink.c)."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final
+
+from procession.hw.costs import SKB_NS
+from procession.include.linux.cred import CAP_NET_ADMIN
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import POLLERR, POLLIN, POLLOUT, POLLRDNORM, POLLWRBAND, POLLWRNORM
+from procession.include.linux.netlink import (
+    MAX_LINKS,
+    NETLINK_USERSOCK,
+    NLM_F_ACK,
+    NLM_F_MULTI,
+    NLM_F_REQUEST,
+    NLMSG_DONE,
+    NLMSG_ERROR,
+    NLMSG_HDRLEN,
+    NLMSG_MIN_TYPE,
+    SOCKADDR_NL,
+    NetlinkFamily,
+    Nlmsghdr,
+    nlmsg,
+    nlmsg_align,
+)
+from procession.include.linux.sched import TASK_INTERRUPTIBLE
+from procession.include.linux.socket import (
+    AF_NETLINK,
+    AF_UNSPEC,
+    MSG_DONTWAIT,
+    MSG_OOB,
+    MSG_PEEK,
+    MSG_TRUNC,
+    SOCK_DGRAM,
+    SOCK_RAW,
+)
+from procession.kernel import capability, pid, sched_account, wait
+from procession.mm import slab, uaccess
+from procession.net import scm as net_scm
+from procession.net.netlink.sock import NetlinkCallback, NetlinkSkb, NetlinkSock, NetlinkTable
+from procession.net.unix.receive import Received
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from procession.include.linux.fs import PollTable
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.net import Scm
+    from procession.include.linux.nsproxy import NetNamespace
+    from procession.include.linux.sched import Task
+    from procession.include.linux.types import UserPtr
+
+__all__ = (
+    "count_skb",
+    "kfree_skb",
+    "netlink_ack",
+    "netlink_attachskb",
+    "netlink_bind",
+    "netlink_capable",
+    "netlink_connect",
+    "netlink_create",
+    "netlink_detachskb",
+    "netlink_dump_start",
+    "netlink_getname",
+    "netlink_kernel_create",
+    "netlink_membership",
+    "netlink_poll",
+    "netlink_proto_init",
+    "netlink_rcv_skb",
+    "netlink_rcv_wake",
+    "netlink_recvmsg",
+    "netlink_release",
+    "netlink_sendmsg",
+    "netlink_sendskb",
+    "netlink_set_no_enobufs",
+    "netlink_unicast",
+)
+
+_FIRST_ROVER: Final = -4097  # where autobind looks when the caller's own number is in use, and then below
+_POLL_IN: Final = POLLIN | POLLRDNORM
+_POLL_OUT: Final = POLLOUT | POLLWRNORM | POLLWRBAND
+
+
+def netlink_proto_init(k: Kernel) -> None:
+    """Make what netlink is counted in, and the protocol that programs have to themselves."""
+    slab.kmem_cache_create(k, "netlink_sock", 1112)
+    slab.kmem_cache_create(k, "skbuff_head_cache", 232)
+    netlink_kernel_create(k, NETLINK_USERSOCK, 32, None)
+
+
+def netlink_kernel_create(
+    k: Kernel,
+    protocol: int,
+    groups: int,
+    netlink_rcv: Callable[[Task, NetlinkSock, NetlinkSkb], None] | None,
+    *,
+    nonroot_recv: bool = False,
+) -> None:
+    """Register a protocol, whose messages to the kernel netlink_rcv takes, in each network."""
+    k.net.nl_table[protocol] = NetlinkTable(groups, netlink_rcv, nonroot_recv=nonroot_recv)
+
+
+def netlink_create(current: Task, type: int, protocol: int) -> NetlinkSock:
+    """Make a socket; raises ESOCKTNOSUPPORT, EPROTONOSUPPORT, ENOMEM."""
+    k = current.kernel
+    if type not in (SOCK_RAW, SOCK_DGRAM):
+        raise LinuxError(Errno.ESOCKTNOSUPPORT, f"socket type {type}")
+    if not 0 <= protocol < MAX_LINKS:
+        raise LinuxError(Errno.EPROTONOSUPPORT, f"netlink protocol {protocol}")
+    if protocol not in k.net.nl_table:
+        if protocol in list(NetlinkFamily):
+            k.not_modelled(f"socket: netlink protocol {protocol}")
+        raise LinuxError(Errno.EPROTONOSUPPORT, f"netlink protocol {protocol}")
+    assert current.nsproxy is not None
+    k.caches["netlink_sock"].alloc()
+    return NetlinkSock(k, current.nsproxy.net_ns, type, protocol)
+
+
+def _table(sk: NetlinkSock) -> NetlinkTable:
+    return sk.kernel.net.nl_table[sk.protocol]
+
+
+def netlink_release(sk: NetlinkSock) -> None:
+    """The socket's file is closed."""
+    table = _table(sk)
+    if sk.pid:
+        del table.sockets[sk.net, sk.pid]
+    table.members.pop(sk, None)
+    sk.dead = True
+    sk.i_ino = 0
+    wait.wake_up_all(sk.peer_wait)
+    while sk.receive_queue:
+        _free_skb(sk, sk.receive_queue.popleft())
+    sk.callback = None
+    sk.kernel.caches["netlink_sock"].free()
+
+
+# Memory.
+
+
+def count_skb(k: Kernel) -> None:
+    """Count one more message, which somebody has to give up with kfree_skb; raises ENOBUFS."""
+    try:
+        k.caches["skbuff_head_cache"].alloc()
+    except LinuxError as e:
+        raise LinuxError(Errno.ENOBUFS, "no memory for a message") from e
+    sched_account.account_system_time(k.current, SKB_NS)
+
+
+def kfree_skb(k: Kernel) -> None:
+    """Give up a message that is not queued."""
+    k.caches["skbuff_head_cache"].free()
+
+
+def _free_skb(sk: NetlinkSock, skb: NetlinkSkb) -> None:
+    """Give up a message that was taken off a socket's queue."""
+    sk.rmem -= skb.truesize
+    kfree_skb(sk.kernel)
+
+
+# Addresses.
+
+
+def netlink_capable(current: Task, sk: NetlinkSock, *, receive: bool) -> bool:
+    """Whether current may listen to groups, or send to them."""
+    return (receive and _table(sk).nonroot_recv) or capability.capable(current, CAP_NET_ADMIN)
+
+
+def _address(name: bytes) -> tuple[int, int, int]:
+    """Return family, pid and groups of a sockaddr_nl; 3.2 looks at no length, what is missing is zero here."""
+    family, _, nl_pid, groups = SOCKADDR_NL.unpack(name[: SOCKADDR_NL.size].ljust(SOCKADDR_NL.size, b"\0"))
+    return family, nl_pid, groups
+
+
+def _sockaddr(nl_pid: int, groups: int) -> bytes:
+    return SOCKADDR_NL.pack(AF_NETLINK, 0, nl_pid & 0xFFFFFFFF, groups & 0xFFFFFFFF)
+
+
+def _first_group(groups: int) -> int:
+    """Return the lowest group of a mask, 0 if there is none (ffs)."""
+    return (groups & -groups).bit_length()
+
+
+def _group_mask(group: int) -> int:
+    return 1 << group - 1 & 0xFFFFFFFF if group else 0
+
+
+def netlink_insert(sk: NetlinkSock, nl_pid: int) -> None:
+    """Give a socket its address; raises EADDRINUSE."""
+    sockets = _table(sk).sockets
+    if (sk.net, nl_pid) in sockets:
+        raise LinuxError(Errno.EADDRINUSE, f"netlink pid {nl_pid}")
+    sockets[sk.net, nl_pid] = sk
+    sk.pid = nl_pid
+
+
+def netlink_autobind(current: Task, sk: NetlinkSock) -> None:
+    """Give a socket the caller's pid as its address, or one that nobody has."""
+    net = current.kernel.net
+    sockets = _table(sk).sockets
+    nl_pid = pid.task_tgid_vnr(current, current)
+    while (sk.net, nl_pid & 0xFFFFFFFF) in sockets:
+        nl_pid = net.netlink_rover
+        net.netlink_rover -= 1
+        if net.netlink_rover < -(1 << 31):
+            net.netlink_rover = _FIRST_ROVER
+    netlink_insert(sk, nl_pid & 0xFFFFFFFF)
+
+
+def netlink_update_groups(sk: NetlinkSock, groups: int) -> None:
+    """Make groups the set that a socket listens to."""
+    members = _table(sk).members
+    sk.groups = groups
+    if not groups:
+        members.pop(sk, None)
+    elif sk not in members:
+        members[sk] = None
+
+
+def netlink_bind(current: Task, sk: NetlinkSock, name: bytes) -> None:
+    """Give a socket an address, and groups to listen to; raises EINVAL, EPERM, EADDRINUSE."""
+    family, nl_pid, groups = _address(name)
+    if family != AF_NETLINK:
+        raise LinuxError(Errno.EINVAL, "not a netlink address")
+    if groups and not netlink_capable(current, sk, receive=True):
+        raise LinuxError(Errno.EPERM, "groups need CAP_NET_ADMIN")
+    if sk.pid:
+        if nl_pid != sk.pid:
+            raise LinuxError(Errno.EINVAL, "bound to another pid")
+    elif nl_pid:
+        netlink_insert(sk, nl_pid)
+    else:
+        netlink_autobind(current, sk)
+    netlink_update_groups(sk, sk.groups & ~0xFFFFFFFF | groups)
+
+
+def netlink_membership(current: Task, sk: NetlinkSock, group: int, *, join: bool) -> None:
+    """Join or leave a group by its number; raises EPERM, EINVAL."""
+    if not netlink_capable(current, sk, receive=True):
+        raise LinuxError(Errno.EPERM, "groups need CAP_NET_ADMIN")
+    if not 0 < group <= _table(sk).groups:
+        raise LinuxError(Errno.EINVAL, f"group {group}")
+    bit = 1 << group - 1
+    netlink_update_groups(sk, sk.groups | bit if join else sk.groups & ~bit)
+
+
+def netlink_set_no_enobufs(sk: NetlinkSock, *, on: bool) -> None:
+    """Say whether a receiver wants to hear nothing of lost messages."""
+    sk.no_enobufs = on
+    if on:
+        sk.congested = False
+        wait.wake_up_interruptible(sk.peer_wait)
+
+
+def netlink_connect(current: Task, sk: NetlinkSock, name: bytes) -> None:
+    """Say where messages without an address go; raises EINVAL, EPERM."""
+    if len(name) < 2:
+        raise LinuxError(Errno.EINVAL, "length of an address")
+    family, nl_pid, groups = _address(name)
+    if family == AF_UNSPEC:
+        sk.connected = False
+        sk.dst_pid = sk.dst_group = 0
+        return
+    if family != AF_NETLINK:
+        raise LinuxError(Errno.EINVAL, "not a netlink address")
+    if groups and not netlink_capable(current, sk, receive=False):
+        raise LinuxError(Errno.EPERM, "groups need CAP_NET_ADMIN")
+    if not sk.pid:
+        netlink_autobind(current, sk)
+    sk.connected = True
+    sk.dst_pid = nl_pid
+    sk.dst_group = _first_group(groups)
+
+
+def netlink_getname(sk: NetlinkSock, *, peer: bool) -> bytes:
+    """Return a socket's own address, or where it is connected to."""
+    return _sockaddr(sk.dst_pid, _group_mask(sk.dst_group)) if peer else _sockaddr(sk.pid, sk.groups)
+
+
+# Sending.
+
+
+async def netlink_sendmsg(
+    current: Task, sk: NetlinkSock, buf: UserPtr, size: int, cookie: Scm, flags: int, *, to: bytes | None
+) -> int:
+    """Send size bytes to a socket or to the kernel, and to a group; returns how many were taken.
+
+    Raises EOPNOTSUPP, EINVAL, EPERM, EMSGSIZE, ENOBUFS, EFAULT, ECONNREFUSED, EAGAIN, ERESTARTSYS.
+    """
+    if flags & MSG_OOB:
+        raise LinuxError(Errno.EOPNOTSUPP, "no urgent data")
+    dst_pid, dst_group = sk.dst_pid, sk.dst_group
+    if to is not None:
+        family, dst_pid, groups = _address(to)
+        if family != AF_NETLINK:
+            raise LinuxError(Errno.EINVAL, "not a netlink address")
+        dst_group = _first_group(groups)
+        if dst_group and not netlink_capable(current, sk, receive=False):
+            raise LinuxError(Errno.EPERM, "groups need CAP_NET_ADMIN")
+    if not sk.pid:
+        netlink_autobind(current, sk)
+    if size > sk.sndbuf - 32:
+        raise LinuxError(Errno.EMSGSIZE, "larger than the send buffer")
+    k = current.kernel
+    count_skb(k)
+    try:
+        data = uaccess.copy_from_user(current, buf, size) if size else b""
+    except LinuxError:
+        kfree_skb(k)
+        raise
+    creds = bytes(12) if cookie.pid is None else net_scm.cred_to_ucred(current, cookie.pid, cookie.cred)
+    skb = NetlinkSkb(data, sk.pid, dst_group, creds)
+    if dst_group:
+        _broadcast(sk, skb, dst_pid, dst_group)
+    return await _unicast(current, sk, skb, dst_pid, flags)
+
+
+def _lookup(ssk: NetlinkSock, nl_pid: int) -> NetlinkSock:
+    """Return the socket with an address; raises ECONNREFUSED, also if it is connected to somebody else."""
+    sk = _table(ssk).sockets.get((ssk.net, nl_pid))
+    if sk is None or (sk.connected and sk.dst_pid != ssk.pid):
+        raise LinuxError(Errno.ECONNREFUSED, f"netlink pid {nl_pid}")
+    return sk
+
+async def _unicast(current: Task, ssk: NetlinkSock, skb: NetlinkSkb, nl_pid: int, flags: int) -> int:
+    """Hand a message, which is consumed, to its receiver; wait for room there unless MSG_DONTWAIT."""
+    k = current.kernel
+    try:
+        if not nl_pid:
+            netlink_unicast_kernel(current, ssk, skb)
+            kfree_skb(k)
+            return len(skb.data)
+        sk = _lookup(ssk, nl_pid)
+        while not netlink_attachskb(sk, skb):
+            if flags & MSG_DONTWAIT:
+                raise LinuxError(Errno.EAGAIN, "the receiver's queue is full")
+            await _wait_for_room(current, sk)
+            sk = _lookup(ssk, nl_pid)
+    except LinuxError:
+        kfree_skb(k)
+        raise
+    return netlink_sendskb(sk, skb)
+
+
+def netlink_unicast_kernel(current: Task, ssk: NetlinkSock, skb: NetlinkSkb) -> None:
+    """Let the kernel look at a message; raises ECONNREFUSED if nobody there wants any, or the address is another's."""
+    table = _table(ssk)
+    if table.netlink_rcv is None:
+        raise LinuxError(Errno.ECONNREFUSED, f"nobody listens at netlink protocol {ssk.protocol}")
+    table.netlink_rcv(current, ssk, skb)
+
+
+def netlink_attachskb(sk: NetlinkSock, skb: NetlinkSkb) -> bool:
+    """Charge a receiver with a message that is to be queued; returns whether it has room for one."""
+    if sk.rmem > sk.rcvbuf or sk.congested:
+        return False
+    sk.rmem += skb.truesize
+    return True
+
+
+async def _wait_for_room(current: Task, sk: NetlinkSock) -> None:
+    """Wait until a receiver has emptied its queue, or is gone; raises ERESTARTSYS."""
+    with wait.Waiter(current, sk.peer_wait, TASK_INTERRUPTIBLE, "netlink_attachskb") as waiter:
+        if (sk.rmem > sk.rcvbuf or sk.congested) and not sk.dead:
+            await waiter.sleep()
+
+
+def netlink_detachskb(sk: NetlinkSock, skb: NetlinkSkb) -> None:
+    """Give up a message that a receiver was charged with, and that is not to be sent after all."""
+    _free_skb(sk, skb)
+
+
+def netlink_sendskb(sk: NetlinkSock, skb: NetlinkSkb) -> int:
+    """Queue a message that its receiver was charged with; returns its length."""
+    sk.receive_queue.append(skb)
+    wait.wake_up_interruptible(sk.wait, _POLL_IN)
+    return len(skb.data)
+
+
+def netlink_unicast(ssk: NetlinkSock, data: bytes, nl_pid: int) -> None:
+    """Send bytes from the kernel to an address in ssk's network; never waits.
+
+    Raises ECONNREFUSED, EAGAIN if there is no room, of which the receiver hears as ENOBUFS; ENOBUFS without memory.
+    """
+    k = ssk.kernel
+    count_skb(k)
+    skb = NetlinkSkb(data)
+    sk = _table(ssk).sockets.get((ssk.net, nl_pid))
+    if sk is None or (sk.connected and sk.dst_pid):
+        kfree_skb(k)
+        raise LinuxError(Errno.ECONNREFUSED, f"netlink pid {nl_pid}")
+    if not netlink_attachskb(sk, skb):
+        netlink_overrun(sk)
+        kfree_skb(k)
+        raise LinuxError(Errno.EAGAIN, "the receiver's queue is full")
+    netlink_sendskb(sk, skb)
+
+
+def netlink_overrun(sk: NetlinkSock) -> None:
+    """Tell a receiver that something was lost, once until it has emptied its queue."""
+    if not sk.no_enobufs and not sk.congested:
+        sk.congested = True
+        sk.err = Errno.ENOBUFS
+        wait.wake_up_interruptible(sk.wait, POLLERR)
+
+
+def _broadcast(ssk: NetlinkSock, skb: NetlinkSkb, except_pid: int, group: int) -> bool:
+    """Give a copy of a message to all who listen to a group, who joined last first; returns whether anybody does."""
+    k = ssk.kernel
+    out_of_memory = False
+    delivered = False
+    for sk in reversed(list(_table(ssk).members)):
+        if sk is ssk or sk.pid == except_pid or not sk.groups >> group - 1 & 1 or sk.net is not ssk.net:
+            continue
+        if not out_of_memory:
+            try:
+                count_skb(k)
+            except LinuxError:
+                out_of_memory = True
+        if out_of_memory:
+            netlink_overrun(sk)
+            continue
+        copy = NetlinkSkb(skb.data, skb.pid, group, skb.creds)
+        if netlink_attachskb(sk, copy):
+            netlink_sendskb(sk, copy)
+            delivered = True
+        else:
+            netlink_overrun(sk)
+            kfree_skb(k)
+    return delivered
+
+
+# Receiving.
+
+
+async def netlink_recvmsg(current: Task, sk: NetlinkSock, buf: UserPtr, size: int, flags: int) -> Received:
+    """Store the next message, as much of it as size bytes hold.
+
+    Raises EOPNOTSUPP, ENOBUFS after messages were lost, EAGAIN, ERESTARTSYS, EFAULT.
+    """
+    if flags & MSG_OOB:
+        raise LinuxError(Errno.EOPNOTSUPP, "no urgent data")
+    got = Received()
+    try:
+        await _wait_for_data(current, sk, flags)
+        skb = sk.receive_queue[0]
+        got.full = len(skb.data)
+        got.name = _sockaddr(skb.pid, _group_mask(skb.dst_group))
+        got.cookie.creds = skb.creds
+        got.group = skb.dst_group
+        if not flags & MSG_PEEK:
+            sk.receive_queue.popleft()
+            _free_skb(sk, skb)
+        if skb.data and size:
+            # A bad address costs the message: it has left the queue.
+            uaccess.copy_to_user(current, buf, skb.data[:size])
+        got.size = got.full if flags & MSG_TRUNC else min(size, got.full)
+        got.cut = size < got.full
+        if sk.callback is not None and sk.rmem <= sk.rcvbuf // 2:
+            _dump_on(sk)
+    finally:
+        netlink_rcv_wake(sk)
+    return got
+
+
+def _dump_on(sk: NetlinkSock) -> None:
+    """Queue the next part of a dump; what goes wrong is the next reader's error."""
+    try:
+        netlink_dump(sk)
+    except LinuxError as e:
+        sk.err = e.errno
+        wait.wake_up_interruptible(sk.wait, POLLERR)
+
+
+def _sock_error(sk: NetlinkSock) -> None:
+    if sk.err:
+        err, sk.err = sk.err, 0
+        raise LinuxError(Errno(err), "socket error")
+
+
+async def _wait_for_data(current: Task, sk: NetlinkSock, flags: int) -> None:
+    """Wait for a message; raises EAGAIN, ERESTARTSYS, ENOBUFS (skb_recv_datagram)."""
+    _sock_error(sk)
+    if sk.receive_queue:
+        return
+    if flags & MSG_DONTWAIT:
+        raise LinuxError(Errno.EAGAIN, "nothing to read")
+    with wait.Waiter(current, sk.wait, TASK_INTERRUPTIBLE, "skb_recv_datagram", exclusive=True) as waiter:
+        while not sk.receive_queue and not sk.err:
+            await waiter.sleep()
+    _sock_error(sk)
+
+
+def netlink_rcv_wake(sk: NetlinkSock) -> None:
+    """Let senders go on that have waited for room."""
+    if not sk.receive_queue:
+        sk.congested = False
+    if not sk.congested:
+        wait.wake_up_interruptible(sk.peer_wait)
+
+
+def netlink_poll(sk: NetlinkSock, table: PollTable | None) -> int:
+    """Return what can be done without waiting (datagram_poll); there is always room to send."""
+    if table is not None:
+        table.wait(sk.wait)
+    mask = _POLL_OUT
+    if sk.err:
+        mask |= POLLERR
+    if sk.receive_queue:
+        mask |= _POLL_IN
+    return mask
+
+
+# What the kernel does with messages.
+
+
+def netlink_rcv_skb(
+    current: Task, ssk: NetlinkSock, skb: NetlinkSkb, answer: Callable[[Task, NetlinkSock, Nlmsghdr], bool]
+) -> None:
+    """Answer the requests in a message one by one.
+
+    answer: does one; it raises, or returns whether an acknowledgement may follow (it does not after a dump: EINTR).
+    """
+    data = skb.data
+    while len(data) >= NLMSG_HDRLEN:
+        (length,) = struct.unpack_from("<I", data)
+        if length < NLMSG_HDRLEN or len(data) < length:
+            return
+        nlh = Nlmsghdr(data[:length])
+        err = 0
+        acknowledge = True
+        if nlh.flags & NLM_F_REQUEST and nlh.type >= NLMSG_MIN_TYPE:
+            try:
+                acknowledge = answer(current, ssk, nlh)
+            except LinuxError as e:
+                err = e.errno
+        if acknowledge and (nlh.flags & NLM_F_ACK or err):
+            netlink_ack(ssk, nlh, err)
+        data = data[nlmsg_align(length) :]
+
+
+def netlink_ack(ssk: NetlinkSock, nlh: Nlmsghdr, err: int) -> None:
+    """Tell the sender how its request went: an error comes with the whole request, success with its head."""
+    request = nlh.raw if err else nlh.raw[:NLMSG_HDRLEN]
+    payload = struct.pack("<i", -err) + request
+    try:
+        netlink_unicast(ssk, nlmsg(NLMSG_ERROR, 0, nlh.seq, ssk.pid, payload), ssk.pid)
+    except LinuxError as e:
+        if e.errno == Errno.ENOBUFS:
+            _no_memory(ssk)
+        # Else the receiver has been told that something was lost, or has gone.
+
+
+def _no_memory(ssk: NetlinkSock) -> None:
+    """There was no memory to answer with: let the sender's next call say so."""
+    ssk.err = Errno.ENOBUFS
+    wait.wake_up_interruptible(ssk.wait, POLLERR)
+
+
+def netlink_dump_start(
+    ssk: NetlinkSock, nlh: Nlmsghdr, dump: Callable[[NetlinkSock, NetlinkCallback], bytes]
+) -> bool:
+    """Begin to answer with more than a message holds: the rest follows as it is read.
+
+    Returns False: no acknowledgement follows. Raises EBUSY while another dump is under way, ENOBUFS.
+    """
+    if ssk.callback is not None or ssk.dead:
+        raise LinuxError(Errno.EBUSY, "a dump is under way")
+    ssk.callback = NetlinkCallback(dump, nlh)
+    netlink_dump(ssk)
+    return False
+
+
+def netlink_dump(sk: NetlinkSock) -> None:
+    """Queue the next part of a dump, or its end; raises ENOBUFS."""
+    cb = sk.callback
+    assert cb is not None
+    if sk.rmem >= sk.rcvbuf:
+        raise LinuxError(Errno.ENOBUFS, "no room for a dump")
+    count_skb(sk.kernel)
+    data = cb.dump(sk, cb)
+    if not data:
+        data = nlmsg(NLMSG_DONE, NLM_F_MULTI, cb.nlh.seq, sk.pid, struct.pack("<i", 0))
+        sk.callback = None
+    skb = NetlinkSkb(data)
+    sk.rmem += skb.truesize
+    netlink_sendskb(sk, skb)
