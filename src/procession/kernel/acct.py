@@ -17,13 +17,7 @@ from procession.include.linux.kdev_t import new_decode_dev
 from procession.include.linux.pid import PidNamespace
 from procession.include.linux.printk import KERN_INFO
 from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_FSIZE
-from procession.include.linux.sched import (
-    PF_DUMPCORE,
-    PF_FORKNOEXEC,
-    PF_SIGNALED,
-    PF_SUPERPRIV,
-    thread_group_leader,
-)
+from procession.include.linux.sched import PF_DUMPCORE, PF_FORKNOEXEC, PF_SIGNALED, PF_SUPERPRIV, thread_group_leader
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import NSEC_PER_SEC, TICK_NSEC
 from procession.include.linux.types import Path

@@ -240,7 +240,7 @@ def deactivate_task(rq: Rq, p: Task, sleep: bool) -> None:
 
 
 def _sched_info_dequeued(p: Task, now_ns: int) -> None:
-    """p waits for a CPU no longer: another's clock may be behind that of where it was queued."""
+    """P waits for a CPU no longer: another's clock may be behind that of where it was queued."""
     info = p.sched_info
     info.run_delay += max(0, now_ns - info.last_queued_ns)
     info.last_queued_ns = -1

@@ -23,7 +23,16 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
 
-__all__ = ("MsgControl", "cred_to_ucred", "put_cmsg", "scm_destroy", "scm_destroy_cred", "scm_recv", "scm_send", "scm_set_cred")
+__all__ = (
+    "MsgControl",
+    "cred_to_ucred",
+    "put_cmsg",
+    "scm_destroy",
+    "scm_destroy_cred",
+    "scm_recv",
+    "scm_send",
+    "scm_set_cred",
+)
 
 SCM_RIGHTS: Final = 1
 SCM_CREDENTIALS: Final = 2

@@ -226,7 +226,10 @@ AcceptArg = Annotated[int, Arg("int", 32, signed=True, flags=SockFlags, prefix="
 ShutArg = Annotated[int, Arg("int", 32, signed=True, values=Shut, prefix="SHUT_")]
 MsgArg = Annotated[int, Arg("int", 32, flags=MsgFlags, prefix="MSG_")]
 OptLevelArg = Annotated[
-    int, Arg("int", 32, signed=True, values=SockOptLevel, prefix="SOL_", unknown="SOL_??", accepts=(SOL_SOCKET, SOL_NETLINK))
+    int,
+    Arg(
+        "int", 32, signed=True, values=SockOptLevel, prefix="SOL_", unknown="SOL_??", accepts=(SOL_SOCKET, SOL_NETLINK)
+    ),
 ]
 OptNameArg = Annotated[
     int, Arg("sockopt", 32, signed=True, values=SockOpt, prefix="SO_", refused=(SO_RCVTIMEO_OLD, SO_SNDTIMEO_OLD))

@@ -324,6 +324,7 @@ def _lookup(ssk: NetlinkSock, nl_pid: int) -> NetlinkSock:
         raise LinuxError(Errno.ECONNREFUSED, f"netlink pid {nl_pid}")
     return sk
 
+
 async def _unicast(current: Task, ssk: NetlinkSock, skb: NetlinkSkb, nl_pid: int, flags: int) -> int:
     """Hand a message, which is consumed, to its receiver; wait for room there unless MSG_DONTWAIT."""
     k = current.kernel
@@ -559,9 +560,7 @@ def _no_memory(ssk: NetlinkSock) -> None:
     wait.wake_up_interruptible(ssk.wait, POLLERR)
 
 
-def netlink_dump_start(
-    ssk: NetlinkSock, nlh: Nlmsghdr, dump: Callable[[NetlinkSock, NetlinkCallback], bytes]
-) -> bool:
+def netlink_dump_start(ssk: NetlinkSock, nlh: Nlmsghdr, dump: Callable[[NetlinkSock, NetlinkCallback], bytes]) -> bool:
     """Begin to answer with more than a message holds: the rest follows as it is read.
 
     Returns False: no acknowledgement follows. Raises EBUSY while another dump is under way, ENOBUFS.
