@@ -186,7 +186,8 @@ class Census:
     def mqueue_sbs(self) -> dict[SuperBlock, None]:
         """Every instance of the POSIX queues' file system: of namespaces, of mounts and of open queues."""
         found = {ns.mq_mnt.mnt_sb: None for ns in self.k.ipc.namespaces if ns.mq_mnt is not None}
-        if self.k.caches["mqueue_inode_cache"].nr_active:
+        cache = self.k.caches.get("mqueue_inode_cache")
+        if cache is not None and cache.nr_active:
             mounts = self.k.vfs.mount_hashtable.values()
             found.update(dict.fromkeys(mnt.mnt_sb for mnt in mounts if isinstance(mnt.mnt_sb, MqueueSuperBlock)))
             files = [file.inode for file in self.open_files]
@@ -197,7 +198,8 @@ class Census:
     def mqueues(self) -> dict[MqueueInode, None]:
         """Every POSIX queue that has a name or is open."""
         found: dict[MqueueInode, None] = {}
-        if not self.k.caches["mqueue_inode_cache"].nr_active:
+        cache = self.k.caches.get("mqueue_inode_cache")
+        if cache is None or not cache.nr_active:
             return found
         for sb in self.mqueue_sbs:
             assert sb.s_root is not None

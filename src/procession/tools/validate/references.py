@@ -291,9 +291,10 @@ def validate_objects(seen: Census) -> list[str]:
     sets = dict(seen.nsproxies)
     sets.pop(k.init_nsproxy, None)
     _objects(seen, wrong, "nsproxy", sets)
-    contexts = tally([p.io_context for p in seen.tasks if p.io_context is not None])
-    _compare(seen, wrong, "nr_tasks", contexts, attrgetter("nr_tasks"))
-    _objects(seen, wrong, "blkdev_ioc", contexts)
+    if "blkdev_ioc" in k.caches:
+        contexts = tally([p.io_context for p in seen.tasks if p.io_context is not None])
+        _compare(seen, wrong, "nr_tasks", contexts, attrgetter("nr_tasks"))
+        _objects(seen, wrong, "blkdev_ioc", contexts)
     if k.init_task.files is not None:
         _objects(seen, wrong, "files_cache", seen.files)
         _objects(seen, wrong, "fs_cache", seen.fs)
