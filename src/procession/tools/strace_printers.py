@@ -20,6 +20,7 @@ from procession.include.linux.syscalls import Syscall
 from procession.tools.strace_args import constant, date_text, flag_names, hexadecimal, number, pointer
 from procession.tools.strace_commands import COMMAND_RESULTS, COMMANDS
 from procession.tools.strace_files import FILES, FILES_AFTER, device, file_mode, open_flags
+from procession.tools.strace_ipc import IPC_PRINTERS
 from procession.tools.strace_mqueue import MQUEUE_PRINTERS, ioprio_text
 from procession.tools.strace_ptrace import PTRACE_PRINTERS
 from procession.tools.strace_sockets import SOCKET_PRINTERS
@@ -142,6 +143,7 @@ PRINTERS: Final[dict[str, Printer]] = (
     | FILES
     | PTRACE_PRINTERS
     | SOCKET_PRINTERS
+    | IPC_PRINTERS
     | COMMANDS
     | MQUEUE_PRINTERS
     | {

@@ -114,7 +114,7 @@ class MsgQueue(KernIpcPerm):
         self.q_senders: list[Task] = []
 
 
-MsgctlCmdArg = Annotated[int, Arg("int", 32, signed=True, values=MsgctlCmd, unknown="MSG_???")]
+MsgctlCmdArg = Annotated[int, Arg("ipc_cmd", 32, signed=True, values=MsgctlCmd, unknown="MSG_???")]
 MsqidPtr = Annotated[UserPtr, Arg("struct msqid_ds", out=True)]
 MsgbufIn = Annotated[UserPtr, Arg("msgbuf")]
 MsgbufOut = Annotated[UserPtr, Arg("msgbuf", out=True)]

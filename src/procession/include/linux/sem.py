@@ -151,6 +151,6 @@ class SemQueue:
         self.status: int = status
 
 
-SemctlCmdArg = Annotated[int, Arg("int", 32, signed=True, values=SemctlCmd, unknown="SEM_???")]
+SemctlCmdArg = Annotated[int, Arg("ipc_cmd", 32, signed=True, values=SemctlCmd, unknown="SEM_???")]
 SemunArg = Annotated[Any, Arg("semun", out=True)]
 SembufsArg = Annotated[UserPtr, Arg("sembuf[]")]

@@ -119,5 +119,5 @@ class ShmFileData:
 
 ShmGetFlagsArg = Annotated[int, Arg("ipc_get_flags", 32, signed=True, flags=ShmGetFlags)]
 ShmAtFlagsArg = Annotated[int, Arg("int", 32, signed=True, flags=ShmAtFlags, prefix="", unknown="SHM_???")]
-ShmctlCmdArg = Annotated[int, Arg("int", 32, signed=True, values=ShmctlCmd, unknown="SHM_???")]
+ShmctlCmdArg = Annotated[int, Arg("ipc_cmd", 32, signed=True, values=ShmctlCmd, unknown="SHM_???")]
 ShmidPtr = Annotated[UserPtr, Arg("struct shmid_ds", out=True)]
