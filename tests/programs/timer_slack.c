@@ -118,7 +118,7 @@ int main(void) {
   with_another();
   all("an ordinary task");
   struct sched_param param = { .sched_priority = 1 };
-  must(sched_setscheduler(0, SCHED_FIFO, &param));
+  must(syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &param));
   all("a real-time task");
   return 0;
 }
