@@ -43,10 +43,10 @@ def copy_io(current: Task, p: Task, clone_flags: int) -> None:
 
 def exit_io_context(p: Task) -> None:
     """Take a task's away; the last one who shares it frees it."""
+    if p.io_context is None:
+        return
     with p.alloc_lock:
         ioc, p.io_context = p.io_context, None
-    if ioc is None:
-        return
     ioc.nr_tasks -= 1
     if not ioc.nr_tasks:
         p.kernel.caches["blkdev_ioc"].free()

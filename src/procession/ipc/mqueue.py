@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 __all__ = (
     "RECV",
     "SEND",
+    "SIZEOF_POINTER",
     "ExtWaitQueue",
     "MqueueDir",
     "MqueueFile",
@@ -79,7 +80,7 @@ DIRENT_SIZE: Final = 20
 FILENT_SIZE: Final = 80
 SEND: Final = 0
 RECV: Final = 1
-_SIZEOF_POINTER: Final = 8
+SIZEOF_POINTER: Final = 8
 
 
 class ExtWaitQueue:
@@ -198,7 +199,7 @@ class MqueueInode(Inode):
     @property
     def mq_bytes(self) -> int:
         """What it costs its user."""
-        return self.maxmsg * (_SIZEOF_POINTER + self.msgsize) & ULONG_MAX
+        return self.maxmsg * (SIZEOF_POINTER + self.msgsize) & ULONG_MAX
 
     def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
         """Return a queue's open file."""

@@ -68,7 +68,6 @@ HARD_MSGMAX: Final = 65536
 _ATTR: Final = struct.Struct("<qqqq32x")
 _SIGEVENT: Final = struct.Struct("<Qii")
 _SIGEVENT_SIZE: Final = 64
-_SIZEOF_POINTER: Final = 8
 _OFLAG2ACC: Final = (MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE)
 
 
@@ -113,7 +112,7 @@ def mq_attr_ok(current: Task, ipc_ns: IpcNamespace, maxmsg: int, msgsize: int) -
             return False
     elif maxmsg > ipc_ns.mq_msg_max or msgsize > ipc_ns.mq_msgsize_max:
         return False
-    return maxmsg * (msgsize + _SIZEOF_POINTER) <= ULONG_MAX
+    return maxmsg * (msgsize + mqueue.SIZEOF_POINTER) <= ULONG_MAX
 
 
 def _do_create(current: Task, mnt: Vfsmount, name: str, oflag: int, mode: int, attr: tuple[int, int] | None) -> File:

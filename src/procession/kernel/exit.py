@@ -411,8 +411,7 @@ async def do_exit(current: Task, code: int) -> NoReturn:
     await exit_notify(current, group_dead)
 
     current.flags |= PF_EXITPIDONE
-    if current.io_context is not None:
-        blk_ioc.exit_io_context(current)
+    blk_ioc.exit_io_context(current)
     set_task_state(current, TASK_DEAD)
     await sched.schedule(current)
     bug("a dead task was scheduled", current)
