@@ -863,8 +863,7 @@ def a_mount_is_lost(w):
 def a_queue(w):
     """A POSIX queue with a message, which main has made."""
     root = w.k.init_ipc_ns.mq_mnt.mnt_root.d_inode
-    inode = mqueue.mqueue_create(w.main, root, "queue", 0o100600, (2, 8))
-    return inode
+    return mqueue.mqueue_create(w.main, root, "queue", 0o100600, (2, 8))
 
 
 @breaks(r"mq_bytes of user 0: 5, found 0")
