@@ -11,6 +11,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.eventpoll import FdSet, PollFds, SigsetPair
 from procession.include.linux.fdtable import FD_MASK, FD_SHIFT
 from procession.include.linux.fs import (
+    FMODE_PATH,
     POLLERR,
     POLLHUP,
     POLLIN,
@@ -166,7 +167,7 @@ def do_pollfd(current: Task, fd: int, events: int, table: PollWqueues) -> int:
     files = current.files
     assert files is not None
     file = files.fd[fd] if fd < len(files.fd) else None
-    if file is None:
+    if file is None or file.f_mode & FMODE_PATH:
         return POLLNVAL
     wanted = events & 0xFFFF | _ALWAYS
     table.key = wanted
@@ -438,7 +439,7 @@ def _select_one(
     assert current.files is not None
     files = current.files.fd
     file = files[fd] if fd < len(files) else None
-    if file is None:
+    if file is None or file.f_mode & FMODE_PATH:
         return 0
     at, bit = fd >> FD_SHIFT, 1 << (fd & FD_MASK)
     want_in, want_out, want_ex = sets[0][at] & bit, sets[1][at] & bit, sets[2][at] & bit
