@@ -506,7 +506,7 @@ class PlainCalls(Caller):
         return await self.syscall("arch_prctl", *args)
 
     async def adjtimex(self, txc: Pointer) -> int:
-        """Report the state of the clock's discipline: not synchronised (adjtimex(2))."""
+        """Set and report the clock's discipline; returns its state (adjtimex(2)); raises EFAULT, EPERM, EINVAL."""
         return await self.syscall("adjtimex", txc)
 
     async def chroot(self, filename: str | bytes) -> int:

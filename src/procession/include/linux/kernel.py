@@ -19,6 +19,7 @@ from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.printk import KERN_WARNING, LogBuf
 from procession.include.linux.spinlock import LockClass, SpinLock
 from procession.include.linux.time import NSEC_PER_SEC
+from procession.include.linux.timex import NtpState
 from procession.include.linux.wait import WaitQueueHead
 from procession.lib import string
 
@@ -94,6 +95,7 @@ class TimerState:
         "deferrable_late_ns",
         "posix_timers_id",
         "cancel_list",
+        "ntp",
     )  # derived
 
     def __init__(self) -> None:
@@ -105,6 +107,7 @@ class TimerState:
         self.deferrable_late_ns: int = NEVER  # and when it must not wait any longer
         self.posix_timers_id: Ida = Ida()  # numbers in use
         self.cancel_list: dict[TimerfdCtx, None] = {}  # who wants to hear that CLOCK_REALTIME was set
+        self.ntp: NtpState = NtpState()
 
 
 class UserState:
