@@ -184,6 +184,7 @@ def table(folder: Path) -> Table:
     rows.loop("the same, dynamic, from sh in a loop", ["/bin/sh", "-c", LOOP], 5, 40, 300, 0.5, "1.3")
     rows.loop("signal with a C handler", program("signal"), 1000, 10_000, 100_000, 0.22, "8")
     rows.loop("a byte through a pipe and back, two processes", program("pingpong"), 1000, 8000, 50_000, 0.30, "3")
+    rows.loop("a turn by semaphores and back, two processes", program("semaphores"), 1000, 8000, 50_000, 0.30, "3")
     rows.loop("getppid", program("getppid"), 1000, 100_000, 1_000_000, 0.5, "5")
     rows.asked("Python program, fork + exit + wait, ten", ["fork", 10], 0.24, "1/12", host_fork)
     rows.asked("Python program, two forks, a pipe: Machine().run", ["python", 20], 0.3, "")

@@ -640,6 +640,9 @@ static void control(const char *s, const char *end, int count) {
   int fds[2];
   for (int k = 0; k <= count; k++) call3(SYS_pipe, fds, 0, 0);
   call3(SYS_fcntl, LOG_R, F_SETFL, O_NONBLOCK);
+  /* What the actors share by name: a set, a queue, a segment, each called 0. */
+  if (call3(SYS_semget, 0, 2, 0600) || call3(SYS_msgget, 0, 0600, 0) || call3(SYS_shmget, 0, 8192, 0600))
+    call3(SYS_exit_group, 92, 0, 0);
   int ends[2];
   if (terminal) open_terminal(ends);
   set_priority(20);
@@ -666,7 +669,7 @@ static void out_of_patience(int sig) {
 }
 
 static void run_program(const char *s, const char *end, int count) {
-  running = call6(SYS_clone, CLONE_NEWPID | CLONE_NEWNS | SIGCHLD, 0, 0, 0, 0, 0);
+  running = call6(SYS_clone, CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | SIGCHLD, 0, 0, 0, 0, 0);
   if (running == 0) {
     control(s, end, count);
     _exit(0);

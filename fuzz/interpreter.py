@@ -246,6 +246,9 @@ class Controller:
         for _ in range(self.count + 1):
             await sys.pipe()
         await sys.fcntl(LOG_R, sys.F_SETFL, sys.O_NONBLOCK)
+        await sys.semget(0, 2, 0o600)
+        await sys.msgget(0, 0o600)
+        await sys.shmget(0, 8192, 0o600)
         await sys.sched_setscheduler(0, sys.SCHED_FIFO, 20)
         ends = await self.open_terminal() if self.terminal else ()
         await sys.clone(first_actor)
@@ -410,9 +413,10 @@ def batch(programs: list[Encoded]) -> Callable[..., Any]:
     """Make the program that runs them all."""
 
     async def main(sys: Any) -> None:
+        flags = sys.CLONE_NEWPID | sys.CLONE_NEWNS | sys.CLONE_NEWIPC | sys.SIGCHLD
         for number, program in enumerate(programs):
             await sys.print(f"== {number}")
-            pid = await sys.clone(run_program, program, flags=sys.CLONE_NEWPID | sys.CLONE_NEWNS | sys.SIGCHLD)
+            pid = await sys.clone(run_program, program, flags=flags)
             _, status = await sys.waitpid(pid)
             if status:
                 await sys.print(f"FAILED {status}")

@@ -53,6 +53,7 @@ CHLD, CONT, STOP, TSTP, TTIN, TTOU, URG, WINCH, RT, RT2, RTMAX = 17, 18, 19, 20,
 
 CLONE_VM, CLONE_FS, CLONE_FILES, CLONE_SIGHAND = 0x100, 0x200, 0x400, 0x800
 CLONE_PTRACE, CLONE_VFORK, CLONE_PARENT, CLONE_THREAD, CLONE_UNTRACED = 0x2000, 0x4000, 0x8000, 0x10000, 0x800000
+CLONE_SYSVSEM = 0x40000
 CSIGNAL = 0xFF
 THREAD = CLONE_VM | CLONE_SIGHAND | CLONE_THREAD
 VFORK = CLONE_VM | CLONE_VFORK | CHLD
@@ -91,6 +92,8 @@ What 3.2 does differently from today's kernels; docs/differences.md explains eac
 - An ioctl that a pipe does not know is EINVAL, today ENOTTY: none on a descriptor that may have become one.
 - vhangup sleeps on its way today, so that others come first: not used.
 - There is neither ^\\ at terminals, nor vfork in programs with one: what came before about cores and vfork.
+- Who waits for a semaphore to be zero stands before the others in 3.2, in line today; GETNCNT counts something else.
+  So nobody sleeps for zero, and nobody counts.
 - WALL, WCLONE and WNOTHREAD are EINVAL in 3.2's waitid; tests/oracle/host32.c tells the host so.
 """
 
@@ -171,6 +174,34 @@ def _op(name: str, *args: tuple[str, ...] | str, **options: object) -> Operation
     return Operation(name, choices, **options)  # type: ignore[arg-type]
 
 
+# System V objects: each program has a set of two semaphores, a queue and a segment, all called 0. A segment goes where
+# nothing else is. What struct sembuf and struct msgbuf are made of is given as 64-bit values.
+IPC_NOWAIT, SEM_UNDO = 0o4000, 0x1000
+SEGMENT = str(1 << 40)
+
+
+def _structs(data: bytes) -> str:
+    """A pointer to data."""
+    count = len(data) + 7 >> 3
+    return "=" + ",".join(map(str, struct.unpack(f"<{count}q", data.ljust(count * 8, b"\0"))))
+
+
+def _sops(*ops: tuple[int, int, int]) -> str:
+    return _structs(b"".join(struct.pack("<Hhh", *op) for op in ops))
+
+
+ONE_OP = words(*(_sops(op) for op in (
+    (0, 1, 0), (0, -1, 0), (0, 2, 0), (0, -2, 0), (1, 1, 0), (1, -1, 0), (0, 1, SEM_UNDO), (0, -1, SEM_UNDO),
+    (1, 2, SEM_UNDO), (1, -1, SEM_UNDO), (0, 0, IPC_NOWAIT), (0, -1, IPC_NOWAIT), (1, -3, IPC_NOWAIT | SEM_UNDO),
+    (2, 1, 0), (1, 32767, 0), (0, 1, SEM_UNDO), (1, 1, 0),
+)))
+TWO_OPS = words(*(_sops(*ops) for ops in (
+    ((0, -1, 0), (1, 1, 0)), ((0, 1, 0), (1, -1, 0)), ((0, -1, SEM_UNDO), (1, -1, SEM_UNDO)),
+    ((0, 1, SEM_UNDO), (1, 1, SEM_UNDO)), ((0, -1, 0), (1, -1, IPC_NOWAIT)), ((0, 1, 0), (0, -2, IPC_NOWAIT)),
+)))
+IPC_RMID, GETPID, GETVAL, GETNCNT, GETZCNT, SETVAL = 0, 11, 12, 14, 15, 16
+MESSAGE = words(*(_structs(struct.pack("<q4s", kind, b"text")) for kind in (1, 2, 3, 1, 0, 9)))
+
 TABLE = [
     # Birth and death.
     _op("fork", code="F 17", weight=14, births=True),
@@ -225,6 +256,19 @@ TABLE = [
     _op("fcntl", FD, words(0, 1030), words("f0", "f4"), weight=1, flag="-"),
     _op("read", FD, "?d6", words(6, 1), weight=5, flag="r"),
     _op("write", FD, words("sabcdef", "sxyz"), words(3, 1), weight=5),
+    # System V objects.
+    _op("semop", "0", ONE_OP, "1", weight=8),
+    _op("semop", "0", TWO_OPS, "2", weight=3),
+    _op("semop", words(0, 7, -1), ONE_OP, words(1, 0, 501), weight=1),
+    _op("semctl", "0", words(0, 1, 0, 2), words(GETVAL, GETPID), "0", weight=4, flag="-"),
+    _op("semctl", "0", words(0, 1), str(SETVAL), words(0, 1, 5, -1), weight=2),
+    _op("unshare", str(CLONE_SYSVSEM), weight=1),
+    _op("msgsnd", "0", MESSAGE, words(4, 0, 4), words(IPC_NOWAIT, 0), weight=5),
+    _op("msgrcv", "0", "?d8", words(8, 4, 2), words(0, 1, 2, -2, -9), words(0, IPC_NOWAIT, 0, 0o10000, 0o24000),
+        weight=6),
+    _op("shmat", words(0, 0, 0, 3), SEGMENT, words(0, 0o10000, 0), weight=2),
+    _op("shmdt", SEGMENT, weight=2),
+    _op("shmctl", "0", str(IPC_RMID), "0", weight=1),
     # The rest.
     _op("umask", words(0o22, 0o77), weight=1, flag="-"),
     _op("setpriority", words(0, 1), GROUP_OR_ACTOR, words(0, 5, -5), weight=1, flag="-"),
@@ -288,6 +332,17 @@ IDIOMS: Sequence[tuple[tuple[str, str], ...]] = [
     (("d", f"prctl 1 {USR1}"), ("d", "fork"), ("n", f"sigaction {USR1} 2 4 0"), ("n", "fork"), ("m", "exit_group 0")),
     (("d", f"clone {THREAD}"), ("d", f"rt_sigprocmask 0 ={mask(USR1)} ?m 8"), ("d", f"sigaction {USR1} 2 4 0"),
      ("d", f"kill @d {USR1}")),
+    (("d", "fork"), ("n", f"semop 0 {_sops((0, -1, 0))} 1"), ("d", f"semop 0 {_sops((0, 1, SEM_UNDO))} 1")),
+    (("d", "fork"), ("n", f"semop 0 {_sops((0, 1, SEM_UNDO))} 1"), ("d", f"semop 0 {_sops((1, -1, 0))} 1"),
+     ("n", f"semop 0 {_sops((1, 1, SEM_UNDO))} 1"), ("n", "exit_group 0"), ("d", f"semctl 0 0 {GETVAL} 0")),
+    (("d", f"clone {THREAD | CLONE_SYSVSEM}"), ("n", f"semop 0 {_sops((0, 2, SEM_UNDO))} 1"), ("n", "exit 7"),
+     ("d", f"semctl 0 0 {GETVAL} 0")),
+    (("d", f"clone {CLONE_SYSVSEM | CHLD}"), ("n", f"semop 0 {_sops((0, 2, SEM_UNDO))} 1"), ("n", "exit_group 0"),
+     ("d", f"semctl 0 0 {GETVAL} 0"), ("d", f"unshare {CLONE_SYSVSEM}"), ("d", f"semctl 0 0 {GETVAL} 0")),
+    (("d", "fork"), ("n", "msgrcv 0 ?d8 8 2 0"), ("d", f"msgsnd 0 {MESSAGE[0]} 4 0"),
+     ("d", f"msgsnd 0 {MESSAGE[1]} 4 0")),
+    (("d", f"shmat 0 {SEGMENT} 0"), ("d", "fork"), ("d", "shmctl 0 0 0"), ("n", f"shmdt {SEGMENT}"), ("d", "exec 0"),
+     ("d", f"shmat 0 {SEGMENT} 0")),
 ]
 
 # Terminals: programs that have one choose from these as well.
@@ -349,6 +404,10 @@ PTRACE_KILL, SEIZE_DEVEL = 8, 0x80000000
 PASSED = words(0, 0, USR1, STOP, CONT, TERM, CHLD, TSTP, RT, KILL, 65)
 OPTIONS = words(0x7E, 0x7E, 0, 0x0E, 0x40, 0x10, 0x26, 0x3E, 0x8E)
 FREE_TABLE = [
+    _op("semop", "0", words(_sops((0, 0, 0)), _sops((1, 0, 0))), "1", weight=4),
+    _op("semop", "0", words(_sops((0, 0, 0), (0, 1, SEM_UNDO)), _sops((0, 0, 0), (1, 0, 0))), "2", weight=3),
+    _op("semctl", "0", words(0, 1), words(GETNCNT, GETZCNT), "0", weight=4, flag="-"),
+    _op("semctl", "0", "0", str(IPC_RMID), "0", weight=1),
     _op("ptrace", str(TRACEME), "0", "0", "0", weight=4),
     _op("ptrace", str(ATTACH), ACTOR, "0", "0", weight=8),
     _op("ptrace", str(SEIZE), ACTOR, "0", words(SEIZE_DEVEL, SEIZE_DEVEL, 0), weight=5),

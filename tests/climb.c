@@ -5,6 +5,10 @@
  */
 #include "check.h"
 #include <grp.h>
+#include <sys/ipc.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/sysinfo.h>
 
@@ -245,6 +249,50 @@ static void sends(const char *how) {
   else say("%s, nothing pending", errname(e));
 }
 
+/* System V objects; all are removed again. */
+
+static long objects(const char *how, int *e, int *done) {
+  long r = 0;
+  struct shm_info info;
+  if (!strcmp(how, "shmget")) {
+    r = syscall(SYS_shmget, 0, 5000L, 0600);
+    *e = errno;
+    must(shmctl(0, SHM_INFO, (void *)&info));
+    *done = info.used_ids;
+    if (r != -1) must(shmctl((int)r, IPC_RMID, NULL));
+  } else if (!strcmp(how, "shmat")) {
+    int id = (int)must(shmget(IPC_PRIVATE, 5000, 0600));
+    r = syscall(SYS_shmat, id, NULL, 0);
+    *e = errno;
+    must(shmctl(id, IPC_RMID, NULL));
+    must(shmctl(0, SHM_INFO, (void *)&info));
+    *done = info.used_ids;      /* it is gone unless it is attached */
+  } else if (!strcmp(how, "semop")) {
+    int id = (int)must(semget(IPC_PRIVATE, 2, 0600)), fd = (int)must(open("/proc/sys/kernel/sem", O_WRONLY));
+    must(write(fd, "250 32000 100 128", 17));
+    struct sembuf ops[70];
+    for (int i = 0; i < 70; i++) ops[i] = (struct sembuf){0, 1, SEM_UNDO};
+    struct timespec second = {1, 0};
+    r = syscall(SYS_semtimedop, id, ops, 70L, &second);
+    *e = errno;
+    *done = semctl(id, 0, GETVAL) == 70;
+    must(semctl(id, 0, IPC_RMID));
+  } else {
+    static struct { long type; char text[8192]; } m = {1, "text"};
+    memset(m.text, 1, sizeof m.text);
+    int id = (int)must(msgget(IPC_PRIVATE, 0600));
+    struct msqid_ds ds;
+    if (!strcmp(how, "msgsnd")) r = syscall(SYS_msgsnd, id, &m, 8192L, 0);
+    else must(msgsnd(id, &m, 8192, 0)), r = syscall(SYS_msgrcv, id, &m, 8192L, 0L, 0);
+    *e = errno;
+    must(msgctl(id, IPC_STAT, &ds));
+    *done = how[3] == 's' ? ds.msg_qnum == 1 : ds.msg_qnum == 0;
+    must(msgctl(id, IPC_RMID, NULL));
+    if (how[3] == 'r' && r == 8192) r = 0;
+  }
+  return r;
+}
+
 /* Calls that copy: whether they have done it all the same. */
 
 static void copies(const char *how) {
@@ -337,6 +385,8 @@ static void copies(const char *how) {
     struct timespec t = {0, 1000};
     r = syscall(SYS_nanosleep, &t, NULL);
     e = errno;
+  } else {
+    r = objects(how, &e, &done);
   }
   say("%s %s", r == -1 ? errname(e) : "ok", done ? "done" : "not done");
 }

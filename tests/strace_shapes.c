@@ -414,8 +414,44 @@ static void tracing(void)
     S(ptrace, 24L, NOBODY, 0L, -1L);
 }
 
+/* Objects that are not there: what is given is printed, what is answered is not. */
+static void objects(void)
+{
+    static struct { unsigned short num; short op, flg; } ops[] = { { 0, 1, 0x1000 }, { 1, 0, 04000 }, { 65535, -1, 0x1803 }, { 2, 3, 2 } };
+    static struct { long type; char text[100]; } message = { 7, "a message that is longer than what is shown of it" };
+    static struct timespec second = { 1, 5 };
+    static const int commands[] = { 0, 1, 2, 3, 11, 12, 13, 14, 18, 99, 0x102, -1 };
+
+    S(shmget, 0x7654321, 4096L, 0);
+    S(shmget, -5, -1L, 0777);
+    S(shmget, 0x7654321, 0L, 0x100000);
+    S(shmget, 0x7654321, 0L, 037000);
+    S(semget, 0x7654321, 3, 06007);
+    S(semget, 0, -3, 01000);
+    S(msgget, 0x7654321, 04000);
+    S(shmat, -1, 0L, 010000 | 0100000);
+    S(shmat, -1, 0x1001L, 0x2);
+    S(shmat, -1, -1L, 0x3001);
+    S(shmdt, 1L);
+    S(semop, -1, ops, 4L);
+    S(semop, -1, ops, 0L);
+    S(semtimedop, -1, ops, 1L, &second);
+    S(semtimedop, -1, ops, 1L, 0L);
+    S(msgsnd, -1, &message, 5L, 0);
+    S(msgsnd, -1, &message, 60L, 04000);
+    S(msgsnd, -1, &message, 0L, 030001);
+    S(msgsnd, -1, BAD, 5L, 2);
+    S(msgrcv, -1, &message, 10L, -9L, 034000);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        S(shmctl, -1, commands[i], z);
+        S(semctl, -1, -1, commands[i], z);
+        S(msgctl, -1, commands[i], 0L);
+    }
+}
+
 int main(void)
 {
+    objects();
     constants();
     tracing();
     memory();

@@ -143,7 +143,7 @@ NAMESPACES = NEWNS | NEWUTS | NEWIPC | NEWPID | NEWNET
         "vm_area_struct", "page", "pid",
     }),
     ("vfork", "vfork", {"task_struct", "signal_cache", "pid"}),
-    ("clone", VM | FS | FILES | SIGHAND | THREAD | SYSVSEM, {"task_struct", "pid", "copy_to_user"}),
+    ("clone", VM | FS | FILES | SIGHAND | THREAD | SYSVSEM, {"task_struct", "sem_undo_list", "pid", "copy_to_user"}),
     ("clone", VM | SIGCHLD, {"fs_cache", "sighand_cache"}),
     ("clone", VM | VFORK | SIGCHLD, {"fs_cache"}),
     ("clone", VM | SIGHAND | SIGCHLD, {"signal_cache"}),
@@ -151,7 +151,7 @@ NAMESPACES = NEWNS | NEWUTS | NEWIPC | NEWPID | NEWNET
     ("clone", FILES | SIGCHLD, {"fs_cache"}),
     ("clone", NEWNS | SIGCHLD, {"nsproxy", "mnt_cache"}),
     ("clone", NEWUTS | SIGCHLD, {"nsproxy"}),
-    ("clone", NEWIPC | SIGCHLD, {"nsproxy"}),
+    ("clone", NEWIPC | SIGCHLD, {"nsproxy", "ipc_namespace"}),
     ("clone", NEWNET | SIGCHLD, {"nsproxy"}),
     ("clone", NEWPID | SIGCHLD, {"nsproxy", "pid_namespace"}),
     ("clone", NEWUSER | SIGCHLD, {"user_namespace", "uid_cache"}),
@@ -176,7 +176,9 @@ def test_clone_parent(climber):
 
 @pytest.mark.parametrize(("flags", "needs"), [
     (FS, {"fs_cache"}), (FILES, {"files_cache"}), (NEWNS, {"fs_cache", "nsproxy", "mnt_cache"}),
-    (FS | FILES | NEWNS | NEWUTS | NEWIPC | NEWNET, {"fs_cache", "files_cache", "nsproxy", "mnt_cache"}),
+    (FS | FILES | NEWNS | NEWUTS | NEWIPC | NEWNET, {
+        "fs_cache", "files_cache", "nsproxy", "mnt_cache", "ipc_namespace",
+    }),
 ], ids=lambda value: f"{value:x}" if isinstance(value, int) else None)
 def test_unshare(climber, flags, needs):
     found, success = climb(climber(), "unshare", "unshare", f"{flags:x}", 10)
@@ -289,6 +291,15 @@ def test_a_frame_that_cannot_be_read(climber, how, line):
     ("timer_create", "timer", [
         "EAGAIN not done", "EAGAIN not done", "EFAULT not done", "EFAULT not done", "ok done",
     ]),
+    # shmem_file_setup() says ENFILE, do_shmat() ENOMEM, whatever alloc_file() lacked.
+    ("shmget", "shmget", ["ENOMEM not done", "ENFILE not done", "ok done"]),
+    ("shmat", "shmat", ["ENOMEM not done", "ENOMEM not done", "ENOMEM not done", "ok done"]),
+    ("semtimedop", "semop", [
+        "ENOMEM not done", "EFAULT not done", "EFAULT not done", "ENOMEM not done", "ENOMEM not done", "ok done",
+    ]),
+    ("msgsnd", "msgsnd", ["EFAULT not done"] + ["ENOMEM not done", "EFAULT not done"] * 3 + ["ok done"]),
+    # A message that cannot be copied out is lost.
+    ("msgrcv", "msgrcv", ["EFAULT done", "EFAULT done", "ok done"]),
 ])
 def test_a_copy_fails_before_or_after_the_deed(climber, call, how, lines):
     """EFAULT takes nothing back, but for descriptors and timers whose numbers nobody has learned."""

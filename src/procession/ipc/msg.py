@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.cred import CAP_SYS_RESOURCE
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import S_IRWXUGO
+from procession.include.linux.fs import S_IRUGO, S_IRWXUGO, S_IWUGO
 from procession.include.linux.ipc import IPC_INFO, IPC_NOWAIT, IPC_RMID, IPC_SET, IPC_STAT, IPCMNI, GetFlagsArg, KeyArg
 from procession.include.linux.ipc_namespace import IPC_MSG_IDS
 from procession.include.linux.limits import LONG_MIN, ULONG_MAX
@@ -26,6 +26,7 @@ from procession.include.linux.msg import (
     MSGSEG,
     MSGSSZ,
     MSGTQL,
+    MTYPE_SIZE,
     MsgbufIn,
     MsgbufOut,
     MsgctlCmdArg,
@@ -68,7 +69,6 @@ _MSQID_DS: Final = struct.Struct("<qqqQQQii16x")  # stime, rtime, ctime, cbytes,
 _MSQID_DS_SIZE: Final = 120
 _QBYTES: Final = struct.Struct("<Q")
 _QBYTES_AT: Final = 88
-_MTYPE_SIZE: Final = 8
 
 
 def msg_init(k: Kernel) -> None:
@@ -162,14 +162,14 @@ async def sys_msgsnd(current: Task, msqid: Int, msgp: MsgbufIn, msgsz: Length, m
 
     Raises EFAULT, EINVAL, ENOMEM, EIDRM, EACCES, EAGAIN, ERESTARTNOHAND.
     """
-    mtype = uaccess.get_user(current, msgp, _MTYPE_SIZE, signed=True)
+    mtype = uaccess.get_user(current, msgp, MTYPE_SIZE, signed=True)
     ns = util.ipcns(current)
     if msgsz & ULONG_MAX > ns.msg_ctlmax & ULONG_MAX or msgsz < 0 or msqid < 0:
         raise LinuxError(Errno.EINVAL, "kernel.msgmax")
     if mtype < 1:
         raise LinuxError(Errno.EINVAL, "the type of a message is positive")
     k = current.kernel
-    msg = msgutil.load_msg(current, msgp, msgsz, _MTYPE_SIZE)
+    msg = msgutil.load_msg(current, msgp, msgsz, MTYPE_SIZE)
     msg.m_type = mtype
     try:
         msq = msg_obtain_check(ns.ids[IPC_MSG_IDS], msqid)
@@ -192,7 +192,7 @@ async def sys_msgsnd(current: Task, msqid: Int, msgp: MsgbufIn, msgsz: Length, m
 async def _wait_for_room(current: Task, ns: IpcNamespace, msq: MsgQueue, msg: MsgMsg, msgflg: int) -> None:
     """Sleep until there is room for msg; raises EACCES, EAGAIN, EIDRM, ERESTARTNOHAND."""
     while True:
-        util.ipcperms(current, ns, msq, util.S_IWUGO)
+        util.ipcperms(current, ns, msq, S_IWUGO)
         if len(msg.text) + msq.q_cbytes <= msq.q_qbytes and 1 + msq.q_qnum <= msq.q_qbytes:
             return
         if msgflg & IPC_NOWAIT:
@@ -268,17 +268,17 @@ async def sys_msgrcv(
     msg = await _wait_for_msg(current, ns, msq, MsgReceiver(current, mode, msgtyp, maxsize), msgflg)
     length = min(msgsz, len(msg.text))
     try:
-        msgutil.store_msg(current, msgp, msg, length, _MTYPE_SIZE)
+        msgutil.store_msg(current, msgp, msg, length, MTYPE_SIZE)
     finally:
         msgutil.free_msg(current.kernel, msg)
-    uaccess.put_user(current, msgp, msg.m_type, _MTYPE_SIZE)
+    uaccess.put_user(current, msgp, msg.m_type, MTYPE_SIZE)
     return length
 
 
 async def _wait_for_msg(current: Task, ns: IpcNamespace, msq: MsgQueue, msr: MsgReceiver, msgflg: int) -> MsgMsg:
     """Sleep until there is a message for the receiver msr, and take it; raises as msgrcv(2)."""
     while True:
-        util.ipcperms(current, ns, msq, util.S_IRUGO)
+        util.ipcperms(current, ns, msq, S_IRUGO)
         msg = find_msg(msq, msr.r_msgtype, msr.r_mode)
         if msg is not None:
             _take_msg(current, ns, msq, msg, msr.r_maxsize)
@@ -290,7 +290,7 @@ async def _wait_for_msg(current: Task, ns: IpcNamespace, msq: MsgQueue, msr: Msg
             msq.q_receivers.append(msr)
             set_task_state(current, TASK_INTERRUPTIBLE)
         await sched.schedule(current, "do_msgrcv", msq)
-        handed = msr.r_msg
+        handed = msr.handed()
         if isinstance(handed, MsgMsg):
             current.held.pop()
             return handed
@@ -356,7 +356,7 @@ def sys_msgctl(current: Task, msqid: Int, cmd: MsgctlCmdArg, buf: MsqidPtr) -> i
     msq = util.ipc_obtain_object(ids, msqid) if cmd == MSG_STAT else util.ipc_obtain_object_check(ids, msqid)
     assert isinstance(msq, MsgQueue)
     with msq.lock:
-        util.ipcperms(current, ns, msq, util.S_IRUGO)
+        util.ipcperms(current, ns, msq, S_IRUGO)
         tbuf = msq.pack() + _MSQID_DS.pack(
             msq.q_stime, msq.q_rtime, msq.q_ctime, msq.q_cbytes, msq.q_qnum, msq.q_qbytes, msq.q_lspid, msq.q_lrpid
         )

@@ -1,4 +1,4 @@
-"""Semaphores (ipc/sem.c; spec ipc 4)."""
+"""Semaphores (ipc/sem.c; spec ipc 4). What processes take back of them is in sem_undo.py."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import S_IRWXUGO
+from procession.include.linux.fs import S_IRUGO, S_IRWXUGO, S_IWUGO
 from procession.include.linux.ipc import IPC_INFO, IPC_NOWAIT, IPC_RMID, IPC_SET, IPC_STAT, GetFlagsArg, KeyArg
 from procession.include.linux.ipc_namespace import IPC_SEM_IDS
 from procession.include.linux.jiffies import timespec_to_jiffies
-from procession.include.linux.sched import CLONE_SYSVSEM, TASK_INTERRUPTIBLE, set_task_state, signal_pending
+from procession.include.linux.sched import TASK_INTERRUPTIBLE, set_task_state, signal_pending
 from procession.include.linux.sem import (
     GETALL,
     GETNCNT,
@@ -36,13 +36,11 @@ from procession.include.linux.sem import (
     SemQueue,
     SemunArg,
     SemUndo,
-    SemUndoList,
 )
-from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import TICK_PERIOD_NS, TimespecIn
 from procession.include.linux.types import Int, UInt, UserPtr
-from procession.ipc import util
+from procession.ipc import sem_undo, util
 from procession.kernel import hrtimer, pid, sched, time
 from procession.mm import slab, uaccess
 
@@ -53,8 +51,7 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "copy_semundo",
-    "exit_sem",
+    "do_smart_update",
     "sem_exit_ns",
     "sem_init",
     "sem_obtain_check",
@@ -63,6 +60,7 @@ __all__ = (
     "sys_semop",
     "sys_semtimedop",
     "sysvipc_sem_proc_show",
+    "wake_up_sem_queue_do",
 )
 
 SEMMSL_FAST: Final = 256  # so many values, and operations, are kept on the kernel stack
@@ -311,11 +309,11 @@ async def sys_semtimedop(current: Task, semid: Int, tsops: SembufsArg, nsops: UI
     for _, op, flg in sops:
         alter = alter or op != 0
         undos = undos or flg & SEM_UNDO != 0
-    un = find_alloc_undo(current, ns, semid) if undos else None
+    un = sem_undo.find_alloc_undo(current, ns, semid) if undos else None
     sma = sem_obtain_check(ns.ids[IPC_SEM_IDS], semid)
     if max(sops)[0] >= sma.sem_nsems:
         raise LinuxError(Errno.EFBIG, "the set has fewer semaphores")
-    util.ipcperms(current, ns, sma, util.S_IWUGO if alter else util.S_IRUGO)
+    util.ipcperms(current, ns, sma, S_IWUGO if alter else S_IRUGO)
     pid_nr = pid.task_tgid_vnr(current, current)
     tasks: list[SemQueue] = []
     with sma.lock:
@@ -372,89 +370,6 @@ async def _sleep(current: Task, sma: SemArray, queue: SemQueue, expires_ns: int 
             return _EAGAIN if timed_out else _EINTR
 
 
-# What is taken back.
-
-
-def get_undo_list(current: Task) -> SemUndoList:
-    """Return current's list, made if there is none; raises ENOMEM."""
-    ulp = current.sysvsem
-    if ulp is None:
-        k = current.kernel
-        k.caches["sem_undo_list"].alloc()
-        ulp = current.sysvsem = SemUndoList(SpinLock(k.lock_class("sem_undo_list.lock")))
-    return ulp
-
-
-def lookup_undo(ulp: SemUndoList, semid: int) -> SemUndo | None:
-    """Return the entry of a set, which comes first from now on."""
-    ulp.lock.assert_held()
-    for i, un in enumerate(ulp.list_proc):
-        if un.semid == semid:
-            if i:
-                del ulp.list_proc[i]
-                ulp.list_proc.insert(0, un)
-            return un
-    return None
-
-
-def find_alloc_undo(current: Task, ns: IpcNamespace, semid: int) -> SemUndo:
-    """Return what current would take back of a set, made if there is nothing; raises ENOMEM, EINVAL, EIDRM."""
-    ulp = get_undo_list(current)
-    with ulp.lock:
-        un = lookup_undo(ulp, semid)
-    if un is not None:
-        return un
-    sma = sem_obtain_check(ns.ids[IPC_SEM_IDS], semid)
-    current.kernel.caches["sem_undo"].alloc()
-    un = SemUndo(ulp, semid, sma.sem_nsems)
-    with sma.lock:
-        with ulp.lock:
-            ulp.list_proc.insert(0, un)
-        sma.list_id[un] = None
-    return un
-
-
-def copy_semundo(current: Task, p: Task, clone_flags: int) -> None:
-    """Let a newborn share its parent's list with CLONE_SYSVSEM; else it has none. Raises ENOMEM."""
-    if clone_flags & CLONE_SYSVSEM:
-        ulp = get_undo_list(current)
-        ulp.refcnt += 1
-        p.sysvsem = ulp
-
-
-def exit_sem(tsk: Task) -> None:
-    """Leave the list; the last task that shares it takes everything back, without ever sleeping.
-
-    Context: tsk is current, or was never run.
-    """
-    ulp = tsk.sysvsem
-    if ulp is None:
-        return
-    tsk.sysvsem = None
-    ulp.refcnt -= 1
-    if ulp.refcnt:
-        return
-    k = tsk.kernel
-    ids = util.ipcns(tsk).ids[IPC_SEM_IDS]
-    pid_nr = pid.task_tgid_vnr(k.current, k.current)
-    while ulp.list_proc:
-        un = ulp.list_proc[0]
-        sma = sem_obtain_check(ids, un.semid)
-        tasks: list[SemQueue] = []
-        with sma.lock:
-            del sma.list_id[un]
-            with ulp.lock:
-                del ulp.list_proc[0]
-            for sem, semadj in zip(sma.sem_base, un.semadj, strict=True):
-                if semadj:
-                    sem.semval = min(max(sem.semval + semadj, 0), SEMVMX)
-                    sem.sempid = pid_nr
-            do_smart_update(k, sma, None, True, tasks)
-        wake_up_sem_queue_do(tasks)
-        k.caches["sem_undo"].free()
-    k.caches["sem_undo_list"].free()
-
-
 # semctl.
 
 
@@ -490,7 +405,7 @@ def semctl_nolock(current: Task, ns: IpcNamespace, semid: int, cmd: int, buf: Us
         return max_id
     sma = sem_obtain(ids, semid) if cmd == SEM_STAT else sem_obtain_check(ids, semid)
     with sma.lock:
-        util.ipcperms(current, ns, sma, util.S_IRUGO)
+        util.ipcperms(current, ns, sma, S_IRUGO)
         tbuf = sma.pack() + _SEMID_DS.pack(sma.sem_otime, sma.sem_ctime, sma.sem_nsems)
     uaccess.copy_to_user(current, buf, tbuf)
     return sma.id if cmd == SEM_STAT else 0
@@ -508,7 +423,7 @@ def count_semncnt(sma: SemArray, semnum: int, *, zero: bool) -> int:
 def semctl_main(current: Task, ns: IpcNamespace, semid: int, semnum: int, cmd: int, arg: UserPtr) -> int:
     """Read and set values."""
     sma = sem_obtain_check(ns.ids[IPC_SEM_IDS], semid)
-    util.ipcperms(current, ns, sma, util.S_IWUGO if cmd in _SET else util.S_IRUGO)
+    util.ipcperms(current, ns, sma, S_IWUGO if cmd in _SET else S_IRUGO)
     if cmd == GETALL:
         _sem_io(current.kernel, sma)
         values = [sem.semval for sem in sma.sem_base]

@@ -14,7 +14,7 @@ from procession.fs import file_table
 from procession.include.linux.cred import CAP_IPC_LOCK
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_RDONLY, O_RDWR
-from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_IRWXUGO, File
+from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_IRUGO, S_IRWXUGO, S_IWUGO, S_IXUGO, File
 from procession.include.linux.ipc import IPC_INFO, IPC_PRIVATE, IPC_RMID, IPC_SET, IPC_STAT, KeyArg
 from procession.include.linux.ipc_namespace import IPC_SHM_IDS
 from procession.include.linux.limits import ULONG_MAX
@@ -159,11 +159,11 @@ def sys_shmat(current: Task, shmid: Int, shmaddr: Addr, shmflg: ShmAtFlagsArg) -
         flags |= MAP_FIXED
     elif shmflg & SHM_REMAP:
         raise LinuxError(Errno.EINVAL, "SHM_REMAP without an address")
-    prot, acc_mode, f_mode = PROT_READ, util.S_IRUGO, FMODE_READ
+    prot, acc_mode, f_mode = PROT_READ, S_IRUGO, FMODE_READ
     if not shmflg & SHM_RDONLY:
-        prot, acc_mode, f_mode = prot | PROT_WRITE, acc_mode | util.S_IWUGO, f_mode | FMODE_WRITE
+        prot, acc_mode, f_mode = prot | PROT_WRITE, acc_mode | S_IWUGO, f_mode | FMODE_WRITE
     if shmflg & SHM_EXEC:
-        prot, acc_mode = prot | PROT_EXEC, acc_mode | util.S_IXUGO
+        prot, acc_mode = prot | PROT_EXEC, acc_mode | S_IXUGO
 
     k = current.kernel
     ns = util.ipcns(current)
@@ -432,7 +432,7 @@ def _stat(current: Task, ns: IpcNamespace, shmid: int, cmd: int, buf: UserPtr) -
     shp = util.ipc_obtain_object(ids, shmid) if cmd == SHM_STAT else util.ipc_obtain_object_check(ids, shmid)
     assert isinstance(shp, ShmidKernel)
     with shp.lock:
-        util.ipcperms(current, ns, shp, util.S_IRUGO)
+        util.ipcperms(current, ns, shp, S_IRUGO)
         tbuf = shp.pack() + _SHMID_DS.pack(
             shp.shm_segsz, shp.shm_atim, shp.shm_dtim, shp.shm_ctim, shp.shm_cprid, shp.shm_lprid, shp.shm_nattch
         )

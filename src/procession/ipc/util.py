@@ -6,7 +6,7 @@ Differs: an object is looked up without being locked: the caller's `with` comes 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from procession.include.linux.cred import CAP_IPC_OWNER, CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
@@ -38,10 +38,6 @@ __all__ = (
     "ipcns",
     "ipcperms",
 )
-
-S_IRUGO: Final = 0o444
-S_IWUGO: Final = 0o222
-S_IXUGO: Final = 0o111
 
 
 def ipcns(current: Task) -> IpcNamespace:

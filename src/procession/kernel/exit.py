@@ -37,7 +37,7 @@ from procession.include.linux.signal import SIGCHLD
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Int
 from procession.include.linux.wait import WCOREFLAG
-from procession.ipc import sem, shm
+from procession.ipc import sem_undo, shm
 from procession.kernel import (
     acct,
     exit_pgrp,
@@ -399,7 +399,7 @@ async def do_exit(current: Task, code: int) -> NoReturn:
         status = sig.group_exit_code if sig.flags & SIGNAL_GROUP_EXIT else code
         trace.sched_process_exit(current.comm, current.pid, current.prio, status, current.tgid)
     if current.sysvsem is not None:
-        sem.exit_sem(current)
+        sem_undo.exit_sem(current)
     shm.exit_shm(current)
     if current.files is not None:
         file.exit_files(current)

@@ -58,7 +58,7 @@ from procession.include.linux.spinlock import RwLock, SpinLock
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import PidNr, UserPtr
 from procession.include.linux.undo import Undo
-from procession.ipc import sem
+from procession.ipc import sem_undo
 from procession.kernel import (
     capability,
     completion,
@@ -251,8 +251,8 @@ def _clear_inherited(current: Task, p: Task) -> None:
 def _copy_resources(current: Task, p: Task, clone_flags: int, undo: Undo) -> None:
     """Copy or share what belongs to a process, in the order of 3.2, each with its way back."""
     if clone_flags & CLONE_SYSVSEM:
-        sem.copy_semundo(current, p, clone_flags)
-        undo.push((sem.exit_sem, p))
+        sem_undo.copy_semundo(current, p, clone_flags)
+        undo.push((sem_undo.exit_sem, p))
     copy_files(current, p, clone_flags)
     undo.push((file.exit_files, p))
     copy_fs(current, p, clone_flags)

@@ -37,7 +37,7 @@ from procession.include.linux.sched import (
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.undo import Undo
-from procession.ipc import sem
+from procession.ipc import sem_undo
 from procession.kernel import completion, futex, futex_pi, futex_robust, nsproxy, sched, sched_account
 from procession.mm import memory, mmap, page_alloc, tlb, uaccess, util
 
@@ -246,7 +246,7 @@ async def sys_unshare(current: Task, unshare_flags: UnshareArg) -> int:
 
     new_fs, new_files, new_ns = _unshare_copies(current, flags)
     if flags & (CLONE_SYSVSEM | CLONE_NEWIPC):
-        sem.exit_sem(current)  # what is to be taken back is in the namespace that is left
+        sem_undo.exit_sem(current)  # what is to be taken back is in the namespace that is left
     if new_ns is not None:
         current.held += (new_fs, new_files)
         await nsproxy.switch_task_namespaces(current, new_ns)

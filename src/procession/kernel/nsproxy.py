@@ -24,7 +24,7 @@ from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd
 from procession.include.linux.undo import Undo
 from procession.ipc import namespace as ipc_namespace
-from procession.ipc import sem
+from procession.ipc import sem_undo
 from procession.kernel import capability, pid_namespace, rcupdate
 from procession.mm import slab
 
@@ -164,7 +164,7 @@ async def sys_setns(current: Task, fd: Fd, nstype: SetnsArg) -> int:
     assert current.fs is not None
     new = create_new_namespaces(current, 0, current.nsproxy, current.fs)
     if isinstance(ns, IpcNamespace):
-        sem.exit_sem(current)
+        sem_undo.exit_sem(current)
     _install(current.kernel, new, ns)
     await switch_task_namespaces(current, new)
     return 0

@@ -6,7 +6,7 @@ import struct
 from typing import Any, Final
 
 from procession.include.linux.ipc import IPC64_PERM, IPC_INFO, IPC_PRIVATE, IPC_SET, IPC_STAT
-from procession.include.linux.msg import MSG_INFO, MSG_STAT, MSGINFO
+from procession.include.linux.msg import MSG_INFO, MSG_STAT, MSGINFO, MTYPE_SIZE
 from procession.include.linux.sem import SEM_INFO, SEM_STAT, SEMBUF, SEMINFO, SemopFlags
 from procession.include.linux.shm import SHM_INFO, SHM_INFO_STRUCT, SHM_STAT, SHMINFO64
 from procession.tools.strace_args import flag_names, pointer, value_name
@@ -16,7 +16,6 @@ __all__ = ("IPC_PRINTERS",)
 
 IPC_64: Final = 0x100
 _MODE: Final = 0o777
-_MTYPE_SIZE: Final = 8
 
 
 def _key(shown: Shown, at: int) -> str:
@@ -143,7 +142,7 @@ def _msgbuf(shown: Shown, at: int) -> str:
     if mtype is None:
         return pointer(ptr)
     size = shown.args[at + 1] & 0xFFFFFFFFFFFFFFFF
-    text = shown.peek(ptr, _MTYPE_SIZE, min(size, shown.style.limit)) if size else b""
+    text = shown.peek(ptr, MTYPE_SIZE, min(size, shown.style.limit)) if size else b""
     if text is None:
         return pointer(ptr)
     return f"{{mtype={mtype}, mtext={shown.quote(text, cut=size > shown.style.limit)}}}"

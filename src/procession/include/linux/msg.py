@@ -32,6 +32,8 @@ MSGMAP: Final = MSGMNB
 MSGSSZ: Final = 16
 MSGSEG: Final = MSGPOOL * 1024 // MSGSSZ
 
+MTYPE_SIZE: Final = 8  # bytes, before the text in a struct msgbuf
+
 MSGINFO: Final = struct.Struct("<7iH2x")
 
 
@@ -80,6 +82,10 @@ class MsgReceiver:
         self.r_msgtype: int = r_msgtype
         self.r_maxsize: int | None = r_maxsize
         self.r_msg: MsgMsg | Errno | None = None
+
+    def handed(self) -> MsgMsg | Errno | None:
+        """Return what it was handed while it slept."""
+        return self.r_msg
 
 
 class MsgQueue(KernIpcPerm):

@@ -81,16 +81,18 @@ def _whose(spaces: list[MmStruct], nr: int) -> str:
     return f"mm {nr}" if owner is None else f"mm of {owner!r}"
 
 
+def _segments(seen: Census) -> dict[Any, int]:
+    """Return what was promised to segments of shared memory, attached or not."""
+    inodes = [shp.shm_file.f_path.dentry.d_inode for shp in seen.segments]
+    return {inode: inode.committed for inode in inodes if type(inode) is shmem.ShmemInode}
+
+
 def validate_areas(seen: Census) -> list[str]:
     """Return which areas are out of order, not where their file looks for them, or not what is accounted for."""
     k, spaces = seen.k, list(seen.mms)
     wrong: list[str] = []
     committed = 0
-    shared: dict[Any, int] = {}
-    for shp in seen.segments:
-        inode = shp.shm_file.f_path.dentry.d_inode
-        assert type(inode) is shmem.ShmemInode
-        shared[inode] = inode.committed
+    shared: dict[Any, int] = _segments(seen)
     for nr, mm in enumerate(spaces):
         end = total = locked = 0
         for vma in mm.mmap:
