@@ -77,7 +77,8 @@ def bare_kernel(root=None, megabytes=16, stdin=b""):
     ns = namespace.mount_root(k, overlay.fill_root(k, root))
     k.users.init_user_ns = UserNamespace()
     k.users.root_user = UserStruct(0, k.users.init_user_ns)
-    k.init_nsproxy = Nsproxy(UtsNamespace(), IpcNamespace(), ns, None, NetNamespace())
+    ipc_ns = IpcNamespace(k.users.init_user_ns, (None, None, None))
+    k.init_nsproxy = Nsproxy(UtsNamespace(), ipc_ns, ns, None, NetNamespace())
     k.task = k.init_task = new_task(k)
     return k
 

@@ -13,10 +13,13 @@ from procession import Machine
 from procession.fs import file_table
 from procession.include.linux.bug import KernelBug
 from procession.include.linux.hrtimer import Hrtimer
+from procession.include.linux.iocontext import IoContext
 from procession.include.linux.kernel import Kernel
+from procession.include.linux.msg import MsgMsg
 from procession.include.linux.sched import CLONE_NEWUTS, get_task_struct
 from procession.include.linux.signal import Siginfo, Sigqueue
 from procession.include.linux.wait import WaitQueueEntry
+from procession.ipc import mqueue
 from procession.kernel import cred, entry, exit, fork, hrtimer, pid, signal_queue, wait
 from procession.tools.validate import AT_EVERY_TRAP, OF_MEMORY, Census, Checker, tasks, validate_all
 
@@ -875,6 +878,80 @@ def a_message_is_lost(w):
 @breaks(r"shm_tot 1, found 0")
 def a_segment_is_lost(w):
     w.k.init_ipc_ns.shm_tot = 1
+
+
+# POSIX queues and I/O priorities.
+
+
+def a_queue(w):
+    """A POSIX queue with a message, which main has made."""
+    root = w.k.init_ipc_ns.mq_mnt.mnt_root.d_inode
+    return mqueue.mqueue_create(w.main, root, "queue", 0o100600, (2, 8))
+
+
+@breaks(r"mq_bytes of user 0: 5, found 0")
+def bytes_of_no_queue(w):
+    w.k.users.root_user.mq_bytes = 5
+
+
+@breaks(r"mqueue_inode_cache objects: 2, found 1")
+def a_queue_is_lost(w):
+    a_queue(w)
+    w.k.caches["mqueue_inode_cache"].alloc()
+
+
+@breaks(r"mq_queues_count: 0, found 1")
+def a_queue_is_not_counted(w):
+    a_queue(w)
+    w.k.init_ipc_ns.mq_queues_count = 0
+
+
+@breaks(r"s_active of mqueue: 2, found 1")
+def queues_are_kept_by_nobody(w):
+    a_queue(w).i_sb.s_active += 1
+
+
+@breaks(r"qsize 1, found 0")
+def a_queue_of_another_size(w):
+    a_queue(w).qsize = 1
+
+
+@breaks(r"size of mqueue's root: 60 with 0 queues")
+def a_directory_of_another_size(w):
+    w.k.init_ipc_ns.mq_mnt.mnt_root.d_inode.i_size = 60
+
+
+@breaks(r"receivers wait, though there are messages")
+def a_receiver_that_was_not_woken(w):
+    inode = a_queue(w)
+    inode.messages.append(MsgMsg(b"", 1))
+    w.k.caches["msg_msg"].alloc()
+    inode.e_wait_q[mqueue.RECV].append(mqueue.ExtWaitQueue(w.reader))
+
+
+@breaks(r"senders wait, though there is room")
+def a_sender_that_was_not_woken(w):
+    a_queue(w).e_wait_q[mqueue.SEND].append(mqueue.ExtWaitQueue(w.reader))
+
+
+@breaks(r"messages of priorities \[2, 1\]")
+def messages_out_of_order(w):
+    inode = a_queue(w)
+    for priority in (2, 1):
+        w.k.caches["msg_msg"].alloc()
+        inode.messages.append(MsgMsg(b"", 1))
+        inode.messages[-1].m_type = priority
+
+
+@breaks(r"blkdev_ioc objects: 1, found 0")
+def an_io_context_of_nobody(w):
+    w.k.caches["blkdev_ioc"].alloc()
+
+
+@breaks(r"nr_tasks of IoContext.*: 1, found 2")
+def an_io_context_with_another_user(w):
+    w.k.caches["blkdev_ioc"].alloc()
+    w.main.io_context = w.reader.io_context = IoContext()
 
 
 # Terminals.

@@ -252,10 +252,11 @@ def ep_send_events(current: Task, ep: Eventpoll, events: UserPtr, maxevents: int
 async def ep_poll(current: Task, ep: Eventpoll, events: UserPtr, maxevents: int, timeout: int) -> int:
     """Wait until something is ready; returns the number of events, 0 after timeout ms. Raises EINTR, EFAULT."""
     end_ns = None if timeout < 0 else current.kernel.clock.now_ns + timeout * NSEC_PER_MSEC
+    slack_ns = select.select_estimate_accuracy(current, end_ns) if timeout > 0 else 0
     timed_out = timeout == 0
     while True:
         if not ep.rdllist and not timed_out:
-            timed_out = await _ep_wait(current, ep, end_ns)
+            timed_out = await _ep_wait(current, ep, end_ns, slack_ns)
         if ep.rdllist:
             count = ep_send_events(current, ep, events, maxevents)
             if count:
@@ -264,14 +265,14 @@ async def ep_poll(current: Task, ep: Eventpoll, events: UserPtr, maxevents: int,
             return 0
 
 
-async def _ep_wait(current: Task, ep: Eventpoll, end_ns: int | None) -> bool:
+async def _ep_wait(current: Task, ep: Eventpoll, end_ns: int | None, slack_ns: int) -> bool:
     """Sleep as an exclusive waiter until something is ready; returns whether the time is over. Raises EINTR."""
     timed_out = False
     with wait.Waiter(
         current, ep.wq, TASK_INTERRUPTIBLE, "ep_poll", exclusive=True, func=None, errno=Errno.EINTR
     ) as waiter:
         while not ep.rdllist and not timed_out:
-            timed_out = await waiter.sleep_until(end_ns)
+            timed_out = await waiter.sleep_until(end_ns, slack_ns)
     return timed_out
 
 

@@ -156,12 +156,10 @@ def fd_install(current: Task, fd: int, file: File) -> None:
 
 
 def filp_close(current: Task, file: File, files: FilesStruct | None) -> None:
-    """A descriptor of file is gone: drop its process's record locks and the reference.
-
-    Differs: no file system here has a flush method.
-    """
+    """A descriptor of file is gone: tell the file, drop its process's record locks and the reference."""
     if file.f_count <= 0:
         bug("closing a file that nobody holds", file)
+    file.flush(current)
     if not file.f_mode & FMODE_PATH:
         locks.locks_remove_posix(file, files)
     file_table.fput(current, file)

@@ -116,12 +116,14 @@ def _mount_at_boot(k: Kernel, ns: MntNamespace, name: str, fstype: str) -> Vfsmo
 
 def alloc_vfsmnt(k: Kernel, sb: SuperBlock, root: Dentry, flags: int, devname: str) -> Vfsmount:
     k.caches["mnt_cache"].alloc()
+    sb.s_active += 1
     return Vfsmount(sb, root, None, None, flags, devname)
 
 
 def kern_mount(k: Kernel, sb: SuperBlock) -> Vfsmount:
     """Mount an instance where no path leads: pipes, sockets, anonymous inodes."""
     assert sb.s_root is not None
+    sb.s_active += 1
     return Vfsmount(sb, sb.s_root, None, None, 0, sb.s_type)
 
 
@@ -155,6 +157,7 @@ def _detach(k: Kernel, ns: MntNamespace, mnt: Vfsmount) -> None:
     mnt.mnt_parent = mnt.mnt_mountpoint = None
     ns.mounts.remove(mnt)
     k.caches["mnt_cache"].free()
+    fs_super.deactivate_super(mnt.mnt_sb)
 
 
 def mnt_want_write(mnt: Vfsmount) -> None:
@@ -190,6 +193,7 @@ def put_mnt_ns(k: Kernel, ns: MntNamespace) -> None:
     for mnt in reversed(ns.mounts[1:]):
         _detach(k, ns, mnt)
     k.caches["mnt_cache"].free()
+    fs_super.deactivate_super(ns.root.mnt_sb)
 
 
 def copy_mnt_ns(current: Task, flags: int, ns: MntNamespace, new_fs: FsStruct | None) -> MntNamespace:

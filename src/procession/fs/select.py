@@ -11,6 +11,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.eventpoll import FdSet, PollFds, SigsetPair
 from procession.include.linux.fdtable import FD_MASK, FD_SHIFT
 from procession.include.linux.fs import (
+    FMODE_PATH,
     POLLERR,
     POLLHUP,
     POLLIN,
@@ -26,6 +27,7 @@ from procession.include.linux.fs import (
 from procession.include.linux.prctl import STICKY_TIMEOUTS
 from procession.include.linux.resource import RLIMIT_NOFILE
 from procession.include.linux.sched import (
+    MAX_RT_PRIO,
     TASK_INTERRUPTIBLE,
     TIF_RESTORE_SIGMASK,
     TIF_SIGPENDING,
@@ -58,6 +60,7 @@ __all__ = (
     "do_select",
     "do_sys_poll",
     "restore_user_sigmask",
+    "select_estimate_accuracy",
     "set_user_sigmask",
     "sys_poll",
     "sys_ppoll",
@@ -65,6 +68,7 @@ __all__ = (
     "sys_select",
 )
 
+MAX_SLACK: Final = 100 * NSEC_PER_MSEC
 _ALWAYS: Final = POLLERR | POLLHUP
 
 POLLIN_SET: Final = POLLRDNORM | POLLRDBAND | POLLIN | POLLHUP | POLLERR
@@ -126,13 +130,29 @@ def pollwake(entry: WaitQueueEntry, mode: int, key: object) -> bool:
     return sched.try_to_wake_up(entry.task, mode)
 
 
-async def poll_schedule_timeout(current: Task, table: PollWqueues, expires_ns: int | None) -> bool:
+def estimate_accuracy(current: Task, left_ns: int) -> int:
+    """Return how much later than in left_ns a time-out may be: a thousandth, a 200th of the unfavoured's, in ns."""
+    if left_ns < 0:
+        return 0
+    return min(left_ns // (200 if sched.task_nice(current) > 0 else 1000), MAX_SLACK)
+
+
+def select_estimate_accuracy(current: Task, end_ns: int | None) -> int:
+    """Return by how much a wait that ends at end_ns may be late, in ns: the task's slack at least."""
+    if not end_ns or current.prio < MAX_RT_PRIO:
+        return 0
+    return max(estimate_accuracy(current, end_ns - current.kernel.clock.now_ns), current.timer_slack_ns)
+
+
+async def poll_schedule_timeout(current: Task, table: PollWqueues, expires_ns: int | None, slack_ns: int) -> bool:
     """Sleep until a queue triggers, a signal, or the time; returns whether it was the time."""
     timed_out = False
     if not table.triggered:
         set_task_state(current, TASK_INTERRUPTIBLE)
         queues = [entry.queue for entry in table.entries]
-        timed_out = await hrtimer.schedule_hrtimeout(current, expires_ns, "poll_schedule_timeout", queues)
+        timed_out = await hrtimer.schedule_hrtimeout(
+            current, expires_ns, "poll_schedule_timeout", queues, delta_ns=slack_ns
+        )
     table.triggered = False
     return timed_out
 
@@ -147,7 +167,7 @@ def do_pollfd(current: Task, fd: int, events: int, table: PollWqueues) -> int:
     files = current.files
     assert files is not None
     file = files.fd[fd] if fd < len(files.fd) else None
-    if file is None:
+    if file is None or file.f_mode & FMODE_PATH:
         return POLLNVAL
     wanted = events & 0xFFFF | _ALWAYS
     table.key = wanted
@@ -160,6 +180,7 @@ async def do_poll(current: Task, fds: list[tuple[int, int]], end_ns: int | None)
     timed_out = end_ns == 0
     if timed_out:
         table.enabled = False
+    slack_ns = select_estimate_accuracy(current, end_ns)
     held = _hold(current, fds) if current.files is not None and current.files.count > 1 else None
     try:
         while True:
@@ -179,7 +200,7 @@ async def do_poll(current: Task, fds: list[tuple[int, int]], end_ns: int | None)
                 raise LinuxError(Errno.EINTR, "poll")
             if timed_out:
                 return count, revents
-            timed_out = await poll_schedule_timeout(current, table, end_ns)
+            timed_out = await poll_schedule_timeout(current, table, end_ns, slack_ns)
     finally:
         table.freewait()
         if held is not None:
@@ -389,6 +410,7 @@ async def do_select(
     timed_out = end_ns == 0
     if timed_out:
         table.enabled = False
+    slack_ns = select_estimate_accuracy(current, end_ns)
     held = None
     if current.files is not None and current.files.count > 1:
         held = _hold(current, [(fd, 0) for fd in fds])
@@ -403,7 +425,7 @@ async def do_select(
             table.enabled = False
             if count or timed_out or signal_pending(current):
                 return count, ready
-            timed_out = await poll_schedule_timeout(current, table, end_ns)
+            timed_out = await poll_schedule_timeout(current, table, end_ns, slack_ns)
     finally:
         table.freewait()
         if held is not None:
@@ -417,7 +439,7 @@ def _select_one(
     assert current.files is not None
     files = current.files.fd
     file = files[fd] if fd < len(files) else None
-    if file is None:
+    if file is None or file.f_mode & FMODE_PATH:
         return 0
     at, bit = fd >> FD_SHIFT, 1 << (fd & FD_MASK)
     want_in, want_out, want_ex = sets[0][at] & bit, sets[1][at] & bit, sets[2][at] & bit

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("FileSystemType", "get_anon_bdev", "get_fs_type", "register_filesystem", "sget")
+__all__ = ("FileSystemType", "deactivate_super", "get_anon_bdev", "get_fs_type", "register_filesystem", "sget")
 
 # (kernel, mounting task or None at boot, mount flags, device name, options) -> instance with s_root set.
 MountFn = Callable[["Kernel", "Task | None", int, str, str], SuperBlock]
@@ -49,6 +49,13 @@ def get_anon_bdev(k: Kernel) -> int:
     """Return a fresh st_dev for a file system without a device: 0:1, 0:2 and so on."""
     k.vfs.anon_minor += 1
     return new_encode_dev(0, k.vfs.anon_minor)
+
+
+def deactivate_super(sb: SuperBlock) -> None:
+    """One mount of an instance is gone, or whatever else kept it; the last one takes it along."""
+    sb.s_active -= 1
+    if not sb.s_active:
+        sb.kill_sb()
 
 
 def sget(k: Kernel, s_type: str, magic: int) -> SuperBlock:

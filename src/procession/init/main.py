@@ -10,6 +10,7 @@ from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.arch.x86 import traps
+from procession.block import blk_ioc
 from procession.drivers.tty import pty, tty_io
 from procession.drivers.tty.hvc import hvc_console
 from procession.fs import (
@@ -72,6 +73,7 @@ from procession.include.linux.signal import SIGCHLD, SIGKILL
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.wait import WALL, WEXITED
 from procession.init import kthreads, login
+from procession.ipc import mqueue
 from procession.kernel import (
     acct,
     completion,
@@ -160,6 +162,7 @@ def start_kernel(k: Kernel, root: RootSpec) -> None:
     printk.printk_init(k)
     posix_timers.posix_timers_init(k)
     futex.futex_init(k)
+    blk_ioc.blk_ioc_init(k)
     kthread.kthread_init(k)
     acct.acct_init(k)
     signal_queue.signals_init(k)
@@ -197,6 +200,7 @@ def vfs_caches_init(k: Kernel, root: RootSpec) -> None:
     k.init_task.fs = fs_struct.init_fs(k, PathRef(k.vfs.rootfs, k.vfs.rootfs.mnt_root))
     k.init_task.files = file.init_files(k)
     volumes.mount_volumes(k)
+    mqueue.init_mqueue_fs(k)
 
 
 # PID 0.
@@ -325,6 +329,7 @@ async def kernel_init(current: Task, kthreadd_done: Completion) -> int:
     k.exit_code = await _reap_until(current, program.nr)
     kmod.usermodehelper_disable(k)
     await _kill_survivors(current)
+    mqueue.mq_drop_queues(k.init_ipc_ns)
     if k.kthreads.kthreadd_task.children:
         await kthreads.stop_kthreads(current)
         # What the workers have begun may have left more processes behind.

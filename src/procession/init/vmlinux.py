@@ -8,6 +8,7 @@ from procession.fs import (  # noqa: F401 -- importing declares
     exec,
     fcntl,
     ioctl,
+    ioprio,
     locks,
     namei_modify,
     namespace,
@@ -25,7 +26,7 @@ from procession.fs import (  # noqa: F401 -- importing declares
     utimes,
     xattr,
 )
-from procession.ipc import msg, sem, shm  # noqa: F401 -- importing declares
+from procession.ipc import mqueue_syscalls, msg, sem, shm  # noqa: F401 -- importing declares
 from procession.kernel import (  # noqa: F401 -- importing declares
     acct,
     capability,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from procession.include.linux.ipc_namespace import IpcNamespace
 from procession.include.linux.sched import CLONE_NEWIPC
-from procession.ipc import ipcns_notifier, msg, sem, shm, util
+from procession.ipc import ipcns_notifier, mqueue, msg, sem, shm, util
 from procession.kernel import user
 from procession.mm import slab
 
@@ -40,7 +40,9 @@ def create_ipc_ns(k: Kernel) -> IpcNamespace:
     """Return a new one, with one reference: that of the current user; nothing is inherited. Raises ENOMEM."""
     k.caches["ipc_namespace"].alloc()
     k.ipc.nr_ipc_ns += 1
-    return _new_ipc_ns(k, k.current.cred.user.user_ns)
+    ns = _new_ipc_ns(k, k.current.cred.user.user_ns)
+    mqueue.mq_init_ns(k, ns)
+    return ns
 
 
 def copy_ipcs(k: Kernel, flags: int, ns: IpcNamespace) -> IpcNamespace:
@@ -55,6 +57,8 @@ def put_ipc_ns(k: Kernel, ns: IpcNamespace) -> None:
     """Drop a reference; the last one takes all objects along."""
     ns.count -= 1
     if not ns.count:
+        mqueue.mq_clear_sbinfo(ns)
+        mqueue.mq_put_mnt(ns)
         free_ipc_ns(k, ns)
 
 

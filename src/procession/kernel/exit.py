@@ -8,6 +8,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, NoReturn
 
+from procession.block import blk_ioc
 from procession.drivers.tty import tty_io, tty_jobctrl
 from procession.fs import coredump, file, fs_struct
 from procession.hw.costs import EXIT_NS
@@ -410,6 +411,7 @@ async def do_exit(current: Task, code: int) -> NoReturn:
     await exit_notify(current, group_dead)
 
     current.flags |= PF_EXITPIDONE
+    blk_ioc.exit_io_context(current)
     set_task_state(current, TASK_DEAD)
     await sched.schedule(current)
     bug("a dead task was scheduled", current)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
+from procession.block import blk_ioc
 from procession.drivers.tty import tty_io
 from procession.fs import file, fs_struct
 from procession.hw.costs import AREA_NS, MM_NS, OBJECT_NS, TASK_NS
@@ -269,6 +270,9 @@ def _copy_resources(current: Task, p: Task, clone_flags: int, undo: Undo) -> Non
     if p.nsproxy is not None:
         # The last user's namespaces need no grace period here: nobody else has seen this task.
         undo.push((nsproxy.put_nsproxy, p.kernel, p.nsproxy))
+    if current.io_context is not None:
+        blk_ioc.copy_io(current, p, clone_flags)
+        undo.push((blk_ioc.exit_io_context, p))
 
 
 def copy_files(current: Task, p: Task, clone_flags: int) -> None:

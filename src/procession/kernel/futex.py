@@ -218,7 +218,9 @@ async def futex_wait(
 async def futex_wait_queue_me(current: Task, q: FutexQ, expires_ns: int | None, *, realtime: bool) -> bool:
     """Sleep, queued, until expires_ns, with realtime a time of day; returns whether that has come."""
     set_task_state(current, TASK_INTERRUPTIBLE)
-    return await hrtimer.schedule_hrtimeout(current, expires_ns, "futex_wait_queue_me", q, realtime=realtime)
+    return await hrtimer.schedule_hrtimeout(
+        current, expires_ns, "futex_wait_queue_me", q, realtime=realtime, delta_ns=current.timer_slack_ns
+    )
 
 
 # Waking.

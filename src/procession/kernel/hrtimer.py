@@ -6,18 +6,20 @@ until it comes to the top: it is recognised by its serial. `clock.next_event_ns`
 
 Deferrable timers (struct timer_list; kernel/timer.c) stand beside the heap: no idle CPU wakes for them.
 
-Differs: timer slack is not used: a sleep ends exactly when it should.
+A timer with a range stands in the heap by its end, when an interrupt comes for it at the latest. Whatever interrupt
+comes within the range runs it, unless one before it in the heap is not due.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from procession.hw.clock import NEVER, REALTIME_TICK_NS
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.hrtimer import Hrtimer
-from procession.include.linux.sched import TASK_INTERRUPTIBLE, TASK_RUNNING, set_task_state, signal_pending
+from procession.include.linux.sched import MAX_RT_PRIO, TASK_INTERRUPTIBLE, TASK_RUNNING, set_task_state, signal_pending
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import KTIME_MAX, TimespecIn, TimespecLeft
 from procession.include.linux.timer import TimerList
@@ -39,6 +41,7 @@ __all__ = (
     "hrtimer_get_remaining",
     "hrtimer_nanosleep",
     "hrtimer_start",
+    "hrtimer_start_range_ns",
     "hrtimers_init",
     "ktime_add_safe",
     "ktime_get_real",
@@ -76,8 +79,14 @@ def hrtimer_cb_get_time(k: Kernel, timer: Hrtimer) -> int:
 
 def hrtimer_start(k: Kernel, timer: Hrtimer, expires_ns: int) -> None:
     """Arm timer for expires_ns on its clock, anew if it is armed; for KTIME_MAX it never expires."""
+    hrtimer_start_range_ns(k, timer, expires_ns, 0)
+
+
+def hrtimer_start_range_ns(k: Kernel, timer: Hrtimer, expires_ns: int, delta_ns: int) -> None:
+    """Arm timer for between expires_ns and delta_ns later."""
     k.timers.timer_serial = serial = k.timers.timer_serial + 1
-    timer.expires_ns = expires_ns
+    timer.expires_ns = ktime_add_safe(expires_ns, delta_ns)
+    timer.delta_ns = timer.expires_ns - expires_ns
     timer.serial = serial
     timer.queued = True
     heap = k.timers.hrtimers
@@ -106,7 +115,7 @@ def hrtimer_cancel(k: Kernel, timer: Hrtimer) -> bool:
 
 
 def hrtimer_get_remaining(k: Kernel, timer: Hrtimer) -> int:
-    """Return the time until expiry, in ns."""
+    """Return the time until expiry, the end of the range, in ns."""
     return timer.expires_ns - hrtimer_cb_get_time(k, timer)
 
 
@@ -128,7 +137,7 @@ def clock_was_set(k: Kernel) -> None:
     """CLOCK_REALTIME was set: what waits for a time of day expires by the new one."""
     for _, serial, timer in sorted(k.timers.hrtimers):
         if timer.realtime and timer.queued and timer.serial == serial:
-            hrtimer_start(k, timer, timer.expires_ns)
+            hrtimer_start_range_ns(k, timer, timer.expires_ns - timer.delta_ns, timer.delta_ns)
 
 
 def next_timer_event(k: Kernel) -> int:
@@ -150,13 +159,13 @@ def run_queues(k: Kernel) -> None:
     clock = k.clock
     heap = k.timers.hrtimers
     now_ns = clock.now_ns
-    if heap and heap[0][0] <= now_ns:
+    rq: sched.Rq = k.sched.runqueues[k.cpu]
+    if heap and (heap[0][0] <= now_ns or now_ns >= rq.tick_ns):
         with k.lockdep.hard_irq:
-            while heap and heap[0][0] <= now_ns:
+            while heap and heap[0][0] - heap[0][2].delta_ns <= now_ns:
                 _, serial, timer = heappop(heap)
                 if timer.queued and timer.serial == serial:
                     _run_hrtimer(k, timer)
-    rq: sched.Rq = k.sched.runqueues[k.cpu]
     if now_ns >= rq.tick_ns:
         sched.scheduler_tick(rq)
     if now_ns >= k.timers.deferrable_ns:
@@ -246,21 +255,22 @@ def hrtimer_wakeup(timer: Hrtimer) -> None:
 
 
 async def schedule_hrtimeout(
-    current: Task, expires_ns: int | None, wchan: str, on: object = None, *, realtime: bool = False
+    current: Task, expires_ns: int | None, wchan: str, on: object = None, *, realtime: bool = False, delta_ns: int = 0
 ) -> bool:
     """As sched.schedule, at most until expires_ns (None: for ever), with realtime a time of day.
 
-    Returns True if the time has come, False if somebody woke the task before.
+    delta_ns: so much later will do.  Returns True if the time has come, False if somebody woke the task before
+    (schedule_hrtimeout_range_clock).
     """
     if expires_ns is None:
         await sched.schedule(current, wchan, on)
         return False
     k = current.kernel
     timer = Hrtimer(hrtimer_wakeup, data=current, realtime=realtime)
-    if expires_ns <= hrtimer_cb_get_time(k, timer):
+    if not expires_ns or ktime_add_safe(expires_ns, delta_ns) <= hrtimer_cb_get_time(k, timer):
         set_task_state(current, TASK_RUNNING)
         return True
-    hrtimer_start(k, timer, expires_ns)
+    hrtimer_start_range_ns(k, timer, expires_ns, delta_ns)
     await sched.schedule(current, wchan, on)
     timer.queued = False
     return timer.data is None
@@ -277,12 +287,12 @@ async def schedule_timeout(current: Task, timeout_ns: int | None, wchan: str, on
     return max(0, expires_ns - clock.now_ns)
 
 
-async def do_nanosleep(current: Task, timer: Hrtimer) -> bool:
-    """Sleep until the expiry of timer, whose data is current; returns False if a signal came first."""
+async def do_nanosleep(current: Task, timer: Hrtimer, delta_ns: int) -> bool:
+    """Sleep until the expiry of timer, whose data is current, or delta_ns later; False if a signal came first."""
     k = current.kernel
-    if hrtimer_get_remaining(k, timer) <= 0:
+    if hrtimer_get_remaining(k, timer) + delta_ns <= 0:
         return True
-    hrtimer_start(k, timer, timer.expires_ns)
+    hrtimer_start_range_ns(k, timer, timer.expires_ns, delta_ns)
     while True:
         set_task_state(current, TASK_INTERRUPTIBLE)
         await sched.schedule(current, "hrtimer_nanosleep")
@@ -301,7 +311,7 @@ async def hrtimer_nanosleep(
     Raises ERESTARTNOHAND if absolute; else writes the rest to rmtp and raises ERESTART_RESTARTBLOCK.
     """
     timer = Hrtimer(hrtimer_wakeup, expires_ns, data=current, realtime=realtime)
-    if await do_nanosleep(current, timer):
+    if await do_nanosleep(current, timer, 0 if current.prio < MAX_RT_PRIO else current.timer_slack_ns):
         return 0
     if absolute:
         raise LinuxError(Errno.ERESTARTNOHAND, "clock_nanosleep")
@@ -311,11 +321,24 @@ async def hrtimer_nanosleep(
     if rmtp:
         time.put_timespec(current, rmtp, left_ns)
 
-    async def nanosleep_restart(current: Task) -> int:
-        return await hrtimer_nanosleep(current, expires_ns, rmtp, absolute=False)
-
-    current.restart_block = nanosleep_restart
+    current.restart_block = _nanosleep_restart(timer.expires_ns, rmtp)
     raise LinuxError(Errno.ERESTART_RESTARTBLOCK, "nanosleep")
+
+
+def _nanosleep_restart(expires_ns: int, rmtp: UserPtr) -> Callable[[Task], Coroutine[Any, Any, int]]:
+    async def hrtimer_nanosleep_restart(current: Task) -> int:
+        timer = Hrtimer(hrtimer_wakeup, expires_ns, data=current)
+        if await do_nanosleep(current, timer, 0):
+            return 0
+        left_ns = hrtimer_get_remaining(current.kernel, timer)
+        if left_ns <= 0:
+            return 0
+        if rmtp:
+            time.put_timespec(current, rmtp, left_ns)
+        current.restart_block = _nanosleep_restart(expires_ns, rmtp)
+        raise LinuxError(Errno.ERESTART_RESTARTBLOCK, "nanosleep")
+
+    return hrtimer_nanosleep_restart
 
 
 @syscall

@@ -89,7 +89,7 @@ _NOT_FATAL_MASK: Final = SIG_KERNEL_IGNORE_MASK | SIG_KERNEL_STOP_MASK
 
 def si_fromuser(info: AnyInfo) -> bool:
     """Whether a user sent this, so that permission matters."""
-    return info is SEND_SIG_NOINFO or (isinstance(info, Siginfo) and info.code <= 0)
+    return info is SEND_SIG_NOINFO or (isinstance(info, Siginfo) and info.code <= 0 and not info.has_class())
 
 
 def kill_ok_by_cred(current: Task, t: Task) -> bool:
@@ -289,7 +289,7 @@ def _send_signal(sig: int, info: AnyInfo, t: Task, group: bool, from_ancestor_ns
 def _sigqueue_for(sig: int, info: AnyInfo, t: Task, from_ancestor_ns: bool) -> Sigqueue | None:
     """Return a queue entry, None if t's user has used up RLIMIT_SIGPENDING and the signal is not worth an exception."""
     if isinstance(info, Siginfo):
-        override_rlimit = sig < SIGRTMIN and info.code >= 0
+        override_rlimit = sig < SIGRTMIN and (info.code >= 0 or info.has_class())
         if from_ancestor_ns and info.pid:
             info = hide_sender(info)
         return signal_queue.sigqueue_charge(t, info, override_rlimit)

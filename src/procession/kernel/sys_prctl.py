@@ -130,6 +130,7 @@ def _set_seccomp(current: Task, arg2: int, *rest: int) -> int:
         raise LinuxError(Errno.EPERM, "seccomp is for good")
     if arg2 != _SECCOMP_STRICT:
         raise _invalid("seccomp mode")
+    current.thread.set_tsc_mode(False)
     current.seccomp_mode = arg2
     return 0
 
@@ -152,15 +153,15 @@ def _capbset_drop(current: Task, arg2: int, *rest: int) -> int:
 
 
 def _get_tsc(current: Task, arg2: UserPtr, *rest: int) -> int:
-    uaccess.put_user(current, arg2, _PR_TSC_ENABLE, 4)
+    mode = _PR_TSC_ENABLE if current.thread.get_tsc_mode() else _PR_TSC_SIGSEGV
+    uaccess.put_user(current, arg2, mode, 4)
     return 0
 
 
 def _set_tsc(current: Task, arg2: int, *rest: int) -> int:
-    if arg2 == _PR_TSC_SIGSEGV:
-        current.kernel.not_modelled("prctl: PR_TSC_SIGSEGV")
-    if arg2 != _PR_TSC_ENABLE:
+    if arg2 not in (_PR_TSC_ENABLE, _PR_TSC_SIGSEGV):
         raise _invalid("TSC mode")
+    current.thread.set_tsc_mode(arg2 == _PR_TSC_ENABLE)
     return 0
 
 

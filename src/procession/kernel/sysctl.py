@@ -14,7 +14,7 @@ from procession.include.linux.nsproxy import utsname
 from procession.include.linux.pid import PID_MAX_LIMIT
 from procession.include.linux.sysctl import CtlTablePoll
 from procession.include.linux.utsname import NEW_UTS_LEN, UTS_PROC_DOMAINNAME, UTS_PROC_HOSTNAME
-from procession.ipc import ipc_sysctl
+from procession.ipc import ipc_sysctl, mq_sysctl
 from procession.kernel import capability, hung_task, pid, sched_sysctl, utsname_sysctl
 from procession.lib import string, vsprintf
 from procession.mm import uaccess
@@ -512,6 +512,7 @@ def _fs_table() -> dict[str, Any]:
         "file-max": _ulong(lambda k: k.vfs.max_files, _put_max_files),
         "nr_open": _int(lambda k: k.vfs.sysctl_nr_open, _put_nr_open, 64, 1024 * 1024),
         "suid_dumpable": _int(lambda k: k.vfs.suid_dumpable, _put_suid_dumpable, 0, 2),
+        "mqueue": mq_sysctl.mq_sysctl_dir(),
         "pipe-max-size": _int(lambda k: k.vfs.pipe_max_size, _put_pipe_max_size, PAGE_SIZE),
     }
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.cred import CAP_SYS_TIME
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import (
-    ADJ_OFFSET_SS_READ,
     KTIME_MAX,
     KTIME_SEC_MAX,
     NSEC_PER_SEC,
@@ -22,8 +21,9 @@ from procession.include.linux.time import (
     Timezone,
     TimezoneOut,
 )
-from procession.include.linux.types import Arg, TimeT, UserPtr
-from procession.kernel import capability, hrtimer
+from procession.include.linux.timex import TimexPtr
+from procession.include.linux.types import TimeT, UserPtr
+from procession.kernel import capability, hrtimer, ntp
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -187,43 +187,21 @@ def sys_settimeofday(current: Task, tv: TimevalIn, tz: Timezone) -> int:
 
 def do_settimeofday(k: Kernel, real_ns: int) -> None:
     """Set CLOCK_REALTIME; whoever waits for a time of day, or for the clock to be set, hears of it."""
+    ntp.ntp_clear(k)
     k.boot_time_ns = real_ns - k.clock.now_ns
     hrtimer.clock_was_set(k)
     for ctx in list(k.timers.cancel_list):
         ctx.clock_was_set()
 
 
-_TIME_ERROR: Final = 5
-_STA_UNSYNC: Final = 64
-
-
 @syscall
-def sys_adjtimex(current: Task, txc: Annotated[UserPtr, Arg("struct timex", out=True)]) -> int:
-    """Report the state of the clock's discipline: not synchronised (adjtimex(2)).
-
-    Raises EFAULT; EPERM without CAP_SYS_TIME if anything is to change. Differs: changes have no effect.
-    """
-    modes = uaccess.get_user(current, txc, 4)
-    if modes and modes != ADJ_OFFSET_SS_READ:
-        if not capability.capable(current, CAP_SYS_TIME):
-            raise LinuxError(Errno.EPERM, "adjusting the clock needs CAP_SYS_TIME")
-        current.kernel.not_modelled("adjtimex: modes")
-    sec, usec = divmod(getnstimeofday(current.kernel) // NSEC_PER_USEC, USEC_PER_SEC)
-    timex = struct.pack(
-        "<I4xqqqqi4xqqqqqqqqi4xqqqqqi44x",
-        modes,
-        0,
-        0,
-        16_000_000,
-        16_000_000,
-        _STA_UNSYNC,
-        2,
-        1,
-        32_768_000,
-        to_s64(sec),
-        usec,
-        10_000,
-        *[0] * 9,
-    )
-    uaccess.copy_to_user(current, txc, timex)
-    return _TIME_ERROR
+def sys_adjtimex(current: Task, txc: TimexPtr) -> int:
+    """Set and report the clock's discipline; returns its state (adjtimex(2)); raises EFAULT, EPERM, EINVAL."""
+    data = uaccess.copy_from_user(current, txc, ntp.TIMEX_SIZE)
+    try:
+        state, data = ntp.do_adjtimex(current, data)
+    except LinuxError:
+        uaccess.copy_to_user(current, txc, data)
+        raise
+    uaccess.copy_to_user(current, txc, data)
+    return state

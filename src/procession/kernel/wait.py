@@ -221,11 +221,11 @@ class Waiter(WaitQueueEntry):
         await sched.schedule(self.task, self.wchan, self.on)
         self._prepare_again()
 
-    async def sleep_until(self, expires_ns: int | None) -> bool:
-        """As sleep, at most until expires_ns (None: for ever); returns whether the time has come."""
+    async def sleep_until(self, expires_ns: int | None, delta_ns: int = 0) -> bool:
+        """As sleep, at most until expires_ns (None: for ever) or delta_ns later; returns whether the time has come."""
         if signal_pending_state(self.state, self.task):
             raise self._interrupted()
-        timed_out = await hrtimer.schedule_hrtimeout(self.task, expires_ns, self.wchan, self.on)
+        timed_out = await hrtimer.schedule_hrtimeout(self.task, expires_ns, self.wchan, self.on, delta_ns=delta_ns)
         self._prepare_again()
         return timed_out
 

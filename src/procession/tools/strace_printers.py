@@ -22,6 +22,7 @@ from procession.tools.strace_commands import COMMAND_RESULTS, COMMANDS
 from procession.tools.strace_files import FILES, FILES_AFTER, device, file_mode, open_flags
 from procession.tools.strace_ipc import IPC_PRINTERS
 from procession.tools.strace_keys import KEY_PRINTERS
+from procession.tools.strace_mqueue import MQUEUE_PRINTERS, ioprio_text
 from procession.tools.strace_ptrace import PTRACE_PRINTERS
 from procession.tools.strace_sockets import SOCKET_PRINTERS
 from procession.tools.strace_structs import AFTER, LONG, STRUCTS, Printer, Shown
@@ -148,6 +149,7 @@ PRINTERS: Final[dict[str, Printer]] = (
     | IPC_PRINTERS
     | COMMANDS
     | SYSLOG_PRINTERS
+    | MQUEUE_PRINTERS
     | {
         "int": _int,
         "unsigned": lambda shown, at: str(shown.args[at] & (1 << shown.params[at].arg.bits) - 1),
@@ -236,6 +238,8 @@ def result(shown: Shown, arg: Any) -> str:
         return octal(ret)
     if arg.kind == "signal":
         return f"{ret} ({signame(ret)})"
+    if arg.kind == "ioprio":
+        return f"{ret} ({ioprio_text(ret)})"
     if arg.kind == "time":
         return f"{ret} ({date_text(ret)})"
     if arg.kind == "personality":

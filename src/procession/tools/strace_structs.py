@@ -32,7 +32,7 @@ from procession.tools.strace_args import (
     wait_status,
 )
 
-__all__ = ("AFTER", "BEFORE", "INT", "LONG", "STRUCTS", "Printer", "Shown", "array", "struct_printer")
+__all__ = ("AFTER", "BEFORE", "INT", "LONG", "STRUCTS", "Printer", "Shown", "array", "sigevent", "struct_printer")
 
 
 @dataclass(slots=True)
@@ -277,13 +277,19 @@ def _sigaltstack(sp: int, flags: int, _pad: int, size: int) -> str:
 _NOTIFY: Final = {0: "SIGEV_SIGNAL", 1: "SIGEV_NONE", 2: "SIGEV_THREAD", 4: "SIGEV_THREAD_ID"}
 
 
-@struct_printer("Qiii")
-def _sigevent(value: int, signo: int, notify: int, tid: int) -> str:
+@struct_printer("QiiQQ")
+def sigevent(value: int, signo: int, notify: int, function: int, attributes: int) -> str:
+    """How somebody wants to be told."""
     number = value & 0xFFFFFFFF
     union = f"{{sival_int={number - ((number & 0x80000000) << 1)}, sival_ptr={pointer(value)}}}"
-    thread = f", sigev_notify_thread_id={tid}" if notify == 4 else ""
+    more = ""
+    if notify == 4:
+        more = f", sigev_notify_thread_id={(function + 0x80000000 & 0xFFFFFFFF) - 0x80000000}"
+    elif notify == 2:
+        more = f", sigev_notify_function={pointer(function)}, sigev_notify_attributes={pointer(attributes)}"
     how = _NOTIFY.get(notify) or f"{notify:#x} /* SIGEV_??? */"
-    return f"{{sigev_value={union}, sigev_signo={signame(signo)}, sigev_notify={how}{thread}}}"
+    signal = str(signo) if notify not in (0, 2, 4) else signame(signo)
+    return f"{{sigev_value={union}, sigev_signo={signal}, sigev_notify={how}{more}}}"
 
 
 # Processes.
@@ -461,7 +467,7 @@ STRUCTS: Final[dict[str, Printer]] = {
     "struct sigaction": _ksigaction,
     "siginfo_t": _siginfo,
     "stack_t": _sigaltstack,
-    "struct sigevent": _sigevent,
+    "struct sigevent": sigevent,
     "wait_status": _wait_status,
     "struct rusage": _rusage,
     "struct rlimit": _rlimit,

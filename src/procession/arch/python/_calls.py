@@ -506,7 +506,7 @@ class PlainCalls(Caller):
         return await self.syscall("arch_prctl", *args)
 
     async def adjtimex(self, txc: Pointer) -> int:
-        """Report the state of the clock's discipline: not synchronised (adjtimex(2))."""
+        """Set and report the clock's discipline; returns its state (adjtimex(2)); raises EFAULT, EPERM, EINVAL."""
         return await self.syscall("adjtimex", txc)
 
     async def chroot(self, filename: str | bytes) -> int:
@@ -777,29 +777,33 @@ class PlainCalls(Caller):
         """Return the NUMA policy (get_mempolicy(2)); raises ENOSYS."""
         return await self.syscall("get_mempolicy", policy, nmask, maxnode, addr, flags)
 
-    async def mq_open(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("mq_open", *args)
+    async def mq_open(self, u_name: str | bytes, oflag: int, mode: int, u_attr: Pointer) -> int:
+        """Open a queue, or make one (mq_open(2))."""
+        return await self.syscall("mq_open", u_name, oflag, mode, u_attr)
 
-    async def mq_unlink(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("mq_unlink", *args)
+    async def mq_unlink(self, u_name: str | bytes) -> int:
+        """Remove a queue's name; it goes when it is closed (mq_unlink(2))."""
+        return await trap("mq_unlink", path_of(u_name))
 
-    async def mq_timedsend(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("mq_timedsend", *args)
+    async def mq_timedsend(
+        self, mqdes: int, u_msg_ptr: Pointer, msg_len: int, msg_prio: int, u_abs_timeout: Pointer
+    ) -> int:
+        """Put a message into a queue, waiting for room (mq_timedsend(2))."""
+        return await self.syscall("mq_timedsend", mqdes, u_msg_ptr, msg_len, msg_prio, u_abs_timeout)
 
-    async def mq_timedreceive(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("mq_timedreceive", *args)
+    async def mq_timedreceive(
+        self, mqdes: int, u_msg_ptr: Pointer, msg_len: int, u_msg_prio: Pointer, u_abs_timeout: Pointer
+    ) -> int:
+        """Take the oldest message of the highest priority out of a queue, waiting for one (mq_timedreceive(2))."""
+        return await self.syscall("mq_timedreceive", mqdes, u_msg_ptr, msg_len, u_msg_prio, u_abs_timeout)
 
-    async def mq_notify(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("mq_notify", *args)
+    async def mq_notify(self, mqdes: int, u_notification: Pointer) -> int:
+        """Have current's process told when a message comes into the empty queue, once; NULL: not any more (mq_notify(2))."""
+        return await self.syscall("mq_notify", mqdes, u_notification)
 
-    async def mq_getsetattr(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("mq_getsetattr", *args)
+    async def mq_getsetattr(self, mqdes: int, u_mqstat: Pointer, u_omqstat: Pointer) -> int:
+        """Set whether an open queue blocks, and report how it was (mq_getsetattr(2)); raises EFAULT, EINVAL, EBADF."""
+        return await self.syscall("mq_getsetattr", mqdes, u_mqstat, u_omqstat)
 
     async def kexec_load(self, *args: Any) -> int:
         """Raise OSError with ENOSYS: not supported."""
@@ -817,13 +821,13 @@ class PlainCalls(Caller):
         """Do something with keys (keyctl(2)); raises EOPNOTSUPP, and what the operation does."""
         return await self.syscall("keyctl", option, arg2, arg3, arg4, arg5)
 
-    async def ioprio_set(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("ioprio_set", *args)
+    async def ioprio_set(self, which: int, who: int, ioprio: int) -> int:
+        """Set the I/O priority of a thread, of a group's or a user's (ioprio_set(2))."""
+        return await trap("ioprio_set", which, who, ioprio)
 
-    async def ioprio_get(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("ioprio_get", *args)
+    async def ioprio_get(self, which: int, who: int) -> int:
+        """Return the I/O priority of a thread, or the best of a group's or a user's (ioprio_get(2))."""
+        return await trap("ioprio_get", which, who)
 
     async def inotify_init(self, *args: Any) -> int:
         """Raise OSError with ENOSYS: not supported."""

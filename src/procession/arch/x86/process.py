@@ -321,6 +321,14 @@ class X86Thread:
         """Return a set of registers by the type of its note in a core file; None if there is no such set."""
         return ptrace.find_regset(self, type)
 
+    def get_tsc_mode(self) -> bool:
+        """Whether the program may read the time stamp counter."""
+        return not self.tsc_sigsegv
+
+    def set_tsc_mode(self, enable: bool) -> None:
+        """Let the program read the time stamp counter, or not."""
+        self.tsc_sigsegv = not enable
+
     def user_enable_single_step(self, child: Task) -> None:
         """Let child stop behind its next instruction."""
         step.enable_step(child, self, block=False)
@@ -384,6 +392,7 @@ def begin(current: Task, thread: X86Thread, ip: int, sp: int) -> None:
         thread.debugreg6, thread.ptrace_dr7 = old.debugreg6, old.ptrace_dr7
         thread.io_bitmap = old.io_bitmap
         thread.forced_tf = old.forced_tf
+        thread.tsc_sigsegv = old.tsc_sigsegv
     current.thread = thread
 
 

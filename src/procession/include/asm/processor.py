@@ -182,6 +182,14 @@ class ThreadStruct(Protocol):
         """Return a set of registers by the type of its note in a core file; None if there is no such set."""
         ...
 
+    def get_tsc_mode(self) -> bool:
+        """Whether the program may read the time stamp counter."""
+        ...
+
+    def set_tsc_mode(self, enable: bool) -> None:
+        """Let the program read the time stamp counter, or not: SIGSEGV then (disable_TSC)."""
+        ...
+
     def user_enable_single_step(self, child: Task) -> None:
         """Let child stop behind its next instruction; raises EIO if it has no instructions."""
         ...
@@ -223,6 +231,13 @@ class NoRegisters:
     def find_regset(self, type: int) -> None:
         """Return None."""
         return
+
+    def get_tsc_mode(self) -> bool:
+        """Return True: who has no instructions cannot be refused one."""
+        return True
+
+    def set_tsc_mode(self, enable: bool) -> None:
+        """Agree."""
 
     def arch_ptrace(self, current: Task, child: Task, request: int, addr: int, data: UserPtr) -> int:
         """Raise EIO: all that is asked here is about registers."""

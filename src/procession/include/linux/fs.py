@@ -170,6 +170,7 @@ class SuperBlock:
         "s_readonly",
         "s_fs_info",
         "s_blocksize",
+        "s_active",
     )  # derived
 
     def __init__(self, kernel: Kernel, s_type: str, s_dev: int, s_magic: int, s_blocksize: int = 4096) -> None:
@@ -182,9 +183,13 @@ class SuperBlock:
         self.s_readonly: bool = False
         self.s_fs_info: Any = None  # the file system's own
         self.s_blocksize: int = s_blocksize
+        self.s_active: int = 0  # mounts, and whatever else keeps it
 
     def remount_fs(self, flags: int) -> None:
         """Agree to be mounted otherwise, as MS_ flags say; raises EACCES."""
+
+    def kill_sb(self) -> None:
+        """Nothing keeps the instance any more."""
 
     def sync_fs(self) -> None:
         """Write back what is not where it is kept yet."""
@@ -485,6 +490,9 @@ class File:
 
     def fsync(self) -> None:
         """Bring what was written to where the file is kept; raises ENOSPC, EIO."""
+
+    def flush(self, current: Task) -> None:
+        """A descriptor of current's is closed."""
 
     def release(self, current: Task | None) -> None:
         """The last reference is gone."""

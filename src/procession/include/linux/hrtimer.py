@@ -8,11 +8,13 @@ from collections.abc import Callable
 class Hrtimer:
     """One timer; function runs in interrupt context when the timer's clock reaches expires_ns.
 
+    delta_ns: so much earlier it may run if an interrupt comes then anyway (expires and softexpires of 3.2's).
+
     That clock is the monotonic one; with realtime the time of day, which can be set.  function returns the next expiry
     in ns to be armed again (HRTIMER_RESTART), or None.
     """
 
-    __slots__ = ("function", "expires_ns", "serial", "queued", "data", "realtime")  # derived
+    __slots__ = ("function", "expires_ns", "delta_ns", "serial", "queued", "data", "realtime")  # derived
 
     def __init__(
         self,
@@ -23,6 +25,7 @@ class Hrtimer:
     ) -> None:
         self.function: Callable[[Hrtimer], int | None] = function
         self.expires_ns: int = expires_ns
+        self.delta_ns: int = 0
         self.serial: int = 0
         self.queued: bool = False
         self.data: object = data

@@ -9,6 +9,7 @@ from procession.include.linux.sem import SEMMNI, SEMMNS, SEMMSL, SEMOPM
 from procession.include.linux.shm import SHMALL, SHMMAX, SHMMNI
 
 if TYPE_CHECKING:
+    from procession.include.linux.fs import Vfsmount
     from procession.include.linux.ipc import KernIpcPerm
     from procession.include.linux.nsproxy import UserNamespace
     from procession.include.linux.rwsem import RwSemaphore
@@ -58,6 +59,11 @@ class IpcNamespace:
         "shm_ctlmni",
         "shm_tot",
         "shm_rmid_forced",
+        "mq_mnt",
+        "mq_queues_count",
+        "mq_queues_max",
+        "mq_msg_max",
+        "mq_msgsize_max",
     )  # derived
 
     def __init__(self, user_ns: UserNamespace, ids: tuple[IpcIds, IpcIds, IpcIds]) -> None:
@@ -77,6 +83,12 @@ class IpcNamespace:
         self.shm_ctlmni: int = SHMMNI
         self.shm_tot: int = 0  # pages
         self.shm_rmid_forced: int = 0
+        # POSIX message queues: mq_lock.
+        self.mq_mnt: Vfsmount | None = None  # the kernel's own mount of their file system
+        self.mq_queues_count: int = 0
+        self.mq_queues_max: int = 256
+        self.mq_msg_max: int = 10  # messages in a queue, of a user without CAP_SYS_RESOURCE; and by default
+        self.mq_msgsize_max: int = 8192  # their size in bytes, likewise
 
 
 class IpcState:

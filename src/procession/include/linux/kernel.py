@@ -19,6 +19,7 @@ from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.printk import KERN_WARNING, LogBuf
 from procession.include.linux.spinlock import LockClass, SpinLock
 from procession.include.linux.time import NSEC_PER_MSEC, NSEC_PER_SEC
+from procession.include.linux.timex import NtpState
 from procession.include.linux.wait import WaitQueueHead
 from procession.lib import string
 
@@ -148,6 +149,7 @@ class TimerState:
         "deferrable_late_ns",
         "posix_timers_id",
         "cancel_list",
+        "ntp",
     )  # derived
 
     def __init__(self) -> None:
@@ -159,6 +161,7 @@ class TimerState:
         self.deferrable_late_ns: int = NEVER  # and when it must not wait any longer
         self.posix_timers_id: Ida = Ida()  # numbers in use
         self.cancel_list: dict[TimerfdCtx, None] = {}  # who wants to hear that CLOCK_REALTIME was set
+        self.ntp: NtpState = NtpState()
 
 
 class UserState:
@@ -459,6 +462,9 @@ class Kernel:
     init_ipc_ns: IpcNamespace
     init_net_ns: NetNamespace
     init_nsproxy: Nsproxy
+
+    # ipc/mqueue.c
+    mq_lock: SpinLock  # how many queues, and bytes, a namespace and a user have
 
     # kernel/wait.c
     bit_wait: WaitQueueHead  # of who waits for a bit of some Task.jobctl to be cleared (bit_waitqueue)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from procession.include.linux.fdtable import FilesStruct
     from procession.include.linux.fs_struct import FsStruct
     from procession.include.linux.hrtimer import Hrtimer
+    from procession.include.linux.iocontext import IoContext
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.key import Key
     from procession.include.linux.mm_types import MmStruct
@@ -409,7 +410,17 @@ class SignalStruct:
 class UserStruct:
     """Per-user counts (struct user_struct)."""
 
-    __slots__ = ("count", "locked_shm", "processes", "session_keyring", "sigpending", "uid", "uid_keyring", "user_ns")
+    __slots__ = (
+        "count",
+        "locked_shm",
+        "mq_bytes",
+        "processes",
+        "session_keyring",
+        "sigpending",
+        "uid",
+        "uid_keyring",
+        "user_ns",
+    )
 
     def __init__(self, uid: int, user_ns: UserNamespace) -> None:
         self.uid = uid
@@ -419,6 +430,7 @@ class UserStruct:
         self.sigpending = 0
         self.uid_keyring: Key | None = None  # made when first used
         self.session_keyring: Key | None = None
+        self.mq_bytes = 0  # of POSIX message queues; mq_lock
         self.locked_shm = 0  # pages of shared memory
 
 
@@ -483,6 +495,7 @@ class Task:
         "files",
         "fs",
         "nsproxy",
+        "io_context",
         "pending",
         "blocked",
         "real_blocked",
@@ -587,6 +600,7 @@ class Task:
         self.files: FilesStruct | None = None
         self.fs: FsStruct | None = None
         self.nsproxy: Nsproxy | None = None
+        self.io_context: IoContext | None = None  # new
         # sighand.siglock.
         self.pending: Sigpending = Sigpending()  # new: signals to this thread alone
         self.blocked: int = 0  # a set, as all masks

@@ -289,6 +289,10 @@ class Siginfo:
         """Whether a timer sends it: 3.2's SI_TIMER has a class that user space cannot give."""
         return self.code == SI_TIMER and not self.raw
 
+    def has_class(self) -> bool:
+        """Whether 3.2's code is positive within the kernel, though negative outside: no user's, whoever caused it."""
+        return self.code in (SI_TIMER, SI_MESGQ) and not self.raw
+
     def copy(self) -> Siginfo:
         """Return another one like it."""  # derived
         return Siginfo(

@@ -16,7 +16,6 @@ USER_HZ: Final = 100  # what clock_t counts
 USEC_PER_SEC: Final = 1_000_000
 NSEC_PER_USEC: Final = 1_000
 NSEC_PER_MSEC: Final = 1_000_000
-ADJ_OFFSET_SS_READ: Final = 0xA001  # adjtimex(2): only look
 NSEC_PER_SEC: Final = 1_000_000_000
 TICK_PERIOD_NS: Final = NSEC_PER_SEC // HZ  # between ticks; tick_period
 TICK_NSEC: Final = 4_000_250  # what a jiffy counts as: a whole number of the 1,193,182 Hz timer's periods

@@ -17,12 +17,14 @@ from procession.include.linux.net import Scm
 from procession.include.linux.nsproxy import Nsproxy
 from procession.include.linux.sched import Task
 from procession.include.linux.shm import ShmidKernel
+from procession.ipc.mqueue import MqueueDir, MqueueInode, MqueueSuperBlock
 from procession.kernel import cred, fork, pid
 from procession.net.socket import SocketFile
 from procession.net.unix.sock import UnixSock
 
 if TYPE_CHECKING:
     from procession.include.linux.cred import Cred
+    from procession.include.linux.fs import SuperBlock
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.pid import Pid, PidNamespace
     from procession.include.linux.sched import SignalStruct
@@ -178,6 +180,35 @@ class Census:
         queue = [sk for file in found if (sk := _socket_of(file)) is not None]
         if queue:
             self._messages(queue, found)
+        return found
+
+    @cached_property
+    def mqueue_sbs(self) -> dict[SuperBlock, None]:
+        """Every instance of the POSIX queues' file system: of namespaces, of mounts and of open queues."""
+        found = {ns.mq_mnt.mnt_sb: None for ns in self.k.ipc.namespaces if ns.mq_mnt is not None}
+        cache = self.k.caches.get("mqueue_inode_cache")
+        if cache is not None and cache.nr_active:
+            mounts = self.k.vfs.mount_hashtable.values()
+            found.update(dict.fromkeys(mnt.mnt_sb for mnt in mounts if isinstance(mnt.mnt_sb, MqueueSuperBlock)))
+            files = [file.inode for file in self.open_files]
+            found.update(dict.fromkeys(inode.i_sb for inode in files if isinstance(inode, MqueueInode | MqueueDir)))
+        return found
+
+    @cached_property
+    def mqueues(self) -> dict[MqueueInode, None]:
+        """Every POSIX queue that has a name or is open."""
+        found: dict[MqueueInode, None] = {}
+        cache = self.k.caches.get("mqueue_inode_cache")
+        if cache is None or not cache.nr_active:
+            return found
+        for sb in self.mqueue_sbs:
+            assert sb.s_root is not None
+            root = sb.s_root.d_inode
+            assert isinstance(root, MqueueDir)
+            found.update(dict.fromkeys(root.children.values()))
+        for file in self.open_files:
+            if isinstance(file.inode, MqueueInode):
+                found[file.inode] = None
         return found
 
     @cached_property

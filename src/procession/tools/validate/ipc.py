@@ -121,6 +121,7 @@ def validate_messages(seen: Census) -> list[str]:
     k = seen.k
     wrong: list[str] = []
     pieces = sum(msg.pieces for msg in seen.held_of(MsgMsg))
+    pieces += sum(msg.pieces for inode in seen.mqueues for msg in inode.messages)
     queues = 0
     for ns in k.ipc.namespaces:
         hdrs = size = 0

@@ -106,6 +106,8 @@ def validate_pid_counts(seen: Census) -> list[str]:
     for sk in seen.sockets:
         names = (sk.peer_pid, *(skb.scm.pid for skb in sk.receive_queue))
         tally([pid for pid in names if pid is not None], found)
+    owners = [inode.notify.owner for inode in seen.mqueues if inode.notify is not None]
+    tally([owner for owner in owners if owner is not None], found)
     boot = found.pop(k.init_struct_pid, 0) + 1  # static: in no hash, never freed
     if k.init_struct_pid.count != boot:
         wrong.append(f"count of the boot task's pid: {k.init_struct_pid.count}, found {boot}")
@@ -167,6 +169,7 @@ def validate_cred_counts(seen: Census) -> list[str]:
     tally([ns.creator for ns in spaces if ns.creator is not None], users)
     if seen.sigqueues:
         tally([q.user for q in seen.sigqueues], users)
+    tally([inode.user for inode in seen.mqueues if inode.user is not None], users)
     for user, references in users.items():
         if user.count != references:
             wrong.append(f"count of user {user.uid}: {user.count}, found {references}")
@@ -297,6 +300,10 @@ def validate_objects(seen: Census) -> list[str]:
     sets = dict(seen.nsproxies)
     sets.pop(k.init_nsproxy, None)
     _objects(seen, wrong, "nsproxy", sets)
+    if "blkdev_ioc" in k.caches:
+        contexts = tally([p.io_context for p in seen.tasks if p.io_context is not None])
+        _compare(seen, wrong, "nr_tasks", contexts, attrgetter("nr_tasks"))
+        _objects(seen, wrong, "blkdev_ioc", contexts)
     if k.init_task.files is not None:
         _objects(seen, wrong, "files_cache", seen.files)
         _objects(seen, wrong, "fs_cache", seen.fs)
