@@ -252,15 +252,6 @@ def deactivate_task(rq: Rq, p: Task, sleep: bool) -> None:
     else:
         sched_fair.dequeue_task_fair(rq, p, sleep)
     rq.nr_running -= 1
-    if p.sched_info.last_queued_ns >= 0:
-        _sched_info_dequeued(p, k.clock.now_ns)
-
-
-def _sched_info_dequeued(p: Task, now_ns: int) -> None:
-    """P waits for a CPU no longer: another's clock may be behind that of where it was queued."""
-    info = p.sched_info
-    info.run_delay += max(0, now_ns - info.last_queued_ns)
-    info.last_queued_ns = -1
 
 
 def resched_task(p: Task) -> None:

@@ -13,7 +13,7 @@ __all__ = ("sched_info_dequeued", "sched_info_switch")
 
 def sched_info_dequeued(rq: Rq, p: Task) -> None:
     """P waits no longer for this CPU: it is on it, or on no queue."""
-    delay_ns = rq.kernel.clock.now_ns - p.last_queued
+    delay_ns = max(0, rq.kernel.clock.now_ns - p.last_queued)  # another CPU may be behind that of where it was queued
     p.last_queued = 0
     p.run_delay += delay_ns
     rq.run_delay += delay_ns

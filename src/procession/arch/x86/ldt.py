@@ -34,7 +34,7 @@ __all__ = (
 )
 
 # struct user_desc: entry_number, base_addr, limit, bits.
-USER_DESC: Final = struct.Struct("<IIII")
+USER_DESC: Final[struct.Struct] = struct.Struct("<IIII")
 BITS: Final = 0x7F  # those that a descriptor keeps: lm is not one of them
 _EMPTY_BITS: Final = 0x28  # read_exec_only, seg_not_present
 _CONTENTS: Final = 3

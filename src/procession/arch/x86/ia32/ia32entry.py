@@ -99,7 +99,7 @@ _NATIVE: Final = {
 # Calls of another meaning than the native one of the name: struct __old_kernel_stat.
 _UNLIKE: Final = frozenset({"sys_stat", "sys_fstat", "sys_lstat"})
 
-IA32_NAMES: Final = tuple(_TABLE.split())
+IA32_NAMES: Final[tuple[str, ...]] = tuple(_TABLE.split())
 IA32_NR_SYSCALLS: Final = len(IA32_NAMES)
 # What a task under seccomp mode 1 may still call: read, write, exit, sigreturn.
 MODE1_SYSCALLS_32: Final = frozenset((3, 4, 1, 119))
