@@ -1,5 +1,6 @@
 /* Peer groups, slaves, and what cannot be bound: where a mount goes besides. */
 // needs: root
+// differs: later kernels put what propagates below a mount under it, and change types in their own namespace only
 #include "check.h"
 #include <sys/mount.h>
 

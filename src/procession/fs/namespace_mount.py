@@ -154,11 +154,15 @@ def copy_mount_string(current: Task, ptr: UserPtr) -> str | None:
     if isinstance(ptr, int) and not ptr:
         return None
     try:
-        return string.to_text(uaccess.strncpy_from_user(current, ptr, PATH_MAX))
+        # strnlen_user looks at one byte more than there may be.
+        text = uaccess.strncpy_from_user(current, ptr, PATH_MAX + 1)
     except LinuxError as error:
         if error.errno == Errno.ENAMETOOLONG:
             raise LinuxError(Errno.EINVAL, "longer than a page") from error
         raise
+    if len(text) >= PATH_MAX:
+        raise LinuxError(Errno.EINVAL, "longer than a page")
+    return string.to_text(text)
 
 
 def copy_mount_options(current: Task, data: UserPtr) -> str:
