@@ -22,6 +22,7 @@ __all__ = (
     "inode_init_owner",
     "inode_owner_or_capable",
     "iput",
+    "owns_inode",
     "should_remove_suid",
     "touch_atime",
 )
@@ -66,7 +67,13 @@ def inode_init_owner(current: Task, inode: Inode, dir: Inode | None) -> None:
 
 def inode_owner_or_capable(current: Task, inode: Inode) -> bool:
     """Whether current may do what only the owner may."""
-    return current.cred.fsuid == inode.i_uid or capability.capable(current, CAP_FOWNER)
+    return owns_inode(current, inode) or capability.capable(current, CAP_FOWNER)
+
+
+def owns_inode(current: Task, inode: Inode) -> bool:
+    """Whether current is the owner; nobody in another user namespace than the first is."""
+    cred = current.cred
+    return cred.fsuid == inode.i_uid and cred.user.user_ns is current.kernel.users.init_user_ns
 
 
 def touch_atime(mnt: Vfsmount, inode: Inode) -> None:

@@ -121,7 +121,9 @@ def generic_permission(current: Task, inode: Inode, mask: int) -> None:
     """Check the mode bits, then the capabilities that override them; raises EACCES."""
     cred = current.cred
     mode = inode.i_mode
-    if cred.fsuid == inode.i_uid:
+    if cred.user.user_ns is not current.kernel.users.init_user_ns:
+        bits = mode  # no owner of a file is in another user namespace than the first
+    elif cred.fsuid == inode.i_uid:
         bits = mode >> 6
     elif cred.fsgid == inode.i_gid or inode.i_gid in cred.group_info:
         bits = mode >> 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.fs import dcache, devices, pnode, ramfs
+from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import MS_PRIVATE
@@ -108,11 +109,13 @@ def alloc_vfsmnt(k: Kernel, sb: SuperBlock, root: Dentry, flags: int, devname: s
     k.caches["mnt_cache"].alloc()
     mnt = Vfsmount(sb, root, None, None, flags, devname)
     mnt.mnt_id = k.vfs.mnt_id_ida.get_new()
+    root.d_inode.i_count += 1
     return mnt
 
 
 def _free_vfsmnt(k: Kernel, mnt: Vfsmount) -> None:
     k.vfs.mnt_id_ida.remove(mnt.mnt_id)
+    fs_inode.iput(mnt.mnt_root.d_inode)
     k.caches["mnt_cache"].free()
 
 

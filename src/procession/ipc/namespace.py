@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from procession.include.linux.ipc_namespace import IpcNamespace
 from procession.include.linux.sched import CLONE_NEWIPC
+from procession.kernel import user
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -34,3 +35,5 @@ def copy_ipcs(k: Kernel, flags: int, ns: IpcNamespace) -> IpcNamespace:
 def put_ipc_ns(k: Kernel, ns: IpcNamespace) -> None:
     """Drop a reference; the last one takes all objects along."""
     ns.count -= 1
+    if not ns.count:
+        user.put_user_ns(k, ns.user_ns)

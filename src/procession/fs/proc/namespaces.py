@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from procession.fs import file as fs_file
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import DT_REG, FMODE_LSEEK, S_IFDIR, S_IFREG, DirFile, File, Inode
+from procession.include.linux.fs import DT_REG, FMODE_LSEEK, FMODE_PREAD, FMODE_PWRITE, S_IFDIR, S_IFREG, DirFile, File, Inode
 from procession.include.linux.ipc_namespace import IpcNamespace
 from procession.include.linux.nsproxy import NetNamespace, Nsproxy, UtsNamespace
 from procession.include.linux.proc_fs import PidInode
 from procession.ipc import namespace as ipc_namespace
-from procession.kernel import ptrace_access
+from procession.kernel import ptrace_access, utsname
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import PathRef
@@ -24,40 +24,47 @@ __all__ = ("NsDir", "NsFile", "NsInode", "proc_ns_fget")
 Namespace: TypeAlias = UtsNamespace | IpcNamespace | NetNamespace
 
 _NAMES: Final = ("net", "uts", "ipc")
+_SEEKABLE: Final = FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE
 
 
 class NsFile(File):
-    """An open namespace file: keeps the namespace alive, and setns(2) takes it from here."""
-
-    def release(self, current: Task | None) -> None:
-        """Let the namespace go."""
-        ns: Namespace = self.private_data
-        if isinstance(ns, IpcNamespace):
-            ipc_namespace.put_ipc_ns(self.f_path.mnt.mnt_sb.kernel, ns)
-        else:
-            ns.count -= 1
+    """An open namespace file: its inode keeps the namespace, and setns(2) takes it from here."""
 
 
 class NsInode(PidInode):
-    """ns/NAME."""
+    """ns/NAME. Holds a reference to the namespace as long as it is remembered, open or mounted somewhere."""
 
     def __init__(self, sb: ProcSuperBlock, pid: Pid, ns: Namespace) -> None:
         super().__init__(sb, pid, S_IFREG | 0o400)
         self.ns = ns
+        ns.count += 1
 
     def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
-        """Return the open file."""
-        out = NsFile(path, flags, mode)
+        """Return the open file, in which one cannot move."""
+        out = NsFile(path, flags, mode & ~_SEEKABLE)
         out.private_data = self.ns
-        self.ns.count += 1
         return out
+
+    def evict(self) -> None:
+        """Let the namespace go."""
+        k = self.i_sb.kernel
+        if isinstance(self.ns, IpcNamespace):
+            ipc_namespace.put_ipc_ns(k, self.ns)
+        elif isinstance(self.ns, UtsNamespace):
+            utsname.put_uts_ns(k, self.ns)
+        else:
+            self.ns.count -= 1
 
 
 class NsDir(PidInode):
-    """/proc/PID/ns."""
+    """/proc/PID/ns.
+
+    found: the files that were looked up, which stay what they are though the task may enter other namespaces.
+    """
 
     def __init__(self, sb: ProcSuperBlock, pid: Pid) -> None:
         super().__init__(sb, pid, S_IFDIR | 0o511, 2)
+        self.found: dict[str, NsInode] = {}
 
     def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
         """Return the open directory, in which one cannot move: it has no llseek."""
@@ -73,14 +80,28 @@ class NsDir(PidInode):
 
     def lookup(self, name: str) -> Inode:
         """Return a namespace's file; raises ENOENT, also for a zombie, EPERM."""
-        if name not in _NAMES:
-            raise LinuxError(Errno.ENOENT, name)
-        task = self._task(self.proc_sb.kernel.current)
-        if task.nsproxy is None:
-            raise LinuxError(Errno.ENOENT, "a zombie has no namespaces")
-        inode = NsInode(self.proc_sb, self.pid, _namespace(task.nsproxy, name))
+        inode = self.found.get(name)
+        if inode is not None:
+            task = self.task()
+            if task is None:
+                raise LinuxError(Errno.ENOENT, "the task is gone")
+        else:
+            task = self._task(self.proc_sb.kernel.current)
+            if name not in _NAMES:
+                raise LinuxError(Errno.ENOENT, name)
+            if task.nsproxy is None:
+                raise LinuxError(Errno.ENOENT, "a zombie has no namespaces")
+            inode = self.found[name] = NsInode(self.proc_sb, self.pid, _namespace(task.nsproxy, name))
         inode.revalidate(task)
         return inode
+
+    def flush(self) -> None:
+        """The task is gone, and with it what was remembered."""
+        for inode in self.found.values():
+            inode.i_nlink = 0
+            if inode.i_count <= 0:
+                inode.evict()
+        self.found = {}
 
     def readdir(self, current: Task) -> list[tuple[str, int, int]]:
         """List the three; raises EPERM."""
@@ -88,10 +109,10 @@ class NsDir(PidInode):
         return [(name, self.i_ino, DT_REG) for name in _NAMES]
 
 
-def _namespace(nsproxy: Nsproxy, name: str) -> Namespace:
+def _namespace(of: Nsproxy, name: str) -> Namespace:
     if name == "net":
-        return nsproxy.net_ns
-    return nsproxy.uts_ns if name == "uts" else nsproxy.ipc_ns
+        return of.net_ns
+    return of.uts_ns if name == "uts" else of.ipc_ns
 
 
 def proc_ns_fget(current: Task, fd: int) -> Namespace:

@@ -103,7 +103,17 @@ class TimerState:
 class UserState:
     """kernel/user.py."""
 
-    __slots__ = ("init_user_ns", "root_user", "uidhash_lock", "uidhash", "user_ns_serial")  # derived
+    __slots__ = (
+        "init_user_ns",
+        "root_user",
+        "uidhash_lock",
+        "uidhash",
+        "user_ns_serial",
+        "overflowuid",
+        "overflowgid",
+        "fs_overflowuid",
+        "fs_overflowgid",
+    )  # derived
 
     init_user_ns: UserNamespace
     root_user: UserStruct
@@ -112,6 +122,11 @@ class UserState:
     def __init__(self) -> None:
         self.uidhash: dict[tuple[int, int], UserStruct] = {}  # (namespace's serial, uid); uidhash_lock
         self.user_ns_serial: int = 0
+        # What an id is called that cannot be named; the second pair by file systems with ids of 16 bits.
+        self.overflowuid: int = 65534
+        self.overflowgid: int = 65534
+        self.fs_overflowuid: int = 65534
+        self.fs_overflowgid: int = 65534
 
 
 class KthreadState:
@@ -285,7 +300,7 @@ class NetState:
 
     def __init__(self) -> None:
         self.scm_work_list: list[File] | None = None  # files of lost messages while they are being closed
-        self.unix_sockets: dict[Inode | bytes, UnixSock] = {}  # the bound ones, by inode or abstract name
+        self.unix_sockets: dict[Inode, UnixSock] = {}  # those bound to a path, by its inode
         self.unix_ordernum: int = 1  # where the search for an abstract name goes on
 
 

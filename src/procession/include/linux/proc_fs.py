@@ -147,6 +147,9 @@ class PidInode(ProcInode):
     def forget(self, tid: Pid) -> None:
         """Drop what is remembered of a thread, if this is a process's directory."""
 
+    def flush(self) -> None:
+        """Let go what is held for a task that is gone."""
+
 
 def proc_flush_task(p: Task) -> None:
     """A task is being released: forget its directories in every /proc, and what is mounted there."""
@@ -154,7 +157,10 @@ def proc_flush_task(p: Task) -> None:
     for sb in p.kernel.vfs.proc_sbs:
         if not sb.pids or own is None:
             continue
-        sb.pids.pop(own, None)
+        gone = sb.pids.pop(own, None)
+        if gone is not None:
+            gone.forget(own)
+            gone.flush()
         leader = p.group_leader.pids[PIDTYPE_PID]
         process = sb.pids.get(leader) if leader is not None else None
         if process is not None:
