@@ -102,9 +102,7 @@ def _is_used(k: Kernel, mnt: Vfsmount) -> bool:
     for p in _tasks(k):
         if p.fs is not None and mnt in (p.fs.root.mnt, p.fs.pwd.mnt):
             return True
-    return any(file.f_path.mnt is mnt for file in _files(k)) or any(
-        sk.mnt is mnt for sk in k.net.unix_sockets.values()
-    )
+    return any(file.f_path.mnt is mnt for file in _files(k)) or any(sk.mnt is mnt for sk in k.net.unix_sockets.values())
 
 
 def propagate_mount_busy(k: Kernel, mnt: Vfsmount) -> bool:

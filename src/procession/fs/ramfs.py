@@ -25,7 +25,7 @@ from procession.include.linux.fs import (
 )
 from procession.include.linux.kdev_t import new_decode_dev
 from procession.include.linux.limits import UINT_MAX
-from procession.include.linux.magic import TMPFS_MAGIC
+from procession.include.linux.magic import RAMFS_MAGIC, TMPFS_MAGIC
 from procession.include.linux.mm_types import PAGE_SIZE
 from procession.lib import string, vsprintf
 from procession.mm import filemap
@@ -104,6 +104,10 @@ class RamfsReg(Inode):
         """Free the pages."""
         filemap.truncate_inode_pages(self.i_sb.kernel, self, 0)
 
+    def has_xattr(self) -> bool:
+        """As tmpfs, and unlike ramfs."""
+        return self.i_sb.s_magic == TMPFS_MAGIC
+
     def getattr(self, current: Task) -> Kstat:
         """As all, but blocks are the pages there are."""
         st = super().getattr(current)
@@ -120,6 +124,10 @@ class RamfsLink(Inode):
         """Return the text."""
         return self.target
 
+    def has_xattr(self) -> bool:
+        """As tmpfs, and unlike ramfs."""
+        return self.i_sb.s_magic == TMPFS_MAGIC
+
 
 class RamfsSpecial(Inode):
     """A device node, FIFO or socket. A device's open function is found in Kernel.vfs.devices."""
@@ -127,6 +135,10 @@ class RamfsSpecial(Inode):
     def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
         """Open the guest's device of that number; raises ENXIO if there is none."""
         return open_chrdev(current, path, flags, mode)
+
+    def has_xattr(self) -> bool:
+        """As tmpfs, and unlike ramfs."""
+        return self.i_sb.s_magic == TMPFS_MAGIC
 
 
 def open_chrdev(current: Task, path: PathRef, flags: int, mode: int) -> File:
@@ -151,6 +163,10 @@ class RamfsDir(Inode):
     def new_inode(self, mode: int, rdev: int = 0) -> Inode:
         """Make an inode of the kind in mode."""
         return new_inode(self.i_sb, mode, rdev)
+
+    def has_xattr(self) -> bool:
+        """As tmpfs, and unlike ramfs."""
+        return self.i_sb.s_magic == TMPFS_MAGIC
 
     def lookup(self, name: str) -> Inode:
         """Return a member; raises ENOENT."""
@@ -319,8 +335,22 @@ def fill_tmpfs(k: Kernel, current: Task | None, flags: int, dev: str, options: s
     return sb
 
 
+def fill_ramfs(k: Kernel, current: Task | None, flags: int, dev: str, options: str) -> SuperBlock:
+    """Make an empty ramfs, which has no options but mode (ramfs_fill_super)."""
+    mode = 0o755
+    for option in options.split(","):
+        if option.startswith("mode="):
+            number, end = vsprintf.simple_strtoul(string.to_bytes(option[5:]), 8)
+            if end != len(option) - 5:
+                raise LinuxError(Errno.EINVAL, f"ramfs option {option}")
+            mode = number & S_IALLUGO
+    sb = fs_super.sget(k, "ramfs", RAMFS_MAGIC)
+    sb.s_root = dcache.d_make_root(new_inode(sb, S_IFDIR | mode))
+    return sb
+
+
 def init_ramfs_fs(k: Kernel) -> None:
     """Register tmpfs and ramfs."""
     k.vfs.max_inodes = max(8192, k.mm.total_pages // 2)
     fs_super.register_filesystem(k, fs_super.FileSystemType("tmpfs", fill_tmpfs))
-    fs_super.register_filesystem(k, fs_super.FileSystemType("ramfs", fill_tmpfs))
+    fs_super.register_filesystem(k, fs_super.FileSystemType("ramfs", fill_ramfs))

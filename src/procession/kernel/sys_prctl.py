@@ -173,7 +173,7 @@ def _set_securebits(current: Task, arg2: int, *rest: int) -> int:
         (bits & _SECURE_LOCKS) >> 1 & (bits ^ arg2)  # a locked bit would change
         or bits & _SECURE_LOCKS & ~arg2  # a lock would be opened
         or arg2 & ~(_SECURE_BITS | _SECURE_LOCKS)
-        or not capability.nsown_capable(current, CAP_SETPCAP)
+        or not capability.own_capability(current, CAP_SETPCAP)
     ):
         raise LinuxError(Errno.EPERM, "securebits")
     _commit_securebits(current, arg2)

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from procession.fs import file as fs_file
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import DT_REG, FMODE_LSEEK, FMODE_PREAD, FMODE_PWRITE, S_IFDIR, S_IFREG, DirFile, File, Inode
+from procession.include.linux.fs import (
+    DT_REG,
+    FMODE_LSEEK,
+    FMODE_PREAD,
+    FMODE_PWRITE,
+    S_IFDIR,
+    S_IFREG,
+    DirFile,
+    File,
+    Inode,
+)
 from procession.include.linux.ipc_namespace import IpcNamespace
 from procession.include.linux.nsproxy import NetNamespace, Nsproxy, UtsNamespace
 from procession.include.linux.proc_fs import PidInode

@@ -226,6 +226,7 @@ class Inode:
         self.i_mmap: dict[VmArea, None] = {}  # who maps it, so that truncation finds them
         self.i_pipe: PipeInodeInfo | None = None  # of a FIFO or pipe while it is open
         self.i_flock: list[FileLock] | None = None  # the locks on the file, None until the first
+        self.i_xattrs: dict[str, bytes] | None = None  # its attributes in the order of their making, None until then
 
     # Directories.
     def lookup(self, name: str) -> Inode:
@@ -295,6 +296,10 @@ class Inode:
 
     def setattr(self, attr: Iattr) -> None:
         """Called before mode, owner or times change; raises what the file system has against it."""
+
+    def has_xattr(self) -> bool:
+        """Whether it can have extended attributes (i_op->setxattr and its relatives)."""
+        return False
 
     def owner_given(self) -> None:
         """Called when a new inode has got its owner: who keeps owners elsewhere says here which it really is."""

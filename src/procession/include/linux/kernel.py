@@ -109,6 +109,7 @@ class UserState:
         "uidhash_lock",
         "uidhash",
         "user_ns_serial",
+        "warned_fcaps_mixed",
         "overflowuid",
         "overflowgid",
         "fs_overflowuid",
@@ -122,6 +123,7 @@ class UserState:
     def __init__(self) -> None:
         self.uidhash: dict[tuple[int, int], UserStruct] = {}  # (namespace's serial, uid); uidhash_lock
         self.user_ns_serial: int = 0
+        self.warned_fcaps_mixed: bool = False
         # What an id is called that cannot be named; the second pair by file systems with ids of 16 bits.
         self.overflowuid: int = 65534
         self.overflowgid: int = 65534

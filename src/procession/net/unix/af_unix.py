@@ -245,7 +245,10 @@ def _bind_file(current: Task, sk: UnixSock, name: str) -> Inode:
 
 
 def _find_other(current: Task, sk: UnixSock, path: bytes) -> UnixSock:
-    """Return the socket with that name, of sk's type, and network namespace if it is abstract; raises ECONNREFUSED, EPROTOTYPE, and what the path walk does."""
+    """Return the socket with that name, of sk's type, and for an abstract one in its network namespace.
+
+    Raises ECONNREFUSED, EPROTOTYPE, and what the path walk does.
+    """
     other: UnixSock | None
     if path[:1] in (b"", b"\0"):
         other = sk.net.unix_sockets.get(path)
