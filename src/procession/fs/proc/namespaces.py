@@ -8,6 +8,7 @@ from procession.fs import file as fs_file
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import (
     DT_REG,
+    DT_UNKNOWN,
     FMODE_LSEEK,
     FMODE_PREAD,
     FMODE_PWRITE,
@@ -34,6 +35,7 @@ __all__ = ("NsDir", "NsFile", "NsInode", "proc_ns_fget")
 Namespace: TypeAlias = UtsNamespace | IpcNamespace | NetNamespace
 
 _NAMES: Final = ("net", "uts", "ipc")
+_NO_INO: Final = 1  # what proc_fill_cache says of an inode that it could not make
 _SEEKABLE: Final = FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE
 
 
@@ -54,6 +56,9 @@ class NsInode(PidInode):
         out = NsFile(path, flags, mode & ~_SEEKABLE)
         out.private_data = self.ns
         return out
+
+    def truncate(self, size: int) -> None:
+        """Accept that, without any effect."""
 
     def evict(self) -> None:
         """Let the namespace go."""
@@ -91,16 +96,26 @@ class NsDir(PidInode):
     def lookup(self, name: str) -> Inode:
         """Return a namespace's file; raises ENOENT, also for a zombie, EPERM."""
         inode = self.found.get(name)
-        if inode is not None:
-            task = self.task()
-            if task is None:
-                raise LinuxError(Errno.ENOENT, "the task is gone")
-        else:
+        if inode is None:
             task = self._task(self.proc_sb.kernel.current)
             if name not in _NAMES:
                 raise LinuxError(Errno.ENOENT, name)
-            if task.nsproxy is None:
+            inode = self._instantiate(task, name)
+            if inode is None:
                 raise LinuxError(Errno.ENOENT, "a zombie has no namespaces")
+            return inode
+        known = self.task()
+        if known is None:
+            raise LinuxError(Errno.ENOENT, "the task is gone")
+        inode.revalidate(known)
+        return inode
+
+    def _instantiate(self, task: Task, name: str) -> NsInode | None:
+        """Return a file that is remembered from now on, None of a zombie's that was not looked up before."""
+        inode = self.found.get(name)
+        if inode is None:
+            if task.nsproxy is None:
+                return None
             inode = self.found[name] = NsInode(self.proc_sb, self.pid, _namespace(task.nsproxy, name))
         inode.revalidate(task)
         return inode
@@ -114,9 +129,13 @@ class NsDir(PidInode):
         self.found = {}
 
     def readdir(self, current: Task) -> list[tuple[str, int, int]]:
-        """List the three; raises EPERM."""
-        self._task(current)
-        return [(name, self.i_ino, DT_REG) for name in _NAMES]
+        """List the three, which looks them up; raises EPERM."""
+        task = self._task(current)
+        out = []
+        for name in _NAMES:
+            inode = self._instantiate(task, name)
+            out.append((name, _NO_INO, DT_UNKNOWN) if inode is None else (name, inode.i_ino, DT_REG))
+        return out
 
 
 def _namespace(of: Nsproxy, name: str) -> Namespace:

@@ -33,6 +33,7 @@ MAY_OPEN: Final = 32
 MAY_CHDIR: Final = 64
 
 # d_type of getdents(2).
+DT_UNKNOWN: Final = 0
 DT_DIR: Final = 4
 DT_REG: Final = 8
 DT_LNK: Final = 10

@@ -21,7 +21,7 @@ from procession.include.linux.fs import (
 from procession.include.linux.pid import PIDTYPE_PID
 
 if TYPE_CHECKING:
-    from procession.include.linux.fs import Dentry, File, PathRef
+    from procession.include.linux.fs import Dentry, File, Iattr, PathRef
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.pid import Pid, PidNamespace
     from procession.include.linux.sched import Task
@@ -143,6 +143,11 @@ class PidInode(ProcInode):
             self.i_uid, self.i_gid = task.real_cred.euid, task.real_cred.egid
         else:
             self.i_uid = self.i_gid = 0
+
+    def setattr(self, attr: Iattr) -> None:
+        """Refuse another mode (proc_setattr); raises EPERM."""
+        if attr.mode is not None:
+            raise LinuxError(Errno.EPERM, "the mode of a process's file")
 
     def forget(self, tid: Pid) -> None:
         """Drop what is remembered of a thread, if this is a process's directory."""
