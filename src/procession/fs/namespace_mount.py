@@ -68,6 +68,7 @@ __all__ = ("sys_mount", "sys_pivot_root", "sys_umount2")
 _PROPAGATION: Final = MS_PRIVATE | MS_SLAVE | MS_SHARED | MS_UNBINDABLE
 _MGC_VAL: Final = 0xC0ED0000
 _MGC_MSK: Final = 0xFFFF0000
+_TO_EXPIRE: Final = 2
 # Flags of mounts, not of what is mounted: gone once they are translated.
 _PER_MOUNT: Final = MS_NOSUID | MS_NOEXEC | MS_NODEV | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME
 
@@ -366,8 +367,10 @@ def sys_umount2(current: Task, name: Path, flags: UmountArg) -> int:
     if flags & ~(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW):
         raise LinuxError(Errno.EINVAL, "unknown flags")
     text = namei.getname(current, name)
-    path = namei.path_lookupat(current, AT_FDCWD, text, follow=not flags & UMOUNT_NOFOLLOW, expire=False)
+    path = namei.path_lookupat(current, AT_FDCWD, text, follow=not flags & UMOUNT_NOFOLLOW)
     mnt = path.mnt
+    if mnt.mnt_expiry_mark:
+        mnt.mnt_expiry_mark += 1  # only our own look
     if path.dentry is not mnt.mnt_root or not _check_mnt(current, mnt):
         raise LinuxError(Errno.EINVAL, "not the root of a mount in this namespace")
     _capable(current)
@@ -384,8 +387,8 @@ def do_umount(current: Task, mnt: Vfsmount, flags: int) -> None:
             raise LinuxError(Errno.EINVAL, "the root does not expire, nor what is forced")
         if mnt.mnt_mounts or _is_used(k, mnt):
             raise LinuxError(Errno.EBUSY, "in use")
-        if not mnt.mnt_expiry_mark:
-            mnt.mnt_expiry_mark = True
+        if mnt.mnt_expiry_mark < _TO_EXPIRE:
+            mnt.mnt_expiry_mark = _TO_EXPIRE
             raise LinuxError(Errno.EAGAIN, "marked to expire")
     if is_root and not flags & MNT_DETACH:
         if not mnt.mnt_sb.s_readonly:

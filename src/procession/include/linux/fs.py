@@ -415,7 +415,8 @@ class Vfsmount:
         self.mnt_slave_list: list[Vfsmount] = []
         self.mnt_master: Vfsmount | None = None
         self.mnt_group_id: int = 0
-        self.mnt_expiry_mark: bool = False
+        # 2: to expire; less once it was looked at, which umount(2) itself does too.
+        self.mnt_expiry_mark: int = 0
 
 
 class PathRef:
