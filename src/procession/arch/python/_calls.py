@@ -2,7 +2,7 @@
 
 Paths are str or bytes; what a Pointer can be is said there.
 """
-# ruff: noqa: D402, E501 -- docstrings as the declarations have them
+# ruff: noqa: E501 -- docstrings as the declarations have them
 
 from __future__ import annotations
 
