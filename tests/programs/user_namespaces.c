@@ -148,7 +148,7 @@ static void files(void) {
     show("a directory", mkdir("dir", 0700));
     show("in it", mkdir("dir/dir", 0700));
     show("read its directory", open("dir", O_RDONLY));
-    fd = open("/proc/sys/kernel/overflowuid", O_WRONLY);
+    fd = open("/proc/sys/kernel/panic", O_WRONLY);
     show_ok("a setting, by the number of its owner", fd);
     _exit(0);
   }

@@ -31,7 +31,6 @@ _TMPBUFLEN: Final = 22
 _WSPACE_SEP: Final = b" \t\n"
 
 # Values that nothing but /proc/sys looks at, or that have no home of their own.
-_MAX_OVERFLOW: Final = 65535
 _DEFAULTS: Final = {"core_uses_pid": 0, "panic": 0, "entropy_avail": 4096, "poolsize": 4096}
 
 
@@ -246,22 +245,6 @@ def _put_nr_open(k: Kernel, value: int) -> None:
     k.vfs.sysctl_nr_open = value
 
 
-def _put_overflowuid(k: Kernel, value: int) -> None:
-    k.users.overflowuid = value
-
-
-def _put_overflowgid(k: Kernel, value: int) -> None:
-    k.users.overflowgid = value
-
-
-def _put_fs_overflowuid(k: Kernel, value: int) -> None:
-    k.users.fs_overflowuid = value
-
-
-def _put_fs_overflowgid(k: Kernel, value: int) -> None:
-    k.users.fs_overflowgid = value
-
-
 def _put_suid_dumpable(k: Kernel, value: int) -> None:
     k.vfs.suid_dumpable = value
 
@@ -411,8 +394,6 @@ def _kern_table() -> dict[str, Any]:
         "printk_ratelimit_burst": _int(lambda k: k.log.ratelimit_burst, _put_ratelimit_burst),
         "dmesg_restrict": _int(lambda k: k.log.dmesg_restrict, _put_dmesg_restrict, 0, 1),
         "random": _random_table(),
-        "overflowuid": _int(lambda k: k.users.overflowuid, _put_overflowuid, 0, _MAX_OVERFLOW),
-        "overflowgid": _int(lambda k: k.users.overflowgid, _put_overflowgid, 0, _MAX_OVERFLOW),
         "pid_max": _int(lambda k: k.pid_max, _put_pid_max),
         "ngroups_max": _constant(NGROUPS_MAX),
         "cap_last_cap": _constant(CAP_LAST_CAP),
@@ -439,8 +420,6 @@ def _fs_table() -> dict[str, Any]:
         "file-nr": CtlTable(0o444, _show_file_nr),
         "file-max": _ulong(lambda k: k.vfs.max_files, _put_max_files),
         "nr_open": _int(lambda k: k.vfs.sysctl_nr_open, _put_nr_open, 64, 1024 * 1024),
-        "overflowuid": _int(lambda k: k.users.fs_overflowuid, _put_fs_overflowuid, 0, _MAX_OVERFLOW),
-        "overflowgid": _int(lambda k: k.users.fs_overflowgid, _put_fs_overflowgid, 0, _MAX_OVERFLOW),
         "suid_dumpable": _int(lambda k: k.vfs.suid_dumpable, _put_suid_dumpable, 0, 2),
         "pipe-max-size": _int(lambda k: k.vfs.pipe_max_size, _put_pipe_max_size, PAGE_SIZE),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.nsproxy import UserNamespace
 from procession.include.linux.sched import UserStruct
@@ -23,6 +23,8 @@ __all__ = (
     "user_ns_map_gid",
     "user_ns_map_uid",
 )
+
+DEFAULT_OVERFLOWUID: Final = 65534
 
 
 def uid_cache_init(k: Kernel) -> None:
@@ -88,12 +90,12 @@ def put_user_ns(k: Kernel, ns: UserNamespace | None) -> None:
 
 def user_ns_map_uid(k: Kernel, to: UserNamespace, cred: Cred, uid: int) -> int:
     """Return what cred's uid is called in a user namespace: 0 for its makers, overflowuid for strangers."""
-    return _map_id(k, to, cred, uid, k.users.overflowuid)
+    return _map_id(k, to, cred, uid, k.sysctls.get("overflowuid", DEFAULT_OVERFLOWUID))
 
 
 def user_ns_map_gid(k: Kernel, to: UserNamespace, cred: Cred, gid: int) -> int:
     """Return what cred's gid is called in a user namespace; see user_ns_map_uid."""
-    return _map_id(k, to, cred, gid, k.users.overflowgid)
+    return _map_id(k, to, cred, gid, k.sysctls.get("overflowgid", DEFAULT_OVERFLOWUID))
 
 
 def _map_id(k: Kernel, to: UserNamespace, cred: Cred, number: int, overflow: int) -> int:

@@ -110,10 +110,6 @@ class UserState:
         "uidhash",
         "user_ns_serial",
         "warned_fcaps_mixed",
-        "overflowuid",
-        "overflowgid",
-        "fs_overflowuid",
-        "fs_overflowgid",
     )  # derived
 
     init_user_ns: UserNamespace
@@ -124,11 +120,6 @@ class UserState:
         self.uidhash: dict[tuple[int, int], UserStruct] = {}  # (namespace's serial, uid); uidhash_lock
         self.user_ns_serial: int = 0
         self.warned_fcaps_mixed: bool = False
-        # What an id is called that cannot be named; the second pair by file systems with ids of 16 bits.
-        self.overflowuid: int = 65534
-        self.overflowgid: int = 65534
-        self.fs_overflowuid: int = 65534
-        self.fs_overflowgid: int = 65534
 
 
 class KthreadState:
