@@ -57,9 +57,7 @@ from procession.lib import string
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from procession.include.linux.fs import Dentry, File, SuperBlock, Vfsmount
+    from procession.include.linux.fs import Dentry, Vfsmount
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
@@ -76,34 +74,17 @@ _PER_MOUNT: Final = MS_NOSUID | MS_NOEXEC | MS_NODEV | MS_NOATIME | MS_NODIRATIM
 # What is in use.
 
 
-def _tasks(k: Kernel) -> Iterator[Task]:
-    for leader in (k.init_task, *k.tasks):
-        yield from leader.signal.threads
-
-
-def _files(k: Kernel) -> Iterator[File]:
-    """All files that tasks have open, mapped, or run."""
-    for p in _tasks(k):
-        if p.files is not None:
-            for _, file in p.files.open_files():
-                yield file
-        if p.mm is not None:
-            if p.mm.exe_file is not None:
-                yield p.mm.exe_file
-            for vma in p.mm.mmap:
-                if vma.vm_file is not None:
-                    yield vma.vm_file
-
-
 def _is_used(k: Kernel, mnt: Vfsmount) -> bool:
     """Whether something but its place and its children refers to a mount (do_refcount_check).
 
     Differs: 3.2 counts references; here the rare question is answered by looking. A file in a message is not seen.
     """
-    for p in _tasks(k):
+    for p in fs_super.all_tasks(k):
         if p.fs is not None and mnt in (p.fs.root.mnt, p.fs.pwd.mnt):
             return True
-    return any(file.f_path.mnt is mnt for file in _files(k)) or any(sk.mnt is mnt for sk in k.net.unix_sockets.values())
+    return any(file.f_path.mnt is mnt for file in fs_super.files_in_use(k)) or any(
+        sk.mnt is mnt for sk in k.net.unix_sockets.values()
+    )
 
 
 def propagate_mount_busy(k: Kernel, mnt: Vfsmount) -> bool:
@@ -207,7 +188,7 @@ def sys_mount(current: Task, dev_name: Path, dir_name: Path, type: MountTypeArg,
     mnt_flags = _mnt_flags(flags)
     flags &= ~_PER_MOUNT
     if flags & MS_REMOUNT:
-        do_remount(current, path, flags, mnt_flags)
+        do_remount(current, path, flags, mnt_flags, options)
     elif flags & MS_BIND:
         do_loopback(current, path, dev, recurse=bool(flags & MS_REC))
     elif flags & _PROPAGATION:
@@ -219,30 +200,17 @@ def sys_mount(current: Task, dev_name: Path, dir_name: Path, type: MountTypeArg,
     return 0
 
 
-def do_remount_sb(k: Kernel, sb: SuperBlock, flags: int) -> None:
-    """Change a file system's own flags; raises EBUSY if it cannot become read-only now, EACCES."""
-    if flags & MS_RDONLY and not sb.s_readonly:
-        for file in _files(k):
-            inode = file.inode
-            if inode.i_sb is sb and (
-                (inode.i_mode & S_IFMT == S_IFREG and file.f_mode & FMODE_WRITE) or inode.i_nlink == 0
-            ):
-                raise LinuxError(Errno.EBUSY, "a file is open for writing, or has no name")
-    sb.remount_fs(flags)
-    sb.s_readonly = bool(flags & MS_RDONLY)
-
-
 def change_mount_flags(k: Kernel, mnt: Vfsmount, flags: int) -> None:
     """Say whether a mount alone is read-only; raises EBUSY while a file is open for writing through it."""
     if not flags & MS_RDONLY or mnt.mnt_flags & MNT_READONLY:
         return
-    for file in _files(k):
+    for file in fs_super.files_in_use(k):
         kind = file.inode.i_mode & S_IFMT
         if file.f_path.mnt is mnt and file.f_mode & FMODE_WRITE and kind in (S_IFREG, S_IFDIR):
             raise LinuxError(Errno.EBUSY, "a file is open for writing")
 
 
-def do_remount(current: Task, path: PathRef, flags: int, mnt_flags: int) -> None:
+def do_remount(current: Task, path: PathRef, flags: int, mnt_flags: int, options: str) -> None:
     """Replace the flags of a mount, and those of its file system unless flags has MS_BIND."""
     k, mnt = current.kernel, path.mnt
     _capable(current)
@@ -251,7 +219,7 @@ def do_remount(current: Task, path: PathRef, flags: int, mnt_flags: int) -> None
     if flags & MS_BIND:
         change_mount_flags(k, mnt, flags)
     else:
-        do_remount_sb(k, mnt.mnt_sb, flags)
+        fs_super.do_remount_sb(k, mnt.mnt_sb, flags, options)
     mnt.mnt_flags = mnt_flags | mnt.mnt_flags & MNT_PROPAGATION_MASK
     if mnt.mnt_ns is not None:
         namespace.touch_mnt_namespace(mnt.mnt_ns)
@@ -341,7 +309,8 @@ def do_new_mount(
     k = current.kernel
     sb = fs_super.get_fs_type(k, kind).mount(k, current, flags, dev or "none", options)
     assert sb.s_root is not None
-    sb.s_readonly = sb.s_readonly or bool(flags & MS_RDONLY)
+    if not sb.s_active:
+        fs_super.set_sb_flags(sb, flags)
     mnt = namespace.alloc_vfsmnt(k, sb, sb.s_root, mnt_flags, "none" if dev is None else dev)
     with Undo() as undo:
         undo.push((_give_up, k, mnt))
@@ -392,7 +361,7 @@ def do_umount(current: Task, mnt: Vfsmount, flags: int) -> None:
             raise LinuxError(Errno.EAGAIN, "marked to expire")
     if is_root and not flags & MNT_DETACH:
         if not mnt.mnt_sb.s_readonly:
-            do_remount_sb(k, mnt.mnt_sb, MS_RDONLY)
+            fs_super.do_remount_sb(k, mnt.mnt_sb, MS_RDONLY)
         return
     if not flags & MNT_DETACH and propagate_mount_busy(k, mnt):
         raise LinuxError(Errno.EBUSY, "in use")

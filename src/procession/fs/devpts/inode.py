@@ -48,6 +48,11 @@ class DevptsSuperBlock(SuperBlock):
         self.allocated_ptys = Ida()
         self.opts: dict[str, int | None] = {}
 
+    def show_options(self) -> str:
+        """Return the options, mode and ptmxmode always."""
+        formats = (("uid", ",uid=%d"), ("gid", ",gid=%d"), ("mode", ",mode=%03o"), ("ptmxmode", ",ptmxmode=%03o"))
+        return "".join(text % number for key, text in formats if (number := self.opts[key]) is not None)
+
 
 class DevptsInode(Inode):
     """A slave, or ptmx. tty: the slave, until its master is closed."""

@@ -167,6 +167,8 @@ class SuperBlock:
         "s_root",
         "s_next_ino",
         "s_readonly",
+        "s_flags",
+        "s_active",
         "s_fs_info",
         "s_blocksize",
     )  # derived
@@ -179,11 +181,20 @@ class SuperBlock:
         self.s_root: Dentry | None = None
         self.s_next_ino: int = 1
         self.s_readonly: bool = False
+        self.s_flags: int = 0  # of MS_SYNCHRONOUS, MS_DIRSYNC, MS_MANDLOCK: shown, and nothing more
+        self.s_active: int = 0  # mounts of it
         self.s_fs_info: Any = None  # the file system's own
         self.s_blocksize: int = s_blocksize
 
-    def remount_fs(self, flags: int) -> None:
-        """Agree to be mounted otherwise, as MS_ flags say; raises EACCES."""
+    def remount_fs(self, flags: int, options: str) -> None:
+        """Agree to be mounted otherwise, as MS_ flags and options say; raises EACCES, EINVAL."""
+
+    def show_options(self) -> str:
+        """Return the file system's own options, each behind a comma, for lists of mounts."""
+        return ""
+
+    def kill_sb(self) -> None:
+        """The last mount is gone, and nobody uses anything of it any more."""
 
     def sync_fs(self) -> None:
         """Write back what is not where it is kept yet."""
