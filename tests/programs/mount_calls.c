@@ -171,6 +171,7 @@ static void moves(void) {
   must(bind_("/proc", "."));
   must(chdir(scratch));
   mounts("three times on c", scratch);
+  show("the last is seen", access("c/self", F_OK));
   show("mounted again", bind_("b", "b"));
   show("rmdir of a mount point", rmdir("b"));
   show("rename of one", rename("b", "d"));
