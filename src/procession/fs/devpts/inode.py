@@ -50,8 +50,11 @@ class DevptsSuperBlock(SuperBlock):
 
     def show_options(self) -> str:
         """Return the options, mode and ptmxmode always."""
-        formats = (("uid", ",uid=%d"), ("gid", ",gid=%d"), ("mode", ",mode=%03o"), ("ptmxmode", ",ptmxmode=%03o"))
-        return "".join(text % number for key, text in formats if (number := self.opts[key]) is not None)
+        uid, gid = self.opts["uid"], self.opts["gid"]
+        out = "" if uid is None else f",uid={uid}"
+        if gid is not None:
+            out += f",gid={gid}"
+        return out + f",mode={self.opts['mode'] or 0:03o},ptmxmode={self.opts['ptmxmode'] or 0:03o}"
 
 
 class DevptsInode(Inode):
