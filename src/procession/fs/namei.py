@@ -121,12 +121,12 @@ def generic_permission(current: Task, inode: Inode, mask: int) -> None:
     """Check the mode bits, then the capabilities that override them; raises EACCES."""
     cred = current.cred
     mode = inode.i_mode
-    if cred.fsuid == inode.i_uid:
-        bits = mode >> 6
-    elif cred.fsgid == inode.i_gid or inode.i_gid in cred.group_info:
-        bits = mode >> 3
-    else:
-        bits = mode
+    bits = mode
+    if cred.user.user_ns is current.kernel.users.init_user_ns:  # where the owners of all files are
+        if cred.fsuid == inode.i_uid:
+            bits >>= 6
+        elif cred.fsgid == inode.i_gid or inode.i_gid in cred.group_info:
+            bits >>= 3
     mask &= MAY_READ | MAY_WRITE | MAY_EXEC
     if not mask & ~bits:
         return
@@ -366,6 +366,8 @@ def path_lookupat(current: Task, dfd: int, name: str, *, follow: bool, directory
         link = walk_component(nd, follow=follow or slash)
     if (slash or directory) and nd.dentry.d_inode.i_mode & S_IFMT != S_IFDIR:
         raise LinuxError(Errno.ENOTDIR, name)
+    if nd.mnt.mnt_expiry_mark:
+        nd.mnt.mnt_expiry_mark -= 1
     return PathRef(nd.mnt, nd.dentry)
 
 
@@ -566,6 +568,8 @@ def dentry_open(current: Task, path: PathRef, flags: int) -> File:
     """
     inode = path.dentry.d_inode
     kind = inode.i_mode & S_IFMT
+    if path.mnt.mnt_expiry_mark:
+        path.mnt.mnt_expiry_mark -= 1
     if flags & O_PATH:
         result = File(path, flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW), FMODE_PATH)
         inode.i_count += 1

@@ -11,7 +11,7 @@ from procession.fs import (  # noqa: F401 -- importing declares
     ioprio,
     locks,
     namei_modify,
-    namespace,
+    namespace_mount,
     open,
     pipe,
     read_write,

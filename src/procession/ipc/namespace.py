@@ -13,6 +13,7 @@ from procession.mm import slab
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.nsproxy import UserNamespace
+    from procession.include.linux.sched import Task
 
 __all__ = ("copy_ipcs", "ipc_ns_init", "put_ipc_ns")
 
@@ -36,19 +37,20 @@ def _new_ipc_ns(k: Kernel, user_ns: UserNamespace) -> IpcNamespace:
     return ns
 
 
-def create_ipc_ns(k: Kernel) -> IpcNamespace:
-    """Return a new one, with one reference: that of the current user; nothing is inherited. Raises ENOMEM."""
+def create_ipc_ns(tsk: Task) -> IpcNamespace:
+    """Return a new one, with one reference, that tsk's user namespace owns; nothing is inherited. Raises ENOMEM."""
+    k = tsk.kernel
     k.caches["ipc_namespace"].alloc()
     k.ipc.nr_ipc_ns += 1
-    ns = _new_ipc_ns(k, k.current.cred.user.user_ns)
+    ns = _new_ipc_ns(k, tsk.cred.user.user_ns)
     mqueue.mq_init_ns(k, ns)
     return ns
 
 
-def copy_ipcs(k: Kernel, flags: int, ns: IpcNamespace) -> IpcNamespace:
-    """Return a reference to ns, or to a new one if the flags ask for that; raises ENOMEM."""
+def copy_ipcs(flags: int, tsk: Task, ns: IpcNamespace) -> IpcNamespace:
+    """Return a reference to ns, or to a new one for tsk if the flags ask for that; raises ENOMEM."""
     if flags & CLONE_NEWIPC:
-        return create_ipc_ns(k)
+        return create_ipc_ns(tsk)
     ns.count += 1
     return ns
 

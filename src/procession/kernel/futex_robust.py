@@ -94,7 +94,10 @@ def _whose(current: Task, nr: int) -> Task:
     p = pid.find_task_by_vpid(current, nr)
     if p is None:
         raise LinuxError(Errno.ESRCH, f"no thread {nr}")
-    if current.cred.euid not in (p.cred.euid, p.cred.uid) and not capability.capable(current, CAP_SYS_PTRACE):
+    cred, pcred = current.cred, p.real_cred
+    ns = pcred.user.user_ns
+    own = cred.user.user_ns is ns and cred.euid in (pcred.euid, pcred.uid)
+    if not own and not capability.ns_capable(current, ns, CAP_SYS_PTRACE):
         raise LinuxError(Errno.EPERM, "another user's thread")
     return p
 

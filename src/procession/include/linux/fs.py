@@ -33,6 +33,7 @@ MAY_OPEN: Final = 32
 MAY_CHDIR: Final = 64
 
 # d_type of getdents(2).
+DT_UNKNOWN: Final = 0
 DT_DIR: Final = 4
 DT_REG: Final = 8
 DT_LNK: Final = 10
@@ -168,9 +169,10 @@ class SuperBlock:
         "s_root",
         "s_next_ino",
         "s_readonly",
+        "s_flags",
+        "s_active",
         "s_fs_info",
         "s_blocksize",
-        "s_active",
     )  # derived
 
     def __init__(self, kernel: Kernel, s_type: str, s_dev: int, s_magic: int, s_blocksize: int = 4096) -> None:
@@ -181,15 +183,20 @@ class SuperBlock:
         self.s_root: Dentry | None = None
         self.s_next_ino: int = 1
         self.s_readonly: bool = False
+        self.s_flags: int = 0  # of MS_SYNCHRONOUS, MS_DIRSYNC, MS_MANDLOCK: shown, and nothing more
+        self.s_active: int = 0  # mounts, and whatever else keeps it
         self.s_fs_info: Any = None  # the file system's own
         self.s_blocksize: int = s_blocksize
-        self.s_active: int = 0  # mounts, and whatever else keeps it
 
-    def remount_fs(self, flags: int) -> None:
-        """Agree to be mounted otherwise, as MS_ flags say; raises EACCES."""
+    def remount_fs(self, flags: int, options: str) -> None:
+        """Agree to be mounted otherwise, as MS_ flags and options say; raises EACCES, EINVAL."""
+
+    def show_options(self) -> str:
+        """Return the file system's own options, each behind a comma, for lists of mounts."""
+        return ""
 
     def kill_sb(self) -> None:
-        """Nothing keeps the instance any more."""
+        """The last mount is gone, and nobody uses anything of it any more."""
 
     def sync_fs(self) -> None:
         """Write back what is not where it is kept yet."""
@@ -233,6 +240,7 @@ class Inode:
         self.i_mmap: dict[VmArea, None] = {}  # who maps it, so that truncation finds them
         self.i_pipe: PipeInodeInfo | None = None  # of a FIFO or pipe while it is open
         self.i_flock: list[FileLock] | None = None  # the locks on the file, None until the first
+        self.i_xattrs: dict[str, bytes] | None = None  # its attributes in the order of their making, None until then
 
     # Directories.
     def lookup(self, name: str) -> Inode:
@@ -303,6 +311,10 @@ class Inode:
     def setattr(self, attr: Iattr) -> None:
         """Called before mode, owner or times change; raises what the file system has against it."""
 
+    def has_xattr(self) -> bool:
+        """Whether it can have extended attributes (i_op->setxattr and its relatives)."""
+        return False
+
     def owner_given(self) -> None:
         """Called when a new inode has got its owner: who keeps owners elsewhere says here which it really is."""
 
@@ -369,9 +381,29 @@ class Dentry:
 
 
 class Vfsmount:
-    """A mounted file system at a place in the tree."""
+    """A mounted file system at a place in the tree (struct vfsmount).
 
-    __slots__ = ("mnt_sb", "mnt_root", "mnt_parent", "mnt_mountpoint", "mnt_flags", "mnt_devname")  # derived
+    mnt_parent, mnt_mountpoint: None if it is on nothing.  mnt_hash_next: what was mounted later at the same place, and
+    is hidden there.  mnt_share: all peers in the order of their ring, None without any.
+    """
+
+    __slots__ = (
+        "mnt_sb",
+        "mnt_root",
+        "mnt_parent",
+        "mnt_mountpoint",
+        "mnt_flags",
+        "mnt_devname",
+        "mnt_id",
+        "mnt_ns",
+        "mnt_hash_next",
+        "mnt_mounts",
+        "mnt_share",
+        "mnt_slave_list",
+        "mnt_master",
+        "mnt_group_id",
+        "mnt_expiry_mark",
+    )  # derived
 
     def __init__(
         self,
@@ -386,8 +418,18 @@ class Vfsmount:
         self.mnt_root: Dentry = mnt_root
         self.mnt_parent: Vfsmount | None = mnt_parent
         self.mnt_mountpoint: Dentry | None = mnt_mountpoint
-        self.mnt_flags: int = mnt_flags  # MNT_NOSUID 1, MNT_NODEV 2, MNT_NOEXEC 4, MNT_READONLY 0x40
+        self.mnt_flags: int = mnt_flags  # MNT_ bits
         self.mnt_devname: str = mnt_devname
+        self.mnt_id: int = -1  # of one in a tree
+        self.mnt_ns: MntNamespace | None = None
+        self.mnt_hash_next: Vfsmount | None = None
+        self.mnt_mounts: list[Vfsmount] = []  # its children
+        self.mnt_share: list[Vfsmount] | None = None
+        self.mnt_slave_list: list[Vfsmount] = []
+        self.mnt_master: Vfsmount | None = None
+        self.mnt_group_id: int = 0
+        # 2: to expire; less once it was looked at, which umount(2) itself does too.
+        self.mnt_expiry_mark: int = 0
 
 
 class PathRef:

@@ -167,7 +167,14 @@ class TimerState:
 class UserState:
     """kernel/user.py."""
 
-    __slots__ = ("init_user_ns", "root_user", "uidhash_lock", "uidhash", "user_ns_serial")  # derived
+    __slots__ = (
+        "init_user_ns",
+        "root_user",
+        "uidhash_lock",
+        "uidhash",
+        "user_ns_serial",
+        "warned_fcaps_mixed",
+    )  # derived
 
     init_user_ns: UserNamespace
     root_user: UserStruct
@@ -176,6 +183,7 @@ class UserState:
     def __init__(self) -> None:
         self.uidhash: dict[tuple[int, int], UserStruct] = {}  # (namespace's serial, uid); uidhash_lock
         self.user_ns_serial: int = 0
+        self.warned_fcaps_mixed: bool = False
 
 
 class KthreadState:
@@ -316,6 +324,8 @@ class VfsState:
         "devices",
         "file_systems",
         "mount_hashtable",
+        "mnt_id_ida",
+        "mnt_group_ida",
         "anon_minor",
         "nr_inodes",
         "max_inodes",
@@ -347,6 +357,8 @@ class VfsState:
         self.devices: dict[int, OpenFn] = {}  # by rdev of a character device
         self.file_systems: dict[str, FileSystemType] = {}
         self.mount_hashtable: dict[tuple[Vfsmount, Dentry], Vfsmount] = {}  # what is mounted there
+        self.mnt_id_ida: Ida = Ida()
+        self.mnt_group_ida: Ida = Ida()
         self.anon_minor: int = 0  # minor number of the last anonymous st_dev
         self.nr_inodes: int = 0  # files that live in memory only
         self.max_inodes: int = 0
@@ -418,7 +430,7 @@ class NetState:
 
     def __init__(self) -> None:
         self.scm_work_list: list[File] | None = None  # files of lost messages while they are being closed
-        self.unix_sockets: dict[Inode | bytes, UnixSock] = {}  # the bound ones, by inode or abstract name
+        self.unix_sockets: dict[Inode, UnixSock] = {}  # those bound to a path, by its inode
         self.unix_ordernum: int = 1  # where the search for an abstract name goes on
         self.nl_table: dict[int, NetlinkTable] = {}  # the netlink protocols that somebody serves
         self.netlink_rover: int = -4097  # the next address for a socket whose process has one already

@@ -12,8 +12,9 @@ from procession.kernel import wait
 
 if TYPE_CHECKING:
     from procession.include.linux.cred import Cred
-    from procession.include.linux.fs import Inode
+    from procession.include.linux.fs import Inode, Vfsmount
     from procession.include.linux.kernel import Kernel
+    from procession.include.linux.nsproxy import NetNamespace
     from procession.include.linux.pid import Pid
 
 __all__ = (
@@ -69,7 +70,8 @@ class UnixSock:
     recursion_level: how deep sockets were passed through sockets to get here.
     addr: sun_path as bound, a path with its NUL or a NUL and an abstract name.  wmem: the memory, in bytes, of what was
     sent and not yet read.  accept_queue: the server's ends of connections nobody has accepted.  embryo: it is one.
-    i_ino: the number of its open file's inode, 0 without one (sock_i_ino).  inode: of the path it is bound to.
+    i_ino: the number of its open file's inode, 0 without one (sock_i_ino).  inode, mnt: of the path it is bound to.
+    net: where its abstract name counts, with a reference.
     peer_pid, peer_cred: who made the other end, each with a reference.
     """
 
@@ -83,6 +85,8 @@ class UnixSock:
         "i_ino",
         "inode",
         "kernel",
+        "mnt",
+        "net",
         "passcred",
         "peer",
         "peer_cred",
@@ -98,8 +102,10 @@ class UnixSock:
         "wmem",
     )
 
-    def __init__(self, k: Kernel, type: int) -> None:
+    def __init__(self, k: Kernel, net: NetNamespace, type: int) -> None:
         self.kernel = k
+        self.net = net
+        net.count += 1
         self.type = type
         self.state = TCP_CLOSE
         self.wait = k.wait_queue_head("sk->wait")
@@ -114,6 +120,7 @@ class UnixSock:
         self.addr = b""
         self.i_ino = 0
         self.inode: Inode | None = None
+        self.mnt: Vfsmount | None = None
         self.shutdown = 0
         self.err = 0
         self.wmem = 0

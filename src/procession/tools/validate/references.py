@@ -7,8 +7,9 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from procession.fs.pipe import PipeFile
+from procession.fs.proc.base import PidDir
 from procession.fs.proc.mounts import MountsFile
-from procession.fs.proc.namespaces import NsFile
+from procession.fs.proc.namespaces import NsInode
 from procession.fs.proc.sysvipc import SysvipcFile
 from procession.include.linux.binfmts import LinuxBinprm
 from procession.include.linux.cred import Cred
@@ -21,9 +22,11 @@ from procession.include.linux.sched import TASK_DEAD, Task, UserStruct
 from procession.ipc.shm import ShmFile
 from procession.tools.validate import terminals
 from procession.tools.validate.census import Census, tally
+from procession.tools.validate.mounts import mnt_namespaces
 
 if TYPE_CHECKING:
     from procession.fs.pipe import PipeInodeInfo
+    from procession.include.linux.nsproxy import UserNamespace, UtsNamespace
 
 __all__ = (
     "validate_cred_counts",
@@ -131,8 +134,10 @@ def validate_namespace_counts(seen: Census) -> list[str]:
     for nsproxy in sets:
         tally((nsproxy.uts_ns, nsproxy.ipc_ns, nsproxy.net_ns, nsproxy.mnt_ns), found)
     found.pop(None, None)
-    tally([file.private_data for file in seen.open_files if isinstance(file, NsFile | MountsFile | SysvipcFile)], found)
+    tally([file.private_data for file in seen.open_files if isinstance(file, MountsFile | SysvipcFile)], found)
     tally([file.private_data.ns for file in seen.open_files if isinstance(file, ShmFile)], found)
+    tally([inode.ns for inode in _ns_inodes(seen)], found)
+    tally([sk.net for sk in seen.sockets], found)
     _compare(seen, wrong, "count", found, _count)
     return wrong
 
@@ -148,6 +153,26 @@ def found_creds(seen: Census) -> dict[Cred, int]:
         tally([cred for cred in names if cred is not None], creds)
     rights = [key.payload for key in k.keys.serials.values() if isinstance(key.payload, RequestKeyAuth)]
     return tally([rka.cred for rka in rights if rka.cred is not None], creds)
+
+
+def _ns_inodes(seen: Census) -> dict[NsInode, None]:
+    """Return the files of /proc/PID/ns that are remembered, open or mounted."""
+    inodes = [file.inode for file in seen.open_files]
+    inodes += [mnt.mnt_root.d_inode for ns in mnt_namespaces(seen) for mnt in ns.mounts]
+    for sb in seen.k.vfs.proc_sbs:
+        for process in list(sb.pids.values()):
+            if isinstance(process, PidDir):
+                inodes += process.ns_inodes()
+    return {inode: None for inode in inodes if isinstance(inode, NsInode)}
+
+
+def _user_namespaces(seen: Census) -> list[UserNamespace]:
+    """Return the owners of uts namespaces, each as often as it is one."""
+    owned: dict[UtsNamespace, None] = dict.fromkeys([nsproxy.uts_ns for nsproxy in seen.nsproxies])
+    for inode in _ns_inodes(seen):
+        if isinstance(inode.ns, UtsNamespace):
+            owned[inode.ns] = None
+    return [ns.user_ns for ns in owned if ns.user_ns is not None]
 
 
 def validate_cred_counts(seen: Census) -> list[str]:
@@ -166,6 +191,7 @@ def validate_cred_counts(seen: Census) -> list[str]:
     tally([shp.mlock_user for shp in seen.segments if shp.mlock_user is not None], users)
     spaces = tally([user.user_ns for user in k.users.uidhash.values()])
     tally([ns.user_ns for ns in k.ipc.namespaces], spaces)
+    tally(_user_namespaces(seen), spaces)
     tally([ns.creator for ns in spaces if ns.creator is not None], users)
     if seen.sigqueues:
         tally([q.user for q in seen.sigqueues], users)
@@ -195,6 +221,7 @@ def validate_file_counts(seen: Census) -> list[str]:
         if k.vfs.nr_files != k.caches["filp"].nr_active:
             wrong.append(f"nr_files {k.vfs.nr_files}, filp objects {k.caches['filp'].nr_active}")
     inodes = tally([file.f_path.dentry.d_inode for file in files])
+    tally([mnt.mnt_root.d_inode for ns in mnt_namespaces(seen) for mnt in ns.mounts], inodes)
     _compare(seen, wrong, "i_count", inodes, _i_count)
     _compare_writers(seen, inodes, wrong)
     _compare_pipe_ends(seen, wrong)
