@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("EventfdCtx", "EventfdFile", "sys_eventfd", "sys_eventfd2")
+__all__ = ("EventfdCtx", "EventfdFile", "eventfd_signal", "sys_eventfd", "sys_eventfd2")
 
 ULLONG_MAX: Final = (1 << 64) - 1
 
@@ -34,6 +34,12 @@ class EventfdCtx:
         self.wqh = k.wait_queue_head("eventfd->wqh")
         self.count = count
         self.flags = flags
+
+
+def eventfd_signal(ctx: EventfdCtx, n: int) -> None:
+    """Add n to the counter, as far as it goes, without waiting."""
+    ctx.count += min(n, ULLONG_MAX - ctx.count)
+    wait.wake_up(ctx.wqh, POLLIN)
 
 
 class EventfdFile(File):

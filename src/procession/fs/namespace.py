@@ -116,7 +116,16 @@ def _mount_at_boot(k: Kernel, ns: MntNamespace, name: str, fstype: str) -> Vfsmo
 
 def alloc_vfsmnt(k: Kernel, sb: SuperBlock, root: Dentry, flags: int, devname: str) -> Vfsmount:
     k.caches["mnt_cache"].alloc()
+    sb.s_active += 1
     return Vfsmount(sb, root, None, None, flags, devname)
+
+
+def free_vfsmnt(k: Kernel, mnt: Vfsmount) -> None:
+    """Undo alloc_vfsmnt; the file system goes with its last mount (mntfree, deactivate_super)."""
+    k.caches["mnt_cache"].free()
+    mnt.mnt_sb.s_active -= 1
+    if not mnt.mnt_sb.s_active:
+        mnt.mnt_sb.kill_sb()
 
 
 def kern_mount(k: Kernel, sb: SuperBlock) -> Vfsmount:
@@ -152,7 +161,7 @@ def _detach(k: Kernel, ns: MntNamespace, mnt: Vfsmount) -> None:
     dcache.d_unpin(mnt.mnt_mountpoint)
     mnt.mnt_parent = mnt.mnt_mountpoint = None
     ns.mounts.remove(mnt)
-    k.caches["mnt_cache"].free()
+    free_vfsmnt(k, mnt)
 
 
 def mnt_want_write(mnt: Vfsmount) -> None:
@@ -187,7 +196,7 @@ def put_mnt_ns(k: Kernel, ns: MntNamespace) -> None:
         return
     for mnt in reversed(ns.mounts[1:]):
         _detach(k, ns, mnt)
-    k.caches["mnt_cache"].free()
+    free_vfsmnt(k, ns.root)
 
 
 def copy_mnt_ns(current: Task, flags: int, ns: MntNamespace, new_fs: FsStruct | None) -> MntNamespace:
@@ -259,14 +268,14 @@ def sys_mount(current: Task, dev_name: Path, dir_name: Path, type: MountTypeArg,
     Differs: propagation types are accepted and ignored when private, else EINVAL; MS_MOVE is not modelled.
     """
     kind, dev = _string(current, type), _string(current, dev_name)
-    options = _string(current, data) if kind else ""
+    options = _string(current, data) if kind or flags & MS_REMOUNT else ""
     path = namei.user_path_at(current, AT_FDCWD, dir_name, follow=True)
     if not capability.capable(current, CAP_SYS_ADMIN):
         raise LinuxError(Errno.EPERM, "mount needs CAP_SYS_ADMIN")
     if flags & MS_MGC_MSK == MS_MGC_VAL:
         flags &= ~MS_MGC_MSK
     if flags & MS_REMOUNT:
-        do_remount(path, flags)
+        do_remount(path, flags, options)
         touch_mnt_namespace(_ns(current))
     elif flags & MS_BIND:
         do_loopback(current, path, dev, recurse=bool(flags & MS_REC))
@@ -282,11 +291,11 @@ def sys_mount(current: Task, dev_name: Path, dir_name: Path, type: MountTypeArg,
     return 0
 
 
-def do_remount(path: PathRef, flags: int) -> None:
+def do_remount(path: PathRef, flags: int, options: str) -> None:
     if path.dentry is not path.mnt.mnt_root:
         raise LinuxError(Errno.EINVAL, "not the root of a mount")
     if not flags & MS_BIND:
-        path.mnt.mnt_sb.remount_fs(flags)
+        path.mnt.mnt_sb.remount_fs(flags, options)
     path.mnt.mnt_flags = _mnt_flags(flags)
     if not flags & MS_BIND:
         path.mnt.mnt_sb.s_readonly = bool(flags & MS_RDONLY)
@@ -339,11 +348,16 @@ def do_new_mount(current: Task, path: PathRef, kind: str, flags: int, dev: str, 
     sb = fs.mount(k, current, flags, dev, options)
     assert sb.s_root is not None
     sb.s_readonly = sb.s_readonly or bool(flags & MS_RDONLY)
-    _check_mountpoint(path, sb.s_root)
-    under = path.mnt
-    if under.mnt_sb is sb and under.mnt_root is path.dentry:
-        raise LinuxError(Errno.EBUSY, "mounted there already")
-    mount_fs(k, _ns(current), sb, path, _mnt_flags(flags), dev or "none")
+    try:
+        _check_mountpoint(path, sb.s_root)
+        under = path.mnt
+        if under.mnt_sb is sb and under.mnt_root is path.dentry:
+            raise LinuxError(Errno.EBUSY, "mounted there already")
+        mount_fs(k, _ns(current), sb, path, _mnt_flags(flags), dev or "none")
+    except LinuxError:
+        if not sb.s_active:
+            sb.kill_sb()
+        raise
 
 
 def _mount_is_busy(current: Task, mnt: Vfsmount) -> bool:

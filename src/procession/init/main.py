@@ -71,7 +71,12 @@ from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.wait import WALL, WEXITED
 from procession.init import login
 from procession.kernel import (
+    cgroup,
+    cgroup_freezer,
+    cgroup_fs,
     completion,
+    cpuacct,
+    cpuset,
     cred,
     exit_wait,
     fork,
@@ -93,9 +98,11 @@ from procession.kernel import (
 from procession.lib import string
 from procession.mm import page_alloc, slab
 from procession.net import socket
+from procession.security import device_cgroup
 
 if TYPE_CHECKING:
     from procession.fs.overlay import RootSpec
+    from procession.include.linux.cgroup import CgroupSubsys
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.wait import Completion
     from procession.kernel.kthread import ThreadFn
@@ -147,6 +154,7 @@ def start_kernel(k: Kernel, root: RootSpec) -> None:
     cred.cred_init(k)
     nsproxy.nsproxy_init(k)
     pid.pidmap_init(k)
+    cgroup.cgroup_init(k, cgroup_subsystems(k))
     init_task(k)
     sched.sched_init(k)
     rcupdate.rcu_init(k)
@@ -161,12 +169,23 @@ def start_kernel(k: Kernel, root: RootSpec) -> None:
     rest_init(k)
 
 
+def cgroup_subsystems(k: Kernel) -> list[CgroupSubsys]:
+    """Return the controllers of control groups, in the order of their numbers."""
+    return [
+        cpuset.CpusetSubsys(k),
+        cpuacct.CpuacctSubsys(k),
+        device_cgroup.DevicesSubsys(k),
+        cgroup_freezer.FreezerSubsys(k),
+    ]
+
+
 def vfs_caches_init(k: Kernel, root: RootSpec) -> None:
     """Set up files, mount the root, and give the boot task its place in it."""
     file_table.files_init(k)
     locks.filelock_init(k)
     namespace.vfs_init(k)
     proc_root.proc_root_init(k)
+    cgroup_fs.cgroup_fs_init(k)
     pipe.init_pipe_fs(k)
     anon_inodes.anon_inode_init(k)
     socket.sock_init(k)
@@ -193,6 +212,7 @@ def init_task(k: Kernel) -> None:
     p = k.init_task = Task(k)
     p.thread = kthread.IdleThread()
     p.alloc_lock = SpinLock(k.lock_class("alloc_lock"))
+    p.cgroups = k.cgroups.init_css_set
     p.pids = [k.init_struct_pid] * 3
     # For ever a member: pid 0 is never freed, whoever leaves its group and session (INIT_STRUCT_PID).
     k.init_struct_pid.tasks = [{p: None} for _ in p.pids]

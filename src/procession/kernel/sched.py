@@ -19,6 +19,7 @@ from procession.include.linux.kernel_stat import CpuUsageStat
 from procession.include.linux.sched import (
     DEFAULT_PRIO,
     MAX_RT_PRIO,
+    PF_FREEZING,
     SCHED_FIFO,
     SCHED_IDLE,
     SCHED_NORMAL,
@@ -227,7 +228,7 @@ def deactivate_task(rq: Rq, p: Task, sleep: bool) -> None:
     k = rq.kernel
     if k.clock.now_ns >= k.sched.calc_load_update_ns:
         sched_load.calc_global_load(k)
-    if sleep and p.state & TASK_UNINTERRUPTIBLE:
+    if sleep and p.state & TASK_UNINTERRUPTIBLE and not p.flags & PF_FREEZING:
         rq.nr_uninterruptible += 1
     if p.prio < MAX_RT_PRIO:
         sched_rt.dequeue_task_rt(rq, p)
@@ -268,7 +269,7 @@ def try_to_wake_up(p: Task, mode: int) -> bool:
         rq = sched_fair.select_task_rq(rq, p)
     with rq.lock.irq():
         if not se.on_rq:
-            if state & TASK_UNINTERRUPTIBLE:
+            if state & TASK_UNINTERRUPTIBLE and not p.flags & PF_FREEZING:
                 rq.nr_uninterruptible -= 1
             activate_task(rq, p, wakeup=True)
         if k.trace.sched_wakeup:

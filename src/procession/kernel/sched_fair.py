@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from procession.hw.chooser import GOES_ON, RUNS_FIRST, RUNS_NEXT, SLICE_ENDS
 from procession.hw.costs import SWITCH_NS
 from procession.include.linux.bug import bug_on
+from procession.include.linux.cgroup import CPUACCT_SUBSYS_ID
 from procession.include.linux.sched import MAX_RT_PRIO, SCHED_BATCH, SCHED_IDLE, SCHED_NORMAL, TIF_NEED_RESCHED
 from procession.include.linux.time import TICK_PERIOD_NS
 
@@ -515,6 +516,8 @@ def set_task_cpu(rq: Rq, dest: Rq, p: Task) -> None:
     trace = rq.kernel.trace
     if trace.sched_migrate_task:
         trace.sched_migrate_task(p.comm, p.pid, p.prio, rq.cpu, dest.cpu)
+    if p.cgroups is not rq.kernel.cgroups.init_css_set:
+        p.cgroups.subsys[CPUACCT_SUBSYS_ID].charge(p)
     p.cpu = dest.cpu
 
 

@@ -29,7 +29,7 @@ from procession.include.linux.sched import (
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import TimespecOut
 from procession.include.linux.types import PidNr, UInt, UserPtr
-from procession.kernel import capability, pid, sched, sched_fair, sched_rt, time
+from procession.kernel import capability, cpuset, pid, sched, sched_fair, sched_rt, time
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -283,7 +283,7 @@ async def sched_setaffinity(current: Task, p: Task, mask: int) -> None:
     """
     if not check_same_owner(current, p) and not capability.capable(current, CAP_SYS_NICE):
         raise LinuxError(Errno.EPERM, "another user's thread")
-    mask &= (1 << p.kernel.nr_cpus) - 1
+    mask &= (1 << p.kernel.nr_cpus) - 1 & cpuset.cpuset_cpus_allowed(p)
     if not mask or (p.flags & PF_THREAD_BOUND and p is not current):
         raise LinuxError(Errno.EINVAL, "affinity")
     await sched.set_cpus_allowed_ptr(current, p, mask)

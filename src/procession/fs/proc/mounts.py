@@ -95,7 +95,7 @@ def show_vfsmnt(reader: Task, ns: MntNamespace, _root: PathRef) -> bytes:
         path = dcache.d_path(PathRef(mnt, mnt.mnt_root), root)
         lines.append(
             f"{_mangle(mnt.mnt_devname)} {_mangle(path)} {mnt.mnt_sb.s_type} {'ro' if readonly else 'rw'}"
-            f"{_options(mnt)} 0 0\n"
+            f"{_options(mnt)}{mnt.mnt_sb.show_options()} 0 0\n"
         )
     return string.to_bytes("".join(lines))
 
@@ -114,6 +114,6 @@ def show_mountinfo(_reader: Task, ns: MntNamespace, root: PathRef) -> bytes:
             f"{number} {parent} {major}:{minor} {_mangle(dcache.dentry_path(mnt.mnt_root))} "
             f"{_mangle(dcache.d_path(place, root))} "
             f"{'ro' if mnt.mnt_flags & MNT_READONLY else 'rw'}{_options(mnt)} - {mnt.mnt_sb.s_type} "
-            f"{_mangle(mnt.mnt_devname)} {'ro' if mnt.mnt_sb.s_readonly else 'rw'}\n"
+            f"{_mangle(mnt.mnt_devname)} {'ro' if mnt.mnt_sb.s_readonly else 'rw'}{mnt.mnt_sb.show_options()}\n"
         )
     return string.to_bytes("".join(lines))

@@ -168,6 +168,7 @@ class SuperBlock:
         "s_readonly",
         "s_fs_info",
         "s_blocksize",
+        "s_active",
     )  # derived
 
     def __init__(self, kernel: Kernel, s_type: str, s_dev: int, s_magic: int, s_blocksize: int = 4096) -> None:
@@ -180,9 +181,17 @@ class SuperBlock:
         self.s_readonly: bool = False
         self.s_fs_info: Any = None  # the file system's own
         self.s_blocksize: int = s_blocksize
+        self.s_active: int = 0  # mounts
 
-    def remount_fs(self, flags: int) -> None:
-        """Agree to be mounted otherwise, as MS_ flags say; raises EACCES."""
+    def remount_fs(self, flags: int, data: str = "") -> None:
+        """Agree to be mounted otherwise, as MS_ flags and options say; raises EACCES, EINVAL, EBUSY."""
+
+    def kill_sb(self) -> None:
+        """Called when the last mount is gone."""
+
+    def show_options(self) -> str:
+        """Return the options that /proc/mounts shows, each behind a comma."""
+        return ""
 
     def sync_fs(self) -> None:
         """Write back what is not where it is kept yet."""

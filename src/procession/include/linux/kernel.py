@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.hw.clock import NEVER
+from procession.include.linux.cgroup import CgroupState
 from procession.include.linux.idr import Ida
 from procession.include.linux.printk import KERN_WARNING, LogBuf
 from procession.include.linux.spinlock import LockClass, SpinLock
@@ -361,6 +362,7 @@ class Kernel:
         self.sched: SchedState = SchedState()
         self.timers: TimerState = TimerState()
         self.users: UserState = UserState()
+        self.cgroups: CgroupState = CgroupState()
         self.kthreads: KthreadState = KthreadState()
         self.mm: MmState = MmState()
         self.vfs: VfsState = VfsState()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 ANON_INODE_FS_MAGIC: Final = 0x09041934
+CGROUP_SUPER_MAGIC: Final = 0x27E0EB
 DEVPTS_SUPER_MAGIC: Final = 0x1CD1
 HOSTFS_SUPER_MAGIC: Final = 0x00C0FFEE
 PIPEFS_MAGIC: Final = 0x50495045

@@ -13,6 +13,7 @@ from procession.include.linux.types import Arg, UserPtr
 
 if TYPE_CHECKING:
     from procession.include.asm.processor import KernelStack, ThreadStruct
+    from procession.include.linux.cgroup import CssSet
     from procession.include.linux.cred import Cred
     from procession.include.linux.fdtable import FilesStruct
     from procession.include.linux.fs_struct import FsStruct
@@ -77,7 +78,9 @@ PF_SIGNALED: Final = 0x400
 PF_MEMALLOC: Final = 0x800
 PF_NPROC_EXCEEDED: Final = 0x1000
 PF_USED_MATH: Final = 0x2000
+PF_FREEZING: Final = 0x4000
 PF_NOFREEZE: Final = 0x8000
+PF_FROZEN: Final = 0x10000
 PF_KTHREAD: Final = 0x200000
 PF_RANDOMIZE: Final = 0x400000
 PF_THREAD_BOUND: Final = 0x4000000
@@ -92,6 +95,7 @@ TIF_SINGLESTEP: Final = 16
 TIF_SYSCALL_EMU: Final = 64
 TIF_FORK: Final = 1 << 18  # has not run yet: schedule_tail() is due
 TIF_MEMDIE: Final = 0x100000
+TIF_FREEZE: Final = 1 << 23
 TIF_BLOCKSTEP: Final = 1 << 25
 TIF_RESTORE_SIGMASK: Final = 1 << 24  # TS_RESTORE_SIGMASK, kept in the same word
 TIF_WORK_SYSCALL_ENTRY: Final = TIF_SYSCALL_TRACE | TIF_SYSCALL_EMU | TIF_SINGLESTEP
@@ -392,6 +396,7 @@ class Task:
         "real_cred",
         "cred",
         "alloc_lock",
+        "cgroups",
         "kernel",
         "pid",
         "tgid",
@@ -477,6 +482,7 @@ class Task:
     real_cred: Cred  # who it is to others; RCU, changed by the task itself only
     cred: Cred  # whom it acts as
     alloc_lock: SpinLock
+    cgroups: CssSet  # which groups it is in
 
     def __init__(self, kernel: Kernel) -> None:
         # Fixed at birth.
@@ -572,6 +578,7 @@ class Task:
         p.real_cred = self.real_cred
         p.cred = self.cred
         p.alloc_lock = self.alloc_lock
+        p.cgroups = self.cgroups
         p.pid = self.pid
         p.tgid = self.tgid
         p.state = self.state
