@@ -284,7 +284,7 @@ def test_a_limit_of_one_keeps_a_core_inside(tmp_path):
 
 
 @pytest.mark.parametrize(("pattern", "name"), [
-    ("|../../up", "..!..!up"), ("|/etc/passwd", "!etc!passwd"), ("|..", "core.."), ("|", "core"), ("|  x %s", "x 11"),
+    ("|../../up", "..!..!up"), ("| /etc/passwd", "!etc!passwd"), ("|..", "core.."), ("|", "core"), ("|  x %s", "x 11"),
 ])
 def test_a_guest_cannot_lead_cores_elsewhere(pattern, name, tmp_path):
     """It chooses a name, not a place; what is there already is left alone."""

@@ -2,9 +2,9 @@
 
 What is in it is the business of its format: mm->binfmt->core_dump.
 
-Differs: core_pattern cannot name a program to pipe the core to; what it pipes goes to the host, if the machine has a
-place for cores there (Kernel.vfs.core_store). A format without core_dump, a Python program's, does all but write, as
-if RLIMIT_CORE were 0.
+Differs: if the machine has a place for cores on the host (Kernel.vfs.core_store), what core_pattern pipes to a name
+that does not begin with a slash goes there. A format without core_dump, a Python program's, does all but write, as if
+RLIMIT_CORE were 0.
 """
 
 from __future__ import annotations
@@ -12,14 +12,17 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from procession.fs import dcache, file, open, read_write
+from procession.fs import dcache, file, file_table, open, read_write
+from procession.fs import pipe as fs_pipe
 from procession.include.linux.binfmts import CoredumpParams
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_CREAT, O_EXCL, O_LARGEFILE, O_NOFOLLOW, O_RDWR
-from procession.include.linux.fs import S_IFMT, S_IFREG
-from procession.include.linux.limits import PATH_MAX
+from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_IFMT, S_IFREG
+from procession.include.linux.kmod import UMH_WAIT_EXEC
+from procession.include.linux.limits import PATH_MAX, UINT_MAX
 from procession.include.linux.mm_types import PAGE_SIZE, CoreState
 from procession.include.linux.nsproxy import utsname
+from procession.include.linux.printk import KERN_INFO
 from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_CORE
 from procession.include.linux.sched import (
     JOBCTL_PENDING_MASK,
@@ -30,17 +33,21 @@ from procession.include.linux.sched import (
     TIF_SIGPENDING,
     set_task_state,
     signal_group_exit,
+    signal_pending,
     threads_from,
 )
 from procession.include.linux.signal import SIGKILL_MASK
 from procession.include.linux.time import NSEC_PER_SEC
 from procession.include.linux.wait import WCOREFLAG
-from procession.kernel import completion, cred, pid, sched, signal_jobctl, signal_queue
+from procession.kernel import completion, cred, kmod, pid, sched, signal_jobctl, signal_queue, wait
 from procession.lib import string
 
 if TYPE_CHECKING:
+    from procession.fs.pipe import PipeFile
     from procession.include.linux.binfmts import CoreDump
+    from procession.include.linux.cred import Cred
     from procession.include.linux.fs import File
+    from procession.include.linux.kmod import SubprocessInfo
     from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.sched import Task
 
@@ -165,6 +172,8 @@ def _specifier(current: Task, letter: bytes, signr: int) -> bytes:
         return b"%d" % current.cred.gid
     if letter == b"s":
         return b"%d" % signr
+    if letter == b"c":
+        return b"%d" % current.signal.rlim[RLIMIT_CORE][0]
     if letter == b"t":
         return b"%d" % ((k.boot_time_ns + k.clock.now_ns) // NSEC_PER_SEC)
     if letter == b"h":
@@ -213,8 +222,8 @@ async def do_coredump(current: Task, signr: int) -> None:
     try:
         if mm.binfmt.core_dump is not None:
             await _dump_to_file(current, mm.binfmt.core_dump, signr, excl)
-    except LinuxError as error:
-        k.printk(f"core dump of {current.comm}: {error}")
+    except LinuxError:
+        pass  # nobody hears of it: the core is as long as it has become
     finally:
         coredump_finish(mm, core_state)
         current.cred = old
@@ -226,7 +235,15 @@ async def _dump_to_file(current: Task, core_dump: CoreDump, signr: int, excl: in
     name = format_corename(current, signr)
     limit = current.signal.rlim[RLIMIT_CORE][0]
     if name.startswith(b"|"):
-        await _dump_to_store(current, core_dump, signr, name[1:].strip())
+        # The program inherits no limit; 1 is how one says that no program shall be run for its own cores.
+        if limit == 1:
+            nr = pid.task_tgid_vnr(current, current)
+            current.kernel.printk(f"Process {nr}({current.comm}) has RLIMIT_CORE set to 1")
+            current.kernel.printk("Aborting core")
+        elif current.kernel.vfs.core_store is not None and not name.startswith(b"|/"):
+            await _dump_to_store(current, core_dump, signr, name[1:].strip())
+        else:
+            await _dump_to_pipe(current, core_dump, signr, name)
         return
     if limit < PAGE_SIZE:
         return
@@ -245,13 +262,9 @@ async def _dump_to_file(current: Task, core_dump: CoreDump, signr: int, excl: in
 
 
 async def _dump_to_store(current: Task, core_dump: CoreDump, signr: int, name: bytes) -> None:
-    """Dump to the host, whatever RLIMIT_CORE says: as for every pipe it only counts if it is 1."""
+    """Dump to the host."""
     store = current.kernel.vfs.core_store
-    if store is None:
-        current.kernel.not_modelled("core_pattern with a pipe")
-        return
-    if current.signal.rlim[RLIMIT_CORE][0] == 1:
-        return
+    assert store is not None
     core = store.open(name)
 
     async def write(pos: int, data: bytes) -> None:
@@ -261,6 +274,105 @@ async def _dump_to_store(current: Task, core_dump: CoreDump, signr: int, name: b
         await _write_core(current, core_dump, CoredumpParams(signr, write, RLIM_INFINITY))
     finally:
         core.close()
+
+
+# A program that is given the core.
+
+
+class CorePipe:
+    """Where a core goes that a program reads; file is the end that the dumping process has."""
+
+    __slots__ = ("current", "file", "written")
+
+    def __init__(self, current: Task) -> None:
+        self.current = current
+        self.file: PipeFile | None = None
+        self.written = 0
+
+    async def write(self, pos: int, data: bytes) -> None:
+        """Write data, before it zeros for what was left out: a pipe has no holes (dump_seek)."""
+        assert self.file is not None
+        while self.written < pos:
+            await self._put(bytes(min(PAGE_SIZE, pos - self.written)))
+        await self._put(data)
+
+    async def _put(self, data: bytes) -> None:
+        assert self.file is not None
+        await dump_write(self.current, self.file, 0, data)
+        self.written += len(data)
+
+
+def umh_pipe_setup(current: Task, info: SubprocessInfo, new: Cred) -> None:
+    """In the new process: make the pipe, with the reading end as its descriptor 0; it is to leave no core itself.
+
+    Raises ENFILE, EMFILE.
+    """
+    pipe: CorePipe = info.data
+    fr, fw = fs_pipe.create_pipe_files(pipe.current, 0)
+    try:
+        fd = file.alloc_fd(current, 0, 0)
+    except LinuxError:
+        file_table.fput(current, fr)
+        file_table.fput(current, fw)
+        raise
+    file.fd_install(current, fd, fr)
+    pipe.file = fw
+    pipe.current.held.append(fw)
+    current.signal.rlim[RLIMIT_CORE] = (1, 1)
+
+
+async def wait_for_dump_helpers(current: Task, core: PipeFile) -> None:
+    """Wait until the program has closed its end, or a signal comes: until then /proc shows who has crashed."""
+    pipe = core.pipe
+    # Who reads sees the end of the file: the dumping process counts as a reader meanwhile.
+    core.f_mode ^= FMODE_READ | FMODE_WRITE
+    pipe.readers += 1
+    pipe.writers -= 1
+    while pipe.readers > 1 and not signal_pending(current):
+        wait.wake_up_interruptible_sync(pipe.wait)
+        await fs_pipe.pipe_wait(current, pipe)
+    core.f_mode ^= FMODE_READ | FMODE_WRITE
+    pipe.readers -= 1
+    pipe.writers += 1
+
+
+async def _dump_to_pipe(current: Task, core_dump: CoreDump, signr: int, name: bytes) -> None:
+    """Have a program run that reads the core, and write it; name: the program and its arguments, behind a |."""
+    k = current.kernel
+    k.vfs.core_dump_count += 1
+    pipe = CorePipe(current)
+    try:
+        limit = k.vfs.core_pipe_limit & UINT_MAX
+        if limit and limit < k.vfs.core_dump_count:
+            k.printk(f"Pid {pid.task_tgid_vnr(current, current)}({current.comm}) over core_pipe_limit")
+            k.printk("Skipping core dump")
+            return
+        await _run_helper(current, pipe, name)
+        if pipe.file is None:
+            return
+        await _write_core(current, core_dump, CoredumpParams(signr, pipe.write, RLIM_INFINITY))
+        if k.vfs.core_pipe_limit:
+            await wait_for_dump_helpers(current, pipe.file)
+    finally:
+        if pipe.file is not None:
+            current.held.remove(pipe.file)
+            file.filp_close(current, pipe.file, None)
+        k.vfs.core_dump_count -= 1
+
+
+async def _run_helper(current: Task, pipe: CorePipe, name: bytes) -> None:
+    """Start the program that name says; pipe has no file if it cannot be."""
+    # 3.2 falls over a pattern without a name; here it is a program that is not there.
+    argv = name[1:].split() or [b"/"]
+    path = string.to_text(argv[0])
+    try:
+        await kmod.call_usermodehelper_fns(current, path, argv, (), UMH_WAIT_EXEC, umh_pipe_setup, None, pipe)
+    except LinuxError:
+        current.kernel.printk(f"Core dump to {string.to_text(name)} pipe failed", KERN_INFO)
+        if pipe.file is not None:
+            current.held.remove(pipe.file)
+            file.filp_close(current, pipe.file, None)
+            pipe.file = None
 
 
 async def _write_core(current: Task, core_dump: CoreDump, cprm: CoredumpParams) -> None:

@@ -59,6 +59,7 @@ _OPEN_EXEC_FLAGS: Final = O_LARGEFILE | FMODE_EXEC
 
 def exec_init(k: Kernel) -> None:
     """Empty the list of binary formats; each registers itself afterwards (binfmt_*.init)."""
+    k.kernel_execve = do_execve
 
 
 def register_binfmt(k: Kernel, fmt: LinuxBinfmt) -> None:

@@ -82,6 +82,7 @@ from procession.kernel import (
     fork,
     futex,
     hrtimer,
+    kmod,
     kthread,
     nsproxy,
     pid,
@@ -94,6 +95,7 @@ from procession.kernel import (
     signal_send,
     sys,
     user,
+    workqueue,
 )
 from procession.lib import string
 from procession.mm import page_alloc, slab
@@ -105,7 +107,6 @@ if TYPE_CHECKING:
     from procession.include.linux.cgroup import CgroupSubsys
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.wait import Completion
-    from procession.kernel.kthread import ThreadFn
 
 __all__ = ("InitProgram", "set_init_program", "start_kernel")
 
@@ -166,6 +167,8 @@ def start_kernel(k: Kernel, root: RootSpec) -> None:
     signal_queue.signals_init(k)
     vfs_caches_init(k, root)
     smp_init(k)
+    workqueue.init_workqueues(k)
+    kmod.usermodehelper_init(k)
     rest_init(k)
 
 
@@ -302,16 +305,11 @@ async def start_boot_kthreads(current: Task) -> None:
     """Make the kernel threads that were asked for, each at its number; the next task gets the first program's."""
     k = current.kernel
     names = boot_kthread_names(k.nr_cpus)
-    for name, threadfn in k.kthreads.boot_kthreads.items():
-        await _start_boot_kthread(current, threadfn, name, _FIRST_BOOT_KTHREAD + names.index(name))
+    k.kthreads.boot_nrs = {name: nr for nr, name in enumerate(names, _FIRST_BOOT_KTHREAD)}
     k.init_pid_ns.last_pid = _FIRST_BOOT_KTHREAD + len(names) - 1
-
-
-async def _start_boot_kthread(current: Task, threadfn: ThreadFn, name: str, nr: int) -> None:
-    k = current.kernel
-    k.init_pid_ns.last_pid = nr - 1
-    p = await kthread.kthread_run(current, threadfn, None, name)
-    bug_on(p.pid != nr, "a kernel thread of boot with another's number", p)
+    for name, threadfn in k.kthreads.boot_kthreads.items():
+        p = await kthread.kthread_run(current, threadfn, None, name)
+        bug_on(p.pid != k.kthreads.boot_nrs[name], "a kernel thread of boot with another's number", p)
 
 
 # PID 1.
@@ -352,7 +350,12 @@ async def kernel_init(current: Task, kthreadd_done: Completion) -> int:
     k.frames_baseline = page_alloc.nr_used_pages(k)
     program.nr = await fork.kernel_thread(current, _run_program, program, SIGCHLD)
     k.exit_code = await _reap_until(current, program.nr)
+    kmod.usermodehelper_disable(k)
     await _kill_survivors(current)
+    if k.wq.nr_workers():
+        # What they have begun may have left more processes behind.
+        await workqueue.destroy_workers(current)
+        await _kill_survivors(current)
     k.halted = True
     # Nothing runs any more: the machine loop looks at `halted` when this task gives up the CPU.
     set_task_state(current, TASK_UNINTERRUPTIBLE)

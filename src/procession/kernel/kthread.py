@@ -43,6 +43,7 @@ __all__ = (
     "KthreadThread",
     "kthread_bind",
     "kthread_create",
+    "kthread_create_nowait",
     "kthread_data",
     "kthread_init",
     "kthread_run",
@@ -144,14 +145,22 @@ class Kthread:
 
 
 class KthreadCreateInfo:
-    """A request to kthreadd (struct kthread_create_info)."""
+    """A request to kthreadd (struct kthread_create_info).
 
-    __slots__ = ("data", "done", "error", "result", "threadfn")
+    name: what the thread is going to be called.  failed: if nobody waits, called should there be no thread; such a
+    thread takes its name and runs by itself.
+    """
 
-    def __init__(self, threadfn: ThreadFn, data: object, done: Completion) -> None:
+    __slots__ = ("data", "done", "error", "failed", "name", "result", "threadfn")
+
+    def __init__(
+        self, threadfn: ThreadFn, data: object, done: Completion, name: str, failed: Callable[[], None] | None = None
+    ) -> None:
         self.threadfn = threadfn
         self.data = data
         self.done = done
+        self.name = name
+        self.failed = failed
         self.result: Task | None = None
         self.error: LinuxError | None = None
 
@@ -182,6 +191,9 @@ async def _kthread(current: Task, create: KthreadCreateInfo) -> int:
     current.kthread = self
     # mm_release() completes vfork_done, which is how kthread_stop() learns that we are gone.
     current.vfork_done = self.exited
+    if create.failed is not None:
+        current.comm = create.name
+        return await create.threadfn(current, create.data)
     set_task_state(current, TASK_UNINTERRUPTIBLE)
     create.result = current
     completion.complete(create.done)
@@ -195,8 +207,8 @@ async def _kthread(current: Task, create: KthreadCreateInfo) -> int:
 async def kthread_create(current: Task, threadfn: ThreadFn, data: object, name: str) -> Task:
     """Have kthreadd make a thread called name; it sleeps until wake_up_process(). Raises ENOMEM, EAGAIN."""
     k = current.kernel
-    create = KthreadCreateInfo(threadfn, data, completion.init_completion(k))
-    with k.kthreads.kthread_create_lock:
+    create = KthreadCreateInfo(threadfn, data, completion.init_completion(k), name)
+    with k.kthreads.kthread_create_lock.irq():
         k.kthreads.kthread_create_list.append(create)
     sched.wake_up_process(k.kthreads.kthreadd_task)
     await completion.wait_for_completion(current, create.done, "kthread_create_on_node")
@@ -209,6 +221,17 @@ async def kthread_create(current: Task, threadfn: ThreadFn, data: object, name: 
     sched_syscalls.sched_setscheduler_nocheck(p, 0, 0)
     p.cpus_allowed = (1 << k.nr_cpus) - 1
     return p
+
+
+def kthread_create_nowait(k: Kernel, threadfn: ThreadFn, data: object, name: str, failed: Callable[[], None]) -> None:
+    """Ours: have kthreadd make a thread called name that runs at once; failed is called if there can be none.
+
+    Context: any. For threads that are there from boot in 3.2, and here as soon as they have something to do.
+    """
+    create = KthreadCreateInfo(threadfn, data, completion.init_completion(k), name, failed)
+    with k.kthreads.kthread_create_lock.irq():
+        k.kthreads.kthread_create_list.append(create)
+    sched.wake_up_process(k.kthreads.kthreadd_task)
 
 
 async def kthread_run(current: Task, threadfn: ThreadFn, data: object, name: str) -> Task:
@@ -241,11 +264,24 @@ async def kthread_stop(current: Task, p: Task) -> int:
 
 
 async def _create_kthread(current: Task, create: KthreadCreateInfo) -> None:
+    """Make one; if it is one of boot's (init/main.py), with the number that is kept for it."""
+    k = current.kernel
+    ns = k.init_pid_ns
+    last_pid = ns.last_pid
+    nr = k.kthreads.boot_nrs.get(create.name, 0)
+    kept = 0 < nr <= last_pid and nr not in ns.pids
+    if kept:
+        ns.last_pid = nr - 1
     try:
         await fork.kernel_thread(current, _kthread, create, _CLONE)
     except LinuxError as error:
         create.error = error
         completion.complete(create.done)
+        if create.failed is not None:
+            create.failed()
+    finally:
+        if kept:
+            ns.last_pid = last_pid
 
 
 async def kthreadd(current: Task, unused: object) -> NoReturn:
@@ -261,7 +297,7 @@ async def kthreadd(current: Task, unused: object) -> NoReturn:
             await sched.schedule(current, "kthreadd")
         set_task_state(current, TASK_RUNNING)
         while True:
-            with k.kthreads.kthread_create_lock:
+            with k.kthreads.kthread_create_lock.irq():
                 create = k.kthreads.kthread_create_list.pop(0) if k.kthreads.kthread_create_list else None
             if create is None:
                 break

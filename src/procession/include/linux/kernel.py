@@ -8,13 +8,14 @@ at once; the others are made by the subsystem's *_init function, which init/main
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 import re
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.hw.clock import NEVER
 from procession.include.linux.cgroup import CgroupState
 from procession.include.linux.idr import Ida
+from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.printk import KERN_WARNING, LogBuf
 from procession.include.linux.spinlock import LockClass, SpinLock
 from procession.include.linux.time import NSEC_PER_SEC
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from procession.hw.console import Console
     from procession.hw.core_store import CoreStore
     from procession.hw.memory import Frames
-    from procession.include.linux.binfmts import LinuxBinfmt
+    from procession.include.linux.binfmts import LinuxBinfmt, UserStrings
     from procession.include.linux.errno import LinuxError
     from procession.include.linux.fault_inject import FaultAttr
     from procession.include.linux.fs import Dentry, File, Inode, SuperBlock, Vfsmount
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from procession.include.linux.sysctl import CtlTablePoll
     from procession.include.linux.timer import TimerList
     from procession.include.linux.tty import TtyDriver
+    from procession.include.linux.workqueue import GlobalCwq, Workqueue
     from procession.include.trace.tracepoints import Trace
     from procession.init.main import InitProgram
     from procession.kernel.futex import FutexHash
@@ -116,16 +118,47 @@ class UserState:
 
 
 class KthreadState:
-    """kernel/kthread.py."""
+    """kernel/kthread.py, kmod.py."""
 
-    __slots__ = ("kthreadd_task", "kthread_create_lock", "kthread_create_list", "boot_kthreads")  # derived
+    __slots__ = (
+        "kthreadd_task",
+        "kthread_create_lock",
+        "khelper_wq",
+        "kthread_create_list",
+        "boot_kthreads",
+        "boot_nrs",
+        "usermodehelper_disabled",
+        "usermodehelper_bset",
+        "usermodehelper_inheritable",
+    )  # derived
 
     kthreadd_task: Task
     kthread_create_lock: SpinLock
+    khelper_wq: Workqueue  # the programs that the kernel runs
 
     def __init__(self) -> None:
         self.kthread_create_list: list[KthreadCreateInfo] = []  # requests, the oldest first; kthread_create_lock
         self.boot_kthreads: dict[str, ThreadFn] = {}  # what boot is to start, by its name in init/main.py's table
+        self.boot_nrs: dict[str, int] = {}  # the numbers that are kept for those of the table
+        self.usermodehelper_disabled: bool = False
+        self.usermodehelper_bset: int = ULONG_MAX  # what the programs may ever have
+        self.usermodehelper_inheritable: int = ULONG_MAX
+
+
+class WorkqueueState:
+    """kernel/workqueue.py."""
+
+    __slots__ = ("system_wq", "idle_timer", "gcwq")  # derived
+
+    system_wq: Workqueue  # of schedule_work()
+    idle_timer: TimerList  # ends workers that have had nothing to do for long
+
+    def __init__(self) -> None:
+        self.gcwq: dict[int, GlobalCwq] = {}  # by CPU; WORK_CPU_UNBOUND: those of none
+
+    def nr_workers(self) -> int:
+        """Return how many workers there are."""
+        return sum(len(gcwq.workers) for gcwq in self.gcwq.values())
 
 
 class MmState:
@@ -207,6 +240,8 @@ class VfsState:
         "ep_nests",
         "suid_dumpable",
         "core_pattern",
+        "core_pipe_limit",
+        "core_dump_count",
         "core_store",
         "lower_opened",
         "volumes",
@@ -234,6 +269,8 @@ class VfsState:
         self.ep_nests: int = 0  # how many epoll files are waking each other's pollers just now
         self.suid_dumpable: int = 0
         self.core_pattern: bytes = b"core"
+        self.core_pipe_limit: int = 0  # how many programs may be given cores at once; 0: any number, not waited for
+        self.core_dump_count: int = 0  # how many are just now
         self.core_store: CoreStore | None = None  # hw: where what core_pattern pipes goes
         self.lower_opened: Callable[[Lower], None] | None = None  # told of each file of the root's that is read
         self.volumes: list[Volume] = []  # what of the host is shared
@@ -298,6 +335,9 @@ class Kernel:
     trace: Trace
     # The gate of page faults that the kernel itself makes in user memory (arch/x86/traps.py); raises EFAULT.
     page_fault: Callable[[Task, MmStruct, int, bool], None]
+
+    # The gate to execve(2) for helpers (fs/exec.py): path, arguments, environment; raises what execve raises.
+    kernel_execve: Callable[[Task, str, UserStrings, UserStrings], Coroutine[Any, Any, None]]
 
     # kernel/fork.c, exit.c
     init_task: Task
@@ -364,6 +404,7 @@ class Kernel:
         self.users: UserState = UserState()
         self.cgroups: CgroupState = CgroupState()
         self.kthreads: KthreadState = KthreadState()
+        self.wq: WorkqueueState = WorkqueueState()
         self.mm: MmState = MmState()
         self.vfs: VfsState = VfsState()
         self.tty: TtyState = TtyState()
