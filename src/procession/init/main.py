@@ -74,6 +74,7 @@ from procession.kernel import (
     cgroup,
     cgroup_freezer,
     cgroup_fs,
+    cgroup_release,
     completion,
     cpuacct,
     cpuset,
@@ -169,6 +170,7 @@ def start_kernel(k: Kernel, root: RootSpec) -> None:
     smp_init(k)
     workqueue.init_workqueues(k)
     kmod.usermodehelper_init(k)
+    cgroup_release.cgroup_release_init(k)
     rest_init(k)
 
 

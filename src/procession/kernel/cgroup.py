@@ -25,11 +25,11 @@ from procession.include.linux.cgroup import (
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.sched import PF_EXITING, Task, threads_from
 from procession.include.linux.undo import Undo
-from procession.kernel import cgroup_release, rcupdate
+from procession.kernel import rcupdate
 from procession.mm import slab
 
 if TYPE_CHECKING:
-    from procession.include.linux.cgroup import CgroupSubsys, CgroupSubsysState
+    from procession.include.linux.cgroup import CgroupEvent, CgroupSubsys, CgroupSubsysState
     from procession.include.linux.kernel import Kernel
 
 __all__ = (
@@ -47,9 +47,11 @@ __all__ = (
     "cgroup_rmdir",
     "cgroup_task_count",
     "cgroup_tasks",
+    "check_for_release",
     "drop_root",
     "link_new_root",
     "rebind_subsystems",
+    "remove_event",
     "task_cgroup",
     "task_cgroup_from_root",
 )
@@ -101,7 +103,7 @@ def put_css_set(k: Kernel, cg: CssSet, *, taskexit: bool = False) -> None:
         if not cgrp.count and cgrp.flags & CGRP_NOTIFY_ON_RELEASE:
             if taskexit:
                 cgrp.flags |= CGRP_RELEASABLE
-            cgroup_release.check_for_release(k, cgrp)
+            check_for_release(k, cgrp)
     cg.cg_links.clear()
     k.caches["css_set"].free()
 
@@ -380,13 +382,39 @@ def cgroup_rmdir(current: Task, cgrp: Cgroup) -> None:
         k.cgroups.release_list.remove(cgrp)
     del parent.children[cgrp.name]
     parent.flags |= CGRP_RELEASABLE
-    cgroup_release.check_for_release(k, parent)
+    check_for_release(k, parent)
     for event in list(cgrp.event_list):
-        cgroup_release.remove_event(cgrp, event, signal=True)
+        remove_event(cgrp, event, signal=True)
     for ss in cgrp.root.subsys_list:
         ss.destroy(cgrp)
     cgrp.root.number_of_cgroups -= 1
     k.caches["cgroup"].free()
+
+
+# Telling that there is nobody.
+
+
+def check_for_release(k: Kernel, cgrp: Cgroup) -> None:
+    """Have the release agent run if the group has become empty, and somebody wants to know."""
+    wanted = CGRP_NOTIFY_ON_RELEASE | CGRP_RELEASABLE
+    if cgrp.flags & wanted != wanted or cgrp.count or cgrp.children:
+        return
+    if cgrp.flags & CGRP_REMOVED or cgrp.release_queued:
+        return
+    cgrp.release_queued = True
+    k.cgroups.release_list.insert(0, cgrp)
+    assert k.cgroups.schedule_release is not None
+    k.cgroups.schedule_release()
+
+
+def remove_event(cgrp: Cgroup, event: CgroupEvent, *, signal: bool) -> None:
+    """Forget that an eventfd wants to be told of something; signal: tell it that the group is gone."""
+    cgrp.event_list.remove(event)
+    assert event.cft.unregister_event is not None
+    event.cft.unregister_event(cgrp, event.cft, event.eventfd)
+    assert event.forget is not None
+    event.forget(signal)
+    event.forget = None
 
 
 # Hierarchies.
@@ -444,4 +472,4 @@ def drop_root(k: Kernel, root: CgroupfsRoot) -> None:
     top.flags |= CGRP_REMOVED
     k.cgroups.roots.remove(root)
     for event in list(top.event_list):
-        cgroup_release.remove_event(top, event, signal=False)
+        remove_event(top, event, signal=False)

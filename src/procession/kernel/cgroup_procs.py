@@ -18,7 +18,7 @@ from procession.include.linux.fs import MAY_READ, POLLHUP, File
 from procession.include.linux.limits import PATH_MAX, UINT_MAX
 from procession.include.linux.sched import PF_EXITING, Task
 from procession.include.linux.wait import WaitQueueEntry
-from procession.kernel import cgroup, cgroup_release, pid, wait
+from procession.kernel import cgroup, pid, wait
 from procession.lib import string, vsprintf
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def _watch(current: Task, cgrp: Cgroup, cft: Cftype, ctx: eventfd.EventfdCtx) ->
 
     def wake(_entry: WaitQueueEntry, _mode: int, key: object) -> bool:
         if isinstance(key, int) and key & POLLHUP and event in cgrp.event_list:
-            cgroup_release.remove_event(cgrp, event, signal=False)
+            cgroup.remove_event(cgrp, event, signal=False)
         return False
 
     entry = WaitQueueEntry(current.kernel.init_task, func=wake)

@@ -1,34 +1,43 @@
-"""Telling that a group has nobody in it any more: release agents, and eventfds (kernel/cgroup.c; spec cgroups A7, A9)."""
+"""Release agents: the program that is run when a group has nobody in it any more (kernel/cgroup.c; spec cgroups A7)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from procession.include.linux.cgroup import CGRP_NOTIFY_ON_RELEASE, CGRP_RELEASABLE, CGRP_REMOVED
+from procession.include.linux.errno import LinuxError
+from procession.include.linux.kmod import UMH_WAIT_EXEC
+from procession.include.linux.workqueue import WorkStruct
+from procession.kernel import cgroup, kmod, workqueue
+from procession.lib import string
 
 if TYPE_CHECKING:
-    from procession.include.linux.cgroup import Cgroup, CgroupEvent
     from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import Task
 
-__all__ = ("check_for_release", "remove_event")
+__all__ = ("cgroup_release_init",)
 
-
-def check_for_release(k: Kernel, cgrp: Cgroup) -> None:
-    """Have the release agent run if the group has become empty, and somebody wants to know."""
-    wanted = CGRP_NOTIFY_ON_RELEASE | CGRP_RELEASABLE
-    if cgrp.flags & wanted != wanted or cgrp.count or cgrp.children:
-        return
-    if cgrp.flags & CGRP_REMOVED or cgrp.release_queued:
-        return
-    cgrp.release_queued = True
-    k.cgroups.release_list.insert(0, cgrp)
+_ENVIRONMENT: Final = (b"HOME=/", b"PATH=/sbin:/bin:/usr/sbin:/usr/bin")
 
 
-def remove_event(cgrp: Cgroup, event: CgroupEvent, *, signal: bool) -> None:
-    """Forget that an eventfd wants to be told of something; signal: tell it that the group is gone."""
-    cgrp.event_list.remove(event)
-    assert event.cft.unregister_event is not None
-    event.cft.unregister_event(cgrp, event.cft, event.eventfd)
-    assert event.forget is not None
-    event.forget(signal)
-    event.forget = None
+def cgroup_release_init(k: Kernel) -> None:
+    """Say how the agents are run; after the queues of work."""
+    work = WorkStruct(cgroup_release_agent)
+    k.cgroups.schedule_release = lambda: _schedule(k, work)
+
+
+def _schedule(k: Kernel, work: WorkStruct) -> None:
+    workqueue.schedule_work(k, work)
+
+
+async def cgroup_release_agent(current: Task, work: WorkStruct) -> None:
+    """Tell the agents of all groups that have become empty, in a worker; what becomes of them nobody asks."""
+    waiting = current.kernel.cgroups.release_list
+    while waiting:
+        cgrp = waiting.pop(0)
+        cgrp.release_queued = False
+        agent = cgrp.root.release_agent_path
+        argv = (string.to_bytes(agent), string.to_bytes(cgroup.cgroup_path(cgrp)))
+        try:
+            await kmod.call_usermodehelper(current, agent, argv, _ENVIRONMENT, UMH_WAIT_EXEC)
+        except LinuxError:
+            pass  # there is nobody to tell that there is no such program

@@ -279,9 +279,7 @@ class CpusetSubsys(CgroupSubsys):
     def attach_task(self, cgrp: Cgroup, old: CssSet, p: Task) -> None:
         """Let a thread use the group's CPUs, whatever it could use before."""
         cs = _of(cgrp)
-        p.cpus_allowed = (
-            cpu_active_mask(self.kernel) if cs.parent is None else _guarantee_online_cpus(self.kernel, cs)
-        )
+        p.cpus_allowed = cpu_active_mask(self.kernel) if cs.parent is None else _guarantee_online_cpus(self.kernel, cs)
 
     async def attach(self, current: Task, cgrp: Cgroup, old_cgrp: Cgroup, p: Task) -> None:
         """Move the threads that came to CPUs that they may use."""

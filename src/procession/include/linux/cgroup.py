@@ -321,6 +321,7 @@ class CgroupState:
         "use_task_css_set_links",
         "next_hierarchy_id",
         "release_list",
+        "schedule_release",
         "devices_limited",
     )  # derived
 
@@ -336,4 +337,5 @@ class CgroupState:
         self.use_task_css_set_links: bool = False
         self.next_hierarchy_id: int = 0
         self.release_list: list[Cgroup] = []  # whose agents are to be run, the newest first
+        self.schedule_release: Callable[[], None] | None = None
         self.devices_limited: bool = False  # somebody's list of devices has been changed
