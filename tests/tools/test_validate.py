@@ -10,10 +10,11 @@ import sys
 import pytest
 
 from procession import Machine
-from procession.fs import file_table
+from procession.fs import file_table, namespace
 from procession.include.linux.bug import KernelBug
 from procession.include.linux.hrtimer import Hrtimer
 from procession.include.linux.kernel import Kernel
+from procession.include.linux.mount import MNT_SHARED
 from procession.include.linux.sched import CLONE_NEWUTS, get_task_struct
 from procession.include.linux.signal import Siginfo, Sigqueue
 from procession.include.linux.wait import WaitQueueEntry
@@ -838,20 +839,73 @@ def a_mount_point_is_counted_twice(w):
     mount_of(w, "proc").mnt_mountpoint.d_mounted += 1
 
 
-@breaks(r"mount devpts: its parent is not in its namespace")
+@breaks(r"mount 3 has another parent")
 def a_mount_on_what_was_unmounted(w):
     mount_of(w, "devpts").mnt_parent = None
 
 
-@breaks(r"the first mount of a namespace is not its root, but proc")
+@breaks(r"the root of a namespace is not its own: proc")
 def a_namespace_with_another_root(w):
-    mounts = w.main.nsproxy.mnt_ns.mounts
-    mounts.insert(0, mounts.pop(mounts.index(mount_of(w, "proc"))))
+    w.main.nsproxy.mnt_ns.root = mount_of(w, "proc")
+
+
+@breaks(r"the mounts of a namespace are not its tree")
+def a_mount_that_its_parent_forgot(w):
+    proc = mount_of(w, "proc")
+    proc.mnt_parent.mnt_mounts.remove(proc)
+
+
+@breaks(r"mount 4 does not know its namespace")
+def a_mount_of_no_namespace(w):
+    mount_of(w, "proc").mnt_ns = None
 
 
 @breaks(r"mnt_cache objects: 5, found 4")
 def a_mount_is_lost(w):
     w.k.caches["mnt_cache"].alloc()
+
+
+@breaks(r"numbers of 4 mounts: 4, given out 5")
+def a_mount_number_is_lost(w):
+    w.k.vfs.mnt_id_ida.get_new()
+
+
+@breaks(r"mount 4: flags 0x1020, group 0")
+def a_shared_mount_without_a_group(w):
+    mount_of(w, "proc").mnt_flags |= MNT_SHARED
+
+
+@breaks(r"peer groups: 0, numbers given out 1")
+def a_group_number_is_lost(w):
+    namespace.mnt_alloc_group_id(w.k)
+
+
+def shared(w, fstype, group=0):
+    mnt = mount_of(w, fstype)
+    mnt.mnt_group_id = group or namespace.mnt_alloc_group_id(w.k)
+    mnt.mnt_flags |= MNT_SHARED
+    return mnt
+
+
+@breaks(r"mount 4: its peers are not all of group 1")
+def a_peer_that_is_in_no_ring(w):
+    shared(w, "devpts", shared(w, "proc").mnt_group_id)
+
+
+@breaks(r"mount 4 is not known to its master")
+def a_slave_that_its_master_does_not_know(w):
+    mount_of(w, "proc").mnt_master = shared(w, "devpts")
+
+
+@breaks(r"mount 4 follows another")
+def a_slave_of_nobody(w):
+    shared(w, "devpts").mnt_slave_list.append(mount_of(w, "proc"))
+
+
+@breaks(r"mount 3 is a master without a group")
+def a_master_that_is_not_shared(w):
+    mount_of(w, "devpts").mnt_slave_list.append(mount_of(w, "proc"))
+    mount_of(w, "proc").mnt_master = mount_of(w, "devpts")
 
 
 # Terminals.

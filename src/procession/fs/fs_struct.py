@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("copy_fs_struct", "exit_fs", "init_fs", "put_fs_struct", "set_fs_pwd", "set_fs_root")
+__all__ = ("chroot_fs_refs", "copy_fs_struct", "exit_fs", "init_fs", "put_fs_struct", "set_fs_pwd", "set_fs_root")
 
 
 def init_fs(k: Kernel, root: PathRef) -> FsStruct:
@@ -57,3 +57,20 @@ def set_fs_pwd(fs: FsStruct, path: PathRef) -> None:
     """Change the working directory."""
     with fs.lock:
         fs.pwd = path
+
+
+def chroot_fs_refs(k: Kernel, old_root: PathRef, new_root: PathRef) -> None:
+    """Give all threads whose root or working directory is exactly old_root new_root for it."""
+    with k.tasklist_lock.read():
+        for leader in (k.init_task, *k.tasks):
+            for p in leader.signal.threads:
+                with p.alloc_lock:
+                    fs = p.fs
+                    if fs is not None:
+                        with fs.lock:
+                            fs.root = _instead(fs.root, old_root, new_root)
+                            fs.pwd = _instead(fs.pwd, old_root, new_root)
+
+
+def _instead(path: PathRef, old: PathRef, new: PathRef) -> PathRef:
+    return new if path.mnt is old.mnt and path.dentry is old.dentry else path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from procession.include.linux.cred import CAP_FOWNER
 from procession.include.linux.fcntl import O_NOATIME
 from procession.include.linux.fs import S_IFDIR, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP
-from procession.include.linux.mount import MNT_NOATIME, MNT_NODIRATIME, MNT_READONLY
+from procession.include.linux.mount import MNT_NOATIME, MNT_NODIRATIME, MNT_READONLY, MNT_RELATIME
 from procession.include.linux.time import NSEC_PER_SEC
 from procession.kernel import capability
 
@@ -70,13 +70,13 @@ def inode_owner_or_capable(current: Task, inode: Inode) -> bool:
 
 
 def touch_atime(mnt: Vfsmount, inode: Inode) -> None:
-    """Note an access, as relatime does: if the last one is older than the last change, or a day old."""
+    """Note an access; with relatime only if the last one is older than the last change, or a day old."""
+    flags = mnt.mnt_flags
     atime = inode.i_atime_ns
-    if atime > inode.i_mtime_ns and atime > inode.i_ctime_ns:
+    if flags & MNT_RELATIME and atime > inode.i_mtime_ns and atime > inode.i_ctime_ns:
         k = inode.i_sb.kernel
         if k.boot_time_ns + k.clock.now_ns - atime < DAY_NS:
             return
-    flags = mnt.mnt_flags
     if flags & MNT_NOATIME or inode.i_sb.s_readonly or flags & MNT_READONLY:
         return
     if flags & MNT_NODIRATIME and inode.i_mode & S_IFMT == S_IFDIR:

@@ -357,8 +357,13 @@ def nested_symlink(nd: Nameidata, link: Dentry) -> None:
         raise LinuxError(Errno.ENOTDIR, link.d_name)
 
 
-def path_lookupat(current: Task, dfd: int, name: str, *, follow: bool, directory: bool = False) -> PathRef:
-    """Return where name leads. directory: it must be one (ENOTDIR). A trailing slash implies both."""
+def path_lookupat(
+    current: Task, dfd: int, name: str, *, follow: bool, directory: bool = False, expire: bool = True
+) -> PathRef:
+    """Return where name leads. directory: it must be one (ENOTDIR). A trailing slash implies both.
+
+    expire: this is a use of the mount, which no longer expires (MNT_EXPIRE) then.
+    """
     nd = path_init(current, dfd, name)
     link_path_walk(nd, name)
     slash = nd.slash
@@ -369,6 +374,8 @@ def path_lookupat(current: Task, dfd: int, name: str, *, follow: bool, directory
         link = walk_component(nd, follow=follow or slash)
     if (slash or directory) and nd.dentry.d_inode.i_mode & S_IFMT != S_IFDIR:
         raise LinuxError(Errno.ENOTDIR, name)
+    if expire and nd.mnt.mnt_expiry_mark:
+        nd.mnt.mnt_expiry_mark = False
     return PathRef(nd.mnt, nd.dentry)
 
 
@@ -569,6 +576,8 @@ def dentry_open(current: Task, path: PathRef, flags: int) -> File:
     """
     inode = path.dentry.d_inode
     kind = inode.i_mode & S_IFMT
+    if path.mnt.mnt_expiry_mark:
+        path.mnt.mnt_expiry_mark = False
     if flags & O_PATH:
         result = File(path, flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW), FMODE_PATH)
         inode.i_count += 1

@@ -1,71 +1,60 @@
-"""The mount tree and its namespaces (fs/namespace.c). No propagation, no shared subtrees, no pivot_root."""
+"""The mount tree and its namespaces (fs/namespace.c); the system calls are in namespace_mount.py."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from procession.fs import dcache, devices, namei, ramfs
+from procession.fs import dcache, devices, pnode, ramfs
 from procession.fs import super as fs_super
-from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fcntl import (
-    AT_FDCWD,
-    MNT_DETACH,
-    MNT_EXPIRE,
-    MNT_FORCE,
-    MS_BIND,
-    MS_MOVE,
-    MS_NOATIME,
-    MS_NODEV,
-    MS_NODIRATIME,
-    MS_NOEXEC,
-    MS_NOSUID,
-    MS_PRIVATE,
-    MS_RDONLY,
-    MS_REC,
-    MS_REMOUNT,
-    MS_SHARED,
-    MS_SLAVE,
-    MS_UNBINDABLE,
-    UMOUNT_NOFOLLOW,
-    MountArg,
-    MountTypeArg,
-    UmountArg,
-)
+from procession.include.linux.fcntl import MS_PRIVATE
 from procession.include.linux.fs import S_IFDIR, S_IFMT, MntNamespace, PathRef, SuperBlock, Vfsmount
-from procession.include.linux.limits import PATH_MAX
-from procession.include.linux.mount import MNT_NOATIME, MNT_NODEV, MNT_NODIRATIME, MNT_NOEXEC, MNT_NOSUID, MNT_READONLY
+from procession.include.linux.mount import MNT_READONLY, MNT_RELATIME, MNT_SHARED, MNT_UNBINDABLE
 from procession.include.linux.sched import CLONE_NEWNS
-from procession.include.linux.syscalls import syscall, syscall_refused
-from procession.include.linux.types import Path, Str, UserPtr
 from procession.include.linux.undo import Undo
-from procession.kernel import capability, wait
-from procession.lib import string
-from procession.mm import slab, uaccess
+from procession.kernel import wait
+from procession.mm import slab
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from procession.include.linux.fs import Dentry
     from procession.include.linux.fs_struct import FsStruct
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
 __all__ = (
+    "CL_COPY_ALL",
+    "CL_MAKE_SHARED",
+    "CL_SLAVE",
+    "alloc_vfsmnt",
+    "attach_mnt",
+    "attach_recursive_mnt",
+    "clone_mnt",
     "copy_mnt_ns",
+    "copy_tree",
+    "detach_mnt",
     "get_mnt_ns",
+    "invent_group_ids",
     "kern_mount",
+    "lookup_mnt",
+    "lookup_mnt_last",
+    "mnt_set_mountpoint",
     "mnt_want_write",
     "mount_fs",
     "mount_root",
+    "mount_tree",
     "put_mnt_ns",
-    "sys_mount",
-    "sys_pivot_root",
-    "sys_umount2",
+    "touch_mnt_namespace",
+    "umount_tree",
+    "unhash_mnt",
     "vfs_init",
 )
 
-MS_PROPAGATION: Final = MS_PRIVATE | MS_SLAVE | MS_SHARED | MS_UNBINDABLE
-MS_MGC_VAL: Final = 0xC0ED0000
-MS_MGC_MSK: Final = 0xFFFF0000
+# How a mount is copied (fs/pnode.h).
+CL_SLAVE: Final = 0x02
+CL_COPY_ALL: Final = 0x04
+CL_MAKE_SHARED: Final = 0x08
 
 
 def vfs_init(k: Kernel) -> None:
@@ -78,26 +67,26 @@ def vfs_init(k: Kernel) -> None:
 def mount_root(k: Kernel, sb: SuperBlock) -> MntNamespace:
     """Mount the root file system, /dev, and /proc if it is registered; returns the namespace."""
     assert sb.s_root is not None
-    root = alloc_vfsmnt(k, sb, sb.s_root, 0, "rootfs")
+    k.vfs.mnt_id_ida.get_new()  # 0 is the kernel's own mount of sysfs
+    root = alloc_vfsmnt(k, sb, sb.s_root, MNT_RELATIME, "rootfs")
     k.vfs.rootfs = root
     ns = _alloc_mnt_ns(k, root)
-    if _mount_at_boot(k, ns, "dev", devices.DEVTMPFS) is not None and "devpts" in k.vfs.file_systems:
-        _mount_devpts(k, ns)
+    dev = _mount_at_boot(k, "dev", devices.DEVTMPFS)
+    if dev is not None and "devpts" in k.vfs.file_systems:
+        _mount_devpts(k, dev)
     if "proc" in k.vfs.file_systems:
-        _mount_at_boot(k, ns, "proc", "proc")
+        _mount_at_boot(k, "proc", "proc")
     return ns
 
 
-def _mount_devpts(k: Kernel, ns: MntNamespace) -> None:
-    """Mount /dev/pts, with the options that distributions use; /dev was mounted last."""
-    dev = ns.mounts[-1]
+def _mount_devpts(k: Kernel, dev: Vfsmount) -> None:
+    """Mount /dev/pts, with the options that distributions use."""
     dentry = dcache.d_add(dev.mnt_root, "pts", dev.mnt_root.d_inode.lookup("pts"))
     sb = fs_super.get_fs_type(k, "devpts").mount(k, None, 0, "devpts", "gid=5,mode=620")
-    assert sb.s_root is not None
-    _attach(k, ns, alloc_vfsmnt(k, sb, sb.s_root, 0, "devpts"), PathRef(dev, dentry))
+    mount_fs(k, sb, PathRef(dev, dentry), MNT_RELATIME, "devpts")
 
 
-def _mount_at_boot(k: Kernel, ns: MntNamespace, name: str, fstype: str) -> Vfsmount | None:
+def _mount_at_boot(k: Kernel, name: str, fstype: str) -> Vfsmount | None:
     """Mount a file system on a directory of the root, which is made if it is not there; None if it is a file."""
     root = k.vfs.rootfs.mnt_root
     try:
@@ -108,24 +97,33 @@ def _mount_at_boot(k: Kernel, ns: MntNamespace, name: str, fstype: str) -> Vfsmo
         return None
     dentry = dcache.d_add(root, name, inode)
     sb = fs_super.get_fs_type(k, fstype).mount(k, None, 0, fstype, "")
-    assert sb.s_root is not None
-    mnt = alloc_vfsmnt(k, sb, sb.s_root, 0, fstype)
-    _attach(k, ns, mnt, PathRef(k.vfs.rootfs, dentry))
-    return mnt
+    return mount_fs(k, sb, PathRef(k.vfs.rootfs, dentry), MNT_RELATIME, fstype)
+
+
+# One mount.
 
 
 def alloc_vfsmnt(k: Kernel, sb: SuperBlock, root: Dentry, flags: int, devname: str) -> Vfsmount:
-    k.caches["mnt_cache"].alloc()
+    """Return a mount that is on nothing, with a number; raises ENOMEM."""
+    try:
+        k.caches["mnt_cache"].alloc()
+    except LinuxError:
+        if not sb.s_active:
+            sb.kill_sb()
+        raise
+    mnt = Vfsmount(sb, root, None, None, flags, devname)
+    mnt.mnt_id = k.vfs.mnt_id_ida.get_new()
     sb.s_active += 1
-    return Vfsmount(sb, root, None, None, flags, devname)
+    return mnt
 
 
-def free_vfsmnt(k: Kernel, mnt: Vfsmount) -> None:
-    """Undo alloc_vfsmnt; the file system goes with its last mount (mntfree, deactivate_super)."""
+def _free_vfsmnt(k: Kernel, mnt: Vfsmount) -> None:
+    k.vfs.mnt_id_ida.remove(mnt.mnt_id)
     k.caches["mnt_cache"].free()
-    mnt.mnt_sb.s_active -= 1
-    if not mnt.mnt_sb.s_active:
-        mnt.mnt_sb.kill_sb()
+    sb = mnt.mnt_sb
+    sb.s_active -= 1
+    if not sb.s_active:
+        sb.kill_sb()
 
 
 def kern_mount(k: Kernel, sb: SuperBlock) -> Vfsmount:
@@ -134,34 +132,90 @@ def kern_mount(k: Kernel, sb: SuperBlock) -> Vfsmount:
     return Vfsmount(sb, sb.s_root, None, None, 0, sb.s_type)
 
 
-def mount_fs(k: Kernel, ns: MntNamespace, sb: SuperBlock, path: PathRef, flags: int, devname: str) -> Vfsmount:
-    """Mount an instance on a directory that was looked up (do_add_mount)."""
+def mount_fs(k: Kernel, sb: SuperBlock, path: PathRef, flags: int, devname: str) -> Vfsmount:
+    """Mount an instance on a directory that was looked up, at boot."""
     assert sb.s_root is not None
     mnt = alloc_vfsmnt(k, sb, sb.s_root, flags, devname)
-    _attach(k, ns, mnt, path)
+    mnt_set_mountpoint(path.mnt, path.dentry, mnt)
+    commit_tree(k, mnt)
     return mnt
 
 
-def _attach(k: Kernel, ns: MntNamespace, mnt: Vfsmount, path: PathRef) -> None:
-    """Put mnt on top of path (attach_mnt)."""
-    mnt.mnt_parent = path.mnt
-    mnt.mnt_mountpoint = path.dentry
-    k.vfs.mount_hashtable[path.mnt, path.dentry] = mnt
-    path.dentry.d_mounted += 1
-    dcache.d_pin(path.dentry)
-    ns.mounts.append(mnt)
+def lookup_mnt(k: Kernel, mnt: Vfsmount, dentry: Dentry) -> Vfsmount | None:
+    """Return what is mounted there, and seen (__lookup_mnt)."""
+    return k.vfs.mount_hashtable.get((mnt, dentry))
 
 
-def _detach(k: Kernel, ns: MntNamespace, mnt: Vfsmount) -> None:
-    """Take mnt off its mount point (umount_tree of one)."""
+def lookup_mnt_last(k: Kernel, mnt: Vfsmount, dentry: Dentry) -> Vfsmount | None:
+    """Return what was mounted there last: propagation may put a mount under an earlier one."""
+    found = lookup_mnt(k, mnt, dentry)
+    while found is not None and found.mnt_hash_next is not None:
+        found = found.mnt_hash_next
+    return found
+
+
+def mnt_set_mountpoint(parent: Vfsmount, dentry: Dentry, child: Vfsmount) -> None:
+    """Say where child is mounted, without showing it there."""
+    child.mnt_parent = parent
+    child.mnt_mountpoint = dentry
+    dentry.d_mounted += 1
+    dcache.d_pin(dentry)
+
+
+def _show_mnt(k: Kernel, mnt: Vfsmount) -> None:
+    """Let path walks find a mount that has its place, unless another hides it."""
     assert mnt.mnt_parent is not None
     assert mnt.mnt_mountpoint is not None
-    del k.vfs.mount_hashtable[mnt.mnt_parent, mnt.mnt_mountpoint]
+    last = lookup_mnt_last(k, mnt.mnt_parent, mnt.mnt_mountpoint)
+    if last is None:
+        k.vfs.mount_hashtable[mnt.mnt_parent, mnt.mnt_mountpoint] = mnt
+    else:
+        last.mnt_hash_next = mnt
+    mnt.mnt_parent.mnt_mounts.append(mnt)
+
+
+def attach_mnt(k: Kernel, mnt: Vfsmount, path: PathRef) -> None:
+    """Put mnt on top of path."""
+    mnt_set_mountpoint(path.mnt, path.dentry, mnt)
+    _show_mnt(k, mnt)
+
+
+def unhash_mnt(k: Kernel, mnt: Vfsmount) -> None:
+    """Let path walks no longer find a mount."""
+    if mnt.mnt_parent is None or mnt.mnt_mountpoint is None:
+        return
+    at = mnt.mnt_parent, mnt.mnt_mountpoint
+    found = k.vfs.mount_hashtable.get(at)
+    if found is mnt:
+        if mnt.mnt_hash_next is None:
+            del k.vfs.mount_hashtable[at]
+        else:
+            k.vfs.mount_hashtable[at] = mnt.mnt_hash_next
+    while found is not None:
+        if found.mnt_hash_next is mnt:
+            found.mnt_hash_next = mnt.mnt_hash_next
+        found = found.mnt_hash_next
+    mnt.mnt_hash_next = None
+
+
+def _leave_place(mnt: Vfsmount) -> None:
+    if mnt.mnt_parent is None or mnt.mnt_mountpoint is None:
+        return
+    if mnt in mnt.mnt_parent.mnt_mounts:  # a copy that was never shown is not
+        mnt.mnt_parent.mnt_mounts.remove(mnt)
     mnt.mnt_mountpoint.d_mounted -= 1
     dcache.d_unpin(mnt.mnt_mountpoint)
     mnt.mnt_parent = mnt.mnt_mountpoint = None
-    ns.mounts.remove(mnt)
-    free_vfsmnt(k, mnt)
+
+
+def detach_mnt(k: Kernel, mnt: Vfsmount) -> PathRef:
+    """Take mnt off its place, which is returned."""
+    assert mnt.mnt_parent is not None
+    assert mnt.mnt_mountpoint is not None
+    place = PathRef(mnt.mnt_parent, mnt.mnt_mountpoint)
+    unhash_mnt(k, mnt)
+    _leave_place(mnt)
+    return place
 
 
 def mnt_want_write(mnt: Vfsmount) -> None:
@@ -170,11 +224,151 @@ def mnt_want_write(mnt: Vfsmount) -> None:
         raise LinuxError(Errno.EROFS, "mounted read-only")
 
 
+# Trees of them.
+
+
+def mount_tree(mnt: Vfsmount) -> Iterator[Vfsmount]:
+    """All mounts of a tree: each before its children (next_mnt)."""
+    yield mnt
+    for child in mnt.mnt_mounts:
+        yield from mount_tree(child)
+
+
+def clone_mnt(k: Kernel, old: Vfsmount, root: Dentry, flag: int) -> Vfsmount:
+    """Return a mount like old, its peer or slave as flag says; raises ENOMEM."""
+    mnt = alloc_vfsmnt(k, old.mnt_sb, root, old.mnt_flags, old.mnt_devname)
+    if not flag & CL_SLAVE:
+        mnt.mnt_group_id = old.mnt_group_id
+    if flag & CL_MAKE_SHARED and not mnt.mnt_group_id:
+        mnt.mnt_group_id = mnt_alloc_group_id(k)
+    if flag & CL_SLAVE:
+        old.mnt_slave_list.insert(0, mnt)
+        mnt.mnt_master = old
+        mnt.mnt_flags &= ~MNT_SHARED
+    else:
+        if flag & CL_MAKE_SHARED or pnode.is_shared(old):
+            pnode.add_peer(mnt, old)
+        if old.mnt_master is not None:
+            slaves = old.mnt_master.mnt_slave_list
+            slaves.insert(slaves.index(old) + 1, mnt)
+        mnt.mnt_master = old.mnt_master
+    if flag & CL_MAKE_SHARED:
+        pnode.set_mnt_shared(mnt)
+    return mnt
+
+
+def copy_tree(k: Kernel, mnt: Vfsmount, dentry: Dentry, flag: int) -> Vfsmount:
+    """Return a copy of mnt from dentry on and of what is mounted below that; raises ENOMEM.
+
+    What is unbindable is left out, with all below it, unless flag has CL_COPY_ALL.
+    """
+    root = clone_mnt(k, mnt, dentry, flag)
+    with Undo() as undo:
+        undo.push((_give_tree_up, k, root))
+        for child in mnt.mnt_mounts:
+            assert child.mnt_mountpoint is not None
+            if dcache.is_subdir(child.mnt_mountpoint, dentry):
+                _copy_below(k, child, root, flag)
+    return root
+
+
+def _copy_below(k: Kernel, mnt: Vfsmount, parent: Vfsmount, flag: int) -> None:
+    if not flag & CL_COPY_ALL and mnt.mnt_flags & MNT_UNBINDABLE:
+        return
+    assert mnt.mnt_mountpoint is not None
+    copy = clone_mnt(k, mnt, mnt.mnt_root, flag)
+    attach_mnt(k, copy, PathRef(parent, mnt.mnt_mountpoint))
+    for child in mnt.mnt_mounts:
+        _copy_below(k, child, copy, flag)
+
+
+def _give_tree_up(k: Kernel, mnt: Vfsmount) -> None:
+    umount_tree(k, mnt, propagate=False)
+
+
+def umount_tree(k: Kernel, mnt: Vfsmount, *, propagate: bool) -> None:
+    """Take a tree apart: each of its mounts is on nothing then. propagate: what follows them goes as well."""
+    kill = list(mount_tree(mnt))[::-1]
+    for m in kill:
+        unhash_mnt(k, m)
+    if propagate:
+        kill = pnode.propagate_umount(k, kill)
+    for m in kill:
+        ns = m.mnt_ns
+        if ns is not None:
+            ns.mounts.remove(m)
+            touch_mnt_namespace(ns)
+        m.mnt_ns = None
+        _leave_place(m)
+        pnode.change_mnt_propagation(k, m, MS_PRIVATE)
+    for m in kill:
+        _free_vfsmnt(k, m)
+
+
+def commit_tree(k: Kernel, mnt: Vfsmount) -> None:
+    """Show a tree at the place that it was given."""
+    assert mnt.mnt_parent is not None
+    ns = mnt.mnt_parent.mnt_ns
+    assert ns is not None
+    for m in mount_tree(mnt):
+        m.mnt_ns = ns
+        ns.mounts.append(m)
+    _show_mnt(k, mnt)
+    touch_mnt_namespace(ns)
+
+
+def mnt_alloc_group_id(k: Kernel) -> int:
+    """Return the lowest number that no peer group has; they begin with 1."""
+    if not k.vfs.mnt_group_ida.top:
+        k.vfs.mnt_group_ida.get_new()
+    return k.vfs.mnt_group_ida.get_new()
+
+
+def invent_group_ids(k: Kernel, mnt: Vfsmount, *, recurse: bool) -> None:
+    """Give those of a tree a group that have none."""
+    for m in mount_tree(mnt) if recurse else (mnt,):
+        if not m.mnt_group_id and not pnode.is_shared(m):
+            m.mnt_group_id = mnt_alloc_group_id(k)
+
+
+def _cleanup_group_ids(k: Kernel, mnt: Vfsmount) -> None:
+    for m in mount_tree(mnt):
+        if m.mnt_group_id and not pnode.is_shared(m):
+            pnode.release_group_id(k, m)
+
+
+def attach_recursive_mnt(k: Kernel, source: Vfsmount, path: PathRef, *, moved: bool = False) -> None:
+    """Mount a tree, and its copies where propagation brings them; raises ENOMEM. moved: it is mounted elsewhere."""
+    shared = pnode.is_shared(path.mnt)
+    with Undo() as undo:
+        if shared:
+            invent_group_ids(k, source, recurse=True)
+            undo.push((_cleanup_group_ids, k, source))
+        copies = pnode.propagate_mnt(k, path, source)
+    if shared:
+        for m in mount_tree(source):
+            pnode.set_mnt_shared(m)
+    if moved:
+        place = detach_mnt(k, source)
+        attach_mnt(k, source, path)
+        assert place.mnt.mnt_ns is not None
+        touch_mnt_namespace(place.mnt.mnt_ns)
+    else:
+        mnt_set_mountpoint(path.mnt, path.dentry, source)
+        commit_tree(k, source)
+    for child in copies:
+        commit_tree(k, child)
+
+
 # Namespaces.
 
 
 def _alloc_mnt_ns(k: Kernel, root: Vfsmount) -> MntNamespace:
-    return MntNamespace(root, [root], k.wait_queue_head("ns->poll"))
+    ns = MntNamespace(root, [], k.wait_queue_head("ns->poll"))
+    for mnt in mount_tree(root):
+        mnt.mnt_ns = ns
+        ns.mounts.append(mnt)
+    return ns
 
 
 def touch_mnt_namespace(ns: MntNamespace) -> None:
@@ -192,11 +386,8 @@ def get_mnt_ns(ns: MntNamespace) -> MntNamespace:
 def put_mnt_ns(k: Kernel, ns: MntNamespace) -> None:
     """Drop a reference; the last one unmounts everything."""
     ns.count -= 1
-    if ns.count:
-        return
-    for mnt in reversed(ns.mounts[1:]):
-        _detach(k, ns, mnt)
-    free_vfsmnt(k, ns.root)
+    if not ns.count:
+        umount_tree(k, ns.root, propagate=False)
 
 
 def copy_mnt_ns(current: Task, flags: int, ns: MntNamespace, new_fs: FsStruct | None) -> MntNamespace:
@@ -204,18 +395,9 @@ def copy_mnt_ns(current: Task, flags: int, ns: MntNamespace, new_fs: FsStruct | 
     if not flags & CLONE_NEWNS:
         return get_mnt_ns(ns)
     k = current.kernel
-    copies: dict[Vfsmount, Vfsmount] = {}
-    root = clone_mnt(k, ns.root, ns.root.mnt_root)
-    copies[ns.root] = root
-    new = _alloc_mnt_ns(k, root)
-    with Undo() as undo:
-        undo.push((put_mnt_ns, k, new))
-        for old in ns.mounts[1:]:
-            assert old.mnt_parent is not None
-            assert old.mnt_mountpoint is not None
-            copies[old] = mnt = clone_mnt(k, old, old.mnt_root)
-            _attach(k, new, mnt, PathRef(copies[old.mnt_parent], old.mnt_mountpoint))
+    new = _alloc_mnt_ns(k, copy_tree(k, ns.root, ns.root.mnt_root, CL_COPY_ALL))
     if new_fs is not None:
+        copies = dict(zip(mount_tree(ns.root), mount_tree(new.root), strict=True))
         with new_fs.lock:
             new_fs.root = _in_copy(new_fs.root, copies)
             new_fs.pwd = _in_copy(new_fs.pwd, copies)
@@ -226,188 +408,3 @@ def _in_copy(path: PathRef, copies: dict[Vfsmount, Vfsmount]) -> PathRef:
     """Return the same place on the copy of its mount, if it has one."""
     mnt = copies.get(path.mnt)
     return path if mnt is None else PathRef(mnt, path.dentry)
-
-
-def clone_mnt(k: Kernel, old: Vfsmount, root: Dentry) -> Vfsmount:
-    return alloc_vfsmnt(k, old.mnt_sb, root, old.mnt_flags, old.mnt_devname)
-
-
-# System calls.
-
-
-def _ns(current: Task) -> MntNamespace:
-    assert current.nsproxy is not None
-    return current.nsproxy.mnt_ns
-
-
-def _mnt_flags(flags: int) -> int:
-    out = 0
-    for bit, mnt_bit in (
-        (MS_NOSUID, MNT_NOSUID),
-        (MS_NODEV, MNT_NODEV),
-        (MS_NOEXEC, MNT_NOEXEC),
-        (MS_NOATIME, MNT_NOATIME),
-        (MS_NODIRATIME, MNT_NODIRATIME),
-        (MS_RDONLY, MNT_READONLY),
-    ):
-        if flags & bit:
-            out |= mnt_bit
-    return out
-
-
-def _string(current: Task, ptr: UserPtr) -> str:
-    if isinstance(ptr, int) and not ptr:
-        return ""
-    return string.to_text(uaccess.strncpy_from_user(current, ptr, PATH_MAX))
-
-
-@syscall
-def sys_mount(current: Task, dev_name: Path, dir_name: Path, type: MountTypeArg, flags: MountArg, data: Str) -> int:
-    """Mount a file system, bind a directory elsewhere, or change a mount's flags (mount(2)).
-
-    Differs: propagation types are accepted and ignored when private, else EINVAL; MS_MOVE is not modelled.
-    """
-    kind, dev = _string(current, type), _string(current, dev_name)
-    options = _string(current, data) if kind or flags & MS_REMOUNT else ""
-    path = namei.user_path_at(current, AT_FDCWD, dir_name, follow=True)
-    if not capability.capable(current, CAP_SYS_ADMIN):
-        raise LinuxError(Errno.EPERM, "mount needs CAP_SYS_ADMIN")
-    if flags & MS_MGC_MSK == MS_MGC_VAL:
-        flags &= ~MS_MGC_MSK
-    if flags & MS_REMOUNT:
-        do_remount(path, flags, options)
-        touch_mnt_namespace(_ns(current))
-    elif flags & MS_BIND:
-        do_loopback(current, path, dev, recurse=bool(flags & MS_REC))
-        touch_mnt_namespace(_ns(current))
-    elif flags & MS_PROPAGATION:
-        do_change_type(current, flags)
-    elif flags & MS_MOVE:
-        current.kernel.not_modelled("mount: MS_MOVE")
-        raise LinuxError(Errno.EINVAL, "MS_MOVE")
-    else:
-        do_new_mount(current, path, kind, flags, dev, options)
-        touch_mnt_namespace(_ns(current))
-    return 0
-
-
-def do_remount(path: PathRef, flags: int, options: str) -> None:
-    if path.dentry is not path.mnt.mnt_root:
-        raise LinuxError(Errno.EINVAL, "not the root of a mount")
-    if not flags & MS_BIND:
-        path.mnt.mnt_sb.remount_fs(flags, options)
-    path.mnt.mnt_flags = _mnt_flags(flags)
-    if not flags & MS_BIND:
-        path.mnt.mnt_sb.s_readonly = bool(flags & MS_RDONLY)
-
-
-def do_change_type(current: Task, flags: int) -> None:
-    if flags & (MS_SLAVE | MS_SHARED | MS_UNBINDABLE):
-        current.kernel.not_modelled("mount: propagation")
-        raise LinuxError(Errno.EINVAL, "mount propagation")
-
-
-def _check_mountpoint(path: PathRef, root: Dentry) -> None:
-    """Raise as graft_tree does: both must be directories, or neither, and the point must still have its name."""
-    if (root.d_inode.i_mode & S_IFMT == S_IFDIR) != (path.dentry.d_inode.i_mode & S_IFMT == S_IFDIR):
-        raise LinuxError(Errno.ENOTDIR, "a directory on a file, or a file on a directory")
-    if path.dentry.d_deleted:
-        raise LinuxError(Errno.ENOENT, "the mount point was removed")
-
-
-def do_loopback(current: Task, path: PathRef, old_name: str, *, recurse: bool) -> None:
-    if not old_name:
-        raise LinuxError(Errno.EINVAL, "bind of nothing")
-    k, ns = current.kernel, _ns(current)
-    old = namei.kern_path(current, old_name)
-    _check_mountpoint(path, old.dentry)
-    below = [m for m in ns.mounts if _is_below(m, old)] if recurse else []
-    copies = {old.mnt: clone_mnt(k, old.mnt, old.dentry)}
-    _attach(k, ns, copies[old.mnt], path)
-    for m in below:
-        assert m.mnt_parent is not None
-        assert m.mnt_mountpoint is not None
-        copies[m] = clone_mnt(k, m, m.mnt_root)
-        _attach(k, ns, copies[m], PathRef(copies[m.mnt_parent], m.mnt_mountpoint))
-
-
-def _is_below(m: Vfsmount, path: PathRef) -> bool:
-    """Whether m is mounted somewhere under path."""
-    while m.mnt_parent is not None and m.mnt_mountpoint is not None:
-        if m.mnt_parent is path.mnt:
-            return dcache.is_subdir(m.mnt_mountpoint, path.dentry)
-        m = m.mnt_parent
-    return False
-
-
-def do_new_mount(current: Task, path: PathRef, kind: str, flags: int, dev: str, options: str) -> None:
-    if not kind:
-        raise LinuxError(Errno.EINVAL, "no file system type")
-    k = current.kernel
-    fs = fs_super.get_fs_type(k, kind)
-    sb = fs.mount(k, current, flags, dev, options)
-    assert sb.s_root is not None
-    sb.s_readonly = sb.s_readonly or bool(flags & MS_RDONLY)
-    try:
-        _check_mountpoint(path, sb.s_root)
-        under = path.mnt
-        if under.mnt_sb is sb and under.mnt_root is path.dentry:
-            raise LinuxError(Errno.EBUSY, "mounted there already")
-        mount_fs(k, _ns(current), sb, path, _mnt_flags(flags), dev or "none")
-    except LinuxError:
-        if not sb.s_active:
-            sb.kill_sb()
-        raise
-
-
-def _mount_is_busy(current: Task, mnt: Vfsmount) -> bool:
-    """Whether a task has its root or cwd in mnt, or a file there open or mapped (propagate_mount_busy).
-
-    Differs: 3.2 counts references; here the rare question is answered by looking.
-    """
-    k = current.kernel
-    if any(m.mnt_parent is mnt for m in _ns(current).mounts):
-        return True
-    for leader in (k.init_task, *k.tasks):
-        for p in leader.signal.threads:
-            if p.fs is not None and mnt in (p.fs.root.mnt, p.fs.pwd.mnt):
-                return True
-            if p.files is not None and any(f.f_path.mnt is mnt for _, f in p.files.open_files()):
-                return True
-            if p.mm is not None and any(v.vm_file is not None and v.vm_file.f_path.mnt is mnt for v in p.mm.mmap):
-                return True
-    return False
-
-
-@syscall
-def sys_umount2(current: Task, name: Path, flags: UmountArg) -> int:
-    """Take a mount away (umount(2)); raises EINVAL, EPERM, EBUSY. MNT_DETACH does not look whether it is used."""
-    if flags & ~(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW):
-        raise LinuxError(Errno.EINVAL, "unknown flags")
-    path = namei.user_path_at(current, AT_FDCWD, name, follow=not flags & UMOUNT_NOFOLLOW)
-    mnt, ns = path.mnt, _ns(current)
-    if path.dentry is not mnt.mnt_root or mnt not in ns.mounts:
-        raise LinuxError(Errno.EINVAL, "not the root of a mount")
-    if not capability.capable(current, CAP_SYS_ADMIN):
-        raise LinuxError(Errno.EPERM, "umount needs CAP_SYS_ADMIN")
-    if flags & MNT_EXPIRE:
-        current.kernel.not_modelled("umount2: MNT_EXPIRE")
-        raise LinuxError(Errno.EAGAIN, "marked for expiry")
-    if mnt is ns.root:
-        raise LinuxError(Errno.EBUSY if flags & MNT_DETACH else Errno.EINVAL, "the root of the namespace")
-    if not flags & MNT_DETACH and _mount_is_busy(current, mnt):
-        raise LinuxError(Errno.EBUSY, "in use")
-    for m in reversed([m for m in ns.mounts if _is_below(m, PathRef(mnt, mnt.mnt_root))]):
-        _detach(current.kernel, ns, m)
-    _detach(current.kernel, ns, mnt)
-    touch_mnt_namespace(ns)
-    return 0
-
-
-@syscall_refused
-def sys_pivot_root(current: Task, new_root: Path, put_old: Path) -> int:
-    """Not modelled: EINVAL, as 3.2 answers when the root is not a mount point that can move (pivot_root(2))."""
-    if not capability.capable(current, CAP_SYS_ADMIN):
-        raise LinuxError(Errno.EPERM, "pivot_root needs CAP_SYS_ADMIN")
-    current.kernel.not_modelled("pivot_root")
-    raise LinuxError(Errno.EINVAL, "pivot_root")

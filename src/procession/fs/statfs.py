@@ -19,6 +19,7 @@ from procession.include.linux.mount import (
     MNT_NOEXEC,
     MNT_NOSUID,
     MNT_READONLY,
+    MNT_RELATIME,
     ST_NOATIME,
     ST_NODEV,
     ST_NODIRATIME,
@@ -46,13 +47,14 @@ _ST_FLAGS: Final = (
     (MNT_NOEXEC, ST_NOEXEC),
     (MNT_NOATIME, ST_NOATIME),
     (MNT_NODIRATIME, ST_NODIRATIME),
+    (MNT_RELATIME, ST_RELATIME),
     (MNT_READONLY, ST_RDONLY),
 )
 
 
 def _flags(mnt: Vfsmount) -> int:
     """Return f_flags: ST_VALID and the mount's."""
-    flags = ST_VALID | ST_RELATIME
+    flags = ST_VALID
     for mnt_bit, st_bit in _ST_FLAGS:
         if mnt.mnt_flags & mnt_bit:
             flags |= st_bit

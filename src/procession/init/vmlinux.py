@@ -10,7 +10,7 @@ from procession.fs import (  # noqa: F401 -- importing declares
     ioctl,
     locks,
     namei_modify,
-    namespace,
+    namespace_mount,
     open,
     pipe,
     read_write,

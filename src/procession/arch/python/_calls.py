@@ -490,7 +490,7 @@ class PlainCalls(Caller):
         return await self.syscall("modify_ldt", *args)
 
     async def pivot_root(self, new_root: str | bytes, put_old: str | bytes) -> int:
-        """Not modelled: EINVAL, as 3.2 answers when the root is not a mount point that can move (pivot_root(2))."""
+        """Make a mount the root, and put the old root somewhere below it (pivot_root(2))."""
         return await trap("pivot_root", path_of(new_root), path_of(put_old))
 
     async def _sysctl(self, *args: Any) -> int:
@@ -526,7 +526,7 @@ class PlainCalls(Caller):
         return await self.syscall("settimeofday", tv, tz)
 
     async def umount2(self, name: str | bytes, flags: int) -> int:
-        """Take a mount away (umount(2)); raises EINVAL, EPERM, EBUSY. MNT_DETACH does not look whether it is used."""
+        """Take a mount away (umount(2)); raises EINVAL, EPERM, EBUSY, EAGAIN when it was marked to expire."""
         return await trap("umount2", path_of(name), flags)
 
     async def swapon(self, path: str | bytes, flags: int) -> int:

@@ -13,7 +13,7 @@ from procession.fs.hostfs.hostfs_user import HostDirectory
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import AT_FDCWD
 from procession.include.linux.fs import S_IFDIR, S_IFMT, S_IFREG, PathRef
-from procession.include.linux.mount import MNT_NODEV, MNT_READONLY
+from procession.include.linux.mount import MNT_NODEV, MNT_READONLY, MNT_RELATIME
 from procession.lib import string
 from procession.mm import filemap
 
@@ -126,13 +126,12 @@ def _mount(k: Kernel, volume: Volume) -> None:
     current = k.init_task
     sb = volume.sb = hostfs_fill_super(k, volume.host, writable=volume.writable)
     assert sb.s_root is not None
-    assert current.nsproxy is not None
     is_dir = sb.s_root.d_inode.i_mode & S_IFMT == S_IFDIR
     place = _mount_point(current, volume.guest, is_dir=is_dir)
     if (place.dentry.d_inode.i_mode & S_IFMT == S_IFDIR) != is_dir:
         raise LinuxError(Errno.ENOTDIR if is_dir else Errno.EISDIR, volume.guest)
     flags = MNT_NODEV if volume.writable else MNT_NODEV | MNT_READONLY
-    namespace.mount_fs(k, current.nsproxy.mnt_ns, sb, place, flags, "none")
+    namespace.mount_fs(k, sb, place, flags | MNT_RELATIME, "none")
 
 
 def _mount_point(current: Task, guest: str, *, is_dir: bool) -> PathRef:

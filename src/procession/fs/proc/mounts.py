@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from procession.fs import dcache, namespace
+from procession.fs import dcache, namespace, pnode
 from procession.fs.proc import generic
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import POLLERR, POLLIN, POLLPRI, POLLRDNORM, S_IFREG, File, MntNamespace, PathRef
 from procession.include.linux.kdev_t import new_decode_dev
-from procession.include.linux.mount import MNT_READONLY
+from procession.include.linux.mount import (
+    MNT_NOATIME,
+    MNT_NODEV,
+    MNT_NODIRATIME,
+    MNT_NOEXEC,
+    MNT_NOSUID,
+    MNT_READONLY,
+    MNT_RELATIME,
+    MNT_UNBINDABLE,
+)
 from procession.include.linux.proc_fs import PidInode
 from procession.lib import string
 
@@ -25,7 +34,14 @@ __all__ = ("MountsFile", "MountsInode", "show_mountinfo", "show_vfsmnt")
 # (reader, mounts, root of the task they are the mounts of) -> text
 ShowMounts = Callable[["Task", MntNamespace, PathRef], bytes]
 
-_MNT_OPTIONS: Final = ((1, ",nosuid"), (2, ",nodev"), (4, ",noexec"), (0x08, ",noatime"), (0x10, ",nodiratime"))
+_MNT_OPTIONS: Final = (
+    (MNT_NOSUID, ",nosuid"),
+    (MNT_NODEV, ",nodev"),
+    (MNT_NOEXEC, ",noexec"),
+    (MNT_NOATIME, ",noatime"),
+    (MNT_NODIRATIME, ",nodiratime"),
+    (MNT_RELATIME, ",relatime"),
+)
 
 
 def _mangle(text: str) -> str:
@@ -100,20 +116,36 @@ def show_vfsmnt(reader: Task, ns: MntNamespace, _root: PathRef) -> bytes:
     return string.to_bytes("".join(lines))
 
 
+def _propagation(mnt: Vfsmount, root: PathRef) -> str:
+    """Return the optional fields: which group it shares with, whose it follows."""
+    out = ""
+    if pnode.is_shared(mnt):
+        out += f" shared:{mnt.mnt_group_id}"
+    if mnt.mnt_master is not None:
+        master = mnt.mnt_master.mnt_group_id
+        out += f" master:{master}"
+        dominating = pnode.get_dominating_id(mnt, root)
+        if dominating and dominating != master:
+            out += f" propagate_from:{dominating}"
+    if mnt.mnt_flags & MNT_UNBINDABLE:
+        out += " unbindable"
+    return out
+
+
 def show_mountinfo(_reader: Task, ns: MntNamespace, root: PathRef) -> bytes:
-    """Return mountinfo: those mounts that the task's root leads to. Differs: they are numbered within the namespace."""
-    ids = {mnt: i for i, mnt in enumerate(ns.mounts, 1)}
+    """Return mountinfo: those mounts that the task's root leads to."""
     lines = []
-    for mnt, number in ids.items():
+    for mnt in ns.mounts:
         place = PathRef(mnt, mnt.mnt_root)
         if not dcache.path_is_reachable(place, root):
             continue
         major, minor = new_decode_dev(mnt.mnt_sb.s_dev)
-        parent = ids.get(mnt.mnt_parent, number) if mnt.mnt_parent is not None else number
+        parent = mnt.mnt_parent or mnt
         lines.append(
-            f"{number} {parent} {major}:{minor} {_mangle(dcache.dentry_path(mnt.mnt_root))} "
+            f"{mnt.mnt_id} {parent.mnt_id} {major}:{minor} {_mangle(dcache.dentry_path(mnt.mnt_root))} "
             f"{_mangle(dcache.d_path(place, root))} "
-            f"{'ro' if mnt.mnt_flags & MNT_READONLY else 'rw'}{_options(mnt)} - {mnt.mnt_sb.s_type} "
-            f"{_mangle(mnt.mnt_devname)} {'ro' if mnt.mnt_sb.s_readonly else 'rw'}{mnt.mnt_sb.show_options()}\n"
+            f"{'ro' if mnt.mnt_flags & MNT_READONLY else 'rw'}{_options(mnt)}{_propagation(mnt, root)}"
+            f" - {mnt.mnt_sb.s_type} {_mangle(mnt.mnt_devname)} {'ro' if mnt.mnt_sb.s_readonly else 'rw'}"
+            f"{mnt.mnt_sb.show_options()}\n"
         )
     return string.to_bytes("".join(lines))

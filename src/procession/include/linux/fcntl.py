@@ -370,11 +370,11 @@ FallocateArg = Annotated[int, Arg("int", 32, signed=True, flags=Fallocate, prefi
 SyncFileRangeArg = Annotated[int, Arg("int", 32, flags=SyncFileRange, prefix="SYNC_FILE_RANGE_")]
 XattrArg = Annotated[int, Arg("int", 32, signed=True, flags=Xattr, prefix="XATTR_")]
 MountArg = Annotated[
-    int, Arg("int", 64, flags=MountFlags, prefix="MS_", refused=(MS_MOVE, MS_UNBINDABLE, MS_SLAVE, MS_SHARED))
+    int, Arg("int", 64, flags=MountFlags, prefix="MS_")
 ]
 # Means nothing unless something new is mounted.
 MountTypeArg = Annotated[UserPtr, Arg("mount_type")]
-UmountArg = Annotated[int, Arg("int", 32, signed=True, flags=UmountFlags, unknown="MNT_???", refused=(MNT_EXPIRE,))]
+UmountArg = Annotated[int, Arg("int", 32, signed=True, flags=UmountFlags, unknown="MNT_???")]
 SpliceArg = Annotated[int, Arg("int", 32, flags=SpliceFlags, prefix="SPLICE_F_")]
 CloexecArg = Annotated[int, Arg("int", 32, signed=True, flags=OpenFlags, prefix="O_", accepts=(O_CLOEXEC,))]
 PipeFlagsArg = Annotated[

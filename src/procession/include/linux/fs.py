@@ -371,9 +371,29 @@ class Dentry:
 
 
 class Vfsmount:
-    """A mounted file system at a place in the tree."""
+    """A mounted file system at a place in the tree (struct vfsmount).
 
-    __slots__ = ("mnt_sb", "mnt_root", "mnt_parent", "mnt_mountpoint", "mnt_flags", "mnt_devname")  # derived
+    mnt_parent, mnt_mountpoint: None if it is on nothing.  mnt_hash_next: what was mounted later at the same place, and
+    is hidden there.  mnt_share: all peers in the order of their ring, None without any.
+    """
+
+    __slots__ = (
+        "mnt_sb",
+        "mnt_root",
+        "mnt_parent",
+        "mnt_mountpoint",
+        "mnt_flags",
+        "mnt_devname",
+        "mnt_id",
+        "mnt_ns",
+        "mnt_hash_next",
+        "mnt_mounts",
+        "mnt_share",
+        "mnt_slave_list",
+        "mnt_master",
+        "mnt_group_id",
+        "mnt_expiry_mark",
+    )  # derived
 
     def __init__(
         self,
@@ -388,8 +408,17 @@ class Vfsmount:
         self.mnt_root: Dentry = mnt_root
         self.mnt_parent: Vfsmount | None = mnt_parent
         self.mnt_mountpoint: Dentry | None = mnt_mountpoint
-        self.mnt_flags: int = mnt_flags  # MNT_NOSUID 1, MNT_NODEV 2, MNT_NOEXEC 4, MNT_READONLY 0x40
+        self.mnt_flags: int = mnt_flags  # MNT_ bits
         self.mnt_devname: str = mnt_devname
+        self.mnt_id: int = -1  # of one in a tree
+        self.mnt_ns: MntNamespace | None = None
+        self.mnt_hash_next: Vfsmount | None = None
+        self.mnt_mounts: list[Vfsmount] = []  # its children
+        self.mnt_share: list[Vfsmount] | None = None
+        self.mnt_slave_list: list[Vfsmount] = []
+        self.mnt_master: Vfsmount | None = None
+        self.mnt_group_id: int = 0
+        self.mnt_expiry_mark: bool = False
 
 
 class PathRef:

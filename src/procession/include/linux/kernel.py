@@ -227,6 +227,8 @@ class VfsState:
         "devices",
         "file_systems",
         "mount_hashtable",
+        "mnt_id_ida",
+        "mnt_group_ida",
         "anon_minor",
         "nr_inodes",
         "max_inodes",
@@ -256,6 +258,8 @@ class VfsState:
         self.devices: dict[int, OpenFn] = {}  # by rdev of a character device
         self.file_systems: dict[str, FileSystemType] = {}
         self.mount_hashtable: dict[tuple[Vfsmount, Dentry], Vfsmount] = {}  # what is mounted there
+        self.mnt_id_ida: Ida = Ida()
+        self.mnt_group_ida: Ida = Ida()
         self.anon_minor: int = 0  # minor number of the last anonymous st_dev
         self.nr_inodes: int = 0  # files that live in memory only
         self.max_inodes: int = 0

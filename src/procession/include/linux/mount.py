@@ -10,7 +10,12 @@ MNT_NODEV: Final = 0x02
 MNT_NOEXEC: Final = 0x04
 MNT_NOATIME: Final = 0x08
 MNT_NODIRATIME: Final = 0x10
+MNT_RELATIME: Final = 0x20
 MNT_READONLY: Final = 0x40
+MNT_SHARED: Final = 0x1000
+MNT_UNBINDABLE: Final = 0x2000
+MNT_SHARED_MASK: Final = MNT_UNBINDABLE  # what set_mnt_shared clears
+MNT_PROPAGATION_MASK: Final = MNT_SHARED | MNT_UNBINDABLE
 
 # statfs(2)'s f_flags (include/linux/statfs.h).
 ST_RDONLY: Final = 0x0001

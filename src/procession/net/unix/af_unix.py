@@ -201,7 +201,7 @@ def unix_bind(current: Task, sk: UnixSock, name: bytes) -> None:
     names = current.kernel.net.unix_sockets
     key: Any = path
     if path[0]:
-        key = sk.inode = _bind_file(current, string.to_text(path[:-1]))
+        key = sk.inode = _bind_file(current, sk, string.to_text(path[:-1]))
     elif path in names:
         raise LinuxError(Errno.EADDRINUSE, "abstract name")
     sk.addr = path
@@ -222,7 +222,7 @@ def unix_autobind(current: Task, sk: UnixSock) -> None:
     net.unix_sockets[path] = sk
 
 
-def _bind_file(current: Task, name: str) -> Inode:
+def _bind_file(current: Task, sk: UnixSock, name: str) -> Inode:
     assert current.fs is not None
     try:
         nd = namei_modify._path_create(current, AT_FDCWD, name, is_dir=False)
@@ -231,7 +231,9 @@ def _bind_file(current: Task, name: str) -> Inode:
             raise LinuxError(Errno.EADDRINUSE, name) from None
         raise
     mode = S_IFSOCK | 0o777 & ~current.fs.umask
-    return namei_modify.vfs_mknod(current, nd.dentry, nd.last, mode, 0).d_inode
+    inode = namei_modify.vfs_mknod(current, nd.dentry, nd.last, mode, 0).d_inode
+    sk.mnt = nd.mnt
+    return inode
 
 
 def _find_other(current: Task, path: bytes, type: int) -> UnixSock:

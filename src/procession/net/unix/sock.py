@@ -12,7 +12,7 @@ from procession.kernel import wait
 
 if TYPE_CHECKING:
     from procession.include.linux.cred import Cred
-    from procession.include.linux.fs import Inode
+    from procession.include.linux.fs import Inode, Vfsmount
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.pid import Pid
 
@@ -69,7 +69,7 @@ class UnixSock:
     recursion_level: how deep sockets were passed through sockets to get here.
     addr: sun_path as bound, a path with its NUL or a NUL and an abstract name.  wmem: the memory, in bytes, of what was
     sent and not yet read.  accept_queue: the server's ends of connections nobody has accepted.  embryo: it is one.
-    i_ino: the number of its open file's inode, 0 without one (sock_i_ino).  inode: of the path it is bound to.
+    i_ino: the number of its open file's inode, 0 without one (sock_i_ino).  inode, mnt: of the path it is bound to.
     peer_pid, peer_cred: who made the other end, each with a reference.
     """
 
@@ -83,6 +83,7 @@ class UnixSock:
         "i_ino",
         "inode",
         "kernel",
+        "mnt",
         "passcred",
         "peer",
         "peer_cred",
@@ -114,6 +115,7 @@ class UnixSock:
         self.addr = b""
         self.i_ino = 0
         self.inode: Inode | None = None
+        self.mnt: Vfsmount | None = None
         self.shutdown = 0
         self.err = 0
         self.wmem = 0
