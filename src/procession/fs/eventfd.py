@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("EventfdCtx", "EventfdFile", "eventfd_signal", "sys_eventfd", "sys_eventfd2")
+__all__ = ("EventfdCtx", "EventfdFile", "sys_eventfd", "sys_eventfd2")
 
 ULLONG_MAX: Final = (1 << 64) - 1
 
@@ -35,11 +35,10 @@ class EventfdCtx:
         self.count = count
         self.flags = flags
 
-
-def eventfd_signal(ctx: EventfdCtx, n: int) -> None:
-    """Add n to the counter, as far as it goes, without waiting."""
-    ctx.count += min(n, ULLONG_MAX - ctx.count)
-    wait.wake_up(ctx.wqh, POLLIN)
+    def signal(self, n: int) -> None:
+        """Add n to the counter, as far as it goes, without waiting (eventfd_signal)."""
+        self.count += min(n, ULLONG_MAX - self.count)
+        wait.wake_up(self.wqh, POLLIN)
 
 
 class EventfdFile(File):

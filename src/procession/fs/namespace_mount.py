@@ -102,9 +102,7 @@ def _is_used(k: Kernel, mnt: Vfsmount) -> bool:
     for p in _tasks(k):
         if p.fs is not None and mnt in (p.fs.root.mnt, p.fs.pwd.mnt):
             return True
-    return any(file.f_path.mnt is mnt for file in _files(k)) or any(
-        sk.mnt is mnt for sk in k.net.unix_sockets.values()
-    )
+    return any(file.f_path.mnt is mnt for file in _files(k)) or any(sk.mnt is mnt for sk in k.net.unix_sockets.values())
 
 
 def propagate_mount_busy(k: Kernel, mnt: Vfsmount) -> bool:
@@ -394,7 +392,7 @@ def do_umount(current: Task, mnt: Vfsmount, flags: int) -> None:
             raise LinuxError(Errno.EAGAIN, "marked to expire")
     if is_root and not flags & MNT_DETACH:
         if not mnt.mnt_sb.s_readonly:
-            do_remount_sb(k, mnt.mnt_sb, MS_RDONLY)
+            do_remount_sb(k, mnt.mnt_sb, MS_RDONLY, "")
         return
     if not flags & MNT_DETACH and propagate_mount_busy(k, mnt):
         raise LinuxError(Errno.EBUSY, "in use")

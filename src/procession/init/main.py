@@ -99,7 +99,7 @@ from procession.kernel import (
     workqueue,
 )
 from procession.lib import string
-from procession.mm import page_alloc, slab
+from procession.mm import memcontrol_files, page_alloc, slab
 from procession.net import socket
 from procession.security import device_cgroup
 
@@ -179,6 +179,7 @@ def cgroup_subsystems(k: Kernel) -> list[CgroupSubsys]:
     return [
         cpuset.CpusetSubsys(k),
         cpuacct.CpuacctSubsys(k),
+        memcontrol_files.MemorySubsys(k),
         device_cgroup.DevicesSubsys(k),
         cgroup_freezer.FreezerSubsys(k),
     ]

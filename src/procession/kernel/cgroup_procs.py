@@ -168,7 +168,7 @@ def _watch(current: Task, cgrp: Cgroup, cft: Cftype, ctx: eventfd.EventfdCtx) ->
         if entry in ctx.wqh.task_list:
             ctx.wqh.task_list.remove(entry)
         if signal:
-            eventfd.eventfd_signal(ctx, 1)
+            ctx.signal(1)
 
     event.forget = forget
     wait.add_wait_queue(ctx.wqh, entry)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from procession.include.linux.cgroup import Cgroup, CssSet
     from procession.include.linux.kernel import Kernel
 
-__all__ = ("CpusetSubsys", "cpuset_cpus_allowed")
+__all__ = ("CpusetSubsys", "cpuset_cpus_allowed", "cpuset_print_task_mems_allowed")
 
 # Cpuset.flags, and Cftype.private.
 CS_CPU_EXCLUSIVE: Final = 1
@@ -67,6 +67,13 @@ def cpu_active_mask(k: Kernel) -> int:
 def cpuset_cpus_allowed(p: Task) -> int:
     """Return the CPUs that p's group leaves it; never none."""
     return _guarantee_online_cpus(p.kernel, _cs(p.cgroups.subsys[CPUSET_SUBSYS_ID]))
+
+
+def cpuset_print_task_mems_allowed(p: Task) -> str:
+    """Return the line about p's memory for the log of the OOM killer."""
+    cgrp = cgroup.task_cgroup(p, CPUSET_SUBSYS_ID)
+    nodes = bitmap.bitmap_scnlistprintf(_of(cgrp).mems_allowed)
+    return f"{p.comm} cpuset={cgrp.name or '/'} mems_allowed={nodes}"
 
 
 def _guarantee_online_cpus(k: Kernel, cs: Cpuset | None) -> int:

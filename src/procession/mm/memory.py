@@ -85,6 +85,8 @@ def handle_mm_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, write: b
 
     Takes no mmap_sem, looks at no permission of vma, counts no fault: all that is done where it is called.
     """
+    if k.mm.memcg is not None:
+        k.mm.memcg.count_vm_event(mm, major=False)
     base = mm.pte_tables.get(address >> PMD_SHIFT)
     if base is None:
         try:
@@ -118,6 +120,9 @@ def do_anonymous_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: 
     try:
         pfn = page_alloc.alloc_zeroed_page(k)
     except LinuxError:
+        return VM_FAULT_OOM
+    if k.mm.memcg is not None and not k.mm.memcg.newpage_charge(mm, pfn):
+        page_alloc.put_page(k, pfn)
         return VM_FAULT_OOM
     sched_account.account_system_time(k.current, PAGE_CLEAR_NS)
     vma.anon_vma = True
@@ -159,6 +164,8 @@ def do_linear_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: in
         except LinuxError as e:
             return VM_FAULT_OOM if e.errno is Errno.ENOMEM else VM_FAULT_SIGBUS
         result = VM_FAULT_MAJOR
+        if k.mm.memcg is not None:
+            k.mm.memcg.count_vm_event(mm, major=True)
 
     frames = k.frames
     flags = vma.vm_flags
@@ -173,6 +180,9 @@ def do_linear_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: in
             return VM_FAULT_OOM
         finally:
             page_alloc.put_page(k, cached)
+        if k.mm.memcg is not None and not k.mm.memcg.newpage_charge(mm, pfn):
+            page_alloc.put_page(k, pfn)
+            return VM_FAULT_OOM
         to, frm = pfn << PAGE_SHIFT, cached << PAGE_SHIFT
         frames.phys[to : to + PAGE_SIZE] = frames.phys[frm : frm + PAGE_SIZE]
         sched_account.account_system_time(k.current, PAGE_COPY_NS)
@@ -214,6 +224,9 @@ def do_wp_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: int, en
     try:
         new = page_alloc.alloc_zeroed_page(k) if zero else page_alloc.alloc_page(k)
     except LinuxError:
+        return VM_FAULT_OOM
+    if k.mm.memcg is not None and not k.mm.memcg.newpage_charge(mm, new):
+        page_alloc.put_page(k, new)
         return VM_FAULT_OOM
     sched_account.account_system_time(k.current, PAGE_CLEAR_NS if zero else PAGE_COPY_NS)
     fresh = PROT[flags & 7] | (_MKWRITE if flags & VM_WRITE else 0)

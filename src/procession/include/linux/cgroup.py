@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 # The controllers, in the order of include/linux/cgroup_subsys.h.
 CPUSET_SUBSYS_ID: Final = 0
 CPUACCT_SUBSYS_ID: Final = 1
-DEVICES_SUBSYS_ID: Final = 2
-FREEZER_SUBSYS_ID: Final = 3
-CGROUP_SUBSYS_COUNT: Final = 4
+MEM_CGROUP_SUBSYS_ID: Final = 2
+DEVICES_SUBSYS_ID: Final = 3
+FREEZER_SUBSYS_ID: Final = 4
+CGROUP_SUBSYS_COUNT: Final = 5
 
 # Cgroup.flags.
 CGRP_REMOVED: Final = 1

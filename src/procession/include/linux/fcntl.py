@@ -369,9 +369,7 @@ FlockArg = Annotated[
 FallocateArg = Annotated[int, Arg("int", 32, signed=True, flags=Fallocate, prefix="FALLOC_FL_")]
 SyncFileRangeArg = Annotated[int, Arg("int", 32, flags=SyncFileRange, prefix="SYNC_FILE_RANGE_")]
 XattrArg = Annotated[int, Arg("int", 32, signed=True, flags=Xattr, prefix="XATTR_")]
-MountArg = Annotated[
-    int, Arg("int", 64, flags=MountFlags, prefix="MS_")
-]
+MountArg = Annotated[int, Arg("int", 64, flags=MountFlags, prefix="MS_")]
 # Means nothing unless something new is mounted.
 MountTypeArg = Annotated[UserPtr, Arg("mount_type")]
 UmountArg = Annotated[int, Arg("int", 32, signed=True, flags=UmountFlags, unknown="MNT_???")]

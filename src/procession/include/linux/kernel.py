@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from procession.kernel.kthread import KthreadCreateInfo, ThreadFn
     from procession.kernel.rcupdate import RcuState
     from procession.kernel.sched import Rq
+    from procession.mm.memcontrol import MemoryController
     from procession.net.unix.sock import UnixSock
 
 _PREFIX: Final = re.compile(r"<(\d+|[cd])>")
@@ -181,6 +182,7 @@ class MmState:
         "vm_committed",
         "max_map_count",
         "mmap_min_addr",
+        "memcg",
     )  # derived
 
     def __init__(self) -> None:
@@ -200,6 +202,7 @@ class MmState:
         self.vm_committed: int = 0  # promised to private writable mappings
         self.max_map_count: int = 65530
         self.mmap_min_addr: int = 65536
+        self.memcg: MemoryController | None = None  # who pays for memory; None until there are groups to pay
 
 
 class X86State:

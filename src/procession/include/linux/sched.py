@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from procession.kernel.kthread import Kthread
     from procession.kernel.posix_cpu_timers import CpuItimer, CputimeExpires
     from procession.kernel.posix_timers import KItimer
+    from procession.mm.memcontrol import MemCgroup
 
 RestartBlock: TypeAlias = "Callable[[Task], Coroutine[Any, Any, int]]"
 
@@ -95,6 +96,7 @@ TIF_SINGLESTEP: Final = 16
 TIF_SYSCALL_EMU: Final = 64
 TIF_FORK: Final = 1 << 18  # has not run yet: schedule_tail() is due
 TIF_MEMDIE: Final = 0x100000
+TIF_MEMCG_OOM: Final = 1 << 22  # ours: its group has no memory left
 TIF_FREEZE: Final = 1 << 23
 TIF_BLOCKSTEP: Final = 1 << 25
 TIF_RESTORE_SIGMASK: Final = 1 << 24  # TS_RESTORE_SIGMASK, kept in the same word
@@ -474,6 +476,7 @@ class Task:
         "default_timer_slack_ns",
         "seccomp_mode",
         "kthread",
+        "memcg_oom",
     )  # derived
 
     thread: ThreadStruct  # the user side; see include/asm/processor.py
@@ -568,6 +571,7 @@ class Task:
         self.default_timer_slack_ns: int = 50_000
         self.seccomp_mode: int = 0
         self.kthread: Kthread | None = None  # new
+        self.memcg_oom: MemCgroup | None = None  # new: the group in which it has found no memory
 
     def copy(self) -> Task:
         """Return a task like this one; the fields that are marked new begin as they do above."""  # derived

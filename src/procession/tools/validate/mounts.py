@@ -87,7 +87,9 @@ def _propagation(seen: Census, mounts: dict[Vfsmount, None]) -> list[str]:
             wrong.append(f"mount {mnt.mnt_id} is a master without a group")
         if mnt.mnt_master is not None and mnt.mnt_master.mnt_slave_list.count(mnt) != 1:
             wrong.append(f"mount {mnt.mnt_id} is not known to its master")
-        wrong += [f"mount {slave.mnt_id} follows another" for slave in mnt.mnt_slave_list if slave.mnt_master is not mnt]
+        wrong += [
+            f"mount {slave.mnt_id} follows another" for slave in mnt.mnt_slave_list if slave.mnt_master is not mnt
+        ]
     for group, members in groups.items():
         for mnt in members:
             ring = [mnt] if mnt.mnt_share is None else mnt.mnt_share

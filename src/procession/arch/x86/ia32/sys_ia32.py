@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from procession.arch.x86 import tls
 from procession.fs import compat as fs_compat
 from procession.fs import exec as fs_exec
-from procession.fs import namei, namespace, read_write, stat, sync
+from procession.fs import namei, namespace_mount, read_write, stat, sync
 from procession.fs import open as fs_open
 from procession.include.asm.ptrace import DI, DX, SP
 from procession.include.linux.binfmts import CompatStrings
@@ -353,7 +353,7 @@ async def sys32_sendfile(current: Task, out_fd: Fd, in_fd: Fd, offset: UserPtr, 
 @compat_syscall
 def sys_oldumount(current: Task, name: Path) -> int:
     """umount(2) without flags."""
-    return namespace.sys_umount2(current, name, 0)
+    return namespace_mount.sys_umount2(current, name, 0)
 
 
 @compat_syscall
