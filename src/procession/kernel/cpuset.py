@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from procession.include.linux.cgroup import CPUSET_SUBSYS_ID, Cftype, CgroupSubsys, CgroupSubsysState
 from procession.include.linux.cred import CAP_SYS_NICE
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.limits import UINT_MAX
 from procession.include.linux.sched import PF_THREAD_BOUND, Task, threads_from
 from procession.kernel import capability, cgroup, sched
 from procession.lib import bitmap
@@ -206,7 +207,8 @@ def _relax_read(cgrp: Cgroup, cft: Cftype) -> int:
 def _relax_write(current: Task, cgrp: Cgroup, cft: Cftype, value: int) -> None:
     if current.kernel.nr_cpus > 1 and not -1 <= value < _SD_LEVEL_MAX:
         raise LinuxError(Errno.EINVAL, "no such level")
-    _of(cgrp).relax_domain_level = value
+    value &= UINT_MAX
+    _of(cgrp).relax_domain_level = value - (value >> 31 << 32)
 
 
 def _flag(name: str, bit: int) -> Cftype:

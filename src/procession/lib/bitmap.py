@@ -8,7 +8,7 @@ from procession.include.linux.errno import Errno, LinuxError
 
 __all__ = ("bitmap_parselist", "bitmap_scnlistprintf")
 
-_SPACE: Final = b" \t\n\v\f\r\xa0"
+_SPACES: Final = (b" ", b"\t", b"\v", b"\f", b"\r", b"\xa0")
 
 
 def bitmap_scnlistprintf(bits: int) -> str:
@@ -30,30 +30,45 @@ def bitmap_scnlistprintf(bits: int) -> str:
 def bitmap_parselist(text: bytes, nmaskbits: int) -> int:
     """Return the set that is written there; raises EINVAL, and ERANGE for nmaskbits or more."""
     bits = 0
-    parts = text.split(b"\n", 1)[0].split(b",")
-    if not parts[-1] and len(parts) > 1:
-        parts.pop()  # a comma may be the last
-    digits = False
-    for part in parts:
-        if digits and part[:1] and part[0] in _SPACE and part.strip(_SPACE):
-            raise LinuxError(Errno.EINVAL, "blanks within a list")
-        first, last = _range(part)
-        digits = digits or any(48 <= char <= 57 for char in part)
-        if first > last:
+    totaldigits = 0
+    rest = text.split(b"\n", 1)[0]
+    while True:
+        part, comma, rest = rest.partition(b",")
+        a, b, totaldigits = _range(part, totaldigits)
+        if comma and totaldigits and part[-1:] in _SPACES:
+            raise LinuxError(Errno.EINVAL, "a blank within a list")
+        if a > b:
             raise LinuxError(Errno.EINVAL, "a range that runs backwards")
-        if last >= nmaskbits:
-            raise LinuxError(Errno.ERANGE, f"{last} is too large")
-        bits |= (1 << last + 1) - (1 << first)
-    return bits
+        if b >= nmaskbits:
+            raise LinuxError(Errno.ERANGE, f"{b} is too large")
+        bits |= (1 << b + 1) - (1 << a)
+        if not rest:
+            return bits
 
 
-def _range(part: bytes) -> tuple[int, int]:
-    """Return the first and the last number of a part; nothing is 0."""
-    first, dash, last = part.strip(_SPACE).partition(b"-")
-    for number in (first, last):
-        if number and not number.isdigit():
+def _range(part: bytes, totaldigits: int) -> tuple[int, int, int]:
+    """Return the first and the last number of a part, nothing being 0, and how many digits there have been in all."""
+    a = b = 0
+    exp_digit, in_range = True, False
+    old = b""
+    for at in range(len(part)):
+        c = part[at : at + 1]
+        if c in _SPACES:
+            old = c
+            continue
+        if totaldigits and old:
+            raise LinuxError(Errno.EINVAL, "a blank within a list")
+        old = b""
+        if c == b"-":
+            if exp_digit or in_range:
+                raise LinuxError(Errno.EINVAL, "a range without a beginning")
+            b, in_range, exp_digit = 0, True, True
+            continue
+        if not c.isdigit():
             raise LinuxError(Errno.EINVAL, "not a number")
-    if dash and not first:
-        raise LinuxError(Errno.EINVAL, "a range without a beginning")
-    low = int(first or b"0")
-    return low, int(last or b"0") if dash else low
+        b = b * 10 + int(c)
+        if not in_range:
+            a = b
+        exp_digit = False
+        totaldigits += 1
+    return a, b, totaldigits
