@@ -8,6 +8,7 @@ import pytest
 
 from procession import Machine
 from procession.hw.costs import SPIN_NS, SWITCH_NS
+from procession.include.linux.kernel import Kernel
 from procession.include.linux.sched import (
     SCHED_BATCH,
     SCHED_FIFO,
@@ -21,7 +22,7 @@ from procession.include.linux.sched import (
     set_task_state,
 )
 from procession.include.linux.spinlock import SpinLock
-from procession.kernel import entry, sched, sched_fair, sched_load, sched_syscalls
+from procession.kernel import entry, sched, sched_load, sched_prio, sched_syscalls, sched_weight
 
 from .conftest import BareKernel, _init, account_system, account_user, sleep, work
 
@@ -54,7 +55,7 @@ def test_equal_tasks_share_equally(k):
 def test_shares_follow_the_weights(k, nice, weight):
     """A nice level is a factor of 1.25."""
     a, b = k.spawn(spin), k.spawn(spin)
-    sched.set_user_nice(a, nice)
+    sched_prio.set_user_nice(a, nice)
     assert a.se.weight == weight
     k.go(limit_ns=20_000 * MS)
     time_a, time_b = runtimes(a, b)
@@ -179,7 +180,7 @@ def test_a_busy_wait_with_yield_ends(k):
 
 def test_vruntimes_of_the_weight_tables_are_inverse():
     """2**32 / weight, rounded as in 3.2."""
-    for weight, inverse in zip(sched_fair.PRIO_TO_WEIGHT, sched_fair.PRIO_TO_WMULT, strict=True):
+    for weight, inverse in zip(sched_weight.PRIO_TO_WEIGHT, sched_weight.PRIO_TO_WMULT, strict=True):
         assert abs(2**32 // weight - inverse) <= 1
 
 
@@ -188,10 +189,15 @@ def test_vruntimes_of_the_weight_tables_are_inverse():
 ])
 def test_tunables_scale_with_the_cpus(cpus, latency, granularity, wakeup):
     """Spec 17.2."""
-    cfs = sched_fair.CfsRq(cpus)
-    assert (cfs.latency_ns, cfs.min_granularity_ns, cfs.wakeup_granularity_ns) == (
-        latency * MS, granularity * MS, wakeup * MS,
-    )
+    k = Kernel()
+    k.nr_cpus = cpus
+    sched.sched_init_granularity(k)
+    state = k.sched
+    assert (
+        state.sysctl_sched_latency,
+        state.sysctl_sched_min_granularity,
+        state.sysctl_sched_wakeup_granularity,
+    ) == (latency * MS, granularity * MS, wakeup * MS)
 
 
 def test_min_vruntime_never_goes_back(k):

@@ -543,7 +543,7 @@ def load_miscounted(w):
 @breaks(r"ahead of")
 def a_queue_out_of_order(w):
     cfs = w.k.sched.runqueues[0].cfs
-    cfs.timeline[:] = [(5, 1, w.reader), (4, 2, w.main)]
+    cfs.timeline[:] = [(5, 1, w.reader.se), (4, 2, w.main.se)]
 
 
 @breaks(r"on_cpu True, CPU 0 runs")

@@ -91,6 +91,7 @@ from procession.kernel import (
     printk,
     rcupdate,
     sched,
+    sched_cgroup,
     siginfo,
     signal_queue,
     signal_send,
@@ -178,6 +179,7 @@ def cgroup_subsystems(k: Kernel) -> list[CgroupSubsys]:
     """Return the controllers of control groups, in the order of their numbers."""
     return [
         cpuset.CpusetSubsys(k),
+        sched_cgroup.CpuSubsys(k),
         cpuacct.CpuacctSubsys(k),
         memcontrol_files.MemorySubsys(k),
         device_cgroup.DevicesSubsys(k),
@@ -348,7 +350,8 @@ async def kernel_init(current: Task, kthreadd_done: Completion) -> int:
         return 0
 
     current.flags &= ~PF_KTHREAD
-    sys.sys_setsid(current)
+    # Ours: no autogroup. One that all are in is worth nothing, and would cost a step at each switch.
+    sys.begin_session(current)
     k.slab_baseline = slab.slab_baseline(k)
     k.frames_baseline = page_alloc.nr_used_pages(k)
     program.nr = await fork.kernel_thread(current, _run_program, program, SIGCHLD)

@@ -24,7 +24,7 @@ from procession.include.linux.sched import (
     TIF_NEED_RESCHED,
     TIF_SIGPENDING,
 )
-from procession.kernel import fork, hrtimer, lockdep, panic, pid, rcupdate, sched, sched_fair, signal
+from procession.kernel import fork, hrtimer, lockdep, panic, pid, rcupdate, sched, sched_choose, signal
 from procession.mm import memcontrol_oom, uaccess
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def choose_after_trap(k: Kernel) -> None:
     curr = rq.curr
     if curr.stack is not None or curr is rq.idle:
         return
-    sched_fair.choose_after_trap(rq, curr)
+    sched_choose.choose_after_trap(rq, curr)
     if k.nr_cpus == 1:
         return
     clock = k.clock

@@ -68,6 +68,7 @@ from procession.kernel import (
     posix_cpu_timers,
     ptrace,
     sched,
+    sched_autogroup,
     signal_queue,
 )
 from procession.mm import slab, uaccess
@@ -332,6 +333,8 @@ def copy_signal(current: Task, p: Task, clone_flags: int) -> None:
     with current.group_leader.alloc_lock:
         sig.rlim = old.rlim.copy()
     posix_cpu_timers.posix_cpu_timers_init_group(sig)
+    if old.autogroup is not None:
+        sched_autogroup.sched_autogroup_fork(current, sig)
     sig.oom_adj, sig.oom_score_adj, sig.oom_score_adj_min = old.oom_adj, old.oom_score_adj, old.oom_score_adj_min
     p.signal = sig
 
@@ -347,6 +350,7 @@ def free_signal_struct(k: Kernel, sig: SignalStruct) -> None:
     # Nothing refers back to the tasks: else only Python's search for cycles would free their memory.
     sig.threads.clear()
     sig.curr_target = None
+    sched_autogroup.sched_autogroup_exit(k, sig)
     k.caches["signal_cache"].free()
 
 
@@ -418,6 +422,7 @@ def _link_process(current: Task, p: Task, new_pid: Pid) -> None:
 
 def free_task(p: Task) -> None:
     """Free a task whatever its count says: for newborns that never ran, and at the end of put_task_struct."""
+    p.se.task = None  # as above
     p.kernel.caches["task_struct"].free()
 
 

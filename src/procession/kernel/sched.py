@@ -4,7 +4,7 @@ The fair class is in sched_fair.py, real-time in sched_rt.py, the system calls i
 that makes a picked task run is kernel/entry.py.
 
 Differs: of the ticks, only those happen that would do something. rq.tick_ns is the next one that takes the CPU from
-the running task; it is an event like a timer's. No stop class, no groups, no priority inheritance boost.
+the running task; it is an event like a timer's. No stop class.
 """
 
 from __future__ import annotations
@@ -34,7 +34,17 @@ from procession.include.linux.sched import (
     signal_pending_state,
 )
 from procession.include.linux.spinlock import SpinLock
-from procession.kernel import hrtimer, sched_fair, sched_load, sched_rt
+from procession.kernel import (
+    hrtimer,
+    sched_autogroup,
+    sched_balance,
+    sched_choose,
+    sched_fair,
+    sched_group,
+    sched_load,
+    sched_prio,
+    sched_rt,
+)
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -49,8 +59,9 @@ __all__ = (
     "check_preempt_curr",
     "cond_resched",
     "deactivate_task",
+    "dequeue_task",
     "do_schedule",
-    "effective_prio",
+    "enqueue_task",
     "init_idle",
     "nr_context_switches",
     "nr_running",
@@ -59,11 +70,12 @@ __all__ = (
     "sched_exec",
     "sched_fork",
     "sched_init",
+    "sched_init_granularity",
     "schedule",
     "scheduler_tick",
+    "put_prev_task",
     "set_cpus_allowed_ptr",
-    "set_load_weight",
-    "set_user_nice",
+    "set_curr_task",
     "task_nice",
     "task_sched_runtime",
     "try_to_wake_up",
@@ -108,7 +120,8 @@ class Rq:
         self.nr_running = 0  # the running task included, idle not
         self.nr_switches = 0
         self.nr_uninterruptible = 0  # may be negative: only the sum over all CPUs has a meaning
-        self.cfs: CfsRq = sched_fair.CfsRq(k.nr_cpus)
+        self.cfs: CfsRq = sched_fair.CfsRq(self, k.sched.root_task_group)
+        k.sched.root_task_group.cfs_rq.append(self.cfs)
         self.rt: RtRq = sched_rt.RtRq()
         self.tick_ns = NEVER  # when the running task's turn ends
         self.limit_ns = NEVER  # when the machine loop gives another CPU its turn
@@ -116,10 +129,21 @@ class Rq:
 
 def sched_init(k: Kernel) -> None:
     """Make the run queues; the calling boot task becomes CPU 0's idle task. The others' follow with init_idle."""
+    sched_group.sched_group_init(k)
+    sched_autogroup.autogroup_init(k)
+    sched_init_granularity(k)
     k.sched.runqueues = [Rq(k, 0, k.init_task)]
     sched_load.calc_load_init(k)
     init_idle(k, k.init_task, 0)
     k.init_task.on_cpu = True
+
+
+def sched_init_granularity(k: Kernel) -> None:
+    """Fit what is shared to the number of CPUs (sched_init_granularity)."""
+    factor = min(k.nr_cpus, 8).bit_length()  # 1 + log2
+    k.sched.sysctl_sched_latency *= factor
+    k.sched.sysctl_sched_min_granularity *= factor
+    k.sched.sysctl_sched_wakeup_granularity *= factor
 
 
 def init_idle(k: Kernel, idle: Task, cpu: int) -> None:
@@ -131,6 +155,7 @@ def init_idle(k: Kernel, idle: Task, cpu: int) -> None:
     idle.cpu = cpu
     idle.cpus_allowed = 1 << cpu
     idle.se.exec_start = k.clock.now_ns
+    sched_group.set_task_rq(idle, k.sched.runqueues[cpu])
 
 
 # Priorities.
@@ -139,50 +164,6 @@ def init_idle(k: Kernel, idle: Task, cpu: int) -> None:
 def task_nice(p: Task) -> int:
     """Return p's nice value."""
     return p.static_prio - DEFAULT_PRIO
-
-
-def normal_prio(p: Task) -> int:
-    """Return the priority that follows from policy, real-time priority and nice value."""
-    if p.policy in _RT_POLICIES:
-        return MAX_RT_PRIO - 1 - p.rt_priority
-    return p.static_prio
-
-
-def effective_prio(p: Task) -> int:
-    """Set normal_prio and return the priority in force; nobody is boosted here."""
-    p.normal_prio = normal_prio(p)
-    return p.normal_prio
-
-
-def set_load_weight(p: Task) -> None:
-    """Set the weight by which p shares the CPU."""
-    if p.policy == SCHED_IDLE:
-        p.se.weight = sched_fair.WEIGHT_IDLEPRIO
-    else:
-        p.se.weight = sched_fair.PRIO_TO_WEIGHT[p.static_prio - MAX_RT_PRIO]
-
-
-def set_user_nice(p: Task, nice: int) -> None:
-    """Change p's nice value; a running task that lost or a waiting one that gained may switch."""
-    if task_nice(p) == nice or not -20 <= nice <= 19:
-        return
-    rq: Rq = p.kernel.sched.runqueues[p.cpu]
-    with rq.lock.irq():
-        if p.prio < MAX_RT_PRIO:
-            # Remembered for the day it becomes an ordinary task again.
-            p.static_prio = DEFAULT_PRIO + nice
-            return
-        on_rq = p.se.on_rq
-        if on_rq:
-            dequeue_task(rq, p)
-        p.static_prio = DEFAULT_PRIO + nice
-        set_load_weight(p)
-        old_prio = p.prio
-        p.prio = effective_prio(p)
-        if on_rq:
-            enqueue_task(rq, p)
-            if p.prio < old_prio or (p.prio > old_prio and rq.curr is p):
-                resched_task(rq.curr)
 
 
 # Queueing.
@@ -197,11 +178,27 @@ def enqueue_task(rq: Rq, p: Task) -> None:
 
 
 def dequeue_task(rq: Rq, p: Task) -> None:
-    """Take p off its class's queue for a change of its parameters; it stays counted as running."""
+    """Take p off its class's queue for a change of its parameters."""
     if p.prio < MAX_RT_PRIO:
         sched_rt.dequeue_task_rt(rq, p)
     else:
         sched_fair.dequeue_task_fair(rq, p, sleep=False)
+
+
+def put_prev_task(rq: Rq, p: Task) -> None:
+    """P, which runs, stops running."""
+    if p.prio < MAX_RT_PRIO:
+        sched_rt.put_prev_task_rt(rq, p)
+    else:
+        sched_fair.put_prev_task_fair(rq, p)
+
+
+def set_curr_task(rq: Rq, p: Task) -> None:
+    """P, which runs, is in another class or group from now on."""
+    if p.prio < MAX_RT_PRIO:
+        sched_rt.set_curr_task_rt(rq, p)
+    else:
+        sched_fair.set_curr_task_fair(rq, p)
 
 
 def activate_task(rq: Rq, p: Task, wakeup: bool) -> None:
@@ -214,7 +211,6 @@ def activate_task(rq: Rq, p: Task, wakeup: bool) -> None:
         sched_rt.enqueue_task_rt(rq, p)
     else:
         sched_fair.enqueue_task_fair(rq, p, wakeup)
-    rq.nr_running += 1
     if rq.tick_ns == NEVER:
         # Whoever runs there has company from now on: the machine loop must work out when its turn ends.
         clock.next_event_ns = 0
@@ -234,7 +230,6 @@ def deactivate_task(rq: Rq, p: Task, sleep: bool) -> None:
         sched_rt.dequeue_task_rt(rq, p)
     else:
         sched_fair.dequeue_task_fair(rq, p, sleep)
-    rq.nr_running -= 1
 
 
 def resched_task(p: Task) -> None:
@@ -266,7 +261,7 @@ def try_to_wake_up(p: Task, mode: int) -> bool:
     rq: Rq = k.sched.runqueues[p.cpu]
     se = p.se
     if k.nr_cpus > 1 and not se.on_rq:
-        rq = sched_fair.select_task_rq(rq, p)
+        rq = sched_balance.select_task_rq(rq, p)
     with rq.lock.irq():
         if not se.on_rq:
             if state & TASK_UNINTERRUPTIBLE and not p.flags & PF_FREEZING:
@@ -309,9 +304,11 @@ def sched_fork(p: Task) -> None:
     p.rt_time_slice = sched_rt.DEF_TIMESLICE_NS
     p.on_cpu = False
     p.cpu = k.cpu
-    set_load_weight(p)
+    rq: Rq = k.sched.runqueues[k.cpu]
+    sched_group.set_task_rq(p, rq)
+    sched_prio.set_load_weight(p)
     if p.prio >= MAX_RT_PRIO:
-        sched_fair.task_fork_fair(k.sched.runqueues[k.cpu], p)
+        sched_fair.task_fork_fair(rq, p)
 
 
 def wake_up_new_task(p: Task) -> None:
@@ -319,7 +316,7 @@ def wake_up_new_task(p: Task) -> None:
     k = p.kernel
     rq: Rq = k.sched.runqueues[p.cpu]
     if k.nr_cpus > 1:
-        rq = sched_fair.select_task_rq_fork(rq, p)
+        rq = sched_balance.select_task_rq_fork(rq, p)
     if p.set_child_tid:
         p.ti_flags |= TIF_FORK
     with rq.lock.irq():
@@ -328,7 +325,7 @@ def wake_up_new_task(p: Task) -> None:
             k.trace.sched_wakeup_new(p.comm, p.pid, p.prio, 1, rq.cpu)
         check_preempt_curr(rq, p)
         if k.chooser.active:
-            sched_fair.choose_after_fork(rq, p)
+            sched_choose.choose_after_fork(rq, p)
 
 
 def sched_exec(current: Task) -> None:
@@ -376,7 +373,7 @@ def cond_resched(current: Task) -> None:
     Differs: the others' turns are left out. What is current goes on as it does when it has been picked again.
     """
     if current.ti_flags & TIF_NEED_RESCHED and current.prio >= MAX_RT_PRIO:
-        cfs: CfsRq = current.kernel.sched.runqueues[current.cpu].cfs
+        cfs = current.se.cfs_rq
         current.ti_flags &= ~TIF_NEED_RESCHED
         cfs.min_vruntime = max(cfs.min_vruntime, current.se.vruntime)
 
@@ -408,7 +405,7 @@ def _migration_cpu_stop(rq: Rq, p: Task) -> None:
         deactivate_task(rq, p, sleep=False)
         if rq.curr is p:
             _stop_running(rq, p)
-        sched_fair.set_task_cpu(rq, dest, p)
+        sched_balance.set_task_cpu(rq, dest, p)
         activate_task(dest, p, wakeup=False)
         check_preempt_curr(dest, p)
 
@@ -416,10 +413,7 @@ def _migration_cpu_stop(rq: Rq, p: Task) -> None:
 def _stop_running(rq: Rq, p: Task) -> None:
     """Leave a CPU that is not the executing one to its idle task, which picks anew."""
     k = p.kernel
-    if p.prio < MAX_RT_PRIO:
-        sched_rt.put_prev_task_rt(rq, p)
-    else:
-        sched_fair.put_prev_task_fair(rq, p)
+    put_prev_task(rq, p)
     p.nivcsw += 1
     rq.nr_switches += 1
     p.ti_flags &= ~TIF_NEED_RESCHED
@@ -448,7 +442,7 @@ def do_schedule(rq: Rq) -> bool:
             else:
                 deactivate_task(rq, prev, sleep=True)
         if not rq.nr_running and k.nr_cpus > 1:
-            sched_fair.idle_balance(rq)
+            sched_balance.idle_balance(rq)
 
         # put_prev_task, pick_next_task.
         if prev.prio < MAX_RT_PRIO:
@@ -494,7 +488,15 @@ def context_switch(rq: Rq, prev: Task, next: Task, state: int) -> None:
         cost_ns += SWITCH_MM_NS
     clock.now_ns += cost_ns
     next.stime += cost_ns
-    if rq.nr_running > 1 or rq.tick_ns != NEVER or not clock.next_event_ns or next.signal.cputime_expires is not None:
+    # Does the turn end, or is something due when next has run for long enough?
+    if (
+        rq.nr_running > 1
+        or rq.tick_ns != NEVER
+        or not clock.next_event_ns
+        or next.signal.cputime_expires is not None
+        or next.prio < MAX_RT_PRIO
+        or k.sched.nr_cfs_bandwidth
+    ):
         hrtimer.program_event(k)
 
 
@@ -548,7 +550,7 @@ def scheduler_tick(rq: Rq) -> None:
 def next_tick(rq: Rq) -> int:
     """Return when scheduler_tick has to look again, NEVER if nobody competes with the running task."""
     curr = rq.curr
-    if rq.nr_running <= 1 or curr is rq.idle:
+    if curr is rq.idle or (rq.nr_running <= 1 and not rq.kernel.sched.nr_cfs_bandwidth):
         return NEVER
     if curr.prio < MAX_RT_PRIO:
         return sched_rt.next_tick_rt(rq, curr)

@@ -1,10 +1,13 @@
 """The completely fair scheduling class (kernel/sched_fair.c; spec 17.2).
 
 The red-black tree is a list sorted by (vruntime, serial): with the few runnable tasks of a small machine bisection is
-faster, and a tie goes to whoever was queued first, as in the tree. The running task is not in it.
+faster, and a tie goes to whoever was queued first, as in the tree. Who runs is not in it.
 
-Differs: no groups, no autogroup; several CPUs share work by simple rules: a waking task goes to an idle CPU, a newborn
-to the shortest queue, and a CPU that runs dry pulls from the longest.
+A task's entity stands in the queue of its group (se.cfs_rq), the group's in that of the group above (se.parent), and
+so on up to the CPU's own queue, rq.cfs. Without groups that is where all tasks are, and each loop has one step.
+
+What may be chosen otherwise is in sched_choose.py, several CPUs are in sched_balance.py, groups in sched_group.py and
+their limits in sched_bandwidth.py.
 """
 
 from __future__ import annotations
@@ -12,188 +15,98 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, Final
 
-from procession.hw.chooser import GOES_ON, RUNS_FIRST, RUNS_NEXT, SLICE_ENDS
-from procession.hw.costs import SWITCH_NS
-from procession.include.linux.bug import bug_on
-from procession.include.linux.cgroup import CPUACCT_SUBSYS_ID
-from procession.include.linux.sched import MAX_RT_PRIO, SCHED_BATCH, SCHED_IDLE, SCHED_NORMAL, TIF_NEED_RESCHED
+from procession.hw.chooser import RUNS_NEXT
+from procession.hw.clock import NEVER
+from procession.include.linux.bug import bug, bug_on
+from procession.include.linux.sched import SCHED_BATCH, SCHED_IDLE, SCHED_NORMAL, TIF_NEED_RESCHED
 from procession.include.linux.time import TICK_PERIOD_NS
+from procession.kernel import sched_bandwidth, sched_choose, sched_group
+from procession.kernel.sched_weight import NICE_0_LOAD, calc_delta_fair
 
 if TYPE_CHECKING:
+    from procession.include.linux.kernel import SchedState
     from procession.include.linux.sched import SchedEntity, Task
+    from procession.include.linux.task_group import TaskGroup
     from procession.kernel.sched import Rq
 
 __all__ = (
-    "PRIO_TO_WEIGHT",
-    "WEIGHT_IDLEPRIO",
+    "NOT_ASKED",
     "CfsRq",
-    "calc_delta_fair",
     "check_preempt_wakeup",
-    "choose_after_fork",
-    "choose_after_trap",
+    "dequeue_entity",
     "dequeue_task_fair",
+    "enqueue_entity",
     "enqueue_task_fair",
-    "idle_balance",
     "next_tick_fair",
     "pick_next_task_fair",
     "put_prev_task_fair",
-    "sched_slice",
-    "select_task_rq",
-    "select_task_rq_fork",
     "set_curr_task_fair",
-    "set_task_cpu",
+    "sched_slice",
     "task_fork_fair",
+    "task_move_group_fair",
     "task_tick_fair",
     "update_curr",
     "yield_task_fair",
 )
 
-NICE_0_LOAD: Final = 1024
-WEIGHT_IDLEPRIO: Final = 3
-PRIO_TO_WEIGHT: Final = (
-    88761,
-    71755,
-    56483,
-    46273,
-    36291,
-    29154,
-    23254,
-    18705,
-    14949,
-    11916,
-    9548,
-    7620,
-    6100,
-    4904,
-    3906,
-    3121,
-    2501,
-    1991,
-    1586,
-    1277,
-    1024,
-    820,
-    655,
-    526,
-    423,
-    335,
-    272,
-    215,
-    172,
-    137,
-    110,
-    87,
-    70,
-    56,
-    45,
-    36,
-    29,
-    23,
-    18,
-    15,
-)
-PRIO_TO_WMULT: Final = (
-    48388,
-    59856,
-    76040,
-    92818,
-    118348,
-    147320,
-    184698,
-    229616,
-    287308,
-    360437,
-    449829,
-    563644,
-    704093,
-    875809,
-    1099582,
-    1376151,
-    1717300,
-    2157191,
-    2708050,
-    3363326,
-    4194304,
-    5237765,
-    6557202,
-    8165337,
-    10153587,
-    12820798,
-    15790321,
-    19976592,
-    24970740,
-    31350126,
-    39045157,
-    49367440,
-    61356676,
-    76695844,
-    95443717,
-    119304647,
-    148102320,
-    186737708,
-    238609294,
-    286331153,
-)
-_INVERSE: Final = dict(zip(PRIO_TO_WEIGHT, PRIO_TO_WMULT, strict=True)) | {WEIGHT_IDLEPRIO: 1431655765}
-_WMULT_SHIFT: Final = 32
-_HALF: Final = 1 << (_WMULT_SHIFT - 1)
-
-# CfsRq.turn_end_ns: nobody has asked yet, or the turn takes as long as 3.2 gives it.
-_NOT_ASKED: Final = -1
-_OWN_END: Final = 0
-# What a turn may be cut to: each is half as long again as the one before.
-SHORT_TURNS_NS: Final[tuple[int, ...]] = tuple(500 * 3**n >> n for n in range(22))
+NOT_ASKED: Final = -1  # CfsRq.turn_end_ns: nobody has asked yet
 
 
 class CfsRq:
-    """The fair tasks of one CPU (struct cfs_rq). Times in ns."""
+    """The fair tasks and groups of one CPU, in one group (struct cfs_rq). Times in ns."""
 
     __slots__ = (
+        "chosen",
         "curr",
+        "h_nr_running",
         "last",
-        "latency_ns",
         "load",
-        "min_granularity_ns",
         "min_vruntime",
         "next",
-        "nr_latency",
         "nr_running",
+        "rq",
+        "runtime_enabled",
+        "runtime_expires",
+        "runtime_remaining",
+        "sched",
         "serial",
+        "tg",
+        "throttle_count",
+        "throttled",
+        "throttled_timestamp",
         "timeline",
         "turn_end_ns",
-        "wakeup_granularity_ns",
     )
 
-    def __init__(self, nr_cpus: int) -> None:
-        factor = min(nr_cpus, 8).bit_length()  # 1 + log2
-        self.latency_ns = 6_000_000 * factor
-        self.min_granularity_ns = 750_000 * factor
-        self.wakeup_granularity_ns = 1_000_000 * factor
-        self.nr_latency = 8
-        self.timeline: list[tuple[int, int, Task]] = []
-        self.curr: Task | None = None
-        self.last: Task | None = None  # was preempted by a wake-up: give it the CPU back if it is fair
-        self.next: Task | None = None  # was chosen to run next
-        self.turn_end_ns = _NOT_ASKED  # when a turn ends that was chosen to be short
+    def __init__(self, rq: Rq, tg: TaskGroup) -> None:
+        self.rq = rq
+        self.tg = tg
+        self.sched: SchedState = rq.kernel.sched
+        self.timeline: list[tuple[int, int, SchedEntity]] = []
+        self.curr: SchedEntity | None = None
+        self.last: SchedEntity | None = None  # was preempted by a wake-up: give it the CPU back if it is fair
+        self.next: SchedEntity | None = None  # has preempted it, or shares a group with who went to sleep: likewise
+        self.chosen: SchedEntity | None = None  # by the chooser, to run next
+        self.turn_end_ns = NOT_ASKED  # when a turn ends that was chosen to be short; of a CPU's own queue
         self.min_vruntime = 0
         self.load = 0  # weights of all that are queued, curr included
         self.nr_running = 0
         self.serial = 0
-
-
-def calc_delta_fair(delta_ns: int, weight: int) -> int:
-    """Return real time as virtual time of a task of this weight."""
-    if weight == NICE_0_LOAD:
-        return delta_ns
-    return (delta_ns * NICE_0_LOAD * _INVERSE[weight] + _HALF) >> _WMULT_SHIFT
+        # Of a group's queue.
+        self.h_nr_running = 0  # tasks in it, and in those below that are not throttled
+        self.runtime_enabled = False  # the group has a quota
+        self.runtime_remaining = 0  # of it, for this CPU; negative: a debt
+        self.runtime_expires = 0
+        self.throttled = False
+        self.throttled_timestamp = 0
+        self.throttle_count = 0  # groups throttled from here up
 
 
 def update_curr(cfs: CfsRq, now_ns: int) -> None:
-    """Charge the running task up to now."""
-    curr = cfs.curr
-    if curr is None:
+    """Charge who runs up to now."""
+    se = cfs.curr
+    if se is None:
         return
-    se = curr.se
     delta_ns = now_ns - se.exec_start
     if delta_ns <= 0:
         return
@@ -206,136 +119,272 @@ def update_curr(cfs: CfsRq, now_ns: int) -> None:
     if timeline and timeline[0][0] < vruntime:
         vruntime = timeline[0][0]
     cfs.min_vruntime = max(cfs.min_vruntime, vruntime)
+    if cfs.runtime_enabled:
+        sched_bandwidth.account_cfs_rq_runtime(cfs, delta_ns)
 
 
-def _sched_period(cfs: CfsRq, nr_running: int) -> int:
-    return nr_running * cfs.min_granularity_ns if nr_running > cfs.nr_latency else cfs.latency_ns
+def _sched_period(sched: SchedState, nr_running: int) -> int:
+    if nr_running > sched.sched_nr_latency:
+        return nr_running * sched.sysctl_sched_min_granularity
+    return sched.sysctl_sched_latency
 
 
 def sched_slice(cfs: CfsRq, se: SchedEntity) -> int:
     """Return the real time se may run before others are due."""
-    weight, load, nr_running = se.weight, cfs.load, cfs.nr_running
-    if not se.on_rq:
-        load += weight
-        nr_running += 1
-    return _sched_period(cfs, nr_running) * weight // load
+    slice_ns = _sched_period(cfs.sched, cfs.nr_running if se.on_rq else cfs.nr_running + 1)
+    while True:
+        load = se.cfs_rq.load if se.on_rq else se.cfs_rq.load + se.weight
+        slice_ns = slice_ns * se.weight // load
+        if se.parent is None:
+            return slice_ns
+        se = se.parent
 
 
-def place_entity(cfs: CfsRq, se: SchedEntity, initial: bool) -> None:
-    """Give a newborn its debit, or a sleeper credit for at most half a latency."""
-    if initial:
-        vruntime = cfs.min_vruntime + calc_delta_fair(sched_slice(cfs, se), se.weight)
-    else:
-        vruntime = cfs.min_vruntime - (cfs.latency_ns >> 1)
-    se.vruntime = max(se.vruntime, vruntime)
-
-
-def _insert(cfs: CfsRq, p: Task) -> None:
-    se = p.se
+def _insert(cfs: CfsRq, se: SchedEntity) -> None:
     cfs.serial += 1
     se.serial = cfs.serial
-    insort(cfs.timeline, (se.vruntime, se.serial, p))
+    insort(cfs.timeline, (se.vruntime, se.serial, se))
 
 
-def _remove(cfs: CfsRq, p: Task) -> None:
+def _remove(cfs: CfsRq, se: SchedEntity) -> None:
     timeline = cfs.timeline
-    if timeline[0][2] is p:
+    if timeline[0][2] is se:
         del timeline[0]
         return
-    se = p.se
     at = bisect_left(timeline, (se.vruntime, se.serial))
-    bug_on(timeline[at][2] is not p, "task not where its vruntime is", p)
+    bug_on(timeline[at][2] is not se, "entity not where its vruntime is", se)
     del timeline[at]
 
 
-def enqueue_task_fair(rq: Rq, p: Task, wakeup: bool) -> None:
-    """Queue p. A task that did not sleep has its vruntime relative to min_vruntime meanwhile."""
-    cfs = rq.cfs
-    se = p.se
+def enqueue_entity(cfs: CfsRq, se: SchedEntity, wakeup: bool) -> None:
+    """Queue se. A task that did not sleep has its vruntime relative to min_vruntime meanwhile."""
     if not wakeup:
         se.vruntime += cfs.min_vruntime
-    update_curr(cfs, rq.kernel.clock.now_ns)
-    if wakeup:
-        place_entity(cfs, se, initial=False)
+    update_curr(cfs, cfs.rq.kernel.clock.now_ns)
     cfs.load += se.weight
     cfs.nr_running += 1
-    if cfs.curr is not p:
-        _insert(cfs, p)
+    grouped = se.parent is not None
+    if grouped:
+        sched_group.update_cfs_shares(cfs)
+    if wakeup:
+        # place_entity(), for a sleeper.
+        se.vruntime = max(se.vruntime, cfs.min_vruntime - (cfs.sched.sysctl_sched_latency >> 1))
+    if cfs.curr is not se:
+        _insert(cfs, se)
     se.on_rq = True
+    if grouped and cfs.nr_running == 1:
+        sched_bandwidth.check_enqueue_throttle(cfs)
 
 
-def dequeue_task_fair(rq: Rq, p: Task, sleep: bool) -> None:
-    """Take p off the queue."""
-    cfs = rq.cfs
-    se = p.se
-    update_curr(cfs, rq.kernel.clock.now_ns)
-    if cfs.last is p:
-        cfs.last = None
-    if cfs.next is p:
-        cfs.next = None
-    if cfs.curr is not p:
-        _remove(cfs, p)
+def dequeue_entity(cfs: CfsRq, se: SchedEntity, sleep: bool) -> None:
+    """Take se off the queue."""
+    update_curr(cfs, cfs.rq.kernel.clock.now_ns)
+    if cfs.last is se or cfs.next is se:
+        _clear_buddies(se)
+    if cfs.chosen is se:
+        cfs.chosen = None
+    if cfs.curr is not se:
+        _remove(cfs, se)
     se.on_rq = False
     cfs.load -= se.weight
     cfs.nr_running -= 1
     if not sleep:
         se.vruntime -= cfs.min_vruntime
-    # With p gone the others' least vruntime may be higher.
+    if se.parent is not None:
+        sched_bandwidth.return_cfs_rq_runtime(cfs)
+    _update_min_vruntime(cfs, se, sleep)
+    if se.parent is not None:
+        sched_group.update_cfs_shares(cfs)
+
+
+def _update_min_vruntime(cfs: CfsRq, se: SchedEntity, sleep: bool) -> None:
+    """With se gone the others' least vruntime may be higher."""
     timeline = cfs.timeline
     curr = cfs.curr
     if timeline:
         vruntime = timeline[0][0]
-        if curr is not None and curr.se.on_rq and curr.se.vruntime < vruntime:
-            vruntime = curr.se.vruntime
+        if curr is not None and curr.on_rq and curr.vruntime < vruntime:
+            vruntime = curr.vruntime
     elif curr is not None:
-        vruntime = curr.se.vruntime if sleep or curr is not p else cfs.min_vruntime
+        vruntime = curr.vruntime if sleep or curr is not se else cfs.min_vruntime
     else:
         return
     cfs.min_vruntime = max(cfs.min_vruntime, vruntime)
 
 
+def enqueue_task_fair(rq: Rq, p: Task, wakeup: bool) -> None:
+    """Queue p, and the groups above it that had nobody to run."""
+    se = p.se
+    enqueue_entity(se.cfs_rq, se, wakeup)
+    if se.parent is None or _enqueue_groups(se):
+        rq.nr_running += 1
+
+
+def _enqueue_groups(se: SchedEntity) -> bool:
+    """Queue what stands for the groups of se, who has been; returns False if one is throttled: nobody can run then."""
+    while se.parent is not None:
+        cfs = se.cfs_rq
+        cfs.h_nr_running += 1
+        if cfs.throttled:
+            return False
+        se = se.parent
+        if not se.on_rq:
+            enqueue_entity(se.cfs_rq, se, wakeup=True)
+        elif se.parent is not None:
+            sched_group.update_cfs_shares(se.cfs_rq)
+    return True
+
+
+def dequeue_task_fair(rq: Rq, p: Task, sleep: bool) -> None:
+    """Take p off the queue, and the groups above it that have nobody else to run."""
+    se = p.se
+    dequeue_entity(se.cfs_rq, se, sleep)
+    if se.parent is None or _dequeue_groups(se, sleep):
+        rq.nr_running -= 1
+
+
+def _dequeue_groups(se: SchedEntity, sleep: bool) -> bool:
+    """Take off what stands for the groups of se, who is gone; returns False if one is throttled: it was off before."""
+    emptied = True
+    while se.parent is not None:
+        cfs = se.cfs_rq
+        cfs.h_nr_running -= 1
+        if cfs.throttled:
+            return False
+        se = se.parent
+        if emptied and not cfs.load:
+            dequeue_entity(se.cfs_rq, se, sleep=True)
+            continue
+        if emptied and sleep:
+            _set_next_buddy(se)  # the rest of the turn is its group's
+        emptied = False
+        if se.parent is not None:
+            sched_group.update_cfs_shares(se.cfs_rq)
+    return True
+
+
+# Who runs.
+
+
 def put_prev_task_fair(rq: Rq, prev: Task) -> None:
     """Prev stops running; if it can go on it returns to the queue."""
-    cfs = rq.cfs
-    if prev.se.on_rq:
-        update_curr(cfs, rq.kernel.clock.now_ns)
-        _insert(cfs, prev)
-    cfs.curr = None
+    se = prev.se
+    now_ns = rq.kernel.clock.now_ns
+    while True:
+        cfs = se.cfs_rq
+        if se.on_rq:
+            update_curr(cfs, now_ns)
+        if cfs.runtime_enabled:
+            sched_bandwidth.check_cfs_rq_runtime(cfs)
+        if se.on_rq:
+            _insert(cfs, se)
+        cfs.curr = None
+        if se.parent is None:
+            return
+        se = se.parent
 
 
 def set_curr_task_fair(rq: Rq, p: Task) -> None:
     """P starts running, or becomes a fair task while it runs."""
-    cfs = rq.cfs
     se = p.se
-    if se.on_rq:
-        _remove(cfs, p)
-    cfs.curr = p
-    se.exec_start = rq.kernel.clock.now_ns
-    se.prev_sum_exec_runtime = se.sum_exec_runtime
+    while True:
+        cfs = se.cfs_rq
+        if se.on_rq:
+            _remove(cfs, se)
+        cfs.curr = se
+        se.exec_start = rq.kernel.clock.now_ns
+        se.prev_sum_exec_runtime = se.sum_exec_runtime
+        if cfs.runtime_enabled:
+            sched_bandwidth.account_cfs_rq_runtime(cfs, 0)
+        if se.parent is None:
+            return
+        se = se.parent
 
 
 def pick_next_task_fair(rq: Rq) -> Task:
-    """Return the leftmost task, unless a preempted one is about as far left."""
+    """Return who is due: of the CPU's own queue, or of the group that is due there, and so on down."""
     cfs = rq.cfs
-    timeline = cfs.timeline
-    p = timeline[0][2]
-    last = cfs.last
-    if last is not None and wakeup_preempt_entity(cfs, last.se, p.se) < 1:
-        p = last
-        cfs.last = None
-    if cfs.next is not None:
-        p = cfs.next
-        cfs.next = None
-    elif len(timeline) > 1 and rq.kernel.chooser.active:
-        p = _choose(rq, RUNS_NEXT, p)
+    cfs.turn_end_ns = NOT_ASKED
+    k = rq.kernel
+    now_ns = k.clock.now_ns
+    while True:
+        timeline = cfs.timeline
+        se = timeline[0][2]
+        if cfs.next is not None or cfs.last is not None or k.chooser.active:
+            se = _pick_next_entity(cfs, se)
+            _remove(cfs, se)
+        else:
+            del timeline[0]
+        cfs.curr = se
+        se.exec_start = now_ns
+        se.prev_sum_exec_runtime = se.sum_exec_runtime
+        if se.my_q is None:
+            p = se.task
+            if p is None:
+                bug("a freed task is queued")
+            return p
+        cfs = se.my_q
 
-    _remove(cfs, p)
-    cfs.curr = p
-    cfs.turn_end_ns = _NOT_ASKED
-    se = p.se
-    se.exec_start = rq.kernel.clock.now_ns
-    se.prev_sum_exec_runtime = se.sum_exec_runtime
-    return p
+
+def _pick_next_entity(cfs: CfsRq, left: SchedEntity) -> SchedEntity:
+    """Return the leftmost one, unless a buddy is about as far left; or who is chosen."""
+    se = left
+    last, next = cfs.last, cfs.next
+    if last is not None and wakeup_preempt_entity(cfs, last, left) < 1:
+        se = last
+    if next is not None and wakeup_preempt_entity(cfs, next, left) < 1:
+        se = next
+    if se is last or se is next:
+        _clear_buddies(se)
+    if cfs.chosen is not None:
+        se = cfs.chosen
+        cfs.chosen = None
+    elif cfs.rq.kernel.chooser.active and len(cfs.timeline) > 1:
+        se = sched_choose.choose_entity(cfs, RUNS_NEXT, se)
+    return se
+
+
+# Buddies.
+
+
+def _set_next_buddy(se: SchedEntity) -> None:
+    """Have se picked next if that is fair, and the groups that it is in."""
+    if se.task is not None and se.task.policy == SCHED_IDLE:
+        return
+    while True:
+        se.cfs_rq.next = se
+        if se.parent is None:
+            return
+        se = se.parent
+
+
+def _set_last_buddy(se: SchedEntity) -> None:
+    """Se, which runs, is being preempted: let it, and the groups that it is in, come back soon."""
+    if se.task is not None and se.task.policy == SCHED_IDLE:
+        return
+    while True:
+        se.cfs_rq.last = se
+        if se.parent is None:
+            return
+        se = se.parent
+
+
+def _clear_buddies(se: SchedEntity) -> None:
+    """Forget that se is the buddy of its queue, and of those above, as far as it is."""
+    entity = se
+    while entity.cfs_rq.last is entity:
+        entity.cfs_rq.last = None
+        if entity.parent is None:
+            break
+        entity = entity.parent
+    while se.cfs_rq.next is se:
+        se.cfs_rq.next = None
+        if se.parent is None:
+            return
+        se = se.parent
+
+
+# Preemption.
 
 
 def wakeup_preempt_entity(cfs: CfsRq, curr: SchedEntity, se: SchedEntity) -> int:
@@ -343,24 +392,56 @@ def wakeup_preempt_entity(cfs: CfsRq, curr: SchedEntity, se: SchedEntity) -> int
     vdiff = curr.vruntime - se.vruntime
     if vdiff <= 0:
         return -1
-    return 1 if vdiff > calc_delta_fair(cfs.wakeup_granularity_ns, se.weight) else 0
+    return 1 if vdiff > calc_delta_fair(cfs.sched.sysctl_sched_wakeup_granularity, se.weight) else 0
 
 
 def check_preempt_wakeup(rq: Rq, curr: Task, p: Task) -> None:
     """Preempt the running fair task if p, which became runnable, is far enough behind."""
-    if curr.ti_flags & TIF_NEED_RESCHED:
+    pse = p.se
+    if pse.cfs_rq.throttle_count or curr.ti_flags & TIF_NEED_RESCHED:
+        return
+    if curr.policy == SCHED_IDLE and p.policy != SCHED_IDLE:
+        curr.ti_flags |= TIF_NEED_RESCHED
         return
     if p.policy != SCHED_NORMAL:
-        return  # BATCH and IDLE never preempt on wake-up
-    if curr.policy == SCHED_IDLE:
-        curr.ti_flags |= TIF_NEED_RESCHED
-        return
-    cfs = rq.cfs
+        return  # BATCH and IDLE never preempt others on wake-up
+    se = curr.se
+    scale = se.cfs_rq.nr_running >= rq.kernel.sched.sched_nr_latency
+    if se.cfs_rq is not pse.cfs_rq:
+        se, pse = _find_matching_se(se, pse)
+    cfs = se.cfs_rq
     update_curr(cfs, rq.kernel.clock.now_ns)
-    if wakeup_preempt_entity(cfs, curr.se, p.se) == 1:
+    if wakeup_preempt_entity(cfs, se, pse) == 1:
+        _set_next_buddy(pse)
         curr.ti_flags |= TIF_NEED_RESCHED
-        if cfs.nr_running >= cfs.nr_latency:
-            cfs.last = curr
+        if scale and se.on_rq and se.task is not None:
+            _set_last_buddy(se)
+
+
+def _find_matching_se(se: SchedEntity, pse: SchedEntity) -> tuple[SchedEntity, SchedEntity]:
+    """Return those above the two, or them, that stand in one queue."""
+    se_depth, pse_depth = depth_se(se), depth_se(pse)
+    while True:
+        if se_depth == pse_depth and se.cfs_rq is pse.cfs_rq:
+            return se, pse
+        deeper = se_depth - pse_depth
+        if deeper >= 0:
+            assert se.parent is not None
+            se = se.parent
+            se_depth -= 1
+        if deeper <= 0:
+            assert pse.parent is not None
+            pse = pse.parent
+            pse_depth -= 1
+
+
+def depth_se(se: SchedEntity) -> int:
+    """Return how many groups se is in."""
+    depth = 0
+    while se.parent is not None:
+        depth += 1
+        se = se.parent
+    return depth
 
 
 def task_fork_fair(rq: Rq, p: Task) -> None:
@@ -368,18 +449,29 @@ def task_fork_fair(rq: Rq, p: Task) -> None:
 
     With kernel.sched_child_runs_first the two change places.
     """
-    cfs = rq.cfs
     se = p.se
+    cfs = se.cfs_rq
     curr = cfs.curr
     update_curr(cfs, rq.kernel.clock.now_ns)
     if curr is not None:
-        se.vruntime = curr.se.vruntime
-    place_entity(cfs, se, initial=True)
-    if rq.kernel.sched.sysctl_sched_child_runs_first and curr is not None and curr.se.vruntime < se.vruntime:
+        se.vruntime = curr.vruntime
+    # Its debit (place_entity()).
+    se.vruntime = max(se.vruntime, cfs.min_vruntime + calc_delta_fair(sched_slice(cfs, se), se.weight))
+    if cfs.sched.sysctl_sched_child_runs_first and curr is not None and curr.vruntime < se.vruntime:
         # put_prev_task_fair() will put the parent where it belongs now.
-        curr.se.vruntime, se.vruntime = se.vruntime, curr.se.vruntime
+        curr.vruntime, se.vruntime = se.vruntime, curr.vruntime
         rq.curr.ti_flags |= TIF_NEED_RESCHED
     se.vruntime -= cfs.min_vruntime
+
+
+def task_move_group_fair(rq: Rq, p: Task, on_rq: bool) -> None:
+    """Let p's place among its own be the same in the group that is its now; a queued one's vruntime is relative."""
+    se = p.se
+    if not on_rq:
+        se.vruntime -= se.cfs_rq.min_vruntime
+    sched_group.set_task_rq(p, rq)
+    if not on_rq:
+        se.vruntime += se.cfs_rq.min_vruntime
 
 
 def yield_task_fair(rq: Rq) -> None:
@@ -388,180 +480,87 @@ def yield_task_fair(rq: Rq) -> None:
     Differs: 3.2 only passes the task over once, if the next is close enough; this is what 2.6 offered as
     sched_compat_yield. Two tasks that yield to each other would else keep a third from running for long.
     """
-    cfs = rq.cfs
     curr = rq.curr
     if rq.nr_running == 1:
         return
-    if cfs.last is curr:
-        cfs.last = None
-    if curr.policy != SCHED_BATCH:
-        update_curr(cfs, rq.kernel.clock.now_ns)
-    if cfs.timeline:
-        curr.se.vruntime = max(curr.se.vruntime, cfs.timeline[-1][0])
+    se = curr.se
+    while True:
+        cfs = se.cfs_rq
+        if cfs.last is se or cfs.next is se:
+            _clear_buddies(se)
+        if curr.policy != SCHED_BATCH:
+            update_curr(cfs, rq.kernel.clock.now_ns)
+        if cfs.timeline:
+            se.vruntime = max(se.vruntime, cfs.timeline[-1][0])
+        if se.parent is None:
+            return
+        se = se.parent
+
+
+# The tick.
 
 
 def task_tick_fair(rq: Rq, curr: Task) -> None:
-    """Reschedule if the slice is used up, or somebody lags a slice behind (check_preempt_tick)."""
-    cfs = rq.cfs
-    update_curr(cfs, rq.kernel.clock.now_ns)
-    if cfs.nr_running <= 1:
-        return
+    """Reschedule if the slice is used up, or somebody lags a slice behind, in any of the groups that curr is in."""
     se = curr.se
+    turn_is_over = 0 < rq.cfs.turn_end_ns <= rq.kernel.clock.now_ns
+    while True:
+        cfs = se.cfs_rq
+        update_curr(cfs, rq.kernel.clock.now_ns)
+        if cfs.nr_running > 1:
+            _check_preempt_tick(cfs, se, curr, turn_is_over)
+        if se.parent is None:
+            return
+        se = se.parent
+
+
+def _check_preempt_tick(cfs: CfsRq, se: SchedEntity, curr: Task, turn_is_over: bool) -> None:
     ideal_ns = sched_slice(cfs, se)
     ran_ns = se.sum_exec_runtime - se.prev_sum_exec_runtime
-    if ran_ns > ideal_ns or 0 < cfs.turn_end_ns <= se.exec_start:
+    if ran_ns > ideal_ns or turn_is_over:
         curr.ti_flags |= TIF_NEED_RESCHED
         # So that it is not picked again as the buddy of somebody it was preempted by.
-        if cfs.last is curr:
-            cfs.last = None
-    elif ran_ns >= cfs.min_granularity_ns and se.vruntime - cfs.timeline[0][0] > ideal_ns:
+        if cfs.last is se or cfs.next is se:
+            _clear_buddies(se)
+    elif ran_ns >= cfs.sched.sysctl_sched_min_granularity and se.vruntime - cfs.timeline[0][0] > ideal_ns:
         curr.ti_flags |= TIF_NEED_RESCHED
 
 
 def next_tick_fair(rq: Rq, curr: Task) -> int:
-    """Return the first tick at which task_tick_fair would reschedule."""
-    cfs = rq.cfs
+    """Return the first tick at which task_tick_fair would reschedule, NEVER if there is none."""
     se = curr.se
-    now_ns = se.exec_start
-    if not cfs.timeline:
+    at_ns = NEVER
+    turn_ns = 0  # of the innermost of curr and its groups that has company
+    while True:
+        cfs = se.cfs_rq
+        if cfs.timeline:
+            ideal_ns = sched_slice(cfs, se)
+            at_ns = min(at_ns, _next_preempt_tick(cfs, se, ideal_ns))
+            turn_ns = turn_ns or ideal_ns
+        if cfs.runtime_enabled:
+            at_ns = min(at_ns, sched_bandwidth.next_assignment(cfs, se.exec_start))
+        if se.parent is None:
+            break
+        se = se.parent
+    if not turn_ns and rq.nr_running > 1:
         # Company of another class: real-time tasks that are throttled come back by their own timer.
-        return now_ns + TICK_PERIOD_NS
-    ideal_ns = sched_slice(cfs, se)
+        at_ns = min(at_ns, se.exec_start + TICK_PERIOD_NS)
+    # Rounded up: in between nobody looks.
+    tick_ns = NEVER if at_ns == NEVER else -(-at_ns // TICK_PERIOD_NS) * TICK_PERIOD_NS
+    cfs = rq.cfs
+    if not turn_ns:
+        return tick_ns
+    if cfs.turn_end_ns == NOT_ASKED and rq.kernel.chooser.active:
+        sched_choose.choose_turn(rq, curr, turn_ns)
+    return min(tick_ns, cfs.turn_end_ns) if cfs.turn_end_ns > 0 else tick_ns
+
+
+def _next_preempt_tick(cfs: CfsRq, se: SchedEntity, ideal_ns: int) -> int:
+    """Return when _check_preempt_tick would reschedule, if it looked all the time."""
     ran_ns = se.sum_exec_runtime - se.prev_sum_exec_runtime
     left_ns = ideal_ns - ran_ns + 1
     lag_left_ns = ideal_ns - (se.vruntime - cfs.timeline[0][0]) + 1
     if se.weight != NICE_0_LOAD:
         lag_left_ns = lag_left_ns * se.weight // NICE_0_LOAD + 1
-    lag_left_ns = max(lag_left_ns, cfs.min_granularity_ns - ran_ns)
-    # Rounded up: in between nobody looks.
-    tick_ns = -(-(now_ns + max(1, min(left_ns, lag_left_ns))) // TICK_PERIOD_NS) * TICK_PERIOD_NS
-    if cfs.turn_end_ns == _NOT_ASKED and rq.kernel.chooser.active:
-        _choose_turn(rq, curr, ideal_ns)
-    return min(tick_ns, cfs.turn_end_ns) if cfs.turn_end_ns > 0 else tick_ns
-
-
-# What is left to the chooser. Asking changes nothing: an answer of 0 is what happens unasked.
-
-
-def _candidates(rq: Rq, first: Task) -> list[Task]:
-    """Return first, and whom a real machine might let run in its place, the most urgent before the others.
-
-    That is who lags behind, and whoever is ahead of the last one by no more than tasks get ahead of each other anyway
-    (sysctl_sched_latency, in virtual time): in the long run everybody has the share that his nice value gives.
-    """
-    cfs = rq.cfs
-    least = cfs.timeline[0][0]
-    curr = cfs.curr
-    if curr is not None:
-        ran_ns = max(0, rq.kernel.clock.now_ns - curr.se.exec_start)
-        least = min(least, curr.se.vruntime + calc_delta_fair(ran_ns, curr.se.weight))
-    most = least + cfs.latency_ns
-    return [first, *(p for vruntime, _, p in cfs.timeline if vruntime <= most and p is not first)]
-
-
-def _choose(rq: Rq, kind: str, first: Task) -> Task:
-    candidates = _candidates(rq, first)
-    return candidates[rq.kernel.chooser.choose(kind, [p.pid for p in candidates])]
-
-
-def choose_after_trap(rq: Rq, curr: Task) -> None:
-    """Ask whether curr goes on to user mode, or somebody else is to run before it does."""
-    cfs = rq.cfs
-    if cfs.curr is not curr or not cfs.timeline or curr.state or curr.ti_flags & TIF_NEED_RESCHED:
-        return
-    se = curr.se
-    if se.sum_exec_runtime - se.prev_sum_exec_runtime + rq.kernel.clock.now_ns - se.exec_start <= SWITCH_NS:
-        return  # it has only just been chosen
-    p = _choose(rq, GOES_ON, curr)
-    if p is not curr:
-        cfs.next = p
-        curr.ti_flags |= TIF_NEED_RESCHED
-
-
-def choose_after_fork(rq: Rq, p: Task) -> None:
-    """Ask whether p, newborn and queued, shall run before its parent, who runs."""
-    cfs = rq.cfs
-    parent = cfs.curr
-    if parent is None or parent is not rq.kernel.current or parent.ti_flags & TIF_NEED_RESCHED or p.prio < MAX_RT_PRIO:
-        return
-    if rq.kernel.chooser.choose(RUNS_FIRST, (parent.pid, p.pid)):
-        cfs.next = p
-        parent.ti_flags |= TIF_NEED_RESCHED
-
-
-def _choose_turn(rq: Rq, curr: Task, ideal_ns: int) -> None:
-    """Ask when the turn of curr, who has got company, shall end."""
-    if len(_candidates(rq, curr)) == 1:
-        return
-    cfs = rq.cfs
-    turns_ns = [ideal_ns, *(turn_ns for turn_ns in SHORT_TURNS_NS if turn_ns < ideal_ns)]
-    answer = rq.kernel.chooser.choose(SLICE_ENDS, turns_ns)
-    cfs.turn_end_ns = rq.kernel.clock.now_ns + turns_ns[answer] if answer else _OWN_END
-
-
-# Several CPUs.
-
-
-def _migrate(rq: Rq, dest: Rq, p: Task) -> Rq:
-    """Move p, which is on no queue, keeping its place relative to the others."""
-    if dest is rq:
-        return rq
-    set_task_cpu(rq, dest, p)
-    p.se.vruntime += dest.cfs.min_vruntime - rq.cfs.min_vruntime
-    return dest
-
-
-def set_task_cpu(rq: Rq, dest: Rq, p: Task) -> None:
-    """Let another CPU be p's, whose vruntime is relative or will be made to fit."""
-    trace = rq.kernel.trace
-    if trace.sched_migrate_task:
-        trace.sched_migrate_task(p.comm, p.pid, p.prio, rq.cpu, dest.cpu)
-    if p.cgroups is not rq.kernel.cgroups.init_css_set:
-        p.cgroups.subsys[CPUACCT_SUBSYS_ID].charge(p)
-    p.cpu = dest.cpu
-
-
-def _allowed(rq: Rq, p: Task) -> list[Rq]:
-    return [other for other in rq.kernel.sched.runqueues if p.cpus_allowed >> other.cpu & 1]
-
-
-def select_task_rq(rq: Rq, p: Task) -> Rq:
-    """Return where a waking task goes: where it was if that CPU is idle, else an idle one, else where it was."""
-    allowed = _allowed(rq, p)
-    if rq in allowed and not rq.nr_running:
-        return rq
-    for other in allowed:
-        if not other.nr_running:
-            return _migrate(rq, other, p)
-    return rq if rq in allowed else _migrate(rq, allowed[0], p)
-
-
-def select_task_rq_fork(rq: Rq, p: Task) -> Rq:
-    """Return where a newborn goes: the shortest queue, its parent's CPU among equals."""
-    best = None
-    for other in _allowed(rq, p):
-        if best is None or other.nr_running < best.nr_running or (other is rq and other.nr_running == best.nr_running):
-            best = other
-    assert best is not None
-    if best is not rq:
-        # A newborn's vruntime is relative already.
-        p.cpu = best.cpu
-    return best
-
-
-def idle_balance(rq: Rq) -> None:
-    """Before rq goes idle, pull the task that would wait longest on the longest queue."""
-    busiest = None
-    for other in rq.kernel.sched.runqueues:
-        if len(other.cfs.timeline) > 0 and (busiest is None or other.nr_running > busiest.nr_running):
-            busiest = other
-    if busiest is None or busiest is rq:
-        return
-    for _, _, p in reversed(busiest.cfs.timeline):
-        if p.cpus_allowed >> rq.cpu & 1:
-            dequeue_task_fair(busiest, p, sleep=True)
-            busiest.nr_running -= 1
-            _migrate(busiest, rq, p)
-            enqueue_task_fair(rq, p, wakeup=True)
-            rq.nr_running += 1
-            return
+    lag_left_ns = max(lag_left_ns, cfs.sched.sysctl_sched_min_granularity - ran_ns)
+    return se.exec_start + max(1, min(left_ns, lag_left_ns))

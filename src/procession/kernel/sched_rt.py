@@ -58,6 +58,7 @@ def enqueue_task_rt(rq: Rq, p: Task) -> None:
     rt.active.setdefault(p.prio, []).append(p)
     rt.bitmap |= 1 << p.prio
     rt.nr_running += 1
+    rq.nr_running += 1
     p.se.on_rq = True
 
 
@@ -70,6 +71,7 @@ def dequeue_task_rt(rq: Rq, p: Task) -> None:
     if not queue:
         rt.bitmap &= ~(1 << p.prio)
     rt.nr_running -= 1
+    rq.nr_running -= 1
     p.se.on_rq = False
 
 

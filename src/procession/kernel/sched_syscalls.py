@@ -29,13 +29,14 @@ from procession.include.linux.sched import (
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import TimespecOut
 from procession.include.linux.types import PidNr, UInt, UserPtr
-from procession.kernel import capability, cpuset, pid, sched, sched_fair, sched_rt, time
+from procession.kernel import capability, cpuset, pid, sched, sched_fair, sched_prio, sched_rt, time
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
+    "can_nice",
     "sched_getaffinity",
     "sched_setaffinity",
     "sched_setscheduler",
@@ -71,6 +72,11 @@ def find_process_by_pid(current: Task, nr: int) -> Task:
 def check_same_owner(current: Task, p: Task) -> bool:
     euid = current.cred.euid
     return euid in (p.cred.euid, p.cred.uid) and current.cred.user.user_ns is p.cred.user.user_ns
+
+
+def can_nice(current: Task, p: Task, nice: int) -> bool:
+    """Whether current may set p's nice value this low: RLIMIT_NICE counts up from 20 - nice."""
+    return 20 - nice <= p.signal.rlim[RLIMIT_NICE][0] or capability.capable(current, CAP_SYS_NICE)
 
 
 # Policy.
@@ -131,23 +137,23 @@ def _setscheduler(p: Task, policy: int, priority: int, reset_on_fork: bool) -> N
         if on_rq:
             sched.dequeue_task(rq, p)
         if running:
-            _put_prev(rq, p)
+            sched.put_prev_task(rq, p)
         was_fair = p.prio >= MAX_RT_PRIO
         old_prio = p.prio
         p.policy = policy
         p.rt_priority = priority
         p.sched_reset_on_fork = reset_on_fork
-        p.prio = sched.effective_prio(p)
-        sched.set_load_weight(p)
+        p.prio = sched_prio.effective_prio(p)
+        sched_prio.set_load_weight(p)
         if p.prio < MAX_RT_PRIO and policy == SCHED_RR:
             p.rt_time_slice = sched_rt.DEF_TIMESLICE_NS
         if was_fair and p.prio < MAX_RT_PRIO and not on_rq:
             # Its vruntime would be from another age when it comes back.
-            p.se.vruntime -= rq.cfs.min_vruntime
+            p.se.vruntime -= p.se.cfs_rq.min_vruntime
         if not was_fair and p.prio >= MAX_RT_PRIO:
-            p.se.vruntime = 0 if on_rq else rq.cfs.min_vruntime
+            p.se.vruntime = 0 if on_rq else p.se.cfs_rq.min_vruntime
         if running:
-            _set_curr(rq, p)
+            sched.set_curr_task(rq, p)
         if on_rq:
             sched.enqueue_task(rq, p)
             if running and p.prio > old_prio:
@@ -155,20 +161,6 @@ def _setscheduler(p: Task, policy: int, priority: int, reset_on_fork: bool) -> N
             elif not running:
                 sched.check_preempt_curr(rq, p)
     p.kernel.clock.next_event_ns = 0
-
-
-def _put_prev(rq: sched.Rq, p: Task) -> None:
-    if p.prio < MAX_RT_PRIO:
-        sched_rt.put_prev_task_rt(rq, p)
-    else:
-        sched_fair.put_prev_task_fair(rq, p)
-
-
-def _set_curr(rq: sched.Rq, p: Task) -> None:
-    if p.prio < MAX_RT_PRIO:
-        sched_rt.set_curr_task_rt(rq, p)
-    else:
-        sched_fair.set_curr_task_fair(rq, p)
 
 
 def do_sched_setscheduler(current: Task, nr: int, policy: int, param: UserPtr) -> int:

@@ -42,7 +42,18 @@ from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import NSEC_PER_USEC, USEC_PER_SEC
 from procession.include.linux.types import Arg, InBuf, Int, IntOut, ModeT, PidNr, UInt, UInt32, UserPtr
 from procession.include.linux.utsname import NEW_UTS_LEN, UTS_PROC_DOMAINNAME, UTS_PROC_HOSTNAME
-from procession.kernel import capability, pid, posix_cpu_timers, rcupdate, sched, sched_cputime, utsname_sysctl
+from procession.kernel import (
+    capability,
+    pid,
+    posix_cpu_timers,
+    rcupdate,
+    sched,
+    sched_autogroup,
+    sched_cputime,
+    sched_prio,
+    sched_syscalls,
+    utsname_sysctl,
+)
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -50,7 +61,7 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "can_nice",
+    "begin_session",
     "do_prlimit",
     "getrusage",
     "k_getrusage",
@@ -88,22 +99,17 @@ _KIB_PER_PAGE: Final = 4
 # Priorities.
 
 
-def can_nice(current: Task, p: Task, nice: int) -> bool:
-    """Whether current may set p's nice value this low: RLIMIT_NICE counts up from 20 - nice."""
-    return 20 - nice <= task_rlimit(p, RLIMIT_NICE) or capability.capable(current, CAP_SYS_NICE)
-
-
 def set_one_prio(current: Task, p: Task, niceval: int) -> None:
     cred, pcred = current.cred, p.real_cred
     ns = pcred.user.user_ns
     own = cred.user.user_ns is ns and cred.euid in (pcred.uid, pcred.euid)
     if not own and not capability.ns_capable(current, ns, CAP_SYS_NICE):
         raise LinuxError(Errno.EPERM, f"priority of {p!r}")
-    if niceval < sched.task_nice(p) and not can_nice(current, p, niceval):
+    if niceval < sched.task_nice(p) and not sched_syscalls.can_nice(current, p, niceval):
         raise LinuxError(Errno.EACCES, "RLIMIT_NICE")
     if pcred.cap_permitted & ~cred.cap_permitted and not capability.ns_capable(current, ns, CAP_SYS_NICE):
         raise LinuxError(Errno.EPERM, f"{p!r} has more capabilities")
-    sched.set_user_nice(p, niceval)
+    sched_prio.set_user_nice(p, niceval)
 
 
 def _prio_targets(current: Task, which: int, who: int) -> Iterator[Task]:
@@ -251,9 +257,8 @@ def set_special_pids(current: Task, to: Pid) -> None:
         pid.change_pid(leader, PIDTYPE_PGID, to)
 
 
-@syscall
-def sys_setsid(current: Task) -> PidNr:
-    """Begin a session, without a terminal; raises EPERM for a leader, also if our number names a group (setsid(2))."""
+def begin_session(current: Task) -> Pid:
+    """Begin a session, without a terminal; raises EPERM for a leader, also if our number names a group."""
     leader = current.group_leader
     sid = pid.task_pid(leader)
     assert sid is not None
@@ -265,6 +270,14 @@ def sys_setsid(current: Task) -> PidNr:
         leader.signal.leader = True
         set_special_pids(current, sid)
         tty_jobctrl.proc_clear_tty(leader)
+    return sid
+
+
+@syscall
+def sys_setsid(current: Task) -> PidNr:
+    """Begin a session, without a terminal; raises EPERM for a leader, also if our number names a group (setsid(2))."""
+    sid = begin_session(current)
+    sched_autogroup.sched_autogroup_create_attach(current.group_leader)
     return pid.pid_vnr(current, sid)
 
 

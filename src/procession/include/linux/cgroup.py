@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 # The controllers, in the order of include/linux/cgroup_subsys.h.
 CPUSET_SUBSYS_ID: Final = 0
-CPUACCT_SUBSYS_ID: Final = 1
-MEM_CGROUP_SUBSYS_ID: Final = 2
-DEVICES_SUBSYS_ID: Final = 3
-FREEZER_SUBSYS_ID: Final = 4
-CGROUP_SUBSYS_COUNT: Final = 5
+CPU_CGROUP_SUBSYS_ID: Final = 1
+CPUACCT_SUBSYS_ID: Final = 2
+MEM_CGROUP_SUBSYS_ID: Final = 3
+DEVICES_SUBSYS_ID: Final = 4
+FREEZER_SUBSYS_ID: Final = 5
+CGROUP_SUBSYS_COUNT: Final = 6
 
 # Cgroup.flags.
 CGRP_REMOVED: Final = 1

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from procession.include.linux.slab import KmemCache
     from procession.include.linux.spinlock import Lockdep, RwLock
     from procession.include.linux.sysctl import CtlTablePoll
+    from procession.include.linux.task_group import TaskGroup
     from procession.include.linux.timer import TimerList
     from procession.include.linux.tty import TtyDriver
     from procession.include.linux.workqueue import GlobalCwq, Workqueue
@@ -69,11 +70,41 @@ _MOST_MESSAGES: Final = 20_000  # that printk_log keeps, however much a guest wr
 class SchedState:
     """kernel/sched*.py."""
 
-    __slots__ = ("runqueues", "sysctl_sched_child_runs_first", "next_cpu", "avenrun", "calc_load_update_ns")  # derived
+    __slots__ = (
+        "root_task_group",
+        "runqueues",
+        "task_groups",
+        "nr_cfs_bandwidth",
+        "autogroup_seq_nr",
+        "autogroup_nice_next_ns",
+        "sysctl_sched_latency",
+        "sysctl_sched_min_granularity",
+        "sysctl_sched_wakeup_granularity",
+        "sched_nr_latency",
+        "sysctl_sched_child_runs_first",
+        "sysctl_sched_autogroup_enabled",
+        "sysctl_sched_cfs_bandwidth_slice",
+        "next_cpu",
+        "avenrun",
+        "calc_load_update_ns",
+    )  # derived
+
+    root_task_group: TaskGroup
 
     def __init__(self) -> None:
         self.runqueues: list[Rq] = []  # by CPU
+        self.task_groups: dict[TaskGroup, None] = {}  # all there are, the oldest first
+        self.nr_cfs_bandwidth: int = 0  # how many of them have a quota
+        self.autogroup_seq_nr: int = 0  # number of the last autogroup
+        self.autogroup_nice_next_ns: int = 0  # when anybody may change the nice value of one
+        # Tunables; times in ns where nothing else is said. sched_init() fits the first three to the number of CPUs.
+        self.sysctl_sched_latency: int = 6_000_000
+        self.sysctl_sched_min_granularity: int = 750_000
+        self.sysctl_sched_wakeup_granularity: int = 1_000_000
+        self.sched_nr_latency: int = 8  # how many tasks share one latency: follows from the first two
         self.sysctl_sched_child_runs_first: int = 0  # not 0: who is forked goes ahead of who forks
+        self.sysctl_sched_autogroup_enabled: int = 1
+        self.sysctl_sched_cfs_bandwidth_slice: int = 5000  # µs of a quota that a CPU takes at a time
         self.next_cpu: int = -1  # chosen to go on when the executing CPU's turn ends, -1 if none is
         self.avenrun: list[int] = [0, 0, 0]  # as of the last fold: read it with sched_load.get_avenrun
         self.calc_load_update_ns: int = 0  # when the next fold is due

@@ -25,11 +25,14 @@ if TYPE_CHECKING:
     from procession.include.linux.rwsem import Mutex
     from procession.include.linux.signal import Siginfo
     from procession.include.linux.spinlock import SpinLock
+    from procession.include.linux.task_group import TaskGroup
     from procession.include.linux.tty import TtyStruct
     from procession.include.linux.wait import Completion, WaitQueueHead
     from procession.kernel.kthread import Kthread
     from procession.kernel.posix_cpu_timers import CpuItimer, CputimeExpires
     from procession.kernel.posix_timers import KItimer
+    from procession.kernel.sched_autogroup import Autogroup
+    from procession.kernel.sched_fair import CfsRq
     from procession.mm.memcontrol import MemCgroup
 
 RestartBlock: TypeAlias = "Callable[[Task], Coroutine[Any, Any, int]]"
@@ -231,11 +234,31 @@ SetnsArg = Annotated[
 
 
 class SchedEntity:
-    """CFS's view of a task (struct sched_entity). Times and vruntime in ns."""
+    """CFS's view of a task, or of a group on one CPU (struct sched_entity). Times and vruntime in ns.
 
-    __slots__ = ("exec_start", "on_rq", "prev_sum_exec_runtime", "serial", "sum_exec_runtime", "vruntime", "weight")
+    cfs_rq: where it is queued. A task's on_rq says that it can run, whatever its class.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = (
+        "cfs_rq",
+        "exec_start",
+        "my_q",
+        "on_rq",
+        "parent",
+        "prev_sum_exec_runtime",
+        "serial",
+        "sum_exec_runtime",
+        "task",
+        "vruntime",
+        "weight",
+    )
+
+    cfs_rq: CfsRq
+
+    def __init__(self, task: Task | None) -> None:
+        self.task = task  # None: a group's, or the task is freed
+        self.my_q: CfsRq | None = None  # a group's: those in it
+        self.parent: SchedEntity | None = None  # of the group that this is in, None in the root
         self.weight = 1024
         self.vruntime = 0
         self.serial = 0  # breaks ties of vruntime: later enqueued, later run
@@ -308,6 +331,7 @@ class SignalStruct:
         "oom_adj",
         "oom_score_adj",
         "oom_score_adj_min",
+        "autogroup",
         "cred_guard_mutex",
     )  # derived
 
@@ -368,6 +392,7 @@ class SignalStruct:
         self.oom_adj: int = 0
         self.oom_score_adj: int = 0
         self.oom_score_adj_min: int = 0
+        self.autogroup: Autogroup | None = None  # the session's; None: in the default group
         # Itself.
         self.cred_guard_mutex: Mutex | None = None  # an exec or an attach decides by credentials; made when first used
 
@@ -417,6 +442,7 @@ class Task:
         "policy",
         "sched_reset_on_fork",
         "se",
+        "sched_task_group",
         "rt_time_slice",
         "cpus_allowed",
         "wchan",
@@ -507,7 +533,8 @@ class Task:
         self.rt_priority: int = 0
         self.policy: int = SCHED_NORMAL
         self.sched_reset_on_fork: bool = False
-        self.se: SchedEntity = SchedEntity()  # new
+        self.se: SchedEntity = SchedEntity(self)  # new
+        self.sched_task_group: TaskGroup | None = None  # of its cpu cgroup; None: the root
         self.rt_time_slice: int = 0
         self.cpus_allowed: int = 1  # bit mask
         self.wchan: str = ""  # new: name of the function it sleeps in, "" when running
@@ -594,6 +621,7 @@ class Task:
         p.rt_priority = self.rt_priority
         p.policy = self.policy
         p.sched_reset_on_fork = self.sched_reset_on_fork
+        p.sched_task_group = self.sched_task_group
         p.rt_time_slice = self.rt_time_slice
         p.cpus_allowed = self.cpus_allowed
         p.exit_code = self.exit_code

@@ -28,7 +28,9 @@ from procession.tools.validate.census import Census
 if TYPE_CHECKING:
     from procession.include.linux.hrtimer import Hrtimer
     from procession.kernel.futex import FutexHash
+    from procession.include.linux.sched import SchedEntity
     from procession.kernel.sched import Rq
+    from procession.kernel.sched_fair import CfsRq
 
 __all__ = ("validate_futexes", "validate_locks", "validate_runqueues", "validate_timers", "validate_wait_queues")
 
@@ -60,45 +62,84 @@ def validate_runqueues(seen: Census) -> list[str]:
 
 
 def _runqueue(rq: Rq, queued: dict[Task, Rq], wrong: list[str]) -> None:
-    cfs, rt = rq.cfs, rq.rt
+    rt = rq.rt
     curr = rq.curr
-    fair = [p for _, _, p in cfs.timeline]
-    for (vruntime, serial, p), (after, next_serial, _) in pairwise(cfs.timeline):
-        if (vruntime, serial) > (after, next_serial):
-            wrong.append(f"CPU {rq.cpu}: {p!r} is queued with vruntime {vruntime} ahead of {after}")
-    for vruntime, serial, p in cfs.timeline:
-        if (p.se.vruntime, p.se.serial) != (vruntime, serial):
-            wrong.append(f"CPU {rq.cpu}: {p!r} is queued with vruntime {vruntime}, not its {p.se.vruntime}")
-    if cfs.curr is not None:
-        if cfs.curr is not curr or curr in fair:
-            wrong.append(f"CPU {rq.cpu}: runs {curr!r}, its fair class {cfs.curr!r}")
-        elif curr.se.on_rq:
-            fair.append(curr)
+    fair = _fair_tasks(rq.cfs, wrong)
+    running = rq.cfs.curr
+    while running is not None and running.my_q is not None:
+        running = running.my_q.curr
+    if running is not None and running.task is not curr:
+        wrong.append(f"CPU {rq.cpu}: runs {curr!r}, its fair class {running.task!r}")
     real = [p for queue in rt.active.values() for p in queue]
     bitmap = 0
     for prio, queue in rt.active.items():
         bitmap |= bool(queue) << prio
         wrong += [f"CPU {rq.cpu}: {p!r} of priority {p.prio} is queued at {prio}" for p in queue if p.prio != prio]
-    load = sum(p.se.weight for p in fair)
     for what, count, found in (
-        ("fair nr_running", cfs.nr_running, len(fair)),
-        ("load", cfs.load, load),
         ("real-time nr_running", rt.nr_running, len(real)),
         ("bitmap", rt.bitmap, bitmap),
         ("nr_running", rq.nr_running, len(fair) + len(real)),
     ):
         if count != found:
             wrong.append(f"CPU {rq.cpu}: {what} {count}, found {found}")
+    # The throttled can run, but no CPU has them.
+    for tg in rq.kernel.sched.task_groups:
+        if tg.se and tg.cfs_rq[rq.cpu].throttled:
+            fair += _fair_tasks(tg.cfs_rq[rq.cpu], wrong)
     for p in (*fair, *real):
         if p in queued or p.cpu != rq.cpu or p is rq.idle:
             wrong.append(f"CPU {rq.cpu}: {p!r} of CPU {p.cpu} is queued here")
         if (p.prio < MAX_RT_PRIO) != (p in real):
             wrong.append(f"CPU {rq.cpu}: {p!r} of priority {p.prio} is in the other class's queue")
         queued[p] = rq
-    if cfs.last is not None and not cfs.last.se.on_rq:
-        wrong.append(f"CPU {rq.cpu}: last is {cfs.last!r}, which is not queued")
     if rq.dead is not None and rq.dead.state != TASK_DEAD:
         wrong.append(f"CPU {rq.cpu}: {rq.dead!r} has left for ever in state {rq.dead.state}")
+
+
+def _fair_tasks(cfs: CfsRq, wrong: list[str]) -> list[Task]:
+    """Return the tasks of a queue and of the groups in it, having looked at each."""
+    where = f"CPU {cfs.rq.cpu}"
+    queued = [se for _, _, se in cfs.timeline]
+    for (vruntime, serial, se), (after, next_serial, _) in pairwise(cfs.timeline):
+        if (vruntime, serial) > (after, next_serial):
+            wrong.append(f"{where}: {se.task!r} is queued with vruntime {vruntime} ahead of {after}")
+    for vruntime, serial, se in cfs.timeline:
+        if (se.vruntime, se.serial) != (vruntime, serial):
+            wrong.append(f"{where}: {se.task!r} is queued with vruntime {vruntime}, not its {se.vruntime}")
+    if cfs.curr is not None:
+        if cfs.curr in queued:
+            wrong.append(f"{where}: {cfs.curr.task!r} runs, and is in the queue")
+        elif cfs.curr.on_rq:
+            queued.append(cfs.curr)
+    load = sum(se.weight for se in queued)
+    for what, count, found in (("fair nr_running", cfs.nr_running, len(queued)), ("load", cfs.load, load)):
+        if count != found:
+            wrong.append(f"{where}: {what} {count}, found {found}")
+    for buddy in (cfs.last, cfs.next, cfs.chosen):
+        if buddy is not None and not buddy.on_rq:
+            wrong.append(f"{where}: a buddy is {buddy.task!r}, which is not queued")
+    tasks: list[Task] = []
+    for se in queued:
+        if se.cfs_rq is not cfs or not se.on_rq:
+            wrong.append(f"{where}: {se.task!r} is in another queue than it says")
+        if se.my_q is not None:
+            tasks += _group_tasks(se, se.my_q, wrong)
+        elif se.task is not None:
+            tasks.append(se.task)
+    return tasks
+
+
+def _group_tasks(se: SchedEntity, cfs: CfsRq, wrong: list[str]) -> list[Task]:
+    tg = cfs.tg
+    where = f"CPU {cfs.rq.cpu}"
+    if tg.se[cfs.rq.cpu] is not se or tg not in tg.kernel.sched.task_groups:
+        wrong.append(f"{where}: a group is queued that is none")
+    if len(tg.se) == 1 and se.weight != tg.shares and not cfs.throttle_count:
+        wrong.append(f"{where}: a group weighs {se.weight}, its shares are {tg.shares}")
+    tasks = _fair_tasks(cfs, wrong)
+    if cfs.throttled or not tasks or cfs.h_nr_running != len(tasks):
+        wrong.append(f"{where}: a group of {cfs.h_nr_running} tasks, throttled {cfs.throttled}, has {tasks}")
+    return tasks
 
 
 # Wait queues.
