@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("FreezerSubsys",)
+__all__ = ("FreezerSubsys", "freezer_state")
 
 CGROUP_THAWED: Final = "THAWED"
 CGROUP_FREEZING: Final = "FREEZING"
@@ -36,6 +36,11 @@ class Freezer(CgroupSubsysState):
 def _freezer(css: CgroupSubsysState | None) -> Freezer:
     assert isinstance(css, Freezer)
     return css
+
+
+def freezer_state(p: Task) -> str:
+    """Return the state of p's group."""
+    return _freezer(p.cgroups.subsys[FREEZER_SUBSYS_ID]).state
 
 
 def _update_if_frozen(k: Kernel, cgrp: Cgroup, state: Freezer) -> None:

@@ -257,7 +257,8 @@ class MemoryController:
         memcg.pgpgout += 1
         memcg.res.uncharge(PAGE_SIZE)
         memcg.memsw.uncharge(PAGE_SIZE)
-        self._check_events(memcg)
+        # In 3.2 pages that are unmapped together are counted as unused when all are, behind their last event.
+        memcg.events += 1
         if memcg.under_oom:
             self.oom_recover(memcg)
 

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Final, Protocol
 from procession.include.linux.bug import KernelBug
 from procession.include.linux.kernel import Kernel
 from procession.include.trace.events import PageFaultUser, SysEnter, SysExit, event_fields
-from procession.tools.validate import memory, mounts, pids, references, sched, signals, tasks, terminals, tracing
+from procession.tools.validate import (
+    cgroups,
+    memory,
+    mounts,
+    pids,
+    references,
+    sched,
+    signals,
+    tasks,
+    terminals,
+    tracing,
+)
 from procession.tools.validate.census import Census
 
 if TYPE_CHECKING:
@@ -45,8 +56,10 @@ AT_EVERY_TRAP: Final = (
     mounts.validate_mounts,
     terminals.validate_terminals,
     terminals.validate_tty_buffers,
+    cgroups.validate_css_sets,
+    cgroups.validate_cgroup_trees,
 )
-OF_MEMORY: Final = (memory.validate_memory, memory.validate_page_cache)
+OF_MEMORY: Final = (memory.validate_memory, memory.validate_page_cache, cgroups.validate_memory_cgroups)
 _EVENTS_KEPT: Final = 12
 _FAULTS_AT_ONCE: Final = 8
 _TASKS_AT_ONCE: Final = 24
@@ -120,6 +133,7 @@ class Checker:
         if now != self._memory or k.halted:
             self._memory = now
             wrong += memory.validate_memory(seen)
+            wrong += cgroups.validate_memory_cgroups(seen)
             if len(k.mm.page_cache) != self._cached or k.halted:
                 self._cached = len(k.mm.page_cache)
                 wrong += memory.validate_page_cache(seen)

@@ -1,0 +1,90 @@
+/* The cpu and cpuacct controllers: shares, quotas, and what was used. */
+// differs: these hierarchies are gone from the kernels of today, or have other rules
+#include "cgroup.h"
+
+static double cpu(pid_t p) { clockid_t c; clock_getcpuclockid(p, &c); struct timespec t; clock_gettime(c, &t); return t.tv_sec + t.tv_nsec / 1e9; }
+static pid_t spin(const char *g) { pid_t p = fork(); if (!p) { if (g) must(put(g, "0")); for (;;); } return p; }
+int main(void) {
+  working_directory();
+  must(mount("none", "c", "cgroup", 0, "cpu,cpuacct"));
+  say("%s", line_of("/proc/mounts", " cgroup rw"));
+  mkdir("c/a", 0755);
+  mkdir("c/b", 0755);
+  see("c/cpu.shares");
+  see("c/cpu.cfs_quota_us");
+  see("c/cpu.cfs_period_us");
+  see("c/cpu.stat");
+  see("c/a/cpu.shares");
+  see("c/a/cpu.cfs_quota_us");
+  see("c/a/cpu.cfs_period_us");
+  see("c/a/cpu.stat");
+  see("c/a/cpu.rt_runtime_us");
+  set("c/cpu.shares", "5");
+  set("c/cpu.cfs_quota_us", "-1");
+  set("c/cpu.cfs_period_us", "100000");
+  set("c/a/cpu.shares", "0");
+  see("c/a/cpu.shares");
+  set("c/a/cpu.shares", "99999999999");
+  see("c/a/cpu.shares");
+  set("c/a/cpu.shares", "-5");
+  set("c/a/cpu.shares", "1024");
+  set("c/a/cpu.cfs_quota_us", "0");
+  set("c/a/cpu.cfs_quota_us", "999");
+  set("c/a/cpu.cfs_quota_us", "1000");
+  see("c/a/cpu.cfs_quota_us");
+  set("c/a/cpu.cfs_quota_us", "-77");
+  see("c/a/cpu.cfs_quota_us");
+  set("c/a/cpu.cfs_quota_us", "9223372036854775807");
+  see("c/a/cpu.cfs_quota_us");
+  set("c/a/cpu.cfs_quota_us", "18446744073709551615");
+  see("c/a/cpu.cfs_quota_us");
+  set("c/a/cpu.cfs_period_us", "999");
+  set("c/a/cpu.cfs_period_us", "1000001");
+  set("c/a/cpu.cfs_period_us", "1000");
+  set("c/a/cpu.cfs_period_us", "18446744073709551615");
+  set("c/a/cpu.cfs_period_us", "100000");
+  mkdir("c/a/k", 0700);
+  set("c/a/cpu.cfs_quota_us", "50000");
+  set("c/a/k/cpu.cfs_quota_us", "60000");
+  set("c/a/k/cpu.cfs_quota_us", "40000");
+  set("c/a/cpu.cfs_quota_us", "30000");
+  set("c/a/k/cpu.cfs_quota_us", "-1");
+  set("c/a/cpu.cfs_quota_us", "-1");
+  rmdir("c/a/k");
+  set("c/a/cpu.shares", "2048");
+  pid_t x = spin("c/a/tasks"), y = spin("c/b/tasks");
+  sleep(3); double r = cpu(x) / cpu(y);
+  say("2048 to 1024: %s", r > 1.8 && r < 2.2 ? "about 2" : "no"); if (!(r > 1.8 && r < 2.2)) say("%f", r);
+  char b[20]; sprintf(b, "%d", y);
+  kill(x, 9);
+  wait(0);
+  set("c/b/cpu.cfs_quota_us", "20000"); double c = cpu(y); sleep(2); c = cpu(y) - c;
+  say("20%%: %s", c > 0.36 && c < 0.46 ? "ok" : "no"); if (!(c > 0.36 && c < 0.46)) say("%f", c);
+  say("periods: %d", atoi(strchr(get("c/b/cpu.stat"), ' ')) >= 19);
+  struct sched_param sp = {5};
+  show("in a group FIFO", sched_setscheduler(y, SCHED_FIFO, &sp));
+  show("FIFO moved", put("c/a/tasks", b));
+  show("FIFO to root", put("c/tasks", b)); sp.sched_priority = 0;
+  show("other", sched_setscheduler(y, SCHED_OTHER, &sp));
+  show("moved", put("c/a/tasks", b) > 0);
+   double u = atof(get("c/b/cpuacct.usage"));
+  say("usage %d", u > 1.2e9);
+  sleep(1); double u2 = atof(get("c/b/cpuacct.usage"));
+  say("stays %d", u == u2); u = atof(get("c/a/cpuacct.usage"));
+  say("a %d", u > 2.7e9 && u < 3.3e9); if (!(u > 2.7e9 && u < 3.3e9)) say("%f", u);
+  set("c/a/cpuacct.usage", "1");
+  set("c/a/cpuacct.usage", "0"); u = atof(get("c/a/cpuacct.usage"));
+  say("%d", u < 1e8);
+  sscanf(get("c/a/cpuacct.stat"), "user %lf", &u);
+  say("stat %d", u > 250 && u < 330); 
+  int us, sy;
+  say("%d", sscanf(get("c/b/cpuacct.stat"), "user %d\nsystem %d\n", &us, &sy)); 
+  char *pc = strdup(get("c/b/cpuacct.usage_percpu"));
+  say("%d", pc[strlen(pc) - 2] == ' ');
+  kill(y, 9);
+  wait(0); sleep(1); u = atof(get("c/cpuacct.usage"));
+  say("root %d", u > 3e9);
+  show("rmdir", rmdir("c/a"));
+  show("rmdir", rmdir("c/b"));
+  show("umount", umount("c"));
+}
