@@ -2,8 +2,25 @@
 // differs: these hierarchies are gone from the kernels of today, or have other rules
 #include "cgroup.h"
 
-static double cpu(pid_t p) { clockid_t c; clock_getcpuclockid(p, &c); struct timespec t; clock_gettime(c, &t); return t.tv_sec + t.tv_nsec / 1e9; }
-static pid_t spin(const char *g) { pid_t p = fork(); if (!p) { if (g) must(put(g, "0")); for (;;); } return p; }
+static double cpu(pid_t p) {
+  clockid_t clock;
+  struct timespec t;
+  clock_getcpuclockid(p, &clock);
+  clock_gettime(clock, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+static pid_t spin(const char *group) {
+  pid_t p = (pid_t)must(fork());
+  if (p) return p;
+  must(put(group, "0"));
+  for (;;) continue;
+}
+/* "what: as it should", or how much it was. */
+static void about(const char *what, double value, double least, double most) {
+  if (value > least && value < most) say("%s: as it should", what);
+  else say("%s: %f, not %f to %f", what, value, least, most);
+}
+
 int main(void) {
   working_directory();
   must(mount("none", "c", "cgroup", 0, "cpu,cpuacct"));
@@ -52,38 +69,53 @@ int main(void) {
   set("c/a/cpu.cfs_quota_us", "-1");
   rmdir("c/a/k");
   set("c/a/cpu.shares", "2048");
-  pid_t x = spin("c/a/tasks"), y = spin("c/b/tasks");
-  sleep(3); double r = cpu(x) / cpu(y);
-  say("2048 to 1024: %s", r > 1.8 && r < 2.2 ? "about 2" : "no"); if (!(r > 1.8 && r < 2.2)) say("%f", r);
-  char b[20]; sprintf(b, "%d", y);
-  kill(x, 9);
-  wait(0);
-  set("c/b/cpu.cfs_quota_us", "20000"); double c = cpu(y); sleep(2); c = cpu(y) - c;
-  say("20%%: %s", c > 0.36 && c < 0.46 ? "ok" : "no"); if (!(c > 0.36 && c < 0.46)) say("%f", c);
-  say("periods: %d", atoi(strchr(get("c/b/cpu.stat"), ' ')) >= 19);
-  struct sched_param sp = {5};
-  show("in a group FIFO", sched_setscheduler(y, SCHED_FIFO, &sp));
-  show("FIFO moved", put("c/a/tasks", b));
-  show("FIFO to root", put("c/tasks", b)); sp.sched_priority = 0;
-  show("other", sched_setscheduler(y, SCHED_OTHER, &sp));
-  show("moved", put("c/a/tasks", b) > 0);
-   double u = atof(get("c/b/cpuacct.usage"));
-  say("usage %d", u > 1.2e9);
-  sleep(1); double u2 = atof(get("c/b/cpuacct.usage"));
-  say("stays %d", u == u2); u = atof(get("c/a/cpuacct.usage"));
-  say("a %d", u > 2.7e9 && u < 3.3e9); if (!(u > 2.7e9 && u < 3.3e9)) say("%f", u);
+  pid_t x = spin("c/a/tasks"), y = spin("c/b/tasks"), z;
+  sleep_ms(400);
+  about("2048 to 1024", cpu(x) / cpu(y), 1.8, 2.2);
+  kill(x, SIGKILL);
+  wait_for(x);
+  set("c/b/cpu.cfs_quota_us", "20000");
+  double before = cpu(y);
+  sleep_ms(500);
+  about("20%", cpu(y) - before, 0.08, 0.13);
+  say("periods: %d", atoi(strchr(get("c/b/cpu.stat"), ' ')) >= 4);
+  struct sched_param fifo = {.sched_priority = 5}, none = {.sched_priority = 0};
+  CHILD(z) {
+    pause();
+  }
+  must(put_number("c/b/tasks", z));
+  show("FIFO in a group", sched_setscheduler(z, SCHED_FIFO, &fifo));
+  show("moved", put_number("c/a/tasks", z));
+  show("moved to the top", put_number("c/tasks", z));
+  show("a normal one again", sched_setscheduler(z, SCHED_OTHER, &none));
+  show("moved", put_number("c/a/tasks", z));
+  kill(z, SIGKILL);
+  wait_for(z);
+
+  about("used in b", number("c/b/cpuacct.usage"), 0.2e9, 0.3e9);
+  show("moved", put_number("c/a/tasks", y));
+  double used = number("c/b/cpuacct.usage");
+  sleep_ms(100);
+  say("b's stays: %d", number("c/b/cpuacct.usage") == used);
+  about("used in a", number("c/a/cpuacct.usage"), 0.3e9, 0.45e9);
   set("c/a/cpuacct.usage", "1");
-  set("c/a/cpuacct.usage", "0"); u = atof(get("c/a/cpuacct.usage"));
-  say("%d", u < 1e8);
-  sscanf(get("c/a/cpuacct.stat"), "user %lf", &u);
-  say("stat %d", u > 250 && u < 330); 
-  int us, sy;
-  say("%d", sscanf(get("c/b/cpuacct.stat"), "user %d\nsystem %d\n", &us, &sy)); 
-  char *pc = strdup(get("c/b/cpuacct.usage_percpu"));
-  say("%d", pc[strlen(pc) - 2] == ' ');
-  kill(y, 9);
-  wait(0); sleep(1); u = atof(get("c/cpuacct.usage"));
-  say("root %d", u > 3e9);
+  set("c/a/cpuacct.usage", "0");
+  about("reset", number("c/a/cpuacct.usage"), -1, 1e7);
+  double user = 0, system = 0;
+  say("stat: %d", sscanf(get("c/a/cpuacct.stat"), "user %lf\nsystem %lf\n", &user, &system));
+  about("ticks", user, 25, 45);
+  const char *percpu = get("c/b/cpuacct.usage_percpu");
+  say("a blank at the end: %d", percpu[strlen(percpu) - 2] == ' ');
+  must(mkdir("c/b/k", 0700));
+  must(put_number("c/b/k/tasks", y));
+  used = number("c/b/cpuacct.usage");
+  sleep_ms(100);
+  about("b has what those below use", number("c/b/cpuacct.usage") - used, 0.01e9, 0.03e9);
+  kill(y, SIGKILL);
+  wait_for(y);
+  about("those that have ended count", number("c/b/k/cpuacct.usage"), 0.01e9, 0.03e9);
+  about("the top group", number("c/cpuacct.usage"), 0.6e9, 2e9);
+  show("rmdir", rmdir("c/b/k"));
   show("rmdir", rmdir("c/a"));
   show("rmdir", rmdir("c/b"));
   show("umount", umount("c"));

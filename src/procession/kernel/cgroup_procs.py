@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from procession.include.linux.cgroup import Cgroup
     from procession.include.linux.kernel import Kernel
 
-__all__ = ("base_files", "pidlist_open", "pidlist_release", "proc_cgroup_show", "proc_cgroupstats_show")
+__all__ = ("EventEntry", "base_files", "pidlist_open", "pidlist_release", "proc_cgroup_show", "proc_cgroupstats_show")
 
 _PROCS: Final = "procs"
 
@@ -154,25 +154,38 @@ def file_cft(opened: File) -> Cftype | None:
     return cft if isinstance(cft, Cftype) else None
 
 
+class EventEntry(WaitQueueEntry):
+    """What hears that an eventfd is closed, whoever asked for its events (the wait of struct cgroup_event)."""
+
+    __slots__ = ("cgrp", "event")
+
+    def __init__(self, current: Task, cgrp: Cgroup, event: CgroupEvent) -> None:
+        super().__init__(current.kernel.init_task, func=event_wake)
+        self.cgrp = cgrp
+        self.event = event
+
+
+def event_wake(entry: WaitQueueEntry, mode: int, key: object) -> bool:
+    """Forget an event whose eventfd is closed (cgroup_event_wake)."""
+    assert isinstance(entry, EventEntry)
+    if isinstance(key, int) and key & POLLHUP and entry.event in entry.cgrp.event_list:
+        cgroup.remove_event(entry.cgrp, entry.event, signal=False)
+    return False
+
+
 def _watch(current: Task, cgrp: Cgroup, cft: Cftype, ctx: eventfd.EventfdCtx) -> None:
     event = CgroupEvent(cft, ctx)
-
-    def wake(_entry: WaitQueueEntry, _mode: int, key: object) -> bool:
-        if isinstance(key, int) and key & POLLHUP and event in cgrp.event_list:
-            cgroup.remove_event(cgrp, event, signal=False)
-        return False
-
-    entry = WaitQueueEntry(current.kernel.init_task, func=wake)
-
-    def forget(signal: bool) -> None:
-        if entry in ctx.wqh.task_list:
-            ctx.wqh.task_list.remove(entry)
-        if signal:
-            ctx.signal(1)
-
-    event.forget = forget
+    entry = EventEntry(current, cgrp, event)
+    event.forget = lambda signal: _forget(entry, ctx, signal=signal)
     wait.add_wait_queue(ctx.wqh, entry)
     cgrp.event_list.insert(0, event)
+
+
+def _forget(entry: EventEntry, ctx: eventfd.EventfdCtx, *, signal: bool) -> None:
+    if entry in ctx.wqh.task_list:
+        ctx.wqh.task_list.remove(entry)
+    if signal:
+        ctx.signal(1)
 
 
 _FILES: Final = (
