@@ -12,7 +12,7 @@ from procession.include.linux.mount import MNT_SHARED, MNT_SHARED_MASK, MNT_UNBI
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from procession.include.linux.fs import Dentry, MntNamespace, Vfsmount
+    from procession.include.linux.fs import MntNamespace, Vfsmount
     from procession.include.linux.kernel import Kernel
 
 __all__ = (

@@ -76,15 +76,15 @@ def _parse_options(k: Kernel, data: str) -> CgroupSbOpts:
     """Read the options of a mount from left to right; raises EINVAL, ENOENT (parse_cgroupfs_options)."""
     opts = CgroupSbOpts()
     all_ss = one_ss = False
-    for token in data.split(",") if data else ():
-        if token == "all":
+    for word in data.split(",") if data else ():
+        if word == "all":
             if one_ss:
                 raise LinuxError(Errno.EINVAL, "all, and one by name")
             all_ss = True
-        elif not _parse_flag(opts, token):
+        elif not _parse_flag(opts, word):
             if all_ss:
                 raise LinuxError(Errno.EINVAL, "one by name, and all")
-            opts.subsys_bits |= 1 << _subsys_named(k, token).subsys_id
+            opts.subsys_bits |= 1 << _subsys_named(k, word).subsys_id
             one_ss = True
     if all_ss or not (one_ss or opts.none or opts.name):
         opts.subsys_bits = (1 << len(k.cgroups.subsys)) - 1
@@ -97,22 +97,22 @@ def _parse_options(k: Kernel, data: str) -> CgroupSbOpts:
     return opts
 
 
-def _parse_flag(opts: CgroupSbOpts, token: str) -> bool:
+def _parse_flag(opts: CgroupSbOpts, word: str) -> bool:
     """Take an option that is no controller's name; returns whether it was one. Raises EINVAL."""
-    if not token:
+    if not word:
         raise LinuxError(Errno.EINVAL, "an empty option")
-    if token == "none":
+    if word == "none":
         opts.none = True
-    elif token == "noprefix":
+    elif word == "noprefix":
         opts.flags |= ROOT_NOPREFIX
-    elif token == "clone_children":
+    elif word == "clone_children":
         opts.clone_children = True
-    elif token.startswith("release_agent="):
+    elif word.startswith("release_agent="):
         if opts.release_agent is not None:
             raise LinuxError(Errno.EINVAL, "a second release_agent")
-        opts.release_agent = string.to_text(string.to_bytes(token[14:])[: PATH_MAX - 1])
-    elif token.startswith("name="):
-        name = token[5:]
+        opts.release_agent = string.to_text(string.to_bytes(word[14:])[: PATH_MAX - 1])
+    elif word.startswith("name="):
+        name = word[5:]
         if not name or opts.name or not _NAME_CHARS.issuperset(name):
             raise LinuxError(Errno.EINVAL, "name=")
         opts.name = name[: MAX_CGROUP_ROOT_NAMELEN - 1]
@@ -342,7 +342,7 @@ class CgroupFileInode(Inode):
         return CgroupFile(path, flags, mode, self.cft, self.cgrp)
 
     def truncate(self, size: int) -> None:
-        """Accept O_TRUNC and truncate(2): there is nothing to cut."""
+        """Accept O_TRUNC: there is nothing to cut."""
 
 
 class CgroupFile(File):

@@ -1,4 +1,4 @@
-"""The files of every group: tasks and what else is about the group itself (kernel/cgroup.c; spec cgroups A3, A4, A9)."""
+"""The files of every group: tasks, and what is about the group itself (kernel/cgroup.c; spec cgroups A3, A4, A9)."""
 
 from __future__ import annotations
 

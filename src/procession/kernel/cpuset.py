@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from procession.include.linux.cgroup import Cgroup, CssSet
     from procession.include.linux.kernel import Kernel
 
-__all__ = ("CpusetSubsys", "cpuset_cpus_allowed", "cpuset_print_task_mems_allowed")
+__all__ = ("CpusetSubsys", "cpuset_print_task_mems_allowed")
 
 # Cpuset.flags, and Cftype.private.
 CS_CPU_EXCLUSIVE: Final = 1
@@ -50,6 +50,13 @@ class Cpuset(CgroupSubsysState):
         self.mems_allowed = 0
         self.relax_domain_level = -1
 
+    def cpus(self, active: int) -> int:
+        """Return which of these CPUs are in the set, or in the nearest one above that has any of them."""
+        cs: Cpuset | None = self
+        while cs is not None and not cs.cpus_allowed & active:
+            cs = cs.parent
+        return active if cs is None else cs.cpus_allowed & active
+
 
 def _cs(css: CgroupSubsysState | None) -> Cpuset:
     assert isinstance(css, Cpuset)
@@ -65,23 +72,11 @@ def cpu_active_mask(k: Kernel) -> int:
     return (1 << k.nr_cpus) - 1
 
 
-def cpuset_cpus_allowed(p: Task) -> int:
-    """Return the CPUs that p's group leaves it; never none."""
-    return _guarantee_online_cpus(p.kernel, _cs(p.cgroups.subsys[CPUSET_SUBSYS_ID]))
-
-
 def cpuset_print_task_mems_allowed(p: Task) -> str:
     """Return the line about p's memory for the log of the OOM killer."""
     cgrp = cgroup.task_cgroup(p, CPUSET_SUBSYS_ID)
     nodes = bitmap.bitmap_scnlistprintf(_of(cgrp).mems_allowed)
     return f"{p.comm} cpuset={cgrp.name or '/'} mems_allowed={nodes}"
-
-
-def _guarantee_online_cpus(k: Kernel, cs: Cpuset | None) -> int:
-    active = cpu_active_mask(k)
-    while cs is not None and not cs.cpus_allowed & active:
-        cs = cs.parent
-    return active if cs is None else cs.cpus_allowed & active
 
 
 def is_cpuset_subset(p: Cpuset, q: Cpuset) -> bool:
@@ -136,7 +131,7 @@ async def _cpus_write(current: Task, cgrp: Cgroup, cft: Cftype, text: bytes) -> 
     if trial.cpus_allowed == cs.cpus_allowed:
         return
     cs.cpus_allowed = trial.cpus_allowed
-    mask = _guarantee_online_cpus(k, cs)
+    mask = cs.cpus(cpu_active_mask(k))
     tasks = list(cgroup.cgroup_tasks(k, cgrp))
     for p in tasks:
         p.cpus_allowed = mask
@@ -288,7 +283,7 @@ class CpusetSubsys(CgroupSubsys):
     def attach_task(self, cgrp: Cgroup, old: CssSet, p: Task) -> None:
         """Let a thread use the group's CPUs, whatever it could use before."""
         cs = _of(cgrp)
-        p.cpus_allowed = cpu_active_mask(self.kernel) if cs.parent is None else _guarantee_online_cpus(self.kernel, cs)
+        p.cpus_allowed = cpu_active_mask(self.kernel) if cs.parent is None else cs.cpus(cpu_active_mask(self.kernel))
 
     async def attach(self, current: Task, cgrp: Cgroup, old_cgrp: Cgroup, p: Task) -> None:
         """Move the threads that came to CPUs that they may use."""

@@ -6,6 +6,7 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from procession.hw.clock import NEVER
+from procession.include.linux.cgroup import CPUSET_SUBSYS_ID
 from procession.include.linux.cred import CAP_SYS_NICE
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.jiffies import jiffies_to_ns, nsecs_to_jiffies
@@ -29,7 +30,7 @@ from procession.include.linux.sched import (
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import TimespecOut
 from procession.include.linux.types import PidNr, UInt, UserPtr
-from procession.kernel import capability, cpuset, pid, sched, sched_fair, sched_prio, sched_rt, time
+from procession.kernel import capability, pid, sched, sched_fair, sched_prio, sched_rt, time
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -275,7 +276,7 @@ async def sched_setaffinity(current: Task, p: Task, mask: int) -> None:
     """
     if not check_same_owner(current, p) and not capability.capable(current, CAP_SYS_NICE):
         raise LinuxError(Errno.EPERM, "another user's thread")
-    mask &= (1 << p.kernel.nr_cpus) - 1 & cpuset.cpuset_cpus_allowed(p)
+    mask &= p.cgroups.subsys[CPUSET_SUBSYS_ID].cpus((1 << p.kernel.nr_cpus) - 1)
     if not mask or (p.flags & PF_THREAD_BOUND and p is not current):
         raise LinuxError(Errno.EINVAL, "affinity")
     await sched.set_cpus_allowed_ptr(current, p, mask)

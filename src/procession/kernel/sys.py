@@ -24,7 +24,6 @@ from procession.include.linux.resource import (
     PRIO_USER,
     RLIM_NLIMITS,
     RLIMIT_CPU,
-    RLIMIT_NICE,
     RLIMIT_NOFILE,
     RUSAGE_CHILDREN,
     RUSAGE_SELF,

@@ -210,7 +210,7 @@ def _oom_unregister(cgrp: Cgroup, cft: Cftype, ctx: Any) -> None:
 
 
 class MemorySubsys(CgroupSubsys):
-    """The controller. ids: how many groups there are besides the top one. moving: pages that were charged for a move."""
+    """The controller. ids: how many groups there are besides the top one. moving: bytes charged for a move."""
 
     def __init__(self, k: Kernel) -> None:
         super().__init__(k, "memory", MEM_CGROUP_SUBSYS_ID)
@@ -279,7 +279,7 @@ class MemorySubsys(CgroupSubsys):
 
     def files(self, cgrp: Cgroup) -> list[Cftype]:
         """Return the files of every group."""
-        made = [
+        return [
             self._usage_file("usage_in_bytes", _MEM),
             Cftype("max_usage_in_bytes", read_u64=_max_usage_read, trigger=_max_usage_reset),
             Cftype("limit_in_bytes", read_u64=_limit_read, write_string=_limit_write),
@@ -302,7 +302,6 @@ class MemorySubsys(CgroupSubsys):
             Cftype("memsw.limit_in_bytes", private=_MEMSWAP, read_u64=_limit_read, write_string=_limit_write),
             Cftype("memsw.failcnt", private=_MEMSWAP, read_u64=_failcnt_read, trigger=_failcnt_reset),
         ]
-        return made
 
     def _usage_file(self, name: str, kind: int) -> Cftype:
         return Cftype(

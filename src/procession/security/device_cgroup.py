@@ -95,7 +95,7 @@ def may_access(dev_cgroup: DevCgroup, ref: DevWhitelistItem) -> bool:
     for wh in dev_cgroup.whitelist:
         if wh.type == "a":
             return True
-        if ref.type != "a" and wh.type != ref.type:
+        if ref.type not in ("a", wh.type):
             continue
         if wh.major in (_ANY, ref.major) and wh.minor in (_ANY, ref.minor) and not ref.access & ACC_MASK & ~wh.access:
             return True

@@ -45,6 +45,10 @@ class CgroupSubsysState:
     def __init__(self, cgroup: Cgroup) -> None:
         self.cgroup: Cgroup = cgroup
 
+    def cpus(self, active: int) -> int:
+        """Return which of these CPUs, a mask, its tasks may use; never none (cpuset_cpus_allowed)."""
+        return active
+
     def charge(self, p: Task) -> None:
         """Note what p, which is in the group, has used so far: it is about to move to another CPU."""
 
@@ -298,10 +302,10 @@ class CgroupSubsys:
         """A task, or the process that it leads, has come to the group."""
 
     def fork(self, p: Task) -> None:
-        """p is about to become visible."""
+        """P is about to become visible."""
 
     def exit(self, cgrp: Cgroup, old_cgrp: Cgroup, p: Task) -> None:
-        """p leaves its groups, and is in the top one from here on."""
+        """P leaves its groups, and is in the top one from here on."""
 
     def post_clone(self, cgrp: Cgroup) -> None:
         """A group was made whose parent has clone_children."""

@@ -29,8 +29,8 @@ from procession.tools.validate.census import Census
 
 if TYPE_CHECKING:
     from procession.include.linux.hrtimer import Hrtimer
-    from procession.kernel.futex import FutexHash
     from procession.include.linux.sched import SchedEntity
+    from procession.kernel.futex import FutexHash
     from procession.kernel.sched import Rq
     from procession.kernel.sched_fair import CfsRq
 
