@@ -18,7 +18,7 @@ from procession.include.linux.fs import MAY_READ, POLLHUP, File
 from procession.include.linux.limits import PATH_MAX, UINT_MAX
 from procession.include.linux.sched import PF_EXITING, Task
 from procession.include.linux.wait import WaitQueueEntry
-from procession.kernel import cgroup, pid, wait
+from procession.kernel import cgroup, pid, rcupdate, wait
 from procession.lib import string, vsprintf
 
 if TYPE_CHECKING:
@@ -166,11 +166,17 @@ class EventEntry(WaitQueueEntry):
 
 
 def event_wake(entry: WaitQueueEntry, mode: int, key: object) -> bool:
-    """Forget an event whose eventfd is closed (cgroup_event_wake)."""
+    """Forget an event whose eventfd is closed, in a moment: the lock of its queue is held (cgroup_event_wake)."""
     assert isinstance(entry, EventEntry)
-    if isinstance(key, int) and key & POLLHUP and entry.event in entry.cgrp.event_list:
-        cgroup.remove_event(entry.cgrp, entry.event, signal=False)
+    if isinstance(key, int) and key & POLLHUP:
+        rcupdate.call_rcu(entry.task.kernel, _event_remove, entry)
     return False
+
+
+def _event_remove(entry: EventEntry) -> None:
+    # Its group may have been faster.
+    if entry.event in entry.cgrp.event_list:
+        cgroup.remove_event(entry.cgrp, entry.event, signal=False)
 
 
 def _watch(current: Task, cgrp: Cgroup, cft: Cftype, ctx: eventfd.EventfdCtx) -> None:

@@ -25,7 +25,7 @@ ACC_MKNOD: Final = 1
 ACC_READ: Final = 2
 ACC_WRITE: Final = 4
 ACC_MASK: Final = ACC_MKNOD | ACC_READ | ACC_WRITE
-_ANY: Final = UINT_MAX  # every major, or minor, number
+# UINT_MAX stands for every major, or minor, number.
 _ACC: Final = {"r": ACC_READ, "w": ACC_WRITE, "m": ACC_MKNOD}  # as they are listed
 
 
@@ -82,12 +82,16 @@ def _check(current: Task, type: str, major: int, minor: int, access: int) -> Non
     for wh in _of(current.cgroups.subsys[DEVICES_SUBSYS_ID]).whitelist:
         if wh.type == "a":
             return
-        if wh.type == type and wh.major in (_ANY, major) and wh.minor in (_ANY, minor) and not access & ~wh.access:
+        if wh.type == type and _matches(wh, major, minor) and not access & ~wh.access:
             return
     raise LinuxError(Errno.EPERM, "the group may not use the device")
 
 
 # The list.
+
+
+def _matches(wh: DevWhitelistItem, major: int, minor: int) -> bool:
+    return wh.major in (UINT_MAX, major) and wh.minor in (UINT_MAX, minor)
 
 
 def may_access(dev_cgroup: DevCgroup, ref: DevWhitelistItem) -> bool:
@@ -97,7 +101,7 @@ def may_access(dev_cgroup: DevCgroup, ref: DevWhitelistItem) -> bool:
             return True
         if ref.type not in ("a", wh.type):
             continue
-        if wh.major in (_ANY, ref.major) and wh.minor in (_ANY, ref.minor) and not ref.access & ACC_MASK & ~wh.access:
+        if _matches(wh, ref.major, ref.minor) and not ref.access & ACC_MASK & ~wh.access:
             return True
     return False
 
@@ -113,9 +117,7 @@ def _whitelist_add(dev_cgroup: DevCgroup, new: DevWhitelistItem) -> None:
 def _whitelist_rm(dev_cgroup: DevCgroup, gone: DevWhitelistItem) -> None:
     left = []
     for wh in dev_cgroup.whitelist:
-        if wh.type == "a" or (
-            wh.type == gone.type and wh.major in (_ANY, gone.major) and wh.minor in (_ANY, gone.minor)
-        ):
+        if wh.type == "a" or (wh.type == gone.type and _matches(wh, gone.major, gone.minor)):
             wh.access &= ~gone.access
         if wh.access:
             left.append(wh)
@@ -125,7 +127,7 @@ def _whitelist_rm(dev_cgroup: DevCgroup, gone: DevWhitelistItem) -> None:
 def _number(text: bytes, at: int, what: str) -> tuple[int, int]:
     """Return a number, or what * stands for, and where it ends; raises EINVAL."""
     if text[at : at + 1] == b"*":
-        return _ANY, at + 1
+        return UINT_MAX, at + 1
     digits, end = vsprintf.simple_strtoul(text[at:], 10)
     if not end:
         raise LinuxError(Errno.EINVAL, f"no {what} number")
@@ -136,7 +138,7 @@ def _parse(text: bytes) -> DevWhitelistItem:
     """Read TYPE MAJOR:MINOR ACCESS; raises EINVAL."""
     type = text[:1].decode("latin-1")
     if type == "a":
-        return DevWhitelistItem("a", _ANY, _ANY, ACC_MASK)
+        return DevWhitelistItem("a", UINT_MAX, UINT_MAX, ACC_MASK)
     if type not in ("b", "c"):
         raise LinuxError(Errno.EINVAL, "no type of device")
     if not text[1:2] or text[1] not in b" \t\n\v\f\r\xa0":
@@ -175,7 +177,7 @@ def _access_write(current: Task, cgrp: Cgroup, cft: Cftype, text: bytes) -> None
 def _list_read(current: Task, cgrp: Cgroup, cft: Cftype) -> str:
     lines = []
     for wh in _of(cgrp.subsys[DEVICES_SUBSYS_ID]).whitelist:
-        major, minor = ("*" if number == _ANY else str(number) for number in (wh.major, wh.minor))
+        major, minor = ("*" if number == UINT_MAX else str(number) for number in (wh.major, wh.minor))
         access = "".join(letter for letter, bit in _ACC.items() if wh.access & bit)
         lines.append(f"{wh.type} {major}:{minor} {access}\n")
     return "".join(lines)
@@ -197,7 +199,7 @@ class DevicesSubsys(CgroupSubsys):
     def create(self, cgrp: Cgroup) -> CgroupSubsysState:
         """Return a copy of the parent's list; the top group's is all."""
         new = DevCgroup(cgrp)
-        above = [DevWhitelistItem("a", _ANY, _ANY, ACC_MASK)]
+        above = [DevWhitelistItem("a", UINT_MAX, UINT_MAX, ACC_MASK)]
         if cgrp.parent is not None:
             above = _of(cgrp.parent.subsys[DEVICES_SUBSYS_ID]).whitelist
         new.whitelist = [DevWhitelistItem(wh.type, wh.major, wh.minor, wh.access) for wh in above]
