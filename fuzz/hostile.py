@@ -1,10 +1,11 @@
 """Guests that mean harm, by the million: `python -m fuzz.hostile KIND COUNT [SEED]`.
 
 Kinds: calls (system calls with hostile arguments, from several processes at once), files (damaged executables), code
-(random machine code), frames (damaged signal frames), tracers (processes that trace one another at random), opcodes
-(every encoding on a bare engine), short (the same as code of 32 bits). Each batch is a process of its own, so that
-nothing that happens to it stops the others: it may not die, nor hang, nor raise, nor leak, nor use more memory than a
-limit, nor touch a file of the host. A new kind is a function in KINDS.
+(random machine code), frames (damaged signal frames), tracers (processes that trace one another at random), groups
+(tasks that move between control groups), opcodes (every encoding on a bare engine), short (the same as code of 32
+bits). Each batch is a process of its own, so that nothing that happens to it stops the others: it may not die, nor
+hang, nor raise, nor leak, nor use more memory than a limit, nor touch a file of the host. A new kind is a function in
+KINDS.
 """
 
 from __future__ import annotations
@@ -208,6 +209,14 @@ def _tracers(seed: int, size: int) -> int:
     return size
 
 
+def _groups(seed: int, size: int) -> int:
+    argv = ["/wild_groups", str(seed), str(size), str(2 + seed % 9)]
+    root: dict[str, bytes | str] = {argv[0]: Path(program("wild_groups")).read_bytes()}
+    output, _ = _machine(root, argv, cpus=1 + seed % 2, check=seed % 4 == 0)
+    assert output == "survived\n", output
+    return size
+
+
 def originals() -> Iterator[bytes]:
     """What to damage: static and dynamic programs, a loader, whatever of these the host has."""
     yield Path(program("churn")).read_bytes()
@@ -235,6 +244,7 @@ KINDS = {
     "files": Kind("damaged executables", "files", 400, _files),
     "code": Kind("random machine code", "snippets", 1000, _code),
     "tracers": Kind("processes that trace one another", "families", 40, _tracers),
+    "groups": Kind("tasks that move between groups, some of them frozen", "rounds", 20, _groups),
     "frames": Kind("damaged signal frames", "frames", 1000, _frames),
     "opcodes": Kind("encodings on a bare engine", "encodings", 20_000, opcodes.batch),
     "short": Kind("the same as code of 32 bits", "encodings", 20_000, opcodes.short_batch),

@@ -14,7 +14,10 @@ from procession.arch.x86 import step
 from procession.hw import untranslatable
 
 SIGILL = 4
-SHARE = {"calls": 8_000, "files": 300, "code": 300, "frames": 600, "tracers": 120, "opcodes": 10_000, "short": 5_000}
+SHARE = {
+    "calls": 8_000, "files": 300, "code": 300, "frames": 600, "tracers": 120, "groups": 20, "opcodes": 10_000,
+    "short": 5_000,
+}
 
 
 @pytest.mark.parametrize("kind", hostile.KINDS)

@@ -20,7 +20,7 @@ from procession.include.linux.sched import SignalStruct, Task, UserStruct
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.syscalls import SYSCALLS
 from procession.include.trace.tracepoints import Trace
-from procession.kernel import cred, lockdep, rcupdate
+from procession.kernel import cgroup, cred, lockdep, rcupdate
 from procession.mm import page_alloc, slab
 
 BOOT_TIME_NS = 1_325_721_600 * 1_000_000_000
@@ -84,7 +84,9 @@ def bare_kernel(root=None, megabytes=16, stdin=b""):
 
 
 def new_task(k):
+    cgroup.cgroup_init(k, [])
     p = Task(k)
+    p.cgroups = k.cgroups.init_css_set
     p.comm, p.pid, p.tgid = "test", 1, 1
     p.flags = 0
     p.alloc_lock = SpinLock(k.lock_class("task->alloc_lock"))

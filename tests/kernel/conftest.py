@@ -19,6 +19,7 @@ from procession.include.linux.sched import TASK_INTERRUPTIBLE, Task, set_task_st
 from procession.include.trace.tracepoints import Trace
 from procession.init import main as init_main
 from procession.kernel import (
+    cgroup,
     cred,
     entry,
     fork,
@@ -60,6 +61,7 @@ class BareKernel(Kernel):
         cred.cred_init(self)
         nsproxy.nsproxy_init(self)
         pid.pidmap_init(self)
+        cgroup.cgroup_init(self, init_main.cgroup_subsystems(self))
         init_main.init_task(self)
         self.init_nsproxy = Nsproxy(self.init_uts_ns, self.init_ipc_ns, None, self.init_pid_ns, self.init_net_ns)
         self.init_task.nsproxy = self.init_nsproxy

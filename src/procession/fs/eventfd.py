@@ -35,6 +35,11 @@ class EventfdCtx:
         self.count = count
         self.flags = flags
 
+    def signal(self, n: int) -> None:
+        """Add n to the counter, as far as it goes, without waiting (eventfd_signal)."""
+        self.count += min(n, ULLONG_MAX - self.count)
+        wait.wake_up(self.wqh, POLLIN)
+
 
 class EventfdFile(File):
     """An eventfd's open file."""

@@ -62,6 +62,7 @@ from procession.include.linux.mount import MNT_NODEV
 from procession.kernel import capability
 from procession.lib import string
 from procession.mm import uaccess
+from procession.security import device_cgroup
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import Vfsmount
@@ -152,6 +153,8 @@ def inode_permission(current: Task, inode: Inode, mask: int) -> None:
         inode.permission(current, mask & _MAY_RWX)
     else:
         generic_permission(current, inode, mask)
+    if current.kernel.cgroups.devices_limited:
+        device_cgroup.devcgroup_inode_permission(current, inode, mask)
 
 
 # Names from user space.

@@ -37,6 +37,7 @@ from procession.include.linux.fs import (
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import DirFd, LinkText, ModeT, Path
 from procession.kernel import capability
+from procession.security import device_cgroup
 
 if TYPE_CHECKING:
     from procession.fs.namei import Nameidata
@@ -102,6 +103,8 @@ def vfs_mknod(current: Task, parent: Dentry, name: str, mode: int, dev: int) -> 
     kind = mode & S_IFMT
     if kind in (S_IFCHR, S_IFBLK) and not capability.capable(current, CAP_MKNOD):
         raise LinuxError(Errno.EPERM, "mknod")
+    if kind in (S_IFCHR, S_IFBLK):
+        device_cgroup.devcgroup_inode_mknod(current, kind, dev)
     inode = parent.d_inode
     made = inode.create(name, mode) if kind == S_IFREG else inode.mknod(name, mode, dev)
     return _instantiate(current, parent, name, made)

@@ -106,7 +106,12 @@ def _mount_at_boot(k: Kernel, name: str, fstype: str) -> Vfsmount | None:
 
 def alloc_vfsmnt(k: Kernel, sb: SuperBlock, root: Dentry, flags: int, devname: str) -> Vfsmount:
     """Return a mount that is on nothing, with a number; raises ENOMEM."""
-    k.caches["mnt_cache"].alloc()
+    try:
+        k.caches["mnt_cache"].alloc()
+    except LinuxError:
+        if not sb.s_active:
+            sb.kill_sb()
+        raise
     mnt = Vfsmount(sb, root, None, None, flags, devname)
     mnt.mnt_id = k.vfs.mnt_id_ida.get_new()
     sb.s_active += 1
@@ -122,6 +127,10 @@ def _free_vfsmnt(k: Kernel, mnt: Vfsmount) -> None:
     if not sb.s_active and not _sb_in_use(k, sb):
         sb.kill_sb()
     k.caches["mnt_cache"].free()
+    sb = mnt.mnt_sb
+    sb.s_active -= 1
+    if not sb.s_active:
+        sb.kill_sb()
 
 
 def _sb_in_use(k: Kernel, sb: SuperBlock) -> bool:

@@ -146,13 +146,16 @@ def copy_mount_string(current: Task, ptr: UserPtr) -> str | None:
 
 
 def copy_mount_options(current: Task, data: UserPtr) -> str:
-    """Return the page of options as far as it can be read; raises EFAULT if not one byte can."""
+    """Return the page of options as far as it can be read; raises EFAULT if not one byte can.
+
+    No options are not the same as a page on which there are none: that is a comma, as if it were two empty ones.
+    """
     if isinstance(data, int) and not data:
         return ""
     if not isinstance(data, int):
-        return string.to_text(uaccess.strncpy_from_user(current, data, PAGE_SIZE))
+        return string.to_text(uaccess.strncpy_from_user(current, data, PAGE_SIZE)) or ","
     page = uaccess.copy_from_user_partial(current, data, PAGE_SIZE - 1)
-    return string.to_text(page.split(b"\0", 1)[0])
+    return string.to_text(page.split(b"\0", 1)[0]) or ","
 
 
 def _mnt_flags(flags: int) -> int:

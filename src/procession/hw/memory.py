@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ("PG_DIRTY", "PG_EXEC", "PG_FILE", "Arrays", "Frames")
+__all__ = ("PG_CGROUP", "PG_DIRTY", "PG_EXEC", "PG_FILE", "Arrays", "Frames")
 
 FRAME_SIZE: Final = 4096
 # NumPy's import takes as long as looking at so many page table entries one by one.
@@ -25,6 +25,7 @@ _IMPORT_ENTRIES: Final = 400_000
 PG_EXEC: Final = 1  # may be executed, and not be written: translated code may exist for it; see mm/text.py
 PG_FILE: Final = 2  # belongs to the page cache; all other mapped pages are anonymous
 PG_DIRTY: Final = 4  # newer than the file's backing store, so it cannot be dropped
+PG_CGROUP: Final = 8  # a group of tasks has paid for it; see mm/memcontrol.py
 
 
 class Arrays:

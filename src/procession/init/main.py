@@ -76,7 +76,13 @@ from procession.init import kthreads, login
 from procession.ipc import mqueue
 from procession.kernel import (
     acct,
+    cgroup,
+    cgroup_freezer,
+    cgroup_fs,
+    cgroup_release,
     completion,
+    cpuacct,
+    cpuset,
     cred,
     exit_wait,
     fork,
@@ -91,6 +97,7 @@ from procession.kernel import (
     printk,
     rcupdate,
     sched,
+    sched_cgroup,
     siginfo,
     signal_queue,
     signal_send,
@@ -100,12 +107,14 @@ from procession.kernel import (
     workqueue,
 )
 from procession.lib import string
-from procession.mm import page_alloc, slab
+from procession.mm import memcontrol_files, page_alloc, slab
 from procession.net import socket
+from procession.security import device_cgroup
 from procession.security.keys import proc as key_proc
 
 if TYPE_CHECKING:
     from procession.fs.overlay import RootSpec
+    from procession.include.linux.cgroup import CgroupSubsys
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.wait import Completion
 
@@ -155,6 +164,7 @@ def start_kernel(k: Kernel, root: RootSpec) -> None:
     cred.cred_init(k)
     nsproxy.nsproxy_init(k)
     pid.pidmap_init(k)
+    cgroup.cgroup_init(k, cgroup_subsystems(k))
     init_task(k)
     sched.sched_init(k)
     rcupdate.rcu_init(k)
@@ -172,7 +182,20 @@ def start_kernel(k: Kernel, root: RootSpec) -> None:
     kmod.usermodehelper_init(k)
     hung_task.hung_task_init(k)
     coredump_pipe.coredump_pipe_init(k)
+    cgroup_release.cgroup_release_init(k)
     rest_init(k)
+
+
+def cgroup_subsystems(k: Kernel) -> list[CgroupSubsys]:
+    """Return the controllers of control groups, in the order of their numbers."""
+    return [
+        cpuset.CpusetSubsys(k),
+        sched_cgroup.CpuSubsys(k),
+        cpuacct.CpuacctSubsys(k),
+        memcontrol_files.MemorySubsys(k),
+        device_cgroup.DevicesSubsys(k),
+        cgroup_freezer.FreezerSubsys(k),
+    ]
 
 
 def vfs_caches_init(k: Kernel, root: RootSpec) -> None:
@@ -181,6 +204,7 @@ def vfs_caches_init(k: Kernel, root: RootSpec) -> None:
     locks.filelock_init(k)
     namespace.vfs_init(k)
     proc_root.proc_root_init(k)
+    cgroup_fs.cgroup_fs_init(k)
     pipe.init_pipe_fs(k)
     anon_inodes.anon_inode_init(k)
     socket.sock_init(k)
@@ -211,6 +235,7 @@ def init_task(k: Kernel) -> None:
     p = k.init_task = Task(k)
     p.thread = kthread.IdleThread()
     p.alloc_lock = SpinLock(k.lock_class("alloc_lock"))
+    p.cgroups = k.cgroups.init_css_set
     p.pids = [k.init_struct_pid] * 3
     # For ever a member: pid 0 is never freed, whoever leaves its group and session (INIT_STRUCT_PID).
     k.init_struct_pid.tasks = [{p: None} for _ in p.pids]

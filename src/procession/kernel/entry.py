@@ -21,12 +21,13 @@ from procession.include.linux.sched import (
     SIGNAL_GROUP_EXIT,
     TASK_RUNNING,
     TIF_FORK,
+    TIF_MEMCG_OOM,
     TIF_NEED_RESCHED,
     TIF_NOTIFY_RESUME,
     TIF_SIGPENDING,
 )
 from procession.kernel import fork, hrtimer, lockdep, panic, pid, rcupdate, sched, sched_choose, signal
-from procession.mm import uaccess
+from procession.mm import memcontrol_oom, uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -38,7 +39,7 @@ __all__ = ("HALTED", "LIMIT", "Deadlock", "choose_after_trap", "exit_to_user_mod
 HALTED: Final = "halted"  # Kernel.halted was set
 LIMIT: Final = "limit"  # the time the caller gave is over
 
-WORK_MASK: Final = TIF_NEED_RESCHED | TIF_SIGPENDING | TIF_FORK | TIF_NOTIFY_RESUME
+WORK_MASK: Final = TIF_NEED_RESCHED | TIF_SIGPENDING | TIF_FORK | TIF_NOTIFY_RESUME | TIF_MEMCG_OOM
 # A CPU's turn while there are others: what the clocks may differ by.
 CPU_TURN_NS: Final = 50_000
 
@@ -95,6 +96,8 @@ async def exit_to_user_mode(current: Task) -> None:
         if flags & TIF_FORK:
             current.ti_flags &= ~TIF_FORK
             schedule_tail(current)
+        elif flags & TIF_MEMCG_OOM:
+            await memcontrol_oom.mem_cgroup_oom_synchronize(current)
         elif flags & TIF_NEED_RESCHED:
             await sched.schedule(current)
         elif flags & TIF_SIGPENDING:

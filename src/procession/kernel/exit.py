@@ -25,6 +25,7 @@ from procession.include.linux.sched import (
     PF_EXITPIDONE,
     SIGNAL_GROUP_EXIT,
     TASK_DEAD,
+    TIF_FREEZE,
     Task,
     next_thread,
     same_thread_group,
@@ -40,6 +41,7 @@ from procession.include.linux.wait import WCOREFLAG
 from procession.ipc import sem_undo, shm
 from procession.kernel import (
     acct,
+    cgroup,
     exit_pgrp,
     fork,
     fork_mm,
@@ -334,6 +336,7 @@ async def exit_mm(tsk: Task) -> None:
         await coredump.wait_for_dump(tsk, mm)
     # No dump begins between that look and here: nothing sleeps.
     with mm.mmap_sem.read(), tsk.alloc_lock:
+        tsk.ti_flags &= ~TIF_FREEZE  # it is not to stop half-way
         tsk.mm = tsk.active_mm = None  # nobody borrows an address space here: no CPU looks at one in the kernel
     mm_update_next_owner(tsk, mm)
     fork_mm.mmput(tsk.kernel, mm)
@@ -406,6 +409,7 @@ async def do_exit(current: Task, code: int) -> NoReturn:
     if current.fs is not None:
         fs_struct.exit_fs(current)
     current.thread.exit_thread()
+    cgroup.cgroup_exit(current)
     if group_dead:
         tty_jobctrl.disassociate_ctty(current, on_exit=True)
     await exit_notify(current, group_dead)

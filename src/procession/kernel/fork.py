@@ -61,6 +61,7 @@ from procession.include.linux.undo import Undo
 from procession.ipc import sem_undo
 from procession.kernel import (
     capability,
+    cgroup,
     completion,
     cred,
     fork_mm,
@@ -173,7 +174,7 @@ def copy_process(
 
     traced: current's tracer shall trace it as well.
 
-    Differs: no perf, audit, NUMA policy, cgroup callbacks.
+    Differs: no perf, audit, NUMA policy.
     """
     check_clone_flags(current, clone_flags)
     k = current.kernel
@@ -187,6 +188,8 @@ def copy_process(
             raise LinuxError(Errno.EAGAIN, "the machine's task limit")
 
         _clear_inherited(current, p)
+        cgroup.cgroup_fork(p)
+        undo.push((cgroup.cgroup_fork_failed, p))
         sched.sched_fork(p)
         _copy_resources(current, p, clone_flags, undo)
         p.thread = current.thread.copy_thread(current, clone_flags, stack_start, p, tls)
@@ -196,9 +199,11 @@ def copy_process(
         new_pid = pid.alloc_pid(k, p.nsproxy.pid_ns)
         undo.push((pid.free_pid, k, new_pid))
         _init_identity(current, p, new_pid, clone_flags, child_tidptr)
+        cgroup.cgroup_fork_callbacks(p)
 
         with k.tasklist_lock.write_irq():
             _link_task(current, p, new_pid, clone_flags, traced=traced or bool(clone_flags & CLONE_PTRACE))
+    cgroup.cgroup_post_fork(p)
     return p
 
 

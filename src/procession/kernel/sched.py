@@ -19,6 +19,7 @@ from procession.include.linux.kernel_stat import CpuUsageStat
 from procession.include.linux.sched import (
     DEFAULT_PRIO,
     MAX_RT_PRIO,
+    PF_FREEZING,
     SCHED_FIFO,
     SCHED_NORMAL,
     SCHED_RR,
@@ -243,7 +244,7 @@ def deactivate_task(rq: Rq, p: Task, sleep: bool) -> None:
     k = rq.kernel
     if k.clock.now_ns >= k.sched.calc_load_update_ns:
         sched_load.calc_global_load(k)
-    if sleep and p.state & TASK_UNINTERRUPTIBLE:
+    if sleep and p.state & TASK_UNINTERRUPTIBLE and not p.flags & PF_FREEZING:
         rq.nr_uninterruptible += 1
     if p.last_queued:
         sched_stats.sched_info_dequeued(rq, p)
@@ -289,7 +290,7 @@ def try_to_wake_up(p: Task, mode: int) -> bool:
         if k.nr_cpus > 1 and rq.cpu == k.cpu:
             rq.ttwu_local += 1
         if not se.on_rq:
-            if state & TASK_UNINTERRUPTIBLE:
+            if state & TASK_UNINTERRUPTIBLE and not p.flags & PF_FREEZING:
                 rq.nr_uninterruptible -= 1
             activate_task(rq, p, wakeup=True)
         if k.trace.sched_wakeup:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from procession.hw.clock import NEVER
 from procession.hw.costs import SWITCH_NS
+from procession.include.linux.cgroup import CPUACCT_SUBSYS_ID
 from procession.include.linux.sched import TIF_NEED_RESCHED
 from procession.kernel import sched, sched_fair, sched_group
 
@@ -37,6 +38,8 @@ def set_task_cpu(rq: Rq, dest: Rq, p: Task) -> None:
     trace = rq.kernel.trace
     if trace.sched_migrate_task:
         trace.sched_migrate_task(p.comm, p.pid, p.prio, rq.cpu, dest.cpu)
+    if p.cgroups is not rq.kernel.cgroups.init_css_set:
+        p.cgroups.subsys[CPUACCT_SUBSYS_ID].charge(p)
     p.cpu = dest.cpu
     sched_group.set_task_rq(p, dest)
 

@@ -323,13 +323,13 @@ def tg_get_cfs_period(tg: TaskGroup) -> int:
 
 def tg_set_cfs_quota(tg: TaskGroup, cfs_quota_us: int) -> None:
     """Let a group use so many µs of each period, any amount if negative; raises EINVAL (tg_set_cfs_bandwidth)."""
-    quota_ns = RUNTIME_INF if cfs_quota_us < 0 else cfs_quota_us * NSEC_PER_USEC
+    quota_ns = RUNTIME_INF if cfs_quota_us < 0 else cfs_quota_us * NSEC_PER_USEC & RUNTIME_INF
     _tg_set_cfs_bandwidth(tg, tg.cfs_bandwidth.period_ns, quota_ns)
 
 
 def tg_set_cfs_period(tg: TaskGroup, cfs_period_us: int) -> None:
     """Let a group's periods be so long, 1 ms to 1 s; raises EINVAL (tg_set_cfs_bandwidth)."""
-    _tg_set_cfs_bandwidth(tg, cfs_period_us * NSEC_PER_USEC, tg.cfs_bandwidth.quota_ns)
+    _tg_set_cfs_bandwidth(tg, cfs_period_us * NSEC_PER_USEC & RUNTIME_INF, tg.cfs_bandwidth.quota_ns)
 
 
 def _tg_set_cfs_bandwidth(tg: TaskGroup, period_ns: int, quota_ns: int) -> None:

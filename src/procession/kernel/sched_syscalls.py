@@ -6,6 +6,7 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from procession.hw.clock import NEVER
+from procession.include.linux.cgroup import CPUSET_SUBSYS_ID
 from procession.include.linux.cred import CAP_SYS_NICE
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.jiffies import jiffies_to_ns, nsecs_to_jiffies
@@ -259,7 +260,7 @@ async def sched_setaffinity(current: Task, p: Task, mask: int) -> None:
     ns = p.real_cred.user.user_ns
     if not check_same_owner(current, p) and not capability.ns_capable(current, ns, CAP_SYS_NICE):
         raise LinuxError(Errno.EPERM, "another user's thread")
-    mask &= (1 << p.kernel.nr_cpus) - 1
+    mask &= p.cgroups.subsys[CPUSET_SUBSYS_ID].cpus((1 << p.kernel.nr_cpus) - 1)
     if mask and mask == p.cpus_allowed:
         return
     if not mask or (p.flags & PF_THREAD_BOUND and p is not current):

@@ -4,7 +4,7 @@
 blocked ones), signal_jobctl.py (what job control asks of a thread), signal_send.py (sending), signal_notify.py (what a
 parent is told), signal_stop.py (stops), this one, signal_syscalls.py.
 
-Differs: dequeue_signal() and get_signal_to_deliver() return what 3.2 writes through pointers. No freezer.
+Differs: dequeue_signal() and get_signal_to_deliver() return what 3.2 writes through pointers.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from procession.include.linux.sched import (
     PF_SIGNALED,
     SIGNAL_CLD_MASK,
     SIGNAL_UNKILLABLE,
+    TIF_FREEZE,
     TIF_RESTORE_SIGMASK,
     TIF_SIGPENDING,
     TIF_SINGLESTEP,
@@ -51,6 +52,7 @@ from procession.include.linux.signal import (
 from procession.kernel import (
     exit,
     exit_pgrp,
+    freezer,
     sched_account,
     siginfo,
     signal_jobctl,
@@ -126,14 +128,19 @@ async def get_signal_to_deliver(current: Task) -> tuple[int, KSigaction, Siginfo
     sighand = current.sighand
     assert sighand is not None
     sig = current.signal
+    # Whoever is stopped counts as frozen; now that it runs again it must freeze before it does anything.
+    if current.ti_flags & TIF_FREEZE:
+        await freezer.refrigerator(current)
     while True:
         if sig.flags & SIGNAL_CLD_MASK:
             signal_stop.report_jobctl(current)
         if current.jobctl & JOBCTL_PENDING_MASK:
             if current.jobctl & JOBCTL_STOP_PENDING and await signal_stop.do_signal_stop(current, 0):
+                await freezer.try_to_freeze(current)
                 continue
             if current.jobctl & JOBCTL_TRAP_MASK:
                 await signal_stop.do_jobctl_trap(current)
+                await freezer.try_to_freeze(current)
                 continue
 
         with sighand.siglock.irq():
@@ -155,6 +162,7 @@ async def get_signal_to_deliver(current: Task) -> tuple[int, KSigaction, Siginfo
             # An orphaned group has nobody who could continue it; SIGSTOP does not ask.
             if info.signo == SIGSTOP or not exit_pgrp.is_current_pgrp_orphaned(current):
                 await signal_stop.do_signal_stop(current, info.signo)
+                await freezer.try_to_freeze(current)
         elif action == _TERM:
             await _dump_and_exit(current, info)
 

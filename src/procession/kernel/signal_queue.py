@@ -16,6 +16,7 @@ from procession.include.linux.sched import (
     SIGNAL_UNKILLABLE,
     TASK_INTERRUPTIBLE,
     TASK_WAKEKILL,
+    TIF_FREEZE,
     TIF_RESTORE_SIGMASK,
     TIF_SIGPENDING,
     assert_siglock_held,
@@ -107,7 +108,7 @@ def recalc_sigpending(current: Task) -> None:
         current.pending.signal | current.signal.shared_pending.signal
     ) & ~current.blocked or current.jobctl & JOBCTL_PENDING_MASK:
         current.ti_flags |= TIF_SIGPENDING
-    else:
+    elif not current.ti_flags & TIF_FREEZE:  # the fake signal that leads to the refrigerator stays
         current.ti_flags &= ~TIF_SIGPENDING
 
 

@@ -31,7 +31,7 @@ from procession.include.linux.sched import (
 )
 from procession.include.linux.signal import CLD_CONTINUED, CLD_STOPPED, CLD_TRAPPED, SIGTRAP, Siginfo
 from procession.include.linux.wait import WTERMSIG_MASK
-from procession.kernel import pid, sched, signal_jobctl, signal_notify, signal_queue, signal_send
+from procession.kernel import freezer, pid, sched, signal_jobctl, signal_notify, signal_queue, signal_send
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
@@ -133,6 +133,8 @@ async def ptrace_stop(
         set_task_state(current, TASK_RUNNING)
         if clear_code:
             current.exit_code = 0
+    # Whoever is traced and stopped counts as frozen, too.
+    await freezer.try_to_freeze(current)
 
     with current.sighand.siglock.irq():
         info = current.last_siginfo

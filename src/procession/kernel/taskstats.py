@@ -170,7 +170,7 @@ def parse(k: Kernel, data: bytes) -> int:
     nr_cpus = 1 if k.nr_cpus == 1 else max(_NR_CPUS, k.nr_cpus)
     if len(data) > _CPUMASK_MAXLEN + 6 * nr_cpus:
         raise LinuxError(Errno.E2BIG, "a long list of CPUs")
-    return bitmap.parselist(data[:-1].split(b"\0")[0], nr_cpus)
+    return bitmap.bitmap_parselist(data[:-1].split(b"\0")[0], nr_cpus)
 
 
 def add_del_listener(k: Kernel, sk: NetlinkSock, mask: int, *, register: bool) -> None:

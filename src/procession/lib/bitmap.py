@@ -1,4 +1,4 @@
-"""Sets of small numbers as text (lib/bitmap.c)."""
+"""Sets of small numbers as text: 0-3,7 (lib/bitmap.c). A set is an int."""
 
 from __future__ import annotations
 
@@ -6,54 +6,69 @@ from typing import Final
 
 from procession.include.linux.errno import Errno, LinuxError
 
-__all__ = ("parselist",)
+__all__ = ("bitmap_parselist", "bitmap_scnlistprintf")
 
-_SPACE: Final = b" \t\n\v\f\r\xa0"
-_MINUS: Final = 0x2D
-
-
-def parselist(text: bytes, nbits: int) -> int:
-    """Return the bit mask that a list like "0-3,5" names, up to a newline; nothing at all names bit 0, as in 3.2.
-
-    Raises EINVAL, ERANGE for a number beyond nbits.
-    """
-    mask = 0
-    digits_before = False
-    for part in text.split(b"\n")[0].split(b","):
-        low, high = _range(part, digits_before)
-        digits_before = digits_before or any(chr(c).isdigit() for c in part)
-        if low > high:
-            raise LinuxError(Errno.EINVAL, "a range that runs down")
-        if high >= nbits:
-            raise LinuxError(Errno.ERANGE, f"{high}: there are {nbits}")
-        mask |= (1 << high + 1) - (1 << low)
-    return mask
+_SPACES: Final = (b" ", b"\t", b"\v", b"\f", b"\r", b"\xa0")
 
 
-def _range(part: bytes, digits: bool) -> tuple[int, int]:
-    """Return the ends of one part of a list; digits: some have stood before it."""
-    low = high = 0
-    in_range = False
-    expect_digit = True
-    previous = 0
-    for c in part:
-        if c in _SPACE:
-            previous = c
+def bitmap_scnlistprintf(bits: int) -> str:
+    """Return the numbers in a set, neighbours as a range."""
+    ranges = []
+    start = 0
+    while bits >> start:
+        if not bits >> start & 1:
+            start += 1
             continue
-        if digits and previous and previous in _SPACE:
-            raise LinuxError(Errno.EINVAL, "blanks inside a list")
-        previous = c
-        if c == _MINUS:
-            if expect_digit or in_range:
+        end = start
+        while bits >> end + 1 & 1:
+            end += 1
+        ranges.append(str(start) if start == end else f"{start}-{end}")
+        start = end + 1
+    return ",".join(ranges)
+
+
+def bitmap_parselist(text: bytes, nmaskbits: int) -> int:
+    """Return the set that is written there; raises EINVAL, and ERANGE for nmaskbits or more."""
+    bits = 0
+    totaldigits = 0
+    rest = text.split(b"\n", 1)[0]
+    while True:
+        part, comma, rest = rest.partition(b",")
+        a, b, totaldigits = _range(part, totaldigits)
+        if comma and totaldigits and part[-1:] in _SPACES:
+            raise LinuxError(Errno.EINVAL, "a blank within a list")
+        if a > b:
+            raise LinuxError(Errno.EINVAL, "a range that runs backwards")
+        if b >= nmaskbits:
+            raise LinuxError(Errno.ERANGE, f"{b} is too large")
+        bits |= (1 << b + 1) - (1 << a)
+        if not rest:
+            return bits
+
+
+def _range(part: bytes, totaldigits: int) -> tuple[int, int, int]:
+    """Return the first and the last number of a part, nothing being 0, and how many digits there have been in all."""
+    a = b = 0
+    exp_digit, in_range = True, False
+    old = b""
+    for at in range(len(part)):
+        c = part[at : at + 1]
+        if c in _SPACES:
+            old = c
+            continue
+        if totaldigits and old:
+            raise LinuxError(Errno.EINVAL, "a blank within a list")
+        old = b""
+        if c == b"-":
+            if exp_digit or in_range:
                 raise LinuxError(Errno.EINVAL, "a range without a beginning")
-            high = 0
-            in_range = expect_digit = True
+            b, in_range, exp_digit = 0, True, True
             continue
-        if not 0x30 <= c <= 0x39:
+        if not c.isdigit():
             raise LinuxError(Errno.EINVAL, "not a number")
-        high = high * 10 + c - 0x30
+        b = b * 10 + int(c)
         if not in_range:
-            low = high
-        expect_digit = False
-        digits = True
-    return low, high
+            a = b
+        exp_digit = False
+        totaldigits += 1
+    return a, b, totaldigits

@@ -80,6 +80,8 @@ def add_to_page_cache(k: Kernel, inode: Inode, index: int, pfn: int) -> None:
     inode.mapping[index] = pfn
     k.mm.page_cache[pfn] = (inode, index)
     k.frames.pflags[pfn] |= PG_FILE
+    if k.mm.memcg is not None:
+        k.mm.memcg.cache_charge(pfn)
 
 
 def delete_from_page_cache(k: Kernel, inode: Inode, index: int) -> None:

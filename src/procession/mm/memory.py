@@ -85,6 +85,8 @@ def handle_mm_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, write: b
 
     Takes no mmap_sem, looks at no permission of vma, counts no fault: all that is done where it is called.
     """
+    if k.mm.memcg is not None:
+        k.mm.memcg.count_vm_event(mm, major=False)
     base = mm.pte_tables.get(address >> PMD_SHIFT)
     if base is None:
         try:
@@ -115,9 +117,8 @@ def do_anonymous_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: 
             frames.q[slot] = k.mm.zero_pfn << PAGE_SHIFT | PROT[flags & 7]
         return 0
 
-    try:
-        pfn = page_alloc.alloc_zeroed_page(k)
-    except LinuxError:
+    pfn = _new_page(k, mm, zeroed=True)
+    if pfn < 0:
         return VM_FAULT_OOM
     sched_account.account_system_time(k.current, PAGE_CLEAR_NS)
     vma.anon_vma = True
@@ -126,6 +127,18 @@ def do_anonymous_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: 
         mm.rss_anon += 1
         frames.q[slot] = pfn << PAGE_SHIFT | PROT[flags & 7] | (_MKWRITE if flags & VM_WRITE else 0)
     return 0
+
+
+def _new_page(k: Kernel, mm: MmStruct, *, zeroed: bool) -> int:
+    """Return a frame for an anonymous page, for which mm's group has paid; -1: there is none, or it must wait."""
+    try:
+        pfn = page_alloc.alloc_zeroed_page(k) if zeroed else page_alloc.alloc_page(k)
+    except LinuxError:
+        return -1
+    if k.mm.memcg is not None and not k.mm.memcg.newpage_charge(mm, pfn):
+        page_alloc.put_page(k, pfn)
+        return -1
+    return pfn
 
 
 def check_stack_guard_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int) -> bool:
@@ -159,6 +172,8 @@ def do_linear_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: in
         except LinuxError as e:
             return VM_FAULT_OOM if e.errno is Errno.ENOMEM else VM_FAULT_SIGBUS
         result = VM_FAULT_MAJOR
+        if k.mm.memcg is not None:
+            k.mm.memcg.count_vm_event(mm, major=True)
 
     frames = k.frames
     flags = vma.vm_flags
@@ -167,12 +182,10 @@ def do_linear_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: in
     anon = write and not flags & VM_SHARED
     if anon:
         page_alloc.get_page(k, cached)  # the allocation may drop cached pages
-        try:
-            pfn = page_alloc.alloc_page(k)
-        except LinuxError:
+        pfn = _new_page(k, mm, zeroed=False)
+        page_alloc.put_page(k, cached)
+        if pfn < 0:
             return VM_FAULT_OOM
-        finally:
-            page_alloc.put_page(k, cached)
         to, frm = pfn << PAGE_SHIFT, cached << PAGE_SHIFT
         frames.phys[to : to + PAGE_SIZE] = frames.phys[frm : frm + PAGE_SIZE]
         sched_account.account_system_time(k.current, PAGE_COPY_NS)
@@ -211,9 +224,8 @@ def do_wp_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, slot: int, en
         return _reuse_page(k, mm, flags, slot, pfn)
 
     zero = pfn == k.mm.zero_pfn
-    try:
-        new = page_alloc.alloc_zeroed_page(k) if zero else page_alloc.alloc_page(k)
-    except LinuxError:
+    new = _new_page(k, mm, zeroed=zero)
+    if new < 0:
         return VM_FAULT_OOM
     sched_account.account_system_time(k.current, PAGE_CLEAR_NS if zero else PAGE_COPY_NS)
     fresh = PROT[flags & 7] | (_MKWRITE if flags & VM_WRITE else 0)

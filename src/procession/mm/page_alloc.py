@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from procession.hw.memory import PG_EXEC
+from procession.hw.memory import PG_CGROUP, PG_EXEC
 from procession.include.linux.bug import bug
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE
@@ -145,5 +145,8 @@ def free_page(k: Kernel, pfn: int) -> None:
             k.x86.tb_dirty_pages.append(pfn)
             k.x86.untranslatable.pop(pfn, None)
             k.x86.tlb_gen += 1
+        if flags & PG_CGROUP:
+            assert k.mm.memcg is not None
+            k.mm.memcg.uncharge_page(pfn)
         frames.pflags[pfn] = 0
     k.mm.free_list.append(pfn)

@@ -1,1 +1,1 @@
-"""What protects beyond permissions (security/)."""
+"""Who may do what, beyond owners and permissions (security/)."""

@@ -17,6 +17,7 @@ from procession.include.linux.mm_types import (
     VM_WRITE,
 )
 from procession.include.linux.printk import KERN_EMERG, KERN_INFO, pointer
+from procession.include.linux.sched import TIF_MEMCG_OOM
 from procession.include.linux.signal import BUS_ADRERR, SEGV_ACCERR, SEGV_MAPERR, SIGBUS, SIGSEGV, Siginfo
 from procession.kernel import signal_queue, signal_send
 from procession.mm import memory, mmap, oom_kill, text, vma_addr
@@ -55,7 +56,11 @@ def do_page_fault(current: Task, address: int, error_code: int) -> None:
             code = SEGV_ACCERR
         else:
             code = 0
+            if k.mm.memcg is not None:
+                k.mm.memcg.may_oom = True
             result = memory.handle_mm_fault(k, mm, vma, address, write != 0)
+            if k.mm.memcg is not None:
+                k.mm.memcg.may_oom = False
             if error_code & PF_INSTR and not result & VM_FAULT_ERROR:
                 text.allow_exec(k, mm, vma, address)
     if code:
@@ -85,6 +90,8 @@ def _find_area(current: Task, mm: MmStruct, address: int) -> VmArea | None:
 def mm_fault_error(current: Task, address: int, error_code: int, result: int) -> None:
     """There is an area, but no page to be had."""
     if result & VM_FAULT_OOM:
+        if current.ti_flags & TIF_MEMCG_OOM:
+            return  # it waits on its way to user mode, or somebody is killed there
         # If somebody else is killed, the fault repeats and finds memory.
         oom_kill.pagefault_out_of_memory(current)
         return

@@ -314,6 +314,7 @@ def tid_base_stuff() -> dict[str, Entry]:
         "wchan": _inf(0o444, base_files.proc_pid_wchan),
         "stack": Entry(0o444, base_files.proc_pid_stack),
         "schedstat": _inf(0o444, sched_debug.proc_pid_schedstat),
+        "cpuset": Entry(0o444, base_files.proc_cpuset_show),
         "cgroup": Entry(0o444, base_files.proc_cgroup_show),
         "oom_score": _inf(0o444, base_files.proc_oom_score),
         "oom_adj": _inf(0o644, base_files.oom_adjust_show, base_files.oom_adjust_write),

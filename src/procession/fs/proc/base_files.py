@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Final
 from procession.arch.x86.syscall_table import SYSCALL_NAMES
 from procession.fs import exec as fs_exec
 from procession.fs.proc import array, task_mmu
+from procession.include.linux.cgroup import CPUSET_SUBSYS_ID
 from procession.include.linux.cred import CAP_SYS_RESOURCE
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.resource import RLIM_INFINITY
 from procession.include.linux.sched import PF_KTHREAD, TASK_COMM_LEN, same_thread_group
-from procession.kernel import capability, ptrace_access
+from procession.kernel import capability, cgroup, cgroup_procs, ptrace_access
 from procession.lib import kstrtox, string
 from procession.mm import gup, oom_kill, uaccess
 
@@ -32,6 +33,7 @@ __all__ = (
     "oom_score_adj_show",
     "oom_score_adj_write",
     "proc_cgroup_show",
+    "proc_cpuset_show",
     "proc_io_accounting",
     "proc_oom_score",
     "proc_pid_auxv",
@@ -239,8 +241,13 @@ def proc_pid_stack(current: Task, ns: PidNamespace, task: Task) -> bytes:
 
 
 def proc_cgroup_show(current: Task, ns: PidNamespace, task: Task) -> bytes:
-    """Return one line per mounted cgroup hierarchy: there is none."""
-    return b""
+    """Return one line per hierarchy of control groups."""
+    return string.to_bytes(cgroup_procs.proc_cgroup_show(task))
+
+
+def proc_cpuset_show(current: Task, ns: PidNamespace, task: Task) -> bytes:
+    """Return the path of the task's cpuset."""
+    return string.to_bytes(f"{cgroup.cgroup_path(cgroup.task_cgroup(task, CPUSET_SUBSYS_ID))}\n")
 
 
 def proc_io_accounting(current: Task, ns: PidNamespace, task: Task) -> bytes:

@@ -31,7 +31,8 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import DT_LNK, MAX_LFS_FILESIZE, POLLIN, POLLRDNORM, Inode
 from procession.include.linux.magic import PROC_SUPER_MAGIC
 from procession.include.linux.proc_fs import ProcDir, ProcLink, ProcSuperBlock
-from procession.kernel import pid
+from procession.kernel import cgroup_procs, pid
+from procession.lib import string
 from procession.security.keys import proc as key_proc
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def _swaps_show(_current: Task) -> bytes:
 def _add_files(root: ProcRoot, sb: ProcSuperBlock) -> None:
     """Make the entries that are there from the start."""
     for name, show in (
+        ("cgroups", lambda current: string.to_bytes(cgroup_procs.proc_cgroupstats_show(current.kernel))),
         ("cmdline", cmdline.cmdline_proc_show),
         ("cpuinfo", cpuinfo.show_cpuinfo),
         ("devices", devices.devinfo_show),

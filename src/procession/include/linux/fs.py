@@ -189,7 +189,7 @@ class SuperBlock:
         self.s_blocksize: int = s_blocksize
 
     def remount_fs(self, flags: int, options: str) -> None:
-        """Agree to be mounted otherwise, as MS_ flags and options say; raises EACCES, EINVAL."""
+        """Agree to be mounted otherwise, as MS_ flags and options say; raises EACCES, EINVAL, EBUSY."""
 
     def show_options(self) -> str:
         """Return the file system's own options, each behind a comma, for lists of mounts."""

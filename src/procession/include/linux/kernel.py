@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.hw.clock import NEVER
+from procession.include.linux.cgroup import CgroupState
 from procession.include.linux.idr import Ida
 from procession.include.linux.ipc_namespace import IpcState
 from procession.include.linux.limits import ULONG_MAX
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from procession.kernel.kthread import KthreadCreateInfo, ThreadFn
     from procession.kernel.rcupdate import RcuState
     from procession.kernel.sched import Rq
+    from procession.mm.memcontrol import MemoryController
     from procession.net.netlink.genetlink import GenlFamily
     from procession.net.netlink.sock import NetlinkTable
     from procession.net.unix.sock import UnixSock
@@ -277,6 +279,7 @@ class MmState:
         "vm_committed",
         "max_map_count",
         "mmap_min_addr",
+        "memcg",
     )  # derived
 
     def __init__(self) -> None:
@@ -296,6 +299,7 @@ class MmState:
         self.vm_committed: int = 0  # promised to private writable mappings
         self.max_map_count: int = 65530
         self.mmap_min_addr: int = 65536
+        self.memcg: MemoryController | None = None  # who pays for memory; None until there are groups to pay
 
 
 class X86State:
@@ -528,6 +532,7 @@ class Kernel:
         self.sched: SchedState = SchedState()
         self.timers: TimerState = TimerState()
         self.users: UserState = UserState()
+        self.cgroups: CgroupState = CgroupState()
         self.kthreads: KthreadState = KthreadState()
         self.wq: WorkqueueState = WorkqueueState()
         self.hung_task: HungTaskState = HungTaskState()

@@ -13,6 +13,7 @@ from procession.include.linux.types import Arg, UserPtr
 
 if TYPE_CHECKING:
     from procession.include.asm.processor import KernelStack, ThreadStruct
+    from procession.include.linux.cgroup import CssSet
     from procession.include.linux.cred import Cred
     from procession.include.linux.fdtable import FilesStruct
     from procession.include.linux.fs_struct import FsStruct
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from procession.kernel.posix_timers import KItimer
     from procession.kernel.sched_autogroup import Autogroup
     from procession.kernel.sched_fair import CfsRq
+    from procession.mm.memcontrol import MemCgroup
 
 RestartBlock: TypeAlias = "Callable[[Task], Coroutine[Any, Any, int]]"
 
@@ -86,7 +88,9 @@ PF_SIGNALED: Final = 0x400
 PF_MEMALLOC: Final = 0x800
 PF_NPROC_EXCEEDED: Final = 0x1000
 PF_USED_MATH: Final = 0x2000
+PF_FREEZING: Final = 0x4000
 PF_NOFREEZE: Final = 0x8000
+PF_FROZEN: Final = 0x10000
 PF_KSWAPD: Final = 0x40000
 PF_KTHREAD: Final = 0x200000
 PF_RANDOMIZE: Final = 0x400000
@@ -104,6 +108,8 @@ TIF_SINGLESTEP: Final = 16
 TIF_SYSCALL_EMU: Final = 64
 TIF_FORK: Final = 1 << 18  # has not run yet: schedule_tail() is due
 TIF_MEMDIE: Final = 0x100000
+TIF_MEMCG_OOM: Final = 1 << 22  # ours: its group has no memory left
+TIF_FREEZE: Final = 1 << 23
 TIF_BLOCKSTEP: Final = 1 << 25
 TIF_RESTORE_SIGMASK: Final = 1 << 24  # TS_RESTORE_SIGMASK, kept in the same word
 TIF_WORK_SYSCALL_ENTRY: Final = TIF_SYSCALL_TRACE | TIF_SYSCALL_EMU | TIF_SINGLESTEP
@@ -447,6 +453,7 @@ class Task:
         "real_cred",
         "cred",
         "alloc_lock",
+        "cgroups",
         "kernel",
         "pid",
         "tgid",
@@ -537,6 +544,7 @@ class Task:
         "kthread",
         "replacement_session_keyring",
         "sysvsem",
+        "memcg_oom",
     )  # derived
 
     thread: ThreadStruct  # the user side; see include/asm/processor.py
@@ -545,6 +553,7 @@ class Task:
     real_cred: Cred  # who it is to others; RCU, changed by the task itself only
     cred: Cred  # whom it acts as
     alloc_lock: SpinLock
+    cgroups: CssSet  # which groups it is in
 
     def __init__(self, kernel: Kernel) -> None:
         # Fixed at birth.
@@ -645,6 +654,7 @@ class Task:
         # tasklist_lock.
         self.replacement_session_keyring: Key | None = None  # new: what a child gives it, with a reference
         self.sysvsem: SemUndoList | None = None  # new: semaphore operations to take back
+        self.memcg_oom: MemCgroup | None = None  # new: the group in which it has found no memory
 
     def copy(self) -> Task:
         """Return a task like this one; the fields that are marked new begin as they do above."""  # derived
@@ -655,6 +665,7 @@ class Task:
         p.real_cred = self.real_cred
         p.cred = self.cred
         p.alloc_lock = self.alloc_lock
+        p.cgroups = self.cgroups
         p.pid = self.pid
         p.tgid = self.tgid
         p.state = self.state

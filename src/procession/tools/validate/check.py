@@ -9,6 +9,7 @@ from procession.include.linux.bug import KernelBug
 from procession.include.linux.kernel import Kernel
 from procession.include.trace.events import PageFaultUser, SysEnter, SysExit, event_fields
 from procession.tools.validate import (
+    cgroups,
     ipc,
     keys,
     kthreads,
@@ -67,8 +68,10 @@ AT_EVERY_TRAP: Final = (
     terminals.validate_tty_buffers,
     kthreads.validate_works,
     kthreads.validate_kthreads,
+    cgroups.validate_css_sets,
+    cgroups.validate_cgroup_trees,
 )
-OF_MEMORY: Final = (memory.validate_memory, memory.validate_page_cache)
+OF_MEMORY: Final = (memory.validate_memory, memory.validate_page_cache, cgroups.validate_memory_cgroups)
 _EVENTS_KEPT: Final = 12
 _FAULTS_AT_ONCE: Final = 8
 _TASKS_AT_ONCE: Final = 24
@@ -142,6 +145,7 @@ class Checker:
         if now != self._memory or k.halted:
             self._memory = now
             wrong += memory.validate_memory(seen)
+            wrong += cgroups.validate_memory_cgroups(seen)
             if len(k.mm.page_cache) != self._cached or k.halted:
                 self._cached = len(k.mm.page_cache)
                 wrong += memory.validate_page_cache(seen)

@@ -14,6 +14,7 @@ from procession.include.linux.fs import File
 from procession.include.linux.rwsem import Mutex
 from procession.include.linux.sched import (
     MAX_RT_PRIO,
+    PF_FREEZING,
     TASK_DEAD,
     TASK_RUNNING,
     TASK_UNINTERRUPTIBLE,
@@ -22,6 +23,7 @@ from procession.include.linux.sched import (
 )
 from procession.include.linux.wait import Completion, WaitQueueHead
 from procession.kernel import hrtimer
+from procession.kernel.cgroup_procs import EventEntry
 from procession.net.socket import SocketFile
 from procession.tools.validate.census import Census
 
@@ -49,7 +51,7 @@ def validate_runqueues(seen: Census) -> list[str]:
             wrong.append(f"{p!r}: on_rq {on_rq}, queued on {queued[p].cpu if p in queued else 'no CPU'}")
         if on_rq != (p.state == TASK_RUNNING):
             wrong.append(f"{p!r}: state {p.state}, on_rq {on_rq}")
-        if p.state & TASK_UNINTERRUPTIBLE:
+        if p.state & TASK_UNINTERRUPTIBLE and not p.flags & PF_FREEZING:
             blocked += 1
         if p.on_cpu != (k.sched.runqueues[p.cpu].curr is p):
             wrong.append(f"{p!r}: on_cpu {p.on_cpu}, CPU {p.cpu} runs {k.sched.runqueues[p.cpu].curr!r}")
@@ -180,8 +182,8 @@ def validate_wait_queues(seen: Census) -> list[str]:
 def _wait_queue(queue: WaitQueueHead, wrong: list[str]) -> None:
     name = queue.lock.cls.name
     for entry in queue.task_list:
-        if isinstance(entry, _EpPollEntry):
-            continue  # stands there as long as the epoll set watches the file, whoever made it
+        if isinstance(entry, (_EpPollEntry, EventEntry)):
+            continue  # stands there as long as the epoll set, or the group, watches the file, whoever made it
         p = entry.task
         if p.exit_state or p.state == TASK_DEAD:
             wrong.append(f"{p!r} is dead and on a queue ({name})")

@@ -37,8 +37,8 @@ def validate_tracing(seen: Census) -> list[str]:
             wrong.append(f"{p!r} has stopped for a tracer that it does not have")
         elif p.jobctl & (JOBCTL_TRAP_MASK | JOBCTL_TRAPPING):
             wrong.append(f"{p!r} is to trap for a tracer that it does not have: jobctl {p.jobctl:#x}")
-        # A siginfo is there from the beginning of a stop to its end.
-        if p.last_siginfo is not None and p.wchan != "ptrace_stop":
+        # A siginfo is there from the beginning of a stop to its end; between the two the task may be frozen.
+        if p.last_siginfo is not None and p.wchan not in ("ptrace_stop", "refrigerator"):
             wrong.append(f"{p!r} has the siginfo of a stop that it is not in")
         elif p.state & TASK_TRACED_BIT and p.wchan != "ptrace_stop":
             wrong.append(f"{p!r} has stopped for its tracer in {p.wchan or 'user mode'}")
