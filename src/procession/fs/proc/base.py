@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from procession.fs.proc import array, base_files, fd, generic, links, mem, mounts, namespaces, task_mmu
+from procession.fs.proc import array, base_files, fd, generic, links, mem, mounts, namespaces, pagemap, task_mmu
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import (
     DT_DIR,
@@ -228,6 +228,22 @@ class _EnvironFile(generic.BufferFile):
         return len(chunk)
 
 
+class _ClearRefsFile(generic.BufferFile):
+    """An open clear_refs, of which nothing is read."""
+
+    def has_op(self, *, write: bool) -> bool:
+        """Whether it can be read, or written."""
+        return write
+
+    async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
+        """Raise EINVAL."""
+        raise LinuxError(Errno.EINVAL, "cannot be read")
+
+    def llseek(self, current: Task, offset: int, whence: int) -> int:
+        """Stay where it is (noop_llseek)."""
+        return self.f_pos
+
+
 class _OomScoreAdjFile(generic.BufferFile):
     """An open oom_score_adj, which has default_llseek."""
 
@@ -244,6 +260,10 @@ def _inf(mode: int, show: Show, store: Store | None = None) -> Entry:
 
 def _mounts(show: mounts.ShowMounts) -> Entry:
     return Entry(0o444, make=lambda sb, p: mounts.MountsInode(sb, p, show))
+
+
+def _mountstats(sb: ProcSuperBlock, pid: Pid) -> Inode:
+    return mounts.MountsInode(sb, pid, mounts.show_vfsstat, 0o400, mounts.MountstatsFile)
 
 
 def _directory(mode: int, make: Callable[[ProcSuperBlock, Pid], Inode]) -> Entry:
@@ -275,7 +295,9 @@ def tid_base_stuff() -> dict[str, Entry]:
         "exe": _link(links.proc_exe_link),
         "mounts": _mounts(mounts.show_vfsmnt),
         "mountinfo": _mounts(mounts.show_mountinfo),
+        "clear_refs": Entry(0o200, None, task_mmu.clear_refs_write, file=_ClearRefsFile),
         "smaps": Entry(0o444, task_mmu.show_smaps),
+        "pagemap": Entry(0o444, make=pagemap.PagemapInode),
         "wchan": _inf(0o444, base_files.proc_pid_wchan),
         "stack": Entry(0o444, base_files.proc_pid_stack),
         "cgroup": Entry(0o444, base_files.proc_cgroup_show),
@@ -291,7 +313,18 @@ def tid_base_stuff() -> dict[str, Entry]:
 @cache
 def tgid_base_stuff() -> dict[str, Entry]:
     """Return the entries of a process's directory: those of a thread, and its threads."""
-    table = {"task": _directory(0o555, TaskDir), **tid_base_stuff()}
+    table = {"task": _directory(0o555, TaskDir)}
+    for name, entry in tid_base_stuff().items():
+        table[name] = entry
+        if name == "mountinfo":
+            table["mountstats"] = Entry(0o400, make=_mountstats)
+        elif name == "oom_score_adj":
+            table["coredump_filter"] = Entry(
+                0o644,
+                base_files.proc_coredump_filter_read,
+                base_files.proc_coredump_filter_write,
+                file=generic.BufferFile,
+            )
     table["stat"] = Entry(0o444, array.proc_tgid_stat)
     table["io"] = _inf(0o400, base_files.proc_io_accounting)
     return table

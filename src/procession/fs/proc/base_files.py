@@ -10,11 +10,11 @@ from procession.fs import exec as fs_exec
 from procession.fs.proc import array, task_mmu
 from procession.include.linux.cred import CAP_SYS_RESOURCE
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import PAGE_SIZE
+from procession.include.linux.mm_types import MMF_DUMP_FILTER_MASK, PAGE_SIZE
 from procession.include.linux.resource import RLIM_INFINITY
 from procession.include.linux.sched import PF_KTHREAD, TASK_COMM_LEN, same_thread_group
 from procession.kernel import capability, ptrace_access
-from procession.lib import kstrtox, string
+from procession.lib import kstrtox, string, vsprintf
 from procession.mm import gup, oom_kill, uaccess
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ __all__ = (
     "oom_score_adj_show",
     "oom_score_adj_write",
     "proc_cgroup_show",
+    "proc_coredump_filter_read",
+    "proc_coredump_filter_write",
     "proc_io_accounting",
     "proc_oom_score",
     "proc_pid_auxv",
@@ -236,6 +238,24 @@ def proc_pid_stack(current: Task, ns: PidNamespace, task: Task) -> bytes:
         chain += [f"sys_{SYSCALL_NAMES[nr]}", "system_call_fastpath"]
     lines = [f"[<{array.wchan_address(name):016x}>] {name}+0x0/0x0\n" for name in dict.fromkeys(chain)]
     return ("".join(lines) + "[<ffffffffffffffff>] 0xffffffffffffffff\n").encode()
+
+
+def proc_coredump_filter_read(current: Task, ns: PidNamespace, task: Task) -> bytes:
+    """Return in hex which memory is in a core; nothing for who has none."""
+    return b"%08x\n" % task.mm.dump_filter if task.mm is not None else b""
+
+
+def proc_coredump_filter_write(current: Task, task: Task, buf: UserPtr, count: int) -> int:
+    """Set it, by the number that is written; returns how much of that was one. Raises EFAULT, EINVAL."""
+    data = uaccess.copy_from_user(current, buf, min(count, PROC_NUMBUF - 1))
+    value, end = vsprintf.simple_strtoul(data)
+    if data[end : end + 1] == b"\n":
+        end += 1
+    if not end:
+        raise LinuxError(Errno.EINVAL, "not a number")
+    if task.mm is not None:
+        task.mm.dump_filter = value & MMF_DUMP_FILTER_MASK
+    return end
 
 
 def proc_cgroup_show(current: Task, ns: PidNamespace, task: Task) -> bytes:

@@ -63,6 +63,7 @@ class ProcFile(File):
     """
 
     seq: ClassVar[bool] = True
+    write_moves: ClassVar[bool] = False  # whether f_pos goes on by what was taken
 
     def __init__(self, path: PathRef, flags: int, mode: int, show: Show, store: Store | None = None) -> None:
         # seq_open() has no positions for writing.
@@ -97,7 +98,7 @@ class ProcFile(File):
         if self.store is None:
             raise LinuxError(Errno.EINVAL, "cannot be written")
         taken = self.store(current, buf, count)
-        if pos is None:
+        if pos is None and self.write_moves:
             self.f_pos += taken
         return taken
 

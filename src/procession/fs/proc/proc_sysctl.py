@@ -74,6 +74,7 @@ class SysctlFile(generic.BufferFile):
     """
 
     maxbytes = MAX_LFS_FILESIZE
+    write_moves = True
     source: CtlTablePoll | None = None
     event: int = 0
 
