@@ -236,7 +236,8 @@ def arch_pick_mmap_layout(current: Task, mm: MmStruct) -> None:
     Differs: nothing is randomized.
     """
     gap = current.signal.rlim[RLIMIT_STACK][0]
-    if gap == RLIM_INFINITY or current.personality & ADDR_COMPAT_LAYOUT:
+    legacy = current.kernel.sysctls.get("legacy_va_layout", 0)
+    if gap == RLIM_INFINITY or legacy or current.personality & ADDR_COMPAT_LAYOUT:
         mm.mmap_base = TASK_UNMAPPED_BASE
         return
     mm.mmap_base = TASK_SIZE - min(max(gap, MIN_GAP), MAX_GAP) & PAGE_MASK

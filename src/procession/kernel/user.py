@@ -84,4 +84,4 @@ def _map_id(k: Kernel, to: UserNamespace, cred: Cred, number: int) -> int:
         if to.creator is cred.user:
             return 0
         to = to.creator.user_ns
-    return DEFAULT_OVERFLOWUID
+    return k.sysctls.get("overflowuid", DEFAULT_OVERFLOWUID)

@@ -29,7 +29,7 @@ from procession.include.linux.sched import (
 from procession.include.linux.signal import SIGCHLD, TRAP_BRKPT
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Addr, Int, StackTop, UInt, UserPtr
-from procession.kernel import capability, fork, tracehook
+from procession.kernel import capability, fork, panic, tracehook
 
 if TYPE_CHECKING:
     from procession.arch.x86.hw_breakpoint import Breakpoint
@@ -319,7 +319,7 @@ class X86Thread:
         pgd = mm.pgd if mm is not None else 0
         lines = [
             f"CPU {current.kernel.cpu} ",
-            f"Pid: {current.pid}, comm: {current.comm:.20} Not tainted {uts.release.decode()} {uts.version.decode()}",
+            f"Pid: {current.pid}, comm: {current.comm:.20} {panic.print_tainted(current.kernel)} {uts.release.decode()} {uts.version.decode()}",
             f"RIP: {USER_CS:04x}:[<{ip:016x}>]  [<{pointer(ip)}>] {f'{ip - 1:#x}' if ip else pointer(0)}",
             f"RSP: {USER_DS:04x}:{q[SP]:016x}  EFLAGS: {self.flags:08x}",
         ]

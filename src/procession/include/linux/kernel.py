@@ -250,6 +250,7 @@ class TtyState:
         "hvc_driver",
         "hvc_timer",
         "pty_count",
+        "pty_limit",
         "is_console",
         "winsize",
         "hvc_wants",
@@ -266,6 +267,7 @@ class TtyState:
 
     def __init__(self) -> None:
         self.pty_count: int = 0  # pairs in use
+        self.pty_limit: int = 4096  # and the most there may be
         self.is_console: bool = False  # configuration: the console is a terminal
         self.winsize: tuple[int, int] = (24, 80)  # its rows and columns
         self.hvc_wants: bool = False  # to be told of it at once: nothing is known to lie there, and there is room
@@ -348,6 +350,10 @@ class Kernel:
         self.show_unhandled_signals: int = 1
         self.sysctls: dict[str, int] = {}  # tunables that have no other home
         self.sysctl_polls: dict[str, CtlTablePoll] = {}  # of those whose changes can be polled for, by name
+        self.tainted: int = 0  # reasons not to trust the kernel any more, as bits
+        self.cad_pid: Pid | None = None  # whom Ctrl-Alt-Del would signal; None: init. Ours: not counted as a user
+        self.kptr_restrict: int = 0  # 1: %pK is for who has CAP_SYSLOG, 2: for nobody
+        self.latencytop_enabled: int = 0
         self.boot_id: str = ""  # /proc/sys/kernel/random/boot_id, made when first read
 
         self.tasks: dict[Task, None] = {}  # thread group leaders, init_task not included, by birth
