@@ -29,7 +29,7 @@ def print_tainted(k: Kernel) -> str:
     """Return what the log says of the trust that the kernel deserves: a letter for each reason against it."""
     if not k.tainted:
         return "Not tainted"
-    return "Tainted: " + "".join([yes if k.tainted >> bit & 1 else no for bit, (yes, no) in enumerate(_TAINTS)])
+    return "Tainted: " + "".join([each[0] if k.tainted >> bit & 1 else each[1] for bit, each in enumerate(_TAINTS)])
 
 
 def dump_stack(current: Task) -> None:

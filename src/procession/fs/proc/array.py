@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-import zlib
 
 from procession.drivers.tty import tty_io
 from procession.include.linux.jiffies import jiffies_to_clock_t
@@ -12,7 +11,7 @@ from procession.include.linux.resource import RLIMIT_RSS, RLIMIT_SIGPENDING
 from procession.include.linux.sched import MAX_RT_PRIO, Task, pid_alive
 from procession.include.linux.signal import SIG_DFL, SIG_IGN
 from procession.include.linux.time import NSEC_PER_CLOCK_T
-from procession.kernel import pid, ptrace_access, sched_cputime
+from procession.kernel import pid, ptrace_access, sched_cputime, stacktrace
 from procession.kernel import sched as kernel_sched
 from procession.lib import string
 
@@ -28,7 +27,6 @@ __all__ = (
     "proc_tgid_stat",
     "proc_tid_stat",
     "task_statm",
-    "wchan_address",
 )
 
 NGROUPS_SMALL: Final = 32
@@ -50,11 +48,6 @@ _STATES: Final = (
 def get_task_state(tsk: Task) -> str:
     """Return the state's letter and name; which bits count is spec 1.2."""
     return _STATES[(tsk.state & 0x0F | tsk.exit_state).bit_length()]
-
-
-def wchan_address(name: str) -> int:
-    """Ours: a kernel text address that stands for a function: ours have none. The same name, the same address."""
-    return 0xFFFFFFFF81000000 + (zlib.crc32(name.encode()) & 0x7FFFF0) if name else 0
 
 
 def collect_sigign_sigcatch(p: Task) -> tuple[int, int]:
@@ -122,7 +115,7 @@ def do_task_stat(current: Task, ns: PidNamespace, task: Task, *, whole: bool) ->
             min_flt = maj_flt = utime = stime = 0
     wchan = _ALL_ONES
     if permitted and (not whole or num_threads < 2):
-        wchan = wchan_address(task.wchan)
+        wchan = stacktrace.function_address(task.wchan)
     eip = esp = 0
     if mm is not None and permitted:
         esp = task.thread.user_sp()

@@ -300,6 +300,7 @@ def tid_base_stuff() -> dict[str, Entry]:
         "pagemap": Entry(0o444, make=pagemap.PagemapInode),
         "wchan": _inf(0o444, base_files.proc_pid_wchan),
         "stack": Entry(0o444, base_files.proc_pid_stack),
+        "latency": Entry(0o444, base_files.lstats_show_proc, base_files.lstats_write),
         "cgroup": Entry(0o444, base_files.proc_cgroup_show),
         "oom_score": _inf(0o444, base_files.proc_oom_score),
         "oom_adj": _inf(0o644, base_files.oom_adjust_show, base_files.oom_adjust_write),

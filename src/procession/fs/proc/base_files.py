@@ -5,15 +5,15 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from procession.arch.x86.syscall_table import SYSCALL_NAMES
 from procession.fs import exec as fs_exec
-from procession.fs.proc import array, task_mmu
-from procession.include.linux.cred import CAP_SYS_RESOURCE
+from procession.fs.proc import task_mmu
+from procession.include.linux.cred import CAP_SYS_RESOURCE, CAP_SYSLOG
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.latencytop import show_latency_record
 from procession.include.linux.mm_types import MMF_DUMP_FILTER_MASK, PAGE_SIZE
 from procession.include.linux.resource import RLIM_INFINITY
-from procession.include.linux.sched import PF_KTHREAD, TASK_COMM_LEN, same_thread_group
-from procession.kernel import capability, ptrace_access
+from procession.include.linux.sched import TASK_COMM_LEN, same_thread_group
+from procession.kernel import capability, latencytop, ptrace_access, stacktrace
 from procession.lib import kstrtox, string, vsprintf
 from procession.mm import gup, oom_kill, uaccess
 
@@ -27,6 +27,9 @@ __all__ = (
     "comm_show",
     "comm_write",
     "environ",
+    "kptr_hidden",
+    "lstats_show_proc",
+    "lstats_write",
     "oom_adjust_show",
     "oom_adjust_write",
     "oom_score_adj_show",
@@ -52,7 +55,7 @@ OOM_DISABLE: Final = -17
 OOM_ADJUST_MAX: Final = 15
 OOM_SCORE_ADJ_MAX: Final = 1000
 PROC_NUMBUF: Final = 13
-_KTHREADD: Final = 2
+_END_OF_TRACE: Final = 0xFFFFFFFFFFFFFFFF
 
 # name, unit; index = Rlimit
 _LIMITS: Final = (
@@ -225,19 +228,30 @@ def proc_pid_wchan(current: Task, ns: PidNamespace, task: Task) -> bytes:
 
 
 def proc_pid_stack(current: Task, ns: PidNamespace, task: Task) -> bytes:
-    """Return the kernel stack; raises EPERM.
-
-    Differs: of the functions between the system call and the one that sleeps, none is known.
-    """
+    """Return the kernel stack; raises EPERM."""
     _check_access(current, task, ptrace_access.PTRACE_MODE_ATTACH, Errno.EPERM)
-    chain = [task.wchan] if task.wchan else []
-    nr = task.thread.syscall_nr()
-    if task.flags & PF_KTHREAD:
-        chain += ["kthread" if task.pid > _KTHREADD else "kthreadd", "kernel_thread_helper"]
-    elif nr in SYSCALL_NAMES:
-        chain += [f"sys_{SYSCALL_NAMES[nr]}", "system_call_fastpath"]
-    lines = [f"[<{array.wchan_address(name):016x}>] {name}+0x0/0x0\n" for name in dict.fromkeys(chain)]
-    return ("".join(lines) + "[<ffffffffffffffff>] 0xffffffffffffffff\n").encode()
+    hidden = kptr_hidden(current)
+    lines = [stacktrace.print_ip_sym(name, hidden=hidden) + "\n" for name in stacktrace.save_stack_trace_tsk(task)]
+    end = 0 if hidden else _END_OF_TRACE
+    return f"{''.join(lines)}[<{end:016x}>] {_END_OF_TRACE:#x}\n".encode()
+
+
+def kptr_hidden(current: Task) -> bool:
+    """Whether %pK is to show zeros (kptr_restrict)."""
+    restrict = current.kernel.kptr_restrict
+    return restrict == 2 or (restrict == 1 and not capability.has_capability(current, CAP_SYSLOG))
+
+
+def lstats_show_proc(current: Task, ns: PidNamespace, task: Task) -> bytes:
+    """Return what the task has slept for, while that was counted."""
+    records = task.latency_record or ()
+    return ("Latency Top version : v0.1\n" + "".join(map(show_latency_record, records))).encode()
+
+
+def lstats_write(current: Task, task: Task, buf: UserPtr, count: int) -> int:
+    """Forget it, whatever is written."""
+    latencytop.clear_all_latency_tracing(task)
+    return count
 
 
 def proc_coredump_filter_read(current: Task, ns: PidNamespace, task: Task) -> bytes:

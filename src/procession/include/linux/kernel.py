@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from procession.include.linux.fs import Dentry, File, Inode, SuperBlock, Vfsmount
     from procession.include.linux.hrtimer import Hrtimer
     from procession.include.linux.ipc_namespace import IpcNamespace
+    from procession.include.linux.latencytop import LatencyRecord
     from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.nsproxy import NetNamespace, Nsproxy, UserNamespace, UtsNamespace
     from procession.include.linux.pid import Pid, PidNamespace
@@ -354,6 +355,7 @@ class Kernel:
         self.cad_pid: Pid | None = None  # whom Ctrl-Alt-Del would signal; None: init. Ours: not counted as a user
         self.kptr_restrict: int = 0  # 1: %pK is for who has CAP_SYSLOG, 2: for nobody
         self.latencytop_enabled: int = 0
+        self.latency_record: list[LatencyRecord] = []
         self.boot_id: str = ""  # /proc/sys/kernel/random/boot_id, made when first read
 
         self.tasks: dict[Task, None] = {}  # thread group leaders, init_task not included, by birth

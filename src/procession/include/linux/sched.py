@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from procession.include.linux.fs_struct import FsStruct
     from procession.include.linux.hrtimer import Hrtimer
     from procession.include.linux.kernel import Kernel
+    from procession.include.linux.latencytop import LatencyRecord
     from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.nsproxy import Nsproxy, UserNamespace
     from procession.include.linux.pid import Pid
@@ -412,6 +413,7 @@ class Task:
         "se",
         "rt_time_slice",
         "cpus_allowed",
+        "latency_record",
         "wchan",
         "waiting_on",
         "exit_state",
@@ -501,6 +503,7 @@ class Task:
         self.se: SchedEntity = SchedEntity()  # new
         self.rt_time_slice: int = 0
         self.cpus_allowed: int = 1  # bit mask
+        self.latency_record: list[LatencyRecord] | None = None  # new: made at its first sleep that counts
         self.wchan: str = ""  # new: name of the function it sleeps in, "" when running
         self.waiting_on: object = None  # new: the queue or lock it sleeps on, for people to look at
         # tasklist_lock.
