@@ -144,7 +144,7 @@ def test_proc_knows_the_drivers():
         await sys.print((await sys.read_file("/proc/tty/drivers")).decode(), end="")
 
     plain = run(main).output
-    assert "pty_slave            /dev/pts        136 0-1048575 pty:slave" in plain
+    assert "pty_slave            /dev/pts      136 0-1048575 pty:slave" in plain
     assert "hvc" not in plain
     assert "hvc                  /dev/hvc        229     0-7 system" in run(main, tty=True).output.replace("\r", "")
 

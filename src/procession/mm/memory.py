@@ -266,8 +266,10 @@ def fixup_user_fault(current: Task, mm: MmStruct, address: int, write: bool) -> 
         raise LinuxError(Errno.EFAULT, "the page cannot be had")
     if result & VM_FAULT_MAJOR:
         current.maj_flt += 1
+        current.kernel.mm.pgmajfault += 1
     else:
         current.min_flt += 1
+        current.kernel.mm.pgminfault += 1
 
 
 def follow_page(k: Kernel, mm: MmStruct, address: int, write: bool = False) -> int:

@@ -120,7 +120,7 @@ def test_files_about_the_machine_have_their_shape():
         "meminfo": r"(?s)MemTotal: +\d+ kB\nMemFree: +\d+ kB\n.*(?:[\w()]+: +\d+ kB\n)+",
         "vmstat": r"(?:\w+ \d+\n)+",
         "slabinfo": r"(?s)slabinfo - version: 2.1\n# name .*\ntask_struct +\d+ .*\n",
-        "interrupts": r" +CPU0 +CPU1 +\nNMI: .*\nLOC: .*\n",
+        "interrupts": r"(?s) +CPU0 +CPU1 +\nNMI: .*\nLOC: .*\nERR: .*\nMIS: .*\n",
         "devices": r"(?s)Character devices:\n  1 mem\n.*",
         "cmdline": r"root=rootfs ro quiet\n",
         "mounts": r"(?s).*proc /proc proc rw 0 0\n.*",

@@ -37,17 +37,26 @@ Store = Callable[["Task", "UserPtr", int], int]
 class ProcReg(ProcInode):
     """A file about the machine, whose contents a function makes.
 
-    pollmask: what poll(2) says of it.
+    store: what takes what is written, None if nothing may be.  pollmask: what poll(2) says of it.
     """
 
-    def __init__(self, sb: ProcSuperBlock, mode: int, show: Show, *, pollmask: int = DEFAULT_POLLMASK) -> None:
+    def __init__(
+        self,
+        sb: ProcSuperBlock,
+        mode: int,
+        show: Show,
+        store: Store | None = None,
+        *,
+        pollmask: int = DEFAULT_POLLMASK,
+    ) -> None:
         super().__init__(sb, S_IFREG | mode)
         self.show = show
+        self.store = store
         self.pollmask = pollmask
 
     def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
         """Return the open file."""
-        file = ProcRegFile(path, flags, mode, self.show)
+        file = ProcRegFile(path, flags, mode, self.show, self.store)
         file.pollmask = self.pollmask
         return file
 
@@ -130,7 +139,7 @@ class BufferFile(ProcFile):
 
 
 class ProcRegFile(ProcFile):
-    """An open file about the machine (proc_reg_file_ops): writing is EIO, since /proc has it and the file has not."""
+    """An open file about the machine (proc_reg_file_ops): where writing is not, it is EIO, since /proc has it."""
 
     pollmask: int = DEFAULT_POLLMASK
 
@@ -139,8 +148,10 @@ class ProcRegFile(ProcFile):
         return True
 
     async def write(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
-        """Raise EIO."""
-        raise LinuxError(Errno.EIO, "cannot be written")
+        """Hand what is written to the file's function; raises what that does, EIO if there is none."""
+        if self.store is None:
+            raise LinuxError(Errno.EIO, "cannot be written")
+        return await super().write(current, buf, count, pos)
 
     def poll(self, current: Task, table: PollTable | None) -> int:
         """Report what its kind of file does."""

@@ -19,6 +19,7 @@ from procession.include.linux.fs import (
     POLLRDNORM,
     S_IFREG,
     File,
+    Kstat,
 )
 from procession.include.linux.proc_fs import ProcDir, ProcInode
 from procession.kernel import sysctl, sysctl_kern, sysctl_vm
@@ -74,6 +75,20 @@ class SysctlInode(ProcInode):
         """Accept O_TRUNC."""
 
 
+class SysctlDir(ProcDir):
+    """A directory of values; nobody counts its links."""
+
+    def __init__(self, sb: ProcSuperBlock, nlink: int = 0) -> None:
+        super().__init__(sb)
+        self.nlink = nlink
+
+    def getattr(self, current: Task) -> Kstat:
+        """Show a directory without links; only the uppermost is registered as others are."""
+        stat = super().getattr(current)
+        stat.nlink = self.nlink
+        return stat
+
+
 class SysctlFile(generic.BufferFile):
     """An open file of /proc/sys.
 
@@ -116,11 +131,11 @@ def proc_sys_init(k: Kernel) -> None:
     sysctl.sysctl_init(k)
 
 
-def proc_sys_dir(sb: ProcSuperBlock) -> ProcDir:
+def proc_sys_dir(sb: ProcSuperBlock) -> SysctlDir:
     """Return the directory /proc/sys."""
     tree = dict(sysctl.root_table())
     _register(tree, {"kernel": sysctl_kern.kern_table(), "vm": sysctl_vm.vm_table(), "fs": sysctl_kern.fs_table()})
-    return _directory(sb, tree)
+    return _directory(SysctlDir(sb, 1), tree)
 
 
 def _register(tree: dict[str, Any], table: Tree) -> None:
@@ -134,11 +149,11 @@ def _register(tree: dict[str, Any], table: Tree) -> None:
             tree[name] = entry
 
 
-def _directory(sb: ProcSuperBlock, tree: Tree) -> ProcDir:
-    out = ProcDir(sb)
+def _directory(out: SysctlDir, tree: Tree) -> SysctlDir:
+    sb = out.proc_sb
     for name, entry in tree.items():
         if isinstance(entry, Mapping):
-            out.add(name, _directory(sb, entry))
+            out.add(name, _directory(SysctlDir(sb), entry))
         else:
             out.add(name, SysctlInode(sb, entry))
     return out

@@ -133,6 +133,9 @@ class MmState:
 
     __slots__ = (
         "zero_pfn",
+        "pgalloc",
+        "pgminfault",
+        "pgmajfault",
         "total_pages",
         "free_list",
         "next_fresh",
@@ -152,6 +155,9 @@ class MmState:
 
     def __init__(self) -> None:
         self.zero_pfn: int = 0
+        self.pgalloc: int = 0  # frames handed out since boot
+        self.pgminfault: int = 0  # faults since boot
+        self.pgmajfault: int = 0
         self.total_pages: int = 0
         self.free_list: list[int] = []  # free frames, the next one to use last
         self.next_fresh: int = 0  # frames from here on were never used, and are zero

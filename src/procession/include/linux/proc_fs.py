@@ -114,11 +114,12 @@ class ProcDir(ProcInode):
 
 
 class ProcLink(ProcInode):
-    """A symbolic link with a text that may depend on the reader."""
+    """A symbolic link with a text that may depend on the reader; size: what stat(2) says of its length."""
 
-    def __init__(self, sb: ProcSuperBlock, text: Callable[[Task], str]) -> None:
+    def __init__(self, sb: ProcSuperBlock, text: Callable[[Task], str], size: int) -> None:
         super().__init__(sb, S_IFLNK | 0o777)
         self.text = text
+        self.i_size = size
 
     def readlink(self, current: Task) -> str:
         """Return the text."""
