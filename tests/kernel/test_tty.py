@@ -146,7 +146,7 @@ def test_proc_knows_the_drivers():
     plain = run(main).output
     assert "pty_slave            /dev/pts      136 0-1048575 pty:slave" in plain
     assert "hvc" not in plain
-    assert "hvc                  /dev/hvc        229     0-7 system" in run(main, tty=True).output.replace("\r", "")
+    assert "hvc                  /dev/hvc      229     0-7 system" in run(main, tty=True).output.replace("\r", "")
 
 
 def test_the_consoles_window_size_and_its_name():

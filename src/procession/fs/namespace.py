@@ -76,7 +76,10 @@ def vfs_init(k: Kernel) -> None:
 
 
 def mount_root(k: Kernel, sb: SuperBlock) -> MntNamespace:
-    """Mount the root file system, /dev, and /proc if it is registered; returns the namespace."""
+    """Mount the root file system, /dev, and /proc and /sys if they are registered; returns the namespace.
+
+    /sys only where the root has a directory for it: who makes a root for a program seldom wants one.
+    """
     assert sb.s_root is not None
     root = alloc_vfsmnt(k, sb, sb.s_root, 0, "rootfs")
     k.vfs.rootfs = root
@@ -85,7 +88,18 @@ def mount_root(k: Kernel, sb: SuperBlock) -> MntNamespace:
         _mount_devpts(k, ns)
     if "proc" in k.vfs.file_systems:
         _mount_at_boot(k, ns, "proc", "proc")
+    if "sysfs" in k.vfs.file_systems and _has(k, "sys"):
+        _mount_at_boot(k, ns, "sys", "sysfs")
     return ns
+
+
+def _has(k: Kernel, name: str) -> bool:
+    """Whether the root has something of this name."""
+    try:
+        k.vfs.rootfs.mnt_root.d_inode.lookup(name)
+    except LinuxError:
+        return False
+    return True
 
 
 def _mount_devpts(k: Kernel, ns: MntNamespace) -> None:

@@ -36,7 +36,9 @@ def dump_stack(current: Task) -> None:
     """Log who runs, and the functions of the kernel that it is in, as far as they are known."""
     k = current.kernel
     uts = k.init_uts_ns
-    k.printk(f"Pid: {current.pid}, comm: {current.comm} {print_tainted(k)} {uts.release.decode()} {uts.version.decode()}")
+    k.printk(
+        f"Pid: {current.pid}, comm: {current.comm} {print_tainted(k)} {uts.release.decode()} {uts.version.decode()}"
+    )
     k.printk("Call Trace:")
 
 

@@ -26,7 +26,16 @@ MAX_STACK_TRACE_DEPTH: Final = 64
 _KTHREADD: Final = 2
 # The scheduler's own functions, and how a call that may sleep is made: they are left out (in_sched_functions).
 _LEFT_OUT: Final = frozenset(
-    ("__await__", "_on_stack", "do_nanosleep", "schedule", "schedule_hrtimeout", "schedule_timeout", "sleep", "sleep_until")
+    (
+        "__await__",
+        "_on_stack",
+        "do_nanosleep",
+        "schedule",
+        "schedule_hrtimeout",
+        "schedule_timeout",
+        "sleep",
+        "sleep_until",
+    )
 )
 # A compiled method's coroutine is called method_Class_gen.
 _COMPILED: Final = re.compile(r"(.+?)(?:__?[A-Z]\w*)?_gen")

@@ -13,7 +13,7 @@ from procession.include.linux.signal import SIG_DFL, SIG_IGN
 from procession.include.linux.time import NSEC_PER_CLOCK_T
 from procession.kernel import pid, ptrace_access, sched_cputime, stacktrace
 from procession.kernel import sched as kernel_sched
-from procession.lib import string
+from procession.lib import bitmap, string
 
 if TYPE_CHECKING:
     from procession.include.linux.mm_types import MmStruct
@@ -253,29 +253,4 @@ def task_cap(p: Task) -> list[str]:
 def task_cpus_allowed(p: Task) -> list[str]:
     nr_cpus = p.kernel.nr_cpus
     mask = p.cpus_allowed & ((1 << nr_cpus) - 1)
-    return [f"Cpus_allowed:\t{bitmap(mask, nr_cpus)}", f"Cpus_allowed_list:\t{bitmap_list(mask)}"]
-
-
-def bitmap(mask: int, bits: int) -> str:
-    """Return a mask as bitmap_scnprintf prints it: groups of 32 bits, the first as wide as bits asks for."""
-    width = ((bits & 31 or 32) + 3) // 4
-    groups = []
-    for shift in range((bits - 1) // 32 * 32, -1, -32):
-        groups.append(f"{mask >> shift & 0xFFFFFFFF:0{width}x}")
-        width = 8
-    return ",".join(groups)
-
-
-def bitmap_list(mask: int) -> str:
-    """Return a mask as bitmap_scnlistprintf prints it: 0-3,5."""
-    out = []
-    bit = 0
-    while mask >> bit:
-        if mask >> bit & 1:
-            end = bit
-            while mask >> (end + 1) & 1:
-                end += 1
-            out.append(str(bit) if end == bit else f"{bit}-{end}")
-            bit = end
-        bit += 1
-    return ",".join(out)
+    return [f"Cpus_allowed:\t{bitmap.bitmap_text(mask, nr_cpus)}", f"Cpus_allowed_list:\t{bitmap.bitmap_list(mask)}"]

@@ -41,13 +41,7 @@ class ProcReg(ProcInode):
     """
 
     def __init__(
-        self,
-        sb: ProcSuperBlock,
-        mode: int,
-        show: Show,
-        store: Store | None = None,
-        *,
-        pollmask: int = DEFAULT_POLLMASK,
+        self, sb: ProcSuperBlock, mode: int, show: Show, store: Store | None = None, *, pollmask: int = DEFAULT_POLLMASK
     ) -> None:
         super().__init__(sb, S_IFREG | mode)
         self.show = show

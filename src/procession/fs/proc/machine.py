@@ -22,18 +22,7 @@ __all__ = (
     "swaps_show",
 )
 
-_SOFTIRQS: Final = (
-    "HI",
-    "TIMER",
-    "NET_TX",
-    "NET_RX",
-    "BLOCK",
-    "BLOCK_IOPOLL",
-    "TASKLET",
-    "SCHED",
-    "HRTIMER",
-    "RCU",
-)
+_SOFTIRQS: Final = ("HI", "TIMER", "NET_TX", "NET_RX", "BLOCK", "BLOCK_IOPOLL", "TASKLET", "SCHED", "HRTIMER", "RCU")
 
 
 def softirqs_show(current: Task) -> bytes:

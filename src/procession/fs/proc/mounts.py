@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Final
 from procession.fs import dcache, namespace
 from procession.fs.proc import generic
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import DEFAULT_POLLMASK, POLLERR, POLLIN, POLLPRI, POLLRDNORM, S_IFREG, File, MntNamespace, PathRef
+from procession.include.linux.fs import (
+    DEFAULT_POLLMASK,
+    POLLERR,
+    POLLIN,
+    POLLPRI,
+    POLLRDNORM,
+    S_IFREG,
+    File,
+    MntNamespace,
+    PathRef,
+)
 from procession.include.linux.kdev_t import new_decode_dev
 from procession.include.linux.mount import MNT_READONLY
 from procession.include.linux.proc_fs import PidInode

@@ -17,14 +17,7 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = (
-    "NodeState",
-    "buddyinfo_show",
-    "node_state",
-    "pagetypeinfo_show",
-    "vmstat_show",
-    "zoneinfo_show",
-)
+__all__ = ("NodeState", "buddyinfo_show", "node_state", "pagetypeinfo_show", "vmstat_show", "zoneinfo_show")
 
 MAX_ORDER: Final = 11
 PAGEBLOCK_ORDER: Final = 9

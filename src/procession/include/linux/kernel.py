@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from procession.include.linux.binfmts import LinuxBinfmt
     from procession.include.linux.errno import LinuxError
     from procession.include.linux.fault_inject import FaultAttr
-    from procession.include.linux.fs import Dentry, File, Inode, SuperBlock, Vfsmount
+    from procession.include.linux.fs import SuperBlock, Dentry, File, Inode, SuperBlock, Vfsmount
     from procession.include.linux.hrtimer import Hrtimer
     from procession.include.linux.ipc_namespace import IpcNamespace
     from procession.include.linux.latencytop import LatencyRecord
@@ -195,6 +195,7 @@ class VfsState:
     __slots__ = (
         "rootfs",
         "pipe_mnt",
+        "sysfs_sb",
         "anon_inode_mnt",
         "formats",
         "devices",
@@ -223,6 +224,7 @@ class VfsState:
     anon_inode_mnt: Vfsmount  # and files that are only descriptors: epoll, eventfd, signalfd, timerfd
 
     def __init__(self) -> None:
+        self.sysfs_sb: SuperBlock | None = None  # the one instance, made when first mounted
         self.formats: list[LinuxBinfmt] = []
         self.devices: dict[int, OpenFn] = {}  # by rdev of a character device
         self.file_systems: dict[str, FileSystemType] = {}
