@@ -1,4 +1,4 @@
-"""sysfs, with what is in it about the CPUs (fs/sysfs/, drivers/base/cpu.c, topology.c, arch/x86/kernel/cpu/intel_cacheinfo.c).
+"""sysfs, with what is in it about the CPUs (fs/sysfs/, drivers/base/cpu.c and topology.c, intel_cacheinfo.c).
 
 Differs: there is nothing in it but /sys/devices/system/cpu, and nothing of that can be written.
 """

@@ -14,7 +14,7 @@ from procession.include.linux.nsproxy import utsname
 from procession.include.linux.pid import PID_MAX_LIMIT
 from procession.include.linux.sysctl import CtlTablePoll
 from procession.include.linux.utsname import NEW_UTS_LEN, UTS_PROC_DOMAINNAME, UTS_PROC_HOSTNAME
-from procession.kernel import pid, utsname_sysctl
+from procession.kernel import utsname_sysctl
 from procession.lib import string, vsprintf
 from procession.mm import uaccess
 

@@ -6,8 +6,9 @@ no more; there are no huge pages to be had.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import isqrt
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from procession.include.linux.cred import CAP_SYS_RAWIO
 from procession.include.linux.errno import Errno, LinuxError
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from procession.include.linux.types import UserPtr
 
 __all__ = ("stored_int", "stored_long", "vm_table")
+
+Store: TypeAlias = "Callable[[Task, UserPtr, int], int]"
 
 _LOWMEM_RESERVE: Final = (256, 32)
 _LONG_MAX: Final = ULONG_MAX >> 1
@@ -188,10 +191,8 @@ def _store_min_free_kbytes(current: Task, buf: UserPtr, count: int) -> int:
 
     try:
         return proc_dointvec(current, buf, count, [put])
-    except LinuxError as error:
-        if error.errno != Errno.EINVAL:
-            raise
-    return count
+    except LinuxError:
+        return count
 
 
 def _store_nothing(current: Task, buf: UserPtr, count: int) -> int:
@@ -199,14 +200,22 @@ def _store_nothing(current: Task, buf: UserPtr, count: int) -> int:
     return proc_doulongvec_minmax(current, buf, count, lambda _k, _value: None)
 
 
-def _zero() -> CtlTable:
-    return CtlTable(0o644, lambda _: b"0\n", _store_nothing)
+def _store_scan_unevictable(current: Task, buf: UserPtr, count: int) -> int:
+    """Take whatever is written as well (scan_unevictable_handler)."""
+    try:
+        return _store_nothing(current, buf, count)
+    except LinuxError:
+        return count
+
+
+def _zero(store: Store) -> CtlTable:
+    return CtlTable(0o644, lambda _: b"0\n", store)
 
 
 def _sizes() -> dict[str, Any]:
     """Return the part about reserves and huge pages."""
     return {
-        "nr_hugepages": _zero(),
+        "nr_hugepages": _zero(_store_nothing),
         "hugetlb_shm_group": stored_int("hugetlb_shm_group", 0),
         "hugepages_treat_as_movable": stored_int("hugepages_treat_as_movable", 0),
         "nr_overcommit_hugepages": stored_long("nr_overcommit_hugepages", 0),
@@ -242,5 +251,5 @@ def vm_table() -> dict[str, Any]:
         "legacy_va_layout": stored_int("legacy_va_layout", 0),
         "stat_interval": stored_seconds("stat_interval", 1),
         "mmap_min_addr": CtlTable(0o644, _show_mmap_min_addr, _store_mmap_min_addr),
-        "scan_unevictable_pages": _zero(),
+        "scan_unevictable_pages": _zero(_store_scan_unevictable),
     }

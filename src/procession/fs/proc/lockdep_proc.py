@@ -1,15 +1,17 @@
 """/proc/lockdep, lockdep_chains, lockdep_stats and lock_stat (kernel/lockdep_proc.c).
 
-A class's key is an address made of its name. Differs: there is one interrupt state, shown as that of hardirqs; how long
-a lock is held is known only with several CPUs, without which no time passes meanwhile; a lock that was waited for is one
-that came from another CPU; where locks are taken is not remembered.
+A class's key is an address made of its name.
+
+Differs: there is one interrupt state, shown as that of hardirqs. How long a lock is held is known only with several
+CPUs, without which no time passes meanwhile. A lock that was waited for is one that came from another CPU. Where locks
+are taken is not remembered.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from procession.include.linux.spinlock import ACQUIRE_READ, LockChain, LockClass
+from procession.include.linux.spinlock import LockChain, LockClass
 from procession.kernel import stacktrace
 from procession.kernel.lockdep import (
     ENABLED_IRQ,
@@ -99,9 +101,8 @@ def lockdep_show(current: Task) -> bytes:
     for cls in state.classes:
         usage = _usage_char(cls, USED_IN_IRQ, ENABLED_IRQ) + _usage_char(cls, USED_IN_IRQ_READ, ENABLED_IRQ_READ)
         count = ops.get((cls, False), 0) + ops.get((cls, True), 0)
-        lines.append(
-            f"{_key(cls)} OPS:{count:8d} FD:{_reach(cls, after):5d} BD:{_reach(cls, before):5d} {usage}....: {cls.name}\n"
-        )
+        counts = f"OPS:{count:8d} FD:{_reach(cls, after):5d} BD:{_reach(cls, before):5d}"
+        lines.append(f"{_key(cls)} {counts} {usage}....: {cls.name}\n")
         lines += [f" -> [{_key(each)}] {each.name}\n" for each in direct.get(cls, ())]
         lines.append("\n")
     return "".join(lines).encode()

@@ -54,14 +54,14 @@ class PagemapFile(File):
         return not write
 
     async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
-        """Store words about pages, up to the end of user memory; raises ESRCH, EACCES, EINVAL for parts, EFAULT."""
+        """Store words about pages, up to the end of user memory; raises ESRCH, EINVAL for parts, EACCES, EFAULT."""
         task = self.owner.task()
         if task is None:
             raise LinuxError(Errno.ESRCH, "the task is gone")
-        mm = task_mmu.mm_for_maps(current, task)
         at = self.f_pos if pos is None else pos
         if at % PM_ENTRY_BYTES or count % PM_ENTRY_BYTES:
             raise LinuxError(Errno.EINVAL, "not whole entries")
+        mm = task_mmu.mm_for_maps(current, task) if count else None
         if mm is None:
             return 0
         done = 0

@@ -39,7 +39,7 @@ Tree = Mapping[str, Union["CtlTable", "Tree"]]
 
 
 def sysctl_perm(current: Task, table: CtlTable, op: int) -> bool:
-    """Whether the bits of the owner, for root, of his group or of all others allow op, whatever capabilities there are."""
+    """Whether the owner's bits, for root, or the group's or all others' allow op, whatever capabilities there are."""
     mode = table.mode
     if not current.cred.euid:
         mode >>= 6

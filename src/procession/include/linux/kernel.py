@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from procession.include.linux.binfmts import LinuxBinfmt
     from procession.include.linux.errno import LinuxError
     from procession.include.linux.fault_inject import FaultAttr
-    from procession.include.linux.fs import SuperBlock, Dentry, File, Inode, SuperBlock, Vfsmount
+    from procession.include.linux.fs import Dentry, File, Inode, SuperBlock, Vfsmount
     from procession.include.linux.hrtimer import Hrtimer
     from procession.include.linux.ipc_namespace import IpcNamespace
     from procession.include.linux.latencytop import LatencyRecord
