@@ -228,6 +228,12 @@ class _EnvironFile(generic.BufferFile):
         return len(chunk)
 
 
+class _SmapsFile(generic.SeqFile):
+    """An open smaps."""
+
+    last = b"Locked:"
+
+
 class _ClearRefsFile(generic.BufferFile):
     """An open clear_refs, of which nothing is read."""
 
@@ -255,7 +261,7 @@ def _link(get: links.GetLink) -> Entry:
 
 
 def _inf(mode: int, show: Show, store: Store | None = None) -> Entry:
-    return Entry(mode, show, store, file=generic.BufferFile)
+    return Entry(mode, show, store, file=generic.InfFile)
 
 
 def _mounts(show: mounts.ShowMounts) -> Entry:
@@ -288,7 +294,7 @@ def tid_base_stuff() -> dict[str, Entry]:
         "cmdline": _inf(0o444, base_files.proc_pid_cmdline),
         "stat": Entry(0o444, array.proc_tid_stat),
         "statm": Entry(0o444, array.proc_pid_statm),
-        "maps": Entry(0o444, task_mmu.show_maps),
+        "maps": Entry(0o444, task_mmu.show_maps, file=generic.SeqFile),
         "mem": Entry(0o600, make=mem.MemInode),
         "cwd": _link(links.proc_cwd_link),
         "root": _link(links.proc_root_link),
@@ -296,7 +302,7 @@ def tid_base_stuff() -> dict[str, Entry]:
         "mounts": _mounts(mounts.show_vfsmnt),
         "mountinfo": _mounts(mounts.show_mountinfo),
         "clear_refs": Entry(0o200, None, task_mmu.clear_refs_write, file=_ClearRefsFile),
-        "smaps": Entry(0o444, task_mmu.show_smaps),
+        "smaps": Entry(0o444, task_mmu.show_smaps, file=_SmapsFile),
         "pagemap": Entry(0o444, make=pagemap.PagemapInode),
         "wchan": _inf(0o444, base_files.proc_pid_wchan),
         "stack": Entry(0o444, base_files.proc_pid_stack),

@@ -316,7 +316,7 @@ def oom_adjust_show(current: Task, ns: PidNamespace, task: Task) -> bytes:
 
 def oom_score_adj_show(current: Task, ns: PidNamespace, task: Task) -> bytes:
     """Return the adjustment, -1000 to 1000."""
-    return b"%d\n" % (task.signal.oom_score_adj if task.sighand is not None else 0)
+    return b"%d\n" % (task.signal.oom_score_adj if task.sighand is not None else -OOM_SCORE_ADJ_MAX)
 
 
 def _divide(value: int, by: int) -> int:
@@ -340,6 +340,11 @@ def oom_adjust_write(current: Task, task: Task, buf: UserPtr, count: int) -> int
         raise LinuxError(Errno.EINVAL, "no memory to give back")
     if value < sig.oom_adj and not capability.capable(current, CAP_SYS_RESOURCE):
         raise LinuxError(Errno.EACCES, "oom_adj: needs CAP_SYS_RESOURCE")
+    current.kernel.printk_once(
+        "oom_adjust_write",
+        f"{current.comm} ({current.pid}): /proc/{task.pid}/oom_adj is deprecated, "
+        f"please use /proc/{task.pid}/oom_score_adj instead.",
+    )
     sig.oom_adj = value
     # The top of the old scale is the top of the new one, though the division would not say so.
     sig.oom_score_adj = _divide(value * OOM_SCORE_ADJ_MAX, -OOM_DISABLE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from procession.hw.costs import PROC_SHOW_NS
 from procession.include.linux.errno import Errno, LinuxError
@@ -16,6 +16,7 @@ from procession.include.linux.fs import (
     generic_file_llseek,
     seq_lseek,
 )
+from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.proc_fs import ProcInode
 from procession.kernel import sched_account
 from procession.mm import uaccess
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
 
-__all__ = ("BufferFile", "ProcFile", "ProcReg", "ProcRegFile")
+__all__ = ("BufferFile", "InfFile", "ProcFile", "ProcReg", "ProcRegFile", "SeqFile")
+
+PROC_BLOCK_SIZE: Final = 3 * 1024
 
 
 Show = Callable[["Task"], bytes]
@@ -85,11 +88,15 @@ class ProcFile(File):
         if not at or self.text is None:
             sched_account.account_system_time(current, PROC_SHOW_NS)
             self.text = self.show(current)
-        chunk = self.text[at : at + count]
+        chunk = self.text[at : self._end(self.text, at, count)]
         done = self._copy(current, buf, chunk) if chunk else 0
         if pos is None:
             self.f_pos = at + done
         return done
+
+    def _end(self, text: bytes, at: int, count: int) -> int:
+        """Return where a read of count bytes from at ends at the latest."""
+        return at + count
 
     def _copy(self, current: Task, buf: UserPtr, chunk: bytes) -> int:
         """Copy all of it (seq_read)."""
@@ -114,6 +121,39 @@ class ProcFile(File):
         raise LinuxError(Errno.ENOTTY, "/proc")
 
 
+class SeqFile(ProcFile):
+    """An open file of /proc with many records, of which a read returns as many as fit in a page.
+
+    last: how the last line of each begins.
+    """
+
+    last: ClassVar[bytes] = b""
+
+    def _end(self, text: bytes, at: int, count: int) -> int:
+        """Return the end of the last record that the buffer has room for behind what is left of an earlier one."""
+        if count < PAGE_SIZE:
+            return at + count
+        start = at if self._begins(text, at) else self._next(text, at)
+        end = self._next(text, start)
+        # As long as it is not full: a full one might have been too small.
+        while end < len(text) and self._next(text, end) - start < PAGE_SIZE:
+            end = self._next(text, end)
+        return min(end, at + count)
+
+    def _begins(self, text: bytes, at: int) -> bool:
+        """Whether a record begins there."""
+        if not at or not self.last:
+            return not at or text[at - 1 : at] == b"\n"
+        line = text.rfind(b"\n" + self.last, 0, at - 1)
+        return line >= 0 and text.find(b"\n", line + 1) == at - 1
+
+    def _next(self, text: bytes, at: int) -> int:
+        """Return the end of the record that at is in."""
+        line = text.find(b"\n" + self.last, at) if self.last else at
+        end = text.find(b"\n", line + 1 if self.last and line >= 0 else at) if line >= 0 else -1
+        return end + 1 if end >= 0 else len(text)
+
+
 class BufferFile(ProcFile):
     """An open file of /proc whose text is in one buffer (simple_read_from_buffer).
 
@@ -130,6 +170,14 @@ class BufferFile(ProcFile):
     def llseek(self, current: Task, offset: int, whence: int) -> int:
         """Move f_pos; the end is at 0. Raises EINVAL, ENXIO."""
         return generic_file_llseek(self, offset, whence, self.maxbytes)
+
+
+class InfFile(BufferFile):
+    """An open file whose text is made in one page, of which a read returns three quarters (proc_info_read)."""
+
+    def _end(self, text: bytes, at: int, count: int) -> int:
+        """Return where a read ends at the latest."""
+        return at + min(count, PROC_BLOCK_SIZE)
 
 
 class ProcRegFile(ProcFile):

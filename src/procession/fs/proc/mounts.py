@@ -75,7 +75,7 @@ class MountsInode(PidInode):
         """Accept O_TRUNC."""
 
 
-class MountsFile(generic.ProcFile):
+class MountsFile(generic.SeqFile):
     """An open mounts file; private_data is the mount namespace it holds.
 
     event: the last change that poll(2) has told of.
