@@ -13,7 +13,7 @@ def names(text):
 def test_the_chain_of_functions_of_sleepers():
     """From the one that sleeps out to the system call, whatever lies between; none for who runs in user mode."""
     async def main(sys):
-        read_end, write_end = await sys.pipe()
+        read_end, _ = await sys.pipe()
 
         async def reader(sys):
             await sys.read(read_end, 1)
