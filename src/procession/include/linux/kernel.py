@@ -195,8 +195,8 @@ class VfsState:
     __slots__ = (
         "rootfs",
         "pipe_mnt",
-        "sysfs_sb",
         "anon_inode_mnt",
+        "sysfs_sb",
         "formats",
         "devices",
         "file_systems",
