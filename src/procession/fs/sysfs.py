@@ -24,6 +24,7 @@ from procession.include.linux.fs import (
 )
 from procession.include.linux.magic import SYSFS_MAGIC
 from procession.include.linux.mm_types import PAGE_SIZE
+from procession.include.linux.threads import NR_CPUS
 from procession.lib import bitmap
 from procession.mm import uaccess
 
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from procession.include.linux.types import UserPtr
 
 __all__ = ("SysfsDir", "SysfsDirFile", "SysfsFile", "SysfsInode", "sysfs_init")
-
-NR_CPUS: Final = 64
 
 # Level, type, ways, sets, size of the caches that cpuid tells of.
 _CACHES: Final = (

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from gc import get_referents
 import re
-from typing import TYPE_CHECKING, Any, Final
+from types import CoroutineType, GeneratorType
+from typing import TYPE_CHECKING, Final
 import zlib
 
 from procession.arch.x86.syscall_table import SYSCALL_NAMES
@@ -74,30 +75,31 @@ def _coroutines(tsk: Task) -> list[str]:
     return names
 
 
-def _follow(coro: Any, names: list[str]) -> bool:
-    """Add coro, and what it awaits, to names; returns whether it awaits something in the end."""
-    name = _name(coro)
+def _follow(awaited: object, names: list[str]) -> bool:
+    """Add a coroutine, and what it awaits, to names; returns whether it awaits something in the end."""
+    name = _name(awaited)
     if not name:
         return False
     names.append(name)
     if name == "__await__":
         return True
+    if isinstance(awaited, CoroutineType):
+        return _follow(awaited.cr_await, names)
     depth = len(names)
-    if hasattr(coro, "cr_await"):
-        return _follow(coro.cr_await, names)
-    for each in get_referents(coro):
+    for each in get_referents(awaited):
         if _follow(each, names):
             return True
         del names[depth:]
     return False
 
 
-def _name(coro: Any) -> str:
+def _name(awaited: object) -> str:
     """Return a coroutine's function, empty for everything else."""
-    code = getattr(coro, "cr_code", None) or getattr(coro, "gi_code", None)
-    if code is not None:
-        return str(code.co_name)
-    kind = type(coro)
+    if isinstance(awaited, CoroutineType):
+        return awaited.cr_code.co_name
+    if isinstance(awaited, GeneratorType):
+        return awaited.gi_code.co_name
+    kind = type(awaited)
     if not kind.__module__.startswith("procession"):
         return ""
     compiled = _COMPILED.fullmatch(kind.__name__)

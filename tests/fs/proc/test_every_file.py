@@ -5,7 +5,9 @@ import random
 from tests.fs.programs import run
 
 TEXTS = (b"", b"0", b"1\n", b"-1", b"x", b"0x10", b"999999999999999999999", b" 5 ", b"1 2 3", b"\0", b"7" * 5000)
-NOT_WRITTEN = ("sysrq-trigger", "threads-max", "pid_max", "file-max", "nr_open", "domainname", "hostname", "max_map_count")
+NOT_WRITTEN = (
+    "sysrq-trigger", "threads-max", "pid_max", "file-max", "nr_open", "domainname", "hostname", "max_map_count",
+)
 
 
 async def walk(sys, path):

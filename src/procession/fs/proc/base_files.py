@@ -11,6 +11,7 @@ from procession.include.linux.cred import CAP_SYS_RESOURCE, CAP_SYSLOG
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.latencytop import show_latency_record
 from procession.include.linux.mm_types import MMF_DUMP_FILTER_MASK, PAGE_SIZE
+from procession.include.linux.proc_fs import PROC_NUMBUF
 from procession.include.linux.resource import RLIM_INFINITY
 from procession.include.linux.sched import TASK_COMM_LEN, same_thread_group
 from procession.kernel import capability, latencytop, ptrace_access, stacktrace
@@ -54,7 +55,6 @@ __all__ = (
 OOM_DISABLE: Final = -17
 OOM_ADJUST_MAX: Final = 15
 OOM_SCORE_ADJ_MAX: Final = 1000
-PROC_NUMBUF: Final = 13
 _END_OF_TRACE: Final = 0xFFFFFFFFFFFFFFFF
 
 # name, unit; index = Rlimit

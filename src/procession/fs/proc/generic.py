@@ -88,7 +88,8 @@ class ProcFile(File):
         if not at or self.text is None:
             sched_account.account_system_time(current, PROC_SHOW_NS)
             self.text = self.show(current)
-        chunk = self.text[at : self._end(self.text, at, count)]
+        end = self._end(self.text, at, count)
+        chunk = self.text[at:end]
         done = self._copy(current, buf, chunk) if chunk else 0
         if pos is None:
             self.f_pos = at + done

@@ -127,6 +127,18 @@ def _sequence(node: LockChain) -> list[LockClass]:
     return out
 
 
+def _having(state: LockdepState, bit: int) -> int:
+    return sum(cls.usage & bit != 0 for cls in state.classes)
+
+
+def _by_context(how: str, safe: int, unsafe: int) -> list[tuple[str, int, int]]:
+    rows = []
+    for context, ours in (("hardirq", True), ("softirq", False), ("irq", True)):
+        rows.append((f"{context}{how}-safe locks", safe if ours else 0, 0))
+        rows.append((f"{context}{how}-unsafe locks", unsafe if ours else 0, 0))
+    return rows
+
+
 def lockdep_stats_show(current: Task) -> bytes:
     """Return how much the validator knows."""
     state = _state(current)
@@ -135,10 +147,7 @@ def lockdep_stats_show(current: Task) -> bytes:
     in_irq = sum(node.in_irq for node in nodes)
     depths = [len(_sequence(node)) for node in nodes]
     direct = sum(map(len, after.values()))
-    having = {bit: sum(cls.usage & bit != 0 for cls in state.classes) for bit in (1, 2, 4, 8)}
-    safe, unsafe = having[USED_IN_IRQ], having[ENABLED_IRQ]
-    read_safe, read_unsafe = having[USED_IN_IRQ_READ], having[ENABLED_IRQ_READ]
-    plain = sum(not cls.usage for cls in state.classes)
+    safe, unsafe = _having(state, USED_IN_IRQ), _having(state, ENABLED_IRQ)
     unused = len(current.kernel.lock_classes) - len(state.classes)
     rows: tuple[tuple[str, int, int], ...] = (
         ("lock-classes", len(state.classes), MAX_LOCKDEP_KEYS),
@@ -152,19 +161,9 @@ def lockdep_stats_show(current: Task) -> bytes:
         ("in-process chains", len(nodes) - in_irq, 0),
         ("stack-trace entries", 0, MAX_STACK_TRACE_ENTRIES),
         ("combined max dependencies", (in_irq + 1) * (len(nodes) - in_irq + 1), 0),
-        ("hardirq-safe locks", safe, 0),
-        ("hardirq-unsafe locks", unsafe, 0),
-        ("softirq-safe locks", 0, 0),
-        ("softirq-unsafe locks", 0, 0),
-        ("irq-safe locks", safe, 0),
-        ("irq-unsafe locks", unsafe, 0),
-        ("hardirq-read-safe locks", read_safe, 0),
-        ("hardirq-read-unsafe locks", read_unsafe, 0),
-        ("softirq-read-safe locks", 0, 0),
-        ("softirq-read-unsafe locks", 0, 0),
-        ("irq-read-safe locks", read_safe, 0),
-        ("irq-read-unsafe locks", read_unsafe, 0),
-        ("uncategorized locks", plain, 0),
+        *_by_context("", safe, unsafe),
+        *_by_context("-read", _having(state, USED_IN_IRQ_READ), _having(state, ENABLED_IRQ_READ)),
+        ("uncategorized locks", sum(not cls.usage for cls in state.classes), 0),
         ("unused locks", unused, 0),
         ("max locking depth", max(depths, default=0), 0),
         ("max bfs queue depth", 0, 0),

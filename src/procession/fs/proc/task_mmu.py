@@ -21,6 +21,7 @@ from procession.include.linux.mm_types import (
     MmStruct,
     VmArea,
 )
+from procession.include.linux.proc_fs import PROC_NUMBUF
 from procession.kernel import ptrace_access
 from procession.lib import kstrtox, string
 from procession.mm import memory, tlb, uaccess
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 __all__ = ("clear_refs_write", "mm_for_maps", "show_map_vma", "show_maps", "show_smaps")
 
 _PSS_SHIFT: Final = 12  # fractions of a byte that are added up
-_PROC_NUMBUF: Final = 13
 _OLD: Final = ~PTE_ACCESSED & (1 << 64) - 1
 
 # What is written to clear_refs.
@@ -164,7 +164,7 @@ def clear_refs_write(current: Task, task: Task, buf: UserPtr, count: int) -> int
 
     Raises EFAULT, EINVAL.
     """
-    data = uaccess.copy_from_user(current, buf, min(count, _PROC_NUMBUF - 1))
+    data = uaccess.copy_from_user(current, buf, min(count, PROC_NUMBUF - 1))
     kind = kstrtox.kstrtoint(string.strim(data), 10)
     if not CLEAR_REFS_ALL <= kind <= CLEAR_REFS_MAPPED:
         raise LinuxError(Errno.EINVAL, "clear_refs: 1 to 3")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import (
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.pid import Pid, PidNamespace
     from procession.include.linux.sched import Task
+
+
+PROC_NUMBUF: Final = 13  # bytes of a number that is written, with a NUL
 
 
 class ProcSuperBlock(SuperBlock):
