@@ -31,6 +31,12 @@ __all__ = (
 
 NGROUPS_SMALL: Final = 32
 _ALL_ONES: Final = (1 << 64) - 1
+# The 44 fields; constants stand for what is not counted: itrealvalue, nswap, cnswap, and the last three.
+_STAT: Final = (
+    b"%d (%s) %s %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d 0 %d %d %d %d %d %d %d %d %d %d %d %d %d %d 0 0 "
+    b"%d %d %d %d 0 0 0\n"
+)
+_LETTERS: Final = (b"R", b"S", b"D", b"T", b"t", b"Z", b"X", b"x", b"K", b"W")
 _STATES: Final = (
     "R (running)",
     "S (sleeping)",
@@ -54,8 +60,10 @@ def collect_sigign_sigcatch(p: Task) -> tuple[int, int]:
     """Return the sets of ignored and of caught signals."""
     ignored = caught = 0
     if p.sighand is not None:
-        for i, ka in enumerate(p.sighand.action):
-            handler = ka.handler
+        handlers = [ka.handler for ka in p.sighand.action]
+        if not any(handlers):
+            return 0, 0
+        for i, handler in enumerate(handlers):
             if handler == SIG_DFL:
                 continue
             if handler == SIG_IGN:
@@ -120,52 +128,24 @@ def do_task_stat(current: Task, ns: PidNamespace, task: Task, *, whole: bool) ->
     if mm is not None and permitted:
         esp = task.thread.user_sp()
         eip = task.thread.syscall_pc() if task is current else task.thread.user_pc()
-    fields = (
-        get_task_state(task)[0],
-        ppid,
-        pgid,
-        sid,
-        tty_nr,
-        tty_pgrp,
-        task.flags,
-        min_flt,
-        cmin_flt,
-        maj_flt,
-        cmaj_flt,
-        jiffies_to_clock_t(utime),
-        jiffies_to_clock_t(stime),
-        jiffies_to_clock_t(cutime),
-        jiffies_to_clock_t(cstime),
-        task.prio - MAX_RT_PRIO,
-        kernel_sched.task_nice(task),
-        num_threads,
-        0,
-        task.real_start_time // NSEC_PER_CLOCK_T,
+    times = tuple(map(jiffies_to_clock_t, (utime, stime, cutime, cstime)))
+    return _STAT % (
+        pid.task_pid_nr_ns(task, ns),
+        string.to_bytes(task.comm),
+        _LETTERS[(task.state & 0x0F | task.exit_state).bit_length()],
+        *(ppid, pgid, sid, tty_nr, tty_pgrp, task.flags, min_flt, cmin_flt, maj_flt, cmaj_flt),
+        *times,
+        *(task.prio - MAX_RT_PRIO, kernel_sched.task_nice(task), num_threads, task.real_start_time // NSEC_PER_CLOCK_T),
         mm.total_vm << PAGE_SHIFT if mm else 0,
         mm.rss_anon + mm.rss_file if mm else 0,
         rsslim,
         (mm.start_code if permitted else 1) if mm else 0,
         (mm.end_code if permitted else 1) if mm else 0,
         mm.start_stack if permitted and mm else 0,
-        esp,
-        eip,
-        task.pending.signal & 0x7FFFFFFF,
-        task.blocked & 0x7FFFFFFF,
-        sigign & 0x7FFFFFFF,
-        sigcatch & 0x7FFFFFFF,
-        wchan,
-        0,
-        0,
-        task.exit_signal,
-        task.cpu,
-        task.rt_priority,
-        int(task.policy),
-        0,
-        0,
-        0,
+        *(esp, eip, task.pending.signal & 0x7FFFFFFF, task.blocked & 0x7FFFFFFF),
+        *(sigign & 0x7FFFFFFF, sigcatch & 0x7FFFFFFF, wchan),
+        *(task.exit_signal, task.cpu, task.rt_priority, int(task.policy)),
     )
-    text = f"{pid.task_pid_nr_ns(task, ns)} ({task.comm}) {' '.join(map(str, fields))}\n"
-    return string.to_bytes(text)
 
 
 # status.
