@@ -5,6 +5,7 @@ import re
 import pytest
 from tests.fs.programs import run
 
+from procession.fs.proc import array
 from procession.lib import bitmap
 
 FIELDS = """
