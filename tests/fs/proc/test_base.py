@@ -1,7 +1,5 @@
 """The files and links of a process."""
 
-from contextlib import suppress
-
 from tests.fs.programs import errno_of, run
 
 from procession import Machine
@@ -188,11 +186,7 @@ def test_mem_is_for_oneself():
 
 def test_oom_adj_is_deprecated():
     """Which the log says once, with the global numbers of who wrote and of whom it is about."""
-    async def main(sys):
-        await sys.write_file("/proc/1/oom_score_adj", b"0")
-        for pid in (await sys.getpid(), 1, 1):
-            with suppress(OSError):
-                await sys.write_file(f"/proc/{pid}/oom_adj", b"3")
-
-    log = [text for _, text in Machine().run(main).kernel.printk_log if "oom_adj" in text]
-    assert log == ["main (17): /proc/17/oom_adj is deprecated, please use /proc/17/oom_score_adj instead."]
+    script = "for n in x 3 4; do echo $n > /proc/$$/oom_adj; done; echo 0 > /proc/self/oom_score_adj"
+    result = Machine(root="/").run(["/bin/sh", "-c", script])
+    log = [text for _, text in result.kernel.printk_log if "oom_adj" in text]
+    assert log == ["sh (17): /proc/17/oom_adj is deprecated, please use /proc/17/oom_score_adj instead."]
