@@ -122,7 +122,17 @@ class Rows:
             goal,
         )
 
-    def loop(self, what: str, argv: list[str], few: int, many: int, host_many: int, target: float, goal: str) -> None:
+    def loop(
+        self,
+        what: str,
+        argv: list[str],
+        few: int,
+        many: int,
+        host_many: int,
+        target: float,
+        goal: str,
+        rounds: int = ROUNDS,
+    ) -> None:
         """Measure a turn of a program whose last argument is how many it makes."""
 
         def inner(run: Callable[[list[str]], float], more: int) -> float:
@@ -131,7 +141,7 @@ class Rows:
         measures = {"host": lambda: inner(pinned, host_many)}
         for build in self.builds.workers:
             measures[build] = lambda build=build: inner(lambda run: self.builds.ask(build, "elf", run, "/"), many)
-        self.row(what, in_turn(measures, ROUNDS), target, goal)
+        self.row(what, in_turn(measures, rounds), target, goal)
 
     def asked(
         self, what: str, question: list[object], target: float, goal: str, host: Callable[[], float] | None = None
@@ -186,6 +196,8 @@ def table(folder: Path) -> Table:
     rows.loop("a byte through a pipe and back, two processes", program("pingpong"), 1000, 8000, 50_000, 0.30, "3")
     rows.loop("a turn by semaphores and back, two processes", program("semaphores"), 1000, 8000, 50_000, 0.30, "3")
     rows.loop("getppid", program("getppid"), 1000, 100_000, 1_000_000, 0.5, "5")
+    rows.loop("fork + exit + wait with 1,000 areas of memory", program("forkareas"), 5, 40, 300, 0.6, "2")
+    rows.loop("ps axjf over 5,000 processes", program("manyps"), 1, 2, 4, 0.5, "5", rounds=3)
     rows.asked("Python program, fork + exit + wait, ten", ["fork", 10], 0.24, "1/12", host_fork)
     rows.asked("Python program, two forks, a pipe: Machine().run", ["python", 20], 0.3, "")
     commands = {"host": lambda: pinned(["/bin/true"])}

@@ -7,7 +7,6 @@ import struct
 import pytest
 
 from procession import Machine
-from procession.fs.devpts import inode as devpts
 from procession.include.linux.errno import Errno
 
 from .faults import ENFILE, ENOMEM, every_failure
@@ -97,7 +96,7 @@ def test_everything_is_given_back_when_killed_in_the_middle():
     assert result.kernel.mm.kmem_pages == 0
 
 
-def test_there_are_not_endless_ptys(monkeypatch):
+def test_there_are_not_endless_ptys():
     async def main(sys):
         count = 0
         try:
@@ -108,8 +107,14 @@ def test_there_are_not_endless_ptys(monkeypatch):
             await sys.print(count, Errno(error.errno).name)
 
     assert run(main, memory=4 << 20).output == "102 ENOMEM\n"
-    monkeypatch.setattr(devpts, "NR_UNIX98_PTY_MAX", 10)
-    assert run(main).output == "10 EIO\n"
+
+    async def limited(sys):
+        fd = await sys.open("/proc/sys/kernel/pty/max", RDWR)
+        await sys.write(fd, b"10")
+        await sys.close(fd)
+        await main(sys)
+
+    assert run(limited).output == "10 EIO\n"
 
 
 def test_flip_buffers_come_out_of_the_kernels_memory():
@@ -139,9 +144,9 @@ def test_proc_knows_the_drivers():
         await sys.print((await sys.read_file("/proc/tty/drivers")).decode(), end="")
 
     plain = run(main).output
-    assert "pty_slave            /dev/pts        136 0-1048575 pty:slave" in plain
+    assert "pty_slave            /dev/pts      136 0-1048575 pty:slave" in plain
     assert "hvc" not in plain
-    assert "hvc                  /dev/hvc        229     0-7 system" in run(main, tty=True).output.replace("\r", "")
+    assert "hvc                  /dev/hvc      229     0-7 system" in run(main, tty=True).output.replace("\r", "")
 
 
 def test_the_consoles_window_size_and_its_name():

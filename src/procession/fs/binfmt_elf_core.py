@@ -1,8 +1,4 @@
-"""The contents of a core file: the memory of a program and the registers of its threads (fs/binfmt_elf.c).
-
-Differs: the dump filter is the default one: private and shared anonymous memory, private file pages that were written
-to, and the first page of mapped ELF files.
-"""
+"""The contents of a core file: the memory of a program and the registers of its threads (fs/binfmt_elf.c)."""
 
 from __future__ import annotations
 
@@ -26,7 +22,20 @@ from procession.include.linux.elf import (
 )
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.jiffies import jiffies_to_ns, nsecs_to_jiffies
-from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE, VM_EXEC, VM_IO, VM_READ, VM_SHARED, VM_WRITE
+from procession.include.linux.mm_types import (
+    MMF_DUMP_ANON_PRIVATE,
+    MMF_DUMP_ANON_SHARED,
+    MMF_DUMP_ELF_HEADERS,
+    MMF_DUMP_MAPPED_PRIVATE,
+    MMF_DUMP_MAPPED_SHARED,
+    PAGE_SHIFT,
+    PAGE_SIZE,
+    VM_EXEC,
+    VM_IO,
+    VM_READ,
+    VM_SHARED,
+    VM_WRITE,
+)
 from procession.include.linux.sched import thread_group_leader
 from procession.include.linux.time import NSEC_PER_USEC, USEC_PER_SEC
 from procession.kernel import pid, posix_cpu_timers, sched
@@ -151,17 +160,23 @@ def _headers(mm: MmStruct, core: CoreClass, sizes: list[int], notes_size: int) -
 
 
 def vma_dump_size(current: Task, vma: VmArea) -> int:
-    """Return how much of vma is to be in the core, by the default filter."""
+    """Return how much of vma is to be in the core, by the filter of its memory."""
     whole = vma.vm_end - vma.vm_start
+    dumped = vma.vm_mm.dump_filter
     source = vma.vm_file
     if vma.vm_flags & VM_IO:
         return 0
     if vma.vm_flags & VM_SHARED:
         # Anonymous memory that is shared belongs to a file that has no name.
-        return whole if source is None or not source.inode.i_nlink else 0
-    if vma.anon_vma:
+        anonymous = source is None or not source.inode.i_nlink
+        return whole if dumped & (MMF_DUMP_ANON_SHARED if anonymous else MMF_DUMP_MAPPED_SHARED) else 0
+    if vma.anon_vma and dumped & MMF_DUMP_ANON_PRIVATE:
         return whole
-    if source is not None and not vma.vm_pgoff and vma.vm_flags & VM_READ:
+    if source is None:
+        return 0
+    if dumped & MMF_DUMP_MAPPED_PRIVATE:
+        return whole
+    if dumped & MMF_DUMP_ELF_HEADERS and not vma.vm_pgoff and vma.vm_flags & VM_READ:
         try:
             if uaccess.copy_from_user(current, vma.vm_start, 4) == ELFMAG:
                 return PAGE_SIZE

@@ -48,7 +48,8 @@ def cp_compat_stat(current: Task, native: uaccess.KernelBuffer, ubuf: UserPtr) -
     dev, ino, nlink, mode, uid, gid, rdev, size, blksize, blocks, *times = _native_stat(native)
     if max(dev, rdev) > 0xFFFF or ino > UINT_MAX or nlink > 0xFFFF or size > _COMPAT_OFF_T_MAX:
         raise LinuxError(Errno.EOVERFLOW, "struct stat of 32 bits")
-    uid, gid = uid16.high2low(uid), uid16.high2low(gid)
+    k = current.kernel
+    uid, gid = uid16.high2low(k, uid), uid16.high2low(k, gid, "overflowgid")
     times = [word & UINT_MAX for word in times]
     data = _COMPAT_STAT.pack(dev, ino, mode, nlink, uid, gid, rdev, size, blksize, blocks & UINT_MAX, *times)
     uaccess.copy_to_user(current, ubuf, data)

@@ -235,7 +235,8 @@ def arch_pick_mmap_layout(current: Task, mm: MmStruct) -> None:
     Differs: nothing is randomized.
     """
     gap = current.signal.rlim[RLIMIT_STACK][0]
-    if gap == RLIM_INFINITY or current.personality & ADDR_COMPAT_LAYOUT:
+    legacy = current.kernel.sysctls.get("legacy_va_layout", 0)
+    if gap == RLIM_INFINITY or legacy or current.personality & ADDR_COMPAT_LAYOUT:
         mm.mmap_base = mmap.task_unmapped_base(mm)
         return
     mm.mmap_base = mm.task_size - min(max(gap, MIN_GAP), mm.task_size // 6 * 5) & PAGE_MASK

@@ -66,7 +66,10 @@ def vfs_init(k: Kernel) -> None:
 
 
 def mount_root(k: Kernel, sb: SuperBlock) -> MntNamespace:
-    """Mount the root file system, /dev, and /proc if it is registered; returns the namespace."""
+    """Mount the root file system, /dev, and /proc and /sys if they are registered; returns the namespace.
+
+    /sys only where the root has a directory for it: who makes a root for a program seldom wants one.
+    """
     assert sb.s_root is not None
     k.vfs.mnt_id_ida.get_new()  # 0 is the kernel's own mount of sysfs
     root = alloc_vfsmnt(k, sb, sb.s_root, MNT_RELATIME, "rootfs")
@@ -77,7 +80,18 @@ def mount_root(k: Kernel, sb: SuperBlock) -> MntNamespace:
         _mount_devpts(k, dev)
     if "proc" in k.vfs.file_systems:
         _mount_at_boot(k, "proc", "proc")
+    if "sysfs" in k.vfs.file_systems and _has(k, "sys"):
+        _mount_at_boot(k, "sys", "sysfs")
     return ns
+
+
+def _has(k: Kernel, name: str) -> bool:
+    """Whether the root has something of this name."""
+    try:
+        k.vfs.rootfs.mnt_root.d_inode.lookup(name)
+    except LinuxError:
+        return False
+    return True
 
 
 def _mount_devpts(k: Kernel, dev: Vfsmount) -> None:

@@ -30,6 +30,7 @@ from procession.fs import (
     namespace,
     overlay,
     pipe,
+    sysfs,
 )
 from procession.fs import exec as fs_exec
 from procession.fs import open as fs_open
@@ -203,6 +204,7 @@ def vfs_caches_init(k: Kernel, root: RootSpec) -> None:
     file_table.files_init(k)
     locks.filelock_init(k)
     namespace.vfs_init(k)
+    sysfs.sysfs_init(k)
     proc_root.proc_root_init(k)
     cgroup_fs.cgroup_fs_init(k)
     pipe.init_pipe_fs(k)

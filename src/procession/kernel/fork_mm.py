@@ -64,9 +64,13 @@ _UNSHARE_KNOWN: Final = (
 
 
 def mm_alloc(k: Kernel) -> MmStruct:
-    """Return an empty address space with one user; raises ENOMEM."""
+    """Return an empty address space with one user; raises ENOMEM. What a core has in it goes on as current has it."""
     k.caches["mm_struct"].alloc()
-    return MmStruct(init_rwsem(k.lock_class("mmap_sem")), SpinLock(k.lock_class("page_table_lock")))
+    mm = MmStruct(init_rwsem(k.lock_class("mmap_sem")), SpinLock(k.lock_class("page_table_lock")))
+    oldmm = k.current.mm
+    if oldmm is not None:
+        mm.dump_filter = oldmm.dump_filter
+    return mm
 
 
 def dup_mmap(current: Task, mm: MmStruct, oldmm: MmStruct) -> None:

@@ -19,6 +19,7 @@ from procession.include.linux.spinlock import (
     ACQUIRE_READ,
     Acquisition,
     IrqContext,
+    Lock,
     LockChain,
     LockClass,
     Lockdep,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("LockdepState", "debug_check_no_locks_held", "might_sleep")
+__all__ = ("LockTime", "LockdepState", "debug_check_no_locks_held", "might_sleep")
 
 # LockClass.usage.
 USED_IN_IRQ: Final = 1
@@ -44,6 +45,22 @@ SELF_NESTING: Final = {
 }
 
 
+class LockTime:
+    """Times in ns (struct lock_time)."""
+
+    __slots__ = ("max_ns", "min_ns", "nr", "total_ns")
+
+    def __init__(self) -> None:
+        self.nr = self.min_ns = self.max_ns = self.total_ns = 0
+
+    def add(self, ns: int) -> None:
+        """Count one more (lock_time_inc)."""
+        self.min_ns = min(self.min_ns, ns) if self.nr else ns
+        self.max_ns = max(self.max_ns, ns)
+        self.total_ns += ns
+        self.nr += 1
+
+
 class LockdepState(Lockdep):
     """The checker of one kernel (Kernel.lockdep)."""
 
@@ -56,6 +73,10 @@ class LockdepState(Lockdep):
         # before -> after -> (before was read-locked, after too) -> the sequence in which that was first seen
         self.edges: dict[LockClass, dict[LockClass, dict[tuple[bool, bool], tuple[LockClass, ...]]]] = {}
         self.hard_irq = IrqContext(self)
+        # lock_stat: by class, and whether as a reader.  base: how often each had been taken when that was cleared.
+        self.waits: dict[tuple[LockClass, bool], LockTime] = {}
+        self.holds: dict[tuple[LockClass, bool], LockTime] = {}
+        self.base: dict[tuple[LockClass, bool], int] = {}
 
     @property
     def enabled(self) -> bool:
@@ -71,15 +92,45 @@ class LockdepState(Lockdep):
         self.irq_root.in_irq = True
         self.chain = self.root
 
-    def now_ns(self) -> int:
-        """Return the time of this CPU."""
-        return self.clock.now_ns
-
-    def spin(self, released_ns: int) -> None:
-        """Let the time pass until another CPU, whose clock is ahead, has released the lock."""
-        late_ns = released_ns - self.clock.now_ns
+    def spin(self, lock: Lock) -> None:
+        """Let the time pass until another CPU, whose clock is ahead, has released the lock (lock_contended)."""
+        late_ns = lock.released_ns - self.clock.now_ns
         if late_ns > 0:
             sched_account.account_system_time(self.kernel.current, late_ns + SPIN_NS)
+            self.contended(lock.cls, lock.held is lock.cls.read, late_ns + SPIN_NS)
+        lock.acquired_ns = self.clock.now_ns
+
+    def release(self, lock: Lock) -> None:
+        """Remember when the lock is free for other CPUs (lock_release_holdtime)."""
+        now_ns = lock.released_ns = self.clock.now_ns
+        if lock.acquired_ns:
+            self.holds.setdefault((lock.cls, False), LockTime()).add(now_ns - lock.acquired_ns)
+
+    def contended(self, cls: LockClass, read: bool, waited_ns: int) -> None:
+        """Count that somebody has waited for a lock."""
+        self.waits.setdefault((cls, read), LockTime()).add(waited_ns)
+
+    def nodes(self) -> list[LockChain]:
+        """Return all sequences of locks that were ever held, without those of nothing."""
+        found = [self.root, self.irq_root]
+        for node in found:
+            found += [each for each in node.next.values() if each is not node]
+        return found[2:]
+
+    def ops(self) -> dict[tuple[LockClass, bool], int]:
+        """Return how often the locks of each class were taken, and whether as a reader."""
+        out = {(cls, False): cls.ops for cls in self.kernel.lock_classes.values() if cls.ops}
+        for node in self.nodes():
+            if node.cls is not None:
+                key = node.cls, node.how == ACQUIRE_READ
+                out[key] = out.get(key, 0) + node.ops
+        return out
+
+    def clear_lock_stats(self) -> None:
+        """Begin to count anew."""
+        self.waits.clear()
+        self.holds.clear()
+        self.base = self.ops()
 
     def held(self) -> list[LockClass]:
         """Return the classes of the locks held, outermost first."""

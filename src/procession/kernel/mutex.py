@@ -46,10 +46,13 @@ async def mutex_lock_interruptible(current: Task, lock: Mutex) -> None:
 
 
 async def _lock(current: Task, lock: Mutex, state: int, wchan: str) -> None:
-    lockdep.might_sleep(current.kernel)
+    k = current.kernel
+    lockdep.might_sleep(k)
+    lock.cls.ops += 1
     if lock.owner is None and not lock.wait.task_list:
         lock.owner = current
         return
+    since_ns = k.clock.now_ns
     bug_on(lock.owner is current, "mutex taken twice by its owner", lock.cls, current)
     try:
         with wait.Waiter(
@@ -59,6 +62,7 @@ async def _lock(current: Task, lock: Mutex, state: int, wchan: str) -> None:
             while lock.owner is not None or lock.wait.task_list[0] is not waiter:
                 await waiter.sleep()
             lock.owner = current
+            k.lockdep.contended(lock.cls, False, k.clock.now_ns - since_ns)
     except LinuxError:
         # It may have been our turn, which passes on.
         if lock.owner is None:

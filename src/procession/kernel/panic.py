@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from procession.arch.x86 import syscall_table
 from procession.include.linux.bug import KernelBug, KernelPanic
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("dump_stack", "oops", "oops_text", "panic")
+__all__ = ("dump_stack", "oops", "oops_text", "panic", "print_tainted")
+
+# By bit: the letter if it is set, and if it is not.
+_TAINTS: Final = ("PG", "F ", "S ", "R ", "M ", "B ", "U ", "D ", "A ", "W ", "C ", "I ", "O ")
 
 
 def panic(k: Kernel, why: str) -> NoReturn:
@@ -22,11 +25,20 @@ def panic(k: Kernel, why: str) -> NoReturn:
     raise KernelPanic(why)
 
 
+def print_tainted(k: Kernel) -> str:
+    """Return what the log says of the trust that the kernel deserves: a letter for each reason against it."""
+    if not k.tainted:
+        return "Not tainted"
+    return "Tainted: " + "".join([each[0] if k.tainted >> bit & 1 else each[1] for bit, each in enumerate(_TAINTS)])
+
+
 def dump_stack(current: Task) -> None:
     """Log who runs, and the functions of the kernel that it is in, as far as they are known."""
     k = current.kernel
     uts = k.init_uts_ns
-    k.printk(f"Pid: {current.pid}, comm: {current.comm} Not tainted {uts.release.decode()} {uts.version.decode()}")
+    k.printk(
+        f"Pid: {current.pid}, comm: {current.comm} {print_tainted(k)} {uts.release.decode()} {uts.version.decode()}"
+    )
     k.printk("Call Trace:")
 
 

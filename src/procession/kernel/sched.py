@@ -35,6 +35,7 @@ from procession.include.linux.sched import (
 from procession.include.linux.spinlock import SpinLock
 from procession.kernel import (
     hrtimer,
+    latencytop,
     sched_autogroup,
     sched_balance,
     sched_choose,
@@ -292,6 +293,8 @@ def try_to_wake_up(p: Task, mode: int) -> bool:
         if not se.on_rq:
             if state & TASK_UNINTERRUPTIBLE and not p.flags & PF_FREEZING:
                 rq.nr_uninterruptible -= 1
+            if k.latencytop_enabled and p.prio >= MAX_RT_PRIO:
+                latencytop.account_scheduler_latency(p, k.clock.now_ns - se.exec_start, state)
             activate_task(rq, p, wakeup=True)
         if k.trace.sched_wakeup:
             k.trace.sched_wakeup(p.comm, p.pid, p.prio, 1, rq.cpu)

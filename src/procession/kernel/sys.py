@@ -576,6 +576,7 @@ async def sys_reboot(current: Task, magic1: UInt, magic2: UInt, cmd: UInt, arg: 
     if magic1 != _REBOOT_MAGIC1 or magic2 not in _REBOOT_MAGIC2:
         raise LinuxError(Errno.EINVAL, "magic numbers")
     if cmd in (_CMD_CAD_ON, _CMD_CAD_OFF):
+        current.kernel.sysctls["ctrl-alt-del"] = int(cmd == _CMD_CAD_ON)
         return 0
     if cmd not in _LAST_WORDS:
         raise LinuxError(Errno.EINVAL, "command")

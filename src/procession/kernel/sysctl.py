@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Union
 
-from procession.include.linux.cred import CAP_LAST_CAP, CAP_SETPCAP, CAP_SYS_MODULE, CAP_SYS_RAWIO
+from procession.include.linux.cred import CAP_LAST_CAP, CAP_SETPCAP, CAP_SYS_MODULE
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import INT_MAX, NGROUPS_MAX, UINT_MAX, ULONG_MAX
 from procession.include.linux.mm_types import PAGE_SIZE
@@ -15,7 +15,7 @@ from procession.include.linux.pid import PID_MAX_LIMIT
 from procession.include.linux.sysctl import CtlTablePoll
 from procession.include.linux.utsname import NEW_UTS_LEN, UTS_PROC_DOMAINNAME, UTS_PROC_HOSTNAME
 from procession.ipc import ipc_sysctl, mq_sysctl
-from procession.kernel import capability, hung_task, pid, sched_sysctl, utsname_sysctl
+from procession.kernel import capability, hung_task, sched_sysctl, utsname_sysctl
 from procession.lib import string, vsprintf
 from procession.mm import uaccess
 
@@ -25,7 +25,17 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
 
-__all__ = ("CtlTable", "root_table", "sysctl_init")
+__all__ = (
+    "CtlTable",
+    "PutInt",
+    "each_long",
+    "int_table",
+    "proc_dointvec",
+    "proc_dostring",
+    "proc_doulongvec_minmax",
+    "root_table",
+    "sysctl_init",
+)
 
 CORENAME_MAX: Final = 128
 MAX_PRINTK_DELAY: Final = 10000  # ten_thousand
@@ -80,7 +90,7 @@ def proc_get_long(text: bytes) -> tuple[int, bool, int]:
     return value, negative, end
 
 
-def _each_long(current: Task, buf: UserPtr, count: int, fields: int, store: StoreLong) -> int:
+def each_long(current: Task, buf: UserPtr, count: int, fields: int, store: StoreLong) -> int:
     """Hand store the numbers that are written, fields of them at most; returns the bytes that were used up.
 
     Raises EFAULT, EINVAL: whoever stands before the number that is wrong has been stored.
@@ -111,7 +121,7 @@ def proc_dointvec(current: Task, buf: UserPtr, count: int, puts: Sequence[PutInt
         value = -value if negative else value
         puts[field](current.kernel, (value + INT_MAX + 1 & UINT_MAX) - INT_MAX - 1)
 
-    return _each_long(current, buf, count, len(puts), store)
+    return each_long(current, buf, count, len(puts), store)
 
 
 def proc_doulongvec_minmax(
@@ -123,7 +133,7 @@ def proc_doulongvec_minmax(
         if not negative and low <= value <= high:
             put(current.kernel, value)
 
-    return _each_long(current, buf, count, 1, store)
+    return each_long(current, buf, count, 1, store)
 
 
 def proc_dostring(current: Task, buf: UserPtr, count: int, maxlen: int) -> bytes | None:
@@ -140,7 +150,7 @@ def proc_dostring(current: Task, buf: UserPtr, count: int, maxlen: int) -> bytes
     return text.split(b"\0", 1)[0].split(b"\n", 1)[0][: maxlen - 1]
 
 
-def _int(get: GetInt, put: PutInt, low: int = -INT_MAX - 1, high: int = INT_MAX, mode: int = 0o644) -> CtlTable:
+def int_table(get: GetInt, put: PutInt, low: int = -INT_MAX - 1, high: int = INT_MAX, mode: int = 0o644) -> CtlTable:
     """An int that a subsystem keeps, with its bounds (proc_dointvec_minmax)."""
 
     def bounded(k: Kernel, value: int) -> None:
@@ -175,7 +185,7 @@ def _other(name: str, mode: int = 0o644) -> CtlTable:
     def put(k: Kernel, value: int) -> None:
         k.sysctls[name] = value
 
-    table = _int(lambda k: k.sysctls[name], put, mode=mode)
+    table = int_table(lambda k: k.sysctls[name], put, mode=mode)
     return table if mode & 0o200 else table._replace(store=None)
 
 
@@ -219,22 +229,6 @@ def _put_max_threads(k: Kernel, value: int) -> None:
     k.max_threads = value
 
 
-def _put_overcommit_memory(k: Kernel, value: int) -> None:
-    k.mm.overcommit_memory = value
-
-
-def _put_overcommit_ratio(k: Kernel, value: int) -> None:
-    k.mm.overcommit_ratio = value
-
-
-def _put_max_map_count(k: Kernel, value: int) -> None:
-    k.mm.max_map_count = value
-
-
-def _put_mmap_min_addr(k: Kernel, value: int) -> None:
-    k.mm.mmap_min_addr = value
-
-
 def _put_max_files(k: Kernel, value: int) -> None:
     k.vfs.max_files = value
 
@@ -245,18 +239,6 @@ def _put_nr_open(k: Kernel, value: int) -> None:
 
 def _put_suid_dumpable(k: Kernel, value: int) -> None:
     k.vfs.suid_dumpable = value
-
-
-def _put_panic_on_oom(k: Kernel, value: int) -> None:
-    k.mm.panic_on_oom = value
-
-
-def _put_oom_kill_allocating_task(k: Kernel, value: int) -> None:
-    k.mm.oom_kill_allocating_task = value
-
-
-def _put_oom_dump_tasks(k: Kernel, value: int) -> None:
-    k.mm.oom_dump_tasks = value
 
 
 def _put_print_fatal_signals(k: Kernel, value: int) -> None:
@@ -336,22 +318,6 @@ def _store_printk(current: Task, buf: UserPtr, count: int) -> int:
     return proc_dointvec(current, buf, count, [_put_printk(index) for index in range(4)])
 
 
-def _store_mmap_min_addr(current: Task, buf: UserPtr, count: int) -> int:
-    if not capability.capable(current, CAP_SYS_RAWIO):
-        raise LinuxError(Errno.EPERM, "needs CAP_SYS_RAWIO")
-    return proc_doulongvec_minmax(current, buf, count, _put_mmap_min_addr)
-
-
-def _show_mmap_min_addr(current: Task) -> bytes:
-    return b"%d\n" % current.kernel.mm.mmap_min_addr
-
-
-def _show_cad_pid(current: Task) -> bytes:
-    """The process that Ctrl-Alt-Del signals: init."""
-    reaper = current.kernel.init_pid_ns.child_reaper
-    return b"%d\n" % (pid.task_tgid_vnr(current, reaper) if reaper is not None else 0)
-
-
 def _put_acct(index: int) -> PutInt:
     def put(k: Kernel, value: int) -> None:
         k.acct_parm[index] = value
@@ -390,7 +356,7 @@ def _bset(get: GetInt, put: PutInt) -> CtlTable:
             if not negative:
                 words[field] = word
 
-        done = _each_long(current, buf, count, 2, put_word)
+        done = each_long(current, buf, count, 2, put_word)
         if len(taken) == 1 and uaccess.copy_from_user(current, buf, 1, count - 1) in (b" ", b"\t", b"\n"):
             raise LinuxError(Errno.EINVAL, "a blank, and no second number")
         put(current.kernel, value & (words[0] & UINT_MAX | words[1] << 32))
@@ -460,48 +426,34 @@ def _uts_table() -> dict[str, Any]:
 def _kern_table() -> dict[str, Any]:
     """Return /proc/sys/kernel."""
     return {
-        **sched_sysctl.sched_table(_int),
+        **sched_sysctl.sched_table(int_table),
         "panic": _other("panic"),
         "sysrq": _other("sysrq"),
         "core_uses_pid": _other("core_uses_pid"),
         "core_pattern": CtlTable(0o644, _show_core_pattern, _store_core_pattern),
         "acct": CtlTable(0o644, _show_acct, _store_acct),
-        "core_pipe_limit": _int(lambda k: k.vfs.core_pipe_limit, _put_core_pipe_limit),
-        "cad_pid": CtlTable(0o600, _show_cad_pid),
-        "threads-max": _int(lambda k: k.max_threads, _put_max_threads),
-        "print-fatal-signals": _int(lambda k: k.print_fatal_signals, _put_print_fatal_signals),
+        "core_pipe_limit": int_table(lambda k: k.vfs.core_pipe_limit, _put_core_pipe_limit),
+        "threads-max": int_table(lambda k: k.max_threads, _put_max_threads),
+        "print-fatal-signals": int_table(lambda k: k.print_fatal_signals, _put_print_fatal_signals),
         "printk": CtlTable(0o644, _show_printk, _store_printk),
-        "printk_ratelimit": _int(lambda k: k.log.ratelimit_seconds, _put_ratelimit_seconds),
-        "printk_ratelimit_burst": _int(lambda k: k.log.ratelimit_burst, _put_ratelimit_burst),
-        "dmesg_restrict": _int(lambda k: k.log.dmesg_restrict, _put_dmesg_restrict, 0, 1),
-        "hung_task_panic": _int(lambda k: k.hung_task.panic, _put_hung_task_panic, 0, 1),
+        "printk_ratelimit": int_table(lambda k: k.log.ratelimit_seconds, _put_ratelimit_seconds),
+        "printk_ratelimit_burst": int_table(lambda k: k.log.ratelimit_burst, _put_ratelimit_burst),
+        "dmesg_restrict": int_table(lambda k: k.log.dmesg_restrict, _put_dmesg_restrict, 0, 1),
+        "hung_task_panic": int_table(lambda k: k.hung_task.panic, _put_hung_task_panic, 0, 1),
         "hung_task_check_count": _ulong(lambda k: k.hung_task.check_count, _put_hung_task_check_count),
         "hung_task_timeout_secs": _ulong(lambda k: k.hung_task.timeout_secs, _put_hung_task_timeout_secs),
         "hung_task_warnings": _ulong(lambda k: k.hung_task.warnings, _put_hung_task_warnings),
-        "printk_delay": _int(lambda k: k.log.printk_delay_msec, _put_printk_delay, 0, MAX_PRINTK_DELAY),
+        "printk_delay": int_table(lambda k: k.log.printk_delay_msec, _put_printk_delay, 0, MAX_PRINTK_DELAY),
         "random": _random_table(),
         "usermodehelper": {
             "bset": _bset(lambda k: k.kthreads.usermodehelper_bset, _put_umh_bset),
             "inheritable": _bset(lambda k: k.kthreads.usermodehelper_inheritable, _put_umh_inheritable),
         },
-        "pid_max": _int(lambda k: k.pid_max, _put_pid_max),
+        "pid_max": int_table(lambda k: k.pid_max, _put_pid_max),
         "ngroups_max": _constant(NGROUPS_MAX),
         "cap_last_cap": _constant(CAP_LAST_CAP),
         **_uts_table(),
         **ipc_sysctl.ipc_kern_table(),
-    }
-
-
-def _vm_table() -> dict[str, Any]:
-    """Return /proc/sys/vm."""
-    return {
-        "panic_on_oom": _int(lambda k: k.mm.panic_on_oom, _put_panic_on_oom, 0, 2),
-        "oom_kill_allocating_task": _int(lambda k: k.mm.oom_kill_allocating_task, _put_oom_kill_allocating_task),
-        "oom_dump_tasks": _int(lambda k: k.mm.oom_dump_tasks, _put_oom_dump_tasks),
-        "overcommit_memory": _int(lambda k: k.mm.overcommit_memory, _put_overcommit_memory, 0, 2),
-        "overcommit_ratio": _int(lambda k: k.mm.overcommit_ratio, _put_overcommit_ratio),
-        "max_map_count": _int(lambda k: k.mm.max_map_count, _put_max_map_count, 0),
-        "mmap_min_addr": CtlTable(0o644, _show_mmap_min_addr, _store_mmap_min_addr),
     }
 
 
@@ -510,10 +462,10 @@ def _fs_table() -> dict[str, Any]:
     return {
         "file-nr": CtlTable(0o444, _show_file_nr),
         "file-max": _ulong(lambda k: k.vfs.max_files, _put_max_files),
-        "nr_open": _int(lambda k: k.vfs.sysctl_nr_open, _put_nr_open, 64, 1024 * 1024),
-        "suid_dumpable": _int(lambda k: k.vfs.suid_dumpable, _put_suid_dumpable, 0, 2),
+        "nr_open": int_table(lambda k: k.vfs.sysctl_nr_open, _put_nr_open, 64, 1024 * 1024),
+        "suid_dumpable": int_table(lambda k: k.vfs.suid_dumpable, _put_suid_dumpable, 0, 2),
         "mqueue": mq_sysctl.mq_sysctl_dir(),
-        "pipe-max-size": _int(lambda k: k.vfs.pipe_max_size, _put_pipe_max_size, PAGE_SIZE),
+        "pipe-max-size": int_table(lambda k: k.vfs.pipe_max_size, _put_pipe_max_size, PAGE_SIZE),
     }
 
 
@@ -522,7 +474,6 @@ def root_table() -> dict[str, Any]:
     """Return the tree of names."""
     return {
         "kernel": _kern_table(),
-        "vm": _vm_table(),
-        "debug": {"exception-trace": _int(lambda k: k.show_unhandled_signals, _put_show_unhandled_signals)},
+        "debug": {"exception-trace": int_table(lambda k: k.show_unhandled_signals, _put_show_unhandled_signals)},
         "fs": _fs_table(),
     }

@@ -11,14 +11,15 @@ from procession.include.linux.limits import NGROUPS_MAX
 from procession.include.linux.syscalls import compat_syscall
 from procession.include.linux.types import Fd, Int, Path, UInt, UserPtr
 from procession.kernel import capability, groups, sys_ids, timer
+from procession.kernel.user import DEFAULT_OVERFLOWUID
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
 __all__ = ("high2low",)
 
-_OVERFLOW_UID: Final = 65534
 _NO_CHANGE_16: Final = 0xFFFF
 _NO_CHANGE: Final = 0xFFFFFFFF
 
@@ -29,9 +30,12 @@ def _low2high(id: int) -> int:
     return _NO_CHANGE if id == _NO_CHANGE_16 else id
 
 
-def high2low(id: int) -> int:
-    """Return what a program sees that knows 16 bits only."""
-    return _OVERFLOW_UID if id > 0xFFFF else id
+def high2low(k: Kernel, id: int, overflow: str = "overflowuid") -> int:
+    """Return what a program sees that knows 16 bits only.
+
+    overflow: the tunable that says what stands for the others: overflowuid or overflowgid.
+    """
+    return k.sysctls.get(overflow, DEFAULT_OVERFLOWUID) if id > 0xFFFF else id
 
 
 @compat_syscall
@@ -87,7 +91,7 @@ def sys_getresuid16(current: Task, ruid: UserPtr, euid: UserPtr, suid: UserPtr) 
     """getresuid(2)."""
     c = current.cred
     for ptr, id in ((ruid, c.uid), (euid, c.euid), (suid, c.suid)):
-        uaccess.put_user(current, ptr, high2low(id), 2)
+        uaccess.put_user(current, ptr, high2low(current.kernel, id), 2)
     return 0
 
 
@@ -102,7 +106,7 @@ def sys_getresgid16(current: Task, rgid: UserPtr, egid: UserPtr, sgid: UserPtr) 
     """getresgid(2)."""
     c = current.cred
     for ptr, id in ((rgid, c.gid), (egid, c.egid), (sgid, c.sgid)):
-        uaccess.put_user(current, ptr, high2low(id), 2)
+        uaccess.put_user(current, ptr, high2low(current.kernel, id, "overflowgid"), 2)
     return 0
 
 
@@ -125,7 +129,7 @@ def sys_getgroups16(current: Task, gidsetsize: Int, grouplist: UserPtr) -> int:
     native = uaccess.KernelBuffer(bytes(4 * count))
     result = groups.sys_getgroups(current, gidsetsize, native)
     if gidsetsize:
-        ids = [high2low(id) for id in current.cred.group_info]
+        ids = [high2low(current.kernel, id, "overflowgid") for id in current.cred.group_info]
         uaccess.copy_to_user(current, grouplist, struct.pack(f"<{count}H", *ids))
     return result
 
@@ -143,22 +147,22 @@ def sys_setgroups16(current: Task, gidsetsize: Int, grouplist: UserPtr) -> int:
 @compat_syscall
 def sys_getuid16(current: Task) -> int:
     """getuid(2)."""
-    return high2low(timer.sys_getuid(current))
+    return high2low(current.kernel, timer.sys_getuid(current))
 
 
 @compat_syscall
 def sys_geteuid16(current: Task) -> int:
     """geteuid(2)."""
-    return high2low(timer.sys_geteuid(current))
+    return high2low(current.kernel, timer.sys_geteuid(current))
 
 
 @compat_syscall
 def sys_getgid16(current: Task) -> int:
     """getgid(2)."""
-    return high2low(timer.sys_getgid(current))
+    return high2low(current.kernel, timer.sys_getgid(current), "overflowgid")
 
 
 @compat_syscall
 def sys_getegid16(current: Task) -> int:
     """getegid(2)."""
-    return high2low(timer.sys_getegid(current))
+    return high2low(current.kernel, timer.sys_getegid(current), "overflowgid")

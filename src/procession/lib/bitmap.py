@@ -6,9 +6,19 @@ from typing import Final
 
 from procession.include.linux.errno import Errno, LinuxError
 
-__all__ = ("bitmap_parselist", "bitmap_scnlistprintf")
+__all__ = ("bitmap_parselist", "bitmap_scnlistprintf", "bitmap_scnprintf")
 
 _SPACES: Final = (b" ", b"\t", b"\v", b"\f", b"\r", b"\xa0")
+
+
+def bitmap_scnprintf(mask: int, bits: int) -> str:
+    """Return a set in hex: groups of 32 bits, the first as wide as bits asks for."""
+    width = ((bits & 31 or 32) + 3) // 4
+    groups = []
+    for shift in range((bits - 1) // 32 * 32, -1, -32):
+        groups.append(f"{mask >> shift & 0xFFFFFFFF:0{width}x}")
+        width = 8
+    return ",".join(groups)
 
 
 def bitmap_scnlistprintf(bits: int) -> str:

@@ -4,8 +4,8 @@ struct page's mapcount counts the entries that map a frame; its count has one re
 cache for file pages. The zero page is not counted. A frame is anonymous unless the page cache owns it (PG_FILE).
 
 A new entry is never writable at a read fault, not even in a shared mapping: the write fault adds RW, which is where
-copy-on-write is broken or a file page becomes dirty. Entries are born accessed, and dirty with RW, so the CPU never
-has to write them.
+copy-on-write is broken or a file page becomes dirty. Entries are born accessed, and dirty with RW, so the CPU has to
+write only those that were made old: a forked child's, and what clear_refs went over.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from procession.include.asm.pgtable import (
     PFN_MASK,
     PMD_SHIFT,
     PMD_SIZE,
+    PTE_ACCESSED,
     PTE_DIRTY,
     PTE_INDEX_MASK,
     PTE_NX,
@@ -78,6 +79,7 @@ _MANY: Final = 20
 _WORK: Final = 8  # what copying or dropping an entry costs, in entries looked at
 _COW_MASK: Final = VM_SHARED | VM_MAYWRITE
 _NOT_RW: Final = ~PTE_RW & 0xFFFFFFFFFFFFFFFF
+_OLD: Final = ~PTE_ACCESSED & 0xFFFFFFFFFFFFFFFF
 
 
 def handle_mm_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, write: bool) -> int:
@@ -102,6 +104,7 @@ def handle_mm_fault(k: Kernel, mm: MmStruct, vma: VmArea, address: int, write: b
     if write and not entry & PTE_RW:
         return do_wp_page(k, mm, vma, address, slot, entry)
     # Somebody was faster, and the CPU remembered the weaker entry.
+    k.frames.q[slot] = entry | PTE_ACCESSED
     tlb.flush_tlb_page(k, mm, address)
     return 0
 
@@ -256,7 +259,7 @@ def _reuse_page(k: Kernel, mm: MmStruct, flags: int, slot: int, pfn: int) -> int
     with mm.page_table_lock:
         text.revoke_exec(k, pfn, slot)
         if flags & VM_WRITE:
-            k.frames.q[slot] |= _MKWRITE
+            k.frames.q[slot] |= _MKWRITE | PTE_ACCESSED
     if flags & VM_WRITE:
         k.x86.tlb_gen += 1
     return 0
@@ -275,8 +278,10 @@ def fixup_user_fault(current: Task, mm: MmStruct, address: int, write: bool) -> 
         raise LinuxError(Errno.EFAULT, "the page cannot be had")
     if result & VM_FAULT_MAJOR:
         current.maj_flt += 1
+        current.kernel.mm.pgmajfault += 1
     else:
         current.min_flt += 1
+        current.kernel.mm.pgminfault += 1
 
 
 def follow_page(k: Kernel, mm: MmStruct, address: int, write: bool = False) -> int:
@@ -360,8 +365,7 @@ def copy_page_range(k: Kernel, dst: MmStruct, src: MmStruct, vmas: list[VmArea])
     """Give dst the entries of src's areas vmas, write-protecting private ones in both; raises ENOMEM.
 
     The caller leaves out areas without anon_vma: their pages come back by faults (spec 16). The parent's TLB must be
-    flushed afterwards. Differs: takes all areas at once; the child's entries are not marked old, since nothing here
-    ages pages.
+    flushed afterwards. Differs: takes all areas at once.
     """
     frames = k.frames
     q = frames.q
@@ -396,7 +400,7 @@ def copy_page_range(k: Kernel, dst: MmStruct, src: MmStruct, vmas: list[VmArea])
                 if cow and entry & PTE_RW:
                     entry -= PTE_RW
                     q[i] = entry
-                q[i + delta] = entry
+                q[i + delta] = entry & _OLD
                 pfn = entry >> PAGE_SHIFT & PFN_MASK
                 if pfn == zero:
                     nr_anon -= 1
@@ -415,7 +419,7 @@ def _copy_many(k: Kernel, arrays: Arrays, dst: MmStruct, lo: int, hi: int, delta
     part = arrays.q[lo:hi]
     if cow:
         part &= part.dtype.type(_NOT_RW)
-    arrays.q[lo + delta : hi + delta] = part
+    arrays.q[lo + delta : hi + delta] = part & part.dtype.type(_OLD)
     pfns = _pfns_of(k, part[part.nonzero()[0]])
     # Within one area no frame is mapped twice, so indexing counts each once.
     arrays.count[pfns] += 1

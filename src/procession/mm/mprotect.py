@@ -116,7 +116,7 @@ def change_protection(k: Kernel, mm: MmStruct, start: int, end: int, vm_flags: i
     Write permission goes (a private page gets it back at the next write fault, which finds that nobody shares it),
     except in a shared mapping, whose pages are known to be dirty.
     """
-    prot = PAGE_PROT[vm_flags & 7]
+    prot = PAGE_PROT[vm_flags & 7] & ~PTE_ACCESSED
     keep = PTE_PFN_MASK | PTE_ACCESSED | PTE_DIRTY
     if vm_flags & (VM_SHARED | VM_WRITE) == VM_SHARED | VM_WRITE:
         keep |= PTE_RW

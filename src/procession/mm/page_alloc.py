@@ -77,6 +77,7 @@ def alloc_page(k: Kernel) -> int:
         else:
             k.mm.next_fresh = pfn + 1
     k.frames.count[pfn] = 1
+    k.mm.pgalloc += 1
     return pfn
 
 
@@ -98,6 +99,7 @@ def alloc_zeroed_page(k: Kernel) -> int:
         else:
             k.mm.next_fresh = pfn + 1
     frames.count[pfn] = 1
+    k.mm.pgalloc += 1
     return pfn
 
 

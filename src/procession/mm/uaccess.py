@@ -11,7 +11,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from procession.hw.costs import COPY_FREE, COPY_KIB_NS, FAULT_NS
-from procession.include.asm.pgtable import PMD_SHIFT, PTE_INDEX_MASK, PTE_PFN_MASK, PTE_PRESENT, PTE_RW, PTE_USER
+from procession.include.asm.pgtable import (
+    PMD_SHIFT,
+    PTE_ACCESSED,
+    PTE_INDEX_MASK,
+    PTE_PFN_MASK,
+    PTE_PRESENT,
+    PTE_RW,
+    PTE_USER,
+)
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE, TASK_SIZE
 from procession.kernel import sched_account
@@ -41,8 +49,8 @@ __all__ = (
 )
 
 # What the page table entry of a byte must allow.
-_READ: Final = PTE_PRESENT | PTE_USER
-_WRITE: Final = PTE_PRESENT | PTE_USER | PTE_RW
+_READ: Final = PTE_PRESENT | PTE_USER | PTE_ACCESSED
+_WRITE: Final = PTE_PRESENT | PTE_USER | PTE_ACCESSED | PTE_RW
 
 _OFFSET: Final = PAGE_SIZE - 1  # the bits of an address that say where in its page
 _ZEROES: Final = 16 * PAGE_SIZE  # that many are stored at once
@@ -67,9 +75,14 @@ def _user_frame(current: Task, mm: MmStruct, address: int, want: int) -> int:
     while True:
         base = mm.pte_tables.get(address >> PMD_SHIFT)
         if base is not None:
-            entry = current.kernel.frames.q[base + (address >> PAGE_SHIFT & PTE_INDEX_MASK)]
+            slot = base + (address >> PAGE_SHIFT & PTE_INDEX_MASK)
+            entry = current.kernel.frames.q[slot]
             if entry & want == want:
                 return (entry & PTE_PFN_MASK) + (address & _OFFSET)
+            if (entry | PTE_ACCESSED) & want == want:
+                # The CPU notes that it was there.
+                current.kernel.frames.q[slot] = entry | PTE_ACCESSED
+                continue
         # A write that has to break copy-on-write after reading is done in one fault; a second means a stack page.
         if faults == 2 or not 0 <= address < TASK_SIZE:
             raise LinuxError(Errno.EFAULT, f"bad address {address:#x}")

@@ -6,6 +6,7 @@ import pytest
 from tests.fs.programs import run
 
 from procession.fs.proc import array
+from procession.lib import bitmap
 
 FIELDS = """
     pid comm state ppid pgrp session tty_nr tpgid flags minflt cminflt majflt cmajflt utime stime cutime cstime
@@ -30,13 +31,13 @@ def parse(data):
 ])
 def test_bitmap(mask, bits, expected):
     """As wide as the number of CPUs asks for, in groups of eight digits."""
-    assert array.bitmap(mask, bits) == expected
+    assert bitmap.bitmap_scnprintf(mask, bits) == expected
 
 
 @pytest.mark.parametrize(("mask", "expected"), [(0, ""), (1, "0"), (0b1011, "0-1,3"), (0b11110, "1-4")])
-def test_bitmap_list(mask, expected):
+def test_bitmap_scnlistprintf(mask, expected):
     """Runs of bits become ranges."""
-    assert array.bitmap_list(mask) == expected
+    assert bitmap.bitmap_scnlistprintf(mask) == expected
 
 
 @pytest.mark.parametrize(("state", "exit_state", "letter"), [

@@ -2,6 +2,8 @@
 
 from tests.fs.programs import errno_of, run
 
+from procession import Machine
+
 
 def test_listing_ascends_and_self_leads_to_the_reader():
     """Leaders only, by number; names vanish with the process."""
@@ -180,3 +182,11 @@ def test_mem_is_for_oneself():
         await sys.print(await errno_of(sys.pread(other, 1, address)))
 
     assert run(main) == "b'in memory'\nb'changedry' EIO\nnone\n"
+
+
+def test_oom_adj_is_deprecated():
+    """Which the log says once, with the global numbers of who wrote and of whom it is about."""
+    script = "for n in x 3 4; do echo $n > /proc/$$/oom_adj; done; echo 0 > /proc/self/oom_score_adj"
+    result = Machine(root="/").run(["/bin/sh", "-c", script])
+    log = [text for _, text in result.kernel.printk_log if "oom_adj" in text]
+    assert log == ["sh (17): /proc/17/oom_adj is deprecated, please use /proc/17/oom_score_adj instead."]

@@ -120,14 +120,14 @@ def test_files_about_the_machine_have_their_shape():
         "meminfo": r"(?s)MemTotal: +\d+ kB\nMemFree: +\d+ kB\n.*(?:[\w()]+: +\d+ kB\n)+",
         "vmstat": r"(?:\w+ \d+\n)+",
         "slabinfo": r"(?s)slabinfo - version: 2.1\n# name .*\ntask_struct +\d+ .*\n",
-        "interrupts": r" +CPU0 +CPU1 +\nNMI: .*\nLOC: .*\n",
+        "interrupts": r"(?s) +CPU0 +CPU1 +\nNMI: .*\nLOC: .*\nERR: .*\nMIS: .*\n",
         "devices": r"(?s)Character devices:\n  1 mem\n.*",
         "cmdline": r"root=rootfs ro quiet\n",
         "mounts": r"(?s).*proc /proc proc rw,relatime 0 0\n.*",
         "self/mountinfo": r"(?s)1 1 0:\d+ / / rw,relatime - rootfs rootfs rw\n.*",
         "self/sched": r"(?s)main \(\d+, #threads: 1\)\n-+\n.*nr_switches +: +\d+\n.*",
         "self/syscall": r"0 0x3 0x0 0x10000 0x0 0x0 0x0 0x0 0x0\n",
-        "self/stack": r"(\[<f{8}81[0-9a-f]{6}>\] (sys_read|system_call_fastpath)\+0x0/0x0\n){2}\[<f{16}>\] 0xf{16}\n",
+        "self/stack": r"(\[<f{8}81[0-9a-f]{6}>\] (sys_read|system_call_fastpath)\+0x0/0x10\n){2}\[<f{16}>\] 0xf{16}\n",
         "self/io": r"(?:\w+: \d+\n){7}",
         "self/statm": r"0 0 0 0 0 0 0\n",
         "self/oom_score": r"\d+\n",
@@ -160,7 +160,7 @@ def test_what_a_sleeper_waits_for():
 
     lines = re.sub(r"\[<f{8}81[0-9a-f]{6}>\]", "[<>]", run(main)).split("\n")
     assert lines == [
-        "34 0x0 0x0 0x0 0x0 0x0 0x0 0x0 0x0", "", "[<>] sys_pause+0x0/0x0", "[<>] system_call_fastpath+0x0/0x0",
+        "34 0x0 0x0 0x0 0x0 0x0 0x0 0x0 0x0", "", "[<>] sys_pause+0x0/0x10", "[<>] system_call_fastpath+0x0/0x10",
         "[<ffffffffffffffff>] 0xffffffffffffffff", "", "sys_pause", "EPERM", "EPERM", "EACCES", "EACCES", "EACCES", "",
     ]
 

@@ -69,8 +69,10 @@ def do_page_fault(current: Task, address: int, error_code: int) -> None:
         mm_fault_error(current, address, error_code, result)
     elif result & VM_FAULT_MAJOR:
         current.maj_flt += 1
+        current.kernel.mm.pgmajfault += 1
     else:
         current.min_flt += 1
+        current.kernel.mm.pgminfault += 1
 
 
 def _find_area(current: Task, mm: MmStruct, address: int) -> VmArea | None:

@@ -29,7 +29,7 @@ from procession.include.linux.sched import (
 from procession.include.linux.signal import SIGCHLD, TRAP_BRKPT
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Addr, Int, StackTop, UInt, UserPtr
-from procession.kernel import capability, fork, tracehook
+from procession.kernel import capability, fork, panic, tracehook
 
 if TYPE_CHECKING:
     from procession.arch.x86.hw_breakpoint import Breakpoint
@@ -344,12 +344,13 @@ class X86Thread:
     def show_regs(self, current: Task) -> list[str]:
         """Return what the log shows after a fatal signal (show_regs); the kernel's own addresses are not known."""
         q, layout, ip = self.q, self.layout, self.user_pc()
-        uts = current.kernel.init_uts_ns
+        k, uts = current.kernel, current.kernel.init_uts_ns
+        version = f"{panic.print_tainted(k)} {uts.release.decode()} {uts.version.decode()}"
         mm = current.mm
         pgd = mm.pgd if mm is not None else 0
         lines = [
-            f"CPU {current.kernel.cpu} ",
-            f"Pid: {current.pid}, comm: {current.comm:.20} Not tainted {uts.release.decode()} {uts.version.decode()}",
+            f"CPU {k.cpu} ",
+            f"Pid: {current.pid}, comm: {current.comm:.20} {version}",
             f"RIP: {self.cs:04x}:[<{ip:016x}>]  [<{pointer(ip)}>] {f'{ip - 1:#x}' if ip else pointer(0)}",
             f"RSP: {USER_DS:04x}:{q[SP]:016x}  EFLAGS: {self.flags:08x}",
         ]

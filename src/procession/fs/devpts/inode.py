@@ -34,7 +34,6 @@ __all__ = (
     "pts_sb_from_inode",
 )
 
-NR_UNIX98_PTY_MAX: Final = 4096
 _NUMBERS: Final = {"uid": 0, "gid": 0, "mode": 8, "ptmxmode": 8, "max": 0}  # name -> base
 
 
@@ -160,7 +159,7 @@ def pts_sb_from_inode(k: Kernel, inode: Inode) -> DevptsSuperBlock:
 def devpts_new_index(sb: DevptsSuperBlock) -> int:
     """Return the lowest free number; raises EIO if there are too many."""
     k = sb.kernel
-    if k.tty.pty_count >= NR_UNIX98_PTY_MAX:
+    if k.tty.pty_count >= k.tty.pty_limit:
         raise LinuxError(Errno.EIO, "too many ptys")
     index = sb.allocated_ptys.get_new()
     k.tty.pty_count += 1

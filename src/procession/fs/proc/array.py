@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-import zlib
 
 from procession.drivers.tty import tty_io
 from procession.include.linux.jiffies import jiffies_to_clock_t
@@ -12,9 +11,9 @@ from procession.include.linux.resource import RLIMIT_RSS, RLIMIT_SIGPENDING
 from procession.include.linux.sched import MAX_RT_PRIO, Task, pid_alive
 from procession.include.linux.signal import SIG_DFL, SIG_IGN
 from procession.include.linux.time import NSEC_PER_CLOCK_T
-from procession.kernel import pid, ptrace_access, sched_cputime
+from procession.kernel import pid, ptrace_access, sched_cputime, stacktrace
 from procession.kernel import sched as kernel_sched
-from procession.lib import string
+from procession.lib import bitmap, string
 
 if TYPE_CHECKING:
     from procession.include.linux.mm_types import MmStruct
@@ -28,11 +27,16 @@ __all__ = (
     "proc_tgid_stat",
     "proc_tid_stat",
     "task_statm",
-    "wchan_address",
 )
 
 NGROUPS_SMALL: Final = 32
 _ALL_ONES: Final = (1 << 64) - 1
+# The 44 fields; constants stand for what is not counted: itrealvalue, nswap, cnswap, and the last three.
+_STAT: Final = (
+    b"%d (%s) %s %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d 0 %d %d %d %d %d %d %d %d %d %d %d %d %d %d 0 0 "
+    b"%d %d %d %d 0 0 0\n"
+)
+_LETTERS: Final = (b"R", b"S", b"D", b"T", b"t", b"Z", b"X", b"x", b"K", b"W")
 _STATES: Final = (
     "R (running)",
     "S (sleeping)",
@@ -52,17 +56,14 @@ def get_task_state(tsk: Task) -> str:
     return _STATES[(tsk.state & 0x0F | tsk.exit_state).bit_length()]
 
 
-def wchan_address(name: str) -> int:
-    """Ours: a kernel text address that stands for a function: ours have none. The same name, the same address."""
-    return 0xFFFFFFFF81000000 + (zlib.crc32(name.encode()) & 0x7FFFF0) if name else 0
-
-
 def collect_sigign_sigcatch(p: Task) -> tuple[int, int]:
     """Return the sets of ignored and of caught signals."""
     ignored = caught = 0
     if p.sighand is not None:
-        for i, ka in enumerate(p.sighand.action):
-            handler = ka.handler
+        handlers = [ka.handler for ka in p.sighand.action]
+        if not any(handlers):
+            return 0, 0
+        for i, handler in enumerate(handlers):
             if handler == SIG_DFL:
                 continue
             if handler == SIG_IGN:
@@ -122,57 +123,29 @@ def do_task_stat(current: Task, ns: PidNamespace, task: Task, *, whole: bool) ->
             min_flt = maj_flt = utime = stime = 0
     wchan = _ALL_ONES
     if permitted and (not whole or num_threads < 2):
-        wchan = wchan_address(task.wchan)
+        wchan = stacktrace.function_address(task.wchan)
     eip = esp = 0
     if mm is not None and permitted:
         esp = task.thread.user_sp()
         eip = task.thread.syscall_pc() if task is current else task.thread.user_pc()
-    fields = (
-        get_task_state(task)[0],
-        ppid,
-        pgid,
-        sid,
-        tty_nr,
-        tty_pgrp,
-        task.flags,
-        min_flt,
-        cmin_flt,
-        maj_flt,
-        cmaj_flt,
-        jiffies_to_clock_t(utime),
-        jiffies_to_clock_t(stime),
-        jiffies_to_clock_t(cutime),
-        jiffies_to_clock_t(cstime),
-        task.prio - MAX_RT_PRIO,
-        kernel_sched.task_nice(task),
-        num_threads,
-        0,
-        task.real_start_time // NSEC_PER_CLOCK_T,
+    times = tuple(map(jiffies_to_clock_t, (utime, stime, cutime, cstime)))
+    return _STAT % (
+        pid.task_pid_nr_ns(task, ns),
+        string.to_bytes(task.comm),
+        _LETTERS[(task.state & 0x0F | task.exit_state).bit_length()],
+        *(ppid, pgid, sid, tty_nr, tty_pgrp, task.flags, min_flt, cmin_flt, maj_flt, cmaj_flt),
+        *times,
+        *(task.prio - MAX_RT_PRIO, kernel_sched.task_nice(task), num_threads, task.real_start_time // NSEC_PER_CLOCK_T),
         mm.total_vm << PAGE_SHIFT if mm else 0,
         mm.rss_anon + mm.rss_file if mm else 0,
         rsslim,
         (mm.start_code if permitted else 1) if mm else 0,
         (mm.end_code if permitted else 1) if mm else 0,
         mm.start_stack if permitted and mm else 0,
-        esp,
-        eip,
-        task.pending.signal & 0x7FFFFFFF,
-        task.blocked & 0x7FFFFFFF,
-        sigign & 0x7FFFFFFF,
-        sigcatch & 0x7FFFFFFF,
-        wchan,
-        0,
-        0,
-        task.exit_signal,
-        task.cpu,
-        task.rt_priority,
-        int(task.policy),
-        0,
-        0,
-        0,
+        *(esp, eip, task.pending.signal & 0x7FFFFFFF, task.blocked & 0x7FFFFFFF),
+        *(sigign & 0x7FFFFFFF, sigcatch & 0x7FFFFFFF, wchan),
+        *(task.exit_signal, task.cpu, task.rt_priority, int(task.policy)),
     )
-    text = f"{pid.task_pid_nr_ns(task, ns)} ({task.comm}) {' '.join(map(str, fields))}\n"
-    return string.to_bytes(text)
 
 
 # status.
@@ -260,29 +233,7 @@ def task_cap(p: Task) -> list[str]:
 def task_cpus_allowed(p: Task) -> list[str]:
     nr_cpus = p.kernel.nr_cpus
     mask = p.cpus_allowed & ((1 << nr_cpus) - 1)
-    return [f"Cpus_allowed:\t{bitmap(mask, nr_cpus)}", f"Cpus_allowed_list:\t{bitmap_list(mask)}"]
-
-
-def bitmap(mask: int, bits: int) -> str:
-    """Return a mask as bitmap_scnprintf prints it: groups of 32 bits, the first as wide as bits asks for."""
-    width = ((bits & 31 or 32) + 3) // 4
-    groups = []
-    for shift in range((bits - 1) // 32 * 32, -1, -32):
-        groups.append(f"{mask >> shift & 0xFFFFFFFF:0{width}x}")
-        width = 8
-    return ",".join(groups)
-
-
-def bitmap_list(mask: int) -> str:
-    """Return a mask as bitmap_scnlistprintf prints it: 0-3,5."""
-    out = []
-    bit = 0
-    while mask >> bit:
-        if mask >> bit & 1:
-            end = bit
-            while mask >> (end + 1) & 1:
-                end += 1
-            out.append(str(bit) if end == bit else f"{bit}-{end}")
-            bit = end
-        bit += 1
-    return ",".join(out)
+    return [
+        f"Cpus_allowed:\t{bitmap.bitmap_scnprintf(mask, nr_cpus)}",
+        f"Cpus_allowed_list:\t{bitmap.bitmap_scnlistprintf(mask)}",
+    ]

@@ -19,6 +19,7 @@ from procession.fs.proc import (
     mem,
     mounts,
     namespaces,
+    pagemap,
     sched_debug,
     task_mmu,
 )
@@ -263,6 +264,28 @@ class _EnvironFile(generic.BufferFile):
         return len(chunk)
 
 
+class _SmapsFile(generic.SeqFile):
+    """An open smaps."""
+
+    last = b"Locked:"
+
+
+class _ClearRefsFile(generic.BufferFile):
+    """An open clear_refs, of which nothing is read."""
+
+    def has_op(self, *, write: bool) -> bool:
+        """Whether it can be read, or written."""
+        return write
+
+    async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
+        """Raise EINVAL."""
+        raise LinuxError(Errno.EINVAL, "cannot be read")
+
+    def llseek(self, current: Task, offset: int, whence: int) -> int:
+        """Stay where it is (noop_llseek)."""
+        return self.f_pos
+
+
 class _OomScoreAdjFile(generic.BufferFile):
     """An open oom_score_adj, which has default_llseek."""
 
@@ -274,11 +297,15 @@ def _link(get: links.GetLink) -> Entry:
 
 
 def _inf(mode: int, show: Show, store: Store | None = None) -> Entry:
-    return Entry(mode, show, store, file=generic.BufferFile)
+    return Entry(mode, show, store, file=generic.InfFile)
 
 
 def _mounts(show: mounts.ShowMounts) -> Entry:
     return Entry(0o444, make=lambda sb, p: mounts.MountsInode(sb, p, show))
+
+
+def _mountstats(sb: ProcSuperBlock, pid: Pid) -> Inode:
+    return mounts.MountsInode(sb, pid, mounts.show_vfsstat, 0o400, mounts.MountstatsFile)
 
 
 def _directory(mode: int, make: Callable[[ProcSuperBlock, Pid], Inode]) -> Entry:
@@ -303,18 +330,21 @@ def tid_base_stuff() -> dict[str, Entry]:
         "cmdline": _inf(0o444, base_files.proc_pid_cmdline),
         "stat": Entry(0o444, array.proc_tid_stat),
         "statm": Entry(0o444, array.proc_pid_statm),
-        "maps": Entry(0o444, task_mmu.show_maps),
+        "maps": Entry(0o444, task_mmu.show_maps, file=generic.SeqFile),
         "mem": Entry(0o600, make=mem.MemInode),
         "cwd": _link(links.proc_cwd_link),
         "root": _link(links.proc_root_link),
         "exe": _link(links.proc_exe_link),
         "mounts": _mounts(mounts.show_vfsmnt),
         "mountinfo": _mounts(mounts.show_mountinfo),
-        "smaps": Entry(0o444, task_mmu.show_smaps),
+        "clear_refs": Entry(0o200, None, task_mmu.clear_refs_write, file=_ClearRefsFile),
+        "smaps": Entry(0o444, task_mmu.show_smaps, file=_SmapsFile),
+        "pagemap": Entry(0o444, make=pagemap.PagemapInode),
         "wchan": _inf(0o444, base_files.proc_pid_wchan),
         "stack": Entry(0o444, base_files.proc_pid_stack),
         "schedstat": _inf(0o444, sched_debug.proc_pid_schedstat),
         "cpuset": Entry(0o444, base_files.proc_cpuset_show),
+        "latency": Entry(0o444, base_files.lstats_show_proc, base_files.lstats_write),
         "cgroup": Entry(0o444, base_files.proc_cgroup_show),
         "oom_score": _inf(0o444, base_files.proc_oom_score),
         "oom_adj": _inf(0o644, base_files.oom_adjust_show, base_files.oom_adjust_write),
@@ -333,6 +363,15 @@ def tgid_base_stuff() -> dict[str, Entry]:
         table[name] = entry
         if name == "sched":
             table["autogroup"] = Entry(0o644, autogroup.sched_autogroup_show, autogroup.sched_autogroup_write)
+        elif name == "mountinfo":
+            table["mountstats"] = Entry(0o400, make=_mountstats)
+        elif name == "oom_score_adj":
+            table["coredump_filter"] = Entry(
+                0o644,
+                base_files.proc_coredump_filter_read,
+                base_files.proc_coredump_filter_write,
+                file=generic.BufferFile,
+            )
     table["stat"] = Entry(0o444, array.proc_tgid_stat)
     table["io"] = _inf(0o400, base_files.proc_io_accounting)
     return table

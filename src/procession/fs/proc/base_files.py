@@ -5,17 +5,18 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from procession.arch.x86.syscall_table import SYSCALL_NAMES
 from procession.fs import exec as fs_exec
-from procession.fs.proc import array, task_mmu
+from procession.fs.proc import task_mmu
 from procession.include.linux.cgroup import CPUSET_SUBSYS_ID
-from procession.include.linux.cred import CAP_SYS_RESOURCE
+from procession.include.linux.cred import CAP_SYS_RESOURCE, CAP_SYSLOG
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import PAGE_SIZE
+from procession.include.linux.latencytop import show_latency_record
+from procession.include.linux.mm_types import MMF_DUMP_FILTER_MASK, PAGE_SIZE
+from procession.include.linux.proc_fs import PROC_NUMBUF
 from procession.include.linux.resource import RLIM_INFINITY
-from procession.include.linux.sched import PF_KTHREAD, TASK_COMM_LEN, same_thread_group
-from procession.kernel import capability, cgroup, cgroup_procs, ptrace_access
-from procession.lib import kstrtox, string
+from procession.include.linux.sched import TASK_COMM_LEN, same_thread_group
+from procession.kernel import capability, cgroup, cgroup_procs, latencytop, ptrace_access, stacktrace
+from procession.lib import kstrtox, string, vsprintf
 from procession.mm import gup, oom_kill, uaccess
 
 if TYPE_CHECKING:
@@ -28,11 +29,16 @@ __all__ = (
     "comm_show",
     "comm_write",
     "environ",
+    "kptr_hidden",
+    "lstats_show_proc",
+    "lstats_write",
     "oom_adjust_show",
     "oom_adjust_write",
     "oom_score_adj_show",
     "oom_score_adj_write",
     "proc_cgroup_show",
+    "proc_coredump_filter_read",
+    "proc_coredump_filter_write",
     "proc_cpuset_show",
     "proc_io_accounting",
     "proc_oom_score",
@@ -51,8 +57,7 @@ __all__ = (
 OOM_DISABLE: Final = -17
 OOM_ADJUST_MAX: Final = 15
 OOM_SCORE_ADJ_MAX: Final = 1000
-PROC_NUMBUF: Final = 13
-_KTHREADD: Final = 2
+_END_OF_TRACE: Final = 0xFFFFFFFFFFFFFFFF
 
 # name, unit; index = Rlimit
 _LIMITS: Final = (
@@ -225,19 +230,48 @@ def proc_pid_wchan(current: Task, ns: PidNamespace, task: Task) -> bytes:
 
 
 def proc_pid_stack(current: Task, ns: PidNamespace, task: Task) -> bytes:
-    """Return the kernel stack; raises EPERM.
-
-    Differs: of the functions between the system call and the one that sleeps, none is known.
-    """
+    """Return the kernel stack; raises EPERM."""
     _check_access(current, task, ptrace_access.PTRACE_MODE_ATTACH, Errno.EPERM)
-    chain = [task.wchan] if task.wchan else []
-    nr = task.thread.syscall_nr()
-    if task.flags & PF_KTHREAD:
-        chain += ["kthread" if task.pid > _KTHREADD else "kthreadd", "kernel_thread_helper"]
-    elif nr in SYSCALL_NAMES:
-        chain += [f"sys_{SYSCALL_NAMES[nr]}", "system_call_fastpath"]
-    lines = [f"[<{array.wchan_address(name):016x}>] {name}+0x0/0x0\n" for name in dict.fromkeys(chain)]
-    return ("".join(lines) + "[<ffffffffffffffff>] 0xffffffffffffffff\n").encode()
+    hidden = kptr_hidden(current)
+    lines = [stacktrace.print_ip_sym(name, hidden=hidden) + "\n" for name in stacktrace.save_stack_trace_tsk(task)]
+    end = 0 if hidden else _END_OF_TRACE
+    return f"{''.join(lines)}[<{end:016x}>] {_END_OF_TRACE:#x}\n".encode()
+
+
+def kptr_hidden(current: Task) -> bool:
+    """Whether %pK is to show zeros (kptr_restrict)."""
+    restrict = current.kernel.kptr_restrict
+    return restrict == 2 or (restrict == 1 and not capability.has_capability(current, CAP_SYSLOG))
+
+
+def lstats_show_proc(current: Task, ns: PidNamespace, task: Task) -> bytes:
+    """Return what the task has slept for, while that was counted."""
+    records = task.latency_record or ()
+    return ("Latency Top version : v0.1\n" + "".join(map(show_latency_record, records))).encode()
+
+
+def lstats_write(current: Task, task: Task, buf: UserPtr, count: int) -> int:
+    """Forget it, whatever is written."""
+    latencytop.clear_all_latency_tracing(task)
+    return count
+
+
+def proc_coredump_filter_read(current: Task, ns: PidNamespace, task: Task) -> bytes:
+    """Return in hex which memory is in a core; nothing for who has none."""
+    return b"%08x\n" % task.mm.dump_filter if task.mm is not None else b""
+
+
+def proc_coredump_filter_write(current: Task, task: Task, buf: UserPtr, count: int) -> int:
+    """Set it, by the number that is written; returns how much of that was one. Raises EFAULT, EINVAL."""
+    data = uaccess.copy_from_user(current, buf, min(count, PROC_NUMBUF - 1))
+    value, end = vsprintf.simple_strtoul(data)
+    if data[end : end + 1] == b"\n":
+        end += 1
+    if not end:
+        raise LinuxError(Errno.EINVAL, "not a number")
+    if task.mm is not None:
+        task.mm.dump_filter = value & MMF_DUMP_FILTER_MASK
+    return end
 
 
 def proc_cgroup_show(current: Task, ns: PidNamespace, task: Task) -> bytes:
@@ -289,7 +323,7 @@ def oom_adjust_show(current: Task, ns: PidNamespace, task: Task) -> bytes:
 
 def oom_score_adj_show(current: Task, ns: PidNamespace, task: Task) -> bytes:
     """Return the adjustment, -1000 to 1000."""
-    return b"%d\n" % (task.signal.oom_score_adj if task.sighand is not None else 0)
+    return b"%d\n" % (task.signal.oom_score_adj if task.sighand is not None else -OOM_SCORE_ADJ_MAX)
 
 
 def _divide(value: int, by: int) -> int:
@@ -313,6 +347,11 @@ def oom_adjust_write(current: Task, task: Task, buf: UserPtr, count: int) -> int
         raise LinuxError(Errno.EINVAL, "no memory to give back")
     if value < sig.oom_adj and not capability.capable(current, CAP_SYS_RESOURCE):
         raise LinuxError(Errno.EACCES, "oom_adj: needs CAP_SYS_RESOURCE")
+    current.kernel.printk_once(
+        "oom_adjust_write",
+        f"{current.comm} ({current.pid}): /proc/{task.pid}/oom_adj is deprecated, "
+        f"please use /proc/{task.pid}/oom_score_adj instead.",
+    )
     sig.oom_adj = value
     # The top of the old scale is the top of the new one, though the division would not say so.
     sig.oom_score_adj = _divide(value * OOM_SCORE_ADJ_MAX, -OOM_DISABLE)

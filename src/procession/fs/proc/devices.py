@@ -29,4 +29,4 @@ def tty_drivers_show(current: Task) -> bytes:
         ("pty_slave", "/dev/pts", 136, "0-1048575", "pty:slave"),
         ("unknown", "/dev/tty", 4, "1-63", "console"),
     )
-    return "".join(f"{a:<20} {b:<15} {c:3d} {d:>7} {e}\n" for a, b, c, d, e in rows).encode()
+    return "".join(f"{a:<20} {b:<13} {c:3d} {d:>7} {e}\n" for a, b, c, d, e in rows).encode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from procession.hw.costs import PROC_SHOW_NS
 from procession.include.linux.errno import Errno, LinuxError
@@ -16,6 +16,7 @@ from procession.include.linux.fs import (
     generic_file_llseek,
     seq_lseek,
 )
+from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.proc_fs import ProcInode
 from procession.kernel import sched_account
 from procession.mm import uaccess
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
 
-__all__ = ("BufferFile", "ProcFile", "ProcReg", "ProcRegFile")
+__all__ = ("BufferFile", "InfFile", "ProcFile", "ProcReg", "ProcRegFile", "SeqFile")
+
+PROC_BLOCK_SIZE: Final = 3 * 1024
 
 
 Show = Callable[["Task"], bytes]
@@ -37,17 +40,20 @@ Store = Callable[["Task", "UserPtr", int], int]
 class ProcReg(ProcInode):
     """A file about the machine, whose contents a function makes.
 
-    pollmask: what poll(2) says of it.
+    store: what takes what is written, None if nothing may be.  pollmask: what poll(2) says of it.
     """
 
-    def __init__(self, sb: ProcSuperBlock, mode: int, show: Show, *, pollmask: int = DEFAULT_POLLMASK) -> None:
+    def __init__(
+        self, sb: ProcSuperBlock, mode: int, show: Show, store: Store | None = None, *, pollmask: int = DEFAULT_POLLMASK
+    ) -> None:
         super().__init__(sb, S_IFREG | mode)
         self.show = show
+        self.store = store
         self.pollmask = pollmask
 
     def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
         """Return the open file."""
-        file = ProcRegFile(path, flags, mode, self.show)
+        file = ProcRegFile(path, flags, mode, self.show, self.store)
         file.pollmask = self.pollmask
         return file
 
@@ -63,6 +69,7 @@ class ProcFile(File):
     """
 
     seq: ClassVar[bool] = True
+    write_moves: ClassVar[bool] = False  # whether f_pos goes on by what was taken
 
     def __init__(self, path: PathRef, flags: int, mode: int, show: Show, store: Store | None = None) -> None:
         # seq_open() has no positions for writing.
@@ -81,11 +88,16 @@ class ProcFile(File):
         if not at or self.text is None:
             sched_account.account_system_time(current, PROC_SHOW_NS)
             self.text = self.show(current)
-        chunk = self.text[at : at + count]
+        end = self._end(self.text, at, count)
+        chunk = self.text[at:end]
         done = self._copy(current, buf, chunk) if chunk else 0
         if pos is None:
             self.f_pos = at + done
         return done
+
+    def _end(self, text: bytes, at: int, count: int) -> int:
+        """Return where a read of count bytes from at ends at the latest."""
+        return at + count
 
     def _copy(self, current: Task, buf: UserPtr, chunk: bytes) -> int:
         """Copy all of it (seq_read)."""
@@ -97,7 +109,7 @@ class ProcFile(File):
         if self.store is None:
             raise LinuxError(Errno.EINVAL, "cannot be written")
         taken = self.store(current, buf, count)
-        if pos is None:
+        if pos is None and self.write_moves:
             self.f_pos += taken
         return taken
 
@@ -108,6 +120,39 @@ class ProcFile(File):
     async def ioctl(self, current: Task, cmd: int, arg: Any) -> int:
         """There is none; raises ENOTTY."""
         raise LinuxError(Errno.ENOTTY, "/proc")
+
+
+class SeqFile(ProcFile):
+    """An open file of /proc with many records, of which a read returns as many as fit in a page.
+
+    last: how the last line of each begins.
+    """
+
+    last: ClassVar[bytes] = b""
+
+    def _end(self, text: bytes, at: int, count: int) -> int:
+        """Return the end of the last record that the buffer has room for behind what is left of an earlier one."""
+        if count < PAGE_SIZE:
+            return at + count
+        start = at if self._begins(text, at) else self._next(text, at)
+        end = self._next(text, start)
+        # As long as it is not full: a full one might have been too small.
+        while end < len(text) and self._next(text, end) - start < PAGE_SIZE:
+            end = self._next(text, end)
+        return min(end, at + count)
+
+    def _begins(self, text: bytes, at: int) -> bool:
+        """Whether a record begins there."""
+        if not at or not self.last:
+            return not at or text[at - 1 : at] == b"\n"
+        line = text.rfind(b"\n" + self.last, 0, at - 1)
+        return line >= 0 and text.find(b"\n", line + 1) == at - 1
+
+    def _next(self, text: bytes, at: int) -> int:
+        """Return the end of the record that at is in."""
+        line = text.find(b"\n" + self.last, at) if self.last else at
+        end = text.find(b"\n", line + 1 if self.last and line >= 0 else at) if line >= 0 else -1
+        return end + 1 if end >= 0 else len(text)
 
 
 class BufferFile(ProcFile):
@@ -128,8 +173,16 @@ class BufferFile(ProcFile):
         return generic_file_llseek(self, offset, whence, self.maxbytes)
 
 
+class InfFile(BufferFile):
+    """An open file whose text is made in one page, of which a read returns three quarters (proc_info_read)."""
+
+    def _end(self, text: bytes, at: int, count: int) -> int:
+        """Return where a read ends at the latest."""
+        return at + min(count, PROC_BLOCK_SIZE)
+
+
 class ProcRegFile(ProcFile):
-    """An open file about the machine (proc_reg_file_ops): writing is EIO, since /proc has it and the file has not."""
+    """An open file about the machine (proc_reg_file_ops): where writing is not, it is EIO, since /proc has it."""
 
     pollmask: int = DEFAULT_POLLMASK
 
@@ -138,8 +191,10 @@ class ProcRegFile(ProcFile):
         return True
 
     async def write(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
-        """Raise EIO."""
-        raise LinuxError(Errno.EIO, "cannot be written")
+        """Hand what is written to the file's function; raises what that does, EIO if there is none."""
+        if self.store is None:
+            raise LinuxError(Errno.EIO, "cannot be written")
+        return await super().write(current, buf, count, pos)
 
     def poll(self, current: Task, table: PollTable | None) -> int:
         """Report what its kind of file does."""

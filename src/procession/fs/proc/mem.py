@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import S_IFREG, File
+from procession.include.linux.fs import S_IFREG, File, mem_lseek
 from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.proc_fs import PidInode
 from procession.kernel import fork_mm, ptrace_access
@@ -101,7 +101,4 @@ class MemFile(File):
 
     def llseek(self, current: Task, offset: int, whence: int) -> int:
         """Set the address; raises EINVAL for SEEK_END."""
-        if whence not in (0, 1):
-            raise LinuxError(Errno.EINVAL, "mem: no seek from the end")
-        self.f_pos = (offset + (self.f_pos if whence else 0)) & (1 << 64) - 1
-        return self.f_pos
+        return mem_lseek(self, offset, whence)

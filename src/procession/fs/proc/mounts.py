@@ -9,7 +9,17 @@ from procession.fs import dcache, namespace, pnode
 from procession.fs.proc import generic
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import MS_DIRSYNC, MS_MANDLOCK, MS_SYNCHRONOUS
-from procession.include.linux.fs import POLLERR, POLLIN, POLLPRI, POLLRDNORM, S_IFREG, File, MntNamespace, PathRef
+from procession.include.linux.fs import (
+    DEFAULT_POLLMASK,
+    POLLERR,
+    POLLIN,
+    POLLPRI,
+    POLLRDNORM,
+    S_IFREG,
+    File,
+    MntNamespace,
+    PathRef,
+)
 from procession.include.linux.kdev_t import new_decode_dev
 from procession.include.linux.mount import (
     MNT_NOATIME,
@@ -30,7 +40,7 @@ if TYPE_CHECKING:
     from procession.include.linux.proc_fs import ProcSuperBlock
     from procession.include.linux.sched import Task
 
-__all__ = ("MountsFile", "MountsInode", "show_mountinfo", "show_vfsmnt")
+__all__ = ("MountsFile", "MountsInode", "MountstatsFile", "show_mountinfo", "show_vfsmnt", "show_vfsstat")
 
 # (reader, mounts, root of the task they are the mounts of) -> text
 ShowMounts = Callable[["Task", MntNamespace, PathRef], bytes]
@@ -55,11 +65,17 @@ def _mangle(text: str) -> str:
 
 
 class MountsInode(PidInode):
-    """/proc/PID/mounts or mountinfo: what its opener found stays, whatever becomes of the task (mounts_open_common)."""
+    """mounts, mountinfo or mountstats: what its opener found stays, whatever becomes of the task (mounts_open_common).
 
-    def __init__(self, sb: ProcSuperBlock, pid: Pid, show: ShowMounts) -> None:
-        super().__init__(sb, pid, S_IFREG | 0o444)
+    file: what it is when it is open.
+    """
+
+    def __init__(
+        self, sb: ProcSuperBlock, pid: Pid, show: ShowMounts, mode: int = 0o444, file: type[MountsFile] | None = None
+    ) -> None:
+        super().__init__(sb, pid, S_IFREG | mode)
         self.show = show
+        self.file = file or MountsFile
 
     def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
         """Hold the task's mounts; raises EINVAL if it has none any more, ENOENT if it has no root."""
@@ -69,7 +85,7 @@ class MountsInode(PidInode):
         if task.fs is None:
             raise LinuxError(Errno.ENOENT, "the task has no root")
         ns, root = namespace.get_mnt_ns(task.nsproxy.mnt_ns), task.fs.root
-        out = MountsFile(path, flags, mode, lambda reader: self.show(reader, ns, root))
+        out = self.file(path, flags, mode, lambda reader: self.show(reader, ns, root))
         out.private_data = ns
         out.event = ns.event
         return out
@@ -78,7 +94,7 @@ class MountsInode(PidInode):
         """Accept O_TRUNC."""
 
 
-class MountsFile(generic.ProcFile):
+class MountsFile(generic.SeqFile):
     """An open mounts file; private_data is the mount namespace it holds.
 
     event: the last change that poll(2) has told of.
@@ -99,6 +115,14 @@ class MountsFile(generic.ProcFile):
     def release(self, current: Task | None) -> None:
         """Let the namespace go."""
         namespace.put_mnt_ns(self.inode.i_sb.kernel, self.private_data)
+
+
+class MountstatsFile(MountsFile):
+    """An open mountstats: nothing is to be waited for."""
+
+    def poll(self, current: Task, table: PollTable | None) -> int:
+        """Be ready."""
+        return DEFAULT_POLLMASK
 
 
 def _options(mnt: Vfsmount) -> str:
@@ -138,6 +162,17 @@ def _propagation(mnt: Vfsmount, root: PathRef) -> str:
     if mnt.mnt_flags & MNT_UNBINDABLE:
         out += " unbindable"
     return out
+
+
+def show_vfsstat(reader: Task, ns: MntNamespace, _root: PathRef) -> bytes:
+    """Return mountstats: a sentence for each mount. No file system here has more to say."""
+    lines = []
+    root = reader.fs.root if reader.fs is not None else None
+    for mnt in ns.mounts:
+        device = f"device {_mangle(mnt.mnt_devname)}" if mnt.mnt_devname else "no device"
+        path = _mangle(dcache.d_path(PathRef(mnt, mnt.mnt_root), root))
+        lines.append(f"{device} mounted on {path} with fstype {_mangle(mnt.mnt_sb.s_type)}\n")
+    return string.to_bytes("".join(lines))
 
 
 def show_mountinfo(_reader: Task, ns: MntNamespace, root: PathRef) -> bytes:

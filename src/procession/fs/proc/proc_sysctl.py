@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Any, Union
 
 from procession.fs.proc import generic
 from procession.include.linux.errno import Errno, LinuxError
@@ -19,9 +19,10 @@ from procession.include.linux.fs import (
     POLLRDNORM,
     S_IFREG,
     File,
+    Kstat,
 )
 from procession.include.linux.proc_fs import ProcDir, ProcInode
-from procession.kernel import sysctl
+from procession.kernel import sysctl, sysctl_kern, sysctl_vm
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import PathRef, PollTable
@@ -29,11 +30,22 @@ if TYPE_CHECKING:
     from procession.include.linux.proc_fs import ProcSuperBlock
     from procession.include.linux.sched import Task
     from procession.include.linux.sysctl import CtlTablePoll
+    from procession.include.linux.types import UserPtr
     from procession.kernel.sysctl import CtlTable
 
 __all__ = ("SysctlFile", "SysctlInode", "proc_sys_dir", "proc_sys_init")
 
 Tree = Mapping[str, Union["CtlTable", "Tree"]]
+
+
+def sysctl_perm(current: Task, table: CtlTable, op: int) -> bool:
+    """Whether the owner's bits, for root, or the group's or all others' allow op, whatever capabilities there are."""
+    mode = table.mode
+    if not current.cred.euid:
+        mode >>= 6
+    elif not current.cred.egid or 0 in current.cred.group_info:
+        mode >>= 3
+    return not op & ~mode
 
 
 class SysctlInode(ProcInode):
@@ -46,18 +58,14 @@ class SysctlInode(ProcInode):
         self.table = table
 
     def permission(self, current: Task, mask: int) -> None:
-        """Let root do what the owner's bits say, whatever capabilities anybody has; raises EACCES (sysctl_perm)."""
-        mode = self.table.mode
-        if not current.cred.euid:
-            mode >>= 6
-        elif not current.cred.egid or 0 in current.cred.group_info:
-            mode >>= 3
-        if mask & MAY_EXEC or mask & ~mode & (MAY_READ | MAY_WRITE):
+        """Raise EACCES if current may not."""
+        if mask & MAY_EXEC or not sysctl_perm(current, self.table, mask & (MAY_READ | MAY_WRITE)):
             raise LinuxError(Errno.EACCES, "not for this user")
 
     def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
         """Return the open file."""
         file = SysctlFile(path, flags, mode, self.table.show, self.table.store)
+        file.table = self.table
         if self.table.poll:
             file.source = current.kernel.sysctl_polls[self.table.poll]
             file.event = file.source.event
@@ -67,6 +75,20 @@ class SysctlInode(ProcInode):
         """Accept O_TRUNC."""
 
 
+class SysctlDir(ProcDir):
+    """A directory of values; nobody counts its links."""
+
+    def __init__(self, sb: ProcSuperBlock, nlink: int = 0) -> None:
+        super().__init__(sb)
+        self.nlink = nlink
+
+    def getattr(self, current: Task) -> Kstat:
+        """Show a directory without links; only the uppermost is registered as others are."""
+        stat = super().getattr(current)
+        stat.nlink = self.nlink
+        return stat
+
+
 class SysctlFile(generic.BufferFile):
     """An open file of /proc/sys.
 
@@ -74,8 +96,22 @@ class SysctlFile(generic.BufferFile):
     """
 
     maxbytes = MAX_LFS_FILESIZE
+    write_moves = True
+    table: CtlTable
     source: CtlTablePoll | None = None
     event: int = 0
+
+    async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
+        """Copy the value out; raises EPERM if current may not read it, whoever has opened it, and EFAULT."""
+        if not sysctl_perm(current, self.table, MAY_READ):
+            raise LinuxError(Errno.EPERM, "not for this user")
+        return await super().read(current, buf, count, pos)
+
+    async def write(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
+        """Set the value; raises EPERM if current may not, whoever has opened it, and what the value does."""
+        if not sysctl_perm(current, self.table, MAY_WRITE):
+            raise LinuxError(Errno.EPERM, "not for this user")
+        return await super().write(current, buf, count, pos)
 
     def poll(self, current: Task, table: PollTable | None) -> int:
         """Report a change since the file was opened or it was last told of one, as an exception (proc_sys_poll)."""
@@ -95,16 +131,29 @@ def proc_sys_init(k: Kernel) -> None:
     sysctl.sysctl_init(k)
 
 
-def proc_sys_dir(sb: ProcSuperBlock) -> ProcDir:
+def proc_sys_dir(sb: ProcSuperBlock) -> SysctlDir:
     """Return the directory /proc/sys."""
-    return _directory(sb, sysctl.root_table())
+    tree = dict(sysctl.root_table())
+    _register(tree, {"kernel": sysctl_kern.kern_table(), "vm": sysctl_vm.vm_table(), "fs": sysctl_kern.fs_table()})
+    return _directory(SysctlDir(sb, 1), tree)
 
 
-def _directory(sb: ProcSuperBlock, tree: Tree) -> ProcDir:
-    out = ProcDir(sb)
+def _register(tree: dict[str, Any], table: Tree) -> None:
+    """Put a table behind what is there, without changing that (register_sysctl_table)."""
+    for name, entry in table.items():
+        there = tree.get(name)
+        if isinstance(entry, Mapping) and isinstance(there, Mapping):
+            inner = tree[name] = dict(there)
+            _register(inner, entry)
+        else:
+            tree[name] = entry
+
+
+def _directory(out: SysctlDir, tree: Tree) -> SysctlDir:
+    sb = out.proc_sb
     for name, entry in tree.items():
         if isinstance(entry, Mapping):
-            out.add(name, _directory(sb, entry))
+            out.add(name, _directory(SysctlDir(sb), entry))
         else:
             out.add(name, SysctlInode(sb, entry))
     return out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.drivers.tty import sysrq
 from procession.fs import dcache
@@ -17,15 +17,20 @@ from procession.fs.proc import (
     interrupts,
     kmsg,
     loadavg,
+    lockdep_proc,
     locks,
+    machine,
     meminfo,
+    page,
     proc_sysctl,
     sched_debug,
     slabinfo,
     stat,
     sysvipc,
+    timer_list,
     uptime,
     version,
+    vmstat,
 )
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import DT_LNK, MAX_LFS_FILESIZE, POLLIN, POLLRDNORM, Inode
@@ -79,7 +84,7 @@ class ProcRoot(ProcDir):
 
     def __init__(self, sb: ProcSuperBlock) -> None:
         super().__init__(sb)
-        self.self_link = ProcLink(sb, self._self)
+        self.self_link = ProcLink(sb, self._self, 64)
 
     def _self(self, current: Task) -> str:
         nr = pid.task_tgid_nr_ns(current, self.proc_sb.ns)
@@ -99,39 +104,58 @@ class ProcRoot(ProcDir):
         return [*super().readdir(current), ("self", self.self_link.i_ino, DT_LNK), *base.proc_pid_readdir(self.proc_sb)]
 
 
-def _swaps_show(_current: Task) -> bytes:
-    return b"Filename\t\t\t\tType\t\tSize\tUsed\tPriority\n"
+# Name, mode, text, and what takes what is written.
+_FILES: Final[tuple[tuple[str, int, generic.Show, generic.Store | None], ...]] = (
+    ("latency_stats", 0o644, machine.latency_stats_show, machine.latency_stats_write),
+    ("execdomains", 0o444, machine.execdomains_show, None),
+    ("timer_list", 0o444, timer_list.timer_list_show, None),
+    ("lock_stat", 0o600, lockdep_proc.lock_stat_show, lockdep_proc.lock_stat_write),
+    ("lockdep_stats", 0o400, lockdep_proc.lockdep_stats_show, None),
+    ("lockdep_chains", 0o400, lockdep_proc.lockdep_chains_show, None),
+    ("lockdep", 0o400, lockdep_proc.lockdep_show, None),
+    ("vmallocinfo", 0o400, lambda _: b"", None),
+    ("slabinfo", 0o400, slabinfo.slabinfo_show, None),
+    ("zoneinfo", 0o444, vmstat.zoneinfo_show, None),
+    ("vmstat", 0o444, vmstat.vmstat_show, None),
+    ("pagetypeinfo", 0o444, vmstat.pagetypeinfo_show, None),
+    ("buddyinfo", 0o444, vmstat.buddyinfo_show, None),
+    ("cmdline", 0o444, cmdline.cmdline_proc_show, None),
+    ("cgroups", 0o444, lambda current: string.to_bytes(cgroup_procs.proc_cgroupstats_show(current.kernel)), None),
+    ("key-users", 0o444, key_proc.proc_key_users_show, None),
+    ("sched_debug", 0o444, sched_debug.sched_debug_show, None),
+    ("schedstat", 0o444, sched_debug.show_schedstat, None),
+    ("consoles", 0o444, machine.consoles_show, None),
+    ("cpuinfo", 0o444, cpuinfo.show_cpuinfo, None),
+    ("devices", 0o444, devices.devinfo_show, None),
+    ("diskstats", 0o444, machine.diskstats_show, None),
+    ("filesystems", 0o444, filesystems.filesystems_proc_show, None),
+    ("interrupts", 0o444, interrupts.show_interrupts, None),
+    ("loadavg", 0o444, loadavg.loadavg_proc_show, None),
+    ("locks", 0o444, locks.locks_show, None),
+    ("meminfo", 0o444, meminfo.meminfo_proc_show, None),
+    ("partitions", 0o444, lambda _: b"major minor  #blocks  name\n\n", None),
+    ("softirqs", 0o444, machine.softirqs_show, None),
+    ("stat", 0o444, stat.show_stat, None),
+    ("uptime", 0o444, uptime.uptime_proc_show, None),
+    ("version", 0o444, version.version_proc_show, None),
+)
 
 
 def _add_files(root: ProcRoot, sb: ProcSuperBlock) -> None:
     """Make the entries that are there from the start."""
-    for name, show in (
-        ("cgroups", lambda current: string.to_bytes(cgroup_procs.proc_cgroupstats_show(current.kernel))),
-        ("cmdline", cmdline.cmdline_proc_show),
-        ("cpuinfo", cpuinfo.show_cpuinfo),
-        ("devices", devices.devinfo_show),
-        ("filesystems", filesystems.filesystems_proc_show),
-        ("key-users", key_proc.proc_key_users_show),
-        ("interrupts", interrupts.show_interrupts),
-        ("loadavg", loadavg.loadavg_proc_show),
-        ("locks", locks.locks_show),
-        ("meminfo", meminfo.meminfo_proc_show),
-        ("partitions", lambda _: b"major minor  #blocks  name\n\n"),
-        ("sched_debug", sched_debug.sched_debug_show),
-        ("schedstat", sched_debug.show_schedstat),
-        ("stat", stat.show_stat),
-        ("uptime", uptime.uptime_proc_show),
-        ("version", version.version_proc_show),
-        ("vmstat", meminfo.vmstat_show),
-    ):
-        root.add(name, generic.ProcReg(sb, 0o444, show))
+    for name, mode, show, store in _FILES:
+        root.add(name, generic.ProcReg(sb, mode, show, store))
     root.add("kmsg", kmsg.KmsgInode(sb))
-    root.add("swaps", generic.ProcReg(sb, 0o444, _swaps_show, pollmask=POLLIN | POLLRDNORM))
-    root.add("slabinfo", generic.ProcReg(sb, 0o600, slabinfo.slabinfo_show))
-    root.add("mounts", ProcLink(sb, lambda _: "self/mounts"))
+    root.add("kpagecount", page.KpageInode(sb, page.kpagecount))
+    root.add("kpageflags", page.KpageInode(sb, page.kpageflags))
+    root.add("swaps", generic.ProcReg(sb, 0o444, machine.swaps_show, pollmask=POLLIN | POLLRDNORM))
+    root.add("mounts", ProcLink(sb, lambda _: "self/mounts", len("self/mounts")))
     root.add("sysrq-trigger", sysrq.SysrqTriggerInode(sb))
     root.add("sys", proc_sysctl.proc_sys_dir(sb))
     tty = ProcDir(sb)
+    tty.add("driver", ProcDir(sb, 0o500))
+    tty.add("ldisc", ProcDir(sb))
     tty.add("drivers", generic.ProcReg(sb, 0o444, devices.tty_drivers_show))
+    tty.add("ldiscs", generic.ProcReg(sb, 0o444, machine.ldiscs_show))
     root.add("tty", tty)
     root.add("sysvipc", sysvipc.sysvipc_dir(sb))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from procession.fs.proc import links
 from procession.hw.memory import PG_DIRTY
-from procession.include.asm.pgtable import PMD_SHIFT
+from procession.include.asm.pgtable import PFN_MASK, PMD_SHIFT, PTE_ACCESSED, PTE_INDEX_MASK, PTE_THERE
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.kdev_t import new_decode_dev
 from procession.include.linux.mm_types import (
@@ -21,17 +21,26 @@ from procession.include.linux.mm_types import (
     MmStruct,
     VmArea,
 )
+from procession.include.linux.proc_fs import PROC_NUMBUF
 from procession.kernel import ptrace_access
-from procession.lib import string
-from procession.mm import gup, memory
+from procession.lib import kstrtox, string
+from procession.mm import gup, memory, tlb, uaccess
 
 if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
     from procession.include.linux.pid import PidNamespace
     from procession.include.linux.sched import Task
+    from procession.include.linux.types import UserPtr
 
-__all__ = ("mm_for_maps", "show_map_vma", "show_maps", "show_smaps")
+__all__ = ("clear_refs_write", "mm_for_maps", "show_map_vma", "show_maps", "show_smaps")
 
 _PSS_SHIFT: Final = 12  # fractions of a byte that are added up
+_OLD: Final = ~PTE_ACCESSED & (1 << 64) - 1
+
+# What is written to clear_refs.
+CLEAR_REFS_ALL: Final = 1
+CLEAR_REFS_ANON: Final = 2
+CLEAR_REFS_MAPPED: Final = 3
 
 NAME_COLUMN: Final = 73  # 25 + 6 * sizeof(void *)
 GATE_VMA: Final = b"ffffffffff600000-ffffffffff601000 r-xp 00000000 00:00 0".ljust(NAME_COLUMN) + b"[vsyscall]\n"
@@ -96,7 +105,7 @@ def _name(current: Task, mm: MmStruct, vma: VmArea) -> bytes:
 
 
 def show_smaps(current: Task, ns: PidNamespace, task: Task) -> bytes:
-    """Return smaps. Differs: nothing ages, so all that is mapped counts as referenced, also what fork has copied."""
+    """Return smaps. Differs: only entries are young or old; pages are not marked as referenced, too."""
     mm = mm_for_maps(current, task)
     if mm is None:
         return b""
@@ -106,15 +115,18 @@ def show_smaps(current: Task, ns: PidNamespace, task: Task) -> bytes:
 
 def show_smap(current: Task, mm: MmStruct, vma: VmArea, prev: VmArea | None) -> bytes:
     k = current.kernel
-    anonymous = pss = 0
+    anonymous = pss = referenced = 0
     # By whether others map the page as well, and whether it would have to be written somewhere.
     sizes = {(shared, dirty): 0 for shared in (True, False) for dirty in (True, False)}
     for address in range(vma.vm_start, vma.vm_end, PAGE_SIZE):
         if address >> PMD_SHIFT not in mm.pte_tables:
             continue
-        pfn = memory.follow_page(k, mm, address)
-        if pfn < 0 or pfn == k.mm.zero_pfn:
+        entry = pte(k, mm, address)
+        pfn = entry >> PAGE_SHIFT & PFN_MASK
+        if not entry & PTE_THERE or pfn == k.mm.zero_pfn:
             continue
+        if entry & PTE_ACCESSED:
+            referenced += 4
         mapcount = max(1, k.frames.mapcount[pfn])
         pss += (PAGE_SIZE << _PSS_SHIFT) // mapcount
         anonymous_page = pfn not in k.mm.page_cache
@@ -130,7 +142,7 @@ def show_smap(current: Task, mm: MmStruct, vma: VmArea, prev: VmArea | None) -> 
         ("Shared_Dirty", sizes[True, True]),
         ("Private_Clean", sizes[False, False]),
         ("Private_Dirty", sizes[False, True]),
-        ("Referenced", rss),
+        ("Referenced", referenced),
         ("Anonymous", anonymous),
         ("AnonHugePages", 0),
         ("Swap", 0),
@@ -140,3 +152,35 @@ def show_smap(current: Task, mm: MmStruct, vma: VmArea, prev: VmArea | None) -> 
     )
     text = "".join(f"{name + ':':<15} {value:8d} kB\n" for name, value in rows)
     return show_map_vma(current, mm, vma, prev) + text.encode()
+
+
+def pte(k: Kernel, mm: MmStruct, address: int) -> int:
+    """Return the entry for address, 0 if there is none."""
+    base = mm.pte_tables.get(address >> PMD_SHIFT)
+    return 0 if base is None else k.frames.q[base + (address >> PAGE_SHIFT & PTE_INDEX_MASK)]
+
+
+def clear_refs_write(current: Task, task: Task, buf: UserPtr, count: int) -> int:
+    """Make the entries of all pages, the anonymous ones or those of files old; returns at most 12, as looked at.
+
+    Raises EFAULT, EINVAL.
+    """
+    data = uaccess.copy_from_user(current, buf, min(count, PROC_NUMBUF - 1))
+    kind = kstrtox.kstrtoint(string.strim(data), 10)
+    if not CLEAR_REFS_ALL <= kind <= CLEAR_REFS_MAPPED:
+        raise LinuxError(Errno.EINVAL, "clear_refs: 1 to 3")
+    mm = task.mm
+    if mm is None:
+        return len(data)
+    k = current.kernel
+    q = k.frames.q
+    with mm.mmap_sem.read():
+        for vma in mm.mmap:
+            # Of a kind of area, not of pages: copied pages of a file are its, too.
+            if kind != CLEAR_REFS_ALL and (vma.vm_file is None) != (kind == CLEAR_REFS_ANON):
+                continue
+            for _, lo, hi in memory.tables_in(mm, vma.vm_start, vma.vm_end):
+                for slot in memory.present_entries(k, lo, hi):
+                    q[slot] &= _OLD
+        tlb.flush_tlb_mm(k, mm)
+    return len(data)

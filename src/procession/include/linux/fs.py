@@ -564,6 +564,14 @@ def seq_lseek(file: File, offset: int, whence: int) -> int:
     return offset
 
 
+def mem_lseek(file: File, offset: int, whence: int) -> int:
+    """Move f_pos to any word of 64 bits, as an address is one; raises EINVAL (mem_lseek, fs/proc/base.c)."""
+    if whence not in (0, 1):
+        raise LinuxError(Errno.EINVAL, "no seek from the end")
+    file.f_pos = (offset + (file.f_pos if whence else 0)) & (1 << 64) - 1
+    return file.f_pos
+
+
 def generic_file_llseek(file: File, offset: int, whence: int, maxbytes: int = MAX_LFS_FILESIZE) -> int:
     """Move f_pos, to maxbytes at most; SEEK_DATA and SEEK_HOLE see a file without holes. Raises EINVAL, ENXIO."""
     size = file.f_path.dentry.d_inode.i_size

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from procession.include.linux.hrtimer import Hrtimer
     from procession.include.linux.ipc_namespace import IpcNamespace
     from procession.include.linux.key import KeyState
+    from procession.include.linux.latencytop import LatencyRecord
     from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.nsproxy import NetNamespace, Nsproxy, UserNamespace, UtsNamespace
     from procession.include.linux.pid import Pid, PidNamespace
@@ -264,6 +265,9 @@ class MmState:
 
     __slots__ = (
         "zero_pfn",
+        "pgalloc",
+        "pgminfault",
+        "pgmajfault",
         "total_pages",
         "free_list",
         "next_fresh",
@@ -284,6 +288,9 @@ class MmState:
 
     def __init__(self) -> None:
         self.zero_pfn: int = 0
+        self.pgalloc: int = 0  # frames handed out since boot
+        self.pgminfault: int = 0  # faults since boot
+        self.pgmajfault: int = 0
         self.total_pages: int = 0
         self.free_list: list[int] = []  # free frames, the next one to use last
         self.next_fresh: int = 0  # frames from here on were never used, and are zero
@@ -324,6 +331,7 @@ class VfsState:
         "pipe_mnt",
         "dump_to_pipe",
         "anon_inode_mnt",
+        "sysfs_sb",
         "formats",
         "devices",
         "file_systems",
@@ -357,6 +365,7 @@ class VfsState:
     anon_inode_mnt: Vfsmount  # and files that are only descriptors: epoll, eventfd, signalfd, timerfd
 
     def __init__(self) -> None:
+        self.sysfs_sb: SuperBlock | None = None  # the one instance, made when first mounted
         self.formats: list[LinuxBinfmt] = []
         self.devices: dict[int, OpenFn] = {}  # by rdev of a character device
         self.file_systems: dict[str, FileSystemType] = {}
@@ -395,6 +404,7 @@ class TtyState:
         "hvc_driver",
         "hvc_timer",
         "pty_count",
+        "pty_limit",
         "is_console",
         "winsize",
         "hvc_wants",
@@ -411,6 +421,7 @@ class TtyState:
 
     def __init__(self) -> None:
         self.pty_count: int = 0  # pairs in use
+        self.pty_limit: int = 4096  # and the most there may be
         self.is_console: bool = False  # configuration: the console is a terminal
         self.winsize: tuple[int, int] = (24, 80)  # its rows and columns
         self.hvc_wants: bool = False  # to be told of it at once: nothing is known to lie there, and there is room
@@ -517,6 +528,11 @@ class Kernel:
         self.show_unhandled_signals: int = 1
         self.sysctls: dict[str, int] = {}  # tunables that have no other home
         self.sysctl_polls: dict[str, CtlTablePoll] = {}  # of those whose changes can be polled for, by name
+        self.tainted: int = 0  # reasons not to trust the kernel any more, as bits
+        self.cad_pid: Pid | None = None  # whom Ctrl-Alt-Del would signal; None: init. Ours: not counted as a user
+        self.kptr_restrict: int = 0  # 1: %pK is for who has CAP_SYSLOG, 2: for nobody
+        self.latencytop_enabled: int = 0
+        self.latency_record: list[LatencyRecord] = []
         self.boot_id: str = ""  # /proc/sys/kernel/random/boot_id, made when first read
 
         self.acct_list: dict[BsdAcct, None] = {}  # where records of processes go, the oldest first

@@ -61,6 +61,16 @@ PROT_GROWSDOWN: Final = 0x01000000
 PROT_GROWSUP: Final = 0x02000000
 
 
+# MmStruct.dump_filter: what of a process is in its core (MMF_DUMP_*, include/linux/sched.h).
+MMF_DUMP_ANON_PRIVATE: Final = 1
+MMF_DUMP_ANON_SHARED: Final = 2
+MMF_DUMP_MAPPED_PRIVATE: Final = 4
+MMF_DUMP_MAPPED_SHARED: Final = 8
+MMF_DUMP_ELF_HEADERS: Final = 0x10
+MMF_DUMP_FILTER_MASK: Final = 0x7F
+MMF_DUMP_FILTER_DEFAULT: Final = 0x33  # with CONFIG_CORE_DUMP_DEFAULT_ELF_HEADERS
+
+
 class Prot(IntFlag):
     """mmap(2) and mprotect(2) protections."""
 
@@ -195,6 +205,7 @@ class MmStruct:
         "host_args",
         "host_env",
         "dumpable",
+        "dump_filter",
         "exe_file",
         "owner",
         "binfmt",
@@ -244,6 +255,7 @@ class MmStruct:
         self.host_args: bytes = b""  # Ours: argv and environ of a Python program, which lie in no page; each string
         self.host_env: bytes = b""  # ends in a NUL, as between arg_start and arg_end
         self.dumpable: int = 1
+        self.dump_filter: int = MMF_DUMP_FILTER_DEFAULT
         self.exe_file: File | None = None
         self.owner: Task | None = None
         self.binfmt: LinuxBinfmt | None = None  # who loaded the program, and knows how to dump it

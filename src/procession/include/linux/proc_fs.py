@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import (
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.pid import Pid, PidNamespace
     from procession.include.linux.sched import Task
+
+
+PROC_NUMBUF: Final = 13  # bytes of a number that is written, with a NUL
 
 
 class ProcSuperBlock(SuperBlock):
@@ -114,11 +117,12 @@ class ProcDir(ProcInode):
 
 
 class ProcLink(ProcInode):
-    """A symbolic link with a text that may depend on the reader."""
+    """A symbolic link with a text that may depend on the reader; size: what stat(2) says of its length."""
 
-    def __init__(self, sb: ProcSuperBlock, text: Callable[[Task], str]) -> None:
+    def __init__(self, sb: ProcSuperBlock, text: Callable[[Task], str], size: int) -> None:
         super().__init__(sb, S_IFLNK | 0o777)
         self.text = text
+        self.i_size = size
 
     def readlink(self, current: Task) -> str:
         """Return the text."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from procession.include.linux.iocontext import IoContext
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.key import Key
+    from procession.include.linux.latencytop import LatencyRecord
     from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.nsproxy import Nsproxy, UserNamespace
     from procession.include.linux.pid import Pid
@@ -480,6 +481,7 @@ class Task:
         "last_queued",
         "rt_timeout",
         "cpus_allowed",
+        "latency_record",
         "wchan",
         "waiting_on",
         "exit_state",
@@ -585,6 +587,7 @@ class Task:
         self.last_queued: int = 0  # new: since when it waits, 0 if it does not
         self.rt_timeout: int = 0  # new: ticks that it was found running as a real-time task since it woke
         self.cpus_allowed: int = 1  # bit mask
+        self.latency_record: list[LatencyRecord] | None = None  # new: made at its first sleep that counts
         self.wchan: str = ""  # new: name of the function it sleeps in, "" when running
         self.waiting_on: object = None  # new: the queue or lock it sleeps on, for people to look at
         # tasklist_lock.

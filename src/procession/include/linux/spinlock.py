@@ -24,7 +24,7 @@ class LockClass:
     plain, irq, read: the ways of taking one.
     """
 
-    __slots__ = ("dep", "irq", "name", "plain", "rank", "read", "sleeps", "usage")
+    __slots__ = ("dep", "irq", "name", "ops", "plain", "rank", "read", "sleeps", "usage")
 
     def __init__(self, name: str, dep: "Lockdep") -> None:
         self.name = name
@@ -35,6 +35,7 @@ class LockClass:
         self.rank = -1  # lockdep's number for the class, -1 until it was first taken
         self.usage = 0  # lockdep's bits: taken in interrupts, taken with interrupts on
         self.sleeps = False  # taking it may sleep
+        self.ops = 0  # how often it was taken other than along a LockChain, as mutexes are
 
     def __repr__(self) -> str:
         return self.name
@@ -54,10 +55,10 @@ class LockChain:
     """The locks held now, as a node in the tree of all sequences seen so far; the root holds nothing.
 
     parent: what was held before the last one, the root itself for the root.  next: where taking one more lock leads.
-    A node exists once its sequence was checked.
+    A node exists once its sequence was checked.  ops: how often it was come to by taking a lock.
     """
 
-    __slots__ = ("cls", "how", "in_irq", "irq_off", "next", "parent")
+    __slots__ = ("cls", "how", "in_irq", "irq_off", "next", "ops", "parent")
 
     def __init__(self, dep: "Lockdep", parent: "LockChain | None", cls: LockClass | None, how: int) -> None:
         self.parent = self if parent is None else parent
@@ -66,6 +67,7 @@ class LockChain:
         self.irq_off: bool = how == ACQUIRE_IRQ or (parent is not None and parent.irq_off)
         self.in_irq: bool = parent is not None and parent.in_irq
         self.next = _Followers(dep)
+        self.ops = 0
 
 
 class _Followers(dict[Acquisition, LockChain]):
@@ -97,12 +99,16 @@ class Lockdep:
         """Return the classes of the locks held, outermost first."""
         raise NotImplementedError
 
-    def spin(self, released_ns: int) -> None:
-        """Wait until released_ns."""
+    def contended(self, cls: LockClass, read: bool, waited_ns: int) -> None:
+        """Count that somebody has waited for a lock, as a reader or alone."""
         raise NotImplementedError
 
-    def now_ns(self) -> int:
-        """Return the time of this CPU."""
+    def spin(self, lock: "Lock") -> None:
+        """Wait until lock has been released, and note since when it is held."""
+        raise NotImplementedError
+
+    def release(self, lock: "Lock") -> None:
+        """Note when lock is released, and for how long it was held."""
         raise NotImplementedError
 
 
@@ -134,9 +140,10 @@ class Lock:
     `with lock.write_irq():`; readers may nest, as in 3.2.  how: the way in which the next `with` takes it; what stands
     in its head may choose another than the plain one.  held: the way in which it is held, None if it is free.  shared:
     how many readers hold it beside the first.  slow: giving it up takes more than saying that it is free.
+    acquired_ns: since when it is held, 0 if nobody asks.
     """
 
-    __slots__ = ("cls", "dep", "held", "how", "plain", "released_ns", "shared", "slow")
+    __slots__ = ("acquired_ns", "cls", "dep", "held", "how", "plain", "released_ns", "shared", "slow")
 
     def __init__(self, cls: LockClass) -> None:
         self.cls = cls
@@ -145,6 +152,7 @@ class Lock:
         self.held: Acquisition | None = None
         self.shared = 0
         self.slow = self.dep.smp
+        self.acquired_ns = 0
         self.released_ns = 0  # by who had it alone: another CPU that comes earlier has to spin
 
     def __enter__(self) -> None:
@@ -153,9 +161,10 @@ class Lock:
             self._share(how)
         self.held = how
         dep = self.dep
-        dep.chain = dep.chain.next[how]
+        dep.chain = node = dep.chain.next[how]
+        node.ops += 1
         if self.released_ns:
-            dep.spin(self.released_ns)
+            dep.spin(self)
 
     def __exit__(self, kind: object, value: object, trace: object) -> None:
         dep = self.dep
@@ -181,7 +190,7 @@ class Lock:
             self.slow = self.dep.smp or self.shared > 0
             return
         if self.held is not self.cls.read:
-            self.released_ns = self.dep.now_ns()
+            self.dep.release(self)
         self.held = None
 
     def irq(self) -> Self:
