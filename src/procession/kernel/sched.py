@@ -253,7 +253,6 @@ def deactivate_task(rq: Rq, p: Task, sleep: bool) -> None:
         sched_rt.dequeue_task_rt(rq, p)
     else:
         sched_fair.dequeue_task_fair(rq, p, sleep)
-    rq.nr_running -= 1
 
 
 def resched_task(p: Task) -> None:
