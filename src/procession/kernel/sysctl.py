@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Union
 
-from procession.include.linux.cred import CAP_FULL_SET, CAP_SETPCAP, CAP_SYS_MODULE, CAP_SYS_RAWIO
+from procession.include.linux.cred import CAP_FULL_SET, CAP_SYS_RAWIO
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import INT_MAX, NGROUPS_MAX, UINT_MAX, ULONG_MAX
 from procession.include.linux.mm_types import PAGE_SIZE
@@ -14,7 +14,7 @@ from procession.include.linux.nsproxy import utsname
 from procession.include.linux.pid import PID_MAX_LIMIT
 from procession.include.linux.sysctl import CtlTablePoll
 from procession.include.linux.utsname import NEW_UTS_LEN, UTS_PROC_DOMAINNAME, UTS_PROC_HOSTNAME
-from procession.kernel import capability, hung_task, pid, utsname_sysctl
+from procession.kernel import capability, pid, utsname_sysctl
 from procession.lib import string, vsprintf
 from procession.mm import uaccess
 
@@ -27,12 +27,11 @@ if TYPE_CHECKING:
 __all__ = ("CtlTable", "root_table", "sysctl_init")
 
 CORENAME_MAX: Final = 128
-MAX_PRINTK_DELAY: Final = 10000  # ten_thousand
 _TMPBUFLEN: Final = 22
 _WSPACE_SEP: Final = b" \t\n"
 
 # Values that nothing but /proc/sys looks at, or that have no home of their own.
-_DEFAULTS: Final = {"core_uses_pid": 0, "panic": 0, "sysrq": 1, "entropy_avail": 4096, "poolsize": 4096}
+_DEFAULTS: Final = {"core_uses_pid": 0, "panic": 0, "entropy_avail": 4096, "poolsize": 4096}
 
 
 class CtlTable(NamedTuple):
@@ -293,31 +292,6 @@ def _store_core_pattern(current: Task, buf: UserPtr, count: int) -> int:
     return count
 
 
-def _put_hung_task_panic(k: Kernel, value: int) -> None:
-    k.hung_task.panic = value
-
-
-def _put_hung_task_check_count(k: Kernel, value: int) -> None:
-    k.hung_task.check_count = value
-
-
-def _put_hung_task_timeout_secs(k: Kernel, value: int) -> None:
-    k.hung_task.timeout_secs = value
-    hung_task.proc_hung_task_timeout(k)
-
-
-def _put_hung_task_warnings(k: Kernel, value: int) -> None:
-    k.hung_task.warnings = value
-
-
-def _put_printk_delay(k: Kernel, value: int) -> None:
-    k.log.printk_delay_msec = value
-
-
-def _put_core_pipe_limit(k: Kernel, value: int) -> None:
-    k.vfs.core_pipe_limit = value
-
-
 def _put_pid_max(k: Kernel, value: int) -> None:
     if not k.pid_max_min <= value <= PID_MAX_LIMIT:
         raise LinuxError(Errno.EINVAL, f"{k.pid_max_min} to {PID_MAX_LIMIT}")
@@ -353,46 +327,6 @@ def _show_cad_pid(current: Task) -> bytes:
     """The process that Ctrl-Alt-Del signals: init."""
     reaper = current.kernel.init_pid_ns.child_reaper
     return b"%d\n" % (pid.task_tgid_vnr(current, reaper) if reaper is not None else 0)
-
-
-def _bset(get: GetInt, put: PutInt) -> CtlTable:
-    """Capabilities that helpers may have: two ints, the low one first; bits can only be taken away (proc_cap_handler).
-
-    Raises EPERM without CAP_SETPCAP and CAP_SYS_MODULE.
-    """
-
-    def show(current: Task) -> bytes:
-        value = get(current.kernel)
-        return b"%d\t%d\n" % (value & UINT_MAX, value >> 32)
-
-    def store(current: Task, buf: UserPtr, count: int) -> int:
-        if not capability.capable(current, CAP_SETPCAP) or not capability.capable(current, CAP_SYS_MODULE):
-            raise LinuxError(Errno.EPERM, "needs CAP_SETPCAP and CAP_SYS_MODULE")
-        # What is not written keeps its value.
-        value = get(current.kernel)
-        words = [value & UINT_MAX, value >> 32]
-        taken = []
-
-        def put_word(field: int, word: int, negative: bool) -> None:
-            taken.append(word)
-            if not negative:
-                words[field] = word
-
-        done = _each_long(current, buf, count, 2, put_word)
-        if len(taken) == 1 and uaccess.copy_from_user(current, buf, 1, count - 1) in (b" ", b"\t", b"\n"):
-            raise LinuxError(Errno.EINVAL, "a blank, and no second number")
-        put(current.kernel, value & (words[0] & UINT_MAX | words[1] << 32))
-        return done
-
-    return CtlTable(0o600, show, store)
-
-
-def _put_umh_bset(k: Kernel, value: int) -> None:
-    k.kthreads.usermodehelper_bset = value
-
-
-def _put_umh_inheritable(k: Kernel, value: int) -> None:
-    k.kthreads.usermodehelper_inheritable = value
 
 
 def _show_file_nr(current: Task) -> bytes:
@@ -450,10 +384,8 @@ def _kern_table() -> dict[str, Any]:
     return {
         "sched_child_runs_first": _int(lambda k: k.sched.sysctl_sched_child_runs_first, _put_child_runs_first),
         "panic": _other("panic"),
-        "sysrq": _other("sysrq"),
         "core_uses_pid": _other("core_uses_pid"),
         "core_pattern": CtlTable(0o644, _show_core_pattern, _store_core_pattern),
-        "core_pipe_limit": _int(lambda k: k.vfs.core_pipe_limit, _put_core_pipe_limit),
         "cad_pid": CtlTable(0o600, _show_cad_pid),
         "threads-max": _int(lambda k: k.max_threads, _put_max_threads),
         "print-fatal-signals": _int(lambda k: k.print_fatal_signals, _put_print_fatal_signals),
@@ -461,16 +393,7 @@ def _kern_table() -> dict[str, Any]:
         "printk_ratelimit": _int(lambda k: k.log.ratelimit_seconds, _put_ratelimit_seconds),
         "printk_ratelimit_burst": _int(lambda k: k.log.ratelimit_burst, _put_ratelimit_burst),
         "dmesg_restrict": _int(lambda k: k.log.dmesg_restrict, _put_dmesg_restrict, 0, 1),
-        "hung_task_panic": _int(lambda k: k.hung_task.panic, _put_hung_task_panic, 0, 1),
-        "hung_task_check_count": _ulong(lambda k: k.hung_task.check_count, _put_hung_task_check_count),
-        "hung_task_timeout_secs": _ulong(lambda k: k.hung_task.timeout_secs, _put_hung_task_timeout_secs),
-        "hung_task_warnings": _ulong(lambda k: k.hung_task.warnings, _put_hung_task_warnings),
-        "printk_delay": _int(lambda k: k.log.printk_delay_msec, _put_printk_delay, 0, MAX_PRINTK_DELAY),
         "random": _random_table(),
-        "usermodehelper": {
-            "bset": _bset(lambda k: k.kthreads.usermodehelper_bset, _put_umh_bset),
-            "inheritable": _bset(lambda k: k.kthreads.usermodehelper_inheritable, _put_umh_inheritable),
-        },
         "pid_max": _int(lambda k: k.pid_max, _put_pid_max),
         "ngroups_max": _constant(NGROUPS_MAX),
         "cap_last_cap": _constant(CAP_FULL_SET.bit_length() - 1),

@@ -21,7 +21,7 @@ from procession.include.linux.fs import (
     File,
 )
 from procession.include.linux.proc_fs import ProcDir, ProcInode
-from procession.kernel import sysctl
+from procession.kernel import sysctl, sysctl_kthread
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import PathRef, PollTable
@@ -97,7 +97,8 @@ def proc_sys_init(k: Kernel) -> None:
 
 def proc_sys_dir(sb: ProcSuperBlock) -> ProcDir:
     """Return the directory /proc/sys."""
-    return _directory(sb, sysctl.root_table())
+    tree = sysctl.root_table()
+    return _directory(sb, {**tree, "kernel": {**tree["kernel"], **sysctl_kthread.kern_table()}})
 
 
 def _directory(sb: ProcSuperBlock, tree: Tree) -> ProcDir:

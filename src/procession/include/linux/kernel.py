@@ -416,6 +416,7 @@ class Kernel:
         self.printk_log: list[tuple[int, str]] = []  # the same for observers: time, and message without its level
         self.print_fatal_signals: int = 0
         self.show_unhandled_signals: int = 1
+        self.sysrq_enabled: int = 1  # what keys may have the kernel do: 0 nothing, 1 all, else bits
         self.sysctls: dict[str, int] = {}  # tunables that have no other home
         self.sysctl_polls: dict[str, CtlTablePoll] = {}  # of those whose changes can be polled for, by name
         self.boot_id: str = ""  # /proc/sys/kernel/random/boot_id, made when first read
