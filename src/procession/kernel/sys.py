@@ -137,6 +137,7 @@ def sys_setpriority(current: Task, which: PrioArg, who: Int, niceval: Int) -> in
     niceval = max(-20, min(19, niceval))
     failure: LinuxError | None = LinuxError(Errno.ESRCH, "nobody")
     k = current.kernel
+    pid.find_vpid(current, who)  # a kernel thread that is first looked for here cannot be made under the lock
     with rcupdate.rcu_read_lock(k), k.tasklist_lock.read():
         for p in list(_prio_targets(current, which, who)):
             try:
@@ -158,6 +159,7 @@ def sys_getpriority(current: Task, which: PrioArg, who: Int) -> int:
     if not PRIO_PROCESS <= which <= PRIO_USER:
         raise LinuxError(Errno.EINVAL, "which")
     k = current.kernel
+    pid.find_vpid(current, who)  # as above
     with rcupdate.rcu_read_lock(k), k.tasklist_lock.read():
         values = [20 - sched.task_nice(p) for p in _prio_targets(current, which, who)]
     if not values:

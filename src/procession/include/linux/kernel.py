@@ -150,8 +150,11 @@ class KthreadState:
         self.usermodehelper_inheritable: int = ULONG_MAX
 
     def look_for(self, k: Kernel, nr: int) -> None:
-        """Somebody looks for a process of the first pid namespace, by a number that none has."""
-        if 0 < nr <= self.last_boot_nr and not self.all_there:
+        """Somebody looks for a process of the first pid namespace, by a number that none has.
+
+        Who holds a lock has looked before it was taken, where it matters: nothing can be made now.
+        """
+        if 0 < nr <= self.last_boot_nr and not self.all_there and k.lockdep.chain is k.lockdep.root:
             self.appear(k)
 
     def appear(self, k: Kernel) -> None:
