@@ -79,6 +79,30 @@ def test_nothing_to_run():
     assert said == [0, 0, "EBUSY", "EBUSY"]
 
 
+def test_one_at_a_time():
+    """Who cannot be executed yet, a FIFO without a writer, holds up all others."""
+    async def main(linux):
+        await linux.mkfifo("/fifo", 0o700)
+        await linux.sleep(0.05)
+        seen.extend(said)
+        await linux.open("/fifo", linux.O_WRONLY)
+        await linux.sleep(0.05)
+        return 0
+
+    async def asks(current, data):
+        said.extend(data)
+        set_task_state(current, TASK_INTERRUPTIBLE)
+        await hrtimer.schedule_timeout(current, 10 * MS, "asks")
+        await ask(current, data, "/fifo", NO_WAIT)
+        await ask(current, data, "/helper", NO_WAIT)
+        await ask(current, data, "/none", WAIT_EXEC)
+        said.append(current.kernel.clock.now_ns // (10 * MS))
+
+    said, seen = [], []
+    run(asks, program=main)
+    assert (seen, said) == ([], [5])
+
+
 def test_init_and_cleanup():
     """What init changes of the credentials holds; what it raises is the result; cleanup comes last."""
     async def who(linux):

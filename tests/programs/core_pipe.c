@@ -53,6 +53,7 @@ static long drain(void) {
 }
 
 static void show_itself(int argc, char **argv) {
+  sleep_ms(20); /* until the crashed process writes */
   printf("arguments:");
   for (int i = 2; i < argc; i++) printf(" [%s]", argv[i]);
   char name[64];
@@ -129,6 +130,7 @@ int main(int argc, char **argv) {
   if (argc > 1) return helper(argc, argv);
   copy_self();
   klogctl(5, 0, 0);
+  must(setpriority(PRIO_PROCESS, 5, 7)); /* kworker/u:0, whose child the helper is */
   limit("1");
   pattern("|" SELF " shows %p %u %g %s %c x%ey%z%% \"a b\"\t%");
   pid_t pid = crash(0, SIGABRT);

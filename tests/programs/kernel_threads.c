@@ -85,9 +85,13 @@ static void calls(int pid) {
   mask("the same CPUs", pid, 1);
   mask("no CPU", pid, 2);
   show("wait", waitpid(pid, 0, WNOHANG));
+  struct iovec io = {text, 8};
+  show("memory", syscall(SYS_process_vm_readv, pid, &io, 1L, &io, 1L, 0L));
 }
 
 int main(void) {
+  /* who looks first */
+  say("nice of 7 %d, of the user %d", getpriority(PRIO_PROCESS, 7), getpriority(PRIO_USER, 0));
   for (int pid = 2; pid < 17; pid++) stat_of(pid);
   int ids[] = {2, 3, 5, 7};
   for (int i = 0; i < 4; i++) status_of(ids[i]);

@@ -20,6 +20,7 @@ from procession.include.linux.msg import MsgMsg
 from procession.include.linux.sched import CLONE_NEWUTS, get_task_struct
 from procession.include.linux.signal import Siginfo, Sigqueue
 from procession.include.linux.wait import WaitQueueEntry
+from procession.include.linux.workqueue import Worker, WorkStruct
 from procession.ipc import mqueue
 from procession.kernel import cred, entry, exit, fork, hrtimer, pid, signal_queue, wait
 from procession.tools.validate import AT_EVERY_TRAP, OF_MEMORY, Census, Checker, tasks, validate_all
@@ -1069,6 +1070,72 @@ def a_line_end_without_a_line(w):
 @breaks(r"pty_slave 0: flip buffers of 1 bytes, 0 pages")
 def a_flip_buffer_is_miscounted(w):
     w.terminal.signal.tty.buf.memory_used += 1
+
+
+# Workers and works: those of a machine that has never had any.
+
+
+def a_work(w, *, pending=True):
+    work = WorkStruct(lambda *_: None)
+    work.wq, work.pending = w.k.wq.system_wq, pending
+    return work
+
+
+@breaks("a work for .* is queued and not pending")
+def a_queued_work_is_not_pending(w):
+    w.k.wq.gcwq[0].worklist.append(a_work(w, pending=False))
+
+
+@breaks("workqueue events: nr_active 1, found 0|workqueue events: nr_active 0, found 1")
+def a_work_is_not_counted(w):
+    w.k.wq.gcwq[0].worklist.append(a_work(w))
+
+
+@breaks("workers of 0: works wait and all workers sleep")
+def a_work_waits_for_nobody(w):
+    w.k.wq.system_wq.nr_active = 1
+    w.k.wq.gcwq[0].worklist.append(a_work(w))
+
+
+@breaks("a work is queued twice")
+def a_work_is_on_two_lists(w):
+    work = a_work(w)
+    w.k.wq.gcwq[0].worklist += work, work
+
+
+@breaks("workqueue events: works wait, though only 1 are under way")
+def a_delayed_work_is_forgotten(w):
+    w.k.wq.system_wq.nr_active = 1
+    w.k.wq.gcwq[0].worklist.append(a_work(w))
+    w.k.wq.system_wq.delayed_works.append(a_work(w))
+
+
+@breaks("an idle worker 3 that 0 does not have")
+def an_idle_worker_is_none(w):
+    w.k.wq.gcwq[0].idle_list.append(Worker(w.k.wq.gcwq[0], 3))
+
+
+@breaks("worker 3 of 0 is listed as 4")
+def a_worker_has_two_numbers(w):
+    w.k.wq.gcwq[0].workers[4] = Worker(w.k.wq.gcwq[0], 3)
+
+
+@breaks("worker .* with flags 0x")
+def a_worker_is_a_program(w):
+    worker = w.k.wq.gcwq[0].workers[3] = Worker(w.k.wq.gcwq[0], 3)
+    worker.task = w.stopped
+
+
+@breaks("is idle and works")
+def a_worker_is_idle_and_works(w):
+    worker = w.k.wq.gcwq[0].workers[3] = Worker(w.k.wq.gcwq[0], 3)
+    worker.task, worker.current_work = w.stopped, a_work(w)
+    w.k.wq.gcwq[0].idle_list.append(worker)
+
+
+@breaks("kthreadd sleeps over a request")
+def kthreadd_was_not_waked(w):
+    w.k.kthreads.kthread_create_list.append(None)
 
 
 @pytest.mark.parametrize(("mutate", "complaint"), MUTATIONS)

@@ -112,6 +112,15 @@ def set_one_prio(current: Task, p: Task, niceval: int) -> None:
     sched_prio.set_user_nice(p, niceval)
 
 
+def _look_for(current: Task, which: int, who: int) -> None:
+    """Look for kernel threads of boot, which cannot be made under the lock that is taken next."""
+    k = current.kernel
+    if which == PRIO_PROCESS:
+        pid.find_vpid(current, who)
+    elif which == PRIO_USER and not (who & 0xFFFFFFFF or current.cred.uid):
+        k.kthreads.appear(k)
+
+
 def _prio_targets(current: Task, which: int, who: int) -> Iterator[Task]:
     """The threads that getpriority(2) and setpriority(2) are about; tasklist_lock held."""
     current.kernel.tasklist_lock.assert_held()
@@ -143,6 +152,7 @@ def sys_setpriority(current: Task, which: PrioArg, who: Int, niceval: Int) -> in
     niceval = max(-20, min(19, niceval))
     failure: LinuxError | None = LinuxError(Errno.ESRCH, "nobody")
     k = current.kernel
+    _look_for(current, which, who)
     with rcupdate.rcu_read_lock(k), k.tasklist_lock.read():
         for p in list(_prio_targets(current, which, who)):
             try:
@@ -164,6 +174,7 @@ def sys_getpriority(current: Task, which: PrioArg, who: Int) -> int:
     if not PRIO_PROCESS <= which <= PRIO_USER:
         raise LinuxError(Errno.EINVAL, "which")
     k = current.kernel
+    _look_for(current, which, who)
     with rcupdate.rcu_read_lock(k), k.tasklist_lock.read():
         values = [20 - sched.task_nice(p) for p in _prio_targets(current, which, who)]
     if not values:

@@ -15,7 +15,7 @@ from procession.include.linux.pid import PID_MAX_LIMIT
 from procession.include.linux.sysctl import CtlTablePoll
 from procession.include.linux.utsname import NEW_UTS_LEN, UTS_PROC_DOMAINNAME, UTS_PROC_HOSTNAME
 from procession.ipc import ipc_sysctl, mq_sysctl
-from procession.kernel import capability, hung_task, sched_sysctl, utsname_sysctl
+from procession.kernel import capability, sched_sysctl, utsname_sysctl
 from procession.lib import string, vsprintf
 from procession.mm import uaccess
 
@@ -38,12 +38,11 @@ __all__ = (
 )
 
 CORENAME_MAX: Final = 128
-MAX_PRINTK_DELAY: Final = 10000  # ten_thousand
 _TMPBUFLEN: Final = 22
 _WSPACE_SEP: Final = b" \t\n"
 
 # Values that nothing but /proc/sys looks at, or that have no home of their own.
-_DEFAULTS: Final = {"core_uses_pid": 0, "panic": 0, "sysrq": 1, "entropy_avail": 4096, "poolsize": 4096}
+_DEFAULTS: Final = {"core_uses_pid": 0, "panic": 0, "entropy_avail": 4096, "poolsize": 4096}
 
 
 class CtlTable(NamedTuple):
@@ -272,31 +271,6 @@ def _store_core_pattern(current: Task, buf: UserPtr, count: int) -> int:
     return count
 
 
-def _put_hung_task_panic(k: Kernel, value: int) -> None:
-    k.hung_task.panic = value
-
-
-def _put_hung_task_check_count(k: Kernel, value: int) -> None:
-    k.hung_task.check_count = value
-
-
-def _put_hung_task_timeout_secs(k: Kernel, value: int) -> None:
-    k.hung_task.timeout_secs = value
-    hung_task.proc_hung_task_timeout(k)
-
-
-def _put_hung_task_warnings(k: Kernel, value: int) -> None:
-    k.hung_task.warnings = value
-
-
-def _put_printk_delay(k: Kernel, value: int) -> None:
-    k.log.printk_delay_msec = value
-
-
-def _put_core_pipe_limit(k: Kernel, value: int) -> None:
-    k.vfs.core_pipe_limit = value
-
-
 def _put_pid_max(k: Kernel, value: int) -> None:
     if not k.pid_max_min <= value <= PID_MAX_LIMIT:
         raise LinuxError(Errno.EINVAL, f"{k.pid_max_min} to {PID_MAX_LIMIT}")
@@ -428,27 +402,16 @@ def _kern_table() -> dict[str, Any]:
     return {
         **sched_sysctl.sched_table(int_table),
         "panic": _other("panic"),
-        "sysrq": _other("sysrq"),
         "core_uses_pid": _other("core_uses_pid"),
         "core_pattern": CtlTable(0o644, _show_core_pattern, _store_core_pattern),
         "acct": CtlTable(0o644, _show_acct, _store_acct),
-        "core_pipe_limit": int_table(lambda k: k.vfs.core_pipe_limit, _put_core_pipe_limit),
         "threads-max": int_table(lambda k: k.max_threads, _put_max_threads),
         "print-fatal-signals": int_table(lambda k: k.print_fatal_signals, _put_print_fatal_signals),
         "printk": CtlTable(0o644, _show_printk, _store_printk),
         "printk_ratelimit": int_table(lambda k: k.log.ratelimit_seconds, _put_ratelimit_seconds),
         "printk_ratelimit_burst": int_table(lambda k: k.log.ratelimit_burst, _put_ratelimit_burst),
         "dmesg_restrict": int_table(lambda k: k.log.dmesg_restrict, _put_dmesg_restrict, 0, 1),
-        "hung_task_panic": int_table(lambda k: k.hung_task.panic, _put_hung_task_panic, 0, 1),
-        "hung_task_check_count": _ulong(lambda k: k.hung_task.check_count, _put_hung_task_check_count),
-        "hung_task_timeout_secs": _ulong(lambda k: k.hung_task.timeout_secs, _put_hung_task_timeout_secs),
-        "hung_task_warnings": _ulong(lambda k: k.hung_task.warnings, _put_hung_task_warnings),
-        "printk_delay": int_table(lambda k: k.log.printk_delay_msec, _put_printk_delay, 0, MAX_PRINTK_DELAY),
         "random": _random_table(),
-        "usermodehelper": {
-            "bset": _bset(lambda k: k.kthreads.usermodehelper_bset, _put_umh_bset),
-            "inheritable": _bset(lambda k: k.kthreads.usermodehelper_inheritable, _put_umh_inheritable),
-        },
         "pid_max": int_table(lambda k: k.pid_max, _put_pid_max),
         "ngroups_max": _constant(NGROUPS_MAX),
         "cap_last_cap": _constant(CAP_LAST_CAP),

@@ -60,13 +60,12 @@ def process_vm_rw(
 
 
 def mm_access(current: Task, task: Task) -> MmStruct:
-    """Return another task's memory with a user added, if current may trace it; raises EPERM, ESRCH."""
+    """Return another task's memory with a user added, if current may trace it; raises EPERM, EINVAL if it has none."""
+    if not ptrace_access.ptrace_may_access(current, task, ptrace_access.PTRACE_MODE_ATTACH):
+        raise LinuxError(Errno.EPERM, "not allowed to trace it")
     mm = fork_mm.get_task_mm(task)
     if mm is None:
-        raise LinuxError(Errno.ESRCH, "no address space")
-    if mm is not current.mm and not ptrace_access.ptrace_may_access(current, task, ptrace_access.PTRACE_MODE_ATTACH):
-        fork_mm.mmput(current.kernel, mm)
-        raise LinuxError(Errno.EPERM, "not allowed to trace it")
+        raise LinuxError(Errno.EINVAL, "no address space")
     return mm
 
 

@@ -22,7 +22,7 @@ from procession.include.linux.fs import (
     Kstat,
 )
 from procession.include.linux.proc_fs import ProcDir, ProcInode
-from procession.kernel import sysctl, sysctl_kern, sysctl_vm
+from procession.kernel import sysctl, sysctl_kern, sysctl_kthread, sysctl_vm
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import PathRef, PollTable
@@ -134,7 +134,8 @@ def proc_sys_init(k: Kernel) -> None:
 def proc_sys_dir(sb: ProcSuperBlock) -> SysctlDir:
     """Return the directory /proc/sys."""
     tree = dict(sysctl.root_table())
-    _register(tree, {"kernel": sysctl_kern.kern_table(), "vm": sysctl_vm.vm_table(), "fs": sysctl_kern.fs_table()})
+    kern = {**sysctl_kern.kern_table(), **sysctl_kthread.kern_table()}
+    _register(tree, {"kernel": kern, "vm": sysctl_vm.vm_table(), "fs": sysctl_kern.fs_table()})
     return _directory(SysctlDir(sb, 1), tree)
 
 

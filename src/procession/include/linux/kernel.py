@@ -223,8 +223,11 @@ class KthreadState:
         self.usermodehelper_inheritable: int = ULONG_MAX
 
     def look_for(self, k: Kernel, nr: int) -> None:
-        """Somebody looks for a process of the first pid namespace, by a number that none has."""
-        if 0 < nr <= self.last_boot_nr and not self.all_there:
+        """Somebody looks for a process of the first pid namespace, by a number that none has.
+
+        Who holds a lock has looked before it was taken, where it matters: nothing can be made now.
+        """
+        if 0 < nr <= self.last_boot_nr and not self.all_there and k.lockdep.chain is k.lockdep.root:
             self.appear(k)
 
     def appear(self, k: Kernel) -> None:
@@ -526,6 +529,7 @@ class Kernel:
         self.printk_log: list[tuple[int, str]] = []  # the same for observers: time, and message without its level
         self.print_fatal_signals: int = 0
         self.show_unhandled_signals: int = 1
+        self.sysrq_enabled: int = 1  # what keys may have the kernel do: 0 nothing, 1 all, else bits
         self.sysctls: dict[str, int] = {}  # tunables that have no other home
         self.sysctl_polls: dict[str, CtlTablePoll] = {}  # of those whose changes can be polled for, by name
         self.tainted: int = 0  # reasons not to trust the kernel any more, as bits
