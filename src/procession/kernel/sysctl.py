@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Union
 
-from procession.include.linux.cred import CAP_LAST_CAP, CAP_SETPCAP, CAP_SYS_MODULE
+from procession.include.linux.cred import CAP_LAST_CAP
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import INT_MAX, NGROUPS_MAX, UINT_MAX, ULONG_MAX
 from procession.include.linux.mm_types import PAGE_SIZE
@@ -15,7 +15,7 @@ from procession.include.linux.pid import PID_MAX_LIMIT
 from procession.include.linux.sysctl import CtlTablePoll
 from procession.include.linux.utsname import NEW_UTS_LEN, UTS_PROC_DOMAINNAME, UTS_PROC_HOSTNAME
 from procession.ipc import ipc_sysctl, mq_sysctl
-from procession.kernel import capability, sched_sysctl, utsname_sysctl
+from procession.kernel import sched_sysctl, utsname_sysctl
 from procession.lib import string, vsprintf
 from procession.mm import uaccess
 
@@ -35,6 +35,7 @@ __all__ = (
     "proc_doulongvec_minmax",
     "root_table",
     "sysctl_init",
+    "ulong_table",
 )
 
 CORENAME_MAX: Final = 128
@@ -166,7 +167,7 @@ def int_table(get: GetInt, put: PutInt, low: int = -INT_MAX - 1, high: int = INT
     return CtlTable(mode, show, store)
 
 
-def _ulong(get: GetInt, put: PutInt, low: int = 0, high: int = ULONG_MAX) -> CtlTable:
+def ulong_table(get: GetInt, put: PutInt, low: int = 0, high: int = ULONG_MAX) -> CtlTable:
     """An unsigned long that a subsystem keeps (proc_doulongvec_minmax)."""
 
     def show(current: Task) -> bytes:
@@ -307,46 +308,6 @@ def _store_acct(current: Task, buf: UserPtr, count: int) -> int:
     return proc_dointvec(current, buf, count, [_put_acct(index) for index in range(3)])
 
 
-def _bset(get: GetInt, put: PutInt) -> CtlTable:
-    """Capabilities that helpers may have: two ints, the low one first; bits can only be taken away (proc_cap_handler).
-
-    Raises EPERM without CAP_SETPCAP and CAP_SYS_MODULE.
-    """
-
-    def show(current: Task) -> bytes:
-        value = get(current.kernel)
-        return b"%d\t%d\n" % (value & UINT_MAX, value >> 32)
-
-    def store(current: Task, buf: UserPtr, count: int) -> int:
-        if not capability.capable(current, CAP_SETPCAP) or not capability.capable(current, CAP_SYS_MODULE):
-            raise LinuxError(Errno.EPERM, "needs CAP_SETPCAP and CAP_SYS_MODULE")
-        # What is not written keeps its value.
-        value = get(current.kernel)
-        words = [value & UINT_MAX, value >> 32]
-        taken = []
-
-        def put_word(field: int, word: int, negative: bool) -> None:
-            taken.append(word)
-            if not negative:
-                words[field] = word
-
-        done = each_long(current, buf, count, 2, put_word)
-        if len(taken) == 1 and uaccess.copy_from_user(current, buf, 1, count - 1) in (b" ", b"\t", b"\n"):
-            raise LinuxError(Errno.EINVAL, "a blank, and no second number")
-        put(current.kernel, value & (words[0] & UINT_MAX | words[1] << 32))
-        return done
-
-    return CtlTable(0o600, show, store)
-
-
-def _put_umh_bset(k: Kernel, value: int) -> None:
-    k.kthreads.usermodehelper_bset = value
-
-
-def _put_umh_inheritable(k: Kernel, value: int) -> None:
-    k.kthreads.usermodehelper_inheritable = value
-
-
 def _show_file_nr(current: Task) -> bytes:
     k = current.kernel
     return b"%d\t0\t%d\n" % (k.vfs.nr_files, k.vfs.max_files)
@@ -424,7 +385,7 @@ def _fs_table() -> dict[str, Any]:
     """Return /proc/sys/fs."""
     return {
         "file-nr": CtlTable(0o444, _show_file_nr),
-        "file-max": _ulong(lambda k: k.vfs.max_files, _put_max_files),
+        "file-max": ulong_table(lambda k: k.vfs.max_files, _put_max_files),
         "nr_open": int_table(lambda k: k.vfs.sysctl_nr_open, _put_nr_open, 64, 1024 * 1024),
         "suid_dumpable": int_table(lambda k: k.vfs.suid_dumpable, _put_suid_dumpable, 0, 2),
         "mqueue": mq_sysctl.mq_sysctl_dir(),

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from procession.include.linux.cred import CAP_SETPCAP, CAP_SYS_MODULE
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.limits import INT_MAX, UINT_MAX
+from procession.include.linux.limits import UINT_MAX
 from procession.kernel import capability, hung_task
-from procession.kernel.sysctl import CtlTable, proc_dointvec, proc_doulongvec_minmax
+from procession.kernel.sysctl import CtlTable, int_table, proc_dointvec, ulong_table
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -20,30 +20,6 @@ if TYPE_CHECKING:
 __all__ = ("kern_table",)
 
 MAX_PRINTK_DELAY: Final = 10000  # ten_thousand
-
-
-def _int(get: GetInt, put: PutInt, low: int = -INT_MAX - 1, high: int = INT_MAX) -> CtlTable:
-    """An int with bounds."""
-
-    def bounded(k: Kernel, value: int) -> None:
-        if not low <= value <= high:
-            raise LinuxError(Errno.EINVAL, f"{low} to {high}")
-        put(k, value)
-
-    return CtlTable(
-        0o644,
-        lambda current: b"%d\n" % get(current.kernel),
-        lambda current, buf, count: proc_dointvec(current, buf, count, (bounded,)),
-    )
-
-
-def _ulong(get: GetInt, put: PutInt) -> CtlTable:
-    """An unsigned long."""
-    return CtlTable(
-        0o644,
-        lambda current: b"%d\n" % get(current.kernel),
-        lambda current, buf, count: proc_doulongvec_minmax(current, buf, count, put),
-    )
 
 
 def _bset(get: GetInt, put: PutInt) -> CtlTable:
@@ -115,13 +91,13 @@ def _put_umh_inheritable(k: Kernel, value: int) -> None:
 def kern_table() -> dict[str, Any]:
     """Return what this file has of /proc/sys/kernel."""
     return {
-        "sysrq": _int(lambda k: k.sysrq_enabled, _put_sysrq),
-        "core_pipe_limit": _int(lambda k: k.vfs.core_pipe_limit, _put_core_pipe_limit),
-        "hung_task_panic": _int(lambda k: k.hung_task.panic, _put_hung_task_panic, 0, 1),
-        "hung_task_check_count": _ulong(lambda k: k.hung_task.check_count, _put_hung_task_check_count),
-        "hung_task_timeout_secs": _ulong(lambda k: k.hung_task.timeout_secs, _put_hung_task_timeout_secs),
-        "hung_task_warnings": _ulong(lambda k: k.hung_task.warnings, _put_hung_task_warnings),
-        "printk_delay": _int(lambda k: k.log.printk_delay_msec, _put_printk_delay, 0, MAX_PRINTK_DELAY),
+        "sysrq": int_table(lambda k: k.sysrq_enabled, _put_sysrq),
+        "core_pipe_limit": int_table(lambda k: k.vfs.core_pipe_limit, _put_core_pipe_limit),
+        "hung_task_panic": int_table(lambda k: k.hung_task.panic, _put_hung_task_panic, 0, 1),
+        "hung_task_check_count": ulong_table(lambda k: k.hung_task.check_count, _put_hung_task_check_count),
+        "hung_task_timeout_secs": ulong_table(lambda k: k.hung_task.timeout_secs, _put_hung_task_timeout_secs),
+        "hung_task_warnings": ulong_table(lambda k: k.hung_task.warnings, _put_hung_task_warnings),
+        "printk_delay": int_table(lambda k: k.log.printk_delay_msec, _put_printk_delay, 0, MAX_PRINTK_DELAY),
         "usermodehelper": {
             "bset": _bset(lambda k: k.kthreads.usermodehelper_bset, _put_umh_bset),
             "inheritable": _bset(lambda k: k.kthreads.usermodehelper_inheritable, _put_umh_inheritable),
