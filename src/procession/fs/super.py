@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 __all__ = (
     "FileSystemType",
     "all_tasks",
+    "deactivate_super",
     "do_remount_sb",
     "files_in_use",
     "get_anon_bdev",
     "get_fs_type",
+    "is_sb_used",
     "register_filesystem",
     "set_sb_flags",
     "sget",
@@ -66,6 +68,13 @@ def get_anon_bdev(k: Kernel) -> int:
     return new_encode_dev(0, k.vfs.anon_minor)
 
 
+def deactivate_super(sb: SuperBlock) -> None:
+    """One mount of an instance is gone, or whatever else kept it; the last one takes it along."""
+    sb.s_active -= 1
+    if not sb.s_active:
+        sb.kill_sb()
+
+
 def sget(k: Kernel, s_type: str, magic: int) -> SuperBlock:
     """Make an empty instance; the caller sets s_root."""
     return SuperBlock(k, s_type, get_anon_bdev(k), magic)
@@ -108,3 +117,11 @@ def do_remount_sb(k: Kernel, sb: SuperBlock, flags: int, options: str = "") -> N
     sb.remount_fs(flags, options)
     sb.s_readonly = bool(flags & MS_RDONLY)
     sb.s_flags = sb.s_flags & ~_REMOUNT_FLAGS | flags & _REMOUNT_FLAGS
+
+
+def is_sb_used(k: Kernel, sb: SuperBlock) -> bool:
+    """Whether a file system that is mounted nowhere is somebody's root or working directory, or has an open file."""
+    for p in all_tasks(k):
+        if p.fs is not None and sb in (p.fs.root.mnt.mnt_sb, p.fs.pwd.mnt.mnt_sb):
+            return True
+    return any(file.f_path.mnt.mnt_sb is sb for file in files_in_use(k))

@@ -10,6 +10,7 @@ from procession.kernel import user
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import Task
 
 __all__ = ("copy_ipcs", "ipc_ns_init", "put_ipc_ns")
 
@@ -24,10 +25,12 @@ def create_ipc_ns(k: Kernel) -> IpcNamespace:
     return IpcNamespace()
 
 
-def copy_ipcs(k: Kernel, flags: int, ns: IpcNamespace) -> IpcNamespace:
-    """Return a reference to ns, or to a new one if the flags ask for that."""
+def copy_ipcs(k: Kernel, flags: int, tsk: Task, ns: IpcNamespace) -> IpcNamespace:
+    """Return a reference to ns, or to a new one that tsk's user namespace owns if the flags ask for that."""
     if flags & CLONE_NEWIPC:
-        return create_ipc_ns(k)
+        new = create_ipc_ns(k)
+        new.user_ns = user.get_user_ns(tsk.cred.user.user_ns)
+        return new
     ns.count += 1
     return ns
 

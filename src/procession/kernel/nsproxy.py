@@ -24,7 +24,7 @@ from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd
 from procession.include.linux.undo import Undo
 from procession.ipc import namespace as ipc_namespace
-from procession.kernel import capability, pid_namespace, rcupdate, user, utsname
+from procession.kernel import capability, pid_namespace, rcupdate, utsname
 from procession.mm import slab
 
 if TYPE_CHECKING:
@@ -87,9 +87,7 @@ def create_new_namespaces(current: Task, flags: int, tsk: Task, old: Nsproxy, ne
         undo.push((namespace.put_mnt_ns, k, mnt_ns))
         uts_ns = utsname.copy_utsname(flags, tsk, old.uts_ns)
         undo.push((utsname.put_uts_ns, k, uts_ns))
-        ipc_ns = ipc_namespace.copy_ipcs(k, flags, old.ipc_ns)
-        if flags & CLONE_NEWIPC:
-            ipc_ns.user_ns = user.get_user_ns(tsk.cred.user.user_ns)
+        ipc_ns = ipc_namespace.copy_ipcs(k, flags, tsk, old.ipc_ns)
         undo.push((ipc_namespace.put_ipc_ns, k, ipc_ns))
         pid_ns = pid_namespace.copy_pid_ns(current, flags, old.pid_ns)
         net_ns = NetNamespace(count=0) if flags & CLONE_NEWNET else old.net_ns
