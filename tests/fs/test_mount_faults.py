@@ -136,7 +136,8 @@ def test_a_tmpfs_gives_back_what_it_held_unless_somebody_has_a_file_open():
         return fd
 
     async def free(sys):
-        return next(int(line.split()[1]) for line in (await cat(sys, "/proc/meminfo")).splitlines() if b"MemFree" in line)
+        lines = (await cat(sys, "/proc/meminfo")).splitlines()
+        return next(int(line.split()[1]) for line in lines if b"MemFree" in line)
 
     async def main(sys):
         found = []
