@@ -124,3 +124,37 @@ def test_setns_without_memory_leaves_one_where_one_was():
     found = failures(main, "setns", 1)
 
     assert [(hit.what, code) for hit, code in found] == [("nsproxy", errno.ENOMEM)]
+
+
+def test_a_tmpfs_gives_back_what_it_held_unless_somebody_has_a_file_open():
+    """Its pages and inodes, when the last mount goes; a file that is open stays whole."""
+    async def fill(sys):
+        await sys.mount("none", "/tmp", "tmpfs")
+        await sys.mkdir("/tmp/d")
+        fd = await sys.open("/tmp/d/f", sys.O_CREAT | sys.O_RDWR)
+        await sys.write(fd, bytes(200_000))
+        return fd
+
+    async def free(sys):
+        lines = (await cat(sys, "/proc/meminfo")).splitlines()
+        return next(int(line.split()[1]) for line in lines if b"MemFree" in line)
+
+    async def main(sys):
+        found = []
+        for _ in range(3):
+            await sys.close(await fill(sys))
+            await sys.umount2("/tmp", 0)
+            found.append(await free(sys))
+        assert len(set(found)) == 1
+        fd = await fill(sys)
+        await sys.write(fd, b"end")
+        await sys.umount2("/tmp", 2)
+        assert await sys.pread(fd, 10, 199_998) == b"\0\0end"
+        assert await free(sys) < found[0]
+        return 0
+
+    machine = Machine()
+    result = machine.run(main)
+
+    assert (result.exit_code, result.stderr) == (0, b"")
+    machine.check_baseline()

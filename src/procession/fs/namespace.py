@@ -136,23 +136,12 @@ def alloc_vfsmnt(k: Kernel, sb: SuperBlock, root: Dentry, flags: int, devname: s
 def _free_vfsmnt(k: Kernel, mnt: Vfsmount) -> None:
     k.vfs.mnt_id_ida.remove(mnt.mnt_id)
     fs_inode.iput(mnt.mnt_root.d_inode)
-    sb = mnt.mnt_sb
-    sb.s_active -= 1
-    if not sb.s_active and not _sb_in_use(k, sb):
-        sb.kill_sb()
+    fs_super.deactivate_super(mnt.mnt_sb)
     k.caches["mnt_cache"].free()
     sb = mnt.mnt_sb
     sb.s_active -= 1
     if not sb.s_active:
         sb.kill_sb()
-
-
-def _sb_in_use(k: Kernel, sb: SuperBlock) -> bool:
-    """Whether a file system that is mounted nowhere is somebody's root or working directory, or has an open file."""
-    for p in fs_super.all_tasks(k):
-        if p.fs is not None and sb in (p.fs.root.mnt.mnt_sb, p.fs.pwd.mnt.mnt_sb):
-            return True
-    return any(file.f_path.mnt.mnt_sb is sb for file in fs_super.files_in_use(k))
 
 
 def kern_mount(k: Kernel, sb: SuperBlock) -> Vfsmount:

@@ -385,8 +385,8 @@ class TmpfsSuperBlock(SuperBlock):
         return out + (f",gid={self.gid}" if self.gid else "")
 
     def kill_sb(self) -> None:
-        """Free all files, which nobody can reach any more."""
-        if self.s_root is not None:
+        """Free all files, unless somebody still has to do with one."""
+        if self.s_root is not None and not fs_super.is_sb_used(self.kernel, self):
             _kill_tree(self.s_root.d_inode)
 
 

@@ -23,6 +23,7 @@ __all__ = (
     "files_in_use",
     "get_anon_bdev",
     "get_fs_type",
+    "is_sb_used",
     "register_filesystem",
     "set_sb_flags",
     "sget",
@@ -116,3 +117,11 @@ def do_remount_sb(k: Kernel, sb: SuperBlock, flags: int, options: str = "") -> N
     sb.remount_fs(flags, options)
     sb.s_readonly = bool(flags & MS_RDONLY)
     sb.s_flags = sb.s_flags & ~_REMOUNT_FLAGS | flags & _REMOUNT_FLAGS
+
+
+def is_sb_used(k: Kernel, sb: SuperBlock) -> bool:
+    """Whether a file system that is mounted nowhere is somebody's root or working directory, or has an open file."""
+    for p in all_tasks(k):
+        if p.fs is not None and sb in (p.fs.root.mnt.mnt_sb, p.fs.pwd.mnt.mnt_sb):
+            return True
+    return any(file.f_path.mnt.mnt_sb is sb for file in files_in_use(k))

@@ -196,7 +196,7 @@ class SuperBlock:
         return ""
 
     def kill_sb(self) -> None:
-        """The last mount is gone, and nobody uses anything of it any more."""
+        """The last mount of it is gone."""
 
     def sync_fs(self) -> None:
         """Write back what is not where it is kept yet."""
