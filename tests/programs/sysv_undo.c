@@ -88,6 +88,8 @@ int main(int argc, char **argv) {
   reap(pid);
   both("SETALL forgets all");
   struct semid_ds d;
+  must(semctl(other, 0, IPC_STAT, (union semun_){ .buf = &d }));
+  say("ctime %d", d.sem_ctime > 1000);
   must(semctl(id, 0, IPC_STAT, (union semun_){ .buf = &d }));
   say("otime %d", d.sem_otime > 0);
   CHILD(pid) {
