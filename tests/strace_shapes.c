@@ -442,6 +442,7 @@ static void objects(void)
     S(msgsnd, -1, &message, 0L, 030001);
     S(msgsnd, -1, BAD, 5L, 2);
     S(msgrcv, -1, &message, 10L, -9L, 034000);
+    ((volatile long *)z)[0] = ((volatile long *)z)[15] = 0; /* in memory */
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         S(shmctl, -1, commands[i], z);
         S(semctl, -1, -1, commands[i], z);

@@ -33,7 +33,10 @@ def test_what_a_batch_may_not_do(monkeypatch):
         ("import os; os.abort()", "exit status -6", 60),
         ("raise OSError('the reason')", "the reason", 60),
         ("import time; time.sleep(90)", "not done after", 2),
-        ("x = b'x' * (500 << 20); print('{\"tried\": 1, \"touched\": []}')", "MB of memory", 60),
+        (
+            "import json; from fuzz.hostile import most_memory; x = b'x' * (500 << 20);"
+            "print(json.dumps({'tried': 1, 'touched': [], 'memory': most_memory()}))", "MB of memory", 60,
+        ),
     ):
         monkeypatch.setattr(hostile, "SECONDS", seconds)
         monkeypatch.setattr(hostile, "COMMAND", ["-c", code])

@@ -12,7 +12,6 @@ from procession.hw.memory import Frames
 from procession.include.linux.cred import CAP_FULL_SET, Cred
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import PathRef
-from procession.include.linux.ipc_namespace import IpcNamespace
 from procession.include.linux.kernel import Kernel
 from procession.include.linux.nsproxy import NetNamespace, Nsproxy, UserNamespace, UtsNamespace
 from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_NOFILE
@@ -20,6 +19,7 @@ from procession.include.linux.sched import SignalStruct, Task, UserStruct
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.syscalls import SYSCALLS
 from procession.include.trace.tracepoints import Trace
+from procession.ipc import namespace as ipc_namespace
 from procession.kernel import cgroup, cred, lockdep, rcupdate
 from procession.mm import page_alloc, slab
 
@@ -77,8 +77,8 @@ def bare_kernel(root=None, megabytes=16, stdin=b""):
     ns = namespace.mount_root(k, overlay.fill_root(k, root))
     k.users.init_user_ns = UserNamespace()
     k.users.root_user = UserStruct(0, k.users.init_user_ns)
-    ipc_ns = IpcNamespace(k.users.init_user_ns, (None, None, None))
-    k.init_nsproxy = Nsproxy(UtsNamespace(), ipc_ns, ns, None, NetNamespace())
+    ipc_namespace.ipc_ns_init(k)
+    k.init_nsproxy = Nsproxy(UtsNamespace(), k.init_ipc_ns, ns, None, NetNamespace())
     k.task = k.init_task = new_task(k)
     return k
 

@@ -1,6 +1,7 @@
 /* Messages: which one a receiver gets, who sleeps for which, who is woken with what, restarts, what is counted. */
 // differs: since 3.8 MSG_COPY (here: ignored); since 4.x a type of LONG_MIN is as LONG_MAX; senders stand in line
 #include "check.h"
+#include <grp.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
 
@@ -182,6 +183,21 @@ int main(void) {
 
   /* Others' rights, removal. */
   set.msg_qbytes = 16384;
+  set.msg_perm.mode = 0640;
+  set.msg_perm.gid = 4711;
+  must(msgctl(id, IPC_SET, &set));
+  for (int group = 0; group < 3; group++) {
+    CHILD(a) {
+      gid_t extra = 4711;
+      must(setgroups(group == 2, &extra));
+      must(setgid(group ? 65534 : 0));
+      must(setuid(65534));
+      say("%s: %s", group == 2 ? "in its group" : group ? "in neither group" : "in its creator's group", msgctl(id, IPC_STAT, &set) ? errname(errno) : "ok");
+      _exit(0);
+    }
+    wait_for(a);
+  }
+  set.msg_qbytes = 16384;
   set.msg_perm.mode = 0666;
   must(msgctl(id, IPC_SET, &set));
   CHILD(a) {
@@ -205,6 +221,7 @@ int main(void) {
     set.msg_qbytes = 16384;
     say("as much: %s", msgctl(id, IPC_SET, &set) ? errname(errno) : "ok");
     say("given away: %s", (set.msg_perm.uid = 0, msgctl(id, IPC_SET, &set)) ? errname(errno) : "ok");
+    say("the creator's bits: %s", msgctl(id, IPC_STAT, &set) ? errname(errno) : "ok");
     say("creator still: %s", msgctl(id, IPC_RMID, NULL) ? errname(errno) : "ok");
     _exit(0);
   }

@@ -49,8 +49,18 @@ int main(void) {
     int count = 0;
     for (int i = 0; i < n; i++) count += text[i] == '\n';
     say("the open table is the old one's: %d", count - 1);
-    must(op(semget(IPC_PRIVATE, 1, 0600), 1, SEM_UNDO));
+    int left = (int)must(semget(IPC_PRIVATE, 1, 0600));
+    must(op(left, 1, SEM_UNDO));
+    pid_t inner;
+    struct gate gone = new_gate();
+    CHILD(inner) {
+      pass_gate(&gone);
+      say("setns takes back: %d", semctl(left, 0, GETVAL));
+      _exit(0);
+    }
     must(syscall(SYS_setns, old_ns, CLONE_NEWIPC));
+    open_gate(&gone);
+    reap(inner);
     have("back again");
     show("same number", semctl(s, 0, GETVAL));
     _exit(0);

@@ -126,6 +126,14 @@ int main(void) {
   must(op(0, 1, 0));
   tell("chain of three", 3);
 
+  /* Who was passed over goes on when a later one has changed something. */
+  for (int i = 0; i < 3; i++) set(i, i == 0);
+  struct sembuf drained[2] = { { 0, 0, 0 }, { 2, 1, 0 } };
+  sleeper(1, drained, 2);
+  one(2, 0, -2, 0);
+  must(op(0, 1, 0));
+  tell("both", 2);
+
   /* Pids. */
   pid_t pid;
   CHILD(pid) { op(0, 1, 0); _exit(0); }

@@ -155,6 +155,9 @@ int main(int argc, char **argv) {
   say("doomed: mode %o key %x nattch %d", d.shm_perm.mode, d.shm_perm.__key, (int)d.shm_nattch);
   show("by its key", shmget(key, 0, 0));
   show("remove again", shmctl(id, IPC_RMID, NULL));
+  d.shm_perm.mode = 01640;
+  must(shmctl(id, IPC_SET, &d));
+  say("doomed as before: %o", look().shm_perm.mode);
   q = at("a doomed one", 0, NULL);
   say("still the same: %d", q[0]);
   map_line(q);

@@ -40,9 +40,13 @@ int main(int argc, char **argv) {
   say("sempid is the child's: %d", semctl(id, 0, GETPID) == pid);
   CHILD(pid) { sets_undo(); pause(); }
   while (value(other, 0) != 3) sleep_ms(1);
+  must(op(id, 0, 1, 0));
+  must(op(id, 0, -1, 0));
+  say("sempid is mine: %d", semctl(id, 0, GETPID) == getpid());
   kill(pid, SIGKILL);
   reap(pid);
   both("killed");
+  say("sempid is the dead one's: %d", semctl(id, 0, GETPID) == pid);
 
   CHILD(pid) {
     sets_undo();
@@ -88,6 +92,8 @@ int main(int argc, char **argv) {
   reap(pid);
   both("SETALL forgets all");
   struct semid_ds d;
+  must(semctl(other, 0, IPC_STAT, (union semun_){ .buf = &d }));
+  say("ctime %d", d.sem_ctime > 1000);
   must(semctl(id, 0, IPC_STAT, (union semun_){ .buf = &d }));
   say("otime %d", d.sem_otime > 0);
   CHILD(pid) {

@@ -15,6 +15,8 @@ from procession.tools.strace_structs import LONG, Printer, Shown, array
 __all__ = ("IPC_PRINTERS",)
 
 IPC_64: Final = 0x100
+# Commands that came with 4.17: strace knows them.
+_LATER: Final = {("SHM_???", 15): "SHM_STAT_ANY", ("SEM_???", 20): "SEM_STAT_ANY", ("MSG_???", 13): "MSG_STAT_ANY"}
 _MODE: Final = 0o777
 
 
@@ -42,6 +44,9 @@ def _command(shown: Shown, at: int) -> str:
     arg, value = shown.params[at].arg, shown.args[at]
     assert arg.values is not None
     version = "IPC_64|" if value & IPC_64 else ""
+    later = _LATER.get((arg.unknown, value & ~IPC_64))
+    if later is not None:
+        return version + later
     return version + value_name(value & ~IPC_64, arg.values, arg.prefix, arg.unknown)
 
 
