@@ -9,7 +9,6 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from procession.include.linux.cred import CAP_SYS_TIME
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.time import HZ, NSEC_PER_SEC, NSEC_PER_USEC, USEC_PER_SEC, USER_HZ
@@ -49,14 +48,12 @@ from procession.include.linux.timex import (
     TIME_INS,
     TIME_OK,
 )
-from procession.kernel import capability
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
-    from procession.include.linux.sched import Task
     from procession.include.linux.timex import NtpState
 
-__all__ = ("TIMEX_SIZE", "Timex", "check_adjtimex", "do_adjtimex", "ntp_clear")
+__all__ = ("TIMEX_SIZE", "Timex", "check_adjtimex", "check_tick", "do_adjtimex", "ntp_clear")
 
 TIMEX_SIZE: Final = 208
 NTP_PHASE_LIMIT: Final = 16_000_000  # us
@@ -171,22 +168,21 @@ def process_adjtimex_modes(ntp: NtpState, txc: Timex, now_sec: int) -> None:
         ntp.tick_usec = txc.tick
 
 
-def check_adjtimex(current: Task, txc: Timex) -> None:
-    """Raise EPERM without CAP_SYS_TIME for what changes something, EINVAL for what cannot be."""
+def check_adjtimex(txc: Timex) -> bool:
+    """Return whether CAP_SYS_TIME is needed; raises EINVAL for modes that do not go together."""
     modes = txc.modes
-    may = capability.capable(current, CAP_SYS_TIME) if modes else True
     if modes & ADJ_ADJTIME:
         if not modes & ADJ_OFFSET:
             raise LinuxError(Errno.EINVAL, "adjtimex: modes")
-        if not modes & ADJ_NANO and not may:
-            raise LinuxError(Errno.EPERM, "adjusting the clock needs CAP_SYS_TIME")
-    else:
-        if not may:
-            raise LinuxError(Errno.EPERM, "adjusting the clock needs CAP_SYS_TIME")
-        if modes & ADJ_TICK and not 900_000 // USER_HZ <= txc.tick <= 1_100_000 // USER_HZ:
-            raise LinuxError(Errno.EINVAL, "adjtimex: tick")
-    if modes & ADJ_SETOFFSET and not may:
-        raise LinuxError(Errno.EPERM, "setting the time needs CAP_SYS_TIME")
+        return not modes & ADJ_NANO or bool(modes & ADJ_SETOFFSET)
+    return bool(modes)
+
+
+def check_tick(txc: Timex) -> None:
+    """Raise EINVAL if the clock would be a tenth off."""
+    modes = txc.modes
+    if modes & ADJ_TICK and not modes & ADJ_ADJTIME and not 900_000 // USER_HZ <= txc.tick <= 1_100_000 // USER_HZ:
+        raise LinuxError(Errno.EINVAL, "adjtimex: tick")
 
 
 def do_adjtimex(k: Kernel, txc: Timex, now_ns: int) -> tuple[int, bytes]:

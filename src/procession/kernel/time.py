@@ -200,7 +200,7 @@ def sys_adjtimex(current: Task, txc: TimexPtr) -> int:
     k = current.kernel
     timex = ntp.Timex(uaccess.copy_from_user(current, txc, ntp.TIMEX_SIZE))
     try:
-        ntp.check_adjtimex(current, timex)
+        _check_adjtimex(current, timex)
         if timex.modes & ADJ_SETOFFSET:
             timekeeping_inject_offset(k, timex)
     except LinuxError:
@@ -209,6 +209,12 @@ def sys_adjtimex(current: Task, txc: TimexPtr) -> int:
     state, data = ntp.do_adjtimex(k, timex, getnstimeofday(k))
     uaccess.copy_to_user(current, txc, data)
     return state
+
+
+def _check_adjtimex(current: Task, timex: ntp.Timex) -> None:
+    if ntp.check_adjtimex(timex) and not capability.capable(current, CAP_SYS_TIME):
+        raise LinuxError(Errno.EPERM, "adjusting the clock needs CAP_SYS_TIME")
+    ntp.check_tick(timex)
 
 
 def timekeeping_inject_offset(k: Kernel, txc: ntp.Timex) -> None:
