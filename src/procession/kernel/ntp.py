@@ -88,7 +88,7 @@ def ntp_clear(k: Kernel) -> None:
     ntp.time_offset = 0
 
 
-def _long(value: int) -> int:
+def _to_s64(value: int) -> int:
     """Return what is left of value in a long."""
     return (value + (1 << 63) & ULONG_MAX) - (1 << 63)
 
@@ -117,7 +117,7 @@ def ntp_update_offset(ntp: NtpState, offset: int, now_sec: int) -> None:
     if not ntp.time_status & STA_PLL:
         return
     if not ntp.time_status & STA_NANO:
-        offset = _long(offset * NSEC_PER_USEC)
+        offset = _to_s64(offset * NSEC_PER_USEC)
     offset = max(min(offset, MAXPHASE), -MAXPHASE)
     secs = 0 if ntp.time_status & STA_FREQHOLD else now_sec - ntp.time_reftime
     ntp.time_reftime = now_sec
@@ -152,13 +152,13 @@ def process_adjtimex_modes(ntp: NtpState, txc: Timex, now_sec: int) -> None:
     if modes & ADJ_MICRO:
         ntp.time_status &= ~STA_NANO
     if modes & ADJ_FREQUENCY:
-        ntp.time_freq = max(min(_long(txc.freq * _PPM_SCALE), _MAXFREQ_SCALED), -_MAXFREQ_SCALED)
+        ntp.time_freq = max(min(_to_s64(txc.freq * _PPM_SCALE), _MAXFREQ_SCALED), -_MAXFREQ_SCALED)
     if modes & ADJ_MAXERROR:
         ntp.time_maxerror = txc.maxerror
     if modes & ADJ_ESTERROR:
         ntp.time_esterror = txc.esterror
     if modes & ADJ_TIMECONST:
-        constant = txc.constant if ntp.time_status & STA_NANO else _long(txc.constant + 4)
+        constant = txc.constant if ntp.time_status & STA_NANO else _to_s64(txc.constant + 4)
         ntp.time_constant = max(min(constant, MAXTC), 0)
     if modes & ADJ_TAI and txc.constant > 0:
         ntp.time_tai = (txc.constant + 0x80000000 & 0xFFFFFFFF) - 0x80000000
@@ -221,7 +221,7 @@ def _result(ntp: NtpState, modes: int, offset: int, now_ns: int, data: bytes) ->
             ntp.time_constant,
             1,
             _TOLERANCE,
-            _long(sec),
+            _to_s64(sec),
             fraction,
             ntp.tick_usec,
             *[0] * 8,
