@@ -36,6 +36,34 @@ static void status(const char *name, int fd) {
   say("%s: %zd bytes: %s", name, n, strtok(text, "\n"));
 }
 
+static void times(const char *name, int fd) {
+  struct stat st;
+  must(fstat(fd, &st));
+  say("%s: times %d %d %d", name, st.st_atim.tv_sec != 1, st.st_mtim.tv_sec != 1, st.st_ctim.tv_sec != 1);
+  struct timespec old[2] = { { 1, 0 }, { 1, 0 } };
+  must(futimens(fd, old));
+}
+static void touched(void) {
+  char text[8192];
+  struct attr attr = { .flags = 0 };
+  int q = (int)must(mq_open_("touched", O_CREAT | O_RDWR, 0600, NULL));
+  times("made", q);
+  must(syscall(SYS_mq_timedsend, q, "x", 1, 0, NULL));
+  times("send", q);
+  must(syscall(SYS_mq_timedreceive, q, text, sizeof text, NULL, NULL));
+  times("receive", q);
+  must(read(q, text, 10));
+  times("read", q);
+  must(read(q, text, 0));
+  times("read nothing", q);
+  must(syscall(SYS_mq_getsetattr, q, NULL, &attr));
+  times("get attributes", q);
+  must(syscall(SYS_mq_getsetattr, q, &attr, NULL));
+  times("set attributes", q);
+  close(q);
+  mq_unlink_("touched");
+}
+
 static void opening(void) {
   int q = (int)must(mq_open_("one", O_CREAT | O_RDWR, 0640, NULL));
   describe("one", q);
@@ -132,6 +160,7 @@ int main(void) {
   umask(022);
   opening();
   as_files();
+  touched();
   must(umount("queues"));
   say("still there after umount: %d", mq_open_("one", O_RDWR, 0, NULL) > 0);
   must(mount("none", "queues", "mqueue", 0, NULL));

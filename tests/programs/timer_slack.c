@@ -113,7 +113,17 @@ static void values(void) {
   must(prctl(PR_SET_TIMERSLACK, 0));
 }
 
+static void second(const char *name) {
+  long start = now();
+  poll(NULL, 0, 1000);
+  say("a second's poll, %s: %s", name, now() - start - 1000 * MS < 3 * MS ? "a thousandth late at most" : "later");
+}
+
 int main(void) {
+  second("nice 0");
+  must(nice(5));
+  second("nice 5");
+  must(nice(-5));
   values();
   with_another();
   all("an ordinary task");

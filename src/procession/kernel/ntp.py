@@ -9,8 +9,8 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from procession.include.linux.cred import CAP_SYS_TIME
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.time import HZ, NSEC_PER_SEC, NSEC_PER_USEC, USEC_PER_SEC, USER_HZ
 from procession.include.linux.timex import (
     ADJ_ADJTIME,
@@ -48,14 +48,12 @@ from procession.include.linux.timex import (
     TIME_INS,
     TIME_OK,
 )
-from procession.kernel import capability, time
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
-    from procession.include.linux.sched import Task
     from procession.include.linux.timex import NtpState
 
-__all__ = ("TIMEX_SIZE", "do_adjtimex", "ntp_clear")
+__all__ = ("TIMEX_SIZE", "Timex", "check_adjtimex", "check_tick", "do_adjtimex", "ntp_clear")
 
 TIMEX_SIZE: Final = 208
 NTP_PHASE_LIMIT: Final = 16_000_000  # us
@@ -69,12 +67,13 @@ _TIMEX: Final = struct.Struct("<I4xqqqqi4xqqqqqqqqi4xqqqqqi44x")
 _HOLES: Final = ((4, 8), (44, 48), (116, 120), (164, TIMEX_SIZE))
 
 
-class _Timex:
-    """The fields of struct timex that are read or written."""
+class Timex:
+    """The fields of struct timex that are read or written. data: all of it, as it came."""
 
-    __slots__ = ("constant", "esterror", "freq", "maxerror", "modes", "offset", "sec", "status", "tick", "usec")
+    __slots__ = ("constant", "data", "esterror", "freq", "maxerror", "modes", "offset", "sec", "status", "tick", "usec")
 
     def __init__(self, data: bytes) -> None:
+        self.data = data
         fields = _TIMEX.unpack(data)
         self.modes, self.offset, self.freq, self.maxerror, self.esterror, self.status, self.constant = fields[:7]
         self.sec, self.usec, self.tick = fields[9:12]
@@ -87,6 +86,11 @@ def ntp_clear(k: Kernel) -> None:
     ntp.time_status |= STA_UNSYNC
     ntp.time_maxerror = ntp.time_esterror = NTP_PHASE_LIMIT
     ntp.time_offset = 0
+
+
+def _to_s64(value: int) -> int:
+    """Return what is left of value in a long."""
+    return (value + (1 << 63) & ULONG_MAX) - (1 << 63)
 
 
 def _quotient(value: int, divisor: int) -> int:
@@ -113,7 +117,7 @@ def ntp_update_offset(ntp: NtpState, offset: int, now_sec: int) -> None:
     if not ntp.time_status & STA_PLL:
         return
     if not ntp.time_status & STA_NANO:
-        offset = time.to_s64(offset * NSEC_PER_USEC)
+        offset = _to_s64(offset * NSEC_PER_USEC)
     offset = max(min(offset, MAXPHASE), -MAXPHASE)
     secs = 0 if ntp.time_status & STA_FREQHOLD else now_sec - ntp.time_reftime
     ntp.time_reftime = now_sec
@@ -138,7 +142,7 @@ def process_adj_status(ntp: NtpState, status: int, now_sec: int) -> None:
         ntp.time_state = TIME_DEL
 
 
-def process_adjtimex_modes(ntp: NtpState, txc: _Timex, now_sec: int) -> None:
+def process_adjtimex_modes(ntp: NtpState, txc: Timex, now_sec: int) -> None:
     """Set what modes say."""
     modes = txc.modes
     if modes & ADJ_STATUS:
@@ -148,13 +152,13 @@ def process_adjtimex_modes(ntp: NtpState, txc: _Timex, now_sec: int) -> None:
     if modes & ADJ_MICRO:
         ntp.time_status &= ~STA_NANO
     if modes & ADJ_FREQUENCY:
-        ntp.time_freq = max(min(time.to_s64(txc.freq * _PPM_SCALE), _MAXFREQ_SCALED), -_MAXFREQ_SCALED)
+        ntp.time_freq = max(min(_to_s64(txc.freq * _PPM_SCALE), _MAXFREQ_SCALED), -_MAXFREQ_SCALED)
     if modes & ADJ_MAXERROR:
         ntp.time_maxerror = txc.maxerror
     if modes & ADJ_ESTERROR:
         ntp.time_esterror = txc.esterror
     if modes & ADJ_TIMECONST:
-        constant = txc.constant if ntp.time_status & STA_NANO else time.to_s64(txc.constant + 4)
+        constant = txc.constant if ntp.time_status & STA_NANO else _to_s64(txc.constant + 4)
         ntp.time_constant = max(min(constant, MAXTC), 0)
     if modes & ADJ_TAI and txc.constant > 0:
         ntp.time_tai = (txc.constant + 0x80000000 & 0xFFFFFFFF) - 0x80000000
@@ -164,44 +168,29 @@ def process_adjtimex_modes(ntp: NtpState, txc: _Timex, now_sec: int) -> None:
         ntp.tick_usec = txc.tick
 
 
-def _check(current: Task, txc: _Timex) -> None:
-    """Raise EPERM without CAP_SYS_TIME for what changes something, EINVAL for what cannot be."""
+def check_adjtimex(txc: Timex) -> bool:
+    """Return whether CAP_SYS_TIME is needed; raises EINVAL for modes that do not go together."""
     modes = txc.modes
-    may = capability.capable(current, CAP_SYS_TIME) if modes else True
     if modes & ADJ_ADJTIME:
         if not modes & ADJ_OFFSET:
             raise LinuxError(Errno.EINVAL, "adjtimex: modes")
-        if not modes & ADJ_NANO and not may:
-            raise LinuxError(Errno.EPERM, "adjusting the clock needs CAP_SYS_TIME")
-    else:
-        if not may:
-            raise LinuxError(Errno.EPERM, "adjusting the clock needs CAP_SYS_TIME")
-        if modes & ADJ_TICK and not 900_000 // USER_HZ <= txc.tick <= 1_100_000 // USER_HZ:
-            raise LinuxError(Errno.EINVAL, "adjtimex: tick")
-    if modes & ADJ_SETOFFSET and not may:
-        raise LinuxError(Errno.EPERM, "setting the time needs CAP_SYS_TIME")
+        return not modes & ADJ_NANO or bool(modes & ADJ_SETOFFSET)
+    return bool(modes)
 
 
-def _inject_offset(k: Kernel, txc: _Timex) -> None:
-    """Move the time of day; raises EINVAL (timekeeping_inject_offset)."""
-    nsec = txc.usec if txc.modes & ADJ_NANO else time.to_s64(txc.usec * NSEC_PER_USEC)
-    if not 0 <= nsec < NSEC_PER_SEC:
-        raise LinuxError(Errno.EINVAL, "adjtimex: offset")
-    time.do_settimeofday(k, time.getnstimeofday(k) + txc.sec * NSEC_PER_SEC + nsec)
+def check_tick(txc: Timex) -> None:
+    """Raise EINVAL if the clock would be a tenth off."""
+    modes = txc.modes
+    if modes & ADJ_TICK and not modes & ADJ_ADJTIME and not 900_000 // USER_HZ <= txc.tick <= 1_100_000 // USER_HZ:
+        raise LinuxError(Errno.EINVAL, "adjtimex: tick")
 
 
-def do_adjtimex(current: Task, data: bytes) -> tuple[int, bytes]:
+def do_adjtimex(k: Kernel, txc: Timex, now_ns: int) -> tuple[int, bytes]:
     """Set what a struct timex asks for; returns the clock's state and the structure as it is then.
 
-    Raises EPERM, EINVAL.
+    now_ns: CLOCK_REALTIME.
     """
-    k = current.kernel
     ntp = k.timers.ntp
-    txc = _Timex(data)
-    _check(current, txc)
-    if txc.modes & ADJ_SETOFFSET:
-        _inject_offset(k, txc)
-    now_ns = time.getnstimeofday(k)
     if txc.modes & ADJ_ADJTIME:
         offset = ntp.time_adjust
         if not txc.modes & ADJ_NANO:
@@ -212,7 +201,7 @@ def do_adjtimex(current: Task, data: bytes) -> tuple[int, bytes]:
         if not ntp.time_status & STA_NANO:
             offset = _quotient(offset, NSEC_PER_USEC)
     state = TIME_ERROR if ntp.time_status & (STA_UNSYNC | STA_CLOCKERR) else ntp.time_state
-    return state, _result(ntp, txc.modes, offset, now_ns, data)
+    return state, _result(ntp, txc.modes, offset, now_ns, txc.data)
 
 
 def _result(ntp: NtpState, modes: int, offset: int, now_ns: int, data: bytes) -> bytes:
@@ -232,7 +221,7 @@ def _result(ntp: NtpState, modes: int, offset: int, now_ns: int, data: bytes) ->
             ntp.time_constant,
             1,
             _TOLERANCE,
-            time.to_s64(sec),
+            _to_s64(sec),
             fraction,
             ntp.tick_usec,
             *[0] * 8,

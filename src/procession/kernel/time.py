@@ -21,7 +21,7 @@ from procession.include.linux.time import (
     Timezone,
     TimezoneOut,
 )
-from procession.include.linux.timex import TimexPtr
+from procession.include.linux.timex import ADJ_NANO, ADJ_SETOFFSET, TimexPtr
 from procession.include.linux.types import TimeT, UserPtr
 from procession.kernel import capability, hrtimer, ntp
 from procession.mm import uaccess
@@ -197,11 +197,29 @@ def do_settimeofday(k: Kernel, real_ns: int) -> None:
 @syscall
 def sys_adjtimex(current: Task, txc: TimexPtr) -> int:
     """Set and report the clock's discipline; returns its state (adjtimex(2)); raises EFAULT, EPERM, EINVAL."""
-    data = uaccess.copy_from_user(current, txc, ntp.TIMEX_SIZE)
+    k = current.kernel
+    timex = ntp.Timex(uaccess.copy_from_user(current, txc, ntp.TIMEX_SIZE))
     try:
-        state, data = ntp.do_adjtimex(current, data)
+        _check_adjtimex(current, timex)
+        if timex.modes & ADJ_SETOFFSET:
+            timekeeping_inject_offset(k, timex)
     except LinuxError:
-        uaccess.copy_to_user(current, txc, data)
+        uaccess.copy_to_user(current, txc, timex.data)
         raise
+    state, data = ntp.do_adjtimex(k, timex, getnstimeofday(k))
     uaccess.copy_to_user(current, txc, data)
     return state
+
+
+def _check_adjtimex(current: Task, timex: ntp.Timex) -> None:
+    if ntp.check_adjtimex(timex) and not capability.capable(current, CAP_SYS_TIME):
+        raise LinuxError(Errno.EPERM, "adjusting the clock needs CAP_SYS_TIME")
+    ntp.check_tick(timex)
+
+
+def timekeeping_inject_offset(k: Kernel, txc: ntp.Timex) -> None:
+    """Move the time of day; raises EINVAL."""
+    nsec = txc.usec if txc.modes & ADJ_NANO else to_s64(txc.usec * NSEC_PER_USEC)
+    if not 0 <= nsec < NSEC_PER_SEC:
+        raise LinuxError(Errno.EINVAL, "adjtimex: offset")
+    do_settimeofday(k, getnstimeofday(k) + txc.sec * NSEC_PER_SEC + nsec)
