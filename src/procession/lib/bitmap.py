@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from procession.include.linux.errno import Errno, LinuxError
+from procession.lib.string import SPACE
 
 __all__ = ("parselist",)
 
-_SPACE: Final = b" \t\n\v\f\r\xa0"
 _MINUS: Final = 0x2D
 
 
@@ -37,10 +37,10 @@ def _range(part: bytes, digits: bool) -> tuple[int, int]:
     expect_digit = True
     previous = 0
     for c in part:
-        if c in _SPACE:
+        if c in SPACE:
             previous = c
             continue
-        if digits and previous and previous in _SPACE:
+        if digits and previous and previous in SPACE:
             raise LinuxError(Errno.EINVAL, "blanks inside a list")
         previous = c
         if c == _MINUS:
