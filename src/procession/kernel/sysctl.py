@@ -333,6 +333,37 @@ def _show_cad_pid(current: Task) -> bytes:
     return b"%d\n" % (pid.task_tgid_vnr(current, reaper) if reaper is not None else 0)
 
 
+def _put_maxkeys(k: Kernel, value: int) -> None:
+    k.keys.maxkeys = value
+
+
+def _put_maxbytes(k: Kernel, value: int) -> None:
+    k.keys.maxbytes = value
+
+
+def _put_root_maxkeys(k: Kernel, value: int) -> None:
+    k.keys.root_maxkeys = value
+
+
+def _put_root_maxbytes(k: Kernel, value: int) -> None:
+    k.keys.root_maxbytes = value
+
+
+def _put_gc_delay(k: Kernel, value: int) -> None:
+    k.keys.gc_delay = value
+
+
+def _keys_table() -> dict[str, Any]:
+    """Return /proc/sys/kernel/keys."""
+    return {
+        "maxkeys": _int(lambda k: k.keys.maxkeys, _put_maxkeys, 1),
+        "maxbytes": _int(lambda k: k.keys.maxbytes, _put_maxbytes, 1),
+        "root_maxkeys": _int(lambda k: k.keys.root_maxkeys, _put_root_maxkeys, 1),
+        "root_maxbytes": _int(lambda k: k.keys.root_maxbytes, _put_root_maxbytes, 1),
+        "gc_delay": _int(lambda k: k.keys.gc_delay, _put_gc_delay, 0),
+    }
+
+
 def _put_acct(index: int) -> PutInt:
     def put(k: Kernel, value: int) -> None:
         k.acct_parm[index] = value
@@ -456,6 +487,7 @@ def _kern_table() -> dict[str, Any]:
         "printk_ratelimit_burst": _int(lambda k: k.log.ratelimit_burst, _put_ratelimit_burst),
         "dmesg_restrict": _int(lambda k: k.log.dmesg_restrict, _put_dmesg_restrict, 0, 1),
         "random": _random_table(),
+        "keys": _keys_table(),
         "usermodehelper": {
             "bset": _bset(lambda k: k.kthreads.usermodehelper_bset, _put_umh_bset),
             "inheritable": _bset(lambda k: k.kthreads.usermodehelper_inheritable, _put_umh_inheritable),
