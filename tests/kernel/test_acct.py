@@ -23,7 +23,7 @@ def test_thirteen_bits_and_an_exponent_of_eight(value, encoded):
     assert encode_comp_t(value) == encoded
 
 
-@pytest.mark.parametrize(("value", "is_"), [(0, 0.0), (1, 1.0), (3, 3.0), (100, 100.0), ((1 << 24) + 1, float(1 << 24))])
+@pytest.mark.parametrize(("value", "is_"), [(0, 0.0), (1, 1.0), (3, 3.0), (100, 100.0), ((1 << 24) + 1, 2.0**24)])
 def test_a_float_that_is_cut(value, is_):
     """The elapsed time."""
     assert struct.unpack("<f", struct.pack("<I", encode_float(value)))[0] == is_
