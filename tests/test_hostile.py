@@ -27,16 +27,19 @@ def test_a_share(kind):
     assert tried.count >= SHARE[kind]
 
 
+GROWS = (
+    "import json; from fuzz.hostile import most_memory; x = b'x' * (500 << 20);"
+    "print(json.dumps({'tried': 1, 'touched': [], 'memory': most_memory()}))"
+)
+
+
 def test_what_a_batch_may_not_do(monkeypatch):
     """Dying, hanging, growing and writing are all found."""
     for code, words, seconds in (
         ("import os; os.abort()", "exit status -6", 60),
         ("raise OSError('the reason')", "the reason", 60),
         ("import time; time.sleep(90)", "not done after", 2),
-        (
-            "import json; from fuzz.hostile import most_memory; x = b'x' * (500 << 20);"
-            "print(json.dumps({'tried': 1, 'touched': [], 'memory': most_memory()}))", "MB of memory", 60,
-        ),
+        (GROWS, "MB of memory", 60),
     ):
         monkeypatch.setattr(hostile, "SECONDS", seconds)
         monkeypatch.setattr(hostile, "COMMAND", ["-c", code])

@@ -85,6 +85,10 @@ static void permissions(void) {
 static void ends(void) {
   long key = add_key("user", "end", "x", 1, PROCESS), ring = add_key("keyring", "ring", NULL, 0, PROCESS), in = add_key("user", "in", "x", 1, (int)ring);
   key_show("timeout", keyctl(SET_TIMEOUT, (int)key, 5));
+  key_show("an update takes it away", keyctl(UPDATE, (int)key, "x", 1));
+  sleep_ms(6000);
+  key_show("read", keyctl(READ, (int)key, (char[8]){ 0 }, 8));
+  key_show("timeout", keyctl(SET_TIMEOUT, (int)key, 5));
   char text[8];
   key_show("read", keyctl(READ, (int)key, text, 8));
   sleep_ms(6000);

@@ -21,13 +21,13 @@ static void links(void) {
   say("%d, the other gone %d", key_has((int)a, key), !key_has((int)a, other));
   key_show("clear", keyctl(CLEAR, (int)a));
   say("%d in it", key_count((int)a));
-  int ring = (int)add_key("keyring", "0", NULL, 0, PROCESS), top = ring;
+  int ring = (int)add_key("keyring", "0", NULL, 0, PROCESS), top = ring, rings[10];
   for (int i = 1; i <= 9; i++) {
     char name[4] = { (char)('0' + i) };
     int next = (int)add_key("keyring", name, NULL, 0, ring);
     char deep[8] = { 'd', (char)('0' + i) };
     add_key("user", deep, "x", 1, next);
-    ring = next;
+    ring = rings[i] = next;
   }
   for (int i = 5; i <= 8; i++) {
     char deep[8] = { 'd', (char)('0' + i) };
@@ -35,6 +35,8 @@ static void links(void) {
   }
   int under = (int)add_key("keyring", "under", NULL, 0, PROCESS);
   key_show("nested too deep", keyctl(LINK, top, under));
+  for (int i = 1; i <= 4; i++) key_show("from further down", keyctl(LINK, rings[i], under));
+  keyctl(CLEAR, under);
   key_show("with a destination", keyctl(SEARCH, top, "user", "d1", under) > 0);
   say("linked %d", key_count(under));
   key_show("read with little room", keyctl(READ, top, (int[2]){ 0 }, 2));

@@ -83,6 +83,11 @@ int main(void) {
   must(nl_send(fd, &m));
   say("a second dump before the end of the first: its first part %d", recv(fd, answer, sizeof answer, MSG_DONTWAIT) > 0);
   nl_receive(fd, "its error", answer, sizeof answer);
+  while (recv(fd, answer, sizeof answer, MSG_DONTWAIT) > 0) continue;
+  nl_begin(&m, GENERIC, 0x100, 22, 3);
+  must(nl_send(fd, &m));
+  n = recv(fd, answer, sizeof answer, MSG_DONTWAIT);
+  say("one of its flags is enough: type %u, flags %#x", ((struct nl_head *)answer)->type, ((struct nl_head *)answer)->flags);
   int user = nl_socket(USERSOCK);
   nl_show("nobody in the kernel", nl_sendto(user, &m, sizeof m, 0, 0, 0));
   return 0;

@@ -368,6 +368,17 @@ def _end_process(current: Task) -> None:
         sig.maxrss = max(sig.maxrss, mm.hiwater_rss, mm.rss_anon + mm.rss_file)
 
 
+def _account_end(current: Task, code: int, group_dead: bool) -> None:
+    """Take down a process's timers if it ends, and add up what the thread has used, while it has its memory."""
+    k, sig = current.kernel, current.signal
+    if group_dead:
+        _end_process(current)
+    acct.acct_collect(current, group_dead=group_dead)
+    current.exit_code = code
+    if not group_dead or sig.stats is not None or k.taskstats.listeners[k.cpu]:
+        k.taskstats.exit(current, group_dead)
+
+
 async def do_exit(current: Task, code: int) -> NoReturn:
     """End the calling thread with a wait status (spec 8.2).
 
@@ -387,12 +398,7 @@ async def do_exit(current: Task, code: int) -> NoReturn:
     sig = current.signal
     sig.live -= 1
     group_dead = sig.live == 0
-    if group_dead:
-        _end_process(current)
-    acct.acct_collect(current, group_dead=group_dead)
-    current.exit_code = code
-    if not group_dead or sig.stats is not None or k.taskstats.listeners[k.cpu]:
-        k.taskstats.exit(current, group_dead)
+    _account_end(current, code, group_dead)
 
     await exit_mm(current)
     if group_dead and k.acct_list:

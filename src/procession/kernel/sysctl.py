@@ -293,6 +293,37 @@ def _store_printk(current: Task, buf: UserPtr, count: int) -> int:
     return proc_dointvec(current, buf, count, [_put_printk(index) for index in range(4)])
 
 
+def _put_maxkeys(k: Kernel, value: int) -> None:
+    k.keys.maxkeys = value
+
+
+def _put_maxbytes(k: Kernel, value: int) -> None:
+    k.keys.maxbytes = value
+
+
+def _put_root_maxkeys(k: Kernel, value: int) -> None:
+    k.keys.root_maxkeys = value
+
+
+def _put_root_maxbytes(k: Kernel, value: int) -> None:
+    k.keys.root_maxbytes = value
+
+
+def _put_gc_delay(k: Kernel, value: int) -> None:
+    k.keys.gc_delay = value
+
+
+def _keys_table() -> dict[str, Any]:
+    """Return /proc/sys/kernel/keys."""
+    return {
+        "maxkeys": int_table(lambda k: k.keys.maxkeys, _put_maxkeys, 1),
+        "maxbytes": int_table(lambda k: k.keys.maxbytes, _put_maxbytes, 1),
+        "root_maxkeys": int_table(lambda k: k.keys.root_maxkeys, _put_root_maxkeys, 1),
+        "root_maxbytes": int_table(lambda k: k.keys.root_maxbytes, _put_root_maxbytes, 1),
+        "gc_delay": int_table(lambda k: k.keys.gc_delay, _put_gc_delay, 0),
+    }
+
+
 def _put_acct(index: int) -> PutInt:
     def put(k: Kernel, value: int) -> None:
         k.acct_parm[index] = value
@@ -373,6 +404,7 @@ def _kern_table() -> dict[str, Any]:
         "printk_ratelimit_burst": int_table(lambda k: k.log.ratelimit_burst, _put_ratelimit_burst),
         "dmesg_restrict": int_table(lambda k: k.log.dmesg_restrict, _put_dmesg_restrict, 0, 1),
         "random": _random_table(),
+        "keys": _keys_table(),
         "pid_max": int_table(lambda k: k.pid_max, _put_pid_max),
         "ngroups_max": _constant(NGROUPS_MAX),
         "cap_last_cap": _constant(CAP_LAST_CAP),

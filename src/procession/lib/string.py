@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ("skip_spaces", "strim", "to_bytes", "to_text")
+__all__ = ("SPACE", "skip_spaces", "strim", "to_bytes", "to_text")
 
 # isspace() of the kernel (lib/ctype.c): the no-break space of Latin-1 is one.
-_SPACE: Final = b" \t\n\v\f\r\xa0"
+SPACE: Final = b" \t\n\v\f\r\xa0"
 
 
 def to_text(data: bytes) -> str:
@@ -25,9 +25,9 @@ def to_bytes(text: str) -> bytes:
 
 def skip_spaces(text: bytes) -> bytes:
     """Return text without the blanks that it begins with."""
-    return text.lstrip(_SPACE)
+    return text.lstrip(SPACE)
 
 
 def strim(text: bytes) -> bytes:
     """Return text up to its first NUL without blanks at either end (strstrip)."""
-    return text.split(b"\0", 1)[0].strip(_SPACE)
+    return text.split(b"\0", 1)[0].strip(SPACE)

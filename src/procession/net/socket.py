@@ -54,6 +54,7 @@ from procession.include.linux.socket import (
     SockaddrIn,
     SockaddrOut,
     SockLenArg,
+    SockProtocolArg,
     SockTypeArg,
 )
 from procession.include.linux.syscalls import syscall
@@ -228,7 +229,7 @@ def sock_create(current: Task, family: int, type: int, protocol: int) -> tuple[S
 
 
 @syscall
-def sys_socket(current: Task, family: FamilyArg, type: SockTypeArg, protocol: Int) -> Fd:
+def sys_socket(current: Task, family: FamilyArg, type: SockTypeArg, protocol: SockProtocolArg) -> Fd:
     """Make a socket (socket(2))."""
     sk, flags = sock_create(current, family, type, protocol)
     with Undo() as undo:
@@ -237,7 +238,9 @@ def sys_socket(current: Task, family: FamilyArg, type: SockTypeArg, protocol: In
 
 
 @syscall
-def sys_socketpair(current: Task, family: FamilyArg, type: SockTypeArg, protocol: Int, usockvec: FdPair) -> int:
+def sys_socketpair(
+    current: Task, family: FamilyArg, type: SockTypeArg, protocol: SockProtocolArg, usockvec: FdPair
+) -> int:
     """Make two connected sockets (socketpair(2))."""
     a, flags = sock_create(current, family, type, protocol)
     ops = proto_ops.sock_ops(a)

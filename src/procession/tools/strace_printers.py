@@ -188,6 +188,7 @@ _KNOW_FAILURE: Final = frozenset(
         "prctl_arg",
         "ptrace_data",
         "arch_prctl_arg",
+        "keyctl_arg",
         "iovec",
         "remaining",
         "outbuf",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 from typing import Any, Final
 
-from procession.include.linux.socket import SO_LINGER, SO_PEERCRED, SOL_SOCKET, SockOpt, SockOptLevel
+from procession.include.linux.netlink import SOCKADDR_NL, NetlinkFamily
+from procession.include.linux.socket import AF_NETLINK, SO_LINGER, SO_PEERCRED, SOL_SOCKET, SockOpt, SockOptLevel
 from procession.tools.strace_args import pointer, value_name
 from procession.tools.strace_files import iovec
 from procession.tools.strace_structs import INT, Printer, Shown
@@ -27,6 +28,10 @@ def address(shown: Shown, ptr: Any, length: int) -> str:
     family = int.from_bytes(raw[:2], "little")
     name = _FAMILIES.get(family) or f"{family:#x} /* AF_??? */"
     rest = raw[2:]
+    if family == AF_NETLINK and len(raw) >= SOCKADDR_NL.size:
+        _, _, nl_pid, groups = SOCKADDR_NL.unpack(raw[: SOCKADDR_NL.size])
+        mask = f"{groups:#08x}" if groups else "00000000"
+        return f"{{sa_family={name}, nl_pid={nl_pid}, nl_groups={mask}}}"
     if not rest:
         return f"{{sa_family={name}}}"
     if family == 1:
@@ -34,6 +39,11 @@ def address(shown: Shown, ptr: Any, length: int) -> str:
             return f"{{sa_family={name}, sun_path={shown.quote(rest.split(bytes(1))[0])}}}"
         return f"{{sa_family={name}, sun_path=@{shown.quote(rest[1:])}}}" if len(rest) > 1 else f"{{sa_family={name}}}"
     return f"{{sa_family={name}, sa_data={shown.quote(rest)}}}"
+
+
+def _protocol(shown: Shown, at: int) -> str:
+    value = shown.args[at]
+    return value_name(value, NetlinkFamily, "NETLINK_") if shown.args[0] == AF_NETLINK else str(value)
 
 
 def _sockaddr(shown: Shown, at: int) -> str:
@@ -129,6 +139,7 @@ def _sockopt_value(shown: Shown, at: int) -> str:
 
 
 SOCKET_PRINTERS: Final[dict[str, Printer]] = {
+    "sock_protocol": _protocol,
     "sockaddr": _sockaddr,
     "socklen": _socklen,
     "struct msghdr": _msghdr,

@@ -222,6 +222,7 @@ SockTypeArg = Annotated[
         accepts=(SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_SEQPACKET, *SockFlags),
     ),
 ]
+SockProtocolArg = Annotated[int, Arg("sock_protocol", 32, signed=True)]
 AcceptArg = Annotated[int, Arg("int", 32, signed=True, flags=SockFlags, prefix="SOCK_")]
 ShutArg = Annotated[int, Arg("int", 32, signed=True, values=Shut, prefix="SHUT_")]
 MsgArg = Annotated[int, Arg("int", 32, flags=MsgFlags, prefix="MSG_")]

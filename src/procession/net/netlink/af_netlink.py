@@ -537,7 +537,8 @@ def netlink_rcv_skb(
                 err = e.errno
         if acknowledge and (nlh.flags & NLM_F_ACK or err):
             netlink_ack(ssk, nlh, err)
-        data = data[nlmsg_align(length) :]
+        end = nlmsg_align(length)
+        data = data[end:]
 
 
 def netlink_ack(ssk: NetlinkSock, nlh: Nlmsghdr, err: int) -> None:

@@ -9,6 +9,8 @@ from procession.include.linux.key import KEY_FLAG_IN_QUOTA, KEY_FLAG_INSTANTIATE
 from procession.include.linux.time import NSEC_PER_SEC
 from procession.include.linux.workqueue import WorkStruct
 from procession.kernel import hrtimer, workqueue
+from procession.security.keys.keyring import KEYQUOTA_LINK_BYTES, SIZEOF_KEYRING_LIST
+from procession.security.keys.user_defined import key_payload_reserve
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -72,9 +74,13 @@ def key_collect(k: Kernel) -> None:
 
 def _gc_keyring(k: Kernel, keyring: Key, limit: int) -> None:
     links: list[Key] = keyring.payload
-    for key in [key for key in links if 0 < key.expiry <= limit]:
+    dead = [key for key in links if 0 < key.expiry <= limit]
+    if not dead:
+        return
+    for key in dead:
         links.remove(key)
         key_put(k, key)
+    key_payload_reserve(k, keyring, SIZEOF_KEYRING_LIST + KEYQUOTA_LINK_BYTES * len(links))
 
 
 def key_gc_unused_key(k: Kernel, key: Key) -> None:

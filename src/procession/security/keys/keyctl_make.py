@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.fs import read_write
-from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.errno import MAX_ERRNO, Errno, LinuxError
 from procession.include.linux.key import (
     KEY_SPEC_REQKEY_AUTH_KEY,
     KEY_SPEC_REQUESTOR_KEYRING,
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ("assume_authority", "instantiate_iov", "instantiate_key", "null", "payload_of", "reject_key")
 
 PAYLOAD_MAX: Final = 1024 * 1024 - 1
-_MAX_ERRNO: Final = 4095
 _RESTARTS: Final[tuple[int, ...]] = (
     Errno.ERESTARTSYS,
     Errno.ERESTARTNOINTR,
@@ -115,7 +114,7 @@ async def instantiate_iov(current: Task, serial: int, iov: UserPtr, ioc: int, ri
 
 async def reject_key(current: Task, serial: int, timeout: int, error: int, ringid: int) -> int:
     """Say that a key that somebody waits for is an error, for timeout s; raises EINVAL, EPERM."""
-    if not 0 < error < _MAX_ERRNO or error in _RESTARTS:
+    if not 0 < error < MAX_ERRNO or error in _RESTARTS:
         raise LinuxError(Errno.EINVAL, "not an error")
     auth, rka = _authority(current, serial)
     k = current.kernel

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procession.include.linux.errno import LinuxError
-from procession.include.linux.key import KeyState, key_put
+from procession.include.linux.key import KeyState, KeyUser, key_put
 from procession.mm import slab
 from procession.security.keys import gc, key, keyring, process_keys, request_key_auth, user_defined
 
@@ -28,7 +28,7 @@ def key_init(k: Kernel) -> None:
     for ktype in (keyring.keyring_key_type(), user_defined.user_key_type(), request_key_auth.request_key_auth_type()):
         keys.types[ktype.name] = ktype
     gc.key_gc_init(k)
-    root = key.key_user_lookup(k, 0, 0)
+    root = keys.users[0, 0] = KeyUser(0, 0)  # static
     root.usage = 3
     root.nkeys = root.nikeys = 2
 

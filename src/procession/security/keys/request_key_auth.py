@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.key import (
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ("key_get_instantiation_authkey", "request_key_auth_new", "request_key_auth_type")
 
-_PERM = (KEY_VIEW | KEY_READ | KEY_SEARCH) << KEY_POS | KEY_VIEW << KEY_USR
+_PERM: Final = (KEY_VIEW | KEY_READ | KEY_SEARCH) << KEY_POS | KEY_VIEW << KEY_USR
 
 
 def auth_instantiate(k: Kernel, authkey: Key, data: bytes | None, datalen: int) -> None:
