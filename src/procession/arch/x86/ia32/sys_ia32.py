@@ -20,17 +20,7 @@ from procession.include.linux.sched import CLONE_VFORK, CLONE_VM, TASK_INTERRUPT
 from procession.include.linux.signal import SIG_KERNEL_ONLY_MASK, SIGCHLD, KSigaction
 from procession.include.linux.syscalls import compat_syscall
 from procession.include.linux.types import DirFd, Fd, Int, Path, PidNr, SigNr, UInt, UserPtr
-from procession.kernel import (
-    compat,
-    exit_wait,
-    fork,
-    sched,
-    sched_prio,
-    sched_syscalls,
-    signal_queue,
-    signal_syscalls,
-    sys,
-)
+from procession.kernel import capability, compat, exit_wait, fork, sched, sched_prio, signal_queue, signal_syscalls, sys
 from procession.mm import fadvise, mmap, uaccess
 
 if TYPE_CHECKING:
@@ -97,7 +87,7 @@ async def sys32_waitpid(current: Task, pid: PidNr, stat_addr: UserPtr, options: 
 def sys_nice(current: Task, increment: Int) -> int:
     """Change one's nice value by at most 40; raises EPERM (nice(2))."""
     nice = max(-20, min(19, sched.task_nice(current) + max(-40, min(40, increment))))
-    if increment < 0 and not sched_syscalls.can_nice(current, current, nice):
+    if increment < 0 and not capability.can_nice(current, current, nice):
         raise LinuxError(Errno.EPERM, "a lower nice value")
     sched_prio.set_user_nice(current, nice)
     return 0
