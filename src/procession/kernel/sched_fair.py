@@ -310,10 +310,13 @@ def pick_next_task_fair(rq: Rq) -> Task:
     while True:
         timeline = cfs.timeline
         se = timeline[0][2]
-        if cfs.next is not None or cfs.last is not None or k.chooser.active:
+        next = cfs.next
+        if cfs.last is not None or k.chooser.active or (next is not None and next is not se):
             se = _pick_next_entity(cfs, se)
             _remove(cfs, se)
         else:
+            if next is not None:
+                _clear_buddies(se)
             del timeline[0]
         cfs.curr = se
         se.exec_start = now_ns
@@ -412,7 +415,10 @@ def check_preempt_wakeup(rq: Rq, curr: Task, p: Task) -> None:
     cfs = se.cfs_rq
     update_curr(cfs, rq.kernel.clock.now_ns)
     if wakeup_preempt_entity(cfs, se, pse) == 1:
-        _set_next_buddy(pse)
+        if pse.parent is None:
+            cfs.next = pse
+        else:
+            _set_next_buddy(pse)
         curr.ti_flags |= TIF_NEED_RESCHED
         if scale and se.on_rq and se.task is not None:
             _set_last_buddy(se)
