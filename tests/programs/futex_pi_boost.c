@@ -40,7 +40,7 @@ static struct waiter new_waiter(const char *name, int policy, int priority, int 
     else say("%s has it, priority %d", name, prio_of(getpid()));
     if (!r) must(unlock(wants));
     if (has >= 0) must(unlock(has));
-    say("%s is done, priority %d", name, prio_of(getpid()));
+    if (policy != SCHED_OTHER) say("%s is done, priority %d", name, prio_of(getpid()));
     _exit(0);
   }
   pass_gate(&ready);

@@ -17,12 +17,13 @@ from procession.include.linux.iocontext import IoContext
 from procession.include.linux.kernel import Kernel
 from procession.include.linux.mount import MNT_SHARED
 from procession.include.linux.msg import MsgMsg
+from procession.include.linux.rtmutex import RtMutexWaiter
 from procession.include.linux.sched import CLONE_NEWUTS, get_task_struct
 from procession.include.linux.signal import Siginfo, Sigqueue
 from procession.include.linux.wait import WaitQueueEntry
 from procession.include.linux.workqueue import Worker, WorkStruct
 from procession.ipc import mqueue
-from procession.kernel import cred, entry, exit, fork, hrtimer, pid, signal_queue, wait
+from procession.kernel import cred, entry, exit, fork, hrtimer, pid, sched_fair, sched_group, signal_queue, wait
 from procession.tools.validate import AT_EVERY_TRAP, OF_MEMORY, Census, Checker, tasks, validate_all
 
 pytestmark = pytest.mark.unchecked
@@ -542,6 +543,29 @@ def runnable_miscounted(w):
 @breaks(r"CPU 0: load 1024, found 0")
 def load_miscounted(w):
     w.k.sched.runqueues[0].cfs.load += 1024
+
+
+@breaks(r"has 90, and nobody lends it that")
+def a_boost_by_nobody(w):
+    w.reader.prio = 90
+
+
+@breaks(r"waits for a lock that does not know")
+def a_waiter_that_the_lock_does_not_know(w):
+    w.reader.pi_blocked_on = RtMutexWaiter(w.reader)
+
+
+@breaks(r"who does not wait first for a lock of its")
+def a_lender_who_does_not_wait(w):
+    w.main.pi_waiters = [RtMutexWaiter(w.reader)]
+
+
+@breaks(r"a group is queued that is none")
+def a_group_that_is_none(w):
+    rq = w.k.sched.runqueues[0]
+    tg = sched_group.sched_create_group(w.k, w.k.sched.root_task_group)
+    sched_fair.enqueue_entity(rq.cfs, tg.se[0], wakeup=True)
+    del w.k.sched.task_groups[tg]
 
 
 @breaks(r"ahead of")

@@ -32,7 +32,7 @@ from procession.include.linux.sched import (
 )
 from procession.include.linux.signal import SIGCHLD
 from procession.include.linux.workqueue import WORK_CPU_UNBOUND
-from procession.kernel import completion, fork, kthread, sched, sched_prio, workqueue
+from procession.kernel import completion, fork, kthread, sched, sched_prio, sched_weight, workqueue
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -173,7 +173,7 @@ def _dress(p: Task, name: str, kind: BootKthread) -> None:
     p.rt_priority = kind.rt_priority
     p.static_prio = DEFAULT_PRIO + kind.nice
     p.prio = sched_prio.effective_prio(p)
-    sched_prio.set_load_weight(p)
+    sched_weight.set_load_weight(p)
     cpu = _cpu(name)
     p.cpus_allowed = (1 << k.nr_cpus) - 1 if cpu == _ANY_CPU else 1 << cpu
     p.cpu = max(cpu, 0)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from procession.include.linux.cred import CAP_SETPCAP, CapDataIn, CapDataOut, CapHeader
+from procession.include.linux.cred import CAP_SETPCAP, CAP_SYS_NICE, CapDataIn, CapDataOut, CapHeader
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.resource import RLIMIT_NICE
 from procession.include.linux.sched import PF_SUPERPRIV
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import UserPtr
@@ -19,7 +20,16 @@ if TYPE_CHECKING:
     from procession.include.linux.nsproxy import UserNamespace
     from procession.include.linux.sched import Task
 
-__all__ = ("capable", "has_capability", "ns_capable", "nsown_capable", "own_capability", "sys_capget", "sys_capset")
+__all__ = (
+    "can_nice",
+    "capable",
+    "has_capability",
+    "ns_capable",
+    "nsown_capable",
+    "own_capability",
+    "sys_capget",
+    "sys_capset",
+)
 
 _VERSION_1: Final = 0x19980330
 _VERSION_2: Final = 0x20071026
@@ -148,3 +158,8 @@ def sys_capset(current: Task, header: CapHeader, data: CapDataIn) -> int:
     new.cap_effective, new.cap_inheritable, new.cap_permitted = effective, inheritable, permitted
     cred.commit_creds(current, new)
     return 0
+
+
+def can_nice(current: Task, p: Task, nice: int) -> bool:
+    """Whether current may set p's nice value this low: RLIMIT_NICE counts up from 20 - nice."""
+    return 20 - nice <= p.signal.rlim[RLIMIT_NICE][0] or capable(current, CAP_SYS_NICE)

@@ -13,7 +13,7 @@ from procession.include.linux.cred import CAP_SYS_NICE
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import UINT_MAX
 from procession.include.linux.sched import PF_THREAD_BOUND, Task, threads_from
-from procession.kernel import capability, cgroup, sched
+from procession.kernel import capability, cgroup, sched_affinity
 from procession.lib import bitmap
 
 if TYPE_CHECKING:
@@ -142,9 +142,9 @@ async def _move_away(current: Task, tasks: list[Task]) -> None:
     """Take tasks from the CPUs that they may not use any more; current is the last, for it sleeps meanwhile."""
     for p in tasks:
         if p is not current and not p.exit_state:
-            await sched.set_cpus_allowed_ptr(current, p, p.cpus_allowed)
+            await sched_affinity.set_cpus_allowed_ptr(current, p, p.cpus_allowed)
     if current in tasks:
-        await sched.set_cpus_allowed_ptr(current, current, current.cpus_allowed)
+        await sched_affinity.set_cpus_allowed_ptr(current, current, current.cpus_allowed)
 
 
 def _mems_write(current: Task, cgrp: Cgroup, cft: Cftype, text: bytes) -> None:

@@ -18,7 +18,18 @@ from procession.include.linux.sched import CLONE_FILES, CLONE_FS, CLONE_VFORK
 from procession.include.linux.signal import DEFAULT_ACTION, SIGCHLD
 from procession.include.linux.wait import WEXITED
 from procession.include.linux.workqueue import WorkStruct
-from procession.kernel import completion, cred, exit, exit_wait, fork, pid, sched, sched_prio, signal_queue, workqueue
+from procession.kernel import (
+    completion,
+    cred,
+    exit,
+    exit_wait,
+    fork,
+    pid,
+    sched_affinity,
+    sched_prio,
+    signal_queue,
+    workqueue,
+)
 from procession.mm import slab
 
 if TYPE_CHECKING:
@@ -70,7 +81,7 @@ async def _become_helper(current: Task, sub_info: SubprocessInfo) -> None:
     with current.sighand.siglock.irq():
         signal_queue.flush_signal_handlers(current, True)
     # It can run anywhere, unlike its parent.
-    await sched.set_cpus_allowed_ptr(current, current, (1 << k.nr_cpus) - 1)
+    await sched_affinity.set_cpus_allowed_ptr(current, current, (1 << k.nr_cpus) - 1)
     sched_prio.set_user_nice(current, 0)
     new = cred.prepare_creds(k.init_task)
     new.cap_bset &= k.kthreads.usermodehelper_bset

@@ -36,15 +36,14 @@ from procession.include.linux.spinlock import SpinLock
 from procession.kernel import (
     hrtimer,
     latencytop,
-    sched_autogroup,
     sched_balance,
     sched_choose,
+    sched_entity,
     sched_fair,
-    sched_group,
     sched_load,
-    sched_prio,
     sched_rt,
     sched_stats,
+    sched_weight,
 )
 
 if TYPE_CHECKING:
@@ -76,7 +75,6 @@ __all__ = (
     "sched_init_granularity",
     "schedule",
     "scheduler_tick",
-    "set_cpus_allowed_ptr",
     "set_curr_task",
     "task_nice",
     "task_sched_runtime",
@@ -148,8 +146,7 @@ class Rq:
 
 def sched_init(k: Kernel) -> None:
     """Make the run queues; the calling boot task becomes CPU 0's idle task. The others' follow with init_idle."""
-    sched_group.sched_group_init(k)
-    sched_autogroup.autogroup_init(k)
+    sched_entity.sched_group_init(k)
     sched_init_granularity(k)
     k.sched.runqueues = [Rq(k, 0, k.init_task)]
     sched_load.calc_load_init(k)
@@ -174,7 +171,7 @@ def init_idle(k: Kernel, idle: Task, cpu: int) -> None:
     idle.cpu = cpu
     idle.cpus_allowed = 1 << cpu
     idle.se.exec_start = k.clock.now_ns
-    sched_group.set_task_rq(idle, k.sched.runqueues[cpu])
+    sched_entity.set_task_rq(idle, k.sched.runqueues[cpu])
 
 
 # Priorities.
@@ -333,8 +330,8 @@ def sched_fork(p: Task) -> None:
     p.on_cpu = False
     p.cpu = k.cpu
     rq: Rq = k.sched.runqueues[k.cpu]
-    sched_group.set_task_rq(p, rq)
-    sched_prio.set_load_weight(p)
+    sched_entity.set_task_rq(p, rq)
+    sched_weight.set_load_weight(p)
     if p.prio >= MAX_RT_PRIO:
         sched_fair.task_fork_fair(rq, p)
 
@@ -375,7 +372,7 @@ class _Switch:
         yield
 
 
-_SWITCH: Final = _Switch()
+SWITCH: Final = _Switch()
 
 
 async def schedule(current: Task, wchan: str = "", on: object = None) -> None:
@@ -390,7 +387,7 @@ async def schedule(current: Task, wchan: str = "", on: object = None) -> None:
     current.wchan = wchan
     current.waiting_on = on
     if do_schedule(rq):
-        await _SWITCH
+        await SWITCH
     current.wchan = ""
     current.waiting_on = None
 
@@ -404,25 +401,6 @@ def cond_resched(current: Task) -> None:
         cfs = current.se.cfs_rq
         current.ti_flags &= ~TIF_NEED_RESCHED
         cfs.min_vruntime = max(cfs.min_vruntime, current.se.vruntime)
-
-
-async def set_cpus_allowed_ptr(current: Task, p: Task, new_mask: int) -> None:
-    """Restrict p to the CPUs in new_mask, one of which must be there; returns when it is on one of them.
-
-    Differs: no migration thread runs; what it would do is done here.
-    """
-    p.cpus_allowed = new_mask
-    if new_mask >> p.cpu & 1:
-        return
-    rq: Rq = p.kernel.sched.runqueues[p.cpu]
-    if p is current:
-        # stop_one_cpu() sleeps until the migration thread is done, and who wakes does so on a CPU that it may use.
-        set_task_state(p, TASK_UNINTERRUPTIBLE)
-        do_schedule(rq)
-        try_to_wake_up(p, TASK_UNINTERRUPTIBLE)
-        await _SWITCH
-    elif p.se.on_rq:
-        sched_balance.migration_cpu_stop(rq, p)
 
 
 def do_schedule(rq: Rq) -> bool:

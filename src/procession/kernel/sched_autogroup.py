@@ -8,10 +8,9 @@ from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.jiffies import jiffies_to_ns
 from procession.include.linux.printk import KERN_WARNING
-from procession.include.linux.sched import MAX_RT_PRIO, PF_EXITING, threads_from
+from procession.include.linux.sched import threads_from
 from procession.include.linux.time import HZ
-from procession.kernel import capability, sched_group, sched_syscalls, sched_weight
-from procession.mm import slab
+from procession.kernel import capability, sched_group, sched_weight
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = (
     "Autogroup",
-    "autogroup_init",
-    "autogroup_task_group",
     "proc_sched_autogroup_set_nice",
     "proc_sched_autogroup_show_task",
     "sched_autogroup_create_attach",
@@ -43,21 +40,6 @@ class Autogroup:
         self.id = number
         self.nice = 0
         self.refcount = 0  # processes
-
-
-def autogroup_init(k: Kernel) -> None:
-    """Make the cache; who is under no setsid(2) is in the root group (autogroup_default)."""
-    slab.kmem_cache_create(k, "autogroup", 64)
-
-
-def autogroup_task_group(p: Task) -> TaskGroup | None:
-    """Return the group of p, who is in no cpu cgroup, by its autogroup; None for the root."""
-    ag = p.signal.autogroup
-    if ag is None or not p.kernel.sched.sysctl_sched_autogroup_enabled:
-        return None
-    if p.prio < MAX_RT_PRIO or p.flags & PF_EXITING:
-        return None
-    return ag.tg
 
 
 def _autogroup_create(k: Kernel) -> Autogroup | None:
@@ -134,7 +116,7 @@ def proc_sched_autogroup_set_nice(current: Task, p: Task, nice: int) -> None:
     sched = current.kernel.sched
     if not -20 <= nice <= 19:
         raise LinuxError(Errno.EINVAL, f"nice value {nice}")
-    if nice < 0 and not sched_syscalls.can_nice(current, current, nice):
+    if nice < 0 and not capability.can_nice(current, current, nice):
         raise LinuxError(Errno.EPERM, "beyond RLIMIT_NICE")
     now_ns = current.kernel.clock.now_ns
     if not capability.capable(current, CAP_SYS_ADMIN) and now_ns < sched.autogroup_nice_next_ns:

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from procession.hw.clock import NEVER
-from procession.hw.costs import SWITCH_NS
 from procession.include.linux.cgroup import CPUACCT_SUBSYS_ID
-from procession.include.linux.sched import TIF_NEED_RESCHED
-from procession.kernel import sched, sched_fair, sched_group
+from procession.kernel import sched_entity, sched_fair
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.kernel.sched import Rq
     from procession.kernel.sched_fair import CfsRq
 
-__all__ = ("idle_balance", "migration_cpu_stop", "select_task_rq", "select_task_rq_fork", "set_task_cpu")
+__all__ = ("idle_balance", "select_task_rq", "select_task_rq_fork", "set_task_cpu")
 
 
 def _migrate(rq: Rq, dest: Rq, p: Task) -> Rq:
@@ -41,7 +38,7 @@ def set_task_cpu(rq: Rq, dest: Rq, p: Task) -> None:
     if p.cgroups is not rq.kernel.cgroups.init_css_set:
         p.cgroups.subsys[CPUACCT_SUBSYS_ID].charge(p)
     p.cpu = dest.cpu
-    sched_group.set_task_rq(p, dest)
+    sched_entity.set_task_rq(p, dest)
 
 
 def _allowed(rq: Rq, p: Task) -> list[Rq]:
@@ -69,7 +66,7 @@ def select_task_rq_fork(rq: Rq, p: Task) -> Rq:
     if best is not rq:
         # A newborn's vruntime is relative already.
         p.cpu = best.cpu
-        sched_group.set_task_rq(p, best)
+        sched_entity.set_task_rq(p, best)
     return best
 
 
@@ -106,34 +103,3 @@ def _find_task(cfs: CfsRq, cpu: int) -> Task | None:
         if p is not None and p.cpus_allowed >> cpu & 1:
             return p
     return None
-
-
-# The migration thread.
-
-
-def migration_cpu_stop(rq: Rq, p: Task) -> None:
-    """Move p, which is not current but may run on another CPU, to the first CPU that it may use."""
-    k = p.kernel
-    dest: Rq = k.sched.runqueues[(p.cpus_allowed & -p.cpus_allowed).bit_length() - 1]
-    with rq.lock.irq():
-        sched.deactivate_task(rq, p, sleep=False)
-        if rq.curr is p:
-            _stop_running(rq, p)
-        set_task_cpu(rq, dest, p)
-        sched.activate_task(dest, p, wakeup=False)
-        sched.check_preempt_curr(dest, p)
-
-
-def _stop_running(rq: Rq, p: Task) -> None:
-    """Leave a CPU that is not the executing one to its idle task, which picks anew."""
-    k = p.kernel
-    sched.put_prev_task(rq, p)
-    p.nivcsw += 1
-    rq.nr_switches += 1
-    p.ti_flags &= ~TIF_NEED_RESCHED
-    p.on_cpu = False
-    rq.curr = rq.idle
-    rq.idle.on_cpu = True
-    rq.idle.ti_flags |= TIF_NEED_RESCHED
-    rq.tick_ns = NEVER
-    k.clock.cpu_ns[rq.cpu] += SWITCH_NS

@@ -20,7 +20,7 @@ from procession.hw.clock import NEVER
 from procession.include.linux.bug import bug, bug_on
 from procession.include.linux.sched import SCHED_BATCH, SCHED_IDLE, SCHED_NORMAL, TIF_NEED_RESCHED
 from procession.include.linux.time import TICK_PERIOD_NS
-from procession.kernel import sched_bandwidth, sched_choose, sched_group
+from procession.kernel import sched_choose, sched_entity, sched_throttle
 from procession.kernel.sched_weight import NICE_0_LOAD, calc_delta_fair
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def update_curr(cfs: CfsRq, now_ns: int) -> None:
         vruntime = timeline[0][0]
     cfs.min_vruntime = max(cfs.min_vruntime, vruntime)
     if cfs.runtime_enabled:
-        sched_bandwidth.account_cfs_rq_runtime(cfs, delta_ns)
+        sched_throttle.account_cfs_rq_runtime(cfs, delta_ns)
 
 
 def _sched_period(sched: SchedState, nr_running: int) -> int:
@@ -165,7 +165,7 @@ def enqueue_entity(cfs: CfsRq, se: SchedEntity, wakeup: bool) -> None:
     cfs.nr_running += 1
     grouped = se.parent is not None
     if grouped:
-        sched_group.update_cfs_shares(cfs)
+        sched_entity.update_cfs_shares(cfs)
     if wakeup:
         # place_entity(), for a sleeper.
         se.vruntime = max(se.vruntime, cfs.min_vruntime - (cfs.sched.sysctl_sched_latency >> 1))
@@ -173,7 +173,7 @@ def enqueue_entity(cfs: CfsRq, se: SchedEntity, wakeup: bool) -> None:
         _insert(cfs, se)
     se.on_rq = True
     if grouped and cfs.nr_running == 1:
-        sched_bandwidth.check_enqueue_throttle(cfs)
+        sched_throttle.check_enqueue_throttle(cfs)
 
 
 def dequeue_entity(cfs: CfsRq, se: SchedEntity, sleep: bool) -> None:
@@ -191,10 +191,10 @@ def dequeue_entity(cfs: CfsRq, se: SchedEntity, sleep: bool) -> None:
     if not sleep:
         se.vruntime -= cfs.min_vruntime
     if se.parent is not None:
-        sched_bandwidth.return_cfs_rq_runtime(cfs)
+        sched_throttle.return_cfs_rq_runtime(cfs)
     _update_min_vruntime(cfs, se, sleep)
     if se.parent is not None:
-        sched_group.update_cfs_shares(cfs)
+        sched_entity.update_cfs_shares(cfs)
 
 
 def _update_min_vruntime(cfs: CfsRq, se: SchedEntity, sleep: bool) -> None:
@@ -231,7 +231,7 @@ def _enqueue_groups(se: SchedEntity) -> bool:
         if not se.on_rq:
             enqueue_entity(se.cfs_rq, se, wakeup=True)
         elif se.parent is not None:
-            sched_group.update_cfs_shares(se.cfs_rq)
+            sched_entity.update_cfs_shares(se.cfs_rq)
     return True
 
 
@@ -259,7 +259,7 @@ def _dequeue_groups(se: SchedEntity, sleep: bool) -> bool:
             _set_next_buddy(se)  # the rest of the turn is its group's
         emptied = False
         if se.parent is not None:
-            sched_group.update_cfs_shares(se.cfs_rq)
+            sched_entity.update_cfs_shares(se.cfs_rq)
     return True
 
 
@@ -275,7 +275,7 @@ def put_prev_task_fair(rq: Rq, prev: Task) -> None:
         if se.on_rq:
             update_curr(cfs, now_ns)
         if cfs.runtime_enabled:
-            sched_bandwidth.check_cfs_rq_runtime(cfs)
+            sched_throttle.check_cfs_rq_runtime(cfs)
         if se.on_rq:
             _insert(cfs, se)
         cfs.curr = None
@@ -295,7 +295,7 @@ def set_curr_task_fair(rq: Rq, p: Task) -> None:
         se.exec_start = rq.kernel.clock.now_ns
         se.prev_sum_exec_runtime = se.sum_exec_runtime
         if cfs.runtime_enabled:
-            sched_bandwidth.account_cfs_rq_runtime(cfs, 0)
+            sched_throttle.account_cfs_rq_runtime(cfs, 0)
         if se.parent is None:
             return
         se = se.parent
@@ -310,10 +310,13 @@ def pick_next_task_fair(rq: Rq) -> Task:
     while True:
         timeline = cfs.timeline
         se = timeline[0][2]
-        if cfs.next is not None or cfs.last is not None or k.chooser.active:
+        next = cfs.next
+        if cfs.last is not None or k.chooser.active or (next is not None and next is not se):
             se = _pick_next_entity(cfs, se)
             _remove(cfs, se)
         else:
+            if next is not None:
+                _clear_buddies(se)
             del timeline[0]
         cfs.curr = se
         se.exec_start = now_ns
@@ -412,7 +415,10 @@ def check_preempt_wakeup(rq: Rq, curr: Task, p: Task) -> None:
     cfs = se.cfs_rq
     update_curr(cfs, rq.kernel.clock.now_ns)
     if wakeup_preempt_entity(cfs, se, pse) == 1:
-        _set_next_buddy(pse)
+        if pse.parent is None:
+            cfs.next = pse
+        else:
+            _set_next_buddy(pse)
         curr.ti_flags |= TIF_NEED_RESCHED
         if scale and se.on_rq and se.task is not None:
             _set_last_buddy(se)
@@ -469,7 +475,7 @@ def task_move_group_fair(rq: Rq, p: Task, on_rq: bool) -> None:
     se = p.se
     if not on_rq:
         se.vruntime -= se.cfs_rq.min_vruntime
-    sched_group.set_task_rq(p, rq)
+    sched_entity.set_task_rq(p, rq)
     if not on_rq:
         se.vruntime += se.cfs_rq.min_vruntime
 
@@ -538,7 +544,7 @@ def next_tick_fair(rq: Rq, curr: Task) -> int:
             at_ns = min(at_ns, _next_preempt_tick(cfs, se, ideal_ns))
             turn_ns = turn_ns or ideal_ns
         if cfs.runtime_enabled:
-            at_ns = min(at_ns, sched_bandwidth.next_assignment(cfs, se.exec_start))
+            at_ns = min(at_ns, sched_throttle.next_assignment(cfs, se.exec_start))
         if se.parent is None:
             break
         se = se.parent

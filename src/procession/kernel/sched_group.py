@@ -3,9 +3,6 @@
 A group has one entity and one queue per CPU: the entity stands in the queue of the group above. The cpu controller
 makes groups, and so does setsid(2) (sched_autogroup.py). Real-time tasks are in no group: CONFIG_RT_GROUP_SCHED is off,
 as in Debian's 3.2.
-
-Differs: on several CPUs a group's shares are split by what is queued now, not by an average over
-kernel.sched_shares_window.
 """
 
 from __future__ import annotations
@@ -15,36 +12,22 @@ from typing import TYPE_CHECKING, Final
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.sched import MAX_RT_PRIO, SchedEntity
 from procession.include.linux.task_group import TaskGroup
-from procession.kernel import sched, sched_autogroup, sched_bandwidth, sched_fair
-from procession.mm import slab
+from procession.kernel import sched, sched_bandwidth, sched_entity, sched_fair
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
     from procession.kernel.sched import Rq
-    from procession.kernel.sched_fair import CfsRq
 
 __all__ = (
     "sched_create_group",
     "sched_destroy_group",
-    "sched_group_init",
     "sched_group_set_shares",
     "sched_group_shares",
     "sched_move_task",
-    "set_task_rq",
-    "task_group",
-    "update_cfs_shares",
 )
 
-MIN_SHARES: Final = 2
 MAX_SHARES: Final = 1 << 18
-
-
-def sched_group_init(k: Kernel) -> None:
-    """Make the group that all tasks are in that are in no other; sched_init() gives it the CPUs' queues."""
-    slab.kmem_cache_create(k, "task_group", 512)
-    k.sched.root_task_group = TaskGroup(k, None)
-    k.sched.task_groups = {k.sched.root_task_group: None}
 
 
 # Making and unmaking.
@@ -54,6 +37,7 @@ def sched_create_group(k: Kernel, parent: TaskGroup) -> TaskGroup:
     """Make a group within parent, with 1024 shares and no limit; raises ENOMEM."""
     k.caches["task_group"].alloc()
     tg = TaskGroup(k, parent)
+    sched_bandwidth.init_cfs_bandwidth(tg)
     for rq in k.sched.runqueues:
         cfs = sched_fair.CfsRq(rq, tg)
         se = SchedEntity(None)
@@ -82,28 +66,6 @@ def sched_destroy_group(k: Kernel, tg: TaskGroup) -> None:
 # Which group a task is in.
 
 
-def task_group(p: Task) -> TaskGroup | None:
-    """Return the group that p belongs to, None for the root: its cpu cgroup's, or its session's."""
-    tg = p.sched_task_group
-    if tg is not None and tg.parent is not None:
-        return tg
-    if p.signal.autogroup is None:
-        return None
-    return sched_autogroup.autogroup_task_group(p)
-
-
-def set_task_rq(p: Task, rq: Rq) -> None:
-    """Let p be queued where its group is on rq's CPU from now on; p is on no queue."""
-    se = p.se
-    tg = task_group(p)
-    if tg is None or not tg.se:
-        se.cfs_rq = rq.cfs
-        se.parent = None
-    else:
-        se.cfs_rq = tg.cfs_rq[rq.cpu]
-        se.parent = tg.se[rq.cpu]
-
-
 def sched_move_task(p: Task) -> None:
     """Let p be in the group that it belongs to, because that has changed: Task.sched_task_group or its autogroup."""
     rq: Rq = p.kernel.sched.runqueues[p.cpu]
@@ -117,7 +79,7 @@ def sched_move_task(p: Task) -> None:
         if p.prio >= MAX_RT_PRIO:
             sched_fair.task_move_group_fair(rq, p, on_rq)
         else:
-            set_task_rq(p, rq)
+            sched_entity.set_task_rq(p, rq)
         if running:
             sched.set_curr_task(rq, p)
         if on_rq:
@@ -137,7 +99,7 @@ def sched_group_set_shares(tg: TaskGroup, shares: int) -> None:
     """Let a group weigh so much against its parent's others, 2 at least, 2**18 at most; raises EINVAL for the root."""
     if not tg.se:
         raise LinuxError(Errno.EINVAL, "the shares of the root group")
-    shares = max(MIN_SHARES, min(shares, MAX_SHARES))
+    shares = max(sched_entity.MIN_SHARES, min(shares, MAX_SHARES))
     if shares == tg.shares:
         return
     tg.shares = shares
@@ -146,32 +108,6 @@ def sched_group_set_shares(tg: TaskGroup, shares: int) -> None:
         with rq.lock.irq():
             entity: SchedEntity | None = se
             while entity is not None and entity.my_q is not None:
-                update_cfs_shares(entity.my_q)
+                sched_entity.update_cfs_shares(entity.my_q)
                 entity = entity.parent
     tg.kernel.clock.next_event_ns = 0
-
-
-def update_cfs_shares(cfs: CfsRq) -> None:
-    """Let the entity of a group's queue weigh what is its CPU's part of the shares now."""
-    tg = cfs.tg
-    if not tg.se or cfs.throttle_count:
-        return
-    rq = cfs.rq
-    se = tg.se[rq.cpu]
-    shares = tg.shares if len(tg.se) == 1 else _calc_cfs_shares(cfs, tg)
-    if se.weight == shares:
-        return
-    if se.on_rq:
-        queue = se.cfs_rq
-        if queue.curr is se:
-            sched_fair.update_curr(queue, rq.kernel.clock.now_ns)
-        queue.load += shares - se.weight
-    se.weight = shares
-
-
-def _calc_cfs_shares(cfs: CfsRq, tg: TaskGroup) -> int:
-    load = sum(int(other.load) for other in tg.cfs_rq)
-    shares = tg.shares * cfs.load
-    if load:
-        shares //= load
-    return max(MIN_SHARES, min(shares, tg.shares))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from procession.include.linux.sched import DEFAULT_PRIO, MAX_RT_PRIO, SCHED_FIFO, SCHED_IDLE, SCHED_RR
-from procession.kernel import sched, sched_group, sched_weight
+from procession.include.linux.sched import DEFAULT_PRIO, MAX_RT_PRIO, SCHED_FIFO, SCHED_RR
+from procession.kernel import sched, sched_entity, sched_weight
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
@@ -18,7 +18,6 @@ __all__ = (
     "normal_prio",
     "rt_mutex_getprio",
     "rt_mutex_setprio",
-    "set_load_weight",
     "set_user_nice",
 )
 
@@ -44,14 +43,6 @@ def rt_mutex_getprio(p: Task) -> int:
     return min(waiters[0].pi_prio, p.normal_prio) if waiters else p.normal_prio
 
 
-def set_load_weight(p: Task) -> None:
-    """Set the weight by which p shares the CPU."""
-    if p.policy == SCHED_IDLE:
-        p.se.weight = sched_weight.WEIGHT_IDLEPRIO
-    else:
-        p.se.weight = sched_weight.PRIO_TO_WEIGHT[p.static_prio - MAX_RT_PRIO]
-
-
 def set_user_nice(p: Task, nice: int) -> None:
     """Change p's nice value; a running task that lost or a waiting one that gained may switch."""
     if sched.task_nice(p) == nice or not -20 <= nice <= 19:
@@ -66,7 +57,7 @@ def set_user_nice(p: Task, nice: int) -> None:
         if on_rq:
             sched.dequeue_task(rq, p)
         p.static_prio = DEFAULT_PRIO + nice
-        set_load_weight(p)
+        sched_weight.set_load_weight(p)
         old_prio = p.prio
         p.prio = effective_prio(p)
         if on_rq:
@@ -103,7 +94,7 @@ def end_change(rq: sched.Rq, p: Task, change: Change, *, head: bool = False) -> 
     if was_fair != is_fair:
         # In no group as a real-time task, so its place may be another one now.
         min_vruntime = p.se.cfs_rq.min_vruntime
-        sched_group.set_task_rq(p, rq)
+        sched_entity.set_task_rq(p, rq)
         if is_fair:
             p.se.vruntime = 0 if change.on_rq else p.se.cfs_rq.min_vruntime
         elif not change.on_rq:

@@ -53,7 +53,6 @@ class RtRq:
         "rt_time_ns",
         "runtime_ns",
         "throttled",
-        "tick",
     )
 
     def __init__(self, state: SchedState) -> None:
@@ -64,7 +63,6 @@ class RtRq:
         self.period_start_ns = 0
         self.throttled = False
         self.period_timer: Hrtimer | None = None
-        self.tick = 0  # number of the last one that RLIMIT_RTTIME was counted at
         self.set_runtime(state)
 
     def set_runtime(self, state: SchedState) -> None:
@@ -132,6 +130,9 @@ def update_curr_rt(rq: Rq) -> None:
     delta_ns = now_ns - curr.se.exec_start
     if delta_ns <= 0:
         return
+    if curr.signal.rlim[RLIMIT_RTTIME][0] != RLIM_INFINITY:
+        # The ticks in between; what follows from them is in posix_cpu_timers.py (watchdog()).
+        curr.rt_timeout += now_ns // TICK_PERIOD_NS - curr.se.exec_start // TICK_PERIOD_NS
     curr.se.exec_start = now_ns
     curr.se.sum_exec_runtime += delta_ns
     if curr.policy == SCHED_RR:
@@ -203,18 +204,9 @@ def sched_rt_period_timer(timer: Hrtimer) -> int | None:
     return None
 
 
-def _watchdog(rt: RtRq, p: Task, now_ns: int) -> None:
-    """Count a tick for RLIMIT_RTTIME, which posix_cpu_timers.py looks after."""
-    tick = now_ns // TICK_PERIOD_NS
-    if tick != rt.tick and p.signal.rlim[RLIMIT_RTTIME][0] != RLIM_INFINITY:
-        rt.tick = tick
-        p.rt_timeout += 1
-
-
 def task_tick_rt(rq: Rq, curr: Task) -> None:
     """A round-robin task whose quantum is used up goes behind its equals."""
     update_curr_rt(rq)
-    _watchdog(rq.rt, curr, rq.kernel.clock.now_ns)
     if curr.policy != SCHED_RR or curr.rt_time_slice > 0:
         return
     curr.rt_time_slice = DEF_TIMESLICE_NS

@@ -30,14 +30,24 @@ from procession.include.linux.sched import (
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import TimespecOut
 from procession.include.linux.types import PidNr, UInt, UserPtr
-from procession.kernel import capability, pid, rtmutex, sched, sched_fair, sched_prio, sched_rt, time
+from procession.kernel import (
+    capability,
+    pid,
+    rtmutex,
+    sched,
+    sched_affinity,
+    sched_fair,
+    sched_prio,
+    sched_rt,
+    sched_weight,
+    time,
+)
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "can_nice",
     "sched_getaffinity",
     "sched_setaffinity",
     "sched_setscheduler",
@@ -73,11 +83,6 @@ def find_process_by_pid(current: Task, nr: int) -> Task:
 def check_same_owner(current: Task, p: Task) -> bool:
     euid = current.cred.euid
     return euid in (p.cred.euid, p.cred.uid) and current.cred.user.user_ns is p.cred.user.user_ns
-
-
-def can_nice(current: Task, p: Task, nice: int) -> bool:
-    """Whether current may set p's nice value this low: RLIMIT_NICE counts up from 20 - nice."""
-    return 20 - nice <= p.signal.rlim[RLIMIT_NICE][0] or capability.capable(current, CAP_SYS_NICE)
 
 
 # Policy.
@@ -139,7 +144,7 @@ def _setscheduler(p: Task, policy: int, priority: int, reset_on_fork: bool) -> N
         p.sched_reset_on_fork = reset_on_fork
         p.normal_prio = sched_prio.normal_prio(p)
         p.prio = sched_prio.rt_mutex_getprio(p)
-        sched_prio.set_load_weight(p)
+        sched_weight.set_load_weight(p)
         if p.prio < MAX_RT_PRIO and policy == SCHED_RR:
             p.rt_time_slice = sched_rt.DEF_TIMESLICE_NS
         sched_prio.end_change(rq, p, change)
@@ -265,7 +270,7 @@ async def sched_setaffinity(current: Task, p: Task, mask: int) -> None:
         return
     if not mask or (p.flags & PF_THREAD_BOUND and p is not current):
         raise LinuxError(Errno.EINVAL, "affinity")
-    await sched.set_cpus_allowed_ptr(current, p, mask)
+    await sched_affinity.set_cpus_allowed_ptr(current, p, mask)
 
 
 @syscall

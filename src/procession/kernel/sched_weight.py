@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-__all__ = ("NICE_0_LOAD", "PRIO_TO_WEIGHT", "WEIGHT_IDLEPRIO", "calc_delta_fair")
+from procession.include.linux.sched import MAX_RT_PRIO, SCHED_IDLE
+
+if TYPE_CHECKING:
+    from procession.include.linux.sched import Task
+
+__all__ = ("NICE_0_LOAD", "PRIO_TO_WEIGHT", "WEIGHT_IDLEPRIO", "calc_delta_fair", "set_load_weight")
 
 NICE_0_LOAD: Final = 1024
 WEIGHT_IDLEPRIO: Final = 3
@@ -103,3 +108,11 @@ def calc_delta_fair(delta_ns: int, weight: int) -> int:
         return delta_ns
     inverse = _INVERSE.get(weight) or (1 << _WMULT_SHIFT) // weight
     return (delta_ns * NICE_0_LOAD * inverse + _HALF) >> _WMULT_SHIFT
+
+
+def set_load_weight(p: Task) -> None:
+    """Set the weight by which p shares the CPU."""
+    if p.policy == SCHED_IDLE:
+        p.se.weight = WEIGHT_IDLEPRIO
+    else:
+        p.se.weight = PRIO_TO_WEIGHT[p.static_prio - MAX_RT_PRIO]

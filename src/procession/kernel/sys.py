@@ -51,7 +51,6 @@ from procession.kernel import (
     sched_autogroup,
     sched_cputime,
     sched_prio,
-    sched_syscalls,
     utsname_sysctl,
 )
 from procession.mm import uaccess
@@ -85,7 +84,6 @@ __all__ = (
     "sys_times",
     "sys_umask",
     "sys_uname",
-    "task_rlimit",
 )
 
 _RLIM: Final = struct.Struct("<QQ")
@@ -105,7 +103,7 @@ def set_one_prio(current: Task, p: Task, niceval: int) -> None:
     own = cred.user.user_ns is ns and cred.euid in (pcred.uid, pcred.euid)
     if not own and not capability.ns_capable(current, ns, CAP_SYS_NICE):
         raise LinuxError(Errno.EPERM, f"priority of {p!r}")
-    if niceval < sched.task_nice(p) and not sched_syscalls.can_nice(current, p, niceval):
+    if niceval < sched.task_nice(p) and not capability.can_nice(current, p, niceval):
         raise LinuxError(Errno.EACCES, "RLIMIT_NICE")
     if pcred.cap_permitted & ~cred.cap_permitted and not capability.ns_capable(current, ns, CAP_SYS_NICE):
         raise LinuxError(Errno.EPERM, f"{p!r} has more capabilities")
@@ -359,11 +357,6 @@ def sys_setdomainname(current: Task, name: InBuf, len: UInt32) -> int:
 
 
 # Limits.
-
-
-def task_rlimit(p: Task, limit: int) -> int:
-    """Return a soft limit of p."""
-    return p.signal.rlim[limit][0]
 
 
 def do_prlimit(current: Task, tsk: Task, resource: int, new: tuple[int, int] | None) -> tuple[int, int]:

@@ -5,6 +5,7 @@ Functions are in kernel/sched_group.py and kernel/sched_bandwidth.py.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.time import NSEC_PER_MSEC
@@ -27,6 +28,9 @@ class CfsBandwidth:
     """How much of the CPU's time a group may use, of all CPUs together (struct cfs_bandwidth). Times in ns."""
 
     __slots__ = (
+        "period_timer",
+        "slack_timer",
+        "start_timer",
         "period_ns",
         "quota_ns",
         "runtime",
@@ -34,13 +38,15 @@ class CfsBandwidth:
         "hierarchal_quota",
         "idle",
         "timer_active",
-        "period_timer",
-        "slack_timer",
         "throttled_cfs_rq",
         "nr_periods",
         "nr_throttled",
         "throttled_time",
     )  # derived
+
+    period_timer: Hrtimer
+    slack_timer: Hrtimer
+    start_timer: Callable[[TaskGroup, Hrtimer, int], None]  # arm one of them for the next multiple of a period
 
     def __init__(self) -> None:
         self.period_ns: int = DEFAULT_CFS_PERIOD_NS
@@ -50,8 +56,6 @@ class CfsBandwidth:
         self.hierarchal_quota: int = RUNTIME_INF  # quota / period of the strictest group above or here, << 20
         self.idle: bool = False  # nobody took any in this period so far
         self.timer_active: bool = False
-        self.period_timer: Hrtimer | None = None  # made when first used
-        self.slack_timer: Hrtimer | None = None
         self.throttled_cfs_rq: list[CfsRq] = []  # who waits for the next period, the first to be throttled first
         self.nr_periods: int = 0
         self.nr_throttled: int = 0

@@ -223,7 +223,32 @@ def validate_futexes(seen: Census) -> list[str]:
                 wrong.append(f"{q.task!r} is queued on a futex and does not sleep")
         if any(after < q for q, after in pairwise(queue)):
             wrong.append(f"the queue of futex {key[1]:#x} is out of order")
+    for p in seen.hashed:
+        _inheritance(p, wrong)
     return wrong
+
+
+def _inheritance(p: Task, wrong: list[str]) -> None:
+    """Look at what p has lent to others, and they to it."""
+    blocked = p.pi_blocked_on
+    if blocked is not None:
+        lock = blocked.lock
+        if lock is None or blocked not in lock.wait_list or blocked.task is not p:
+            wrong.append(f"{p!r} waits for a lock that does not know")
+        else:
+            if any(waiter.prio > after.prio for waiter, after in pairwise(lock.wait_list)):
+                wrong.append(f"who waits for the lock that {p!r} waits for is out of order")
+            owner = lock.owner
+            if owner is not None and (owner.pi_waiters is None or lock.wait_list[0] not in owner.pi_waiters):
+                wrong.append(f"{owner!r} does not know who waits first for a lock of its")
+    for waiter in p.pi_waiters or ():
+        if waiter.lock is None or waiter.lock.owner is not p or waiter.lock.wait_list[0] is not waiter:
+            wrong.append(f"{p!r} inherits from {waiter.task!r}, who does not wait first for a lock of its")
+    if p.prio > p.normal_prio or (p.prio < p.normal_prio and p.pi_waiters is None):
+        wrong.append(f"{p!r} of priority {p.normal_prio} has {p.prio}, and nobody lends it that")
+    for pi_state in p.pi_state_list or ():
+        if pi_state.owner is not p or pi_state.refcount < 1:
+            wrong.append(f"{p!r} has a PI futex of {pi_state.owner!r} in its list")
 
 
 # Timers and locks.

@@ -21,12 +21,12 @@ from procession.include.linux.signal import SIG_KERNEL_ONLY_MASK, SIGCHLD, KSiga
 from procession.include.linux.syscalls import compat_syscall
 from procession.include.linux.types import DirFd, Fd, Int, Path, PidNr, SigNr, UInt, UserPtr
 from procession.kernel import (
+    capability,
     compat,
     exit_wait,
     fork,
     sched,
     sched_prio,
-    sched_syscalls,
     siginfo,
     signal_queue,
     signal_syscalls,
@@ -98,7 +98,7 @@ async def sys32_waitpid(current: Task, pid: PidNr, stat_addr: UserPtr, options: 
 def sys_nice(current: Task, increment: Int) -> int:
     """Change one's nice value by at most 40; raises EPERM (nice(2))."""
     nice = max(-20, min(19, sched.task_nice(current) + max(-40, min(40, increment))))
-    if increment < 0 and not sched_syscalls.can_nice(current, current, nice):
+    if increment < 0 and not capability.can_nice(current, current, nice):
         raise LinuxError(Errno.EPERM, "a lower nice value")
     sched_prio.set_user_nice(current, nice)
     return 0
