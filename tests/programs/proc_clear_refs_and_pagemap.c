@@ -103,7 +103,7 @@ int main(void) {
   errno = 0;
   lseek(map, -8, SEEK_SET);
   say("a negative position: %s", errno ? errname(errno) : "yes");
-  show("read there", read(map, &got, 8));
+  show("read there", read(map, words, 8));
   show("seek from the end", lseek(map, 0, SEEK_END));
 
   CHILD(pid) _exit(0);

@@ -2,7 +2,7 @@
 #include "check.h"
 // differs: later kernels give all of a command line at once
 
-static char text[300000];
+static char text[1 << 20];
 static const char *path;
 
 /* Read with a buffer of that size; say what all pieces have in common. */
@@ -30,7 +30,7 @@ static void from(off_t at, size_t size) {
   int fd = (int)must(open(path, O_RDONLY));
   must(lseek(fd, at, SEEK_SET));
   ssize_t n = must(read(fd, text, size));
-  say("%s from %ld by %zu: %s, %s", path, (long)at, size, n < 4096 ? "less than a page" : "a page and more",
+  say("%s from %ld by %zu: %s, %s", path, (long)at, size, n < 3800 ? "less" : n < 4300 ? "about a page" : "more",
       n && text[n - 1] == '\n' ? "whole lines" : "parts of lines");
   close(fd);
 }

@@ -58,7 +58,21 @@ static void kept_over_setuid(void) {
   show("kptr_restrict with none", write((int)must(open("/proc/sys/kernel/kptr_restrict", O_WRONLY)), "0", 1));
 }
 
+/* Where a descriptor is behind a write, and after one that fails. */
+static void position(const char *path, const char *text) {
+  int fd = (int)must(open(path, O_RDWR));
+  long n = write(fd, text, strlen(text));
+  say("%s: %ld, then at %ld", path, n, (long)lseek(fd, 0, SEEK_CUR));
+  close(fd);
+}
+
 int main(void) {
+  position("/proc/sys/vm/swappiness", "60");
+  position("/proc/sys/vm/swappiness", "x");
+  position("/proc/sys/kernel/core_pattern", "core");
+  position("/proc/self/comm", "name");
+  position("/proc/self/oom_score_adj", "1");
+  position("/proc/self/sched", "1");
   values("kernel/overflowuid", "65536 -1 7");
   values("kernel/overflowgid", "99999 0 65535");
   values("fs/overflowuid", "70000 1");

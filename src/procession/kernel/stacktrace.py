@@ -1,7 +1,7 @@
 """Which functions a sleeping task is in (kernel/stacktrace.c, arch/x86/kernel/stacktrace.c).
 
-A kernel stack is a coroutine that awaits another, and so on down to schedule(). An interpreted coroutine knows which
-one it awaits; a compiled one does not tell, so what it refers to is searched for the one that has come to the end.
+A kernel stack is a coroutine that awaits another, and so on down to schedule(). A compiled one does not tell which; so
+what each refers to is searched for the one that has come to the end.
 
 Differs: a function is a name, and has no code: its address is made of the name, it is 16 bytes large, and wherever it
 is, it is at its beginning. Functions that do not wait are not there, however deep they are nested in 3.2.
@@ -83,8 +83,6 @@ def _follow(awaited: object, names: list[str]) -> bool:
     names.append(name)
     if name == "__await__":
         return True
-    if isinstance(awaited, CoroutineType):
-        return _follow(awaited.cr_await, names)
     depth = len(names)
     for each in get_referents(awaited):
         if _follow(each, names):
