@@ -138,10 +138,6 @@ def _free_vfsmnt(k: Kernel, mnt: Vfsmount) -> None:
     fs_inode.iput(mnt.mnt_root.d_inode)
     fs_super.deactivate_super(mnt.mnt_sb)
     k.caches["mnt_cache"].free()
-    sb = mnt.mnt_sb
-    sb.s_active -= 1
-    if not sb.s_active:
-        sb.kill_sb()
 
 
 def kern_mount(k: Kernel, sb: SuperBlock) -> Vfsmount:

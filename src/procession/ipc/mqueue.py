@@ -411,15 +411,16 @@ async def wq_sleep(current: Task, inode: MqueueInode, sr: int, expires_ns: int |
     while True:
         set_task_state(current, TASK_INTERRUPTIBLE)
         timed_out = await hrtimer.schedule_hrtimeout(current, expires_ns, "wq_sleep", inode, realtime=True)
+        interrupted = signal_pending(current)
         with inode.lock:
             if ewp.ready:
                 return
-            if not signal_pending(current) and not timed_out:
-                continue
-            inode.e_wait_q[sr].remove(ewp)
-        if signal_pending(current):
+            if interrupted or timed_out:
+                inode.e_wait_q[sr].remove(ewp)
+        if interrupted:
             raise LinuxError(Errno.ERESTARTSYS, "wq_sleep")
-        raise LinuxError(Errno.ETIMEDOUT, "wq_sleep")
+        if timed_out:
+            raise LinuxError(Errno.ETIMEDOUT, "wq_sleep")
 
 
 def wq_get_first_waiter(inode: MqueueInode, sr: int) -> ExtWaitQueue | None:

@@ -3,9 +3,8 @@
 They are `struct user`: the general registers at its beginning, the debug registers near its end; and sets of registers,
 by the types that core files have for them.
 
-Differs: a tracer's selector of an LDT becomes 0, ss stays as it is, and so does cs but for those of user code. What
-the FPU's last instruction was,
-and the unused end of its state, are not kept: they read 0. There is no XSAVE.
+Differs: a tracer's selector of an LDT becomes 0, and ss stays as it is. What the FPU's last instruction was, and the
+unused end of its state, are not kept: they read 0. There is no XSAVE.
 """
 
 from __future__ import annotations
@@ -164,13 +163,13 @@ def set_flags(thread: X86Thread, value: int) -> None:
 
 
 def set_segment_reg(thread: X86Thread, offset: int, value: int) -> None:
-    """Set a selector; raises EIO if it is not the user's, or 0 where that may not be. cs and ss stay as they are."""
+    """Set a selector; raises EIO if it is not the user's, or 0 where that may not be. ss stays, and cs of 64 bits."""
     if value and value & 3 != 3:
         raise LinuxError(Errno.EIO, "not a user's selector")
     if offset in (_CS, _SS):
         if not value:
             raise LinuxError(Errno.EIO, "no code segment, or no stack segment")
-        if offset == _CS and value in (USER_CS, USER32_CS):
+        if offset == _CS and thread.ia32 and value in (USER_CS, USER32_CS):
             thread.set_cs(value)
         return
     if not thread.segments_changed:

@@ -17,6 +17,7 @@ from procession.include.linux.fdtable import FD_MASK, FD_SHIFT
 from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_IFMT, S_IFREG, File, Inode
 from procession.include.linux.key import RequestKeyAuth
 from procession.include.linux.mm_types import VM_DENYWRITE, MmStruct
+from procession.include.linux.nsproxy import UtsNamespace
 from procession.include.linux.pid import Pid
 from procession.include.linux.sched import TASK_DEAD, Task, UserStruct
 from procession.ipc.shm import ShmFile
@@ -26,7 +27,7 @@ from procession.tools.validate.mounts import mnt_namespaces
 
 if TYPE_CHECKING:
     from procession.fs.pipe import PipeInodeInfo
-    from procession.include.linux.nsproxy import UserNamespace, UtsNamespace
+    from procession.include.linux.nsproxy import UserNamespace
 
 __all__ = (
     "validate_cred_counts",
