@@ -12,8 +12,8 @@ from procession.hw.memory import Frames
 from procession.include.linux.cred import CAP_FULL_SET, Cred
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import PathRef
-from procession.include.linux.kernel import Kernel
 from procession.include.linux.ipc_namespace import IpcNamespace
+from procession.include.linux.kernel import Kernel
 from procession.include.linux.nsproxy import NetNamespace, Nsproxy, UserNamespace, UtsNamespace
 from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_NOFILE
 from procession.include.linux.sched import SignalStruct, Task, UserStruct
@@ -83,7 +83,8 @@ def bare_kernel(root=None, megabytes=16, stdin=b""):
 
 
 def new_task(k):
-    cgroup.cgroup_init(k, [])
+    if "css_set" not in k.caches:
+        cgroup.cgroup_init(k, [])
     p = Task(k)
     p.cgroups = k.cgroups.init_css_set
     p.comm, p.pid, p.tgid = "test", 1, 1

@@ -210,6 +210,7 @@ def vfs_caches_init(k: Kernel, root: RootSpec) -> None:
     k.init_task.fs = fs_struct.init_fs(k, PathRef(k.vfs.rootfs, k.vfs.rootfs.mnt_root))
     k.init_task.files = file.init_files(k)
     volumes.mount_volumes(k)
+    cgroup_fs.cgroup_mount_point(k)
 
 
 # PID 0.
