@@ -54,6 +54,8 @@ CHLD, CONT, STOP, TSTP, TTIN, TTOU, URG, WINCH, RT, RT2, RTMAX = 17, 18, 19, 20,
 CLONE_VM, CLONE_FS, CLONE_FILES, CLONE_SIGHAND = 0x100, 0x200, 0x400, 0x800
 CLONE_PTRACE, CLONE_VFORK, CLONE_PARENT, CLONE_THREAD, CLONE_UNTRACED = 0x2000, 0x4000, 0x8000, 0x10000, 0x800000
 CSIGNAL = 0xFF
+CLONE_NEWNS, CLONE_SYSVSEM, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x40000, 0x4000000, 0x8000000
+CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 THREAD = CLONE_VM | CLONE_SIGHAND | CLONE_THREAD
 VFORK = CLONE_VM | CLONE_VFORK | CHLD
 
@@ -91,6 +93,8 @@ What 3.2 does differently from today's kernels; docs/differences.md explains eac
 - An ioctl that a pipe does not know is EINVAL, today ENOTTY: none on a descriptor that may have become one.
 - vhangup sleeps on its way today, so that others come first: not used.
 - There is neither ^\\ at terminals, nor vfork in programs with one: what came before about cores and vfork.
+- Who was the last in a mount or network namespace sleeps in state D at its end today, for so long that one sees it.
+  Those of users have tables of ids. So a real 3.2 alone is asked about these.
 - WALL, WCLONE and WNOTHREAD are EINVAL in 3.2's waitid; tests/oracle/host32.c tells the host so.
 """
 
@@ -141,6 +145,12 @@ CLONE_FLAGS = words(
     CLONE_VFORK | CHLD, CLONE_PARENT | THREAD, CLONE_PARENT | CLONE_VM | CHLD, CLONE_THREAD | CHLD,
     CLONE_SIGHAND | CHLD, CLONE_VM | CLONE_FILES | CLONE_VFORK | CHLD, RT, CLONE_FS | CLONE_FILES | WINCH,
 )
+# Namespaces; for others see FREE_TABLE.
+NAMESPACE_FLAGS = words(
+    CLONE_NEWUTS | CHLD, CLONE_NEWUTS | CLONE_NEWIPC | CHLD, CLONE_NEWNS | CLONE_FS | CHLD,
+    CLONE_NEWIPC | CLONE_SYSVSEM | CHLD, CLONE_NEWUTS | THREAD, CLONE_NEWUTS | CLONE_FILES | CLONE_VM | CHLD,
+)
+UNSHARE_FLAGS = words(0, CLONE_FS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUTS | CLONE_NEWIPC | CLONE_FS, CLONE_NEWPID, 1)
 ACTION_FLAGS = words(
     0, SA_SIGINFO, SA_SIGINFO | SA_RESTART, SA_RESTART, SA_NODEFER | SA_SIGINFO, SA_RESETHAND | SA_SIGINFO,
     SA_NOCLDSTOP, SA_NOCLDWAIT, SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO, SA_NODEFER | SA_RESETHAND,
@@ -175,6 +185,8 @@ TABLE = [
     # Birth and death.
     _op("fork", code="F 17", weight=14, births=True),
     _op("clone", CLONE_FLAGS, code="F", weight=10, births=True),
+    _op("clone", NAMESPACE_FLAGS, code="F", weight=2, births=True),
+    _op("unshare", UNSHARE_FLAGS),
     _op("vfork", code=f"F {VFORK}", weight=3, births=True),
     _op("exec", words(0, 0, 0, 1), code="X", weight=4),
     _op("exit", "7", weight=5, ends=True),
@@ -366,6 +378,11 @@ FREE_TABLE = [
     _op("sigaction", str(SYS), words(HANDLER, IGN, DFL), ACTION_FLAGS, SET, code="A", weight=1, flag="-"),
     _op("waitid", "2", "0", "?i", WAITID_FLAGS, "0", weight=1),
     _op("rt_sigqueueinfo", ACTOR, words(RT, USR1), words("i34,0,1", "i10,-6,2", "i10,128,3"), weight=1, flag="s"),
+    _op("clone", words(CLONE_NEWUSER | CHLD, CLONE_NEWUSER | CLONE_NEWUTS | CLONE_FS | CHLD, CLONE_NEWUSER | THREAD),
+        code="F", weight=4, births=True),
+    _op("clone", words(CLONE_NEWNS | CHLD, CLONE_NEWIPC | CLONE_NEWNET | CHLD, CLONE_NEWNS | CLONE_VM | CHLD), code="F",
+        births=True),
+    _op("unshare", words(CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWNET | CLONE_NEWNS | CLONE_FS)),
     _op("clone", words(CLONE_PARENT | USR1, CLONE_PARENT, CLONE_VM | CLONE_PARENT | RT), code="F", births=True),
 ]
 FREE_IDIOMS: Sequence[tuple[tuple[str, str], ...]] = [

@@ -41,7 +41,7 @@ HEAD = '''"""The system calls that take what C's take. Made by scripts/python_ca
 
 Paths are str or bytes; what a Pointer can be is said there.
 """
-# ruff: noqa: D402, E501 -- docstrings as the declarations have them
+# ruff: noqa: E501 -- docstrings as the declarations have them
 
 from __future__ import annotations
 

@@ -96,6 +96,10 @@ WITH_PROGRAM = {
         "make",
         "cd $TMPDIR; printf 'all: a b\\n\\t@echo all\\na b:\\n\\t@sleep 0.01; echo $@\\nbad:\\n\\t@exit 3\\n' > Makefile; make -s; make -s -j2 a b | sort; make -s bad 2>/dev/null; echo $?; rm Makefile",
     ),
+    "unshare_and_mount": (
+        "unshare",
+        "cd $TMPDIR; mkdir m; unshare -m sh -c 'mount -t tmpfs -o mode=700 none m && stat -c %a m; mount --bind /usr m; test -d m/bin; echo $?; mount --make-shared m; grep -c \"/m .* shared:\" /proc/self/mountinfo; umount m; mkdir m/a m/b; mount --move m m 2>/dev/null; echo $?; mount -t tmpfs none m/a; mount --move m/a m/b; umount m/b; umount -l m; grep -c \"/m \" /proc/self/mountinfo'; unshare -u sh -c 'echo inside > /proc/sys/kernel/hostname; uname -n'; test $(uname -n) = inside; echo $?; rmdir m",
+    ),
     "python3": (
         "python3",
         "python3 -S -E -c 'import os; p = os.fork(); p or os._exit(3); print(os.waitpid(p, 0)[1] >> 8)'",

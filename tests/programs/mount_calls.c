@@ -168,8 +168,10 @@ static void moves(void) {
   must(chdir("c"));
   must(tmpfs("../c"));
   must(tmpfs("."));
+  must(bind_("/proc", "."));
   must(chdir(scratch));
-  mounts("twice on c", scratch);
+  mounts("three times on c", scratch);
+  show("the last is seen", access("c/self", F_OK));
   show("mounted again", bind_("b", "b"));
   show("rmdir of a mount point", rmdir("b"));
   show("rename of one", rename("b", "d"));
@@ -320,6 +322,15 @@ static void pivots(void) {
   must(mount(NULL, "/", NULL, MS_SHARED, NULL));
   show("the root is shared", pivot("/new", "/new/old"));
   must(mount(NULL, "/", NULL, MS_PRIVATE, NULL));
+
+  must(mkdir("/gone", 0755));
+  must(mkdir("/place", 0755));
+  must(mkdir("/gone/old", 0755));
+  must(bind_("/gone", "/place"));
+  must(rmdir("/place/old"));
+  must(rmdir("/gone"));
+  show("new was removed elsewhere", pivot("/place", "/place"));
+  must(umount("/place"));
 
   pid_t pid, other;
   struct gate ready = new_gate(), go = new_gate();

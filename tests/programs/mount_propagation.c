@@ -124,8 +124,12 @@ static void parts(void) {
   tree("without it");
   must(tmpfs("c/one/in"));
   must(tmpfs("a/one/in"));
+  must(mkdir("a/one/in/of_a", 0755));
   tree("mounted twice on c/one/in");
+  show("seen is the first", access("c/one/in/of_a", F_OK));
+  must(mkdir("c/one/in/of_c", 0755));
   must(umount("a/one/in"));
+  show("which stays", access("c/one/in/of_c", F_OK));
   tree("once");
 }
 
@@ -146,9 +150,42 @@ static void unbindable(void) {
   tree("b without a/u, c alone");
   must(type("b", MS_SHARED));
   show("move it below a shared one", mount("a/u", "b/u", NULL, MS_MOVE, NULL));
+  must(type("a/v", MS_UNBINDABLE));
+  must(type("a/v", MS_PRIVATE));
+  show("private, after it was unbindable", bind_("a/v", "d", 0));
+  must(umount("d"));
   must(type("a/u", MS_SHARED));
+  show("remount", mount(NULL, "a/u", NULL, MS_REMOUNT | MS_NOSUID, NULL));
   must(bind_("a/u", "d", 0));
   tree("shared, it can be bound");
+}
+
+/* Who follows is served in this order: peers from the next one on, of slaves the youngest first, copies behind their model. */
+static void order(void) {
+  fresh();
+  dirs("a b c d e f g");
+  must(tmpfs("a"));
+  dirs("a/x");
+  must(type("a", MS_SHARED));
+  const char *names[] = { "b", "c", "d", "e" };
+  for (int i = 0; i < 4; i++) must(bind_("a", names[i], 0));
+  must(type("b", MS_SLAVE));
+  must(type("c", MS_SLAVE));
+  must(bind_("b", "f", 0));
+  must(bind_("c", "g", 0));
+  must(type("f", MS_SHARED));
+  must(tmpfs("a/x"));
+  must(mkdir("a/x/y", 0755));
+  tree("mounted on a/x");
+  must(tmpfs("a/x/y"));
+  tree("mounted on a/x/y");
+  must(type("d", MS_SLAVE));
+  must(type("a/x", MS_PRIVATE));
+  tree("d follows, a/x does not");
+  must(umount("a/x/y"));
+  must(umount("a/x"));
+  must(tmpfs("a/x"));
+  tree("mounted on a/x again");
 }
 
 static void shared_trees(void) {
@@ -247,6 +284,7 @@ int main(void) {
   masters();
   parts();
   unbindable();
+  order();
   shared_trees();
   namespaces();
   of_another_namespace();

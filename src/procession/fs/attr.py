@@ -60,6 +60,8 @@ def chmod_inode(current: Task, inode: Inode, mode: int) -> None:
 
 def chown_inode(current: Task, inode: Inode, uid: int, gid: int) -> None:
     """Set owner and group, -1 for no change; raises EPERM. Set-id bits of a file go, even for root."""
+    if inode.i_mode & S_IFMT != S_IFDIR:
+        fs_inode.inode_killpriv(inode)  # before anybody has asked whether this is allowed
     fsuid = current.cred.fsuid
     if uid != -1 and (fsuid != inode.i_uid or uid != inode.i_uid) and not capability.capable(current, CAP_CHOWN):
         raise LinuxError(Errno.EPERM, "chown")

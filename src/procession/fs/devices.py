@@ -364,6 +364,8 @@ def chrdev_init(k: Kernel) -> None:
 def fill_devtmpfs(k: Kernel, current: Task | None, flags: int, dev: str, options: str) -> SuperBlock:
     """Return the one instance of /dev's file system, made at the first mount."""
     if k.vfs.devtmpfs_sb is not None:
+        if current is not None:
+            fs_super.do_remount_sb(k, k.vfs.devtmpfs_sb, flags)  # mount_single
         return k.vfs.devtmpfs_sb
     sb = fs_super.sget(k, DEVTMPFS, TMPFS_MAGIC)
     root = ramfs.new_inode(sb, S_IFDIR | 0o755)

@@ -9,11 +9,14 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import S_ISGID, S_ISUID, S_IXGRP
 from procession.include.linux.mount import MNT_NOSUID
 from procession.include.linux.prctl import SECBIT_KEEP_CAPS, SECBIT_NOROOT
+from procession.include.linux.printk import KERN_INFO, KERN_NOTICE
 from procession.include.linux.ptrace import PT_PTRACE_CAP
+from procession.include.linux.xattr import XATTR_NAME_CAPS
 from procession.kernel import capability, cred, mutex, ptrace_access
 
 if TYPE_CHECKING:
     from procession.include.linux.binfmts import LinuxBinprm
+    from procession.include.linux.fs import Inode
     from procession.include.linux.sched import Task
 
 __all__ = (
@@ -24,6 +27,15 @@ __all__ = (
     "install_exec_creds",
     "prepare_bprm_creds",
 )
+
+# A file's capabilities as security.capability holds them (include/linux/capability.h).
+VFS_CAP_REVISION_MASK: Final = 0xFF000000
+VFS_CAP_FLAGS_EFFECTIVE: Final = 0x000001
+VFS_CAP_REVISION_1: Final = 0x01000000
+VFS_CAP_REVISION_2: Final = 0x02000000
+XATTR_CAPS_SZ_1: Final = 12
+XATTR_CAPS_SZ_2: Final = 20
+_CAPS_SIZE: Final = {VFS_CAP_REVISION_1: XATTR_CAPS_SZ_1, VFS_CAP_REVISION_2: XATTR_CAPS_SZ_2}
 
 LSM_UNSAFE_SHARE: Final = 1
 LSM_UNSAFE_PTRACE: Final = 2
@@ -100,20 +112,83 @@ def bprm_fill_uid(current: Task, bprm: LinuxBinprm) -> None:
         new.egid = inode.i_gid
 
 
-def cap_bprm_set_creds(current: Task, bprm: LinuxBinprm) -> None:
-    """Compute the new program's capabilities.
+def get_vfs_caps_from_disk(inode: Inode) -> tuple[int, int, int] | None:
+    """Return a file's magic number and its permitted and inheritable capabilities, None if it has none.
 
-    Differs: files carry no capabilities of their own.
+    Raises EINVAL for a value that is no such set, ERANGE if it is longer than 3.2 knows.
     """
+    if not inode.has_xattr() or inode.i_xattrs is None:
+        return None
+    value = inode.i_xattrs.get(XATTR_NAME_CAPS)
+    if value is None:
+        return None
+    if len(value) > XATTR_CAPS_SZ_2:
+        raise LinuxError(Errno.ERANGE, "capabilities of a file")
+    magic = int.from_bytes(value[:4], "little") if len(value) >= 4 else 0
+    if _CAPS_SIZE.get(magic & VFS_CAP_REVISION_MASK) != len(value):
+        raise LinuxError(Errno.EINVAL, "capabilities of a file")
+    words = [int.from_bytes(value[at : at + 4], "little") for at in range(4, len(value), 4)]
+    permitted, inheritable = words[0], words[1]
+    if len(words) == 4:
+        permitted |= words[2] << 32
+        inheritable |= words[3] << 32
+    return magic, permitted, inheritable
+
+
+def get_file_caps(current: Task, bprm: LinuxBinprm) -> tuple[bool, bool]:
+    """Give new what the file gives; returns whether it becomes effective, and whether the file has anything to give.
+
+    Raises EPERM if that is not to be had in full by a program that cannot live with less, EINVAL, ERANGE.
+    """
+    new, source = bprm.cred, bprm.file
+    assert new is not None
+    assert source is not None
+    new.cap_permitted = 0
+    if source.f_path.mnt.mnt_flags & MNT_NOSUID:
+        return False, False
+    try:
+        caps = get_vfs_caps_from_disk(source.inode)
+    except LinuxError as error:
+        if error.errno == Errno.EINVAL:
+            k, code = current.kernel, -error.errno
+            k.printk(f"get_file_caps: get_vfs_caps_from_disk returned {code} for {bprm.filename}", KERN_NOTICE)
+        raise
+    if caps is None:
+        return False, False
+    magic, permitted, inheritable = caps
+    got = new.cap_bset & permitted | new.cap_inheritable & inheritable
+    effective = bool(magic & VFS_CAP_FLAGS_EFFECTIVE)
+    if effective and permitted & ~got:
+        raise LinuxError(Errno.EPERM, "not all that the file gives is to be had")
+    new.cap_permitted = got
+    return effective, bool(magic & VFS_CAP_REVISION_MASK)
+
+
+def warn_setuid_and_fcaps_mixed(current: Task, bprm: LinuxBinprm) -> None:
+    users = current.kernel.users
+    if not users.warned_fcaps_mixed:
+        users.warned_fcaps_mixed = True
+        current.kernel.printk(
+            f"warning: `{bprm.filename}' has both setuid-root and effective capabilities."
+            " Therefore not raising all capabilities.",
+            KERN_INFO,
+        )
+
+
+def cap_bprm_set_creds(current: Task, bprm: LinuxBinprm) -> None:
+    """Compute the new program's capabilities; raises EPERM, EINVAL, ERANGE for those of its file."""
     old = current.cred
     new = bprm.cred
     assert new is not None
-    effective = False
-    new.cap_permitted = 0
+    effective, has_cap = get_file_caps(current, bprm)
     if not new.securebits & SECBIT_NOROOT:
-        if new.euid == 0 or new.uid == 0:
-            new.cap_permitted = old.cap_bset | old.cap_inheritable
-        effective = new.euid == 0
+        if has_cap and new.uid != 0 and new.euid == 0:
+            # Whoever gave the file capabilities wants it to have no others.
+            warn_setuid_and_fcaps_mixed(current, bprm)
+        else:
+            if new.euid == 0 or new.uid == 0:
+                new.cap_permitted = old.cap_bset | old.cap_inheritable
+            effective = effective or new.euid == 0
 
     gained = bool(new.cap_permitted & ~old.cap_permitted)
     if gained:

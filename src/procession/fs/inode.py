@@ -9,6 +9,7 @@ from procession.include.linux.fcntl import O_NOATIME
 from procession.include.linux.fs import S_IFDIR, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP
 from procession.include.linux.mount import MNT_NOATIME, MNT_NODIRATIME, MNT_READONLY, MNT_RELATIME
 from procession.include.linux.time import NSEC_PER_SEC
+from procession.include.linux.xattr import XATTR_NAME_CAPS
 from procession.kernel import capability
 
 if TYPE_CHECKING:
@@ -20,8 +21,10 @@ __all__ = (
     "file_accessed",
     "get_next_ino",
     "inode_init_owner",
+    "inode_killpriv",
     "inode_owner_or_capable",
     "iput",
+    "owns_inode",
     "should_remove_suid",
     "touch_atime",
 )
@@ -66,7 +69,13 @@ def inode_init_owner(current: Task, inode: Inode, dir: Inode | None) -> None:
 
 def inode_owner_or_capable(current: Task, inode: Inode) -> bool:
     """Whether current may do what only the owner may."""
-    return current.cred.fsuid == inode.i_uid or capability.capable(current, CAP_FOWNER)
+    return owns_inode(current, inode) or capability.capable(current, CAP_FOWNER)
+
+
+def owns_inode(current: Task, inode: Inode) -> bool:
+    """Whether current is the owner; nobody in another user namespace than the first is."""
+    cred = current.cred
+    return cred.fsuid == inode.i_uid and cred.user.user_ns is current.kernel.users.init_user_ns
 
 
 def touch_atime(mnt: Vfsmount, inode: Inode) -> None:
@@ -90,6 +99,12 @@ def file_accessed(file: File) -> None:
     if not file.f_flags & O_NOATIME:
         path = file.f_path
         touch_atime(path.mnt, path.dentry.d_inode)
+
+
+def inode_killpriv(inode: Inode) -> None:
+    """Take away the capabilities that a file gives: it is not what they were given to (cap_inode_killpriv)."""
+    if inode.i_xattrs is not None:
+        inode.i_xattrs.pop(XATTR_NAME_CAPS, None)
 
 
 def should_remove_suid(mode: int) -> int:

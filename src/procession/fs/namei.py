@@ -1,7 +1,4 @@
-"""Path walking and open (fs/namei.c); creating and removing names is in namei_modify.py.
-
-The walk is entirely ours: no name of a guest is ever resolved by the host.
-"""
+"""Path walking, none of it by the host, and open (fs/namei.c); what changes names is in namei_modify.py."""
 
 from __future__ import annotations
 
@@ -122,12 +119,12 @@ def generic_permission(current: Task, inode: Inode, mask: int) -> None:
     """Check the mode bits, then the capabilities that override them; raises EACCES."""
     cred = current.cred
     mode = inode.i_mode
-    if cred.fsuid == inode.i_uid:
-        bits = mode >> 6
-    elif cred.fsgid == inode.i_gid or inode.i_gid in cred.group_info:
-        bits = mode >> 3
-    else:
-        bits = mode
+    bits = mode
+    if cred.user.user_ns is current.kernel.users.init_user_ns:  # where the owners of all files are
+        if cred.fsuid == inode.i_uid:
+            bits >>= 6
+        elif cred.fsgid == inode.i_gid or inode.i_gid in cred.group_info:
+            bits >>= 3
     mask &= MAY_READ | MAY_WRITE | MAY_EXEC
     if not mask & ~bits:
         return
@@ -357,13 +354,8 @@ def nested_symlink(nd: Nameidata, link: Dentry) -> None:
         raise LinuxError(Errno.ENOTDIR, link.d_name)
 
 
-def path_lookupat(
-    current: Task, dfd: int, name: str, *, follow: bool, directory: bool = False, expire: bool = True
-) -> PathRef:
-    """Return where name leads. directory: it must be one (ENOTDIR). A trailing slash implies both.
-
-    expire: this is a use of the mount, which no longer expires (MNT_EXPIRE) then.
-    """
+def path_lookupat(current: Task, dfd: int, name: str, *, follow: bool, directory: bool = False) -> PathRef:
+    """Return where name leads. directory: it must be one (ENOTDIR). A trailing slash implies both."""
     nd = path_init(current, dfd, name)
     link_path_walk(nd, name)
     slash = nd.slash
@@ -374,8 +366,8 @@ def path_lookupat(
         link = walk_component(nd, follow=follow or slash)
     if (slash or directory) and nd.dentry.d_inode.i_mode & S_IFMT != S_IFDIR:
         raise LinuxError(Errno.ENOTDIR, name)
-    if expire and nd.mnt.mnt_expiry_mark:
-        nd.mnt.mnt_expiry_mark = False
+    if nd.mnt.mnt_expiry_mark:
+        nd.mnt.mnt_expiry_mark -= 1
     return PathRef(nd.mnt, nd.dentry)
 
 
@@ -577,7 +569,7 @@ def dentry_open(current: Task, path: PathRef, flags: int) -> File:
     inode = path.dentry.d_inode
     kind = inode.i_mode & S_IFMT
     if path.mnt.mnt_expiry_mark:
-        path.mnt.mnt_expiry_mark = False
+        path.mnt.mnt_expiry_mark -= 1
     if flags & O_PATH:
         result = File(path, flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW), FMODE_PATH)
         inode.i_count += 1

@@ -208,8 +208,8 @@ def may_delete(current: Task, dir: Inode, victim: Dentry, *, is_dir: bool) -> No
     namei.inode_permission(current, dir, MAY_WRITE | MAY_EXEC)
     inode = victim.d_inode
     if dir.i_mode & S_ISVTX:
-        fsuid = current.cred.fsuid
-        if fsuid not in (inode.i_uid, dir.i_uid) and not capability.capable(current, CAP_FOWNER):
+        own = fs_inode.owns_inode(current, inode) or fs_inode.owns_inode(current, dir)
+        if not own and not capability.capable(current, CAP_FOWNER):
             raise LinuxError(Errno.EPERM, "sticky directory")
     if is_dir:
         if inode.i_mode & S_IFMT != S_IFDIR:

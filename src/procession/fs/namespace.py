@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.fs import dcache, devices, pnode, ramfs
+from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import MS_PRIVATE
@@ -114,21 +115,21 @@ def alloc_vfsmnt(k: Kernel, sb: SuperBlock, root: Dentry, flags: int, devname: s
     mnt = Vfsmount(sb, root, None, None, flags, devname)
     mnt.mnt_id = k.vfs.mnt_id_ida.get_new()
     sb.s_active += 1
+    root.d_inode.i_count += 1
     return mnt
 
 
 def _free_vfsmnt(k: Kernel, mnt: Vfsmount) -> None:
     k.vfs.mnt_id_ida.remove(mnt.mnt_id)
+    fs_inode.iput(mnt.mnt_root.d_inode)
+    fs_super.deactivate_super(mnt.mnt_sb)
     k.caches["mnt_cache"].free()
-    sb = mnt.mnt_sb
-    sb.s_active -= 1
-    if not sb.s_active:
-        sb.kill_sb()
 
 
 def kern_mount(k: Kernel, sb: SuperBlock) -> Vfsmount:
     """Mount an instance where no path leads: pipes, sockets, anonymous inodes."""
     assert sb.s_root is not None
+    sb.s_active += 1
     return Vfsmount(sb, sb.s_root, None, None, 0, sb.s_type)
 
 

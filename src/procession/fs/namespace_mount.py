@@ -57,9 +57,7 @@ from procession.lib import string
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from procession.include.linux.fs import Dentry, File, SuperBlock, Vfsmount
+    from procession.include.linux.fs import Dentry, Vfsmount
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
@@ -68,6 +66,7 @@ __all__ = ("sys_mount", "sys_pivot_root", "sys_umount2")
 _PROPAGATION: Final = MS_PRIVATE | MS_SLAVE | MS_SHARED | MS_UNBINDABLE
 _MGC_VAL: Final = 0xC0ED0000
 _MGC_MSK: Final = 0xFFFF0000
+_TO_EXPIRE: Final = 2
 # Flags of mounts, not of what is mounted: gone once they are translated.
 _PER_MOUNT: Final = MS_NOSUID | MS_NOEXEC | MS_NODEV | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME
 
@@ -75,34 +74,17 @@ _PER_MOUNT: Final = MS_NOSUID | MS_NOEXEC | MS_NODEV | MS_NOATIME | MS_NODIRATIM
 # What is in use.
 
 
-def _tasks(k: Kernel) -> Iterator[Task]:
-    for leader in (k.init_task, *k.tasks):
-        yield from leader.signal.threads
-
-
-def _files(k: Kernel) -> Iterator[File]:
-    """All files that tasks have open, mapped, or run."""
-    for p in _tasks(k):
-        if p.files is not None:
-            for _, file in p.files.open_files():
-                yield file
-        if p.mm is not None:
-            if p.mm.exe_file is not None:
-                yield p.mm.exe_file
-            for vma in p.mm.mmap:
-                if vma.vm_file is not None:
-                    yield vma.vm_file
-
-
 def _is_used(k: Kernel, mnt: Vfsmount) -> bool:
     """Whether something but its place and its children refers to a mount (do_refcount_check).
 
     Differs: 3.2 counts references; here the rare question is answered by looking. A file in a message is not seen.
     """
-    for p in _tasks(k):
+    for p in fs_super.all_tasks(k):
         if p.fs is not None and mnt in (p.fs.root.mnt, p.fs.pwd.mnt):
             return True
-    return any(file.f_path.mnt is mnt for file in _files(k)) or any(sk.mnt is mnt for sk in k.net.unix_sockets.values())
+    return any(file.f_path.mnt is mnt for file in fs_super.files_in_use(k)) or any(
+        sk.mnt is mnt for sk in k.net.unix_sockets.values()
+    )
 
 
 def propagate_mount_busy(k: Kernel, mnt: Vfsmount) -> bool:
@@ -221,24 +203,11 @@ def sys_mount(current: Task, dev_name: Path, dir_name: Path, type: MountTypeArg,
     return 0
 
 
-def do_remount_sb(k: Kernel, sb: SuperBlock, flags: int, options: str) -> None:
-    """Change a file system's own flags; raises EBUSY if it cannot become read-only now, EACCES."""
-    if flags & MS_RDONLY and not sb.s_readonly:
-        for file in _files(k):
-            inode = file.inode
-            if inode.i_sb is sb and (
-                (inode.i_mode & S_IFMT == S_IFREG and file.f_mode & FMODE_WRITE) or inode.i_nlink == 0
-            ):
-                raise LinuxError(Errno.EBUSY, "a file is open for writing, or has no name")
-    sb.remount_fs(flags, options)
-    sb.s_readonly = bool(flags & MS_RDONLY)
-
-
 def change_mount_flags(k: Kernel, mnt: Vfsmount, flags: int) -> None:
     """Say whether a mount alone is read-only; raises EBUSY while a file is open for writing through it."""
     if not flags & MS_RDONLY or mnt.mnt_flags & MNT_READONLY:
         return
-    for file in _files(k):
+    for file in fs_super.files_in_use(k):
         kind = file.inode.i_mode & S_IFMT
         if file.f_path.mnt is mnt and file.f_mode & FMODE_WRITE and kind in (S_IFREG, S_IFDIR):
             raise LinuxError(Errno.EBUSY, "a file is open for writing")
@@ -253,7 +222,7 @@ def do_remount(current: Task, path: PathRef, flags: int, mnt_flags: int, options
     if flags & MS_BIND:
         change_mount_flags(k, mnt, flags)
     else:
-        do_remount_sb(k, mnt.mnt_sb, flags, options)
+        fs_super.do_remount_sb(k, mnt.mnt_sb, flags, options)
     mnt.mnt_flags = mnt_flags | mnt.mnt_flags & MNT_PROPAGATION_MASK
     if mnt.mnt_ns is not None:
         namespace.touch_mnt_namespace(mnt.mnt_ns)
@@ -343,7 +312,8 @@ def do_new_mount(
     k = current.kernel
     sb = fs_super.get_fs_type(k, kind).mount(k, current, flags, dev or "none", options)
     assert sb.s_root is not None
-    sb.s_readonly = sb.s_readonly or bool(flags & MS_RDONLY)
+    if not sb.s_active:
+        fs_super.set_sb_flags(sb, flags)
     mnt = namespace.alloc_vfsmnt(k, sb, sb.s_root, mnt_flags, "none" if dev is None else dev)
     with Undo() as undo:
         undo.push((_give_up, k, mnt))
@@ -369,8 +339,10 @@ def sys_umount2(current: Task, name: Path, flags: UmountArg) -> int:
     if flags & ~(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW):
         raise LinuxError(Errno.EINVAL, "unknown flags")
     text = namei.getname(current, name)
-    path = namei.path_lookupat(current, AT_FDCWD, text, follow=not flags & UMOUNT_NOFOLLOW, expire=False)
+    path = namei.path_lookupat(current, AT_FDCWD, text, follow=not flags & UMOUNT_NOFOLLOW)
     mnt = path.mnt
+    if mnt.mnt_expiry_mark:
+        mnt.mnt_expiry_mark += 1  # only our own look
     if path.dentry is not mnt.mnt_root or not _check_mnt(current, mnt):
         raise LinuxError(Errno.EINVAL, "not the root of a mount in this namespace")
     _capable(current)
@@ -387,12 +359,12 @@ def do_umount(current: Task, mnt: Vfsmount, flags: int) -> None:
             raise LinuxError(Errno.EINVAL, "the root does not expire, nor what is forced")
         if mnt.mnt_mounts or _is_used(k, mnt):
             raise LinuxError(Errno.EBUSY, "in use")
-        if not mnt.mnt_expiry_mark:
-            mnt.mnt_expiry_mark = True
+        if mnt.mnt_expiry_mark < _TO_EXPIRE:
+            mnt.mnt_expiry_mark = _TO_EXPIRE
             raise LinuxError(Errno.EAGAIN, "marked to expire")
     if is_root and not flags & MNT_DETACH:
         if not mnt.mnt_sb.s_readonly:
-            do_remount_sb(k, mnt.mnt_sb, MS_RDONLY, "")
+            fs_super.do_remount_sb(k, mnt.mnt_sb, MS_RDONLY)
         return
     if not flags & MNT_DETACH and propagate_mount_busy(k, mnt):
         raise LinuxError(Errno.EBUSY, "in use")

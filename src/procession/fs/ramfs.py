@@ -21,17 +21,18 @@ from procession.include.linux.fs import (
     File,
     Inode,
     Kstat,
+    SuperBlock,
     generic_file_llseek,
 )
 from procession.include.linux.kdev_t import new_decode_dev
-from procession.include.linux.limits import UINT_MAX
-from procession.include.linux.magic import TMPFS_MAGIC
-from procession.include.linux.mm_types import PAGE_SIZE
+from procession.include.linux.limits import UINT_MAX, ULONG_MAX
+from procession.include.linux.magic import RAMFS_MAGIC, TMPFS_MAGIC
+from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE
 from procession.lib import string, vsprintf
 from procession.mm import filemap
 
 if TYPE_CHECKING:
-    from procession.include.linux.fs import PathRef, SuperBlock
+    from procession.include.linux.fs import PathRef
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.mm_types import VmArea
     from procession.include.linux.sched import Task
@@ -104,6 +105,10 @@ class RamfsReg(Inode):
         """Free the pages."""
         filemap.truncate_inode_pages(self.i_sb.kernel, self, 0)
 
+    def has_xattr(self) -> bool:
+        """As tmpfs, and unlike ramfs."""
+        return self.i_sb.s_magic == TMPFS_MAGIC
+
     def getattr(self, current: Task) -> Kstat:
         """As all, but blocks are the pages there are."""
         st = super().getattr(current)
@@ -120,6 +125,10 @@ class RamfsLink(Inode):
         """Return the text."""
         return self.target
 
+    def has_xattr(self) -> bool:
+        """As tmpfs, and unlike ramfs."""
+        return self.i_sb.s_magic == TMPFS_MAGIC
+
 
 class RamfsSpecial(Inode):
     """A device node, FIFO or socket. A device's open function is found in Kernel.vfs.devices."""
@@ -127,6 +136,10 @@ class RamfsSpecial(Inode):
     def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
         """Open the guest's device of that number; raises ENXIO if there is none."""
         return open_chrdev(current, path, flags, mode)
+
+    def has_xattr(self) -> bool:
+        """As tmpfs, and unlike ramfs."""
+        return self.i_sb.s_magic == TMPFS_MAGIC
 
 
 def open_chrdev(current: Task, path: PathRef, flags: int, mode: int) -> File:
@@ -151,6 +164,10 @@ class RamfsDir(Inode):
     def new_inode(self, mode: int, rdev: int = 0) -> Inode:
         """Make an inode of the kind in mode."""
         return new_inode(self.i_sb, mode, rdev)
+
+    def has_xattr(self) -> bool:
+        """As tmpfs, and unlike ramfs."""
+        return self.i_sb.s_magic == TMPFS_MAGIC
 
     def lookup(self, name: str) -> Inode:
         """Return a member; raises ENOENT."""
@@ -293,29 +310,127 @@ def new_inode(sb: SuperBlock, mode: int, rdev: int = 0) -> Inode:
     return inode
 
 
-def _parse_options(options: str) -> tuple[int, int, int]:
-    """Return mode, uid, gid from tmpfs's mount options; raises EINVAL."""
-    values = {"mode": 0o1777, "uid": 0, "gid": 0}
-    for option in filter(None, options.split(",")):
-        key, _, value = option.partition("=")
-        if key in values:
+class TmpfsSuperBlock(SuperBlock):
+    """An instance of tmpfs or ramfs (struct shmem_sb_info). max_blocks, max_inodes: as asked for, 0 for no limit.
+
+    Differs: limits are shown, and not kept.
+    """
+
+    def __init__(self, k: Kernel, s_type: str, magic: int) -> None:
+        super().__init__(k, s_type, fs_super.get_anon_bdev(k), magic)
+        self.default_blocks: int = k.mm.total_pages // 2
+        self.max_blocks: int = self.default_blocks
+        self.max_inodes: int = self.default_blocks
+        self.default_mode: int = S_IALLUGO & 0o1777
+        self.mode: int = self.default_mode
+        self.uid: int = 0
+        self.gid: int = 0
+        self.options: str = ""  # ramfs's
+
+    def parse_options(self, options: str) -> None:
+        """Take tmpfs's mount options (shmem_parse_options); raises EINVAL."""
+        for option in filter(None, options.split(",")):
+            key, equals, value = option.partition("=")
             text = string.to_bytes(value)
-            number, end = vsprintf.simple_strtoul(text, 8 if key == "mode" else 0)
-            if "=" not in option or end != len(text):
+            if not equals or not self._parse_option(key, text):
                 raise LinuxError(Errno.EINVAL, f"tmpfs option {option}")
-            values[key] = number & UINT_MAX
-        elif key not in ("size", "nr_blocks", "nr_inodes", "mpol"):
-            raise LinuxError(Errno.EINVAL, f"tmpfs option {key}")
-    return values["mode"] & S_IALLUGO, values["uid"], values["gid"]
+
+    def _parse_option(self, key: str, text: bytes) -> bool:
+        """Take one option; returns whether it is one, and good."""
+        if key in ("size", "nr_blocks", "nr_inodes"):
+            number, rest = _memparse(text)
+            if key == "size":
+                if rest == b"%":
+                    number, rest = (number << PAGE_SHIFT) * self.kernel.mm.total_pages // 100, b""
+                self.max_blocks = (number + PAGE_SIZE - 1) // PAGE_SIZE
+            elif key == "nr_blocks":
+                self.max_blocks = number
+            else:
+                self.max_inodes = number
+            return not rest
+        number, end = vsprintf.simple_strtoul(text, 8 if key == "mode" else 0)
+        number &= UINT_MAX
+        if key == "mode":
+            self.mode = number & S_IALLUGO
+        elif key == "uid":
+            self.uid = number
+        elif key == "gid":
+            self.gid = number
+        else:
+            return key == "mpol"
+        return end == len(text)
+
+    def remount_fs(self, flags: int, options: str) -> None:
+        """Take new limits; mode and owner stay (shmem_remount_fs)."""
+        kept = self.mode, self.uid, self.gid
+        try:
+            if self.s_type == "tmpfs":
+                self.parse_options(options)
+        finally:
+            self.mode, self.uid, self.gid = kept
+
+    def show_options(self) -> str:
+        """Return what is not the default; of ramfs what it was mounted with (generic_show_options)."""
+        if self.s_type == "ramfs":
+            return f",{self.options}" if self.options else ""
+        out = ""
+        if self.max_blocks != self.default_blocks:
+            out += f",size={self.max_blocks << PAGE_SHIFT - 10}k"
+        if self.max_inodes != self.default_blocks:
+            out += f",nr_inodes={self.max_inodes}"
+        if self.mode != self.default_mode:
+            out += f",mode={self.mode:03o}"
+        if self.uid:
+            out += f",uid={self.uid}"
+        return out + (f",gid={self.gid}" if self.gid else "")
+
+    def kill_sb(self) -> None:
+        """Free all files, unless somebody still has to do with one."""
+        if self.s_root is not None and not fs_super.is_sb_used(self.kernel, self):
+            _kill_tree(self.s_root.d_inode)
+
+
+def _kill_tree(inode: Inode) -> None:
+    if isinstance(inode, RamfsDir):
+        for child in list(inode.children.values()):
+            _kill_tree(child)
+        inode.children = {}
+    if inode.i_counted and inode.i_count <= 0:
+        _uncount(inode)
+        inode.evict()
+
+
+def _memparse(text: bytes) -> tuple[int, bytes]:
+    """Return a number with a suffix of K, M or G, and what is behind it (lib/cmdline.c)."""
+    number, end = vsprintf.simple_strtoul(text)
+    shift = {b"k": 10, b"m": 20, b"g": 30}.get(text[end : end + 1].lower())
+    if shift is None:
+        return number, text[end:]
+    return number << shift & ULONG_MAX, text[end + 1 :]
 
 
 def fill_tmpfs(k: Kernel, current: Task | None, flags: int, dev: str, options: str) -> SuperBlock:
-    """Make an empty tmpfs (shmem_fill_super). Differs: size limits are not enforced, memory is the limit."""
-    mode, uid, gid = _parse_options(options)
-    sb = fs_super.sget(k, "tmpfs", TMPFS_MAGIC)
-    root = new_inode(sb, S_IFDIR | mode)
-    root.i_uid, root.i_gid = uid, gid
+    """Make an empty tmpfs (shmem_fill_super)."""
+    sb = TmpfsSuperBlock(k, "tmpfs", TMPFS_MAGIC)
+    sb.parse_options(options)
+    root = new_inode(sb, S_IFDIR | sb.mode)
+    root.i_uid, root.i_gid = sb.uid, sb.gid
     sb.s_root = dcache.d_make_root(root)
+    return sb
+
+
+def fill_ramfs(k: Kernel, current: Task | None, flags: int, dev: str, options: str) -> SuperBlock:
+    """Make an empty ramfs, which has no options but mode (ramfs_fill_super); raises EINVAL."""
+    sb = TmpfsSuperBlock(k, "ramfs", RAMFS_MAGIC)
+    sb.mode = 0o755
+    sb.options = options
+    for option in options.split(","):
+        if option.startswith("mode="):
+            number, end = vsprintf.simple_strtoul(string.to_bytes(option[5:]), 8)
+            if end != len(option) - 5:
+                raise LinuxError(Errno.EINVAL, f"ramfs option {option}")
+            sb.mode = number & S_IALLUGO
+    sb.s_root = dcache.d_make_root(new_inode(sb, S_IFDIR | sb.mode))
     return sb
 
 
@@ -323,4 +438,4 @@ def init_ramfs_fs(k: Kernel) -> None:
     """Register tmpfs and ramfs."""
     k.vfs.max_inodes = max(8192, k.mm.total_pages // 2)
     fs_super.register_filesystem(k, fs_super.FileSystemType("tmpfs", fill_tmpfs))
-    fs_super.register_filesystem(k, fs_super.FileSystemType("ramfs", fill_tmpfs))
+    fs_super.register_filesystem(k, fs_super.FileSystemType("ramfs", fill_ramfs))

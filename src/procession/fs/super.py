@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import SuperBlock
+from procession.include.linux.fcntl import MS_DIRSYNC, MS_MANDLOCK, MS_RDONLY, MS_SYNCHRONOUS
+from procession.include.linux.fs import FMODE_WRITE, S_IFMT, S_IFREG, SuperBlock
 from procession.include.linux.kdev_t import new_encode_dev
 
 if TYPE_CHECKING:
+    from procession.include.linux.fs import File
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("FileSystemType", "get_anon_bdev", "get_fs_type", "register_filesystem", "sget")
+__all__ = (
+    "FileSystemType",
+    "all_tasks",
+    "deactivate_super",
+    "do_remount_sb",
+    "files_in_use",
+    "get_anon_bdev",
+    "get_fs_type",
+    "is_sb_used",
+    "register_filesystem",
+    "set_sb_flags",
+    "sget",
+)
+
+_SB_FLAGS: Final = MS_SYNCHRONOUS | MS_DIRSYNC | MS_MANDLOCK
+_REMOUNT_FLAGS: Final = MS_SYNCHRONOUS | MS_MANDLOCK  # of MS_RMT_MASK
 
 # (kernel, mounting task or None at boot, mount flags, device name, options) -> instance with s_root set.
 MountFn = Callable[["Kernel", "Task | None", int, str, str], SuperBlock]
@@ -51,6 +68,60 @@ def get_anon_bdev(k: Kernel) -> int:
     return new_encode_dev(0, k.vfs.anon_minor)
 
 
+def deactivate_super(sb: SuperBlock) -> None:
+    """One mount of an instance is gone, or whatever else kept it; the last one takes it along."""
+    sb.s_active -= 1
+    if not sb.s_active:
+        sb.kill_sb()
+
+
 def sget(k: Kernel, s_type: str, magic: int) -> SuperBlock:
     """Make an empty instance; the caller sets s_root."""
     return SuperBlock(k, s_type, get_anon_bdev(k), magic)
+
+
+def set_sb_flags(sb: SuperBlock, flags: int) -> None:
+    """Give an instance that nobody has mounted yet the flags that it was asked for with."""
+    sb.s_readonly = sb.s_readonly or bool(flags & MS_RDONLY)
+    sb.s_flags = flags & _SB_FLAGS
+
+
+def all_tasks(k: Kernel) -> Iterator[Task]:
+    """Every thread, the boot task's included."""
+    for leader in (k.init_task, *k.tasks):
+        yield from leader.signal.threads
+
+
+def files_in_use(k: Kernel) -> Iterator[File]:
+    """All files that tasks have open, mapped, or run. Files in messages are not among them."""
+    for p in all_tasks(k):
+        if p.files is not None:
+            for _, file in p.files.open_files():
+                yield file
+        if p.mm is not None:
+            if p.mm.exe_file is not None:
+                yield p.mm.exe_file
+            for vma in p.mm.mmap:
+                if vma.vm_file is not None:
+                    yield vma.vm_file
+
+
+def do_remount_sb(k: Kernel, sb: SuperBlock, flags: int, options: str = "") -> None:
+    """Change a file system's own flags; raises EBUSY if it cannot become read-only now, EACCES, EINVAL."""
+    if flags & MS_RDONLY and not sb.s_readonly:
+        for file in files_in_use(k):
+            inode = file.inode
+            writes = inode.i_mode & S_IFMT == S_IFREG and file.f_mode & FMODE_WRITE
+            if inode.i_sb is sb and (writes or inode.i_nlink == 0):
+                raise LinuxError(Errno.EBUSY, "a file is open for writing, or has no name")
+    sb.remount_fs(flags, options)
+    sb.s_readonly = bool(flags & MS_RDONLY)
+    sb.s_flags = sb.s_flags & ~_REMOUNT_FLAGS | flags & _REMOUNT_FLAGS
+
+
+def is_sb_used(k: Kernel, sb: SuperBlock) -> bool:
+    """Whether a file system that is mounted nowhere is somebody's root or working directory, or has an open file."""
+    for p in all_tasks(k):
+        if p.fs is not None and sb in (p.fs.root.mnt.mnt_sb, p.fs.pwd.mnt.mnt_sb):
+            return True
+    return any(file.f_path.mnt.mnt_sb is sb for file in files_in_use(k))

@@ -171,10 +171,10 @@ class CgroupSuperBlock(SuperBlock):
             text += ",clone_children"
         return f"{text},name={root.name}" if root.name else text
 
-    def remount_fs(self, flags: int, data: str = "") -> None:
+    def remount_fs(self, flags: int, options: str) -> None:
         """Bind other controllers; raises EINVAL, ENOENT, EBUSY (cgroup_remount)."""
         k, root = self.kernel, self.root
-        opts = _parse_options(k, data)
+        opts = _parse_options(k, options)
         if opts.flags != root.flags or (opts.name and opts.name != root.name):
             raise LinuxError(Errno.EINVAL, "another name, or prefix")
         cgroup.rebind_subsystems(k, root, opts.subsys_bits)

@@ -78,8 +78,10 @@ def sys_get_robust_list(current: Task, nr: PidNr, head_ptr: AddrOut, len_ptr: Lo
         if found is None:
             raise LinuxError(Errno.ESRCH, f"no thread {nr}")
         p = found
-        euid = current.cred.euid
-        if euid not in (p.cred.euid, p.cred.uid) and not capability.capable(current, CAP_SYS_PTRACE):
+        cred, pcred = current.cred, p.real_cred
+        ns = pcred.user.user_ns
+        own = cred.user.user_ns is ns and cred.euid in (pcred.euid, pcred.uid)
+        if not own and not capability.ns_capable(current, ns, CAP_SYS_PTRACE):
             raise LinuxError(Errno.EPERM, "another user's thread")
     uaccess.put_user(current, len_ptr, _HEAD_SIZE, 8)
     head = p.robust_list

@@ -1,4 +1,4 @@
-"""Namespace sets of tasks (kernel/nsproxy.c, utsname.c; spec 13)."""
+"""Namespace sets of tasks (kernel/nsproxy.c; spec 13)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd
 from procession.include.linux.undo import Undo
 from procession.ipc import namespace as ipc_namespace
-from procession.kernel import capability, pid_namespace, rcupdate
+from procession.kernel import capability, pid_namespace, rcupdate, utsname
 from procession.mm import slab
 
 if TYPE_CHECKING:
@@ -71,33 +71,28 @@ def copy_namespaces(current: Task, flags: int, p: Task) -> None:
     if flags & CLONE_NEWIPC and flags & CLONE_SYSVSEM:
         raise LinuxError(Errno.EINVAL, "CLONE_NEWIPC with CLONE_SYSVSEM")
     assert p.fs is not None
-    p.nsproxy = create_new_namespaces(current, flags, old_ns, p.fs)
+    p.nsproxy = create_new_namespaces(current, flags, p, old_ns, p.fs)
 
 
-def create_new_namespaces(current: Task, flags: int, old: Nsproxy, new_fs: FsStruct) -> Nsproxy:
-    """Return a fresh nsproxy: mount, UTS, IPC, PID, network, in this order."""
+def create_new_namespaces(current: Task, flags: int, tsk: Task, old: Nsproxy, new_fs: FsStruct) -> Nsproxy:
+    """Return a fresh nsproxy: mount, UTS, IPC, PID, network, in this order.
+
+    tsk: whom it is for. The user namespace that it is in by now owns what is new.
+    """
     k = current.kernel
     k.caches["nsproxy"].alloc()
     with Undo() as undo:
         undo.push((k.caches["nsproxy"].free,))
         mnt_ns = namespace.copy_mnt_ns(current, flags, old.mnt_ns, new_fs)
         undo.push((namespace.put_mnt_ns, k, mnt_ns))
-        uts_ns = old.uts_ns
-        if flags & CLONE_NEWUTS:
-            uts_ns = uts_ns.copy()
-            uts_ns.count = 0
-        uts_ns.count += 1
-        undo.push((_put_uts_ns, uts_ns))
-        ipc_ns = ipc_namespace.copy_ipcs(k, flags, old.ipc_ns)
+        uts_ns = utsname.copy_utsname(flags, tsk, old.uts_ns)
+        undo.push((utsname.put_uts_ns, k, uts_ns))
+        ipc_ns = ipc_namespace.copy_ipcs(k, flags, tsk, old.ipc_ns)
         undo.push((ipc_namespace.put_ipc_ns, k, ipc_ns))
         pid_ns = pid_namespace.copy_pid_ns(current, flags, old.pid_ns)
         net_ns = NetNamespace(count=0) if flags & CLONE_NEWNET else old.net_ns
         net_ns.count += 1
     return Nsproxy(uts_ns, ipc_ns, mnt_ns, pid_ns, net_ns)
-
-
-def _put_uts_ns(uts_ns: UtsNamespace) -> None:
-    uts_ns.count -= 1
 
 
 def put_nsproxy(k: Kernel, ns: Nsproxy) -> None:
@@ -106,7 +101,7 @@ def put_nsproxy(k: Kernel, ns: Nsproxy) -> None:
     if ns.count:
         return
     namespace.put_mnt_ns(k, ns.mnt_ns)
-    _put_uts_ns(ns.uts_ns)
+    utsname.put_uts_ns(k, ns.uts_ns)
     ipc_namespace.put_ipc_ns(k, ns.ipc_ns)
     put_pid_ns(k, ns.pid_ns)
     ns.net_ns.count -= 1
@@ -126,7 +121,7 @@ def unshare_nsproxy_namespaces(current: Task, unshare_flags: int, new_fs: FsStru
     fs = new_fs or current.fs
     assert current.nsproxy is not None
     assert fs is not None
-    return create_new_namespaces(current, unshare_flags, current.nsproxy, fs)
+    return create_new_namespaces(current, unshare_flags, current, current.nsproxy, fs)
 
 
 async def switch_task_namespaces(p: Task, new: Nsproxy | None) -> None:
@@ -161,7 +156,7 @@ async def sys_setns(current: Task, fd: Fd, nstype: SetnsArg) -> int:
         raise LinuxError(Errno.EINVAL, "another kind of namespace")
     assert current.nsproxy is not None
     assert current.fs is not None
-    new = create_new_namespaces(current, 0, current.nsproxy, current.fs)
+    new = create_new_namespaces(current, 0, current, current.nsproxy, current.fs)
     _install(current.kernel, new, ns)
     await switch_task_namespaces(current, new)
     return 0
@@ -178,7 +173,7 @@ def _install(k: Kernel, nsproxy: Nsproxy, ns: UtsNamespace | IpcNamespace | NetN
     """Put ns in the place of the namespace of its kind (proc_ns_operations.install)."""
     ns.count += 1
     if isinstance(ns, UtsNamespace):
-        nsproxy.uts_ns.count -= 1
+        utsname.put_uts_ns(k, nsproxy.uts_ns)
         nsproxy.uts_ns = ns
     elif isinstance(ns, IpcNamespace):
         ipc_namespace.put_ipc_ns(k, nsproxy.ipc_ns)

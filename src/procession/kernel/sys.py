@@ -317,7 +317,8 @@ def sys_uname(current: Task, name: Annotated[UserPtr, Arg("struct utsname", out=
 
 
 def _check_new_name(current: Task, length: int) -> None:
-    if not capability.capable(current, CAP_SYS_ADMIN):
+    owner = utsname(current).user_ns or current.kernel.users.init_user_ns
+    if not capability.ns_capable(current, owner, CAP_SYS_ADMIN):
         raise LinuxError(Errno.EPERM, "CAP_SYS_ADMIN")
     if not 0 <= length <= NEW_UTS_LEN:
         raise LinuxError(Errno.EINVAL, "length of the name")

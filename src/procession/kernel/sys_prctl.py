@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from procession.fs import exec
-from procession.include.linux.cred import CAP_SETPCAP, Cap
+from procession.include.linux.cred import CAP_LAST_CAP, CAP_SETPCAP
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.prctl import (
     PR_MCE_KILL_CLEAR,
@@ -35,7 +35,6 @@ __all__ = ("sys_prctl",)
 
 Option: TypeAlias = "Callable[[Task, Any, int, int, int], int]"
 
-_LAST_CAP: Final = max(Cap)
 _SECURE_BITS: Final = 0x15
 _SECURE_LOCKS: Final = 0x2A
 _PR_TSC_ENABLE: Final = 1
@@ -135,7 +134,7 @@ def _set_seccomp(current: Task, arg2: int, *rest: int) -> int:
 
 
 def _capbset_read(current: Task, arg2: int, *rest: int) -> int:
-    if arg2 > _LAST_CAP:
+    if arg2 > CAP_LAST_CAP:
         raise _invalid("no capability")
     return current.cred.cap_bset >> arg2 & 1
 
@@ -143,7 +142,7 @@ def _capbset_read(current: Task, arg2: int, *rest: int) -> int:
 def _capbset_drop(current: Task, arg2: int, *rest: int) -> int:
     if not capability.capable(current, CAP_SETPCAP):
         raise LinuxError(Errno.EPERM, "CAP_SETPCAP")
-    if arg2 > _LAST_CAP:
+    if arg2 > CAP_LAST_CAP:
         raise _invalid("no capability")
     new = cred.prepare_creds(current)
     new.cap_bset &= ~(1 << arg2)
@@ -174,7 +173,7 @@ def _set_securebits(current: Task, arg2: int, *rest: int) -> int:
         (bits & _SECURE_LOCKS) >> 1 & (bits ^ arg2)  # a locked bit would change
         or bits & _SECURE_LOCKS & ~arg2  # a lock would be opened
         or arg2 & ~(_SECURE_BITS | _SECURE_LOCKS)
-        or not capability.nsown_capable(current, CAP_SETPCAP)
+        or not capability.own_capability(current, CAP_SETPCAP)
     ):
         raise LinuxError(Errno.EPERM, "securebits")
     _commit_securebits(current, arg2)

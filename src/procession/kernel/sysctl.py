@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Union
 
-from procession.include.linux.cred import CAP_FULL_SET, CAP_SETPCAP, CAP_SYS_MODULE, CAP_SYS_RAWIO
+from procession.include.linux.cred import CAP_LAST_CAP, CAP_SETPCAP, CAP_SYS_MODULE, CAP_SYS_RAWIO
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import INT_MAX, NGROUPS_MAX, UINT_MAX, ULONG_MAX
 from procession.include.linux.mm_types import PAGE_SIZE
@@ -445,7 +445,7 @@ def _kern_table() -> dict[str, Any]:
         },
         "pid_max": _int(lambda k: k.pid_max, _put_pid_max),
         "ngroups_max": _constant(NGROUPS_MAX),
-        "cap_last_cap": _constant(CAP_FULL_SET.bit_length() - 1),
+        "cap_last_cap": _constant(CAP_LAST_CAP),
         **_uts_table(),
     }
 

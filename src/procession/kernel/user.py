@@ -13,7 +13,16 @@ if TYPE_CHECKING:
     from procession.include.linux.cred import Cred
     from procession.include.linux.kernel import Kernel
 
-__all__ = ("alloc_uid", "free_uid", "get_uid", "uid_cache_init", "user_ns_map_gid", "user_ns_map_uid")
+__all__ = (
+    "alloc_uid",
+    "free_uid",
+    "get_uid",
+    "get_user_ns",
+    "put_user_ns",
+    "uid_cache_init",
+    "user_ns_map_gid",
+    "user_ns_map_uid",
+)
 
 DEFAULT_OVERFLOWUID: Final = 65534
 
@@ -52,36 +61,48 @@ def alloc_uid(k: Kernel, ns: UserNamespace, uid: int) -> UserStruct:
 
 def free_uid(k: Kernel, user: UserStruct | None) -> None:
     """Drop a reference; the last one forgets the user, and the namespace whose last user that was."""
-    while user is not None:
-        user.count -= 1
-        if user.count:
-            return
-        ns = user.user_ns
-        with k.users.uidhash_lock.irq():
-            del k.users.uidhash[user.uid, ns.serial]
-        k.caches["uid_cache"].free()
-        ns.count -= 1
-        if ns.count:
-            return
+    if user is None:
+        return
+    user.count -= 1
+    if user.count:
+        return
+    with k.users.uidhash_lock.irq():
+        del k.users.uidhash[user.uid, user.user_ns.serial]
+    k.caches["uid_cache"].free()
+    put_user_ns(k, user.user_ns)
+
+
+def get_user_ns(ns: UserNamespace) -> UserNamespace:
+    """Take a reference."""
+    ns.count += 1
+    return ns
+
+
+def put_user_ns(k: Kernel, ns: UserNamespace | None) -> None:
+    """Drop a reference; the last one lets go who made it."""
+    if ns is None:
+        return
+    ns.count -= 1
+    if not ns.count:
         k.caches["user_namespace"].free()
-        user = ns.creator
+        free_uid(k, ns.creator)
 
 
 def user_ns_map_uid(k: Kernel, to: UserNamespace, cred: Cred, uid: int) -> int:
-    """Return what cred's uid is called in a user namespace: 0 for its makers, DEFAULT_OVERFLOWUID for strangers."""
-    return _map_id(k, to, cred, uid)
+    """Return what cred's uid is called in a user namespace: 0 for its makers, overflowuid for strangers."""
+    return _map_id(k, to, cred, uid, k.sysctls.get("overflowuid", DEFAULT_OVERFLOWUID))
 
 
 def user_ns_map_gid(k: Kernel, to: UserNamespace, cred: Cred, gid: int) -> int:
     """Return what cred's gid is called in a user namespace; see user_ns_map_uid."""
-    return _map_id(k, to, cred, gid)
+    return _map_id(k, to, cred, gid, k.sysctls.get("overflowgid", DEFAULT_OVERFLOWUID))
 
 
-def _map_id(k: Kernel, to: UserNamespace, cred: Cred, number: int) -> int:
+def _map_id(k: Kernel, to: UserNamespace, cred: Cred, number: int, overflow: int) -> int:
     if to is cred.user.user_ns:
         return number
     while to is not k.users.init_user_ns and to.creator is not None:
         if to.creator is cred.user:
             return 0
         to = to.creator.user_ns
-    return DEFAULT_OVERFLOWUID
+    return overflow

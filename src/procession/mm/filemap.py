@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from procession.fs import inode as fs_inode
 from procession.hw.costs import PAGE_READ_NS
 from procession.hw.memory import PG_DIRTY, PG_FILE
 from procession.include.linux.bug import bug_on
@@ -282,7 +283,7 @@ def generic_file_write(current: Task, file: File, buf: UserPtr, count: int, pos:
     count = generic_write_checks(current, file, at, count)
     if not count:
         return 0
-    if inode.i_mode & _SUID_SGID:
+    if inode.i_mode & _SUID_SGID or inode.i_xattrs is not None:
         file_remove_suid(current, inode)
     inode.i_mtime_ns = inode.i_ctime_ns = k.boot_time_ns + k.clock.now_ns
     done = generic_perform_write(current, inode, buf, count, at)
@@ -348,7 +349,8 @@ def generic_write_checks(current: Task, file: File, pos: int, count: int) -> int
 
 
 def file_remove_suid(current: Task, inode: Inode) -> None:
-    """A write takes away the set-id bits, unless the writer may keep them."""
+    """A write takes away the set-id bits, unless the writer may keep them, and capabilities from everybody."""
+    fs_inode.inode_killpriv(inode)
     mode = inode.i_mode
     kill = mode & S_ISUID
     if mode & (S_ISGID | S_IXGRP) == S_ISGID | S_IXGRP:  # without group-exec it means mandatory locking

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.cgroup import MEM_CGROUP_SUBSYS_ID
-from procession.include.linux.cred import CAP_FULL_SET, CAP_SYS_ADMIN
+from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.mm_types import PAGE_SHIFT
 from procession.include.linux.printk import KERN_ERR, KERN_INFO
 from procession.include.linux.sched import (
@@ -40,7 +40,7 @@ GFP_HIGHUSER_MOVABLE: Final = 0x200DA
 GFP_ZERO: Final = 0x8000
 OOM_SCORE_ADJ_MIN: Final = -1000
 _COMPULSORY: Final = 2
-_SYS_ADMIN: Final = 1 << CAP_SYS_ADMIN & CAP_FULL_SET
+_SYS_ADMIN: Final = 1 << CAP_SYS_ADMIN
 
 
 def out_of_memory(k: Kernel, gfp_mask: int) -> None:

@@ -217,7 +217,9 @@ def sock_create(current: Task, family: int, type: int, protocol: int) -> tuple[U
 def sys_socket(current: Task, family: FamilyArg, type: SockTypeArg, protocol: Int) -> Fd:
     """Make a socket (socket(2))."""
     sk, flags = sock_create(current, family, type, protocol)
-    return sock_map_fd(current, sk, flags)
+    with Undo() as undo:
+        undo.push((af_unix.unix_release, sk))
+        return sock_map_fd(current, sk, flags)
 
 
 @syscall

@@ -126,7 +126,7 @@ def test_status_has_these_lines():
     assert "Groups:\t7 8 \n" in text
     assert "SigBlk:\t8000000000000200\nSigIgn:\t0000000000000001\n" in text
     assert re.search(r"\nVmPeak:\t +\d+ kB\n", text)
-    assert "CapPrm:\t0000000fffffffff\n" in text
+    assert "CapPrm:\tffffffffffffffff\n" in text
 
 
 def test_comm_is_not_escaped_in_stat():

@@ -2,7 +2,7 @@
 
 Paths are str or bytes; what a Pointer can be is said there.
 """
-# ruff: noqa: D402, E501 -- docstrings as the declarations have them
+# ruff: noqa: E501 -- docstrings as the declarations have them
 
 from __future__ import annotations
 
@@ -610,51 +610,51 @@ class PlainCalls(Caller):
         return await trap("readahead", fd, offset, count)
 
     async def setxattr(self, pathname: str | bytes, name: Pointer, value: Pointer, size: int, flags: int) -> int:
-        """setxattr(2)."""
+        """Set an attribute of a file."""
         return await self.syscall("setxattr", pathname, name, value, size, flags)
 
     async def lsetxattr(self, pathname: str | bytes, name: Pointer, value: Pointer, size: int, flags: int) -> int:
-        """lsetxattr(2)."""
+        """As setxattr(2), of a symbolic link itself."""
         return await self.syscall("lsetxattr", pathname, name, value, size, flags)
 
     async def fsetxattr(self, fd: int, name: Pointer, value: Pointer, size: int, flags: int) -> int:
-        """fsetxattr(2)."""
+        """As setxattr(2), of an open file."""
         return await self.syscall("fsetxattr", fd, name, value, size, flags)
 
     async def getxattr(self, pathname: str | bytes, name: Pointer, value: Pointer, size: int) -> int:
-        """getxattr(2)."""
+        """Return the size of an attribute, and its value if there is room; raises ERANGE, ENODATA (getxattr(2))."""
         return await self.syscall("getxattr", pathname, name, value, size)
 
     async def lgetxattr(self, pathname: str | bytes, name: Pointer, value: Pointer, size: int) -> int:
-        """lgetxattr(2)."""
+        """As getxattr(2), of a symbolic link itself."""
         return await self.syscall("lgetxattr", pathname, name, value, size)
 
     async def fgetxattr(self, fd: int, name: Pointer, value: Pointer, size: int) -> int:
-        """fgetxattr(2)."""
+        """As getxattr(2), of an open file."""
         return await self.syscall("fgetxattr", fd, name, value, size)
 
     async def listxattr(self, pathname: str | bytes, list: Pointer, size: int) -> int:
-        """Return an empty list (listxattr(2))."""
+        """Return the length of the names of a file's attributes, and the names if there is room (listxattr(2))."""
         return await self.syscall("listxattr", pathname, list, size)
 
     async def llistxattr(self, pathname: str | bytes, list: Pointer, size: int) -> int:
-        """Return an empty list (llistxattr(2))."""
+        """As listxattr(2), of a symbolic link itself."""
         return await self.syscall("llistxattr", pathname, list, size)
 
     async def flistxattr(self, fd: int, list: Pointer, size: int) -> int:
-        """Return an empty list (flistxattr(2))."""
+        """As listxattr(2), of an open file."""
         return await self.syscall("flistxattr", fd, list, size)
 
     async def removexattr(self, pathname: str | bytes, name: Pointer) -> int:
-        """removexattr(2)."""
+        """Remove an attribute of a file; raises ENODATA, EPERM, EOPNOTSUPP (removexattr(2))."""
         return await self.syscall("removexattr", pathname, name)
 
     async def lremovexattr(self, pathname: str | bytes, name: Pointer) -> int:
-        """lremovexattr(2)."""
+        """As removexattr(2), of a symbolic link itself."""
         return await self.syscall("lremovexattr", pathname, name)
 
     async def fremovexattr(self, fd: int, name: Pointer) -> int:
-        """fremovexattr(2)."""
+        """As removexattr(2), of an open file."""
         return await self.syscall("fremovexattr", fd, name)
 
     async def tkill(self, pid: int, sig: int) -> int:

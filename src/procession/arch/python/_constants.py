@@ -260,6 +260,7 @@ class Constants:
     SPLICE_F_GIFT: Final = fcntl_h.SPLICE_F_GIFT
 
     # linux/fs.h
+    DT_UNKNOWN: Final = fs_h.DT_UNKNOWN
     DT_DIR: Final = fs_h.DT_DIR
     DT_REG: Final = fs_h.DT_REG
     DT_LNK: Final = fs_h.DT_LNK

@@ -48,6 +48,14 @@ class DevptsSuperBlock(SuperBlock):
         self.allocated_ptys = Ida()
         self.opts: dict[str, int | None] = {}
 
+    def show_options(self) -> str:
+        """Return the options, mode and ptmxmode always."""
+        uid, gid = self.opts["uid"], self.opts["gid"]
+        out = "" if uid is None else f",uid={uid}"
+        if gid is not None:
+            out += f",gid={gid}"
+        return out + f",mode={self.opts['mode'] or 0:03o},ptmxmode={self.opts['ptmxmode'] or 0:03o}"
+
 
 class DevptsInode(Inode):
     """A slave, or ptmx. tty: the slave, until its master is closed."""

@@ -57,7 +57,7 @@ class HostfsSuper(SuperBlock):
         self.s_readonly = not writable
         self.inodes: dict[int, HostfsInode] = {}
 
-    def remount_fs(self, flags: int, data: str = "") -> None:
+    def remount_fs(self, flags: int, options: str) -> None:
         """Refuse to be mounted for writing if that is not the host's wish, as a write-protected disk does; EACCES."""
         if not flags & MS_RDONLY and not self.writable:
             raise LinuxError(Errno.EACCES, "shared for reading only")

@@ -117,7 +117,24 @@ class PidDir(PidInode):
         """Drop a thread's directory."""
         task_dir = self.children.get("task")
         if isinstance(task_dir, TaskDir):
-            task_dir.threads.pop(tid, None)
+            thread = task_dir.threads.pop(tid, None)
+            if thread is not None:
+                thread.flush()
+
+    def flush(self) -> None:
+        """Let go what is held for a task that is gone."""
+        ns = self.children.get("ns")
+        if isinstance(ns, namespaces.NsDir):
+            ns.flush()
+
+    def ns_inodes(self) -> list[Inode]:
+        """Return the namespace files that are remembered, those of its threads too."""
+        ns, task_dir = self.children.get("ns"), self.children.get("task")
+        out: list[Inode] = list(ns.found.values()) if isinstance(ns, namespaces.NsDir) else []
+        if isinstance(task_dir, TaskDir):
+            for thread in task_dir.threads.values():
+                out += thread.ns_inodes()
+        return out
 
     def readdir(self, current: Task) -> list[tuple[str, int, int]]:
         """List the entries; raises ENOENT if the task is gone."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from procession.fs import dcache, namespace, pnode
 from procession.fs.proc import generic
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fcntl import MS_DIRSYNC, MS_MANDLOCK, MS_SYNCHRONOUS
 from procession.include.linux.fs import POLLERR, POLLIN, POLLPRI, POLLRDNORM, S_IFREG, File, MntNamespace, PathRef
 from procession.include.linux.kdev_t import new_decode_dev
 from procession.include.linux.mount import (
@@ -24,7 +25,7 @@ from procession.include.linux.proc_fs import PidInode
 from procession.lib import string
 
 if TYPE_CHECKING:
-    from procession.include.linux.fs import PollTable, Vfsmount
+    from procession.include.linux.fs import PollTable, SuperBlock, Vfsmount
     from procession.include.linux.pid import Pid
     from procession.include.linux.proc_fs import ProcSuperBlock
     from procession.include.linux.sched import Task
@@ -42,6 +43,8 @@ _MNT_OPTIONS: Final = (
     (MNT_NODIRATIME, ",nodiratime"),
     (MNT_RELATIME, ",relatime"),
 )
+
+_SB_OPTIONS: Final = ((MS_SYNCHRONOUS, ",sync"), (MS_DIRSYNC, ",dirsync"), (MS_MANDLOCK, ",mand"))
 
 
 def _mangle(text: str) -> str:
@@ -102,6 +105,11 @@ def _options(mnt: Vfsmount) -> str:
     return "".join(text for bit, text in _MNT_OPTIONS if mnt.mnt_flags & bit)
 
 
+def _sb_options(sb: SuperBlock) -> str:
+    """Return a file system's flags (show_sb_opts)."""
+    return "".join(text for bit, text in _SB_OPTIONS if sb.s_flags & bit)
+
+
 def show_vfsmnt(reader: Task, ns: MntNamespace, _root: PathRef) -> bytes:
     """Return mounts: one line per mount, as in /etc/fstab, with its place as the reader's root shows it."""
     lines = []
@@ -111,7 +119,7 @@ def show_vfsmnt(reader: Task, ns: MntNamespace, _root: PathRef) -> bytes:
         path = dcache.d_path(PathRef(mnt, mnt.mnt_root), root)
         lines.append(
             f"{_mangle(mnt.mnt_devname)} {_mangle(path)} {mnt.mnt_sb.s_type} {'ro' if readonly else 'rw'}"
-            f"{_options(mnt)}{mnt.mnt_sb.show_options()} 0 0\n"
+            f"{_sb_options(mnt.mnt_sb)}{_options(mnt)}{_mangle(mnt.mnt_sb.show_options())} 0 0\n"
         )
     return string.to_bytes("".join(lines))
 
@@ -146,6 +154,6 @@ def show_mountinfo(_reader: Task, ns: MntNamespace, root: PathRef) -> bytes:
             f"{_mangle(dcache.d_path(place, root))} "
             f"{'ro' if mnt.mnt_flags & MNT_READONLY else 'rw'}{_options(mnt)}{_propagation(mnt, root)}"
             f" - {mnt.mnt_sb.s_type} {_mangle(mnt.mnt_devname)} {'ro' if mnt.mnt_sb.s_readonly else 'rw'}"
-            f"{mnt.mnt_sb.show_options()}\n"
+            f"{_sb_options(mnt.mnt_sb)}{_mangle(mnt.mnt_sb.show_options())}\n"
         )
     return string.to_bytes("".join(lines))

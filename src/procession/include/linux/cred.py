@@ -92,7 +92,8 @@ class Cap(IntEnum):
     WAKE_ALARM = CAP_WAKE_ALARM
 
 
-CAP_FULL_SET: Final = (1 << 36) - 1
+CAP_LAST_CAP: Final = CAP_WAKE_ALARM
+CAP_FULL_SET: Final = (1 << 64) - 1  # also what no capability has a number for
 
 
 class Cred:

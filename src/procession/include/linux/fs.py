@@ -33,6 +33,7 @@ MAY_OPEN: Final = 32
 MAY_CHDIR: Final = 64
 
 # d_type of getdents(2).
+DT_UNKNOWN: Final = 0
 DT_DIR: Final = 4
 DT_REG: Final = 8
 DT_LNK: Final = 10
@@ -166,9 +167,10 @@ class SuperBlock:
         "s_root",
         "s_next_ino",
         "s_readonly",
+        "s_flags",
+        "s_active",
         "s_fs_info",
         "s_blocksize",
-        "s_active",
     )  # derived
 
     def __init__(self, kernel: Kernel, s_type: str, s_dev: int, s_magic: int, s_blocksize: int = 4096) -> None:
@@ -179,19 +181,20 @@ class SuperBlock:
         self.s_root: Dentry | None = None
         self.s_next_ino: int = 1
         self.s_readonly: bool = False
+        self.s_flags: int = 0  # of MS_SYNCHRONOUS, MS_DIRSYNC, MS_MANDLOCK: shown, and nothing more
+        self.s_active: int = 0  # mounts of it
         self.s_fs_info: Any = None  # the file system's own
         self.s_blocksize: int = s_blocksize
-        self.s_active: int = 0  # mounts
 
-    def remount_fs(self, flags: int, data: str = "") -> None:
-        """Agree to be mounted otherwise, as MS_ flags and options say; raises EACCES, EINVAL, EBUSY."""
-
-    def kill_sb(self) -> None:
-        """Called when the last mount is gone."""
+    def remount_fs(self, flags: int, options: str) -> None:
+        """Agree to be mounted otherwise, as MS_ flags and options say; raises EACCES, EINVAL."""
 
     def show_options(self) -> str:
-        """Return the options that /proc/mounts shows, each behind a comma."""
+        """Return the file system's own options, each behind a comma, for lists of mounts."""
         return ""
+
+    def kill_sb(self) -> None:
+        """The last mount of it is gone."""
 
     def sync_fs(self) -> None:
         """Write back what is not where it is kept yet."""
@@ -235,6 +238,7 @@ class Inode:
         self.i_mmap: dict[VmArea, None] = {}  # who maps it, so that truncation finds them
         self.i_pipe: PipeInodeInfo | None = None  # of a FIFO or pipe while it is open
         self.i_flock: list[FileLock] | None = None  # the locks on the file, None until the first
+        self.i_xattrs: dict[str, bytes] | None = None  # its attributes in the order of their making, None until then
 
     # Directories.
     def lookup(self, name: str) -> Inode:
@@ -304,6 +308,10 @@ class Inode:
 
     def setattr(self, attr: Iattr) -> None:
         """Called before mode, owner or times change; raises what the file system has against it."""
+
+    def has_xattr(self) -> bool:
+        """Whether it can have extended attributes (i_op->setxattr and its relatives)."""
+        return False
 
     def owner_given(self) -> None:
         """Called when a new inode has got its owner: who keeps owners elsewhere says here which it really is."""
@@ -418,7 +426,8 @@ class Vfsmount:
         self.mnt_slave_list: list[Vfsmount] = []
         self.mnt_master: Vfsmount | None = None
         self.mnt_group_id: int = 0
-        self.mnt_expiry_mark: bool = False
+        # 2: to expire; less once it was looked at, which umount(2) itself does too.
+        self.mnt_expiry_mark: int = 0
 
 
 class PathRef:

@@ -138,7 +138,14 @@ class TimerState:
 class UserState:
     """kernel/user.py."""
 
-    __slots__ = ("init_user_ns", "root_user", "uidhash_lock", "uidhash", "user_ns_serial")  # derived
+    __slots__ = (
+        "init_user_ns",
+        "root_user",
+        "uidhash_lock",
+        "uidhash",
+        "user_ns_serial",
+        "warned_fcaps_mixed",
+    )  # derived
 
     init_user_ns: UserNamespace
     root_user: UserStruct
@@ -147,6 +154,7 @@ class UserState:
     def __init__(self) -> None:
         self.uidhash: dict[tuple[int, int], UserStruct] = {}  # (namespace's serial, uid); uidhash_lock
         self.user_ns_serial: int = 0
+        self.warned_fcaps_mixed: bool = False
 
 
 class KthreadState:
@@ -357,7 +365,7 @@ class NetState:
 
     def __init__(self) -> None:
         self.scm_work_list: list[File] | None = None  # files of lost messages while they are being closed
-        self.unix_sockets: dict[Inode | bytes, UnixSock] = {}  # the bound ones, by inode or abstract name
+        self.unix_sockets: dict[Inode, UnixSock] = {}  # those bound to a path, by its inode
         self.unix_ordernum: int = 1  # where the search for an abstract name goes on
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from procession.include.linux.ipc_namespace import IpcNamespace
     from procession.include.linux.pid import PidNamespace
     from procession.include.linux.sched import Task, UserStruct
+    from procession.net.unix.sock import UnixSock
 
 
 class UserNamespace:
@@ -25,7 +26,7 @@ class UserNamespace:
 class UtsNamespace:
     """struct uts_namespace."""
 
-    __slots__ = ("sysname", "nodename", "release", "version", "machine", "domainname", "count")  # derived
+    __slots__ = ("sysname", "nodename", "release", "version", "machine", "domainname", "user_ns", "count")  # derived
 
     def __init__(self) -> None:
         self.sysname: bytes = b"Linux"
@@ -34,6 +35,7 @@ class UtsNamespace:
         self.version: bytes = b"#1 SMP"
         self.machine: bytes = b"x86_64"
         self.domainname: bytes = b"(none)"
+        self.user_ns: UserNamespace | None = None  # of whoever made it, with a reference; None for the first
         self.count: int = 1
 
     def copy(self) -> UtsNamespace:
@@ -45,17 +47,22 @@ class UtsNamespace:
         p.version = self.version
         p.machine = self.machine
         p.domainname = self.domainname
+        p.user_ns = self.user_ns
         p.count = self.count
         return p
 
 
 class NetNamespace:
-    """struct net."""
+    """struct net; count is the number of namespace sets, open files of /proc/PID/ns and sockets that refer to it.
 
-    __slots__ = ("count",)  # derived
+    unix_sockets: those with an abstract name, by it.
+    """
+
+    __slots__ = ("count", "unix_sockets")  # derived
 
     def __init__(self, count: int = 1) -> None:
         self.count: int = count
+        self.unix_sockets: dict[bytes, UnixSock] = {}
 
 
 class Nsproxy:

@@ -21,7 +21,7 @@ from procession.include.linux.fs import (
 from procession.include.linux.pid import PIDTYPE_PID
 
 if TYPE_CHECKING:
-    from procession.include.linux.fs import Dentry, File, PathRef
+    from procession.include.linux.fs import Dentry, File, Iattr, PathRef
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.pid import Pid, PidNamespace
     from procession.include.linux.sched import Task
@@ -144,8 +144,16 @@ class PidInode(ProcInode):
         else:
             self.i_uid = self.i_gid = 0
 
+    def setattr(self, attr: Iattr) -> None:
+        """Refuse another mode (proc_setattr); raises EPERM."""
+        if attr.mode is not None:
+            raise LinuxError(Errno.EPERM, "the mode of a process's file")
+
     def forget(self, tid: Pid) -> None:
         """Drop what is remembered of a thread, if this is a process's directory."""
+
+    def flush(self) -> None:
+        """Let go what is held for a task that is gone."""
 
 
 def proc_flush_task(p: Task) -> None:
@@ -154,7 +162,10 @@ def proc_flush_task(p: Task) -> None:
     for sb in p.kernel.vfs.proc_sbs:
         if not sb.pids or own is None:
             continue
-        sb.pids.pop(own, None)
+        gone = sb.pids.pop(own, None)
+        if gone is not None:
+            gone.forget(own)
+            gone.flush()
         leader = p.group_leader.pids[PIDTYPE_PID]
         process = sb.pids.get(leader) if leader is not None else None
         if process is not None:

@@ -6,7 +6,7 @@ Differs: files in flight are not garbage-collected: sockets that only hold each 
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import file_table, namei, namei_modify
 from procession.hw.costs import SKB_NS
@@ -109,7 +109,8 @@ def unix_create(current: Task, type: int, protocol: int) -> UnixSock:
         type = SOCK_DGRAM  # believed to be what BSD did
     if type not in (SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET):
         raise LinuxError(Errno.ESOCKTNOSUPPORT, f"socket type {type}")
-    return UnixSock(current.kernel, type)
+    assert current.nsproxy is not None
+    return UnixSock(current.kernel, current.nsproxy.net_ns, type)
 
 
 def unix_socketpair(current: Task, a: UnixSock, b: UnixSock) -> None:
@@ -128,10 +129,7 @@ def unix_release(sk: UnixSock) -> None:
     sk.i_ino = 0
     sk.shutdown = SHUTDOWN_MASK
     sk.state = TCP_CLOSE
-    names = sk.kernel.net.unix_sockets
-    key: Any = sk.inode if sk.inode is not None else sk.addr
-    if names.get(key) is sk:
-        del names[key]
+    _forget_name(sk)
     peer = sk.peer
     if peer is not None and sk.type != SOCK_DGRAM:
         peer.shutdown = SHUTDOWN_MASK
@@ -153,6 +151,16 @@ def unix_release(sk: UnixSock) -> None:
         if server.peer is not None:
             server.peer.err = Errno.ECONNRESET
         unix_release(server)
+
+
+def _forget_name(sk: UnixSock) -> None:
+    """Let nobody find the socket any more, by a path or an abstract name, nor its network namespace stay for it."""
+    by_inode, by_name = sk.kernel.net.unix_sockets, sk.net.unix_sockets
+    if sk.inode is not None and by_inode.get(sk.inode) is sk:
+        del by_inode[sk.inode]
+    if by_name.get(sk.addr) is sk:
+        del by_name[sk.addr]
+    sk.net.count -= 1
 
 
 def _close_files(k: Kernel, files: Sequence[File]) -> None:
@@ -198,14 +206,14 @@ def unix_bind(current: Task, sk: UnixSock, name: bytes) -> None:
     if not path:
         unix_autobind(current, sk)
         return
-    names = current.kernel.net.unix_sockets
-    key: Any = path
     if path[0]:
-        key = sk.inode = _bind_file(current, sk, string.to_text(path[:-1]))
-    elif path in names:
+        sk.inode = _bind_file(current, sk, string.to_text(path[:-1]))
+        current.kernel.net.unix_sockets[sk.inode] = sk
+    elif path in sk.net.unix_sockets:
         raise LinuxError(Errno.EADDRINUSE, "abstract name")
+    else:
+        sk.net.unix_sockets[path] = sk
     sk.addr = path
-    names[key] = sk
 
 
 def unix_autobind(current: Task, sk: UnixSock) -> None:
@@ -216,10 +224,10 @@ def unix_autobind(current: Task, sk: UnixSock) -> None:
     while True:
         path = b"\0%05x" % net.unix_ordernum
         net.unix_ordernum = net.unix_ordernum + 1 & 0xFFFFF
-        if path not in net.unix_sockets:
+        if path not in sk.net.unix_sockets:
             break
     sk.addr = path
-    net.unix_sockets[path] = sk
+    sk.net.unix_sockets[path] = sk
 
 
 def _bind_file(current: Task, sk: UnixSock, name: str) -> Inode:
@@ -236,16 +244,21 @@ def _bind_file(current: Task, sk: UnixSock, name: str) -> Inode:
     return inode
 
 
-def _find_other(current: Task, path: bytes, type: int) -> UnixSock:
-    """Return the socket with that name; raises ECONNREFUSED, EPROTOTYPE, and what the path walk does."""
-    key: Any = path
-    if path[:1] not in (b"", b"\0"):
-        key = namei.kern_path(current, string.to_text(path[:-1])).dentry.d_inode
-        namei.inode_permission(current, key, 2)
-    other: UnixSock | None = current.kernel.net.unix_sockets.get(key)
+def _find_other(current: Task, sk: UnixSock, path: bytes) -> UnixSock:
+    """Return the socket with that name, of sk's type, and for an abstract one in its network namespace.
+
+    Raises ECONNREFUSED, EPROTOTYPE, and what the path walk does.
+    """
+    other: UnixSock | None
+    if path[:1] in (b"", b"\0"):
+        other = sk.net.unix_sockets.get(path)
+    else:
+        inode = namei.kern_path(current, string.to_text(path[:-1])).dentry.d_inode
+        namei.inode_permission(current, inode, 2)
+        other = current.kernel.net.unix_sockets.get(inode)
     if other is None:
         raise LinuxError(Errno.ECONNREFUSED, "nobody is bound to that name")
-    if other.type != type:
+    if other.type != sk.type:
         raise LinuxError(Errno.EPROTOTYPE, "another type of socket")
     return other
 
@@ -279,7 +292,7 @@ async def unix_connect(current: Task, sk: UnixSock, name: bytes, *, nonblock: bo
         path = _path_of(name)
         if sk.passcred:
             unix_autobind(current, sk)
-        other = _find_other(current, path, sk.type)
+        other = _find_other(current, sk, path)
         if other.peer is not None and other.peer is not sk:
             raise LinuxError(Errno.EPERM, "connected to somebody else")
         sk.peer = other
@@ -288,7 +301,7 @@ async def unix_connect(current: Task, sk: UnixSock, name: bytes, *, nonblock: bo
     if sk.passcred:
         unix_autobind(current, sk)
     while True:
-        other = _find_other(current, path, sk.type)
+        other = _find_other(current, sk, path)
         if other.state != TCP_LISTEN or other.shutdown & RCV_SHUTDOWN:
             raise LinuxError(Errno.ECONNREFUSED, "not listening")
         if len(other.accept_queue) <= other.backlog:
@@ -301,7 +314,7 @@ async def unix_connect(current: Task, sk: UnixSock, name: bytes, *, nonblock: bo
     # Only now, as in 3.2: a second connect to a full backlog waits before it learns that it is one.
     if sk.state != TCP_CLOSE:
         raise LinuxError(Errno.EISCONN if sk.state == TCP_ESTABLISHED else Errno.EINVAL, "not a fresh socket")
-    server = UnixSock(current.kernel, sk.type)
+    server = UnixSock(current.kernel, sk.net, sk.type)
     server.peer, sk.peer = sk, server
     server.state = sk.state = TCP_ESTABLISHED
     server.addr, server.inode = other.addr, other.inode
@@ -464,7 +477,7 @@ async def _dgram_sendmsg(
     await _wait_for_room(current, sk, flags)
     data = uaccess.copy_from_user(current, buf, size)
     if other is None:
-        other = _find_other(current, path, sk.type)
+        other = _find_other(current, sk, path)
     while True:
         if other.peer is not None and other.peer is not sk:
             raise LinuxError(Errno.EPERM, "the receiver is connected to somebody else")

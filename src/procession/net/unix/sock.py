@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from procession.include.linux.cred import Cred
     from procession.include.linux.fs import Inode, Vfsmount
     from procession.include.linux.kernel import Kernel
+    from procession.include.linux.nsproxy import NetNamespace
     from procession.include.linux.pid import Pid
 
 __all__ = (
@@ -70,6 +71,7 @@ class UnixSock:
     addr: sun_path as bound, a path with its NUL or a NUL and an abstract name.  wmem: the memory, in bytes, of what was
     sent and not yet read.  accept_queue: the server's ends of connections nobody has accepted.  embryo: it is one.
     i_ino: the number of its open file's inode, 0 without one (sock_i_ino).  inode, mnt: of the path it is bound to.
+    net: where its abstract name counts, with a reference.
     peer_pid, peer_cred: who made the other end, each with a reference.
     """
 
@@ -84,6 +86,7 @@ class UnixSock:
         "inode",
         "kernel",
         "mnt",
+        "net",
         "passcred",
         "peer",
         "peer_cred",
@@ -99,8 +102,10 @@ class UnixSock:
         "wmem",
     )
 
-    def __init__(self, k: Kernel, type: int) -> None:
+    def __init__(self, k: Kernel, net: NetNamespace, type: int) -> None:
         self.kernel = k
+        self.net = net
+        net.count += 1
         self.type = type
         self.state = TCP_CLOSE
         self.wait = k.wait_queue_head("sk->wait")

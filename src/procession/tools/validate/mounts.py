@@ -12,7 +12,7 @@ from procession.tools.validate.census import Census, tally
 if TYPE_CHECKING:
     from procession.include.linux.fs import MntNamespace, Vfsmount
 
-__all__ = ("validate_mounts",)
+__all__ = ("mnt_namespaces", "validate_mounts")
 
 
 def validate_mounts(seen: Census) -> list[str]:
@@ -23,7 +23,7 @@ def validate_mounts(seen: Census) -> list[str]:
     wrong: list[str] = []
     table: dict[tuple[Any, Any], list[Vfsmount]] = {}
     mounts: dict[Vfsmount, None] = {}
-    for ns in _namespaces(seen):
+    for ns in mnt_namespaces(seen):
         mounts.update(dict.fromkeys(ns.mounts))
         wrong += _namespace(ns)
         for mnt in ns.mounts:
@@ -101,7 +101,7 @@ def _propagation(seen: Census, mounts: dict[Vfsmount, None]) -> list[str]:
     return wrong
 
 
-def _namespaces(seen: Census) -> dict[MntNamespace, None]:
+def mnt_namespaces(seen: Census) -> dict[MntNamespace, None]:
     """Return those of all sets of namespaces, and of open files that list them."""
     found = dict.fromkeys(nsproxy.mnt_ns for nsproxy in seen.nsproxies)
     found.update(dict.fromkeys(file.private_data for file in seen.open_files if isinstance(file, MountsFile)))

@@ -7,20 +7,25 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from procession.fs.pipe import PipeFile
+from procession.fs.proc.base import PidDir
 from procession.fs.proc.mounts import MountsFile
-from procession.fs.proc.namespaces import NsFile
+from procession.fs.proc.namespaces import NsInode
 from procession.include.linux.binfmts import LinuxBinprm
 from procession.include.linux.cred import Cred
 from procession.include.linux.fdtable import FD_MASK, FD_SHIFT
 from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_IFMT, S_IFREG, File, Inode
 from procession.include.linux.mm_types import VM_DENYWRITE, MmStruct
+from procession.include.linux.nsproxy import NetNamespace
 from procession.include.linux.pid import Pid
 from procession.include.linux.sched import TASK_DEAD, Task, UserStruct
 from procession.tools.validate import terminals
 from procession.tools.validate.census import Census, tally
+from procession.tools.validate.mounts import mnt_namespaces
 
 if TYPE_CHECKING:
     from procession.fs.pipe import PipeInodeInfo
+    from procession.include.linux.ipc_namespace import IpcNamespace
+    from procession.include.linux.nsproxy import UserNamespace, UtsNamespace
 
 __all__ = (
     "validate_cred_counts",
@@ -126,9 +131,33 @@ def validate_namespace_counts(seen: Census) -> list[str]:
     for nsproxy in sets:
         tally((nsproxy.uts_ns, nsproxy.ipc_ns, nsproxy.net_ns, nsproxy.mnt_ns), found)
     found.pop(None, None)
-    tally([file.private_data for file in seen.open_files if isinstance(file, NsFile | MountsFile)], found)
+    tally([file.private_data for file in seen.open_files if isinstance(file, MountsFile)], found)
+    tally([inode.ns for inode in _ns_inodes(seen)], found)
+    tally([sk.net for sk in seen.sockets], found)
     _compare(seen, wrong, "count", found, _count)
     return wrong
+
+
+def _ns_inodes(seen: Census) -> dict[NsInode, None]:
+    """Return the files of /proc/PID/ns that are remembered, open or mounted."""
+    inodes = [file.inode for file in seen.open_files]
+    inodes += [mnt.mnt_root.d_inode for ns in mnt_namespaces(seen) for mnt in ns.mounts]
+    for sb in seen.k.vfs.proc_sbs:
+        for process in list(sb.pids.values()):
+            if isinstance(process, PidDir):
+                inodes += process.ns_inodes()
+    return {inode: None for inode in inodes if isinstance(inode, NsInode)}
+
+
+def _user_namespaces(seen: Census) -> list[UserNamespace]:
+    """Return the owners of uts and ipc namespaces, each as often as it is one."""
+    owned: dict[UtsNamespace | IpcNamespace, None] = {}
+    for nsproxy in seen.nsproxies:
+        owned.update(dict.fromkeys((nsproxy.uts_ns, nsproxy.ipc_ns)))
+    for inode in _ns_inodes(seen):
+        if not isinstance(inode.ns, NetNamespace):
+            owned[inode.ns] = None
+    return [ns.user_ns for ns in owned if ns.user_ns is not None]
 
 
 def validate_cred_counts(seen: Census) -> list[str]:
@@ -149,6 +178,7 @@ def validate_cred_counts(seen: Census) -> list[str]:
 
     users = tally([cred.user for cred in (*creds, *seen.rcu_creds)])
     spaces = tally([user.user_ns for user in k.users.uidhash.values()])
+    tally(_user_namespaces(seen), spaces)
     tally([ns.creator for ns in spaces if ns.creator is not None], users)
     if seen.sigqueues:
         tally([q.user for q in seen.sigqueues], users)
@@ -177,6 +207,7 @@ def validate_file_counts(seen: Census) -> list[str]:
         if k.vfs.nr_files != k.caches["filp"].nr_active:
             wrong.append(f"nr_files {k.vfs.nr_files}, filp objects {k.caches['filp'].nr_active}")
     inodes = tally([file.f_path.dentry.d_inode for file in files])
+    tally([mnt.mnt_root.d_inode for ns in mnt_namespaces(seen) for mnt in ns.mounts], inodes)
     _compare(seen, wrong, "i_count", inodes, _i_count)
     _compare_writers(seen, inodes, wrong)
     _compare_pipe_ends(seen, wrong)
