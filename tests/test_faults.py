@@ -343,3 +343,28 @@ def test_a_share_of_the_sweep_over_programs_of_the_host():
     tried = faults.run(2, seed=1)
     assert tried.count > 0
     assert tried.found == []
+
+
+@pytest.mark.parametrize(("spec", "needs", "step"), [
+    (FaultSpec("mount", 0, climb=True), {"mnt_cache"}, "mount"),
+    (FaultSpec("mkdir", 0, climb=True), {"task_group"}, "mkdir"),
+    (FaultSpec("mkdir", 2, nth=2), {"cgroup"}, "mkdir"),
+    (FaultSpec("write", 1, nth=2), {"css_set"}, "tasks"),
+], ids=["mount", "mkdir", "group", "write"])
+def test_control_groups(compilers, spec, needs, step):
+    """A group that cannot be had is not there, and a task that cannot be moved stays; nothing of it is left over."""
+    compilers.need("musl")
+    source = SOURCE.with_name("climb_groups.c")
+    headers = [SOURCE.parent / "programs" / name for name in ("check.h", "cgroup.h")]
+    command = [*compilers.commands["musl"], f"-I{headers[0].parent}", str(source)]
+    path = str(compilers.cache.build("climb_groups", command, [source, *headers], compilers.versions["musl"]))
+    machine = Machine(root={"/climb_groups": Path(path).read_bytes()})
+    injector = Injector(machine, spec)
+    hits = injector.hits = machine.kernel.fault_attr.hits = Hits(machine.kernel)
+    result = machine.run(["/climb_groups", "12"])
+    assert (result.exit_code, result.stderr) == (0, b"")
+    machine.kernel.check_baseline()
+    assert validate_all(machine.kernel) == []
+    assert needs <= {fault.what for fault in hits.refused}
+    assert result.output.splitlines()[-1] == "all"
+    assert f"{step}: ENOMEM" in result.output

@@ -84,7 +84,8 @@ def bare_kernel(root=None, megabytes=16, stdin=b""):
 
 
 def new_task(k):
-    cgroup.cgroup_init(k, [])
+    if "css_set" not in k.caches:
+        cgroup.cgroup_init(k, [])
     p = Task(k)
     p.cgroups = k.cgroups.init_css_set
     p.comm, p.pid, p.tgid = "test", 1, 1

@@ -25,6 +25,7 @@ from procession.include.linux.resource import RLIM_INFINITY
 from procession.include.linux.sched import SignalStruct, Task, UserStruct
 from procession.include.linux.spinlock import SpinLock
 from procession.include.trace.tracepoints import Trace
+from procession.init import main as init_main
 from procession.kernel import cgroup, fork_mm, lockdep
 from procession.kernel.rcupdate import RcuState
 from procession.mm import filemap, memory, mmap, page_alloc, slab
@@ -74,7 +75,8 @@ def make_kernel(megabytes=8):
 
 
 def make_task(k, mm="new"):
-    cgroup.cgroup_init(k, [])
+    if "css_set" not in k.caches:
+        cgroup.cgroup_init(k, init_main.cgroup_subsystems(k))
     p = Task(k)
     p.cgroups = k.cgroups.init_css_set
     p.pid = p.tgid = 100 + len(k.tasks)

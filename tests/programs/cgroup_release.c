@@ -88,6 +88,20 @@ int main(int argc, char **argv, char **env) {
   told("one below");
   show("rmdir", rmdir("c/a/b"));
   told("the one above, when it is gone");
+  must(mkdir("c/p", 0700)), put("c/p/notify_on_release", "1");
+  must(mkdir("c/p/k", 0700)), put("c/p/k/notify_on_release", "0");
+  must(rmdir("c/p/k"));
+  told("one that never had a task, when the one below is gone");
+  must(mkdir("c/w", 0700));
+  CHILD(pid) {
+    put("c/w/tasks", "0"), put("c/tasks", "0");
+    put("c/w/notify_on_release", "1");
+    put("c/w/tasks", "0"), put("c/tasks", "0");
+    told("who wants to know begins anew");
+    _exit(0);
+  }
+  wait_for(pid);
+  must(rmdir("c/w")), must(rmdir("c/p"));
   set("c/a/notify_on_release", "0");
   visit("a");
   told("nobody wants to know");
@@ -104,6 +118,16 @@ int main(int argc, char **argv, char **env) {
   show("no events there", event("c/a/cgroup.event_control", "c/a/tasks", "", efd));
   show("not a control file", event("c/a/cgroup.event_control", log_file, "", efd));
   show("not an eventfd", event("c/a/cgroup.event_control", "c/a/tasks", "", 1));
+  chmod("c/a/cgroup.event_control", 0666), chmod("c/a/tasks", 0600), chmod("c/a", 0755);
+  CHILD(pid) {
+    int cfd = open("c/a/tasks", O_WRONLY);
+    char text[40];
+    snprintf(text, sizeof text, "%d %d", efd, cfd);
+    must(setresuid(5, 5, 5));
+    show("not to be read", put("c/a/cgroup.event_control", text));
+    _exit(0);
+  }
+  wait_for(pid);
   set("c/a/cgroup.event_control", "x");
   set("c/a/cgroup.event_control", "1,1");
   set("c/a/cgroup.event_control", "77 1");

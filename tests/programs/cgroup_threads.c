@@ -78,6 +78,7 @@ int main(int argc, char **argv) {
   show("a dead thread", put_number("c/a/tasks", tids[2]));
   show("not a thread", put_number("c/a/tasks", 1 << 30));
   show("negative", put("c/a/tasks", "-1"));
+  show("of more than 32 bits", put_number("c/b/tasks", (1L << 32) + tids[0]));
   int pid;
   CHILD(pid) {
     say("forked in %s", of(getpid()));
@@ -95,6 +96,23 @@ int main(int argc, char **argv) {
     pthread_create(&e, 0, execer, args);
     pause();
   }
+  wait_for(pid);
+  chmod("c/a/tasks", 0666), chmod("c/a", 0755), chmod("c", 0755);
+  CHILD(pid) {
+    must(setresuid(7, 8, 9));
+    pause();
+  }
+  sleep_ms(2);
+  for (int i = 7; i < 10; i++) {
+    int mover;
+    CHILD(mover) {
+      must(setresuid((uid_t)i, (uid_t)i, (uid_t)i));
+      say("user %d moves one of 7, 8, 9: %s", i, put_number("c/a/tasks", pid) ? errname(errno) : "ok");
+      _exit(0);
+    }
+    wait_for(mover);
+  }
+  kill(pid, SIGKILL);
   wait_for(pid);
   CHILD(pid) {
     must(unshare(CLONE_NEWPID) == -1 && errno == EINVAL ? 0 : -1);

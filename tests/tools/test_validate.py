@@ -18,12 +18,13 @@ from procession.include.linux.kernel import Kernel
 from procession.include.linux.mount import MNT_SHARED
 from procession.include.linux.msg import MsgMsg
 from procession.include.linux.rtmutex import RtMutexWaiter
-from procession.include.linux.sched import CLONE_NEWUTS, get_task_struct
+from procession.include.linux.sched import CLONE_NEWUTS, PF_FROZEN, get_task_struct
 from procession.include.linux.signal import Siginfo, Sigqueue
 from procession.include.linux.wait import WaitQueueEntry
 from procession.include.linux.workqueue import Worker, WorkStruct
 from procession.ipc import mqueue
 from procession.kernel import cred, entry, exit, fork, hrtimer, pid, sched_fair, sched_group, signal_queue, wait
+from procession.mm.memcontrol import MemoryController, mem_cgroup_from_task
 from procession.tools.validate import AT_EVERY_TRAP, OF_MEMORY, Census, Checker, tasks, validate_all
 
 pytestmark = pytest.mark.unchecked
@@ -1160,6 +1161,52 @@ def a_worker_is_idle_and_works(w):
 @breaks("kthreadd sleeps over a request")
 def kthreadd_was_not_waked(w):
     w.k.kthreads.kthread_create_list.append(None)
+
+
+# Control groups.
+
+
+@breaks(r"init_css_set: refcount \d+, found \d+ tasks, \d+ leaving")
+def a_task_that_its_groups_do_not_count(w):
+    w.k.cgroups.init_css_set.refcount -= 1
+
+
+@breaks(r"css_set objects: 1, found 0")
+def a_css_set_is_lost(w):
+    w.k.caches["css_set"].alloc()
+
+
+@breaks(r"css_set /,/: not one link a hierarchy, in their order")
+def a_css_set_without_a_group(w):
+    w.k.cgroups.init_css_set.cg_links.append(w.k.cgroups.init_css_set.cg_links[0])
+
+
+@breaks(r"hierarchy 0: 2 groups, found 1")
+def a_group_is_counted_twice(w):
+    w.k.cgroups.rootnode.number_of_cgroups += 1
+
+
+@breaks(r"group /: count 2, found 1")
+def a_group_with_a_css_set_too_many(w):
+    w.k.cgroups.rootnode.top_cgroup.count += 1
+
+
+@breaks(r"is frozen in a group that is not")
+def a_task_frozen_by_nobody(w):
+    w.main.flags |= PF_FROZEN
+
+
+@breaks(r"1 pages are charged, 0 listed by groups")
+def a_page_is_charged_to_nobody(w):
+    w.k.mm.memcg = MemoryController(w.k)
+    w.k.mm.memcg.pages[w.k.mm.zero_pfn] = mem_cgroup_from_task(w.main)
+
+
+@breaks(r"1 pages are charged, 0 marked")
+def a_page_is_charged_and_looks_as_if_it_were_not(w):
+    w.k.mm.memcg = MemoryController(w.k)
+    memcg = w.k.mm.memcg.pages[w.k.mm.zero_pfn] = mem_cgroup_from_task(w.main)
+    memcg.rss[w.k.mm.zero_pfn] = None
 
 
 @pytest.mark.parametrize(("mutate", "complaint"), MUTATIONS)

@@ -1,7 +1,4 @@
-"""Path walking and open (fs/namei.c); creating and removing names is in namei_modify.py.
-
-The walk is entirely ours: no name of a guest is ever resolved by the host.
-"""
+"""Path walking, none of it by the host, and open (fs/namei.c); what changes names is in namei_modify.py."""
 
 from __future__ import annotations
 

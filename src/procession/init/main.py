@@ -227,6 +227,7 @@ def vfs_caches_init(k: Kernel, root: RootSpec) -> None:
     k.init_task.files = file.init_files(k)
     volumes.mount_volumes(k)
     mqueue.init_mqueue_fs(k)
+    cgroup_fs.cgroup_mount_point(k)
 
 
 # PID 0.

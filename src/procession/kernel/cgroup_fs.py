@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
 
-__all__ = ("cgroup_fs_init",)
+__all__ = ("cgroup_fs_init", "cgroup_mount_point")
 
 _LOCAL_BUFFER_SIZE: Final = 64
 _NAME_CHARS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_")
@@ -53,6 +53,25 @@ def cgroup_fs_init(k: Kernel) -> None:
     """Register the file systems cgroup and cpuset."""
     fs_super.register_filesystem(k, fs_super.FileSystemType("cgroup", cgroup_mount))
     fs_super.register_filesystem(k, fs_super.FileSystemType("cpuset", cpuset_mount))
+
+
+def cgroup_mount_point(k: Kernel) -> None:
+    """Make /sys/fs/cgroup, an empty directory to mount on, if the root has a /sys (cgroup_kobj).
+
+    Differs: there is no sysfs to have it.
+    """
+    inode = k.vfs.rootfs.mnt_root.d_inode
+    try:
+        inode = inode.lookup("sys")
+    except LinuxError:
+        return
+    for name in ("fs", "cgroup"):
+        if inode.i_mode & S_IFMT != S_IFDIR:
+            return
+        try:
+            inode = inode.lookup(name)
+        except LinuxError:
+            inode = inode.mkdir(name, 0o755)
 
 
 # Options.

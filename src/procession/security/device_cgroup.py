@@ -74,8 +74,9 @@ def devcgroup_inode_permission(current: Task, inode: Inode, mask: int) -> None:
 
 def devcgroup_inode_mknod(current: Task, kind: int, dev: int) -> None:
     """Let a device node be made; raises EPERM."""
-    major, minor = new_decode_dev(dev)
-    _check(current, "b" if kind == S_IFBLK else "c", major, minor, ACC_MKNOD)
+    if current.kernel.cgroups.devices_limited:
+        major, minor = new_decode_dev(dev)
+        _check(current, "b" if kind == S_IFBLK else "c", major, minor, ACC_MKNOD)
 
 
 def _check(current: Task, type: str, major: int, minor: int, access: int) -> None:
