@@ -84,10 +84,10 @@ int main(void) {
     pause();
   }
   must(put_number("c/b/tasks", z));
-  show("FIFO in a group", sched_setscheduler(z, SCHED_FIFO, &fifo));
+  show("FIFO in a group", syscall(SYS_sched_setscheduler, z, SCHED_FIFO, &fifo));
   show("moved", put_number("c/a/tasks", z));
   show("moved to the top", put_number("c/tasks", z));
-  show("a normal one again", sched_setscheduler(z, SCHED_OTHER, &none));
+  show("a normal one again", syscall(SYS_sched_setscheduler, z, SCHED_OTHER, &none));
   show("moved", put_number("c/a/tasks", z));
   kill(z, SIGKILL);
   wait_for(z);

@@ -26,7 +26,7 @@ static void sig_waiter(void) {
   sigemptyset(&set);
   sigaddset(&set, SIGUSR1);
   sigprocmask(SIG_BLOCK, &set, 0);
-  int r = sigwaitinfo(&set, 0);
+  int r = (int)syscall(SYS_rt_sigtimedwait, &set, NULL, NULL, 8);
   _exit(r == -1 ? errno : 7);
 }
 static void vforker(void) {
