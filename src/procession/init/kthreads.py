@@ -32,7 +32,7 @@ from procession.include.linux.sched import (
 )
 from procession.include.linux.signal import SIGCHLD
 from procession.include.linux.workqueue import WORK_CPU_UNBOUND
-from procession.kernel import completion, fork, kthread, sched, sched_prio, sched_weight, workqueue
+from procession.kernel import completion, fork, kthread, sched, sched_entity, sched_prio, sched_weight, workqueue
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -177,6 +177,7 @@ def _dress(p: Task, name: str, kind: BootKthread) -> None:
     cpu = _cpu(name)
     p.cpus_allowed = (1 << k.nr_cpus) - 1 if cpu == _ANY_CPU else 1 << cpu
     p.cpu = max(cpu, 0)
+    sched_entity.set_task_rq(p, k.sched.runqueues[p.cpu])
     p.start_time = p.real_start_time = 0
     p.kthread = kthread.Kthread(None, completion.init_completion(k))
     p.vfork_done = p.kthread.exited
