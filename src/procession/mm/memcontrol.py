@@ -11,7 +11,6 @@ limits, and what is active is what is anonymous.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from procession.hw.memory import PG_CGROUP, PG_DIRTY, PG_FILE
@@ -120,12 +119,13 @@ class MemCgroup(CgroupSubsysState):
         """Whether it is the top group, which has no limits."""
         return self.cgroup.parent is None
 
-    def subtree(self) -> Iterator[MemCgroup]:
-        """Go through the group and, if its limits hold for those below, all these."""
-        yield self
+    def subtree(self) -> list[MemCgroup]:
+        """Return the group and, if its limits hold for those below, all these."""
+        groups = [self]
         if self.use_hierarchy:
             for child in self.cgroup.children.values():
-                yield from mem_cgroup_from_cont(child).subtree()
+                groups += mem_cgroup_from_cont(child).subtree()
+        return groups
 
     def has_task(self, p: Task) -> bool:
         """Whether p's memory belongs to the group (task_in_mem_cgroup)."""

@@ -56,7 +56,7 @@ async def mem_cgroup_oom_synchronize(current: Task) -> None:
     controller = k.mm.memcg
     if memcg is None or controller is None or memcg.res.margin() or fatal_signal_pending(current):
         return
-    tree = list(memcg.subtree())
+    tree = memcg.subtree()
     for each in tree:
         each.under_oom += 1
     locked = not any(each.oom_lock for each in tree)
