@@ -31,6 +31,8 @@ PROGRAMS = (
     "pipe_chain", "fifo_open", "flock_deadlock", "epoll_in_epoll", "eventfd_signalfd_timerfd", "unix_socket_waits",
     "tty_background", "tty_poll", "tty_two_readers", "tty_vhangup", "futex_between_processes", "robust_list",
     "cow_shared_mapping", "mremap", "mprotect_segv", "brk_mmap", "sched_realtime", "proc_others", "stress_threads",
+    "sysv_ipc_errors", "sysv_messages", "sysv_namespace", "mqueue_messages", "mqueue_notify", "mqueue_thread",
+    "cgroup_memory", "cgroup_release", "mount_calls", "proc_seek_and_poll", "kernel_log", "ptrace_attach_stopped",
 )
 
 
