@@ -212,7 +212,7 @@ async def destroy_workers(current: Task) -> None:
     k = current.kernel
     for gcwq in k.wq.gcwq.values():
         while gcwq.workers or gcwq.worklist:
-            while gcwq.idle_list:
+            while gcwq.idle_list and not gcwq.worklist:
                 destroy_worker(gcwq.idle_list[0])
             set_task_state(current, TASK_INTERRUPTIBLE)
             await hrtimer.schedule_timeout(current, NSEC_PER_SEC // 100, "destroy_workers")
