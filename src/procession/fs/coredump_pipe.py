@@ -112,10 +112,15 @@ async def dump_to_pipe(current: Task, core_dump: CoreDump, signr: int, name: byt
         if k.vfs.core_pipe_limit:
             await wait_for_dump_helpers(current, pipe.file)
     finally:
-        if pipe.file is not None:
-            current.held.remove(pipe.file)
-            file.filp_close(current, pipe.file, None)
+        _close(current, pipe)
         k.vfs.core_dump_count -= 1
+
+
+def _close(current: Task, pipe: CorePipe) -> None:
+    if pipe.file is not None:
+        current.held.remove(pipe.file)
+        file.filp_close(current, pipe.file, None)
+        pipe.file = None
 
 
 async def _run_helper(current: Task, pipe: CorePipe, name: bytes) -> None:
@@ -127,7 +132,4 @@ async def _run_helper(current: Task, pipe: CorePipe, name: bytes) -> None:
         await kmod.call_usermodehelper_fns(current, path, argv, (), UMH_WAIT_EXEC, umh_pipe_setup, None, pipe)
     except LinuxError:
         current.kernel.printk(f"Core dump to {string.to_text(name)} pipe failed", KERN_INFO)
-        if pipe.file is not None:
-            current.held.remove(pipe.file)
-            file.filp_close(current, pipe.file, None)
-            pipe.file = None
+        _close(current, pipe)
