@@ -9,16 +9,20 @@ from typing import Any
 import pytest
 
 from procession.arch.x86 import traps
+from procession.block import blk_ioc
 from procession.hw.chooser import Chooser
 from procession.hw.clock import Clock
 from procession.hw.console import BufferConsole
 from procession.hw.memory import Frames
+from procession.include.linux.fs import MntNamespace
 from procession.include.linux.kernel import Kernel
 from procession.include.linux.nsproxy import Nsproxy
 from procession.include.linux.sched import TASK_INTERRUPTIBLE, Task, set_task_state
+from procession.include.linux.taskstats import TaskstatsState
 from procession.include.trace.tracepoints import Trace
 from procession.init import main as init_main
 from procession.kernel import (
+    acct,
     cgroup,
     cred,
     entry,
@@ -33,9 +37,11 @@ from procession.kernel import (
     rcupdate,
     sched,
     signal_queue,
+    taskstats,
     user,
 )
 from procession.mm import page_alloc
+from procession.security.keys import proc as key_proc
 from procession.tools.validate import Checker
 
 SIGCHLD = 17
@@ -63,7 +69,8 @@ class BareKernel(Kernel):
         pid.pidmap_init(self)
         cgroup.cgroup_init(self, init_main.cgroup_subsystems(self))
         init_main.init_task(self)
-        self.init_nsproxy = Nsproxy(self.init_uts_ns, self.init_ipc_ns, None, self.init_pid_ns, self.init_net_ns)
+        mounts = MntNamespace(None, [], self.wait_queue_head("ns->poll"))
+        self.init_nsproxy = Nsproxy(self.init_uts_ns, self.init_ipc_ns, mounts, self.init_pid_ns, self.init_net_ns)
         self.init_task.nsproxy = self.init_nsproxy
         sched.sched_init(self)
         rcupdate.rcu_init(self)
@@ -72,6 +79,10 @@ class BareKernel(Kernel):
         futex.futex_init(self)
         kthread.kthread_init(self)
         signal_queue.signals_init(self)
+        blk_ioc.blk_ioc_init(self)
+        acct.acct_init(self)
+        self.taskstats = TaskstatsState(None, cpus, taskstats.taskstats_exit)
+        key_proc.key_init(self)
         init_main.smp_init(self)
         self.init_task.cpus_allowed = (1 << cpus) - 1
         self.tty.console_wait = self.wait_queue_head("console")

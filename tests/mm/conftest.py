@@ -89,6 +89,8 @@ def make_task(k, mm="new"):
     sig.rlim = [(RLIM_INFINITY, RLIM_INFINITY)] * 16
     sig.rlim[3] = (8 << 20, RLIM_INFINITY)
     sig.rlim[8] = (65536, 65536)
+    if k.task is None:
+        k.task = p
     if mm == "new":
         mm = fork_mm.mm_alloc(k)
         mm.mmap_base = TASK_SIZE - (128 << 20)
