@@ -37,7 +37,7 @@ OUTCOMES = [
     # do_fork() does not look whether the number has arrived: the child is there already.
     (None, None, "born", "ok no ptid"),
     # get_arg_page() has a page or has none.
-    ("page", "do_anonymous_page", "exec", "E2BIG"),
+    ("page", "_new_page", "exec", "E2BIG"),
     ("page", "handle_mm_fault", "exec", "E2BIG"),
     # elf_map() does not look whether the room that it reserved for all segments could be given back again.
     ("vm_area_struct", "split_vma < do_munmap < elf_map", None, "exited 7"),
