@@ -40,7 +40,7 @@ from procession.kernel import (
     taskstats,
     user,
 )
-from procession.mm import page_alloc
+from procession.mm import page_alloc, slab
 from procession.security.keys import proc as key_proc
 from procession.tools.validate import Checker
 
@@ -81,6 +81,7 @@ class BareKernel(Kernel):
         signal_queue.signals_init(self)
         blk_ioc.blk_ioc_init(self)
         acct.acct_init(self)
+        slab.kmem_cache_create(self, "taskstats", 328)
         self.taskstats = TaskstatsState(None, cpus, taskstats.taskstats_exit)
         key_proc.key_init(self)
         init_main.smp_init(self)

@@ -156,6 +156,7 @@ def new_futex_q(current: Task, key: FutexKey, bitset: int = FUTEX_BITSET_MATCH_A
 
 def remove(futexes: FutexHash, q: FutexQ) -> None:
     """Take q off its queue; the caller holds the lock."""
+    futexes.lock.assert_held()
     assert q.key is not None
     queue = futexes.queues[q.key]
     queue.remove(q)

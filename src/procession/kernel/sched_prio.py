@@ -79,6 +79,7 @@ class Change(NamedTuple):
 
 def begin_change(rq: sched.Rq, p: Task) -> Change:
     """Take p off its queue, and off the CPU in a way, for a change of what it is. Context: rq.lock held."""
+    rq.lock.assert_held()
     change = Change(p.prio, p.se.on_rq, rq.curr is p)
     if change.on_rq:
         sched.dequeue_task(rq, p)

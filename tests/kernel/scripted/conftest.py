@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from procession.hw.costs import TRAP_NS
-from procession.include.asm.processor import KernelStack
+from procession.include.asm.processor import KernelStack, NoRegisters
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.kernel import Kernel
 from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_SID
@@ -23,7 +23,7 @@ SIGCHLD = 17
 Action = Callable[[Task], Any]
 
 
-class Script:
+class Script(NoRegisters):
     """User code: a list of system calls. What a handler was given ends up in `delivered`, results in `results`."""
 
     def __init__(self, *actions: Action) -> None:
