@@ -34,6 +34,21 @@ static int msgmni_as_it_should_be(void) {  /* a 32nd of the memory in queues of 
   must(msgctl(0, IPC_INFO, (void *)&i));
   return i.msgmni == atoi(get("msgmni"));
 }
+static int msgmni_with_one_more(void) {
+  struct gate here = new_gate(), go = new_gate();
+  pid_t pid;
+  CHILD(pid) {
+    must(unshare(CLONE_NEWIPC));
+    open_gate(&here);
+    pass_gate(&go);
+    _exit(0);
+  }
+  pass_gate(&here);
+  int number = atoi(get("msgmni"));
+  open_gate(&go);
+  reap(pid);
+  return number;
+}
 static void table(const char *name) {
   char path[50], text[2000];
   snprintf(path, sizeof path, "/proc/sysvipc/%s", name);
@@ -86,6 +101,15 @@ int main(void) {
   say("at once: %d", atoi(get("msgmni")) == all);
   set("auto_msgmni", "0");
   say("stays: %d", atoi(get("msgmni")) == all);
+  set("auto_msgmni", "1 2 3");  /* said, not done */
+  say("with one more: %d", msgmni_with_one_more() == all);
+  set("auto_msgmni", "0");
+  set("auto_msgmni", "1");
+  set("auto_msgmni", "0 2 3");
+  say("with one more: %d", msgmni_with_one_more() == all);
+  set("auto_msgmni", "1");
+  set("auto_msgmni", "0");
+  say("with one more: %d", msgmni_with_one_more() == all);
 
   set("shmmax", "8192");
   show("shmget", shmget(IPC_PRIVATE, 8193, 0600));

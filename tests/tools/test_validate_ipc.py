@@ -73,7 +73,7 @@ def change(get, name, by=1):
     (lambda k: ids(k, IPC_SHM_IDS).ipcs.append(None), "ends in a hole"),
     (change(lambda k: ids(k, IPC_SEM_IDS), "in_use"), "identifiers in use: 2, found 1"),
     (change(the_set, "seq"), "object 0 with number 1 at 0"),
-    (lambda k: k.ipc.ipcns_chain.clear(), "is told of others"),
+    (lambda k: k.ipc.namespaces.clear(), "is told of others is gone"),
     (lambda k: k.caches["sem_array"].alloc(), "sem_array objects: 2, found 1"),
     (change(lambda k: next(iter(the_set(k).list_id)).ulp, "refcnt"), "refcnt of an undo list: 2, found 1"),
     (lambda k: the_set(k).list_id.clear(), "undo entries of no set"),

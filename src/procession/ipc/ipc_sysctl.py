@@ -123,7 +123,10 @@ def _store_msgmni(current: Task, buf: UserPtr, count: int) -> int:
 
 
 def _store_auto_msgmni(current: Task, buf: UserPtr, count: int) -> int:
-    """Have msgmni follow the number of namespaces, or not (proc_ipcauto_dointvec_minmax)."""
+    """Have msgmni follow the number of namespaces, or not (proc_ipcauto_dointvec_minmax).
+
+    If more stands behind the number than it takes, the file says it, and nothing else changes.
+    """
     k = current.kernel
     ns = util.ipcns(current)
     old = ns.auto_msgmni
