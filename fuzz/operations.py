@@ -271,7 +271,8 @@ TABLE = [
     # System V objects.
     _op("semop", "0", ONE_OP, "1", weight=8),
     _op("semop", "0", TWO_OPS, "2", weight=3),
-    _op("semop", words(0, 7, -1), ONE_OP, words(1, 0, 501), weight=1),
+    _op("semop", words(0, 7, -1), ONE_OP, words(1, 0), weight=1),
+    _op("semop", words(0, 7), ONE_OP, "501", weight=1),
     _op("semctl", "0", words(0, 1, 0, 2), words(GETVAL, GETPID), "0", weight=4, flag="-"),
     _op("semctl", "0", words(0, 1), str(SETVAL), words(0, 1, 5, -1), weight=2),
     _op("unshare", str(CLONE_SYSVSEM), weight=1),
@@ -418,6 +419,7 @@ OPTIONS = words(0x7E, 0x7E, 0, 0x0E, 0x40, 0x10, 0x26, 0x3E, 0x8E)
 FREE_TABLE = [
     _op("semop", "0", words(_sops((0, 0, 0)), _sops((1, 0, 0))), "1", weight=4),
     _op("semop", "0", words(_sops((0, 0, 0), (0, 1, SEM_UNDO)), _sops((0, 0, 0), (1, 0, 0))), "2", weight=3),
+    _op("semop", "-1", ONE_OP, "501", weight=1),
     _op("semctl", "0", words(0, 1), words(GETNCNT, GETZCNT), "0", weight=4, flag="-"),
     _op("semctl", "0", "0", str(IPC_RMID), "0", weight=1),
     _op("ptrace", str(TRACEME), "0", "0", "0", weight=4),
