@@ -251,7 +251,7 @@ def test_top(at_terminal):
     screen, _ = at_terminal(
         ["/bin/dash", "-i"], ("$ ", "top -b -n 1\n"), ("dash", "top\n"), ("COMMAND", "q"), ("$ ", "exit\n"),
     )
-    assert "Tasks:   4 total,   1 running,   3 sleeping,   0 stopped,   0 zombie" in screen
+    assert "Tasks:  18 total,   1 running,  17 sleeping,   0 stopped,   0 zombie" in screen
 
 
 def test_tmux(at_terminal):
