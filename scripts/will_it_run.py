@@ -173,7 +173,7 @@ PROGRAMS = (
         "/usr/bin/python3 -c 'import socket; s = socket.create_server((\"127.0.0.1\", 0)); print(s.family)'",
     ),
     Program(
-        "System V shared memory, semaphores (PostgreSQL, fakeroot)",
+        "System V shared memory, semaphores (fakeroot, `ipcs`)",
         "perl",
         "perl -e 'my $id = shmget(0, 4096, 01600); defined $id or exit 1; print \"ok\\n\"; shmctl($id, 0, 0)'",
     ),
