@@ -20,10 +20,10 @@ from procession.include.linux.sched import (
 
 SOURCES = Path(__file__).parent.parent / "src" / "procession"
 
-# Who assigns what: nobody but one, and the copying of a task.
+# Who assigns what: nobody but one, the copying of a task, and the making of one that has slept since boot.
 ALLOWED = {
     "state": {"include/linux/sched.py:set_task_state", "include/linux/sched.py:copy"},
-    "wchan": {"kernel/sched.py:schedule"},
+    "wchan": {"kernel/sched.py:schedule", "init/kthreads.py:_dress"},
     "waiting_on": {"kernel/sched.py:schedule"},
 }
 
@@ -51,7 +51,7 @@ def who_assigns(sources):
     found = {name: set() for name in ALLOWED}
     for path, text in sources.items():
         for function, attribute, value in assignments(ast.parse(text)):
-            if attribute in found and not value.startswith("TCP_"):  # a socket has a state, too
+            if attribute in found and not value.startswith(("TCP_", "CGROUP_")):  # sockets and groups, too
                 found[attribute].add(f"{path}:{function}")
     return found
 
