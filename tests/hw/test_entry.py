@@ -47,9 +47,9 @@ def test_all_64_bits_of_the_number_count():
 
 
 def test_a_call_that_only_this_kernel_lacks_is_counted_apart():
-    result = run("b8f9000000 0f05 f7d8" + EXIT_AX)       # request_key
+    result = run("b8b3000000 0f05 f7d8" + EXIT_AX)       # quotactl
     assert result.exit_code == 38
-    assert result.kernel.unsupported == {"request_key": 1}
+    assert result.kernel.unsupported == {"quotactl": 1}
     assert not result.kernel.enosys
 
 
