@@ -51,7 +51,7 @@ def test_boot():
 
 
 def test_report_of_a_kill():
-    """In the order of 3.2: who asked, how memory is used, the table of processes, the victim."""
+    """In the order of 3.2: who asked, from which CPU set, how memory is used, the table of processes, the victim."""
     machine = Machine(memory=8 * MIB)
     machine.run(with_a_hog)
     lines = messages(machine)
@@ -59,9 +59,10 @@ def test_report_of_a_kill():
     child = re.fullmatch(r"Killed process (\d+) .*", lines[-1])[1]
     parent = int(child) - 1
     assert lines[0] == "hog invoked oom-killer: gfp_mask=0x280da, order=0, oom_adj=0, oom_score_adj=0"
-    assert lines[1] == f"Pid: {child}, comm: hog Not tainted 3.2.0 #1 SMP"
-    assert lines[2:4] == ["Call Trace:", "Mem-Info:"]
-    assert re.fullmatch(r"active_anon:2033 inactive_anon:0 isolated_anon:0", lines[4])
+    assert lines[1] == "hog cpuset=/ mems_allowed=0"
+    assert lines[2] == f"Pid: {child}, comm: hog Not tainted 3.2.0 #1 SMP"
+    assert lines[3:5] == ["Call Trace:", "Mem-Info:"]
+    assert re.fullmatch(r"active_anon:2033 inactive_anon:0 isolated_anon:0", lines[5])
     assert " free:0 slab_reclaimable:0 slab_unreclaimable:0" in lines
     assert "2048 pages RAM" in lines
     table = lines[lines.index("[ pid ]   uid  tgid total_vm      rss cpu oom_adj oom_score_adj name") + 1:]
