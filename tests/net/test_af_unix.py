@@ -138,10 +138,19 @@ def test_connect_errors():
 def test_families_and_types():
     """What there is not."""
     async def main(sys):
-        for args in ((2, 1, 0), (99, 1, 0), (1, 4, 0), (1, 1, 7), (1, 12, 0), (1, 1 | 0x100, 0), (16, 3, 0)):
+        for args in ((2, 1, 0), (99, 1, 0), (1, 4, 0), (1, 1, 7), (1, 12, 0), (1, 1 | 0x100, 0), (17, 3, 0)):
             await sys.print(await errno_of(sys.syscall("socket", *args)), end=" ")
 
     assert run(main) == "EAFNOSUPPORT EAFNOSUPPORT ESOCKTNOSUPPORT EPROTONOSUPPORT EINVAL EINVAL EAFNOSUPPORT "
+
+
+def test_types_of_netlink():
+    """Raw and datagrams, which are the same; a number that no protocol has is EPROTONOSUPPORT."""
+    async def main(sys):
+        for args in ((16, 3, 0), (16, 2, 0), (16, 1, 0), (16, 5, 0), (16, 3, 31), (16, 3, 32), (16, 3, -1)):
+            await sys.print(await errno_of(sys.syscall("socket", *args)), end=" ")
+
+    assert run(main) == "none none ESOCKTNOSUPPORT ESOCKTNOSUPPORT EPROTONOSUPPORT EPROTONOSUPPORT EPROTONOSUPPORT "
 
 
 def test_datagrams_to_a_name():
