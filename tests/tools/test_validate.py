@@ -25,6 +25,7 @@ from procession.include.linux.workqueue import Worker, WorkStruct
 from procession.ipc import mqueue
 from procession.kernel import cred, entry, exit, fork, hrtimer, pid, sched_fair, sched_group, signal_queue, wait
 from procession.mm.memcontrol import MemoryController, mem_cgroup_from_task
+from procession.security.keys import process_keys
 from procession.tools.validate import AT_EVERY_TRAP, OF_MEMORY, Census, Checker, tasks, validate_all
 
 pytestmark = pytest.mark.unchecked
@@ -1207,6 +1208,45 @@ def a_page_is_charged_and_looks_as_if_it_were_not(w):
     w.k.mm.memcg = MemoryController(w.k)
     memcg = w.k.mm.memcg.pages[w.k.mm.zero_pfn] = mem_cgroup_from_task(w.main)
     memcg.rss[w.k.mm.zero_pfn] = None
+
+
+# Keys: of the only one, main's process keyring.
+
+
+def a_key(w):
+    process_keys.install_process_keyring_to_cred(w.main, w.main.cred)
+    return w.main.cred.tgcred.process_keyring
+
+
+@breaks(r"usage of key \d+ b'_pid': 2, found 1")
+def a_key_is_used_by_nobody(w):
+    a_key(w).usage += 1
+
+
+@breaks(r"key \d+ b'_pid' was freed and is in use")
+def a_key_in_use_is_freed(w):
+    del w.k.keys.serials[a_key(w).serial]
+
+
+@breaks(r"quota of keys of user 0: 1 keys of 30 bytes")
+def a_key_counts_for_more_than_it_is(w):
+    a_key(w).user.qnbytes += 1
+
+
+@breaks(r"keys of user 0: 4/3, found 1/1")
+def a_key_is_counted_twice(w):
+    a_key(w).user.nkeys += 1
+
+
+@breaks(r"usage of a tgcred: 2, found 1")
+def a_process_leaves_its_keys_behind(w):
+    a_key(w)
+    w.main.cred.tgcred.usage += 1
+
+
+@breaks("key_jar or key_user objects")
+def a_key_is_lost(w):
+    w.k.caches["key_jar"].alloc()
 
 
 @pytest.mark.parametrize(("mutate", "complaint"), MUTATIONS)
