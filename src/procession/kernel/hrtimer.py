@@ -202,7 +202,7 @@ def program_event(k: Kernel) -> None:
     if cputime_expires is not None:
         event_ns = min(event_ns, cputime_expires.next_event(rq.curr))
     k.timers.next_timer_ns = min(event_ns, k.timers.deferrable_late_ns)
-    k.clock.next_event_ns = min(event_ns, k.timers.deferrable_ns)
+    k.clock.next_event_ns = min(event_ns, k.timers.deferrable_event_ns)
 
 
 # Deferrable timers.
@@ -213,7 +213,7 @@ def mod_timer(k: Kernel, timer: TimerList, expires_ns: int) -> None:
     timer.expires_ns = expires_ns
     k.timers.deferrable[timer] = None
     _find_first_timer(k)
-    if expires_ns < k.clock.next_event_ns:
+    if expires_ns < k.clock.next_event_ns and timer.slack_ns != KTIME_MAX:
         k.clock.next_event_ns = 0
 
 
@@ -238,9 +238,10 @@ def run_timer_softirq(k: Kernel) -> None:
 
 def _find_first_timer(k: Kernel) -> None:
     k.timers.deferrable_ns = min((timer.expires_ns for timer in k.timers.deferrable), default=NEVER)
-    k.timers.deferrable_late_ns = min(
-        (timer.expires_ns + timer.slack_ns for timer in k.timers.deferrable), default=NEVER
-    )
+    # One that may be late for ever waits for something else to be due: else each trap would look whether it is.
+    events = [timer for timer in k.timers.deferrable if timer.slack_ns != KTIME_MAX]
+    k.timers.deferrable_event_ns = min((timer.expires_ns for timer in events), default=NEVER)
+    k.timers.deferrable_late_ns = min((timer.expires_ns + timer.slack_ns for timer in events), default=NEVER)
 
 
 # Sleeping.

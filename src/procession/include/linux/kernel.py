@@ -149,6 +149,7 @@ class TimerState:
         "next_timer_ns",
         "deferrable",
         "deferrable_ns",
+        "deferrable_event_ns",
         "deferrable_late_ns",
         "posix_timers_id",
         "cancel_list",
@@ -161,6 +162,7 @@ class TimerState:
         self.next_timer_ns: int = 0  # what is due next: until then a program may run without entering the kernel
         self.deferrable: dict[TimerList, None] = {}  # those that are armed
         self.deferrable_ns: int = NEVER  # when the first of them is due
+        self.deferrable_event_ns: int = NEVER  # when the first of those is that have to run at some time
         self.deferrable_late_ns: int = NEVER  # and when it must not wait any longer
         self.posix_timers_id: Ida = Ida()  # numbers in use
         self.cancel_list: dict[TimerfdCtx, None] = {}  # who wants to hear that CLOCK_REALTIME was set
