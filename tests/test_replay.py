@@ -137,6 +137,30 @@ def test_a_realtime_run_takes_no_time_the_second_time(tmp_path, monkeypatch):
     assert slept == []
 
 
+def test_signals_to_the_host_process_are_not_in_a_realtime_run(tmp_path):
+    """They let the engine out, in the midst of what a program computes; the host's time is not asked for then."""
+    came, over = [], threading.Event()
+
+    def disturb():
+        while not over.wait(0.002):
+            os.kill(os.getpid(), signal.SIGUSR1)
+
+    old = signal.signal(signal.SIGUSR1, lambda *_: came.append(1))
+    disturber = threading.Thread(target=disturb)
+    disturber.start()
+    path = tmp_path / "trace"
+    try:
+        script = "i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done; echo $i"
+        events = record(path, ["/bin/dash", "-c", script], realtime=True)
+    finally:
+        over.set()
+        disturber.join()
+        signal.signal(signal.SIGUSR1, old)
+    assert came
+    with Replay(path) as replay:
+        assert replay.finish().sha256 == trace_hash(events)
+
+
 def test_output_that_failed_fails_again(tmp_path):
     path = tmp_path / "trace"
     reader, writer = os.pipe()

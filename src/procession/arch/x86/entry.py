@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.arch.x86 import arguments, fault, ioport, ldt, step, syscall_table, traps
+from procession.arch.x86 import arguments, fault, interrupt, ioport, ldt, step, syscall_table, traps
 from procession.arch.x86.ia32 import ia32entry
 from procession.arch.x86.ia32.ia32entry import IA32_SYSCALL_VECTOR
 from procession.arch.x86.syscall_table import NI_SYSCALLS, NR, NR_SYSCALLS
@@ -467,10 +467,9 @@ class Entry:
             self.load(thread)
         self.current = current
         self.thread = thread
-        k = self.k
         mm = current.mm
         assert mm is not None
-        if self.mm is not mm or k.x86.tlb_gen != self.tlb_gen:
+        if self.mm is not mm or self.k.x86.tlb_gen != self.tlb_gen:
             self.mm = mm
             self.flush()
         self.stopped = thread.ts_compat = False
@@ -480,9 +479,10 @@ class Entry:
             self.debug(DR_STEP)
             return None
         if self.clock.realtime:
-            current.stime += self.clock.sync()
-        cpu.arm(budget_ns)
-        cpu.run()
+            interrupt.run_realtime(self)
+        else:
+            cpu.arm(budget_ns)
+            cpu.run()
         if self.stopped:
             cpu.rewind()
         else:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from procession.arch.x86.entry import Entry
     from procession.include.linux.kernel import Kernel
 
-__all__ = ("install_interrupt", "interrupt_engines", "watch_input")
+__all__ = ("install_interrupt", "interrupt_engines", "run_realtime", "watch_input")
 
 _AGAIN_SECONDS: Final = 0.005
 
@@ -29,6 +29,24 @@ def interrupt_engines(k: Kernel) -> None:
     """Make an engine that runs raise KeyboardInterrupt; callable from any thread."""
     for entry in _running(k):
         entry.cpu.interrupt()
+
+
+def run_realtime(entry: Entry) -> None:
+    """Run entry's engine until a hook stops it, or as much as the host's clock leaves until the next timer is run.
+
+    If only a signal to the host process has ended the run, it goes on: a replay, which hears of none, would not ask for
+    the time there.
+    """
+    cpu, clock = entry.cpu, entry.clock
+    entry.current.stime += clock.sync()
+    while True:
+        left_ns = entry.timers.next_timer_ns - clock.now_ns
+        cpu.arm(max(left_ns, 0))
+        cpu.run()
+        if entry.stopped or not cpu.was_cut() or entry.thread.hits or not clock.next_event_ns:
+            return
+        if cpu.unspent() >= entry.timers.next_timer_ns - clock.now_ns:
+            return
 
 
 class _Watcher:
