@@ -37,7 +37,7 @@ def validate_ipc_tables(seen: Census) -> list[str]:
     if k.ipc.nr_ipc_ns != len(k.ipc.namespaces):
         wrong.append(f"nr_ipc_ns {k.ipc.nr_ipc_ns}, found {len(k.ipc.namespaces)}")
     _objects(seen, wrong, "ipc_namespace", len(k.ipc.namespaces) - 1)
-    # Not whether it has asked to: what is written to auto_msgmni counts, but is not acted upon if more stands behind it.
+    # Not whether it has asked to: what is written to auto_msgmni counts, but nothing is done if more stands behind it.
     for ns in k.ipc.ipcns_chain:
         if ns not in k.ipc.namespaces:
             wrong.append("a namespace that is told of others is gone")
