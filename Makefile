@@ -3,7 +3,7 @@
 # make coverage  the same as make test COVERAGE=1: which branches of the sources the tests take, too
 # make check  formatting, lint, types, layers
 # make generate   rewrite what is derived from declarations
-# make compile  compile the sources with mypyc: two minutes; what the kernel does then costs a fifth to a half
+# make compile  compile the sources with mypyc: three to four minutes; what the kernel does then costs a fifth to a half
 # make test-compiled  compile, and pass the tests that can tell the two builds apart
 # make wheel  an sdist, a pure wheel, and a compiled one, in dist/
 # make release-check  install sdist and wheels with every Python there is, 3.11 to 3.14, and use them; CHECK="--debian --aarch64" for more
