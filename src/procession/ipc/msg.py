@@ -44,12 +44,12 @@ from procession.kernel import capability, pid, sched, time
 from procession.mm import slab, uaccess
 
 if TYPE_CHECKING:
+    from procession.include.linux.ipc import KernIpcPerm
     from procession.include.linux.ipc_namespace import IpcIds, IpcNamespace
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "msg_exit_ns",
     "msg_init",
     "recompute_msgmni",
     "sys_msgctl",
@@ -82,16 +82,6 @@ def recompute_msgmni(k: Kernel, ns: IpcNamespace) -> None:
     nb_ns = k.ipc.nr_ipc_ns
     allowed = k.mm.total_pages // MSG_MEM_SCALE * PAGE_SIZE // MSGMNB // nb_ns
     ns.msg_ctlmni = MSGMNI if allowed < MSGMNI else min(allowed, IPCMNI // nb_ns)
-
-
-def msg_exit_ns(k: Kernel, ns: IpcNamespace) -> None:
-    """Free the queues of a namespace that nobody lives in any more."""
-    ids = ns.ids[IPC_MSG_IDS]
-    with ids.rw_mutex.write():
-        for msq in list(ids.ipcs):
-            if msq is not None:
-                assert isinstance(msq, MsgQueue)
-                freeque(k, ns, msq)
 
 
 def msg_obtain_check(ids: IpcIds, msqid: int) -> MsgQueue:
@@ -139,8 +129,10 @@ def ss_wakeup(msq: MsgQueue) -> None:
         sched.wake_up_process(task)
 
 
-def freeque(k: Kernel, ns: IpcNamespace, msq: MsgQueue) -> None:
+def freeque(k: Kernel, ns: IpcNamespace, ipcp: KernIpcPerm) -> None:
     """Remove a queue with its messages: who sleeps gets EIDRM. Holds: rw_mutex."""
+    msq = ipcp
+    assert isinstance(msq, MsgQueue)
     with msq.lock:
         expunge_all(msq, Errno.EIDRM)
         ss_wakeup(msq)

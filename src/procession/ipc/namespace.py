@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from procession.include.linux.ipc_namespace import IpcNamespace
+from procession.include.linux.ipc_namespace import IPC_MSG_IDS, IPC_SEM_IDS, IPC_SHM_IDS, IpcNamespace
 from procession.include.linux.sched import CLONE_NEWIPC
 from procession.ipc import ipcns_notifier, mqueue, msg, sem, shm, util
 from procession.kernel import user
 from procession.mm import slab
 
 if TYPE_CHECKING:
+    from procession.include.linux.ipc import KernIpcPerm
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.nsproxy import UserNamespace
     from procession.include.linux.sched import Task
@@ -64,12 +66,23 @@ def put_ipc_ns(k: Kernel, ns: IpcNamespace) -> None:
         free_ipc_ns(k, ns)
 
 
+def free_ipcs(
+    k: Kernel, ns: IpcNamespace, which: int, free: Callable[[Kernel, IpcNamespace, KernIpcPerm], None]
+) -> None:
+    """Free all objects of a kind, by index."""
+    ids = ns.ids[which]
+    with ids.rw_mutex.write():
+        for ipcp in list(ids.ipcs):
+            if ipcp is not None:
+                free(k, ns, ipcp)
+
+
 def free_ipc_ns(k: Kernel, ns: IpcNamespace) -> None:
     """Free all objects, and let the other namespaces have more queues."""
     ipcns_notifier.unregister_ipcns_notifier(k, ns)
-    sem.sem_exit_ns(k, ns)
-    msg.msg_exit_ns(k, ns)
-    shm.shm_exit_ns(k, ns)
+    free_ipcs(k, ns, IPC_SEM_IDS, sem.freeary)
+    free_ipcs(k, ns, IPC_MSG_IDS, msg.freeque)
+    free_ipcs(k, ns, IPC_SHM_IDS, shm.do_shm_rmid)  # none is attached: that would hold ns
     k.caches["ipc_namespace"].free()
     del k.ipc.namespaces[ns]
     k.ipc.nr_ipc_ns -= 1

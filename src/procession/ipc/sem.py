@@ -52,7 +52,6 @@ if TYPE_CHECKING:
 
 __all__ = (
     "do_smart_update",
-    "sem_exit_ns",
     "sem_init",
     "sem_obtain_check",
     "sys_semctl",
@@ -83,16 +82,6 @@ def sem_init(k: Kernel) -> None:
     slab.kmem_cache_create(k, "sem_undo_list", 24)
     slab.kmem_cache_create(k, "sem_io", 512)
     slab.kmem_cache_create(k, "sembuf", 512)
-
-
-def sem_exit_ns(k: Kernel, ns: IpcNamespace) -> None:
-    """Free the sets of a namespace that nobody lives in any more."""
-    ids = ns.ids[IPC_SEM_IDS]
-    with ids.rw_mutex.write():
-        for sma in list(ids.ipcs):
-            if sma is not None:
-                assert isinstance(sma, SemArray)
-                freeary(k, ns, sma)
 
 
 def sem_obtain(ids: IpcIds, semid: int) -> SemArray:
@@ -152,8 +141,10 @@ def sys_semget(current: Task, key: KeyArg, nsems: Int, semflg: GetFlagsArg) -> i
     return util.ipcget(current, ns.ids[IPC_SEM_IDS], key, semflg, getnew, more_checks)
 
 
-def freeary(k: Kernel, ns: IpcNamespace, sma: SemArray) -> None:
+def freeary(k: Kernel, ns: IpcNamespace, ipcp: KernIpcPerm) -> None:
     """Remove a set: nobody has anything to take back from it, and who sleeps gets EIDRM. Holds: rw_mutex."""
+    sma = ipcp
+    assert isinstance(sma, SemArray)
     tasks: list[SemQueue] = []
     with sma.lock:
         for un in sma.list_id:

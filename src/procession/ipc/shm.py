@@ -72,7 +72,6 @@ __all__ = (
     "ShmFile",
     "exit_shm",
     "shm_destroy_orphaned",
-    "shm_exit_ns",
     "shm_init",
     "sys_shmat",
     "sys_shmctl",
@@ -337,8 +336,10 @@ def shm_destroy(k: Kernel, ns: IpcNamespace, shp: ShmidKernel) -> None:
     k.caches["shmid_kernel"].free()
 
 
-def do_shm_rmid(k: Kernel, ns: IpcNamespace, shp: ShmidKernel) -> None:
+def do_shm_rmid(k: Kernel, ns: IpcNamespace, ipcp: KernIpcPerm) -> None:
     """Destroy a segment, now or when it is no longer attached. Holds: rw_mutex."""
+    shp = ipcp
+    assert isinstance(shp, ShmidKernel)
     if shp.shm_nattch:
         with shp.lock:
             shp.mode |= SHM_DEST
@@ -355,11 +356,6 @@ def _each(ns: IpcNamespace, fn: Callable[[ShmidKernel], None]) -> None:
             if shp is not None:
                 assert isinstance(shp, ShmidKernel)
                 fn(shp)
-
-
-def shm_exit_ns(k: Kernel, ns: IpcNamespace) -> None:
-    """Free the segments of a namespace that nobody lives in any more; none is attached."""
-    _each(ns, lambda shp: do_shm_rmid(k, ns, shp))
 
 
 def shm_destroy_orphaned(k: Kernel, ns: IpcNamespace) -> None:
