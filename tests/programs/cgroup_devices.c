@@ -66,7 +66,7 @@ int main(void) {
     try("n/null", O_RDWR);
     try("n/zero", O_RDWR);
     try("n/full", O_RDONLY);
-    try("/dev/null", O_RDONLY); 
+    try("/dev/null", O_RDONLY);
     show("read of an open one", read(fd, b, 4));
     show("stat", stat("n/full", &st));
     show("access F", access("n/full", F_OK));
@@ -77,7 +77,7 @@ int main(void) {
     show("mknod zero", mknod("n/y", S_IFCHR | 0600, makedev(1, 5)));
     show("mknod b", mknod("n/z", S_IFBLK | 0600, makedev(1, 5)));
     show("fifo", mknod("n/f", S_IFIFO | 0600, 0));
-    show("O_PATH", open("n/full", O_PATH) > 0); 
+    show("O_PATH", open("n/full", O_PATH) > 0);
     show("deny in the parent", put("c/devices.deny", "a"));
     show("open", open("n/null", O_RDONLY) >= 0);
     set("c/a/devices.allow", "c 1:7 r");

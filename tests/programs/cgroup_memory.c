@@ -11,7 +11,7 @@ int main(void) {
   working_directory();
   must(mount("none", "c", "cgroup", 0, "memory"));
   mkdir("c/a", 0755);
-  see("c/a/usage_in_bytes"); 
+  see("c/a/usage_in_bytes");
   see("c/a/memory.usage_in_bytes");
   see("c/a/memory.limit_in_bytes");
   see("c/a/memory.soft_limit_in_bytes");
@@ -142,7 +142,7 @@ int main(void) {
   set("c/a/cgroup.event_control", "");
   set("c/a/cgroup.event_control", "1");
   set("c/a/cgroup.event_control", "77 1");
-  set("c/a/cgroup.event_control", "1 77"); 
+  set("c/a/cgroup.event_control", "1 77");
   show("rmdir", rmdir("c/a"));
   show("umount", umount("c"));
 }

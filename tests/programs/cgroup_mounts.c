@@ -101,7 +101,7 @@ int main(void) {
   show("mkdir file", mkdir("c/tasks", 0700));
   show("rmdir file", rmdir("c/tasks"));
   show("truncate", truncate("c/tasks", 5));
-  show("chmod", chmod("c/tasks", 0600)); 
+  show("chmod", chmod("c/tasks", 0600));
   int fd = open("c/y/tasks", O_RDWR), fd2 = open("c/y/notify_on_release", O_RDWR), fd3 = open("c/y/freezer.state", O_RDWR);
   show("rmdir y", rmdir("c/y")); char b[10];
   show("write", write(fd, "0", 1));
