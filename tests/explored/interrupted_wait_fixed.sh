@@ -1,6 +1,6 @@
 # interrupted_wait.sh as it should be: wait until a wait was not interrupted.
 trap 'echo "got TERM"; interrupted=1' TERM
-(kill $$) &
+(sleep 0.1; kill $$) &
 job=$!
 while
   interrupted=
