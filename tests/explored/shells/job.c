@@ -32,7 +32,7 @@ static void with_the_other(int sig) {
   raise(sig);
 }
 
-static int pair(void) {
+static void pair(void) {
   pid_t shell = getppid();
   sigset_t set;
   sigemptyset(&set);
@@ -67,6 +67,6 @@ int main(int argc, char **argv) {
   if (!strcmp(what, "stop")) raise(SIGTSTP);
   if (!strcmp(what, "ctrl-c")) return typed(SIGINT);
   if (!strcmp(what, "ctrl-z")) return typed(SIGTSTP);
-  if (!strcmp(what, "pair")) return pair();
+  if (!strcmp(what, "pair")) pair();
   return 0;
 }
