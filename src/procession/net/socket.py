@@ -5,10 +5,11 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.fs import dcache, file_table, namespace
+from procession.fs import dcache, fasync, file_table, namespace
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
+from procession.include.asm.ioctls import FIOGETOWN, FIOSETOWN, SIOCGPGRP, SIOCSPGRP
 from procession.include.linux.cred import CAP_NET_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_CLOEXEC, O_NONBLOCK, O_RDWR, FdPair
@@ -62,7 +63,7 @@ from procession.include.linux.types import Fd, InBuf, Int, OutBuf, SizeT, UserPt
 from procession.include.linux.undo import Undo
 from procession.kernel import capability
 from procession.mm import uaccess
-from procession.net import proto_ops, rtnetlink
+from procession.net import proto_ops, rtnetlink, sock_async
 from procession.net import scm as net_scm
 from procession.net.netlink import af_netlink, genetlink
 from procession.net.netlink.sock import SK_RMEM_MAX, NetlinkSock
@@ -140,14 +141,32 @@ class SocketFile(File):
         return proto_ops.sock_ops(self.private_data).poll(self.private_data, table)
 
     async def ioctl(self, current: Task, cmd: int, arg: Any) -> int:
-        """FIONREAD and SIOCOUTQ; raises EINVAL while listening, ENOTTY, EOPNOTSUPP of a family that has none."""
+        """FIONREAD, SIOCOUTQ and the owner; raises EINVAL while listening, ENOTTY, EOPNOTSUPP of a family with none."""
         sk = self.private_data
+        if cmd in (FIOSETOWN, SIOCSPGRP):
+            fasync.f_setown(current, self, uaccess.get_user(current, arg, 4))
+            return 0
+        if cmd in (FIOGETOWN, SIOCGPGRP):
+            uaccess.put_user(current, arg, fasync.f_getown(current, self) & 0xFFFFFFFF, 4)
+            return 0
         uaccess.put_user(current, arg, proto_ops.sock_ops(sk).ioctl(sk, cmd), 4)
         return 0
+
+    def has_fasync(self) -> bool:
+        """Yes."""
+        return True
+
+    def fasync(self, current: Task | None, fd: int, *, on: bool) -> None:
+        """Set or clear O_ASYNC; nothing is there yet to be accepted is EINVAL. Without memory it stays as it is."""
+        sk = self.private_data
+        if sk is None:
+            raise LinuxError(Errno.EINVAL, "no socket yet")
+        sock_async.sock_fasync(sk, fd, self, on=on)
 
     def release(self, current: Task | None) -> None:
         """Close the connection."""
         if self.private_data is not None:
+            self.private_data.file = None
             proto_ops.sock_ops(self.private_data).release(self.private_data)
 
 
@@ -186,6 +205,7 @@ def sock_alloc_file(current: Task, sk: Sock | None, flags: int) -> SocketFile:
 def sock_graft(sk: Sock, file: SocketFile) -> None:
     """Make it the socket of an open file."""
     file.private_data = sk
+    sk.file = file
     sk.i_ino = file.inode.i_ino
 
 

@@ -13,7 +13,7 @@ from procession.include.linux.errno import Errno, LinuxError
 
 if TYPE_CHECKING:
     from procession.fs.eventpoll import Epitem
-    from procession.fs.fcntl import FownStruct
+    from procession.fs.fasync import FownStruct
     from procession.fs.locks import FileLock
     from procession.fs.pipe import PipeInodeInfo
     from procession.include.linux.kernel import Kernel
@@ -518,6 +518,14 @@ class File:
 
     async def ioctl(self, current: Task, cmd: int, arg: Any) -> int:
         """Device control; arg is a UserPtr or a number."""
+        raise LinuxError(Errno.ENOTTY)
+
+    def has_fasync(self) -> bool:
+        """Whether this kind of file can tell its owner of news (f_op->fasync)."""
+        return False
+
+    def fasync(self, current: Task | None, fd: int, *, on: bool) -> None:
+        """Tell the owner of news from now on, calling the file fd, or no longer; raises ENOMEM. Sets O_ASYNC."""
         raise LinuxError(Errno.ENOTTY)
 
     def mmap(self, current: Task, vma: VmArea) -> None:

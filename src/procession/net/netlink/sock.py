@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from procession.net.sock_async import Socket
 from procession.net.unix.sock import SK_WMEM_MAX, skb_truesize
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class NetlinkCallback:
         self.args = [0, 0]
 
 
-class NetlinkSock:
+class NetlinkSock(Socket):
     """struct netlink_sock.
 
     pid: its address, 0 while it has none.  groups: the set it listens to, bit n for group n + 1.  congested: its
@@ -86,6 +87,7 @@ class NetlinkSock:
     )
 
     def __init__(self, k: Kernel, net: NetNamespace, type: int, protocol: int) -> None:
+        super().__init__()
         self.kernel = k
         self.net = net
         self.type = type

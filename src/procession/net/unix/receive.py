@@ -22,6 +22,7 @@ from procession.include.linux.socket import (
 from procession.kernel import wait
 from procession.mm import uaccess
 from procession.net import scm
+from procession.net.sock_async import SOCK_ASYNC_WAITDATA
 from procession.net.unix import af_unix
 from procession.net.unix.sock import RCV_SHUTDOWN, TCP_ESTABLISHED
 
@@ -173,9 +174,15 @@ async def _wait_for_data(current: Task, sk: UnixSock, flags: int) -> None:
         return
     if flags & MSG_DONTWAIT:
         raise LinuxError(Errno.EAGAIN, "nothing to read")
-    wchan = "unix_stream_data_wait" if sk.type == SOCK_STREAM else "skb_recv_datagram"
-    with wait.Waiter(current, sk.wait, TASK_INTERRUPTIBLE, wchan) as waiter:
-        while not sk.receive_queue and not sk.err and not sk.shutdown & RCV_SHUTDOWN:
-            await waiter.sleep()
+    stream = sk.type == SOCK_STREAM
+    wchan = "unix_stream_data_wait" if stream else "skb_recv_datagram"
+    if stream:
+        sk.sock_flags |= SOCK_ASYNC_WAITDATA
+    try:
+        with wait.Waiter(current, sk.wait, TASK_INTERRUPTIBLE, wchan) as waiter:
+            while not sk.receive_queue and not sk.err and not sk.shutdown & RCV_SHUTDOWN:
+                await waiter.sleep()
+    finally:
+        sk.sock_flags &= ~SOCK_ASYNC_WAITDATA
     if not sk.receive_queue:
         sk.sock_error()

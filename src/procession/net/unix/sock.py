@@ -9,6 +9,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE
 from procession.include.linux.net import Scm
 from procession.kernel import wait
+from procession.net.sock_async import Socket
 
 if TYPE_CHECKING:
     from procession.include.linux.cred import Cred
@@ -64,7 +65,7 @@ class Skb:
         self.scm = scm
 
 
-class UnixSock:
+class UnixSock(Socket):
     """struct unix_sock.
 
     recursion_level: how deep sockets were passed through sockets to get here.
@@ -103,6 +104,7 @@ class UnixSock:
     )
 
     def __init__(self, k: Kernel, net: NetNamespace, type: int) -> None:
+        super().__init__()
         self.kernel = k
         self.net = net
         net.count += 1
