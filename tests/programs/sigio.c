@@ -1,6 +1,8 @@
 /* SIGIO: a file tells its owner that it can be read or written. Of pipes, FIFOs, sockets and terminals; who may be told,
-   by which signal, and what else changes the flag O_ASYNC.
-   differs: in 3.2 a number that nobody has may own a file (since 4.15 ESRCH). */
+   by which signal, and what else changes the flag O_ASYNC. */
+// needs: root
+// differs: later kernels refuse a number that nobody has (ESRCH), say ENOTTY of a pipe and of a terminal that was hung
+// differs: up, tell writers when the pipe was full, and not those who have an end open twice
 #include "check.h"
 
 #include <poll.h>
