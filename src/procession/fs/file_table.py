@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from procession.fs import fasync, locks
 from procession.fs import inode as fs_inode
+from procession.fs.notify import fsnotify
 from procession.hw.costs import FILE_NS
 from procession.include.linux.bug import bug
 from procession.include.linux.cred import CAP_SYS_ADMIN
@@ -73,6 +74,8 @@ def fput(current: Task | None, file: File) -> None:
         return
     inode = file.f_path.dentry.d_inode
     k = inode.i_sb.kernel
+    if k.vfs.nr_fsnotify_marks:
+        fsnotify.fsnotify_close(file)
     if file.f_ep_links:
         eventpoll_release(file)
     locks.locks_remove_flock(file)
