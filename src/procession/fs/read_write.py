@@ -6,7 +6,7 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from procession.fs import file as fs_file
-from procession.fs import file_table
+from procession.fs import file_table, locks
 from procession.fs.notify import fsnotify
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_APPEND, WhenceArg
@@ -97,7 +97,7 @@ def rw_verify_area(file: File, pos: int, count: int) -> int:
     """Return how much of count bytes one call moves, at most MAX_RW_COUNT.
 
     Raises EINVAL if the count is negative, or the position is or becomes so; where that is allowed, EOVERFLOW if it
-    goes beyond the last byte. Differs: no mandatory locks.
+    goes beyond the last byte. Mandatory locks, for which one may have to wait, are rw_verify_locks' matter.
     """
     if count & _TOP:
         raise LinuxError(Errno.EINVAL, "negative count")
@@ -138,7 +138,7 @@ async def sys_read(current: Task, fd: Fd, buf: OutBuf, count: SizeT) -> int:
         raise LinuxError(Errno.EBADF, f"descriptor {fd}")
     if count > MAX_RW_COUNT or file.f_pos > _FAR or not isinstance(buf, int) or buf + count > TASK_SIZE:
         count = _verify(current, file, buf, count, file.f_pos, write=False)
-    if files.count != 1:
+    if files.count != 1 or current.kernel.vfs.mandlock:
         return await _do_rw(current, file, buf, count, None, write=False)
     try:
         done = await file.read(current, buf, count, None)
@@ -161,7 +161,7 @@ async def sys_write(current: Task, fd: Fd, buf: InBuf, count: SizeT) -> int:
         raise LinuxError(Errno.EBADF, f"descriptor {fd}")
     if count > MAX_RW_COUNT or file.f_pos > _FAR or not isinstance(buf, int) or buf + count > TASK_SIZE:
         count = _verify(current, file, buf, count, file.f_pos, write=True)
-    if files.count != 1:
+    if files.count != 1 or current.kernel.vfs.mandlock:
         return await _do_rw(current, file, buf, count, None, write=True)
     try:
         done = await file.write(current, buf, count, None)
@@ -175,6 +175,8 @@ async def sys_write(current: Task, fd: Fd, buf: InBuf, count: SizeT) -> int:
 
 async def _do_rw(current: Task, file: File, buf: UserPtr, count: int, pos: int | None, *, write: bool) -> int:
     """Read or write with a reference held, so that another thread's close does not end it; counted in /proc/PID/io."""
+    if current.kernel.vfs.mandlock:
+        await locks.rw_verify_locks(current, file, file.f_pos if pos is None else pos, count, write=write)
     file.f_count += 1
     current.held.append(file)
     try:
@@ -258,6 +260,8 @@ async def _do_readv_writev(current: Task, file: File, vec: UserPtr, vlen: int, p
     total = sum([length for _, length in segments])
     if total:
         rw_verify_area(file, file.f_pos if pos is None else pos, total)
+        if current.kernel.vfs.mandlock:
+            await locks.rw_verify_locks(current, file, file.f_pos if pos is None else pos, total, write=write)
     file.f_count += 1
     current.held.append(file)
     try:

@@ -87,6 +87,13 @@ def set_sb_flags(sb: SuperBlock, flags: int) -> None:
     """Give an instance that nobody has mounted yet the flags that it was asked for with."""
     sb.s_readonly = sb.s_readonly or bool(flags & MS_RDONLY)
     sb.s_flags = flags & _SB_FLAGS
+    _note_mandlock(sb)
+
+
+def _note_mandlock(sb: SuperBlock) -> None:
+    """Have reads and writes look for mandatory locks from now on, if there may be any."""
+    if sb.s_flags & MS_MANDLOCK:
+        sb.kernel.vfs.mandlock = True
 
 
 def all_tasks(k: Kernel) -> Iterator[Task]:
@@ -120,6 +127,7 @@ def do_remount_sb(k: Kernel, sb: SuperBlock, flags: int, options: str = "") -> N
     sb.remount_fs(flags, options)
     sb.s_readonly = bool(flags & MS_RDONLY)
     sb.s_flags = sb.s_flags & ~_REMOUNT_FLAGS | flags & _REMOUNT_FLAGS
+    _note_mandlock(sb)
 
 
 def is_sb_used(k: Kernel, sb: SuperBlock) -> bool:

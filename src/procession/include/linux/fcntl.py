@@ -351,7 +351,7 @@ class SpliceFlags(IntFlag):
 OpenArg = Annotated[int, Arg("open_flags", 32, signed=True, flags=OpenFlags, prefix="O_", values=OpenMode, mask=3)]
 AccessArg = Annotated[int, Arg("int", 32, signed=True, flags=AccessMode, unknown="?_OK")]
 WhenceArg = Annotated[int, Arg("int", 32, signed=True, values=Whence, prefix="SEEK_")]
-FcntlCmdArg = Annotated[int, Arg("int", 32, values=FcntlCmd, prefix="F_", refused=(F_SETLEASE, F_NOTIFY))]
+FcntlCmdArg = Annotated[int, Arg("int", 32, values=FcntlCmd, prefix="F_", refused=(F_NOTIFY,))]
 # A number for most commands.
 FcntlArg = Annotated[Any, Arg("fcntl_arg", out=True)]
 FlockArg = Annotated[

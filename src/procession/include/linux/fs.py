@@ -185,7 +185,7 @@ class SuperBlock:
         self.s_root: Dentry | None = None
         self.s_next_ino: int = 1
         self.s_readonly: bool = False
-        self.s_flags: int = 0  # of MS_SYNCHRONOUS, MS_DIRSYNC, MS_MANDLOCK: shown, and nothing more
+        self.s_flags: int = 0  # of MS_SYNCHRONOUS and MS_DIRSYNC, which are shown and nothing more; MS_MANDLOCK
         self.s_active: int = 0  # mounts, and whatever else keeps it
         self.s_fs_info: Any = None  # the file system's own
         self.s_blocksize: int = s_blocksize

@@ -354,6 +354,10 @@ class VfsState:
         "proc_sbs",
         "pipe_max_size",
         "blocked_posix_locks",
+        "leases_enable",
+        "lease_break_time",
+        "dir_notify_enable",
+        "mandlock",
         "ep_nests",
         "suid_dumpable",
         "core_pattern",
@@ -393,6 +397,10 @@ class VfsState:
         self.proc_sbs: list[ProcSuperBlock] = []  # instances of /proc, one per pid namespace that it was mounted for
         self.pipe_max_size: int = 0
         self.blocked_posix_locks: dict[FileLock, None] = {}  # who waits for a record lock
+        self.leases_enable: int = 1  # whether new ones are given
+        self.lease_break_time: int = 45  # seconds that a holder has; none: for ever
+        self.dir_notify_enable: int = 1  # whether F_NOTIFY is there
+        self.mandlock: bool = False  # whether anything is, or was, mounted so that locks may be mandatory
         self.ep_nests: int = 0  # how many epoll files are waking each other's pollers just now
         self.suid_dumpable: int = 0
         self.core_pattern: bytes = b"core"

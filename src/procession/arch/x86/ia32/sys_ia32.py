@@ -308,15 +308,15 @@ async def sys32_pwrite(current: Task, fd: Fd, ubuf: UserPtr, count: UInt, poslo:
 
 
 @compat_syscall
-def sys32_truncate64(current: Task, filename: Path, offset_low: UInt, offset_high: UInt) -> int:
+async def sys32_truncate64(current: Task, filename: Path, offset_low: UInt, offset_high: UInt) -> int:
     """truncate(2)."""
-    return fs_open.sys_truncate(current, filename, _s64(offset_low, offset_high))
+    return await fs_open.sys_truncate(current, filename, _s64(offset_low, offset_high))
 
 
 @compat_syscall
-def sys32_ftruncate64(current: Task, fd: Fd, offset_low: UInt, offset_high: UInt) -> int:
+async def sys32_ftruncate64(current: Task, fd: Fd, offset_low: UInt, offset_high: UInt) -> int:
     """ftruncate(2)."""
-    return fs_open.sys_ftruncate(current, fd, _s64(offset_low, offset_high))
+    return await fs_open.sys_ftruncate(current, fd, _s64(offset_low, offset_high))
 
 
 @compat_syscall
