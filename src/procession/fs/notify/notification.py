@@ -13,7 +13,7 @@ from procession.kernel import pid, wait
 from procession.mm import slab
 
 if TYPE_CHECKING:
-    from procession.include.linux.fs import Inode, PathRef
+    from procession.include.linux.fs import Inode, PathRef, Vfsmount
     from procession.include.linux.fsnotify_backend import FsnotifyGroup
     from procession.include.linux.kernel import Kernel
 
@@ -24,6 +24,7 @@ __all__ = (
     "fsnotify_notification_init",
     "fsnotify_put_event",
     "fsnotify_remove_notify_event",
+    "fsnotify_uses_mount",
     "q_overflow_event",
 )
 
@@ -120,6 +121,16 @@ def fsnotify_remove_notify_event(group: FsnotifyGroup) -> FsnotifyEventHolder:
         group.kernel.caches["fsnotify_event_holder"].free()
     group.q_len -= 1
     return holder
+
+
+def fsnotify_uses_mount(k: Kernel, mnt: Vfsmount) -> bool:
+    """Whether an event that nobody has read yet refers to a mount."""
+    for group in k.vfs.fsnotify_groups:
+        for holder in group.notification_list:
+            path = holder.event.path
+            if path is not None and path.mnt is mnt:
+                return True
+    return False
 
 
 def fsnotify_flush_notify(group: FsnotifyGroup) -> None:
