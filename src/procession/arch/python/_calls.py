@@ -1005,13 +1005,13 @@ class PlainCalls(Caller):
         """Raise OSError with ENOSYS: not supported."""
         return await self.syscall("recvmmsg", *args)
 
-    async def fanotify_init(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("fanotify_init", *args)
+    async def fanotify_init(self, flags: int, event_f_flags: int) -> int:
+        """Make a listener (fanotify_init(2)); event_f_flags, which are not looked at: how files are opened for it."""
+        return await trap("fanotify_init", flags, event_f_flags)
 
-    async def fanotify_mark(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("fanotify_mark", *args)
+    async def fanotify_mark(self, fanotify_fd: int, flags: int, mask: int, dfd: int, pathname: str | bytes) -> int:
+        """Add events to a mark of a file or a mount, or take some away, or all marks of either kind (fanotify_mark(2))."""
+        return await trap("fanotify_mark", fanotify_fd, flags, mask, dfd, path_of(pathname))
 
     async def name_to_handle_at(self, *args: Any) -> int:
         """Raise OSError with ENOSYS: not supported."""

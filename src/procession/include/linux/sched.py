@@ -419,6 +419,7 @@ class UserStruct:
 
     __slots__ = (
         "count",
+        "fanotify_listeners",
         "inotify_devs",
         "inotify_watches",
         "locked_shm",
@@ -443,6 +444,7 @@ class UserStruct:
         self.locked_shm = 0  # pages of shared memory
         self.inotify_watches = 0
         self.inotify_devs = 0  # instances
+        self.fanotify_listeners = 0
 
 
 class Task:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from procession.fs.notify.fanotify.fanotify import FanotifyGroup
+from procession.fs.notify.fanotify.fanotify_user import FanotifyFile
 from procession.fs.notify.inotify.inotify_fsnotify import InotifyGroup, InotifyMark
 from procession.fs.notify.inotify.inotify_user import InotifyFile
 from procession.tools.validate.census import Census, tally
@@ -34,7 +36,7 @@ def validate_notify(seen: Census) -> list[str]:
         if not marks or inode.i_fsnotify_mask != _or_of(marks):
             wrong.append(f"i_fsnotify_mask of inode {inode.i_ino}: {inode.i_fsnotify_mask:#x} of {len(marks)} marks")
     wrong += _events(seen)
-    return wrong + _instances(seen)
+    return wrong + _instances(seen) + _listeners(seen)
 
 
 def _or_of(marks: list[FsnotifyMark]) -> int:
@@ -101,6 +103,25 @@ def _instances(seen: Census) -> list[str]:
     wrong += _objects(k, "inotify_inode_mark_cache", sum(len(group.marks) for group in groups))
     told = [holder for group in groups for holder in group.notification_list if holder.priv != -1]
     return wrong + _objects(k, "inotify_event_private_data", len(told))
+
+
+def _listeners(seen: Census) -> list[str]:
+    """The same of fanotify's."""
+    k = seen.k
+    if "fanotify_mark" not in k.caches:
+        return []
+    wrong: list[str] = []
+    groups = [group for group in k.vfs.fsnotify_groups if isinstance(group, FanotifyGroup)]
+    files = [file.private_data for file in seen.open_files if isinstance(file, FanotifyFile)]
+    if len(files) != len(groups) or any(group not in groups for group in files):
+        wrong.append(f"{len(groups)} listeners of fanotify, {len(files)} of them open")
+    users = tally([group.user for group in groups])
+    for user in k.users.uidhash.values():
+        if user.fanotify_listeners != users.get(user, 0):
+            wrong.append(
+                f"fanotify_listeners of user {user.uid}: {user.fanotify_listeners}, found {users.get(user, 0)}"
+            )
+    return wrong + _objects(k, "fanotify_mark", sum(len(group.marks) for group in groups))
 
 
 def _objects(k: Kernel, name: str, found: int) -> list[str]:

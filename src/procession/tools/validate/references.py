@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from procession.fs.notify.fanotify.fanotify import FanotifyGroup
 from procession.fs.notify.inotify.inotify_fsnotify import InotifyGroup
 from procession.fs.pipe import PipeFile
 from procession.fs.proc.base import PidDir
@@ -199,7 +200,7 @@ def validate_cred_counts(seen: Census) -> list[str]:
     if seen.sigqueues:
         tally([q.user for q in seen.sigqueues], users)
     tally([inode.user for inode in seen.mqueues if inode.user is not None], users)
-    tally([group.user for group in k.vfs.fsnotify_groups if isinstance(group, InotifyGroup)], users)
+    tally([group.user for group in k.vfs.fsnotify_groups if isinstance(group, InotifyGroup | FanotifyGroup)], users)
     for user, references in users.items():
         if user.count != references:
             wrong.append(f"count of user {user.uid}: {user.count}, found {references}")

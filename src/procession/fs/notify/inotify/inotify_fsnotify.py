@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
 from procession.fs.notify import mark, notification
@@ -130,6 +129,6 @@ def _event_compare(old: FsnotifyEvent, new: FsnotifyEvent) -> bool:
     return bool(old.mask & FS_Q_OVERFLOW) or not old.mask & FS_IN_IGNORED
 
 
-def inotify_merge(queue: deque[FsnotifyEventHolder], event: FsnotifyEvent) -> bool:
+def inotify_merge(group: FsnotifyGroup, event: FsnotifyEvent) -> bool:
     """Whether the last event of a queue says the same."""
-    return _event_compare(queue[-1].event, event)
+    return _event_compare(group.notification_list[-1].event, event)
