@@ -26,6 +26,8 @@ from procession.fs import (  # noqa: F401 -- importing declares
     utimes,
     xattr,
 )
+from procession.fs.notify.fanotify import fanotify_user  # noqa: F401 -- importing declares
+from procession.fs.notify.inotify import inotify_user  # noqa: F401 -- importing declares
 from procession.ipc import mqueue_syscalls, msg, sem, shm  # noqa: F401 -- importing declares
 from procession.kernel import (  # noqa: F401 -- importing declares
     acct,

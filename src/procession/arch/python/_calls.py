@@ -829,17 +829,17 @@ class PlainCalls(Caller):
         """Return the I/O priority of a thread, or the best of a group's or a user's (ioprio_get(2))."""
         return await trap("ioprio_get", which, who)
 
-    async def inotify_init(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("inotify_init", *args)
+    async def inotify_init(self) -> int:
+        """Make an instance (inotify_init(2))."""
+        return await trap("inotify_init")
 
-    async def inotify_add_watch(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("inotify_add_watch", *args)
+    async def inotify_add_watch(self, fd: int, pathname: str | bytes, mask: int) -> int:
+        """Watch a file, or change how it is watched; returns the watch's number (inotify_add_watch(2))."""
+        return await trap("inotify_add_watch", fd, path_of(pathname), mask)
 
-    async def inotify_rm_watch(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("inotify_rm_watch", *args)
+    async def inotify_rm_watch(self, fd: int, wd: int) -> int:
+        """Watch something no longer (inotify_rm_watch(2)); raises EBADF, EINVAL."""
+        return await trap("inotify_rm_watch", fd, wd)
 
     async def migrate_pages(self, pid: int, maxnode: int, old_nodes: Pointer, new_nodes: Pointer) -> int:
         """Move a process's pages between nodes (migrate_pages(2)); raises ENOSYS."""
@@ -981,9 +981,9 @@ class PlainCalls(Caller):
         """Make a pipe (pipe2(2)): flags O_CLOEXEC and O_NONBLOCK; O_DIRECT is younger than 3.2."""
         return await self.syscall("pipe2", fildes, flags)
 
-    async def inotify_init1(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("inotify_init1", *args)
+    async def inotify_init1(self, flags: int) -> int:
+        """Make an instance (inotify_init1(2)): flags IN_NONBLOCK, IN_CLOEXEC."""
+        return await trap("inotify_init1", flags)
 
     async def preadv(self, fd: int, vec: Pointer, vlen: int, pos_l: int, pos_h: int) -> int:
         """Read into several buffers at a position (preadv(2)); all of it is in pos_l."""
@@ -1005,13 +1005,13 @@ class PlainCalls(Caller):
         """Receive several messages; returns how many (recvmmsg(2)). The time counts after each, not while one waits."""
         return await self.syscall("recvmmsg", fd, mmsg, vlen, flags, timeout)
 
-    async def fanotify_init(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("fanotify_init", *args)
+    async def fanotify_init(self, flags: int, event_f_flags: int) -> int:
+        """Make a listener (fanotify_init(2)); event_f_flags, which are not looked at: how files are opened for it."""
+        return await trap("fanotify_init", flags, event_f_flags)
 
-    async def fanotify_mark(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("fanotify_mark", *args)
+    async def fanotify_mark(self, fanotify_fd: int, flags: int, mask: int, dfd: int, pathname: str | bytes) -> int:
+        """Add events to a mark of a file or a mount, or take some away, or all marks of either kind (fanotify_mark(2))."""
+        return await trap("fanotify_mark", fanotify_fd, flags, mask, dfd, path_of(pathname))
 
     async def name_to_handle_at(self, *args: Any) -> int:
         """Raise OSError with ENOSYS: not supported."""

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from procession.include.linux.errno import LinuxError
     from procession.include.linux.fault_inject import FaultAttr
     from procession.include.linux.fs import Dentry, File, Inode, SuperBlock, Vfsmount
-    from procession.include.linux.fsnotify_backend import FsnotifyEvent
+    from procession.include.linux.fsnotify_backend import FsnotifyEvent, FsnotifyGroup
     from procession.include.linux.hrtimer import Hrtimer
     from procession.include.linux.ipc_namespace import IpcNamespace
     from procession.include.linux.key import KeyState
@@ -368,6 +368,7 @@ class VfsState:
         "volumes",
         "nr_fsnotify_marks",
         "fsnotify_inodes",
+        "fsnotify_groups",
         "fsnotify_group_serial",
         "fsnotify_sync_cookie",
         "q_overflow_event",
@@ -411,6 +412,7 @@ class VfsState:
         self.volumes: list[Volume] = []  # what of the host is shared
         self.nr_fsnotify_marks: int = 0  # all there are: with 0 nobody is told anything
         self.fsnotify_inodes: dict[Inode, None] = {}  # that have marks, in the order of their first
+        self.fsnotify_groups: dict[FsnotifyGroup, None] = {}  # in the order of their making
         self.fsnotify_group_serial: int = 0  # of the last group
         self.fsnotify_sync_cookie: int = 0  # of the last rename
         self.q_overflow_event: FsnotifyEvent | None = None  # made when first needed

@@ -26,6 +26,7 @@ from procession.net.unix.sock import UnixSock
 if TYPE_CHECKING:
     from procession.include.linux.cred import Cred
     from procession.include.linux.fs import SuperBlock
+    from procession.include.linux.fsnotify_backend import FsnotifyEvent
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.pid import Pid, PidNamespace
     from procession.include.linux.sched import SignalStruct
@@ -181,6 +182,14 @@ class Census:
         queue = [sk for file in found if (sk := _socket_of(file)) is not None]
         if queue:
             self._messages(queue, found)
+        return found
+
+    @cached_property
+    def fsnotify_events(self) -> dict[FsnotifyEvent, int]:
+        """Every event that somebody has not read yet, with the number of queues it is in."""
+        queues = [group.notification_list for group in self.k.vfs.fsnotify_groups]
+        found = tally([holder.event for queue in queues for holder in queue]) if queues else {}
+        found.pop(self.k.vfs.q_overflow_event, None)
         return found
 
     @cached_property
