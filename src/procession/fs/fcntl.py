@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from procession.fs import fasync, file_table, leases, locks, pipe
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
+from procession.fs.notify.dnotify import dnotify
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import (
     F_DUPFD,
@@ -200,9 +201,9 @@ def _owner_cmd(current: Task, fd: int, file: File, cmd: int, arg: Any) -> int:
         return leases.fcntl_getlease(file)
     elif cmd == F_SETLEASE:
         leases.fcntl_setlease(current, fd, file, (arg & 0xFFFFFFFF ^ 0x80000000) - 0x80000000)
+    elif cmd == F_NOTIFY:
+        dnotify.fcntl_dirnotify(current, fd, file, arg)
     else:
-        if cmd == F_NOTIFY:
-            current.kernel.not_modelled("fcntl: F_NOTIFY")
         raise LinuxError(Errno.EINVAL, f"fcntl command {cmd}")
     return 0
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from procession.fs.hostfs.volumes import Volume
     from procession.fs.locks import FileLock
     from procession.fs.lower import Lower
+    from procession.fs.notify.dnotify.dnotify import DnotifyGroup
     from procession.fs.super import FileSystemType
     from procession.fs.timerfd import TimerfdCtx
     from procession.hw.chooser import Chooser
@@ -357,6 +358,7 @@ class VfsState:
         "leases_enable",
         "lease_break_time",
         "dir_notify_enable",
+        "dnotify_group",
         "mandlock",
         "ep_nests",
         "suid_dumpable",
@@ -401,6 +403,7 @@ class VfsState:
         self.leases_enable: int = 1  # whether new ones are given
         self.lease_break_time: int = 45  # seconds that a holder has; none: for ever
         self.dir_notify_enable: int = 1  # whether F_NOTIFY is there
+        self.dnotify_group: DnotifyGroup | None = None  # who uses it, made when somebody does
         self.mandlock: bool = False  # whether anything is, or was, mounted so that locks may be mandatory
         self.ep_nests: int = 0  # how many epoll files are waking each other's pollers just now
         self.suid_dumpable: int = 0

@@ -22,6 +22,7 @@ from procession.include.linux.fsnotify_backend import (
 from procession.kernel import user as kernel_user
 
 if TYPE_CHECKING:
+    from procession.fs.fasync import FasyncList
     from procession.include.linux.fs import Inode, PathRef
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import UserStruct
@@ -47,6 +48,7 @@ class InotifyGroup(FsnotifyGroup):
         super().__init__(k, serial)
         self.idr: dict[int, InotifyMark] = {}
         self.last_wd: int = 0
+        self.fa: FasyncList | None = None
         self.user: UserStruct = kernel_user.get_uid(user)
 
     def should_send_event(

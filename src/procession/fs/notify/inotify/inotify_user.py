@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from procession.fs import anon_inodes, namei
+from procession.fs import anon_inodes, fasync, namei
 from procession.fs import file as fs_file
 from procession.fs.notify import mark as fs_mark
 from procession.fs.notify import notification
@@ -101,6 +101,15 @@ class InotifyFile(File):
         if table is not None:
             table.wait(group.notification_waitq)
         return POLLIN | POLLRDNORM if group.notification_list else 0
+
+    def has_fasync(self) -> bool:
+        """Yes."""
+        return True
+
+    def fasync(self, current: Task | None, fd: int, *, on: bool) -> None:
+        """Set or clear O_ASYNC (inotify_fasync), without consequence: 3.2 never looks at the list. Raises ENOMEM."""
+        group: InotifyGroup = self.private_data
+        group.fa = fasync.fasync_helper(fd, self, on, group.fa)
 
     async def ioctl(self, current: Task, cmd: int, arg: UserPtr) -> int:
         """FIONREAD: how many bytes all events would take; raises ENOTTY, EFAULT."""
