@@ -118,10 +118,12 @@ static void own(void) {
   lock.l_type = 77;
   show("whatever it is", fcntl(fd, F_SETLK, &lock));
   munmap(map, 4096);
-  map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, must(open("f", O_RDONLY)), 0);
+  int reader = must(open("f", O_RDONLY));
+  map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, reader, 0);
   lock.l_type = F_UNLCK;
   show("by one who only reads", fcntl(fd, F_SETLK, &lock));
   munmap(map, 4096);
+  close(reader);
   close(fd);
 }
 
