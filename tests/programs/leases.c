@@ -60,7 +60,10 @@ static void asking(void) {
   got("at first", fd);
   show("give up none", fcntl(fd, F_SETLEASE, F_UNLCK));
   show("a lease of no kind", fcntl(fd, F_SETLEASE, 3));
+  must(fcntl(fd, F_SETOWN, 1));
   show("to read", fcntl(fd, F_SETLEASE, F_RDLCK));
+  say("whom it had before owns it: %d", fcntl(fd, F_GETOWN) == 1);
+  must(fcntl(fd, F_SETOWN, getpid()));
   got("then", fd);
   say("owner %d, O_ASYNC %d", fcntl(fd, F_GETOWN) == getpid(), !!(fcntl(fd, F_GETFL) & O_ASYNC));
   show_locks("locks");
@@ -168,8 +171,12 @@ static void in_time(void) {
   write_file("file", "0123456789", 0644);
   int fd = must(open("file", O_RDONLY));
   must(fcntl(fd, F_SETLEASE, F_RDLCK));
+  int copy = must(dup(fd));
+  show("to read, by a copy", fcntl(copy, F_SETLEASE, F_RDLCK));
+  must(fcntl(fd, F_SETSIG, RT(0)));
   try_open("our own, to write", "file", O_WRONLY);
-  came("told", fd);
+  came("told by its number", copy);
+  close(copy);
   got("it is going", fd);
   try_open("once more", "file", O_WRONLY);
   came("told once", fd);

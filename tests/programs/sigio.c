@@ -271,6 +271,8 @@ static void readers(void) {
   take(fds[0], 1);
   reap(child);
   came("read by one who slept");
+  put(fds[1], 1);
+  came("and another byte");
   close(fds[0]), close(fds[1]);
 }
 
@@ -313,6 +315,15 @@ static void terminals(void) {
   came("and taken");
   put(fds[1], 5);
   came("once more");
+  t.c_cc[VMIN] = 5;
+  must(tcsetattr(fds[1], TCSANOW, &t));
+  empty(fds[1]);
+  put(master, 1);
+  came("a byte of five, of which one who read has said so");
+  must(fcntl(fds[1], F_SETFL, O_NONBLOCK));
+  must(fcntl(fds[1], F_SETFL, O_ASYNC | O_NONBLOCK));
+  put(master, 1);
+  came("a byte, O_ASYNC being new");
   close(master);
   came("hung up");
   say("after it O_ASYNC is there: %d", !!(fcntl(fds[1], F_GETFL) & O_ASYNC));

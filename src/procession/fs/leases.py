@@ -71,8 +71,6 @@ def time_out_leases(inode: Inode) -> None:
     """Do to the leases whose holders had their time what they did not do themselves."""
     now_ns = inode.i_sb.kernel.clock.now_ns
     for fl in _leases(inode):
-        if not locks.lease_breaking(fl):
-            return
         if fl.fl_downgrade_ns is not None and now_ns >= fl.fl_downgrade_ns:
             lease_modify(inode, fl, F_RDLCK)
         if fl.fl_break_ns is not None and now_ns >= fl.fl_break_ns:
