@@ -53,7 +53,7 @@ def iput(inode: Inode) -> None:
     """An open file of the inode is gone; if its last name went before, so does the inode."""
     inode.i_count -= 1
     if inode.i_count <= 0 and inode.i_nlink == 0:
-        if inode.i_fsnotify_marks is not None:
+        if inode.i_fsnotify_marks is not None and inode not in inode.i_sb.kernel.vfs.fsnotify_dying:
             fsnotify.fsnotify_inoderemove(inode)
         inode.evict()
 
