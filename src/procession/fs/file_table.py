@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from procession.fs import dcache, locks
 from procession.fs import inode as fs_inode
+from procession.fs import locks
 from procession.fs.notify import fsnotify
 from procession.hw.costs import FILE_NS
 from procession.include.linux.bug import bug
@@ -84,8 +84,6 @@ def fput(current: Task | None, file: File) -> None:
         inode.i_writecount -= 1
     free_filp(k)
     fs_inode.iput(inode)
-    if k.vfs.fsnotify_dying:
-        dcache.shrink_dying(k)
 
 
 def free_filp(k: Kernel) -> None:
