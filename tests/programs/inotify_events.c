@@ -13,6 +13,7 @@
 
 static int in, dir_wd, file_wd;
 static unsigned last_cookie;
+static char top[300];
 static const char *const bits[] = { "ACCESS", "MODIFY", "ATTRIB", "CLOSE_WRITE", "CLOSE_NOWRITE", "OPEN", "MOVED_FROM", "MOVED_TO",
   "CREATE", "DELETE", "DELETE_SELF", "MOVE_SELF", "1000", "UNMOUNT", "OVERFLOW", "IGNORED" };
 
@@ -238,6 +239,46 @@ static void directories(void) {
   events("rename onto an empty directory");
   rmdir("d/z");
   events("rmdir of the other");
+  mkdir("d/v", 0700);
+  watch_file("d/v");
+  must(chdir("d/v"));
+  rmdir("../v");
+  events("rmdir of where one is");
+  must(chdir(top));
+  events("left");
+  mkdir("d/v", 0700);
+  watch_file("d/v");
+  pid_t pid;
+  struct gate gate = new_gate();
+  CHILD(pid) {
+    must(chdir("d/v"));
+    must(chdir("."));
+    open_gate(&gate);
+    pause();
+  }
+  pass_gate(&gate);
+  rmdir("d/v");
+  events("rmdir of where a child is");
+  kill(pid, SIGKILL);
+  reap(pid);
+  events("ended");
+  mkdir("d/v", 0700);
+  watch_file("d/v");
+  fd = (int)must(open("d/v/f", O_RDWR | O_CREAT, 0600));
+  unlink("d/v/f");
+  rmdir("d/v");
+  events("rmdir of where a file without a name is open");
+  close_("closed", fd);
+}
+
+static void terminals(void) {
+  file_wd = (int)must(inotify_add_watch(in, "/dev/pts", IN_ALL_EVENTS));
+  int master = (int)must(open("/dev/pts/ptmx", O_RDWR | O_NOCTTY));
+  events("a pseudo-terminal");
+  close(master);
+  events("closed");
+  inotify_rm_watch(in, file_wd);
+  events("which");
 }
 
 static void others(void) {
@@ -327,9 +368,8 @@ int main(void) {
   must(unshare(CLONE_NEWNS));
   go_to_scratch();
   must(mount("none", ".", "tmpfs", 0, NULL));
-  char here[300];
-  must(getcwd(here, sizeof here) ? 0 : -1);
-  must(chdir(here));
+  must(getcwd(top, sizeof top) ? 0 : -1);
+  must(chdir(top));
   must(mkdir("d", 0777));
   must(mkdir("e", 0777));
   must(chmod("d", 0777));
@@ -339,6 +379,7 @@ int main(void) {
   attributes();
   names();
   directories();
+  terminals();
   others();
   unmounting();
   return 0;

@@ -12,7 +12,7 @@ from procession.include.linux.fs import FMODE_WRITE, S_IFMT, S_IFREG, SuperBlock
 from procession.include.linux.kdev_t import new_encode_dev
 
 if TYPE_CHECKING:
-    from procession.include.linux.fs import File
+    from procession.include.linux.fs import Dentry, File
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
@@ -24,6 +24,7 @@ __all__ = (
     "files_in_use",
     "get_anon_bdev",
     "get_fs_type",
+    "is_removed_dir_used",
     "is_sb_used",
     "register_filesystem",
     "set_sb_flags",
@@ -128,6 +129,14 @@ def do_remount_sb(k: Kernel, sb: SuperBlock, flags: int, options: str = "") -> N
     sb.s_readonly = bool(flags & MS_RDONLY)
     sb.s_flags = sb.s_flags & ~_REMOUNT_FLAGS | flags & _REMOUNT_FLAGS
     _note_mandlock(sb)
+
+
+def is_removed_dir_used(k: Kernel, dentry: Dentry) -> bool:
+    """Whether a removed directory is somebody's root or working directory, or something that was in it is open."""
+    for p in all_tasks(k):
+        if p.fs is not None and (p.fs.root.dentry is dentry or p.fs.pwd.dentry is dentry):
+            return True
+    return any(file.f_path.dentry.d_parent is dentry for file in files_in_use(k))
 
 
 def is_sb_used(k: Kernel, sb: SuperBlock) -> bool:

@@ -175,6 +175,8 @@ class SuperBlock:
         "s_active",
         "s_fs_info",
         "s_blocksize",
+        "s_max_blocks",
+        "s_used_blocks",
     )  # derived
 
     def __init__(self, kernel: Kernel, s_type: str, s_dev: int, s_magic: int, s_blocksize: int = 4096) -> None:
@@ -189,6 +191,8 @@ class SuperBlock:
         self.s_active: int = 0  # mounts, and whatever else keeps it
         self.s_fs_info: Any = None  # the file system's own
         self.s_blocksize: int = s_blocksize
+        self.s_max_blocks: int = 0  # how many pages its files may have in memory, 0 for any number
+        self.s_used_blocks: int = 0  # how many they have, counted if there is a limit
 
     def remount_fs(self, flags: int, options: str) -> None:
         """Agree to be mounted otherwise, as MS_ flags and options say; raises EACCES, EINVAL, EBUSY."""
@@ -218,6 +222,8 @@ class Inode:
     d_negative: ClassVar[bool] = True
     # Whether what was found here has to be looked up again each time: others than the kernel change it (d_revalidate).
     d_op_revalidate: ClassVar[bool] = False
+    # Whether pages that are not in memory are holes, which reading does not fill.
+    i_memory_only: ClassVar[bool] = False
     # Whether the class has a permission() of its own.
     i_op_permission: ClassVar[bool] = False
 

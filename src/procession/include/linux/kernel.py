@@ -370,6 +370,7 @@ class VfsState:
         "volumes",
         "nr_fsnotify_marks",
         "fsnotify_inodes",
+        "fsnotify_dying",
         "fsnotify_groups",
         "fsnotify_group_serial",
         "fsnotify_sync_cookie",
@@ -415,6 +416,7 @@ class VfsState:
         self.volumes: list[Volume] = []  # what of the host is shared
         self.nr_fsnotify_marks: int = 0  # all there are: with 0 nobody is told anything
         self.fsnotify_inodes: dict[Inode, None] = {}  # that have marks, in the order of their first
+        self.fsnotify_dying: dict[Inode, Dentry] = {}  # directories with marks, removed but in use
         self.fsnotify_groups: dict[FsnotifyGroup, None] = {}  # in the order of their making
         self.fsnotify_group_serial: int = 0  # of the last group
         self.fsnotify_sync_cookie: int = 0  # of the last rename

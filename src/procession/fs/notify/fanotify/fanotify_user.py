@@ -146,7 +146,7 @@ def create_fd(current: Task, group: FanotifyGroup, path: PathRef) -> int:
 
 
 def copy_event_to_user(current: Task, group: FanotifyGroup, buf: UserPtr, room: int, offset: int) -> int:
-    """Take the oldest event out of the queue and store it; returns its size. Raises EINVAL, EFAULT, and as create_fd."""
+    """Take the oldest event out of the queue and store it; returns its size. Raises EINVAL, EFAULT, as create_fd."""
     if _METADATA.size > room:
         raise LinuxError(Errno.EINVAL, "no room for the next event")
     event = notification.fsnotify_remove_notify_event(group).event
