@@ -6,7 +6,7 @@ from collections.abc import Callable
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.fs import fcntl, namei, read_write, readdir, select, splice, stat, statfs, timerfd, utimes
+from procession.fs import fcntl, namei, read_write, readdir, select, stat, statfs, timerfd, utimes, vmsplice
 from procession.fs import open as fs_open
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import AT_FDCWD, F_GETLK, F_SETLK, F_SETLKW
@@ -211,9 +211,9 @@ def _s64(low: int, high: int) -> int:
 
 
 @compat_syscall
-def compat_sys_vmsplice(current: Task, fd: Fd, iov: UserPtr, nr_segs: UInt, flags: UInt) -> int:
+async def compat_sys_vmsplice(current: Task, fd: Fd, iov: UserPtr, nr_segs: UInt, flags: UInt) -> int:
     """vmsplice(2)."""
-    return splice.sys_vmsplice(current, fd, compat.wide_iovec(current, iov), nr_segs, flags)
+    return await vmsplice.sys_vmsplice(current, fd, compat.wide_iovec(current, iov), nr_segs, flags)
 
 
 @compat_syscall

@@ -19,11 +19,13 @@ from procession.fs import (  # noqa: F401 -- importing declares
     select,
     signalfd,
     splice,
+    splice_pipes,
     stat,
     statfs,
     sync,
     timerfd,
     utimes,
+    vmsplice,
     xattr,
 )
 from procession.ipc import mqueue_syscalls, msg, sem, shm  # noqa: F401 -- importing declares

@@ -914,11 +914,11 @@ class PlainCalls(Caller):
         return await self.syscall("get_robust_list", nr, head_ptr, len_ptr)
 
     async def splice(self, fd_in: int, off_in: Pointer, fd_out: int, off_out: Pointer, len: int, flags: int) -> int:
-        """Move data between a pipe and a file (splice(2)): EINVAL."""
+        """Move data between a pipe and a file, or another pipe (splice(2)); returns bytes, 0 at the end."""
         return await self.syscall("splice", fd_in, off_in, fd_out, off_out, len, flags)
 
     async def tee(self, fdin: int, fdout: int, len: int, flags: int) -> int:
-        """Copy data between pipes (tee(2)): EINVAL."""
+        """Copy what is in a pipe to another, without reading it (tee(2)); returns bytes, 0 if nobody will write."""
         return await trap("tee", fdin, fdout, len, flags)
 
     async def sync_file_range(self, fd: int, offset: int, nbytes: int, flags: int) -> int:
@@ -926,7 +926,7 @@ class PlainCalls(Caller):
         return await trap("sync_file_range", fd, offset, nbytes, flags)
 
     async def vmsplice(self, fd: int, iov: Pointer, nr_segs: int, flags: int) -> int:
-        """Put user pages into a pipe (vmsplice(2)): EINVAL."""
+        """Put user pages into a pipe, or read one (vmsplice(2)); returns bytes."""
         return await self.syscall("vmsplice", fd, iov, nr_segs, flags)
 
     async def move_pages(

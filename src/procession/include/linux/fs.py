@@ -530,6 +530,16 @@ class File:
     def vm_close(self, k: Kernel, vma: VmArea) -> None:
         """An area of it goes."""
 
+    async def splice_read(self, current: Task, pos: int, pipe: PipeInodeInfo, length: int, flags: int) -> int:
+        """Put what is at pos into a pipe; returns bytes. Without one of its own a file is read, see fs/splice.py."""
+        raise LinuxError(Errno.EINVAL)
+
+    async def splice_write(
+        self, current: Task, pipe: PipeInodeInfo, pos: int, length: int, flags: int
+    ) -> tuple[int, int]:
+        """Take what is in a pipe to pos; returns bytes, and the position behind. Without one a file is written to."""
+        raise LinuxError(Errno.EINVAL)
+
     def fsync(self) -> None:
         """Bring what was written to where the file is kept; raises ENOSPC, EIO."""
 

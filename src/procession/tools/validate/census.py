@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from procession.fs.pipe import PipeFile, PipeInodeInfo
 from procession.fs.proc.mem import MemFile
 from procession.include.linux.binfmts import LinuxBinprm
 from procession.include.linux.fdtable import FilesStruct
@@ -15,6 +16,7 @@ from procession.include.linux.ipc_namespace import IPC_SHM_IDS
 from procession.include.linux.mm_types import MmStruct
 from procession.include.linux.net import Scm
 from procession.include.linux.nsproxy import Nsproxy
+from procession.include.linux.pipe_fs_i import PipeBuffer
 from procession.include.linux.sched import Task
 from procession.include.linux.shm import ShmidKernel
 from procession.ipc.mqueue import MqueueDir, MqueueInode, MqueueSuperBlock
@@ -99,6 +101,20 @@ class Census:
     def mms(self) -> dict[MmStruct, int]:
         """Every address space, with the number of its users: tasks, programs about to be executed, /proc/PID/mem."""
         return tally(_shown_by(self.open_files), self._mms_in_use)
+
+    @cached_property
+    def pipes(self) -> dict[PipeInodeInfo, None]:
+        """Every pipe that an open file leads to, and those in which a sendfile(2) sleeps."""
+        found = {file.pipe: None for file in self.open_files if isinstance(file, PipeFile)}
+        return {**found, **dict.fromkeys(self.held_of(PipeInodeInfo))}
+
+    @cached_property
+    def pinned_pages(self) -> list[int]:
+        """The frames that pipes, or sleepers who fill one, hold; as often as they do."""
+        bufs = self.held_of(PipeBuffer)
+        for pipe in self.pipes:
+            bufs += [buf for buf in pipe.bufs if isinstance(buf, PipeBuffer)]
+        return [buf.pfn for buf in bufs if buf.page is None]
 
     @property
     def _mms_in_use(self) -> dict[MmStruct, int]:
