@@ -2,6 +2,7 @@
 
 from procession.arch.x86 import process, signal  # noqa: F401 -- importing declares
 from procession.fs import (  # noqa: F401 -- importing declares
+    aio,
     dcache,
     eventfd,
     eventpoll,

@@ -361,6 +361,8 @@ class VfsState:
         "core_store",
         "lower_opened",
         "volumes",
+        "aio_nr",
+        "aio_max_nr",
     )  # derived
 
     rootfs: Vfsmount  # of /
@@ -395,6 +397,8 @@ class VfsState:
         self.core_store: CoreStore | None = None  # hw: where what core_pattern pipes goes
         self.lower_opened: Callable[[Lower], None] | None = None  # told of each file of the root's that is read
         self.volumes: list[Volume] = []  # what of the host is shared
+        self.aio_nr: int = 0  # requests that all contexts together were made for
+        self.aio_max_nr: int = 0x10000  # and the most there may be
 
 
 class TtyState:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from procession.fs.pipe import PipeFile, PipeInodeInfo
 from procession.fs.proc.mem import MemFile
+from procession.include.linux.aio import Kioctx
 from procession.include.linux.binfmts import LinuxBinprm
 from procession.include.linux.fdtable import FilesStruct
 from procession.include.linux.fs import File
@@ -109,12 +110,20 @@ class Census:
         return {**found, **dict.fromkeys(self.held_of(PipeInodeInfo))}
 
     @cached_property
-    def pinned_pages(self) -> list[int]:
-        """The frames that pipes, or sleepers who fill one, hold; as often as they do."""
+    def pipe_buffers(self) -> list[PipeBuffer]:
+        """What lies in pipes, and what sleepers are to put there, but for that which nobody else can hold."""
         bufs = self.held_of(PipeBuffer)
         for pipe in self.pipes:
             bufs += [buf for buf in pipe.bufs if isinstance(buf, PipeBuffer)]
-        return [buf.pfn for buf in bufs if buf.page is None]
+        return bufs
+
+    @cached_property
+    def pinned_pages(self) -> list[int]:
+        """The frames that pipes and rings of events hold, as often as they do."""
+        contexts = dict.fromkeys([ctx for mm in self.mms for ctx in mm.ioctx_list or ()])
+        contexts.update(dict.fromkeys(self.held_of(Kioctx)))
+        pages = [buf.pfn for buf in self.pipe_buffers if buf.page is None]
+        return pages + [pfn for ctx in contexts for pfn in ctx.ring_pages]
 
     @property
     def _mms_in_use(self) -> dict[MmStruct, int]:

@@ -9,6 +9,7 @@ from procession.include.linux.bug import KernelBug
 from procession.include.linux.kernel import Kernel
 from procession.include.trace.events import PageFaultUser, SysEnter, SysExit, event_fields
 from procession.tools.validate import (
+    aio,
     cgroups,
     ipc,
     keys,
@@ -17,6 +18,7 @@ from procession.tools.validate import (
     mounts,
     mqueues,
     pids,
+    pipes,
     references,
     sched,
     signals,
@@ -57,9 +59,11 @@ AT_EVERY_TRAP: Final = (
     references.validate_descriptors,
     references.validate_objects,
     references.validate_held,
+    aio.validate_aio,
     keys.validate_keys,
     mounts.validate_mounts,
     mqueues.validate_mqueues,
+    pipes.validate_pipes,
     ipc.validate_ipc_tables,
     ipc.validate_semaphores,
     ipc.validate_messages,
