@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from procession.fs import dcache, splice
+from procession.fs import dcache
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
 from procession.include.linux.errno import Errno, LinuxError
@@ -32,7 +32,6 @@ from procession.lib import string, vsprintf
 from procession.mm import filemap
 
 if TYPE_CHECKING:
-    from procession.fs.pipe import PipeInodeInfo
     from procession.include.linux.fs import PathRef
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.mm_types import VmArea
@@ -63,6 +62,7 @@ class RegularFile(File):
     """An open file whose contents are in the page cache (generic_file operations)."""
 
     f_op_aio = True
+    f_op_pages = True
 
     async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
         """Read; raises EFAULT, EIO."""
@@ -73,16 +73,6 @@ class RegularFile(File):
     async def write(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
         """Write; raises EFAULT, EFBIG, ENOSPC."""
         return filemap.generic_file_write(current, self, buf, count, pos)
-
-    async def splice_read(self, current: Task, pos: int, pipe: PipeInodeInfo, length: int, flags: int) -> int:
-        """Put pages into a pipe."""
-        return await splice.generic_file_splice_read(current, self, pos, pipe, length, flags)
-
-    async def splice_write(
-        self, current: Task, pipe: PipeInodeInfo, pos: int, length: int, flags: int
-    ) -> tuple[int, int]:
-        """Copy into pages from a pipe."""
-        return await splice.generic_file_splice_write(current, pipe, self, pos, length, flags)
 
     def llseek(self, current: Task, offset: int, whence: int) -> int:
         """Move f_pos; raises EINVAL, ENXIO."""

@@ -368,9 +368,11 @@ async def do_splice_from(
     if out.f_flags & O_APPEND:
         raise LinuxError(Errno.EINVAL, "splice to a file opened O_APPEND")
     read_write.rw_verify_area(out, pos, length)
-    if type(out).splice_write is File.splice_write:
-        return await default_file_splice_write(current, pipe, out, pos, length, flags)
-    return await out.splice_write(current, pipe, pos, length, flags)
+    if type(out).splice_write is not File.splice_write:
+        return await out.splice_write(current, pipe, pos, length, flags)
+    if out.f_op_pages:
+        return await generic_file_splice_write(current, pipe, out, pos, length, flags)
+    return await default_file_splice_write(current, pipe, out, pos, length, flags)
 
 
 async def do_splice_to(current: Task, file: File, pos: int, pipe: PipeInodeInfo, length: int, flags: int) -> int:
@@ -378,9 +380,11 @@ async def do_splice_to(current: Task, file: File, pos: int, pipe: PipeInodeInfo,
     if not file.f_mode & FMODE_READ:
         raise LinuxError(Errno.EBADF, "not open for reading")
     read_write.rw_verify_area(file, pos, length)
-    if type(file).splice_read is File.splice_read:
-        return await default_file_splice_read(current, file, pos, pipe, length, flags)
-    return await file.splice_read(current, pos, pipe, length, flags)
+    if type(file).splice_read is not File.splice_read:
+        return await file.splice_read(current, pos, pipe, length, flags)
+    if file.f_op_pages:
+        return await generic_file_splice_read(current, file, pos, pipe, length, flags)
+    return await default_file_splice_read(current, file, pos, pipe, length, flags)
 
 
 async def do_splice_direct(current: Task, file: File, pos: int, out: File, length: int) -> int:

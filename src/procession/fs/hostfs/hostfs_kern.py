@@ -11,7 +11,7 @@ from __future__ import annotations
 from errno import EMFILE, ESTALE, errorcode
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.fs import dcache, ramfs
+from procession.fs import dcache, ramfs, splice
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
 from procession.include.linux.errno import Errno, LinuxError
@@ -228,7 +228,7 @@ class HostfsFile(ramfs.RegularFile):
     async def splice_read(self, current: Task, pos: int, pipe: PipeInodeInfo, length: int, flags: int) -> int:
         """Put pages with what is there now into a pipe."""
         _reg(self).refresh()
-        return await super().splice_read(current, pos, pipe, length, flags)
+        return await splice.generic_file_splice_read(current, self, pos, pipe, length, flags)
 
     def llseek(self, current: Task, offset: int, whence: int) -> int:
         """Move f_pos, from where the end is now; raises EINVAL, ENXIO."""
