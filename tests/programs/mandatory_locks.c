@@ -60,6 +60,18 @@ static void all_calls(void) {
   show("read into it", read(fd, bytes, 2));
   show("write into it", write(fd, bytes, 2));
   say("where it is: %d", (int)lseek(fd, 0, SEEK_CUR));
+  int ends[2], source = must(open("/proc/self/exe", O_RDONLY));
+  off_t where = 5;
+  loff_t there = 5;
+  must(pipe(ends));
+  must(fcntl(ends[1], F_SETFL, O_NONBLOCK));
+  show("sendfile of bytes before it", sendfile(ends[1], fd, &where, 5));
+  show("sendfile of bytes in it", sendfile(ends[1], fd, &where, 1));
+  show("splice of bytes in it", splice(fd, &there, ends[1], NULL, 6, 0));
+  there = 9;
+  show("splice into it", splice(ends[0], NULL, fd, &there, 2, 0));
+  show("sendfile into it", sendfile(fd, source, NULL, 2));
+  close(ends[0]), close(ends[1]), close(source);
   int append = must(open("f", O_WRONLY | O_APPEND | O_NONBLOCK));
   show("appended, from a position before it", write(append, bytes, 1));
   must(lseek(append, 10, SEEK_SET));

@@ -63,6 +63,7 @@ class RegularFile(File):
     """An open file whose contents are in the page cache (generic_file operations)."""
 
     f_op_aio = True
+    f_op_pages = True
 
     async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
         """Read; raises EFAULT, EIO."""

@@ -2,6 +2,7 @@
 
 from procession.arch.x86 import process, signal  # noqa: F401 -- importing declares
 from procession.fs import (  # noqa: F401 -- importing declares
+    aio,
     dcache,
     eventfd,
     eventpoll,
@@ -19,11 +20,13 @@ from procession.fs import (  # noqa: F401 -- importing declares
     select,
     signalfd,
     splice,
+    splice_pipes,
     stat,
     statfs,
     sync,
     timerfd,
     utimes,
+    vmsplice,
     xattr,
 )
 from procession.fs.notify.fanotify import fanotify_user  # noqa: F401 -- importing declares

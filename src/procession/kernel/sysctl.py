@@ -233,6 +233,14 @@ def _put_max_files(k: Kernel, value: int) -> None:
     k.vfs.max_files = value
 
 
+def _show_aio_nr(current: Task) -> bytes:
+    return b"%d\n" % current.kernel.vfs.aio_nr
+
+
+def _put_aio_max_nr(k: Kernel, value: int) -> None:
+    k.vfs.aio_max_nr = value
+
+
 def _put_nr_open(k: Kernel, value: int) -> None:
     k.vfs.sysctl_nr_open = value
 
@@ -430,6 +438,8 @@ def _fs_table() -> dict[str, Any]:
     return {
         "file-nr": CtlTable(0o444, _show_file_nr),
         "file-max": ulong_table(lambda k: k.vfs.max_files, _put_max_files),
+        "aio-nr": CtlTable(0o444, _show_aio_nr),
+        "aio-max-nr": ulong_table(lambda k: k.vfs.aio_max_nr, _put_aio_max_nr),
         "nr_open": int_table(lambda k: k.vfs.sysctl_nr_open, _put_nr_open, 64, 1024 * 1024),
         "leases-enable": int_table(lambda k: k.vfs.leases_enable, _put_leases_enable),
         "dir-notify-enable": int_table(lambda k: k.vfs.dir_notify_enable, _put_dir_notify_enable),

@@ -665,25 +665,25 @@ class PlainCalls(Caller):
         """Raise OSError with ENOSYS: it is for ELF programs."""
         return await self.syscall("set_thread_area", *args)
 
-    async def io_setup(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("io_setup", *args)
+    async def io_setup(self, nr_events: int, ctxp: Pointer) -> int:
+        """Make a context for that many requests (io_setup(2)); raises EFAULT, EINVAL, EAGAIN, ENOMEM."""
+        return await self.syscall("io_setup", nr_events, ctxp)
 
-    async def io_destroy(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("io_destroy", *args)
+    async def io_destroy(self, ctx: int) -> int:
+        """Take a context away, waiting for its requests (io_destroy(2)); raises EINVAL."""
+        return await trap("io_destroy", ctx)
 
-    async def io_getevents(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("io_getevents", *args)
+    async def io_getevents(self, ctx_id: int, min_nr: int, nr: int, events: Pointer, timeout: Pointer) -> int:
+        """Fetch events (io_getevents(2)); returns how many, fewer than min_nr after timeout."""
+        return await self.syscall("io_getevents", ctx_id, min_nr, nr, events, timeout)
 
-    async def io_submit(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("io_submit", *args)
+    async def io_submit(self, ctx_id: int, nr: int, iocbpp: Pointer) -> int:
+        """Do requests; what comes of them are events (io_submit(2)); returns how many."""
+        return await self.syscall("io_submit", ctx_id, nr, iocbpp)
 
-    async def io_cancel(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("io_cancel", *args)
+    async def io_cancel(self, ctx_id: int, iocb: Pointer, result: Pointer) -> int:
+        """Raise EINVAL: no request that there is can be cancelled (io_cancel(2)); EFAULT before that."""
+        return await self.syscall("io_cancel", ctx_id, iocb, result)
 
     async def get_thread_area(self, *args: Any) -> int:
         """Raise OSError with ENOSYS: it is for ELF programs."""
@@ -914,11 +914,11 @@ class PlainCalls(Caller):
         return await self.syscall("get_robust_list", nr, head_ptr, len_ptr)
 
     async def splice(self, fd_in: int, off_in: Pointer, fd_out: int, off_out: Pointer, len: int, flags: int) -> int:
-        """Move data between a pipe and a file (splice(2)): EINVAL."""
+        """Move data between a pipe and a file, or another pipe (splice(2)); returns bytes, 0 at the end."""
         return await self.syscall("splice", fd_in, off_in, fd_out, off_out, len, flags)
 
     async def tee(self, fdin: int, fdout: int, len: int, flags: int) -> int:
-        """Copy data between pipes (tee(2)): EINVAL."""
+        """Copy what is in a pipe to another, without reading it (tee(2)); returns bytes, 0 if nobody will write."""
         return await trap("tee", fdin, fdout, len, flags)
 
     async def sync_file_range(self, fd: int, offset: int, nbytes: int, flags: int) -> int:
@@ -926,7 +926,7 @@ class PlainCalls(Caller):
         return await trap("sync_file_range", fd, offset, nbytes, flags)
 
     async def vmsplice(self, fd: int, iov: Pointer, nr_segs: int, flags: int) -> int:
-        """Put user pages into a pipe (vmsplice(2)): EINVAL."""
+        """Put user pages into a pipe, or read one (vmsplice(2)); returns bytes."""
         return await self.syscall("vmsplice", fd, iov, nr_segs, flags)
 
     async def move_pages(

@@ -488,6 +488,8 @@ class File:
 
     # Whether read and write take a whole vector at once (aio_read, aio_write), instead of being called for each piece.
     f_op_aio: ClassVar[bool] = False
+    # Whether pipes take its pages themselves (generic_file_splice_read, generic_file_splice_write).
+    f_op_pages: ClassVar[bool] = False
     # Whether areas that map it are counted, with vm_open and vm_close (vm_area_struct.vm_ops). Two are never merged.
     f_vm_ops: ClassVar[bool] = False
     # Whether positions are addresses, the upper half included (FMODE_UNSIGNED_OFFSET).
@@ -551,6 +553,16 @@ class File:
 
     def vm_close(self, k: Kernel, vma: VmArea) -> None:
         """An area of it goes."""
+
+    async def splice_read(self, current: Task, pos: int, pipe: PipeInodeInfo, length: int, flags: int) -> int:
+        """Put what is at pos into a pipe; returns bytes. Most files have none of their own: see fs/splice.py."""
+        raise LinuxError(Errno.EINVAL)
+
+    async def splice_write(
+        self, current: Task, pipe: PipeInodeInfo, pos: int, length: int, flags: int
+    ) -> tuple[int, int]:
+        """Take what is in a pipe to pos; returns bytes, and the position behind."""
+        raise LinuxError(Errno.EINVAL)
 
     def fsync(self) -> None:
         """Bring what was written to where the file is kept; raises ENOSPC, EIO."""

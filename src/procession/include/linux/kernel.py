@@ -375,6 +375,8 @@ class VfsState:
         "fsnotify_group_serial",
         "fsnotify_sync_cookie",
         "q_overflow_event",
+        "aio_nr",
+        "aio_max_nr",
     )  # derived
 
     rootfs: Vfsmount  # of /
@@ -421,6 +423,8 @@ class VfsState:
         self.fsnotify_group_serial: int = 0  # of the last group
         self.fsnotify_sync_cookie: int = 0  # of the last rename
         self.q_overflow_event: FsnotifyEvent | None = None  # made when first needed
+        self.aio_nr: int = 0  # requests that all contexts together were made for
+        self.aio_max_nr: int = 0x10000  # and the most there may be
 
 
 class TtyState:

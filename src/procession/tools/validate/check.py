@@ -9,6 +9,7 @@ from procession.include.linux.bug import KernelBug
 from procession.include.linux.kernel import Kernel
 from procession.include.trace.events import PageFaultUser, SysEnter, SysExit, event_fields
 from procession.tools.validate import (
+    aio,
     cgroups,
     ipc,
     keys,
@@ -19,6 +20,7 @@ from procession.tools.validate import (
     mqueues,
     notify,
     pids,
+    pipes,
     references,
     sched,
     signals,
@@ -59,6 +61,7 @@ AT_EVERY_TRAP: Final = (
     references.validate_descriptors,
     references.validate_objects,
     references.validate_held,
+    aio.validate_aio,
     keys.validate_keys,
     mounts.validate_mounts,
     mqueues.validate_mqueues,
@@ -66,6 +69,7 @@ AT_EVERY_TRAP: Final = (
     locks.validate_file_locks,
     locks.validate_fasync,
     locks.validate_dnotify,
+    pipes.validate_pipes,
     ipc.validate_ipc_tables,
     ipc.validate_semaphores,
     ipc.validate_messages,
