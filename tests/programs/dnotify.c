@@ -84,6 +84,9 @@ static void once(void) {
   write_file("d/2", "x", 0600), came("another one");
   show("twice, and they add up", fcntl(dir, F_NOTIFY, DN_CREATE));
   show("the second", fcntl(dir, F_NOTIFY, DN_DELETE));
+  write_file("d/1a", "x", 0600), came("made");
+  show("twice", fcntl(dir, F_NOTIFY, DN_CREATE));
+  show("the second", fcntl(dir, F_NOTIFY, DN_DELETE));
   unlink("d/1"), came("unlinked");
   write_file("d/1", "x", 0600), came("made: it was one");
   show("always", fcntl(dir, F_NOTIFY, DN_CREATE | DN_MULTISHOT));
@@ -109,16 +112,25 @@ static void once(void) {
   reap(child);
   came("made and closed by a child");
   CHILD(child) {
-    show("a child's own", fcntl(dir, F_NOTIFY, DN_CREATE | DN_MULTISHOT));
+    show("a child's own", fcntl(dir, F_NOTIFY, DN_DELETE | DN_MULTISHOT));
     _exit(0);
   }
   reap(child);
   write_file("d/5", "x", 0600), came("the child has ended");
+  unlink("d/5"), came("nobody wants to know that any more");
   int other = must(open("d", O_RDONLY | O_DIRECTORY));
   must(fcntl(other, F_SETSIG, RT(1)));
   show("two", fcntl(other, F_NOTIFY, DN_CREATE | DN_MULTISHOT));
   write_file("d/6", "x", 0600), came("the newest first, by number");
-  close(dir), close(other);
+  must(fcntl(other, F_SETSIG, RT(0)));
+  write_file("d/6a", "x", 0600), came("the newest first");
+  show("something else", fcntl(other, F_NOTIFY, 0));
+  show("something else", fcntl(other, F_NOTIFY, DN_ATTRIB | DN_MULTISHOT));
+  must(chmod("d/6a", 0640)), came("one wants to know this");
+  write_file("d/6b", "x", 0600), came("the other that");
+  close(other);
+  write_file("d/6c", "x", 0600), came("one is closed");
+  close(dir);
   write_file("d/7", "x", 0600), came("both are closed");
 }
 
@@ -131,6 +143,7 @@ static void refused(void) {
   dir = must(open("d", O_RDONLY | O_DIRECTORY));
   show("bits without a meaning", fcntl(dir, F_NOTIFY, 0x100));
   show("beyond an int", syscall(SYS_fcntl, dir, F_NOTIFY, 1L << 40));
+  show("beyond an int, of a file", syscall(SYS_fcntl, fd, F_NOTIFY, 1L << 40));
   int sysctl_fd = must(open("/proc/sys/fs/dir-notify-enable", O_RDWR));
   must(write(sysctl_fd, "0\n", 2));
   show("not enabled", fcntl(dir, F_NOTIFY, DN_CREATE));

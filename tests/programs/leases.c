@@ -73,6 +73,9 @@ static void asking(void) {
   say("owner %d, signal %d", fcntl(fd, F_GETOWN), fcntl(fd, F_GETSIG));
   show("to read, again", fcntl(fd, F_SETLEASE, F_RDLCK));
   say("owner %d", fcntl(fd, F_GETOWN) == getpid());
+  must(fcntl(fd, F_SETSIG, RT(0)));
+  show("to read, for the third time", fcntl(fd, F_SETLEASE, F_RDLCK));
+  say("signal %d", fcntl(fd, F_GETSIG));
   int copy = must(dup(fd)), other = must(open("file", O_RDONLY));
   got("a copy", copy);
   got("another open file", other);
@@ -96,10 +99,16 @@ static void asking(void) {
   show("a directory", fcntl(must(open(".", O_RDONLY)), F_SETLEASE, F_RDLCK));
   show("an O_PATH descriptor", fcntl(must(open("file", O_PATH)), F_SETLEASE, F_RDLCK));
   pid_t child;
+  write_file("own", "x", 0600);
+  must(chown("own", 1000, 1000));
+  int foreign = must(open("own", O_RDONLY));
+  show("root's of somebody else's", fcntl(foreign, F_SETLEASE, F_RDLCK));
+  close(foreign);
   CHILD(child) {
     must(setresuid(1000, 1000, 1000));
     show("somebody else's file", fcntl(fd, F_SETLEASE, F_RDLCK));
     show("somebody else's, given up", fcntl(fd, F_SETLEASE, F_UNLCK));
+    show("one's own", fcntl(must(open("own", O_RDONLY)), F_SETLEASE, F_RDLCK));
     _exit(0);
   }
   reap(child);
@@ -182,7 +191,18 @@ static void in_time(void) {
   came("told once", fd);
   try_open("to read", "file", O_RDONLY);
   show_locks("locks");
+  int late = must(open("file", O_RDONLY));
+  show("another one, meanwhile", fcntl(late, F_SETLEASE, F_RDLCK));
   show("given up", fcntl(fd, F_SETLEASE, F_UNLCK));
+  must(fcntl(fd, F_SETLEASE, F_RDLCK));
+  try_open("to write, O_NONBLOCK", "file", O_WRONLY | O_NONBLOCK);
+  sleep_ms(46000);
+  show("another one, after the time", fcntl(late, F_SETLEASE, F_RDLCK));
+  try_open("to write, O_NONBLOCK", "file", O_WRONLY | O_NONBLOCK);
+  sleep_ms(46000);
+  try_open("once more, after the time", "file", O_WRONLY | O_NONBLOCK);
+  close(late);
+  while (sigtimedwait_(&all, NULL, &(struct timespec){ 0, 0 }) > 0) continue;
   must(fcntl(fd, F_SETLEASE, F_RDLCK));
   pid_t child;
   CHILD(child) {
@@ -280,6 +300,7 @@ static void to_write(void) {
   close(other);
   show("nobody else", fcntl(fd, F_SETLEASE, F_WRLCK));
   try_open("our own, to read", name, O_RDONLY);
+  came("told", fd);
   got("becomes", fd);
   CHILD(child) {
     close(fd);
@@ -289,6 +310,7 @@ static void to_write(void) {
     _exit(0);
   }
   reap(child);
+  came("told once", fd);
   got("by itself", fd);
   close(fd);
 }

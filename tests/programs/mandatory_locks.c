@@ -168,9 +168,24 @@ static void waiting(void) {
     let_go();
     reap(child);
   }
+  pid_t child;
+  fresh(02600);
+  struct flock ours = { F_WRLCK, SEEK_SET, 0, 0, 0 };
+  int mine = must(open("f", O_RDWR));
+  must(fcntl(mine, F_SETLK, &ours));
+  CHILD(child) {
+    char c;
+    show("it looks again, and the file has another mode", read(must(open("f", O_RDWR)), &c, 1));
+    _exit(0);
+  }
+  wait_asleep(child);
+  must(chmod("f", 0600));
+  ours.l_type = F_UNLCK, ours.l_start = 100;
+  must(fcntl(mine, F_SETLK, &ours));
+  reap(child);
+  close(mine);
   fresh(02600);
   hold(F_WRLCK, 0, 0);
-  pid_t child;
   CHILD(child) {
     char c;
     on_signal(SIGUSR1, ignore_it);

@@ -247,6 +247,19 @@ static void sockets(void) {
   close(fds[1]);
   came("closed");
   close(fds[0]);
+  for (int asks = 0; asks < 2; asks++) {
+    must(socketpair(AF_UNIX, SOCK_DGRAM, 0, fds));
+    int room = 1 << 17;
+    must(setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof room));
+    both_ends(RT(2));
+    for (int i = 0; i < 8; i++) put(fds[1], 8000);
+    struct pollfd p = { fds[1], POLLOUT, 0 };
+    if (asks) show("writable", poll(&p, 1, 0));
+    while (sigtimedwait_(&all, NULL, &(struct timespec){ 0, 0 }) > 0) continue;
+    empty(fds[0]);
+    came(asks ? "one who has asked is told" : "one who has not is not");
+    close(fds[0]), close(fds[1]);
+  }
 
   struct sockaddr_un name = { AF_UNIX, "listener" };
   fds[0] = must(socket(AF_UNIX, SOCK_SEQPACKET, 0));
@@ -274,9 +287,9 @@ static void sockets(void) {
   close(fds[0]), close(fds[1]);
 }
 
-/* Who sleeps in a stream's read gets its data without a signal. */
-static void readers(void) {
-  must(socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+/* Who sleeps in a stream's read gets its data without a signal; not so with datagrams. */
+static void readers(int type) {
+  must(socketpair(AF_UNIX, type, 0, fds));
   both_ends(RT(2));
   must(fcntl(fds[0], F_SETFL, O_ASYNC));
   pid_t child, parent = getpid();
@@ -497,7 +510,8 @@ int main(void) {
   pipes();
   say("- sockets");
   sockets();
-  readers();
+  readers(SOCK_STREAM);
+  readers(SOCK_DGRAM);
   say("- terminals");
   terminals();
   say("- owners");
