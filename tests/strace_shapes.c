@@ -493,8 +493,46 @@ static void requests(void)
     S(splice, fd, 8L, q[1], 0L, 2L, SPLICE_F_GIFT);
 }
 
+static void news_handler(int sig)
+{
+    (void)sig;
+}
+
+/* What a directory tells its owner: the caller of F_NOTIFY, whose number need not be printed. */
+static void news(void)
+{
+    static const int by[] = { 0, SIGIO, SIGUSR1, 40 };
+    int d, fd;
+
+    mkdir("/tmp/strace_shapes.d", 0700);
+    d = open("/tmp/strace_shapes.d", O_RDONLY);
+    for (int i = 0; i < 4; i++) {
+        if (by[i]) signal(by[i], news_handler);
+        else signal(SIGIO, news_handler);
+        S(fcntl, d, F_SETSIG, by[i]);
+        S(fcntl, d, F_GETSIG, 0);
+        S(fcntl, d, F_NOTIFY, DN_CREATE | DN_ATTRIB);
+        close(open("/tmp/strace_shapes.d/f", O_CREAT | O_WRONLY, 0600));
+        unlink("/tmp/strace_shapes.d/f");
+    }
+    S(fcntl, d, F_NOTIFY, 0);
+    S(fcntl, d, F_NOTIFY, DN_MULTISHOT | 0x100);
+    close(d);
+    fd = open("/tmp/strace_shapes.d/f", O_CREAT | O_RDONLY, 0600);
+    S(fcntl, fd, F_SETLEASE, F_RDLCK);
+    S(fcntl, fd, F_GETLEASE, 0);
+    S(fcntl, fd, F_SETLEASE, F_UNLCK);
+    S(fcntl, fd, F_SETLEASE, 7);
+    close(fd);
+    unlink("/tmp/strace_shapes.d/f");
+    rmdir("/tmp/strace_shapes.d");
+    signal(SIGIO, SIG_DFL);
+    signal(SIGUSR1, SIG_DFL);
+}
+
 int main(void)
 {
+    news();
     objects();
     constants();
     tracing();

@@ -320,7 +320,7 @@ class _WritePipeBuf(SpliceDesc):
         assert self.out is not None
         if not self.out.has_op(write=True):
             raise LinuxError(Errno.EINVAL, "no such operation on this kind of file")
-        await read_write.rw_verify_locked_area(current, self.out, self.pos, length, write=True)
+        read_write.rw_verify_area(self.out, self.pos, length)
         data = uaccess.KernelBuffer(buf.load(current.kernel, length))
         try:
             done = await self.out.write(current, data, length, self.pos)
