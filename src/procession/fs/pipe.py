@@ -86,9 +86,9 @@ PIPE_MAX_SIZE: Final = 1 << 20
 SIZEOF_PIPE_BUFFER: Final = 40  # sizeof(struct pipe_buffer)
 _UINT: Final = 0xFFFFFFFF
 
-_POLL_IN: Final = POLLIN | POLLRDNORM
-_POLL_OUT: Final = POLLOUT | POLLWRNORM
-_POLL_ALL: Final = _POLL_IN | _POLL_OUT | POLLERR | POLLHUP
+_READABLE: Final = POLLIN | POLLRDNORM
+_WRITABLE: Final = POLLOUT | POLLWRNORM
+_EVERYTHING: Final = _READABLE | _WRITABLE | POLLERR | POLLHUP
 
 
 class PipeInodeInfo:
@@ -285,12 +285,12 @@ class PipeFile(File):
         mask = 0
         if self.f_mode & FMODE_READ:
             if pipe.bufs:
-                mask = _POLL_IN
+                mask = _READABLE
             if not pipe.writers and self.f_version != pipe.w_counter:
                 mask |= POLLHUP
         if self.f_mode & FMODE_WRITE:
             if len(pipe.bufs) < pipe.buffers:
-                mask |= _POLL_OUT
+                mask |= _WRITABLE
             # Most Unices do not set POLLERR for FIFOs, but Linux does.
             if not pipe.readers:
                 mask |= POLLERR
@@ -335,7 +335,7 @@ def _forget_reader(file: PipeFile) -> None:
 def _wakeup_readers(pipe: PipeInodeInfo) -> None:
     """Tell the reading ends that there is data."""
     if pipe.wait.task_list:
-        wait.wake_up_interruptible_sync(pipe.wait, _POLL_IN)
+        wait.wake_up_interruptible_sync(pipe.wait, _READABLE)
     if pipe.fasync_readers is not None:
         fasync.kill_fasync(pipe.fasync_readers, SIGIO, POLL_IN)
 
@@ -343,7 +343,7 @@ def _wakeup_readers(pipe: PipeInodeInfo) -> None:
 def _wakeup_writers(pipe: PipeInodeInfo) -> None:
     """Tell the writing ends that there is room."""
     if pipe.wait.task_list:
-        wait.wake_up_interruptible_sync(pipe.wait, _POLL_OUT)
+        wait.wake_up_interruptible_sync(pipe.wait, _WRITABLE)
     if pipe.fasync_writers is not None:
         fasync.kill_fasync(pipe.fasync_writers, SIGIO, POLL_OUT)
 
@@ -425,7 +425,7 @@ def pipe_release(inode: Inode, decr: int, decw: int) -> None:
         inode.i_pipe = None
         return
     if pipe.wait.task_list:
-        wait.wake_up_interruptible_sync(pipe.wait, _POLL_ALL)
+        wait.wake_up_interruptible_sync(pipe.wait, _EVERYTHING)
     fasync.kill_fasync(pipe.fasync_readers, SIGIO, POLL_IN)
     fasync.kill_fasync(pipe.fasync_writers, SIGIO, POLL_OUT)
 
