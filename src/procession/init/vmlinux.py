@@ -53,5 +53,5 @@ from procession.kernel import (  # noqa: F401 -- importing declares
     timer,
 )
 from procession.mm import fadvise, madvise, mempolicy, mincore, mlock, mmap, mprotect, mremap, msync, process_vm_access  # noqa: F401 -- importing declares
-from procession.net import socket  # noqa: F401 -- importing declares
+from procession.net import mmsg, socket  # noqa: F401 -- importing declares
 from procession.security.keys import keyctl  # noqa: F401 -- importing declares

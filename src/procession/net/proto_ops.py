@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from procession.include.linux.net import Scm
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
+    from procession.net.core.sock import Sock
     from procession.net.unix.receive import Received
 
 __all__ = ("ProtoOps", "sock_ops")
@@ -53,7 +54,7 @@ class ProtoOps:
         """Connect two new sockets."""
         af_unix.unix_socketpair(current, a, b)
 
-    async def accept(self, current: Task, sk: Any, *, nonblock: bool) -> UnixSock:
+    async def accept(self, current: Task, sk: Any, *, nonblock: bool) -> Sock:
         """Take a connection."""
         return await af_unix.unix_accept(current, sk, nonblock=nonblock)
 
@@ -135,7 +136,7 @@ class NetlinkOps(ProtoOps):
         """There are no pairs."""
         raise _not_supported("socketpair")
 
-    async def accept(self, current: Task, sk: Any, *, nonblock: bool) -> UnixSock:
+    async def accept(self, current: Task, sk: Any, *, nonblock: bool) -> Sock:
         """There are no connections."""
         raise _not_supported("accept")
 
@@ -206,7 +207,7 @@ def _not_supported(what: str) -> LinuxError:
     return LinuxError(Errno.EOPNOTSUPP, f"{what} of a netlink socket")
 
 
-def sock_ops(sk: UnixSock | NetlinkSock) -> ProtoOps:
+def sock_ops(sk: Sock) -> ProtoOps:
     """Return what a socket's family does."""
     return _NETLINK_OPS if isinstance(sk, NetlinkSock) else _UNIX_OPS
 

@@ -9,11 +9,10 @@ from procession.fs import dcache, file_table, namespace
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
-from procession.include.linux.cred import CAP_NET_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_CLOEXEC, O_NONBLOCK, O_RDWR, FdPair
 from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_IFDIR, S_IFSOCK, Dentry, File, Inode, PathRef
-from procession.include.linux.limits import INT_MAX, UIO_MAXIOV
+from procession.include.linux.limits import INT_MAX, UINT_MAX, UIO_MAXIOV
 from procession.include.linux.magic import SOCKFS_MAGIC
 from procession.include.linux.net import AF_MAX, SOCK_MAX, SOCK_TYPE_MASK, Scm
 from procession.include.linux.netlink import NETLINK_PKTINFO, SOL_NETLINK
@@ -24,19 +23,8 @@ from procession.include.linux.socket import (
     MSG_CMSG_CLOEXEC,
     MSG_DONTWAIT,
     MSG_TRUNC,
-    SO_ACCEPTCONN,
-    SO_DOMAIN,
-    SO_ERROR,
-    SO_KEEPALIVE,
-    SO_LINGER,
-    SO_PASSCRED,
     SO_PEERCRED,
-    SO_PROTOCOL,
-    SO_RCVBUF,
-    SO_RCVBUFFORCE,
-    SO_REUSEADDR,
-    SO_SNDBUF,
-    SO_TYPE,
+    SO_PEERNAME,
     SOCK_CLOEXEC,
     SOCK_NONBLOCK,
     SOL_SOCKET,
@@ -60,14 +48,15 @@ from procession.include.linux.socket import (
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, InBuf, Int, OutBuf, SizeT, UserPtr
 from procession.include.linux.undo import Undo
-from procession.kernel import capability
 from procession.mm import uaccess
 from procession.net import proto_ops, rtnetlink
 from procession.net import scm as net_scm
+from procession.net.core import sock as net_sock
+from procession.net.core.sock import Sock
 from procession.net.netlink import af_netlink, genetlink
-from procession.net.netlink.sock import SK_RMEM_MAX, NetlinkSock
+from procession.net.netlink.sock import NetlinkSock
 from procession.net.unix import af_unix
-from procession.net.unix.sock import SHUTDOWN_MASK, SK_WMEM_MAX, TCP_LISTEN, UnixSock
+from procession.net.unix.sock import SHUTDOWN_MASK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,11 +66,11 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.net.unix.receive import Received
 
-    Sock = UnixSock | NetlinkSock
-
 __all__ = (
     "OPTMEM_MAX",
     "SocketFile",
+    "do_recvmsg",
+    "do_sendmsg",
     "iovec",
     "move_addr_to_kernel",
     "move_addr_to_user",
@@ -108,11 +97,8 @@ __all__ = (
     "sys_socketpair",
 )
 
-SO_RCVTIMEO: Final = 20
-SO_SNDTIMEO: Final = 21
 _ADDRESS_MAX: Final = 128
 OPTMEM_MAX: Final = 20480
-SOCK_MIN_RCVBUF: Final = 2048 + 192  # a buffer and its head
 _MSGHDR: Final = struct.Struct("<QI4xQQQQI4x")
 
 
@@ -157,6 +143,7 @@ def _flags(file: File, flags: int) -> int:
 
 def sock_init(k: Kernel) -> None:
     """Mount the file system that sockets live in."""
+    net_sock.sk_init(k)
     sb = fs_super.sget(k, "sockfs", SOCKFS_MAGIC)
     sb.s_root = dcache.d_make_root(Inode(sb, fs_inode.get_next_ino(sb), S_IFDIR | 0o555))
     k.net.sock_mnt = namespace.kern_mount(k, sb)
@@ -300,8 +287,10 @@ def sys_bind(current: Task, fd: Fd, umyaddr: SockaddrIn, addrlen: Int) -> int:
 @syscall
 def sys_listen(current: Task, fd: Fd, backlog: Int) -> int:
     """Accept connections (listen(2))."""
-    sk = sockfd_lookup(current, fd).private_data
-    proto_ops.sock_ops(sk).listen(current, sk, backlog)
+    sk: Sock = sockfd_lookup(current, fd).private_data
+    most = sk.net.sysctl_somaxconn
+    # Compared as unsigned: a negative one is more than there may be.
+    proto_ops.sock_ops(sk).listen(current, sk, backlog if backlog & UINT_MAX <= most & UINT_MAX else most)
     return 0
 
 
@@ -328,7 +317,8 @@ async def sys_accept4(
             file_table.fput(current, file)
         sock_graft(server, newfile)
         if upeer_sockaddr:
-            move_addr_to_user(current, proto_ops.unix_name(server.peer), upeer_sockaddr, upeer_addrlen)
+            name = proto_ops.sock_ops(server).getname(server, peer=True)
+            move_addr_to_user(current, name, upeer_sockaddr, upeer_addrlen)
     fs_file.fd_install(current, newfd, newfile)
     return newfd
 
@@ -385,36 +375,15 @@ def sys_shutdown(current: Task, fd: Fd, how: ShutArg) -> int:
 def sys_setsockopt(
     current: Task, fd: Fd, level: OptLevelArg, optname: OptNameArg, optval: OptValArg, optlen: Int
 ) -> int:
-    """Set an option (setsockopt(2)); those without a meaning for local sockets are accepted, as in 3.2."""
+    """Set an option (setsockopt(2))."""
     sk: Sock = sockfd_lookup(current, fd).private_data
     if optlen < 0:
         raise LinuxError(Errno.EINVAL, "setsockopt: length")
     if level != SOL_SOCKET:
         proto_ops.sock_ops(sk).setsockopt(current, sk, level, optname, optval, optlen)
         return 0
-    if optlen < 4:
-        raise LinuxError(Errno.EINVAL, "setsockopt: length")
-    value = uaccess.get_user(current, optval, 4, signed=True)
-    if optname == SO_PASSCRED:
-        sk.passcred = bool(value)
-    elif optname == SO_SNDBUF:
-        sk.sndbuf = max(2 * min(value, SK_WMEM_MAX), 2048)
-    elif optname in (SO_RCVBUF, SO_RCVBUFFORCE):
-        _set_rcvbuf(current, sk, value, force=optname == SO_RCVBUFFORCE)
-    elif optname in (SO_RCVTIMEO, SO_SNDTIMEO):
-        current.kernel.not_modelled("setsockopt: timeout")
-        raise LinuxError(Errno.ENOPROTOOPT, "socket timeouts")
-    elif optname in (SO_TYPE, SO_ERROR, SO_PEERCRED, SO_PROTOCOL, SO_DOMAIN) or not 0 < optname <= SO_DOMAIN:
-        raise LinuxError(Errno.ENOPROTOOPT, f"option {optname}")
+    net_sock.sock_setsockopt(current, sk, optname, optval, optlen)
     return 0
-
-
-def _set_rcvbuf(current: Task, sk: Sock, value: int, *, force: bool) -> None:
-    """Set how much may lie in a queue, in bytes; raises EPERM for more than is usual without CAP_NET_ADMIN."""
-    if force and not capability.capable(current, CAP_NET_ADMIN):
-        raise LinuxError(Errno.EPERM, "SO_RCVBUFFORCE")
-    if isinstance(sk, NetlinkSock):  # a local socket's queue is bounded by its sender
-        sk.rcvbuf = max(2 * (value if force else min(value & 0xFFFFFFFF, SK_RMEM_MAX)), SOCK_MIN_RCVBUF)
 
 
 @syscall
@@ -429,37 +398,26 @@ def sys_getsockopt(
     if level != SOL_SOCKET:
         value = struct.pack("<i", proto_ops.sock_ops(sk).getsockopt(current, sk, level, optname, room))
     elif optname == SO_PEERCRED:
-        local = sk if isinstance(sk, UnixSock) else None
-        of = (None, None) if local is None else (local.peer_pid, local.peer_cred)
-        value = net_scm.cred_to_ucred(current, *of)
-    elif optname == SO_LINGER:
-        value = bytes(8)
+        value = net_scm.cred_to_ucred(current, sk.peer_pid, sk.peer_cred)
+    elif optname == SO_PEERNAME:
+        value = _peername(sk, room)
     else:
-        value = struct.pack("<i", _option(sk, optname))
+        value = net_sock.sock_getsockopt(sk, optname)
     value = value[:room]
     uaccess.copy_to_user(current, optval, value)
     uaccess.put_user(current, optlen, len(value), 4)
     return 0
 
 
-def _option(sk: Sock, optname: int) -> int:
-    if optname == SO_ERROR:
-        err, sk.err = sk.err, 0
-        return int(err)
-    values = {
-        SO_TYPE: sk.type,
-        SO_SNDBUF: sk.sndbuf,
-        SO_RCVBUF: sk.rcvbuf if isinstance(sk, NetlinkSock) else SK_RMEM_MAX,
-        SO_PASSCRED: int(sk.passcred),
-        SO_ACCEPTCONN: int(isinstance(sk, UnixSock) and sk.state == TCP_LISTEN),
-        SO_PROTOCOL: sk.protocol if isinstance(sk, NetlinkSock) else 0,
-        SO_DOMAIN: proto_ops.sock_ops(sk).family,
-        SO_REUSEADDR: 0,
-        SO_KEEPALIVE: 0,
-    }
-    if optname not in values:
-        raise LinuxError(Errno.ENOPROTOOPT, f"option {optname}")
-    return values[optname]
+def _peername(sk: Sock, room: int) -> bytes:
+    """Return the name of the other end, if it is as long as room at least; raises ENOTCONN, EINVAL."""
+    try:
+        name = proto_ops.sock_ops(sk).getname(sk, peer=True)
+    except LinuxError as error:
+        raise LinuxError(Errno.ENOTCONN, error.why) from error
+    if len(name) < room:
+        raise LinuxError(Errno.EINVAL, "getsockopt: length")
+    return name
 
 
 # Data.
@@ -530,9 +488,10 @@ def iovec(current: Task, pieces: Sequence[tuple[int, int]]) -> uaccess.IovBuffer
     return uaccess.IovBuffer(current, segments, INT_MAX - room)
 
 
-def _read_msghdr(current: Task, msg: UserPtr) -> tuple[int, int, int, int, int, int]:
+def _read_msghdr(current: Task, msg: UserPtr, at: int) -> tuple[int, int, int, int, int, int]:
     """Return name, its length, iov, its length, control, its length of a struct msghdr; raises EFAULT, EMSGSIZE."""
-    name, namelen, iov, iovlen, control, controllen, _ = _MSGHDR.unpack(uaccess.copy_from_user(current, msg, 56))
+    raw = uaccess.copy_from_user(current, msg, _MSGHDR.size, at)
+    name, namelen, iov, iovlen, control, controllen, _ = _MSGHDR.unpack(raw)
     if iovlen > UIO_MAXIOV:
         raise LinuxError(Errno.EMSGSIZE, "too many pieces")
     return name, namelen, iov, iovlen, control, controllen
@@ -541,8 +500,12 @@ def _read_msghdr(current: Task, msg: UserPtr) -> tuple[int, int, int, int, int, 
 @syscall
 async def sys_sendmsg(current: Task, fd: Fd, msg: MsgIn, flags: MsgArg) -> int:
     """Send pieces of memory as one message, with open files (sendmsg(2))."""
-    file = sockfd_lookup(current, fd)
-    name, namelen, iov, iovlen, control, controllen = _read_msghdr(current, msg)
+    return await do_sendmsg(current, sockfd_lookup(current, fd), msg, 0, flags)
+
+
+async def do_sendmsg(current: Task, file: SocketFile, msg: UserPtr, at: int, flags: int) -> int:
+    """Send the message whose struct msghdr is at msg + at (__sys_sendmsg)."""
+    name, namelen, iov, iovlen, control, controllen = _read_msghdr(current, msg, at)
     to = move_addr_to_kernel(current, name, namelen) if namelen else None
     data = verify_iovec(current, iov, iovlen)
     scm = Scm()
@@ -556,16 +519,21 @@ async def sys_sendmsg(current: Task, fd: Fd, msg: MsgIn, flags: MsgArg) -> int:
 @syscall
 async def sys_recvmsg(current: Task, fd: Fd, msg: MsgOut, flags: MsgArg) -> int:
     """Receive a message into pieces of memory, with open files and credentials (recvmsg(2))."""
-    file = sockfd_lookup(current, fd)
-    name, namelen, iov, iovlen, control, controllen = _read_msghdr(current, msg)
+    return (await do_recvmsg(current, sockfd_lookup(current, fd), msg, 0, flags))[0]
+
+
+async def do_recvmsg(current: Task, file: SocketFile, msg: UserPtr, at: int, flags: int) -> tuple[int, int]:
+    """Receive a message, whose struct msghdr is at msg + at; returns its size and its flags (__sys_recvmsg)."""
+    name, namelen, iov, iovlen, control, controllen = _read_msghdr(current, msg, at)
     data = verify_iovec(current, iov, iovlen)
     controls = net_scm.MsgControl(control, controllen)
     got = await recv_with_controls(current, file, data, controls, flags)
     if name:
-        move_addr_to_user(current, got.name if namelen else b"", name, msg, 8)
-    uaccess.put_user(current, msg, controls.flags | flags & MSG_CMSG_CLOEXEC, 4, 48)
-    uaccess.put_user(current, msg, controls.used, 8, 40)
-    return got.size
+        move_addr_to_user(current, got.name if namelen else b"", name, msg, at + 8)
+    msg_flags = controls.flags | flags & MSG_CMSG_CLOEXEC
+    uaccess.put_user(current, msg, msg_flags, 4, at + 48)
+    uaccess.put_user(current, msg, controls.used, 8, at + 40)
+    return got.size, msg_flags
 
 
 async def recv_with_controls(
@@ -574,6 +542,8 @@ async def recv_with_controls(
     """Receive a message, and store what came along with it; see unix_recvmsg."""
     got = await sock_recvmsg(current, file, data, data.total, flags)
     sk: Sock = file.private_data
+    if got.stamp_ns:
+        net_sock.sock_recv_timestamp(current, sk, got.stamp_ns, controls)
     if isinstance(sk, NetlinkSock) and sk.pktinfo:
         net_scm.put_cmsg(current, controls, NETLINK_PKTINFO, struct.pack("<I", got.group), SOL_NETLINK)
     if not got.ended:

@@ -198,6 +198,7 @@ _KNOW_FAILURE: Final = frozenset(
         "socklen",
         "sockaddr",
         "struct msghdr",
+        "struct mmsghdr[]",
         "sockopt_value",
         "struct shmid_ds",
         "semun",

@@ -15,6 +15,7 @@ __all__ = ("SOCKET_PRINTERS",)
 
 _FAMILIES: Final = {0: "AF_UNSPEC", 1: "AF_UNIX", 2: "AF_INET", 10: "AF_INET6", 16: "AF_NETLINK", 17: "AF_PACKET"}
 _MSGHDR: Final = struct.Struct("<QI4xQQQQI4x")
+_MMSGHDR: Final = 64  # struct mmsghdr, bytes
 _CMSG: Final = struct.Struct("<Qii")
 
 
@@ -68,20 +69,40 @@ def _socklen(shown: Shown, at: int) -> str:
 
 
 def _msghdr(shown: Shown, at: int) -> str:
-    fields = shown.read(shown.args[at], _MSGHDR)
-    if fields is None:
-        return pointer(shown.args[at])
-    name, namelen, iov, iovlen, control, controllen, flags = fields
     received = shown.params[at].arg.out
     if received and shown.failed:
-        return f"{{msg_namelen={namelen}}}"
-    size = shown.ret if received else None
+        fields = shown.read(shown.args[at], _MSGHDR)
+        return pointer(shown.args[at]) if fields is None else f"{{msg_namelen={fields[1]}}}"
+    return _message(shown, shown.args[at], shown.ret if received else None)
+
+
+def _message(shown: Shown, ptr: Any, size: int | None) -> str:
+    """A struct msghdr; size: how many bytes of its pieces are to be seen, None for all."""
+    fields = shown.read(ptr, _MSGHDR)
+    if fields is None:
+        return pointer(ptr)
+    name, namelen, iov, iovlen, control, controllen, flags = fields
     text = f"{{msg_name={address(shown, name, namelen)}, msg_namelen={namelen}, "
     text += f"msg_iov={iovec(shown, iov, iovlen, size=size)}, msg_iovlen={iovlen}"
     if controllen:
         text += f", msg_control={_control(shown, control, controllen)}"
     names = {0: "0", 8: "MSG_CTRUNC", 0x20: "MSG_TRUNC", 0x28: "MSG_CTRUNC|MSG_TRUNC", 0x40000000: "MSG_CMSG_CLOEXEC"}
     return text + f", msg_controllen={controllen}, msg_flags={names.get(flags) or hex(flags)}}}"
+
+
+def _mmsghdrs(shown: Shown, at: int) -> str:
+    """An array of struct mmsghdr: as many as were moved, of those that were given."""
+    if shown.params[at].arg.out and shown.failed:
+        return pointer(shown.args[at])
+    count = min(shown.args[at + 1], 1024) if shown.failed or shown.ret is None else shown.ret
+    out = []
+    for n in range(shown.items(count)):
+        length = shown.read_int(shown.args[at] + _MMSGHDR * n + _MSGHDR.size, INT)
+        if length is None:
+            return pointer(shown.args[at])
+        text = _message(shown, shown.args[at] + _MMSGHDR * n, length if shown.params[at].arg.out else None)
+        out.append(f"{{msg_hdr={text}, msg_len={length}}}")
+    return "[" + ", ".join([*out, *(["..."] if len(out) < count else [])]) + "]"
 
 
 def _control(shown: Shown, ptr: int, length: int) -> str:
@@ -143,6 +164,7 @@ SOCKET_PRINTERS: Final[dict[str, Printer]] = {
     "sockaddr": _sockaddr,
     "socklen": _socklen,
     "struct msghdr": _msghdr,
+    "struct mmsghdr[]": _mmsghdrs,
     "sockopt": _sockopt,
     "sockopt_value": _sockopt_value,
 }

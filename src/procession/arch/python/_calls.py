@@ -182,7 +182,7 @@ class PlainCalls(Caller):
         return await self.syscall("getpeername", fd, usockaddr, usockaddr_len)
 
     async def setsockopt(self, fd: int, level: int, optname: int, optval: Pointer, optlen: int) -> int:
-        """Set an option (setsockopt(2)); those without a meaning for local sockets are accepted, as in 3.2."""
+        """Set an option (setsockopt(2))."""
         return await self.syscall("setsockopt", fd, level, optname, optval, optlen)
 
     async def getsockopt(self, fd: int, level: int, optname: int, optval: Pointer, optlen: Pointer) -> int:
@@ -1001,9 +1001,9 @@ class PlainCalls(Caller):
         """Raise OSError with ENOSYS: not supported."""
         return await self.syscall("perf_event_open", *args)
 
-    async def recvmmsg(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("recvmmsg", *args)
+    async def recvmmsg(self, fd: int, mmsg: Pointer, vlen: int, flags: int, timeout: Pointer) -> int:
+        """Receive several messages; returns how many (recvmmsg(2)). The time counts after each, not while one waits."""
+        return await self.syscall("recvmmsg", fd, mmsg, vlen, flags, timeout)
 
     async def fanotify_init(self, *args: Any) -> int:
         """Raise OSError with ENOSYS: not supported."""
@@ -1029,9 +1029,9 @@ class PlainCalls(Caller):
         """Write a file system back (syncfs(2)); raises EBADF."""
         return await trap("syncfs", fd)
 
-    async def sendmmsg(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("sendmmsg", *args)
+    async def sendmmsg(self, fd: int, mmsg: Pointer, vlen: int, flags: int) -> int:
+        """Send several messages; returns how many were (sendmmsg(2))."""
+        return await self.syscall("sendmmsg", fd, mmsg, vlen, flags)
 
     async def setns(self, fd: int, nstype: int) -> int:
         """Enter the namespace behind an open /proc/PID/ns file: UTS, IPC or network only in 3.2 (setns(2))."""

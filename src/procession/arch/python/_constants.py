@@ -539,18 +539,32 @@ class Constants:
     SO_RCVBUF: Final = socket_h.SO_RCVBUF
     SO_KEEPALIVE: Final = socket_h.SO_KEEPALIVE
     SO_OOBINLINE: Final = socket_h.SO_OOBINLINE
+    SO_NO_CHECK: Final = socket_h.SO_NO_CHECK
+    SO_PRIORITY: Final = socket_h.SO_PRIORITY
     SO_LINGER: Final = socket_h.SO_LINGER
+    SO_BSDCOMPAT: Final = socket_h.SO_BSDCOMPAT
     SO_PASSCRED: Final = socket_h.SO_PASSCRED
     SO_PEERCRED: Final = socket_h.SO_PEERCRED
     SO_RCVLOWAT: Final = socket_h.SO_RCVLOWAT
     SO_SNDLOWAT: Final = socket_h.SO_SNDLOWAT
     SO_RCVTIMEO_OLD: Final = socket_h.SO_RCVTIMEO_OLD
     SO_SNDTIMEO_OLD: Final = socket_h.SO_SNDTIMEO_OLD
+    SO_BINDTODEVICE: Final = socket_h.SO_BINDTODEVICE
+    SO_ATTACH_FILTER: Final = socket_h.SO_ATTACH_FILTER
+    SO_DETACH_FILTER: Final = socket_h.SO_DETACH_FILTER
+    SO_PEERNAME: Final = socket_h.SO_PEERNAME
+    SO_TIMESTAMP_OLD: Final = socket_h.SO_TIMESTAMP_OLD
     SO_ACCEPTCONN: Final = socket_h.SO_ACCEPTCONN
+    SO_PEERSEC: Final = socket_h.SO_PEERSEC
     SO_SNDBUFFORCE: Final = socket_h.SO_SNDBUFFORCE
     SO_RCVBUFFORCE: Final = socket_h.SO_RCVBUFFORCE
+    SO_PASSSEC: Final = socket_h.SO_PASSSEC
+    SO_TIMESTAMPNS_OLD: Final = socket_h.SO_TIMESTAMPNS_OLD
+    SO_MARK: Final = socket_h.SO_MARK
+    SO_TIMESTAMPING_OLD: Final = socket_h.SO_TIMESTAMPING_OLD
     SO_PROTOCOL: Final = socket_h.SO_PROTOCOL
     SO_DOMAIN: Final = socket_h.SO_DOMAIN
+    SO_RXQ_OVFL: Final = socket_h.SO_RXQ_OVFL
 
     # linux/net.h
     SOCK_MAX: Final = net_h.SOCK_MAX

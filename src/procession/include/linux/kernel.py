@@ -438,6 +438,11 @@ class NetState:
 
     __slots__ = (
         "sock_mnt",
+        "sysctl_wmem_max",
+        "sysctl_rmem_max",
+        "sysctl_wmem_default",
+        "sysctl_rmem_default",
+        "ifindex",
         "scm_work_list",
         "unix_sockets",
         "unix_ordernum",
@@ -449,6 +454,11 @@ class NetState:
     sock_mnt: Vfsmount  # that sockets live in: no path leads there
 
     def __init__(self) -> None:
+        self.sysctl_wmem_max: int = 212992  # bytes that a program may ask for as a buffer
+        self.sysctl_rmem_max: int = 212992
+        self.sysctl_wmem_default: int = 212992
+        self.sysctl_rmem_default: int = 212992
+        self.ifindex: int = 0  # the interface that was made last, in whichever network
         self.scm_work_list: list[File] | None = None  # files of lost messages while they are being closed
         self.unix_sockets: dict[Inode, UnixSock] = {}  # those bound to a path, by its inode
         self.unix_ordernum: int = 1  # where the search for an abstract name goes on

@@ -40,6 +40,8 @@ from procession.include.linux.undo import Undo
 from procession.kernel import capability, pid, sched_account, wait
 from procession.mm import slab, uaccess
 from procession.net import scm as net_scm
+from procession.net.core import filter
+from procession.net.core.sock import SockWaiter, sock_rcvtimeo, sock_sndtimeo
 from procession.net.netlink.sock import NetlinkCallback, NetlinkSkb, NetlinkSock, NetlinkTable
 from procession.net.unix.receive import Received
 
@@ -134,6 +136,7 @@ def netlink_release(sk: NetlinkSock) -> None:
     while sk.receive_queue:
         _free_skb(sk, sk.receive_queue.popleft())
     sk.callback = None
+    sk.net.count -= 1
     sk.kernel.caches["netlink_sock"].free()
 
 
@@ -334,11 +337,17 @@ async def _unicast(current: Task, ssk: NetlinkSock, skb: NetlinkSkb, nl_pid: int
             netlink_unicast_kernel(current, ssk, skb)
             kfree_skb(k)
             return len(skb.data)
+        timeo = sock_sndtimeo(ssk, noblock=bool(flags & MSG_DONTWAIT))
         sk = _lookup(ssk, nl_pid)
-        while not netlink_attachskb(sk, skb):
-            if flags & MSG_DONTWAIT:
+        while True:
+            if not netlink_filter(sk, skb):
+                kfree_skb(k)
+                return len(skb.data)
+            if netlink_attachskb(sk, skb):
+                break
+            if not timeo:
                 raise LinuxError(Errno.EAGAIN, "the receiver's queue is full")
-            await _wait_for_room(current, sk)
+            timeo = await _wait_for_room(current, sk, timeo)
             sk = _lookup(ssk, nl_pid)
     return netlink_sendskb(sk, skb)
 
@@ -359,11 +368,20 @@ def netlink_attachskb(sk: NetlinkSock, skb: NetlinkSkb) -> bool:
     return True
 
 
-async def _wait_for_room(current: Task, sk: NetlinkSock) -> None:
-    """Wait until a receiver has emptied its queue, or is gone; raises ERESTARTSYS."""
-    with wait.Waiter(current, sk.peer_wait, TASK_INTERRUPTIBLE, "netlink_attachskb") as waiter:
+async def _wait_for_room(current: Task, sk: NetlinkSock, timeo: int) -> int:
+    """Wait until a receiver has emptied its queue, or is gone; returns the ticks left; raises ERESTARTSYS, EINTR."""
+    with SockWaiter(current, sk.peer_wait, TASK_INTERRUPTIBLE, "netlink_attachskb", timeo) as waiter:
         if (sk.rmem > sk.rcvbuf or sk.congested) and not sk.dead:
-            await waiter.sleep()
+            await waiter.rest()
+        return waiter.left()
+
+
+def netlink_filter(sk: NetlinkSock, skb: NetlinkSkb) -> bool:
+    """Cut a message to what its receiver's filter lets through; returns whether it is anything (sk_filter)."""
+    if sk.sk_filter is None:
+        return True
+    skb.data = skb.data[: filter.sk_filter(sk.sk_filter, skb.data)]
+    return bool(skb.data)
 
 
 def netlink_detachskb(sk: NetlinkSock, skb: NetlinkSkb) -> None:
@@ -390,6 +408,9 @@ def netlink_unicast(ssk: NetlinkSock, data: bytes, nl_pid: int) -> None:
     if sk is None or (sk.connected and sk.dst_pid):
         kfree_skb(k)
         raise LinuxError(Errno.ECONNREFUSED, f"netlink pid {nl_pid}")
+    if not netlink_filter(sk, skb):
+        kfree_skb(k)
+        return
     if not netlink_attachskb(sk, skb):
         netlink_overrun(sk)
         kfree_skb(k)
@@ -399,6 +420,7 @@ def netlink_unicast(ssk: NetlinkSock, data: bytes, nl_pid: int) -> None:
 
 def netlink_overrun(sk: NetlinkSock) -> None:
     """Tell a receiver that something was lost, once until it has emptied its queue."""
+    sk.drops += 1
     if not sk.no_enobufs and not sk.congested:
         sk.congested = True
         sk.err = Errno.ENOBUFS
@@ -422,7 +444,9 @@ def _broadcast(ssk: NetlinkSock, skb: NetlinkSkb, except_pid: int, group: int) -
             netlink_overrun(sk)
             continue
         copy = NetlinkSkb(skb.data, skb.pid, group, skb.creds)
-        if netlink_attachskb(sk, copy):
+        if not netlink_filter(sk, copy):
+            kfree_skb(k)
+        elif netlink_attachskb(sk, copy):
             netlink_sendskb(sk, copy)
             delivered = True
         else:
@@ -473,23 +497,18 @@ def _dump_on(sk: NetlinkSock) -> None:
         wait.wake_up_interruptible(sk.wait, POLLERR)
 
 
-def _sock_error(sk: NetlinkSock) -> None:
-    if sk.err:
-        err, sk.err = sk.err, 0
-        raise LinuxError(Errno(err), "socket error")
-
-
 async def _wait_for_data(current: Task, sk: NetlinkSock, flags: int) -> None:
     """Wait for a message; raises EAGAIN, ERESTARTSYS, ENOBUFS (skb_recv_datagram)."""
-    _sock_error(sk)
+    sk.sock_error()
     if sk.receive_queue:
         return
-    if flags & MSG_DONTWAIT:
+    timeo = sock_rcvtimeo(sk, noblock=bool(flags & MSG_DONTWAIT))
+    if not timeo:
         raise LinuxError(Errno.EAGAIN, "nothing to read")
-    with wait.Waiter(current, sk.wait, TASK_INTERRUPTIBLE, "skb_recv_datagram", exclusive=True) as waiter:
+    with SockWaiter(current, sk.wait, TASK_INTERRUPTIBLE, "skb_recv_datagram", timeo, exclusive=True) as waiter:
         while not sk.receive_queue and not sk.err:
-            await waiter.sleep()
-    _sock_error(sk)
+            await waiter.rest()
+    sk.sock_error()
 
 
 def netlink_rcv_wake(sk: NetlinkSock) -> None:
@@ -583,5 +602,8 @@ def netlink_dump(sk: NetlinkSock) -> None:
         data = nlmsg(NLMSG_DONE, NLM_F_MULTI, cb.nlh.seq, sk.pid, struct.pack("<i", 0))
         sk.callback = None
     skb = NetlinkSkb(data)
+    if not netlink_filter(sk, skb):
+        kfree_skb(sk.kernel)
+        return
     sk.rmem += skb.truesize
     netlink_sendskb(sk, skb)

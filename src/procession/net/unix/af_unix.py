@@ -36,10 +36,12 @@ from procession.include.linux.socket import (
     SOCK_SEQPACKET,
     SOCK_STREAM,
 )
-from procession.kernel import cred, pid, sched_account, signal_send, wait
+from procession.kernel import cred, pid, sched_account, signal_send, time, wait
 from procession.lib import string
 from procession.mm import uaccess
 from procession.net import scm
+from procession.net.core import filter
+from procession.net.core.sock import SOCK_RCVTSTAMP, SockWaiter, sock_rcvtimeo, sock_sndtimeo
 from procession.net.unix.sock import (
     RCV_SHUTDOWN,
     SEND_SHUTDOWN,
@@ -77,8 +79,6 @@ __all__ = (
 )
 
 UNIX_PATH_MAX: Final = 108
-SOMAXCONN: Final = 128
-MAX_DGRAM_QLEN: Final = 10
 MAX_RECURSION_LEVEL: Final = 4
 _AF_UNIX: Final = struct.pack("<H", 1)
 _POLL_IN: Final = POLLIN | POLLRDNORM
@@ -110,7 +110,10 @@ def unix_create(current: Task, type: int, protocol: int) -> UnixSock:
     if type not in (SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET):
         raise LinuxError(Errno.ESOCKTNOSUPPORT, f"socket type {type}")
     assert current.nsproxy is not None
-    return UnixSock(current.kernel, current.nsproxy.net_ns, type)
+    net = current.nsproxy.net_ns
+    sk = UnixSock(current.kernel, net, type)
+    sk.backlog = net.sysctl_max_dgram_qlen
+    return sk
 
 
 def unix_socketpair(current: Task, a: UnixSock, b: UnixSock) -> None:
@@ -158,8 +161,8 @@ def _forget_name(sk: UnixSock) -> None:
     by_inode, by_name = sk.kernel.net.unix_sockets, sk.net.unix_sockets
     if sk.inode is not None and by_inode.get(sk.inode) is sk:
         del by_inode[sk.inode]
-    if by_name.get(sk.addr) is sk:
-        del by_name[sk.addr]
+    if by_name.get((sk.addr, sk.type)) is sk:
+        del by_name[sk.addr, sk.type]
     sk.net.count -= 1
 
 
@@ -181,8 +184,7 @@ def consume_skb(skb: Skb) -> None:
     sender = skb.sender
     sender.kernel.mm.kmem_pages -= skb.pages
     sender.wmem -= skb.truesize
-    if sender.wmem * 4 <= sender.sndbuf:
-        wait.wake_up_all(sender.wait, _POLL_OUT)
+    sender.write_space()
 
 
 # Names.
@@ -209,10 +211,10 @@ def unix_bind(current: Task, sk: UnixSock, name: bytes) -> None:
     if path[0]:
         sk.inode = _bind_file(current, sk, string.to_text(path[:-1]))
         current.kernel.net.unix_sockets[sk.inode] = sk
-    elif path in sk.net.unix_sockets:
+    elif (path, sk.type) in sk.net.unix_sockets:
         raise LinuxError(Errno.EADDRINUSE, "abstract name")
     else:
-        sk.net.unix_sockets[path] = sk
+        sk.net.unix_sockets[path, sk.type] = sk
     sk.addr = path
 
 
@@ -224,10 +226,10 @@ def unix_autobind(current: Task, sk: UnixSock) -> None:
     while True:
         path = b"\0%05x" % net.unix_ordernum
         net.unix_ordernum = net.unix_ordernum + 1 & 0xFFFFF
-        if path not in sk.net.unix_sockets:
+        if (path, sk.type) not in sk.net.unix_sockets:
             break
     sk.addr = path
-    sk.net.unix_sockets[path] = sk
+    sk.net.unix_sockets[path, sk.type] = sk
 
 
 def _bind_file(current: Task, sk: UnixSock, name: str) -> Inode:
@@ -251,7 +253,7 @@ def _find_other(current: Task, sk: UnixSock, path: bytes) -> UnixSock:
     """
     other: UnixSock | None
     if path[:1] in (b"", b"\0"):
-        other = sk.net.unix_sockets.get(path)
+        other = sk.net.unix_sockets.get((path, sk.type))
     else:
         inode = namei.kern_path(current, string.to_text(path[:-1])).dentry.d_inode
         namei.inode_permission(current, inode, 2)
@@ -272,7 +274,6 @@ def unix_listen(current: Task, sk: UnixSock, backlog: int) -> None:
         raise LinuxError(Errno.EOPNOTSUPP, "datagram sockets do not listen")
     if not sk.addr or sk.state not in (TCP_CLOSE, TCP_LISTEN):
         raise LinuxError(Errno.EINVAL, "not bound, or connected")
-    backlog = min(backlog, SOMAXCONN) if backlog >= 0 else SOMAXCONN
     if backlog > sk.backlog:
         wait.wake_up_all(sk.peer_wait)
     sk.backlog = backlog
@@ -300,17 +301,16 @@ async def unix_connect(current: Task, sk: UnixSock, name: bytes, *, nonblock: bo
     path = _path_of(name)
     if sk.passcred:
         unix_autobind(current, sk)
+    timeo = sock_sndtimeo(sk, noblock=nonblock)
     while True:
         other = _find_other(current, sk, path)
         if other.state != TCP_LISTEN or other.shutdown & RCV_SHUTDOWN:
             raise LinuxError(Errno.ECONNREFUSED, "not listening")
         if len(other.accept_queue) <= other.backlog:
             break
-        if nonblock:
+        if not timeo:
             raise LinuxError(Errno.EAGAIN, "the backlog is full")
-        with wait.Waiter(current, other.peer_wait, TASK_INTERRUPTIBLE, "unix_wait_for_peer", exclusive=True) as waiter:
-            while other.state == TCP_LISTEN and len(other.accept_queue) > other.backlog:
-                await waiter.sleep()
+        timeo = await unix_wait_for_peer(current, other, timeo)
     # Only now, as in 3.2: a second connect to a full backlog waits before it learns that it is one.
     if sk.state != TCP_CLOSE:
         raise LinuxError(Errno.EISCONN if sk.state == TCP_ESTABLISHED else Errno.EINVAL, "not a fresh socket")
@@ -318,11 +318,30 @@ async def unix_connect(current: Task, sk: UnixSock, name: bytes, *, nonblock: bo
     server.peer, sk.peer = sk, server
     server.state = sk.state = TCP_ESTABLISHED
     server.addr, server.inode = other.addr, other.inode
+    server.backlog = sk.net.sysctl_max_dgram_qlen
     server.embryo = True
     init_peercred(current, server)
     _set_peercred(sk, other.peer_pid, other.peer_cred)
     other.accept_queue.append(server)
     wait.wake_up(other.wait, _POLL_IN)
+
+
+async def unix_wait_for_peer(current: Task, other: UnixSock, timeo: int) -> int:
+    """Wait for room in a receiver's queue, or of those who want to connect to it; returns the ticks that are left.
+
+    Raises ERESTARTSYS, EINTR.
+    """
+    with SockWaiter(
+        current, other.peer_wait, TASK_INTERRUPTIBLE, "unix_wait_for_peer", timeo, exclusive=True
+    ) as waiter:
+        if not other.dead and not other.shutdown & RCV_SHUTDOWN and unix_recvq_full(other):
+            await waiter.rest()
+        return waiter.left()
+
+
+def unix_recvq_full(sk: UnixSock) -> bool:
+    """Whether nothing more may be queued by those who are not its partner."""
+    return len(sk.receive_queue) + len(sk.accept_queue) > sk.backlog
 
 
 async def unix_accept(current: Task, sk: UnixSock, *, nonblock: bool) -> UnixSock:
@@ -332,11 +351,12 @@ async def unix_accept(current: Task, sk: UnixSock, *, nonblock: bool) -> UnixSoc
     if sk.state != TCP_LISTEN:
         raise LinuxError(Errno.EINVAL, "not listening")
     if not sk.accept_queue:
-        if nonblock:
+        timeo = sock_rcvtimeo(sk, noblock=nonblock)
+        if not timeo:
             raise LinuxError(Errno.EAGAIN, "no connection")
-        with wait.Waiter(current, sk.wait, TASK_INTERRUPTIBLE, "skb_recv_datagram", exclusive=True) as waiter:
+        with SockWaiter(current, sk.wait, TASK_INTERRUPTIBLE, "skb_recv_datagram", timeo, exclusive=True) as waiter:
             while not sk.accept_queue and not sk.shutdown & RCV_SHUTDOWN:
-                await waiter.sleep()
+                await waiter.rest()
         if not sk.accept_queue:
             raise LinuxError(Errno.EINVAL, "shut down")
     server = sk.accept_queue.popleft()
@@ -420,11 +440,12 @@ async def _wait_for_room(current: Task, sk: UnixSock, flags: int) -> None:
         raise LinuxError(Errno.EPIPE, "shut down")
     if sk.wmem < sk.sndbuf:
         return
-    if flags & MSG_DONTWAIT:
+    timeo = sock_sndtimeo(sk, noblock=bool(flags & MSG_DONTWAIT))
+    if not timeo:
         raise LinuxError(Errno.EAGAIN, "the send buffer is full")
-    with wait.Waiter(current, sk.wait, TASK_INTERRUPTIBLE, "sock_alloc_send_pskb") as waiter:
+    with SockWaiter(current, sk.wait, TASK_INTERRUPTIBLE, "sock_alloc_send_pskb", timeo) as waiter:
         while sk.wmem >= sk.sndbuf and not sk.shutdown & SEND_SHUTDOWN and not sk.err:
-            await waiter.sleep()
+            await waiter.rest()
     sk.sock_error()
     if sk.shutdown & SEND_SHUTDOWN:
         raise LinuxError(Errno.EPIPE, "shut down")
@@ -444,6 +465,8 @@ def _queue(current: Task, sk: UnixSock, other: UnixSock, data: bytes, cookie: Sc
     cookie.fp = ()
     scm.scm_set_cred(skb.scm, cookie.pid, cookie.cred)
     maybe_add_creds(current, skb, sk, other)
+    if other.flags & SOCK_RCVTSTAMP and sk.type != SOCK_STREAM:
+        skb.stamp_ns = time.getnstimeofday(k)
     k.mm.kmem_pages += skb.pages
     sk.wmem += skb.truesize
     other.receive_queue.append(skb)
@@ -476,8 +499,13 @@ async def _dgram_sendmsg(
     other = sk.peer if to is None else None
     await _wait_for_room(current, sk, flags)
     data = uaccess.copy_from_user(current, buf, size)
+    timeo = sock_sndtimeo(sk, noblock=bool(flags & MSG_DONTWAIT))
     if other is None:
         other = _find_other(current, sk, path)
+    if other.sk_filter is not None:
+        data = data[: filter.sk_filter(other.sk_filter, data)]
+        if not data:
+            return size  # who sends hears nothing of it
     while True:
         if other.peer is not None and other.peer is not sk:
             raise LinuxError(Errno.EPERM, "the receiver is connected to somebody else")
@@ -488,13 +516,11 @@ async def _dgram_sendmsg(
         if other.shutdown & RCV_SHUTDOWN:
             raise LinuxError(Errno.EPIPE, "the receiver is shut down")
         # The length of the queue bounds those who are not its partner; a partner is bound by its send buffer.
-        if other.peer is sk or len(other.receive_queue) <= MAX_DGRAM_QLEN:
+        if other.peer is sk or not unix_recvq_full(other):
             break
-        if flags & MSG_DONTWAIT:
+        if not timeo:
             raise LinuxError(Errno.EAGAIN, "the receiver is busy")
-        with wait.Waiter(current, other.peer_wait, TASK_INTERRUPTIBLE, "unix_wait_for_peer", exclusive=True) as waiter:
-            while not other.dead and len(other.receive_queue) > MAX_DGRAM_QLEN:
-                await waiter.sleep()
+        timeo = await unix_wait_for_peer(current, other, timeo)
     _queue(current, sk, other, data, cookie)
     return size
 

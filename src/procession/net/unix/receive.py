@@ -19,9 +19,10 @@ from procession.include.linux.socket import (
     SOCK_SEQPACKET,
     SOCK_STREAM,
 )
-from procession.kernel import wait
+from procession.kernel import time, wait
 from procession.mm import uaccess
 from procession.net import scm
+from procession.net.core.sock import SOCK_RCVTSTAMP, SockWaiter, sock_rcvlowat, sock_rcvtimeo
 from procession.net.unix import af_unix
 from procession.net.unix.sock import RCV_SHUTDOWN, TCP_ESTABLISHED
 
@@ -40,13 +41,14 @@ class Received:
 
     size: bytes.  full: the length of the whole message.  name: the sender's address, empty if it has none.
     cookie: what came along, with references.  ended: there will be no more messages, and this is none.  cut: size bytes
-    were not enough.  group: the netlink group it was for, 0 if for one receiver.
+    were not enough.  group: the netlink group it was for, 0 if for one receiver.  stamp_ns: when it was sent, a time of
+    day, 0 if nobody wants to know.
     """
 
-    __slots__ = ("cookie", "cut", "ended", "full", "group", "name", "size")
+    __slots__ = ("cookie", "cut", "ended", "full", "group", "name", "size", "stamp_ns")
 
     def __init__(self) -> None:
-        self.size = self.full = self.group = 0
+        self.size = self.full = self.group = self.stamp_ns = 0
         self.cut = False
         self.name = b""
         self.ended = False
@@ -93,6 +95,9 @@ async def unix_recvmsg(current: Task, sk: UnixSock, buf: UserPtr, size: int, fla
         raise
     got.size = min(size, len(data))
     got.cut = size < len(data)
+    if sk.flags & SOCK_RCVTSTAMP:
+        # One that came before anybody wanted to know is as old as the first look at it.
+        got.stamp_ns = skb.stamp_ns = skb.stamp_ns or time.getnstimeofday(sk.kernel)
     _take_along(got.cookie, skb, flags)
     got.cookie.creds = scm.cred_to_ucred(current, got.cookie.pid, got.cookie.cred)
     return got
@@ -115,12 +120,13 @@ def _take_along(cookie: Scm, skb: Skb, flags: int) -> None:
 
 
 async def _stream_recvmsg(current: Task, sk: UnixSock, buf: UserPtr, size: int, flags: int, got: Received) -> None:
-    wait_all = flags & MSG_WAITALL and not flags & MSG_DONTWAIT
+    target = sock_rcvlowat(sk, size, waitall=bool(flags & MSG_WAITALL))
     first = True
     try:
         while True:
             if not sk.receive_queue:
-                if got.size and (not wait_all or got.size >= size):
+                sk.recursion_level = 0
+                if got.size >= target:
                     return
                 await _wait_for_data(current, sk, flags)
                 if not sk.receive_queue:
@@ -164,18 +170,19 @@ def _take_bytes(sk: UnixSock, skb: Skb, count: int, flags: int, cookie: Scm) -> 
 
 
 async def _wait_for_data(current: Task, sk: UnixSock, flags: int) -> None:
-    """Wait for a buffer, or for the end; raises EAGAIN, ERESTARTSYS, ECONNRESET."""
+    """Wait for a buffer, or for the end; raises EAGAIN, ERESTARTSYS, EINTR, ECONNRESET."""
     if sk.receive_queue:
         return
     sk.sock_error()
+    timeo = sock_rcvtimeo(sk, noblock=bool(flags & MSG_DONTWAIT))
     # A datagram socket that is shut down has no end, except for those who wait for it.
-    if sk.shutdown & RCV_SHUTDOWN and not (sk.type == SOCK_DGRAM and flags & MSG_DONTWAIT):
+    if sk.shutdown & RCV_SHUTDOWN and (timeo or sk.type != SOCK_DGRAM):
         return
-    if flags & MSG_DONTWAIT:
+    if not timeo:
         raise LinuxError(Errno.EAGAIN, "nothing to read")
     wchan = "unix_stream_data_wait" if sk.type == SOCK_STREAM else "skb_recv_datagram"
-    with wait.Waiter(current, sk.wait, TASK_INTERRUPTIBLE, wchan) as waiter:
+    with SockWaiter(current, sk.wait, TASK_INTERRUPTIBLE, wchan, timeo) as waiter:
         while not sk.receive_queue and not sk.err and not sk.shutdown & RCV_SHUTDOWN:
-            await waiter.sleep()
+            await waiter.rest()
     if not sk.receive_queue:
         sk.sock_error()

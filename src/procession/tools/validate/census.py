@@ -19,6 +19,7 @@ from procession.include.linux.sched import Task
 from procession.include.linux.shm import ShmidKernel
 from procession.ipc.mqueue import MqueueDir, MqueueInode, MqueueSuperBlock
 from procession.kernel import cred, fork, pid
+from procession.net.core.sock import Sock
 from procession.net.socket import SocketFile
 from procession.net.unix.sock import UnixSock
 
@@ -224,6 +225,12 @@ class Census:
         for sk in queue:
             queue += sk.accept_queue
         return queue
+
+    @cached_property
+    def other_sockets(self) -> list[Sock]:
+        """Every socket of another family than the local one that an open file leads to."""
+        found = [file.private_data for file in self.open_files if isinstance(file, SocketFile)]
+        return [sk for sk in found if sk is not None and not isinstance(sk, UnixSock)]
 
     def _messages(self, queue: list[UnixSock], found: dict[File, int]) -> None:
         """Count the files that are under way in sockets, and in sockets that are under way themselves."""

@@ -138,7 +138,7 @@ def validate_namespace_counts(seen: Census) -> list[str]:
     tally([file.private_data for file in seen.open_files if isinstance(file, MountsFile | SysvipcFile)], found)
     tally([file.private_data.ns for file in seen.open_files if isinstance(file, ShmFile)], found)
     tally([inode.ns for inode in _ns_inodes(seen)], found)
-    tally([sk.net for sk in seen.sockets], found)
+    tally([sk.net for sk in (*seen.sockets, *seen.other_sockets)], found)
     _compare(seen, wrong, "count", found, _count)
     return wrong
 
