@@ -247,7 +247,7 @@ async def _dump_to_file(current: Task, core_dump: CoreDump, signr: int, excl: in
         # Nobody is to be tricked into writing to what somebody else has prepared.
         if inode.i_nlink > 1 or inode.i_mode & S_IFMT != S_IFREG or inode.i_uid != current.cred.fsuid:
             return
-        open.do_truncate(current, inode, 0)
+        open.do_truncate(current, core.f_path.dentry, 0)
         await write_core(current, core_dump, CoredumpParams(signr, partial(dump_write, current, core), limit))
     finally:
         current.held.pop()

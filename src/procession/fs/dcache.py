@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from procession.fs.notify import fsnotify
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import Dentry
 from procession.include.linux.limits import PATH_MAX
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = (
     "d_add",
     "d_delete",
+    "d_drop",
     "d_make_root",
     "d_move",
     "d_path",
@@ -73,6 +75,16 @@ def d_unpin(dentry: Dentry) -> None:
 
 
 def d_delete(dentry: Dentry) -> None:
+    """The name was removed, and perhaps with it the file: tell who watches."""
+    d_drop(dentry)
+    inode = dentry.d_inode
+    if inode.i_sb.kernel.vfs.nr_fsnotify_marks:
+        if inode.i_nlink == 0 and inode.i_count <= 0:
+            fsnotify.fsnotify_inoderemove(inode)
+        fsnotify.fsnotify_nameremove(dentry)
+
+
+def d_drop(dentry: Dentry) -> None:
     """The name is gone; who still refers to it sees "(deleted)"."""
     dentry.d_deleted = True
     subdirs = dentry.d_parent.d_subdirs
@@ -84,14 +96,14 @@ def d_revalidate(dentry: Dentry, inode: Inode | None) -> bool:
     """Whether dentry stays, though its name was found to be inode now: the same, or something is mounted there."""
     if dentry.d_inode is inode or dentry.d_pinned:
         return True
-    d_delete(dentry)
+    d_drop(dentry)
     return False
 
 
 def d_move(dentry: Dentry, new_parent: Dentry, new_name: str, target: Dentry | None) -> None:
     """The name became another, perhaps replacing target."""
     if target is not None:
-        d_delete(target)
+        d_drop(target)
     if dentry.d_parent.d_subdirs is not None:
         dentry.d_parent.d_subdirs.pop(dentry.d_name, None)
     dentry.d_parent = new_parent

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from procession.fs import dcache, file_table, ramfs
+from procession.fs import dcache, fasync, file_table, ramfs
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
@@ -118,7 +118,18 @@ class FullFile(ZeroFile):
 
 
 class RandomFile(NullFile):
-    """/dev/random and /dev/urandom: bytes from the machine's chooser; the pool never runs dry."""
+    """/dev/random and /dev/urandom: bytes from the machine's chooser; the pool never runs dry.
+
+    private_data: its entry with O_ASYNC, of which, the pool being as it always is, nobody is ever told.
+    """
+
+    def has_fasync(self) -> bool:
+        """Yes."""
+        return True
+
+    def fasync(self, current: Task | None, fd: int, *, on: bool) -> None:
+        """Set or clear O_ASYNC; raises ENOMEM (random_fasync)."""
+        self.private_data = fasync.fasync_helper(fd, self, on, self.private_data)
 
     async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
         """Store random bytes; raises EFAULT at a bad address, whatever was stored before it (extract_entropy_user)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from procession.fs.notify import fsnotify
 from procession.include.linux.cred import CAP_FOWNER
 from procession.include.linux.fcntl import O_NOATIME
 from procession.include.linux.fs import S_IFDIR, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP
@@ -52,6 +53,8 @@ def iput(inode: Inode) -> None:
     """An open file of the inode is gone; if its last name went before, so does the inode."""
     inode.i_count -= 1
     if inode.i_count <= 0 and inode.i_nlink == 0:
+        if inode.i_fsnotify_marks is not None:
+            fsnotify.fsnotify_inoderemove(inode)
         inode.evict()
 
 

@@ -8,6 +8,7 @@ from procession.fs import dcache, file_table, namespace
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
 from procession.fs import open as fs_open
+from procession.fs.notify import fsnotify
 from procession.include.linux.cred import CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import (
@@ -444,7 +445,7 @@ def do_filp_open(current: Task, dfd: int, name: str, flags: int, mode: int) -> F
         raise
     if truncate:
         try:
-            fs_open.do_truncate(current, inode, 0)
+            fs_open.do_truncate(current, nd.dentry, 0)
         except BaseException:
             file_table.fput(current, result)
             raise
@@ -535,6 +536,8 @@ def _create(nd: Nameidata, mode: int) -> None:
     inode = parent.d_inode.create(nd.last, S_IFREG | (mode & S_IALLUGO & ~fs.umask))
     fs_inode.inode_init_owner(current, inode, parent.d_inode)
     nd.dentry = dcache.d_add(parent, nd.last, inode)
+    if current.kernel.vfs.nr_fsnotify_marks:
+        fsnotify.fsnotify_create(parent.d_inode, nd.dentry)
 
 
 def may_create(current: Task, dir: Inode) -> None:

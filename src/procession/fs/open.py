@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from procession.drivers.tty import tty_io
 from procession.fs import attr, file_table, fs_struct, namei, namespace, pipe
 from procession.fs import file as fs_file
+from procession.fs.notify import fsnotify
 from procession.include.linux.cred import CAP_SYS_CHROOT, CAP_SYS_TTY_CONFIG
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import (
@@ -48,7 +49,7 @@ from procession.kernel import capability, cred
 
 if TYPE_CHECKING:
     from procession.include.linux.cred import Cred
-    from procession.include.linux.fs import File, Inode
+    from procession.include.linux.fs import Dentry, File
     from procession.include.linux.sched import Task
 
 __all__ = (
@@ -86,6 +87,8 @@ async def do_sys_open(current: Task, dfd: int, name: str, flags: int, mode: int)
     except BaseException:
         fs_file.put_unused_fd(current, fd)
         raise
+    if current.kernel.vfs.nr_fsnotify_marks:
+        fsnotify.fsnotify_open(file)
     fs_file.fd_install(current, fd, file)
     return fd
 
@@ -151,11 +154,11 @@ def sys_vhangup(current: Task) -> int:
 # Size.
 
 
-def do_truncate(current: Task, inode: Inode, length: int) -> None:
+def do_truncate(current: Task, dentry: Dentry, length: int) -> None:
     """Set the size of a file; raises EINVAL, EFBIG."""
     if length < 0:
         raise LinuxError(Errno.EINVAL, "negative length")
-    attr.truncate_inode(current, inode, length)
+    attr.truncate_inode(current, dentry, length)
 
 
 @syscall
@@ -174,7 +177,7 @@ def sys_truncate(current: Task, path: Path, length: Length) -> int:
     namei.inode_permission(current, inode, MAY_WRITE)
     if inode.i_writecount < 0:
         raise LinuxError(Errno.ETXTBSY, "being executed")
-    do_truncate(current, inode, length)
+    do_truncate(current, ref.dentry, length)
     return 0
 
 
@@ -189,7 +192,7 @@ def sys_ftruncate(current: Task, fd: Fd, length: Length) -> int:
         raise LinuxError(Errno.EINVAL, "not open for writing, or no regular file")
     if not file.f_flags & O_LARGEFILE and length > MAX_NON_LFS:
         raise LinuxError(Errno.EINVAL, "beyond 2 GiB, and opened without O_LARGEFILE")
-    do_truncate(current, inode, length)
+    do_truncate(current, file.f_path.dentry, length)
     return 0
 
 
@@ -304,7 +307,7 @@ def sys_chroot(current: Task, filename: Path) -> int:
 
 def _chmod(current: Task, path: PathRef, mode: int) -> None:
     namespace.mnt_want_write(path.mnt)
-    attr.chmod_inode(current, path.dentry.d_inode, mode)
+    attr.chmod_inode(current, path.dentry, mode)
 
 
 @syscall
@@ -331,7 +334,7 @@ def _chown(current: Task, path: PathRef, user: int, group: int) -> None:
     namespace.mnt_want_write(path.mnt)
     none = 0xFFFFFFFF
     uid, gid = user & none, group & none
-    attr.chown_inode(current, path.dentry.d_inode, -1 if uid == none else uid, -1 if gid == none else gid)
+    attr.chown_inode(current, path.dentry, -1 if uid == none else uid, -1 if gid == none else gid)
 
 
 @syscall

@@ -3,7 +3,7 @@
 A pipe is up to 16 page buffers. A write fills the last one if it fits there whole, then takes buffers of its own; that
 makes writes of up to PIPE_BUF bytes atomic, and is visible in when a pipe counts as full.
 
-Differs: no i_mutex, since neither side sleeps while it copies; no splice; no SIGIO.
+Differs: no i_mutex, since neither side sleeps while it copies; no splice.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.fs import dcache, fifo, file_table, namespace
+from procession.fs import dcache, fasync, fifo, file_table, namespace
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
@@ -46,15 +46,17 @@ from procession.include.linux.fs import (
 from procession.include.linux.magic import PIPEFS_MAGIC
 from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE
 from procession.include.linux.sched import TASK_INTERRUPTIBLE, signal_pending
-from procession.include.linux.signal import SIGPIPE
+from procession.include.linux.signal import POLL_IN, POLL_OUT, SIGIO, SIGPIPE
 from procession.include.linux.slab import KMALLOC_MAX_SIZE
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import UserPtr
+from procession.include.linux.undo import Undo
 from procession.include.linux.wait import WaitQueueEntry
 from procession.kernel import capability, sched, signal_send, wait
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
+    from procession.fs.fasync import FasyncList
     from procession.include.linux.fs import PollTable
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
@@ -73,6 +75,8 @@ __all__ = (
     "pipe_wait",
     "sys_pipe",
     "sys_pipe2",
+    "wakeup_pipe_readers",
+    "wakeup_pipe_writers",
 )
 
 PIPE_DEF_BUFFERS: Final = 16
@@ -89,10 +93,22 @@ class PipeInodeInfo:
     """The contents of a pipe and who is at its ends (struct pipe_inode_info).
 
     bufs: page buffers, the oldest first, each with all bytes ever put there.  offset: how much of the oldest has been
-    read.  r_counter, w_counter: how often an end was opened.
+    read.  r_counter, w_counter: how often an end was opened.  fasync_readers, fasync_writers: ends with O_ASYNC.
     """
 
-    __slots__ = ("buffers", "bufs", "offset", "r_counter", "readers", "w_counter", "wait", "waiting_writers", "writers")
+    __slots__ = (
+        "buffers",
+        "bufs",
+        "fasync_readers",
+        "fasync_writers",
+        "offset",
+        "r_counter",
+        "readers",
+        "w_counter",
+        "wait",
+        "waiting_writers",
+        "writers",
+    )
 
     def __init__(self, k: Kernel) -> None:
         self.wait = k.wait_queue_head("pipe->wait")
@@ -104,6 +120,8 @@ class PipeInodeInfo:
         self.waiting_writers = 0
         self.r_counter = 1
         self.w_counter = 1
+        self.fasync_readers: FasyncList | None = None
+        self.fasync_writers: FasyncList | None = None
 
 
 class PipeInode(Inode):
@@ -175,12 +193,12 @@ class PipeFile(File):
                 if not ret:
                     raise LinuxError(Errno.ERESTARTSYS, "pipe_read")
                 break
-            if emptied and pipe.wait.task_list:
-                wait.wake_up_interruptible_sync(pipe.wait, _POLL_OUT)
+            if emptied:
+                wakeup_pipe_writers(pipe)
             await pipe_wait(current, pipe)
 
-        if emptied and pipe.wait.task_list:
-            wait.wake_up_interruptible_sync(pipe.wait, _POLL_OUT)
+        if emptied:
+            wakeup_pipe_writers(pipe)
         if ret:
             k = current.kernel
             self.f_path.dentry.d_inode.i_atime_ns = k.boot_time_ns + k.clock.now_ns
@@ -225,14 +243,14 @@ class PipeFile(File):
                     raise LinuxError(Errno.ERESTARTSYS, "pipe_write")
                 break
             if written:
-                wait.wake_up_interruptible_sync(pipe.wait, _POLL_IN)
+                wakeup_pipe_readers(pipe)
                 written = False
             pipe.waiting_writers += 1
             await pipe_wait(current, pipe)
             pipe.waiting_writers -= 1
 
-        if written and pipe.wait.task_list:
-            wait.wake_up_interruptible_sync(pipe.wait, _POLL_IN)
+        if written:
+            wakeup_pipe_readers(pipe)
         if ret:
             k = current.kernel
             inode = self.f_path.dentry.d_inode
@@ -270,6 +288,20 @@ class PipeFile(File):
         uaccess.put_user(current, arg, sum(map(len, pipe.bufs)) - pipe.offset, 4)
         return 0
 
+    def has_fasync(self) -> bool:
+        """Yes."""
+        return True
+
+    def fasync(self, current: Task | None, fd: int, *, on: bool) -> None:
+        """Put this end on the lists of those it is one of (pipe_read_fasync, pipe_write_fasync, pipe_rdwr_fasync)."""
+        pipe = self.pipe
+        with Undo() as undo:
+            if self.f_mode & FMODE_READ:
+                pipe.fasync_readers = fasync.fasync_helper(fd, self, on, pipe.fasync_readers)
+                undo.push((_forget_reader, self))  # only putting one there can fail
+            if self.f_mode & FMODE_WRITE:
+                pipe.fasync_writers = fasync.fasync_helper(fd, self, on, pipe.fasync_writers)
+
     def release(self, current: Task | None) -> None:
         """Take this end away; who waits at the other hears of it."""
         mode = self.f_mode
@@ -278,6 +310,26 @@ class PipeFile(File):
         pipe_release(inode, mode & FMODE_READ, (mode & FMODE_WRITE) >> 1)
         if inode.i_pipe is None and path.dentry.d_parent is path.dentry:
             path.dentry.d_parent = path.mnt.mnt_root  # no cycle for the garbage collector
+
+
+def _forget_reader(file: PipeFile) -> None:
+    file.pipe.fasync_readers = fasync.fasync_remove_entry(file, file.pipe.fasync_readers)
+
+
+def wakeup_pipe_readers(pipe: PipeInodeInfo) -> None:
+    """Tell the reading ends that there is data."""
+    if pipe.wait.task_list:
+        wait.wake_up_interruptible_sync(pipe.wait, _POLL_IN)
+    if pipe.fasync_readers is not None:
+        fasync.kill_fasync(pipe.fasync_readers, SIGIO, POLL_IN)
+
+
+def wakeup_pipe_writers(pipe: PipeInodeInfo) -> None:
+    """Tell the writing ends that there is room."""
+    if pipe.wait.task_list:
+        wait.wake_up_interruptible_sync(pipe.wait, _POLL_OUT)
+    if pipe.fasync_writers is not None:
+        fasync.kill_fasync(pipe.fasync_writers, SIGIO, POLL_OUT)
 
 
 def _merge(current: Task, pipe: PipeInodeInfo, buf: UserPtr, count: int) -> int:
@@ -343,8 +395,11 @@ def pipe_release(inode: Inode, decr: int, decw: int) -> None:
     if not pipe.readers and not pipe.writers:
         inode.i_sb.kernel.mm.kmem_pages -= len(pipe.bufs)
         inode.i_pipe = None
-    elif pipe.wait.task_list:
+        return
+    if pipe.wait.task_list:
         wait.wake_up_interruptible_sync(pipe.wait, _POLL_ALL)
+    fasync.kill_fasync(pipe.fasync_readers, SIGIO, POLL_IN)
+    fasync.kill_fasync(pipe.fasync_writers, SIGIO, POLL_OUT)
 
 
 def alloc_pipe_info(k: Kernel) -> PipeInodeInfo:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from procession.fs import file as fs_file
 from procession.fs import file_table
+from procession.fs.notify import fsnotify
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_APPEND, WhenceArg
 from procession.include.linux.fs import (
@@ -142,6 +143,8 @@ async def sys_read(current: Task, fd: Fd, buf: OutBuf, count: SizeT) -> int:
     try:
         done = await file.read(current, buf, count, None)
         current.rchar += done
+        if done and current.kernel.vfs.nr_fsnotify_marks:
+            fsnotify.fsnotify_access(file)
     finally:
         current.syscr += 1
     return done
@@ -163,6 +166,8 @@ async def sys_write(current: Task, fd: Fd, buf: InBuf, count: SizeT) -> int:
     try:
         done = await file.write(current, buf, count, None)
         current.wchar += done
+        if done and current.kernel.vfs.nr_fsnotify_marks:
+            fsnotify.fsnotify_modify(file)
     finally:
         current.syscw += 1
     return done
@@ -176,9 +181,13 @@ async def _do_rw(current: Task, file: File, buf: UserPtr, count: int, pos: int |
         if write:
             done = await file.write(current, buf, count, pos)
             current.wchar += done
+            if done and current.kernel.vfs.nr_fsnotify_marks:
+                fsnotify.fsnotify_modify(file)
         else:
             done = await file.read(current, buf, count, pos)
             current.rchar += done
+            if done and current.kernel.vfs.nr_fsnotify_marks:
+                fsnotify.fsnotify_access(file)
         return done
     finally:
         if write:
@@ -247,21 +256,33 @@ async def _do_readv_writev(current: Task, file: File, vec: UserPtr, vlen: int, p
     _check_op(file, write=write)
     segments = rw_copy_check_uvector(current, vec, vlen)
     total = sum([length for _, length in segments])
-    if not total:
-        return 0
-    rw_verify_area(file, file.f_pos if pos is None else pos, total)
+    if total:
+        rw_verify_area(file, file.f_pos if pos is None else pos, total)
     file.f_count += 1
     current.held.append(file)
     try:
-        if not file.f_op_aio:
-            return await _do_loop_readv_writev(current, file, segments, pos, write=write)
-        buf = segments[0][0] if len(segments) == 1 else uaccess.IovBuffer(current, segments, total)
-        if write:
-            return await file.write(current, buf, total, pos)
-        return await file.read(current, buf, total, pos)
+        done = await _do_segments(current, file, segments, total, pos, write=write) if total else 0
+        if current.kernel.vfs.nr_fsnotify_marks:
+            if not write:
+                fsnotify.fsnotify_access(file)  # though it has read nothing
+            elif done:
+                fsnotify.fsnotify_modify(file)
+        return done
     finally:
         current.held.pop()
         file_table.fput(current, file)
+
+
+async def _do_segments(
+    current: Task, file: File, segments: list[tuple[int, int]], total: int, pos: int | None, *, write: bool
+) -> int:
+    """Let the file take all segments at once, if it can, or one after the other."""
+    if not file.f_op_aio:
+        return await _do_loop_readv_writev(current, file, segments, pos, write=write)
+    buf = segments[0][0] if len(segments) == 1 else uaccess.IovBuffer(current, segments, total)
+    if write:
+        return await file.write(current, buf, total, pos)
+    return await file.read(current, buf, total, pos)
 
 
 async def _do_loop_readv_writev(

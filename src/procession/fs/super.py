@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
+from procession.fs.notify import fsnotify
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import MS_DIRSYNC, MS_MANDLOCK, MS_RDONLY, MS_SYNCHRONOUS
 from procession.include.linux.fs import FMODE_WRITE, S_IFMT, S_IFREG, SuperBlock
@@ -72,6 +73,8 @@ def deactivate_super(sb: SuperBlock) -> None:
     """One mount of an instance is gone, or whatever else kept it; the last one takes it along."""
     sb.s_active -= 1
     if not sb.s_active:
+        if sb.kernel.vfs.nr_fsnotify_marks and not is_sb_used(sb.kernel, sb):
+            fsnotify.fsnotify_unmount_inodes(sb)
         sb.kill_sb()
 
 

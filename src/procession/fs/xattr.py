@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
 from procession.fs import namei, namespace
+from procession.fs.notify import fsnotify
 from procession.include.linux.cred import CAP_SETFCAP, CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import AT_FDCWD, XATTR_CREATE, XATTR_REPLACE, XattrArg
@@ -151,6 +152,8 @@ def _setxattr(current: Task, path: PathRef, ptr: UserPtr, value: UserPtr, size: 
         raise LinuxError(Errno.E2BIG, "attribute value")
     data = uaccess.copy_from_user(current, value, size) if size else b""
     vfs_setxattr(current, path.dentry.d_inode, name, data, flags)
+    if current.kernel.vfs.nr_fsnotify_marks:
+        fsnotify.fsnotify_xattr(path.dentry)
     return 0
 
 
@@ -181,6 +184,8 @@ def _listxattr(current: Task, path: PathRef, list: UserPtr, size: int) -> int:
 def _removexattr(current: Task, path: PathRef, name: UserPtr) -> int:
     namespace.mnt_want_write(path.mnt)
     vfs_removexattr(current, path.dentry.d_inode, _name(current, name))
+    if current.kernel.vfs.nr_fsnotify_marks:
+        fsnotify.fsnotify_xattr(path.dentry)
     return 0
 
 

@@ -157,6 +157,9 @@ def native_siginfo(current: Task, uinfo: UserPtr) -> UserPtr:
 
 def _member(info: Siginfo) -> struct.Struct:
     """Return which member of the union info's signal uses."""
+    # What a file's news send has the class POLL whatever the signal, and none of them comes without a band.
+    if info.band and info.code > 0:
+        return _POLL
     # What a child sends has the class CHLD whatever its exit signal; faults and polls have no pid.
     return _CHLD if info.pid and 0 < info.code <= CLD_CONTINUED else _layout(info.signo, info.code)
 

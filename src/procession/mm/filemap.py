@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.fs import inode as fs_inode
+from procession.fs.notify import fsnotify
 from procession.hw.costs import PAGE_READ_NS
 from procession.hw.memory import PG_DIRTY, PG_FILE
 from procession.include.linux.bug import bug_on
@@ -25,7 +26,7 @@ from procession.kernel import capability, sched_account, signal_send
 from procession.mm import memory, page_alloc, text, uaccess
 
 if TYPE_CHECKING:
-    from procession.include.linux.fs import File, Inode
+    from procession.include.linux.fs import Dentry, File, Inode
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
@@ -284,7 +285,7 @@ def generic_file_write(current: Task, file: File, buf: UserPtr, count: int, pos:
     if not count:
         return 0
     if inode.i_mode & _SUID_SGID or inode.i_xattrs is not None:
-        file_remove_suid(current, inode)
+        file_remove_suid(current, file.f_path.dentry)
     inode.i_mtime_ns = inode.i_ctime_ns = k.boot_time_ns + k.clock.now_ns
     done = generic_perform_write(current, inode, buf, count, at)
     if pos is None:
@@ -348,8 +349,9 @@ def generic_write_checks(current: Task, file: File, pos: int, count: int) -> int
     return min(count, MAX_LFS_FILESIZE - pos)
 
 
-def file_remove_suid(current: Task, inode: Inode) -> None:
+def file_remove_suid(current: Task, dentry: Dentry) -> None:
     """A write takes away the set-id bits, unless the writer may keep them, and capabilities from everybody."""
+    inode = dentry.d_inode
     fs_inode.inode_killpriv(inode)
     mode = inode.i_mode
     kill = mode & S_ISUID
@@ -358,6 +360,8 @@ def file_remove_suid(current: Task, inode: Inode) -> None:
     if kill and mode & S_IFMT == S_IFREG and not capability.capable(current, CAP_FSETID):
         inode.setattr(Iattr(mode=mode & ~kill))
         inode.i_mode = mode & ~kill
+        if current.kernel.vfs.nr_fsnotify_marks:
+            fsnotify.fsnotify_change(dentry, attrib=True)
 
 
 def truncate_inode_pages(k: Kernel, inode: Inode, lstart: int) -> None:

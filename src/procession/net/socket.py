@@ -5,10 +5,11 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.fs import dcache, file_table, namespace
+from procession.fs import dcache, fasync, file_table, namespace
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
+from procession.include.asm.ioctls import FIOGETOWN, FIOSETOWN, SIOCGPGRP, SIOCSPGRP
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_CLOEXEC, O_NONBLOCK, O_RDWR, FdPair
 from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_IFDIR, S_IFSOCK, Dentry, File, Inode, PathRef
@@ -49,7 +50,7 @@ from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, InBuf, Int, OutBuf, SizeT, UserPtr
 from procession.include.linux.undo import Undo
 from procession.mm import uaccess
-from procession.net import proto_ops, rtnetlink
+from procession.net import proto_ops, rtnetlink, sock_async
 from procession.net import scm as net_scm
 from procession.net.core import sock as net_sock
 from procession.net.core.sock import Sock
@@ -126,14 +127,32 @@ class SocketFile(File):
         return proto_ops.sock_ops(self.private_data).poll(self.private_data, table)
 
     async def ioctl(self, current: Task, cmd: int, arg: Any) -> int:
-        """FIONREAD and SIOCOUTQ; raises EINVAL while listening, ENOTTY, EOPNOTSUPP of a family that has none."""
+        """FIONREAD, SIOCOUTQ and the owner; raises EINVAL while listening, ENOTTY, EOPNOTSUPP of a family with none."""
         sk = self.private_data
+        if cmd in (FIOSETOWN, SIOCSPGRP):
+            fasync.f_setown(current, self, uaccess.get_user(current, arg, 4))
+            return 0
+        if cmd in (FIOGETOWN, SIOCGPGRP):
+            uaccess.put_user(current, arg, fasync.f_getown(current, self) & UINT_MAX, 4)
+            return 0
         uaccess.put_user(current, arg, proto_ops.sock_ops(sk).ioctl(sk, cmd), 4)
         return 0
+
+    def has_fasync(self) -> bool:
+        """Yes."""
+        return True
+
+    def fasync(self, current: Task | None, fd: int, *, on: bool) -> None:
+        """Set or clear O_ASYNC (sock_fasync); raises EINVAL if there is nothing yet that could be accepted."""
+        sk = self.private_data
+        if sk is None:
+            raise LinuxError(Errno.EINVAL, "no socket yet")
+        sock_async.sock_fasync(sk, fd, self, on=on)
 
     def release(self, current: Task | None) -> None:
         """Close the connection."""
         if self.private_data is not None:
+            self.private_data.file = None
             proto_ops.sock_ops(self.private_data).release(self.private_data)
 
 
@@ -173,6 +192,7 @@ def sock_alloc_file(current: Task, sk: Sock | None, flags: int) -> SocketFile:
 def sock_graft(sk: Sock, file: SocketFile) -> None:
     """Make it the socket of an open file."""
     file.private_data = sk
+    sk.file = file
     sk.i_ino = file.inode.i_ino
 
 

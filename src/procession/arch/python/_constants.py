@@ -623,3 +623,5 @@ class Constants:
     TIOCGLCKTRMIOS: Final = ioctls_h.TIOCGLCKTRMIOS
     TIOCSLCKTRMIOS: Final = ioctls_h.TIOCSLCKTRMIOS
     FIOQSIZE: Final = ioctls_h.FIOQSIZE
+    FIOSETOWN: Final = ioctls_h.FIOSETOWN
+    FIOGETOWN: Final = ioctls_h.FIOGETOWN

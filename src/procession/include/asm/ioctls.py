@@ -62,6 +62,10 @@ FIOASYNC: Final = 0x5452
 TIOCGLCKTRMIOS: Final = 0x5456
 TIOCSLCKTRMIOS: Final = 0x5457
 FIOQSIZE: Final = 0x5460
+FIOSETOWN: Final = 0x8901
+SIOCSPGRP: Final = 0x8902
+FIOGETOWN: Final = 0x8903
+SIOCGPGRP: Final = 0x8904
 
 
 class Ioctl(IntEnum):
@@ -121,7 +125,11 @@ class Ioctl(IntEnum):
     TIOCGLCKTRMIOS = TIOCGLCKTRMIOS
     TIOCSLCKTRMIOS = TIOCSLCKTRMIOS
     FIOQSIZE = FIOQSIZE
+    FIOSETOWN = FIOSETOWN
+    SIOCSPGRP = SIOCSPGRP
+    FIOGETOWN = FIOGETOWN
+    SIOCGPGRP = SIOCGPGRP
 
 
-IoctlCmd = Annotated[int, Arg("ioctl", 32, values=Ioctl, refused=(FIOASYNC, TIOCCONS))]
+IoctlCmd = Annotated[int, Arg("ioctl", 32, values=Ioctl, refused=(TIOCCONS,))]
 IoctlArg = Annotated[UserPtr, Arg("ioctl_arg", out=True)]

@@ -13,9 +13,10 @@ from procession.include.linux.errno import Errno, LinuxError
 
 if TYPE_CHECKING:
     from procession.fs.eventpoll import Epitem
-    from procession.fs.fcntl import FownStruct
+    from procession.fs.fasync import FownStruct
     from procession.fs.locks import FileLock
     from procession.fs.pipe import PipeInodeInfo
+    from procession.include.linux.fsnotify_backend import FsnotifyMark
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.mm_types import VmArea
     from procession.include.linux.sched import Task
@@ -70,6 +71,7 @@ FMODE_PREAD: Final = 8
 FMODE_PWRITE: Final = 16
 FMODE_EXEC: Final = 32
 FMODE_PATH: Final = 0x4000
+FMODE_NONOTIFY: Final = 0x1000000  # opened in order to look at an event: makes none
 
 
 # Event bits of poll(2).
@@ -241,6 +243,8 @@ class Inode:
         self.i_pipe: PipeInodeInfo | None = None  # of a FIFO or pipe while it is open
         self.i_flock: list[FileLock] | None = None  # the locks on the file, None until the first
         self.i_xattrs: dict[str, bytes] | None = None  # its attributes in the order of their making, None until then
+        self.i_fsnotify_mask: int = 0  # what any of its marks asks for
+        self.i_fsnotify_marks: list[FsnotifyMark] | None = None  # None without any
 
     # Directories.
     def lookup(self, name: str) -> Inode:
@@ -403,6 +407,8 @@ class Vfsmount:
         "mnt_master",
         "mnt_group_id",
         "mnt_expiry_mark",
+        "mnt_fsnotify_mask",
+        "mnt_fsnotify_marks",
     )  # derived
 
     def __init__(
@@ -430,6 +436,8 @@ class Vfsmount:
         self.mnt_group_id: int = 0
         # 2: to expire; less once it was looked at, which umount(2) itself does too.
         self.mnt_expiry_mark: int = 0
+        self.mnt_fsnotify_mask: int = 0
+        self.mnt_fsnotify_marks: list[FsnotifyMark] | None = None
 
 
 class PathRef:
@@ -518,6 +526,14 @@ class File:
 
     async def ioctl(self, current: Task, cmd: int, arg: Any) -> int:
         """Device control; arg is a UserPtr or a number."""
+        raise LinuxError(Errno.ENOTTY)
+
+    def has_fasync(self) -> bool:
+        """Whether this kind of file can tell its owner of news (f_op->fasync)."""
+        return False
+
+    def fasync(self, current: Task | None, fd: int, *, on: bool) -> None:
+        """Tell the owner of news from now on, calling the file fd, or no longer; raises ENOMEM. Sets O_ASYNC."""
         raise LinuxError(Errno.ENOTTY)
 
     def mmap(self, current: Task, vma: VmArea) -> None:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from procession.include.linux.errno import LinuxError
     from procession.include.linux.fault_inject import FaultAttr
     from procession.include.linux.fs import Dentry, File, Inode, SuperBlock, Vfsmount
+    from procession.include.linux.fsnotify_backend import FsnotifyEvent
     from procession.include.linux.hrtimer import Hrtimer
     from procession.include.linux.ipc_namespace import IpcNamespace
     from procession.include.linux.key import KeyState
@@ -361,6 +362,11 @@ class VfsState:
         "core_store",
         "lower_opened",
         "volumes",
+        "nr_fsnotify_marks",
+        "fsnotify_inodes",
+        "fsnotify_group_serial",
+        "fsnotify_sync_cookie",
+        "q_overflow_event",
     )  # derived
 
     rootfs: Vfsmount  # of /
@@ -395,6 +401,11 @@ class VfsState:
         self.core_store: CoreStore | None = None  # hw: where what core_pattern pipes goes
         self.lower_opened: Callable[[Lower], None] | None = None  # told of each file of the root's that is read
         self.volumes: list[Volume] = []  # what of the host is shared
+        self.nr_fsnotify_marks: int = 0  # all there are: with 0 nobody is told anything
+        self.fsnotify_inodes: dict[Inode, None] = {}  # that have marks, in the order of their first
+        self.fsnotify_group_serial: int = 0  # of the last group
+        self.fsnotify_sync_cookie: int = 0  # of the last rename
+        self.q_overflow_event: FsnotifyEvent | None = None  # made when first needed
 
 
 class TtyState:

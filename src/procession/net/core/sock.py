@@ -49,6 +49,7 @@ from procession.kernel import capability, hrtimer, wait
 from procession.mm import uaccess
 from procession.net import scm
 from procession.net.core import dev, filter
+from procession.net.sock_async import Socket
 
 if TYPE_CHECKING:
     from procession.include.linux.cred import Cred
@@ -133,7 +134,7 @@ def sk_init(k: Kernel) -> None:
         net.sysctl_wmem_max = net.sysctl_rmem_max = 131071
 
 
-class Sock:
+class Sock(Socket):
     """What a socket is in every family (struct socket, struct sock).
 
     net: where its names count, with a reference.  i_ino: the number of its open file's inode, 0 without one.
@@ -177,6 +178,7 @@ class Sock:
     )
 
     def __init__(self, k: Kernel, net: NetNamespace, family: int, type: int, protocol: int) -> None:
+        super().__init__()
         self.kernel = k
         self.net = net
         net.count += 1

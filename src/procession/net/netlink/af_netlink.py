@@ -26,6 +26,7 @@ from procession.include.linux.netlink import (
     nlmsg_align,
 )
 from procession.include.linux.sched import TASK_INTERRUPTIBLE
+from procession.include.linux.signal import POLL_ERR, POLL_IN
 from procession.include.linux.socket import (
     AF_NETLINK,
     AF_UNSPEC,
@@ -43,6 +44,7 @@ from procession.net import scm as net_scm
 from procession.net.core import filter
 from procession.net.core.sock import SockWaiter, sock_rcvtimeo, sock_sndtimeo
 from procession.net.netlink.sock import NetlinkCallback, NetlinkSkb, NetlinkSock, NetlinkTable
+from procession.net.sock_async import SOCK_WAKE_IO, SOCK_WAKE_WAITD, sk_wake_async
 from procession.net.unix.receive import Received
 
 if TYPE_CHECKING:
@@ -393,6 +395,7 @@ def netlink_sendskb(sk: NetlinkSock, skb: NetlinkSkb) -> int:
     """Queue a message that its receiver was charged with; returns its length."""
     sk.receive_queue.append(skb)
     wait.wake_up_interruptible(sk.wait, _POLL_IN)
+    sk_wake_async(sk, SOCK_WAKE_WAITD, POLL_IN)
     return len(skb.data)
 
 
@@ -418,13 +421,19 @@ def netlink_unicast(ssk: NetlinkSock, data: bytes, nl_pid: int) -> None:
     netlink_sendskb(sk, skb)
 
 
+def _error_report(sk: NetlinkSock) -> None:
+    """Tell of sk.err (sock_def_error_report)."""
+    wait.wake_up_interruptible(sk.wait, POLLERR)
+    sk_wake_async(sk, SOCK_WAKE_IO, POLL_ERR)
+
+
 def netlink_overrun(sk: NetlinkSock) -> None:
     """Tell a receiver that something was lost, once until it has emptied its queue."""
     sk.drops += 1
     if not sk.no_enobufs and not sk.congested:
         sk.congested = True
         sk.err = Errno.ENOBUFS
-        wait.wake_up_interruptible(sk.wait, POLLERR)
+        _error_report(sk)
 
 
 def _broadcast(ssk: NetlinkSock, skb: NetlinkSkb, except_pid: int, group: int) -> bool:
@@ -494,7 +503,7 @@ def _dump_on(sk: NetlinkSock) -> None:
         netlink_dump(sk)
     except LinuxError as e:
         sk.err = e.errno
-        wait.wake_up_interruptible(sk.wait, POLLERR)
+        _error_report(sk)
 
 
 async def _wait_for_data(current: Task, sk: NetlinkSock, flags: int) -> None:
@@ -575,7 +584,7 @@ def netlink_ack(ssk: NetlinkSock, nlh: Nlmsghdr, err: int) -> None:
 def _no_memory(ssk: NetlinkSock) -> None:
     """There was no memory to answer with: let the sender's next call say so."""
     ssk.err = Errno.ENOBUFS
-    wait.wake_up_interruptible(ssk.wait, POLLERR)
+    _error_report(ssk)
 
 
 def netlink_dump_start(ssk: NetlinkSock, nlh: Nlmsghdr, dump: Callable[[NetlinkSock, NetlinkCallback], bytes]) -> bool:

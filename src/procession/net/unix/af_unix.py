@@ -26,7 +26,7 @@ from procession.include.linux.fs import (
 from procession.include.linux.net import Scm
 from procession.include.linux.pid import PIDTYPE_PID
 from procession.include.linux.sched import TASK_INTERRUPTIBLE
-from procession.include.linux.signal import SIGPIPE
+from procession.include.linux.signal import POLL_HUP, POLL_IN, SIGPIPE
 from procession.include.linux.socket import (
     MSG_DONTWAIT,
     MSG_NOSIGNAL,
@@ -42,6 +42,7 @@ from procession.mm import uaccess
 from procession.net import scm
 from procession.net.core import filter
 from procession.net.core.sock import SOCK_RCVTSTAMP, SockWaiter, sock_rcvtimeo, sock_sndtimeo
+from procession.net.sock_async import SOCK_ASYNC_NOSPACE, SOCK_WAKE_WAITD, sk_wake_async
 from procession.net.unix.sock import (
     RCV_SHUTDOWN,
     SEND_SHUTDOWN,
@@ -139,6 +140,7 @@ def unix_release(sk: UnixSock) -> None:
         if unread:
             peer.err = Errno.ECONNRESET
         peer.state_change()
+        sk_wake_async(peer, SOCK_WAKE_WAITD, POLL_HUP)
     sk.peer = None
     wait.wake_up_all(sk.peer_wait)
     while sk.receive_queue:
@@ -323,7 +325,7 @@ async def unix_connect(current: Task, sk: UnixSock, name: bytes, *, nonblock: bo
     init_peercred(current, server)
     _set_peercred(sk, other.peer_pid, other.peer_cred)
     other.accept_queue.append(server)
-    wait.wake_up(other.wait, _POLL_IN)
+    _data_ready(other)
 
 
 async def unix_wait_for_peer(current: Task, other: UnixSock, timeo: int) -> int:
@@ -375,6 +377,10 @@ def unix_shutdown(sk: UnixSock, how: int) -> None:
         if how & SEND_SHUTDOWN:
             peer.shutdown |= RCV_SHUTDOWN
         peer.state_change()
+        if how == SHUTDOWN_MASK:
+            sk_wake_async(peer, SOCK_WAKE_WAITD, POLL_HUP)
+        elif how & SEND_SHUTDOWN:
+            sk_wake_async(peer, SOCK_WAKE_WAITD, POLL_IN)
     sk.state_change()
 
 
@@ -440,6 +446,7 @@ async def _wait_for_room(current: Task, sk: UnixSock, flags: int) -> None:
         raise LinuxError(Errno.EPIPE, "shut down")
     if sk.wmem < sk.sndbuf:
         return
+    sk.sock_flags |= SOCK_ASYNC_NOSPACE
     timeo = sock_sndtimeo(sk, noblock=bool(flags & MSG_DONTWAIT))
     if not timeo:
         raise LinuxError(Errno.EAGAIN, "the send buffer is full")
@@ -470,7 +477,14 @@ def _queue(current: Task, sk: UnixSock, other: UnixSock, data: bytes, cookie: Sc
     k.mm.kmem_pages += skb.pages
     sk.wmem += skb.truesize
     other.receive_queue.append(skb)
-    wait.wake_up(other.wait, _POLL_IN)
+    _data_ready(other)
+
+
+def _data_ready(sk: UnixSock) -> None:
+    """Tell a receiver that something has come (sock_def_readable)."""
+    wait.wake_up(sk.wait, _POLL_IN)
+    if sk.fasync_list is not None:
+        sk_wake_async(sk, SOCK_WAKE_WAITD, POLL_IN)
 
 
 def maybe_add_creds(current: Task, skb: Skb, sk: UnixSock, other: UnixSock) -> None:
@@ -545,4 +559,6 @@ def unix_poll(sk: UnixSock, table: PollTable | None) -> int:
         mask |= POLLHUP
     if sk.wmem * 4 <= sk.sndbuf:
         mask |= _POLL_OUT
+    elif sk.type == SOCK_DGRAM:
+        sk.sock_flags |= SOCK_ASYNC_NOSPACE
     return mask

@@ -23,6 +23,7 @@ from procession.kernel import time, wait
 from procession.mm import uaccess
 from procession.net import scm
 from procession.net.core.sock import SOCK_RCVTSTAMP, SockWaiter, sock_rcvlowat, sock_rcvtimeo
+from procession.net.sock_async import SOCK_ASYNC_WAITDATA
 from procession.net.unix import af_unix
 from procession.net.unix.sock import RCV_SHUTDOWN, TCP_ESTABLISHED
 
@@ -180,9 +181,15 @@ async def _wait_for_data(current: Task, sk: UnixSock, flags: int) -> None:
         return
     if not timeo:
         raise LinuxError(Errno.EAGAIN, "nothing to read")
-    wchan = "unix_stream_data_wait" if sk.type == SOCK_STREAM else "skb_recv_datagram"
-    with SockWaiter(current, sk.wait, TASK_INTERRUPTIBLE, wchan, timeo) as waiter:
-        while not sk.receive_queue and not sk.err and not sk.shutdown & RCV_SHUTDOWN:
-            await waiter.rest()
+    stream = sk.type == SOCK_STREAM
+    wchan = "unix_stream_data_wait" if stream else "skb_recv_datagram"
+    if stream:
+        sk.sock_flags |= SOCK_ASYNC_WAITDATA
+    try:
+        with SockWaiter(current, sk.wait, TASK_INTERRUPTIBLE, wchan, timeo) as waiter:
+            while not sk.receive_queue and not sk.err and not sk.shutdown & RCV_SHUTDOWN:
+                await waiter.rest()
+    finally:
+        sk.sock_flags &= ~SOCK_ASYNC_WAITDATA
     if not sk.receive_queue:
         sk.sock_error()

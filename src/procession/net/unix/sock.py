@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Final
 from procession.include.linux.fs import POLLOUT, POLLWRBAND, POLLWRNORM
 from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE
 from procession.include.linux.net import Scm
+from procession.include.linux.signal import POLL_OUT
 from procession.include.linux.socket import AF_UNIX
 from procession.kernel import wait
 from procession.net.core.sock import TCP_CLOSE, TCP_ESTABLISHED, TCP_LISTEN, Sock
+from procession.net.sock_async import SOCK_WAKE_SPACE, sk_wake_async
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import Inode, Vfsmount
@@ -107,3 +109,5 @@ class UnixSock(Sock):
         """Wake who waits for room, if there is enough of it (unix_write_space)."""
         if self.wmem * 4 <= self.sndbuf:
             wait.wake_up_all(self.wait, POLLOUT | POLLWRNORM | POLLWRBAND)
+            if self.fasync_list is not None:
+                sk_wake_async(self, SOCK_WAKE_SPACE, POLL_OUT)
