@@ -19,6 +19,8 @@ from procession.include.linux.net import AF_MAX, SOCK_MAX, SOCK_TYPE_MASK, Scm
 from procession.include.linux.netlink import NETLINK_PKTINFO, SOL_NETLINK
 from procession.include.linux.printk import KERN_INFO
 from procession.include.linux.socket import (
+    AF_INET,
+    AF_INET6,
     AF_NETLINK,
     AF_UNIX,
     MSG_CMSG_CLOEXEC,
@@ -54,6 +56,7 @@ from procession.net import proto_ops, rtnetlink, sock_async
 from procession.net import scm as net_scm
 from procession.net.core import sock as net_sock
 from procession.net.core.sock import Sock
+from procession.net.ipv4 import af_inet
 from procession.net.netlink import af_netlink, genetlink
 from procession.net.netlink.sock import NetlinkSock
 from procession.net.unix import af_unix
@@ -135,7 +138,7 @@ class SocketFile(File):
         if cmd in (FIOGETOWN, SIOCGPGRP):
             uaccess.put_user(current, arg, fasync.f_getown(current, self) & UINT_MAX, 4)
             return 0
-        uaccess.put_user(current, arg, proto_ops.sock_ops(sk).ioctl(sk, cmd), 4)
+        await proto_ops.sock_ops(sk).ioctl_user(current, sk, cmd, arg)
         return 0
 
     def has_fasync(self) -> bool:
@@ -170,7 +173,9 @@ def sock_init(k: Kernel) -> None:
     af_netlink.netlink_proto_init(k)
     rtnetlink.rtnetlink_init(k)
     genetlink.genl_init(k)
+    k.printk(f"NET: Registered protocol family {AF_INET}", KERN_INFO)
     k.printk(f"NET: Registered protocol family {AF_UNIX}", KERN_INFO)
+    k.printk(f"NET: Registered protocol family {AF_INET6}", KERN_INFO)
 
 
 def sock_alloc_file(current: Task, sk: Sock | None, flags: int) -> SocketFile:
@@ -228,6 +233,8 @@ def sock_create(current: Task, family: int, type: int, protocol: int) -> tuple[S
         raise LinuxError(Errno.EINVAL, f"socket type {type}")
     if family == AF_NETLINK:
         return af_netlink.netlink_create(current, type, protocol), flags
+    if family in (AF_INET, AF_INET6):
+        return af_inet.inet_create(current, family, type, protocol), flags
     if family != AF_UNIX:
         if family:
             current.kernel.not_modelled(f"socket: family {family}")
@@ -337,7 +344,7 @@ async def sys_accept4(
             file_table.fput(current, file)
         sock_graft(server, newfile)
         if upeer_sockaddr:
-            name = proto_ops.sock_ops(server).getname(server, peer=True)
+            name = proto_ops.sock_ops(server).accepted_name(server)
             move_addr_to_user(current, name, upeer_sockaddr, upeer_addrlen)
     fs_file.fd_install(current, newfd, newfile)
     return newfd
@@ -384,7 +391,7 @@ def sys_getpeername(current: Task, fd: Fd, usockaddr: SockaddrOut, usockaddr_len
 def sys_shutdown(current: Task, fd: Fd, how: ShutArg) -> int:
     """End a direction: 0 receiving, 1 sending, 2 both (shutdown(2)); 3.2 looks at no other bits, and refuses none."""
     sk = sockfd_lookup(current, fd).private_data
-    proto_ops.sock_ops(sk).shutdown(sk, how + 1 & SHUTDOWN_MASK)
+    proto_ops.sock_ops(sk).shutdown(sk, how + 1)
     return 0
 
 
@@ -416,7 +423,7 @@ def sys_getsockopt(
     if room < 0:
         raise LinuxError(Errno.EINVAL, "getsockopt: length")
     if level != SOL_SOCKET:
-        value = struct.pack("<i", proto_ops.sock_ops(sk).getsockopt(current, sk, level, optname, room))
+        value = proto_ops.sock_ops(sk).getsockopt_bytes(current, sk, level, optname, room)
     elif optname == SO_PEERCRED:
         value = net_scm.cred_to_ucred(current, sk.peer_pid, sk.peer_cred)
     elif optname == SO_PEERNAME:
@@ -568,6 +575,7 @@ async def recv_with_controls(
         net_scm.put_cmsg(current, controls, NETLINK_PKTINFO, struct.pack("<I", got.group), SOL_NETLINK)
     if not got.ended:
         net_scm.scm_recv(current, got.cookie, controls, flags, passcred=sk.passcred)
-    if got.cut:
-        controls.flags |= MSG_TRUNC
+    for level, kind, body in got.cmsgs:
+        net_scm.put_cmsg(current, controls, kind, body, level)
+    controls.flags |= got.flags | (MSG_TRUNC if got.cut else 0)
     return got

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from procession.include.linux.fs import POLLERR, POLLIN, POLLOUT, POLLPRI, POLLRDBAND, POLLRDNORM, POLLWRBAND, POLLWRNORM
+from procession.include.linux.fs import POLLERR, POLLIN, POLLOUT, POLLRDBAND, POLLRDNORM, POLLWRBAND, POLLWRNORM
 from procession.include.linux.tcp import TCP_CLOSE, TCP_ESTABLISHED
 from procession.include.linux.time import HZ, TICK_PERIOD_NS
-from procession.fs import fcntl
+from procession.include.linux.signal import POLL_ERR, POLL_IN, POLL_OUT
 from procession.kernel import hrtimer, wait
+from procession.net import sock_async
 from procession.net.ipv4 import inet_hashtables
-from procession.net.ipv4.sock import SOCK_BINDPORT_LOCK, TcpSock, inet_net, jiffies
+from procession.net.ipv4.sock import SOCK_BINDPORT_LOCK, InetSock, TcpSock, inet_net, jiffies
 
 if TYPE_CHECKING:
     from procession.include.linux.hrtimer import Hrtimer
@@ -38,6 +39,7 @@ __all__ = (
     "sk_state_change",
     "sk_stream_kill_queues",
     "sk_stream_write_space",
+    "sk_wake_all",
     "tcp_clear_xmit_timers",
     "tcp_done",
     "tcp_set_state",
@@ -106,6 +108,11 @@ def tcp_clear_xmit_timers(sk: TcpSock) -> None:
 # Waking.
 
 
+def sk_wake_all(sk: InetSock) -> None:
+    """Something has changed (sock_def_wakeup)."""
+    wait.wake_up_all(sk.wait)
+
+
 def sk_state_change(sk: TcpSock) -> None:
     """The connection is in another state."""
     wait.wake_up_all(sk.wait)
@@ -114,11 +121,13 @@ def sk_state_change(sk: TcpSock) -> None:
 def sk_data_ready(sk: TcpSock) -> None:
     """Something can be read (sock_def_readable)."""
     wait.wake_up_interruptible(sk.wait, POLLIN | POLLRDNORM | POLLRDBAND)
+    sock_async.sk_wake_async(sk, sock_async.SOCK_WAKE_WAITD, POLL_IN)
 
 
 def sk_error_report(sk: TcpSock) -> None:
     """There is an error (sock_def_error_report)."""
     wait.wake_up_interruptible(sk.wait, POLLERR)
+    sock_async.sk_wake_async(sk, sock_async.SOCK_WAKE_IO, POLL_ERR)
 
 
 def sk_stream_write_space(sk: TcpSock) -> None:
@@ -126,14 +135,13 @@ def sk_stream_write_space(sk: TcpSock) -> None:
     if sk.sndbuf - sk.wmem_queued >= sk.wmem_queued >> 1 and sk.nospace:
         sk.nospace = False
         wait.wake_up_interruptible(sk.wait, POLLOUT | POLLWRNORM | POLLWRBAND)
+        if not sk.shutdown & 2:
+            sock_async.sk_wake_async(sk, sock_async.SOCK_WAKE_SPACE, POLL_OUT)
 
 
 def sk_send_sigurg(sk: TcpSock) -> None:
     """Tell the owner of a socket's file that an urgent byte is on the way."""
-    file = sk.file
-    if file is not None and file.f_owner is not None:
-        fcntl.send_sigurg(sk.kernel, file)
-        wait.wake_up_interruptible(sk.wait, POLLPRI)
+    sock_async.sk_send_sigurg(sk)
 
 
 # States and the end.

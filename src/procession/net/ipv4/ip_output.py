@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from procession.hw.costs import SKB_NS
 from procession.kernel import sched_account
+from procession.net.ipv4.sock import inet_net
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -25,14 +26,16 @@ class SoftnetData:
     """What was sent and not yet received (struct softnet_data).
 
     disabled: how many hold soft interrupts off.  protos: who takes packets of a protocol (inet_protos).
+    other: who takes all others' as well.
     """
 
-    __slots__ = ("disabled", "input_pkt_queue", "protos")
+    __slots__ = ("disabled", "input_pkt_queue", "other", "protos")
 
     def __init__(self) -> None:
         self.input_pkt_queue: deque[tuple[NetNamespace, InetSkb]] = deque()
         self.disabled = 0
         self.protos: dict[int, Callable[[Kernel, NetNamespace, InetSkb], None]] = {}
+        self.other: Callable[[Kernel, NetNamespace, InetSkb], None] | None = None
 
 
 def softnet(k: Kernel) -> SoftnetData:
@@ -74,6 +77,8 @@ def _process_backlog(k: Kernel, sd: SoftnetData) -> None:
         while queue:
             net, skb = queue.popleft()
             handler = sd.protos.get(skb.protocol)
+            if sd.other is not None and (handler is None or inet_net(net).raw):
+                sd.other(k, net, skb)
             if handler is not None:
                 handler(k, net, skb)
     finally:

@@ -24,7 +24,6 @@ from procession.net.core.sock import Sock
 from procession.net.unix.sock import SIZEOF_SHARED_INFO, SIZEOF_SK_BUFF, skb_truesize
 
 if TYPE_CHECKING:
-    from procession.include.linux.fs import File
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.nsproxy import NetNamespace
     from procession.net.proto_ops import ProtoOps
@@ -260,8 +259,8 @@ class TcpSock(InetSock):
 
     backlog: segments that came while a call was at work.  write_queue: what was not acknowledged, send_head the index
     of the first not sent.  syn_table: half-open connections by (addresses, ports), accept_queue: whole ones, both of a
-    listener.  nospace: somebody waits for room to send.  file: its open file.  done: nothing more comes.  orphan: it has
-    no file any more.  counted: as one that has, or will.  The others are called as in 3.2.
+    listener.  nospace: somebody waits for room to send.  done: nothing more comes.  orphan: it has no file any more.
+    counted: as one that has, or will.  The others are called as in 3.2.
     """
 
     __slots__ = (
@@ -288,7 +287,6 @@ class TcpSock(InetSock):
         "delack_timer",
         "destroyed",
         "done",
-        "file",
         "hashed",
         "init_time",
         "keep_timer",
@@ -376,7 +374,6 @@ class TcpSock(InetSock):
         self.destroyed = False
         self.counted = True
         self.done = False
-        self.file: File | None = None
         self.backlog: deque[TcpSkb] = deque()
         self.write_queue: deque[TcpSkb] = deque()
         self.send_head = 0
@@ -463,9 +460,13 @@ class TcpSock(InetSock):
         self.delack_timer: Hrtimer | None = None
         self.keep_timer: Hrtimer | None = None
 
-    def set_state(self, state: int) -> None:
-        """Be in another state; tcp.tcp_set_state does what follows from it."""
-        self.state = state
+    def write_space(self) -> None:
+        """The send buffer has become larger, or emptier."""
+        self.ops.write_space(self)
+
+    def set_keepalive(self, *, on: bool) -> None:
+        """SO_KEEPALIVE was set."""
+        self.ops.set_keepalive(self, on=on)
 
 
 class RequestSock:

@@ -28,6 +28,8 @@ from procession.net.unix import af_unix
 from procession.net.unix.sock import RCV_SHUTDOWN, TCP_ESTABLISHED
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
     from procession.net.unix.sock import Skb, UnixSock
@@ -43,13 +45,14 @@ class Received:
     size: bytes.  full: the length of the whole message.  name: the sender's address, empty if it has none.
     cookie: what came along, with references.  ended: there will be no more messages, and this is none.  cut: size bytes
     were not enough.  group: the netlink group it was for, 0 if for one receiver.  stamp_ns: when it was sent, a time of
-    day, 0 if nobody wants to know.
+    day, 0 if nobody wants to know.  flags: MSG_ bits for msg_flags.  cmsgs: control messages (level, type, data).
     """
 
-    __slots__ = ("cookie", "cut", "ended", "full", "group", "name", "size", "stamp_ns")
+    __slots__ = ("cmsgs", "cookie", "cut", "ended", "flags", "full", "group", "name", "size", "stamp_ns")
 
     def __init__(self) -> None:
-        self.size = self.full = self.group = self.stamp_ns = 0
+        self.size = self.full = self.group = self.stamp_ns = self.flags = 0
+        self.cmsgs: Sequence[tuple[int, int, bytes]] = ()
         self.cut = False
         self.name = b""
         self.ended = False
