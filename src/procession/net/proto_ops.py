@@ -72,11 +72,11 @@ class ProtoOps:
         return af_unix.unix_poll(sk, table)
 
     def ioctl(self, sk: Any, cmd: int) -> int:
-        """Return what FIONREAD and SIOCOUTQ say; raises EINVAL while listening, ENOTTY."""
+        """Return what FIONREAD and SIOCOUTQ say; raises EINVAL while listening, ENOIOCTLCMD."""
         if cmd == SIOCOUTQ:
             return int(sk.wmem)
         if cmd != FIONREAD:
-            raise LinuxError(Errno.ENOTTY, "no such ioctl of a socket")
+            raise LinuxError(Errno.ENOIOCTLCMD, "no ioctl of a local socket")
         if sk.state == TCP_LISTEN:
             raise LinuxError(Errno.EINVAL, "listening")
         lengths = [len(skb.data) for skb in sk.receive_queue]

@@ -15,9 +15,11 @@ from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_IFDIR, S_IFSO
 from procession.include.linux.limits import INT_MAX, UINT_MAX, UIO_MAXIOV
 from procession.include.linux.magic import SOCKFS_MAGIC
 from procession.include.linux.net import AF_MAX, SOCK_MAX, SOCK_TYPE_MASK, Scm
+from procession.include.linux.netdevice import IFF_UP
 from procession.include.linux.netlink import NETLINK_PKTINFO, SOL_NETLINK
 from procession.include.linux.printk import KERN_INFO
 from procession.include.linux.socket import (
+    AF_INET,
     AF_NETLINK,
     AF_UNIX,
     MSG_CMSG_CLOEXEC,
@@ -49,10 +51,13 @@ from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, InBuf, Int, OutBuf, SizeT, UserPtr
 from procession.include.linux.undo import Undo
 from procession.mm import uaccess
-from procession.net import proto_ops, rtnetlink
+from procession.net import proto_ops
 from procession.net import scm as net_scm
+from procession.net.core import dev, rtnetlink
 from procession.net.core import sock as net_sock
 from procession.net.core.sock import Sock
+from procession.net.ipv4 import devinet, fib_frontend
+from procession.net.ipv6 import addrconf
 from procession.net.netlink import af_netlink, genetlink
 from procession.net.netlink.sock import NetlinkSock
 from procession.net.unix import af_unix
@@ -126,9 +131,20 @@ class SocketFile(File):
         return proto_ops.sock_ops(self.private_data).poll(self.private_data, table)
 
     async def ioctl(self, current: Task, cmd: int, arg: Any) -> int:
-        """FIONREAD and SIOCOUTQ; raises EINVAL while listening, ENOTTY, EOPNOTSUPP of a family that has none."""
-        sk = self.private_data
-        uaccess.put_user(current, arg, proto_ops.sock_ops(sk).ioctl(sk, cmd), 4)
+        """Ask the family, and then the interfaces; raises EINVAL, ENOTTY, EOPNOTSUPP of a family that has none."""
+        sk: Sock = self.private_data
+        if sk.family == AF_INET and cmd in devinet.DEVINET_IOCTLS:
+            devinet.devinet_ioctl(current, sk.net, cmd, arg)
+            return 0
+        try:
+            value = proto_ops.sock_ops(sk).ioctl(sk, cmd)
+        except LinuxError as error:
+            if error.errno != Errno.ENOIOCTLCMD:
+                raise
+        else:
+            uaccess.put_user(current, arg, value, 4)
+            return 0
+        dev.dev_ioctl(current, sk.net, cmd, arg)
         return 0
 
     def release(self, current: Task | None) -> None:
@@ -150,6 +166,11 @@ def sock_init(k: Kernel) -> None:
     k.printk(f"NET: Registered protocol family {AF_NETLINK}", KERN_INFO)
     af_netlink.netlink_proto_init(k)
     rtnetlink.rtnetlink_init(k)
+    devinet.devinet_init(k)
+    fib_frontend.fib_init(k)
+    addrconf.addrconf_init(k)
+    # There is nobody else who would: programs find the first loopback as a booted system has it.
+    rtnetlink.dev_change_flags(k, k.init_net_ns, k.init_net_ns.dev_base[0], IFF_UP)
     genetlink.genl_init(k)
     k.printk(f"NET: Registered protocol family {AF_UNIX}", KERN_INFO)
 
@@ -376,9 +397,9 @@ def sys_setsockopt(
     current: Task, fd: Fd, level: OptLevelArg, optname: OptNameArg, optval: OptValArg, optlen: Int
 ) -> int:
     """Set an option (setsockopt(2))."""
-    sk: Sock = sockfd_lookup(current, fd).private_data
     if optlen < 0:
         raise LinuxError(Errno.EINVAL, "setsockopt: length")
+    sk: Sock = sockfd_lookup(current, fd).private_data
     if level != SOL_SOCKET:
         proto_ops.sock_ops(sk).setsockopt(current, sk, level, optname, optval, optlen)
         return 0

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from procession.include.linux.key import KeyState
     from procession.include.linux.latencytop import LatencyRecord
     from procession.include.linux.mm_types import MmStruct
+    from procession.include.linux.netdevice import NetDevice
     from procession.include.linux.nsproxy import NetNamespace, Nsproxy, UserNamespace, UtsNamespace
     from procession.include.linux.pid import Pid, PidNamespace
     from procession.include.linux.proc_fs import ProcSuperBlock
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from procession.kernel.rcupdate import RcuState
     from procession.kernel.sched import Rq
     from procession.mm.memcontrol import MemoryController
+    from procession.net.core.rtnetlink import RtnlLink
     from procession.net.netlink.genetlink import GenlFamily
     from procession.net.netlink.sock import NetlinkTable
     from procession.net.unix.sock import UnixSock
@@ -442,6 +444,9 @@ class NetState:
         "sysctl_rmem_max",
         "sysctl_wmem_default",
         "sysctl_rmem_default",
+        "netdev_chain",
+        "rtnl_msg_handlers",
+        "rtnl_af_ops",
         "ifindex",
         "scm_work_list",
         "unix_sockets",
@@ -458,6 +463,9 @@ class NetState:
         self.sysctl_rmem_max: int = 212992
         self.sysctl_wmem_default: int = 212992
         self.sysctl_rmem_default: int = 212992
+        self.netdev_chain: list[Callable[[Kernel, NetNamespace, NetDevice, int], None]] = []  # NETDEV_ events
+        self.rtnl_msg_handlers: dict[tuple[int, int], RtnlLink] = {}  # by protocol family and type of message
+        self.rtnl_af_ops: list[Callable[[Kernel, NetDevice], bytes]] = []  # what address families tell of a link
         self.ifindex: int = 0  # the interface that was made last, in whichever network
         self.scm_work_list: list[File] | None = None  # files of lost messages while they are being closed
         self.unix_sockets: dict[Inode, UnixSock] = {}  # those bound to a path, by its inode
