@@ -73,19 +73,15 @@ class ProtoOps:
         return af_unix.unix_poll(sk, table)
 
     def ioctl(self, sk: Any, cmd: int) -> int:
-        """Return what FIONREAD and SIOCOUTQ say; raises EINVAL while listening, ENOTTY."""
+        """Return what FIONREAD and SIOCOUTQ say; raises EINVAL while listening, ENOIOCTLCMD."""
         if cmd == SIOCOUTQ:
             return int(sk.wmem)
         if cmd != FIONREAD:
-            raise LinuxError(Errno.ENOTTY, "no such ioctl of a socket")
+            raise LinuxError(Errno.ENOIOCTLCMD, "no ioctl of a local socket")
         if sk.state == TCP_LISTEN:
             raise LinuxError(Errno.EINVAL, "listening")
         lengths = [len(skb.data) for skb in sk.receive_queue]
         return sum(lengths) if sk.type == SOCK_STREAM else sum(lengths[:1])
-
-    async def ioctl_user(self, current: Task, sk: Any, cmd: int, arg: UserPtr) -> None:
-        """Answer an ioctl, at arg."""
-        uaccess.put_user(current, arg, self.ioctl(sk, cmd), 4)
 
     def accepted_name(self, sk: Any) -> bytes:
         """Return the name of the other end of a connection just taken; raises ENOTCONN if it is gone."""

@@ -16,6 +16,7 @@ from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_IFDIR, S_IFSO
 from procession.include.linux.limits import INT_MAX, UINT_MAX, UIO_MAXIOV
 from procession.include.linux.magic import SOCKFS_MAGIC
 from procession.include.linux.net import AF_MAX, SOCK_MAX, SOCK_TYPE_MASK, Scm
+from procession.include.linux.netdevice import IFF_UP
 from procession.include.linux.netlink import NETLINK_PKTINFO, SOL_NETLINK
 from procession.include.linux.printk import KERN_INFO
 from procession.include.linux.socket import (
@@ -52,11 +53,13 @@ from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, InBuf, Int, OutBuf, SizeT, UserPtr
 from procession.include.linux.undo import Undo
 from procession.mm import uaccess
-from procession.net import proto_ops, rtnetlink, sock_async
+from procession.net import proto_ops, sock_async
 from procession.net import scm as net_scm
+from procession.net.core import dev, rtnetlink
 from procession.net.core import sock as net_sock
 from procession.net.core.sock import Sock
-from procession.net.ipv4 import af_inet
+from procession.net.ipv4 import af_inet, devinet, fib_frontend
+from procession.net.ipv6 import addrconf
 from procession.net.netlink import af_netlink, genetlink
 from procession.net.netlink.sock import NetlinkSock
 from procession.net.unix import af_unix
@@ -130,15 +133,26 @@ class SocketFile(File):
         return proto_ops.sock_ops(self.private_data).poll(self.private_data, table)
 
     async def ioctl(self, current: Task, cmd: int, arg: Any) -> int:
-        """FIONREAD, SIOCOUTQ and the owner; raises EINVAL while listening, ENOTTY, EOPNOTSUPP of a family with none."""
-        sk = self.private_data
+        """Ask the file, the family, and then the interfaces; raises EINVAL, ENOTTY, EOPNOTSUPP of a family with none."""
+        sk: Sock = self.private_data
         if cmd in (FIOSETOWN, SIOCSPGRP):
             fasync.f_setown(current, self, uaccess.get_user(current, arg, 4))
             return 0
         if cmd in (FIOGETOWN, SIOCGPGRP):
             uaccess.put_user(current, arg, fasync.f_getown(current, self) & UINT_MAX, 4)
             return 0
-        await proto_ops.sock_ops(sk).ioctl_user(current, sk, cmd, arg)
+        if sk.family == AF_INET and cmd in devinet.DEVINET_IOCTLS:
+            devinet.devinet_ioctl(current, sk.net, cmd, arg)
+            return 0
+        try:
+            value = proto_ops.sock_ops(sk).ioctl(sk, cmd)
+        except LinuxError as error:
+            if error.errno != Errno.ENOIOCTLCMD:
+                raise
+        else:
+            uaccess.put_user(current, arg, value, 4)
+            return 0
+        dev.dev_ioctl(current, sk.net, cmd, arg)
         return 0
 
     def has_fasync(self) -> bool:
@@ -172,6 +186,11 @@ def sock_init(k: Kernel) -> None:
     k.printk(f"NET: Registered protocol family {AF_NETLINK}", KERN_INFO)
     af_netlink.netlink_proto_init(k)
     rtnetlink.rtnetlink_init(k)
+    devinet.devinet_init(k)
+    fib_frontend.fib_init(k)
+    addrconf.addrconf_init(k)
+    # There is nobody else who would: programs find the first loopback as a booted system has it.
+    rtnetlink.dev_change_flags(k, k.init_net_ns, k.init_net_ns.dev_base[0], IFF_UP)
     genetlink.genl_init(k)
     k.printk(f"NET: Registered protocol family {AF_INET}", KERN_INFO)
     k.printk(f"NET: Registered protocol family {AF_UNIX}", KERN_INFO)
@@ -403,9 +422,9 @@ def sys_setsockopt(
     current: Task, fd: Fd, level: OptLevelArg, optname: OptNameArg, optval: OptValArg, optlen: Int
 ) -> int:
     """Set an option (setsockopt(2))."""
-    sk: Sock = sockfd_lookup(current, fd).private_data
     if optlen < 0:
         raise LinuxError(Errno.EINVAL, "setsockopt: length")
+    sk: Sock = sockfd_lookup(current, fd).private_data
     if level != SOL_SOCKET:
         proto_ops.sock_ops(sk).setsockopt(current, sk, level, optname, optval, optlen)
         return 0

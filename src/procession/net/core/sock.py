@@ -381,7 +381,8 @@ def _set_buffer(current: Task, sk: Sock, optname: int, value: int) -> None:
         sk.write_space()
     else:
         sk.userlocks |= SOCK_RCVBUF_LOCK
-        sk.rcvbuf = max(double, SOCK_MIN_RCVBUF)
+        # Compared as unsigned, so a negative one stays: then nothing is let in.
+        sk.rcvbuf = SOCK_MIN_RCVBUF if 0 <= double < SOCK_MIN_RCVBUF else double
 
 
 def _set_linger(current: Task, sk: Sock, optval: UserPtr, optlen: int) -> None:
@@ -390,7 +391,7 @@ def _set_linger(current: Task, sk: Sock, optval: UserPtr, optlen: int) -> None:
     on, seconds = _LINGER.unpack(uaccess.copy_from_user(current, optval, _LINGER.size))
     _set_flag(sk, SOCK_LINGER, on=bool(on))
     if on:
-        sk.lingertime = (seconds & UINT_MAX) * HZ
+        sk.lingertime = seconds * HZ & UINT_MAX
 
 
 def sock_set_timeout(current: Task, old: int, optval: UserPtr, optlen: int) -> int:
@@ -437,7 +438,7 @@ def sock_bindtodevice(current: Task, sk: Sock, optval: UserPtr, optlen: int) -> 
 def sock_getsockopt(sk: Sock, optname: int) -> bytes:
     """Return an option of SOL_SOCKET that is the same for all families; raises ENOPROTOOPT."""
     if optname == SO_LINGER:
-        return _LINGER.pack(int(bool(sk.flags & SOCK_LINGER)), sk.lingertime // HZ & UINT_MAX)
+        return _LINGER.pack(int(bool(sk.flags & SOCK_LINGER)), sk.lingertime // HZ)
     if optname in (SO_RCVTIMEO_OLD, SO_SNDTIMEO_OLD):
         return _TIMEVAL.pack(*timeout_timeval(sk, optname))
     return struct.pack("<i", _get_number(sk, optname))

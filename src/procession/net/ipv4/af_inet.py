@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from procession.include.asm.ioctls import FIONREAD
 from procession.include.linux.cred import CAP_NET_BIND_SERVICE, CAP_NET_RAW
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.inet import (
@@ -19,7 +20,8 @@ from procession.include.linux.inet import (
     SOCKADDR_IN,
 )
 from procession.include.linux.sched import TASK_INTERRUPTIBLE
-from procession.include.linux.socket import AF_INET, AF_INET6, AF_UNSPEC, SOCK_DGRAM, SOCK_RAW, SOCK_STREAM
+from procession.include.linux.socket import AF_INET, AF_INET6, AF_UNSPEC, SIOCOUTQ, SOCK_DGRAM, SOCK_RAW, SOCK_STREAM
+from procession.include.linux.sockios import SIOCATMARK, SIOCOUTQNSD
 from procession.include.linux.tcp import (
     TCP_CLOSE,
     TCP_ESTABLISHED,
@@ -37,7 +39,6 @@ from procession.net.ipv4 import (
     datagram,
     inet_csk,
     inet_hashtables,
-    inet_ioctl,
     ip_output,
     ip_sockglue,
     raw,
@@ -257,6 +258,32 @@ def inet_getname(sk: InetSock, *, peer: bool) -> bytes:
     return datagram.sockaddr(sk, address, sk.sport)
 
 
+def inet_ioctl(sk: InetSock, cmd: int) -> int:
+    """Return what FIONREAD and its like say; raises EINVAL while listening, ENOIOCTLCMD for what is not known."""
+    if isinstance(sk, TcpSock):
+        return tcp_ioctl(sk, cmd)
+    if cmd == SIOCOUTQ:
+        return 0
+    if cmd == FIONREAD:
+        return len(sk.receive_queue[0].data) if sk.receive_queue else 0
+    raise LinuxError(Errno.ENOIOCTLCMD, "no ioctl of a datagram socket")
+
+
+def tcp_ioctl(sk: TcpSock, cmd: int) -> int:
+    """Return how much can be read, was not acknowledged or not sent, or whether the urgent mark is reached."""
+    if cmd == SIOCATMARK:
+        return int(bool(sk.urg_data) and sk.urg_seq == sk.copied_seq)
+    if cmd not in (FIONREAD, SIOCOUTQ, SIOCOUTQNSD):
+        raise LinuxError(Errno.ENOIOCTLCMD, "no ioctl of TCP")
+    if sk.state == TCP_LISTEN:
+        raise LinuxError(Errno.EINVAL, "listening")
+    if cmd == FIONREAD:
+        return tcp.tcp_inq(sk)
+    if 1 << sk.state & (TCPF_SYN_SENT | TCPF_SYN_RECV):
+        return 0
+    return sk.write_seq - (sk.snd_una if cmd == SIOCOUTQ else sk.snd_nxt)
+
+
 # What all types do.
 
 
@@ -306,9 +333,9 @@ class InetOps(ProtoOps):
             return tcp_sockopt.tcp_getsockopt(current, sk, optname, room)
         return ip_sockglue.getsockopt(current, sk, level, optname, room)
 
-    async def ioctl_user(self, current: Task, sk: Any, cmd: int, arg: UserPtr) -> None:
-        """Answer an ioctl, at arg."""
-        inet_ioctl.inet_ioctl(current, sk, cmd, arg)
+    def ioctl(self, sk: Any, cmd: int) -> int:
+        """Return what FIONREAD, SIOCOUTQ and SIOCATMARK say."""
+        return inet_ioctl(sk, cmd)
 
     def write_space(self, sk: Any) -> None:
         """The send buffer has become larger."""

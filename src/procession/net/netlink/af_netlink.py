@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from procession.include.linux.fs import PollTable
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.net import Scm
+    from procession.include.linux.nsproxy import NetNamespace
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
 
@@ -62,6 +63,7 @@ __all__ = (
     "netlink_ack",
     "netlink_attachskb",
     "netlink_bind",
+    "netlink_broadcast",
     "netlink_capable",
     "netlink_connect",
     "netlink_create",
@@ -318,7 +320,7 @@ async def netlink_sendmsg(
     creds = bytes(12) if cookie.pid is None else net_scm.cred_to_ucred(current, cookie.pid, cookie.cred)
     skb = NetlinkSkb(data, sk.pid, dst_group, creds)
     if dst_group:
-        _broadcast(sk, skb, dst_pid, dst_group)
+        _broadcast(k, sk.net, sk.protocol, skb, dst_pid, dst_group)
     return await _unicast(current, sk, skb, dst_pid, flags)
 
 
@@ -436,13 +438,16 @@ def netlink_overrun(sk: NetlinkSock) -> None:
         _error_report(sk)
 
 
-def _broadcast(ssk: NetlinkSock, skb: NetlinkSkb, except_pid: int, group: int) -> bool:
-    """Give a copy of a message to all who listen to a group, who joined last first; returns whether anybody does."""
-    k = ssk.kernel
+def netlink_broadcast(k: Kernel, net: NetNamespace, protocol: int, data: bytes, group: int) -> None:
+    """Send bytes from the kernel to all in a network who listen to a group of a protocol."""
+    _broadcast(k, net, protocol, NetlinkSkb(data), 0, group)
+
+
+def _broadcast(k: Kernel, net: NetNamespace, protocol: int, skb: NetlinkSkb, except_pid: int, group: int) -> None:
+    """Give a copy of a message to all who listen to a group, who joined last first, but its sender and except_pid."""
     out_of_memory = False
-    delivered = False
-    for sk in reversed(list(_table(ssk).members)):
-        if sk is ssk or sk.pid == except_pid or not sk.groups >> group - 1 & 1 or sk.net is not ssk.net:
+    for sk in reversed(list(k.net.nl_table[protocol].members)):
+        if sk.pid in (skb.pid, except_pid) or not sk.groups >> group - 1 & 1 or sk.net is not net:
             continue
         if not out_of_memory:
             try:
@@ -457,11 +462,9 @@ def _broadcast(ssk: NetlinkSock, skb: NetlinkSkb, except_pid: int, group: int) -
             kfree_skb(k)
         elif netlink_attachskb(sk, copy):
             netlink_sendskb(sk, copy)
-            delivered = True
         else:
             netlink_overrun(sk)
             kfree_skb(k)
-    return delivered
 
 
 # Receiving.
