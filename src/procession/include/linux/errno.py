@@ -54,6 +54,7 @@ class Errno(IntEnum):
     EIDRM = 43
     ENODATA = 61
     ETIME = 62
+    EPROTO = 71
     EOVERFLOW = 75
     ELIBBAD = 80
     EUSERS = 87
@@ -69,6 +70,7 @@ class Errno(IntEnum):
     EADDRINUSE = 98
     EADDRNOTAVAIL = 99
     ENETUNREACH = 101
+    ECONNABORTED = 103
     ECONNRESET = 104
     ENOBUFS = 105
     EISCONN = 106
@@ -76,6 +78,8 @@ class Errno(IntEnum):
     ETOOMANYREFS = 109
     ETIMEDOUT = 110
     ECONNREFUSED = 111
+    EALREADY = 114
+    EINPROGRESS = 115
     ESTALE = 116
     EDQUOT = 122
     ECANCELED = 125
