@@ -535,7 +535,7 @@ def connect_address(sk: InetSock, name: bytes) -> tuple[bytes, int]:
         address = IN6ADDR_LOOPBACK
     if route.is_multicast(address) and sk.type == SOCK_STREAM:
         raise LinuxError(Errno.ENETUNREACH, "a stream to many")
-    if route.is_link_local(address) and sk.type == SOCK_STREAM:
+    if route.is_link_local(address) and not (sk.bound_dev_if or any(name[24:28])):
         raise LinuxError(Errno.EINVAL, "a link-local address without a scope")
     return datagram.unmapped(address), int.from_bytes(name[2:4])
 

@@ -39,7 +39,9 @@ def is_multicast(address: bytes) -> bool:
 
 def is_link_local(address: bytes) -> bool:
     """Whether an IPv6 address says nothing without an interface."""
-    return len(address) == 16 and (address[0] == 0xFE and address[1] & 0xC0 == 0x80)
+    if len(address) == 4:
+        return False
+    return (address[0] == 0xFE and address[1] & 0xC0 == 0x80) or (address[0] == 0xFF and address[1] & 0xF == 2)
 
 
 def _loopback(net: NetNamespace) -> NetDevice | None:

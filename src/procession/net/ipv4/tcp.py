@@ -233,7 +233,7 @@ async def _sendmsg(current: Task, sk: TcpSock, buf: UserPtr, size: int, flags: i
 
 def _new_segment(sk: TcpSock) -> TcpSkb:
     """Put an empty segment at the end of the queue (sk_stream_alloc_skb, skb_entail)."""
-    skb = TcpSkb(sk.saddr, sk.num, sk.daddr, sk.dport)
+    skb = TcpSkb(sk.saddr, sk.sport, sk.daddr, sk.dport)
     skb.seq = skb.end_seq = sk.write_seq
     skb.flags = TCPHDR_ACK
     skb.truesize = tcp_output.SKB_HEAD + 192

@@ -29,7 +29,7 @@ from procession.net.ipv4 import (
     tcp_output,
     tcp_timer,
 )
-from procession.net.ipv4.sock import RequestSock, TcpSkb, TcpSock, TimewaitSock, inet_net, jiffies
+from procession.net.ipv4.sock import SOCK_BINDPORT_LOCK, RequestSock, TcpSkb, TcpSock, TimewaitSock, inet_net, jiffies
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -328,7 +328,7 @@ def _inherit(sk: TcpSock, child: TcpSock) -> None:
     child.tsflags = sk.tsflags
     child.no_check = sk.no_check
     child.passcred = sk.passcred
-    child.userlocks = sk.userlocks & 3
+    child.userlocks = sk.userlocks & ~SOCK_BINDPORT_LOCK
     child.sndbuf, child.rcvbuf = sk.sndbuf, sk.rcvbuf
     child.nonagle = sk.nonagle
     child.user_mss = sk.user_mss

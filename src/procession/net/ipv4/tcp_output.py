@@ -184,7 +184,7 @@ def _select_window(sk: TcpSock) -> int:
 def tcp_transmit_skb(sk: TcpSock, skb: TcpSkb) -> None:
     """Send a copy of a segment."""
     k = sk.kernel
-    copy = TcpSkb(sk.saddr, sk.num, sk.daddr, sk.dport)
+    copy = TcpSkb(sk.saddr, sk.sport, sk.daddr, sk.dport)
     copy.protocol = IPPROTO_TCP
     copy.flags = skb.flags
     copy.seq, copy.end_seq = skb.seq, skb.end_seq
@@ -230,7 +230,7 @@ def _event_data_sent(sk: TcpSock) -> None:
 
 def _control_skb(sk: TcpSock, seq: int, flags: int) -> TcpSkb:
     """Return a segment without data (tcp_init_nondata_skb)."""
-    skb = TcpSkb(sk.saddr, sk.num, sk.daddr, sk.dport)
+    skb = TcpSkb(sk.saddr, sk.sport, sk.daddr, sk.dport)
     skb.flags = flags
     skb.seq = seq
     skb.end_seq = seq + (1 if flags & (TCPHDR_SYN | TCPHDR_FIN) else 0)
