@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "CMSG_ORIGDST",
+    "CMSG_PASSSEC",
     "CMSG_PKTINFO",
     "CMSG_PKTINFO6",
     "CMSG_RETOPTS",
@@ -82,6 +83,7 @@ CMSG_TTL: Final = 2
 CMSG_TOS: Final = 4
 CMSG_RECVOPTS: Final = 8
 CMSG_RETOPTS: Final = 16
+CMSG_PASSSEC: Final = 32
 CMSG_ORIGDST: Final = 64
 CMSG_PKTINFO6: Final = 256
 CMSG_HOPLIMIT: Final = 512

@@ -76,6 +76,7 @@ _CMSG_BITS: Final[dict[int, int]] = {
     IP_RECVTOS: datagram.CMSG_TOS,
     IP_RECVOPTS: datagram.CMSG_RECVOPTS,
     IP_RETOPTS: datagram.CMSG_RETOPTS,
+    IP_PASSSEC: datagram.CMSG_PASSSEC,
     IP_RECVORIGDSTADDR: datagram.CMSG_ORIGDST,
 }
 _CMSG_BITS6: Final[dict[int, int]] = {
@@ -87,6 +88,7 @@ _MREQ: Final = struct.Struct("<4s4s")
 _MREQN: Final = struct.Struct("<4s4si")
 _MREQ6: Final = struct.Struct("<16si")
 _MAX_MEMBERSHIPS: Final = 20
+IPV6_MIN_MTU: Final = 1280
 
 
 def _unknown(optname: int) -> LinuxError:
@@ -125,6 +127,8 @@ def getsockopt(current: Task, sk: InetSock, level: int, optname: int, room: int)
         if sk.protocol != IPPROTO_ICMP or sk.family != AF_INET:
             raise LinuxError(Errno.EOPNOTSUPP, "not of ICMP")
         return struct.pack("<I", sk.filter)
+    if sk.family == AF_INET:
+        raise LinuxError(Errno.EOPNOTSUPP, f"level {level}")
     raise _unknown(optname)
 
 
@@ -169,7 +173,7 @@ def _set_ip(current: Task, sk: InetSock, optname: int, optval: UserPtr, optlen: 
             value = value & ~3 | sk.tos & 3
         sk.tos = value & 0xFF
     elif optname == IP_TTL:
-        if optlen < 1 or (value != -1 and not 1 <= value <= 255):
+        if optlen < 1 or (value != -1 and not 0 <= value <= 255):
             raise LinuxError(Errno.EINVAL, "IP_TTL")
         sk.uc_ttl = value
     elif optname == IP_HDRINCL:
@@ -227,7 +231,7 @@ def _set_ip_more(current: Task, sk: InetSock, optname: int, value: int, optlen: 
             raise LinuxError(Errno.EINVAL, "IP_ROUTER_ALERT")
         current.kernel.not_modelled("setsockopt: IP_ROUTER_ALERT")
         raise _unknown(optname)
-    elif optname != IP_PASSSEC:
+    else:
         raise _unknown(optname)
 
 
@@ -316,7 +320,6 @@ def _get_ip(sk: InetSock, optname: int, room: int) -> bytes:
         IP_TRANSPARENT: int(sk.transparent),
         IP_MINTTL: sk.min_ttl,
         IP_NODEFRAG: int(sk.nodefrag),
-        IP_PASSSEC: 0,
     }
     if optname not in values:
         raise _unknown(optname)
@@ -358,12 +361,12 @@ def _set_ipv6(current: Task, sk: InetSock, optname: int, optval: UserPtr, optlen
         _need_int(optlen)
         if not -1 <= value <= 255:
             raise LinuxError(Errno.EINVAL, "IPV6_MULTICAST_HOPS")
-        sk.mc_ttl = 1 if value == -1 else value
+        sk.mc_hops = 1 if value == -1 else value
     elif optname == IPV6_MULTICAST_LOOP:
         _need_int(optlen)
         if value not in (0, 1):
             raise LinuxError(Errno.EINVAL, "IPV6_MULTICAST_LOOP")
-        sk.mc_loop = bool(value)
+        sk.mc_loop6 = bool(value)
     elif optname == IPV6_TCLASS:
         _need_int(optlen)
         if not -1 <= value <= 0xFF:
@@ -379,6 +382,10 @@ def _set_ipv6(current: Task, sk: InetSock, optname: int, optval: UserPtr, optlen
         sk.recverr6 = bool(value)
         if not value:
             _purge_errors(sk)
+    elif optname == IPV6_MTU:
+        _need_int(optlen)
+        if value and value < IPV6_MIN_MTU:
+            raise LinuxError(Errno.EINVAL, "IPV6_MTU")
     elif optname == IPV6_MULTICAST_IF:
         _set_multicast_if6(sk, value, optlen)
     else:
@@ -425,8 +432,8 @@ def _get_ipv6(sk: InetSock, optname: int) -> bytes:
     values = {
         IPV6_V6ONLY: int(sk.ipv6only),
         IPV6_UNICAST_HOPS: sk.hop_limit if sk.hop_limit >= 0 else 64,
-        IPV6_MULTICAST_HOPS: sk.mc_ttl,
-        IPV6_MULTICAST_LOOP: int(sk.mc_loop),
+        IPV6_MULTICAST_HOPS: sk.mc_hops,
+        IPV6_MULTICAST_LOOP: int(sk.mc_loop6),
         IPV6_MULTICAST_IF: sk.mc_index,
         IPV6_MTU_DISCOVER: sk.pmtudisc6,
         IPV6_RECVERR: int(sk.recverr6),

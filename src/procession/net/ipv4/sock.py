@@ -152,9 +152,11 @@ class InetSock(Sock):
         "ipv6only",
         "ip_options",
         "mc_all",
+        "mc_hops",
         "mc_index",
         "mc_list",
         "mc_loop",
+        "mc_loop6",
         "mc_ttl",
         "min_ttl",
         "nodefrag",
@@ -202,7 +204,9 @@ class InetSock(Sock):
         self.transparent = False
         self.nodefrag = False
         self.mc_loop = True
-        self.mc_all = True
+        self.mc_loop6 = True
+        self.mc_hops = 1
+        self.mc_all = family != AF_INET6
         self.mc_ttl = 1
         self.mc_index = 0
         self.mc_list: list[tuple[bytes, int]] = []

@@ -711,6 +711,8 @@ def _syn_recv_established(sk: TcpSock, skb: TcpSkb) -> None:
     sk.snd_wnd = skb.window
     sk.snd_wl1 = skb.seq
     sk.max_window = max(sk.max_window, sk.snd_wnd)
+    if skb.tsecr:
+        tcp_valid_rtt_meas(sk, jiffies(sk.kernel) - skb.tsecr)
     if sk.tstamp_ok:
         sk.advmss -= TCPOLEN_TSTAMP_ALIGNED
     sk.lsndtime = jiffies(sk.kernel)

@@ -6,6 +6,7 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.limits import UINT_MAX
 from procession.include.linux.tcp import (
     MAX_TCP_KEEPCNT,
     MAX_TCP_KEEPIDLE,
@@ -102,7 +103,7 @@ def _push(sk: TcpSock) -> None:
 def _set_congestion(current: Task, sk: TcpSock, optval: UserPtr, optlen: int) -> None:
     if optlen < 1:
         raise LinuxError(Errno.EINVAL, "setsockopt: length")
-    name = uaccess.strncpy_from_user(current, optval, min(_CA_NAME_MAX - 1, optlen))
+    name = uaccess.copy_from_user(current, optval, min(_CA_NAME_MAX - 1, optlen)).split(b"\0", 1)[0]
     if name not in _CONGESTIONS:
         raise LinuxError(Errno.ENOENT, "no such congestion control")
     sk.congestion = name
@@ -156,11 +157,12 @@ def _set_other(sk: TcpSock, optname: int, value: int) -> None:
                 raise LinuxError(Errno.EINVAL, "no window at all")
             sk.window_clamp = 0
         else:
-            sk.window_clamp = max(value, SOCK_MIN_RCVBUF // 2)
+            sk.window_clamp = max(value & UINT_MAX, SOCK_MIN_RCVBUF // 2)
     elif optname == TCP_QUICKACK:
         _set_quickack(sk, value)
     elif optname == TCP_USER_TIMEOUT:
-        sk.user_timeout = value & 0xFFFFFFFF
+        # Ticks, of which a negative number of milliseconds is as many as there can be.
+        sk.user_timeout = -2 & UINT_MAX if value < 0 else -(-value // _MSEC_PER_TICK)
     elif optname in (TCP_MD5SIG, TCP_COOKIE_TRANSACTIONS):
         sk.kernel.not_modelled(f"setsockopt: TCP option {optname}")
         raise LinuxError(Errno.ENOPROTOOPT, f"option {optname}")
@@ -218,7 +220,7 @@ def tcp_getsockopt(current: Task, sk: TcpSock, optname: int, room: int) -> bytes
     if optname == TCP_CONGESTION:
         return sk.congestion.ljust(_CA_NAME_MAX, b"\0")
     values = {
-        TCP_MAXSEG: _maxseg(sk),
+        TCP_MAXSEG: sk.mss_cache,
         TCP_NODELAY: int(bool(sk.nonagle & TCP_NAGLE_OFF)),
         TCP_CORK: int(bool(sk.nonagle & TCP_NAGLE_CORK)),
         TCP_KEEPIDLE: tcp_input.keepalive_time_when(sk) // HZ,
@@ -231,19 +233,13 @@ def tcp_getsockopt(current: Task, sk: TcpSock, optname: int, room: int) -> bytes
         TCP_QUICKACK: int(not sk.ack_pingpong),
         TCP_THIN_LINEAR_TIMEOUTS: int(sk.thin_lto),
         TCP_THIN_DUPACK: int(sk.thin_dupack),
-        TCP_USER_TIMEOUT: sk.user_timeout,
+        TCP_USER_TIMEOUT: sk.user_timeout * _MSEC_PER_TICK,
     }
     if optname not in values:
         if optname == TCP_COOKIE_TRANSACTIONS:
             sk.kernel.not_modelled(f"getsockopt: TCP option {optname}")
         raise LinuxError(Errno.ENOPROTOOPT, f"option {optname}")
-    return struct.pack("<I", values[optname] & 0xFFFFFFFF)
-
-
-def _maxseg(sk: TcpSock) -> int:
-    if sk.state in (TCP_CLOSE, TCP_LISTEN) and sk.user_mss:
-        return sk.user_mss
-    return sk.mss_cache
+    return struct.pack("<I", values[optname] & UINT_MAX)
 
 
 def tcp_get_info(sk: TcpSock) -> bytes:
@@ -269,10 +265,10 @@ def tcp_get_info(sk: TcpSock) -> bytes:
         0,
         0,
         0,
-        (now - sk.lsndtime) * _MSEC_PER_TICK & 0xFFFFFFFF,
+        (now - sk.lsndtime) * _MSEC_PER_TICK & UINT_MAX,
         0,
-        (now - sk.ack_lrcvtime) * _MSEC_PER_TICK & 0xFFFFFFFF,
-        (now - sk.rcv_tstamp) * _MSEC_PER_TICK & 0xFFFFFFFF,
+        (now - sk.ack_lrcvtime) * _MSEC_PER_TICK & UINT_MAX,
+        (now - sk.rcv_tstamp) * _MSEC_PER_TICK & UINT_MAX,
         tcp_output.tcp_mtu_mss(sk.net, 4) + 40 if sk.tstamp_ok else 0,
         sk.rcv_ssthresh,
         sk.srtt * _USEC_PER_TICK >> 3,

@@ -134,8 +134,7 @@ def _write_timeout(sk: TcpSock) -> bool:
         timed_out = _retransmits_timed_out(sk, retry_until, 0, syn=True)
     else:
         retry_until = _ORPHAN_RETRIES if sk.dead else _TCP_RETRIES2
-        ticks = (sk.user_timeout * HZ + 999) // 1000
-        timed_out = _retransmits_timed_out(sk, retry_until, ticks, syn=False)
+        timed_out = _retransmits_timed_out(sk, retry_until, sk.user_timeout, syn=False)
     if timed_out:
         _write_err(sk)
     return timed_out
@@ -214,9 +213,8 @@ def _keepalive(sk: TcpSock) -> int:
     idle = jiffies(sk.kernel) - max(sk.ack_lrcvtime, sk.rcv_tstamp)
     if idle < elapsed:
         return elapsed - idle
-    user_timeout = (sk.user_timeout * HZ + 999) // 1000
-    over = idle >= user_timeout if user_timeout else sk.probes_out >= keepalive_probes(sk)
-    if over and (sk.probes_out > 0 or not user_timeout):
+    over = idle >= sk.user_timeout if sk.user_timeout else sk.probes_out >= keepalive_probes(sk)
+    if over and (sk.probes_out > 0 or not sk.user_timeout):
         tcp_output.tcp_send_active_reset(sk)
         _write_err(sk)
         return 0
