@@ -3,6 +3,7 @@
  * Linux 3.2 refuses any protocol it does not know with EPROTONOSUPPORT, 256 and -1 too, has no ping sockets of IPv6, and
  * looks at the port of an IPv6 address before the address. A machine whose only interface is the loopback.
  */
+// differs: later kernels know ping sockets of IPv6, refuse wrong protocols otherwise, and hosts have more than a loopback
 #include "check.h"
 
 #include <arpa/inet.h>

