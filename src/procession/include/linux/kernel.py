@@ -447,6 +447,9 @@ class NetState:
         "netdev_chain",
         "rtnl_msg_handlers",
         "rtnl_af_ops",
+        "proc_net",
+        "sockets_in_use",
+        "sock_serial",
         "ifindex",
         "scm_work_list",
         "unix_sockets",
@@ -466,6 +469,9 @@ class NetState:
         self.netdev_chain: list[Callable[[Kernel, NetNamespace, NetDevice, int], None]] = []  # NETDEV_ events
         self.rtnl_msg_handlers: dict[tuple[int, int], RtnlLink] = {}  # by protocol family and type of message
         self.rtnl_af_ops: list[Callable[[Kernel, NetDevice], bytes]] = []  # what address families tell of a link
+        self.proc_net: dict[str, Callable[[Kernel, NetNamespace], bytes]] = {}  # the text of each file of /proc/net
+        self.sockets_in_use: int = 0  # those with an open file
+        self.sock_serial: int = 0  # how many have been made
         self.ifindex: int = 0  # the interface that was made last, in whichever network
         self.scm_work_list: list[File] | None = None  # files of lost messages while they are being closed
         self.unix_sockets: dict[Inode, UnixSock] = {}  # those bound to a path, by its inode

@@ -41,7 +41,7 @@ from procession.lib import string
 from procession.mm import uaccess
 from procession.net import scm
 from procession.net.core import filter
-from procession.net.core.sock import SOCK_RCVTSTAMP, SockWaiter, sock_rcvtimeo, sock_sndtimeo
+from procession.net.core.sock import SOCK_RCVTSTAMP, SockWaiter, sock_prot_inuse_add, sock_rcvtimeo, sock_sndtimeo
 from procession.net.unix.sock import (
     RCV_SHUTDOWN,
     SEND_SHUTDOWN,
@@ -112,8 +112,15 @@ def unix_create(current: Task, type: int, protocol: int) -> UnixSock:
     assert current.nsproxy is not None
     net = current.nsproxy.net_ns
     sk = UnixSock(current.kernel, net, type)
-    sk.backlog = net.sysctl_max_dgram_qlen
+    _unix_create1(sk)
     return sk
+
+
+def _unix_create1(sk: UnixSock) -> None:
+    """Make a new socket known in its network."""
+    sk.backlog = sk.net.sysctl_max_dgram_qlen
+    sk.net.unix_socket_table[sk] = None
+    sock_prot_inuse_add(sk.net, "UNIX", 1)
 
 
 def unix_socketpair(current: Task, a: UnixSock, b: UnixSock) -> None:
@@ -163,6 +170,8 @@ def _forget_name(sk: UnixSock) -> None:
         del by_inode[sk.inode]
     if by_name.get((sk.addr, sk.type)) is sk:
         del by_name[sk.addr, sk.type]
+    del sk.net.unix_socket_table[sk]
+    sock_prot_inuse_add(sk.net, "UNIX", -1)
     sk.net.count -= 1
 
 
@@ -318,7 +327,7 @@ async def unix_connect(current: Task, sk: UnixSock, name: bytes, *, nonblock: bo
     server.peer, sk.peer = sk, server
     server.state = sk.state = TCP_ESTABLISHED
     server.addr, server.inode = other.addr, other.inode
-    server.backlog = sk.net.sysctl_max_dgram_qlen
+    _unix_create1(server)
     server.embryo = True
     init_peercred(current, server)
     _set_peercred(sk, other.peer_pid, other.peer_cred)
