@@ -57,7 +57,7 @@ from procession.net import scm as net_scm
 from procession.net.core import dev, net_procfs, rtnetlink
 from procession.net.core import sock as net_sock
 from procession.net.core.sock import Sock
-from procession.net.ipv4 import devinet, fib_frontend
+from procession.net.ipv4 import devinet, fib_frontend, inet_diag
 from procession.net.ipv6 import addrconf
 from procession.net.netlink import af_netlink, genetlink
 from procession.net.netlink import proc as netlink_proc
@@ -176,6 +176,7 @@ def sock_init(k: Kernel) -> None:
     devinet.devinet_init(k)
     fib_frontend.fib_init(k)
     addrconf.addrconf_init(k)
+    inet_diag.inet_diag_init(k)
     net_procfs.net_procfs_init(k)
     k.net.proc_net["unix"] = unix_proc.unix_seq_show
     k.net.proc_net["netlink"] = netlink_proc.netlink_seq_show

@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from procession.kernel.sched import Rq
     from procession.mm.memcontrol import MemoryController
     from procession.net.core.rtnetlink import RtnlLink
+    from procession.net.ipv4.inet_diag import InetDiagEntry
     from procession.net.netlink.genetlink import GenlFamily
     from procession.net.netlink.sock import NetlinkTable
     from procession.net.unix.sock import UnixSock
@@ -448,6 +449,7 @@ class NetState:
         "rtnl_msg_handlers",
         "rtnl_af_ops",
         "proc_net",
+        "inet_diag_table",
         "sockets_in_use",
         "sock_serial",
         "ifindex",
@@ -470,6 +472,7 @@ class NetState:
         self.rtnl_msg_handlers: dict[tuple[int, int], RtnlLink] = {}  # by protocol family and type of message
         self.rtnl_af_ops: list[Callable[[Kernel, NetDevice], bytes]] = []  # what address families tell of a link
         self.proc_net: dict[str, Callable[[Kernel, NetNamespace], bytes]] = {}  # the text of each file of /proc/net
+        self.inet_diag_table: dict[int, Callable[[Kernel], list[InetDiagEntry]]] = {}  # who has sockets of a kind
         self.sockets_in_use: int = 0  # those with an open file
         self.sock_serial: int = 0  # how many have been made
         self.ifindex: int = 0  # the interface that was made last, in whichever network

@@ -106,9 +106,10 @@ def netlink_kernel_create(
     netlink_rcv: Callable[[Task, NetlinkSock, NetlinkSkb], None] | None,
     *,
     nonroot_recv: bool = False,
+    init_net_only: bool = False,
 ) -> None:
-    """Register a protocol, whose messages to the kernel netlink_rcv takes, in each network."""
-    k.net.nl_table[protocol] = NetlinkTable(groups, netlink_rcv, nonroot_recv=nonroot_recv)
+    """Register a protocol, whose messages to the kernel netlink_rcv takes, in each network or the first alone."""
+    k.net.nl_table[protocol] = NetlinkTable(groups, netlink_rcv, nonroot_recv=nonroot_recv, init_net_only=init_net_only)
 
 
 def netlink_create(current: Task, type: int, protocol: int) -> NetlinkSock:
@@ -365,7 +366,7 @@ async def _unicast(current: Task, ssk: NetlinkSock, skb: NetlinkSkb, nl_pid: int
 def netlink_unicast_kernel(current: Task, ssk: NetlinkSock, skb: NetlinkSkb) -> None:
     """Let the kernel look at a message; raises ECONNREFUSED if nobody there wants any, or the address is another's."""
     table = _table(ssk)
-    if table.netlink_rcv is None:
+    if table.netlink_rcv is None or (table.init_net_only and ssk.net is not ssk.kernel.init_net_ns):
         raise LinuxError(Errno.ECONNREFUSED, f"nobody listens at netlink protocol {ssk.protocol}")
     table.netlink_rcv(current, ssk, skb)
 

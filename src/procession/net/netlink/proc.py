@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from procession.include.linux.netlink import NETLINK_INET_DIAG
-
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.nsproxy import NetNamespace
@@ -37,7 +35,7 @@ def netlink_seq_show(k: Kernel, net: NetNamespace) -> bytes:
     out = [_HEAD]
     for protocol in sorted(k.net.nl_table):
         table = k.net.nl_table[protocol]
-        if table.netlink_rcv is not None and (protocol != NETLINK_INET_DIAG or net is k.init_net_ns):
+        if table.netlink_rcv is not None and (not table.init_net_only or net is k.init_net_ns):
             out.append(_line(_KERNEL_ADDRESS + protocol * 1024, protocol, 0, 0, 0, 0, 0, 0))
         for (of, _), sk in table.sockets.items():
             if of is net:
