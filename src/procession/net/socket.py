@@ -64,7 +64,7 @@ from procession.net.netlink import proc as netlink_proc
 from procession.net.netlink.sock import NetlinkSock
 from procession.net.unix import af_unix
 from procession.net.unix import proc as unix_proc
-from procession.net.unix.sock import SHUTDOWN_MASK
+from procession.net.unix.sock import SHUTDOWN_MASK, UnixSock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -207,6 +207,8 @@ def sock_graft(sk: Sock, file: SocketFile) -> None:
     """Make it the socket of an open file."""
     file.private_data = sk
     sk.i_ino = file.inode.i_ino
+    if isinstance(sk, UnixSock):
+        sk.file = file
 
 
 def sock_map_fd(current: Task, sk: Sock, flags: int) -> int:

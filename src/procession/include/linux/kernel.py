@@ -455,6 +455,9 @@ class NetState:
         "ifindex",
         "scm_work_list",
         "unix_sockets",
+        "unix_tot_inflight",
+        "gc_inflight_list",
+        "gc_in_progress",
         "unix_ordernum",
         "nl_table",
         "netlink_rover",
@@ -478,6 +481,9 @@ class NetState:
         self.ifindex: int = 0  # the interface that was made last, in whichever network
         self.scm_work_list: list[File] | None = None  # files of lost messages while they are being closed
         self.unix_sockets: dict[Inode, UnixSock] = {}  # those bound to a path, by its inode
+        self.unix_tot_inflight: int = 0  # how many times local sockets are on their way through others
+        self.gc_inflight_list: dict[UnixSock, None] = {}  # those that are
+        self.gc_in_progress: bool = False
         self.unix_ordernum: int = 1  # where the search for an abstract name goes on
         self.nl_table: dict[int, NetlinkTable] = {}  # the netlink protocols that somebody serves
         self.netlink_rover: int = -4097  # the next address for a socket whose process has one already

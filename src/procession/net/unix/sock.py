@@ -13,7 +13,7 @@ from procession.kernel import wait
 from procession.net.core.sock import TCP_CLOSE, TCP_ESTABLISHED, TCP_LISTEN, Sock
 
 if TYPE_CHECKING:
-    from procession.include.linux.fs import Inode, Vfsmount
+    from procession.include.linux.fs import File, Inode, Vfsmount
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.nsproxy import NetNamespace
 
@@ -64,6 +64,7 @@ class Skb:
 class UnixSock(Sock):
     """struct unix_sock.
 
+    file: its open file, None while it has none.  inflight: how many messages hold that.
     recursion_level: how deep sockets were passed through sockets to get here.
     addr: sun_path as bound, a path with its NUL or a NUL and an abstract name.  wmem: the memory, in bytes, of what was
     sent and not yet read.  accept_queue: the server's ends of connections nobody has accepted.  embryo: it is one.
@@ -75,6 +76,8 @@ class UnixSock(Sock):
         "addr",
         "backlog",
         "embryo",
+        "file",
+        "inflight",
         "inode",
         "mnt",
         "peer",
@@ -92,6 +95,8 @@ class UnixSock(Sock):
         self.backlog = 0
         self.peer: UnixSock | None = None
         self.embryo = False
+        self.file: File | None = None
+        self.inflight = 0
         self.addr = b""
         self.inode: Inode | None = None
         self.mnt: Vfsmount | None = None

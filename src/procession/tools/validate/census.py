@@ -179,6 +179,8 @@ class Census:
         found = tally(files)
         found.pop(None, None)
         queue = [sk for file in found if (sk := _socket_of(file)) is not None]
+        # Those that only hold each other are there until the collector looks.
+        queue += [sk for sk in self.k.net.gc_inflight_list if sk not in queue]
         if queue:
             self._messages(queue, found)
         return found
