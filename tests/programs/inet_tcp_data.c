@@ -50,7 +50,7 @@ static void done(int fd[2]) {
 }
 
 static volatile int urgs;
-static void count(int sig) { urgs++; }
+static void count(int sig) { urgs += sig == SIGURG; }
 
 static void urgent(int in_line) {
   int fd[2];

@@ -199,11 +199,13 @@ static void filters(void) {
 static void stamp(int option, int on) {
   must(setsockopt(sv[1], SOL_SOCKET, option, &on, sizeof on));
   must(write(sv[0], "x", 1));
-  char buf[8], control[128];
+  char buf[8], control[128] __attribute__((aligned(8)));
   struct msghdr m = { .msg_iov = &(struct iovec){ buf, 8 }, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control };
   must(recvmsg(sv[1], &m, 0));
   say("%d %d: %zu bytes, flags %x", option, on, (size_t)m.msg_controllen, m.msg_flags);
-  for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
+  for (size_t at = 0; at < m.msg_controllen;) {
+    struct cmsghdr *c = (struct cmsghdr *)(control + at);
+    at += (c->cmsg_len + 7) / 8 * 8;
     long when = c->cmsg_type == 2 ? 0 : *(long *)CMSG_DATA(c);
     say("  %d %d %zu, now %d", c->cmsg_level, c->cmsg_type, (size_t)c->cmsg_len, when >= time(NULL) - 1 && when <= time(NULL));
   }

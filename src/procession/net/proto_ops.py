@@ -15,7 +15,7 @@ from procession.include.linux.netlink import (
     NETLINK_PKTINFO,
     SOL_NETLINK,
 )
-from procession.include.linux.socket import AF_NETLINK, AF_UNIX, SIOCOUTQ, SOCK_STREAM
+from procession.include.linux.socket import AF_NETLINK, AF_UNIX, SIOCOUTQ, SOCK_DGRAM
 from procession.mm import uaccess
 from procession.net.ipv4.sock import InetSock
 from procession.net.netlink import af_netlink
@@ -81,7 +81,7 @@ class ProtoOps:
         if sk.state == TCP_LISTEN:
             raise LinuxError(Errno.EINVAL, "listening")
         lengths = [len(skb.data) for skb in sk.receive_queue]
-        return sum(lengths) if sk.type == SOCK_STREAM else sum(lengths[:1])
+        return sum(lengths[:1]) if sk.type == SOCK_DGRAM else sum(lengths)
 
     def accepted_name(self, sk: Any) -> bytes:
         """Return the name of the other end of a connection just taken; raises ENOTCONN if it is gone."""

@@ -49,21 +49,24 @@ from procession.include.linux.socket import (
     SockProtocolArg,
     SockTypeArg,
 )
+from procession.include.linux.sockios import SIOCDEVPRIVATE
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, InBuf, Int, OutBuf, SizeT, UserPtr
 from procession.include.linux.undo import Undo
 from procession.mm import uaccess
 from procession.net import proto_ops, sock_async
 from procession.net import scm as net_scm
-from procession.net.core import dev, rtnetlink
+from procession.net.core import dev, net_procfs, rtnetlink
 from procession.net.core import sock as net_sock
 from procession.net.core.sock import Sock
-from procession.net.ipv4 import af_inet, devinet, fib_frontend
+from procession.net.ipv4 import af_inet, devinet, fib_frontend, inet_diag
 from procession.net.ipv6 import addrconf
 from procession.net.netlink import af_netlink, genetlink
+from procession.net.netlink import proc as netlink_proc
 from procession.net.netlink.sock import NetlinkSock
 from procession.net.unix import af_unix
-from procession.net.unix.sock import SHUTDOWN_MASK
+from procession.net.unix import proc as unix_proc
+from procession.net.unix.sock import UnixSock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -144,6 +147,9 @@ class SocketFile(File):
         if sk.family == AF_INET and cmd in devinet.DEVINET_IOCTLS:
             devinet.devinet_ioctl(current, sk.net, cmd, arg)
             return 0
+        if SIOCDEVPRIVATE <= cmd < SIOCDEVPRIVATE + 16:
+            dev.dev_ioctl(current, sk.net, cmd, arg)
+            return 0
         try:
             value = proto_ops.sock_ops(sk).ioctl(sk, cmd)
         except LinuxError as error:
@@ -168,6 +174,7 @@ class SocketFile(File):
 
     def release(self, current: Task | None) -> None:
         """Close the connection."""
+        self.f_path.mnt.mnt_sb.kernel.net.sockets_in_use -= 1
         if self.private_data is not None:
             self.private_data.file = None
             proto_ops.sock_ops(self.private_data).release(self.private_data)
@@ -189,6 +196,10 @@ def sock_init(k: Kernel) -> None:
     devinet.devinet_init(k)
     fib_frontend.fib_init(k)
     addrconf.addrconf_init(k)
+    inet_diag.inet_diag_init(k)
+    net_procfs.net_procfs_init(k)
+    k.net.proc_net["unix"] = unix_proc.unix_seq_show
+    k.net.proc_net["netlink"] = netlink_proc.netlink_seq_show
     # There is nobody else who would: programs find the first loopback as a booted system has it.
     rtnetlink.dev_change_flags(k, k.init_net_ns, k.init_net_ns.dev_base[0], IFF_UP)
     genetlink.genl_init(k)
@@ -208,6 +219,7 @@ def sock_alloc_file(current: Task, sk: Sock | None, flags: int) -> SocketFile:
     dentry.d_parent = dentry
     file = SocketFile(PathRef(k.net.sock_mnt, dentry), O_RDWR | flags & O_NONBLOCK, FMODE_READ | FMODE_WRITE)
     file_table.alloc_file(current, file)
+    k.net.sockets_in_use += 1
     if sk is not None:
         sock_graft(sk, file)
     return file

@@ -34,6 +34,7 @@ from procession.include.linux.netdevice import (
 from procession.include.linux.sockios import (
     SIOCADDMULTI,
     SIOCDELMULTI,
+    SIOCDEVPRIVATE,
     SIOCETHTOOL,
     SIOCGIFCONF,
     SIOCGIFFLAGS,
@@ -188,7 +189,8 @@ def dev_ioctl(current: Task, net: NetNamespace, cmd: int, arg: UserPtr) -> None:
     if cmd == SIOCGIFNAME:
         dev_ifname(current, net, arg)
         return
-    if cmd not in (*_READING, *_WRITING, SIOCETHTOOL):
+    private = SIOCDEVPRIVATE <= cmd < SIOCDEVPRIVATE + 16
+    if cmd not in (*_READING, *_WRITING, SIOCETHTOOL) and not private:
         raise LinuxError(Errno.ENOTTY, "no such ioctl of a socket")
     raw = uaccess.copy_from_user(current, arg, IFREQ_SIZE)
     if cmd in _WRITING and not capability.capable(current, CAP_NET_ADMIN):
@@ -196,7 +198,7 @@ def dev_ioctl(current: Task, net: NetNamespace, cmd: int, arg: UserPtr) -> None:
     dev = dev_get_by_name(net, ifr_name(raw).split(b":", 1)[0])
     if cmd in _READING:
         uaccess.copy_to_user(current, arg, dev_ifsioc_locked(dev, cmd, raw[IFNAMSIZ:]), IFNAMSIZ)
-    elif cmd == SIOCETHTOOL:
+    elif cmd == SIOCETHTOOL or private:
         raise LinuxError(Errno.EOPNOTSUPP, "the loopback has no settings")
     else:
         dev_ifsioc(current.kernel, net, dev, cmd, raw[IFNAMSIZ:])
@@ -253,7 +255,10 @@ def dev_ifsioc(k: Kernel, net: NetNamespace, dev: NetDevice, cmd: int, data: byt
         dev.tx_queue_len = value
     elif cmd == SIOCSIFNAME:
         dev_change_name(net, dev, ifr_name(data))
-    elif cmd in (SIOCADDMULTI, SIOCDELMULTI) or (cmd == SIOCSIFHWBROADCAST and value & 0xFFFF != dev.type):
+    elif cmd in (SIOCADDMULTI, SIOCDELMULTI, SIOCSIFSLAVE):
         raise LinuxError(Errno.EINVAL, "not of the loopback")
-    elif cmd != SIOCSIFHWBROADCAST:
+    elif cmd == SIOCSIFHWBROADCAST:
+        if value & 0xFFFF != dev.type:
+            raise LinuxError(Errno.EINVAL, "an address of another kind")
+    else:
         raise LinuxError(Errno.EOPNOTSUPP, "not of the loopback")

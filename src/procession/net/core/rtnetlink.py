@@ -1,6 +1,6 @@
 """NETLINK_ROUTE: interfaces, and whom to ask about addresses and routes (net/core/rtnetlink.c).
 
-Differs: routes cannot be set; there are no rules, queueing disciplines and neighbours to ask for.
+Differs: routes cannot be set; there are no rules and queueing disciplines to ask for.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ from procession.include.linux.rtnetlink import (
     RTM_BASE,
     RTM_DELLINK,
     RTM_GETLINK,
+    RTM_GETNEIGH,
     RTM_MAX,
     RTM_NEWLINK,
     RTM_SETLINK,
@@ -111,6 +112,7 @@ def rtnetlink_init(k: Kernel) -> None:
     rtnl_register(k, AF_UNSPEC, RTM_SETLINK, rtnl_setlink, None)
     rtnl_register(k, AF_UNSPEC, RTM_NEWLINK, rtnl_newlink, None)
     rtnl_register(k, AF_UNSPEC, RTM_DELLINK, rtnl_dellink, None)
+    rtnl_register(k, AF_UNSPEC, RTM_GETNEIGH, None, neigh_dump_info)
 
 
 def rtnetlink_rcv(current: Task, ssk: NetlinkSock, skb: NetlinkSkb) -> None:
@@ -238,6 +240,11 @@ def rtnl_fill_ifinfo(k: Kernel, dev: NetDevice, change: int = 0) -> bytes:
 def rtnl_dump_ifinfo(sk: NetlinkSock) -> list[bytes]:
     """Return all interfaces."""
     return [rtnl_fill_ifinfo(sk.kernel, dev) for dev in sk.net.dev_base]
+
+
+def neigh_dump_info(sk: NetlinkSock) -> list[bytes]:
+    """Return the neighbours: a loopback has none (net/core/neighbour.c)."""
+    return []
 
 
 def _parse(current: Task, nlh: Nlmsghdr) -> tuple[int, int, int, dict[int, bytes]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from procession.fs import file_table
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import POLLOUT, POLLWRBAND, POLLWRNORM
 from procession.include.linux.net import Scm
 from procession.include.linux.sched import TASK_INTERRUPTIBLE
 from procession.include.linux.socket import (
@@ -24,7 +25,7 @@ from procession.mm import uaccess
 from procession.net import scm
 from procession.net.core.sock import SOCK_RCVTSTAMP, SockWaiter, sock_rcvlowat, sock_rcvtimeo
 from procession.net.sock_async import SOCK_ASYNC_WAITDATA
-from procession.net.unix import af_unix
+from procession.net.unix import af_unix, garbage
 from procession.net.unix.sock import RCV_SHUTDOWN, TCP_ESTABLISHED
 
 if TYPE_CHECKING:
@@ -89,12 +90,13 @@ async def unix_recvmsg(current: Task, sk: UnixSock, buf: UserPtr, size: int, fla
     if not flags & MSG_PEEK:
         sk.receive_queue.popleft()
         af_unix.consume_skb(skb)
-        wait.wake_up(sk.peer_wait)
+        wait.wake_up(sk.peer_wait, POLLOUT | POLLWRNORM | POLLWRBAND)
     try:
         # A bad address costs the message: it has left the queue.
         uaccess.copy_to_user(current, buf, data[:size])
     except LinuxError:
         if not flags & MSG_PEEK:
+            garbage.unix_notinflight(sk.kernel, skb.scm.fp)
             scm.scm_destroy(sk.kernel, current, skb.scm)
         raise
     got.size = min(size, len(data))
@@ -118,6 +120,7 @@ def _take_along(cookie: Scm, skb: Skb, flags: int) -> None:
         cookie.fp = [file_table.get_file(file) for file in skb.scm.fp]
         scm.scm_set_cred(cookie, skb.scm.pid, skb.scm.cred)
     else:
+        garbage.unix_notinflight(skb.sender.kernel, skb.scm.fp)
         cookie.fp, skb.scm.fp = skb.scm.fp, ()
         cookie.pid, skb.scm.pid = skb.scm.pid, None
         cookie.cred, skb.scm.cred = skb.scm.cred, None
@@ -163,6 +166,7 @@ def _take_bytes(sk: UnixSock, skb: Skb, count: int, flags: int, cookie: Scm) -> 
         cookie.fp = [file_table.get_file(file) for file in skb.scm.fp]
         return True
     if skb.scm.fp:
+        garbage.unix_notinflight(sk.kernel, skb.scm.fp)
         cookie.fp, skb.scm.fp = skb.scm.fp, ()
     if count < len(skb.data):
         skb.data = skb.data[count:]

@@ -10,6 +10,7 @@ from procession.include.linux.kernel import Kernel
 from procession.include.trace.events import PageFaultUser, SysEnter, SysExit, event_fields
 from procession.tools.validate import (
     cgroups,
+    inet,
     ipc,
     keys,
     kthreads,
@@ -20,6 +21,7 @@ from procession.tools.validate import (
     references,
     sched,
     signals,
+    sockets,
     tasks,
     terminals,
     tracing,
@@ -60,6 +62,8 @@ AT_EVERY_TRAP: Final = (
     keys.validate_keys,
     mounts.validate_mounts,
     mqueues.validate_mqueues,
+    sockets.validate_local_sockets,
+    inet.validate_inet,
     ipc.validate_ipc_tables,
     ipc.validate_semaphores,
     ipc.validate_messages,
