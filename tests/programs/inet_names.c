@@ -7,7 +7,6 @@
 #include "check.h"
 
 #include <arpa/inet.h>
-#include <linux/capability.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -183,11 +182,9 @@ static void targets(int type) {
 }
 
 static void privileges(void) {
-  struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, 0};
-  struct __user_cap_data_struct d[2];
+  unsigned h[2] = {0x20080522, 0}, d[6] = {0};
   int fd = sock("0", SOCK_STREAM), six = sock("::", SOCK_STREAM);
-  memset(d, 0, sizeof d);
-  must(syscall(SYS_capset, &h, d));
+  must(syscall(SYS_capset, h, d));
   v4("127.0.0.1", 80);
   show("port 80 without capabilities", bind(fd, (void *)&u, len));
   v4("10.0.0.1", 80);

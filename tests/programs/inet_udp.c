@@ -7,7 +7,6 @@
 #include "check.h"
 
 #include <arpa/inet.h>
-#include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
 #include <netinet/udp.h>
@@ -48,6 +47,11 @@ static int number(int fd, unsigned long request) {
   return n;
 }
 static char big[70000];
+struct extended_err {
+  unsigned ee_errno;
+  unsigned char ee_origin, ee_type, ee_code, ee_pad;
+  unsigned ee_info, ee_data;
+};
 
 static void sending(void) {
   int a = bound(INADDR_LOOPBACK), b = must(socket(AF_INET, SOCK_DGRAM, 0));
@@ -108,7 +112,7 @@ static void sending(void) {
 static void errors(void) {
   int gone = bound(INADDR_LOOPBACK), fd = must(socket(AF_INET, SOCK_DGRAM, 0)), on = 1;
   struct sockaddr_in to = in(INADDR_LOOPBACK, port_of(gone)), name;
-  struct { struct cmsghdr h; struct sock_extended_err e; struct sockaddr_in from; char more[64]; } c;
+  struct { struct cmsghdr h; struct extended_err e; struct sockaddr_in from; char more[64]; } c;
   char buf[100];
   must(close(gone));
   show("to nobody", sendto(fd, "abc", 3, 0, (void *)&to, 16));
@@ -212,8 +216,12 @@ static void six(void) {
   struct iovec v = {buf, 100};
   struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = &c, .msg_controllen = sizeof c};
   show("with control messages", recvmsg(a, &m, 0));
-  for (struct cmsghdr *h = CMSG_FIRSTHDR(&m); h; h = CMSG_NXTHDR(&m, h))
-    say("level %d type %d length %zu: %d", h->cmsg_level, h->cmsg_type, h->cmsg_len, *(int *)CMSG_DATA(h));
+  for (size_t at = 0; at < m.msg_controllen;) {
+    struct cmsghdr h;
+    memcpy(&h, c.b + at, sizeof h);
+    say("level %d type %d length %zu", h.cmsg_level, h.cmsg_type, (size_t)h.cmsg_len);
+    at += CMSG_ALIGN(h.cmsg_len);
+  }
   int only = must(socket(AF_INET6, SOCK_DGRAM, 0));
   must(setsockopt(only, IPPROTO_IPV6, IPV6_V6ONLY, &on, 4));
   show("V6ONLY to IPv4", sendto(only, "x", 1, 0, (void *)&to, 16));
