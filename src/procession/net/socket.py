@@ -59,7 +59,9 @@ from procession.net import scm as net_scm
 from procession.net.core import dev, net_procfs, rtnetlink
 from procession.net.core import sock as net_sock
 from procession.net.core.sock import Sock
-from procession.net.ipv4 import af_inet, devinet, fib_frontend, inet_diag
+from procession.net.ipv4 import af_inet, devinet, fib_frontend, inet_diag, tcp, tcp_diag
+from procession.net.ipv4 import proc as inet_proc
+from procession.net.ipv4.sock import TcpSock
 from procession.net.ipv6 import addrconf
 from procession.net.netlink import af_netlink, genetlink
 from procession.net.netlink import proc as netlink_proc
@@ -172,6 +174,15 @@ class SocketFile(File):
             raise LinuxError(Errno.EINVAL, "no socket yet")
         sock_async.sock_fasync(sk, fd, self, on=on)
 
+    def lingers(self) -> bool:
+        """Whether SO_LINGER says so."""
+        sk = self.private_data
+        return isinstance(sk, TcpSock) and bool(sk.flags & net_sock.SOCK_LINGER) and sk.lingertime > 0
+
+    async def linger(self, current: Task) -> None:
+        """Wait until what was sent has arrived."""
+        await tcp.tcp_linger(current, self.private_data)
+
     def release(self, current: Task | None) -> None:
         """Close the connection."""
         self.f_path.mnt.mnt_sb.kernel.net.sockets_in_use -= 1
@@ -197,7 +208,9 @@ def sock_init(k: Kernel) -> None:
     fib_frontend.fib_init(k)
     addrconf.addrconf_init(k)
     inet_diag.inet_diag_init(k)
+    tcp_diag.tcp_diag_init(k)
     net_procfs.net_procfs_init(k)
+    inet_proc.inet_proc_init(k)
     k.net.proc_net["unix"] = unix_proc.unix_seq_show
     k.net.proc_net["netlink"] = netlink_proc.netlink_seq_show
     # There is nobody else who would: programs find the first loopback as a booted system has it.

@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 __all__ = ("net_procfs_init",)
 
 _ROUTE: Final = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT"
-_SOCKSTAT: Final = (
-    "TCP: inuse 0 orphan 0 tw 0 alloc 0 mem 0\nUDP: inuse 0 mem 0\nUDPLITE: inuse 0\nRAW: inuse 0\n"
-    "FRAG: inuse 0 memory 0\n"
-)
-_KERNEL_SOCKETS: Final = 10  # that 3.2 makes for itself
 # As struct proto has it: name, size, whether its memory is counted, the longest head (below 0: nothing presses it),
 # whether it has a cache of its own, and which of the nineteen calls it has.
 _PROTOCOLS: Final = (
@@ -49,7 +44,6 @@ def net_procfs_init(k: Kernel) -> None:
     files["protocols"] = proto_seq_show
     files["arp"] = arp_seq_show
     files["route"] = fib_route_seq_show
-    files["sockstat"] = sockstat_seq_show
     files["if_inet6"] = if6_seq_show
     files["igmp6"] = igmp6_mc_seq_show
 
@@ -111,11 +105,6 @@ def igmp6_mc_seq_show(k: Kernel, net: NetNamespace) -> bytes:
         for dev in net.dev_base
         if dev.flags & IFF_UP
     )
-
-
-def sockstat_seq_show(k: Kernel, net: NetNamespace) -> bytes:
-    """Return how many sockets there are."""
-    return b"sockets: used %d\n" % (k.net.sockets_in_use + _KERNEL_SOCKETS) + _SOCKSTAT.encode()
 
 
 def proto_seq_show(k: Kernel, net: NetNamespace) -> bytes:

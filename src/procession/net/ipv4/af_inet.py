@@ -112,7 +112,6 @@ def inet_create(current: Task, family: int, type: int, protocol: int) -> InetSoc
     if type == SOCK_STREAM:
         stream = TcpSock(k, net, family, type, protocol, ops)
         tcp_ipv4.tcp_init_sock(stream)
-        stream.write_seq = tcp_ipv4.tcp_isn(k)
         sk = stream
     elif type == SOCK_DGRAM:
         sk = UdpSock(k, net, family, type, protocol, ops)
@@ -562,6 +561,8 @@ def tcp_connect(sk: TcpSock, name: bytes) -> None:
     sk.rcv_saddr = sk.saddr
     sk.daddr, sk.dport = daddr, port
     inet_csk.tcp_set_state(sk, TCP_SYN_SENT)
+    if not sk.write_seq:
+        sk.write_seq = tcp_ipv4.tcp_isn(sk.kernel)
     try:
         inet_hashtables.inet_hash_connect(sk)
     except LinuxError:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.net.netlink.sock import NetlinkCallback, NetlinkSkb, NetlinkSock
 
-__all__ = ("InetDiagEntry", "inet_diag_init", "inet_diag_register")
+__all__ = ("TCPDIAG_GETSOCK", "InetDiagEntry", "inet_diag_init", "inet_diag_register")
 
 TCPDIAG_GETSOCK: Final = 18
 INET_DIAG_GETSOCK_MAX: Final = 24

@@ -8,6 +8,7 @@ import zlib
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.socket import AF_INET, AF_INET6
 from procession.include.linux.tcp import TCP_CLOSE, TCP_LISTEN
+from procession.net.core.sock import sock_prot_inuse_add
 from procession.net.ipv4.sock import (
     BindBucket,
     InetNet,
@@ -15,6 +16,7 @@ from procession.net.ipv4.sock import (
     TcpSock,
     TimewaitSock,
     inet_net,
+    proto_name,
 )
 
 if TYPE_CHECKING:
@@ -154,6 +156,7 @@ def inet_hash(sk: TcpSock) -> None:
     elif sk.state != TCP_CLOSE:
         net.ehash[sk.rcv_saddr, sk.num, sk.daddr, sk.dport] = sk
     sk.hashed = True
+    sock_prot_inuse_add(sk.net, proto_name(sk), 1)
 
 
 def inet_unhash(sk: TcpSock) -> None:
@@ -161,6 +164,7 @@ def inet_unhash(sk: TcpSock) -> None:
     if not sk.hashed:
         return
     sk.hashed = False
+    sock_prot_inuse_add(sk.net, proto_name(sk), -1)
     net = inet_net(sk.net)
     listeners = net.listening.get(sk.num)
     if listeners is not None and sk in listeners:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from procession.hw.costs import SKB_NS
 from procession.kernel import sched_account
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from procession.net.ipv4.sock import InetSkb
 
 __all__ = ("SoftnetData", "ip_send", "local_bh_disable", "local_bh_enable", "softnet")
+
+
+ETH_HLEN: Final = 14
+_HEADS: Final = 52  # bytes of the heads of IP and TCP, more or less
 
 
 class SoftnetData:
@@ -50,8 +54,17 @@ def ip_send(k: Kernel, net: NetNamespace, skb: InetSkb) -> None:
     sd = softnet(k)
     sched_account.account_system_time(k.current, SKB_NS)
     dev = net.dev_base[0]
+    size = len(skb.data) + _HEADS
     dev.packets += 1
-    dev.bytes += len(skb.data) + 52
+    dev.bytes += size + ETH_HLEN
+    tables = inet_net(net)
+    family = "Ip" if len(skb.daddr) == 4 else "Ip6"
+    tables.count(family + "OutRequests")
+    tables.count(family + "InReceives")
+    tables.count(family + "InDelivers")
+    extension = "IpExt" if len(skb.daddr) == 4 else "Ip6"
+    tables.count(extension + "OutOctets", size)
+    tables.count(extension + "InOctets", size)
     sd.input_pkt_queue.append((net, skb))
     if not sd.disabled:
         _process_backlog(k, sd)

@@ -20,9 +20,9 @@ from procession.include.linux.inet import (
 from procession.include.linux.socket import AF_INET, AF_INET6, MSG_OOB
 from procession.include.linux.tcp import TCP_CLOSE, TCP_ESTABLISHED
 from procession.mm import uaccess
-from procession.net.core.sock import SOCK_BROADCAST
+from procession.net.core.sock import SOCK_BROADCAST, sock_prot_inuse_add
 from procession.net.ipv4 import datagram, ip_output, route
-from procession.net.ipv4.sock import SOCK_BINDADDR_LOCK, InetSkb, InetSock, RawSock, inet_net
+from procession.net.ipv4.sock import SOCK_BINDADDR_LOCK, InetSkb, InetSock, RawSock, inet_net, proto_name
 from procession.net.unix.sock import SEND_SHUTDOWN
 
 if TYPE_CHECKING:
@@ -40,12 +40,14 @@ _IPV4: Final = 0x45
 def raw_hash(sk: RawSock) -> None:
     """Let packets find a socket."""
     inet_net(sk.net).raw[sk] = None
+    sock_prot_inuse_add(sk.net, proto_name(sk), 1)
 
 
 def raw_close(sk: RawSock) -> None:
     """The socket's file is closed."""
     sk.dead = True
-    inet_net(sk.net).raw.pop(sk, None)
+    del inet_net(sk.net).raw[sk]
+    sock_prot_inuse_add(sk.net, proto_name(sk), -1)
     sk.receive_queue.clear()
     sk.error_queue.clear()
     sk.rmem = 0

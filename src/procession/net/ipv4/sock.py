@@ -8,13 +8,10 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from procession.include.linux.inet import IN6ADDR_ANY, INADDR_ANY
+from procession.include.linux.inet import IN6ADDR_ANY, INADDR_ANY, IPPROTO_UDPLITE
 from procession.include.linux.hrtimer import Hrtimer
-from procession.include.linux.socket import AF_INET6
+from procession.include.linux.socket import AF_INET6, SOCK_RAW, SOCK_STREAM
 from procession.include.linux.tcp import (
-    TCP_CLOSE,
-    TCP_HEADER,
-    TCP_INIT_CWND,
     TCP_MSS_DEFAULT,
     TCPHDR_FIN,
     TCPHDR_SYN,
@@ -44,6 +41,7 @@ __all__ = (
     "UdpSock",
     "inet_net",
     "jiffies",
+    "proto_name",
     "skb_truesize",
 )
 
@@ -411,7 +409,7 @@ class TcpSock(InetSock):
         self.max_window = 0
         self.pushed_seq = 0
         self.packets_out = 0
-        self.snd_cwnd = TCP_INIT_CWND
+        self.snd_cwnd = 2
         self.snd_cwnd_cnt = 0
         self.snd_cwnd_used = 0
         self.snd_ssthresh = TCP_INFINITE_SSTHRESH
@@ -615,16 +613,14 @@ def inet_net(net: NetNamespace) -> InetNet:
     return found
 
 
-def is_listening(sk: InetSock) -> bool:
-    """Whether it is a listener (for those who must not look twice at a field)."""
-    return sk.state == 10
+def proto_name(sk: InetSock) -> str:
+    """Return what /proc/net/protocols calls a socket's protocol."""
+    six = sk.family == AF_INET6
+    if sk.type == SOCK_STREAM:
+        return "TCPv6" if six else "TCP"
+    if sk.type == SOCK_RAW:
+        return "RAWv6" if six else "RAW"
+    if sk.protocol == IPPROTO_UDPLITE:
+        return "UDPLITEv6" if six else "UDP-Lite"
+    return "UDPv6" if six else "UDP"
 
-
-def is_closed(sk: InetSock) -> bool:
-    """Whether it has no connection any more."""
-    return sk.state == TCP_CLOSE
-
-
-def header_len(sk: TcpSock) -> int:
-    """Return how long the head of a segment is that carries data."""
-    return TCP_HEADER + (12 if sk.tstamp_ok else 0)

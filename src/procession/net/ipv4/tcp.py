@@ -32,12 +32,14 @@ from procession.include.linux.tcp import (
     TCP_NAGLE_PUSH,
     TCP_SYN_RECV,
     TCP_SYN_SENT,
+    TCPF_CLOSE,
     TCPF_CLOSE_WAIT,
     TCPF_CLOSING,
     TCPF_ESTABLISHED,
     TCPF_FIN_WAIT1,
     TCPF_FIN_WAIT2,
     TCPF_LAST_ACK,
+    TCPF_LISTEN,
     TCPF_SYN_RECV,
     TCPF_SYN_SENT,
     TCPHDR_ACK,
@@ -68,6 +70,7 @@ __all__ = (
     "tcp_close",
     "tcp_disconnect",
     "tcp_inq",
+    "tcp_linger",
     "tcp_poll",
     "tcp_push_frames",
     "tcp_recvmsg",
@@ -579,6 +582,23 @@ def _drop_unread(sk: TcpSock) -> bool:
     sk.receive_queue.clear()
     sk.rmem = 0
     return unread
+
+
+async def tcp_linger(current: Task, sk: TcpSock) -> None:
+    """Send the FIN, and wait for SO_LINGER's time until it is acknowledged; a signal ends that (sk_stream_wait_close)."""
+    if 1 << sk.state & (TCPF_CLOSE | TCPF_LISTEN) or any(skb.data for skb in sk.receive_queue):
+        return
+    sk.owned = True
+    sk.shutdown = SHUTDOWN_MASK
+    if _close_state(sk):
+        tcp_output.tcp_send_fin(sk)
+    tcp_ipv4.release_sock(sk)
+    waiter = SockWaiter(current, sk.wait, TASK_INTERRUPTIBLE, "sk_stream_wait_close", sk.lingertime)
+    with waiter:
+        while 1 << sk.state & (TCPF_FIN_WAIT1 | TCPF_CLOSING | TCPF_LAST_ACK):
+            if waiter.timed_out or signal_pending(current):
+                break
+            await waiter.rest()
 
 
 def tcp_close(sk: TcpSock) -> None:

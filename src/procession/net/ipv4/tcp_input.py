@@ -19,6 +19,7 @@ from procession.include.linux.tcp import (
     TCP_FIN_WAIT1,
     TCP_FIN_WAIT2,
     TCP_HEADER,
+    TCP_INIT_CWND,
     TCP_LAST_ACK,
     TCP_MIN_MSS,
     TCP_MSS_DEFAULT,
@@ -89,6 +90,7 @@ def _rcvmem(mss: int) -> int:
 def tcp_init_buffer_space(sk: TcpSock) -> None:
     """Make the buffers large enough for the first windows."""
     k = sk.kernel
+    sk.snd_cwnd = TCP_INIT_CWND
     if not sk.userlocks & SOCK_RCVBUF_LOCK:
         icwnd = max(14600 // sk.advmss, 2) if sk.advmss > 1460 else 10
         sk.rcvbuf = max(sk.rcvbuf, min(_rcvmem(sk.advmss) * icwnd, tcp_output.tcp_rmem_max(k)))

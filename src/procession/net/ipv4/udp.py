@@ -16,10 +16,10 @@ from procession.include.linux.limits import INT_MAX
 from procession.include.linux.socket import AF_INET, AF_INET6, MSG_DONTROUTE, MSG_MORE, MSG_OOB
 from procession.include.linux.tcp import TCP_ESTABLISHED
 from procession.mm import uaccess
-from procession.net.core.sock import SOCK_BROADCAST
+from procession.net.core.sock import SOCK_BROADCAST, sock_prot_inuse_add
 from procession.net.ipv4 import datagram, ip_output, route
 from procession.net.ipv4.inet_hashtables import PORT_HIGH, PORT_LOW, ipv6_rcv_saddr_equal, random_port
-from procession.net.ipv4.sock import InetSkb, UdpSock, inet_net
+from procession.net.ipv4.sock import InetSkb, UdpSock, inet_net, proto_name
 from procession.net.unix.sock import SEND_SHUTDOWN
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def udp_get_port(sk: UdpSock, port: int) -> None:
     table = udp_table(sk.net, sk.protocol)
     if sk not in table.get(port, ()):
         table.setdefault(port, []).insert(0, sk)
+        sock_prot_inuse_add(sk.net, proto_name(sk), 1)
 
 
 def udp_unhash(sk: UdpSock) -> None:
@@ -74,6 +75,7 @@ def udp_unhash(sk: UdpSock) -> None:
     sockets = table.get(sk.num)
     if sockets is not None and sk in sockets:
         sockets.remove(sk)
+        sock_prot_inuse_add(sk.net, proto_name(sk), -1)
         if not sockets:
             del table[sk.num]
         sk.num = 0
@@ -120,9 +122,14 @@ def udp_lookup(net: NetNamespace, skb: InetSkb, protocol: int) -> UdpSock | None
     return found
 
 
+def _stats_name(protocol: int, address: bytes) -> str:
+    """Return how the numbers of a protocol begin in /proc/net/snmp, or snmp6."""
+    return ("UdpLite" if protocol == IPPROTO_UDPLITE else "Udp") + ("6" if len(address) == 16 else "")
+
+
 def udp_rcv(k: Kernel, net: NetNamespace, skb: InetSkb) -> None:
     """Take a datagram from the network."""
-    name = "UdpLite" if skb.protocol == IPPROTO_UDPLITE else "Udp"
+    name = _stats_name(skb.protocol, skb.daddr)
     if len(skb.daddr) == 4 and route.inet_addr_type(net, skb.daddr) in (route.RTN_BROADCAST, route.RTN_MULTICAST):
         _mcast_deliver(net, skb)
         return
@@ -277,5 +284,5 @@ def _send(sk: UdpSock, data: bytes, saddr: bytes, daddr: bytes, dport: int) -> N
             return
     skb.hops = ttl if ttl >= 0 else 64
     skb.tos = sk.tos if four else sk.tclass
-    inet_net(sk.net).count("UdpLiteOutDatagrams" if sk.protocol == IPPROTO_UDPLITE else "UdpOutDatagrams")
+    inet_net(sk.net).count(_stats_name(sk.protocol, daddr) + "OutDatagrams")
     ip_output.ip_send(sk.kernel, sk.net, skb)
