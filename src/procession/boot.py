@@ -57,6 +57,7 @@ from procession.init import vmlinux  # noqa: F401 -- links everything in
 from procession.init.login import user_text
 from procession.kernel import entry, lockdep, rcupdate
 from procession.mm import page_alloc, slab
+from procession.net.unix import af_unix
 from procession.result import Result
 
 if TYPE_CHECKING:
@@ -380,6 +381,7 @@ class Machine:
         k = self.kernel
         if k.slab_baseline is None:
             raise RuntimeError("check_baseline: there is no baseline before the program, nor when it is PID 1")
+        af_unix.unix_gc(k)  # which the next close of a local socket would do
         slabs = slab.slab_report(k, k.slab_baseline)
         frames = page_alloc.nr_used_pages(k) - k.frames_baseline
         if slabs or frames:

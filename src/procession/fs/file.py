@@ -26,6 +26,7 @@ __all__ = (
     "dup_fd",
     "exit_files",
     "expand_files",
+    "fcheck",
     "fd_install",
     "fget",
     "fget_light",
@@ -45,6 +46,13 @@ def init_files(k: Kernel) -> FilesStruct:
     """Make an empty table."""
     k.caches["files_cache"].alloc()
     return FilesStruct(SpinLock(k.lock_class("files->file_lock")))
+
+
+def fcheck(current: Task, fd: int) -> File | None:
+    """Return the open file of fd without taking a reference, None if there is none."""
+    files = current.files
+    assert files is not None
+    return files.fd[fd] if 0 <= fd < len(files.fd) else None
 
 
 def fget_light(current: Task, fd: int) -> File:

@@ -154,14 +154,30 @@ async def sys_creat(current: Task, pathname: Path, mode: ModeT) -> Fd:
 
 
 @syscall
-def sys_close(current: Task, fd: Fd) -> int:
+async def sys_close(current: Task, fd: Fd) -> int:
     """Close a descriptor (close(2)). It is gone whatever is returned, so a restart makes no sense: EINTR."""
+    file = fs_file.fcheck(current, fd)
+    if file is not None and file.lingers():
+        return await _close_lingering(current, file, fd)
     try:
         fs_file.close_fd(current, fd)
     except LinuxError as error:
         if error.errno >= Errno.ERESTARTSYS:
             raise LinuxError(Errno.EINTR, error.why) from error
         raise
+    return 0
+
+
+async def _close_lingering(current: Task, file: File, fd: int) -> int:
+    """Close the last descriptor of a file whose last words are waited for."""
+    current.held.append(file_table.get_file(file))
+    try:
+        fs_file.close_fd(current, fd)
+        if file.f_count == 1:
+            await file.linger(current)
+    finally:
+        current.held.remove(file)
+        file_table.fput(current, file)
     return 0
 
 

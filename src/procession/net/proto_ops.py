@@ -15,12 +15,13 @@ from procession.include.linux.netlink import (
     NETLINK_PKTINFO,
     SOL_NETLINK,
 )
-from procession.include.linux.socket import AF_NETLINK, AF_UNIX, SIOCOUTQ, SOCK_STREAM
+from procession.include.linux.socket import AF_NETLINK, AF_UNIX, SIOCOUTQ, SOCK_DGRAM
 from procession.mm import uaccess
+from procession.net.ipv4.sock import InetSock
 from procession.net.netlink import af_netlink
 from procession.net.netlink.sock import NetlinkSock
 from procession.net.unix import af_unix, receive
-from procession.net.unix.sock import TCP_LISTEN, UnixSock
+from procession.net.unix.sock import SHUTDOWN_MASK, TCP_LISTEN, UnixSock
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import PollTable
@@ -72,15 +73,25 @@ class ProtoOps:
         return af_unix.unix_poll(sk, table)
 
     def ioctl(self, sk: Any, cmd: int) -> int:
-        """Return what FIONREAD and SIOCOUTQ say; raises EINVAL while listening, ENOTTY."""
+        """Return what FIONREAD and SIOCOUTQ say; raises EINVAL while listening, ENOIOCTLCMD."""
         if cmd == SIOCOUTQ:
             return int(sk.wmem)
         if cmd != FIONREAD:
-            raise LinuxError(Errno.ENOTTY, "no such ioctl of a socket")
+            raise LinuxError(Errno.ENOIOCTLCMD, "no ioctl of a local socket")
         if sk.state == TCP_LISTEN:
             raise LinuxError(Errno.EINVAL, "listening")
         lengths = [len(skb.data) for skb in sk.receive_queue]
-        return sum(lengths) if sk.type == SOCK_STREAM else sum(lengths[:1])
+        return sum(lengths[:1]) if sk.type == SOCK_DGRAM else sum(lengths)
+
+    def accepted_name(self, sk: Any) -> bytes:
+        """Return the name of the other end of a connection just taken; raises ENOTCONN if it is gone."""
+        return self.getname(sk, peer=True)
+
+    def write_space(self, sk: Any) -> None:
+        """The send buffer has become larger."""
+
+    def set_keepalive(self, sk: Any, *, on: bool) -> None:
+        """SO_KEEPALIVE was set."""
 
     def listen(self, current: Task, sk: Any, backlog: int) -> None:
         """Accept connections."""
@@ -88,8 +99,8 @@ class ProtoOps:
 
     def shutdown(self, sk: Any, mode: int) -> None:
         """End one direction or both."""
-        if mode:
-            af_unix.unix_shutdown(sk, mode)
+        if mode & SHUTDOWN_MASK:
+            af_unix.unix_shutdown(sk, mode & SHUTDOWN_MASK)
 
     def setsockopt(self, current: Task, sk: Any, level: int, optname: int, optval: UserPtr, optlen: int) -> None:
         """Set an option of the family's own."""
@@ -98,6 +109,10 @@ class ProtoOps:
     def getsockopt(self, current: Task, sk: Any, level: int, optname: int, room: int) -> int:
         """Return an option of the family's own."""
         raise LinuxError(Errno.EOPNOTSUPP, "a local socket has no protocol options")
+
+    def getsockopt_bytes(self, current: Task, sk: Any, level: int, optname: int, room: int) -> bytes:
+        """Return an option of the family's own as it is stored."""
+        return struct.pack("<i", self.getsockopt(current, sk, level, optname, room))
 
     async def sendmsg(
         self, current: Task, sk: Any, buf: UserPtr, size: int, scm: Scm, flags: int, to: bytes | None
@@ -209,6 +224,8 @@ def _not_supported(what: str) -> LinuxError:
 
 def sock_ops(sk: Sock) -> ProtoOps:
     """Return what a socket's family does."""
+    if isinstance(sk, InetSock):
+        return sk.ops
     return _NETLINK_OPS if isinstance(sk, NetlinkSock) else _UNIX_OPS
 
 

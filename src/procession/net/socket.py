@@ -16,9 +16,12 @@ from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_IFDIR, S_IFSO
 from procession.include.linux.limits import INT_MAX, UINT_MAX, UIO_MAXIOV
 from procession.include.linux.magic import SOCKFS_MAGIC
 from procession.include.linux.net import AF_MAX, SOCK_MAX, SOCK_TYPE_MASK, Scm
+from procession.include.linux.netdevice import IFF_UP
 from procession.include.linux.netlink import NETLINK_PKTINFO, SOL_NETLINK
 from procession.include.linux.printk import KERN_INFO
 from procession.include.linux.socket import (
+    AF_INET,
+    AF_INET6,
     AF_NETLINK,
     AF_UNIX,
     MSG_CMSG_CLOEXEC,
@@ -46,18 +49,25 @@ from procession.include.linux.socket import (
     SockProtocolArg,
     SockTypeArg,
 )
+from procession.include.linux.sockios import SIOCDEVPRIVATE
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, InBuf, Int, OutBuf, SizeT, UserPtr
 from procession.include.linux.undo import Undo
 from procession.mm import uaccess
-from procession.net import proto_ops, rtnetlink, sock_async
+from procession.net import proto_ops, sock_async
 from procession.net import scm as net_scm
+from procession.net.core import dev, net_procfs, rtnetlink
 from procession.net.core import sock as net_sock
 from procession.net.core.sock import Sock
+from procession.net.ipv4 import af_inet, devinet, fib_frontend, inet_diag, tcp, tcp_diag
+from procession.net.ipv4 import proc as inet_proc
+from procession.net.ipv4.sock import TcpSock
+from procession.net.ipv6 import addrconf
 from procession.net.netlink import af_netlink, genetlink
+from procession.net.netlink import proc as netlink_proc
 from procession.net.netlink.sock import NetlinkSock
 from procession.net.unix import af_unix
-from procession.net.unix.sock import SHUTDOWN_MASK
+from procession.net.unix import proc as unix_proc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -138,15 +148,29 @@ class SocketFile(File):
         return proto_ops.sock_ops(self.private_data).poll(self.private_data, table)
 
     async def ioctl(self, current: Task, cmd: int, arg: Any) -> int:
-        """FIONREAD, SIOCOUTQ and the owner; raises EINVAL while listening, ENOTTY, EOPNOTSUPP of a family with none."""
-        sk = self.private_data
+        """Ask the file, the family, and then the interfaces; raises EINVAL, ENOTTY, EOPNOTSUPP of a family with none."""
+        sk: Sock = self.private_data
         if cmd in (FIOSETOWN, SIOCSPGRP):
             fasync.f_setown(current, self, uaccess.get_user(current, arg, 4))
             return 0
         if cmd in (FIOGETOWN, SIOCGPGRP):
             uaccess.put_user(current, arg, fasync.f_getown(current, self) & UINT_MAX, 4)
             return 0
-        uaccess.put_user(current, arg, proto_ops.sock_ops(sk).ioctl(sk, cmd), 4)
+        if sk.family == AF_INET and cmd in devinet.DEVINET_IOCTLS:
+            devinet.devinet_ioctl(current, sk.net, cmd, arg)
+            return 0
+        if SIOCDEVPRIVATE <= cmd < SIOCDEVPRIVATE + 16:
+            dev.dev_ioctl(current, sk.net, cmd, arg)
+            return 0
+        try:
+            value = proto_ops.sock_ops(sk).ioctl(sk, cmd)
+        except LinuxError as error:
+            if error.errno != Errno.ENOIOCTLCMD:
+                raise
+        else:
+            uaccess.put_user(current, arg, value, 4)
+            return 0
+        dev.dev_ioctl(current, sk.net, cmd, arg)
         return 0
 
     def has_fasync(self) -> bool:
@@ -160,8 +184,18 @@ class SocketFile(File):
             raise LinuxError(Errno.EINVAL, "no socket yet")
         sock_async.sock_fasync(sk, fd, self, on=on)
 
+    def lingers(self) -> bool:
+        """Whether SO_LINGER says so."""
+        sk = self.private_data
+        return isinstance(sk, TcpSock) and bool(sk.flags & net_sock.SOCK_LINGER) and sk.lingertime > 0
+
+    async def linger(self, current: Task) -> None:
+        """Wait until what was sent has arrived."""
+        await tcp.tcp_linger(current, self.private_data)
+
     def release(self, current: Task | None) -> None:
         """Close the connection."""
+        self.f_path.mnt.mnt_sb.kernel.net.sockets_in_use -= 1
         if self.private_data is not None:
             self.private_data.file = None
             proto_ops.sock_ops(self.private_data).release(self.private_data)
@@ -180,8 +214,21 @@ def sock_init(k: Kernel) -> None:
     k.printk(f"NET: Registered protocol family {AF_NETLINK}", KERN_INFO)
     af_netlink.netlink_proto_init(k)
     rtnetlink.rtnetlink_init(k)
+    devinet.devinet_init(k)
+    fib_frontend.fib_init(k)
+    addrconf.addrconf_init(k)
+    inet_diag.inet_diag_init(k)
+    tcp_diag.tcp_diag_init(k)
+    net_procfs.net_procfs_init(k)
+    inet_proc.inet_proc_init(k)
+    k.net.proc_net["unix"] = unix_proc.unix_seq_show
+    k.net.proc_net["netlink"] = netlink_proc.netlink_seq_show
+    # There is nobody else who would: programs find the first loopback as a booted system has it.
+    rtnetlink.dev_change_flags(k, k.init_net_ns, k.init_net_ns.dev_base[0], IFF_UP)
     genetlink.genl_init(k)
+    k.printk(f"NET: Registered protocol family {AF_INET}", KERN_INFO)
     k.printk(f"NET: Registered protocol family {AF_UNIX}", KERN_INFO)
+    k.printk(f"NET: Registered protocol family {AF_INET6}", KERN_INFO)
 
 
 def sock_alloc_file(current: Task, sk: Sock | None, flags: int) -> SocketFile:
@@ -195,6 +242,7 @@ def sock_alloc_file(current: Task, sk: Sock | None, flags: int) -> SocketFile:
     dentry.d_parent = dentry
     file = SocketFile(PathRef(k.net.sock_mnt, dentry), O_RDWR | flags & O_NONBLOCK, FMODE_READ | FMODE_WRITE)
     file_table.alloc_file(current, file)
+    k.net.sockets_in_use += 1
     if sk is not None:
         sock_graft(sk, file)
     return file
@@ -239,6 +287,8 @@ def sock_create(current: Task, family: int, type: int, protocol: int) -> tuple[S
         raise LinuxError(Errno.EINVAL, f"socket type {type}")
     if family == AF_NETLINK:
         return af_netlink.netlink_create(current, type, protocol), flags
+    if family in (AF_INET, AF_INET6):
+        return af_inet.inet_create(current, family, type, protocol), flags
     if family != AF_UNIX:
         if family:
             current.kernel.not_modelled(f"socket: family {family}")
@@ -348,7 +398,7 @@ async def sys_accept4(
             file_table.fput(current, file)
         sock_graft(server, newfile)
         if upeer_sockaddr:
-            name = proto_ops.sock_ops(server).getname(server, peer=True)
+            name = proto_ops.sock_ops(server).accepted_name(server)
             move_addr_to_user(current, name, upeer_sockaddr, upeer_addrlen)
     fs_file.fd_install(current, newfd, newfile)
     return newfd
@@ -395,7 +445,7 @@ def sys_getpeername(current: Task, fd: Fd, usockaddr: SockaddrOut, usockaddr_len
 def sys_shutdown(current: Task, fd: Fd, how: ShutArg) -> int:
     """End a direction: 0 receiving, 1 sending, 2 both (shutdown(2)); 3.2 looks at no other bits, and refuses none."""
     sk = sockfd_lookup(current, fd).private_data
-    proto_ops.sock_ops(sk).shutdown(sk, how + 1 & SHUTDOWN_MASK)
+    proto_ops.sock_ops(sk).shutdown(sk, how + 1)
     return 0
 
 
@@ -407,9 +457,9 @@ def sys_setsockopt(
     current: Task, fd: Fd, level: OptLevelArg, optname: OptNameArg, optval: OptValArg, optlen: Int
 ) -> int:
     """Set an option (setsockopt(2))."""
-    sk: Sock = sockfd_lookup(current, fd).private_data
     if optlen < 0:
         raise LinuxError(Errno.EINVAL, "setsockopt: length")
+    sk: Sock = sockfd_lookup(current, fd).private_data
     if level != SOL_SOCKET:
         proto_ops.sock_ops(sk).setsockopt(current, sk, level, optname, optval, optlen)
         return 0
@@ -427,7 +477,7 @@ def sys_getsockopt(
     if room < 0:
         raise LinuxError(Errno.EINVAL, "getsockopt: length")
     if level != SOL_SOCKET:
-        value = struct.pack("<i", proto_ops.sock_ops(sk).getsockopt(current, sk, level, optname, room))
+        value = proto_ops.sock_ops(sk).getsockopt_bytes(current, sk, level, optname, room)
     elif optname == SO_PEERCRED:
         value = net_scm.cred_to_ucred(current, sk.peer_pid, sk.peer_cred)
     elif optname == SO_PEERNAME:
@@ -579,6 +629,7 @@ async def recv_with_controls(
         net_scm.put_cmsg(current, controls, NETLINK_PKTINFO, struct.pack("<I", got.group), SOL_NETLINK)
     if not got.ended:
         net_scm.scm_recv(current, got.cookie, controls, flags, passcred=sk.passcred)
-    if got.cut:
-        controls.flags |= MSG_TRUNC
+    for level, kind, body in got.cmsgs:
+        net_scm.put_cmsg(current, controls, kind, body, level)
+    controls.flags |= got.flags | (MSG_TRUNC if got.cut else 0)
     return got

@@ -150,6 +150,7 @@ def _add_files(root: ProcRoot, sb: ProcSuperBlock) -> None:
     root.add("kpageflags", page.KpageInode(sb, page.kpageflags))
     root.add("swaps", generic.ProcReg(sb, 0o444, machine.swaps_show, pollmask=POLLIN | POLLRDNORM))
     root.add("mounts", ProcLink(sb, lambda _: "self/mounts", len("self/mounts")))
+    root.add("net", ProcLink(sb, lambda _: "self/net", len("self/net")))
     root.add("sysrq-trigger", sysrq.SysrqTriggerInode(sb))
     root.add("sys", proc_sysctl.proc_sys_dir(sb))
     tty = ProcDir(sb)

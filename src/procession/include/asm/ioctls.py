@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Annotated, Final
 
+from procession.include.linux import sockios
 from procession.include.linux.types import Arg, UserPtr
 
 # Those with a name for strace; which of them a file understands is the file's business.
@@ -129,6 +130,39 @@ class Ioctl(IntEnum):
     SIOCSPGRP = SIOCSPGRP
     FIOGETOWN = FIOGETOWN
     SIOCGPGRP = SIOCGPGRP
+    SIOCADDRT = sockios.SIOCADDRT
+    SIOCDELRT = sockios.SIOCDELRT
+    SIOCRTMSG = sockios.SIOCRTMSG
+    SIOCGIFNAME = sockios.SIOCGIFNAME
+    SIOCGIFCONF = sockios.SIOCGIFCONF
+    SIOCGIFFLAGS = sockios.SIOCGIFFLAGS
+    SIOCSIFFLAGS = sockios.SIOCSIFFLAGS
+    SIOCGIFADDR = sockios.SIOCGIFADDR
+    SIOCSIFADDR = sockios.SIOCSIFADDR
+    SIOCGIFDSTADDR = sockios.SIOCGIFDSTADDR
+    SIOCSIFDSTADDR = sockios.SIOCSIFDSTADDR
+    SIOCGIFBRDADDR = sockios.SIOCGIFBRDADDR
+    SIOCSIFBRDADDR = sockios.SIOCSIFBRDADDR
+    SIOCGIFNETMASK = sockios.SIOCGIFNETMASK
+    SIOCSIFNETMASK = sockios.SIOCSIFNETMASK
+    SIOCGIFMETRIC = sockios.SIOCGIFMETRIC
+    SIOCSIFMETRIC = sockios.SIOCSIFMETRIC
+    SIOCGIFMTU = sockios.SIOCGIFMTU
+    SIOCSIFMTU = sockios.SIOCSIFMTU
+    SIOCSIFNAME = sockios.SIOCSIFNAME
+    SIOCSIFHWADDR = sockios.SIOCSIFHWADDR
+    SIOCGIFHWADDR = sockios.SIOCGIFHWADDR
+    SIOCGIFSLAVE = sockios.SIOCGIFSLAVE
+    SIOCSIFSLAVE = sockios.SIOCSIFSLAVE
+    SIOCADDMULTI = sockios.SIOCADDMULTI
+    SIOCDELMULTI = sockios.SIOCDELMULTI
+    SIOCGIFINDEX = sockios.SIOCGIFINDEX
+    SIOCSIFHWBROADCAST = sockios.SIOCSIFHWBROADCAST
+    SIOCGIFTXQLEN = sockios.SIOCGIFTXQLEN
+    SIOCSIFTXQLEN = sockios.SIOCSIFTXQLEN
+    SIOCETHTOOL = sockios.SIOCETHTOOL
+    SIOCGIFMAP = sockios.SIOCGIFMAP
+    SIOCSIFMAP = sockios.SIOCSIFMAP
 
 
 IoctlCmd = Annotated[int, Arg("ioctl", 32, values=Ioctl, refused=(TIOCCONS,))]

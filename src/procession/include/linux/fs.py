@@ -511,6 +511,13 @@ class File:
         """The inode behind the name it was opened by."""
         return self.f_path.dentry.d_inode
 
+    def lingers(self) -> bool:
+        """Whether who closes it waits until its last words have arrived: only a connection's, if it was told to."""
+        return False
+
+    async def linger(self, current: Task) -> None:
+        """Say the last words, and wait."""
+
     def has_op(self, *, write: bool) -> bool:
         """Whether this kind of file can be written, or read, at all; else a call is EINVAL, whatever else is wrong."""
         kind = type(self)

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from procession.include.linux.key import KeyState
     from procession.include.linux.latencytop import LatencyRecord
     from procession.include.linux.mm_types import MmStruct
+    from procession.include.linux.netdevice import NetDevice
     from procession.include.linux.nsproxy import NetNamespace, Nsproxy, UserNamespace, UtsNamespace
     from procession.include.linux.pid import Pid, PidNamespace
     from procession.include.linux.proc_fs import ProcSuperBlock
@@ -69,6 +70,9 @@ if TYPE_CHECKING:
     from procession.kernel.rcupdate import RcuState
     from procession.kernel.sched import Rq
     from procession.mm.memcontrol import MemoryController
+    from procession.net.core.rtnetlink import RtnlLink
+    from procession.net.ipv4.inet_diag import InetDiagEntry
+    from procession.net.ipv4.ip_output import SoftnetData
     from procession.net.netlink.genetlink import GenlFamily
     from procession.net.netlink.sock import NetlinkTable
     from procession.net.unix.sock import UnixSock
@@ -472,9 +476,24 @@ class NetState:
         "sysctl_rmem_max",
         "sysctl_wmem_default",
         "sysctl_rmem_default",
+        "netdev_chain",
+        "rtnl_msg_handlers",
+        "rtnl_af_ops",
+        "proc_net",
+        "inet_diag_table",
+        "sockets_in_use",
+        "sock_serial",
         "ifindex",
+        "softnet",
+        "tcp_isn",
+        "port_hint",
+        "tw_count",
+        "orphan_count",
         "scm_work_list",
         "unix_sockets",
+        "unix_tot_inflight",
+        "gc_inflight_list",
+        "gc_in_progress",
         "unix_ordernum",
         "nl_table",
         "netlink_rover",
@@ -488,9 +507,24 @@ class NetState:
         self.sysctl_rmem_max: int = 212992
         self.sysctl_wmem_default: int = 212992
         self.sysctl_rmem_default: int = 212992
+        self.netdev_chain: list[Callable[[Kernel, NetNamespace, NetDevice, int], None]] = []  # NETDEV_ events
+        self.rtnl_msg_handlers: dict[tuple[int, int], RtnlLink] = {}  # by protocol family and type of message
+        self.rtnl_af_ops: list[Callable[[Kernel, NetDevice], bytes]] = []  # what address families tell of a link
+        self.proc_net: dict[str, Callable[[Kernel, NetNamespace], bytes]] = {}  # the text of each file of /proc/net
+        self.inet_diag_table: dict[int, Callable[[Kernel], list[InetDiagEntry]]] = {}  # who has sockets of a kind
+        self.sockets_in_use: int = 0  # those with an open file
+        self.sock_serial: int = 0  # how many have been made
         self.ifindex: int = 0  # the interface that was made last, in whichever network
+        self.softnet: SoftnetData | None = None  # packets under way, once there has been an internet socket
+        self.tcp_isn: int = 0  # where the next stream begins
+        self.port_hint: int = 0  # moves on with each port given to a connection
+        self.tw_count: int = 0  # connections that have ended and are remembered
+        self.orphan_count: int = 0  # connections without a file
         self.scm_work_list: list[File] | None = None  # files of lost messages while they are being closed
         self.unix_sockets: dict[Inode, UnixSock] = {}  # those bound to a path, by its inode
+        self.unix_tot_inflight: int = 0  # how many times local sockets are on their way through others
+        self.gc_inflight_list: dict[UnixSock, None] = {}  # those that are
+        self.gc_in_progress: bool = False
         self.unix_ordernum: int = 1  # where the search for an abstract name goes on
         self.nl_table: dict[int, NetlinkTable] = {}  # the netlink protocols that somebody serves
         self.netlink_rover: int = -4097  # the next address for a socket whose process has one already

@@ -23,22 +23,26 @@ IFF_AUTOMEDIA: Final = 0x4000
 IFF_DYNAMIC: Final = 0x8000
 IFF_LOWER_UP: Final = 0x10000
 
+# What the layers above are told (notifier.h).
+NETDEV_UP: Final = 1
+NETDEV_DOWN: Final = 2
+
 ARPHRD_LOOPBACK: Final = 772
 LOOPBACK_MTU: Final = 16 * 1024 + 20 + 20 + 12  # bytes: 16 KiB and the heads of TCP
 
 
 class InIfaddr:
-    """An address of an interface (struct in_ifaddr, inet6_ifaddr).
+    """An address of an interface (struct in_ifaddr, inet6_ifaddr): 4 bytes or 16."""
 
-    address: 4 bytes or 16.  created_ns: when it was given.
-    """
-
-    __slots__ = ("address", "prefixlen", "scope", "label", "created_ns")  # derived
+    __slots__ = ("address", "peer", "broadcast", "prefixlen", "scope", "flags", "label", "created_ns")  # derived
 
     def __init__(self, address: bytes, prefixlen: int, scope: int, label: bytes, created_ns: int) -> None:
         self.address: bytes = address
+        self.peer: bytes = address  # the other end's, of a line between two
+        self.broadcast: bytes = b""
         self.prefixlen: int = prefixlen
         self.scope: int = scope
+        self.flags: int = 0x80  # IFA_F_PERMANENT
         self.label: bytes = label
         self.created_ns: int = created_ns
 
@@ -50,6 +54,7 @@ class NetDevice:
         "name",
         "ifindex",
         "flags",
+        "tstamp_ns",
         "mtu",
         "type",
         "tx_queue_len",
@@ -62,10 +67,11 @@ class NetDevice:
         "if6_list",
     )  # derived
 
-    def __init__(self, name: bytes, ifindex: int) -> None:
+    def __init__(self, name: bytes, ifindex: int, created_ns: int) -> None:
         self.name: bytes = name
         self.ifindex: int = ifindex
         self.flags: int = IFF_LOOPBACK  # IFF_ bits, but those that say how it is: dev_get_flags
+        self.tstamp_ns: int = created_ns  # when it was made, or last set up or down
         self.mtu: int = LOOPBACK_MTU  # bytes
         self.type: int = ARPHRD_LOOPBACK
         self.tx_queue_len: int = 0

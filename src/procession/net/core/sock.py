@@ -81,6 +81,7 @@ __all__ = (
     "sk_init",
     "sock_getsockopt",
     "sock_intr_errno",
+    "sock_prot_inuse_add",
     "sock_rcvlowat",
     "sock_rcvtimeo",
     "sock_recv_timestamp",
@@ -96,6 +97,8 @@ SOCK_RCVBUF_LOCK: Final = 2
 TCP_ESTABLISHED: Final = 1
 TCP_CLOSE: Final = 7
 TCP_LISTEN: Final = 10
+_FIRST_ADDRESS: Final = 0xFFFF88000E000000
+_SOCK_ROOM: Final = 1024  # bytes
 _LINGER: Final = struct.Struct("<ii")
 _TIMEVAL: Final = struct.Struct("<qq")
 _SOF_TIMESTAMPING_MASK: Final = 127
@@ -137,6 +140,7 @@ def sk_init(k: Kernel) -> None:
 class Sock(Socket):
     """What a socket is in every family (struct socket, struct sock).
 
+    serial: which socket of the machine it is, counted from the first.
     net: where its names count, with a reference.  i_ino: the number of its open file's inode, 0 without one.
     wait: who sleeps for data, connections or room.  err: what the next call is told, an errno, 0 for nothing.
     rcvbuf, sndbuf: what may lie in a queue, in bytes.  userlocks: SOCK_SNDBUF_LOCK, SOCK_RCVBUF_LOCK.
@@ -165,6 +169,7 @@ class Sock(Socket):
         "rcvbuf",
         "rcvlowat",
         "reuse",
+        "serial",
         "shutdown",
         "sk_filter",
         "sk_rcvtimeo",
@@ -180,6 +185,8 @@ class Sock(Socket):
     def __init__(self, k: Kernel, net: NetNamespace, family: int, type: int, protocol: int) -> None:
         super().__init__()
         self.kernel = k
+        k.net.sock_serial += 1
+        self.serial = k.net.sock_serial
         self.net = net
         net.count += 1
         self.family = family
@@ -210,6 +217,10 @@ class Sock(Socket):
         self.rcvbuf = k.net.sysctl_rmem_default
         self.sndbuf = k.net.sysctl_wmem_default
 
+    def address(self) -> int:
+        """Return where 3.2 might have it in memory: what /proc/net shows to tell sockets apart."""
+        return _FIRST_ADDRESS + self.serial * _SOCK_ROOM
+
     def write_space(self) -> None:
         """The send buffer has become larger, or emptier."""
 
@@ -221,6 +232,11 @@ class Sock(Socket):
         if self.err:
             err, self.err = self.err, 0
             raise LinuxError(Errno(err), "socket error")
+
+
+def sock_prot_inuse_add(net: NetNamespace, name: str, value: int) -> None:
+    """Count the sockets of a protocol in a network, for /proc/net/protocols."""
+    net.proto_inuse[name] = net.proto_inuse.get(name, 0) + value
 
 
 # Waiting.
@@ -381,7 +397,8 @@ def _set_buffer(current: Task, sk: Sock, optname: int, value: int) -> None:
         sk.write_space()
     else:
         sk.userlocks |= SOCK_RCVBUF_LOCK
-        sk.rcvbuf = max(double, SOCK_MIN_RCVBUF)
+        # Compared as unsigned, so a negative one stays: then nothing is let in.
+        sk.rcvbuf = SOCK_MIN_RCVBUF if 0 <= double < SOCK_MIN_RCVBUF else double
 
 
 def _set_linger(current: Task, sk: Sock, optval: UserPtr, optlen: int) -> None:
@@ -390,7 +407,7 @@ def _set_linger(current: Task, sk: Sock, optval: UserPtr, optlen: int) -> None:
     on, seconds = _LINGER.unpack(uaccess.copy_from_user(current, optval, _LINGER.size))
     _set_flag(sk, SOCK_LINGER, on=bool(on))
     if on:
-        sk.lingertime = (seconds & UINT_MAX) * HZ
+        sk.lingertime = seconds * HZ & UINT_MAX
 
 
 def sock_set_timeout(current: Task, old: int, optval: UserPtr, optlen: int) -> int:
@@ -437,7 +454,7 @@ def sock_bindtodevice(current: Task, sk: Sock, optval: UserPtr, optlen: int) -> 
 def sock_getsockopt(sk: Sock, optname: int) -> bytes:
     """Return an option of SOL_SOCKET that is the same for all families; raises ENOPROTOOPT."""
     if optname == SO_LINGER:
-        return _LINGER.pack(int(bool(sk.flags & SOCK_LINGER)), sk.lingertime // HZ & UINT_MAX)
+        return _LINGER.pack(int(bool(sk.flags & SOCK_LINGER)), sk.lingertime // HZ)
     if optname in (SO_RCVTIMEO_OLD, SO_SNDTIMEO_OLD):
         return _TIMEVAL.pack(*timeout_timeval(sk, optname))
     return struct.pack("<i", _get_number(sk, optname))

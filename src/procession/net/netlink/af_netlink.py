@@ -11,6 +11,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import POLLERR, POLLIN, POLLOUT, POLLRDNORM, POLLWRBAND, POLLWRNORM
 from procession.include.linux.netlink import (
     MAX_LINKS,
+    NETLINK_KOBJECT_UEVENT,
     NETLINK_USERSOCK,
     NLM_F_ACK,
     NLM_F_MULTI,
@@ -42,7 +43,7 @@ from procession.kernel import capability, pid, sched_account, wait
 from procession.mm import slab, uaccess
 from procession.net import scm as net_scm
 from procession.net.core import filter
-from procession.net.core.sock import SockWaiter, sock_rcvtimeo, sock_sndtimeo
+from procession.net.core.sock import SockWaiter, sock_prot_inuse_add, sock_rcvtimeo, sock_sndtimeo
 from procession.net.netlink.sock import NetlinkCallback, NetlinkSkb, NetlinkSock, NetlinkTable
 from procession.net.sock_async import SOCK_WAKE_IO, SOCK_WAKE_WAITD, sk_wake_async
 from procession.net.unix.receive import Received
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from procession.include.linux.fs import PollTable
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.net import Scm
+    from procession.include.linux.nsproxy import NetNamespace
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
 
@@ -62,6 +64,7 @@ __all__ = (
     "netlink_ack",
     "netlink_attachskb",
     "netlink_bind",
+    "netlink_broadcast",
     "netlink_capable",
     "netlink_connect",
     "netlink_create",
@@ -88,10 +91,14 @@ _WRITABLE: Final = POLLOUT | POLLWRNORM | POLLWRBAND
 
 
 def netlink_proto_init(k: Kernel) -> None:
-    """Make what netlink is counted in, and the protocol that programs have to themselves."""
+    """Make what netlink is counted in, and the protocols that programs have to themselves.
+
+    Nothing ever happens to a device here, so nothing comes of NETLINK_KOBJECT_UEVENT.
+    """
     slab.kmem_cache_create(k, "netlink_sock", 1112)
     slab.kmem_cache_create(k, "skbuff_head_cache", 232)
     netlink_kernel_create(k, NETLINK_USERSOCK, 32, None)
+    netlink_kernel_create(k, NETLINK_KOBJECT_UEVENT, 32, None, nonroot_recv=True)
 
 
 def netlink_kernel_create(
@@ -101,9 +108,10 @@ def netlink_kernel_create(
     netlink_rcv: Callable[[Task, NetlinkSock, NetlinkSkb], None] | None,
     *,
     nonroot_recv: bool = False,
+    init_net_only: bool = False,
 ) -> None:
-    """Register a protocol, whose messages to the kernel netlink_rcv takes, in each network."""
-    k.net.nl_table[protocol] = NetlinkTable(groups, netlink_rcv, nonroot_recv=nonroot_recv)
+    """Register a protocol, whose messages to the kernel netlink_rcv takes, in each network or the first alone."""
+    k.net.nl_table[protocol] = NetlinkTable(groups, netlink_rcv, nonroot_recv=nonroot_recv, init_net_only=init_net_only)
 
 
 def netlink_create(current: Task, type: int, protocol: int) -> NetlinkSock:
@@ -119,7 +127,9 @@ def netlink_create(current: Task, type: int, protocol: int) -> NetlinkSock:
         raise LinuxError(Errno.EPROTONOSUPPORT, f"netlink protocol {protocol}")
     assert current.nsproxy is not None
     k.caches["netlink_sock"].alloc()
-    return NetlinkSock(k, current.nsproxy.net_ns, type, protocol)
+    net = current.nsproxy.net_ns
+    sock_prot_inuse_add(net, "NETLINK", 1)
+    return NetlinkSock(k, net, type, protocol)
 
 
 def _table(sk: NetlinkSock) -> NetlinkTable:
@@ -138,6 +148,7 @@ def netlink_release(sk: NetlinkSock) -> None:
     while sk.receive_queue:
         _free_skb(sk, sk.receive_queue.popleft())
     sk.callback = None
+    sock_prot_inuse_add(sk.net, "NETLINK", -1)
     sk.net.count -= 1
     sk.kernel.caches["netlink_sock"].free()
 
@@ -318,7 +329,7 @@ async def netlink_sendmsg(
     creds = bytes(12) if cookie.pid is None else net_scm.cred_to_ucred(current, cookie.pid, cookie.cred)
     skb = NetlinkSkb(data, sk.pid, dst_group, creds)
     if dst_group:
-        _broadcast(sk, skb, dst_pid, dst_group)
+        _broadcast(k, sk.net, sk.protocol, skb, dst_pid, dst_group)
     return await _unicast(current, sk, skb, dst_pid, flags)
 
 
@@ -357,7 +368,7 @@ async def _unicast(current: Task, ssk: NetlinkSock, skb: NetlinkSkb, nl_pid: int
 def netlink_unicast_kernel(current: Task, ssk: NetlinkSock, skb: NetlinkSkb) -> None:
     """Let the kernel look at a message; raises ECONNREFUSED if nobody there wants any, or the address is another's."""
     table = _table(ssk)
-    if table.netlink_rcv is None:
+    if table.netlink_rcv is None or (table.init_net_only and ssk.net is not ssk.kernel.init_net_ns):
         raise LinuxError(Errno.ECONNREFUSED, f"nobody listens at netlink protocol {ssk.protocol}")
     table.netlink_rcv(current, ssk, skb)
 
@@ -436,13 +447,16 @@ def netlink_overrun(sk: NetlinkSock) -> None:
         _error_report(sk)
 
 
-def _broadcast(ssk: NetlinkSock, skb: NetlinkSkb, except_pid: int, group: int) -> bool:
-    """Give a copy of a message to all who listen to a group, who joined last first; returns whether anybody does."""
-    k = ssk.kernel
+def netlink_broadcast(k: Kernel, net: NetNamespace, protocol: int, data: bytes, group: int) -> None:
+    """Send bytes from the kernel to all in a network who listen to a group of a protocol."""
+    _broadcast(k, net, protocol, NetlinkSkb(data), 0, group)
+
+
+def _broadcast(k: Kernel, net: NetNamespace, protocol: int, skb: NetlinkSkb, except_pid: int, group: int) -> None:
+    """Give a copy of a message to all who listen to a group, who joined last first, but its sender and except_pid."""
     out_of_memory = False
-    delivered = False
-    for sk in reversed(list(_table(ssk).members)):
-        if sk is ssk or sk.pid == except_pid or not sk.groups >> group - 1 & 1 or sk.net is not ssk.net:
+    for sk in reversed(list(k.net.nl_table[protocol].members)):
+        if sk.pid in (skb.pid, except_pid) or not sk.groups >> group - 1 & 1 or sk.net is not net:
             continue
         if not out_of_memory:
             try:
@@ -457,11 +471,9 @@ def _broadcast(ssk: NetlinkSock, skb: NetlinkSkb, except_pid: int, group: int) -
             kfree_skb(k)
         elif netlink_attachskb(sk, copy):
             netlink_sendskb(sk, copy)
-            delivered = True
         else:
             netlink_overrun(sk)
             kfree_skb(k)
-    return delivered
 
 
 # Receiving.

@@ -97,15 +97,22 @@ class NetlinkTable:
     """A protocol (struct netlink_table).
 
     netlink_rcv: takes what is sent to the kernel, None if nobody there listens.  nonroot_recv: whoever likes may join
-    groups.  groups: how many there are.  sockets: by network and pid.  members: those in a group, the newest last.
+    groups.  init_net_only: the kernel listens in the first network alone.  groups: how many there are.
+    sockets: by network and pid.  members: those in a group, the newest last.
     """
 
-    __slots__ = ("groups", "members", "netlink_rcv", "nonroot_recv", "sockets")
+    __slots__ = ("groups", "init_net_only", "members", "netlink_rcv", "nonroot_recv", "sockets")
 
     def __init__(
-        self, groups: int, netlink_rcv: Callable[[Task, NetlinkSock, NetlinkSkb], None] | None, *, nonroot_recv: bool
+        self,
+        groups: int,
+        netlink_rcv: Callable[[Task, NetlinkSock, NetlinkSkb], None] | None,
+        *,
+        nonroot_recv: bool,
+        init_net_only: bool,
     ) -> None:
         self.groups = groups
+        self.init_net_only = init_net_only
         self.netlink_rcv = netlink_rcv
         self.nonroot_recv = nonroot_recv
         self.sockets: dict[tuple[NetNamespace, int], NetlinkSock] = {}

@@ -1,7 +1,4 @@
-"""Local sockets (net/unix/af_unix.c; spec sockets 6).
-
-Differs: files in flight are not garbage-collected: sockets that only hold each other stay.
-"""
+"""Local sockets (net/unix/af_unix.c; spec sockets 6)."""
 
 from __future__ import annotations
 
@@ -41,8 +38,9 @@ from procession.lib import string
 from procession.mm import uaccess
 from procession.net import scm
 from procession.net.core import filter
-from procession.net.core.sock import SOCK_RCVTSTAMP, SockWaiter, sock_rcvtimeo, sock_sndtimeo
+from procession.net.core.sock import SOCK_RCVTSTAMP, SockWaiter, sock_prot_inuse_add, sock_rcvtimeo, sock_sndtimeo
 from procession.net.sock_async import SOCK_ASYNC_NOSPACE, SOCK_WAKE_WAITD, sk_wake_async
+from procession.net.unix import garbage
 from procession.net.unix.sock import (
     RCV_SHUTDOWN,
     SEND_SHUTDOWN,
@@ -71,6 +69,7 @@ __all__ = (
     "unix_bind",
     "unix_connect",
     "unix_create",
+    "unix_gc",
     "unix_listen",
     "unix_poll",
     "unix_release",
@@ -113,8 +112,15 @@ def unix_create(current: Task, type: int, protocol: int) -> UnixSock:
     assert current.nsproxy is not None
     net = current.nsproxy.net_ns
     sk = UnixSock(current.kernel, net, type)
-    sk.backlog = net.sysctl_max_dgram_qlen
+    _unix_create1(sk)
     return sk
+
+
+def _unix_create1(sk: UnixSock) -> None:
+    """Make a new socket known in its network."""
+    sk.backlog = sk.net.sysctl_max_dgram_qlen
+    sk.net.unix_socket_table[sk] = None
+    sock_prot_inuse_add(sk.net, "UNIX", 1)
 
 
 def unix_socketpair(current: Task, a: UnixSock, b: UnixSock) -> None:
@@ -143,12 +149,9 @@ def unix_release(sk: UnixSock) -> None:
         sk_wake_async(peer, SOCK_WAKE_WAITD, POLL_HUP)
     sk.peer = None
     wait.wake_up_all(sk.peer_wait)
+    sk.file = None
     while sk.receive_queue:
-        skb = sk.receive_queue.popleft()
-        consume_skb(skb)
-        scm.scm_destroy_cred(sk.kernel, skb.scm)
-        if skb.scm.fp:
-            _close_files(sk.kernel, skb.scm.fp)
+        _kfree_skb(sk.kernel, sk.receive_queue.popleft())
     _set_peercred(sk, None, None)
     # Connections nobody has accepted are reset.
     while sk.accept_queue:
@@ -156,6 +159,29 @@ def unix_release(sk: UnixSock) -> None:
         if server.peer is not None:
             server.peer.err = Errno.ECONNRESET
         unix_release(server)
+    if sk.kernel.net.unix_tot_inflight:
+        unix_gc(sk.kernel)
+
+
+def _kfree_skb(k: Kernel, skb: Skb) -> None:
+    """Throw a message away that nobody has received."""
+    consume_skb(skb)
+    scm.scm_destroy_cred(k, skb.scm)
+    if skb.scm.fp:
+        garbage.unix_notinflight(k, skb.scm.fp)
+        _close_files(k, skb.scm.fp)
+
+
+def unix_gc(k: Kernel) -> None:
+    """Throw away messages with sockets that nobody can receive any more; does not nest."""
+    if k.net.gc_in_progress:
+        return
+    k.net.gc_in_progress = True
+    try:
+        for skb in garbage.unix_collect(k):
+            _kfree_skb(k, skb)
+    finally:
+        k.net.gc_in_progress = False
 
 
 def _forget_name(sk: UnixSock) -> None:
@@ -165,6 +191,8 @@ def _forget_name(sk: UnixSock) -> None:
         del by_inode[sk.inode]
     if by_name.get((sk.addr, sk.type)) is sk:
         del by_name[sk.addr, sk.type]
+    del sk.net.unix_socket_table[sk]
+    sock_prot_inuse_add(sk.net, "UNIX", -1)
     sk.net.count -= 1
 
 
@@ -320,7 +348,7 @@ async def unix_connect(current: Task, sk: UnixSock, name: bytes, *, nonblock: bo
     server.peer, sk.peer = sk, server
     server.state = sk.state = TCP_ESTABLISHED
     server.addr, server.inode = other.addr, other.inode
-    server.backlog = sk.net.sysctl_max_dgram_qlen
+    _unix_create1(server)
     server.embryo = True
     init_peercred(current, server)
     _set_peercred(sk, other.peer_pid, other.peer_cred)
@@ -394,6 +422,8 @@ async def unix_sendmsg(
 
     Raises EPIPE with SIGPIPE, ENOTCONN, EISCONN, EMSGSIZE, EAGAIN, ECONNREFUSED, EFAULT, ERESTARTSYS.
     """
+    if sk.kernel.net.unix_tot_inflight > garbage.UNIX_INFLIGHT_TRIGGER_GC:
+        unix_gc(sk.kernel)
     if flags & MSG_OOB:
         raise LinuxError(Errno.EOPNOTSUPP, "no urgent data")
     if sk.type == SOCK_STREAM:
@@ -469,6 +499,7 @@ def _queue(current: Task, sk: UnixSock, other: UnixSock, data: bytes, cookie: Sc
     if k.mm.kmem_pages + skb.pages > k.mm.kmem_limit:
         raise LinuxError(Errno.ENOBUFS, "no memory for a message")
     other.recursion_level = max(other.recursion_level, level + 1)
+    garbage.unix_inflight(k, cookie.fp)
     cookie.fp = ()
     scm.scm_set_cred(skb.scm, cookie.pid, cookie.cred)
     maybe_add_creds(current, skb, sk, other)
@@ -557,8 +588,18 @@ def unix_poll(sk: UnixSock, table: PollTable | None) -> int:
         mask |= _POLL_IN
     if sk.type != SOCK_DGRAM and sk.state == TCP_CLOSE:
         mask |= POLLHUP
-    if sk.wmem * 4 <= sk.sndbuf:
+    if sk.wmem * 4 <= sk.sndbuf and (sk.type == SOCK_STREAM or _peer_has_room(sk, table)):
         mask |= _POLL_OUT
     elif sk.type == SOCK_DGRAM:
         sk.sock_flags |= SOCK_ASYNC_NOSPACE
     return mask
+
+
+def _peer_has_room(sk: UnixSock, table: PollTable | None) -> bool:
+    """Whether a datagram could be queued; the queue of one that is connected back has no limit (unix_dgram_poll)."""
+    other = sk.peer
+    if other is None or other.peer is sk:
+        return True
+    if table is not None:
+        table.wait(other.peer_wait)
+    return not unix_recvq_full(other)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from procession.fs import file_table
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import POLLOUT, POLLWRBAND, POLLWRNORM
 from procession.include.linux.net import Scm
 from procession.include.linux.sched import TASK_INTERRUPTIBLE
 from procession.include.linux.socket import (
@@ -24,10 +25,12 @@ from procession.mm import uaccess
 from procession.net import scm
 from procession.net.core.sock import SOCK_RCVTSTAMP, SockWaiter, sock_rcvlowat, sock_rcvtimeo
 from procession.net.sock_async import SOCK_ASYNC_WAITDATA
-from procession.net.unix import af_unix
+from procession.net.unix import af_unix, garbage
 from procession.net.unix.sock import RCV_SHUTDOWN, TCP_ESTABLISHED
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
     from procession.net.unix.sock import Skb, UnixSock
@@ -43,13 +46,14 @@ class Received:
     size: bytes.  full: the length of the whole message.  name: the sender's address, empty if it has none.
     cookie: what came along, with references.  ended: there will be no more messages, and this is none.  cut: size bytes
     were not enough.  group: the netlink group it was for, 0 if for one receiver.  stamp_ns: when it was sent, a time of
-    day, 0 if nobody wants to know.
+    day, 0 if nobody wants to know.  flags: MSG_ bits for msg_flags.  cmsgs: control messages (level, type, data).
     """
 
-    __slots__ = ("cookie", "cut", "ended", "full", "group", "name", "size", "stamp_ns")
+    __slots__ = ("cmsgs", "cookie", "cut", "ended", "flags", "full", "group", "name", "size", "stamp_ns")
 
     def __init__(self) -> None:
-        self.size = self.full = self.group = self.stamp_ns = 0
+        self.size = self.full = self.group = self.stamp_ns = self.flags = 0
+        self.cmsgs: Sequence[tuple[int, int, bytes]] = ()
         self.cut = False
         self.name = b""
         self.ended = False
@@ -86,12 +90,13 @@ async def unix_recvmsg(current: Task, sk: UnixSock, buf: UserPtr, size: int, fla
     if not flags & MSG_PEEK:
         sk.receive_queue.popleft()
         af_unix.consume_skb(skb)
-        wait.wake_up(sk.peer_wait)
+        wait.wake_up(sk.peer_wait, POLLOUT | POLLWRNORM | POLLWRBAND)
     try:
         # A bad address costs the message: it has left the queue.
         uaccess.copy_to_user(current, buf, data[:size])
     except LinuxError:
         if not flags & MSG_PEEK:
+            garbage.unix_notinflight(sk.kernel, skb.scm.fp)
             scm.scm_destroy(sk.kernel, current, skb.scm)
         raise
     got.size = min(size, len(data))
@@ -115,6 +120,7 @@ def _take_along(cookie: Scm, skb: Skb, flags: int) -> None:
         cookie.fp = [file_table.get_file(file) for file in skb.scm.fp]
         scm.scm_set_cred(cookie, skb.scm.pid, skb.scm.cred)
     else:
+        garbage.unix_notinflight(skb.sender.kernel, skb.scm.fp)
         cookie.fp, skb.scm.fp = skb.scm.fp, ()
         cookie.pid, skb.scm.pid = skb.scm.pid, None
         cookie.cred, skb.scm.cred = skb.scm.cred, None
@@ -160,6 +166,7 @@ def _take_bytes(sk: UnixSock, skb: Skb, count: int, flags: int, cookie: Scm) -> 
         cookie.fp = [file_table.get_file(file) for file in skb.scm.fp]
         return True
     if skb.scm.fp:
+        garbage.unix_notinflight(sk.kernel, skb.scm.fp)
         cookie.fp, skb.scm.fp = skb.scm.fp, ()
     if count < len(skb.data):
         skb.data = skb.data[count:]

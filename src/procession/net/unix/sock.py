@@ -66,6 +66,7 @@ class Skb:
 class UnixSock(Sock):
     """struct unix_sock.
 
+    file: its open file, None while it has none.  inflight: how many messages hold that.
     recursion_level: how deep sockets were passed through sockets to get here.
     addr: sun_path as bound, a path with its NUL or a NUL and an abstract name.  wmem: the memory, in bytes, of what was
     sent and not yet read.  accept_queue: the server's ends of connections nobody has accepted.  embryo: it is one.
@@ -77,6 +78,7 @@ class UnixSock(Sock):
         "addr",
         "backlog",
         "embryo",
+        "inflight",
         "inode",
         "mnt",
         "peer",
@@ -94,6 +96,7 @@ class UnixSock(Sock):
         self.backlog = 0
         self.peer: UnixSock | None = None
         self.embryo = False
+        self.inflight = 0
         self.addr = b""
         self.inode: Inode | None = None
         self.mnt: Vfsmount | None = None

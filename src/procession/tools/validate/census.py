@@ -23,6 +23,7 @@ from procession.include.linux.shm import ShmidKernel
 from procession.ipc.mqueue import MqueueDir, MqueueInode, MqueueSuperBlock
 from procession.kernel import cred, fork, pid
 from procession.net.core.sock import Sock
+from procession.net.ipv4.sock import TcpSock
 from procession.net.socket import SocketFile
 from procession.net.unix.sock import UnixSock
 
@@ -205,6 +206,8 @@ class Census:
         found = tally(files)
         found.pop(None, None)
         queue = [sk for file in found if (sk := _socket_of(file)) is not None]
+        # Those that only hold each other are there until the collector looks.
+        queue += [sk for sk in self.k.net.gc_inflight_list if sk not in queue]
         if queue:
             self._messages(queue, found)
         return found
@@ -262,9 +265,13 @@ class Census:
 
     @cached_property
     def other_sockets(self) -> list[Sock]:
-        """Every socket of another family than the local one that an open file leads to."""
+        """Every socket of another family than the local one that an open file leads to, or that waits to be accepted."""
         found = [file.private_data for file in self.open_files if isinstance(file, SocketFile)]
-        return [sk for sk in found if sk is not None and not isinstance(sk, UnixSock)]
+        others: list[Sock] = [sk for sk in found if sk is not None and not isinstance(sk, UnixSock)]
+        for sk in others.copy():
+            if isinstance(sk, TcpSock):
+                others += [child for _, child in sk.accept_queue if child.counted]
+        return others
 
     def _messages(self, queue: list[UnixSock], found: dict[File, int]) -> None:
         """Count the files that are under way in sockets, and in sockets that are under way themselves."""

@@ -1,0 +1,697 @@
+"""What a program does with a connection (net/ipv4/tcp.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import POLLERR, POLLHUP, POLLIN, POLLOUT, POLLPRI, POLLRDHUP, POLLRDNORM, POLLWRNORM
+from procession.include.linux.sched import TASK_INTERRUPTIBLE, signal_pending
+from procession.include.linux.signal import SIGPIPE
+from procession.include.linux.socket import (
+    MSG_DONTWAIT,
+    MSG_MORE,
+    MSG_NOSIGNAL,
+    MSG_OOB,
+    MSG_PEEK,
+    MSG_TRUNC,
+    MSG_WAITALL,
+)
+from procession.include.linux.tcp import (
+    MAX_TCP_HEADER,
+    TCP_CLOSE,
+    TCP_CLOSE_WAIT,
+    TCP_CLOSING,
+    TCP_ESTABLISHED,
+    TCP_FIN_WAIT1,
+    TCP_FIN_WAIT2,
+    TCP_LAST_ACK,
+    TCP_LISTEN,
+    TCP_NAGLE_CORK,
+    TCP_NAGLE_PUSH,
+    TCP_SYN_RECV,
+    TCP_SYN_SENT,
+    TCPF_CLOSE,
+    TCPF_CLOSE_WAIT,
+    TCPF_CLOSING,
+    TCPF_ESTABLISHED,
+    TCPF_FIN_WAIT1,
+    TCPF_FIN_WAIT2,
+    TCPF_LAST_ACK,
+    TCPF_LISTEN,
+    TCPF_SYN_RECV,
+    TCPF_SYN_SENT,
+    TCPHDR_ACK,
+    TCPHDR_FIN,
+    TCPHDR_PSH,
+    TCPHDR_SYN,
+)
+from procession.kernel import signal_send
+from procession.mm import uaccess
+from procession.net.core.sock import (
+    SOCK_LINGER,
+    SOCK_URGINLINE,
+    SockWaiter,
+    sock_intr_errno,
+    sock_rcvlowat,
+    sock_rcvtimeo,
+    sock_sndtimeo,
+)
+from procession.net.ipv4 import inet_csk, ip_output, tcp_input, tcp_ipv4, tcp_minisocks, tcp_output
+from procession.net.ipv4.inet_csk import ICSK_ACK_PUSHED, ICSK_ACK_PUSHED2, ICSK_ACK_SCHED
+from procession.net.ipv4.sock import SKB_OVERHEAD, SOCK_BINDADDR_LOCK, TcpSkb, TcpSock
+from procession.net.ipv4.tcp_input import TCP_URG_READ, TCP_URG_VALID
+from procession.net.sock_async import SOCK_ASYNC_NOSPACE, SOCK_ASYNC_WAITDATA
+from procession.net.unix.receive import Received
+from procession.net.unix.sock import RCV_SHUTDOWN, SEND_SHUTDOWN, SHUTDOWN_MASK
+
+if TYPE_CHECKING:
+    from procession.include.linux.fs import PollTable
+    from procession.include.linux.sched import Task
+    from procession.include.linux.types import UserPtr
+
+__all__ = (
+    "is_established",
+    "tcp_cleanup_rbuf",
+    "tcp_close",
+    "tcp_disconnect",
+    "tcp_inq",
+    "tcp_linger",
+    "tcp_poll",
+    "tcp_push_frames",
+    "tcp_recvmsg",
+    "tcp_release",
+    "tcp_sendmsg",
+    "tcp_shutdown",
+)
+
+_ROOM: Final = (
+    tcp_output.SKB_HEAD - MAX_TCP_HEADER - (SKB_OVERHEAD - 192)
+)  # data that lies behind the head of a segment
+_CONNECTED: Final = TCPF_ESTABLISHED | TCPF_CLOSE_WAIT
+_CONNECTING: Final = TCPF_SYN_SENT | TCPF_SYN_RECV
+
+# Where closing leads to, and whether a FIN is sent (new_state).
+_NEW_STATE: Final = {
+    TCP_ESTABLISHED: (TCP_FIN_WAIT1, True),
+    TCP_SYN_SENT: (TCP_CLOSE, False),
+    TCP_SYN_RECV: (TCP_FIN_WAIT1, True),
+    TCP_FIN_WAIT1: (TCP_FIN_WAIT1, False),
+    TCP_FIN_WAIT2: (TCP_FIN_WAIT2, False),
+    TCP_CLOSE: (TCP_CLOSE, False),
+    TCP_CLOSE_WAIT: (TCP_LAST_ACK, True),
+    TCP_LAST_ACK: (TCP_LAST_ACK, False),
+    TCP_LISTEN: (TCP_CLOSE, False),
+    TCP_CLOSING: (TCP_CLOSING, False),
+}
+
+
+def is_established(sk: TcpSock) -> bool:
+    """Whether data can go both ways."""
+    return sk.state == TCP_ESTABLISHED
+
+
+def tcp_release(sk: TcpSock) -> None:
+    """A call that has worked with a socket is done."""
+    tcp_ipv4.release_sock(sk)
+
+
+# Polling.
+
+
+def tcp_poll(sk: TcpSock, table: PollTable | None) -> int:
+    """Return what can be done without waiting."""
+    if table is not None:
+        table.wait(sk.wait)
+    if sk.state == TCP_LISTEN:
+        return POLLIN | POLLRDNORM if sk.accept_queue else 0
+    mask = 0
+    if sk.shutdown == SHUTDOWN_MASK or sk.state == TCP_CLOSE:
+        mask |= POLLHUP
+    if sk.shutdown & RCV_SHUTDOWN:
+        mask |= POLLIN | POLLRDNORM | POLLRDHUP
+    if not 1 << sk.state & _CONNECTING:
+        target = sk.rcvlowat
+        if sk.urg_seq == sk.copied_seq and not sk.flags & SOCK_URGINLINE and sk.urg_data:
+            target += 1
+        if sk.rcv_nxt - sk.copied_seq >= target:
+            mask |= POLLIN | POLLRDNORM
+        if sk.shutdown & SEND_SHUTDOWN or _has_room(sk):
+            mask |= POLLOUT | POLLWRNORM
+        else:
+            sk.sock_flags |= SOCK_ASYNC_NOSPACE
+            sk.nospace = True
+        if sk.urg_data & TCP_URG_VALID:
+            mask |= POLLPRI
+    if sk.err:
+        mask |= POLLERR
+    return mask
+
+
+def _has_room(sk: TcpSock) -> bool:
+    return sk.sndbuf - sk.wmem_queued >= sk.wmem_queued >> 1
+
+
+def tcp_inq(sk: TcpSock) -> int:
+    """Return how many bytes can be read, up to the urgent one (SIOCINQ)."""
+    if 1 << sk.state & _CONNECTING:
+        return 0
+    if sk.flags & SOCK_URGINLINE or not sk.urg_data or sk.urg_seq < sk.copied_seq or sk.urg_seq >= sk.rcv_nxt:
+        answer = sk.rcv_nxt - sk.copied_seq
+        # The end counts as one.
+        if answer and sk.done:
+            answer -= 1
+        return answer
+    return sk.urg_seq - sk.copied_seq
+
+
+# Sending.
+
+
+async def tcp_sendmsg(current: Task, sk: TcpSock, buf: UserPtr, size: int, flags: int) -> int:
+    """Send; returns how much was taken. Raises EPIPE with SIGPIPE, EAGAIN, EFAULT, ERESTARTSYS, what the other end did."""
+    sk.owned = True
+    try:
+        return await _sendmsg(current, sk, buf, size, flags)
+    except LinuxError as error:
+        raise _stream_error(current, sk, flags, error) from None
+    finally:
+        tcp_ipv4.release_sock(sk)
+
+
+def _stream_error(current: Task, sk: TcpSock, flags: int, error: LinuxError) -> LinuxError:
+    """Return what sending failed for; a broken connection says why once, and after that sends SIGPIPE."""
+    if error.errno != Errno.EPIPE:
+        return error
+    if sk.err:
+        err, sk.err = sk.err, 0
+        if err != Errno.EPIPE:
+            return LinuxError(Errno(err), "socket error")
+    if not flags & MSG_NOSIGNAL:
+        signal_send.send_sig(SIGPIPE, current, 0)
+    return error
+
+
+async def _sendmsg(current: Task, sk: TcpSock, buf: UserPtr, size: int, flags: int) -> int:
+    timeo = sock_sndtimeo(sk, noblock=bool(flags & MSG_DONTWAIT))
+    if not 1 << sk.state & _CONNECTED:
+        await _wait_connect(current, sk, timeo)
+    sk.sock_flags &= ~SOCK_ASYNC_NOSPACE
+    large = not flags & MSG_OOB
+    mss_now = tcp_output.tcp_current_mss(sk)
+    size_goal = tcp_output.tcp_xmit_size_goal(sk, mss_now, large=large)
+    if sk.err or sk.shutdown & SEND_SHUTDOWN:
+        raise LinuxError(Errno.EPIPE, "not to be sent to any more")
+    copied = 0
+    waiting: SockWaiter | None = None
+    try:
+        while copied < size:
+            skb = sk.write_queue[-1] if sk.send_head < len(sk.write_queue) else None
+            room = size_goal - len(skb.buf) if skb is not None else 0
+            if room <= 0:
+                if sk.wmem_queued >= sk.sndbuf:
+                    sk.nospace = True
+                    if copied:
+                        _push(sk, flags & ~MSG_MORE, mss_now, TCP_NAGLE_PUSH)
+                    waiting = await _wait_memory(current, sk, timeo, waiting)
+                    size_goal = tcp_output.tcp_xmit_size_goal(sk, mss_now, large=large)
+                    continue
+                skb = _new_segment(sk)
+                room = size_goal
+            assert skb is not None
+            piece = _copy(current, sk, skb, buf, min(room, size - copied), copied)
+            if not copied:
+                skb.flags &= ~TCPHDR_PSH
+            sk.write_seq += piece
+            skb.end_seq += piece
+            copied += piece
+            if copied == size or len(skb.buf) < size_goal or flags & MSG_OOB:
+                continue
+            if _forced_push(sk):
+                _mark_push(sk, skb)
+                tcp_output.tcp_push_pending_frames(sk, mss_now, TCP_NAGLE_PUSH)
+            elif sk.send_head == len(sk.write_queue) - 1:
+                tcp_output.tcp_write_xmit(sk, mss_now, TCP_NAGLE_PUSH, push_one=True)
+    except LinuxError:
+        if not copied:
+            raise
+    if copied:
+        _push(sk, flags, mss_now, sk.nonagle)
+    return copied
+
+
+def _new_segment(sk: TcpSock) -> TcpSkb:
+    """Put an empty segment at the end of the queue (sk_stream_alloc_skb, skb_entail)."""
+    skb = TcpSkb(sk.saddr, sk.sport, sk.daddr, sk.dport)
+    skb.seq = skb.end_seq = sk.write_seq
+    skb.flags = TCPHDR_ACK
+    skb.truesize = tcp_output.SKB_HEAD + 192
+    skb.room = _ROOM
+    sk.write_queue.append(skb)
+    sk.wmem_queued += skb.truesize
+    if sk.nonagle & TCP_NAGLE_PUSH:
+        sk.nonagle &= ~TCP_NAGLE_PUSH
+    return skb
+
+
+def _copy(current: Task, sk: TcpSock, skb: TcpSkb, buf: UserPtr, want: int, at: int) -> int:
+    """Copy up to want bytes behind a segment's data; raises EFAULT if there are none."""
+    try:
+        data = uaccess.copy_from_user(current, buf, want, at)
+    except LinuxError:
+        try:
+            data = uaccess.copy_from_user_partial(current, buf, want, at)
+        except LinuxError:
+            if not skb.buf:
+                sk.write_queue.pop()
+                sk.wmem_queued -= skb.truesize
+            raise
+    skb.buf += data
+    in_head = min(skb.room, len(data))
+    skb.room -= in_head
+    skb.truesize += len(data) - in_head
+    sk.wmem_queued += len(data) - in_head
+    return len(data)
+
+
+def _forced_push(sk: TcpSock) -> bool:
+    return sk.write_seq > sk.pushed_seq + (sk.max_window >> 1)
+
+
+def _mark_push(sk: TcpSock, skb: TcpSkb) -> None:
+    skb.flags |= TCPHDR_PSH
+    sk.pushed_seq = sk.write_seq
+
+
+def _push(sk: TcpSock, flags: int, mss_now: int, nonagle: int) -> None:
+    """Send what was taken, unless more is to come (tcp_push)."""
+    if tcp_output.tcp_send_head(sk) is None:
+        return
+    if not flags & MSG_MORE or _forced_push(sk):
+        _mark_push(sk, sk.write_queue[-1])
+    if flags & MSG_OOB:
+        sk.snd_up = sk.write_seq
+    tcp_output.tcp_push_pending_frames(sk, mss_now, TCP_NAGLE_CORK if flags & MSG_MORE else nonagle)
+
+
+def tcp_push_frames(sk: TcpSock) -> None:
+    """Send what was held back (tcp_push_pending_frames)."""
+    if tcp_output.tcp_send_head(sk) is not None:
+        tcp_output.tcp_push_pending_frames(sk, tcp_output.tcp_current_mss(sk), sk.nonagle)
+
+
+async def _wait_connect(current: Task, sk: TcpSock, timeo: int) -> None:
+    """Wait until a connection is open; raises EPIPE, EAGAIN, ERESTARTSYS, what went wrong (sk_stream_wait_connect)."""
+    with SockWaiter(current, sk.wait, TASK_INTERRUPTIBLE, "sk_stream_wait_connect", timeo) as waiter:
+        while True:
+            sk.sock_error()
+            if not 1 << sk.state & _CONNECTING:
+                if 1 << sk.state & _CONNECTED:
+                    return
+                raise LinuxError(Errno.EPIPE, "not connected")
+            if not timeo:
+                raise LinuxError(Errno.EAGAIN, "not connected yet")
+            tcp_ipv4.release_sock(sk)
+            try:
+                if 1 << sk.state & _CONNECTING and not sk.err:
+                    await waiter.rest()
+            finally:
+                sk.owned = True
+
+
+async def _wait_memory(current: Task, sk: TcpSock, timeo: int, waiting: SockWaiter | None) -> SockWaiter:
+    """Wait for room; raises EPIPE, EAGAIN, ERESTARTSYS (sk_stream_wait_memory).
+
+    waiting: what an earlier wait of this call returned, whose time goes on.
+    """
+    waiter = waiting or SockWaiter(current, sk.wait, TASK_INTERRUPTIBLE, "sk_stream_wait_memory", timeo)
+    with waiter:
+        while True:
+            sk.sock_flags |= SOCK_ASYNC_NOSPACE
+            if sk.err or sk.shutdown & SEND_SHUTDOWN:
+                raise LinuxError(Errno.EPIPE, "not to be sent to any more")
+            if not timeo:
+                raise LinuxError(Errno.EAGAIN, "the send buffer is full")
+            if signal_pending(current):
+                raise LinuxError(sock_intr_errno(timeo), "sk_stream_wait_memory")
+            sk.sock_flags &= ~SOCK_ASYNC_NOSPACE
+            if sk.wmem_queued < sk.sndbuf:
+                return waiter
+            sk.nospace = True
+            tcp_ipv4.release_sock(sk)
+            try:
+                if not (sk.err or sk.shutdown & SEND_SHUTDOWN or sk.wmem_queued < sk.sndbuf):
+                    await waiter.rest()
+            finally:
+                sk.owned = True
+
+
+# Receiving.
+
+
+async def tcp_recvmsg(current: Task, sk: TcpSock, buf: UserPtr, size: int, flags: int) -> Received:
+    """Receive; nothing is the end. Raises ENOTCONN, EAGAIN, EFAULT, ERESTARTSYS, EINVAL, what the other end did."""
+    got = Received()
+    sk.owned = True
+    try:
+        if sk.state == TCP_LISTEN:
+            raise LinuxError(Errno.ENOTCONN, "listening")
+        timeo = sock_rcvtimeo(sk, noblock=bool(flags & MSG_DONTWAIT))
+        if flags & MSG_OOB:
+            _recv_urg(current, sk, buf, size, flags, got)
+            return got
+        got.size = await _recvmsg(current, sk, buf, size, flags, timeo)
+        got.full = got.size
+        return got
+    finally:
+        tcp_ipv4.release_sock(sk)
+
+
+def _recv_urg(current: Task, sk: TcpSock, buf: UserPtr, size: int, flags: int, got: Received) -> None:
+    """Receive the urgent byte; raises EINVAL, ENOTCONN, EAGAIN (tcp_recv_urg)."""
+    if sk.flags & SOCK_URGINLINE or not sk.urg_data or sk.urg_data == TCP_URG_READ:
+        raise LinuxError(Errno.EINVAL, "no urgent byte")
+    if sk.state == TCP_CLOSE and not sk.done:
+        raise LinuxError(Errno.ENOTCONN, "not connected")
+    if sk.urg_data & TCP_URG_VALID:
+        byte = sk.urg_data & 0xFF
+        if not flags & MSG_PEEK:
+            sk.urg_data = TCP_URG_READ
+        got.flags |= MSG_OOB
+        if size > 0:
+            if not flags & MSG_TRUNC:
+                uaccess.copy_to_user(current, buf, bytes([byte]))
+            got.size = got.full = 1
+        else:
+            got.flags |= MSG_TRUNC
+        return
+    if sk.state == TCP_CLOSE or sk.shutdown & RCV_SHUTDOWN:
+        return
+    raise LinuxError(Errno.EAGAIN, "the urgent byte has not come yet")
+
+
+class _Reading:
+    """A call of tcp_recvmsg: how far it has come.  seq: the place in the stream, which a look does not move for others."""
+
+    __slots__ = ("copied", "flags", "peek_seq", "size", "timeo")
+
+    def __init__(self, sk: TcpSock, size: int, flags: int, timeo: int) -> None:
+        self.size = size
+        self.copied = 0
+        self.flags = flags
+        self.timeo = timeo
+        self.peek_seq = sk.copied_seq
+
+    def seq(self, sk: TcpSock) -> int:
+        """Return where the next byte stands."""
+        return self.peek_seq if self.flags & MSG_PEEK else sk.copied_seq
+
+    def advance(self, sk: TcpSock, n: int) -> None:
+        """So many bytes are done with."""
+        if self.flags & MSG_PEEK:
+            self.peek_seq += n
+        else:
+            sk.copied_seq += n
+
+
+async def _recvmsg(current: Task, sk: TcpSock, buf: UserPtr, size: int, flags: int, timeo: int) -> int:
+    reading = _Reading(sk, size, flags, timeo)
+    target = sock_rcvlowat(sk, size, waitall=bool(flags & MSG_WAITALL))
+    waiter: SockWaiter | None = None
+    while True:
+        if sk.urg_data and sk.urg_seq == reading.seq(sk):
+            if reading.copied:
+                break
+            if signal_pending(current):
+                raise LinuxError(sock_intr_errno(timeo) if timeo else Errno.EAGAIN, "tcp_recvmsg")
+        skb = _next_skb(sk, reading.seq(sk))
+        if skb is not None:
+            if _take(current, sk, skb, buf, reading):
+                break
+            if reading.copied < size:
+                continue
+            break
+        if reading.copied >= target and not sk.backlog:
+            break
+        if _over(current, sk, reading):
+            break
+        tcp_cleanup_rbuf(sk, reading.copied)
+        if reading.copied >= target:
+            tcp_ipv4.release_sock(sk)
+            sk.owned = True
+            continue
+        if waiter is None:
+            waiter = SockWaiter(current, sk.wait, TASK_INTERRUPTIBLE, "sk_wait_data", timeo)
+        if not await _wait_data(sk, waiter):
+            reading.timeo = 0
+    tcp_cleanup_rbuf(sk, reading.copied)
+    return reading.copied
+
+
+def _next_skb(sk: TcpSock, seq: int) -> TcpSkb | None:
+    """Return the queued segment with that byte, or the end behind it."""
+    for skb in sk.receive_queue:
+        assert isinstance(skb, TcpSkb)
+        offset = seq - skb.seq - (skb.flags & TCPHDR_SYN > 0)
+        if offset < len(skb.data) or skb.flags & TCPHDR_FIN:
+            return skb
+    return None
+
+
+def _take(current: Task, sk: TcpSock, skb: TcpSkb, buf: UserPtr, reading: _Reading) -> bool:
+    """Copy from a segment; returns whether that is all the call gets."""
+    offset = reading.seq(sk) - skb.seq - (skb.flags & TCPHDR_SYN > 0)
+    if offset >= len(skb.data):
+        reading.advance(sk, 1)
+        if not reading.flags & MSG_PEEK:
+            _eat(sk, skb)
+        return True
+    used = min(len(skb.data) - offset, reading.size - reading.copied)
+    if sk.urg_data:
+        urg_offset = sk.urg_seq - reading.seq(sk)
+        if 0 <= urg_offset < used:
+            if urg_offset:
+                used = urg_offset
+            elif not sk.flags & SOCK_URGINLINE:
+                reading.advance(sk, 1)
+                offset += 1
+                used -= 1
+    if used > 0:
+        if not reading.flags & MSG_TRUNC:
+            try:
+                uaccess.copy_to_user(current, buf, skb.data[offset : offset + used], reading.copied)
+            except LinuxError:
+                if not reading.copied:
+                    raise
+                return True
+        reading.advance(sk, used)
+        reading.copied += used
+        tcp_input.tcp_rcv_space_adjust(sk)
+    if sk.urg_data and sk.copied_seq > sk.urg_seq:
+        sk.urg_data = 0
+    if used + offset < len(skb.data):
+        return False
+    if skb.flags & TCPHDR_FIN:
+        reading.advance(sk, 1)
+    if not reading.flags & MSG_PEEK:
+        _eat(sk, skb)
+    return bool(skb.flags & TCPHDR_FIN)
+
+
+def _eat(sk: TcpSock, skb: TcpSkb) -> None:
+    """Take the first segment, which was read, off the queue (sk_eat_skb)."""
+    sk.receive_queue.popleft()
+    sk.rmem -= skb.truesize
+
+
+def _over(current: Task, sk: TcpSock, reading: _Reading) -> bool:
+    """Whether there is nothing to wait for; raises what went wrong if nothing was copied."""
+    if reading.copied:
+        return bool(
+            sk.err
+            or sk.state == TCP_CLOSE
+            or sk.shutdown & RCV_SHUTDOWN
+            or not reading.timeo
+            or signal_pending(current)
+        )
+    if sk.done:
+        return True
+    sk.sock_error()
+    if sk.shutdown & RCV_SHUTDOWN:
+        return True
+    if sk.state == TCP_CLOSE:
+        raise LinuxError(Errno.ENOTCONN, "not connected")
+    if not reading.timeo:
+        raise LinuxError(Errno.EAGAIN, "nothing to read")
+    if signal_pending(current):
+        raise LinuxError(sock_intr_errno(sk.sk_rcvtimeo), "tcp_recvmsg")
+    return False
+
+
+async def _wait_data(sk: TcpSock, waiter: SockWaiter) -> bool:
+    """Sleep until something comes; returns False when the time is over (sk_wait_data).
+
+    A signal ends the sleep as well: the caller looks at it.
+    """
+    if waiter.timed_out:
+        return False
+    with waiter:
+        sk.sock_flags |= SOCK_ASYNC_WAITDATA
+        before = len(sk.receive_queue)
+        tcp_ipv4.release_sock(sk)
+        try:
+            if len(sk.receive_queue) == before and not sk.err and not sk.shutdown & RCV_SHUTDOWN:
+                if not signal_pending(waiter.task):
+                    await waiter.rest()
+        finally:
+            sk.owned = True
+            sk.sock_flags &= ~SOCK_ASYNC_WAITDATA
+    return not waiter.timed_out
+
+
+def tcp_cleanup_rbuf(sk: TcpSock, copied: int) -> None:
+    """Acknowledge what was read, if that is worth it (tcp_cleanup_rbuf)."""
+    now = False
+    if sk.ack_pending & ICSK_ACK_SCHED:
+        pushed = sk.ack_pending & ICSK_ACK_PUSHED2 or (sk.ack_pending & ICSK_ACK_PUSHED and not sk.ack_pingpong)
+        now = sk.rcv_nxt - sk.rcv_wup > sk.rcv_mss or bool(copied > 0 and pushed and not sk.rmem)
+    if copied > 0 and not now and not sk.shutdown & RCV_SHUTDOWN:
+        window = tcp_output.tcp_receive_window(sk)
+        if 2 * window <= sk.window_clamp:
+            new = tcp_output.tcp_select_window_now(sk)
+            now = bool(new) and new >= 2 * window
+    if now:
+        tcp_output.tcp_send_ack(sk)
+
+
+# The end.
+
+
+def _close_state(sk: TcpSock) -> bool:
+    """Go where closing leads to; returns whether a FIN is to be sent."""
+    state, fin = _NEW_STATE[sk.state]
+    inet_csk.tcp_set_state(sk, state)
+    return fin
+
+
+def tcp_shutdown(sk: TcpSock, how: int) -> None:
+    """Send no more; receiving goes on."""
+    if not how & SEND_SHUTDOWN:
+        return
+    if 1 << sk.state & (TCPF_ESTABLISHED | TCPF_SYN_SENT | TCPF_SYN_RECV | TCPF_CLOSE_WAIT) and _close_state(sk):
+        tcp_output.tcp_send_fin(sk)
+
+
+def _drop_unread(sk: TcpSock) -> bool:
+    """Empty the receive queue; returns whether data was in it."""
+    unread = any(skb.data for skb in sk.receive_queue)
+    sk.receive_queue.clear()
+    sk.rmem = 0
+    return unread
+
+
+async def tcp_linger(current: Task, sk: TcpSock) -> None:
+    """Send the FIN, and wait for SO_LINGER's time until it is acknowledged; a signal ends that (sk_stream_wait_close)."""
+    if 1 << sk.state & (TCPF_CLOSE | TCPF_LISTEN) or any(skb.data for skb in sk.receive_queue):
+        return
+    sk.owned = True
+    sk.shutdown = SHUTDOWN_MASK
+    if _close_state(sk):
+        tcp_output.tcp_send_fin(sk)
+    tcp_ipv4.release_sock(sk)
+    waiter = SockWaiter(current, sk.wait, TASK_INTERRUPTIBLE, "sk_stream_wait_close", sk.lingertime)
+    with waiter:
+        while 1 << sk.state & (TCPF_FIN_WAIT1 | TCPF_CLOSING | TCPF_LAST_ACK):
+            if waiter.timed_out or signal_pending(current):
+                break
+            await waiter.rest()
+
+
+def tcp_close(sk: TcpSock) -> None:
+    """No file is the socket's any more: end the connection in order, or with a reset if data was not read."""
+    k = sk.kernel
+    sk.owned = True
+    sk.shutdown = SHUTDOWN_MASK
+    lingers = sk.flags & SOCK_LINGER and not sk.lingertime
+    if sk.state == TCP_LISTEN:
+        inet_csk.tcp_set_state(sk, TCP_CLOSE)
+        tcp_ipv4.inet_csk_listen_stop(sk)
+    else:
+        unread = _drop_unread(sk)
+        if sk.state != TCP_CLOSE:
+            if unread:
+                inet_csk.tcp_set_state(sk, TCP_CLOSE)
+                tcp_output.tcp_send_active_reset(sk)
+            elif lingers:
+                tcp_disconnect(sk)
+            elif _close_state(sk):
+                tcp_output.tcp_send_fin(sk)
+    sk.dead = True
+    sk.orphan = True
+    k.net.orphan_count += 1
+    inet_csk.sk_put(sk)
+    tcp_ipv4.release_sock(sk)
+    if sk.destroyed:
+        return
+    ip_output.local_bh_disable(k)
+    _orphan(sk)
+    ip_output.local_bh_enable(k)
+
+
+def _orphan(sk: TcpSock) -> None:
+    """Say how long an orphan goes on (the end of tcp_close)."""
+    if sk.state == TCP_FIN_WAIT2:
+        if sk.linger2 < 0:
+            inet_csk.tcp_set_state(sk, TCP_CLOSE)
+            tcp_output.tcp_send_active_reset(sk)
+        else:
+            tmo = tcp_input.tcp_fin_time(sk)
+            if tmo > tcp_minisocks.TCP_TIMEWAIT_LEN:
+                inet_csk.inet_csk_reset_keepalive_timer(sk, tmo - tcp_minisocks.TCP_TIMEWAIT_LEN)
+            else:
+                tcp_minisocks.tcp_time_wait(sk, TCP_FIN_WAIT2, tmo)
+                return
+    if sk.state == TCP_CLOSE:
+        inet_csk.inet_csk_destroy_sock(sk)
+
+
+def tcp_disconnect(sk: TcpSock) -> None:
+    """Be as new again, but for a name that was given with bind; the other end gets a reset."""
+    old = sk.state
+    if old != TCP_CLOSE:
+        inet_csk.tcp_set_state(sk, TCP_CLOSE)
+    if old == TCP_LISTEN:
+        tcp_ipv4.inet_csk_listen_stop(sk)
+    elif _need_reset(old) or (sk.snd_nxt != sk.write_seq and 1 << old & (TCPF_CLOSING | TCPF_LAST_ACK)):
+        tcp_output.tcp_send_active_reset(sk)
+        sk.err = Errno.ECONNRESET
+    elif old == TCP_SYN_SENT:
+        sk.err = Errno.ECONNRESET
+    inet_csk.tcp_clear_xmit_timers(sk)
+    sk.receive_queue.clear()
+    sk.ofo_queue.clear()
+    sk.rmem = 0
+    inet_csk.tcp_write_queue_purge(sk)
+    sk.dport = 0
+    if not sk.userlocks & SOCK_BINDADDR_LOCK:
+        sk.saddr = sk.rcv_saddr = sk.any_address()
+    sk.shutdown = 0
+    sk.done = False
+    sk.srtt = 0
+    sk.write_seq += sk.max_window + 2
+    sk.backoff = 0
+    sk.snd_cwnd = 2
+    sk.probes_out = 0
+    sk.packets_out = 0
+    sk.snd_ssthresh = 0x7FFFFFFF
+    sk.snd_cwnd_cnt = 0
+    sk.urg_data = 0
+    sk.ack_pingpong = False
+    sk.ack_ato = sk.ack_quick = 0
+    sk.daddr = sk.any_address()
+    inet_csk.sk_error_report(sk)
+
+
+def _need_reset(state: int) -> bool:
+    flags = TCPF_ESTABLISHED | TCPF_CLOSE_WAIT | TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2 | TCPF_SYN_RECV
+    return bool(1 << state & flags)

@@ -1,0 +1,224 @@
+/* Local sockets: several messages with one call, sockets that only hold each other, limits of queues, sockets in sockets. */
+#include "check.h"
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+// needs: root
+// differs: later kernels have other counts, an urgent byte for streams, and a limit of sockets on their way
+
+static char *bad;
+static int sv[2];
+
+static const char *err(int e) {
+  switch (e) {
+  case ENOTCONN: return "ENOTCONN"; case ECONNREFUSED: return "ECONNREFUSED"; case ETOOMANYREFS: return "ETOOMANYREFS";
+  case EMSGSIZE: return "EMSGSIZE"; case ECONNRESET: return "ECONNRESET"; default: return errname(e);
+  }
+}
+static long tell(const char *what, long result) {
+  if (result == -1) say("%s: %s", what, err(errno));
+  else say("%s: %ld", what, result);
+  return result;
+}
+
+/* sendmmsg, recvmmsg. */
+
+static struct mmsghdr mm[1100];
+static struct iovec iov[1100];
+static char buf[1100][8];
+
+static void fill(int n) {
+  memset(mm, 0, sizeof mm);
+  for (int i = 0; i < n; i++) {
+    snprintf(buf[i], 8, "m%d", i);
+    iov[i] = (struct iovec){ buf[i], 2 };
+    mm[i].msg_hdr.msg_iov = &iov[i], mm[i].msg_hdr.msg_iovlen = 1, mm[i].msg_len = 77;
+  }
+}
+
+static void several(void) {
+  must(socketpair(AF_UNIX, SOCK_DGRAM, 0, sv));
+  fill(5);
+  tell("sendmmsg", syscall(SYS_sendmmsg, sv[0], mm, 3, 0)), say("  %u %u %u %u", mm[0].msg_len, mm[1].msg_len, mm[2].msg_len, mm[3].msg_len);
+  tell("of none", syscall(SYS_sendmmsg, sv[0], mm, 0, 0)), tell("no socket", syscall(SYS_sendmmsg, 0, mm, 0, 0)), tell("no file", syscall(SYS_sendmmsg, 99, mm, 1, 0));
+  tell("bad memory", syscall(SYS_sendmmsg, sv[0], bad, 1, 0));
+  mm[1].msg_hdr.msg_iovlen = 2000;
+  tell("a bad second", syscall(SYS_sendmmsg, sv[0], mm, 3, 0));
+  fill(5), memset(buf, 0, sizeof buf);
+  struct timespec none = { 0, 0 }, wrong = { 0, 1000000000 }, some = { 5, 0 };
+  tell("no time", syscall(SYS_recvmmsg, sv[1], mm, 5, MSG_DONTWAIT, &none)), say("  %s %u, %ld.%09ld", buf[0], mm[0].msg_len, none.tv_sec, none.tv_nsec);
+  tell("a wrong time", syscall(SYS_recvmmsg, sv[1], mm, 5, 0, &wrong)), tell("a bad time", syscall(SYS_recvmmsg, sv[1], mm, 5, 0, bad));
+  tell("wrong, no socket", syscall(SYS_recvmmsg, 0, mm, 5, 0, &wrong)), tell("no socket", syscall(SYS_recvmmsg, 0, mm, 5, 0, &none));
+  tell("wait for one", syscall(SYS_recvmmsg, sv[1], mm, 5, MSG_WAITFORONE, &some)), say("  %s %s %s, %d", buf[0], buf[1], buf[2], some.tv_sec == 4 || some.tv_sec == 5);
+  tell("nothing", syscall(SYS_recvmmsg, sv[1], mm, 5, MSG_DONTWAIT, NULL));
+  tell("none", syscall(SYS_recvmmsg, sv[1], mm, 0, 0, NULL));
+  fill(1100);
+  must(fcntl(sv[0], F_SETFL, O_NONBLOCK));
+  int size = 1 << 24;
+  must(setsockopt(sv[0], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size));
+  tell("more than there may be", syscall(SYS_sendmmsg, sv[0], mm, 1100, 0));
+  tell("as many as there are", syscall(SYS_recvmmsg, sv[1], mm, 1100, MSG_DONTWAIT, NULL));
+  fill(4);
+  tell("four", syscall(SYS_sendmmsg, sv[0], mm, 4, 0));
+  iov[2].iov_base = bad;
+  tell("a bad third", syscall(SYS_recvmmsg, sv[1], mm, 4, MSG_DONTWAIT, NULL));
+  socklen_t len = sizeof size;
+  must(getsockopt(sv[1], SOL_SOCKET, SO_ERROR, &size, &len)), say("left behind: %s", size ? err(size) : "nothing");
+  tell("four", syscall(SYS_sendmmsg, sv[0], mm, 2, 0));
+  tell("a bad third", syscall(SYS_recvmmsg, sv[1], mm, 4, MSG_DONTWAIT, NULL));
+  tell("the next is told", syscall(SYS_recvmmsg, sv[1], mm, 1, MSG_DONTWAIT, NULL));
+  tell("then there is one", syscall(SYS_recvmmsg, sv[1], mm, 1, MSG_DONTWAIT, NULL));
+  tell("then none", recv(sv[1], buf, 8, MSG_DONTWAIT));
+}
+
+/* Descriptors. */
+
+static long give(int s, const int *fds, int n) {
+  char control[1100] = { 0 };
+  struct cmsghdr *c = (struct cmsghdr *)control;
+  c->cmsg_len = CMSG_LEN(4 * (unsigned)n), c->cmsg_level = SOL_SOCKET, c->cmsg_type = SCM_RIGHTS;
+  memcpy(CMSG_DATA(c), fds, 4 * (unsigned)n);
+  struct msghdr m = { .msg_iov = &(struct iovec){ (void *)"x", 1 }, .msg_iovlen = 1, .msg_control = control, .msg_controllen = CMSG_SPACE(4 * (unsigned)n) };
+  return sendmsg(s, &m, MSG_DONTWAIT);
+}
+
+/* Whether the write end of a pipe that was sent along is gone. */
+static const char *gone(int r) {
+  char c;
+  ssize_t n = read(r, &c, 1);
+  return n == 0 ? "gone" : n == -1 && errno == EAGAIN ? "there" : "odd";
+}
+static int watch(int *w) {
+  int p[2];
+  must(pipe2(p, O_NONBLOCK));
+  *w = p[1];
+  return p[0];
+}
+
+static void garbage(int type) {
+  int w, r = watch(&w), a[2], b[2];
+  say("type %d", type);
+  must(socketpair(AF_UNIX, type, 0, a));
+  int fds[2] = { a[0], w };
+  must(give(a[1], fds, 2)), fds[0] = a[1], must(give(a[0], fds, 1));
+  close(w), close(a[0]);
+  say("one end open: %s", gone(r));
+  close(a[1]);
+  say("a ring of two: %s", gone(r));
+  close(r);
+
+  r = watch(&w);
+  must(socketpair(AF_UNIX, type, 0, a)), must(socketpair(AF_UNIX, type, 0, b));
+  fds[0] = a[0], fds[1] = w, must(give(b[0], fds, 2));
+  fds[0] = b[1], must(give(a[1], fds, 1));
+  close(w), close(a[0]), close(a[1]), close(b[1]);
+  say("held from outside: %s", gone(r));
+  int kept = dup(b[0]);
+  close(b[0]);
+  say("by another number: %s", gone(r));
+  close(kept);
+  say("by nobody: %s", gone(r));
+  close(r);
+
+  /* One that is garbage holds one that somebody has. */
+  r = watch(&w);
+  must(socketpair(AF_UNIX, type, 0, a)), must(socketpair(AF_UNIX, type, 0, b));
+  fds[0] = a[0], fds[1] = b[0], must(give(a[1], fds, 2));
+  must(give(b[1], &w, 1)), close(w);
+  fds[0] = a[1], must(give(a[0], fds, 1));
+  close(a[0]), close(a[1]), close(b[0]);
+  say("its messages went with its last user: %s", gone(r));
+  tell("so its other end writes to nobody", send(b[1], "x", 1, MSG_NOSIGNAL));
+  close(b[1]), close(r);
+
+  /* A socket that holds itself. */
+  r = watch(&w);
+  must(socketpair(AF_UNIX, type, 0, a));
+  fds[0] = a[1], fds[1] = w, must(give(a[0], fds, 2)), close(w), close(a[0]), close(a[1]);
+  say("itself: %s", gone(r));
+  close(r);
+}
+
+static void listener(void) {
+  struct sockaddr_un name = { AF_UNIX, "\0gc" };
+  int w, r = watch(&w), l = (int)must(socket(AF_UNIX, SOCK_STREAM, 0)), c = (int)must(socket(AF_UNIX, SOCK_STREAM, 0));
+  must(bind(l, (struct sockaddr *)&name, 5)), must(listen(l, 5)), must(connect(c, (struct sockaddr *)&name, 5));
+  int fds[2] = { l, w };
+  must(give(c, fds, 2));
+  close(w), close(c);
+  say("a listener: %s", gone(r));
+  close(l);
+  say("in the queue of one not accepted: %s", gone(r));
+  l = (int)must(socket(AF_UNIX, SOCK_STREAM, 0));
+  tell("the name is free", bind(l, (struct sockaddr *)&name, 5));
+  close(l), close(r);
+}
+
+static void nesting(void) {
+  int p[8][2];
+  for (int i = 0; i < 8; i++) must(socketpair(AF_UNIX, SOCK_STREAM, 0, p[i]));
+  for (int i = 0; i < 7; i++) {
+    char what[32];
+    snprintf(what, sizeof what, "socket %d into socket %d", i, i + 1);
+    tell(what, give(p[i + 1][0], &p[i][1], 1));
+  }
+  char c;
+  tell("a read empties it", read(p[3][1], &c, 1)), tell("nothing", recv(p[3][1], &c, 1, MSG_DONTWAIT));
+  tell("socket 3 into socket 7", give(p[7][0], &p[3][1], 1));
+  int many[254];
+  for (int i = 0; i < 254; i++) many[i] = 1;
+  tell("253 files", give(p[7][0], many, 253)), tell("254 files", give(p[7][0], many, 254)), many[1] = 99, tell("a bad one", give(p[7][0], many, 2));
+}
+
+/* Queues. */
+
+static void queues(void) {
+  struct sockaddr_un name = { AF_UNIX, "\0queue" };
+  int s = (int)must(socket(AF_UNIX, SOCK_DGRAM, 0)), c = (int)must(socket(AF_UNIX, SOCK_DGRAM, 0)), d = (int)must(socket(AF_UNIX, SOCK_DGRAM, 0)), n;
+  must(bind(s, (struct sockaddr *)&name, 8));
+  must(connect(c, (struct sockaddr *)&name, 8));
+  struct pollfd p = { c, POLLOUT, 0 };
+  for (n = 0; send(c, "abcd", 4, MSG_DONTWAIT) > 0; n++) continue;
+  say("datagrams: %d, then %s", n, err(errno));
+  poll(&p, 1, 0), say("poll: %#x", p.revents);
+  must(ioctl(s, FIONREAD, &n)), say("FIONREAD %d", n);
+  must(ioctl(c, 0x5411, &n)), say("SIOCOUTQ: %s", n > 0 ? "some" : "none"), must(ioctl(d, 0x5411, &n)), say("SIOCOUTQ: %d", n);
+  struct timeval tv = { 0, 40000 };
+  must(setsockopt(c, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv));
+  tell("in time", send(c, "abcd", 4, 0));
+  char data[8];
+  must(recv(s, data, 8, 0));
+  poll(&p, 1, 0), say("poll: %#x", p.revents);
+  tell("room for one", send(c, "abcd", 4, 0));
+  pid_t pid;
+  CHILD(pid) { sleep_ms(20); recv(s, data, 8, 0); _exit(0); }
+  tell("somebody reads", send(c, "abcd", 4, 0)), reap(pid);
+  must(connect(s, (struct sockaddr *)&name, 8));
+  tell("it is connected to itself now", send(c, "abcd", 4, 0));
+  tell("another connects", connect(d, (struct sockaddr *)&name, 8));
+  tell("shut", shutdown(s, SHUT_RD));
+  must(connect(s, (struct sockaddr *)&(struct sockaddr_un){ AF_UNSPEC, "" }, 2)), tell("to one that is shut", send(c, "abcd", 4, MSG_NOSIGNAL));
+  close(s);
+  tell("to one that is closed", send(c, "abcd", 4, 0)), tell("again", send(c, "abcd", 4, 0));
+
+  must(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sv));
+  must(send(sv[0], "abcdef", 6, 0)), must(send(sv[0], "g", 1, 0));
+  must(ioctl(sv[1], FIONREAD, &n)), say("packets, FIONREAD %d", n);
+  struct msghdr m = { .msg_iov = &(struct iovec){ data, 3 }, .msg_iovlen = 1, .msg_name = &name, .msg_namelen = sizeof name };
+  tell("a look", recvmsg(sv[1], &m, MSG_PEEK)), say("  flags %#x, name %u", m.msg_flags, m.msg_namelen);
+  tell("with MSG_TRUNC", recv(sv[1], data, 3, MSG_TRUNC)), tell("the next", recv(sv[1], data, 3, 0)), tell("urgent", recv(sv[1], data, 3, MSG_OOB)), tell("urgent", send(sv[0], data, 3, MSG_OOB));
+  tell("to an address", sendto(sv[0], "x", 1, 0, (struct sockaddr *)&name, 8)), tell("write", write(sv[0], "xy", 2)), tell("read", read(sv[1], data, 8));
+  must(send(sv[0], "x", 1, 0)), close(sv[1]);
+  tell("unread at its end", recv(sv[0], data, 8, 0)), tell("then", recv(sv[0], data, 8, 0)), tell("send", send(sv[0], "x", 1, 0));
+}
+
+int main(void) {
+  bad = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  several();
+  garbage(SOCK_STREAM), garbage(SOCK_DGRAM), garbage(SOCK_SEQPACKET);
+  listener();
+  nesting();
+  queues();
+  return 0;
+}
