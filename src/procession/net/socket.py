@@ -75,7 +75,6 @@ if TYPE_CHECKING:
     from procession.net.unix.receive import Received
 
 __all__ = (
-    "OPTMEM_MAX",
     "SocketFile",
     "do_recvmsg",
     "do_sendmsg",
@@ -106,7 +105,6 @@ __all__ = (
 )
 
 _ADDRESS_MAX: Final = 128
-OPTMEM_MAX: Final = 20480
 _MSGHDR: Final = struct.Struct("<QI4xQQQQI4x")
 
 
@@ -544,7 +542,7 @@ async def do_sendmsg(current: Task, file: SocketFile, msg: UserPtr, at: int, fla
     to = move_addr_to_kernel(current, name, namelen) if namelen else None
     data = verify_iovec(current, iov, iovlen)
     scm = Scm()
-    if controllen > OPTMEM_MAX:
+    if controllen > current.kernel.net.sysctl_optmem_max:
         raise LinuxError(Errno.ENOBUFS, "control messages")
     if controllen:
         scm = net_scm.scm_send(current, uaccess.copy_from_user(current, control, controllen))

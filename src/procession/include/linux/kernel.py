@@ -441,6 +441,7 @@ class NetState:
 
     __slots__ = (
         "sock_mnt",
+        "sysctl_optmem_max",
         "sysctl_wmem_max",
         "sysctl_rmem_max",
         "sysctl_wmem_default",
@@ -467,6 +468,7 @@ class NetState:
     sock_mnt: Vfsmount  # that sockets live in: no path leads there
 
     def __init__(self) -> None:
+        self.sysctl_optmem_max: int = 20480  # bytes of control messages and filters of a socket
         self.sysctl_wmem_max: int = 212992  # bytes that a program may ask for as a buffer
         self.sysctl_rmem_max: int = 212992
         self.sysctl_wmem_default: int = 212992
