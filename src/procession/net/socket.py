@@ -179,7 +179,7 @@ def sock_init(k: Kernel) -> None:
     k.net.proc_net["unix"] = unix_proc.unix_seq_show
     k.net.proc_net["netlink"] = netlink_proc.netlink_seq_show
     # There is nobody else who would: programs find the first loopback as a booted system has it.
-    rtnetlink.dev_change_flags(k, k.init_net_ns, k.init_net_ns.dev_base[0], IFF_UP)
+    dev.dev_change_flags(k, k.init_net_ns, k.init_net_ns.dev_base[0], IFF_UP)
     genetlink.genl_init(k)
     k.printk(f"NET: Registered protocol family {AF_UNIX}", KERN_INFO)
 

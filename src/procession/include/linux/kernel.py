@@ -473,7 +473,8 @@ class NetState:
         self.sysctl_rmem_max: int = 212992
         self.sysctl_wmem_default: int = 212992
         self.sysctl_rmem_default: int = 212992
-        self.netdev_chain: list[Callable[[Kernel, NetNamespace, NetDevice, int], None]] = []  # NETDEV_ events
+        # Who is told of changes of an interface, the last argument being the IFF_ bits that are others now.
+        self.netdev_chain: list[Callable[[Kernel, NetNamespace, NetDevice, int], None]] = []
         self.rtnl_msg_handlers: dict[tuple[int, int], RtnlLink] = {}  # by protocol family and type of message
         self.rtnl_af_ops: list[Callable[[Kernel, NetDevice], bytes]] = []  # what address families tell of a link
         self.proc_net: dict[str, Callable[[Kernel, NetNamespace], bytes]] = {}  # the text of each file of /proc/net
