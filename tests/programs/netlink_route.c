@@ -90,8 +90,8 @@ int main(void) {
   all("down");
   link_(18, 0, lo, 0, 0), ask("one"), link_(18, 0, 99, 0, 0), ask("no such"), link_(18, 0, 0, 0, 0), ask("which"), link_(18, 0, 0, 0, 0), attr(3, "lo", 3), ask("by name");
   link_(18, 0, 0, 0, 0), attr(3, "a name that is too long", 24), ask("a long name"), link_(18, 0, lo, 0, 0), attr(28, "abcd", 4), ask("attribute 28"), link_(18, 0, lo, 0, 0), attr(29, "abcd", 4), ask("attribute 29");
-  begin(18, 0, "abcdefgh", 8), ask("a short one"), begin(22, 0, &(struct addr){ 0 }, 8), ask("GETADDR of one"), begin(84, 0, "x", 1), ask("type 84"), begin(23, 0, &(struct addr){ 0 }, 8), ask("type 23");
-  begin(18, ACK, "", 0), ask("empty"), begin(15, ACK, "abcd", 4), ask("type 15"), begin(30, DUMP, &(struct addr){ AF_INET }, 12), ask("neighbours");
+  begin(18, 0, "abcdefgh", 8), ask("a short one"), begin(22, 0, &(struct addr){ .family = 0 }, 8), ask("GETADDR of one"), begin(84, 0, "x", 1), ask("type 84"), begin(23, 0, &(struct addr){ .family = 0 }, 8), ask("type 23");
+  begin(18, ACK, "", 0), ask("empty"), begin(15, ACK, "abcd", 4), ask("type 15"), begin(30, DUMP, &(struct addr){ .family = AF_INET }, 8), ask("neighbours");
   link_(16, ACK, lo, 1, 1), ask("up"), answers(group, "told");
   all("up");
   link_(16, ACK, lo, 0, 0), attr(4, &(int){ 1500 }, 4), attr(13, &(int){ 9 }, 4), attr(27, &(int){ 5 }, 4), attr(20, "alias", 5), ask("changes"), answers(group, "told"), link_(18, 0, lo, 0, 0), ask("one");
@@ -118,7 +118,7 @@ int main(void) {
   for (one = list; one; one = one->ifa_next) say("%s %d %#x", one->ifa_name, one->ifa_addr ? one->ifa_addr->sa_family : -1, one->ifa_flags & 0xffff);
   struct if_nameindex *names = if_nameindex();
   say("if_nameindex: %s, %d more", names->if_name, names[1].if_index != 0);
-  begin(18, DUMP, &(struct link){ 0 }, 16), must(nl_sendto(s, &m, m.head.length, 0, 0, 0)), m.head.seq = ++seq, must(nl_sendto(s, &m, m.head.length, 0, 0, 0));
+  begin(18, DUMP, &(struct link){ .family = 0 }, 16), must(nl_sendto(s, &m, m.head.length, 0, 0, 0)), m.head.seq = ++seq, must(nl_sendto(s, &m, m.head.length, 0, 0, 0));
   answers(s, "two dumps");
   must(setresuid(1000, 1000, 1000));
   link_(16, ACK, lo, 0, 1), ask("a user sets it down"), link_(18, 0, lo, 0, 0), ask("and looks"), addr(20, ACK, AF_INET, 24, lo), ask("NEWADDR of a user");
