@@ -21,6 +21,7 @@ from procession.net.ipv4.sock import InetSock
 from procession.net.netlink import af_netlink
 from procession.net.netlink.sock import NetlinkSock
 from procession.net.unix import af_unix, receive
+from procession.net.unix import poll as unix_poll
 from procession.net.unix.sock import SHUTDOWN_MASK, TCP_LISTEN, UnixSock
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class ProtoOps:
 
     def poll(self, sk: Any, table: PollTable | None) -> int:
         """Return what can be done without waiting."""
-        return af_unix.unix_poll(sk, table)
+        return unix_poll.unix_poll(sk, table)
 
     def ioctl(self, sk: Any, cmd: int) -> int:
         """Return what FIONREAD and SIOCOUTQ say; raises EINVAL while listening, ENOIOCTLCMD."""

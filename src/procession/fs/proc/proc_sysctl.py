@@ -23,6 +23,7 @@ from procession.include.linux.fs import (
 )
 from procession.include.linux.proc_fs import ProcDir, ProcInode
 from procession.kernel import sysctl, sysctl_kern, sysctl_kthread, sysctl_vm
+from procession.net.core import sysctl_net_core
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import PathRef, PollTable
@@ -134,6 +135,7 @@ def proc_sys_init(k: Kernel) -> None:
 def proc_sys_dir(sb: ProcSuperBlock) -> SysctlDir:
     """Return the directory /proc/sys."""
     tree = dict(sysctl.root_table())
+    tree["net"] = sysctl_net_core.net_table()
     kern = {**sysctl_kern.kern_table(), **sysctl_kthread.kern_table()}
     _register(tree, {"kernel": kern, "vm": sysctl_vm.vm_table(), "fs": sysctl_kern.fs_table()})
     return _directory(SysctlDir(sb, 1), tree)
