@@ -10,6 +10,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
+#include <netinet/in.h>
 #include <sys/eventfd.h>
 #include <sys/un.h>
 #include <termios.h>
@@ -52,6 +53,7 @@ static void take(int fd, size_t n) {
 }
 static void both_ends(int sig) {
   for (int i = 0; i < 2; i++) {
+    if (fcntl(fds[i], F_GETFD) == -1) continue;
     must(fcntl(fds[i], F_SETOWN, getpid()));
     must(fcntl(fds[i], F_SETSIG, sig));
     must(fcntl(fds[i], F_SETFL, O_ASYNC | O_NONBLOCK));
@@ -306,6 +308,75 @@ static void readers(int type) {
   close(fds[0]), close(fds[1]);
 }
 
+static void drop(void) {
+  sleep_ms(5);
+  while (sigtimedwait_(&all, NULL, &(struct timespec){ 0, 0 }) > 0) continue;
+}
+/* Of both ends of a connection: fds[0] has connected, fds[1] was accepted. */
+static void internet(void) {
+  struct sockaddr_in name = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+  socklen_t size = sizeof name;
+  int listener = must(socket(AF_INET, SOCK_STREAM, 0));
+  must(bind(listener, (struct sockaddr *)&name, size));
+  must(listen(listener, 5));
+  must(getsockname(listener, (struct sockaddr *)&name, &size));
+  fds[0] = must(socket(AF_INET, SOCK_STREAM, 0));
+  fds[1] = listener;
+  both_ends(RT(2));
+  int r = connect(fds[0], (struct sockaddr *)&name, size);
+  say("connect: %s", r == 0 || errno == EINPROGRESS ? "under way" : errname(errno));
+  sleep_ms(5);
+  came("connected, and can be accepted");
+  fds[1] = must(accept(listener, NULL, NULL));
+  both_ends(RT(2));
+  put(fds[0], 3);
+  came("data");
+  take(fds[1], 3);
+  must(send(fds[0], "u", 1, MSG_OOB));
+  came("urgent");
+  must(fcntl(fds[1], F_SETSIG, 0));
+  must(fcntl(fds[1], F_SETFL, O_NONBLOCK));
+  must(send(fds[0], "v", 1, MSG_OOB));
+  came("urgent, without O_ASYNC");
+  must(fcntl(fds[1], F_SETFL, O_ASYNC | O_NONBLOCK));
+  must(send(fds[0], "w", 1, MSG_OOB));
+  came("urgent, without F_SETSIG");
+  must(fcntl(fds[1], F_SETOWN, 0));
+  must(send(fds[0], "x", 1, MSG_OOB));
+  came("urgent, to nobody");
+  both_ends(RT(2));
+  empty(fds[1]);
+  drop();
+  shutdown(fds[0], SHUT_WR);
+  came("the end");
+  shutdown(fds[1], SHUT_WR);
+  came("the other end's");
+  close(fds[0]), close(fds[1]), close(listener);
+  came("closed");
+
+  fds[0] = must(socket(AF_INET, SOCK_STREAM, 0));
+  both_ends(RT(2));
+  name.sin_port = htons(1);
+  connect(fds[0], (struct sockaddr *)&name, size);
+  sleep_ms(5);
+  came("refused");
+  close(fds[0]);
+  fds[0] = must(socket(AF_INET, SOCK_DGRAM, 0));
+  name.sin_port = 0;
+  must(bind(fds[0], (struct sockaddr *)&name, size));
+  must(getsockname(fds[0], (struct sockaddr *)&name, &size));
+  fds[1] = must(socket(AF_INET, SOCK_DGRAM, 0));
+  must(connect(fds[1], (struct sockaddr *)&name, size));
+  both_ends(RT(2));
+  put(fds[1], 1);
+  came("a datagram");
+  close(fds[0]);
+  put(fds[1], 1);
+  sleep_ms(5);
+  came("nobody is there");
+  close(fds[1]);
+}
+
 static void terminals(void) {
   int master = must(open("/dev/ptmx", O_RDWR | O_NOCTTY)), zero = 0, number;
   char path[40];
@@ -512,6 +583,8 @@ int main(void) {
   sockets();
   readers(SOCK_STREAM);
   readers(SOCK_DGRAM);
+  say("- internet");
+  internet();
   say("- terminals");
   terminals();
   say("- owners");
