@@ -197,7 +197,7 @@ static void directories(void) {
 }
 
 static void ignoring(void) {
-  must(mark(ADD, OPEN | CLOSE_NOW | MODIFY, "f"));
+  must(mark(ADD, OPEN | CLOSE_NOW, "f"));
   must(mark(ADD | IGNORED, OPEN, "f"));
   look_at("f");
   events("OPEN is ignored");
