@@ -499,17 +499,13 @@ def do_last(nd: Nameidata, flags: int, mode: int, *, follow: bool) -> tuple[Dent
         if flags & O_DIRECTORY and nd.dentry.d_inode.i_mode & S_IFMT != S_IFDIR:
             raise LinuxError(Errno.ENOTDIR, nd.dentry.d_name)
         return None, False
-
     if not flags & O_CREAT:
-        follow = follow or nd.slash
-        must_be_dir = nd.slash or bool(flags & O_DIRECTORY)
-        link = walk_component(nd, follow=follow or not flags & O_PATH)
+        link = walk_component(nd, follow=follow or nd.slash or not flags & O_PATH)
         if link is not None:
             return link, False
-        if must_be_dir and nd.dentry.d_inode.i_mode & S_IFMT != S_IFDIR:
+        if (nd.slash or flags & O_DIRECTORY) and nd.dentry.d_inode.i_mode & S_IFMT != S_IFDIR:
             raise LinuxError(Errno.ENOTDIR, nd.last)
         return None, False
-
     if nd.slash:
         raise LinuxError(Errno.EISDIR, nd.last)
     dentry = lookup_hash(nd)
