@@ -56,6 +56,15 @@ int main(void) {
   must(unshare(CLONE_NEWNS));
   go_to_scratch();
   must(mkdir("m", 0755));
+  char name[40] = "";
+  long nr = syscall(SYS_sysfs, 1, "proc"), all = syscall(SYS_sysfs, 3);
+  show("sysfs: name of a number", syscall(SYS_sysfs, 2, nr, name));
+  say("%s, %d", name, nr >= 0 && nr < all);
+  show("no such number", syscall(SYS_sysfs, 2, all, name));
+  show("no such name", syscall(SYS_sysfs, 1, "nosuch"));
+  show("bad name", syscall(SYS_sysfs, 1, 8));
+  show("bad buffer", syscall(SYS_sysfs, 2, nr, 8));
+  show("no such option", syscall(SYS_sysfs, 4));
   must(mount("none", "m", "sysfs", 0, NULL));
   must(chdir("m"));
   show_type(".");

@@ -7,6 +7,7 @@ from procession.fs import (  # noqa: F401 -- importing declares
     eventpoll,
     exec,
     fcntl,
+    filesystems,
     ioctl,
     ioprio,
     locks,

@@ -429,9 +429,9 @@ class PlainCalls(Caller):
         """Describe the file system that holds an open file (fstatfs(2))."""
         return await self.syscall("fstatfs", fd, buf)
 
-    async def sysfs(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("sysfs", *args)
+    async def sysfs(self, option: int, arg1: int, arg2: int) -> int:
+        """Return a type's number (1), store the name of one by its number (2), or return how many there are (3: sysfs(2))."""
+        return await trap("sysfs", option, arg1, arg2)
 
     async def getpriority(self, which: int = Constants.PRIO_PROCESS, who: int = 0) -> int:
         """Return 20 - nice of the most favoured of the threads; raises EINVAL, ESRCH (getpriority(2))."""
