@@ -18,7 +18,7 @@ __all__ = ("sys_sysfs",)
 
 @syscall
 def sys_sysfs(current: Task, option: Int, arg1: ULong, arg2: ULong) -> int:
-    """Return a type's number (1), store the name of one by its number (2), or return how many there are (3: sysfs(2)).
+    """Tell of the types of file systems (sysfs(2)): 1 the number of a name, 2 the name of a number, 3 how many there are.
 
     Raises EINVAL, EFAULT.
     """
