@@ -18,7 +18,7 @@ __all__ = ("sys_sysfs",)
 
 @syscall
 def sys_sysfs(current: Task, option: Int, arg1: ULong, arg2: ULong) -> int:
-    """Tell of the types of file systems (sysfs(2)): 1 the number of a name, 2 the name of a number, 3 how many there are.
+    """Tell of the types of file systems (sysfs(2)): 1 a name's number, 2 a number's name, 3 how many there are.
 
     Raises EINVAL, EFAULT.
     """

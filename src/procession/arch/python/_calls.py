@@ -430,7 +430,7 @@ class PlainCalls(Caller):
         return await self.syscall("fstatfs", fd, buf)
 
     async def sysfs(self, option: int, arg1: int, arg2: int) -> int:
-        """Tell of the types of file systems (sysfs(2)): 1 the number of a name, 2 the name of a number, 3 how many there are."""
+        """Tell of the types of file systems (sysfs(2)): 1 a name's number, 2 a number's name, 3 how many there are."""
         return await trap("sysfs", option, arg1, arg2)
 
     async def getpriority(self, which: int = Constants.PRIO_PROCESS, who: int = 0) -> int:
