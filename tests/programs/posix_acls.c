@@ -155,6 +155,8 @@ static void who_may(void) {
   rights(5, 4, "f");
   rights(7, 4, "f");
   rights(7, 7, "f");
+  rights(7, 9, "f");
+  rights(5, 5, "f");
   pid_t pid;
   CHILD(pid) {
     must(setuid(5));
@@ -179,6 +181,10 @@ static void who_may(void) {
   must(set_on("d", ACCESS));
   shown("a directory", "d", ACCESS);
   must(chmod("d/f", 0777));
+  must(mkdir("d/e", 0777));
+  write_file("d/e/f", "", 0777);
+  rights(5, 5, "d/e/f");
+  rights(6, 5, "d/e/f");
   rights(5, 5, "d/f");
   rights(6, 5, "d/f");
 }

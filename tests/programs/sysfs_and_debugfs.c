@@ -75,6 +75,11 @@ int main(void) {
   }
   for (size_t i = 0; i < sizeof files / sizeof *files; i++) show_file(files[i]);
   for (size_t i = 0; i < sizeof links / sizeof *links; i++) show_link(links[i]);
+  show("fsync of a directory", fsync(open("class", O_RDONLY)));
+  show("fsync of a file", fsync(open("class/net/lo/type", O_RDONLY)));
+  show("fsync of /proc", fsync(open("/proc/version", O_RDONLY)));
+  show("sync_file_range of it", sync_file_range(open("/proc/version", O_RDONLY), 0, 0, 0));
+  show("sync_file_range beyond the end", sync_file_range(1, 1, LONG_MAX, 0));
   show("mkdir", mkdir("class/x", 0700));
   show("create", open("class/x", O_CREAT | O_WRONLY, 0600));
   show("unlink", unlink("class/mem/null"));
@@ -87,6 +92,8 @@ int main(void) {
   put("sched_features", "NO_HRTICK\n");
   put("sched_features", "NO_SUCH_FEATURE");
   put("sched_features", "");
+  show("fsync of a directory", fsync(open(".", O_RDONLY)));
+  show("fsync of a file", fsync(open("sched_features", O_RDONLY)));
   show("create", open("x", O_CREAT | O_WRONLY, 0600));
   show("mkdir", mkdir("x", 0700));
   show("unlink", unlink("sched_features"));

@@ -81,6 +81,13 @@ static void blocks(void) {
   for (int i = 3; i < 7; i++) say("store to page %d: %d", i, store(map + 4096 * i));
   say("load from a hole: %d", load(map + 28672));
   used("stored");
+  show("truncated within a hole", ftruncate(fd, (1 << 19) + 10));
+  show("made longer", ftruncate(fd, 1 << 20));
+  char three[12288];
+  memset(three, 'x', sizeof three);
+  show("read of three pages of a hole", pread(fd, three, sizeof three, (1 << 19) + 100));
+  say("%d %d %d", three[0], three[5000], three[12287]);
+  used("read");
   munmap(map, 1 << 20);
   char *private_ = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 4096);
   say("private copy: %d", store(private_));

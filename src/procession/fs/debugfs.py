@@ -33,10 +33,13 @@ class DebugfsDir(sysfs.SysfsDir):
     """A directory: what is not there may not be made."""
 
     d_negative = True
+    i_fop_fsync = True
 
 
 class SchedFeatures(Inode):
     """The file sched_features."""
+
+    i_fop_fsync = False
 
     def __init__(self, sb: SuperBlock) -> None:
         super().__init__(sb, sb.s_next_ino, S_IFREG | 0o644)

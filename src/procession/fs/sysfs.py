@@ -58,6 +58,8 @@ def _new(inode: Inode) -> None:
 class SysfsInode(Inode):
     """A file whose text a function makes; it may raise."""
 
+    i_fop_fsync = False
+
     def __init__(self, sb: SuperBlock, show: Callable[[], str], mode: int = 0o444) -> None:
         super().__init__(sb, sb.s_next_ino, S_IFREG | mode)
         _new(self)
@@ -118,6 +120,7 @@ class SysfsDir(Inode):
     """A directory whose entries never change. fill: makes them, as soon as somebody looks."""
 
     d_negative = False
+    i_fop_fsync = False
 
     def __init__(self, sb: SuperBlock, fill: Callable[[SysfsDir], None] | None = None) -> None:
         super().__init__(sb, sb.s_next_ino, S_IFDIR | 0o755, i_nlink=2)

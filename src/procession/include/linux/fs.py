@@ -225,6 +225,8 @@ class Inode:
     d_op_revalidate: ClassVar[bool] = False
     # Whether pages that are not in memory are holes, which reading does not fill.
     i_memory_only: ClassVar[bool] = False
+    # Whether what it opens can be brought to where it is kept (file_operations.fsync).
+    i_fop_fsync: ClassVar[bool] = True
     # Whether the class has a permission() of its own.
     i_op_permission: ClassVar[bool] = False
 
