@@ -11,6 +11,18 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from procession.fs import inode as fs_inode
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import S_IFDIR, S_IFLNK, S_IFMT, S_IRWXUGO
+from procession.include.linux.posix_acl import (
+    ACL_GROUP,
+    ACL_GROUP_OBJ,
+    ACL_MASK,
+    ACL_OTHER,
+    ACL_UNDEFINED_ID,
+    ACL_USER,
+    ACL_USER_OBJ,
+    POSIX_ACL_XATTR_ACCESS,
+    POSIX_ACL_XATTR_DEFAULT,
+    POSIX_ACL_XATTR_VERSION,
+)
 from procession.kernel import groups
 
 if TYPE_CHECKING:
@@ -26,16 +38,6 @@ __all__ = (
     "umask_in",
 )
 
-ACL_USER_OBJ: Final = 0x01
-ACL_USER: Final = 0x02
-ACL_GROUP_OBJ: Final = 0x04
-ACL_GROUP: Final = 0x08
-ACL_MASK: Final = 0x10
-ACL_OTHER: Final = 0x20
-ACL_UNDEFINED_ID: Final = 0xFFFFFFFF
-POSIX_ACL_XATTR_VERSION: Final = 2
-POSIX_ACL_XATTR_ACCESS: Final = "system.posix_acl_access"
-POSIX_ACL_XATTR_DEFAULT: Final = "system.posix_acl_default"
 
 Entry: TypeAlias = tuple[int, int, int]
 Acl: TypeAlias = tuple[Entry, ...]

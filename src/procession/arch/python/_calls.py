@@ -230,7 +230,7 @@ class PlainCalls(Caller):
         return await trap("flock", fd, cmd)
 
     async def fsync(self, fd: int) -> int:
-        """Write a file back (fsync(2)); raises EBADF, EINVAL for pipes, sockets and devices."""
+        """Write a file back (fsync(2)); raises EBADF, EINVAL for pipes, sockets, devices, what is in /proc or sysfs."""
         return await trap("fsync", fd)
 
     async def fdatasync(self, fd: int) -> int:
