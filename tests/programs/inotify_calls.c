@@ -151,6 +151,11 @@ static void merging(void) {
   close(fd);
   close(other);
   events("closed");
+  watch("d", IN_ATTRIB);
+  chmod("f", 0600);
+  chmod("d", 0755);
+  chmod("d", 0755);
+  events("two watched files, the second twice");
   watch("d", IN_CREATE | IN_DELETE);
   touch("d/a");
   unlink("d/a");

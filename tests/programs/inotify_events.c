@@ -244,6 +244,8 @@ static void directories(void) {
   must(chdir("d/v"));
   rmdir("../v");
   events("rmdir of where one is");
+  fd = (int)must(open(".", O_RDONLY));
+  close_("opened and closed", fd);
   must(chdir(top));
   events("left");
   mkdir("d/v", 0700);

@@ -61,6 +61,10 @@ static void blocks(void) {
   show("another", pwrite(fd, page, 1, 20480));
   show("within what is there", pwrite(fd, page, 100, 5000));
   used("full");
+  char target[2000];
+  memset(target, 'a', 1999);
+  target[1999] = 0;
+  show("long symlink", symlink(target, "m/l"));
   show("empty file", close((int)open("m/g", O_WRONLY | O_CREAT, 0600)));
   show("truncate", ftruncate(fd, 5000));
   used("truncated");
@@ -77,6 +81,13 @@ static void blocks(void) {
   for (int i = 3; i < 7; i++) say("store to page %d: %d", i, store(map + 4096 * i));
   say("load from a hole: %d", load(map + 28672));
   used("stored");
+  show("truncated within a hole", ftruncate(fd, (1 << 19) + 10));
+  show("made longer", ftruncate(fd, 1 << 20));
+  char three[12288];
+  memset(three, 'x', sizeof three);
+  show("read of three pages of a hole", pread(fd, three, sizeof three, (1 << 19) + 100));
+  say("%d %d %d", three[0], three[5000], three[12287]);
+  used("read");
   munmap(map, 1 << 20);
   char *private_ = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 4096);
   say("private copy: %d", store(private_));
@@ -92,9 +103,6 @@ static void blocks(void) {
   close(fd);
   show("a directory", mkdir("m/d", 0700));
   used("directory");
-  char target[2000];
-  memset(target, 'a', 1999);
-  target[1999] = 0;
   show("symlink", symlink("g", "m/s"));
   used("short symlink");
   show("symlink", symlink(target, "m/l"));
@@ -169,6 +177,8 @@ static void inodes(void) {
   must(umount("m"));
   mounted_with("nr_inodes=0,size=0");
   used("none");
+  show("limited later", remount("size=1m"));
+  show("limited later", remount("nr_inodes=100"));
   show("mkdir", mkdir("m/d", 0700));
   must(umount("m"));
   static const char *const all[] = { "nr_blocks=3,nr_inodes=2", "size=1,nr_inodes=2", "size=-1", "size=4k,size=8k,nr_inodes=2",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procession.fs import inode as fs_inode
+from procession.fs import posix_acl
 from procession.fs.notify import fsnotify
 from procession.include.linux.cred import CAP_CHOWN, CAP_FSETID
 from procession.include.linux.errno import Errno, LinuxError
@@ -61,6 +62,7 @@ def chmod_inode(current: Task, dentry: Dentry, mode: int) -> None:
         mode &= ~S_ISGID
     inode.setattr(Iattr(mode=mode))
     inode.i_mode = mode
+    posix_acl.generic_acl_chmod(inode)
     inode.i_ctime_ns = fs_inode.current_fs_time(inode.i_sb)
     if current.kernel.vfs.nr_fsnotify_marks:
         fsnotify.fsnotify_change(dentry, attrib=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from procession.fs import dcache
+from procession.fs import dcache, posix_acl
 from procession.fs.notify import fsnotify
 from procession.include.linux.cred import CAP_FOWNER
 from procession.include.linux.fcntl import O_NOATIME
@@ -71,6 +71,8 @@ def inode_init_owner(current: Task, inode: Inode, dir: Inode | None) -> None:
         inode.i_gid = dir.i_gid
         if inode.i_mode & S_IFMT == S_IFDIR:
             inode.i_mode |= S_ISGID
+    if dir is not None and dir.i_default_acl is not None:
+        posix_acl.generic_acl_init(inode, dir.i_default_acl)
     inode.owner_given()
 
 

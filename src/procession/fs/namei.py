@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from procession.fs import dcache, file_table, namespace
+from procession.fs import dcache, file_table, namespace, posix_acl
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
 from procession.fs.notify import fsnotify
@@ -48,6 +48,7 @@ from procession.include.linux.fs import (
     S_IFMT,
     S_IFREG,
     S_IFSOCK,
+    S_IRWXG,
     S_IXUGO,
     Dentry,
     File,
@@ -123,6 +124,8 @@ def generic_permission(current: Task, inode: Inode, mask: int) -> None:
     if cred.user.user_ns is current.kernel.users.init_user_ns:  # where the owners of all files are
         if cred.fsuid == inode.i_uid:
             bits >>= 6
+        elif inode.i_acl is not None and mode & S_IRWXG:
+            bits = 7 if posix_acl.posix_acl_permission(current, inode, inode.i_acl, mask & _MAY_RWX) else 0
         elif cred.fsgid == inode.i_gid or inode.i_gid in cred.group_info:
             bits >>= 3
     mask &= MAY_READ | MAY_WRITE | MAY_EXEC
@@ -202,7 +205,7 @@ def link_path_walk(nd: Nameidata, name: str) -> None:
     dentry = nd.dentry
     for part in parts:
         inode = dentry.d_inode
-        if inode.i_mode & S_IXUGO != S_IXUGO or inode.i_op_permission:
+        if inode.i_mode & S_IXUGO != S_IXUGO or inode.i_op_permission or inode.i_acl is not None:
             inode_permission(nd.current, inode, MAY_EXEC)
         if part == "." or not part:
             continue
@@ -229,7 +232,7 @@ def link_path_walk(nd: Nameidata, name: str) -> None:
         else:
             raise LinuxError(Errno.ENOTDIR, part)
     inode = dentry.d_inode
-    if inode.i_mode & S_IXUGO != S_IXUGO or inode.i_op_permission:
+    if inode.i_mode & S_IXUGO != S_IXUGO or inode.i_op_permission or inode.i_acl is not None:
         inode_permission(nd.current, inode, MAY_EXEC)
     nd.last = last
     nd.last_type = LAST_NORM
@@ -493,17 +496,13 @@ def do_last(nd: Nameidata, flags: int, mode: int, *, follow: bool) -> tuple[Dent
         if flags & O_DIRECTORY and nd.dentry.d_inode.i_mode & S_IFMT != S_IFDIR:
             raise LinuxError(Errno.ENOTDIR, nd.dentry.d_name)
         return None, False
-
     if not flags & O_CREAT:
-        follow = follow or nd.slash
-        must_be_dir = nd.slash or bool(flags & O_DIRECTORY)
-        link = walk_component(nd, follow=follow or not flags & O_PATH)
+        link = walk_component(nd, follow=follow or nd.slash or not flags & O_PATH)
         if link is not None:
             return link, False
-        if must_be_dir and nd.dentry.d_inode.i_mode & S_IFMT != S_IFDIR:
+        if (nd.slash or flags & O_DIRECTORY) and nd.dentry.d_inode.i_mode & S_IFMT != S_IFDIR:
             raise LinuxError(Errno.ENOTDIR, nd.last)
         return None, False
-
     if nd.slash:
         raise LinuxError(Errno.EISDIR, nd.last)
     dentry = lookup_hash(nd)
@@ -525,9 +524,7 @@ def _create(nd: Nameidata, mode: int) -> None:
     current, parent = nd.current, nd.dentry
     namespace.mnt_want_write(nd.mnt)
     may_create(current, parent.d_inode)
-    fs = current.fs
-    assert fs is not None
-    inode = parent.d_inode.create(nd.last, S_IFREG | (mode & S_IALLUGO & ~fs.umask))
+    inode = parent.d_inode.create(nd.last, S_IFREG | mode & S_IALLUGO & ~posix_acl.umask_in(current, parent.d_inode))
     fs_inode.inode_init_owner(current, inode, parent.d_inode)
     nd.dentry = dcache.d_add(parent, nd.last, inode)
     if current.kernel.vfs.nr_fsnotify_marks:

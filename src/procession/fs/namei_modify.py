@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from procession.fs import dcache, namei, namespace
+from procession.fs import dcache, namei, namespace, posix_acl
 from procession.fs import inode as fs_inode
 from procession.fs.notify import fsnotify
 from procession.include.linux.cred import CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_MKNOD
@@ -85,11 +85,6 @@ def _path_create(current: Task, dfd: int, name: str, *, is_dir: bool) -> Nameida
     return nd
 
 
-def _umask(current: Task) -> int:
-    assert current.fs is not None
-    return current.fs.umask
-
-
 def _instantiate(current: Task, parent: Dentry, name: str, inode: Inode) -> Dentry:
     fs_inode.inode_init_owner(current, inode, parent.d_inode)
     return dcache.d_add(parent, name, inode)
@@ -141,7 +136,7 @@ def sys_mknodat(current: Task, dfd: DirFd, filename: Path, mode: FileModeArg, de
     nd = _path_create(current, dfd, namei.getname(current, filename), is_dir=False)
     if kind not in (0, S_IFREG, S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK):
         raise LinuxError(Errno.EINVAL, "mknod type")
-    mode &= S_IALLUGO & ~_umask(current)
+    mode &= S_IALLUGO & ~posix_acl.umask_in(current, nd.dentry.d_inode)
     vfs_mknod(current, nd.dentry, nd.last, (kind or S_IFREG) | mode, dev if kind in (S_IFCHR, S_IFBLK) else 0)
     return 0
 
@@ -156,7 +151,7 @@ def sys_mknod(current: Task, filename: Path, mode: FileModeArg, dev: DevArg) -> 
 def sys_mkdirat(current: Task, dfd: DirFd, pathname: Path, mode: ModeT) -> int:
     """Make a directory (mkdirat(2))."""
     nd = _path_create(current, dfd, namei.getname(current, pathname), is_dir=True)
-    vfs_mkdir(current, nd.dentry, nd.last, mode & ~_umask(current))
+    vfs_mkdir(current, nd.dentry, nd.last, mode & ~posix_acl.umask_in(current, nd.dentry.d_inode))
     return 0
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
-from procession.fs import namei, namespace
+from procession.fs import namei, namespace, posix_acl
 from procession.fs.notify import fsnotify
 from procession.include.linux.cred import CAP_SETFCAP, CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
@@ -88,7 +88,8 @@ def shmem_xattr_validate(name: str) -> None:
 def _check_supported(inode: Inode, name: str) -> None:
     if not inode.has_xattr():
         raise LinuxError(Errno.EOPNOTSUPP, "extended attributes")
-    shmem_xattr_validate(name)
+    if not name.startswith(XATTR_SYSTEM_PREFIX):
+        shmem_xattr_validate(name)
 
 
 def vfs_setxattr(current: Task, inode: Inode, name: str, value: bytes, flags: int) -> None:
@@ -96,6 +97,9 @@ def vfs_setxattr(current: Task, inode: Inode, name: str, value: bytes, flags: in
     xattr_permission(current, inode, name, MAY_WRITE)
     cap_inode_setxattr(current, name)
     _check_supported(inode, name)
+    if name.startswith(XATTR_SYSTEM_PREFIX):
+        posix_acl.acl_xattr_set(current, inode, name, value)
+        return
     if not value:
         raise LinuxError(Errno.ENOMEM, "3.2 takes an empty value for one whose size wraps around")
     found = inode.i_xattrs is not None and name in inode.i_xattrs
@@ -112,6 +116,8 @@ def vfs_getxattr(current: Task, inode: Inode, name: str) -> bytes:
     """Return an attribute's value; raises ENODATA, EOPNOTSUPP, EINVAL, EACCES."""
     xattr_permission(current, inode, name, MAY_READ)
     _check_supported(inode, name)
+    if name.startswith(XATTR_SYSTEM_PREFIX):
+        return posix_acl.acl_xattr_get(inode, name)
     value = inode.i_xattrs.get(name) if inode.i_xattrs is not None else None
     if value is None:
         raise LinuxError(Errno.ENODATA, name)
@@ -124,6 +130,9 @@ def vfs_removexattr(current: Task, inode: Inode, name: str) -> None:
         raise LinuxError(Errno.EOPNOTSUPP, "extended attributes")
     xattr_permission(current, inode, name, MAY_WRITE)
     cap_inode_setxattr(current, name)
+    if name.startswith(XATTR_SYSTEM_PREFIX):
+        posix_acl.acl_xattr_set(current, inode, name, None)
+        return
     shmem_xattr_validate(name)
     if inode.i_xattrs is None or name not in inode.i_xattrs:
         raise LinuxError(Errno.ENODATA, name)

@@ -20,6 +20,7 @@ from procession.fs import (
     binfmt_script,
     compat_binfmt_elf,
     coredump_pipe,
+    debugfs,
     devices,
     fcntl,
     file,
@@ -205,6 +206,7 @@ def vfs_caches_init(k: Kernel, root: RootSpec) -> None:
     locks.filelock_init(k)
     namespace.vfs_init(k)
     sysfs.sysfs_init(k)
+    debugfs.debugfs_init(k)
     proc_root.proc_root_init(k)
     cgroup_fs.cgroup_fs_init(k)
     pipe.init_pipe_fs(k)

@@ -8,6 +8,7 @@ from procession.fs import (  # noqa: F401 -- importing declares
     eventpoll,
     exec,
     fcntl,
+    filesystems,
     ioctl,
     ioprio,
     locks,

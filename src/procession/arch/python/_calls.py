@@ -230,7 +230,7 @@ class PlainCalls(Caller):
         return await trap("flock", fd, cmd)
 
     async def fsync(self, fd: int) -> int:
-        """Write a file back (fsync(2)); raises EBADF, EINVAL for pipes, sockets and devices."""
+        """Write a file back (fsync(2)); raises EBADF, EINVAL for pipes, sockets, devices, what is in /proc or sysfs."""
         return await trap("fsync", fd)
 
     async def fdatasync(self, fd: int) -> int:
@@ -429,9 +429,9 @@ class PlainCalls(Caller):
         """Describe the file system that holds an open file (fstatfs(2))."""
         return await self.syscall("fstatfs", fd, buf)
 
-    async def sysfs(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("sysfs", *args)
+    async def sysfs(self, option: int, arg1: int, arg2: int) -> int:
+        """Tell of the types of file systems (sysfs(2)): 1 a name's number, 2 a number's name, 3 how many there are."""
+        return await trap("sysfs", option, arg1, arg2)
 
     async def getpriority(self, which: int = Constants.PRIO_PROCESS, who: int = 0) -> int:
         """Return 20 - nice of the most favoured of the threads; raises EINVAL, ESRCH (getpriority(2))."""

@@ -283,6 +283,7 @@ class Constants:
     S_ISGID: Final = fs_h.S_ISGID
     S_ISVTX: Final = fs_h.S_ISVTX
     S_IXGRP: Final = fs_h.S_IXGRP
+    S_IRWXG: Final = fs_h.S_IRWXG
     POLLIN: Final = fs_h.POLLIN
     POLLPRI: Final = fs_h.POLLPRI
     POLLOUT: Final = fs_h.POLLOUT

@@ -125,6 +125,9 @@ _FILES: Final[tuple[tuple[str, int, generic.Show, generic.Store | None], ...]] =
     ("sched_debug", 0o444, sched_debug.sched_debug_show, None),
     ("schedstat", 0o444, sched_debug.show_schedstat, None),
     ("consoles", 0o444, machine.consoles_show, None),
+    ("iomem", 0o444, machine.iomem_show, None),
+    ("ioports", 0o444, lambda _: b"", None),
+    ("misc", 0o444, lambda _: b"", None),
     ("cpuinfo", 0o444, cpuinfo.show_cpuinfo, None),
     ("devices", 0o444, devices.devinfo_show, None),
     ("diskstats", 0o444, machine.diskstats_show, None),
@@ -159,4 +162,6 @@ def _add_files(root: ProcRoot, sb: ProcSuperBlock) -> None:
     tty.add("drivers", generic.ProcReg(sb, 0o444, devices.tty_drivers_show))
     tty.add("ldiscs", generic.ProcReg(sb, 0o444, machine.ldiscs_show))
     root.add("tty", tty)
+    for name in ("bus", "driver", "fs"):
+        root.add(name, ProcDir(sb))
     root.add("sysvipc", sysvipc.sysvipc_dir(sb))

@@ -81,8 +81,8 @@ class FanotifyEvents(IntFlag):
     CLOSE_WRITE = FS_CLOSE_WRITE
     CLOSE_NOWRITE = FS_CLOSE_NOWRITE
     OPEN = FS_OPEN
-    EVENT_ON_CHILD = FS_EVENT_ON_CHILD
     ONDIR = FS_ISDIR
+    EVENT_ON_CHILD = FS_EVENT_ON_CHILD
 
 
 FanotifyInitArg = Annotated[

@@ -59,6 +59,7 @@ S_IXGRP: Final = 0o010
 S_IRUGO: Final = 0o444
 S_IWUGO: Final = 0o222
 S_IXUGO: Final = 0o111
+S_IRWXG: Final = 0o070
 S_IRWXUGO: Final = 0o777
 S_IALLUGO: Final = 0o7777
 
@@ -224,6 +225,8 @@ class Inode:
     d_op_revalidate: ClassVar[bool] = False
     # Whether pages that are not in memory are holes, which reading does not fill.
     i_memory_only: ClassVar[bool] = False
+    # Whether what it opens can be brought to where it is kept (file_operations.fsync).
+    i_fop_fsync: ClassVar[bool] = True
     # Whether the class has a permission() of its own.
     i_op_permission: ClassVar[bool] = False
 
@@ -249,6 +252,8 @@ class Inode:
         self.i_pipe: PipeInodeInfo | None = None  # of a FIFO or pipe while it is open
         self.i_flock: list[FileLock] | None = None  # the locks on the file, None until the first
         self.i_xattrs: dict[str, bytes] | None = None  # its attributes in the order of their making, None until then
+        self.i_acl: tuple[tuple[int, int, int], ...] | None = None  # fs/posix_acl.py; None: the mode says all
+        self.i_default_acl: tuple[tuple[int, int, int], ...] | None = None  # of a directory, for what is made in it
         self.i_fsnotify_mask: int = 0  # what any of its marks asks for
         self.i_fsnotify_marks: list[FsnotifyMark] | None = None  # None without any
 

@@ -343,6 +343,7 @@ class VfsState:
         "dump_to_pipe",
         "anon_inode_mnt",
         "sysfs_sb",
+        "debugfs_sb",
         "formats",
         "devices",
         "file_systems",
@@ -391,6 +392,7 @@ class VfsState:
 
     def __init__(self) -> None:
         self.sysfs_sb: SuperBlock | None = None  # the one instance, made when first mounted
+        self.debugfs_sb: SuperBlock | None = None  # the same
         self.formats: list[LinuxBinfmt] = []
         self.devices: dict[int, OpenFn] = {}  # by rdev of a character device
         self.file_systems: dict[str, FileSystemType] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from procession.fs import file_table, namei, namei_modify
+from procession.fs import file_table, namei, namei_modify, posix_acl
 from procession.hw.costs import SKB_NS
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import AT_FDCWD
@@ -252,14 +252,13 @@ def unix_autobind(current: Task, sk: UnixSock) -> None:
 
 
 def _bind_file(current: Task, sk: UnixSock, name: str) -> Inode:
-    assert current.fs is not None
     try:
         nd = namei_modify._path_create(current, AT_FDCWD, name, is_dir=False)
     except LinuxError as error:
         if error.errno == Errno.EEXIST:
             raise LinuxError(Errno.EADDRINUSE, name) from None
         raise
-    mode = S_IFSOCK | 0o777 & ~current.fs.umask
+    mode = S_IFSOCK | 0o777 & ~posix_acl.umask_in(current, nd.dentry.d_inode)
     inode = namei_modify.vfs_mknod(current, nd.dentry, nd.last, mode, 0).d_inode
     sk.mnt = nd.mnt
     return inode
