@@ -64,7 +64,7 @@ static void submit(void)
 	struct iocb many[6], *list[6];
 	struct io_event events[8];
 	struct timespec soon = { 0, (long)(rnd() % 3000000) };
-	struct iovec *v = (void *)area;
+	static struct iovec piece;
 	for (int i = 0; i < 6; i++) {
 		memset(&many[i], 0, sizeof many[i]);
 		many[i].aio_lio_opcode = "\0\1\7\10\0\1\0\1\2\6"[rnd() % 10];
@@ -72,7 +72,7 @@ static void submit(void)
 		many[i].aio_buf = (uintptr_t)place();
 		many[i].aio_nbytes = (uint64_t)length();
 		if (many[i].aio_lio_opcode >= 7 && (rnd() & 7))
-			v->iov_base = place(), v->iov_len = 100, many[i].aio_buf = (uintptr_t)v, many[i].aio_nbytes = 1;
+			piece.iov_base = place(), piece.iov_len = 100, many[i].aio_buf = (uintptr_t)&piece, many[i].aio_nbytes = 1;
 		many[i].aio_offset = (long)(rnd() % 3 ? rnd() % 60000 : 0);
 		many[i].aio_flags = (rnd() & 3) == 0, many[i].aio_resfd = (uint32_t)fd();
 		list[i] = (rnd() & 31) ? &many[i] : (void *)place();
