@@ -219,7 +219,7 @@ def _groups(seed: int, size: int) -> int:
 
 def _pages(seed: int, size: int) -> int:
     argv = ["/wild_pages", str(seed), str(size), str(seed % 4)]
-    root: dict[str, bytes | str] = {argv[0]: Path(program("wild_pages")).read_bytes(), "/tmp/.keep": b""}
+    root: dict[str, bytes | str] = {argv[0]: Path(program("wild_pages")).read_bytes()}
     output, _ = _machine(root, argv, cpus=1 + seed % 2, check=seed % 4 == 0)
     assert output == "survived\n", output
     return size

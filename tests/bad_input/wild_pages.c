@@ -49,13 +49,13 @@ static void open_all(void)
 {
 	for (int i = 0; i < 12; i += 2)
 		pipe2(fds + i, O_NONBLOCK);
-	fds[12] = open("/tmp/wild_a", O_CREAT | O_RDWR, 0600);
-	fds[13] = open("/tmp/wild_b", O_CREAT | O_RDWR, 0600);
+	fds[12] = open("wild_a", O_CREAT | O_RDWR, 0600);
+	fds[13] = open("wild_b", O_CREAT | O_RDWR, 0600);
 	fds[14] = open("/dev/zero", O_RDWR);
 	fds[15] = open("/dev/null", O_RDWR);
 	socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds + 16);
 	fds[18] = eventfd(0, EFD_NONBLOCK);
-	fds[19] = open("/tmp/wild_a", O_RDWR | O_APPEND);
+	fds[19] = open("wild_a", O_RDWR | O_APPEND);
 	ftruncate(fds[12], 50000);
 }
 
