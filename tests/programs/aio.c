@@ -220,6 +220,9 @@ static void lists(void) {
   struct itimerval alarm_ = {{0, 0}, {0, 50000}};
   setitimer(ITIMER_REAL, &alarm_, 0);
   show("a signal", events(ctx, 1, 1, e, 0));
+  struct timespec before = {-1, 0};
+  setitimer(ITIMER_REAL, &alarm_, 0);
+  show("a time before now, and a signal", events(ctx, 1, 1, e, &before));
   must(submit(ctx, 2, mixed));
   setitimer(ITIMER_REAL, &alarm_, 0);
   show("two, and a signal", events(ctx, 3, 3, e, 0));
@@ -246,12 +249,17 @@ static void *reader(void *arg) {
   return (void *)(n == -1 ? -(long)errno : n);
 }
 static void *waiter(void *arg) {
-  struct io_event e;
+  struct io_event e[4];
   (void)arg;
-  long n = events(ctx, 1, 1, &e, 0);
+  long n = events(ctx, 1, 4, e, 0);
   return (void *)(n == -1 ? -(long)errno : n);
 }
-static void *destroyer(void *arg) { return (void *)destroy((aio_context_t)arg); }
+static volatile int destroyed;
+static void *destroyer(void *arg) {
+  long n = destroy((aio_context_t)arg);
+  destroyed = 1;
+  return (void *)n;
+}
 
 static void threads(void) {
   pthread_t r, w, d;
@@ -276,6 +284,7 @@ static void threads(void) {
   must(-pthread_create(&d, 0, destroyer, (void *)ctx));
   sleep_ms(20);
   show("is being destroyed", submit(ctx, 0, 0));
+  say("and is not yet: %d", destroyed);
   must(write(p[1], "last", 4));
   pthread_join(r, &result);
   say("submitted: %ld", (long)result);
@@ -284,6 +293,13 @@ static void threads(void) {
   pthread_join(w, &result);
   say("waiting: %s", errname(-(int)(long)result));
   must((ctx = 0, setup(100, &ctx)));
+  must(-pthread_create(&w, 0, waiter, 0));
+  sleep_ms(20);
+  show("destroyed while nothing is under way", destroy(ctx));
+  pthread_join(w, &result);
+  say("waiting: %s", errname(-(int)(long)result));
+  must((ctx = 0, setup(127, &ctx)));
+  show("events in the ring of 127", ((struct ring *)ctx)->nr);
 }
 
 static void processes(void) {

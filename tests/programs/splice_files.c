@@ -121,6 +121,15 @@ static void files(void) {
   struct stat st;
   fstat(file, &st);
   say("mode after a splice: %o", (unsigned)st.st_mode & 07777);
+  struct timespec old_times[2] = {{1, 0}, {1, 0}};
+  futimens(file, old_times);
+  off = 0;
+  must(sp(file, &off, p[1], 0, 1, 0));
+  fstat(file, &st);
+  say("read by a splice: atime %s, mtime %s", st.st_atime > 1 ? "now" : "old", st.st_mtime > 1 ? "now" : "old");
+  must(sp(p[0], 0, file, 0, 1, 0));
+  fstat(file, &st);
+  say("written by a splice: mtime %s", st.st_mtime > 1 ? "now" : "old");
 }
 
 static void big(void) {
@@ -275,7 +284,15 @@ static void blocking(void) {
   }
   sleep_ms(30);
   int null = open("/dev/null", O_WRONLY);
-  say("%ld went", sp(p[0], 0, null, 0, 65536, 0));
+  say("%ld went", sp(p[0], 0, null, 0, 65541, 0));
+  say("%s", reap(pid));
+  CHILD(pid) {
+    char buf[8];
+    _exit((int)read(p[0], buf, 8));
+  }
+  sleep_ms(30);
+  loff_t start = 0;
+  show("a reader waits", sp(file, &start, p[1], 0, 7, 0));
   say("%s", reap(pid));
   drain(p[0]);
   int r[2];

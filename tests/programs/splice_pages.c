@@ -66,6 +66,22 @@ static void tees(void) {
   ioctl(p[0], FIONREAD, &n);
   say("still there: %d", n);
   renew();
+  put(p[1], "woken");
+  pid_t pid;
+  for (int move = 0; move < 2; move++) {
+    CHILD(pid) {
+      char buf[8];
+      fcntl(q[0], F_SETFL, 0);
+      _exit((int)read(q[0], buf, 8));
+    }
+    sleep_ms(30);
+    if (move) show("a reader waits, move", sp(p[0], q[1], 3, 0));
+    else show("a reader waits, tee", tee_(p[0], q[1], 4, 0));
+    say("%s", reap(pid));
+  }
+  shut(&q[0]);
+  show("tee, nobody reads", tee_(p[0], q[1], 1, 0));
+  renew();
   fill(q[1]);
   put(p[1], "x");
   show("tee to a full pipe", tee_(p[0], q[1], 1, SPLICE_F_NONBLOCK));
