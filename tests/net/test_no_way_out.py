@@ -7,9 +7,9 @@ import socket
 import struct
 
 import pytest
+from tests.fs.programs import errno_of
 
 from procession import Machine
-from tests.fs.programs import errno_of
 
 
 def address(path):

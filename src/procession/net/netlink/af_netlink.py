@@ -255,7 +255,8 @@ def netlink_filter(sk: NetlinkSock, skb: NetlinkSkb) -> bool:
     """Cut a message to what its receiver's filter lets through; returns whether it is anything (sk_filter)."""
     if sk.sk_filter is None:
         return True
-    skb.data = skb.data[: filter.sk_filter(sk.sk_filter, skb.data)]
+    taken = filter.sk_filter(sk.sk_filter, skb.data)
+    skb.data = skb.data[:taken]
     return bool(skb.data)
 
 
