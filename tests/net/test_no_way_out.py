@@ -1,4 +1,4 @@
-"""Sockets lead to no socket of the host: not by a path, an abstract name, netlink or a descriptor that is sent along."""
+"""Sockets lead to no socket of the host: not by a path, an abstract name, netlink or a descriptor sent along."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import socket
 import struct
 
 import pytest
+from tests.fs.programs import errno_of
 
 from procession import Machine
-from tests.fs.programs import errno_of
 
 
 def address(path):
@@ -20,7 +20,8 @@ def address(path):
 def host(tmp_path):
     """Sockets of the host: by path, of three types, and by an abstract name."""
     found = {}
-    for name, kind in (("stream", socket.SOCK_STREAM), ("dgram", socket.SOCK_DGRAM), ("seqpacket", socket.SOCK_SEQPACKET)):
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET):
+        name = kind.name.removeprefix("SOCK_").lower()
         at_path = found[name] = socket.socket(socket.AF_UNIX, kind)
         at_path.bind(str(tmp_path / name))
         abstract = found["@" + name] = socket.socket(socket.AF_UNIX, kind)

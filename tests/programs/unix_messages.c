@@ -241,6 +241,33 @@ static void readers(void) {
   tell("to the same", connect(x, (struct sockaddr *)&b, 5)), tell("what came", recv(x, order, 4, MSG_DONTWAIT));
 }
 
+static void put(const char *path, const char *value) {
+  int fd = (int)must(open(path, O_WRONLY));
+  tell(path, write(fd, value, strlen(value))), close(fd);
+}
+
+/* What a network says about the lengths of queues counts for the sockets that are made, or listen, afterwards. */
+static void limits(void) {
+  struct sockaddr_un name = { AF_UNIX, "\0limits" };
+  int n, old = (int)must(socket(AF_UNIX, SOCK_DGRAM, 0));
+  must(unshare(CLONE_NEWNET));
+  put("/proc/sys/net/unix/max_dgram_qlen", "3"), put("/proc/sys/net/core/somaxconn", "2"), put("/proc/sys/net/core/somaxconn", "x");
+  int s = (int)must(socket(AF_UNIX, SOCK_DGRAM, 0)), c = (int)must(socket(AF_UNIX, SOCK_DGRAM, 0));
+  must(bind(s, (struct sockaddr *)&name, 9));
+  for (n = 0; sendto(c, "x", 1, MSG_DONTWAIT, (struct sockaddr *)&name, 9) == 1; n++) continue;
+  say("datagrams: %d, then %s", n, err(errno));
+  int l = (int)must(socket(AF_UNIX, SOCK_STREAM, 0));
+  must(bind(l, (struct sockaddr *)&name, 9)), must(listen(l, -1));
+  for (n = 0;; n++) {
+    int d = (int)must(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0));
+    if (connect(d, (struct sockaddr *)&name, 9)) break;
+  }
+  say("connections: %d, then %s", n, err(errno));
+  must(bind(old, (struct sockaddr *)&name, 9));
+  must(listen(l, 3));
+  say("names of two networks");
+}
+
 int main(void) {
   bad = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   several();
@@ -249,5 +276,6 @@ int main(void) {
   nesting();
   queues();
   readers();
+  limits();
   return 0;
 }

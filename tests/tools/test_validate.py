@@ -25,6 +25,7 @@ from procession.include.linux.workqueue import Worker, WorkStruct
 from procession.ipc import mqueue
 from procession.kernel import cred, entry, exit, fork, hrtimer, pid, sched_fair, sched_group, signal_queue, wait
 from procession.mm.memcontrol import MemoryController, mem_cgroup_from_task
+from procession.net.unix.sock import UnixSock
 from procession.security.keys import process_keys
 from procession.tools.validate import AT_EVERY_TRAP, OF_MEMORY, Census, Checker, tasks, validate_all
 
@@ -916,6 +917,14 @@ def a_message_is_lost(w):
 @breaks(r"shm_tot 1, found 0")
 def a_segment_is_lost(w):
     w.k.init_ipc_ns.shm_tot = 1
+
+
+# Local sockets; tests/tools/test_validate_sockets.py has more.
+
+
+@breaks(r"list of sockets on their way: 1, found 0")
+def a_socket_on_no_way(w):
+    w.k.net.gc_inflight_list[UnixSock(w.k, w.k.init_net_ns, 1)] = None
 
 
 # POSIX queues and I/O priorities.

@@ -18,6 +18,7 @@ from procession.include.linux.netlink import (
 from procession.include.linux.socket import AF_NETLINK, AF_UNIX, SIOCOUTQ, SOCK_DGRAM
 from procession.mm import uaccess
 from procession.net.ipv4.sock import InetSock
+from procession.net.netlink import address as netlink_address
 from procession.net.netlink import af_netlink
 from procession.net.netlink.sock import NetlinkSock
 from procession.net.unix import af_unix, receive
@@ -142,11 +143,11 @@ class NetlinkOps(ProtoOps):
 
     def bind(self, current: Task, sk: Any, name: bytes) -> None:
         """Give a socket an address, and groups."""
-        af_netlink.netlink_bind(current, sk, name)
+        netlink_address.netlink_bind(current, sk, name)
 
     async def connect(self, current: Task, sk: Any, name: bytes, *, nonblock: bool) -> None:
         """Say where messages go."""
-        af_netlink.netlink_connect(current, sk, name)
+        netlink_address.netlink_connect(current, sk, name)
 
     def socketpair(self, current: Task, a: Any, b: Any) -> None:
         """There are no pairs."""
@@ -158,7 +159,7 @@ class NetlinkOps(ProtoOps):
 
     def getname(self, sk: Any, *, peer: bool) -> bytes:
         """Return a socket's address, or where it sends to."""
-        return af_netlink.netlink_getname(sk, peer=peer)
+        return netlink_address.netlink_getname(sk, peer=peer)
 
     def poll(self, sk: Any, table: PollTable | None) -> int:
         """Return what can be done without waiting."""
@@ -182,13 +183,13 @@ class NetlinkOps(ProtoOps):
             raise LinuxError(Errno.ENOPROTOOPT, f"level {level}")
         value = uaccess.get_user(current, optval, 4) if optlen >= 4 else 0
         if optname in (NETLINK_ADD_MEMBERSHIP, NETLINK_DROP_MEMBERSHIP):
-            af_netlink.netlink_membership(current, sk, value, join=optname == NETLINK_ADD_MEMBERSHIP)
+            netlink_address.netlink_membership(current, sk, value, join=optname == NETLINK_ADD_MEMBERSHIP)
         elif optname == NETLINK_PKTINFO:
             sk.pktinfo = bool(value)
         elif optname == NETLINK_BROADCAST_ERROR:
             sk.broadcast_error = bool(value)
         elif optname == NETLINK_NO_ENOBUFS:
-            af_netlink.netlink_set_no_enobufs(sk, on=bool(value))
+            netlink_address.netlink_set_no_enobufs(sk, on=bool(value))
         else:
             raise LinuxError(Errno.ENOPROTOOPT, f"option {optname}")
 

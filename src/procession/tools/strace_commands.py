@@ -126,6 +126,7 @@ from procession.include.linux.prctl import (
 from procession.include.linux.signal import signame
 from procession.tools.strace_args import flag_names, hexadecimal, pointer, value_name
 from procession.tools.strace_files import open_flags
+from procession.tools.strace_sockets import IFREQ_COMMANDS, ifreq
 from procession.tools.strace_structs import INT, STRUCTS, Printer, Shown
 from procession.tools.strace_tty import modem_lines, termios
 
@@ -250,6 +251,8 @@ def _ioctl_arg(shown: Shown, at: int) -> str | None:
         return modem_lines(shown, ptr)
     if cmd == TIOCSTI:
         return _quoted_byte(shown, ptr)
+    if cmd in IFREQ_COMMANDS:
+        return ifreq(shown, cmd, ptr)
     if not isinstance(ptr, int):
         return pointer(ptr)
     known = cmd in Ioctl.__members__.values() and cmd not in (FIBMAP, FIGETBSZ, FIOQSIZE, TIOCSIG)

@@ -5,13 +5,57 @@ from __future__ import annotations
 import struct
 from typing import Any, Final
 
+from procession.include.linux.netdevice import (
+    ARPHRD_LOOPBACK,
+    IFF_ALLMULTI,
+    IFF_BROADCAST,
+    IFF_DEBUG,
+    IFF_LOOPBACK,
+    IFF_MULTICAST,
+    IFF_NOARP,
+    IFF_NOTRAILERS,
+    IFF_POINTOPOINT,
+    IFF_PROMISC,
+    IFF_RUNNING,
+    IFF_UP,
+)
 from procession.include.linux.netlink import SOCKADDR_NL, NetlinkFamily
-from procession.include.linux.socket import AF_NETLINK, SO_LINGER, SO_PEERCRED, SOL_SOCKET, SockOpt, SockOptLevel
+from procession.include.linux.socket import (
+    AF_INET,
+    AF_NETLINK,
+    SO_LINGER,
+    SO_PEERCRED,
+    SOL_SOCKET,
+    SockOpt,
+    SockOptLevel,
+)
+from procession.include.linux.sockios import (
+    SIOCGIFADDR,
+    SIOCGIFBRDADDR,
+    SIOCGIFDSTADDR,
+    SIOCGIFFLAGS,
+    SIOCGIFHWADDR,
+    SIOCGIFINDEX,
+    SIOCGIFMETRIC,
+    SIOCGIFMTU,
+    SIOCGIFNAME,
+    SIOCGIFNETMASK,
+    SIOCGIFTXQLEN,
+    SIOCSIFADDR,
+    SIOCSIFBRDADDR,
+    SIOCSIFDSTADDR,
+    SIOCSIFFLAGS,
+    SIOCSIFHWADDR,
+    SIOCSIFMETRIC,
+    SIOCSIFMTU,
+    SIOCSIFNETMASK,
+    SIOCSIFTXQLEN,
+)
 from procession.tools.strace_args import pointer, value_name
 from procession.tools.strace_files import iovec
 from procession.tools.strace_structs import INT, Printer, Shown
 
-__all__ = ("SOCKET_PRINTERS",)
+__all__ = ("IFREQ_COMMANDS", "SOCKET_PRINTERS", "ifreq")
 
 _FAMILIES: Final = {0: "AF_UNSPEC", 1: "AF_UNIX", 2: "AF_INET", 10: "AF_INET6", 16: "AF_NETLINK", 17: "AF_PACKET"}
 _MSGHDR: Final = struct.Struct("<QI4xQQQQI4x")
@@ -157,6 +201,80 @@ def _sockopt_value(shown: Shown, at: int) -> str:
         value = shown.read_int(ptr, INT)
         return pointer(ptr) if value is None else f"[{value}]"
     return shown.data(ptr, length)
+
+
+# Interfaces.
+
+_IFF: Final = {
+    "UP": IFF_UP,
+    "BROADCAST": IFF_BROADCAST,
+    "DEBUG": IFF_DEBUG,
+    "LOOPBACK": IFF_LOOPBACK,
+    "POINTOPOINT": IFF_POINTOPOINT,
+    "NOTRAILERS": IFF_NOTRAILERS,
+    "RUNNING": IFF_RUNNING,
+    "NOARP": IFF_NOARP,
+    "PROMISC": IFF_PROMISC,
+    "ALLMULTI": IFF_ALLMULTI,
+    "MULTICAST": IFF_MULTICAST,
+}
+_NUMBERS: Final = {
+    SIOCGIFMETRIC: "ifr_metric",
+    SIOCSIFMETRIC: "ifr_metric",
+    SIOCGIFMTU: "ifr_mtu",
+    SIOCSIFMTU: "ifr_mtu",
+    SIOCGIFINDEX: "ifr_ifindex",
+    SIOCGIFTXQLEN: "ifr_qlen",
+    SIOCSIFTXQLEN: "ifr_qlen",
+}
+_ADDRESSES: Final = {
+    SIOCGIFADDR: "ifr_addr",
+    SIOCSIFADDR: "ifr_addr",
+    SIOCGIFDSTADDR: "ifr_dstaddr",
+    SIOCSIFDSTADDR: "ifr_dstaddr",
+    SIOCGIFBRDADDR: "ifr_broadaddr",
+    SIOCSIFBRDADDR: "ifr_broadaddr",
+    SIOCGIFNETMASK: "ifr_netmask",
+    SIOCSIFNETMASK: "ifr_netmask",
+    SIOCGIFHWADDR: "ifr_hwaddr",
+    SIOCSIFHWADDR: "ifr_hwaddr",
+}
+IFREQ_COMMANDS: Final = frozenset({*_NUMBERS, *_ADDRESSES, SIOCGIFFLAGS, SIOCSIFFLAGS, SIOCGIFNAME})
+
+
+def ifreq(shown: Shown, cmd: int, ptr: Any) -> str:
+    """A struct ifreq as a call has it; what is asked for is not there when the call has failed."""
+    raw = shown.peek(ptr, 0, 40) if isinstance(ptr, int) and ptr else None
+    if raw is None:
+        return pointer(ptr)
+    name = shown.quote(raw[:16].split(b"\0", 1)[0])
+    index = int.from_bytes(raw[16:20], "little", signed=True)
+    if cmd == SIOCGIFNAME:
+        return f"{{ifr_ifindex={index}}}" if shown.failed else f"{{ifr_ifindex={index}, ifr_name={name}}}"
+    asked = cmd not in (SIOCSIFFLAGS, SIOCSIFMETRIC, SIOCSIFMTU, SIOCSIFTXQLEN) and not _sets_address(cmd)
+    if asked and shown.failed:
+        return f"{{ifr_name={name}}}"
+    if cmd in (SIOCGIFFLAGS, SIOCSIFFLAGS):
+        flags = "|".join(f"IFF_{flag}" for flag, bit in _IFF.items() if index & bit)
+        return f"{{ifr_name={name}, ifr_flags={flags or 0}}}"
+    if cmd in _NUMBERS:
+        return f"{{ifr_name={name}, {_NUMBERS[cmd]}={index}}}"
+    return f"{{ifr_name={name}, {_ADDRESSES[cmd]}={_ifr_address(raw[16:32])}}}"
+
+
+def _sets_address(cmd: int) -> bool:
+    return cmd in (SIOCSIFADDR, SIOCSIFDSTADDR, SIOCSIFBRDADDR, SIOCSIFNETMASK, SIOCSIFHWADDR)
+
+
+def _ifr_address(raw: bytes) -> str:
+    family = int.from_bytes(raw[:2], "little")
+    if family == AF_INET:
+        dotted = ".".join(str(byte) for byte in raw[4:8])
+        port = int.from_bytes(raw[2:4], "big")
+        return f'{{sa_family=AF_INET, sin_port=htons({port}), sin_addr=inet_addr("{dotted}")}}'
+    if family == ARPHRD_LOOPBACK:
+        return f"{{sa_family=ARPHRD_LOOPBACK, sa_data={raw[2:8].hex(':')}}}"
+    return f"{{sa_family={_FAMILIES.get(family) or hex(family)}, sa_data={raw[2:16].hex(':')}}}"
 
 
 SOCKET_PRINTERS: Final[dict[str, Printer]] = {

@@ -24,6 +24,7 @@ from procession.include.linux.netlink import (
     nlmsg,
 )
 from procession.include.linux.rtnetlink import (
+    IFA_MAX,
     IFINFOMSG,
     IFLA_ADDRESS,
     IFLA_AF_SPEC,
@@ -84,7 +85,7 @@ _POLICY: Final[dict[int, tuple[int, int]]] = {
     IFLA_GROUP: (NLA_U32, 0),
 }
 # By kind of thing: how long its messages are at least, and the highest attribute there is.
-_RTM_MIN: Final[dict[int, tuple[int, int]]] = {0: (32, IFLA_MAX), 1: (24, 7), 2: (28, 16)}
+_RTM_MIN: Final[dict[int, tuple[int, int]]] = {0: (32, IFLA_MAX), 1: (24, IFA_MAX), 2: (28, 16)}
 
 Doit = Callable[["Task", "NetlinkSock", "Nlmsghdr"], None]
 Dumpit = Callable[["NetlinkSock"], list[bytes]]  # what is told of each thing, behind the head of a message

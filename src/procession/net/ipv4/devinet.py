@@ -15,6 +15,7 @@ from procession.include.linux.rtnetlink import (
     IFA_F_SECONDARY,
     IFA_LABEL,
     IFA_LOCAL,
+    IFA_MAX,
     IFADDRMSG,
     RT_SCOPE_HOST,
     RTM_DELADDR,
@@ -60,7 +61,6 @@ _POLICY: Final[dict[int, tuple[int, int]]] = {
     IFA_BROADCAST: (NLA_U32, 0),
     IFA_LABEL: (NLA_STRING, IFNAMSIZ - 1),
 }
-IFA_MAX: Final = 7
 
 
 def devinet_init(k: Kernel) -> None:

@@ -14,6 +14,7 @@ from procession.include.linux.rtnetlink import (
     IFA_CACHEINFO,
     IFA_F_PERMANENT,
     IFA_LOCAL,
+    IFA_MAX,
     IFADDRMSG,
     IFINFOMSG,
     IFLA_ADDRESS,
@@ -57,7 +58,6 @@ if TYPE_CHECKING:
 
 __all__ = ("addrconf_init", "ipv6_addr_scope")
 
-_IFA_MAX: Final = 7
 _POLICY: Final[dict[int, tuple[int, int]]] = {
     IFA_ADDRESS: (NLA_UNSPEC, 16),
     IFA_LOCAL: (NLA_UNSPEC, 16),
@@ -146,7 +146,7 @@ def inet6_dump_ifaddr(sk: NetlinkSock) -> list[bytes]:
 
 def _address_of(current: Task, nlh: Nlmsghdr) -> bytes:
     """Return the address that a message is about; raises EINVAL (extract_addr)."""
-    tb = nla_parse(current.kernel, nlh.data[IFADDRMSG.size :], _POLICY, _IFA_MAX)
+    tb = nla_parse(current.kernel, nlh.data[IFADDRMSG.size :], _POLICY, IFA_MAX)
     found = [tb[which][:16] for which in (IFA_LOCAL, IFA_ADDRESS) if which in tb]
     if not found or len(found[0]) < 16 or (IFA_ADDRESS in tb and tb[IFA_ADDRESS][:16] != found[0]):
         raise LinuxError(Errno.EINVAL, "not an address")

@@ -556,7 +556,8 @@ async def _dgram_sendmsg(
     if other is None:
         other = _find_other(current, sk, path)
     if other.sk_filter is not None:
-        data = data[: filter.sk_filter(other.sk_filter, data)]
+        taken = filter.sk_filter(other.sk_filter, data)
+        data = data[:taken]
         if not data:
             return size  # who sends hears nothing of it
     while True:
