@@ -68,7 +68,6 @@ from procession.net.netlink import proc as netlink_proc
 from procession.net.netlink.sock import NetlinkSock
 from procession.net.unix import af_unix
 from procession.net.unix import proc as unix_proc
-from procession.net.unix.sock import UnixSock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -138,7 +138,9 @@ class SocketCalls(FileCalls):
 
     async def setsockopt(self, fd: int, level: int, optname: int, value: int | bytes) -> None:
         """Set an option to a number, or to the bytes of a struct."""
-        raw = value if isinstance(value, bytes) else struct.pack("<i", checks.bits("setsockopt", value, 32, signed=True))
+        raw = (
+            value if isinstance(value, bytes) else struct.pack("<i", checks.bits("setsockopt", value, 32, signed=True))
+        )
         await trap("setsockopt", fd, level, optname, InBuffer(raw), len(raw))
 
     async def getsockopt(self, fd: int, level: int, optname: int, size: int = 0) -> int | bytes:

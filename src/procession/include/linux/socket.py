@@ -263,10 +263,7 @@ AcceptArg = Annotated[int, Arg("int", 32, signed=True, flags=SockFlags, prefix="
 ShutArg = Annotated[int, Arg("int", 32, signed=True, values=Shut, prefix="SHUT_")]
 MsgArg = Annotated[int, Arg("int", 32, flags=MsgFlags, prefix="MSG_")]
 OptLevelArg = Annotated[
-    int,
-    Arg(
-        "int", 32, signed=True, values=SockOptLevel, prefix="SOL_", unknown="SOL_??", accepts=tuple(SockOptLevel)
-    ),
+    int, Arg("int", 32, signed=True, values=SockOptLevel, prefix="SOL_", unknown="SOL_??", accepts=tuple(SockOptLevel))
 ]
 OptNameArg = Annotated[int, Arg("sockopt", 32, signed=True, values=SockOpt, prefix="SO_")]
 OptValArg = Annotated[UserPtr, Arg("sockopt_value")]

@@ -46,6 +46,7 @@ from procession.net.ipv4 import (
     tcp,
     tcp_ipv4,
     tcp_output,
+    tcp_recvmsg,
     tcp_sockopt,
     tcp_timer,
     udp,
@@ -390,7 +391,7 @@ class StreamOps(InetOps):
 
     async def recvmsg(self, current: Task, sk: Any, buf: UserPtr, size: int, flags: int) -> Received:
         """Receive."""
-        return await tcp.tcp_recvmsg(current, sk, buf, size, flags)
+        return await tcp_recvmsg.tcp_recvmsg(current, sk, buf, size, flags)
 
     def write_space(self, sk: Any) -> None:
         """The send buffer has become larger."""

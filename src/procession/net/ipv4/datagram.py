@@ -56,14 +56,14 @@ if TYPE_CHECKING:
     from procession.include.linux.types import UserPtr
 
 __all__ = (
+    "CMSG_HOPLIMIT",
     "CMSG_ORIGDST",
     "CMSG_PASSSEC",
     "CMSG_PKTINFO",
     "CMSG_PKTINFO6",
-    "CMSG_RETOPTS",
     "CMSG_RECVOPTS",
+    "CMSG_RETOPTS",
     "CMSG_TCLASS",
-    "CMSG_HOPLIMIT",
     "CMSG_TOS",
     "CMSG_TTL",
     "datagram_poll",

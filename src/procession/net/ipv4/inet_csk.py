@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.fs import POLLERR, POLLIN, POLLOUT, POLLRDBAND, POLLRDNORM, POLLWRBAND, POLLWRNORM
+from procession.include.linux.signal import POLL_ERR, POLL_IN, POLL_OUT
 from procession.include.linux.tcp import TCP_CLOSE, TCP_ESTABLISHED
 from procession.include.linux.time import HZ, TICK_PERIOD_NS
-from procession.include.linux.signal import POLL_ERR, POLL_IN, POLL_OUT
 from procession.kernel import hrtimer, wait
 from procession.net import sock_async
 from procession.net.ipv4 import inet_hashtables
@@ -15,7 +15,6 @@ from procession.net.ipv4.sock import SOCK_BINDPORT_LOCK, InetSock, TcpSock, inet
 
 if TYPE_CHECKING:
     from procession.include.linux.hrtimer import Hrtimer
-    from procession.include.linux.kernel import Kernel
 
 __all__ = (
     "ICSK_ACK_PUSHED",
@@ -217,5 +216,3 @@ def sk_put(sk: TcpSock) -> None:
         sk.counted = False
         sk.net.count -= 1
         sk.kernel.caches["TCP"].free()
-
-

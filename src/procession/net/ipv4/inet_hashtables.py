@@ -9,15 +9,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.socket import AF_INET, AF_INET6
 from procession.include.linux.tcp import TCP_CLOSE, TCP_LISTEN
 from procession.net.core.sock import sock_prot_inuse_add
-from procession.net.ipv4.sock import (
-    BindBucket,
-    InetNet,
-    InetSock,
-    TcpSock,
-    TimewaitSock,
-    inet_net,
-    proto_name,
-)
+from procession.net.ipv4.sock import BindBucket, InetNet, InetSock, TcpSock, TimewaitSock, inet_net, proto_name
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -200,9 +192,7 @@ def _compute_score(sk: TcpSock, daddr: bytes, dif: int) -> int:
         if sk.rcv_saddr != daddr:
             return -1
         score += 2
-    elif len(sk.rcv_saddr) == 16 and len(daddr) == 4 and sk.ipv6only:
-        return -1
-    elif len(sk.rcv_saddr) == 4 and len(daddr) == 16:
+    elif (len(sk.rcv_saddr) == 16 and len(daddr) == 4 and sk.ipv6only) or (len(sk.rcv_saddr) == 4 and len(daddr) == 16):
         return -1
     if sk.bound_dev_if:
         if sk.bound_dev_if != dif:
@@ -268,5 +258,3 @@ def inet_twsk_deschedule(tw: TimewaitSock) -> None:
         del ehash[key]
         tw.kernel.net.tw_count -= 1
     inet_put_port(tw)
-
-

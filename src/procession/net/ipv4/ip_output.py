@@ -96,5 +96,3 @@ def _process_backlog(k: Kernel, sd: SoftnetData) -> None:
                 handler(k, net, skb)
     finally:
         sd.disabled = 0
-
-

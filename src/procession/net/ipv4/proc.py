@@ -27,9 +27,7 @@ __all__ = ("inet_proc_init",)
 _TMPSZ: Final = 150  # how long a line of IPv4 is
 _UDP_WIDTH: Final = 128
 _UDP_HTABLE: Final = 256
-_TCP_HEAD: Final = (
-    "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
-)
+_TCP_HEAD: Final = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
 _TCP6_HEAD: Final = (
     "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when "
     "retrnsmt   uid  timeout inode\n"
@@ -41,8 +39,12 @@ _UDP6_HEAD: Final = (
     "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when "
     "retrnsmt   uid  timeout inode ref pointer drops\n"
 )
-_IP: Final = "Forwarding DefaultTTL InReceives InHdrErrors InAddrErrors ForwDatagrams InUnknownProtos InDiscards InDelivers"
-_IP_MORE: Final = "OutRequests OutDiscards OutNoRoutes ReasmTimeout ReasmReqds ReasmOKs ReasmFails FragOKs FragFails FragCreates"
+_IP: Final = (
+    "Forwarding DefaultTTL InReceives InHdrErrors InAddrErrors ForwDatagrams InUnknownProtos InDiscards InDelivers"
+)
+_IP_MORE: Final = (
+    "OutRequests OutDiscards OutNoRoutes ReasmTimeout ReasmReqds ReasmOKs ReasmFails FragOKs FragFails FragCreates"
+)
 _ICMP: Final = (
     "InMsgs InErrors InDestUnreachs InTimeExcds InParmProbs InSrcQuenchs InRedirects InEchos InEchoReps InTimestamps"
     " InTimestampReps InAddrMasks InAddrMaskReps OutMsgs OutErrors OutDestUnreachs OutTimeExcds OutParmProbs OutSrcQuenchs"

@@ -8,14 +8,10 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from procession.include.linux.inet import IN6ADDR_ANY, INADDR_ANY, IPPROTO_UDPLITE
 from procession.include.linux.hrtimer import Hrtimer
+from procession.include.linux.inet import IN6ADDR_ANY, INADDR_ANY, IPPROTO_UDPLITE
 from procession.include.linux.socket import AF_INET6, SOCK_RAW, SOCK_STREAM
-from procession.include.linux.tcp import (
-    TCP_MSS_DEFAULT,
-    TCPHDR_FIN,
-    TCPHDR_SYN,
-)
+from procession.include.linux.tcp import TCP_MSS_DEFAULT, TCPHDR_FIN, TCPHDR_SYN
 from procession.include.linux.time import TICK_PERIOD_NS
 from procession.net.core.sock import Sock
 from procession.net.unix.sock import SIZEOF_SHARED_INFO, SIZEOF_SK_BUFF, skb_truesize
@@ -31,8 +27,8 @@ __all__ = (
     "SOCK_BINDPORT_LOCK",
     "BindBucket",
     "InetNet",
-    "InetSock",
     "InetSkb",
+    "InetSock",
     "RawSock",
     "RequestSock",
     "TcpSkb",
@@ -623,4 +619,3 @@ def proto_name(sk: InetSock) -> str:
     if sk.protocol == IPPROTO_UDPLITE:
         return "UDPLITEv6" if six else "UDP-Lite"
     return "UDPv6" if six else "UDP"
-

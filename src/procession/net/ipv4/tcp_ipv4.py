@@ -24,6 +24,7 @@ from procession.net.ipv4 import (
     inet_csk,
     inet_hashtables,
     ip_output,
+    tcp_ack,
     tcp_input,
     tcp_minisocks,
     tcp_output,
@@ -36,14 +37,7 @@ if TYPE_CHECKING:
     from procession.include.linux.nsproxy import NetNamespace
     from procession.net.ipv4.sock import InetSkb
 
-__all__ = (
-    "inet_csk_listen_stop",
-    "release_sock",
-    "reqsk_expires",
-    "tcp_init_sock",
-    "tcp_v4_rcv",
-    "tcp_v4_send_synack",
-)
+__all__ = ("inet_csk_listen_stop", "release_sock", "reqsk_expires", "tcp_init_sock", "tcp_v4_rcv", "tcp_v4_send_synack")
 
 _SYN_QUEUE_INTERVAL: Final = HZ // 5
 _TCP_SYNACK_RETRIES: Final = 5
@@ -375,7 +369,7 @@ def _openreq_child(sk: TcpSock, child: TcpSock, req: RequestSock) -> None:
     child.rto = HZ
     child.rcv_tstamp = jiffies(k)
     child.lsndtime = jiffies(k)
-    tcp_input.tcp_initialize_rcv_mss(child)
+    tcp_ack.tcp_initialize_rcv_mss(child)
     if child.flags & SOCK_KEEPOPEN:
         inet_csk.inet_csk_reset_keepalive_timer(child, tcp_input.keepalive_time_when(child))
 

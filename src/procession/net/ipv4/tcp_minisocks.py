@@ -6,14 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.hrtimer import Hrtimer
 from procession.include.linux.inet import IPPROTO_TCP
-from procession.include.linux.tcp import (
-    TCP_FIN_WAIT2,
-    TCP_TIME_WAIT,
-    TCPHDR_ACK,
-    TCPHDR_FIN,
-    TCPHDR_RST,
-    TCPHDR_SYN,
-)
+from procession.include.linux.tcp import TCP_FIN_WAIT2, TCP_TIME_WAIT, TCPHDR_ACK, TCPHDR_FIN, TCPHDR_RST, TCPHDR_SYN
 from procession.include.linux.time import HZ, TICK_PERIOD_NS
 from procession.kernel import hrtimer
 from procession.net.ipv4 import inet_csk, inet_hashtables, ip_output, tcp_output

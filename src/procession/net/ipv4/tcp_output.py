@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.inet import IPPROTO_TCP
-from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.tcp import (
-    MAX_TCP_HEADER,
     TCP_CLOSE,
     TCP_HEADER,
     TCP_MIN_MSS,
@@ -15,27 +13,23 @@ from procession.include.linux.tcp import (
     TCP_NAGLE_CORK,
     TCP_NAGLE_OFF,
     TCP_NAGLE_PUSH,
-    TCPF_CLOSE,
-    TCPF_LISTEN,
     TCPHDR_ACK,
     TCPHDR_FIN,
     TCPHDR_PSH,
     TCPHDR_RST,
     TCPHDR_SYN,
     TCPHDR_URG,
-    TCPOLEN_TSTAMP_ALIGNED,
 )
 from procession.include.linux.time import HZ
 from procession.net.ipv4 import ip_output
 from procession.net.ipv4.inet_csk import (
+    ICSK_ACK_PUSHED,
     ICSK_ACK_SCHED,
     ICSK_ACK_TIMER,
-    ICSK_ACK_PUSHED,
     ICSK_TIME_PROBE0,
     ICSK_TIME_RETRANS,
     TCP_DELACK_MAX,
     TCP_DELACK_MIN,
-    inet_csk_clear_xmit_timer,
     inet_csk_reset_xmit_timer,
     sk_reset_timer,
 )
@@ -67,8 +61,8 @@ __all__ = (
     "tcp_send_reset",
     "tcp_send_synack",
     "tcp_space",
-    "tcp_wmem_max",
     "tcp_win_from_space",
+    "tcp_wmem_max",
     "tcp_write_wakeup",
     "tcp_write_xmit",
     "tcp_xmit_probe_skb",

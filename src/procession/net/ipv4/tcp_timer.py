@@ -6,12 +6,25 @@ from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.errno import Errno
 from procession.include.linux.hrtimer import Hrtimer
-from procession.include.linux.tcp import TCP_CLOSE, TCP_FIN_WAIT2, TCPF_LISTEN, TCPF_SYN_RECV, TCPF_SYN_SENT
-from procession.include.linux.tcp import TCP_LISTEN, TCPF_CLOSE
+from procession.include.linux.tcp import (
+    TCP_CLOSE,
+    TCP_FIN_WAIT2,
+    TCP_LISTEN,
+    TCPF_CLOSE,
+    TCPF_LISTEN,
+    TCPF_SYN_RECV,
+    TCPF_SYN_SENT,
+)
 from procession.include.linux.time import HZ, TICK_PERIOD_NS
 from procession.net.core.sock import SOCK_KEEPOPEN
 from procession.net.ipv4 import inet_csk, ip_output, tcp_input, tcp_minisocks, tcp_output
-from procession.net.ipv4.inet_csk import ICSK_ACK_SCHED, ICSK_ACK_TIMER, ICSK_TIME_PROBE0, ICSK_TIME_RETRANS, TCP_DELACK_MIN
+from procession.net.ipv4.inet_csk import (
+    ICSK_ACK_SCHED,
+    ICSK_ACK_TIMER,
+    ICSK_TIME_PROBE0,
+    ICSK_TIME_RETRANS,
+    TCP_DELACK_MIN,
+)
 from procession.net.ipv4.sock import TcpSock, jiffies
 from procession.net.ipv4.tcp_output import TCP_RTO_MAX
 
@@ -222,5 +235,3 @@ def _keepalive(sk: TcpSock) -> int:
         sk.probes_out += 1
         return keepalive_intvl_when(sk)
     return _BUSY
-
-

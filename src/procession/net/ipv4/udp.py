@@ -28,7 +28,15 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
 
-__all__ = ("udp_get_port", "udp_push_pending_frames", "udp_rcv", "udp_sendmsg", "udp_table", "udp_unhash", "udplite_rcv")
+__all__ = (
+    "udp_get_port",
+    "udp_push_pending_frames",
+    "udp_rcv",
+    "udp_sendmsg",
+    "udp_table",
+    "udp_unhash",
+    "udplite_rcv",
+)
 
 _MAX_DATAGRAM: Final = 65507
 _MAX_DATAGRAM6: Final = 65527

@@ -15,7 +15,7 @@ from procession.net.core.sock import TCP_CLOSE, TCP_ESTABLISHED, TCP_LISTEN, Soc
 from procession.net.sock_async import SOCK_WAKE_SPACE, sk_wake_async
 
 if TYPE_CHECKING:
-    from procession.include.linux.fs import File, Inode, Vfsmount
+    from procession.include.linux.fs import Inode, Vfsmount
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.nsproxy import NetNamespace
 

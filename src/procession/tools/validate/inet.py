@@ -72,5 +72,7 @@ def _table(table: InetNet) -> list[str]:
     for port, listeners in table.listening.items():
         wrong += [f"a listener of port {sk.num} at {port}" for sk in listeners if sk.num != port or sk.state != 10]
     for udp in (table.udp, table.udplite):
-        wrong += [f"a socket of port {sk.num} at {port}" for port, found in udp.items() for sk in found if sk.num != port]
+        wrong += [
+            f"a socket of port {sk.num} at {port}" for port, found in udp.items() for sk in found if sk.num != port
+        ]
     return wrong
