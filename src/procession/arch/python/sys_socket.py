@@ -79,7 +79,7 @@ class SocketCalls(FileCalls):
         return await trap("socket", family, type, protocol)
 
     async def bind(self, fd: int, address: Any) -> None:
-        """Give a socket a name: ("127.0.0.1", 80), ("::1", 80), a path, or "\\0" and an abstract name."""
+        r"""Give a socket a name: ("127.0.0.1", 80), ("::1", 80), a path, or "\\0" and an abstract name."""
         raw = address_of("bind", address)
         await trap("bind", fd, InBuffer(raw), len(raw))
 

@@ -40,7 +40,8 @@ from procession.kernel import signal_send
 from procession.mm import uaccess
 from procession.net.core.sock import SOCK_LINGER, SOCK_URGINLINE, SockWaiter, sock_intr_errno, sock_sndtimeo
 from procession.net.ipv4 import inet_csk, ip_output, tcp_input, tcp_ipv4, tcp_minisocks, tcp_output
-from procession.net.ipv4.sock import SKB_OVERHEAD, SOCK_BINDADDR_LOCK, TcpSkb, TcpSock
+from procession.net.ipv4.skbuff import SKB_OVERHEAD, TcpSkb
+from procession.net.ipv4.sock import SOCK_BINDADDR_LOCK, TcpSock
 from procession.net.ipv4.tcp_data import TCP_URG_VALID
 from procession.net.sock_async import SOCK_ASYNC_NOSPACE
 from procession.net.unix.sock import RCV_SHUTDOWN, SEND_SHUTDOWN, SHUTDOWN_MASK

@@ -30,7 +30,8 @@ from procession.net.ipv4.inet_csk import (
     ICSK_TIME_RETRANS,
     TCP_DELACK_MIN,
 )
-from procession.net.ipv4.sock import SKB_OVERHEAD, TcpSkb, TcpSock, jiffies
+from procession.net.ipv4.skbuff import SKB_OVERHEAD, TcpSkb
+from procession.net.ipv4.sock import TcpSock, jiffies
 
 if TYPE_CHECKING:
     pass

@@ -20,11 +20,12 @@ from procession.include.linux.tcp import (
 from procession.net.core.sock import SOCK_RCVBUF_LOCK, SOCK_URGINLINE
 from procession.net.ipv4 import inet_csk, tcp_minisocks, tcp_output
 from procession.net.ipv4.inet_csk import ICSK_ACK_SCHED
-from procession.net.ipv4.sock import SKB_OVERHEAD, TcpSkb, TcpSock
+from procession.net.ipv4.skbuff import SKB_OVERHEAD, TcpSkb
+from procession.net.ipv4.sock import TcpSock
 from procession.net.unix.sock import RCV_SHUTDOWN
 
 if TYPE_CHECKING:
-    from procession.net.ipv4.sock import InetSkb
+    from procession.net.ipv4.skbuff import InetSkb
 
 from procession.net.ipv4 import tcp_ack
 

@@ -26,7 +26,8 @@ from procession.include.linux.time import HZ
 from procession.net.core.sock import SOCK_KEEPOPEN
 from procession.net.ipv4 import inet_csk, tcp_minisocks, tcp_output
 from procession.net.ipv4.inet_csk import ICSK_ACK_SCHED, TCP_DELACK_MAX
-from procession.net.ipv4.sock import TcpSkb, TcpSock, jiffies
+from procession.net.ipv4.skbuff import TcpSkb
+from procession.net.ipv4.sock import TcpSock, jiffies
 from procession.net.unix.sock import RCV_SHUTDOWN, SEND_SHUTDOWN
 
 if TYPE_CHECKING:

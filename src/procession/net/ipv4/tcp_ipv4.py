@@ -30,12 +30,13 @@ from procession.net.ipv4 import (
     tcp_output,
     tcp_timer,
 )
-from procession.net.ipv4.sock import SOCK_BINDPORT_LOCK, RequestSock, TcpSkb, TcpSock, TimewaitSock, inet_net, jiffies
+from procession.net.ipv4.skbuff import TcpSkb
+from procession.net.ipv4.sock import SOCK_BINDPORT_LOCK, RequestSock, TcpSock, TimewaitSock, inet_net, jiffies
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.nsproxy import NetNamespace
-    from procession.net.ipv4.sock import InetSkb
+    from procession.net.ipv4.skbuff import InetSkb
 
 __all__ = ("inet_csk_listen_stop", "release_sock", "reqsk_expires", "tcp_init_sock", "tcp_v4_rcv", "tcp_v4_send_synack")
 

@@ -12,7 +12,8 @@ from procession.mm import uaccess
 from procession.net.core.sock import SOCK_URGINLINE, SockWaiter, sock_intr_errno, sock_rcvlowat, sock_rcvtimeo
 from procession.net.ipv4 import tcp_ack, tcp_ipv4, tcp_output
 from procession.net.ipv4.inet_csk import ICSK_ACK_PUSHED, ICSK_ACK_PUSHED2, ICSK_ACK_SCHED
-from procession.net.ipv4.sock import TcpSkb, TcpSock
+from procession.net.ipv4.skbuff import TcpSkb
+from procession.net.ipv4.sock import TcpSock
 from procession.net.ipv4.tcp_data import TCP_URG_READ, TCP_URG_VALID
 from procession.net.sock_async import SOCK_ASYNC_WAITDATA
 from procession.net.unix.receive import Received
