@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import Any
+from typing import Any, Final
 
 from procession.arch.python import checks
 from procession.arch.python.buffer import InBuffer, OutBuffer
@@ -19,7 +19,7 @@ __all__ = ("Address", "SocketCalls")
 # A path or an abstract name; host and port, of IPv6 flow and scope as well; nobody.
 Address = str | tuple[str, int] | tuple[str, int, int, int] | tuple[int, int] | None
 
-_ROOM = 128  # bytes: no address is longer
+_ROOM: Final = 128  # bytes: no address is longer
 
 
 def address_of(what: str, address: Any) -> bytes:
@@ -38,10 +38,16 @@ def address_of(what: str, address: Any) -> bytes:
         return SOCKADDR_NL.pack(AF_NETLINK, 0, *(checks.bits(what, number, 32, signed=False) for number in address[:2]))
     import ipaddress  # noqa: PLC0415 -- most programs have no addresses
 
-    host, port = address[0], checks.integer(what, address[1], 0, 0xFFFF).to_bytes(2)
+    host: str = address[0]
+    port = checks.integer(what, address[1], 0, 0xFFFF).to_bytes(2)
     numbers = [checks.bits(what, number, 32, signed=False) for number in address[2:]]
     try:
-        known = ipaddress.ip_address({"": "0.0.0.0", "localhost": "127.0.0.1"}.get(host, host))
+        known = ipaddress.ip_address(
+            {
+                "": "0.0.0.0",  # noqa: S104 -- of the machine inside
+                "localhost": "127.0.0.1",
+            }.get(host, host)
+        )
     except ValueError:
         raise ValueError(f"{what}: {host!r} is no address: names are not looked up") from None
     if known.version == 4:

@@ -1,4 +1,7 @@
-"""Internet protocols: numbers, addresses, options (include/linux/in.h, in6.h, icmp.h, udp.h; `in` is a word of Python's)."""
+"""Internet protocols: numbers, addresses, options (include/linux/in.h, in6.h, icmp.h, udp.h).
+
+Not called in.py, which no import could name.
+"""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from procession.net.ipv4.sock import InetSock, TcpSock
 if TYPE_CHECKING:
     pass
 
-__all__ = "inet_ioctl"
+__all__ = ("inet_ioctl",)
 
 
 def inet_ioctl(sk: InetSock, cmd: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.net import SS_CONNECTED, SS_CONNECTING, SS_DISCONNECTING, SS_UNCONNECTED
 from procession.include.linux.sched import TASK_INTERRUPTIBLE
 from procession.include.linux.tcp import (
     TCP_CLOSE,
@@ -17,7 +18,7 @@ from procession.include.linux.tcp import (
 )
 from procession.net.core.sock import SockWaiter, sock_rcvtimeo, sock_sndtimeo
 from procession.net.ipv4 import inet_csk, inet_hashtables, inet_names, route, tcp, tcp_ipv4, tcp_output
-from procession.net.ipv4.sock import SS_CONNECTED, SS_CONNECTING, SS_DISCONNECTING, SS_UNCONNECTED, TcpSock
+from procession.net.ipv4.sock import TcpSock
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task

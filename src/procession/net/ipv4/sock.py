@@ -1,4 +1,4 @@
-"""Internet sockets and what is on its way to them (include/net/inet_sock.h, inet_connection_sock.h, linux/tcp.h, udp.h).
+"""Internet sockets (include/net/inet_sock.h, inet_connection_sock.h, linux/tcp.h, udp.h).
 
 An address is its bytes: 4 of IPv4, also as an IPv6 socket's "mapped" one, or 16.
 """
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.hrtimer import Hrtimer
 from procession.include.linux.inet import IN6ADDR_ANY, INADDR_ANY, IPPROTO_UDPLITE
+from procession.include.linux.net import SS_UNCONNECTED
 from procession.include.linux.socket import AF_INET6, SOCK_RAW, SOCK_STREAM
 from procession.include.linux.tcp import TCP_MSS_DEFAULT
 from procession.include.linux.time import TICK_PERIOD_NS
@@ -140,12 +141,6 @@ class InetSock(Sock):
     def any_address(self) -> bytes:
         """Return the address that says nothing."""
         return IN6ADDR_ANY if self.family == AF_INET6 else INADDR_ANY
-
-
-SS_UNCONNECTED: Final = 1
-SS_CONNECTING: Final = 2
-SS_CONNECTED: Final = 3
-SS_DISCONNECTING: Final = 4
 
 
 class UdpSock(InetSock):

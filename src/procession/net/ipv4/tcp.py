@@ -52,7 +52,6 @@ if TYPE_CHECKING:
     from procession.include.linux.types import UserPtr
 
 __all__ = (
-    "is_established",
     "tcp_close",
     "tcp_disconnect",
     "tcp_inq",
@@ -83,11 +82,6 @@ _NEW_STATE: Final = {
     TCP_LISTEN: (TCP_CLOSE, False),
     TCP_CLOSING: (TCP_CLOSING, False),
 }
-
-
-def is_established(sk: TcpSock) -> bool:
-    """Whether data can go both ways."""
-    return sk.state == TCP_ESTABLISHED
 
 
 def tcp_release(sk: TcpSock) -> None:
@@ -148,7 +142,10 @@ def tcp_inq(sk: TcpSock) -> int:
 
 
 async def tcp_sendmsg(current: Task, sk: TcpSock, buf: UserPtr, size: int, flags: int) -> int:
-    """Send; returns how much was taken. Raises EPIPE with SIGPIPE, EAGAIN, EFAULT, ERESTARTSYS, what the other end did."""
+    """Send; returns how much was taken.
+
+    Raises EPIPE with SIGPIPE, EAGAIN, EFAULT, ERESTARTSYS, what the other end did.
+    """
     sk.owned = True
     try:
         return await _sendmsg(current, sk, buf, size, flags)
@@ -352,7 +349,7 @@ def _drop_unread(sk: TcpSock) -> bool:
 
 
 async def tcp_linger(current: Task, sk: TcpSock) -> None:
-    """Send the FIN, and wait for SO_LINGER's time until it is acknowledged; a signal ends that (sk_stream_wait_close)."""
+    """Send the FIN; wait for SO_LINGER's time until it is acknowledged, or a signal comes (sk_stream_wait_close)."""
     if 1 << sk.state & (TCPF_CLOSE | TCPF_LISTEN) or any(skb.data for skb in sk.receive_queue):
         return
     sk.owned = True

@@ -156,6 +156,7 @@ def _rcv_rtt_measure(sk: TcpSock) -> None:
 
 
 def tcp_rcv_rtt_measure_ts(sk: TcpSock, skb: TcpSkb) -> None:
+    """Note how long ago what this segment answers was sent."""
     if skb.tsecr and skb.length() >= sk.rcv_mss:
         _rcv_rtt_update(sk, jiffies(sk.kernel) - skb.tsecr, win_dep=False)
 
@@ -195,6 +196,7 @@ def _incr_quickack(sk: TcpSock) -> None:
 
 
 def tcp_event_data_recv(sk: TcpSock, skb: TcpSkb) -> None:
+    """Data has come: think of when to acknowledge it, and whether the window can grow."""
     sk.ack_pending |= ICSK_ACK_SCHED
     _measure_rcv_mss(sk, skb)
     _rcv_rtt_measure(sk)
@@ -371,6 +373,7 @@ def _check_space(sk: TcpSock) -> None:
 
 
 def tcp_ack_snd_check(sk: TcpSock) -> None:
+    """Acknowledge what has come, now or later (__tcp_ack_snd_check)."""
     if not sk.ack_pending & ICSK_ACK_SCHED:
         return
     if (

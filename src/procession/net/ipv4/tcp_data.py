@@ -205,6 +205,7 @@ def _check_urg(sk: TcpSock, skb: TcpSkb) -> None:
 
 
 def tcp_urg(sk: TcpSock, skb: TcpSkb) -> None:
+    """Look for the urgent byte in a segment."""
     if skb.flags & TCPHDR_URG:
         _check_urg(sk, skb)
     if sk.urg_data == TCP_URG_NOTYET:

@@ -68,7 +68,7 @@ def _recv_urg(current: Task, sk: TcpSock, buf: UserPtr, size: int, flags: int, g
 
 
 class _Reading:
-    """A call of tcp_recvmsg: how far it has come.  seq: the place in the stream, which a look does not move for others."""
+    """A call of tcp_recvmsg: how far it has come.  peek_seq: the place in the stream, if it only looks."""
 
     __slots__ = ("copied", "flags", "peek_seq", "size", "timeo")
 
@@ -217,9 +217,9 @@ async def _wait_data(sk: TcpSock, waiter: SockWaiter) -> bool:
         before = len(sk.receive_queue)
         tcp_ipv4.release_sock(sk)
         try:
-            if len(sk.receive_queue) == before and not sk.err and not sk.shutdown & RCV_SHUTDOWN:
-                if not signal_pending(waiter.task):
-                    await waiter.rest()
+            idle = len(sk.receive_queue) == before and not sk.err and not sk.shutdown & RCV_SHUTDOWN
+            if idle and not signal_pending(waiter.task):
+                await waiter.rest()
         finally:
             sk.owned = True
             sk.sock_flags &= ~SOCK_ASYNC_WAITDATA

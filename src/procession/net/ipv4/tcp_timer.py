@@ -196,7 +196,7 @@ def _probe_timer(sk: TcpSock) -> None:
 
 
 def _keepalive_timer(sk: TcpSock, listen_timer: Callable[[TcpSock], int]) -> int | None:
-    """Look whether the other end lives, an orphan's time is over, a listener's half-open ones wait (tcp_keepalive_timer)."""
+    """Look after a listener's half-open connections, an orphan, the other end (tcp_keepalive_timer)."""
     k = sk.kernel
     ip_output.local_bh_disable(k)
     again = listen_timer(sk) if sk.state == TCP_LISTEN else _keepalive(sk)
