@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 // needs: root
-// differs: today lo is number 1 in each network, its MTU 65536, its queue 1000 long; a bind to an address of lo that is down works
+// differs: today lo is number 1 in each network, its MTU 65536, its queue 1000 long; a name in /proc/PID/net is looked up anew
 
 static const char *tail(int e) {
   return e == EADDRNOTAVAIL ? "EADDRNOTAVAIL" : e == ECONNREFUSED ? "ECONNREFUSED" : e == EADDRINUSE ? "EADDRINUSE" : errname(e);

@@ -213,6 +213,34 @@ static void queues(void) {
   tell("unread at its end", recv(sv[0], data, 8, 0)), tell("then", recv(sv[0], data, 8, 0)), tell("send", send(sv[0], "x", 1, 0));
 }
 
+/* Readers of datagrams stand in line, whoever wants to wait or not; whoever changes its partner loses what came. */
+static void readers(void) {
+  char c = 0, order[8] = "";
+  int out[2], n = 0;
+  must(socketpair(AF_UNIX, SOCK_DGRAM, 0, sv));
+  must(pipe(out));
+  pid_t first, second, third;
+  CHILD(first) { must(recv(sv[1], &c, 1, 0)); must(write(out[1], "1", 1)); _exit(c); }
+  sleep_ms(20);
+  CHILD(second) { long r = recv(sv[1], &c, 1, MSG_DONTWAIT); must(write(out[1], "2", 1)); _exit(r == 1 ? c : errno); }
+  sleep_ms(20);
+  CHILD(third) { must(recv(sv[1], &c, 1, 0)); must(write(out[1], "3", 1)); _exit(c); }
+  sleep_ms(20);
+  for (; n < 3; n++) must(send(sv[0], &"abc"[n], 1, 0)), sleep_ms(20);
+  say("first %s", reap(first)), say("at once %s", reap(second)), say("third %s", wait_for(third) ? "got it" : "?");
+  n = (int)must(fcntl(out[0], F_SETFL, O_NONBLOCK)), n = (int)read(out[0], order, 7), say("%d: %s", n, order);
+
+  struct sockaddr_un a = { AF_UNIX, "\0aa" }, b = { AF_UNIX, "\0bb" }, none = { AF_UNSPEC, "" };
+  int x = (int)must(socket(AF_UNIX, SOCK_DGRAM, 0)), y = (int)must(socket(AF_UNIX, SOCK_DGRAM, 0));
+  must(bind(x, (struct sockaddr *)&a, 5)), must(bind(y, (struct sockaddr *)&b, 5));
+  must(connect(x, (struct sockaddr *)&b, 5)), must(connect(y, (struct sockaddr *)&a, 5));
+  must(send(y, "lost", 4, 0));
+  must(connect(x, (struct sockaddr *)&none, 2));
+  tell("what came", recv(x, order, 4, MSG_DONTWAIT)), tell("its partner", send(y, "x", 1, 0)), tell("again", send(y, "x", 1, 0));
+  must(connect(x, (struct sockaddr *)&b, 5));
+  tell("to the same", connect(x, (struct sockaddr *)&b, 5)), tell("what came", recv(x, order, 4, MSG_DONTWAIT));
+}
+
 int main(void) {
   bad = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   several();
@@ -220,5 +248,6 @@ int main(void) {
   listener();
   nesting();
   queues();
+  readers();
   return 0;
 }

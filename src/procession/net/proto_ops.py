@@ -18,9 +18,11 @@ from procession.include.linux.netlink import (
 from procession.include.linux.socket import AF_NETLINK, AF_UNIX, SIOCOUTQ, SOCK_DGRAM
 from procession.mm import uaccess
 from procession.net.ipv4.sock import InetSock
+from procession.net.netlink import address as netlink_address
 from procession.net.netlink import af_netlink
 from procession.net.netlink.sock import NetlinkSock
 from procession.net.unix import af_unix, receive
+from procession.net.unix import poll as unix_poll
 from procession.net.unix.sock import SHUTDOWN_MASK, TCP_LISTEN, UnixSock
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ class ProtoOps:
 
     def poll(self, sk: Any, table: PollTable | None) -> int:
         """Return what can be done without waiting."""
-        return af_unix.unix_poll(sk, table)
+        return unix_poll.unix_poll(sk, table)
 
     def ioctl(self, sk: Any, cmd: int) -> int:
         """Return what FIONREAD and SIOCOUTQ say; raises EINVAL while listening, ENOIOCTLCMD."""
@@ -141,11 +143,11 @@ class NetlinkOps(ProtoOps):
 
     def bind(self, current: Task, sk: Any, name: bytes) -> None:
         """Give a socket an address, and groups."""
-        af_netlink.netlink_bind(current, sk, name)
+        netlink_address.netlink_bind(current, sk, name)
 
     async def connect(self, current: Task, sk: Any, name: bytes, *, nonblock: bool) -> None:
         """Say where messages go."""
-        af_netlink.netlink_connect(current, sk, name)
+        netlink_address.netlink_connect(current, sk, name)
 
     def socketpair(self, current: Task, a: Any, b: Any) -> None:
         """There are no pairs."""
@@ -157,7 +159,7 @@ class NetlinkOps(ProtoOps):
 
     def getname(self, sk: Any, *, peer: bool) -> bytes:
         """Return a socket's address, or where it sends to."""
-        return af_netlink.netlink_getname(sk, peer=peer)
+        return netlink_address.netlink_getname(sk, peer=peer)
 
     def poll(self, sk: Any, table: PollTable | None) -> int:
         """Return what can be done without waiting."""
@@ -181,13 +183,13 @@ class NetlinkOps(ProtoOps):
             raise LinuxError(Errno.ENOPROTOOPT, f"level {level}")
         value = uaccess.get_user(current, optval, 4) if optlen >= 4 else 0
         if optname in (NETLINK_ADD_MEMBERSHIP, NETLINK_DROP_MEMBERSHIP):
-            af_netlink.netlink_membership(current, sk, value, join=optname == NETLINK_ADD_MEMBERSHIP)
+            netlink_address.netlink_membership(current, sk, value, join=optname == NETLINK_ADD_MEMBERSHIP)
         elif optname == NETLINK_PKTINFO:
             sk.pktinfo = bool(value)
         elif optname == NETLINK_BROADCAST_ERROR:
             sk.broadcast_error = bool(value)
         elif optname == NETLINK_NO_ENOBUFS:
-            af_netlink.netlink_set_no_enobufs(sk, on=bool(value))
+            netlink_address.netlink_set_no_enobufs(sk, on=bool(value))
         else:
             raise LinuxError(Errno.ENOPROTOOPT, f"option {optname}")
 

@@ -78,7 +78,6 @@ if TYPE_CHECKING:
     from procession.net.unix.receive import Received
 
 __all__ = (
-    "OPTMEM_MAX",
     "SocketFile",
     "do_recvmsg",
     "do_sendmsg",
@@ -109,7 +108,6 @@ __all__ = (
 )
 
 _ADDRESS_MAX: Final = 128
-OPTMEM_MAX: Final = 20480
 _MSGHDR: Final = struct.Struct("<QI4xQQQQI4x")
 
 
@@ -213,7 +211,7 @@ def sock_init(k: Kernel) -> None:
     k.net.proc_net["unix"] = unix_proc.unix_seq_show
     k.net.proc_net["netlink"] = netlink_proc.netlink_seq_show
     # There is nobody else who would: programs find the first loopback as a booted system has it.
-    rtnetlink.dev_change_flags(k, k.init_net_ns, k.init_net_ns.dev_base[0], IFF_UP)
+    dev.dev_change_flags(k, k.init_net_ns, k.init_net_ns.dev_base[0], IFF_UP)
     genetlink.genl_init(k)
     k.printk(f"NET: Registered protocol family {AF_INET}", KERN_INFO)
     k.printk(f"NET: Registered protocol family {AF_UNIX}", KERN_INFO)
@@ -579,7 +577,7 @@ async def do_sendmsg(current: Task, file: SocketFile, msg: UserPtr, at: int, fla
     to = move_addr_to_kernel(current, name, namelen) if namelen else None
     data = verify_iovec(current, iov, iovlen)
     scm = Scm()
-    if controllen > OPTMEM_MAX:
+    if controllen > current.kernel.net.sysctl_optmem_max:
         raise LinuxError(Errno.ENOBUFS, "control messages")
     if controllen:
         scm = net_scm.scm_send(current, uaccess.copy_from_user(current, control, controllen))

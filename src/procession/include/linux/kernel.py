@@ -455,6 +455,7 @@ class NetState:
 
     __slots__ = (
         "sock_mnt",
+        "sysctl_optmem_max",
         "sysctl_wmem_max",
         "sysctl_rmem_max",
         "sysctl_wmem_default",
@@ -486,11 +487,13 @@ class NetState:
     sock_mnt: Vfsmount  # that sockets live in: no path leads there
 
     def __init__(self) -> None:
+        self.sysctl_optmem_max: int = 20480  # bytes of control messages and filters of a socket
         self.sysctl_wmem_max: int = 212992  # bytes that a program may ask for as a buffer
         self.sysctl_rmem_max: int = 212992
         self.sysctl_wmem_default: int = 212992
         self.sysctl_rmem_default: int = 212992
-        self.netdev_chain: list[Callable[[Kernel, NetNamespace, NetDevice, int], None]] = []  # NETDEV_ events
+        # Who is told of changes of an interface, the last argument being the IFF_ bits that are others now.
+        self.netdev_chain: list[Callable[[Kernel, NetNamespace, NetDevice, int], None]] = []
         self.rtnl_msg_handlers: dict[tuple[int, int], RtnlLink] = {}  # by protocol family and type of message
         self.rtnl_af_ops: list[Callable[[Kernel, NetDevice], bytes]] = []  # what address families tell of a link
         self.proc_net: dict[str, Callable[[Kernel, NetNamespace], bytes]] = {}  # the text of each file of /proc/net

@@ -23,10 +23,6 @@ IFF_AUTOMEDIA: Final = 0x4000
 IFF_DYNAMIC: Final = 0x8000
 IFF_LOWER_UP: Final = 0x10000
 
-# What the layers above are told (notifier.h).
-NETDEV_UP: Final = 1
-NETDEV_DOWN: Final = 2
-
 ARPHRD_LOOPBACK: Final = 772
 LOOPBACK_MTU: Final = 16 * 1024 + 20 + 20 + 12  # bytes: 16 KiB and the heads of TCP
 
@@ -54,6 +50,7 @@ class NetDevice:
         "name",
         "ifindex",
         "flags",
+        "was_up",
         "tstamp_ns",
         "mtu",
         "type",
@@ -71,6 +68,7 @@ class NetDevice:
         self.name: bytes = name
         self.ifindex: int = ifindex
         self.flags: int = IFF_LOOPBACK  # IFF_ bits, but those that say how it is: dev_get_flags
+        self.was_up: bool = False
         self.tstamp_ns: int = created_ns  # when it was made, or last set up or down
         self.mtu: int = LOOPBACK_MTU  # bytes
         self.type: int = ARPHRD_LOOPBACK

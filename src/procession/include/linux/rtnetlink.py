@@ -66,6 +66,7 @@ IFA_LOCAL: Final = 2
 IFA_LABEL: Final = 3
 IFA_BROADCAST: Final = 4
 IFA_CACHEINFO: Final = 6
+IFA_MAX: Final = 7
 IFA_F_SECONDARY: Final = 0x01
 IFA_F_PERMANENT: Final = 0x80
 

@@ -28,8 +28,6 @@ from procession.include.linux.netdevice import (
     IFF_RUNNING,
     IFF_UP,
     IFNAMSIZ,
-    NETDEV_DOWN,
-    NETDEV_UP,
 )
 from procession.include.linux.sockios import (
     SIOCADDMULTI,
@@ -131,25 +129,34 @@ def dev_get_flags(dev: NetDevice) -> int:
     return dev.flags | (IFF_RUNNING | IFF_LOWER_UP if dev.flags & IFF_UP else 0)
 
 
-def dev_change_flags(k: Kernel, net: NetNamespace, dev: NetDevice, flags: int) -> int:
-    """Set the bits that a program may set, IFF_UP among them; returns those that are others now."""
+def dev_change_flags(k: Kernel, net: NetNamespace, dev: NetDevice, flags: int) -> None:
+    """Set the bits that a program may set, IFF_UP among them."""
     old = dev.flags
     dev.flags = flags & (_SETTABLE | IFF_UP) | old & _VOLATILE
     changes = old ^ dev.flags
-    if changes & IFF_UP:
-        for notify in k.net.netdev_chain:
-            notify(k, net, dev, NETDEV_UP if dev.flags & IFF_UP else NETDEV_DOWN)
-    return changes
+    if dev.flags & IFF_UP:
+        dev.was_up = True
+    if changes:
+        call_netdevice_notifiers(k, net, dev, changes)
 
 
-def dev_set_mtu(dev: NetDevice, mtu: int) -> None:
+def call_netdevice_notifiers(k: Kernel, net: NetNamespace, dev: NetDevice, changes: int) -> None:
+    """Tell of changes of an interface: of flags, or for 0 of something else."""
+    for notify in k.net.netdev_chain:
+        notify(k, net, dev, changes)
+
+
+def dev_set_mtu(k: Kernel, net: NetNamespace, dev: NetDevice, mtu: int) -> None:
     """Set how long a packet may be, bytes; raises EINVAL."""
+    if mtu == dev.mtu:
+        return
     if mtu < 0:
         raise LinuxError(Errno.EINVAL, "MTU")
     dev.mtu = mtu
+    call_netdevice_notifiers(k, net, dev, 0)
 
 
-def dev_change_name(net: NetNamespace, dev: NetDevice, name: bytes) -> None:
+def dev_change_name(k: Kernel, net: NetNamespace, dev: NetDevice, name: bytes) -> None:
     """Give an interface another name; a %d becomes the first number that is free.
 
     Raises EBUSY while it is up, EINVAL, EEXIST.
@@ -171,6 +178,7 @@ def dev_change_name(net: NetNamespace, dev: NetDevice, name: bytes) -> None:
     elif any(other.name == name for other in net.dev_base):
         raise LinuxError(Errno.EEXIST, "an interface of that name")
     dev.name = name
+    call_netdevice_notifiers(k, net, dev, 0)
 
 
 # ioctl(2).
@@ -248,13 +256,13 @@ def dev_ifsioc(k: Kernel, net: NetNamespace, dev: NetDevice, cmd: int, data: byt
     if cmd == SIOCSIFFLAGS:
         dev_change_flags(k, net, dev, value & 0xFFFF)
     elif cmd == SIOCSIFMTU:
-        dev_set_mtu(dev, value)
+        dev_set_mtu(k, net, dev, value)
     elif cmd == SIOCSIFTXQLEN:
         if value < 0:
             raise LinuxError(Errno.EINVAL, "length of a queue")
         dev.tx_queue_len = value
     elif cmd == SIOCSIFNAME:
-        dev_change_name(net, dev, ifr_name(data))
+        dev_change_name(k, net, dev, ifr_name(data))
     elif cmd in (SIOCADDMULTI, SIOCDELMULTI, SIOCSIFSLAVE):
         raise LinuxError(Errno.EINVAL, "not of the loopback")
     elif cmd == SIOCSIFHWBROADCAST:

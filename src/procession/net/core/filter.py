@@ -14,15 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from procession.include.linux.sched import Task
-    from procession.include.linux.types import UserPtr
 
 __all__ = ("sk_attach_filter", "sk_filter")
 
 BPF_MAXINSNS: Final = 4096
 BPF_MEMWORDS: Final = 16
 _SK_FILTER: Final = 32  # struct sk_filter, before its instructions
-_OPTMEM_MAX: Final = 20480
-_FPROG: Final = struct.Struct("<H6xQ")
 _INSN: Final = struct.Struct("<HBBI")  # code, jump if true, jump if false, constant
 
 # Classes of instructions, in their lowest three bits.
@@ -63,18 +60,15 @@ _SKF_AD_CPU: Final = 36
 Program = list[tuple[int, int, int, int]]
 
 
-def sk_attach_filter(current: Task, optval: UserPtr, optlen: int, old: Program | None) -> Program:
-    """Read the program that a struct sock_fprog names; raises EINVAL, EFAULT, ENOMEM.
+def sk_attach_filter(current: Task, count: int, instructions: int, old: Program | None) -> Program:
+    """Read a program of count instructions; raises EINVAL, EFAULT, ENOMEM.
 
     old: the one that it takes the place of, whose memory counts until then.
     """
-    if optlen != _FPROG.size:
-        raise LinuxError(Errno.EINVAL, "struct sock_fprog")
-    count, instructions = _FPROG.unpack(uaccess.copy_from_user(current, optval, _FPROG.size))
     if not instructions:
         raise LinuxError(Errno.EINVAL, "a filter without instructions")
     taken = 0 if old is None else _SK_FILTER + len(old) * _INSN.size
-    if taken + _SK_FILTER + count * _INSN.size >= _OPTMEM_MAX:
+    if taken + _SK_FILTER + count * _INSN.size >= current.kernel.net.sysctl_optmem_max:
         raise LinuxError(Errno.ENOMEM, "a filter too long")
     raw = uaccess.copy_from_user(current, instructions, count * _INSN.size) if count else b""
     program: Program = list(_INSN.iter_unpack(raw))

@@ -24,6 +24,7 @@ from procession.include.linux.netlink import (
     nlmsg,
 )
 from procession.include.linux.rtnetlink import (
+    IFA_MAX,
     IFINFOMSG,
     IFLA_ADDRESS,
     IFLA_AF_SPEC,
@@ -67,7 +68,7 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.net.netlink.sock import NetlinkCallback, NetlinkSkb, NetlinkSock
 
-__all__ = ("RtnlLink", "dev_change_flags", "rtnetlink_init", "rtnl_has_listeners", "rtnl_notify", "rtnl_register")
+__all__ = ("RtnlLink", "rtnetlink_init", "rtnl_has_listeners", "rtnl_notify", "rtnl_register")
 
 PF_MAX: Final = 128
 NLMSG_GOODSIZE: Final = PAGE_SIZE - 320  # what a part of a dump holds, bytes
@@ -84,7 +85,7 @@ _POLICY: Final[dict[int, tuple[int, int]]] = {
     IFLA_GROUP: (NLA_U32, 0),
 }
 # By kind of thing: how long its messages are at least, and the highest attribute there is.
-_RTM_MIN: Final[dict[int, tuple[int, int]]] = {0: (32, IFLA_MAX), 1: (24, 7), 2: (28, 16)}
+_RTM_MIN: Final[dict[int, tuple[int, int]]] = {0: (32, IFLA_MAX), 1: (24, IFA_MAX), 2: (28, 16)}
 
 Doit = Callable[["Task", "NetlinkSock", "Nlmsghdr"], None]
 Dumpit = Callable[["NetlinkSock"], list[bytes]]  # what is told of each thing, behind the head of a message
@@ -108,6 +109,7 @@ def rtnl_register(k: Kernel, family: int, type: int, doit: Doit | None, dumpit: 
 def rtnetlink_init(k: Kernel) -> None:
     """Register the protocol, and what it knows itself: interfaces."""
     af_netlink.netlink_kernel_create(k, NETLINK_ROUTE, RTNLGRP_MAX, rtnetlink_rcv, nonroot_recv=True)
+    k.net.netdev_chain.append(rtnetlink_event)
     rtnl_register(k, AF_UNSPEC, RTM_GETLINK, rtnl_getlink, rtnl_dump_ifinfo)
     rtnl_register(k, AF_UNSPEC, RTM_SETLINK, rtnl_setlink, None)
     rtnl_register(k, AF_UNSPEC, RTM_NEWLINK, rtnl_newlink, None)
@@ -205,18 +207,19 @@ def rtnl_has_listeners(k: Kernel) -> bool:
     return bool(k.net.nl_table[NETLINK_ROUTE].members)
 
 
-def rtnl_notify(k: Kernel, net: NetNamespace, group: int, type: int, payload: bytes) -> None:
-    """Tell all who listen of a change."""
-    af_netlink.netlink_broadcast(k, net, NETLINK_ROUTE, nlmsg(type, 0, 0, 0, payload), group)
+def rtnl_notify(
+    k: Kernel, net: NetNamespace, group: int, type: int, payload: bytes, asked: tuple[int, int] = (0, 0)
+) -> None:
+    """Tell all who listen of a change; asked: number and sender of the request for it."""
+    af_netlink.netlink_broadcast(k, net, NETLINK_ROUTE, nlmsg(type, 0, *asked, payload), group)
 
 
 # Interfaces.
 
 
-def dev_change_flags(k: Kernel, net: NetNamespace, dev: NetDevice, flags: int) -> None:
-    """Set the flags of an interface, and tell who listens (net/core/dev.c)."""
-    changes = net_dev.dev_change_flags(k, net, dev, flags)
-    if changes and rtnl_has_listeners(k):
+def rtnetlink_event(k: Kernel, net: NetNamespace, dev: NetDevice, changes: int) -> None:
+    """Tell who listens of a change of an interface."""
+    if rtnl_has_listeners(k):
         rtnl_notify(k, net, RTNLGRP_LINK, RTM_NEWLINK, rtnl_fill_ifinfo(k, dev, changes))
 
 
@@ -227,9 +230,9 @@ def rtnl_fill_ifinfo(k: Kernel, dev: NetDevice, change: int = 0) -> bytes:
     out += nla_put(IFLA_IFNAME, dev.name + b"\0") + nla_put_u32(IFLA_TXQLEN, dev.tx_queue_len)
     out += nla_put(IFLA_OPERSTATE, bytes([0 if up else _IF_OPER_DOWN])) + nla_put(IFLA_LINKMODE, bytes([dev.link_mode]))
     out += nla_put_u32(IFLA_MTU, dev.mtu) + nla_put_u32(IFLA_GROUP, dev.group)
-    out += nla_put(IFLA_QDISC, b"noqueue\0" if up else b"noop\0")
+    out += nla_put(IFLA_QDISC, b"noqueue\0" if dev.was_up else b"noop\0")
     if dev.ifalias:
-        out += nla_put(IFLA_IFALIAS, dev.ifalias)
+        out += nla_put(IFLA_IFALIAS, dev.ifalias + b"\0")
     out += nla_put(IFLA_MAP, bytes(32)) + nla_put(IFLA_ADDRESS, bytes(6)) + nla_put(IFLA_BROADCAST, bytes(6))
     counts = (dev.packets, dev.packets, dev.bytes, dev.bytes)
     out += nla_put(IFLA_STATS, struct.pack("<4I76x", *(count & 0xFFFFFFFF for count in counts)))
@@ -337,14 +340,14 @@ def do_setlink(k: Kernel, net: NetNamespace, dev: NetDevice, head: tuple[int, in
         raise LinuxError(Errno.EOPNOTSUPP, "not of the loopback")
     numbers = {which: int.from_bytes(value[:4], "little") for which, value in tb.items()}
     if IFLA_MTU in tb:
-        net_dev.dev_set_mtu(dev, struct.unpack("<i", tb[IFLA_MTU][:4])[0])
+        net_dev.dev_set_mtu(k, net, dev, struct.unpack("<i", tb[IFLA_MTU][:4])[0])
     dev.group = numbers.get(IFLA_GROUP, dev.group)
     if index > 0 and _text(tb.get(IFLA_IFNAME, b"")):
-        net_dev.dev_change_name(net, dev, _text(tb[IFLA_IFNAME]))
+        net_dev.dev_change_name(k, net, dev, _text(tb[IFLA_IFNAME]))
     if IFLA_IFALIAS in tb:
-        dev.ifalias = tb[IFLA_IFALIAS]
+        dev.ifalias = _text(tb[IFLA_IFALIAS])
     if flags or change:
-        dev_change_flags(k, net, dev, flags & change | dev.flags & ~change if change else flags)
+        net_dev.dev_change_flags(k, net, dev, flags & change | dev.flags & ~change if change else flags)
     dev.tx_queue_len = numbers.get(IFLA_TXQLEN, dev.tx_queue_len)
     if IFLA_LINKMODE in tb:
         dev.link_mode = tb[IFLA_LINKMODE][0]

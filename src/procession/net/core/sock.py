@@ -86,8 +86,10 @@ __all__ = (
     "sock_rcvlowat",
     "sock_rcvtimeo",
     "sock_recv_timestamp",
+    "sock_set_timeout",
     "sock_setsockopt",
     "sock_sndtimeo",
+    "timeout_timeval",
 )
 
 MAX_SCHEDULE_TIMEOUT: Final = (1 << 63) - 1  # ticks: for ever
@@ -98,6 +100,7 @@ SOCK_RCVBUF_LOCK: Final = 2
 _FIRST_ADDRESS: Final = 0xFFFF88000E000000
 _SOCK_ROOM: Final = 1024  # bytes
 _LINGER: Final = struct.Struct("<ii")
+_FPROG: Final = struct.Struct("<H6xQ")
 _TIMEVAL: Final = struct.Struct("<qq")
 _SOF_TIMESTAMPING_MASK: Final = 127
 _TC_PRIO_MAX: Final = 6  # what may be asked for without CAP_NET_ADMIN
@@ -328,14 +331,17 @@ def sock_setsockopt(current: Task, sk: Sock, optname: int, optval: UserPtr, optl
         _set_buffer(current, sk, optname, value)
     elif optname == SO_LINGER:
         _set_linger(current, sk, optval, optlen)
-    elif optname == SO_RCVTIMEO_OLD:
-        sk.sk_rcvtimeo = sock_set_timeout(current, sk.sk_rcvtimeo, optval, optlen)
-    elif optname == SO_SNDTIMEO_OLD:
-        sk.sk_sndtimeo = sock_set_timeout(current, sk.sk_sndtimeo, optval, optlen)
+    elif optname in (SO_RCVTIMEO_OLD, SO_SNDTIMEO_OLD):
+        if optlen < _TIMEVAL.size:
+            raise LinuxError(Errno.EINVAL, "a timeout's length")
+        sock_set_timeout(sk, optname, *_TIMEVAL.unpack(uaccess.copy_from_user(current, optval, _TIMEVAL.size)))
     elif optname in (SO_TIMESTAMP_OLD, SO_TIMESTAMPNS_OLD):
         _set_timestamp(sk, optname, on=bool(value))
     elif optname == SO_ATTACH_FILTER:
-        sk.sk_filter = filter.sk_attach_filter(current, optval, optlen, sk.sk_filter)
+        if optlen != _FPROG.size:
+            raise LinuxError(Errno.EINVAL, "struct sock_fprog")
+        count, program = _FPROG.unpack(uaccess.copy_from_user(current, optval, _FPROG.size))
+        sk.sk_filter = filter.sk_attach_filter(current, count, program, sk.sk_filter)
     elif optname == SO_DETACH_FILTER:
         if sk.sk_filter is None:
             raise LinuxError(Errno.ENOENT, "no filter")
@@ -408,26 +414,22 @@ def _set_linger(current: Task, sk: Sock, optval: UserPtr, optlen: int) -> None:
         sk.lingertime = seconds * HZ & UINT_MAX
 
 
-def sock_set_timeout(current: Task, old: int, optval: UserPtr, optlen: int) -> int:
-    """Return the ticks that a struct timeval says, rounded up; raises EINVAL, EFAULT, EDOM.
+def sock_set_timeout(sk: Sock, optname: int, sec: int, usec: int) -> None:
+    """Set SO_RCVTIMEO or SO_SNDTIMEO, rounded up to ticks; raises EDOM.
 
     No time at all is for ever, and a negative one no waiting.
     """
-    if optlen < _TIMEVAL.size:
-        raise LinuxError(Errno.EINVAL, "a timeout's length")
-    sec, usec = _TIMEVAL.unpack(uaccess.copy_from_user(current, optval, _TIMEVAL.size))
     if not 0 <= usec < USEC_PER_SEC:
         raise LinuxError(Errno.EDOM, "a timeout's microseconds")
-    return timeout_ticks(sec, usec)
-
-
-def timeout_ticks(sec: int, usec: int) -> int:
-    """Return seconds and microseconds, which are valid, as ticks."""
+    timeo = MAX_SCHEDULE_TIMEOUT
     if sec < 0:
-        return 0
-    if (not sec and not usec) or sec >= MAX_SCHEDULE_TIMEOUT // HZ - 1:
-        return MAX_SCHEDULE_TIMEOUT
-    return sec * HZ + (usec + USEC_PER_SEC // HZ - 1) // (USEC_PER_SEC // HZ)
+        timeo = 0
+    elif (sec or usec) and sec < MAX_SCHEDULE_TIMEOUT // HZ - 1:
+        timeo = sec * HZ + (usec + USEC_PER_SEC // HZ - 1) // (USEC_PER_SEC // HZ)
+    if optname == SO_RCVTIMEO_OLD:
+        sk.sk_rcvtimeo = timeo
+    else:
+        sk.sk_sndtimeo = timeo
 
 
 def _set_timestamp(sk: Sock, optname: int, *, on: bool) -> None:

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.cred import CAP_NET_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.netdevice import IFF_LOOPBACK, IFF_UP, IFNAMSIZ, NETDEV_UP, InIfaddr
+from procession.include.linux.netdevice import IFF_LOOPBACK, IFF_UP, IFNAMSIZ, InIfaddr
 from procession.include.linux.rtnetlink import (
     IFA_ADDRESS,
     IFA_BROADCAST,
+    IFA_F_PERMANENT,
     IFA_F_SECONDARY,
     IFA_LABEL,
     IFA_LOCAL,
+    IFA_MAX,
     IFADDRMSG,
     RT_SCOPE_HOST,
     RTM_DELADDR,
@@ -59,7 +61,6 @@ _POLICY: Final[dict[int, tuple[int, int]]] = {
     IFA_BROADCAST: (NLA_U32, 0),
     IFA_LABEL: (NLA_STRING, IFNAMSIZ - 1),
 }
-IFA_MAX: Final = 7
 
 
 def devinet_init(k: Kernel) -> None:
@@ -70,9 +71,9 @@ def devinet_init(k: Kernel) -> None:
     rtnetlink.rtnl_register(k, AF_INET, RTM_GETADDR, None, inet_dump_ifaddr)
 
 
-def inetdev_event(k: Kernel, net: NetNamespace, dev: NetDevice, event: int) -> None:
+def inetdev_event(k: Kernel, net: NetNamespace, dev: NetDevice, changes: int) -> None:
     """An interface was set up or down. Its addresses stay when it goes down."""
-    if event != NETDEV_UP or not dev.flags & IFF_LOOPBACK:
+    if not changes & IFF_UP or not dev.flags & IFF_UP or not dev.flags & IFF_LOOPBACK:
         return
     ifa = InIfaddr(b"\x7f\0\0\1", 8, RT_SCOPE_HOST, dev.name, k.clock.now_ns)
     try:
@@ -92,8 +93,13 @@ def _same_net(one: InIfaddr, address: bytes) -> bool:
     return not differing & inet_make_mask(one.prefixlen)
 
 
-def inet_insert_ifa(k: Kernel, net: NetNamespace, dev: NetDevice, ifa: InIfaddr) -> None:
-    """Add an address: a secondary one behind all, another behind those of its scope; raises EEXIST, EINVAL."""
+def inet_insert_ifa(
+    k: Kernel, net: NetNamespace, dev: NetDevice, ifa: InIfaddr, asked: tuple[int, int] = (0, 0)
+) -> None:
+    """Add an address: a secondary one behind all, another behind those of its scope; raises EEXIST, EINVAL.
+
+    asked: number and sender of the request for it.
+    """
     if not any(ifa.address):
         return
     at = 0
@@ -107,18 +113,18 @@ def inet_insert_ifa(k: Kernel, net: NetNamespace, dev: NetDevice, ifa: InIfaddr)
                 raise LinuxError(Errno.EINVAL, "another scope")
             ifa.flags |= IFA_F_SECONDARY
     dev.ifa_list.insert(len(dev.ifa_list) if ifa.flags & IFA_F_SECONDARY else at, ifa)
-    _notify(k, net, dev, ifa, RTM_NEWADDR)
+    _notify(k, net, dev, ifa, RTM_NEWADDR, asked)
 
 
-def inet_del_ifa(k: Kernel, net: NetNamespace, dev: NetDevice, ifa: InIfaddr) -> None:
+def inet_del_ifa(k: Kernel, net: NetNamespace, dev: NetDevice, ifa: InIfaddr, asked: tuple[int, int] = (0, 0)) -> None:
     """Take an address away, and the secondary ones of its network with it."""
     if not ifa.flags & IFA_F_SECONDARY:
         for other in dev.ifa_list.copy():
             if other.flags & IFA_F_SECONDARY and other.prefixlen == ifa.prefixlen and _same_net(ifa, other.peer):
                 dev.ifa_list.remove(other)
-                _notify(k, net, dev, other, RTM_DELADDR)
+                _notify(k, net, dev, other, RTM_DELADDR, asked)
     dev.ifa_list.remove(ifa)
-    _notify(k, net, dev, ifa, RTM_DELADDR)
+    _notify(k, net, dev, ifa, RTM_DELADDR, asked)
 
 
 # ioctl(2).
@@ -144,7 +150,7 @@ def devinet_ioctl(current: Task, net: NetNamespace, cmd: int, arg: UserPtr) -> N
     if cmd == SIOCSIFFLAGS:
         flags = int.from_bytes(raw[IFNAMSIZ : IFNAMSIZ + 2], "little")
         if not colon:
-            rtnetlink.dev_change_flags(k, net, dev, flags)
+            net_dev.dev_change_flags(k, net, dev, flags)
         elif ifa is not None and not flags & IFF_UP:
             inet_del_ifa(k, net, dev, ifa)
     elif cmd == SIOCSIFADDR:
@@ -215,16 +221,16 @@ def _write(k: Kernel, net: NetNamespace, dev: NetDevice, ifa: InIfaddr, cmd: int
 
 def inet_fill_ifaddr(dev: NetDevice, ifa: InIfaddr) -> bytes:
     """Return an address as RTM_NEWADDR tells of it."""
-    head = IFADDRMSG.pack(AF_INET, ifa.prefixlen, ifa.flags, ifa.scope, dev.ifindex)
+    head = IFADDRMSG.pack(AF_INET, ifa.prefixlen, ifa.flags | IFA_F_PERMANENT, ifa.scope, dev.ifindex)
     attributes = nla_put(IFA_ADDRESS, ifa.peer) + nla_put(IFA_LOCAL, ifa.address)
     if ifa.broadcast:
         attributes += nla_put(IFA_BROADCAST, ifa.broadcast)
     return head + attributes + nla_put(IFA_LABEL, ifa.label + b"\0")
 
 
-def _notify(k: Kernel, net: NetNamespace, dev: NetDevice, ifa: InIfaddr, type: int) -> None:
+def _notify(k: Kernel, net: NetNamespace, dev: NetDevice, ifa: InIfaddr, type: int, asked: tuple[int, int]) -> None:
     if rtnetlink.rtnl_has_listeners(k):
-        rtnetlink.rtnl_notify(k, net, RTNLGRP_IPV4_IFADDR, type, inet_fill_ifaddr(dev, ifa))
+        rtnetlink.rtnl_notify(k, net, RTNLGRP_IPV4_IFADDR, type, inet_fill_ifaddr(dev, ifa), asked)
 
 
 def inet_dump_ifaddr(sk: NetlinkSock) -> list[bytes]:
@@ -245,7 +251,7 @@ def inet_rtm_newaddr(current: Task, sk: NetlinkSock, nlh: Nlmsghdr) -> None:
     ifa.flags = flags & ~IFA_F_SECONDARY
     ifa.peer = tb.get(IFA_ADDRESS, ifa.address)[:4]
     ifa.broadcast = tb.get(IFA_BROADCAST, b"")[:4]
-    inet_insert_ifa(k, sk.net, dev, ifa)
+    inet_insert_ifa(k, sk.net, dev, ifa, (nlh.seq, sk.pid))
 
 
 def inet_rtm_deladdr(current: Task, sk: NetlinkSock, nlh: Nlmsghdr) -> None:
@@ -261,6 +267,6 @@ def inet_rtm_deladdr(current: Task, sk: NetlinkSock, nlh: Nlmsghdr) -> None:
             continue
         if IFA_ADDRESS in tb and (prefixlen != ifa.prefixlen or not _same_net(ifa, tb[IFA_ADDRESS][:4])):
             continue
-        inet_del_ifa(k, sk.net, dev, ifa)
+        inet_del_ifa(k, sk.net, dev, ifa, (nlh.seq, sk.pid))
         return
     raise LinuxError(Errno.EADDRNOTAVAIL, "no such address")

@@ -48,17 +48,27 @@ def inet_fill_link_af(k: Kernel, dev: NetDevice) -> bytes:
     return nla_put(AF_INET, nla_put(1, struct.pack("<25I", *_DEVCONF)))
 
 
+def _primary(dev: NetDevice, ifa: InIfaddr) -> bytes:
+    """Return the first address of a secondary one's network, or its own (inet_ifa_byprefix)."""
+    mask = inet_make_mask(ifa.prefixlen)
+    for other in dev.ifa_list:
+        differing = int.from_bytes(other.peer, "big") ^ int.from_bytes(ifa.peer, "big")
+        if other.prefixlen == ifa.prefixlen and not differing & mask:
+            return other.address
+    return ifa.address
+
+
 def _of_address(dev: NetDevice, ifa: InIfaddr) -> list[tuple[int, int, int, int, bytes, NetDevice]]:
     """Return the routes that an address brings (fib_add_ifaddr)."""
     address, mask = int.from_bytes(ifa.address, "big"), inet_make_mask(ifa.prefixlen)
     prefix = int.from_bytes(ifa.peer, "big") & mask
-    source = ifa.address
+    source = _primary(dev, ifa) if ifa.flags & IFA_F_SECONDARY else ifa.address
     routes = [(address, 32, RTN_LOCAL, RT_SCOPE_HOST, source, dev)]
     if ifa.flags & IFA_F_SECONDARY:
         return routes
     if ifa.broadcast and ifa.broadcast != b"\xff\xff\xff\xff":
         routes.append((int.from_bytes(ifa.broadcast, "big"), 32, RTN_BROADCAST, RT_SCOPE_LINK, source, dev))
-    if prefix >> 24 and (prefix != address or ifa.prefixlen < 32):
+    if prefix >> 24 and dev.was_up and (prefix != address or ifa.prefixlen < 32):
         routes.append((prefix, ifa.prefixlen, RTN_LOCAL, RT_SCOPE_HOST, source, dev))
         if ifa.prefixlen < 31:
             routes.append((prefix, 32, RTN_BROADCAST, RT_SCOPE_LINK, source, dev))
@@ -68,7 +78,9 @@ def _of_address(dev: NetDevice, ifa: InIfaddr) -> list[tuple[int, int, int, int,
 
 def fib_local_routes(devs: list[NetDevice]) -> list[tuple[int, int, int, int, bytes, NetDevice]]:
     """Return the routes of the local table, lowest first: address, length, kind, scope, source, interface."""
-    found = [route for dev in devs if dev.flags & IFF_UP for ifa in dev.ifa_list for route in _of_address(dev, ifa)]
+    found = [route for dev in devs for ifa in dev.ifa_list for route in _of_address(dev, ifa)]
+    # What leads to one's own addresses outlives that the interface is down.
+    found = [route for route in found if route[2] == RTN_LOCAL or route[5].flags & IFF_UP]
     unique = {(route[0], -route[1], route[2]): route for route in reversed(found)}
     return [unique[key] for key in sorted(unique)]
 

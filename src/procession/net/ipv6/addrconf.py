@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.jiffies import INITIAL_JIFFIES, jiffies_to_clock_t
-from procession.include.linux.netdevice import IFF_LOOPBACK, IFF_UP, NETDEV_UP, InIfaddr
+from procession.include.linux.netdevice import IFF_LOOPBACK, IFF_UP, InIfaddr
 from procession.include.linux.netlink import NLM_F_REPLACE
 from procession.include.linux.rtnetlink import (
     IFA_ADDRESS,
     IFA_CACHEINFO,
     IFA_F_PERMANENT,
     IFA_LOCAL,
+    IFA_MAX,
     IFADDRMSG,
     IFINFOMSG,
     IFLA_ADDRESS,
@@ -45,7 +46,7 @@ from procession.include.linux.socket import AF_INET6
 from procession.include.linux.time import HZ, TICK_PERIOD_NS
 from procession.net.core import dev as net_dev
 from procession.net.core import rtnetlink
-from procession.net.netlink.attr import nla_nest, nla_parse, nla_put, nla_put_u32
+from procession.net.netlink.attr import NLA_UNSPEC, nla_nest, nla_parse, nla_put, nla_put_u32
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -57,7 +58,11 @@ if TYPE_CHECKING:
 
 __all__ = ("addrconf_init", "ipv6_addr_scope")
 
-_IFA_MAX: Final = 7
+_POLICY: Final[dict[int, tuple[int, int]]] = {
+    IFA_ADDRESS: (NLA_UNSPEC, 16),
+    IFA_LOCAL: (NLA_UNSPEC, 16),
+    IFA_CACHEINFO: (NLA_UNSPEC, 16),
+}
 _IF_READY: Final = 0x80000000
 _FOR_EVER: Final = 0xFFFFFFFF
 _METRIC_MAX: Final = 0xFFFFFFFF
@@ -87,10 +92,12 @@ def ipv6_addr_scope(address: bytes) -> int:
     return RT_SCOPE_LINK if address[0] == 0xFE and address[1] & 0xC0 == 0x80 else 0
 
 
-def addrconf_notify(k: Kernel, net: NetNamespace, dev: NetDevice, event: int) -> None:
+def addrconf_notify(k: Kernel, net: NetNamespace, dev: NetDevice, changes: int) -> None:
     """An interface was set up or down. Its addresses go with it."""
+    if not changes & IFF_UP:
+        return
     dev.tstamp_ns = k.clock.now_ns
-    if event == NETDEV_UP:
+    if dev.flags & IFF_UP:
         if dev.flags & IFF_LOOPBACK:
             _add(k, net, dev, InIfaddr(bytes(15) + b"\1", 128, RT_SCOPE_HOST, dev.name, k.clock.now_ns))
         return
@@ -139,7 +146,7 @@ def inet6_dump_ifaddr(sk: NetlinkSock) -> list[bytes]:
 
 def _address_of(current: Task, nlh: Nlmsghdr) -> bytes:
     """Return the address that a message is about; raises EINVAL (extract_addr)."""
-    tb = nla_parse(current.kernel, nlh.data[IFADDRMSG.size :], {}, _IFA_MAX)
+    tb = nla_parse(current.kernel, nlh.data[IFADDRMSG.size :], _POLICY, IFA_MAX)
     found = [tb[which][:16] for which in (IFA_LOCAL, IFA_ADDRESS) if which in tb]
     if not found or len(found[0]) < 16 or (IFA_ADDRESS in tb and tb[IFA_ADDRESS][:16] != found[0]):
         raise LinuxError(Errno.EINVAL, "not an address")

@@ -6,7 +6,6 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from procession.hw.costs import SKB_NS
-from procession.include.linux.cred import CAP_NET_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import POLLERR, POLLIN, POLLOUT, POLLRDNORM, POLLWRBAND, POLLWRNORM
 from procession.include.linux.netlink import (
@@ -20,7 +19,6 @@ from procession.include.linux.netlink import (
     NLMSG_ERROR,
     NLMSG_HDRLEN,
     NLMSG_MIN_TYPE,
-    SOCKADDR_NL,
     NetlinkFamily,
     Nlmsghdr,
     nlmsg,
@@ -28,22 +26,14 @@ from procession.include.linux.netlink import (
 )
 from procession.include.linux.sched import TASK_INTERRUPTIBLE
 from procession.include.linux.signal import POLL_ERR, POLL_IN
-from procession.include.linux.socket import (
-    AF_NETLINK,
-    AF_UNSPEC,
-    MSG_DONTWAIT,
-    MSG_OOB,
-    MSG_PEEK,
-    MSG_TRUNC,
-    SOCK_DGRAM,
-    SOCK_RAW,
-)
+from procession.include.linux.socket import AF_NETLINK, MSG_DONTWAIT, MSG_OOB, MSG_PEEK, MSG_TRUNC, SOCK_DGRAM, SOCK_RAW
 from procession.include.linux.undo import Undo
-from procession.kernel import capability, pid, sched_account, wait
+from procession.kernel import sched_account, wait
 from procession.mm import slab, uaccess
 from procession.net import scm as net_scm
 from procession.net.core import filter
 from procession.net.core.sock import SockWaiter, sock_prot_inuse_add, sock_rcvtimeo, sock_sndtimeo
+from procession.net.netlink import address
 from procession.net.netlink.sock import NetlinkCallback, NetlinkSkb, NetlinkSock, NetlinkTable
 from procession.net.sock_async import SOCK_WAKE_IO, SOCK_WAKE_WAITD, sk_wake_async
 from procession.net.unix.receive import Received
@@ -63,16 +53,11 @@ __all__ = (
     "kfree_skb",
     "netlink_ack",
     "netlink_attachskb",
-    "netlink_bind",
     "netlink_broadcast",
-    "netlink_capable",
-    "netlink_connect",
     "netlink_create",
     "netlink_detachskb",
     "netlink_dump_start",
-    "netlink_getname",
     "netlink_kernel_create",
-    "netlink_membership",
     "netlink_poll",
     "netlink_proto_init",
     "netlink_rcv_skb",
@@ -81,11 +66,9 @@ __all__ = (
     "netlink_release",
     "netlink_sendmsg",
     "netlink_sendskb",
-    "netlink_set_no_enobufs",
     "netlink_unicast",
 )
 
-_FIRST_ROVER: Final = -4097  # where autobind looks when the caller's own number is in use, and then below
 _POLL_IN: Final = POLLIN | POLLRDNORM
 _POLL_OUT: Final = POLLOUT | POLLWRNORM | POLLWRBAND
 
@@ -176,125 +159,6 @@ def _free_skb(sk: NetlinkSock, skb: NetlinkSkb) -> None:
     kfree_skb(sk.kernel)
 
 
-# Addresses.
-
-
-def netlink_capable(current: Task, sk: NetlinkSock, *, receive: bool) -> bool:
-    """Whether current may listen to groups, or send to them."""
-    return (receive and _table(sk).nonroot_recv) or capability.capable(current, CAP_NET_ADMIN)
-
-
-def _address(name: bytes) -> tuple[int, int, int]:
-    """Return family, pid and groups of a sockaddr_nl; 3.2 looks at no length, what is missing is zero here."""
-    family, _, nl_pid, groups = SOCKADDR_NL.unpack(name[: SOCKADDR_NL.size].ljust(SOCKADDR_NL.size, b"\0"))
-    return family, nl_pid, groups
-
-
-def _sockaddr(nl_pid: int, groups: int) -> bytes:
-    return SOCKADDR_NL.pack(AF_NETLINK, 0, nl_pid & 0xFFFFFFFF, groups & 0xFFFFFFFF)
-
-
-def _first_group(groups: int) -> int:
-    """Return the lowest group of a mask, 0 if there is none (ffs)."""
-    return (groups & -groups).bit_length()
-
-
-def _group_mask(group: int) -> int:
-    return 1 << group - 1 & 0xFFFFFFFF if group else 0
-
-
-def netlink_insert(sk: NetlinkSock, nl_pid: int) -> None:
-    """Give a socket its address; raises EADDRINUSE."""
-    sockets = _table(sk).sockets
-    if (sk.net, nl_pid) in sockets:
-        raise LinuxError(Errno.EADDRINUSE, f"netlink pid {nl_pid}")
-    sockets[sk.net, nl_pid] = sk
-    sk.pid = nl_pid
-
-
-def netlink_autobind(current: Task, sk: NetlinkSock) -> None:
-    """Give a socket the caller's pid as its address, or one that nobody has."""
-    net = current.kernel.net
-    sockets = _table(sk).sockets
-    nl_pid = pid.task_tgid_vnr(current, current)
-    while (sk.net, nl_pid & 0xFFFFFFFF) in sockets:
-        nl_pid = net.netlink_rover
-        net.netlink_rover -= 1
-        if net.netlink_rover < -(1 << 31):
-            net.netlink_rover = _FIRST_ROVER
-    netlink_insert(sk, nl_pid & 0xFFFFFFFF)
-
-
-def netlink_update_groups(sk: NetlinkSock, groups: int) -> None:
-    """Make groups the set that a socket listens to."""
-    members = _table(sk).members
-    sk.groups = groups
-    if not groups:
-        members.pop(sk, None)
-    elif sk not in members:
-        members[sk] = None
-
-
-def netlink_bind(current: Task, sk: NetlinkSock, name: bytes) -> None:
-    """Give a socket an address, and groups to listen to; raises EINVAL, EPERM, EADDRINUSE."""
-    family, nl_pid, groups = _address(name)
-    if family != AF_NETLINK:
-        raise LinuxError(Errno.EINVAL, "not a netlink address")
-    if groups and not netlink_capable(current, sk, receive=True):
-        raise LinuxError(Errno.EPERM, "groups need CAP_NET_ADMIN")
-    if sk.pid:
-        if nl_pid != sk.pid:
-            raise LinuxError(Errno.EINVAL, "bound to another pid")
-    elif nl_pid:
-        netlink_insert(sk, nl_pid)
-    else:
-        netlink_autobind(current, sk)
-    netlink_update_groups(sk, sk.groups & ~0xFFFFFFFF | groups)
-
-
-def netlink_membership(current: Task, sk: NetlinkSock, group: int, *, join: bool) -> None:
-    """Join or leave a group by its number; raises EPERM, EINVAL."""
-    if not netlink_capable(current, sk, receive=True):
-        raise LinuxError(Errno.EPERM, "groups need CAP_NET_ADMIN")
-    if not 0 < group <= _table(sk).groups:
-        raise LinuxError(Errno.EINVAL, f"group {group}")
-    bit = 1 << group - 1
-    netlink_update_groups(sk, sk.groups | bit if join else sk.groups & ~bit)
-
-
-def netlink_set_no_enobufs(sk: NetlinkSock, *, on: bool) -> None:
-    """Say whether a receiver wants to hear nothing of lost messages."""
-    sk.no_enobufs = on
-    if on:
-        sk.congested = False
-        wait.wake_up_interruptible(sk.peer_wait)
-
-
-def netlink_connect(current: Task, sk: NetlinkSock, name: bytes) -> None:
-    """Say where messages without an address go; raises EINVAL, EPERM."""
-    if len(name) < 2:
-        raise LinuxError(Errno.EINVAL, "length of an address")
-    family, nl_pid, groups = _address(name)
-    if family == AF_UNSPEC:
-        sk.connected = False
-        sk.dst_pid = sk.dst_group = 0
-        return
-    if family != AF_NETLINK:
-        raise LinuxError(Errno.EINVAL, "not a netlink address")
-    if groups and not netlink_capable(current, sk, receive=False):
-        raise LinuxError(Errno.EPERM, "groups need CAP_NET_ADMIN")
-    if not sk.pid:
-        netlink_autobind(current, sk)
-    sk.connected = True
-    sk.dst_pid = nl_pid
-    sk.dst_group = _first_group(groups)
-
-
-def netlink_getname(sk: NetlinkSock, *, peer: bool) -> bytes:
-    """Return a socket's own address, or where it is connected to."""
-    return _sockaddr(sk.dst_pid, _group_mask(sk.dst_group)) if peer else _sockaddr(sk.pid, sk.groups)
-
-
 # Sending.
 
 
@@ -309,14 +173,14 @@ async def netlink_sendmsg(
         raise LinuxError(Errno.EOPNOTSUPP, "no urgent data")
     dst_pid, dst_group = sk.dst_pid, sk.dst_group
     if to is not None:
-        family, dst_pid, groups = _address(to)
+        family, dst_pid, groups = address.parse(to)
         if family != AF_NETLINK:
             raise LinuxError(Errno.EINVAL, "not a netlink address")
-        dst_group = _first_group(groups)
-        if dst_group and not netlink_capable(current, sk, receive=False):
+        dst_group = address.first_group(groups)
+        if dst_group and not address.netlink_capable(current, sk, receive=False):
             raise LinuxError(Errno.EPERM, "groups need CAP_NET_ADMIN")
     if not sk.pid:
-        netlink_autobind(current, sk)
+        address.netlink_autobind(current, sk)
     if size > sk.sndbuf - 32:
         raise LinuxError(Errno.EMSGSIZE, "larger than the send buffer")
     k = current.kernel
@@ -491,7 +355,7 @@ async def netlink_recvmsg(current: Task, sk: NetlinkSock, buf: UserPtr, size: in
         await _wait_for_data(current, sk, flags)
         skb = sk.receive_queue[0]
         got.full = len(skb.data)
-        got.name = _sockaddr(skb.pid, _group_mask(skb.dst_group))
+        got.name = address.sockaddr(skb.pid, address.group_mask(skb.dst_group))
         got.cookie.creds = skb.creds
         got.group = skb.dst_group
         if not flags & MSG_PEEK:

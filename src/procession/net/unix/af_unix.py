@@ -9,17 +9,7 @@ from procession.fs import file_table, namei, namei_modify
 from procession.hw.costs import SKB_NS
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import AT_FDCWD
-from procession.include.linux.fs import (
-    POLLERR,
-    POLLHUP,
-    POLLIN,
-    POLLOUT,
-    POLLRDHUP,
-    POLLRDNORM,
-    POLLWRBAND,
-    POLLWRNORM,
-    S_IFSOCK,
-)
+from procession.include.linux.fs import POLLERR, POLLIN, POLLOUT, POLLRDNORM, POLLWRBAND, POLLWRNORM, S_IFSOCK
 from procession.include.linux.net import Scm
 from procession.include.linux.pid import PIDTYPE_PID
 from procession.include.linux.sched import TASK_INTERRUPTIBLE
@@ -57,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from procession.include.linux.cred import Cred
-    from procession.include.linux.fs import File, Inode, PollTable
+    from procession.include.linux.fs import File, Inode
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.pid import Pid
     from procession.include.linux.sched import Task
@@ -71,7 +61,7 @@ __all__ = (
     "unix_create",
     "unix_gc",
     "unix_listen",
-    "unix_poll",
+    "unix_recvq_full",
     "unix_release",
     "unix_sendmsg",
     "unix_shutdown",
@@ -318,7 +308,7 @@ async def unix_connect(current: Task, sk: UnixSock, name: bytes, *, nonblock: bo
     """
     if sk.type == SOCK_DGRAM:
         if name[:2] == b"\0\0":
-            sk.peer = None
+            _set_peer(sk, None)
             return
         path = _path_of(name)
         if sk.passcred:
@@ -326,7 +316,7 @@ async def unix_connect(current: Task, sk: UnixSock, name: bytes, *, nonblock: bo
         other = _find_other(current, sk, path)
         if other.peer is not None and other.peer is not sk:
             raise LinuxError(Errno.EPERM, "connected to somebody else")
-        sk.peer = other
+        _set_peer(sk, other)
         return
     path = _path_of(name)
     if sk.passcred:
@@ -354,6 +344,25 @@ async def unix_connect(current: Task, sk: UnixSock, name: bytes, *, nonblock: bo
     _set_peercred(sk, other.peer_pid, other.peer_cred)
     other.accept_queue.append(server)
     _data_ready(other)
+
+
+def _set_peer(sk: UnixSock, other: UnixSock | None) -> None:
+    """Say where a datagram socket sends to."""
+    old, sk.peer = sk.peer, other
+    if old is not None and old is not other:
+        unix_dgram_disconnected(sk, old)
+
+
+def unix_dgram_disconnected(sk: UnixSock, other: UnixSock) -> None:
+    """A datagram socket sends to another one no longer: what came from there and was not read is lost."""
+    if not sk.receive_queue:
+        return
+    while sk.receive_queue:
+        _kfree_skb(sk.kernel, sk.receive_queue.popleft())
+    wait.wake_up_all(sk.peer_wait)
+    if not other.dead and other.peer is sk:
+        other.err = Errno.ECONNRESET
+        wait.wake_up_interruptible(other.wait, POLLERR)
 
 
 async def unix_wait_for_peer(current: Task, other: UnixSock, timeo: int) -> int:
@@ -557,6 +566,7 @@ async def _dgram_sendmsg(
         if other.dead:
             if sk.peer is other:
                 sk.peer = None
+                unix_dgram_disconnected(sk, other)
             raise LinuxError(Errno.ECONNREFUSED, "the receiver is gone")
         if other.shutdown & RCV_SHUTDOWN:
             raise LinuxError(Errno.EPIPE, "the receiver is shut down")
@@ -568,38 +578,3 @@ async def _dgram_sendmsg(
         timeo = await unix_wait_for_peer(current, other, timeo)
     _queue(current, sk, other, data, cookie)
     return size
-
-
-# Polling.
-
-
-def unix_poll(sk: UnixSock, table: PollTable | None) -> int:
-    """Return what can be done without waiting."""
-    if table is not None:
-        table.wait(sk.wait)
-    mask = 0
-    if sk.err:
-        mask |= POLLERR
-    if sk.shutdown == SHUTDOWN_MASK:
-        mask |= POLLHUP
-    if sk.shutdown & RCV_SHUTDOWN:
-        mask |= POLLRDHUP | _POLL_IN
-    if sk.receive_queue or sk.accept_queue:
-        mask |= _POLL_IN
-    if sk.type != SOCK_DGRAM and sk.state == TCP_CLOSE:
-        mask |= POLLHUP
-    if sk.wmem * 4 <= sk.sndbuf and (sk.type == SOCK_STREAM or _peer_has_room(sk, table)):
-        mask |= _POLL_OUT
-    elif sk.type == SOCK_DGRAM:
-        sk.sock_flags |= SOCK_ASYNC_NOSPACE
-    return mask
-
-
-def _peer_has_room(sk: UnixSock, table: PollTable | None) -> bool:
-    """Whether a datagram could be queued; the queue of one that is connected back has no limit (unix_dgram_poll)."""
-    other = sk.peer
-    if other is None or other.peer is sk:
-        return True
-    if table is not None:
-        table.wait(other.peer_wait)
-    return not unix_recvq_full(other)

@@ -16,8 +16,6 @@ __all__ = ("unix_seq_show",)
 
 UNIX_HASH_SIZE: Final = 256
 _SO_ACCEPTCON: Final = 1 << 16
-# States of a struct socket.
-____
 
 
 def csum_partial(data: bytes) -> int:

@@ -20,10 +20,10 @@ from procession.include.linux.socket import (
     SOCK_SEQPACKET,
     SOCK_STREAM,
 )
-from procession.kernel import time, wait
+from procession.kernel import mutex, time, wait
 from procession.mm import uaccess
 from procession.net import scm
-from procession.net.core.sock import SOCK_RCVTSTAMP, SockWaiter, sock_rcvlowat, sock_rcvtimeo
+from procession.net.core.sock import SOCK_RCVTSTAMP, SockWaiter, sock_intr_errno, sock_rcvlowat, sock_rcvtimeo
 from procession.net.sock_async import SOCK_ASYNC_WAITDATA
 from procession.net.unix import af_unix, garbage
 from procession.net.unix.sock import RCV_SHUTDOWN, TCP_ESTABLISHED
@@ -71,15 +71,39 @@ async def unix_recvmsg(current: Task, sk: UnixSock, buf: UserPtr, size: int, fla
         raise LinuxError(Errno.ENOTCONN, "not connected")
     if flags & MSG_OOB:
         raise LinuxError(Errno.EOPNOTSUPP, "no urgent data")
+    if sk.type != SOCK_STREAM:
+        return await _dgram_recvmsg(current, sk, buf, size, flags)
     got = Received()
-    if sk.type == SOCK_STREAM:
-        current.held.append(got.cookie)
-        try:
-            await _stream_recvmsg(current, sk, buf, size, flags, got)
-        finally:
-            current.held.pop()
-        return got
-    await _wait_for_data(current, sk, flags)
+    current.held.append(got.cookie)
+    try:
+        await _stream_recvmsg(current, sk, buf, size, flags, got)
+    finally:
+        current.held.pop()
+    return got
+
+
+async def _dgram_recvmsg(current: Task, sk: UnixSock, buf: UserPtr, size: int, flags: int) -> Received:
+    """Receive a datagram. Readers stand in line: in 3.2 even who does not want to wait, if another does."""
+    if sk.receive_queue and (sk.readlock is None or not mutex.mutex_is_locked(sk.readlock)):
+        return _take_datagram(current, sk, buf, size, flags)
+    if sk.readlock is None:
+        sk.readlock = mutex.mutex_init(sk.kernel, "unix->readlock")
+    lock = sk.readlock
+    try:
+        await mutex.mutex_lock_interruptible(current, lock)
+    except LinuxError as error:
+        timeo = sock_rcvtimeo(sk, noblock=bool(flags & MSG_DONTWAIT))
+        raise LinuxError(sock_intr_errno(timeo), error.why) from error
+    try:
+        await _wait_for_data(current, sk, flags)
+        return _take_datagram(current, sk, buf, size, flags)
+    finally:
+        mutex.mutex_unlock(current, lock)
+
+
+def _take_datagram(current: Task, sk: UnixSock, buf: UserPtr, size: int, flags: int) -> Received:
+    """Store the first datagram, nothing if there will be no more; raises EFAULT."""
+    got = Received()
     if not sk.receive_queue:
         got.ended = True
         return got

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from procession.include.linux.fs import Inode, Vfsmount
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.nsproxy import NetNamespace
+    from procession.include.linux.rwsem import Mutex
 
 __all__ = (
     "RCV_SHUTDOWN",
@@ -70,6 +71,7 @@ class UnixSock(Sock):
     recursion_level: how deep sockets were passed through sockets to get here.
     addr: sun_path as bound, a path with its NUL or a NUL and an abstract name.  wmem: the memory, in bytes, of what was
     sent and not yet read.  accept_queue: the server's ends of connections nobody has accepted.  embryo: it is one.
+    readlock: who may wait for datagrams, None until somebody does.
     inode, mnt: of the path it is bound to.
     """
 
@@ -83,6 +85,7 @@ class UnixSock(Sock):
         "mnt",
         "peer",
         "peer_wait",
+        "readlock",
         "receive_queue",
         "recursion_level",
         "wmem",
@@ -93,6 +96,7 @@ class UnixSock(Sock):
         self.peer_wait = k.wait_queue_head("unix->peer_wait")
         self.receive_queue: deque[Skb] = deque()
         self.accept_queue: deque[UnixSock] = deque()
+        self.readlock: Mutex | None = None
         self.backlog = 0
         self.peer: UnixSock | None = None
         self.embryo = False
