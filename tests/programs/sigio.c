@@ -10,6 +10,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
+#include <netinet/in.h>
 #include <sys/eventfd.h>
 #include <sys/un.h>
 #include <termios.h>
@@ -52,6 +53,7 @@ static void take(int fd, size_t n) {
 }
 static void both_ends(int sig) {
   for (int i = 0; i < 2; i++) {
+    if (fcntl(fds[i], F_GETFD) == -1) continue;
     must(fcntl(fds[i], F_SETOWN, getpid()));
     must(fcntl(fds[i], F_SETSIG, sig));
     must(fcntl(fds[i], F_SETFL, O_ASYNC | O_NONBLOCK));
@@ -136,6 +138,10 @@ static void who_has_news(void) {
   show("an O_PATH descriptor", fcntl(must(open("file", O_PATH)), F_SETFL, O_ASYNC));
 }
 
+static void empty(int fd) {
+  static char bytes[65536];
+  while (read(fd, bytes, sizeof bytes) > 0) continue;
+}
 static void pipes(void) {
   must(pipe(fds));
   both_ends(RT(1));
@@ -157,6 +163,23 @@ static void pipes(void) {
   int third = must(dup(fds[1]));
   close(third);
   came("a copy is closed");
+  empty(fds[0]);
+  while (sigtimedwait_(&all, NULL, &(struct timespec){ 0, 0 }) > 0) continue;
+  int other[2];
+  must(pipe(other));
+  must(write(other[1], "1234", 4));
+  show("spliced there", splice(other[0], NULL, fds[1], NULL, 2, 0));
+  came("two bytes");
+  show("and away", splice(fds[0], NULL, other[1], NULL, 2, 0));
+  came("no more");
+  show("doubled", tee(other[0], fds[1], 2, 0));
+  came("two bytes");
+  struct iovec piece = { "56", 2 };
+  show("mapped", vmsplice(fds[1], &piece, 1, 0));
+  came("two more");
+  show("to a file", splice(fds[0], NULL, must(open("/dev/null", O_WRONLY)), NULL, 4, 0));
+  came("the pages are empty");
+  close(other[0]), close(other[1]);
   char path[40];
   snprintf(path, sizeof path, "/proc/self/fd/%d", fds[0]);
   third = must(open(path, O_RDONLY));
@@ -186,10 +209,6 @@ static void full(int fd) {
   static char bytes[4096];
   must(fcntl(fd, F_SETFL, O_ASYNC | O_NONBLOCK));
   while (write(fd, bytes, sizeof bytes) > 0) continue;
-}
-static void empty(int fd) {
-  static char bytes[65536];
-  while (read(fd, bytes, sizeof bytes) > 0) continue;
 }
 static void sockets(void) {
   must(socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
@@ -230,6 +249,19 @@ static void sockets(void) {
   close(fds[1]);
   came("closed");
   close(fds[0]);
+  for (int asks = 0; asks < 2; asks++) {
+    must(socketpair(AF_UNIX, SOCK_DGRAM, 0, fds));
+    int room = 1 << 17;
+    must(setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof room));
+    both_ends(RT(2));
+    for (int i = 0; i < 8; i++) put(fds[1], 8000);
+    struct pollfd p = { fds[1], POLLOUT, 0 };
+    if (asks) show("writable", poll(&p, 1, 0));
+    while (sigtimedwait_(&all, NULL, &(struct timespec){ 0, 0 }) > 0) continue;
+    empty(fds[0]);
+    came(asks ? "one who has asked is told" : "one who has not is not");
+    close(fds[0]), close(fds[1]);
+  }
 
   struct sockaddr_un name = { AF_UNIX, "listener" };
   fds[0] = must(socket(AF_UNIX, SOCK_SEQPACKET, 0));
@@ -257,9 +289,9 @@ static void sockets(void) {
   close(fds[0]), close(fds[1]);
 }
 
-/* Who sleeps in a stream's read gets its data without a signal. */
-static void readers(void) {
-  must(socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+/* Who sleeps in a stream's read gets its data without a signal; not so with datagrams. */
+static void readers(int type) {
+  must(socketpair(AF_UNIX, type, 0, fds));
   both_ends(RT(2));
   must(fcntl(fds[0], F_SETFL, O_ASYNC));
   pid_t child, parent = getpid();
@@ -271,7 +303,78 @@ static void readers(void) {
   take(fds[0], 1);
   reap(child);
   came("read by one who slept");
+  put(fds[1], 1);
+  came("and another byte");
   close(fds[0]), close(fds[1]);
+}
+
+static void drop(void) {
+  sleep_ms(5);
+  while (sigtimedwait_(&all, NULL, &(struct timespec){ 0, 0 }) > 0) continue;
+}
+/* Of both ends of a connection: fds[0] has connected, fds[1] was accepted. */
+static void internet(void) {
+  struct sockaddr_in name = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+  socklen_t size = sizeof name;
+  int listener = must(socket(AF_INET, SOCK_STREAM, 0));
+  must(bind(listener, (struct sockaddr *)&name, size));
+  must(listen(listener, 5));
+  must(getsockname(listener, (struct sockaddr *)&name, &size));
+  fds[0] = must(socket(AF_INET, SOCK_STREAM, 0));
+  fds[1] = listener;
+  both_ends(RT(2));
+  int r = connect(fds[0], (struct sockaddr *)&name, size);
+  say("connect: %s", r == 0 || errno == EINPROGRESS ? "under way" : errname(errno));
+  sleep_ms(5);
+  came("connected, and can be accepted");
+  fds[1] = must(accept(listener, NULL, NULL));
+  both_ends(RT(2));
+  put(fds[0], 3);
+  came("data");
+  take(fds[1], 3);
+  must(send(fds[0], "u", 1, MSG_OOB));
+  came("urgent");
+  must(fcntl(fds[1], F_SETSIG, 0));
+  must(fcntl(fds[1], F_SETFL, O_NONBLOCK));
+  must(send(fds[0], "v", 1, MSG_OOB));
+  came("urgent, without O_ASYNC");
+  must(fcntl(fds[1], F_SETFL, O_ASYNC | O_NONBLOCK));
+  must(send(fds[0], "w", 1, MSG_OOB));
+  came("urgent, without F_SETSIG");
+  must(fcntl(fds[1], F_SETOWN, 0));
+  must(send(fds[0], "x", 1, MSG_OOB));
+  came("urgent, to nobody");
+  both_ends(RT(2));
+  empty(fds[1]);
+  drop();
+  shutdown(fds[0], SHUT_WR);
+  came("the end");
+  shutdown(fds[1], SHUT_WR);
+  came("the other end's");
+  close(fds[0]), close(fds[1]), close(listener);
+  came("closed");
+
+  fds[0] = must(socket(AF_INET, SOCK_STREAM, 0));
+  both_ends(RT(2));
+  name.sin_port = htons(1);
+  connect(fds[0], (struct sockaddr *)&name, size);
+  sleep_ms(5);
+  came("refused");
+  close(fds[0]);
+  fds[0] = must(socket(AF_INET, SOCK_DGRAM, 0));
+  name.sin_port = 0;
+  must(bind(fds[0], (struct sockaddr *)&name, size));
+  must(getsockname(fds[0], (struct sockaddr *)&name, &size));
+  fds[1] = must(socket(AF_INET, SOCK_DGRAM, 0));
+  must(connect(fds[1], (struct sockaddr *)&name, size));
+  both_ends(RT(2));
+  put(fds[1], 1);
+  came("a datagram");
+  close(fds[0]);
+  put(fds[1], 1);
+  sleep_ms(5);
+  came("nobody is there");
+  close(fds[1]);
 }
 
 static void terminals(void) {
@@ -313,6 +416,15 @@ static void terminals(void) {
   came("and taken");
   put(fds[1], 5);
   came("once more");
+  t.c_cc[VMIN] = 5;
+  must(tcsetattr(fds[1], TCSANOW, &t));
+  empty(fds[1]);
+  put(master, 1);
+  came("a byte of five, of which one who read has said so");
+  must(fcntl(fds[1], F_SETFL, O_NONBLOCK));
+  must(fcntl(fds[1], F_SETFL, O_ASYNC | O_NONBLOCK));
+  put(master, 1);
+  came("a byte, O_ASYNC being new");
   close(master);
   came("hung up");
   say("after it O_ASYNC is there: %d", !!(fcntl(fds[1], F_GETFL) & O_ASYNC));
@@ -469,7 +581,10 @@ int main(void) {
   pipes();
   say("- sockets");
   sockets();
-  readers();
+  readers(SOCK_STREAM);
+  readers(SOCK_DGRAM);
+  say("- internet");
+  internet();
   say("- terminals");
   terminals();
   say("- owners");

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from procession.fs import super as fs_super
 from procession.fs.notify import fsnotify
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import Dentry
+from procession.include.linux.fs import S_IFDIR, S_IFMT, Dentry
 from procession.include.linux.limits import PATH_MAX
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import OutStr, SizeT
@@ -15,6 +16,7 @@ from procession.mm import uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import Inode, PathRef, Vfsmount
+    from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
 __all__ = (
@@ -30,6 +32,7 @@ __all__ = (
     "dentry_path",
     "is_subdir",
     "path_is_reachable",
+    "shrink_dying",
     "sys_getcwd",
 )
 
@@ -78,10 +81,23 @@ def d_delete(dentry: Dentry) -> None:
     """The name was removed, and perhaps with it the file: tell who watches."""
     d_drop(dentry)
     inode = dentry.d_inode
-    if inode.i_sb.kernel.vfs.nr_fsnotify_marks:
-        if inode.i_nlink == 0 and inode.i_count <= 0:
-            fsnotify.fsnotify_inoderemove(inode)
+    k = inode.i_sb.kernel
+    if k.vfs.nr_fsnotify_marks:
+        if inode.i_nlink == 0 and inode.i_fsnotify_marks is not None:
+            if inode.i_mode & S_IFMT == S_IFDIR:
+                k.vfs.fsnotify_dying[inode] = dentry
+                shrink_dying(k)
+            elif inode.i_count <= 0:
+                fsnotify.fsnotify_inoderemove(inode)
         fsnotify.fsnotify_nameremove(dentry)
+
+
+def shrink_dying(k: Kernel) -> None:
+    """Tell who watches them of removed directories that nobody uses any more (d_kill)."""
+    for inode, dentry in list(k.vfs.fsnotify_dying.items()):
+        if inode.i_count <= 0 and not fs_super.is_removed_dir_used(k, dentry):
+            del k.vfs.fsnotify_dying[inode]
+            fsnotify.fsnotify_inoderemove(inode)
 
 
 def d_drop(dentry: Dentry) -> None:

@@ -52,9 +52,10 @@ __all__ = (
     "f_getown",
     "f_modown",
     "f_setown",
-    "fasync_add_entry",
+    "fasync_alloc",
     "fasync_helper",
     "fasync_init",
+    "fasync_insert_entry",
     "fasync_remove_entry",
     "kill_fasync",
     "send_sigio",
@@ -224,21 +225,29 @@ def fasync_remove_entry(file: File, entries: FasyncList | None) -> FasyncList | 
     return entries or None
 
 
-def fasync_add_entry(fd: int, file: File, entries: FasyncList | None) -> FasyncList:
-    """Put file on a list, or give its entry another descriptor; returns the list. Raises ENOMEM."""
+def fasync_alloc(k: Kernel) -> None:
+    """Count one more entry, for fasync_insert_entry; raises ENOMEM."""
+    k.caches["fasync_cache"].alloc()
+
+
+def fasync_insert_entry(fd: int, file: File, entries: FasyncList | None) -> FasyncList:
+    """Put file on a list, or give the entry that it has another descriptor; returns the list."""
     for fa in entries or ():
         if fa.fa_file is file:
             fa.fa_fd = fd
+            file.inode.i_sb.kernel.caches["fasync_cache"].free()
             assert entries is not None
             return entries
-    file.inode.i_sb.kernel.caches["fasync_cache"].alloc()
     file.f_flags |= O_ASYNC
     return [FasyncStruct(file, fd), *(entries or ())]
 
 
 def fasync_helper(fd: int, file: File, on: bool, entries: FasyncList | None) -> FasyncList | None:
     """Put file on a list or take it off; returns the list, None for an empty one. Raises ENOMEM."""
-    return fasync_add_entry(fd, file, entries) if on else fasync_remove_entry(file, entries)
+    if not on:
+        return fasync_remove_entry(file, entries)
+    fasync_alloc(file.inode.i_sb.kernel)
+    return fasync_insert_entry(fd, file, entries)
 
 
 def kill_fasync(entries: FasyncList | None, sig: int, band: int) -> None:

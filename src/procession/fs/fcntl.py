@@ -5,9 +5,10 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.fs import fasync, file_table, locks, pipe
+from procession.fs import fasync, file_table, leases, locks, pipe
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
+from procession.fs.notify.dnotify import dnotify
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import (
     F_DUPFD,
@@ -33,7 +34,6 @@ from procession.include.linux.fcntl import (
     F_SETOWN_EX,
     F_SETPIPE_SZ,
     F_SETSIG,
-    F_UNLCK,
     FD_CLOEXEC,
     O_APPEND,
     O_ASYNC,
@@ -179,8 +179,8 @@ def set_close_on_exec(current: Task, fd: int, on: bool) -> None:
             files.close_on_exec[at] &= ~bit
 
 
-def _owner_cmd(current: Task, file: File, cmd: int, arg: Any) -> int:
-    """The commands about owner and signal; raises EINVAL for any other."""
+def _owner_cmd(current: Task, fd: int, file: File, cmd: int, arg: Any) -> int:
+    """The commands about owner, signal and what they are told; raises EINVAL for any other."""
     if cmd == F_SETOWN:
         fasync.f_setown(current, file, arg & 0xFFFFFFFF)
     elif cmd == F_GETOWN:
@@ -198,10 +198,12 @@ def _owner_cmd(current: Task, file: File, cmd: int, arg: Any) -> int:
             file.f_owner = fasync.FownStruct()
         file.f_owner.signum = arg
     elif cmd == F_GETLEASE:
-        return F_UNLCK
+        return leases.fcntl_getlease(file)
+    elif cmd == F_SETLEASE:
+        leases.fcntl_setlease(current, fd, file, (arg & 0xFFFFFFFF ^ 0x80000000) - 0x80000000)
+    elif cmd == F_NOTIFY:
+        dnotify.fcntl_dirnotify(current, fd, file, arg)
     else:
-        if cmd in (F_SETLEASE, F_NOTIFY):
-            current.kernel.not_modelled("fcntl: lease" if cmd == F_SETLEASE else "fcntl: F_NOTIFY")
         raise LinuxError(Errno.EINVAL, f"fcntl command {cmd}")
     return 0
 
@@ -240,4 +242,4 @@ async def sys_fcntl(current: Task, fd: Fd, cmd: FcntlCmdArg, arg: FcntlArg) -> i
             file_table.fput(current, file)
     if cmd in (F_SETPIPE_SZ, F_GETPIPE_SZ):
         return pipe.pipe_fcntl(current, file, cmd, arg)
-    return _owner_cmd(current, file, cmd, arg)
+    return _owner_cmd(current, fd, file, cmd, arg)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.fs import file_table, locks
+from procession.fs.notify.dnotify import dnotify
 from procession.include.linux.bug import bug
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_CLOEXEC
@@ -169,6 +170,8 @@ def filp_close(current: Task, file: File, files: FilesStruct | None) -> None:
         bug("closing a file that nobody holds", file)
     file.flush(current)
     if not file.f_mode & FMODE_PATH:
+        if current.kernel.vfs.nr_fsnotify_marks:
+            dnotify.dnotify_flush(file, files)
         locks.locks_remove_posix(file, files)
     file_table.fput(current, file)
 

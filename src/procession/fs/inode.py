@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from procession.fs import dcache
 from procession.fs.notify import fsnotify
 from procession.include.linux.cred import CAP_FOWNER
 from procession.include.linux.fcntl import O_NOATIME
@@ -53,9 +54,12 @@ def iput(inode: Inode) -> None:
     """An open file of the inode is gone; if its last name went before, so does the inode."""
     inode.i_count -= 1
     if inode.i_count <= 0 and inode.i_nlink == 0:
-        if inode.i_fsnotify_marks is not None:
+        k = inode.i_sb.kernel
+        if inode.i_fsnotify_marks is not None and inode not in k.vfs.fsnotify_dying:
             fsnotify.fsnotify_inoderemove(inode)
         inode.evict()
+        if k.vfs.fsnotify_dying:
+            dcache.shrink_dying(k)
 
 
 def inode_init_owner(current: Task, inode: Inode, dir: Inode | None) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 from procession.fs import dcache, file_table, namespace
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
-from procession.fs import open as fs_open
 from procession.fs.notify import fsnotify
 from procession.include.linux.cred import CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
 from procession.include.linux.errno import Errno, LinuxError
@@ -418,11 +417,12 @@ def lookup_hash(nd: Nameidata) -> Dentry | None:
 # Opening.
 
 
-def do_filp_open(current: Task, dfd: int, name: str, flags: int, mode: int) -> File:
+def do_filp_open(current: Task, dfd: int, name: str, flags: int, mode: int) -> tuple[File, bool]:
     """Open name as open(2) does; the file is counted and belongs to the caller.
 
-    flags may hold FMODE_EXEC: then only the right to execute is asked for. A FIFO is not waited for: who may open one
-    calls pipe.fifo_open afterwards, as fs/open.py does.
+    flags may hold FMODE_EXEC: then only the right to execute is asked for. What may have to be waited for is the
+    caller's, fs/open.py's: the other end of a FIFO, the holders of leases, and then that the file is emptied, if the
+    second of the results says so.
     """
     flags, acc_mode = build_open_flags(flags)
     file_table.get_empty_filp(current)
@@ -434,7 +434,7 @@ def do_filp_open(current: Task, dfd: int, name: str, flags: int, mode: int) -> F
             acc_mode = MAY_OPEN  # the mode given does not bind this first open
             flags &= ~O_TRUNC
         inode = nd.dentry.d_inode
-        truncate = flags & O_TRUNC and inode.i_mode & S_IFMT == S_IFREG
+        truncate = flags & O_TRUNC != 0 and inode.i_mode & S_IFMT == S_IFREG
         if truncate:
             _may_truncate(nd.mnt, inode)
         if acc_mode:
@@ -443,13 +443,7 @@ def do_filp_open(current: Task, dfd: int, name: str, flags: int, mode: int) -> F
     except BaseException:
         file_table.free_filp(current.kernel)
         raise
-    if truncate:
-        try:
-            fs_open.do_truncate(current, nd.dentry, 0)
-        except BaseException:
-            file_table.fput(current, result)
-            raise
-    return result
+    return result, truncate
 
 
 def _may_truncate(mnt: Vfsmount, inode: Inode) -> None:

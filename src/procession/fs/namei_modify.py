@@ -341,7 +341,8 @@ def vfs_rename(
     dcache.d_move(old, new_parent, new_name, new)
     target = new.d_inode if new is not None else None
     fsnotify.fsnotify_move(current.kernel, old_dir, new_dir, old_name, is_dir, target, old)
-    if target is not None and target.i_nlink == 0 and target.i_count <= 0:
+    # Of a directory that is replaced, 3.2's tmpfs takes one link only: as if it were still there, it says nothing.
+    if target is not None and not is_dir and target.i_nlink == 0 and target.i_count <= 0:
         fsnotify.fsnotify_inoderemove(target)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procession.drivers.tty import tty_io
-from procession.fs import attr, file_table, fs_struct, namei, namespace, pipe
+from procession.fs import attr, file_table, fs_struct, leases, locks, namei, namespace, pipe
 from procession.fs import file as fs_file
 from procession.fs.notify import fsnotify
 from procession.include.linux.cred import CAP_SYS_CHROOT, CAP_SYS_TTY_CONFIG
@@ -28,6 +28,7 @@ from procession.include.linux.fcntl import (
 )
 from procession.include.linux.fs import (
     FMODE_EXEC,
+    FMODE_NONOTIFY,
     FMODE_WRITE,
     MAX_NON_LFS,
     MAY_ACCESS,
@@ -39,6 +40,7 @@ from procession.include.linux.fs import (
     S_IFLNK,
     S_IFMT,
     S_IFREG,
+    File,
     PathRef,
 )
 from procession.include.linux.mount import MNT_NOEXEC
@@ -100,15 +102,36 @@ async def filp_open(current: Task, name: str, flags: int, mode: int) -> File:
 
 async def _do_filp_open(current: Task, dfd: int, name: str, flags: int, mode: int) -> File:
     """Open name; the file that a FIFO's other end is waited for with takes over the place of the one counted."""
-    file = namei.do_filp_open(current, dfd, name, flags, mode)
+    file, truncate = namei.do_filp_open(current, dfd, name, flags, mode)
     inode = file.f_path.dentry.d_inode
-    if inode.i_mode & S_IFMT != S_IFIFO or flags & O_PATH:
+    fifo = inode.i_mode & S_IFMT == S_IFIFO
+    if (not fifo and not truncate and inode.i_flock is None) or flags & O_PATH:
         return file
     try:
-        return await pipe.fifo_open(current, inode, file)
+        if fifo:
+            return await pipe.fifo_open(current, inode, file)
+        await _claim(current, file, flags, truncate)
     except BaseException:
         file_table.fput(current, file)
         raise
+    return file
+
+
+async def _claim(current: Task, file: File, flags: int, truncate: bool) -> None:
+    """Wait for the holders of leases, then empty the file if that is wanted.
+
+    Raises EAGAIN with O_NONBLOCK, or for locks of somebody else that are mandatory; ERESTARTSYS.
+    """
+    inode = file.f_path.dentry.d_inode
+    if inode.i_flock is not None:
+        current.held.append(file)
+        try:
+            await leases.break_lease(current, inode, flags)
+        finally:
+            current.held.pop()
+    if truncate:
+        locks.locks_verify_locked(current, inode)
+        do_truncate(current, file.f_path.dentry, 0)
 
 
 @syscall
@@ -178,7 +201,7 @@ def do_truncate(current: Task, dentry: Dentry, length: int) -> None:
 
 
 @syscall
-def sys_truncate(current: Task, path: Path, length: Length) -> int:
+async def sys_truncate(current: Task, path: Path, length: Length) -> int:
     """Set the size of a file by name (truncate(2))."""
     if length < 0:
         raise LinuxError(Errno.EINVAL, "negative length")
@@ -193,12 +216,31 @@ def sys_truncate(current: Task, path: Path, length: Length) -> int:
     namei.inode_permission(current, inode, MAY_WRITE)
     if inode.i_writecount < 0:
         raise LinuxError(Errno.ETXTBSY, "being executed")
+    if inode.i_flock is not None:
+        await _break_leases(current, ref)
+        await locks.locks_verify_truncate(current, inode, None, length)
     do_truncate(current, ref.dentry, length)
     return 0
 
 
+async def _break_leases(current: Task, path: PathRef) -> None:
+    """Wait for the holders of leases on a file whose size is to be set by its name; raises EAGAIN, ERESTARTSYS.
+
+    Meanwhile it is kept, and written (get_write_access), as by one who has it open.
+    """
+    file = file_table.alloc_file(current, File(path, O_WRONLY, FMODE_WRITE | FMODE_NONOTIFY))
+    inode = file.inode
+    inode.i_writecount += 1
+    current.held.append(file)
+    try:
+        await leases.break_lease(current, inode, O_WRONLY)
+    finally:
+        current.held.pop()
+        file_table.fput(current, file)
+
+
 @syscall
-def sys_ftruncate(current: Task, fd: Fd, length: Length) -> int:
+async def sys_ftruncate(current: Task, fd: Fd, length: Length) -> int:
     """Set the size of an open file (ftruncate(2))."""
     if length < 0:
         raise LinuxError(Errno.EINVAL, "negative length")
@@ -208,6 +250,7 @@ def sys_ftruncate(current: Task, fd: Fd, length: Length) -> int:
         raise LinuxError(Errno.EINVAL, "not open for writing, or no regular file")
     if not file.f_flags & O_LARGEFILE and length > MAX_NON_LFS:
         raise LinuxError(Errno.EINVAL, "beyond 2 GiB, and opened without O_LARGEFILE")
+    await locks.locks_verify_truncate(current, inode, file, length)
     do_truncate(current, file.f_path.dentry, length)
     return 0
 

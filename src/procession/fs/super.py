@@ -12,7 +12,7 @@ from procession.include.linux.fs import FMODE_WRITE, S_IFMT, S_IFREG, SuperBlock
 from procession.include.linux.kdev_t import new_encode_dev
 
 if TYPE_CHECKING:
-    from procession.include.linux.fs import File
+    from procession.include.linux.fs import Dentry, File
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
@@ -24,6 +24,7 @@ __all__ = (
     "files_in_use",
     "get_anon_bdev",
     "get_fs_type",
+    "is_removed_dir_used",
     "is_sb_used",
     "register_filesystem",
     "set_sb_flags",
@@ -87,6 +88,13 @@ def set_sb_flags(sb: SuperBlock, flags: int) -> None:
     """Give an instance that nobody has mounted yet the flags that it was asked for with."""
     sb.s_readonly = sb.s_readonly or bool(flags & MS_RDONLY)
     sb.s_flags = flags & _SB_FLAGS
+    _note_mandlock(sb)
+
+
+def _note_mandlock(sb: SuperBlock) -> None:
+    """Have reads and writes look for mandatory locks from now on, if there may be any."""
+    if sb.s_flags & MS_MANDLOCK:
+        sb.kernel.vfs.mandlock = True
 
 
 def all_tasks(k: Kernel) -> Iterator[Task]:
@@ -120,6 +128,15 @@ def do_remount_sb(k: Kernel, sb: SuperBlock, flags: int, options: str = "") -> N
     sb.remount_fs(flags, options)
     sb.s_readonly = bool(flags & MS_RDONLY)
     sb.s_flags = sb.s_flags & ~_REMOUNT_FLAGS | flags & _REMOUNT_FLAGS
+    _note_mandlock(sb)
+
+
+def is_removed_dir_used(k: Kernel, dentry: Dentry) -> bool:
+    """Whether a removed directory is somebody's root or working directory, or something that was in it is open."""
+    for p in all_tasks(k):
+        if p.fs is not None and (p.fs.root.dentry is dentry or p.fs.pwd.dentry is dentry):
+            return True
+    return any(file.f_path.dentry.d_parent is dentry for file in files_in_use(k))
 
 
 def is_sb_used(k: Kernel, sb: SuperBlock) -> bool:

@@ -2,6 +2,7 @@
 
 from procession.arch.x86 import process, signal  # noqa: F401 -- importing declares
 from procession.fs import (  # noqa: F401 -- importing declares
+    aio,
     dcache,
     eventfd,
     eventpoll,
@@ -19,13 +20,17 @@ from procession.fs import (  # noqa: F401 -- importing declares
     select,
     signalfd,
     splice,
+    splice_pipes,
     stat,
     statfs,
     sync,
     timerfd,
     utimes,
+    vmsplice,
     xattr,
 )
+from procession.fs.notify.fanotify import fanotify_user  # noqa: F401 -- importing declares
+from procession.fs.notify.inotify import inotify_user  # noqa: F401 -- importing declares
 from procession.ipc import mqueue_syscalls, msg, sem, shm  # noqa: F401 -- importing declares
 from procession.kernel import (  # noqa: F401 -- importing declares
     acct,

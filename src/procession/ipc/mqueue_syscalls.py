@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from procession.fs import dcache, file_table, namei, namei_modify, namespace
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
+from procession.fs.notify import fsnotify
 from procession.include.linux.cred import CAP_SYS_RESOURCE
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_ACCMODE, O_CLOEXEC, O_CREAT, O_EXCL, O_NONBLOCK, O_PATH, OpenArg
@@ -127,7 +128,10 @@ def _do_create(current: Task, mnt: Vfsmount, name: str, oflag: int, mode: int, a
     assert isinstance(dir, mqueue.MqueueDir)
     inode = mqueue.mqueue_create(current, dir, name, S_IFREG | mode & S_IALLUGO & ~fs.umask, attr)
     fs_inode.inode_init_owner(current, inode, dir)
-    return _dentry_open(current, mnt, dcache.d_add(mnt.mnt_root, name, inode), oflag)
+    dentry = dcache.d_add(mnt.mnt_root, name, inode)
+    if current.kernel.vfs.nr_fsnotify_marks:
+        fsnotify.fsnotify_create(dir, dentry)
+    return _dentry_open(current, mnt, dentry, oflag)
 
 
 def _do_open(current: Task, mnt: Vfsmount, dentry: Dentry, oflag: int) -> File:

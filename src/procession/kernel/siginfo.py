@@ -217,6 +217,9 @@ def trace_fields(info: AnyInfo, current: Task) -> tuple[int, ...]:
 
     That is pid, uid, status, utime, stime, addr, value, timer, overrun.
     """
+    if isinstance(info, Siginfo) and info.band:
+        # As the members of the union lie that strace prints of most signals.
+        return info.errno, int(info.code), info.band & UINT_MAX, info.band >> 32, 0, 0, 0, 0, info.fd, 0, 0
     if isinstance(info, Siginfo):
         return (
             info.errno,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.fs import dcache, fasync, file_table, namespace
+from procession.fs import dcache, fasync, file_table, namespace, splice
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
@@ -72,6 +72,7 @@ from procession.net.unix import proc as unix_proc
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from procession.fs.pipe import PipeInodeInfo
     from procession.include.linux.fs import PollTable
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
@@ -129,6 +130,16 @@ class SocketFile(File):
         """Send."""
         sk = self.private_data
         return await proto_ops.sock_ops(sk).sendmsg(current, sk, buf, count, Scm(), _flags(self, 0), None)
+
+    async def splice_read(self, current: Task, pos: int, pipe: PipeInodeInfo, length: int, flags: int) -> int:
+        """Raise EINVAL: only TCP can (sock_splice_read)."""
+        raise LinuxError(Errno.EINVAL, "no splice_read in this family")
+
+    async def splice_write(
+        self, current: Task, pipe: PipeInodeInfo, pos: int, length: int, flags: int
+    ) -> tuple[int, int]:
+        """Send what is in a pipe, each buffer by itself."""
+        return await splice.generic_splice_sendpage(current, pipe, self, pos, length, flags)
 
     def poll(self, current: Task, table: PollTable | None) -> int:
         """Report what can be done without waiting."""

@@ -74,6 +74,7 @@ from procession.include.linux.fcntl import (
     F_GETOWN_EX,
     F_GETPIPE_SZ,
     F_GETSIG,
+    F_NOTIFY,
     F_SETFD,
     F_SETFL,
     F_SETLEASE,
@@ -83,6 +84,7 @@ from procession.include.linux.fcntl import (
     F_SETOWN_EX,
     F_SETPIPE_SZ,
     F_SETSIG,
+    DnotifyFlags,
     FdFlags,
     LockType,
     OwnerType,
@@ -151,6 +153,8 @@ def _fcntl_arg(shown: Shown, at: int) -> str | None:
         return open_flags(value)
     if cmd == F_SETSIG:
         return signame(value & 0xFFFFFFFF)
+    if cmd == F_NOTIFY:
+        return flag_names(value & 0xFFFFFFFF, DnotifyFlags, "DN_")
     if cmd == F_SETLEASE:
         return value_name(value, LockType, "F_")
     if cmd in (F_SETOWN_EX, F_GETOWN_EX):

@@ -206,6 +206,13 @@ class Constants:
     F_DUPFD_CLOEXEC: Final = fcntl_h.F_DUPFD_CLOEXEC
     F_SETPIPE_SZ: Final = fcntl_h.F_SETPIPE_SZ
     F_GETPIPE_SZ: Final = fcntl_h.F_GETPIPE_SZ
+    DN_ACCESS: Final = fcntl_h.DN_ACCESS
+    DN_MODIFY: Final = fcntl_h.DN_MODIFY
+    DN_CREATE: Final = fcntl_h.DN_CREATE
+    DN_DELETE: Final = fcntl_h.DN_DELETE
+    DN_RENAME: Final = fcntl_h.DN_RENAME
+    DN_ATTRIB: Final = fcntl_h.DN_ATTRIB
+    DN_MULTISHOT: Final = fcntl_h.DN_MULTISHOT
     FD_CLOEXEC: Final = fcntl_h.FD_CLOEXEC
     F_RDLCK: Final = fcntl_h.F_RDLCK
     F_WRLCK: Final = fcntl_h.F_WRLCK

@@ -164,4 +164,5 @@ def fsnotify_destroy_group(group: FsnotifyGroup) -> None:
     """Let a group go, its marks and what is queued with it (fsnotify_put_group)."""
     fsnotify_clear_marks_by_group(group)
     notification.fsnotify_flush_notify(group)
+    del group.kernel.vfs.fsnotify_groups[group]
     group.free_group_priv()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -13,22 +12,25 @@ from procession.kernel import pid, wait
 from procession.mm import slab
 
 if TYPE_CHECKING:
-    from procession.include.linux.fs import Inode, PathRef
+    from procession.include.linux.fs import Inode, PathRef, Vfsmount
     from procession.include.linux.fsnotify_backend import FsnotifyGroup
     from procession.include.linux.kernel import Kernel
 
 __all__ = (
     "fsnotify_add_notify_event",
+    "fsnotify_clone_event",
     "fsnotify_create_event",
     "fsnotify_flush_notify",
     "fsnotify_notification_init",
     "fsnotify_put_event",
     "fsnotify_remove_notify_event",
+    "fsnotify_replace_event",
+    "fsnotify_uses_mount",
     "q_overflow_event",
 )
 
-# (queue, which is not empty, event) -> whether it became part of what is queued there.
-MergeFn = Callable[[deque[FsnotifyEventHolder], FsnotifyEvent], bool]
+# (group whose queue is not empty, event) -> whether it became part of what is queued there; raises ENOMEM.
+MergeFn = Callable[["FsnotifyGroup", FsnotifyEvent], bool]
 
 
 def fsnotify_notification_init(k: Kernel) -> None:
@@ -57,6 +59,28 @@ def fsnotify_create_event(
     return FsnotifyEvent(to_tell, mask, path, inode, file_name, cookie, tgid)
 
 
+def fsnotify_clone_event(k: Kernel, old: FsnotifyEvent) -> FsnotifyEvent:
+    """Return a copy of an event, with a reference for the caller; raises ENOMEM."""
+    k.caches["fsnotify_event"].alloc()
+    if old.tgid is not None:
+        pid.get_pid(old.tgid)
+    if old.path is not None:
+        old.path.dentry.d_inode.i_count += 1
+    return FsnotifyEvent(old.to_tell, old.mask, old.path, old.inode, old.file_name, old.sync_cookie, old.tgid)
+
+
+def fsnotify_replace_event(k: Kernel, holder: FsnotifyEventHolder, new: FsnotifyEvent) -> None:
+    """Put a new event where another stands in a queue; the caller's reference to it becomes the queue's."""
+    old = holder.event
+    if holder.own:
+        old.holder_used = False
+    else:
+        k.caches["fsnotify_event_holder"].free()
+    holder.event, holder.own = new, True
+    new.holder_used = True
+    fsnotify_put_event(k, old)
+
+
 def fsnotify_put_event(k: Kernel, event: FsnotifyEvent) -> None:
     """Drop a reference; the last one frees."""
     event.refcnt -= 1
@@ -75,30 +99,21 @@ def fsnotify_add_notify_event(group: FsnotifyGroup, event: FsnotifyEvent, priv: 
     It does not if it was merged, or the queue is full: then the queue gets one that says so. Raises ENOMEM.
     """
     k = group.kernel
-    cache = k.caches["fsnotify_event_holder"]
-    more = event.holder_used  # it stands in another queue: a second holder
-    if more:
-        cache.alloc()
     full = group.q_len >= group.max_events
     if full:
         event = q_overflow_event(k)
         priv = -1
     queue = group.notification_list
-    if queue and merge is not None and merge(queue, event):
-        if more:
-            cache.free()
+    if queue and merge is not None and merge(group, event):
         return False
-    if not event.holder_used:
+    own = not event.holder_used
+    if own:
         event.holder_used = True
-        if more:
-            cache.free()
-            more = False
-    elif not more:
-        cache.alloc()
-        more = True
+    else:
+        k.caches["fsnotify_event_holder"].alloc()  # it stands in another queue
     group.q_len += 1
     event.refcnt += 1
-    queue.append(FsnotifyEventHolder(event, priv, not more))
+    queue.append(FsnotifyEventHolder(event, priv, own))
     wait.wake_up(group.notification_waitq)
     return not full
 
@@ -120,6 +135,16 @@ def fsnotify_remove_notify_event(group: FsnotifyGroup) -> FsnotifyEventHolder:
         group.kernel.caches["fsnotify_event_holder"].free()
     group.q_len -= 1
     return holder
+
+
+def fsnotify_uses_mount(k: Kernel, mnt: Vfsmount) -> bool:
+    """Whether an event that nobody has read yet refers to a mount."""
+    for group in k.vfs.fsnotify_groups:
+        for holder in group.notification_list:
+            path = holder.event.path
+            if path is not None and path.mnt is mnt:
+                return True
+    return False
 
 
 def fsnotify_flush_notify(group: FsnotifyGroup) -> None:

@@ -175,6 +175,8 @@ class SuperBlock:
         "s_active",
         "s_fs_info",
         "s_blocksize",
+        "s_max_blocks",
+        "s_used_blocks",
     )  # derived
 
     def __init__(self, kernel: Kernel, s_type: str, s_dev: int, s_magic: int, s_blocksize: int = 4096) -> None:
@@ -185,10 +187,12 @@ class SuperBlock:
         self.s_root: Dentry | None = None
         self.s_next_ino: int = 1
         self.s_readonly: bool = False
-        self.s_flags: int = 0  # of MS_SYNCHRONOUS, MS_DIRSYNC, MS_MANDLOCK: shown, and nothing more
+        self.s_flags: int = 0  # of MS_SYNCHRONOUS and MS_DIRSYNC, which are shown and nothing more; MS_MANDLOCK
         self.s_active: int = 0  # mounts, and whatever else keeps it
         self.s_fs_info: Any = None  # the file system's own
         self.s_blocksize: int = s_blocksize
+        self.s_max_blocks: int = 0  # how many pages its files may have in memory, 0 for any number
+        self.s_used_blocks: int = 0  # how many they have, counted if there is a limit
 
     def remount_fs(self, flags: int, options: str) -> None:
         """Agree to be mounted otherwise, as MS_ flags and options say; raises EACCES, EINVAL, EBUSY."""
@@ -218,6 +222,8 @@ class Inode:
     d_negative: ClassVar[bool] = True
     # Whether what was found here has to be looked up again each time: others than the kernel change it (d_revalidate).
     d_op_revalidate: ClassVar[bool] = False
+    # Whether pages that are not in memory are holes, which reading does not fill.
+    i_memory_only: ClassVar[bool] = False
     # Whether the class has a permission() of its own.
     i_op_permission: ClassVar[bool] = False
 
@@ -482,6 +488,8 @@ class File:
 
     # Whether read and write take a whole vector at once (aio_read, aio_write), instead of being called for each piece.
     f_op_aio: ClassVar[bool] = False
+    # Whether pipes take its pages themselves (generic_file_splice_read, generic_file_splice_write).
+    f_op_pages: ClassVar[bool] = False
     # Whether areas that map it are counted, with vm_open and vm_close (vm_area_struct.vm_ops). Two are never merged.
     f_vm_ops: ClassVar[bool] = False
     # Whether positions are addresses, the upper half included (FMODE_UNSIGNED_OFFSET).
@@ -552,6 +560,16 @@ class File:
 
     def vm_close(self, k: Kernel, vma: VmArea) -> None:
         """An area of it goes."""
+
+    async def splice_read(self, current: Task, pos: int, pipe: PipeInodeInfo, length: int, flags: int) -> int:
+        """Put what is at pos into a pipe; returns bytes. Most files have none of their own: see fs/splice.py."""
+        raise LinuxError(Errno.EINVAL)
+
+    async def splice_write(
+        self, current: Task, pipe: PipeInodeInfo, pos: int, length: int, flags: int
+    ) -> tuple[int, int]:
+        """Take what is in a pipe to pos; returns bytes, and the position behind."""
+        raise LinuxError(Errno.EINVAL)
 
     def fsync(self) -> None:
         """Bring what was written to where the file is kept; raises ENOSPC, EIO."""

@@ -142,6 +142,7 @@ class FsnotifyGroup:
 
     def __init__(self, k: Kernel, serial: int) -> None:
         self.kernel: Kernel = k
+        k.vfs.fsnotify_groups[self] = None
         self.serial: int = serial
         self.priority: int = 0
         self.marks: dict[FsnotifyMark, None] = {}

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from procession.fs.hostfs.volumes import Volume
     from procession.fs.locks import FileLock
     from procession.fs.lower import Lower
+    from procession.fs.notify.dnotify.dnotify import DnotifyGroup
     from procession.fs.super import FileSystemType
     from procession.fs.timerfd import TimerfdCtx
     from procession.hw.chooser import Chooser
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from procession.include.linux.errno import LinuxError
     from procession.include.linux.fault_inject import FaultAttr
     from procession.include.linux.fs import Dentry, File, Inode, SuperBlock, Vfsmount
-    from procession.include.linux.fsnotify_backend import FsnotifyEvent
+    from procession.include.linux.fsnotify_backend import FsnotifyEvent, FsnotifyGroup
     from procession.include.linux.hrtimer import Hrtimer
     from procession.include.linux.ipc_namespace import IpcNamespace
     from procession.include.linux.key import KeyState
@@ -360,6 +361,11 @@ class VfsState:
         "proc_sbs",
         "pipe_max_size",
         "blocked_posix_locks",
+        "leases_enable",
+        "lease_break_time",
+        "dir_notify_enable",
+        "dnotify_group",
+        "mandlock",
         "ep_nests",
         "suid_dumpable",
         "core_pattern",
@@ -370,9 +376,13 @@ class VfsState:
         "volumes",
         "nr_fsnotify_marks",
         "fsnotify_inodes",
+        "fsnotify_dying",
+        "fsnotify_groups",
         "fsnotify_group_serial",
         "fsnotify_sync_cookie",
         "q_overflow_event",
+        "aio_nr",
+        "aio_max_nr",
     )  # derived
 
     rootfs: Vfsmount  # of /
@@ -399,6 +409,11 @@ class VfsState:
         self.proc_sbs: list[ProcSuperBlock] = []  # instances of /proc, one per pid namespace that it was mounted for
         self.pipe_max_size: int = 0
         self.blocked_posix_locks: dict[FileLock, None] = {}  # who waits for a record lock
+        self.leases_enable: int = 1  # whether new ones are given
+        self.lease_break_time: int = 45  # seconds that a holder has; none: for ever
+        self.dir_notify_enable: int = 1  # whether F_NOTIFY is there
+        self.dnotify_group: DnotifyGroup | None = None  # who uses it, made when somebody does
+        self.mandlock: bool = False  # whether anything is, or was, mounted so that locks may be mandatory
         self.ep_nests: int = 0  # how many epoll files are waking each other's pollers just now
         self.suid_dumpable: int = 0
         self.core_pattern: bytes = b"core"
@@ -409,9 +424,13 @@ class VfsState:
         self.volumes: list[Volume] = []  # what of the host is shared
         self.nr_fsnotify_marks: int = 0  # all there are: with 0 nobody is told anything
         self.fsnotify_inodes: dict[Inode, None] = {}  # that have marks, in the order of their first
+        self.fsnotify_dying: dict[Inode, Dentry] = {}  # directories with marks, removed but in use
+        self.fsnotify_groups: dict[FsnotifyGroup, None] = {}  # in the order of their making
         self.fsnotify_group_serial: int = 0  # of the last group
         self.fsnotify_sync_cookie: int = 0  # of the last rename
         self.q_overflow_event: FsnotifyEvent | None = None  # made when first needed
+        self.aio_nr: int = 0  # requests that all contexts together were made for
+        self.aio_max_nr: int = 0x10000  # and the most there may be
 
 
 class TtyState:

@@ -419,6 +419,9 @@ class UserStruct:
 
     __slots__ = (
         "count",
+        "fanotify_listeners",
+        "inotify_devs",
+        "inotify_watches",
         "locked_shm",
         "mq_bytes",
         "processes",
@@ -439,6 +442,9 @@ class UserStruct:
         self.session_keyring: Key | None = None
         self.mq_bytes = 0  # of POSIX message queues; mq_lock
         self.locked_shm = 0  # pages of shared memory
+        self.inotify_watches = 0
+        self.inotify_devs = 0  # instances
+        self.fanotify_listeners = 0
 
 
 class Task:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.mm_types import PAGE_SIZE
+from procession.include.linux.signal import POLL_HUP, POLL_IN
 from procession.include.linux.tcp import (
     MAX_TCP_HEADER,
+    TCP_CLOSE,
     TCP_CLOSE_WAIT,
     TCP_CLOSING,
     TCP_ESTABLISHED,
@@ -17,12 +19,13 @@ from procession.include.linux.tcp import (
     TCPHDR_FIN,
     TCPHDR_URG,
 )
+from procession.net import sock_async
 from procession.net.core.sock import SOCK_RCVBUF_LOCK, SOCK_URGINLINE
 from procession.net.ipv4 import inet_csk, tcp_minisocks, tcp_output
 from procession.net.ipv4.inet_csk import ICSK_ACK_SCHED
 from procession.net.ipv4.skbuff import SKB_OVERHEAD, TcpSkb
 from procession.net.ipv4.sock import TcpSock
-from procession.net.unix.sock import RCV_SHUTDOWN
+from procession.net.unix.sock import RCV_SHUTDOWN, SEND_SHUTDOWN
 
 if TYPE_CHECKING:
     from procession.net.ipv4.skbuff import InetSkb
@@ -180,6 +183,8 @@ def _fin(sk: TcpSock) -> None:
     sk.ofo_queue.clear()
     if not sk.dead:
         inet_csk.sk_state_change(sk)
+        both = sk.shutdown == RCV_SHUTDOWN | SEND_SHUTDOWN or sk.state == TCP_CLOSE
+        sock_async.sk_wake_async(sk, sock_async.SOCK_WAKE_WAITD, POLL_HUP if both else POLL_IN)
 
 
 # Urgent data.

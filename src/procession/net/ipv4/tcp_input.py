@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.errno import Errno
+from procession.include.linux.signal import POLL_OUT
 from procession.include.linux.tcp import (
     TCP_CLOSE,
     TCP_CLOSE_WAIT,
@@ -23,6 +24,7 @@ from procession.include.linux.tcp import (
     TCPOLEN_TSTAMP_ALIGNED,
 )
 from procession.include.linux.time import HZ
+from procession.net import sock_async
 from procession.net.core.sock import SOCK_KEEPOPEN
 from procession.net.ipv4 import inet_csk, tcp_minisocks, tcp_output
 from procession.net.ipv4.inet_csk import ICSK_ACK_SCHED, TCP_DELACK_MAX
@@ -166,6 +168,8 @@ def _syn_recv_established(sk: TcpSock, skb: TcpSkb) -> None:
     inet_csk.tcp_set_state(sk, TCP_ESTABLISHED)
     if not sk.dead:
         inet_csk.sk_state_change(sk)
+        if sk.file is not None:  # of two ends that called each other
+            sock_async.sk_wake_async(sk, sock_async.SOCK_WAKE_IO, POLL_OUT)
     sk.snd_una = skb.ack_seq
     sk.snd_wnd = skb.window
     sk.snd_wl1 = skb.seq
@@ -272,6 +276,7 @@ def _synack(sk: TcpSock, skb: TcpSkb) -> None:
         inet_csk.inet_csk_reset_keepalive_timer(sk, keepalive_time_when(sk))
     if not sk.dead:
         inet_csk.sk_state_change(sk)
+        sock_async.sk_wake_async(sk, sock_async.SOCK_WAKE_IO, POLL_OUT)
     if tcp_output.tcp_send_head(sk) is not None or sk.defer_accept or sk.ack_pingpong:
         # The acknowledgement rides on what is sent next.
         sk.ack_pending |= ICSK_ACK_SCHED

@@ -69,8 +69,8 @@ __all__ = (
     "netlink_unicast",
 )
 
-_POLL_IN: Final = POLLIN | POLLRDNORM
-_POLL_OUT: Final = POLLOUT | POLLWRNORM | POLLWRBAND
+_READABLE: Final = POLLIN | POLLRDNORM
+_WRITABLE: Final = POLLOUT | POLLWRNORM | POLLWRBAND
 
 
 def netlink_proto_init(k: Kernel) -> None:
@@ -269,7 +269,7 @@ def netlink_detachskb(sk: NetlinkSock, skb: NetlinkSkb) -> None:
 def netlink_sendskb(sk: NetlinkSock, skb: NetlinkSkb) -> int:
     """Queue a message that its receiver was charged with; returns its length."""
     sk.receive_queue.append(skb)
-    wait.wake_up_interruptible(sk.wait, _POLL_IN)
+    wait.wake_up_interruptible(sk.wait, _READABLE)
     sk_wake_async(sk, SOCK_WAKE_WAITD, POLL_IN)
     return len(skb.data)
 
@@ -408,11 +408,11 @@ def netlink_poll(sk: NetlinkSock, table: PollTable | None) -> int:
     """Return what can be done without waiting (datagram_poll); there is always room to send."""
     if table is not None:
         table.wait(sk.wait)
-    mask = _POLL_OUT
+    mask = _WRITABLE
     if sk.err:
         mask |= POLLERR
     if sk.receive_queue:
-        mask |= _POLL_IN
+        mask |= _READABLE
     return mask
 
 

@@ -9,11 +9,11 @@ from procession.fs import file_table, namei, namei_modify
 from procession.hw.costs import SKB_NS
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import AT_FDCWD
-from procession.include.linux.fs import POLLERR, POLLIN, POLLOUT, POLLRDNORM, POLLWRBAND, POLLWRNORM, S_IFSOCK
+from procession.include.linux.fs import POLLERR, POLLIN, POLLRDNORM, S_IFSOCK
 from procession.include.linux.net import Scm
 from procession.include.linux.pid import PIDTYPE_PID
 from procession.include.linux.sched import TASK_INTERRUPTIBLE
-from procession.include.linux.signal import POLL_HUP, POLL_IN, SIGPIPE
+from procession.include.linux.signal import POLL_ERR, POLL_HUP, POLL_IN, SIGPIPE
 from procession.include.linux.socket import (
     MSG_DONTWAIT,
     MSG_NOSIGNAL,
@@ -29,7 +29,7 @@ from procession.mm import uaccess
 from procession.net import scm
 from procession.net.core import filter
 from procession.net.core.sock import SOCK_RCVTSTAMP, SockWaiter, sock_prot_inuse_add, sock_rcvtimeo, sock_sndtimeo
-from procession.net.sock_async import SOCK_ASYNC_NOSPACE, SOCK_WAKE_WAITD, sk_wake_async
+from procession.net.sock_async import SOCK_ASYNC_NOSPACE, SOCK_WAKE_IO, SOCK_WAKE_WAITD, sk_wake_async
 from procession.net.unix import garbage
 from procession.net.unix.sock import (
     RCV_SHUTDOWN,
@@ -72,7 +72,6 @@ UNIX_PATH_MAX: Final = 108
 MAX_RECURSION_LEVEL: Final = 4
 _AF_UNIX: Final = struct.pack("<H", 1)
 _POLL_IN: Final = POLLIN | POLLRDNORM
-_POLL_OUT: Final = POLLOUT | POLLWRNORM | POLLWRBAND
 
 
 def init_peercred(current: Task, sk: UnixSock) -> None:
@@ -363,6 +362,7 @@ def unix_dgram_disconnected(sk: UnixSock, other: UnixSock) -> None:
     if not other.dead and other.peer is sk:
         other.err = Errno.ECONNRESET
         wait.wake_up_interruptible(other.wait, POLLERR)
+        sk_wake_async(other, SOCK_WAKE_IO, POLL_ERR)
 
 
 async def unix_wait_for_peer(current: Task, other: UnixSock, timeo: int) -> int:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ("unix_poll",)
 
-_POLL_IN: Final = POLLIN | POLLRDNORM
-_POLL_OUT: Final = POLLOUT | POLLWRNORM | POLLWRBAND
+_READABLE: Final = POLLIN | POLLRDNORM
+_WRITABLE: Final = POLLOUT | POLLWRNORM | POLLWRBAND
 
 
 def unix_poll(sk: UnixSock, table: PollTable | None) -> int:
@@ -29,14 +29,14 @@ def unix_poll(sk: UnixSock, table: PollTable | None) -> int:
     if sk.shutdown == SHUTDOWN_MASK:
         mask |= POLLHUP
     if sk.shutdown & RCV_SHUTDOWN:
-        mask |= POLLRDHUP | _POLL_IN
+        mask |= POLLRDHUP | _READABLE
     if sk.receive_queue or sk.accept_queue:
-        mask |= _POLL_IN
+        mask |= _READABLE
     if sk.type != SOCK_DGRAM and sk.state == TCP_CLOSE:
         mask |= POLLHUP
     if sk.wmem * 4 <= sk.sndbuf and (sk.type == SOCK_STREAM or _peer_has_room(sk, table)):
-        mask |= _POLL_OUT
-    elif sk.type == SOCK_DGRAM:
+        mask |= _WRITABLE
+    elif sk.type != SOCK_STREAM:
         sk.sock_flags |= SOCK_ASYNC_NOSPACE
     return mask
 
