@@ -146,7 +146,7 @@ class SocketFile(File):
         return proto_ops.sock_ops(self.private_data).poll(self.private_data, table)
 
     async def ioctl(self, current: Task, cmd: int, arg: Any) -> int:
-        """Ask the file, the family, and then the interfaces; raises EINVAL, ENOTTY, EOPNOTSUPP of a family with none."""
+        """Ask the file, the family, then the interfaces; raises EINVAL, ENOTTY, EOPNOTSUPP of a family with none."""
         sk: Sock = self.private_data
         if cmd in (FIOSETOWN, SIOCSPGRP):
             fasync.f_setown(current, self, uaccess.get_user(current, arg, 4))

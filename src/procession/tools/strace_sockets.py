@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 import struct
 from typing import Any, Final
 
+from procession.include.linux.inet import IN6_MAPPED, SIN6_LEN_RFC2133, IpOpt, IpProto, Ipv6Opt, UdpOpt
 from procession.include.linux.netdevice import (
     ARPHRD_LOOPBACK,
     IFF_ALLMULTI,
@@ -22,10 +24,15 @@ from procession.include.linux.netdevice import (
 from procession.include.linux.netlink import SOCKADDR_NL, NetlinkFamily
 from procession.include.linux.socket import (
     AF_INET,
+    AF_INET6,
     AF_NETLINK,
     SO_LINGER,
     SO_PEERCRED,
+    SOL_IP,
+    SOL_IPV6,
     SOL_SOCKET,
+    SOL_TCP,
+    SOL_UDP,
     SockOpt,
     SockOptLevel,
 )
@@ -51,6 +58,7 @@ from procession.include.linux.sockios import (
     SIOCSIFNETMASK,
     SIOCSIFTXQLEN,
 )
+from procession.include.linux.tcp import TcpOpt
 from procession.tools.strace_args import pointer, value_name
 from procession.tools.strace_files import iovec
 from procession.tools.strace_structs import INT, Printer, Shown
@@ -58,6 +66,13 @@ from procession.tools.strace_structs import INT, Printer, Shown
 __all__ = ("IFREQ_COMMANDS", "SOCKET_PRINTERS", "ifreq")
 
 _FAMILIES: Final = {0: "AF_UNSPEC", 1: "AF_UNIX", 2: "AF_INET", 10: "AF_INET6", 16: "AF_NETLINK", 17: "AF_PACKET"}
+_OPTIONS: Final[dict[int, tuple[type[IntEnum], str]]] = {
+    SOL_SOCKET: (SockOpt, "SO_"),
+    SOL_IP: (IpOpt, "IP_"),
+    SOL_TCP: (TcpOpt, "TCP_"),
+    SOL_UDP: (UdpOpt, "UDP_"),
+    SOL_IPV6: (Ipv6Opt, "IPV6_"),
+}
 _MSGHDR: Final = struct.Struct("<QI4xQQQQI4x")
 _MMSGHDR: Final = 64  # struct mmsghdr, bytes
 _CMSG: Final = struct.Struct("<Qii")
@@ -79,6 +94,8 @@ def address(shown: Shown, ptr: Any, length: int) -> str:
         return f"{{sa_family={name}, nl_pid={nl_pid}, nl_groups={mask}}}"
     if not rest:
         return f"{{sa_family={name}}}"
+    if family in (AF_INET, AF_INET6) and len(raw) >= (16 if family == AF_INET else SIN6_LEN_RFC2133):
+        return f"{{sa_family={name}, {_internet(family, raw)}}}"
     if family == 1:
         if rest[0]:
             return f"{{sa_family={name}, sun_path={shown.quote(rest.split(bytes(1))[0])}}}"
@@ -86,8 +103,33 @@ def address(shown: Shown, ptr: Any, length: int) -> str:
     return f"{{sa_family={name}, sa_data={shown.quote(rest)}}}"
 
 
+def _internet(family: int, raw: bytes) -> str:
+    """The port and the address of a struct sockaddr_in or sockaddr_in6."""
+    from ipaddress import IPv4Address  # noqa: PLC0415 -- seldom needed, and takes long
+
+    port = int.from_bytes(raw[2:4])
+    if family == AF_INET:
+        return f'sin_port=htons({port}), sin_addr=inet_addr("{IPv4Address(raw[4:8])}")'
+    flow, scope = int.from_bytes(raw[4:8]), int.from_bytes(raw[24:28].ljust(4, b"\0"), "little")
+    return (
+        f"sin6_port=htons({port}), sin6_flowinfo=htonl({flow}), "
+        f'inet_pton(AF_INET6, "{_ipv6(raw[8:24])}", &sin6_addr), sin6_scope_id={scope}'
+    )
+
+
+def _ipv6(raw: bytes) -> str:
+    """An IPv6 address as inet_ntop(3) writes it."""
+    from ipaddress import IPv4Address, IPv6Address  # noqa: PLC0415
+
+    if raw[:12] == IN6_MAPPED:
+        return f"::ffff:{IPv4Address(raw[12:])}"
+    return str(IPv6Address(raw))
+
+
 def _protocol(shown: Shown, at: int) -> str:
     value = shown.args[at]
+    if shown.args[0] in (AF_INET, AF_INET6):
+        return value_name(value, IpProto, "IPPROTO_")
     return value_name(value, NetlinkFamily, "NETLINK_") if shown.args[0] == AF_NETLINK else str(value)
 
 
@@ -178,9 +220,8 @@ def _control(shown: Shown, ptr: int, length: int) -> str:
 
 
 def _sockopt(shown: Shown, at: int) -> str:
-    if shown.args[at - 1] != SOL_SOCKET:
-        return str(shown.args[at])
-    return value_name(shown.args[at], SockOpt, "SO_")
+    names, prefix = _OPTIONS.get(shown.args[at - 1], (None, ""))
+    return str(shown.args[at]) if names is None else value_name(shown.args[at], names, prefix)
 
 
 def _sockopt_value(shown: Shown, at: int) -> str:

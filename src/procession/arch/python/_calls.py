@@ -133,26 +133,6 @@ class PlainCalls(Caller):
         """Copy from a regular file to a descriptor inside the kernel (sendfile(2))."""
         return await self.syscall("sendfile", out_fd, in_fd, offset, count)
 
-    async def socket(self, family: int, type: int, protocol: int) -> int:
-        """Make a socket (socket(2))."""
-        return await trap("socket", family, type, protocol)
-
-    async def connect(self, fd: int, uservaddr: Pointer, addrlen: int) -> int:
-        """Connect a socket (connect(2))."""
-        return await self.syscall("connect", fd, uservaddr, addrlen)
-
-    async def accept(self, fd: int, upeer_sockaddr: Pointer, upeer_addrlen: Pointer) -> int:
-        """Take a connection (accept(2))."""
-        return await self.syscall("accept", fd, upeer_sockaddr, upeer_addrlen)
-
-    async def sendto(self, fd: int, buff: Pointer, len: int, flags: int, addr: Pointer, addr_len: int) -> int:
-        """Send a message, perhaps to an address (sendto(2))."""
-        return await self.syscall("sendto", fd, buff, len, flags, addr, addr_len)
-
-    async def recvfrom(self, fd: int, ubuf: Pointer, size: int, flags: int, addr: Pointer, addr_len: Pointer) -> int:
-        """Receive a message, and perhaps its sender's address (recvfrom(2))."""
-        return await self.syscall("recvfrom", fd, ubuf, size, flags, addr, addr_len)
-
     async def sendmsg(self, fd: int, msg: Pointer, flags: int) -> int:
         """Send pieces of memory as one message, with open files (sendmsg(2))."""
         return await self.syscall("sendmsg", fd, msg, flags)
@@ -165,29 +145,9 @@ class PlainCalls(Caller):
         """End a direction: 0 receiving, 1 sending, 2 both (shutdown(2)); 3.2 looks at no other bits, and refuses none."""
         return await trap("shutdown", fd, how)
 
-    async def bind(self, fd: int, umyaddr: Pointer, addrlen: int) -> int:
-        """Give a socket a name (bind(2))."""
-        return await self.syscall("bind", fd, umyaddr, addrlen)
-
     async def listen(self, fd: int, backlog: int) -> int:
         """Accept connections (listen(2))."""
         return await trap("listen", fd, backlog)
-
-    async def getsockname(self, fd: int, usockaddr: Pointer, usockaddr_len: Pointer) -> int:
-        """Store a socket's own name (getsockname(2))."""
-        return await self.syscall("getsockname", fd, usockaddr, usockaddr_len)
-
-    async def getpeername(self, fd: int, usockaddr: Pointer, usockaddr_len: Pointer) -> int:
-        """Store the name of the other end (getpeername(2)); raises ENOTCONN."""
-        return await self.syscall("getpeername", fd, usockaddr, usockaddr_len)
-
-    async def setsockopt(self, fd: int, level: int, optname: int, optval: Pointer, optlen: int) -> int:
-        """Set an option (setsockopt(2))."""
-        return await self.syscall("setsockopt", fd, level, optname, optval, optlen)
-
-    async def getsockopt(self, fd: int, level: int, optname: int, optval: Pointer, optlen: Pointer) -> int:
-        """Return an option (getsockopt(2))."""
-        return await self.syscall("getsockopt", fd, level, optname, optval, optlen)
 
     async def kill(self, pid: int, sig: int) -> int:
         """Send to a process, a group (0, -pgid) or everybody (-1); raises ESRCH before EINVAL, EPERM (kill(2))."""

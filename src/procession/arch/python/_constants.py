@@ -535,8 +535,12 @@ class Constants:
     MSG_MORE: Final = socket_h.MSG_MORE
     MSG_WAITFORONE: Final = socket_h.MSG_WAITFORONE
     MSG_CMSG_CLOEXEC: Final = socket_h.MSG_CMSG_CLOEXEC
+    SOL_IP: Final = socket_h.SOL_IP
     SOL_SOCKET: Final = socket_h.SOL_SOCKET
     SOL_TCP: Final = socket_h.SOL_TCP
+    SOL_UDP: Final = socket_h.SOL_UDP
+    SOL_IPV6: Final = socket_h.SOL_IPV6
+    SOL_RAW: Final = socket_h.SOL_RAW
     SO_DEBUG: Final = socket_h.SO_DEBUG
     SO_REUSEADDR: Final = socket_h.SO_REUSEADDR
     SO_TYPE: Final = socket_h.SO_TYPE

@@ -1,7 +1,11 @@
-"""Internet protocols: numbers, addresses, options (include/linux/in.h, in6.h, icmp.h, udp.h; `in` is a word of Python's)."""
+"""Internet protocols: numbers, addresses, options (include/linux/in.h, in6.h, icmp.h, udp.h).
+
+Not called in.py, which no import could name.
+"""
 
 from __future__ import annotations
 
+from enum import IntEnum
 import struct
 from typing import Final
 
@@ -93,3 +97,75 @@ ICMPV6_ECHO_REPLY: Final = 129
 SO_EE_ORIGIN_LOCAL: Final = 1  # who has told of an error
 SO_EE_ORIGIN_ICMP: Final = 2
 SO_EE_ORIGIN_ICMP6: Final = 3
+
+
+class IpProto(IntEnum):
+    """Protocols over IP."""
+
+    IP = IPPROTO_IP
+    ICMP = IPPROTO_ICMP
+    TCP = IPPROTO_TCP
+    UDP = IPPROTO_UDP
+    IPV6 = IPPROTO_IPV6
+    ICMPV6 = IPPROTO_ICMPV6
+    UDPLITE = IPPROTO_UDPLITE
+    RAW = IPPROTO_RAW
+
+
+class IpOpt(IntEnum):
+    """setsockopt(2) at SOL_IP."""
+
+    TOS = IP_TOS
+    TTL = IP_TTL
+    HDRINCL = IP_HDRINCL
+    OPTIONS = IP_OPTIONS
+    ROUTER_ALERT = IP_ROUTER_ALERT
+    RECVOPTS = IP_RECVOPTS
+    RETOPTS = IP_RETOPTS
+    PKTINFO = IP_PKTINFO
+    PKTOPTIONS = IP_PKTOPTIONS
+    MTU_DISCOVER = IP_MTU_DISCOVER
+    RECVERR = IP_RECVERR
+    RECVTTL = IP_RECVTTL
+    RECVTOS = IP_RECVTOS
+    MTU = IP_MTU
+    FREEBIND = IP_FREEBIND
+    PASSSEC = IP_PASSSEC
+    TRANSPARENT = IP_TRANSPARENT
+    RECVORIGDSTADDR = IP_RECVORIGDSTADDR
+    MINTTL = IP_MINTTL
+    NODEFRAG = IP_NODEFRAG
+    MULTICAST_IF = IP_MULTICAST_IF
+    MULTICAST_TTL = IP_MULTICAST_TTL
+    MULTICAST_LOOP = IP_MULTICAST_LOOP
+    ADD_MEMBERSHIP = IP_ADD_MEMBERSHIP
+    DROP_MEMBERSHIP = IP_DROP_MEMBERSHIP
+    MULTICAST_ALL = IP_MULTICAST_ALL
+
+
+class Ipv6Opt(IntEnum):
+    """setsockopt(2) at SOL_IPV6."""
+
+    UNICAST_HOPS = IPV6_UNICAST_HOPS
+    MULTICAST_IF = IPV6_MULTICAST_IF
+    MULTICAST_HOPS = IPV6_MULTICAST_HOPS
+    MULTICAST_LOOP = IPV6_MULTICAST_LOOP
+    ADD_MEMBERSHIP = IPV6_ADD_MEMBERSHIP
+    DROP_MEMBERSHIP = IPV6_DROP_MEMBERSHIP
+    MTU_DISCOVER = IPV6_MTU_DISCOVER
+    MTU = IPV6_MTU
+    RECVERR = IPV6_RECVERR
+    V6ONLY = IPV6_V6ONLY
+    RECVPKTINFO = IPV6_RECVPKTINFO
+    PKTINFO = IPV6_PKTINFO
+    RECVHOPLIMIT = IPV6_RECVHOPLIMIT
+    HOPLIMIT = IPV6_HOPLIMIT
+    RECVTCLASS = IPV6_RECVTCLASS
+    TCLASS = IPV6_TCLASS
+
+
+class UdpOpt(IntEnum):
+    """setsockopt(2) at SOL_UDP."""
+
+    CORK = UDP_CORK
+    ENCAP = UDP_ENCAP

@@ -151,6 +151,7 @@ class TimerState:
 
     __slots__ = (
         "hrtimers",
+        "hrtimers_compact",
         "timer_serial",
         "next_timer_ns",
         "deferrable",
@@ -164,6 +165,7 @@ class TimerState:
 
     def __init__(self) -> None:
         self.hrtimers: list[tuple[int, int, Hrtimer]] = []  # a heap: (expiry on the monotonic clock, serial, timer)
+        self.hrtimers_compact: int = 64  # how long the heap may get before cancelled timers are thrown out of it
         self.timer_serial: int = 0
         self.next_timer_ns: int = 0  # what is due next: until then a program may run without entering the kernel
         self.deferrable: dict[TimerList, None] = {}  # those that are armed

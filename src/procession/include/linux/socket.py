@@ -133,15 +133,23 @@ class MsgFlags(IntFlag):
 SIOCOUTQ: Final = 0x5411
 
 # setsockopt(2)'s level.
+SOL_IP: Final = 0
 SOL_SOCKET: Final = 1
 SOL_TCP: Final = 6
+SOL_UDP: Final = 17
+SOL_IPV6: Final = 41
+SOL_RAW: Final = 255
 
 
 class SockOptLevel(IntEnum):
     """setsockopt(2)'s level."""
 
+    IP = SOL_IP
     SOCKET = SOL_SOCKET
     TCP = SOL_TCP
+    UDP = SOL_UDP
+    IPV6 = SOL_IPV6
+    RAW = SOL_RAW
     NETLINK = SOL_NETLINK
 
 
@@ -233,8 +241,8 @@ FamilyArg = Annotated[
         signed=True,
         values=Family,
         prefix="AF_",
-        accepts=(AF_UNIX, AF_NETLINK),
-        refused=tuple(f for f in Family if f not in (AF_UNSPEC, AF_UNIX, AF_NETLINK)),
+        accepts=(AF_UNIX, AF_INET, AF_INET6, AF_NETLINK),
+        refused=tuple(f for f in Family if f not in (AF_UNSPEC, AF_UNIX, AF_INET, AF_INET6, AF_NETLINK)),
     ),
 ]
 SockTypeArg = Annotated[
@@ -255,10 +263,7 @@ AcceptArg = Annotated[int, Arg("int", 32, signed=True, flags=SockFlags, prefix="
 ShutArg = Annotated[int, Arg("int", 32, signed=True, values=Shut, prefix="SHUT_")]
 MsgArg = Annotated[int, Arg("int", 32, flags=MsgFlags, prefix="MSG_")]
 OptLevelArg = Annotated[
-    int,
-    Arg(
-        "int", 32, signed=True, values=SockOptLevel, prefix="SOL_", unknown="SOL_??", accepts=(SOL_SOCKET, SOL_NETLINK)
-    ),
+    int, Arg("int", 32, signed=True, values=SockOptLevel, prefix="SOL_", unknown="SOL_??", accepts=tuple(SockOptLevel))
 ]
 OptNameArg = Annotated[int, Arg("sockopt", 32, signed=True, values=SockOpt, prefix="SO_")]
 OptValArg = Annotated[UserPtr, Arg("sockopt_value")]

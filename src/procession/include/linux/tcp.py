@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import Final
 
 # Sock.state. Other families use some of them, too.
@@ -76,3 +77,26 @@ MAX_TCP_SYNCNT: Final = 127
 TCP_NAGLE_OFF: Final = 1
 TCP_NAGLE_CORK: Final = 2
 TCP_NAGLE_PUSH: Final = 4
+
+
+class TcpOpt(IntEnum):
+    """setsockopt(2) at SOL_TCP."""
+
+    NODELAY = TCP_NODELAY
+    MAXSEG = TCP_MAXSEG
+    CORK = TCP_CORK
+    KEEPIDLE = TCP_KEEPIDLE
+    KEEPINTVL = TCP_KEEPINTVL
+    KEEPCNT = TCP_KEEPCNT
+    SYNCNT = TCP_SYNCNT
+    LINGER2 = TCP_LINGER2
+    DEFER_ACCEPT = TCP_DEFER_ACCEPT
+    WINDOW_CLAMP = TCP_WINDOW_CLAMP
+    INFO = TCP_INFO
+    QUICKACK = TCP_QUICKACK
+    CONGESTION = TCP_CONGESTION
+    MD5SIG = TCP_MD5SIG
+    COOKIE_TRANSACTIONS = TCP_COOKIE_TRANSACTIONS
+    THIN_LINEAR_TIMEOUTS = TCP_THIN_LINEAR_TIMEOUTS
+    THIN_DUPACK = TCP_THIN_DUPACK
+    USER_TIMEOUT = TCP_USER_TIMEOUT

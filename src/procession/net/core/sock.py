@@ -44,6 +44,7 @@ from procession.include.linux.socket import (
     SO_TIMESTAMPNS_OLD,
     SO_TYPE,
 )
+from procession.include.linux.tcp import TCP_CLOSE, TCP_ESTABLISHED, TCP_LISTEN
 from procession.include.linux.time import HZ, NSEC_PER_SEC, NSEC_PER_USEC, TICK_PERIOD_NS, USEC_PER_SEC
 from procession.kernel import capability, hrtimer, wait
 from procession.mm import uaccess
@@ -96,9 +97,6 @@ SOCK_MIN_SNDBUF: Final = 2048
 SOCK_MIN_RCVBUF: Final = 2048 + 192  # a buffer and its head
 SOCK_SNDBUF_LOCK: Final = 1  # of Sock.userlocks: a program has said how large the buffer is
 SOCK_RCVBUF_LOCK: Final = 2
-TCP_ESTABLISHED: Final = 1
-TCP_CLOSE: Final = 7
-TCP_LISTEN: Final = 10
 _FIRST_ADDRESS: Final = 0xFFFF88000E000000
 _SOCK_ROOM: Final = 1024  # bytes
 _LINGER: Final = struct.Struct("<ii")

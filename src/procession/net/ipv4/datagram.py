@@ -46,7 +46,8 @@ from procession.kernel import time, wait
 from procession.mm import uaccess
 from procession.net import sock_async
 from procession.net.core.sock import SOCK_RCVTSTAMP, SockWaiter, sock_rcvtimeo
-from procession.net.ipv4.sock import InetSkb, InetSock, skb_truesize
+from procession.net.ipv4.skbuff import InetSkb, skb_truesize
+from procession.net.ipv4.sock import InetSock
 from procession.net.unix.receive import Received
 from procession.net.unix.sock import RCV_SHUTDOWN, SHUTDOWN_MASK
 

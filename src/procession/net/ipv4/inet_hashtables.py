@@ -1,4 +1,4 @@
-"""Who uses which port, and whose a segment is (net/ipv4/inet_hashtables.c, inet_connection_sock.c, inet_timewait_sock.c)."""
+"""Who uses which port, and whose a segment is (net/ipv4/inet_hashtables.c, inet_connection_sock.c)."""
 
 from __future__ import annotations
 

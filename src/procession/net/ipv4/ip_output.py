@@ -17,7 +17,7 @@ from procession.net.ipv4.sock import inet_net
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.nsproxy import NetNamespace
-    from procession.net.ipv4.sock import InetSkb
+    from procession.net.ipv4.skbuff import InetSkb
 
 __all__ = ("SoftnetData", "ip_send", "local_bh_disable", "local_bh_enable", "softnet")
 

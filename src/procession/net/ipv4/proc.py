@@ -29,15 +29,15 @@ _UDP_WIDTH: Final = 128
 _UDP_HTABLE: Final = 256
 _TCP_HEAD: Final = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
 _TCP6_HEAD: Final = (
-    "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when "
-    "retrnsmt   uid  timeout inode\n"
+    "  sl  local_address                         remote_address                        st tx_queue rx_queue tr "
+    "tm->when retrnsmt   uid  timeout inode\n"
 )
 _UDP_HEAD: Final = (
     "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops"
 )
 _UDP6_HEAD: Final = (
-    "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when "
-    "retrnsmt   uid  timeout inode ref pointer drops\n"
+    "  sl  local_address                         remote_address                        st tx_queue rx_queue tr "
+    "tm->when retrnsmt   uid  timeout inode ref pointer drops\n"
 )
 _IP: Final = (
     "Forwarding DefaultTTL InReceives InHdrErrors InAddrErrors ForwDatagrams InUnknownProtos InDiscards InDelivers"
@@ -47,8 +47,8 @@ _IP_MORE: Final = (
 )
 _ICMP: Final = (
     "InMsgs InErrors InDestUnreachs InTimeExcds InParmProbs InSrcQuenchs InRedirects InEchos InEchoReps InTimestamps"
-    " InTimestampReps InAddrMasks InAddrMaskReps OutMsgs OutErrors OutDestUnreachs OutTimeExcds OutParmProbs OutSrcQuenchs"
-    " OutRedirects OutEchos OutEchoReps OutTimestamps OutTimestampReps OutAddrMasks OutAddrMaskReps"
+    " InTimestampReps InAddrMasks InAddrMaskReps OutMsgs OutErrors OutDestUnreachs OutTimeExcds OutParmProbs"
+    " OutSrcQuenchs OutRedirects OutEchos OutEchoReps OutTimestamps OutTimestampReps OutAddrMasks OutAddrMaskReps"
 )
 _TCP: Final = (
     "RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens AttemptFails EstabResets CurrEstab InSegs OutSegs"

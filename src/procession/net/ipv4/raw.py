@@ -22,7 +22,8 @@ from procession.include.linux.tcp import TCP_CLOSE, TCP_ESTABLISHED
 from procession.mm import uaccess
 from procession.net.core.sock import SOCK_BROADCAST, sock_prot_inuse_add
 from procession.net.ipv4 import datagram, ip_output, route
-from procession.net.ipv4.sock import SOCK_BINDADDR_LOCK, InetSkb, InetSock, RawSock, inet_net, proto_name
+from procession.net.ipv4.skbuff import InetSkb
+from procession.net.ipv4.sock import SOCK_BINDADDR_LOCK, InetSock, RawSock, inet_net, proto_name
 from procession.net.unix.sock import SEND_SHUTDOWN
 
 if TYPE_CHECKING:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.inet import INADDR_BROADCAST, INADDR_LOOPBACK
 from procession.include.linux.netdevice import IFF_UP
+from procession.include.linux.rtnetlink import RTN_BROADCAST, RTN_LOCAL, RTN_MULTICAST, RTN_UNICAST
 
 if TYPE_CHECKING:
     from procession.include.linux.netdevice import NetDevice
@@ -24,12 +25,6 @@ __all__ = (
     "is_link_local",
     "is_multicast",
 )
-
-# Kinds of addresses.
-RTN_UNICAST: Final = 1  # of somebody else
-RTN_LOCAL: Final = 2
-RTN_BROADCAST: Final = 3
-RTN_MULTICAST: Final = 5
 
 
 def is_multicast(address: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Internet sockets and what is on its way to them (include/net/inet_sock.h, inet_connection_sock.h, linux/tcp.h, udp.h).
+"""Internet sockets (include/net/inet_sock.h, inet_connection_sock.h, linux/tcp.h, udp.h).
 
 An address is its bytes: 4 of IPv4, also as an IPv6 socket's "mapped" one, or 16.
 """
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.hrtimer import Hrtimer
 from procession.include.linux.inet import IN6ADDR_ANY, INADDR_ANY, IPPROTO_UDPLITE
+from procession.include.linux.net import SS_UNCONNECTED
 from procession.include.linux.socket import AF_INET6, SOCK_RAW, SOCK_STREAM
-from procession.include.linux.tcp import TCP_MSS_DEFAULT, TCPHDR_FIN, TCPHDR_SYN
+from procession.include.linux.tcp import TCP_MSS_DEFAULT
 from procession.include.linux.time import TICK_PERIOD_NS
 from procession.net.core.sock import Sock
-from procession.net.unix.sock import SIZEOF_SHARED_INFO, SIZEOF_SK_BUFF, skb_truesize
+from procession.net.ipv4.skbuff import InetSkb, TcpSkb
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -22,28 +23,23 @@ if TYPE_CHECKING:
     from procession.net.proto_ops import ProtoOps
 
 __all__ = (
-    "SKB_OVERHEAD",
     "SOCK_BINDADDR_LOCK",
     "SOCK_BINDPORT_LOCK",
     "BindBucket",
     "InetNet",
-    "InetSkb",
     "InetSock",
     "RawSock",
     "RequestSock",
-    "TcpSkb",
     "TcpSock",
     "TimewaitSock",
     "UdpSock",
     "inet_net",
     "jiffies",
     "proto_name",
-    "skb_truesize",
 )
 
 SOCK_BINDADDR_LOCK: Final = 4  # of Sock.userlocks: a program has said which address
 SOCK_BINDPORT_LOCK: Final = 8  # and which port
-SKB_OVERHEAD: Final = SIZEOF_SK_BUFF + SIZEOF_SHARED_INFO
 TCP_INFINITE_SSTHRESH: Final = 0x7FFFFFFF
 _TCP_TIMEOUT_INIT: Final = 250  # ticks
 _TCP_TIMEOUT_MAX_MDEV: Final = 250
@@ -52,77 +48,6 @@ _TCP_TIMEOUT_MAX_MDEV: Final = 250
 def jiffies(k: Kernel) -> int:
     """Return the time in ticks."""
     return k.clock.now_ns // TICK_PERIOD_NS
-
-
-class InetSkb:
-    """A packet, or what waits in a queue (struct sk_buff).
-
-    saddr, daddr, source, dest: where it comes from and goes to.  data: what it carries.  truesize: what it costs the
-    queue that it is in.  err: a struct sock_extended_err and what follows it, in an error queue.  stamp_ns: the time of
-    day it came, 0 if nobody wanted to know.
-    """
-
-    __slots__ = ("daddr", "data", "dest", "err", "hops", "protocol", "saddr", "source", "stamp_ns", "tos", "truesize")
-
-    def __init__(self, data: bytes, saddr: bytes, source: int, daddr: bytes, dest: int) -> None:
-        self.data = data
-        self.saddr = saddr
-        self.source = source
-        self.daddr = daddr
-        self.dest = dest
-        self.protocol = 0
-        self.truesize = 0
-        self.err = b""
-        self.stamp_ns = 0
-        self.hops = 64
-        self.tos = 0
-
-
-class TcpSkb(InetSkb):
-    """A segment (struct tcp_skb_cb beside).
-
-    seq, end_seq, ack_seq: places in the streams, which never wrap here.  buf: the data while it grows.  when: tick it
-    was sent.  urg: how far behind seq the urgent mark stands, 0 without one.  mss, wscale: options of a SYN, 0 and -1
-    if it has none.  room: what still fits into the head of the buffer.  pages: bytes behind the head.
-    """
-
-    __slots__ = (
-        "ack_seq",
-        "buf",
-        "end_seq",
-        "flags",
-        "mss",
-        "retrans",
-        "room",
-        "seq",
-        "tsecr",
-        "tsval",
-        "urg",
-        "when",
-        "window",
-        "wscale",
-    )
-
-    def __init__(self, saddr: bytes, source: int, daddr: bytes, dest: int) -> None:
-        super().__init__(b"", saddr, source, daddr, dest)
-        self.buf = bytearray()
-        self.seq = 0
-        self.end_seq = 0
-        self.ack_seq = 0
-        self.flags = 0
-        self.window = 0
-        self.urg = 0
-        self.mss = 0
-        self.wscale = -1
-        self.tsval = 0
-        self.tsecr = 0
-        self.when = 0
-        self.retrans = False
-        self.room = 0
-
-    def length(self) -> int:
-        """Return how many bytes it carries."""
-        return self.end_seq - self.seq - (self.flags & TCPHDR_SYN > 0) - (self.flags & TCPHDR_FIN > 0)
 
 
 class InetSock(Sock):
@@ -216,12 +141,6 @@ class InetSock(Sock):
     def any_address(self) -> bytes:
         """Return the address that says nothing."""
         return IN6ADDR_ANY if self.family == AF_INET6 else INADDR_ANY
-
-
-SS_UNCONNECTED: Final = 1
-SS_CONNECTING: Final = 2
-SS_CONNECTED: Final = 3
-SS_DISCONNECTING: Final = 4
 
 
 class UdpSock(InetSock):

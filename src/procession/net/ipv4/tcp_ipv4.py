@@ -20,13 +20,23 @@ from procession.include.linux.tcp import (
 )
 from procession.include.linux.time import HZ
 from procession.net.core.sock import SOCK_KEEPOPEN
-from procession.net.ipv4 import inet_csk, inet_hashtables, ip_output, tcp_input, tcp_minisocks, tcp_output, tcp_timer
-from procession.net.ipv4.sock import SOCK_BINDPORT_LOCK, RequestSock, TcpSkb, TcpSock, TimewaitSock, inet_net, jiffies
+from procession.net.ipv4 import (
+    inet_csk,
+    inet_hashtables,
+    ip_output,
+    tcp_ack,
+    tcp_input,
+    tcp_minisocks,
+    tcp_output,
+    tcp_timer,
+)
+from procession.net.ipv4.skbuff import TcpSkb
+from procession.net.ipv4.sock import SOCK_BINDPORT_LOCK, RequestSock, TcpSock, TimewaitSock, inet_net, jiffies
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.nsproxy import NetNamespace
-    from procession.net.ipv4.sock import InetSkb
+    from procession.net.ipv4.skbuff import InetSkb
 
 __all__ = ("inet_csk_listen_stop", "release_sock", "reqsk_expires", "tcp_init_sock", "tcp_v4_rcv", "tcp_v4_send_synack")
 
@@ -360,7 +370,7 @@ def _openreq_child(sk: TcpSock, child: TcpSock, req: RequestSock) -> None:
     child.rto = HZ
     child.rcv_tstamp = jiffies(k)
     child.lsndtime = jiffies(k)
-    tcp_input.tcp_initialize_rcv_mss(child)
+    tcp_ack.tcp_initialize_rcv_mss(child)
     if child.flags & SOCK_KEEPOPEN:
         inet_csk.inet_csk_reset_keepalive_timer(child, tcp_input.keepalive_time_when(child))
 

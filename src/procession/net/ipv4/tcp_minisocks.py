@@ -10,7 +10,8 @@ from procession.include.linux.tcp import TCP_FIN_WAIT2, TCP_TIME_WAIT, TCPHDR_AC
 from procession.include.linux.time import HZ, TICK_PERIOD_NS
 from procession.kernel import hrtimer
 from procession.net.ipv4 import inet_csk, inet_hashtables, ip_output, tcp_output
-from procession.net.ipv4.sock import TcpSkb, TcpSock, TimewaitSock, inet_net, jiffies
+from procession.net.ipv4.skbuff import TcpSkb
+from procession.net.ipv4.sock import TcpSock, TimewaitSock, inet_net, jiffies
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel

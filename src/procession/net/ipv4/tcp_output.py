@@ -33,7 +33,8 @@ from procession.net.ipv4.inet_csk import (
     inet_csk_reset_xmit_timer,
     sk_reset_timer,
 )
-from procession.net.ipv4.sock import SKB_OVERHEAD, TcpSkb, TcpSock, inet_net, jiffies
+from procession.net.ipv4.skbuff import SKB_OVERHEAD, TcpSkb
+from procession.net.ipv4.sock import TcpSock, inet_net, jiffies
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel

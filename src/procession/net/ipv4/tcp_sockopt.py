@@ -43,7 +43,7 @@ from procession.include.linux.tcp import (
 from procession.include.linux.time import HZ
 from procession.mm import uaccess
 from procession.net.core.sock import SOCK_KEEPOPEN, SOCK_MIN_RCVBUF
-from procession.net.ipv4 import inet_csk, tcp, tcp_input, tcp_output, tcp_timer
+from procession.net.ipv4 import inet_csk, tcp, tcp_input, tcp_output, tcp_recvmsg, tcp_timer
 from procession.net.ipv4.inet_csk import ICSK_ACK_PUSHED, ICSK_ACK_SCHED
 from procession.net.ipv4.sock import TcpSock, jiffies
 
@@ -178,7 +178,7 @@ def _set_quickack(sk: TcpSock, value: int) -> None:
     if 1 << sk.state & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT) and sk.ack_pending & ICSK_ACK_SCHED:
         sk.ack_pending |= ICSK_ACK_PUSHED
         sk.owned = True
-        tcp.tcp_cleanup_rbuf(sk, 1)
+        tcp_recvmsg.tcp_cleanup_rbuf(sk, 1)
         tcp.tcp_release(sk)
         if not value & 1:
             sk.ack_pingpong = True

@@ -196,13 +196,10 @@ def _probe_timer(sk: TcpSock) -> None:
 
 
 def _keepalive_timer(sk: TcpSock, listen_timer: Callable[[TcpSock], int]) -> int | None:
-    """Look whether the other end lives, an orphan's time is over, a listener's half-open ones wait (tcp_keepalive_timer)."""
+    """Look after a listener's half-open connections, an orphan, the other end (tcp_keepalive_timer)."""
     k = sk.kernel
     ip_output.local_bh_disable(k)
-    if sk.state == TCP_LISTEN:
-        again = listen_timer(sk)
-    else:
-        again = _keepalive(sk)
+    again = listen_timer(sk) if sk.state == TCP_LISTEN else _keepalive(sk)
     ip_output.local_bh_enable(k)
     return _at(jiffies(k) + again) if again else None
 

@@ -19,7 +19,8 @@ from procession.mm import uaccess
 from procession.net.core.sock import SOCK_BROADCAST, sock_prot_inuse_add
 from procession.net.ipv4 import datagram, ip_output, route
 from procession.net.ipv4.inet_hashtables import PORT_HIGH, PORT_LOW, ipv6_rcv_saddr_equal, random_port
-from procession.net.ipv4.sock import InetSkb, UdpSock, inet_net, proto_name
+from procession.net.ipv4.skbuff import InetSkb
+from procession.net.ipv4.sock import UdpSock, inet_net, proto_name
 from procession.net.unix.sock import SEND_SHUTDOWN
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
+from procession.include.linux.net import SS_CONNECTED, SS_CONNECTING, SS_DISCONNECTING, SS_UNCONNECTED
 from procession.net.unix.sock import TCP_ESTABLISHED, TCP_LISTEN, UnixSock
 
 if TYPE_CHECKING:
@@ -15,11 +16,6 @@ __all__ = ("unix_seq_show",)
 
 UNIX_HASH_SIZE: Final = 256
 _SO_ACCEPTCON: Final = 1 << 16
-# States of a struct socket.
-_SS_UNCONNECTED: Final = 1
-_SS_CONNECTING: Final = 2
-_SS_CONNECTED: Final = 3
-_SS_DISCONNECTING: Final = 4
 
 
 def csum_partial(data: bytes) -> int:
@@ -60,9 +56,9 @@ def unix_seq_show(k: Kernel, net: NetNamespace) -> bytes:
     for sk in sorted(everyone, key=_chain):
         connected = sk.state == TCP_ESTABLISHED
         if sk.i_ino:
-            state = _SS_CONNECTED if connected else _SS_UNCONNECTED
+            state = SS_CONNECTED if connected else SS_UNCONNECTED
         else:
-            state = _SS_CONNECTING if connected else _SS_DISCONNECTING
+            state = SS_CONNECTING if connected else SS_DISCONNECTING
         flags = _SO_ACCEPTCON if sk.state == TCP_LISTEN else 0
         refs = 2 + peers.get(sk, 0)
         line = b"%016x: %08X %08X %08X %04X %02X %5d" % (sk.address(), refs, 0, flags, sk.type, state, sk.i_ino)

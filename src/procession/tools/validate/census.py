@@ -265,7 +265,7 @@ class Census:
 
     @cached_property
     def other_sockets(self) -> list[Sock]:
-        """Every socket of another family than the local one that an open file leads to, or that waits to be accepted."""
+        """Every socket that is not a local one: an open file leads to it, or it waits to be accepted."""
         found = [file.private_data for file in self.open_files if isinstance(file, SocketFile)]
         others: list[Sock] = [sk for sk in found if sk is not None and not isinstance(sk, UnixSock)]
         for sk in others.copy():
