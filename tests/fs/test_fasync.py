@@ -97,3 +97,44 @@ def test_without_memory(call, at, lost):
         assert validate_all(result.kernel) == []
         seen[fault.what] = " ".join(result.output.split())
     assert seen == lost
+
+
+def broken(breaks):
+    """What the validators say at the end of a program after which breaks(kernel, files) was called."""
+    said = []
+
+    async def main(sys):
+        await sys.signal(29, 1)
+        await everything(sys)
+        k = machine.kernel
+        files = {file.f_path.dentry.d_name: file for _, file in k.current.files.open_files()}
+        mend = breaks(k, files)
+        said.extend(validate_all(k))
+        mend()
+
+    machine = Machine()
+    machine.run(main)
+    machine.check_baseline()
+    assert validate_all(machine) == []
+    return said
+
+
+@pytest.mark.unchecked
+def test_the_validators_notice_what_is_broken():
+    def set_and_back(target, name, value):
+        before = getattr(target, name)
+        setattr(target, name, value)
+        return lambda: setattr(target, name, before)
+
+    def without_the_flag(k, files):
+        return set_and_back(files["fifo"], "f_flags", 2)
+
+    def nobody_told(k, files):
+        return set_and_back(files["f"].inode.i_flock[0], "fl_fasync", None)
+
+    def one_more(k, files):
+        return set_and_back(k.caches["dnotify_struct"], "nr_active", 2)
+
+    assert any("without O_ASYNC is told" in text for text in broken(without_the_flag))
+    assert any("would not be told" in text for text in broken(nobody_told))
+    assert broken(one_more) == ["dnotify_struct objects: 2, found 1"]

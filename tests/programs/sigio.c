@@ -12,6 +12,7 @@
 #include <sys/timerfd.h>
 #include <netinet/in.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/un.h>
 #include <termios.h>
 
@@ -133,6 +134,7 @@ static void who_has_news(void) {
   no_news("an eventfd", must(eventfd(0, 0)));
   no_news("a timerfd", must(timerfd_create(CLOCK_MONOTONIC, 0)));
   no_news("a signalfd", must(signalfd(-1, &all, 0)));
+  no_news("an inotify instance", must(inotify_init()));
   no_news("a socket", must(socket(AF_UNIX, SOCK_DGRAM, 0)));
   no_news("a netlink socket", must(socket(AF_NETLINK, SOCK_RAW, 0)));
   show("an O_PATH descriptor", fcntl(must(open("file", O_PATH)), F_SETFL, O_ASYNC));
