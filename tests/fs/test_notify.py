@@ -1,6 +1,7 @@
 """Who watches files: over the root's layers, without memory, and what is left when they are gone."""
 
 import errno
+import shutil
 import struct
 
 import pytest
@@ -132,3 +133,14 @@ def test_without_memory(call, at, lost):
         assert left(result.kernel) == reference, fault
         seen[fault.what] = result.output.strip()
     assert seen == lost
+
+
+@pytest.mark.skipif(shutil.which("tail") is None, reason="no tail")
+def test_tail_follows_a_file():
+    """It is woken by a watch, and does not look every second."""
+    machine = Machine(root="/")
+    script = "cd /tmp; echo one >log; tail -f log & sleep 0.2; echo two >>log; sleep 0.2; kill $!"
+    result = machine.run(["/bin/sh", "-c", script])
+    assert result.output == "one\ntwo\n"
+    assert machine.kernel.caches["inotify_inode_mark_cache"].nr_allocs
+    machine.check_baseline()

@@ -58,6 +58,7 @@ def change(get, name, by=1):
     (lambda k: inode(k).i_fsnotify_marks.reverse(), "are in the order"),
     (lambda k: inode(k).i_fsnotify_marks.pop(), "a mark that its inode or mount does not know"),
     (lambda k: setattr(list(group(k, 2).marks)[1].mnt, "mnt_fsnotify_mask", 1), "mnt_fsnotify_mask of mount"),
+    (lambda k: setattr(list(group(k, 2).marks)[1].mnt.mnt_sb, "s_active", 0), "has a mark, and is gone"),
     (change(lambda k: group(k).notification_list[0].event, "refcnt"), "found 2"),
     (lambda k: k.caches["fsnotify_event"].alloc(), "fsnotify_event objects"),
     (lambda k: k.caches["fsnotify_event_holder"].alloc(), "fsnotify_event_holder objects"),

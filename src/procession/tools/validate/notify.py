@@ -62,6 +62,8 @@ def _marks(group: FsnotifyGroup) -> list[str]:
             wrong.append("a mark that its inode or mount does not know")
         if mnt is not None and mnt.mnt_fsnotify_mask != _or_of(mnt.mnt_fsnotify_marks or []):
             wrong.append(f"mnt_fsnotify_mask of mount {mnt.mnt_id}: {mnt.mnt_fsnotify_mask:#x}")
+        if mnt is not None and mnt.mnt_sb.s_active <= 0:
+            wrong.append(f"mount {mnt.mnt_id} has a mark, and is gone")
     return wrong
 
 
