@@ -136,8 +136,11 @@ static void garbage(int type) {
   int o[2];
   r = watch(&w);
   must(socketpair(AF_UNIX, type, 0, o)), must(socketpair(AF_UNIX, type, 0, a)), must(socketpair(AF_UNIX, type, 0, b));
-  must(give(o[1], &a[0], 1)), must(give(a[1], &b[0], 1)), must(give(b[1], &w, 1));
-  close(w), close(a[0]), close(b[0]), close(b[1]), close(a[1]);
+  int d[2];
+  must(socketpair(AF_UNIX, type, 0, d));
+  fds[0] = d[0], fds[1] = w;
+  must(give(o[1], &a[0], 1)), must(give(a[1], &b[0], 1)), must(give(b[1], fds, 2));
+  close(w), close(d[0]), close(d[1]), close(a[0]), close(b[0]), close(b[1]), close(a[1]);
   say("a chain: %s", gone(r));
   close(o[1]);
   say("still: %s", gone(r));
@@ -213,7 +216,8 @@ static void queues(void) {
   pid_t pid;
   CHILD(pid) { sleep_ms(20); recv(s, data, 8, 0); _exit(0); }
   tell("somebody reads", send(c, "abcd", 4, 0)), reap(pid);
-  while (send(c, "abcd", 4, MSG_DONTWAIT) > 0) continue;
+  while (recv(s, data, 8, MSG_DONTWAIT) > 0) continue;
+  while (sendto(d, "abcd", 4, MSG_DONTWAIT, (struct sockaddr *)&name, 8) > 0) continue;
   CHILD(pid) { sleep_ms(20); recv(s, data, 8, 0); _exit(0); }
   p.revents = 0, say("poll until somebody reads: %d", poll(&p, 1, 3000)), say("  %#x", p.revents), reap(pid);
   must(connect(s, (struct sockaddr *)&name, 8));
