@@ -219,7 +219,10 @@ static void queues(void) {
   while (recv(s, data, 8, MSG_DONTWAIT) > 0) continue;
   while (sendto(d, "abcd", 4, MSG_DONTWAIT, (struct sockaddr *)&name, 8) > 0) continue;
   CHILD(pid) { sleep_ms(20); recv(s, data, 8, 0); _exit(0); }
+  struct timespec before, after;
+  clock_gettime(CLOCK_MONOTONIC, &before);
   p.revents = 0, say("poll until somebody reads: %d", poll(&p, 1, 3000)), say("  %#x", p.revents), reap(pid);
+  clock_gettime(CLOCK_MONOTONIC, &after), say("  in time: %d", after.tv_sec - before.tv_sec < 2);
   must(connect(s, (struct sockaddr *)&name, 8));
   tell("it is connected to itself now", send(c, "abcd", 4, 0));
   tell("another connects", connect(d, (struct sockaddr *)&name, 8));
