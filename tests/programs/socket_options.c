@@ -46,6 +46,13 @@ static void buffers(void) {
     set("SNDBUFFORCE", SO_SNDBUFFORCE, sizes[i]), get("  SNDBUF", sv[0], SO_SNDBUF);
     set("RCVBUFFORCE", SO_RCVBUFFORCE, sizes[i]), get("  RCVBUF", sv[0], SO_RCVBUF);
   }
+  for (int option = SO_SNDBUF; option <= SO_RCVBUF; option++) {
+    int most = 1 << 30, less = -1, one, two;
+    socklen_t size = 4;
+    must(setsockopt(sv[0], SOL_SOCKET, option, &most, 4)), must(getsockopt(sv[0], SOL_SOCKET, option, &one, &size));
+    must(setsockopt(sv[0], SOL_SOCKET, option, &less, 4)), must(getsockopt(sv[0], SOL_SOCKET, option, &two, &size));
+    say("-1 is the most there may be: %d", one == two && one > 200000);
+  }
   int half = 0, whole = 0;
   socklen_t len = 2;
   show("two bytes of four", getsockopt(sv[0], SOL_SOCKET, SO_TYPE, &half, &len)), say("  %d, %u", half, len);
@@ -128,6 +135,12 @@ static void timeouts(void) {
   must(write(sv[1], "ab", 2));
   TIMED("low water", read(sv[0], four, 4) == 2 ? 0 : -1);
 
+  int more = 1 << 20;
+  must(socketpair(AF_UNIX, SOCK_STREAM, 0, sv));
+  pid_t pid;
+  CHILD(pid) { sleep_ms(50); must(setsockopt(sv[0], SOL_SOCKET, SO_SNDBUFFORCE, &more, sizeof more)); pause(); }
+  TIMED("a buffer that grows lets a writer go on", write(sv[0], much, sizeof much) == sizeof much ? 0 : -1);
+  kill(pid, SIGKILL), wait_for(pid);
   struct sockaddr_un name = { AF_UNIX, "" };
   memcpy(name.sun_path, "\0opts", 5);
   int l = (int)must(socket(AF_UNIX, SOCK_STREAM, 0)), c1 = (int)must(socket(AF_UNIX, SOCK_STREAM, 0)), c2 = (int)must(socket(AF_UNIX, SOCK_STREAM, 0));
@@ -192,6 +205,17 @@ static void filters(void) {
   came("2", "2bcdefghij", 10), came("0", "0bcdefghij", 10), came("7", "7bcdefghij", 10);
   attach("protocol", proto, 3, 16), came("beside", "hello", 5);
   attach("interface", index, 2, 16), came("beside", "hello", 5);
+  struct sock_filter unsure[] = { BPF_STMT(BPF_LD | BPF_IMM, 1), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 1, 0, 1), BPF_STMT(BPF_ST, 2), BPF_STMT(BPF_LD | BPF_MEM, 2), ret };
+  struct sock_filter sure[] = { BPF_STMT(BPF_LD | BPF_IMM, 1), BPF_STMT(BPF_ST, 2), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 1, 0, 1), BPF_STMT(BPF_ST, 3), BPF_STMT(BPF_LD | BPF_MEM, 2), BPF_STMT(BPF_RET | BPF_A, 0) };
+  struct sock_filter far[] = { BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 1, 0, 1), ret }, nothing[] = { BPF_STMT(BPF_LDX | BPF_IMM, 0), BPF_STMT(BPF_LD | BPF_IMM, 8), BPF_STMT(BPF_ALU | BPF_DIV | BPF_X, 0), ret };
+  struct sock_filter shift[] = { BPF_STMT(BPF_LD | BPF_IMM, 1), BPF_STMT(BPF_ALU | BPF_LSH | BPF_K, 33), BPF_STMT(BPF_RET | BPF_A, 0) }, negative[] = { BPF_STMT(BPF_LD | BPF_IMM, 3), BPF_STMT(BPF_ALU | BPF_NEG, 0), BPF_STMT(BPF_ALU | BPF_ADD | BPF_K, 5), BPF_STMT(BPF_RET | BPF_A, 0) };
+  static struct sock_filter long_[1500];
+  for (int i = 0; i < 1499; i++) long_[i] = add;
+  long_[1499] = ret;
+  attach("one way stores, one does not", unsure, 5, 16), attach("both did", sure, 6, 16), came("one byte", "hello", 5);
+  attach("a branch out", far, 2, 16), attach("by X, which is zero", nothing, 4, 16), came("dropped", "hello", 5);
+  attach("a shift by 33", shift, 3, 16), came("two bytes", "hello", 5), attach("negative", negative, 4, 16), came("two bytes", "hello", 5);
+  attach("a long one", long_, 1500, 16), attach("another before that is gone", long_, 1500, 16), came("beside", "hello", 5);
   show("detach", setsockopt(sv[1], SOL_SOCKET, SO_DETACH_FILTER, &(int){ 0 }, 4));
   came("all", "hello", 5);
 }
@@ -222,7 +246,13 @@ int main(void) {
   timeouts();
   must(socketpair(AF_UNIX, SOCK_DGRAM, 0, sv));
   filters();
-  stamp(29, 1), stamp(35, 1), stamp(29, 1), stamp(16, 1), stamp(29, 0), stamp(37, 127);
+  stamp(29, 1);
+  must(write(sv[0], "x", 1)), sleep_ms(1200);
+  char control[64] __attribute__((aligned(8))), byte;
+  struct msghdr m = { .msg_iov = &(struct iovec){ &byte, 1 }, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control };
+  must(recvmsg(sv[1], &m, 0));
+  say("sent a second ago: %d", time(NULL) - *(long *)CMSG_DATA((struct cmsghdr *)control) > 0);
+  stamp(35, 1), stamp(29, 1), stamp(16, 1), stamp(29, 0), stamp(37, 127);
   show("BINDTODEVICE", setsockopt(sv[0], SOL_SOCKET, SO_BINDTODEVICE, "lo", 3));
   show("BINDTODEVICE, none such", setsockopt(sv[0], SOL_SOCKET, SO_BINDTODEVICE, "nosuch", 6));
   show("BINDTODEVICE, long", setsockopt(sv[0], SOL_SOCKET, SO_BINDTODEVICE, "lo\0aaaaaaaaaaaaaaaaaaaaaa", 25));

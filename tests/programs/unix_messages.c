@@ -132,6 +132,22 @@ static void garbage(int type) {
   tell("so its other end writes to nobody", send(b[1], "x", 1, MSG_NOSIGNAL));
   close(b[1]), close(r);
 
+  /* A chain that hangs on one that somebody has. */
+  int o[2];
+  r = watch(&w);
+  must(socketpair(AF_UNIX, type, 0, o)), must(socketpair(AF_UNIX, type, 0, a)), must(socketpair(AF_UNIX, type, 0, b));
+  int d[2];
+  must(socketpair(AF_UNIX, type, 0, d));
+  fds[0] = d[0], fds[1] = w;
+  must(give(o[1], &a[0], 1)), must(give(a[1], &b[0], 1)), must(give(b[1], fds, 2));
+  close(w), close(d[0]), close(d[1]), close(a[0]), close(b[0]), close(b[1]), close(a[1]);
+  say("a chain: %s", gone(r));
+  close(o[1]);
+  say("still: %s", gone(r));
+  close(o[0]);
+  say("let go: %s", gone(r));
+  close(r);
+
   /* A socket that holds itself. */
   r = watch(&w);
   must(socketpair(AF_UNIX, type, 0, a));
@@ -152,6 +168,10 @@ static void listener(void) {
   say("in the queue of one not accepted: %s", gone(r));
   l = (int)must(socket(AF_UNIX, SOCK_STREAM, 0));
   tell("the name is free", bind(l, (struct sockaddr *)&name, 5));
+  close(l);
+  say("another was closed: %s", gone(r));
+  l = (int)must(socket(AF_UNIX, SOCK_STREAM, 0));
+  tell("the name is free", bind(l, (struct sockaddr *)&name, 5));
   close(l), close(r);
 }
 
@@ -166,6 +186,8 @@ static void nesting(void) {
   char c;
   tell("a read empties it", read(p[3][1], &c, 1)), tell("nothing", recv(p[3][1], &c, 1, MSG_DONTWAIT));
   tell("socket 3 into socket 7", give(p[7][0], &p[3][1], 1));
+  tell("socket 5 into socket 6", give(p[6][0], &p[5][1], 1)), tell("a read empties it", read(p[5][1], &c, 1)), tell("nothing", recv(p[5][1], &c, 1, MSG_DONTWAIT));
+  tell("socket 5 into socket 6", give(p[6][0], &p[5][1], 1));
   int many[254];
   for (int i = 0; i < 254; i++) many[i] = 1;
   tell("253 files", give(p[7][0], many, 253)), tell("254 files", give(p[7][0], many, 254)), many[1] = 99, tell("a bad one", give(p[7][0], many, 2));
@@ -194,6 +216,13 @@ static void queues(void) {
   pid_t pid;
   CHILD(pid) { sleep_ms(20); recv(s, data, 8, 0); _exit(0); }
   tell("somebody reads", send(c, "abcd", 4, 0)), reap(pid);
+  while (recv(s, data, 8, MSG_DONTWAIT) > 0) continue;
+  while (sendto(d, "abcd", 4, MSG_DONTWAIT, (struct sockaddr *)&name, 8) > 0) continue;
+  CHILD(pid) { sleep_ms(20); recv(s, data, 8, 0); _exit(0); }
+  struct timespec before, after;
+  clock_gettime(CLOCK_MONOTONIC, &before);
+  p.revents = 0, say("poll until somebody reads: %d", poll(&p, 1, 3000)), say("  %#x", p.revents), reap(pid);
+  clock_gettime(CLOCK_MONOTONIC, &after), say("  in time: %d", after.tv_sec - before.tv_sec < 2);
   must(connect(s, (struct sockaddr *)&name, 8));
   tell("it is connected to itself now", send(c, "abcd", 4, 0));
   tell("another connects", connect(d, (struct sockaddr *)&name, 8));
