@@ -76,7 +76,7 @@ def address_from(raw: bytes) -> Address:
 
 
 class SocketCalls(FileCalls):
-    """Everything that has an address. With C's arguments, pointers and lengths, a call is C's and returns its number."""
+    """Everything that has an address. With C's arguments, pointers and lengths, a call is C's, and returns a number."""
 
     __slots__ = ()
 
@@ -85,7 +85,7 @@ class SocketCalls(FileCalls):
         return await trap("socket", family, type, protocol)
 
     async def bind(self, fd: int, address: Any, *length: Any) -> int:
-        """Give a socket a name: ("127.0.0.1", 80), ("::1", 80), a path, or "\0" and an abstract name."""
+        r"""Give a socket a name: ("127.0.0.1", 80), ("::1", 80), a path, or "\0" and an abstract name."""
         if length:
             return await self.syscall("bind", fd, address, *length)
         raw = address_of("bind", address)
