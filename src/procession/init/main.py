@@ -111,6 +111,7 @@ from procession.kernel import (
 from procession.lib import string
 from procession.mm import memcontrol_files, page_alloc, slab
 from procession.net import socket
+from procession.net.ipv4 import published
 from procession.security import device_cgroup
 from procession.security.keys import proc as key_proc
 
@@ -217,6 +218,7 @@ def vfs_caches_init(k: Kernel, root: RootSpec) -> None:
     tty_io.tty_init(k)
     pty.pty_init(k)
     hvc_console.hvc_console_init(k)
+    published.publish_init(k)
     fs_exec.exec_init(k)
     binfmt_script.init_script_binfmt(k)
     binfmt_elf.init_elf_binfmt(k)

@@ -76,7 +76,7 @@ def address_from(raw: bytes) -> Address:
 
 
 class SocketCalls(FileCalls):
-    """Everything that has an address."""
+    """Everything that has an address. With C's arguments, pointers and lengths, a call is C's, and returns a number."""
 
     __slots__ = ()
 
@@ -84,45 +84,51 @@ class SocketCalls(FileCalls):
         """Make a socket."""
         return await trap("socket", family, type, protocol)
 
-    async def bind(self, fd: int, address: Any) -> None:
-        r"""Give a socket a name: ("127.0.0.1", 80), ("::1", 80), a path, or "\\0" and an abstract name."""
+    async def bind(self, fd: int, address: Any, *length: Any) -> int:
+        r"""Give a socket a name: ("127.0.0.1", 80), ("::1", 80), a path, or "\0" and an abstract name."""
+        if length:
+            return await self.syscall("bind", fd, address, *length)
         raw = address_of("bind", address)
-        await trap("bind", fd, InBuffer(raw), len(raw))
+        return await trap("bind", fd, InBuffer(raw), len(raw))
 
-    async def connect(self, fd: int, address: Any) -> None:
+    async def connect(self, fd: int, address: Any, *length: Any) -> int:
         """Connect a socket; None undoes that."""
+        if length:
+            return await self.syscall("connect", fd, address, *length)
         raw = b"\0\0" if address is None else address_of("connect", address)
-        await trap("connect", fd, InBuffer(raw), len(raw))
+        return await trap("connect", fd, InBuffer(raw), len(raw))
 
-    async def accept(self, fd: int, flags: int = 0) -> tuple[int, Address]:
+    async def accept(self, fd: int, *pointers: Any) -> Any:
         """Take a connection; returns its descriptor and the other end's address."""
-        buffer, length = OutBuffer(_ROOM), OutBuffer(4, _ROOM.to_bytes(4, "little"))
-        if flags:
-            taken = await trap("accept4", fd, buffer, length, flags)
-        else:
-            taken = await trap("accept", fd, buffer, length)
-        return taken, _filled(buffer, length)
+        if pointers:
+            return await self.syscall("accept", fd, *pointers)
+        name, length = _room()
+        return await trap("accept", fd, name, length), _filled(name, length)
 
-    async def getsockname(self, fd: int) -> Address:
+    async def getsockname(self, fd: int, *pointers: Any) -> Any:
         """Return a socket's own address."""
-        buffer, length = OutBuffer(_ROOM), OutBuffer(4, _ROOM.to_bytes(4, "little"))
-        await trap("getsockname", fd, buffer, length)
-        return _filled(buffer, length)
+        if pointers:
+            return await self.syscall("getsockname", fd, *pointers)
+        name, length = _room()
+        await trap("getsockname", fd, name, length)
+        return _filled(name, length)
 
-    async def getpeername(self, fd: int) -> Address:
+    async def getpeername(self, fd: int, *pointers: Any) -> Any:
         """Return the other end's address."""
-        buffer, length = OutBuffer(_ROOM), OutBuffer(4, _ROOM.to_bytes(4, "little"))
-        await trap("getpeername", fd, buffer, length)
-        return _filled(buffer, length)
+        if pointers:
+            return await self.syscall("getpeername", fd, *pointers)
+        name, length = _room()
+        await trap("getpeername", fd, name, length)
+        return _filled(name, length)
 
     async def send(self, fd: int, data: bytes | bytearray | memoryview | str, flags: int = 0) -> int:
         """Send bytes, or text as UTF-8; returns how many bytes were taken."""
         return await self.sendto(fd, data, flags)
 
-    async def sendto(
-        self, fd: int, data: bytes | bytearray | memoryview | str, flags: int = 0, address: Any = None
-    ) -> int:
+    async def sendto(self, fd: int, data: Any, flags: Any = 0, address: Any = None, *pointers: Any) -> int:
         """Send to an address, or where the socket is connected to; returns how many bytes were taken."""
+        if pointers:
+            return await self.syscall("sendto", fd, data, flags, address, *pointers)
         data = checks.data_of("sendto", data)
         if address is None:
             return await trap("sendto", fd, InBuffer(data), len(data), flags, 0, 0)
@@ -135,29 +141,40 @@ class SocketCalls(FileCalls):
         got = await trap("recvfrom", fd, buffer, n, flags, 0, 0)
         return bytes(buffer.data[:got])
 
-    async def recvfrom(self, fd: int, n: int, flags: int = 0) -> tuple[bytes, Address]:
+    async def recvfrom(self, fd: int, n: Any, flags: int = 0, *pointers: Any) -> Any:
         """Receive up to n bytes, and whom they are from."""
+        if pointers:
+            return await self.syscall("recvfrom", fd, n, flags, *pointers)
         buffer = OutBuffer(checks.size("recvfrom", n))
-        name, length = OutBuffer(_ROOM), OutBuffer(4, _ROOM.to_bytes(4, "little"))
+        name, length = _room()
         got = await trap("recvfrom", fd, buffer, n, flags, name, length)
         return bytes(buffer.data[:got]), _filled(name, length)
 
-    async def setsockopt(self, fd: int, level: int, optname: int, value: int | bytes) -> None:
+    async def setsockopt(self, fd: int, level: int, optname: int, value: Any, *length: Any) -> int:
         """Set an option to a number, or to the bytes of a struct."""
+        if length:
+            return await self.syscall("setsockopt", fd, level, optname, value, *length)
         raw = (
             value if isinstance(value, bytes) else struct.pack("<i", checks.bits("setsockopt", value, 32, signed=True))
         )
-        await trap("setsockopt", fd, level, optname, InBuffer(raw), len(raw))
+        return await trap("setsockopt", fd, level, optname, InBuffer(raw), len(raw))
 
-    async def getsockopt(self, fd: int, level: int, optname: int, size: int = 0) -> int | bytes:
+    async def getsockopt(self, fd: int, level: int, optname: int, size: Any = 0, *length: Any) -> Any:
         """Return an option: a number, or with a size the bytes of a struct."""
+        if length:
+            return await self.syscall("getsockopt", fd, level, optname, size, *length)
         room = checks.integer("getsockopt", size, 0, 1 << 16) or 4
-        buffer, length = OutBuffer(room), OutBuffer(4, room.to_bytes(4, "little"))
-        await trap("getsockopt", fd, level, optname, buffer, length)
-        raw = buffer.load(0, int.from_bytes(length.load(0, 4), "little"))
+        buffer, used = OutBuffer(room), OutBuffer(4, room.to_bytes(4, "little"))
+        await trap("getsockopt", fd, level, optname, buffer, used)
+        raw = buffer.load(0, int.from_bytes(used.load(0, 4), "little"))
         return raw if size else int.from_bytes(raw, "little", signed=True)
 
 
-def _filled(buffer: OutBuffer, length: OutBuffer) -> Address:
+def _room() -> tuple[OutBuffer, OutBuffer]:
+    """Return room for an address, and how much that is."""
+    return OutBuffer(_ROOM), OutBuffer(4, _ROOM.to_bytes(4, "little"))
+
+
+def _filled(name: OutBuffer, length: OutBuffer) -> Address:
     """Return the address in a buffer that the kernel has filled."""
-    return address_from(buffer.load(0, min(int.from_bytes(length.load(0, 4), "little"), _ROOM)))
+    return address_from(name.load(0, min(int.from_bytes(length.load(0, 4), "little"), _ROOM)))

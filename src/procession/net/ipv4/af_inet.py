@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from procession.net.core.sock import Sock
     from procession.net.unix.receive import Received
 
-__all__ = ("inet_create",)
+__all__ = ("inet_create", "stream_ops")
 
 _UNBOUND_PING: Final = "ping sockets are for groups of ping_group_range, by default nobody"
 
@@ -294,3 +294,8 @@ class RawOps(DgramOps):
 _STREAM_OPS: Final = StreamOps()
 _DGRAM_OPS: Final = DgramOps()
 _RAW_OPS: Final = RawOps()
+
+
+def stream_ops() -> ProtoOps:
+    """Return what TCP's sockets do, for one of the kernel's own."""
+    return _STREAM_OPS

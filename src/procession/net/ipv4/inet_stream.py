@@ -23,7 +23,7 @@ from procession.net.ipv4.sock import TcpSock
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
-__all__ = ("inet_csk_accept", "inet_listen", "inet_shutdown", "inet_stream_connect")
+__all__ = ("inet_csk_accept", "inet_listen", "inet_shutdown", "inet_stream_connect", "tcp_connect")
 
 
 def inet_listen(sk: TcpSock, backlog: int) -> None:

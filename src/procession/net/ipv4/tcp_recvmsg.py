@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
 
-__all__ = ("tcp_cleanup_rbuf", "tcp_recvmsg")
+__all__ = ("tcp_cleanup_rbuf", "tcp_read_sock", "tcp_recvmsg")
 
 
 async def tcp_recvmsg(current: Task, sk: TcpSock, buf: UserPtr, size: int, flags: int) -> Received:
@@ -224,6 +224,21 @@ async def _wait_data(sk: TcpSock, waiter: SockWaiter) -> bool:
             sk.owned = True
             sk.sock_flags &= ~SOCK_ASYNC_WAITDATA
     return not waiter.timed_out
+
+
+def tcp_read_sock(sk: TcpSock) -> bytes:
+    """Take all that has come, for the kernel itself."""
+    sk.owned = True
+    pieces = []
+    while (skb := _next_skb(sk, sk.copied_seq)) is not None:
+        offset = sk.copied_seq - skb.seq - (skb.flags & TCPHDR_SYN > 0)
+        pieces.append(skb.data[offset:])
+        sk.copied_seq += len(skb.data) - offset + (skb.flags & TCPHDR_FIN > 0)
+        _eat(sk, skb)
+    data = b"".join(pieces)
+    tcp_cleanup_rbuf(sk, len(data))
+    tcp_ipv4.release_sock(sk)
+    return data
 
 
 def tcp_cleanup_rbuf(sk: TcpSock, copied: int) -> None:
