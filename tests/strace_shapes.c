@@ -1,6 +1,7 @@
 /* System calls with arguments of every shape, whose results are the same on 3.2 and on today's kernels: what strace
    says of them must be the same, too. Most go past the library, which would change the arguments. */
 #define _GNU_SOURCE
+#include <linux/aio_abi.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -450,8 +451,88 @@ static void objects(void)
     }
 }
 
+static void requests(void)
+{
+    char buf[16] = "";
+    struct iovec v[2] = { { "abc", 3 }, { "defg", 4 } };
+    struct iocb write_it = { .aio_data = 0x1234, .aio_lio_opcode = IOCB_CMD_PWRITE, .aio_buf = (long)"hello", .aio_nbytes = 5 };
+    struct iocb read_it = { .aio_lio_opcode = IOCB_CMD_PREAD, .aio_buf = (long)buf, .aio_nbytes = 4, .aio_offset = 1,
+                            .aio_flags = IOCB_FLAG_RESFD };
+    struct iocb pieces = { .aio_lio_opcode = IOCB_CMD_PWRITEV, .aio_buf = (long)v, .aio_nbytes = 2, .aio_offset = 7 };
+    struct iocb odd = { .aio_lio_opcode = 99, .aio_reqprio = -3, .aio_key = 4 }, noop = { .aio_lio_opcode = IOCB_CMD_NOOP };
+    struct iocb *list[] = { &write_it, &read_it, &pieces, &odd, &noop, (void *)8 };
+    struct io_event e[4];
+    aio_context_t ctx = 0;
+    loff_t off = 0;
+    int p[2], q[2], fd = open("/tmp/strace_shapes", O_CREAT | O_RDWR | O_TRUNC, 0600);
+
+    unlink("/tmp/strace_shapes");
+    write_it.aio_fildes = read_it.aio_fildes = pieces.aio_fildes = odd.aio_fildes = noop.aio_fildes = fd;
+    read_it.aio_resfd = S(eventfd2, 0, 0);
+    S(io_setup, 0, &ctx);
+    S(io_setup, 10, 8L);
+    S(io_setup, 10, &ctx);
+    S(io_submit, ctx, 3L, list);
+    S(io_submit, ctx, 3L, list + 3);
+    S(io_submit, ctx, 0L, list);
+    S(io_submit, ctx, -1L, list);
+    S(io_submit, ctx, 1L, 8L);
+    S(io_getevents, ctx, 1L, 2L, e, 0L);
+    S(io_getevents, ctx, 0L, 4L, e, (long[]){ 0, 5 });
+    S(io_getevents, ctx, 0L, 4L, e, 0L);
+    S(io_cancel, ctx, 8L, e);
+    S(io_destroy, ctx);
+    S(io_destroy, 0L);
+    pipe(p);
+    pipe(q);
+    S(vmsplice, p[1], v, 2L, SPLICE_F_MORE);
+    S(tee, p[0], q[1], 100L, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+    S(splice, p[0], 0L, q[1], 0L, 3L, 0);
+    S(splice, p[0], 0L, fd, &off, 100L, SPLICE_F_MOVE);
+    S(splice, fd, &off, q[1], 0L, 2L, SPLICE_F_NONBLOCK);
+    S(splice, fd, 8L, q[1], 0L, 2L, SPLICE_F_GIFT);
+}
+
+static void news_handler(int sig)
+{
+    (void)sig;
+}
+
+/* What a directory tells its owner: the caller of F_NOTIFY, whose number need not be printed. */
+static void news(void)
+{
+    static const int by[] = { 0, SIGIO, SIGUSR1, 40 };
+    int d, fd;
+
+    mkdir("/tmp/strace_shapes.d", 0700);
+    d = open("/tmp/strace_shapes.d", O_RDONLY);
+    for (int i = 0; i < 4; i++) {
+        if (by[i]) signal(by[i], news_handler);
+        else signal(SIGIO, news_handler);
+        S(fcntl, d, F_SETSIG, by[i]);
+        S(fcntl, d, F_GETSIG, 0);
+        S(fcntl, d, F_NOTIFY, DN_CREATE | DN_ATTRIB);
+        close(open("/tmp/strace_shapes.d/f", O_CREAT | O_WRONLY, 0600));
+        unlink("/tmp/strace_shapes.d/f");
+    }
+    S(fcntl, d, F_NOTIFY, 0);
+    S(fcntl, d, F_NOTIFY, DN_MULTISHOT | 0x100);
+    close(d);
+    fd = open("/tmp/strace_shapes.d/f", O_CREAT | O_RDONLY, 0600);
+    S(fcntl, fd, F_SETLEASE, F_RDLCK);
+    S(fcntl, fd, F_GETLEASE, 0);
+    S(fcntl, fd, F_SETLEASE, F_UNLCK);
+    S(fcntl, fd, F_SETLEASE, 7);
+    close(fd);
+    unlink("/tmp/strace_shapes.d/f");
+    rmdir("/tmp/strace_shapes.d");
+    signal(SIGIO, SIG_DFL);
+    signal(SIGUSR1, SIG_DFL);
+}
+
 int main(void)
 {
+    news();
     objects();
     constants();
     tracing();
@@ -462,6 +543,7 @@ int main(void)
     properties();
     sockets();
     terminals();
+    requests();
     children();
     signal(SIGSEGV, SIG_DFL);
     *(volatile int *)8 = 1;

@@ -15,8 +15,8 @@ from procession.hw import untranslatable
 
 SIGILL = 4
 SHARE = {
-    "calls": 8_000, "files": 300, "code": 300, "frames": 600, "tracers": 120, "groups": 20, "opcodes": 10_000,
-    "short": 5_000,
+    "calls": 8_000, "files": 300, "code": 300, "frames": 600, "tracers": 120, "groups": 20, "pages": 8,
+    "opcodes": 10_000, "short": 5_000,
 }
 
 

@@ -33,6 +33,7 @@ PROGRAMS = (
     "cow_shared_mapping", "mremap", "mprotect_segv", "brk_mmap", "sched_realtime", "proc_others", "stress_threads",
     "sysv_ipc_errors", "sysv_messages", "sysv_namespace", "mqueue_messages", "mqueue_notify", "mqueue_thread",
     "cgroup_memory", "cgroup_release", "mount_calls", "proc_seek_and_poll", "kernel_log", "ptrace_attach_stopped",
+    "aio", "splice_files",
 )
 
 

@@ -1534,13 +1534,6 @@ def test_signalfd_tells_the_status_of_a_child_with_another_exit_signal():
 
 
 REFUSED = {
-    ("splice", 0, None, 1, None, 1, 0): "EINVAL",
-    ("splice", 0, None, 77, None, 1, 0): "EBADF",
-    ("splice", 77, None, 77, None, 0, 0): None,
-    ("tee", 0, 1, 1, 0): "EINVAL",
-    ("tee", 0, 1, 0, 0): None,
-    ("vmsplice", 1, None, 1, 0): "EINVAL",
-    ("vmsplice", 1, None, 0, 0): None,
     ("mbind", 0, 4096, 0, None, 0, 0): "ENOSYS",
     ("set_mempolicy", 0, None, 0): "ENOSYS",
     ("get_mempolicy", None, None, 0, 0, 0): "ENOSYS",

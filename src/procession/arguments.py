@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from procession.arch.python.program import check_program
 from procession.hw.chooser import Choice, Provider, Recorded
 from procession.hw.console import Console
+from procession.hw.published import PublishedPorts
+from procession.include.linux.limits import USHRT_MAX
 from procession.include.linux.utsname import NEW_UTS_LEN
 from procession.include.trace.events import EVENTS
 from procession.lib import string
@@ -37,6 +39,7 @@ __all__ = (
     "checked_winsize",
     "event_names",
     "provider",
+    "published_ports",
 )
 
 MIN_MEMORY: Final = 4 << 20
@@ -104,6 +107,17 @@ def checked_hostname(hostname: str) -> bytes:
     if not 0 < len(name) <= NEW_UTS_LEN:
         raise ValueError(f"hostname: 1 to {NEW_UTS_LEN} bytes, not {len(name)}")
     return name
+
+
+def published_ports(ports: Mapping[int, int] | None) -> PublishedPorts | None:
+    """Open ports of the host, None if none are wanted; raises TypeError, ValueError for what is no port, OSError."""
+    if not ports:
+        return None
+    check_kind("publish", ports, Mapping)
+    for host, guest in ports.items():
+        check_range("publish", host, 1, USHRT_MAX)
+        check_range("publish", guest, 1, USHRT_MAX)
+    return PublishedPorts(ports)
 
 
 def checked_closed(closed: Collection[int]) -> tuple[int, ...]:

@@ -37,6 +37,7 @@ from procession.arguments import (
     checked_winsize,
     event_names,
     provider,
+    published_ports,
 )
 from procession.fs import overlay
 from procession.fs.hostfs import volumes as hostfs_volumes
@@ -57,6 +58,8 @@ from procession.init import vmlinux  # noqa: F401 -- links everything in
 from procession.init.login import user_text
 from procession.kernel import entry, lockdep, rcupdate
 from procession.mm import page_alloc, slab
+from procession.net.ipv4 import published
+from procession.net.unix import af_unix
 from procession.result import Result
 
 if TYPE_CHECKING:
@@ -161,6 +164,7 @@ class Machine:
         cores: str | Path | None = None,
         closed: Collection[int] = (),
         hostname: str = DEFAULT_HOSTNAME,
+        publish: Mapping[int, int] | None = None,
         replay: Sequence[Choice] | None = None,
     ) -> None:
         """Put the machine together; nothing runs yet. Raises TypeError, ValueError for what cannot be.
@@ -179,6 +183,7 @@ class Machine:
         cores: a directory of the host for the core files of programs that a signal ends (core_store.written lists
         them); OSError if it is none.  closed: which of the descriptors 0, 1 and 2 the program does not have.
         hostname: the machine's name, which uname(2) gives as nodename.
+        publish: ports of the host's 127.0.0.1 that lead to ports inside, {8080: 80}; OSError if one is in use.
         """
         if replay is not None:
             choices = _by_its_older_name(replay, choices)
@@ -209,6 +214,7 @@ class Machine:
         k.programs = checked_programs(programs)
         k.check_baseline = self.check_baseline
         k.vfs.volumes = hostfs_volumes.open_volumes(volumes)
+        k.net.published = published_ports(publish)
         if cores is not None:
             check_kind("cores", cores, str, Path)
             check_text("cores", str(cores))
@@ -349,6 +355,7 @@ class Machine:
                 x86_entry.machine_shutdown(k)
                 overlay.machine_shutdown(k)
                 hostfs_volumes.machine_shutdown(k)
+                published.publish_shutdown(k)
             rcupdate.rcu_barrier(k)
         k.chooser.provider.finish()
         if self._checker is not None:
@@ -380,6 +387,7 @@ class Machine:
         k = self.kernel
         if k.slab_baseline is None:
             raise RuntimeError("check_baseline: there is no baseline before the program, nor when it is PID 1")
+        af_unix.unix_gc(k)  # which the next close of a local socket would do
         slabs = slab.slab_report(k, k.slab_baseline)
         frames = page_alloc.nr_used_pages(k) - k.frames_baseline
         if slabs or frames:

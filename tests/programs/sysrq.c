@@ -97,6 +97,8 @@ int main(void) {
   messages("w", 2, 0);
   press("w");
   messages("w", 1, "waits for");
+  press("w");
+  messages("w", 1, "Call Trace");
   klogctl(5, 0, 0);
   kill(-getpgrp(), SIGURG);
 

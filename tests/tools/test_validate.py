@@ -11,20 +11,25 @@ import pytest
 
 from procession import Machine
 from procession.fs import file_table, namespace
+from procession.include.linux.aio import Kioctx
 from procession.include.linux.bug import KernelBug
 from procession.include.linux.hrtimer import Hrtimer
 from procession.include.linux.iocontext import IoContext
 from procession.include.linux.kernel import Kernel
 from procession.include.linux.mount import MNT_SHARED
 from procession.include.linux.msg import MsgMsg
+from procession.include.linux.pipe_fs_i import PipeBuffer, PipePage
 from procession.include.linux.rtmutex import RtMutexWaiter
 from procession.include.linux.sched import CLONE_NEWUTS, PF_FROZEN, get_task_struct
 from procession.include.linux.signal import Siginfo, Sigqueue
+from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.wait import WaitQueueEntry
 from procession.include.linux.workqueue import Worker, WorkStruct
 from procession.ipc import mqueue
 from procession.kernel import cred, entry, exit, fork, hrtimer, pid, sched_fair, sched_group, signal_queue, wait
+from procession.mm import slab
 from procession.mm.memcontrol import MemoryController, mem_cgroup_from_task
+from procession.net.unix.sock import UnixSock
 from procession.security.keys import process_keys
 from procession.tools.validate import AT_EVERY_TRAP, OF_MEMORY, Census, Checker, tasks, validate_all
 
@@ -733,6 +738,77 @@ def a_pipes_writers_miscounted(w):
     w.stopped.files.fd[6].pipe.writers += 1
 
 
+def _pipe(w):
+    return w.stopped.files.fd[6].pipe
+
+
+@breaks(r"17 buffers in a pipe of 16")
+def a_pipe_holds_too_much(w):
+    _pipe(w).bufs.extend([b"x"] * 17)
+
+
+@breaks(r"3 bytes of a pipe's first buffer are read, which has 1")
+def more_of_a_pipe_is_read_than_there(w):
+    _pipe(w).bufs.append(b"x")
+    _pipe(w).offset = 3
+
+
+@breaks(r"a pipe's buffer of 0 bytes at 4000")
+def a_pipe_holds_nothing(w):
+    _pipe(w).bufs.append(PipeBuffer(PipePage(bytearray(4096)), 0, 4000, 0, can_merge=True))
+
+
+@breaks(r"count of a pipe's page: 2, found 1")
+def a_pipes_page_is_kept(w):
+    page = PipePage(bytearray(4096))
+    page.count = 2
+    _pipe(w).bufs.append(PipeBuffer(page, 0, 0, 1, can_merge=True))
+
+
+@breaks(r"frame \d+: count \d+, found \d+")
+def a_page_in_a_pipe_is_not_held(w):
+    pfn = w.k.frames.q[w.entry(w.main)] >> 12 & 0xFFFFFFFF
+    _pipe(w).bufs.append(PipeBuffer(None, pfn, 0, 1, can_merge=False))
+
+
+def _context(w):
+    slab.kmem_cache_create(w.k, "kiocb", 248)
+    slab.kmem_cache_create(w.k, "kioctx", 576)
+    w.k.caches["kioctx"].alloc()
+    ctx = Kioctx(w.main.mm, w.k.wait_queue_head("wait"), SpinLock(w.k.lock_class("ctx_lock")), 5)
+    w.k.vfs.aio_nr += 5
+    w.main.mm.ioctx_list = [ctx]
+    return ctx
+
+
+@breaks(r"users of context 0x0: 2, found 1")
+def a_context_is_kept(w):
+    _context(w).users = 2
+
+
+@breaks(r"context 0x0: reqs_active 1, found 0")
+def a_request_is_lost(w):
+    _context(w).reqs_active = 1
+
+
+@breaks(r"kiocb objects: 1, found 0")
+def a_request_leaks(w):
+    _context(w)
+    w.k.caches["kiocb"].alloc()
+
+
+@breaks(r"kioctx objects: 1, found 0")
+def a_context_leaks(w):
+    _context(w)
+    w.main.mm.ioctx_list = None
+
+
+@breaks(r"aio_nr: 6, found 5")
+def requests_are_miscounted(w):
+    _context(w)
+    w.k.vfs.aio_nr += 1
+
+
 @breaks(r"descriptors 0x10 are open, but marked free")
 def a_descriptor_is_marked_free(w):
     w.reader.files.open_fds[0] &= ~0x10
@@ -916,6 +992,14 @@ def a_message_is_lost(w):
 @breaks(r"shm_tot 1, found 0")
 def a_segment_is_lost(w):
     w.k.init_ipc_ns.shm_tot = 1
+
+
+# Local sockets; tests/tools/test_validate_sockets.py has more.
+
+
+@breaks(r"list of sockets on their way: 1, found 0")
+def a_socket_on_no_way(w):
+    w.k.net.gc_inflight_list[UnixSock(w.k, w.k.init_net_ns, 1)] = None
 
 
 # POSIX queues and I/O priorities.

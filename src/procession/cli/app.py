@@ -98,6 +98,16 @@ Volumes = Annotated[
         rich_help_panel=RUNS,
     ),
 ]
+Published = Annotated[
+    list[str],
+    typer.Option(
+        "--publish",
+        "-p",
+        metavar="HOST:GUEST",
+        help="Let port HOST of your 127.0.0.1 lead to port GUEST inside. May be repeated.",
+        rich_help_panel=RUNS,
+    ),
+]
 LongVolumes = Annotated[  # -v is strace's own
     list[str],
     typer.Option(
@@ -270,6 +280,7 @@ def run(
     hostname: Hostname = None,
     timeout: Timeout = "0",
     volume: Volumes = [],  # noqa: B006 -- typer copies it
+    publish: Published = [],  # noqa: B006 -- typer copies it
 ) -> None:
     """Run a program on a fresh machine; the exit status is the program's, 128+n after signal n."""
     commands.run(
@@ -297,6 +308,7 @@ def run(
         hostname,
         timeout,
         volume,
+        publish,
     )
 
 

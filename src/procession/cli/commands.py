@@ -128,6 +128,7 @@ def _machine(
     check: bool = False,
     hostname: str | None = None,
     volume: Sequence[str] = (),
+    publish: Sequence[str] = (),
 ) -> Machine:
     from procession.boot import DEFAULT_HOSTNAME, DEFAULT_WINSIZE, Machine
     from procession.hw.console import HostConsole, TerminalConsole
@@ -140,10 +141,16 @@ def _machine(
         from procession.cli.volumes import read_volumes
 
         volumes = read_volumes(volume)
+    ports = {}
+    if publish:
+        from procession.cli.published import read_ports
+
+        ports = read_ports(publish)
     try:
         return Machine(
             root=root,
             volumes=volumes,
+            publish=ports,
             seed=seed,
             cpus=cpus,
             memory=_bytes(memory),
@@ -332,6 +339,7 @@ def run(
     hostname: str | None = None,
     timeout: str = "0",
     volume: Sequence[str] = (),
+    publish: Sequence[str] = (),
 ) -> None:
     """Run a program in a fresh kernel; the exit status is the program's, 128+n after signal n."""
     start = _Start(env, env_file, cwd, user, as_init, timeout)
@@ -352,6 +360,7 @@ def run(
         check=check,
         hostname=hostname,
         volume=volume,
+        publish=publish,
     )
     in_vain = None if unsupported else InVain(machine)
     lives = None

@@ -38,6 +38,8 @@ VALUES: Final[dict[str, Callable[[str], Any]]] = {
     "--timeout": str,
     "--volume": str,
     "-v": str,
+    "--publish": str,
+    "-p": str,
     "--boot-time": str,
     "--seed": int,
     "--cpus": int,
@@ -81,8 +83,8 @@ def _value(option: str, rest: list[str], values: dict[str, Any]) -> bool:
         return False
     if option == "--cpus" and not 1 <= int(text) <= NR_CPUS:
         return False
-    name = "volume" if option == "-v" else option.removeprefix("--").replace("-", "_")
-    if name in ("env", "volume"):
+    name = {"-v": "volume", "-p": "publish"}.get(option) or option.removeprefix("--").replace("-", "_")
+    if name in ("env", "volume", "publish"):
         values.setdefault(name, []).append(text)
     else:
         values[name] = convert(text)

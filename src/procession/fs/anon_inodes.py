@@ -42,7 +42,7 @@ def anon_inode_getfile(current: Task, name: str, cls: type[File], priv: Any, fla
     dentry = Dentry("anon_inode:" + name, mnt.mnt_root, mnt.mnt_root.d_inode)
     dentry.d_parent = dentry
     path = PathRef(mnt, dentry)
-    file = cls(path, flags & (O_ACCMODE | O_NONBLOCK), _READ_WRITE)
+    file = cls(path, flags & (O_ACCMODE | O_NONBLOCK), _READ_WRITE if flags & O_ACCMODE else FMODE_READ)
     file_table.alloc_file(current, file)
     file.private_data = priv
     return file

@@ -6,8 +6,9 @@ from collections.abc import Callable
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.fs import fcntl, namei, read_write, readdir, select, splice, stat, statfs, timerfd, utimes
+from procession.fs import aio, fcntl, namei, read_write, readdir, select, stat, statfs, timerfd, utimes, vmsplice
 from procession.fs import open as fs_open
+from procession.include.linux.aio_abi import SIZEOF_IO_EVENT
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import AT_FDCWD, F_GETLK, F_SETLK, F_SETLKW
 from procession.include.linux.limits import UINT_MAX
@@ -27,6 +28,7 @@ _FLOCK: Final = struct.Struct("<hh4xqqi4x")
 _COMPAT_FLOCK: Final = struct.Struct("<hhiii")
 _COMPAT_FLOCK64: Final = struct.Struct("<hhqqi")
 _COMPAT_OFF_T_MAX: Final = 0x7FFFFFFF
+_MAX_AIO_SUBMITS: Final = 512
 _STATFS: Final = struct.Struct("<7q8s3q32x")
 _COMPAT_STATFS: Final = struct.Struct("<7I8s3I16x")
 _COMPAT_STATFS64: Final = struct.Struct("<2I5Q8s3I16x")
@@ -211,9 +213,42 @@ def _s64(low: int, high: int) -> int:
 
 
 @compat_syscall
-def compat_sys_vmsplice(current: Task, fd: Fd, iov: UserPtr, nr_segs: UInt, flags: UInt) -> int:
+async def compat_sys_vmsplice(current: Task, fd: Fd, iov: UserPtr, nr_segs: UInt, flags: UInt) -> int:
     """vmsplice(2)."""
-    return splice.sys_vmsplice(current, fd, compat.wide_iovec(current, iov), nr_segs, flags)
+    return await vmsplice.sys_vmsplice(current, fd, compat.wide_iovec(current, iov), nr_segs, flags)
+
+
+@compat_syscall
+async def compat_sys_io_setup(current: Task, nr_reqs: UInt, ctx32p: UserPtr) -> int:
+    """io_setup(2)."""
+    native = uaccess.KernelBuffer(uaccess.copy_from_user(current, ctx32p, 4).ljust(8, b"\0"))
+    result = await aio.sys_io_setup(current, nr_reqs, native)
+    uaccess.copy_to_user(current, ctx32p, bytes(native.data[:4]))
+    return result
+
+
+@compat_syscall
+async def compat_sys_io_submit(current: Task, ctx_id: UInt, nr: Int, iocb: UserPtr) -> int:
+    """io_submit(2): all pointers are looked at first, and no more than 512."""
+    if nr < 0:
+        raise LinuxError(Errno.EINVAL, "io_submit: negative count")
+    nr = min(nr, _MAX_AIO_SUBMITS)
+    pointers = struct.unpack(f"<{nr}I", uaccess.copy_from_user(current, iocb, 4 * nr) if nr else b"")
+    native = uaccess.KernelBuffer(struct.pack(f"<{nr}Q", *pointers))
+    return await aio.do_io_submit(current, ctx_id, nr, native, compat=True)
+
+
+@compat_syscall
+async def compat_sys_io_getevents(
+    current: Task, ctx_id: UInt, min_nr: Int, nr: Int, events: UserPtr, timeout: UserPtr
+) -> int:
+    """io_getevents(2): addresses are looked at first."""
+    if not uaccess.user_pointer_ok(current, events, SIZEOF_IO_EVENT * (nr & UINT_MAX)):
+        raise LinuxError(Errno.EFAULT, "io_getevents: bad address")
+    time = compat.wide(current, timeout)
+    if timeout:
+        time = uaccess.KernelBuffer(uaccess.copy_from_user(current, time, 16))
+    return await aio.sys_io_getevents(current, ctx_id, min_nr, nr, events, time)
 
 
 @compat_syscall

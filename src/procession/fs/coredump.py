@@ -12,7 +12,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from procession.fs import dcache, file, open, read_write
+from procession.fs import dcache, file, open
 from procession.include.linux.binfmts import CoredumpParams
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_CREAT, O_EXCL, O_LARGEFILE, O_NOFOLLOW, O_RDWR
@@ -37,6 +37,7 @@ from procession.include.linux.time import NSEC_PER_SEC
 from procession.include.linux.wait import WCOREFLAG
 from procession.kernel import completion, cred, pid, sched, signal_jobctl, signal_queue
 from procession.lib import string
+from procession.mm import uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.binfmts import CoreDump
@@ -247,7 +248,7 @@ async def _dump_to_file(current: Task, core_dump: CoreDump, signr: int, excl: in
         # Nobody is to be tricked into writing to what somebody else has prepared.
         if inode.i_nlink > 1 or inode.i_mode & S_IFMT != S_IFREG or inode.i_uid != current.cred.fsuid:
             return
-        open.do_truncate(current, inode, 0)
+        open.do_truncate(current, core.f_path.dentry, 0)
         await write_core(current, core_dump, CoredumpParams(signr, partial(dump_write, current, core), limit))
     finally:
         current.held.pop()
@@ -278,5 +279,5 @@ async def write_core(current: Task, core_dump: CoreDump, cprm: CoredumpParams) -
 
 async def dump_write(current: Task, core: File, pos: int, data: bytes) -> None:
     """Write data to core at pos; raises what writing raises, ENOSPC if not all of it could be."""
-    if await core.write(current, read_write.KernelBuffer(bytearray(data)), len(data), pos) != len(data):
+    if await core.write(current, uaccess.KernelBuffer(data), len(data), pos) != len(data):
         raise LinuxError(Errno.ENOSPC, "core file")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from procession.fs import super as fs_super
+from procession.fs.notify import fsnotify
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import Dentry
+from procession.include.linux.fs import S_IFDIR, S_IFMT, Dentry
 from procession.include.linux.limits import PATH_MAX
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import OutStr, SizeT
@@ -14,11 +16,13 @@ from procession.mm import uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import Inode, PathRef, Vfsmount
+    from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
 __all__ = (
     "d_add",
     "d_delete",
+    "d_drop",
     "d_make_root",
     "d_move",
     "d_path",
@@ -28,6 +32,7 @@ __all__ = (
     "dentry_path",
     "is_subdir",
     "path_is_reachable",
+    "shrink_dying",
     "sys_getcwd",
 )
 
@@ -73,6 +78,29 @@ def d_unpin(dentry: Dentry) -> None:
 
 
 def d_delete(dentry: Dentry) -> None:
+    """The name was removed, and perhaps with it the file: tell who watches."""
+    d_drop(dentry)
+    inode = dentry.d_inode
+    k = inode.i_sb.kernel
+    if k.vfs.nr_fsnotify_marks:
+        if inode.i_nlink == 0 and inode.i_fsnotify_marks is not None:
+            if inode.i_mode & S_IFMT == S_IFDIR:
+                k.vfs.fsnotify_dying[inode] = dentry
+                shrink_dying(k)
+            elif inode.i_count <= 0:
+                fsnotify.fsnotify_inoderemove(inode)
+        fsnotify.fsnotify_nameremove(dentry)
+
+
+def shrink_dying(k: Kernel) -> None:
+    """Tell who watches them of removed directories that nobody uses any more (d_kill)."""
+    for inode, dentry in list(k.vfs.fsnotify_dying.items()):
+        if inode.i_count <= 0 and not fs_super.is_removed_dir_used(k, dentry):
+            del k.vfs.fsnotify_dying[inode]
+            fsnotify.fsnotify_inoderemove(inode)
+
+
+def d_drop(dentry: Dentry) -> None:
     """The name is gone; who still refers to it sees "(deleted)"."""
     dentry.d_deleted = True
     subdirs = dentry.d_parent.d_subdirs
@@ -84,14 +112,14 @@ def d_revalidate(dentry: Dentry, inode: Inode | None) -> bool:
     """Whether dentry stays, though its name was found to be inode now: the same, or something is mounted there."""
     if dentry.d_inode is inode or dentry.d_pinned:
         return True
-    d_delete(dentry)
+    d_drop(dentry)
     return False
 
 
 def d_move(dentry: Dentry, new_parent: Dentry, new_name: str, target: Dentry | None) -> None:
     """The name became another, perhaps replacing target."""
     if target is not None:
-        d_delete(target)
+        d_drop(target)
     if dentry.d_parent.d_subdirs is not None:
         dentry.d_parent.d_subdirs.pop(dentry.d_name, None)
     dentry.d_parent = new_parent

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from procession.fs import dcache, file_table, ramfs
+from procession.fs import dcache, fasync, file_table, ramfs, splice
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
@@ -43,6 +43,7 @@ from procession.kernel import signal_send, wait
 from procession.mm import shmem, uaccess
 
 if TYPE_CHECKING:
+    from procession.fs.pipe import PipeInodeInfo
     from procession.include.linux.fs import PollTable, SuperBlock
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.mm_types import VmArea
@@ -62,7 +63,7 @@ OpenFn = Callable[["Task", PathRef, int, int], File]
 
 
 class NullFile(File):
-    """/dev/null."""
+    """What /dev/null has in common with others that read or write otherwise."""
 
     async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
         """End of file."""
@@ -76,6 +77,16 @@ class NullFile(File):
         """Stay at 0."""
         self.f_pos = 0
         return 0
+
+
+class SinkFile(NullFile):
+    """/dev/null."""
+
+    async def splice_write(
+        self, current: Task, pipe: PipeInodeInfo, pos: int, length: int, flags: int
+    ) -> tuple[int, int]:
+        """Take everything (splice_write_null)."""
+        return await splice.splice_write_null(current, pipe, pos, length, flags)
 
 
 class ZeroFile(NullFile):
@@ -118,7 +129,18 @@ class FullFile(ZeroFile):
 
 
 class RandomFile(NullFile):
-    """/dev/random and /dev/urandom: bytes from the machine's chooser; the pool never runs dry."""
+    """/dev/random and /dev/urandom: bytes from the machine's chooser; the pool never runs dry.
+
+    private_data: its entry with O_ASYNC, of which, the pool being as it always is, nobody is ever told.
+    """
+
+    def has_fasync(self) -> bool:
+        """Yes."""
+        return True
+
+    def fasync(self, current: Task | None, fd: int, *, on: bool) -> None:
+        """Set or clear O_ASYNC; raises ENOMEM (random_fasync)."""
+        self.private_data = fasync.fasync_helper(fd, self, on, self.private_data)
 
     async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
         """Store random bytes; raises EFAULT at a bad address, whatever was stored before it (extract_entropy_user)."""
@@ -339,7 +361,7 @@ def _becomes(cls: type[File]) -> OpenFn:
 
 # name, minor of major 1, class, mode
 MEM_DEVICES: Final[tuple[tuple[str, int, type[File], int], ...]] = (
-    ("null", 3, NullFile, 0o666),
+    ("null", 3, SinkFile, 0o666),
     ("zero", 5, ZeroFile, 0o666),
     ("full", 7, FullFile, 0o666),
     ("random", 8, RandomFile, 0o666),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.fs import anon_inodes
+from procession.fs import file as fs_file
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.eventpoll import EFD_SEMAPHORE, EfdArg
 from procession.include.linux.fcntl import O_CLOEXEC, O_NONBLOCK, O_RDWR
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("EventfdCtx", "EventfdFile", "sys_eventfd", "sys_eventfd2")
+__all__ = ("EventfdCtx", "EventfdFile", "eventfd_ctx_fdget", "sys_eventfd", "sys_eventfd2")
 
 ULLONG_MAX: Final = (1 << 64) - 1
 
@@ -100,6 +101,15 @@ class EventfdFile(File):
         """Tell pollers that it is over."""
         ctx: EventfdCtx = self.private_data
         wait.wake_up(ctx.wqh, POLLHUP)
+
+
+def eventfd_ctx_fdget(current: Task, fd: int) -> EventfdCtx:
+    """Return the counter behind a descriptor; raises EBADF, EINVAL."""
+    file = fs_file.fget_light(current, fd)
+    if not isinstance(file, EventfdFile):
+        raise LinuxError(Errno.EINVAL, "not an eventfd")
+    ctx: EventfdCtx = file.private_data
+    return ctx
 
 
 @syscall

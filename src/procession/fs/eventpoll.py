@@ -5,6 +5,7 @@ Differs: ready files are asked one after the other without a sleep in between, s
 
 from __future__ import annotations
 
+from itertools import islice
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
@@ -225,27 +226,29 @@ def ep_loop_check(ep: Eventpoll, target: Eventpoll) -> bool:
 
 def ep_send_events(current: Task, ep: Eventpoll, events: UserPtr, maxevents: int) -> int:
     """Hand out what is ready; level-triggered items go back on the list. Raises EFAULT if nothing was handed out."""
-    ready = list(ep.rdllist)
+    left = len(ep.rdllist)
     count = 0
-    for item in ready:
-        if count >= maxevents:
-            break
-        del ep.rdllist[item]
-        revents = item.file.poll(current, None) & item.events
-        if not revents:
-            continue
-        try:
-            uaccess.copy_to_user(current, events, _EVENT.pack(revents, item.data), 12 * count)
-        except LinuxError:
-            ep.rdllist = {item: None, **ep.rdllist}
-            if not count:
-                raise
-            break
-        count += 1
-        if item.events & EPOLLONESHOT:
-            item.events &= EP_PRIVATE_BITS
-        elif not item.events & EPOLLET:
-            ep.rdllist[item] = None
+    while left and count < maxevents:
+        # No more at once than there is room for: of very many that are ready most stay where they are.
+        ready = list(islice(ep.rdllist, min(left, maxevents - count)))
+        left -= len(ready)
+        for item in ready:
+            del ep.rdllist[item]
+            revents = item.file.poll(current, None) & item.events
+            if not revents:
+                continue
+            try:
+                uaccess.copy_to_user(current, events, _EVENT.pack(revents, item.data), 12 * count)
+            except LinuxError:
+                ep.rdllist = {item: None, **ep.rdllist}
+                if not count:
+                    raise
+                return count
+            count += 1
+            if item.events & EPOLLONESHOT:
+                item.events &= EP_PRIVATE_BITS
+            elif not item.events & EPOLLET:
+                ep.rdllist[item] = None
     return count
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from procession.fs import exec_args, exec_cred, exec_mm, file, file_table, namei
 from procession.fs import open as fs_open
+from procession.fs.notify import fsnotify
 from procession.hw.costs import EXEC_NS
 from procession.include.linux.binfmts import BINPRM_BUF_SIZE, CompatStrings, LinuxBinfmt, LinuxBinprm
 from procession.include.linux.errno import Errno, LinuxError
@@ -161,6 +162,8 @@ def _check_exec(source: File, name: str) -> None:
         raise LinuxError(Errno.EACCES, f"{name}: not a regular file")
     if source.f_path.mnt.mnt_flags & MNT_NOEXEC:
         raise LinuxError(Errno.EACCES, f"{name}: mounted noexec")
+    if source.inode.i_sb.kernel.vfs.nr_fsnotify_marks:
+        fsnotify.fsnotify_open(source)
     deny_write_access(source)
 
 
@@ -172,6 +175,8 @@ async def kernel_read(current: Task, source: File, offset: int, count: int) -> b
     else:
         buffer = uaccess.KernelBuffer(bytes(count))
         data = buffer.load(0, await source.read(current, buffer, count, offset))
+    if data and current.kernel.vfs.nr_fsnotify_marks:
+        fsnotify.fsnotify_access(source)
     current.rchar += len(data)
     current.syscr += 1
     return data

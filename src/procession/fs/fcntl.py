@@ -5,9 +5,10 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
+from procession.fs import fasync, file_table, leases, locks, pipe
 from procession.fs import file as fs_file
-from procession.fs import file_table, locks, pipe
 from procession.fs import inode as fs_inode
+from procession.fs.notify.dnotify import dnotify
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import (
     F_DUPFD,
@@ -33,9 +34,9 @@ from procession.include.linux.fcntl import (
     F_SETOWN_EX,
     F_SETPIPE_SZ,
     F_SETSIG,
-    F_UNLCK,
     FD_CLOEXEC,
     O_APPEND,
+    O_ASYNC,
     O_CLOEXEC,
     O_DIRECT,
     O_NOATIME,
@@ -55,38 +56,14 @@ from procession.mm import uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import File
-    from procession.include.linux.kernel import Kernel
-    from procession.include.linux.pid import Pid
     from procession.include.linux.sched import Task
 
-__all__ = (
-    "FownStruct",
-    "f_delown",
-    "f_getown",
-    "f_setown",
-    "set_close_on_exec",
-    "sys_dup",
-    "sys_dup2",
-    "sys_dup3",
-    "sys_fcntl",
-)
+__all__ = ("set_close_on_exec", "sys_dup", "sys_dup2", "sys_dup3", "sys_fcntl")
 
 SETFL_MASK: Final = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME
 # PIDTYPE_MAX: one thread, which no list of a struct pid has by itself.
 _OWNER_TYPES: Final = {F_OWNER_TID: PIDTYPE_MAX, F_OWNER_PID: PIDTYPE_PID, F_OWNER_PGRP: PIDTYPE_PGID}
 _FOR_O_PATH: Final = (F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL)
-
-
-class FownStruct:
-    """Who gets SIGIO and SIGURG for a file (struct fown_struct)."""
-
-    __slots__ = ("euid", "pid", "pid_type", "signum", "uid")
-
-    def __init__(self) -> None:
-        self.pid: Pid | None = None
-        self.pid_type: int = PIDTYPE_PID
-        self.uid = self.euid = 0
-        self.signum = 0
 
 
 # dup.
@@ -147,44 +124,6 @@ def sys_dup2(current: Task, oldfd: Fd, newfd: Fd) -> Fd:
 # Owners.
 
 
-def f_delown(k: Kernel, file: File) -> None:
-    """Forget the owner."""
-    owner: FownStruct | None = file.f_owner
-    if owner is not None and owner.pid is not None:
-        kernel_pid.put_pid(k, owner.pid)
-        owner.pid = None
-
-
-def f_modown(current: Task, file: File, pid: Pid | None, pid_type: int) -> None:
-    if file.f_owner is None:
-        file.f_owner = FownStruct()
-    owner: FownStruct = file.f_owner
-    if pid is not None:
-        kernel_pid.get_pid(pid)
-    f_delown(current.kernel, file)
-    owner.pid, owner.pid_type = pid, pid_type
-    if pid is not None:
-        owner.uid, owner.euid = current.cred.uid, current.cred.euid
-
-
-def f_setown(current: Task, file: File, arg: int) -> None:
-    """Make process arg, or process group -arg, the owner."""
-    who = arg - (1 << 32) if arg & 0x80000000 else arg
-    pid_type = PIDTYPE_PID
-    if who < 0:
-        pid_type, who = PIDTYPE_PGID, -who
-    f_modown(current, file, kernel_pid.find_vpid(current, who), pid_type)
-
-
-def f_getown(current: Task, file: File) -> int:
-    """Return the owner as F_SETOWN takes it, 0 if there is none."""
-    owner: FownStruct | None = file.f_owner
-    if owner is None:
-        return 0
-    nr = kernel_pid.pid_vnr(current, owner.pid)
-    return -nr if owner.pid_type == PIDTYPE_PGID else nr
-
-
 def f_setown_ex(current: Task, file: File, arg: Any) -> None:
     kind, nr = struct.unpack("<ii", uaccess.copy_from_user(current, arg, 8))
     pid_type = _OWNER_TYPES.get(kind)
@@ -193,11 +132,11 @@ def f_setown_ex(current: Task, file: File, arg: Any) -> None:
     pid = kernel_pid.find_vpid(current, nr)
     if nr and pid is None:
         raise LinuxError(Errno.ESRCH, f"no process {nr}")
-    f_modown(current, file, pid, pid_type)
+    fasync.f_modown(current, file, pid, pid_type, force=True)
 
 
 def f_getown_ex(current: Task, file: File, arg: Any) -> None:
-    owner: FownStruct | None = file.f_owner
+    owner = file.f_owner
     kind, nr = F_OWNER_PID, 0
     if owner is not None:
         nr = kernel_pid.pid_vnr(current, owner.pid)
@@ -208,13 +147,15 @@ def f_getown_ex(current: Task, file: File, arg: Any) -> None:
 # fcntl.
 
 
-def setfl(current: Task, file: File, arg: int) -> None:
+def setfl(current: Task, file: File, fd: int, arg: int) -> None:
     flags = file.f_flags
     if arg & O_NOATIME and not flags & O_NOATIME and not fs_inode.inode_owner_or_capable(current, file.inode):
         raise LinuxError(Errno.EPERM, "O_NOATIME is the owner's")
     if arg & O_DIRECT:
         raise LinuxError(Errno.EINVAL, "O_DIRECT")
-    file.f_flags = (arg & SETFL_MASK) | (flags & ~SETFL_MASK)
+    if (arg ^ flags) & O_ASYNC and file.has_fasync():
+        file.fasync(current, fd, on=bool(arg & O_ASYNC))  # which sets the flag
+    file.f_flags = (arg & SETFL_MASK) | (file.f_flags & ~SETFL_MASK)
 
 
 def _dupfd(current: Task, file: File, arg: int, flags: int) -> int:
@@ -238,12 +179,12 @@ def set_close_on_exec(current: Task, fd: int, on: bool) -> None:
             files.close_on_exec[at] &= ~bit
 
 
-def _owner_cmd(current: Task, file: File, cmd: int, arg: Any) -> int:
-    """The commands about owner and signal; raises EINVAL for any other."""
+def _owner_cmd(current: Task, fd: int, file: File, cmd: int, arg: Any) -> int:
+    """The commands about owner, signal and what they are told; raises EINVAL for any other."""
     if cmd == F_SETOWN:
-        f_setown(current, file, arg & 0xFFFFFFFF)
+        fasync.f_setown(current, file, arg & 0xFFFFFFFF)
     elif cmd == F_GETOWN:
-        return f_getown(current, file)
+        return fasync.f_getown(current, file)
     elif cmd == F_SETOWN_EX:
         f_setown_ex(current, file, arg)
     elif cmd == F_GETOWN_EX:
@@ -254,13 +195,15 @@ def _owner_cmd(current: Task, file: File, cmd: int, arg: Any) -> int:
         if not 0 <= arg <= 64:
             raise LinuxError(Errno.EINVAL, "F_SETSIG")
         if file.f_owner is None:
-            file.f_owner = FownStruct()
+            file.f_owner = fasync.FownStruct()
         file.f_owner.signum = arg
     elif cmd == F_GETLEASE:
-        return F_UNLCK
+        return leases.fcntl_getlease(file)
+    elif cmd == F_SETLEASE:
+        leases.fcntl_setlease(current, fd, file, (arg & 0xFFFFFFFF ^ 0x80000000) - 0x80000000)
+    elif cmd == F_NOTIFY:
+        dnotify.fcntl_dirnotify(current, fd, file, arg)
     else:
-        if cmd in (F_SETLEASE, F_NOTIFY):
-            current.kernel.not_modelled("fcntl: lease" if cmd == F_SETLEASE else "fcntl: F_NOTIFY")
         raise LinuxError(Errno.EINVAL, f"fcntl command {cmd}")
     return 0
 
@@ -286,7 +229,7 @@ async def sys_fcntl(current: Task, fd: Fd, cmd: FcntlCmdArg, arg: FcntlArg) -> i
     if cmd == F_GETFL:
         return file.f_flags
     if cmd == F_SETFL:
-        setfl(current, file, arg)
+        setfl(current, file, fd, arg)
         return 0
     if cmd == F_GETLK:
         return locks.fcntl_getlk(current, file, arg)
@@ -299,4 +242,4 @@ async def sys_fcntl(current: Task, fd: Fd, cmd: FcntlCmdArg, arg: FcntlArg) -> i
             file_table.fput(current, file)
     if cmd in (F_SETPIPE_SZ, F_GETPIPE_SZ):
         return pipe.pipe_fcntl(current, file, cmd, arg)
-    return _owner_cmd(current, file, cmd, arg)
+    return _owner_cmd(current, fd, file, cmd, arg)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.fs import file_table, locks
+from procession.fs.notify.dnotify import dnotify
 from procession.include.linux.bug import bug
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_CLOEXEC
@@ -25,6 +26,7 @@ __all__ = (
     "dup_fd",
     "exit_files",
     "expand_files",
+    "fcheck",
     "fd_install",
     "fget",
     "fget_light",
@@ -44,6 +46,13 @@ def init_files(k: Kernel) -> FilesStruct:
     """Make an empty table."""
     k.caches["files_cache"].alloc()
     return FilesStruct(SpinLock(k.lock_class("files->file_lock")))
+
+
+def fcheck(current: Task, fd: int) -> File | None:
+    """Return the open file of fd without taking a reference, None if there is none."""
+    files = current.files
+    assert files is not None
+    return files.fd[fd] if 0 <= fd < len(files.fd) else None
 
 
 def fget_light(current: Task, fd: int) -> File:
@@ -161,6 +170,8 @@ def filp_close(current: Task, file: File, files: FilesStruct | None) -> None:
         bug("closing a file that nobody holds", file)
     file.flush(current)
     if not file.f_mode & FMODE_PATH:
+        if current.kernel.vfs.nr_fsnotify_marks:
+            dnotify.dnotify_flush(file, files)
         locks.locks_remove_posix(file, files)
     file_table.fput(current, file)
 

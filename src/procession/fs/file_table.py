@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from procession.fs import fasync, locks
 from procession.fs import inode as fs_inode
-from procession.fs import locks
+from procession.fs.notify import fsnotify
 from procession.hw.costs import FILE_NS
 from procession.include.linux.bug import bug
 from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.eventpoll import eventpoll_release
+from procession.include.linux.fcntl import O_ASYNC
 from procession.include.linux.fs import FMODE_WRITE, S_IFMT, S_IFREG
 from procession.include.linux.printk import KERN_INFO
 from procession.kernel import capability, pid
@@ -26,6 +28,7 @@ __all__ = ("alloc_file", "files_init", "fput", "get_empty_filp", "get_file")
 
 def files_init(k: Kernel) -> None:
     """Size the file table by the memory: a tenth of it, at 1 KiB a file, at least 8192."""
+    fasync.fasync_init(k)
     slab.kmem_cache_create(k, "filp", 192, FILE_NS)
     k.vfs.max_files = max(8192, k.mm.total_pages * 4 // 10)
 
@@ -71,9 +74,13 @@ def fput(current: Task | None, file: File) -> None:
         return
     inode = file.f_path.dentry.d_inode
     k = inode.i_sb.kernel
+    if k.vfs.nr_fsnotify_marks:
+        fsnotify.fsnotify_close(file)
     if file.f_ep_links:
         eventpoll_release(file)
     locks.locks_remove_flock(file)
+    if file.f_flags & O_ASYNC and file.has_fasync():
+        file.fasync(current, -1, on=False)
     file.release(current)
     if file.f_owner is not None:
         pid.put_pid(k, file.f_owner.pid)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from procession.fs import dcache
 from procession.include.linux.fs_struct import FsStruct
 from procession.include.linux.spinlock import SpinLock
 
@@ -35,6 +36,8 @@ def put_fs_struct(k: Kernel, fs: FsStruct) -> None:
         last = fs.users == 0
     if last:
         k.caches["fs_cache"].free()
+        if k.vfs.fsnotify_dying:
+            dcache.shrink_dying(k)
 
 
 def exit_fs(tsk: Task) -> None:
@@ -51,12 +54,21 @@ def set_fs_root(fs: FsStruct, path: PathRef) -> None:
     """Change the root directory."""
     with fs.lock:
         fs.root = path
+    _left(path)
 
 
 def set_fs_pwd(fs: FsStruct, path: PathRef) -> None:
     """Change the working directory."""
     with fs.lock:
         fs.pwd = path
+    _left(path)
+
+
+def _left(new: PathRef) -> None:
+    """Something else than new is used no longer."""
+    k = new.mnt.mnt_sb.kernel
+    if k.vfs.fsnotify_dying:
+        dcache.shrink_dying(k)
 
 
 def chroot_fs_refs(k: Kernel, old_root: PathRef, new_root: PathRef) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from procession.fs import dcache, posix_acl
+from procession.fs.notify import fsnotify
 from procession.include.linux.cred import CAP_FOWNER
 from procession.include.linux.fcntl import O_NOATIME
 from procession.include.linux.fs import S_IFDIR, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP
@@ -52,7 +54,12 @@ def iput(inode: Inode) -> None:
     """An open file of the inode is gone; if its last name went before, so does the inode."""
     inode.i_count -= 1
     if inode.i_count <= 0 and inode.i_nlink == 0:
+        k = inode.i_sb.kernel
+        if inode.i_fsnotify_marks is not None and inode not in k.vfs.fsnotify_dying:
+            fsnotify.fsnotify_inoderemove(inode)
         inode.evict()
+        if k.vfs.fsnotify_dying:
+            dcache.shrink_dying(k)
 
 
 def inode_init_owner(current: Task, inode: Inode, dir: Inode | None) -> None:
@@ -64,6 +71,8 @@ def inode_init_owner(current: Task, inode: Inode, dir: Inode | None) -> None:
         inode.i_gid = dir.i_gid
         if inode.i_mode & S_IFMT == S_IFDIR:
             inode.i_mode |= S_ISGID
+    if dir is not None and dir.i_default_acl is not None:
+        posix_acl.generic_acl_init(inode, dir.i_default_acl)
     inode.owner_given()
 
 

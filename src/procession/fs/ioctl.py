@@ -19,7 +19,7 @@ from procession.include.asm.ioctls import (
     IoctlCmd,
 )
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fcntl import O_NONBLOCK
+from procession.include.linux.fcntl import O_ASYNC, O_NONBLOCK
 from procession.include.linux.fs import S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, UserPtr
@@ -49,6 +49,15 @@ def _file_ioctl(current: Task, file: File, cmd: int, arg: UserPtr) -> bool:
     return True
 
 
+def _ioctl_fioasync(current: Task, fd: int, file: File, *, on: bool) -> None:
+    """Set or clear O_ASYNC; raises ENOTTY if that would be a change and this kind of file has no news, ENOMEM."""
+    if on == bool(file.f_flags & O_ASYNC):
+        return
+    if not file.has_fasync():
+        raise LinuxError(Errno.ENOTTY, "FIOASYNC")
+    file.fasync(current, fd, on=on)
+
+
 @syscall
 async def sys_ioctl(current: Task, fd: Fd, cmd: IoctlCmd, arg: IoctlArg) -> int:
     """Control a device (ioctl(2)); raises ENOTTY for what the file does not know."""
@@ -61,9 +70,7 @@ async def sys_ioctl(current: Task, fd: Fd, cmd: IoctlCmd, arg: IoctlArg) -> int:
         file.f_flags = file.f_flags | O_NONBLOCK if on else file.f_flags & ~O_NONBLOCK
         return 0
     if cmd == FIOASYNC:
-        if uaccess.get_user(current, arg, 4):
-            current.kernel.not_modelled("ioctl: FIOASYNC")
-            raise LinuxError(Errno.ENOTTY, "FIOASYNC")
+        _ioctl_fioasync(current, fd, file, on=bool(uaccess.get_user(current, arg, 4)))
         return 0
     if _file_ioctl(current, file, cmd, arg):
         return 0

@@ -1,6 +1,8 @@
 """File locks: flock(2)'s belong to open files, fcntl(2)'s record locks to processes (fs/locks.c; spec files 5).
 
-Differs: no mandatory locks and no leases.
+Leases are in fs/leases.py.
+
+Differs: what a request needs beside the locks that it makes is not counted as memory.
 """
 
 from __future__ import annotations
@@ -8,8 +10,8 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
+from procession.fs import fasync, file_table
 from procession.fs import file as fs_file
-from procession.fs import file_table
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import (
     F_RDLCK,
@@ -21,22 +23,28 @@ from procession.include.linux.fcntl import (
     LOCK_NB,
     LOCK_SH,
     LOCK_UN,
+    MS_MANDLOCK,
+    O_NONBLOCK,
     FlockArg,
 )
-from procession.include.linux.fs import FMODE_READ, FMODE_WRITE
+from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_ISGID, S_IXGRP
+from procession.include.linux.mm_types import VM_SHARED
 from procession.include.linux.sched import TASK_INTERRUPTIBLE
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, UserPtr
+from procession.include.linux.undo import Undo
 from procession.kernel import pid, wait
-from procession.mm import uaccess
+from procession.mm import slab, uaccess
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from procession.fs.fasync import FasyncList
     from procession.include.linux.fdtable import FilesStruct
     from procession.include.linux.fs import File, Inode
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
+    from procession.include.linux.slab import KmemCache
     from procession.include.linux.wait import WaitQueueHead
 
 __all__ = (
@@ -44,14 +52,28 @@ __all__ = (
     "fcntl_getlk",
     "fcntl_setlk",
     "filelock_init",
+    "lease_breaking",
+    "locks_delete_block",
+    "locks_delete_lock",
+    "locks_insert_block",
+    "locks_insert_lock",
+    "locks_mandatory_area",
     "locks_remove_flock",
     "locks_remove_posix",
+    "locks_verify_locked",
+    "locks_verify_truncate",
+    "locks_wake_up_blocks",
+    "mandatory_lock",
     "posix_lock_file",
+    "rw_verify_locks",
     "sys_flock",
 )
 
 FL_POSIX: Final = 1
 FL_FLOCK: Final = 2
+FL_LEASE: Final = 32
+FL_DOWNGRADE_PENDING: Final = 256  # a lease to write is to become one to read
+FL_UNLOCK_PENDING: Final = 512  # a lease is to go
 OFFSET_MAX: Final = (1 << 63) - 1
 MAX_DEADLK_ITERATIONS: Final = 10
 _FLOCK: Final = struct.Struct("<hh4xqqi4x")
@@ -61,11 +83,17 @@ class FileLock:
     """One lock, held or waited for (struct file_lock).
 
     fl_next: the lock that stands in the way of one that waits.  fl_block: those that wait for this one, oldest first.
+    fl_file: None for one who waits for a lease to be given up.
+
+    Of leases: fl_fasync: who is told that it has to be.  fl_downgrade_ns, fl_break_ns: until when, None for any time.
     """
 
     __slots__ = (
         "fl_block",
+        "fl_break_ns",
+        "fl_downgrade_ns",
         "fl_end",
+        "fl_fasync",
         "fl_file",
         "fl_flags",
         "fl_next",
@@ -77,9 +105,12 @@ class FileLock:
     )
 
     def __init__(
-        self, kind: int, owner: object, pid: int, file: File, type: int, start: int = 0, end: int = OFFSET_MAX
+        self, kind: int, owner: object, pid: int, file: File | None, type: int, start: int = 0, end: int = OFFSET_MAX
     ) -> None:
         self.fl_flags = kind
+        self.fl_fasync: FasyncList | None = None
+        self.fl_downgrade_ns: int | None = None
+        self.fl_break_ns: int | None = None
         self.fl_owner = owner
         self.fl_pid = pid
         self.fl_file = file
@@ -96,7 +127,8 @@ class FileLock:
 
 
 def filelock_init(k: Kernel) -> None:
-    """Start without waiters."""
+    """Make the cache of locks."""
+    slab.kmem_cache_create(k, "file_lock_cache", 192)
 
 
 def _locks_of(inode: Inode) -> list[FileLock]:
@@ -105,29 +137,48 @@ def _locks_of(inode: Inode) -> list[FileLock]:
     return inode.i_flock
 
 
+def lease_breaking(fl: FileLock) -> bool:
+    """Whether the holder of a lease was told that somebody wants to open the file."""
+    return fl.fl_flags & (FL_UNLOCK_PENDING | FL_DOWNGRADE_PENDING) != 0
+
+
+def locks_insert_lock(inode: Inode, fl: FileLock, at: int) -> None:
+    """Make fl, which was counted, the file's lock number at."""
+    _locks_of(inode).insert(at, fl)
+
+
+def locks_delete_lock(inode: Inode, fl: FileLock) -> None:
+    """Take a lock away, and let those who wait for it try again."""
+    assert inode.i_flock is not None
+    inode.i_flock.remove(fl)
+    locks_wake_up_blocks(fl)
+    if not inode.i_flock:
+        inode.i_flock = None
+    inode.i_sb.kernel.caches["file_lock_cache"].free()
+
+
 # Waiting for a lock.
 
 
-def _wake_up_blocks(blocker: FileLock) -> None:
-    """Let those who wait for blocker try again (locks_wake_up_blocks)."""
+def locks_insert_block(blocker: FileLock, waiter: FileLock) -> None:
+    """Note that waiter waits for blocker."""
+    waiter.fl_next = blocker
+    blocker.fl_block[waiter] = None
+
+
+def locks_wake_up_blocks(blocker: FileLock) -> None:
+    """Let those who wait for blocker try again."""
     for waiter in list(blocker.fl_block):
-        _delete_block(waiter)
+        locks_delete_block(waiter)
         if waiter.fl_wait is not None:
             wait.wake_up(waiter.fl_wait)
 
 
-def _delete_block(waiter: FileLock) -> None:
+def locks_delete_block(waiter: FileLock) -> None:
+    """Note that waiter waits for nobody, if it did."""
     if waiter.fl_next is not None:
         waiter.fl_next.fl_block.pop(waiter, None)
         waiter.fl_next = None
-
-
-def _delete_lock(inode: Inode, fl: FileLock) -> None:
-    assert inode.i_flock is not None
-    inode.i_flock.remove(fl)
-    _wake_up_blocks(fl)
-    if not inode.i_flock:
-        inode.i_flock = None
 
 
 async def _lock_wait(current: Task, fl: FileLock, attempt: Callable[[], FileLock | None], wchan: str) -> None:
@@ -138,14 +189,13 @@ async def _lock_wait(current: Task, fl: FileLock, attempt: Callable[[], FileLock
             return
         if fl.fl_wait is None:
             fl.fl_wait = current.kernel.wait_queue_head("file_lock->fl_wait")
-        fl.fl_next = blocker
-        blocker.fl_block[fl] = None
+        locks_insert_block(blocker, fl)
         try:
             with wait.Waiter(current, fl.fl_wait, TASK_INTERRUPTIBLE, wchan) as waiter:
                 while fl.is_blocked():
                     await waiter.sleep()
         finally:
-            _delete_block(fl)
+            locks_delete_block(fl)
 
 
 # flock.
@@ -160,7 +210,7 @@ def flock_lock_file(inode: Inode, fl: FileLock) -> FileLock | None:
         if old.fl_flags == FL_FLOCK and old.fl_file is fl.fl_file:
             if old.fl_type == fl.fl_type:
                 return None
-            _delete_lock(inode, old)
+            locks_delete_lock(inode, old)
             break
     if fl.fl_type == F_UNLCK:
         return None
@@ -168,6 +218,7 @@ def flock_lock_file(inode: Inode, fl: FileLock) -> FileLock | None:
         if other.fl_flags == FL_FLOCK and F_WRLCK in (other.fl_type, fl.fl_type):
             blocker: FileLock = other
             return blocker
+    inode.i_sb.kernel.caches["file_lock_cache"].alloc()
     new = FileLock(FL_FLOCK, fl.fl_owner, fl.fl_pid, fl.fl_file, fl.fl_type)
     _locks_of(inode).append(new)
     return None
@@ -203,13 +254,16 @@ async def sys_flock(current: Task, fd: Fd, cmd: FlockArg) -> int:
 
 
 def locks_remove_flock(file: File) -> None:
-    """The open file is gone: drop its flock lock."""
+    """The open file is gone: drop its flock lock and its lease."""
     inode = file.f_path.dentry.d_inode
     if inode.i_flock is None:
         return
     for fl in list(inode.i_flock):
-        if fl.fl_file is file:
-            _delete_lock(inode, fl)
+        if fl.fl_file is not file:
+            continue
+        if fl.fl_flags & FL_LEASE:
+            fl.fl_fasync = fasync.fasync_remove_entry(file, fl.fl_fasync)
+        locks_delete_lock(inode, fl)
 
 
 # Record locks.
@@ -271,6 +325,8 @@ def posix_lock_file(inode: Inode, fl: FileLock) -> None:
         rest.append(FileLock(FL_POSIX, fl.fl_owner, fl.fl_pid, fl.fl_file, fl.fl_type, start, end))
     if not gone and not rest:
         return
+    cache = inode.i_sb.kernel.caches["file_lock_cache"]
+    _alloc_locks(cache, len(rest))
     locks = _locks_of(inode)
     for old in gone:
         locks.remove(old)
@@ -280,7 +336,19 @@ def posix_lock_file(inode: Inode, fl: FileLock) -> None:
     if not locks:
         inode.i_flock = None
     for old in gone:
-        _wake_up_blocks(old)
+        cache.free()
+        locks_wake_up_blocks(old)
+
+
+def _alloc_locks(cache: KmemCache, count: int) -> None:
+    """Count count locks more; raises ENOLCK."""
+    with Undo() as undo:
+        for _ in range(count):
+            try:
+                cache.alloc()
+            except LinuxError:
+                raise LinuxError(Errno.ENOLCK, "no memory for a lock") from None
+            undo.push((cache.free,))
 
 
 def _part(old: FileLock, start: int, end: int) -> FileLock:
@@ -352,12 +420,19 @@ def _vnr(current: Task, fl: FileLock) -> int:
     return fl.fl_pid if pid.task_active_pid_ns(current) is init_pid_ns else 0
 
 
+def _mapping_writably_mapped(inode: Inode) -> bool:
+    return any(vma.vm_flags & VM_SHARED for vma in inode.i_mmap)
+
+
 async def fcntl_setlk(current: Task, file: File, cmd: int, ptr: UserPtr) -> int:
     """F_SETLK and F_SETLKW: set or clear a record lock.
 
     Raises EFAULT, EINVAL, EOVERFLOW, EBADF for the wrong open mode, EAGAIN (F_SETLK), EDEADLK, ERESTARTSYS.
     """
-    fl = _flock_to_posix_lock(current, file, uaccess.copy_from_user(current, ptr, 32))
+    raw = uaccess.copy_from_user(current, ptr, 32)
+    if mandatory_lock(file.inode) and _mapping_writably_mapped(file.inode):
+        raise LinuxError(Errno.EAGAIN, "mapped to be written, past any mandatory lock")
+    fl = _flock_to_posix_lock(current, file, raw)
     if (fl.fl_type == F_RDLCK and not file.f_mode & FMODE_READ) or (
         fl.fl_type == F_WRLCK and not file.f_mode & FMODE_WRITE
     ):
@@ -389,6 +464,68 @@ async def fcntl_setlk(current: Task, file: File, cmd: int, ptr: UserPtr) -> int:
     return 0
 
 
+# Mandatory locks.
+
+
+def mandatory_lock(inode: Inode) -> bool:
+    """Whether locks bind those, too, who do not ask for any."""
+    return inode.i_sb.s_flags & MS_MANDLOCK != 0 and inode.i_mode & (S_ISGID | S_IXGRP) == S_ISGID
+
+
+def locks_verify_locked(current: Task, inode: Inode) -> None:
+    """Raise EAGAIN if locks of somebody else bind those who empty the file or map it."""
+    for fl in inode.i_flock or () if mandatory_lock(inode) else ():
+        if fl.fl_flags == FL_POSIX and fl.fl_owner is not current.files:
+            raise LinuxError(Errno.EAGAIN, "a mandatory lock")
+
+
+async def locks_mandatory_area(
+    current: Task, inode: Inode, file: File | None, offset: int, count: int, *, write: bool
+) -> None:
+    """Wait until no lock of somebody else forbids what is to be done to count bytes at offset.
+
+    Raises EAGAIN without a file, or if it is O_NONBLOCK; EDEADLK, ERESTARTSYS.
+    """
+    fl = FileLock(
+        FL_POSIX, current.files, current.tgid, file, F_WRLCK if write else F_RDLCK, offset, offset + count - 1
+    )
+    sleep = file is not None and not file.f_flags & O_NONBLOCK
+
+    def attempt() -> FileLock | None:
+        blocker = _posix_conflict(inode, fl) if mandatory_lock(inode) else None
+        if blocker is not None and not sleep:
+            raise LinuxError(Errno.EAGAIN, "a mandatory lock")
+        if blocker is not None and posix_locks_deadlock(current, fl, blocker):
+            raise LinuxError(Errno.EDEADLK, "a mandatory lock would be waited for by itself")
+        return blocker
+
+    blocked = current.kernel.vfs.blocked_posix_locks
+    blocked[fl] = None
+    if file is not None:
+        current.held.append(file_table.get_file(file))
+    try:
+        await _lock_wait(current, fl, attempt, "locks_mandatory_area")
+    finally:
+        del blocked[fl]
+        if file is not None:
+            current.held.pop()
+            file_table.fput(current, file)
+
+
+async def locks_verify_truncate(current: Task, inode: Inode, file: File | None, size: int) -> None:
+    """Wait until no lock forbids to change the bytes between the old size and the new; raises as above."""
+    if inode.i_flock and mandatory_lock(inode):
+        old = inode.i_size
+        await locks_mandatory_area(current, inode, file, min(size, old), abs(size - old), write=True)
+
+
+async def rw_verify_locks(current: Task, file: File, pos: int, count: int, *, write: bool) -> None:
+    """Wait until no lock forbids to read or write count bytes at pos; raises as above."""
+    inode = file.f_path.dentry.d_inode
+    if inode.i_flock and mandatory_lock(inode):
+        await locks_mandatory_area(current, inode, file, pos, count, write=write)
+
+
 def locks_remove_posix(file: File, owner: FilesStruct | None) -> None:
     """The process closed a descriptor of the file: all its record locks there are gone."""
     inode = file.f_path.dentry.d_inode
@@ -396,4 +533,4 @@ def locks_remove_posix(file: File, owner: FilesStruct | None) -> None:
         return
     for fl in list(inode.i_flock):
         if fl.fl_flags == FL_POSIX and fl.fl_owner is owner:
-            _delete_lock(inode, fl)
+            locks_delete_lock(inode, fl)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from procession.fs import dcache, file_table, namespace
+from procession.fs import dcache, file_table, namespace, posix_acl
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
-from procession.fs import open as fs_open
+from procession.fs.notify import fsnotify
 from procession.include.linux.cred import CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import (
@@ -48,6 +48,7 @@ from procession.include.linux.fs import (
     S_IFMT,
     S_IFREG,
     S_IFSOCK,
+    S_IRWXG,
     S_IXUGO,
     Dentry,
     File,
@@ -123,6 +124,8 @@ def generic_permission(current: Task, inode: Inode, mask: int) -> None:
     if cred.user.user_ns is current.kernel.users.init_user_ns:  # where the owners of all files are
         if cred.fsuid == inode.i_uid:
             bits >>= 6
+        elif inode.i_acl is not None and mode & S_IRWXG:
+            bits = 7 if posix_acl.posix_acl_permission(current, inode, inode.i_acl, mask & _MAY_RWX) else 0
         elif cred.fsgid == inode.i_gid or inode.i_gid in cred.group_info:
             bits >>= 3
     mask &= MAY_READ | MAY_WRITE | MAY_EXEC
@@ -202,7 +205,7 @@ def link_path_walk(nd: Nameidata, name: str) -> None:
     dentry = nd.dentry
     for part in parts:
         inode = dentry.d_inode
-        if inode.i_mode & S_IXUGO != S_IXUGO or inode.i_op_permission:
+        if inode.i_mode & S_IXUGO != S_IXUGO or inode.i_op_permission or inode.i_acl is not None:
             inode_permission(nd.current, inode, MAY_EXEC)
         if part == "." or not part:
             continue
@@ -229,7 +232,7 @@ def link_path_walk(nd: Nameidata, name: str) -> None:
         else:
             raise LinuxError(Errno.ENOTDIR, part)
     inode = dentry.d_inode
-    if inode.i_mode & S_IXUGO != S_IXUGO or inode.i_op_permission:
+    if inode.i_mode & S_IXUGO != S_IXUGO or inode.i_op_permission or inode.i_acl is not None:
         inode_permission(nd.current, inode, MAY_EXEC)
     nd.last = last
     nd.last_type = LAST_NORM
@@ -417,11 +420,12 @@ def lookup_hash(nd: Nameidata) -> Dentry | None:
 # Opening.
 
 
-def do_filp_open(current: Task, dfd: int, name: str, flags: int, mode: int) -> File:
+def do_filp_open(current: Task, dfd: int, name: str, flags: int, mode: int) -> tuple[File, bool]:
     """Open name as open(2) does; the file is counted and belongs to the caller.
 
-    flags may hold FMODE_EXEC: then only the right to execute is asked for. A FIFO is not waited for: who may open one
-    calls pipe.fifo_open afterwards, as fs/open.py does.
+    flags may hold FMODE_EXEC: then only the right to execute is asked for. What may have to be waited for is the
+    caller's, fs/open.py's: the other end of a FIFO, the holders of leases, and then that the file is emptied, if the
+    second of the results says so.
     """
     flags, acc_mode = build_open_flags(flags)
     file_table.get_empty_filp(current)
@@ -433,7 +437,7 @@ def do_filp_open(current: Task, dfd: int, name: str, flags: int, mode: int) -> F
             acc_mode = MAY_OPEN  # the mode given does not bind this first open
             flags &= ~O_TRUNC
         inode = nd.dentry.d_inode
-        truncate = flags & O_TRUNC and inode.i_mode & S_IFMT == S_IFREG
+        truncate = flags & O_TRUNC != 0 and inode.i_mode & S_IFMT == S_IFREG
         if truncate:
             _may_truncate(nd.mnt, inode)
         if acc_mode:
@@ -442,13 +446,7 @@ def do_filp_open(current: Task, dfd: int, name: str, flags: int, mode: int) -> F
     except BaseException:
         file_table.free_filp(current.kernel)
         raise
-    if truncate:
-        try:
-            fs_open.do_truncate(current, inode, 0)
-        except BaseException:
-            file_table.fput(current, result)
-            raise
-    return result
+    return result, truncate
 
 
 def _may_truncate(mnt: Vfsmount, inode: Inode) -> None:
@@ -498,17 +496,13 @@ def do_last(nd: Nameidata, flags: int, mode: int, *, follow: bool) -> tuple[Dent
         if flags & O_DIRECTORY and nd.dentry.d_inode.i_mode & S_IFMT != S_IFDIR:
             raise LinuxError(Errno.ENOTDIR, nd.dentry.d_name)
         return None, False
-
     if not flags & O_CREAT:
-        follow = follow or nd.slash
-        must_be_dir = nd.slash or bool(flags & O_DIRECTORY)
-        link = walk_component(nd, follow=follow or not flags & O_PATH)
+        link = walk_component(nd, follow=follow or nd.slash or not flags & O_PATH)
         if link is not None:
             return link, False
-        if must_be_dir and nd.dentry.d_inode.i_mode & S_IFMT != S_IFDIR:
+        if (nd.slash or flags & O_DIRECTORY) and nd.dentry.d_inode.i_mode & S_IFMT != S_IFDIR:
             raise LinuxError(Errno.ENOTDIR, nd.last)
         return None, False
-
     if nd.slash:
         raise LinuxError(Errno.EISDIR, nd.last)
     dentry = lookup_hash(nd)
@@ -530,11 +524,11 @@ def _create(nd: Nameidata, mode: int) -> None:
     current, parent = nd.current, nd.dentry
     namespace.mnt_want_write(nd.mnt)
     may_create(current, parent.d_inode)
-    fs = current.fs
-    assert fs is not None
-    inode = parent.d_inode.create(nd.last, S_IFREG | (mode & S_IALLUGO & ~fs.umask))
+    inode = parent.d_inode.create(nd.last, S_IFREG | mode & S_IALLUGO & ~posix_acl.umask_in(current, parent.d_inode))
     fs_inode.inode_init_owner(current, inode, parent.d_inode)
     nd.dentry = dcache.d_add(parent, nd.last, inode)
+    if current.kernel.vfs.nr_fsnotify_marks:
+        fsnotify.fsnotify_create(parent.d_inode, nd.dentry)
 
 
 def may_create(current: Task, dir: Inode) -> None:

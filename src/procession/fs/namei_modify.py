@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from procession.fs import dcache, namei, namespace
+from procession.fs import dcache, namei, namespace, posix_acl
 from procession.fs import inode as fs_inode
+from procession.fs.notify import fsnotify
 from procession.include.linux.cred import CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_MKNOD
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import (
@@ -84,11 +85,6 @@ def _path_create(current: Task, dfd: int, name: str, *, is_dir: bool) -> Nameida
     return nd
 
 
-def _umask(current: Task) -> int:
-    assert current.fs is not None
-    return current.fs.umask
-
-
 def _instantiate(current: Task, parent: Dentry, name: str, inode: Inode) -> Dentry:
     fs_inode.inode_init_owner(current, inode, parent.d_inode)
     return dcache.d_add(parent, name, inode)
@@ -107,19 +103,28 @@ def vfs_mknod(current: Task, parent: Dentry, name: str, mode: int, dev: int) -> 
         device_cgroup.devcgroup_inode_mknod(current, kind, dev)
     inode = parent.d_inode
     made = inode.create(name, mode) if kind == S_IFREG else inode.mknod(name, mode, dev)
-    return _instantiate(current, parent, name, made)
+    dentry = _instantiate(current, parent, name, made)
+    if current.kernel.vfs.nr_fsnotify_marks:
+        fsnotify.fsnotify_create(inode, dentry)
+    return dentry
 
 
 def vfs_mkdir(current: Task, parent: Dentry, name: str, mode: int) -> Dentry:
     """Make a directory."""
     namei.may_create(current, parent.d_inode)
-    return _instantiate(current, parent, name, parent.d_inode.mkdir(name, mode & (S_IRWXUGO | S_ISVTX)))
+    dentry = _instantiate(current, parent, name, parent.d_inode.mkdir(name, mode & (S_IRWXUGO | S_ISVTX)))
+    if current.kernel.vfs.nr_fsnotify_marks:
+        fsnotify.fsnotify_mkdir(parent.d_inode, dentry)
+    return dentry
 
 
 def vfs_symlink(current: Task, parent: Dentry, name: str, target: str) -> Dentry:
     """Make a symbolic link."""
     namei.may_create(current, parent.d_inode)
-    return _instantiate(current, parent, name, parent.d_inode.symlink(name, target))
+    dentry = _instantiate(current, parent, name, parent.d_inode.symlink(name, target))
+    if current.kernel.vfs.nr_fsnotify_marks:
+        fsnotify.fsnotify_create(parent.d_inode, dentry)
+    return dentry
 
 
 @syscall
@@ -131,7 +136,7 @@ def sys_mknodat(current: Task, dfd: DirFd, filename: Path, mode: FileModeArg, de
     nd = _path_create(current, dfd, namei.getname(current, filename), is_dir=False)
     if kind not in (0, S_IFREG, S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK):
         raise LinuxError(Errno.EINVAL, "mknod type")
-    mode &= S_IALLUGO & ~_umask(current)
+    mode &= S_IALLUGO & ~posix_acl.umask_in(current, nd.dentry.d_inode)
     vfs_mknod(current, nd.dentry, nd.last, (kind or S_IFREG) | mode, dev if kind in (S_IFCHR, S_IFBLK) else 0)
     return 0
 
@@ -146,7 +151,7 @@ def sys_mknod(current: Task, filename: Path, mode: FileModeArg, dev: DevArg) -> 
 def sys_mkdirat(current: Task, dfd: DirFd, pathname: Path, mode: ModeT) -> int:
     """Make a directory (mkdirat(2))."""
     nd = _path_create(current, dfd, namei.getname(current, pathname), is_dir=True)
-    vfs_mkdir(current, nd.dentry, nd.last, mode & ~_umask(current))
+    vfs_mkdir(current, nd.dentry, nd.last, mode & ~posix_acl.umask_in(current, nd.dentry.d_inode))
     return 0
 
 
@@ -190,7 +195,9 @@ def sys_linkat(current: Task, olddfd: DirFd, oldname: Path, newdfd: DirFd, newna
     if inode.i_nlink == 0:
         raise LinuxError(Errno.ENOENT, "link to a removed file")
     parent.d_inode.link(inode, nd.last)
-    dcache.d_add(parent, nd.last, inode)
+    dentry = dcache.d_add(parent, nd.last, inode)
+    if current.kernel.vfs.nr_fsnotify_marks:
+        fsnotify.fsnotify_link(parent.d_inode, inode, dentry)
     return 0
 
 
@@ -237,6 +244,8 @@ def vfs_unlink(current: Task, parent: Dentry, dentry: Dentry) -> None:
     if dentry.d_mounted:
         raise LinuxError(Errno.EBUSY, "a mount point")
     parent.d_inode.unlink(dentry.d_name)
+    if current.kernel.vfs.nr_fsnotify_marks:
+        fsnotify.fsnotify_link_count(dentry.d_inode)
     dcache.d_delete(dentry)
 
 
@@ -322,8 +331,14 @@ def vfs_rename(
         namei.inode_permission(current, old.d_inode, MAY_WRITE)
     if old.d_mounted or (new is not None and new.d_mounted):
         raise LinuxError(Errno.EBUSY, "a mount point")
-    old_dir.rename(old.d_name, new_dir, new_name)
+    old_name = old.d_name
+    old_dir.rename(old_name, new_dir, new_name)
     dcache.d_move(old, new_parent, new_name, new)
+    target = new.d_inode if new is not None else None
+    fsnotify.fsnotify_move(current.kernel, old_dir, new_dir, old_name, is_dir, target, old)
+    # Of a directory that is replaced, 3.2's tmpfs takes one link only: as if it were still there, it says nothing.
+    if target is not None and not is_dir and target.i_nlink == 0 and target.i_count <= 0:
+        fsnotify.fsnotify_inoderemove(target)
 
 
 @syscall

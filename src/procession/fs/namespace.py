@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from procession.fs import dcache, devices, pnode, ramfs
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
+from procession.fs.notify import fsnotify
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import MS_PRIVATE
 from procession.include.linux.fs import S_IFDIR, S_IFMT, MntNamespace, PathRef, SuperBlock, Vfsmount
@@ -135,6 +136,8 @@ def alloc_vfsmnt(k: Kernel, sb: SuperBlock, root: Dentry, flags: int, devname: s
 
 def _free_vfsmnt(k: Kernel, mnt: Vfsmount) -> None:
     k.vfs.mnt_id_ida.remove(mnt.mnt_id)
+    if mnt.mnt_fsnotify_marks is not None:
+        fsnotify.fsnotify_vfsmount_delete(mnt)
     fs_inode.iput(mnt.mnt_root.d_inode)
     fs_super.deactivate_super(mnt.mnt_sb)
     k.caches["mnt_cache"].free()

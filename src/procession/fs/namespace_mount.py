@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from procession.fs import dcache, fs_struct, namei, namespace, pnode
 from procession.fs import super as fs_super
+from procession.fs.notify import notification
 from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import (
@@ -82,8 +83,10 @@ def _is_used(k: Kernel, mnt: Vfsmount) -> bool:
     for p in fs_super.all_tasks(k):
         if p.fs is not None and mnt in (p.fs.root.mnt, p.fs.pwd.mnt):
             return True
-    return any(file.f_path.mnt is mnt for file in fs_super.files_in_use(k)) or any(
-        sk.mnt is mnt for sk in k.net.unix_sockets.values()
+    return (
+        any(file.f_path.mnt is mnt for file in fs_super.files_in_use(k))
+        or any(sk.mnt is mnt for sk in k.net.unix_sockets.values())
+        or notification.fsnotify_uses_mount(k, mnt)
     )
 
 

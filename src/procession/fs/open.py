@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procession.drivers.tty import tty_io
-from procession.fs import attr, file_table, fs_struct, namei, namespace, pipe
+from procession.fs import attr, file_table, fs_struct, leases, locks, namei, namespace, pipe
 from procession.fs import file as fs_file
+from procession.fs.notify import fsnotify
 from procession.include.linux.cred import CAP_SYS_CHROOT, CAP_SYS_TTY_CONFIG
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import (
@@ -27,6 +28,7 @@ from procession.include.linux.fcntl import (
 )
 from procession.include.linux.fs import (
     FMODE_EXEC,
+    FMODE_NONOTIFY,
     FMODE_WRITE,
     MAX_NON_LFS,
     MAY_ACCESS,
@@ -38,6 +40,7 @@ from procession.include.linux.fs import (
     S_IFLNK,
     S_IFMT,
     S_IFREG,
+    File,
     PathRef,
 )
 from procession.include.linux.mount import MNT_NOEXEC
@@ -48,7 +51,7 @@ from procession.kernel import capability, cred
 
 if TYPE_CHECKING:
     from procession.include.linux.cred import Cred
-    from procession.include.linux.fs import File, Inode
+    from procession.include.linux.fs import Dentry, File
     from procession.include.linux.sched import Task
 
 __all__ = (
@@ -86,6 +89,8 @@ async def do_sys_open(current: Task, dfd: int, name: str, flags: int, mode: int)
     except BaseException:
         fs_file.put_unused_fd(current, fd)
         raise
+    if current.kernel.vfs.nr_fsnotify_marks:
+        fsnotify.fsnotify_open(file)
     fs_file.fd_install(current, fd, file)
     return fd
 
@@ -97,15 +102,36 @@ async def filp_open(current: Task, name: str, flags: int, mode: int) -> File:
 
 async def _do_filp_open(current: Task, dfd: int, name: str, flags: int, mode: int) -> File:
     """Open name; the file that a FIFO's other end is waited for with takes over the place of the one counted."""
-    file = namei.do_filp_open(current, dfd, name, flags, mode)
+    file, truncate = namei.do_filp_open(current, dfd, name, flags, mode)
     inode = file.f_path.dentry.d_inode
-    if inode.i_mode & S_IFMT != S_IFIFO or flags & O_PATH:
+    fifo = inode.i_mode & S_IFMT == S_IFIFO
+    if (not fifo and not truncate and inode.i_flock is None) or flags & O_PATH:
         return file
     try:
-        return await pipe.fifo_open(current, inode, file)
+        if fifo:
+            return await pipe.fifo_open(current, inode, file)
+        await _claim(current, file, flags, truncate)
     except BaseException:
         file_table.fput(current, file)
         raise
+    return file
+
+
+async def _claim(current: Task, file: File, flags: int, truncate: bool) -> None:
+    """Wait for the holders of leases, then empty the file if that is wanted.
+
+    Raises EAGAIN with O_NONBLOCK, or for locks of somebody else that are mandatory; ERESTARTSYS.
+    """
+    inode = file.f_path.dentry.d_inode
+    if inode.i_flock is not None:
+        current.held.append(file)
+        try:
+            await leases.break_lease(current, inode, flags)
+        finally:
+            current.held.pop()
+    if truncate:
+        locks.locks_verify_locked(current, inode)
+        do_truncate(current, file.f_path.dentry, 0)
 
 
 @syscall
@@ -128,14 +154,30 @@ async def sys_creat(current: Task, pathname: Path, mode: ModeT) -> Fd:
 
 
 @syscall
-def sys_close(current: Task, fd: Fd) -> int:
+async def sys_close(current: Task, fd: Fd) -> int:
     """Close a descriptor (close(2)). It is gone whatever is returned, so a restart makes no sense: EINTR."""
+    file = fs_file.fcheck(current, fd)
+    if file is not None and file.lingers():
+        return await _close_lingering(current, file, fd)
     try:
         fs_file.close_fd(current, fd)
     except LinuxError as error:
         if error.errno >= Errno.ERESTARTSYS:
             raise LinuxError(Errno.EINTR, error.why) from error
         raise
+    return 0
+
+
+async def _close_lingering(current: Task, file: File, fd: int) -> int:
+    """Close the last descriptor of a file whose last words are waited for."""
+    current.held.append(file_table.get_file(file))
+    try:
+        fs_file.close_fd(current, fd)
+        if file.f_count == 1:
+            await file.linger(current)
+    finally:
+        current.held.remove(file)
+        file_table.fput(current, file)
     return 0
 
 
@@ -151,15 +193,15 @@ def sys_vhangup(current: Task) -> int:
 # Size.
 
 
-def do_truncate(current: Task, inode: Inode, length: int) -> None:
+def do_truncate(current: Task, dentry: Dentry, length: int) -> None:
     """Set the size of a file; raises EINVAL, EFBIG."""
     if length < 0:
         raise LinuxError(Errno.EINVAL, "negative length")
-    attr.truncate_inode(current, inode, length)
+    attr.truncate_inode(current, dentry, length)
 
 
 @syscall
-def sys_truncate(current: Task, path: Path, length: Length) -> int:
+async def sys_truncate(current: Task, path: Path, length: Length) -> int:
     """Set the size of a file by name (truncate(2))."""
     if length < 0:
         raise LinuxError(Errno.EINVAL, "negative length")
@@ -174,12 +216,31 @@ def sys_truncate(current: Task, path: Path, length: Length) -> int:
     namei.inode_permission(current, inode, MAY_WRITE)
     if inode.i_writecount < 0:
         raise LinuxError(Errno.ETXTBSY, "being executed")
-    do_truncate(current, inode, length)
+    if inode.i_flock is not None:
+        await _break_leases(current, ref)
+        await locks.locks_verify_truncate(current, inode, None, length)
+    do_truncate(current, ref.dentry, length)
     return 0
 
 
+async def _break_leases(current: Task, path: PathRef) -> None:
+    """Wait for the holders of leases on a file whose size is to be set by its name; raises EAGAIN, ERESTARTSYS.
+
+    Meanwhile it is kept, and written (get_write_access), as by one who has it open.
+    """
+    file = file_table.alloc_file(current, File(path, O_WRONLY, FMODE_WRITE | FMODE_NONOTIFY))
+    inode = file.inode
+    inode.i_writecount += 1
+    current.held.append(file)
+    try:
+        await leases.break_lease(current, inode, O_WRONLY)
+    finally:
+        current.held.pop()
+        file_table.fput(current, file)
+
+
 @syscall
-def sys_ftruncate(current: Task, fd: Fd, length: Length) -> int:
+async def sys_ftruncate(current: Task, fd: Fd, length: Length) -> int:
     """Set the size of an open file (ftruncate(2))."""
     if length < 0:
         raise LinuxError(Errno.EINVAL, "negative length")
@@ -189,7 +250,8 @@ def sys_ftruncate(current: Task, fd: Fd, length: Length) -> int:
         raise LinuxError(Errno.EINVAL, "not open for writing, or no regular file")
     if not file.f_flags & O_LARGEFILE and length > MAX_NON_LFS:
         raise LinuxError(Errno.EINVAL, "beyond 2 GiB, and opened without O_LARGEFILE")
-    do_truncate(current, inode, length)
+    await locks.locks_verify_truncate(current, inode, file, length)
+    do_truncate(current, file.f_path.dentry, length)
     return 0
 
 
@@ -304,7 +366,7 @@ def sys_chroot(current: Task, filename: Path) -> int:
 
 def _chmod(current: Task, path: PathRef, mode: int) -> None:
     namespace.mnt_want_write(path.mnt)
-    attr.chmod_inode(current, path.dentry.d_inode, mode)
+    attr.chmod_inode(current, path.dentry, mode)
 
 
 @syscall
@@ -331,7 +393,7 @@ def _chown(current: Task, path: PathRef, user: int, group: int) -> None:
     namespace.mnt_want_write(path.mnt)
     none = 0xFFFFFFFF
     uid, gid = user & none, group & none
-    attr.chown_inode(current, path.dentry.d_inode, -1 if uid == none else uid, -1 if gid == none else gid)
+    attr.chown_inode(current, path.dentry, -1 if uid == none else uid, -1 if gid == none else gid)
 
 
 @syscall

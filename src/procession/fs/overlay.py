@@ -40,6 +40,7 @@ HIDDEN: Final = ("dev", "proc", "sys")
 class OverlayReg(ramfs.RamfsReg):
     """A regular file whose pages are read from below until they are written."""
 
+    i_memory_only = False
     lower: Lower
     lower_size = 0  # how much of the file below still shows: truncation cuts it for good
     prepared = False

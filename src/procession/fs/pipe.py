@@ -3,7 +3,10 @@
 A pipe is up to 16 page buffers. A write fills the last one if it fits there whole, then takes buffers of its own; that
 makes writes of up to PIPE_BUF bytes atomic, and is visible in when a pipe counts as full.
 
-Differs: no i_mutex, since neither side sleeps while it copies; no splice; no SIGIO.
+What write puts there and nobody else holds is a bytes object, from the beginning of its page on. splice(2) and its
+relatives put PipeBuffers there, and make such of the others when they have to: see fs/splice.py.
+
+Differs: only who sleeps with it takes the i_mutex; the others wait until he has given it up.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.fs import dcache, fifo, file_table, namespace
+from procession.fs import dcache, fasync, fifo, file_table, namespace, pipe_buf
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
@@ -45,18 +48,22 @@ from procession.include.linux.fs import (
 )
 from procession.include.linux.magic import PIPEFS_MAGIC
 from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE
+from procession.include.linux.pipe_fs_i import PIPE_DEF_BUFFERS, PipeBuffer
 from procession.include.linux.sched import TASK_INTERRUPTIBLE, signal_pending
-from procession.include.linux.signal import SIGPIPE
+from procession.include.linux.signal import POLL_IN, POLL_OUT, SIGIO, SIGPIPE
 from procession.include.linux.slab import KMALLOC_MAX_SIZE
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import UserPtr
+from procession.include.linux.undo import Undo
 from procession.include.linux.wait import WaitQueueEntry
 from procession.kernel import capability, sched, signal_send, wait
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
+    from procession.fs.fasync import FasyncList
     from procession.include.linux.fs import PollTable
     from procession.include.linux.kernel import Kernel
+    from procession.include.linux.rwsem import Mutex
     from procession.include.linux.sched import Task
 
 __all__ = (
@@ -75,28 +82,45 @@ __all__ = (
     "sys_pipe2",
 )
 
-PIPE_DEF_BUFFERS: Final = 16
 PIPE_MAX_SIZE: Final = 1 << 20
 SIZEOF_PIPE_BUFFER: Final = 40  # sizeof(struct pipe_buffer)
 _UINT: Final = 0xFFFFFFFF
 
-_POLL_IN: Final = POLLIN | POLLRDNORM
-_POLL_OUT: Final = POLLOUT | POLLWRNORM
-_POLL_ALL: Final = _POLL_IN | _POLL_OUT | POLLERR | POLLHUP
+_READABLE: Final = POLLIN | POLLRDNORM
+_WRITABLE: Final = POLLOUT | POLLWRNORM
+_EVERYTHING: Final = _READABLE | _WRITABLE | POLLERR | POLLHUP
 
 
 class PipeInodeInfo:
     """The contents of a pipe and who is at its ends (struct pipe_inode_info).
 
-    bufs: page buffers, the oldest first, each with all bytes ever put there.  offset: how much of the oldest has been
-    read.  r_counter, w_counter: how often an end was opened.
+    bufs: page buffers, the oldest first.  offset: how much of the oldest has been read, if it is a bytes object; these
+    have all bytes ever put there.  r_counter, w_counter: how often an end was opened.  mutex: None until somebody has
+    slept with it.  has_inode: whether it is more than the inside of a sendfile(2).  fasync_readers, fasync_writers: its
+    ends with O_ASYNC.
     """
 
-    __slots__ = ("buffers", "bufs", "offset", "r_counter", "readers", "w_counter", "wait", "waiting_writers", "writers")
+    __slots__ = (
+        "buffers",
+        "bufs",
+        "fasync_readers",
+        "fasync_writers",
+        "has_inode",
+        "mutex",
+        "offset",
+        "r_counter",
+        "readers",
+        "w_counter",
+        "wait",
+        "waiting_writers",
+        "writers",
+    )
 
     def __init__(self, k: Kernel) -> None:
         self.wait = k.wait_queue_head("pipe->wait")
-        self.bufs: deque[bytes] = deque()
+        self.bufs: deque[bytes | PipeBuffer] = deque()
+        self.has_inode = True
+        self.mutex: Mutex | None = None
         self.offset = 0
         self.buffers = PIPE_DEF_BUFFERS
         self.readers = 0
@@ -104,6 +128,8 @@ class PipeInodeInfo:
         self.waiting_writers = 0
         self.r_counter = 1
         self.w_counter = 1
+        self.fasync_readers: FasyncList | None = None
+        self.fasync_writers: FasyncList | None = None
 
 
 class PipeInode(Inode):
@@ -138,6 +164,8 @@ class PipeFile(File):
         if not count:
             return 0
         pipe = self.pipe
+        if pipe.mutex is not None:
+            await pipe_buf.pipe_lock_unlock(current, pipe)
         bufs = pipe.bufs
         ret = 0
         emptied = False
@@ -147,7 +175,11 @@ class PipeFile(File):
                 offset = pipe.offset
                 chars = len(head) - offset
                 try:
-                    if chars > count:
+                    if not isinstance(head, bytes):
+                        chars = min(chars, count)
+                        uaccess.copy_to_user(current, buf, head.load(current.kernel, chars), ret)
+                        emptied |= pipe_buf.pipe_consume(current.kernel, pipe, chars)
+                    elif chars > count:
                         chars = count
                         uaccess.copy_to_user(current, buf, head[offset : offset + chars], ret)
                         pipe.offset = offset + chars
@@ -175,12 +207,12 @@ class PipeFile(File):
                 if not ret:
                     raise LinuxError(Errno.ERESTARTSYS, "pipe_read")
                 break
-            if emptied and pipe.wait.task_list:
-                wait.wake_up_interruptible_sync(pipe.wait, _POLL_OUT)
+            if emptied:
+                _wakeup_writers(pipe)
             await pipe_wait(current, pipe)
 
-        if emptied and pipe.wait.task_list:
-            wait.wake_up_interruptible_sync(pipe.wait, _POLL_OUT)
+        if emptied:
+            _wakeup_writers(pipe)
         if ret:
             k = current.kernel
             self.f_path.dentry.d_inode.i_atime_ns = k.boot_time_ns + k.clock.now_ns
@@ -195,6 +227,8 @@ class PipeFile(File):
         if not count:
             return 0
         pipe = self.pipe
+        if pipe.mutex is not None:
+            await pipe_buf.pipe_lock_unlock(current, pipe)
         if not pipe.readers:
             self._broken(current)
         ret = _merge(current, pipe, buf, count) if pipe.bufs else 0
@@ -225,14 +259,14 @@ class PipeFile(File):
                     raise LinuxError(Errno.ERESTARTSYS, "pipe_write")
                 break
             if written:
-                wait.wake_up_interruptible_sync(pipe.wait, _POLL_IN)
+                _wakeup_readers(pipe)
                 written = False
             pipe.waiting_writers += 1
             await pipe_wait(current, pipe)
             pipe.waiting_writers -= 1
 
-        if written and pipe.wait.task_list:
-            wait.wake_up_interruptible_sync(pipe.wait, _POLL_IN)
+        if written:
+            _wakeup_readers(pipe)
         if ret:
             k = current.kernel
             inode = self.f_path.dentry.d_inode
@@ -251,12 +285,12 @@ class PipeFile(File):
         mask = 0
         if self.f_mode & FMODE_READ:
             if pipe.bufs:
-                mask = _POLL_IN
+                mask = _READABLE
             if not pipe.writers and self.f_version != pipe.w_counter:
                 mask |= POLLHUP
         if self.f_mode & FMODE_WRITE:
             if len(pipe.bufs) < pipe.buffers:
-                mask |= _POLL_OUT
+                mask |= _WRITABLE
             # Most Unices do not set POLLERR for FIFOs, but Linux does.
             if not pipe.readers:
                 mask |= POLLERR
@@ -270,6 +304,20 @@ class PipeFile(File):
         uaccess.put_user(current, arg, sum(map(len, pipe.bufs)) - pipe.offset, 4)
         return 0
 
+    def has_fasync(self) -> bool:
+        """Yes."""
+        return True
+
+    def fasync(self, current: Task | None, fd: int, *, on: bool) -> None:
+        """Put this end on the lists of those it is one of (pipe_read_fasync, pipe_write_fasync, pipe_rdwr_fasync)."""
+        pipe = self.pipe
+        with Undo() as undo:
+            if self.f_mode & FMODE_READ:
+                pipe.fasync_readers = fasync.fasync_helper(fd, self, on, pipe.fasync_readers)
+                undo.push((_forget_reader, self))  # only putting one there can fail
+            if self.f_mode & FMODE_WRITE:
+                pipe.fasync_writers = fasync.fasync_helper(fd, self, on, pipe.fasync_writers)
+
     def release(self, current: Task | None) -> None:
         """Take this end away; who waits at the other hears of it."""
         mode = self.f_mode
@@ -280,13 +328,41 @@ class PipeFile(File):
             path.dentry.d_parent = path.mnt.mnt_root  # no cycle for the garbage collector
 
 
+def _forget_reader(file: PipeFile) -> None:
+    file.pipe.fasync_readers = fasync.fasync_remove_entry(file, file.pipe.fasync_readers)
+
+
+def _wakeup_readers(pipe: PipeInodeInfo) -> None:
+    """Tell the reading ends that there is data."""
+    if pipe.wait.task_list:
+        wait.wake_up_interruptible_sync(pipe.wait, _READABLE)
+    if pipe.fasync_readers is not None:
+        fasync.kill_fasync(pipe.fasync_readers, SIGIO, POLL_IN)
+
+
+def _wakeup_writers(pipe: PipeInodeInfo) -> None:
+    """Tell the writing ends that there is room."""
+    if pipe.wait.task_list:
+        wait.wake_up_interruptible_sync(pipe.wait, _WRITABLE)
+    if pipe.fasync_writers is not None:
+        fasync.kill_fasync(pipe.fasync_writers, SIGIO, POLL_OUT)
+
+
 def _merge(current: Task, pipe: PipeInodeInfo, buf: UserPtr, count: int) -> int:
     """Put the odd bytes of a write behind what is in the last buffer if they fit; returns how many; raises EFAULT."""
     chars = count & (PAGE_SIZE - 1)
     last = pipe.bufs[-1]
-    if not chars or len(last) + chars > PAGE_SIZE:
+    if isinstance(last, bytes):
+        if not chars or len(last) + chars > PAGE_SIZE:
+            return 0
+        pipe.bufs[-1] = last + uaccess.copy_from_user(current, buf, chars)
+        return chars
+    end = last.offset + last.len
+    if not chars or not last.can_merge or last.page is None or end + chars > PAGE_SIZE:
         return 0
-    pipe.bufs[-1] = last + uaccess.copy_from_user(current, buf, chars)
+    # The page may be in another pipe as well, whose next write goes to the same place.
+    last.page.data[end : end + chars] = uaccess.copy_from_user(current, buf, chars)
+    last.len += chars
     return chars
 
 
@@ -327,6 +403,8 @@ async def pipe_wait(current: Task, pipe: PipeInodeInfo) -> None:
     wait.prepare_to_wait(q, entry, TASK_INTERRUPTIBLE)
     await sched.schedule(current, "pipe_wait", q)
     wait.finish_wait(q, entry)
+    if pipe.mutex is not None:
+        await pipe_buf.pipe_lock_unlock(current, pipe)
 
 
 async def fifo_open(current: Task, inode: Inode, file: File) -> File:
@@ -341,10 +419,15 @@ def pipe_release(inode: Inode, decr: int, decw: int) -> None:
     pipe.readers -= decr
     pipe.writers -= decw
     if not pipe.readers and not pipe.writers:
-        inode.i_sb.kernel.mm.kmem_pages -= len(pipe.bufs)
+        for buf in pipe.bufs:
+            pipe_buf.pipe_buf_release(inode.i_sb.kernel, buf)
+        pipe.bufs.clear()
         inode.i_pipe = None
-    elif pipe.wait.task_list:
-        wait.wake_up_interruptible_sync(pipe.wait, _POLL_ALL)
+        return
+    if pipe.wait.task_list:
+        wait.wake_up_interruptible_sync(pipe.wait, _EVERYTHING)
+    fasync.kill_fasync(pipe.fasync_readers, SIGIO, POLL_IN)
+    fasync.kill_fasync(pipe.fasync_writers, SIGIO, POLL_OUT)
 
 
 def alloc_pipe_info(k: Kernel) -> PipeInodeInfo:

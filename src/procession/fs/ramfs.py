@@ -53,6 +53,7 @@ __all__ = (
 
 BOGO_DIRENT_SIZE: Final = 20
 LINK_MAX: Final = 65000
+SHORT_SYMLINK_LEN: Final = 128  # bytes, of a link's text with its end that is kept with the inode
 
 # What readdir calls the type of a file.
 DT: Final = {S_IFIFO: 1, S_IFCHR: 2, S_IFDIR: 4, S_IFBLK: 6, S_IFREG: 8, S_IFLNK: 10, S_IFSOCK: 12}
@@ -62,6 +63,7 @@ class RegularFile(File):
     """An open file whose contents are in the page cache (generic_file operations)."""
 
     f_op_aio = True
+    f_op_pages = True
 
     async def read(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
         """Read; raises EFAULT, EIO."""
@@ -85,6 +87,8 @@ class RegularFile(File):
 class RamfsReg(Inode):
     """A regular file. Pages that were never written are holes."""
 
+    i_memory_only = True
+
     def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
         """Return a page-cache file."""
         return RegularFile(path, flags, mode)
@@ -104,6 +108,7 @@ class RamfsReg(Inode):
     def evict(self) -> None:
         """Free the pages."""
         filemap.truncate_inode_pages(self.i_sb.kernel, self, 0)
+        _free_inode(self)
 
     def has_xattr(self) -> bool:
         """As tmpfs, and unlike ramfs."""
@@ -120,6 +125,14 @@ class RamfsLink(Inode):
     """A symbolic link."""
 
     target = ""
+    has_block = False  # the text is too long to be kept elsewhere
+
+    def evict(self) -> None:
+        """Free the page that holds a long text."""
+        if self.has_block:
+            self.has_block = False
+            self.i_sb.s_used_blocks -= 1
+        _free_inode(self)
 
     def readlink(self, current: Task) -> str:
         """Return the text."""
@@ -136,6 +149,10 @@ class RamfsSpecial(Inode):
     def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
         """Open the guest's device of that number; raises ENXIO if there is none."""
         return open_chrdev(current, path, flags, mode)
+
+    def evict(self) -> None:
+        """Give its number back."""
+        _free_inode(self)
 
     def has_xattr(self) -> bool:
         """As tmpfs, and unlike ramfs."""
@@ -159,6 +176,10 @@ class RamfsDir(Inode):
     def __init__(self, i_sb: SuperBlock, i_ino: int, i_mode: int) -> None:
         super().__init__(i_sb, i_ino, i_mode)
         self.children: dict[str, Inode] = {}
+
+    def evict(self) -> None:
+        """Give its number back."""
+        _free_inode(self)
 
     # The class of new members, so that a file system built on this one can have its own.
     def new_inode(self, mode: int, rdev: int = 0) -> Inode:
@@ -218,8 +239,15 @@ class RamfsDir(Inode):
 
     def symlink(self, name: str, target: str) -> Inode:
         """Make a symbolic link."""
+        sb = self.i_sb
+        is_long = sb.s_max_blocks != 0 and len(string.to_bytes(target)) >= SHORT_SYMLINK_LEN
+        if is_long and sb.s_used_blocks >= sb.s_max_blocks:
+            raise LinuxError(Errno.ENOSPC, "the file system is full")
         inode = self.new_inode(S_IFLNK | 0o777)
         assert isinstance(inode, RamfsLink)
+        if is_long:
+            inode.has_block = True
+            sb.s_used_blocks += 1
         inode.target = target
         inode.i_size = len(string.to_bytes(target))
         self.add(name, inode)
@@ -229,6 +257,7 @@ class RamfsDir(Inode):
         """Add a hard link; raises EMLINK."""
         if inode.i_nlink >= LINK_MAX:
             raise LinuxError(Errno.EMLINK, name)
+        _reserve_inode(self.i_sb)  # though a link takes none: but it takes memory as well
         self.add(name, inode)
         inode.i_nlink += 1
         inode.i_ctime_ns = self.i_ctime_ns
@@ -245,6 +274,8 @@ class RamfsDir(Inode):
         self.forget(name)
         inode.i_nlink = 0
         _uncount(inode)
+        if inode.i_count <= 0:
+            inode.evict()
         self.i_nlink -= 1
 
     def rename(self, old: str, new_dir: Inode, new: str) -> None:
@@ -270,10 +301,27 @@ def drop_link(inode: Inode) -> None:
     """A name of the inode is gone; without names and open files, so is the inode."""
     inode.i_nlink -= 1
     inode.i_ctime_ns = fs_inode.current_fs_time(inode.i_sb)
-    if inode.i_nlink == 0:
+    if inode.i_nlink:
+        _free_inode(inode)  # the link's
+    else:
         _uncount(inode)
         if inode.i_count <= 0:
             inode.evict()
+
+
+def _reserve_inode(sb: SuperBlock) -> None:
+    """Count one more file, or name, of a tmpfs; raises ENOSPC beyond nr_inodes (shmem_reserve_inode)."""
+    if isinstance(sb, TmpfsSuperBlock):
+        if sb.max_inodes and sb.used_inodes >= sb.max_inodes:
+            raise LinuxError(Errno.ENOSPC, "nr_inodes")
+        sb.used_inodes += 1
+
+
+def _free_inode(inode: Inode) -> None:
+    """Count one less (shmem_free_inode)."""
+    sb = inode.i_sb
+    if isinstance(sb, TmpfsSuperBlock):
+        sb.used_inodes -= 1
 
 
 def _uncount(inode: Inode) -> None:
@@ -290,6 +338,7 @@ def new_inode(sb: SuperBlock, mode: int, rdev: int = 0) -> Inode:
     k = sb.kernel
     if k.vfs.nr_inodes >= k.vfs.max_inodes:
         raise LinuxError(Errno.ENOSPC, "no memory for a file")
+    _reserve_inode(sb)
     k.vfs.nr_inodes += 1
     kind = mode & S_IFMT
     ino = fs_inode.get_next_ino(sb)
@@ -311,16 +360,15 @@ def new_inode(sb: SuperBlock, mode: int, rdev: int = 0) -> Inode:
 
 
 class TmpfsSuperBlock(SuperBlock):
-    """An instance of tmpfs or ramfs (struct shmem_sb_info). max_blocks, max_inodes: as asked for, 0 for no limit.
-
-    Differs: limits are shown, and not kept.
-    """
+    """An instance of tmpfs or ramfs (struct shmem_sb_info). max_inodes: 0 for no limit."""
 
     def __init__(self, k: Kernel, s_type: str, magic: int) -> None:
         super().__init__(k, s_type, fs_super.get_anon_bdev(k), magic)
         self.default_blocks: int = k.mm.total_pages // 2
-        self.max_blocks: int = self.default_blocks
-        self.max_inodes: int = self.default_blocks
+        self.s_max_blocks = self.max_inodes = 0
+        if s_type == "tmpfs":
+            self.s_max_blocks = self.max_inodes = self.default_blocks
+        self.used_inodes: int = 0
         self.default_mode: int = S_IALLUGO & 0o1777
         self.mode: int = self.default_mode
         self.uid: int = 0
@@ -342,9 +390,9 @@ class TmpfsSuperBlock(SuperBlock):
             if key == "size":
                 if rest == b"%":
                     number, rest = (number << PAGE_SHIFT) * self.kernel.mm.total_pages // 100, b""
-                self.max_blocks = (number + PAGE_SIZE - 1) // PAGE_SIZE
+                self.s_max_blocks = (number + PAGE_SIZE - 1) // PAGE_SIZE
             elif key == "nr_blocks":
-                self.max_blocks = number
+                self.s_max_blocks = number
             else:
                 self.max_inodes = number
             return not rest
@@ -361,21 +409,34 @@ class TmpfsSuperBlock(SuperBlock):
         return end == len(text)
 
     def remount_fs(self, flags: int, options: str) -> None:
-        """Take new limits; mode and owner stay (shmem_remount_fs)."""
+        """Take new limits, none that is exceeded already; mode and owner stay (shmem_remount_fs). Raises EINVAL."""
+        if self.s_type != "tmpfs":
+            return
         kept = self.mode, self.uid, self.gid
+        blocks, inodes = self.s_max_blocks, self.max_inodes
         try:
-            if self.s_type == "tmpfs":
-                self.parse_options(options)
+            self.parse_options(options)
+            self._check_limits(blocks, inodes)
+        except LinuxError:
+            self.s_max_blocks, self.max_inodes = blocks, inodes
+            raise
         finally:
             self.mode, self.uid, self.gid = kept
+
+    def _check_limits(self, blocks: int, inodes: int) -> None:
+        """Raise EINVAL if more is in use than the new limits allow, or was not counted under the old ones."""
+        if self.s_used_blocks > self.s_max_blocks or (inodes and self.used_inodes > self.max_inodes):
+            raise LinuxError(Errno.EINVAL, "more is in use")
+        if (self.s_max_blocks and not blocks) or (self.max_inodes and not inodes):
+            raise LinuxError(Errno.EINVAL, "there was no limit")
 
     def show_options(self) -> str:
         """Return what is not the default; of ramfs what it was mounted with (generic_show_options)."""
         if self.s_type == "ramfs":
             return f",{self.options}" if self.options else ""
         out = ""
-        if self.max_blocks != self.default_blocks:
-            out += f",size={self.max_blocks << PAGE_SHIFT - 10}k"
+        if self.s_max_blocks != self.default_blocks:
+            out += f",size={self.s_max_blocks << PAGE_SHIFT - 10}k"
         if self.max_inodes != self.default_blocks:
             out += f",nr_inodes={self.max_inodes}"
         if self.mode != self.default_mode:

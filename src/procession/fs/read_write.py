@@ -6,21 +6,13 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from procession.fs import file as fs_file
-from procession.fs import file_table
+from procession.fs import file_table, locks, splice
+from procession.fs.notify import fsnotify
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fcntl import O_APPEND, WhenceArg
-from procession.include.linux.fs import (
-    FMODE_LSEEK,
-    FMODE_PREAD,
-    FMODE_PWRITE,
-    FMODE_READ,
-    FMODE_WRITE,
-    S_IFMT,
-    S_IFREG,
-    S_IFSOCK,
-)
+from procession.include.linux.fcntl import WhenceArg
+from procession.include.linux.fs import FMODE_LSEEK, FMODE_PREAD, FMODE_PWRITE, FMODE_READ, FMODE_WRITE
 from procession.include.linux.limits import UIO_MAXIOV
-from procession.include.linux.mm_types import PAGE_SIZE, TASK_SIZE
+from procession.include.linux.mm_types import TASK_SIZE
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import (
     Fd,
@@ -42,7 +34,6 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
-    "KernelBuffer",
     "rw_copy_check_uvector",
     "sys_lseek",
     "sys_pread64",
@@ -61,29 +52,6 @@ _TOP: Final = 1 << 63
 _FAR: Final = _TOP - 1 - MAX_RW_COUNT  # a position up to which no call goes beyond the last
 
 
-class KernelBuffer:
-    """Kernel memory in a user pointer's place (set_fs(KERNEL_DS))."""
-
-    __slots__ = ("data",)
-
-    def __init__(self, data: bytearray) -> None:
-        self.data = data
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def __bool__(self) -> bool:
-        return True
-
-    def load(self, offset: int, size: int) -> bytes:
-        """Return size bytes."""
-        return bytes(self.data[offset : offset + size])
-
-    def store(self, offset: int, data: bytes) -> None:
-        """Write data at offset."""
-        self.data[offset : offset + len(data)] = data
-
-
 def _rw_file(current: Task, fd: int, mode: int) -> File:
     """Return the file of fd if it was opened with mode; raises EBADF."""
     file = fs_file.fget_light(current, fd)
@@ -96,7 +64,7 @@ def rw_verify_area(file: File, pos: int, count: int) -> int:
     """Return how much of count bytes one call moves, at most MAX_RW_COUNT.
 
     Raises EINVAL if the count is negative, or the position is or becomes so; where that is allowed, EOVERFLOW if it
-    goes beyond the last byte. Differs: no mandatory locks.
+    goes beyond the last byte. Mandatory locks, for which one may have to wait, are rw_verify_locks' matter.
     """
     if count & _TOP:
         raise LinuxError(Errno.EINVAL, "negative count")
@@ -108,6 +76,14 @@ def rw_verify_area(file: File, pos: int, count: int) -> int:
     elif pos + count >= _TOP and not file.f_unsigned_offset:
         raise LinuxError(Errno.EINVAL, "the position becomes negative")
     return min(count, MAX_RW_COUNT)
+
+
+async def rw_verify_locked_area(current: Task, file: File, pos: int, count: int, *, write: bool) -> int:
+    """As rw_verify_area, and wait for mandatory locks; raises EAGAIN, EDEADLK, ERESTARTSYS, too."""
+    size = rw_verify_area(file, pos, count)
+    if current.kernel.vfs.mandlock:
+        await locks.rw_verify_locks(current, file, pos, count, write=write)
+    return size
 
 
 def _check_op(file: File, *, write: bool) -> None:
@@ -137,11 +113,13 @@ async def sys_read(current: Task, fd: Fd, buf: OutBuf, count: SizeT) -> int:
         raise LinuxError(Errno.EBADF, f"descriptor {fd}")
     if count > MAX_RW_COUNT or file.f_pos > _FAR or not isinstance(buf, int) or buf + count > TASK_SIZE:
         count = _verify(current, file, buf, count, file.f_pos, write=False)
-    if files.count != 1:
+    if files.count != 1 or current.kernel.vfs.mandlock:
         return await _do_rw(current, file, buf, count, None, write=False)
     try:
         done = await file.read(current, buf, count, None)
         current.rchar += done
+        if done and current.kernel.vfs.nr_fsnotify_marks:
+            fsnotify.fsnotify_access(file)
     finally:
         current.syscr += 1
     return done
@@ -158,11 +136,13 @@ async def sys_write(current: Task, fd: Fd, buf: InBuf, count: SizeT) -> int:
         raise LinuxError(Errno.EBADF, f"descriptor {fd}")
     if count > MAX_RW_COUNT or file.f_pos > _FAR or not isinstance(buf, int) or buf + count > TASK_SIZE:
         count = _verify(current, file, buf, count, file.f_pos, write=True)
-    if files.count != 1:
+    if files.count != 1 or current.kernel.vfs.mandlock:
         return await _do_rw(current, file, buf, count, None, write=True)
     try:
         done = await file.write(current, buf, count, None)
         current.wchar += done
+        if done and current.kernel.vfs.nr_fsnotify_marks:
+            fsnotify.fsnotify_modify(file)
     finally:
         current.syscw += 1
     return done
@@ -170,15 +150,21 @@ async def sys_write(current: Task, fd: Fd, buf: InBuf, count: SizeT) -> int:
 
 async def _do_rw(current: Task, file: File, buf: UserPtr, count: int, pos: int | None, *, write: bool) -> int:
     """Read or write with a reference held, so that another thread's close does not end it; counted in /proc/PID/io."""
+    if current.kernel.vfs.mandlock:
+        await locks.rw_verify_locks(current, file, file.f_pos if pos is None else pos, count, write=write)
     file.f_count += 1
     current.held.append(file)
     try:
         if write:
             done = await file.write(current, buf, count, pos)
             current.wchar += done
+            if done and current.kernel.vfs.nr_fsnotify_marks:
+                fsnotify.fsnotify_modify(file)
         else:
             done = await file.read(current, buf, count, pos)
             current.rchar += done
+            if done and current.kernel.vfs.nr_fsnotify_marks:
+                fsnotify.fsnotify_access(file)
         return done
     finally:
         if write:
@@ -247,21 +233,33 @@ async def _do_readv_writev(current: Task, file: File, vec: UserPtr, vlen: int, p
     _check_op(file, write=write)
     segments = rw_copy_check_uvector(current, vec, vlen)
     total = sum([length for _, length in segments])
-    if not total:
-        return 0
-    rw_verify_area(file, file.f_pos if pos is None else pos, total)
+    if total:
+        await rw_verify_locked_area(current, file, file.f_pos if pos is None else pos, total, write=write)
     file.f_count += 1
     current.held.append(file)
     try:
-        if not file.f_op_aio:
-            return await _do_loop_readv_writev(current, file, segments, pos, write=write)
-        buf = segments[0][0] if len(segments) == 1 else uaccess.IovBuffer(current, segments, total)
-        if write:
-            return await file.write(current, buf, total, pos)
-        return await file.read(current, buf, total, pos)
+        done = await _do_segments(current, file, segments, total, pos, write=write) if total else 0
+        if current.kernel.vfs.nr_fsnotify_marks:
+            if not write:
+                fsnotify.fsnotify_access(file)  # though it has read nothing
+            elif done:
+                fsnotify.fsnotify_modify(file)
+        return done
     finally:
         current.held.pop()
         file_table.fput(current, file)
+
+
+async def _do_segments(
+    current: Task, file: File, segments: list[tuple[int, int]], total: int, pos: int | None, *, write: bool
+) -> int:
+    """Let the file take all segments at once, if it can, or one after the other."""
+    if not file.f_op_aio:
+        return await _do_loop_readv_writev(current, file, segments, pos, write=write)
+    buf = segments[0][0] if len(segments) == 1 else uaccess.IovBuffer(current, segments, total)
+    if write:
+        return await file.write(current, buf, total, pos)
+    return await file.read(current, buf, total, pos)
 
 
 async def _do_loop_readv_writev(
@@ -355,62 +353,45 @@ def sys_lseek(current: Task, fd: Fd, offset: OffT, whence: WhenceArg) -> OffT:
 # sendfile.
 
 
-@syscall
-async def sys_sendfile(current: Task, out_fd: Fd, in_fd: Fd, offset: OffsetPtr, count: SizeT) -> int:
-    """Copy from a regular file to a descriptor inside the kernel (sendfile(2)).
+async def do_sendfile(current: Task, out_fd: int, in_fd: int, pos: int | None, count: int) -> tuple[int, int]:
+    """Copy count bytes from a regular file at pos (None: at its position) to a descriptor.
 
-    Raises EINVAL if the input is no regular file or the output is opened O_APPEND, EAGAIN, EPIPE.
+    Returns bytes, and the position in the input behind them; raises EBADF, ESPIPE, EINVAL, and what both files do.
     """
-    pos = None
-    if not isinstance(offset, int) or offset:
-        pos = uaccess.get_user(current, offset, 8, signed=True)
     source = _rw_file(current, in_fd, FMODE_READ)
     if pos is not None and not source.f_mode & FMODE_PREAD:
         raise LinuxError(Errno.ESPIPE, "not seekable")
-    count = rw_verify_area(source, source.f_pos if pos is None else pos, count)
+    start = source.f_pos if pos is None else pos
+    count = await rw_verify_locked_area(current, source, start, count, write=False)
     sink = _rw_file(current, out_fd, FMODE_WRITE)
-    count = rw_verify_area(sink, sink.f_pos, count)
-    if source.inode.i_mode & S_IFMT != S_IFREG or sink.f_flags & O_APPEND:
-        raise LinuxError(Errno.EINVAL, "sendfile of this pair")
+    count = await rw_verify_locked_area(current, sink, sink.f_pos, count, write=True)
     current.held += (file_table.get_file(source), file_table.get_file(sink))
     try:
-        start = source.f_pos if pos is None else pos
-        done = await _copy(current, source, start, sink, count)
+        done = await splice.do_splice_direct(current, source, start, sink, count)
         current.rchar += done
         current.wchar += done
+        if pos is None and done:
+            source.f_pos = start + done
     finally:
         current.syscr += 1
         current.syscw += 1
         del current.held[-2:]
         file_table.fput(current, source)
         file_table.fput(current, sink)
-    if pos is None:
-        source.f_pos = start + done
-    else:
-        uaccess.put_user(current, offset, start + done, 8)
-    return done
+    return done, start + done
 
 
-async def _copy(current: Task, source: File, start: int, sink: File, count: int) -> int:
-    """Copy up to count bytes in pieces of what a pipe holds; returns how many went."""
-    # What has no splice_write of its own is written to, a page at a time, and that counts as well.
-    by_pages = sink.inode.i_mode & S_IFMT not in (S_IFREG, S_IFSOCK)
-    done = 0
-    while done < count:
-        buffer = KernelBuffer(bytearray(min(count - done, 65536)))
-        got = await source.read(current, buffer, len(buffer), start + done)
-        if not got:
-            break
-        try:
-            put = await sink.write(current, KernelBuffer(buffer.data[:got]), got, None)
-        except LinuxError:
-            if done:
-                break
-            raise
-        if by_pages:
-            current.wchar += put
-            current.syscw += -(-((start + done) % PAGE_SIZE + put) // PAGE_SIZE)
-        done += put
-        if put < got:
-            break
+@syscall
+async def sys_sendfile(current: Task, out_fd: Fd, in_fd: Fd, offset: OffsetPtr, count: SizeT) -> int:
+    """Copy from a regular file to a descriptor inside the kernel (sendfile(2)).
+
+    Raises EINVAL if the input is no regular file or the output is opened O_APPEND, EAGAIN, EPIPE.
+    """
+    if isinstance(offset, int) and not offset:
+        return (await do_sendfile(current, out_fd, in_fd, None, count))[0]
+    pos = uaccess.get_user(current, offset, 8, signed=True)
+    try:
+        done, pos = await do_sendfile(current, out_fd, in_fd, pos, count)
+    finally:
+        uaccess.put_user(current, offset, pos, 8)  # after an error, too, and a bad address is the worse one
     return done

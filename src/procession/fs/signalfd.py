@@ -101,7 +101,9 @@ def signalfd_siginfo(info: Siginfo) -> bytes:
     """Return struct signalfd_siginfo: of the union, the members that the signal fills (signalfd_copyinfo)."""
     signo, code = int(info.signo), int(info.code)
     pid = uid = fd = tid = band = overrun = status = value = ptr = utime = stime = addr = 0
-    if info.pid and 0 < code <= CLD_CONTINUED:  # a child, whatever its exit signal
+    if info.band and code > 0:  # a file's news, whatever the signal
+        band, fd = info.band, info.fd
+    elif info.pid and 0 < code <= CLD_CONTINUED:  # a child, whatever its exit signal
         pid, uid, status, utime, stime = info.pid, info.uid, info.status, info.utime, info.stime
     elif code < 0 and info.raw:
         # A program's own siginfo: its code has no class, so that 3.2 takes it for sigqueue's, whatever it says.

@@ -6,7 +6,7 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from procession.fs import file as fs_file
-from procession.fs import namei
+from procession.fs import namei, ramfs
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import AT_FDCWD, DevArg, StatfsBuf
 from procession.include.linux.limits import NAME_MAX
@@ -78,9 +78,13 @@ def free_blocks(k: Kernel, mnt: Vfsmount) -> tuple[int, int]:
 def _statfs(current: Task, path: PathRef, buf: UserPtr) -> None:
     sb = path.mnt.mnt_sb
     k = current.kernel
-    blocks, free = free_blocks(k, path.mnt)
-    files = blocks  # as many inodes as pages
-    ffree = max(0, files - sb.s_next_ino) if files else 0
+    if isinstance(sb, ramfs.TmpfsSuperBlock):
+        blocks, free = sb.s_max_blocks, sb.s_max_blocks - sb.s_used_blocks
+        files, ffree = sb.max_inodes, sb.max_inodes - sb.used_inodes if sb.max_inodes else 0
+    else:
+        blocks, free = free_blocks(k, path.mnt)
+        files = blocks  # as many inodes as pages
+        ffree = max(0, files - sb.s_next_ino) if files else 0
     uaccess.copy_to_user(
         current,
         buf,

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
+from procession.fs.notify import fsnotify
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import MS_DIRSYNC, MS_MANDLOCK, MS_RDONLY, MS_SYNCHRONOUS
 from procession.include.linux.fs import FMODE_WRITE, S_IFMT, S_IFREG, SuperBlock
 from procession.include.linux.kdev_t import new_encode_dev
 
 if TYPE_CHECKING:
-    from procession.include.linux.fs import File
+    from procession.include.linux.fs import Dentry, File
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
@@ -23,6 +24,7 @@ __all__ = (
     "files_in_use",
     "get_anon_bdev",
     "get_fs_type",
+    "is_removed_dir_used",
     "is_sb_used",
     "register_filesystem",
     "set_sb_flags",
@@ -72,6 +74,8 @@ def deactivate_super(sb: SuperBlock) -> None:
     """One mount of an instance is gone, or whatever else kept it; the last one takes it along."""
     sb.s_active -= 1
     if not sb.s_active:
+        if sb.kernel.vfs.nr_fsnotify_marks and not is_sb_used(sb.kernel, sb):
+            fsnotify.fsnotify_unmount_inodes(sb)
         sb.kill_sb()
 
 
@@ -84,6 +88,13 @@ def set_sb_flags(sb: SuperBlock, flags: int) -> None:
     """Give an instance that nobody has mounted yet the flags that it was asked for with."""
     sb.s_readonly = sb.s_readonly or bool(flags & MS_RDONLY)
     sb.s_flags = flags & _SB_FLAGS
+    _note_mandlock(sb)
+
+
+def _note_mandlock(sb: SuperBlock) -> None:
+    """Have reads and writes look for mandatory locks from now on, if there may be any."""
+    if sb.s_flags & MS_MANDLOCK:
+        sb.kernel.vfs.mandlock = True
 
 
 def all_tasks(k: Kernel) -> Iterator[Task]:
@@ -117,6 +128,15 @@ def do_remount_sb(k: Kernel, sb: SuperBlock, flags: int, options: str = "") -> N
     sb.remount_fs(flags, options)
     sb.s_readonly = bool(flags & MS_RDONLY)
     sb.s_flags = sb.s_flags & ~_REMOUNT_FLAGS | flags & _REMOUNT_FLAGS
+    _note_mandlock(sb)
+
+
+def is_removed_dir_used(k: Kernel, dentry: Dentry) -> bool:
+    """Whether a removed directory is somebody's root or working directory, or something that was in it is open."""
+    for p in all_tasks(k):
+        if p.fs is not None and (p.fs.root.dentry is dentry or p.fs.pwd.dentry is dentry):
+            return True
+    return any(file.f_path.dentry.d_parent is dentry for file in files_in_use(k))
 
 
 def is_sb_used(k: Kernel, sb: SuperBlock) -> bool:

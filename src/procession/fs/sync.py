@@ -28,9 +28,9 @@ def sys_sync(current: Task) -> int:
 
 @syscall
 def sys_fsync(current: Task, fd: Fd) -> int:
-    """Write a file back (fsync(2)); raises EBADF, EINVAL for pipes, sockets and devices."""
+    """Write a file back (fsync(2)); raises EBADF, EINVAL for pipes, sockets, devices, what is in /proc or sysfs."""
     file = fs_file.fget_light(current, fd)
-    if file.inode.i_mode & S_IFMT not in (S_IFREG, S_IFDIR, S_IFBLK):
+    if not file.inode.i_fop_fsync or file.inode.i_mode & S_IFMT not in (S_IFREG, S_IFDIR, S_IFBLK):
         raise LinuxError(Errno.EINVAL, "cannot be synchronised")
     file.fsync()
     return 0
@@ -52,7 +52,7 @@ def sys_syncfs(current: Task, fd: Fd) -> int:
 @syscall
 def sys_sync_file_range(current: Task, fd: Fd, offset: OffT, nbytes: OffT, flags: SyncFileRangeArg) -> int:
     """Write a part of a file back (sync_file_range(2)); raises EINVAL, EBADF, ESPIPE."""
-    if flags & ~7 or offset < 0 or nbytes < 0:
+    if flags & ~7 or offset < 0 or nbytes < 0 or offset + nbytes >= 1 << 63:
         raise LinuxError(Errno.EINVAL, "sync_file_range")
     file = fs_file.fget_light(current, fd)
     if file.inode.i_mode & S_IFMT not in (S_IFREG, S_IFDIR, S_IFBLK, S_IFLNK):

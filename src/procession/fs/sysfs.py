@@ -1,6 +1,7 @@
 """sysfs, with what is in it about the CPUs (fs/sysfs/, drivers/base/cpu.c and topology.c, intel_cacheinfo.c).
 
-Differs: there is nothing in it but /sys/devices/system/cpu, and nothing of that can be written.
+Differs: there are the machine's devices and what describes the kernel, and nothing of that can be written; no modules,
+no power management, no slabs.
 """
 
 from __future__ import annotations
@@ -8,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from procession.drivers.base import core
 from procession.fs import dcache
 from procession.fs import super as fs_super
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import (
     FMODE_WRITE,
     S_IFDIR,
+    S_IFLNK,
     S_IFMT,
     S_IFREG,
     DirFile,
@@ -53,10 +56,12 @@ def _new(inode: Inode) -> None:
 
 
 class SysfsInode(Inode):
-    """A file whose text a function makes."""
+    """A file whose text a function makes; it may raise."""
 
-    def __init__(self, sb: SuperBlock, show: Callable[[], str]) -> None:
-        super().__init__(sb, sb.s_next_ino, S_IFREG | 0o444)
+    i_fop_fsync = False
+
+    def __init__(self, sb: SuperBlock, show: Callable[[], str], mode: int = 0o444) -> None:
+        super().__init__(sb, sb.s_next_ino, S_IFREG | mode)
         _new(self)
         self.i_size = PAGE_SIZE
         self.show = show
@@ -98,23 +103,56 @@ class SysfsFile(File):
         return generic_file_llseek(self, offset, whence)
 
 
-class SysfsDir(Inode):
-    """A directory whose entries never change."""
+class SysfsLink(Inode):
+    """A symbolic link."""
 
-    def __init__(self, sb: SuperBlock) -> None:
+    def __init__(self, sb: SuperBlock, target: str) -> None:
+        super().__init__(sb, sb.s_next_ino, S_IFLNK | 0o777)
+        _new(self)
+        self.target = target
+
+    def readlink(self, current: Task) -> str:
+        """Return the text."""
+        return self.target
+
+
+class SysfsDir(Inode):
+    """A directory whose entries never change. fill: makes them, as soon as somebody looks."""
+
+    d_negative = False
+    i_fop_fsync = False
+
+    def __init__(self, sb: SuperBlock, fill: Callable[[SysfsDir], None] | None = None) -> None:
         super().__init__(sb, sb.s_next_ino, S_IFDIR | 0o755, i_nlink=2)
         _new(self)
-        self.entries: dict[str, Inode] = {}
+        self.fill = fill
+        self.members: dict[str, Inode] = {}
 
-    def add(self, name: str) -> SysfsDir:
+    @property
+    def entries(self) -> dict[str, Inode]:
+        """What is in it."""
+        if self.fill is not None:
+            fill, self.fill = self.fill, None
+            fill(self)
+        return self.members
+
+    def add(self, name: str, fill: Callable[[SysfsDir], None] | None = None) -> SysfsDir:
         """Make a directory in it."""
-        out = self.entries[name] = SysfsDir(self.i_sb)
+        out = self.members[name] = SysfsDir(self.i_sb, fill)
         self.i_nlink += 1
         return out
 
-    def add_file(self, name: str, text: str) -> None:
+    def add_file(self, name: str, text: str, mode: int = 0o444) -> None:
         """Make a file in it, of one line."""
-        self.entries[name] = SysfsInode(self.i_sb, lambda: f"{text}\n")
+        self.members[name] = SysfsInode(self.i_sb, lambda: f"{text}\n", mode)
+
+    def add_show(self, name: str, show: Callable[[], str], mode: int = 0o444) -> None:
+        """Make a file in it whose text a function makes, with its end of line."""
+        self.members[name] = SysfsInode(self.i_sb, show, mode)
+
+    def add_link(self, name: str, target: str) -> None:
+        """Make a symbolic link in it."""
+        self.members[name] = SysfsLink(self.i_sb, target)
 
     def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
         """Return the open directory."""
@@ -133,6 +171,7 @@ class SysfsDir(Inode):
 
     def getattr(self, current: Task) -> Kstat:
         """Show a directory that takes no room."""
+        self.entries  # noqa: B018 -- how many there are is known when they are made
         stat = super().getattr(current)
         stat.blocks = 0
         return stat
@@ -158,9 +197,7 @@ def _mount(k: Kernel, current: Task | None, flags: int, dev: str, options: str) 
         sb = k.vfs.sysfs_sb = fs_super.sget(k, "sysfs", SYSFS_MAGIC)
         root = SysfsDir(sb)
         sb.s_root = dcache.d_make_root(root)
-        for name in ("class", "fs", "kernel"):
-            root.add(name)
-        cpu_dev_init(k, root.add("devices").add("system").add("cpu"))
+        core.devices_init(k, root)
     return sb
 
 

@@ -44,14 +44,14 @@ def utimes_common(current: Task, path: PathRef, times: Times | None) -> None:
     if times is None:
         if not fs_inode.inode_owner_or_capable(current, inode):
             namei.inode_permission(current, inode, MAY_WRITE)
-        attr.set_times(inode, now, now)
+        attr.set_times(path.dentry, now, now)
         return
     if not fs_inode.inode_owner_or_capable(current, inode):
         raise LinuxError(Errno.EPERM, "not the owner")
     values: list[int | None] = []
     for sec, nsec in times:
         values.append(None if nsec == UTIME_OMIT else now if nsec == UTIME_NOW else sec * NSEC_PER_SEC + nsec)
-    attr.set_times(inode, values[0], values[1])
+    attr.set_times(path.dentry, values[0], values[1])
 
 
 def do_utimes(current: Task, dfd: int, filename: UserPtr, times: Times | None, flags: int) -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
-from procession.fs import namei, namespace
+from procession.fs import namei, namespace, posix_acl
+from procession.fs.notify import fsnotify
 from procession.include.linux.cred import CAP_SETFCAP, CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import AT_FDCWD, XATTR_CREATE, XATTR_REPLACE, XattrArg
@@ -87,7 +88,8 @@ def shmem_xattr_validate(name: str) -> None:
 def _check_supported(inode: Inode, name: str) -> None:
     if not inode.has_xattr():
         raise LinuxError(Errno.EOPNOTSUPP, "extended attributes")
-    shmem_xattr_validate(name)
+    if not name.startswith(XATTR_SYSTEM_PREFIX):
+        shmem_xattr_validate(name)
 
 
 def vfs_setxattr(current: Task, inode: Inode, name: str, value: bytes, flags: int) -> None:
@@ -95,6 +97,9 @@ def vfs_setxattr(current: Task, inode: Inode, name: str, value: bytes, flags: in
     xattr_permission(current, inode, name, MAY_WRITE)
     cap_inode_setxattr(current, name)
     _check_supported(inode, name)
+    if name.startswith(XATTR_SYSTEM_PREFIX):
+        posix_acl.acl_xattr_set(current, inode, name, value)
+        return
     if not value:
         raise LinuxError(Errno.ENOMEM, "3.2 takes an empty value for one whose size wraps around")
     found = inode.i_xattrs is not None and name in inode.i_xattrs
@@ -111,6 +116,8 @@ def vfs_getxattr(current: Task, inode: Inode, name: str) -> bytes:
     """Return an attribute's value; raises ENODATA, EOPNOTSUPP, EINVAL, EACCES."""
     xattr_permission(current, inode, name, MAY_READ)
     _check_supported(inode, name)
+    if name.startswith(XATTR_SYSTEM_PREFIX):
+        return posix_acl.acl_xattr_get(inode, name)
     value = inode.i_xattrs.get(name) if inode.i_xattrs is not None else None
     if value is None:
         raise LinuxError(Errno.ENODATA, name)
@@ -123,6 +130,9 @@ def vfs_removexattr(current: Task, inode: Inode, name: str) -> None:
         raise LinuxError(Errno.EOPNOTSUPP, "extended attributes")
     xattr_permission(current, inode, name, MAY_WRITE)
     cap_inode_setxattr(current, name)
+    if name.startswith(XATTR_SYSTEM_PREFIX):
+        posix_acl.acl_xattr_set(current, inode, name, None)
+        return
     shmem_xattr_validate(name)
     if inode.i_xattrs is None or name not in inode.i_xattrs:
         raise LinuxError(Errno.ENODATA, name)
@@ -151,6 +161,8 @@ def _setxattr(current: Task, path: PathRef, ptr: UserPtr, value: UserPtr, size: 
         raise LinuxError(Errno.E2BIG, "attribute value")
     data = uaccess.copy_from_user(current, value, size) if size else b""
     vfs_setxattr(current, path.dentry.d_inode, name, data, flags)
+    if current.kernel.vfs.nr_fsnotify_marks:
+        fsnotify.fsnotify_xattr(path.dentry)
     return 0
 
 
@@ -181,6 +193,8 @@ def _listxattr(current: Task, path: PathRef, list: UserPtr, size: int) -> int:
 def _removexattr(current: Task, path: PathRef, name: UserPtr) -> int:
     namespace.mnt_want_write(path.mnt)
     vfs_removexattr(current, path.dentry.d_inode, _name(current, name))
+    if current.kernel.vfs.nr_fsnotify_marks:
+        fsnotify.fsnotify_xattr(path.dentry)
     return 0
 
 

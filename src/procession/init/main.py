@@ -20,6 +20,7 @@ from procession.fs import (
     binfmt_script,
     compat_binfmt_elf,
     coredump_pipe,
+    debugfs,
     devices,
     fcntl,
     file,
@@ -110,6 +111,7 @@ from procession.kernel import (
 from procession.lib import string
 from procession.mm import memcontrol_files, page_alloc, slab
 from procession.net import socket
+from procession.net.ipv4 import published
 from procession.security import device_cgroup
 from procession.security.keys import proc as key_proc
 
@@ -205,6 +207,7 @@ def vfs_caches_init(k: Kernel, root: RootSpec) -> None:
     locks.filelock_init(k)
     namespace.vfs_init(k)
     sysfs.sysfs_init(k)
+    debugfs.debugfs_init(k)
     proc_root.proc_root_init(k)
     cgroup_fs.cgroup_fs_init(k)
     pipe.init_pipe_fs(k)
@@ -215,6 +218,7 @@ def vfs_caches_init(k: Kernel, root: RootSpec) -> None:
     tty_io.tty_init(k)
     pty.pty_init(k)
     hvc_console.hvc_console_init(k)
+    published.publish_init(k)
     fs_exec.exec_init(k)
     binfmt_script.init_script_binfmt(k)
     binfmt_elf.init_elf_binfmt(k)

@@ -2,11 +2,13 @@
 
 from procession.arch.x86 import process, signal  # noqa: F401 -- importing declares
 from procession.fs import (  # noqa: F401 -- importing declares
+    aio,
     dcache,
     eventfd,
     eventpoll,
     exec,
     fcntl,
+    filesystems,
     ioctl,
     ioprio,
     locks,
@@ -19,13 +21,17 @@ from procession.fs import (  # noqa: F401 -- importing declares
     select,
     signalfd,
     splice,
+    splice_pipes,
     stat,
     statfs,
     sync,
     timerfd,
     utimes,
+    vmsplice,
     xattr,
 )
+from procession.fs.notify.fanotify import fanotify_user  # noqa: F401 -- importing declares
+from procession.fs.notify.inotify import inotify_user  # noqa: F401 -- importing declares
 from procession.ipc import mqueue_syscalls, msg, sem, shm  # noqa: F401 -- importing declares
 from procession.kernel import (  # noqa: F401 -- importing declares
     acct,
@@ -53,5 +59,5 @@ from procession.kernel import (  # noqa: F401 -- importing declares
     timer,
 )
 from procession.mm import fadvise, madvise, mempolicy, mincore, mlock, mmap, mprotect, mremap, msync, process_vm_access  # noqa: F401 -- importing declares
-from procession.net import socket  # noqa: F401 -- importing declares
+from procession.net import mmsg, socket  # noqa: F401 -- importing declares
 from procession.security.keys import keyctl  # noqa: F401 -- importing declares

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from procession.fs import dcache, file_table, namei, namei_modify, namespace
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
+from procession.fs.notify import fsnotify
 from procession.include.linux.cred import CAP_SYS_RESOURCE
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_ACCMODE, O_CLOEXEC, O_CREAT, O_EXCL, O_NONBLOCK, O_PATH, OpenArg
@@ -56,6 +57,12 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
+    "do_mq_getsetattr",
+    "do_mq_notify",
+    "do_mq_open",
+    "do_mq_timedreceive",
+    "do_mq_timedsend",
+    "mq_notification",
     "sys_mq_getsetattr",
     "sys_mq_notify",
     "sys_mq_open",
@@ -127,7 +134,10 @@ def _do_create(current: Task, mnt: Vfsmount, name: str, oflag: int, mode: int, a
     assert isinstance(dir, mqueue.MqueueDir)
     inode = mqueue.mqueue_create(current, dir, name, S_IFREG | mode & S_IALLUGO & ~fs.umask, attr)
     fs_inode.inode_init_owner(current, inode, dir)
-    return _dentry_open(current, mnt, dcache.d_add(mnt.mnt_root, name, inode), oflag)
+    dentry = dcache.d_add(mnt.mnt_root, name, inode)
+    if current.kernel.vfs.nr_fsnotify_marks:
+        fsnotify.fsnotify_create(dir, dentry)
+    return _dentry_open(current, mnt, dentry, oflag)
 
 
 def _do_open(current: Task, mnt: Vfsmount, dentry: Dentry, oflag: int) -> File:
@@ -165,6 +175,11 @@ def sys_mq_open(current: Task, u_name: Path, oflag: OpenArg, mode: ModeT, u_attr
     if u_attr:
         _, maxmsg, msgsize, _ = _ATTR.unpack(uaccess.copy_from_user(current, u_attr, MQ_ATTR_SIZE))
         attr = int(maxmsg), int(msgsize)
+    return do_mq_open(current, u_name, oflag, mode, attr)
+
+
+def do_mq_open(current: Task, u_name: UserPtr, oflag: int, mode: int, attr: tuple[int, int] | None) -> int:
+    """Open a queue, or make one of these attributes: how many messages, and how long; see sys_mq_open."""
     name = namei.getname(current, u_name)
     fd = fs_file.alloc_fd(current, 0, O_CLOEXEC)
     try:
@@ -233,7 +248,13 @@ async def sys_mq_timedsend(
 
     Raises EFAULT, EINVAL, EBADF, EMSGSIZE, ENOMEM, EAGAIN, ETIMEDOUT, ERESTARTSYS.
     """
-    expires_ns = _prepare_timeout(current, u_abs_timeout)
+    return await do_mq_timedsend(current, mqdes, u_msg_ptr, msg_len, msg_prio, _prepare_timeout(current, u_abs_timeout))
+
+
+async def do_mq_timedsend(
+    current: Task, mqdes: int, u_msg_ptr: UserPtr, msg_len: int, msg_prio: int, expires_ns: int | None
+) -> int:
+    """Put a message into a queue, waiting until a time of day at most; see sys_mq_timedsend."""
     if msg_prio >= MQ_PRIO_MAX:
         raise LinuxError(Errno.EINVAL, "message priority")
     file = fs_file.fget_light(current, mqdes)
@@ -286,7 +307,15 @@ async def sys_mq_timedreceive(
 
     Raises EFAULT, which loses the message, EINVAL, EBADF, EMSGSIZE, EAGAIN, ETIMEDOUT, ERESTARTSYS.
     """
-    expires_ns = _prepare_timeout(current, u_abs_timeout)
+    return await do_mq_timedreceive(
+        current, mqdes, u_msg_ptr, msg_len, u_msg_prio, _prepare_timeout(current, u_abs_timeout)
+    )
+
+
+async def do_mq_timedreceive(
+    current: Task, mqdes: int, u_msg_ptr: UserPtr, msg_len: int, u_msg_prio: UserPtr, expires_ns: int | None
+) -> int:
+    """Take a message out of a queue, waiting until a time of day at most; see sys_mq_timedreceive."""
     file = fs_file.fget_light(current, mqdes)
     inode = _queue_of(file)
     if not file.f_mode & FMODE_READ:
@@ -318,7 +347,11 @@ async def sys_mq_timedreceive(
 
 def _read_sigevent(current: Task, u_notification: UserPtr) -> mqueue.MqueueNotify:
     """Return how a process is to be told; raises EFAULT, EINVAL."""
-    value, signo, notify = _SIGEVENT.unpack(uaccess.copy_from_user(current, u_notification, _SIGEVENT_SIZE)[:16])
+    return mq_notification(*_SIGEVENT.unpack(uaccess.copy_from_user(current, u_notification, _SIGEVENT_SIZE)[:16]))
+
+
+def mq_notification(value: int, signo: int, notify: int) -> mqueue.MqueueNotify:
+    """Return how a process is to be told; raises EINVAL."""
     if notify not in (SIGEV_NONE, SIGEV_SIGNAL, SIGEV_THREAD):
         raise LinuxError(Errno.EINVAL, f"sigev_notify {notify}")
     if notify == SIGEV_SIGNAL and not 0 <= signo <= NSIG:
@@ -373,11 +406,13 @@ async def sys_mq_notify(current: Task, mqdes: Fd, u_notification: MqSigevent) ->
 
     Raises EFAULT, EINVAL, EBADF, EBUSY; for SIGEV_THREAD ENOMEM, ENOTSOCK, ERESTARTSYS.
     """
-    notify = None
-    if u_notification:
-        notify = _read_sigevent(current, u_notification)
-        if notify.notify == SIGEV_THREAD:
-            await _attach_cookie(current, notify)
+    return await do_mq_notify(current, mqdes, _read_sigevent(current, u_notification) if u_notification else None)
+
+
+async def do_mq_notify(current: Task, mqdes: int, notify: mqueue.MqueueNotify | None) -> int:
+    """Have current's process told, or not any more; see sys_mq_notify."""
+    if notify is not None and notify.notify == SIGEV_THREAD:
+        await _attach_cookie(current, notify)
     try:
         inode = _queue_of(fs_file.fget_light(current, mqdes))
         with inode.lock:
@@ -407,18 +442,24 @@ def _register(current: Task, inode: mqueue.MqueueInode, notify: mqueue.MqueueNot
 @syscall
 def sys_mq_getsetattr(current: Task, mqdes: Fd, u_mqstat: MqAttrIn, u_omqstat: MqAttrOut) -> int:
     """Set whether an open queue blocks, and report how it was (mq_getsetattr(2)); raises EFAULT, EINVAL, EBADF."""
-    flags = 0
+    flags = None
     if u_mqstat:
         flags = _ATTR.unpack(uaccess.copy_from_user(current, u_mqstat, MQ_ATTR_SIZE))[0]
-        if flags & ~O_NONBLOCK:
-            raise LinuxError(Errno.EINVAL, "mq_flags")
+    old = do_mq_getsetattr(current, mqdes, flags)
+    if u_omqstat:
+        uaccess.copy_to_user(current, u_omqstat, _ATTR.pack(*old))
+    return 0
+
+
+def do_mq_getsetattr(current: Task, mqdes: int, flags: int | None) -> tuple[int, int, int, int]:
+    """Return flags, length, size of a message and their number, and set new flags unless None; raises EINVAL, EBADF."""
+    if flags is not None and flags & ~O_NONBLOCK:
+        raise LinuxError(Errno.EINVAL, "mq_flags")
     file = fs_file.fget_light(current, mqdes)
     inode = _queue_of(file)
     with inode.lock:
-        old = _ATTR.pack(file.f_flags & O_NONBLOCK, inode.maxmsg, inode.msgsize, len(inode.messages))
-        if u_mqstat:
+        old = file.f_flags & O_NONBLOCK, inode.maxmsg, inode.msgsize, len(inode.messages)
+        if flags is not None:
             file.f_flags = file.f_flags & ~O_NONBLOCK | flags
             inode.i_atime_ns = inode.i_ctime_ns = fs_inode.current_fs_time(inode.i_sb)
-    if u_omqstat:
-        uaccess.copy_to_user(current, u_omqstat, old)
-    return 0
+    return old

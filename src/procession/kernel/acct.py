@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from procession.drivers.tty import tty_io
 from procession.fs import file_table, namei, open, statfs
-from procession.fs.read_write import KernelBuffer
 from procession.include.linux.cred import CAP_SYS_PACCT
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_APPEND, O_WRONLY
@@ -24,7 +23,7 @@ from procession.include.linux.types import Path
 from procession.include.linux.undo import Undo
 from procession.kernel import capability, cred, pid, posix_cpu_timers
 from procession.lib import string
-from procession.mm import slab
+from procession.mm import slab, uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.cred import Cred
@@ -261,7 +260,7 @@ async def do_acct_process(current: Task, acct: BsdAcct) -> None:
     current.cred = acct.cred
     current.held.append(old)
     try:
-        await acct.file.write(current, KernelBuffer(bytearray(record)), len(record), None)
+        await acct.file.write(current, uaccess.KernelBuffer(record), len(record), None)
     except LinuxError as error:
         current.kernel.printk_once("acct", f"process accounting: {error}", KERN_INFO)
     finally:

@@ -343,6 +343,8 @@ class CgroupDir(Inode):
 class CgroupFileInode(Inode):
     """A control file."""
 
+    i_fop_fsync = False
+
     def __init__(self, sb: SuperBlock, cft: Cftype, cgrp: Cgroup) -> None:
         super().__init__(sb, fs_inode.get_next_ino(sb), S_IFREG | cft.file_mode())
         self.cft = cft

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from procession.fs import file, file_table, fs_struct
+from procession.fs import aio, file, file_table, fs_struct
 from procession.hw.costs import AREA_NS
 from procession.include.linux.bug import bug
 from procession.include.linux.errno import Errno, LinuxError
@@ -181,6 +181,8 @@ def mmput(k: Kernel, mm: MmStruct) -> None:
     mm.mm_users -= 1
     if mm.mm_users:
         return
+    if mm.ioctx_list is not None:
+        aio.exit_aio(k, mm)
     mmap.exit_mmap(k, mm)
     if mm.exe_file is not None:
         file_table.fput(None, mm.exe_file)

@@ -98,9 +98,11 @@ def hrtimer_start_range_ns(k: Kernel, timer: Hrtimer, expires_ns: int, delta_ns:
     clock = k.clock
     if event_ns < clock.next_event_ns:
         clock.next_event_ns = 0
-    if len(heap) > _COMPACT and not serial % _COMPACT:
+    if len(heap) > k.timers.hrtimers_compact:
         heap[:] = [entry for entry in heap if entry[2].queued and entry[2].serial == entry[1]]
         heapify(heap)
+        # Not again before it has doubled: else many timers would be looked at for each one that is started.
+        k.timers.hrtimers_compact = max(2 * len(heap), _COMPACT)
 
 
 def _rounded(expires_ns: int, now_ns: int) -> int:

@@ -9,7 +9,7 @@ from procession.fs.proc import namespaces as proc_namespaces
 from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.ipc_namespace import IpcNamespace
-from procession.include.linux.nsproxy import NetNamespace, Nsproxy, UtsNamespace
+from procession.include.linux.nsproxy import Nsproxy, UtsNamespace
 from procession.include.linux.pid import put_pid_ns
 from procession.include.linux.sched import (
     CLONE_NEWIPC,
@@ -27,10 +27,12 @@ from procession.ipc import namespace as ipc_namespace
 from procession.ipc import sem_undo
 from procession.kernel import capability, pid_namespace, rcupdate, utsname
 from procession.mm import slab
+from procession.net.core import net_namespace
 
 if TYPE_CHECKING:
     from procession.include.linux.fs_struct import FsStruct
     from procession.include.linux.kernel import Kernel
+    from procession.include.linux.nsproxy import NetNamespace
     from procession.include.linux.sched import Task
 
 __all__ = (
@@ -53,7 +55,7 @@ def nsproxy_init(k: Kernel) -> None:
     k.init_uts_ns = UtsNamespace()
     k.init_uts_ns.nodename = k.hostname
     ipc_namespace.ipc_ns_init(k)
-    k.init_net_ns = NetNamespace()
+    k.init_net_ns = net_namespace.setup_net(k)
 
 
 def copy_namespaces(current: Task, flags: int, p: Task) -> None:
@@ -91,8 +93,7 @@ def create_new_namespaces(current: Task, flags: int, tsk: Task, old: Nsproxy, ne
         ipc_ns = ipc_namespace.copy_ipcs(flags, tsk, old.ipc_ns)
         undo.push((ipc_namespace.put_ipc_ns, k, ipc_ns))
         pid_ns = pid_namespace.copy_pid_ns(current, flags, old.pid_ns)
-        net_ns = NetNamespace(count=0) if flags & CLONE_NEWNET else old.net_ns
-        net_ns.count += 1
+        net_ns = net_namespace.copy_net_ns(k, flags, old.net_ns)
     return Nsproxy(uts_ns, ipc_ns, mnt_ns, pid_ns, net_ns)
 
 

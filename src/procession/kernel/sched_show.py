@@ -1,7 +1,7 @@
 """What the log shows of tasks (kernel/sched.c: sched_show_task, show_state_filter; spec proc-kthreads 8).
 
-Differs: where in the kernel a task sleeps has no address, and its stack no words to be shown; nor is the scheduler's
-own state (CONFIG_SCHED_DEBUG).
+Differs: where in the kernel a task sleeps has no address, and its stack no words to be shown, only the functions that
+wait (kernel/stacktrace.py); nor is the scheduler's own state (CONFIG_SCHED_DEBUG).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.printk import KERN_INFO
+from procession.kernel import stacktrace
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -20,13 +21,16 @@ _TASK_STATE_TO_CHAR: Final = "RSDTtZXxKW"  # by the lowest bit that is set, none
 
 
 def sched_show_task(p: Task) -> None:
-    """Log a line about p: name, state, where it is, free stack, number, parent's number, flags."""
+    """Log a line about p: name, state, where it is, free stack, number, parent's number, flags; and where it waits."""
     state = (p.state & -p.state).bit_length()
     letter = _TASK_STATE_TO_CHAR[state] if state < len(_TASK_STATE_TO_CHAR) else "?"
     where = f" {0:016x} " if p.state else "  running task    "
     p.kernel.printk(
         f"{p.comm:15.15} {letter}{where}{0:5d} {p.pid:5d} {p.real_parent.pid:6d} 0x{p.ti_flags:08x}", KERN_INFO
     )
+    p.kernel.printk("Call Trace:")
+    for name in stacktrace.save_stack_trace_tsk(p):
+        p.kernel.printk(f" {stacktrace.print_ip_sym(name)}")
 
 
 def show_state_filter(k: Kernel, state_filter: int) -> None:

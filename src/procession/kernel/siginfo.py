@@ -157,6 +157,9 @@ def native_siginfo(current: Task, uinfo: UserPtr) -> UserPtr:
 
 def _member(info: Siginfo) -> struct.Struct:
     """Return which member of the union info's signal uses."""
+    # What a file's news send has the class POLL whatever the signal, and none of them comes without a band.
+    if info.band and info.code > 0:
+        return _POLL
     # What a child sends has the class CHLD whatever its exit signal; faults and polls have no pid.
     return _CHLD if info.pid and 0 < info.code <= CLD_CONTINUED else _layout(info.signo, info.code)
 
@@ -214,6 +217,9 @@ def trace_fields(info: AnyInfo, current: Task) -> tuple[int, ...]:
 
     That is pid, uid, status, utime, stime, addr, value, timer, overrun.
     """
+    if isinstance(info, Siginfo) and info.band:
+        # As the members of the union lie that strace prints of most signals.
+        return info.errno, int(info.code), info.band & UINT_MAX, info.band >> 32, 0, 0, 0, 0, info.fd, 0, 0
     if isinstance(info, Siginfo):
         return (
             info.errno,

@@ -233,6 +233,14 @@ def _put_max_files(k: Kernel, value: int) -> None:
     k.vfs.max_files = value
 
 
+def _show_aio_nr(current: Task) -> bytes:
+    return b"%d\n" % current.kernel.vfs.aio_nr
+
+
+def _put_aio_max_nr(k: Kernel, value: int) -> None:
+    k.vfs.aio_max_nr = value
+
+
 def _put_nr_open(k: Kernel, value: int) -> None:
     k.vfs.sysctl_nr_open = value
 
@@ -344,6 +352,18 @@ def _show_file_nr(current: Task) -> bytes:
     return b"%d\t0\t%d\n" % (k.vfs.nr_files, k.vfs.max_files)
 
 
+def _put_leases_enable(k: Kernel, value: int) -> None:
+    k.vfs.leases_enable = value
+
+
+def _put_lease_break_time(k: Kernel, value: int) -> None:
+    k.vfs.lease_break_time = value
+
+
+def _put_dir_notify_enable(k: Kernel, value: int) -> None:
+    k.vfs.dir_notify_enable = value
+
+
 def _put_pipe_max_size(k: Kernel, value: int) -> None:
     k.vfs.pipe_max_size = 1 << (value - 1).bit_length()
 
@@ -418,7 +438,12 @@ def _fs_table() -> dict[str, Any]:
     return {
         "file-nr": CtlTable(0o444, _show_file_nr),
         "file-max": ulong_table(lambda k: k.vfs.max_files, _put_max_files),
+        "aio-nr": CtlTable(0o444, _show_aio_nr),
+        "aio-max-nr": ulong_table(lambda k: k.vfs.aio_max_nr, _put_aio_max_nr),
         "nr_open": int_table(lambda k: k.vfs.sysctl_nr_open, _put_nr_open, 64, 1024 * 1024),
+        "leases-enable": int_table(lambda k: k.vfs.leases_enable, _put_leases_enable),
+        "dir-notify-enable": int_table(lambda k: k.vfs.dir_notify_enable, _put_dir_notify_enable),
+        "lease-break-time": int_table(lambda k: k.vfs.lease_break_time, _put_lease_break_time),
         "suid_dumpable": int_table(lambda k: k.vfs.suid_dumpable, _put_suid_dumpable, 0, 2),
         "mqueue": mq_sysctl.mq_sysctl_dir(),
         "pipe-max-size": int_table(lambda k: k.vfs.pipe_max_size, _put_pipe_max_size, PAGE_SIZE),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from procession.fs.notify.inotify import inotify_user
 from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.pid import PIDTYPE_PID
@@ -116,4 +117,9 @@ def fs_table() -> dict[str, Any]:
     return {
         "overflowuid": stored_int("fs_overflowuid", DEFAULT_OVERFLOWUID, 0, _ID_MAX),
         "overflowgid": stored_int("fs_overflowgid", DEFAULT_OVERFLOWUID, 0, _ID_MAX),
+        "inotify": {
+            "max_user_instances": stored_int("inotify_max_user_instances", inotify_user.DEFAULT_MAX_USER_INSTANCES, 0),
+            "max_user_watches": stored_int("inotify_max_user_watches", inotify_user.DEFAULT_MAX_USER_WATCHES, 0),
+            "max_queued_events": stored_int("inotify_max_queued_events", inotify_user.DEFAULT_MAX_QUEUED_EVENTS, 0),
+        },
     }

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.fs import inode as fs_inode
+from procession.fs.notify import fsnotify
 from procession.hw.costs import PAGE_READ_NS
 from procession.hw.memory import PG_DIRTY, PG_FILE
 from procession.include.linux.bug import bug_on
@@ -25,7 +26,7 @@ from procession.kernel import capability, sched_account, signal_send
 from procession.mm import memory, page_alloc, text, uaccess
 
 if TYPE_CHECKING:
-    from procession.include.linux.fs import File, Inode
+    from procession.include.linux.fs import Dentry, File, Inode
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
@@ -61,6 +62,7 @@ def find_or_read_page(k: Kernel, inode: Inode, index: int) -> int:
     if pfn is not None:
         return pfn
     data = inode.readpage(index)
+    _check_blocks(inode)
     pfn = page_alloc.alloc_page(k)
     size = len(data)
     start = pfn << PAGE_SHIFT
@@ -74,12 +76,21 @@ def find_or_read_page(k: Kernel, inode: Inode, index: int) -> int:
     return pfn
 
 
+def _check_blocks(inode: Inode) -> None:
+    """Raise ENOSPC if the file system may have no more pages (shmem_getpage)."""
+    sb = inode.i_sb
+    if sb.s_max_blocks and sb.s_used_blocks >= sb.s_max_blocks:
+        raise LinuxError(Errno.ENOSPC, "the file system is full")
+
+
 def add_to_page_cache(k: Kernel, inode: Inode, index: int, pfn: int) -> None:
     """Make pfn page index of a file; the caller's reference becomes the cache's."""
     bug_on(index in inode.mapping, "page cached twice", index)
     inode.mapping[index] = pfn
     k.mm.page_cache[pfn] = (inode, index)
     k.frames.pflags[pfn] |= PG_FILE
+    if inode.i_sb.s_max_blocks:
+        inode.i_sb.s_used_blocks += 1
     if k.mm.memcg is not None:
         k.mm.memcg.cache_charge(pfn)
 
@@ -88,6 +99,8 @@ def delete_from_page_cache(k: Kernel, inode: Inode, index: int) -> None:
     """Take a page out of the cache; it lives on while somebody maps it."""
     pfn = inode.mapping.pop(index)
     del k.mm.page_cache[pfn]
+    if inode.i_sb.s_max_blocks:
+        inode.i_sb.s_used_blocks -= 1
     if k.frames.count[pfn] > 1:
         # Still mapped: from here on an anonymous page as far as its holder is concerned.
         k.frames.pflags[pfn] &= ~(PG_FILE | PG_DIRTY)
@@ -125,6 +138,8 @@ def pagecache_read(k: Kernel, inode: Inode, pos: int, count: int) -> bytes:
     if offset + count <= PAGE_SIZE:
         pfn = mapping.get(index)
         if pfn is None:
+            if inode.i_memory_only:
+                return bytes(count)
             pfn = find_or_read_page(k, inode, index)
         start = (pfn << PAGE_SHIFT) + offset
         return bytes(phys[start : start + count])
@@ -132,11 +147,14 @@ def pagecache_read(k: Kernel, inode: Inode, pos: int, count: int) -> bytes:
     while count:
         part = min(count, PAGE_SIZE - offset)
         pfn = mapping.get(index)
-        if pfn is None:
-            pfn = find_or_read_page(k, inode, index)
-        start = (pfn << PAGE_SHIFT) + offset
-        # Copied at once: reading the next page may drop this one.
-        pieces.append(bytes(phys[start : start + part]))
+        if pfn is None and inode.i_memory_only:
+            pieces.append(bytes(part))
+        else:
+            if pfn is None:
+                pfn = find_or_read_page(k, inode, index)
+            start = (pfn << PAGE_SHIFT) + offset
+            # Copied at once: reading the next page may drop this one.
+            pieces.append(bytes(phys[start : start + part]))
         count -= part
         offset = 0
         index += 1
@@ -178,6 +196,7 @@ def _page_to_write(k: Kernel, inode: Inode, index: int, offset: int, part: int) 
         return pfn
     if index << PAGE_SHIFT < inode.i_size and part < PAGE_SIZE:
         return find_or_read_page(k, inode, index)
+    _check_blocks(inode)
     pfn = page_alloc.alloc_page(k) if part == PAGE_SIZE else page_alloc.alloc_zeroed_page(k)
     add_to_page_cache(k, inode, index, pfn)
     return pfn
@@ -284,7 +303,7 @@ def generic_file_write(current: Task, file: File, buf: UserPtr, count: int, pos:
     if not count:
         return 0
     if inode.i_mode & _SUID_SGID or inode.i_xattrs is not None:
-        file_remove_suid(current, inode)
+        file_remove_suid(current, file.f_path.dentry)
     inode.i_mtime_ns = inode.i_ctime_ns = k.boot_time_ns + k.clock.now_ns
     done = generic_perform_write(current, inode, buf, count, at)
     if pos is None:
@@ -348,8 +367,9 @@ def generic_write_checks(current: Task, file: File, pos: int, count: int) -> int
     return min(count, MAX_LFS_FILESIZE - pos)
 
 
-def file_remove_suid(current: Task, inode: Inode) -> None:
+def file_remove_suid(current: Task, dentry: Dentry) -> None:
     """A write takes away the set-id bits, unless the writer may keep them, and capabilities from everybody."""
+    inode = dentry.d_inode
     fs_inode.inode_killpriv(inode)
     mode = inode.i_mode
     kill = mode & S_ISUID
@@ -358,6 +378,8 @@ def file_remove_suid(current: Task, inode: Inode) -> None:
     if kill and mode & S_IFMT == S_IFREG and not capability.capable(current, CAP_FSETID):
         inode.setattr(Iattr(mode=mode & ~kill))
         inode.i_mode = mode & ~kill
+        if current.kernel.vfs.nr_fsnotify_marks:
+            fsnotify.fsnotify_change(dentry, attrib=True)
 
 
 def truncate_inode_pages(k: Kernel, inode: Inode, lstart: int) -> None:
@@ -384,7 +406,8 @@ def truncate_setsize(k: Kernel, inode: Inode, newsize: int) -> None:
     The file system must see to it that readpage gives zeroes for what was cut off, should the file grow again.
     """
     oldsize = inode.i_size
-    if newsize < oldsize and newsize & ~PAGE_MASK and newsize >> PAGE_SHIFT not in inode.mapping:
+    cut = newsize < oldsize and newsize & ~PAGE_MASK and newsize >> PAGE_SHIFT not in inode.mapping
+    if cut and not inode.i_memory_only:
         find_or_read_page(k, inode, newsize >> PAGE_SHIFT)  # so that its rest can be made zero for good
     inode.i_size = newsize
     if newsize < oldsize:

@@ -39,7 +39,9 @@ from procession.include.linux.mm_types import (
     VM_FAULT_OOM,
     VM_FAULT_SIGBUS,
     VM_GROWSDOWN,
+    VM_IO,
     VM_MAYWRITE,
+    VM_PFNMAP,
     VM_READ,
     VM_SHARED,
     VM_WRITE,
@@ -66,6 +68,7 @@ __all__ = (
     "fixup_user_fault",
     "follow_page",
     "free_pgtables",
+    "get_user_pages_fast",
     "make_pages_present",
     "present_entries",
     "unmap_all",
@@ -293,6 +296,38 @@ def follow_page(k: Kernel, mm: MmStruct, address: int, write: bool = False) -> i
     if not entry & PTE_THERE or (write and not entry & PTE_RW):
         return -1
     return entry >> PAGE_SHIFT & PFN_MASK
+
+
+def get_user_pages_fast(current: Task, start: int, nr_pages: int, *, write: bool) -> list[int]:
+    """Return the frames of nr_pages pages of current's from start on, each with a reference; fewer before a bad one.
+
+    Raises EFAULT, ENOMEM if the first cannot be had.
+    """
+    mm = current.mm
+    if mm is None:
+        raise LinuxError(Errno.EFAULT, "no user memory")
+    pages: list[int] = []
+    for address in range(start & PAGE_MASK, (start & PAGE_MASK) + nr_pages * PAGE_SIZE, PAGE_SIZE):
+        try:
+            pages.append(_pin_page(current, mm, address, write))
+        except LinuxError:
+            if not pages:
+                raise
+            break
+    return pages
+
+
+def _pin_page(current: Task, mm: MmStruct, address: int, write: bool) -> int:
+    k = current.kernel
+    with mm.mmap_sem.read():
+        vma = mmap.find_extend_vma(current, mm, address)
+    if vma is None or vma.vm_flags & (VM_IO | VM_PFNMAP) or not vma.vm_flags & (VM_WRITE if write else VM_READ):
+        raise LinuxError(Errno.EFAULT, "no such page")
+    if follow_page(k, mm, address, write) < 0:
+        fixup_user_fault(current, mm, address, write)
+    pfn = follow_page(k, mm, address)
+    page_alloc.get_page(k, pfn)
+    return pfn
 
 
 def make_pages_present(current: Task, mm: MmStruct, start: int, end: int) -> int:

@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from procession.fs import file as fs_file
-from procession.fs import file_table
+from procession.fs import file_table, locks
 from procession.hw.costs import AREA_FREE_NS, MM_EXIT_NS
 from procession.include.linux.cred import CAP_IPC_LOCK, CAP_SYS_RAWIO
 from procession.include.linux.errno import Errno, LinuxError
@@ -282,7 +282,7 @@ def do_mmap_pgoff(current: Task, file: File | None, addr: int, length: int, prot
         vm_flags |= _locked_flag(current, mm, flags, length)
     kind = flags & MAP_TYPE
     if file is not None:
-        vm_flags = _file_flags(file, prot, kind, vm_flags)
+        vm_flags = _file_flags(current, file, prot, kind, vm_flags)
     elif kind == MAP_SHARED:
         pgoff = 0
         vm_flags |= VM_SHARED | VM_MAYSHARE
@@ -302,11 +302,12 @@ def _locked_flag(current: Task, mm: MmStruct, flags: int, length: int) -> int:
     return VM_LOCKED
 
 
-def _file_flags(file: File, prot: int, kind: int, vm_flags: int) -> int:
+def _file_flags(current: Task, file: File, prot: int, kind: int, vm_flags: int) -> int:
     """Check a file mapping against how the file was opened; returns the area's flags."""
     if kind == MAP_SHARED:
         if prot & PROT_WRITE and not file.f_mode & FMODE_WRITE:
             raise LinuxError(Errno.EACCES, "a shared writable mapping of a file not open for writing")
+        locks.locks_verify_locked(current, file.f_path.dentry.d_inode)
         vm_flags |= VM_SHARED | VM_MAYSHARE
         if not file.f_mode & FMODE_WRITE:
             vm_flags &= ~(VM_MAYWRITE | VM_SHARED)

@@ -15,18 +15,22 @@ from procession.include.linux.netlink import (
     NETLINK_PKTINFO,
     SOL_NETLINK,
 )
-from procession.include.linux.socket import AF_NETLINK, AF_UNIX, SIOCOUTQ, SOCK_STREAM
+from procession.include.linux.socket import AF_NETLINK, AF_UNIX, SIOCOUTQ, SOCK_DGRAM
 from procession.mm import uaccess
+from procession.net.ipv4.sock import InetSock
+from procession.net.netlink import address as netlink_address
 from procession.net.netlink import af_netlink
 from procession.net.netlink.sock import NetlinkSock
 from procession.net.unix import af_unix, receive
-from procession.net.unix.sock import TCP_LISTEN, UnixSock
+from procession.net.unix import poll as unix_poll
+from procession.net.unix.sock import SHUTDOWN_MASK, TCP_LISTEN, UnixSock
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import PollTable
     from procession.include.linux.net import Scm
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
+    from procession.net.core.sock import Sock
     from procession.net.unix.receive import Received
 
 __all__ = ("ProtoOps", "sock_ops")
@@ -53,7 +57,7 @@ class ProtoOps:
         """Connect two new sockets."""
         af_unix.unix_socketpair(current, a, b)
 
-    async def accept(self, current: Task, sk: Any, *, nonblock: bool) -> UnixSock:
+    async def accept(self, current: Task, sk: Any, *, nonblock: bool) -> Sock:
         """Take a connection."""
         return await af_unix.unix_accept(current, sk, nonblock=nonblock)
 
@@ -68,18 +72,28 @@ class ProtoOps:
 
     def poll(self, sk: Any, table: PollTable | None) -> int:
         """Return what can be done without waiting."""
-        return af_unix.unix_poll(sk, table)
+        return unix_poll.unix_poll(sk, table)
 
     def ioctl(self, sk: Any, cmd: int) -> int:
-        """Return what FIONREAD and SIOCOUTQ say; raises EINVAL while listening, ENOTTY."""
+        """Return what FIONREAD and SIOCOUTQ say; raises EINVAL while listening, ENOIOCTLCMD."""
         if cmd == SIOCOUTQ:
             return int(sk.wmem)
         if cmd != FIONREAD:
-            raise LinuxError(Errno.ENOTTY, "no such ioctl of a socket")
+            raise LinuxError(Errno.ENOIOCTLCMD, "no ioctl of a local socket")
         if sk.state == TCP_LISTEN:
             raise LinuxError(Errno.EINVAL, "listening")
         lengths = [len(skb.data) for skb in sk.receive_queue]
-        return sum(lengths) if sk.type == SOCK_STREAM else sum(lengths[:1])
+        return sum(lengths[:1]) if sk.type == SOCK_DGRAM else sum(lengths)
+
+    def accepted_name(self, sk: Any) -> bytes:
+        """Return the name of the other end of a connection just taken; raises ENOTCONN if it is gone."""
+        return self.getname(sk, peer=True)
+
+    def write_space(self, sk: Any) -> None:
+        """The send buffer has become larger."""
+
+    def set_keepalive(self, sk: Any, *, on: bool) -> None:
+        """SO_KEEPALIVE was set."""
 
     def listen(self, current: Task, sk: Any, backlog: int) -> None:
         """Accept connections."""
@@ -87,8 +101,8 @@ class ProtoOps:
 
     def shutdown(self, sk: Any, mode: int) -> None:
         """End one direction or both."""
-        if mode:
-            af_unix.unix_shutdown(sk, mode)
+        if mode & SHUTDOWN_MASK:
+            af_unix.unix_shutdown(sk, mode & SHUTDOWN_MASK)
 
     def setsockopt(self, current: Task, sk: Any, level: int, optname: int, optval: UserPtr, optlen: int) -> None:
         """Set an option of the family's own."""
@@ -97,6 +111,10 @@ class ProtoOps:
     def getsockopt(self, current: Task, sk: Any, level: int, optname: int, room: int) -> int:
         """Return an option of the family's own."""
         raise LinuxError(Errno.EOPNOTSUPP, "a local socket has no protocol options")
+
+    def getsockopt_bytes(self, current: Task, sk: Any, level: int, optname: int, room: int) -> bytes:
+        """Return an option of the family's own as it is stored."""
+        return struct.pack("<i", self.getsockopt(current, sk, level, optname, room))
 
     async def sendmsg(
         self, current: Task, sk: Any, buf: UserPtr, size: int, scm: Scm, flags: int, to: bytes | None
@@ -125,23 +143,23 @@ class NetlinkOps(ProtoOps):
 
     def bind(self, current: Task, sk: Any, name: bytes) -> None:
         """Give a socket an address, and groups."""
-        af_netlink.netlink_bind(current, sk, name)
+        netlink_address.netlink_bind(current, sk, name)
 
     async def connect(self, current: Task, sk: Any, name: bytes, *, nonblock: bool) -> None:
         """Say where messages go."""
-        af_netlink.netlink_connect(current, sk, name)
+        netlink_address.netlink_connect(current, sk, name)
 
     def socketpair(self, current: Task, a: Any, b: Any) -> None:
         """There are no pairs."""
         raise _not_supported("socketpair")
 
-    async def accept(self, current: Task, sk: Any, *, nonblock: bool) -> UnixSock:
+    async def accept(self, current: Task, sk: Any, *, nonblock: bool) -> Sock:
         """There are no connections."""
         raise _not_supported("accept")
 
     def getname(self, sk: Any, *, peer: bool) -> bytes:
         """Return a socket's address, or where it sends to."""
-        return af_netlink.netlink_getname(sk, peer=peer)
+        return netlink_address.netlink_getname(sk, peer=peer)
 
     def poll(self, sk: Any, table: PollTable | None) -> int:
         """Return what can be done without waiting."""
@@ -165,13 +183,13 @@ class NetlinkOps(ProtoOps):
             raise LinuxError(Errno.ENOPROTOOPT, f"level {level}")
         value = uaccess.get_user(current, optval, 4) if optlen >= 4 else 0
         if optname in (NETLINK_ADD_MEMBERSHIP, NETLINK_DROP_MEMBERSHIP):
-            af_netlink.netlink_membership(current, sk, value, join=optname == NETLINK_ADD_MEMBERSHIP)
+            netlink_address.netlink_membership(current, sk, value, join=optname == NETLINK_ADD_MEMBERSHIP)
         elif optname == NETLINK_PKTINFO:
             sk.pktinfo = bool(value)
         elif optname == NETLINK_BROADCAST_ERROR:
             sk.broadcast_error = bool(value)
         elif optname == NETLINK_NO_ENOBUFS:
-            af_netlink.netlink_set_no_enobufs(sk, on=bool(value))
+            netlink_address.netlink_set_no_enobufs(sk, on=bool(value))
         else:
             raise LinuxError(Errno.ENOPROTOOPT, f"option {optname}")
 
@@ -206,8 +224,10 @@ def _not_supported(what: str) -> LinuxError:
     return LinuxError(Errno.EOPNOTSUPP, f"{what} of a netlink socket")
 
 
-def sock_ops(sk: UnixSock | NetlinkSock) -> ProtoOps:
+def sock_ops(sk: Sock) -> ProtoOps:
     """Return what a socket's family does."""
+    if isinstance(sk, InetSock):
+        return sk.ops
     return _NETLINK_OPS if isinstance(sk, NetlinkSock) else _UNIX_OPS
 
 

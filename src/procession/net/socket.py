@@ -5,38 +5,30 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.fs import dcache, file_table, namespace
+from procession.fs import dcache, fasync, file_table, namespace, splice
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
-from procession.include.linux.cred import CAP_NET_ADMIN
+from procession.include.asm.ioctls import FIOGETOWN, FIOSETOWN, SIOCGPGRP, SIOCSPGRP
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_CLOEXEC, O_NONBLOCK, O_RDWR, FdPair
 from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_IFDIR, S_IFSOCK, Dentry, File, Inode, PathRef
-from procession.include.linux.limits import INT_MAX, UIO_MAXIOV
+from procession.include.linux.limits import INT_MAX, UINT_MAX, UIO_MAXIOV
 from procession.include.linux.magic import SOCKFS_MAGIC
 from procession.include.linux.net import AF_MAX, SOCK_MAX, SOCK_TYPE_MASK, Scm
+from procession.include.linux.netdevice import IFF_UP
 from procession.include.linux.netlink import NETLINK_PKTINFO, SOL_NETLINK
 from procession.include.linux.printk import KERN_INFO
 from procession.include.linux.socket import (
+    AF_INET,
+    AF_INET6,
     AF_NETLINK,
     AF_UNIX,
     MSG_CMSG_CLOEXEC,
     MSG_DONTWAIT,
     MSG_TRUNC,
-    SO_ACCEPTCONN,
-    SO_DOMAIN,
-    SO_ERROR,
-    SO_KEEPALIVE,
-    SO_LINGER,
-    SO_PASSCRED,
     SO_PEERCRED,
-    SO_PROTOCOL,
-    SO_RCVBUF,
-    SO_RCVBUFFORCE,
-    SO_REUSEADDR,
-    SO_SNDBUF,
-    SO_TYPE,
+    SO_PEERNAME,
     SOCK_CLOEXEC,
     SOCK_NONBLOCK,
     SOL_SOCKET,
@@ -57,31 +49,39 @@ from procession.include.linux.socket import (
     SockProtocolArg,
     SockTypeArg,
 )
+from procession.include.linux.sockios import SIOCDEVPRIVATE
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, InBuf, Int, OutBuf, SizeT, UserPtr
 from procession.include.linux.undo import Undo
-from procession.kernel import capability
 from procession.mm import uaccess
-from procession.net import proto_ops, rtnetlink
+from procession.net import proto_ops, sock_async
 from procession.net import scm as net_scm
+from procession.net.core import dev, net_procfs, rtnetlink
+from procession.net.core import sock as net_sock
+from procession.net.core.sock import Sock
+from procession.net.ipv4 import af_inet, devinet, fib_frontend, inet_diag, tcp, tcp_diag
+from procession.net.ipv4 import proc as inet_proc
+from procession.net.ipv4.sock import TcpSock
+from procession.net.ipv6 import addrconf
 from procession.net.netlink import af_netlink, genetlink
-from procession.net.netlink.sock import SK_RMEM_MAX, NetlinkSock
+from procession.net.netlink import proc as netlink_proc
+from procession.net.netlink.sock import NetlinkSock
 from procession.net.unix import af_unix
-from procession.net.unix.sock import SHUTDOWN_MASK, SK_WMEM_MAX, TCP_LISTEN, UnixSock
+from procession.net.unix import proc as unix_proc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from procession.fs.pipe import PipeInodeInfo
     from procession.include.linux.fs import PollTable
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
     from procession.net.unix.receive import Received
 
-    Sock = UnixSock | NetlinkSock
-
 __all__ = (
-    "OPTMEM_MAX",
     "SocketFile",
+    "do_recvmsg",
+    "do_sendmsg",
     "iovec",
     "move_addr_to_kernel",
     "move_addr_to_user",
@@ -108,11 +108,7 @@ __all__ = (
     "sys_socketpair",
 )
 
-SO_RCVTIMEO: Final = 20
-SO_SNDTIMEO: Final = 21
 _ADDRESS_MAX: Final = 128
-OPTMEM_MAX: Final = 20480
-SOCK_MIN_RCVBUF: Final = 2048 + 192  # a buffer and its head
 _MSGHDR: Final = struct.Struct("<QI4xQQQQI4x")
 
 
@@ -135,19 +131,71 @@ class SocketFile(File):
         sk = self.private_data
         return await proto_ops.sock_ops(sk).sendmsg(current, sk, buf, count, Scm(), _flags(self, 0), None)
 
+    async def splice_read(self, current: Task, pos: int, pipe: PipeInodeInfo, length: int, flags: int) -> int:
+        """Raise EINVAL: only TCP can (sock_splice_read)."""
+        raise LinuxError(Errno.EINVAL, "no splice_read in this family")
+
+    async def splice_write(
+        self, current: Task, pipe: PipeInodeInfo, pos: int, length: int, flags: int
+    ) -> tuple[int, int]:
+        """Send what is in a pipe, each buffer by itself."""
+        return await splice.generic_splice_sendpage(current, pipe, self, pos, length, flags)
+
     def poll(self, current: Task, table: PollTable | None) -> int:
         """Report what can be done without waiting."""
         return proto_ops.sock_ops(self.private_data).poll(self.private_data, table)
 
     async def ioctl(self, current: Task, cmd: int, arg: Any) -> int:
-        """FIONREAD and SIOCOUTQ; raises EINVAL while listening, ENOTTY, EOPNOTSUPP of a family that has none."""
-        sk = self.private_data
-        uaccess.put_user(current, arg, proto_ops.sock_ops(sk).ioctl(sk, cmd), 4)
+        """Ask the file, the family, then the interfaces; raises EINVAL, ENOTTY, EOPNOTSUPP of a family with none."""
+        sk: Sock = self.private_data
+        if cmd in (FIOSETOWN, SIOCSPGRP):
+            fasync.f_setown(current, self, uaccess.get_user(current, arg, 4))
+            return 0
+        if cmd in (FIOGETOWN, SIOCGPGRP):
+            uaccess.put_user(current, arg, fasync.f_getown(current, self) & UINT_MAX, 4)
+            return 0
+        if sk.family == AF_INET and cmd in devinet.DEVINET_IOCTLS:
+            devinet.devinet_ioctl(current, sk.net, cmd, arg)
+            return 0
+        if SIOCDEVPRIVATE <= cmd < SIOCDEVPRIVATE + 16:
+            dev.dev_ioctl(current, sk.net, cmd, arg)
+            return 0
+        try:
+            value = proto_ops.sock_ops(sk).ioctl(sk, cmd)
+        except LinuxError as error:
+            if error.errno != Errno.ENOIOCTLCMD:
+                raise
+        else:
+            uaccess.put_user(current, arg, value, 4)
+            return 0
+        dev.dev_ioctl(current, sk.net, cmd, arg)
         return 0
+
+    def has_fasync(self) -> bool:
+        """Yes."""
+        return True
+
+    def fasync(self, current: Task | None, fd: int, *, on: bool) -> None:
+        """Set or clear O_ASYNC (sock_fasync); raises EINVAL if there is nothing yet that could be accepted."""
+        sk = self.private_data
+        if sk is None:
+            raise LinuxError(Errno.EINVAL, "no socket yet")
+        sock_async.sock_fasync(sk, fd, self, on=on)
+
+    def lingers(self) -> bool:
+        """Whether SO_LINGER says so."""
+        sk = self.private_data
+        return isinstance(sk, TcpSock) and bool(sk.flags & net_sock.SOCK_LINGER) and sk.lingertime > 0
+
+    async def linger(self, current: Task) -> None:
+        """Wait until what was sent has arrived."""
+        await tcp.tcp_linger(current, self.private_data)
 
     def release(self, current: Task | None) -> None:
         """Close the connection."""
+        self.f_path.mnt.mnt_sb.kernel.net.sockets_in_use -= 1
         if self.private_data is not None:
+            self.private_data.file = None
             proto_ops.sock_ops(self.private_data).release(self.private_data)
 
 
@@ -157,14 +205,28 @@ def _flags(file: File, flags: int) -> int:
 
 def sock_init(k: Kernel) -> None:
     """Mount the file system that sockets live in."""
+    net_sock.sk_init(k)
     sb = fs_super.sget(k, "sockfs", SOCKFS_MAGIC)
     sb.s_root = dcache.d_make_root(Inode(sb, fs_inode.get_next_ino(sb), S_IFDIR | 0o555))
     k.net.sock_mnt = namespace.kern_mount(k, sb)
     k.printk(f"NET: Registered protocol family {AF_NETLINK}", KERN_INFO)
     af_netlink.netlink_proto_init(k)
     rtnetlink.rtnetlink_init(k)
+    devinet.devinet_init(k)
+    fib_frontend.fib_init(k)
+    addrconf.addrconf_init(k)
+    inet_diag.inet_diag_init(k)
+    tcp_diag.tcp_diag_init(k)
+    net_procfs.net_procfs_init(k)
+    inet_proc.inet_proc_init(k)
+    k.net.proc_net["unix"] = unix_proc.unix_seq_show
+    k.net.proc_net["netlink"] = netlink_proc.netlink_seq_show
+    # There is nobody else who would: programs find the first loopback as a booted system has it.
+    dev.dev_change_flags(k, k.init_net_ns, k.init_net_ns.dev_base[0], IFF_UP)
     genetlink.genl_init(k)
+    k.printk(f"NET: Registered protocol family {AF_INET}", KERN_INFO)
     k.printk(f"NET: Registered protocol family {AF_UNIX}", KERN_INFO)
+    k.printk(f"NET: Registered protocol family {AF_INET6}", KERN_INFO)
 
 
 def sock_alloc_file(current: Task, sk: Sock | None, flags: int) -> SocketFile:
@@ -178,6 +240,7 @@ def sock_alloc_file(current: Task, sk: Sock | None, flags: int) -> SocketFile:
     dentry.d_parent = dentry
     file = SocketFile(PathRef(k.net.sock_mnt, dentry), O_RDWR | flags & O_NONBLOCK, FMODE_READ | FMODE_WRITE)
     file_table.alloc_file(current, file)
+    k.net.sockets_in_use += 1
     if sk is not None:
         sock_graft(sk, file)
     return file
@@ -186,6 +249,7 @@ def sock_alloc_file(current: Task, sk: Sock | None, flags: int) -> SocketFile:
 def sock_graft(sk: Sock, file: SocketFile) -> None:
     """Make it the socket of an open file."""
     file.private_data = sk
+    sk.file = file
     sk.i_ino = file.inode.i_ino
 
 
@@ -221,6 +285,8 @@ def sock_create(current: Task, family: int, type: int, protocol: int) -> tuple[S
         raise LinuxError(Errno.EINVAL, f"socket type {type}")
     if family == AF_NETLINK:
         return af_netlink.netlink_create(current, type, protocol), flags
+    if family in (AF_INET, AF_INET6):
+        return af_inet.inet_create(current, family, type, protocol), flags
     if family != AF_UNIX:
         if family:
             current.kernel.not_modelled(f"socket: family {family}")
@@ -300,8 +366,10 @@ def sys_bind(current: Task, fd: Fd, umyaddr: SockaddrIn, addrlen: Int) -> int:
 @syscall
 def sys_listen(current: Task, fd: Fd, backlog: Int) -> int:
     """Accept connections (listen(2))."""
-    sk = sockfd_lookup(current, fd).private_data
-    proto_ops.sock_ops(sk).listen(current, sk, backlog)
+    sk: Sock = sockfd_lookup(current, fd).private_data
+    most = sk.net.sysctl_somaxconn
+    # Compared as unsigned: a negative one is more than there may be.
+    proto_ops.sock_ops(sk).listen(current, sk, backlog if backlog & UINT_MAX <= most & UINT_MAX else most)
     return 0
 
 
@@ -328,7 +396,8 @@ async def sys_accept4(
             file_table.fput(current, file)
         sock_graft(server, newfile)
         if upeer_sockaddr:
-            move_addr_to_user(current, proto_ops.unix_name(server.peer), upeer_sockaddr, upeer_addrlen)
+            name = proto_ops.sock_ops(server).accepted_name(server)
+            move_addr_to_user(current, name, upeer_sockaddr, upeer_addrlen)
     fs_file.fd_install(current, newfd, newfile)
     return newfd
 
@@ -374,7 +443,7 @@ def sys_getpeername(current: Task, fd: Fd, usockaddr: SockaddrOut, usockaddr_len
 def sys_shutdown(current: Task, fd: Fd, how: ShutArg) -> int:
     """End a direction: 0 receiving, 1 sending, 2 both (shutdown(2)); 3.2 looks at no other bits, and refuses none."""
     sk = sockfd_lookup(current, fd).private_data
-    proto_ops.sock_ops(sk).shutdown(sk, how + 1 & SHUTDOWN_MASK)
+    proto_ops.sock_ops(sk).shutdown(sk, how + 1)
     return 0
 
 
@@ -385,36 +454,15 @@ def sys_shutdown(current: Task, fd: Fd, how: ShutArg) -> int:
 def sys_setsockopt(
     current: Task, fd: Fd, level: OptLevelArg, optname: OptNameArg, optval: OptValArg, optlen: Int
 ) -> int:
-    """Set an option (setsockopt(2)); those without a meaning for local sockets are accepted, as in 3.2."""
-    sk: Sock = sockfd_lookup(current, fd).private_data
+    """Set an option (setsockopt(2))."""
     if optlen < 0:
         raise LinuxError(Errno.EINVAL, "setsockopt: length")
+    sk: Sock = sockfd_lookup(current, fd).private_data
     if level != SOL_SOCKET:
         proto_ops.sock_ops(sk).setsockopt(current, sk, level, optname, optval, optlen)
         return 0
-    if optlen < 4:
-        raise LinuxError(Errno.EINVAL, "setsockopt: length")
-    value = uaccess.get_user(current, optval, 4, signed=True)
-    if optname == SO_PASSCRED:
-        sk.passcred = bool(value)
-    elif optname == SO_SNDBUF:
-        sk.sndbuf = max(2 * min(value, SK_WMEM_MAX), 2048)
-    elif optname in (SO_RCVBUF, SO_RCVBUFFORCE):
-        _set_rcvbuf(current, sk, value, force=optname == SO_RCVBUFFORCE)
-    elif optname in (SO_RCVTIMEO, SO_SNDTIMEO):
-        current.kernel.not_modelled("setsockopt: timeout")
-        raise LinuxError(Errno.ENOPROTOOPT, "socket timeouts")
-    elif optname in (SO_TYPE, SO_ERROR, SO_PEERCRED, SO_PROTOCOL, SO_DOMAIN) or not 0 < optname <= SO_DOMAIN:
-        raise LinuxError(Errno.ENOPROTOOPT, f"option {optname}")
+    net_sock.sock_setsockopt(current, sk, optname, optval, optlen)
     return 0
-
-
-def _set_rcvbuf(current: Task, sk: Sock, value: int, *, force: bool) -> None:
-    """Set how much may lie in a queue, in bytes; raises EPERM for more than is usual without CAP_NET_ADMIN."""
-    if force and not capability.capable(current, CAP_NET_ADMIN):
-        raise LinuxError(Errno.EPERM, "SO_RCVBUFFORCE")
-    if isinstance(sk, NetlinkSock):  # a local socket's queue is bounded by its sender
-        sk.rcvbuf = max(2 * (value if force else min(value & 0xFFFFFFFF, SK_RMEM_MAX)), SOCK_MIN_RCVBUF)
 
 
 @syscall
@@ -427,39 +475,28 @@ def sys_getsockopt(
     if room < 0:
         raise LinuxError(Errno.EINVAL, "getsockopt: length")
     if level != SOL_SOCKET:
-        value = struct.pack("<i", proto_ops.sock_ops(sk).getsockopt(current, sk, level, optname, room))
+        value = proto_ops.sock_ops(sk).getsockopt_bytes(current, sk, level, optname, room)
     elif optname == SO_PEERCRED:
-        local = sk if isinstance(sk, UnixSock) else None
-        of = (None, None) if local is None else (local.peer_pid, local.peer_cred)
-        value = net_scm.cred_to_ucred(current, *of)
-    elif optname == SO_LINGER:
-        value = bytes(8)
+        value = net_scm.cred_to_ucred(current, sk.peer_pid, sk.peer_cred)
+    elif optname == SO_PEERNAME:
+        value = _peername(sk, room)
     else:
-        value = struct.pack("<i", _option(sk, optname))
+        value = net_sock.sock_getsockopt(sk, optname)
     value = value[:room]
     uaccess.copy_to_user(current, optval, value)
     uaccess.put_user(current, optlen, len(value), 4)
     return 0
 
 
-def _option(sk: Sock, optname: int) -> int:
-    if optname == SO_ERROR:
-        err, sk.err = sk.err, 0
-        return int(err)
-    values = {
-        SO_TYPE: sk.type,
-        SO_SNDBUF: sk.sndbuf,
-        SO_RCVBUF: sk.rcvbuf if isinstance(sk, NetlinkSock) else SK_RMEM_MAX,
-        SO_PASSCRED: int(sk.passcred),
-        SO_ACCEPTCONN: int(isinstance(sk, UnixSock) and sk.state == TCP_LISTEN),
-        SO_PROTOCOL: sk.protocol if isinstance(sk, NetlinkSock) else 0,
-        SO_DOMAIN: proto_ops.sock_ops(sk).family,
-        SO_REUSEADDR: 0,
-        SO_KEEPALIVE: 0,
-    }
-    if optname not in values:
-        raise LinuxError(Errno.ENOPROTOOPT, f"option {optname}")
-    return values[optname]
+def _peername(sk: Sock, room: int) -> bytes:
+    """Return the name of the other end, if it is as long as room at least; raises ENOTCONN, EINVAL."""
+    try:
+        name = proto_ops.sock_ops(sk).getname(sk, peer=True)
+    except LinuxError as error:
+        raise LinuxError(Errno.ENOTCONN, error.why) from error
+    if len(name) < room:
+        raise LinuxError(Errno.EINVAL, "getsockopt: length")
+    return name
 
 
 # Data.
@@ -530,9 +567,10 @@ def iovec(current: Task, pieces: Sequence[tuple[int, int]]) -> uaccess.IovBuffer
     return uaccess.IovBuffer(current, segments, INT_MAX - room)
 
 
-def _read_msghdr(current: Task, msg: UserPtr) -> tuple[int, int, int, int, int, int]:
+def _read_msghdr(current: Task, msg: UserPtr, at: int) -> tuple[int, int, int, int, int, int]:
     """Return name, its length, iov, its length, control, its length of a struct msghdr; raises EFAULT, EMSGSIZE."""
-    name, namelen, iov, iovlen, control, controllen, _ = _MSGHDR.unpack(uaccess.copy_from_user(current, msg, 56))
+    raw = uaccess.copy_from_user(current, msg, _MSGHDR.size, at)
+    name, namelen, iov, iovlen, control, controllen, _ = _MSGHDR.unpack(raw)
     if iovlen > UIO_MAXIOV:
         raise LinuxError(Errno.EMSGSIZE, "too many pieces")
     return name, namelen, iov, iovlen, control, controllen
@@ -541,12 +579,16 @@ def _read_msghdr(current: Task, msg: UserPtr) -> tuple[int, int, int, int, int, 
 @syscall
 async def sys_sendmsg(current: Task, fd: Fd, msg: MsgIn, flags: MsgArg) -> int:
     """Send pieces of memory as one message, with open files (sendmsg(2))."""
-    file = sockfd_lookup(current, fd)
-    name, namelen, iov, iovlen, control, controllen = _read_msghdr(current, msg)
+    return await do_sendmsg(current, sockfd_lookup(current, fd), msg, 0, flags)
+
+
+async def do_sendmsg(current: Task, file: SocketFile, msg: UserPtr, at: int, flags: int) -> int:
+    """Send the message whose struct msghdr is at msg + at (__sys_sendmsg)."""
+    name, namelen, iov, iovlen, control, controllen = _read_msghdr(current, msg, at)
     to = move_addr_to_kernel(current, name, namelen) if namelen else None
     data = verify_iovec(current, iov, iovlen)
     scm = Scm()
-    if controllen > OPTMEM_MAX:
+    if controllen > current.kernel.net.sysctl_optmem_max:
         raise LinuxError(Errno.ENOBUFS, "control messages")
     if controllen:
         scm = net_scm.scm_send(current, uaccess.copy_from_user(current, control, controllen))
@@ -556,16 +598,21 @@ async def sys_sendmsg(current: Task, fd: Fd, msg: MsgIn, flags: MsgArg) -> int:
 @syscall
 async def sys_recvmsg(current: Task, fd: Fd, msg: MsgOut, flags: MsgArg) -> int:
     """Receive a message into pieces of memory, with open files and credentials (recvmsg(2))."""
-    file = sockfd_lookup(current, fd)
-    name, namelen, iov, iovlen, control, controllen = _read_msghdr(current, msg)
+    return (await do_recvmsg(current, sockfd_lookup(current, fd), msg, 0, flags))[0]
+
+
+async def do_recvmsg(current: Task, file: SocketFile, msg: UserPtr, at: int, flags: int) -> tuple[int, int]:
+    """Receive a message, whose struct msghdr is at msg + at; returns its size and its flags (__sys_recvmsg)."""
+    name, namelen, iov, iovlen, control, controllen = _read_msghdr(current, msg, at)
     data = verify_iovec(current, iov, iovlen)
     controls = net_scm.MsgControl(control, controllen)
     got = await recv_with_controls(current, file, data, controls, flags)
     if name:
-        move_addr_to_user(current, got.name if namelen else b"", name, msg, 8)
-    uaccess.put_user(current, msg, controls.flags | flags & MSG_CMSG_CLOEXEC, 4, 48)
-    uaccess.put_user(current, msg, controls.used, 8, 40)
-    return got.size
+        move_addr_to_user(current, got.name if namelen else b"", name, msg, at + 8)
+    msg_flags = controls.flags | flags & MSG_CMSG_CLOEXEC
+    uaccess.put_user(current, msg, msg_flags, 4, at + 48)
+    uaccess.put_user(current, msg, controls.used, 8, at + 40)
+    return got.size, msg_flags
 
 
 async def recv_with_controls(
@@ -574,10 +621,13 @@ async def recv_with_controls(
     """Receive a message, and store what came along with it; see unix_recvmsg."""
     got = await sock_recvmsg(current, file, data, data.total, flags)
     sk: Sock = file.private_data
+    if got.stamp_ns:
+        net_sock.sock_recv_timestamp(current, sk, got.stamp_ns, controls)
     if isinstance(sk, NetlinkSock) and sk.pktinfo:
         net_scm.put_cmsg(current, controls, NETLINK_PKTINFO, struct.pack("<I", got.group), SOL_NETLINK)
     if not got.ended:
         net_scm.scm_recv(current, got.cookie, controls, flags, passcred=sk.passcred)
-    if got.cut:
-        controls.flags |= MSG_TRUNC
+    for level, kind, body in got.cmsgs:
+        net_scm.put_cmsg(current, controls, kind, body, level)
+    controls.flags |= got.flags | (MSG_TRUNC if got.cut else 0)
     return got

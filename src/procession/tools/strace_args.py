@@ -12,7 +12,7 @@ from enum import IntEnum, IntFlag
 from typing import Any, Final, TypeAlias
 
 from procession.include.linux.limits import PATH_MAX
-from procession.include.linux.signal import NSIG, SIGCHLD, signame
+from procession.include.linux.signal import NSIG, POLL_MSG, SIGCHLD, SIGIO, signame
 from procession.include.linux.types import Arg
 
 __all__ = (
@@ -250,6 +250,7 @@ _CODES: Final = {
     -5: "SI_SIGIO",
     -6: "SI_TKILL",
 }
+_POLL: Final = ("POLL_IN", "POLL_OUT", "POLL_MSG", "POLL_ERR", "POLL_PRI", "POLL_HUP")
 _FAULT: Final = {
     4: ("ILL_ILLOPC", "ILL_ILLOPN", "ILL_ILLADR", "ILL_ILLTRP", "ILL_PRVOPC", "ILL_PRVREG", "ILL_COPROC", "ILL_BADSTK"),
     5: ("TRAP_BRKPT", "TRAP_TRACE", "TRAP_BRANCH", "TRAP_HWBKPT"),
@@ -280,6 +281,10 @@ def siginfo(
             f"{head}{_CLD[code]}, si_pid={pid}, si_uid={uid}, si_status={shown}, si_utime={_ticks(utime)}, "
             f"si_stime={_ticks(stime)}}}"
         )
+    if signo == SIGIO and 0 < code <= len(_POLL):
+        # Of a file's news the band is where others have pid and uid, and the descriptor where they have a value.
+        news = f", si_band={uid << 32 | pid}, si_fd={value}" if code <= POLL_MSG else ""
+        return f"{head}{_POLL[code - 1]}{news}}}"
     faults = _FAULT.get(signo, ())
     if 0 < code <= len(faults):
         return f"{head}{faults[code - 1]}, si_addr={pointer(addr)}}}"

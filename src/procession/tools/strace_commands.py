@@ -74,6 +74,7 @@ from procession.include.linux.fcntl import (
     F_GETOWN_EX,
     F_GETPIPE_SZ,
     F_GETSIG,
+    F_NOTIFY,
     F_SETFD,
     F_SETFL,
     F_SETLEASE,
@@ -83,6 +84,7 @@ from procession.include.linux.fcntl import (
     F_SETOWN_EX,
     F_SETPIPE_SZ,
     F_SETSIG,
+    DnotifyFlags,
     FdFlags,
     LockType,
     OwnerType,
@@ -124,6 +126,7 @@ from procession.include.linux.prctl import (
 from procession.include.linux.signal import signame
 from procession.tools.strace_args import flag_names, hexadecimal, pointer, value_name
 from procession.tools.strace_files import open_flags
+from procession.tools.strace_sockets import IFREQ_COMMANDS, ifreq
 from procession.tools.strace_structs import INT, STRUCTS, Printer, Shown
 from procession.tools.strace_tty import modem_lines, termios
 
@@ -151,6 +154,8 @@ def _fcntl_arg(shown: Shown, at: int) -> str | None:
         return open_flags(value)
     if cmd == F_SETSIG:
         return signame(value & 0xFFFFFFFF)
+    if cmd == F_NOTIFY:
+        return flag_names(value & 0xFFFFFFFF, DnotifyFlags, "DN_")
     if cmd == F_SETLEASE:
         return value_name(value, LockType, "F_")
     if cmd in (F_SETOWN_EX, F_GETOWN_EX):
@@ -246,6 +251,8 @@ def _ioctl_arg(shown: Shown, at: int) -> str | None:
         return modem_lines(shown, ptr)
     if cmd == TIOCSTI:
         return _quoted_byte(shown, ptr)
+    if cmd in IFREQ_COMMANDS:
+        return ifreq(shown, cmd, ptr)
     if not isinstance(ptr, int):
         return pointer(ptr)
     known = cmd in Ioctl.__members__.values() and cmd not in (FIBMAP, FIGETBSZ, FIOQSIZE, TIOCSIG)

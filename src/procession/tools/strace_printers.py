@@ -17,6 +17,7 @@ from procession.include.linux.sched import (
 )
 from procession.include.linux.signal import signame
 from procession.include.linux.syscalls import Syscall
+from procession.tools.strace_aio import AIO_PRINTERS
 from procession.tools.strace_args import constant, date_text, flag_names, hexadecimal, number, pointer
 from procession.tools.strace_commands import COMMAND_RESULTS, COMMANDS
 from procession.tools.strace_files import FILES, FILES_AFTER, device, file_mode, open_flags
@@ -150,6 +151,7 @@ PRINTERS: Final[dict[str, Printer]] = (
     | COMMANDS
     | SYSLOG_PRINTERS
     | MQUEUE_PRINTERS
+    | AIO_PRINTERS
     | {
         "int": _int,
         "unsigned": lambda shown, at: str(shown.args[at] & (1 << shown.params[at].arg.bits) - 1),
@@ -198,6 +200,7 @@ _KNOW_FAILURE: Final = frozenset(
         "socklen",
         "sockaddr",
         "struct msghdr",
+        "struct mmsghdr[]",
         "sockopt_value",
         "struct shmid_ds",
         "semun",

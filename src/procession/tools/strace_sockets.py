@@ -2,19 +2,79 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 import struct
 from typing import Any, Final
 
+from procession.include.linux.inet import IN6_MAPPED, SIN6_LEN_RFC2133, IpOpt, IpProto, Ipv6Opt, UdpOpt
+from procession.include.linux.netdevice import (
+    ARPHRD_LOOPBACK,
+    IFF_ALLMULTI,
+    IFF_BROADCAST,
+    IFF_DEBUG,
+    IFF_LOOPBACK,
+    IFF_MULTICAST,
+    IFF_NOARP,
+    IFF_NOTRAILERS,
+    IFF_POINTOPOINT,
+    IFF_PROMISC,
+    IFF_RUNNING,
+    IFF_UP,
+)
 from procession.include.linux.netlink import SOCKADDR_NL, NetlinkFamily
-from procession.include.linux.socket import AF_NETLINK, SO_LINGER, SO_PEERCRED, SOL_SOCKET, SockOpt, SockOptLevel
+from procession.include.linux.socket import (
+    AF_INET,
+    AF_INET6,
+    AF_NETLINK,
+    SO_LINGER,
+    SO_PEERCRED,
+    SOL_IP,
+    SOL_IPV6,
+    SOL_SOCKET,
+    SOL_TCP,
+    SOL_UDP,
+    SockOpt,
+    SockOptLevel,
+)
+from procession.include.linux.sockios import (
+    SIOCGIFADDR,
+    SIOCGIFBRDADDR,
+    SIOCGIFDSTADDR,
+    SIOCGIFFLAGS,
+    SIOCGIFHWADDR,
+    SIOCGIFINDEX,
+    SIOCGIFMETRIC,
+    SIOCGIFMTU,
+    SIOCGIFNAME,
+    SIOCGIFNETMASK,
+    SIOCGIFTXQLEN,
+    SIOCSIFADDR,
+    SIOCSIFBRDADDR,
+    SIOCSIFDSTADDR,
+    SIOCSIFFLAGS,
+    SIOCSIFHWADDR,
+    SIOCSIFMETRIC,
+    SIOCSIFMTU,
+    SIOCSIFNETMASK,
+    SIOCSIFTXQLEN,
+)
+from procession.include.linux.tcp import TcpOpt
 from procession.tools.strace_args import pointer, value_name
 from procession.tools.strace_files import iovec
 from procession.tools.strace_structs import INT, Printer, Shown
 
-__all__ = ("SOCKET_PRINTERS",)
+__all__ = ("IFREQ_COMMANDS", "SOCKET_PRINTERS", "ifreq")
 
 _FAMILIES: Final = {0: "AF_UNSPEC", 1: "AF_UNIX", 2: "AF_INET", 10: "AF_INET6", 16: "AF_NETLINK", 17: "AF_PACKET"}
+_OPTIONS: Final[dict[int, tuple[type[IntEnum], str]]] = {
+    SOL_SOCKET: (SockOpt, "SO_"),
+    SOL_IP: (IpOpt, "IP_"),
+    SOL_TCP: (TcpOpt, "TCP_"),
+    SOL_UDP: (UdpOpt, "UDP_"),
+    SOL_IPV6: (Ipv6Opt, "IPV6_"),
+}
 _MSGHDR: Final = struct.Struct("<QI4xQQQQI4x")
+_MMSGHDR: Final = 64  # struct mmsghdr, bytes
 _CMSG: Final = struct.Struct("<Qii")
 
 
@@ -34,6 +94,8 @@ def address(shown: Shown, ptr: Any, length: int) -> str:
         return f"{{sa_family={name}, nl_pid={nl_pid}, nl_groups={mask}}}"
     if not rest:
         return f"{{sa_family={name}}}"
+    if family in (AF_INET, AF_INET6) and len(raw) >= (16 if family == AF_INET else SIN6_LEN_RFC2133):
+        return f"{{sa_family={name}, {_internet(family, raw)}}}"
     if family == 1:
         if rest[0]:
             return f"{{sa_family={name}, sun_path={shown.quote(rest.split(bytes(1))[0])}}}"
@@ -41,8 +103,33 @@ def address(shown: Shown, ptr: Any, length: int) -> str:
     return f"{{sa_family={name}, sa_data={shown.quote(rest)}}}"
 
 
+def _internet(family: int, raw: bytes) -> str:
+    """The port and the address of a struct sockaddr_in or sockaddr_in6."""
+    from ipaddress import IPv4Address  # noqa: PLC0415 -- seldom needed, and takes long
+
+    port = int.from_bytes(raw[2:4])
+    if family == AF_INET:
+        return f'sin_port=htons({port}), sin_addr=inet_addr("{IPv4Address(raw[4:8])}")'
+    flow, scope = int.from_bytes(raw[4:8]), int.from_bytes(raw[24:28].ljust(4, b"\0"), "little")
+    return (
+        f"sin6_port=htons({port}), sin6_flowinfo=htonl({flow}), "
+        f'inet_pton(AF_INET6, "{_ipv6(raw[8:24])}", &sin6_addr), sin6_scope_id={scope}'
+    )
+
+
+def _ipv6(raw: bytes) -> str:
+    """An IPv6 address as inet_ntop(3) writes it."""
+    from ipaddress import IPv4Address, IPv6Address  # noqa: PLC0415
+
+    if raw[:12] == IN6_MAPPED:
+        return f"::ffff:{IPv4Address(raw[12:])}"
+    return str(IPv6Address(raw))
+
+
 def _protocol(shown: Shown, at: int) -> str:
     value = shown.args[at]
+    if shown.args[0] in (AF_INET, AF_INET6):
+        return value_name(value, IpProto, "IPPROTO_")
     return value_name(value, NetlinkFamily, "NETLINK_") if shown.args[0] == AF_NETLINK else str(value)
 
 
@@ -68,20 +155,40 @@ def _socklen(shown: Shown, at: int) -> str:
 
 
 def _msghdr(shown: Shown, at: int) -> str:
-    fields = shown.read(shown.args[at], _MSGHDR)
-    if fields is None:
-        return pointer(shown.args[at])
-    name, namelen, iov, iovlen, control, controllen, flags = fields
     received = shown.params[at].arg.out
     if received and shown.failed:
-        return f"{{msg_namelen={namelen}}}"
-    size = shown.ret if received else None
+        fields = shown.read(shown.args[at], _MSGHDR)
+        return pointer(shown.args[at]) if fields is None else f"{{msg_namelen={fields[1]}}}"
+    return _message(shown, shown.args[at], shown.ret if received else None)
+
+
+def _message(shown: Shown, ptr: Any, size: int | None) -> str:
+    """A struct msghdr; size: how many bytes of its pieces are to be seen, None for all."""
+    fields = shown.read(ptr, _MSGHDR)
+    if fields is None:
+        return pointer(ptr)
+    name, namelen, iov, iovlen, control, controllen, flags = fields
     text = f"{{msg_name={address(shown, name, namelen)}, msg_namelen={namelen}, "
     text += f"msg_iov={iovec(shown, iov, iovlen, size=size)}, msg_iovlen={iovlen}"
     if controllen:
         text += f", msg_control={_control(shown, control, controllen)}"
     names = {0: "0", 8: "MSG_CTRUNC", 0x20: "MSG_TRUNC", 0x28: "MSG_CTRUNC|MSG_TRUNC", 0x40000000: "MSG_CMSG_CLOEXEC"}
     return text + f", msg_controllen={controllen}, msg_flags={names.get(flags) or hex(flags)}}}"
+
+
+def _mmsghdrs(shown: Shown, at: int) -> str:
+    """An array of struct mmsghdr: as many as were moved, of those that were given."""
+    if shown.params[at].arg.out and shown.failed:
+        return pointer(shown.args[at])
+    count = min(shown.args[at + 1], 1024) if shown.failed or shown.ret is None else shown.ret
+    out = []
+    for n in range(shown.items(count)):
+        length = shown.read_int(shown.args[at] + _MMSGHDR * n + _MSGHDR.size, INT)
+        if length is None:
+            return pointer(shown.args[at])
+        text = _message(shown, shown.args[at] + _MMSGHDR * n, length if shown.params[at].arg.out else None)
+        out.append(f"{{msg_hdr={text}, msg_len={length}}}")
+    return "[" + ", ".join([*out, *(["..."] if len(out) < count else [])]) + "]"
 
 
 def _control(shown: Shown, ptr: int, length: int) -> str:
@@ -113,9 +220,8 @@ def _control(shown: Shown, ptr: int, length: int) -> str:
 
 
 def _sockopt(shown: Shown, at: int) -> str:
-    if shown.args[at - 1] != SOL_SOCKET:
-        return str(shown.args[at])
-    return value_name(shown.args[at], SockOpt, "SO_")
+    names, prefix = _OPTIONS.get(shown.args[at - 1], (None, ""))
+    return str(shown.args[at]) if names is None else value_name(shown.args[at], names, prefix)
 
 
 def _sockopt_value(shown: Shown, at: int) -> str:
@@ -138,11 +244,86 @@ def _sockopt_value(shown: Shown, at: int) -> str:
     return shown.data(ptr, length)
 
 
+# Interfaces.
+
+_IFF: Final = {
+    "UP": IFF_UP,
+    "BROADCAST": IFF_BROADCAST,
+    "DEBUG": IFF_DEBUG,
+    "LOOPBACK": IFF_LOOPBACK,
+    "POINTOPOINT": IFF_POINTOPOINT,
+    "NOTRAILERS": IFF_NOTRAILERS,
+    "RUNNING": IFF_RUNNING,
+    "NOARP": IFF_NOARP,
+    "PROMISC": IFF_PROMISC,
+    "ALLMULTI": IFF_ALLMULTI,
+    "MULTICAST": IFF_MULTICAST,
+}
+_NUMBERS: Final = {
+    SIOCGIFMETRIC: "ifr_metric",
+    SIOCSIFMETRIC: "ifr_metric",
+    SIOCGIFMTU: "ifr_mtu",
+    SIOCSIFMTU: "ifr_mtu",
+    SIOCGIFINDEX: "ifr_ifindex",
+    SIOCGIFTXQLEN: "ifr_qlen",
+    SIOCSIFTXQLEN: "ifr_qlen",
+}
+_ADDRESSES: Final = {
+    SIOCGIFADDR: "ifr_addr",
+    SIOCSIFADDR: "ifr_addr",
+    SIOCGIFDSTADDR: "ifr_dstaddr",
+    SIOCSIFDSTADDR: "ifr_dstaddr",
+    SIOCGIFBRDADDR: "ifr_broadaddr",
+    SIOCSIFBRDADDR: "ifr_broadaddr",
+    SIOCGIFNETMASK: "ifr_netmask",
+    SIOCSIFNETMASK: "ifr_netmask",
+    SIOCGIFHWADDR: "ifr_hwaddr",
+    SIOCSIFHWADDR: "ifr_hwaddr",
+}
+IFREQ_COMMANDS: Final = frozenset({*_NUMBERS, *_ADDRESSES, SIOCGIFFLAGS, SIOCSIFFLAGS, SIOCGIFNAME})
+
+
+def ifreq(shown: Shown, cmd: int, ptr: Any) -> str:
+    """A struct ifreq as a call has it; what is asked for is not there when the call has failed."""
+    raw = shown.peek(ptr, 0, 40) if isinstance(ptr, int) and ptr else None
+    if raw is None:
+        return pointer(ptr)
+    name = shown.quote(raw[:16].split(b"\0", 1)[0])
+    index = int.from_bytes(raw[16:20], "little", signed=True)
+    if cmd == SIOCGIFNAME:
+        return f"{{ifr_ifindex={index}}}" if shown.failed else f"{{ifr_ifindex={index}, ifr_name={name}}}"
+    asked = cmd not in (SIOCSIFFLAGS, SIOCSIFMETRIC, SIOCSIFMTU, SIOCSIFTXQLEN) and not _sets_address(cmd)
+    if asked and shown.failed:
+        return f"{{ifr_name={name}}}"
+    if cmd in (SIOCGIFFLAGS, SIOCSIFFLAGS):
+        flags = "|".join(f"IFF_{flag}" for flag, bit in _IFF.items() if index & bit)
+        return f"{{ifr_name={name}, ifr_flags={flags or 0}}}"
+    if cmd in _NUMBERS:
+        return f"{{ifr_name={name}, {_NUMBERS[cmd]}={index}}}"
+    return f"{{ifr_name={name}, {_ADDRESSES[cmd]}={_ifr_address(raw[16:32])}}}"
+
+
+def _sets_address(cmd: int) -> bool:
+    return cmd in (SIOCSIFADDR, SIOCSIFDSTADDR, SIOCSIFBRDADDR, SIOCSIFNETMASK, SIOCSIFHWADDR)
+
+
+def _ifr_address(raw: bytes) -> str:
+    family = int.from_bytes(raw[:2], "little")
+    if family == AF_INET:
+        dotted = ".".join(str(byte) for byte in raw[4:8])
+        port = int.from_bytes(raw[2:4], "big")
+        return f'{{sa_family=AF_INET, sin_port=htons({port}), sin_addr=inet_addr("{dotted}")}}'
+    if family == ARPHRD_LOOPBACK:
+        return f"{{sa_family=ARPHRD_LOOPBACK, sa_data={raw[2:8].hex(':')}}}"
+    return f"{{sa_family={_FAMILIES.get(family) or hex(family)}, sa_data={raw[2:16].hex(':')}}}"
+
+
 SOCKET_PRINTERS: Final[dict[str, Printer]] = {
     "sock_protocol": _protocol,
     "sockaddr": _sockaddr,
     "socklen": _socklen,
     "struct msghdr": _msghdr,
+    "struct mmsghdr[]": _mmsghdrs,
     "sockopt": _sockopt,
     "sockopt_value": _sockopt_value,
 }

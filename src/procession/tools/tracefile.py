@@ -158,6 +158,8 @@ def _what_it_depends_on(machine: Machine, where: dict[str, str] | None) -> list[
         found.append("without the dictionary that the root was made of")
     if machine.kernel.programs:
         found.append("without the same Python programs")
+    if machine.kernel.net.published is not None:
+        found.append("without what came through published ports")
     return found
 
 

@@ -133,26 +133,6 @@ class PlainCalls(Caller):
         """Copy from a regular file to a descriptor inside the kernel (sendfile(2))."""
         return await self.syscall("sendfile", out_fd, in_fd, offset, count)
 
-    async def socket(self, family: int, type: int, protocol: int) -> int:
-        """Make a socket (socket(2))."""
-        return await trap("socket", family, type, protocol)
-
-    async def connect(self, fd: int, uservaddr: Pointer, addrlen: int) -> int:
-        """Connect a socket (connect(2))."""
-        return await self.syscall("connect", fd, uservaddr, addrlen)
-
-    async def accept(self, fd: int, upeer_sockaddr: Pointer, upeer_addrlen: Pointer) -> int:
-        """Take a connection (accept(2))."""
-        return await self.syscall("accept", fd, upeer_sockaddr, upeer_addrlen)
-
-    async def sendto(self, fd: int, buff: Pointer, len: int, flags: int, addr: Pointer, addr_len: int) -> int:
-        """Send a message, perhaps to an address (sendto(2))."""
-        return await self.syscall("sendto", fd, buff, len, flags, addr, addr_len)
-
-    async def recvfrom(self, fd: int, ubuf: Pointer, size: int, flags: int, addr: Pointer, addr_len: Pointer) -> int:
-        """Receive a message, and perhaps its sender's address (recvfrom(2))."""
-        return await self.syscall("recvfrom", fd, ubuf, size, flags, addr, addr_len)
-
     async def sendmsg(self, fd: int, msg: Pointer, flags: int) -> int:
         """Send pieces of memory as one message, with open files (sendmsg(2))."""
         return await self.syscall("sendmsg", fd, msg, flags)
@@ -165,29 +145,9 @@ class PlainCalls(Caller):
         """End a direction: 0 receiving, 1 sending, 2 both (shutdown(2)); 3.2 looks at no other bits, and refuses none."""
         return await trap("shutdown", fd, how)
 
-    async def bind(self, fd: int, umyaddr: Pointer, addrlen: int) -> int:
-        """Give a socket a name (bind(2))."""
-        return await self.syscall("bind", fd, umyaddr, addrlen)
-
     async def listen(self, fd: int, backlog: int) -> int:
         """Accept connections (listen(2))."""
         return await trap("listen", fd, backlog)
-
-    async def getsockname(self, fd: int, usockaddr: Pointer, usockaddr_len: Pointer) -> int:
-        """Store a socket's own name (getsockname(2))."""
-        return await self.syscall("getsockname", fd, usockaddr, usockaddr_len)
-
-    async def getpeername(self, fd: int, usockaddr: Pointer, usockaddr_len: Pointer) -> int:
-        """Store the name of the other end (getpeername(2)); raises ENOTCONN."""
-        return await self.syscall("getpeername", fd, usockaddr, usockaddr_len)
-
-    async def setsockopt(self, fd: int, level: int, optname: int, optval: Pointer, optlen: int) -> int:
-        """Set an option (setsockopt(2)); those without a meaning for local sockets are accepted, as in 3.2."""
-        return await self.syscall("setsockopt", fd, level, optname, optval, optlen)
-
-    async def getsockopt(self, fd: int, level: int, optname: int, optval: Pointer, optlen: Pointer) -> int:
-        """Return an option (getsockopt(2))."""
-        return await self.syscall("getsockopt", fd, level, optname, optval, optlen)
 
     async def kill(self, pid: int, sig: int) -> int:
         """Send to a process, a group (0, -pgid) or everybody (-1); raises ESRCH before EINVAL, EPERM (kill(2))."""
@@ -230,7 +190,7 @@ class PlainCalls(Caller):
         return await trap("flock", fd, cmd)
 
     async def fsync(self, fd: int) -> int:
-        """Write a file back (fsync(2)); raises EBADF, EINVAL for pipes, sockets and devices."""
+        """Write a file back (fsync(2)); raises EBADF, EINVAL for pipes, sockets, devices, what is in /proc or sysfs."""
         return await trap("fsync", fd)
 
     async def fdatasync(self, fd: int) -> int:
@@ -429,9 +389,9 @@ class PlainCalls(Caller):
         """Describe the file system that holds an open file (fstatfs(2))."""
         return await self.syscall("fstatfs", fd, buf)
 
-    async def sysfs(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("sysfs", *args)
+    async def sysfs(self, option: int, arg1: int, arg2: int) -> int:
+        """Tell of the types of file systems (sysfs(2)): 1 a name's number, 2 a number's name, 3 how many there are."""
+        return await trap("sysfs", option, arg1, arg2)
 
     async def getpriority(self, which: int = Constants.PRIO_PROCESS, who: int = 0) -> int:
         """Return 20 - nice of the most favoured of the threads; raises EINVAL, ESRCH (getpriority(2))."""
@@ -665,25 +625,25 @@ class PlainCalls(Caller):
         """Raise OSError with ENOSYS: it is for ELF programs."""
         return await self.syscall("set_thread_area", *args)
 
-    async def io_setup(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("io_setup", *args)
+    async def io_setup(self, nr_events: int, ctxp: Pointer) -> int:
+        """Make a context for that many requests (io_setup(2)); raises EFAULT, EINVAL, EAGAIN, ENOMEM."""
+        return await self.syscall("io_setup", nr_events, ctxp)
 
-    async def io_destroy(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("io_destroy", *args)
+    async def io_destroy(self, ctx: int) -> int:
+        """Take a context away, waiting for its requests (io_destroy(2)); raises EINVAL."""
+        return await trap("io_destroy", ctx)
 
-    async def io_getevents(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("io_getevents", *args)
+    async def io_getevents(self, ctx_id: int, min_nr: int, nr: int, events: Pointer, timeout: Pointer) -> int:
+        """Fetch events (io_getevents(2)); returns how many, fewer than min_nr after timeout."""
+        return await self.syscall("io_getevents", ctx_id, min_nr, nr, events, timeout)
 
-    async def io_submit(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("io_submit", *args)
+    async def io_submit(self, ctx_id: int, nr: int, iocbpp: Pointer) -> int:
+        """Do requests; what comes of them are events (io_submit(2)); returns how many."""
+        return await self.syscall("io_submit", ctx_id, nr, iocbpp)
 
-    async def io_cancel(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("io_cancel", *args)
+    async def io_cancel(self, ctx_id: int, iocb: Pointer, result: Pointer) -> int:
+        """Raise EINVAL: no request that there is can be cancelled (io_cancel(2)); EFAULT before that."""
+        return await self.syscall("io_cancel", ctx_id, iocb, result)
 
     async def get_thread_area(self, *args: Any) -> int:
         """Raise OSError with ENOSYS: it is for ELF programs."""
@@ -829,17 +789,17 @@ class PlainCalls(Caller):
         """Return the I/O priority of a thread, or the best of a group's or a user's (ioprio_get(2))."""
         return await trap("ioprio_get", which, who)
 
-    async def inotify_init(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("inotify_init", *args)
+    async def inotify_init(self) -> int:
+        """Make an instance (inotify_init(2))."""
+        return await trap("inotify_init")
 
-    async def inotify_add_watch(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("inotify_add_watch", *args)
+    async def inotify_add_watch(self, fd: int, pathname: str | bytes, mask: int) -> int:
+        """Watch a file, or change how it is watched; returns the watch's number (inotify_add_watch(2))."""
+        return await trap("inotify_add_watch", fd, path_of(pathname), mask)
 
-    async def inotify_rm_watch(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("inotify_rm_watch", *args)
+    async def inotify_rm_watch(self, fd: int, wd: int) -> int:
+        """Watch something no longer (inotify_rm_watch(2)); raises EBADF, EINVAL."""
+        return await trap("inotify_rm_watch", fd, wd)
 
     async def migrate_pages(self, pid: int, maxnode: int, old_nodes: Pointer, new_nodes: Pointer) -> int:
         """Move a process's pages between nodes (migrate_pages(2)); raises ENOSYS."""
@@ -914,11 +874,11 @@ class PlainCalls(Caller):
         return await self.syscall("get_robust_list", nr, head_ptr, len_ptr)
 
     async def splice(self, fd_in: int, off_in: Pointer, fd_out: int, off_out: Pointer, len: int, flags: int) -> int:
-        """Move data between a pipe and a file (splice(2)): EINVAL."""
+        """Move data between a pipe and a file, or another pipe (splice(2)); returns bytes, 0 at the end."""
         return await self.syscall("splice", fd_in, off_in, fd_out, off_out, len, flags)
 
     async def tee(self, fdin: int, fdout: int, len: int, flags: int) -> int:
-        """Copy data between pipes (tee(2)): EINVAL."""
+        """Copy what is in a pipe to another, without reading it (tee(2)); returns bytes, 0 if nobody will write."""
         return await trap("tee", fdin, fdout, len, flags)
 
     async def sync_file_range(self, fd: int, offset: int, nbytes: int, flags: int) -> int:
@@ -926,7 +886,7 @@ class PlainCalls(Caller):
         return await trap("sync_file_range", fd, offset, nbytes, flags)
 
     async def vmsplice(self, fd: int, iov: Pointer, nr_segs: int, flags: int) -> int:
-        """Put user pages into a pipe (vmsplice(2)): EINVAL."""
+        """Put user pages into a pipe, or read one (vmsplice(2)); returns bytes."""
         return await self.syscall("vmsplice", fd, iov, nr_segs, flags)
 
     async def move_pages(
@@ -981,9 +941,9 @@ class PlainCalls(Caller):
         """Make a pipe (pipe2(2)): flags O_CLOEXEC and O_NONBLOCK; O_DIRECT is younger than 3.2."""
         return await self.syscall("pipe2", fildes, flags)
 
-    async def inotify_init1(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("inotify_init1", *args)
+    async def inotify_init1(self, flags: int) -> int:
+        """Make an instance (inotify_init1(2)): flags IN_NONBLOCK, IN_CLOEXEC."""
+        return await trap("inotify_init1", flags)
 
     async def preadv(self, fd: int, vec: Pointer, vlen: int, pos_l: int, pos_h: int) -> int:
         """Read into several buffers at a position (preadv(2)); all of it is in pos_l."""
@@ -1001,17 +961,17 @@ class PlainCalls(Caller):
         """Raise OSError with ENOSYS: not supported."""
         return await self.syscall("perf_event_open", *args)
 
-    async def recvmmsg(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("recvmmsg", *args)
+    async def recvmmsg(self, fd: int, mmsg: Pointer, vlen: int, flags: int, timeout: Pointer) -> int:
+        """Receive several messages; returns how many (recvmmsg(2)). The time counts after each, not while one waits."""
+        return await self.syscall("recvmmsg", fd, mmsg, vlen, flags, timeout)
 
-    async def fanotify_init(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("fanotify_init", *args)
+    async def fanotify_init(self, flags: int, event_f_flags: int) -> int:
+        """Make a listener (fanotify_init(2)); event_f_flags, which are not looked at: how files are opened for it."""
+        return await trap("fanotify_init", flags, event_f_flags)
 
-    async def fanotify_mark(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("fanotify_mark", *args)
+    async def fanotify_mark(self, fanotify_fd: int, flags: int, mask: int, dfd: int, pathname: str | bytes) -> int:
+        """Add events to a mark of a file or a mount, or take some away, or all marks of either kind (fanotify_mark(2))."""
+        return await trap("fanotify_mark", fanotify_fd, flags, mask, dfd, path_of(pathname))
 
     async def name_to_handle_at(self, *args: Any) -> int:
         """Raise OSError with ENOSYS: not supported."""
@@ -1029,9 +989,9 @@ class PlainCalls(Caller):
         """Write a file system back (syncfs(2)); raises EBADF."""
         return await trap("syncfs", fd)
 
-    async def sendmmsg(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("sendmmsg", *args)
+    async def sendmmsg(self, fd: int, mmsg: Pointer, vlen: int, flags: int) -> int:
+        """Send several messages; returns how many were (sendmmsg(2))."""
+        return await self.syscall("sendmmsg", fd, mmsg, vlen, flags)
 
     async def setns(self, fd: int, nstype: int) -> int:
         """Enter the namespace behind an open /proc/PID/ns file: UTS, IPC or network only in 3.2 (setns(2))."""

@@ -206,6 +206,13 @@ class Constants:
     F_DUPFD_CLOEXEC: Final = fcntl_h.F_DUPFD_CLOEXEC
     F_SETPIPE_SZ: Final = fcntl_h.F_SETPIPE_SZ
     F_GETPIPE_SZ: Final = fcntl_h.F_GETPIPE_SZ
+    DN_ACCESS: Final = fcntl_h.DN_ACCESS
+    DN_MODIFY: Final = fcntl_h.DN_MODIFY
+    DN_CREATE: Final = fcntl_h.DN_CREATE
+    DN_DELETE: Final = fcntl_h.DN_DELETE
+    DN_RENAME: Final = fcntl_h.DN_RENAME
+    DN_ATTRIB: Final = fcntl_h.DN_ATTRIB
+    DN_MULTISHOT: Final = fcntl_h.DN_MULTISHOT
     FD_CLOEXEC: Final = fcntl_h.FD_CLOEXEC
     F_RDLCK: Final = fcntl_h.F_RDLCK
     F_WRLCK: Final = fcntl_h.F_WRLCK
@@ -276,6 +283,7 @@ class Constants:
     S_ISGID: Final = fs_h.S_ISGID
     S_ISVTX: Final = fs_h.S_ISVTX
     S_IXGRP: Final = fs_h.S_IXGRP
+    S_IRWXG: Final = fs_h.S_IRWXG
     POLLIN: Final = fs_h.POLLIN
     POLLPRI: Final = fs_h.POLLPRI
     POLLOUT: Final = fs_h.POLLOUT
@@ -527,8 +535,12 @@ class Constants:
     MSG_MORE: Final = socket_h.MSG_MORE
     MSG_WAITFORONE: Final = socket_h.MSG_WAITFORONE
     MSG_CMSG_CLOEXEC: Final = socket_h.MSG_CMSG_CLOEXEC
+    SOL_IP: Final = socket_h.SOL_IP
     SOL_SOCKET: Final = socket_h.SOL_SOCKET
     SOL_TCP: Final = socket_h.SOL_TCP
+    SOL_UDP: Final = socket_h.SOL_UDP
+    SOL_IPV6: Final = socket_h.SOL_IPV6
+    SOL_RAW: Final = socket_h.SOL_RAW
     SO_DEBUG: Final = socket_h.SO_DEBUG
     SO_REUSEADDR: Final = socket_h.SO_REUSEADDR
     SO_TYPE: Final = socket_h.SO_TYPE
@@ -539,18 +551,32 @@ class Constants:
     SO_RCVBUF: Final = socket_h.SO_RCVBUF
     SO_KEEPALIVE: Final = socket_h.SO_KEEPALIVE
     SO_OOBINLINE: Final = socket_h.SO_OOBINLINE
+    SO_NO_CHECK: Final = socket_h.SO_NO_CHECK
+    SO_PRIORITY: Final = socket_h.SO_PRIORITY
     SO_LINGER: Final = socket_h.SO_LINGER
+    SO_BSDCOMPAT: Final = socket_h.SO_BSDCOMPAT
     SO_PASSCRED: Final = socket_h.SO_PASSCRED
     SO_PEERCRED: Final = socket_h.SO_PEERCRED
     SO_RCVLOWAT: Final = socket_h.SO_RCVLOWAT
     SO_SNDLOWAT: Final = socket_h.SO_SNDLOWAT
     SO_RCVTIMEO_OLD: Final = socket_h.SO_RCVTIMEO_OLD
     SO_SNDTIMEO_OLD: Final = socket_h.SO_SNDTIMEO_OLD
+    SO_BINDTODEVICE: Final = socket_h.SO_BINDTODEVICE
+    SO_ATTACH_FILTER: Final = socket_h.SO_ATTACH_FILTER
+    SO_DETACH_FILTER: Final = socket_h.SO_DETACH_FILTER
+    SO_PEERNAME: Final = socket_h.SO_PEERNAME
+    SO_TIMESTAMP_OLD: Final = socket_h.SO_TIMESTAMP_OLD
     SO_ACCEPTCONN: Final = socket_h.SO_ACCEPTCONN
+    SO_PEERSEC: Final = socket_h.SO_PEERSEC
     SO_SNDBUFFORCE: Final = socket_h.SO_SNDBUFFORCE
     SO_RCVBUFFORCE: Final = socket_h.SO_RCVBUFFORCE
+    SO_PASSSEC: Final = socket_h.SO_PASSSEC
+    SO_TIMESTAMPNS_OLD: Final = socket_h.SO_TIMESTAMPNS_OLD
+    SO_MARK: Final = socket_h.SO_MARK
+    SO_TIMESTAMPING_OLD: Final = socket_h.SO_TIMESTAMPING_OLD
     SO_PROTOCOL: Final = socket_h.SO_PROTOCOL
     SO_DOMAIN: Final = socket_h.SO_DOMAIN
+    SO_RXQ_OVFL: Final = socket_h.SO_RXQ_OVFL
 
     # linux/net.h
     SOCK_MAX: Final = net_h.SOCK_MAX
@@ -609,3 +635,5 @@ class Constants:
     TIOCGLCKTRMIOS: Final = ioctls_h.TIOCGLCKTRMIOS
     TIOCSLCKTRMIOS: Final = ioctls_h.TIOCSLCKTRMIOS
     FIOQSIZE: Final = ioctls_h.FIOQSIZE
+    FIOSETOWN: Final = ioctls_h.FIOSETOWN
+    FIOGETOWN: Final = ioctls_h.FIOGETOWN

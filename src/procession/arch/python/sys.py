@@ -28,7 +28,7 @@ class Sys(RunCalls):
     """All system calls, all constants, argv and environ.
 
     One class on top of the other, for a compiler that knows no other inheritance: Constants (made), Caller,
-    PlainCalls (made), WaitStatus, SignalCalls, FileCalls, ProcessCalls, RunCalls.
+    PlainCalls (made), WaitStatus, SignalCalls, FileCalls, SocketCalls, ProcessCalls, RunCalls.
     """
 
     __slots__ = ()

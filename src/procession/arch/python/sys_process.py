@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from procession.arch.python import checks, structs
 from procession.arch.python.buffer import InBuffer, OutBuffer, Stack, path_of, user_strings
-from procession.arch.python.sys_file import FileCalls
+from procession.arch.python.sys_socket import SocketCalls
 from procession.arch.python.traps import machine, trap
 from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.mm_types import MAP_ANONYMOUS, PROT_READ, PROT_WRITE
@@ -26,7 +26,7 @@ def _rlimit(what: str, limits: tuple[int, int]) -> InBuffer:
     return InBuffer(checks.packed(what, structs.RLIMIT, *limits))
 
 
-class ProcessCalls(FileCalls):
+class ProcessCalls(SocketCalls):
     """fork, exec, exit, wait and who one is."""
 
     __slots__ = ()

@@ -2,7 +2,7 @@
 
 What comes in is in n_tty_receive.py, what goes out in n_tty_output.py.
 
-Differs: no auditing, no SIGIO; only flip buffers wait for room, so output_lock and echo_lock would never be waited for;
+Differs: no auditing; only flip buffers wait for room, so output_lock and echo_lock would never be waited for;
 lines that are read as bytes once EXTPROC is set are forgotten, where 3.2 goes on counting them, and a read turns in the
 kernel for ever once it is not; nothing is erased or shown again that was read as bytes, by canon_head having been left
 behind.
@@ -372,6 +372,9 @@ async def n_tty_write(current: Task, tty: TtyStruct, file: TtyFile, data: bytes)
             raise
     finally:
         wait.finish_wait(tty.write_wait, entry)
+        # 3.2 compares with what is left to do, not with what there was: a whole write sets it, too.
+        if tty.fasync is not None and done != len(data) - done:
+            tty.do_write_wakeup = True
     if not done:
         raise LinuxError(Errno.EAGAIN, "no room")
     return done

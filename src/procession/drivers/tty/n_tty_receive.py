@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from procession.drivers.tty import n_tty, tty_io, tty_jobctrl
 from procession.drivers.tty import n_tty_output as out
+from procession.fs import fasync
 from procession.include.asm.termbits import (
     BRKINT,
     CHAR_BEL,
@@ -51,7 +52,7 @@ from procession.include.asm.termbits import (
     VSUSP,
     VWERASE,
 )
-from procession.include.linux.signal import SIGINT, SIGQUIT, SIGTSTP
+from procession.include.linux.signal import POLL_IN, SIGINT, SIGIO, SIGQUIT, SIGTSTP
 from procession.include.linux.tty import N_TTY_BUF_SIZE
 from procession.kernel import wait
 
@@ -112,6 +113,7 @@ def n_tty_receive_buf(tty: TtyStruct, data: bytes) -> None:
             _receive_char(tty, n, c)
     n_tty.n_tty_set_room(tty)
     if tty.termios.c_lflag & EXTPROC or (not n.icanon and len(n.read_buf) >= n.minimum_to_wake):
+        fasync.kill_fasync(tty.fasync, SIGIO, POLL_IN)
         wait.wake_up_interruptible(tty.read_wait)
     if tty.receive_room < TTY_THRESHOLD_THROTTLE:
         tty.throttled = True
@@ -281,6 +283,7 @@ def _receive_line_end(tty: TtyStruct, n: NTty, c: int) -> bool:
             n.read_flags.append(n.read_head)
             n.read_buf.append(c)
         n.canon_head = n.read_head
+    fasync.kill_fasync(tty.fasync, SIGIO, POLL_IN)
     wait.wake_up_interruptible(tty.read_wait)
     return True
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.drivers.tty import n_tty, tty_buffer, tty_ioctl, tty_jobctrl
-from procession.fs import devices
+from procession.fs import devices, fasync
 from procession.fs import inode as fs_inode
 from procession.include.asm.ioctls import TIOCSPGRP
 from procession.include.asm.termbits import TIOCPKT_START, TIOCPKT_STOP
@@ -33,9 +33,11 @@ from procession.include.linux.fs import (
     File,
 )
 from procession.include.linux.kdev_t import new_encode_dev
+from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_PID
 from procession.include.linux.sched import signal_pending
+from procession.include.linux.signal import POLL_OUT, SIGIO
 from procession.include.linux.spinlock import SpinLock
-from procession.include.linux.tty import Ktermios, NTty, TtyBufhead, TtyStruct
+from procession.include.linux.tty import N_TTY_BUF_SIZE, Ktermios, NTty, TtyBufhead, TtyStruct
 from procession.kernel import capability, mutex, pid, wait
 from procession.mm import slab, uaccess
 
@@ -107,6 +109,8 @@ def alloc_tty_struct(k: Kernel, driver: TtyDriver, index: int) -> TtyStruct:
     tty.winsize = bytes(8)
     tty.stopped = tty.flow_stopped = tty.throttled = False
     tty.receive_room = 0
+    tty.do_write_wakeup = False
+    tty.fasync = None
     tty.disc_data = NTty(SpinLock(k.lock_class("tty->read_lock")))
     n_tty.n_tty_open(tty)
     return tty
@@ -198,7 +202,10 @@ def start_tty(tty: TtyStruct) -> None:
 
 
 def tty_wakeup(tty: TtyStruct) -> None:
-    """Tell writers that there may be room."""
+    """Tell writers that there may be room (tty_wakeup, n_tty_write_wakeup)."""
+    if tty.do_write_wakeup and tty.fasync is not None:
+        tty.do_write_wakeup = False
+        fasync.kill_fasync(tty.fasync, SIGIO, POLL_OUT)
     wait.wake_up_interruptible(tty.write_wait, POLLOUT | POLLWRNORM)
 
 
@@ -253,7 +260,7 @@ class TtyFile(File):
             return await self._write_pieces(current, tty, buf, count)
         finally:
             mutex.mutex_unlock(current, tty.atomic_write_lock)
-            tty_wakeup(tty)
+            wait.wake_up_interruptible(tty.write_wait, POLLOUT | POLLWRNORM)
 
     async def _write_pieces(self, current: Task, tty: TtyStruct, buf: UserPtr, count: int) -> int:
         written = 0
@@ -284,6 +291,29 @@ class TtyFile(File):
         if self.hung_up:
             raise LinuxError(Errno.ENOTTY if cmd == TIOCSPGRP else Errno.EIO, "hung up")
         return await tty_ioctl.tty_ioctl(current, self, cmd, arg)
+
+    def has_fasync(self) -> bool:
+        """Not after a hangup."""
+        return not self.hung_up
+
+    def fasync(self, current: Task | None, fd: int, *, on: bool) -> None:
+        """Set or clear O_ASYNC; without an owner the foreground group becomes it, or else the caller (tty_fasync)."""
+        tty: TtyStruct = self.private_data
+        before = len(tty.fasync or ())
+        tty.fasync = fasync.fasync_helper(fd, self, on, tty.fasync)
+        if len(tty.fasync or ()) == before:
+            return
+        if not tty.read_wait.task_list:
+            if on:
+                tty.disc_data.minimum_to_wake = 1
+            elif tty.fasync is None:
+                tty.disc_data.minimum_to_wake = N_TTY_BUF_SIZE
+        if on:
+            assert current is not None
+            if tty.pgrp is not None:
+                fasync.f_modown(current, self, tty.pgrp, PIDTYPE_PGID, force=False)
+            else:
+                fasync.f_modown(current, self, pid.task_pid(current), PIDTYPE_PID, force=False)
 
     def release(self, current: Task | None) -> None:
         """Close the terminal."""
@@ -372,6 +402,7 @@ def tty_hangup(tty: TtyStruct) -> None:
     """Take the terminal away from everybody: files are dead, the session has no terminal (__tty_hangup)."""
     for file in tty.files:
         if not file.is_console:
+            file.fasync(None, -1, on=False)
             file.hung_up = True
     _ldisc_hangup(tty)
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 from procession.fs import dcache, ramfs
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
+from procession.fs.notify import fsnotify
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import S_IALLUGO, S_IFCHR, S_IFDIR, Inode, SuperBlock
+from procession.include.linux.fs import S_IALLUGO, S_IFCHR, S_IFDIR, Dentry, Inode, SuperBlock
 from procession.include.linux.idr import Ida
 from procession.include.linux.kdev_t import new_encode_dev
 from procession.include.linux.limits import UINT_MAX
@@ -180,7 +181,10 @@ def devpts_pty_new(current: Task, sb: DevptsSuperBlock, tty: TtyStruct) -> Devpt
     inode.i_uid = cred.fsuid if uid is None else uid
     inode.i_gid = cred.fsgid if gid is None else gid
     inode.tty = tty
-    _root(sb).entries[str(tty.index)] = inode
+    name = str(tty.index)
+    _root(sb).entries[name] = inode
+    if current.kernel.vfs.nr_fsnotify_marks:
+        fsnotify.fsnotify_create(_root(sb), Dentry(name, sb.s_root, inode))
     return inode
 
 
@@ -193,8 +197,9 @@ def devpts_pty_kill(tty: TtyStruct) -> None:
         tty.devpts_inode = None
         name = str(tty.index)
         del _root(inode.i_sb).entries[name]
-        assert inode.i_sb.s_root is not None
+        s_root = inode.i_sb.s_root
+        assert s_root is not None
         # If something is mounted on it, that is not to be met any more.
-        names = inode.i_sb.s_root.d_subdirs
-        if names is not None:
-            names.pop(name, None)
+        names = s_root.d_subdirs
+        known = names.pop(name, None) if names is not None else None
+        dcache.d_delete(known if known is not None else Dentry(name, s_root, inode))

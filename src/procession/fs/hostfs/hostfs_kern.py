@@ -11,7 +11,7 @@ from __future__ import annotations
 from errno import EMFILE, ESTALE, errorcode
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.fs import dcache, ramfs
+from procession.fs import dcache, ramfs, splice
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
 from procession.include.linux.errno import Errno, LinuxError
@@ -36,6 +36,7 @@ from procession.mm import filemap, memory
 
 if TYPE_CHECKING:
     from procession.fs.hostfs.hostfs import Attr, HostSide
+    from procession.fs.pipe import PipeInodeInfo
     from procession.include.linux.fs import PathRef
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.mm_types import VmArea
@@ -223,6 +224,11 @@ class HostfsFile(ramfs.RegularFile):
         if self.f_flags & O_APPEND:
             _reg(self).refresh()
         return filemap.generic_file_write(current, self, buf, count, pos)
+
+    async def splice_read(self, current: Task, pos: int, pipe: PipeInodeInfo, length: int, flags: int) -> int:
+        """Put pages with what is there now into a pipe."""
+        _reg(self).refresh()
+        return await splice.generic_file_splice_read(current, self, pos, pipe, length, flags)
 
     def llseek(self, current: Task, offset: int, whence: int) -> int:
         """Move f_pos, from where the end is now; raises EINVAL, ENXIO."""

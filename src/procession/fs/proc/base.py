@@ -20,6 +20,7 @@ from procession.fs.proc import (
     mounts,
     namespaces,
     pagemap,
+    proc_net,
     sched_debug,
     task_mmu,
 )
@@ -361,6 +362,8 @@ def tgid_base_stuff() -> dict[str, Entry]:
     table = {"task": _directory(0o555, TaskDir)}
     for name, entry in tid_base_stuff().items():
         table[name] = entry
+        if name == "ns":
+            table["net"] = _directory(0o555, proc_net.NetDir)
         if name == "sched":
             table["autogroup"] = Entry(0o644, autogroup.sched_autogroup_show, autogroup.sched_autogroup_write)
         elif name == "mountinfo":

@@ -39,11 +39,22 @@ def locks_show(current: Task) -> bytes:
 
 
 def _lock(current: Task, fl: FileLock) -> str:
-    inode = fl.fl_file.inode
-    major, minor = new_decode_dev(inode.i_sb.s_dev)
-    kind = "POSIX  ADVISORY " if fl.fl_flags == locks.FL_POSIX else "FLOCK  ADVISORY "
-    access = "WRITE" if fl.fl_type == F_WRLCK else "READ "
+    inode = None if fl.fl_file is None else fl.fl_file.inode
+    breaking = locks.lease_breaking(fl)
+    if fl.fl_flags & locks.FL_POSIX:
+        mandatory = inode is not None and locks.mandatory_lock(inode)
+        kind = "POSIX  MANDATORY" if mandatory else "POSIX  ADVISORY "
+    elif fl.fl_flags & locks.FL_FLOCK:
+        kind = "FLOCK  ADVISORY "
+    elif breaking:
+        kind = "LEASE  BREAKING "
+    else:
+        kind = "LEASE  BREAKER  " if inode is None else "LEASE  ACTIVE   "
+    access = "WRITE" if fl.fl_type == F_WRLCK and not breaking else "READ "
     found = current.kernel.init_pid_ns.pids.get(fl.fl_pid)
     nr = pid.pid_vnr(current, found) if found is not None else fl.fl_pid
     end = "EOF" if fl.fl_end == locks.OFFSET_MAX else str(fl.fl_end)
+    if inode is None:
+        return f"{kind} {access} {nr} <none>:0 {fl.fl_start} {end}"
+    major, minor = new_decode_dev(inode.i_sb.s_dev)
     return f"{kind} {access} {nr} {major:02x}:{minor:02x}:{inode.i_ino} {fl.fl_start} {end}"

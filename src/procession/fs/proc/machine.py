@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.latencytop import show_latency_record
+from procession.include.linux.mm_types import PAGE_SHIFT
 from procession.kernel import latencytop
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ __all__ = (
     "consoles_show",
     "diskstats_show",
     "execdomains_show",
+    "iomem_show",
     "latency_stats_show",
     "latency_stats_write",
     "ldiscs_show",
@@ -48,6 +50,11 @@ def execdomains_show(current: Task) -> bytes:
 def diskstats_show(current: Task) -> bytes:
     """Return what each disk has done (block/genhd.c): there is none."""
     return b""
+
+
+def iomem_show(current: Task) -> bytes:
+    """Return what addresses lead to (kernel/resource.c): memory."""
+    return b"00000000-%08x : System RAM\n" % ((current.kernel.mm.total_pages << PAGE_SHIFT) - 1)
 
 
 def swaps_show(current: Task) -> bytes:

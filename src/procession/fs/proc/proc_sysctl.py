@@ -23,9 +23,10 @@ from procession.include.linux.fs import (
 )
 from procession.include.linux.proc_fs import ProcDir, ProcInode
 from procession.kernel import sysctl, sysctl_kern, sysctl_kthread, sysctl_vm
+from procession.net.core import sysctl_net_core
 
 if TYPE_CHECKING:
-    from procession.include.linux.fs import PathRef, PollTable
+    from procession.include.linux.fs import Inode, PathRef, PollTable
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.proc_fs import ProcSuperBlock
     from procession.include.linux.sched import Task
@@ -78,9 +79,29 @@ class SysctlInode(ProcInode):
 class SysctlDir(ProcDir):
     """A directory of values; nobody counts its links."""
 
-    def __init__(self, sb: ProcSuperBlock, nlink: int = 0) -> None:
+    def __init__(self, sb: ProcSuperBlock, tree: Tree, nlink: int = 0) -> None:
         super().__init__(sb)
         self.nlink = nlink
+        self.tree: Tree | None = tree  # what belongs into it, until somebody looks
+
+    def _fill(self) -> None:
+        """Make the entries, once."""
+        tree, self.tree = self.tree, None
+        for name, entry in (tree or {}).items():
+            if isinstance(entry, Mapping):
+                self.add(name, SysctlDir(self.proc_sb, entry))
+            else:
+                self.add(name, SysctlInode(self.proc_sb, entry))
+
+    def lookup(self, name: str) -> Inode:
+        """Return an entry; raises ENOENT."""
+        self._fill()
+        return super().lookup(name)
+
+    def readdir(self, current: Task) -> list[tuple[str, int, int]]:
+        """List the entries."""
+        self._fill()
+        return super().readdir(current)
 
     def getattr(self, current: Task) -> Kstat:
         """Show a directory without links; only the uppermost is registered as others are."""
@@ -134,9 +155,10 @@ def proc_sys_init(k: Kernel) -> None:
 def proc_sys_dir(sb: ProcSuperBlock) -> SysctlDir:
     """Return the directory /proc/sys."""
     tree = dict(sysctl.root_table())
+    tree["net"] = sysctl_net_core.net_table()
     kern = {**sysctl_kern.kern_table(), **sysctl_kthread.kern_table()}
     _register(tree, {"kernel": kern, "vm": sysctl_vm.vm_table(), "fs": sysctl_kern.fs_table()})
-    return _directory(SysctlDir(sb, 1), tree)
+    return SysctlDir(sb, tree, 1)
 
 
 def _register(tree: dict[str, Any], table: Tree) -> None:
@@ -148,13 +170,3 @@ def _register(tree: dict[str, Any], table: Tree) -> None:
             _register(inner, entry)
         else:
             tree[name] = entry
-
-
-def _directory(out: SysctlDir, tree: Tree) -> SysctlDir:
-    sb = out.proc_sb
-    for name, entry in tree.items():
-        if isinstance(entry, Mapping):
-            out.add(name, _directory(SysctlDir(sb), entry))
-        else:
-            out.add(name, SysctlInode(sb, entry))
-    return out

@@ -125,6 +125,9 @@ _FILES: Final[tuple[tuple[str, int, generic.Show, generic.Store | None], ...]] =
     ("sched_debug", 0o444, sched_debug.sched_debug_show, None),
     ("schedstat", 0o444, sched_debug.show_schedstat, None),
     ("consoles", 0o444, machine.consoles_show, None),
+    ("iomem", 0o444, machine.iomem_show, None),
+    ("ioports", 0o444, lambda _: b"", None),
+    ("misc", 0o444, lambda _: b"", None),
     ("cpuinfo", 0o444, cpuinfo.show_cpuinfo, None),
     ("devices", 0o444, devices.devinfo_show, None),
     ("diskstats", 0o444, machine.diskstats_show, None),
@@ -150,6 +153,7 @@ def _add_files(root: ProcRoot, sb: ProcSuperBlock) -> None:
     root.add("kpageflags", page.KpageInode(sb, page.kpageflags))
     root.add("swaps", generic.ProcReg(sb, 0o444, machine.swaps_show, pollmask=POLLIN | POLLRDNORM))
     root.add("mounts", ProcLink(sb, lambda _: "self/mounts", len("self/mounts")))
+    root.add("net", ProcLink(sb, lambda _: "self/net", len("self/net")))
     root.add("sysrq-trigger", sysrq.SysrqTriggerInode(sb))
     root.add("sys", proc_sysctl.proc_sys_dir(sb))
     tty = ProcDir(sb)
@@ -158,4 +162,6 @@ def _add_files(root: ProcRoot, sb: ProcSuperBlock) -> None:
     tty.add("drivers", generic.ProcReg(sb, 0o444, devices.tty_drivers_show))
     tty.add("ldiscs", generic.ProcReg(sb, 0o444, machine.ldiscs_show))
     root.add("tty", tty)
+    for name in ("bus", "driver", "fs"):
+        root.add(name, ProcDir(sb))
     root.add("sysvipc", sysvipc.sysvipc_dir(sb))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Annotated, Final
 
+from procession.include.linux import sockios
 from procession.include.linux.types import Arg, UserPtr
 
 # Those with a name for strace; which of them a file understands is the file's business.
@@ -62,6 +63,10 @@ FIOASYNC: Final = 0x5452
 TIOCGLCKTRMIOS: Final = 0x5456
 TIOCSLCKTRMIOS: Final = 0x5457
 FIOQSIZE: Final = 0x5460
+FIOSETOWN: Final = 0x8901
+SIOCSPGRP: Final = 0x8902
+FIOGETOWN: Final = 0x8903
+SIOCGPGRP: Final = 0x8904
 
 
 class Ioctl(IntEnum):
@@ -121,7 +126,44 @@ class Ioctl(IntEnum):
     TIOCGLCKTRMIOS = TIOCGLCKTRMIOS
     TIOCSLCKTRMIOS = TIOCSLCKTRMIOS
     FIOQSIZE = FIOQSIZE
+    FIOSETOWN = FIOSETOWN
+    SIOCSPGRP = SIOCSPGRP
+    FIOGETOWN = FIOGETOWN
+    SIOCGPGRP = SIOCGPGRP
+    SIOCADDRT = sockios.SIOCADDRT
+    SIOCDELRT = sockios.SIOCDELRT
+    SIOCRTMSG = sockios.SIOCRTMSG
+    SIOCGIFNAME = sockios.SIOCGIFNAME
+    SIOCGIFCONF = sockios.SIOCGIFCONF
+    SIOCGIFFLAGS = sockios.SIOCGIFFLAGS
+    SIOCSIFFLAGS = sockios.SIOCSIFFLAGS
+    SIOCGIFADDR = sockios.SIOCGIFADDR
+    SIOCSIFADDR = sockios.SIOCSIFADDR
+    SIOCGIFDSTADDR = sockios.SIOCGIFDSTADDR
+    SIOCSIFDSTADDR = sockios.SIOCSIFDSTADDR
+    SIOCGIFBRDADDR = sockios.SIOCGIFBRDADDR
+    SIOCSIFBRDADDR = sockios.SIOCSIFBRDADDR
+    SIOCGIFNETMASK = sockios.SIOCGIFNETMASK
+    SIOCSIFNETMASK = sockios.SIOCSIFNETMASK
+    SIOCGIFMETRIC = sockios.SIOCGIFMETRIC
+    SIOCSIFMETRIC = sockios.SIOCSIFMETRIC
+    SIOCGIFMTU = sockios.SIOCGIFMTU
+    SIOCSIFMTU = sockios.SIOCSIFMTU
+    SIOCSIFNAME = sockios.SIOCSIFNAME
+    SIOCSIFHWADDR = sockios.SIOCSIFHWADDR
+    SIOCGIFHWADDR = sockios.SIOCGIFHWADDR
+    SIOCGIFSLAVE = sockios.SIOCGIFSLAVE
+    SIOCSIFSLAVE = sockios.SIOCSIFSLAVE
+    SIOCADDMULTI = sockios.SIOCADDMULTI
+    SIOCDELMULTI = sockios.SIOCDELMULTI
+    SIOCGIFINDEX = sockios.SIOCGIFINDEX
+    SIOCSIFHWBROADCAST = sockios.SIOCSIFHWBROADCAST
+    SIOCGIFTXQLEN = sockios.SIOCGIFTXQLEN
+    SIOCSIFTXQLEN = sockios.SIOCSIFTXQLEN
+    SIOCETHTOOL = sockios.SIOCETHTOOL
+    SIOCGIFMAP = sockios.SIOCGIFMAP
+    SIOCSIFMAP = sockios.SIOCSIFMAP
 
 
-IoctlCmd = Annotated[int, Arg("ioctl", 32, values=Ioctl, refused=(FIOASYNC, TIOCCONS))]
+IoctlCmd = Annotated[int, Arg("ioctl", 32, values=Ioctl, refused=(TIOCCONS,))]
 IoctlArg = Annotated[UserPtr, Arg("ioctl_arg", out=True)]

@@ -54,6 +54,7 @@ class Errno(IntEnum):
     EIDRM = 43
     ENODATA = 61
     ETIME = 62
+    EPROTO = 71
     EOVERFLOW = 75
     ELIBBAD = 80
     EUSERS = 87
@@ -67,6 +68,9 @@ class Errno(IntEnum):
     EOPNOTSUPP = 95
     EAFNOSUPPORT = 97
     EADDRINUSE = 98
+    EADDRNOTAVAIL = 99
+    ENETUNREACH = 101
+    ECONNABORTED = 103
     ECONNRESET = 104
     ENOBUFS = 105
     EISCONN = 106
@@ -74,6 +78,8 @@ class Errno(IntEnum):
     ETOOMANYREFS = 109
     ETIMEDOUT = 110
     ECONNREFUSED = 111
+    EALREADY = 114
+    EINPROGRESS = 115
     ESTALE = 116
     EDQUOT = 122
     ECANCELED = 125

@@ -164,6 +164,28 @@ class FcntlCmd(IntEnum):
     GETPIPE_SZ = F_GETPIPE_SZ
 
 
+# F_NOTIFY: what is to be told of, in the order strace prints it.
+DN_ACCESS: Final = 0x1
+DN_MODIFY: Final = 0x2
+DN_CREATE: Final = 0x4
+DN_DELETE: Final = 0x8
+DN_RENAME: Final = 0x10
+DN_ATTRIB: Final = 0x20
+DN_MULTISHOT: Final = 0x80000000
+
+
+class DnotifyFlags(IntFlag):
+    """F_NOTIFY: what is to be told of."""
+
+    ACCESS = DN_ACCESS
+    MODIFY = DN_MODIFY
+    CREATE = DN_CREATE
+    DELETE = DN_DELETE
+    RENAME = DN_RENAME
+    ATTRIB = DN_ATTRIB
+    MULTISHOT = DN_MULTISHOT
+
+
 # What F_SETFD sets.
 FD_CLOEXEC: Final = 1
 
@@ -351,7 +373,7 @@ class SpliceFlags(IntFlag):
 OpenArg = Annotated[int, Arg("open_flags", 32, signed=True, flags=OpenFlags, prefix="O_", values=OpenMode, mask=3)]
 AccessArg = Annotated[int, Arg("int", 32, signed=True, flags=AccessMode, unknown="?_OK")]
 WhenceArg = Annotated[int, Arg("int", 32, signed=True, values=Whence, prefix="SEEK_")]
-FcntlCmdArg = Annotated[int, Arg("int", 32, values=FcntlCmd, prefix="F_", refused=(F_SETLEASE, F_NOTIFY))]
+FcntlCmdArg = Annotated[int, Arg("int", 32, values=FcntlCmd, prefix="F_")]
 # A number for most commands.
 FcntlArg = Annotated[Any, Arg("fcntl_arg", out=True)]
 FlockArg = Annotated[

@@ -13,9 +13,10 @@ from procession.include.linux.errno import Errno, LinuxError
 
 if TYPE_CHECKING:
     from procession.fs.eventpoll import Epitem
-    from procession.fs.fcntl import FownStruct
+    from procession.fs.fasync import FownStruct
     from procession.fs.locks import FileLock
     from procession.fs.pipe import PipeInodeInfo
+    from procession.include.linux.fsnotify_backend import FsnotifyMark
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.mm_types import VmArea
     from procession.include.linux.sched import Task
@@ -58,6 +59,7 @@ S_IXGRP: Final = 0o010
 S_IRUGO: Final = 0o444
 S_IWUGO: Final = 0o222
 S_IXUGO: Final = 0o111
+S_IRWXG: Final = 0o070
 S_IRWXUGO: Final = 0o777
 S_IALLUGO: Final = 0o7777
 
@@ -70,6 +72,7 @@ FMODE_PREAD: Final = 8
 FMODE_PWRITE: Final = 16
 FMODE_EXEC: Final = 32
 FMODE_PATH: Final = 0x4000
+FMODE_NONOTIFY: Final = 0x1000000  # opened in order to look at an event: makes none
 
 
 # Event bits of poll(2).
@@ -173,6 +176,8 @@ class SuperBlock:
         "s_active",
         "s_fs_info",
         "s_blocksize",
+        "s_max_blocks",
+        "s_used_blocks",
     )  # derived
 
     def __init__(self, kernel: Kernel, s_type: str, s_dev: int, s_magic: int, s_blocksize: int = 4096) -> None:
@@ -183,10 +188,12 @@ class SuperBlock:
         self.s_root: Dentry | None = None
         self.s_next_ino: int = 1
         self.s_readonly: bool = False
-        self.s_flags: int = 0  # of MS_SYNCHRONOUS, MS_DIRSYNC, MS_MANDLOCK: shown, and nothing more
+        self.s_flags: int = 0  # of MS_SYNCHRONOUS and MS_DIRSYNC, which are shown and nothing more; MS_MANDLOCK
         self.s_active: int = 0  # mounts, and whatever else keeps it
         self.s_fs_info: Any = None  # the file system's own
         self.s_blocksize: int = s_blocksize
+        self.s_max_blocks: int = 0  # how many pages its files may have in memory, 0 for any number
+        self.s_used_blocks: int = 0  # how many they have, counted if there is a limit
 
     def remount_fs(self, flags: int, options: str) -> None:
         """Agree to be mounted otherwise, as MS_ flags and options say; raises EACCES, EINVAL, EBUSY."""
@@ -216,6 +223,10 @@ class Inode:
     d_negative: ClassVar[bool] = True
     # Whether what was found here has to be looked up again each time: others than the kernel change it (d_revalidate).
     d_op_revalidate: ClassVar[bool] = False
+    # Whether pages that are not in memory are holes, which reading does not fill.
+    i_memory_only: ClassVar[bool] = False
+    # Whether what it opens can be brought to where it is kept (file_operations.fsync).
+    i_fop_fsync: ClassVar[bool] = True
     # Whether the class has a permission() of its own.
     i_op_permission: ClassVar[bool] = False
 
@@ -241,6 +252,10 @@ class Inode:
         self.i_pipe: PipeInodeInfo | None = None  # of a FIFO or pipe while it is open
         self.i_flock: list[FileLock] | None = None  # the locks on the file, None until the first
         self.i_xattrs: dict[str, bytes] | None = None  # its attributes in the order of their making, None until then
+        self.i_acl: tuple[tuple[int, int, int], ...] | None = None  # fs/posix_acl.py; None: the mode says all
+        self.i_default_acl: tuple[tuple[int, int, int], ...] | None = None  # of a directory, for what is made in it
+        self.i_fsnotify_mask: int = 0  # what any of its marks asks for
+        self.i_fsnotify_marks: list[FsnotifyMark] | None = None  # None without any
 
     # Directories.
     def lookup(self, name: str) -> Inode:
@@ -403,6 +418,8 @@ class Vfsmount:
         "mnt_master",
         "mnt_group_id",
         "mnt_expiry_mark",
+        "mnt_fsnotify_mask",
+        "mnt_fsnotify_marks",
     )  # derived
 
     def __init__(
@@ -430,6 +447,8 @@ class Vfsmount:
         self.mnt_group_id: int = 0
         # 2: to expire; less once it was looked at, which umount(2) itself does too.
         self.mnt_expiry_mark: int = 0
+        self.mnt_fsnotify_mask: int = 0
+        self.mnt_fsnotify_marks: list[FsnotifyMark] | None = None
 
 
 class PathRef:
@@ -474,6 +493,8 @@ class File:
 
     # Whether read and write take a whole vector at once (aio_read, aio_write), instead of being called for each piece.
     f_op_aio: ClassVar[bool] = False
+    # Whether pipes take its pages themselves (generic_file_splice_read, generic_file_splice_write).
+    f_op_pages: ClassVar[bool] = False
     # Whether areas that map it are counted, with vm_open and vm_close (vm_area_struct.vm_ops). Two are never merged.
     f_vm_ops: ClassVar[bool] = False
     # Whether positions are addresses, the upper half included (FMODE_UNSIGNED_OFFSET).
@@ -494,6 +515,13 @@ class File:
     def inode(self) -> Inode:
         """The inode behind the name it was opened by."""
         return self.f_path.dentry.d_inode
+
+    def lingers(self) -> bool:
+        """Whether who closes it waits until its last words have arrived: only a connection's, if it was told to."""
+        return False
+
+    async def linger(self, current: Task) -> None:
+        """Say the last words, and wait."""
 
     def has_op(self, *, write: bool) -> bool:
         """Whether this kind of file can be written, or read, at all; else a call is EINVAL, whatever else is wrong."""
@@ -520,6 +548,14 @@ class File:
         """Device control; arg is a UserPtr or a number."""
         raise LinuxError(Errno.ENOTTY)
 
+    def has_fasync(self) -> bool:
+        """Whether this kind of file can tell its owner of news (f_op->fasync)."""
+        return False
+
+    def fasync(self, current: Task | None, fd: int, *, on: bool) -> None:
+        """Tell the owner of news from now on, calling the file fd, or no longer; raises ENOMEM. Sets O_ASYNC."""
+        raise LinuxError(Errno.ENOTTY)
+
     def mmap(self, current: Task, vma: VmArea) -> None:
         """Agree to be mapped, or raise ENODEV."""
         raise LinuxError(Errno.ENODEV)
@@ -529,6 +565,16 @@ class File:
 
     def vm_close(self, k: Kernel, vma: VmArea) -> None:
         """An area of it goes."""
+
+    async def splice_read(self, current: Task, pos: int, pipe: PipeInodeInfo, length: int, flags: int) -> int:
+        """Put what is at pos into a pipe; returns bytes. Most files have none of their own: see fs/splice.py."""
+        raise LinuxError(Errno.EINVAL)
+
+    async def splice_write(
+        self, current: Task, pipe: PipeInodeInfo, pos: int, length: int, flags: int
+    ) -> tuple[int, int]:
+        """Take what is in a pipe to pos; returns bytes, and the position behind."""
+        raise LinuxError(Errno.EINVAL)
 
     def fsync(self) -> None:
         """Bring what was written to where the file is kept; raises ENOSPC, EIO."""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from procession.fs.hostfs.volumes import Volume
     from procession.fs.locks import FileLock
     from procession.fs.lower import Lower
+    from procession.fs.notify.dnotify.dnotify import DnotifyGroup
     from procession.fs.super import FileSystemType
     from procession.fs.timerfd import TimerfdCtx
     from procession.hw.chooser import Chooser
@@ -38,15 +39,18 @@ if TYPE_CHECKING:
     from procession.hw.console import Console
     from procession.hw.core_store import CoreStore
     from procession.hw.memory import Frames
+    from procession.hw.published import PublishedPorts
     from procession.include.linux.binfmts import CoreDump, LinuxBinfmt
     from procession.include.linux.errno import LinuxError
     from procession.include.linux.fault_inject import FaultAttr
     from procession.include.linux.fs import Dentry, File, Inode, SuperBlock, Vfsmount
+    from procession.include.linux.fsnotify_backend import FsnotifyEvent, FsnotifyGroup
     from procession.include.linux.hrtimer import Hrtimer
     from procession.include.linux.ipc_namespace import IpcNamespace
     from procession.include.linux.key import KeyState
     from procession.include.linux.latencytop import LatencyRecord
     from procession.include.linux.mm_types import MmStruct
+    from procession.include.linux.netdevice import NetDevice
     from procession.include.linux.nsproxy import NetNamespace, Nsproxy, UserNamespace, UtsNamespace
     from procession.include.linux.pid import Pid, PidNamespace
     from procession.include.linux.proc_fs import ProcSuperBlock
@@ -67,6 +71,9 @@ if TYPE_CHECKING:
     from procession.kernel.rcupdate import RcuState
     from procession.kernel.sched import Rq
     from procession.mm.memcontrol import MemoryController
+    from procession.net.core.rtnetlink import RtnlLink
+    from procession.net.ipv4.inet_diag import InetDiagEntry
+    from procession.net.ipv4.ip_output import SoftnetData
     from procession.net.netlink.genetlink import GenlFamily
     from procession.net.netlink.sock import NetlinkTable
     from procession.net.unix.sock import UnixSock
@@ -154,6 +161,7 @@ class TimerState:
 
     __slots__ = (
         "hrtimers",
+        "hrtimers_compact",
         "timer_serial",
         "next_timer_ns",
         "deferrable",
@@ -167,6 +175,7 @@ class TimerState:
 
     def __init__(self) -> None:
         self.hrtimers: list[tuple[int, int, Hrtimer]] = []  # a heap: (expiry on the monotonic clock, serial, timer)
+        self.hrtimers_compact: int = 64  # how long the heap may get before cancelled timers are thrown out of it
         self.timer_serial: int = 0
         self.next_timer_ns: int = 0  # what is due next: until then a program may run without entering the kernel
         self.deferrable: dict[TimerList, None] = {}  # those that are armed
@@ -346,6 +355,7 @@ class VfsState:
         "dump_to_pipe",
         "anon_inode_mnt",
         "sysfs_sb",
+        "debugfs_sb",
         "formats",
         "devices",
         "file_systems",
@@ -362,6 +372,11 @@ class VfsState:
         "proc_sbs",
         "pipe_max_size",
         "blocked_posix_locks",
+        "leases_enable",
+        "lease_break_time",
+        "dir_notify_enable",
+        "dnotify_group",
+        "mandlock",
         "ep_nests",
         "suid_dumpable",
         "core_pattern",
@@ -370,6 +385,15 @@ class VfsState:
         "core_store",
         "lower_opened",
         "volumes",
+        "nr_fsnotify_marks",
+        "fsnotify_inodes",
+        "fsnotify_dying",
+        "fsnotify_groups",
+        "fsnotify_group_serial",
+        "fsnotify_sync_cookie",
+        "q_overflow_event",
+        "aio_nr",
+        "aio_max_nr",
     )  # derived
 
     rootfs: Vfsmount  # of /
@@ -380,6 +404,7 @@ class VfsState:
 
     def __init__(self) -> None:
         self.sysfs_sb: SuperBlock | None = None  # the one instance, made when first mounted
+        self.debugfs_sb: SuperBlock | None = None  # the same
         self.formats: list[LinuxBinfmt] = []
         self.devices: dict[int, OpenFn] = {}  # by rdev of a character device
         self.file_systems: dict[str, FileSystemType] = {}
@@ -396,6 +421,11 @@ class VfsState:
         self.proc_sbs: list[ProcSuperBlock] = []  # instances of /proc, one per pid namespace that it was mounted for
         self.pipe_max_size: int = 0
         self.blocked_posix_locks: dict[FileLock, None] = {}  # who waits for a record lock
+        self.leases_enable: int = 1  # whether new ones are given
+        self.lease_break_time: int = 45  # seconds that a holder has; none: for ever
+        self.dir_notify_enable: int = 1  # whether F_NOTIFY is there
+        self.dnotify_group: DnotifyGroup | None = None  # who uses it, made when somebody does
+        self.mandlock: bool = False  # whether anything is, or was, mounted so that locks may be mandatory
         self.ep_nests: int = 0  # how many epoll files are waking each other's pollers just now
         self.suid_dumpable: int = 0
         self.core_pattern: bytes = b"core"
@@ -404,6 +434,15 @@ class VfsState:
         self.core_store: CoreStore | None = None  # hw: where what core_pattern pipes goes
         self.lower_opened: Callable[[Lower], None] | None = None  # told of each file of the root's that is read
         self.volumes: list[Volume] = []  # what of the host is shared
+        self.nr_fsnotify_marks: int = 0  # all there are: with 0 nobody is told anything
+        self.fsnotify_inodes: dict[Inode, None] = {}  # that have marks, in the order of their first
+        self.fsnotify_dying: dict[Inode, Dentry] = {}  # directories with marks, removed but in use
+        self.fsnotify_groups: dict[FsnotifyGroup, None] = {}  # in the order of their making
+        self.fsnotify_group_serial: int = 0  # of the last group
+        self.fsnotify_sync_cookie: int = 0  # of the last rename
+        self.q_overflow_event: FsnotifyEvent | None = None  # made when first needed
+        self.aio_nr: int = 0  # requests that all contexts together were made for
+        self.aio_max_nr: int = 0x10000  # and the most there may be
 
 
 class TtyState:
@@ -447,8 +486,30 @@ class NetState:
 
     __slots__ = (
         "sock_mnt",
+        "sysctl_optmem_max",
+        "sysctl_wmem_max",
+        "sysctl_rmem_max",
+        "sysctl_wmem_default",
+        "sysctl_rmem_default",
+        "netdev_chain",
+        "rtnl_msg_handlers",
+        "rtnl_af_ops",
+        "proc_net",
+        "inet_diag_table",
+        "sockets_in_use",
+        "sock_serial",
+        "ifindex",
+        "published",
+        "softnet",
+        "tcp_isn",
+        "port_hint",
+        "tw_count",
+        "orphan_count",
         "scm_work_list",
         "unix_sockets",
+        "unix_tot_inflight",
+        "gc_inflight_list",
+        "gc_in_progress",
         "unix_ordernum",
         "nl_table",
         "netlink_rover",
@@ -458,8 +519,31 @@ class NetState:
     sock_mnt: Vfsmount  # that sockets live in: no path leads there
 
     def __init__(self) -> None:
+        self.sysctl_optmem_max: int = 20480  # bytes of control messages and filters of a socket
+        self.sysctl_wmem_max: int = 212992  # bytes that a program may ask for as a buffer
+        self.sysctl_rmem_max: int = 212992
+        self.sysctl_wmem_default: int = 212992
+        self.sysctl_rmem_default: int = 212992
+        # Who is told of changes of an interface, the last argument being the IFF_ bits that are others now.
+        self.netdev_chain: list[Callable[[Kernel, NetNamespace, NetDevice, int], None]] = []
+        self.rtnl_msg_handlers: dict[tuple[int, int], RtnlLink] = {}  # by protocol family and type of message
+        self.rtnl_af_ops: list[Callable[[Kernel, NetDevice], bytes]] = []  # what address families tell of a link
+        self.proc_net: dict[str, Callable[[Kernel, NetNamespace], bytes]] = {}  # the text of each file of /proc/net
+        self.inet_diag_table: dict[int, Callable[[Kernel], list[InetDiagEntry]]] = {}  # who has sockets of a kind
+        self.sockets_in_use: int = 0  # those with an open file
+        self.sock_serial: int = 0  # how many have been made
+        self.ifindex: int = 0  # the interface that was made last, in whichever network
+        self.published: PublishedPorts | None = None  # hw: ports of the host that lead inside
+        self.softnet: SoftnetData | None = None  # packets under way, once there has been an internet socket
+        self.tcp_isn: int = 0  # where the next stream begins
+        self.port_hint: int = 0  # moves on with each port given to a connection
+        self.tw_count: int = 0  # connections that have ended and are remembered
+        self.orphan_count: int = 0  # connections without a file
         self.scm_work_list: list[File] | None = None  # files of lost messages while they are being closed
         self.unix_sockets: dict[Inode, UnixSock] = {}  # those bound to a path, by its inode
+        self.unix_tot_inflight: int = 0  # how many times local sockets are on their way through others
+        self.gc_inflight_list: dict[UnixSock, None] = {}  # those that are
+        self.gc_in_progress: bool = False
         self.unix_ordernum: int = 1  # where the search for an abstract name goes on
         self.nl_table: dict[int, NetlinkTable] = {}  # the netlink protocols that somebody serves
         self.netlink_rover: int = -4097  # the next address for a socket whose process has one already

@@ -6,6 +6,7 @@ from enum import IntFlag
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from procession.include.linux.aio import Kioctx
     from procession.include.linux.binfmts import LinuxBinfmt
     from procession.include.linux.fs import File
     from procession.include.linux.rwsem import RwSemaphore
@@ -211,6 +212,7 @@ class MmStruct:
         "binfmt",
         "core_state",
         "oom_disable_count",
+        "ioctx_list",
         "pte_tables",
         "exits",
     )  # derived
@@ -261,6 +263,7 @@ class MmStruct:
         self.binfmt: LinuxBinfmt | None = None  # who loaded the program, and knows how to dump it
         self.core_state: CoreState | None = None
         self.oom_disable_count: int = 0
+        self.ioctx_list: list[Kioctx] | None = None  # the newest first; None until there is one
         # Ours: where the lowest-level page tables are, so that no walk is needed: address >> 21 -> index into Frames.q.
         self.pte_tables: dict[int, int] = {}
         # Ours: addresses that the CPU must stop before, by the page they are in; see mm/text.py.

@@ -19,6 +19,12 @@ AF_MAX: Final = 40
 SOCK_MAX: Final = 11
 SOCK_TYPE_MASK: Final = 0xF
 
+# Of a socket whose connection has states of its own (enum socket_state).
+SS_UNCONNECTED: Final = 1
+SS_CONNECTING: Final = 2
+SS_CONNECTED: Final = 3
+SS_DISCONNECTING: Final = 4
+
 
 class Scm:
     """What travels beside the bytes (struct scm_cookie): open files, and in whose name, with a reference to each.

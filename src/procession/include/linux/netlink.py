@@ -70,6 +70,9 @@ NLM_F_MULTI: Final = 2
 NLM_F_ACK: Final = 4
 NLM_F_ROOT: Final = 0x100
 NLM_F_MATCH: Final = 0x200
+NLM_F_REPLACE: Final = 0x100  # of what changes
+NLM_F_EXCL: Final = 0x200
+NLM_F_CREATE: Final = 0x400
 NLM_F_DUMP: Final = NLM_F_ROOT | NLM_F_MATCH
 
 # Types of messages that all protocols share.

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from procession.include.linux.fs import MntNamespace
     from procession.include.linux.ipc_namespace import IpcNamespace
+    from procession.include.linux.netdevice import NetDevice
     from procession.include.linux.pid import PidNamespace
     from procession.include.linux.sched import Task, UserStruct
+    from procession.net.ipv4.sock import InetNet
     from procession.net.unix.sock import UnixSock
 
 
@@ -55,14 +57,29 @@ class UtsNamespace:
 class NetNamespace:
     """struct net; count is the number of namespace sets, open files of /proc/PID/ns and sockets that refer to it.
 
-    unix_sockets: those with an abstract name, by it.
+    unix_sockets: those with an abstract name, by it and their type.
     """
 
-    __slots__ = ("count", "unix_sockets")  # derived
+    __slots__ = (
+        "count",
+        "dev_base",
+        "proto_inuse",
+        "sysctl_somaxconn",
+        "sysctl_max_dgram_qlen",
+        "unix_socket_table",
+        "unix_sockets",
+        "inet",
+    )  # derived
 
     def __init__(self, count: int = 1) -> None:
         self.count: int = count
-        self.unix_sockets: dict[bytes, UnixSock] = {}
+        self.dev_base: list[NetDevice] = []  # its interfaces, the loopback first
+        self.proto_inuse: dict[str, int] = {}  # sockets by the name of their protocol
+        self.sysctl_somaxconn: int = 128  # connections that may wait to be accepted
+        self.sysctl_max_dgram_qlen: int = 10  # datagrams that wait for a local socket
+        self.unix_socket_table: dict[UnixSock, None] = {}  # all local ones, the newest last
+        self.unix_sockets: dict[tuple[bytes, int], UnixSock] = {}
+        self.inet: InetNet | None = None  # what the internet protocols know of it, once somebody has used them
 
 
 class Nsproxy:

@@ -49,6 +49,7 @@ class ProcInode(Inode):
 
     d_cache = False
     d_negative = False
+    i_fop_fsync = False
     # How far one can move in a directory: with default_llseek anywhere, else to the s_maxbytes of a file system of old.
     d_maxbytes: ClassVar[int] = MAX_LFS_FILESIZE
 

@@ -420,6 +420,9 @@ class UserStruct:
 
     __slots__ = (
         "count",
+        "fanotify_listeners",
+        "inotify_devs",
+        "inotify_watches",
         "locked_shm",
         "mq_bytes",
         "processes",
@@ -440,6 +443,9 @@ class UserStruct:
         self.session_keyring: Key | None = None
         self.mq_bytes = 0  # of POSIX message queues; mq_lock
         self.locked_shm = 0  # pages of shared memory
+        self.inotify_watches = 0
+        self.inotify_devs = 0  # instances
+        self.fanotify_listeners = 0
 
 
 class Task:

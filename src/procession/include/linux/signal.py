@@ -182,6 +182,15 @@ SI_SIGIO: Final = -5
 SI_TKILL: Final = -6
 
 
+# si_code of SIGIO, and of what F_SETSIG sends instead.
+POLL_IN: Final = 1
+POLL_OUT: Final = 2
+POLL_MSG: Final = 3
+POLL_ERR: Final = 4
+POLL_PRI: Final = 5
+POLL_HUP: Final = 6
+
+
 # si_code of SIGCHLD, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP.
 CLD_EXITED: Final = 1
 CLD_KILLED: Final = 2

@@ -133,15 +133,23 @@ class MsgFlags(IntFlag):
 SIOCOUTQ: Final = 0x5411
 
 # setsockopt(2)'s level.
+SOL_IP: Final = 0
 SOL_SOCKET: Final = 1
 SOL_TCP: Final = 6
+SOL_UDP: Final = 17
+SOL_IPV6: Final = 41
+SOL_RAW: Final = 255
 
 
 class SockOptLevel(IntEnum):
     """setsockopt(2)'s level."""
 
+    IP = SOL_IP
     SOCKET = SOL_SOCKET
     TCP = SOL_TCP
+    UDP = SOL_UDP
+    IPV6 = SOL_IPV6
+    RAW = SOL_RAW
     NETLINK = SOL_NETLINK
 
 
@@ -156,18 +164,32 @@ SO_SNDBUF: Final = 7
 SO_RCVBUF: Final = 8
 SO_KEEPALIVE: Final = 9
 SO_OOBINLINE: Final = 10
+SO_NO_CHECK: Final = 11
+SO_PRIORITY: Final = 12
 SO_LINGER: Final = 13
+SO_BSDCOMPAT: Final = 14
 SO_PASSCRED: Final = 16
 SO_PEERCRED: Final = 17
 SO_RCVLOWAT: Final = 18
 SO_SNDLOWAT: Final = 19
 SO_RCVTIMEO_OLD: Final = 20
 SO_SNDTIMEO_OLD: Final = 21
+SO_BINDTODEVICE: Final = 25
+SO_ATTACH_FILTER: Final = 26
+SO_DETACH_FILTER: Final = 27
+SO_PEERNAME: Final = 28
+SO_TIMESTAMP_OLD: Final = 29
 SO_ACCEPTCONN: Final = 30
+SO_PEERSEC: Final = 31
 SO_SNDBUFFORCE: Final = 32
 SO_RCVBUFFORCE: Final = 33
+SO_PASSSEC: Final = 34
+SO_TIMESTAMPNS_OLD: Final = 35
+SO_MARK: Final = 36
+SO_TIMESTAMPING_OLD: Final = 37
 SO_PROTOCOL: Final = 38
 SO_DOMAIN: Final = 39
+SO_RXQ_OVFL: Final = 40
 
 
 class SockOpt(IntEnum):
@@ -183,18 +205,32 @@ class SockOpt(IntEnum):
     RCVBUF = SO_RCVBUF
     KEEPALIVE = SO_KEEPALIVE
     OOBINLINE = SO_OOBINLINE
+    NO_CHECK = SO_NO_CHECK
+    PRIORITY = SO_PRIORITY
     LINGER = SO_LINGER
+    BSDCOMPAT = SO_BSDCOMPAT
     PASSCRED = SO_PASSCRED
     PEERCRED = SO_PEERCRED
     RCVLOWAT = SO_RCVLOWAT
     SNDLOWAT = SO_SNDLOWAT
     RCVTIMEO_OLD = SO_RCVTIMEO_OLD
     SNDTIMEO_OLD = SO_SNDTIMEO_OLD
+    BINDTODEVICE = SO_BINDTODEVICE
+    ATTACH_FILTER = SO_ATTACH_FILTER
+    DETACH_FILTER = SO_DETACH_FILTER
+    PEERNAME = SO_PEERNAME
+    TIMESTAMP_OLD = SO_TIMESTAMP_OLD
     ACCEPTCONN = SO_ACCEPTCONN
+    PEERSEC = SO_PEERSEC
     SNDBUFFORCE = SO_SNDBUFFORCE
     RCVBUFFORCE = SO_RCVBUFFORCE
+    PASSSEC = SO_PASSSEC
+    TIMESTAMPNS_OLD = SO_TIMESTAMPNS_OLD
+    MARK = SO_MARK
+    TIMESTAMPING_OLD = SO_TIMESTAMPING_OLD
     PROTOCOL = SO_PROTOCOL
     DOMAIN = SO_DOMAIN
+    RXQ_OVFL = SO_RXQ_OVFL
 
 
 FamilyArg = Annotated[
@@ -205,8 +241,8 @@ FamilyArg = Annotated[
         signed=True,
         values=Family,
         prefix="AF_",
-        accepts=(AF_UNIX, AF_NETLINK),
-        refused=tuple(f for f in Family if f not in (AF_UNSPEC, AF_UNIX, AF_NETLINK)),
+        accepts=(AF_UNIX, AF_INET, AF_INET6, AF_NETLINK),
+        refused=tuple(f for f in Family if f not in (AF_UNSPEC, AF_UNIX, AF_INET, AF_INET6, AF_NETLINK)),
     ),
 ]
 SockTypeArg = Annotated[
@@ -227,14 +263,9 @@ AcceptArg = Annotated[int, Arg("int", 32, signed=True, flags=SockFlags, prefix="
 ShutArg = Annotated[int, Arg("int", 32, signed=True, values=Shut, prefix="SHUT_")]
 MsgArg = Annotated[int, Arg("int", 32, flags=MsgFlags, prefix="MSG_")]
 OptLevelArg = Annotated[
-    int,
-    Arg(
-        "int", 32, signed=True, values=SockOptLevel, prefix="SOL_", unknown="SOL_??", accepts=(SOL_SOCKET, SOL_NETLINK)
-    ),
+    int, Arg("int", 32, signed=True, values=SockOptLevel, prefix="SOL_", unknown="SOL_??", accepts=tuple(SockOptLevel))
 ]
-OptNameArg = Annotated[
-    int, Arg("sockopt", 32, signed=True, values=SockOpt, prefix="SO_", refused=(SO_RCVTIMEO_OLD, SO_SNDTIMEO_OLD))
-]
+OptNameArg = Annotated[int, Arg("sockopt", 32, signed=True, values=SockOpt, prefix="SO_")]
 OptValArg = Annotated[UserPtr, Arg("sockopt_value")]
 OptOut = Annotated[UserPtr, Arg("sockopt_value", out=True)]
 OptLenArg = Annotated[UserPtr, Arg("socklen", out=True)]
@@ -243,3 +274,5 @@ SockaddrIn = Annotated[UserPtr, Arg("sockaddr")]
 SockaddrOut = Annotated[UserPtr, Arg("sockaddr", out=True)]
 MsgIn = Annotated[UserPtr, Arg("struct msghdr")]
 MsgOut = Annotated[UserPtr, Arg("struct msghdr", out=True)]
+MmsgIn = Annotated[UserPtr, Arg("struct mmsghdr[]", out=True)]  # the lengths are filled in
+MmsgOut = Annotated[UserPtr, Arg("struct mmsghdr[]", out=True)]

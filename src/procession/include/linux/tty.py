@@ -32,6 +32,7 @@ from procession.include.asm.termbits import (
 if TYPE_CHECKING:
     from procession.drivers.tty.tty_io import TtyFile
     from procession.fs.devpts.inode import DevptsInode, DevptsSuperBlock
+    from procession.fs.fasync import FasyncList
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.pid import Pid
     from procession.include.linux.rwsem import Mutex
@@ -275,7 +276,10 @@ class TtyStruct:
         "flow_stopped",
         "throttled",
         "receive_room",
+        "do_write_wakeup",
         "disc_data",
+        # Files with O_ASYNC, None without any.
+        "fasync",
     )
 
     kernel: Kernel
@@ -307,4 +311,6 @@ class TtyStruct:
     flow_stopped: bool
     throttled: bool
     receive_room: int
+    do_write_wakeup: bool  # TTY_DO_WRITE_WAKEUP: a write was not done in full, and its file's owner wants to know
     disc_data: NTty
+    fasync: FasyncList | None

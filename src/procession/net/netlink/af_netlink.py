@@ -6,11 +6,11 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from procession.hw.costs import SKB_NS
-from procession.include.linux.cred import CAP_NET_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import POLLERR, POLLIN, POLLOUT, POLLRDNORM, POLLWRBAND, POLLWRNORM
 from procession.include.linux.netlink import (
     MAX_LINKS,
+    NETLINK_KOBJECT_UEVENT,
     NETLINK_USERSOCK,
     NLM_F_ACK,
     NLM_F_MULTI,
@@ -19,28 +19,23 @@ from procession.include.linux.netlink import (
     NLMSG_ERROR,
     NLMSG_HDRLEN,
     NLMSG_MIN_TYPE,
-    SOCKADDR_NL,
     NetlinkFamily,
     Nlmsghdr,
     nlmsg,
     nlmsg_align,
 )
 from procession.include.linux.sched import TASK_INTERRUPTIBLE
-from procession.include.linux.socket import (
-    AF_NETLINK,
-    AF_UNSPEC,
-    MSG_DONTWAIT,
-    MSG_OOB,
-    MSG_PEEK,
-    MSG_TRUNC,
-    SOCK_DGRAM,
-    SOCK_RAW,
-)
+from procession.include.linux.signal import POLL_ERR, POLL_IN
+from procession.include.linux.socket import AF_NETLINK, MSG_DONTWAIT, MSG_OOB, MSG_PEEK, MSG_TRUNC, SOCK_DGRAM, SOCK_RAW
 from procession.include.linux.undo import Undo
-from procession.kernel import capability, pid, sched_account, wait
+from procession.kernel import sched_account, wait
 from procession.mm import slab, uaccess
 from procession.net import scm as net_scm
+from procession.net.core import filter
+from procession.net.core.sock import SockWaiter, sock_prot_inuse_add, sock_rcvtimeo, sock_sndtimeo
+from procession.net.netlink import address
 from procession.net.netlink.sock import NetlinkCallback, NetlinkSkb, NetlinkSock, NetlinkTable
+from procession.net.sock_async import SOCK_WAKE_IO, SOCK_WAKE_WAITD, sk_wake_async
 from procession.net.unix.receive import Received
 
 if TYPE_CHECKING:
@@ -49,6 +44,7 @@ if TYPE_CHECKING:
     from procession.include.linux.fs import PollTable
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.net import Scm
+    from procession.include.linux.nsproxy import NetNamespace
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
 
@@ -57,15 +53,11 @@ __all__ = (
     "kfree_skb",
     "netlink_ack",
     "netlink_attachskb",
-    "netlink_bind",
-    "netlink_capable",
-    "netlink_connect",
+    "netlink_broadcast",
     "netlink_create",
     "netlink_detachskb",
     "netlink_dump_start",
-    "netlink_getname",
     "netlink_kernel_create",
-    "netlink_membership",
     "netlink_poll",
     "netlink_proto_init",
     "netlink_rcv_skb",
@@ -74,20 +66,22 @@ __all__ = (
     "netlink_release",
     "netlink_sendmsg",
     "netlink_sendskb",
-    "netlink_set_no_enobufs",
     "netlink_unicast",
 )
 
-_FIRST_ROVER: Final = -4097  # where autobind looks when the caller's own number is in use, and then below
-_POLL_IN: Final = POLLIN | POLLRDNORM
-_POLL_OUT: Final = POLLOUT | POLLWRNORM | POLLWRBAND
+_READABLE: Final = POLLIN | POLLRDNORM
+_WRITABLE: Final = POLLOUT | POLLWRNORM | POLLWRBAND
 
 
 def netlink_proto_init(k: Kernel) -> None:
-    """Make what netlink is counted in, and the protocol that programs have to themselves."""
+    """Make what netlink is counted in, and the protocols that programs have to themselves.
+
+    Nothing ever happens to a device here, so nothing comes of NETLINK_KOBJECT_UEVENT.
+    """
     slab.kmem_cache_create(k, "netlink_sock", 1112)
     slab.kmem_cache_create(k, "skbuff_head_cache", 232)
     netlink_kernel_create(k, NETLINK_USERSOCK, 32, None)
+    netlink_kernel_create(k, NETLINK_KOBJECT_UEVENT, 32, None, nonroot_recv=True)
 
 
 def netlink_kernel_create(
@@ -97,9 +91,10 @@ def netlink_kernel_create(
     netlink_rcv: Callable[[Task, NetlinkSock, NetlinkSkb], None] | None,
     *,
     nonroot_recv: bool = False,
+    init_net_only: bool = False,
 ) -> None:
-    """Register a protocol, whose messages to the kernel netlink_rcv takes, in each network."""
-    k.net.nl_table[protocol] = NetlinkTable(groups, netlink_rcv, nonroot_recv=nonroot_recv)
+    """Register a protocol, whose messages to the kernel netlink_rcv takes, in each network or the first alone."""
+    k.net.nl_table[protocol] = NetlinkTable(groups, netlink_rcv, nonroot_recv=nonroot_recv, init_net_only=init_net_only)
 
 
 def netlink_create(current: Task, type: int, protocol: int) -> NetlinkSock:
@@ -115,7 +110,9 @@ def netlink_create(current: Task, type: int, protocol: int) -> NetlinkSock:
         raise LinuxError(Errno.EPROTONOSUPPORT, f"netlink protocol {protocol}")
     assert current.nsproxy is not None
     k.caches["netlink_sock"].alloc()
-    return NetlinkSock(k, current.nsproxy.net_ns, type, protocol)
+    net = current.nsproxy.net_ns
+    sock_prot_inuse_add(net, "NETLINK", 1)
+    return NetlinkSock(k, net, type, protocol)
 
 
 def _table(sk: NetlinkSock) -> NetlinkTable:
@@ -134,6 +131,8 @@ def netlink_release(sk: NetlinkSock) -> None:
     while sk.receive_queue:
         _free_skb(sk, sk.receive_queue.popleft())
     sk.callback = None
+    sock_prot_inuse_add(sk.net, "NETLINK", -1)
+    sk.net.count -= 1
     sk.kernel.caches["netlink_sock"].free()
 
 
@@ -160,125 +159,6 @@ def _free_skb(sk: NetlinkSock, skb: NetlinkSkb) -> None:
     kfree_skb(sk.kernel)
 
 
-# Addresses.
-
-
-def netlink_capable(current: Task, sk: NetlinkSock, *, receive: bool) -> bool:
-    """Whether current may listen to groups, or send to them."""
-    return (receive and _table(sk).nonroot_recv) or capability.capable(current, CAP_NET_ADMIN)
-
-
-def _address(name: bytes) -> tuple[int, int, int]:
-    """Return family, pid and groups of a sockaddr_nl; 3.2 looks at no length, what is missing is zero here."""
-    family, _, nl_pid, groups = SOCKADDR_NL.unpack(name[: SOCKADDR_NL.size].ljust(SOCKADDR_NL.size, b"\0"))
-    return family, nl_pid, groups
-
-
-def _sockaddr(nl_pid: int, groups: int) -> bytes:
-    return SOCKADDR_NL.pack(AF_NETLINK, 0, nl_pid & 0xFFFFFFFF, groups & 0xFFFFFFFF)
-
-
-def _first_group(groups: int) -> int:
-    """Return the lowest group of a mask, 0 if there is none (ffs)."""
-    return (groups & -groups).bit_length()
-
-
-def _group_mask(group: int) -> int:
-    return 1 << group - 1 & 0xFFFFFFFF if group else 0
-
-
-def netlink_insert(sk: NetlinkSock, nl_pid: int) -> None:
-    """Give a socket its address; raises EADDRINUSE."""
-    sockets = _table(sk).sockets
-    if (sk.net, nl_pid) in sockets:
-        raise LinuxError(Errno.EADDRINUSE, f"netlink pid {nl_pid}")
-    sockets[sk.net, nl_pid] = sk
-    sk.pid = nl_pid
-
-
-def netlink_autobind(current: Task, sk: NetlinkSock) -> None:
-    """Give a socket the caller's pid as its address, or one that nobody has."""
-    net = current.kernel.net
-    sockets = _table(sk).sockets
-    nl_pid = pid.task_tgid_vnr(current, current)
-    while (sk.net, nl_pid & 0xFFFFFFFF) in sockets:
-        nl_pid = net.netlink_rover
-        net.netlink_rover -= 1
-        if net.netlink_rover < -(1 << 31):
-            net.netlink_rover = _FIRST_ROVER
-    netlink_insert(sk, nl_pid & 0xFFFFFFFF)
-
-
-def netlink_update_groups(sk: NetlinkSock, groups: int) -> None:
-    """Make groups the set that a socket listens to."""
-    members = _table(sk).members
-    sk.groups = groups
-    if not groups:
-        members.pop(sk, None)
-    elif sk not in members:
-        members[sk] = None
-
-
-def netlink_bind(current: Task, sk: NetlinkSock, name: bytes) -> None:
-    """Give a socket an address, and groups to listen to; raises EINVAL, EPERM, EADDRINUSE."""
-    family, nl_pid, groups = _address(name)
-    if family != AF_NETLINK:
-        raise LinuxError(Errno.EINVAL, "not a netlink address")
-    if groups and not netlink_capable(current, sk, receive=True):
-        raise LinuxError(Errno.EPERM, "groups need CAP_NET_ADMIN")
-    if sk.pid:
-        if nl_pid != sk.pid:
-            raise LinuxError(Errno.EINVAL, "bound to another pid")
-    elif nl_pid:
-        netlink_insert(sk, nl_pid)
-    else:
-        netlink_autobind(current, sk)
-    netlink_update_groups(sk, sk.groups & ~0xFFFFFFFF | groups)
-
-
-def netlink_membership(current: Task, sk: NetlinkSock, group: int, *, join: bool) -> None:
-    """Join or leave a group by its number; raises EPERM, EINVAL."""
-    if not netlink_capable(current, sk, receive=True):
-        raise LinuxError(Errno.EPERM, "groups need CAP_NET_ADMIN")
-    if not 0 < group <= _table(sk).groups:
-        raise LinuxError(Errno.EINVAL, f"group {group}")
-    bit = 1 << group - 1
-    netlink_update_groups(sk, sk.groups | bit if join else sk.groups & ~bit)
-
-
-def netlink_set_no_enobufs(sk: NetlinkSock, *, on: bool) -> None:
-    """Say whether a receiver wants to hear nothing of lost messages."""
-    sk.no_enobufs = on
-    if on:
-        sk.congested = False
-        wait.wake_up_interruptible(sk.peer_wait)
-
-
-def netlink_connect(current: Task, sk: NetlinkSock, name: bytes) -> None:
-    """Say where messages without an address go; raises EINVAL, EPERM."""
-    if len(name) < 2:
-        raise LinuxError(Errno.EINVAL, "length of an address")
-    family, nl_pid, groups = _address(name)
-    if family == AF_UNSPEC:
-        sk.connected = False
-        sk.dst_pid = sk.dst_group = 0
-        return
-    if family != AF_NETLINK:
-        raise LinuxError(Errno.EINVAL, "not a netlink address")
-    if groups and not netlink_capable(current, sk, receive=False):
-        raise LinuxError(Errno.EPERM, "groups need CAP_NET_ADMIN")
-    if not sk.pid:
-        netlink_autobind(current, sk)
-    sk.connected = True
-    sk.dst_pid = nl_pid
-    sk.dst_group = _first_group(groups)
-
-
-def netlink_getname(sk: NetlinkSock, *, peer: bool) -> bytes:
-    """Return a socket's own address, or where it is connected to."""
-    return _sockaddr(sk.dst_pid, _group_mask(sk.dst_group)) if peer else _sockaddr(sk.pid, sk.groups)
-
-
 # Sending.
 
 
@@ -293,14 +173,14 @@ async def netlink_sendmsg(
         raise LinuxError(Errno.EOPNOTSUPP, "no urgent data")
     dst_pid, dst_group = sk.dst_pid, sk.dst_group
     if to is not None:
-        family, dst_pid, groups = _address(to)
+        family, dst_pid, groups = address.parse(to)
         if family != AF_NETLINK:
             raise LinuxError(Errno.EINVAL, "not a netlink address")
-        dst_group = _first_group(groups)
-        if dst_group and not netlink_capable(current, sk, receive=False):
+        dst_group = address.first_group(groups)
+        if dst_group and not address.netlink_capable(current, sk, receive=False):
             raise LinuxError(Errno.EPERM, "groups need CAP_NET_ADMIN")
     if not sk.pid:
-        netlink_autobind(current, sk)
+        address.netlink_autobind(current, sk)
     if size > sk.sndbuf - 32:
         raise LinuxError(Errno.EMSGSIZE, "larger than the send buffer")
     k = current.kernel
@@ -313,7 +193,7 @@ async def netlink_sendmsg(
     creds = bytes(12) if cookie.pid is None else net_scm.cred_to_ucred(current, cookie.pid, cookie.cred)
     skb = NetlinkSkb(data, sk.pid, dst_group, creds)
     if dst_group:
-        _broadcast(sk, skb, dst_pid, dst_group)
+        _broadcast(k, sk.net, sk.protocol, skb, dst_pid, dst_group)
     return await _unicast(current, sk, skb, dst_pid, flags)
 
 
@@ -334,11 +214,17 @@ async def _unicast(current: Task, ssk: NetlinkSock, skb: NetlinkSkb, nl_pid: int
             netlink_unicast_kernel(current, ssk, skb)
             kfree_skb(k)
             return len(skb.data)
+        timeo = sock_sndtimeo(ssk, noblock=bool(flags & MSG_DONTWAIT))
         sk = _lookup(ssk, nl_pid)
-        while not netlink_attachskb(sk, skb):
-            if flags & MSG_DONTWAIT:
+        while True:
+            if not netlink_filter(sk, skb):
+                kfree_skb(k)
+                return len(skb.data)
+            if netlink_attachskb(sk, skb):
+                break
+            if not timeo:
                 raise LinuxError(Errno.EAGAIN, "the receiver's queue is full")
-            await _wait_for_room(current, sk)
+            timeo = await _wait_for_room(current, sk, timeo)
             sk = _lookup(ssk, nl_pid)
     return netlink_sendskb(sk, skb)
 
@@ -346,7 +232,7 @@ async def _unicast(current: Task, ssk: NetlinkSock, skb: NetlinkSkb, nl_pid: int
 def netlink_unicast_kernel(current: Task, ssk: NetlinkSock, skb: NetlinkSkb) -> None:
     """Let the kernel look at a message; raises ECONNREFUSED if nobody there wants any, or the address is another's."""
     table = _table(ssk)
-    if table.netlink_rcv is None:
+    if table.netlink_rcv is None or (table.init_net_only and ssk.net is not ssk.kernel.init_net_ns):
         raise LinuxError(Errno.ECONNREFUSED, f"nobody listens at netlink protocol {ssk.protocol}")
     table.netlink_rcv(current, ssk, skb)
 
@@ -359,11 +245,21 @@ def netlink_attachskb(sk: NetlinkSock, skb: NetlinkSkb) -> bool:
     return True
 
 
-async def _wait_for_room(current: Task, sk: NetlinkSock) -> None:
-    """Wait until a receiver has emptied its queue, or is gone; raises ERESTARTSYS."""
-    with wait.Waiter(current, sk.peer_wait, TASK_INTERRUPTIBLE, "netlink_attachskb") as waiter:
+async def _wait_for_room(current: Task, sk: NetlinkSock, timeo: int) -> int:
+    """Wait until a receiver has emptied its queue, or is gone; returns the ticks left; raises ERESTARTSYS, EINTR."""
+    with SockWaiter(current, sk.peer_wait, TASK_INTERRUPTIBLE, "netlink_attachskb", timeo) as waiter:
         if (sk.rmem > sk.rcvbuf or sk.congested) and not sk.dead:
-            await waiter.sleep()
+            await waiter.rest()
+        return waiter.left()
+
+
+def netlink_filter(sk: NetlinkSock, skb: NetlinkSkb) -> bool:
+    """Cut a message to what its receiver's filter lets through; returns whether it is anything (sk_filter)."""
+    if sk.sk_filter is None:
+        return True
+    taken = filter.sk_filter(sk.sk_filter, skb.data)
+    skb.data = skb.data[:taken]
+    return bool(skb.data)
 
 
 def netlink_detachskb(sk: NetlinkSock, skb: NetlinkSkb) -> None:
@@ -374,7 +270,8 @@ def netlink_detachskb(sk: NetlinkSock, skb: NetlinkSkb) -> None:
 def netlink_sendskb(sk: NetlinkSock, skb: NetlinkSkb) -> int:
     """Queue a message that its receiver was charged with; returns its length."""
     sk.receive_queue.append(skb)
-    wait.wake_up_interruptible(sk.wait, _POLL_IN)
+    wait.wake_up_interruptible(sk.wait, _READABLE)
+    sk_wake_async(sk, SOCK_WAKE_WAITD, POLL_IN)
     return len(skb.data)
 
 
@@ -390,6 +287,9 @@ def netlink_unicast(ssk: NetlinkSock, data: bytes, nl_pid: int) -> None:
     if sk is None or (sk.connected and sk.dst_pid):
         kfree_skb(k)
         raise LinuxError(Errno.ECONNREFUSED, f"netlink pid {nl_pid}")
+    if not netlink_filter(sk, skb):
+        kfree_skb(k)
+        return
     if not netlink_attachskb(sk, skb):
         netlink_overrun(sk)
         kfree_skb(k)
@@ -397,21 +297,31 @@ def netlink_unicast(ssk: NetlinkSock, data: bytes, nl_pid: int) -> None:
     netlink_sendskb(sk, skb)
 
 
+def _error_report(sk: NetlinkSock) -> None:
+    """Tell of sk.err (sock_def_error_report)."""
+    wait.wake_up_interruptible(sk.wait, POLLERR)
+    sk_wake_async(sk, SOCK_WAKE_IO, POLL_ERR)
+
+
 def netlink_overrun(sk: NetlinkSock) -> None:
     """Tell a receiver that something was lost, once until it has emptied its queue."""
+    sk.drops += 1
     if not sk.no_enobufs and not sk.congested:
         sk.congested = True
         sk.err = Errno.ENOBUFS
-        wait.wake_up_interruptible(sk.wait, POLLERR)
+        _error_report(sk)
 
 
-def _broadcast(ssk: NetlinkSock, skb: NetlinkSkb, except_pid: int, group: int) -> bool:
-    """Give a copy of a message to all who listen to a group, who joined last first; returns whether anybody does."""
-    k = ssk.kernel
+def netlink_broadcast(k: Kernel, net: NetNamespace, protocol: int, data: bytes, group: int) -> None:
+    """Send bytes from the kernel to all in a network who listen to a group of a protocol."""
+    _broadcast(k, net, protocol, NetlinkSkb(data), 0, group)
+
+
+def _broadcast(k: Kernel, net: NetNamespace, protocol: int, skb: NetlinkSkb, except_pid: int, group: int) -> None:
+    """Give a copy of a message to all who listen to a group, who joined last first, but its sender and except_pid."""
     out_of_memory = False
-    delivered = False
-    for sk in reversed(list(_table(ssk).members)):
-        if sk is ssk or sk.pid == except_pid or not sk.groups >> group - 1 & 1 or sk.net is not ssk.net:
+    for sk in reversed(list(k.net.nl_table[protocol].members)):
+        if sk.pid in (skb.pid, except_pid) or not sk.groups >> group - 1 & 1 or sk.net is not net:
             continue
         if not out_of_memory:
             try:
@@ -422,13 +332,13 @@ def _broadcast(ssk: NetlinkSock, skb: NetlinkSkb, except_pid: int, group: int) -
             netlink_overrun(sk)
             continue
         copy = NetlinkSkb(skb.data, skb.pid, group, skb.creds)
-        if netlink_attachskb(sk, copy):
+        if not netlink_filter(sk, copy):
+            kfree_skb(k)
+        elif netlink_attachskb(sk, copy):
             netlink_sendskb(sk, copy)
-            delivered = True
         else:
             netlink_overrun(sk)
             kfree_skb(k)
-    return delivered
 
 
 # Receiving.
@@ -446,7 +356,7 @@ async def netlink_recvmsg(current: Task, sk: NetlinkSock, buf: UserPtr, size: in
         await _wait_for_data(current, sk, flags)
         skb = sk.receive_queue[0]
         got.full = len(skb.data)
-        got.name = _sockaddr(skb.pid, _group_mask(skb.dst_group))
+        got.name = address.sockaddr(skb.pid, address.group_mask(skb.dst_group))
         got.cookie.creds = skb.creds
         got.group = skb.dst_group
         if not flags & MSG_PEEK:
@@ -470,26 +380,21 @@ def _dump_on(sk: NetlinkSock) -> None:
         netlink_dump(sk)
     except LinuxError as e:
         sk.err = e.errno
-        wait.wake_up_interruptible(sk.wait, POLLERR)
-
-
-def _sock_error(sk: NetlinkSock) -> None:
-    if sk.err:
-        err, sk.err = sk.err, 0
-        raise LinuxError(Errno(err), "socket error")
+        _error_report(sk)
 
 
 async def _wait_for_data(current: Task, sk: NetlinkSock, flags: int) -> None:
     """Wait for a message; raises EAGAIN, ERESTARTSYS, ENOBUFS (skb_recv_datagram)."""
-    _sock_error(sk)
+    sk.sock_error()
     if sk.receive_queue:
         return
-    if flags & MSG_DONTWAIT:
+    timeo = sock_rcvtimeo(sk, noblock=bool(flags & MSG_DONTWAIT))
+    if not timeo:
         raise LinuxError(Errno.EAGAIN, "nothing to read")
-    with wait.Waiter(current, sk.wait, TASK_INTERRUPTIBLE, "skb_recv_datagram", exclusive=True) as waiter:
+    with SockWaiter(current, sk.wait, TASK_INTERRUPTIBLE, "skb_recv_datagram", timeo, exclusive=True) as waiter:
         while not sk.receive_queue and not sk.err:
-            await waiter.sleep()
-    _sock_error(sk)
+            await waiter.rest()
+    sk.sock_error()
 
 
 def netlink_rcv_wake(sk: NetlinkSock) -> None:
@@ -504,11 +409,11 @@ def netlink_poll(sk: NetlinkSock, table: PollTable | None) -> int:
     """Return what can be done without waiting (datagram_poll); there is always room to send."""
     if table is not None:
         table.wait(sk.wait)
-    mask = _POLL_OUT
+    mask = _WRITABLE
     if sk.err:
         mask |= POLLERR
     if sk.receive_queue:
-        mask |= _POLL_IN
+        mask |= _READABLE
     return mask
 
 
@@ -556,7 +461,7 @@ def netlink_ack(ssk: NetlinkSock, nlh: Nlmsghdr, err: int) -> None:
 def _no_memory(ssk: NetlinkSock) -> None:
     """There was no memory to answer with: let the sender's next call say so."""
     ssk.err = Errno.ENOBUFS
-    wait.wake_up_interruptible(ssk.wait, POLLERR)
+    _error_report(ssk)
 
 
 def netlink_dump_start(ssk: NetlinkSock, nlh: Nlmsghdr, dump: Callable[[NetlinkSock, NetlinkCallback], bytes]) -> bool:
@@ -583,5 +488,8 @@ def netlink_dump(sk: NetlinkSock) -> None:
         data = nlmsg(NLMSG_DONE, NLM_F_MULTI, cb.nlh.seq, sk.pid, struct.pack("<i", 0))
         sk.callback = None
     skb = NetlinkSkb(data)
+    if not netlink_filter(sk, skb):
+        kfree_skb(sk.kernel)
+        return
     sk.rmem += skb.truesize
     netlink_sendskb(sk, skb)

@@ -11,8 +11,19 @@ from procession.include.linux.printk import KERN_WARNING
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
 
-__all__ = ("NLA_NUL_STRING", "NLA_STRING", "NLA_U16", "NLA_U32", "nla_nest", "nla_parse", "nla_put", "nla_put_u32")
+__all__ = (
+    "NLA_NUL_STRING",
+    "NLA_STRING",
+    "NLA_U16",
+    "NLA_U32",
+    "NLA_UNSPEC",
+    "nla_nest",
+    "nla_parse",
+    "nla_put",
+    "nla_put_u32",
+)
 
+NLA_UNSPEC: Final = 0
 NLA_U16: Final = 2
 NLA_U32: Final = 3
 NLA_STRING: Final = 5
@@ -38,7 +49,7 @@ def nla_nest(type: int, attributes: bytes) -> bytes:
 def validate_nla(data: bytes, kind: int, length: int) -> None:
     """Hold an attribute against its policy; raises ERANGE, EINVAL for a string without an end.
 
-    length: of a string at most, 0 if it is free.
+    length: of a string at most, 0 if it is free; of an NLA_UNSPEC at least.
     """
     size = len(data)
     if kind == NLA_NUL_STRING:
@@ -50,7 +61,7 @@ def validate_nla(data: bytes, kind: int, length: int) -> None:
             raise LinuxError(Errno.ERANGE, "an empty string attribute")
         if length and size - (data[-1] == 0) > length:
             raise LinuxError(Errno.ERANGE, "a long string attribute")
-    elif size < _MINLEN[kind]:
+    elif size < (length if kind == NLA_UNSPEC else _MINLEN[kind]):
         raise LinuxError(Errno.ERANGE, "a short attribute")
 
 

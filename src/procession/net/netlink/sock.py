@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from procession.net.unix.sock import SK_WMEM_MAX, skb_truesize
+from procession.include.linux.socket import AF_NETLINK
+from procession.net.core.sock import Sock
+from procession.net.unix.sock import skb_truesize
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -14,9 +16,7 @@ if TYPE_CHECKING:
     from procession.include.linux.nsproxy import NetNamespace
     from procession.include.linux.sched import Task
 
-__all__ = ("SK_RMEM_MAX", "NetlinkCallback", "NetlinkSkb", "NetlinkSock", "NetlinkTable")
-
-SK_RMEM_MAX: Final = SK_WMEM_MAX
+__all__ = ("NetlinkCallback", "NetlinkSkb", "NetlinkSock", "NetlinkTable")
 
 
 class NetlinkSkb:
@@ -50,12 +50,12 @@ class NetlinkCallback:
         self.args = [0, 0]
 
 
-class NetlinkSock:
+class NetlinkSock(Sock):
     """struct netlink_sock.
 
     pid: its address, 0 while it has none.  groups: the set it listens to, bit n for group n + 1.  congested: its
     queue was full, and has not been emptied since.  rmem: the memory of what is queued, in bytes.  callback: the dump
-    under way.  i_ino: the number of its open file's inode, 0 without one.
+    under way.  drops: messages that it had no room for.
     """
 
     __slots__ = (
@@ -63,34 +63,20 @@ class NetlinkSock:
         "callback",
         "congested",
         "connected",
-        "dead",
+        "drops",
         "dst_group",
         "dst_pid",
-        "err",
         "groups",
-        "i_ino",
-        "kernel",
-        "net",
         "no_enobufs",
-        "passcred",
         "peer_wait",
         "pid",
         "pktinfo",
-        "protocol",
-        "rcvbuf",
         "receive_queue",
         "rmem",
-        "sndbuf",
-        "type",
-        "wait",
     )
 
     def __init__(self, k: Kernel, net: NetNamespace, type: int, protocol: int) -> None:
-        self.kernel = k
-        self.net = net
-        self.type = type
-        self.protocol = protocol
-        self.wait = k.wait_queue_head("sk->wait")
+        super().__init__(k, net, AF_NETLINK, type, protocol)
         self.peer_wait = k.wait_queue_head("netlink->wait")  # senders that wait for room
         self.receive_queue: deque[NetlinkSkb] = deque()
         self.pid = 0
@@ -102,29 +88,31 @@ class NetlinkSock:
         self.no_enobufs = False
         self.broadcast_error = False
         self.pktinfo = False
-        self.passcred = False
-        self.dead = False
-        self.err = 0
         self.rmem = 0
-        self.rcvbuf = SK_RMEM_MAX
-        self.sndbuf = SK_WMEM_MAX
+        self.drops = 0
         self.callback: NetlinkCallback | None = None
-        self.i_ino = 0
 
 
 class NetlinkTable:
     """A protocol (struct netlink_table).
 
     netlink_rcv: takes what is sent to the kernel, None if nobody there listens.  nonroot_recv: whoever likes may join
-    groups.  groups: how many there are.  sockets: by network and pid.  members: those in a group, the newest last.
+    groups.  init_net_only: the kernel listens in the first network alone.  groups: how many there are.
+    sockets: by network and pid.  members: those in a group, the newest last.
     """
 
-    __slots__ = ("groups", "members", "netlink_rcv", "nonroot_recv", "sockets")
+    __slots__ = ("groups", "init_net_only", "members", "netlink_rcv", "nonroot_recv", "sockets")
 
     def __init__(
-        self, groups: int, netlink_rcv: Callable[[Task, NetlinkSock, NetlinkSkb], None] | None, *, nonroot_recv: bool
+        self,
+        groups: int,
+        netlink_rcv: Callable[[Task, NetlinkSock, NetlinkSkb], None] | None,
+        *,
+        nonroot_recv: bool,
+        init_net_only: bool,
     ) -> None:
         self.groups = groups
+        self.init_net_only = init_net_only
         self.netlink_rcv = netlink_rcv
         self.nonroot_recv = nonroot_recv
         self.sockets: dict[tuple[NetNamespace, int], NetlinkSock] = {}

@@ -1,32 +1,19 @@
-"""Local sockets (net/unix/af_unix.c; spec sockets 6).
-
-Differs: files in flight are not garbage-collected: sockets that only hold each other stay.
-"""
+"""Local sockets (net/unix/af_unix.c; spec sockets 6)."""
 
 from __future__ import annotations
 
 import struct
 from typing import TYPE_CHECKING, Final
 
-from procession.fs import file_table, namei, namei_modify
+from procession.fs import file_table, namei, namei_modify, posix_acl
 from procession.hw.costs import SKB_NS
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import AT_FDCWD
-from procession.include.linux.fs import (
-    POLLERR,
-    POLLHUP,
-    POLLIN,
-    POLLOUT,
-    POLLRDHUP,
-    POLLRDNORM,
-    POLLWRBAND,
-    POLLWRNORM,
-    S_IFSOCK,
-)
+from procession.include.linux.fs import POLLERR, POLLIN, POLLRDNORM, S_IFSOCK
 from procession.include.linux.net import Scm
 from procession.include.linux.pid import PIDTYPE_PID
 from procession.include.linux.sched import TASK_INTERRUPTIBLE
-from procession.include.linux.signal import SIGPIPE
+from procession.include.linux.signal import POLL_ERR, POLL_HUP, POLL_IN, SIGPIPE
 from procession.include.linux.socket import (
     MSG_DONTWAIT,
     MSG_NOSIGNAL,
@@ -36,10 +23,14 @@ from procession.include.linux.socket import (
     SOCK_SEQPACKET,
     SOCK_STREAM,
 )
-from procession.kernel import cred, pid, sched_account, signal_send, wait
+from procession.kernel import cred, pid, sched_account, signal_send, time, wait
 from procession.lib import string
 from procession.mm import uaccess
 from procession.net import scm
+from procession.net.core import filter
+from procession.net.core.sock import SOCK_RCVTSTAMP, SockWaiter, sock_prot_inuse_add, sock_rcvtimeo, sock_sndtimeo
+from procession.net.sock_async import SOCK_ASYNC_NOSPACE, SOCK_WAKE_IO, SOCK_WAKE_WAITD, sk_wake_async
+from procession.net.unix import garbage
 from procession.net.unix.sock import (
     RCV_SHUTDOWN,
     SEND_SHUTDOWN,
@@ -56,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from procession.include.linux.cred import Cred
-    from procession.include.linux.fs import File, Inode, PollTable
+    from procession.include.linux.fs import File, Inode
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.pid import Pid
     from procession.include.linux.sched import Task
@@ -68,8 +59,9 @@ __all__ = (
     "unix_bind",
     "unix_connect",
     "unix_create",
+    "unix_gc",
     "unix_listen",
-    "unix_poll",
+    "unix_recvq_full",
     "unix_release",
     "unix_sendmsg",
     "unix_shutdown",
@@ -77,12 +69,9 @@ __all__ = (
 )
 
 UNIX_PATH_MAX: Final = 108
-SOMAXCONN: Final = 128
-MAX_DGRAM_QLEN: Final = 10
 MAX_RECURSION_LEVEL: Final = 4
 _AF_UNIX: Final = struct.pack("<H", 1)
 _POLL_IN: Final = POLLIN | POLLRDNORM
-_POLL_OUT: Final = POLLOUT | POLLWRNORM | POLLWRBAND
 
 
 def init_peercred(current: Task, sk: UnixSock) -> None:
@@ -110,7 +99,17 @@ def unix_create(current: Task, type: int, protocol: int) -> UnixSock:
     if type not in (SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET):
         raise LinuxError(Errno.ESOCKTNOSUPPORT, f"socket type {type}")
     assert current.nsproxy is not None
-    return UnixSock(current.kernel, current.nsproxy.net_ns, type)
+    net = current.nsproxy.net_ns
+    sk = UnixSock(current.kernel, net, type)
+    _unix_create1(sk)
+    return sk
+
+
+def _unix_create1(sk: UnixSock) -> None:
+    """Make a new socket known in its network."""
+    sk.backlog = sk.net.sysctl_max_dgram_qlen
+    sk.net.unix_socket_table[sk] = None
+    sock_prot_inuse_add(sk.net, "UNIX", 1)
 
 
 def unix_socketpair(current: Task, a: UnixSock, b: UnixSock) -> None:
@@ -136,14 +135,12 @@ def unix_release(sk: UnixSock) -> None:
         if unread:
             peer.err = Errno.ECONNRESET
         peer.state_change()
+        sk_wake_async(peer, SOCK_WAKE_WAITD, POLL_HUP)
     sk.peer = None
     wait.wake_up_all(sk.peer_wait)
+    sk.file = None
     while sk.receive_queue:
-        skb = sk.receive_queue.popleft()
-        consume_skb(skb)
-        scm.scm_destroy_cred(sk.kernel, skb.scm)
-        if skb.scm.fp:
-            _close_files(sk.kernel, skb.scm.fp)
+        _kfree_skb(sk.kernel, sk.receive_queue.popleft())
     _set_peercred(sk, None, None)
     # Connections nobody has accepted are reset.
     while sk.accept_queue:
@@ -151,6 +148,29 @@ def unix_release(sk: UnixSock) -> None:
         if server.peer is not None:
             server.peer.err = Errno.ECONNRESET
         unix_release(server)
+    if sk.kernel.net.unix_tot_inflight:
+        unix_gc(sk.kernel)
+
+
+def _kfree_skb(k: Kernel, skb: Skb) -> None:
+    """Throw a message away that nobody has received."""
+    consume_skb(skb)
+    scm.scm_destroy_cred(k, skb.scm)
+    if skb.scm.fp:
+        garbage.unix_notinflight(k, skb.scm.fp)
+        _close_files(k, skb.scm.fp)
+
+
+def unix_gc(k: Kernel) -> None:
+    """Throw away messages with sockets that nobody can receive any more; does not nest."""
+    if k.net.gc_in_progress:
+        return
+    k.net.gc_in_progress = True
+    try:
+        for skb in garbage.unix_collect(k):
+            _kfree_skb(k, skb)
+    finally:
+        k.net.gc_in_progress = False
 
 
 def _forget_name(sk: UnixSock) -> None:
@@ -158,8 +178,10 @@ def _forget_name(sk: UnixSock) -> None:
     by_inode, by_name = sk.kernel.net.unix_sockets, sk.net.unix_sockets
     if sk.inode is not None and by_inode.get(sk.inode) is sk:
         del by_inode[sk.inode]
-    if by_name.get(sk.addr) is sk:
-        del by_name[sk.addr]
+    if by_name.get((sk.addr, sk.type)) is sk:
+        del by_name[sk.addr, sk.type]
+    del sk.net.unix_socket_table[sk]
+    sock_prot_inuse_add(sk.net, "UNIX", -1)
     sk.net.count -= 1
 
 
@@ -181,8 +203,7 @@ def consume_skb(skb: Skb) -> None:
     sender = skb.sender
     sender.kernel.mm.kmem_pages -= skb.pages
     sender.wmem -= skb.truesize
-    if sender.wmem * 4 <= sender.sndbuf:
-        wait.wake_up_all(sender.wait, _POLL_OUT)
+    sender.write_space()
 
 
 # Names.
@@ -209,10 +230,10 @@ def unix_bind(current: Task, sk: UnixSock, name: bytes) -> None:
     if path[0]:
         sk.inode = _bind_file(current, sk, string.to_text(path[:-1]))
         current.kernel.net.unix_sockets[sk.inode] = sk
-    elif path in sk.net.unix_sockets:
+    elif (path, sk.type) in sk.net.unix_sockets:
         raise LinuxError(Errno.EADDRINUSE, "abstract name")
     else:
-        sk.net.unix_sockets[path] = sk
+        sk.net.unix_sockets[path, sk.type] = sk
     sk.addr = path
 
 
@@ -224,21 +245,20 @@ def unix_autobind(current: Task, sk: UnixSock) -> None:
     while True:
         path = b"\0%05x" % net.unix_ordernum
         net.unix_ordernum = net.unix_ordernum + 1 & 0xFFFFF
-        if path not in sk.net.unix_sockets:
+        if (path, sk.type) not in sk.net.unix_sockets:
             break
     sk.addr = path
-    sk.net.unix_sockets[path] = sk
+    sk.net.unix_sockets[path, sk.type] = sk
 
 
 def _bind_file(current: Task, sk: UnixSock, name: str) -> Inode:
-    assert current.fs is not None
     try:
         nd = namei_modify._path_create(current, AT_FDCWD, name, is_dir=False)
     except LinuxError as error:
         if error.errno == Errno.EEXIST:
             raise LinuxError(Errno.EADDRINUSE, name) from None
         raise
-    mode = S_IFSOCK | 0o777 & ~current.fs.umask
+    mode = S_IFSOCK | 0o777 & ~posix_acl.umask_in(current, nd.dentry.d_inode)
     inode = namei_modify.vfs_mknod(current, nd.dentry, nd.last, mode, 0).d_inode
     sk.mnt = nd.mnt
     return inode
@@ -251,7 +271,7 @@ def _find_other(current: Task, sk: UnixSock, path: bytes) -> UnixSock:
     """
     other: UnixSock | None
     if path[:1] in (b"", b"\0"):
-        other = sk.net.unix_sockets.get(path)
+        other = sk.net.unix_sockets.get((path, sk.type))
     else:
         inode = namei.kern_path(current, string.to_text(path[:-1])).dentry.d_inode
         namei.inode_permission(current, inode, 2)
@@ -272,7 +292,6 @@ def unix_listen(current: Task, sk: UnixSock, backlog: int) -> None:
         raise LinuxError(Errno.EOPNOTSUPP, "datagram sockets do not listen")
     if not sk.addr or sk.state not in (TCP_CLOSE, TCP_LISTEN):
         raise LinuxError(Errno.EINVAL, "not bound, or connected")
-    backlog = min(backlog, SOMAXCONN) if backlog >= 0 else SOMAXCONN
     if backlog > sk.backlog:
         wait.wake_up_all(sk.peer_wait)
     sk.backlog = backlog
@@ -287,7 +306,7 @@ async def unix_connect(current: Task, sk: UnixSock, name: bytes, *, nonblock: bo
     """
     if sk.type == SOCK_DGRAM:
         if name[:2] == b"\0\0":
-            sk.peer = None
+            _set_peer(sk, None)
             return
         path = _path_of(name)
         if sk.passcred:
@@ -295,22 +314,21 @@ async def unix_connect(current: Task, sk: UnixSock, name: bytes, *, nonblock: bo
         other = _find_other(current, sk, path)
         if other.peer is not None and other.peer is not sk:
             raise LinuxError(Errno.EPERM, "connected to somebody else")
-        sk.peer = other
+        _set_peer(sk, other)
         return
     path = _path_of(name)
     if sk.passcred:
         unix_autobind(current, sk)
+    timeo = sock_sndtimeo(sk, noblock=nonblock)
     while True:
         other = _find_other(current, sk, path)
         if other.state != TCP_LISTEN or other.shutdown & RCV_SHUTDOWN:
             raise LinuxError(Errno.ECONNREFUSED, "not listening")
         if len(other.accept_queue) <= other.backlog:
             break
-        if nonblock:
+        if not timeo:
             raise LinuxError(Errno.EAGAIN, "the backlog is full")
-        with wait.Waiter(current, other.peer_wait, TASK_INTERRUPTIBLE, "unix_wait_for_peer", exclusive=True) as waiter:
-            while other.state == TCP_LISTEN and len(other.accept_queue) > other.backlog:
-                await waiter.sleep()
+        timeo = await unix_wait_for_peer(current, other, timeo)
     # Only now, as in 3.2: a second connect to a full backlog waits before it learns that it is one.
     if sk.state != TCP_CLOSE:
         raise LinuxError(Errno.EISCONN if sk.state == TCP_ESTABLISHED else Errno.EINVAL, "not a fresh socket")
@@ -318,11 +336,50 @@ async def unix_connect(current: Task, sk: UnixSock, name: bytes, *, nonblock: bo
     server.peer, sk.peer = sk, server
     server.state = sk.state = TCP_ESTABLISHED
     server.addr, server.inode = other.addr, other.inode
+    _unix_create1(server)
     server.embryo = True
     init_peercred(current, server)
     _set_peercred(sk, other.peer_pid, other.peer_cred)
     other.accept_queue.append(server)
-    wait.wake_up(other.wait, _POLL_IN)
+    _data_ready(other)
+
+
+def _set_peer(sk: UnixSock, other: UnixSock | None) -> None:
+    """Say where a datagram socket sends to."""
+    old, sk.peer = sk.peer, other
+    if old is not None and old is not other:
+        unix_dgram_disconnected(sk, old)
+
+
+def unix_dgram_disconnected(sk: UnixSock, other: UnixSock) -> None:
+    """A datagram socket sends to another one no longer: what came from there and was not read is lost."""
+    if not sk.receive_queue:
+        return
+    while sk.receive_queue:
+        _kfree_skb(sk.kernel, sk.receive_queue.popleft())
+    wait.wake_up_all(sk.peer_wait)
+    if not other.dead and other.peer is sk:
+        other.err = Errno.ECONNRESET
+        wait.wake_up_interruptible(other.wait, POLLERR)
+        sk_wake_async(other, SOCK_WAKE_IO, POLL_ERR)
+
+
+async def unix_wait_for_peer(current: Task, other: UnixSock, timeo: int) -> int:
+    """Wait for room in a receiver's queue, or of those who want to connect to it; returns the ticks that are left.
+
+    Raises ERESTARTSYS, EINTR.
+    """
+    with SockWaiter(
+        current, other.peer_wait, TASK_INTERRUPTIBLE, "unix_wait_for_peer", timeo, exclusive=True
+    ) as waiter:
+        if not other.dead and not other.shutdown & RCV_SHUTDOWN and unix_recvq_full(other):
+            await waiter.rest()
+        return waiter.left()
+
+
+def unix_recvq_full(sk: UnixSock) -> bool:
+    """Whether nothing more may be queued by those who are not its partner."""
+    return len(sk.receive_queue) + len(sk.accept_queue) > sk.backlog
 
 
 async def unix_accept(current: Task, sk: UnixSock, *, nonblock: bool) -> UnixSock:
@@ -332,11 +389,12 @@ async def unix_accept(current: Task, sk: UnixSock, *, nonblock: bool) -> UnixSoc
     if sk.state != TCP_LISTEN:
         raise LinuxError(Errno.EINVAL, "not listening")
     if not sk.accept_queue:
-        if nonblock:
+        timeo = sock_rcvtimeo(sk, noblock=nonblock)
+        if not timeo:
             raise LinuxError(Errno.EAGAIN, "no connection")
-        with wait.Waiter(current, sk.wait, TASK_INTERRUPTIBLE, "skb_recv_datagram", exclusive=True) as waiter:
+        with SockWaiter(current, sk.wait, TASK_INTERRUPTIBLE, "skb_recv_datagram", timeo, exclusive=True) as waiter:
             while not sk.accept_queue and not sk.shutdown & RCV_SHUTDOWN:
-                await waiter.sleep()
+                await waiter.rest()
         if not sk.accept_queue:
             raise LinuxError(Errno.EINVAL, "shut down")
     server = sk.accept_queue.popleft()
@@ -355,6 +413,10 @@ def unix_shutdown(sk: UnixSock, how: int) -> None:
         if how & SEND_SHUTDOWN:
             peer.shutdown |= RCV_SHUTDOWN
         peer.state_change()
+        if how == SHUTDOWN_MASK:
+            sk_wake_async(peer, SOCK_WAKE_WAITD, POLL_HUP)
+        elif how & SEND_SHUTDOWN:
+            sk_wake_async(peer, SOCK_WAKE_WAITD, POLL_IN)
     sk.state_change()
 
 
@@ -368,6 +430,8 @@ async def unix_sendmsg(
 
     Raises EPIPE with SIGPIPE, ENOTCONN, EISCONN, EMSGSIZE, EAGAIN, ECONNREFUSED, EFAULT, ERESTARTSYS.
     """
+    if sk.kernel.net.unix_tot_inflight > garbage.UNIX_INFLIGHT_TRIGGER_GC:
+        unix_gc(sk.kernel)
     if flags & MSG_OOB:
         raise LinuxError(Errno.EOPNOTSUPP, "no urgent data")
     if sk.type == SOCK_STREAM:
@@ -420,11 +484,13 @@ async def _wait_for_room(current: Task, sk: UnixSock, flags: int) -> None:
         raise LinuxError(Errno.EPIPE, "shut down")
     if sk.wmem < sk.sndbuf:
         return
-    if flags & MSG_DONTWAIT:
+    sk.sock_flags |= SOCK_ASYNC_NOSPACE
+    timeo = sock_sndtimeo(sk, noblock=bool(flags & MSG_DONTWAIT))
+    if not timeo:
         raise LinuxError(Errno.EAGAIN, "the send buffer is full")
-    with wait.Waiter(current, sk.wait, TASK_INTERRUPTIBLE, "sock_alloc_send_pskb") as waiter:
+    with SockWaiter(current, sk.wait, TASK_INTERRUPTIBLE, "sock_alloc_send_pskb", timeo) as waiter:
         while sk.wmem >= sk.sndbuf and not sk.shutdown & SEND_SHUTDOWN and not sk.err:
-            await waiter.sleep()
+            await waiter.rest()
     sk.sock_error()
     if sk.shutdown & SEND_SHUTDOWN:
         raise LinuxError(Errno.EPIPE, "shut down")
@@ -441,13 +507,23 @@ def _queue(current: Task, sk: UnixSock, other: UnixSock, data: bytes, cookie: Sc
     if k.mm.kmem_pages + skb.pages > k.mm.kmem_limit:
         raise LinuxError(Errno.ENOBUFS, "no memory for a message")
     other.recursion_level = max(other.recursion_level, level + 1)
+    garbage.unix_inflight(k, cookie.fp)
     cookie.fp = ()
     scm.scm_set_cred(skb.scm, cookie.pid, cookie.cred)
     maybe_add_creds(current, skb, sk, other)
+    if other.flags & SOCK_RCVTSTAMP and sk.type != SOCK_STREAM:
+        skb.stamp_ns = time.getnstimeofday(k)
     k.mm.kmem_pages += skb.pages
     sk.wmem += skb.truesize
     other.receive_queue.append(skb)
-    wait.wake_up(other.wait, _POLL_IN)
+    _data_ready(other)
+
+
+def _data_ready(sk: UnixSock) -> None:
+    """Tell a receiver that something has come (sock_def_readable)."""
+    wait.wake_up(sk.wait, _POLL_IN)
+    if sk.fasync_list is not None:
+        sk_wake_async(sk, SOCK_WAKE_WAITD, POLL_IN)
 
 
 def maybe_add_creds(current: Task, skb: Skb, sk: UnixSock, other: UnixSock) -> None:
@@ -476,47 +552,29 @@ async def _dgram_sendmsg(
     other = sk.peer if to is None else None
     await _wait_for_room(current, sk, flags)
     data = uaccess.copy_from_user(current, buf, size)
+    timeo = sock_sndtimeo(sk, noblock=bool(flags & MSG_DONTWAIT))
     if other is None:
         other = _find_other(current, sk, path)
+    if other.sk_filter is not None:
+        taken = filter.sk_filter(other.sk_filter, data)
+        data = data[:taken]
+        if not data:
+            return size  # who sends hears nothing of it
     while True:
         if other.peer is not None and other.peer is not sk:
             raise LinuxError(Errno.EPERM, "the receiver is connected to somebody else")
         if other.dead:
             if sk.peer is other:
                 sk.peer = None
+                unix_dgram_disconnected(sk, other)
             raise LinuxError(Errno.ECONNREFUSED, "the receiver is gone")
         if other.shutdown & RCV_SHUTDOWN:
             raise LinuxError(Errno.EPIPE, "the receiver is shut down")
         # The length of the queue bounds those who are not its partner; a partner is bound by its send buffer.
-        if other.peer is sk or len(other.receive_queue) <= MAX_DGRAM_QLEN:
+        if other.peer is sk or not unix_recvq_full(other):
             break
-        if flags & MSG_DONTWAIT:
+        if not timeo:
             raise LinuxError(Errno.EAGAIN, "the receiver is busy")
-        with wait.Waiter(current, other.peer_wait, TASK_INTERRUPTIBLE, "unix_wait_for_peer", exclusive=True) as waiter:
-            while not other.dead and len(other.receive_queue) > MAX_DGRAM_QLEN:
-                await waiter.sleep()
+        timeo = await unix_wait_for_peer(current, other, timeo)
     _queue(current, sk, other, data, cookie)
     return size
-
-
-# Polling.
-
-
-def unix_poll(sk: UnixSock, table: PollTable | None) -> int:
-    """Return what can be done without waiting."""
-    if table is not None:
-        table.wait(sk.wait)
-    mask = 0
-    if sk.err:
-        mask |= POLLERR
-    if sk.shutdown == SHUTDOWN_MASK:
-        mask |= POLLHUP
-    if sk.shutdown & RCV_SHUTDOWN:
-        mask |= POLLRDHUP | _POLL_IN
-    if sk.receive_queue or sk.accept_queue:
-        mask |= _POLL_IN
-    if sk.type != SOCK_DGRAM and sk.state == TCP_CLOSE:
-        mask |= POLLHUP
-    if sk.wmem * 4 <= sk.sndbuf:
-        mask |= _POLL_OUT
-    return mask

@@ -13,8 +13,9 @@ appends nothing; nor does one that only borrows, as read(2) does while its descr
 forgotten and one that is left behind both show: the count is then not what is found.
 
 Those that note something: calls on files that another thread could close meanwhile (read, write and their kin, poll,
-select, ioctl, locks, sockets), a FIFO being opened, a message with files being sent, wait4 and waitid, execve (the
-program to come, the table that it leaves), unshare and setns, kthread_stop, a core dump.
+select, ioctl, locks, sockets), pages on their way into a pipe, contexts of asynchronous I/O, a FIFO being opened, a
+message with files being sent, wait4 and waitid, execve (the program to come, the table that it leaves), unshare and
+setns, kthread_stop, a core dump.
 """
 
 from procession.tools.validate.census import Census

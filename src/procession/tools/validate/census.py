@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from procession.fs.pipe import PipeFile, PipeInodeInfo
 from procession.fs.proc.mem import MemFile
+from procession.include.linux.aio import Kioctx
 from procession.include.linux.binfmts import LinuxBinprm
 from procession.include.linux.fdtable import FilesStruct
 from procession.include.linux.fs import File
@@ -15,16 +17,20 @@ from procession.include.linux.ipc_namespace import IPC_SHM_IDS
 from procession.include.linux.mm_types import MmStruct
 from procession.include.linux.net import Scm
 from procession.include.linux.nsproxy import Nsproxy
+from procession.include.linux.pipe_fs_i import PipeBuffer
 from procession.include.linux.sched import Task
 from procession.include.linux.shm import ShmidKernel
 from procession.ipc.mqueue import MqueueDir, MqueueInode, MqueueSuperBlock
 from procession.kernel import cred, fork, pid
+from procession.net.core.sock import Sock
+from procession.net.ipv4.sock import TcpSock
 from procession.net.socket import SocketFile
 from procession.net.unix.sock import UnixSock
 
 if TYPE_CHECKING:
     from procession.include.linux.cred import Cred
     from procession.include.linux.fs import SuperBlock
+    from procession.include.linux.fsnotify_backend import FsnotifyEvent
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.pid import Pid, PidNamespace
     from procession.include.linux.sched import SignalStruct
@@ -99,6 +105,28 @@ class Census:
     def mms(self) -> dict[MmStruct, int]:
         """Every address space, with the number of its users: tasks, programs about to be executed, /proc/PID/mem."""
         return tally(_shown_by(self.open_files), self._mms_in_use)
+
+    @cached_property
+    def pipes(self) -> dict[PipeInodeInfo, None]:
+        """Every pipe that an open file leads to, and those in which a sendfile(2) sleeps."""
+        found = {file.pipe: None for file in self.open_files if isinstance(file, PipeFile)}
+        return {**found, **dict.fromkeys(self.held_of(PipeInodeInfo))}
+
+    @cached_property
+    def pipe_buffers(self) -> list[PipeBuffer]:
+        """What lies in pipes, and what sleepers are to put there, but for that which nobody else can hold."""
+        bufs = self.held_of(PipeBuffer)
+        for pipe in self.pipes:
+            bufs += [buf for buf in pipe.bufs if isinstance(buf, PipeBuffer)]
+        return bufs
+
+    @cached_property
+    def pinned_pages(self) -> list[int]:
+        """The frames that pipes and rings of events hold, as often as they do."""
+        contexts = dict.fromkeys([ctx for mm in self.mms for ctx in mm.ioctx_list or ()])
+        contexts.update(dict.fromkeys(self.held_of(Kioctx)))
+        pages = [buf.pfn for buf in self.pipe_buffers if buf.page is None]
+        return pages + [pfn for ctx in contexts for pfn in ctx.ring_pages]
 
     @property
     def _mms_in_use(self) -> dict[MmStruct, int]:
@@ -178,8 +206,18 @@ class Census:
         found = tally(files)
         found.pop(None, None)
         queue = [sk for file in found if (sk := _socket_of(file)) is not None]
+        # Those that only hold each other are there until the collector looks.
+        queue += [sk for sk in self.k.net.gc_inflight_list if sk not in queue]
         if queue:
             self._messages(queue, found)
+        return found
+
+    @cached_property
+    def fsnotify_events(self) -> dict[FsnotifyEvent, int]:
+        """Every event that somebody has not read yet, with the number of queues it is in."""
+        queues = [group.notification_list for group in self.k.vfs.fsnotify_groups]
+        found = tally([holder.event for queue in queues for holder in queue]) if queues else {}
+        found.pop(self.k.vfs.q_overflow_event, None)
         return found
 
     @cached_property
@@ -224,6 +262,16 @@ class Census:
         for sk in queue:
             queue += sk.accept_queue
         return queue
+
+    @cached_property
+    def other_sockets(self) -> list[Sock]:
+        """Every socket that is not a local one: an open file leads to it, or it waits to be accepted."""
+        found = [file.private_data for file in self.open_files if isinstance(file, SocketFile)]
+        others: list[Sock] = [sk for sk in found if sk is not None and not isinstance(sk, UnixSock)]
+        for sk in others.copy():
+            if isinstance(sk, TcpSock):
+                others += [child for _, child in sk.accept_queue if child.counted]
+        return others
 
     def _messages(self, queue: list[UnixSock], found: dict[File, int]) -> None:
         """Count the files that are under way in sockets, and in sockets that are under way themselves."""

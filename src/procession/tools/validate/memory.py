@@ -176,7 +176,7 @@ def validate_pages(seen: Census) -> list[str]:
         if int(walk.pfns.max()) >= k.mm.total_pages:
             return [*wrong, "a page table entry leads out of memory"]
         wrong += _permissions(k, spaces, walk)
-    wrong += _counts(k, spaces, walk)
+    wrong += _counts(seen, spaces, walk)
     return wrong
 
 
@@ -265,8 +265,9 @@ def _complaint(k: Kernel, spaces: list[MmStruct], walk: _Walk, i: int, inside: b
     return f"{_whose(spaces, nr)}: {text}, at {address:#x}"
 
 
-def _counts(k: Kernel, spaces: list[MmStruct], walk: _Walk) -> list[str]:
+def _counts(seen: Census, spaces: list[MmStruct], walk: _Walk) -> list[str]:
     """Each frame is counted as often as something refers to it, mapped as often as an entry does, or free."""
+    k = seen.k
     frames = k.frames
     end = k.mm.next_fresh
     mapped = np.bincount(walk.pfns, minlength=end)
@@ -276,6 +277,8 @@ def _counts(k: Kernel, spaces: list[MmStruct], walk: _Walk) -> list[str]:
     if mapped.size > end or (free.size and int(free.max()) >= end):
         return ["a frame is mapped or free that was never given out"]
     count = mapped + np.bincount(walk.all_tables, minlength=end) + np.bincount(cached, minlength=end)
+    for pfn in seen.pinned_pages:
+        count[pfn] += 1
     count[0] += 1
     count[k.mm.zero_pfn] += 1
     freed = np.bincount(free, minlength=end)

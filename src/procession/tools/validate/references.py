@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from procession.fs.notify.fanotify.fanotify import FanotifyGroup
+from procession.fs.notify.inotify.inotify_fsnotify import InotifyGroup
 from procession.fs.pipe import PipeFile
 from procession.fs.proc.base import PidDir
 from procession.fs.proc.mounts import MountsFile
@@ -112,6 +114,7 @@ def validate_pid_counts(seen: Census) -> list[str]:
         tally([pid for pid in names if pid is not None], found)
     owners = [inode.notify.owner for inode in seen.mqueues if inode.notify is not None]
     tally([owner for owner in owners if owner is not None], found)
+    tally([event.tgid for event in seen.fsnotify_events if event.tgid is not None], found)
     boot = found.pop(k.init_struct_pid, 0) + 1  # static: in no hash, never freed
     if k.init_struct_pid.count != boot:
         wrong.append(f"count of the boot task's pid: {k.init_struct_pid.count}, found {boot}")
@@ -138,7 +141,7 @@ def validate_namespace_counts(seen: Census) -> list[str]:
     tally([file.private_data for file in seen.open_files if isinstance(file, MountsFile | SysvipcFile)], found)
     tally([file.private_data.ns for file in seen.open_files if isinstance(file, ShmFile)], found)
     tally([inode.ns for inode in _ns_inodes(seen)], found)
-    tally([sk.net for sk in seen.sockets], found)
+    tally([sk.net for sk in (*seen.sockets, *seen.other_sockets)], found)
     _compare(seen, wrong, "count", found, _count)
     return wrong
 
@@ -197,6 +200,7 @@ def validate_cred_counts(seen: Census) -> list[str]:
     if seen.sigqueues:
         tally([q.user for q in seen.sigqueues], users)
     tally([inode.user for inode in seen.mqueues if inode.user is not None], users)
+    tally([group.user for group in k.vfs.fsnotify_groups if isinstance(group, InotifyGroup | FanotifyGroup)], users)
     for user, references in users.items():
         if user.count != references:
             wrong.append(f"count of user {user.uid}: {user.count}, found {references}")
@@ -223,6 +227,7 @@ def validate_file_counts(seen: Census) -> list[str]:
             wrong.append(f"nr_files {k.vfs.nr_files}, filp objects {k.caches['filp'].nr_active}")
     inodes = tally([file.f_path.dentry.d_inode for file in files])
     tally([mnt.mnt_root.d_inode for ns in mnt_namespaces(seen) for mnt in ns.mounts], inodes)
+    tally([event.path.dentry.d_inode for event in seen.fsnotify_events if event.path is not None], inodes)
     _compare(seen, wrong, "i_count", inodes, _i_count)
     _compare_writers(seen, inodes, wrong)
     _compare_pipe_ends(seen, wrong)

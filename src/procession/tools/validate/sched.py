@@ -24,6 +24,7 @@ from procession.include.linux.sched import (
 from procession.include.linux.wait import Completion, WaitQueueHead
 from procession.kernel import hrtimer
 from procession.kernel.cgroup_procs import EventEntry
+from procession.net.ipv4.sock import InetSock
 from procession.net.socket import SocketFile
 from procession.tools.validate.census import Census
 
@@ -200,6 +201,8 @@ def _queues_of(file: File) -> tuple[WaitQueueHead, ...]:
     if isinstance(file, TtyFile):
         return file.private_data.read_wait, file.private_data.write_wait
     if isinstance(file, SocketFile) and file.private_data is not None:
+        if isinstance(file.private_data, InetSock):
+            return (file.private_data.wait,)
         return file.private_data.wait, file.private_data.peer_wait
     if isinstance(file, EventpollFile):
         return file.private_data.wq, file.private_data.poll_wait

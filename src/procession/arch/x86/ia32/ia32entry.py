@@ -15,6 +15,7 @@ from procession.include.linux.limits import UINT_MAX, ULONG_MAX
 from procession.include.linux.sched import TIF_WORK_SYSCALL_ENTRY
 from procession.include.linux.signal import SIGKILL
 from procession.include.linux.syscalls import COMPAT_SYSCALLS, SYSCALLS
+from procession.ipc import compat_mq
 from procession.kernel import compat, exit, futex_robust, tracehook, uid16
 from procession.net import compat as net_compat
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ("IA32_NR_SYSCALLS", "IA32_SYSCALL_VECTOR", "ia32_syscall")
 
 IA32_SYSCALL_VECTOR: Final = 0x80
-DECLARED_IN: Final = (sys_ia32, fs_compat, compat, futex_robust, net_compat, uid16)
+DECLARED_IN: Final = (sys_ia32, fs_compat, compat, compat_mq, futex_robust, net_compat, uid16)
 
 # ia32_sys_call_table: the functions in the order of their numbers. "-" is quiet_ni_syscall.
 _TABLE: Final = """

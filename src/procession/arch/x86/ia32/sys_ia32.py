@@ -10,6 +10,7 @@ from procession.fs import compat as fs_compat
 from procession.fs import exec as fs_exec
 from procession.fs import namei, namespace_mount, read_write, stat, sync
 from procession.fs import open as fs_open
+from procession.fs.notify.fanotify import fanotify_user
 from procession.include.asm.ptrace import DI, DX, SP
 from procession.include.linux.binfmts import CompatStrings
 from procession.include.linux.errno import Errno, LinuxError
@@ -308,15 +309,15 @@ async def sys32_pwrite(current: Task, fd: Fd, ubuf: UserPtr, count: UInt, poslo:
 
 
 @compat_syscall
-def sys32_truncate64(current: Task, filename: Path, offset_low: UInt, offset_high: UInt) -> int:
+async def sys32_truncate64(current: Task, filename: Path, offset_low: UInt, offset_high: UInt) -> int:
     """truncate(2)."""
-    return fs_open.sys_truncate(current, filename, _s64(offset_low, offset_high))
+    return await fs_open.sys_truncate(current, filename, _s64(offset_low, offset_high))
 
 
 @compat_syscall
-def sys32_ftruncate64(current: Task, fd: Fd, offset_low: UInt, offset_high: UInt) -> int:
+async def sys32_ftruncate64(current: Task, fd: Fd, offset_low: UInt, offset_high: UInt) -> int:
     """ftruncate(2)."""
-    return fs_open.sys_ftruncate(current, fd, _s64(offset_low, offset_high))
+    return await fs_open.sys_ftruncate(current, fd, _s64(offset_low, offset_high))
 
 
 @compat_syscall
@@ -345,6 +346,14 @@ def sys32_fadvise64_64(
 ) -> int:
     """posix_fadvise(2)."""
     return fadvise.sys_fadvise64(current, fd, _s64(offset_low, offset_high), _s64(len_low, len_high), advice)
+
+
+@compat_syscall
+def sys32_fanotify_mark(
+    current: Task, fanotify_fd: Fd, flags: UInt, mask_lo: UInt, mask_hi: UInt, fd: Int, pathname: UserPtr
+) -> int:
+    """fanotify_mark(2)."""
+    return fanotify_user.sys_fanotify_mark(current, fanotify_fd, flags, mask_hi << 32 | mask_lo, fd, pathname)
 
 
 @compat_syscall

@@ -1,0 +1,1 @@
+"""fs/notify of Linux: who is told what happens to files."""

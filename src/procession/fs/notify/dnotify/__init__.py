@@ -1,0 +1,1 @@
+"""fs/notify/dnotify of Linux."""

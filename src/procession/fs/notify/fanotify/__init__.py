@@ -1,0 +1,1 @@
+"""fs/notify/fanotify of Linux."""

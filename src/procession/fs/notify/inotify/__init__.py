@@ -1,0 +1,1 @@
+"""fs/notify/inotify of Linux."""

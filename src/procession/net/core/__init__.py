@@ -1,0 +1,1 @@
+"""What all protocol families share (net/core)."""

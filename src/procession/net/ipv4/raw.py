@@ -1,0 +1,219 @@
+"""Raw sockets, and the echo that answers them (net/ipv4/raw.c, icmp.c, net/ipv6/raw.c, icmp.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.inet import (
+    ICMP_ECHO,
+    ICMP_ECHOREPLY,
+    ICMPV6_ECHO_REPLY,
+    ICMPV6_ECHO_REQUEST,
+    IN6ADDR_LOOPBACK,
+    IPPROTO_ICMP,
+    IPPROTO_ICMPV6,
+    IPPROTO_RAW,
+    SIN6_LEN_RFC2133,
+    SOCKADDR_IN,
+)
+from procession.include.linux.socket import AF_INET, AF_INET6, MSG_OOB
+from procession.include.linux.tcp import TCP_CLOSE, TCP_ESTABLISHED
+from procession.mm import uaccess
+from procession.net.core.sock import SOCK_BROADCAST, sock_prot_inuse_add
+from procession.net.ipv4 import datagram, ip_output, route
+from procession.net.ipv4.skbuff import InetSkb
+from procession.net.ipv4.sock import SOCK_BINDADDR_LOCK, InetSock, RawSock, inet_net, proto_name
+from procession.net.unix.sock import SEND_SHUTDOWN
+
+if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.nsproxy import NetNamespace
+    from procession.include.linux.sched import Task
+    from procession.include.linux.types import UserPtr
+
+__all__ = ("raw_bind", "raw_close", "raw_hash", "raw_rcv", "raw_route", "raw_sendmsg")
+
+_HEAD: Final = 20  # bytes of an IPv4 header
+_IPV4: Final = 0x45
+
+
+def raw_hash(sk: RawSock) -> None:
+    """Let packets find a socket."""
+    inet_net(sk.net).raw[sk] = None
+    sock_prot_inuse_add(sk.net, proto_name(sk), 1)
+
+
+def raw_close(sk: RawSock) -> None:
+    """The socket's file is closed."""
+    sk.dead = True
+    del inet_net(sk.net).raw[sk]
+    sock_prot_inuse_add(sk.net, proto_name(sk), -1)
+    sk.receive_queue.clear()
+    sk.error_queue.clear()
+    sk.rmem = 0
+    sk.net.count -= 1
+    sk.kernel.caches["RAW"].free()
+
+
+def raw_bind(sk: RawSock, name: bytes) -> None:
+    """Give a socket an address; raises EINVAL, EADDRNOTAVAIL."""
+    if sk.family == AF_INET6:
+        if len(name) < SIN6_LEN_RFC2133:
+            raise LinuxError(Errno.EINVAL, "length of an address")
+        address = name[8:24]
+        if len(datagram.unmapped(address)) == 4:
+            raise LinuxError(Errno.EADDRNOTAVAIL, "an IPv4 address")
+        if sk.state != TCP_CLOSE:
+            raise LinuxError(Errno.EINVAL, "connected")
+        if any(address) and not route.is_multicast(address) and not route.ipv6_chk_addr(sk.net, address):
+            raise LinuxError(Errno.EADDRNOTAVAIL, "not an address of ours")
+    else:
+        if sk.state != TCP_CLOSE or len(name) < SOCKADDR_IN.size:
+            raise LinuxError(Errno.EINVAL, "connected, or the length of an address")
+        address = name[4:8]
+        if any(address) and route.inet_addr_type(sk.net, address) == route.RTN_UNICAST:
+            raise LinuxError(Errno.EADDRNOTAVAIL, "not an address of ours")
+    sk.saddr = sk.rcv_saddr = address
+    if any(address):
+        sk.userlocks |= SOCK_BINDADDR_LOCK
+
+
+def raw_route(sk: InetSock, daddr: bytes) -> tuple[bytes, bytes]:
+    """Return the target and the sender's address; raises ENETUNREACH, EINVAL, EACCES for a broadcast."""
+    if len(daddr) == 16:
+        return route.ip6_route_output(sk.net, daddr, sk.saddr if len(sk.saddr) == 16 else bytes(16))
+    saddr = sk.saddr if len(sk.saddr) == 4 else bytes(4)
+    target, source, kind = route.ip_route_output(sk.net, daddr, saddr, sk.bound_dev_if)
+    if kind == route.RTN_BROADCAST and not sk.flags & SOCK_BROADCAST:
+        raise LinuxError(Errno.EACCES, "a broadcast")
+    return target, source
+
+
+# Sending.
+
+
+def _target(sk: RawSock, to: bytes | None) -> bytes:
+    """Return where a packet goes; raises EINVAL, EAFNOSUPPORT, EDESTADDRREQ."""
+    if to is None:
+        if sk.state != TCP_ESTABLISHED:
+            raise LinuxError(Errno.EDESTADDRREQ, "to whom?")
+        return sk.daddr
+    family = int.from_bytes(to[:2], "little")
+    if sk.family == AF_INET:
+        if len(to) < SOCKADDR_IN.size:
+            raise LinuxError(Errno.EINVAL, "length of an address")
+        if family not in (AF_INET, 0):
+            raise LinuxError(Errno.EAFNOSUPPORT, f"address family {family}")
+        return to[4:8]
+    if len(to) < SIN6_LEN_RFC2133:
+        raise LinuxError(Errno.EINVAL, "length of an address")
+    if family and family != AF_INET6:
+        raise LinuxError(Errno.EAFNOSUPPORT, f"address family {family}")
+    protocol = int.from_bytes(to[2:4])
+    if protocol and protocol != sk.num:
+        raise LinuxError(Errno.EINVAL, "another protocol")
+    return to[8:24] if any(to[8:24]) else IN6ADDR_LOOPBACK
+
+
+def raw_sendmsg(current: Task, sk: RawSock, buf: UserPtr, size: int, flags: int, to: bytes | None) -> int:
+    """Send a packet; with IP_HDRINCL its head is the caller's.
+
+    Raises EMSGSIZE, EOPNOTSUPP, EDESTADDRREQ, EINVAL, EAFNOSUPPORT, ENETUNREACH, EACCES, EFAULT, EPIPE.
+    """
+    if size > 0xFFFF:
+        raise LinuxError(Errno.EMSGSIZE, "longer than a packet")
+    if flags & MSG_OOB:
+        raise LinuxError(Errno.EOPNOTSUPP, "no urgent data")
+    daddr, saddr = raw_route(sk, _target(sk, to))
+    data = uaccess.copy_from_user(current, buf, size) if size else b""
+    sk.sock_error()
+    if sk.shutdown & SEND_SHUTDOWN:
+        raise LinuxError(Errno.EPIPE, "shut down")
+    protocol, hops, tos = sk.num, sk.uc_ttl if sk.uc_ttl >= 0 else 64, sk.tos
+    if sk.hdrincl and len(daddr) == 4:
+        if size < _HEAD:
+            raise LinuxError(Errno.EINVAL, "shorter than a head")
+        if size > sk.net.dev_base[0].mtu:
+            raise LinuxError(Errno.EMSGSIZE, "longer than the device takes")
+        tos, hops, protocol = data[1], data[8], data[9]
+        saddr = data[12:16] if any(data[12:16]) else saddr
+        data = data[(data[0] & 15) * 4 :]
+    elif protocol == IPPROTO_ICMPV6 and len(data) >= 4:
+        data = _checksum6(data, saddr, daddr)
+    skb = InetSkb(data, saddr, 0, daddr, 0)
+    skb.protocol, skb.hops, skb.tos = protocol, hops, tos
+    ip_output.ip_send(sk.kernel, sk.net, skb)
+    return size
+
+
+def checksum(data: bytes) -> int:
+    """Return the checksum of the internet protocols."""
+    if len(data) & 1:
+        data += b"\0"
+    total = sum(int.from_bytes(data[i : i + 2]) for i in range(0, len(data), 2))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def _checksum6(data: bytes, saddr: bytes, daddr: bytes) -> bytes:
+    """Return a message of ICMPv6 with its checksum, which is the kernel's to compute."""
+    blank = data[:2] + b"\0\0" + data[4:]
+    pseudo = saddr + daddr + len(data).to_bytes(4) + IPPROTO_ICMPV6.to_bytes(4)
+    return data[:2] + checksum(pseudo + blank).to_bytes(2) + data[4:]
+
+
+# Receiving.
+
+
+def raw_rcv(k: Kernel, net: NetNamespace, skb: InetSkb) -> None:
+    """Give a packet to all raw sockets that want it, and answer an echo request."""
+    for sk in inet_net(net).raw.copy():
+        if sk.num != skb.protocol or len(sk.any_address()) != len(skb.daddr) or not _matches(sk, skb):
+            continue
+        copy = InetSkb(skb.data, skb.saddr, 0, skb.daddr, 0)
+        copy.hops, copy.tos = skb.hops, skb.tos
+        if len(skb.daddr) == 4:
+            copy.data = _head(skb) + skb.data
+        if not datagram.queue_rcv_skb(sk, copy):
+            sk.drops += 1
+    if skb.protocol == IPPROTO_ICMP and len(skb.daddr) == 4:
+        _echo(k, net, skb, ICMP_ECHO, ICMP_ECHOREPLY)
+    elif skb.protocol == IPPROTO_ICMPV6 and len(skb.daddr) == 16:
+        _echo(k, net, skb, ICMPV6_ECHO_REQUEST, ICMPV6_ECHO_REPLY)
+
+
+def _matches(sk: RawSock, skb: InetSkb) -> bool:
+    if any(sk.daddr) and sk.daddr != skb.saddr:
+        return False
+    if any(sk.rcv_saddr) and sk.rcv_saddr != skb.daddr:
+        return False
+    if sk.num == IPPROTO_ICMP and skb.data and skb.data[0] < 32:
+        return not sk.filter >> skb.data[0] & 1
+    return sk.num != IPPROTO_RAW
+
+
+def _head(skb: InetSkb) -> bytes:
+    """Return the IPv4 header of a packet."""
+    length = _HEAD + len(skb.data)
+    head = bytes([_IPV4, skb.tos]) + length.to_bytes(2) + bytes(4) + bytes([skb.hops, skb.protocol])
+    addresses = skb.saddr + skb.daddr
+    return head + checksum(head + addresses).to_bytes(2) + addresses
+
+
+def _echo(k: Kernel, net: NetNamespace, skb: InetSkb, request: int, reply: int) -> None:
+    """Answer an echo request whose checksum is right."""
+    data = skb.data
+    if len(data) < 8 or data[0] != request:
+        return
+    if request == ICMP_ECHO and checksum(data):
+        return
+    answer = bytes([reply, 0, 0, 0]) + data[4:]
+    if request == ICMP_ECHO:
+        answer = answer[:2] + checksum(answer).to_bytes(2) + answer[4:]
+    else:
+        answer = _checksum6(answer, skb.daddr, skb.saddr)
+    back = InetSkb(answer, skb.daddr, 0, skb.saddr, 0)
+    back.protocol = skb.protocol
+    ip_output.ip_send(k, net, back)

@@ -1,0 +1,83 @@
+"""Packets and segments (include/linux/skbuff.h, net/tcp.h)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from procession.include.linux.tcp import TCPHDR_FIN, TCPHDR_SYN
+from procession.net.unix.sock import SIZEOF_SHARED_INFO, SIZEOF_SK_BUFF, skb_truesize
+
+__all__ = ("SKB_OVERHEAD", "InetSkb", "TcpSkb", "skb_truesize")
+
+SKB_OVERHEAD: Final = SIZEOF_SK_BUFF + SIZEOF_SHARED_INFO
+
+
+class InetSkb:
+    """A packet, or what waits in a queue (struct sk_buff).
+
+    saddr, daddr, source, dest: where it comes from and goes to.  data: what it carries.  truesize: what it costs the
+    queue that it is in.  err: a struct sock_extended_err and what follows it, in an error queue.  stamp_ns: the time of
+    day it came, 0 if nobody wanted to know.
+    """
+
+    __slots__ = ("daddr", "data", "dest", "err", "hops", "protocol", "saddr", "source", "stamp_ns", "tos", "truesize")
+
+    def __init__(self, data: bytes, saddr: bytes, source: int, daddr: bytes, dest: int) -> None:
+        self.data = data
+        self.saddr = saddr
+        self.source = source
+        self.daddr = daddr
+        self.dest = dest
+        self.protocol = 0
+        self.truesize = 0
+        self.err = b""
+        self.stamp_ns = 0
+        self.hops = 64
+        self.tos = 0
+
+
+class TcpSkb(InetSkb):
+    """A segment (struct tcp_skb_cb beside).
+
+    seq, end_seq, ack_seq: places in the streams, which never wrap here.  buf: the data while it grows.  when: tick it
+    was sent.  urg: how far behind seq the urgent mark stands, 0 without one.  mss, wscale: options of a SYN, 0 and -1
+    if it has none.  room: what still fits into the head of the buffer.  pages: bytes behind the head.
+    """
+
+    __slots__ = (
+        "ack_seq",
+        "buf",
+        "end_seq",
+        "flags",
+        "mss",
+        "retrans",
+        "room",
+        "seq",
+        "tsecr",
+        "tsval",
+        "urg",
+        "when",
+        "window",
+        "wscale",
+    )
+
+    def __init__(self, saddr: bytes, source: int, daddr: bytes, dest: int) -> None:
+        super().__init__(b"", saddr, source, daddr, dest)
+        self.buf = bytearray()
+        self.seq = 0
+        self.end_seq = 0
+        self.ack_seq = 0
+        self.flags = 0
+        self.window = 0
+        self.urg = 0
+        self.mss = 0
+        self.wscale = -1
+        self.tsval = 0
+        self.tsecr = 0
+        self.when = 0
+        self.retrans = False
+        self.room = 0
+
+    def length(self) -> int:
+        """Return how many bytes it carries."""
+        return self.end_seq - self.seq - (self.flags & TCPHDR_SYN > 0) - (self.flags & TCPHDR_FIN > 0)

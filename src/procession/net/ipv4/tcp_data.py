@@ -1,0 +1,221 @@
+"""The data of segments, and the urgent byte (part of net/ipv4/tcp_input.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from procession.include.linux.mm_types import PAGE_SIZE
+from procession.include.linux.signal import POLL_HUP, POLL_IN
+from procession.include.linux.tcp import (
+    MAX_TCP_HEADER,
+    TCP_CLOSE,
+    TCP_CLOSE_WAIT,
+    TCP_CLOSING,
+    TCP_ESTABLISHED,
+    TCP_FIN_WAIT1,
+    TCP_FIN_WAIT2,
+    TCP_SYN_RECV,
+    TCP_TIME_WAIT,
+    TCPHDR_FIN,
+    TCPHDR_URG,
+)
+from procession.net import sock_async
+from procession.net.core.sock import SOCK_RCVBUF_LOCK, SOCK_URGINLINE
+from procession.net.ipv4 import inet_csk, tcp_minisocks, tcp_output
+from procession.net.ipv4.inet_csk import ICSK_ACK_SCHED
+from procession.net.ipv4.skbuff import SKB_OVERHEAD, TcpSkb
+from procession.net.ipv4.sock import TcpSock
+from procession.net.unix.sock import RCV_SHUTDOWN, SEND_SHUTDOWN
+
+if TYPE_CHECKING:
+    from procession.net.ipv4.skbuff import InetSkb
+
+from procession.net.ipv4 import tcp_ack
+
+__all__ = ("TCP_URG_NOTYET", "TCP_URG_READ", "TCP_URG_VALID", "tcp_data_queue", "tcp_urg")
+
+# Beside the byte in TcpSock.urg_data.
+TCP_URG_VALID: Final = 0x0100
+TCP_URG_NOTYET: Final = 0x0200
+TCP_URG_READ: Final = 0x0400
+
+
+# Data.
+
+
+def _prune_queue(sk: TcpSock) -> bool:
+    """Make room in the receive queue; returns whether there is some now."""
+    if sk.rmem >= sk.rcvbuf:
+        _clamp_window(sk)
+    _collapse(sk)
+    if sk.rmem <= sk.rcvbuf:
+        return True
+    sk.rmem -= sum(skb.truesize for skb in sk.ofo_queue)
+    sk.ofo_queue.clear()
+    return sk.rmem <= sk.rcvbuf
+
+
+def _clamp_window(sk: TcpSock) -> None:
+    sk.ack_quick = 0
+    most = tcp_output.tcp_rmem_max(sk.kernel)
+    if sk.rcvbuf < most and not sk.userlocks & SOCK_RCVBUF_LOCK:
+        sk.rcvbuf = min(sk.rmem, most)
+    if sk.rmem > sk.rcvbuf:
+        sk.rcv_ssthresh = min(sk.window_clamp, 2 * sk.advmss)
+
+
+def _collapse(sk: TcpSock) -> None:
+    """Put what waits to be read into few buffers (tcp_collapse)."""
+    room = PAGE_SIZE - MAX_TCP_HEADER - (SKB_OVERHEAD - 192)
+    joined: list[InetSkb] = []
+    for skb in sk.receive_queue:
+        assert isinstance(skb, TcpSkb)
+        last = joined[-1] if joined else None
+        bloated = skb.truesize > 2 * skb.length() + SKB_OVERHEAD
+        if isinstance(last, TcpSkb) and bloated and not last.flags & TCPHDR_FIN and last.room:
+            taken = min(last.room, len(skb.data))
+            if taken == len(skb.data):
+                last.data += skb.data
+                last.end_seq = skb.end_seq
+                last.flags |= skb.flags & TCPHDR_FIN
+                last.room -= taken
+                sk.rmem -= skb.truesize
+                continue
+        if bloated:
+            sk.rmem -= skb.truesize
+            skb.truesize = PAGE_SIZE + 192
+            sk.rmem += skb.truesize
+            skb.room = max(room - len(skb.data), 0)
+        joined.append(skb)
+    sk.receive_queue.clear()
+    sk.receive_queue.extend(joined)
+
+
+def _try_rmem_schedule(sk: TcpSock, size: int) -> bool:
+    return sk.rmem <= sk.rcvbuf or _prune_queue(sk)
+
+
+def tcp_data_queue(sk: TcpSock, skb: TcpSkb) -> None:
+    """Take the data and the end of a segment (tcp_data_queue)."""
+    if skb.seq == skb.end_seq:
+        return
+    if skb.seq == sk.rcv_nxt:
+        if not tcp_output.tcp_receive_window(sk):
+            tcp_ack.tcp_enter_quickack_mode(sk)
+            sk.ack_pending |= ICSK_ACK_SCHED
+            return
+        if not _try_rmem_schedule(sk, skb.truesize):
+            return
+        _queue(sk, skb)
+        if sk.ofo_queue:
+            _ofo_queue(sk)
+        if not sk.dead:
+            inet_csk.sk_data_ready(sk)
+        return
+    if skb.end_seq <= sk.rcv_nxt:
+        tcp_ack.tcp_enter_quickack_mode(sk)
+        sk.ack_pending |= ICSK_ACK_SCHED
+        return
+    if skb.seq >= sk.rcv_nxt + tcp_output.tcp_receive_window(sk):
+        tcp_ack.tcp_enter_quickack_mode(sk)
+        sk.ack_pending |= ICSK_ACK_SCHED
+        return
+    tcp_ack.tcp_enter_quickack_mode(sk)
+    if skb.seq < sk.rcv_nxt:
+        # A part is new.
+        if tcp_output.tcp_receive_window(sk) and _try_rmem_schedule(sk, skb.truesize):
+            skb.data = skb.data[sk.rcv_nxt - skb.seq :]
+            skb.seq = sk.rcv_nxt
+            _queue(sk, skb)
+            if not sk.dead:
+                inet_csk.sk_data_ready(sk)
+        return
+    if not _try_rmem_schedule(sk, skb.truesize):
+        return
+    sk.ack_pending |= ICSK_ACK_SCHED
+    if all(other.seq != skb.seq for other in sk.ofo_queue):
+        sk.rmem += skb.truesize
+        sk.ofo_queue.append(skb)
+        sk.ofo_queue.sort(key=_by_seq)
+
+
+def _by_seq(skb: TcpSkb) -> int:
+    return skb.seq
+
+
+def _queue(sk: TcpSock, skb: TcpSkb) -> None:
+    sk.rmem += skb.truesize
+    sk.receive_queue.append(skb)
+    sk.rcv_nxt = skb.end_seq
+    if skb.length():
+        tcp_ack.tcp_event_data_recv(sk, skb)
+    if skb.flags & TCPHDR_FIN:
+        _fin(sk)
+
+
+def _ofo_queue(sk: TcpSock) -> None:
+    """Take what came too early and is next now."""
+    while sk.ofo_queue and sk.ofo_queue[0].seq <= sk.rcv_nxt:
+        skb = sk.ofo_queue.pop(0)
+        sk.rmem -= skb.truesize
+        if skb.end_seq > sk.rcv_nxt:
+            skb.data = skb.data[sk.rcv_nxt - skb.seq :]
+            skb.seq = sk.rcv_nxt
+            _queue(sk, skb)
+
+
+def _fin(sk: TcpSock) -> None:
+    """The other end sends nothing any more."""
+    sk.ack_pending |= ICSK_ACK_SCHED
+    sk.shutdown |= RCV_SHUTDOWN
+    sk.done = True
+    state = sk.state
+    if state in (TCP_SYN_RECV, TCP_ESTABLISHED):
+        inet_csk.tcp_set_state(sk, TCP_CLOSE_WAIT)
+        sk.ack_pingpong = True
+    elif state == TCP_FIN_WAIT1:
+        tcp_output.tcp_send_ack(sk)
+        inet_csk.tcp_set_state(sk, TCP_CLOSING)
+    elif state == TCP_FIN_WAIT2:
+        tcp_output.tcp_send_ack(sk)
+        tcp_minisocks.tcp_time_wait(sk, TCP_TIME_WAIT, 0)
+    sk.rmem -= sum(skb.truesize for skb in sk.ofo_queue)
+    sk.ofo_queue.clear()
+    if not sk.dead:
+        inet_csk.sk_state_change(sk)
+        both = sk.shutdown == RCV_SHUTDOWN | SEND_SHUTDOWN or sk.state == TCP_CLOSE
+        sock_async.sk_wake_async(sk, sock_async.SOCK_WAKE_WAITD, POLL_HUP if both else POLL_IN)
+
+
+# Urgent data.
+
+
+def _check_urg(sk: TcpSock, skb: TcpSkb) -> None:
+    """A segment says where the urgent byte stands."""
+    ptr = skb.seq + skb.urg - 1
+    if sk.copied_seq > ptr or ptr < sk.rcv_nxt:
+        return
+    if sk.urg_data and ptr <= sk.urg_seq:
+        return
+    inet_csk.sk_send_sigurg(sk)
+    # What was urgent before becomes data, but for the byte if it is the next one and was read.
+    if sk.urg_seq == sk.copied_seq and sk.urg_data and not sk.flags & SOCK_URGINLINE and sk.copied_seq != sk.rcv_nxt:
+        first = sk.receive_queue[0] if sk.receive_queue else None
+        sk.copied_seq += 1
+        if isinstance(first, TcpSkb) and sk.copied_seq >= first.end_seq:
+            sk.receive_queue.popleft()
+            sk.rmem -= first.truesize
+    sk.urg_data = TCP_URG_NOTYET
+    sk.urg_seq = ptr
+
+
+def tcp_urg(sk: TcpSock, skb: TcpSkb) -> None:
+    """Look for the urgent byte in a segment."""
+    if skb.flags & TCPHDR_URG:
+        _check_urg(sk, skb)
+    if sk.urg_data == TCP_URG_NOTYET:
+        at = sk.urg_seq - skb.seq
+        if at < len(skb.data):
+            sk.urg_data = TCP_URG_VALID | skb.data[at]
+            if not sk.dead:
+                inet_csk.sk_data_ready(sk)

@@ -1,0 +1,1 @@
+"""The internet protocols over IPv6."""
