@@ -80,8 +80,10 @@ def test_sendfile(f, fails):
     assert f.sendfile(out, f.fd, offset, 3) == 3
     assert offset.data[0] == 8
     assert f.lseek(f.fd, 0, 1) == 10
+    append = f.open("/out", 0o2001, 0)
+    assert f.sendfile(append, f.fd, 0, 1) == 0  # the end of the file comes first
     with fails("EINVAL"):
-        f.sendfile(f.open("/out", 0o2001, 0), f.fd, 0, 1)
+        f.sendfile(append, f.fd, offset, 1)
     with fails("EINVAL"):
         f.sendfile(out, f.open("/dev/zero", 0, 0), 0, 1)
 
