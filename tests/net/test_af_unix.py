@@ -115,7 +115,7 @@ def test_a_server():
 
 
 def test_connect_errors():
-    """No such name, nobody there, not listening, another type (an abstract name is one of its type), connected already."""
+    """No such name, nobody there, not listening, another type (which an abstract name is of), connected already."""
     async def main(sys):
         c = await sys.syscall("socket", 1, 1, 0)
         d = await sys.syscall("socket", 1, 2, 0)
