@@ -115,7 +115,7 @@ def test_a_server():
 
 
 def test_connect_errors():
-    """No such name, nobody there, not listening, another type, connected already."""
+    """No such name, nobody there, not listening, another type (which an abstract name is of), connected already."""
     async def main(sys):
         c = await sys.syscall("socket", 1, 1, 0)
         d = await sys.syscall("socket", 1, 2, 0)
@@ -128,11 +128,16 @@ def test_connect_errors():
         await sys.print(await errno_of(sys.syscall("connect", c, address(b"\0name"), 7)), end=" ")
         await sys.syscall("listen", s, 5)
         await sys.print(await errno_of(sys.syscall("connect", d, address(b"\0name"), 7)), end=" ")
+        p = await sys.syscall("socket", 1, 1, 0)
+        await sys.syscall("bind", p, address(b"/path"), 7)
+        await sys.print(await errno_of(sys.syscall("connect", d, address(b"/path"), 7)), end=" ")
         await sys.syscall("connect", c, address(b"\0name"), 7)
         await sys.print(await errno_of(sys.syscall("connect", c, address(b"\0name"), 7)), end=" ")
         await sys.print(await errno_of(sys.syscall("listen", d, 1)), await errno_of(sys.syscall("listen", 0, 1)))
 
-    assert run(main) == "ENOENT ECONNREFUSED EADDRINUSE ECONNREFUSED EPROTOTYPE EISCONN ENOTSUP ENOTSOCK\n"
+    assert run(main) == (
+        "ENOENT ECONNREFUSED EADDRINUSE ECONNREFUSED ECONNREFUSED EPROTOTYPE EISCONN ENOTSUP ENOTSOCK\n"
+    )
 
 
 def test_families_and_types():

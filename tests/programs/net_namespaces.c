@@ -32,7 +32,7 @@ static void show_file(const char *name) {
   if (fd < 0) { say("%s: %s", path, errname(errno)); return; }
   ssize_t n = read(fd, text, sizeof text - 1);
   text[n < 0 ? 0 : n] = 0;
-  for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) strcmp(name, "unix") ? say("%s|%s", name, line) : say("unix|%.36s", line + 16);
+  for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) strcmp(name, "unix") ? say("%s|%s", name, line) : say("unix|%.36s %s", line + 16, strlen(line) > 59 ? line + 59 : "");
   close(fd);
 }
 
@@ -126,6 +126,13 @@ int main(void) {
   char text[512] = "";
   must(pread(held, text, sizeof text - 1, 0));
   say("a file of before has %s", strstr(text, "lo:") ? "lo" : "nothing");
+  int l = named("listener", SOCK_STREAM), auto_ = (int)must(socket(AF_UNIX, SOCK_SEQPACKET, 0)), pair[2];
+  must(listen(l, 2)), reach("connect", "listener", SOCK_STREAM), must(accept(l, NULL, NULL));
+  struct sockaddr_un where = { AF_UNIX, "\0listener" };
+  int waiting = (int)must(socket(AF_UNIX, SOCK_STREAM, 0));
+  must(connect(waiting, (struct sockaddr *)&where, 11)), must(bind(auto_, (struct sockaddr *)&where, 2)), must(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair));
+  named("of eleven", SOCK_DGRAM), named("another one", SOCK_SEQPACKET), named("x", SOCK_STREAM);
+  show_file("unix");
   change();
   interface();
   must(write(pipefd[1], "x", 1));

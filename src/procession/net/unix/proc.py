@@ -19,10 +19,11 @@ _SO_ACCEPTCON: Final = 1 << 16
 
 
 def csum_partial(data: bytes) -> int:
-    """Return the sum of 32-bit words, carries added in."""
-    padded = data + bytes(-len(data) & 3)
-    words: list[int] = [word for (word,) in struct.iter_unpack("<I", padded)]
-    total = sum(words)
+    """Return the sum of 32-bit words, of a half and of a byte behind them, carries added in (arch/x86/lib)."""
+    whole = len(data) & ~3
+    words: list[int] = [word for (word,) in struct.iter_unpack("<I", data[:whole])]
+    half = whole + (len(data) & 2)
+    total = sum(words) + int.from_bytes(data[whole:half], "little") + sum(data[half:])
     while total >> 32:
         total = (total & 0xFFFFFFFF) + (total >> 32)
     return total
@@ -37,10 +38,10 @@ def unix_hash_fold(n: int) -> int:
 
 def _chain(sk: UnixSock) -> int:
     """Return the chain that a socket is in: those without a name are in one of their own, behind the others."""
-    if not sk.addr or sk.embryo or sk.dead:
-        return UNIX_HASH_SIZE
-    if sk.inode is not None:
+    if sk.inode is not None and sk.kernel.net.unix_sockets.get(sk.inode) is sk:
         return sk.inode.i_ino & UNIX_HASH_SIZE - 1
+    if sk.net.unix_sockets.get((sk.addr, sk.type)) is not sk:
+        return UNIX_HASH_SIZE  # a connection has the name of its listener, and is not found by it
     return (unix_hash_fold(csum_partial(b"\1\0" + sk.addr)) ^ sk.type) & UNIX_HASH_SIZE - 1
 
 
