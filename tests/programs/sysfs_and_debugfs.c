@@ -25,10 +25,11 @@ static void show_file(const char *path) {
 }
 static void show_link(const char *path) {
   char target[200] = "";
-  struct stat st;
+  struct stat st, there;
   must(lstat(path, &st));
   readlink(path, target, 199);
-  say("%s: mode %o, size %ld -> %s%s", path, st.st_mode & 0777, (long)st.st_size, target, stat(path, &st) ? ", which leads nowhere" : "");
+  const char *end = stat(path, &there) ? ", which leads nowhere" : "";
+  say("%s: mode %o, size %ld -> %s%s", path, st.st_mode & 0777, (long)st.st_size, target, end);
 }
 static void show_type(const char *path) {
   struct statfs s;
