@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from procession.arch.python.program import check_program
 from procession.hw.chooser import Choice, Provider, Recorded
 from procession.hw.console import Console
+from procession.include.linux.later import later_names, release_of
 from procession.include.linux.utsname import NEW_UTS_LEN
 from procession.include.trace.events import EVENTS
 from procession.lib import string
@@ -32,7 +33,9 @@ __all__ = (
     "checked_env",
     "checked_hostname",
     "checked_input",
+    "checked_later",
     "checked_programs",
+    "checked_release",
     "checked_root",
     "checked_winsize",
     "event_names",
@@ -104,6 +107,20 @@ def checked_hostname(hostname: str) -> bytes:
     if not 0 < len(name) <= NEW_UTS_LEN:
         raise ValueError(f"hostname: 1 to {NEW_UTS_LEN} bytes, not {len(name)}")
     return name
+
+
+def checked_later(later: str | Collection[str]) -> frozenset[str]:
+    """Return the names; raises TypeError, ValueError for what is none of include/linux/later.py."""
+    check_kind("later", later, str, tuple, list, set, frozenset)
+    for name in later:
+        check_text("later: a name", name)
+    return later_names(later)
+
+
+def checked_release(release: str) -> bytes:
+    """Return what uname(2) says as bytes; raises TypeError, ValueError."""
+    check_text("release", release)
+    return release_of(release)
 
 
 def checked_closed(closed: Collection[int]) -> tuple[int, ...]:

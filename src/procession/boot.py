@@ -32,7 +32,9 @@ from procession.arguments import (
     checked_env,
     checked_hostname,
     checked_input,
+    checked_later,
     checked_programs,
+    checked_release,
     checked_root,
     checked_winsize,
     event_names,
@@ -47,6 +49,7 @@ from procession.hw.core_store import CoreStore
 from procession.hw.memory import Frames
 from procession.include.linux.bug import bug
 from procession.include.linux.kernel import Kernel as LinuxKernel
+from procession.include.linux.syscalls import system_calls
 from procession.include.linux.threads import NR_CPUS
 from procession.include.linux.time import KTIME_MAX, NSEC_PER_SEC
 from procession.include.linux.tracepoint import ListenerWarning
@@ -161,6 +164,8 @@ class Machine:
         cores: str | Path | None = None,
         closed: Collection[int] = (),
         hostname: str = DEFAULT_HOSTNAME,
+        later: str | Collection[str] = (),
+        release: str | None = None,
         replay: Sequence[Choice] | None = None,
     ) -> None:
         """Put the machine together; nothing runs yet. Raises TypeError, ValueError for what cannot be.
@@ -178,7 +183,8 @@ class Machine:
         let one trap pass between two of them, after twice as many two, and so on; None: default_check.
         cores: a directory of the host for the core files of programs that a signal ends (core_store.written lists
         them); OSError if it is none.  closed: which of the descriptors 0, 1 and 2 the program does not have.
-        hostname: the machine's name, which uname(2) gives as nodename.
+        hostname: the machine's name, which uname(2) gives as nodename.  later: what it shall have that came after 3.2:
+        "all", or names of include/linux/later.py; release: what uname(2) gives as that, "5.10.0", if not 3.2's.
         """
         if replay is not None:
             choices = _by_its_older_name(replay, choices)
@@ -206,6 +212,10 @@ class Machine:
         k.closed_fds = checked_closed(closed)
         k.boot_time_ns = boot_time_ns
         k.hostname = checked_hostname(hostname)
+        k.later = checked_later(later)
+        k.syscalls = system_calls(k.later)
+        if release is not None:
+            k.release = checked_release(release)
         k.programs = checked_programs(programs)
         k.check_baseline = self.check_baseline
         k.vfs.volumes = hostfs_volumes.open_volumes(volumes)

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from procession.tools.fault_inject import FaultSpec, Injector
     from procession.tools.tree import ProcessTree
 
-__all__ = ("replay", "run", "strace", "syscalls", "version")
+__all__ = ("list_later", "replay", "run", "strace", "syscalls", "version")
 
 # Arguments of Machine that have the names of options.
-_OPTIONS: Final = ("cpus: ", "hostname: ", "memory: ", "seed: ")
+_OPTIONS: Final = ("cpus: ", "hostname: ", "later: ", "memory: ", "release: ", "seed: ")
 _UNITS: Final = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
@@ -127,6 +127,8 @@ def _machine(
     tty: bool = False,
     check: bool = False,
     hostname: str | None = None,
+    later: str | None = None,
+    release: str | None = None,
     volume: Sequence[str] = (),
 ) -> Machine:
     from procession.boot import DEFAULT_HOSTNAME, DEFAULT_WINSIZE, Machine
@@ -155,6 +157,8 @@ def _machine(
             tty=tty,
             check=check,
             hostname=DEFAULT_HOSTNAME if hostname is None else hostname,
+            later=later or (),
+            release=release,
             winsize=(terminal and terminal.size()) or DEFAULT_WINSIZE,
         )
     except ValueError as error:
@@ -330,6 +334,8 @@ def run(
     env_file: Path | None = None,
     user: str = "0",
     hostname: str | None = None,
+    later: str | None = None,
+    release: str | None = None,
     timeout: str = "0",
     volume: Sequence[str] = (),
 ) -> None:
@@ -351,6 +357,8 @@ def run(
         tty=tty,
         check=check,
         hostname=hostname,
+        later=later,
+        release=release,
         volume=volume,
     )
     in_vain = None if unsupported else InVain(machine)
@@ -454,6 +462,8 @@ def strace(
     env_file: Path | None = None,
     user: str = "0",
     hostname: str | None = None,
+    later: str | None = None,
+    release: str | None = None,
     timeout: str = "0",
     volume: Sequence[str] = (),
 ) -> None:
@@ -467,7 +477,17 @@ def strace(
         options = strace_letters.options(asked)
     except ValueError as error:
         fail(str(error))
-    machine = _machine(root, seed, cpus, memory, boot_time=boot_time, hostname=hostname, volume=volume)
+    machine = _machine(
+        root,
+        seed,
+        cpus,
+        memory,
+        boot_time=boot_time,
+        hostname=hostname,
+        later=later,
+        release=release,
+        volume=volume,
+    )
     in_vain = InVain(machine)
     with SIGNALS.caught(), strace_output(asked, options) as out:
         tracer = Strace(machine, out, options)
@@ -512,6 +532,15 @@ def syscalls(names: Sequence[str] = ()) -> None:
     except ValueError as error:
         fail(str(error))
     show(shown)
+
+
+def list_later() -> None:
+    """Print what came after 3.2 and can be had, each with the version that brought it."""
+    from procession.include.linux.later import LATER
+
+    width = max(map(len, LATER))
+    for name, (since, what) in LATER.items():
+        print(f"{name:<{width}}  {since:<4}  {what}")
 
 
 def version() -> None:

@@ -52,6 +52,7 @@ def nsproxy_init(k: Kernel) -> None:
     slab.kmem_cache_create(k, "pid_namespace", 2112)
     k.init_uts_ns = UtsNamespace()
     k.init_uts_ns.nodename = k.hostname
+    k.init_uts_ns.release = k.release
     ipc_namespace.ipc_ns_init(k)
     k.init_net_ns = NetNamespace()
 

@@ -30,7 +30,6 @@ from procession.include.linux.sched import (
     TIF_WORK_SYSCALL_ENTRY,
 )
 from procession.include.linux.signal import SA_SIGINFO, SEGV_MAPERR, SIG_KERNEL_ONLY_MASK, SIGSEGV, Siginfo
-from procession.include.linux.syscalls import SYSCALLS
 from procession.kernel import hrtimer, sched_account, signal_queue, signal_send, tracehook
 from procession.mm import uaccess
 
@@ -126,7 +125,7 @@ class PythonThread(NoRegisters):
             return None
         if self.todo == RESTART:
             name, args = "restart_syscall", ()
-        call = SYSCALLS.get(name)
+        call = current.kernel.syscalls.get(name)
         if call is None or name in NOT_HERE:
             self._machine(current, name, args)
             return None

@@ -30,7 +30,7 @@ from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.mm_types import PAGE_SHIFT, VM_EXEC
 from procession.include.linux.sched import TIF_BLOCKSTEP, TIF_SIGPENDING, TIF_TRACED, TIF_WORK_SYSCALL_ENTRY
 from procession.include.linux.signal import SIGKILL
-from procession.include.linux.syscalls import SYSCALLS, Syscall
+from procession.include.linux.syscalls import Syscall
 from procession.kernel import exit, signal, tracehook
 from procession.mm import mmap, text
 
@@ -49,7 +49,7 @@ _FETCH: Final = PF_INSTR | PF_PROT  # from a page that is there
 _USER_GATES: Final = (X86_TRAP_BP, X86_TRAP_OF)  # what INT n may raise
 
 # They leave by another door than they came in: other registers, other memory, or another task's.
-_ON_OWN_STACK: Final = frozenset({"fork", "vfork", "clone", "execve", "exit", "exit_group"})
+_ON_OWN_STACK: Final = frozenset({"fork", "vfork", "clone", "clone3", "execve", "execveat", "exit", "exit_group"})
 _NR_RT_SIGRETURN: Final = NR["rt_sigreturn"]
 _WORK: Final = ~TIF_TRACED
 # What a task under seccomp mode 1 may still call.
@@ -389,7 +389,7 @@ class Entry:
             self.halt()
             return
         name = syscall_table.syscall_name(nr)
-        call = SYSCALLS.get(name)
+        call = self.k.syscalls.get(name)
         if current.ti_flags & TIF_WORK_SYSCALL_ENTRY:
             self.stack = SyscallStack(current, nr, name, self.traced(current))
             self.halt()
@@ -443,7 +443,7 @@ class Entry:
         nr = -1 if emulated else thread.orig_ax
         stack.nr, stack.name = nr, ""
         name = syscall_table.syscall_name(nr)
-        call = SYSCALLS.get(name)
+        call = self.k.syscalls.get(name)
         if call is not None:
             args = arguments.decode_saved(call, thread.q)
         elif nr >= 0:
