@@ -1,6 +1,7 @@
 """What the linker does for Linux: pull in every file that declares system calls, whoever else uses it."""
 
 from procession.arch.x86 import process, signal  # noqa: F401 -- importing declares
+from procession.drivers.char import random  # noqa: F401 -- importing declares
 from procession.fs import (  # noqa: F401 -- importing declares
     dcache,
     eventfd,
@@ -30,6 +31,7 @@ from procession.ipc import mqueue_syscalls, msg, sem, shm  # noqa: F401 -- impor
 from procession.kernel import (  # noqa: F401 -- importing declares
     acct,
     capability,
+    clone3,
     exec_domain,
     exit,
     exit_wait,
@@ -41,6 +43,7 @@ from procession.kernel import (  # noqa: F401 -- importing declares
     hrtimer,
     itimer,
     nsproxy,
+    pidfd,
     posix_timers,
     printk,
     ptrace_request,
@@ -52,6 +55,6 @@ from procession.kernel import (  # noqa: F401 -- importing declares
     time,
     timer,
 )
-from procession.mm import fadvise, madvise, mempolicy, mincore, mlock, mmap, mprotect, mremap, msync, process_vm_access  # noqa: F401 -- importing declares
+from procession.mm import fadvise, madvise, memfd, mempolicy, mincore, mlock, mmap, mprotect, mremap, msync, process_vm_access  # noqa: F401 -- importing declares
 from procession.net import socket  # noqa: F401 -- importing declares
 from procession.security.keys import keyctl  # noqa: F401 -- importing declares

@@ -21,6 +21,7 @@ from procession.include.linux.nsproxy import UtsNamespace
 from procession.include.linux.pid import Pid
 from procession.include.linux.sched import TASK_DEAD, Task, UserStruct
 from procession.ipc.shm import ShmFile
+from procession.kernel.pidfd import PidfdFile
 from procession.tools.validate import terminals
 from procession.tools.validate.census import Census, tally
 from procession.tools.validate.mounts import mnt_namespaces
@@ -107,6 +108,7 @@ def validate_pid_counts(seen: Census) -> list[str]:
             if timer.target is not None:
                 found[timer.target] = found.get(timer.target, 0) + 1
     tally(terminals.terminal_pids(seen), found)
+    tally([file.private_data for file in seen.open_files if isinstance(file, PidfdFile)], found)
     for sk in seen.sockets:
         names = (sk.peer_pid, *(skb.scm.pid for skb in sk.receive_queue))
         tally([pid for pid in names if pid is not None], found)
