@@ -3,6 +3,7 @@
 from procession.arch.x86 import process, signal  # noqa: F401 -- importing declares
 from procession.drivers.char import random  # noqa: F401 -- importing declares
 from procession.fs import (  # noqa: F401 -- importing declares
+    copy_file_range,
     dcache,
     eventfd,
     eventpoll,
@@ -14,6 +15,7 @@ from procession.fs import (  # noqa: F401 -- importing declares
     namei_modify,
     namespace_mount,
     open,
+    openat2,
     pipe,
     read_write,
     readdir,
@@ -22,6 +24,7 @@ from procession.fs import (  # noqa: F401 -- importing declares
     splice,
     stat,
     statfs,
+    statx,
     sync,
     timerfd,
     utimes,

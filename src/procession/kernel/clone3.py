@@ -32,31 +32,20 @@ from procession.include.linux.sched import (
 )
 from procession.include.linux.signal import NSIG
 from procession.include.linux.syscalls import later_syscall
-from procession.include.linux.types import SizeT, UserPtr
+from procession.include.linux.types import SizeT
 from procession.kernel import fork
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
-__all__ = ("copy_struct_from_user", "sys_clone3")
+__all__ = ("sys_clone3",)
 
 _NOT_OFFERED: Final = {
     CLONE_INTO_CGROUP: "CLONE_INTO_CGROUP",
     CLONE_NEWTIME: "CLONE_NEWTIME",
     CLONE_NEWCGROUP: "CLONE_NEWCGROUP",
 }
-
-
-def copy_struct_from_user(current: Task, ptr: UserPtr, usize: int, ksize: int) -> bytes:
-    """Return a structure that may have grown, ksize bytes of it; what an older program leaves out is zero.
-
-    Raises E2BIG if a newer one says something that is not known here, EFAULT.
-    """
-    raw = uaccess.copy_from_user(current, ptr, min(usize, ksize))
-    if usize > ksize and any(uaccess.copy_from_user(current, ptr, usize - ksize, ksize)):
-        raise LinuxError(Errno.E2BIG, "a member of a structure that is not known here")
-    return raw.ljust(ksize, b"\0")
 
 
 @later_syscall
@@ -71,7 +60,7 @@ async def sys_clone3(current: Task, uargs: CloneArgsIn, size: SizeT) -> int:
         raise LinuxError(Errno.E2BIG, "clone3: larger than a page")
     if size < CLONE_ARGS_SIZE_VER0:
         raise LinuxError(Errno.EINVAL, "clone3: too small")
-    fields = CLONE_ARGS.unpack(copy_struct_from_user(current, uargs, size, CLONE_ARGS.size))
+    fields = CLONE_ARGS.unpack(uaccess.copy_struct_from_user(current, uargs, size, CLONE_ARGS.size))
     flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup = fields
     if set_tid_size > MAX_PID_NS_LEVEL or bool(set_tid) != bool(set_tid_size):
         raise LinuxError(Errno.EINVAL, "clone3: set_tid_size")
