@@ -51,6 +51,7 @@ from procession.kernel import (  # noqa: F401 -- importing declares
     printk,
     ptrace_request,
     sched_syscalls,
+    seccomp,
     signal_syscalls,
     sys,
     sys_ids,

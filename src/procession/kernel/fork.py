@@ -396,6 +396,7 @@ def copy_signal(current: Task, p: Task, clone_flags: int) -> None:
     if old.autogroup is not None:
         sched_autogroup.sched_autogroup_fork(current, sig)
     sig.oom_adj, sig.oom_score_adj, sig.oom_score_adj_min = old.oom_adj, old.oom_score_adj, old.oom_score_adj_min
+    sig.has_child_subreaper = old.has_child_subreaper or old.is_child_subreaper
     p.signal = sig
 
 

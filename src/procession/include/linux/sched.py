@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from procession.kernel.posix_timers import KItimer
     from procession.kernel.sched_autogroup import Autogroup
     from procession.kernel.sched_fair import CfsRq
+    from procession.kernel.seccomp import SeccompFilter
     from procession.mm.memcontrol import MemCgroup
 
 RestartBlock: TypeAlias = "Callable[[Task], Coroutine[Any, Any, int]]"
@@ -345,6 +346,8 @@ class SignalStruct:
         "oom_score_adj",
         "oom_score_adj_min",
         "autogroup",
+        "is_child_subreaper",
+        "has_child_subreaper",
         "cred_guard_mutex",
     )  # derived
 
@@ -410,6 +413,9 @@ class SignalStruct:
         self.oom_score_adj: int = 0
         self.oom_score_adj_min: int = 0
         self.autogroup: Autogroup | None = None  # the session's; None: in the default group
+        # tasklist_lock.
+        self.is_child_subreaper: bool = False  # adopts the orphans among its descendants
+        self.has_child_subreaper: bool = False  # an ancestor of it may
         # Itself.
         self.cred_guard_mutex: Mutex | None = None  # an exec or an attach decides by credentials; made when first used
 
@@ -543,6 +549,8 @@ class Task:
         "timer_slack_ns",
         "default_timer_slack_ns",
         "seccomp_mode",
+        "seccomp_filter",
+        "no_new_privs",
         "kthread",
         "replacement_session_keyring",
         "sysvsem",
@@ -653,6 +661,8 @@ class Task:
         self.timer_slack_ns: int = 50_000
         self.default_timer_slack_ns: int = 50_000
         self.seccomp_mode: int = 0
+        self.seccomp_filter: SeccompFilter | None = None
+        self.no_new_privs: bool = False  # an exec grants nothing any more
         self.kthread: Kthread | None = None  # new
         # tasklist_lock.
         self.replacement_session_keyring: Key | None = None  # new: what a child gives it, with a reference
@@ -710,6 +720,8 @@ class Task:
         p.timer_slack_ns = self.timer_slack_ns
         p.default_timer_slack_ns = self.default_timer_slack_ns
         p.seccomp_mode = self.seccomp_mode
+        p.seccomp_filter = self.seccomp_filter
+        p.no_new_privs = self.no_new_privs
         return p
 
     def __repr__(self) -> str:
