@@ -152,7 +152,7 @@ def dup_mm(current: Task, oldmm: MmStruct) -> MmStruct:
         mm.start_brk, mm.brk, mm.start_stack = oldmm.start_brk, oldmm.brk, oldmm.start_stack
         mm.arg_start, mm.arg_end = oldmm.arg_start, oldmm.arg_end
         mm.env_start, mm.env_end = oldmm.env_start, oldmm.env_end
-        mm.saved_auxv = oldmm.saved_auxv
+        mm.saved_auxv, mm.membarrier_state = oldmm.saved_auxv, oldmm.membarrier_state
         if oldmm.exe_file is not None:
             mm.exe_file = file_table.get_file(oldmm.exe_file)
         dup_mmap(current, mm, oldmm)

@@ -23,6 +23,7 @@ from procession.include.linux.mm_types import (
     MAP_32BIT,
     MAP_ANONYMOUS,
     MAP_FIXED,
+    MAP_FIXED_NOREPLACE,
     MAP_HUGETLB,
     MAP_LOCKED,
     MAP_NONBLOCK,
@@ -275,7 +276,12 @@ def do_mmap_pgoff(current: Task, file: File | None, addr: int, length: int, prot
         raise LinuxError(Errno.ENOMEM, "the length overflows")
     if len(mm.mmap) > k.mm.max_map_count:
         raise LinuxError(Errno.ENOMEM, "too many areas")
+    only_free = flags & MAP_FIXED_NOREPLACE and "MAP_FIXED_NOREPLACE" in k.later
+    if only_free:
+        flags |= MAP_FIXED
     addr = get_unmapped_area(current, mm, addr, length, flags)
+    if only_free and find_vma_intersection(mm, addr, addr + length) is not None:
+        raise LinuxError(Errno.EEXIST, "something is mapped there")
 
     vm_flags = prot & _PROT_RWX | mm.def_flags | _MAY | flags & (VM_GROWSDOWN | VM_DENYWRITE | VM_EXECUTABLE)
     if (flags | vm_flags) & VM_LOCKED:

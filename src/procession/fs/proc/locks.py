@@ -41,7 +41,10 @@ def locks_show(current: Task) -> bytes:
 def _lock(current: Task, fl: FileLock) -> str:
     inode = fl.fl_file.inode
     major, minor = new_decode_dev(inode.i_sb.s_dev)
-    kind = "POSIX  ADVISORY " if fl.fl_flags == locks.FL_POSIX else "FLOCK  ADVISORY "
+    if fl.fl_pid == locks.OFD_PID:
+        kind = "OFDLCK ADVISORY "
+    else:
+        kind = "POSIX  ADVISORY " if fl.fl_flags == locks.FL_POSIX else "FLOCK  ADVISORY "
     access = "WRITE" if fl.fl_type == F_WRLCK else "READ "
     found = current.kernel.init_pid_ns.pids.get(fl.fl_pid)
     nr = pid.pid_vnr(current, found) if found is not None else fl.fl_pid

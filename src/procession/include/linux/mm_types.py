@@ -96,6 +96,7 @@ MAP_EXECUTABLE: Final = 0x1000
 MAP_LOCKED: Final = 0x2000
 MAP_STACK: Final = 0x20000
 MAP_HUGETLB: Final = 0x40000
+MAP_FIXED_NOREPLACE: Final = 0x100000  # of 4.17
 
 
 class MapFlags(IntFlag):
@@ -113,6 +114,7 @@ class MapFlags(IntFlag):
     MAP_LOCKED = MAP_LOCKED
     MAP_STACK = MAP_STACK
     MAP_HUGETLB = MAP_HUGETLB
+    MAP_FIXED_NOREPLACE = MAP_FIXED_NOREPLACE
 
 
 class VmArea:
@@ -211,6 +213,7 @@ class MmStruct:
         "binfmt",
         "core_state",
         "oom_disable_count",
+        "membarrier_state",
         "pte_tables",
         "exits",
     )  # derived
@@ -261,6 +264,7 @@ class MmStruct:
         self.binfmt: LinuxBinfmt | None = None  # who loaded the program, and knows how to dump it
         self.core_state: CoreState | None = None
         self.oom_disable_count: int = 0
+        self.membarrier_state: int = 0  # what of membarrier(2) it has registered for
         # Ours: where the lowest-level page tables are, so that no walk is needed: address >> 21 -> index into Frames.q.
         self.pte_tables: dict[int, int] = {}
         # Ours: addresses that the CPU must stop before, by the page they are in; see mm/text.py.
