@@ -60,6 +60,10 @@ class MemfdInode(ramfs.RamfsReg):
 
     seals: int = F_SEAL_SEAL
 
+    def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
+        """Return another open file of it: /proc/PID/fd leads here."""
+        return MemfdFile(path, flags, mode)
+
     def write_data(self, pos: int, data: bytes) -> int:
         """Write, page by page, what the seals allow; raises EPERM for nothing at all (shmem_write_begin)."""
         if self.seals & _WRITE_SEALS:
@@ -95,6 +99,12 @@ class MemfdFile(ramfs.RegularFile):
                 raise LinuxError(Errno.EPERM, "sealed against writing")
             vma.vm_flags &= ~VM_MAYWRITE
         super().mmap(current, vma)
+
+
+class MadeMemfdFile(MemfdFile):
+    """The open file that memfd_create(2) makes, which does not keep it from being executed."""
+
+    f_writer = False
 
 
 @later_syscall
@@ -138,9 +148,8 @@ def _memfd_file(current: Task, name: str, flags: int) -> File:
         inode.seals = 0
     inode.i_atime_ns = inode.i_mtime_ns = inode.i_ctime_ns = fs_inode.current_fs_time(sb)
     fs_inode.inode_init_owner(current, inode, None)
-    inode.i_writecount = 1  # as of any file open for writing; fput takes it back
     dentry = Dentry(name, sb.s_root, inode, d_deleted=True)
-    return file_table.alloc_file(current, MemfdFile(PathRef(mnt, dentry), O_RDWR | O_LARGEFILE, _MODE))
+    return file_table.alloc_file(current, MadeMemfdFile(PathRef(mnt, dentry), O_RDWR | O_LARGEFILE, _MODE))
 
 
 # Seals.

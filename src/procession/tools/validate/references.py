@@ -235,7 +235,7 @@ def _compare_writers(seen: Census, inodes: Iterable[Inode], wrong: list[str]) ->
     writers = dict.fromkeys(inodes, 0)
     for file in seen.open_files:
         inode = file.f_path.dentry.d_inode
-        if file.f_mode & FMODE_WRITE and inode.i_mode & S_IFMT == S_IFREG:
+        if file.f_mode & FMODE_WRITE and inode.i_mode & S_IFMT == S_IFREG and file.f_writer:
             writers[inode] += 1
     for mm in seen.mms:
         for vma in mm.mmap:
