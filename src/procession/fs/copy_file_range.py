@@ -11,7 +11,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_APPEND
 from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, MAX_LFS_FILESIZE, S_IFDIR, S_IFMT, S_IFREG
 from procession.include.linux.syscalls import later_syscall
-from procession.include.linux.types import Fd, OffsetPtr, SizeT, UInt
+from procession.include.linux.types import Fd, Int64Ptr, SizeT, UInt
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _PIECE: Final = 65536  # what is moved at a time
 
 @later_syscall
 async def sys_copy_file_range(
-    current: Task, fd_in: Fd, off_in: OffsetPtr, fd_out: Fd, off_out: OffsetPtr, len: SizeT, flags: UInt
+    current: Task, fd_in: Fd, off_in: Int64Ptr, fd_out: Fd, off_out: Int64Ptr, len: SizeT, flags: UInt
 ) -> int:
     """Copy from a regular file to another, or within one (copy_file_range(2)); returns how much.
 

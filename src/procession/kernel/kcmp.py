@@ -17,9 +17,10 @@ from procession.include.linux.sched_attr import (
     KCMP_SYSVSEM,
     KCMP_VM,
     KcmpArg,
+    KcmpIdx,
 )
 from procession.include.linux.syscalls import later_syscall
-from procession.include.linux.types import PidNr, ULong
+from procession.include.linux.types import PidNr
 from procession.kernel import pid, ptrace_access
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _NO_ORDER: Final = 3
 
 
 @later_syscall
-def sys_kcmp(current: Task, pid1: PidNr, pid2: PidNr, type: KcmpArg, idx1: ULong, idx2: ULong) -> int:
+def sys_kcmp(current: Task, pid1: PidNr, pid2: PidNr, type: KcmpArg, idx1: KcmpIdx, idx2: KcmpIdx) -> int:
     """Tell whether two threads share something (kcmp(2)): 0 if they do.
 
     Raises ESRCH, EPERM for whom current may not look at, EBADF for descriptors, EINVAL.

@@ -18,7 +18,7 @@ from procession.include.linux.sched_attr import (
     MembarrierArg,
 )
 from procession.include.linux.syscalls import later_syscall
-from procession.include.linux.types import Int, UInt
+from procession.include.linux.types import HiddenArg, UInt
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
@@ -39,7 +39,7 @@ _NEEDS: Final = {
 
 
 @later_syscall
-def sys_membarrier(current: Task, cmd: MembarrierArg, flags: UInt, cpu_id: Int) -> int:
+def sys_membarrier(current: Task, cmd: MembarrierArg, flags: UInt, cpu_id: HiddenArg) -> int:
     """Order memory on all CPUs that run threads (membarrier(2)); raises EINVAL, EPERM for what is not registered.
 
     Differs: restartable sequences do not exist, nor do their commands.

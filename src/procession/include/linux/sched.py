@@ -7,6 +7,7 @@ from enum import IntEnum, IntFlag
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 from procession.include.linux.bug import bug
+from procession.include.linux.clone3 import CLONE_CLEAR_SIGHAND, CLONE_INTO_CGROUP, CLONE_NEWCGROUP, CLONE_PIDFD
 from procession.include.linux.pid import PIDTYPE_PID
 from procession.include.linux.signal import DEFAULT_ACTION, NSIG, SIGKILL_MASK, KSigaction, Sigpending
 from procession.include.linux.types import Arg, UserPtr
@@ -174,6 +175,7 @@ class CloneFlags(IntFlag):
     FS = CLONE_FS
     FILES = CLONE_FILES
     SIGHAND = CLONE_SIGHAND
+    PIDFD = CLONE_PIDFD
     PTRACE = CLONE_PTRACE
     VFORK = CLONE_VFORK
     PARENT = CLONE_PARENT
@@ -192,6 +194,9 @@ class CloneFlags(IntFlag):
     NEWPID = CLONE_NEWPID
     NEWNET = CLONE_NEWNET
     IO = CLONE_IO
+    NEWCGROUP = CLONE_NEWCGROUP
+    CLEAR_SIGHAND = CLONE_CLEAR_SIGHAND
+    INTO_CGROUP = CLONE_INTO_CGROUP
 
 
 CSIGNAL: Final = 0xFF
@@ -224,7 +229,9 @@ ParamIn = Annotated[UserPtr, Arg("struct sched_param")]
 ParamOut = Annotated[UserPtr, Arg("struct sched_param", out=True)]
 CpuMaskIn = Annotated[UserPtr, Arg("cpumask")]
 CpuMaskOut = Annotated[UserPtr, Arg("cpumask", out=True)]
-CloneArg = Annotated[int, Arg("clone_flags", 64, flags=CloneFlags, prefix="CLONE_")]
+_LATER: Final = (CLONE_PIDFD, CLONE_NEWCGROUP, CLONE_CLEAR_SIGHAND, CLONE_INTO_CGROUP)
+_CLONED: Final = tuple([int(flag) for flag in CloneFlags if flag not in _LATER])
+CloneArg = Annotated[int, Arg("clone_flags", 64, flags=CloneFlags, prefix="CLONE_", accepts=_CLONED)]
 _UNSHARED: Final[tuple[int, ...]] = (
     CLONE_VM,
     CLONE_FS,

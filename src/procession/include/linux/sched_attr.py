@@ -84,7 +84,8 @@ FUTEX2_PRIVATE: Final = 0x80
 
 SchedAttrIn = Annotated[UserPtr, Arg("struct sched_attr")]
 SchedAttrOut = Annotated[UserPtr, Arg("struct sched_attr", out=True)]
-MembarrierArg = Annotated[int, Arg("int", 32, signed=True, values=Membarrier, prefix="MEMBARRIER_CMD_")]
+MembarrierArg = Annotated[int, Arg("membarrier_cmd", 32, signed=True, values=Membarrier, prefix="MEMBARRIER_CMD_")]
+KcmpIdx = Annotated[int, Arg("kcmp_idx", 64)]
 KcmpArg = Annotated[int, Arg("int", 32, signed=True, values=Kcmp, prefix="KCMP_")]
 Mlock2Arg = Annotated[int, Arg("int", 32, signed=True, flags=Mlock2, prefix="MLOCK_")]
 FutexWaitvPtr = Annotated[UserPtr, Arg("futex_waitv[]")]

@@ -63,6 +63,6 @@ AUDIT_ARCH_X86_64: Final = 0xC000003E
 SYS_SECCOMP: Final = 1  # si_code of SIGSYS
 MAX_INSNS_PER_PATH: Final = 32768
 
-SeccompOpArg = Annotated[int, Arg("int", 32, values=SeccompOp, prefix="SECCOMP_")]
+SeccompOpArg = Annotated[int, Arg("int", 32, values=SeccompOp, prefix="SECCOMP_", unknown="SECCOMP_SET_MODE_???")]
 SeccompFlagsArg = Annotated[int, Arg("seccomp_flags", 32)]
-SeccompArg = Annotated[UserPtr, Arg("seccomp_arg", out=True)]
+SeccompArg = Annotated[UserPtr, Arg("seccomp_arg")]
