@@ -331,8 +331,9 @@ class Oracle:
 
     def run(self, argv: Sequence[str], stdin: bytes = b"", *, later: bool = False) -> Outcome:
         """Run argv there; later: with all that the host's kernel has beyond 3.2."""
+        options = ["-l"] if later else []
         result = subprocess.run(
-            [*self.command, *["-l"] * later, "-s", self.scratch, "-s", str(self.tmpdir), "-t", str(HOST_SECONDS), *argv],
+            [*self.command, *options, "-s", self.scratch, "-s", str(self.tmpdir), "-t", str(HOST_SECONDS), *argv],
             input=stdin,
             capture_output=True,
             env=self.environment,

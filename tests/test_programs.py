@@ -7,7 +7,7 @@ Comments in a program speak to this file:
     // needs: core pattern ...  cores must go to plain files on the host
     // needs: glibc             only compiled with that C library
     // needs: i386              a program of 32 bits
-    // later: NAME,…            what it needs that came after 3.2: inside with Machine(later=…), outside on the host as it is
+    // later: NAME,…            what of after 3.2 it needs: Machine(later=…), and the host as it is
     // order: why               the output depends on the order, so on the seed (fuzz/seeds.py leaves it out)
     // differs: why             later kernels answer otherwise; programs/differs/NAME.out is what 3.2 says
     // a real 3.2.4: what       one that runs under qemu prints otherwise, which is no fault here; nothing reads this

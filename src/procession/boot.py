@@ -212,10 +212,7 @@ class Machine:
         k.closed_fds = checked_closed(closed)
         k.boot_time_ns = boot_time_ns
         k.hostname = checked_hostname(hostname)
-        k.later = checked_later(later)
-        k.syscalls = system_calls(k.later)
-        if release is not None:
-            k.release = checked_release(release)
+        _be_later(k, later, release)
         k.programs = checked_programs(programs)
         k.check_baseline = self.check_baseline
         k.vfs.volumes = hostfs_volumes.open_volumes(volumes)
@@ -404,6 +401,14 @@ def _by_its_older_name(replay: Sequence[Choice], choices: Sequence[Choice] | Pro
     if choices is not None:
         raise TypeError("replay: the same as choices, which is given too")
     return replay
+
+
+def _be_later(k: LinuxKernel, later: str | Collection[str], release: str | None) -> None:
+    """Give a kernel what came after 3.2, as far as it is wanted, and another release to tell."""
+    k.later = checked_later(later)
+    k.syscalls = system_calls(k.later)
+    if release is not None:
+        k.release = checked_release(release)
 
 
 def _close_unbegun(k: LinuxKernel) -> None:

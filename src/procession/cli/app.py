@@ -157,7 +157,9 @@ Later = Annotated[
 ]
 Release = Annotated[
     str | None,
-    typer.Option(metavar="X.Y.Z", help="Kernel release that uname tells; 3.2.0 without it.", rich_help_panel=REPEATABLE),
+    typer.Option(
+        metavar="X.Y.Z", help="Kernel release that uname tells; 3.2.0 without it.", rich_help_panel=REPEATABLE
+    ),
 ]
 Timeout = Annotated[
     str,

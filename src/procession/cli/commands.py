@@ -127,8 +127,7 @@ def _machine(
     tty: bool = False,
     check: bool = False,
     hostname: str | None = None,
-    later: str | None = None,
-    release: str | None = None,
+    later: tuple[str | None, str | None] = (None, None),
     volume: Sequence[str] = (),
 ) -> Machine:
     from procession.boot import DEFAULT_HOSTNAME, DEFAULT_WINSIZE, Machine
@@ -157,8 +156,8 @@ def _machine(
             tty=tty,
             check=check,
             hostname=DEFAULT_HOSTNAME if hostname is None else hostname,
-            later=later or (),
-            release=release,
+            later=later[0] or (),
+            release=later[1],
             winsize=(terminal and terminal.size()) or DEFAULT_WINSIZE,
         )
     except ValueError as error:
@@ -345,20 +344,18 @@ def run(
     spec = _fault_spec(fail) if fail is not None else None
     if interactive:
         _check_terminal(tty=tty)
-    tied = realtime or interactive
     machine = _machine(
         root,
         seed,
         cpus,
         memory,
-        realtime=tied,
+        realtime=realtime or interactive,
         boot_time=boot_time,
         core=core,
         tty=tty,
         check=check,
         hostname=hostname,
-        later=later,
-        release=release,
+        later=(later, release),
         volume=volume,
     )
     in_vain = None if unsupported else InVain(machine)
@@ -478,15 +475,7 @@ def strace(
     except ValueError as error:
         fail(str(error))
     machine = _machine(
-        root,
-        seed,
-        cpus,
-        memory,
-        boot_time=boot_time,
-        hostname=hostname,
-        later=later,
-        release=release,
-        volume=volume,
+        root, seed, cpus, memory, boot_time=boot_time, hostname=hostname, later=(later, release), volume=volume
     )
     in_vain = InVain(machine)
     with SIGNALS.caught(), strace_output(asked, options) as out:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ("sys_copy_file_range",)
 
-_PIECE: Final = 65536  # what is moved at a time
+_AT_A_TIME: Final = 1 << 16
 
 
 @later_syscall
@@ -88,7 +88,7 @@ async def _copy(current: Task, source: File, pos_in: int, sink: File, pos_out: i
     """Copy in pieces; returns how much went, and raises what stopped it if nothing did."""
     done = 0
     while done < count:
-        buffer = KernelBuffer(bytearray(min(count - done, _PIECE)))
+        buffer = KernelBuffer(bytearray(min(count - done, _AT_A_TIME)))
         try:
             got = await source.read(current, buffer, len(buffer), pos_in + done)
             put = await sink.write(current, KernelBuffer(buffer.data[:got]), got, pos_out + done) if got else 0
@@ -97,6 +97,6 @@ async def _copy(current: Task, source: File, pos_in: int, sink: File, pos_out: i
                 raise
             break
         done += put
-        if put < _PIECE:
+        if put < _AT_A_TIME:
             break
     return done

@@ -399,7 +399,13 @@ async def sys_epoll_pwait(
 
 @later_syscall
 async def sys_epoll_pwait2(
-    current: Task, epfd: Fd, events: EventsPtr, maxevents: Int, timeout: TimespecIn, sigmask: SigsetIn, sigsetsize: SizeT
+    current: Task,
+    epfd: Fd,
+    events: EventsPtr,
+    maxevents: Int,
+    timeout: TimespecIn,
+    sigmask: SigsetIn,
+    sigsetsize: SizeT,
 ) -> int:
     """epoll_pwait with nanoseconds, NULL for ever (epoll_pwait2(2))."""
     timeout_ns = time.get_timespec(current, timeout) if timeout else None

@@ -221,6 +221,8 @@ def install_exec_creds(current: Task, bprm: LinuxBinprm) -> None:
     cred.commit_creds(current, new)
     bprm.cred = None
     bprm.secure = (
-        new.euid != new.uid or new.egid != new.gid or (new.uid != 0 and (bprm.cap_effective or new.cap_permitted & ~new.cap_ambient != 0))
+        new.euid != new.uid
+        or new.egid != new.gid
+        or (new.uid != 0 and (bprm.cap_effective or new.cap_permitted & ~new.cap_ambient != 0))
     )
     _let_tracers_in(current)

@@ -336,9 +336,7 @@ def sys_renameat(current: Task, olddfd: DirFd, oldname: Path, newdfd: DirFd, new
 
 
 @later_syscall
-def sys_renameat2(
-    current: Task, olddfd: DirFd, oldname: Path, newdfd: DirFd, newname: Path, flags: RenameArg
-) -> int:
+def sys_renameat2(current: Task, olddfd: DirFd, oldname: Path, newdfd: DirFd, newname: Path, flags: RenameArg) -> int:
     """Move a name, replacing what is there, or not, or exchange two (renameat2(2)); raises EEXIST, ENOENT, EINVAL.
 
     Differs: RENAME_WHITEOUT is refused with EINVAL.
@@ -404,9 +402,7 @@ def _look_at_target(old: Dentry, old_nd: Nameidata, new_nd: Nameidata, flags: in
     return True
 
 
-def vfs_exchange(
-    current: Task, old_parent: Dentry, old: Dentry, new_parent: Dentry, new: Dentry | None
-) -> None:
+def vfs_exchange(current: Task, old_parent: Dentry, old: Dentry, new_parent: Dentry, new: Dentry | None) -> None:
     """Let two names change places; raises EACCES, EPERM, EBUSY, EINVAL where the file system cannot."""
     assert new is not None
     if new.d_inode is old.d_inode:

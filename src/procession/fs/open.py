@@ -117,9 +117,7 @@ async def filp_open(current: Task, name: str, flags: int, mode: int) -> File:
     return await do_filp_open(current, AT_FDCWD, name, flags, mode)
 
 
-async def do_filp_open(
-    current: Task, dfd: int, name: str, flags: int, mode: int, nd: Nameidata | None = None
-) -> File:
+async def do_filp_open(current: Task, dfd: int, name: str, flags: int, mode: int, nd: Nameidata | None = None) -> File:
     """Open name, or what nd has come to; what a FIFO's other end is waited for with takes over the one counted."""
     if flags & TMPFILE_BIT and "O_TMPFILE" in current.kernel.later:
         return do_tmpfile(current, dfd, name, flags, mode)

@@ -53,6 +53,7 @@ async def sys_openat2(current: Task, dfd: DirFd, filename: Path, how: OpenHowPtr
     """Open a file by a look-up that may not go everywhere (openat2(2)).
 
     Raises E2BIG, EINVAL, EFAULT; EXDEV or ELOOP where the look-up would go astray; and what open(2) does.
+    Differs: O_TMPFILE with a restriction is EOPNOTSUPP.
     """
     if usize < OPEN_HOW.size:
         raise LinuxError(Errno.EINVAL, "openat2: too small")
@@ -67,14 +68,11 @@ async def sys_openat2(current: Task, dfd: DirFd, filename: Path, how: OpenHowPtr
         return await fs_open.do_sys_open(current, dfd, name, flags, mode)
     if resolve & RESOLVE_CACHED and flags & (O_TRUNC | O_CREAT | TMPFILE_BIT):
         raise LinuxError(Errno.EAGAIN, "openat2: RESOLVE_CACHED")
+    if flags & TMPFILE_BIT:
+        raise LinuxError(Errno.EOPNOTSUPP, "openat2: O_TMPFILE below a restricted look-up")
     fd = fs_file.alloc_fd(current, 0, flags)
     try:
-        walk = _Walk(current, dfd, name, resolve, follow=not flags & O_NOFOLLOW)
-        nd = walk.parent()
-        if walk.magic is not None:
-            nd.mnt, nd.dentry, nd.last_type = walk.magic.mnt, walk.magic.dentry, namei.LAST_BIND
-        if flags & TMPFILE_BIT:
-            raise LinuxError(Errno.EOPNOTSUPP, "openat2: O_TMPFILE below a restricted look-up")
+        nd = _Walk(current, dfd, name, resolve, follow=not flags & O_NOFOLLOW).parent()
         file = await fs_open.do_filp_open(current, dfd, name, flags, mode, nd)
     except BaseException:
         fs_file.put_unused_fd(current, fd)
@@ -105,7 +103,7 @@ def _check_how(flags: int, mode: int, resolve: int) -> None:
 class _Walk:
     """A look-up that goes one component at a time, and looks where it is going.
 
-    parts: the components that are left, the next one last.  magic: where a magic link at the end has led.
+    parts: the components that are left, the next one last.
     """
 
     def __init__(self, current: Task, dfd: int, name: str, resolve: int, *, follow: bool) -> None:
@@ -124,7 +122,6 @@ class _Walk:
         self.start_mnt = self.nd.mnt
         self.slash = name.endswith("/")
         self.parts = [part for part in reversed(name.split("/")) if part]
-        self.magic: PathRef | None = None
 
     def parent(self) -> Nameidata:
         """Go up to the last component, which is left in nd.last, or to the end if that has no name of its own."""
@@ -211,6 +208,5 @@ class _Walk:
         self.nd.mnt, self.nd.dentry = target.mnt, target.dentry
         if self.parts:
             return False
-        self.magic = target
         self.nd.last_type = namei.LAST_BIND
         return True

@@ -63,6 +63,18 @@ from procession.kernel import (  # noqa: F401 -- importing declares
     time,
     timer,
 )
-from procession.mm import fadvise, madvise, memfd, mempolicy, mincore, mlock, mmap, mprotect, mremap, msync, process_vm_access  # noqa: F401 -- importing declares
+from procession.mm import (  # noqa: F401 -- importing declares
+    fadvise,
+    madvise,
+    memfd,
+    mempolicy,
+    mincore,
+    mlock,
+    mmap,
+    mprotect,
+    mremap,
+    msync,
+    process_vm_access,
+)
 from procession.net import socket  # noqa: F401 -- importing declares
 from procession.security.keys import keyctl  # noqa: F401 -- importing declares

@@ -15,6 +15,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_CLOEXEC
 from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_PID, PIDTYPE_SID
+from procession.include.linux.pidfd import PIDFD_THREAD
 from procession.include.linux.ptrace import (
     PTRACE_EVENT_CLONE,
     PTRACE_EVENT_FORK,
@@ -56,7 +57,6 @@ from procession.include.linux.sched import (
 )
 from procession.include.linux.signal import SIGCHLD
 from procession.include.linux.spinlock import RwLock, SpinLock
-from procession.include.linux.pidfd import PIDFD_THREAD
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import PidNr, UserPtr
 from procession.include.linux.undo import Undo

@@ -17,12 +17,14 @@ from procession.include.asm.ptrace import (
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.pid import PIDTYPE_PID
 from procession.include.linux.ptrace import (
+    PT_EVENT_FLAG,
     PT_SEIZED,
     PT_TRACE_MASK,
     PT_TRACESYSGOOD,
     PTRACE_ATTACH,
     PTRACE_CONT,
     PTRACE_DETACH,
+    PTRACE_EVENT_SECCOMP,
     PTRACE_EVENT_STOP,
     PTRACE_GETEVENTMSG,
     PTRACE_GETREGSET,
@@ -30,8 +32,6 @@ from procession.include.linux.ptrace import (
     PTRACE_INTERRUPT,
     PTRACE_KILL,
     PTRACE_LISTEN,
-    PT_EVENT_FLAG,
-    PTRACE_EVENT_SECCOMP,
     PTRACE_O_MASK,
     PTRACE_O_TRACESECCOMP,
     PTRACE_O_TRACESYSGOOD,

@@ -65,9 +65,7 @@ def _copy_attr(current: Task, uattr: UserPtr) -> tuple[int, int, int, int]:
     """Return policy, flags, nice value and priority; raises E2BIG, and says then how large the structure is."""
     size = uaccess.get_user(current, uattr, 4) or SCHED_ATTR_SIZE_VER0
     try:
-        if not SCHED_ATTR_SIZE_VER0 <= size <= PAGE_SIZE:
-            raise LinuxError(Errno.E2BIG, f"a sched_attr of {size} bytes")
-        raw = uaccess.copy_struct_from_user(current, uattr, size, SCHED_ATTR.size)
+        raw = _sized(current, uattr, size)
     except LinuxError as error:
         if error.errno == Errno.E2BIG:
             uaccess.put_user(current, uattr, SCHED_ATTR.size, 4)
@@ -76,6 +74,12 @@ def _copy_attr(current: Task, uattr: UserPtr) -> tuple[int, int, int, int]:
     if flags & SCHED_FLAG_UTIL_CLAMP and size < SCHED_ATTR_SIZE_VER1:
         raise LinuxError(Errno.EINVAL, "sched_setattr: no room for a clamp")
     return policy, flags, max(_MIN_NICE, min(nice, _MAX_NICE)), priority
+
+
+def _sized(current: Task, uattr: UserPtr, size: int) -> bytes:
+    if not SCHED_ATTR_SIZE_VER0 <= size <= PAGE_SIZE:
+        raise LinuxError(Errno.E2BIG, f"a sched_attr of {size} bytes")
+    return uaccess.copy_struct_from_user(current, uattr, size, SCHED_ATTR.size)
 
 
 def _setattr(current: Task, p: Task, policy: int, flags: int, nice: int, priority: int) -> None:

@@ -161,10 +161,7 @@ def _check_program(prog: list[Instruction]) -> None:
             raise LinuxError(Errno.EINVAL, "filter: a wide shift")
         if (kind in (BPF_ST, BPF_STX) or code in (BPF_LD | BPF_MEM, BPF_LDX | BPF_MEM)) and k >= BPF_MEMWORDS:
             raise LinuxError(Errno.EINVAL, "filter: no such word of memory")
-        if code == BPF_JMP | BPF_JA:
-            far = k
-        else:
-            far = max(jt, jf) if kind == BPF_JMP else 0
+        far = k if code == BPF_JMP | BPF_JA else max(jt, jf)
         if kind == BPF_JMP and pc + far + 1 >= size:
             raise LinuxError(Errno.EINVAL, "filter: a jump beyond the end")
         if code == BPF_LD | BPF_ABS and (k & 3 or k >= _DATA_SIZE):
@@ -294,9 +291,7 @@ async def act(current: Task, nr: int, arch: int, ip: int, verdict: int) -> tuple
         return True, 0
     if action == SECCOMP_RET_ERRNO:
         return False, -min(data, MAX_ERRNO)
-    info = Siginfo(
-        signo=SIGSYS, errno=data, code=SYS_SECCOMP, addr=ip, value=(arch << 32 | nr & UINT_MAX)
-    )
+    info = Siginfo(signo=SIGSYS, errno=data, code=SYS_SECCOMP, addr=ip, value=(arch << 32 | nr & UINT_MAX))
     if action == SECCOMP_RET_TRAP:
         signal_send.force_sig_info(SIGSYS, info, current)
         return False, nr

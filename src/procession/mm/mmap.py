@@ -276,12 +276,7 @@ def do_mmap_pgoff(current: Task, file: File | None, addr: int, length: int, prot
         raise LinuxError(Errno.ENOMEM, "the length overflows")
     if len(mm.mmap) > k.mm.max_map_count:
         raise LinuxError(Errno.ENOMEM, "too many areas")
-    only_free = flags & MAP_FIXED_NOREPLACE and "MAP_FIXED_NOREPLACE" in k.later
-    if only_free:
-        flags |= MAP_FIXED
     addr = get_unmapped_area(current, mm, addr, length, flags)
-    if only_free and find_vma_intersection(mm, addr, addr + length) is not None:
-        raise LinuxError(Errno.EEXIST, "something is mapped there")
 
     vm_flags = prot & _PROT_RWX | mm.def_flags | _MAY | flags & (VM_GROWSDOWN | VM_DENYWRITE | VM_EXECUTABLE)
     if (flags | vm_flags) & VM_LOCKED:
@@ -558,6 +553,8 @@ def sys_mmap(current: Task, addr: Addr, length: SizeT, prot: ProtArg, flags: Map
         if current.mm is None:
             raise LinuxError(Errno.ENOMEM, "no address space")
         with current.mm.mmap_sem.write():
+            if flags & MAP_FIXED_NOREPLACE and "MAP_FIXED_NOREPLACE" in current.kernel.later:
+                flags |= areas.fixed_if_free(current.mm, addr, length)
             return do_mmap_pgoff(current, file, addr, length, prot, flags, offset >> PAGE_SHIFT)
     finally:
         if file is not None:

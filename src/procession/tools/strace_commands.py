@@ -106,6 +106,7 @@ from procession.include.linux.futex import (
     FutexCmd,
 )
 from procession.include.linux.limits import ULONG_MAX
+from procession.include.linux.memfd import F_ADD_SEALS, F_GET_SEALS, Seals
 from procession.include.linux.prctl import (
     PR_GET_DUMPABLE,
     PR_GET_KEEPCAPS,
@@ -124,7 +125,6 @@ from procession.include.linux.prctl import (
     Prctl,
     SecureBits,
 )
-from procession.include.linux.memfd import F_ADD_SEALS, F_GET_SEALS, Seals
 from procession.include.linux.seccomp import SECCOMP_MODE_FILTER
 from procession.include.linux.signal import signame
 from procession.tools.strace_args import flag_names, hexadecimal, pointer, value_name

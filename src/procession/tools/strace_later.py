@@ -43,7 +43,7 @@ from procession.include.linux.stat import (
     StatxMask,
 )
 from procession.tools.strace_args import comment_time, constant, flag_names, hexadecimal, pointer, quote, value_name
-from procession.tools.strace_files import device, file_mode, open_flags
+from procession.tools.strace_files import file_mode, open_flags
 from procession.tools.strace_structs import INT, UINT, Printer, Shown, array
 
 __all__ = ("LATER_PRINTERS", "LATER_RESULTS", "sock_fprog")
@@ -82,7 +82,11 @@ def _faccessat_flags(shown: Shown, at: int) -> str:
     return "|".join(names) or "0"
 
 
-_SYNC: Final = {0: "AT_STATX_SYNC_AS_STAT", AT_STATX_FORCE_SYNC: "AT_STATX_FORCE_SYNC", AT_STATX_DONT_SYNC: "AT_STATX_DONT_SYNC"}
+_SYNC: Final = {
+    0: "AT_STATX_SYNC_AS_STAT",
+    AT_STATX_FORCE_SYNC: "AT_STATX_FORCE_SYNC",
+    AT_STATX_DONT_SYNC: "AT_STATX_DONT_SYNC",
+}
 
 
 def _statx_flags(shown: Shown, at: int) -> str:

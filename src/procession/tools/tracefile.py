@@ -473,7 +473,7 @@ def read_header(path: Path) -> dict[str, Any]:
         readable = " and ".join(map(str, READABLE))
         raise TraceError(f"{path}: a trace of {which}; this version reads {readable}: record it again")
     # Not in the files of versions before these could be.
-    optional = {"closed": [], "user": None, "hostname": DEFAULT_HOSTNAME, "later": [], "release": None}
+    optional: dict[str, Any] = {"closed": [], "user": None, "hostname": DEFAULT_HOSTNAME, "later": [], "release": None}
     for name, value in optional.items():
         found.setdefault(name, value)
     if number != FORMAT:

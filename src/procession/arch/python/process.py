@@ -55,7 +55,17 @@ RESTART: Final = 3  # make restart_syscall(2) in its place
 
 # Calls that set registers of the other architecture.
 NOT_HERE: Final = frozenset(
-    {"arch_prctl", "clone3", "execveat", "get_thread_area", "ioperm", "iopl", "modify_ldt", "rt_sigreturn", "set_thread_area"}
+    {
+        "arch_prctl",
+        "clone3",
+        "execveat",
+        "get_thread_area",
+        "ioperm",
+        "iopl",
+        "modify_ldt",
+        "rt_sigreturn",
+        "set_thread_area",
+    }
 )
 
 _WORK: Final = TIF_SIGPENDING | TIF_NEED_RESCHED | TIF_FORK | TIF_NOTIFY_RESUME

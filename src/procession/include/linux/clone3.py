@@ -30,8 +30,8 @@ CloneArgsIn = Annotated[UserPtr, Arg("struct clone_args", out=True)]
 class KernelCloneArgs:
     """What is asked of a fork that clone(2) of 3.2 cannot be asked for (struct kernel_clone_args).
 
-    wants_pidfd, pidfd: whether and where to store a descriptor of the child.  set_tid: the numbers it shall have, from its own pid
-    namespace outwards.  clear_sighand: it begins without handlers.  fd, file: the descriptor, once it is made.
+    wants_pidfd, pidfd: whether and where to store a descriptor of the child.  set_tid: the numbers it shall have, from
+    its own pid namespace outwards.  clear_sighand: it begins without handlers.  fd, file: the descriptor, once made.
     """
 
     __slots__ = ("pidfd", "set_tid", "clear_sighand", "wants_pidfd", "fd", "file")  # derived

@@ -174,7 +174,13 @@ class PersonalityFlags(IntFlag):
     ADDR_LIMIT_3GB = ADDR_LIMIT_3GB
 
 
-_LATER: Final = (PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_CAP_AMBIENT)
+_LATER: Final = (
+    PR_SET_CHILD_SUBREAPER,
+    PR_GET_CHILD_SUBREAPER,
+    PR_SET_NO_NEW_PRIVS,
+    PR_GET_NO_NEW_PRIVS,
+    PR_CAP_AMBIENT,
+)
 _OF_3_2: Final = tuple([int(option) for option in Prctl if option not in _LATER])
 PrctlOption = Annotated[int, Arg("int", 32, signed=True, values=Prctl, prefix="PR_", accepts=_OF_3_2)]
 # Its arguments from the second on depend on the option.

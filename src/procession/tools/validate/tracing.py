@@ -28,9 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ("validate_tracing",)
 
-_ALL_FLAGS: Final = (
-    PT_PTRACED | PT_TRACE_MASK | PT_PTRACE_CAP | PT_SEIZED | PT_EVENT_FLAG(PTRACE_EVENT_SECCOMP)
-)
+_ALL_FLAGS: Final = PT_PTRACED | PT_TRACE_MASK | PT_PTRACE_CAP | PT_SEIZED | PT_EVENT_FLAG(PTRACE_EVENT_SECCOMP)
 
 
 def validate_tracing(seen: Census) -> list[str]:
