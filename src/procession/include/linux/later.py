@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import re
 from typing import Final
 
-__all__ = ("ALL", "LATER", "NOT_OFFERED", "later_names", "release_of")
+__all__ = ("ALL", "LATER", "later_names", "release_of")
 
 ALL: Final = "all"
 
@@ -40,7 +40,7 @@ LATER: Final[dict[str, tuple[str, str]]] = {
     "copy_file_range": ("4.5", "copy from a file to another"),
     "preadv2": ("4.6", "preadv with flags: RWF_NOWAIT and others"),
     "pwritev2": ("4.6", "pwritev with flags: RWF_APPEND and others"),
-    "statx": ("4.11", "stat, with times of birth and a mask of what is wanted"),
+    "statx": ("4.11", "stat with a mask of what is wanted"),
     "MAP_FIXED_NOREPLACE": ("4.17", "mmap: at this address, if nothing is there"),
     "pidfd_send_signal": ("5.1", "kill by a descriptor"),
     "CLONE_PIDFD": ("5.2", "clone: a descriptor of the child"),
@@ -55,18 +55,6 @@ LATER: Final[dict[str, tuple[str, str]]] = {
     "futex_waitv": ("5.16", "wait for one of several futexes"),
     "fchmodat2": ("6.6", "fchmodat with AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH"),
 }
-
-# What today's programs ask for as well, and do without: it stays ENOSYS, or the error of an unknown flag.
-NOT_OFFERED: Final = (
-    "io_uring_setup",
-    "userfaultfd",
-    "bpf",
-    "rseq",
-    "landlock_create_ruleset",
-    "pkey_alloc",
-    "finit_module",
-    "F_DUPFD_QUERY",
-)
 
 _RELEASE: Final = re.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}", re.ASCII)
 
