@@ -1,6 +1,7 @@
 /* What calls about files came after 3.2: openat2, O_TMPFILE, renameat2, copy_file_range, close_range, faccessat2, fchmodat2,
  * preadv2, statx, memfd_create and its seals. */
 // later: all
+// needs: root
 #include "check.h"
 
 enum {
@@ -47,6 +48,28 @@ static void look_ups(int d) {
   look("no magic links", d, "/proc/self/exe", NO_MAGICLINKS);
   look("magic links", d, "/proc/self/exe", 0);
   look("no other mount", d, "/proc/self/stat", NO_XDEV);
+  int proc = (int)must(open("/proc", O_RDONLY | O_DIRECTORY)), its = (int)must(open("/proc/self", O_RDONLY | O_DIRECTORY));
+  look("nor by ..", proc, "..", NO_XDEV);
+  look("nor by a magic link", its, "root/tmp", NO_XDEV);
+  look("beneath: a magic link", its, "exe", BENEATH);
+  look("beneath: through one", its, "cwd/d", BENEATH);
+  close(proc), close(its);
+  must(symlinkat("f/", d, "slash"));
+  look("beneath: a link with a slash behind it", d, "slash", BENEATH);
+  int file = (int)must(openat(d, "f", O_RDONLY));
+  look("beneath: a file", file, "f", BENEATH);
+  close(file);
+  show("O_PATH for writing", openat2_(d, "f", O_PATH | O_RDWR, 0, 0));
+  show("a directory to be made", openat2_(d, "new3", O_CREAT | O_DIRECTORY, 0755, 0));
+  pid_t pid;
+  CHILD(pid) {
+    must(fchmodat(d, "e", 0700, 0));
+    must(setuid(1000));
+    look("beneath: where one may not search", d, "e/../f", BENEATH);
+    _exit(0);
+  }
+  wait_for(pid);
+  must(fchmodat(d, "e", 0755, 0));
   show_ok("made", openat2_(d, "new", O_CREAT | O_RDWR, 0644, BENEATH));
   show("a mode that is none", openat2_(d, "new2", O_CREAT | O_RDWR, 010000, 0));
   show("a mode for what is there", openat2_(d, "f", 0, 1, 0));
@@ -99,6 +122,9 @@ static void copies(int d) {
   show("to its end", syscall(NR_COPY_FILE_RANGE, in, &at, out, NULL, 100, 0));
   show("flags", syscall(NR_COPY_FILE_RANGE, in, &at, out, NULL, 100, 1));
   show("a directory", syscall(NR_COPY_FILE_RANGE, d, NULL, out, NULL, 1, 0));
+  must(lseek(in, 2, SEEK_SET)), must(lseek(out, 1, SEEK_SET));
+  show("where both stand", syscall(NR_COPY_FILE_RANGE, in, NULL, out, NULL, 2, 0));
+  say("and stand then: %d %d", (int)lseek(in, 0, SEEK_CUR), (int)lseek(out, 0, SEEK_CUR));
   at = 0;
   show("onto itself", syscall(NR_COPY_FILE_RANGE, in, &at, in, NULL, 100, 0));
   int append = (int)must(open("out", O_WRONLY | O_APPEND));
@@ -110,6 +136,7 @@ static void copies(int d) {
   show("RWF_APPEND", syscall(NR_PWRITEV2, out, &piece, 1, 0L, 0L, 0x10));
   fstat(out, &st);
   say("%d bytes", (int)st.st_size);
+  say("appended to for good: %d", fcntl(out, F_GETFL) & O_APPEND);
   show("an unknown flag", syscall(NR_PWRITEV2, out, &piece, 1, 0L, 0L, 0x10000));
   show("where it stands", syscall(NR_PWRITEV2, out, &piece, 1, -1L, 0L, 0));
   show("before the beginning", syscall(NR_PWRITEV2, out, &piece, 1, -2L, 0L, 0));
@@ -119,6 +146,10 @@ static void copies(int d) {
   piece.iov_base = &byte;
   show("RWF_NOWAIT", syscall(NR_PREADV2, ends[0], &piece, 1, -1L, 0L, 8));
   show("a pipe has no positions", syscall(NR_PREADV2, ends[0], &piece, 1, 0L, 0L, 0));
+  show("RWF_NOAPPEND", syscall(NR_PWRITEV2, append, &(struct iovec){ "-", 1 }, 1, 0L, 0L, 0x20));
+  char first;
+  must(pread(out, &first, 1, 0));
+  say("written at its place: %d", first == '-');
   close(in), close(out), close(append);
 }
 
@@ -207,6 +238,9 @@ static void seals(void) {
   int data = (int)must(syscall(NR_MEMFD_CREATE, "", NOEXEC_SEAL));
   show("never a program", fcntl(data, GET_SEALS));
   show("made executable", fchmod(data, 0700));
+  int program = (int)must(syscall(NR_MEMFD_CREATE, "", ALLOW_SEALING));
+  show("a program for ever", fcntl(program, ADD_SEALS, 0x20));
+  show("which nobody writes to", fcntl(program, GET_SEALS));
   show("another mode", fchmod(data, 0600));
   char name[300];
   memset(name, 'x', sizeof name);

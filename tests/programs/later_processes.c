@@ -1,6 +1,7 @@
 /* What came after 3.2 for processes: pidfds, clone3 and CLONE_PIDFD, waitid(P_PIDFD), execveat, subreapers, the list of a
  * thread's children. */
 // later: all
+// needs: root
 #include "check.h"
 
 #include <poll.h>
@@ -76,6 +77,27 @@ static void not_waited_for(void) {
   wait_for(pid);
   show("of nobody", syscall(NR_PIDFD_GETFD, fd, 1, 0));
   show("gone", syscall(NR_PIDFD_OPEN, pid, 0));
+}
+
+static void not_allowed(void) {
+  pid_t pid, root = sleeper();
+  int fd = (int)must(syscall(NR_PIDFD_OPEN, root, 0)), nr = 23457;
+  CHILD(pid) {
+    must(setuid(1000));
+    show("a descriptor of root's", syscall(NR_PIDFD_GETFD, fd, 1, 0));
+    show("a signal to root's", send_by(fd, SIGTERM, NULL));
+    show("a number", clone3_((struct args){ .exit_signal = SIGCHLD, .set_tid = ADDRESS(&nr), .set_tid_size = 1 }));
+    _exit(0);
+  }
+  wait_for(pid);
+  pid = (pid_t)must(clone_fork(CLONE_NEWPID | SIGCHLD));
+  if (!pid) {
+    show("a signal to who is outside the pid namespace", send_by(fd, 0, NULL));
+    _exit(0);
+  }
+  wait_for(pid);
+  kill(root, SIGKILL);
+  wait_for(root);
 }
 
 static void refused(void) {
@@ -176,29 +198,67 @@ static void executed(void) {
 }
 
 static void orphans(void) {
-  struct gate adopted = new_gate();
-  pid_t me = getpid(), pid;
+  struct gate adopted = new_gate(), asked = new_gate();
+  pid_t me = getpid(), first, pid;
   int is = 7, status;
   must(prctl(37, &is));
   say("subreaper: %d", is);
+  CHILD(first) {
+    pass_gate(&asked);
+    CHILD(pid) {
+      CHILD(pid) {
+        int its;
+        prctl(37, &its);
+        for (int i = 0; i < 2000 && getppid() != me; i++) sleep_ms(1);
+        open_gate(&adopted);
+        _exit(getppid() == me ? 5 + its : 1);
+      }
+      _exit(0);
+    }
+    wait_for(pid);
+    pause();
+    _exit(0);
+  }
   show("from now on", prctl(36, 1));
   must(prctl(37, &is));
   say("subreaper: %d", is);
-  CHILD(pid) {
-    CHILD(pid) {
-      int its;
-      prctl(37, &its);
-      while (getppid() != me) sleep_ms(1);
-      open_gate(&adopted);
-      _exit(5 + its);
-    }
-    _exit(0);
-  }
-  wait_for(pid);
+  open_gate(&asked);
   pass_gate(&adopted);
   must(waitpid(-1, &status, 0));
   say("adopted, and waited for: %s", wait_str(status));
+  kill(first, SIGKILL);
+  wait_for(first);
   show("no more", prctl(36, 0));
+}
+
+static int born(void) { return (int)getpid() * 10 + (int)getppid(); }
+static void own_numbers(void) {
+  pid_t pid, child;
+  CHILD(pid) {
+    show("children in a pid namespace of their own", unshare(CLONE_NEWPID));
+    show("once more", unshare(CLONE_NEWPID));
+    show("yet another one", clone_fork(CLONE_NEWPID | SIGCHLD));
+    show("a thread", syscall(SYS_clone, CLONE_THREAD | CLONE_SIGHAND | CLONE_VM, 0, 0, 0, 0));
+    pid_t init;
+    struct gate said = new_gate();
+    CHILD(init) {
+      CHILD(child) _exit(born());
+      say("the first's child: %s", reap(child));
+      kill(getpid(), SIGTERM);
+      say("it is an init: a signal of its own does not end it");
+      open_gate(&said);
+      pause();
+      _exit(0);
+    }
+    pass_gate(&said);
+    CHILD(child) _exit(born());
+    say("the second: %s", reap(child));
+    show("killed from outside", kill(init, SIGKILL));
+    say("%s", reap(init));
+    show("after the first has ended", fork());
+    _exit(0);
+  }
+  say("%s", reap(pid));
 }
 
 static void children(void) {
@@ -223,10 +283,12 @@ int main(int argc, char **argv) {
   go_to_scratch();
   opened();
   not_waited_for();
+  not_allowed();
   refused();
   made();
   executed();
   orphans();
+  own_numbers();
   children();
   return 0;
 }

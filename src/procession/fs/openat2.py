@@ -129,15 +129,15 @@ class _Walk:
         nd.last_type = namei.LAST_ROOT
         while self.parts:
             part = self.parts.pop()
+            inode = nd.dentry.d_inode
+            if inode.i_mode & S_IFMT != S_IFDIR:
+                raise LinuxError(Errno.ENOTDIR, nd.dentry.d_name)
+            namei.inode_permission(self.current, inode, MAY_EXEC)
             nd.last_type = namei.LAST_NORM
             if part in (".", ".."):
                 nd.last_type = namei.LAST_DOT if part == "." else namei.LAST_DOTDOT
                 self._dots(part)
                 continue
-            inode = nd.dentry.d_inode
-            if inode.i_mode & S_IFMT != S_IFDIR:
-                raise LinuxError(Errno.ENOTDIR, nd.dentry.d_name)
-            namei.inode_permission(self.current, inode, MAY_EXEC)
             nd.last = part
             if self._last(part):
                 nd.slash = self.slash

@@ -470,6 +470,8 @@ def _link_process(current: Task, p: Task, new_pid: Pid) -> None:
     own = new_pid.numbers[new_pid.level]
     if own.nr == 1:
         own.ns.child_reaper = p
+        if current.pid_ns_for_children is own.ns:
+            p.signal.flags |= SIGNAL_UNKILLABLE
     p.signal.leader_pid = new_pid
     p.signal.tty = tty_io.tty_kref_get(current.signal.tty)
     leader = current.group_leader

@@ -38,9 +38,9 @@ _CALLS: Final = frozenset(SYSCALL_NAMES.values()) | {name for name, _ in LATER_C
 class FaultSpec:
     """What to refuse.
 
-    call: a system call; "%fork": any of fork, vfork, clone and clone3; "exit": all that a task does from its exit, or fatal
-    signal, on; "signal": all that it does from taking a signal to its next trap.  at: in which such call of the run,
-    counted from 1, 0 for every one.  kinds: which requests count.  nth: which of them in that call, from 1.
+    call: a system call; "%fork": any of fork, vfork, clone, clone3; "exit": all that a task does from its exit or
+    fatal signal on; "signal": all that it does from taking a signal to its next trap.  at: in which such call of the
+    run, counted from 1, 0 for every one.  kinds: which requests count.  nth: which of them in that call, from 1.
     climb: in every such call, the first one's first, the second one's second, and so on.
     """
 

@@ -22,6 +22,7 @@ LATER: Final[dict[str, tuple[str, str]]] = {
     "SECCOMP_MODE_FILTER": ("3.5", "prctl(PR_SET_SECCOMP): a filter of system calls in classic BPF"),
     "kcmp": ("3.5", "whether two processes share something"),
     "children": ("3.5", "/proc/PID/task/TID/children"),
+    "CLONE_NEWPID": ("3.8", "unshare: children in a pid namespace of their own"),
     "O_TMPFILE": ("3.11", "open: a file without a name"),
     "sched_setattr": ("3.14", "scheduling policy, nice value and priority in one"),
     "sched_getattr": ("3.14", "the same, read"),

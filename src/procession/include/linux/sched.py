@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from procession.include.linux.latencytop import LatencyRecord
     from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.nsproxy import Nsproxy, UserNamespace
-    from procession.include.linux.pid import Pid
+    from procession.include.linux.pid import Pid, PidNamespace
     from procession.include.linux.rtmutex import RtMutexWaiter
     from procession.include.linux.rwsem import Mutex
     from procession.include.linux.sem import SemUndoList
@@ -516,6 +516,7 @@ class Task:
         "active_mm",
         "files",
         "fs",
+        "pid_ns_for_children",
         "nsproxy",
         "io_context",
         "pending",
@@ -626,6 +627,7 @@ class Task:
         self.active_mm: MmStruct | None = None
         self.files: FilesStruct | None = None
         self.fs: FsStruct | None = None
+        self.pid_ns_for_children: PidNamespace | None = None  # new: if another than nsproxy's; with a reference
         self.nsproxy: Nsproxy | None = None
         self.io_context: IoContext | None = None  # new
         # sighand.siglock.

@@ -122,6 +122,7 @@ def validate_pid_counts(seen: Census) -> list[str]:
 
     spaces = tally([pid.numbers[-1].ns for pid in found])
     tally([nsproxy.pid_ns for nsproxy in seen.nsproxies], spaces)
+    tally([ns for ns in (p.pid_ns_for_children for p in seen.hashed) if ns is not None], spaces)
     tally([ns.parent for ns in list(spaces) if ns.parent is not None], spaces)
     _compare(seen, wrong, "count", spaces, _count)
     _objects(seen, wrong, "pid_namespace", [ns for ns in spaces if ns is not k.init_pid_ns])
