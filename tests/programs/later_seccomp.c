@@ -162,6 +162,7 @@ static void arguments(void) {
     /* (nr + arch's lowest byte) by way of memory, arithmetic and the index register: 3 * 2 - 6 == 0. */
     must(INSTALL(BPF_STMT(BPF_LD | BPF_IMM, 3), BPF_STMT(BPF_ST, 5), BPF_STMT(BPF_LDX | BPF_MEM, 5),
                  BPF_STMT(BPF_LD | BPF_IMM, 2), BPF_STMT(BPF_ALU | BPF_MUL | BPF_X, 0),
+                 BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 6, 1, 0), RETURN(SECCOMP_RET_KILL),
                  BPF_STMT(BPF_ALU | BPF_SUB | BPF_K, 6), BPF_STMT(BPF_MISC | BPF_TAX, 0), LOAD(0),
                  BPF_STMT(BPF_ALU | BPF_ADD | BPF_X, 0), BPF_STMT(BPF_ALU | BPF_LSH | BPF_K, 1),
                  BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 1), BPF_STMT(BPF_ALU | BPF_XOR | BPF_K, SYS_getppid),
@@ -204,6 +205,19 @@ static void not_programs(void) {
   show("another action", syscall(NR_SECCOMP, ACTION_AVAIL, 0, &action));
 }
 
+static void too_many(void) {
+  static struct sock_filter code[4096];
+  pid_t pid;
+  CHILD(pid) {
+    for (size_t i = 0; i < 4096; i++) code[i] = (struct sock_filter)RETURN(ALLOW);
+    int installed = 0;
+    while (installed < 20 && install(code, 4096) == 0) installed++;
+    say("filters of 4096 instructions: at last %s", installed < 20 ? errname(errno) : "all");
+    _exit(0);
+  }
+  wait_for(pid);
+}
+
 static long other_threads;
 static struct gate installed;
 static void *thread(void *arg) {
@@ -211,6 +225,29 @@ static void *thread(void *arg) {
   pass_gate(&installed);
   other_threads = syscall(SYS_getppid) == -1 ? errno : 0;
   return NULL;
+}
+static pid_t own_tid;
+static struct gate own_done, own_go;
+static void *hold(void *arg) {
+  (void)arg;
+  must(on_call(SYS_getppid, SECCOMP_RET_ERRNO | EIO));
+  own_tid = gettid_();
+  open_gate(&own_done);
+  pass_gate(&own_go);
+  return NULL;
+}
+static void *own_filter(void *arg) {
+  pthread_t t;
+  own_done = new_gate(), own_go = new_gate();
+  pthread_create(&t, NULL, hold, NULL);
+  pass_gate(&own_done);
+  return arg;
+}
+static void *killed(void *arg) {
+  must(on_call(SYS_getppid, SECCOMP_RET_KILL));
+  getppid_();
+  say("not killed");
+  return arg;
 }
 static void threads(void) {
   pid_t pid;
@@ -225,9 +262,20 @@ static void threads(void) {
     open_gate(&installed);
     pthread_join(t, NULL);
     say("another one: %s", errname((int)other_threads));
+    pthread_create(&t, NULL, own_filter, NULL);
+    pthread_join(t, NULL);
+    say("but for one with its own: %d", syscall(NR_SECCOMP, SECCOMP_SET_MODE_FILTER, 1, &program) == own_tid);
+    show("if that is an error", syscall(NR_SECCOMP, SECCOMP_SET_MODE_FILTER, 0x11, &program));
     _exit(0);
   }
   wait_for(pid);
+  CHILD(pid) {
+    pthread_t t;
+    pthread_create(&t, NULL, killed, NULL);
+    pthread_join(t, NULL);
+    _exit(6);
+  }
+  say("KILL_THREAD of one of two: %s", reap(pid));
 }
 
 struct caps { unsigned effective, permitted, inheritable; };
@@ -273,6 +321,7 @@ int main(int argc, char **argv) {
   traced();
   arguments();
   not_programs();
+  too_many();
   threads();
   ambient();
   return 0;

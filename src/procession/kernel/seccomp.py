@@ -1,6 +1,7 @@
 """Filters of system calls in classic BPF (kernel/seccomp.c, net/core/filter.c, as of 6.18).
 
 Differs: they hold for ELF programs, not for Python ones. SECCOMP_RET_USER_NOTIF is refused: no filter gets a listener.
+The limit on all filters of a task counts instructions as they are given, not as Linux translates them.
 """
 
 from __future__ import annotations
