@@ -1,6 +1,7 @@
 /* What came after 3.2 for waiting, scheduling and memory: futex_waitv, epoll_pwait2, EPOLLEXCLUSIVE, locks of an open file,
  * sched_setattr, membarrier, kcmp, mlock2, MADV_FREE, MAP_FIXED_NOREPLACE, getrandom. */
 // later: all
+// needs: root
 #include "check.h"
 
 #include <sys/epoll.h>
@@ -59,6 +60,21 @@ static void scheduling(void) {
   show("no room", syscall(NR_GETATTR, 0, &attr, 40, 0));
 }
 
+static void not_allowed(void) {
+  pid_t pid;
+  CHILD(pid) {
+    must(setuid(1000));
+    struct attr attr = { .size = 48, .nice = -5 };
+    show("a nice value that costs others", setattr(&attr));
+    attr.policy = SCHED_FIFO, attr.priority = 1;
+    show("a real-time priority", setattr(&attr));
+    attr = (struct attr){ .size = 48, .nice = 15 };
+    show("a nice one", setattr(&attr));
+    _exit(0);
+  }
+  wait_for(pid);
+}
+
 static void barriers(void) {
   pid_t pid;
   say("barriers: %d", (int)syscall(NR_MEMBARRIER, 0, 0, 0) & 0x7f);
@@ -105,6 +121,14 @@ static void memory(void) {
   must(ftruncate(fd, 4096));
   void *of_file = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   show("a file's", madvise(of_file, 4096, FREE));
+  char *fresh = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  unsigned char there = 9;
+  must(syscall(NR_MLOCK2, fresh, 4096, 1));
+  must(mincore(fresh, 4096, &there));
+  say("locked, when it comes: there %d", there);
+  must(syscall(NR_MLOCK2, fresh, 4096, 0));
+  must(mincore(fresh, 4096, &there));
+  say("locked now: there %d", there);
   show("locked as they come", syscall(NR_MLOCK2, p, 4096, 1));
   show("locked", madvise(p, 4096, FREE));
   show("unknown flags", syscall(NR_MLOCK2, p, 4096, 2));
@@ -135,18 +159,23 @@ static void events(void) {
   show("a microsecond", syscall(NR_EPOLL_PWAIT2, ep, &event, 1, &short_time, NULL, 8));
   show("no time", syscall(NR_EPOLL_PWAIT2, ep, &event, 1, &no_time, NULL, 8));
   show("no room", syscall(NR_EPOLL_PWAIT2, ep, &event, 0, NULL, NULL, 8));
+  event.events = EPOLLOUT | EXCLUSIVE;
+  must(epoll_ctl(ep, EPOLL_CTL_ADD, counter, &event));
+  event.events = EPOLLIN | EXCLUSIVE;
+  must(epoll_ctl(inner, EPOLL_CTL_ADD, counter, &event));
   pid_t pid[2];
-  for (int i = 0; i < 2; i++)
+  for (int i = 0; i < 2; i++) {
     CHILD(pid[i]) {
       int mine = (int)must(epoll_create1(0));
-      event.events = EPOLLIN | EXCLUSIVE;
       must(epoll_ctl(mine, EPOLL_CTL_ADD, counter, &event));
       _exit(epoll_wait(mine, &event, 1, 500));
     }
-  wait_asleep(pid[0]), wait_asleep(pid[1]);
+    wait_asleep(pid[i]);
+  }
   uint64_t one = 1;
   must(write(counter, &one, sizeof one));
-  say("woken of two: %d", WEXITSTATUS(wait_for(pid[0])) + WEXITSTATUS(wait_for(pid[1])));
+  say("behind one who wants something else and one who does not sleep: the first %d, the second %d",
+      WEXITSTATUS(wait_for(pid[0])), WEXITSTATUS(wait_for(pid[1])));
 }
 
 static void locks(void) {
@@ -207,6 +236,7 @@ static void words(void) {
 int main(void) {
   go_to_scratch();
   scheduling();
+  not_allowed();
   barriers();
   compared();
   memory();

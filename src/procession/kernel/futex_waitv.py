@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import UINT_MAX
-from procession.include.linux.sched import TASK_INTERRUPTIBLE, TASK_RUNNING, set_task_state, signal_pending
+from procession.include.linux.sched import TASK_INTERRUPTIBLE, set_task_state, signal_pending
 from procession.include.linux.sched_attr import (
     FUTEX2_PRIVATE,
     FUTEX2_SIZE_U32,
@@ -74,7 +74,6 @@ async def _wait_multiple(
         timed_out = await hrtimer.schedule_hrtimeout(
             current, expires_ns, "futex_wait_multiple", queued, realtime=realtime, delta_ns=current.timer_slack_ns
         )
-        set_task_state(current, TASK_RUNNING)
         woken = [at for at, q in enumerate(queued) if not futex.unqueue_me(k, q)]
         if woken:
             return woken[-1]
