@@ -14,6 +14,7 @@ import pytest
 
 from procession.arch.python import _calls, sys_file, sys_process, sys_run, sys_signal
 from procession.arch.x86.syscall_table import NI_SYSCALLS, SYSCALL_NAMES
+from procession.include.linux.later import LATER
 from procession.include.linux.syscalls import SYSCALLS
 from procession.include.trace.events import EVENTS, event_fields
 from procession.init import kthreads as init_kthreads
@@ -123,7 +124,14 @@ def costs():
     return "".join(rows).lstrip("\n")
 
 
+def later_things():
+    """What can be switched on, with the version that brought it."""
+    rows = ["| name | since | what |\n|---|---|---|\n"]
+    return "".join(rows + [f"| `{name}` | {since} | {what} |\n" for name, (since, what) in LATER.items()])
+
+
 MADE = [
+    ("later.md", "later", later_things),
     ("time.md", "costs", costs),
     ("python.md", "methods", table_of_methods),
     ("differences.md", "missing", missing_calls),

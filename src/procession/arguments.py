@@ -10,6 +10,7 @@ from procession.arch.python.program import check_program
 from procession.hw.chooser import Choice, Provider, Recorded
 from procession.hw.console import Console
 from procession.hw.published import PublishedPorts
+from procession.include.linux.later import later_names, release_of
 from procession.include.linux.limits import USHRT_MAX
 from procession.include.linux.utsname import NEW_UTS_LEN
 from procession.include.trace.events import EVENTS
@@ -34,7 +35,9 @@ __all__ = (
     "checked_env",
     "checked_hostname",
     "checked_input",
+    "checked_later",
     "checked_programs",
+    "checked_release",
     "checked_root",
     "checked_winsize",
     "event_names",
@@ -118,6 +121,20 @@ def published_ports(ports: Mapping[int, int] | None) -> PublishedPorts | None:
         check_range("publish", host, 1, USHRT_MAX)
         check_range("publish", guest, 1, USHRT_MAX)
     return PublishedPorts(ports)
+
+
+def checked_later(later: str | Collection[str]) -> frozenset[str]:
+    """Return the names; raises TypeError, ValueError for what is none of include/linux/later.py."""
+    check_kind("later", later, str, tuple, list, set, frozenset)
+    for name in later:
+        check_text("later: a name", name)
+    return later_names(later)
+
+
+def checked_release(release: str) -> bytes:
+    """Return what uname(2) says as bytes; raises TypeError, ValueError."""
+    check_text("release", release)
+    return release_of(release)
 
 
 def checked_closed(closed: Collection[int]) -> tuple[int, ...]:

@@ -32,7 +32,9 @@ from procession.arguments import (
     checked_env,
     checked_hostname,
     checked_input,
+    checked_later,
     checked_programs,
+    checked_release,
     checked_root,
     checked_winsize,
     event_names,
@@ -48,6 +50,7 @@ from procession.hw.core_store import CoreStore
 from procession.hw.memory import Frames
 from procession.include.linux.bug import bug
 from procession.include.linux.kernel import Kernel as LinuxKernel
+from procession.include.linux.syscalls import system_calls
 from procession.include.linux.threads import NR_CPUS
 from procession.include.linux.time import KTIME_MAX, NSEC_PER_SEC
 from procession.include.linux.tracepoint import ListenerWarning
@@ -165,6 +168,8 @@ class Machine:
         closed: Collection[int] = (),
         hostname: str = DEFAULT_HOSTNAME,
         publish: Mapping[int, int] | None = None,
+        later: str | Collection[str] = (),
+        release: str | None = None,
         replay: Sequence[Choice] | None = None,
     ) -> None:
         """Put the machine together; nothing runs yet. Raises TypeError, ValueError for what cannot be.
@@ -184,6 +189,8 @@ class Machine:
         them); OSError if it is none.  closed: which of the descriptors 0, 1 and 2 the program does not have.
         hostname: the machine's name, which uname(2) gives as nodename.
         publish: ports of the host's 127.0.0.1 that lead to ports inside, {8080: 80}; OSError if one is in use.
+        later: what it shall have that came after 3.2: "all", or names of include/linux/later.py; release: what uname(2)
+        gives as that, "5.10.0", if not 3.2's.
         """
         if replay is not None:
             choices = _by_its_older_name(replay, choices)
@@ -211,6 +218,7 @@ class Machine:
         k.closed_fds = checked_closed(closed)
         k.boot_time_ns = boot_time_ns
         k.hostname = checked_hostname(hostname)
+        _be_later(k, later, release)
         k.programs = checked_programs(programs)
         k.check_baseline = self.check_baseline
         k.vfs.volumes = hostfs_volumes.open_volumes(volumes)
@@ -402,6 +410,14 @@ def _by_its_older_name(replay: Sequence[Choice], choices: Sequence[Choice] | Pro
     if choices is not None:
         raise TypeError("replay: the same as choices, which is given too")
     return replay
+
+
+def _be_later(k: LinuxKernel, later: str | Collection[str], release: str | None) -> None:
+    """Give a kernel what came after 3.2, as far as it is wanted, and another release to tell."""
+    k.later = checked_later(later)
+    k.syscalls = system_calls(k.later)
+    if release is not None:
+        k.release = checked_release(release)
 
 
 def _close_unbegun(k: LinuxKernel) -> None:

@@ -145,6 +145,32 @@ LongUser = Annotated[str, _user()]
 Hostname = Annotated[
     str | None, typer.Option(metavar="NAME", help="Host name that the program sees.", rich_help_panel=RUNS)
 ]
+
+
+def _list_later(wanted: str | None) -> str | None:
+    if wanted == "help":
+        commands.list_later()
+        raise typer.Exit
+    return wanted
+
+
+Later = Annotated[
+    str | None,
+    typer.Option(
+        metavar="all|NAME,…|help",
+        help="Have what came after Linux 3.2 as well: all, or these things; help lists what there is.",
+        callback=_list_later,
+        is_eager=True,
+        autocompletion=complete_nothing,
+        rich_help_panel=REPEATABLE,
+    ),
+]
+Release = Annotated[
+    str | None,
+    typer.Option(
+        metavar="X.Y.Z", help="Kernel release that uname tells; 3.2.0 without it.", rich_help_panel=REPEATABLE
+    ),
+]
 Timeout = Annotated[
     str,
     typer.Option(
@@ -278,6 +304,8 @@ def run(
     env_file: EnvFile = None,
     user: User = "0",
     hostname: Hostname = None,
+    later: Later = None,
+    release: Release = None,
     timeout: Timeout = "0",
     volume: Volumes = [],  # noqa: B006 -- typer copies it
     publish: Published = [],  # noqa: B006 -- typer copies it
@@ -306,6 +334,8 @@ def run(
         env_file,
         user,
         hostname,
+        later,
+        release,
         timeout,
         volume,
         publish,
@@ -327,6 +357,8 @@ def strace(
     env_file: EnvFile = None,
     user: LongUser = "0",
     hostname: Hostname = None,
+    later: Later = None,
+    release: Release = None,
     timeout: Timeout = "0",
     volume: LongVolumes = [],  # noqa: B006 -- typer copies it
 ) -> None:
@@ -348,6 +380,8 @@ def strace(
         env_file,
         user,
         hostname,
+        later,
+        release,
         timeout,
         volume,
     )

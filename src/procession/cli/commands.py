@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from procession.tools.fault_inject import FaultSpec, Injector
     from procession.tools.tree import ProcessTree
 
-__all__ = ("directory", "environment", "print_tree", "replay", "run", "strace", "syscalls", "version")
+__all__ = ("directory", "environment", "list_later", "print_tree", "replay", "run", "strace", "syscalls", "version")
 
 # Arguments of Machine that have the names of options.
-_OPTIONS: Final = ("cpus: ", "hostname: ", "memory: ", "seed: ")
+_OPTIONS: Final = ("cpus: ", "hostname: ", "later: ", "memory: ", "release: ", "seed: ")
 _UNITS: Final = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
@@ -127,6 +127,7 @@ def _machine(
     tty: bool = False,
     check: bool = False,
     hostname: str | None = None,
+    later: tuple[str | None, str | None] = (None, None),
     volume: Sequence[str] = (),
     publish: Sequence[str] = (),
 ) -> Machine:
@@ -162,6 +163,8 @@ def _machine(
             tty=tty,
             check=check,
             hostname=DEFAULT_HOSTNAME if hostname is None else hostname,
+            later=later[0] or (),
+            release=later[1],
             winsize=(terminal and terminal.size()) or DEFAULT_WINSIZE,
         )
     except ValueError as error:
@@ -337,6 +340,8 @@ def run(
     env_file: Path | None = None,
     user: str = "0",
     hostname: str | None = None,
+    later: str | None = None,
+    release: str | None = None,
     timeout: str = "0",
     volume: Sequence[str] = (),
     publish: Sequence[str] = (),
@@ -347,18 +352,18 @@ def run(
     spec = _fault_spec(fail) if fail is not None else None
     if interactive:
         _check_terminal(tty=tty)
-    tied = realtime or interactive
     machine = _machine(
         root,
         seed,
         cpus,
         memory,
-        realtime=tied,
+        realtime=realtime or interactive,
         boot_time=boot_time,
         core=core,
         tty=tty,
         check=check,
         hostname=hostname,
+        later=(later, release),
         volume=volume,
         publish=publish,
     )
@@ -464,6 +469,8 @@ def strace(
     env_file: Path | None = None,
     user: str = "0",
     hostname: str | None = None,
+    later: str | None = None,
+    release: str | None = None,
     timeout: str = "0",
     volume: Sequence[str] = (),
 ) -> None:
@@ -477,7 +484,9 @@ def strace(
         options = strace_letters.options(asked)
     except ValueError as error:
         fail(str(error))
-    machine = _machine(root, seed, cpus, memory, boot_time=boot_time, hostname=hostname, volume=volume)
+    machine = _machine(
+        root, seed, cpus, memory, boot_time=boot_time, hostname=hostname, later=(later, release), volume=volume
+    )
     in_vain = InVain(machine)
     with SIGNALS.caught(), strace_output(asked, options) as out:
         tracer = Strace(machine, out, options)
@@ -522,6 +531,15 @@ def syscalls(names: Sequence[str] = ()) -> None:
     except ValueError as error:
         fail(str(error))
     show(shown)
+
+
+def list_later() -> None:
+    """Print what came after 3.2 and can be had, each with the version that brought it."""
+    from procession.include.linux.later import LATER
+
+    width = max(map(len, LATER))
+    for name, (since, what) in LATER.items():
+        print(f"{name:<{width}}  {since:<4}  {what}")
 
 
 def version() -> None:

@@ -35,6 +35,8 @@ VALUES: Final[dict[str, Callable[[str], Any]]] = {
     "--env-file": Path,
     "--user": str,
     "--hostname": str,
+    "--later": str,
+    "--release": str,
     "--timeout": str,
     "--volume": str,
     "-v": str,
@@ -78,6 +80,8 @@ def _value(option: str, rest: list[str], values: dict[str, Any]) -> bool:
     option = LETTERS.get(option, option)
     convert = VALUES.get(option)
     if convert is None or (convert is int and not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS)):
+        return False
+    if option == "--later" and text == "help":
         return False
     if convert is Path and not text:
         return False

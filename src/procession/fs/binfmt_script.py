@@ -32,6 +32,8 @@ async def load_script(current: Task, bprm: LinuxBinprm) -> None:
     interpreter, argument = parse_line(bprm.buf)
     if not interpreter:
         raise LinuxError(Errno.ENOEXEC, f"{bprm.interp}: no interpreter is named")
+    if bprm.path_inaccessible:
+        raise LinuxError(Errno.ENOENT, f"{bprm.interp}: closed by this exec")
     # The script's path replaces argv[0]; before it stand the interpreter and its one argument.
     exec_args.remove_arg_zero(bprm)
     strings = [interpreter, *([argument] if argument else []), string.to_bytes(bprm.interp)]

@@ -23,6 +23,7 @@ __all__ = (
     "d_add",
     "d_delete",
     "d_drop",
+    "d_exchange",
     "d_make_root",
     "d_move",
     "d_path",
@@ -127,6 +128,17 @@ def d_move(dentry: Dentry, new_parent: Dentry, new_name: str, target: Dentry | N
     if new_parent.d_subdirs is None:
         new_parent.d_subdirs = {}
     new_parent.d_subdirs[new_name] = dentry
+
+
+def d_exchange(one: Dentry, other: Dentry) -> None:
+    """Two names have changed places, both of them remembered."""
+    one_parent, one_name = one.d_parent, one.d_name
+    one.d_parent, one.d_name = other.d_parent, other.d_name
+    other.d_parent, other.d_name = one_parent, one_name
+    for dentry in (one, other):
+        subdirs = dentry.d_parent.d_subdirs
+        if subdirs is not None:
+            subdirs[dentry.d_name] = dentry
 
 
 def is_subdir(dentry: Dentry, ancestor: Dentry) -> bool:

@@ -16,8 +16,13 @@ from procession.include.linux.eventpoll import (
     EPOLL_CTL_ADD,
     EPOLL_CTL_DEL,
     EPOLL_CTL_MOD,
+    EPOLLERR,
     EPOLLET,
+    EPOLLEXCLUSIVE,
+    EPOLLHUP,
+    EPOLLIN,
     EPOLLONESHOT,
+    EPOLLOUT,
     EpollCreateArg,
     EpollOpArg,
     EventPtr,
@@ -27,11 +32,11 @@ from procession.include.linux.fcntl import O_CLOEXEC, O_RDWR
 from procession.include.linux.fs import POLLERR, POLLHUP, POLLIN, POLLRDNORM, File, PollTable
 from procession.include.linux.sched import TASK_INTERRUPTIBLE
 from procession.include.linux.signal import SigsetIn
-from procession.include.linux.syscalls import syscall
-from procession.include.linux.time import NSEC_PER_MSEC
+from procession.include.linux.syscalls import later_syscall, syscall
+from procession.include.linux.time import NSEC_PER_MSEC, TimespecIn
 from procession.include.linux.types import Fd, Int, SizeT, UserPtr
 from procession.include.linux.wait import WaitQueueEntry
-from procession.kernel import wait
+from procession.kernel import time, wait
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -47,9 +52,11 @@ __all__ = (
     "sys_epoll_create1",
     "sys_epoll_ctl",
     "sys_epoll_pwait",
+    "sys_epoll_pwait2",
     "sys_epoll_wait",
 )
 
+_EXCLUSIVE_OK: Final = EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLET | EPOLLEXCLUSIVE
 EP_PRIVATE_BITS: Final = EPOLLONESHOT | EPOLLET
 EP_MAX_NESTS: Final = 4
 EP_MAX_EVENTS: Final = 0x7FFFFFFF // 12
@@ -110,11 +117,15 @@ class _EpPqueue(PollTable):
         self.item = item
 
     def wait(self, queue: WaitQueueHead) -> None:
-        entry = _EpPollEntry(self.current, False, ep_poll_callback)
+        exclusive = bool(self.item.events & EPOLLEXCLUSIVE)
+        entry = _EpPollEntry(self.current, exclusive, ep_poll_callback)
         entry.base = self.item
         entry.whead = queue
         self.item.pwqlist.append(entry)
-        wait.add_wait_queue(queue, entry)
+        if exclusive:
+            wait.add_wait_queue_exclusive(queue, entry)
+        else:
+            wait.add_wait_queue(queue, entry)
 
 
 def ep_poll_callback(entry: WaitQueueEntry, mode: int, key: object) -> bool:
@@ -125,12 +136,15 @@ def ep_poll_callback(entry: WaitQueueEntry, mode: int, key: object) -> bool:
     # A one-shot item that has fired has no events left.
     if not item.events & ~EP_PRIVATE_BITS:
         return True
+    shared = not item.events & EPOLLEXCLUSIVE
     if isinstance(key, int) and key and not key & item.events:
-        return True
+        return shared
     if item not in ep.rdllist:
         ep.rdllist[item] = None
+    # Who is alone to be woken, and does not sleep, leaves it to the next.
+    taken = shared or bool(ep.wq.task_list)
     _wake_up(ep, item)
-    return True
+    return taken
 
 
 def _wake_up(ep: Eventpoll, item: Epitem) -> None:
@@ -252,11 +266,11 @@ def ep_send_events(current: Task, ep: Eventpoll, events: UserPtr, maxevents: int
     return count
 
 
-async def ep_poll(current: Task, ep: Eventpoll, events: UserPtr, maxevents: int, timeout: int) -> int:
-    """Wait until something is ready; returns the number of events, 0 after timeout ms. Raises EINTR, EFAULT."""
-    end_ns = None if timeout < 0 else current.kernel.clock.now_ns + timeout * NSEC_PER_MSEC
-    slack_ns = select.select_estimate_accuracy(current, end_ns) if timeout > 0 else 0
-    timed_out = timeout == 0
+async def ep_poll(current: Task, ep: Eventpoll, events: UserPtr, maxevents: int, timeout_ns: int | None) -> int:
+    """Wait until something is ready; returns the number of events, 0 after timeout_ns. Raises EINTR, EFAULT."""
+    end_ns = None if timeout_ns is None else current.kernel.clock.now_ns + timeout_ns
+    slack_ns = select.select_estimate_accuracy(current, end_ns) if timeout_ns else 0
+    timed_out = timeout_ns == 0
     while True:
         if not ep.rdllist and not timed_out:
             timed_out = await _ep_wait(current, ep, end_ns, slack_ns)
@@ -315,6 +329,8 @@ def sys_epoll_ctl(current: Task, epfd: Fd, op: EpollOpArg, fd: Fd, event: EventP
     if file is epfile or not isinstance(epfile, EventpollFile):
         raise LinuxError(Errno.EINVAL, "not an epoll descriptor")
     ep: Eventpoll = epfile.private_data
+    if events & EPOLLEXCLUSIVE:
+        events = _check_exclusive(current, op, events, file)
     if op == EPOLL_CTL_ADD and isinstance(file, EventpollFile) and ep_loop_check(ep, file.private_data):
         raise LinuxError(Errno.ELOOP, "epoll descriptors in a circle")
 
@@ -329,10 +345,21 @@ def sys_epoll_ctl(current: Task, epfd: Fd, op: EpollOpArg, fd: Fd, event: EventP
         if op == EPOLL_CTL_DEL:
             ep_remove(ep, item)
         else:
+            if item.events & EPOLLEXCLUSIVE:
+                raise LinuxError(Errno.EINVAL, "EPOLLEXCLUSIVE cannot be changed")
             ep_modify(current, ep, item, events | POLLERR | POLLHUP, data)
     else:
         raise LinuxError(Errno.EINVAL, "epoll_ctl: op")
     return 0
+
+
+def _check_exclusive(current: Task, op: int, events: int, file: File) -> int:
+    """Return the events to watch for; raises EINVAL for what does not go with EPOLLEXCLUSIVE, where there is that."""
+    if "EPOLLEXCLUSIVE" not in current.kernel.later:
+        return events & ~EPOLLEXCLUSIVE
+    if op == EPOLL_CTL_MOD or (op == EPOLL_CTL_ADD and (isinstance(file, EventpollFile) or events & ~_EXCLUSIVE_OK)):
+        raise LinuxError(Errno.EINVAL, "EPOLLEXCLUSIVE with something else")
+    return events
 
 
 @syscall
@@ -341,6 +368,12 @@ async def sys_epoll_wait(current: Task, epfd: Fd, events: EventsPtr, maxevents: 
 
     Raises EINVAL, EFAULT, EBADF, EINTR.
     """
+    ep = _eventpoll_of(current, epfd, events, maxevents)
+    return await ep_poll(current, ep, events, maxevents, None if timeout < 0 else timeout * NSEC_PER_MSEC)
+
+
+def _eventpoll_of(current: Task, epfd: int, events: UserPtr, maxevents: int) -> Eventpoll:
+    """Check what all the calls that wait are given."""
     if not 0 < maxevents <= EP_MAX_EVENTS:
         raise LinuxError(Errno.EINVAL, "epoll_wait: maxevents")
     if not uaccess.user_pointer_ok(current, events, 1):
@@ -348,7 +381,8 @@ async def sys_epoll_wait(current: Task, epfd: Fd, events: EventsPtr, maxevents: 
     file: Any = fs_file.fget_light(current, epfd)
     if not isinstance(file, EventpollFile):
         raise LinuxError(Errno.EINVAL, "not an epoll descriptor")
-    return await ep_poll(current, file.private_data, events, maxevents, timeout)
+    ep: Eventpoll = file.private_data
+    return ep
 
 
 @syscall
@@ -359,6 +393,29 @@ async def sys_epoll_pwait(
     saved = select.set_user_sigmask(current, sigmask, sigsetsize)
     try:
         ret = await sys_epoll_wait(current, epfd, events, maxevents, timeout)
+    except LinuxError as error:
+        select.restore_user_sigmask(current, saved, interrupted=error.errno == Errno.EINTR)
+        raise
+    select.restore_user_sigmask(current, saved, interrupted=False)
+    return ret
+
+
+@later_syscall
+async def sys_epoll_pwait2(
+    current: Task,
+    epfd: Fd,
+    events: EventsPtr,
+    maxevents: Int,
+    timeout: TimespecIn,
+    sigmask: SigsetIn,
+    sigsetsize: SizeT,
+) -> int:
+    """epoll_pwait with nanoseconds, NULL for ever (epoll_pwait2(2))."""
+    timeout_ns = time.get_timespec(current, timeout) if timeout else None
+    saved = select.set_user_sigmask(current, sigmask, sigsetsize)
+    try:
+        ep = _eventpoll_of(current, epfd, events, maxevents)
+        ret = await ep_poll(current, ep, events, maxevents, timeout_ns)
     except LinuxError as error:
         select.restore_user_sigmask(current, saved, interrupted=error.errno == Errno.EINTR)
         raise

@@ -14,7 +14,15 @@ from procession.fs.notify import fsnotify
 from procession.hw.costs import EXEC_NS
 from procession.include.linux.binfmts import BINPRM_BUF_SIZE, CompatStrings, LinuxBinfmt, LinuxBinprm
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fcntl import O_LARGEFILE
+from procession.include.linux.fcntl import (
+    AT_EMPTY_PATH,
+    AT_FDCWD,
+    AT_SYMLINK_NOFOLLOW,
+    O_LARGEFILE,
+    O_NOFOLLOW,
+    AtOwnerArg,
+)
+from procession.include.linux.fdtable import fd_isset
 from procession.include.linux.fs import (
     FMODE_EXEC,
     MAY_READ,
@@ -28,8 +36,8 @@ from procession.include.linux.mount import MNT_NOEXEC
 from procession.include.linux.ptrace import PTRACE_EVENT_EXEC
 from procession.include.linux.resource import RLIMIT_NPROC
 from procession.include.linux.sched import PF_KTHREAD, PF_NPROC_EXCEEDED, PF_RANDOMIZE, TASK_COMM_LEN
-from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import Arg, Path, UserPtr
+from procession.include.linux.syscalls import later_syscall, syscall
+from procession.include.linux.types import Arg, DirFd, Path, UserPtr
 from procession.include.linux.undo import Undo
 from procession.kernel import pid, ptrace, sched, sched_account, signal_queue
 from procession.lib import string
@@ -52,6 +60,7 @@ __all__ = (
     "set_task_comm",
     "setup_new_exec",
     "sys_execve",
+    "sys_execveat",
     "would_dump",
 )
 
@@ -83,8 +92,34 @@ async def sys_execve(
     return 0
 
 
-async def do_execve(current: Task, filename: str, argv: UserPtr | CompatStrings, envp: UserPtr | CompatStrings) -> None:
-    """Execute filename; the order of the steps, and thus of the errors, is spec 7.1's."""
+@later_syscall
+async def sys_execveat(
+    current: Task,
+    fd: DirFd,
+    filename: Path,
+    argv: Annotated[UserPtr, Arg("argv")],
+    envp: Annotated[UserPtr, Arg("envp")],
+    flags: AtOwnerArg,
+) -> int:
+    """Execute a program named relative to a directory, or that is open as fd (execveat(2)).
+
+    Raises EINVAL for unknown flags, ENOENT for a script that nobody could open again, ELOOP for a symbolic link with
+    AT_SYMLINK_NOFOLLOW, and what execve(2) does.
+    """
+    name = namei.getname(current, filename, empty=bool(flags & AT_EMPTY_PATH))
+    await do_execve(current, name, argv, envp, fd, flags)
+    return 0
+
+
+async def do_execve(
+    current: Task,
+    filename: str,
+    argv: UserPtr | CompatStrings,
+    envp: UserPtr | CompatStrings,
+    fd: int = AT_FDCWD,
+    flags: int = 0,
+) -> None:
+    """Execute filename; the order of the steps, and thus of the errors, is spec 7.1's. fd, flags: as of execveat(2)."""
     cred = current.cred
     if current.flags & PF_NPROC_EXCEEDED and cred.user.processes > current.signal.rlim[RLIMIT_NPROC][0]:
         raise LinuxError(Errno.EAGAIN, "RLIMIT_NPROC was exceeded by a change of user")
@@ -102,7 +137,9 @@ async def do_execve(current: Task, filename: str, argv: UserPtr | CompatStrings,
         if exec_cred.check_unsafe_exec(current, bprm):
             undo.push((_clear_in_exec, current))
 
-        bprm.file = await open_exec(current, filename)
+        bprm.file = await open_exec(current, filename, fd, flags)
+        if fd != AT_FDCWD and not filename.startswith("/"):
+            _name_by_descriptor(current, bprm, fd)
         undo.push((_put_exec_file, current, bprm))
         sched.sched_exec(current)
         exec_mm.bprm_mm_init(current, bprm)
@@ -121,6 +158,13 @@ async def do_execve(current: Task, filename: str, argv: UserPtr | CompatStrings,
     _unhold(current)
     if displaced is not None:
         file.put_files_struct(current, displaced)
+
+
+def _name_by_descriptor(current: Task, bprm: LinuxBinprm, fd: int) -> None:
+    """Name a program as its interpreter can open it, if that will still be possible (alloc_bprm)."""
+    bprm.filename = bprm.interp = f"/dev/fd/{fd}/{bprm.filename}" if bprm.filename else f"/dev/fd/{fd}"
+    assert current.files is not None
+    bprm.path_inaccessible = fd_isset(fd, current.files.close_on_exec)
 
 
 def _unhold(current: Task) -> None:
@@ -142,13 +186,16 @@ def _put_exec_file(current: Task, bprm: LinuxBinprm) -> None:
 # Files.
 
 
-async def open_exec(current: Task, name: str) -> File:
-    """Open a file for execution and keep writers away from it.
+async def open_exec(current: Task, name: str, fd: int = AT_FDCWD, flags: int = 0) -> File:
+    """Open a file for execution and keep writers away from it; fd, flags: as of execveat(2).
 
     Raises EACCES unless it is a regular file that current may execute, on a mount without noexec; ETXTBSY if it is
     open for writing. What it is comes last: a FIFO is opened, and so waits for a writer, or raises ERESTARTSYS.
     """
-    found = await fs_open.filp_open(current, name, _OPEN_EXEC_FLAGS, 0)
+    if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH):
+        raise LinuxError(Errno.EINVAL, "execveat: unknown flags")
+    nofollow = O_NOFOLLOW if flags & AT_SYMLINK_NOFOLLOW else 0
+    found = await fs_open.do_filp_open(current, fd, name, _OPEN_EXEC_FLAGS | nofollow, 0)
     try:
         _check_exec(found, name)
     except LinuxError:

@@ -40,6 +40,7 @@ _CAPS_SIZE: Final = {VFS_CAP_REVISION_1: XATTR_CAPS_SZ_1, VFS_CAP_REVISION_2: XA
 LSM_UNSAFE_SHARE: Final = 1
 LSM_UNSAFE_PTRACE: Final = 2
 LSM_UNSAFE_PTRACE_CAP: Final = 4
+LSM_UNSAFE_NO_NEW_PRIVS: Final = 8
 # ADDR_COMPAT_LAYOUT, MMAP_PAGE_ZERO, READ_IMPLIES_EXEC, ADDR_NO_RANDOMIZE: they help whoever attacks a set-id program.
 PER_CLEAR_ON_SETID: Final = 0x0200000 | 0x0100000 | 0x0400000 | 0x0040000
 
@@ -81,6 +82,8 @@ def check_unsafe_exec(current: Task, bprm: LinuxBinprm) -> bool:
     assert fs is not None
     if current.ptrace:
         bprm.unsafe |= LSM_UNSAFE_PTRACE_CAP if current.ptrace & PT_PTRACE_CAP else LSM_UNSAFE_PTRACE
+    if current.no_new_privs:
+        bprm.unsafe |= LSM_UNSAFE_NO_NEW_PRIVS
     with fs.lock:
         if fs.users > 1 and fs.users > sum(t.fs is fs for t in current.signal.threads):
             bprm.unsafe |= LSM_UNSAFE_SHARE
@@ -99,7 +102,7 @@ def bprm_fill_uid(current: Task, bprm: LinuxBinprm) -> None:
     assert source is not None
     new.euid = current.cred.euid
     new.egid = current.cred.egid
-    if source.f_path.mnt.mnt_flags & MNT_NOSUID:
+    if source.f_path.mnt.mnt_flags & MNT_NOSUID or current.no_new_privs:
         return
     inode = source.inode
     mode = inode.i_mode
@@ -195,14 +198,18 @@ def cap_bprm_set_creds(current: Task, bprm: LinuxBinprm) -> None:
         bprm.per_clear |= PER_CLEAR_ON_SETID
     if (new.euid != old.uid or new.egid != old.gid or gained) and bprm.unsafe & ~LSM_UNSAFE_PTRACE_CAP:
         # Somebody who holds the strings gets no more than he had, and maybe less.
-        if not capability.capable(current, CAP_SETUID):
+        if bprm.unsafe & LSM_UNSAFE_NO_NEW_PRIVS or not capability.capable(current, CAP_SETUID):
             new.euid = new.uid
             new.egid = new.gid
         new.cap_permitted &= old.cap_permitted
 
     new.suid = new.fsuid = new.euid
     new.sgid = new.fsgid = new.egid
-    new.cap_effective = new.cap_permitted if effective else 0
+    if new.cap_ambient:
+        if has_cap or new.euid != old.uid or new.egid != old.gid:
+            new.cap_ambient = 0
+        new.cap_permitted |= new.cap_ambient
+    new.cap_effective = new.cap_permitted if effective else new.cap_ambient
     bprm.cap_effective = effective
     new.securebits &= ~SECBIT_KEEP_CAPS
 
@@ -214,6 +221,8 @@ def install_exec_creds(current: Task, bprm: LinuxBinprm) -> None:
     cred.commit_creds(current, new)
     bprm.cred = None
     bprm.secure = (
-        new.euid != new.uid or new.egid != new.gid or (new.uid != 0 and (bprm.cap_effective or new.cap_permitted != 0))
+        new.euid != new.uid
+        or new.egid != new.gid
+        or (new.uid != 0 and (bprm.cap_effective or new.cap_permitted & ~new.cap_ambient != 0))
     )
     _let_tracers_in(current)

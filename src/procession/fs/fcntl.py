@@ -22,6 +22,9 @@ from procession.include.linux.fcntl import (
     F_GETPIPE_SZ,
     F_GETSIG,
     F_NOTIFY,
+    F_OFD_GETLK,
+    F_OFD_SETLK,
+    F_OFD_SETLKW,
     F_OWNER_PGRP,
     F_OWNER_PID,
     F_OWNER_TID,
@@ -47,12 +50,14 @@ from procession.include.linux.fcntl import (
 )
 from procession.include.linux.fdtable import FD_MASK, FD_SHIFT, fd_isset
 from procession.include.linux.fs import FMODE_PATH
+from procession.include.linux.limits import UINT_MAX
+from procession.include.linux.memfd import F_ADD_SEALS, F_GET_SEALS
 from procession.include.linux.pid import PIDTYPE_MAX, PIDTYPE_PGID, PIDTYPE_PID
 from procession.include.linux.resource import RLIMIT_NOFILE
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd
 from procession.kernel import pid as kernel_pid
-from procession.mm import uaccess
+from procession.mm import memfd, uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import File
@@ -208,6 +213,33 @@ def _owner_cmd(current: Task, fd: int, file: File, cmd: int, arg: Any) -> int:
     return 0
 
 
+# What came later, by the name in include/linux/later.py.
+_LATER: Final = {
+    F_OFD_GETLK: "F_OFD_SETLK",
+    F_OFD_SETLK: "F_OFD_SETLK",
+    F_OFD_SETLKW: "F_OFD_SETLK",
+    F_ADD_SEALS: "memfd_create",
+    F_GET_SEALS: "memfd_create",
+}
+
+
+async def _later_cmd(current: Task, file: File, cmd: int, arg: Any) -> int:
+    """Locks of an open file, and seals."""
+    if cmd == F_GET_SEALS:
+        return memfd.memfd_get_seals(file)
+    if cmd == F_ADD_SEALS:
+        memfd.memfd_add_seals(file, arg & UINT_MAX)
+        return 0
+    if cmd == F_OFD_GETLK:
+        return locks.fcntl_getlk(current, file, arg, ofd=True)
+    current.held.append(file_table.get_file(file))
+    try:
+        return await locks.fcntl_setlk(current, file, cmd, arg)
+    finally:
+        current.held.pop()
+        file_table.fput(current, file)
+
+
 @syscall
 async def sys_fcntl(current: Task, fd: Fd, cmd: FcntlCmdArg, arg: FcntlArg) -> int:
     """Ask or change what a descriptor or its open file is like (fcntl(2)); record locks may sleep."""
@@ -242,4 +274,6 @@ async def sys_fcntl(current: Task, fd: Fd, cmd: FcntlCmdArg, arg: FcntlArg) -> i
             file_table.fput(current, file)
     if cmd in (F_SETPIPE_SZ, F_GETPIPE_SZ):
         return pipe.pipe_fcntl(current, file, cmd, arg)
+    if cmd in _LATER and _LATER[cmd] in current.kernel.later:
+        return await _later_cmd(current, file, cmd, arg)
     return _owner_cmd(current, fd, file, cmd, arg)

@@ -84,7 +84,7 @@ def fput(current: Task | None, file: File) -> None:
     file.release(current)
     if file.f_owner is not None:
         pid.put_pid(k, file.f_owner.pid)
-    if file.f_mode & FMODE_WRITE and inode.i_mode & S_IFMT == S_IFREG:
+    if file.f_mode & FMODE_WRITE and inode.i_mode & S_IFMT == S_IFREG and file.f_writer:
         inode.i_writecount -= 1
     free_filp(k)
     fs_inode.iput(inode)

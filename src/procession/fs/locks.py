@@ -14,6 +14,8 @@ from procession.fs import fasync, file_table
 from procession.fs import file as fs_file
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import (
+    F_OFD_SETLK,
+    F_OFD_SETLKW,
     F_RDLCK,
     F_SETLKW,
     F_UNLCK,
@@ -75,6 +77,7 @@ FL_LEASE: Final = 32
 FL_DOWNGRADE_PENDING: Final = 256  # a lease to write is to become one to read
 FL_UNLOCK_PENDING: Final = 512  # a lease is to go
 OFFSET_MAX: Final = (1 << 63) - 1
+OFD_PID: Final = -1  # fl_pid of an open file's
 MAX_DEADLK_ITERATIONS: Final = 10
 _FLOCK: Final = struct.Struct("<hh4xqqi4x")
 
@@ -366,9 +369,11 @@ def _place(locks: list[FileLock], new: FileLock) -> int:
     return at
 
 
-def _flock_to_posix_lock(current: Task, file: File, raw: bytes) -> FileLock:
-    """Return the lock that a struct flock describes; raises EINVAL, EOVERFLOW."""
-    type, whence, l_start, l_len, _ = _FLOCK.unpack(raw)
+def _flock_to_posix_lock(current: Task, file: File, raw: bytes, *, ofd: bool = False) -> FileLock:
+    """Return the lock that a struct flock describes, an open file's with ofd; raises EINVAL, EOVERFLOW."""
+    type, whence, l_start, l_len, l_pid = _FLOCK.unpack(raw)
+    if ofd and l_pid:
+        raise LinuxError(Errno.EINVAL, "flock: l_pid")
     if whence == 0:
         start = 0
     elif whence == 1:
@@ -392,13 +397,15 @@ def _flock_to_posix_lock(current: Task, file: File, raw: bytes) -> FileLock:
         raise LinuxError(Errno.EOVERFLOW, "flock: range")
     if type not in (F_RDLCK, F_WRLCK, F_UNLCK):
         raise LinuxError(Errno.EINVAL, "flock: l_type")
+    if ofd:
+        return FileLock(FL_POSIX, file, OFD_PID, file, type, start, end)
     return FileLock(FL_POSIX, current.files, current.tgid, file, type, start, end)
 
 
-def fcntl_getlk(current: Task, file: File, ptr: UserPtr) -> int:
-    """F_GETLK: tell which lock would be in the way; raises EFAULT, EINVAL, EOVERFLOW."""
+def fcntl_getlk(current: Task, file: File, ptr: UserPtr, *, ofd: bool = False) -> int:
+    """F_GETLK, or with ofd F_OFD_GETLK: tell which lock would be in the way; raises EFAULT, EINVAL, EOVERFLOW."""
     raw = uaccess.copy_from_user(current, ptr, 32)
-    fl = _flock_to_posix_lock(current, file, raw)
+    fl = _flock_to_posix_lock(current, file, raw, ofd=ofd)
     if fl.fl_type == F_UNLCK:
         raise LinuxError(Errno.EINVAL, "F_GETLK of an unlock")
     found = _posix_conflict(file.inode, fl)
@@ -412,7 +419,9 @@ def fcntl_getlk(current: Task, file: File, ptr: UserPtr) -> int:
 
 
 def _vnr(current: Task, fl: FileLock) -> int:
-    """Return the owner's number as current sees it, 0 if it does not."""
+    """Return the owner's number as current sees it, 0 if it does not, -1 if it is no process."""
+    if fl.fl_pid == OFD_PID:
+        return OFD_PID
     init_pid_ns = current.kernel.init_pid_ns
     owner = init_pid_ns.pids.get(fl.fl_pid)
     if owner is not None:
@@ -425,14 +434,15 @@ def _mapping_writably_mapped(inode: Inode) -> bool:
 
 
 async def fcntl_setlk(current: Task, file: File, cmd: int, ptr: UserPtr) -> int:
-    """F_SETLK and F_SETLKW: set or clear a record lock.
+    """F_SETLK and F_SETLKW, F_OFD_SETLK and F_OFD_SETLKW: set or clear a record lock.
 
     Raises EFAULT, EINVAL, EOVERFLOW, EBADF for the wrong open mode, EAGAIN (F_SETLK), EDEADLK, ERESTARTSYS.
     """
     raw = uaccess.copy_from_user(current, ptr, 32)
     if mandatory_lock(file.inode) and _mapping_writably_mapped(file.inode):
         raise LinuxError(Errno.EAGAIN, "mapped to be written, past any mandatory lock")
-    fl = _flock_to_posix_lock(current, file, raw)
+    ofd = cmd in (F_OFD_SETLK, F_OFD_SETLKW)
+    fl = _flock_to_posix_lock(current, file, raw, ofd=ofd)
     if (fl.fl_type == F_RDLCK and not file.f_mode & FMODE_READ) or (
         fl.fl_type == F_WRLCK and not file.f_mode & FMODE_WRITE
     ):
@@ -448,7 +458,7 @@ async def fcntl_setlk(current: Task, file: File, cmd: int, ptr: UserPtr) -> int:
             raise LinuxError(Errno.EDEADLK, "F_SETLKW would wait for itself")
         return blocker
 
-    if cmd != F_SETLKW:
+    if cmd not in (F_SETLKW, F_OFD_SETLKW):
         if attempt() is not None:
             raise LinuxError(Errno.EAGAIN, "locked by somebody else")
         return 0

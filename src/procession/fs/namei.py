@@ -420,8 +420,10 @@ def lookup_hash(nd: Nameidata) -> Dentry | None:
 # Opening.
 
 
-def do_filp_open(current: Task, dfd: int, name: str, flags: int, mode: int) -> tuple[File, bool]:
-    """Open name as open(2) does; the file is counted and belongs to the caller.
+def do_filp_open(
+    current: Task, dfd: int, name: str, flags: int, mode: int, nd: Nameidata | None = None
+) -> tuple[File, bool]:
+    """Open name, or what nd has come to, as open(2) does; the file is counted and belongs to the caller.
 
     flags may hold FMODE_EXEC: then only the right to execute is asked for. What may have to be waited for is the
     caller's, fs/open.py's: the other end of a FIFO, the holders of leases, and then that the file is emptied, if the
@@ -430,8 +432,8 @@ def do_filp_open(current: Task, dfd: int, name: str, flags: int, mode: int) -> t
     flags, acc_mode = build_open_flags(flags)
     file_table.get_empty_filp(current)
     try:
-        nd = path_init(current, dfd, name)
-        link_path_walk(nd, name)
+        if nd is None:
+            nd = kern_path_parent(current, dfd, name)
         created = _open_walk(nd, flags, mode)
         if created:
             acc_mode = MAY_OPEN  # the mode given does not bind this first open

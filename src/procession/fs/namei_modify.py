@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from procession.fs import dcache, namei, namespace, posix_acl
+from procession.fs import dcache, namei, namespace, posix_acl, ramfs
 from procession.fs import inode as fs_inode
 from procession.fs.notify import fsnotify
 from procession.include.linux.cred import CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_MKNOD
@@ -35,8 +35,9 @@ from procession.include.linux.fs import (
     Dentry,
     Inode,
 )
-from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import DirFd, LinkText, ModeT, Path
+from procession.include.linux.openat2 import RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT, RenameArg
+from procession.include.linux.syscalls import later_syscall, syscall
+from procession.include.linux.types import DirFd, LinkText, ModeT, Path, UserPtr
 from procession.kernel import capability
 from procession.security import device_cgroup
 
@@ -53,11 +54,13 @@ __all__ = (
     "sys_mknodat",
     "sys_rename",
     "sys_renameat",
+    "sys_renameat2",
     "sys_rmdir",
     "sys_symlink",
     "sys_symlinkat",
     "sys_unlink",
     "sys_unlinkat",
+    "vfs_exchange",
     "vfs_mkdir",
     "vfs_mknod",
     "vfs_rename",
@@ -192,7 +195,7 @@ def sys_linkat(current: Task, olddfd: DirFd, oldname: Path, newdfd: DirFd, newna
     namei.may_create(current, parent.d_inode)
     if inode.i_mode & S_IFMT == S_IFDIR:
         raise LinuxError(Errno.EPERM, "link to a directory")
-    if inode.i_nlink == 0:
+    if inode.i_nlink == 0 and not (isinstance(inode, ramfs.RamfsReg) and inode.linkable):
         raise LinuxError(Errno.ENOENT, "link to a removed file")
     parent.d_inode.link(inode, nd.last)
     dentry = dcache.d_add(parent, nd.last, inode)
@@ -344,15 +347,42 @@ def vfs_rename(
 @syscall
 def sys_renameat(current: Task, olddfd: DirFd, oldname: Path, newdfd: DirFd, newname: Path) -> int:
     """Move a name, replacing what is there (renameat(2))."""
+    return _renameat(current, olddfd, oldname, newdfd, newname, 0)
+
+
+@later_syscall
+def sys_renameat2(current: Task, olddfd: DirFd, oldname: Path, newdfd: DirFd, newname: Path, flags: RenameArg) -> int:
+    """Move a name, replacing what is there, or not, or exchange two (renameat2(2)); raises EEXIST, ENOENT, EINVAL.
+
+    Differs: RENAME_WHITEOUT is refused with EINVAL.
+    """
+    if flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT):
+        raise LinuxError(Errno.EINVAL, "renameat2: unknown flags")
+    if flags & (RENAME_NOREPLACE | RENAME_WHITEOUT) and flags & RENAME_EXCHANGE:
+        raise LinuxError(Errno.EINVAL, "renameat2: RENAME_EXCHANGE with another flag")
+    if flags & RENAME_WHITEOUT:
+        current.kernel.not_modelled("renameat2: RENAME_WHITEOUT")
+        raise LinuxError(Errno.EINVAL, "renameat2: RENAME_WHITEOUT")
+    return _renameat(current, olddfd, oldname, newdfd, newname, flags)
+
+
+def _renameat(current: Task, olddfd: int, oldname: UserPtr, newdfd: int, newname: UserPtr, flags: int) -> int:
+    """Find the two names and move them; flags: RENAME_ bits (do_renameat2)."""
     old_nd = namei.user_path_parent(current, olddfd, oldname)
     new_nd = namei.user_path_parent(current, newdfd, newname)
     if old_nd.mnt is not new_nd.mnt:
         raise LinuxError(Errno.EXDEV, "rename across mounts")
     if old_nd.last_type != namei.LAST_NORM or new_nd.last_type != namei.LAST_NORM:
+        if flags & RENAME_NOREPLACE and new_nd.last_type != namei.LAST_NORM and old_nd.last_type == namei.LAST_NORM:
+            raise LinuxError(Errno.EEXIST, "rename to . or ..")
         raise LinuxError(Errno.EBUSY, "rename of . or ..")
     old = namei.lookup_hash(old_nd)
     if old is None:
         raise LinuxError(Errno.ENOENT, old_nd.last)
+    if flags and _look_at_target(old, old_nd, new_nd, flags):
+        namespace.mnt_want_write(old_nd.mnt)
+        vfs_exchange(current, old_nd.dentry, old, new_nd.dentry, namei.lookup_hash(new_nd))
+        return 0
     if not _is_dir(old) and (old_nd.slash or new_nd.slash):
         raise LinuxError(Errno.ENOTDIR, "a trailing slash names a directory")
     same = old_nd.dentry is new_nd.dentry
@@ -364,6 +394,47 @@ def sys_renameat(current: Task, olddfd: DirFd, oldname: Path, newdfd: DirFd, new
     namespace.mnt_want_write(old_nd.mnt)
     vfs_rename(current, old_nd.dentry, old, new_nd.dentry, new_nd.last, new)
     return 0
+
+
+def _look_at_target(old: Dentry, old_nd: Nameidata, new_nd: Nameidata, flags: int) -> bool:
+    """Check the new name as RENAME_ flags ask for it; returns whether the two are to change places.
+
+    Raises EEXIST with RENAME_NOREPLACE; with RENAME_EXCHANGE ENOENT, ENOTDIR, and EINVAL if one is below the other.
+    """
+    new = namei.lookup_hash(new_nd)
+    if flags & RENAME_NOREPLACE:
+        if new is not None:
+            raise LinuxError(Errno.EEXIST, new_nd.last)
+        return False
+    if new is None:
+        raise LinuxError(Errno.ENOENT, new_nd.last)
+    if (new_nd.slash and not _is_dir(new)) or (old_nd.slash and not _is_dir(old)):
+        raise LinuxError(Errno.ENOTDIR, "a trailing slash names a directory")
+    if old_nd.dentry is not new_nd.dentry and (
+        _child_towards(old_nd.dentry, new_nd.dentry) is old or _child_towards(new_nd.dentry, old_nd.dentry) is new
+    ):
+        raise LinuxError(Errno.EINVAL, "a directory cannot move into itself")
+    return True
+
+
+def vfs_exchange(current: Task, old_parent: Dentry, old: Dentry, new_parent: Dentry, new: Dentry | None) -> None:
+    """Let two names change places; raises EACCES, EPERM, EBUSY, EINVAL where the file system cannot."""
+    assert new is not None
+    if new.d_inode is old.d_inode:
+        return
+    old_dir, new_dir = old_parent.d_inode, new_parent.d_inode
+    may_delete(current, old_dir, old, is_dir=_is_dir(old))
+    may_delete(current, new_dir, new, is_dir=_is_dir(new))
+    if new_dir is not old_dir:
+        for dentry in (old, new):
+            if _is_dir(dentry):
+                namei.inode_permission(current, dentry.d_inode, MAY_WRITE)
+    if old.d_mounted or new.d_mounted:
+        raise LinuxError(Errno.EBUSY, "a mount point")
+    if not isinstance(old_dir, ramfs.RamfsDir) or not isinstance(new_dir, ramfs.RamfsDir):
+        raise LinuxError(Errno.EINVAL, "RENAME_EXCHANGE on this file system")
+    old_dir.exchange(old.d_name, new_dir, new.d_name)
+    dcache.d_exchange(old, new)
 
 
 @syscall

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procession.drivers.tty import tty_io
-from procession.fs import attr, file_table, fs_struct, leases, locks, namei, namespace, pipe
+from procession.fs import attr, file_table, fs_struct, leases, locks, namei, namespace, pipe, ramfs
 from procession.fs import file as fs_file
+from procession.fs import inode as fs_inode
 from procession.fs.notify import fsnotify
 from procession.include.linux.cred import CAP_SYS_CHROOT, CAP_SYS_TTY_CONFIG
 from procession.include.linux.errno import Errno, LinuxError
@@ -16,8 +17,12 @@ from procession.include.linux.fcntl import (
     AT_SYMLINK_NOFOLLOW,
     FALLOC_FL_KEEP_SIZE,
     FALLOC_FL_PUNCH_HOLE,
+    O_ACCMODE,
     O_CREAT,
+    O_DIRECTORY,
+    O_EXCL,
     O_LARGEFILE,
+    O_NOFOLLOW,
     O_PATH,
     O_TRUNC,
     O_WRONLY,
@@ -26,6 +31,7 @@ from procession.include.linux.fcntl import (
     FallocateArg,
     OpenArg,
 )
+from procession.include.linux.fdtable import FD_MASK, FD_SHIFT
 from procession.include.linux.fs import (
     FMODE_EXEC,
     FMODE_NONOTIFY,
@@ -35,27 +41,40 @@ from procession.include.linux.fs import (
     MAY_CHDIR,
     MAY_EXEC,
     MAY_WRITE,
+    S_IALLUGO,
     S_IFDIR,
     S_IFIFO,
     S_IFLNK,
     S_IFMT,
     S_IFREG,
+    Dentry,
     File,
     PathRef,
 )
 from procession.include.linux.mount import MNT_NOEXEC
+from procession.include.linux.openat2 import (
+    AT_EACCESS,
+    CLOSE_RANGE_CLOEXEC,
+    CLOSE_RANGE_UNSHARE,
+    TMPFILE_BIT,
+    CloseRangeArg,
+    FaccessatArg,
+)
 from procession.include.linux.prctl import SECBIT_NO_SETUID_FIXUP
-from procession.include.linux.syscalls import syscall
-from procession.include.linux.types import DirFd, Fd, Length, ModeT, OffT, Path, UidT
+from procession.include.linux.syscalls import later_syscall, syscall
+from procession.include.linux.types import DirFd, Fd, Length, ModeT, OffT, Path, UidT, UInt, UserPtr
 from procession.kernel import capability, cred
 
 if TYPE_CHECKING:
+    from procession.fs.namei import Nameidata
     from procession.include.linux.cred import Cred
     from procession.include.linux.fs import Dentry, File
     from procession.include.linux.sched import Task
 
 __all__ = (
+    "do_filp_open",
     "do_sys_open",
+    "do_tmpfile",
     "do_truncate",
     "filp_open",
     "sys_access",
@@ -64,12 +83,15 @@ __all__ = (
     "sys_chown",
     "sys_chroot",
     "sys_close",
+    "sys_close_range",
     "sys_creat",
     "sys_faccessat",
+    "sys_faccessat2",
     "sys_fallocate",
     "sys_fchdir",
     "sys_fchmod",
     "sys_fchmodat",
+    "sys_fchmodat2",
     "sys_fchown",
     "sys_fchownat",
     "sys_ftruncate",
@@ -85,7 +107,7 @@ async def do_sys_open(current: Task, dfd: int, name: str, flags: int, mode: int)
     """Open name and return its new descriptor; sleeps for the other end of a FIFO."""
     fd = fs_file.alloc_fd(current, 0, flags)
     try:
-        file = await _do_filp_open(current, dfd, name, flags & ~FMODE_EXEC, mode)
+        file = await do_filp_open(current, dfd, name, flags & ~FMODE_EXEC, mode)
     except BaseException:
         fs_file.put_unused_fd(current, fd)
         raise
@@ -97,12 +119,14 @@ async def do_sys_open(current: Task, dfd: int, name: str, flags: int, mode: int)
 
 async def filp_open(current: Task, name: str, flags: int, mode: int) -> File:
     """Open name for the kernel itself, as open(2) does; sleeps for the other end of a FIFO."""
-    return await _do_filp_open(current, AT_FDCWD, name, flags, mode)
+    return await do_filp_open(current, AT_FDCWD, name, flags, mode)
 
 
-async def _do_filp_open(current: Task, dfd: int, name: str, flags: int, mode: int) -> File:
-    """Open name; the file that a FIFO's other end is waited for with takes over the place of the one counted."""
-    file, truncate = namei.do_filp_open(current, dfd, name, flags, mode)
+async def do_filp_open(current: Task, dfd: int, name: str, flags: int, mode: int, nd: Nameidata | None = None) -> File:
+    """Open name, or what nd has come to; what a FIFO's other end is waited for with takes over the one counted."""
+    if flags & TMPFILE_BIT and "O_TMPFILE" in current.kernel.later:
+        return do_tmpfile(current, dfd, name, flags, mode)
+    file, truncate = namei.do_filp_open(current, dfd, name, flags, mode, nd)
     inode = file.f_path.dentry.d_inode
     fifo = inode.i_mode & S_IFMT == S_IFIFO
     if (not fifo and not truncate and inode.i_flock is None) or flags & O_PATH:
@@ -132,6 +156,33 @@ async def _claim(current: Task, file: File, flags: int, truncate: bool) -> None:
     if truncate:
         locks.locks_verify_locked(current, inode)
         do_truncate(current, file.f_path.dentry, 0)
+
+
+def do_tmpfile(current: Task, dfd: int, name: str, flags: int, mode: int) -> File:
+    """Open a new regular file of a directory that has no name there (O_TMPFILE).
+
+    Raises EINVAL unless it is opened for writing and flags say so in full, EOPNOTSUPP where the file system cannot.
+    """
+    if not flags & O_DIRECTORY or not flags & O_ACCMODE or flags & O_CREAT:
+        raise LinuxError(Errno.EINVAL, "O_TMPFILE")
+    path = namei.path_lookupat(current, dfd, name, follow=not flags & O_NOFOLLOW, directory=True)
+    namespace.mnt_want_write(path.mnt)
+    directory = path.dentry.d_inode
+    namei.inode_permission(current, directory, MAY_WRITE | MAY_EXEC)
+    if not isinstance(directory, ramfs.RamfsDir):
+        raise LinuxError(Errno.EOPNOTSUPP, "O_TMPFILE on this file system")
+    fs = current.fs
+    assert fs is not None
+    file_table.get_empty_filp(current)
+    try:
+        inode = directory.tmpfile(mode & S_IALLUGO & ~fs.umask, linkable=not flags & O_EXCL)
+        fs_inode.inode_init_owner(current, inode, directory)
+        dentry = Dentry(f"#{inode.i_ino}", path.dentry, inode, d_deleted=True)
+        plain = flags & ~(O_EXCL | TMPFILE_BIT | O_DIRECTORY)
+        return namei.dentry_open(current, PathRef(path.mnt, dentry), plain)
+    except BaseException:
+        file_table.free_filp(current.kernel)
+        raise
 
 
 @syscall
@@ -178,6 +229,30 @@ async def _close_lingering(current: Task, file: File, fd: int) -> int:
     finally:
         current.held.remove(file)
         file_table.fput(current, file)
+    return 0
+
+
+@later_syscall
+def sys_close_range(current: Task, fd: UInt, max_fd: UInt, flags: CloseRangeArg) -> int:
+    """Close the descriptors from fd to max_fd, or have exec close them (close_range(2)); raises EINVAL, EMFILE."""
+    if flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC):
+        raise LinuxError(Errno.EINVAL, "close_range: unknown flags")
+    if fd > max_fd:
+        raise LinuxError(Errno.EINVAL, "close_range: ends before it begins")
+    if flags & CLOSE_RANGE_UNSHARE:
+        displaced = fs_file.unshare_files(current)
+        if displaced is not None:
+            fs_file.put_files_struct(current, displaced)
+    files = current.files
+    assert files is not None
+    for nr, _ in list(files.open_files()):
+        if not fd <= nr <= max_fd:
+            continue
+        if flags & CLOSE_RANGE_CLOEXEC:
+            with files.file_lock:
+                files.close_on_exec[nr >> FD_SHIFT] |= 1 << (nr & FD_MASK)
+        else:
+            fs_file.close_fd(current, nr)
     return 0
 
 
@@ -281,19 +356,35 @@ def sys_fallocate(current: Task, fd: Fd, mode: FallocateArg, offset: OffT, len: 
 @syscall
 def sys_faccessat(current: Task, dfd: DirFd, filename: Path, mode: AccessArg) -> int:
     """Check what the real user may do (faccessat(2), without its library's flags)."""
+    return _faccessat(current, dfd, filename, mode, 0)
+
+
+@later_syscall
+def sys_faccessat2(current: Task, dfd: DirFd, filename: Path, mode: AccessArg, flags: FaccessatArg) -> int:
+    """Check what the real user may do, or with AT_EACCESS the effective one (faccessat2(2)); raises EINVAL."""
+    if flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH):
+        raise LinuxError(Errno.EINVAL, "faccessat2: unknown flags")
+    return _faccessat(current, dfd, filename, mode, flags)
+
+
+def _faccessat(current: Task, dfd: int, filename: UserPtr, mode: int, flags: int) -> int:
+    """Check with the ids and capabilities that are meant (do_faccessat)."""
     if mode & ~7:
         raise LinuxError(Errno.EINVAL, "access mode")
-    name = namei.getname(current, filename)
+    name = namei.getname(current, filename, empty=bool(flags & AT_EMPTY_PATH))
+    follow = not flags & AT_SYMLINK_NOFOLLOW
     old = current.cred
-    if old.fsuid == old.uid and old.fsgid == old.gid and _effective_for_real(old) == old.cap_effective:
-        _access(current, dfd, name, mode)
+    if flags & AT_EACCESS or (
+        old.fsuid == old.uid and old.fsgid == old.gid and _effective_for_real(old) == old.cap_effective
+    ):
+        _access(current, dfd, name, mode, follow=follow)
         return 0
     new = cred.prepare_creds(current)
     new.fsuid, new.fsgid = new.uid, new.gid
     new.cap_effective = _effective_for_real(new)
     current.cred = new  # override_creds
     try:
-        _access(current, dfd, name, mode)
+        _access(current, dfd, name, mode, follow=follow)
     finally:
         current.cred = old
         cred.put_cred(current.kernel, new)
@@ -307,8 +398,8 @@ def _effective_for_real(c: Cred) -> int:
     return 0 if c.uid else c.cap_permitted
 
 
-def _access(current: Task, dfd: int, name: str, mode: int) -> None:
-    path = namei.path_lookupat(current, dfd, name, follow=True)
+def _access(current: Task, dfd: int, name: str, mode: int, *, follow: bool) -> None:
+    path = namei.path_lookupat(current, dfd, name, follow=follow)
     inode = path.dentry.d_inode
     if mode & MAY_EXEC and inode.i_mode & S_IFMT == S_IFREG and path.mnt.mnt_flags & MNT_NOEXEC:
         raise LinuxError(Errno.EACCES, "mounted noexec")
@@ -379,6 +470,22 @@ def sys_chmod(current: Task, filename: Path, mode: ModeT) -> int:
 def sys_fchmodat(current: Task, dfd: DirFd, filename: Path, mode: ModeT) -> int:
     """Set the permission bits of a file named relative to a directory (fchmodat(2); the call has no flags)."""
     _chmod(current, namei.user_path_at(current, dfd, filename, follow=True), mode)
+    return 0
+
+
+@later_syscall
+def sys_fchmodat2(current: Task, dfd: DirFd, filename: Path, mode: ModeT, flags: AtOwnerArg) -> int:
+    """Set the permission bits of a file named relative to a directory, or of dfd itself (fchmodat2(2)).
+
+    Raises EINVAL, EOPNOTSUPP for a symbolic link itself, and what chmod(2) does.
+    """
+    if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH):
+        raise LinuxError(Errno.EINVAL, "fchmodat2: unknown flags")
+    empty = bool(flags & AT_EMPTY_PATH)
+    path = namei.user_path_at(current, dfd, filename, follow=not flags & AT_SYMLINK_NOFOLLOW, empty=empty)
+    if path.dentry.d_inode.i_mode & S_IFMT == S_IFLNK:
+        raise LinuxError(Errno.EOPNOTSUPP, "the mode of a symbolic link")
+    _chmod(current, path, mode)
     return 0
 
 

@@ -85,7 +85,9 @@ class RegularFile(File):
 
 
 class RamfsReg(Inode):
-    """A regular file. Pages that were never written are holes."""
+    """A regular file. Pages that were never written are holes. linkable: it has no name, but may get one."""
+
+    linkable: bool = False
 
     i_memory_only = True
 
@@ -222,6 +224,28 @@ class RamfsDir(Inode):
         """Make a regular file."""
         return self.mknod(name, mode)
 
+    def tmpfile(self, mode: int, *, linkable: bool) -> Inode:
+        """Make a regular file that has no name, and can be given one if it is linkable; not counted before that."""
+        inode = self.new_inode(S_IFREG | mode)
+        assert isinstance(inode, RamfsReg)
+        inode.linkable = linkable
+        inode.i_nlink = 0
+        _uncount(inode)
+        return inode
+
+    def exchange(self, old: str, new_dir: RamfsDir, new: str) -> None:
+        """Let two members change places."""
+        first, second = self.children[old], new_dir.children[new]
+        self.children[old], new_dir.children[new] = second, first
+        if isinstance(first, RamfsDir) != isinstance(second, RamfsDir):
+            moved = 1 if isinstance(first, RamfsDir) else -1
+            self.i_nlink -= moved
+            new_dir.i_nlink += moved
+        now = fs_inode.current_fs_time(self.i_sb)
+        for inode in (self, new_dir):
+            inode.i_mtime_ns = inode.i_ctime_ns = now
+        first.i_ctime_ns = second.i_ctime_ns = now
+
     def mknod(self, name: str, mode: int, rdev: int = 0) -> Inode:
         """Make a file of the kind in mode."""
         inode = self.new_inode(mode, rdev)
@@ -259,6 +283,9 @@ class RamfsDir(Inode):
             raise LinuxError(Errno.EMLINK, name)
         _reserve_inode(self.i_sb)  # though a link takes none: but it takes memory as well
         self.add(name, inode)
+        if not inode.i_nlink:  # one of tmpfile()
+            inode.i_counted = True
+            self.i_sb.kernel.vfs.nr_inodes += 1
         inode.i_nlink += 1
         inode.i_ctime_ns = self.i_ctime_ns
 

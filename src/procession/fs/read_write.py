@@ -9,11 +9,30 @@ from procession.fs import file as fs_file
 from procession.fs import file_table, locks, splice
 from procession.fs.notify import fsnotify
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fcntl import WhenceArg
-from procession.include.linux.fs import FMODE_LSEEK, FMODE_PREAD, FMODE_PWRITE, FMODE_READ, FMODE_WRITE
+from procession.include.linux.fcntl import O_APPEND, O_NONBLOCK, WhenceArg
+from procession.include.linux.fs import (
+    FMODE_LSEEK,
+    FMODE_PREAD,
+    FMODE_PWRITE,
+    FMODE_READ,
+    FMODE_WRITE,
+    S_IFIFO,
+    S_IFMT,
+    S_IFREG,
+    S_IFSOCK,
+)
 from procession.include.linux.limits import UIO_MAXIOV
 from procession.include.linux.mm_types import TASK_SIZE
-from procession.include.linux.syscalls import syscall
+from procession.include.linux.openat2 import (
+    RWF_APPEND,
+    RWF_DSYNC,
+    RWF_HIPRI,
+    RWF_NOAPPEND,
+    RWF_NOWAIT,
+    RWF_SYNC,
+    RwfArg,
+)
+from procession.include.linux.syscalls import later_syscall, syscall
 from procession.include.linux.types import (
     Fd,
     HiddenArg,
@@ -38,8 +57,10 @@ __all__ = (
     "sys_lseek",
     "sys_pread64",
     "sys_preadv",
+    "sys_preadv2",
     "sys_pwrite64",
     "sys_pwritev",
+    "sys_pwritev2",
     "sys_read",
     "sys_readv",
     "sys_sendfile",
@@ -337,6 +358,64 @@ async def sys_pwritev(current: Task, fd: Fd, vec: IoVec, vlen: ULong, pos_l: Off
     if pos_l < 0:
         raise LinuxError(Errno.EINVAL, "negative offset")
     return await _vfs_writev(current, fd, vec, vlen, pos_l)
+
+
+@later_syscall
+async def sys_preadv2(
+    current: Task, fd: Fd, vec: IoVecOut, vlen: ULong, pos_l: OffT, pos_h: HiddenArg, flags: RwfArg
+) -> int:
+    """Read into several buffers at a position, -1 for where the file stands, with flags (preadv2(2)).
+
+    Raises EOPNOTSUPP for unknown flags, EAGAIN with RWF_NOWAIT, and what preadv(2) does.
+    """
+    return await _rw2(current, fd, vec, vlen, pos_l, flags, write=False)
+
+
+@later_syscall
+async def sys_pwritev2(
+    current: Task, fd: Fd, vec: IoVec, vlen: ULong, pos_l: OffT, pos_h: HiddenArg, flags: RwfArg
+) -> int:
+    """Write several buffers at a position, -1 for where the file stands, with flags (pwritev2(2)).
+
+    Raises EOPNOTSUPP for unknown flags, EINVAL, EAGAIN with RWF_NOWAIT, and what pwritev(2) does.
+    """
+    return await _rw2(current, fd, vec, vlen, pos_l, flags, write=True)
+
+
+async def _rw2(current: Task, fd: int, vec: UserPtr, vlen: int, pos: int, flags: int, *, write: bool) -> int:
+    if pos < -1:
+        raise LinuxError(Errno.EINVAL, "negative offset")
+    at = None if pos == -1 else pos
+    file = fs_file.fget_light(current, fd)
+    saved, changed = file.f_flags, _kiocb_flags(file, flags)
+    # Of a call with RWF_NOWAIT nothing sleeps, and nothing does in files of memory that are written to at their end:
+    # nobody else sees the file like this.
+    file.f_flags = changed
+    try:
+        if write:
+            return await _vfs_writev(current, fd, vec, vlen, at)
+        return await _vfs_readv(current, fd, vec, vlen, at)
+    finally:
+        if changed != saved:
+            file.f_flags = saved
+
+
+def _kiocb_flags(file: File, flags: int) -> int:
+    """Return f_flags for one call; raises EOPNOTSUPP, EINVAL (kiocb_set_rw_flags)."""
+    if flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND | RWF_NOAPPEND):
+        raise LinuxError(Errno.EOPNOTSUPP, "unknown RWF_ flags")
+    if flags & RWF_APPEND and flags & RWF_NOAPPEND:
+        raise LinuxError(Errno.EINVAL, "RWF_APPEND with RWF_NOAPPEND")
+    f_flags = file.f_flags
+    if flags & RWF_NOWAIT:
+        if file.inode.i_mode & S_IFMT not in (S_IFREG, S_IFIFO, S_IFSOCK):
+            raise LinuxError(Errno.EOPNOTSUPP, "RWF_NOWAIT of this kind of file")
+        f_flags |= O_NONBLOCK
+    if flags & RWF_APPEND:
+        f_flags |= O_APPEND
+    if flags & RWF_NOAPPEND:
+        f_flags &= ~O_APPEND
+    return f_flags
 
 
 @syscall

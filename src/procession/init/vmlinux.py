@@ -1,8 +1,10 @@
 """What the linker does for Linux: pull in every file that declares system calls, whoever else uses it."""
 
 from procession.arch.x86 import process, signal  # noqa: F401 -- importing declares
+from procession.drivers.char import random  # noqa: F401 -- importing declares
 from procession.fs import (  # noqa: F401 -- importing declares
     aio,
+    copy_file_range,
     dcache,
     eventfd,
     eventpoll,
@@ -15,6 +17,7 @@ from procession.fs import (  # noqa: F401 -- importing declares
     namei_modify,
     namespace_mount,
     open,
+    openat2,
     pipe,
     read_write,
     readdir,
@@ -24,6 +27,7 @@ from procession.fs import (  # noqa: F401 -- importing declares
     splice_pipes,
     stat,
     statfs,
+    statx,
     sync,
     timerfd,
     utimes,
@@ -36,6 +40,7 @@ from procession.ipc import mqueue_syscalls, msg, sem, shm  # noqa: F401 -- impor
 from procession.kernel import (  # noqa: F401 -- importing declares
     acct,
     capability,
+    clone3,
     exec_domain,
     exit,
     exit_wait,
@@ -43,14 +48,20 @@ from procession.kernel import (  # noqa: F401 -- importing declares
     fork_mm,
     futex,
     futex_robust,
+    futex_waitv,
     groups,
     hrtimer,
     itimer,
+    kcmp,
+    membarrier,
     nsproxy,
+    pidfd,
     posix_timers,
     printk,
     ptrace_request,
+    sched_attr,
     sched_syscalls,
+    seccomp,
     signal_syscalls,
     sys,
     sys_ids,
@@ -58,6 +69,18 @@ from procession.kernel import (  # noqa: F401 -- importing declares
     time,
     timer,
 )
-from procession.mm import fadvise, madvise, mempolicy, mincore, mlock, mmap, mprotect, mremap, msync, process_vm_access  # noqa: F401 -- importing declares
+from procession.mm import (  # noqa: F401 -- importing declares
+    fadvise,
+    madvise,
+    memfd,
+    mempolicy,
+    mincore,
+    mlock,
+    mmap,
+    mprotect,
+    mremap,
+    msync,
+    process_vm_access,
+)
 from procession.net import mmsg, socket  # noqa: F401 -- importing declares
 from procession.security.keys import keyctl  # noqa: F401 -- importing declares

@@ -156,6 +156,7 @@ def sys_capset(current: Task, header: CapHeader, data: CapDataIn) -> int:
         cred.abort_creds(current.kernel, new)
         raise LinuxError(Errno.EPERM, "more than is permitted")
     new.cap_effective, new.cap_inheritable, new.cap_permitted = effective, inheritable, permitted
+    new.cap_ambient &= permitted & inheritable
     cred.commit_creds(current, new)
     return 0
 

@@ -61,6 +61,7 @@ def prepare_creds(current: Task) -> Cred:
     new.euid, new.egid, new.fsuid, new.fsgid = old.euid, old.egid, old.fsuid, old.fsgid
     new.securebits = old.securebits
     new.cap_inheritable, new.cap_permitted = old.cap_inheritable, old.cap_permitted
+    new.cap_ambient = old.cap_ambient
     new.cap_effective, new.cap_bset = old.cap_effective, old.cap_bset
     new.group_info = old.group_info
     new.jit_keyring = old.jit_keyring

@@ -208,7 +208,17 @@ def find_new_reaper(father: Task) -> Task | None:
         if ns.child_reaper is father:
             ns.child_reaper = thread
         return thread
-    return None if ns.child_reaper is father else ns.child_reaper
+    if ns.child_reaper is father:
+        return None
+    if father.signal.has_child_subreaper:
+        reaper = father.real_parent
+        while reaper is not father.kernel.init_task and pid.task_active_pid_ns(reaper) is ns:
+            if reaper.signal.is_child_subreaper:
+                for thread in threads_from(reaper):
+                    if not thread.flags & PF_EXITING:
+                        return thread
+            reaper = reaper.real_parent
+    return ns.child_reaper
 
 
 def reparent_leader(father: Task, p: Task, dead: list[Task]) -> None:

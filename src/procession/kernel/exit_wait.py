@@ -11,6 +11,7 @@ from procession.hw.chooser import IS_REAPED
 from procession.hw.costs import WAIT_CHILD_NS
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.pid import PIDTYPE_MAX, PIDTYPE_PGID, PIDTYPE_PID
+from procession.include.linux.pidfd import PIDFD_NONBLOCK
 from procession.include.linux.ptrace import ptrace_reparented
 from procession.include.linux.resource import RUSAGE_BOTH, Rusage, RusageOut
 from procession.include.linux.sched import (
@@ -45,6 +46,7 @@ from procession.include.linux.wait import (
     P_ALL,
     P_PGID,
     P_PID,
+    P_PIDFD,
     W_CONTINUED,
     WALL,
     WCLONE,
@@ -63,7 +65,7 @@ from procession.include.linux.wait import (
     WaitQueueEntry,
     WaitStatus,
 )
-from procession.kernel import exit, pid, ptrace, sched, sched_account, sched_cputime, signal_notify, sys, wait
+from procession.kernel import exit, pid, pidfd, ptrace, sched, sched_account, sched_cputime, signal_notify, sys, wait
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -430,8 +432,27 @@ async def sys_waitid(
             raise LinuxError(Errno.EINVAL, "no such selector")
         wo.wo_type = PIDTYPE_PID if which == P_PID else PIDTYPE_PGID
         wo.wo_pid = pid.find_get_pid(current, upid)
+    elif which == P_PIDFD and "P_PIDFD" in current.kernel.later:
+        return await _waitid_pidfd(current, upid, wo)
     elif which != P_ALL:
         raise LinuxError(Errno.EINVAL, "unknown idtype")
     if not await do_wait(current, wo) and infop:
         _put_siginfo(current, infop, 0, wo)
+    return 0
+
+
+async def _waitid_pidfd(current: Task, fd: int, wo: WaitOpts) -> int:
+    """Wait for whom a descriptor means (P_PIDFD); raises EINVAL, EBADF, EAGAIN for one that is non-blocking."""
+    if fd < 0:
+        raise LinuxError(Errno.EINVAL, "no such selector")
+    wo.wo_type = PIDTYPE_PID
+    wo.wo_pid, f_flags = pidfd.pidfd_get_pid(current, fd)
+    asked = wo.wo_flags
+    if f_flags & PIDFD_NONBLOCK:
+        wo.wo_flags |= WNOHANG
+    if not await do_wait(current, wo):
+        if not asked & WNOHANG and f_flags & PIDFD_NONBLOCK:
+            raise LinuxError(Errno.EAGAIN, "the descriptor is non-blocking")
+        if wo.wo_info:
+            _put_siginfo(current, wo.wo_info, 0, wo)
     return 0

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from procession.block import blk_ioc
 from procession.drivers.tty import tty_io
-from procession.fs import file, fs_struct
+from procession.fs import file, file_table, fs_struct
 from procession.hw.costs import AREA_NS, MM_NS, OBJECT_NS, TASK_NS
 from procession.include.linux.bug import bug
 from procession.include.linux.cred import CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN, CAP_SYS_RESOURCE
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fcntl import O_CLOEXEC
 from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_PID, PIDTYPE_SID
+from procession.include.linux.pidfd import PIDFD_THREAD
 from procession.include.linux.ptrace import (
     PTRACE_EVENT_CLONE,
     PTRACE_EVENT_FORK,
@@ -68,6 +70,7 @@ from procession.kernel import (
     kthread,
     nsproxy,
     pid,
+    pidfd,
     posix_cpu_timers,
     ptrace,
     sched,
@@ -77,8 +80,9 @@ from procession.kernel import (
 from procession.mm import slab, uaccess
 
 if TYPE_CHECKING:
+    from procession.include.linux.clone3 import KernelCloneArgs
     from procession.include.linux.kernel import Kernel
-    from procession.include.linux.pid import Pid
+    from procession.include.linux.pid import Pid, PidNamespace
 
 __all__ = (
     "copy_process",
@@ -112,9 +116,17 @@ def fork_init(k: Kernel) -> None:
 
 
 async def do_fork(
-    current: Task, clone_flags: int, stack_start: UserPtr, parent_tidptr: UserPtr, child_tidptr: UserPtr, tls: int = 0
+    current: Task,
+    clone_flags: int,
+    stack_start: UserPtr,
+    parent_tidptr: UserPtr,
+    child_tidptr: UserPtr,
+    tls: int = 0,
+    later: KernelCloneArgs | None = None,
 ) -> int:
     """Make a child of current, start it, and return its number as current sees it (spec 6).
+
+    later: what 3.2 could not be asked for.
 
     Raises every errno of spec 2.2, and ERESTARTNOINTR if a signal arrives first.
     """
@@ -125,7 +137,7 @@ async def do_fork(
             raise LinuxError(Errno.EPERM, "CLONE_NEWUSER")
 
     event = _fork_event(current, clone_flags)
-    p = copy_process(current, clone_flags, stack_start, child_tidptr, tls, traced=bool(event))
+    p = copy_process(current, clone_flags, stack_start, child_tidptr, tls, later, traced=bool(event))
     k = current.kernel
     nr = pid.task_pid_vnr(current, p)
     trace = k.trace
@@ -168,7 +180,14 @@ def _fork_event(current: Task, clone_flags: int) -> int:
 
 
 def copy_process(
-    current: Task, clone_flags: int, stack_start: UserPtr, child_tidptr: UserPtr, tls: int, *, traced: bool = False
+    current: Task,
+    clone_flags: int,
+    stack_start: UserPtr,
+    child_tidptr: UserPtr,
+    tls: int,
+    later: KernelCloneArgs | None = None,
+    *,
+    traced: bool = False,
 ) -> Task:
     """Make a new task as a copy of current, visible to everybody but not yet running (spec 3).
 
@@ -192,17 +211,26 @@ def copy_process(
         undo.push((cgroup.cgroup_fork_failed, p))
         sched.sched_fork(p)
         _copy_resources(current, p, clone_flags, undo)
+        if later is not None and later.clear_sighand:
+            signal_queue.flush_signal_handlers(p, force_default=False)
         p.thread = current.thread.copy_thread(current, clone_flags, stack_start, p, tls)
         undo.push((p.thread.exit_thread,))
 
         assert p.nsproxy is not None
-        new_pid = pid.alloc_pid(k, p.nsproxy.pid_ns)
+        set_tid = () if later is None else later.set_tid
+        if set_tid:
+            check_set_tid(current, p.nsproxy.pid_ns, set_tid)
+        new_pid = pid.alloc_pid(k, p.nsproxy.pid_ns, set_tid)
         undo.push((pid.free_pid, k, new_pid))
+        if later is not None and later.wants_pidfd:
+            prepare_pidfd(current, new_pid, clone_flags, later, undo)
         _init_identity(current, p, new_pid, clone_flags, child_tidptr)
         cgroup.cgroup_fork_callbacks(p)
 
         with k.tasklist_lock.write_irq():
             _link_task(current, p, new_pid, clone_flags, traced=traced or bool(clone_flags & CLONE_PTRACE))
+    if later is not None and later.file is not None:
+        file.fd_install(current, later.fd, later.file)
     cgroup.cgroup_post_fork(p)
     return p
 
@@ -218,6 +246,29 @@ def check_clone_flags(current: Task, clone_flags: int) -> None:
     # A sibling of init would be reaped by nobody.
     if clone_flags & CLONE_PARENT and current.signal.flags & SIGNAL_UNKILLABLE:
         raise LinuxError(Errno.EINVAL, "CLONE_PARENT by init")
+
+
+def check_set_tid(current: Task, ns: PidNamespace, set_tid: tuple[int, ...]) -> None:
+    """Refuse numbers for a child that it cannot have, or current not give; raises EINVAL, EPERM (alloc_pid)."""
+    if len(set_tid) > ns.level + 1:
+        raise LinuxError(Errno.EINVAL, "more numbers than pid namespaces")
+    level_ns: PidNamespace | None = ns
+    for nr in set_tid:
+        assert level_ns is not None
+        if not 1 <= nr < current.kernel.pid_max or (nr != 1 and level_ns.child_reaper is None):
+            raise LinuxError(Errno.EINVAL, f"number {nr}")
+        if not capability.capable(current, CAP_SYS_ADMIN):
+            raise LinuxError(Errno.EPERM, "CAP_SYS_ADMIN")
+        level_ns = level_ns.parent
+
+
+def prepare_pidfd(current: Task, new_pid: Pid, clone_flags: int, later: KernelCloneArgs, undo: Undo) -> None:
+    """Make the descriptor of a child that is not there yet; raises EMFILE, ENFILE, EFAULT (pidfd_prepare)."""
+    later.fd = file.alloc_fd(current, 0, O_CLOEXEC)
+    undo.push((file.put_unused_fd, current, later.fd))
+    later.file = pidfd.pidfd_file(current, new_pid, PIDFD_THREAD if clone_flags & CLONE_THREAD else 0)
+    undo.push((file_table.fput, current, later.file))
+    uaccess.put_user(current, later.pidfd, later.fd, 4)
 
 
 def check_nproc(current: Task) -> None:
@@ -345,6 +396,7 @@ def copy_signal(current: Task, p: Task, clone_flags: int) -> None:
     if old.autogroup is not None:
         sched_autogroup.sched_autogroup_fork(current, sig)
     sig.oom_adj, sig.oom_score_adj, sig.oom_score_adj_min = old.oom_adj, old.oom_score_adj, old.oom_score_adj_min
+    sig.has_child_subreaper = old.has_child_subreaper or old.is_child_subreaper
     p.signal = sig
 
 
@@ -418,6 +470,8 @@ def _link_process(current: Task, p: Task, new_pid: Pid) -> None:
     own = new_pid.numbers[new_pid.level]
     if own.nr == 1:
         own.ns.child_reaper = p
+        if current.pid_ns_for_children is own.ns:
+            p.signal.flags |= SIGNAL_UNKILLABLE
     p.signal.leader_pid = new_pid
     p.signal.tty = tty_io.tty_kref_get(current.signal.tty)
     leader = current.group_leader

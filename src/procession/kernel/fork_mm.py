@@ -24,6 +24,7 @@ from procession.include.linux.sched import (
     CLONE_NEWIPC,
     CLONE_NEWNET,
     CLONE_NEWNS,
+    CLONE_NEWPID,
     CLONE_NEWUTS,
     CLONE_SIGHAND,
     CLONE_SYSVSEM,
@@ -38,7 +39,7 @@ from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.undo import Undo
 from procession.ipc import sem_undo
-from procession.kernel import completion, futex, futex_pi, futex_robust, nsproxy, sched, sched_account
+from procession.kernel import completion, futex, futex_pi, futex_robust, nsproxy, pid_namespace, sched, sched_account
 from procession.mm import memory, mmap, page_alloc, tlb, uaccess, util
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def dup_mm(current: Task, oldmm: MmStruct) -> MmStruct:
         mm.start_brk, mm.brk, mm.start_stack = oldmm.start_brk, oldmm.brk, oldmm.start_stack
         mm.arg_start, mm.arg_end = oldmm.arg_start, oldmm.arg_end
         mm.env_start, mm.env_end = oldmm.env_start, oldmm.env_end
-        mm.saved_auxv = oldmm.saved_auxv
+        mm.saved_auxv, mm.membarrier_state = oldmm.saved_auxv, oldmm.membarrier_state
         if oldmm.exe_file is not None:
             mm.exe_file = file_table.get_file(oldmm.exe_file)
         dup_mmap(current, mm, oldmm)
@@ -245,6 +246,9 @@ async def sys_unshare(current: Task, unshare_flags: UnshareArg) -> int:
     EPERM without CAP_SYS_ADMIN.
     """
     flags = unshare_flags
+    new_pid = flags & CLONE_NEWPID and "CLONE_NEWPID" in current.kernel.later
+    if new_pid:
+        flags = flags & ~CLONE_NEWPID | CLONE_THREAD
     if flags & ~_UNSHARE_KNOWN:
         raise LinuxError(Errno.EINVAL, "cannot be unshared")
     assert current.mm is not None
@@ -254,6 +258,8 @@ async def sys_unshare(current: Task, unshare_flags: UnshareArg) -> int:
         flags |= CLONE_FS
 
     new_fs, new_files, new_ns = _unshare_copies(current, flags)
+    if new_pid:
+        pid_namespace.unshare_pid_ns(current)
     if flags & (CLONE_SYSVSEM | CLONE_NEWIPC):
         sem_undo.exit_sem(current)  # what is to be taken back is in the namespace that is left
     if new_ns is not None:

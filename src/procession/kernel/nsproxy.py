@@ -10,7 +10,7 @@ from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.ipc_namespace import IpcNamespace
 from procession.include.linux.nsproxy import Nsproxy, UtsNamespace
-from procession.include.linux.pid import put_pid_ns
+from procession.include.linux.pid import get_pid_ns, put_pid_ns
 from procession.include.linux.sched import (
     CLONE_NEWIPC,
     CLONE_NEWNET,
@@ -54,6 +54,7 @@ def nsproxy_init(k: Kernel) -> None:
     slab.kmem_cache_create(k, "pid_namespace", 2112)
     k.init_uts_ns = UtsNamespace()
     k.init_uts_ns.nodename = k.hostname
+    k.init_uts_ns.release = k.release
     ipc_namespace.ipc_ns_init(k)
     k.init_net_ns = net_namespace.setup_net(k)
 
@@ -66,15 +67,20 @@ def copy_namespaces(current: Task, flags: int, p: Task) -> None:
     old_ns = p.nsproxy
     if old_ns is None:
         return
-    if not flags & _ANY_NEW:
+    if current.pid_ns_for_children is not None:
+        pid_namespace.check_pid_ns_for_children(flags, current.pid_ns_for_children)
+    elif not flags & _ANY_NEW:
         old_ns.count += 1
         return
-    if not capability.capable(current, CAP_SYS_ADMIN):
+    if flags & _ANY_NEW and not capability.capable(current, CAP_SYS_ADMIN):
         raise LinuxError(Errno.EPERM, "new namespaces need CAP_SYS_ADMIN")
     if flags & CLONE_NEWIPC and flags & CLONE_SYSVSEM:
         raise LinuxError(Errno.EINVAL, "CLONE_NEWIPC with CLONE_SYSVSEM")
     assert p.fs is not None
-    p.nsproxy = create_new_namespaces(current, flags, p, old_ns, p.fs)
+    p.nsproxy = new = create_new_namespaces(current, flags, p, old_ns, p.fs)
+    if current.pid_ns_for_children is not None:
+        put_pid_ns(current.kernel, new.pid_ns)
+        new.pid_ns = get_pid_ns(current.pid_ns_for_children)
 
 
 def create_new_namespaces(current: Task, flags: int, tsk: Task, old: Nsproxy, new_fs: FsStruct) -> Nsproxy:
@@ -143,6 +149,9 @@ async def switch_task_namespaces(p: Task, new: Nsproxy | None) -> None:
 
 async def exit_task_namespaces(p: Task) -> None:
     """Drop a dying task's namespaces: a zombie has none."""
+    if p.pid_ns_for_children is not None:
+        put_pid_ns(p.kernel, p.pid_ns_for_children)
+        p.pid_ns_for_children = None
     await switch_task_namespaces(p, None)
 
 

@@ -91,17 +91,22 @@ def pidmap_init(k: Kernel) -> None:
     k.init_struct_pid = Pid(0, [Upid(0, ns)])
 
 
-def alloc_pid(k: Kernel, ns: PidNamespace) -> Pid:
-    """Make a struct pid with a number in ns and in each of its ancestors.
+def alloc_pid(k: Kernel, ns: PidNamespace, set_tid: tuple[int, ...] = ()) -> Pid:
+    """Make a struct pid with a number in ns and in each of its ancestors; set_tid: the first of them, from ns outwards.
 
-    Raises ENOMEM when memory or numbers are used up: 3.2 does not tell the two apart (spec 2.2, row 22).
+    Raises ENOMEM when memory or numbers are used up: 3.2 does not tell the two apart (spec 2.2, row 22). Raises EEXIST
+    for a number of set_tid that is in use.
     """
     k.caches["pid"].alloc()
     numbers: list[Upid] = []
     level_ns: PidNamespace | None = ns
     try:
         while level_ns is not None:
-            numbers.append(Upid(alloc_pidmap(k, level_ns), level_ns))
+            if len(numbers) < len(set_tid):
+                nr = take_pidmap(level_ns, set_tid[len(numbers)])
+            else:
+                nr = alloc_pidmap(k, level_ns)
+            numbers.append(Upid(nr, level_ns))
             level_ns = level_ns.parent
     except LinuxError:
         for upid in numbers:
@@ -164,6 +169,20 @@ def _number_by_ancestry(k: Kernel, ns: PidNamespace) -> int:
     if nth > MAX_SIBLINGS:
         return 0
     return _scan_page(k, ns.pidmap[0], 0, first + (parent - first) * (MAX_SIBLINGS + 1) + nth) or 0
+
+
+def take_pidmap(ns: PidNamespace, nr: int) -> int:
+    """Take number nr, and return it; raises EEXIST if it is in use."""
+    index, offset = divmod(nr, BITS_PER_PAGE)
+    pidmap = ns.pidmap[index]
+    if pidmap.page is None:
+        pidmap.page = bytearray(BITS_PER_PAGE // _BITS_PER_BYTE)
+    bit = 1 << (offset & 7)
+    if pidmap.page[offset >> 3] & bit:
+        raise LinuxError(Errno.EEXIST, f"number {nr} is in use")
+    pidmap.page[offset >> 3] |= bit
+    pidmap.nr_free -= 1
+    return nr
 
 
 def _scan_page(k: Kernel, pidmap: Pidmap, base: int, offset: int) -> int | None:

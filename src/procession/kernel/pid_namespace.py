@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.pid import BITS_PER_PAGE, PIDMAP_ENTRIES, Pidmap, PidNamespace, get_pid_ns
 from procession.include.linux.sched import CLONE_NEWPID, CLONE_PARENT, CLONE_THREAD, TIF_SIGPENDING
 from procession.include.linux.signal import SIGKILL
 from procession.include.linux.wait import WALL
-from procession.kernel import acct, exit_wait, pid, siginfo, signal_send
+from procession.kernel import acct, capability, exit_wait, pid, siginfo, signal_send
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("copy_pid_ns", "zap_pid_ns_processes")
+__all__ = ("check_pid_ns_for_children", "copy_pid_ns", "unshare_pid_ns", "zap_pid_ns_processes")
 
 _THREAD_OR_PARENT: Final = int(CLONE_THREAD | CLONE_PARENT)
 
@@ -37,6 +38,26 @@ def create_pid_namespace(k: Kernel, parent: PidNamespace) -> PidNamespace:
     page[0] = 1
     ns.pidmap[0].nr_free -= 1
     return ns
+
+
+def unshare_pid_ns(current: Task) -> None:
+    """Let current's children be born into a new pid namespace; raises EPERM, EINVAL the second time, ENOMEM."""
+    if not capability.capable(current, CAP_SYS_ADMIN):
+        raise LinuxError(Errno.EPERM, "namespaces need CAP_SYS_ADMIN")
+    if current.pid_ns_for_children is not None:
+        raise LinuxError(Errno.EINVAL, "children have a pid namespace of their own already")
+    current.pid_ns_for_children = create_pid_namespace(current.kernel, pid.task_active_pid_ns(current))
+
+
+def check_pid_ns_for_children(flags: int, ns: PidNamespace) -> None:
+    """Refuse some children where they come into a namespace that their parent is not in.
+
+    Raises EINVAL for a thread and for yet another namespace, ENOMEM once the init of the namespace has ended.
+    """
+    if flags & (CLONE_THREAD | CLONE_NEWPID):
+        raise LinuxError(Errno.EINVAL, "a thread in another pid namespace, or yet another namespace")
+    if ns.last_pid and 1 not in ns.pids:
+        raise LinuxError(Errno.ENOMEM, "the init of the pid namespace has ended")
 
 
 async def zap_pid_ns_processes(current: Task, ns: PidNamespace) -> None:

@@ -17,12 +17,14 @@ from procession.include.asm.ptrace import (
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.pid import PIDTYPE_PID
 from procession.include.linux.ptrace import (
+    PT_EVENT_FLAG,
     PT_SEIZED,
     PT_TRACE_MASK,
     PT_TRACESYSGOOD,
     PTRACE_ATTACH,
     PTRACE_CONT,
     PTRACE_DETACH,
+    PTRACE_EVENT_SECCOMP,
     PTRACE_EVENT_STOP,
     PTRACE_GETEVENTMSG,
     PTRACE_GETREGSET,
@@ -31,6 +33,7 @@ from procession.include.linux.ptrace import (
     PTRACE_KILL,
     PTRACE_LISTEN,
     PTRACE_O_MASK,
+    PTRACE_O_TRACESECCOMP,
     PTRACE_O_TRACESYSGOOD,
     PTRACE_PEEKDATA,
     PTRACE_PEEKTEXT,
@@ -91,12 +94,15 @@ def _number(data: UserPtr) -> int:
 
 def _setoptions(child: Task, data: int) -> None:
     """Take over the options that there are; raises EINVAL if there were others, too: later kernels change nothing."""
-    child.ptrace &= ~PT_TRACE_MASK
+    mask = PTRACE_O_MASK
+    if "SECCOMP_MODE_FILTER" in child.kernel.later:
+        mask |= PTRACE_O_TRACESECCOMP
+    child.ptrace &= ~(PT_TRACE_MASK | PT_EVENT_FLAG(PTRACE_EVENT_SECCOMP))
     if data & PTRACE_O_TRACESYSGOOD:
         child.ptrace |= PT_TRACESYSGOOD
     # The bits of the events stand in one order in both words, three places apart.
-    child.ptrace |= (data & PTRACE_O_MASK & ~PTRACE_O_TRACESYSGOOD) << 3
-    if data & ~PTRACE_O_MASK:
+    child.ptrace |= (data & mask & ~PTRACE_O_TRACESYSGOOD) << 3
+    if data & ~mask:
         raise LinuxError(Errno.EINVAL, "unknown ptrace options")
 
 

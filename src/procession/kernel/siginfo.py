@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import UINT_MAX, ULONG_MAX
+from procession.include.linux.seccomp import SYS_SECCOMP
 from procession.include.linux.signal import (
     CLD_CONTINUED,
     SI_KERNEL,
@@ -26,6 +27,7 @@ from procession.include.linux.signal import (
     SIGILL,
     SIGIO,
     SIGSEGV,
+    SIGSYS,
     SIGTRAP,
     Siginfo,
 )
@@ -77,6 +79,7 @@ _RT: Final = struct.Struct("<iii4xiIQ96x")  # pid, uid, value
 _CHLD: Final = struct.Struct("<iii4xiIi4xqq80x")  # pid, uid, status, utime, stime
 _FAULT: Final = struct.Struct("<iii4xQ104x")  # address
 _POLL: Final = struct.Struct("<iii4xqi100x")  # band, fd
+_SYS: Final = struct.Struct("<iii4xQQ96x")  # address; number and architecture in one word
 
 _QUEUED32: Final = struct.Struct("<iiiiII")  # the beginning of _RT in i386's siginfo_t
 _SI_ERRNO_CODE: Final = 12  # where the first three numbers, which all have, end
@@ -89,6 +92,7 @@ _MEMBERS: Final[dict[struct.Struct, tuple[tuple[int, int], ...]]] = {
     _CHLD: ((16, 28), (32, 48)),
     _FAULT: ((16, 24),),
     _POLL: ((16, 28),),
+    _SYS: ((16, 32),),
 }
 _WITH_CLASS: Final = (SI_TIMER, SI_MESGQ)  # 3.2 keeps these codes of its own as positive numbers
 
@@ -109,6 +113,8 @@ def _layout(signo: int, code: int) -> struct.Struct:
             return _FAULT
         if signo == SIGIO:
             return _POLL
+        if signo == SIGSYS and code == SYS_SECCOMP:
+            return _SYS
     return _KILL
 
 
@@ -137,6 +143,7 @@ _MEMBERS_32: Final[dict[struct.Struct, tuple[int, ...]]] = {
     _CHLD: (16, 20, 24, 32, 40),
     _FAULT: (16,),
     _POLL: (16, 24),
+    _SYS: (16, 24, 28),
 }
 
 
@@ -180,6 +187,8 @@ def _packed(info: Siginfo) -> bytes:
         return _RT.pack(signo, info.errno, code, info.pid, info.uid & UINT_MAX, info.value & ULONG_MAX)
     if layout is _TIMER:
         return _TIMER.pack(signo, info.errno, code, info.tid, info.overrun, info.value & ULONG_MAX)
+    if layout is _SYS:
+        return _SYS.pack(signo, info.errno, code, info.addr & ULONG_MAX, info.value & ULONG_MAX)
     return _POLL.pack(signo, info.errno, code, info.band, info.fd)
 
 
@@ -199,6 +208,8 @@ def siginfo_from_user(data: bytes) -> Siginfo:
         (info.addr,) = rest
     elif layout is _TIMER:
         info.tid, info.overrun, info.value = rest
+    elif layout is _SYS:
+        info.addr, info.value = rest
     else:
         info.band, info.fd = rest
     return info

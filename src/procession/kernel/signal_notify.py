@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procession.include.linux.bug import bug
+from procession.include.linux.fs import POLLIN
 from procession.include.linux.jiffies import jiffies_to_clock_t, nsecs_to_jiffies
+from procession.include.linux.pid import PIDTYPE_PID
 from procession.include.linux.sched import TASK_STOPPED_BIT, TASK_TRACED_BIT
 from procession.include.linux.signal import (
     CLD_CONTINUED,
@@ -62,6 +64,9 @@ def do_notify_parent(tsk: Task, sig: int) -> bool:
         bug("a thread that is no leader notifies nobody", tsk)
     if tsk.state & (TASK_STOPPED_BIT | TASK_TRACED_BIT):
         bug("a stopped task cannot be dead", tsk)
+    own = tsk.pids[PIDTYPE_PID]
+    if own is not None and own.wait_pidfd is not None:
+        wait.wake_up(own.wait_pidfd, POLLIN)  # do_notify_pidfd
     parent = tsk.parent
     psig = parent.sighand
     assert psig is not None

@@ -83,7 +83,7 @@ def _fix_setuid(new: Cred, old: Cred) -> None:
         return
     was_root = 0 in (old.uid, old.euid, old.suid)
     if was_root and 0 not in (new.uid, new.euid, new.suid) and not new.securebits & SECBIT_KEEP_CAPS:
-        new.cap_permitted = new.cap_effective = 0
+        new.cap_permitted = new.cap_effective = new.cap_ambient = 0
     if old.euid == 0 and new.euid != 0:
         new.cap_effective = 0
     if old.euid != 0 and new.euid == 0:

@@ -9,6 +9,10 @@ from procession.fs import exec
 from procession.include.linux.cred import CAP_LAST_CAP, CAP_SETPCAP
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.prctl import (
+    PR_CAP_AMBIENT_CLEAR_ALL,
+    PR_CAP_AMBIENT_IS_SET,
+    PR_CAP_AMBIENT_LOWER,
+    PR_CAP_AMBIENT_RAISE,
     PR_MCE_KILL_CLEAR,
     PR_MCE_KILL_DEFAULT,
     PR_MCE_KILL_EARLY,
@@ -16,15 +20,17 @@ from procession.include.linux.prctl import (
     PR_MCE_KILL_SET,
     SECBIT_KEEP_CAPS,
     SECBIT_KEEP_CAPS_LOCKED,
+    SECBIT_NO_CAP_AMBIENT_RAISE,
     PrctlArg,
     PrctlArgs,
     PrctlOption,
 )
-from procession.include.linux.sched import TASK_COMM_LEN
+from procession.include.linux.sched import TASK_COMM_LEN, threads_from
+from procession.include.linux.seccomp import SECCOMP_MODE_FILTER, SECCOMP_MODE_STRICT
 from procession.include.linux.signal import NSIG
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import UserPtr
-from procession.kernel import capability, cred
+from procession.kernel import capability, cred, seccomp
 from procession.lib import string
 from procession.mm import uaccess
 
@@ -41,7 +47,6 @@ _PR_TSC_ENABLE: Final = 1
 _PR_TSC_SIGSEGV: Final = 2
 _PF_MCE_PROCESS: Final = 0x80
 _PF_MCE_EARLY: Final = 0x8000000
-_SECCOMP_STRICT: Final = 1
 
 
 def _invalid(why: str) -> LinuxError:
@@ -125,9 +130,13 @@ def _get_seccomp(current: Task, *rest: int) -> int:
 
 
 def _set_seccomp(current: Task, arg2: int, *rest: int) -> int:
+    if arg2 == SECCOMP_MODE_FILTER and "SECCOMP_MODE_FILTER" in current.kernel.later:
+        return seccomp.set_mode_filter(current, 0, rest[0])
+    if current.seccomp_mode == SECCOMP_MODE_FILTER:
+        raise _invalid("another seccomp mode is for good")
     if current.seccomp_mode:
         raise LinuxError(Errno.EPERM, "seccomp is for good")
-    if arg2 != _SECCOMP_STRICT:
+    if arg2 != SECCOMP_MODE_STRICT:
         raise _invalid("seccomp mode")
     current.thread.set_tsc_mode(False)
     current.seccomp_mode = arg2
@@ -221,6 +230,78 @@ def _mce_kill_get(current: Task, *args: int) -> int:
     return PR_MCE_KILL_EARLY if current.flags & _PF_MCE_EARLY else PR_MCE_KILL_LATE
 
 
+# What came later.
+
+
+def _set_child_subreaper(current: Task, arg2: int, *rest: int) -> int:
+    """Adopt the orphans among one's descendants from now on, those there are included, or not any more."""
+    current.signal.is_child_subreaper = bool(arg2)
+    if arg2:
+        with current.kernel.tasklist_lock.read():
+            below = list(threads_from(current))
+            while below:
+                for child in below.pop().children:
+                    # What is below one that knows has been told.
+                    if not child.signal.has_child_subreaper and child.signal.sigcnt:
+                        child.signal.has_child_subreaper = True
+                        below += threads_from(child)
+    return 0
+
+
+def _get_child_subreaper(current: Task, arg2: UserPtr, *rest: int) -> int:
+    uaccess.put_user(current, arg2, int(current.signal.is_child_subreaper), 4)
+    return 0
+
+
+def _set_no_new_privs(current: Task, arg2: int, *rest: int) -> int:
+    if arg2 != 1 or any(rest):
+        raise _invalid("no_new_privs")
+    current.no_new_privs = True
+    return 0
+
+
+def _get_no_new_privs(current: Task, *args: int) -> int:
+    if any(args):
+        raise _invalid("no_new_privs")
+    return int(current.no_new_privs)
+
+
+def _cap_ambient(current: Task, arg2: int, arg3: int, *rest: int) -> int:
+    """Look at or change the capabilities that an exec keeps (cap_task_prctl)."""
+    if arg2 == PR_CAP_AMBIENT_CLEAR_ALL:
+        if arg3 or any(rest):
+            raise _invalid("PR_CAP_AMBIENT_CLEAR_ALL")
+        return _set_ambient(current, 0)
+    if arg3 > CAP_LAST_CAP or any(rest):
+        raise _invalid("no capability")
+    old, bit = current.cred, 1 << arg3
+    if arg2 == PR_CAP_AMBIENT_IS_SET:
+        return int(bool(old.cap_ambient & bit))
+    if arg2 == PR_CAP_AMBIENT_LOWER:
+        return _set_ambient(current, old.cap_ambient & ~bit)
+    if arg2 != PR_CAP_AMBIENT_RAISE:
+        raise _invalid("PR_CAP_AMBIENT")
+    if not old.cap_permitted & old.cap_inheritable & bit or old.securebits & SECBIT_NO_CAP_AMBIENT_RAISE:
+        raise LinuxError(Errno.EPERM, "an ambient capability has to be permitted and inheritable")
+    return _set_ambient(current, old.cap_ambient | bit)
+
+
+def _set_ambient(current: Task, caps: int) -> int:
+    new = cred.prepare_creds(current)
+    new.cap_ambient = caps
+    cred.commit_creds(current, new)
+    return 0
+
+
+# Option -> the name in include/linux/later.py, and what it does.
+_LATER: Final[dict[int, tuple[str, Option]]] = {
+    36: ("PR_SET_CHILD_SUBREAPER", _set_child_subreaper),
+    37: ("PR_SET_CHILD_SUBREAPER", _get_child_subreaper),
+    38: ("PR_SET_NO_NEW_PRIVS", _set_no_new_privs),
+    39: ("PR_SET_NO_NEW_PRIVS", _get_no_new_privs),
+    47: ("PR_CAP_AMBIENT", _cap_ambient),
+}
+
 _OPTIONS: Final[dict[int, Option]] = {
     1: _set_pdeathsig,
     2: _get_pdeathsig,
@@ -248,7 +329,7 @@ _OPTIONS: Final[dict[int, Option]] = {
     34: _mce_kill_get,
 }
 
-_WITH_POINTER: Final = frozenset({2, 15, 16, 25})
+_WITH_POINTER: Final = frozenset({2, 15, 16, 25, 37})
 
 
 @syscall
@@ -257,6 +338,8 @@ def sys_prctl(
 ) -> int:
     """Get or set a property of the process; raises EINVAL for what 3.2 does not know, EPERM, EFAULT (prctl(2))."""
     handler = _OPTIONS.get(option)
+    if handler is None and option in _LATER and _LATER[option][0] in current.kernel.later:
+        handler = _LATER[option][1]
     if handler is None:
         raise _invalid(f"option {option}")
     if not isinstance(arg2, int) and option not in _WITH_POINTER:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = (
     "Waiter",
     "add_wait_queue",
+    "add_wait_queue_exclusive",
     "autoremove_wake_function",
     "finish_wait",
     "prepare_to_wait",
@@ -49,6 +50,13 @@ def add_wait_queue(q: WaitQueueHead, entry: WaitQueueEntry) -> None:
     entry.exclusive = False
     with q.lock.irq():
         q.task_list.insert(0, entry)
+
+
+def add_wait_queue_exclusive(q: WaitQueueHead, entry: WaitQueueEntry) -> None:
+    """Queue an exclusive sleeper, behind everybody."""
+    entry.exclusive = True
+    with q.lock.irq():
+        q.task_list.append(entry)
 
 
 def remove_wait_queue(q: WaitQueueHead, entry: WaitQueueEntry) -> None:

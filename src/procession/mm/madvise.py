@@ -23,6 +23,7 @@ from procession.include.linux.mm_types import (
 from procession.include.linux.mman import (
     MADV_DONTFORK,
     MADV_DONTNEED,
+    MADV_FREE,
     MADV_HUGEPAGE,
     MADV_MERGEABLE,
     MADV_NOHUGEPAGE,
@@ -49,7 +50,7 @@ _HINTS: Final = (MADV_WILLNEED, MADV_MERGEABLE, MADV_UNMERGEABLE, MADV_HUGEPAGE,
 @syscall
 def sys_madvise(current: Task, start: Addr, length: SizeT, behavior: MadviseArg) -> int:
     """Advise on the use of memory (madvise(2)); raises EINVAL, ENOMEM for holes, EBADF, EACCES, ENOSYS."""
-    if behavior not in _KNOWN:
+    if behavior not in _KNOWN and not (behavior == MADV_FREE and "MADV_FREE" in current.kernel.later):
         raise LinuxError(Errno.EINVAL, f"unknown advice {behavior}")
     if start & ~PAGE_MASK:
         raise LinuxError(Errno.EINVAL, "not page-aligned")
@@ -85,6 +86,10 @@ def madvise_vma(current: Task, mm: MmStruct, vma: VmArea, start: int, end: int, 
         if vma.vm_flags & (VM_LOCKED | VM_PFNMAP):
             raise LinuxError(Errno.EINVAL, "locked")
         memory.zap_page_range(current.kernel, mm, start, end)
+    elif behavior == MADV_FREE:
+        # Nothing takes pages from a program that writes to them nowhere else: they may go, and stay.
+        if vma.vm_flags & (VM_LOCKED | VM_PFNMAP) or vma.vm_file is not None:
+            raise LinuxError(Errno.EINVAL, "not private anonymous memory, or locked")
     elif behavior == MADV_REMOVE:
         _remove(current, vma, start, end)
     elif behavior in _HINTS:

@@ -23,7 +23,8 @@ from procession.include.linux.mm_types import (
 from procession.include.linux.mman import MCL_CURRENT, MCL_FUTURE, MlockallArg
 from procession.include.linux.resource import RLIMIT_MEMLOCK
 from procession.include.linux.sched import Task
-from procession.include.linux.syscalls import syscall
+from procession.include.linux.sched_attr import MLOCK_ONFAULT, Mlock2Arg
+from procession.include.linux.syscalls import later_syscall, syscall
 from procession.include.linux.types import Addr, SizeT
 from procession.kernel import capability
 from procession.kernel import user as kernel_user
@@ -38,6 +39,7 @@ __all__ = (
     "can_do_mlock",
     "check_mlock_limit",
     "sys_mlock",
+    "sys_mlock2",
     "sys_mlockall",
     "sys_munlock",
     "sys_munlockall",
@@ -121,6 +123,19 @@ def _mm(current: Task) -> MmStruct:
 @syscall
 def sys_mlock(current: Task, start: Addr, length: SizeT) -> int:
     """Lock pages in memory (mlock(2)); raises EPERM, ENOMEM, EAGAIN, EINVAL."""
+    return _mlock(current, start, length, at_once=True)
+
+
+@later_syscall
+def sys_mlock2(current: Task, start: Addr, length: SizeT, flags: Mlock2Arg) -> int:
+    """Lock pages in memory, with MLOCK_ONFAULT as they come (mlock2(2)); raises EINVAL, and what mlock(2) does."""
+    if flags & ~MLOCK_ONFAULT:
+        raise LinuxError(Errno.EINVAL, "mlock2: unknown flags")
+    return _mlock(current, start, length, at_once=not flags)
+
+
+def _mlock(current: Task, start: int, length: int, *, at_once: bool) -> int:
+    """Lock a range; at_once: its pages are brought in now."""
     if not can_do_mlock(current):
         raise LinuxError(Errno.EPERM, "RLIMIT_MEMLOCK is 0")
     mm = _mm(current)
@@ -132,7 +147,7 @@ def sys_mlock(current: Task, start: Addr, length: SizeT) -> int:
         if locked > limit and not capability.capable(current, CAP_IPC_LOCK):
             raise LinuxError(Errno.ENOMEM, "RLIMIT_MEMLOCK")
         do_mlock(current, mm, start, length, True)
-        error = mlock_pages(current, mm, start, start + length)
+        error = mlock_pages(current, mm, start, start + length) if at_once else 0
     if error:
         raise LinuxError(Errno(error), "a page cannot be had")
     return 0

@@ -23,6 +23,7 @@ from procession.include.linux.mm_types import (
     MAP_32BIT,
     MAP_ANONYMOUS,
     MAP_FIXED,
+    MAP_FIXED_NOREPLACE,
     MAP_HUGETLB,
     MAP_LOCKED,
     MAP_NONBLOCK,
@@ -553,6 +554,8 @@ def sys_mmap(current: Task, addr: Addr, length: SizeT, prot: ProtArg, flags: Map
         if current.mm is None:
             raise LinuxError(Errno.ENOMEM, "no address space")
         with current.mm.mmap_sem.write():
+            if flags & MAP_FIXED_NOREPLACE and "MAP_FIXED_NOREPLACE" in current.kernel.later:
+                flags |= areas.fixed_if_free(current.mm, addr, length)
             return do_mmap_pgoff(current, file, addr, length, prot, flags, offset >> PAGE_SHIFT)
     finally:
         if file is not None:

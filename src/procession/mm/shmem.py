@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from procession.include.linux.mm_types import VmArea
     from procession.include.linux.sched import Task
 
-__all__ = ("ShmemFile", "ShmemInode", "mmap_zero", "shmem_file_setup", "shmem_zero_setup")
+__all__ = ("ShmemFile", "ShmemInode", "mmap_zero", "shm_mnt", "shmem_file_setup", "shmem_zero_setup")
 
 
 class ShmemInode(Inode):
@@ -67,7 +67,7 @@ def shmem_file_setup(current: Task, name: str, size: int, vm_flags: int) -> File
     k = current.kernel
     if size > MAX_LFS_FILESIZE:
         raise LinuxError(Errno.EINVAL, "larger than any file")
-    mnt = _shm_mnt(k)
+    mnt = shm_mnt(k)
     sb = mnt.mnt_sb
     pages = 0 if vm_flags & VM_NORESERVE else size + PAGE_SIZE - 1 >> PAGE_SHIFT
     util.vm_enough_memory(current, pages)
@@ -89,7 +89,7 @@ def shmem_file_setup(current: Task, name: str, size: int, vm_flags: int) -> File
         raise
 
 
-def _shm_mnt(k: Kernel) -> Vfsmount:
+def shm_mnt(k: Kernel) -> Vfsmount:
     """Return the kernel's own mount of tmpfs, which has no place in the tree."""
     if k.mm.shm_mnt is None:
         sb: SuperBlock = fs_super.sget(k, "tmpfs", TMPFS_MAGIC)

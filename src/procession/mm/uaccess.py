@@ -293,6 +293,17 @@ def strnlen_user(current: Task, ptr: int, maxlen: int) -> bytes | None:
     return None
 
 
+def copy_struct_from_user(current: Task, ptr: UserPtr, usize: int, ksize: int) -> bytes:
+    """Return a structure that may have grown, ksize bytes of it; what an older program leaves out is zero.
+
+    Raises E2BIG if a newer one says something that is not known here, EFAULT.
+    """
+    raw = copy_from_user(current, ptr, min(usize, ksize))
+    if usize > ksize and any(copy_from_user(current, ptr, usize - ksize, ksize)):
+        raise LinuxError(Errno.E2BIG, "a member of a structure that is not known here")
+    return raw.ljust(ksize, b"\0")
+
+
 def user_pointer_ok(current: Task, ptr: UserPtr, n: int) -> bool:
     """Whether ptr could be valid for n bytes, without touching it (access_ok)."""
     return access_ok(ptr, n) if isinstance(ptr, int) else n <= len(ptr)

@@ -15,6 +15,7 @@ from procession.hw.costs import AREA_FREE_NS
 from procession.include.linux.bug import bug_on
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.mm_types import (
+    MAP_FIXED,
     PAGE_SHIFT,
     VM_DENYWRITE,
     VM_DONTEXPAND,
@@ -172,6 +173,13 @@ def _take_preceding(k: Kernel, mm: MmStruct, vma: VmArea, start: int) -> None:
         i -= 1
     vma.vm_pgoff -= vma.vm_start - start >> PAGE_SHIFT
     vma.vm_start = start
+
+
+def fixed_if_free(mm: MmStruct, addr: int, length: int) -> int:
+    """Return MAP_FIXED for MAP_FIXED_NOREPLACE; raises EEXIST if something is mapped in the range."""
+    if any(vma.vm_start < addr + length and vma.vm_end > addr for vma in mm.mmap):
+        raise LinuxError(Errno.EEXIST, "something is mapped there")
+    return MAP_FIXED
 
 
 def split_vma(k: Kernel, mm: MmStruct, vma: VmArea, addr: int, new_below: bool) -> VmArea:

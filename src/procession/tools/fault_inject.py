@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.arch.x86.syscall_table import SYSCALL_NAMES
+from procession.arch.x86.syscall_table import LATER_CALLS, SYSCALL_NAMES
 from procession.boot import check_machine
 from procession.include.linux.fault_inject import FAULT_KINDS, Fault, FaultAttr
 from procession.include.linux.signal import SIG_DFL, SIG_KERNEL_IGNORE_MASK, SIG_KERNEL_STOP_MASK
@@ -30,17 +30,17 @@ EXIT: Final = "exit"
 SIGNAL: Final = "signal"
 ANY_FORK: Final = "%fork"
 _EXITS: Final = ("exit", "exit_group")
-_FORKS: Final = ("fork", "vfork", "clone")  # a libc's fork() is mostly one of the others
-_CALLS: Final = frozenset(SYSCALL_NAMES.values())
+_FORKS: Final = ("fork", "vfork", "clone", "clone3")  # a libc's fork() is mostly one of the others
+_CALLS: Final = frozenset(SYSCALL_NAMES.values()) | {name for name, _ in LATER_CALLS.values()}
 
 
 @dataclass(frozen=True, slots=True)
 class FaultSpec:
     """What to refuse.
 
-    call: a system call; "%fork": any of fork, vfork and clone; "exit": all that a task does from its exit, or fatal
-    signal, on; "signal": all that it does from taking a signal to its next trap.  at: in which such call of the run,
-    counted from 1, 0 for every one.  kinds: which requests count.  nth: which of them in that call, from 1.
+    call: a system call; "%fork": any of fork, vfork, clone, clone3; "exit": all that a task does from its exit or
+    fatal signal on; "signal": all that it does from taking a signal to its next trap.  at: in which such call of the
+    run, counted from 1, 0 for every one.  kinds: which requests count.  nth: which of them in that call, from 1.
     climb: in every such call, the first one's first, the second one's second, and so on.
     """
 

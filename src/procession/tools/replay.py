@@ -340,6 +340,8 @@ class _Player:
             seed=header["seed"],
             boot_time_ns=header["boot_time_ns"],
             hostname=header["hostname"],
+            later=header["later"],
+            release=header["release"],
             realtime=header["realtime"],
             programs=replay._programs,
             cores=self._cores.name if header["cores"] else None,

@@ -241,7 +241,7 @@ class Strace:
         pid, name = event.common_pid, event.name
         if pid not in self._attached or (self._only.call is not None and not self._only.call(name)):
             return
-        call = find_syscall(name)
+        call = find_syscall(name, self._kernel.syscalls)
         params = call.params if call is not None else ()
         task = self._kernel.current
         shown = Shown(event.args, params, self._peek(), self._style(name), descriptor=self._descriptor)

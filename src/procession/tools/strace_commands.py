@@ -75,6 +75,9 @@ from procession.include.linux.fcntl import (
     F_GETPIPE_SZ,
     F_GETSIG,
     F_NOTIFY,
+    F_OFD_GETLK,
+    F_OFD_SETLK,
+    F_OFD_SETLKW,
     F_SETFD,
     F_SETFL,
     F_SETLEASE,
@@ -105,6 +108,7 @@ from procession.include.linux.futex import (
     FutexCmd,
 )
 from procession.include.linux.limits import ULONG_MAX
+from procession.include.linux.memfd import F_ADD_SEALS, F_GET_SEALS, Seals
 from procession.include.linux.prctl import (
     PR_GET_DUMPABLE,
     PR_GET_KEEPCAPS,
@@ -123,9 +127,11 @@ from procession.include.linux.prctl import (
     Prctl,
     SecureBits,
 )
+from procession.include.linux.seccomp import SECCOMP_MODE_FILTER
 from procession.include.linux.signal import signame
 from procession.tools.strace_args import flag_names, hexadecimal, pointer, value_name
 from procession.tools.strace_files import open_flags
+from procession.tools.strace_later import sock_fprog
 from procession.tools.strace_sockets import IFREQ_COMMANDS, ifreq
 from procession.tools.strace_structs import INT, STRUCTS, Printer, Shown
 from procession.tools.strace_tty import modem_lines, termios
@@ -134,7 +140,7 @@ __all__ = ("COMMANDS", "COMMAND_RESULTS")
 
 # fcntl(2).
 
-_NO_ARGUMENT: Final = frozenset({F_GETFD, F_GETFL, F_GETOWN, F_GETSIG, F_GETLEASE, F_GETPIPE_SZ})
+_NO_ARGUMENT: Final = frozenset({F_GETFD, F_GETFL, F_GETOWN, F_GETSIG, F_GETLEASE, F_GETPIPE_SZ, F_GET_SEALS})
 _FLOCK: Final = struct.Struct("<hh4xqqi4x")
 
 
@@ -142,7 +148,7 @@ def _fcntl_arg(shown: Shown, at: int) -> str | None:
     cmd, value = shown.args[at - 1], shown.args[at]
     if cmd in _NO_ARGUMENT:
         return None
-    if cmd in (F_GETLK, F_SETLK, F_SETLKW):
+    if cmd in (F_GETLK, F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW):
         return _flock(shown, value, cmd)
     if not isinstance(value, int):
         return pointer(value)
@@ -152,6 +158,8 @@ def _fcntl_arg(shown: Shown, at: int) -> str | None:
         return flag_names(value & 0xFFFFFFFF, FdFlags, "FD_")
     if cmd == F_SETFL:
         return open_flags(value)
+    if cmd == F_ADD_SEALS:
+        return flag_names(value & 0xFFFFFFFF, Seals, "F_SEAL_")
     if cmd == F_SETSIG:
         return signame(value & 0xFFFFFFFF)
     if cmd == F_NOTIFY:
@@ -167,7 +175,8 @@ def _fcntl_arg(shown: Shown, at: int) -> str | None:
 
 
 def _flock(shown: Shown, ptr: Any, cmd: int) -> str:
-    fields = None if cmd == F_GETLK and shown.failed else shown.read(ptr, _FLOCK)
+    getting = cmd in (F_GETLK, F_OFD_GETLK)
+    fields = None if getting and shown.failed else shown.read(ptr, _FLOCK)
     if fields is None:
         return pointer(ptr)
     kind, whence, start, length, pid = fields
@@ -175,7 +184,7 @@ def _flock(shown: Shown, ptr: Any, cmd: int) -> str:
         f"{{l_type={value_name(kind, LockType, 'F_', bits=16)}, "
         f"l_whence={value_name(whence, Whence, 'SEEK_', bits=16)}, l_start={start}, l_len={length}"
     )
-    return text + (f", l_pid={pid}}}" if cmd == F_GETLK else "}")
+    return text + (f", l_pid={pid}}}" if getting else "}")
 
 
 def _fcntl_result(shown: Shown, ret: int) -> str | None:
@@ -188,6 +197,8 @@ def _fcntl_result(shown: Shown, ret: int) -> str | None:
         return f"{hexadecimal(ret)} (flags {flag_names(ret, FdFlags, 'FD_')})"
     if cmd == F_GETLEASE:
         return f"{hexadecimal(ret)} ({value_name(ret, LockType, 'F_')})"
+    if cmd == F_GET_SEALS and ret:
+        return f"{hexadecimal(ret)} (seals {flag_names(ret, Seals, 'F_SEAL_')})"
     if cmd == F_GETSIG and ret:
         return f"{ret} ({signame(ret)})"
     return None
@@ -283,7 +294,15 @@ _BARE: Final = frozenset(
         PR_TASK_PERF_EVENTS_ENABLE,
     }
 )
-_ALL_FOUR: Final = frozenset({PR_MCE_KILL, PR_MCE_KILL_GET})
+_AMBIENT: Final = {
+    1: "PR_CAP_AMBIENT_IS_SET",
+    2: "PR_CAP_AMBIENT_RAISE",
+    3: "PR_CAP_AMBIENT_LOWER",
+    4: "PR_CAP_AMBIENT_CLEAR_ALL",
+}
+_ALL_FOUR: Final = frozenset(
+    {PR_MCE_KILL, PR_MCE_KILL_GET, prctl.PR_SET_NO_NEW_PRIVS, prctl.PR_GET_NO_NEW_PRIVS, prctl.PR_CAP_AMBIENT}
+)
 _COMM_MAX: Final = 15
 
 
@@ -297,6 +316,8 @@ def _prctl_arg(shown: Shown, at: int) -> str | None:
         return None
     if option == PR_SET_NAME or (option == PR_GET_NAME and not shown.failed):
         return shown.string(value, min(_COMM_MAX, shown.style.limit))
+    if option == prctl.PR_GET_CHILD_SUBREAPER and not shown.failed:
+        return f"[{shown.read_int(value, INT)}]"
     if option in (PR_GET_PDEATHSIG, PR_GET_TSC) and not shown.failed:
         found = shown.read_int(value, INT)
         if found is None:
@@ -311,6 +332,10 @@ def _prctl_arg(shown: Shown, at: int) -> str | None:
             return _table(value, _DUMP, "SUID_DUMP")
         case prctl.PR_SET_TSC:
             return _table(value, _TSC, "PR_TSC")
+        case prctl.PR_CAP_AMBIENT:
+            return _table(value, _AMBIENT, "PR_CAP_AMBIENT")
+        case prctl.PR_SET_CHILD_SUBREAPER | prctl.PR_SET_NO_NEW_PRIVS:
+            return str(value)
         case prctl.PR_SET_SECCOMP:
             return _table(value, _SECCOMP, "SECCOMP_MODE")
         case prctl.PR_MCE_KILL:
@@ -326,6 +351,12 @@ def _prctl_arg(shown: Shown, at: int) -> str | None:
 
 def _prctl_args(shown: Shown, at: int) -> str | None:
     option = shown.args[0]
+    if option == prctl.PR_SET_SECCOMP and shown.args[1] not in _SECCOMP:
+        return hexadecimal(shown.args[at] & ULONG_MAX)
+    if option == prctl.PR_SET_SECCOMP and at == 2 and shown.args[1] == SECCOMP_MODE_FILTER:
+        return sock_fprog(shown, shown.args[at])
+    if option == prctl.PR_CAP_AMBIENT and at == 2 and shown.args[1] != prctl.PR_CAP_AMBIENT_CLEAR_ALL:
+        return value_name(shown.args[at], Cap, "CAP_")
     if option in Prctl.__members__.values() and option not in _ALL_FOUR:
         return None
     return hexadecimal(shown.args[at] & ULONG_MAX)

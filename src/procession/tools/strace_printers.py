@@ -23,6 +23,7 @@ from procession.tools.strace_commands import COMMAND_RESULTS, COMMANDS
 from procession.tools.strace_files import FILES, FILES_AFTER, device, file_mode, open_flags
 from procession.tools.strace_ipc import IPC_PRINTERS
 from procession.tools.strace_keys import KEY_PRINTERS
+from procession.tools.strace_later import LATER_PRINTERS, LATER_RESULTS
 from procession.tools.strace_mqueue import MQUEUE_PRINTERS, ioprio_text
 from procession.tools.strace_ptrace import PTRACE_PRINTERS
 from procession.tools.strace_sockets import SOCKET_PRINTERS
@@ -147,6 +148,7 @@ PRINTERS: Final[dict[str, Printer]] = (
     | PTRACE_PRINTERS
     | SOCKET_PRINTERS
     | KEY_PRINTERS
+    | LATER_PRINTERS
     | IPC_PRINTERS
     | COMMANDS
     | SYSLOG_PRINTERS
@@ -208,6 +210,7 @@ _KNOW_FAILURE: Final = frozenset(
         "path",
         "link_text",
         "string",
+        "struct clone_args",
     }
 )
 # What a failed call was given shows its address, too, when it stands behind an argument to be filled in.
@@ -235,8 +238,9 @@ def result(shown: Shown, arg: Any) -> str:
     """Return the result of a call that has not failed; arg: what its declaration says of it."""
     ret = shown.ret or 0
     for param in shown.params:
-        if param.arg.kind in COMMAND_RESULTS:
-            text = COMMAND_RESULTS[param.arg.kind](shown, ret)
+        kind = param.arg.kind
+        if kind in COMMAND_RESULTS or kind in LATER_RESULTS:
+            text = (COMMAND_RESULTS.get(kind) or LATER_RESULTS[kind])(shown, ret)
             if text is not None:
                 return text
     if arg.kind == "addr":

@@ -22,6 +22,7 @@ from procession.hw.chooser import Choice, ReplayError
 from procession.hw.console import ConsoleAround
 from procession.include.linux.binfmts import UserStrings
 from procession.include.linux.limits import USHRT_MAX
+from procession.include.linux.nsproxy import RELEASE
 from procession.include.trace.events import EVENTS
 from procession.lib import string
 from procession.tools.trace_volumes import RecordedVolume
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from procession.fs.lower import Lower
     from procession.hw.clock import HostTime
     from procession.hw.console import Console
+    from procession.include.linux.kernel import Kernel
     from procession.include.trace.events import Event
 
 __all__ = (
@@ -144,7 +146,18 @@ def describe(machine: Machine, names: tuple[str, ...] = (), fail: str = "") -> d
         "closed": list(kernel.closed_fds),
         "tty": kernel.tty.is_console,
         "winsize": list(kernel.tty.winsize),
+        **_unlike_3_2(kernel),
     }
+
+
+def _unlike_3_2(kernel: Kernel) -> dict[str, Any]:
+    """Return what the machine has that came after 3.2, and its release: only where it is not 3.2's."""
+    found: dict[str, Any] = {}
+    if kernel.later:
+        found["later"] = sorted(kernel.later)
+    if kernel.release != RELEASE:
+        found["release"] = string.to_text(kernel.release)
+    return found
 
 
 def _what_it_depends_on(machine: Machine, where: dict[str, str] | None) -> list[str]:
@@ -420,6 +433,8 @@ _FIELDS: Final[dict[str, type | tuple[type, ...]]] = {
     "memory": int,
     "boot_time_ns": int,
     "hostname": str,
+    "later": list,
+    "release": (str, type(None)),
     "realtime": bool,
     "names": list,
     "volumes": list,
@@ -460,7 +475,8 @@ def read_header(path: Path) -> dict[str, Any]:
         readable = " and ".join(map(str, READABLE))
         raise TraceError(f"{path}: a trace of {which}; this version reads {readable}: record it again")
     # Not in the files of versions before these could be.
-    for name, value in (("closed", []), ("user", None), ("hostname", DEFAULT_HOSTNAME)):
+    optional: dict[str, Any] = {"closed": [], "user": None, "hostname": DEFAULT_HOSTNAME, "later": [], "release": None}
+    for name, value in optional.items():
         found.setdefault(name, value)
     if number != FORMAT:
         found.update(volumes=[], not_repeatable=[])

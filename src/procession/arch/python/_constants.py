@@ -151,6 +151,7 @@ class Constants:
     P_ALL: Final = wait_h.P_ALL
     P_PID: Final = wait_h.P_PID
     P_PGID: Final = wait_h.P_PGID
+    P_PIDFD: Final = wait_h.P_PIDFD
 
     # linux/fcntl.h
     O_RDONLY: Final = fcntl_h.O_RDONLY
@@ -200,6 +201,9 @@ class Constants:
     F_GETSIG: Final = fcntl_h.F_GETSIG
     F_SETOWN_EX: Final = fcntl_h.F_SETOWN_EX
     F_GETOWN_EX: Final = fcntl_h.F_GETOWN_EX
+    F_OFD_GETLK: Final = fcntl_h.F_OFD_GETLK
+    F_OFD_SETLK: Final = fcntl_h.F_OFD_SETLK
+    F_OFD_SETLKW: Final = fcntl_h.F_OFD_SETLKW
     F_SETLEASE: Final = fcntl_h.F_SETLEASE
     F_GETLEASE: Final = fcntl_h.F_GETLEASE
     F_NOTIFY: Final = fcntl_h.F_NOTIFY
@@ -314,6 +318,7 @@ class Constants:
     EPOLLERR: Final = eventpoll_h.EPOLLERR
     EPOLLHUP: Final = eventpoll_h.EPOLLHUP
     EPOLLRDHUP: Final = eventpoll_h.EPOLLRDHUP
+    EPOLLEXCLUSIVE: Final = eventpoll_h.EPOLLEXCLUSIVE
     EPOLLONESHOT: Final = eventpoll_h.EPOLLONESHOT
     EPOLLET: Final = eventpoll_h.EPOLLET
     EFD_SEMAPHORE: Final = eventpoll_h.EFD_SEMAPHORE
@@ -343,6 +348,7 @@ class Constants:
     MAP_LOCKED: Final = mm_types_h.MAP_LOCKED
     MAP_STACK: Final = mm_types_h.MAP_STACK
     MAP_HUGETLB: Final = mm_types_h.MAP_HUGETLB
+    MAP_FIXED_NOREPLACE: Final = mm_types_h.MAP_FIXED_NOREPLACE
 
     # linux/mman.h
     MAP_FILE: Final = mman_h.MAP_FILE
@@ -354,6 +360,7 @@ class Constants:
     MADV_SEQUENTIAL: Final = mman_h.MADV_SEQUENTIAL
     MADV_WILLNEED: Final = mman_h.MADV_WILLNEED
     MADV_DONTNEED: Final = mman_h.MADV_DONTNEED
+    MADV_FREE: Final = mman_h.MADV_FREE
     MADV_REMOVE: Final = mman_h.MADV_REMOVE
     MADV_DONTFORK: Final = mman_h.MADV_DONTFORK
     MADV_DOFORK: Final = mman_h.MADV_DOFORK
@@ -473,6 +480,15 @@ class Constants:
     PR_TASK_PERF_EVENTS_ENABLE: Final = prctl_h.PR_TASK_PERF_EVENTS_ENABLE
     PR_MCE_KILL: Final = prctl_h.PR_MCE_KILL
     PR_MCE_KILL_GET: Final = prctl_h.PR_MCE_KILL_GET
+    PR_SET_CHILD_SUBREAPER: Final = prctl_h.PR_SET_CHILD_SUBREAPER
+    PR_GET_CHILD_SUBREAPER: Final = prctl_h.PR_GET_CHILD_SUBREAPER
+    PR_SET_NO_NEW_PRIVS: Final = prctl_h.PR_SET_NO_NEW_PRIVS
+    PR_GET_NO_NEW_PRIVS: Final = prctl_h.PR_GET_NO_NEW_PRIVS
+    PR_CAP_AMBIENT: Final = prctl_h.PR_CAP_AMBIENT
+    PR_CAP_AMBIENT_IS_SET: Final = prctl_h.PR_CAP_AMBIENT_IS_SET
+    PR_CAP_AMBIENT_RAISE: Final = prctl_h.PR_CAP_AMBIENT_RAISE
+    PR_CAP_AMBIENT_LOWER: Final = prctl_h.PR_CAP_AMBIENT_LOWER
+    PR_CAP_AMBIENT_CLEAR_ALL: Final = prctl_h.PR_CAP_AMBIENT_CLEAR_ALL
     PR_MCE_KILL_CLEAR: Final = prctl_h.PR_MCE_KILL_CLEAR
     PR_MCE_KILL_SET: Final = prctl_h.PR_MCE_KILL_SET
     PR_MCE_KILL_LATE: Final = prctl_h.PR_MCE_KILL_LATE
@@ -488,6 +504,7 @@ class Constants:
     SECBIT_NO_SETUID_FIXUP_LOCKED: Final = prctl_h.SECBIT_NO_SETUID_FIXUP_LOCKED
     SECBIT_KEEP_CAPS: Final = prctl_h.SECBIT_KEEP_CAPS
     SECBIT_KEEP_CAPS_LOCKED: Final = prctl_h.SECBIT_KEEP_CAPS_LOCKED
+    SECBIT_NO_CAP_AMBIENT_RAISE: Final = prctl_h.SECBIT_NO_CAP_AMBIENT_RAISE
     PER_LINUX: Final = prctl_h.PER_LINUX
     PER_SVR3: Final = prctl_h.PER_SVR3
     PER_BSD: Final = prctl_h.PER_BSD

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from procession.arch.python._constants import Constants
 from procession.arch.python.buffer import InBuffer, OutBuffer, UserStrings, path_of, user_strings
 from procession.arch.python.traps import generic_trap
-from procession.arch.x86.syscall_table import SYSCALL_NAMES
+from procession.arch.x86.syscall_table import LATER_CALLS, SYSCALL_NAMES
 from procession.lib import string
 
 __all__ = ("Caller", "Pointer")
@@ -43,7 +43,12 @@ class Caller(Constants):
         if not isinstance(call, str | int):
             raise TypeError(f"syscall: a name or a number expected, not {type(call).__name__} ({call!r:.80})")
         # A name with "=" is an instruction of process.py's, and no call.
-        name = call.lstrip("=") if isinstance(call, str) else SYSCALL_NAMES.get(call, str(call))
+        if isinstance(call, str):
+            name = call.lstrip("=")
+        elif call in LATER_CALLS:
+            name = LATER_CALLS[call][0]
+        else:
+            name = SYSCALL_NAMES.get(call, str(call))
         if not any(isinstance(arg, bytearray) for arg in args):
             return await generic_trap(name, *map(_pointer, args))
         outputs = [(arg, OutBuffer(len(arg), bytes(arg))) if isinstance(arg, bytearray) else None for arg in args]

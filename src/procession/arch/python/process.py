@@ -30,7 +30,6 @@ from procession.include.linux.sched import (
     TIF_WORK_SYSCALL_ENTRY,
 )
 from procession.include.linux.signal import SA_SIGINFO, SEGV_MAPERR, SIG_KERNEL_ONLY_MASK, SIGSEGV, Siginfo
-from procession.include.linux.syscalls import SYSCALLS
 from procession.kernel import hrtimer, sched_account, signal_queue, signal_send, tracehook
 from procession.mm import uaccess
 
@@ -56,7 +55,17 @@ RESTART: Final = 3  # make restart_syscall(2) in its place
 
 # Calls that set registers of the other architecture.
 NOT_HERE: Final = frozenset(
-    {"arch_prctl", "get_thread_area", "ioperm", "iopl", "modify_ldt", "rt_sigreturn", "set_thread_area"}
+    {
+        "arch_prctl",
+        "clone3",
+        "execveat",
+        "get_thread_area",
+        "ioperm",
+        "iopl",
+        "modify_ldt",
+        "rt_sigreturn",
+        "set_thread_area",
+    }
 )
 
 _WORK: Final = TIF_SIGPENDING | TIF_NEED_RESCHED | TIF_FORK | TIF_NOTIFY_RESUME
@@ -126,7 +135,7 @@ class PythonThread(NoRegisters):
             return None
         if self.todo == RESTART:
             name, args = "restart_syscall", ()
-        call = SYSCALLS.get(name)
+        call = current.kernel.syscalls.get(name)
         if call is None or name in NOT_HERE:
             self._machine(current, name, args)
             return None

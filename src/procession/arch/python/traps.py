@@ -11,7 +11,7 @@ from procession.arch.python.errors import oserror
 from procession.arch.python.log import Request
 from procession.include.linux.errno import MAX_ERRNO
 from procession.include.linux.limits import LONG_MIN, ULONG_MAX
-from procession.include.linux.syscalls import SYSCALLS
+from procession.include.linux.syscalls import LATER_SYSCALLS, SYSCALLS
 
 __all__ = ("INTEGER_KINDS", "generic_trap", "machine", "trap")
 
@@ -111,7 +111,7 @@ def _decode_one(name: str, value: Any, place: _Place) -> Any:
 
 
 def _make_decoder(name: str) -> tuple[_Place, ...]:
-    call = SYSCALLS.get(name)
+    call = SYSCALLS.get(name) or LATER_SYSCALLS.get(name)
     if call is None:
         return ()
     places = []

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.include.linux.limits import UINT_MAX
-from procession.include.linux.syscalls import SYSCALLS
+from procession.include.linux.syscalls import LATER_SYSCALLS, SYSCALLS
 
 if TYPE_CHECKING:
     from procession.hw.unicorn_cpu import UnicornCpu
@@ -59,7 +59,7 @@ def decode_saved(call: Syscall, q: memoryview) -> tuple[Any, ...]:
 
 def named(name: str, q: memoryview) -> tuple[Any, ...]:
     """As decode_saved, of the call with this name; the words as they are if there is none."""
-    call = SYSCALLS.get(name)
+    call = SYSCALLS.get(name) or LATER_SYSCALLS.get(name)
     return tuple([q[register] for register in REGISTERS]) if call is None else decode_saved(call, q)
 
 

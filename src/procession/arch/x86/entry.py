@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.arch.x86 import arguments, fault, interrupt, ioport, ldt, step, syscall_table, traps
+from procession.arch.x86 import arguments, fault, interrupt, ioport, ldt, seccomp, step, syscall_table, traps
 from procession.arch.x86.ia32 import ia32entry
 from procession.arch.x86.ia32.ia32entry import IA32_SYSCALL_VECTOR
 from procession.arch.x86.syscall_table import NI_SYSCALLS, NR, NR_SYSCALLS
@@ -29,9 +29,8 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.mm_types import PAGE_SHIFT, VM_EXEC
 from procession.include.linux.sched import TIF_BLOCKSTEP, TIF_SIGPENDING, TIF_TRACED, TIF_WORK_SYSCALL_ENTRY
-from procession.include.linux.signal import SIGKILL
-from procession.include.linux.syscalls import SYSCALLS, Syscall
-from procession.kernel import exit, signal, tracehook
+from procession.include.linux.syscalls import Syscall
+from procession.kernel import signal, tracehook
 from procession.mm import mmap, text
 
 if TYPE_CHECKING:
@@ -49,11 +48,9 @@ _FETCH: Final = PF_INSTR | PF_PROT  # from a page that is there
 _USER_GATES: Final = (X86_TRAP_BP, X86_TRAP_OF)  # what INT n may raise
 
 # They leave by another door than they came in: other registers, other memory, or another task's.
-_ON_OWN_STACK: Final = frozenset({"fork", "vfork", "clone", "execve", "exit", "exit_group"})
+_ON_OWN_STACK: Final = frozenset({"fork", "vfork", "clone", "clone3", "execve", "execveat", "exit", "exit_group"})
 _NR_RT_SIGRETURN: Final = NR["rt_sigreturn"]
 _WORK: Final = ~TIF_TRACED
-# What a task under seccomp mode 1 may still call.
-_MODE1_SYSCALLS: Final = frozenset(NR[name] for name in ("read", "write", "exit", "rt_sigreturn"))
 
 
 class Entry:
@@ -384,12 +381,10 @@ class Entry:
         if current.ti_flags & TIF_WORK_SYSCALL_ENTRY:
             self.q[AX] = _ENOSYS & ULONG_MAX
             self.q[CX] = ULONG_MAX  # FIXUP_TOP_OF_STACK: the frame is made complete, but where SYSRET goes is lost
-        if current.seccomp_mode and nr not in _MODE1_SYSCALLS:
-            self.stack = SyscallStack(current, nr, "seccomp", exit.do_exit(current, SIGKILL))
-            self.halt()
+        if current.seccomp_mode and seccomp.denies(self, current, nr):
             return
         name = syscall_table.syscall_name(nr)
-        call = SYSCALLS.get(name)
+        call = self.k.syscalls.get(name)
         if current.ti_flags & TIF_WORK_SYSCALL_ENTRY:
             self.stack = SyscallStack(current, nr, name, self.traced(current))
             self.halt()
@@ -444,7 +439,7 @@ class Entry:
         nr = -1 if emulated else thread.orig_ax
         stack.nr, stack.name = nr, ""
         name = syscall_table.syscall_name(nr)
-        call = SYSCALLS.get(name)
+        call = self.k.syscalls.get(name)
         if call is not None:
             args = arguments.decode_saved(call, thread.q)
         elif nr >= 0:
@@ -455,6 +450,10 @@ class Entry:
         stack.name = name
         if self.trace.sys_enter:
             self.trace.sys_enter(nr, name, args)
+        if current.seccomp_filter is not None:
+            made, result = await seccomp.judge(current, nr)
+            if not made:
+                return result
         if call is None:
             return _ENOSYS if nr < NR_SYSCALLS else _signed(thread.q[AX])
         return await _on_stack(current, call, args)

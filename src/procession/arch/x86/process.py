@@ -11,6 +11,7 @@ from procession.hw import unicorn_cpu
 from procession.hw.unicorn_cpu import USER32_CS, USER_DS
 from procession.include.asm.processor_flags import X86_EFLAGS_IOPL, X86_EFLAGS_TF
 from procession.include.asm.ptrace import AX, BP, BX, CX, DI, DX, R8, R9, R10, R11, R12, R13, R14, R15, SI, SP
+from procession.include.linux.clone3 import CLONE_PIDFD, KernelCloneArgs
 from procession.include.linux.cred import CAP_SYS_RAWIO
 from procession.include.linux.elf import NT_PRFPREG, NT_PRSTATUS
 from procession.include.linux.errno import MAX_ERRNO, Errno, LinuxError
@@ -19,6 +20,8 @@ from procession.include.linux.mm_types import TASK_SIZE
 from procession.include.linux.prctl import ArchPrctlArg, ArchPrctlOption
 from procession.include.linux.printk import pointer
 from procession.include.linux.sched import (
+    CLONE_DETACHED,
+    CLONE_PARENT_SETTID,
     CLONE_SETTLS,
     CLONE_VFORK,
     CLONE_VM,
@@ -414,7 +417,13 @@ async def sys_clone(
     current: Task, clone_flags: CloneArg, newsp: StackTop, parent_tid: UserPtr, child_tid: UserPtr, tls: Addr
 ) -> int:
     """Make a child that shares what the flags say (clone(2)); x86-64's order of arguments."""
-    return await fork.do_fork(current, clone_flags & 0xFFFFFFFF, newsp, parent_tid, child_tid, tls)
+    later = None
+    if clone_flags & CLONE_PIDFD and "CLONE_PIDFD" in current.kernel.later:
+        if clone_flags & (CLONE_PARENT_SETTID | CLONE_DETACHED):
+            raise LinuxError(Errno.EINVAL, "CLONE_PIDFD with CLONE_PARENT_SETTID or CLONE_DETACHED")
+        later = KernelCloneArgs(parent_tid)
+        later.wants_pidfd = True
+    return await fork.do_fork(current, clone_flags & 0xFFFFFFFF, newsp, parent_tid, child_tid, tls, later)
 
 
 @syscall

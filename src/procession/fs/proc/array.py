@@ -222,11 +222,15 @@ def task_sig(p: Task) -> list[str]:
 
 def task_cap(p: Task) -> list[str]:
     cred = p.real_cred
+    later = p.kernel.later
     return [
         f"CapInh:\t{cred.cap_inheritable:016x}",
         f"CapPrm:\t{cred.cap_permitted:016x}",
         f"CapEff:\t{cred.cap_effective:016x}",
         f"CapBnd:\t{cred.cap_bset:016x}",
+        *([f"CapAmb:\t{cred.cap_ambient:016x}"] if "PR_CAP_AMBIENT" in later else []),
+        *([f"NoNewPrivs:\t{p.no_new_privs:d}"] if "PR_SET_NO_NEW_PRIVS" in later else []),
+        *([f"Seccomp:\t{p.seccomp_mode}"] if "SECCOMP_MODE_FILTER" in later else []),
     ]
 
 

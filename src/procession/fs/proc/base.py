@@ -182,7 +182,10 @@ class TaskDir(PidInode):
     def _thread(self, tid: Pid) -> PidDir:
         inode = self.threads.get(tid)
         if inode is None:
-            inode = self.threads[tid] = PidDir(self.proc_sb, tid, tid_base_stuff())
+            table = tid_base_stuff()
+            if "children" in self.proc_sb.kernel.later:
+                table = table | {"children": Entry(0o444, base_files.children_show)}
+            inode = self.threads[tid] = PidDir(self.proc_sb, tid, table)
         return inode
 
     def readdir(self, current: Task) -> list[tuple[str, int, int]]:

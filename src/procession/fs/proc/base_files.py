@@ -15,7 +15,7 @@ from procession.include.linux.mm_types import MMF_DUMP_FILTER_MASK, PAGE_SIZE
 from procession.include.linux.proc_fs import PROC_NUMBUF
 from procession.include.linux.resource import RLIM_INFINITY
 from procession.include.linux.sched import TASK_COMM_LEN, same_thread_group
-from procession.kernel import capability, cgroup, cgroup_procs, latencytop, ptrace_access, stacktrace
+from procession.kernel import capability, cgroup, cgroup_procs, latencytop, pid, ptrace_access, stacktrace
 from procession.lib import kstrtox, string, vsprintf
 from procession.mm import gup, oom_kill, uaccess
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from procession.include.linux.types import UserPtr
 
 __all__ = (
+    "children_show",
     "comm_show",
     "comm_write",
     "environ",
@@ -382,3 +383,9 @@ def oom_score_adj_write(current: Task, task: Task, buf: UserPtr, count: int) -> 
         sig.oom_score_adj_min = value
     sig.oom_adj = OOM_DISABLE if value == -OOM_SCORE_ADJ_MAX else _divide(value * OOM_ADJUST_MAX, OOM_SCORE_ADJ_MAX)
     return len(data)
+
+
+def children_show(current: Task, ns: PidNamespace, p: Task) -> bytes:
+    """Return the numbers of the thread's children, a blank behind each (children_seq_show)."""
+    with p.kernel.tasklist_lock.read():
+        return b"".join([b"%d " % pid.task_pid_nr_ns(child, ns) for child in p.children])

@@ -25,6 +25,7 @@ from procession.include.linux.fs import (
 )
 from procession.include.linux.proc_fs import PidInode
 from procession.kernel import pid as kernel_pid
+from procession.kernel.pidfd import PidfdFile
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import PathRef
@@ -86,7 +87,8 @@ class FdinfoFile(PidInode):
         file = fd_file(task, self.fd)
         if file is None or task is None or task.files is None:
             raise LinuxError(Errno.ENOENT, f"descriptor {self.fd}")
-        return fdinfo_text(file, cloexec=fd_isset(self.fd, task.files.close_on_exec))
+        text = fdinfo_text(file, cloexec=fd_isset(self.fd, task.files.close_on_exec))
+        return text + file.show_fdinfo(self.proc_sb.ns) if isinstance(file, PidfdFile) else text
 
 
 class _Fds(PidInode):

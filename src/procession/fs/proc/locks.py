@@ -41,7 +41,9 @@ def locks_show(current: Task) -> bytes:
 def _lock(current: Task, fl: FileLock) -> str:
     inode = None if fl.fl_file is None else fl.fl_file.inode
     breaking = locks.lease_breaking(fl)
-    if fl.fl_flags & locks.FL_POSIX:
+    if fl.fl_pid == locks.OFD_PID:
+        kind = "OFDLCK ADVISORY "
+    elif fl.fl_flags & locks.FL_POSIX:
         mandatory = inode is not None and locks.mandatory_lock(inode)
         kind = "POSIX  MANDATORY" if mandatory else "POSIX  ADVISORY "
     elif fl.fl_flags & locks.FL_FLOCK:

@@ -85,6 +85,9 @@ class ProcRoot(ProcDir):
     def __init__(self, sb: ProcSuperBlock) -> None:
         super().__init__(sb)
         self.self_link = ProcLink(sb, self._self, 64)
+        self.links = {"self": self.self_link}
+        if "thread-self" in sb.kernel.later:
+            self.links["thread-self"] = ProcLink(sb, self._thread_self, 64)
 
     def _self(self, current: Task) -> str:
         nr = pid.task_tgid_nr_ns(current, self.proc_sb.ns)
@@ -92,16 +95,20 @@ class ProcRoot(ProcDir):
             raise LinuxError(Errno.ENOENT, "the reader is not in this namespace")
         return str(nr)
 
+    def _thread_self(self, current: Task) -> str:
+        return f"{self._self(current)}/task/{pid.task_pid_nr_ns(current, self.proc_sb.ns)}"
+
     def lookup(self, name: str) -> Inode:
         """Return an entry; raises ENOENT."""
         inode = self.entries.get(name)
         if inode is not None:
             return inode
-        return self.self_link if name == "self" else base.proc_pid_lookup(self.proc_sb, name)
+        return self.links.get(name) or base.proc_pid_lookup(self.proc_sb, name)
 
     def readdir(self, current: Task) -> list[tuple[str, int, int]]:
         """List the machine's files, then self, then the processes by number."""
-        return [*super().readdir(current), ("self", self.self_link.i_ino, DT_LNK), *base.proc_pid_readdir(self.proc_sb)]
+        links = [(name, link.i_ino, DT_LNK) for name, link in self.links.items()]
+        return [*super().readdir(current), *links, *base.proc_pid_readdir(self.proc_sb)]
 
 
 # Name, mode, text, and what takes what is written.

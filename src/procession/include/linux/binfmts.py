@@ -43,6 +43,7 @@ class LinuxBinprm:
         "recursion_depth",
         "cap_effective",
         "nondump",
+        "path_inaccessible",
         "argv",
         "envp",
     )  # derived
@@ -66,6 +67,7 @@ class LinuxBinprm:
         self.recursion_depth: int = 0
         self.cap_effective: bool = False
         self.nondump: bool = False  # BINPRM_FLAGS_ENFORCE_NONDUMP: a file of the program is not readable by its user
+        self.path_inaccessible: bool = False  # no interpreter can open filename: it is a descriptor that exec closes
         self.argv: list[bytes] = []
         self.envp: list[bytes] = []
 

@@ -101,6 +101,7 @@ class Cred:
     """Who a task acts as (struct cred). Never changed once committed: prepare_creds() copies."""
 
     __slots__ = (
+        "cap_ambient",
         "cap_bset",
         "cap_effective",
         "cap_inheritable",
@@ -128,6 +129,7 @@ class Cred:
         self.uid = self.gid = self.suid = self.sgid = self.euid = self.egid = self.fsuid = self.fsgid = 0
         self.securebits = 0
         self.cap_inheritable = 0
+        self.cap_ambient = 0  # within permitted and inheritable
         self.cap_permitted = self.cap_effective = self.cap_bset = CAP_FULL_SET
         self.user = user
         self.group_info: tuple[int, ...] = ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import IntEnum, IntFlag
 from typing import Annotated, Any, Final
 
+from procession.include.linux.memfd import F_ADD_SEALS, F_GET_SEALS
 from procession.include.linux.types import Arg, UserPtr
 
 # The lowest bits of open(2)'s flags.
@@ -131,6 +132,9 @@ F_SETSIG: Final = 10
 F_GETSIG: Final = 11
 F_SETOWN_EX: Final = 15
 F_GETOWN_EX: Final = 16
+F_OFD_GETLK: Final = 36  # of 3.15, as the next two
+F_OFD_SETLK: Final = 37
+F_OFD_SETLKW: Final = 38
 F_SETLEASE: Final = 1024
 F_GETLEASE: Final = 1025
 F_NOTIFY: Final = 1026
@@ -156,12 +160,17 @@ class FcntlCmd(IntEnum):
     GETSIG = F_GETSIG
     SETOWN_EX = F_SETOWN_EX
     GETOWN_EX = F_GETOWN_EX
+    OFD_GETLK = F_OFD_GETLK
+    OFD_SETLK = F_OFD_SETLK
+    OFD_SETLKW = F_OFD_SETLKW
     SETLEASE = F_SETLEASE
     GETLEASE = F_GETLEASE
     NOTIFY = F_NOTIFY
     DUPFD_CLOEXEC = F_DUPFD_CLOEXEC
     SETPIPE_SZ = F_SETPIPE_SZ
     GETPIPE_SZ = F_GETPIPE_SZ
+    ADD_SEALS = F_ADD_SEALS
+    GET_SEALS = F_GET_SEALS
 
 
 # F_NOTIFY: what is to be told of, in the order strace prints it.
@@ -373,7 +382,9 @@ class SpliceFlags(IntFlag):
 OpenArg = Annotated[int, Arg("open_flags", 32, signed=True, flags=OpenFlags, prefix="O_", values=OpenMode, mask=3)]
 AccessArg = Annotated[int, Arg("int", 32, signed=True, flags=AccessMode, unknown="?_OK")]
 WhenceArg = Annotated[int, Arg("int", 32, signed=True, values=Whence, prefix="SEEK_")]
-FcntlCmdArg = Annotated[int, Arg("int", 32, values=FcntlCmd, prefix="F_")]
+_LATER_CMDS: Final = (F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_ADD_SEALS, F_GET_SEALS)
+_CMDS: Final = tuple([int(cmd) for cmd in FcntlCmd if cmd not in _LATER_CMDS])
+FcntlCmdArg = Annotated[int, Arg("int", 32, values=FcntlCmd, prefix="F_", accepts=_CMDS)]
 # A number for most commands.
 FcntlArg = Annotated[Any, Arg("fcntl_arg", out=True)]
 FlockArg = Annotated[

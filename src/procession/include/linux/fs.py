@@ -499,6 +499,8 @@ class File:
     f_vm_ops: ClassVar[bool] = False
     # Whether positions are addresses, the upper half included (FMODE_UNSIGNED_OFFSET).
     f_unsigned_offset: ClassVar[bool] = False
+    # Whether it counts in i_writecount while it is open for writing: its inode cannot be executed then.
+    f_writer: ClassVar[bool] = True
     # fs/eventpoll.py's watchers of this file: fput gives them up.
     f_ep_links: dict[Epitem, None] | None = None
 

@@ -17,8 +17,10 @@ from procession.include.linux.cgroup import CgroupState
 from procession.include.linux.idr import Ida
 from procession.include.linux.ipc_namespace import IpcState
 from procession.include.linux.limits import ULONG_MAX
+from procession.include.linux.nsproxy import RELEASE
 from procession.include.linux.printk import KERN_WARNING, LogBuf
 from procession.include.linux.spinlock import LockClass, SpinLock
+from procession.include.linux.syscalls import SYSCALLS, Syscall
 from procession.include.linux.time import NSEC_PER_MSEC, NSEC_PER_SEC
 from procession.include.linux.timex import NtpState
 from procession.include.linux.wait import WaitQueueHead
@@ -608,6 +610,9 @@ class Kernel:
         self.nr_cpus: int = 1
         self.closed_fds: tuple[int, ...] = ()  # which of 0, 1 and 2 the first program does not have: configuration
         self.hostname: bytes = b"procession"  # nodename of the first uts namespace: configuration
+        self.release: bytes = RELEASE  # and its release
+        self.later: frozenset[str] = frozenset()  # what it has that came after 3.2 (later.py): configuration
+        self.syscalls: dict[str, Syscall] = SYSCALLS  # the native calls, by name: with those of later
         self.boot_time_ns: int = 0  # CLOCK_REALTIME at boot, from the configuration
         # Called when a trap was answered or a kernel stack put aside: no lock is held, all structures are whole.
         self.after_trap: Callable[[], None] | None = None

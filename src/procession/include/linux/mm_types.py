@@ -97,6 +97,7 @@ MAP_EXECUTABLE: Final = 0x1000
 MAP_LOCKED: Final = 0x2000
 MAP_STACK: Final = 0x20000
 MAP_HUGETLB: Final = 0x40000
+MAP_FIXED_NOREPLACE: Final = 0x100000  # of 4.17
 
 
 class MapFlags(IntFlag):
@@ -114,6 +115,7 @@ class MapFlags(IntFlag):
     MAP_LOCKED = MAP_LOCKED
     MAP_STACK = MAP_STACK
     MAP_HUGETLB = MAP_HUGETLB
+    MAP_FIXED_NOREPLACE = MAP_FIXED_NOREPLACE
 
 
 class VmArea:
@@ -213,6 +215,7 @@ class MmStruct:
         "core_state",
         "oom_disable_count",
         "ioctx_list",
+        "membarrier_state",
         "pte_tables",
         "exits",
     )  # derived
@@ -264,6 +267,7 @@ class MmStruct:
         self.core_state: CoreState | None = None
         self.oom_disable_count: int = 0
         self.ioctx_list: list[Kioctx] | None = None  # the newest first; None until there is one
+        self.membarrier_state: int = 0  # what of membarrier(2) it has registered for
         # Ours: where the lowest-level page tables are, so that no walk is needed: address >> 21 -> index into Frames.q.
         self.pte_tables: dict[int, int] = {}
         # Ours: addresses that the CPU must stop before, by the page they are in; see mm/text.py.

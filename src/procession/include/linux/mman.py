@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import IntEnum, IntFlag
 from typing import Annotated, Final
 
-from procession.include.linux.mm_types import MAP_HUGETLB, MapFlags, Prot
+from procession.include.linux.mm_types import MAP_FIXED_NOREPLACE, MAP_HUGETLB, MapFlags, Prot
 from procession.include.linux.types import Arg
 
 # The lowest bits of mmap(2)'s flags.
@@ -32,6 +32,7 @@ MADV_RANDOM: Final = 1
 MADV_SEQUENTIAL: Final = 2
 MADV_WILLNEED: Final = 3
 MADV_DONTNEED: Final = 4
+MADV_FREE: Final = 8  # of 4.5
 MADV_REMOVE: Final = 9
 MADV_DONTFORK: Final = 10
 MADV_DOFORK: Final = 11
@@ -49,6 +50,7 @@ class Madvise(IntEnum):
     SEQUENTIAL = MADV_SEQUENTIAL
     WILLNEED = MADV_WILLNEED
     DONTNEED = MADV_DONTNEED
+    FREE = MADV_FREE
     REMOVE = MADV_REMOVE
     DONTFORK = MADV_DONTFORK
     DOFORK = MADV_DOFORK
@@ -126,11 +128,12 @@ MapArg = Annotated[
         values=MapType,
         mask=0xF,
         unknown="MAP_???",
-        accepts=(MAP_SHARED, MAP_PRIVATE, *MapFlags),
+        accepts=(MAP_SHARED, MAP_PRIVATE, *[flag for flag in MapFlags if flag != MAP_FIXED_NOREPLACE]),
         refused=(MAP_HUGETLB,),
     ),
 ]
-MadviseArg = Annotated[int, Arg("int", 32, signed=True, values=Madvise, prefix="MADV_")]
+_ADVICE: Final = tuple([int(advice) for advice in Madvise if advice != MADV_FREE])
+MadviseArg = Annotated[int, Arg("int", 32, signed=True, values=Madvise, prefix="MADV_", accepts=_ADVICE)]
 MremapArg = Annotated[int, Arg("int", 64, flags=MremapFlags, prefix="MREMAP_")]
 MsyncArg = Annotated[int, Arg("int", 32, signed=True, flags=MsyncFlags, prefix="MS_")]
 MlockallArg = Annotated[int, Arg("int", 32, signed=True, flags=MlockallFlags, prefix="MCL_")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import MntNamespace
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task, UserStruct
     from procession.net.ipv4.sock import InetNet
     from procession.net.unix.sock import UnixSock
+
+RELEASE: Final = b"3.2.0"
 
 
 class UserNamespace:
@@ -33,7 +35,7 @@ class UtsNamespace:
     def __init__(self) -> None:
         self.sysname: bytes = b"Linux"
         self.nodename: bytes = b"procession"
-        self.release: bytes = b"3.2.0"
+        self.release: bytes = RELEASE
         self.version: bytes = b"#1 SMP"
         self.machine: bytes = b"x86_64"
         self.domainname: bytes = b"(none)"

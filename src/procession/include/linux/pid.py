@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
+    from procession.include.linux.wait import WaitQueueHead
     from procession.kernel.acct import BsdAcct
 
 
@@ -49,13 +50,20 @@ class Pid:
     A type nobody uses yet is None.
     """
 
-    __slots__ = ("count", "level", "numbers", "tasks")
+    __slots__ = ("count", "level", "numbers", "tasks", "wait_pidfd")
 
     def __init__(self, level: int, numbers: list[Upid]) -> None:
         self.count = 1
         self.level = level
         self.numbers = numbers  # index = namespace level
         self.tasks: list[dict[Task, None] | None] = [None, None, None]
+        self.wait_pidfd: WaitQueueHead | None = None  # who polls a descriptor of it; made with the first
+
+    def pidfd_queue(self, k: Kernel) -> WaitQueueHead:
+        """Return the queue of those who poll a descriptor of it."""
+        if self.wait_pidfd is None:
+            self.wait_pidfd = k.wait_queue_head("pid->wait_pidfd")
+        return self.wait_pidfd
 
     def __repr__(self) -> str:
         return f"<pid {'/'.join(str(u.nr) for u in self.numbers)}>"

@@ -32,6 +32,18 @@ PR_TASK_PERF_EVENTS_DISABLE: Final = 31
 PR_TASK_PERF_EVENTS_ENABLE: Final = 32
 PR_MCE_KILL: Final = 33
 PR_MCE_KILL_GET: Final = 34
+# Later ones: of 3.4, 3.5 and 4.3.
+PR_SET_CHILD_SUBREAPER: Final = 36
+PR_GET_CHILD_SUBREAPER: Final = 37
+PR_SET_NO_NEW_PRIVS: Final = 38
+PR_GET_NO_NEW_PRIVS: Final = 39
+PR_CAP_AMBIENT: Final = 47
+
+# Arguments of PR_CAP_AMBIENT.
+PR_CAP_AMBIENT_IS_SET: Final = 1
+PR_CAP_AMBIENT_RAISE: Final = 2
+PR_CAP_AMBIENT_LOWER: Final = 3
+PR_CAP_AMBIENT_CLEAR_ALL: Final = 4
 
 # Arguments of PR_MCE_KILL: what to do, and the policies.
 PR_MCE_KILL_CLEAR: Final = 0
@@ -68,6 +80,11 @@ class Prctl(IntEnum):
     TASK_PERF_EVENTS_ENABLE = PR_TASK_PERF_EVENTS_ENABLE
     MCE_KILL = PR_MCE_KILL
     MCE_KILL_GET = PR_MCE_KILL_GET
+    SET_CHILD_SUBREAPER = PR_SET_CHILD_SUBREAPER
+    GET_CHILD_SUBREAPER = PR_GET_CHILD_SUBREAPER
+    SET_NO_NEW_PRIVS = PR_SET_NO_NEW_PRIVS
+    GET_NO_NEW_PRIVS = PR_GET_NO_NEW_PRIVS
+    CAP_AMBIENT = PR_CAP_AMBIENT
 
 
 # arch_prctl(2).
@@ -93,6 +110,7 @@ SECBIT_NO_SETUID_FIXUP: Final = 4
 SECBIT_NO_SETUID_FIXUP_LOCKED: Final = 8
 SECBIT_KEEP_CAPS: Final = 16
 SECBIT_KEEP_CAPS_LOCKED: Final = 32
+SECBIT_NO_CAP_AMBIENT_RAISE: Final = 64  # of 4.3, as its lock, 128
 
 
 class SecureBits(IntFlag):
@@ -156,7 +174,15 @@ class PersonalityFlags(IntFlag):
     ADDR_LIMIT_3GB = ADDR_LIMIT_3GB
 
 
-PrctlOption = Annotated[int, Arg("int", 32, signed=True, values=Prctl, prefix="PR_")]
+_LATER: Final = (
+    PR_SET_CHILD_SUBREAPER,
+    PR_GET_CHILD_SUBREAPER,
+    PR_SET_NO_NEW_PRIVS,
+    PR_GET_NO_NEW_PRIVS,
+    PR_CAP_AMBIENT,
+)
+_OF_3_2: Final = tuple([int(option) for option in Prctl if option not in _LATER])
+PrctlOption = Annotated[int, Arg("int", 32, signed=True, values=Prctl, prefix="PR_", accepts=_OF_3_2)]
 # Its arguments from the second on depend on the option.
 PrctlArg = Annotated[UserPtr, Arg("prctl_arg", out=True)]
 PrctlArgs = Annotated[int, Arg("prctl_args", 64)]

@@ -7,6 +7,7 @@ from enum import IntEnum, IntFlag
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 from procession.include.linux.bug import bug
+from procession.include.linux.clone3 import CLONE_CLEAR_SIGHAND, CLONE_INTO_CGROUP, CLONE_NEWCGROUP, CLONE_PIDFD
 from procession.include.linux.pid import PIDTYPE_PID
 from procession.include.linux.signal import DEFAULT_ACTION, NSIG, SIGKILL_MASK, KSigaction, Sigpending
 from procession.include.linux.types import Arg, UserPtr
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from procession.include.linux.latencytop import LatencyRecord
     from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.nsproxy import Nsproxy, UserNamespace
-    from procession.include.linux.pid import Pid
+    from procession.include.linux.pid import Pid, PidNamespace
     from procession.include.linux.rtmutex import RtMutexWaiter
     from procession.include.linux.rwsem import Mutex
     from procession.include.linux.sem import SemUndoList
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from procession.kernel.posix_timers import KItimer
     from procession.kernel.sched_autogroup import Autogroup
     from procession.kernel.sched_fair import CfsRq
+    from procession.kernel.seccomp import SeccompFilter
     from procession.mm.memcontrol import MemCgroup
 
 RestartBlock: TypeAlias = "Callable[[Task], Coroutine[Any, Any, int]]"
@@ -174,6 +176,7 @@ class CloneFlags(IntFlag):
     FS = CLONE_FS
     FILES = CLONE_FILES
     SIGHAND = CLONE_SIGHAND
+    PIDFD = CLONE_PIDFD
     PTRACE = CLONE_PTRACE
     VFORK = CLONE_VFORK
     PARENT = CLONE_PARENT
@@ -192,6 +195,9 @@ class CloneFlags(IntFlag):
     NEWPID = CLONE_NEWPID
     NEWNET = CLONE_NEWNET
     IO = CLONE_IO
+    NEWCGROUP = CLONE_NEWCGROUP
+    CLEAR_SIGHAND = CLONE_CLEAR_SIGHAND
+    INTO_CGROUP = CLONE_INTO_CGROUP
 
 
 CSIGNAL: Final = 0xFF
@@ -224,7 +230,9 @@ ParamIn = Annotated[UserPtr, Arg("struct sched_param")]
 ParamOut = Annotated[UserPtr, Arg("struct sched_param", out=True)]
 CpuMaskIn = Annotated[UserPtr, Arg("cpumask")]
 CpuMaskOut = Annotated[UserPtr, Arg("cpumask", out=True)]
-CloneArg = Annotated[int, Arg("clone_flags", 64, flags=CloneFlags, prefix="CLONE_")]
+_LATER: Final = (CLONE_PIDFD, CLONE_NEWCGROUP, CLONE_CLEAR_SIGHAND, CLONE_INTO_CGROUP)
+_CLONED: Final = tuple([int(flag) for flag in CloneFlags if flag not in _LATER])
+CloneArg = Annotated[int, Arg("clone_flags", 64, flags=CloneFlags, prefix="CLONE_", accepts=_CLONED)]
 _UNSHARED: Final[tuple[int, ...]] = (
     CLONE_VM,
     CLONE_FS,
@@ -346,6 +354,8 @@ class SignalStruct:
         "oom_score_adj",
         "oom_score_adj_min",
         "autogroup",
+        "is_child_subreaper",
+        "has_child_subreaper",
         "cred_guard_mutex",
     )  # derived
 
@@ -411,6 +421,9 @@ class SignalStruct:
         self.oom_score_adj: int = 0
         self.oom_score_adj_min: int = 0
         self.autogroup: Autogroup | None = None  # the session's; None: in the default group
+        # tasklist_lock.
+        self.is_child_subreaper: bool = False  # adopts the orphans among its descendants
+        self.has_child_subreaper: bool = False  # an ancestor of it may
         # Itself.
         self.cred_guard_mutex: Mutex | None = None  # an exec or an attach decides by credentials; made when first used
 
@@ -510,6 +523,7 @@ class Task:
         "active_mm",
         "files",
         "fs",
+        "pid_ns_for_children",
         "nsproxy",
         "io_context",
         "pending",
@@ -550,6 +564,8 @@ class Task:
         "timer_slack_ns",
         "default_timer_slack_ns",
         "seccomp_mode",
+        "seccomp_filter",
+        "no_new_privs",
         "kthread",
         "replacement_session_keyring",
         "sysvsem",
@@ -618,6 +634,7 @@ class Task:
         self.active_mm: MmStruct | None = None
         self.files: FilesStruct | None = None
         self.fs: FsStruct | None = None
+        self.pid_ns_for_children: PidNamespace | None = None  # new: if another than nsproxy's; with a reference
         self.nsproxy: Nsproxy | None = None
         self.io_context: IoContext | None = None  # new
         # sighand.siglock.
@@ -660,6 +677,8 @@ class Task:
         self.timer_slack_ns: int = 50_000
         self.default_timer_slack_ns: int = 50_000
         self.seccomp_mode: int = 0
+        self.seccomp_filter: SeccompFilter | None = None
+        self.no_new_privs: bool = False  # an exec grants nothing any more
         self.kthread: Kthread | None = None  # new
         # tasklist_lock.
         self.replacement_session_keyring: Key | None = None  # new: what a child gives it, with a reference
@@ -717,6 +736,8 @@ class Task:
         p.timer_slack_ns = self.timer_slack_ns
         p.default_timer_slack_ns = self.default_timer_slack_ns
         p.seccomp_mode = self.seccomp_mode
+        p.seccomp_filter = self.seccomp_filter
+        p.no_new_privs = self.no_new_privs
         return p
 
     def __repr__(self) -> str:

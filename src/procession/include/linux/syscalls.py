@@ -73,6 +73,7 @@ class Syscall:
 _CO_COROUTINE: Final = 0x80  # inspect's, without what its import takes
 SYSCALLS: Final[dict[str, Syscall]] = {}
 COMPAT_SYSCALLS: Final[dict[str, Syscall]] = {}  # by the whole name of the function
+LATER_SYSCALLS: Final[dict[str, Syscall]] = {}  # what 3.2 has not: in the tables of machines that ask for it
 
 
 def syscall(fn: F) -> F:
@@ -90,9 +91,23 @@ def compat_syscall(fn: F) -> F:
     return fn
 
 
-def find_syscall(name: str) -> Syscall | None:
+def later_syscall(fn: F) -> F:
+    """Declare a system call that came after 3.2, under a name of include/linux/later.py; returns fn unchanged."""
+    call = Syscall(fn)
+    LATER_SYSCALLS[call.name] = call
+    return fn
+
+
+def system_calls(later: frozenset[str]) -> dict[str, Syscall]:
+    """Return the native calls of a machine that has so much of what came after 3.2."""
+    if not later:
+        return SYSCALLS
+    return SYSCALLS | {name: call for name, call in LATER_SYSCALLS.items() if name in later}
+
+
+def find_syscall(name: str, native: dict[str, Syscall] = SYSCALLS) -> Syscall | None:
     """Return what is declared under a name that traces use, or None."""
-    return SYSCALLS.get(name) or COMPAT_SYSCALLS.get(name)
+    return native.get(name) or COMPAT_SYSCALLS.get(name)
 
 
 def syscall_refused(fn: F) -> F:

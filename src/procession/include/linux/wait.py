@@ -56,6 +56,7 @@ W_CONTINUED: Final = 0xFFFF
 P_ALL: Final = 0
 P_PID: Final = 1
 P_PGID: Final = 2
+P_PIDFD: Final = 3
 
 
 class IdType(IntEnum):
@@ -64,6 +65,7 @@ class IdType(IntEnum):
     ALL = P_ALL
     PID = P_PID
     PGID = P_PGID
+    PIDFD = P_PIDFD
 
 
 Wait4Arg = Annotated[int, Arg("int", 32, signed=True, flags=WaitFlags, unknown="W???", accepts=_WAIT4)]
@@ -78,7 +80,7 @@ WaitidArg = Annotated[
         accepts=(WNOHANG, WEXITED, WSTOPPED, WCONTINUED, WNOWAIT),
     ),
 ]
-IdTypeArg = Annotated[int, Arg("int", 32, signed=True, values=IdType, prefix="P_")]
+IdTypeArg = Annotated[int, Arg("int", 32, signed=True, values=IdType, prefix="P_", accepts=(P_ALL, P_PID, P_PGID))]
 WaitStatus = Annotated[UserPtr, Arg("wait_status", out=True)]
 
 

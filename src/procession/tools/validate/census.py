@@ -157,6 +157,9 @@ class Census:
         found: dict[PidNamespace, None] = {self.k.init_pid_ns: None}
         for nsproxy in self.nsproxies:
             found[nsproxy.pid_ns] = None
+        for p in self.hashed:
+            if p.pid_ns_for_children is not None:
+                found[p.pid_ns_for_children] = None
         for number in (*self.k.init_pid_ns.pids.values(), *self.rcu_pids):
             if number.level:
                 for upid in number.numbers:

@@ -23,6 +23,7 @@ from procession.include.linux.nsproxy import UtsNamespace
 from procession.include.linux.pid import Pid
 from procession.include.linux.sched import TASK_DEAD, Task, UserStruct
 from procession.ipc.shm import ShmFile
+from procession.kernel.pidfd import PidfdFile
 from procession.tools.validate import terminals
 from procession.tools.validate.census import Census, tally
 from procession.tools.validate.mounts import mnt_namespaces
@@ -109,6 +110,7 @@ def validate_pid_counts(seen: Census) -> list[str]:
             if timer.target is not None:
                 found[timer.target] = found.get(timer.target, 0) + 1
     tally(terminals.terminal_pids(seen), found)
+    tally([file.private_data for file in seen.open_files if isinstance(file, PidfdFile)], found)
     for sk in seen.sockets:
         names = (sk.peer_pid, *(skb.scm.pid for skb in sk.receive_queue))
         tally([pid for pid in names if pid is not None], found)
@@ -123,6 +125,7 @@ def validate_pid_counts(seen: Census) -> list[str]:
 
     spaces = tally([pid.numbers[-1].ns for pid in found])
     tally([nsproxy.pid_ns for nsproxy in seen.nsproxies], spaces)
+    tally([ns for ns in (p.pid_ns_for_children for p in seen.hashed) if ns is not None], spaces)
     tally([ns.parent for ns in list(spaces) if ns.parent is not None], spaces)
     _compare(seen, wrong, "count", spaces, _count)
     _objects(seen, wrong, "pid_namespace", [ns for ns in spaces if ns is not k.init_pid_ns])
@@ -238,7 +241,7 @@ def _compare_writers(seen: Census, inodes: Iterable[Inode], wrong: list[str]) ->
     writers = dict.fromkeys(inodes, 0)
     for file in seen.open_files:
         inode = file.f_path.dentry.d_inode
-        if file.f_mode & FMODE_WRITE and inode.i_mode & S_IFMT == S_IFREG:
+        if file.f_mode & FMODE_WRITE and inode.i_mode & S_IFMT == S_IFREG and file.f_writer:
             writers[inode] += 1
     for mm in seen.mms:
         for vma in mm.mmap:

@@ -24,6 +24,7 @@ from procession.include.linux.sched import (
 from procession.include.linux.wait import Completion, WaitQueueHead
 from procession.kernel import hrtimer
 from procession.kernel.cgroup_procs import EventEntry
+from procession.kernel.pidfd import PidfdFile
 from procession.net.ipv4.sock import InetSock
 from procession.net.socket import SocketFile
 from procession.tools.validate.census import Census
@@ -206,6 +207,8 @@ def _queues_of(file: File) -> tuple[WaitQueueHead, ...]:
         return file.private_data.wait, file.private_data.peer_wait
     if isinstance(file, EventpollFile):
         return file.private_data.wq, file.private_data.poll_wait
+    if isinstance(file, PidfdFile):
+        return () if file.private_data.wait_pidfd is None else (file.private_data.wait_pidfd,)
     if isinstance(file, EventfdFile | TimerfdFile):
         return (file.private_data.wqh,)
     return ()

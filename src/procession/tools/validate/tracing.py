@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from procession.include.linux.ptrace import PT_PTRACE_CAP, PT_PTRACED, PT_SEIZED, PT_TRACE_MASK, PTRACE_EVENT_STOP
+from procession.include.linux.ptrace import (
+    PT_EVENT_FLAG,
+    PT_PTRACE_CAP,
+    PT_PTRACED,
+    PT_SEIZED,
+    PT_TRACE_MASK,
+    PTRACE_EVENT_SECCOMP,
+    PTRACE_EVENT_STOP,
+)
 from procession.include.linux.sched import (
     JOBCTL_LISTENING,
     JOBCTL_TRAP_MASK,
@@ -20,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ("validate_tracing",)
 
-_ALL_FLAGS: Final = PT_PTRACED | PT_TRACE_MASK | PT_PTRACE_CAP | PT_SEIZED
+_ALL_FLAGS: Final = PT_PTRACED | PT_TRACE_MASK | PT_PTRACE_CAP | PT_SEIZED | PT_EVENT_FLAG(PTRACE_EVENT_SECCOMP)
 
 
 def validate_tracing(seen: Census) -> list[str]:

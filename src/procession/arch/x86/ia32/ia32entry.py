@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.arch.x86 import arguments
+from procession.arch.x86 import arguments, seccomp
 from procession.arch.x86.ia32 import sys_ia32
 from procession.fs import compat as fs_compat
 from procession.hw.costs import TRAP_NS
@@ -13,6 +13,7 @@ from procession.include.asm.ptrace import AX, R8, R9, R10, R11
 from procession.include.linux.errno import Errno
 from procession.include.linux.limits import UINT_MAX, ULONG_MAX
 from procession.include.linux.sched import TIF_WORK_SYSCALL_ENTRY
+from procession.include.linux.seccomp import SECCOMP_MODE_STRICT
 from procession.include.linux.signal import SIGKILL
 from procession.include.linux.syscalls import COMPAT_SYSCALLS, SYSCALLS
 from procession.ipc import compat_mq
@@ -140,7 +141,7 @@ def ia32_syscall(entry: Entry, current: Task) -> None:
     traced = current.ti_flags & TIF_WORK_SYSCALL_ENTRY
     if traced:
         q[AX] = -Errno.ENOSYS & ULONG_MAX
-    if current.seccomp_mode and nr not in MODE1_SYSCALLS_32:
+    if current.seccomp_mode == SECCOMP_MODE_STRICT and nr not in MODE1_SYSCALLS_32:
         entry.stack = SyscallStack(current, nr, "seccomp", exit.do_exit(current, SIGKILL))
     elif traced:
         entry.stack = SyscallStack(current, nr, name, _traced(current))
@@ -159,6 +160,10 @@ async def _do_call(current: Task, nr: int, name: str, call: Syscall | None) -> i
     args = words if call is None else call.decode(words)
     if k.trace.sys_enter:
         k.trace.sys_enter(nr, name, args)
+    if current.seccomp_filter is not None:
+        made, result = await seccomp.judge32(current, nr, words)
+        if not made:
+            return result
     if call is not None:
         result = call.fn(current, *args)
         if call.is_async:

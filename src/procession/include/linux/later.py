@@ -1,0 +1,84 @@
+"""What came after 3.2 and can be switched on, a name each: the call's, or the constant's by which it is asked for.
+
+Kernel.later has the names that are on, and is empty unless the machine was made with some. A call is declared with
+@later_syscall and is in the machine's table only where it is on; a flag or an option is looked up in Kernel.later where
+it is decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+import re
+from typing import Final
+
+__all__ = ("ALL", "LATER", "later_names", "release_of")
+
+ALL: Final = "all"
+
+# Name -> the version that brought it, and what it is.
+LATER: Final[dict[str, tuple[str, str]]] = {
+    "PR_SET_CHILD_SUBREAPER": ("3.4", "prctl: orphans go to an ancestor that asks for them; PR_GET_CHILD_SUBREAPER"),
+    "PR_SET_NO_NEW_PRIVS": ("3.5", "prctl: exec grants nothing any more; PR_GET_NO_NEW_PRIVS"),
+    "SECCOMP_MODE_FILTER": ("3.5", "prctl(PR_SET_SECCOMP): a filter of system calls in classic BPF"),
+    "kcmp": ("3.5", "whether two processes share something"),
+    "children": ("3.5", "/proc/PID/task/TID/children"),
+    "CLONE_NEWPID": ("3.8", "unshare: children in a pid namespace of their own"),
+    "O_TMPFILE": ("3.11", "open: a file without a name"),
+    "sched_setattr": ("3.14", "scheduling policy, nice value and priority in one"),
+    "sched_getattr": ("3.14", "the same, read"),
+    "renameat2": ("3.15", "rename with RENAME_NOREPLACE, RENAME_EXCHANGE"),
+    "F_OFD_SETLK": ("3.15", "fcntl: record locks of an open file; F_OFD_GETLK, F_OFD_SETLKW"),
+    "seccomp": ("3.17", "filters of system calls, and what of them there is"),
+    "getrandom": ("3.17", "random bytes, of the machine's seed"),
+    "memfd_create": ("3.17", "a file in memory without a name; seals: F_ADD_SEALS, F_GET_SEALS"),
+    "thread-self": ("3.17", "/proc/thread-self"),
+    "execveat": ("3.19", "exec of a file that is open, or relative to a directory"),
+    "membarrier": ("4.3", "memory barriers on all CPUs"),
+    "PR_CAP_AMBIENT": ("4.3", "prctl: capabilities that an exec keeps"),
+    "mlock2": ("4.4", "mlock with MLOCK_ONFAULT"),
+    "EPOLLEXCLUSIVE": ("4.5", "epoll_ctl: wake one of those who wait, not all"),
+    "MADV_FREE": ("4.5", "madvise: the pages may go"),
+    "copy_file_range": ("4.5", "copy from a file to another"),
+    "preadv2": ("4.6", "preadv with flags: RWF_NOWAIT and others"),
+    "pwritev2": ("4.6", "pwritev with flags: RWF_APPEND and others"),
+    "statx": ("4.11", "stat with a mask of what is wanted"),
+    "MAP_FIXED_NOREPLACE": ("4.17", "mmap: at this address, if nothing is there"),
+    "pidfd_send_signal": ("5.1", "kill by a descriptor"),
+    "CLONE_PIDFD": ("5.2", "clone: a descriptor of the child"),
+    "pidfd_open": ("5.3", "a descriptor of a process, which can be polled for its end"),
+    "clone3": ("5.3", "clone with a structure: CLONE_INTO_CGROUP is not offered"),
+    "P_PIDFD": ("5.4", "waitid for a descriptor's process"),
+    "openat2": ("5.6", "openat with RESOLVE_…"),
+    "pidfd_getfd": ("5.6", "a copy of another process's descriptor"),
+    "faccessat2": ("5.8", "faccessat with AT_EACCESS, AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH"),
+    "close_range": ("5.9", "close many descriptors, or mark them CLOSE_RANGE_CLOEXEC"),
+    "epoll_pwait2": ("5.11", "epoll_pwait with nanoseconds"),
+    "futex_waitv": ("5.16", "wait for one of several futexes"),
+    "fchmodat2": ("6.6", "fchmodat with AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH"),
+}
+
+_RELEASE: Final = re.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}", re.ASCII)
+
+
+def later_names(later: str | Iterable[str]) -> frozenset[str]:
+    """Return the names that are meant: "all", one of them, several with commas between, or a collection of them.
+
+    Raises ValueError for a name that there is not.
+    """
+    given = [name.strip() for name in later.split(",")] if isinstance(later, str) else list(later)
+    names: set[str] = set()
+    for name in given:
+        if name == ALL:
+            names.update(LATER)
+        elif name in LATER:
+            names.add(name)
+        elif name or not isinstance(later, str):
+            raise ValueError(f"later: nothing later than 3.2 is called {name!r} here; `procession run --later help`")
+    return frozenset(names)
+
+
+def release_of(release: str) -> bytes:
+    """Return what uname(2) says as a release, three numbers with dots between; raises ValueError."""
+    if not _RELEASE.fullmatch(release):
+        raise ValueError(f"release: three numbers like 5.10.0 expected, not {release!r}")
+    return release.encode()

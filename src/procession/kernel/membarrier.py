@@ -1,0 +1,64 @@
+"""membarrier(2) (kernel/sched/membarrier.c, as of 6.18): here memory has one order for all CPUs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.sched_attr import (
+    MEMBARRIER_CMD_GET_REGISTRATIONS,
+    MEMBARRIER_CMD_GLOBAL,
+    MEMBARRIER_CMD_GLOBAL_EXPEDITED,
+    MEMBARRIER_CMD_PRIVATE_EXPEDITED,
+    MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE,
+    MEMBARRIER_CMD_QUERY,
+    MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED,
+    MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED,
+    MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE,
+    MembarrierArg,
+)
+from procession.include.linux.syscalls import later_syscall
+from procession.include.linux.types import HiddenArg, UInt
+
+if TYPE_CHECKING:
+    from procession.include.linux.sched import Task
+
+__all__ = ("sys_membarrier",)
+
+_REGISTERS: Final = (
+    MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED,
+    MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED,
+    MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE,
+)
+_ALL: Final = 0x27F
+# What has to be registered first, and by what.
+_NEEDS: Final = {
+    MEMBARRIER_CMD_PRIVATE_EXPEDITED: MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED,
+    MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE: MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE,
+}
+
+
+@later_syscall
+def sys_membarrier(current: Task, cmd: MembarrierArg, flags: UInt, cpu_id: HiddenArg) -> int:
+    """Order memory on all CPUs that run threads (membarrier(2)); raises EINVAL, EPERM for what is not registered.
+
+    Differs: restartable sequences do not exist, nor do their commands.
+    """
+    if flags:
+        raise LinuxError(Errno.EINVAL, "membarrier: flags")
+    mm = current.mm
+    assert mm is not None
+    if cmd == MEMBARRIER_CMD_QUERY:
+        return _ALL
+    if cmd in (MEMBARRIER_CMD_GLOBAL, MEMBARRIER_CMD_GLOBAL_EXPEDITED):
+        return 0
+    if cmd in _REGISTERS:
+        mm.membarrier_state |= cmd
+        return 0
+    if cmd == MEMBARRIER_CMD_GET_REGISTRATIONS:
+        return mm.membarrier_state
+    if cmd not in _NEEDS:
+        raise LinuxError(Errno.EINVAL, f"membarrier: command {cmd}")
+    if not mm.membarrier_state & _NEEDS[cmd]:
+        raise LinuxError(Errno.EPERM, "membarrier: not registered")
+    return 0
