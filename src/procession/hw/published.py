@@ -20,6 +20,7 @@ ENDED: Final = "ended"  # nothing more comes from outside
 
 _LOCALHOST: Final = "127.0.0.1"
 _BACKLOG: Final = 128
+_PATIENCE_MS: Final = 5000  # that who is outside may take nothing of the last words
 _PIECE: Final = 65536  # bytes that are taken at once
 
 
@@ -133,6 +134,18 @@ class PublishedPorts:
         if connection.dropped:
             connection.sock.close()
             del self._connections[number]
+
+    def drain(self) -> None:
+        """Wait until the host has taken all, or for as long as it takes nothing."""
+        while any(connection.pending for connection in self._connections.values()):
+            poll = select.poll()
+            for connection in self._connections.values():
+                if connection.pending:
+                    poll.register(connection.sock, select.POLLOUT)
+            if not poll.poll(_PATIENCE_MS):
+                return
+            for number, connection in list(self._connections.items()):
+                self._flush(number, connection)
 
     def wait(self, timeout_ns: int | None, other: int) -> bool:
         """Wait until something comes, or at the descriptor `other` (-1 for none); returns whether it did."""
