@@ -21,7 +21,7 @@ ENDED: Final = "ended"  # nothing more comes from outside
 _LOCALHOST: Final = "127.0.0.1"
 _BACKLOG: Final = 128
 _PATIENCE_MS: Final = 5000  # that who is outside may take nothing of the last words
-_PIECE: Final = 65536  # bytes that are taken at once
+_TAKEN_AT_ONCE: Final = 65536  # bytes that are taken at once
 
 
 class _Connection:
@@ -185,7 +185,7 @@ def _accept(listener: socket.socket) -> socket.socket | None:
 def _receive(sock: socket.socket) -> bytes | None:
     """Return what has come, nothing at the end, None if there is nothing yet."""
     try:
-        return sock.recv(_PIECE)
+        return sock.recv(_TAKEN_AT_ONCE)
     except BlockingIOError:
         return None
     except OSError:
