@@ -27,6 +27,7 @@ LISTS = {
     ("fs/binfmt_elf_tables.py", "create_elf_tables"),
     ("fs/proc/array.py", "do_task_stat"),
     ("fs/proc/meminfo.py", "meminfo_proc_show"),
+    ("net/ipv4/sock.py", "__init__"),
     ("kernel/exit.py", "do_exit"),  # of steps, in 3.2's order
 }
 # Every call, fault, fork or turn of the machine goes through them: a step of its own would cost a call each time.

@@ -357,6 +357,7 @@ class Machine:
             try:
                 with self._interruptible(), self._watching(), watching_awaits():
                     entry.run(k)
+                    published.publish_drain(k)
             finally:
                 _close_unbegun(k)
                 python_process.close_programs(k)

@@ -142,16 +142,11 @@ def _machine(
         from procession.cli.volumes import read_volumes
 
         volumes = read_volumes(volume)
-    ports = {}
-    if publish:
-        from procession.cli.published import read_ports
-
-        ports = read_ports(publish)
     try:
         return Machine(
             root=root,
             volumes=volumes,
-            publish=ports,
+            publish=_ports(publish),
             seed=seed,
             cpus=cpus,
             memory=_bytes(memory),
@@ -177,6 +172,14 @@ def _machine(
         if isinstance(error, OSError) and error.filename is not None:
             host_error(error)
         fail(f"--memory {memory}: the host has not so much")
+
+
+def _ports(publish: Sequence[str]) -> dict[int, int]:
+    if not publish:
+        return {}
+    from procession.cli.published import read_ports
+
+    return read_ports(publish)
 
 
 def _status(machine: Machine, *, quiet: bool) -> AbstractContextManager[None]:

@@ -20,7 +20,8 @@ ENDED: Final = "ended"  # nothing more comes from outside
 
 _LOCALHOST: Final = "127.0.0.1"
 _BACKLOG: Final = 128
-_PIECE: Final = 65536  # bytes that are taken at once
+_PATIENCE_MS: Final = 5000  # that who is outside may take nothing of the last words
+_TAKEN_AT_ONCE: Final = 65536  # bytes that are taken at once
 
 
 class _Connection:
@@ -134,6 +135,18 @@ class PublishedPorts:
             connection.sock.close()
             del self._connections[number]
 
+    def drain(self) -> None:
+        """Wait until the host has taken all, or for as long as it takes nothing."""
+        while any(connection.pending for connection in self._connections.values()):
+            poll = select.poll()
+            for connection in self._connections.values():
+                if connection.pending:
+                    poll.register(connection.sock, select.POLLOUT)
+            if not poll.poll(_PATIENCE_MS):
+                return
+            for number, connection in list(self._connections.items()):
+                self._flush(number, connection)
+
     def wait(self, timeout_ns: int | None, other: int) -> bool:
         """Wait until something comes, or at the descriptor `other` (-1 for none); returns whether it did."""
         poll = select.poll()
@@ -172,7 +185,7 @@ def _accept(listener: socket.socket) -> socket.socket | None:
 def _receive(sock: socket.socket) -> bytes | None:
     """Return what has come, nothing at the end, None if there is nothing yet."""
     try:
-        return sock.recv(_PIECE)
+        return sock.recv(_TAKEN_AT_ONCE)
     except BlockingIOError:
         return None
     except OSError:

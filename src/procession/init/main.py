@@ -110,7 +110,7 @@ from procession.kernel import (
 )
 from procession.lib import string
 from procession.mm import memcontrol_files, page_alloc, slab
-from procession.net import socket
+from procession.net import protocols
 from procession.net.ipv4 import published
 from procession.security import device_cgroup
 from procession.security.keys import proc as key_proc
@@ -212,7 +212,7 @@ def vfs_caches_init(k: Kernel, root: RootSpec) -> None:
     cgroup_fs.cgroup_fs_init(k)
     pipe.init_pipe_fs(k)
     anon_inodes.anon_inode_init(k)
-    socket.sock_init(k)
+    protocols.sock_init(k)
     taskstats.taskstats_init(k)
     key_proc.key_init(k)
     tty_io.tty_init(k)

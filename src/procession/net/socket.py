@@ -5,20 +5,16 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.fs import dcache, fasync, file_table, namespace, splice
+from procession.fs import fasync, file_table, splice
 from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
-from procession.fs import super as fs_super
 from procession.include.asm.ioctls import FIOGETOWN, FIOSETOWN, SIOCGPGRP, SIOCSPGRP
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_CLOEXEC, O_NONBLOCK, O_RDWR, FdPair
-from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_IFDIR, S_IFSOCK, Dentry, File, Inode, PathRef
+from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_IFSOCK, Dentry, File, Inode, PathRef
 from procession.include.linux.limits import INT_MAX, UINT_MAX, UIO_MAXIOV
-from procession.include.linux.magic import SOCKFS_MAGIC
 from procession.include.linux.net import AF_MAX, SOCK_MAX, SOCK_TYPE_MASK, Scm
-from procession.include.linux.netdevice import IFF_UP
 from procession.include.linux.netlink import NETLINK_PKTINFO, SOL_NETLINK
-from procession.include.linux.printk import KERN_INFO
 from procession.include.linux.socket import (
     AF_INET,
     AF_INET6,
@@ -56,25 +52,20 @@ from procession.include.linux.undo import Undo
 from procession.mm import uaccess
 from procession.net import proto_ops, sock_async
 from procession.net import scm as net_scm
-from procession.net.core import dev, net_procfs, rtnetlink
+from procession.net.core import dev
 from procession.net.core import sock as net_sock
 from procession.net.core.sock import Sock
-from procession.net.ipv4 import af_inet, devinet, fib_frontend, inet_diag, tcp, tcp_diag
-from procession.net.ipv4 import proc as inet_proc
+from procession.net.ipv4 import af_inet, devinet, tcp
 from procession.net.ipv4.sock import TcpSock
-from procession.net.ipv6 import addrconf
-from procession.net.netlink import af_netlink, genetlink
-from procession.net.netlink import proc as netlink_proc
+from procession.net.netlink import af_netlink
 from procession.net.netlink.sock import NetlinkSock
 from procession.net.unix import af_unix
-from procession.net.unix import proc as unix_proc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from procession.fs.pipe import PipeInodeInfo
     from procession.include.linux.fs import PollTable
-    from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
     from procession.net.unix.receive import Received
 
@@ -86,7 +77,6 @@ __all__ = (
     "move_addr_to_kernel",
     "move_addr_to_user",
     "recv_with_controls",
-    "sock_init",
     "sock_map_fd",
     "sock_sendmsg",
     "sockfd_lookup",
@@ -201,32 +191,6 @@ class SocketFile(File):
 
 def _flags(file: File, flags: int) -> int:
     return flags | MSG_DONTWAIT if file.f_flags & O_NONBLOCK else flags
-
-
-def sock_init(k: Kernel) -> None:
-    """Mount the file system that sockets live in."""
-    net_sock.sk_init(k)
-    sb = fs_super.sget(k, "sockfs", SOCKFS_MAGIC)
-    sb.s_root = dcache.d_make_root(Inode(sb, fs_inode.get_next_ino(sb), S_IFDIR | 0o555))
-    k.net.sock_mnt = namespace.kern_mount(k, sb)
-    k.printk(f"NET: Registered protocol family {AF_NETLINK}", KERN_INFO)
-    af_netlink.netlink_proto_init(k)
-    rtnetlink.rtnetlink_init(k)
-    devinet.devinet_init(k)
-    fib_frontend.fib_init(k)
-    addrconf.addrconf_init(k)
-    inet_diag.inet_diag_init(k)
-    tcp_diag.tcp_diag_init(k)
-    net_procfs.net_procfs_init(k)
-    inet_proc.inet_proc_init(k)
-    k.net.proc_net["unix"] = unix_proc.unix_seq_show
-    k.net.proc_net["netlink"] = netlink_proc.netlink_seq_show
-    # There is nobody else who would: programs find the first loopback as a booted system has it.
-    dev.dev_change_flags(k, k.init_net_ns, k.init_net_ns.dev_base[0], IFF_UP)
-    genetlink.genl_init(k)
-    k.printk(f"NET: Registered protocol family {AF_INET}", KERN_INFO)
-    k.printk(f"NET: Registered protocol family {AF_UNIX}", KERN_INFO)
-    k.printk(f"NET: Registered protocol family {AF_INET6}", KERN_INFO)
 
 
 def sock_alloc_file(current: Task, sk: Sock | None, flags: int) -> SocketFile:

@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from procession.net.core.rtnetlink import RtnlLink
     from procession.net.ipv4.inet_diag import InetDiagEntry
     from procession.net.ipv4.ip_output import SoftnetData
+    from procession.net.ipv4.published import Published
     from procession.net.netlink.genetlink import GenlFamily
     from procession.net.netlink.sock import NetlinkTable
     from procession.net.unix.sock import UnixSock
@@ -502,6 +503,7 @@ class NetState:
         "sock_serial",
         "ifindex",
         "published",
+        "published_inside",
         "softnet",
         "tcp_isn",
         "port_hint",
@@ -536,6 +538,7 @@ class NetState:
         self.sock_serial: int = 0  # how many have been made
         self.ifindex: int = 0  # the interface that was made last, in whichever network
         self.published: PublishedPorts | None = None  # hw: ports of the host that lead inside
+        self.published_inside: Published | None = None  # what is done with them
         self.softnet: SoftnetData | None = None  # packets under way, once there has been an internet socket
         self.tcp_isn: int = 0  # where the next stream begins
         self.port_hint: int = 0  # moves on with each port given to a connection

@@ -57,6 +57,7 @@ from procession.include.linux.inet import (
     UDP_CORK,
     UDP_ENCAP,
 )
+from procession.include.linux.limits import INT_MAX
 from procession.include.linux.socket import AF_INET, AF_INET6, SOCK_RAW, SOCK_STREAM
 from procession.include.linux.tcp import TCP_CLOSE
 from procession.kernel import capability
@@ -350,46 +351,46 @@ def _set_ipv6(current: Task, sk: InetSock, optname: int, optval: UserPtr, optlen
         if sk.num:
             raise LinuxError(Errno.EINVAL, "bound already")
         sk.ipv6only = bool(value)
-    elif optname == IPV6_UNICAST_HOPS:
-        _need_int(optlen)
-        if not -1 <= value <= 255:
-            raise LinuxError(Errno.EINVAL, "IPV6_UNICAST_HOPS")
-        sk.hop_limit = value
-    elif optname == IPV6_MULTICAST_HOPS:
-        if sk.type == SOCK_STREAM:
-            raise _unknown(optname)
-        _need_int(optlen)
-        if not -1 <= value <= 255:
-            raise LinuxError(Errno.EINVAL, "IPV6_MULTICAST_HOPS")
-        sk.mc_hops = 1 if value == -1 else value
-    elif optname == IPV6_MULTICAST_LOOP:
-        _need_int(optlen)
-        if value not in (0, 1):
-            raise LinuxError(Errno.EINVAL, "IPV6_MULTICAST_LOOP")
-        sk.mc_loop6 = bool(value)
-    elif optname == IPV6_TCLASS:
-        _need_int(optlen)
-        if not -1 <= value <= 0xFF:
-            raise LinuxError(Errno.EINVAL, "IPV6_TCLASS")
-        sk.tclass = max(value, 0)
-    elif optname == IPV6_MTU_DISCOVER:
-        _need_int(optlen)
-        if not 0 <= value <= 3:
-            raise LinuxError(Errno.EINVAL, "IPV6_MTU_DISCOVER")
-        sk.pmtudisc6 = value
     elif optname == IPV6_RECVERR:
         _need_int(optlen)
         sk.recverr6 = bool(value)
         if not value:
             _purge_errors(sk)
-    elif optname == IPV6_MTU:
-        _need_int(optlen)
-        if value and value < IPV6_MIN_MTU:
-            raise LinuxError(Errno.EINVAL, "IPV6_MTU")
     elif optname == IPV6_MULTICAST_IF:
         _set_multicast_if6(sk, value, optlen)
     else:
+        _set_number6(sk, optname, value, optlen)
+
+
+# Least and most; of an MTU, 0 too.
+_RANGES6: Final[dict[int, tuple[int, int]]] = {
+    IPV6_UNICAST_HOPS: (-1, 255),
+    IPV6_MULTICAST_HOPS: (-1, 255),
+    IPV6_MULTICAST_LOOP: (0, 1),
+    IPV6_TCLASS: (-1, 255),
+    IPV6_MTU_DISCOVER: (0, 3),
+    IPV6_MTU: (IPV6_MIN_MTU, INT_MAX),
+}
+
+
+def _set_number6(sk: InetSock, optname: int, value: int, optlen: int) -> None:
+    """Set an option that is a number; raises ENOPROTOOPT, EINVAL."""
+    if optname not in _RANGES6 or (optname == IPV6_MULTICAST_HOPS and sk.type == SOCK_STREAM):
         raise _unknown(optname)
+    _need_int(optlen)
+    least, most = _RANGES6[optname]
+    if not least <= value <= most and not (optname == IPV6_MTU and not value):
+        raise LinuxError(Errno.EINVAL, f"option {optname}")
+    if optname == IPV6_UNICAST_HOPS:
+        sk.hop_limit = value
+    elif optname == IPV6_MULTICAST_HOPS:
+        sk.mc_hops = 1 if value == -1 else value
+    elif optname == IPV6_MULTICAST_LOOP:
+        sk.mc_loop6 = bool(value)
+    elif optname == IPV6_TCLASS:
+        sk.tclass = max(value, 0)
+    elif optname == IPV6_MTU_DISCOVER:
+        sk.pmtudisc6 = value
 
 
 def _need_int(optlen: int) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from procession.hw.published import PublishedPorts
     from procession.include.linux.kernel import Kernel
 
-__all__ = ("publish_init", "publish_shutdown")
+__all__ = ("Published", "publish_drain", "publish_init", "publish_shutdown")
 
 _INTERVAL_NS: Final = 5 * NSEC_PER_MSEC
 _SLICE_NS: Final = 20 * NSEC_PER_MSEC  # of the host's time, if the console cannot be waited for
@@ -172,8 +172,19 @@ def publish_init(k: Kernel) -> None:
     if outside is None:
         return
     published = Published(k, outside, k.pm_idle)
+    k.net.published_inside = published
     k.pm_idle = published.wait
     hrtimer.mod_timer(k, published.timer, _INTERVAL_NS)
+
+
+def publish_drain(k: Kernel) -> None:
+    """The last program has ended: what it has sent outwards still goes there."""
+    published = k.net.published_inside
+    if published is None:
+        return
+    while published.look(k):
+        pass
+    published.outside.drain()
 
 
 def publish_shutdown(k: Kernel) -> None:

@@ -201,19 +201,23 @@ async def _sendmsg(current: Task, sk: TcpSock, buf: UserPtr, size: int, flags: i
             sk.write_seq += piece
             skb.end_seq += piece
             copied += piece
-            if copied == size or len(skb.buf) < size_goal or flags & MSG_OOB:
-                continue
-            if _forced_push(sk):
-                _mark_push(sk, skb)
-                tcp_output.tcp_push_pending_frames(sk, mss_now, TCP_NAGLE_PUSH)
-            elif sk.send_head == len(sk.write_queue) - 1:
-                tcp_output.tcp_write_xmit(sk, mss_now, TCP_NAGLE_PUSH, push_one=True)
+            if copied < size and len(skb.buf) >= size_goal and large:
+                _push_full(sk, skb, mss_now)
     except LinuxError:
         if not copied:
             raise
     if copied:
         _push(sk, flags, mss_now, sk.nonagle)
     return copied
+
+
+def _push_full(sk: TcpSock, skb: TcpSkb, mss_now: int) -> None:
+    """A segment is full, and more is to come: let it go."""
+    if _forced_push(sk):
+        _mark_push(sk, skb)
+        tcp_output.tcp_push_pending_frames(sk, mss_now, TCP_NAGLE_PUSH)
+    elif sk.send_head == len(sk.write_queue) - 1:
+        tcp_output.tcp_write_xmit(sk, mss_now, TCP_NAGLE_PUSH, push_one=True)
 
 
 def _new_segment(sk: TcpSock) -> TcpSkb:
