@@ -198,7 +198,7 @@ def dev_ioctl(current: Task, net: NetNamespace, cmd: int, arg: UserPtr) -> None:
         dev_ifname(current, net, arg)
         return
     private = SIOCDEVPRIVATE <= cmd < SIOCDEVPRIVATE + 16
-    if cmd not in (*_READING, *_WRITING, SIOCETHTOOL) and not private:
+    if cmd not in _READING and cmd not in _WRITING and cmd != SIOCETHTOOL and not private:
         raise LinuxError(Errno.ENOTTY, "no such ioctl of a socket")
     raw = uaccess.copy_from_user(current, arg, IFREQ_SIZE)
     if cmd in _WRITING and not capability.capable(current, CAP_NET_ADMIN):
